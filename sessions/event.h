@@ -1,0 +1,181 @@
+/*
+ * event.h - the facts of a session.  Everything else is a function of their stream (state.h).
+ *
+ * An event is a number, a time, a kind and that kind's fields.  Kinds and fields stand once, in the lists
+ * below: they make the enum, the structs, the msgpack keys, the JSON names, the comparison and the digest.
+ * To add one: a row here, a case in session_apply(), a line in espalier-session(5).
+ *
+ * DURABLE events are never dropped.  TRANSIENT ones (a step's loss, a device's sample) are thinned, and
+ * leaving them all out leaves the durable state unchanged.  Fields marked TIMING (seconds, rates, names of
+ * devices) are left out of the digest: two runs with one seed differ in them and in nothing else.
+ *
+ * Architectures, actions and shapes are text in arch/'s notation: this room knows nothing of networks.
+ */
+#ifndef ESPALIER_SESSIONS_EVENT_H
+#define ESPALIER_SESSIONS_EVENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "util/error.h"
+#include "util/text.h"
+
+/* kind, msgpack name, DURABLE or TRANSIENT */
+#define EVENT_KINDS(K)            \
+    K(SESSION, session, DURABLE)  /* the first: all that is needed to do the run again */ \
+    K(OPENED, opened, DURABLE)    /* a process took the session: the first time and at each resume */ \
+    K(NODE, node, DURABLE)        /* a network joins the tree and the queue */ \
+    K(KNOWN, known, DURABLE)      /* a proposal led to a network that is in the tree already */ \
+    K(REFUSED, refused, DURABLE)  /* a proposal that can't be built: over a limit, no layer can grow */ \
+    K(STARTED, started, DURABLE)  /* a device took it; its curve starts anew */ \
+    K(EPOCH, epoch, DURABLE)      \
+    K(RESULT, result, DURABLE)    /* trained; its weights are on disk */ \
+    K(FAILED, failed, DURABLE)    /* this attempt ended without a result */ \
+    K(POLICY, policy, DURABLE)    /* the policy learned from a batch */ \
+    K(COMMAND, command, DURABLE)  /* what a person asked, and the answer */ \
+    K(PAUSED, paused, DURABLE)    \
+    K(PINNED, pinned, DURABLE)    \
+    K(PRUNED, pruned, DURABLE)    \
+    K(NOTED, noted, DURABLE)      \
+    K(BUDGET, budget, DURABLE)    \
+    K(FINISHED, finished, DURABLE) /* the process let go of the session in good order */ \
+    K(STEP, step, TRANSIENT)      \
+    K(SAMPLE, sample, TRANSIENT)
+
+/* type, name, FACT or TIMING */
+#define EVENT_FIELDS_SESSION(F)                                                                             \
+    F(INTEGER, format, FACT)     /* of this list: EVENT_FORMAT */                                           \
+    F(TEXT, program, TIMING)     /* "espalier 0.1.0" */                                                     \
+    F(REAL, created, TIMING)     /* seconds since 1970 */                                                   \
+    F(INTEGER, seed, FACT)                                                                                  \
+    F(TEXTS, options, FACT)      /* "name=value", every option in force (search/options.h) */               \
+    F(TEXT, data, FACT)          /* as --data has it */                                                     \
+    F(TEXT, data_hash, FACT)                                                                                \
+    F(TEXT, input, FACT)         /* "channels,height,width" */                                              \
+    F(INTEGER, classes, FACT)                                                                               \
+    F(INTEGER, train_images, FACT)                                                                          \
+    F(INTEGER, validation_images, FACT)                                                                     \
+    F(TEXTS, devices, TIMING)    /* ids */                                                                  \
+    F(TEXTS, device_names, TIMING)
+#define EVENT_FIELDS_OPENED(F) F(REAL, date, TIMING) F(TEXT, host, TIMING) F(INTEGER, process, TIMING) F(TEXT, program, TIMING)
+#define EVENT_FIELDS_NODE(F)                                                                                \
+    F(INTEGER, node, FACT)       /* from 1 in order of joining; 1 is the start network */                   \
+    F(INTEGER, parent, FACT)     /* 0: none */                                                              \
+    F(TEXT, by, FACT)            /* start, user, or the policy's name */                                    \
+    F(TEXT, arch, FACT)                                                                                     \
+    F(TEXTS, actions, FACT)      /* each on what those before it made: widen:conv2:48 */                    \
+    F(INTEGERS, steps, FACT)     /* which decision each action belongs to */                                \
+    F(REALS, probabilities, FACT)                                                                           \
+    F(REAL, log_probability, FACT)                                                                          \
+    F(REAL, entropy, FACT)                                                                                  \
+    F(INTEGER, episode, FACT)    /* from 1; 0: none */                                                      \
+    F(INTEGER, proposal, FACT)   /* from 1, counts known and refused ones too; 0: none */                   \
+    F(INTEGER, parameters, FACT) F(INTEGER, flops, FACT) F(INTEGER, activation_bytes, FACT)
+#define EVENT_FIELDS_KNOWN(F)                                                                               \
+    F(INTEGER, node, FACT)       /* the one that has this architecture */                                   \
+    F(INTEGER, parent, FACT) F(TEXT, by, FACT) F(TEXTS, actions, FACT) F(INTEGERS, steps, FACT)             \
+    F(REALS, probabilities, FACT) F(REAL, log_probability, FACT) F(REAL, entropy, FACT)                     \
+    F(INTEGER, episode, FACT) F(INTEGER, proposal, FACT)
+#define EVENT_FIELDS_REFUSED(F)                                                                             \
+    F(INTEGER, parent, FACT) F(TEXT, by, FACT) F(TEXT, reason, FACT) F(TEXTS, actions, FACT)                \
+    F(INTEGERS, steps, FACT) F(INTEGER, episode, FACT) F(INTEGER, proposal, FACT)
+#define EVENT_FIELDS_STARTED(F) F(INTEGER, node, FACT) F(TEXT, device, TIMING) F(INTEGER, attempt, FACT) F(INTEGER, epochs, FACT)
+#define EVENT_FIELDS_EPOCH(F)                                                                               \
+    F(INTEGER, node, FACT) F(INTEGER, epoch, FACT) F(INTEGER, epochs, FACT) F(REAL, rate, FACT)             \
+    F(REAL, train_loss, FACT) F(REAL, train_accuracy, FACT) F(REAL, validation_loss, FACT)                  \
+    F(REAL, validation_accuracy, FACT) F(REAL, seconds, TIMING) F(REAL, images_per_second, TIMING)
+#define EVENT_FIELDS_RESULT(F)                                                                              \
+    F(INTEGER, node, FACT) F(REAL, accuracy, FACT) F(REAL, loss, FACT) F(INTEGER, epochs, FACT)             \
+    F(REAL, seconds, TIMING) F(REAL, images_per_second, TIMING)                                             \
+    F(TEXT, weights, FACT)       /* file under weights/ */                                                  \
+    F(TEXT, weights_hash, FACT)
+#define EVENT_FIELDS_FAILED(F)                                                                              \
+    F(INTEGER, node, FACT) F(INTEGER, attempt, FACT)                                                        \
+    F(TEXT, reason, FACT)        /* diverged, memory, cancelled, error */                                   \
+    F(TEXT, message, FACT)                                                                                  \
+    F(BOOL, again, FACT)         /* back in the queue */
+#define EVENT_FIELDS_POLICY(F)                                                                              \
+    F(INTEGER, update, FACT) F(INTEGER, episode, FACT) F(INTEGER, networks, FACT)                           \
+    F(REAL, accuracy_mean, FACT) F(REAL, accuracy_best, FACT)                                               \
+    F(REAL, reward_mean, FACT) F(REAL, baseline, FACT)                                                      \
+    F(REAL, loss, FACT) F(REAL, entropy, FACT) F(REAL, gradient_norm, FACT)                                 \
+    F(TEXT, state, FACT)         /* file with the policy's networks, or "" */                               \
+    F(TEXT, state_hash, FACT)
+#define EVENT_FIELDS_COMMAND(F) F(TEXT, by, FACT) F(TEXT, words, FACT) F(BOOL, refused, FACT) F(TEXT, answer, FACT)
+#define EVENT_FIELDS_PAUSED(F) F(BOOL, paused, FACT) F(TEXT, by, FACT)
+#define EVENT_FIELDS_PINNED(F) F(INTEGER, node, FACT) F(BOOL, pinned, FACT) F(TEXT, by, FACT)
+#define EVENT_FIELDS_PRUNED(F) F(INTEGER, node, FACT) F(TEXT, by, FACT) /* with all that grew from it */
+#define EVENT_FIELDS_NOTED(F) F(INTEGER, node, FACT) F(TEXT, note, FACT) F(TEXT, by, FACT)
+#define EVENT_FIELDS_BUDGET(F) F(INTEGER, episodes, FACT) F(INTEGER, networks, FACT) F(REAL, seconds, FACT) F(TEXT, by, FACT)
+#define EVENT_FIELDS_FINISHED(F) F(TEXT, reason, FACT) /* budget, interrupted, error */ F(TEXT, message, FACT)
+#define EVENT_FIELDS_STEP(F)                                                                                \
+    F(INTEGER, node, FACT) F(INTEGER, epoch, FACT) F(INTEGER, step, FACT) F(INTEGER, steps, FACT)           \
+    F(REAL, loss, FACT) F(REAL, images_per_second, TIMING)
+#define EVENT_FIELDS_SAMPLE(F)                                                                              \
+    F(TEXT, device, TIMING) F(REAL, utilisation, TIMING) F(REAL, memory_used, TIMING)                       \
+    F(REAL, memory_total, TIMING) F(REAL, temperature, TIMING) F(REAL, power, TIMING) F(REAL, clock, TIMING) \
+    /* unknown ones are NaN */
+
+enum { EVENT_FORMAT = 1 };
+
+enum event_kind {
+#define EVENT_ENUM(kind, name, durability) EVENT_##kind,
+    EVENT_KINDS(EVENT_ENUM)
+#undef EVENT_ENUM
+    EVENT_KIND_COUNT
+};
+
+struct event_texts { int count; char **items; };
+struct event_reals { int count; double *items; };
+struct event_integers { int count; int64_t *items; };
+
+#define EVENT_TYPE_INTEGER int64_t
+#define EVENT_TYPE_REAL double
+#define EVENT_TYPE_BOOL bool
+#define EVENT_TYPE_TEXT char *
+#define EVENT_TYPE_TEXTS struct event_texts
+#define EVENT_TYPE_REALS struct event_reals
+#define EVENT_TYPE_INTEGERS struct event_integers
+#define EVENT_MEMBER(type, name, timing) EVENT_TYPE_##type name;
+
+/* struct event_session, struct event_node, …: one a kind */
+#define EVENT_STRUCT(kind, name, durability) struct event_##name { EVENT_FIELDS_##kind(EVENT_MEMBER) };
+EVENT_KINDS(EVENT_STRUCT)
+#undef EVENT_STRUCT
+
+struct event {
+    int64_t number; /* of durable events: from 1, without gaps; transient ones repeat the last durable's */
+    double time;    /* seconds that the search has been open, over all its processes: never goes back */
+    enum event_kind kind;
+    union {
+#define EVENT_UNION(kind, name, durability) struct event_##name name;
+        EVENT_KINDS(EVENT_UNION)
+#undef EVENT_UNION
+    } as;
+};
+
+/* Texts and arrays inside an event are its own.  A NULL text is written as "". */
+void event_done(struct event *event);
+void event_copy(const struct event *from, struct event *to);
+
+const char *event_kind_name(enum event_kind kind);
+bool event_is_durable(enum event_kind kind);
+
+/* One msgpack map: {"n": number, "t": time, "k": kind, field: value, …}; `*bytes` the caller's to free(). */
+void event_encode(const struct event *event, void **bytes, size_t *length);
+/* EVENT_DECODED, EVENT_UNKNOWN for a well-formed map of a kind that this program doesn't know (skip it; number
+   and time are set), or -1.  Unknown keys are skipped, missing ones are 0, "" and empty; a wrong type fails. */
+enum { EVENT_DECODED = 0, EVENT_UNKNOWN = 1 };
+int event_decode(const void *bytes, size_t length, struct event *event, struct error *error);
+
+/* One JSON object on one line, without newline; NaN and infinities as null. */
+void event_print_json(const struct event *event, struct text *text);
+
+/* Helpers to fill events. */
+char *event_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void event_texts_add(struct event_texts *texts, const char *text);
+void event_reals_add(struct event_reals *reals, double value);
+void event_integers_add(struct event_integers *integers, int64_t value);
+
+#endif

@@ -1,0 +1,64 @@
+/*
+ * log.h - a session's folder and its append-only log.
+ *
+ * NAME.esp/ holds `events.log`, `weights/`, `policy/` and `lock`.  The log: 8 bytes "ESPALOG" and the format's
+ * version, then frames: length (u32, little endian), CRC-32 of the payload (zlib's, u32), payload: one msgpack map.
+ *
+ *   1. One writer: `lock` is held with flock() and holds the writer's pid and host for the message.
+ *   2. Readers need no lock and may follow a log that grows.
+ *   3. A torn last frame (short, or a bad checksum at the very end) is dropped with a warning, and the writer
+ *      cuts it off before it appends.  A bad frame with good frames behind it is an error with its offset:
+ *      fsck salvages.
+ *   4. An event that names a file is appended after that file and its folder are synced; log_append of a durable
+ *      event returns after the bytes are in the file, and after fdatasync for SESSION, RESULT, POLICY, FINISHED.
+ */
+#ifndef ESPALIER_SESSIONS_LOG_H
+#define ESPALIER_SESSIONS_LOG_H
+
+#include "sessions/state.h"
+
+struct log_writer;
+
+/* Make a new session folder (it must not exist, or be empty) and lock it. */
+int log_create(const char *folder, struct log_writer **writer, struct error *error);
+/* Open an existing one to go on: lock, fold everything into `*state` (session_state_free it), cut a torn tail
+   (`warning`, when not "", says so).  -1 with the pid and host when another process has it. */
+int log_open(const char *folder, struct log_writer **writer, struct session_state **state, struct error *warning,
+             struct error *error);
+/* Number (durable), encode, write.  A full disk or I/O error returns -1 and leaves the log as it was before, so
+   that the same event can be appended again later. */
+int log_append(struct log_writer *writer, struct event *event, struct error *error);
+/* Sync, unlock, free. */
+void log_close(struct log_writer *writer);
+const char *log_folder(const struct log_writer *writer);
+
+struct log_reader;
+
+int log_read(const char *folder, struct log_reader **reader, struct error *error);
+/* LOG_EVENT with `*event` (event_done it); LOG_END: nothing more now (call again later to follow); LOG_TORN: as
+   LOG_END, but the rest is not a whole frame; -1: damaged, the message has the offset.  Unknown kinds are skipped. */
+enum { LOG_EVENT = 1, LOG_END = 0, LOG_TORN = 2 };
+int log_next(struct log_reader *reader, struct event *event, struct error *error);
+int64_t log_offset(const struct log_reader *reader);
+void log_reader_free(struct log_reader *reader);
+
+/* Read and fold all of a session. */
+int session_load(const char *folder, struct session_state **state, struct error *warning, struct error *error);
+
+/* Find what a SESSION argument names: a path, or a name in the current folder, in
+   $XDG_STATE_HOME/espalier (~/.local/state/espalier) and in the gallery; with or without ".esp".
+   `*folder` is the caller's to free(). */
+int session_find(const char *name, char **folder, struct error *error);
+/* A path for a new session in the state folder, which is made: "NAME-N.esp" with the first free N. */
+int session_new_path(const char *name, char **folder, struct error *error);
+
+struct fsck_report {
+    int64_t frames_good, frames_bad, bytes_skipped;
+    int64_t weights_missing, weights_wrong; /* files that results name */
+    int64_t orphans;                        /* files that no event names */
+};
+/* Check every frame and file; text of each finding is added to `text`.  `repair`: write events.log anew from the
+   good frames that still fold, keeping the old one as events.log.damaged. */
+int session_check(const char *folder, bool repair, struct fsck_report *report, struct text *text, struct error *error);
+
+#endif

@@ -1,0 +1,112 @@
+/*
+ * state.h - the one reducer: session_apply(state, event) is the only code that turns events into state.
+ *
+ * The live screen, headless progress, resume, replay, attach, show and the tests all fold the same events
+ * with it.  No clock, no randomness, no I/O; one thread a state; borrows the event and copies what it keeps.
+ */
+#ifndef ESPALIER_SESSIONS_STATE_H
+#define ESPALIER_SESSIONS_STATE_H
+
+#include "sessions/event.h"
+#include "util/hash.h"
+
+enum node_status { NODE_QUEUED, NODE_RUNNING, NODE_DONE, NODE_FAILED, NODE_CANCELLED, NODE_STATUS_COUNT };
+
+struct curve_point {
+    double rate, train_loss, train_accuracy, validation_loss, validation_accuracy;
+};
+
+struct session_node {
+    struct event_node facts;     /* as it joined; facts.node is its number */
+    double joined, started, ended; /* event times; started and ended 0 while unknown */
+    enum node_status status;
+    int attempts;
+    char *device;                /* that trains or trained it, or NULL */
+    int epochs;                  /* planned, 0 before it started */
+    int curve_count;
+    struct curve_point *curve;   /* of the last attempt; point i is epoch i + 1 */
+    double accuracy, loss;       /* of the result; accuracy is the last curve point's while it trains */
+    double seconds, images_per_second;
+    char *weights, *weights_hash; /* NULL before the result */
+    char *failure;               /* "diverged: loss is not finite at step 12", or NULL */
+    bool pinned, pruned;
+    char *note;
+    int child_count;
+    int known_count;             /* proposals that led here again */
+    /* Of the running step, transient. */
+    int64_t step, steps;
+    double step_loss, step_rate;
+};
+
+struct policy_record { struct event_policy facts; double time; };
+
+struct session_device {
+    char *id, *name;
+    int64_t node;                /* in training, or 0 */
+    struct event_sample sample;  /* the last, its `device` NULL; time of it below */
+    double sampled;              /* negative: never */
+};
+
+/* What a policy was answered: every proposal, in order; resume feeds unfinished batches from here. */
+struct proposal_record {
+    int64_t proposal, episode, parent;
+    int64_t node;                /* where it led; 0: refused */
+    bool known;
+    struct event_texts actions;
+    struct event_integers steps;
+    struct event_reals probabilities;
+    double log_probability, entropy;
+    bool by_user;
+};
+
+struct session_state {
+    struct event_session facts;  /* of the first event */
+    int64_t last_number;
+    double time;                 /* of the last event */
+    int64_t event_count;         /* durable ones applied */
+
+    int64_t node_count;          /* nodes[i] is node i + 1 */
+    struct session_node **nodes;
+    int64_t status_count[NODE_STATUS_COUNT];
+    int64_t best;                /* node with the highest result accuracy (the earlier of equals), or 0 */
+    double best_time;            /* when it became best */
+
+    int64_t proposal_count;      /* proposals[i] is proposal i + 1 */
+    struct proposal_record *proposals;
+    int64_t known_count, refused_count, failure_count;
+    int64_t episode;             /* of the last proposal */
+
+    int64_t policy_count;
+    struct policy_record *policies;
+
+    int device_count;
+    struct session_device *devices;
+
+    int64_t budget_episodes, budget_networks; /* 0: no limit; the options' until a BUDGET event */
+    double budget_seconds;
+    bool paused, finished;
+    char *finish_reason;
+    int64_t opened_count;
+    int64_t command_count;
+
+    /* Growing arrays' room; private to state.c. */
+    size_t node_capacity, proposal_capacity, policy_capacity;
+};
+
+struct session_state *session_state_new(void);
+void session_state_free(struct session_state *state);
+
+/* 0, or -1 when the event contradicts the state (a result for a node that never joined): the log was not
+   written by this program, or is damaged.  A state that refused an event is unchanged. */
+int session_apply(struct session_state *state, const struct event *event, struct error *error);
+
+/* NULL when there is no such node. */
+const struct session_node *session_node(const struct session_state *state, int64_t node);
+/* The value of an option in the first event, or NULL. */
+const char *session_option(const struct session_state *state, const char *name);
+
+/* Hash of the durable state without its TIMING fields and without event times.  Equal for live and replay, for
+   a fold with and without transient events, and for two runs of one seed with one trainer. */
+struct hash session_digest(const struct session_state *state);
+
+#endif

@@ -1,0 +1,90 @@
+/*
+ * arch.h - an architecture as a plain value: a list of layers, its notation, shapes and cost.
+ *
+ * Pure: values in, values out, no I/O, any thread.  The notation is the paper's (EAS, section 4):
+ *     C(16,3,1) P(2,2) C(32,3,1) A(4,4) FC(256) SM(10)
+ * C filters, kernel, stride; P max pool size, stride; A average pool size, stride; FC units; SM classes.
+ * A convolution is conv - BN - ReLU with zero padding kernel/2, output side (side-1)/stride + 1; FC is
+ * FC - BN - ReLU; SM is a linear layer with bias and softmax.  Neither C nor FC has a bias: BN's beta
+ * is it.  Pools have no padding: output side (side-size)/stride + 1.
+ * Order: C, P, A in any order with at least one C, then any number of FC, then one SM.
+ */
+#ifndef ESPALIER_ARCH_ARCH_H
+#define ESPALIER_ARCH_ARCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "util/error.h"
+#include "util/hash.h"
+#include "util/text.h"
+
+enum layer_kind { LAYER_CONV, LAYER_MAX_POOL, LAYER_AVERAGE_POOL, LAYER_FC, LAYER_SOFTMAX };
+
+struct layer {
+    enum layer_kind kind;
+    int units;  /* filters of C, units of FC, classes of SM; 0 for pools */
+    int kernel; /* side of C's kernel (odd) or of the pooling window; 0 otherwise */
+    int stride; /* of C and of pools; 0 otherwise */
+};
+
+enum {
+    ARCH_LAYERS_MAX = 128,
+    ARCH_UNITS_MAX = 4096,
+    ARCH_KERNEL_MAX = 11,
+    ARCH_SIDE_MAX = 1024,
+    LAYER_NAME_MAX = 16
+};
+
+struct arch {
+    int layer_count;
+    struct layer layers[ARCH_LAYERS_MAX];
+};
+
+/* An image, or a layer's output for one image. */
+struct shape {
+    int channels, height, width;
+};
+
+/* What one network costs.  FLOPs: a multiply and an add count as two, for one image, forward:
+   convolutions, FC, BN (2 per value), ReLU (1), pooling (1 per window element), classifier. */
+struct arch_cost {
+    int64_t parameters;       /* trainable values: weights, gamma, beta, the classifier's bias */
+    int64_t flops;
+    int64_t activation_bytes; /* float32 outputs of all layers for one image */
+};
+
+/* 0 means no limit. */
+struct arch_limits {
+    int64_t depth; /* layers with weights: C, FC and SM */
+    int64_t parameters;
+    int64_t flops;
+    int64_t memory; /* bytes of activations for one batch of `batch` images, kept for the backward pass */
+    int batch;
+};
+
+/* Read the notation; blanks between layers are free, letters may be lower case.  Checks everything that
+   does not need the input's shape.  The message names the layer (by position and text) that is wrong. */
+int arch_parse(struct arch *arch, const char *text, struct error *error);
+/* The one canonical spelling: single blanks, upper case, no blank inside parentheses. */
+void arch_print(const struct arch *arch, struct text *text);
+bool arch_equal(const struct arch *a, const struct arch *b);
+/* Hash of the canonical spelling: the identity of a network in a session's pool. */
+struct hash arch_hash(const struct arch *arch);
+
+/* Output shape of every layer for this input: shapes[i] of layer i.  Fails with the layer and the map's
+   size when a window does not fit; a network that passes can be built. */
+int arch_shapes(const struct arch *arch, struct shape input, struct shape shapes[ARCH_LAYERS_MAX], struct error *error);
+/* Needs a network that arch_shapes accepts (asserted). */
+struct arch_cost arch_cost(const struct arch *arch, struct shape input);
+/* 0, or -1 with what is over which limit and by how much. */
+int arch_within(const struct arch *arch, struct shape input, const struct arch_limits *limits, struct error *error);
+
+/* "conv2", "pool1", "average1", "fc1", "classifier": kind and number from 1 among its kind. */
+void layer_name(const struct arch *arch, int layer, char name[LAYER_NAME_MAX]);
+/* Its index, or -1. */
+int layer_find(const struct arch *arch, const char *name);
+/* C, FC and SM. */
+bool layer_has_weights(const struct layer *layer);
+
+#endif

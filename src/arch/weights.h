@@ -1,0 +1,44 @@
+/*
+ * weights.h - the weights of one network, on the host, in the one canonical layout.
+ *
+ * One flat float32 buffer: first everything that is trained, layer by layer, then the BN statistics.
+ * Convolution [out][in][kernel][kernel], FC and SM [out][in], where the inputs of the first FC after a map
+ * are channel-major ([channel][y][x]).  A backend packs what it needs from this and hands it back so.
+ */
+#ifndef ESPALIER_ARCH_WEIGHTS_H
+#define ESPALIER_ARCH_WEIGHTS_H
+
+#include <stdint.h>
+
+#include "arch/arch.h"
+
+/* Offsets into the buffer; -1: this layer has none. */
+struct weights_layer {
+    int64_t weight;               /* C, FC, SM */
+    int64_t bias;                 /* SM: [classes] */
+    int64_t gamma, beta;          /* C, FC: [out], trained */
+    int64_t mean, variance;       /* C, FC: [out], running statistics, not trained */
+    int inputs, outputs, kernel;  /* the weight is outputs × inputs × kernel × kernel; kernel 1 for FC, SM */
+};
+
+struct weights_layout {
+    int64_t trained; /* values before the statistics = arch_cost().parameters */
+    int64_t total;
+    struct weights_layer layers[ARCH_LAYERS_MAX];
+};
+
+struct weights {
+    struct arch arch;
+    struct shape input;
+    struct weights_layout layout;
+    float *values; /* layout.total values, 64-byte aligned */
+};
+
+/* Asserts that arch_shapes accepts the pair. */
+void weights_layout_of(const struct arch *arch, struct shape input, struct weights_layout *layout);
+/* Zeroed, with gamma 1 and variance 1; weights_free() it. */
+struct weights *weights_new(const struct arch *arch, struct shape input);
+struct weights *weights_copy(const struct weights *weights);
+void weights_free(struct weights *weights);
+
+#endif

@@ -1,0 +1,76 @@
+/*
+ * images.h - labelled images in memory, and views on them.
+ *
+ * Pixels stay uint8, [image][channel][y][x]; normalisation, crop and flip happen while a batch is loaded
+ * into a backend's tensor, so that nothing is copied per epoch.  `struct images` is read-only once opened and
+ * may then be shared by every thread.
+ */
+#ifndef ESPALIER_DATA_IMAGES_H
+#define ESPALIER_DATA_IMAGES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "arch/arch.h"
+#include "util/error.h"
+#include "util/hash.h"
+
+enum { IMAGES_CHANNELS_MAX = 4, IMAGES_CLASSES_MAX = 1000 };
+
+struct images {
+    int count, classes;
+    struct shape shape;
+    uint8_t *pixels;   /* count × channels × height × width */
+    uint16_t *labels;  /* count, below `classes` */
+    struct hash hash;  /* of pixels and labels: the data set's checksum */
+};
+
+/* What --data names: `fashion-mnist`, `mnist`, `idx:DIR`, `cifar10:DIR`, `cifar100:DIR`; a `+` after the name
+   (`cifar10+:DIR`, `fashion-mnist+`) turns augmentation on. */
+struct data_spec {
+    char name[16];
+    char folder[1024];
+    bool augment;
+};
+
+enum data_part { DATA_TRAIN, DATA_TEST };
+
+int data_spec_parse(const char *text, struct data_spec *spec, struct error *error);
+/* Read one part.  The search opens DATA_TRAIN only; DATA_TEST is for the final evaluation (EAS, section 5).
+   Messages name the file, the byte or record, and the package or folder that would help. */
+int images_open(const struct data_spec *spec, enum data_part part, struct images *images, struct error *error);
+void images_done(struct images *images);
+
+/* Some of the images, in an order of their own, with how to normalise them.  Borrows `images`. */
+struct view {
+    const struct images *images;
+    int32_t *index; /* count image numbers; the view's own */
+    int count;
+    float scale[IMAGES_CHANNELS_MAX], shift[IMAGES_CHANNELS_MAX]; /* value = pixel * scale + shift */
+};
+
+/* Draw `validation` images for validation and, of the others, `subset` for training (0: all), by the stream
+   RANDOM_SPLIT of `seed`.  Normalisation: channel mean and std of the training view, in both views. */
+int data_split(const struct images *images, int validation, int subset, uint64_t seed, struct view *train,
+               struct view *validate, struct error *error);
+/* All images in file order, normalised as `like` is (NULL: by their own mean and std). */
+void view_all(const struct images *images, const struct view *like, struct view *view);
+void view_done(struct view *view);
+
+/* One image's place in an augmented batch: the crop of the zero-padded image starts at (dx, dy), each in
+   -pad…pad; then a horizontal flip. */
+struct augment {
+    int8_t dx, dy;
+    bool flip;
+};
+enum { AUGMENT_PAD = 4 };
+
+/* A batch: which images, and how they are laid into the network's input.  All pointers are borrowed. */
+struct batch {
+    const struct view *view;
+    const int32_t *index;          /* `count` image numbers of view->images */
+    const struct augment *augment; /* `count`, or NULL: as they are */
+    int count;
+};
+
+#endif

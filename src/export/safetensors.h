@@ -1,0 +1,36 @@
+/*
+ * safetensors.h - weights as a safetensors file: opens with the usual libraries of Python and Rust.
+ *
+ * Tensors are named after layers (`conv1.weight`, `conv1.gamma`, `conv1.beta`, `conv1.mean`, `conv1.variance`,
+ * `classifier.bias`), F32, shapes as in weights.h; `__metadata__` holds `arch`, `input` ("3,32,32") and what
+ * the caller adds.  The header is read by jansson, which refuses duplicate keys.
+ */
+#ifndef ESPALIER_EXPORT_SAFETENSORS_H
+#define ESPALIER_EXPORT_SAFETENSORS_H
+
+#include "arch/weights.h"
+#include "util/hash.h"
+
+enum { SAFETENSORS_FILE_MAX = 1 << 30 };
+
+/* The whole file in memory, the caller's to free(), and the hash that names it. */
+void safetensors_encode(const struct weights *weights, void **bytes, size_t *length, struct hash *hash);
+/* Every offset, shape and type is checked against the architecture in the metadata. */
+int safetensors_decode(const void *bytes, size_t length, struct weights **weights, struct error *error);
+/* Read a file; when `expected` is not NULL its content must have that hash. */
+int safetensors_read(const char *path, const struct hash *expected, struct weights **weights, struct error *error);
+int safetensors_write(const char *path, const struct weights *weights, struct hash *hash, struct error *error);
+
+/* Any set of float32 tensors: the controller's state.  Names are the caller's; `values` borrowed. */
+struct named_tensor {
+    char name[48];
+    int rank;
+    int64_t shape[4];
+    float *values;
+};
+void safetensors_encode_list(const struct named_tensor *tensors, int count, void **bytes, size_t *length);
+/* Fill the values of the named tensors, which must all be there with the same shapes. */
+int safetensors_decode_list(const void *bytes, size_t length, struct named_tensor *tensors, int count,
+                            struct error *error);
+
+#endif

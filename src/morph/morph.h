@@ -1,0 +1,45 @@
+/*
+ * morph.h - function-preserving transformations of (architecture, weights): Net2Wider and Net2Deeper
+ * (Chen, Goodfellow, Shlens, ICLR 2016; EAS, section 3).
+ *
+ * Pure: the parent is borrowed and unchanged, every draw comes from `stream`.  With `noise` 0 the child
+ * computes the parent's function in inference mode (logits within 1e-4 of the largest, any chain).
+ */
+#ifndef ESPALIER_MORPH_MORPH_H
+#define ESPALIER_MORPH_MORPH_H
+
+#include "arch/action.h"
+#include "arch/weights.h"
+#include "util/random.h"
+
+/* How the outgoing weights of a replicated channel are shared among its copies. */
+enum morph_split {
+    MORPH_SPLIT_EQUAL,  /* each 1/copies (the paper) */
+    MORPH_SPLIT_UNEQUAL /* random shares that sum to 1: exact and breaks the symmetry */
+};
+
+struct morph_options {
+    enum morph_split split;
+    float widen_noise;  /* gaussian on the new copies' incoming weights, in units of the weights' own std; 1e-2 */
+    float deepen_noise; /* gaussian on the identity kernel, likewise; 1e-3 */
+};
+
+/* Mean and variance, per channel, of what layer `layer` of `network` computes before its BN, over training
+   images in inference mode.  `network` holds the identity layer already, so that this is the mean and
+   variance of the new layer's input.  Returns 0, or -1. */
+struct morph_measure {
+    int (*measure)(void *context, const struct weights *network, int layer, float *mean, float *variance,
+                   struct error *error);
+    void *context;
+};
+
+/* The index map of a widening: map[0…old-1] are themselves, the rest drawn uniformly from 0…old-1. */
+void morph_index_map(struct random_stream *stream, int old_units, int new_units, int32_t *map);
+
+/* The child, weights_free() it.  `measure` is used by ACTION_DEEPEN only: running mean m and variance v of
+   the new layer's input; gamma = sqrt(v + eps), beta = m undo the BN.  NULL: m = 0, v = 1 (still exact). */
+int morph_apply(const struct weights *parent, const struct action *action, const struct morph_options *options,
+                const struct morph_measure *measure, struct random_stream *stream, struct weights **child,
+                struct error *error);
+
+#endif

@@ -1,0 +1,79 @@
+/*
+ * backend.h - what a backend does: one const table of functions over its own tensor layout.
+ *
+ * A backend is a folder with one table.  `ref` is plain C over [image][channel][y][x] and the oracle of the
+ * tests; `cpu` keeps 16 images innermost.  network.c owns all memory and walks the plan; the functions here
+ * hold no state, allocate nothing and may run on any thread, one network at a time per set of buffers.
+ *
+ * Numbers: float32 (also what is accumulated across a batch, unless a backend says otherwise); BN eps
+ * BN_EPSILON; batch variance biased in the forward, unbiased in the running statistics (as PyTorch).
+ */
+#ifndef ESPALIER_NN_BACKEND_H
+#define ESPALIER_NN_BACKEND_H
+
+#include "data/images.h"
+#include "nn/plan.h"
+
+#define BN_EPSILON 1e-5f
+
+/* One operation, one direction, one batch.  `count` images of at most the `batch` that the buffers were
+   sized for: the last batch of an epoch is smaller and exact. */
+struct op_run {
+    const struct plan *plan;
+    const struct op *op;
+    int count;
+    bool training;    /* forward: batch statistics, running ones updated, dropout on, `saved` filled */
+    float bn_decay;   /* training: running = decay * running + (1 - decay) * batch */
+    uint64_t dropout_key; /* OP_DROPOUT: the same mask for the same key, element and backend */
+    float *values;    /* flat weights; forward in training writes the running statistics only */
+    float *gradients; /* backward: flat, `trained` values; this op's are overwritten, not added to */
+    const void *x;    /* input tensor */
+    void *y;          /* forward: output tensor, with its border zeroed; backward: what forward wrote, read only */
+    const void *dy;   /* backward: gradient of the output tensor; unused for OP_CLASSIFIER */
+    void *dx;         /* backward: gradient of the input tensor, overwritten; NULL when not needed */
+    void *saved;      /* saved_bytes: written by forward in training, read by backward */
+    void *scratch;    /* scratch_bytes: no meaning between calls */
+    const uint16_t *labels; /* OP_CLASSIFIER: `count`, or NULL when only logits are wanted */
+    float *logits;    /* OP_CLASSIFIER forward: count × classes, image-major, plain floats; not NULL */
+    double *loss;     /* OP_CLASSIFIER forward with labels: += summed cross-entropy of the batch */
+    int *correct;     /* OP_CLASSIFIER forward with labels: += images whose largest logit is the label */
+};
+/* The loss that backward differentiates is the mean over `count`.  OP_CLASSIFIER has no output tensor that
+   anyone reads: its tensor holds what the backend likes (probabilities). */
+
+struct sgd {
+    float rate, momentum, weight_decay;
+    bool nesterov;
+};
+
+struct backend {
+    const char *name;
+    const char *description; /* for `espalier devices`: layout, instruction set */
+
+    /* Bytes of a tensor for `batch` images (a multiple of 64), of what forward saves, of scratch. */
+    size_t (*tensor_bytes)(const struct tensor *tensor, int batch);
+    size_t (*saved_bytes)(const struct plan *plan, const struct op *op, int batch);
+    size_t (*scratch_bytes)(const struct plan *plan, const struct op *op, int batch);
+
+    /* Between the backend's layout and plain [count][channel][y][x] floats (no border): tests, fixtures. */
+    void (*tensor_write)(const struct tensor *tensor, int count, const float *plain, void *data);
+    void (*tensor_read)(const struct tensor *tensor, int count, const void *data, float *plain);
+
+    /* Lay a batch of images into an input tensor: normalise, crop, flip; zero border. */
+    void (*load)(const struct tensor *tensor, const struct batch *batch, void *data);
+
+    void (*forward[OP_KINDS])(const struct op_run *run);
+    void (*backward[OP_KINDS])(const struct op_run *run);
+
+    /* One step over the flat buffer: g = gradient + weight_decay * w; v = momentum * v + g;
+       w -= rate * (nesterov ? g + momentum * v : v).  Decay applies to every trained value (the paper's code). */
+    void (*update)(const struct sgd *sgd, int64_t count, float *values, const float *gradients, float *velocity);
+};
+
+/* The backends that this program has.  NULL when unknown. */
+const struct backend *backend_find(const char *name);
+extern const struct backend backend_ref;
+/* The CPU backend for the best instruction set of this machine, or that of ESPALIER_ISA (avx512, avx2, baseline). */
+const struct backend *backend_cpu(void);
+
+#endif

@@ -1,0 +1,52 @@
+/*
+ * network.h - a plan with its memory: one arena on one backend, forward and backward.
+ *
+ * One thread at a time.  The network borrows the flat weight buffer it is given and trains it in place.
+ */
+#ifndef ESPALIER_NN_NETWORK_H
+#define ESPALIER_NN_NETWORK_H
+
+#include "nn/backend.h"
+
+enum network_mode { NETWORK_INFERENCE, NETWORK_TRAINING };
+
+struct network;
+
+/* Bytes of the one arena that network_new takes: planned from the shapes. */
+int64_t network_bytes(const struct backend *backend, const struct plan *plan, int batch, enum network_mode mode);
+
+/* Fails when memory for the arena can't be had (a trial that is too large fails alone). */
+struct network *network_new(const struct backend *backend, const struct plan *plan, int batch,
+                            enum network_mode mode, struct weights *weights, struct error *error);
+void network_free(struct network *network);
+
+struct step_result {
+    double loss; /* summed over the batch */
+    int correct;
+};
+
+/* One step of training: load, forward, backward, update. */
+struct step_result network_train(struct network *network, const struct batch *batch, const struct sgd *sgd,
+                                 float bn_decay, uint64_t dropout_key);
+/* Forward in inference mode.  `logits` count × classes, or NULL. */
+struct step_result network_infer(struct network *network, const struct batch *batch, float *logits);
+/* Forward and backward without the update, for gradient checks: the flat gradient (trained values), the
+   network's own, valid until the next call. */
+const float *network_gradient(struct network *network, const struct batch *batch, uint64_t dropout_key,
+                              struct step_result *result);
+
+/* Loss (mean) and accuracy over a whole view, in inference mode, `batch` images at a time. */
+struct evaluation {
+    double loss, accuracy;
+    int count;
+};
+int network_evaluate(const struct backend *backend, struct weights *weights, const struct view *view, int batch,
+                     struct evaluation *evaluation, struct error *error);
+
+/* Mean and variance per channel of what layer `layer` computes before its BN: over `batches` batches of the
+   view drawn by `stream`, every layer in inference mode.  Neither weights nor statistics change. */
+int network_measure(const struct backend *backend, const struct weights *weights, int layer, const struct view *view,
+                    int batches, int batch, uint64_t seed, uint32_t node, uint32_t action, float *mean,
+                    float *variance, struct error *error);
+
+#endif

@@ -1,0 +1,60 @@
+/*
+ * trainer.h - the training protocol (EAS, section 5): SGD with Nesterov momentum, cosine schedule, epochs.
+ *
+ * Runs on the caller's thread and touches only what it is handed.
+ */
+#ifndef ESPALIER_NN_TRAINER_H
+#define ESPALIER_NN_TRAINER_H
+
+#include "nn/network.h"
+#include "util/random.h"
+
+struct training {
+    int epochs, batch;
+    float rate;          /* initial; cosine to 0 over all steps: rate/2 * (1 + cos(pi * step / steps)) */
+    float momentum, weight_decay;
+    float bn_decay;      /* 0.9 */
+    float drop_pool, drop_fc;
+    bool augment;
+    uint64_t seed;
+    uint32_t node;       /* names the random streams: order, augmentation, dropout */
+};
+/* The paper's: 20 epochs, batch 64, rate 0.02 (0.1 from scratch), momentum 0.9, weight decay 1e-4. */
+extern const struct training training_paper;
+
+struct epoch_report {
+    int epoch, epochs;   /* from 1 */
+    double rate;         /* at the epoch's last step */
+    double train_loss, train_accuracy; /* running means over the epoch, as trained */
+    double validation_loss, validation_accuracy;
+    double seconds;      /* of this epoch, evaluation included */
+    double images_per_second; /* of training alone */
+};
+
+struct step_report {
+    int epoch, step, steps; /* of this epoch */
+    double loss;            /* mean of this batch */
+    double images_per_second;
+};
+
+/* What the trainer asks and tells while it runs; each may be NULL. */
+struct trainer_hooks {
+    void *context;
+    /* Before every batch, of training and of evaluation.  False: stop.  May block while paused. */
+    bool (*proceed)(void *context);
+    void (*step)(void *context, const struct step_report *report);   /* after every batch */
+    void (*epoch)(void *context, const struct epoch_report *report);
+};
+
+enum training_outcome { TRAINING_DONE, TRAINING_STOPPED, TRAINING_DIVERGED, TRAINING_NO_MEMORY };
+
+/* Train in place.  `validate` may be NULL: then the reports have 0 there.  TRAINING_DIVERGED: the loss is not
+   finite; `error` says at which step. */
+enum training_outcome train(const struct backend *backend, struct weights *weights, const struct view *view,
+                            const struct view *validate, const struct training *training,
+                            const struct trainer_hooks *hooks, struct error *error);
+
+/* He initialisation (2015): C, FC and SM normal with std sqrt(2 / fan_in); the rest as weights_new has it. */
+void weights_initialise(struct weights *weights, struct random_stream *stream);
+
+#endif

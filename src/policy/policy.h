@@ -1,0 +1,84 @@
+/*
+ * policy.h - who decides how a network grows: one small interface, and its peers.
+ *
+ * A policy is asked for a proposal on a parent's architecture and later told what came of whole batches of
+ * proposals.  It never sees weights, threads or files, and it keeps no proposal: what it needs to learn
+ * is in the outcome (the parent and the sampled actions are facts of the session), so a resumed search
+ * learns exactly as an uninterrupted one.  One thread.
+ */
+#ifndef ESPALIER_POLICY_POLICY_H
+#define ESPALIER_POLICY_POLICY_H
+
+#include "arch/space.h"
+#include "util/random.h"
+
+enum { PROPOSAL_ACTIONS_MAX = 256, PROPOSAL_STEPS_MAX = 32 };
+
+/* One decision may widen several layers (they share `step`) or none; a deeper decision inserts one layer
+   or, where none may be inserted, nothing.  Each action applies to the architecture left by those before it. */
+struct proposed_action {
+    struct action action;
+    int step;
+    float probability; /* that the policy gave this choice, for the screen; 1 for a person's */
+};
+
+struct proposal {
+    int count;
+    struct proposed_action actions[PROPOSAL_ACTIONS_MAX];
+    double log_probability; /* of all decisions together; 0 where the policy has none */
+    double entropy;
+};
+
+struct outcome {
+    const struct arch *parent;
+    const struct proposal *proposal;
+    double accuracy; /* validation, 0…1 */
+};
+
+/* What an update did, for the event and the screen. */
+struct policy_update {
+    double reward_mean, reward_best; /* of the batch: tan(accuracy * pi / 2) */
+    double baseline;                 /* after the update */
+    double loss, entropy, gradient_norm;
+};
+
+struct policy_options {
+    const struct space *space;
+    struct shape input;
+    struct arch_limits limits;
+    int wider_decisions, deeper_decisions; /* per proposal: all wider first, then deeper (EAS, section 5) */
+    double rate;          /* Adam's, 2e-3 */
+    double entropy_bonus; /* 1e-5 */
+    double baseline_decay; /* 0.95 */
+    bool baseline_released; /* true: as the published code: move by 0.95 of the difference, before subtracting */
+    uint64_t seed;
+};
+
+struct policy;
+
+struct policy_kind {
+    const char *name;
+    const char *summary; /* one line for --help and the man page */
+    struct policy *(*create)(const struct policy_options *options);
+    void (*destroy)(struct policy *policy);
+    /* Sample one proposal on `parent`; only layers that can grow within space and limits are offered. */
+    void (*propose)(struct policy *policy, const struct arch *parent, struct random_stream *stream,
+                    struct proposal *proposal);
+    /* Learn from a batch.  NULL: this policy does not learn. */
+    void (*observe)(struct policy *policy, const struct outcome *outcomes, int count, struct policy_update *update);
+    /* State to and from a safetensors file's bytes (free() them).  NULL: there is none. */
+    void (*save)(const struct policy *policy, void **bytes, size_t *length);
+    int (*load)(struct policy *policy, const void *bytes, size_t length, struct error *error);
+};
+
+/* `reinforce`, `random`; NULL when unknown, and by row for --help. */
+const struct policy_kind *policy_find(const char *name);
+const struct policy_kind *policy_at(int index);
+
+/* The child of a proposal: all its actions in order.  -1 with the first that can't be applied. */
+int proposal_apply(const struct arch *parent, const struct proposal *proposal, struct arch *child, struct error *error);
+/* Add a person's action, `text` as action_parse reads it on the architecture that the proposal leads to. */
+int proposal_add_text(const struct arch *parent, const struct space *space, const char *text, struct proposal *proposal,
+                      struct error *error);
+
+#endif

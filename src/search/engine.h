@@ -1,0 +1,58 @@
+/*
+ * engine.h - the search itself: asks the policy, keeps the pool of known networks and the queue, hands trials
+ * to the evaluator, and is the only one that numbers and writes events.
+ *
+ * engine_run() owns its thread.  Other threads may call engine_command() and nothing else.  Every event, durable
+ * or not, goes to the log, to the engine's own state by session_apply(), and to the sinks, in that order, on the
+ * engine's thread.
+ */
+#ifndef ESPALIER_SEARCH_ENGINE_H
+#define ESPALIER_SEARCH_ENGINE_H
+
+#include "search/evaluator.h"
+#include "search/options.h"
+#include "sessions/log.h"
+
+struct engine;
+
+struct engine_data { /* what the first event says of the data */
+    struct shape input;
+    int classes;
+    int64_t train_images, validation_images;
+    struct hash hash;
+};
+
+/* Sees every event, in order.  Must not block for long; copies what it keeps. */
+struct engine_sink {
+    void (*event)(void *context, const struct event *event);
+    void *context;
+};
+enum { ENGINE_SINKS_MAX = 8 };
+
+/* A new search in a new session folder.  Borrows `evaluator`. */
+int engine_create(const struct search_options *options, const char *folder, const struct engine_data *data,
+                  struct evaluator *evaluator, struct engine **engine, struct error *error);
+/* Go on with a session: options are those of its first event; `data` must have the same hash.  Networks without
+   a result go back to the queue; the policy is as its last update left it.  `warning`: as log_open's. */
+int engine_resume(const char *folder, const struct engine_data *data, struct evaluator *evaluator,
+                  struct engine **engine, struct error *warning, struct error *error);
+void engine_add_sink(struct engine *engine, struct engine_sink sink);
+
+/* Run until the budget is spent, a stop is commanded, or the log can't be written.  0, or -1 with the reason
+   (the session is intact and can be resumed). */
+int engine_run(struct engine *engine, struct error *error);
+const struct session_state *engine_state(const struct engine *engine); /* engine's thread, or after engine_run */
+const struct search_options *engine_options(const struct engine *engine);
+void engine_free(struct engine *engine);
+
+/* A person's request: the words of the `:` line, `by` who asks.  They may be refused; the answer is a COMMAND
+   event.  Words: `stop`, `pause`, `continue`, `pin N`, `unpin N`, `prune N`, `grow N ACTION…`, `undo`,
+   `budget episodes|networks|seconds VALUE`, `note N TEXT`.  Any thread; async-signal-safe is engine_stop. */
+void engine_command(struct engine *engine, const char *by, const char *words);
+/* Ask for an orderly end: safe in a signal handler. */
+void engine_stop(struct engine *engine);
+
+/* Options of a session's first event. */
+int engine_options_of(const struct session_state *state, struct search_options *options, struct error *error);
+
+#endif

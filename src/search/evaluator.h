@@ -1,0 +1,76 @@
+/*
+ * evaluator.h - the seam between the engine and whoever trains: submit, poll, cancel.
+ *
+ * Local threads now (evaluator_local), a scripted fake in tests; workers on other
+ * machines later.  The engine's thread makes all calls.
+ */
+#ifndef ESPALIER_SEARCH_EVALUATOR_H
+#define ESPALIER_SEARCH_EVALUATOR_H
+
+#include "arch/weights.h"
+#include "device/device.h"
+#include "morph/morph.h"
+#include "nn/trainer.h"
+#include "policy/policy.h"
+
+/* One network to train.  Plain values and owned texts only: it may cross a thread or a wire. */
+struct trial {
+    int64_t node;
+    struct arch arch;           /* what must come out */
+    bool from_scratch;          /* the start network: initialise, no parent */
+    struct arch parent_arch;
+    char *parent_weights;       /* path; the trial's own */
+    struct hash parent_hash;
+    struct proposal proposal;   /* the actions from parent to child */
+    struct morph_options morph;
+    struct training training;
+};
+void trial_done(struct trial *trial);
+
+enum report_kind {
+    REPORT_STARTED, REPORT_STEP, REPORT_EPOCH,
+    REPORT_RESULT,   /* trained; `weights` changes owner */
+    REPORT_FAILED,   /* `failure` and `message` */
+    REPORT_CANCELLED
+};
+enum failure_reason { FAILURE_DIVERGED, FAILURE_MEMORY, FAILURE_ERROR };
+
+struct report {
+    enum report_kind kind;
+    int64_t node;
+    int slot;
+    struct step_report step;
+    struct epoch_report epoch;
+    struct evaluation result;
+    double seconds, images_per_second;
+    struct weights *weights;
+    enum failure_reason failure;
+    char *message; /* the receiver's to free(), or NULL */
+};
+void report_done(struct report *report);
+
+struct evaluator;
+struct evaluator_kind {
+    /* How many trials may run at once, and on what. */
+    int (*slots)(const struct evaluator *evaluator);
+    const struct device *(*device)(const struct evaluator *evaluator, int slot);
+    /* Give a trial to a free slot (asserted).  The evaluator owns it from here. */
+    void (*submit)(struct evaluator *evaluator, int slot, struct trial *trial);
+    /* The next report, waiting up to `seconds`.  False: none. */
+    bool (*poll)(struct evaluator *evaluator, struct report *report, double seconds);
+    /* Ask a running trial to stop; a REPORT_CANCELLED, or the result if it came first, follows. */
+    void (*cancel)(struct evaluator *evaluator, int64_t node);
+    /* Hold or let go all training, within one batch. */
+    void (*pause)(struct evaluator *evaluator, bool paused);
+    /* Cancels what runs, joins threads, frees. */
+    void (*free)(struct evaluator *evaluator);
+};
+struct evaluator {
+    const struct evaluator_kind *kind; /* the first member of every evaluator */
+};
+
+/* One pinned trainer thread a device, on backend_cpu().  Borrows the views, which outlive it. */
+struct evaluator *evaluator_local_new(const struct device *devices, int count, const struct view *train,
+                                      const struct view *validate);
+
+#endif

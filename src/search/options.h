@@ -1,0 +1,66 @@
+/*
+ * options.h - every option of a search: one table for the command line, presets (ini), the session's first
+ * event, --help and the man page.
+ */
+#ifndef ESPALIER_SEARCH_OPTIONS_H
+#define ESPALIER_SEARCH_OPTIONS_H
+
+#include "arch/space.h"
+#include "morph/morph.h"
+#include "policy/policy.h"
+
+enum parent_choice { PARENT_START, PARENT_BEST, PARENT_TOURNAMENT };
+
+struct search_options {
+    char data[1100];
+    char space[16], widths[16]; /* `plain`; `small` or `paper` */
+    char start[2048];           /* an architecture or SESSION:NODE; "": space_start() */
+    char policy[16];
+    enum parent_choice parent;
+    int64_t tournament;         /* size; 3 */
+    int64_t episodes, networks; /* 0: no limit */
+    double seconds;
+    int64_t episode_networks;   /* networks an episode; 10 */
+    int64_t wider, deeper;      /* decisions a network */
+    int64_t epochs, start_epochs, batch;
+    double rate, start_rate;    /* grown networks; from scratch */
+    double momentum, weight_decay, drop_pool, drop_fc;
+    int64_t train_subset, validation, seed;
+    char devices[64];
+    int64_t limit_depth, limit_parameters, limit_flops, limit_memory;
+    double widen_noise, deepen_noise;
+    enum morph_split split;
+    double policy_rate, entropy_bonus, baseline_decay;
+    bool baseline_released;
+    int64_t attempts;           /* of one network before it is given up; 2 */
+    char actions[2048];         /* policy manual: the queue, "widen:conv1 deepen:conv2:3; widen:fc1" (; next network) */
+};
+
+enum option_type { OPTION_INTEGER, OPTION_REAL, OPTION_SIZE, OPTION_WORD, OPTION_TEXT, OPTION_FLAG };
+
+/* One row: "--train-subset N" and `train-subset = N` in a preset. */
+struct option {
+    const char *name;      /* "train-subset" */
+    enum option_type type;
+    size_t offset, size;   /* in struct search_options */
+    double minimum, maximum;
+    const char *words;     /* OPTION_WORD: "start|best|tournament"; the index is stored in an int-sized enum */
+    const char *argument;  /* "N" */
+    const char *fallback;  /* default, as text */
+    const char *help;      /* one line */
+};
+const struct option *option_at(int index); /* NULL past the end */
+const struct option *option_find(const char *name);
+
+/* Defaults: those of ./start (made to be watched: tournament parents, 1 + 1 decisions, few epochs). */
+void options_default(struct search_options *options);
+/* Set one from text.  The message names option, value, and what would be right. */
+int options_set(struct search_options *options, const char *name, const char *value, struct error *error);
+/* Print one as options_set reads it. */
+void options_get(const struct search_options *options, const struct option *option, struct text *text);
+/* Read an ini file, or a preset of the program by name (`quick`, `eas-small`, …). */
+int options_read(struct search_options *options, const char *preset, struct error *error);
+/* Conditions between options (`--policy manual` needs --actions …). */
+int options_check(const struct search_options *options, struct error *error);
+
+#endif

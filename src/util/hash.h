@@ -1,0 +1,20 @@
+/*
+ * hash.h - 128-bit content names (XXH3-128 by libxxhash): of architectures, weight files, data sets.
+ */
+#ifndef ESPALIER_UTIL_HASH_H
+#define ESPALIER_UTIL_HASH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct hash {
+    uint64_t high, low;
+};
+#define HASH_TEXT 33 /* 32 hexadecimal digits and the terminator */
+
+struct hash hash_of(const void *bytes, size_t length);
+bool hash_equal(struct hash a, struct hash b);
+char *hash_print(struct hash hash, char buffer[HASH_TEXT]);
+
+#endif

@@ -1,0 +1,147 @@
+/*
+ * main.c - one table of subcommands; options parsed and --help printed from the subcommand's own table.
+ */
+#include "cli/cli.h"
+
+#include <getopt.h>
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config.h"
+#include "search/options.h"
+#include "util/bug.h"
+#include "util/memory.h"
+
+static const struct cli_command *const commands[] = {
+    &command_run,  &command_resume, &command_show,    &command_compare, &command_morph,
+    &command_train, &command_eval,  &command_devices, &command_fsck,    &command_version,
+};
+
+static void print_help(FILE *out)
+{
+    fputs("Espalier grows small neural networks for image data: each child keeps its parent's weights.\n\n"
+          "usage: espalier COMMAND [ARGUMENTS]\n\n",
+          out);
+    for (size_t i = 0; i < COUNT_OF(commands); i++)
+        fprintf(out, "  %-8s %s\n", commands[i]->name, commands[i]->summary);
+    fputs("\n`espalier COMMAND --help` describes one; `man espalier` tells the whole story.\n"
+          "First steps: espalier run --networks 5\n",
+          out);
+}
+
+static void print_option(FILE *out, const char *name, const char *argument, const char *help, const char *fallback)
+{
+    char left[64];
+    snprintf(left, sizeof left, "--%s%s%s", name, argument ? " " : "", argument ? argument : "");
+    fprintf(out, "  %-26s %s", left, help);
+    if (fallback && *fallback)
+        fprintf(out, " [%s]", fallback);
+    fputc('\n', out);
+}
+
+static void print_command_help(const struct cli_command *command)
+{
+    printf("usage: espalier %s %s%s\n\n%s\n", command->name, command->synopsis,
+           command->options || command->search_options ? " [OPTIONS]" : "", command->summary);
+    if (command->details)
+        printf("\n%s\n", command->details);
+    printf("\nOptions:\n");
+    for (const struct cli_option *option = command->options; option && option->name; option++)
+        print_option(stdout, option->name, option->argument, option->help, NULL);
+    print_option(stdout, "help", NULL, "print this", NULL);
+    if (!command->search_options)
+        return;
+    printf("\nOptions of the search (each may stand in a preset as `name = value`):\n");
+    for (int i = 0; option_at(i); i++)
+        print_option(stdout, option_at(i)->name, option_at(i)->argument, option_at(i)->help, option_at(i)->fallback);
+    printf("\nPolicies:\n");
+    for (int i = 0; policy_at(i); i++)
+        printf("  %-10s %s\n", policy_at(i)->name, policy_at(i)->summary);
+}
+
+static const struct cli_command *find_command(const char *name)
+{
+    for (size_t i = 0; i < COUNT_OF(commands); i++)
+        if (!strcmp(commands[i]->name, name))
+            return commands[i];
+    return NULL;
+}
+
+/* The command's options, the search's where it takes them, and --help, as getopt_long wants them. */
+static struct option *long_options(const struct cli_command *command)
+{
+    size_t count = 0, capacity = 0;
+    struct option *list = NULL;
+    for (const struct cli_option *option = command->options; option && option->name; option++) {
+        list = memory_grow(list, count, &capacity, sizeof *list);
+        list[count++] = (struct option){option->name, option->argument ? required_argument : no_argument, NULL, 1};
+    }
+    for (int i = 0; command->search_options && option_at(i); i++) {
+        list = memory_grow(list, count, &capacity, sizeof *list);
+        list[count++] =
+            (struct option){option_at(i)->name, option_at(i)->argument ? required_argument : no_argument, NULL, 1};
+    }
+    list = memory_resize(list, count + 2, sizeof *list);
+    list[count++] = (struct option){"help", no_argument, NULL, 'h'};
+    list[count] = (struct option){0};
+    return list;
+}
+
+static int parse_and_run(const struct cli_command *command, int argc, char **argv)
+{
+    struct cli_arguments arguments = {.command = command->name};
+    struct option *list = long_options(command);
+    int status = -1, which = 0, found;
+    opterr = 0;
+    while (status < 0 && (found = getopt_long(argc, argv, ":h", list, &which)) != -1) {
+        if (found == 'h') {
+            print_command_help(command);
+            status = 0;
+        } else if (found == ':') {
+            status = cli_usage(&arguments, "%s needs a value", argv[optind - 1]);
+        } else if (found == '?') {
+            status = cli_usage(&arguments, "%s is not an option", argv[optind - 1]);
+        } else if (arguments.value_count == CLI_VALUES_MAX) {
+            status = cli_usage(&arguments, "more than %d options", CLI_VALUES_MAX);
+        } else {
+            arguments.values[arguments.value_count].name = list[which].name;
+            arguments.values[arguments.value_count++].value = optarg ? optarg : "";
+        }
+    }
+    arguments.word_count = argc - optind;
+    arguments.words = argv + optind;
+    if (status < 0 && arguments.word_count < command->words_minimum)
+        status = cli_usage(&arguments, "needs %s", command->synopsis);
+    if (status < 0 && command->words_maximum >= 0 && arguments.word_count > command->words_maximum)
+        status = cli_usage(&arguments, "%s is one argument too many", arguments.words[command->words_maximum]);
+    if (status < 0)
+        status = command->run(&arguments);
+    free(list);
+    if (fflush(stdout) && !status)
+        status = 1;
+    return cli_exit_status(status);
+}
+
+int main(int argc, char **argv)
+{
+    setlocale(LC_CTYPE, "");
+    if (argc < 2) {
+        print_help(stderr);
+        return 2;
+    }
+    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+        const struct cli_command *command = argc > 2 ? find_command(argv[2]) : NULL;
+        if (command)
+            print_command_help(command);
+        else
+            print_help(stdout);
+        return 0;
+    }
+    const struct cli_command *command = find_command(!strcmp(argv[1], "--version") ? "version" : argv[1]);
+    if (!command) {
+        fprintf(stderr, "espalier: %s is not a command; `espalier help` lists them\n", argv[1]);
+        return 2;
+    }
+    return parse_and_run(command, argc - 1, argv + 1);
+}

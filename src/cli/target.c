@@ -1,0 +1,114 @@
+/*
+ * target.c - what a person may name where a network is wanted: SESSION:NODE, FILE.safetensors or an architecture.
+ *
+ * An architecture has a parenthesis, a file ends in .safetensors, everything else is SESSION:NODE.
+ */
+#include "cli/cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "export/safetensors.h"
+#include "search/engine.h"
+#include "sessions/log.h"
+#include "util/file.h"
+#include "util/memory.h"
+
+int64_t node_find(const struct session_state *state, const char *text, struct error *error)
+{
+    int64_t node = 0;
+    if (!strcmp(text, "best")) {
+        if (!state->best)
+            error_set(error, "no network of this session is trained yet");
+        return state->best;
+    }
+    if (!strcmp(text, "start"))
+        node = 1;
+    else if (text_to_integer(*text == 'n' ? text + 1 : text, 1, INT64_MAX, &node))
+        node = 0;
+    if (session_node(state, node))
+        return node;
+    error_set(error, "%s: no such network; this session has n1 to n%lld, `best` and `start`", text,
+              (long long)state->node_count);
+    return 0;
+}
+
+static int parse_input(const char *text, struct shape *input)
+{
+    return sscanf(text, "%d,%d,%d", &input->channels, &input->height, &input->width) == 3 ? 0 : -1;
+}
+
+static int read_node_weights(const struct session_node *node, struct target *target, struct error *error)
+{
+    if (!node->weights)
+        return 0;
+    char *folder = file_join(target->session, "weights");
+    char *path = file_join(folder, node->weights);
+    int failed = safetensors_read(path, NULL, &target->weights, error);
+    free(path);
+    free(folder);
+    return failed;
+}
+
+static int find_in_session(const char *text, struct target *target, struct error *error)
+{
+    const char *colon = strrchr(text, ':');
+    if (!colon || colon == text || !colon[1])
+        return error_set(error, "%s: names no network; give SESSION:NODE (run-1:best), a FILE.safetensors, or an "
+                                "architecture (\"C(16,3,1) A(4,4) SM(10)\")", text);
+    char *name = memory_copy_text(text);
+    name[colon - text] = '\0';
+    struct error warning = {{0}};
+    struct search_options options;
+    int failed = session_find(name, &target->session, error) ||
+                 session_load(target->session, &target->state, &warning, error) ||
+                 engine_options_of(target->state, &options, error);
+    cli_warn(&warning);
+    free(name);
+    if (failed)
+        return -1;
+    target->node = node_find(target->state, colon + 1, error);
+    if (!target->node)
+        return -1;
+    const struct session_node *node = session_node(target->state, target->node);
+    snprintf(target->data, sizeof target->data, "%s", options.data);
+    target->validation = options.validation;
+    target->train_subset = options.train_subset;
+    target->seed = options.seed;
+    if (parse_input(target->state->facts.input, &target->input))
+        return error_set(error, "%s: the first event has no image size; espalier fsck %s", target->session, target->session);
+    if (arch_parse(&target->arch, node->facts.arch, error))
+        return error_prefix(error, "%s: n%lld", target->session, (long long)target->node);
+    return read_node_weights(node, target, error);
+}
+
+int target_find(const char *text, struct target *target, struct error *error)
+{
+    static const char ending[] = ".safetensors";
+    size_t length = strlen(text);
+    *target = (struct target){0};
+    int failed;
+    if (length >= sizeof ending && !strcmp(text + length - strlen(ending), ending)) {
+        failed = safetensors_read(text, NULL, &target->weights, error);
+        if (!failed) {
+            target->arch = target->weights->arch;
+            target->input = target->weights->input;
+        }
+    } else if (strchr(text, '(')) {
+        failed = arch_parse(&target->arch, text, error);
+    } else {
+        failed = find_in_session(text, target, error);
+    }
+    if (failed)
+        target_done(target);
+    return failed ? -1 : 0;
+}
+
+void target_done(struct target *target)
+{
+    weights_free(target->weights);
+    free(target->session);
+    if (target->state)
+        session_state_free(target->state);
+    *target = (struct target){0};
+}

@@ -39,7 +39,7 @@ struct search_options {
 enum option_type { OPTION_INTEGER, OPTION_REAL, OPTION_SIZE, OPTION_WORD, OPTION_TEXT, OPTION_FLAG };
 
 /* One row: "--train-subset N" and `train-subset = N` in a preset. */
-struct option {
+struct search_option {
     const char *name;      /* "train-subset" */
     enum option_type type;
     size_t offset, size;   /* in struct search_options */
@@ -49,15 +49,15 @@ struct option {
     const char *fallback;  /* default, as text */
     const char *help;      /* one line */
 };
-const struct option *option_at(int index); /* NULL past the end */
-const struct option *option_find(const char *name);
+const struct search_option *option_at(int index); /* NULL past the end */
+const struct search_option *option_find(const char *name);
 
 /* Defaults: those of ./start (made to be watched: tournament parents, 1 + 1 decisions, few epochs). */
 void options_default(struct search_options *options);
 /* Set one from text.  The message names option, value, and what would be right. */
 int options_set(struct search_options *options, const char *name, const char *value, struct error *error);
 /* Print one as options_set reads it. */
-void options_get(const struct search_options *options, const struct option *option, struct text *text);
+void options_get(const struct search_options *options, const struct search_option *option, struct text *text);
 /* Read an ini file, or a preset of the program by name (`quick`, `eas-small`, …). */
 int options_read(struct search_options *options, const char *preset, struct error *error);
 /* Conditions between options (`--policy manual` needs --actions …). */

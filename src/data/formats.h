@@ -1,0 +1,49 @@
+/*
+ * formats.h - inside this room: the table of data sets, and the parser of each file format.
+ *
+ * A parser reads a file that is in memory and trusts nothing in it.  Its messages say what is wrong and where;
+ * the caller puts the path in front.  What a parser stores in `images` belongs to images_done(), also after a
+ * failure.
+ */
+#ifndef ESPALIER_DATA_FORMATS_H
+#define ESPALIER_DATA_FORMATS_H
+
+#include <stddef.h>
+
+#include "data/images.h"
+
+/* Pixels of one part of a data set, all files together. */
+enum { IMAGES_BYTES_MAX = INT32_MAX };
+
+struct data_format {
+    const char *name;
+    const char *folder; /* where Debian puts it; NULL: nowhere, --data names the folder */
+    int classes;        /* 0: the largest training label + 1 */
+    const char *advice; /* how to come by the files */
+    int (*read)(const struct data_spec *spec, const struct data_format *format, enum data_part part,
+                struct images *images, struct error *error);
+};
+
+/* NULL when unknown, and by row: NULL past the end. */
+const struct data_format *data_format_find(const char *name);
+const struct data_format *data_format_at(int index);
+
+/* IDX: big-endian header, then bytes.  Images have 3 dimensions (count, height, width) or 4 (count, channels,
+   height, width). */
+int idx_parse_images(const void *bytes, size_t length, struct images *images, struct error *error);
+/* Largest label + 1. */
+int idx_parse_classes(const void *bytes, size_t length, struct images *images, struct error *error);
+/* After the images, whose count must agree; every label must be below `images->classes`. */
+int idx_parse_labels(const void *bytes, size_t length, struct images *images, struct error *error);
+int idx_read(const struct data_spec *spec, const struct data_format *format, enum data_part part, struct images *images,
+             struct error *error);
+
+/* CIFAR's binary version: records of 1 (CIFAR-10) or 2 label bytes (CIFAR-100: coarse, fine), the last of which
+   is the label, and 3 × 32 × 32 pixels.  Appends the records to `images`, whose `classes` is set. */
+int cifar_parse(const void *bytes, size_t length, int label_bytes, struct images *images, struct error *error);
+int cifar10_read(const struct data_spec *spec, const struct data_format *format, enum data_part part,
+                 struct images *images, struct error *error);
+int cifar100_read(const struct data_spec *spec, const struct data_format *format, enum data_part part,
+                  struct images *images, struct error *error);
+
+#endif

@@ -1,0 +1,105 @@
+/*
+ * spec.c - what --data names: the table of data sets, and the text `NAME[+][:FOLDER]`.
+ *
+ * A set that needs no folder is looked for in $ESPALIER_DATA/NAME, when there is such a folder, and then where
+ * Debian's package puts it.  The folder is settled when the text is read; nothing is opened here.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/formats.h"
+#include "util/bug.h"
+#include "util/file.h"
+#include "util/text.h"
+
+#define CIFAR_PAGE "https://www.cs.toronto.edu/~kriz/cifar.html"
+
+static const struct data_format formats[] = {
+    {.name = "fashion-mnist",
+     .folder = "/usr/share/datasets/fashion-mnist",
+     .classes = 10,
+     .advice = "apt-get install dataset-fashion-mnist, or name their folder: fashion-mnist:FOLDER",
+     .read = idx_read},
+    {.name = "mnist",
+     .folder = "/usr/share/datasets/mnist",
+     .classes = 10,
+     .advice = "name the folder that has MNIST's four files: mnist:FOLDER",
+     .read = idx_read},
+    {.name = "idx",
+     .advice = "name a folder with train-images-idx3-ubyte, train-labels-idx1-ubyte and the t10k- pair: idx:FOLDER",
+     .read = idx_read},
+    {.name = "cifar10",
+     .classes = 10,
+     .advice = "unpack cifar-10-binary.tar.gz from " CIFAR_PAGE " and name its folder: cifar10:FOLDER",
+     .read = cifar10_read},
+    {.name = "cifar100",
+     .classes = 100,
+     .advice = "unpack cifar-100-binary.tar.gz from " CIFAR_PAGE " and name its folder: cifar100:FOLDER",
+     .read = cifar100_read},
+};
+
+const struct data_format *data_format_at(int index)
+{
+    return index >= 0 && (size_t)index < COUNT_OF(formats) ? &formats[index] : NULL;
+}
+
+const struct data_format *data_format_find(const char *name)
+{
+    for (size_t i = 0; i < COUNT_OF(formats); i++)
+        if (!strcmp(formats[i].name, name))
+            return &formats[i];
+    return NULL;
+}
+
+static int refuse_name(const char *text, int length, struct error *error)
+{
+    struct text names = TEXT_EMPTY;
+    for (size_t i = 0; i < COUNT_OF(formats); i++)
+        text_add(&names, "%s%s", i ? ", " : "", formats[i].name);
+    error_set(error, "--data %s: there is no data set `%.*s`; the names are %s", text, length, text,
+              text_string(&names));
+    text_done(&names);
+    return -1;
+}
+
+static int default_folder(const struct data_format *format, struct data_spec *spec, struct error *error)
+{
+    const char *own = getenv("ESPALIER_DATA");
+    if (own && *own) {
+        int length = snprintf(spec->folder, sizeof spec->folder, "%s/%s", own, format->name);
+        if (length < 0 || (size_t)length >= sizeof spec->folder)
+            return error_set(error, "ESPALIER_DATA: the folder's name is too long; name a shorter one");
+        if (file_exists(spec->folder))
+            return 0;
+    }
+    if (!format->folder)
+        return error_set(error, "--data %s: no folder is named; %s", format->name, format->advice);
+    snprintf(spec->folder, sizeof spec->folder, "%s", format->folder);
+    return 0;
+}
+
+int data_spec_parse(const char *text, struct data_spec *spec, struct error *error)
+{
+    memset(spec, 0, sizeof *spec);
+    int whole = (int)strcspn(text, ":");
+    spec->augment = whole > 0 && text[whole - 1] == '+';
+    int length = whole - spec->augment;
+    if (length >= (int)sizeof spec->name)
+        return refuse_name(text, length, error);
+    memcpy(spec->name, text, (size_t)length);
+
+    const struct data_format *format = data_format_find(spec->name);
+    if (!format)
+        return refuse_name(text, length, error);
+    if (text[whole] != ':')
+        return default_folder(format, spec, error);
+    const char *folder = text + whole + 1;
+    if (!*folder)
+        return error_set(error, "--data %s: no folder stands behind the colon; %s", text, format->advice);
+    if (strlen(folder) >= sizeof spec->folder)
+        return error_set(error, "--data %s: the folder's name is too long (%zu bytes; at most %zu); use a shorter path",
+                         spec->name, strlen(folder), sizeof spec->folder - 1);
+    strcpy(spec->folder, folder);
+    return 0;
+}

@@ -1,0 +1,78 @@
+/*
+ * growth.c - asks of each possible action whether its child would exist and keep within the limits.
+ *
+ * The answer is found by building the child: no second copy of the rules of arch/ that could disagree with
+ * them.  An architecture is a small value and its cost a short sum, so this is cheap beside the controller's
+ * own networks.
+ */
+#include "policy/growth.h"
+
+#include "util/bug.h"
+
+static bool possible(const struct policy_options *options, const struct arch *arch, struct action action)
+{
+    struct arch child;
+    return action_apply(arch, &action, &child, NULL) == 0 &&
+           arch_within(&child, options->input, &options->limits, NULL) == 0;
+}
+
+struct action growth_widen(int layer, int units)
+{
+    return (struct action){.kind = ACTION_WIDEN, .layer = layer, .units = units};
+}
+
+struct action growth_deepen(const struct policy_options *options, const struct growth_block *block, int layer,
+                            int kernel)
+{
+    return (struct action){.kind = ACTION_DEEPEN,
+                           .layer = block->first + layer,
+                           .kernel = block->fc ? 0 : options->space->kernels[kernel]};
+}
+
+int growth_wider(const struct policy_options *options, const struct arch *arch, int layer)
+{
+    int units = space_wider(options->space, &arch->layers[layer]);
+    return units && possible(options, arch, growth_widen(layer, units)) ? units : 0;
+}
+
+static void offer(const struct policy_options *options, const struct arch *arch, struct growth_block *block)
+{
+    int kernels = block->fc ? 1 : options->space->kernel_count;
+    for (int layer = 0; layer < block->count; layer++)
+        for (int kernel = 0; kernel < kernels; kernel++)
+            if (possible(options, arch, growth_deepen(options, block, layer, kernel)))
+                block->offered[layer] |= (uint8_t)(1u << kernel);
+}
+
+void growth_insertions(const struct policy_options *options, const struct arch *arch,
+                       struct growth_insertions *insertions)
+{
+    *insertions = (struct growth_insertions){0};
+    struct growth_block *block = NULL;
+    for (int i = 0; i < arch->layer_count; i++) {
+        const struct layer *layer = &arch->layers[i];
+        if (!space_deepens(layer)) {
+            block = NULL;
+            continue;
+        }
+        bool fc = layer->kind == LAYER_FC;
+        if (!block || block->fc != fc) {
+            if (insertions->block_count == GROWTH_BLOCKS_MAX)
+                break;
+            block = &insertions->blocks[insertions->block_count++];
+            *block = (struct growth_block){.first = i, .fc = fc};
+        }
+        if (block->count < GROWTH_BLOCK_LAYERS_MAX)
+            block->count++;
+    }
+    for (int i = 0; i < insertions->block_count; i++)
+        offer(options, arch, &insertions->blocks[i]);
+}
+
+bool growth_block_offered(const struct growth_block *block)
+{
+    for (int i = 0; i < block->count; i++)
+        if (block->offered[i])
+            return true;
+    return false;
+}

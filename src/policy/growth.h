@@ -1,0 +1,37 @@
+/*
+ * growth.h - where an architecture may grow, within its space and its limits: what policies choose from.
+ *
+ * An insertion is addressed as the deeper actor does (EAS, section 3.3): a block, the layer in it after which
+ * to insert, and a kernel.  A block is a run of convolutions without a pool between them, or all FC layers.
+ * Blocks and layers past the table's size are not offered.  Pure, any thread.
+ */
+#ifndef ESPALIER_POLICY_GROWTH_H
+#define ESPALIER_POLICY_GROWTH_H
+
+#include "policy/policy.h"
+
+enum { GROWTH_BLOCKS_MAX = 16, GROWTH_BLOCK_LAYERS_MAX = 32 };
+
+struct growth_block {
+    int first, count;                         /* its layers */
+    bool fc;                                  /* no kernel to choose: only kernel number 0 is offered */
+    uint8_t offered[GROWTH_BLOCK_LAYERS_MAX]; /* bit k: the space's kernel number k may come after this layer */
+};
+
+struct growth_insertions {
+    int block_count;
+    struct growth_block blocks[GROWTH_BLOCKS_MAX];
+};
+
+/* The layer's next width, or 0 when it can't grow. */
+int growth_wider(const struct policy_options *options, const struct arch *arch, int layer);
+void growth_insertions(const struct policy_options *options, const struct arch *arch,
+                       struct growth_insertions *insertions);
+bool growth_block_offered(const struct growth_block *block);
+
+/* The actions that these choices stand for. */
+struct action growth_widen(int layer, int units);
+struct action growth_deepen(const struct policy_options *options, const struct growth_block *block, int layer,
+                            int kernel);
+
+#endif

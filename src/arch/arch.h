@@ -7,7 +7,7 @@
  * A convolution is conv - BN - ReLU with zero padding kernel/2, output side (side-1)/stride + 1; FC is
  * FC - BN - ReLU; SM is a linear layer with bias and softmax.  Neither C nor FC has a bias: BN's beta
  * is it.  Pools have no padding: output side (side-size)/stride + 1.
- * Order: C, P, A in any order with at least one C, then any number of FC, then one SM.
+ * Order: C, P, A in any order with at least one C, then any number of FC, then one SM (of 2 classes or more).
  */
 #ifndef ESPALIER_ARCH_ARCH_H
 #define ESPALIER_ARCH_ARCH_H
@@ -33,6 +33,7 @@ enum {
     ARCH_UNITS_MAX = 4096,
     ARCH_KERNEL_MAX = 11,
     ARCH_SIDE_MAX = 1024,
+    ARCH_INPUTS_MAX = 1 << 24, /* of FC or SM */
     LAYER_NAME_MAX = 16
 };
 
@@ -47,9 +48,9 @@ struct shape {
 };
 
 /* What one network costs.  FLOPs: a multiply and an add count as two, for one image, forward:
-   convolutions, FC, BN (2 per value), ReLU (1), pooling (1 per window element), classifier. */
+   convolutions, FC, BN (2 per value), ReLU (1), pooling (1 per window element), classifier (with 1 for its bias). */
 struct arch_cost {
-    int64_t parameters;       /* trainable values: weights, gamma, beta, the classifier's bias */
+    int64_t parameters; /* trainable values: weights, gamma, beta, the classifier's bias */
     int64_t flops;
     int64_t activation_bytes; /* float32 outputs of all layers for one image */
 };

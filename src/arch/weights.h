@@ -14,11 +14,11 @@
 
 /* Offsets into the buffer; -1: this layer has none. */
 struct weights_layer {
-    int64_t weight;               /* C, FC, SM */
-    int64_t bias;                 /* SM: [classes] */
-    int64_t gamma, beta;          /* C, FC: [out], trained */
-    int64_t mean, variance;       /* C, FC: [out], running statistics, not trained */
-    int inputs, outputs, kernel;  /* the weight is outputs × inputs × kernel × kernel; kernel 1 for FC, SM */
+    int64_t weight;              /* C, FC, SM */
+    int64_t bias;                /* SM: [classes] */
+    int64_t gamma, beta;         /* C, FC: [out], trained */
+    int64_t mean, variance;      /* C, FC: [out], running statistics, not trained */
+    int inputs, outputs, kernel; /* the weight is outputs × inputs × kernel × kernel; kernel 1 for FC, SM */
 };
 
 struct weights_layout {

@@ -8,8 +8,8 @@
 
 _Noreturn void bug_report(const char *file, int line, const char *what);
 
-#define BUG(what) bug_report(__FILE__, __LINE__, (what))
+#define BUG(what)         bug_report(__FILE__, __LINE__, (what))
 #define ASSERT(condition) ((condition) ? (void)0 : bug_report(__FILE__, __LINE__, #condition))
-#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+#define COUNT_OF(array)   (sizeof(array) / sizeof((array)[0]))
 
 #endif

@@ -11,10 +11,11 @@
 #include "util/error.h"
 
 /* Read the whole of `path`, gunzipping it when it is gzip.  Refuses more than `limit` bytes after
-   expansion.  `*bytes` is the caller's to free(). */
+   expansion.  `*bytes` is the caller's to free(), and one zero byte that is not counted follows the content. */
 int file_read(const char *path, size_t limit, void **bytes, size_t *length, struct error *error);
 
-/* Write beside it, fsync, rename over `path`, fsync the folder. */
+/* Write beside it, fsync, rename over `path`, fsync the folder.  One writer a path at a time.  What isn't a regular
+   file (/dev/stdout, a pipe) is written straight. */
 int file_write(const char *path, const void *bytes, size_t length, struct error *error);
 
 /* mkdir -p; an existing folder is fine. */

@@ -29,8 +29,8 @@ struct random_stream {
     uint32_t key[2];
     uint32_t counter[4];
     uint32_t block[4];
-    int used;          /* words of `block` handed out; 4: the next draw computes a new block */
-    float spare;       /* second value of the last Box-Muller pair */
+    int used;    /* words of `block` handed out; 4: the next draw computes a new block */
+    float spare; /* second value of the last Box-Muller pair */
     int has_spare;
 };
 

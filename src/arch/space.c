@@ -1,0 +1,102 @@
+/* space.c - the table of search spaces; everything else here reads a row of it. */
+#include "arch/space.h"
+
+#include <string.h>
+
+#include "util/bug.h"
+
+static const struct space spaces[] = {
+    {
+        .name = "small",
+        .filter_count = 10,
+        .filters = {4, 8, 12, 16, 20, 24, 28, 32, 36, 40},
+        .unit_count = 10,
+        .units = {8, 16, 24, 32, 40, 48, 56, 64, 72, 80},
+        .kernel_count = 3,
+        .kernels = {1, 3, 5},
+    },
+    {
+        .name = "paper",
+        .filter_count = 13,
+        .filters = {16, 32, 64, 96, 128, 192, 256, 320, 384, 448, 512, 576, 640},
+        .unit_count = 11,
+        .units = {64, 128, 256, 384, 512, 640, 768, 896, 1024, 1152, 1280},
+        .kernel_count = 3,
+        .kernels = {1, 3, 5},
+    },
+};
+
+const struct space *space_at(int index)
+{
+    return index >= 0 && (size_t)index < COUNT_OF(spaces) ? &spaces[index] : NULL;
+}
+
+const struct space *space_find(const char *name)
+{
+    for (size_t i = 0; i < COUNT_OF(spaces); i++)
+        if (strcmp(spaces[i].name, name) == 0)
+            return &spaces[i];
+    return NULL;
+}
+
+static int next_above(const int *widths, int count, int width)
+{
+    for (int i = 0; i < count; i++)
+        if (widths[i] > width)
+            return widths[i];
+    return 0;
+}
+
+int space_wider(const struct space *space, const struct layer *layer)
+{
+    if (layer->kind == LAYER_CONV)
+        return next_above(space->filters, space->filter_count, layer->units);
+    if (layer->kind == LAYER_FC)
+        return next_above(space->units, space->unit_count, layer->units);
+    return 0;
+}
+
+bool space_deepens(const struct layer *layer)
+{
+    return layer->kind == LAYER_CONV || layer->kind == LAYER_FC;
+}
+
+int space_complete(const struct space *space, const struct arch *arch, struct action *action, struct error *error)
+{
+    const struct layer *layer = &arch->layers[action->layer];
+    if (action->kind == ACTION_DEEPEN) {
+        if (!action->kernel && layer->kind == LAYER_CONV)
+            action->kernel = 3;
+        return 0;
+    }
+    if (action->units)
+        return 0;
+    action->units = space_wider(space, layer);
+    if (action->units)
+        return 0;
+    char name[LAYER_NAME_MAX];
+    layer_name(arch, action->layer, name);
+    return error_set(error, "%s has %d already, the widest of the %s space; name a width to go past it", name,
+                     layer->units, space->name);
+}
+
+static void add_layer(struct arch *arch, enum layer_kind kind, int units, int kernel, int stride)
+{
+    arch->layers[arch->layer_count++] = (struct layer){kind, units, kernel, stride};
+}
+
+void space_start(const struct space *space, struct shape input, int classes, struct arch *arch)
+{
+    enum { BLOCKS = 4, SMALLEST_MAP = 2 };
+    int side = input.height < input.width ? input.height : input.width;
+    memset(arch, 0, sizeof(*arch));
+    add_layer(arch, LAYER_CONV, space->filters[0], 3, 1);
+    for (int block = 1; block < BLOCKS && side / 2 >= SMALLEST_MAP; block++) {
+        add_layer(arch, LAYER_MAX_POOL, 0, 2, 2);
+        side /= 2;
+        add_layer(arch, LAYER_CONV, space->filters[0], 3, 1);
+    }
+    add_layer(arch, LAYER_AVERAGE_POOL, 0, side, side);
+    add_layer(arch, LAYER_FC, space->units[0], 0, 0);
+    add_layer(arch, LAYER_SOFTMAX, classes, 0, 0);
+}

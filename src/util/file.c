@@ -1,0 +1,222 @@
+/*
+ * file.c - whole files in and out.
+ *
+ * Reading goes through zlib, which passes bytes through unchanged when a file isn't gzip.  Writing goes to
+ * PATH.espalier-new in the same folder and is renamed when it is on the disk, so PATH is always whole; what a
+ * crash leaves behind is overwritten by the next write.  One writer a path at a time.  What is not a regular
+ * file (/dev/stdout, a pipe) is written straight: there is nothing to replace.
+ */
+#include "config.h"
+
+#include "util/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "util/memory.h"
+#include "util/text.h"
+
+enum { READ_STEP = 1 << 20 };
+
+static int too_large(const char *path, size_t limit, struct error *error)
+{
+    char size[TEXT_SHORT];
+    return error_set(error, "%s: larger than %s; this can't be the right file", path, text_bytes(size, (double)limit));
+}
+
+/* The whole of `gz`; `expected` bytes is a first guess.  Like file_read(). */
+static int read_all(gzFile gz, const char *path, size_t expected, size_t limit, char **bytes, size_t *length,
+                    struct error *error)
+{
+    size_t capacity = (expected < limit ? expected : limit) + 1; /* one for the terminator */
+    char *buffer = memory_resize(NULL, capacity, 1);
+    size_t used = 0;
+    for (;;) {
+        if (used + 1 == capacity) {
+            capacity = capacity < READ_STEP ? READ_STEP : capacity * 2;
+            buffer = memory_resize(buffer, capacity, 1);
+        }
+        size_t room = capacity - 1 - used;
+        int got = gzread(gz, buffer + used, (unsigned)(room < READ_STEP ? room : READ_STEP));
+        int code = Z_OK;
+        const char *trouble = gzerror(gz, &code);
+        if (got < 0 || code == Z_BUF_ERROR) { /* Z_BUF_ERROR: the compressed data ends too early */
+            if (code == Z_ERRNO)
+                trouble = strerror(errno);
+            error_set(error, "%s: can't be read (%s); the file may be cut short or damaged, get it again", path,
+                      trouble);
+            break;
+        }
+        used += (size_t)got;
+        if (used > limit) {
+            too_large(path, limit, error);
+            break;
+        }
+        if (got == 0) {
+            buffer[used] = 0;
+            *bytes = buffer;
+            *length = used;
+            return 0;
+        }
+    }
+    free(buffer);
+    return -1;
+}
+
+int file_read(const char *path, size_t limit, void **bytes, size_t *length, struct error *error)
+{
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0)
+        return error_set(error, "%s: can't be opened (%s); check the path and its permissions", path, strerror(errno));
+    struct stat status = {0};
+    if (fstat(descriptor, &status) == 0 && S_ISDIR(status.st_mode)) {
+        close(descriptor);
+        return error_set(error, "%s: is a folder; name a file in it", path);
+    }
+    size_t expected = S_ISREG(status.st_mode) ? (size_t)status.st_size : 0;
+    gzFile gz = gzdopen(descriptor, "rb");
+    if (!gz) {
+        close(descriptor);
+        return error_set(error, "%s: can't be read (zlib has no memory)", path);
+    }
+    gzbuffer(gz, 1 << 17);
+    char *text = NULL;
+    int result = read_all(gz, path, expected, limit, &text, length, error);
+    gzclose(gz);
+    if (result == 0)
+        *bytes = text;
+    return result;
+}
+
+static int write_bytes(int descriptor, const char *bytes, size_t length)
+{
+    while (length) {
+        ssize_t written = write(descriptor, bytes, length);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            return -1;
+        bytes += written;
+        length -= (size_t)written;
+    }
+    return 0;
+}
+
+/* Open, write, sync, close.  A failed close is a failed write on network file systems. */
+static int write_and_sync(const char *path, int flags, bool sync, const void *bytes, size_t length)
+{
+    int descriptor = open(path, O_WRONLY | O_CLOEXEC | flags, 0666);
+    if (descriptor < 0)
+        return -1;
+    int result = write_bytes(descriptor, bytes, length);
+    if (result == 0 && sync)
+        result = fsync(descriptor);
+    int reason = errno;
+    if (close(descriptor) && result == 0)
+        return -1;
+    errno = reason;
+    return result;
+}
+
+static void folder_of(const char *path, struct text *folder)
+{
+    const char *slash = strrchr(path, '/');
+    if (!slash)
+        text_add(folder, ".");
+    else if (slash == path)
+        text_add(folder, "/");
+    else
+        text_add_bytes(folder, path, (size_t)(slash - path));
+}
+
+/* Make the rename itself last through a power cut. */
+static int sync_folder_of(const char *path)
+{
+    struct text folder = TEXT_EMPTY;
+    folder_of(path, &folder);
+    int descriptor = open(text_string(&folder), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    text_done(&folder);
+    if (descriptor < 0)
+        return -1;
+    int result = fsync(descriptor);
+    if (result && errno == EINVAL) /* a file system without folders to sync */
+        result = 0;
+    int reason = errno;
+    close(descriptor);
+    errno = reason;
+    return result;
+}
+
+int file_write(const char *path, const void *bytes, size_t length, struct error *error)
+{
+    struct stat status;
+    bool exists = stat(path, &status) == 0;
+    int result, reason;
+    if (exists && !S_ISREG(status.st_mode)) {
+        result = write_and_sync(path, 0, false, bytes, length);
+        reason = errno;
+    } else {
+        struct text temporary = TEXT_EMPTY;
+        text_add(&temporary, "%s.espalier-new", path);
+        result = write_and_sync(text_string(&temporary), O_CREAT | O_TRUNC, true, bytes, length);
+        if (result == 0)
+            result = rename(text_string(&temporary), path);
+        reason = errno;
+        if (result)
+            unlink(text_string(&temporary));
+        else if ((result = sync_folder_of(path)))
+            reason = errno;
+        text_done(&temporary);
+    }
+    if (result)
+        return error_set(error, "%s: can't be written (%s); check the folder, its permissions and the free space", path,
+                         strerror(reason));
+    return 0;
+}
+
+int file_make_folder(const char *path, struct error *error)
+{
+    char *partial = memory_copy_text(path);
+    int result = 0;
+    for (char *end = partial; result == 0 && *end;) {
+        end += strspn(end, "/");
+        end += strcspn(end, "/");
+        char after = *end;
+        *end = 0;
+        if (*partial && mkdir(partial, 0777) && errno != EEXIST)
+            result = -1;
+        *end = after;
+    }
+    int reason = errno;
+    struct stat status;
+    if (result == 0 && (stat(path, &status) || !S_ISDIR(status.st_mode))) {
+        result = -1;
+        reason = ENOTDIR;
+    }
+    free(partial);
+    if (result)
+        return error_set(error, "%s: this folder can't be made (%s); choose another place or change the permissions",
+                         path, strerror(reason));
+    return 0;
+}
+
+int file_exists(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0;
+}
+
+char *file_join(const char *folder, const char *name)
+{
+    struct text path = TEXT_EMPTY;
+    size_t length = strlen(folder);
+    text_add(&path, length && folder[length - 1] != '/' ? "%s/%s" : "%s%s", folder, name);
+    return text_take(&path);
+}

@@ -1,0 +1,23 @@
+/* hash.c - XXH3-128 with its default seed: the same name on every machine. */
+#include "util/hash.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <xxhash.h>
+
+struct hash hash_of(const void *bytes, size_t length)
+{
+    XXH128_hash_t hash = XXH3_128bits(bytes, length);
+    return (struct hash){.high = hash.high64, .low = hash.low64};
+}
+
+bool hash_equal(struct hash a, struct hash b)
+{
+    return a.high == b.high && a.low == b.low;
+}
+
+char *hash_print(struct hash hash, char buffer[HASH_TEXT])
+{
+    snprintf(buffer, HASH_TEXT, "%016" PRIx64 "%016" PRIx64, hash.high, hash.low);
+    return buffer;
+}

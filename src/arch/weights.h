@@ -12,6 +12,9 @@
 
 #include "arch/arch.h"
 
+/* Added to BN's variance before the square root: a network's function depends on it. */
+#define BN_EPSILON 1e-5f
+
 /* Offsets into the buffer; -1: this layer has none. */
 struct weights_layer {
     int64_t weight;              /* C, FC, SM */

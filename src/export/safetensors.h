@@ -2,8 +2,8 @@
  * safetensors.h - weights as a safetensors file: opens with the usual libraries of Python and Rust.
  *
  * Tensors are named after layers (`conv1.weight`, `conv1.gamma`, `conv1.beta`, `conv1.mean`, `conv1.variance`,
- * `classifier.bias`), F32, shapes as in weights.h; `__metadata__` holds `arch`, `input` ("3,32,32") and what
- * the caller adds.  The header is read by jansson, which refuses duplicate keys.
+ * `classifier.bias`), F32, shapes as in weights.h; `__metadata__` holds `arch` and `input` ("3,32,32").  The
+ * header is read by jansson, which refuses duplicate keys.
  */
 #ifndef ESPALIER_EXPORT_SAFETENSORS_H
 #define ESPALIER_EXPORT_SAFETENSORS_H

@@ -6,15 +6,13 @@
  * hold no state, allocate nothing and may run on any thread, one network at a time per set of buffers.
  *
  * Numbers: float32 (also what is accumulated across a batch, unless a backend says otherwise); BN eps
- * BN_EPSILON; batch variance biased in the forward, unbiased in the running statistics (as PyTorch).
+ * BN_EPSILON (arch/weights.h); batch variance biased in the forward, unbiased in the running statistics (as PyTorch).
  */
 #ifndef ESPALIER_NN_BACKEND_H
 #define ESPALIER_NN_BACKEND_H
 
 #include "data/images.h"
 #include "nn/plan.h"
-
-#define BN_EPSILON 1e-5f
 
 /* One operation, one direction, one batch.  `count` images of at most the `batch` that the buffers were
    sized for: the last batch of an epoch is smaller and exact. */

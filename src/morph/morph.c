@@ -1,0 +1,86 @@
+/*
+ * morph.c - from a parent and an action to a child: checks, then widen.c or deepen.c.
+ *
+ * The child is built whole beside the parent, which is never written.  action_apply decides what is allowed;
+ * here it only remains to see that the child's shapes fit.
+ */
+#include "morph/morph.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "morph/steps.h"
+#include "util/bug.h"
+
+int64_t morph_weight_count(const struct weights_layer *layer)
+{
+    return (int64_t)layer->outputs * layer->inputs * layer->kernel * layer->kernel;
+}
+
+void morph_copy_units(const struct weights *from, int from_layer, const int32_t *map, struct weights *to, int to_layer)
+{
+    const struct weights_layer *source = &from->layout.layers[from_layer], *target = &to->layout.layers[to_layer];
+    const int64_t pairs[][2] = {{source->bias, target->bias},
+                                {source->gamma, target->gamma},
+                                {source->beta, target->beta},
+                                {source->mean, target->mean},
+                                {source->variance, target->variance}};
+    for (size_t p = 0; p < COUNT_OF(pairs); p++) {
+        ASSERT((pairs[p][0] < 0) == (pairs[p][1] < 0));
+        if (pairs[p][0] < 0)
+            continue;
+        for (int i = 0; i < target->outputs; i++)
+            to->values[pairs[p][1] + i] = from->values[pairs[p][0] + (map ? map[i] : i)];
+    }
+}
+
+void morph_copy_layer(const struct weights *from, int from_layer, struct weights *to, int to_layer)
+{
+    const struct weights_layer *source = &from->layout.layers[from_layer], *target = &to->layout.layers[to_layer];
+    if (source->weight < 0)
+        return; /* a pool */
+    ASSERT(source->inputs == target->inputs && source->outputs == target->outputs && source->kernel == target->kernel);
+    memcpy(to->values + target->weight, from->values + source->weight,
+           (size_t)morph_weight_count(source) * sizeof(float));
+    morph_copy_units(from, from_layer, NULL, to, to_layer);
+}
+
+float morph_deviation(const float *values, int64_t count)
+{
+    double sum = 0, square = 0;
+    for (int64_t i = 0; i < count; i++)
+        sum += values[i];
+    double mean = sum / (double)count;
+    for (int64_t i = 0; i < count; i++)
+        square += (values[i] - mean) * (values[i] - mean);
+    return (float)sqrt(square / (double)count);
+}
+
+void morph_add_noise(float *values, int64_t count, float deviation, struct random_stream *stream)
+{
+    for (int64_t i = 0; i < count; i++)
+        values[i] += deviation * random_normal(stream);
+}
+
+int morph_apply(const struct weights *parent, const struct action *action, const struct morph_options *options,
+                const struct morph_measure *measure, struct random_stream *stream, struct weights **child,
+                struct error *error)
+{
+    struct arch arch;
+    struct shape shapes[ARCH_LAYERS_MAX];
+    *child = NULL;
+    if (action_apply(&parent->arch, action, &arch, error) < 0 || arch_shapes(&arch, parent->input, shapes, error) < 0)
+        return -1;
+
+    struct weights *grown = weights_new(&arch, parent->input);
+    int status = 0;
+    if (action->kind == ACTION_WIDEN)
+        morph_widen(parent, action->layer, options, stream, grown);
+    else
+        status = morph_deepen(parent, action->layer, options, measure, stream, grown, error);
+    if (status)
+        weights_free(grown);
+    else
+        *child = grown;
+    return status;
+}

@@ -26,7 +26,8 @@ struct images {
 };
 
 /* What --data names: `fashion-mnist`, `mnist`, `idx:DIR`, `cifar10:DIR`, `cifar100:DIR`; a `+` after the name
-   (`cifar10+:DIR`, `fashion-mnist+`) turns augmentation on. */
+   (`cifar10+:DIR`, `fashion-mnist+`) turns augmentation on.  Without `:DIR` the folder is $ESPALIER_DATA/NAME, or
+   the one of Debian's package.  Each may name its folder. */
 struct data_spec {
     char name[16];
     char folder[1024];

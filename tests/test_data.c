@@ -3,6 +3,8 @@
  * split and its normalisation against a plain computation; then the real Fashion-MNIST where Debian's package is
  * installed, and the real CIFAR-10 in $ESPALIER_TEST_CIFAR10.
  */
+#include "config.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

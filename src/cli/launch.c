@@ -1,0 +1,62 @@
+/*
+ * launch.c - puts a search together; the engine runs on the main thread, trainers on their own.
+ */
+#include "cli/launch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/progress.h"
+#include "cli/report.h"
+#include "nn/backend.h"
+
+int launch_open(struct launch *launch, const struct search_options *options, struct error *error)
+{
+    struct data_spec spec;
+    *launch = (struct launch){0};
+    if (data_spec_parse(options->data, &spec, error) || images_open(&spec, DATA_TRAIN, &launch->images, error) ||
+        data_split(&launch->images, (int)options->validation, (int)options->train_subset, (uint64_t)options->seed,
+                   &launch->train, &launch->validate, error) ||
+        devices_find(options->devices, launch->devices, &launch->device_count, error))
+        return -1;
+    launch->data = (struct engine_data){
+        .input = launch->images.shape,
+        .classes = launch->images.classes,
+        .train_images = launch->train.count,
+        .validation_images = launch->validate.count,
+        .hash = launch->images.hash,
+    };
+    launch->evaluator =
+        evaluator_local_new(launch->devices, launch->device_count, &launch->train, &launch->validate);
+    return 0;
+}
+
+void launch_close(struct launch *launch)
+{
+    if (launch->evaluator)
+        launch->evaluator->kind->free(launch->evaluator);
+    view_done(&launch->train);
+    view_done(&launch->validate);
+    images_done(&launch->images);
+}
+
+static void stop_engine(void *engine)
+{
+    engine_stop(engine);
+}
+
+int launch_search(struct engine *engine, const struct cli_arguments *arguments, const char *folder)
+{
+    struct error error = {{0}};
+    enum progress_kind kind = cli_value(arguments, "json") ? PROGRESS_JSON
+                              : cli_is_terminal(stdout)    ? PROGRESS_BAR
+                                                           : PROGRESS_LINES;
+    struct progress *progress = progress_new(stdout, kind, engine);
+    engine_add_sink(engine, progress_sink(progress));
+    cli_catch_signals(stop_engine, engine);
+    int failed = engine_run(engine, &error);
+    progress_free(progress);
+    if (kind != PROGRESS_JSON)
+        report_end(stdout, engine_state(engine), folder, cli_signal() != 0);
+    return failed ? cli_fail(&error) : 0;
+}

@@ -1,0 +1,197 @@
+/*
+ * progress.c - a sink of the engine.  It runs on the engine's thread, after the engine has folded the event, so it
+ * reads the engine's own state and keeps none but what is on the screen.
+ */
+#include "cli/progress.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "arch/lineage.h"
+#include "cli/cli.h"
+#include "util/memory.h"
+
+struct progress {
+    FILE *out;
+    enum progress_kind kind;
+    const struct engine *engine;
+    bool unicode;
+    double printed; /* event time of the last progress line */
+};
+
+static const double seconds_between_lines = 15, seconds_between_bars = 0.2;
+
+static double larger(double a, double b)
+{
+    return a > b ? a : b;
+}
+
+struct forecast progress_forecast(const struct session_state *state, int64_t episode_networks)
+{
+    int64_t done = state->status_count[NODE_DONE];
+    double share = 0;
+    if (state->budget_networks > 0)
+        share = larger(share, (double)done / (double)state->budget_networks);
+    if (state->budget_seconds > 0)
+        share = larger(share, state->time / state->budget_seconds);
+    if (state->budget_episodes > 0 && episode_networks > 0)
+        share = larger(share, (double)(done + state->known_count + state->refused_count) /
+                                  ((double)state->budget_episodes * (double)episode_networks + 1));
+    share = share > 1 ? 1 : share;
+    return (struct forecast){share, share > 0 ? state->time * (1 - share) / share : -1};
+}
+
+static void print_network(struct progress *progress, const struct session_state *state, int64_t number)
+{
+    const struct session_node *node = session_node(state, number);
+    const struct session_node *parent = session_node(state, node->facts.parent);
+    struct text how = TEXT_EMPTY;
+    char parameters[TEXT_SHORT], seconds[TEXT_SHORT], name[TEXT_SHORT], gain[TEXT_SHORT] = "", from[TEXT_SHORT] = "";
+    snprintf(name, sizeof name, "n%lld", (long long)number);
+    if (parent) {
+        lineage_show(parent->facts.arch, node->facts.actions.items, node->facts.actions.count, progress->unicode, &how);
+        snprintf(from, sizeof from, "n%lld", (long long)node->facts.parent);
+        snprintf(gain, sizeof gain, "%+.2f", 100 * (node->accuracy - parent->accuracy));
+    } else {
+        text_add(&how, "start: %s", node->facts.arch);
+    }
+    fprintf(progress->out, "%-5s %6.2f %% %6s  %-5s %6s %6s  %s%s\n", name, 100 * node->accuracy, gain, from,
+            text_count(parameters, (double)node->facts.parameters), text_duration(seconds, node->seconds),
+            number == state->best ? (progress->unicode ? "★ " : "* ") : "", text_string(&how));
+    text_done(&how);
+}
+
+static void print_failure(struct progress *progress, const struct event_failed *failed)
+{
+    fprintf(progress->out, "n%-4lld failed: %s: %s%s\n", (long long)failed->node, failed->reason, failed->message,
+            failed->again ? "; it will be tried again" : "");
+}
+
+static void add_bar(struct text *text, double share, int width, bool unicode)
+{
+    int full = (int)lround(share * width);
+    for (int i = 0; i < width; i++)
+        text_add(text, "%s", unicode ? (i < full ? "█" : "░") : (i < full ? "#" : "."));
+}
+
+static void progress_text(const struct progress *progress, const struct session_state *state, struct text *text)
+{
+    struct forecast forecast =
+        progress_forecast(state, engine_options(progress->engine)->episode_networks);
+    char left[TEXT_SHORT];
+    if (progress->kind == PROGRESS_BAR) {
+        add_bar(text, forecast.share, 20, progress->unicode);
+        text_add(text, " ");
+    } else {
+        text_add(text, "progress ");
+    }
+    text_add(text, "%3.0f %%  %lld trained", 100 * forecast.share, (long long)state->status_count[NODE_DONE]);
+    if (state->budget_networks > 0)
+        text_add(text, " of %lld", (long long)state->budget_networks);
+    text_add(text, "  eta %s", forecast.seconds_left < 0 ? "?" : text_duration(left, forecast.seconds_left));
+    if (state->best)
+        text_add(text, "  best n%lld %.2f %%", (long long)state->best, 100 * session_node(state, state->best)->accuracy);
+    for (int i = 0; i < state->device_count; i++) {
+        const struct session_node *node = session_node(state, state->devices[i].node);
+        if (node)
+            text_add(text, "  n%lld:%d/%d", (long long)node->facts.node, node->curve_count, node->epochs);
+    }
+}
+
+static void draw_bar(struct progress *progress, const struct session_state *state)
+{
+    struct winsize size = {0};
+    struct text text = TEXT_EMPTY;
+    ioctl(fileno(progress->out), TIOCGWINSZ, &size);
+    progress_text(progress, state, &text);
+    /* Columns, not bytes: the bar's cells are three bytes each. */
+    size_t room = size.ws_col ? (size_t)size.ws_col - 1 : 79, columns = 0, bytes = 0;
+    const char *string = text_string(&text);
+    while (string[bytes] && (columns < room || ((unsigned char)string[bytes] & 0xc0) == 0x80))
+        columns += ((unsigned char)string[bytes++] & 0xc0) != 0x80;
+    fprintf(progress->out, "\r%.*s\033[K", (int)bytes, string);
+    text_done(&text);
+}
+
+static void clear_bar(const struct progress *progress)
+{
+    if (progress->kind == PROGRESS_BAR)
+        fputs("\r\033[K", progress->out);
+}
+
+static void print_event(struct progress *progress, const struct event *event)
+{
+    const struct session_state *state = engine_state(progress->engine);
+    clear_bar(progress);
+    switch (event->kind) {
+    case EVENT_RESULT:
+        print_network(progress, state, event->as.result.node);
+        break;
+    case EVENT_FAILED:
+        print_failure(progress, &event->as.failed);
+        break;
+    case EVENT_POLICY:
+        fprintf(progress->out, "episode %lld: %lld networks, mean %.2f %%, best %.2f %%; the controller learned\n",
+                (long long)event->as.policy.episode, (long long)event->as.policy.networks,
+                100 * event->as.policy.accuracy_mean, 100 * event->as.policy.accuracy_best);
+        break;
+    case EVENT_COMMAND:
+        fprintf(progress->out, "%s: %s: %s\n", event->as.command.by, event->as.command.words, event->as.command.answer);
+        break;
+    default:
+        break;
+    }
+    if (progress->kind == PROGRESS_BAR) {
+        draw_bar(progress, state);
+    } else if (event->time - progress->printed >= seconds_between_lines) {
+        struct text text = TEXT_EMPTY;
+        progress_text(progress, state, &text);
+        fprintf(progress->out, "%s\n", text_string(&text));
+        text_done(&text);
+        progress->printed = event->time;
+    }
+    fflush(progress->out);
+}
+
+static void on_event(void *context, const struct event *event)
+{
+    struct progress *progress = context;
+    if (progress->kind == PROGRESS_JSON) {
+        if (!event_is_durable(event->kind))
+            return;
+        struct text text = TEXT_EMPTY;
+        event_print_json(event, &text);
+        fprintf(progress->out, "%s\n", text_string(&text));
+        fflush(progress->out);
+        text_done(&text);
+    } else if (event_is_durable(event->kind)) {
+        print_event(progress, event);
+    } else if (progress->kind == PROGRESS_BAR && event->time - progress->printed >= seconds_between_bars) {
+        draw_bar(progress, engine_state(progress->engine));
+        fflush(progress->out);
+        progress->printed = event->time;
+    }
+}
+
+struct progress *progress_new(FILE *out, enum progress_kind kind, const struct engine *engine)
+{
+    struct progress *progress = memory_new(1, sizeof *progress);
+    *progress = (struct progress){.out = out, .kind = kind, .engine = engine, .unicode = cli_is_unicode()};
+    progress->printed = engine_state(engine)->time;
+    return progress;
+}
+
+struct engine_sink progress_sink(struct progress *progress)
+{
+    return (struct engine_sink){on_event, progress};
+}
+
+void progress_free(struct progress *progress)
+{
+    clear_bar(progress);
+    fflush(progress->out);
+    free(progress);
+}

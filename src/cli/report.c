@@ -1,0 +1,288 @@
+/*
+ * report.c - tables and the tree.  Columns are padded by hand where glyphs have more bytes than columns.
+ */
+#include "cli/report.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "arch/lineage.h"
+#include "cli/cli.h"
+#include "cli/plot.h"
+#include "util/memory.h"
+
+static const char *folder_name(const char *folder)
+{
+    const char *slash = strrchr(folder, '/');
+    return slash && slash[1] ? slash + 1 : folder;
+}
+
+static void print_count(FILE *out, int64_t count, const char *what, const char *end)
+{
+    if (count)
+        fprintf(out, "%lld %s%s", (long long)count, what, end);
+}
+
+static void print_counts(FILE *out, const struct session_state *state)
+{
+    char duration[TEXT_SHORT];
+    fprintf(out, "%lld networks trained in %s", (long long)state->status_count[NODE_DONE],
+            text_duration(duration, state->time));
+    if (state->status_count[NODE_QUEUED] + state->status_count[NODE_RUNNING])
+        fprintf(out, ", %lld not yet", (long long)(state->status_count[NODE_QUEUED] + state->status_count[NODE_RUNNING]));
+    fputs("; ", out);
+    print_count(out, state->known_count, "proposals were known already", ", ");
+    print_count(out, state->refused_count, "refused", ", ");
+    fprintf(out, "%lld failed\n", (long long)state->status_count[NODE_FAILED]);
+}
+
+static void print_best(FILE *out, const struct session_state *state)
+{
+    const struct session_node *best = session_node(state, state->best);
+    char parameters[TEXT_SHORT], flops[TEXT_SHORT];
+    if (!best) {
+        fputs("best      none is trained yet\n", out);
+        return;
+    }
+    fprintf(out, "best      n%lld  validation accuracy %.2f %%", (long long)state->best, 100 * best->accuracy);
+    const struct session_node *start = session_node(state, 1);
+    if (start != best && start->status == NODE_DONE)
+        fprintf(out, "  (start network %.2f %%)", 100 * start->accuracy);
+    fprintf(out, "\n          %s\n          %s parameters, %s FLOPs an image\n", best->facts.arch,
+            text_count(parameters, (double)best->facts.parameters), text_count(flops, (double)best->facts.flops));
+}
+
+void report_end(FILE *out, const struct session_state *state, const char *folder, bool interrupted)
+{
+    const char *name = folder_name(folder);
+    fputc('\n', out);
+    print_best(out, state);
+    fputs("done      ", out);
+    print_counts(out, state);
+    fprintf(out, "session   %s\n", folder);
+    if (interrupted)
+        fprintf(out, "stopped   espalier resume %s goes on\n", name);
+    else if (state->best)
+        fprintf(out, "next      espalier show %s; espalier train %s:best trains its best network to the end\n", name, name);
+}
+
+void report_summary(FILE *out, const struct session_state *state, const char *folder)
+{
+    static const char *const options[] = {"policy", "parent", "wider", "deeper", "epochs", "batch", "rate"};
+    char date[64] = "";
+    time_t created = (time_t)state->facts.created;
+    struct tm local;
+    if (localtime_r(&created, &local))
+        strftime(date, sizeof date, "%Y-%m-%d %H:%M", &local);
+    fprintf(out, "session   %s, made %s by %s\n", folder, date, state->facts.program);
+    fprintf(out, "data      %s: %lld training and %lld validation images of %s, %lld classes\n", state->facts.data,
+            (long long)state->facts.train_images, (long long)state->facts.validation_images, state->facts.input,
+            (long long)state->facts.classes);
+    fprintf(out, "search    seed %lld", (long long)state->facts.seed);
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+        if (session_option(state, options[i]))
+            fprintf(out, ", %s %s", options[i], session_option(state, options[i]));
+    fputs("\nstate     ", out);
+    if (state->finished)
+        fprintf(out, "finished (%s): ", state->finish_reason);
+    print_counts(out, state);
+    print_best(out, state);
+}
+
+/* --- the tree --- */
+
+struct tree {
+    FILE *out;
+    const struct session_state *state;
+    bool unicode;
+    int64_t *first_child, *next_sibling; /* by node number; 0: none */
+};
+
+static const char *status_glyph(const struct session_node *node, bool unicode)
+{
+    static const char *const glyphs[2][NODE_STATUS_COUNT] = {{".", "*", "+", "x", "-"}, {"·", "*", "✓", "✗", "-"}};
+    return glyphs[unicode][node->status];
+}
+
+static void print_tree_node(const struct tree *tree, const struct session_node *node)
+{
+    const struct session_node *parent = session_node(tree->state, node->facts.parent);
+    struct text how = TEXT_EMPTY;
+    char parameters[TEXT_SHORT];
+    if (parent)
+        lineage_show(parent->facts.arch, node->facts.actions.items, node->facts.actions.count, tree->unicode, &how);
+    else
+        text_add(&how, "start");
+    fprintf(tree->out, "%s n%lld ", status_glyph(node, tree->unicode), (long long)node->facts.node);
+    if (node->status == NODE_DONE)
+        fprintf(tree->out, "%.2f %%", 100 * node->accuracy);
+    else if (node->failure)
+        fprintf(tree->out, "%s", node->failure);
+    else
+        fprintf(tree->out, "queued");
+    if (parent && parent->status == NODE_DONE && node->status == NODE_DONE)
+        fprintf(tree->out, " %+.2f", 100 * (node->accuracy - parent->accuracy));
+    fprintf(tree->out, "  %s  %s%s%s%s%s\n", text_count(parameters, (double)node->facts.parameters), text_string(&how),
+            !strcmp(node->facts.by, "user") ? "  by you" : "", node->pinned ? "  pinned" : "",
+            node->facts.node == tree->state->best ? "  best" : "", node->note ? "  noted" : "");
+    text_done(&how);
+}
+
+static void print_subtree(const struct tree *tree, int64_t number, struct text *prefix)
+{
+    for (int64_t child = tree->first_child[number]; child; child = tree->next_sibling[child]) {
+        bool last = !tree->next_sibling[child];
+        size_t length = prefix->length;
+        fprintf(tree->out, "%s%s", text_string(prefix), tree->unicode ? (last ? "└─" : "├─") : (last ? "`-" : "|-"));
+        print_tree_node(tree, session_node(tree->state, child));
+        text_add(prefix, "%s", last ? "  " : tree->unicode ? "│ " : "| ");
+        print_subtree(tree, child, prefix);
+        prefix->length = length;
+        prefix->bytes[length] = '\0';
+    }
+}
+
+void report_tree(FILE *out, const struct session_state *state)
+{
+    struct tree tree = {.out = out, .state = state, .unicode = cli_is_unicode()};
+    size_t count = (size_t)state->node_count + 1;
+    tree.first_child = memory_new(count, sizeof *tree.first_child);
+    tree.next_sibling = memory_new(count, sizeof *tree.next_sibling);
+    for (int64_t node = state->node_count; node >= 1; node--) {
+        int64_t parent = session_node(state, node)->facts.parent;
+        tree.next_sibling[node] = tree.first_child[parent];
+        tree.first_child[parent] = node;
+    }
+    struct text prefix = TEXT_EMPTY;
+    text_add(&prefix, "%s", "");
+    for (int64_t root = tree.first_child[0]; root; root = tree.next_sibling[root]) {
+        print_tree_node(&tree, session_node(state, root));
+        print_subtree(&tree, root, &prefix);
+    }
+    text_done(&prefix);
+    free(tree.first_child);
+    free(tree.next_sibling);
+}
+
+/* --- tables --- */
+
+static int by_accuracy(const void *left, const void *right)
+{
+    const struct session_node *a = *(const struct session_node *const *)left, *b = *(const struct session_node *const *)right;
+    if (a->accuracy != b->accuracy)
+        return a->accuracy < b->accuracy ? 1 : -1;
+    return a->facts.node < b->facts.node ? -1 : 1;
+}
+
+static int by_parameters(const void *left, const void *right)
+{
+    const struct session_node *a = *(const struct session_node *const *)left, *b = *(const struct session_node *const *)right;
+    if (a->facts.parameters != b->facts.parameters)
+        return a->facts.parameters < b->facts.parameters ? -1 : 1;
+    return by_accuracy(left, right);
+}
+
+/* The trained networks, sorted; free() the list. */
+static const struct session_node **sorted(const struct session_state *state, int64_t *count,
+                                          int (*order)(const void *, const void *))
+{
+    const struct session_node **list = memory_new((size_t)state->node_count, sizeof *list);
+    *count = 0;
+    for (int64_t i = 1; i <= state->node_count; i++)
+        if (session_node(state, i)->status == NODE_DONE)
+            list[(*count)++] = session_node(state, i);
+    qsort(list, (size_t)*count, sizeof *list, order);
+    return list;
+}
+
+static void print_row(FILE *out, const struct session_node *node)
+{
+    char parameters[TEXT_SHORT], flops[TEXT_SHORT], name[TEXT_SHORT], seconds[TEXT_SHORT];
+    snprintf(name, sizeof name, "n%lld", (long long)node->facts.node);
+    fprintf(out, "%-6s %8.2f %% %8s %8s %8s  %s\n", name, 100 * node->accuracy,
+            text_count(parameters, (double)node->facts.parameters), text_count(flops, (double)node->facts.flops),
+            text_duration(seconds, node->seconds), node->facts.arch);
+}
+
+static void print_head(FILE *out)
+{
+    fprintf(out, "%-6s %10s %8s %8s %8s  %s\n", "", "accuracy", "params", "FLOPs", "time", "architecture");
+}
+
+void report_best(FILE *out, const struct session_state *state, int limit)
+{
+    int64_t count;
+    const struct session_node **list = sorted(state, &count, by_accuracy);
+    print_head(out);
+    for (int64_t i = 0; i < count && i < limit; i++)
+        print_row(out, list[i]);
+    free(list);
+}
+
+void report_pareto(FILE *out, const struct session_state *state)
+{
+    int64_t count;
+    const struct session_node **list = sorted(state, &count, by_parameters);
+    double best = -1;
+    print_head(out);
+    for (int64_t i = 0; i < count; i++) {
+        if (list[i]->accuracy <= best)
+            continue;
+        best = list[i]->accuracy;
+        print_row(out, list[i]);
+    }
+    free(list);
+}
+
+/* --- one network --- */
+
+static void print_lineage(FILE *out, const struct session_state *state, const struct session_node *node)
+{
+    const struct session_node *parent = session_node(state, node->facts.parent);
+    struct text how = TEXT_EMPTY;
+    if (parent)
+        print_lineage(out, state, parent);
+    if (parent)
+        lineage_show(parent->facts.arch, node->facts.actions.items, node->facts.actions.count, cli_is_unicode(), &how);
+    else
+        text_add(&how, "start");
+    fprintf(out, "  n%-4lld", (long long)node->facts.node);
+    if (node->status == NODE_DONE)
+        fprintf(out, " %6.2f %%", 100 * node->accuracy);
+    else
+        fprintf(out, "         ");
+    fprintf(out, "  %s (by %s)\n", text_string(&how), !strcmp(node->facts.by, "user") ? "you" : node->facts.by);
+    text_done(&how);
+}
+
+void report_node(FILE *out, const struct session_state *state, int64_t number)
+{
+    const struct session_node *node = session_node(state, number);
+    char parameters[TEXT_SHORT], flops[TEXT_SHORT], memory[TEXT_SHORT], seconds[TEXT_SHORT];
+    fprintf(out, "n%lld  %s\n%s parameters, %s FLOPs an image, %s of activations an image\n", (long long)number,
+            node->facts.arch, text_count(parameters, (double)node->facts.parameters),
+            text_count(flops, (double)node->facts.flops), text_bytes(memory, (double)node->facts.activation_bytes));
+    if (node->status == NODE_DONE)
+        fprintf(out, "validation accuracy %.2f %%, loss %.4f; trained %d epochs in %s on %s, %.0f images/s\n",
+                100 * node->accuracy, node->loss, node->curve_count, text_duration(seconds, node->seconds), node->device,
+                node->images_per_second);
+    if (node->failure)
+        fprintf(out, "failed: %s\n", node->failure);
+    if (node->weights)
+        fprintf(out, "weights   weights/%s\n", node->weights);
+    if (node->note)
+        fprintf(out, "note      %s\n", node->note);
+    fputs("lineage\n", out);
+    print_lineage(out, state, node);
+    if (!node->curve_count)
+        return;
+    fprintf(out, "\n%5s %9s %10s %10s %10s %10s\n", "epoch", "rate", "loss", "training", "val. loss", "validation");
+    for (int i = 0; i < node->curve_count; i++) {
+        const struct curve_point *point = &node->curve[i];
+        fprintf(out, "%5d %9.5f %10.4f %8.2f %% %10.4f %8.2f %%\n", i + 1, point->rate, point->train_loss,
+                100 * point->train_accuracy, point->validation_loss, 100 * point->validation_accuracy);
+    }
+    fputc('\n', out);
+    plot_curve(out, node->curve, node->curve_count, cli_is_unicode());
+}

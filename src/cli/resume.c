@@ -1,0 +1,103 @@
+/*
+ * resume.c - `espalier resume`: go on with a session, after a stop, a kill, or with a larger budget.
+ */
+#include <stdlib.h>
+
+#include "cli/launch.h"
+#include "util/memory.h"
+
+/* The options as the session has them, for the data and the devices of this process. */
+static int read_session(const char *folder, struct search_options *options, struct error *error)
+{
+    struct session_state *state = NULL;
+    struct error warning = {{0}};
+    int failed = session_load(folder, &state, &warning, error) || engine_options_of(state, options, error);
+    if (state)
+        session_state_free(state);
+    return failed ? -1 : 0;
+}
+
+/* A new budget is a command like any other: recorded, and in force from here on. */
+static void set_budget(struct engine *engine, const struct cli_arguments *arguments)
+{
+    static const char *const names[] = {"episodes", "networks", "seconds"};
+    for (int i = 0; i < 3; i++) {
+        const char *value = cli_value(arguments, names[i]);
+        struct text words = TEXT_EMPTY;
+        if (value) {
+            text_add(&words, "budget %s %s", names[i], value);
+            engine_command(engine, "user", text_string(&words));
+        }
+        text_done(&words);
+    }
+}
+
+static int go_on(const struct cli_arguments *arguments, const char *folder, struct search_options *options)
+{
+    struct error error = {{0}}, warning = {{0}};
+    struct launch launch = {0};
+    struct engine *engine = NULL;
+    int status = 1;
+    if (launch_open(&launch, options, &error) ||
+        engine_resume(folder, &launch.data, launch.evaluator, &engine, &warning, &error)) {
+        cli_fail(&error);
+    } else {
+        cli_warn(&warning);
+        set_budget(engine, arguments);
+        status = launch_search(engine, arguments, folder);
+    }
+    if (engine)
+        engine_free(engine);
+    launch_close(&launch);
+    return status;
+}
+
+static int check_budget(const struct cli_arguments *arguments)
+{
+    int64_t integer;
+    double real;
+    return cli_integer(arguments, "episodes", 0, 0, 1000000000, &integer) ||
+           cli_integer(arguments, "networks", 0, 0, 1000000000, &integer) ||
+           cli_real(arguments, "seconds", 0, 0, 1e9, &real);
+}
+
+static int run(const struct cli_arguments *arguments)
+{
+    struct search_options *options = memory_new(1, sizeof *options);
+    struct error error = {{0}};
+    char *folder = NULL;
+    int status;
+    if (check_budget(arguments)) {
+        status = 2;
+    } else if (session_find(arguments->words[0], &folder, &error) || read_session(folder, options, &error) ||
+               (cli_value(arguments, "devices") &&
+                options_set(options, "devices", cli_value(arguments, "devices"), &error))) {
+        status = cli_fail(&error);
+    } else {
+        status = go_on(arguments, folder, options);
+    }
+    free(folder);
+    free(options);
+    return status;
+}
+
+static const struct cli_option options_of_resume[] = {
+    {"episodes", "N", "a new budget: episodes in all (0: no limit)"},
+    {"networks", "N", "a new budget: trained networks in all (0: no limit)"},
+    {"seconds", "N", "a new budget: seconds in all (0: no limit)"},
+    {"devices", "LIST", "train on other devices than before"},
+    {"headless", NULL, "lines instead of screens (as without a terminal)"},
+    {"json", NULL, "print one JSON object for each durable event"},
+    {0},
+};
+
+const struct cli_command command_resume = {
+    .name = "resume",
+    .synopsis = "SESSION",
+    .summary = "go on with a session that was stopped or killed",
+    .details = "Every network whose result was recorded stays; those in training start again from their parents.",
+    .words_minimum = 1,
+    .words_maximum = 1,
+    .options = options_of_resume,
+    .run = run,
+};

@@ -1,0 +1,99 @@
+/*
+ * run.c - `espalier run`: a new search in a new session.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/dry_run.h"
+#include "cli/launch.h"
+#include "util/file.h"
+#include "util/memory.h"
+
+/* Preset first, then the command line over it, whatever their order there. */
+static int read_options(const struct cli_arguments *arguments, struct search_options *options, struct error *error)
+{
+    const char *preset = cli_value(arguments, "preset");
+    options_default(options);
+    if (preset && options_read(options, preset, error))
+        return -1;
+    for (int i = 0; i < arguments->value_count; i++)
+        if (option_find(arguments->values[i].name) &&
+            options_set(options, arguments->values[i].name, arguments->values[i].value, error))
+            return -1;
+    return options_check(options, error);
+}
+
+/* The session is named after its data: fashion-mnist-1.esp. */
+static int choose_folder(const struct cli_arguments *arguments, const struct search_options *options, char **folder,
+                         struct error *error)
+{
+    const char *out = cli_value(arguments, "out");
+    if (out) {
+        size_t length = strlen(out);
+        bool named = length > 4 && !strcmp(out + length - 4, ".esp");
+        struct text path = TEXT_EMPTY;
+        text_add(&path, "%s%s", out, named ? "" : ".esp");
+        *folder = text_take(&path);
+        return 0;
+    }
+    struct data_spec spec;
+    return data_spec_parse(options->data, &spec, error) || session_new_path(spec.name, folder, error) ? -1 : 0;
+}
+
+static int search(const struct cli_arguments *arguments, const struct search_options *options, struct error *error)
+{
+    struct launch launch;
+    struct engine *engine = NULL;
+    char *folder = NULL;
+    int status = 1;
+    if (launch_open(&launch, options, error)) {
+        cli_fail(error);
+    } else if (cli_value(arguments, "dry-run")) {
+        status = dry_run(options, &launch, error) ? cli_fail(error) : 0;
+    } else if (choose_folder(arguments, options, &folder, error) ||
+               engine_create(options, folder, &launch.data, launch.evaluator, &engine, error)) {
+        cli_fail(error);
+    } else {
+        status = launch_search(engine, arguments, folder);
+    }
+    if (engine)
+        engine_free(engine);
+    launch_close(&launch);
+    free(folder);
+    return status;
+}
+
+static int run(const struct cli_arguments *arguments)
+{
+    struct search_options *options = memory_new(1, sizeof *options);
+    struct error error = {{0}};
+    int status;
+    if (read_options(arguments, options, &error)) {
+        fprintf(stderr, "espalier run: %s\n", error.text);
+        status = 2;
+    } else {
+        status = search(arguments, options, &error);
+    }
+    free(options);
+    return status;
+}
+
+static const struct cli_option options_of_run[] = {
+    {"preset", "NAME|FILE", "options from an ini file, or one of the program's own: quick, eas-small"},
+    {"out", "SESSION", "folder of the new session [a new one in ~/.local/state/espalier]"},
+    {"headless", NULL, "lines instead of screens (as without a terminal)"},
+    {"json", NULL, "print one JSON object for each durable event"},
+    {"dry-run", NULL, "say what would run and how long it would take, and stop"},
+    {0},
+};
+
+const struct cli_command command_run = {
+    .name = "run",
+    .synopsis = "",
+    .summary = "search: grow networks from a small one, train each, keep the best",
+    .details = "Ctrl-C ends in good order and says how to go on; a second Ctrl-C ends at once. Nothing recorded is lost\n"
+               "either way.",
+    .search_options = true,
+    .options = options_of_run,
+    .run = run,
+};

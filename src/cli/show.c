@@ -1,0 +1,92 @@
+/*
+ * show.c - `espalier show`: what a session holds, as text, JSON, CSV or Graphviz.
+ */
+#include <stdlib.h>
+
+#include "cli/cli.h"
+#include "cli/report.h"
+#include "export/csv.h"
+#include "export/dot.h"
+#include "export/json.h"
+#include "sessions/log.h"
+
+static int print(const struct cli_arguments *arguments, const struct session_state *state, const char *folder,
+                 int64_t best)
+{
+    struct error error = {{0}};
+    if (arguments->word_count > 1) {
+        int64_t node = node_find(state, arguments->words[1], &error);
+        if (!node)
+            return cli_fail(&error);
+        if (!cli_value(arguments, "json") && !cli_value(arguments, "csv")) {
+            report_node(stdout, state, node);
+            return 0;
+        }
+    }
+    struct text text = TEXT_EMPTY;
+    if (cli_value(arguments, "json"))
+        export_json(state, &text);
+    else if (cli_value(arguments, "csv"))
+        export_csv_networks(state, &text);
+    else if (cli_value(arguments, "curves"))
+        export_csv_curves(state, &text);
+    else if (cli_value(arguments, "dot"))
+        export_dot(state, &text);
+    fputs(text_string(&text), stdout);
+    bool exported = text.length > 0;
+    text_done(&text);
+    if (exported)
+        return 0;
+    if (cli_value(arguments, "pareto")) {
+        report_pareto(stdout, state);
+        return 0;
+    }
+    report_summary(stdout, state, folder);
+    fputs("\n", stdout);
+    report_tree(stdout, state);
+    fputs("\n", stdout);
+    report_best(stdout, state, (int)best);
+    return 0;
+}
+
+static int run(const struct cli_arguments *arguments)
+{
+    struct error error = {{0}}, warning = {{0}};
+    struct session_state *state = NULL;
+    char *folder = NULL;
+    int64_t best;
+    int status;
+    if (cli_integer(arguments, "best", 5, 0, 1000000, &best))
+        return 2;
+    if (session_find(arguments->words[0], &folder, &error) || session_load(folder, &state, &warning, &error)) {
+        status = cli_fail(&error);
+    } else {
+        cli_warn(&warning);
+        status = print(arguments, state, folder, best);
+    }
+    if (state)
+        session_state_free(state);
+    free(folder);
+    return status;
+}
+
+static const struct cli_option options_of_show[] = {
+    {"best", "N", "how many of the best networks to list [5]"},
+    {"pareto", NULL, "the networks that no other beats in accuracy and parameters"},
+    {"json", NULL, "the whole state as one JSON document"},
+    {"csv", NULL, "one row a network"},
+    {"curves", NULL, "one row an epoch of each network, as CSV"},
+    {"dot", NULL, "the tree as a Graphviz graph"},
+    {0},
+};
+
+const struct cli_command command_show = {
+    .name = "show",
+    .synopsis = "SESSION [NODE]",
+    .summary = "print a session: its tree and best networks, or one network with its curve",
+    .details = "NODE is a number, `best` or `start`. A session in use may be shown: its log is only read.",
+    .words_minimum = 1,
+    .words_maximum = 2,
+    .options = options_of_show,
+    .run = run,
+};

@@ -6,7 +6,10 @@
  * hold no state, allocate nothing and may run on any thread, one network at a time per set of buffers.
  *
  * Numbers: float32 (also what is accumulated across a batch, unless a backend says otherwise); BN eps
- * BN_EPSILON (arch/weights.h); batch variance biased in the forward, unbiased in the running statistics (as PyTorch).
+ * BN_EPSILON (arch/weights.h); batch variance biased in the forward, unbiased in the running statistics (as
+ * PyTorch; over a single value, which has no unbiased variance, the running one stays).  ReLU is x < 0 ? 0 : x,
+ * so that NaN passes; its gradient is 0 where its output is 0.  Of equal maxima in a pooling window the first in
+ * row order takes the gradient.  Average pools divide by the whole window.
  */
 #ifndef ESPALIER_NN_BACKEND_H
 #define ESPALIER_NN_BACKEND_H
@@ -22,14 +25,14 @@ struct op_run {
     int count;
     bool training;    /* forward: batch statistics, running ones updated, dropout on, `saved` filled */
     float bn_decay;   /* training: running = decay * running + (1 - decay) * batch */
-    uint64_t dropout_key; /* OP_DROPOUT: the same mask for the same key, element and backend */
+    uint64_t dropout_key; /* OP_DROPOUT: the same mask for the same key and element (dropout.h) */
     float *values;    /* flat weights; forward in training writes the running statistics only */
     float *gradients; /* backward: flat, `trained` values; this op's are overwritten, not added to */
     const void *x;    /* input tensor */
     void *y;          /* forward: output tensor, with its border zeroed; backward: what forward wrote, read only */
     const void *dy;   /* backward: gradient of the output tensor; unused for OP_CLASSIFIER */
     void *dx;         /* backward: gradient of the input tensor, overwritten; NULL when not needed */
-    void *saved;      /* saved_bytes: written by forward in training, read by backward */
+    void *saved;      /* saved_bytes: written by forward in training, read by backward; NULL in inference */
     void *scratch;    /* scratch_bytes: no meaning between calls */
     const uint16_t *labels; /* OP_CLASSIFIER: `count`, or NULL when only logits are wanted */
     float *logits;    /* OP_CLASSIFIER forward: count × classes, image-major, plain floats; not NULL */
@@ -57,7 +60,8 @@ struct backend {
     void (*tensor_write)(const struct tensor *tensor, int count, const float *plain, void *data);
     void (*tensor_read)(const struct tensor *tensor, int count, const void *data, float *plain);
 
-    /* Lay a batch of images into an input tensor: normalise, crop, flip; zero border. */
+    /* Lay a batch of images into an input tensor: normalise, crop, flip; zero border.  What a crop takes from
+       beyond the image is 0 after normalisation (the paper's code pads the normalised image). */
     void (*load)(const struct tensor *tensor, const struct batch *batch, void *data);
 
     void (*forward[OP_KINDS])(const struct op_run *run);

@@ -19,6 +19,8 @@ int64_t network_bytes(const struct backend *backend, const struct plan *plan, in
 struct network *network_new(const struct backend *backend, const struct plan *plan, int batch,
                             enum network_mode mode, struct weights *weights, struct error *error);
 void network_free(struct network *network);
+/* The most images of a batch. */
+int network_batch(const struct network *network);
 
 struct step_result {
     double loss; /* summed over the batch */
@@ -35,16 +37,25 @@ struct step_result network_infer(struct network *network, const struct batch *ba
 const float *network_gradient(struct network *network, const struct batch *batch, uint64_t dropout_key,
                               struct step_result *result);
 
+/* Forward in inference mode up to operation `op`, and that one as in training with BN decay 0: its running
+   statistics become those of this batch alone.  The network is in training mode. */
+void network_probe(struct network *network, const struct batch *batch, int op);
+
 /* Loss (mean) and accuracy over a whole view, in inference mode, `batch` images at a time. */
 struct evaluation {
     double loss, accuracy;
     int count;
 };
+/* On a network that exists already, of either mode.  `proceed` (or NULL) is asked before every batch; false when it
+   said no: then `evaluation` covers the images so far. */
+bool network_evaluate_view(struct network *network, const struct view *view, bool (*proceed)(void *context),
+                           void *context, struct evaluation *evaluation);
 int network_evaluate(const struct backend *backend, struct weights *weights, const struct view *view, int batch,
                      struct evaluation *evaluation, struct error *error);
 
-/* Mean and variance per channel of what layer `layer` computes before its BN: over `batches` batches of the
-   view drawn by `stream`, every layer in inference mode.  Neither weights nor statistics change. */
+/* Mean and variance per channel of what layer `layer` (C or FC) computes before its BN: over `batches` batches of
+   the view, without repeats as long as it has images, drawn by the stream RANDOM_MEASURE of (seed, node, action);
+   every layer in inference mode.  Neither weights nor statistics change. */
 int network_measure(const struct backend *backend, const struct weights *weights, int layer, const struct view *view,
                     int batches, int batch, uint64_t seed, uint32_t node, uint32_t action, float *mean,
                     float *variance, struct error *error);

@@ -23,20 +23,22 @@ enum pool_kind { POOL_NONE, POOL_MAX, POOL_AVERAGE };
 
 struct tensor {
     int channels, height, width;
-    int border; /* zero rows and columns that the next convolution wants around each map */
+    int border; /* zero rows and columns that the next convolution wants around each map; a dropout's input has
+                   the border of its output, so that it can run over the whole buffer */
 };
 
 struct op {
     enum op_kind kind;
-    int layer;             /* of the architecture: the one whose weights it uses; the pool's for OP_POOL */
+    int layer;             /* of the architecture: the one whose weights it uses; OP_POOL: the pool's; OP_DROPOUT:
+                              the one it follows */
     int input, output;     /* tensors */
     int kernel, stride;    /* OP_CONV */
     int channels;          /* OP_CONV, OP_FC: outputs of the linear part; OP_CLASSIFIER: classes */
-    int height, width;     /* OP_CONV: of the map before the pool */
+    int height, width;     /* OP_CONV: of the map before the pool; else 1 × 1, or 0 without a linear part */
     enum pool_kind pool;   /* OP_CONV, OP_POOL */
     int pool_size, pool_stride;
     float drop;            /* OP_DROPOUT */
-    bool needs_input_gradient; /* false for operations that read the images */
+    bool needs_input_gradient; /* false when nothing before it is trained */
     struct weights_layer weights; /* offsets into the flat buffer */
 };
 

@@ -1,0 +1,138 @@
+/*
+ * ref.c - the reference backend: its table, its tensors, and the operations without weights.
+ */
+#include "backend/ref/ref.h"
+
+#include <string.h>
+
+#include "nn/dropout.h"
+#include "util/bug.h"
+
+size_t ref_tensor_size(const struct tensor *tensor, int count)
+{
+    return (size_t)count * tensor->channels * tensor->height * tensor->width;
+}
+
+static size_t whole_lines(size_t floats)
+{
+    return (floats * sizeof(float) + 63) / 64 * 64;
+}
+
+static size_t tensor_bytes(const struct tensor *tensor, int batch)
+{
+    return whole_lines(ref_tensor_size(tensor, batch));
+}
+
+static size_t saved_bytes(const struct plan *plan, const struct op *op, int batch)
+{
+    bool normalised = op->kind == OP_CONV || op->kind == OP_FC;
+    return normalised ? whole_lines(2 * op->channels + ref_maps_size(ref_maps_of(op, batch))) : 0;
+}
+
+static size_t scratch_bytes(const struct plan *plan, const struct op *op, int batch)
+{
+    return whole_lines(2 * op->channels + 2 * ref_maps_size(ref_maps_of(op, batch)));
+}
+
+static void tensor_write(const struct tensor *tensor, int count, const float *plain, void *data)
+{
+    memcpy(data, plain, ref_tensor_size(tensor, count) * sizeof *plain);
+}
+
+static void tensor_read(const struct tensor *tensor, int count, const void *data, float *plain)
+{
+    memcpy(plain, data, ref_tensor_size(tensor, count) * sizeof *plain);
+}
+
+static void load_plane(const struct shape *shape, const uint8_t *pixels, struct augment place, float scale, float shift,
+                       float *out)
+{
+    for (int y = 0; y < shape->height; y++)
+        for (int x = 0; x < shape->width; x++) {
+            int from_y = y + place.dy, from_x = (place.flip ? shape->width - 1 - x : x) + place.dx;
+            bool inside = from_y >= 0 && from_y < shape->height && from_x >= 0 && from_x < shape->width;
+            *out++ = inside ? (float)pixels[from_y * shape->width + from_x] * scale + shift : 0;
+        }
+}
+
+static void load(const struct tensor *tensor, const struct batch *batch, void *data)
+{
+    const struct images *images = batch->view->images;
+    const struct shape *shape = &images->shape;
+    ASSERT(shape->channels == tensor->channels && shape->height == tensor->height && shape->width == tensor->width);
+    size_t plane = (size_t)shape->height * shape->width;
+    float *out = data;
+    for (int n = 0; n < batch->count; n++) {
+        struct augment place = batch->augment ? batch->augment[n] : (struct augment){0};
+        const uint8_t *pixels = images->pixels + (size_t)batch->index[n] * shape->channels * plane;
+        for (int c = 0; c < shape->channels; c++, pixels += plane, out += plane)
+            load_plane(shape, pixels, place, batch->view->scale[c], batch->view->shift[c], out);
+    }
+}
+
+static void pool_forward(const struct op_run *run)
+{
+    const struct tensor *input = &run->plan->tensors[run->op->input];
+    ref_pool_forward(run->op, run->count * input->channels, input->height, input->width, run->x, run->y);
+}
+
+static void pool_backward(const struct op_run *run)
+{
+    const struct tensor *input = &run->plan->tensors[run->op->input];
+    if (run->dx)
+        ref_pool_backward(run->op, run->count * input->channels, input->height, input->width, run->x, run->dy, run->dx);
+}
+
+static void drop(const struct op_run *run, const float *from, float *to)
+{
+    size_t size = ref_tensor_size(&run->plan->tensors[run->op->input], run->count);
+    int32_t threshold = dropout_threshold(run->op->drop);
+    float scale = 1 / (1 - run->op->drop);
+    for (size_t i = 0; i < size; i++)
+        to[i] = dropout_keeps(run->dropout_key, (uint32_t)i, threshold) ? from[i] * scale : 0;
+}
+
+static void dropout_forward(const struct op_run *run)
+{
+    if (run->training)
+        drop(run, run->x, run->y);
+    else
+        memcpy(run->y, run->x, ref_tensor_size(&run->plan->tensors[run->op->input], run->count) * sizeof(float));
+}
+
+static void dropout_backward(const struct op_run *run)
+{
+    if (run->dx)
+        drop(run, run->dy, run->dx);
+}
+
+static void update(const struct sgd *sgd, int64_t count, float *values, const float *gradients, float *velocity)
+{
+    for (int64_t i = 0; i < count; i++) {
+        float g = gradients[i] + sgd->weight_decay * values[i];
+        velocity[i] = sgd->momentum * velocity[i] + g;
+        values[i] -= sgd->rate * (sgd->nesterov ? g + sgd->momentum * velocity[i] : velocity[i]);
+    }
+}
+
+const struct backend backend_ref = {
+    .name = "ref",
+    .description = "plain C, one image after another: slow, the oracle of the tests",
+    .tensor_bytes = tensor_bytes,
+    .saved_bytes = saved_bytes,
+    .scratch_bytes = scratch_bytes,
+    .tensor_write = tensor_write,
+    .tensor_read = tensor_read,
+    .load = load,
+    .forward = {[OP_CONV] = ref_conv_forward,
+                [OP_FC] = ref_fc_forward,
+                [OP_POOL] = pool_forward,
+                [OP_DROPOUT] = dropout_forward,
+                [OP_CLASSIFIER] = ref_classifier_forward},
+    .backward = {[OP_CONV] = ref_conv_backward,
+                 [OP_FC] = ref_fc_backward,
+                 [OP_POOL] = pool_backward,
+                 [OP_DROPOUT] = dropout_backward,
+                 [OP_CLASSIFIER] = ref_classifier_backward},
+    .update = update,
+};

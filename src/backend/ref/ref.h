@@ -1,0 +1,51 @@
+/*
+ * ref.h - what the files of the reference backend share.
+ *
+ * Tensors are plain [image][channel][y][x] floats without a border.  Every sum runs in double.  Clarity before
+ * speed: this is what the other backends are compared with.
+ */
+#ifndef ESPALIER_BACKEND_REF_H
+#define ESPALIER_BACKEND_REF_H
+
+#include "nn/backend.h"
+
+/* Maps before the pool: count × channels × positions values. */
+struct ref_maps {
+    int count, channels, positions;
+};
+
+static inline size_t ref_maps_size(struct ref_maps maps)
+{
+    return (size_t)maps.count * maps.channels * maps.positions;
+}
+
+/* What OP_CONV and OP_FC save: per channel mean and 1/std of the batch, then the linear part's output. */
+struct ref_saved {
+    float *mean, *inverse_std, *linear;
+};
+
+struct ref_maps ref_maps_of(const struct op *op, int count);
+size_t ref_tensor_size(const struct tensor *tensor, int count);
+struct ref_saved ref_saved_of(const struct op *op, void *saved);
+
+/* BN and ReLU.  Forward in training takes mean and variance of the batch and moves the running ones; in inference
+   it reads the running ones.  `mean` and `inverse_std` get what was used. */
+void ref_norm_statistics(const struct op_run *run, const float *linear, float *mean, float *inverse_std);
+void ref_norm_apply(const struct op_run *run, const float *linear, const float *mean, const float *inverse_std,
+                    float *activation);
+/* From the gradient of the activation to that of the linear part, in place; also gamma's and beta's. */
+void ref_norm_backward(const struct op_run *run, struct ref_saved saved, const float *activation, float *gradient);
+
+/* One pool over `planes` maps. */
+void ref_pool_forward(const struct op *op, int planes, int height, int width, const float *x, float *y);
+void ref_pool_backward(const struct op *op, int planes, int height, int width, const float *x, const float *dy,
+                       float *dx);
+
+void ref_conv_forward(const struct op_run *run);
+void ref_conv_backward(const struct op_run *run);
+void ref_fc_forward(const struct op_run *run);
+void ref_fc_backward(const struct op_run *run);
+void ref_classifier_forward(const struct op_run *run);
+void ref_classifier_backward(const struct op_run *run);
+
+#endif

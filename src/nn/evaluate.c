@@ -1,0 +1,127 @@
+/*
+ * evaluate.c - walks over a view that train nothing: loss and accuracy, and the statistics of one layer.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "nn/network.h"
+#include "util/bug.h"
+#include "util/memory.h"
+#include "util/random.h"
+
+bool network_evaluate_view(struct network *network, const struct view *view, bool (*proceed)(void *context),
+                           void *context, struct evaluation *evaluation)
+{
+    int batch = network_batch(network), seen = 0, correct = 0;
+    double loss = 0;
+    bool whole = true;
+    while (seen < view->count && (whole = !proceed || proceed(context))) {
+        int rest = view->count - seen;
+        struct batch images = {.view = view, .index = view->index + seen, .count = rest < batch ? rest : batch};
+        struct step_result result = network_infer(network, &images, NULL);
+        loss += result.loss;
+        correct += result.correct;
+        seen += images.count;
+    }
+    *evaluation = (struct evaluation){.count = seen};
+    if (seen) {
+        evaluation->loss = loss / seen;
+        evaluation->accuracy = (double)correct / seen;
+    }
+    return whole;
+}
+
+int network_evaluate(const struct backend *backend, struct weights *weights, const struct view *view, int batch,
+                     struct evaluation *evaluation, struct error *error)
+{
+    struct plan *plan = memory_new(1, sizeof *plan);
+    plan_lower(&weights->arch, weights->input, &(struct plan_options){0}, plan);
+    struct network *network = network_new(backend, plan, batch, NETWORK_INFERENCE, weights, error);
+    free(plan);
+    if (!network)
+        return -1;
+    network_evaluate_view(network, view, NULL, NULL, evaluation);
+    network_free(network);
+    return 0;
+}
+
+/* Mean and sum of squared deviations of `count` values, grown part by part (Chan, Golub, LeVeque, 1979). */
+struct moments {
+    double count, mean, squares;
+};
+
+static void moments_add(struct moments *all, struct moments part)
+{
+    double count = all->count + part.count, difference = part.mean - all->mean;
+    all->mean += difference * part.count / count;
+    all->squares += part.squares + difference * difference * all->count * part.count / count;
+    all->count = count;
+}
+
+static int op_of_layer(const struct plan *plan, int layer)
+{
+    for (int i = 0; i < plan->op_count; i++)
+        if (plan->ops[i].layer == layer && (plan->ops[i].kind == OP_CONV || plan->ops[i].kind == OP_FC))
+            return i;
+    BUG("only a convolution or an FC layer has statistics to measure");
+}
+
+/* Which images: the first `count` of a shuffle of the view. */
+static int32_t *draw_images(const struct view *view, struct random_stream *stream)
+{
+    int32_t *index = memory_new((size_t)view->count, sizeof *index);
+    memcpy(index, view->index, (size_t)view->count * sizeof *index);
+    random_shuffle(stream, index, view->count);
+    return index;
+}
+
+static void measure_batches(struct network *network, const struct op *op, int op_index, const struct weights *weights,
+                            const struct view *view, const int32_t *index, int count, int batch,
+                            struct moments *moments)
+{
+    for (int seen = 0; seen < count; seen += batch) {
+        int size = count - seen < batch ? count - seen : batch;
+        network_probe(network, &(struct batch){.view = view, .index = index + seen, .count = size}, op_index);
+        double values = (double)size * op->height * op->width;
+        for (int c = 0; c < op->channels; c++) {
+            /* The running variance is unbiased: squares / (values - 1), and meaningless for one value. */
+            double variance = values > 1 ? weights->values[op->weights.variance + c] : 0;
+            moments_add(&moments[c],
+                        (struct moments){values, weights->values[op->weights.mean + c], variance * (values - 1)});
+        }
+    }
+}
+
+int network_measure(const struct backend *backend, const struct weights *weights, int layer, const struct view *view,
+                    int batches, int batch, uint64_t seed, uint32_t node, uint32_t action, float *mean, float *variance,
+                    struct error *error)
+{
+    ASSERT(view->count > 0 && batches > 0 && batch > 0);
+    struct plan *plan = memory_new(1, sizeof *plan);
+    plan_lower(&weights->arch, weights->input, &(struct plan_options){0}, plan);
+    int op_index = op_of_layer(plan, layer);
+    const struct op *op = &plan->ops[op_index];
+    plan->op_count = op_index + 1; /* what comes after isn't run and takes no memory */
+
+    struct weights *copy = weights_copy(weights); /* its statistics are overwritten */
+    struct network *network = network_new(backend, plan, batch, NETWORK_TRAINING, copy, error);
+    int status = network ? 0 : -1;
+    if (network) {
+        struct random_stream stream = random_stream_new(seed, RANDOM_MEASURE, node, action);
+        int32_t *index = draw_images(view, &stream);
+        struct moments *moments = memory_new((size_t)op->channels, sizeof *moments);
+        int64_t wanted = (int64_t)batches * batch;
+        int count = wanted < view->count ? (int)wanted : view->count;
+        measure_batches(network, op, op_index, copy, view, index, count, batch, moments);
+        for (int c = 0; c < op->channels; c++) {
+            mean[c] = (float)moments[c].mean;
+            variance[c] = (float)(moments[c].squares / moments[c].count);
+        }
+        free(moments);
+        free(index);
+    }
+    network_free(network);
+    weights_free(copy);
+    free(plan);
+    return status;
+}

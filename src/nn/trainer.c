@@ -1,0 +1,232 @@
+/*
+ * trainer.c - epochs over a view: order, augmentation, schedule, evaluation, hooks.
+ *
+ * All state of one training lies in `struct trainer`, made and freed inside train().  What is random comes from
+ * streams named by (seed, node, epoch or step), so that the same call gives the same weights to the bit.  Clocks
+ * run only while the network works: a pause inside the hook `proceed` costs nothing in the reports.
+ */
+#include "nn/trainer.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/bug.h"
+#include "util/clock.h"
+#include "util/memory.h"
+
+const struct training training_paper = {
+    .epochs = 20,
+    .batch = 64,
+    .rate = 0.02f,
+    .momentum = 0.9f,
+    .weight_decay = 1e-4f,
+    .bn_decay = 0.9f,
+};
+
+struct trainer {
+    const struct training *training;
+    const struct view *view, *validate;
+    const struct trainer_hooks *hooks;
+    struct weights *weights;
+    struct network *network;
+    int32_t *index;          /* the epoch's order */
+    struct augment *augment; /* one for each place in it; NULL: none */
+    int epoch, steps;        /* from 1; steps of an epoch */
+    double rate;             /* of the last step */
+    double seconds;          /* of this epoch's training so far */
+    int seen, correct;       /* of this epoch so far */
+    double loss;
+};
+
+static bool proceed(const struct trainer *trainer)
+{
+    return !trainer->hooks->proceed || trainer->hooks->proceed(trainer->hooks->context);
+}
+
+static void draw_order(struct trainer *trainer)
+{
+    const struct training *training = trainer->training;
+    struct random_stream stream =
+        random_stream_new(training->seed, RANDOM_ORDER, training->node, (uint32_t)trainer->epoch);
+    memcpy(trainer->index, trainer->view->index, (size_t)trainer->view->count * sizeof *trainer->index);
+    random_shuffle(&stream, trainer->index, trainer->view->count);
+}
+
+static void draw_augmentation(struct trainer *trainer)
+{
+    const struct training *training = trainer->training;
+    if (!trainer->augment)
+        return;
+    struct random_stream stream =
+        random_stream_new(training->seed, RANDOM_AUGMENT, training->node, (uint32_t)trainer->epoch);
+    for (int i = 0; i < trainer->view->count; i++) {
+        int dx = (int)random_below(&stream, 2 * AUGMENT_PAD + 1) - AUGMENT_PAD;
+        int dy = (int)random_below(&stream, 2 * AUGMENT_PAD + 1) - AUGMENT_PAD;
+        trainer->augment[i] = (struct augment){(int8_t)dx, (int8_t)dy, random_below(&stream, 2)};
+    }
+}
+
+static uint64_t draw_dropout_key(const struct training *training, uint32_t step)
+{
+    struct random_stream stream = random_stream_new(training->seed, RANDOM_DROPOUT, training->node, step);
+    uint64_t high = random_word(&stream);
+    return high << 32 | random_word(&stream);
+}
+
+/* Cosine to 0 over all steps (Loshchilov and Hutter, 2017), without restarts. */
+static double rate_at(const struct trainer *trainer, int64_t step)
+{
+    double steps = (double)trainer->steps * trainer->training->epochs;
+    return trainer->training->rate / 2.0 * (1 + cos(acos(-1) * (double)step / steps));
+}
+
+static double train_batch(struct trainer *trainer, int step)
+{
+    const struct training *training = trainer->training;
+    int64_t all = (int64_t)(trainer->epoch - 1) * trainer->steps + step;
+    int start = step * training->batch, rest = trainer->view->count - start;
+    struct batch batch = {
+        .view = trainer->view,
+        .index = trainer->index + start,
+        .augment = trainer->augment ? trainer->augment + start : NULL,
+        .count = rest < training->batch ? rest : training->batch,
+    };
+    trainer->rate = rate_at(trainer, all);
+    struct sgd sgd = {(float)trainer->rate, training->momentum, training->weight_decay, true};
+    double begin = clock_monotonic();
+    struct step_result result =
+        network_train(trainer->network, &batch, &sgd, training->bn_decay, draw_dropout_key(training, (uint32_t)all));
+    trainer->seconds += clock_monotonic() - begin;
+    trainer->seen += batch.count;
+    trainer->loss += result.loss;
+    trainer->correct += result.correct;
+    return result.loss / batch.count;
+}
+
+static double images_per_second(const struct trainer *trainer)
+{
+    return trainer->seconds > 0 ? trainer->seen / trainer->seconds : 0;
+}
+
+static void report_step(const struct trainer *trainer, int step, double loss)
+{
+    if (trainer->hooks->step)
+        trainer->hooks->step(trainer->hooks->context,
+                             &(struct step_report){.epoch = trainer->epoch,
+                                                   .step = step + 1,
+                                                   .steps = trainer->steps,
+                                                   .loss = loss,
+                                                   .images_per_second = images_per_second(trainer)});
+}
+
+/* NaN can hide from the loss behind a max pool, and be in the running statistics alone: look once an epoch. */
+static bool weights_finite(const struct weights *weights)
+{
+    for (int64_t i = 0; i < weights->layout.total; i++)
+        if (!isfinite(weights->values[i]))
+            return false;
+    return true;
+}
+
+static enum training_outcome train_epoch(struct trainer *trainer, struct error *error)
+{
+    draw_order(trainer);
+    draw_augmentation(trainer);
+    trainer->seen = trainer->correct = 0;
+    trainer->seconds = trainer->loss = 0;
+    for (int step = 0; step < trainer->steps; step++) {
+        if (!proceed(trainer))
+            return TRAINING_STOPPED;
+        double loss = train_batch(trainer, step);
+        bool finite = isfinite(loss) && (step + 1 < trainer->steps || weights_finite(trainer->weights));
+        if (!finite) {
+            error_set(error,
+                      "training diverged: loss or weights are not finite at step %d of %d in epoch %d; "
+                      "a lower learning rate helps",
+                      step + 1, trainer->steps, trainer->epoch);
+            return TRAINING_DIVERGED;
+        }
+        report_step(trainer, step, loss);
+    }
+    return TRAINING_DONE;
+}
+
+/* Evaluation asks `proceed` through this, which keeps the time that it took. */
+struct patience {
+    const struct trainer *trainer;
+    double seconds;
+};
+
+static bool proceed_with_evaluation(void *context)
+{
+    struct patience *patience = context;
+    double begin = clock_monotonic();
+    bool answer = proceed(patience->trainer);
+    patience->seconds += clock_monotonic() - begin;
+    return answer;
+}
+
+static enum training_outcome end_epoch(struct trainer *trainer)
+{
+    struct evaluation validation = {0};
+    double evaluation_seconds = 0;
+    if (trainer->validate) {
+        struct patience patience = {.trainer = trainer};
+        double begin = clock_monotonic();
+        if (!network_evaluate_view(trainer->network, trainer->validate, proceed_with_evaluation, &patience,
+                                   &validation))
+            return TRAINING_STOPPED;
+        evaluation_seconds = clock_monotonic() - begin - patience.seconds;
+    }
+    if (trainer->hooks->epoch)
+        trainer->hooks->epoch(trainer->hooks->context,
+                              &(struct epoch_report){.epoch = trainer->epoch,
+                                                     .epochs = trainer->training->epochs,
+                                                     .rate = trainer->rate,
+                                                     .train_loss = trainer->loss / trainer->seen,
+                                                     .train_accuracy = (double)trainer->correct / trainer->seen,
+                                                     .validation_loss = validation.loss,
+                                                     .validation_accuracy = validation.accuracy,
+                                                     .seconds = trainer->seconds + evaluation_seconds,
+                                                     .images_per_second = images_per_second(trainer)});
+    return TRAINING_DONE;
+}
+
+enum training_outcome train(const struct backend *backend, struct weights *weights, const struct view *view,
+                            const struct view *validate, const struct training *training,
+                            const struct trainer_hooks *hooks, struct error *error)
+{
+    ASSERT(view->count > 0 && training->epochs > 0 && training->batch > 0);
+    static const struct trainer_hooks no_hooks;
+    struct plan_options options = {.drop_pool = training->drop_pool, .drop_fc = training->drop_fc};
+    struct plan *plan = memory_new(1, sizeof *plan);
+    plan_lower(&weights->arch, weights->input, &options, plan);
+    struct network *network = network_new(backend, plan, training->batch, NETWORK_TRAINING, weights, error);
+    free(plan);
+    if (!network)
+        return TRAINING_NO_MEMORY;
+
+    struct trainer trainer = {
+        .training = training,
+        .view = view,
+        .validate = validate,
+        .hooks = hooks ? hooks : &no_hooks,
+        .weights = weights,
+        .network = network,
+        .index = memory_new((size_t)view->count, sizeof *trainer.index),
+        .augment = training->augment ? memory_new((size_t)view->count, sizeof *trainer.augment) : NULL,
+        .steps = (view->count - 1) / training->batch + 1,
+    };
+    enum training_outcome outcome = TRAINING_DONE;
+    while (outcome == TRAINING_DONE && trainer.epoch < training->epochs) {
+        trainer.epoch++;
+        outcome = train_epoch(&trainer, error);
+        if (outcome == TRAINING_DONE)
+            outcome = end_epoch(&trainer);
+    }
+    free(trainer.index);
+    free(trainer.augment);
+    network_free(network);
+    return outcome;
+}

@@ -1,0 +1,29 @@
+#!/bin/sh
+# Every page is clean mdoc, and says every option that --help says.
+. "$top_srcdir/tests/tap.sh"
+
+commands=$("$espalier" help | sed -n 's/^  \([a-z]*\) .*/\1/p')
+plan $((2 * $(echo "$commands" | wc -w) + 1))
+
+lint() {
+    command -v mandoc >/dev/null || { skip "$1 is clean mdoc" "mandoc is not installed"; return; }
+    ok "$1 is clean mdoc" mandoc -T lint -W warning "$top_srcdir/man/$1"
+}
+
+# Options that the page of the command does not name.
+missing_options() {
+    "$espalier" "$1" --help | sed -n 's/^  --\([a-z-]*\).*/\1/p' | while read -r option; do
+        grep -q -e "Fl Fl $option\b" "$top_srcdir/man/espalier-$1.1" || echo "--$option"
+    done
+}
+
+names_all() {
+    missing=$(missing_options "$1")
+    [ -z "$missing" ] || { echo "not in the page: $missing"; return 1; }
+}
+
+for command in $commands; do
+    lint "espalier-$command.1"
+    ok "espalier-$command.1 names every option" names_all "$command"
+done
+lint espalier.1

@@ -13,26 +13,33 @@
 #include "util/text.h"
 
 struct device {
-    char id[16];       /* "cpu:0": the name in --devices and in events; one trainer runs on it */
-    char name[96];     /* "AMD EPYC, core 0, avx2" */
-    int core;          /* CPU number to pin the trainer to, or -1 */
+    char id[16];   /* "cpu:0": the name in --devices and in events; one trainer runs on it */
+    char name[96]; /* "AMD EPYC, core 0, avx2" */
+    int core;      /* CPU number to pin the trainer to, or -1 */
 };
 
 enum { DEVICES_MAX = 256 };
 
 /* `auto`: one CPU device for each core this process may use (affinity, and the CPU quota of its cgroup).
-   `cpu` the same, `cpu:N` N trainers, `cpu:N,…`.  `cuda…` is refused with the reason. */
+   `cpu` the same, `cpu:N` N trainers, the first of them pinned to one processor each; entries may be joined by commas.
+   `cuda…` is refused with the reason.  A core is a physical one: its second hardware thread is used by `cpu:N` only. */
 int devices_find(const char *list, struct device devices[DEVICES_MAX], int *count, struct error *error);
 
-enum device_field { DEVICE_UTILISATION = 1, DEVICE_MEMORY = 2, DEVICE_TEMPERATURE = 4, DEVICE_POWER = 8, DEVICE_CLOCK = 16 };
+enum device_field {
+    DEVICE_UTILISATION = 1,
+    DEVICE_MEMORY = 2,
+    DEVICE_TEMPERATURE = 4,
+    DEVICE_POWER = 8,
+    DEVICE_CLOCK = 16
+};
 
 struct device_sample {
-    unsigned valid;       /* of enum device_field */
-    double utilisation;   /* 0…1 of this core since the last sample */
+    unsigned valid;                   /* of enum device_field */
+    double utilisation;               /* 0…1 of this core since the last sample */
     double memory_used, memory_total; /* bytes, of the machine */
-    double temperature;   /* °C */
-    double power;         /* W */
-    double clock;         /* Hz */
+    double temperature;               /* °C, of the hottest processor */
+    double power;                     /* W, of the machine's processors */
+    double clock;                     /* Hz */
 };
 
 struct device_monitor;

@@ -1,0 +1,44 @@
+/*
+ * device_internal.h - what the files of this room share, and its tests use: for src/device/ and tests only.
+ *
+ * `root` is put before /proc and /sys: "" is this machine, a folder in a test is a made-up one.
+ */
+#ifndef ESPALIER_DEVICE_DEVICE_INTERNAL_H
+#define ESPALIER_DEVICE_DEVICE_INTERNAL_H
+
+#include <stdbool.h>
+
+#include "device/device.h"
+
+enum { PROCESSORS_MAX = 1024 };
+
+/* The processors (hardware threads) that this process may use. */
+struct processors {
+    char model[64];              /* "AMD EPYC" */
+    const char *instructions;    /* "avx512", "avx2", "neon" or "baseline" */
+    int count;                   /* processors in `numbers` */
+    int cores;                   /* physical cores among them */
+    int numbers[PROCESSORS_MAX]; /* one of each core first, then the cores' other hardware threads */
+    double quota;                /* processors' worth of time that the cgroup allows; 0: no limit */
+};
+
+void processors_read(const char *root, struct processors *processors);
+/* One for each core, but no more than the quota can keep busy. */
+int processors_trainers(const struct processors *processors);
+
+int devices_find_under(const char *root, const char *list, struct device devices[DEVICES_MAX], int *count,
+                       struct error *error);
+struct device_monitor *device_monitor_new_under(const char *root, const struct device *devices, int count, double now);
+/* `now`: seconds of a clock that never goes back; power is energy over the time between two samples. */
+void device_monitor_sample_at(struct device_monitor *monitor, struct device_sample *samples, double now);
+void devices_explain_under(const char *root, struct text *text);
+
+/* proc.c: the text of a small file (false: there is none, or it can't be read), the number at its start, and the rest
+   of the line that starts with `key` (after blanks and one colon), as a copy in `value`. */
+bool proc_read(const char *root, struct text *text, const char *format, ...) __attribute__((format(printf, 3, 4)));
+bool proc_number(const char *root, double *number, const char *format, ...) __attribute__((format(printf, 3, 4)));
+bool proc_field(const char *text, const char *key, char *value, size_t size);
+/* The names in a folder, sorted, each followed by a zero byte; `*count` of them. */
+void proc_list(const char *root, const char *folder, struct text *names, int *count);
+
+#endif

@@ -1,0 +1,246 @@
+/*
+ * monitor.c - how busy the devices are, from /proc and /sys.
+ *
+ * Utilisation and power are differences between two readings of a counter: the monitor keeps the last ones.  The
+ * first are taken when it is made, so that the first sample has something to compare with.  A counter that has not
+ * moved yet (two samples within one tick) gives the value of the sample before.  Memory, temperature and power are
+ * the whole machine's and the same for every device.
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "device/device_internal.h"
+#include "util/clock.h"
+#include "util/memory.h"
+
+enum { SENSORS_MAX = 8, SENSOR_PATH = 64 };
+
+/* One device's processor: its ticks at the last sample, and what they gave. */
+struct load {
+    int core; /* -1: all of them together */
+    double busy, total;
+    bool has_ticks, has_utilisation;
+    double utilisation;
+};
+
+/* One counter of energy (a processor package): microjoules, wrapping at `range`. */
+struct energy {
+    char path[SENSOR_PATH];
+    double range, last;
+};
+
+struct device_monitor {
+    char *root;
+    int count;
+    struct load *loads;
+    int thermometer_count, energy_count;
+    char thermometers[SENSORS_MAX][SENSOR_PATH];
+    struct energy energies[SENSORS_MAX];
+    double time; /* of the last reading of the energies */
+    double power;
+    bool has_power;
+};
+
+/* Sensors that sit on the processor, by the name of their driver. */
+static bool is_processor_sensor(const char *name)
+{
+    static const char *const drivers[] = {"coretemp", "k10temp", "zenpower", "cpu_thermal", "cpu-thermal"};
+    for (size_t i = 0; i < sizeof(drivers) / sizeof(drivers[0]); i++)
+        if (strncmp(name, drivers[i], strlen(drivers[i])) == 0)
+            return true;
+    return false;
+}
+
+static void find_thermometers(struct device_monitor *monitor)
+{
+    struct text names = TEXT_EMPTY, driver = TEXT_EMPTY;
+    int count;
+    proc_list(monitor->root, "/sys/class/hwmon", &names, &count);
+    const char *name = text_string(&names);
+    for (int i = 0; i < count && monitor->thermometer_count < SENSORS_MAX; i++, name += strlen(name) + 1) {
+        char *path = monitor->thermometers[monitor->thermometer_count];
+        double value;
+        snprintf(path, SENSOR_PATH, "/sys/class/hwmon/%.20s/temp1_input", name);
+        if (proc_read(monitor->root, &driver, "/sys/class/hwmon/%s/name", name) &&
+            is_processor_sensor(text_string(&driver)) && proc_number(monitor->root, &value, "%s", path))
+            monitor->thermometer_count++;
+    }
+    text_done(&names);
+    text_done(&driver);
+}
+
+/* Packages are intel-rapl:0, intel-rapl:1, … (AMD's too); intel-rapl:0:0 is a part of one.  Mostly for root only. */
+static void find_energies(struct device_monitor *monitor)
+{
+    for (int package = 0; package < SENSORS_MAX; package++) {
+        struct energy *energy = &monitor->energies[monitor->energy_count];
+        snprintf(energy->path, sizeof(energy->path), "/sys/class/powercap/intel-rapl:%d/energy_uj", package);
+        if (proc_number(monitor->root, &energy->last, "%s", energy->path) &&
+            proc_number(monitor->root, &energy->range, "/sys/class/powercap/intel-rapl:%d/max_energy_range_uj",
+                        package))
+            monitor->energy_count++;
+    }
+}
+
+/* Ticks of one line of /proc/stat: user nice system idle iowait irq softirq steal; what follows is part of user. */
+static bool read_ticks(const char *statistics, int core, double *busy, double *total)
+{
+    char key[16];
+    snprintf(key, sizeof(key), core < 0 ? "cpu " : "cpu%d ", core);
+    for (const char *line = statistics; line; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        if (strncmp(line, key, strlen(key)) != 0)
+            continue;
+        double ticks[8] = {0};
+        int found = sscanf(line + strlen(key), "%lf %lf %lf %lf %lf %lf %lf %lf", &ticks[0], &ticks[1], &ticks[2],
+                           &ticks[3], &ticks[4], &ticks[5], &ticks[6], &ticks[7]);
+        if (found < 4)
+            return false;
+        double idle = ticks[3] + ticks[4];
+        *busy = *total = 0;
+        for (int i = 0; i < 8; i++)
+            *total += ticks[i];
+        *busy = *total - idle;
+        return true;
+    }
+    return false;
+}
+
+static void update_load(struct load *load, const char *statistics)
+{
+    double busy, total;
+    if (!read_ticks(statistics, load->core, &busy, &total)) {
+        load->has_ticks = load->has_utilisation = false;
+        return;
+    }
+    if (load->has_ticks && total > load->total) {
+        double share = (busy - load->busy) / (total - load->total);
+        load->utilisation = share < 0 ? 0 : share > 1 ? 1 : share; /* the kernel's idle ticks may step back */
+        load->has_utilisation = true;
+    }
+    if (!load->has_ticks || total > load->total) {
+        load->busy = busy;
+        load->total = total;
+        load->has_ticks = true;
+    }
+}
+
+static void update_loads(struct device_monitor *monitor)
+{
+    struct text statistics = TEXT_EMPTY;
+    proc_read(monitor->root, &statistics, "/proc/stat");
+    for (int i = 0; i < monitor->count; i++)
+        update_load(&monitor->loads[i], text_string(&statistics));
+    text_done(&statistics);
+}
+
+static void update_power(struct device_monitor *monitor, double now)
+{
+    if (!monitor->energy_count || now <= monitor->time)
+        return;
+    double microjoules = 0;
+    bool complete = true;
+    for (int i = 0; i < monitor->energy_count; i++) {
+        struct energy *energy = &monitor->energies[i];
+        double value;
+        if (!proc_number(monitor->root, &value, "%s", energy->path)) {
+            complete = false;
+            continue;
+        }
+        microjoules += value - energy->last + (value < energy->last ? energy->range : 0);
+        energy->last = value;
+    }
+    monitor->has_power = complete;
+    monitor->power = microjoules * 1e-6 / (now - monitor->time);
+    monitor->time = now;
+}
+
+struct device_monitor *device_monitor_new_under(const char *root, const struct device *devices, int count, double now)
+{
+    struct device_monitor *monitor = memory_new(1, sizeof(*monitor));
+    monitor->root = memory_copy_text(root);
+    monitor->count = count;
+    monitor->loads = memory_new((size_t)count, sizeof(*monitor->loads));
+    for (int i = 0; i < count; i++)
+        monitor->loads[i].core = devices[i].core;
+    monitor->time = now;
+    find_thermometers(monitor);
+    find_energies(monitor);
+    update_loads(monitor);
+    return monitor;
+}
+
+struct device_monitor *device_monitor_new(const struct device *devices, int count)
+{
+    return device_monitor_new_under("", devices, count, clock_monotonic());
+}
+
+static void sample_memory(const char *root, struct device_sample *sample)
+{
+    struct text text = TEXT_EMPTY;
+    char total[32], available[32];
+    if (proc_read(root, &text, "/proc/meminfo") && proc_field(text_string(&text), "MemTotal", total, sizeof(total)) &&
+        proc_field(text_string(&text), "MemAvailable", available, sizeof(available))) {
+        sample->memory_total = strtod(total, NULL) * 1024;
+        sample->memory_used = sample->memory_total - strtod(available, NULL) * 1024;
+        sample->valid |= DEVICE_MEMORY;
+    }
+    text_done(&text);
+}
+
+/* The hottest of the processors' sensors. */
+static void sample_temperature(const struct device_monitor *monitor, struct device_sample *sample)
+{
+    for (int i = 0; i < monitor->thermometer_count; i++) {
+        double millidegrees;
+        if (!proc_number(monitor->root, &millidegrees, "%s", monitor->thermometers[i]))
+            continue;
+        if (!(sample->valid & DEVICE_TEMPERATURE) || millidegrees / 1000 > sample->temperature)
+            sample->temperature = millidegrees / 1000;
+        sample->valid |= DEVICE_TEMPERATURE;
+    }
+}
+
+void device_monitor_sample_at(struct device_monitor *monitor, struct device_sample *samples, double now)
+{
+    struct device_sample machine = {0};
+    sample_memory(monitor->root, &machine);
+    sample_temperature(monitor, &machine);
+    update_power(monitor, now);
+    if (monitor->has_power) {
+        machine.power = monitor->power;
+        machine.valid |= DEVICE_POWER;
+    }
+    update_loads(monitor);
+    for (int i = 0; i < monitor->count; i++) {
+        const struct load *load = &monitor->loads[i];
+        double kilohertz;
+        samples[i] = machine;
+        if (load->has_utilisation) {
+            samples[i].utilisation = load->utilisation;
+            samples[i].valid |= DEVICE_UTILISATION;
+        }
+        if (load->core >= 0 && proc_number(monitor->root, &kilohertz,
+                                           "/sys/devices/system/cpu/cpu%d/cpufreq/scaling_cur_freq", load->core)) {
+            samples[i].clock = kilohertz * 1000;
+            samples[i].valid |= DEVICE_CLOCK;
+        }
+    }
+}
+
+void device_monitor_sample(struct device_monitor *monitor, struct device_sample *samples)
+{
+    device_monitor_sample_at(monitor, samples, clock_monotonic());
+}
+
+void device_monitor_free(struct device_monitor *monitor)
+{
+    if (!monitor)
+        return;
+    free(monitor->loads);
+    free(monitor->root);
+    free(monitor);
+}

@@ -1,0 +1,188 @@
+/*
+ * processors.c - which processors this process may use, and how much of their time.
+ *
+ * Two limits meet: the affinity mask (taskset, cpusets; /proc/self/status has it) says which, the quota of the control
+ * group says how much.  The quota holds for a group and all above it, so the smallest one on the way to the root
+ * counts.  A training step keeps the arithmetic units of a core busy by itself: the unit is the physical core, and a
+ * core's other hardware threads come after all cores.
+ */
+#include "config.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "device/device_internal.h"
+
+/* "0-3,8,10-11" into ascending numbers; what can't be read ends the list. */
+static int read_list(const char *text, int *numbers, int most)
+{
+    int count = 0;
+    for (const char *at = text;;) {
+        char *end;
+        long first = strtol(at, &end, 10), last = first;
+        if (end == at)
+            return count;
+        if (*end == '-') {
+            at = end + 1;
+            last = strtol(at, &end, 10);
+            if (end == at)
+                return count;
+        }
+        for (long number = first; number <= last && count < most; number++)
+            numbers[count++] = (int)number;
+        if (*end != ',')
+            return count;
+        at = end + 1;
+    }
+}
+
+/* The processors by the affinity mask; without /proc, as many as are online. */
+static void read_allowed(const char *root, struct processors *processors)
+{
+    struct text status = TEXT_EMPTY;
+    char list[1024];
+    if (proc_read(root, &status, "/proc/self/status") &&
+        proc_field(text_string(&status), "Cpus_allowed_list", list, sizeof(list)))
+        processors->count = read_list(list, processors->numbers, PROCESSORS_MAX);
+    text_done(&status);
+    if (processors->count)
+        return;
+    long online = sysconf(_SC_NPROCESSORS_ONLN);
+    processors->count = online < 1 ? 1 : online > PROCESSORS_MAX ? PROCESSORS_MAX : (int)online;
+    for (int i = 0; i < processors->count; i++)
+        processors->numbers[i] = i;
+}
+
+/* Put one processor of each physical core first; the order is otherwise kept. */
+static void order_by_core(const char *root, struct processors *processors)
+{
+    int cores[PROCESSORS_MAX], others[PROCESSORS_MAX], other_count = 0;
+    processors->cores = 0;
+    for (int i = 0; i < processors->count; i++) {
+        int number = processors->numbers[i];
+        double core = number; /* a core is known by the lowest of its processors */
+        proc_number(root, &core, "/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list", number);
+        int known = 0;
+        while (known < processors->cores && cores[known] != (int)core)
+            known++;
+        if (known < processors->cores) {
+            others[other_count++] = number;
+        } else {
+            cores[processors->cores] = (int)core;
+            processors->numbers[processors->cores++] = number; /* never ahead of i */
+        }
+    }
+    memcpy(processors->numbers + processors->cores, others, (size_t)other_count * sizeof(others[0]));
+}
+
+static bool has_word(const char *words, const char *word)
+{
+    size_t length = strlen(word);
+    for (const char *at = words; (at = strstr(at, word)); at += length)
+        if ((at == words || at[-1] == ' ') && (at[length] == 0 || at[length] == ' '))
+            return true;
+    return false;
+}
+
+static void read_model(const char *root, struct processors *processors)
+{
+    struct text information = TEXT_EMPTY;
+    proc_read(root, &information, "/proc/cpuinfo");
+    const char *text = text_string(&information);
+    if (!proc_field(text, "model name", processors->model, sizeof(processors->model))) {
+        struct utsname machine;
+        snprintf(processors->model, sizeof(processors->model), "%.63s", uname(&machine) == 0 ? machine.machine : "CPU");
+    }
+    char flags[8192] = "";
+    if (!proc_field(text, "flags", flags, sizeof(flags)))
+        proc_field(text, "Features", flags, sizeof(flags));
+    if (has_word(flags, "avx512f"))
+        processors->instructions = "avx512";
+    else if (has_word(flags, "avx2") && has_word(flags, "fma"))
+        processors->instructions = "avx2";
+    else if (has_word(flags, "asimd") || has_word(flags, "neon"))
+        processors->instructions = "neon";
+    else
+        processors->instructions = "baseline";
+    text_done(&information);
+}
+
+/* The limit that stands in one group's folder: version 2 "QUOTA PERIOD" or "max PERIOD", version 1 two files. */
+static double folder_quota(const char *root, const char *folder)
+{
+    struct text text = TEXT_EMPTY;
+    double quota = 0, period = 0;
+    if (proc_read(root, &text, "%s/cpu.max", folder)) {
+        if (sscanf(text_string(&text), "%lf %lf", &quota, &period) != 2)
+            quota = 0;
+    } else if (!proc_number(root, &quota, "%s/cpu.cfs_quota_us", folder) ||
+               !proc_number(root, &period, "%s/cpu.cfs_period_us", folder)) {
+        quota = 0;
+    }
+    text_done(&text);
+    return quota > 0 && period > 0 ? quota / period : 0; /* version 1 writes -1 for no limit */
+}
+
+/* The smallest limit from a group up to the root of its tree.  Inside a container the group's name may be the host's,
+   and only the root be there. */
+static double smallest_quota(const char *root, const char *tree, const char *group)
+{
+    char folder[512];
+    snprintf(folder, sizeof(folder), "%s%s", tree, group);
+    double smallest = 0;
+    for (;;) {
+        double quota = folder_quota(root, folder);
+        if (quota > 0 && (smallest == 0 || quota < smallest))
+            smallest = quota;
+        char *slash = strrchr(folder, '/');
+        if (strlen(folder) <= strlen(tree) || !slash)
+            return smallest;
+        *slash = 0;
+    }
+}
+
+/* Each line of /proc/self/cgroup is NUMBER:CONTROLLERS:GROUP; version 2 has no controllers in it. */
+static double read_quota(const char *root)
+{
+    struct text groups = TEXT_EMPTY;
+    double smallest = 0;
+    proc_read(root, &groups, "/proc/self/cgroup");
+    char *rest = text_take(&groups);
+    for (char *place = rest, *line; (line = strsep(&place, "\n"));) {
+        char *controllers = strchr(line, ':'), *group = controllers ? strchr(controllers + 1, ':') : NULL;
+        if (!group)
+            continue;
+        *controllers++ = *group++ = 0;
+        double quota = 0;
+        if (!*controllers)
+            quota = smallest_quota(root, "/sys/fs/cgroup", group);
+        for (char *names = controllers, *name; (name = strsep(&names, ","));)
+            if (strcmp(name, "cpu") == 0)
+                quota = smallest_quota(root, "/sys/fs/cgroup/cpu", group);
+        if (quota > 0 && (smallest == 0 || quota < smallest))
+            smallest = quota;
+    }
+    free(rest);
+    return smallest;
+}
+
+void processors_read(const char *root, struct processors *processors)
+{
+    memset(processors, 0, sizeof(*processors));
+    read_model(root, processors);
+    read_allowed(root, processors);
+    order_by_core(root, processors);
+    processors->quota = read_quota(root);
+}
+
+int processors_trainers(const struct processors *processors)
+{
+    int trainers = processors->cores;
+    if (processors->quota > 0 && ceil(processors->quota) < trainers)
+        trainers = (int)ceil(processors->quota);
+    return trainers < DEVICES_MAX ? trainers : DEVICES_MAX;
+}

@@ -1,0 +1,574 @@
+/*
+ * test_morph.c - the transformations, against a forward pass in doubles that knows nothing of them.
+ *
+ * The law: without noise, any chain of actions leaves the logits where they were.  Then what the law can't see: where
+ * the noise goes, how a unit is shared out, what the batch normalisation carries.
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "morph/morph.h"
+#include "naive_forward.h"
+#include "util/bug.h"
+#include "util/memory.h"
+
+enum { IMAGES = 3, MEASURE_IMAGES = 8, CHAINS = 200, CHAIN_ACTIONS = 20, UNITS_MAX = 9 };
+
+static const struct morph_options exact_equal = {MORPH_SPLIT_EQUAL, 0, 0};
+static const struct morph_options exact_unequal = {MORPH_SPLIT_UNEQUAL, 0, 0};
+
+static struct random_stream test_stream(uint32_t a, uint32_t b)
+{
+    return random_stream_new(7, RANDOM_TEST, a, b);
+}
+
+static void fill_normal(float *values, int64_t count, float mean, float deviation, struct random_stream *stream)
+{
+    for (int64_t i = 0; i < count; i++)
+        values[i] = mean + deviation * random_normal(stream);
+}
+
+/* Weights and statistics as a trained network may have them, some gammas negative. */
+static struct weights *random_weights(const char *notation, struct shape input, struct random_stream *stream)
+{
+    struct arch arch;
+    struct error error;
+    if (arch_parse(&arch, notation, &error) < 0)
+        fail_msg("%s", error.text);
+    struct weights *weights = weights_new(&arch, input);
+    for (int i = 0; i < arch.layer_count; i++) {
+        const struct weights_layer *place = &weights->layout.layers[i];
+        if (place->weight < 0)
+            continue;
+        int64_t fan_in = (int64_t)place->inputs * place->kernel * place->kernel;
+        float *values = weights->values;
+        fill_normal(values + place->weight, place->outputs * fan_in, 0, sqrtf(2.0f / (float)fan_in), stream);
+        if (place->bias >= 0)
+            fill_normal(values + place->bias, place->outputs, 0, 0.2f, stream);
+        if (place->gamma < 0)
+            continue;
+        fill_normal(values + place->beta, place->outputs, 0.1f, 0.3f, stream);
+        fill_normal(values + place->mean, place->outputs, 0, 0.3f, stream);
+        for (int unit = 0; unit < place->outputs; unit++) {
+            float sign = random_below(stream, 8) ? 1 : -1;
+            values[place->gamma + unit] = sign * (0.5f + random_uniform(stream));
+            values[place->variance + unit] = 0.1f + 2 * random_uniform(stream);
+        }
+    }
+    return weights;
+}
+
+static int64_t image_size(const struct weights *weights)
+{
+    return (int64_t)weights->input.channels * weights->input.height * weights->input.width;
+}
+
+/* Where the measure callback of these tests gets its images. */
+struct measuring {
+    const float *images;
+    int calls;
+};
+
+static int measure_naively(void *context, const struct weights *network, int layer, float *mean, float *variance,
+                           struct error *error)
+{
+    struct measuring *measuring = context;
+    measuring->calls++;
+    naive_statistics(network, layer, measuring->images, MEASURE_IMAGES, mean, variance);
+    return 0;
+}
+
+static struct weights *apply(const struct weights *parent, struct action action, const struct morph_options *options,
+                             const struct morph_measure *measure, struct random_stream *stream)
+{
+    struct weights *child;
+    struct error error;
+    if (morph_apply(parent, &action, options, measure, stream, &child, &error) < 0)
+        fail_msg("%s", error.text);
+    return child;
+}
+
+/* Logits of some images; the caller free()s them. */
+static double *logits_of(const struct weights *weights, const float *images, int count)
+{
+    int last = weights->arch.layer_count - 1, classes = weights->arch.layers[last].units;
+    double *all = memory_new((size_t)(count * classes), sizeof *all);
+    for (int image = 0; image < count; image++) {
+        struct shape shape;
+        double *logits = naive_forward(weights, last, images + image * image_size(weights), &shape);
+        memcpy(all + image * classes, logits, (size_t)classes * sizeof *logits);
+        free(logits);
+    }
+    return all;
+}
+
+/* Largest difference of two networks' logits, relative to the largest logit of the first. */
+static double difference(const struct weights *a, const struct weights *b, const float *images, int count)
+{
+    int classes = a->arch.layers[a->arch.layer_count - 1].units;
+    double *left = logits_of(a, images, count), *right = logits_of(b, images, count);
+    double largest = 0, apart = 0;
+    for (int i = 0; i < count * classes; i++) {
+        largest = fmax(largest, fabs(left[i]));
+        apart = fmax(apart, fabs(left[i] - right[i]));
+    }
+    free(left);
+    free(right);
+    return apart / largest;
+}
+
+/* Do the logits depend on the image?  A network whose units are all off would make a comparison empty. */
+static bool is_alive(const struct weights *weights, const float *images)
+{
+    int classes = weights->arch.layers[weights->arch.layer_count - 1].units;
+    double *logits = logits_of(weights, images, 2), apart = 0, largest = 0;
+    for (int i = 0; i < classes; i++) {
+        apart = fmax(apart, fabs(logits[i] - logits[classes + i]));
+        largest = fmax(largest, fabs(logits[i]));
+    }
+    free(logits);
+    return apart > 0.01 * largest;
+}
+
+/* Any action that the network allows, keeping it small. */
+static struct action random_action(const struct arch *arch, struct random_stream *stream)
+{
+    for (;;) {
+        int index = (int)random_below(stream, (uint32_t)arch->layer_count);
+        const struct layer *layer = &arch->layers[index];
+        if (layer->kind != LAYER_CONV && layer->kind != LAYER_FC)
+            continue;
+        if (random_below(stream, 2) && layer->units < UNITS_MAX)
+            return (struct action){ACTION_WIDEN, index, layer->units + 1 + (int)random_below(stream, 3), 0};
+        int kernel = layer->kind == LAYER_CONV ? 1 + 2 * (int)random_below(stream, 3) : 0;
+        return (struct action){ACTION_DEEPEN, index, 0, kernel};
+    }
+}
+
+static double chain_difference(const char *notation, struct shape input, int chain, const struct morph_options *options)
+{
+    struct random_stream stream = test_stream((uint32_t)chain, options->split);
+    struct weights *start = random_weights(notation, input, &stream);
+    float *images = memory_new((size_t)(MEASURE_IMAGES * image_size(start)), sizeof *images);
+    fill_normal(images, MEASURE_IMAGES * image_size(start), 0, 1, &stream);
+    while (!is_alive(start, images)) {
+        weights_free(start);
+        start = random_weights(notation, input, &stream);
+    }
+    struct weights *network = weights_copy(start);
+    struct measuring measuring = {images, 0};
+    struct morph_measure measure = {measure_naively, &measuring};
+    for (int i = 0; i < CHAIN_ACTIONS; i++) {
+        struct action action = random_action(&network->arch, &stream);
+        struct weights *child = apply(network, action, options, chain % 2 ? &measure : NULL, &stream);
+        weights_free(network);
+        network = child;
+    }
+    double apart = difference(start, network, images, IMAGES);
+    weights_free(start);
+    weights_free(network);
+    free(images);
+    return apart;
+}
+
+static void check_chains(const struct morph_options *options)
+{
+    static const struct {
+        const char *notation;
+        struct shape input;
+    } starts[] = {
+        {"C(3,3,1) P(2,2) C(4,3,1) A(2,2) FC(6) SM(5)", {1, 8, 8}},
+        {"C(4,3,2) C(3,5,1) SM(3)", {3, 7, 9}},
+        {"C(3,1,1) A(3,2) C(4,3,1) P(2,2) FC(5) FC(4) SM(4)", {2, 9, 8}},
+        {"P(2,2) C(3,3,1) P(2,1) A(2,1) FC(5) SM(3)", {2, 8, 8}},
+    };
+    double worst = 0;
+    for (int chain = 0; chain < CHAINS; chain++) {
+        size_t start = (size_t)chain / 2 % COUNT_OF(starts);
+        double apart = chain_difference(starts[start].notation, starts[start].input, chain, options);
+        if (!(apart <= 1e-4))
+            fail_msg("chain %d from %s: logits differ by %g of the largest", chain, starts[start].notation, apart);
+        worst = fmax(worst, apart);
+    }
+    print_message("# worst of %d chains: %.2g of the largest logit\n", CHAINS, worst);
+}
+
+static void chains_keep_the_function_with_equal_split(void **state)
+{
+    check_chains(&exact_equal);
+}
+
+static void chains_keep_the_function_with_unequal_split(void **state)
+{
+    check_chains(&exact_unequal);
+}
+
+/* What the law can't see. */
+
+#define SMALL_NETWORK "C(3,3,1) P(2,2) C(4,3,1) FC(5) SM(3)"
+enum { CONV1, POOL1, CONV2, FC1, CLASSIFIER };
+static const struct shape small_input = {2, 6, 6};
+
+static struct weights *small_network(void)
+{
+    struct random_stream stream = test_stream(1, 1);
+    return random_weights(SMALL_NETWORK, small_input, &stream);
+}
+
+static const float *weight_of(const struct weights *weights, int layer)
+{
+    return weights->values + weights->layout.layers[layer].weight;
+}
+
+static void assert_same(const float *a, const float *b, int64_t count)
+{
+    assert_memory_equal(a, b, (size_t)count * sizeof(float));
+}
+
+static void index_map_is_fixed(void **state)
+{
+    static const int32_t expected[10] = {0, 1, 2, 3, 3, 3, 1, 3, 0, 2};
+    struct random_stream stream = test_stream(0, 0);
+    int32_t map[10];
+    morph_index_map(&stream, 4, 10, map);
+    assert_memory_equal(map, expected, sizeof map);
+}
+
+static void index_map_draws_every_unit_equally(void **state)
+{
+    enum { OLD = 8, NEW = 8 + 8000 };
+    static int32_t map[NEW];
+    int drawn[OLD] = {0};
+    struct random_stream stream = test_stream(0, 1);
+    morph_index_map(&stream, OLD, NEW, map);
+    for (int i = 0; i < NEW; i++) {
+        assert_in_range(map[i], 0, OLD - 1);
+        if (i < OLD)
+            assert_int_equal(map[i], i);
+        else
+            drawn[map[i]]++;
+    }
+    for (int i = 0; i < OLD; i++)
+        assert_in_range(drawn[i], 850, 1150); /* 1000 expected, deviation 30 */
+}
+
+/* The map is the first thing that a widening draws: the same stream gives it to the test. */
+static void widening_remaps_the_layer_and_its_statistics(void **state)
+{
+    struct weights *parent = small_network();
+    struct random_stream stream = test_stream(2, 0), again = stream;
+    int32_t map[9];
+    morph_index_map(&again, 4, 9, map);
+    struct weights *child = apply(parent, (struct action){ACTION_WIDEN, CONV2, 9, 0}, &exact_equal, NULL, &stream);
+    const struct weights_layer *from = &parent->layout.layers[CONV2], *to = &child->layout.layers[CONV2];
+    assert_int_equal(to->outputs, 9);
+    for (int i = 0; i < 9; i++) {
+        assert_same(weight_of(child, CONV2) + i * 27, weight_of(parent, CONV2) + map[i] * 27, 27);
+        assert_true(child->values[to->gamma + i] == parent->values[from->gamma + map[i]]);
+        assert_true(child->values[to->beta + i] == parent->values[from->beta + map[i]]);
+        assert_true(child->values[to->mean + i] == parent->values[from->mean + map[i]]);
+        assert_true(child->values[to->variance + i] == parent->values[from->variance + map[i]]);
+    }
+    weights_free(parent);
+    weights_free(child);
+}
+
+/* For each old unit, what its copies give to the reader adds up to what it gave. */
+static void assert_shared_out(const struct weights *parent, const struct weights *child, int reader, int old_units,
+                              int new_units, const int32_t *map)
+{
+    const struct weights_layer *from = &parent->layout.layers[reader], *to = &child->layout.layers[reader];
+    int window = from->kernel * from->kernel, block = from->inputs * window / old_units;
+    assert_int_equal(to->inputs * window, new_units * block);
+    for (int output = 0; output < from->outputs; output++)
+        for (int unit = 0; unit < old_units; unit++)
+            for (int i = 0; i < block; i++) {
+                double sum = 0, whole = weight_of(parent, reader)[(output * old_units + unit) * block + i];
+                for (int copy = 0; copy < new_units; copy++)
+                    if (map[copy] == unit)
+                        sum += weight_of(child, reader)[(output * new_units + copy) * block + i];
+                assert_true(fabs(sum - whole) <= 1e-6 * fabs(whole));
+            }
+    assert_same(child->values + to->mean, parent->values + from->mean, from->mean < 0 ? 0 : from->outputs);
+}
+
+static void readers_share_out_what_a_unit_gave(void **state)
+{
+    /* A convolution behind a pool, the first FC behind a map (6 x 6 halved: 9 values a channel), the classifier. */
+    static const struct {
+        int layer, reader, old_units;
+    } cases[] = {{CONV1, CONV2, 3}, {CONV2, FC1, 4}, {FC1, CLASSIFIER, 5}};
+    for (size_t c = 0; c < COUNT_OF(cases); c++)
+        for (int split = 0; split < 2; split++) {
+            struct weights *parent = small_network();
+            struct random_stream stream = test_stream(3, (uint32_t)c), again = stream;
+            int old_units = cases[c].old_units, new_units = old_units + 4;
+            int32_t map[16];
+            morph_index_map(&again, old_units, new_units, map);
+            struct weights *child = apply(parent, (struct action){ACTION_WIDEN, cases[c].layer, new_units, 0},
+                                          split ? &exact_unequal : &exact_equal, NULL, &stream);
+            assert_shared_out(parent, child, cases[c].reader, old_units, new_units, map);
+            weights_free(parent);
+            weights_free(child);
+        }
+}
+
+/* 3 units, 40 more: every unit has copies, and their shares can be read off the classifier. */
+static void shares_are_equal_or_all_different_and_never_extreme(void **state)
+{
+    enum { OLD = 3, NEW = 43 };
+    for (int split = 0; split < 2; split++) {
+        struct random_stream weights_stream = test_stream(4, 0), stream = test_stream(4, 1), again = stream;
+        struct weights *parent = random_weights("C(2,3,1) FC(3) SM(2)", small_input, &weights_stream);
+        int32_t map[NEW], copies[OLD] = {0};
+        morph_index_map(&again, OLD, NEW, map);
+        for (int i = 0; i < NEW; i++)
+            copies[map[i]]++;
+        struct weights *child = apply(parent, (struct action){ACTION_WIDEN, 1, NEW, 0},
+                                      split ? &exact_unequal : &exact_equal, NULL, &stream);
+        int different = 0;
+        for (int i = 0; i < NEW; i++) {
+            /* 1 for an equal part; unequal ones are drawn from a range of 1 to 3. */
+            double part = weight_of(child, 2)[i] / weight_of(parent, 2)[map[i]] * copies[map[i]];
+            assert_true(part > 1 / 3.0 && part < 3);
+            different += fabs(part - 1) > 1e-5;
+        }
+        assert_in_range(different, split ? NEW - 2 : 0, split ? NEW : 0);
+        weights_free(parent);
+        weights_free(child);
+    }
+}
+
+static void other_layers_and_the_parent_stay_as_they_were(void **state)
+{
+    struct weights *parent = small_network(), *before = weights_copy(parent);
+    struct random_stream stream = test_stream(5, 0);
+    static const struct morph_options noisy = {MORPH_SPLIT_UNEQUAL, 0.1f, 0.1f};
+    struct weights *wide = apply(parent, (struct action){ACTION_WIDEN, CONV1, 5, 0}, &noisy, NULL, &stream);
+    struct weights *deep = apply(parent, (struct action){ACTION_DEEPEN, CONV2, 0, 3}, &noisy, NULL, &stream);
+    assert_same(parent->values, before->values, parent->layout.total);
+    const struct weights_layer *fc = &parent->layout.layers[FC1], *classifier = &parent->layout.layers[CLASSIFIER];
+    assert_same(weight_of(wide, FC1), weight_of(parent, FC1), fc->outputs * fc->inputs);
+    assert_same(weight_of(deep, FC1 + 1), weight_of(parent, FC1), fc->outputs * fc->inputs);
+    assert_same(weight_of(deep, CONV2), weight_of(parent, CONV2), 4 * 3 * 9);
+    assert_same(wide->values + wide->layout.layers[CLASSIFIER].bias, parent->values + classifier->bias, 3);
+    assert_same(deep->values + deep->layout.layers[CLASSIFIER + 1].bias, parent->values + classifier->bias, 3);
+    weights_free(parent);
+    weights_free(before);
+    weights_free(wide);
+    weights_free(deep);
+}
+
+static double deviation_of(const double *values, int count)
+{
+    double sum = 0, square = 0;
+    for (int i = 0; i < count; i++)
+        sum += values[i];
+    for (int i = 0; i < count; i++)
+        square += (values[i] - sum / count) * (values[i] - sum / count);
+    return sqrt(square / count);
+}
+
+/* Noise draws after map and shares: with and without it a widening gives the same but for the copies' weights. */
+static void widen_noise_moves_only_the_new_copies(void **state)
+{
+    enum { OLD = 4, NEW = 200, ROW = 27 };
+    static const struct morph_options noisy = {MORPH_SPLIT_EQUAL, 0.01f, 0};
+    struct weights *parent = small_network();
+    struct random_stream stream = test_stream(6, 0), again = stream;
+    struct action action = {ACTION_WIDEN, CONV2, NEW, 0};
+    struct weights *exact = apply(parent, action, &exact_equal, NULL, &stream);
+    struct weights *moved = apply(parent, action, &noisy, NULL, &again);
+    int64_t first = moved->layout.layers[CONV2].weight + OLD * ROW, end = first + (NEW - OLD) * ROW;
+    assert_same(moved->values, exact->values, first);
+    assert_same(moved->values + end, exact->values + end, exact->layout.total - end);
+
+    static double noise[(NEW - OLD) * ROW], own[OLD * ROW];
+    for (int64_t i = first; i < end; i++)
+        noise[i - first] = (double)moved->values[i] - exact->values[i];
+    for (int i = 0; i < OLD * ROW; i++)
+        own[i] = weight_of(parent, CONV2)[i];
+    double ratio = deviation_of(noise, (NEW - OLD) * ROW) / deviation_of(own, OLD * ROW);
+    assert_true(ratio > 0.0095 && ratio < 0.0105);
+    weights_free(parent);
+    weights_free(exact);
+    weights_free(moved);
+}
+
+static void deepening_inserts_the_identity(void **state)
+{
+    struct weights *parent = small_network();
+    struct random_stream stream = test_stream(7, 0);
+    struct weights *child = apply(parent, (struct action){ACTION_DEEPEN, CONV2, 0, 5}, &exact_equal, NULL, &stream);
+    const struct weights_layer *place = &child->layout.layers[CONV2 + 1];
+    assert_int_equal(place->kernel, 5);
+    for (int i = 0; i < 4 * 4 * 25; i++) {
+        int output = i / 100, input = i / 25 % 4, centre = i % 25 == 12;
+        assert_true(weight_of(child, CONV2 + 1)[i] == (output == input && centre ? 1.0f : 0.0f));
+    }
+    weights_free(child);
+    child = apply(parent, (struct action){ACTION_DEEPEN, FC1, 0, 0}, &exact_equal, NULL, &stream);
+    for (int i = 0; i < 5 * 5; i++)
+        assert_true(weight_of(child, FC1 + 1)[i] == (i / 5 == i % 5 ? 1.0f : 0.0f));
+    weights_free(child);
+    weights_free(parent);
+}
+
+/* With batch statistics, too, the new layer gives what it got: mean and variance are those of its own input. */
+static void deepening_takes_its_statistics_from_the_measurement(void **state)
+{
+    struct weights *parent = small_network();
+    struct random_stream stream = test_stream(8, 0);
+    float *images = memory_new((size_t)(MEASURE_IMAGES * image_size(parent)), sizeof *images);
+    fill_normal(images, MEASURE_IMAGES * image_size(parent), 0, 1, &stream);
+    struct measuring measuring = {images, 0};
+    struct morph_measure measure = {measure_naively, &measuring};
+    static const struct morph_options noisy = {MORPH_SPLIT_EQUAL, 0, 0.5f};
+    for (int noise = 0; noise < 2; noise++) {
+        struct weights *child = apply(parent, (struct action){ACTION_DEEPEN, CONV1, 0, 3},
+                                      noise ? &noisy : &exact_equal, &measure, &stream);
+        const struct weights_layer *place = &child->layout.layers[CONV1 + 1];
+        const float *values = child->values;
+        double mean[3] = {0}, square[3] = {0};
+        for (int image = 0; image < MEASURE_IMAGES; image++) {
+            struct shape shape;
+            double *before = naive_forward(parent, CONV1, images + image * image_size(parent), &shape);
+            const struct weights_layer *conv1 = &parent->layout.layers[CONV1];
+            for (int i = 0; i < 3 * 36; i++) {
+                int unit = i / 36;
+                double x = parent->values[conv1->gamma + unit] * (before[i] - parent->values[conv1->mean + unit]) /
+                               sqrt(parent->values[conv1->variance + unit] + (double)BN_EPSILON) +
+                           parent->values[conv1->beta + unit];
+                mean[unit] += fmax(0, x) / (36 * MEASURE_IMAGES);
+                square[unit] += fmax(0, x) * fmax(0, x) / (36 * MEASURE_IMAGES);
+            }
+            free(before);
+        }
+        for (int unit = 0; unit < 3; unit++) {
+            double variance = square[unit] - mean[unit] * mean[unit];
+            assert_float_equal(values[place->mean + unit], mean[unit], 1e-5);
+            assert_float_equal(values[place->variance + unit], variance, 1e-5);
+            assert_float_equal(values[place->beta + unit], mean[unit], 1e-5);
+            assert_float_equal(values[place->gamma + unit], sqrt(variance + (double)BN_EPSILON), 1e-5);
+        }
+        weights_free(child);
+    }
+    assert_int_equal(measuring.calls, 2);
+    free(images);
+    weights_free(parent);
+}
+
+static void deepen_noise_is_relative_to_the_identity(void **state)
+{
+    static const struct morph_options noisy = {MORPH_SPLIT_EQUAL, 0, 1e-3f};
+    struct random_stream stream = test_stream(9, 0);
+    struct weights *parent = random_weights("C(16,3,1) SM(2)", small_input, &stream);
+    struct weights *child = apply(parent, (struct action){ACTION_DEEPEN, 0, 0, 3}, &noisy, NULL, &stream);
+    enum { COUNT = 16 * 16 * 9 };
+    static double noise[COUNT];
+    for (int i = 0; i < COUNT; i++) {
+        int diagonal = i / 9 % 16 == i / 9 / 16 && i % 9 == 4;
+        noise[i] = weight_of(child, 1)[i] - (diagonal ? 1.0 : 0.0);
+    }
+    double share = 1.0 / (16 * 9), ratio = deviation_of(noise, COUNT) / sqrt(share - share * share);
+    assert_true(ratio > 0.9e-3 && ratio < 1.1e-3);
+    weights_free(parent);
+    weights_free(child);
+}
+
+static void one_stream_gives_one_child(void **state)
+{
+    static const struct morph_options noisy = {MORPH_SPLIT_UNEQUAL, 0.01f, 0.01f};
+    struct weights *parent = small_network();
+    struct action action = {ACTION_WIDEN, CONV2, 7, 0};
+    struct random_stream stream = test_stream(10, 0), again = stream, other = test_stream(10, 1);
+    struct weights *first = apply(parent, action, &noisy, NULL, &stream);
+    struct weights *second = apply(parent, action, &noisy, NULL, &again);
+    struct weights *third = apply(parent, action, &noisy, NULL, &other);
+    assert_same(first->values, second->values, first->layout.total);
+    assert_memory_not_equal(first->values, third->values, (size_t)first->layout.total * sizeof(float));
+    weights_free(parent);
+    weights_free(first);
+    weights_free(second);
+    weights_free(third);
+}
+
+static void impossible_actions_are_refused(void **state)
+{
+    static const struct action wrong[] = {
+        {ACTION_WIDEN, POOL1, 8, 0},  {ACTION_WIDEN, CLASSIFIER, 8, 0},     {ACTION_WIDEN, CONV1, 3, 0},
+        {ACTION_WIDEN, CONV1, 2, 0},  {ACTION_WIDEN, CLASSIFIER + 1, 8, 0}, {ACTION_WIDEN, -1, 8, 0},
+        {ACTION_DEEPEN, POOL1, 0, 3}, {ACTION_DEEPEN, CLASSIFIER, 0, 0},    {ACTION_DEEPEN, CONV1, 0, 2},
+    };
+    struct weights *parent = small_network();
+    struct random_stream stream = test_stream(11, 0);
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+        struct weights *child = parent;
+        struct error error = {""};
+        assert_int_equal(morph_apply(parent, &wrong[i], &exact_equal, NULL, &stream, &child, &error), -1);
+        assert_null(child);
+        assert_true(error.text[0]);
+    }
+    weights_free(parent);
+}
+
+static int measure_fails(void *context, const struct weights *network, int layer, float *mean, float *variance,
+                         struct error *error)
+{
+    return error_set(error, "no memory");
+}
+
+static int measure_diverged(void *context, const struct weights *network, int layer, float *mean, float *variance,
+                            struct error *error)
+{
+    for (int i = 0; i < network->layout.layers[layer].outputs; i++)
+        mean[i] = variance[i] = i ? NAN : 1;
+    return 0;
+}
+
+static void a_failed_measurement_gives_no_child(void **state)
+{
+    static const struct morph_measure measures[] = {{measure_fails, NULL}, {measure_diverged, NULL}};
+    static const char *const texts[] = {"no memory", "conv3"};
+    struct weights *parent = small_network();
+    struct random_stream stream = test_stream(12, 0);
+    struct action action = {ACTION_DEEPEN, CONV2, 0, 3};
+    for (size_t i = 0; i < COUNT_OF(measures); i++) {
+        struct weights *child = parent;
+        struct error error = {""};
+        assert_int_equal(morph_apply(parent, &action, &exact_equal, &measures[i], &stream, &child, &error), -1);
+        assert_null(child);
+        assert_non_null(strstr(error.text, texts[i]));
+    }
+    weights_free(parent);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(chains_keep_the_function_with_equal_split),
+        cmocka_unit_test(chains_keep_the_function_with_unequal_split),
+        cmocka_unit_test(index_map_is_fixed),
+        cmocka_unit_test(index_map_draws_every_unit_equally),
+        cmocka_unit_test(widening_remaps_the_layer_and_its_statistics),
+        cmocka_unit_test(readers_share_out_what_a_unit_gave),
+        cmocka_unit_test(shares_are_equal_or_all_different_and_never_extreme),
+        cmocka_unit_test(other_layers_and_the_parent_stay_as_they_were),
+        cmocka_unit_test(widen_noise_moves_only_the_new_copies),
+        cmocka_unit_test(deepening_inserts_the_identity),
+        cmocka_unit_test(deepening_takes_its_statistics_from_the_measurement),
+        cmocka_unit_test(deepen_noise_is_relative_to_the_identity),
+        cmocka_unit_test(one_stream_gives_one_child),
+        cmocka_unit_test(impossible_actions_are_refused),
+        cmocka_unit_test(a_failed_measurement_gives_no_child),
+    };
+    return cmocka_run_group_tests_name("morph", tests, NULL, NULL);
+}

@@ -7,6 +7,7 @@
 #include "util/bug.h"
 
 static const struct policy_kind *const kinds[] = {
+    &policy_reinforce,
     &policy_random,
     &policy_manual,
 };

@@ -1,0 +1,47 @@
+/*
+ * actors.h - the two heads on the encoder (EAS, section 3.3): one says which layers to widen, one where and with
+ * which kernel to deepen.
+ *
+ * They give logits and take logits' gradients; masks and probabilities are the controller's.
+ */
+#ifndef ESPALIER_POLICY_ACTORS_H
+#define ESPALIER_POLICY_ACTORS_H
+
+#include "policy/decisions.h"
+#include "policy/encoder.h"
+
+/* One linear layer, shared by all layers of the architecture. */
+struct wider_actor {
+    struct linear linear; /* ENCODER_UNITS × 1 */
+};
+
+void wider_actor_init(struct wider_actor *actor, struct parameters *parameters, struct random_stream *stream);
+/* The logit of widening, for each of `count` layers. */
+void wider_actor_forward(const struct wider_actor *actor, const struct encoding *encoding, int count, double *logits);
+void wider_actor_backward(const struct wider_actor *actor, const struct encoding *encoding, int count,
+                          const double *logit_gradients, struct encoding *gradient);
+
+/* An LSTM that starts in the encoder's last state.  At each level it reads a word (at the first the same always, then
+   the choice of the level above) and a linear layer of that level reads it. */
+struct deeper_actor {
+    struct lstm lstm;
+    struct parameter *words[DEEPER_LEVELS]; /* a row a choice of the level above */
+    struct linear heads[DEEPER_LEVELS];
+};
+
+struct deeper_trace {
+    int words[DEEPER_LEVELS];
+    struct lstm_state states[DEEPER_LEVELS];
+    struct lstm_trace steps[DEEPER_LEVELS];
+};
+
+void deeper_actor_init(struct deeper_actor *actor, struct parameters *parameters, struct random_stream *stream,
+                       const struct space *space);
+/* The logits of one level; the levels above it are in `trace`. */
+void deeper_actor_forward(const struct deeper_actor *actor, const struct encoding *encoding, enum deeper_level level,
+                          int previous, struct deeper_trace *trace, double logits[LEVEL_CHOICES_MAX]);
+/* Of all levels that were asked. */
+void deeper_actor_backward(const struct deeper_actor *actor, const struct deeper_trace *trace, int level_count,
+                           double logit_gradients[DEEPER_LEVELS][LEVEL_CHOICES_MAX], struct encoding *gradient);
+
+#endif

@@ -1,0 +1,185 @@
+/*
+ * controller.c - from logits to probabilities under a mask, and back.
+ *
+ * Log-probabilities are computed from logits, which stays finite where a probability is 0 or 1 to machine
+ * precision: an outcome may be learned from after the probabilities have moved.  With p the probability of a
+ * coin or of a softmax choice, z its logit and H the entropy:
+ *
+ *     coin     d log P / dz = chosen - p        dH/dz = -z p (1 - p)
+ *     softmax  d log P / dz = chosen - p        dH/dz = -p (log p + H)
+ */
+#include "policy/controller.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/memory.h"
+
+struct controller *controller_new(const struct space *space, uint64_t seed)
+{
+    struct controller *controller = memory_new(1, sizeof *controller);
+    struct random_stream stream = random_stream_new(seed, RANDOM_CONTROLLER, 0, 0);
+    encoder_init(&controller->encoder, &controller->parameters, &stream, space);
+    wider_actor_init(&controller->wider, &controller->parameters, &stream);
+    deeper_actor_init(&controller->deeper, &controller->parameters, &stream, space);
+    return controller;
+}
+
+void controller_free(struct controller *controller)
+{
+    parameters_done(&controller->parameters);
+    free(controller);
+}
+
+static void read_arch(struct controller *controller, const struct arch *arch)
+{
+    encoder_forward(&controller->encoder, arch, &controller->encoding, &controller->encoder_trace);
+}
+
+static void forward_wider(struct controller *controller, const struct arch *arch)
+{
+    read_arch(controller, arch);
+    wider_actor_forward(&controller->wider, &controller->encoding, arch->layer_count, controller->wider_logits);
+}
+
+static void forward_level(struct controller *controller, enum deeper_level level, int previous,
+                          const struct level_choice *choice)
+{
+    double *logits = controller->level_logits[level];
+    deeper_actor_forward(&controller->deeper, &controller->encoding, level, previous, &controller->deeper_trace,
+                         logits);
+    controller->log_sums[level] = softmax(logits, choice->offered, choice->count, controller->probabilities[level]);
+}
+
+/* As a chooser. */
+
+static void choose_wider(void *context, const struct arch *arch, double probabilities[ARCH_LAYERS_MAX])
+{
+    struct controller *controller = context;
+    forward_wider(controller, arch);
+    for (int i = 0; i < arch->layer_count; i++)
+        probabilities[i] = sigmoid(controller->wider_logits[i]);
+}
+
+static void choose_deeper(void *context, const struct arch *arch)
+{
+    read_arch(context, arch);
+}
+
+static void choose_level(void *context, enum deeper_level level, int previous, const struct level_choice *choice,
+                         double probabilities[LEVEL_CHOICES_MAX])
+{
+    struct controller *controller = context;
+    forward_level(controller, level, previous, choice);
+    memcpy(probabilities, controller->probabilities[level], (size_t)choice->count * sizeof(double));
+}
+
+struct chooser controller_chooser(struct controller *controller)
+{
+    return (struct chooser){
+        .wider = choose_wider, .deeper = choose_deeper, .level = choose_level, .context = controller};
+}
+
+/* Score and learn. */
+
+static struct decision_score score_wider(struct controller *controller, const struct decision *decision)
+{
+    struct decision_score score = {0};
+    int offered = 0;
+    forward_wider(controller, &decision->arch);
+    for (int i = 0; i < decision->arch.layer_count; i++) {
+        if (!decision->offered[i])
+            continue;
+        double logit = controller->wider_logits[i], probability = sigmoid(logit);
+        offered++;
+        score.log_probability += log_sigmoid(decision->chosen[i] ? logit : -logit);
+        score.entropy -= probability * log_sigmoid(logit) + (1 - probability) * log_sigmoid(-logit);
+    }
+    if (offered)
+        score.entropy /= offered;
+    return score;
+}
+
+static double log_probability(const struct controller *controller, int level, int choice)
+{
+    return controller->level_logits[level][choice] - controller->log_sums[level];
+}
+
+static double level_entropy(const struct controller *controller, int level, const struct level_choice *choice)
+{
+    double entropy = 0;
+    for (int i = 0; i < choice->count; i++)
+        if (choice->offered[i])
+            entropy -= controller->probabilities[level][i] * log_probability(controller, level, i);
+    return entropy;
+}
+
+static struct decision_score score_deeper(struct controller *controller, const struct decision *decision)
+{
+    struct decision_score score = {0};
+    if (!decision->level_count)
+        return score;
+    read_arch(controller, &decision->arch);
+    for (int level = 0; level < decision->level_count; level++) {
+        const struct level_choice *choice = &decision->levels[level];
+        forward_level(controller, level, level == 0 ? 0 : decision->levels[level - 1].choice, choice);
+        score.log_probability += log_probability(controller, level, choice->choice);
+        score.entropy += level_entropy(controller, level, choice) / decision->level_count;
+    }
+    return score;
+}
+
+struct decision_score controller_score(struct controller *controller, const struct decision *decision)
+{
+    return decision->deeper ? score_deeper(controller, decision) : score_wider(controller, decision);
+}
+
+static void learn_wider(struct controller *controller, const struct decision *decision, double advantage, double bonus)
+{
+    double gradients[ARCH_LAYERS_MAX] = {0};
+    int count = decision->arch.layer_count, offered = 0;
+    for (int i = 0; i < count; i++)
+        offered += decision->offered[i];
+    for (int i = 0; i < count; i++) {
+        if (!decision->offered[i])
+            continue;
+        double logit = controller->wider_logits[i], probability = sigmoid(logit);
+        double log_gradient = (decision->chosen[i] ? 1 : 0) - probability;
+        double entropy_gradient = -logit * probability * (1 - probability) / offered;
+        gradients[i] = -advantage * log_gradient - bonus * entropy_gradient;
+    }
+    wider_actor_backward(&controller->wider, &controller->encoding, count, gradients, &controller->gradient);
+}
+
+static void learn_deeper(struct controller *controller, const struct decision *decision, double advantage, double bonus)
+{
+    double gradients[DEEPER_LEVELS][LEVEL_CHOICES_MAX] = {{0}};
+    for (int level = 0; level < decision->level_count; level++) {
+        const struct level_choice *choice = &decision->levels[level];
+        double entropy = level_entropy(controller, level, choice);
+        for (int i = 0; i < choice->count; i++) {
+            if (!choice->offered[i])
+                continue;
+            double probability = controller->probabilities[level][i];
+            double log_gradient = (i == choice->choice ? 1 : 0) - probability;
+            double entropy_gradient =
+                -probability * (log_probability(controller, level, i) + entropy) / decision->level_count;
+            gradients[level][i] = -advantage * log_gradient - bonus * entropy_gradient;
+        }
+    }
+    deeper_actor_backward(&controller->deeper, &controller->deeper_trace, decision->level_count, gradients,
+                          &controller->gradient);
+}
+
+void controller_learn(struct controller *controller, const struct decision *decision, double advantage, double bonus)
+{
+    if (decision->deeper && !decision->level_count)
+        return;
+    memset(&controller->gradient, 0, sizeof controller->gradient);
+    if (decision->deeper)
+        learn_deeper(controller, decision, advantage, bonus);
+    else
+        learn_wider(controller, decision, advantage, bonus);
+    encoder_backward(&controller->encoder, &controller->encoder_trace, &controller->gradient);
+}

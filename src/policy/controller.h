@@ -1,0 +1,43 @@
+/*
+ * controller.h - the paper's meta-controller: encoder and both actors, as probabilities of decisions and as
+ * gradients of their logarithm.
+ *
+ * Each decision is made on a fresh reading of the architecture, so its gradient is its own: score a decision,
+ * then learn from it, one at a time.  A controller has one owner and one thread.
+ */
+#ifndef ESPALIER_POLICY_CONTROLLER_H
+#define ESPALIER_POLICY_CONTROLLER_H
+
+#include "policy/actors.h"
+
+struct controller {
+    struct parameters parameters;
+    struct encoder encoder;
+    struct wider_actor wider;
+    struct deeper_actor deeper;
+    /* Of the decision at hand. */
+    struct encoding encoding, gradient;
+    struct encoder_trace encoder_trace;
+    struct deeper_trace deeper_trace;
+    double wider_logits[ARCH_LAYERS_MAX];
+    double probabilities[DEEPER_LEVELS][LEVEL_CHOICES_MAX], log_sums[DEEPER_LEVELS];
+    double level_logits[DEEPER_LEVELS][LEVEL_CHOICES_MAX];
+};
+
+struct decision_score {
+    double log_probability;
+    double entropy; /* mean of the decision's choices, in nats; 0 where it had none */
+};
+
+/* Initial weights by `seed`.  Borrows `space`. */
+struct controller *controller_new(const struct space *space, uint64_t seed);
+void controller_free(struct controller *controller);
+
+/* Its probabilities, to sample from; borrows the controller. */
+struct chooser controller_chooser(struct controller *controller);
+
+struct decision_score controller_score(struct controller *controller, const struct decision *decision);
+/* Add the gradients of -(advantage * log_probability + bonus * entropy) of the decision scored just before. */
+void controller_learn(struct controller *controller, const struct decision *decision, double advantage, double bonus);
+
+#endif

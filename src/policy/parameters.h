@@ -1,0 +1,44 @@
+/*
+ * parameters.h - what the controller learns: named matrices with their gradients, and Adam over all of them.
+ *
+ * Computed in double, so that gradients can be checked by differences, but between updates every value and
+ * moment is one that float32 holds exactly: a state written to a file and read back is the state itself.
+ */
+#ifndef ESPALIER_POLICY_PARAMETERS_H
+#define ESPALIER_POLICY_PARAMETERS_H
+
+#include <stdint.h>
+
+#include "util/random.h"
+
+struct parameter {
+    const char *name;
+    int rows, columns;       /* a layer's weight: one row an input, one column an output */
+    double *values;          /* row after row */
+    double *gradients;       /* of the loss; layers add to them */
+    double *mean, *variance; /* Adam's moments */
+};
+
+enum { PARAMETERS_MAX = 24 };
+
+struct parameters {
+    int count;
+    struct parameter items[PARAMETERS_MAX];
+    int64_t steps; /* that adam_step has made */
+};
+
+/* Zeroed; owned by the set.  `name` is borrowed. */
+struct parameter *parameters_add(struct parameters *parameters, const char *name, int rows, int columns);
+void parameters_done(struct parameters *parameters);
+
+/* Uniform in -limit … limit. */
+void parameter_uniform(struct parameter *parameter, struct random_stream *stream, double limit);
+/* Uniform with the limit of Glorot and Bengio (AISTATS 2010): sqrt(6 / (rows + columns)). */
+void parameter_glorot(struct parameter *parameter, struct random_stream *stream);
+
+void parameters_clear_gradients(struct parameters *parameters);
+double parameters_gradient_norm(const struct parameters *parameters);
+/* One step of Adam (Kingma and Ba, ICLR 2015) with its usual constants. */
+void adam_step(struct parameters *parameters, double rate);
+
+#endif

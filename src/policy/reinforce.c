@@ -1,0 +1,165 @@
+/*
+ * reinforce.c - the paper's policy (EAS, section 3): the controller samples, and REINFORCE (Williams 1992)
+ * makes what paid off more likely.
+ *
+ *     reward     tan(accuracy * pi / 2): a point of accuracy counts the more the higher it is
+ *     advantage  reward - baseline, the moving average of the batches' mean rewards
+ *     loss       -(mean over networks of advantage * log P) - bonus * (mean over decisions of their entropy)
+ *     update     one step of Adam a batch, nothing else
+ *
+ * It keeps parameters, Adam's moments and count, and the baseline, all of them values that float32 holds; they
+ * are what save() writes.  Sampled decisions are recovered from the outcomes (decisions.h) and scored again with
+ * the parameters at hand, so it makes no difference how long ago or by which process they were sampled.
+ * An outcome that this policy can't have sampled, a person's, is left out.
+ *
+ * Baselines: the paper's prose has b move by 1 - decay of the difference, after it was subtracted; it starts at the
+ * first batch's mean, where an average of nothing would reward every choice.  The published code starts at 0, moves by
+ * decay of the difference, and does so before it is subtracted.
+ */
+#include <math.h>
+
+#include "policy/controller.h"
+#include "policy/kinds.h"
+#include "policy/state.h"
+#include "util/bug.h"
+#include "util/memory.h"
+
+struct policy {
+    struct policy_options options;
+    struct controller *controller;
+    bool has_baseline;
+    double baseline;
+};
+
+static int decision_count(const struct policy *policy)
+{
+    return policy->options.wider_decisions + policy->options.deeper_decisions;
+}
+
+static struct policy *create(const struct policy_options *options)
+{
+    struct policy *policy = memory_new(1, sizeof *policy);
+    ASSERT(options->wider_decisions >= 0 && options->deeper_decisions >= 0);
+    policy->options = *options;
+    ASSERT(decision_count(policy) <= PROPOSAL_STEPS_MAX);
+    policy->controller = controller_new(options->space, options->seed);
+    return policy;
+}
+
+static void destroy(struct policy *policy)
+{
+    if (!policy)
+        return;
+    controller_free(policy->controller);
+    free(policy);
+}
+
+static void propose(struct policy *policy, const struct arch *parent, struct random_stream *stream,
+                    struct proposal *proposal)
+{
+    struct chooser chooser = controller_chooser(policy->controller);
+    decisions_sample(&policy->options, &chooser, parent, stream, proposal);
+}
+
+/* tan has a pole at accuracy 1: one wrong image in 10,000 is as good as none. */
+static double reward_of(double accuracy)
+{
+    const double half_pi = 1.57079632679489661923;
+    ASSERT(accuracy >= 0 && accuracy <= 1);
+    return tan(fmin(accuracy, 0.9999) * half_pi);
+}
+
+/* Returns what to subtract from this batch's rewards. */
+static double move_baseline(struct policy *policy, double mean)
+{
+    double decay = policy->options.baseline_decay, subtracted;
+    if (policy->options.baseline_released) {
+        policy->baseline = (float)(policy->baseline + decay * (mean - policy->baseline));
+        subtracted = policy->baseline;
+    } else {
+        subtracted = policy->has_baseline ? policy->baseline : mean;
+        policy->baseline = (float)(decay * subtracted + (1 - decay) * mean);
+    }
+    policy->has_baseline = true;
+    return subtracted;
+}
+
+/* The outcomes that it can learn from, each with its decisions. */
+struct batch {
+    int count;
+    double *rewards;
+    struct decision *decisions; /* decision_count() of each */
+};
+
+static struct batch batch_of(const struct policy *policy, const struct outcome *outcomes, int count)
+{
+    int steps = decision_count(policy);
+    struct batch batch = {.rewards = memory_new((size_t)count, sizeof(double)),
+                          .decisions = memory_new((size_t)count * (size_t)steps, sizeof(struct decision))};
+    for (int i = 0; i < count; i++)
+        if (decisions_recover(&policy->options, outcomes[i].parent, outcomes[i].proposal,
+                              batch.decisions + (size_t)batch.count * (size_t)steps))
+            batch.rewards[batch.count++] = reward_of(outcomes[i].accuracy);
+    return batch;
+}
+
+static void observe(struct policy *policy, const struct outcome *outcomes, int count, struct policy_update *update)
+{
+    struct batch batch = batch_of(policy, outcomes, count);
+    struct parameters *parameters = &policy->controller->parameters;
+    int steps = decision_count(policy);
+    *update = (struct policy_update){.baseline = policy->baseline};
+    if (batch.count && steps) {
+        update->reward_best = batch.rewards[0];
+        for (int i = 0; i < batch.count; i++) {
+            update->reward_mean += batch.rewards[i] / batch.count;
+            update->reward_best = fmax(update->reward_best, batch.rewards[i]);
+        }
+        double baseline = move_baseline(policy, update->reward_mean);
+        double bonus = policy->options.entropy_bonus / (batch.count * steps);
+        parameters_clear_gradients(parameters);
+        for (int i = 0; i < batch.count * steps; i++) {
+            double advantage = (batch.rewards[i / steps] - baseline) / batch.count;
+            struct decision_score score = controller_score(policy->controller, &batch.decisions[i]);
+            controller_learn(policy->controller, &batch.decisions[i], advantage, bonus);
+            update->loss -= advantage * score.log_probability + bonus * score.entropy;
+            update->entropy += score.entropy / (batch.count * steps);
+        }
+        update->baseline = policy->baseline;
+        update->gradient_norm = parameters_gradient_norm(parameters);
+        adam_step(parameters, policy->options.rate);
+    }
+    free(batch.rewards);
+    free(batch.decisions);
+}
+
+/* What is kept beside the parameters. */
+enum { NUMBER_HAS_BASELINE, NUMBER_BASELINE, NUMBERS };
+
+static void save(const struct policy *policy, void **bytes, size_t *length)
+{
+    const double numbers[NUMBERS] = {
+        [NUMBER_HAS_BASELINE] = policy->has_baseline, [NUMBER_BASELINE] = policy->baseline};
+    state_encode(&policy->controller->parameters, numbers, NUMBERS, bytes, length);
+}
+
+static int load(struct policy *policy, const void *bytes, size_t length, struct error *error)
+{
+    double numbers[NUMBERS];
+    if (state_decode(&policy->controller->parameters, numbers, NUMBERS, bytes, length, error) != 0)
+        return -1;
+    policy->has_baseline = numbers[NUMBER_HAS_BASELINE] != 0;
+    policy->baseline = numbers[NUMBER_BASELINE];
+    return 0;
+}
+
+const struct policy_kind policy_reinforce = {
+    .name = "reinforce",
+    .summary = "the paper's controller: an LSTM that learns by REINFORCE what to widen and deepen",
+    .create = create,
+    .destroy = destroy,
+    .propose = propose,
+    .observe = observe,
+    .save = save,
+    .load = load,
+};

@@ -25,6 +25,7 @@ struct session_node {
     int epochs;                  /* planned, 0 before it started */
     int curve_count;
     struct curve_point *curve;   /* of the last attempt; point i is epoch i + 1 */
+    size_t curve_capacity;       /* private to state.c */
     double accuracy, loss;       /* of the result; accuracy is the last curve point's while it trains */
     double seconds, images_per_second;
     char *weights, *weights_hash; /* NULL before the result */
@@ -85,20 +86,29 @@ struct session_state {
     int64_t budget_episodes, budget_networks; /* 0: no limit; the options' until a BUDGET event */
     double budget_seconds;
     bool paused, finished;
-    char *finish_reason;
+    char *finish_reason;         /* budget, interrupted, error; NULL before the first FINISHED */
+    char *finish_message;
     int64_t opened_count;
     int64_t command_count;
 
-    /* Growing arrays' room; private to state.c. */
+    /* Private to state*.c: growing arrays' room; the sum of the hashes of every event's facts, which covers what is
+       kept nowhere else and doesn't depend on the order of events that trainers finished side by side. */
     size_t node_capacity, proposal_capacity, policy_capacity;
+    struct hash history;
+    struct text scratch;
 };
 
 struct session_state *session_state_new(void);
 void session_state_free(struct session_state *state);
+/* Deep: the copy shares nothing.  A keyframe. */
+struct session_state *session_state_copy(const struct session_state *state);
 
 /* 0, or -1 when the event contradicts the state (a result for a node that never joined): the log was not
    written by this program, or is damaged.  A state that refused an event is unchanged. */
 int session_apply(struct session_state *state, const struct event *event, struct error *error);
+/* Would session_apply() take it?  A writer asks before it appends, so that no log holds an event that can't be
+   folded. */
+int session_accepts(const struct session_state *state, const struct event *event, struct error *error);
 
 /* NULL when there is no such node. */
 const struct session_node *session_node(const struct session_state *state, int64_t node);

@@ -1,0 +1,121 @@
+/*
+ * event_json.c - an event as one JSON object on one line, for `show --json` and `--headless --json`.
+ *
+ * By hand, for two things that the JSON library doesn't do: numbers in the shortest form that reads back to the same
+ * value (0.1, not 0.10000000000000001), and texts with bytes that are not UTF-8, which come out as U+FFFD instead
+ * of failing.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sessions/event.h"
+#include "sessions/fields.h"
+
+static void print_real(struct text *text, double value)
+{
+    if (!isfinite(value)) {
+        text_add(text, "null");
+        return;
+    }
+    char digits[40];
+    for (int precision = 15; precision <= 17; precision++) {
+        snprintf(digits, sizeof digits, "%.*g", precision, value);
+        if (strtod(digits, NULL) == value)
+            break;
+    }
+    char *comma = strchr(digits, ','); /* of a locale that someone set */
+    if (comma)
+        *comma = '.';
+    text_add(text, "%s", digits);
+}
+
+/* Length of the UTF-8 sequence at `bytes`, or 0 when it isn't one (overlong, a surrogate, cut, past U+10FFFF). */
+static int utf8_length(const unsigned char *bytes)
+{
+    unsigned char first = bytes[0];
+    int length = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
+    for (int i = 1; i < length; i++)
+        if ((bytes[i] & 0xc0) != 0x80)
+            return 0;
+    if ((first == 0xe0 && bytes[1] < 0xa0) || (first == 0xed && bytes[1] > 0x9f) || (first == 0xf0 && bytes[1] < 0x90) ||
+        (first == 0xf4 && bytes[1] > 0x8f))
+        return 0;
+    return length;
+}
+
+static void print_string(struct text *text, const char *string)
+{
+    text_add(text, "\"");
+    for (const unsigned char *at = (const unsigned char *)(string ? string : ""); *at;) {
+        int length = utf8_length(at);
+        if (!length)
+            text_add(text, "\\ufffd");
+        else if (*at == '"' || *at == '\\')
+            text_add(text, "\\%c", *at);
+        else if (*at < 0x20 || *at == 0x7f)
+            text_add(text, "\\u%04x", *at);
+        else
+            text_add_bytes(text, (const char *)at, (size_t)length);
+        at += length ? length : 1;
+    }
+    text_add(text, "\"");
+}
+
+static void print_value(struct text *text, enum event_field_type type, const void *value)
+{
+    switch (type) {
+    case EVENT_FIELD_INTEGER:
+        text_add(text, "%lld", (long long)*(const int64_t *)value);
+        break;
+    case EVENT_FIELD_REAL:
+        print_real(text, *(const double *)value);
+        break;
+    case EVENT_FIELD_BOOL:
+        text_add(text, *(const bool *)value ? "true" : "false");
+        break;
+    case EVENT_FIELD_TEXT:
+        print_string(text, *(char *const *)value);
+        break;
+    case EVENT_FIELD_TEXTS: {
+        const struct event_texts *texts = value;
+        for (int i = 0; i < texts->count; i++) {
+            text_add(text, i ? "," : "[");
+            print_string(text, texts->items[i]);
+        }
+        text_add(text, texts->count ? "]" : "[]");
+        break;
+    }
+    case EVENT_FIELD_REALS: {
+        const struct event_reals *reals = value;
+        for (int i = 0; i < reals->count; i++) {
+            text_add(text, i ? "," : "[");
+            print_real(text, reals->items[i]);
+        }
+        text_add(text, reals->count ? "]" : "[]");
+        break;
+    }
+    case EVENT_FIELD_INTEGERS: {
+        const struct event_integers *integers = value;
+        for (int i = 0; i < integers->count; i++)
+            text_add(text, "%s%lld", i ? "," : "[", (long long)integers->items[i]);
+        text_add(text, integers->count ? "]" : "[]");
+        break;
+    }
+    }
+}
+
+void event_print_json(const struct event *event, struct text *text)
+{
+    text_add(text, "{\"n\":%lld,\"t\":", (long long)event->number);
+    print_real(text, event->time);
+    text_add(text, ",\"k\":\"%s\"", event_kind_name(event->kind));
+    int count;
+    const struct event_field *fields = event_fields(event->kind, &count);
+    for (int i = 0; i < count; i++) {
+        text_add(text, ",\"%s\":", fields[i].name);
+        print_value(text, fields[i].type, event_field_of(&fields[i], &event->as));
+    }
+    text_add(text, "}");
+}

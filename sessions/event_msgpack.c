@@ -1,0 +1,364 @@
+/*
+ * event_msgpack.c - an event to and from one msgpack map.
+ *
+ * The map is {"n": number, "t": time, "k": kind, field: value, …}, always beginning with "n": fsck looks for that
+ * when it searches damaged bytes for the next good frame.  Decoding trusts nothing: before the library unpacks,
+ * well_formed() walks the bytes, because the library allocates what an array's header claims before it has seen
+ * the elements.  After it, there are no more objects than bytes.
+ */
+#include <msgpack.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sessions/event.h"
+#include "sessions/fields.h"
+#include "util/bug.h"
+#include "util/memory.h"
+
+static int write_to_text(void *context, const char *bytes, size_t length)
+{
+    text_add_bytes(context, bytes, length);
+    return 0;
+}
+
+static void pack_string(msgpack_packer *packer, const char *string)
+{
+    size_t length = string ? strlen(string) : 0;
+    msgpack_pack_str_with_body(packer, string ? string : "", length);
+}
+
+static void pack_value(msgpack_packer *packer, enum event_field_type type, const void *value)
+{
+    switch (type) {
+    case EVENT_FIELD_INTEGER:
+        msgpack_pack_int64(packer, *(const int64_t *)value);
+        break;
+    case EVENT_FIELD_REAL:
+        msgpack_pack_double(packer, *(const double *)value);
+        break;
+    case EVENT_FIELD_BOOL:
+        if (*(const bool *)value)
+            msgpack_pack_true(packer);
+        else
+            msgpack_pack_false(packer);
+        break;
+    case EVENT_FIELD_TEXT:
+        pack_string(packer, *(char *const *)value);
+        break;
+    case EVENT_FIELD_TEXTS: {
+        const struct event_texts *texts = value;
+        msgpack_pack_array(packer, (size_t)texts->count);
+        for (int i = 0; i < texts->count; i++)
+            pack_string(packer, texts->items[i]);
+        break;
+    }
+    case EVENT_FIELD_REALS: {
+        const struct event_reals *reals = value;
+        msgpack_pack_array(packer, (size_t)reals->count);
+        for (int i = 0; i < reals->count; i++)
+            msgpack_pack_double(packer, reals->items[i]);
+        break;
+    }
+    case EVENT_FIELD_INTEGERS: {
+        const struct event_integers *integers = value;
+        msgpack_pack_array(packer, (size_t)integers->count);
+        for (int i = 0; i < integers->count; i++)
+            msgpack_pack_int64(packer, integers->items[i]);
+        break;
+    }
+    }
+}
+
+void event_encode(const struct event *event, void **bytes, size_t *length)
+{
+    struct text text = TEXT_EMPTY;
+    msgpack_packer packer;
+    msgpack_packer_init(&packer, &text, write_to_text);
+    int count;
+    const struct event_field *fields = event_fields(event->kind, &count);
+    msgpack_pack_map(&packer, (size_t)count + 3);
+    pack_string(&packer, "n");
+    msgpack_pack_int64(&packer, event->number);
+    pack_string(&packer, "t");
+    msgpack_pack_double(&packer, event->time);
+    pack_string(&packer, "k");
+    pack_string(&packer, event_kind_name(event->kind));
+    for (int i = 0; i < count; i++) {
+        pack_string(&packer, fields[i].name);
+        pack_value(&packer, fields[i].type, event_field_of(&fields[i], &event->as));
+    }
+    *length = text.length;
+    *bytes = text_take(&text);
+}
+
+/* --- is it one whole msgpack object? ------------------------------------------------------------------------- */
+
+static uint64_t big_endian(const unsigned char *bytes, int count)
+{
+    uint64_t value = 0;
+    for (int i = 0; i < count; i++)
+        value = value << 8 | bytes[i];
+    return value;
+}
+
+/* The object's head at bytes[0]: how many bytes it has with its own text, and how many objects follow inside it.
+   False for a reserved byte or when the head itself is cut. */
+static bool head_of(const unsigned char *bytes, size_t length, uint64_t *size, uint64_t *inside)
+{
+    /* For the types 0xc0 … 0xdf: bytes after the first that are a length (of text or of elements) or a fixed body. */
+    enum { NOTHING, FIXED, TEXT, ELEMENTS, PAIRS, EXTENSION, RESERVED };
+    static const struct {
+        unsigned char what, bytes;
+    } heads[32] = {
+        {NOTHING, 0},  {RESERVED, 0}, {NOTHING, 0},  {NOTHING, 0},   {TEXT, 1},      {TEXT, 2},      {TEXT, 4},
+        {EXTENSION, 1}, {EXTENSION, 2}, {EXTENSION, 4}, {FIXED, 4},  {FIXED, 8},     {FIXED, 1},     {FIXED, 2},
+        {FIXED, 4},    {FIXED, 8},    {FIXED, 1},    {FIXED, 2},     {FIXED, 4},     {FIXED, 8},     {FIXED, 2},
+        {FIXED, 3},    {FIXED, 5},    {FIXED, 9},    {FIXED, 17},    {TEXT, 1},      {TEXT, 2},      {TEXT, 4},
+        {ELEMENTS, 2}, {ELEMENTS, 4}, {PAIRS, 2},    {PAIRS, 4},
+    };
+    unsigned char first = bytes[0];
+    *size = 1;
+    *inside = 0;
+    if (first < 0x80 || first >= 0xe0)
+        return true;
+    if (first < 0x90)
+        *inside = 2 * (uint64_t)(first & 15);
+    else if (first < 0xa0)
+        *inside = first & 15;
+    else if (first < 0xc0)
+        *size += first & 31;
+    if (first < 0xc0)
+        return true;
+    unsigned char what = heads[first - 0xc0].what, count = heads[first - 0xc0].bytes;
+    if (what == RESERVED || (size_t)count + 1 > length)
+        return false;
+    uint64_t value = what == NOTHING || what == FIXED ? 0 : big_endian(bytes + 1, count);
+    *size += count + (what == TEXT || what == EXTENSION ? value : 0) + (what == EXTENSION);
+    *inside = what == ELEMENTS ? value : what == PAIRS ? 2 * value : 0;
+    return true;
+}
+
+/* Exactly one object, and every element that a head announces is there.  No recursion: what is left to see is a
+   number, which can't exceed the bytes that are left. */
+static bool well_formed(const unsigned char *bytes, size_t length)
+{
+    uint64_t wanted = 1;
+    while (wanted) {
+        uint64_t size, inside;
+        if (!length || !head_of(bytes, length, &size, &inside) || size > length)
+            return false;
+        bytes += size;
+        length -= size;
+        wanted += inside - 1;
+        if (wanted > length)
+            return false;
+    }
+    return !length;
+}
+
+/* --- decoding ------------------------------------------------------------------------------------------------ */
+
+static bool is_text(const msgpack_object *object, const char *text)
+{
+    return object->type == MSGPACK_OBJECT_STR && object->via.str.size == strlen(text) &&
+           !memcmp(object->via.str.ptr, text, object->via.str.size);
+}
+
+static bool take_integer(const msgpack_object *object, int64_t *value)
+{
+    if (object->type == MSGPACK_OBJECT_POSITIVE_INTEGER && object->via.u64 <= INT64_MAX)
+        *value = (int64_t)object->via.u64;
+    else if (object->type == MSGPACK_OBJECT_NEGATIVE_INTEGER)
+        *value = object->via.i64;
+    else
+        return false;
+    return true;
+}
+
+/* Other writers put whole numbers as integers where a real is meant. */
+static bool take_real(const msgpack_object *object, double *value)
+{
+    int64_t integer;
+    if (object->type == MSGPACK_OBJECT_FLOAT64 || object->type == MSGPACK_OBJECT_FLOAT32)
+        *value = object->via.f64;
+    else if (take_integer(object, &integer))
+        *value = (double)integer;
+    else
+        return false;
+    return true;
+}
+
+static bool take_text(const msgpack_object *object, char **value)
+{
+    if (object->type != MSGPACK_OBJECT_STR || (object->via.str.size && memchr(object->via.str.ptr, 0, object->via.str.size)))
+        return false;
+    char *text = memory_new((size_t)object->via.str.size + 1, 1);
+    if (object->via.str.size)
+        memcpy(text, object->via.str.ptr, object->via.str.size);
+    *value = text;
+    return true;
+}
+
+/* An array whose elements are taken one by one into `items`; on failure `*count` says how many are there. */
+static bool take_array(const msgpack_object *object, size_t size, void **items, int *count,
+                       bool (*take)(const msgpack_object *element, void *item))
+{
+    if (object->type != MSGPACK_OBJECT_ARRAY || object->via.array.size > INT32_MAX)
+        return false;
+    if (!object->via.array.size)
+        return true;
+    *items = memory_new(object->via.array.size, size);
+    for (uint32_t i = 0; i < object->via.array.size; i++) {
+        if (!take(&object->via.array.ptr[i], (char *)*items + i * size))
+            return false;
+        *count = (int)i + 1;
+    }
+    return true;
+}
+
+static bool take_text_item(const msgpack_object *element, void *item)
+{
+    return take_text(element, item);
+}
+
+static bool take_real_item(const msgpack_object *element, void *item)
+{
+    return take_real(element, item);
+}
+
+static bool take_integer_item(const msgpack_object *element, void *item)
+{
+    return take_integer(element, item);
+}
+
+/* On failure the field may hold a part: event_done() frees it. */
+static bool take_value(const msgpack_object *object, enum event_field_type type, void *value)
+{
+    switch (type) {
+    case EVENT_FIELD_INTEGER:
+        return take_integer(object, value);
+    case EVENT_FIELD_REAL:
+        return take_real(object, value);
+    case EVENT_FIELD_BOOL:
+        if (object->type != MSGPACK_OBJECT_BOOLEAN)
+            return false;
+        *(bool *)value = object->via.boolean;
+        return true;
+    case EVENT_FIELD_TEXT:
+        return take_text(object, value);
+    case EVENT_FIELD_TEXTS: {
+        struct event_texts *texts = value;
+        return take_array(object, sizeof *texts->items, (void **)&texts->items, &texts->count, take_text_item);
+    }
+    case EVENT_FIELD_REALS: {
+        struct event_reals *reals = value;
+        return take_array(object, sizeof *reals->items, (void **)&reals->items, &reals->count, take_real_item);
+    }
+    case EVENT_FIELD_INTEGERS: {
+        struct event_integers *integers = value;
+        return take_array(object, sizeof *integers->items, (void **)&integers->items, &integers->count,
+                          take_integer_item);
+    }
+    }
+    return false;
+}
+
+static const char *type_name(enum event_field_type type)
+{
+    static const char *const names[] = {
+        [EVENT_FIELD_INTEGER] = "an integer",        [EVENT_FIELD_REAL] = "a number",
+        [EVENT_FIELD_BOOL] = "true or false",        [EVENT_FIELD_TEXT] = "a text",
+        [EVENT_FIELD_TEXTS] = "an array of texts",   [EVENT_FIELD_REALS] = "an array of numbers",
+        [EVENT_FIELD_INTEGERS] = "an array of integers",
+    };
+    return names[type];
+}
+
+/* Number, time and kind; `*kind` is EVENT_KIND_COUNT for a kind that isn't ours. */
+static int take_head(const msgpack_object_map *map, struct event *event, struct error *error)
+{
+    unsigned seen = 0;
+    event->kind = EVENT_KIND_COUNT;
+    for (uint32_t i = 0; i < map->size; i++) {
+        const msgpack_object *key = &map->ptr[i].key, *value = &map->ptr[i].val;
+        unsigned which = is_text(key, "n") ? 1 : is_text(key, "t") ? 2 : is_text(key, "k") ? 4 : 0;
+        if (seen & which)
+            return error_set(error, "the key \"%.*s\" is there twice", (int)key->via.str.size, key->via.str.ptr);
+        seen |= which;
+        if (which == 1 && !take_integer(value, &event->number))
+            return error_set(error, "\"n\" is not an integer");
+        if (which == 2 && !take_real(value, &event->time))
+            return error_set(error, "\"t\" is not a number");
+        if (which == 4 && value->type != MSGPACK_OBJECT_STR)
+            return error_set(error, "\"k\" is not a text");
+        for (int kind = 0; which == 4 && kind < EVENT_KIND_COUNT; kind++)
+            if (is_text(value, event_kind_name((enum event_kind)kind)))
+                event->kind = (enum event_kind)kind;
+    }
+    if (seen != 7)
+        return error_set(error, "an event needs \"n\", \"t\" and \"k\"");
+    return 0;
+}
+
+static int take_fields(const msgpack_object_map *map, struct event *event, struct error *error)
+{
+    int count;
+    const struct event_field *fields = event_fields(event->kind, &count);
+    uint32_t seen = 0;
+    _Static_assert(EVENT_FIELDS_MAX <= 32, "one bit a field");
+    int next = 0; /* our own writer keeps the order of the table */
+    for (uint32_t i = 0; i < map->size; i++) {
+        const msgpack_object *key = &map->ptr[i].key;
+        int tries = 0;
+        while (tries < count && !is_text(key, fields[next].name)) {
+            next = (next + 1) % count;
+            tries++;
+        }
+        if (tries == count)
+            continue;
+        const struct event_field *field = &fields[next];
+        if (seen & 1u << next)
+            return error_set(error, "%s: \"%s\" is there twice", event_kind_name(event->kind), field->name);
+        seen |= 1u << next;
+        if (!take_value(&map->ptr[i].val, field->type, event_field_of(field, &event->as)))
+            return error_set(error, "%s: \"%s\" is not %s", event_kind_name(event->kind), field->name,
+                             type_name(field->type));
+        next = (next + 1) % count;
+    }
+    for (int i = 0; i < count; i++)
+        if (fields[i].type == EVENT_FIELD_TEXT && !(seen & 1u << i))
+            *(char **)event_field_of(&fields[i], &event->as) = memory_copy_text("");
+    return 0;
+}
+
+static int decode_map(const msgpack_object *object, struct event *event, struct error *error)
+{
+    if (object->type != MSGPACK_OBJECT_MAP)
+        return error_set(error, "an event is a msgpack map, and this is not one");
+    if (take_head(&object->via.map, event, error))
+        return -1;
+    if (event->kind == EVENT_KIND_COUNT)
+        return EVENT_UNKNOWN;
+    if (take_fields(&object->via.map, event, error)) {
+        event_done(event);
+        return -1;
+    }
+    return EVENT_DECODED;
+}
+
+int event_decode(const void *bytes, size_t length, struct event *event, struct error *error)
+{
+    *event = (struct event){0};
+    if (!well_formed(bytes, length))
+        return error_set(error, "not a msgpack object");
+    msgpack_unpacked unpacked;
+    msgpack_unpacked_init(&unpacked);
+    size_t used = 0;
+    int result;
+    if (msgpack_unpack_next(&unpacked, bytes, length, &used) == MSGPACK_UNPACK_SUCCESS)
+        result = decode_map(&unpacked.data, event, error);
+    else
+        result = error_set(error, "msgpack nested too deeply");
+    msgpack_unpacked_destroy(&unpacked);
+    return result;
+}

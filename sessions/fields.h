@@ -1,0 +1,51 @@
+/*
+ * fields.h - the lists of event.h as tables, for code that treats every kind alike: the encoders, the digest,
+ * the tests, the manual page.  Inside sessions/ and its tests; other rooms use the structs of event.h.
+ */
+#ifndef ESPALIER_SESSIONS_FIELDS_H
+#define ESPALIER_SESSIONS_FIELDS_H
+
+#include "sessions/event.h"
+
+enum event_field_type {
+    EVENT_FIELD_INTEGER,
+    EVENT_FIELD_REAL,
+    EVENT_FIELD_BOOL,
+    EVENT_FIELD_TEXT,
+    EVENT_FIELD_TEXTS,
+    EVENT_FIELD_REALS,
+    EVENT_FIELD_INTEGERS
+};
+
+struct event_field {
+    const char *name;
+    enum event_field_type type;
+    bool fact;     /* false: TIMING, left out of the digest */
+    size_t offset; /* in struct event_<kind> */
+};
+
+enum { EVENT_FIELDS_MAX = 24 };
+
+const struct event_field *event_fields(enum event_kind kind, int *count);
+
+/* Where a field lies in `fields`, a struct event_<kind>. */
+static inline void *event_field_of(const struct event_field *field, const void *fields)
+{
+    return (char *)fields + field->offset;
+}
+
+/* One struct event_<kind> by itself, as a state keeps it.  A NULL text is copied as "". */
+void event_fields_copy(enum event_kind kind, const void *from, void *to);
+void event_fields_done(enum event_kind kind, void *fields);
+
+void event_texts_copy(const struct event_texts *from, struct event_texts *to);
+void event_texts_done(struct event_texts *texts);
+void event_reals_copy(const struct event_reals *from, struct event_reals *to);
+void event_integers_copy(const struct event_integers *from, struct event_integers *to);
+
+/* Add the FACT fields to `bytes` in one form for equal values (all NaNs are equal, NULL is ""): what a digest is
+   taken of. */
+void event_fields_add_facts(enum event_kind kind, const void *fields, struct text *bytes);
+bool event_has_facts(enum event_kind kind);
+
+#endif

@@ -1,0 +1,103 @@
+/*
+ * find.c - which folder a SESSION argument names, and where new ones go.
+ *
+ * A name is tried as it stands and with ".esp", in the current folder (or as a path), in the state folder
+ * ($XDG_STATE_HOME/espalier, or ~/.local/state/espalier) and in the gallery that is installed with the program
+ * ($ESPALIER_GALLERY overrides its place).  A session is a folder that has an events.log.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sessions/frame.h"
+#include "sessions/log.h"
+#include "util/file.h"
+#include "util/memory.h"
+
+static bool is_session(const char *folder)
+{
+    char *path = file_join(folder, LOG_FILE);
+    bool found = file_exists(path);
+    free(path);
+    return found;
+}
+
+/* NULL where neither variable is set. */
+static char *state_folder(void)
+{
+    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+    if (state && state[0] == '/') /* the specification: relative ones are ignored */
+        return file_join(state, "espalier");
+    if (home && home[0])
+        return file_join(home, ".local/state/espalier");
+    return NULL;
+}
+
+static char *gallery_folder(void)
+{
+    const char *gallery = getenv("ESPALIER_GALLERY");
+    return memory_copy_text(gallery && gallery[0] ? gallery : GALLERY_FOLDER);
+}
+
+/* `folder`/`name`, then with ".esp"; `folder` NULL: the name is a path. */
+static char *try_in(const char *folder, const char *name)
+{
+    char *path = folder ? file_join(folder, name) : memory_copy_text(name);
+    if (is_session(path))
+        return path;
+    struct text longer = TEXT_EMPTY;
+    text_add(&longer, "%s.esp", path);
+    free(path);
+    path = text_take(&longer);
+    if (is_session(path))
+        return path;
+    free(path);
+    return NULL;
+}
+
+int session_find(const char *name, char **folder, struct error *error)
+{
+    if (!name[0])
+        return error_set(error, "a session's name is needed");
+    char *state = state_folder(), *gallery = gallery_folder();
+    char *found = try_in(NULL, name);
+    if (!found && name[0] != '/' && state)
+        found = try_in(state, name);
+    if (!found && name[0] != '/')
+        found = try_in(gallery, name);
+    if (found)
+        *folder = found;
+    else if (file_exists(name))
+        error_set(error, "%s: not a session (it has no %s)", name, LOG_FILE);
+    else if (name[0] == '/')
+        error_set(error, "%s: there is no such session", name);
+    else
+        error_set(error, "%s: there is no such session here, in %s or in %s", name, state ? state : "the state folder",
+                  gallery);
+    free(state);
+    free(gallery);
+    return found ? 0 : -1;
+}
+
+int session_new_path(const char *name, char **folder, struct error *error)
+{
+    if (!name[0] || name[0] == '.' || strchr(name, '/'))
+        return error_set(error, "\"%s\" can't be the name of a session; use letters and digits", name);
+    char *state = state_folder();
+    if (!state)
+        return error_set(error, "neither XDG_STATE_HOME nor HOME is set; say where with --out");
+    int result = file_make_folder(state, error);
+    for (int64_t number = 1; !result; number++) {
+        struct text file = TEXT_EMPTY;
+        text_add(&file, "%s-%lld.esp", name, (long long)number);
+        char *path = file_join(state, file.bytes);
+        text_done(&file);
+        if (!file_exists(path)) {
+            *folder = path;
+            break;
+        }
+        free(path);
+    }
+    free(state);
+    return result;
+}

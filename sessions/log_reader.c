@@ -1,0 +1,228 @@
+/*
+ * log_reader.c - events out of a log, one at a time, and whole sessions.
+ *
+ * The reader keeps a window of the file that begins at or before the next frame.  At the end of what is there it
+ * forgets the window, so that the next call sees what a writer has added since, or put in the place of a torn frame.
+ * A frame that is not whole is torn when nothing good follows it in the file, and damage otherwise.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "sessions/frame.h"
+#include "sessions/log.h"
+#include "util/bug.h"
+#include "util/file.h"
+#include "util/memory.h"
+
+enum { WINDOW = 1 << 18 };
+
+struct log_reader {
+    char *path;
+    int file;
+    int64_t offset; /* of the next frame */
+    int64_t number; /* of the last durable event, of unknown kinds too */
+    unsigned char *window;
+    size_t used, capacity;
+    int64_t window_offset; /* of window[0] in the file */
+};
+
+/* Read on until `length` bytes from the next frame on are in the window, or the file ends. */
+static int fill(struct log_reader *reader, size_t length, struct error *error)
+{
+    size_t skip = (size_t)(reader->offset - reader->window_offset);
+    if (reader->used - skip >= length)
+        return 0;
+    memmove(reader->window, reader->window + skip, reader->used - skip);
+    reader->used -= skip;
+    reader->window_offset = reader->offset;
+    size_t wanted = length > WINDOW ? length : WINDOW;
+    if (wanted > reader->capacity) {
+        reader->window = memory_resize(reader->window, wanted, 1);
+        reader->capacity = wanted;
+    }
+    while (reader->used < length) {
+        ssize_t got = pread(reader->file, reader->window + reader->used, reader->capacity - reader->used,
+                            reader->window_offset + (int64_t)reader->used);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return error_set(error, "%s: can't be read at byte %lld (%s)", reader->path,
+                             (long long)reader->window_offset + (long long)reader->used, strerror(errno));
+        if (!got)
+            return 0;
+        reader->used += (size_t)got;
+    }
+    return 0;
+}
+
+static void forget_window(struct log_reader *reader)
+{
+    reader->used = 0;
+    reader->window_offset = reader->offset;
+}
+
+static int check_header(struct log_reader *reader, struct error *error)
+{
+    if (fill(reader, LOG_HEADER, error))
+        return -1;
+    if (reader->used < LOG_HEADER || memcmp(reader->window, LOG_MAGIC, LOG_HEADER - 1))
+        return error_set(error, "%s: not a session's log (it doesn't begin with %s)", reader->path, LOG_MAGIC);
+    if (reader->window[LOG_HEADER - 1] != LOG_VERSION)
+        return error_set(error, "%s: format %d of the log is not known to this program (it knows %d); use a newer espalier",
+                         reader->path, reader->window[LOG_HEADER - 1], LOG_VERSION);
+    reader->offset = LOG_HEADER;
+    return 0;
+}
+
+int log_read(const char *folder, struct log_reader **reader, struct error *error)
+{
+    struct log_reader *opened = memory_new(1, sizeof *opened);
+    opened->path = file_join(folder, LOG_FILE);
+    opened->file = open(opened->path, O_RDONLY | O_CLOEXEC);
+    int result = 0;
+    if (opened->file < 0 && (errno == ENOENT || errno == ENOTDIR))
+        result = error_set(error, "%s: not a session (it has no %s)", folder, LOG_FILE);
+    else if (opened->file < 0)
+        result = error_set(error, "%s: can't be opened (%s)", opened->path, strerror(errno));
+    else
+        result = check_header(opened, error);
+    if (result) {
+        log_reader_free(opened);
+        return -1;
+    }
+    *reader = opened;
+    return 0;
+}
+
+/* Not a whole frame: is it the file's torn end? */
+static int torn_or_damaged(struct log_reader *reader, struct error *error)
+{
+    struct stat status;
+    if (fstat(reader->file, &status))
+        return error_set(error, "%s: can't be read (%s)", reader->path, strerror(errno));
+    int64_t rest = status.st_size - reader->offset;
+    if (fill(reader, rest > 0 ? (size_t)rest : 0, error))
+        return -1;
+    size_t skip = (size_t)(reader->offset - reader->window_offset);
+    size_t next = frame_find(reader->window + skip, reader->used - skip, 1);
+    bool damaged = next < reader->used - skip;
+    forget_window(reader);
+    if (!damaged)
+        return LOG_TORN;
+    return error_set(error, "%s: damaged at byte %lld (good again at byte %lld); `espalier fsck --repair` salvages the rest",
+                     reader->path, (long long)reader->offset, (long long)reader->offset + (long long)next);
+}
+
+/* Durable events are numbered without gaps, whatever their kind. */
+static int check_number(struct log_reader *reader, int decoded, const struct event *event, struct error *error)
+{
+    int64_t next = reader->number + 1;
+    bool durable = decoded == EVENT_DECODED ? event_is_durable(event->kind) : event->number == next;
+    if (event->number != (durable ? next : reader->number))
+        return error_set(error, "%s: event %lld follows event %lld at byte %lld, so events are missing; "
+                                "`espalier fsck --repair` salvages the rest",
+                         reader->path, (long long)event->number, (long long)reader->number, (long long)reader->offset);
+    reader->number = event->number;
+    return 0;
+}
+
+int log_next(struct log_reader *reader, struct event *event, struct error *error)
+{
+    for (;;) {
+        size_t payload = 0;
+        if (fill(reader, FRAME_HEADER, error))
+            return -1;
+        size_t skip = (size_t)(reader->offset - reader->window_offset);
+        enum frame_status status = frame_check(reader->window + skip, reader->used - skip, &payload);
+        if (status == FRAME_SHORT && payload) {
+            if (fill(reader, FRAME_HEADER + payload, error))
+                return -1;
+            skip = (size_t)(reader->offset - reader->window_offset);
+            status = frame_check(reader->window + skip, reader->used - skip, &payload);
+        }
+        if (reader->used == skip) {
+            forget_window(reader);
+            return LOG_END;
+        }
+        if (status != FRAME_GOOD)
+            return torn_or_damaged(reader, error);
+        int decoded = event_decode(reader->window + skip + FRAME_HEADER, payload, event, error);
+        if (decoded < 0)
+            return error_prefix(error, "%s: the event at byte %lld can't be read", reader->path,
+                                (long long)reader->offset);
+        if (check_number(reader, decoded, event, error)) {
+            if (decoded == EVENT_DECODED)
+                event_done(event);
+            return -1;
+        }
+        reader->offset += (int64_t)(FRAME_HEADER + payload);
+        if (decoded == EVENT_DECODED)
+            return LOG_EVENT;
+    }
+}
+
+int64_t log_offset(const struct log_reader *reader)
+{
+    return reader->offset;
+}
+
+int64_t log_reader_number(const struct log_reader *reader)
+{
+    return reader->number;
+}
+
+void log_reader_free(struct log_reader *reader)
+{
+    if (!reader)
+        return;
+    if (reader->file >= 0)
+        close(reader->file);
+    free(reader->path);
+    free(reader->window);
+    free(reader);
+}
+
+int log_fold(struct log_reader *reader, struct session_state *state, struct error *error)
+{
+    for (;;) {
+        struct event event;
+        int64_t offset = reader->offset;
+        int result = log_next(reader, &event, error);
+        if (result != LOG_EVENT)
+            return result;
+        result = session_apply(state, &event, error);
+        event_done(&event);
+        if (result)
+            return error_prefix(error, "%s: the event at byte %lld contradicts those before it", reader->path,
+                                (long long)offset);
+    }
+}
+
+int session_load(const char *folder, struct session_state **state, struct error *warning, struct error *error)
+{
+    if (warning)
+        warning->text[0] = 0;
+    struct log_reader *reader;
+    if (log_read(folder, &reader, error))
+        return -1;
+    struct session_state *loaded = session_state_new();
+    int result = log_fold(reader, loaded, error);
+    if (result == LOG_TORN)
+        error_set(warning, "%s: the last event is not whole and was left out (at byte %lld)", reader->path,
+                  (long long)reader->offset);
+    if (result >= 0 && !loaded->event_count)
+        result = error_set(error, "%s: the session has no events: its run ended before it began", folder);
+    log_reader_free(reader);
+    if (result < 0) {
+        session_state_free(loaded);
+        return -1;
+    }
+    *state = loaded;
+    return 0;
+}

@@ -1,0 +1,406 @@
+/*
+ * state.c - the reducer: what each kind of event does to a state.
+ *
+ * session_apply() first asks session_accepts() (state_check.c); what follows here can't fail, so a refused event
+ * leaves the state as it was.  A network's status moves along
+ *
+ *     NODE: queued --STARTED--> running --RESULT--> done
+ *              ^                   |--FAILED------> failed
+ *              |--FAILED (again)---'--FAILED (cancelled)--> cancelled
+ *
+ * and a queued one is cancelled by PRUNED.  OPENED and FINISHED bring running ones back to the queue: no process
+ * trains them then.  Nodes lie at their number, in order of joining, so parents come before children.
+ */
+#include "sessions/state.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "sessions/fields.h"
+#include "util/bug.h"
+#include "util/memory.h"
+
+static struct session_node *node_at(struct session_state *state, int64_t node)
+{
+    ASSERT(node >= 1 && node <= state->node_count);
+    return state->nodes[node - 1];
+}
+
+static void replace_text(char **text, const char *with)
+{
+    free(*text);
+    *text = with ? memory_copy_text(with) : NULL;
+}
+
+static const char *text_of(const char *text)
+{
+    return text ? text : "";
+}
+
+static void set_status(struct session_state *state, struct session_node *node, enum node_status status)
+{
+    state->status_count[node->status]--;
+    state->status_count[status]++;
+    node->status = status;
+}
+
+/* --- devices ------------------------------------------------------------------------------------------------- */
+
+static struct session_device *device_at(struct session_state *state, const char *id, const char *name)
+{
+    for (int i = 0; i < state->device_count; i++)
+        if (!strcmp(state->devices[i].id, id))
+            return &state->devices[i];
+    state->devices = memory_resize(state->devices, (size_t)state->device_count + 1, sizeof *state->devices);
+    struct session_device *device = &state->devices[state->device_count++];
+    *device = (struct session_device){
+        .id = memory_copy_text(id), .name = memory_copy_text(name), .sampled = -1};
+    return device;
+}
+
+static void release_device(struct session_state *state, int64_t node)
+{
+    for (int i = 0; i < state->device_count; i++)
+        if (state->devices[i].node == node)
+            state->devices[i].node = 0;
+}
+
+static void nobody_trains(struct session_state *state)
+{
+    for (int i = 0; i < state->device_count; i++)
+        state->devices[i].node = 0;
+    if (!state->status_count[NODE_RUNNING])
+        return;
+    for (int64_t i = 0; i < state->node_count; i++)
+        if (state->nodes[i]->status == NODE_RUNNING)
+            set_status(state, state->nodes[i], state->nodes[i]->pruned ? NODE_CANCELLED : NODE_QUEUED);
+}
+
+/* --- the kinds ----------------------------------------------------------------------------------------------- */
+
+static int64_t budget_option(const struct session_state *state, const char *name)
+{
+    int64_t value = 0;
+    const char *text = session_option(state, name);
+    return text && !text_to_integer(text, 0, INT64_MAX, &value) ? value : 0;
+}
+
+static void apply_session(struct session_state *state, const struct event_session *session)
+{
+    event_fields_copy(EVENT_SESSION, session, &state->facts);
+    for (int i = 0; i < session->devices.count; i++)
+        device_at(state, session->devices.items[i],
+                  i < session->device_names.count ? session->device_names.items[i] : "");
+    state->budget_episodes = budget_option(state, "episodes");
+    state->budget_networks = budget_option(state, "networks");
+    const char *seconds = session_option(state, "seconds");
+    if (!seconds || text_to_real(seconds, 0, 1e15, &state->budget_seconds))
+        state->budget_seconds = 0;
+}
+
+static struct proposal_record *add_proposal(struct session_state *state, int64_t proposal, int64_t episode)
+{
+    state->proposals = memory_grow(state->proposals, (size_t)state->proposal_count, &state->proposal_capacity,
+                                   sizeof *state->proposals);
+    struct proposal_record *record = &state->proposals[state->proposal_count++];
+    *record = (struct proposal_record){.proposal = proposal, .episode = episode};
+    state->episode = episode;
+    return record;
+}
+
+static void apply_node(struct session_state *state, const struct event_node *facts, double time)
+{
+    struct session_node *node = memory_new(1, sizeof *node);
+    event_fields_copy(EVENT_NODE, facts, &node->facts);
+    node->joined = time;
+    node->status = NODE_QUEUED;
+    state->status_count[NODE_QUEUED]++;
+    state->nodes = memory_grow(state->nodes, (size_t)state->node_count, &state->node_capacity, sizeof *state->nodes);
+    state->nodes[state->node_count++] = node;
+    if (facts->parent)
+        node_at(state, facts->parent)->child_count++;
+    if (!facts->proposal)
+        return;
+    struct proposal_record *record = add_proposal(state, facts->proposal, facts->episode);
+    record->parent = facts->parent;
+    record->node = facts->node;
+    record->log_probability = facts->log_probability;
+    record->entropy = facts->entropy;
+    record->by_user = !strcmp(text_of(facts->by), "user");
+    event_texts_copy(&facts->actions, &record->actions);
+    event_integers_copy(&facts->steps, &record->steps);
+    event_reals_copy(&facts->probabilities, &record->probabilities);
+}
+
+static void apply_known(struct session_state *state, const struct event_known *facts)
+{
+    state->known_count++;
+    node_at(state, facts->node)->known_count++;
+    if (!facts->proposal)
+        return;
+    struct proposal_record *record = add_proposal(state, facts->proposal, facts->episode);
+    record->parent = facts->parent;
+    record->node = facts->node;
+    record->known = true;
+    record->log_probability = facts->log_probability;
+    record->entropy = facts->entropy;
+    record->by_user = !strcmp(text_of(facts->by), "user");
+    event_texts_copy(&facts->actions, &record->actions);
+    event_integers_copy(&facts->steps, &record->steps);
+    event_reals_copy(&facts->probabilities, &record->probabilities);
+}
+
+static void apply_refused(struct session_state *state, const struct event_refused *facts)
+{
+    state->refused_count++;
+    if (!facts->proposal)
+        return;
+    struct proposal_record *record = add_proposal(state, facts->proposal, facts->episode);
+    record->parent = facts->parent;
+    record->by_user = !strcmp(text_of(facts->by), "user");
+    event_texts_copy(&facts->actions, &record->actions);
+    event_integers_copy(&facts->steps, &record->steps);
+}
+
+static void forget_step(struct session_node *node)
+{
+    node->step = node->steps = 0;
+    node->step_loss = node->step_rate = 0;
+}
+
+static void apply_started(struct session_state *state, const struct event_started *facts, double time)
+{
+    struct session_node *node = node_at(state, facts->node);
+    set_status(state, node, NODE_RUNNING);
+    node->started = time;
+    node->ended = 0;
+    node->attempts = (int)facts->attempt;
+    node->epochs = (int)facts->epochs;
+    node->curve_count = 0;
+    node->accuracy = node->loss = node->seconds = node->images_per_second = 0;
+    replace_text(&node->failure, NULL);
+    replace_text(&node->device, text_of(facts->device));
+    forget_step(node);
+    if (node->device[0])
+        device_at(state, node->device, "")->node = facts->node;
+}
+
+static void apply_epoch(struct session_state *state, const struct event_epoch *facts)
+{
+    struct session_node *node = node_at(state, facts->node);
+    node->curve = memory_grow(node->curve, (size_t)node->curve_count, &node->curve_capacity, sizeof *node->curve);
+    node->curve[node->curve_count++] = (struct curve_point){.rate = facts->rate,
+                                                            .train_loss = facts->train_loss,
+                                                            .train_accuracy = facts->train_accuracy,
+                                                            .validation_loss = facts->validation_loss,
+                                                            .validation_accuracy = facts->validation_accuracy};
+    node->epochs = (int)facts->epochs;
+    node->accuracy = facts->validation_accuracy;
+    node->loss = facts->validation_loss;
+    node->seconds += facts->seconds;
+    node->images_per_second = facts->images_per_second;
+    forget_step(node);
+}
+
+static void apply_result(struct session_state *state, const struct event_result *facts, double time)
+{
+    struct session_node *node = node_at(state, facts->node);
+    set_status(state, node, NODE_DONE);
+    release_device(state, facts->node);
+    node->ended = time;
+    node->accuracy = facts->accuracy;
+    node->loss = facts->loss;
+    node->seconds = facts->seconds;
+    node->images_per_second = facts->images_per_second;
+    replace_text(&node->weights, text_of(facts->weights));
+    replace_text(&node->weights_hash, text_of(facts->weights_hash));
+    forget_step(node);
+    bool number = facts->accuracy == facts->accuracy;
+    if (number && (!state->best || facts->accuracy > node_at(state, state->best)->accuracy)) {
+        state->best = facts->node;
+        state->best_time = time;
+    }
+}
+
+static void apply_failed(struct session_state *state, const struct event_failed *facts, double time)
+{
+    struct session_node *node = node_at(state, facts->node);
+    bool cancelled = !strcmp(text_of(facts->reason), "cancelled");
+    if (facts->again)
+        set_status(state, node, node->pruned ? NODE_CANCELLED : NODE_QUEUED);
+    else
+        set_status(state, node, cancelled ? NODE_CANCELLED : NODE_FAILED);
+    release_device(state, facts->node);
+    node->ended = time;
+    free(node->failure);
+    node->failure = text_of(facts->message)[0] ? event_text("%s: %s", text_of(facts->reason), facts->message)
+                                               : memory_copy_text(text_of(facts->reason));
+    forget_step(node);
+    if (!cancelled)
+        state->failure_count++;
+}
+
+static void apply_policy(struct session_state *state, const struct event_policy *facts, double time)
+{
+    state->policies =
+        memory_grow(state->policies, (size_t)state->policy_count, &state->policy_capacity, sizeof *state->policies);
+    struct policy_record *record = &state->policies[state->policy_count++];
+    record->time = time;
+    event_fields_copy(EVENT_POLICY, facts, &record->facts);
+}
+
+/* The node and all that grew from it.  What is in training ends by itself, soon: the engine cancels it. */
+static void apply_pruned(struct session_state *state, const struct event_pruned *facts)
+{
+    bool *inside = memory_new((size_t)state->node_count + 1, sizeof *inside);
+    inside[facts->node] = true;
+    for (int64_t i = facts->node; i <= state->node_count; i++) {
+        struct session_node *node = node_at(state, i);
+        inside[i] |= inside[node->facts.parent];
+        if (!inside[i])
+            continue;
+        node->pruned = true;
+        if (node->status == NODE_QUEUED)
+            set_status(state, node, NODE_CANCELLED);
+    }
+    free(inside);
+}
+
+static void apply_step(struct session_state *state, const struct event_step *facts)
+{
+    struct session_node *node = node_at(state, facts->node);
+    if (node->status != NODE_RUNNING)
+        return;
+    node->step = facts->step;
+    node->steps = facts->steps;
+    node->step_loss = facts->loss;
+    node->step_rate = facts->images_per_second;
+}
+
+static void apply_sample(struct session_state *state, const struct event_sample *facts, double time)
+{
+    struct session_device *device = device_at(state, text_of(facts->device), "");
+    device->sample = *facts;
+    device->sample.device = NULL;
+    device->sampled = time;
+}
+
+static void apply_budget(struct session_state *state, const struct event_budget *facts)
+{
+    state->budget_episodes = facts->episodes;
+    state->budget_networks = facts->networks;
+    state->budget_seconds = facts->seconds;
+}
+
+static void apply_kind(struct session_state *state, const struct event *event)
+{
+    switch (event->kind) {
+    case EVENT_SESSION:
+        apply_session(state, &event->as.session);
+        break;
+    case EVENT_OPENED:
+        nobody_trains(state);
+        state->opened_count++;
+        state->finished = false;
+        break;
+    case EVENT_NODE:
+        apply_node(state, &event->as.node, event->time);
+        break;
+    case EVENT_KNOWN:
+        apply_known(state, &event->as.known);
+        break;
+    case EVENT_REFUSED:
+        apply_refused(state, &event->as.refused);
+        break;
+    case EVENT_STARTED:
+        apply_started(state, &event->as.started, event->time);
+        break;
+    case EVENT_EPOCH:
+        apply_epoch(state, &event->as.epoch);
+        break;
+    case EVENT_RESULT:
+        apply_result(state, &event->as.result, event->time);
+        break;
+    case EVENT_FAILED:
+        apply_failed(state, &event->as.failed, event->time);
+        break;
+    case EVENT_POLICY:
+        apply_policy(state, &event->as.policy, event->time);
+        break;
+    case EVENT_COMMAND:
+        state->command_count++;
+        break;
+    case EVENT_PAUSED:
+        state->paused = event->as.paused.paused;
+        break;
+    case EVENT_PINNED:
+        node_at(state, event->as.pinned.node)->pinned = event->as.pinned.pinned;
+        break;
+    case EVENT_PRUNED:
+        apply_pruned(state, &event->as.pruned);
+        break;
+    case EVENT_NOTED:
+        replace_text(&node_at(state, event->as.noted.node)->note, text_of(event->as.noted.note));
+        break;
+    case EVENT_BUDGET:
+        apply_budget(state, &event->as.budget);
+        break;
+    case EVENT_FINISHED:
+        nobody_trains(state);
+        state->finished = true;
+        replace_text(&state->finish_reason, text_of(event->as.finished.reason));
+        replace_text(&state->finish_message, text_of(event->as.finished.message));
+        break;
+    case EVENT_STEP:
+        apply_step(state, &event->as.step);
+        break;
+    case EVENT_SAMPLE:
+        apply_sample(state, &event->as.sample, event->time);
+        break;
+    case EVENT_KIND_COUNT:
+        BUG("an event without a kind");
+    }
+}
+
+/* Kinds without facts (opened) say nothing of the search, and transient ones may be missing. */
+static void add_to_history(struct session_state *state, const struct event *event)
+{
+    if (!event_has_facts(event->kind))
+        return;
+    text_clear(&state->scratch);
+    text_add_bytes(&state->scratch, event_kind_name(event->kind), strlen(event_kind_name(event->kind)) + 1);
+    event_fields_add_facts(event->kind, &event->as, &state->scratch);
+    struct hash hash = hash_of(state->scratch.bytes, state->scratch.length);
+    state->history.low += hash.low;
+    state->history.high += hash.high + (state->history.low < hash.low);
+}
+
+int session_apply(struct session_state *state, const struct event *event, struct error *error)
+{
+    if (session_accepts(state, event, error))
+        return -1;
+    apply_kind(state, event);
+    state->last_number = event->number;
+    state->time = event->time;
+    if (event_is_durable(event->kind)) {
+        state->event_count++;
+        add_to_history(state, event);
+    }
+    return 0;
+}
+
+const struct session_node *session_node(const struct session_state *state, int64_t node)
+{
+    return node >= 1 && node <= state->node_count ? state->nodes[node - 1] : NULL;
+}
+
+const char *session_option(const struct session_state *state, const char *name)
+{
+    size_t length = strlen(name);
+    for (int i = 0; i < state->facts.options.count; i++) {
+        const char *option = state->facts.options.items[i];
+        if (!strncmp(option, name, length) && option[length] == '=')
+            return option + length + 1;
+    }
+    return NULL;
+}

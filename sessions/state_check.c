@@ -1,0 +1,200 @@
+/*
+ * state_check.c - the first half of the reducer: does an event follow from the state?
+ *
+ * session_accepts() changes nothing; session_apply() asks it first and can't fail after that.  An event is refused
+ * when it would leave a state that no search can have: numbers that go back, a network that never joined, a result
+ * of a network that is not in training, arrays of one decision with different lengths.  What is refused here is
+ * what the rest of the program need not check again.
+ *
+ * Numbers may jump (a newer program's durable events are skipped by this one); the log's reader sees all frames and
+ * checks that none is missing.
+ */
+#include <limits.h>
+#include <math.h>
+#include <string.h>
+
+#include "sessions/state.h"
+#include "util/bug.h"
+
+#define REFUSE(...) return error_set(error, __VA_ARGS__)
+
+static const struct session_node *known(const struct session_state *state, int64_t node)
+{
+    return node >= 1 && node <= state->node_count ? state->nodes[node - 1] : NULL;
+}
+
+static int needs_node(const struct session_state *state, int64_t node, struct error *error)
+{
+    if (!known(state, node))
+        REFUSE("there is no network %lld", (long long)node);
+    return 0;
+}
+
+static int needs_running(const struct session_state *state, int64_t node, struct error *error)
+{
+    if (needs_node(state, node, error))
+        return -1;
+    if (known(state, node)->status != NODE_RUNNING)
+        REFUSE("network %lld is not in training", (long long)node);
+    return 0;
+}
+
+/* A proposal (numbers from 1 without gaps; 0: the event is not one) with its parallel arrays. */
+static int accepts_proposal(const struct session_state *state, int64_t proposal, const struct event_texts *actions,
+                            const struct event_integers *steps, const struct event_reals *probabilities,
+                            struct error *error)
+{
+    if (proposal && proposal != state->proposal_count + 1)
+        REFUSE("proposal %lld follows proposal %lld", (long long)proposal, (long long)state->proposal_count);
+    if (steps->count != actions->count || (probabilities && probabilities->count != actions->count))
+        REFUSE("%d actions have %d steps and %d probabilities", actions->count, steps->count,
+               probabilities ? probabilities->count : actions->count);
+    return 0;
+}
+
+static int accepts_session(const struct session_state *state, const struct event_session *session, struct error *error)
+{
+    if (state->event_count)
+        REFUSE("the session begins a second time");
+    if (session->format < 1)
+        REFUSE("format %lld is not one", (long long)session->format);
+    return 0;
+}
+
+static int accepts_node(const struct session_state *state, const struct event_node *node, struct error *error)
+{
+    if (node->node != state->node_count + 1)
+        REFUSE("network %lld follows network %lld", (long long)node->node, (long long)state->node_count);
+    if (node->parent && needs_node(state, node->parent, error))
+        return -1;
+    return accepts_proposal(state, node->proposal, &node->actions, &node->steps, &node->probabilities, error);
+}
+
+static int accepts_known(const struct session_state *state, const struct event_known *proposal, struct error *error)
+{
+    if (needs_node(state, proposal->node, error) || needs_node(state, proposal->parent, error))
+        return -1;
+    return accepts_proposal(state, proposal->proposal, &proposal->actions, &proposal->steps, &proposal->probabilities,
+                            error);
+}
+
+static int accepts_refused(const struct session_state *state, const struct event_refused *proposal, struct error *error)
+{
+    if (needs_node(state, proposal->parent, error))
+        return -1;
+    return accepts_proposal(state, proposal->proposal, &proposal->actions, &proposal->steps, NULL, error);
+}
+
+static int accepts_started(const struct session_state *state, const struct event_started *started, struct error *error)
+{
+    if (needs_node(state, started->node, error))
+        return -1;
+    if (known(state, started->node)->status != NODE_QUEUED)
+        REFUSE("network %lld starts, but it is not in the queue", (long long)started->node);
+    if (started->attempt < 1 || started->attempt > INT_MAX || started->epochs < 0 || started->epochs > INT_MAX)
+        REFUSE("network %lld starts attempt %lld of %lld epochs", (long long)started->node,
+               (long long)started->attempt, (long long)started->epochs);
+    return 0;
+}
+
+static int accepts_epoch(const struct session_state *state, const struct event_epoch *epoch, struct error *error)
+{
+    if (needs_running(state, epoch->node, error))
+        return -1;
+    int curve = known(state, epoch->node)->curve_count;
+    if (epoch->epoch != curve + 1 || curve == INT_MAX)
+        REFUSE("epoch %lld of network %lld follows epoch %d", (long long)epoch->epoch, (long long)epoch->node, curve);
+    if (epoch->epochs < 0 || epoch->epochs > INT_MAX)
+        REFUSE("network %lld has %lld epochs", (long long)epoch->node, (long long)epoch->epochs);
+    return 0;
+}
+
+/* A file that an event names lies in a known folder of the session: its name must not lead out of it. */
+static int accepts_file(const char *name, struct error *error)
+{
+    if (name && (strchr(name, '/') || name[0] == '.'))
+        REFUSE("\"%s\" is not the name of a file in the session's folder", name);
+    return 0;
+}
+
+static int accepts_result(const struct session_state *state, const struct event_result *result, struct error *error)
+{
+    if (needs_running(state, result->node, error))
+        return -1;
+    return accepts_file(result->weights, error);
+}
+
+static int accepts_failed(const struct session_state *state, const struct event_failed *failed, struct error *error)
+{
+    if (needs_node(state, failed->node, error))
+        return -1;
+    enum node_status status = known(state, failed->node)->status;
+    if (status != NODE_RUNNING && status != NODE_QUEUED)
+        REFUSE("network %lld fails, but it is neither in training nor in the queue", (long long)failed->node);
+    return 0;
+}
+
+static int accepts_policy(const struct session_state *state, const struct event_policy *policy, struct error *error)
+{
+    int64_t last = state->policy_count ? state->policies[state->policy_count - 1].facts.update : 0;
+    if (policy->update <= last)
+        REFUSE("update %lld of the policy follows update %lld", (long long)policy->update, (long long)last);
+    return accepts_file(policy->state, error);
+}
+
+static int accepts_kind(const struct session_state *state, const struct event *event, struct error *error)
+{
+    switch (event->kind) {
+    case EVENT_SESSION:
+        return accepts_session(state, &event->as.session, error);
+    case EVENT_NODE:
+        return accepts_node(state, &event->as.node, error);
+    case EVENT_KNOWN:
+        return accepts_known(state, &event->as.known, error);
+    case EVENT_REFUSED:
+        return accepts_refused(state, &event->as.refused, error);
+    case EVENT_STARTED:
+        return accepts_started(state, &event->as.started, error);
+    case EVENT_EPOCH:
+        return accepts_epoch(state, &event->as.epoch, error);
+    case EVENT_RESULT:
+        return accepts_result(state, &event->as.result, error);
+    case EVENT_FAILED:
+        return accepts_failed(state, &event->as.failed, error);
+    case EVENT_POLICY:
+        return accepts_policy(state, &event->as.policy, error);
+    case EVENT_PINNED:
+        return needs_node(state, event->as.pinned.node, error);
+    case EVENT_PRUNED:
+        return needs_node(state, event->as.pruned.node, error);
+    case EVENT_NOTED:
+        return needs_node(state, event->as.noted.node, error);
+    case EVENT_STEP: /* a late one, of a network that has ended, is harmless */
+        return needs_node(state, event->as.step.node, error);
+    case EVENT_OPENED:
+    case EVENT_COMMAND:
+    case EVENT_PAUSED:
+    case EVENT_BUDGET:
+    case EVENT_FINISHED:
+    case EVENT_SAMPLE:
+        return 0;
+    case EVENT_KIND_COUNT:
+        break;
+    }
+    BUG("an event without a kind");
+}
+
+int session_accepts(const struct session_state *state, const struct event *event, struct error *error)
+{
+    bool durable = event_is_durable(event->kind);
+    int result;
+    if (!state->event_count && event->kind != EVENT_SESSION)
+        result = error_set(error, "it comes before the session's first event");
+    else if (durable ? event->number <= state->last_number : event->number < state->last_number)
+        result = error_set(error, "it follows event %lld", (long long)state->last_number);
+    else if (!isfinite(event->time) || event->time < state->time)
+        result = error_set(error, "its time %g comes before %g", event->time, state->time);
+    else
+        result = accepts_kind(state, event, error);
+    return result ? error_prefix(error, "event %lld (%s)", (long long)event->number, event_kind_name(event->kind)) : 0;
+}

@@ -1,0 +1,226 @@
+/*
+ * state_value.c - a state as a value: made, copied, freed, and reduced to a digest.
+ *
+ * The digest reads the whole durable state through one walk that leaves out times, TIMING fields, devices and the
+ * transient step, and adds state->history for the facts that events have and the state doesn't keep (who paused, the
+ * reason of a refusal).  So it differs when the log's facts differ and also when the reducer does something else
+ * with the same facts.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "sessions/fields.h"
+#include "sessions/state.h"
+#include "util/memory.h"
+
+struct session_state *session_state_new(void)
+{
+    return memory_new(1, sizeof(struct session_state));
+}
+
+static void free_node(struct session_node *node)
+{
+    event_fields_done(EVENT_NODE, &node->facts);
+    free(node->device);
+    free(node->curve);
+    free(node->weights);
+    free(node->weights_hash);
+    free(node->failure);
+    free(node->note);
+    free(node);
+}
+
+static void proposal_done(struct proposal_record *record)
+{
+    event_texts_done(&record->actions);
+    free(record->steps.items);
+    free(record->probabilities.items);
+}
+
+void session_state_free(struct session_state *state)
+{
+    if (!state)
+        return;
+    event_fields_done(EVENT_SESSION, &state->facts);
+    for (int64_t i = 0; i < state->node_count; i++)
+        free_node(state->nodes[i]);
+    free(state->nodes);
+    for (int64_t i = 0; i < state->proposal_count; i++)
+        proposal_done(&state->proposals[i]);
+    free(state->proposals);
+    for (int64_t i = 0; i < state->policy_count; i++)
+        event_fields_done(EVENT_POLICY, &state->policies[i].facts);
+    free(state->policies);
+    for (int i = 0; i < state->device_count; i++) {
+        free(state->devices[i].id);
+        free(state->devices[i].name);
+    }
+    free(state->devices);
+    free(state->finish_reason);
+    free(state->finish_message);
+    text_done(&state->scratch);
+    free(state);
+}
+
+/* --- copy ---------------------------------------------------------------------------------------------------- */
+
+static char *copy_text(const char *text)
+{
+    return text ? memory_copy_text(text) : NULL;
+}
+
+static void *copy_items(const void *items, size_t count, size_t size)
+{
+    return count ? memcpy(memory_new(count, size), items, count * size) : NULL;
+}
+
+static struct session_node *copy_node(const struct session_node *from)
+{
+    struct session_node *to = copy_items(from, 1, sizeof *from);
+    event_fields_copy(EVENT_NODE, &from->facts, &to->facts);
+    to->curve = copy_items(from->curve, (size_t)from->curve_count, sizeof *from->curve);
+    to->curve_capacity = (size_t)from->curve_count;
+    to->device = copy_text(from->device);
+    to->weights = copy_text(from->weights);
+    to->weights_hash = copy_text(from->weights_hash);
+    to->failure = copy_text(from->failure);
+    to->note = copy_text(from->note);
+    return to;
+}
+
+static void copy_lists(const struct session_state *from, struct session_state *to)
+{
+    to->nodes = copy_items(from->nodes, (size_t)from->node_count, sizeof *from->nodes);
+    for (int64_t i = 0; i < from->node_count; i++)
+        to->nodes[i] = copy_node(from->nodes[i]);
+    to->proposals = copy_items(from->proposals, (size_t)from->proposal_count, sizeof *from->proposals);
+    for (int64_t i = 0; i < from->proposal_count; i++) {
+        event_texts_copy(&from->proposals[i].actions, &to->proposals[i].actions);
+        event_integers_copy(&from->proposals[i].steps, &to->proposals[i].steps);
+        event_reals_copy(&from->proposals[i].probabilities, &to->proposals[i].probabilities);
+    }
+    to->policies = copy_items(from->policies, (size_t)from->policy_count, sizeof *from->policies);
+    for (int64_t i = 0; i < from->policy_count; i++)
+        event_fields_copy(EVENT_POLICY, &from->policies[i].facts, &to->policies[i].facts);
+    to->devices = copy_items(from->devices, (size_t)from->device_count, sizeof *from->devices);
+    for (int i = 0; i < from->device_count; i++) {
+        to->devices[i].id = copy_text(from->devices[i].id);
+        to->devices[i].name = copy_text(from->devices[i].name);
+    }
+    to->node_capacity = (size_t)to->node_count;
+    to->proposal_capacity = (size_t)to->proposal_count;
+    to->policy_capacity = (size_t)to->policy_count;
+}
+
+struct session_state *session_state_copy(const struct session_state *from)
+{
+    struct session_state *to = copy_items(from, 1, sizeof *from);
+    if (from->event_count)
+        event_fields_copy(EVENT_SESSION, &from->facts, &to->facts);
+    copy_lists(from, to);
+    to->finish_reason = copy_text(from->finish_reason);
+    to->finish_message = copy_text(from->finish_message);
+    to->scratch = TEXT_EMPTY;
+    return to;
+}
+
+/* --- digest -------------------------------------------------------------------------------------------------- */
+
+static void add_integer(struct text *bytes, int64_t value)
+{
+    text_add_bytes(bytes, (const char *)&value, sizeof value);
+}
+
+static void add_real(struct text *bytes, double value)
+{
+    if (value != value)
+        add_integer(bytes, -1); /* every NaN alike: the bits of one of them */
+    else
+        text_add_bytes(bytes, (const char *)&value, sizeof value);
+}
+
+static void add_text(struct text *bytes, const char *text)
+{
+    add_integer(bytes, text ? (int64_t)strlen(text) : -1);
+    if (text && text[0])
+        text_add_bytes(bytes, text, strlen(text));
+}
+
+static void add_node(struct text *bytes, const struct session_node *node)
+{
+    event_fields_add_facts(EVENT_NODE, &node->facts, bytes);
+    add_integer(bytes, node->status);
+    add_integer(bytes, node->attempts);
+    add_integer(bytes, node->epochs);
+    add_integer(bytes, node->curve_count);
+    for (int i = 0; i < node->curve_count; i++) {
+        add_real(bytes, node->curve[i].rate);
+        add_real(bytes, node->curve[i].train_loss);
+        add_real(bytes, node->curve[i].train_accuracy);
+        add_real(bytes, node->curve[i].validation_loss);
+        add_real(bytes, node->curve[i].validation_accuracy);
+    }
+    add_real(bytes, node->accuracy);
+    add_real(bytes, node->loss);
+    add_text(bytes, node->weights);
+    add_text(bytes, node->weights_hash);
+    add_text(bytes, node->failure);
+    add_integer(bytes, node->pinned);
+    add_integer(bytes, node->pruned);
+    add_text(bytes, node->note);
+    add_integer(bytes, node->child_count);
+    add_integer(bytes, node->known_count);
+}
+
+static void add_proposal(struct text *bytes, const struct proposal_record *record)
+{
+    add_integer(bytes, record->proposal);
+    add_integer(bytes, record->episode);
+    add_integer(bytes, record->parent);
+    add_integer(bytes, record->node);
+    add_integer(bytes, record->known);
+    add_integer(bytes, record->by_user);
+    add_real(bytes, record->log_probability);
+    add_real(bytes, record->entropy);
+    add_integer(bytes, record->actions.count);
+    for (int i = 0; i < record->actions.count; i++) {
+        add_text(bytes, record->actions.items[i]);
+        add_integer(bytes, record->steps.items[i]);
+        add_real(bytes, i < record->probabilities.count ? record->probabilities.items[i] : 0);
+    }
+}
+
+struct hash session_digest(const struct session_state *state)
+{
+    struct text bytes = TEXT_EMPTY;
+    event_fields_add_facts(EVENT_SESSION, &state->facts, &bytes);
+    add_integer(&bytes, state->node_count);
+    for (int64_t i = 0; i < state->node_count; i++)
+        add_node(&bytes, state->nodes[i]);
+    for (int i = 0; i < NODE_STATUS_COUNT; i++)
+        add_integer(&bytes, state->status_count[i]);
+    add_integer(&bytes, state->best);
+    add_integer(&bytes, state->proposal_count);
+    for (int64_t i = 0; i < state->proposal_count; i++)
+        add_proposal(&bytes, &state->proposals[i]);
+    add_integer(&bytes, state->known_count);
+    add_integer(&bytes, state->refused_count);
+    add_integer(&bytes, state->failure_count);
+    add_integer(&bytes, state->episode);
+    add_integer(&bytes, state->policy_count);
+    for (int64_t i = 0; i < state->policy_count; i++)
+        event_fields_add_facts(EVENT_POLICY, &state->policies[i].facts, &bytes);
+    add_integer(&bytes, state->budget_episodes);
+    add_integer(&bytes, state->budget_networks);
+    add_real(&bytes, state->budget_seconds);
+    add_integer(&bytes, state->paused);
+    add_integer(&bytes, state->finished);
+    add_text(&bytes, state->finish_reason);
+    add_text(&bytes, state->finish_message);
+    add_integer(&bytes, state->command_count);
+    add_integer(&bytes, (int64_t)state->history.low);
+    add_integer(&bytes, (int64_t)state->history.high);
+    struct hash hash = hash_of(bytes.bytes, bytes.length);
+    text_done(&bytes);
+    return hash;
+}

@@ -114,6 +114,8 @@ static void test_spec(void **state)
     assert_string_equal(spec.name, "fashion-mnist");
     assert_string_equal(spec.folder, "/usr/share/datasets/fashion-mnist");
     assert_false(spec.augment);
+    assert_string_equal(data_class_name(&spec, 9), "ankle boot");
+    assert_null(data_class_name(&spec, 10));
     assert_int_equal(data_spec_parse("fashion-mnist+", &spec, &error), 0);
     assert_string_equal(spec.name, "fashion-mnist");
     assert_true(spec.augment);
@@ -123,6 +125,7 @@ static void test_spec(void **state)
     assert_true(spec.augment);
     assert_int_equal(data_spec_parse("cifar100:a+", &spec, &error), 0);
     assert_string_equal(spec.folder, "a+");
+    assert_null(data_class_name(&spec, 0));
     assert_false(spec.augment);
 }
 

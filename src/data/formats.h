@@ -17,16 +17,16 @@ enum { IMAGES_BYTES_MAX = INT32_MAX };
 
 struct data_format {
     const char *name;
-    const char *folder; /* where Debian puts it; NULL: nowhere, --data names the folder */
-    int classes;        /* 0: the largest training label + 1 */
-    const char *advice; /* how to come by the files */
+    const char *folder;             /* where Debian puts it; NULL: nowhere, --data names the folder */
+    int classes;                    /* 0: the largest training label + 1 */
+    const char *const *class_names; /* `classes` of them, or NULL */
+    const char *advice;             /* how to come by the files */
     int (*read)(const struct data_spec *spec, const struct data_format *format, enum data_part part,
                 struct images *images, struct error *error);
 };
 
-/* NULL when unknown, and by row: NULL past the end. */
+/* NULL when unknown. */
 const struct data_format *data_format_find(const char *name);
-const struct data_format *data_format_at(int index);
 
 /* IDX: big-endian header, then bytes.  Images have 3 dimensions (count, height, width) or 4 (count, channels,
    height, width). */

@@ -15,10 +15,16 @@
 
 #define CIFAR_PAGE "https://www.cs.toronto.edu/~kriz/cifar.html"
 
+static const char *const fashion_classes[] = {"T-shirt/top", "trouser", "pullover", "dress", "coat",
+                                              "sandal",      "shirt",   "sneaker",  "bag",   "ankle boot"};
+static const char *const cifar10_classes[] = {"airplane", "automobile", "bird",  "cat",  "deer",
+                                              "dog",      "frog",       "horse", "ship", "truck"};
+
 static const struct data_format formats[] = {
     {.name = "fashion-mnist",
      .folder = "/usr/share/datasets/fashion-mnist",
-     .classes = 10,
+     .classes = COUNT_OF(fashion_classes),
+     .class_names = fashion_classes,
      .advice = "apt-get install dataset-fashion-mnist, or name their folder: fashion-mnist:FOLDER",
      .read = idx_read},
     {.name = "mnist",
@@ -30,7 +36,8 @@ static const struct data_format formats[] = {
      .advice = "name a folder with train-images-idx3-ubyte, train-labels-idx1-ubyte and the t10k- pair: idx:FOLDER",
      .read = idx_read},
     {.name = "cifar10",
-     .classes = 10,
+     .classes = COUNT_OF(cifar10_classes),
+     .class_names = cifar10_classes,
      .advice = "unpack cifar-10-binary.tar.gz from " CIFAR_PAGE " and name its folder: cifar10:FOLDER",
      .read = cifar10_read},
     {.name = "cifar100",
@@ -39,17 +46,19 @@ static const struct data_format formats[] = {
      .read = cifar100_read},
 };
 
-const struct data_format *data_format_at(int index)
-{
-    return index >= 0 && (size_t)index < COUNT_OF(formats) ? &formats[index] : NULL;
-}
-
 const struct data_format *data_format_find(const char *name)
 {
     for (size_t i = 0; i < COUNT_OF(formats); i++)
         if (!strcmp(formats[i].name, name))
             return &formats[i];
     return NULL;
+}
+
+const char *data_class_name(const struct data_spec *spec, int class)
+{
+    const struct data_format *format = data_format_find(spec->name);
+    ASSERT(format && class >= 0);
+    return format->class_names && class < format->classes ? format->class_names[class] : NULL;
 }
 
 static int refuse_name(const char *text, int length, struct error *error)

@@ -1,0 +1,299 @@
+/*
+ * canvas.c - cells, and the few shapes that the views are made of.
+ *
+ * Braille: a cell's dots are bits of the code point U+2800 + bits, so that dots drawn later join those there. Without
+ * Unicode the bits are kept in the cell all the same and become `.` or `:` when it is read (canvas_shown).
+ */
+#include "tui/canvas.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <wchar.h>
+
+#include "util/memory.h"
+
+enum { BRAILLE = 0x2800 };
+
+/* Stand-ins where the terminal has only ASCII. */
+static uint32_t ascii_of(uint32_t glyph)
+{
+    static const struct { uint32_t glyph; char ascii; } table[] = {
+        {L'│', '|'}, {L'─', '-'}, {L'┌', '+'}, {L'┐', '+'}, {L'└', '`'}, {L'┘', '+'}, {L'├', '|'}, {L'┤', '|'},
+        {L'┬', '+'}, {L'┴', '+'}, {L'┼', '+'}, {L'█', '#'}, {L'░', '.'}, {L'▏', '.'}, {L'▎', '.'}, {L'▍', ':'},
+        {L'▌', ':'}, {L'▋', ':'}, {L'▊', '='}, {L'▉', '='}, {L'▁', '_'}, {L'▂', '.'}, {L'▃', '-'}, {L'▄', '-'},
+        {L'▅', '='}, {L'▆', '+'}, {L'▇', '*'}, {L'✓', '+'}, {L'✗', 'x'}, {L'·', '.'}, {L'★', '*'}, {L'→', '>'},
+        {L'×', 'x'}, {L'▾', 'v'}, {L'▸', '>'}, {L'▶', '>'}, {L'◀', '<'}, {L'◂', '<'}, {L'‖', '"'}, {L'…', '~'},
+        {L'━', '='}, {L'●', 'o'}, {L'◆', '@'}, {L'▲', '^'}, {L'▼', 'v'}, {L'↑', '^'}, {L'↓', 'v'}, {L'←', '<'},
+        {L'°', ' '}, {L'▕', '|'}, {L'┄', '.'}, {L'┊', ':'}, {L'≤', '<'}, {L'−', '-'}, {L'±', '~'}, {L'↔', '-'},
+    };
+    if (glyph < 128)
+        return glyph;
+    if (glyph >= BRAILLE && glyph <= BRAILLE + 0xff) {
+        int dots = __builtin_popcount(glyph - BRAILLE);
+        return dots == 0 ? ' ' : dots < 4 ? '.' : ':';
+    }
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (table[i].glyph == glyph)
+            return (uint32_t)table[i].ascii;
+    return '?';
+}
+
+void canvas_init(struct canvas *canvas, int width, int height, bool unicode)
+{
+    *canvas = (struct canvas){.unicode = unicode};
+    canvas_reset(canvas, width, height);
+}
+
+void canvas_done(struct canvas *canvas)
+{
+    free(canvas->cells);
+    *canvas = (struct canvas){0};
+}
+
+void canvas_reset(struct canvas *canvas, int width, int height)
+{
+    if (width != canvas->width || height != canvas->height || !canvas->cells) {
+        canvas->width = width < 1 ? 1 : width;
+        canvas->height = height < 1 ? 1 : height;
+        canvas->cells = memory_resize(canvas->cells, (size_t)canvas->width * (size_t)canvas->height, sizeof *canvas->cells);
+    }
+    canvas_fill(canvas, canvas_area(canvas), ' ', STYLE_NORMAL);
+}
+
+struct area canvas_area(const struct canvas *canvas)
+{
+    return (struct area){0, 0, canvas->width, canvas->height};
+}
+
+struct cell *canvas_cell(struct canvas *canvas, int x, int y)
+{
+    if (x < 0 || y < 0 || x >= canvas->width || y >= canvas->height)
+        return NULL;
+    return &canvas->cells[y * canvas->width + x];
+}
+
+void canvas_put(struct canvas *canvas, int x, int y, uint32_t glyph, enum style style)
+{
+    struct cell *cell = canvas_cell(canvas, x, y);
+    if (cell)
+        *cell = (struct cell){canvas->unicode ? glyph : ascii_of(glyph), (uint8_t)style};
+}
+
+/* The next code point of a UTF-8 text; a broken byte is '?'. */
+static uint32_t next_glyph(const char **text)
+{
+    const unsigned char *bytes = (const unsigned char *)*text;
+    int more = *bytes < 0x80 ? 0 : (*bytes & 0xe0) == 0xc0 ? 1 : (*bytes & 0xf0) == 0xe0 ? 2 : (*bytes & 0xf8) == 0xf0 ? 3 : -1;
+    uint32_t glyph = more <= 0 ? *bytes : *bytes & (0x3fu >> more);
+    for (int i = 1; i <= more; i++) {
+        if ((bytes[i] & 0xc0) != 0x80) {
+            more = -1;
+            break;
+        }
+        glyph = glyph << 6 | (bytes[i] & 0x3f);
+    }
+    *text += more < 0 ? 1 : more + 1;
+    return more < 0 || glyph < ' ' || glyph == 0x7f ? '?' : glyph;
+}
+
+static int glyph_columns(uint32_t glyph)
+{
+    if (glyph < 0x1100)
+        return 1;
+    int columns = wcwidth((wchar_t)glyph);
+    return columns == 2 && glyph > 0x2e7f ? 2 : 1;
+}
+
+int canvas_columns(const char *text)
+{
+    int columns = 0;
+    while (*text)
+        columns += glyph_columns(next_glyph(&text));
+    return columns;
+}
+
+static int write_text(struct canvas *canvas, struct area area, int x, int y, enum style style, const char *text)
+{
+    if (y < 0 || y >= area.height)
+        return x;
+    bool cut = x + canvas_columns(text) > area.width;
+    int room = area.width - (cut ? 1 : 0);
+    while (*text) {
+        uint32_t glyph = next_glyph(&text);
+        int columns = glyph_columns(glyph);
+        if (x + columns > room)
+            break;
+        if (x >= 0) {
+            canvas_put(canvas, area.x + x, area.y + y, glyph, style);
+            if (columns == 2 && canvas->unicode)
+                canvas_put(canvas, area.x + x + 1, area.y + y, 0, style);
+        }
+        x += columns;
+    }
+    if (cut && x >= 0 && x < area.width)
+        canvas_put(canvas, area.x + x++, area.y + y, L'…', style);
+    return x;
+}
+
+int canvas_text(struct canvas *canvas, struct area area, int x, int y, enum style style, const char *format, ...)
+{
+    char text[1024];
+    va_list list;
+    va_start(list, format);
+    vsnprintf(text, sizeof text, format, list);
+    va_end(list);
+    return write_text(canvas, area, x, y, style, text);
+}
+
+void canvas_text_right(struct canvas *canvas, struct area area, int margin, int from, int y, enum style style,
+                       const char *format, ...)
+{
+    char text[1024];
+    va_list list;
+    va_start(list, format);
+    vsnprintf(text, sizeof text, format, list);
+    va_end(list);
+    int x = area.width - margin - canvas_columns(text);
+    if (x >= from)
+        write_text(canvas, area, x, y, style, text);
+}
+
+void canvas_fill(struct canvas *canvas, struct area area, uint32_t glyph, enum style style)
+{
+    for (int y = 0; y < area.height; y++)
+        for (int x = 0; x < area.width; x++)
+            canvas_put(canvas, area.x + x, area.y + y, glyph, style);
+}
+
+void canvas_restyle(struct canvas *canvas, struct area area, int y, enum style style)
+{
+    if (y < 0 || y >= area.height)
+        return;
+    for (int x = 0; x < area.width; x++) {
+        struct cell *cell = canvas_cell(canvas, area.x + x, area.y + y);
+        if (cell)
+            cell->style = (uint8_t)style;
+    }
+}
+
+struct area canvas_box(struct canvas *canvas, struct area area, const char *title, enum style style)
+{
+    if (area.width < 2 || area.height < 2)
+        return (struct area){area.x, area.y, 0, 0};
+    int right = area.x + area.width - 1, bottom = area.y + area.height - 1;
+    for (int x = area.x + 1; x < right; x++) {
+        canvas_put(canvas, x, area.y, L'─', style);
+        canvas_put(canvas, x, bottom, L'─', style);
+    }
+    for (int y = area.y + 1; y < bottom; y++) {
+        canvas_put(canvas, area.x, y, L'│', style);
+        canvas_put(canvas, right, y, L'│', style);
+    }
+    canvas_put(canvas, area.x, area.y, L'┌', style);
+    canvas_put(canvas, right, area.y, L'┐', style);
+    canvas_put(canvas, area.x, bottom, L'└', style);
+    canvas_put(canvas, right, bottom, L'┘', style);
+    if (title && *title)
+        write_text(canvas, (struct area){area.x + 1, area.y, area.width - 2, 1}, 0, 0,
+                   style == STYLE_FOCUS ? STYLE_FOCUS : STYLE_TITLE, title);
+    return (struct area){area.x + 1, area.y + 1, area.width - 2, area.height - 2};
+}
+
+void canvas_meter(struct canvas *canvas, struct area area, int x, int y, int width, double share, enum style style)
+{
+    static const uint32_t parts[] = {L'░', L'▏', L'▎', L'▍', L'▌', L'▋', L'▊', L'▉'};
+    if (y < 0 || y >= area.height)
+        return;
+    share = !(share > 0) ? 0 : share > 1 ? 1 : share;
+    int eighths = (int)lround(share * width * 8);
+    for (int i = 0; i < width && x + i < area.width; i++) {
+        int part = eighths - 8 * i;
+        if (part >= 8)
+            canvas_put(canvas, area.x + x + i, area.y + y, L'█', style);
+        else
+            canvas_put(canvas, area.x + x + i, area.y + y, parts[part > 0 ? part : 0], part > 0 ? style : STYLE_METER_REST);
+    }
+}
+
+void canvas_spark(struct canvas *canvas, struct area area, int x, int y, int width, const double *values, int count,
+                  double low, double high, enum style style)
+{
+    if (y < 0 || y >= area.height)
+        return;
+    int first = count > width ? count - width : 0;
+    for (int i = first; i < count && x + i - first < area.width; i++) {
+        if (isnan(values[i]))
+            continue;
+        double share = high > low ? (values[i] - low) / (high - low) : 1;
+        int level = (int)lround((share < 0 ? 0 : share > 1 ? 1 : share) * 7);
+        canvas_put(canvas, area.x + x + i - first, area.y + y, (uint32_t)(L'▁' + level), style);
+    }
+}
+
+void canvas_dot(struct canvas *canvas, struct area area, int x, int y, enum style style)
+{
+    static const uint8_t bits[4][2] = {{0x01, 0x08}, {0x02, 0x10}, {0x04, 0x20}, {0x40, 0x80}};
+    if (x < 0 || y < 0 || x >= 2 * area.width || y >= 4 * area.height)
+        return;
+    struct cell *cell = canvas_cell(canvas, area.x + x / 2, area.y + y / 4);
+    if (!cell)
+        return;
+    bool dots = cell->glyph >= BRAILLE && cell->glyph <= BRAILLE + 0xff;
+    uint32_t old = dots ? cell->glyph - BRAILLE : 0;
+    *cell = (struct cell){BRAILLE + (old | bits[y % 4][x % 2]), (uint8_t)style};
+}
+
+void canvas_line(struct canvas *canvas, struct area area, int x0, int y0, int x1, int y1, enum style style)
+{
+    int steps = abs(x1 - x0) > abs(y1 - y0) ? abs(x1 - x0) : abs(y1 - y0);
+    for (int i = 0; i <= steps; i++)
+        canvas_dot(canvas, area, steps ? x0 + (int)lround((double)(x1 - x0) * i / steps) : x0,
+                   steps ? y0 + (int)lround((double)(y1 - y0) * i / steps) : y0, style);
+}
+
+uint32_t canvas_shown(const struct canvas *canvas, const struct cell *cell)
+{
+    return canvas->unicode ? cell->glyph : ascii_of(cell->glyph);
+}
+
+static void add_glyph(struct text *text, uint32_t glyph)
+{
+    char bytes[4];
+    size_t length = 1;
+    if (glyph < 0x80) {
+        bytes[0] = (char)glyph;
+    } else if (glyph < 0x800) {
+        bytes[0] = (char)(0xc0 | glyph >> 6);
+        bytes[1] = (char)(0x80 | (glyph & 0x3f));
+        length = 2;
+    } else if (glyph < 0x10000) {
+        bytes[0] = (char)(0xe0 | glyph >> 12);
+        bytes[1] = (char)(0x80 | (glyph >> 6 & 0x3f));
+        bytes[2] = (char)(0x80 | (glyph & 0x3f));
+        length = 3;
+    } else {
+        bytes[0] = (char)(0xf0 | glyph >> 18);
+        bytes[1] = (char)(0x80 | (glyph >> 12 & 0x3f));
+        bytes[2] = (char)(0x80 | (glyph >> 6 & 0x3f));
+        bytes[3] = (char)(0x80 | (glyph & 0x3f));
+        length = 4;
+    }
+    text_add_bytes(text, bytes, length);
+}
+
+void canvas_print(const struct canvas *canvas, struct text *text)
+{
+    for (int y = 0; y < canvas->height; y++) {
+        const struct cell *row = &canvas->cells[y * canvas->width];
+        int end = canvas->width;
+        while (end > 0 && (row[end - 1].glyph == ' ' || row[end - 1].glyph == BRAILLE))
+            end--;
+        for (int x = 0; x < end; x++)
+            if (row[x].glyph)
+                add_glyph(text, canvas_shown(canvas, &row[x]));
+        text_add_bytes(text, "\n", 1);
+    }
+}

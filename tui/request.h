@@ -1,0 +1,88 @@
+/*
+ * request.h - what a person can ask of the terminal: one table gives the keys, the `?` page, the key bar, the `:`
+ * words and the man page.
+ *
+ * A key becomes a request; the view with the focus answers it or hands it back, then the application does.
+ */
+#ifndef ESPALIER_TUI_REQUEST_H
+#define ESPALIER_TUI_REQUEST_H
+
+#include <stdbool.h>
+
+/* name, default keys (blank-separated), label in the key bar ("" = not there), what it does */
+#define REQUESTS(R) \
+    R(HELP, "? F1", "Help", "show the keys") \
+    R(QUIT, "q F10", "Quit", "leave: the session is kept; a running search asks first") \
+    R(NEXT_PANE, "Tab", "Pane", "go to the next pane") \
+    R(PREVIOUS_PANE, "S-Tab", "", "go to the previous pane") \
+    R(ZOOM, "z", "Zoom", "give the pane the whole screen, and back") \
+    R(UP, "Up k", "", "one up") \
+    R(DOWN, "Down j", "", "one down") \
+    R(LEFT, "Left h", "", "fold, or go to the parent; in replay with the bar focused: back 5 s") \
+    R(RIGHT, "Right l", "", "unfold, or go to the first child") \
+    R(PAGE_UP, "PageUp C-b", "", "one page up") \
+    R(PAGE_DOWN, "PageDown C-f", "", "one page down") \
+    R(FIRST, "Home g", "", "go to the first") \
+    R(LAST, "End G", "", "go to the last") \
+    R(OPEN, "Enter", "", "open the network's details, or confirm") \
+    R(CANCEL, "Escape", "", "close, or clear the filter") \
+    R(FOLD_ALL, "-", "", "fold everything below the selected network") \
+    R(UNFOLD_ALL, "*", "", "unfold everything below it") \
+    R(SORT, "o", "", "order siblings by number, accuracy, gain, parameters") \
+    R(BEST, "b", "Best", "select the best network") \
+    R(FOLLOW, "f", "", "keep the newest network selected, or stop that") \
+    R(FIND, "/", "Find", "find networks: a number, a part of an action or of an architecture") \
+    R(FIND_NEXT, "n", "", "the next one found") \
+    R(FIND_PREVIOUS, "N", "", "the previous one found") \
+    R(MARK, "m", "", "mark a network for comparison") \
+    R(COMPARE, "=", "", "set the two marked networks side by side") \
+    R(SCALE, "y", "", "curves: accuracy, or error on a logarithmic axis") \
+    R(PAUSE, "Space", "Pause", "hold all training, or go on; in replay: play or stop") \
+    R(PIN, "p", "Pin", "grow from pinned networks only; again: unpin") \
+    R(WIDEN, "w", "Widen", "widen a layer of the selected network") \
+    R(DEEPEN, "d", "Deepen", "insert a layer into the selected network") \
+    R(PRUNE, "x", "Prune", "give up the selected network and all that grew from it") \
+    R(UNDO, "u", "Undo", "take back your last action that has not started") \
+    R(NOTE, "e", "", "write a note on the selected network") \
+    R(COMMAND, ":", "Cmd", "type a command") \
+    R(FREEZE, "C-s", "", "freeze the screen; the search goes on") \
+    R(REDRAW, "C-l", "", "draw the screen anew") \
+    R(MOUSE, "M", "", "mouse on or off (off: the terminal selects text)") \
+    R(SAVE_SCREEN, "S", "", "save the screen as text in the current folder") \
+    R(SUSPEND, "C-z", "", "stop the program; `fg` comes back") \
+    R(SLOWER, "<", "", "replay: half the speed") \
+    R(FASTER, ">", "", "replay: double the speed") \
+    R(STEP_BACK, ",", "", "replay: one event back") \
+    R(STEP, ".", "", "replay: one event on") \
+    R(NEXT_BEST, "]", "", "replay: to the next new best") \
+    R(PREVIOUS_BEST, "[", "", "replay: to the last new best before") \
+    R(NEXT_FAILURE, "}", "", "replay: to the next failure") \
+    R(NEXT_USER, ")", "", "replay: to the next action of a person")
+
+enum request {
+    REQUEST_NONE,
+#define REQUEST_ENUM(name, keys, label, help) REQUEST_##name,
+    REQUESTS(REQUEST_ENUM)
+#undef REQUEST_ENUM
+    REQUEST_COUNT
+};
+
+/* A key as a number: a code point, or one of these. */
+enum key {
+    KEY_CODE_UP = 0x110000, KEY_CODE_DOWN, KEY_CODE_LEFT, KEY_CODE_RIGHT, KEY_CODE_PAGE_UP, KEY_CODE_PAGE_DOWN,
+    KEY_CODE_HOME, KEY_CODE_END, KEY_CODE_ENTER, KEY_CODE_ESCAPE, KEY_CODE_TAB, KEY_CODE_BACK_TAB, KEY_CODE_BACKSPACE,
+    KEY_CODE_DELETE, KEY_CODE_F1, KEY_CODE_F10 = KEY_CODE_F1 + 9, KEY_CODE_RESIZE, KEY_CODE_MOUSE
+};
+
+struct request_row {
+    const char *name;  /* "NEXT_PANE" as "next-pane", in ~/.config/espalier/keys */
+    const char *keys, *label, *help;
+};
+const struct request_row *request_row(enum request request);
+/* The request of a key by the table and the person's own keys over it; REQUEST_NONE. */
+enum request request_of_key(int key);
+/* "C-f" to 6, "PageUp" to KEY_CODE_PAGE_UP; -1 when it names no key.  And back, into a caller's buffer. */
+int key_parse(const char *name);
+const char *key_name(int key, char buffer[16]);
+
+#endif

@@ -1,0 +1,42 @@
+/*
+ * tui.h - the terminal: draw a session and steer it, from any source of events.
+ *
+ * tui_run() has the terminal and its thread until it returns; it is the only one that calls curses.  Events come from
+ * a source (a live engine's queue, a recorded log, a socket) and are folded into the terminal's own state; what the
+ * person asks goes to the source as words (search/engine.h lists them).
+ */
+#ifndef ESPALIER_TUI_TUI_H
+#define ESPALIER_TUI_TUI_H
+
+#include "sessions/event.h"
+#include "tui/model.h"
+
+struct tui_source {
+    void *context;
+    enum model_mode mode;
+    const char *session_name;
+    /* A descriptor that becomes readable when events wait, or -1. */
+    int (*descriptor)(void *context);
+    /* The next waiting event (the caller's to event_done), or false. */
+    bool (*next)(void *context, struct event *event);
+    /* True when no event will come any more. */
+    bool (*ended)(void *context);
+    /* A person's words.  NULL: this source can only be watched. */
+    void (*command)(void *context, const char *words);
+    /* Replay only, NULL otherwise (sessions/replay.h behind it): see replay_source.c. */
+    const struct replay_control *replay;
+};
+
+struct tui_options {
+    bool ascii, mono;     /* no Unicode; no colours (NO_COLOR) */
+    const char *theme;    /* dark, light, colour-blind, mono; NULL: dark */
+    const char *script;   /* a file of keys and `save-screen FILE`, for tests; NULL: the keyboard */
+};
+
+enum tui_outcome { TUI_QUIT, TUI_DETACH, TUI_SIGNAL, TUI_LOST };
+
+/* -1: the terminal can't be used; the message says why (TERM unknown or dumb, not a terminal). */
+int tui_run(const struct tui_source *source, const struct tui_options *options, enum tui_outcome *outcome,
+            struct error *error);
+
+#endif

@@ -1,0 +1,35 @@
+/*
+ * view.h - one pane: how it is drawn, and which requests it answers.  One file a view, one const row each.
+ */
+#ifndef ESPALIER_TUI_VIEW_H
+#define ESPALIER_TUI_VIEW_H
+
+#include "tui/model.h"
+
+struct view {
+    /* Draw the inside of the pane's frame.  A function of const state; any area, even an empty one. */
+    void (*draw)(const struct model *model, struct canvas *canvas, struct area inside);
+    /* What stands behind the title in the frame's top line, or NULL: "by accuracy, 214 nets". */
+    void (*title)(const struct model *model, struct text *text);
+    /* True: answered.  `inside` is where it was drawn last, for pages and scrolling.  NULL: answers none. */
+    bool (*request)(struct model *model, enum request request, struct area inside);
+    /* A click or the wheel at a place inside (wheel -1, +1; 0: click).  NULL: none. */
+    bool (*mouse)(struct model *model, struct area inside, int x, int y, int wheel);
+};
+
+extern const struct view view_tree, view_network, view_curves, view_devices, view_controller, view_log, view_trade, view_queue;
+/* By enum pane. */
+extern const struct view *const views[PANE_COUNT];
+
+/* Header, replay bar and key bar are drawn by bars.c; details over the middle by detail.c. */
+void bars_draw_header(const struct model *model, struct canvas *canvas, struct area area);
+void bars_draw_transport(const struct model *model, struct canvas *canvas, struct area area);
+void bars_draw_keys(const struct model *model, struct canvas *canvas, struct area area);
+void detail_draw(const struct model *model, struct canvas *canvas, struct area area);
+/* The two marked networks side by side. */
+void compare_draw(const struct model *model, struct canvas *canvas, struct area area);
+
+/* Everything: layout, frames, views, bars.  Pure but for the canvas. */
+void screen_draw(struct model *model, struct canvas *canvas);
+
+#endif

@@ -1,0 +1,21 @@
+/* node.c - the words of the exports are part of their formats: change none, only add. */
+#include "export/node.h"
+
+#include "util/bug.h"
+
+static const char *const status_words[] = {[NODE_QUEUED] = "queued",
+                                           [NODE_RUNNING] = "running",
+                                           [NODE_DONE] = "done",
+                                           [NODE_FAILED] = "failed",
+                                           [NODE_CANCELLED] = "cancelled"};
+_Static_assert(COUNT_OF(status_words) == NODE_STATUS_COUNT, "every status has a word");
+
+const char *export_status(enum node_status status)
+{
+    return status_words[status];
+}
+
+bool export_is_measured(const struct session_node *node)
+{
+    return node->status == NODE_DONE || node->curve_count > 0;
+}

@@ -1,0 +1,80 @@
+/*
+ * op_cases.h - the one list of operation cases, and one operation on one backend from plain arrays.
+ *
+ * Used by test_gradient (the reference against finite differences), test_ops (every backend against the
+ * reference) and the bench of operations (speed).  A case is one operation with its shapes; op_case_plan() gives the
+ * plan of that operation alone: tensor 0 in, tensor 1 out.
+ */
+#ifndef ESPALIER_TESTS_OP_CASES_H
+#define ESPALIER_TESTS_OP_CASES_H
+
+#include "nn/backend.h"
+
+struct op_case {
+    enum op_kind kind;
+    int inputs, height, width; /* of the input tensor */
+    int outputs;               /* OP_CONV: filters; OP_FC: units; OP_CLASSIFIER: classes */
+    int kernel, stride;        /* OP_CONV */
+    enum pool_kind pool;
+    int pool_size, pool_stride;
+    float drop;
+    int count, batch; /* images in the batch; that the buffers are for (0: count) */
+    int border;       /* of the output tensor */
+    bool first;       /* nothing before it is trained: no input gradient */
+};
+
+extern const struct op_case op_cases[];
+extern const int op_case_count;
+
+enum { OP_CASE_NAME = 96 };
+/* "conv 3>8 28x28 k3 s1 max 2/2, 17 of 64": for messages. */
+char *op_case_name(const struct op_case *op_case, char name[OP_CASE_NAME]);
+void op_case_plan(const struct op_case *op_case, struct plan *plan);
+/* Multiply-adds of the linear part for one image: an op's forward; backward does them once or twice more. */
+int64_t op_case_multiplies(const struct op_case *op_case);
+
+/* Everything that goes in and comes out, as plain arrays; op_arrays_done() frees them. */
+struct op_arrays {
+    size_t x_size, y_size, trained, total, classes_size;
+    float *values;    /* total; in, and out: running statistics */
+    float *gradients; /* trained; out */
+    float *x, *dy;    /* in */
+    float *y, *dx;    /* out; y not for OP_CLASSIFIER, dx zero where not asked for */
+    uint16_t *labels; /* count; in */
+    float *logits;    /* count × classes; out */
+    double loss;
+    int correct;
+};
+
+enum op_data {
+    /* x and weights are small multiples of 1/4 and 1/8: the linear part is exact in float32 in any order, so that two
+       backends agree on every ReLU and on every maximum, ties included. */
+    OP_DATA_GRID,
+    OP_DATA_CONTINUOUS /* normal: no ties, for finite differences */
+};
+
+void op_arrays_draw(const struct op_case *op_case, const struct plan *plan, enum op_data data, uint64_t seed,
+                    struct op_arrays *arrays);
+void op_arrays_done(struct op_arrays *arrays);
+
+/* One operation on one backend: its buffers, exactly as large as the backend asks for, filled with NaN except for
+   what `arrays` gives.  Borrows the plan. */
+struct op_instance {
+    const struct backend *backend;
+    struct op_run run;
+    void *x, *y, *dx, *dy;
+    double loss;
+    int correct;
+};
+
+enum { OP_CASE_DROPOUT_KEY = 12345 };
+void op_instance_init(struct op_instance *instance, const struct backend *backend, const struct op_case *op_case,
+                      const struct plan *plan, const struct op_arrays *arrays);
+void op_instance_forward(struct op_instance *instance, bool training);
+/* After a forward in training. */
+void op_instance_backward(struct op_instance *instance);
+/* What came out, into arrays drawn for the same case. */
+void op_instance_read(const struct op_instance *instance, struct op_arrays *arrays);
+void op_instance_done(struct op_instance *instance);
+
+#endif

@@ -1,0 +1,17 @@
+/* backends.h - the backends that can run on this machine, each instruction set of the CPU backend by itself. */
+#ifndef ESPALIER_TESTS_BACKENDS_H
+#define ESPALIER_TESTS_BACKENDS_H
+
+#include "nn/backend.h"
+
+enum { BACKENDS_MAX = 8 };
+
+/* Fills the list, the reference first, and returns how many. */
+static inline int backends_here(const struct backend *list[BACKENDS_MAX])
+{
+    int count = 0;
+    list[count++] = &backend_ref;
+    return count;
+}
+
+#endif

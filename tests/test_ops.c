@@ -1,0 +1,327 @@
+/*
+ * test_ops.c - every backend against the reference: each operation case, forward and backward; load and update.
+ *
+ * Both sides get the same plain arrays, in which the linear part is exact (op_cases.h): what differs then is
+ * rounding.  Buffers start as NaN and are as large as the backend asked for, so that a value never written, a border
+ * left as it was and, with the address sanitizer, a write beyond the end all show.
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "backends.h"
+#include "op_cases.h"
+#include "util/bug.h"
+#include "util/memory.h"
+#include "util/random.h"
+
+static const double tolerance = 1e-4;
+
+struct subject {
+    const struct backend *backend;
+    enum op_kind kind;
+};
+
+/* Equal within `tolerance` of the array's largest value. */
+static void compare(const struct backend *backend, const char *name, const char *what, const float *expected,
+                    const float *got, size_t size)
+{
+    double scale = 0.1;
+    for (size_t i = 0; i < size; i++)
+        scale = fmax(scale, fabs((double)expected[i]));
+    for (size_t i = 0; i < size; i++)
+        if (!(fabs((double)expected[i] - got[i]) <= tolerance * scale))
+            fail_msg("%s: %s: %s[%zu] of %zu is %g, the reference has %g (largest %g)", backend->name, name, what, i,
+                     size, (double)got[i], (double)expected[i], scale);
+}
+
+/* Each kind of weight has a magnitude of its own: compare them apart. */
+static void compare_weights(const struct op_instance *tested, const char *name, const struct op_arrays *expected,
+                            const struct op_arrays *got)
+{
+    const struct weights_layer *w = &tested->run.op->weights;
+    size_t outputs = (size_t)w->outputs, weights = outputs * (size_t)(w->inputs * w->kernel * w->kernel);
+    const struct {
+        const char *what;
+        int64_t at;
+        size_t size;
+        const float *expected, *got;
+    } parts[] = {
+        {"weight gradient", w->weight, weights, expected->gradients, got->gradients},
+        {"bias gradient", w->bias, outputs, expected->gradients, got->gradients},
+        {"gamma gradient", w->gamma, outputs, expected->gradients, got->gradients},
+        {"beta gradient", w->beta, outputs, expected->gradients, got->gradients},
+        {"running mean", w->mean, outputs, expected->values, got->values},
+        {"running variance", w->variance, outputs, expected->values, got->values},
+    };
+    for (size_t i = 0; i < COUNT_OF(parts); i++)
+        if (parts[i].at >= 0)
+            compare(tested->backend, name, parts[i].what, parts[i].expected + parts[i].at, parts[i].got + parts[i].at,
+                    parts[i].size);
+}
+
+static bool same_bits(const float *a, const float *b, size_t size)
+{
+    return memcmp(a, b, size * sizeof *a) == 0;
+}
+
+/* The output tensor's bytes are what tensor_write makes of its values: the border is zeroed.  Only where the batch
+   fills the buffer: what unused images hold is the backend's own business. */
+static void check_border(const struct op_instance *instance, const struct op_case *op_case, const char *name,
+                         const float *y)
+{
+    const struct tensor *output = &instance->run.plan->tensors[1];
+    if (op_case->count % 16 || op_case->batch > op_case->count || op_case->kind == OP_CLASSIFIER)
+        return;
+    size_t bytes = instance->backend->tensor_bytes(output, op_case->count);
+    float *written = memory_new_aligned(bytes);
+    for (size_t i = 0; i < bytes / sizeof *written; i++)
+        written[i] = NAN;
+    instance->backend->tensor_write(output, op_case->count, y, written);
+    const float *found = instance->y;
+    for (size_t i = 0; i < bytes / sizeof *written; i++)
+        if (written[i] != found[i] && !(isnan(written[i]) && isnan(found[i])))
+            fail_msg("%s: %s: float %zu of the output tensor is %g, not %g: the border must be zero",
+                     instance->backend->name, name, i, (double)found[i], (double)written[i]);
+    free(written);
+}
+
+static void check_case(const struct backend *backend, const struct op_case *op_case, uint64_t seed)
+{
+    char name[OP_CASE_NAME];
+    struct plan *plan = memory_new(1, sizeof *plan);
+    struct op_arrays expected, got;
+    struct op_instance reference, tested;
+    op_case_name(op_case, name);
+    op_case_plan(op_case, plan);
+    op_arrays_draw(op_case, plan, OP_DATA_GRID, seed, &expected);
+    op_arrays_draw(op_case, plan, OP_DATA_GRID, seed, &got);
+    op_instance_init(&reference, &backend_ref, op_case, plan, &expected);
+    op_instance_init(&tested, backend, op_case, plan, &got);
+
+    op_instance_forward(&reference, false);
+    op_instance_forward(&tested, false);
+    if (!same_bits(tested.run.values, got.values, got.total))
+        fail_msg("%s: %s: inference changed the weights or the statistics", backend->name, name);
+    op_instance_read(&reference, &expected);
+    op_instance_read(&tested, &got);
+    compare(backend, name, "inference: y", expected.y, got.y, got.y_size);
+    compare(backend, name, "inference: logits", expected.logits, got.logits, got.classes_size);
+    check_border(&tested, op_case, name, got.y);
+
+    op_instance_forward(&reference, true);
+    op_instance_forward(&tested, true);
+    if (!same_bits(tested.run.values, got.values, got.trained))
+        fail_msg("%s: %s: forward changed the weights", backend->name, name);
+    op_instance_read(&tested, &got);
+    check_border(&tested, op_case, name, got.y);
+    op_instance_backward(&reference);
+    op_instance_backward(&tested);
+    op_instance_read(&reference, &expected);
+    op_instance_read(&tested, &got);
+    compare(backend, name, "y", expected.y, got.y, got.y_size);
+    compare(backend, name, "logits", expected.logits, got.logits, got.classes_size);
+    compare_weights(&tested, name, &expected, &got);
+    compare(backend, name, "dx", expected.dx, got.dx, got.x_size);
+    if (fabs(expected.loss - got.loss) > 1e-5 * fabs(expected.loss) || expected.correct != got.correct)
+        fail_msg("%s: %s: loss %g, %d correct; the reference has %g, %d", backend->name, name, got.loss, got.correct,
+                 expected.loss, expected.correct);
+
+    op_instance_done(&reference);
+    op_instance_done(&tested);
+    op_arrays_done(&expected);
+    op_arrays_done(&got);
+    free(plan);
+}
+
+static void operation(void **state)
+{
+    const struct subject *subject = *state;
+    int checked = 0;
+    for (int i = 0; i < op_case_count; i++)
+        if (op_cases[i].kind == subject->kind) {
+            check_case(subject->backend, &op_cases[i], (uint64_t)i);
+            checked++;
+        }
+    assert_true(checked > 0);
+}
+
+/* With a NaN in one image the batch statistics are NaN, and ReLU must not hide that from the loss. */
+static void nan_passes(void **state)
+{
+    const struct subject *subject = *state;
+    const struct op_case cases[] = {
+        {.kind = OP_CONV, .inputs = 3, .height = 5, .width = 5, .outputs = 4, .kernel = 3, .stride = 1, .count = 17},
+        {.kind = OP_FC, .inputs = 5, .height = 1, .width = 1, .outputs = 4, .count = 17},
+        {.kind = OP_CLASSIFIER, .inputs = 5, .height = 1, .width = 1, .outputs = 4, .count = 17},
+    };
+    struct plan *plan = memory_new(1, sizeof *plan);
+    for (size_t k = 0; k < COUNT_OF(cases); k++) {
+        struct op_arrays arrays;
+        struct op_instance instance;
+        op_case_plan(&cases[k], plan);
+        op_arrays_draw(&cases[k], plan, OP_DATA_GRID, k, &arrays);
+        arrays.x[arrays.x_size / 2] = NAN;
+        op_instance_init(&instance, subject->backend, &cases[k], plan, &arrays);
+        op_instance_forward(&instance, true);
+        op_instance_read(&instance, &arrays);
+        if (cases[k].kind == OP_CLASSIFIER)
+            assert_true(isnan(arrays.loss));
+        else
+            for (size_t i = 0; i < arrays.y_size; i++)
+                assert_true(isnan(arrays.y[i]));
+        op_instance_done(&instance);
+        op_arrays_done(&arrays);
+    }
+    free(plan);
+}
+
+/* Images whose every byte is drawn, and a view on them. */
+static void draw_images(struct shape shape, int count, struct images *images, struct view *view)
+{
+    struct random_stream stream = random_stream_new(7, RANDOM_TEST, 2, 0);
+    size_t bytes = (size_t)count * shape.channels * shape.height * shape.width;
+    *images = (struct images){.count = count, .classes = 10, .shape = shape};
+    images->pixels = memory_new(bytes, 1);
+    images->labels = memory_new((size_t)count, sizeof *images->labels);
+    for (size_t i = 0; i < bytes; i++)
+        images->pixels[i] = (uint8_t)random_below(&stream, 256);
+    *view = (struct view){.images = images, .count = count};
+    for (int c = 0; c < shape.channels; c++) {
+        view->scale[c] = 0.01f + 0.02f * random_uniform(&stream);
+        view->shift[c] = -random_uniform(&stream);
+    }
+}
+
+static void check_load(const struct backend *backend, struct shape shape, int border, int count, bool augmented)
+{
+    enum { BATCH = 64 };
+    struct tensor tensor = {shape.channels, shape.height, shape.width, border};
+    struct random_stream stream = random_stream_new(8, RANDOM_TEST, 3, 0);
+    struct images images;
+    struct view view;
+    int32_t index[BATCH];
+    struct augment augment[BATCH];
+    draw_images(shape, 100, &images, &view);
+    for (int i = 0; i < count; i++) {
+        index[i] = (int32_t)random_below(&stream, (uint32_t)images.count);
+        augment[i] = (struct augment){(int8_t)(random_below(&stream, 9) - 4), (int8_t)(random_below(&stream, 9) - 4),
+                                      random_below(&stream, 2)};
+    }
+    struct batch batch = {&view, index, augmented ? augment : NULL, count};
+    size_t size = (size_t)BATCH * shape.channels * shape.height * shape.width;
+    float *expected = memory_new(size, sizeof *expected), *got = memory_new(size, sizeof *got);
+    void *plain = memory_new_aligned(backend_ref.tensor_bytes(&tensor, BATCH));
+    void *data = memory_new_aligned(backend->tensor_bytes(&tensor, BATCH));
+    backend_ref.load(&tensor, &batch, plain);
+    backend_ref.tensor_read(&tensor, count, plain, expected);
+    backend->load(&tensor, &batch, data);
+    backend->tensor_read(&tensor, count, data, got);
+    compare(backend, "load", augmented ? "augmented" : "as it is", expected, got,
+            (size_t)count * shape.channels * shape.height * shape.width);
+    free(images.pixels);
+    free(images.labels);
+    free(expected);
+    free(got);
+    free(plain);
+    free(data);
+}
+
+static void load(void **state)
+{
+    const struct subject *subject = *state;
+    const struct shape shapes[] = {{1, 28, 28}, {3, 32, 32}, {3, 7, 7}, {4, 5, 9}, {2, 1, 1}};
+    const int counts[] = {1, 15, 16, 17, 33, 64};
+    for (size_t s = 0; s < COUNT_OF(shapes); s++)
+        for (size_t n = 0; n < COUNT_OF(counts); n++)
+            for (int augmented = 0; augmented < 2; augmented++)
+                check_load(subject->backend, shapes[s], (int)(s % 3), counts[n], augmented);
+}
+
+static void tensors_round_trip(void **state)
+{
+    const struct subject *subject = *state;
+    const struct backend *backend = subject->backend;
+    const int counts[] = {1, 16, 17, 64};
+    const struct tensor tensors[] = {{1, 1, 1, 0}, {3, 5, 7, 1}, {17, 4, 4, 2}, {4, 28, 28, 0}};
+    for (size_t t = 0; t < COUNT_OF(tensors); t++)
+        for (size_t n = 0; n < COUNT_OF(counts); n++) {
+            int count = counts[n];
+            size_t size = (size_t)count * tensors[t].channels * tensors[t].height * tensors[t].width;
+            float *plain = memory_new(size, sizeof *plain), *back = memory_new(size, sizeof *back);
+            void *data = memory_new_aligned(backend->tensor_bytes(&tensors[t], count));
+            for (size_t i = 0; i < size; i++)
+                plain[i] = (float)i;
+            assert_true(backend->tensor_bytes(&tensors[t], count) >= size * sizeof(float));
+            assert_int_equal(backend->tensor_bytes(&tensors[t], count) % 64, 0);
+            backend->tensor_write(&tensors[t], count, plain, data);
+            backend->tensor_read(&tensors[t], count, data, back);
+            assert_memory_equal(plain, back, size * sizeof *plain);
+            free(plain);
+            free(back);
+            free(data);
+        }
+}
+
+static void update(void **state)
+{
+    const struct subject *subject = *state;
+    const struct sgd kinds[] = {{0.1f, 0.9f, 1e-2f, true}, {0.1f, 0.9f, 1e-2f, false}, {0.5f, 0, 0, false}};
+    const int sizes[] = {1, 7, 16, 33, 1000};
+    struct random_stream stream = random_stream_new(9, RANDOM_TEST, 4, 0);
+    for (size_t k = 0; k < COUNT_OF(kinds); k++)
+        for (size_t s = 0; s < COUNT_OF(sizes); s++) {
+            enum { MOST = 1000 };
+            static float values[2][MOST], gradients[MOST], velocity[2][MOST];
+            for (int i = 0; i < MOST; i++) {
+                values[0][i] = values[1][i] = random_normal(&stream);
+                velocity[0][i] = velocity[1][i] = random_normal(&stream);
+                gradients[i] = random_normal(&stream);
+            }
+            backend_ref.update(&kinds[k], sizes[s], values[0], gradients, velocity[0]);
+            subject->backend->update(&kinds[k], sizes[s], values[1], gradients, velocity[1]);
+            compare(subject->backend, "update", "values", values[0], values[1], MOST);
+            compare(subject->backend, "update", "velocity", velocity[0], velocity[1], MOST);
+            assert_true(same_bits(values[0] + sizes[s], values[1] + sizes[s], (size_t)(MOST - sizes[s])));
+        }
+}
+
+static const struct {
+    const char *name;
+    CMUnitTestFunction run;
+    enum op_kind kind;
+} checks[] = {
+    {"convolution", operation, OP_CONV},
+    {"fc", operation, OP_FC},
+    {"pool", operation, OP_POOL},
+    {"dropout", operation, OP_DROPOUT},
+    {"classifier", operation, OP_CLASSIFIER},
+    {"NaN passes", nan_passes, OP_KINDS},
+    {"load", load, OP_KINDS},
+    {"tensors round-trip", tensors_round_trip, OP_KINDS},
+    {"update", update, OP_KINDS},
+};
+
+int main(void)
+{
+    enum { MOST = BACKENDS_MAX * (int)COUNT_OF(checks) };
+    static struct CMUnitTest tests[MOST];
+    static struct subject subjects[MOST];
+    static char names[MOST][64];
+    const struct backend *backends[BACKENDS_MAX];
+    int backend_count = backends_here(backends), count = 0;
+    for (int b = 0; b < backend_count; b++)
+        for (size_t c = 0; c < COUNT_OF(checks); c++, count++) {
+            snprintf(names[count], sizeof names[count], "%s: %s", backends[b]->name, checks[c].name);
+            subjects[count] = (struct subject){backends[b], checks[c].kind};
+            tests[count] = (struct CMUnitTest){names[count], checks[c].run, NULL, NULL, &subjects[count]};
+        }
+    return _cmocka_run_group_tests("operations of every backend against the reference", tests, (size_t)count, NULL,
+                                   NULL);
+}

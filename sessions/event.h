@@ -96,11 +96,12 @@
     F(TEXT, message, FACT)                                                                                  \
     F(BOOL, again, FACT)         /* back in the queue */
 #define EVENT_FIELDS_POLICY(F)                                                                              \
-    F(INTEGER, update, FACT) F(INTEGER, episode, FACT) F(INTEGER, networks, FACT)                           \
+    F(INTEGER, update, FACT)     /* from 1 */                                                               \
+    F(INTEGER, episode, FACT) F(INTEGER, networks, FACT)                                                    \
     F(REAL, accuracy_mean, FACT) F(REAL, accuracy_best, FACT)                                               \
     F(REAL, reward_mean, FACT) F(REAL, baseline, FACT)                                                      \
     F(REAL, loss, FACT) F(REAL, entropy, FACT) F(REAL, gradient_norm, FACT)                                 \
-    F(TEXT, state, FACT)         /* file with the policy's networks, or "" */                               \
+    F(TEXT, state, FACT)         /* file under policy/ with the policy's networks, or "" */                 \
     F(TEXT, state_hash, FACT)
 #define EVENT_FIELDS_COMMAND(F) F(TEXT, by, FACT) F(TEXT, words, FACT) F(BOOL, refused, FACT) F(TEXT, answer, FACT)
 #define EVENT_FIELDS_PAUSED(F) F(BOOL, paused, FACT) F(TEXT, by, FACT)

@@ -9,8 +9,18 @@ int64_t log_reader_number(const struct log_reader *reader);
 /* Fold all that is there: LOG_END, LOG_TORN or -1. */
 int log_fold(struct log_reader *reader, struct session_state *state, struct error *error);
 
+/* Add an event's msgpack map to `out` with another number and everything else as it is, unknown keys too.  False,
+   and nothing added, when it doesn't begin with its number. */
+bool event_renumber(const void *payload, size_t length, int64_t number, struct text *out);
+
 /* Lock a session's folder: the lock's file, which log_unlock() closes, or -1 with who has it. */
 int log_lock(const char *folder, struct error *error);
 void log_unlock(int lock);
+
+/* When `event` can't follow `state` because events before it are lost: make the next one that has to stand in for
+   them (event_done it).  False: nothing can help, the event is lost too. */
+bool salvage_bridge(const struct session_state *state, const struct event *event, struct event *bridge);
+/* After the last event: the next one that has to follow it, or false. */
+bool salvage_end(const struct session_state *state, struct event *bridge);
 
 #endif

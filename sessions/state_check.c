@@ -136,9 +136,9 @@ static int accepts_failed(const struct session_state *state, const struct event_
 
 static int accepts_policy(const struct session_state *state, const struct event_policy *policy, struct error *error)
 {
-    int64_t last = state->policy_count ? state->policies[state->policy_count - 1].facts.update : 0;
-    if (policy->update <= last)
-        REFUSE("update %lld of the policy follows update %lld", (long long)policy->update, (long long)last);
+    if (policy->update != state->policy_count + 1)
+        REFUSE("update %lld of the policy follows update %lld", (long long)policy->update,
+               (long long)state->policy_count);
     return accepts_file(policy->state, error);
 }
 

@@ -12,6 +12,7 @@
 
 #include "sessions/event.h"
 #include "sessions/fields.h"
+#include "sessions/frame.h"
 #include "sessions/log_internal.h"
 #include "util/bug.h"
 #include "util/memory.h"
@@ -157,20 +158,17 @@ static bool well_formed(const unsigned char *bytes, size_t length)
     return !length;
 }
 
-bool event_renumber(const void *payload, size_t length, int64_t number, struct text *out)
+void event_renumber(const void *payload, size_t length, int64_t number, struct text *out)
 {
     const unsigned char *bytes = payload;
-    size_t head = bytes[0] == 0xdf ? 5 : bytes[0] == 0xde ? 3 : (bytes[0] & 0xf0) == 0x80 ? 1 : 0;
+    size_t at;
     uint64_t size, inside;
-    if (!head || length < head + 3 || bytes[head] != 0xa1 || bytes[head + 1] != 'n' ||
-        !head_of(bytes + head + 2, length - head - 2, &size, &inside) || size > length - head - 2)
-        return false;
+    ASSERT(frame_begins_event(bytes, length, &at) && head_of(bytes + at, length - at, &size, &inside));
     msgpack_packer packer;
     msgpack_packer_init(&packer, out, write_to_text);
-    text_add_bytes(out, payload, head + 2);
+    text_add_bytes(out, payload, at);
     msgpack_pack_int64(&packer, number);
-    text_add_bytes(out, (const char *)bytes + head + 2 + size, length - head - 2 - (size_t)size);
-    return true;
+    text_add_bytes(out, (const char *)bytes + at + size, length - at - (size_t)size);
 }
 
 /* --- decoding ------------------------------------------------------------------------------------------------ */

@@ -1,7 +1,6 @@
 /* frame.c - frames of the log: see frame.h. */
 #include "sessions/frame.h"
 
-#include <stdbool.h>
 #include <zlib.h>
 
 #include "util/bug.h"
@@ -38,18 +37,22 @@ void frame_write_header(unsigned char header[FRAME_HEADER], const void *payload,
     write_u32(header + 4, (uint32_t)crc32(0, payload, (uInt)length));
 }
 
-/* Does a payload begin as every event does?  Cheap, and spares nearly all checksums of the search. */
-static bool begins_event(const unsigned char *bytes, size_t length)
+bool frame_begins_event(const unsigned char *payload, size_t length, size_t *number)
 {
-    size_t head = bytes[0] == 0xdf ? 5 : bytes[0] == 0xde ? 3 : (bytes[0] & 0xf0) == 0x80 ? 1 : 0;
-    return head && length >= head + 2 && bytes[head] == 0xa1 && bytes[head + 1] == 'n';
+    if (!length)
+        return false;
+    size_t head = payload[0] == 0xdf ? 5 : payload[0] == 0xde ? 3 : (payload[0] & 0xf0) == 0x80 ? 1 : 0;
+    if (number)
+        *number = head + 2;
+    return head && length > head + 2 && payload[head] == 0xa1 && payload[head + 1] == 'n';
 }
 
+/* Looking at the payload's beginning first spares nearly all checksums. */
 size_t frame_find(const unsigned char *bytes, size_t length, size_t offset)
 {
     size_t payload;
     for (; offset + FRAME_HEADER < length; offset++)
-        if (begins_event(bytes + offset + FRAME_HEADER, length - offset - FRAME_HEADER) &&
+        if (frame_begins_event(bytes + offset + FRAME_HEADER, length - offset - FRAME_HEADER, NULL) &&
             frame_check(bytes + offset, length - offset, &payload) == FRAME_GOOD)
             return offset;
     return length;

@@ -6,6 +6,7 @@
 #ifndef ESPALIER_SESSIONS_FRAME_H
 #define ESPALIER_SESSIONS_FRAME_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,6 +22,10 @@ enum frame_status { FRAME_GOOD, FRAME_SHORT, FRAME_BAD };
 enum frame_status frame_check(const unsigned char *bytes, size_t length, size_t *payload);
 
 void frame_write_header(unsigned char header[FRAME_HEADER], const void *payload, size_t length);
+
+/* Does a payload begin as every event does, with a map whose first key is "n"?  Then `*number` (when not NULL) is the
+   offset of that key's value. */
+bool frame_begins_event(const unsigned char *payload, size_t length, size_t *number);
 
 /* Offset of the first good frame at or after `offset`, or `length` when there is none. */
 size_t frame_find(const unsigned char *bytes, size_t length, size_t offset);

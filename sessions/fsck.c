@@ -82,11 +82,11 @@ static int fold(struct walk *walk, struct event *event, struct error *error)
 }
 
 /* Does its number follow?  An event of a kind that we don't know counts as durable when it has the next number. */
-static int check_raw(struct walk *walk, int64_t number, bool *durable, struct error *error)
+static int check_raw(struct walk *walk, int64_t number, bool durable, struct error *error)
 {
-    if (number < walk->raw || (*durable && number == walk->raw))
+    if (number < walk->raw || (durable && number == walk->raw))
         return error_set(error, "event %lld follows event %lld", (long long)number, (long long)walk->raw);
-    int64_t expected = walk->raw + (*durable || number > walk->raw);
+    int64_t expected = walk->raw + (durable || number > walk->raw);
     if (number > expected && !walk->after_damage) {
         walk->report->frames_bad++;
         text_add(walk->findings, LOG_FILE ": byte %zu: events %lld to %lld are missing\n", walk->offset,
@@ -97,30 +97,38 @@ static int check_raw(struct walk *walk, int64_t number, bool *durable, struct er
     return 0;
 }
 
+/* Keep the frame under the number that it gets. */
+static void keep_event(struct walk *walk, const void *payload, size_t length, int64_t number)
+{
+    struct text renumbered = TEXT_EMPTY;
+    event_renumber(payload, length, number, &renumbered);
+    keep_frame(walk, renumbered.bytes, renumbered.length);
+    text_done(&renumbered);
+    walk->number = number;
+}
+
+static int take_event(struct walk *walk, struct event *event, bool known, const void *payload, size_t length,
+                      struct error *error)
+{
+    bool durable = known ? event_is_durable(event->kind) : event->number > walk->raw;
+    if (check_raw(walk, event->number, durable, error) || (known && fold(walk, event, error)))
+        return -1;
+    keep_event(walk, payload, length, walk->number + durable);
+    return 0;
+}
+
 static int take_frame(struct walk *walk, const unsigned char *payload, size_t length, struct error *error)
 {
     struct event event;
+    if (!frame_begins_event(payload, length, NULL))
+        return error_set(error, "an event begins with its number, and this does not");
     int decoded = event_decode(payload, length, &event, error);
     if (decoded < 0)
         return -1;
-    bool durable = decoded == EVENT_DECODED ? event_is_durable(event.kind) : event.number > walk->raw;
-    int64_t raw = event.number;
-    int result = check_raw(walk, raw, &durable, error);
-    if (!result && decoded == EVENT_DECODED)
-        result = fold(walk, &event, error);
-    int64_t number = walk->number + durable;
-    if (decoded == EVENT_DECODED)
+    bool known = decoded == EVENT_DECODED;
+    int result = take_event(walk, &event, known, payload, length, error);
+    if (known)
         event_done(&event);
-    if (result)
-        return -1;
-    struct text renumbered = TEXT_EMPTY;
-    if (event_renumber(payload, length, number, &renumbered)) {
-        keep_frame(walk, renumbered.bytes, renumbered.length);
-        walk->number = number;
-    } else {
-        result = error_set(error, "it doesn't begin with its number");
-    }
-    text_done(&renumbered);
     return result;
 }
 
@@ -306,33 +314,38 @@ static int check_bytes(struct walk *walk, bool repair, struct error *error)
     return repair && walk->report->bytes_skipped + walk->report->frames_bad ? write_repaired(walk, error) : 0;
 }
 
+static int check_folder(const char *folder, const char *path, bool repair, struct fsck_report *report,
+                        struct text *text, struct error *error)
+{
+    void *bytes;
+    size_t length;
+    if (file_read(path, LOG_SIZE_MAX, &bytes, &length, error))
+        return -1;
+    struct walk walk = {.folder = folder,
+                        .bytes = bytes,
+                        .length = length,
+                        .state = session_state_new(),
+                        .report = report,
+                        .findings = text};
+    int result = check_bytes(&walk, repair, error);
+    session_state_free(walk.state);
+    text_done(&walk.log);
+    free(bytes);
+    return result;
+}
+
 int session_check(const char *folder, bool repair, struct fsck_report *report, struct text *text, struct error *error)
 {
     *report = (struct fsck_report){0};
-    struct log_reader *reader; /* for its messages: not a session, can't be opened */
     char *path = file_join(folder, LOG_FILE);
-    void *bytes = NULL;
-    size_t length = 0;
-    int lock = -1, result = 0;
+    int lock = -1, result;
     if (!file_exists(path))
-        result = log_read(folder, &reader, error);
-    if (!result && repair)
-        result = lock = log_lock(folder, error);
-    if (result >= 0)
-        result = file_read(path, LOG_SIZE_MAX, &bytes, &length, error);
-    if (result >= 0) {
-        struct walk walk = {.folder = folder,
-                            .bytes = bytes,
-                            .length = length,
-                            .state = session_state_new(),
-                            .report = report,
-                            .findings = text};
-        result = check_bytes(&walk, repair, error);
-        session_state_free(walk.state);
-        text_done(&walk.log);
-    }
+        result = error_set(error, "%s: not a session (it has no %s)", folder, LOG_FILE);
+    else if (repair && (lock = log_lock(folder, error)) < 0)
+        result = -1;
+    else
+        result = check_folder(folder, path, repair, report, text, error);
     log_unlock(lock);
-    free(bytes);
     free(path);
-    return result < 0 ? -1 : 0;
+    return result;
 }

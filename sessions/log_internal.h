@@ -9,9 +9,9 @@ int64_t log_reader_number(const struct log_reader *reader);
 /* Fold all that is there: LOG_END, LOG_TORN or -1. */
 int log_fold(struct log_reader *reader, struct session_state *state, struct error *error);
 
-/* Add an event's msgpack map to `out` with another number and everything else as it is, unknown keys too.  False,
-   and nothing added, when it doesn't begin with its number. */
-bool event_renumber(const void *payload, size_t length, int64_t number, struct text *out);
+/* Add an event's msgpack map, which can be decoded and begins with its number, to `out` with another number and
+   everything else as it is, unknown keys too. */
+void event_renumber(const void *payload, size_t length, int64_t number, struct text *out);
 
 /* Lock a session's folder: the lock's file, which log_unlock() closes, or -1 with who has it. */
 int log_lock(const char *folder, struct error *error);

@@ -1,0 +1,96 @@
+/*
+ * layout.c - three arrangements (small, comfortable, large) and two for screens too small to share.
+ *
+ * An area is cut up from the outside in: each cut takes from what is left and can't take more, so that no panes
+ * overlap and none leaves the screen, whatever the size.
+ */
+#include "tui/layout.h"
+
+static int least(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+static struct area cut_top(struct area *rest, int height)
+{
+    height = least(height, rest->height);
+    struct area cut = {rest->x, rest->y, rest->width, height};
+    rest->y += height;
+    rest->height -= height;
+    return cut;
+}
+
+static struct area cut_bottom(struct area *rest, int height)
+{
+    height = least(height, rest->height);
+    rest->height -= height;
+    return (struct area){rest->x, rest->y + rest->height, rest->width, height};
+}
+
+static struct area cut_left(struct area *rest, int width)
+{
+    width = least(width, rest->width);
+    struct area cut = {rest->x, rest->y, width, rest->height};
+    rest->x += width;
+    rest->width -= width;
+    return cut;
+}
+
+/* 80×24: two columns, devices and log below. */
+static void arrange_small(struct area rest, int devices, struct area *panes)
+{
+    panes[PANE_LOG] = cut_bottom(&rest, rest.height >= 26 ? 6 : 4);
+    panes[PANE_DEVICES] = cut_bottom(&rest, 2 + least(devices < 1 ? 1 : devices, rest.height / 5));
+    panes[PANE_TREE] = cut_left(&rest, rest.width / 2);
+    panes[PANE_NETWORK] = cut_top(&rest, 6);
+    panes[PANE_CURVES] = rest;
+}
+
+/* 120×40: the controller beside the devices. */
+static void arrange_comfortable(struct area rest, int devices, struct area *panes)
+{
+    panes[PANE_LOG] = cut_bottom(&rest, 7);
+    struct area row = cut_bottom(&rest, 2 + (devices < 6 ? 6 : least(devices, rest.height / 3)));
+    panes[PANE_DEVICES] = cut_left(&row, row.width / 2);
+    panes[PANE_CONTROLLER] = row;
+    panes[PANE_TREE] = cut_left(&rest, rest.width / 2);
+    panes[PANE_NETWORK] = cut_top(&rest, 9);
+    panes[PANE_CURVES] = rest;
+}
+
+/* 200×60: everything. */
+static void arrange_large(struct area rest, int devices, struct area *panes)
+{
+    struct area left = cut_left(&rest, rest.width * 2 / 5);
+    panes[PANE_LOG] = cut_bottom(&left, 13);
+    panes[PANE_TREE] = left;
+    panes[PANE_DEVICES] = cut_bottom(&rest, 2 + least(devices < 4 ? 4 : devices, 11));
+    struct area middle = cut_left(&rest, rest.width / 2);
+    panes[PANE_NETWORK] = cut_top(&middle, 12);
+    panes[PANE_CURVES] = middle;
+    panes[PANE_CONTROLLER] = cut_top(&rest, rest.height * 2 / 5);
+    panes[PANE_TRADE] = cut_top(&rest, rest.height / 2);
+    panes[PANE_QUEUE] = rest;
+}
+
+void layout_compute(int width, int height, int devices, enum pane focus, bool zoomed, bool replay, struct layout *layout)
+{
+    struct area rest = {0, 0, width, height};
+    *layout = (struct layout){0};
+    if (width < 30 || height < 8) {
+        layout->keys = cut_bottom(&rest, 1);
+        return;
+    }
+    layout->header = cut_top(&rest, height < 12 ? 1 : 2);
+    if (replay)
+        layout->transport = cut_top(&rest, 1);
+    layout->keys = cut_bottom(&rest, 1);
+    if (zoomed || width < 80 || height < 24)
+        layout->panes[focus] = rest;
+    else if (width >= 160 && height >= 50)
+        arrange_large(rest, devices, layout->panes);
+    else if (width >= 110 && height >= 34)
+        arrange_comfortable(rest, devices, layout->panes);
+    else
+        arrange_small(rest, devices, layout->panes);
+}

@@ -41,7 +41,7 @@ int key_parse(const char *name)
     return name[0] && !name[1] ? (unsigned char)name[0] : -1;
 }
 
-const char *key_print(int key, char buffer[16])
+const char *key_describe(int key, char buffer[16])
 {
     for (size_t i = 0; i < COUNT_OF(named_keys); i++)
         if (named_keys[i].key == key)

@@ -83,6 +83,6 @@ const struct request_row *request_row(enum request request);
 enum request request_of_key(int key);
 /* "C-f" to 6, "PageUp" to KEY_CODE_PAGE_UP; -1 when it names no key.  And back, into a caller's buffer. */
 int key_parse(const char *name);
-const char *key_print(int key, char buffer[16]);
+const char *key_describe(int key, char buffer[16]);
 
 #endif

@@ -28,7 +28,7 @@ struct trial {
 void trial_done(struct trial *trial);
 
 enum report_kind {
-    REPORT_STARTED, REPORT_STEP, REPORT_EPOCH,
+    REPORT_STEP, REPORT_EPOCH, /* of a step: at most a few a second for each slot, and not all of them need arrive */
     REPORT_RESULT,   /* trained; `weights` changes owner */
     REPORT_FAILED,   /* `failure` and `message` */
     REPORT_CANCELLED
@@ -38,7 +38,7 @@ enum failure_reason { FAILURE_DIVERGED, FAILURE_MEMORY, FAILURE_ERROR };
 struct report {
     enum report_kind kind;
     int64_t node;
-    int slot;
+    int slot; /* free again from a result, a failure or a cancellation on */
     struct step_report step;
     struct epoch_report epoch;
     struct evaluation result;
@@ -54,7 +54,7 @@ struct evaluator_kind {
     /* How many trials may run at once, and on what. */
     int (*slots)(const struct evaluator *evaluator);
     const struct device *(*device)(const struct evaluator *evaluator, int slot);
-    /* Give a trial to a free slot (asserted).  The evaluator owns it from here. */
+    /* Give a trial to a free slot.  It is moved: its texts are the evaluator's from here. */
     void (*submit)(struct evaluator *evaluator, int slot, struct trial *trial);
     /* The next report, waiting up to `seconds`.  False: none. */
     bool (*poll)(struct evaluator *evaluator, struct report *report, double seconds);

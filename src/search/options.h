@@ -36,7 +36,7 @@ struct search_options {
     char actions[2048];         /* policy manual: the queue, "widen:conv1 deepen:conv2:3; widen:fc1" (; next network) */
 };
 
-enum option_type { OPTION_INTEGER, OPTION_REAL, OPTION_SIZE, OPTION_WORD, OPTION_TEXT, OPTION_FLAG };
+enum option_type { OPTION_INTEGER, OPTION_REAL, OPTION_SIZE, OPTION_WORD, OPTION_TEXT };
 
 /* One row: "--train-subset N" and `train-subset = N` in a preset. */
 struct search_option {
@@ -44,7 +44,9 @@ struct search_option {
     enum option_type type;
     size_t offset, size;   /* in struct search_options */
     double minimum, maximum;
-    const char *words;     /* OPTION_WORD: "start|best|tournament"; the index is stored in an int-sized enum */
+    const char *zero;      /* what 0 means: "no limit", or NULL */
+    const char *words;     /* OPTION_WORD: "start|best|tournament"; the index is stored in an enum or a bool */
+    int (*valid)(const char *value, struct error *error); /* OPTION_TEXT: is it one?  NULL: any text is */
     const char *argument;  /* "N" */
     const char *fallback;  /* default, as text */
     const char *help;      /* one line */

@@ -1,0 +1,330 @@
+/*
+ * commands.c - what a person may ask of a search that runs.
+ *
+ * A request is first read and checked against the state; the COMMAND event then says what was asked and answered,
+ * and when it wasn't refused the event of its effect follows.  One row of the table a word.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "search/internal.h"
+#include "util/bug.h"
+
+struct request {
+    const char *by;
+    char *rest; /* words after the first, read from the left by next_word() */
+    int64_t node;
+    double value;
+    const char *what;        /* budget: which */
+    struct growing *growing; /* grow */
+    struct error answer;     /* what will happen */
+};
+
+/* The next word, cut out of `rest`; NULL when there is none. */
+static char *next_word(struct request *request)
+{
+    char *word = request->rest + strspn(request->rest, " ");
+    size_t length = strcspn(word, " ");
+    if (!length)
+        return NULL;
+    request->rest = word + length + (word[length] != '\0');
+    word[length] = '\0';
+    return word;
+}
+
+/* "12" or "n12" of the tree. */
+static int read_node(const struct engine *engine, struct request *request, struct error *error)
+{
+    const char *word = next_word(request);
+    if (!word)
+        return error_set(error, "which network? give its number");
+    if (text_to_integer(word + (*word == 'n'), 1, engine->state->node_count, &request->node))
+        return error_set(error, "there is no network %s", word);
+    return 0;
+}
+
+static int no_more_words(struct request *request, struct error *error)
+{
+    const char *word = next_word(request);
+    return word ? error_set(error, "%s: is one word too many", word) : 0;
+}
+
+/* A request for one network that is not pruned. */
+static int read_living_node(const struct engine *engine, struct request *request, struct error *error)
+{
+    if (read_node(engine, request, error))
+        return -1;
+    if (session_node(engine->state, request->node)->pruned)
+        return error_set(error, "n%" PRId64 " is pruned", request->node);
+    return 0;
+}
+
+/* --- stop, pause, continue --- */
+
+static int check_stop(struct engine *engine, struct request *request, struct error *error)
+{
+    error_set(&request->answer, "what is in training goes back to the queue");
+    return no_more_words(request, error);
+}
+
+static void do_stop(struct engine *engine, struct request *request)
+{
+    engine_stop(engine);
+}
+
+static int check_pause(struct engine *engine, struct request *request, struct error *error)
+{
+    if (engine->state->paused)
+        return error_set(error, "the search is paused already");
+    return no_more_words(request, error);
+}
+
+static int check_continue(struct engine *engine, struct request *request, struct error *error)
+{
+    if (!engine->state->paused)
+        return error_set(error, "the search isn't paused");
+    return no_more_words(request, error);
+}
+
+static void set_paused(struct engine *engine, struct request *request, bool paused)
+{
+    struct event event = {.kind = EVENT_PAUSED};
+    event.as.paused.paused = paused;
+    event.as.paused.by = event_text("%s", request->by);
+    if (!engine_emit(engine, &event))
+        engine->evaluator->kind->pause(engine->evaluator, paused);
+}
+
+static void do_pause(struct engine *engine, struct request *request)
+{
+    set_paused(engine, request, true);
+}
+
+static void do_continue(struct engine *engine, struct request *request)
+{
+    set_paused(engine, request, false);
+}
+
+/* --- pin, unpin, prune, note --- */
+
+static int check_pin(struct engine *engine, struct request *request, struct error *error)
+{
+    if (read_living_node(engine, request, error))
+        return -1;
+    if (session_node(engine->state, request->node)->pinned)
+        return error_set(error, "n%" PRId64 " is pinned already", request->node);
+    error_set(&request->answer, "networks grow from pinned ones only");
+    return no_more_words(request, error);
+}
+
+static int check_unpin(struct engine *engine, struct request *request, struct error *error)
+{
+    if (read_node(engine, request, error))
+        return -1;
+    if (!session_node(engine->state, request->node)->pinned)
+        return error_set(error, "n%" PRId64 " isn't pinned", request->node);
+    return no_more_words(request, error);
+}
+
+static void set_pinned(struct engine *engine, struct request *request, bool pinned)
+{
+    struct event event = {.kind = EVENT_PINNED};
+    event.as.pinned.node = request->node;
+    event.as.pinned.pinned = pinned;
+    event.as.pinned.by = event_text("%s", request->by);
+    engine_emit(engine, &event);
+}
+
+static void do_pin(struct engine *engine, struct request *request)
+{
+    set_pinned(engine, request, true);
+}
+
+static void do_unpin(struct engine *engine, struct request *request)
+{
+    set_pinned(engine, request, false);
+}
+
+static int check_prune(struct engine *engine, struct request *request, struct error *error)
+{
+    if (read_living_node(engine, request, error))
+        return -1;
+    if (request->node == 1)
+        return error_set(error, "n1 is the start network: everything grows from it");
+    error_set(&request->answer, "n%" PRId64 " and all that grew from it", request->node);
+    return no_more_words(request, error);
+}
+
+static void do_prune(struct engine *engine, struct request *request)
+{
+    struct event event = {.kind = EVENT_PRUNED};
+    event.as.pruned.node = request->node;
+    event.as.pruned.by = event_text("%s", request->by);
+    if (engine_emit(engine, &event))
+        return;
+    for (int64_t number = request->node; number <= engine->state->node_count; number++) {
+        const struct session_node *node = session_node(engine->state, number);
+        if (!node->pruned)
+            continue;
+        trials_dequeue(engine, number);
+        if (node->status == NODE_RUNNING)
+            trials_cancel(engine, number, false);
+    }
+}
+
+static int check_note(struct engine *engine, struct request *request, struct error *error)
+{
+    if (read_node(engine, request, error))
+        return -1;
+    request->rest += strspn(request->rest, " ");
+    return 0;
+}
+
+static void do_note(struct engine *engine, struct request *request)
+{
+    struct event event = {.kind = EVENT_NOTED};
+    event.as.noted.node = request->node;
+    event.as.noted.note = event_text("%s", request->rest);
+    event.as.noted.by = event_text("%s", request->by);
+    engine_emit(engine, &event);
+}
+
+/* --- grow, undo --- */
+
+static int check_grow(struct engine *engine, struct request *request, struct error *error)
+{
+    struct growing *growing = request->growing;
+    if (read_living_node(engine, request, error))
+        return -1;
+    if (session_node(engine->state, request->node)->status != NODE_DONE)
+        return error_set(error, "n%" PRId64 " has no weights yet: wait until it is trained", request->node);
+    growing->parent = request->node;
+    engine_arch(engine, request->node, &growing->parent_arch);
+    const char *word;
+    while ((word = next_word(request)))
+        if (proposal_add_text(&growing->parent_arch, engine->space, word, &growing->proposal, error))
+            return -1;
+    if (!growing->proposal.count)
+        return error_set(error, "by which actions? for example widen:conv1 or deepen:conv2:3");
+    switch (growing_check(engine, growing, error)) {
+    case GROWTH_REFUSED:
+        return -1;
+    case GROWTH_KNOWN:
+        return error_set(error, "that network is n%" PRId64 " already", growing->known);
+    case GROWTH_NEW:
+        break;
+    }
+    error_set(&request->answer, "it is n%" PRId64 ", next in the queue", engine->state->node_count + 1);
+    return 0;
+}
+
+static void do_grow(struct engine *engine, struct request *request)
+{
+    growing_join(engine, request->growing, request->by, 0, 0);
+}
+
+static int check_undo(struct engine *engine, struct request *request, struct error *error)
+{
+    for (size_t i = 0; i < engine->queue_count; i++)
+        if (!strcmp(session_node(engine->state, engine->queue[i])->facts.by, request->by) &&
+            engine->queue[i] > request->node)
+            request->node = engine->queue[i];
+    if (!request->node)
+        return error_set(error, "nothing of yours waits in the queue");
+    error_set(&request->answer, "n%" PRId64 " is taken back", request->node);
+    return no_more_words(request, error);
+}
+
+/* --- budget --- */
+
+static int check_budget(struct engine *engine, struct request *request, struct error *error)
+{
+    static const char *const names[] = {"episodes", "networks", "seconds"};
+    const char *name = next_word(request), *value = next_word(request);
+    for (size_t i = 0; name && i < COUNT_OF(names); i++)
+        if (!strcmp(name, names[i]))
+            request->what = names[i];
+    if (!request->what || !value)
+        return error_set(error, "budget of what? episodes, networks or seconds, and a number (0: no limit)");
+    struct search_options options = engine->options; /* the option's own rules */
+    if (options_set(&options, request->what, value, error))
+        return -1;
+    request->value = strtod(value, NULL);
+    return no_more_words(request, error);
+}
+
+static void do_budget(struct engine *engine, struct request *request)
+{
+    struct event event = {.kind = EVENT_BUDGET};
+    event.as.budget.episodes = engine->state->budget_episodes;
+    event.as.budget.networks = engine->state->budget_networks;
+    event.as.budget.seconds = engine->state->budget_seconds;
+    event.as.budget.by = event_text("%s", request->by);
+    if (!strcmp(request->what, "episodes"))
+        event.as.budget.episodes = (int64_t)request->value;
+    else if (!strcmp(request->what, "networks"))
+        event.as.budget.networks = (int64_t)request->value;
+    else
+        event.as.budget.seconds = request->value;
+    engine_emit(engine, &event);
+}
+
+/* --- the table --- */
+
+static const struct word {
+    const char *name;
+    /* Read the rest and look whether it can be done: 0 with an answer, or -1 with the reason why not. */
+    int (*check)(struct engine *engine, struct request *request, struct error *error);
+    void (*act)(struct engine *engine, struct request *request);
+} words[] = {
+    {"stop", check_stop, do_stop},
+    {"pause", check_pause, do_pause},
+    {"continue", check_continue, do_continue},
+    {"pin", check_pin, do_pin},
+    {"unpin", check_unpin, do_unpin},
+    {"prune", check_prune, do_prune},
+    {"grow", check_grow, do_grow},
+    {"undo", check_undo, do_prune},
+    {"budget", check_budget, do_budget},
+    {"note", check_note, do_note},
+};
+
+static const struct word *find_word(const char *name)
+{
+    for (size_t i = 0; name && i < COUNT_OF(words); i++)
+        if (!strcmp(words[i].name, name))
+            return &words[i];
+    return NULL;
+}
+
+static void handle(struct engine *engine, const struct command *command)
+{
+    struct growing growing = {0};
+    char *copy = event_text("%s", command->words);
+    struct request request = {.by = command->by, .rest = copy, .growing = &growing};
+    struct error refusal;
+    const char *name = next_word(&request);
+    const struct word *word = find_word(name);
+    int status = word ? word->check(engine, &request, &refusal)
+                      : error_set(&refusal, "%s: is not a command; there are stop, pause, continue, pin, unpin, prune, "
+                                            "grow, undo, budget and note", name ? name : "");
+    struct event event = {.kind = EVENT_COMMAND};
+    event.as.command.by = event_text("%s", command->by);
+    event.as.command.words = event_text("%s", command->words);
+    event.as.command.refused = status != 0;
+    event.as.command.answer = event_text("%s", status ? refusal.text : request.answer.text);
+    if (!engine_emit(engine, &event) && !status)
+        word->act(engine, &request);
+    free(copy);
+}
+
+void commands_handle(struct engine *engine)
+{
+    struct command command;
+    while (!engine->broken && queue_take(engine->commands, &command, 0)) {
+        handle(engine, &command);
+        free(command.by);
+        free(command.words);
+    }
+}

@@ -1,0 +1,383 @@
+/*
+ * evaluator_local.c - trials on this machine: one pinned trainer thread a device.
+ *
+ * A trainer owns its trial, the weights and the network while it trains; engine and trainers share two kinds of
+ * queue (a trial in, reports out) and three tokens: `cancelled` (the node to give up), `closing`, and the gate
+ * that pause shuts.  A trainer looks at the tokens before every batch.
+ *
+ *   1. A trial that is submitted gets exactly one last report: result, failure or cancellation.  Only when the
+ *      evaluator is freed are reports that nobody takes dropped.
+ *   2. Reports of epochs and the last one wait for room in the queue; reports of steps don't, and are made at
+ *      most STEPS_A_SECOND times a second.
+ *   3. What a trial computes depends on the trial and the views alone: not on the slot, a pause or the clock.
+ */
+#include "config.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "export/safetensors.h"
+#include "search/evaluator.h"
+#include "search/threads.h"
+#include "util/bug.h"
+#include "util/clock.h"
+#include "util/memory.h"
+#include "util/queue.h"
+
+enum { REPORTS_WAITING_MAX = 256, MEASURE_BATCHES = 4 };
+#define STEPS_A_SECOND 4.0
+
+struct trainer {
+    struct local *local;
+    int slot;
+    struct device device;
+    pthread_t thread;
+    struct queue *inbox;       /* struct trial, to the trainer */
+    atomic_llong cancelled;    /* node whose trial is to be given up */
+    /* The trainer's own, while a trial lasts: */
+    const struct trial *trial;
+    struct device_monitor *monitor; /* for the memory that is free */
+    double step_time;               /* of the last report of a step */
+    struct epoch_report last;       /* epoch; all zero before the first */
+    double seconds, rate_seconds;   /* of training and evaluation; sum of images/s over epochs */
+};
+
+struct local {
+    struct evaluator evaluator; /* the first member */
+    const struct view *train, *validate;
+    int count;
+    struct trainer *trainers;
+    struct queue *reports; /* struct report, to the engine */
+    atomic_bool closing;
+    /* The gate: shut while `paused`; the mutex guards changes of anything that a waiting trainer looks at. */
+    pthread_mutex_t mutex;
+    pthread_cond_t opened;
+    atomic_bool paused;
+};
+
+/* --- tokens --- */
+
+static bool given_up(struct trainer *trainer)
+{
+    return atomic_load(&trainer->local->closing) || atomic_load(&trainer->cancelled) == trainer->trial->node;
+}
+
+static bool proceed(void *context)
+{
+    struct trainer *trainer = context;
+    struct local *local = trainer->local;
+    if (atomic_load(&local->paused)) {
+        pthread_mutex_lock(&local->mutex);
+        while (atomic_load(&local->paused) && !given_up(trainer))
+            pthread_cond_wait(&local->opened, &local->mutex);
+        pthread_mutex_unlock(&local->mutex);
+    }
+    return !given_up(trainer);
+}
+
+/* --- reports --- */
+
+static struct report report_new(const struct trainer *trainer, enum report_kind kind)
+{
+    return (struct report){.kind = kind, .node = trainer->trial->node, .slot = trainer->slot};
+}
+
+static void send(struct trainer *trainer, struct report *report)
+{
+    if (!queue_put(trainer->local->reports, report))
+        report_done(report); /* the evaluator is being freed */
+}
+
+static void send_step(void *context, const struct step_report *step)
+{
+    struct trainer *trainer = context;
+    double now = clock_monotonic();
+    if (now - trainer->step_time < 1 / STEPS_A_SECOND)
+        return;
+    trainer->step_time = now;
+    struct report report = report_new(trainer, REPORT_STEP);
+    report.step = *step;
+    queue_try_put(trainer->local->reports, &report);
+}
+
+static void send_epoch(void *context, const struct epoch_report *epoch)
+{
+    struct trainer *trainer = context;
+    trainer->last = *epoch;
+    trainer->seconds += epoch->seconds;
+    trainer->rate_seconds += epoch->images_per_second;
+    struct report report = report_new(trainer, REPORT_EPOCH);
+    report.epoch = *epoch;
+    send(trainer, &report);
+}
+
+static void send_failure(struct trainer *trainer, enum failure_reason reason, const struct error *error)
+{
+    struct report report = report_new(trainer, REPORT_FAILED);
+    report.failure = reason;
+    report.message = memory_copy_text(error->text);
+    send(trainer, &report);
+}
+
+static void send_result(struct trainer *trainer, struct weights *weights, const struct evaluation *result)
+{
+    struct report report = report_new(trainer, REPORT_RESULT);
+    report.result = *result;
+    report.seconds = trainer->seconds;
+    report.images_per_second = trainer->last.epochs ? trainer->rate_seconds / trainer->last.epochs : 0;
+    report.weights = weights;
+    send(trainer, &report);
+}
+
+/* --- one trial --- */
+
+struct measuring {
+    const struct trainer *trainer;
+    uint32_t action;
+};
+
+static int measure(void *context, const struct weights *network, int layer, float *mean, float *variance,
+                   struct error *error)
+{
+    const struct measuring *measuring = context;
+    const struct training *training = &measuring->trainer->trial->training;
+    return network_measure(backend_cpu(), network, layer, measuring->trainer->local->train, MEASURE_BATCHES,
+                           training->batch, training->seed, training->node, measuring->action, mean, variance, error);
+}
+
+/* Replace `*weights` by what the proposal's actions make of them. */
+static int transform(const struct trainer *trainer, struct weights **weights, struct error *error)
+{
+    const struct trial *trial = trainer->trial;
+    for (int i = 0; i < trial->proposal.count; i++) {
+        struct measuring measuring = {trainer, (uint32_t)i};
+        struct morph_measure callback = {measure, &measuring};
+        struct random_stream stream =
+            random_stream_new(trial->training.seed, RANDOM_MORPH, trial->training.node, (uint32_t)i);
+        struct weights *child;
+        if (morph_apply(*weights, &trial->proposal.actions[i].action, &trial->morph, &callback, &stream, &child, error))
+            return -1;
+        weights_free(*weights);
+        *weights = child;
+    }
+    return 0;
+}
+
+/* The weights that training begins with.  NULL with the reason. */
+static struct weights *initial_weights(const struct trainer *trainer, struct error *error)
+{
+    const struct trial *trial = trainer->trial;
+    const struct shape input = trainer->local->train->images->shape;
+    struct weights *weights;
+    if (trial->from_scratch) {
+        struct random_stream stream =
+            random_stream_new(trial->training.seed, RANDOM_INITIALISE, trial->training.node, 0);
+        weights = weights_new(&trial->arch, input);
+        weights_initialise(weights, &stream);
+        return weights;
+    }
+    if (safetensors_read(trial->parent_weights, &trial->parent_hash, &weights, error))
+        return NULL;
+    bool fits = arch_equal(&weights->arch, &trial->parent_arch) && weights->input.channels == input.channels &&
+                weights->input.height == input.height && weights->input.width == input.width;
+    if (!fits)
+        error_set(error, "%s: the weights are of another network, or for other images", trial->parent_weights);
+    if (!fits || transform(trainer, &weights, error)) {
+        weights_free(weights);
+        return NULL;
+    }
+    ASSERT(arch_equal(&weights->arch, &trial->arch));
+    return weights;
+}
+
+/* Linux gives out more memory than there is and kills when it is used: so look before. */
+static int check_memory(const struct trainer *trainer, struct error *error)
+{
+    const struct training *training = &trainer->trial->training;
+    struct device_sample sample;
+    struct plan *plan = memory_new(1, sizeof *plan);
+    struct plan_options options = {training->drop_pool, training->drop_fc};
+    plan_lower(&trainer->trial->arch, trainer->local->train->images->shape, &options, plan);
+    double bytes = (double)network_bytes(backend_cpu(), plan, training->batch, NETWORK_TRAINING);
+    free(plan);
+    device_monitor_sample(trainer->monitor, &sample);
+    double left = sample.memory_total - sample.memory_used;
+    if (!(sample.valid & DEVICE_MEMORY) || bytes <= left)
+        return 0;
+    char needed[TEXT_SHORT], there[TEXT_SHORT];
+    return error_set(error, "training with batch %d takes %s, and %s are free", training->batch,
+                     text_bytes(needed, bytes), text_bytes(there, left));
+}
+
+/* Train and judge; on TRAINING_DONE `result` is filled in. */
+static enum training_outcome train_trial(struct trainer *trainer, struct weights *weights, struct evaluation *result,
+                                         struct error *error)
+{
+    const struct local *local = trainer->local;
+    const struct training *training = &trainer->trial->training;
+    if (!training->epochs) { /* a start network that is taken as it is */
+        double began = clock_monotonic();
+        if (!proceed(trainer))
+            return TRAINING_STOPPED;
+        if (network_evaluate(backend_cpu(), weights, local->validate, training->batch, result, error))
+            return TRAINING_NO_MEMORY;
+        trainer->seconds = clock_monotonic() - began;
+        return TRAINING_DONE;
+    }
+    struct trainer_hooks hooks = {trainer, proceed, send_step, send_epoch};
+    enum training_outcome outcome =
+        train(backend_cpu(), weights, local->train, local->validate, training, &hooks, error);
+    *result = (struct evaluation){trainer->last.validation_loss, trainer->last.validation_accuracy,
+                                  local->validate->count};
+    return outcome;
+}
+
+static void run_trial(struct trainer *trainer, const struct trial *trial)
+{
+    trainer->trial = trial;
+    trainer->step_time = trainer->seconds = trainer->rate_seconds = 0;
+    trainer->last = (struct epoch_report){0};
+    struct error error;
+    if (check_memory(trainer, &error)) {
+        send_failure(trainer, FAILURE_MEMORY, &error);
+        return;
+    }
+    struct weights *weights = initial_weights(trainer, &error);
+    if (!weights) {
+        send_failure(trainer, FAILURE_ERROR, &error);
+        return;
+    }
+    struct evaluation result;
+    enum training_outcome outcome = train_trial(trainer, weights, &result, &error);
+    if (outcome == TRAINING_DONE) {
+        send_result(trainer, weights, &result);
+        return;
+    }
+    weights_free(weights);
+    if (outcome == TRAINING_STOPPED) {
+        struct report report = report_new(trainer, REPORT_CANCELLED);
+        send(trainer, &report);
+    } else
+        send_failure(trainer, outcome == TRAINING_DIVERGED ? FAILURE_DIVERGED : FAILURE_MEMORY, &error);
+}
+
+static void *trainer_thread(void *context)
+{
+    struct trainer *trainer = context;
+    struct trial trial;
+    thread_pin(trainer->device.core);
+    while (queue_take(trainer->inbox, &trial, -1)) {
+        run_trial(trainer, &trial);
+        trial_done(&trial);
+    }
+    return NULL;
+}
+
+/* --- the evaluator's table --- */
+
+static int local_slots(const struct evaluator *evaluator)
+{
+    return ((const struct local *)evaluator)->count;
+}
+
+static const struct device *local_device(const struct evaluator *evaluator, int slot)
+{
+    return &((const struct local *)evaluator)->trainers[slot].device;
+}
+
+static void local_submit(struct evaluator *evaluator, int slot, struct trial *trial)
+{
+    struct trainer *trainer = &((struct local *)evaluator)->trainers[slot];
+    atomic_store(&trainer->cancelled, 0);
+    ASSERT(queue_try_put(trainer->inbox, trial));
+}
+
+static bool local_poll(struct evaluator *evaluator, struct report *report, double seconds)
+{
+    return queue_take(((struct local *)evaluator)->reports, report, seconds);
+}
+
+static void wake(struct local *local)
+{
+    pthread_mutex_lock(&local->mutex);
+    pthread_cond_broadcast(&local->opened);
+    pthread_mutex_unlock(&local->mutex);
+}
+
+static void local_cancel(struct evaluator *evaluator, int64_t node)
+{
+    struct local *local = (struct local *)evaluator;
+    for (int i = 0; i < local->count; i++)
+        atomic_store(&local->trainers[i].cancelled, node); /* only the one that trains it minds */
+    wake(local);
+}
+
+static void local_pause(struct evaluator *evaluator, bool paused)
+{
+    struct local *local = (struct local *)evaluator;
+    atomic_store(&local->paused, paused);
+    wake(local);
+}
+
+static void local_free(struct evaluator *evaluator)
+{
+    struct local *local = (struct local *)evaluator;
+    atomic_store(&local->closing, true);
+    wake(local);
+    queue_close(local->reports);
+    for (int i = 0; i < local->count; i++) {
+        struct trainer *trainer = &local->trainers[i];
+        queue_close(trainer->inbox);
+        pthread_join(trainer->thread, NULL);
+        queue_free(trainer->inbox);
+        device_monitor_free(trainer->monitor);
+    }
+    struct report report;
+    while (queue_take(local->reports, &report, 0))
+        report_done(&report);
+    queue_free(local->reports);
+    pthread_cond_destroy(&local->opened);
+    pthread_mutex_destroy(&local->mutex);
+    free(local->trainers);
+    free(local);
+}
+
+static const struct evaluator_kind kind_local = {
+    .slots = local_slots,
+    .device = local_device,
+    .submit = local_submit,
+    .poll = local_poll,
+    .cancel = local_cancel,
+    .pause = local_pause,
+    .free = local_free,
+};
+
+struct evaluator *evaluator_local_new(const struct device *devices, int count, const struct view *train_view,
+                                      const struct view *validate)
+{
+    ASSERT(count > 0);
+    struct local *local = memory_new(1, sizeof *local);
+    *local = (struct local){
+        .evaluator.kind = &kind_local,
+        .train = train_view,
+        .validate = validate,
+        .count = count,
+        .trainers = memory_new((size_t)count, sizeof(struct trainer)),
+        .reports = queue_new(sizeof(struct report), REPORTS_WAITING_MAX),
+    };
+    ASSERT(pthread_mutex_init(&local->mutex, NULL) == 0 && pthread_cond_init(&local->opened, NULL) == 0);
+    for (int i = 0; i < count; i++) {
+        struct trainer *trainer = &local->trainers[i];
+        trainer->local = local;
+        trainer->slot = i;
+        trainer->device = devices[i];
+        trainer->inbox = queue_new(sizeof(struct trial), 1);
+        trainer->monitor = device_monitor_new(&devices[i], 1);
+        if (!thread_start(&trainer->thread, trainer_thread, trainer))
+            BUG("no thread for a trainer");
+    }
+    return &local->evaluator;
+}

@@ -1,0 +1,80 @@
+/*
+ * monitor.c - samples the devices about once a second on a thread of its own.
+ *
+ * A driver that hangs hangs this thread and nothing else: samples stop coming and the screen shows them as old.
+ * Thread and engine share two queues: samples (dropped when nobody takes them) and the thread's goodbye.  A
+ * thread that doesn't say goodbye in time is left behind, with everything it may still touch.
+ */
+#include <stdlib.h>
+
+#include "search/internal.h"
+#include "search/threads.h"
+#include "util/bug.h"
+#include "util/memory.h"
+
+#define MONITOR_PERIOD  1.0 /* seconds between samples */
+#define MONITOR_GOODBYE 2.0 /* seconds that the end waits for the thread */
+
+struct monitor {
+    pthread_t thread;
+    struct queue *samples; /* struct monitor_sample, to the engine */
+    struct queue *stop;    /* nothing is ever put: its close is the sign to stop */
+    struct queue *goodbye; /* one char, from the thread */
+    atomic_bool stopping;
+    struct device_monitor *devices;
+    int count;
+};
+
+static void *monitor_thread(void *context)
+{
+    struct monitor *monitor = context;
+    struct device_sample *samples = memory_new((size_t)monitor->count, sizeof *samples);
+    char nothing = 0;
+    do {
+        device_monitor_sample(monitor->devices, samples);
+        for (int i = 0; i < monitor->count; i++) {
+            struct monitor_sample message = {.device = i, .sample = samples[i]};
+            queue_try_put(monitor->samples, &message);
+        }
+        queue_take(monitor->stop, &nothing, MONITOR_PERIOD);
+    } while (!atomic_load(&monitor->stopping));
+    free(samples);
+    queue_put(monitor->goodbye, &nothing);
+    return NULL;
+}
+
+struct monitor *monitor_new(const struct device *devices, int count)
+{
+    struct monitor *monitor = memory_new(1, sizeof *monitor);
+    monitor->count = count;
+    monitor->devices = device_monitor_new(devices, count);
+    monitor->samples = queue_new(sizeof(struct monitor_sample), (size_t)count * 2);
+    monitor->stop = queue_new(1, 1);
+    monitor->goodbye = queue_new(1, 1);
+    atomic_init(&monitor->stopping, false);
+    if (!thread_start(&monitor->thread, monitor_thread, monitor))
+        BUG("no thread for the device monitor");
+    return monitor;
+}
+
+bool monitor_take(struct monitor *monitor, struct monitor_sample *sample)
+{
+    return queue_take(monitor->samples, sample, 0);
+}
+
+void monitor_free(struct monitor *monitor)
+{
+    char nothing;
+    atomic_store(&monitor->stopping, true);
+    queue_close(monitor->stop);
+    if (!queue_take(monitor->goodbye, &nothing, MONITOR_GOODBYE)) {
+        pthread_detach(monitor->thread);
+        return;
+    }
+    pthread_join(monitor->thread, NULL);
+    device_monitor_free(monitor->devices);
+    queue_free(monitor->samples);
+    queue_free(monitor->stop);
+    queue_free(monitor->goodbye);
+    free(monitor);
+}

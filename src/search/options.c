@@ -1,0 +1,315 @@
+/*
+ * options.c - the table of options, and how one is read from text and printed back.
+ *
+ * A row of the table is the only place that knows an option: its field, range, default and help.  The command
+ * line, presets, the session's first event and --help walk the rows; none of them names an option.  Texts are
+ * checked when they are set, so that a message comes from where the value was written; what depends on
+ * several options is left to options_check().
+ */
+#include "search/options.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/images.h"
+#include "util/bug.h"
+
+static int valid_data(const char *value, struct error *error)
+{
+    struct data_spec spec;
+    return data_spec_parse(value, &spec, error);
+}
+
+static int valid_space(const char *value, struct error *error)
+{
+    if (strcmp(value, "plain"))
+        return error_set(error, "must be plain");
+    return 0;
+}
+
+static int valid_widths(const char *value, struct error *error)
+{
+    if (space_find(value))
+        return 0;
+    error_set(error, "must be");
+    const struct space *space;
+    for (int i = 0; (space = space_at(i)); i++) {
+        struct error before = *error;
+        error_set(error, "%s%s %s", before.text, i ? " or" : "", space->name);
+    }
+    return -1;
+}
+
+static int valid_policy(const char *value, struct error *error)
+{
+    if (policy_find(value) || !strcmp(value, "manual"))
+        return 0;
+    error_set(error, "must be");
+    const struct policy_kind *kind;
+    for (int i = 0; (kind = policy_at(i)); i++) {
+        struct error before = *error;
+        error_set(error, "%s %s,", before.text, kind->name);
+    }
+    struct error before = *error;
+    return error_set(error, "%s or manual", before.text);
+}
+
+/* An architecture, SESSION:NODE (which is looked up when the search starts), or nothing. */
+static int valid_start(const char *value, struct error *error)
+{
+    const char *colon = strrchr(value, ':');
+    if (!*value || (colon && colon > value && colon[1]))
+        return 0;
+    struct arch arch;
+    return arch_parse(&arch, value, error);
+}
+
+#define FIELD(field) .offset = offsetof(struct search_options, field), .size = sizeof(((struct search_options *)0)->field)
+#define COUNT_MAX    1e9
+#define FLOPS_MAX    1e18 /* a double holds it, and every smaller limit that anyone types, exactly enough */
+
+static const struct search_option table[] = {
+    {"data", OPTION_TEXT, FIELD(data), .valid = valid_data, .argument = "SPEC", .fallback = "fashion-mnist",
+     .help = "images: fashion-mnist, mnist, idx:DIR, cifar10:DIR, cifar100:DIR; NAME+ augments"},
+    {"space", OPTION_TEXT, FIELD(space), .valid = valid_space, .argument = "NAME", .fallback = "plain",
+     .help = "space of architectures: plain"},
+    {"widths", OPTION_TEXT, FIELD(widths), .valid = valid_widths, .argument = "NAME", .fallback = "small",
+     .help = "candidate widths: small (filters 4 to 40) or paper (16 to 640)"},
+    {"start", OPTION_TEXT, FIELD(start), .valid = valid_start, .argument = "ARCH|SESSION:NODE", .fallback = "",
+     .help = "start network; none: the smallest of the space"},
+    {"policy", OPTION_TEXT, FIELD(policy), .valid = valid_policy, .argument = "NAME", .fallback = "reinforce",
+     .help = "who proposes: reinforce, random, or manual (--actions)"},
+    {"parent", OPTION_WORD, FIELD(parent), .words = "start|best|tournament", .argument = "CHOICE",
+     .fallback = "tournament", .help = "which network grows: start, best, or the best of a few drawn (tournament)"},
+    {"tournament", OPTION_INTEGER, FIELD(tournament), 1, 1000, .argument = "N", .fallback = "3",
+     .help = "networks drawn for a tournament"},
+    {"episodes", OPTION_INTEGER, FIELD(episodes), 0, COUNT_MAX, "no limit", .argument = "N", .fallback = "0",
+     .help = "budget: episodes"},
+    {"networks", OPTION_INTEGER, FIELD(networks), 0, COUNT_MAX, "no limit", .argument = "N", .fallback = "30",
+     .help = "budget: trained networks, the start network included"},
+    {"seconds", OPTION_REAL, FIELD(seconds), 0, COUNT_MAX, "no limit", .argument = "SECONDS", .fallback = "0",
+     .help = "budget: time; what trains then goes back to the queue"},
+    {"episode-networks", OPTION_INTEGER, FIELD(episode_networks), 1, 10000, .argument = "N", .fallback = "10",
+     .help = "proposals an episode; the policy learns after each episode"},
+    {"wider", OPTION_INTEGER, FIELD(wider), 0, 16, .argument = "N", .fallback = "1",
+     .help = "wider decisions a network"},
+    {"deeper", OPTION_INTEGER, FIELD(deeper), 0, 16, .argument = "N", .fallback = "1",
+     .help = "deeper decisions a network"},
+    {"epochs", OPTION_INTEGER, FIELD(epochs), 1, 100000, .argument = "N", .fallback = "3",
+     .help = "epochs a grown network trains"},
+    {"start-epochs", OPTION_INTEGER, FIELD(start_epochs), 0, 100000, .argument = "N", .fallback = "5",
+     .help = "epochs the start network trains; 0 only with --start SESSION:NODE"},
+    {"batch", OPTION_INTEGER, FIELD(batch), 1, 65536, .argument = "N", .fallback = "64", .help = "images a step"},
+    {"rate", OPTION_REAL, FIELD(rate), 0, 100, .argument = "X", .fallback = "0.02",
+     .help = "initial learning rate of grown networks"},
+    {"start-rate", OPTION_REAL, FIELD(start_rate), 0, 100, .argument = "X", .fallback = "0.1",
+     .help = "initial learning rate from scratch"},
+    {"momentum", OPTION_REAL, FIELD(momentum), 0, 0.9999, .argument = "X", .fallback = "0.9",
+     .help = "Nesterov momentum"},
+    {"weight-decay", OPTION_REAL, FIELD(weight_decay), 0, 1, .argument = "X", .fallback = "0.0001",
+     .help = "weight decay"},
+    {"drop-pool", OPTION_REAL, FIELD(drop_pool), 0, 0.99, .argument = "P", .fallback = "0",
+     .help = "dropout after max pools"},
+    {"drop-fc", OPTION_REAL, FIELD(drop_fc), 0, 0.99, .argument = "P", .fallback = "0",
+     .help = "dropout after FC layers"},
+    {"train-subset", OPTION_INTEGER, FIELD(train_subset), 0, COUNT_MAX, "all", .argument = "N", .fallback = "0",
+     .help = "train on that many images, drawn by seed"},
+    {"validation", OPTION_INTEGER, FIELD(validation), 1, COUNT_MAX, .argument = "N", .fallback = "5000",
+     .help = "training images held out to judge networks"},
+    {"seed", OPTION_INTEGER, FIELD(seed), 0, COUNT_MAX, .argument = "N", .fallback = "1",
+     .help = "of every random draw"},
+    {"devices", OPTION_TEXT, FIELD(devices), .argument = "LIST", .fallback = "auto",
+     .help = "auto, cpu, or cpu:N (N trainers)"},
+    {"limit-depth", OPTION_INTEGER, FIELD(limit_depth), 0, ARCH_LAYERS_MAX, "no limit", .argument = "N",
+     .fallback = "0", .help = "layers with weights a network may have"},
+    {"limit-params", OPTION_INTEGER, FIELD(limit_parameters), 0, FLOPS_MAX, "no limit", .argument = "N",
+     .fallback = "0", .help = "parameters a network may have"},
+    {"limit-flops", OPTION_INTEGER, FIELD(limit_flops), 0, FLOPS_MAX, "no limit", .argument = "N", .fallback = "0",
+     .help = "FLOPs a network may take for one image, forward"},
+    {"limit-memory", OPTION_SIZE, FIELD(limit_memory), 0, FLOPS_MAX, "no limit", .argument = "SIZE", .fallback = "0",
+     .help = "memory a batch's activations may take: 512M, 2G"},
+    {"widen-noise", OPTION_REAL, FIELD(widen_noise), 0, 10, .argument = "X", .fallback = "0.01",
+     .help = "noise on widened weights, in units of their own deviation; 0: exact"},
+    {"deepen-noise", OPTION_REAL, FIELD(deepen_noise), 0, 10, .argument = "X", .fallback = "0.001",
+     .help = "noise on a new layer's identity; 0: exact"},
+    {"split", OPTION_WORD, FIELD(split), .words = "equal|unequal", .argument = "HOW", .fallback = "equal",
+     .help = "shares of a replicated channel's outgoing weights: equal (the paper) or unequal"},
+    {"policy-rate", OPTION_REAL, FIELD(policy_rate), 0, 10, .argument = "X", .fallback = "0.002",
+     .help = "the controller's learning rate (Adam)"},
+    {"entropy-bonus", OPTION_REAL, FIELD(entropy_bonus), 0, 10, .argument = "X", .fallback = "1e-05",
+     .help = "the controller's entropy bonus"},
+    {"baseline-decay", OPTION_REAL, FIELD(baseline_decay), 0, 1, .argument = "X", .fallback = "0.95",
+     .help = "decay of the moving average of rewards"},
+    {"baseline", OPTION_WORD, FIELD(baseline_released), .words = "paper|released", .argument = "WHICH",
+     .fallback = "paper", .help = "reward baseline: as the paper says, or as its published code does"},
+    {"attempts", OPTION_INTEGER, FIELD(attempts), 1, 100, .argument = "N", .fallback = "2",
+     .help = "tries before a network that fails is given up"},
+    {"actions", OPTION_TEXT, FIELD(actions), .argument = "LIST", .fallback = "",
+     .help = "for --policy manual: \"widen:conv1 deepen:conv2:3; widen:fc1\" (; next network)"},
+};
+
+_Static_assert(sizeof(enum parent_choice) == sizeof(int) && sizeof(enum morph_split) == sizeof(int),
+               "OPTION_WORD stores an int where the field is not a bool");
+
+const struct search_option *option_at(int index)
+{
+    return index >= 0 && index < (int)COUNT_OF(table) ? &table[index] : NULL;
+}
+
+const struct search_option *option_find(const char *name)
+{
+    for (size_t i = 0; i < COUNT_OF(table); i++)
+        if (!strcmp(table[i].name, name))
+            return &table[i];
+    return NULL;
+}
+
+static int out_of_range(const struct search_option *option, const char *value, struct error *error)
+{
+    char zero[32] = "";
+    if (option->zero)
+        snprintf(zero, sizeof zero, " (0: %s)", option->zero);
+    if (option->type == OPTION_SIZE)
+        return error_set(error, "--%s %s: must be a size such as 512M or 2G%s", option->name, value, zero);
+    return error_set(error, "--%s %s: must be a %s from %.15g to %.15g%s", option->name, value,
+                     option->type == OPTION_REAL ? "number" : "whole number", option->minimum, option->maximum, zero);
+}
+
+/* The place of `value` in "a|b|c", or -1. */
+static int word_index(const char *words, const char *value)
+{
+    size_t length = strlen(value);
+    for (int index = 0;; index++) {
+        size_t word = strcspn(words, "|");
+        if (word == length && !strncmp(words, value, length))
+            return index;
+        if (!words[word])
+            return -1;
+        words += word + 1;
+    }
+}
+
+static int set_word(const struct search_option *option, const char *value, void *field, struct error *error)
+{
+    int index = word_index(option->words, value);
+    if (index < 0)
+        return error_set(error, "--%s %s: must be one of %s", option->name, value, option->words);
+    if (option->size == sizeof(bool))
+        *(bool *)field = index;
+    else
+        *(int *)field = index;
+    return 0;
+}
+
+static int set_text(const struct search_option *option, const char *value, char *field, struct error *error)
+{
+    if (strlen(value) >= option->size)
+        return error_set(error, "--%s: %zu bytes are too long, at most %zu fit", option->name, strlen(value),
+                         option->size - 1);
+    if (option->valid && option->valid(value, error))
+        return error_prefix(error, "--%s %s", option->name, value);
+    memcpy(field, value, strlen(value) + 1);
+    return 0;
+}
+
+int options_set(struct search_options *options, const char *name, const char *value, struct error *error)
+{
+    const struct search_option *option = option_find(name);
+    if (!option)
+        return error_set(error, "--%s: there is no such option", name);
+    void *field = (char *)options + option->offset;
+    int64_t integer;
+    double real;
+    switch (option->type) {
+    case OPTION_INTEGER:
+        if (text_to_integer(value, (int64_t)option->minimum, (int64_t)option->maximum, &integer))
+            return out_of_range(option, value, error);
+        *(int64_t *)field = integer;
+        return 0;
+    case OPTION_REAL:
+        if (text_to_real(value, option->minimum, option->maximum, &real))
+            return out_of_range(option, value, error);
+        *(double *)field = real;
+        return 0;
+    case OPTION_SIZE:
+        if (text_to_size(value, &integer) || integer < 0)
+            return out_of_range(option, value, error);
+        *(int64_t *)field = integer;
+        return 0;
+    case OPTION_WORD:
+        return set_word(option, value, field, error);
+    case OPTION_TEXT:
+        return set_text(option, value, field, error);
+    }
+    BUG("an option's type");
+}
+
+/* The shortest digits that are read back as the same number. */
+static void print_real(double value, struct text *text)
+{
+    char digits[32];
+    for (int precision = 6; precision <= 17; precision++) {
+        snprintf(digits, sizeof digits, "%.*g", precision, value);
+        if (strtod(digits, NULL) == value)
+            break;
+    }
+    text_add(text, "%s", digits);
+}
+
+static void print_word(const struct search_option *option, int index, struct text *text)
+{
+    const char *word = option->words;
+    while (index--)
+        word += strcspn(word, "|") + 1;
+    text_add_bytes(text, word, strcspn(word, "|"));
+}
+
+void options_get(const struct search_options *options, const struct search_option *option, struct text *text)
+{
+    const void *field = (const char *)options + option->offset;
+    switch (option->type) {
+    case OPTION_INTEGER:
+    case OPTION_SIZE:
+        text_add(text, "%" PRId64, *(const int64_t *)field);
+        break;
+    case OPTION_REAL:
+        print_real(*(const double *)field, text);
+        break;
+    case OPTION_WORD:
+        print_word(option, option->size == sizeof(bool) ? *(const bool *)field : *(const int *)field, text);
+        break;
+    case OPTION_TEXT:
+        text_add(text, "%s", (const char *)field);
+        break;
+    }
+}
+
+void options_default(struct search_options *options)
+{
+    memset(options, 0, sizeof *options);
+    for (size_t i = 0; i < COUNT_OF(table); i++) {
+        struct error error;
+        if (options_set(options, table[i].name, table[i].fallback, &error))
+            BUG(error.text);
+    }
+}
+
+int options_check(const struct search_options *options, struct error *error)
+{
+    bool manual = !strcmp(options->policy, "manual");
+    if (manual && !options->actions[0])
+        return error_set(error, "--policy manual: needs --actions, for example --actions \"widen:conv1; deepen:conv2\"");
+    if (!manual && options->actions[0])
+        return error_set(error, "--actions: is for --policy manual only, not for %s", options->policy);
+    if (!manual && options->wider + options->deeper == 0)
+        return error_set(error, "--wider 0 --deeper 0: a network needs at least one decision to grow");
+    if (!manual && options->wider + options->deeper > PROPOSAL_STEPS_MAX)
+        return error_set(error, "--wider %" PRId64 " --deeper %" PRId64 ": at most %d decisions a network",
+                         options->wider, options->deeper, PROPOSAL_STEPS_MAX);
+    struct arch arch;
+    if (options->start_epochs == 0 && (!options->start[0] || !arch_parse(&arch, options->start, NULL)))
+        return error_set(error, "--start-epochs 0: only a trained start network (--start SESSION:NODE) needs none");
+    return 0;
+}

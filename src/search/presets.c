@@ -1,0 +1,108 @@
+/*
+ * presets.c - options read from an ini file: one of the person's, or a preset that comes with the program.
+ *
+ * A preset is looked up as NAME.ini in $ESPALIER_PRESETS, in the installed data folder, and in the source tree
+ * that this program was built from.  A name with a slash, or one that ends in ".ini", is a path.
+ */
+#include "search/options.h"
+
+#include <ini.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/file.h"
+#include "util/memory.h"
+
+enum { PRESET_BYTES_MAX = 1 << 16 };
+
+struct reading {
+    struct search_options *options;
+    struct error error; /* the first */
+    bool failed;
+};
+
+static int handle(void *context, const char *section, const char *name, const char *value)
+{
+    struct reading *reading = context;
+    if (reading->failed)
+        return 0;
+    if (*section && strcmp(section, "search"))
+        error_set(&reading->error, "[%s]: the only section is [search]", section);
+    else if (!options_set(reading->options, name, value, &reading->error))
+        return 1;
+    reading->failed = true;
+    return 0;
+}
+
+/* inih cuts a line that is longer than its buffer into two. */
+static int check_lines(const char *text, struct error *error)
+{
+    int line = 1;
+    for (const char *start = text; *start; line++) {
+        size_t length = strcspn(start, "\n");
+        if (length > (size_t)ini_max_line - 3)
+            return error_set(error, "line %d: is longer than %d bytes", line, ini_max_line - 3);
+        start += length + (start[length] == '\n');
+    }
+    return 0;
+}
+
+static int read_file(struct search_options *options, const char *path, struct error *error)
+{
+    void *bytes;
+    size_t length;
+    if (file_read(path, PRESET_BYTES_MAX, &bytes, &length, error))
+        return -1;
+    char *text = memory_resize(bytes, length + 1, 1);
+    text[length] = '\0';
+
+    struct search_options changed = *options;
+    struct reading reading = {.options = &changed};
+    int status = check_lines(text, &reading.error);
+    if (!status) {
+        int line = ini_parse_string(text, handle, &reading);
+        if (line && !reading.failed)
+            error_set(&reading.error, "must be `name = value`");
+        if (line)
+            status = error_prefix(&reading.error, "line %d", line);
+    }
+    free(text);
+    if (status) {
+        if (error)
+            *error = reading.error;
+        return error_prefix(error, "%s", path);
+    }
+    *options = changed;
+    return 0;
+}
+
+static char *preset_path(const char *folder, const char *name)
+{
+    struct text file = TEXT_EMPTY;
+    text_add(&file, "%s.ini", name);
+    char *path = file_join(folder, text_string(&file));
+    text_done(&file);
+    return path;
+}
+
+int options_read(struct search_options *options, const char *preset, struct error *error)
+{
+    size_t length = strlen(preset);
+    if (strchr(preset, '/') || (length > 4 && !strcmp(preset + length - 4, ".ini")))
+        return read_file(options, preset, error);
+
+    const char *folders[] = {getenv("ESPALIER_PRESETS"), ESPALIER_DATA "/presets", ESPALIER_SOURCE "/presets"};
+    for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
+        if (!folders[i] || !*folders[i])
+            continue;
+        char *path = preset_path(folders[i], preset);
+        if (file_exists(path)) {
+            int status = read_file(options, path, error);
+            free(path);
+            return status;
+        }
+        free(path);
+    }
+    return error_set(error, "--preset %s: there is none in %s; a file is named by its path, as in ./%s.ini", preset,
+                     folders[0] && *folders[0] ? folders[0] : folders[1], preset);
+}

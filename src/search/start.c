@@ -1,0 +1,125 @@
+/*
+ * start.c - from the options of a search to what the engine works with: the start network, the space, the policy.
+ */
+#include "config.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "search/internal.h"
+#include "sessions/log.h"
+#include "util/bug.h"
+#include "util/memory.h"
+
+/* The number in "12", "n12", "best" or "start"; 0: it isn't one. */
+static int64_t node_number(const struct session_state *state, const char *text)
+{
+    int64_t number;
+    if (!strcmp(text, "best"))
+        return state->best;
+    if (!strcmp(text, "start"))
+        return 1;
+    return text_to_integer(text + (*text == 'n'), 1, state->node_count, &number) ? 0 : number;
+}
+
+static int start_of_session(struct engine *engine, const char *folder, const char *node_text, struct error *error)
+{
+    struct session_state *state;
+    struct error warning;
+    if (session_load(folder, &state, &warning, error))
+        return -1;
+    int64_t number = node_number(state, node_text);
+    const struct session_node *node = session_node(state, number);
+    int status = 0;
+    if (!node)
+        status = error_set(error, "%s: there is no network %s", folder, node_text);
+    else if (node->status != NODE_DONE)
+        status = error_set(error, "%s: network %s has no weights yet; choose one that is trained", folder, node_text);
+    else if (!(status = arch_parse(&engine->start.arch, node->facts.arch, error))) {
+        struct text path = TEXT_EMPTY;
+        text_add(&path, "%s/weights/%s", folder, node->weights);
+        engine->start.weights = text_take(&path);
+        engine->start.hash = record_hash(node->weights_hash);
+    }
+    session_state_free(state);
+    return status;
+}
+
+/* The folder becomes absolute in the options: a resume may come from elsewhere. */
+static int start_of_other(struct engine *engine, struct error *error)
+{
+    char name[sizeof engine->options.start], *folder;
+    strcpy(name, engine->options.start);
+    char *colon = strrchr(name, ':');
+    *colon = '\0';
+    if (session_find(name, &folder, error))
+        return -1;
+    char *path = realpath(folder, NULL);
+    free(folder);
+    if (!path)
+        return error_set(error, "%s: the session can't be found any more", name);
+    int status = start_of_session(engine, path, colon + 1, error);
+    struct text text = TEXT_EMPTY;
+    text_add(&text, "%s:%s", path, colon + 1);
+    if (!status && text.length >= sizeof engine->options.start)
+        status = error_set(error, "%s: the path is too long", path);
+    if (!status)
+        strcpy(engine->options.start, text_string(&text));
+    text_done(&text);
+    free(path);
+    return status;
+}
+
+int engine_find_start(struct engine *engine, struct error *error)
+{
+    struct arch *arch = &engine->start.arch;
+    const struct shape input = engine->data.input;
+    struct shape shapes[ARCH_LAYERS_MAX];
+    if (!engine->options.start[0])
+        space_start(engine->space, input, engine->data.classes, arch);
+    else if (strchr(engine->options.start, ':') ? start_of_other(engine, error)
+                                                : arch_parse(arch, engine->options.start, error))
+        return error_prefix(error, "--start");
+    if (arch_shapes(arch, input, shapes, error))
+        return error_prefix(error, "--start: on images of %dx%dx%d", input.channels, input.height, input.width);
+    int classes = arch->layers[arch->layer_count - 1].units;
+    if (classes != engine->data.classes)
+        return error_set(error, "--start: the classifier SM(%d) has %d classes, the data has %d: use SM(%d)", classes,
+                         classes, engine->data.classes, engine->data.classes);
+    if (arch_within(arch, input, &engine->limits, error))
+        return error_prefix(error, "--start");
+    return 0;
+}
+
+void engine_prepare(struct engine *engine)
+{
+    const struct search_options *options = &engine->options;
+    struct data_spec spec;
+    struct error error;
+    if (data_spec_parse(options->data, &spec, &error))
+        BUG(error.text);
+    engine->augment = spec.augment;
+    engine->space = space_find(options->widths);
+    engine->limits = (struct arch_limits){
+        .depth = options->limit_depth,
+        .parameters = options->limit_parameters,
+        .flops = options->limit_flops,
+        .memory = options->limit_memory,
+        .batch = (int)options->batch,
+    };
+    struct policy_options policy = {
+        .space = engine->space,
+        .input = engine->data.input,
+        .limits = engine->limits,
+        .wider_decisions = (int)options->wider,
+        .deeper_decisions = (int)options->deeper,
+        .rate = options->policy_rate,
+        .entropy_bonus = options->entropy_bonus,
+        .baseline_decay = options->baseline_decay,
+        .baseline_released = options->baseline_released,
+        .seed = (uint64_t)options->seed,
+    };
+    engine->policy_kind = policy_find(options->policy);
+    engine->policy = engine->policy_kind->create(&policy);
+}

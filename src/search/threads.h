@@ -1,0 +1,13 @@
+/* threads.h - threads of the search: they leave signals to the thread that started the program. */
+#ifndef ESPALIER_SEARCH_THREADS_H
+#define ESPALIER_SEARCH_THREADS_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+/* False when the system has no thread to give. */
+bool thread_start(pthread_t *thread, void *(*run)(void *context), void *context);
+/* Keep the calling thread on one CPU.  Where that isn't allowed it runs as before: slower, not wrong. */
+void thread_pin(int core);
+
+#endif

@@ -1,0 +1,41 @@
+/*
+ * scripted_evaluator.h - an evaluator that trains nothing: its answers are a function of the architecture.
+ *
+ * Answers come at once, in an order among the running trials that `seed` scrambles, so that scheduling, resume
+ * and learning can be tested on many searches.  Every trial is checked as a trainer would: the parent's file must
+ * have the named content and architecture, and the actions must make the trial's.  One thread.
+ */
+#ifndef ESPALIER_TESTS_SCRIPTED_EVALUATOR_H
+#define ESPALIER_TESTS_SCRIPTED_EVALUATOR_H
+
+#include "search/engine.h"
+
+enum scripted_fate { FATE_RESULT, FATE_DIVERGE, FATE_NO_MEMORY, FATE_ERROR };
+
+struct script {
+    int slots;
+    uint64_t seed;
+    bool no_epochs; /* else one report for each epoch of the trial */
+    double seconds; /* that a trial takes, for tests that interrupt; 0: none */
+    /* What becomes of a trial, NULL: FATE_RESULT always. */
+    enum scripted_fate (*fate)(void *context, const struct trial *trial);
+    /* Called after the answer to each trial is decided, NULL: nothing. */
+    void (*answered)(void *context, const struct trial *trial);
+    void *context;
+};
+
+/* Borrows nothing; free it with kind->free. */
+struct evaluator *scripted_evaluator_new(const struct script *script);
+/* Trials answered with a result so far, of all scripted evaluators of this process. */
+int64_t scripted_results(void);
+
+/* Between 0.5 and 0.95, larger for more parameters, with a little that depends on the architecture's hash. */
+double scripted_accuracy(const struct arch *arch, struct shape input);
+/* What a scripted search says of its data: 1×16×16 of 10 classes. */
+struct engine_data scripted_data(void);
+
+/* A new empty folder for a test, in $TMPDIR, /dev/shm or /tmp; the caller's to free() after scratch_remove(). */
+char *scratch_new(void);
+void scratch_remove(char *folder);
+
+#endif

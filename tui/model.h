@@ -48,6 +48,7 @@ struct model {
 
     enum pane focus;
     bool zoomed, detail, frozen;
+    bool comparing;       /* the two marked networks side by side */
 
     int64_t selected;     /* a node, or 0 */
     bool follow;

@@ -23,17 +23,19 @@ struct tui_source {
     bool (*ended)(void *context);
     /* A person's words.  NULL: this source can only be watched. */
     void (*command)(void *context, const char *words);
-    /* Replay only, NULL otherwise (sessions/replay.h behind it): see replay_source.c. */
-    const struct replay_control *replay;
+    struct replay *replay; /* MODE_REPLAY: what the bar seeks in (sessions/replay.h); `next` then gives no events */
 };
 
 struct tui_options {
     bool ascii, mono;     /* no Unicode; no colours (NO_COLOR) */
     const char *theme;    /* dark, light, colour-blind, mono; NULL: dark */
-    const char *script;   /* a file of keys and `save-screen FILE`, for tests; NULL: the keyboard */
 };
 
 enum tui_outcome { TUI_QUIT, TUI_DETACH, TUI_SIGNAL, TUI_LOST };
+
+/* Block the signals that tui_run() reads (SIGWINCH, SIGINT, SIGTERM, SIGHUP), before any thread is made: threads inherit
+   the mask, and the terminal's thread alone takes them. */
+void tui_block_signals(void);
 
 /* -1: the terminal can't be used; the message says why (TERM unknown or dumb, not a terminal). */
 int tui_run(const struct tui_source *source, const struct tui_options *options, enum tui_outcome *outcome,

@@ -1,0 +1,418 @@
+/*
+ * app.c - the one loop: events in, keys in, a frame out.
+ *
+ * It waits in one poll() for the keyboard, the signals and the source. Events are folded as they come; a frame is drawn
+ * at once after a key and otherwise at most ten times a second, and sends nothing when nothing changed. A key goes to the
+ * overlay if one is open, else to the view with the focus, else it is answered here.
+ */
+#include "tui/tui.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "tui/overlay.h"
+#include "tui/replay_bar.h"
+#include "tui/terminal.h"
+#include "tui/view.h"
+#include "util/clock.h"
+#include "util/file.h"
+#include "util/memory.h"
+
+static const double frame_seconds = 0.1, idle_seconds = 1;
+enum { EVENTS_A_TURN = 4096 };
+
+struct app {
+    const struct tui_source *source;
+    struct terminal *terminal;
+    struct model model;
+    struct canvas canvas;
+    struct overlay *overlay;
+    int signals;            /* signalfd */
+    bool dirty, mouse, leave;
+    enum tui_outcome outcome;
+    double drawn, arrived;  /* monotonic: the last frame, the last event */
+};
+
+void tui_block_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGWINCH);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+static int open_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGWINCH);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+static void leave(struct app *app, enum tui_outcome outcome)
+{
+    app->leave = true;
+    app->outcome = outcome;
+}
+
+static void send(struct app *app, const char *words)
+{
+    if (app->source->command)
+        app->source->command(app->source->context, words);
+    else
+        model_say(&app->model, "this session is only watched: `espalier resume %s` goes on with it", app->model.session_name);
+}
+
+static void draw(struct app *app)
+{
+    int width, height;
+    terminal_size(app->terminal, &width, &height);
+    canvas_reset(&app->canvas, width, height);
+    screen_draw(&app->model, &app->canvas);
+    if (app->overlay)
+        overlay_draw(app->overlay, &app->model, &app->canvas);
+    terminal_show(app->terminal, &app->canvas);
+    app->dirty = false;
+    app->drawn = clock_monotonic();
+}
+
+/* --- requests that no view answered --- */
+
+static void save_screen(struct app *app)
+{
+    struct text text = TEXT_EMPTY;
+    struct error error = {{0}};
+    canvas_print(&app->canvas, &text);
+    if (file_write("espalier-screen.txt", text_string(&text), text.length, &error))
+        model_say(&app->model, "%s", error.text);
+    else
+        model_say(&app->model, "saved as espalier-screen.txt");
+    text_done(&text);
+}
+
+static void next_pane(struct app *app, int direction)
+{
+    struct layout layout;
+    int pane = app->model.focus;
+    layout_compute(app->canvas.width, app->canvas.height, app->model.state->device_count, app->model.focus, false,
+                   app->model.mode == MODE_REPLAY, &layout);
+    bool single = app->canvas.width < 80 || app->canvas.height < 24 || app->model.zoomed;
+    do
+        pane = (pane + direction + PANE_COUNT) % PANE_COUNT;
+    while (!single && !layout.panes[pane].width && pane != (int)app->model.focus);
+    app->model.focus = (enum pane)pane;
+}
+
+static void ask_quit(struct app *app)
+{
+    bool running = app->model.mode == MODE_LIVE && !app->model.ended;
+    if (running)
+        app->overlay = overlay_quit(false);
+    else
+        leave(app, app->model.mode == MODE_ATTACHED ? TUI_DETACH : TUI_QUIT);
+}
+
+static void send_node(struct app *app, const char *word)
+{
+    struct text words = TEXT_EMPTY;
+    if (app->model.selected)
+        text_add(&words, "%s %lld", word, (long long)app->model.selected);
+    if (words.length)
+        send(app, text_string(&words));
+    text_done(&words);
+}
+
+static const struct session_node *selected(const struct app *app)
+{
+    return session_node(app->model.state, app->model.selected);
+}
+
+/* Requests that reach the search. */
+static bool steer(struct app *app, enum request request)
+{
+    struct model *model = &app->model;
+    switch (request) {
+    case REQUEST_PAUSE:
+        send(app, model->state->paused ? "continue" : "pause");
+        return true;
+    case REQUEST_PIN:
+        if (selected(app))
+            send_node(app, selected(app)->pinned ? "unpin" : "pin");
+        return true;
+    case REQUEST_WIDEN:
+        app->overlay = model->selected ? overlay_widen(model, model->selected) : NULL;
+        return true;
+    case REQUEST_DEEPEN:
+        app->overlay = model->selected ? overlay_deepen(model, model->selected) : NULL;
+        return true;
+    case REQUEST_PRUNE:
+        app->overlay = model->selected ? overlay_prune(model->selected) : NULL;
+        return true;
+    case REQUEST_NOTE:
+        app->overlay = selected(app) ? overlay_prompt(PROMPT_NOTE, model->selected, selected(app)->note) : NULL;
+        return true;
+    case REQUEST_UNDO:
+        send(app, "undo");
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void answer(struct app *app, enum request request)
+{
+    struct model *model = &app->model;
+    if (model->mode == MODE_REPLAY && replay_bar_request(app->source, model, request))
+        return;
+    if (steer(app, request))
+        return;
+    switch (request) {
+    case REQUEST_HELP:
+        app->overlay = overlay_help();
+        break;
+    case REQUEST_QUIT:
+        ask_quit(app);
+        break;
+    case REQUEST_NEXT_PANE:
+        next_pane(app, 1);
+        break;
+    case REQUEST_PREVIOUS_PANE:
+        next_pane(app, -1);
+        break;
+    case REQUEST_ZOOM:
+        model->zoomed = !model->zoomed;
+        break;
+    case REQUEST_OPEN:
+        model->detail = model->selected != 0;
+        break;
+    case REQUEST_CANCEL:
+        if (model->detail || model->comparing)
+            model->detail = model->comparing = false;
+        else if (model->filter[0])
+            model->filter[0] = '\0', model->rows_stale = true;
+        else
+            model->zoomed = false;
+        break;
+    case REQUEST_BEST:
+        if (model->state->best)
+            model_select(model, model->state->best);
+        break;
+    case REQUEST_FOLLOW:
+        model->follow = !model->follow;
+        model_say(model, model->follow ? "following the newest network" : "no longer following");
+        break;
+    case REQUEST_SCALE:
+        model->error_scale = !model->error_scale;
+        break;
+    case REQUEST_COMPARE:
+        if (model->marked[0] && model->marked[1])
+            model->comparing = true;
+        else
+            model_say(model, "mark two networks with m first");
+        break;
+    case REQUEST_FIND:
+        app->overlay = overlay_prompt(PROMPT_FIND, 0, model->filter);
+        break;
+    case REQUEST_COMMAND:
+        app->overlay = overlay_prompt(PROMPT_COMMAND, 0, "");
+        break;
+    case REQUEST_FREEZE:
+        model->frozen = !model->frozen;
+        break;
+    case REQUEST_REDRAW:
+        terminal_redraw(app->terminal);
+        break;
+    case REQUEST_MOUSE:
+        app->mouse = !app->mouse;
+        terminal_use_mouse(app->terminal, app->mouse);
+        model_say(model, app->mouse ? "mouse on: click and wheel" : "mouse off: the terminal selects text");
+        break;
+    case REQUEST_SAVE_SCREEN:
+        save_screen(app);
+        break;
+    case REQUEST_SUSPEND:
+        terminal_suspend(app->terminal);
+        break;
+    default:
+        break;
+    }
+}
+
+/* Where a pane's inside was drawn. */
+static struct area inside_of(const struct app *app, enum pane pane, struct layout *layout)
+{
+    layout_compute(app->canvas.width, app->canvas.height, app->model.state->device_count, app->model.focus,
+                   app->model.zoomed, app->model.mode == MODE_REPLAY, layout);
+    struct area area = layout->panes[pane];
+    bool framed = area.width >= 2 && area.height >= 2;
+    return framed ? (struct area){area.x + 1, area.y + 1, area.width - 2, area.height - 2} : (struct area){0};
+}
+
+static void on_mouse(struct app *app)
+{
+    struct layout layout;
+    struct mouse mouse = terminal_mouse(app->terminal);
+    for (int pane = 0; pane < PANE_COUNT; pane++) {
+        struct area inside = inside_of(app, (enum pane)pane, &layout);
+        int x = mouse.x - inside.x, y = mouse.y - inside.y;
+        if (x < 0 || y < 0 || x >= inside.width || y >= inside.height)
+            continue;
+        app->model.focus = (enum pane)pane;
+        if (views[pane]->mouse)
+            views[pane]->mouse(&app->model, inside, x, y, mouse.wheel);
+        return;
+    }
+    if (layout.transport.width && mouse.y == layout.transport.y)
+        replay_bar_click(app->source, &app->model, layout.transport, mouse.x);
+}
+
+static void on_overlay_key(struct app *app, int key)
+{
+    struct text words = TEXT_EMPTY;
+    enum overlay_answer answered = overlay_key(app->overlay, &app->model, key, &words);
+    if (answered != OVERLAY_OPEN) {
+        overlay_free(app->overlay);
+        app->overlay = NULL;
+    }
+    if (answered == OVERLAY_COMMAND)
+        send(app, text_string(&words));
+    if (answered == OVERLAY_FIND) {
+        snprintf(app->model.filter, sizeof app->model.filter, "%s", text_string(&words));
+        app->model.rows_stale = true;
+    }
+    if (answered == OVERLAY_STOP)
+        leave(app, TUI_QUIT);
+    if (answered == OVERLAY_DETACH)
+        leave(app, TUI_DETACH);
+    text_done(&words);
+}
+
+static void on_key(struct app *app, int key)
+{
+    struct layout layout;
+    app->dirty = true;
+    if (key == KEY_CODE_RESIZE) {
+        terminal_resized(app->terminal);
+    } else if (key == KEY_CODE_MOUSE) {
+        on_mouse(app);
+    } else if (app->overlay) {
+        on_overlay_key(app, key);
+    } else if (key >= '1' && key < '1' + PANE_COUNT) {
+        app->model.focus = (enum pane)(key - '1');
+    } else if (key == 3) { /* Ctrl-C */
+        ask_quit(app);
+    } else {
+        enum request request = request_of_key(key);
+        const struct view *view = views[app->model.focus];
+        if (!request || app->model.detail || !view->request ||
+            !view->request(&app->model, request, inside_of(app, app->model.focus, &layout)))
+            answer(app, request);
+    }
+}
+
+static void read_signals(struct app *app)
+{
+    struct signalfd_siginfo signal;
+    while (read(app->signals, &signal, sizeof signal) == sizeof signal) {
+        if (signal.ssi_signo == SIGWINCH) {
+            terminal_resized(app->terminal);
+            app->dirty = true;
+        } else {
+            leave(app, TUI_SIGNAL);
+        }
+    }
+}
+
+static void read_events(struct app *app)
+{
+    struct event event;
+    for (int i = 0; i < EVENTS_A_TURN && app->source->next(app->source->context, &event); i++) {
+        model_apply(&app->model, &event);
+        event_done(&event);
+        app->arrived = clock_monotonic();
+        app->dirty = true;
+    }
+    if (!app->model.ended && app->source->ended(app->source->context)) {
+        app->model.ended = true;
+        app->dirty = true;
+    }
+    if (app->model.mode != MODE_REPLAY && !app->model.ended)
+        app->model.now = app->model.state->time + (clock_monotonic() - app->arrived);
+}
+
+static int milliseconds_to_wait(const struct app *app)
+{
+    double now = clock_monotonic();
+    double until = app->dirty ? app->drawn + frame_seconds
+                   : app->model.playing ? now + 0.05 : app->drawn + idle_seconds;
+    double left = until - now;
+    return left <= 0 ? 0 : (int)(left * 1000) + 1;
+}
+
+static void turn(struct app *app)
+{
+    struct pollfd wait[3] = {
+        {.fd = terminal_descriptor(app->terminal), .events = POLLIN},
+        {.fd = app->signals, .events = POLLIN},
+        {.fd = app->source->descriptor(app->source->context), .events = POLLIN},
+    };
+    poll(wait, 3, milliseconds_to_wait(app));
+    bool pressed = false;
+    int key;
+    if (wait[0].revents & (POLLHUP | POLLERR | POLLNVAL)) {
+        leave(app, TUI_SIGNAL); /* the terminal is gone */
+        return;
+    }
+    read_signals(app);
+    while (!app->leave && (key = terminal_key(app->terminal)) >= 0) {
+        on_key(app, key);
+        pressed = true;
+    }
+    if (!app->model.frozen)
+        read_events(app);
+    if (app->model.mode == MODE_REPLAY && replay_bar_tick(app->source, &app->model, clock_monotonic()))
+        app->dirty = true;
+    double now = clock_monotonic();
+    if (pressed || (app->dirty && now - app->drawn >= frame_seconds) || now - app->drawn >= idle_seconds)
+        draw(app);
+}
+
+int tui_run(const struct tui_source *source, const struct tui_options *options, enum tui_outcome *outcome,
+            struct error *error)
+{
+    struct app *app = memory_new(1, sizeof *app);
+    if (terminal_open(options->theme ? options->theme : "dark", options->mono, &app->terminal, error)) {
+        free(app);
+        return -1;
+    }
+    tui_block_signals();
+    app->source = source;
+    app->signals = open_signals();
+    app->arrived = clock_monotonic();
+    model_init(&app->model, source->mode, source->session_name);
+    canvas_init(&app->canvas, 80, 24, !options->ascii);
+    if (source->mode == MODE_REPLAY)
+        replay_bar_start(source, &app->model);
+    app->dirty = true;
+    while (!app->leave)
+        turn(app);
+    *outcome = app->outcome;
+    terminal_close(app->terminal);
+    close(app->signals);
+    if (app->overlay)
+        overlay_free(app->overlay);
+    canvas_done(&app->canvas);
+    model_done(&app->model);
+    free(app);
+    return 0;
+}

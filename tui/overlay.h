@@ -1,0 +1,41 @@
+/*
+ * overlay.h - what stands over the screen and has the keys: help, a prompt, a question, the widen and deepen dialogs.
+ *
+ * One at a time. An overlay answers every key; when it closes it may leave words for the source (the commands of
+ * search/engine.h) or an answer for the application.
+ */
+#ifndef ESPALIER_TUI_OVERLAY_H
+#define ESPALIER_TUI_OVERLAY_H
+
+#include "tui/model.h"
+
+struct overlay;
+
+enum overlay_answer {
+    OVERLAY_OPEN,
+    OVERLAY_CLOSED,
+    OVERLAY_COMMAND, /* closed; `words` is a command */
+    OVERLAY_FIND,    /* closed; `words` is what to find */
+    OVERLAY_STOP,    /* closed: end the search and leave */
+    OVERLAY_DETACH   /* closed: leave, the search goes on */
+};
+
+struct overlay *overlay_help(void);
+/* A line to edit: `:` commands (with Tab completion and the history of `:`), or `/` text to find, or a note on a
+   network. `start` is what stands there at first. */
+enum prompt_kind { PROMPT_COMMAND, PROMPT_FIND, PROMPT_NOTE };
+struct overlay *overlay_prompt(enum prompt_kind kind, int64_t node, const char *start);
+/* Leave a running search? `can_detach`: it goes on without this terminal. */
+struct overlay *overlay_quit(bool can_detach);
+/* Give up this network and all that grew from it? */
+struct overlay *overlay_prune(int64_t node);
+/* Choose a layer and a width, or a place and a kernel; shows what it costs. NULL with a message said on the model when
+   the network can't be grown (no result, no such layer). */
+struct overlay *overlay_widen(struct model *model, int64_t node);
+struct overlay *overlay_deepen(struct model *model, int64_t node);
+
+void overlay_draw(const struct overlay *overlay, const struct model *model, struct canvas *canvas);
+enum overlay_answer overlay_key(struct overlay *overlay, struct model *model, int key, struct text *words);
+void overlay_free(struct overlay *overlay);
+
+#endif

@@ -221,6 +221,7 @@ static json_t *of_state(const struct session_state *state)
     set(object, "paused", json_boolean(state->paused));
     set(object, "finished", json_boolean(state->finished));
     set(object, "finish_reason", of_text(state->finish_reason));
+    set(object, "finish_message", of_text(state->finish_message));
     set(object, "best", state->best ? json_integer(state->best) : json_null());
     set(object, "best_time", state->best ? of_real(state->best_time) : json_null());
     set(object, "episode", json_integer(state->episode));

@@ -1,0 +1,353 @@
+/*
+ * test_export.c - one small session, folded from events by hand, as JSON, CSV and Graphviz.
+ *
+ * Four networks: the start, done and best; one widened and deepened that diverged, with a note that needs quoting;
+ * one by a person, in training; one that waits.
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "export/csv.h"
+#include "export/dot.h"
+#include "export/json.h"
+#include "util/bug.h"
+
+#define TEXTS(...)                                                                                                     \
+    {                                                                                                                  \
+        (int)(sizeof((char *[]){__VA_ARGS__}) / sizeof(char *)), (char *[])                                            \
+        {                                                                                                              \
+            __VA_ARGS__                                                                                                \
+        }                                                                                                              \
+    }
+
+/* Texts are literals: the state copies what it keeps, and nothing is freed here. */
+static void apply(struct session_state *state, double time, struct event event)
+{
+    struct error error;
+    event.time = time;
+    event.number = state->last_number + (event_is_durable(event.kind) ? 1 : 0);
+    if (session_apply(state, &event, &error) < 0)
+        fail_msg("%s at %g: %s", event_kind_name(event.kind), time, error.text);
+}
+
+static void add_session(struct session_state *state)
+{
+    struct event_session session = {.format = EVENT_FORMAT,
+                                    .program = "espalier 0.1.0",
+                                    .created = 1.7e9,
+                                    .seed = 9007199254740993, /* 2^53 + 1: exact in JSON too */
+                                    .options = TEXTS("epochs=2", "networks=8"),
+                                    .data = "fashion-mnist",
+                                    .data_hash = "",
+                                    .input = "1,28,28",
+                                    .classes = 10,
+                                    .train_images = 100,
+                                    .validation_images = 50,
+                                    .devices = TEXTS("cpu:0"),
+                                    .device_names = TEXTS("a processor")};
+    apply(state, 0, (struct event){.kind = EVENT_SESSION, .as.session = session});
+}
+
+static void add_node(struct session_state *state, double time, struct event_node node)
+{
+    apply(state, time, (struct event){.kind = EVENT_NODE, .as.node = node});
+}
+
+static void add_started(struct session_state *state, double time, int64_t node)
+{
+    struct event_started started = {node, "cpu:0", 1, 2};
+    apply(state, time, (struct event){.kind = EVENT_STARTED, .as.started = started});
+}
+
+static void add_epoch(struct session_state *state, double time, int64_t node, int64_t epoch, double accuracy)
+{
+    struct event_epoch facts = {node, epoch, 2, 0.02, 1.5, 0.5, 1.25, accuracy, 3, 1000};
+    apply(state, time, (struct event){.kind = EVENT_EPOCH, .as.epoch = facts});
+}
+
+static struct session_state *small_session(void)
+{
+    struct session_state *state = session_state_new();
+    add_session(state);
+    add_node(state, 0,
+             (struct event_node){.node = 1,
+                                 .by = "start",
+                                 .arch = "C(4,3,1) SM(10)",
+                                 .parameters = 31404,
+                                 .flops = 120000,
+                                 .activation_bytes = 12544});
+    add_started(state, 1, 1);
+    add_epoch(state, 4, 1, 1, 0.75);
+    add_epoch(state, 7, 1, 2, 0.8125);
+    struct event_result result = {1, 0.8125, 0.625, 2, 6, 1000, "1.safetensors", "00ff"};
+    apply(state, 7.5, (struct event){.kind = EVENT_RESULT, .as.result = result});
+
+    add_node(state, 8,
+             (struct event_node){.node = 2,
+                                 .parent = 1,
+                                 .by = "reinforce",
+                                 .arch = "C(8,3,1) C(8,5,1) SM(10)",
+                                 .actions = TEXTS("widen:conv1:8", "deepen:conv1:5"),
+                                 .steps = {2, (int64_t[]){0, 1}},
+                                 .probabilities = {2, (double[]){0.5, NAN}},
+                                 .log_probability = -1.5,
+                                 .entropy = 2,
+                                 .episode = 1,
+                                 .proposal = 1,
+                                 .parameters = 64000,
+                                 .flops = 5000000,
+                                 .activation_bytes = 50000});
+    add_started(state, 9, 2);
+    struct event_failed failed = {2, 1, "diverged", "loss, at step 3", false};
+    apply(state, 10, (struct event){.kind = EVENT_FAILED, .as.failed = failed});
+    struct event_noted noted = {2, "why, \"again\"?\nrate \\ 2", "user"};
+    apply(state, 10, (struct event){.kind = EVENT_NOTED, .as.noted = noted});
+    apply(state, 10, (struct event){.kind = EVENT_PRUNED, .as.pruned = {2, "user"}});
+
+    add_node(state, 11,
+             (struct event_node){.node = 3,
+                                 .parent = 1,
+                                 .by = "user",
+                                 .arch = "C(6,3,1) SM(10)",
+                                 .actions = TEXTS("widen:conv1:6"),
+                                 .steps = {1, (int64_t[]){0}},
+                                 .probabilities = {1, (double[]){1}},
+                                 .proposal = 2,
+                                 .parameters = 47000,
+                                 .flops = 180000,
+                                 .activation_bytes = 18816});
+    add_started(state, 12, 3);
+    add_epoch(state, 15, 3, 1, 0.7);
+    apply(state, 15, (struct event){.kind = EVENT_PINNED, .as.pinned = {3, true, "user"}});
+    struct event_sample sample = {"cpu:0", 0.5, 1e9, 4e9, NAN, NAN, 3e9};
+    apply(state, 15, (struct event){.kind = EVENT_SAMPLE, .as.sample = sample});
+    struct event_policy policy = {
+        .update = 1, .episode = 1, .networks = 2, .accuracy_mean = 0.8, .state = "", .state_hash = ""};
+    apply(state, 16, (struct event){.kind = EVENT_POLICY, .as.policy = policy});
+    add_node(state, 17,
+             (struct event_node){.node = 4,
+                                 .parent = 3,
+                                 .by = "reinforce",
+                                 .arch = "C(6,3,1) C(6,1,1) SM(10)",
+                                 .actions = TEXTS("deepen:conv1:1"),
+                                 .steps = {1, (int64_t[]){0}},
+                                 .probabilities = {1, (double[]){0.25}},
+                                 .episode = 1,
+                                 .proposal = 3});
+    return state;
+}
+
+static struct text text_of(void (*export)(const struct session_state *, struct text *))
+{
+    struct session_state *state = small_session();
+    struct text text = TEXT_EMPTY;
+    export(state, &text);
+    session_state_free(state);
+    return text;
+}
+
+static void networks_are_rows(void **unused)
+{
+    struct text text = text_of(export_csv_networks);
+    assert_string_equal(
+        text_string(&text),
+        "node,parent,status,accuracy,loss,parameters,flops,activation_bytes,epochs,seconds,images_per_second,by,"
+        "episode,"
+        "proposal,proposed_again,children,attempts,pinned,pruned,joined,started,ended,device,weights,failure,note,"
+        "actions,arch\n"
+        "1,0,done,0.8125,0.625,31404,120000,12544,2,6,1000,start,0,0,0,2,1,0,0,0,1,7.5,cpu:0,1.safetensors,,,,"
+        "\"C(4,3,1) SM(10)\"\n"
+        "2,1,failed,,,64000,5000000,50000,0,,,reinforce,1,1,0,0,1,0,1,8,9,10,cpu:0,,\"diverged: loss, at step 3\","
+        "\"why, \"\"again\"\"?\nrate \\ 2\",widen:conv1:8 deepen:conv1:5,\"C(8,3,1) C(8,5,1) SM(10)\"\n"
+        "3,1,running,0.7,1.25,47000,180000,18816,1,,,user,0,2,0,1,1,1,0,11,12,,cpu:0,,,,widen:conv1:6,"
+        "\"C(6,3,1) SM(10)\"\n"
+        "4,3,queued,,,0,0,0,0,,,reinforce,1,3,0,0,0,0,0,17,,,,,,,deepen:conv1:1,\"C(6,3,1) C(6,1,1) SM(10)\"\n");
+    text_done(&text);
+}
+
+static void epochs_are_rows(void **unused)
+{
+    struct text text = text_of(export_csv_curves);
+    assert_string_equal(text_string(&text),
+                        "node,epoch,rate,train_loss,train_accuracy,validation_loss,validation_accuracy\n"
+                        "1,1,0.02,1.5,0.5,1.25,0.75\n"
+                        "1,2,0.02,1.5,0.5,1.25,0.8125\n"
+                        "3,1,0.02,1.5,0.5,1.25,0.7\n");
+    text_done(&text);
+}
+
+static void the_tree_is_a_graph(void **unused)
+{
+    struct text text = text_of(export_dot);
+    assert_string_equal(
+        text_string(&text),
+        "digraph espalier {\n"
+        "    rankdir=LR;\n"
+        "    node [shape=box, style=\"rounded,filled\", fillcolor=white, fontname=\"sans-serif\"];\n"
+        "    n1 [label=\"1  start\\n81.25 %\\n31.4k parameters\", tooltip=\"C(4,3,1) SM(10)\", fillcolor=gold, "
+        "penwidth=2];\n"
+        "    n2 [label=\"2  deepen:conv1:5 (+1)\\nfailed\\n64k parameters\", tooltip=\"C(8,3,1) C(8,5,1) SM(10)\", "
+        "fillcolor=gray90, fontcolor=gray50, color=gray50];\n"
+        "    n1 -> n2;\n"
+        "    n3 [label=\"3  widen:conv1:6\\nrunning\\n70.00 %\\n47k parameters\", tooltip=\"C(6,3,1) SM(10)\", "
+        "fillcolor=lightcyan, peripheries=2];\n"
+        "    n1 -> n3;\n"
+        "    n4 [label=\"4  deepen:conv1:1\\nqueued\\n0 parameters\", tooltip=\"C(6,3,1) C(6,1,1) SM(10)\", "
+        "style=\"rounded,dashed\"];\n"
+        "    n3 -> n4;\n"
+        "}\n");
+    text_done(&text);
+}
+
+/* Whatever a log holds, a label stays one string. */
+static void graph_labels_are_quoted(void **unused)
+{
+    struct session_state *state = session_state_new();
+    struct text text = TEXT_EMPTY;
+    add_session(state);
+    add_node(state, 0, (struct event_node){.node = 1, .by = "a\"];\n\\", .arch = "\\\""});
+    export_dot(state, &text);
+    assert_non_null(strstr(text_string(&text), "label=\"1  a\\\"];\\n\\\\\\nqueued"));
+    assert_non_null(strstr(text_string(&text), "tooltip=\"\\\\\\\"\""));
+    text_done(&text);
+    session_state_free(state);
+}
+
+/* The value at a path like "nodes/1/curve/0/epoch". */
+static const json_t *at(const json_t *value, const char *path)
+{
+    char step[64];
+    while (value && *path) {
+        size_t length = strcspn(path, "/");
+        assert_true(length < sizeof step);
+        memcpy(step, path, length);
+        step[length] = 0;
+        path += length + (path[length] == '/');
+        value = json_is_array(value) ? json_array_get(value, strtoul(step, NULL, 10)) : json_object_get(value, step);
+    }
+    return value;
+}
+
+static void the_state_is_one_document(void **unused)
+{
+    struct text text = text_of(export_json);
+    json_error_t error;
+    json_t *document = json_loadb(text.bytes, text.length, JSON_REJECT_DUPLICATES, &error);
+    if (!document)
+        fail_msg("line %d: %s", error.line, error.text);
+
+    static const struct {
+        const char *path;
+        int64_t value;
+    } integers[] = {
+        {"session/seed", 9007199254740993},
+        {"session/classes", 10},
+        {"best", 1},
+        {"nodes/1/parent", 1},
+        {"nodes/1/node", 2},
+        {"nodes/1/steps/1", 1},
+        {"nodes/0/children", 2},
+        {"nodes/0/curve/1/epoch", 2},
+        {"counts/done", 1},
+        {"counts/running", 1},
+        {"counts/failed", 1},
+        {"counts/queued", 1},
+        {"counts/proposals", 3},
+        {"policy/0/update", 1},
+        {"devices/0/node", 3},
+    };
+    for (size_t i = 0; i < COUNT_OF(integers); i++) {
+        const json_t *value = at(document, integers[i].path);
+        if (!json_is_integer(value) || json_integer_value(value) != integers[i].value)
+            fail_msg("%s is not %lld", integers[i].path, (long long)integers[i].value);
+    }
+    static const struct {
+        const char *path, *value;
+    } strings[] = {
+        {"session/data", "fashion-mnist"},
+        {"session/options/1", "networks=8"},
+        {"nodes/0/status", "done"},
+        {"nodes/0/weights", "1.safetensors"},
+        {"nodes/1/actions/1", "deepen:conv1:5"},
+        {"nodes/1/note", "why, \"again\"?\nrate \\ 2"},
+        {"nodes/1/failure", "diverged: loss, at step 3"},
+        {"nodes/3/status", "queued"},
+        {"proposals/1/actions/0", "widen:conv1:6"},
+        {"devices/0/name", "a processor"},
+    };
+    for (size_t i = 0; i < COUNT_OF(strings); i++) {
+        const json_t *value = at(document, strings[i].path);
+        if (!json_is_string(value) || strcmp(json_string_value(value), strings[i].value))
+            fail_msg("%s is not \"%s\"", strings[i].path, strings[i].value);
+    }
+    static const char *const unknown[] = {"nodes/3/accuracy",
+                                          "nodes/3/started",
+                                          "nodes/1/accuracy",
+                                          "nodes/2/seconds",
+                                          "nodes/2/weights",
+                                          "nodes/1/probabilities/1",
+                                          "devices/0/sample/temperature",
+                                          "finish_reason"};
+    for (size_t i = 0; i < COUNT_OF(unknown); i++)
+        if (!json_is_null(at(document, unknown[i])))
+            fail_msg("%s is not null", unknown[i]);
+    assert_true(json_real_value(at(document, "nodes/0/accuracy")) == 0.8125);
+    assert_true(json_real_value(at(document, "nodes/2/accuracy")) == 0.7);
+    assert_true(json_real_value(at(document, "devices/0/sample/utilisation")) == 0.5);
+    assert_true(json_is_true(at(document, "nodes/2/pinned")) && json_is_true(at(document, "nodes/1/pruned")));
+    assert_true(json_is_false(at(document, "nodes/0/pinned")) && json_is_false(at(document, "finished")));
+    json_decref(document);
+    text_done(&text);
+}
+
+static void text_that_is_not_utf8_is_replaced(void **unused)
+{
+    struct session_state *state = session_state_new();
+    struct text text = TEXT_EMPTY;
+    add_session(state);
+    add_node(state, 0, (struct event_node){.node = 1, .by = "caf\xe9", .arch = "caf\xc3\xa9"});
+    export_json(state, &text);
+    assert_non_null(strstr(text_string(&text), "\"by\": \"caf?\""));
+    assert_non_null(strstr(text_string(&text), "\"arch\": \"caf\xc3\xa9\""));
+    text_done(&text);
+    session_state_free(state);
+}
+
+static void an_empty_session_is_exported(void **unused)
+{
+    struct session_state *state = session_state_new();
+    struct text text = TEXT_EMPTY;
+    export_csv_networks(state, &text);
+    export_csv_curves(state, &text);
+    export_dot(state, &text);
+    text_clear(&text);
+    export_json(state, &text);
+    json_t *document = json_loads(text_string(&text), JSON_REJECT_DUPLICATES, NULL);
+    assert_int_equal(json_array_size(at(document, "nodes")), 0);
+    assert_true(json_is_null(at(document, "best")));
+    json_decref(document);
+    text_done(&text);
+    session_state_free(state);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(networks_are_rows),
+        cmocka_unit_test(epochs_are_rows),
+        cmocka_unit_test(the_tree_is_a_graph),
+        cmocka_unit_test(graph_labels_are_quoted),
+        cmocka_unit_test(the_state_is_one_document),
+        cmocka_unit_test(text_that_is_not_utf8_is_replaced),
+        cmocka_unit_test(an_empty_session_is_exported),
+    };
+    return cmocka_run_group_tests_name("export", tests, NULL, NULL);
+}

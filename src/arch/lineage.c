@@ -5,7 +5,7 @@
 
 void lineage_show(const char *parent_arch, char *const *actions, int count, bool unicode, struct text *text)
 {
-    struct arch arch, child;
+    struct arch arch;
     bool readable = arch_parse(&arch, parent_arch, NULL) == 0;
     for (int i = 0; i < count; i++) {
         struct action action;
@@ -17,7 +17,6 @@ void lineage_show(const char *parent_arch, char *const *actions, int count, bool
             continue;
         }
         action_show(&arch, &action, unicode, text);
-        readable = action_apply(&arch, &action, &child, NULL) == 0;
-        arch = child;
+        readable = action_apply(&arch, &action, &arch, NULL) == 0;
     }
 }

@@ -1,0 +1,249 @@
+/* test_text.c - texts, errors, numbers for people and from people, hashes and memory. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/clock.h"
+#include "util/error.h"
+#include "util/hash.h"
+#include "util/memory.h"
+#include "util/text.h"
+
+static void text_grows(void **state)
+{
+    struct text text = TEXT_EMPTY;
+    assert_string_equal(text_string(&text), "");
+    for (int i = 0; i < 1000; i++)
+        text_add(&text, "%d,", i % 10);
+    assert_int_equal(text.length, 2000);
+    assert_int_equal(strlen(text_string(&text)), 2000);
+    assert_memory_equal(text_string(&text), "0,1,2,3,4,5,6,7,8,9,0,", 22);
+    text_clear(&text);
+    assert_string_equal(text_string(&text), "");
+    text_add_bytes(&text, "a\0b", 3);
+    assert_int_equal(text.length, 3);
+    assert_memory_equal(text.bytes, "a\0b", 4);
+    text_add_bytes(&text, NULL, 0);
+    assert_int_equal(text.length, 3);
+    text_done(&text);
+    assert_null(text.bytes);
+}
+
+static void text_is_handed_over(void **state)
+{
+    struct text text = TEXT_EMPTY;
+    char *taken = text_take(&text);
+    assert_string_equal(taken, "");
+    free(taken);
+    text_add(&text, "%s", "kept");
+    taken = text_take(&text);
+    assert_string_equal(taken, "kept");
+    assert_null(text.bytes);
+    assert_int_equal(text.length, 0);
+    free(taken);
+}
+
+static void error_text_is_cut_and_prefixed(void **state)
+{
+    struct error error;
+    assert_int_equal(error_set(&error, "line %d", 3), -1);
+    assert_string_equal(error.text, "line 3");
+    assert_int_equal(error_prefix(&error, "%s.ini", "a"), -1);
+    assert_string_equal(error.text, "a.ini: line 3");
+    char longer[2000];
+    memset(longer, 'x', sizeof(longer) - 1);
+    longer[sizeof(longer) - 1] = 0;
+    error_prefix(&error, "%s", longer);
+    assert_int_equal(strlen(error.text), sizeof(error.text) - 1);
+    error_set(&error, "%s", longer);
+    error_prefix(&error, "p");
+    assert_int_equal(strlen(error.text), sizeof(error.text) - 1);
+    assert_memory_equal(error.text, "p: xxx", 6);
+    assert_int_equal(error_set(NULL, "lost"), -1);
+    assert_int_equal(error_prefix(NULL, "lost"), -1);
+}
+
+struct form {
+    double number;
+    const char *text;
+};
+
+static void check_forms(const struct form *forms, size_t count, char *(*print)(char *, double))
+{
+    for (size_t i = 0; i < count; i++) {
+        char buffer[TEXT_SHORT];
+        memset(buffer, 'x', sizeof(buffer));
+        assert_ptr_equal(print(buffer, forms[i].number), buffer);
+        assert_string_equal(buffer, forms[i].text);
+    }
+}
+#define CHECK_FORMS(forms, print) check_forms(forms, sizeof(forms) / sizeof((forms)[0]), print)
+
+static void counts_for_people(void **state)
+{
+    static const struct form forms[] = {
+        {0, "0"},         {950, "950"},       {0.5, "0.5"},      {999.4, "999"},       {999.5, "1k"},
+        {1000, "1k"},     {12345, "12.3k"},   {1.84e6, "1.84M"}, {212e6, "212M"},      {3.1e9, "3.1G"},
+        {999499, "999k"}, {999501, "1M"},     {-1500, "-1.5k"},  {2e12, "2T"},         {4.5e15, "4.5P"},
+        {7e18, "7E"},     {1e300, "1e+282E"}, {INFINITY, "inf"}, {-1e300, "-1e+282E"},
+    };
+    CHECK_FORMS(forms, text_count);
+}
+
+static void bytes_for_people(void **state)
+{
+    static const struct form forms[] = {
+        {0, "0 B"},          {512, "512 B"},      {1023, "1023 B"},     {1024, "1.0 KiB"},
+        {1536, "1.5 KiB"},   {102400, "100 KiB"}, {1048575, "1.0 MiB"}, {8.1 * 1073741824, "8.1 GiB"},
+        {0x1p40, "1.0 TiB"}, {0x1p50, "1.0 PiB"}, {0x1p60, "1.0 EiB"},  {-2048, "-2.0 KiB"},
+    };
+    CHECK_FORMS(forms, text_bytes);
+    char buffer[TEXT_SHORT];
+    assert_true(strlen(text_bytes(buffer, -1e300)) < TEXT_SHORT - 1);
+}
+
+static void durations_for_people(void **state)
+{
+    static const struct form forms[] = {
+        {0, "0.0s"},      {0.44, "0.4s"},    {9.94, "9.9s"},   {9.96, "10s"},     {12.4, "12s"},
+        {59.4, "59s"},    {59.6, "1m00s"},   {190, "3m10s"},   {3599.7, "1h00m"}, {9840, "2h44m"},
+        {86400, "1d00h"}, {442800, "5d03h"}, {-190, "-3m10s"}, {INFINITY, "?"},   {NAN, "?"},
+    };
+    CHECK_FORMS(forms, text_duration);
+    char buffer[TEXT_SHORT];
+    assert_true(strlen(text_duration(buffer, -1e300)) < TEXT_SHORT - 1);
+}
+
+static void integers_from_text(void **state)
+{
+    int64_t value = 77;
+    assert_int_equal(text_to_integer("42", 0, 100, &value), 0);
+    assert_int_equal(value, 42);
+    assert_int_equal(text_to_integer("-9223372036854775808", INT64_MIN, INT64_MAX, &value), 0);
+    assert_true(value == INT64_MIN);
+    static const char *const refused[] = {
+        "", " 1", "1 ", "1x", "x", "-", "--1", "0x10", "1.5", "101", "-1", "+1", "9223372036854775808"};
+    value = 77;
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+        assert_int_equal(text_to_integer(refused[i], 0, 100, &value), -1);
+    assert_int_equal(text_to_integer("9223372036854775808", INT64_MIN, INT64_MAX, &value), -1);
+    assert_int_equal(value, 77);
+}
+
+static void reals_from_text(void **state)
+{
+    double value = 77;
+    assert_int_equal(text_to_real("0.02", 0, 1, &value), 0);
+    assert_true(value == 0.02);
+    assert_int_equal(text_to_real("1e-4", 0, 1, &value), 0);
+    assert_true(value == 1e-4);
+    assert_int_equal(text_to_real(".5", 0, 1, &value), 0);
+    static const char *const refused[] = {"",  " 1", "1 ", "nan", "inf",  "0x1", "1e",
+                                          "e", ".",  "-",  "1.5", "-0.1", "1,5"};
+    value = 77;
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+        assert_int_equal(text_to_real(refused[i], 0, 1, &value), -1);
+    assert_int_equal(text_to_real("1e999", 0, 1e308, &value), -1);
+    assert_true(value == 77);
+}
+
+static void sizes_from_text(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t bytes;
+    } rows[] = {
+        {"4096", 4096},
+        {"0", 0},
+        {"512M", 512ll << 20},
+        {"2G", 2ll << 30},
+        {"2GiB", 2ll << 30},
+        {"1.5k", 1536},
+        {"3T", 3ll << 40},
+        {"7KiB", 7168},
+        {"9007199254740991", 9007199254740991},
+    };
+    int64_t bytes;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        assert_int_equal(text_to_size(rows[i].text, &bytes), 0);
+        assert_true(bytes == rows[i].bytes);
+    }
+    static const char *const refused[] = {"",         "G",     "1X", "1GB",
+                                          "1Gi",      "1GiBs", "-1", "1 G",
+                                          "9999999T", "1.2.3", ".",  "1111111111111111111111111111111111111111"};
+    bytes = 77;
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+        assert_int_equal(text_to_size(refused[i], &bytes), -1);
+    assert_int_equal(bytes, 77);
+}
+
+/* The value for the empty input is published with XXH3-128. */
+static void hashes_are_xxh3_128(void **state)
+{
+    char buffer[HASH_TEXT];
+    struct hash empty = hash_of("", 0), some = hash_of("espalier", 8);
+    assert_string_equal(hash_print(empty, buffer), "99aa06d3014798d86001c324468d497f");
+    assert_true(hash_equal(some, hash_of("espalier", 8)));
+    assert_false(hash_equal(some, empty));
+    assert_false(hash_equal(some, (struct hash){some.high, some.low + 1}));
+    assert_false(hash_equal(some, (struct hash){some.high + 1, some.low}));
+}
+
+static void memory_is_cleared_and_aligned(void **state)
+{
+    unsigned char *plain = memory_new(10, 10), *aligned = memory_new_aligned(100);
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(plain[i] | aligned[i], 0);
+    assert_int_equal((uintptr_t)aligned % 64, 0);
+    free(plain);
+    free(aligned);
+    void *nothing = memory_new(0, 5);
+    assert_non_null(nothing);
+    nothing = memory_resize(nothing, 0, 5);
+    assert_non_null(nothing);
+    free(nothing);
+    int *items = NULL;
+    size_t capacity = 0;
+    for (int i = 0; i < 100; i++) {
+        items = memory_grow(items, (size_t)i, &capacity, sizeof(*items));
+        items[i] = i;
+    }
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(items[i], i);
+    free(items);
+    char *copy = memory_copy_text("text");
+    assert_string_equal(copy, "text");
+    free(copy);
+}
+
+static void clocks_run(void **state)
+{
+    double start = clock_monotonic();
+    assert_true(clock_monotonic() >= start);
+    assert_true(clock_wall() > 1.7e9); /* later than 2023 */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(text_grows),
+        cmocka_unit_test(text_is_handed_over),
+        cmocka_unit_test(error_text_is_cut_and_prefixed),
+        cmocka_unit_test(counts_for_people),
+        cmocka_unit_test(bytes_for_people),
+        cmocka_unit_test(durations_for_people),
+        cmocka_unit_test(integers_from_text),
+        cmocka_unit_test(reals_from_text),
+        cmocka_unit_test(sizes_from_text),
+        cmocka_unit_test(hashes_are_xxh3_128),
+        cmocka_unit_test(memory_is_cleared_and_aligned),
+        cmocka_unit_test(clocks_run),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

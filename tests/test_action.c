@@ -1,0 +1,326 @@
+/* test_action.c - actions: their text both ways, what they do, what they refuse, and the spaces they move in. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "arch/action.h"
+#include "arch/lineage.h"
+#include "arch/space.h"
+#include "tests/random_arch.h"
+
+#define PARENT "C(16,3,2) P(2,2) C(32,5,1) A(2,2) FC(64) SM(10)"
+
+static struct arch parsed(const char *text)
+{
+    struct arch arch;
+    assert_int_equal(arch_parse(&arch, text, NULL), 0);
+    return arch;
+}
+
+static void check_arch(const struct arch *arch, const char *expected)
+{
+    struct text text = TEXT_EMPTY;
+    arch_print(arch, &text);
+    assert_string_equal(text_string(&text), expected);
+    text_done(&text);
+}
+
+static void texts_both_ways(void **state)
+{
+    static const struct {
+        const char *text, *shown, *shown_ascii;
+        struct action action;
+    } rows[] = {
+        {"widen:conv2:48", "W conv2 32→48", "W conv2 32>48", {ACTION_WIDEN, 2, 48, 0}},
+        {"widen:fc1:4096", "W fc1 64→4096", "W fc1 64>4096", {ACTION_WIDEN, 4, 4096, 0}},
+        {"widen:conv1", NULL, NULL, {ACTION_WIDEN, 0, 0, 0}},
+        {"deepen:conv2:5", "D conv2 +5×5", "D conv2 +5x5", {ACTION_DEEPEN, 2, 0, 5}},
+        {"deepen:conv1", NULL, NULL, {ACTION_DEEPEN, 0, 0, 0}},
+        {"deepen:fc1", "D fc1 +fc", "D fc1 +fc", {ACTION_DEEPEN, 4, 0, 0}},
+    };
+    const struct arch arch = parsed(PARENT);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct action action;
+        struct text text = TEXT_EMPTY;
+        assert_int_equal(action_parse(&arch, rows[i].text, &action, NULL), 0);
+        assert_memory_equal(&action, &rows[i].action, sizeof(action));
+        action_print(&arch, &action, &text);
+        assert_string_equal(text_string(&text), rows[i].text);
+        if (rows[i].shown) {
+            text_clear(&text);
+            action_show(&arch, &action, true, &text);
+            assert_string_equal(text_string(&text), rows[i].shown);
+            text_clear(&text);
+            action_show(&arch, &action, false, &text);
+            assert_string_equal(text_string(&text), rows[i].shown_ascii);
+        }
+        text_done(&text);
+    }
+}
+
+static void every_message_of_parsing(void **state)
+{
+    static const char *const rows[][2] = {
+        {"", "action \"\": \"\" is not a kind of action; use widen or deepen"},
+        {"grow:conv1", "action \"grow:conv1\": \"grow\" is not a kind of action; use widen or deepen"},
+        {"widen", "action \"widen\": the layer is missing; write for example widen:conv1"},
+        {"deepen:", "action \"deepen:\": there is no layer \"\"; layers are named conv1, conv2, …, fc1, …"},
+        {"widen:conv3:4",
+         "action \"widen:conv3:4\": there is no layer \"conv3\"; layers are named conv1, conv2, …, fc1, …"},
+        {"widen:pool1:4", "action \"widen:pool1:4\": pool1 can't be changed; only convolutions and FC layers can"},
+        {"deepen:average1",
+         "action \"deepen:average1\": average1 can't be changed; only convolutions and FC layers can"},
+        {"deepen:classifier",
+         "action \"deepen:classifier\": classifier can't be changed; only convolutions and FC layers can"},
+        {"deepen:fc1:3", "action \"deepen:fc1:3\": an FC layer has no kernel; write deepen:fc1"},
+        {"widen:conv1:", "action \"widen:conv1:\": \"\" is not a width; write a whole number from 1 to 4096"},
+        {"widen:conv1:0", "action \"widen:conv1:0\": \"0\" is not a width; write a whole number from 1 to 4096"},
+        {"widen:conv1:5000",
+         "action \"widen:conv1:5000\": \"5000\" is not a width; write a whole number from 1 to 4096"},
+        {"widen:conv1:4:5", "action \"widen:conv1:4:5\": \"4:5\" is not a width; write a whole number from 1 to 4096"},
+        {"deepen:conv1:13", "action \"deepen:conv1:13\": \"13\" is not a kernel; write a whole number from 1 to 11"},
+        {"deepen:conv1:x", "action \"deepen:conv1:x\": \"x\" is not a kernel; write a whole number from 1 to 11"},
+    };
+    const struct arch arch = parsed(PARENT);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct action action;
+        struct error error = {""};
+        assert_int_equal(action_parse(&arch, rows[i][0], &action, &error), -1);
+        assert_string_equal(error.text, rows[i][1]);
+    }
+}
+
+static void actions_make_children(void **state)
+{
+    static const char *const rows[][2] = {
+        {"widen:conv1:20", "C(20,3,2) P(2,2) C(32,5,1) A(2,2) FC(64) SM(10)"},
+        {"widen:conv2:33", "C(16,3,2) P(2,2) C(33,5,1) A(2,2) FC(64) SM(10)"},
+        {"widen:fc1:128", "C(16,3,2) P(2,2) C(32,5,1) A(2,2) FC(128) SM(10)"},
+        {"deepen:conv1:1", "C(16,3,2) C(16,1,1) P(2,2) C(32,5,1) A(2,2) FC(64) SM(10)"},
+        {"deepen:conv2:3", "C(16,3,2) P(2,2) C(32,5,1) C(32,3,1) A(2,2) FC(64) SM(10)"},
+        {"deepen:fc1", "C(16,3,2) P(2,2) C(32,5,1) A(2,2) FC(64) FC(64) SM(10)"},
+    };
+    const struct arch parent = parsed(PARENT);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct action action;
+        struct arch child, same = parent;
+        struct error error = {""};
+        assert_int_equal(action_parse(&parent, rows[i][0], &action, &error), 0);
+        assert_int_equal(action_apply(&parent, &action, &child, &error), 0);
+        check_arch(&child, rows[i][1]);
+        assert_int_equal(action_apply(&same, &action, &same, &error), 0);
+        assert_true(arch_equal(&child, &same));
+        check_arch(&parent, PARENT);
+    }
+}
+
+static void check_refused(const struct arch *arch, struct action action, const char *message)
+{
+    struct arch child;
+    struct error error = {""};
+    assert_int_equal(action_apply(arch, &action, &child, &error), -1);
+    assert_string_equal(error.text, message);
+}
+
+static void every_message_of_applying(void **state)
+{
+    struct arch arch = parsed(PARENT);
+    check_refused(&arch, (struct action){ACTION_WIDEN, 6, 8, 0}, "there is no layer 7; the network has 6");
+    check_refused(&arch, (struct action){ACTION_WIDEN, -1, 8, 0}, "there is no layer 0; the network has 6");
+    check_refused(&arch, (struct action){ACTION_WIDEN, 1, 8, 0},
+                  "pool1 can't be changed; only convolutions and FC layers can");
+    check_refused(&arch, (struct action){ACTION_DEEPEN, 5, 0, 0},
+                  "classifier can't be changed; only convolutions and FC layers can");
+    check_refused(&arch, (struct action){ACTION_WIDEN, 2, 32, 0},
+                  "conv2 can't be widened from 32 to 32; choose more than it has");
+    check_refused(&arch, (struct action){ACTION_WIDEN, 4, 5000, 0},
+                  "fc1 can't be widened to 5000; a layer has at most 4096");
+    check_refused(&arch, (struct action){ACTION_DEEPEN, 0, 0, 4},
+                  "no layer with kernel 4 can follow conv1; kernels are odd, from 1 to 11");
+    check_refused(&arch, (struct action){ACTION_DEEPEN, 0, 0, 0},
+                  "no layer with kernel 0 can follow conv1; kernels are odd, from 1 to 11");
+    check_refused(&arch, (struct action){ACTION_DEEPEN, 0, 0, 13},
+                  "no layer with kernel 13 can follow conv1; kernels are odd, from 1 to 11");
+    const struct action deepen = {ACTION_DEEPEN, 0, 0, 1};
+    while (arch.layer_count < ARCH_LAYERS_MAX)
+        assert_int_equal(action_apply(&arch, &deepen, &arch, NULL), 0);
+    check_refused(&arch, deepen, "no layer can follow conv1; the network has 128 already, the most there can be");
+}
+
+/* Any chain of completed actions stays well-formed, keeps the output shape and costs more at each step. */
+static void random_chains_stay_well_formed(void **state)
+{
+    struct random_stream stream = random_stream_new(2, RANDOM_TEST, 0, 0);
+    const struct space *space = space_find("small");
+    int applied = 0;
+    for (int i = 0; i < 200; i++) {
+        struct shape input = random_input(&stream), shapes[ARCH_LAYERS_MAX];
+        struct arch arch = random_arch(&stream, input);
+        int64_t parameters = arch_cost(&arch, input).parameters;
+        for (int step = 0; step < 20; step++) {
+            struct action action = {random_below(&stream, 2) ? ACTION_WIDEN : ACTION_DEEPEN,
+                                    random_between(&stream, 0, arch.layer_count - 1), 0, 0};
+            struct text text = TEXT_EMPTY;
+            struct action same;
+            struct error error = {""};
+            bool changes = space_deepens(&arch.layers[action.layer]);
+            if (space_complete(space, &arch, &action, &error) ||
+                action_apply(&arch, &action, &(struct arch){0}, NULL)) {
+                assert_true(!changes || action.kind == ACTION_WIDEN); /* only the widest refuse */
+                continue;
+            }
+            action_print(&arch, &action, &text);
+            assert_int_equal(action_parse(&arch, text_string(&text), &same, &error), 0);
+            assert_memory_equal(&action, &same, sizeof(action));
+            text_done(&text);
+            assert_int_equal(action_apply(&arch, &action, &arch, &error), 0);
+            assert_int_equal(arch_shapes(&arch, input, shapes, &error), 0);
+            assert_true(arch_cost(&arch, input).parameters > parameters);
+            parameters = arch_cost(&arch, input).parameters;
+            applied++;
+        }
+    }
+    assert_true(applied > 1000);
+}
+
+static void spaces_are_ascending_lists(void **state)
+{
+    int count = 0;
+    for (const struct space *space; (space = space_at(count)); count++) {
+        assert_ptr_equal(space_find(space->name), space);
+        for (int i = 1; i < space->filter_count; i++)
+            assert_true(space->filters[i] > space->filters[i - 1]);
+        for (int i = 1; i < space->unit_count; i++)
+            assert_true(space->units[i] > space->units[i - 1]);
+        assert_int_equal(space->filters[space->filter_count], 0);
+        assert_int_equal(space->units[space->unit_count], 0);
+        assert_int_equal(space->kernel_count, 3);
+        for (int i = 0; i < 3; i++)
+            assert_int_equal(space->kernels[i], 2 * i + 1);
+    }
+    assert_int_equal(count, 2);
+    assert_null(space_at(-1));
+    assert_null(space_find("large"));
+    const struct space *paper = space_find("paper");
+    assert_int_equal(paper->filter_count, 13);
+    assert_int_equal(paper->filters[12], 640);
+    assert_int_equal(paper->unit_count, 11);
+    assert_int_equal(paper->units[10], 1280);
+}
+
+static void widths_step_through_the_space(void **state)
+{
+    const struct space *space = space_find("small");
+    struct layer layer = {LAYER_CONV, 1, 3, 1};
+    int width = 4;
+    for (; (layer.units = space_wider(space, &layer)); width += 4)
+        assert_int_equal(layer.units, width);
+    assert_int_equal(width, 44);
+    layer.units = 37;
+    assert_int_equal(space_wider(space, &layer), 40);
+    layer = (struct layer){LAYER_FC, 40, 0, 0};
+    assert_int_equal(space_wider(space, &layer), 48);
+    layer.units = 80;
+    assert_int_equal(space_wider(space, &layer), 0);
+    layer = (struct layer){LAYER_SOFTMAX, 10, 0, 0};
+    assert_int_equal(space_wider(space, &layer), 0);
+    assert_false(space_deepens(&layer));
+    layer = (struct layer){LAYER_MAX_POOL, 0, 2, 2};
+    assert_int_equal(space_wider(space, &layer), 0);
+    assert_false(space_deepens(&layer));
+}
+
+static void check_completed(const char *text, const char *expected)
+{
+    const struct arch arch = parsed("C(16,3,1) C(40,3,1) FC(64) SM(10)");
+    struct action action;
+    struct error error = {""};
+    struct text completed = TEXT_EMPTY;
+    assert_int_equal(action_parse(&arch, text, &action, NULL), 0);
+    if (space_complete(space_find("small"), &arch, &action, &error))
+        text_add(&completed, "%s", error.text);
+    else
+        action_print(&arch, &action, &completed);
+    assert_string_equal(text_string(&completed), expected);
+    text_done(&completed);
+}
+
+static void what_is_left_out_is_completed(void **state)
+{
+    check_completed("widen:conv1", "widen:conv1:20");
+    check_completed("widen:conv1:17", "widen:conv1:17");
+    check_completed("widen:fc1", "widen:fc1:72");
+    check_completed("deepen:conv1", "deepen:conv1:3");
+    check_completed("deepen:conv1:5", "deepen:conv1:5");
+    check_completed("deepen:fc1", "deepen:fc1");
+    check_completed("widen:conv2:41", "widen:conv2:41");
+    check_completed("widen:conv2", "conv2 has 40 already, the widest of the small space; name a width to go past it");
+}
+
+static void check_start(const char *space, struct shape input, const char *expected)
+{
+    struct arch arch;
+    struct shape shapes[ARCH_LAYERS_MAX];
+    space_start(space_find(space), input, 10, &arch);
+    check_arch(&arch, expected);
+    assert_int_equal(arch_shapes(&arch, input, shapes, NULL), 0);
+}
+
+static void start_networks(void **state)
+{
+    check_start("small", (struct shape){3, 32, 32},
+                "C(4,3,1) P(2,2) C(4,3,1) P(2,2) C(4,3,1) P(2,2) C(4,3,1) A(4,4) FC(8) SM(10)");
+    check_start("paper", (struct shape){1, 28, 28},
+                "C(16,3,1) P(2,2) C(16,3,1) P(2,2) C(16,3,1) P(2,2) C(16,3,1) A(3,3) FC(64) SM(10)");
+    check_start("small", (struct shape){3, 16, 40},
+                "C(4,3,1) P(2,2) C(4,3,1) P(2,2) C(4,3,1) P(2,2) C(4,3,1) A(2,2) FC(8) SM(10)");
+    check_start("small", (struct shape){1, 15, 15}, "C(4,3,1) P(2,2) C(4,3,1) P(2,2) C(4,3,1) A(3,3) FC(8) SM(10)");
+    check_start("small", (struct shape){1, 8, 8}, "C(4,3,1) P(2,2) C(4,3,1) P(2,2) C(4,3,1) A(2,2) FC(8) SM(10)");
+    struct shape shapes[ARCH_LAYERS_MAX];
+    for (int height = 1; height < 70; height++)
+        for (int width = 1; width < 70; width += 3) {
+            struct arch arch;
+            space_start(space_find("small"), (struct shape){3, height, width}, 2, &arch);
+            assert_int_equal(arch_shapes(&arch, (struct shape){3, height, width}, shapes, NULL), 0);
+        }
+}
+
+static void check_lineage(char *const *actions, int count, bool unicode, const char *expected)
+{
+    struct text text = TEXT_EMPTY;
+    lineage_show(PARENT, actions, count, unicode, &text);
+    assert_string_equal(text_string(&text), expected);
+    text_done(&text);
+}
+
+/* Each name is that of the network so far: the second conv2 is the new layer. */
+static void lineage_names_each_step(void **state)
+{
+    char *actions[] = {"deepen:conv1:3", "widen:conv2:20", "widen:conv3:40"};
+    check_lineage(actions, 3, true, "D conv1 +3×3, W conv2 16→20, W conv3 32→40");
+    check_lineage(actions, 1, false, "D conv1 +3x3");
+    check_lineage(actions, 0, true, "");
+    char *unknown[] = {"widen:conv1:20", "prune:conv1", "widen:conv1:24"};
+    check_lineage(unknown, 3, true, "W conv1 16→20, prune:conv1, widen:conv1:24");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(texts_both_ways),
+        cmocka_unit_test(every_message_of_parsing),
+        cmocka_unit_test(actions_make_children),
+        cmocka_unit_test(every_message_of_applying),
+        cmocka_unit_test(random_chains_stay_well_formed),
+        cmocka_unit_test(spaces_are_ascending_lists),
+        cmocka_unit_test(widths_step_through_the_space),
+        cmocka_unit_test(what_is_left_out_is_completed),
+        cmocka_unit_test(start_networks),
+        cmocka_unit_test(lineage_names_each_step),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,337 @@
+/* test_arch.c - the notation, its messages, shapes, cost, limits and names of architectures. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "arch/arch.h"
+#include "tests/random_arch.h"
+
+#define START "C(4,3,1) P(2,2) C(4,3,1) P(2,2) C(4,3,1) P(2,2) C(4,3,1) A(4,4) FC(8) SM(10)"
+
+static struct arch parsed(const char *text)
+{
+    struct arch arch;
+    struct error error = {""};
+    if (arch_parse(&arch, text, &error))
+        fail_msg("%s: %s", text, error.text);
+    return arch;
+}
+
+static void check_printed(const struct arch *arch, const char *expected)
+{
+    struct text text = TEXT_EMPTY;
+    arch_print(arch, &text);
+    assert_string_equal(text_string(&text), expected);
+    text_done(&text);
+}
+
+static void every_spelling_prints_as_one(void **state)
+{
+    static const char *const spellings[] = {
+        "C(16,3,1) P(2,2) A(3,1) FC(256) SM(10)",
+        "c(16,3,1)p(2,2)a(3,1)fc(256)sm(10)",
+        "\n\t C ( 16 , 3 ,1 )  P( 2,2) A(3,1) Fc(256)   sM(10) \r\n",
+        "C(016,3,1) P(2,2) A(3,1) FC(0000000000000256) SM(10)",
+    };
+    struct arch first = parsed(spellings[0]);
+    assert_int_equal(first.layer_count, 5);
+    for (size_t i = 0; i < sizeof(spellings) / sizeof(spellings[0]); i++) {
+        struct arch arch = parsed(spellings[i]);
+        check_printed(&arch, spellings[0]);
+        assert_true(arch_equal(&arch, &first));
+        assert_true(hash_equal(arch_hash(&arch), arch_hash(&first)));
+    }
+}
+
+static void layers_hold_what_is_written(void **state)
+{
+    const struct arch arch = parsed("C(16,3,2) P(2,1) A(4,3) FC(256) SM(10)");
+    const struct layer expected[] = {{LAYER_CONV, 16, 3, 2},
+                                     {LAYER_MAX_POOL, 0, 2, 1},
+                                     {LAYER_AVERAGE_POOL, 0, 4, 3},
+                                     {LAYER_FC, 256, 0, 0},
+                                     {LAYER_SOFTMAX, 10, 0, 0}};
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(arch.layers[i].kind, expected[i].kind);
+        assert_int_equal(arch.layers[i].units, expected[i].units);
+        assert_int_equal(arch.layers[i].kernel, expected[i].kernel);
+        assert_int_equal(arch.layers[i].stride, expected[i].stride);
+    }
+}
+
+static void every_message(void **state)
+{
+    static const char *const rows[][2] = {
+        {"", "there is no layer; write for example C(16,3,1) P(2,2) C(32,3,1) A(4,4) FC(64) SM(10)"},
+        {" \t", "there is no layer; write for example C(16,3,1) P(2,2) C(32,3,1) A(4,4) FC(64) SM(10)"},
+        {"C(16,3,1)", "the last layer must be the classifier; add SM(classes)"},
+        {"C(16,3,1) FC(8)", "the last layer must be the classifier; add SM(classes)"},
+        {"P(2,2) SM(10)", "at least one convolution is needed; add C(filters,kernel,stride)"},
+        {"SM(10)", "at least one convolution is needed; add C(filters,kernel,stride)"},
+        {"C(16,3,1) FC(8) P(2,2) SM(10)", "layer 3, P(2,2): C, P and A must come before FC"},
+        {"C(16,3,1) FC(8) C(4,1,1) SM(10)", "layer 3, C(4,1,1): C, P and A must come before FC"},
+        {"C(16,3,1) SM(10) SM(10)", "layer 3, SM(10): nothing may follow SM, the classifier"},
+        {"C(16,3,1) SM(10) P(2,2)", "layer 3, P(2,2): nothing may follow SM, the classifier"},
+        {"C(0,3,1) SM(10)", "layer 1, C(0,3,1): filters must lie in 1 to 4096"},
+        {"C(4097,3,1) SM(10)", "layer 1, C(4097,3,1): filters must lie in 1 to 4096"},
+        {"C(16,4,1) SM(10)", "layer 1, C(16,4,1): kernel must be odd"},
+        {"C(16,13,1) SM(10)", "layer 1, C(16,13,1): kernel must lie in 1 to 11"},
+        {"C(16,3,0) SM(10)", "layer 1, C(16,3,0): stride must lie in 1 to 1024"},
+        {"C(16,3,1) P(0,2) SM(10)", "layer 2, P(0,2): pool size must lie in 1 to 1024"},
+        {"C(16,3,1) A(2,0) SM(10)", "layer 2, A(2,0): stride must lie in 1 to 1024"},
+        {"C(16,3,1) FC(0) SM(10)", "layer 2, FC(0): units must lie in 1 to 4096"},
+        {"C(16,3,1) SM(1)", "layer 2, SM(1): classes must lie in 2 to 4096"},
+        {"C(99999999999999999999,3,1) SM(2)", "layer 1, C(999999999,3,1): filters must lie in 1 to 4096"},
+        {"C(16,3,1) X(3) SM(10)", "layer 2, \"X(3)\": not a kind of layer; known are C, P, A, FC and SM"},
+        {"C(16,3,1) CC(3) SM(10)", "layer 2, \"CC(3)\": not a kind of layer; known are C, P, A, FC and SM"},
+        {"C(16,3,1), SM(10)", "layer 2, \",\": not a kind of layer; known are C, P, A, FC and SM"},
+        {"D(4,[12,12,12])", "layer 1, \"D(4,[12,12,12])\": not a kind of layer; known are C, P, A, FC and SM"},
+        {"C(16,3) SM(10)", "layer 1, \"C(16,3)\": expected C(filters,kernel,stride)"},
+        {"C(16,3,1,1) SM(10)", "layer 1, \"C(16,3,1,1)\": expected C(filters,kernel,stride)"},
+        {"C(16,3,1", "layer 1, \"C(16,3,1\": expected C(filters,kernel,stride)"},
+        {"C(16,-3,1) SM(10)", "layer 1, \"C(16,-3,1)\": expected C(filters,kernel,stride)"},
+        {"C(16,,1) SM(10)", "layer 1, \"C(16,,1)\": expected C(filters,kernel,stride)"},
+        {"C 16 SM(10)", "layer 1, \"C\": expected C(filters,kernel,stride)"},
+        {"C(16,3,1) P(2) SM(10)", "layer 2, \"P(2)\": expected P(size,stride)"},
+        {"C(16,3,1) A[4,4] SM(10)", "layer 2, \"A[4,4]\": expected A(size,stride)"},
+        {"C(16,3,1) FC() SM(10)", "layer 2, \"FC()\": expected FC(units)"},
+        {"C(16,3,1) SM", "layer 2, \"SM\": expected SM(classes)"},
+        {"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+         "layer 1, \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa...\": not a kind of layer; known are C, P, A, FC and SM"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct arch arch;
+        struct error error = {""};
+        assert_int_equal(arch_parse(&arch, rows[i][0], &error), -1);
+        assert_string_equal(error.text, rows[i][1]);
+        assert_int_equal(arch_parse(&arch, rows[i][0], NULL), -1);
+    }
+}
+
+static void depth_ends_at_the_most_layers(void **state)
+{
+    struct text text = TEXT_EMPTY;
+    struct arch arch;
+    struct error error;
+    for (int i = 0; i < ARCH_LAYERS_MAX - 1; i++)
+        text_add(&text, "C(1,1,1) ");
+    text_add(&text, "SM(2)");
+    assert_int_equal(arch_parse(&arch, text_string(&text), &error), 0);
+    assert_int_equal(arch.layer_count, ARCH_LAYERS_MAX);
+    text_add(&text, " SM(2)");
+    assert_int_equal(arch_parse(&arch, text_string(&text), &error), -1);
+    assert_string_equal(error.text, "more than 128 layers; the network is too deep");
+    text_done(&text);
+}
+
+static void random_ones_parse_as_they_print(void **state)
+{
+    struct random_stream stream = random_stream_new(1, RANDOM_TEST, 0, 0);
+    struct arch last = parsed(START);
+    for (int i = 0; i < 2000; i++) {
+        struct shape input = random_input(&stream), shapes[ARCH_LAYERS_MAX];
+        struct arch arch = random_arch(&stream, input);
+        struct text text = TEXT_EMPTY;
+        struct error error = {""};
+        arch_print(&arch, &text);
+        struct arch again = parsed(text_string(&text));
+        assert_true(arch_equal(&arch, &again));
+        assert_int_equal(arch_equal(&arch, &last), hash_equal(arch_hash(&arch), arch_hash(&last)));
+        if (arch_shapes(&arch, input, shapes, &error))
+            fail_msg("%s for %d x %d x %d: %s", text_string(&text), input.channels, input.height, input.width,
+                     error.text);
+        text_done(&text);
+        last = arch;
+    }
+}
+
+/* Each field of each layer makes a difference, to equality and to the hash. */
+static void any_difference_counts(void **state)
+{
+    static const char *const others[] = {
+        "C(8,3,1) P(2,2) FC(8) SM(10)",       "C(4,5,1) P(2,2) FC(8) SM(10)", "C(4,3,2) P(2,2) FC(8) SM(10)",
+        "C(4,3,1) P(3,2) FC(8) SM(10)",       "C(4,3,1) P(2,1) FC(8) SM(10)", "C(4,3,1) A(2,2) FC(8) SM(10)",
+        "C(4,3,1) P(2,2) FC(9) SM(10)",       "C(4,3,1) P(2,2) FC(8) SM(11)", "C(4,3,1) P(2,2) SM(10)",
+        "C(4,3,1) P(2,2) FC(8) FC(8) SM(10)",
+    };
+    const struct arch arch = parsed("C(4,3,1) P(2,2) FC(8) SM(10)");
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        const struct arch other = parsed(others[i]);
+        assert_false(arch_equal(&arch, &other));
+        assert_false(hash_equal(arch_hash(&arch), arch_hash(&other)));
+    }
+}
+
+/* The hash names networks in sessions: it may never change. */
+static void hash_is_of_the_canonical_spelling(void **state)
+{
+    const struct arch arch = parsed(START);
+    assert_true(hash_equal(arch_hash(&arch), hash_of(START, strlen(START))));
+}
+
+static void check_shapes(const char *text, struct shape input, const struct shape *expected)
+{
+    const struct arch arch = parsed(text);
+    struct shape shapes[ARCH_LAYERS_MAX];
+    struct error error = {""};
+    if (arch_shapes(&arch, input, shapes, &error))
+        fail_msg("%s", error.text);
+    for (int i = 0; i < arch.layer_count; i++) {
+        assert_int_equal(shapes[i].channels, expected[i].channels);
+        assert_int_equal(shapes[i].height, expected[i].height);
+        assert_int_equal(shapes[i].width, expected[i].width);
+    }
+}
+
+static void shapes_by_hand(void **state)
+{
+    check_shapes(START, (struct shape){3, 32, 32},
+                 (struct shape[]){{4, 32, 32},
+                                  {4, 16, 16},
+                                  {4, 16, 16},
+                                  {4, 8, 8},
+                                  {4, 8, 8},
+                                  {4, 4, 4},
+                                  {4, 4, 4},
+                                  {4, 1, 1},
+                                  {8, 1, 1},
+                                  {10, 1, 1}});
+    check_shapes("C(3,5,2) P(3,2) FC(4) FC(2) SM(3)", (struct shape){1, 9, 7},
+                 (struct shape[]){{3, 5, 4}, {3, 2, 1}, {4, 1, 1}, {2, 1, 1}, {3, 1, 1}});
+    check_shapes("C(2,11,3) A(1,1) SM(2)", (struct shape){1, 1, 4}, (struct shape[]){{2, 1, 2}, {2, 1, 2}, {2, 1, 1}});
+}
+
+static void check_refused(const char *text, struct shape input, const char *message)
+{
+    const struct arch arch = parsed(text);
+    struct shape shapes[ARCH_LAYERS_MAX];
+    struct error error = {""};
+    assert_int_equal(arch_shapes(&arch, input, shapes, &error), -1);
+    assert_string_equal(error.text, message);
+    struct arch_limits none = {0};
+    assert_int_equal(arch_within(&arch, input, &none, &error), -1);
+    assert_string_equal(error.text, message);
+}
+
+static void what_does_not_fit_is_refused(void **state)
+{
+    check_refused("C(4,3,1) P(2,2) A(4,4) SM(2)", (struct shape){1, 7, 9},
+                  "layer 3, A(4,4): the window doesn't fit into the map of 3 x 4; use a smaller one or fewer pools");
+    check_refused("C(4,3,1) P(5,1) SM(2)", (struct shape){1, 9, 4},
+                  "layer 2, P(5,1): the window doesn't fit into the map of 9 x 4; use a smaller one or fewer pools");
+    check_refused("C(4096,1,1) FC(8) SM(2)", (struct shape){1, 1024, 1024},
+                  "layer 2, FC(8): the map before it is too large; put a pool between");
+    static const char sizes[] = "channels must lie in 1 to 4096 and sides in 1 to 1024";
+    const struct shape inputs[] = {{0, 8, 8}, {4097, 8, 8}, {3, 0, 8}, {3, 8, 1025}};
+    for (int i = 0; i < 4; i++) {
+        char message[160];
+        snprintf(message, sizeof(message), "images of %d channels, %d x %d pixels; %s", inputs[i].channels,
+                 inputs[i].height, inputs[i].width, sizes);
+        check_refused("C(4,3,1) SM(2)", inputs[i], message);
+    }
+}
+
+/* A value that was not parsed is checked as well. */
+static void shapes_check_the_layers_too(void **state)
+{
+    struct arch arch = parsed("C(4,3,1) SM(2)");
+    struct shape shapes[ARCH_LAYERS_MAX];
+    struct error error;
+    arch.layers[0].kernel = 2;
+    assert_int_equal(arch_shapes(&arch, (struct shape){1, 8, 8}, shapes, &error), -1);
+    assert_string_equal(error.text, "layer 1, C(4,2,1): kernel must be odd");
+    arch.layer_count = 0;
+    assert_int_equal(arch_shapes(&arch, (struct shape){1, 8, 8}, shapes, &error), -1);
+}
+
+static void check_cost(const char *text, struct shape input, int64_t parameters, int64_t flops, int64_t values)
+{
+    const struct arch arch = parsed(text);
+    struct arch_cost cost = arch_cost(&arch, input);
+    assert_int_equal(cost.parameters, parameters);
+    assert_int_equal(cost.flops, flops);
+    assert_int_equal(cost.activation_bytes, 4 * values);
+}
+
+/* Layer by layer, by hand: multiply-adds count 2, BN 2, ReLU 1, a pool its window, the classifier's bias 1. */
+static void costs_by_hand(void **state)
+{
+    check_cost(START, (struct shape){3, 32, 32}, 116 + 3 * 152 + 48 + 90,
+               233472 + 4096 + 76800 + 1024 + 19200 + 256 + 4800 + 64 + 88 + 170,
+               4096 + 1024 + 1024 + 256 + 256 + 64 + 64 + 4 + 8 + 10);
+    check_cost("C(3,5,2) P(3,2) FC(4) FC(2) SM(3)", (struct shape){1, 9, 7}, 81 + 32 + 12 + 9, 3180 + 54 + 60 + 22 + 15,
+               60 + 6 + 4 + 2 + 3);
+    /* Past 32 bits: 2 · 11² · 512 · 512 · 1024² FLOPs in the second layer alone. */
+    check_cost("C(512,1,1) C(512,11,1) A(1024,1024) SM(2)", (struct shape){1, 1024, 1024},
+               512 + 1024 + 121ll * 512 * 512 + 1024 + 1024 + 2,
+               2 * 512 * 1048576ll + 3 * 512 * 1048576ll + 2 * 121ll * 512 * 512 * 1048576 + 3 * 512 * 1048576ll +
+                   512 * 1048576ll + 2 * 1024 + 2,
+               2 * 512 * 1048576ll + 512 + 2);
+}
+
+static void check_limit(struct arch_limits limits, const char *message)
+{
+    const struct arch arch = parsed(START);
+    struct error error = {""};
+    assert_int_equal(arch_within(&arch, (struct shape){3, 32, 32}, &limits, &error), *message ? -1 : 0);
+    assert_string_equal(error.text, message);
+}
+
+static void limits_are_inclusive_and_optional(void **state)
+{
+    check_limit((struct arch_limits){0}, "");
+    check_limit((struct arch_limits){.depth = 6, .parameters = 710, .flops = 339970, .memory = 64 * 27224, .batch = 64},
+                "");
+    check_limit((struct arch_limits){.depth = 5},
+                "6 layers with weights, 1 over the limit of 5; use a smaller network or raise the limit");
+    check_limit((struct arch_limits){.parameters = 700},
+                "710 parameters, 10 over the limit of 700; use a smaller network or raise the limit");
+    check_limit((struct arch_limits){.flops = 339969},
+                "339970 FLOPs an image, 1 over the limit of 339969; use a smaller network or raise the limit");
+    check_limit(
+        (struct arch_limits){.memory = 1000000, .batch = 64},
+        "1742336 bytes of activations a batch, 742336 over the limit of 1000000; use a smaller network or raise "
+        "the limit");
+}
+
+static void names_both_ways(void **state)
+{
+    static const char *const names[] = {"conv1", "conv2",    "pool1", "average1", "conv3",
+                                        "pool2", "average2", "fc1",   "fc2",      "classifier"};
+    const struct arch arch = parsed("C(4,3,1) C(4,3,1) P(2,2) A(2,2) C(4,3,1) P(1,1) A(1,1) FC(8) FC(8) SM(10)");
+    for (int i = 0; i < arch.layer_count; i++) {
+        char name[LAYER_NAME_MAX];
+        layer_name(&arch, i, name);
+        assert_string_equal(name, names[i]);
+        assert_int_equal(layer_find(&arch, names[i]), i);
+        assert_int_equal(layer_has_weights(&arch.layers[i]), strchr("cf", names[i][0]) != NULL);
+    }
+    static const char *const unknown[] = {"", "conv", "conv0", "conv4", "conv01", "Conv1", "conv1 ", "classifier1"};
+    for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++)
+        assert_int_equal(layer_find(&arch, unknown[i]), -1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_spelling_prints_as_one),
+        cmocka_unit_test(layers_hold_what_is_written),
+        cmocka_unit_test(every_message),
+        cmocka_unit_test(depth_ends_at_the_most_layers),
+        cmocka_unit_test(random_ones_parse_as_they_print),
+        cmocka_unit_test(any_difference_counts),
+        cmocka_unit_test(hash_is_of_the_canonical_spelling),
+        cmocka_unit_test(shapes_by_hand),
+        cmocka_unit_test(what_does_not_fit_is_refused),
+        cmocka_unit_test(shapes_check_the_layers_too),
+        cmocka_unit_test(costs_by_hand),
+        cmocka_unit_test(limits_are_inclusive_and_optional),
+        cmocka_unit_test(names_both_ways),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

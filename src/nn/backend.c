@@ -5,5 +5,7 @@
 
 const struct backend *backend_find(const char *name)
 {
+    if (!strcmp(name, "cpu"))
+        return backend_cpu();
     return strcmp(name, "ref") ? NULL : &backend_ref;
 }

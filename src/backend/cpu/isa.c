@@ -1,0 +1,55 @@
+/*
+ * isa.c - the CPU backend for one instruction set.
+ *
+ * This file is compiled once for each: the flags give the compiler the instruction set, and macros name it and size
+ * its register tiles (vector.h).  Everything that it includes is static, so the copies live side by side; only the
+ * table goes out, under the name ISA_TABLE, and cpu.c chooses among them when the program starts.
+ */
+#include "backend/cpu/vector.h"
+
+#include "backend/cpu/conv.h"
+#include "backend/cpu/cpu.h"
+#include "backend/cpu/linear.h"
+#include "backend/cpu/load.h"
+#include "backend/cpu/simple.h"
+
+static size_t saved_bytes(const struct plan *plan, const struct op *op, int batch)
+{
+    struct pieces pieces = {0};
+    struct map out = map_of(&plan->tensors[op->output]);
+    if (op->kind == OP_CONV || op->kind == OP_FC)
+        kept_new(&pieces, op, &out, groups_of(batch), op->kind == OP_CONV && op->pool == POOL_MAX);
+    return pieces.used;
+}
+
+static size_t scratch_bytes(const struct plan *plan, const struct op *op, int batch)
+{
+    struct pieces pieces = {0};
+    if (op->kind == OP_CONV)
+        conv_scratch_new(&pieces, plan, op);
+    else if (op->kind == OP_FC || op->kind == OP_CLASSIFIER)
+        linear_scratch_new(&pieces, plan, op, groups_of(batch));
+    return pieces.used;
+}
+
+const struct backend ISA_TABLE = {
+    .name = "cpu",
+    .description = "16 images innermost, float32, one thread a network; " ISA_DESCRIPTION,
+    .tensor_bytes = tensor_bytes,
+    .saved_bytes = saved_bytes,
+    .scratch_bytes = scratch_bytes,
+    .tensor_write = tensor_write,
+    .tensor_read = tensor_read,
+    .load = load,
+    .forward = {[OP_CONV] = conv_forward,
+                [OP_FC] = fc_forward,
+                [OP_POOL] = pool_forward,
+                [OP_DROPOUT] = dropout_forward,
+                [OP_CLASSIFIER] = classifier_forward},
+    .backward = {[OP_CONV] = conv_backward,
+                 [OP_FC] = fc_backward,
+                 [OP_POOL] = pool_backward,
+                 [OP_DROPOUT] = dropout_backward,
+                 [OP_CLASSIFIER] = classifier_backward},
+    .update = update,
+};

@@ -1,0 +1,77 @@
+/*
+ * layout.h - where things lie: [group of 16 images][channel][y + border][x + border][image].
+ *
+ * The lanes of a last, partial group that belong to no image hold finite values that nobody reads in tensors, and
+ * zeros in gradients: so that sums over lanes need no mask in the backward pass.
+ */
+#ifndef ESPALIER_BACKEND_CPU_LAYOUT_H
+#define ESPALIER_BACKEND_CPU_LAYOUT_H
+
+#include "backend/cpu/vector.h"
+#include "nn/plan.h"
+
+/* A tensor's shape and the steps through it, in floats. */
+struct map {
+    int channels, height, width, border;
+    size_t pitch, plane, group; /* from row to row, channel to channel, group to group */
+};
+
+static inline struct map map_new(int channels, int height, int width, int border)
+{
+    struct map map = {channels, height, width, border, 0, 0, 0};
+    map.pitch = (size_t)(width + 2 * border) * LANES;
+    map.plane = (size_t)(height + 2 * border) * map.pitch;
+    map.group = (size_t)channels * map.plane;
+    return map;
+}
+
+static inline struct map map_of(const struct tensor *tensor)
+{
+    return map_new(tensor->channels, tensor->height, tensor->width, tensor->border);
+}
+
+static inline size_t map_at(const struct map *map, int channel, int y, int x)
+{
+    return (size_t)channel * map->plane + (size_t)(y + map->border) * map->pitch + (size_t)(x + map->border) * LANES;
+}
+
+static inline int groups_of(int count)
+{
+    return (count + LANES - 1) / LANES;
+}
+
+/* Images in group `group` of `count` images. */
+static inline int lanes_of(int count, int group)
+{
+    int left = count - group * LANES;
+    return left < LANES ? left : LANES;
+}
+
+static void map_clear_border(const struct map *map, float *plane)
+{
+    size_t side = (size_t)map->border * LANES, edge = (size_t)map->border * map->pitch;
+    if (!side)
+        return;
+    memset(plane, 0, edge * sizeof *plane);
+    memset(plane + map->plane - edge, 0, edge * sizeof *plane);
+    float *row = plane + edge;
+    for (int y = 0; y < map->height; y++, row += map->pitch) {
+        memset(row, 0, side * sizeof *row);
+        memset(row + map->pitch - side, 0, side * sizeof *row);
+    }
+}
+
+/* Scratch and saved memory are cut into pieces by one function each, which also counts when `base` is NULL. */
+struct pieces {
+    char *base;
+    size_t used;
+};
+
+static void *piece(struct pieces *pieces, size_t bytes)
+{
+    size_t at = pieces->used;
+    pieces->used += (bytes + 63) / 64 * 64;
+    return pieces->base ? pieces->base + at : NULL;
+}
+
+#endif

@@ -1,0 +1,159 @@
+/*
+ * simple.h - what has no weights: OP_POOL, OP_DROPOUT, the layout's conversions, loading a batch, the update.
+ */
+#ifndef ESPALIER_BACKEND_CPU_SIMPLE_H
+#define ESPALIER_BACKEND_CPU_SIMPLE_H
+
+#include "backend/cpu/layout.h"
+#include "nn/backend.h"
+#include "nn/dropout.h"
+#include "util/bug.h"
+
+static void pool_forward(const struct op_run *run)
+{
+    const struct op *op = run->op;
+    struct map in = map_of(&run->plan->tensors[op->input]), out = map_of(&run->plan->tensors[op->output]);
+    int planes = groups_of(run->count) * in.channels, size = op->pool_size, stride = op->pool_stride;
+    vector share = vector_all(1.0f / (float)(size * size));
+    const float *x = run->x;
+    float *y = run->y;
+    for (int plane = 0; plane < planes; plane++, x += in.plane, y += out.plane) {
+        map_clear_border(&out, y);
+        for (int row = 0; row < out.height; row++)
+            for (int column = 0; column < out.width; column++)
+                for (int part = 0; part < LANES; part += VECTOR_WIDTH) {
+                    const float *window = x + map_at(&in, 0, row * stride, column * stride) + part;
+                    vector best = vector_load(window), sum = {0};
+                    for (int i = 0; i < size; i++)
+                        for (int j = 0; j < size; j++) {
+                            vector value = vector_load(window + i * in.pitch + j * LANES);
+                            best = vector_max(value, best);
+                            sum += value;
+                        }
+                    if (op->pool == POOL_AVERAGE)
+                        best = sum * share;
+                    vector_store(y + map_at(&out, 0, row, column) + part, best);
+                }
+    }
+}
+
+static void pool_backward(const struct op_run *run)
+{
+    const struct op *op = run->op;
+    struct map in = map_of(&run->plan->tensors[op->input]), out = map_of(&run->plan->tensors[op->output]);
+    int planes = groups_of(run->count) * in.channels, size = op->pool_size, stride = op->pool_stride;
+    vector share = vector_all(1.0f / (float)(size * size));
+    const float *x = run->x, *y = run->y, *dy = run->dy;
+    float *dx = run->dx;
+    if (!dx)
+        return;
+    memset(dx, 0, planes * in.plane * sizeof *dx);
+    for (int plane = 0; plane < planes; plane++, x += in.plane, dx += in.plane, y += out.plane, dy += out.plane)
+        for (int row = 0; row < out.height; row++)
+            for (int column = 0; column < out.width; column++)
+                for (int part = 0; part < LANES; part += VECTOR_WIDTH) {
+                    size_t window = map_at(&in, 0, row * stride, column * stride) + part;
+                    size_t output = map_at(&out, 0, row, column) + part;
+                    vector d = vector_load(dy + output), best = vector_load(y + output);
+                    for (int i = 0; i < size; i++)
+                        for (int j = 0; j < size; j++) {
+                            size_t at = window + i * in.pitch + j * LANES;
+                            vector add = d * share;
+                            if (op->pool == POOL_MAX) {
+                                vector_bits wins = (vector_bits)(vector_load(x + at) == best);
+                                add = vector_where(wins, d);
+                                d = vector_where(~wins, d);
+                            }
+                            vector_store(dx + at, vector_load(dx + at) + add);
+                        }
+                }
+}
+
+/* Both tensors have the shape of `map`, whose border is cleared. */
+static void drop(const struct op_run *run, const struct map *from_map, const float *from, const struct map *to_map,
+                 float *to)
+{
+    int32_t threshold = dropout_threshold(run->op->drop);
+    float scale = 1 / (1 - run->op->drop);
+    uint32_t pixels = (uint32_t)(from_map->height * from_map->width), image = pixels * (uint32_t)from_map->channels;
+    for (int g = 0; g < groups_of(run->count); g++)
+        for (int c = 0; c < from_map->channels; c++, to += to_map->plane, from += from_map->plane) {
+            uint32_t element = (uint32_t)g * LANES * image + (uint32_t)c * pixels;
+            map_clear_border(to_map, to);
+            for (int y = 0; y < from_map->height; y++)
+                for (int x = 0; x < from_map->width; x++, element++) {
+                    const float *f = from + map_at(from_map, 0, y, x);
+                    float *t = to + map_at(to_map, 0, y, x);
+                    for (uint32_t lane = 0; lane < LANES; lane++) {
+                        float value = f[lane] * scale;
+                        t[lane] = dropout_keeps(run->dropout_key, element + lane * image, threshold) ? value : 0;
+                    }
+                }
+        }
+}
+
+static void dropout_forward(const struct op_run *run)
+{
+    struct map in = map_of(&run->plan->tensors[run->op->input]), out = map_of(&run->plan->tensors[run->op->output]);
+    ASSERT(in.border == out.border);
+    if (run->training)
+        drop(run, &in, run->x, &out, run->y);
+    else
+        memcpy(run->y, run->x, groups_of(run->count) * in.group * sizeof(float));
+}
+
+static void dropout_backward(const struct op_run *run)
+{
+    struct map in = map_of(&run->plan->tensors[run->op->input]), out = map_of(&run->plan->tensors[run->op->output]);
+    if (run->dx)
+        drop(run, &out, run->dy, &in, run->dx);
+}
+
+static size_t tensor_bytes(const struct tensor *tensor, int batch)
+{
+    return groups_of(batch) * map_of(tensor).group * sizeof(float);
+}
+
+static void tensor_write(const struct tensor *tensor, int count, const float *plain, void *data)
+{
+    struct map map = map_of(tensor);
+    float *values = data;
+    memset(data, 0, tensor_bytes(tensor, count));
+    for (int n = 0; n < count; n++)
+        for (int c = 0; c < map.channels; c++)
+            for (int y = 0; y < map.height; y++)
+                for (int x = 0; x < map.width; x++)
+                    values[n / LANES * map.group + map_at(&map, c, y, x) + n % LANES] = *plain++;
+}
+
+static void tensor_read(const struct tensor *tensor, int count, const void *data, float *plain)
+{
+    struct map map = map_of(tensor);
+    const float *values = data;
+    for (int n = 0; n < count; n++)
+        for (int c = 0; c < map.channels; c++)
+            for (int y = 0; y < map.height; y++)
+                for (int x = 0; x < map.width; x++)
+                    *plain++ = values[n / LANES * map.group + map_at(&map, c, y, x) + n % LANES];
+}
+
+static void update(const struct sgd *sgd, int64_t count, float *values, const float *gradients, float *velocity)
+{
+    float rate = sgd->rate, momentum = sgd->momentum, decay = sgd->weight_decay;
+    float current = sgd->nesterov ? 1 : 0, ahead = sgd->nesterov ? momentum : 1;
+    int64_t i = 0;
+    for (; i + VECTOR_WIDTH <= count; i += VECTOR_WIDTH) {
+        vector_unaligned *value = (vector_unaligned *)(values + i), *speed = (vector_unaligned *)(velocity + i);
+        vector g = *(const vector_unaligned *)(gradients + i) + decay * (vector)*value;
+        vector v = momentum * (vector)*speed + g;
+        *speed = v;
+        *value = (vector)*value - rate * (current * g + ahead * v);
+    }
+    for (; i < count; i++) {
+        float g = gradients[i] + decay * values[i];
+        velocity[i] = momentum * velocity[i] + g;
+        values[i] -= rate * (current * g + ahead * velocity[i]);
+    }
+}
+
+#endif

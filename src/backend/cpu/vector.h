@@ -1,0 +1,89 @@
+/*
+ * vector.h - the one vector type of this instruction set, and the few things that C can't say about it.
+ *
+ * A group is 16 images, innermost in every tensor.  It is PARTS vectors of VECTOR_WIDTH floats; all code is written
+ * over (part, vector) and knows the instruction set only by VECTOR_WIDTH and the sizes of the register tiles:
+ *
+ *     VECTOR_WIDTH    floats in a vector register: 16 (AVX-512), 8 (AVX2), 4 (SSE2, NEON)
+ *     TILE_ROWS       output channels of a tile that are summed at once
+ *     TILE_PIXELS     vectors of pixels in a tile of `product`: TILE_ROWS * TILE_PIXELS sums stay in registers
+ *     TILE_COLUMNS    weights of a row in a tile of `outer`
+ */
+#ifndef ESPALIER_BACKEND_CPU_VECTOR_H
+#define ESPALIER_BACKEND_CPU_VECTOR_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined __SSE2__
+#include <immintrin.h>
+#elif defined __ARM_NEON
+#include <arm_neon.h>
+#endif
+
+enum { LANES = 16, PARTS = LANES / VECTOR_WIDTH };
+
+typedef float vector __attribute__((vector_size(4 * VECTOR_WIDTH), may_alias));
+typedef float vector_unaligned __attribute__((vector_size(4 * VECTOR_WIDTH), may_alias, aligned(4)));
+typedef int32_t vector_bits __attribute__((vector_size(4 * VECTOR_WIDTH), may_alias));
+
+#define INLINE static inline __attribute__((always_inline, unused))
+
+INLINE vector vector_load(const float *from)
+{
+    return *(const vector *)from;
+}
+
+INLINE void vector_store(float *to, vector value)
+{
+    *(vector *)to = value;
+}
+
+INLINE vector vector_all(float value)
+{
+    return value - (vector){0};
+}
+
+/* The larger of each pair; `b` where either is NaN. */
+INLINE vector vector_max(vector a, vector b)
+{
+#if VECTOR_WIDTH == 16
+    return (vector)_mm512_max_ps((__m512)a, (__m512)b);
+#elif VECTOR_WIDTH == 8
+    return (vector)_mm256_max_ps((__m256)a, (__m256)b);
+#elif defined __SSE2__
+    return (vector)_mm_max_ps((__m128)a, (__m128)b);
+#else
+    vector_bits larger = a > b;
+    return (vector)(((vector_bits)a & larger) | ((vector_bits)b & ~larger));
+#endif
+}
+
+/* A NaN passes, so that a diverged network is seen in its loss. */
+INLINE vector vector_relu(vector value)
+{
+    return vector_max((vector){0}, value);
+}
+
+/* `value` where the mask is set, else 0. */
+INLINE vector vector_where(vector_bits mask, vector value)
+{
+    return (vector)((vector_bits)value & mask);
+}
+
+INLINE float vector_sum(vector value)
+{
+#if VECTOR_WIDTH == 16
+    return _mm512_reduce_add_ps((__m512)value);
+#else
+#if VECTOR_WIDTH == 8
+    __m128 four = _mm_add_ps(_mm256_castps256_ps128((__m256)value), _mm256_extractf128_ps((__m256)value, 1));
+#else
+    vector four = value;
+#endif
+    return (four[0] + four[2]) + (four[1] + four[3]);
+#endif
+}
+
+#endif

@@ -2,6 +2,7 @@
 #ifndef ESPALIER_TESTS_BACKENDS_H
 #define ESPALIER_TESTS_BACKENDS_H
 
+#include "backend/cpu/cpu.h"
 #include "nn/backend.h"
 
 enum { BACKENDS_MAX = 8 };
@@ -11,6 +12,9 @@ static inline int backends_here(const struct backend *list[BACKENDS_MAX])
 {
     int count = 0;
     list[count++] = &backend_ref;
+    for (int i = 0; cpu_isa_names[i]; i++)
+        if (backend_cpu_isa(cpu_isa_names[i]))
+            list[count++] = backend_cpu_isa(cpu_isa_names[i]);
     return count;
 }
 

@@ -35,6 +35,8 @@ static struct conv_scratch conv_scratch_new(struct pieces *pieces, const struct 
     struct conv_scratch scratch = {.kept = kept_new(pieces, op, &out, 1, false)};
     scratch.moments.sum = piece(pieces, outputs * LANES * sizeof(float));
     scratch.moments.square = piece(pieces, outputs * LANES * sizeof(float));
+    scratch.moments.sum_all = piece(pieces, outputs * LANES * sizeof(float));
+    scratch.moments.square_all = piece(pieces, outputs * LANES * sizeof(float));
     scratch.sums = piece(pieces, outputs * sizeof *scratch.sums);
     scratch.offsets = piece(pieces, inputs * taps * sizeof(int32_t));
     scratch.gradient_offsets = piece(pieces, outputs * taps * sizeof(int32_t));
@@ -97,8 +99,7 @@ static void conv_forward(const struct op_run *run)
     scratch.moments.shift = run->values + op->weights.mean;
     memset(scratch.sums, 0, (size_t)op->channels * sizeof *scratch.sums);
     for (int g = 0; g < groups; g++) {
-        memset(scratch.moments.sum, 0, (size_t)op->channels * LANES * sizeof(float));
-        memset(scratch.moments.square, 0, (size_t)op->channels * LANES * sizeof(float));
+        moments_clear(&scratch.moments, op->channels);
         product_run(&product, x + g * in.group, kept.linear + g * linear, &scratch.moments);
         channel_sums_add(scratch.sums, op->channels, lanes_of(run->count, g), &scratch.moments);
     }
@@ -195,7 +196,7 @@ static void conv_backward(const struct op_run *run)
     for (int g = 0; g < groups; g++) {
         normalise_backward(run, &kept, scratch.sums, &gradient, lanes_of(run->count, g), kept.linear + g * linear,
                            kept.selected ? kept.selected + g * selected : NULL, dy + g * out.group, scratch.gradient);
-        outer_run(&outer, x + g * in.group, scratch.gradient);
+        outer_run(&outer, x + g * in.group, scratch.gradient + map_at(&gradient, 0, 0, 0));
         for (int phase = 0; dx && phase < op->stride * op->stride; phase++) {
             int phase_y = phase / op->stride, phase_x = phase % op->stride;
             if (op->stride > 1)

@@ -39,12 +39,12 @@ struct channel_sums {
     double sum, square;
 };
 
-static void channel_sums_add(struct channel_sums *sums, int channels, int lanes, struct moments *moments)
+static void channel_sums_add(struct channel_sums *sums, int channels, int lanes, const struct moments *moments)
 {
     for (int k = 0; k < channels; k++)
         for (int lane = 0; lane < lanes; lane++) {
-            sums[k].sum += moments->sum[k * LANES + lane];
-            sums[k].square += moments->square[k * LANES + lane];
+            sums[k].sum += moments->sum_all[k * LANES + lane];
+            sums[k].square += moments->square_all[k * LANES + lane];
         }
 }
 

@@ -29,11 +29,32 @@ struct product {
     ptrdiff_t out_plane, out_pitch, out_step;
 };
 
-/* Sums for batch statistics, a group's lanes apart: of (value - shift) and of its square, [row][lane]. */
+/* Sums for batch statistics, a group's lanes apart: of (value - shift) and of its square, [row][lane].  In two
+   levels, so that long sums stay exact: a row of pixels, then the rows. */
 struct moments {
-    float *sum, *square;
-    const float *shift; /* by row */
+    float *sum, *square;         /* of the row of pixels at hand */
+    float *sum_all, *square_all; /* of all before it */
+    const float *shift;          /* by row of the product */
 };
+
+static void moments_clear(struct moments *moments, int rows)
+{
+    size_t bytes = (size_t)rows * LANES * sizeof(float);
+    memset(moments->sum, 0, bytes);
+    memset(moments->square, 0, bytes);
+    memset(moments->sum_all, 0, bytes);
+    memset(moments->square_all, 0, bytes);
+}
+
+static void moments_fold(const struct moments *moments, int rows)
+{
+    for (size_t i = 0; i < (size_t)rows * LANES; i += VECTOR_WIDTH) {
+        vector_store(moments->sum_all + i, vector_load(moments->sum_all + i) + vector_load(moments->sum + i));
+        vector_store(moments->square_all + i, vector_load(moments->square_all + i) + vector_load(moments->square + i));
+        vector_store(moments->sum + i, (vector){0});
+        vector_store(moments->square + i, (vector){0});
+    }
+}
 
 /* How a tile goes on: where its sums start, and whether they are final. */
 struct tile {
@@ -163,7 +184,7 @@ static void product_row(struct tile tile, int part)
 /* `moments` may be NULL. */
 static void product_run(const struct product *product, const float *x, float *out, const struct moments *moments)
 {
-    for (int y = 0; y < product->height; y++)
+    for (int y = 0; y < product->height; y++) {
         for (int column = 0; column == 0 || column < product->columns; column += COLUMN_BLOCK)
             for (int part = 0; part < PARTS; part++) {
                 int left = product->columns - column;
@@ -177,6 +198,9 @@ static void product_run(const struct product *product, const float *x, float *ou
                                           .moments = last ? moments : NULL},
                             part);
             }
+        if (moments)
+            moments_fold(moments, product->rows);
+    }
 }
 
 struct outer {

@@ -8,7 +8,7 @@
 
 static void explain_caches(const char *root, int processor, struct text *text)
 {
-    struct text type = TEXT_EMPTY, size = TEXT_EMPTY;
+    struct text type = TEXT_EMPTY;
     text_add(text, "caches        ");
     int shown = 0;
     for (int index = 0; index < 8; index++) {
@@ -23,7 +23,6 @@ static void explain_caches(const char *root, int processor, struct text *text)
     }
     text_add(text, shown ? "\n" : "not known\n");
     text_done(&type);
-    text_done(&size);
 }
 
 static void explain_processors(const char *root, const struct processors *processors, struct text *text)

@@ -4,13 +4,10 @@
  */
 #include "cli/progress.h"
 
-#include <math.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "arch/lineage.h"
+#include "cli/bar.h"
 #include "cli/cli.h"
 #include "util/memory.h"
 
@@ -70,25 +67,13 @@ static void print_failure(struct progress *progress, const struct event_failed *
             failed->again ? "; it will be tried again" : "");
 }
 
-static void add_bar(struct text *text, double share, int width, bool unicode)
-{
-    int full = (int)lround(share * width);
-    for (int i = 0; i < width; i++)
-        text_add(text, "%s", unicode ? (i < full ? "█" : "░") : (i < full ? "#" : "."));
-}
-
 static void progress_text(const struct progress *progress, const struct session_state *state, struct text *text)
 {
     struct forecast forecast =
         progress_forecast(state, engine_options(progress->engine)->episode_networks);
     char left[TEXT_SHORT];
-    if (progress->kind == PROGRESS_BAR) {
-        add_bar(text, forecast.share, 20, progress->unicode);
-        text_add(text, " ");
-    } else {
-        text_add(text, "progress ");
-    }
-    text_add(text, "%3.0f %%  %lld trained", 100 * forecast.share, (long long)state->status_count[NODE_DONE]);
+    text_add(text, "%s%3.0f %%  %lld trained", progress->kind == PROGRESS_BAR ? "" : "progress ",
+             100 * forecast.share, (long long)state->status_count[NODE_DONE]);
     if (state->budget_networks > 0)
         text_add(text, " of %lld", (long long)state->budget_networks);
     text_add(text, "  eta %s", forecast.seconds_left < 0 ? "?" : text_duration(left, forecast.seconds_left));
@@ -103,23 +88,17 @@ static void progress_text(const struct progress *progress, const struct session_
 
 static void draw_bar(struct progress *progress, const struct session_state *state)
 {
-    struct winsize size = {0};
     struct text text = TEXT_EMPTY;
-    ioctl(fileno(progress->out), TIOCGWINSZ, &size);
     progress_text(progress, state, &text);
-    /* Columns, not bytes: the bar's cells are three bytes each. */
-    size_t room = size.ws_col ? (size_t)size.ws_col - 1 : 79, columns = 0, bytes = 0;
-    const char *string = text_string(&text);
-    while (string[bytes] && (columns < room || ((unsigned char)string[bytes] & 0xc0) == 0x80))
-        columns += ((unsigned char)string[bytes++] & 0xc0) != 0x80;
-    fprintf(progress->out, "\r%.*s\033[K", (int)bytes, string);
+    bar_draw(progress->out, progress_forecast(state, engine_options(progress->engine)->episode_networks).share,
+             progress->unicode, text_string(&text));
     text_done(&text);
 }
 
 static void clear_bar(const struct progress *progress)
 {
     if (progress->kind == PROGRESS_BAR)
-        fputs("\r\033[K", progress->out);
+        bar_clear(progress->out);
 }
 
 static void print_event(struct progress *progress, const struct event *event)
@@ -171,7 +150,6 @@ static void on_event(void *context, const struct event *event)
         print_event(progress, event);
     } else if (progress->kind == PROGRESS_BAR && event->time - progress->printed >= seconds_between_bars) {
         draw_bar(progress, engine_state(progress->engine));
-        fflush(progress->out);
         progress->printed = event->time;
     }
 }

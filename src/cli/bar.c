@@ -1,0 +1,46 @@
+/*
+ * bar.c - drawn over itself with a carriage return: the one line that is not scrolled away.
+ */
+#include "cli/bar.h"
+
+#include <math.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "util/text.h"
+
+enum { CELLS = 20 };
+
+static size_t terminal_columns(FILE *out)
+{
+    struct winsize size = {0};
+    ioctl(fileno(out), TIOCGWINSZ, &size);
+    return size.ws_col ? size.ws_col : 80;
+}
+
+/* Bytes of `string` that take at most `columns`: characters count, not bytes; the bar's cells have three each. */
+static int cut(const char *string, size_t columns)
+{
+    size_t used = 0;
+    int bytes = 0;
+    while (string[bytes] && (used < columns || ((unsigned char)string[bytes] & 0xc0) == 0x80))
+        used += ((unsigned char)string[bytes++] & 0xc0) != 0x80;
+    return bytes;
+}
+
+void bar_draw(FILE *out, double share, bool unicode, const char *text)
+{
+    struct text line = TEXT_EMPTY;
+    int full = (int)lround(share * CELLS);
+    for (int i = 0; i < CELLS; i++)
+        text_add(&line, "%s", unicode ? (i < full ? "█" : "░") : (i < full ? "#" : "."));
+    text_add(&line, " %s", text);
+    fprintf(out, "\r%.*s\033[K", cut(text_string(&line), terminal_columns(out) - 1), text_string(&line));
+    fflush(out);
+    text_done(&line);
+}
+
+void bar_clear(FILE *out)
+{
+    fputs("\r\033[K", out);
+}

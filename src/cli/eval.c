@@ -1,0 +1,117 @@
+/*
+ * eval.c - `espalier eval`: how well a trained network classifies images that it was not trained on.
+ *
+ * Pixels are normalised as they were in training: for a network of a session by the images of its split, for a file by
+ * all training images, as `espalier train` does it.
+ */
+#include <stdlib.h>
+
+#include "cli/score.h"
+#include "cli/subject.h"
+
+/* The views of one evaluation; images of the test part are its own. */
+struct evaluated {
+    struct view train, validate, test;
+    struct images images;
+};
+
+/* Views are set where they are needed: normalisation comes from `train`. */
+static int open_views(const struct subject *subject, bool validation, struct evaluated *views, struct error *error)
+{
+    const struct target *target = &subject->target;
+    if (subject->session_split) {
+        if (data_split(&subject->images, (int)target->validation, (int)target->train_subset, (uint64_t)target->seed,
+                       &views->train, &views->validate, error))
+            return -1;
+    } else {
+        view_all(&subject->images, NULL, &views->train);
+    }
+    if (validation) {
+        if (views->validate.count)
+            return 0;
+        return error_set(error, "there are no validation images: they belong to a session's own data; leave "
+                                "--validation out to use the test images");
+    }
+    if (subject_open_test(subject, &views->images, error))
+        return -1;
+    view_all(&views->images, &views->train, &views->test);
+    return 0;
+}
+
+static void print(const struct cli_arguments *arguments, const struct subject *subject, bool validation,
+                  const struct score *score)
+{
+    const struct target *target = &subject->target;
+    struct text text = TEXT_EMPTY;
+    subject_name(subject, arguments->words[0], &text);
+    printf("network  %s\n", text_string(&text));
+    text_clear(&text);
+    arch_print(&target->arch, &text);
+    printf("         %s\n%-8s ", text_string(&text), validation ? "valid." : "test");
+    score_print(stdout, score);
+    text_done(&text);
+    if (validation && target->node) {
+        const struct session_node *node = session_node(target->state, target->node);
+        printf("         the session has %.2f %% accuracy, loss %.4f\n", 100 * node->accuracy, node->loss);
+    }
+    printf("\n");
+    score_print_classes(stdout, score, &subject->spec);
+}
+
+static int evaluate(const struct cli_arguments *arguments, struct subject *subject, struct evaluated *views,
+                    struct error *error)
+{
+    bool validation = cli_value(arguments, "validation");
+    struct score score;
+    if (subject_find(arguments->words[0], subject, error))
+        return cli_fail(error);
+    if (!subject->target.weights) {
+        error_set(error, "%s: has no weights: it is not trained; name another, or train it: espalier train '%s'",
+                  arguments->words[0], arguments->words[0]);
+        return cli_fail(error);
+    }
+    if (subject_open_images(subject, cli_value(arguments, "data"), "fashion-mnist", error) ||
+        open_views(subject, validation, views, error) ||
+        score_network(backend_cpu(), subject->target.weights, validation ? &views->validate : &views->test, &score,
+                      error))
+        return cli_fail(error);
+    print(arguments, subject, validation, &score);
+    score_done(&score);
+    return 0;
+}
+
+static int run(const struct cli_arguments *arguments)
+{
+    struct subject subject = {0};
+    struct evaluated views = {0};
+    struct error error = {{0}};
+    if (cli_value(arguments, "test") && cli_value(arguments, "validation"))
+        return cli_usage(arguments, "--test and --validation exclude each other");
+    int status = evaluate(arguments, &subject, &views, &error);
+    view_done(&views.train);
+    view_done(&views.validate);
+    view_done(&views.test);
+    images_done(&views.images);
+    subject_done(&subject);
+    return status;
+}
+
+static const struct cli_option options_of_eval[] = {
+    {"data", "SPEC", "these images [the session's; for a file, fashion-mnist]"},
+    {"test", NULL, "the test images (the default)"},
+    {"validation", NULL, "the validation images of the session's split"},
+    {0},
+};
+
+const struct cli_command command_eval = {
+    .name = "eval",
+    .synopsis = "SESSION:NODE|FILE",
+    .summary = "evaluate a trained network: error, loss, and accuracy class by class",
+    .details =
+        "The error's interval is Wilson's, at 95 %. A search never reads the test images: choose networks by their\n"
+        "validation accuracy, and look here once.",
+    .words_minimum = 1,
+    .words_maximum = 1,
+    .options = options_of_eval,
+    .run = run,
+};

@@ -1,0 +1,125 @@
+/*
+ * score.c - evaluation for people.  The trainer's own evaluation is network_evaluate(); this one keeps what each
+ * image was taken for.
+ */
+#include "cli/score.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "nn/network.h"
+#include "util/memory.h"
+
+enum { BATCH = 256 };
+
+/* NaN is never the largest, so that a broken network is wrong and not class 0 by chance. */
+static int largest(const float *logits, int classes)
+{
+    int best = -1;
+    for (int i = 0; i < classes; i++)
+        if (!isnan(logits[i]) && (best < 0 || logits[i] > logits[best]))
+            best = i;
+    return best;
+}
+
+static void count_batch(const struct batch *batch, const float *logits, struct score *score)
+{
+    for (int i = 0; i < batch->count; i++) {
+        int label = batch->view->images->labels[batch->index[i]];
+        int prediction = largest(logits + (size_t)i * (size_t)score->classes, score->classes);
+        score->correct += prediction == label;
+        if (prediction >= 0)
+            score->confusion[(size_t)label * (size_t)score->classes + (size_t)prediction]++;
+    }
+}
+
+int score_network(const struct backend *backend, struct weights *weights, const struct view *view, struct score *score,
+                  struct error *error)
+{
+    struct plan *plan = memory_new(1, sizeof *plan);
+    plan_lower(&weights->arch, weights->input, &(struct plan_options){0}, plan);
+    int classes = plan->classes;
+    struct network *network = network_new(backend, plan, BATCH, NETWORK_INFERENCE, weights, error);
+    free(plan);
+    if (!network)
+        return -1;
+    *score = (struct score){.count = view->count, .classes = classes};
+    score->confusion = memory_new((size_t)classes * (size_t)classes, sizeof *score->confusion);
+    float *logits = memory_new((size_t)BATCH * (size_t)classes, sizeof *logits);
+    for (int at = 0; at < view->count; at += BATCH) {
+        struct batch batch = {.view = view, .index = view->index + at, .count = view->count - at};
+        if (batch.count > BATCH)
+            batch.count = BATCH;
+        score->loss += network_infer(network, &batch, logits).loss;
+        count_batch(&batch, logits, score);
+    }
+    if (view->count)
+        score->loss /= view->count;
+    free(logits);
+    network_free(network);
+    return 0;
+}
+
+void score_done(struct score *score)
+{
+    free(score->confusion);
+    *score = (struct score){0};
+}
+
+struct interval score_interval(int hits, int count)
+{
+    if (!count)
+        return (struct interval){0, 1};
+    const double z = 1.959963984540054; /* the normal distribution's 0.975 quantile */
+    double n = count, share = hits / n, z2 = z * z;
+    double centre = (share + z2 / (2 * n)) / (1 + z2 / n);
+    double half = z / (1 + z2 / n) * sqrt(share * (1 - share) / n + z2 / (4 * n * n));
+    /* At 0 and 1 the formula is exact but for rounding. */
+    return (struct interval){hits ? centre - half : 0, hits < count ? centre + half : 1};
+}
+
+void score_print(FILE *out, const struct score *score)
+{
+    int wrong = score->count - score->correct;
+    struct interval interval = score_interval(wrong, score->count);
+    double share = score->count ? (double)wrong / score->count : 0;
+    fprintf(out, "error %.2f %% (95 %% interval %.2f to %.2f), accuracy %.2f %%, loss %.4f on %d images\n", 100 * share,
+            100 * interval.low, 100 * interval.high, 100 * (1 - share), score->loss, score->count);
+}
+
+static void print_class_name(FILE *out, const struct data_spec *spec, int class)
+{
+    const char *name = data_class_name(spec, class);
+    fprintf(out, "%3d %-13s", class, name ? name : "");
+}
+
+static void print_class(FILE *out, const struct score *score, const struct data_spec *spec, int class)
+{
+    const int *row = score->confusion + (size_t) class * (size_t)score->classes;
+    int images = 0, other = -1;
+    for (int i = 0; i < score->classes; i++) {
+        images += row[i];
+        if (i != class && row[i] && (other < 0 || row[i] > row[other]))
+            other = i;
+    }
+    print_class_name(out, spec, class);
+    if (!images) {
+        fprintf(out, " %7d\n", 0);
+        return;
+    }
+    fprintf(out, " %7d %7d %8.2f %%", images, row[class], 100.0 * row[class] / images);
+    if (other >= 0) {
+        fputs("  ", out);
+        print_class_name(out, spec, other);
+        fprintf(out, " %7d", row[other]);
+    }
+    fputc('\n', out);
+}
+
+void score_print_classes(FILE *out, const struct score *score, const struct data_spec *spec)
+{
+    fprintf(out, "%-17s %7s %7s %10s  %-17s %7s\n", "class", "images", "right", "accuracy", "most often taken for",
+            "images");
+    for (int class = 0; class < score->classes; class ++)
+        print_class(out, score, spec, class);
+}

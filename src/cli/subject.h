@@ -1,0 +1,28 @@
+/*
+ * subject.h - the network that `morph`, `train` or `eval` works on, with the images that belong to it.
+ */
+#ifndef ESPALIER_CLI_SUBJECT_H
+#define ESPALIER_CLI_SUBJECT_H
+
+#include "cli/cli.h"
+
+struct subject {
+    struct target target;
+    struct data_spec spec; /* of the images */
+    struct images images;  /* the training part; count 0 until subject_open_images() */
+    bool session_split;    /* these images are the session's: its split holds for them */
+};
+
+/* Find what `text` names; no images yet.  subject_done() it, also after a failure. */
+int subject_find(const char *text, struct subject *subject, struct error *error);
+/* Open the training images of `data`, or where it is NULL the session's, or `fallback`'s, and check that the
+   network takes them: shape, classes, and that every window fits.  Sets target.input where it was unknown.  A session's
+   data that changed since is refused unless `data` names it. */
+int subject_open_images(struct subject *subject, const char *data, const char *fallback, struct error *error);
+/* The test part of the same set, checked likewise; images_done() it. */
+int subject_open_test(const struct subject *subject, struct images *test, struct error *error);
+/* "fashion-mnist-1:n5", FILE, or "the architecture". */
+void subject_name(const struct subject *subject, const char *text, struct text *name);
+void subject_done(struct subject *subject);
+
+#endif

@@ -1,0 +1,105 @@
+#!/bin/sh
+# morph, train and eval, on a small data set made here: black images and white ones of 8×8 pixels.
+. "$top_srcdir/tests/tap.sh"
+plan 42
+
+# prints NAME PATTERN: the last command wrote a line like this
+prints() {
+    grep -qE -e "$2" "$work/out"
+    status=$?
+    report $status "$1"
+    [ $status = 0 ] || { echo "# expected: $2"; sed 's/^/# /' "$work/out" | tail -n 30; }
+}
+
+# fails NAME STATUS COMMAND…: the command ends with that status; what it prints is kept for prints()
+fails() {
+    name=$1 expected=$2
+    shift 2
+    "$@" >"$work/out" 2>"$work/err"
+    status=$?
+    [ $status = "$expected" ]
+    report $? "$name (status $status)"
+}
+
+# --- 512 images and labels, in turn black (class 0) and white (class 1) ---
+mkdir set
+{ head -c 64 /dev/zero; head -c 64 /dev/zero | tr '\000' '\377'; } >images
+printf '\000\001' >labels
+for doubling in 1 2 3 4 5 6 7 8; do
+    cat images images >more && mv more images
+    cat labels labels >more && mv more labels
+done
+for part in train t10k; do
+    { printf '\000\000\010\003\000\000\002\000\000\000\000\010\000\000\000\010'; cat images; } >set/$part-images-idx3-ubyte
+    { printf '\000\000\010\001\000\000\002\000'; cat labels; } >set/$part-labels-idx1-ubyte
+done
+small='C(4,3,1) P(2,2) C(4,3,1) A(4,4) FC(8) SM(2)'
+
+# --- morph ---
+ok "morph prints" "$espalier" morph "$small" widen:conv1 deepen:conv2:5 deepen:fc1 --input 1,8,8
+prints "the child's notation" '^child +C\(8,3,1\) P\(2,2\) C\(4,3,1\) C\(4,5,1\) A\(4,4\) FC\(8\) FC\(8\) SM\(2\)$'
+# 36 + 8, 144 + 8, 32 + 16, 16 + 2; and 72 + 16, 288 + 8, 400 + 8, 32 + 16, 64 + 16, 18
+prints "both numbers of parameters" '^parameters +262 +938 '
+prints "the widened layer" '^conv1 +C\(4,3,1\) +C\(8,3,1\) +W +8×8×8$'
+prints "the new layer" '^conv3 +C\(4,5,1\) +D +4×4×4$'
+ok "the function is kept" "$espalier" morph "$small" widen:conv1 deepen:conv2:5 widen:fc1 deepen:fc1 --input 1,8,8 --check
+prints "and that is said" "the child computes its parent's function"
+ok "with unequal shares" "$espalier" morph "$small" widen:conv1:40 widen:conv2:12 --split unequal --input 1,8,8 --check
+ok "on the images of a set" "$espalier" morph "$small" widen:conv1 deepen:conv1 --data idx:set --check
+fails "noise changes the function" 1 "$espalier" morph "$small" widen:conv1 --noise 5 --input 1,8,8 --check
+prints "and that is said too" "does not compute its parent's function"
+says "no such layer" 1 'conv9' "$espalier" morph "$small" widen:conv9
+says "a network that does not fit" 1 'layer 4.*A\(4,4\)' "$espalier" morph "$small" widen:conv1 --input 1,4,4
+says "no such split" 2 "--split halves: must be" "$espalier" morph "$small" widen:conv1 --split halves
+says "no such widths" 2 "--widths wide: must be" "$espalier" morph "$small" widen:conv1 --widths wide
+says "no such input" 2 "--input 1,8: must be" "$espalier" morph "$small" widen:conv1 --input 1,8
+says "nothing to write" 2 "--out: .* has no weights" "$espalier" morph "$small" widen:conv1 --out child.safetensors
+
+# --- train and eval ---
+ok "train" "$espalier" train "$small" --data idx:set --epochs 3 --validation 112
+prints "a line an epoch" '^epoch +3/3 +rate 0\.0+[0-9]* .*train .*validation +100\.00 %'
+# No error in 512: Wilson's upper end is z²/(n + z²), z = 1.96
+prints "the test error and its interval" '^test +error 0\.00 % \(95 % interval 0\.00 to 0\.74\), accuracy 100\.00 %'
+ok "eval reads what train wrote" "$espalier" eval network.safetensors --data idx:set
+prints "and finds the same error" '^test +error 0\.00 % \(95 % interval 0\.00 to 0\.74\), accuracy 100\.00 %.* 512 images'
+prints "class by class" '^ +1 +256 +256 +100\.00 %$'
+says "a file that train did not name itself is safe" 1 "network.safetensors: exists already" \
+    "$espalier" train "$small" --data idx:set --epochs 1
+ok "train goes on from a file" "$espalier" train network.safetensors --data idx:set --epochs 1 --out more.safetensors
+prints "at the lower rate" '^plan +1 epoch, batch 64, rate 0\.02'
+ok "morph grows a file" "$espalier" morph network.safetensors widen:conv2 deepen:conv1 --data idx:set --check \
+    --out child.safetensors
+ok "and the child" "$espalier" eval child.safetensors --data idx:set
+prints "classifies as its parent" '^test +error 0\.00 %'
+cp network.safetensors kept.safetensors
+says "a training that diverges" 1 "diverged.*lower" \
+    "$espalier" train network.safetensors --data idx:set --epochs 9 --rate 1e6 --out kept.safetensors
+ok "leaves the file alone" cmp network.safetensors kept.safetensors
+says "other classes" 1 "has 2 classes, the network's classifier SM\(3\)" \
+    "$espalier" train 'C(4,3,1) SM(3)' --data idx:set --out other.safetensors
+says "no weights to evaluate" 1 "has no weights" "$espalier" eval "$small" --data idx:set
+says "no validation images of a file" 1 "no validation images" \
+    "$espalier" eval network.safetensors --data idx:set --validation
+says "a folder that is not there" 1 "nowhere/x: can't be written" "$espalier" train "$small" --out nowhere/x
+
+"$espalier" train "$small" --data idx:set --epochs 100000 --out stopped.safetensors >"$work/out" 2>&1 &
+training=$!
+until grep -q '^epoch  *1/' "$work/out"; do kill -0 $training || break; done
+kill -INT $training
+wait $training
+status=$?
+[ $status = 130 ]
+report $? "Ctrl-C stops a training (status $status)"
+prints "which says how far it came" '^stopped after [0-9]+ of 100000 epochs; weights: stopped.safetensors'
+ok "and writes its weights" "$espalier" eval stopped.safetensors --data idx:set
+
+# --- networks of a session ---
+"$espalier" run --data idx:set --start "$small" --networks 2 --epochs 1 --start-epochs 2 --validation 112 --devices cpu:1 \
+    --out one --headless >run.out 2>&1
+ok "eval of a session's network" "$espalier" eval one:start --validation
+seen=$(sed -n 's/^valid\..*accuracy \([0-9.]*\) %.*loss \([0-9.]*\) .*/\1 \2/p' "$work/out")
+kept=$(sed -n 's/^ *the session has \([0-9.]*\) % accuracy, loss \([0-9.]*\)$/\1 \2/p' "$work/out")
+[ -n "$seen" ] && [ "$seen" = "$kept" ]
+report $? "scores what the session has ($seen and $kept)"
+ok "morph grows it" "$espalier" morph one:start widen:conv1 deepen:conv2 --check
+ok "train goes on from it" "$espalier" train one:best --epochs 1

@@ -10,6 +10,7 @@
 #include "session_generator.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,7 +61,7 @@ struct session_recipe session_recipe_default(uint64_t seed)
                                    .epochs = 5,
                                    .steps = 3,
                                    .devices = 2,
-                                   .person = true,
+                                   .person = 0.03,
                                    .failures = 0.08,
                                    .crashes = 0.01,
                                    .sample_seconds = 5,
@@ -295,7 +296,7 @@ static void propose(struct play *play)
     }
     struct shape shapes[ARCH_LAYERS_MAX];
     int64_t known = grows ? find_known(play, arch_hash(&arch)) : parent;
-    if (arch_shapes(&arch, play->input, shapes, NULL) || chance(play, 0.03))
+    if (arch_shapes(&arch, play->input, shapes, NULL) || chance(play, 0.08))
         emit_refused(play, &event, "over the limit of parameters");
     else if (known)
         emit_known(play, &event, known);
@@ -586,7 +587,7 @@ static void run(struct play *play)
             play->time = play->lanes[slot].due;
         sample(play);
         train_epoch(play, slot);
-        if (play->recipe.person && chance(play, 0.03))
+        if (chance(play, play->recipe.person))
             person(play);
         if (chance(play, play->recipe.crashes))
             crash(play);

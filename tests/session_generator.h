@@ -19,7 +19,7 @@ struct session_recipe {
     int steps;            /* STEP events an epoch */
     int devices;
     bool from_start;      /* every network grows from the start network; else from a good one */
-    bool person;          /* commands, pins, prunes, notes, pauses */
+    double person;        /* chance that a person pins, prunes, notes, pauses or asks, an epoch */
     double failures;      /* share of attempts that fail */
     double crashes;       /* chance that the process dies, an epoch */
     double sample_seconds; /* between samples of the devices; 0: none */

@@ -1,0 +1,522 @@
+/*
+ * test_state.c - the reducer: what comes of generated sessions, what it refuses, and what the digest sees.
+ */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "random_event.h"
+#include "session_generator.h"
+#include "util/bug.h"
+#include "util/memory.h"
+
+static void apply(struct session_state *state, const struct event *event)
+{
+    struct error error = {{0}};
+    if (session_apply(state, event, &error))
+        fail_msg("%s", error.text);
+}
+
+static struct session_state *fold(const struct event_list *list, bool transient)
+{
+    struct session_state *state = session_state_new();
+    for (size_t i = 0; i < list->count; i++)
+        if (transient || event_is_durable(list->items[i].kind))
+            apply(state, &list->items[i]);
+    return state;
+}
+
+static void assert_same_digest(const struct session_state *a, const struct session_state *b)
+{
+    char left[HASH_TEXT], right[HASH_TEXT];
+    assert_string_equal(hash_print(session_digest(a), left), hash_print(session_digest(b), right));
+}
+
+/* Recipes of every sort: one device and many, broad and deep, calm and wild. */
+static struct session_recipe recipe_of(uint64_t seed)
+{
+    struct session_recipe recipe = session_recipe_default(seed);
+    recipe.networks = 1 + (int)(seed * 7 % 90);
+    recipe.devices = 1 + (int)(seed % 5);
+    recipe.from_start = seed % 3 == 0;
+    recipe.person = seed % 4 * 0.03;
+    recipe.failures = seed % 2 ? 0.3 : 0.05;
+    recipe.crashes = seed % 5 ? 0.02 : 0;
+    recipe.steps = (int)(seed % 4);
+    recipe.finished = seed % 6 != 0;
+    return recipe;
+}
+
+/* --- properties of whole sessions ---------------------------------------------------------------------------- */
+
+static void check_expectation(const struct session_state *state, const struct session_expectation *expected)
+{
+    assert_int_equal(state->node_count, expected->nodes);
+    for (int i = 0; i < NODE_STATUS_COUNT; i++)
+        assert_int_equal(state->status_count[i], expected->status[i]);
+    assert_int_equal(state->known_count, expected->known);
+    assert_int_equal(state->refused_count, expected->refused);
+    assert_int_equal(state->proposal_count, expected->proposals);
+    assert_int_equal(state->policy_count, expected->updates);
+    assert_int_equal(state->failure_count, expected->failures);
+    assert_int_equal(state->event_count, expected->durable_events);
+    assert_int_equal(state->last_number, expected->durable_events);
+    assert_int_equal(state->best, expected->best);
+    assert_true(state->time == expected->time);
+    if (state->best)
+        assert_true(session_node(state, state->best)->accuracy == expected->best_accuracy);
+}
+
+/* What holds in every state, whatever the session. */
+static void check_invariants(const struct session_state *state)
+{
+    int64_t counts[NODE_STATUS_COUNT] = {0}, children = 0, known = 0, busy = 0;
+    for (int64_t i = 1; i <= state->node_count; i++) {
+        const struct session_node *node = session_node(state, i);
+        assert_int_equal(node->facts.node, i);
+        assert_true(node->facts.parent < i);
+        counts[node->status]++;
+        children += node->child_count;
+        known += node->known_count;
+        assert_true(node->status != NODE_DONE || (node->weights && node->ended >= node->started));
+        assert_true(node->status != NODE_FAILED || node->failure);
+        assert_true(node->status != NODE_RUNNING || (node->device && node->curve_count <= node->epochs));
+        assert_true(!node->pruned || node->status != NODE_QUEUED);
+        if (node->facts.parent && session_node(state, node->facts.parent)->pruned && node->pruned)
+            assert_true(node->status != NODE_QUEUED);
+        if (node->status == NODE_DONE)
+            assert_true(session_node(state, state->best)->accuracy >= node->accuracy);
+    }
+    for (int i = 0; i < NODE_STATUS_COUNT; i++)
+        assert_int_equal(counts[i], state->status_count[i]);
+    assert_int_equal(children, state->node_count ? state->node_count - 1 : 0);
+    assert_int_equal(known, state->known_count);
+    for (int i = 0; i < state->device_count; i++) {
+        const struct session_node *node = session_node(state, state->devices[i].node);
+        busy += node != NULL;
+        if (node)
+            assert_true(node->status == NODE_RUNNING && !strcmp(node->device, state->devices[i].id));
+    }
+    assert_int_equal(busy, state->status_count[NODE_RUNNING]);
+    for (int64_t i = 0; i < state->proposal_count; i++)
+        assert_int_equal(state->proposals[i].proposal, i + 1);
+}
+
+static void test_generated_sessions_fold_to_what_they_are(void **unused)
+{
+    for (uint64_t seed = 0; seed < 40; seed++) {
+        struct session_recipe recipe = recipe_of(seed);
+        struct event_list list = {0};
+        struct session_expectation expected = session_generate(&recipe, event_list_add, &list);
+        struct session_state *state = session_state_new();
+        for (size_t i = 0; i < list.count; i++) {
+            apply(state, &list.items[i]);
+            if (i % 17 == 0)
+                check_invariants(state);
+        }
+        assert_int_equal(list.count, expected.events);
+        check_invariants(state);
+        check_expectation(state, &expected);
+        assert_int_equal(state->finished, recipe.finished);
+        session_state_free(state);
+        event_list_done(&list);
+    }
+}
+
+static void test_transient_events_leave_the_digest(void **unused)
+{
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        struct session_recipe recipe = recipe_of(seed);
+        struct event_list list = {0};
+        session_generate(&recipe, event_list_add, &list);
+        struct session_state *all = fold(&list, true), *durable = fold(&list, false);
+        assert_same_digest(all, durable);
+        session_state_free(all);
+        session_state_free(durable);
+        event_list_done(&list);
+    }
+}
+
+/* A copy goes on as the original does, and neither sees the other's events. */
+static void test_copies_go_on_alone(void **unused)
+{
+    struct session_recipe recipe = session_recipe_default(11);
+    struct event_list list = {0};
+    session_generate(&recipe, event_list_add, &list);
+    struct random_stream stream = random_stream_new(1, RANDOM_TEST, 1, 0);
+    struct session_state *whole = fold(&list, true);
+    for (int round = 0; round < 10; round++) {
+        size_t middle = random_below(&stream, (uint32_t)list.count + 1);
+        struct session_state *first = session_state_new();
+        for (size_t i = 0; i < middle; i++)
+            apply(first, &list.items[i]);
+        struct hash before = session_digest(first);
+        struct session_state *copy = session_state_copy(first);
+        assert_same_digest(first, copy);
+        for (size_t i = middle; i < list.count; i++)
+            apply(copy, &list.items[i]);
+        assert_true(hash_equal(before, session_digest(first)));
+        session_state_free(first);
+        assert_same_digest(copy, whole);
+        check_invariants(copy);
+        session_state_free(copy);
+    }
+    session_state_free(whole);
+    event_list_done(&list);
+}
+
+/* --- what the digest sees ------------------------------------------------------------------------------------ */
+
+/* Fold with event `at` replaced; NULL when the reducer refuses what comes of it. */
+static struct session_state *fold_with(const struct event_list *list, size_t at, const struct event *instead)
+{
+    struct session_state *state = session_state_new();
+    for (size_t i = 0; i < list->count; i++) {
+        if (session_apply(state, i == at ? instead : &list->items[i], NULL)) {
+            session_state_free(state);
+            return NULL;
+        }
+    }
+    return state;
+}
+
+static int check_field(const struct event_list *list, size_t at, const struct event_field *field, struct hash whole,
+                       struct random_stream *stream)
+{
+    struct event changed;
+    event_copy(&list->items[at], &changed);
+    random_field(stream, field, &changed);
+    struct session_state *state = fold_with(list, at, &changed);
+    int seen = state != NULL;
+    if (!field->fact) {
+        assert_non_null(state);
+        assert_true(hash_equal(session_digest(state), whole));
+    } else if (state) {
+        bool same = hash_equal(session_digest(state), whole);
+        if (same != !event_is_durable(changed.kind))
+            fail_msg("%s.%s %s the digest", event_kind_name(changed.kind), field->name,
+                     same ? "doesn't change" : "changes");
+    }
+    session_state_free(state);
+    event_done(&changed);
+    return seen;
+}
+
+/* For every field of every kind, on several events of the kind: a fact is either refused when it is another, or
+   changes the digest; a timing never does either.  Other numbers and texts are taken at least once, so that the first
+   alternative can't be all there is. */
+static void test_digest_sees_facts_and_nothing_else(void **unused)
+{
+    struct session_recipe recipe = session_recipe_default(5);
+    recipe.networks = 40;
+    recipe.failures = 0.3;
+    recipe.crashes = 0.03;
+    recipe.person = 0.3;
+    struct event_list list = {0};
+    session_generate(&recipe, event_list_add, &list);
+    struct random_stream stream = random_stream_new(2, RANDOM_TEST, 2, 0);
+    struct session_state *state = fold(&list, true);
+    struct hash whole = session_digest(state);
+    session_state_free(state);
+    for (int kind = 0; kind < EVENT_KIND_COUNT; kind++) {
+        int count, found = 0, taken[EVENT_FIELDS_MAX] = {0};
+        const struct event_field *fields = event_fields((enum event_kind)kind, &count);
+        for (size_t at = 0; at < list.count && found < 4; at++) {
+            if (list.items[at].kind != (enum event_kind)kind)
+                continue;
+            found++;
+            for (int i = 0; i < count; i++)
+                taken[i] += check_field(&list, at, &fields[i], whole, &stream);
+        }
+        if (!found)
+            fail_msg("the generated session has no event %s", event_kind_name((enum event_kind)kind));
+        for (int i = 0; i < count; i++)
+            if (!taken[i] && (fields[i].type == EVENT_FIELD_REAL || fields[i].type == EVENT_FIELD_TEXT))
+                fail_msg("no other %s.%s was ever taken", event_kind_name((enum event_kind)kind), fields[i].name);
+    }
+    event_list_done(&list);
+}
+
+/* Trainers side by side end in any order: the digest is of what was found. */
+static void test_digest_is_blind_to_the_order_of_independent_events(void **unused)
+{
+    struct session_recipe recipe = session_recipe_default(8);
+    recipe.person = 0;
+    recipe.crashes = 0;
+    recipe.steps = 0;
+    recipe.devices = 4;
+    struct event_list list = {0};
+    session_generate(&recipe, event_list_add, &list);
+    struct session_state *before = fold(&list, false);
+    int swapped = 0;
+    for (size_t i = 0; i + 1 < list.count; i++) {
+        struct event *a = &list.items[i], *b = &list.items[i + 1];
+        if (a->kind != EVENT_EPOCH || b->kind != EVENT_EPOCH || a->as.epoch.node == b->as.epoch.node)
+            continue;
+        struct event other = *a;
+        other.number = b->number, other.time = b->time;
+        b->number = a->number, b->time = a->time;
+        *a = *b;
+        *b = other;
+        swapped++;
+    }
+    assert_true(swapped > 10);
+    struct session_state *after = fold(&list, false);
+    assert_same_digest(before, after);
+    session_state_free(before);
+    session_state_free(after);
+    event_list_done(&list);
+}
+
+/* --- what is refused ----------------------------------------------------------------------------------------- */
+
+/* A session with networks 1 (done), 2 (running), 3 (queued), 4 (known again), one refused proposal, one update. */
+static struct session_state *small_session(void)
+{
+    struct session_state *state = session_state_new();
+    struct event event = {.kind = EVENT_SESSION, .number = 1};
+    event.as.session.format = 1;
+    apply(state, &event);
+    for (int64_t node = 1; node <= 3; node++) {
+        event = (struct event){.kind = EVENT_NODE, .number = state->last_number + 1, .time = 1};
+        event.as.node = (struct event_node){.node = node, .parent = node > 1, .proposal = node - 1, .episode = node > 1};
+        apply(state, &event);
+    }
+    event = (struct event){.kind = EVENT_STARTED, .number = state->last_number + 1, .time = 1};
+    event.as.started = (struct event_started){.node = 1, .attempt = 1, .epochs = 1, .device = (char[]){"cpu:0"}};
+    apply(state, &event);
+    event = (struct event){.kind = EVENT_RESULT, .number = state->last_number + 1, .time = 2};
+    event.as.result = (struct event_result){.node = 1, .accuracy = 0.5, .weights = (char[]){"1.safetensors"}};
+    apply(state, &event);
+    event = (struct event){.kind = EVENT_STARTED, .number = state->last_number + 1, .time = 2};
+    event.as.started = (struct event_started){.node = 2, .attempt = 1, .epochs = 3, .device = (char[]){"cpu:0"}};
+    apply(state, &event);
+    return state;
+}
+
+static void refuse(struct event event, const char *why)
+{
+    struct session_state *state = small_session();
+    struct hash digest = session_digest(state);
+    struct error error = {{0}};
+    if (!event.number)
+        event.number = state->last_number + event_is_durable(event.kind);
+    if (event.time == 0)
+        event.time = state->time;
+    int64_t number = state->last_number, count = state->event_count;
+    double time = state->time;
+    if (!session_apply(state, &event, &error))
+        fail_msg("taken, but should be refused: %s", why);
+    if (!strstr(error.text, why))
+        fail_msg("\"%s\" does not say \"%s\"", error.text, why);
+    assert_int_equal(session_accepts(state, &event, NULL), -1);
+    assert_true(hash_equal(digest, session_digest(state)));
+    assert_true(state->last_number == number && state->event_count == count && state->time == time);
+    check_invariants(state);
+    session_state_free(state);
+}
+
+#define REFUSE(upper, field, why, ...)                                                                                 \
+    refuse((struct event){.kind = EVENT_##upper, .as.field = {__VA_ARGS__}}, why)
+
+static void test_contradictions_are_refused(void **unused)
+{
+    REFUSE(SESSION, session, "a second time", .format = 1);
+    REFUSE(NODE, node, "network 5 follows network 3", .node = 5, .parent = 1);
+    REFUSE(NODE, node, "network 3 follows network 3", .node = 3, .parent = 1);
+    REFUSE(NODE, node, "no network 4", .node = 4, .parent = 4);
+    REFUSE(NODE, node, "no network -1", .node = 4, .parent = -1);
+    REFUSE(NODE, node, "proposal 4 follows proposal 2", .node = 4, .parent = 1, .proposal = 4);
+    REFUSE(NODE, node, "actions have 1 steps", .node = 4, .parent = 1, .steps = {1, (int64_t[]){0}});
+    REFUSE(KNOWN, known, "no network 9", .node = 9, .parent = 1);
+    REFUSE(KNOWN, known, "no network 0", .node = 2, .parent = 0);
+    REFUSE(REFUSED, refused, "no network 7", .parent = 7);
+    REFUSE(REFUSED, refused, "proposal 1 follows proposal 2", .parent = 1, .proposal = 1);
+    REFUSE(STARTED, started, "not in the queue", .node = 1, .attempt = 1);
+    REFUSE(STARTED, started, "not in the queue", .node = 2, .attempt = 1);
+    REFUSE(STARTED, started, "no network 4", .node = 4, .attempt = 1);
+    REFUSE(STARTED, started, "attempt 0", .node = 3, .attempt = 0);
+    REFUSE(STARTED, started, "epochs", .node = 3, .attempt = 1, .epochs = INT64_MAX);
+    REFUSE(EPOCH, epoch, "not in training", .node = 3, .epoch = 1);
+    REFUSE(EPOCH, epoch, "epoch 2 of network 2 follows epoch 0", .node = 2, .epoch = 2);
+    REFUSE(EPOCH, epoch, "no network 0", .node = 0, .epoch = 1);
+    REFUSE(RESULT, result, "not in training", .node = 1);
+    REFUSE(RESULT, result, "not in training", .node = 3);
+    REFUSE(RESULT, result, "name of a file", .node = 2, .weights = (char[]){"../../etc/passwd"});
+    REFUSE(RESULT, result, "name of a file", .node = 2, .weights = (char[]){".."});
+    REFUSE(FAILED, failed, "neither in training nor in the queue", .node = 1);
+    REFUSE(POLICY, policy, "update 2 of the policy follows update 0", .update = 2);
+    REFUSE(POLICY, policy, "name of a file", .update = 1, .state = (char[]){"/tmp/x"});
+    REFUSE(PINNED, pinned, "no network 4", .node = 4);
+    REFUSE(PRUNED, pruned, "no network 0", .node = 0);
+    REFUSE(NOTED, noted, "no network", .node = INT64_MIN);
+    REFUSE(STEP, step, "no network 4", .node = 4);
+    refuse((struct event){.kind = EVENT_PAUSED, .number = 1}, "it follows event");
+    refuse((struct event){.kind = EVENT_SAMPLE, .number = 2}, "it follows event");
+    refuse((struct event){.kind = EVENT_PAUSED, .time = 1.9}, "its time 1.9 comes before 2");
+    refuse((struct event){.kind = EVENT_PAUSED, .time = (double)NAN}, "its time");
+    refuse((struct event){.kind = EVENT_SAMPLE, .time = HUGE_VAL}, "its time");
+}
+
+static void test_first_event_is_the_session(void **unused)
+{
+    struct session_state *state = session_state_new();
+    struct event event = {.kind = EVENT_OPENED, .number = 1};
+    struct error error;
+    assert_int_equal(session_apply(state, &event, &error), -1);
+    assert_non_null(strstr(error.text, "before the session's first event"));
+    event = (struct event){.kind = EVENT_SESSION, .number = 1};
+    assert_int_equal(session_apply(state, &event, &error), -1); /* format 0 */
+    session_state_free(state);
+}
+
+/* --- single kinds -------------------------------------------------------------------------------------------- */
+
+static void test_options_give_the_budget(void **unused)
+{
+    struct session_state *state = session_state_new();
+    struct event event = {.kind = EVENT_SESSION, .number = 1};
+    event.as.session.format = 1;
+    event_texts_add(&event.as.session.options, "networks=40");
+    event_texts_add(&event.as.session.options, "networks-per=9");
+    event_texts_add(&event.as.session.options, "seconds=12.5");
+    event_texts_add(&event.as.session.options, "start=C(4,3,1)=x");
+    apply(state, &event);
+    event_done(&event);
+    assert_int_equal(state->budget_networks, 40);
+    assert_int_equal(state->budget_episodes, 0);
+    assert_true(state->budget_seconds == 12.5);
+    assert_string_equal(session_option(state, "start"), "C(4,3,1)=x");
+    assert_null(session_option(state, "network"));
+    session_state_free(state);
+}
+
+static void test_a_second_attempt_starts_anew(void **unused)
+{
+    struct session_state *state = small_session();
+    struct event event = {.kind = EVENT_EPOCH, .number = state->last_number + 1, .time = 3};
+    event.as.epoch = (struct event_epoch){.node = 2, .epoch = 1, .epochs = 3, .validation_accuracy = 0.7};
+    apply(state, &event);
+    event = (struct event){.kind = EVENT_STEP, .number = state->last_number, .time = 3};
+    event.as.step = (struct event_step){.node = 2, .epoch = 2, .step = 5, .steps = 10, .loss = 1};
+    apply(state, &event);
+    const struct session_node *node = session_node(state, 2);
+    assert_true(node->accuracy == 0.7 && node->step == 5);
+    event = (struct event){.kind = EVENT_FAILED, .number = state->last_number + 1, .time = 3};
+    event.as.failed = (struct event_failed){
+        .node = 2, .attempt = 1, .reason = (char[]){"memory"}, .message = (char[]){"8 GiB"}, .again = true};
+    apply(state, &event);
+    assert_int_equal(node->status, NODE_QUEUED);
+    assert_string_equal(node->failure, "memory: 8 GiB");
+    assert_int_equal(state->devices[0].node, 0);
+    assert_int_equal(node->step, 0);
+    event = (struct event){.kind = EVENT_STARTED, .number = state->last_number + 1, .time = 4};
+    event.as.started = (struct event_started){.node = 2, .attempt = 2, .epochs = 3, .device = (char[]){"cpu:9"}};
+    apply(state, &event);
+    assert_true(node->curve_count == 0 && node->accuracy == 0 && !node->failure && node->attempts == 2);
+    assert_int_equal(state->device_count, 2); /* one that the first event didn't name */
+    assert_int_equal(state->devices[1].node, 2);
+    session_state_free(state);
+}
+
+static void test_opening_again_brings_networks_back(void **unused)
+{
+    struct session_state *state = small_session();
+    struct event event = {.kind = EVENT_OPENED, .number = state->last_number + 1, .time = 3};
+    apply(state, &event);
+    assert_int_equal(session_node(state, 2)->status, NODE_QUEUED);
+    assert_int_equal(state->status_count[NODE_RUNNING], 0);
+    assert_int_equal(state->devices[0].node, 0);
+    session_state_free(state);
+}
+
+static void test_pruning_takes_the_branch(void **unused)
+{
+    struct session_state *state = small_session();
+    struct event event = {.kind = EVENT_NODE, .number = state->last_number + 1, .time = 3};
+    event.as.node = (struct event_node){.node = 4, .parent = 2};
+    apply(state, &event);
+    event = (struct event){.kind = EVENT_PRUNED, .number = state->last_number + 1, .time = 3, .as.pruned = {.node = 2}};
+    apply(state, &event);
+    assert_true(session_node(state, 2)->pruned && session_node(state, 4)->pruned);
+    assert_false(session_node(state, 1)->pruned || session_node(state, 3)->pruned);
+    assert_int_equal(session_node(state, 2)->status, NODE_RUNNING); /* until its trainer says so */
+    assert_int_equal(session_node(state, 4)->status, NODE_CANCELLED);
+    event = (struct event){.kind = EVENT_FAILED, .number = state->last_number + 1, .time = 3};
+    event.as.failed = (struct event_failed){.node = 2, .reason = (char[]){"cancelled"}};
+    apply(state, &event);
+    assert_int_equal(session_node(state, 2)->status, NODE_CANCELLED);
+    assert_int_equal(state->failure_count, 0);
+    session_state_free(state);
+}
+
+static void test_best_is_the_first_of_the_highest(void **unused)
+{
+    static const double accuracies[] = {(double)NAN, 0.4, 0.6, 0.6, 0.5};
+    static const int64_t best[] = {0, 2, 3, 3, 3};
+    struct session_state *state = session_state_new();
+    struct event event = {.kind = EVENT_SESSION, .number = 1};
+    event.as.session.format = 1;
+    apply(state, &event);
+    for (size_t i = 0; i < COUNT_OF(accuracies); i++) {
+        int64_t node = (int64_t)i + 1;
+        event = (struct event){.kind = EVENT_NODE, .number = state->last_number + 1, .as.node = {.node = node}};
+        apply(state, &event);
+        event = (struct event){.kind = EVENT_STARTED, .number = state->last_number + 1};
+        event.as.started = (struct event_started){.node = node, .attempt = 1};
+        apply(state, &event);
+        event = (struct event){.kind = EVENT_RESULT, .number = state->last_number + 1};
+        event.as.result = (struct event_result){.node = node, .accuracy = accuracies[i]};
+        apply(state, &event);
+        assert_int_equal(state->best, best[i]);
+    }
+    session_state_free(state);
+}
+
+static void test_numbers_may_jump_over_unknown_kinds(void **unused)
+{
+    struct session_state *state = small_session();
+    struct event event = {.kind = EVENT_PAUSED, .number = state->last_number + 5, .time = 3, .as.paused = {.paused = true}};
+    apply(state, &event);
+    assert_true(state->paused);
+    session_state_free(state);
+}
+
+static void test_late_step_is_ignored(void **unused)
+{
+    struct session_state *state = small_session();
+    struct event event = {.kind = EVENT_STEP, .number = state->last_number, .time = 3};
+    event.as.step = (struct event_step){.node = 1, .step = 3, .steps = 9};
+    apply(state, &event);
+    assert_int_equal(session_node(state, 1)->step, 0);
+    session_state_free(state);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_generated_sessions_fold_to_what_they_are),
+        cmocka_unit_test(test_transient_events_leave_the_digest),
+        cmocka_unit_test(test_copies_go_on_alone),
+        cmocka_unit_test(test_digest_sees_facts_and_nothing_else),
+        cmocka_unit_test(test_digest_is_blind_to_the_order_of_independent_events),
+        cmocka_unit_test(test_contradictions_are_refused),
+        cmocka_unit_test(test_first_event_is_the_session),
+        cmocka_unit_test(test_options_give_the_budget),
+        cmocka_unit_test(test_a_second_attempt_starts_anew),
+        cmocka_unit_test(test_opening_again_brings_networks_back),
+        cmocka_unit_test(test_pruning_takes_the_branch),
+        cmocka_unit_test(test_best_is_the_first_of_the_highest),
+        cmocka_unit_test(test_numbers_may_jump_over_unknown_kinds),
+        cmocka_unit_test(test_late_step_is_ignored),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

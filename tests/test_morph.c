@@ -17,6 +17,7 @@
 
 #include "morph/morph.h"
 #include "naive_forward.h"
+#include "random_action.h"
 #include "util/bug.h"
 #include "util/memory.h"
 
@@ -138,21 +139,6 @@ static bool is_alive(const struct weights *weights, const float *images)
     return apart > 0.01 * largest;
 }
 
-/* Any action that the network allows, keeping it small. */
-static struct action random_action(const struct arch *arch, struct random_stream *stream)
-{
-    for (;;) {
-        int index = (int)random_below(stream, (uint32_t)arch->layer_count);
-        const struct layer *layer = &arch->layers[index];
-        if (layer->kind != LAYER_CONV && layer->kind != LAYER_FC)
-            continue;
-        if (random_below(stream, 2) && layer->units < UNITS_MAX)
-            return (struct action){ACTION_WIDEN, index, layer->units + 1 + (int)random_below(stream, 3), 0};
-        int kernel = layer->kind == LAYER_CONV ? 1 + 2 * (int)random_below(stream, 3) : 0;
-        return (struct action){ACTION_DEEPEN, index, 0, kernel};
-    }
-}
-
 static double chain_difference(const char *notation, struct shape input, int chain, const struct morph_options *options)
 {
     struct random_stream stream = test_stream((uint32_t)chain, options->split);
@@ -167,7 +153,7 @@ static double chain_difference(const char *notation, struct shape input, int cha
     struct measuring measuring = {images, 0};
     struct morph_measure measure = {measure_naively, &measuring};
     for (int i = 0; i < CHAIN_ACTIONS; i++) {
-        struct action action = random_action(&network->arch, &stream);
+        struct action action = random_action(&network->arch, UNITS_MAX, &stream);
         struct weights *child = apply(network, action, options, chain % 2 ? &measure : NULL, &stream);
         weights_free(network);
         network = child;

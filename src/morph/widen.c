@@ -1,10 +1,10 @@
 /*
  * widen.c - Net2Wider: a layer gets copies of its own units, and the layer that reads them shares out.
  *
- * With map g from new units to old ones and c(i) copies of old unit i:
+ * With the index map g from new units to old ones:
  *     row j of the layer     = row g(j) of the parent's, with gamma, beta, mean and variance
  *     what the reader gives to unit j = what it gave to g(j), times share(j)
- * where the shares of all copies of a unit sum to 1: the reader sums the same value as before.
+ * where the shares of all copies of a unit sum to 1, so that the reader sums to the same value as before.
  *
  * The reader is the next layer with weights: pools between pass channels through.  Its inputs are seen as
  * units × block, where a block is what one unit feeds there: the kernel's window for a convolution, the

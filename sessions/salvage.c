@@ -1,156 +1,188 @@
 /*
- * salvage.c - what stands in for events that are lost, so that those after them still count.
+ * salvage.c - all that is good in the bytes of a log, damaged or not.
  *
- * A log is damaged by blocks: some dozens of events are gone, and among them may be one that all the rest leans on
- * (networks and proposals are numbered without gaps).  The bridge says no more than what must have happened:
- *
- *     a network joined          NODE by "lost", the start network's architecture, and then PRUNED: never trained
- *     a proposal was answered   REFUSED, "lost": the policy doesn't learn from it
- *     the policy learned        POLICY with the update's number and no state
- *     a network started         STARTED on no device; its lost epochs are missing from the curve
- *     a network's attempt ended FAILED, "lost", back in the queue
- *
- * At the end, networks that wait to grow from a lost one are pruned: its weights are not known.
- *
- * Pure.  One step at a time: the caller applies the bridge and asks again.
+ * One walk.  Good frames are decoded, numbered anew and folded: the walk's state is what the log that it makes gives.
+ * Damaged bytes are skipped up to the next good frame.  An event that can't follow is given a bridge (bridge.c) or
+ * left out.  Pure: fsck.c has the files.
  */
+#include <stdlib.h>
 #include <string.h>
 
+#include "sessions/frame.h"
 #include "sessions/log_internal.h"
-#include "util/memory.h"
 
-static const char lost[] = "lost";
+struct walk {
+    const unsigned char *bytes;
+    size_t length, offset;
+    struct session_state *state;
+    struct fsck_report *report;
+    struct text *findings;
+    struct text *log;
+    int64_t number;    /* of the last durable event in `log` */
+    int64_t raw;       /* the same, as `bytes` number them */
+    bool after_damage; /* a gap in the numbers is explained */
+};
 
-static char *lost_text(void)
+static void keep_frame(struct walk *walk, const void *payload, size_t length)
 {
-    return memory_copy_text(lost);
+    unsigned char header[FRAME_HEADER];
+    frame_write_header(header, payload, length);
+    text_add_bytes(walk->log, (const char *)header, sizeof header);
+    text_add_bytes(walk->log, payload, length);
 }
 
-static bool is_placeholder(const struct session_node *node)
+static void keep_bridge(struct walk *walk, struct event *bridge)
 {
-    return node && node->facts.by && !strcmp(node->facts.by, lost);
+    void *payload;
+    size_t length;
+    event_encode(bridge, &payload, &length);
+    keep_frame(walk, payload, length);
+    free(payload);
+    walk->number = bridge->number;
+    text_add(walk->findings, LOG_FILE ": event %lld (%s) stands in for a lost one\n", (long long)bridge->number,
+             event_kind_name(bridge->kind));
 }
 
-static void lost_node(const struct session_state *state, struct event *bridge)
+static bool apply_bridge(struct walk *walk, struct event *bridge)
 {
-    const struct session_node *start = session_node(state, 1);
-    bridge->kind = EVENT_NODE;
-    bridge->as.node = (struct event_node){
-        .node = state->node_count + 1,
-        .parent = start ? 1 : 0,
-        .by = lost_text(),
-        .arch = memory_copy_text(start ? start->facts.arch : ""),
-    };
+    bridge->number = walk->number + 1;
+    bool applied = !session_apply(walk->state, bridge, NULL);
+    if (applied)
+        keep_bridge(walk, bridge);
+    event_done(bridge);
+    return applied;
 }
 
-static void lost_pruned(int64_t node, struct event *bridge)
+/* Fold the event with the number that it gets, with as many bridges as it takes. */
+static int fold(struct walk *walk, struct event *event, struct error *error)
 {
-    bridge->kind = EVENT_PRUNED;
-    bridge->as.pruned = (struct event_pruned){.node = node, .by = lost_text()};
-}
-
-static void lost_proposal(const struct session_state *state, struct event *bridge)
-{
-    bridge->kind = EVENT_REFUSED;
-    bridge->as.refused = (struct event_refused){.parent = 1,
-                                                .by = lost_text(),
-                                                .reason = lost_text(),
-                                                .episode = state->episode,
-                                                .proposal = state->proposal_count + 1};
-}
-
-static void lost_start(const struct session_node *node, int64_t epochs, struct event *bridge)
-{
-    bridge->kind = EVENT_STARTED;
-    bridge->as.started =
-        (struct event_started){.node = node->facts.node, .attempt = node->attempts + 1, .epochs = epochs};
-}
-
-static void lost_end(const struct session_node *node, struct event *bridge)
-{
-    bridge->kind = EVENT_FAILED;
-    bridge->as.failed = (struct event_failed){
-        .node = node->facts.node, .attempt = node->attempts, .reason = lost_text(), .again = true};
-}
-
-static bool bridge_proposal(const struct session_state *state, int64_t proposal, struct event *bridge)
-{
-    if (proposal <= state->proposal_count + 1 || !state->node_count)
-        return false;
-    lost_proposal(state, bridge);
-    return true;
-}
-
-static bool bridge_node(const struct session_state *state, const struct event_node *event, struct event *bridge)
-{
-    if (event->node <= state->node_count + 1)
-        return bridge_proposal(state, event->proposal, bridge);
-    lost_node(state, bridge);
-    return true;
-}
-
-/* An event of training: a network whose NODE is lost can't be trained, one whose STARTED is lost can. */
-static bool bridge_training(const struct session_state *state, int64_t number, int64_t epochs, struct event *bridge)
-{
-    const struct session_node *node = session_node(state, number);
-    if (!node || node->status != NODE_QUEUED)
-        return false;
-    lost_start(node, epochs, bridge);
-    return true;
-}
-
-bool salvage_bridge(const struct session_state *state, const struct event *event, struct event *bridge)
-{
-    enum { LOST_MAX = 100000 }; /* a number beyond it is damage itself */
-    *bridge = (struct event){.time = event->time};
-    const struct session_node *last = session_node(state, state->node_count);
-    if (is_placeholder(last) && last->status == NODE_QUEUED) {
-        lost_pruned(state->node_count, bridge);
-        return true;
-    }
-    switch (event->kind) {
-    case EVENT_NODE:
-        return event->as.node.node < state->node_count + LOST_MAX &&
-               event->as.node.proposal < state->proposal_count + LOST_MAX && bridge_node(state, &event->as.node, bridge);
-    case EVENT_KNOWN:
-        return event->as.known.proposal < state->proposal_count + LOST_MAX &&
-               bridge_proposal(state, event->as.known.proposal, bridge);
-    case EVENT_REFUSED:
-        return event->as.refused.proposal < state->proposal_count + LOST_MAX &&
-               bridge_proposal(state, event->as.refused.proposal, bridge);
-    case EVENT_POLICY:
-        if (event->as.policy.update <= state->policy_count + 1 || event->as.policy.update > state->policy_count + LOST_MAX)
-            return false;
-        bridge->kind = EVENT_POLICY;
-        bridge->as.policy =
-            (struct event_policy){.update = state->policy_count + 1, .episode = state->policy_count + 1};
-        return true;
-    case EVENT_EPOCH:
-        return bridge_training(state, event->as.epoch.node, event->as.epoch.epochs, bridge);
-    case EVENT_RESULT:
-        return bridge_training(state, event->as.result.node, event->as.result.epochs, bridge);
-    case EVENT_STARTED: {
-        const struct session_node *node = session_node(state, event->as.started.node);
-        if (!node || node->status != NODE_RUNNING)
-            return false;
-        lost_end(node, bridge);
-        return true;
-    }
-    default:
-        return false;
+    bool durable = event_is_durable(event->kind);
+    struct event bridge;
+    for (;;) {
+        event->number = walk->number + durable;
+        if (!session_apply(walk->state, event, error))
+            return 0;
+        if (!bridge_before(walk->state, event, &bridge) || !apply_bridge(walk, &bridge))
+            return -1;
     }
 }
 
-bool salvage_end(const struct session_state *state, struct event *bridge)
+/* Does its number follow?  An event of a kind that we don't know counts as durable when it has the next number. */
+static int check_raw(struct walk *walk, int64_t number, bool durable, struct error *error)
 {
-    *bridge = (struct event){.time = state->time};
-    for (int64_t i = 1; i <= state->node_count; i++) {
-        const struct session_node *node = session_node(state, i);
-        bool waits = node->status == NODE_QUEUED || node->status == NODE_RUNNING;
-        if (waits && !node->pruned && is_placeholder(session_node(state, node->facts.parent))) {
-            lost_pruned(i, bridge);
-            return true;
+    if (number < walk->raw || (durable && number == walk->raw))
+        return error_set(error, "event %lld follows event %lld", (long long)number, (long long)walk->raw);
+    int64_t expected = walk->raw + (durable || number > walk->raw);
+    if (number > expected && !walk->after_damage) {
+        walk->report->frames_bad++;
+        text_add(walk->findings, LOG_FILE ": byte %zu: events %lld to %lld are missing\n", walk->offset,
+                 (long long)expected, (long long)number - 1);
+    }
+    walk->raw = number;
+    walk->after_damage = false;
+    return 0;
+}
+
+/* Keep the frame under the number that it gets. */
+static void keep_event(struct walk *walk, const void *payload, size_t length, int64_t number)
+{
+    struct text renumbered = TEXT_EMPTY;
+    event_renumber(payload, length, number, &renumbered);
+    keep_frame(walk, renumbered.bytes, renumbered.length);
+    text_done(&renumbered);
+    walk->number = number;
+}
+
+static int take_event(struct walk *walk, struct event *event, bool known, const void *payload, size_t length,
+                      struct error *error)
+{
+    bool durable = known ? event_is_durable(event->kind) : event->number > walk->raw;
+    if (check_raw(walk, event->number, durable, error) || (known && fold(walk, event, error)))
+        return -1;
+    keep_event(walk, payload, length, walk->number + durable);
+    return 0;
+}
+
+static int take_frame(struct walk *walk, const unsigned char *payload, size_t length, struct error *error)
+{
+    struct event event;
+    if (!frame_begins_event(payload, length, NULL))
+        return error_set(error, "an event begins with its number, and this does not");
+    int decoded = event_decode(payload, length, &event, error);
+    if (decoded < 0)
+        return -1;
+    bool known = decoded == EVENT_DECODED;
+    int result = take_event(walk, &event, known, payload, length, error);
+    if (known)
+        event_done(&event);
+    return result;
+}
+
+static void skip_damage(struct walk *walk)
+{
+    size_t next = frame_find(walk->bytes, walk->length, walk->offset + 1);
+    walk->report->bytes_skipped += (int64_t)(next - walk->offset);
+    if (next < walk->length) {
+        walk->report->frames_bad++;
+        text_add(walk->findings, LOG_FILE ": bytes %zu to %zu are damaged\n", walk->offset, next - 1);
+    } else {
+        text_add(walk->findings, LOG_FILE ": the last event is not whole (%zu bytes from byte %zu on)\n",
+                 next - walk->offset, walk->offset);
+    }
+    walk->after_damage = true;
+    walk->offset = next;
+}
+
+static void walk_frames(struct walk *walk)
+{
+    while (walk->offset < walk->length) {
+        size_t payload;
+        const unsigned char *frame = walk->bytes + walk->offset;
+        if (frame_check(frame, walk->length - walk->offset, &payload) != FRAME_GOOD) {
+            skip_damage(walk);
+            continue;
         }
+        struct error reason = {{0}};
+        if (take_frame(walk, frame + FRAME_HEADER, payload, &reason)) {
+            walk->report->frames_bad++;
+            walk->report->bytes_skipped += (int64_t)(FRAME_HEADER + payload);
+            text_add(walk->findings, LOG_FILE ": byte %zu: %s: left out\n", walk->offset, reason.text);
+        } else {
+            walk->report->frames_good++;
+        }
+        walk->offset += FRAME_HEADER + payload;
     }
-    return false;
+    struct event bridge;
+    while (walk->report->frames_bad && bridge_end(walk->state, &bridge) && apply_bridge(walk, &bridge))
+        continue;
+}
+
+/* The header.  Without it, frames may still follow. */
+static int begin(struct walk *walk, struct error *error)
+{
+    unsigned char header[LOG_HEADER] = LOG_MAGIC;
+    header[LOG_HEADER - 1] = LOG_VERSION;
+    text_add_bytes(walk->log, (const char *)header, sizeof header);
+    bool magic = walk->length >= LOG_HEADER && !memcmp(walk->bytes, LOG_MAGIC, LOG_HEADER - 1);
+    if (magic && walk->bytes[LOG_HEADER - 1] != LOG_VERSION)
+        return error_set(error, "format %d of the log is not known to this program (it knows %d); use a newer espalier",
+                         walk->bytes[LOG_HEADER - 1], LOG_VERSION);
+    if (magic)
+        walk->offset = LOG_HEADER;
+    else
+        skip_damage(walk);
+    return 0;
+}
+
+int log_salvage(const void *bytes, size_t length, struct session_state *state, struct fsck_report *report,
+                struct text *findings, struct text *log, struct error *error)
+{
+    struct walk walk = {
+        .bytes = bytes, .length = length, .state = state, .report = report, .findings = findings, .log = log};
+    if (begin(&walk, error))
+        return -1;
+    walk_frames(&walk);
+    if (!state->event_count)
+        return error_set(error, "the session's first event is lost, and nothing can be salvaged without it");
+    return 0;
 }

@@ -1,0 +1,156 @@
+/*
+ * bridge.c - what stands in for events that are lost, so that those after them still count.
+ *
+ * A log is damaged by blocks: some dozens of events are gone, and among them may be one that all the rest leans on
+ * (networks and proposals are numbered without gaps).  The bridge says no more than what must have happened:
+ *
+ *     a network joined          NODE by "lost", the start network's architecture, and then PRUNED: never trained
+ *     a proposal was answered   REFUSED, "lost": the policy doesn't learn from it
+ *     the policy learned        POLICY with the update's number and no state
+ *     a network started         STARTED on no device; its lost epochs are missing from the curve
+ *     a network's attempt ended FAILED, "lost", back in the queue
+ *
+ * At the end, networks that wait to grow from a lost one are pruned: its weights are not known.
+ *
+ * Pure.  One step at a time: the caller applies the bridge and asks again.
+ */
+#include <string.h>
+
+#include "sessions/log_internal.h"
+#include "util/memory.h"
+
+static const char lost[] = "lost";
+
+static char *lost_text(void)
+{
+    return memory_copy_text(lost);
+}
+
+static bool is_placeholder(const struct session_node *node)
+{
+    return node && node->facts.by && !strcmp(node->facts.by, lost);
+}
+
+static void lost_node(const struct session_state *state, struct event *bridge)
+{
+    const struct session_node *start = session_node(state, 1);
+    bridge->kind = EVENT_NODE;
+    bridge->as.node = (struct event_node){
+        .node = state->node_count + 1,
+        .parent = start ? 1 : 0,
+        .by = lost_text(),
+        .arch = memory_copy_text(start ? start->facts.arch : ""),
+    };
+}
+
+static void lost_pruned(int64_t node, struct event *bridge)
+{
+    bridge->kind = EVENT_PRUNED;
+    bridge->as.pruned = (struct event_pruned){.node = node, .by = lost_text()};
+}
+
+static void lost_proposal(const struct session_state *state, struct event *bridge)
+{
+    bridge->kind = EVENT_REFUSED;
+    bridge->as.refused = (struct event_refused){.parent = 1,
+                                                .by = lost_text(),
+                                                .reason = lost_text(),
+                                                .episode = state->episode,
+                                                .proposal = state->proposal_count + 1};
+}
+
+static void lost_start(const struct session_node *node, int64_t epochs, struct event *bridge)
+{
+    bridge->kind = EVENT_STARTED;
+    bridge->as.started =
+        (struct event_started){.node = node->facts.node, .attempt = node->attempts + 1, .epochs = epochs};
+}
+
+static void lost_end(const struct session_node *node, struct event *bridge)
+{
+    bridge->kind = EVENT_FAILED;
+    bridge->as.failed = (struct event_failed){
+        .node = node->facts.node, .attempt = node->attempts, .reason = lost_text(), .again = true};
+}
+
+static bool bridge_proposal(const struct session_state *state, int64_t proposal, struct event *bridge)
+{
+    if (proposal <= state->proposal_count + 1 || !state->node_count)
+        return false;
+    lost_proposal(state, bridge);
+    return true;
+}
+
+static bool bridge_node(const struct session_state *state, const struct event_node *event, struct event *bridge)
+{
+    if (event->node <= state->node_count + 1)
+        return bridge_proposal(state, event->proposal, bridge);
+    lost_node(state, bridge);
+    return true;
+}
+
+/* An event of training: a network whose NODE is lost can't be trained, one whose STARTED is lost can. */
+static bool bridge_training(const struct session_state *state, int64_t number, int64_t epochs, struct event *bridge)
+{
+    const struct session_node *node = session_node(state, number);
+    if (!node || node->status != NODE_QUEUED)
+        return false;
+    lost_start(node, epochs, bridge);
+    return true;
+}
+
+bool bridge_before(const struct session_state *state, const struct event *event, struct event *bridge)
+{
+    enum { LOST_MAX = 100000 }; /* a number beyond it is damage itself */
+    *bridge = (struct event){.time = event->time};
+    const struct session_node *last = session_node(state, state->node_count);
+    if (is_placeholder(last) && last->status == NODE_QUEUED) {
+        lost_pruned(state->node_count, bridge);
+        return true;
+    }
+    switch (event->kind) {
+    case EVENT_NODE:
+        return event->as.node.node < state->node_count + LOST_MAX &&
+               event->as.node.proposal < state->proposal_count + LOST_MAX && bridge_node(state, &event->as.node, bridge);
+    case EVENT_KNOWN:
+        return event->as.known.proposal < state->proposal_count + LOST_MAX &&
+               bridge_proposal(state, event->as.known.proposal, bridge);
+    case EVENT_REFUSED:
+        return event->as.refused.proposal < state->proposal_count + LOST_MAX &&
+               bridge_proposal(state, event->as.refused.proposal, bridge);
+    case EVENT_POLICY:
+        if (event->as.policy.update <= state->policy_count + 1 || event->as.policy.update > state->policy_count + LOST_MAX)
+            return false;
+        bridge->kind = EVENT_POLICY;
+        bridge->as.policy =
+            (struct event_policy){.update = state->policy_count + 1, .episode = state->policy_count + 1};
+        return true;
+    case EVENT_EPOCH:
+        return bridge_training(state, event->as.epoch.node, event->as.epoch.epochs, bridge);
+    case EVENT_RESULT:
+        return bridge_training(state, event->as.result.node, event->as.result.epochs, bridge);
+    case EVENT_STARTED: {
+        const struct session_node *node = session_node(state, event->as.started.node);
+        if (!node || node->status != NODE_RUNNING)
+            return false;
+        lost_end(node, bridge);
+        return true;
+    }
+    default:
+        return false;
+    }
+}
+
+bool bridge_end(const struct session_state *state, struct event *bridge)
+{
+    *bridge = (struct event){.time = state->time};
+    for (int64_t i = 1; i <= state->node_count; i++) {
+        const struct session_node *node = session_node(state, i);
+        bool waits = node->status == NODE_QUEUED || node->status == NODE_RUNNING;
+        if (waits && !node->pruned && is_placeholder(session_node(state, node->facts.parent))) {
+            lost_pruned(i, bridge);
+            return true;
+        }
+    }
+    return false;
+}

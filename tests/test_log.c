@@ -1,0 +1,636 @@
+/*
+ * test_log.c - the log: what is written is read, whole or cut anywhere; one writer; followers; full disks.
+ */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "random_event.h"
+#include "session_folder.h"
+#include "sessions/frame.h"
+#include "sessions/log.h"
+#include "util/bug.h"
+#include "util/file.h"
+#include "util/memory.h"
+
+#define OK(call)                                                                                                       \
+    do {                                                                                                               \
+        struct error error = {{0}};                                                                                    \
+        if (call)                                                                                                      \
+            fail_msg("%s", error.text);                                                                                \
+    } while (0)
+
+#define FAILS(call, why)                                                                                               \
+    do {                                                                                                               \
+        struct error error = {{0}};                                                                                    \
+        assert_int_equal(call, -1);                                                                                    \
+        if (!strstr(error.text, why))                                                                                  \
+            fail_msg("\"%s\" does not say \"%s\"", error.text, why);                                                   \
+    } while (0)
+
+static struct event_list generate(uint64_t seed, int networks)
+{
+    struct session_recipe recipe = session_recipe_default(seed);
+    struct event_list list = {0};
+    recipe.networks = networks;
+    session_generate(&recipe, event_list_add, &list);
+    return list;
+}
+
+static struct hash digest_of(const struct event_list *list, size_t count)
+{
+    struct session_state *state = session_state_new();
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(session_apply(state, &list->items[i], NULL), 0);
+    struct hash digest = session_digest(state);
+    session_state_free(state);
+    return digest;
+}
+
+static struct event pause_event(void)
+{
+    return (struct event){.kind = EVENT_PAUSED, .time = 1e6, .as.paused = {.paused = true}};
+}
+
+/* A session with its first two events, and its writer. */
+static struct log_writer *begin_session(const char *folder)
+{
+    struct log_writer *writer;
+    OK(log_create(folder, &writer, &error));
+    struct event event = {.kind = EVENT_SESSION};
+    event.as.session.format = 1;
+    OK(log_append(writer, &event, &error));
+    event = (struct event){.kind = EVENT_OPENED};
+    OK(log_append(writer, &event, &error));
+    return writer;
+}
+
+/* --- there and back ------------------------------------------------------------------------------------------ */
+
+static void test_what_is_appended_is_read(void **unused)
+{
+    struct event_list list = generate(3, 12);
+    char *folder = folder_new();
+    struct log_writer *writer;
+    OK(log_create(folder, &writer, &error));
+    assert_string_equal(log_folder(writer), folder);
+    for (size_t i = 0; i < list.count; i++) {
+        struct event event;
+        event_copy(&list.items[i], &event);
+        event.number = -7; /* the log numbers */
+        OK(log_append(writer, &event, &error));
+        assert_int_equal(event.number, list.items[i].number);
+        event_done(&event);
+    }
+    log_close(writer);
+    struct log_reader *reader;
+    OK(log_read(folder, &reader, &error));
+    for (size_t i = 0; i < list.count; i++) {
+        struct event event;
+        assert_int_equal(log_next(reader, &event, NULL), LOG_EVENT);
+        assert_true(event_equal(&event, &list.items[i]));
+        event_done(&event);
+    }
+    struct event event;
+    assert_int_equal(log_next(reader, &event, NULL), LOG_END);
+    assert_int_equal(log_offset(reader), log_size(folder));
+    log_reader_free(reader);
+    struct session_state *state;
+    struct error warning;
+    OK(session_load(folder, &state, &warning, &error));
+    assert_string_equal(warning.text, "");
+    assert_true(hash_equal(session_digest(state), digest_of(&list, list.count)));
+    session_state_free(state);
+    folder_remove(folder);
+    free(folder);
+    event_list_done(&list);
+}
+
+static void test_a_reopened_log_goes_on(void **unused)
+{
+    struct event_list list = generate(4, 8);
+    char *folder = folder_new();
+    struct log_writer *writer;
+    struct session_state *state;
+    struct error warning;
+    OK(log_create(folder, &writer, &error));
+    for (size_t i = 0; i < list.count; i++) {
+        if (i % 7 == 6) {
+            log_close(writer);
+            OK(log_open(folder, &writer, &state, &warning, &error));
+            assert_string_equal(warning.text, "");
+            assert_true(hash_equal(session_digest(state), digest_of(&list, i)));
+            session_state_free(state);
+        }
+        OK(log_append(writer, &list.items[i], &error));
+    }
+    log_close(writer);
+    OK(session_load(folder, &state, NULL, &error));
+    assert_true(hash_equal(session_digest(state), digest_of(&list, list.count)));
+    session_state_free(state);
+    folder_remove(folder);
+    free(folder);
+    event_list_done(&list);
+}
+
+/* --- cut anywhere -------------------------------------------------------------------------------------------- */
+
+/* Every prefix of a log is a session of the events that are whole in it. */
+static void test_every_prefix_loads(void **unused)
+{
+    struct event_list list = generate(5, 2);
+    size_t *offsets, whole = 0;
+    unsigned char *bytes = log_bytes(&list, &offsets);
+    char *folder = folder_new();
+    struct hash *digests = memory_new(list.count + 1, sizeof *digests);
+    for (size_t i = 1; i <= list.count; i++)
+        digests[i] = digest_of(&list, i);
+    for (size_t cut = 0; cut <= offsets[list.count]; cut++) {
+        struct session_state *state;
+        struct error warning;
+        while (whole < list.count && offsets[whole + 1] <= cut)
+            whole++;
+        log_put(folder, bytes, cut);
+        if (cut < LOG_HEADER) {
+            FAILS(session_load(folder, &state, &warning, &error), "not a session's log");
+        } else if (!whole) {
+            FAILS(session_load(folder, &state, &warning, &error), "has no events");
+        } else {
+            OK(session_load(folder, &state, &warning, &error));
+            assert_true(hash_equal(session_digest(state), digests[whole]));
+            assert_int_equal(warning.text[0] != 0, cut != offsets[whole]);
+            session_state_free(state);
+        }
+    }
+    free(digests);
+    free(bytes);
+    free(offsets);
+    folder_remove(folder);
+    free(folder);
+    event_list_done(&list);
+}
+
+/* A writer cuts the torn frame off, wherever it is torn, and goes on with the number after the last whole event. */
+static void test_a_writer_goes_on_after_every_cut_of_the_last_two_frames(void **unused)
+{
+    struct event_list list = generate(6, 2);
+    size_t *offsets, count = list.count;
+    unsigned char *bytes = log_bytes(&list, &offsets);
+    char *folder = folder_new();
+    for (size_t cut = offsets[count - 2]; cut <= offsets[count]; cut++) {
+        size_t whole = cut == offsets[count] ? count : cut >= offsets[count - 1] ? count - 1 : count - 2;
+        struct log_writer *writer;
+        struct session_state *state;
+        struct error warning;
+        log_put(folder, bytes, cut);
+        OK(log_open(folder, &writer, &state, &warning, &error));
+        assert_int_equal(warning.text[0] != 0, cut != offsets[whole]);
+        assert_int_equal(log_size(folder), offsets[whole]);
+        assert_true(hash_equal(session_digest(state), digest_of(&list, whole)));
+        struct event event = pause_event();
+        OK(log_append(writer, &event, &error));
+        assert_int_equal(event.number, state->last_number + 1);
+        assert_int_equal(session_apply(state, &event, NULL), 0);
+        log_close(writer);
+        struct session_state *loaded;
+        OK(session_load(folder, &loaded, &warning, &error));
+        assert_string_equal(warning.text, "");
+        assert_true(hash_equal(session_digest(state), session_digest(loaded)));
+        session_state_free(loaded);
+        session_state_free(state);
+    }
+    free(bytes);
+    free(offsets);
+    folder_remove(folder);
+    free(folder);
+    event_list_done(&list);
+}
+
+/* A power cut may leave zeros where the last frame should be. */
+static void test_zeros_at_the_end_are_torn(void **unused)
+{
+    struct event_list list = generate(7, 2);
+    size_t *offsets;
+    unsigned char *bytes = log_bytes(&list, &offsets);
+    size_t length = offsets[list.count];
+    unsigned char *longer = memory_new(length + 5000, 1);
+    memcpy(longer, bytes, length);
+    char *folder = folder_new();
+    log_put(folder, longer, length + 5000);
+    struct log_writer *writer;
+    struct session_state *state;
+    struct error warning;
+    OK(log_open(folder, &writer, &state, &warning, &error));
+    assert_non_null(strstr(warning.text, "cut off"));
+    assert_int_equal(log_size(folder), length);
+    session_state_free(state);
+    log_close(writer);
+    free(longer);
+    free(bytes);
+    free(offsets);
+    folder_remove(folder);
+    free(folder);
+    event_list_done(&list);
+}
+
+/* --- followers ----------------------------------------------------------------------------------------------- */
+
+static void test_a_reader_follows_a_growing_log(void **unused)
+{
+    char *folder = folder_new();
+    struct log_writer *writer = begin_session(folder);
+    struct log_reader *reader;
+    struct event event;
+    OK(log_read(folder, &reader, &error));
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(log_next(reader, &event, NULL), LOG_EVENT);
+        event_done(&event);
+    }
+    for (int round = 0; round < 50; round++) {
+        assert_int_equal(log_next(reader, &event, NULL), LOG_END);
+        for (int i = 0; i < round; i++) {
+            struct event paused = pause_event();
+            OK(log_append(writer, &paused, &error));
+        }
+        for (int i = 0; i < round; i++) {
+            assert_int_equal(log_next(reader, &event, NULL), LOG_EVENT);
+            assert_int_equal(event.kind, EVENT_PAUSED);
+            event_done(&event);
+        }
+    }
+    log_reader_free(reader);
+    log_close(writer);
+    folder_remove(folder);
+    free(folder);
+}
+
+/* The reader sees a frame half written, then another in its place: it must not keep the first one's bytes. */
+static void test_a_torn_frame_may_be_replaced(void **unused)
+{
+    struct event_list list = generate(8, 2);
+    size_t *offsets, count = list.count;
+    unsigned char *bytes = log_bytes(&list, &offsets);
+    char *folder = folder_new();
+    struct log_reader *reader;
+    struct event event;
+    log_put(folder, bytes, offsets[count - 2] + 11);
+    OK(log_read(folder, &reader, &error));
+    for (size_t i = 0; i < count - 2; i++) {
+        assert_int_equal(log_next(reader, &event, NULL), LOG_EVENT);
+        event_done(&event);
+    }
+    assert_int_equal(log_next(reader, &event, NULL), LOG_TORN);
+    assert_int_equal(log_offset(reader), offsets[count - 2]);
+    struct text other = TEXT_EMPTY;
+    text_add_bytes(&other, (const char *)bytes, offsets[count - 2]);
+    struct event paused = pause_event();
+    paused.number = list.items[count - 3].number + 1;
+    void *payload;
+    size_t length;
+    event_encode(&paused, &payload, &length);
+    log_add_frame(&other, payload, length);
+    log_put(folder, other.bytes, other.length);
+    assert_int_equal(log_next(reader, &event, NULL), LOG_EVENT);
+    assert_int_equal(event.kind, EVENT_PAUSED);
+    event_done(&event);
+    assert_int_equal(log_next(reader, &event, NULL), LOG_END);
+    free(payload);
+    text_done(&other);
+    log_reader_free(reader);
+    free(bytes);
+    free(offsets);
+    folder_remove(folder);
+    free(folder);
+    event_list_done(&list);
+}
+
+/* --- newer programs ------------------------------------------------------------------------------------------ */
+
+/* {"n": number, "t": 1e6, "k": "grafted", "onto": 3} */
+static void add_unknown(struct text *text, int number)
+{
+    char payload[64] = "\x84\xa1n?\xa1t\xcb\x41\x2e\x84\x80\0\0\0\0\xa1k\xa7grafted\xa4onto\x03";
+    payload[3] = (char)number;
+    log_add_frame(text, payload, 31);
+}
+
+static void test_unknown_kinds_count_and_are_skipped(void **unused)
+{
+    struct text text = TEXT_EMPTY;
+    struct event events[] = {{.kind = EVENT_SESSION, .number = 1, .as.session.format = 1},
+                             {.kind = EVENT_PAUSED, .number = 3, .time = 2e6, .as.paused.paused = true}};
+    size_t *offsets;
+    unsigned char *bytes = log_bytes(&(struct event_list){.items = events, .count = 1}, &offsets);
+    text_add_bytes(&text, (const char *)bytes, offsets[1]);
+    add_unknown(&text, 2); /* durable: it has the next number */
+    add_unknown(&text, 2); /* transient: it repeats it */
+    void *payload;
+    size_t length;
+    event_encode(&events[1], &payload, &length);
+    log_add_frame(&text, payload, length);
+    char *folder = folder_new();
+    log_put(folder, text.bytes, text.length);
+    struct log_writer *writer;
+    struct session_state *state;
+    OK(log_open(folder, &writer, &state, NULL, &error));
+    assert_true(state->paused);
+    assert_int_equal(state->event_count, 2);
+    session_state_free(state);
+    struct event event = pause_event();
+    event.time = 3e6;
+    OK(log_append(writer, &event, &error));
+    assert_int_equal(event.number, 4);
+    log_close(writer);
+
+    text.length -= FRAME_HEADER + length; /* ends with an unknown durable one: its number is taken */
+    add_unknown(&text, 3);
+    log_put(folder, text.bytes, text.length);
+    OK(log_open(folder, &writer, &state, NULL, &error));
+    event = pause_event();
+    OK(log_append(writer, &event, &error));
+    assert_int_equal(event.number, 4);
+    log_close(writer);
+    session_state_free(state);
+    free(payload);
+    free(bytes);
+    free(offsets);
+    text_done(&text);
+    folder_remove(folder);
+    free(folder);
+}
+
+/* --- what is not a session ----------------------------------------------------------------------------------- */
+
+static void test_what_is_not_a_session_says_so(void **unused)
+{
+    char *folder = folder_new(), *missing = file_join(folder, "nowhere");
+    struct log_writer *writer;
+    struct log_reader *reader;
+    struct session_state *state;
+    FAILS(log_read(missing, &reader, &error), "nowhere: not a session");
+    FAILS(log_read(folder, &reader, &error), "not a session (it has no events.log)");
+    FAILS(log_open(folder, &writer, &state, NULL, &error), "not a session");
+    char *lock = file_join(folder, LOCK_FILE);
+    assert_false(file_exists(lock)); /* the attempt left nothing behind */
+    log_put(folder, "", 0);
+    FAILS(log_read(folder, &reader, &error), "not a session's log");
+    log_put(folder, "ESPALOX\1", 8);
+    FAILS(log_read(folder, &reader, &error), "not a session's log");
+    log_put(folder, "ESPALOG\2", 8);
+    FAILS(log_read(folder, &reader, &error), "use a newer espalier");
+    log_put(folder, "ESPALOG\1", 8);
+    FAILS(session_load(folder, &state, NULL, &error), "has no events");
+    FAILS(log_open(folder, &writer, &state, NULL, &error), "has no events");
+    free(lock);
+    free(missing);
+    folder_remove(folder);
+    free(folder);
+}
+
+static void test_create_wants_a_new_or_empty_folder(void **unused)
+{
+    char *folder = folder_new(), *deep = file_join(folder, "a/b/new.esp");
+    struct log_writer *writer, *second;
+    OK(log_create(deep, &writer, &error));
+    FAILS(log_create(deep, &second, &error), "not empty");
+    static const char *const made[] = {"events.log", "weights", "policy", "lock"};
+    for (size_t i = 0; i < COUNT_OF(made); i++) {
+        char *path = file_join(deep, made[i]);
+        assert_true(file_exists(path));
+        free(path);
+    }
+    log_close(writer);
+    free(deep);
+    folder_remove(folder);
+    free(folder);
+}
+
+/* --- one writer ---------------------------------------------------------------------------------------------- */
+
+static void test_a_second_writer_is_told_who_has_it(void **unused)
+{
+    char *folder = folder_new(), owner[64];
+    struct log_writer *writer = begin_session(folder), *second;
+    struct session_state *state;
+    snprintf(owner, sizeof owner, "process %ld on ", (long)getpid());
+    FAILS(log_open(folder, &second, &state, NULL, &error), owner);
+    pid_t child = fork();
+    if (!child) { /* another process: the lock is not this process's alone */
+        struct error error = {{0}};
+        int result = log_open(folder, &second, &state, NULL, &error);
+        _exit(result == -1 && strstr(error.text, owner) ? 0 : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && !WEXITSTATUS(status));
+    log_close(writer);
+    OK(log_open(folder, &second, &state, NULL, &error));
+    session_state_free(state);
+    log_close(second);
+    folder_remove(folder);
+    free(folder);
+}
+
+static void test_a_killed_writer_leaves_no_lock(void **unused)
+{
+    char *folder = folder_new();
+    log_close(begin_session(folder));
+    int ready[2];
+    char byte;
+    assert_int_equal(pipe(ready), 0);
+    pid_t child = fork();
+    if (!child) {
+        struct log_writer *writer;
+        struct session_state *state;
+        if (log_open(folder, &writer, &state, NULL, NULL) || write(ready[1], "x", 1) != 1)
+            _exit(1);
+        for (;;)
+            pause();
+    }
+    close(ready[1]);
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    struct log_writer *writer;
+    struct session_state *state;
+    char owner[64];
+    snprintf(owner, sizeof owner, "process %ld on ", (long)child);
+    FAILS(log_open(folder, &writer, &state, NULL, &error), owner);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    close(ready[0]);
+    OK(log_open(folder, &writer, &state, NULL, &error));
+    session_state_free(state);
+    log_close(writer);
+    folder_remove(folder);
+    free(folder);
+}
+
+/* --- a full disk --------------------------------------------------------------------------------------------- */
+
+/* In a child process: append until nothing more fits, check that the log is as it was; make room with `more` and
+   append the same event.  What is wrong goes to stderr and the exit status. */
+static int fill_up(const char *folder, void (*more)(const char *folder))
+{
+    struct log_writer *writer = begin_session(folder);
+    struct error error;
+    int64_t number = 0;
+    size_t size = 0;
+    struct event event = {.kind = EVENT_COMMAND, .time = 1};
+    event.as.command.words = memory_new(3001, 1);
+    memset(event.as.command.words, 'x', 3000);
+    int result;
+    do {
+        number = event.number;
+        size = log_size(folder);
+        result = log_append(writer, &event, &error);
+    } while (!result && event.number < 10000);
+    if (!result || !strstr(error.text, "make room") || event.number != number || log_size(folder) != size)
+        return 1;
+    struct session_state *state;
+    struct error warning;
+    if (session_load(folder, &state, &warning, &error) || warning.text[0] || state->command_count != number - 2)
+        return 2;
+    session_state_free(state);
+    more(folder);
+    struct event finished = {.kind = EVENT_FINISHED, .time = 2};
+    if (log_append(writer, &event, &error) || event.number != number + 1 || log_append(writer, &finished, &error))
+        return 3;
+    if (session_load(folder, &state, &warning, &error) || !state->finished || state->command_count != number - 1)
+        return 4;
+    session_state_free(state);
+    log_close(writer);
+    free(event.as.command.words);
+    return 0;
+}
+
+static void raise_limit(const char *folder)
+{
+    struct rlimit limit;
+    getrlimit(RLIMIT_FSIZE, &limit);
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_FSIZE, &limit);
+}
+
+static int fill_to_limit(const char *folder)
+{
+    signal(SIGXFSZ, SIG_IGN);
+    struct rlimit limit;
+    getrlimit(RLIMIT_FSIZE, &limit);
+    limit.rlim_cur = 20000;
+    setrlimit(RLIMIT_FSIZE, &limit);
+    return fill_up(folder, raise_limit);
+}
+
+static void remove_ballast(const char *session)
+{
+    char *path = file_join(session, "../ballast");
+    ASSERT(!unlink(path));
+    free(path);
+}
+
+enum { SKIPPED = 77 };
+
+/* A file system of 64 KiB of its own, in a mount namespace of its own that goes with the process. */
+static int fill_small_disk(const char *folder)
+{
+    if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+        mount("tmpfs", folder, "tmpfs", 0, "size=64k"))
+        return SKIPPED;
+    char *session = file_join(folder, "small.esp"), *ballast = file_join(folder, "ballast"), zeros[16384] = {0};
+    ASSERT(!file_write(ballast, zeros, sizeof zeros, NULL));
+    int result = fill_up(session, remove_ballast);
+    free(ballast);
+    free(session);
+    return result;
+}
+
+static int in_child(int (*run)(const char *folder), const char *folder)
+{
+    pid_t child = fork();
+    if (!child)
+        _exit(run(folder));
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static void test_a_limit_on_files_leaves_the_log_as_it_was(void **unused)
+{
+    char *folder = folder_new();
+    assert_int_equal(in_child(fill_to_limit, folder), 0);
+    folder_remove(folder);
+    free(folder);
+}
+
+static void test_a_full_disk_leaves_the_log_as_it_was(void **unused)
+{
+    char *folder = folder_new();
+    int result = in_child(fill_small_disk, folder);
+    folder_remove(folder);
+    free(folder);
+    if (result == SKIPPED) {
+        print_message("# mounting a small file system needs root: skipped\n");
+        skip();
+    }
+    assert_int_equal(result, 0);
+}
+
+static void test_an_event_too_long_is_refused(void **unused)
+{
+    char *folder = folder_new();
+    struct log_writer *writer = begin_session(folder);
+    size_t size = log_size(folder);
+    struct event event = {.kind = EVENT_COMMAND, .number = 99};
+    event.as.command.words = memory_new(FRAME_PAYLOAD_MAX + 1, 1);
+    memset(event.as.command.words, 'x', FRAME_PAYLOAD_MAX);
+    FAILS(log_append(writer, &event, &error), "too long");
+    assert_int_equal(event.number, 99);
+    assert_int_equal(log_size(folder), size);
+    event.as.command.words[FRAME_PAYLOAD_MAX - 200] = 0;
+    OK(log_append(writer, &event, &error));
+    log_close(writer);
+    struct session_state *state;
+    OK(session_load(folder, &state, NULL, &error));
+    assert_int_equal(state->command_count, 1);
+    session_state_free(state);
+    event_done(&event);
+    folder_remove(folder);
+    free(folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_is_appended_is_read),
+        cmocka_unit_test(test_a_reopened_log_goes_on),
+        cmocka_unit_test(test_every_prefix_loads),
+        cmocka_unit_test(test_a_writer_goes_on_after_every_cut_of_the_last_two_frames),
+        cmocka_unit_test(test_zeros_at_the_end_are_torn),
+        cmocka_unit_test(test_a_reader_follows_a_growing_log),
+        cmocka_unit_test(test_a_torn_frame_may_be_replaced),
+        cmocka_unit_test(test_unknown_kinds_count_and_are_skipped),
+        cmocka_unit_test(test_what_is_not_a_session_says_so),
+        cmocka_unit_test(test_create_wants_a_new_or_empty_folder),
+        cmocka_unit_test(test_a_second_writer_is_told_who_has_it),
+        cmocka_unit_test(test_a_killed_writer_leaves_no_lock),
+        cmocka_unit_test(test_a_limit_on_files_leaves_the_log_as_it_was),
+        cmocka_unit_test(test_a_full_disk_leaves_the_log_as_it_was),
+        cmocka_unit_test(test_an_event_too_long_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -127,8 +127,6 @@ static int count_barren(const struct session_state *state)
 
 static int restore(struct engine *engine, struct error *error)
 {
-    if (!engine->state->event_count)
-        return error_set(error, "holds no search yet: begin a new one");
     if (engine_options_of(engine->state, &engine->options, error) || options_check(&engine->options, error) ||
         check_data(engine, error))
         return -1;

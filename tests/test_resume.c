@@ -1,0 +1,250 @@
+/*
+ * test_resume.c - a search that is cut at any event and resumed ends as if it had never been cut.
+ *
+ * One slot: the same tree, results, weights and policy updates.  More slots: the order of results is free, but
+ * what was in the log stays, and nothing is trained twice.
+ */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine_bed.h"
+#include "util/file.h"
+
+enum { EVENTS_MAX = 1000 };
+
+static struct search_options learning_options(void)
+{
+    struct search_options options = bed_options();
+    strcpy(options.policy, "reinforce");
+    options.networks = 0;
+    options.episodes = 3;
+    options.episode_networks = 3;
+    options.epochs = 1;
+    return options;
+}
+
+/* Offsets into the log after each event.  offsets[0] is where the first begins. */
+static int event_offsets(const char *path, int64_t offsets[EVENTS_MAX])
+{
+    struct log_reader *reader;
+    struct event event;
+    struct error error;
+    int count = 0;
+    assert_int_equal(log_read(path, &reader, &error), 0);
+    offsets[count++] = log_offset(reader);
+    while (log_next(reader, &event, &error) == LOG_EVENT) {
+        assert_true(count < EVENTS_MAX);
+        offsets[count++] = log_offset(reader);
+        event_done(&event);
+    }
+    log_reader_free(reader);
+    return count;
+}
+
+static void copy_file(const char *from, const char *to, int64_t limit)
+{
+    void *bytes;
+    size_t length;
+    struct error error;
+    assert_int_equal(file_read(from, 1 << 30, &bytes, &length, &error), 0);
+    assert_int_equal(file_write(to, bytes, limit >= 0 && (size_t)limit < length ? (size_t)limit : length, &error), 0);
+    free(bytes);
+}
+
+/* Make TO.esp of what FROM.esp was when `bytes` of its log were written.  Files of later events don't matter, so
+   the folders of weights and policies are shared. */
+static void cut(const char *folder, const char *from, const char *to, int64_t bytes)
+{
+    char *source = bed_path(folder, from), *target = bed_path(folder, to);
+    char *log = file_join(source, "events.log"), *cut_log = file_join(target, "events.log");
+    struct text command = TEXT_EMPTY;
+    text_add(&command, "rm -rf '%s' && mkdir -p '%s' && cp -r '%s/weights' '%s/policy' '%s'", target, target, source,
+             source, target);
+    assert_int_equal(system(text_string(&command)), 0);
+    copy_file(log, cut_log, bytes);
+    text_done(&command);
+    free(log);
+    free(cut_log);
+    free(source);
+    free(target);
+}
+
+static void check_cut_anywhere(const struct search_options *options, const struct script *script)
+{
+    char *folder = scratch_new();
+    int64_t offsets[EVENTS_MAX];
+    struct session_state *whole = bed_run(folder, "whole", options, script);
+    char *story = bed_story(whole), *path = bed_path(folder, "whole");
+    int count = event_offsets(path, offsets);
+    assert_true(count > 35);
+    for (int i = 1; i < count; i++) {
+        cut(folder, "whole", "cut", offsets[i]);
+        struct session_state *resumed = bed_resume(folder, "cut", script);
+        bed_check(folder, "cut", resumed);
+        char *resumed_story = bed_story(resumed);
+        assert_string_equal(story, resumed_story);
+        free(resumed_story);
+        session_state_free(resumed);
+    }
+    free(path);
+    free(story);
+    session_state_free(whole);
+    scratch_remove(folder);
+    free(folder);
+}
+
+static void test_cut_anywhere_random(void **state)
+{
+    struct search_options options = bed_options();
+    check_cut_anywhere(&options, &(struct script){.slots = 1});
+}
+
+static void test_cut_anywhere_learning(void **state)
+{
+    struct search_options options = learning_options();
+    check_cut_anywhere(&options, &(struct script){.slots = 1});
+}
+
+/* Networks 3, 6, 9 … fail, and every other one's first attempt. */
+static enum scripted_fate failing(void *context, const struct trial *trial)
+{
+    if (trial->node > 1 && trial->node % 3 == 0)
+        return trial->node % 2 ? FATE_DIVERGE : FATE_ERROR;
+    return FATE_RESULT;
+}
+
+static void test_cut_anywhere_failing(void **state)
+{
+    struct search_options options = learning_options();
+    check_cut_anywhere(&options, &(struct script){.slots = 1, .fate = failing});
+}
+
+/* Cut again and again, each time a little further. */
+static void test_cut_repeatedly(void **state)
+{
+    struct search_options options = learning_options();
+    const struct script script = {.slots = 1};
+    char *folder = scratch_new();
+    int64_t offsets[EVENTS_MAX];
+    struct session_state *whole = bed_run(folder, "a", &options, &script);
+    char *story = bed_story(whole), *path = bed_path(folder, "a");
+    int events = 7;
+    for (; event_offsets(path, offsets) > events; events += 7) {
+        cut(folder, "a", "b", offsets[events]);
+        session_state_free(bed_resume(folder, "b", &script));
+        cut(folder, "b", "a", INT64_MAX);
+    }
+    assert_true(events > 35);
+    struct session_state *last = bed_resume(folder, "a", &script);
+    char *last_story = bed_story(last);
+    assert_string_equal(story, last_story);
+    free(last_story);
+    session_state_free(last);
+    free(path);
+    free(story);
+    session_state_free(whole);
+    scratch_remove(folder);
+    free(folder);
+}
+
+/* With three slots: what the log had is still there, word for word. */
+static void test_cut_with_slots(void **state)
+{
+    struct search_options options = learning_options();
+    char *folder = scratch_new();
+    int64_t offsets[EVENTS_MAX];
+    struct session_state *whole = bed_run(folder, "whole", &options, &(struct script){.slots = 3, .seed = 5});
+    char *path = bed_path(folder, "whole"), *cut_path = bed_path(folder, "cut");
+    int count = event_offsets(path, offsets);
+    for (int i = 1; i < count; i += 3) {
+        struct session_state *before;
+        struct error error, warning;
+        cut(folder, "whole", "cut", offsets[i]);
+        assert_int_equal(session_load(cut_path, &before, &warning, &error), 0);
+        struct session_state *after = bed_resume(folder, "cut", &(struct script){.slots = 3, .seed = (uint64_t)i});
+        bed_check(folder, "cut", after);
+        assert_int_equal(after->policy_count, 3);
+        for (int64_t j = 0; j < before->node_count; j++) {
+            assert_string_equal(before->nodes[j]->facts.arch, after->nodes[j]->facts.arch);
+            if (before->nodes[j]->status == NODE_DONE)
+                assert_string_equal(before->nodes[j]->weights_hash, after->nodes[j]->weights_hash);
+        }
+        session_state_free(before);
+        session_state_free(after);
+    }
+    session_state_free(whole);
+    free(path);
+    free(cut_path);
+    scratch_remove(folder);
+    free(folder);
+}
+
+/* --- what a resume refuses --- */
+
+static void check_refusal(const char *folder, const char *name, const struct engine_data *data, const char *reason)
+{
+    char *path = bed_path(folder, name);
+    struct evaluator *evaluator = scripted_evaluator_new(&(struct script){.slots = 1});
+    struct engine *engine;
+    struct error error, warning;
+    assert_int_equal(engine_resume(path, data, evaluator, &engine, &warning, &error), -1);
+    if (!strstr(error.text, reason))
+        fail_msg("\"%s\" should say \"%s\"", error.text, reason);
+    evaluator->kind->free(evaluator);
+    free(path);
+}
+
+static void test_refusals(void **state)
+{
+    struct search_options options = learning_options();
+    char *folder = scratch_new(), *path = bed_path(folder, "whole"), *cut_path = bed_path(folder, "cut");
+    int64_t offsets[EVENTS_MAX];
+    session_state_free(bed_run(folder, "whole", &options, &(struct script){.slots = 1}));
+    event_offsets(path, offsets);
+    struct engine_data data = scripted_data();
+
+    cut(folder, "whole", "cut", offsets[0]);
+    check_refusal(folder, "cut", &data, "has no events");
+
+    cut(folder, "whole", "cut", INT64_MAX);
+    data.hash.low++;
+    check_refusal(folder, "cut", &data, "are not those that the session began with");
+    data = scripted_data();
+    data.classes = 3;
+    check_refusal(folder, "cut", &data, "1,16,16 of 10 classes, these are 1,16,16 of 3");
+
+    /* The policy's last state is damaged, then lost. */
+    data = scripted_data();
+    struct text command = TEXT_EMPTY;
+    text_add(&command, "for f in '%s'/policy/u3-*; do echo x >> $f; done", cut_path);
+    assert_int_equal(system(text_string(&command)), 0);
+    check_refusal(folder, "cut", &data, "is not the file that was written");
+    text_clear(&command);
+    text_add(&command, "rm '%s'/policy/u3-*", cut_path);
+    assert_int_equal(system(text_string(&command)), 0);
+    check_refusal(folder, "cut", &data, "u3-");
+    text_done(&command);
+
+    scratch_remove(folder);
+    free(folder);
+    free(path);
+    free(cut_path);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_cut_anywhere_random), cmocka_unit_test(test_cut_anywhere_learning),
+        cmocka_unit_test(test_cut_anywhere_failing), cmocka_unit_test(test_cut_repeatedly),
+        cmocka_unit_test(test_cut_with_slots),      cmocka_unit_test(test_refusals),
+    };
+    return cmocka_run_group_tests_name("resume", tests, NULL, NULL);
+}

@@ -218,6 +218,12 @@ void engine_add_sink(struct engine *engine, struct engine_sink sink)
     engine->sinks[engine->sink_count++] = sink;
 }
 
+void engine_set_disk_patience(struct engine *engine, int tries, double seconds)
+{
+    engine->disk_tries = tries;
+    engine->disk_wait = seconds;
+}
+
 const struct session_state *engine_state(const struct engine *engine)
 {
     return engine->state;

@@ -38,6 +38,9 @@ int engine_resume(const char *folder, const struct engine_data *data, struct eva
                   struct engine **engine, struct error *warning, struct error *error);
 void engine_add_sink(struct engine *engine, struct engine_sink sink);
 
+/* A full disk: how often a write that failed is tried again, and how long to wait before each (10 times, 1 s). */
+void engine_set_disk_patience(struct engine *engine, int tries, double seconds);
+
 /* Run until the budget is spent, a stop is commanded, or the log can't be written.  0, or -1 with the reason
    (the session is intact and can be resumed). */
 int engine_run(struct engine *engine, struct error *error);

@@ -23,7 +23,7 @@ char *bed_path(const char *folder, const char *name);
 /* The tree, outcomes, weights and policy updates as text: what a resume must not change.  Leaves out what it must:
    numbers of events, and starts that were cut short. */
 char *bed_story(const struct session_state *state);
-/* Every network is done, failed or cancelled; done ones have their file; the pool's law: no two are the same. */
+/* Every network is done, failed or cancelled; done ones have their file; the pool's law: none was made again. */
 void bed_check(const char *folder, const char *name, const struct session_state *state);
 
 #endif

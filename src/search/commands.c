@@ -211,7 +211,9 @@ static int check_grow(struct engine *engine, struct request *request, struct err
     case GROWTH_REFUSED:
         return -1;
     case GROWTH_KNOWN:
-        return error_set(error, "that network is n%" PRId64 " already", growing->known);
+        if (!node_came_to_nothing(session_node(engine->state, growing->known)))
+            return error_set(error, "that network is n%" PRId64 " already", growing->known);
+        break;
     case GROWTH_NEW:
         break;
     }

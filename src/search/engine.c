@@ -10,7 +10,7 @@
  *   1. One writer: only engine_emit() numbers, appends and folds events, on the engine's thread.  An event is in
  *      the log before anything happens because of it, and a file is synced before the event that names it.
  *   2. The queue holds exactly the networks with NODE_QUEUED, the slots exactly those with NODE_RUNNING.
- *   3. The pool holds every network of the tree, whatever became of it: no architecture is trained twice.
+ *   3. The pool holds every architecture of the tree, whatever became of it: none is trained to a result twice.
  *   4. Networks are finished at most once: a RESULT is written for a running network, and then it is done.
  *   5. Randomness comes from streams named by the seed, a purpose and the number of a proposal or network.  With
  *      one slot two runs of one seed have one digest; with more they differ in the order of results.

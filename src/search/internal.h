@@ -16,7 +16,7 @@ struct pool {
     size_t capacity; /* a power of two, at least twice the count; 0 before the first */
     struct pool_entry { struct hash hash; int64_t node; } *entries; /* node 0: empty */
 };
-void pool_add(struct pool *pool, struct hash hash, int64_t node);
+void pool_put(struct pool *pool, struct hash hash, int64_t node); /* replaces the one that is there */
 int64_t pool_find(const struct pool *pool, struct hash hash); /* 0: unknown */
 void pool_done(struct pool *pool);
 
@@ -127,6 +127,8 @@ struct growing {
 };
 /* Look at `growing` (parent, parent_arch, proposal), fill in the rest; the error has the reason of a refusal. */
 enum growth growing_check(const struct engine *engine, struct growing *growing, struct error *error);
+/* Did this network end without a result?  Then a person may ask for it again. */
+bool node_came_to_nothing(const struct session_node *node);
 /* A new network joins tree, pool and queue. */
 void growing_join(struct engine *engine, const struct growing *growing, const char *by, int64_t episode,
                   int64_t proposal);

@@ -1,7 +1,8 @@
 /*
  * pool.c - the networks of a session by the hash of their architecture: open addressing, linear probing.
  *
- * Never forgets: a pruned or failed network is known too, and isn't trained again.
+ * Never forgets: a failed or pruned network is known too, and no policy's proposal makes it again.  A person's
+ * may, when it never had a result: the new node then takes the old one's place.
  */
 #include <stdlib.h>
 
@@ -29,15 +30,14 @@ static void pool_grow(struct pool *pool)
     free(old.entries);
 }
 
-void pool_add(struct pool *pool, struct hash hash, int64_t node)
+void pool_put(struct pool *pool, struct hash hash, int64_t node)
 {
     ASSERT(node > 0);
     if (2 * ((size_t)pool->count + 1) > pool->capacity)
         pool_grow(pool);
     struct pool_entry *entry = pool_place(pool, hash);
-    ASSERT(!entry->node);
+    pool->count += !entry->node;
     *entry = (struct pool_entry){hash, node};
-    pool->count++;
 }
 
 int64_t pool_find(const struct pool *pool, struct hash hash)

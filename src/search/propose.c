@@ -50,6 +50,11 @@ enum growth growing_check(const struct engine *engine, struct growing *growing, 
     return growing->known ? GROWTH_KNOWN : GROWTH_NEW;
 }
 
+bool node_came_to_nothing(const struct session_node *node)
+{
+    return node->status == NODE_FAILED || node->status == NODE_CANCELLED;
+}
+
 void growing_join(struct engine *engine, const struct growing *growing, const char *by, int64_t episode,
                   int64_t proposal)
 {
@@ -73,7 +78,7 @@ void growing_join(struct engine *engine, const struct growing *growing, const ch
     node->activation_bytes = cost.activation_bytes;
     if (engine_emit(engine, &event))
         return;
-    pool_add(&engine->pool, arch_hash(&growing->arch), number);
+    pool_put(&engine->pool, arch_hash(&growing->arch), number);
     trials_enqueue(engine, number);
 }
 

@@ -67,9 +67,9 @@ static int restore_node(struct engine *engine, int64_t number, struct error *err
     }
     struct hash hash = arch_hash(&arch);
     int64_t twin = pool_find(&engine->pool, hash);
-    if (twin)
+    if (twin && !node_came_to_nothing(session_node(engine->state, twin)))
         return error_set(error, "it is the same network as %" PRId64, twin);
-    pool_add(&engine->pool, hash, number);
+    pool_put(&engine->pool, hash, number);
     if (node->status == NODE_QUEUED || node->status == NODE_RUNNING)
         trials_enqueue(engine, number); /* the OPENED event takes running ones back to the queue */
     return 0;

@@ -1,0 +1,364 @@
+/*
+ * test_commands.c - what a person may ask while a search runs: each word's effect, refusals with their reasons.
+ *
+ * Commands are given from a sink, when a chosen event has happened: they wait in the engine's queue as those of a
+ * terminal do, and the test needs no clock.
+ */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine_bed.h"
+
+/* When node `node` has an event of `kind` (node 0: any), give the words. */
+struct cue {
+    enum event_kind kind;
+    int64_t node;
+    const char *words;
+};
+
+struct play {
+    struct engine *engine;
+    const struct cue *cues; /* ends with NULL words; taken in order */
+    char *answers;          /* of all commands, "words: answer\n", refused ones "words! reason\n" */
+    struct text text;
+    char order[4096];       /* events of interest, in order */
+};
+
+static int64_t node_of(const struct event *event)
+{
+    switch (event->kind) {
+    case EVENT_NODE:
+        return event->as.node.node;
+    case EVENT_STARTED:
+        return event->as.started.node;
+    case EVENT_EPOCH:
+        return event->as.epoch.node;
+    case EVENT_RESULT:
+        return event->as.result.node;
+    case EVENT_FAILED:
+        return event->as.failed.node;
+    default:
+        return 0;
+    }
+}
+
+static void note_order(struct play *play, const char *what, int64_t node)
+{
+    size_t length = strlen(play->order);
+    snprintf(play->order + length, sizeof play->order - length, "%s%d ", what, (int)node);
+}
+
+static void play_event(void *context, const struct event *event)
+{
+    struct play *play = context;
+    if (event->kind == EVENT_COMMAND)
+        text_add(&play->text, "%s%s %s\n", event->as.command.words, event->as.command.refused ? "!" : ":",
+                 event->as.command.answer);
+    if (event->kind == EVENT_STARTED)
+        note_order(play, "S", event->as.started.node);
+    if (event->kind == EVENT_RESULT)
+        note_order(play, "R", event->as.result.node);
+    if (event->kind == EVENT_FAILED)
+        note_order(play, event->as.failed.again ? "again" : "F", event->as.failed.node);
+    if (event->kind == EVENT_PAUSED)
+        note_order(play, "P", event->as.paused.paused);
+    while (play->cues->words && play->cues->kind == event->kind &&
+           (!play->cues->node || play->cues->node == node_of(event)))
+        engine_command(play->engine, "user", (play->cues++)->words);
+}
+
+static struct session_state *perform(struct play *play, const struct search_options *options,
+                                     const struct script *script, const struct cue *cues)
+{
+    char *folder = scratch_new(), *path = bed_path(folder, "a");
+    struct engine_data data = scripted_data();
+    struct evaluator *evaluator = scripted_evaluator_new(script);
+    struct error error, warning;
+    *play = (struct play){.cues = cues};
+    assert_int_equal(engine_create(options, path, &data, evaluator, &play->engine, &error), 0);
+    engine_add_sink(play->engine, (struct engine_sink){play_event, play});
+    assert_int_equal(engine_run(play->engine, &error), 0);
+    engine_free(play->engine);
+    evaluator->kind->free(evaluator);
+    assert_null(cues[0].words ? play->cues->words : NULL); /* every cue came */
+    struct session_state *state;
+    assert_int_equal(session_load(path, &state, &warning, &error), 0);
+    play->answers = text_take(&play->text);
+    scratch_remove(folder);
+    free(folder);
+    free(path);
+    return state;
+}
+
+static void assert_answers(const struct play *play, const char *expected)
+{
+    if (strcmp(play->answers, expected))
+        fail_msg("answers are:\n%s---\nand should be:\n%s---", play->answers, expected);
+}
+
+static void perform_end(struct play *play, struct session_state *state)
+{
+    free(play->answers);
+    session_state_free(state);
+}
+
+static struct search_options options_of(int64_t networks)
+{
+    struct search_options options = bed_options();
+    options.networks = networks;
+    options.parent = PARENT_START;
+    return options;
+}
+
+static void test_refusals(void **state)
+{
+    static const struct cue cues[] = {
+        {EVENT_NODE, 1, "grow 1 widen:conv1"},
+        {EVENT_RESULT, 2, ""},
+        {EVENT_RESULT, 2, "dance"},
+        {EVENT_RESULT, 2, "continue"},
+        {EVENT_RESULT, 2, "pin"},
+        {EVENT_RESULT, 2, "pin 99"},
+        {EVENT_RESULT, 2, "pin x"},
+        {EVENT_RESULT, 2, "unpin 2"},
+        {EVENT_RESULT, 2, "prune n1"},
+        {EVENT_RESULT, 2, "pause now"},
+        {EVENT_RESULT, 2, "grow 1"},
+        {EVENT_RESULT, 2, "grow 1 widen:conv9"},
+        {EVENT_RESULT, 2, "grow 1 widen:conv1:4"},
+        {EVENT_RESULT, 2, "undo"},
+        {EVENT_RESULT, 2, "budget"},
+        {EVENT_RESULT, 2, "budget apples 3"},
+        {EVENT_RESULT, 2, "budget networks -3"},
+        {0},
+    };
+    struct play play;
+    struct search_options options = options_of(3);
+    struct session_state *session = perform(&play, &options, &(struct script){.slots = 1}, cues);
+    const char *expected[] = {
+        "grow 1 widen:conv1! n1 has no weights yet: wait until it is trained\n",
+        "dance! dance: is not a command; there are stop, pause,",
+        "continue! the search isn't paused\n",
+        "pin! which network? give its number\n",
+        "pin 99! there is no network 99\n",
+        "pin x! there is no network x\n",
+        "unpin 2! n2 isn't pinned\n",
+        "prune n1! n1 is the start network: everything grows from it\n",
+        "pause now! now: is one word too many\n",
+        "grow 1! by which actions? for example",
+        "grow 1 widen:conv9! ",
+        "grow 1 widen:conv1:4! ",
+        "undo! nothing of yours waits in the queue\n",
+        "budget! budget of what?",
+        "budget apples 3! budget of what?",
+        "budget networks -3! --networks -3: must be a whole number from 0 to 1000000000 (0: no limit)\n",
+    };
+    for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++)
+        if (!strstr(play.answers, expected[i]))
+            fail_msg("no \"%s\" in:\n%s", expected[i], play.answers);
+    assert_int_equal(session->command_count, 17);
+    assert_int_equal(session->node_count, 3);
+    perform_end(&play, session);
+}
+
+/* A person's network goes first, takes the path of any other, and isn't a proposal. */
+static void test_grow(void **state)
+{
+    static const struct cue cues[] = {
+        {EVENT_STARTED, 2, "grow 1 widen:conv1 deepen:conv2:5"},
+        {EVENT_STARTED, 2, "grow n1 widen:conv1 deepen:conv2:5"},
+        {0},
+    };
+    struct play play;
+    struct search_options options = options_of(5);
+    struct session_state *session = perform(&play, &options, &(struct script){.slots = 1}, cues);
+    assert_answers(&play, "grow 1 widen:conv1 deepen:conv2:5: it is n3, next in the queue\n"
+                          "grow n1 widen:conv1 deepen:conv2:5! that network is n3 already\n");
+    assert_string_equal(play.order, "S1 R1 S2 R2 S3 R3 S4 R4 S5 R5 ");
+    assert_string_equal(session->nodes[2]->facts.by, "user");
+    assert_string_equal(session->nodes[2]->facts.actions.items[0], "widen:conv1:8");
+    assert_string_equal(session->nodes[2]->facts.actions.items[1], "deepen:conv2:5");
+    assert_int_equal(session->nodes[2]->facts.proposal, 0);
+    assert_int_equal(session->proposal_count, 3);
+    assert_int_equal(session->status_count[NODE_DONE], 5); /* it is in the budget */
+    perform_end(&play, session);
+}
+
+static void test_grow_when_budget_is_spent(void **state)
+{
+    static const struct cue cues[] = {{EVENT_STARTED, 3, "grow 2 widen:conv1:40"}, {0}};
+    struct play play;
+    struct search_options options = options_of(3);
+    struct session_state *session = perform(&play, &options, &(struct script){.slots = 1}, cues);
+    assert_int_equal(session->status_count[NODE_DONE], 4);
+    assert_int_equal(session->nodes[3]->facts.parent, 2);
+    perform_end(&play, session);
+}
+
+static void test_undo(void **state)
+{
+    static const struct cue cues[] = {
+        {EVENT_STARTED, 2, "grow 1 widen:conv1:40"},
+        {EVENT_STARTED, 2, "grow 1 widen:conv2:40"},
+        {EVENT_STARTED, 2, "undo"},
+        {EVENT_STARTED, 2, "undo"},
+        {EVENT_STARTED, 2, "undo"},
+        {EVENT_STARTED, 2, "grow 1 widen:conv1:40"},
+        {0},
+    };
+    struct play play;
+    struct search_options options = options_of(3);
+    struct session_state *session = perform(&play, &options, &(struct script){.slots = 1}, cues);
+    assert_answers(&play, "grow 1 widen:conv1:40: it is n3, next in the queue\n"
+                          "grow 1 widen:conv2:40: it is n4, next in the queue\n"
+                          "undo: n4 is taken back\n"
+                          "undo: n3 is taken back\n"
+                          "undo! nothing of yours waits in the queue\n"
+                          "grow 1 widen:conv1:40: it is n5, next in the queue\n");
+    assert_int_equal(session->nodes[2]->status, NODE_CANCELLED);
+    assert_int_equal(session->nodes[4]->status, NODE_DONE); /* taken back, and asked for again */
+    perform_end(&play, session);
+}
+
+/* Networks grow from pinned ones only, from the next proposal on; and from all again when none is pinned. */
+static void test_pin(void **state)
+{
+    static const struct cue cues[] = {
+        {EVENT_RESULT, 3, "pin 3"},  {EVENT_RESULT, 3, "pin n2"}, {EVENT_RESULT, 3, "pin 2"},
+        {EVENT_RESULT, 9, "unpin 2"}, {EVENT_RESULT, 9, "unpin 3"}, {0},
+    };
+    for (int choice = PARENT_START; choice <= PARENT_TOURNAMENT; choice++) {
+        struct play play;
+        struct search_options options = options_of(14);
+        options.parent = choice;
+        struct session_state *session = perform(&play, &options, &(struct script){.slots = 1}, cues);
+        assert_non_null(strstr(play.answers, "pin 2! n2 is pinned already\n"));
+        for (int64_t i = 4; i <= 9; i++)
+            assert_in_range(session->nodes[i - 1]->facts.parent, 2, 3);
+        if (choice == PARENT_START)
+            for (int64_t i = 10; i <= 14; i++)
+                assert_int_equal(session->nodes[i - 1]->facts.parent, 1);
+        perform_end(&play, session);
+    }
+}
+
+/* Pruning cancels what is queued and what trains below, and no pruned network is a parent. */
+static void test_prune(void **state)
+{
+    static const struct cue cues[] = {
+        {EVENT_RESULT, 2, "grow 2 widen:conv1:36"}, /* n4: n3 is proposed by then */
+        {EVENT_STARTED, 4, "grow 2 widen:conv1:40"},
+        {EVENT_STARTED, 4, "prune 2"},
+        {0},
+    };
+    struct play play;
+    struct search_options options = options_of(9);
+    options.parent = PARENT_TOURNAMENT;
+    struct session_state *session = perform(&play, &options, &(struct script){.slots = 2, .seed = 4}, cues);
+    assert_int_equal(session->nodes[1]->status, NODE_DONE);
+    assert_true(session->nodes[1]->pruned);
+    assert_int_equal(session->nodes[3]->status, NODE_CANCELLED);
+    assert_int_equal(session->nodes[4]->status, NODE_CANCELLED);
+    assert_int_equal(session->nodes[4]->attempts, 0);
+    for (int64_t i = 5; i < session->node_count; i++)
+        assert_int_not_equal(session->nodes[i]->facts.parent, 2);
+    assert_int_equal(session->status_count[NODE_DONE], 9);
+    assert_string_equal(session->finish_reason, "budget");
+    perform_end(&play, session);
+}
+
+/* While paused nothing starts and nothing is reported; commands are answered. */
+static void test_pause(void **state)
+{
+    static const struct cue cues[] = {
+        {EVENT_STARTED, 3, "pause"},
+        {EVENT_PAUSED, 0, "grow 1 widen:conv1:40"},
+        {EVENT_PAUSED, 0, "pause"},
+        {EVENT_PAUSED, 0, "continue"},
+        {0},
+    };
+    struct play play;
+    struct search_options options = options_of(5);
+    struct session_state *session = perform(&play, &options, &(struct script){.slots = 1}, cues);
+    assert_answers(&play, "pause: \n"
+                          "grow 1 widen:conv1:40: it is n4, next in the queue\n"
+                          "pause! the search is paused already\n"
+                          "continue: \n");
+    assert_string_equal(play.order, "S1 R1 S2 R2 S3 P1 P0 R3 S4 R4 S5 R5 ");
+    assert_false(session->paused);
+    perform_end(&play, session);
+}
+
+static void test_stop(void **state)
+{
+    static const struct cue cues[] = {{EVENT_STARTED, 5, "stop"}, {0}};
+    struct play play;
+    struct search_options options = options_of(12);
+    struct session_state *session = perform(&play, &options, &(struct script){.slots = 2}, cues);
+    assert_string_equal(session->finish_reason, "interrupted");
+    assert_true(session->status_count[NODE_QUEUED] >= 1);
+    assert_int_equal(session->status_count[NODE_RUNNING], 0);
+    assert_int_equal(session->failure_count, 0);
+    assert_non_null(strstr(play.order, "again"));
+    perform_end(&play, session);
+}
+
+static void test_stop_while_paused(void **state)
+{
+    static const struct cue cues[] = {{EVENT_STARTED, 5, "pause"}, {EVENT_PAUSED, 0, "stop"}, {0}};
+    struct play play;
+    struct search_options options = options_of(12);
+    struct session_state *session = perform(&play, &options, &(struct script){.slots = 2}, cues);
+    assert_string_equal(session->finish_reason, "interrupted");
+    perform_end(&play, session);
+}
+
+static void test_budget(void **state)
+{
+    static const struct cue cues[] = {
+        {EVENT_STARTED, 3, "budget networks 9"},
+        {EVENT_STARTED, 9, "budget episodes 2"},
+        {EVENT_STARTED, 9, "budget networks 0"},
+        {0},
+    };
+    struct play play;
+    struct search_options options = options_of(3);
+    options.episode_networks = 7;
+    struct session_state *session = perform(&play, &options, &(struct script){.slots = 1}, cues);
+    assert_int_equal(session->proposal_count, 14);
+    assert_int_equal(session->budget_networks, 0);
+    assert_int_equal(session->budget_episodes, 2);
+    perform_end(&play, session);
+}
+
+static void test_note(void **state)
+{
+    static const struct cue cues[] = {
+        {EVENT_RESULT, 2, "note 2   looks good,  keep it"}, {EVENT_RESULT, 3, "note 1 x"}, {EVENT_RESULT, 3, "note 1"}, {0}};
+    struct play play;
+    struct search_options options = options_of(4);
+    struct session_state *session = perform(&play, &options, &(struct script){.slots = 1}, cues);
+    assert_string_equal(session->nodes[1]->note, "looks good,  keep it");
+    assert_string_equal(session->nodes[0]->note, "");
+    perform_end(&play, session);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_refusals), cmocka_unit_test(test_grow),  cmocka_unit_test(test_grow_when_budget_is_spent),
+        cmocka_unit_test(test_undo),     cmocka_unit_test(test_pin),   cmocka_unit_test(test_prune),
+        cmocka_unit_test(test_pause),    cmocka_unit_test(test_stop),  cmocka_unit_test(test_stop_while_paused),
+        cmocka_unit_test(test_budget),   cmocka_unit_test(test_note),
+    };
+    return cmocka_run_group_tests_name("commands", tests, NULL, NULL);
+}

@@ -49,7 +49,8 @@ static void forward_level(struct controller *controller, enum deeper_level level
     double *logits = controller->level_logits[level];
     deeper_actor_forward(&controller->deeper, &controller->encoding, level, previous, &controller->deeper_trace,
                          logits);
-    controller->log_sums[level] = softmax(logits, choice->offered, choice->count, controller->probabilities[level]);
+    controller->log_sums[level] =
+        linear_softmax(logits, choice->offered, choice->count, controller->probabilities[level]);
 }
 
 /* As a chooser. */
@@ -59,7 +60,7 @@ static void choose_wider(void *context, const struct arch *arch, double probabil
     struct controller *controller = context;
     forward_wider(controller, arch);
     for (int i = 0; i < arch->layer_count; i++)
-        probabilities[i] = sigmoid(controller->wider_logits[i]);
+        probabilities[i] = linear_sigmoid(controller->wider_logits[i]);
 }
 
 static void choose_deeper(void *context, const struct arch *arch)
@@ -91,10 +92,10 @@ static struct decision_score score_wider(struct controller *controller, const st
     for (int i = 0; i < decision->arch.layer_count; i++) {
         if (!decision->offered[i])
             continue;
-        double logit = controller->wider_logits[i], probability = sigmoid(logit);
+        double logit = controller->wider_logits[i], probability = linear_sigmoid(logit);
         offered++;
-        score.log_probability += log_sigmoid(decision->chosen[i] ? logit : -logit);
-        score.entropy -= probability * log_sigmoid(logit) + (1 - probability) * log_sigmoid(-logit);
+        score.log_probability += linear_log_sigmoid(decision->chosen[i] ? logit : -logit);
+        score.entropy -= probability * linear_log_sigmoid(logit) + (1 - probability) * linear_log_sigmoid(-logit);
     }
     if (offered)
         score.entropy /= offered;
@@ -144,7 +145,7 @@ static void learn_wider(struct controller *controller, const struct decision *de
     for (int i = 0; i < count; i++) {
         if (!decision->offered[i])
             continue;
-        double logit = controller->wider_logits[i], probability = sigmoid(logit);
+        double logit = controller->wider_logits[i], probability = linear_sigmoid(logit);
         double log_gradient = (decision->chosen[i] ? 1 : 0) - probability;
         double entropy_gradient = -logit * probability * (1 - probability) / offered;
         gradients[i] = -advantage * log_gradient - bonus * entropy_gradient;

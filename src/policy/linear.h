@@ -21,11 +21,11 @@ void linear_forward(const struct linear *linear, const double *x, double *y);
 /* Adds to the gradients of the weight, of the bias and of `x`. */
 void linear_backward(const struct linear *linear, const double *x, const double *y_gradient, double *x_gradient);
 
-double sigmoid(double x);
-/* log(sigmoid(x)), finite for every finite x. */
-double log_sigmoid(double x);
+double linear_sigmoid(double x);
+/* log(linear_sigmoid(x)), finite for every finite x. */
+double linear_log_sigmoid(double x);
 /* Over those offered, at least one; the others get probability 0.  Returns log of the sum that all were divided by:
    a choice's log-probability is its logit less this, finite where the probability underflows. */
-double softmax(const double *logits, const bool *offered, int count, double *probabilities);
+double linear_softmax(const double *logits, const bool *offered, int count, double *probabilities);
 
 #endif

@@ -34,10 +34,10 @@ void lstm_forward(const struct lstm *lstm, const double *input, const struct lst
     linear_forward(&lstm->gates, trace->x, trace->gates);
     double *i = trace->gates, *f = i + units, *g = f + units, *o = g + units;
     for (int u = 0; u < units; u++) {
-        i[u] = sigmoid(i[u]);
-        f[u] = sigmoid(f[u]);
+        i[u] = linear_sigmoid(i[u]);
+        f[u] = linear_sigmoid(f[u]);
         g[u] = tanh(g[u]);
-        o[u] = sigmoid(o[u]);
+        o[u] = linear_sigmoid(o[u]);
         after->cell[u] = f[u] * trace->cell_before[u] + i[u] * g[u];
         trace->cell_tanh[u] = tanh(after->cell[u]);
         after->output[u] = o[u] * trace->cell_tanh[u];

@@ -68,7 +68,7 @@ double parameters_gradient_norm(const struct parameters *parameters)
     return sqrt(sum);
 }
 
-void adam_step(struct parameters *parameters, double rate)
+void parameters_adam_step(struct parameters *parameters, double rate)
 {
     const double mean_decay = 0.9, variance_decay = 0.999, epsilon = 1e-8;
     double steps = (double)++parameters->steps;

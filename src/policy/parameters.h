@@ -24,7 +24,7 @@ enum { PARAMETERS_MAX = 24 };
 struct parameters {
     int count;
     struct parameter items[PARAMETERS_MAX];
-    int64_t steps; /* that adam_step has made */
+    int64_t steps; /* that parameters_adam_step has made */
 };
 
 /* Zeroed; owned by the set.  `name` is borrowed. */
@@ -39,6 +39,6 @@ void parameter_glorot(struct parameter *parameter, struct random_stream *stream)
 void parameters_clear_gradients(struct parameters *parameters);
 double parameters_gradient_norm(const struct parameters *parameters);
 /* One step of Adam (Kingma and Ba, ICLR 2015) with its usual constants. */
-void adam_step(struct parameters *parameters, double rate);
+void parameters_adam_step(struct parameters *parameters, double rate);
 
 #endif

@@ -39,7 +39,9 @@ struct outcome {
 struct policy_update {
     double reward_mean, reward_best; /* of the batch: tan(accuracy * pi / 2) */
     double baseline;                 /* after the update */
-    double loss, entropy, gradient_norm;
+    double loss;
+    double entropy;                  /* of one choice, in nats: the mean over the batch's decisions */
+    double gradient_norm;            /* before Adam */
 };
 
 struct policy_options {
@@ -64,14 +66,16 @@ struct policy_kind {
     /* Sample one proposal on `parent`; only layers that can grow within space and limits are offered. */
     void (*propose)(struct policy *policy, const struct arch *parent, struct random_stream *stream,
                     struct proposal *proposal);
-    /* Learn from a batch.  NULL: this policy does not learn. */
+    /* Learn from a batch.  What this policy can't have sampled, a person's actions, is left out of it.
+       NULL: this policy does not learn. */
     void (*observe)(struct policy *policy, const struct outcome *outcomes, int count, struct policy_update *update);
     /* State to and from a safetensors file's bytes (free() them).  NULL: there is none. */
     void (*save)(const struct policy *policy, void **bytes, size_t *length);
     int (*load)(struct policy *policy, const void *bytes, size_t length, struct error *error);
 };
 
-/* `reinforce`, `random`; NULL when unknown, and by row for --help. */
+/* `reinforce`, `random`, `manual` (proposes nothing: the engine fills proposals with a person's actions); NULL when
+   unknown, and by row for --help. */
 const struct policy_kind *policy_find(const char *name);
 const struct policy_kind *policy_at(int index);
 

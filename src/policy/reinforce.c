@@ -20,7 +20,7 @@
 
 #include "policy/controller.h"
 #include "policy/kinds.h"
-#include "policy/state.h"
+#include "policy/parameters_file.h"
 #include "util/bug.h"
 #include "util/memory.h"
 
@@ -127,7 +127,7 @@ static void observe(struct policy *policy, const struct outcome *outcomes, int c
         }
         update->baseline = policy->baseline;
         update->gradient_norm = parameters_gradient_norm(parameters);
-        adam_step(parameters, policy->options.rate);
+        parameters_adam_step(parameters, policy->options.rate);
     }
     free(batch.rewards);
     free(batch.decisions);
@@ -140,13 +140,13 @@ static void save(const struct policy *policy, void **bytes, size_t *length)
 {
     const double numbers[NUMBERS] = {
         [NUMBER_HAS_BASELINE] = policy->has_baseline, [NUMBER_BASELINE] = policy->baseline};
-    state_encode(&policy->controller->parameters, numbers, NUMBERS, bytes, length);
+    parameters_encode(&policy->controller->parameters, numbers, NUMBERS, bytes, length);
 }
 
 static int load(struct policy *policy, const void *bytes, size_t length, struct error *error)
 {
     double numbers[NUMBERS];
-    if (state_decode(&policy->controller->parameters, numbers, NUMBERS, bytes, length, error) != 0)
+    if (parameters_decode(&policy->controller->parameters, numbers, NUMBERS, bytes, length, error) != 0)
         return -1;
     policy->has_baseline = numbers[NUMBER_HAS_BASELINE] != 0;
     policy->baseline = numbers[NUMBER_BASELINE];

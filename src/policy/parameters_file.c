@@ -1,7 +1,8 @@
 /*
- * state.c - one list of float32 tensors in a fixed order, filled from the parameters or poured back into them.
+ * parameters_file.c - one list of float32 tensors in a fixed order, filled from the parameters or poured back into
+ * them.
  */
-#include "policy/state.h"
+#include "policy/parameters_file.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -66,8 +67,8 @@ static void pour(const struct named_tensor *tensor, double *values)
         values[i] = tensor->values[i];
 }
 
-void state_encode(const struct parameters *parameters, const double *numbers, int number_count, void **bytes,
-                  size_t *length)
+void parameters_encode(const struct parameters *parameters, const double *numbers, int number_count, void **bytes,
+                       size_t *length)
 {
     struct list *list = list_new(parameters, number_count);
     struct named_tensor *tensor = list->tensors;
@@ -97,8 +98,8 @@ static int check(const struct list *list, struct error *error)
     return 0;
 }
 
-int state_decode(struct parameters *parameters, double *numbers, int number_count, const void *bytes, size_t length,
-                 struct error *error)
+int parameters_decode(struct parameters *parameters, double *numbers, int number_count, const void *bytes,
+                      size_t length, struct error *error)
 {
     struct list *list = list_new(parameters, number_count);
     int result = safetensors_decode_list(bytes, length, list->tensors, list->count, error);

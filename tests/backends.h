@@ -18,4 +18,13 @@ static inline int backends_here(const struct backend *list[BACKENDS_MAX])
     return count;
 }
 
+/* "ref", or the name of the CPU backend's instruction set. */
+static inline const char *backend_label(const struct backend *backend)
+{
+    for (int i = 0; cpu_isa_names[i]; i++)
+        if (backend_cpu_isa(cpu_isa_names[i]) == backend)
+            return cpu_isa_names[i];
+    return backend->name;
+}
+
 #endif

@@ -176,7 +176,7 @@ static void training_agrees_with_the_reference(void **state)
     struct weights *again = train_some(backend, &view, true);
     for (int64_t i = 0; i < expected->layout.total; i++) {
         if (!(fabsf(expected->values[i] - got->values[i]) <= 2e-4f * (1 + fabsf(expected->values[i]))))
-            fail_msg("%s: value %d is %g, the reference has %g", backend->name, (int)i, (double)got->values[i],
+            fail_msg("%s: value %d is %g, the reference has %g", backend_label(backend), (int)i, (double)got->values[i],
                      (double)expected->values[i]);
         assert_true(got->values[i] == again->values[i]);
     }
@@ -448,7 +448,7 @@ int main(void)
     int backend_count = backends_here(backends), count = 3;
     for (int b = 0; b < backend_count; b++)
         for (size_t c = 0; c < COUNT_OF(checks); c++, count++) {
-            snprintf(names[count], sizeof names[count], "%s: %s", backends[b]->name, checks[c].name);
+            snprintf(names[count], sizeof names[count], "%s: %s", backend_label(backends[b]), checks[c].name);
             tests[count] = (struct CMUnitTest){names[count], checks[c].run, NULL, NULL, (void *)backends[b]};
         }
     return _cmocka_run_group_tests("networks", tests, (size_t)count, NULL, NULL);

@@ -37,8 +37,8 @@ static void compare(const struct backend *backend, const char *name, const char 
         scale = fmax(scale, fabs((double)expected[i]));
     for (size_t i = 0; i < size; i++)
         if (!(fabs((double)expected[i] - got[i]) <= tolerance * scale))
-            fail_msg("%s: %s: %s[%zu] of %zu is %g, the reference has %g (largest %g)", backend->name, name, what, i,
-                     size, (double)got[i], (double)expected[i], scale);
+            fail_msg("%s: %s: %s[%zu] of %zu is %g, the reference has %g (largest %g)", backend_label(backend), name,
+                     what, i, size, (double)got[i], (double)expected[i], scale);
 }
 
 /* Each kind of weight has a magnitude of its own: compare them apart. */
@@ -88,7 +88,7 @@ static void check_border(const struct op_instance *instance, const struct op_cas
     for (size_t i = 0; i < bytes / sizeof *written; i++)
         if (written[i] != found[i] && !(isnan(written[i]) && isnan(found[i])))
             fail_msg("%s: %s: float %zu of the output tensor is %g, not %g: the border must be zero",
-                     instance->backend->name, name, i, (double)found[i], (double)written[i]);
+                     backend_label(instance->backend), name, i, (double)found[i], (double)written[i]);
     free(written);
 }
 
@@ -108,7 +108,7 @@ static void check_case(const struct backend *backend, const struct op_case *op_c
     op_instance_forward(&reference, false);
     op_instance_forward(&tested, false);
     if (!same_bits(tested.run.values, got.values, got.total))
-        fail_msg("%s: %s: inference changed the weights or the statistics", backend->name, name);
+        fail_msg("%s: %s: inference changed the weights or the statistics", backend_label(backend), name);
     op_instance_read(&reference, &expected);
     op_instance_read(&tested, &got);
     compare(backend, name, "inference: y", expected.y, got.y, got.y_size);
@@ -118,7 +118,7 @@ static void check_case(const struct backend *backend, const struct op_case *op_c
     op_instance_forward(&reference, true);
     op_instance_forward(&tested, true);
     if (!same_bits(tested.run.values, got.values, got.trained))
-        fail_msg("%s: %s: forward changed the weights", backend->name, name);
+        fail_msg("%s: %s: forward changed the weights", backend_label(backend), name);
     op_instance_read(&tested, &got);
     check_border(&tested, op_case, name, got.y);
     op_instance_backward(&reference);
@@ -130,8 +130,8 @@ static void check_case(const struct backend *backend, const struct op_case *op_c
     compare_weights(&tested, name, &expected, &got);
     compare(backend, name, "dx", expected.dx, got.dx, got.x_size);
     if (fabs(expected.loss - got.loss) > 1e-5 * fabs(expected.loss) || expected.correct != got.correct)
-        fail_msg("%s: %s: loss %g, %d correct; the reference has %g, %d", backend->name, name, got.loss, got.correct,
-                 expected.loss, expected.correct);
+        fail_msg("%s: %s: loss %g, %d correct; the reference has %g, %d", backend_label(backend), name, got.loss,
+                 got.correct, expected.loss, expected.correct);
 
     op_instance_done(&reference);
     op_instance_done(&tested);
@@ -244,6 +244,26 @@ static void load(void **state)
                 check_load(subject->backend, shapes[s], (int)(s % 3), counts[n], augmented);
 }
 
+/* By hand: rows 0…2 of a 3×3 image are 1 2 3, 4 5 6, 7 8 9; what lies outside is 0 after normalisation. */
+static void load_places(void **state)
+{
+    const struct subject *subject = *state;
+    uint8_t pixels[9] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
+    struct images images = {.count = 1, .classes = 1, .shape = {1, 3, 3}, .pixels = pixels};
+    struct view view = {.images = &images, .count = 1, .scale = {2}, .shift = {-1}};
+    const int32_t index[3] = {0, 0, 0};
+    const struct augment augment[3] = {{0, 0, true}, {1, -2, false}, {1, -2, true}};
+    const float expected[27] = {5, 3, 1, 11, 9, 7, 17, 15, 13, 0, 0, 0, 0, 0, 0, 3, 5, 0, 0, 0, 0, 0, 0, 0, 0, 5, 3};
+    float got[27];
+    struct tensor tensor = {1, 3, 3, 1};
+    void *data = memory_new_aligned(subject->backend->tensor_bytes(&tensor, 3));
+    subject->backend->load(&tensor, &(struct batch){&view, index, augment, 3}, data);
+    subject->backend->tensor_read(&tensor, 3, data, got);
+    for (int i = 0; i < 27; i++)
+        assert_true(got[i] == expected[i]);
+    free(data);
+}
+
 static void tensors_round_trip(void **state)
 {
     const struct subject *subject = *state;
@@ -304,6 +324,7 @@ static const struct {
     {"classifier", operation, OP_CLASSIFIER},
     {"NaN passes", nan_passes, OP_KINDS},
     {"load", load, OP_KINDS},
+    {"load places", load_places, OP_KINDS},
     {"tensors round-trip", tensors_round_trip, OP_KINDS},
     {"update", update, OP_KINDS},
 };
@@ -318,7 +339,7 @@ int main(void)
     int backend_count = backends_here(backends), count = 0;
     for (int b = 0; b < backend_count; b++)
         for (size_t c = 0; c < COUNT_OF(checks); c++, count++) {
-            snprintf(names[count], sizeof names[count], "%s: %s", backends[b]->name, checks[c].name);
+            snprintf(names[count], sizeof names[count], "%s: %s", backend_label(backends[b]), checks[c].name);
             subjects[count] = (struct subject){backends[b], checks[c].kind};
             tests[count] = (struct CMUnitTest){names[count], checks[c].run, NULL, NULL, &subjects[count]};
         }

@@ -142,7 +142,7 @@ static void compare(const struct subject *subject, const char *what, const float
         scale = fmax(scale, fabs((double)expected[i]));
     for (size_t i = 0; i < size; i++)
         if (!(fabs((double)expected[i] - got[i]) <= tolerance * scale))
-            fail_msg("%s, %s: %s[%zu] of %zu is %.9g, PyTorch has %.9g (largest %g)", subject->backend->name,
+            fail_msg("%s, %s: %s[%zu] of %zu is %.9g, PyTorch has %.9g (largest %g)", backend_label(subject->backend),
                      subject->fixture, what, i, size, (double)got[i], (double)expected[i], scale);
 }
 
@@ -234,7 +234,7 @@ int main(void)
     int backend_count = backends_here(backends), count = 0;
     for (int b = 0; b < backend_count; b++)
         for (size_t f = 0; f < COUNT_OF(fixtures); f++, count++) {
-            snprintf(names[count], sizeof names[count], "%s: %s", backends[b]->name, fixtures[f]);
+            snprintf(names[count], sizeof names[count], "%s: %s", backend_label(backends[b]), fixtures[f]);
             subjects[count] = (struct subject){backends[b], fixtures[f]};
             tests[count] = (struct CMUnitTest){names[count], check_fixture, NULL, NULL, &subjects[count]};
         }

@@ -402,7 +402,7 @@ static void learns_to_tell_squares_apart(void **state)
     assert_int_equal(train(backend, weights, &view, NULL, &training, NULL, &error), TRAINING_DONE);
     assert_int_equal(network_evaluate(backend, weights, &unseen, 64, &evaluation, &error), 0);
     if (evaluation.accuracy <= 0.95)
-        fail_msg("%s: accuracy %g after training", backend->name, evaluation.accuracy);
+        fail_msg("%s: accuracy %g after training", backend_label(backend), evaluation.accuracy);
     weights_free(weights);
     pictures_done(&images, &view);
     pictures_done(&others, &unseen);
@@ -453,7 +453,7 @@ static void improves_on_fashion_mnist(void **state)
     assert_int_equal(train(backend, weights, &view, NULL, &training, NULL, &error), TRAINING_DONE);
     assert_int_equal(network_evaluate(backend, weights, &validate, 64, &after, &error), 0);
     if (!(after.loss < 0.8 * before.loss && after.accuracy > 0.3))
-        fail_msg("%s: loss %g before and %g after, accuracy %g", backend->name, before.loss, after.loss,
+        fail_msg("%s: loss %g before and %g after, accuracy %g", backend_label(backend), before.loss, after.loss,
                  after.accuracy);
     weights_free(weights);
     view_done(&view);
@@ -492,7 +492,7 @@ int main(void)
     memcpy(tests, protocol, sizeof protocol);
     for (int b = 0; b < backend_count; b++)
         for (size_t c = 0; c < COUNT_OF(checks); c++, count++) {
-            snprintf(names[count], sizeof names[count], "%s: %s", backends[b]->name, checks[c].name);
+            snprintf(names[count], sizeof names[count], "%s: %s", backend_label(backends[b]), checks[c].name);
             tests[count] = (struct CMUnitTest){names[count], checks[c].run, NULL, NULL, (void *)backends[b]};
         }
     return _cmocka_run_group_tests("the training protocol", tests, (size_t)count, NULL, NULL);

@@ -38,7 +38,8 @@ static int fill(struct log_reader *reader, size_t length, struct error *error)
     size_t skip = (size_t)(reader->offset - reader->window_offset);
     if (reader->used - skip >= length)
         return 0;
-    memmove(reader->window, reader->window + skip, reader->used - skip);
+    if (skip)
+        memmove(reader->window, reader->window + skip, reader->used - skip);
     reader->used -= skip;
     reader->window_offset = reader->offset;
     size_t wanted = length > WINDOW ? length : WINDOW;

@@ -120,31 +120,62 @@ static void check_case(struct controller *controller, FILE *file, char line[LINE
     }
 }
 
-static void test_against_pytorch(void **unused)
+static FILE *open_reference(void)
 {
-    struct controller *controller = controller_new(space_find("small"), 1);
-    char path[4096], line[LINE];
+    char path[4096];
     const char *source = getenv("top_srcdir");
     snprintf(path, sizeof path, "%s/tests/reference/policy.txt", source ? source : "..");
     FILE *file = fopen(path, "r");
     if (!file)
         fail_msg("%s can't be read; run from a build folder below the sources, or set top_srcdir", path);
-    pour_weights(&controller->parameters);
+    return file;
+}
+
+static void test_decisions(void **unused)
+{
+    struct controller *controller = controller_new(space_find("small"), 1);
+    FILE *file = open_reference();
+    char line[LINE];
     int cases = 0;
+    pour_weights(&controller->parameters);
     while (fgets(line, sizeof line, file)) {
         line[strcspn(line, "\n")] = 0;
-        if (line[0] == '#')
-            continue;
-        check_case(controller, file, line);
-        cases++;
+        if (strncmp(line, "wider ", 6) == 0 || strncmp(line, "deeper ", 7) == 0) {
+            check_case(controller, file, line);
+            cases++;
+        }
     }
     assert_int_equal(cases, 5);
     fclose(file);
     controller_free(controller);
 }
 
+static void test_adam(void **unused)
+{
+    enum { VALUES = 4, STEPS = 5 };
+    struct parameters parameters = {0};
+    struct parameter *parameter = parameters_add(&parameters, "values", 1, VALUES);
+    FILE *file = open_reference();
+    char line[LINE] = "";
+    double expected[VALUES];
+    while (strncmp(line, "adam ", 5) != 0)
+        read_line(file, line);
+    assert_int_equal(sscanf(line, "adam %lf %lf %lf %lf", &expected[0], &expected[1], &expected[2], &expected[3]),
+                     VALUES);
+    pour_weights(&parameters);
+    for (int step = 0; step < STEPS; step++) {
+        for (int i = 0; i < VALUES; i++)
+            parameter->gradients[i] = formula(200 + step, i, 1);
+        parameters_adam_step(&parameters, 2e-3);
+    }
+    for (int i = 0; i < VALUES; i++)
+        assert_true(fabs(parameter->values[i] - expected[i]) < 5e-7); /* kept as float32 between steps */
+    fclose(file);
+    parameters_done(&parameters);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_against_pytorch)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_decisions), cmocka_unit_test(test_adam)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,7 +5,8 @@
 
 Weights come from a formula of integers that tests/test_policy_reference.c shares.  A decision's loss is
 -(ADVANTAGE * log probability + BONUS * mean entropy of its choices).  A gradient is written as its norm, its inner
-product with the formula's values under another number, and three of its elements.
+product with the formula's values under another number, and three of its elements.  The line `adam` has four values
+after five steps of PyTorch's Adam.
 """
 import torch
 from torch.distributions import Bernoulli, Categorical
@@ -124,8 +125,18 @@ def deeper(p, lstm, h, c, words):
     return log_probability, torch.stack(entropies).mean()
 
 
+def adam():
+    values = formula(0, 1, 4, 0.8).requires_grad_()
+    optimiser = torch.optim.Adam([values], lr=2e-3)
+    for step in range(5):
+        values.grad = formula(200 + step, 1, 4, 1)
+        optimiser.step()
+    print("adam", *(f"{value:.15g}" for value in values.flatten().tolist()))
+
+
 def main():
     print("# Made by policy.py with PyTorch", torch.__version__)
+    adam()
     for arch, kind, letters in DECISIONS:
         p = {name: formula(n, rows, columns, 0.8).requires_grad_() for n, (name, rows, columns) in enumerate(SHAPES)}
         encoder, decoder = Lstm(p, SIDE, "encoder.forwards", "encoder.backwards"), Lstm(p, 2 * SIDE, "deeper")

@@ -4,8 +4,6 @@
 #ifndef ESPALIER_POLICY_KINDS_H
 #define ESPALIER_POLICY_KINDS_H
 
-#include <stdlib.h>
-
 #include "policy/policy.h"
 
 extern const struct policy_kind policy_reinforce, policy_random, policy_manual;

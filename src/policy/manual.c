@@ -4,6 +4,7 @@
  */
 #include "policy/kinds.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "util/memory.h"

@@ -4,6 +4,8 @@
  */
 #include "policy/kinds.h"
 
+#include <stdlib.h>
+
 #include "policy/decisions.h"
 #include "util/memory.h"
 

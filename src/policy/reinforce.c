@@ -17,6 +17,7 @@
  * decay of the difference, and does so before it is subtracted.
  */
 #include <math.h>
+#include <stdlib.h>
 
 #include "policy/controller.h"
 #include "policy/kinds.h"

@@ -75,20 +75,18 @@ static int32_t *draw_images(const struct view *view, struct random_stream *strea
     return index;
 }
 
-static void measure_batches(struct network *network, const struct op *op, int op_index, const struct weights *weights,
-                            const struct view *view, const int32_t *index, int count, int batch,
-                            struct moments *moments)
+/* `weights` are the network's, whose statistics the probe leaves. */
+static void add_batch(struct network *network, const struct weights *weights, const struct plan *plan, int op_index,
+                      const struct batch *batch, struct moments *moments)
 {
-    for (int seen = 0; seen < count; seen += batch) {
-        int size = count - seen < batch ? count - seen : batch;
-        network_probe(network, &(struct batch){.view = view, .index = index + seen, .count = size}, op_index);
-        double values = (double)size * op->height * op->width;
-        for (int c = 0; c < op->channels; c++) {
-            /* The running variance is unbiased: squares / (values - 1), and meaningless for one value. */
-            double variance = values > 1 ? weights->values[op->weights.variance + c] : 0;
-            moments_add(&moments[c],
-                        (struct moments){values, weights->values[op->weights.mean + c], variance * (values - 1)});
-        }
+    const struct op *op = &plan->ops[op_index];
+    double values = (double)batch->count * op->height * op->width;
+    network_probe(network, batch, op_index);
+    for (int c = 0; c < op->channels; c++) {
+        /* The running variance is unbiased, squares / (values - 1), and says nothing for one value. */
+        double variance = values > 1 ? weights->values[op->weights.variance + c] : 0;
+        double mean = weights->values[op->weights.mean + c];
+        moments_add(&moments[c], (struct moments){values, mean, variance * (values - 1)});
     }
 }
 
@@ -100,20 +98,24 @@ int network_measure(const struct backend *backend, const struct weights *weights
     struct plan *plan = memory_new(1, sizeof *plan);
     plan_lower(&weights->arch, weights->input, &(struct plan_options){0}, plan);
     int op_index = op_of_layer(plan, layer);
-    const struct op *op = &plan->ops[op_index];
     plan->op_count = op_index + 1; /* what comes after isn't run and takes no memory */
 
     struct weights *copy = weights_copy(weights); /* its statistics are overwritten */
     struct network *network = network_new(backend, plan, batch, NETWORK_TRAINING, copy, error);
     int status = network ? 0 : -1;
     if (network) {
+        int channels = plan->ops[op_index].channels;
         struct random_stream stream = random_stream_new(seed, RANDOM_MEASURE, node, action);
         int32_t *index = draw_images(view, &stream);
-        struct moments *moments = memory_new((size_t)op->channels, sizeof *moments);
+        struct moments *moments = memory_new((size_t)channels, sizeof *moments);
         int64_t wanted = (int64_t)batches * batch;
         int count = wanted < view->count ? (int)wanted : view->count;
-        measure_batches(network, op, op_index, copy, view, index, count, batch, moments);
-        for (int c = 0; c < op->channels; c++) {
+        for (int seen = 0; seen < count; seen += batch) {
+            int size = count - seen < batch ? count - seen : batch;
+            struct batch images = {.view = view, .index = index + seen, .count = size};
+            add_batch(network, copy, plan, op_index, &images, moments);
+        }
+        for (int c = 0; c < channels; c++) {
             mean[c] = (float)moments[c].mean;
             variance[c] = (float)(moments[c].squares / moments[c].count);
         }

@@ -65,7 +65,9 @@ static struct arena arena_plan(const struct backend *backend, const struct plan 
     size_t alternating[2] = {0}, scratch = 0;
     for (int t = 0; t <= plan->op_count; t++) {
         size_t bytes = backend->tensor_bytes(&plan->tensors[t], batch);
-        alternating[t % 2] = larger(alternating[t % 2], bytes);
+        bool has_gradient = t < plan->op_count && plan->ops[t].needs_input_gradient;
+        if (has_gradient || !training)
+            alternating[t % 2] = larger(alternating[t % 2], bytes);
         if (training)
             arena.tensors[t] = reserve(&arena, bytes);
     }
@@ -110,13 +112,13 @@ static void bind(struct network *network, const struct arena *arena)
             .y = base + arena->tensors[op->output],
             .dy = training ? base + arena->tensor_gradients[op->output % 2] : NULL,
             .dx = training && op->needs_input_gradient ? base + arena->tensor_gradients[op->input % 2] : NULL,
+            .saved = training ? base + arena->saved[i] : NULL,
             .scratch = base + arena->scratch,
             .labels = network->labels,
             .logits = (float *)(base + arena->logits),
             .loss = &network->result.loss,
             .correct = &network->result.correct,
         };
-        network->runs[i].saved = training ? base + arena->saved[i] : NULL;
     }
 }
 

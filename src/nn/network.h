@@ -1,7 +1,8 @@
 /*
  * network.h - a plan with its memory: one arena on one backend, forward and backward.
  *
- * One thread at a time.  The network borrows the flat weight buffer it is given and trains it in place.
+ * One thread at a time.  The network borrows the flat weight buffer it is given and trains it in place.  Images
+ * must have the plan's input shape and labels below its classes (asserted): who opens a data set checks that.
  */
 #ifndef ESPALIER_NN_NETWORK_H
 #define ESPALIER_NN_NETWORK_H

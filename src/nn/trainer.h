@@ -27,7 +27,7 @@ struct epoch_report {
     double rate;         /* at the epoch's last step */
     double train_loss, train_accuracy; /* running means over the epoch, as trained */
     double validation_loss, validation_accuracy;
-    double seconds;      /* of this epoch, evaluation included */
+    double seconds;      /* of this epoch, evaluation included, time inside `proceed` not */
     double images_per_second; /* of training alone */
 };
 
@@ -48,8 +48,8 @@ struct trainer_hooks {
 
 enum training_outcome { TRAINING_DONE, TRAINING_STOPPED, TRAINING_DIVERGED, TRAINING_NO_MEMORY };
 
-/* Train in place.  `validate` may be NULL: then the reports have 0 there.  TRAINING_DIVERGED: the loss is not
-   finite; `error` says at which step. */
+/* Train in place.  `validate` may be NULL: then the reports have 0 there; so may `hooks`.  TRAINING_DIVERGED: the
+   loss or, at the end of an epoch, a weight or statistic is not finite; `error` says at which step. */
 enum training_outcome train(const struct backend *backend, struct weights *weights, const struct view *view,
                             const struct view *validate, const struct training *training,
                             const struct trainer_hooks *hooks, struct error *error);

@@ -101,13 +101,8 @@ static bool bridge_training(const struct session_state *state, int64_t number, i
 
 bool bridge_before(const struct session_state *state, const struct event *event, struct event *bridge)
 {
-    enum { LOST_MAX = 100000 }; /* a number beyond it is damage itself */
+    enum { LOST_MAX = 10000 }; /* a number beyond it is damage itself */
     *bridge = (struct event){.time = event->time};
-    const struct session_node *last = session_node(state, state->node_count);
-    if (is_placeholder(last) && last->status == NODE_QUEUED) {
-        lost_pruned(state->node_count, bridge);
-        return true;
-    }
     switch (event->kind) {
     case EVENT_NODE:
         return event->as.node.node < state->node_count + LOST_MAX &&
@@ -139,6 +134,15 @@ bool bridge_before(const struct session_state *state, const struct event *event,
     default:
         return false;
     }
+}
+
+bool bridge_after(const struct event *before, struct event *bridge)
+{
+    *bridge = (struct event){.time = before->time};
+    if (before->kind != EVENT_NODE)
+        return false;
+    lost_pruned(before->as.node.node, bridge);
+    return true;
 }
 
 bool bridge_end(const struct session_state *state, struct event *bridge)

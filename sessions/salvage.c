@@ -45,10 +45,13 @@ static void keep_bridge(struct walk *walk, struct event *bridge)
 
 static bool apply_bridge(struct walk *walk, struct event *bridge)
 {
+    struct event after;
     bridge->number = walk->number + 1;
     bool applied = !session_apply(walk->state, bridge, NULL);
     if (applied)
         keep_bridge(walk, bridge);
+    if (applied && bridge_after(bridge, &after))
+        applied = apply_bridge(walk, &after);
     event_done(bridge);
     return applied;
 }

@@ -38,9 +38,9 @@ static int fill(struct log_reader *reader, size_t length, struct error *error)
     size_t skip = (size_t)(reader->offset - reader->window_offset);
     if (reader->used - skip >= length)
         return 0;
-    if (skip)
-        memmove(reader->window, reader->window + skip, reader->used - skip);
     reader->used -= skip;
+    if (reader->used)
+        memmove(reader->window, reader->window + skip, reader->used);
     reader->window_offset = reader->offset;
     size_t wanted = length > WINDOW ? length : WINDOW;
     if (wanted > reader->capacity) {
@@ -120,6 +120,13 @@ static int torn_or_damaged(struct log_reader *reader, struct error *error)
                      reader->path, (long long)reader->offset, (long long)reader->offset + (long long)next);
 }
 
+static int decode(const unsigned char *payload, size_t length, struct event *event, struct error *error)
+{
+    if (!frame_begins_event(payload, length, NULL))
+        return error_set(error, "an event begins with its number, and this does not");
+    return event_decode(payload, length, event, error);
+}
+
 /* Durable events are numbered without gaps, whatever their kind. */
 static int check_number(struct log_reader *reader, int decoded, const struct event *event, struct error *error)
 {
@@ -153,7 +160,7 @@ int log_next(struct log_reader *reader, struct event *event, struct error *error
         }
         if (status != FRAME_GOOD)
             return torn_or_damaged(reader, error);
-        int decoded = event_decode(reader->window + skip + FRAME_HEADER, payload, event, error);
+        int decoded = decode(reader->window + skip + FRAME_HEADER, payload, event, error);
         if (decoded < 0)
             return error_prefix(error, "%s: the event at byte %lld can't be read", reader->path,
                                 (long long)reader->offset);

@@ -1,0 +1,120 @@
+/*
+ * fuzz_log.c - any bytes as a session's log, and as one event.
+ *
+ * The log is read twice: as it stands, and with every frame's checksum made right, so that what is inside a frame is
+ * reached too.  What can be salvaged must give a log that is clean, loads, and folds to the same state; what loads as it
+ * is must need no salvage.
+ */
+#include "config.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+#include "sessions/frame.h"
+#include "sessions/log_internal.h"
+#include "../session_folder.h"
+#include "util/bug.h"
+#include "util/memory.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
+
+static char *folder;
+
+static void remove_folder(void)
+{
+    folder_remove(folder);
+    free(folder);
+}
+
+static void as_event(const uint8_t *bytes, size_t length)
+{
+    struct event event, again;
+    struct error error = {""};
+    if (event_decode(bytes, length, &event, &error) != EVENT_DECODED)
+        return;
+    void *encoded;
+    size_t encoded_length;
+    event_encode(&event, &encoded, &encoded_length);
+    ASSERT(event_decode(encoded, encoded_length, &again, &error) == EVENT_DECODED);
+    struct text left = TEXT_EMPTY, right = TEXT_EMPTY;
+    event_print_json(&event, &left);
+    event_print_json(&again, &right);
+    ASSERT(!strcmp(left.bytes, right.bytes));
+    text_done(&left);
+    text_done(&right);
+    free(encoded);
+    event_done(&event);
+    event_done(&again);
+}
+
+/* The digest of the folder's session, when it loads without a word. */
+static bool loads(const void *bytes, size_t length, struct hash *digest)
+{
+    struct session_state *state;
+    struct error error = {""}, warning;
+    log_put(folder, bytes, length);
+    if (session_load(folder, &state, &warning, &error)) {
+        ASSERT(error.text[0]);
+        return false;
+    }
+    *digest = session_digest(state);
+    session_state_free(state);
+    return !warning.text[0];
+}
+
+static void as_log(const uint8_t *bytes, size_t length)
+{
+    struct session_state *state = session_state_new(), *again = session_state_new();
+    struct fsck_report report = {0}, clean = {0};
+    struct text findings = TEXT_EMPTY, log = TEXT_EMPTY, same = TEXT_EMPTY;
+    struct error error = {""};
+    struct hash digest, loaded;
+    bool good = loads(bytes, length, &loaded);
+    if (log_salvage(bytes, length, state, &report, &findings, &log, &error)) {
+        ASSERT(error.text[0] && !good);
+    } else {
+        digest = session_digest(state);
+        ASSERT(!good || (hash_equal(digest, loaded) && !report.frames_bad && !report.bytes_skipped));
+        ASSERT(!log_salvage(log.bytes, log.length, again, &clean, &findings, &same, &error));
+        ASSERT(!clean.frames_bad && !clean.bytes_skipped);
+        ASSERT(log.length == same.length && !memcmp(log.bytes, same.bytes, log.length));
+        ASSERT(loads(log.bytes, log.length, &loaded) && hash_equal(digest, loaded));
+    }
+    session_state_free(state);
+    session_state_free(again);
+    text_done(&findings);
+    text_done(&log);
+    text_done(&same);
+}
+
+/* Frames are where their lengths say; each gets the checksum of what is in it. */
+static void mend_checksums(uint8_t *bytes, size_t length)
+{
+    size_t payload;
+    for (size_t offset = LOG_HEADER; offset + FRAME_HEADER < length; offset += FRAME_HEADER + payload) {
+        if (frame_check(bytes + offset, length - offset, &payload) == FRAME_SHORT || !payload)
+            return;
+        frame_write_header(bytes + offset, bytes + offset + FRAME_HEADER, payload);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
+{
+    if (!folder) {
+        folder = folder_new();
+        atexit(remove_folder);
+    }
+    as_event(bytes, length);
+    as_log(bytes, length);
+    if (!length)
+        return 0;
+    uint8_t *mended = memcpy(memory_new(length, 1), bytes, length);
+    mend_checksums(mended, length);
+    as_log(mended, length);
+    if (length > LOG_HEADER + FRAME_HEADER)
+        as_event(mended + LOG_HEADER + FRAME_HEADER, length - LOG_HEADER - FRAME_HEADER);
+    free(mended);
+    return 0;
+}

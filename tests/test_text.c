@@ -1,4 +1,6 @@
 /* test_text.c - texts, errors, numbers for people and from people, hashes and memory. */
+#include "config.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,9 +8,14 @@
 
 #include <cmocka.h>
 #include <math.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include "util/bug.h"
 #include "util/clock.h"
 #include "util/error.h"
 #include "util/hash.h"
@@ -222,6 +229,53 @@ static void memory_is_cleared_and_aligned(void **state)
     free(copy);
 }
 
+/* Run `act` in a process of its own; it must abort with these words on stderr. */
+static void check_aborts(void (*act)(void), const char *words)
+{
+    int ends[2], status;
+    char said[256] = "";
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        signal(SIGABRT, SIG_DFL);
+        dup2(ends[1], STDERR_FILENO);
+        act();
+        _exit(0);
+    }
+    close(ends[1]);
+    FILE *words_said = fdopen(ends[0], "r");
+    said[fread(said, 1, sizeof(said) - 1, words_said)] = 0;
+    fclose(words_said);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    if (!strstr(said, words))
+        fail_msg("\"%s\" does not say \"%s\"", said, words);
+}
+
+static void ask_for_too_much(void)
+{
+    memory_resize(NULL, SIZE_MAX / 2, 3);
+}
+
+static void ask_for_too_much_aligned(void)
+{
+    memory_new_aligned(SIZE_MAX - 1);
+}
+
+static void break_a_promise(void)
+{
+    ASSERT(1 + 1 == 3);
+}
+
+static void what_can_not_go_on_aborts(void **state)
+{
+    check_aborts(ask_for_too_much, "espalier: out of memory (18446744073709551615 bytes more were needed)");
+    check_aborts(ask_for_too_much_aligned, "espalier: out of memory");
+    check_aborts(break_a_promise, "tests/test_text.c");
+    check_aborts(break_a_promise, ": 1 + 1 == 3\n");
+}
+
 static void clocks_run(void **state)
 {
     double start = clock_monotonic();
@@ -243,6 +297,7 @@ int main(void)
         cmocka_unit_test(sizes_from_text),
         cmocka_unit_test(hashes_are_xxh3_128),
         cmocka_unit_test(memory_is_cleared_and_aligned),
+        cmocka_unit_test(what_can_not_go_on_aborts),
         cmocka_unit_test(clocks_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -380,12 +380,13 @@ static void turn(struct app *app)
         on_key(app, key);
         pressed = true;
     }
-    if (!app->model.frozen)
-        read_events(app);
+    read_events(app);
     if (app->model.mode == MODE_REPLAY && replay_bar_tick(app->source, &app->model, clock_monotonic()))
         app->dirty = true;
     double now = clock_monotonic();
-    if (pressed || (app->dirty && now - app->drawn >= frame_seconds) || now - app->drawn >= idle_seconds)
+    if (app->model.frozen && !pressed)
+        app->drawn = now; /* folded all the same, drawn when the person asks */
+    else if (pressed || (app->dirty && now - app->drawn >= frame_seconds) || now - app->drawn >= idle_seconds)
         draw(app);
 }
 

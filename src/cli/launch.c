@@ -6,9 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/live.h"
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "nn/backend.h"
+
+bool launch_wants_screens(const struct cli_arguments *arguments)
+{
+    return !cli_value(arguments, "headless") && !cli_value(arguments, "json") &&
+           cli_is_terminal(stdin) && cli_is_terminal(stdout);
+}
 
 int launch_open(struct launch *launch, const struct search_options *options, struct error *error)
 {
@@ -45,7 +52,7 @@ static void stop_engine(void *engine)
     engine_stop(engine);
 }
 
-int launch_search(struct engine *engine, const struct cli_arguments *arguments, const char *folder)
+static int search_in_lines(struct engine *engine, const struct cli_arguments *arguments, const char *folder)
 {
     struct error error = {{0}};
     enum progress_kind kind = cli_value(arguments, "json") ? PROGRESS_JSON
@@ -59,4 +66,13 @@ int launch_search(struct engine *engine, const struct cli_arguments *arguments, 
     if (kind != PROGRESS_JSON)
         report_end(stdout, engine_state(engine), folder, cli_signal() != 0);
     return failed ? cli_fail(&error) : 0;
+}
+
+int launch_search(struct engine *engine, const struct cli_arguments *arguments, const char *folder)
+{
+    struct error error = {{0}};
+    if (!launch_wants_screens(arguments))
+        return search_in_lines(engine, arguments, folder);
+    int status = live_search(engine, folder, cli_value(arguments, "theme"), &error);
+    return status < 0 ? cli_fail(&error) : status;
 }

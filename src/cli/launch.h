@@ -17,11 +17,13 @@ struct launch {
     struct engine_data data;
 };
 
+/* Is this a search for the terminal's screens (on a terminal, and neither --headless nor --json)? */
+bool launch_wants_screens(const struct cli_arguments *arguments);
 /* Open the data, split it, find the devices, start the trainers.  launch_close() it, also after a failure. */
 int launch_open(struct launch *launch, const struct search_options *options, struct error *error);
 void launch_close(struct launch *launch);
 
-/* Run the engine with the display that the options ask for, then print the summary.  The exit status. */
+/* Run the engine with the screens or the lines that the options ask for, then print the summary.  The exit status. */
 int launch_search(struct engine *engine, const struct cli_arguments *arguments, const char *folder);
 
 #endif

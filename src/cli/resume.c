@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "cli/launch.h"
+#include "tui/tui.h"
 #include "util/memory.h"
 
 /* The options as the session has them, for the data and the devices of this process. */
@@ -67,6 +68,8 @@ static int run(const struct cli_arguments *arguments)
     struct error error = {{0}};
     char *folder = NULL;
     int status;
+    if (launch_wants_screens(arguments))
+        tui_block_signals();
     if (check_budget(arguments)) {
         status = 2;
     } else if (session_find(arguments->words[0], &folder, &error) || read_session(folder, options, &error) ||
@@ -86,6 +89,7 @@ static const struct cli_option options_of_resume[] = {
     {"networks", "N", "a new budget: trained networks in all (0: no limit)"},
     {"seconds", "N", "a new budget: seconds in all (0: no limit)"},
     {"devices", "LIST", "train on other devices than before"},
+    {"theme", "NAME", "colours of the screens: dark, light, colour-blind, mono [dark]"},
     {"headless", NULL, "lines instead of screens (as without a terminal)"},
     {"json", NULL, "print one JSON object for each durable event"},
     {0},

@@ -6,6 +6,7 @@
 
 #include "cli/dry_run.h"
 #include "cli/launch.h"
+#include "tui/tui.h"
 #include "util/file.h"
 #include "util/memory.h"
 
@@ -68,6 +69,8 @@ static int run(const struct cli_arguments *arguments)
     struct search_options *options = memory_new(1, sizeof *options);
     struct error error = {{0}};
     int status;
+    if (launch_wants_screens(arguments))
+        tui_block_signals();
     if (read_options(arguments, options, &error)) {
         fprintf(stderr, "espalier run: %s\n", error.text);
         status = 2;
@@ -81,6 +84,7 @@ static int run(const struct cli_arguments *arguments)
 static const struct cli_option options_of_run[] = {
     {"preset", "NAME|FILE", "options from an ini file, or one of the program's own: quick, eas-small"},
     {"out", "SESSION", "folder of the new session [a new one in ~/.local/state/espalier]"},
+    {"theme", "NAME", "colours of the screens: dark, light, colour-blind, mono [dark]"},
     {"headless", NULL, "lines instead of screens (as without a terminal)"},
     {"json", NULL, "print one JSON object for each durable event"},
     {"dry-run", NULL, "say what would run and how long it would take, and stop"},

@@ -1,0 +1,215 @@
+/*
+ * overlay_grow.c - widen and deepen by hand: choose, see the price, queue.
+ *
+ * The choice is a layer and a width or kernel; the price comes from arch/ for parent and child side by side, the time from
+ * how long the parent took, scaled by FLOPs. Nothing is changed here: Enter leaves the words `grow N ACTION`.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "arch/space.h"
+#include "tui/overlay_kind.h"
+#include "util/memory.h"
+
+struct grow {
+    struct overlay overlay;
+    enum action_kind kind;
+    int64_t node;
+    struct arch arch;
+    struct shape input;
+    const struct space *space;
+    struct action action;
+};
+
+/* Can the dialog's action be done at this layer? */
+static bool offers(const struct grow *grow, int layer)
+{
+    const struct layer *at = &grow->arch.layers[layer];
+    return at->kind == LAYER_CONV || at->kind == LAYER_FC;
+}
+
+/* The action at a layer with its first value: the next width of the space, or kernel 3. */
+static void choose_layer(struct grow *grow, int layer)
+{
+    const struct layer *at = &grow->arch.layers[layer];
+    grow->action = (struct action){.kind = grow->kind, .layer = layer};
+    if (grow->kind == ACTION_WIDEN) {
+        int wider = space_wider(grow->space, at);
+        grow->action.units = wider ? wider : at->units + 4;
+    } else if (at->kind == LAYER_CONV) {
+        grow->action.kernel = 3;
+    }
+}
+
+static void step_layer(struct grow *grow, int direction)
+{
+    int layer = grow->action.layer;
+    do
+        layer = (layer + direction + grow->arch.layer_count) % grow->arch.layer_count;
+    while (!offers(grow, layer));
+    choose_layer(grow, layer);
+}
+
+/* Widths go by 4 (8 for FC) from the old one up, kernels through 1, 3, 5. */
+static void step_value(struct grow *grow, int direction)
+{
+    const struct layer *at = &grow->arch.layers[grow->action.layer];
+    if (grow->kind == ACTION_WIDEN) {
+        int units = grow->action.units + direction * (at->kind == LAYER_FC ? 8 : 4);
+        if (units > at->units && units <= ARCH_UNITS_MAX)
+            grow->action.units = units;
+    } else if (at->kind == LAYER_CONV) {
+        int kernel = grow->action.kernel + 2 * direction;
+        if (kernel >= 1 && kernel <= 5)
+            grow->action.kernel = kernel;
+    }
+}
+
+static int64_t known_as(const struct model *model, const struct arch *arch)
+{
+    struct text text = TEXT_EMPTY;
+    int64_t found = 0;
+    arch_print(arch, &text);
+    for (int64_t i = 1; i <= model->state->node_count && !found; i++)
+        if (!strcmp(session_node(model->state, i)->facts.arch, text_string(&text)))
+            found = i;
+    text_done(&text);
+    return found;
+}
+
+static void draw_price(struct canvas *canvas, struct area inside, int row, const char *what, double now, double after)
+{
+    char a[TEXT_SHORT], b[TEXT_SHORT], c[TEXT_SHORT];
+    canvas_text(canvas, inside, 1, row, STYLE_DIM, "%s", what);
+    canvas_text(canvas, inside, 14, row, STYLE_NORMAL, "%8s  %8s  +%s (%+.0f %%)", text_count(a, now), text_count(b, after),
+                text_count(c, after - now), now > 0 ? 100 * (after - now) / now : 0);
+}
+
+static void draw_time(struct canvas *canvas, struct area inside, int row, const struct session_node *node, double ratio)
+{
+    char a[TEXT_SHORT], b[TEXT_SHORT];
+    canvas_text(canvas, inside, 1, row, STYLE_DIM, "est. time");
+    if (node->status == NODE_DONE && node->curve_count)
+        canvas_text(canvas, inside, 14, row, STYLE_NORMAL, "%8s  %8s  for %d epochs", text_duration(a, node->seconds),
+                    text_duration(b, node->seconds * ratio), node->curve_count);
+    else
+        canvas_text(canvas, inside, 14, row, STYLE_DIM, "not known before the parent is trained");
+}
+
+static void draw_grow(const struct overlay *overlay, const struct model *model, struct canvas *canvas)
+{
+    const struct grow *grow = (const struct grow *)overlay;
+    const struct session_node *node = session_node(model->state, grow->node);
+    bool widen = grow->kind == ACTION_WIDEN;
+    char title[64], name[LAYER_NAME_MAX];
+    snprintf(title, sizeof title, " %s n%lld ", widen ? "Widen" : "Deepen", (long long)grow->node);
+    struct area inside = overlay_box(canvas, 66, 12, title);
+    layer_name(&grow->arch, grow->action.layer, name);
+    const struct layer *at = &grow->arch.layers[grow->action.layer];
+    int x = canvas_text(canvas, inside, 1, 0, STYLE_DIM, widen ? "layer  " : "after  ");
+    canvas_text(canvas, inside, x, 0, STYLE_KEY, "◂ %s ▸", name);
+    if (widen)
+        canvas_text(canvas, inside, 24, 0, STYLE_NORMAL, "width  %d → [ %d ]", at->units, grow->action.units);
+    else if (at->kind == LAYER_CONV)
+        canvas_text(canvas, inside, 24, 0, STYLE_NORMAL, "new convolution  [ %d×%d ]  of %d filters", grow->action.kernel,
+                    grow->action.kernel, at->units);
+    else
+        canvas_text(canvas, inside, 24, 0, STYLE_NORMAL, "new FC of %d units", at->units);
+    struct arch child;
+    struct shape shapes[ARCH_LAYERS_MAX];
+    struct error error = {{0}};
+    if (action_apply(&grow->arch, &grow->action, &child, &error) || arch_shapes(&child, grow->input, shapes, &error)) {
+        canvas_text(canvas, inside, 1, 2, STYLE_FAILED, "%s", error.text);
+        return;
+    }
+    struct arch_cost now = arch_cost(&grow->arch, grow->input), after = arch_cost(&child, grow->input);
+    int64_t duplicate = known_as(model, &child);
+    canvas_text(canvas, inside, 14, 2, STYLE_DIM, "     now     after  change");
+    draw_price(canvas, inside, 3, "parameters", (double)now.parameters, (double)after.parameters);
+    draw_price(canvas, inside, 4, "FLOPs", (double)now.flops, (double)after.flops);
+    draw_price(canvas, inside, 5, "activations", (double)now.activation_bytes, (double)after.activation_bytes);
+    draw_time(canvas, inside, 6, node, (double)after.flops / (double)now.flops);
+    canvas_text(canvas, inside, 1, 7, STYLE_DIM, "weights");
+    canvas_text(canvas, inside, 14, 7, STYLE_NORMAL, "kept: the child starts near %.2f %%", 100 * node->accuracy);
+    canvas_text(canvas, inside, 1, 8, STYLE_DIM, "duplicate");
+    canvas_text(canvas, inside, 14, 8, duplicate ? STYLE_WARNING : STYLE_NORMAL, duplicate ? "n%lld is this network already" : "none",
+                (long long)duplicate);
+    canvas_text(canvas, inside, 1, 9, STYLE_KEY, widen ? "←→ layer   ↑↓ width   Enter queue   Escape cancel"
+                                                       : "←→ place   ↑↓ kernel   Enter queue   Escape cancel");
+}
+
+static enum overlay_answer key_grow(struct overlay *overlay, struct model *model, int key, struct text *words)
+{
+    struct grow *grow = (struct grow *)overlay;
+    switch (key) {
+    case KEY_CODE_LEFT:
+    case 'h':
+        step_layer(grow, -1);
+        return OVERLAY_OPEN;
+    case KEY_CODE_RIGHT:
+    case 'l':
+    case KEY_CODE_TAB:
+        step_layer(grow, 1);
+        return OVERLAY_OPEN;
+    case KEY_CODE_UP:
+    case 'k':
+    case '+':
+        step_value(grow, 1);
+        return OVERLAY_OPEN;
+    case KEY_CODE_DOWN:
+    case 'j':
+    case '-':
+        step_value(grow, -1);
+        return OVERLAY_OPEN;
+    case KEY_CODE_ENTER:
+        text_add(words, "grow %lld ", (long long)grow->node);
+        action_print(&grow->arch, &grow->action, words);
+        return OVERLAY_COMMAND;
+    case KEY_CODE_ESCAPE:
+    case 'q':
+        return OVERLAY_CLOSED;
+    default:
+        return OVERLAY_OPEN;
+    }
+}
+
+static struct overlay *grow_new(struct model *model, int64_t number, enum action_kind kind)
+{
+    static const struct overlay_kind table = {draw_grow, key_grow};
+    const struct session_node *node = session_node(model->state, number);
+    const char *widths = session_option(model->state, "widths");
+    struct error error = {{0}};
+    if (!node || node->status != NODE_DONE) {
+        model_say(model, "n%lld is not trained yet: it can't be grown", (long long)number);
+        return NULL;
+    }
+    struct grow *grow = memory_new(1, sizeof *grow);
+    grow->overlay.kind = &table;
+    grow->kind = kind;
+    grow->node = number;
+    grow->space = space_find(widths ? widths : "small");
+    bool readable = grow->space && !arch_parse(&grow->arch, node->facts.arch, &error) &&
+                    sscanf(model->state->facts.input, "%d,%d,%d", &grow->input.channels, &grow->input.height,
+                           &grow->input.width) == 3;
+    if (!readable) {
+        model_say(model, "n%lld can't be grown: %s", (long long)number, error.text);
+        overlay_free(&grow->overlay);
+        return NULL;
+    }
+    int layer = 0; /* every architecture has a convolution */
+    while (!offers(grow, layer))
+        layer++;
+    choose_layer(grow, layer);
+    return &grow->overlay;
+}
+
+struct overlay *overlay_widen(struct model *model, int64_t node)
+{
+    return grow_new(model, node, ACTION_WIDEN);
+}
+
+struct overlay *overlay_deepen(struct model *model, int64_t node)
+{
+    return grow_new(model, node, ACTION_DEEPEN);
+}

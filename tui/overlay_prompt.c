@@ -1,0 +1,244 @@
+/*
+ * overlay_prompt.c - one line to edit, in the key bar's place: commands, what to find, a note.
+ *
+ * Above a command's line stand the commands that begin like it, with their keys; Tab completes, ↑ and ↓ go through the
+ * commands given before (of this run of the program).
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <wchar.h>
+
+#include "tui/overlay_kind.h"
+#include "util/bug.h"
+#include "util/memory.h"
+
+enum { PROMPT_MAX = 200, HISTORY_MAX = 50 };
+
+struct prompt {
+    struct overlay overlay;
+    enum prompt_kind kind;
+    int64_t node;
+    char text[PROMPT_MAX];
+    int length, cursor;
+    int recalled; /* how far back in the history; 0: the line being written */
+};
+
+static struct {
+    char *lines[HISTORY_MAX]; /* the oldest first */
+    int count;
+} history;
+
+/* The words of search/engine.h. */
+static const struct { const char *word, *arguments, *key, *help; } commands[] = {
+    {"pause", "", "Space", "hold all training"},
+    {"continue", "", "Space", "go on"},
+    {"pin", "N", "p", "grow from pinned networks only"},
+    {"unpin", "N", "p", "let go of a pinned network"},
+    {"prune", "N", "x", "give up a network and all that grew from it"},
+    {"grow", "N ACTION…", "w d", "widen:conv2:48 deepen:conv1:3 deepen:fc1"},
+    {"undo", "", "u", "take back your last action that has not started"},
+    {"note", "N TEXT", "e", "write a note on a network"},
+    {"budget", "networks|episodes|seconds VALUE", "", "in all; 0 is no limit"},
+    {"stop", "", "q", "end the search in good order"},
+};
+
+static bool begins(const struct prompt *prompt, size_t command)
+{
+    size_t word = strcspn(prompt->text, " ");
+    bool whole = prompt->text[word] == ' ';
+    return strncmp(commands[command].word, prompt->text, word) == 0 && (!whole || !commands[command].word[word]);
+}
+
+static void draw_commands(const struct prompt *prompt, struct canvas *canvas)
+{
+    int count = 0, row = 0;
+    for (size_t i = 0; i < COUNT_OF(commands); i++)
+        count += begins(prompt, i);
+    if (!count || canvas->height < count + 3)
+        return;
+    struct area area = {0, canvas->height - 1 - count - 2, canvas->width < 78 ? canvas->width : 78, count + 2};
+    canvas_fill(canvas, area, ' ', STYLE_DIALOG);
+    struct area inside = canvas_box(canvas, area, " Commands ─ Tab completes ", STYLE_FOCUS);
+    for (size_t i = 0; i < COUNT_OF(commands); i++) {
+        if (!begins(prompt, i))
+            continue;
+        int x = canvas_text(canvas, inside, 1, row, STYLE_KEY, "%s", commands[i].word);
+        x = canvas_text(canvas, inside, x + 1, row, STYLE_DIM, "%s", commands[i].arguments);
+        x = canvas_text(canvas, inside, x + 2 < 20 ? 20 : x + 2, row, STYLE_NORMAL, "%s", commands[i].help);
+        canvas_text_right(canvas, inside, 1, x + 1, row, STYLE_DIM, "%s", commands[i].key);
+        row++;
+    }
+}
+
+static void draw_prompt(const struct overlay *overlay, const struct model *model, struct canvas *canvas)
+{
+    const struct prompt *prompt = (const struct prompt *)overlay;
+    struct area line = {0, canvas->height - 1, canvas->width, 1};
+    canvas_fill(canvas, line, ' ', STYLE_NORMAL);
+    int x = prompt->kind == PROMPT_NOTE ? canvas_text(canvas, line, 0, 0, STYLE_KEY, "note on n%lld: ", (long long)prompt->node)
+                                        : canvas_text(canvas, line, 0, 0, STYLE_KEY, "%s", prompt->kind == PROMPT_FIND ? "/" : ":");
+    /* A line longer than the screen shows the part around the cursor. */
+    int room = canvas->width - x - 1, skip = prompt->cursor > room ? prompt->cursor - room : 0;
+    canvas_text(canvas, line, x, 0, STYLE_NORMAL, "%s", prompt->text + (room > 0 ? skip : 0));
+    struct cell *cursor = canvas_cell(canvas, x + prompt->cursor - skip, line.y);
+    if (cursor)
+        cursor->style = STYLE_SELECTED;
+    if (prompt->kind == PROMPT_COMMAND)
+        draw_commands(prompt, canvas);
+}
+
+static void set_text(struct prompt *prompt, const char *text)
+{
+    snprintf(prompt->text, sizeof prompt->text, "%s", text);
+    prompt->length = prompt->cursor = (int)strlen(prompt->text);
+}
+
+static void recall(struct prompt *prompt, int step)
+{
+    int wanted = prompt->recalled + step;
+    if (prompt->kind != PROMPT_COMMAND || wanted < 0 || wanted > history.count)
+        return;
+    prompt->recalled = wanted;
+    set_text(prompt, wanted ? history.lines[history.count - wanted] : "");
+}
+
+static void remember(const char *text)
+{
+    if (history.count == HISTORY_MAX) {
+        free(history.lines[0]);
+        memmove(history.lines, history.lines + 1, sizeof *history.lines * (HISTORY_MAX - 1));
+        history.count--;
+    }
+    history.lines[history.count++] = memory_copy_text(text);
+}
+
+static void complete(struct prompt *prompt)
+{
+    size_t found = COUNT_OF(commands);
+    if (prompt->kind != PROMPT_COMMAND || strchr(prompt->text, ' '))
+        return;
+    for (size_t i = 0; i < COUNT_OF(commands); i++) {
+        if (!begins(prompt, i))
+            continue;
+        if (found < COUNT_OF(commands))
+            return; /* more than one: the list shows them */
+        found = i;
+    }
+    char text[PROMPT_MAX];
+    if (found < COUNT_OF(commands)) {
+        snprintf(text, sizeof text, "%s%s", commands[found].word, *commands[found].arguments ? " " : "");
+        set_text(prompt, text);
+    }
+}
+
+/* Bytes of the character before (-1) or at (+1) the cursor. */
+static int step_of(const struct prompt *prompt, int direction)
+{
+    int place = prompt->cursor + (direction < 0 ? -1 : 1);
+    while (place > 0 && place < prompt->length && ((unsigned char)prompt->text[place] & 0xc0) == 0x80)
+        place += direction;
+    return place < 0 || place > prompt->length ? 0 : abs(place - prompt->cursor);
+}
+
+static void erase(struct prompt *prompt, int from, int count)
+{
+    memmove(prompt->text + from, prompt->text + from + count, (size_t)(prompt->length - from - count + 1));
+    prompt->length -= count;
+    prompt->cursor = from;
+}
+
+static void insert(struct prompt *prompt, int key)
+{
+    struct text bytes = TEXT_EMPTY;
+    if (key < 0x80)
+        text_add(&bytes, "%c", key);
+    else
+        text_add(&bytes, "%lc", (wint_t)key);
+    if (prompt->length + (int)bytes.length < PROMPT_MAX) {
+        memmove(prompt->text + prompt->cursor + bytes.length, prompt->text + prompt->cursor,
+                (size_t)(prompt->length - prompt->cursor + 1));
+        memcpy(prompt->text + prompt->cursor, bytes.bytes, bytes.length);
+        prompt->length += (int)bytes.length;
+        prompt->cursor += (int)bytes.length;
+    }
+    text_done(&bytes);
+}
+
+static enum overlay_answer finish(struct prompt *prompt, struct text *words)
+{
+    if (prompt->kind == PROMPT_FIND) {
+        text_add(words, "%s", prompt->text);
+        return OVERLAY_FIND;
+    }
+    if (prompt->kind == PROMPT_COMMAND) {
+        if (!prompt->length)
+            return OVERLAY_CLOSED;
+        remember(prompt->text);
+        text_add(words, "%s", prompt->text);
+    } else {
+        text_add(words, "note %lld %s", (long long)prompt->node, prompt->text);
+    }
+    return OVERLAY_COMMAND;
+}
+
+static enum overlay_answer key_prompt(struct overlay *overlay, struct model *model, int key, struct text *words)
+{
+    struct prompt *prompt = (struct prompt *)overlay;
+    switch (key) {
+    case KEY_CODE_ESCAPE:
+    case 3: /* C-c */
+        return OVERLAY_CLOSED;
+    case KEY_CODE_ENTER:
+        return finish(prompt, words);
+    case KEY_CODE_BACKSPACE:
+        if (!prompt->length)
+            return OVERLAY_CLOSED;
+        erase(prompt, prompt->cursor - step_of(prompt, -1), step_of(prompt, -1));
+        break;
+    case KEY_CODE_DELETE:
+        erase(prompt, prompt->cursor, step_of(prompt, 1));
+        break;
+    case KEY_CODE_LEFT:
+        prompt->cursor -= step_of(prompt, -1);
+        break;
+    case KEY_CODE_RIGHT:
+        prompt->cursor += step_of(prompt, 1);
+        break;
+    case KEY_CODE_HOME:
+    case 1: /* C-a */
+        prompt->cursor = 0;
+        break;
+    case KEY_CODE_END:
+    case 5: /* C-e */
+        prompt->cursor = prompt->length;
+        break;
+    case 21: /* C-u */
+        set_text(prompt, "");
+        break;
+    case KEY_CODE_UP:
+        recall(prompt, 1);
+        break;
+    case KEY_CODE_DOWN:
+        recall(prompt, -1);
+        break;
+    case KEY_CODE_TAB:
+        complete(prompt);
+        break;
+    default:
+        if (key >= ' ' && key < KEY_CODE_UP)
+            insert(prompt, key);
+    }
+    return OVERLAY_OPEN;
+}
+
+struct overlay *overlay_prompt(enum prompt_kind kind, int64_t node, const char *start)
+{
+    static const struct overlay_kind table = {draw_prompt, key_prompt};
+    struct prompt *prompt = memory_new(1, sizeof *prompt);
+    prompt->overlay.kind = &table;
+    prompt->kind = kind;
+    prompt->node = node;
+    set_text(prompt, start ? start : "");
+    return &prompt->overlay;
+}

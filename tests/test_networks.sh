@@ -84,7 +84,7 @@ says "a folder that is not there" 1 "nowhere/x: can't be written" "$espalier" tr
 
 "$espalier" train "$small" --data idx:set --epochs 100000 --out stopped.safetensors >"$work/out" 2>&1 &
 training=$!
-until grep -q '^epoch  *1/' "$work/out"; do kill -0 $training || break; done
+until grep -q '^epoch  *1/' "$work/out"; do kill -0 $training 2>/dev/null || break; sleep 0.05; done
 kill -INT $training
 wait $training
 status=$?

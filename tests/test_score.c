@@ -1,0 +1,52 @@
+/*
+ * test_score.c - the confidence interval of an error: its ends are the shares from which what was seen is just 1.96
+ * standard errors away, which is how Wilson defines it; the formula is not repeated here.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+
+#include "cli/score.h"
+
+/* How many standard errors the share that was seen is from `share`. */
+static double errors_away(int hits, int count, double share)
+{
+    return fabs((double)hits / count - share) / sqrt(share * (1 - share) / count);
+}
+
+static void test_ends(void **state)
+{
+    static const int counts[] = {1, 2, 10, 97, 1000, 10000, 60000};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        for (int hits = 0; hits <= counts[i]; hits += 1 + counts[i] / 7) {
+            struct interval interval = score_interval(hits, counts[i]);
+            double share = (double)hits / counts[i];
+            assert_true(interval.low >= 0 && interval.low <= share && share <= interval.high && interval.high <= 1);
+            if (hits)
+                assert_true(fabs(errors_away(hits, counts[i], interval.low) - 1.95996) < 1e-4);
+            if (hits < counts[i])
+                assert_true(fabs(errors_away(hits, counts[i], interval.high) - 1.95996) < 1e-4);
+        }
+}
+
+static void test_limits(void **state)
+{
+    struct interval none = score_interval(0, 0), never = score_interval(0, 50), always = score_interval(50, 50);
+    assert_true(none.low == 0 && none.high == 1);
+    assert_true(never.low == 0 && never.high > 0.05 && never.high < 0.1);
+    assert_true(always.high == 1 && fabs(always.low - (1 - never.high)) < 1e-12);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_limits),
+    };
+    return cmocka_run_group_tests_name("score", tests, NULL, NULL);
+}

@@ -6,6 +6,8 @@
 
 /* Number of the last durable event read, of unknown kinds too. */
 int64_t log_reader_number(const struct log_reader *reader);
+/* Go on at the frame at `offset`; `number` is that of the last durable event before it. */
+void log_seek(struct log_reader *reader, int64_t offset, int64_t number);
 /* Fold all that is there: LOG_END, LOG_TORN or -1. */
 int log_fold(struct log_reader *reader, struct session_state *state, struct error *error);
 

@@ -180,6 +180,15 @@ int64_t log_offset(const struct log_reader *reader)
     return reader->offset;
 }
 
+void log_seek(struct log_reader *reader, int64_t offset, int64_t number)
+{
+    int64_t begin = reader->window_offset, end = begin + (int64_t)reader->used;
+    reader->offset = offset;
+    reader->number = number;
+    if (offset < begin || offset > end)
+        forget_window(reader);
+}
+
 int64_t log_reader_number(const struct log_reader *reader)
 {
     return reader->number;

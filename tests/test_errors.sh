@@ -43,7 +43,7 @@ fi
 
 # --- the session ---
 ok "a small search" "$espalier" run --out one $small
-says "a session that exists already" 1 "one.esp.*exists" "$espalier" run --out one $small
+says "a session that exists already" 1 "one.esp: is there already" "$espalier" run --out one $small
 ok "it can be shown" "$espalier" show one
 says "a network that is not there" 1 "n77|77: no such network" "$espalier" show one 77
 

@@ -63,8 +63,9 @@ static void print_network(struct progress *progress, const struct session_state 
 
 static void print_failure(struct progress *progress, const struct event_failed *failed)
 {
-    fprintf(progress->out, "n%-4lld failed: %s: %s%s\n", (long long)failed->node, failed->reason, failed->message,
-            failed->again ? "; it will be tried again" : "");
+    bool cancelled = !strcmp(failed->reason, "cancelled");
+    fprintf(progress->out, "n%-4lld %s%s%s%s\n", (long long)failed->node, cancelled ? "" : "failed: ",
+            cancelled ? "" : failed->reason, cancelled ? "" : ": ", failed->message);
 }
 
 static void progress_text(const struct progress *progress, const struct session_state *state, struct text *text)

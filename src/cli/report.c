@@ -10,12 +10,26 @@
 #include "arch/lineage.h"
 #include "cli/cli.h"
 #include "cli/plot.h"
+#include "sessions/log.h"
 #include "util/memory.h"
 
-static const char *folder_name(const char *folder)
+/* What a person types to name this session from here: the short name where that finds it, else its path. */
+static char *session_words(const char *folder)
 {
     const char *slash = strrchr(folder, '/');
-    return slash && slash[1] ? slash + 1 : folder;
+    char *name = memory_copy_text(slash && slash[1] ? slash + 1 : folder), *found = NULL;
+    size_t length = strlen(name);
+    if (length > 4 && !strcmp(name + length - 4, ".esp"))
+        name[length - 4] = '\0';
+    char *path = !session_find(name, &found, NULL) ? realpath(found, NULL) : NULL, *wanted = realpath(folder, NULL);
+    if (!path || !wanted || strcmp(path, wanted)) {
+        free(name);
+        name = memory_copy_text(folder);
+    }
+    free(path);
+    free(wanted);
+    free(found);
+    return name;
 }
 
 static void print_count(FILE *out, int64_t count, const char *what, const char *end)
@@ -55,7 +69,7 @@ static void print_best(FILE *out, const struct session_state *state)
 
 void report_end(FILE *out, const struct session_state *state, const char *folder, bool interrupted)
 {
-    const char *name = folder_name(folder);
+    char *name = session_words(folder);
     fputc('\n', out);
     print_best(out, state);
     fputs("done      ", out);
@@ -65,6 +79,7 @@ void report_end(FILE *out, const struct session_state *state, const char *folder
         fprintf(out, "stopped   espalier resume %s goes on\n", name);
     else if (state->best)
         fprintf(out, "next      espalier show %s; espalier train %s:best trains its best network to the end\n", name, name);
+    free(name);
 }
 
 void report_summary(FILE *out, const struct session_state *state, const char *folder)

@@ -5,6 +5,7 @@
 #include "cli/progress.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "arch/lineage.h"
 #include "cli/bar.h"
@@ -63,9 +64,12 @@ static void print_network(struct progress *progress, const struct session_state 
 
 static void print_failure(struct progress *progress, const struct event_failed *failed)
 {
-    bool cancelled = !strcmp(failed->reason, "cancelled");
-    fprintf(progress->out, "n%-4lld %s%s%s%s\n", (long long)failed->node, cancelled ? "" : "failed: ",
-            cancelled ? "" : failed->reason, cancelled ? "" : ": ", failed->message);
+    if (!strcmp(failed->reason, "cancelled"))
+        fprintf(progress->out, "n%-4lld stopped%s\n", (long long)failed->node,
+                failed->again ? ": it goes back to the queue" : "");
+    else
+        fprintf(progress->out, "n%-4lld failed: %s: %s%s\n", (long long)failed->node, failed->reason, failed->message,
+                failed->again ? "; it will be tried again" : "");
 }
 
 static void progress_text(const struct progress *progress, const struct session_state *state, struct text *text)

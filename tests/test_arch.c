@@ -224,8 +224,14 @@ static void what_does_not_fit_is_refused(void **state)
                   "layer 3, A(4,4): the window doesn't fit into the map of 3 x 4; use a smaller one or fewer pools");
     check_refused("C(4,3,1) P(5,1) SM(2)", (struct shape){1, 9, 4},
                   "layer 2, P(5,1): the window doesn't fit into the map of 9 x 4; use a smaller one or fewer pools");
-    check_refused("C(4096,1,1) FC(8) SM(2)", (struct shape){1, 1024, 1024},
-                  "layer 2, FC(8): the map before it is too large; put a pool between");
+    check_refused(
+        "C(17,1,1) P(8,8) SM(2)", (struct shape){1, 1024, 1024},
+        "layer 1, C(17,1,1): 17825792 output values an image, more than 16777216; use fewer filters or a pool "
+        "before it");
+    check_refused("C(4096,11,1) C(4096,1,1) FC(4096) SM(2)", (struct shape){1, 4, 4},
+                  "285741058 parameters, more than 268435456, the most there can be; use a smaller network");
+    check_refused("C(4,3,1) SM(2)", (struct shape){17, 1024, 1024},
+                  "images of 17 channels, 1024 x 1024 pixels; more than 16777216 values can't be handled");
     static const char sizes[] = "channels must lie in 1 to 4096 and sides in 1 to 1024";
     const struct shape inputs[] = {{0, 8, 8}, {4097, 8, 8}, {3, 0, 8}, {3, 8, 1025}};
     for (int i = 0; i < 4; i++) {
@@ -266,12 +272,12 @@ static void costs_by_hand(void **state)
                4096 + 1024 + 1024 + 256 + 256 + 64 + 64 + 4 + 8 + 10);
     check_cost("C(3,5,2) P(3,2) FC(4) FC(2) SM(3)", (struct shape){1, 9, 7}, 81 + 32 + 12 + 9, 3180 + 54 + 60 + 22 + 15,
                60 + 6 + 4 + 2 + 3);
-    /* Past 32 bits: 2 · 11² · 512 · 512 · 1024² FLOPs in the second layer alone. */
-    check_cost("C(512,1,1) C(512,11,1) A(1024,1024) SM(2)", (struct shape){1, 1024, 1024},
-               512 + 1024 + 121ll * 512 * 512 + 1024 + 1024 + 2,
-               2 * 512 * 1048576ll + 3 * 512 * 1048576ll + 2 * 121ll * 512 * 512 * 1048576 + 3 * 512 * 1048576ll +
-                   512 * 1048576ll + 2 * 1024 + 2,
-               2 * 512 * 1048576ll + 512 + 2);
+    /* Past 32 bits: 2 · 16² · 1024² FLOPs in the second layer alone, and 2 · 11² · 16² · 1024² in the third. */
+    const int64_t pixels = 1024 * 1024, values = 16 * pixels;
+    check_cost("C(16,1,1) C(16,1,1) C(16,11,1) A(1024,1024) SM(2)", (struct shape){1, 1024, 1024},
+               16 + 16 * 16 + 121 * 16 * 16 + 3 * 32 + 2 * 16 + 2,
+               2 * values + 2 * 16 * values + 2 * 121 * 16 * values + 3 * 3 * values + values + 2 * 2 * 16 + 2,
+               3 * values + 16 + 2);
 }
 
 static void check_limit(struct arch_limits limits, const char *message)

@@ -26,7 +26,8 @@ int action_parse(const struct arch *arch, const char *text, struct action *actio
 void action_print(const struct arch *arch, const struct action *action, struct text *text);
 /* The form for a screen; ASCII (`W conv2 32>48`, `D conv2 +5x5`) when `unicode` is false. */
 void action_show(const struct arch *arch, const struct action *action, bool unicode, struct text *text);
-/* The child's architecture; `child` may be `parent`.  Fails with the reason: no such layer, not wider, even kernel, too deep. */
+/* The child's architecture; `child` may be `parent`.  Fails with the reason: no such layer, not wider, even kernel, too
+ * deep. */
 int action_apply(const struct arch *parent, const struct action *action, struct arch *child, struct error *error);
 
 #endif

@@ -46,11 +46,65 @@ static int64_t values_of(struct shape shape)
 
 static int check_input(struct shape input, struct error *error)
 {
-    if (input.channels >= 1 && input.channels <= ARCH_UNITS_MAX && input.height >= 1 && input.height <= ARCH_SIDE_MAX &&
-        input.width >= 1 && input.width <= ARCH_SIDE_MAX)
+    if (input.channels < 1 || input.channels > ARCH_UNITS_MAX || input.height < 1 || input.height > ARCH_SIDE_MAX ||
+        input.width < 1 || input.width > ARCH_SIDE_MAX)
+        return error_set(error,
+                         "images of %d channels, %d x %d pixels; channels must lie in 1 to %d and sides in 1 to %d",
+                         input.channels, input.height, input.width, ARCH_UNITS_MAX, ARCH_SIDE_MAX);
+    if (values_of(input) > ARCH_VALUES_MAX)
+        return error_set(error, "images of %d channels, %d x %d pixels; more than %d values can't be handled",
+                         input.channels, input.height, input.width, ARCH_VALUES_MAX);
+    return 0;
+}
+
+/* The shape that layer number `index` makes of `shape`. */
+static int next_shape(const struct arch *arch, int index, struct shape *shape, struct error *error)
+{
+    const struct layer *layer = &arch->layers[index];
+    char what[120];
+    switch (layer->kind) {
+    case LAYER_CONV:
+        *shape = (struct shape){layer->units, (shape->height - 1) / layer->stride + 1,
+                                (shape->width - 1) / layer->stride + 1};
+        break;
+    case LAYER_MAX_POOL:
+    case LAYER_AVERAGE_POOL:
+        if (layer->kernel > shape->height || layer->kernel > shape->width) {
+            snprintf(what, sizeof(what),
+                     "the window doesn't fit into the map of %d x %d; use a smaller one or fewer pools", shape->height,
+                     shape->width);
+            return layer_error(arch, index, error, what);
+        }
+        shape->height = (shape->height - layer->kernel) / layer->stride + 1;
+        shape->width = (shape->width - layer->kernel) / layer->stride + 1;
+        break;
+    case LAYER_FC:
+    case LAYER_SOFTMAX:
+        *shape = (struct shape){layer->units, 1, 1};
+        break;
+    }
+    if (values_of(*shape) <= ARCH_VALUES_MAX)
         return 0;
-    return error_set(error, "images of %d channels, %d x %d pixels; channels must lie in 1 to %d and sides in 1 to %d",
-                     input.channels, input.height, input.width, ARCH_UNITS_MAX, ARCH_SIDE_MAX);
+    snprintf(what, sizeof(what),
+             "%" PRId64 " output values an image, more than %d; use fewer filters or a pool before it",
+             values_of(*shape), ARCH_VALUES_MAX);
+    return layer_error(arch, index, error, what);
+}
+
+/* Trainable values of a layer with inputs of shape `in`: its weight, and gamma and beta or the classifier's bias. */
+static int64_t parameters_of(const struct layer *layer, struct shape in)
+{
+    int64_t units = layer->units;
+    switch (layer->kind) {
+    case LAYER_CONV:
+        return units * layer->kernel * layer->kernel * in.channels + 2 * units;
+    case LAYER_FC:
+        return units * values_of(in) + 2 * units;
+    case LAYER_SOFTMAX:
+        return units * values_of(in) + units;
+    default:
+        return 0;
+    }
 }
 
 int arch_shapes(const struct arch *arch, struct shape input, struct shape shapes[ARCH_LAYERS_MAX], struct error *error)
@@ -58,63 +112,34 @@ int arch_shapes(const struct arch *arch, struct shape input, struct shape shapes
     if (check_input(input, error) || arch_check(arch, error))
         return -1;
     struct shape shape = input;
+    int64_t parameters = 0;
     for (int i = 0; i < arch->layer_count; i++) {
-        const struct layer *layer = &arch->layers[i];
-        switch (layer->kind) {
-        case LAYER_CONV:
-            shape = (struct shape){layer->units, (shape.height - 1) / layer->stride + 1,
-                                   (shape.width - 1) / layer->stride + 1};
-            break;
-        case LAYER_MAX_POOL:
-        case LAYER_AVERAGE_POOL:
-            if (layer->kernel > shape.height || layer->kernel > shape.width) {
-                char what[120];
-                snprintf(what, sizeof(what),
-                         "the window doesn't fit into the map of %d x %d; use a smaller one or fewer pools",
-                         shape.height, shape.width);
-                return layer_error(arch, i, error, what);
-            }
-            shape.height = (shape.height - layer->kernel) / layer->stride + 1;
-            shape.width = (shape.width - layer->kernel) / layer->stride + 1;
-            break;
-        case LAYER_FC:
-        case LAYER_SOFTMAX:
-            if (values_of(shape) > ARCH_INPUTS_MAX)
-                return layer_error(arch, i, error, "the map before it is too large; put a pool between");
-            shape = (struct shape){layer->units, 1, 1};
-            break;
-        }
+        parameters += parameters_of(&arch->layers[i], shape);
+        if (next_shape(arch, i, &shape, error))
+            return -1;
         shapes[i] = shape;
     }
+    if (parameters > ARCH_PARAMETERS_MAX)
+        return error_set(error, "%" PRId64 " parameters, more than %d, the most there can be; use a smaller network",
+                         parameters, ARCH_PARAMETERS_MAX);
     return 0;
 }
 
-/* Add what one layer from shape `in` to shape `out` costs. */
-static void add_layer_cost(const struct layer *layer, struct shape in, struct shape out, struct arch_cost *cost)
+/* FLOPs of a layer from shape `in` to shape `out`.  A weight is used once for each pixel of the output; BN and ReLU
+   take 3 a value. */
+static int64_t flops_of(const struct layer *layer, struct shape in, struct shape out)
 {
-    int64_t window = (int64_t)layer->kernel * layer->kernel, values = values_of(out), weights;
+    int64_t window = (int64_t)layer->kernel * layer->kernel, values = values_of(out);
     switch (layer->kind) {
     case LAYER_CONV:
-        weights = window * in.channels * out.channels;
-        cost->parameters += weights + 2 * (int64_t)out.channels;
-        cost->flops += 2 * weights * out.height * out.width + 3 * values;
-        break;
-    case LAYER_MAX_POOL:
-    case LAYER_AVERAGE_POOL:
-        cost->flops += window * values;
-        break;
+        return 2 * window * in.channels * values + 3 * values;
     case LAYER_FC:
-        weights = values_of(in) * values;
-        cost->parameters += weights + 2 * values;
-        cost->flops += 2 * weights + 3 * values;
-        break;
+        return 2 * values_of(in) * values + 3 * values;
     case LAYER_SOFTMAX:
-        weights = values_of(in) * values;
-        cost->parameters += weights + values;
-        cost->flops += 2 * weights + values;
-        break;
+        return 2 * values_of(in) * values + values;
+    default:
+        return window * values;
     }
-    cost->activation_bytes += values * (int64_t)sizeof(float);
 }
 
 struct arch_cost arch_cost(const struct arch *arch, struct shape input)
@@ -122,8 +147,12 @@ struct arch_cost arch_cost(const struct arch *arch, struct shape input)
     struct shape shapes[ARCH_LAYERS_MAX];
     ASSERT(arch_shapes(arch, input, shapes, NULL) == 0);
     struct arch_cost cost = {0};
-    for (int i = 0; i < arch->layer_count; i++)
-        add_layer_cost(&arch->layers[i], i ? shapes[i - 1] : input, shapes[i], &cost);
+    for (int i = 0; i < arch->layer_count; i++) {
+        struct shape in = i ? shapes[i - 1] : input;
+        cost.parameters += parameters_of(&arch->layers[i], in);
+        cost.flops += flops_of(&arch->layers[i], in, shapes[i]);
+        cost.activation_bytes += values_of(shapes[i]) * (int64_t)sizeof(float);
+    }
     return cost;
 }
 

@@ -33,7 +33,8 @@ enum {
     ARCH_UNITS_MAX = 4096,
     ARCH_KERNEL_MAX = 11,
     ARCH_SIDE_MAX = 1024,
-    ARCH_INPUTS_MAX = 1 << 24, /* of FC or SM */
+    ARCH_VALUES_MAX = 1 << 24,     /* of an image, and of a layer's output for one image */
+    ARCH_PARAMETERS_MAX = 1 << 28, /* a gibibyte of weights */
     LAYER_NAME_MAX = 16
 };
 
@@ -74,7 +75,7 @@ bool arch_equal(const struct arch *a, const struct arch *b);
 struct hash arch_hash(const struct arch *arch);
 
 /* Output shape of every layer for this input: shapes[i] of layer i.  Fails with the layer and the map's
-   size when a window does not fit; a network that passes can be built. */
+   size when a window does not fit, and on sizes that no memory holds; a network that passes can be built. */
 int arch_shapes(const struct arch *arch, struct shape input, struct shape shapes[ARCH_LAYERS_MAX], struct error *error);
 /* Needs a network that arch_shapes accepts (asserted). */
 struct arch_cost arch_cost(const struct arch *arch, struct shape input);

@@ -99,6 +99,7 @@ static void actions_make_children(void **state)
     static const char *const rows[][2] = {
         {"widen:conv1:20", "C(20,3,2) P(2,2) C(32,5,1) A(2,2) FC(64) SM(10)"},
         {"widen:conv2:33", "C(16,3,2) P(2,2) C(33,5,1) A(2,2) FC(64) SM(10)"},
+        {"widen:fc1:4096", "C(16,3,2) P(2,2) C(32,5,1) A(2,2) FC(4096) SM(10)"},
         {"widen:fc1:128", "C(16,3,2) P(2,2) C(32,5,1) A(2,2) FC(128) SM(10)"},
         {"deepen:conv1:1", "C(16,3,2) C(16,1,1) P(2,2) C(32,5,1) A(2,2) FC(64) SM(10)"},
         {"deepen:conv2:3", "C(16,3,2) P(2,2) C(32,5,1) C(32,3,1) A(2,2) FC(64) SM(10)"},
@@ -267,6 +268,8 @@ static void check_start(const char *space, struct shape input, const char *expec
     struct shape shapes[ARCH_LAYERS_MAX];
     space_start(space_find(space), input, 10, &arch);
     check_arch(&arch, expected);
+    struct arch same = parsed(expected);
+    assert_true(arch_equal(&arch, &same)); /* also in what is not printed */
     assert_int_equal(arch_shapes(&arch, input, shapes, NULL), 0);
 }
 

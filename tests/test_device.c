@@ -100,6 +100,10 @@ static void hardware_threads_come_after_the_cores(void **state)
 {
     struct device devices[DEVICES_MAX];
     put_processors(8, 2);
+    assert_int_equal(find("auto", devices), 4);
+    assert_int_equal(find("cpu:8", devices), 8);
+    for (int i = 0; i < 8; i++)
+        assert_int_equal(devices[i].core, i);
     put("/proc/self/status", "Cpus_allowed_list:\t1,4-6\n"); /* the cores of 0, 1 and 2; 1 and 5 share one */
     assert_int_equal(find("auto", devices), 3);
     const int cores[] = {1, 4, 6, 5, -1};

@@ -248,8 +248,9 @@ static void metadata_that_is_no_network_is_refused(void **state)
         {META("\"C(1,1,1) SM(2)\"", "\"0,1,1\""), "__metadata__"},
         {META("\"C(1,1,1)\"", "\"1,1,1\""), "__metadata__"},
         {META("\"C(1,1,1) P(2,2) SM(2)\"", "\"1,1,1\""), "__metadata__"},
-        /* 64 GiB of weights in no bytes: refused before there is room for them */
-        {META("\"C(4096,3,1) FC(4096) SM(2)\"", "\"1,32,32\""), "bytes of data where"},
+        /* 600 MB of weights in no bytes: refused before there is room for them */
+        {META("\"C(4096,3,1) FC(4096) SM(2)\"", "\"1,3,3\""), "bytes of data where"},
+        {META("\"C(4096,3,1) FC(4096) SM(2)\"", "\"1,32,32\""), "the most there can be"},
         {META("\"C(1,1,1) SM(2)\"", "\"1,1,1\""), "0 bytes of data where the architecture needs"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {

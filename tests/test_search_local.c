@@ -1,0 +1,282 @@
+/*
+ * test_search_local.c - a small search that really trains: Fashion-MNIST, the local evaluator, two trainers.
+ *
+ * Skipped where the data set (Debian's dataset-fashion-mnist) is not installed.
+ */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine_bed.h"
+#include "export/safetensors.h"
+#include "util/bug.h"
+#include "util/file.h"
+
+struct real {
+    struct images images;
+    struct view train, validate;
+    struct engine_data data;
+};
+
+static bool real_open(struct real *real, int train, int validate)
+{
+    struct data_spec spec;
+    struct error error;
+    assert_int_equal(data_spec_parse("fashion-mnist", &spec, &error), 0);
+    if (images_open(&spec, DATA_TRAIN, &real->images, &error)) {
+        print_message("# skipped: %s\n", error.text);
+        return false;
+    }
+    assert_int_equal(data_split(&real->images, validate, train, 1, &real->train, &real->validate, &error), 0);
+    real->data = (struct engine_data){.input = real->images.shape,
+                                      .classes = real->images.classes,
+                                      .train_images = real->train.count,
+                                      .validation_images = real->validate.count,
+                                      .hash = real->images.hash};
+    return true;
+}
+
+static void real_close(struct real *real)
+{
+    view_done(&real->train);
+    view_done(&real->validate);
+    images_done(&real->images);
+}
+
+static struct search_options small_options(void)
+{
+    struct search_options options;
+    options_default(&options);
+    options.networks = 3;
+    options.epochs = 1;
+    options.start_epochs = 2;
+    options.train_subset = 1000;
+    options.validation = 500;
+    return options;
+}
+
+static struct evaluator *trainers(const struct real *real, int count)
+{
+    struct device devices[4];
+    ASSERT(count <= 4);
+    for (int i = 0; i < count; i++) {
+        devices[i] = (struct device){.core = i};
+        snprintf(devices[i].id, sizeof devices[i].id, "cpu:%d", i);
+    }
+    return evaluator_local_new(devices, count, &real->train, &real->validate);
+}
+
+/* Commands at chosen moments, and what was seen. */
+struct watcher {
+    struct engine *engine;
+    int epochs, results, pauses;
+    const char *at_epoch; /* words to give after the first epoch */
+};
+
+static void watch(void *context, const struct event *event)
+{
+    struct watcher *watcher = context;
+    watcher->epochs += event->kind == EVENT_EPOCH;
+    watcher->results += event->kind == EVENT_RESULT;
+    if (event->kind == EVENT_EPOCH && watcher->at_epoch) {
+        engine_command(watcher->engine, "user", watcher->at_epoch);
+        watcher->at_epoch = NULL;
+    }
+    if (event->kind == EVENT_PAUSED && event->as.paused.paused) {
+        watcher->pauses++;
+        engine_command(watcher->engine, "user", "continue");
+    }
+}
+
+static struct session_state *search(const char *path, const struct real *real, const struct search_options *options,
+                                    int count, struct watcher *watcher)
+{
+    struct evaluator *evaluator = trainers(real, count);
+    struct engine *engine;
+    struct error error, warning;
+    if (options)
+        assert_int_equal(engine_create(options, path, &real->data, evaluator, &engine, &error), 0);
+    else
+        assert_int_equal(engine_resume(path, &real->data, evaluator, &engine, &warning, &error), 0);
+    watcher->engine = engine;
+    engine_add_sink(engine, (struct engine_sink){watch, watcher});
+    assert_int_equal(engine_run(engine, &error), 0);
+    engine_free(engine);
+    evaluator->kind->free(evaluator);
+    struct session_state *state;
+    assert_int_equal(session_load(path, &state, &warning, &error), 0);
+    return state;
+}
+
+/* The weights on disk score what the session says. */
+static void check_scores(const char *path, const struct real *real, const struct session_state *session)
+{
+    for (int64_t i = 0; i < session->node_count; i++) {
+        const struct session_node *node = session->nodes[i];
+        struct text file = TEXT_EMPTY;
+        struct weights *weights;
+        struct evaluation evaluation;
+        struct error error;
+        text_add(&file, "%s/weights/%s", path, node->weights);
+        assert_int_equal(safetensors_read(text_string(&file), NULL, &weights, &error), 0);
+        assert_int_equal(network_evaluate(backend_cpu(), weights, &real->validate, 64, &evaluation, &error), 0);
+        assert_true(evaluation.accuracy == node->accuracy);
+        assert_true(node->accuracy > 0.15); /* chance is 0.1 */
+        weights_free(weights);
+        text_done(&file);
+    }
+}
+
+static void test_trains(void **state)
+{
+    struct real real;
+    if (!real_open(&real, 1000, 500))
+        skip();
+    char *folder = scratch_new(), *path = bed_path(folder, "a"), *again_path = bed_path(folder, "b");
+    struct search_options options = small_options();
+    struct watcher watcher = {0};
+    struct session_state *session = search(path, &real, &options, 1, &watcher);
+    assert_int_equal(session->status_count[NODE_DONE], 3);
+    assert_int_equal(watcher.epochs, 4);
+    assert_int_equal(watcher.results, 3);
+    check_scores(path, &real, session);
+
+    /* One trainer, one seed: the same to the bit, pauses or not. */
+    struct watcher pausing = {.at_epoch = "pause"};
+    struct session_state *again = search(again_path, &real, &options, 1, &pausing);
+    assert_int_equal(pausing.pauses, 1);
+    for (int i = 0; i < 3; i++)
+        assert_string_equal(session->nodes[i]->weights_hash, again->nodes[i]->weights_hash);
+
+    session_state_free(session);
+    session_state_free(again);
+    scratch_remove(folder);
+    free(folder);
+    free(path);
+    free(again_path);
+    real_close(&real);
+}
+
+/* Two trainers: paused and let go; stopped in the middle, and resumed to the end. */
+static void test_pause_stop_resume(void **state)
+{
+    struct real real;
+    if (!real_open(&real, 1000, 500))
+        skip();
+    char *folder = scratch_new(), *path = bed_path(folder, "a");
+    struct search_options options = small_options();
+    options.networks = 5;
+    struct watcher stopping = {.at_epoch = "stop"};
+    struct session_state *stopped = search(path, &real, &options, 2, &stopping);
+    assert_string_equal(stopped->finish_reason, "interrupted");
+    assert_true(stopped->status_count[NODE_DONE] < 5);
+    assert_int_equal(stopped->status_count[NODE_RUNNING], 0);
+
+    struct watcher pausing = {.at_epoch = "pause"};
+    struct session_state *resumed = search(path, &real, NULL, 2, &pausing);
+    assert_int_equal(pausing.pauses, 1);
+    assert_int_equal(resumed->status_count[NODE_DONE], 5);
+    assert_int_equal(stopping.results + pausing.results, 5);
+    check_scores(path, &real, resumed);
+
+    session_state_free(stopped);
+    session_state_free(resumed);
+    scratch_remove(folder);
+    free(folder);
+    free(path);
+    real_close(&real);
+}
+
+/* --- one trial, straight to the evaluator --- */
+
+static struct report last_report(struct evaluator *evaluator)
+{
+    struct report report;
+    do {
+        assert_true(evaluator->kind->poll(evaluator, &report, 60));
+    } while (report.kind == REPORT_STEP || report.kind == REPORT_EPOCH);
+    return report;
+}
+
+static struct trial trial_of(const char *arch, float rate, int epochs)
+{
+    struct trial trial = {.node = 1, .from_scratch = true, .training = training_paper};
+    assert_int_equal(arch_parse(&trial.arch, arch, NULL), 0);
+    trial.training.node = 1;
+    trial.training.rate = rate;
+    trial.training.epochs = epochs;
+    return trial;
+}
+
+static void test_failures(void **state)
+{
+    struct real real;
+    if (!real_open(&real, 1000, 500))
+        skip();
+    struct evaluator *evaluator = trainers(&real, 1);
+
+    struct trial trial = trial_of("C(4,3,1) P(2,2) C(4,3,1) A(14,14) SM(10)", 1e30f, 3);
+    evaluator->kind->submit(evaluator, 0, &trial);
+    struct report report = last_report(evaluator);
+    assert_int_equal(report.kind, REPORT_FAILED);
+    assert_int_equal(report.failure, FAILURE_DIVERGED);
+    assert_non_null(strstr(report.message, "diverged"));
+    report_done(&report);
+
+    /* No machine has the memory: 4096 filters over 28×28 for a batch of a million. */
+    trial = trial_of("C(4096,3,1) C(4096,3,1) A(28,28) SM(10)", 0.1f, 1);
+    trial.training.batch = 1 << 20;
+    evaluator->kind->submit(evaluator, 0, &trial);
+    report = last_report(evaluator);
+    assert_int_equal(report.kind, REPORT_FAILED);
+    assert_int_equal(report.failure, FAILURE_MEMORY);
+    assert_non_null(strstr(report.message, "TiB"));
+    report_done(&report);
+
+    trial = trial_of("C(4,3,1) A(28,28) SM(10)", 0.1f, 1);
+    trial.from_scratch = false;
+    trial.parent_arch = trial.arch;
+    trial.parent_weights = strdup("/nonexistent/weights");
+    evaluator->kind->submit(evaluator, 0, &trial);
+    report = last_report(evaluator);
+    assert_int_equal(report.kind, REPORT_FAILED);
+    assert_int_equal(report.failure, FAILURE_ERROR);
+    assert_non_null(strstr(report.message, "/nonexistent/weights"));
+    report_done(&report);
+
+    /* Cancelled, while paused too; and free to take the next. */
+    for (int paused = 0; paused < 2; paused++) {
+        trial = trial_of("C(4,3,1) A(28,28) SM(10)", 0.1f, 100000);
+        evaluator->kind->pause(evaluator, paused);
+        evaluator->kind->submit(evaluator, 0, &trial);
+        evaluator->kind->cancel(evaluator, 1);
+        report = last_report(evaluator);
+        assert_int_equal(report.kind, REPORT_CANCELLED);
+        report_done(&report);
+    }
+
+    /* Freed while it trains. */
+    evaluator->kind->pause(evaluator, false);
+    trial = trial_of("C(4,3,1) A(28,28) SM(10)", 0.1f, 100000);
+    evaluator->kind->submit(evaluator, 0, &trial);
+    evaluator->kind->free(evaluator);
+    real_close(&real);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_trains),
+        cmocka_unit_test(test_pause_stop_resume),
+        cmocka_unit_test(test_failures),
+    };
+    return cmocka_run_group_tests_name("search on this machine", tests, NULL, NULL);
+}

@@ -46,11 +46,8 @@ int64_t scripted_results(void)
 
 struct engine_data scripted_data(void)
 {
-    return (struct engine_data){.input = {1, 16, 16},
-                                .classes = 10,
-                                .train_images = 100,
-                                .validation_images = 50,
-                                .hash = {1, 2}};
+    return (struct engine_data){
+        .input = {1, 16, 16}, .classes = 10, .train_images = 100, .validation_images = 50, .hash = {1, 2}};
 }
 
 double scripted_accuracy(const struct arch *arch, struct shape input)

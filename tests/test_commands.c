@@ -30,7 +30,7 @@ struct play {
     const struct cue *cues; /* ends with NULL words; taken in order */
     char *answers;          /* of all commands, "words: answer\n", refused ones "words! reason\n" */
     struct text text;
-    char order[4096];       /* events of interest, in order */
+    char order[4096]; /* events of interest, in order */
 };
 
 static int64_t node_of(const struct event *event)
@@ -233,7 +233,7 @@ static void test_undo(void **state)
 static void test_pin(void **state)
 {
     static const struct cue cues[] = {
-        {EVENT_RESULT, 3, "pin 3"},  {EVENT_RESULT, 3, "pin n2"}, {EVENT_RESULT, 3, "pin 2"},
+        {EVENT_RESULT, 3, "pin 3"},   {EVENT_RESULT, 3, "pin n2"},  {EVENT_RESULT, 3, "pin 2"},
         {EVENT_RESULT, 9, "unpin 2"}, {EVENT_RESULT, 9, "unpin 3"}, {0},
     };
     for (int choice = PARENT_START; choice <= PARENT_TOURNAMENT; choice++) {
@@ -342,8 +342,10 @@ static void test_budget(void **state)
 
 static void test_note(void **state)
 {
-    static const struct cue cues[] = {
-        {EVENT_RESULT, 2, "note 2   looks good,  keep it"}, {EVENT_RESULT, 3, "note 1 x"}, {EVENT_RESULT, 3, "note 1"}, {0}};
+    static const struct cue cues[] = {{EVENT_RESULT, 2, "note 2   looks good,  keep it"},
+                                      {EVENT_RESULT, 3, "note 1 x"},
+                                      {EVENT_RESULT, 3, "note 1"},
+                                      {0}};
     struct play play;
     struct search_options options = options_of(4);
     struct session_state *session = perform(&play, &options, &(struct script){.slots = 1}, cues);
@@ -355,9 +357,9 @@ static void test_note(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_refusals), cmocka_unit_test(test_grow),  cmocka_unit_test(test_grow_when_budget_is_spent),
-        cmocka_unit_test(test_undo),     cmocka_unit_test(test_pin),   cmocka_unit_test(test_prune),
-        cmocka_unit_test(test_pause),    cmocka_unit_test(test_stop),  cmocka_unit_test(test_stop_while_paused),
+        cmocka_unit_test(test_refusals), cmocka_unit_test(test_grow), cmocka_unit_test(test_grow_when_budget_is_spent),
+        cmocka_unit_test(test_undo),     cmocka_unit_test(test_pin),  cmocka_unit_test(test_prune),
+        cmocka_unit_test(test_pause),    cmocka_unit_test(test_stop), cmocka_unit_test(test_stop_while_paused),
         cmocka_unit_test(test_budget),   cmocka_unit_test(test_note),
     };
     return cmocka_run_group_tests_name("commands", tests, NULL, NULL);

@@ -1,8 +1,9 @@
 /*
  * test_kill.c - a search that is killed at any moment loses no result and trains nothing twice.
  *
- * A child process runs the search, a few milliseconds a network, and is killed after a drawn time; then the log is
- * read as any reader would, and the next child resumes.  Whatever the moment was, what follows must hold.
+ * A child process runs the search and is killed when its log has grown by a drawn number of bytes, and a drawn moment
+ * later; then the log is read as any reader would, and the next child resumes.  Whatever the moment was, what follows
+ * must hold.
  */
 #include "config.h"
 
@@ -16,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -23,14 +25,14 @@
 #include "engine_bed.h"
 #include "util/file.h"
 
-enum { KILLS = 50, LONGEST = 60 /* ms that a child lives */, NODES_MAX = 100000 };
+enum { KILLS = 50, GROWTH_MAX = 6000 /* bytes */, DELAY_MAX = 3000 /* microseconds */, NODES_MAX = 100000 };
 
 /* Exit status 0: the search ended by its budget. */
 static void run_child(const char *path, bool fresh, const char *command)
 {
     struct engine_data data = scripted_data();
     struct search_options options = bed_options();
-    struct evaluator *evaluator = scripted_evaluator_new(&(struct script){.slots = 2, .seconds = 0.002});
+    struct evaluator *evaluator = scripted_evaluator_new(&(struct script){.slots = 2, .seconds = 0.001});
     struct engine *engine;
     struct error error, warning;
     strcpy(options.policy, "reinforce");
@@ -49,18 +51,43 @@ static void run_child(const char *path, bool fresh, const char *command)
     _exit(status ? 4 : 0);
 }
 
-/* Status of a child that was killed after `milliseconds`, or (negative) that ended by itself. */
-static int run_and_kill(const char *path, bool fresh, const char *command, int milliseconds)
+static int64_t log_size(const char *path)
 {
+    char *log = file_join(path, "events.log");
+    struct stat status;
+    int64_t size = stat(log, &status) ? 0 : status.st_size;
+    free(log);
+    return size;
+}
+
+/* Wait status of a child that was killed when the log had grown by `bytes`, and `microseconds` later. */
+static int run_and_kill(const char *path, bool fresh, int bytes, int microseconds)
+{
+    int64_t enough = log_size(path) + bytes;
     pid_t child = fork();
     int status;
     assert_true(child >= 0);
     if (!child)
-        run_child(path, fresh, command);
-    if (milliseconds >= 0) {
-        nanosleep(&(struct timespec){.tv_nsec = milliseconds * 1000000L}, NULL);
-        kill(child, SIGKILL);
+        run_child(path, fresh, NULL);
+    while (log_size(path) < enough) {
+        assert_int_equal(waitpid(child, &status, WNOHANG), 0); /* it doesn't end by itself */
+        nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
     }
+    nanosleep(&(struct timespec){.tv_nsec = microseconds * 1000L}, NULL);
+    kill(child, SIGKILL);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return status;
+}
+
+/* Run on to a budget. */
+static int run_to_end(const char *path, int64_t networks)
+{
+    pid_t child = fork();
+    int status;
+    char command[64];
+    snprintf(command, sizeof command, "budget networks %d", (int)networks);
+    if (!child)
+        run_child(path, false, command);
     assert_int_equal(waitpid(child, &status, 0), child);
     return status;
 }
@@ -110,7 +137,8 @@ static void test_kill(void **state)
     int64_t results = 0;
     bool fresh = true;
     for (int i = 0; i < KILLS; i++) {
-        int status = run_and_kill(path, fresh, NULL, 1 + (int)random_below(&stream, LONGEST));
+        int status =
+            run_and_kill(path, fresh, (int)random_below(&stream, GROWTH_MAX), (int)random_below(&stream, DELAY_MAX));
         assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
         if (session_load(path, &session, &warning, &error)) {
             assert_int_equal(results, 0); /* killed before the session's first event */
@@ -122,9 +150,7 @@ static void test_kill(void **state)
         session_state_free(session);
     }
     assert_true(results > 10);
-    struct text command = TEXT_EMPTY;
-    text_add(&command, "budget networks %d", (int)results + 10);
-    int status = run_and_kill(path, fresh, text_string(&command), -1);
+    int status = run_to_end(path, results + 10);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
     assert_int_equal(session_load(path, &session, &warning, &error), 0);
     assert_in_range(check_results(session), results + 10, results + 10 + 2); /* the queue may hold two more */
@@ -136,7 +162,6 @@ static void test_kill(void **state)
     assert_int_equal(session_check(path, false, &report, &findings, &error), 0);
     assert_int_equal(report.frames_bad + report.weights_missing + report.weights_wrong, 0);
     text_done(&findings);
-    text_done(&command);
     session_state_free(session);
     for (int i = 0; i < NODES_MAX; i++)
         free(seen[i]);

@@ -40,7 +40,9 @@ static void test_defaults(void **state)
 /* Other values than the defaults survive too, reals to the last bit. */
 static void test_both_ways(void **state)
 {
-    static const struct { const char *name, *value; } cases[] = {
+    static const struct {
+        const char *name, *value;
+    } cases[] = {
         {"data", "cifar10+:/data/cifar"}, {"widths", "paper"},       {"start", "C(4,3,1) SM(10)"},
         {"start", "a.esp:n12"},           {"policy", "random"},      {"parent", "best"},
         {"episodes", "1000000000"},       {"seconds", "0.1"},        {"rate", "0.30000000000000004"},
@@ -65,7 +67,9 @@ static void test_both_ways(void **state)
 
 static void test_messages(void **state)
 {
-    static const struct { const char *name, *value, *message; } cases[] = {
+    static const struct {
+        const char *name, *value, *message;
+    } cases[] = {
         {"episodes", "-1", "--episodes -1: must be a whole number from 0 to 1000000000 (0: no limit)"},
         {"episodes", "2.5", "--episodes 2.5: must be a whole number from 0 to 1000000000 (0: no limit)"},
         {"episodes", "", "--episodes : must be a whole number from 0 to 1000000000 (0: no limit)"},
@@ -144,7 +148,9 @@ static void test_ini(void **state)
     assert_int_equal(options.epochs, 7);
     assert_true(options.rate == 0.5);
 
-    static const struct { const char *text, *message; } cases[] = {
+    static const struct {
+        const char *text, *message;
+    } cases[] = {
         {"epochs = 7\nepochs = x\n", "a.ini: line 2: --epochs x: must be a whole number"},
         {"epochs = 7\n\ncolour = red\n", "a.ini: line 3: --colour: there is no such option"},
         {"epochs\n", "a.ini: line 1: must be `name = value`"},

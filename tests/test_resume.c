@@ -242,9 +242,9 @@ static void test_refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cut_anywhere_random), cmocka_unit_test(test_cut_anywhere_learning),
+        cmocka_unit_test(test_cut_anywhere_random),  cmocka_unit_test(test_cut_anywhere_learning),
         cmocka_unit_test(test_cut_anywhere_failing), cmocka_unit_test(test_cut_repeatedly),
-        cmocka_unit_test(test_cut_with_slots),      cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_cut_with_slots),       cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests_name("resume", tests, NULL, NULL);
 }

@@ -280,15 +280,9 @@ static const struct word {
     int (*check)(struct engine *engine, struct request *request, struct error *error);
     void (*act)(struct engine *engine, struct request *request);
 } words[] = {
-    {"stop", check_stop, do_stop},
-    {"pause", check_pause, do_pause},
-    {"continue", check_continue, do_continue},
-    {"pin", check_pin, do_pin},
-    {"unpin", check_unpin, do_unpin},
-    {"prune", check_prune, do_prune},
-    {"grow", check_grow, do_grow},
-    {"undo", check_undo, do_prune},
-    {"budget", check_budget, do_budget},
+    {"stop", check_stop, do_stop}, {"pause", check_pause, do_pause}, {"continue", check_continue, do_continue},
+    {"pin", check_pin, do_pin},    {"unpin", check_unpin, do_unpin}, {"prune", check_prune, do_prune},
+    {"grow", check_grow, do_grow}, {"undo", check_undo, do_prune},   {"budget", check_budget, do_budget},
     {"note", check_note, do_note},
 };
 
@@ -309,8 +303,10 @@ static void handle(struct engine *engine, const struct command *command)
     const char *name = next_word(&request);
     const struct word *word = find_word(name);
     int status = word ? word->check(engine, &request, &refusal)
-                      : error_set(&refusal, "%s: is not a command; there are stop, pause, continue, pin, unpin, prune, "
-                                            "grow, undo, budget and note", name ? name : "");
+                      : error_set(&refusal,
+                                  "%s: is not a command; there are stop, pause, continue, pin, unpin, prune, "
+                                  "grow, undo, budget and note",
+                                  name ? name : "");
     struct event event = {.kind = EVENT_COMMAND};
     event.as.command.by = event_text("%s", command->by);
     event.as.command.words = event_text("%s", command->words);

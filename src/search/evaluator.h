@@ -16,21 +16,22 @@
 /* One network to train.  Plain values and owned texts only: it may cross a thread or a wire. */
 struct trial {
     int64_t node;
-    struct arch arch;           /* what must come out */
-    bool from_scratch;          /* the start network: initialise, no parent */
+    struct arch arch;  /* what must come out */
+    bool from_scratch; /* the start network: initialise, no parent */
     struct arch parent_arch;
-    char *parent_weights;       /* path; the trial's own */
+    char *parent_weights; /* path; the trial's own */
     struct hash parent_hash;
-    struct proposal proposal;   /* the actions from parent to child */
+    struct proposal proposal; /* the actions from parent to child */
     struct morph_options morph;
     struct training training;
 };
 void trial_done(struct trial *trial);
 
 enum report_kind {
-    REPORT_STEP, REPORT_EPOCH, /* of a step: at most a few a second for each slot, and not all of them need arrive */
-    REPORT_RESULT,   /* trained; `weights` changes owner */
-    REPORT_FAILED,   /* `failure` and `message` */
+    REPORT_STEP,   /* at most a few a second for each slot, and not all of them need arrive */
+    REPORT_EPOCH,  /* these and the last report of a trial do */
+    REPORT_RESULT, /* trained; `weights` changes owner */
+    REPORT_FAILED, /* `failure` and `message` */
     REPORT_CANCELLED
 };
 enum failure_reason { FAILURE_DIVERGED, FAILURE_MEMORY, FAILURE_ERROR };

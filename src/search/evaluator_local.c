@@ -35,8 +35,8 @@ struct trainer {
     int slot;
     struct device device;
     pthread_t thread;
-    struct queue *inbox;       /* struct trial, to the trainer */
-    atomic_llong cancelled;    /* node whose trial is to be given up */
+    struct queue *inbox;    /* struct trial, to the trainer */
+    atomic_llong cancelled; /* node whose trial is to be given up */
     /* The trainer's own, while a trial lasts: */
     const struct trial *trial;
     struct device_monitor *monitor; /* for the memory that is free */
@@ -230,8 +230,8 @@ static enum training_outcome train_trial(struct trainer *trainer, struct weights
     struct trainer_hooks hooks = {trainer, proceed, send_step, send_epoch};
     enum training_outcome outcome =
         train(backend_cpu(), weights, local->train, local->validate, training, &hooks, error);
-    *result = (struct evaluation){trainer->last.validation_loss, trainer->last.validation_accuracy,
-                                  local->validate->count};
+    *result =
+        (struct evaluation){trainer->last.validation_loss, trainer->last.validation_accuracy, local->validate->count};
     return outcome;
 }
 

@@ -11,19 +11,26 @@
 
 /* --- pool.c: the networks of the session, by architecture --- */
 
+struct pool_entry {
+    struct hash hash;
+    int64_t node; /* 0: empty */
+};
 struct pool {
     int64_t count;
     size_t capacity; /* a power of two, at least twice the count; 0 before the first */
-    struct pool_entry { struct hash hash; int64_t node; } *entries; /* node 0: empty */
+    struct pool_entry *entries;
 };
 void pool_put(struct pool *pool, struct hash hash, int64_t node); /* replaces the one that is there */
-int64_t pool_find(const struct pool *pool, struct hash hash); /* 0: unknown */
+int64_t pool_find(const struct pool *pool, struct hash hash);     /* 0: unknown */
 void pool_done(struct pool *pool);
 
 /* --- monitor.c: a thread that samples the devices --- */
 
 struct monitor;
-struct monitor_sample { int device; struct device_sample sample; };
+struct monitor_sample {
+    int device;
+    struct device_sample sample;
+};
 struct monitor *monitor_new(const struct device *devices, int count);
 bool monitor_take(struct monitor *monitor, struct monitor_sample *sample);
 void monitor_free(struct monitor *monitor);
@@ -36,7 +43,9 @@ struct slot {
     bool again;     /* and goes back to the queue */
 };
 
-struct command { char *by, *words; };
+struct command {
+    char *by, *words;
+};
 
 struct engine {
     struct search_options options;

@@ -66,9 +66,10 @@ static int valid_start(const char *value, struct error *error)
     return arch_parse(&arch, value, error);
 }
 
-#define FIELD(field) .offset = offsetof(struct search_options, field), .size = sizeof(((struct search_options *)0)->field)
-#define COUNT_MAX    1e9
-#define FLOPS_MAX    1e18 /* a double holds it, and every smaller limit that anyone types, exactly enough */
+#define FIELD(field)                                                                                                   \
+    .offset = offsetof(struct search_options, field), .size = sizeof(((struct search_options *)0)->field)
+#define COUNT_MAX 1e9
+#define FLOPS_MAX 1e18 /* a double holds it, and every smaller limit that anyone types, exactly enough */
 
 static const struct search_option table[] = {
     {"data", OPTION_TEXT, FIELD(data), .valid = valid_data, .argument = "SPEC", .fallback = "fashion-mnist",
@@ -300,7 +301,8 @@ int options_check(const struct search_options *options, struct error *error)
 {
     bool manual = !strcmp(options->policy, "manual");
     if (manual && !options->actions[0])
-        return error_set(error, "--policy manual: needs --actions, for example --actions \"widen:conv1; deepen:conv2\"");
+        return error_set(error,
+                         "--policy manual: needs --actions, for example --actions \"widen:conv1; deepen:conv2\"");
     if (!manual && options->actions[0])
         return error_set(error, "--actions: is for --policy manual only, not for %s", options->policy);
     if (!manual && options->wider + options->deeper == 0)

@@ -20,10 +20,10 @@ struct search_options {
     int64_t tournament;         /* size; 3 */
     int64_t episodes, networks; /* 0: no limit */
     double seconds;
-    int64_t episode_networks;   /* networks an episode; 10 */
-    int64_t wider, deeper;      /* decisions a network */
+    int64_t episode_networks; /* networks an episode; 10 */
+    int64_t wider, deeper;    /* decisions a network */
     int64_t epochs, start_epochs, batch;
-    double rate, start_rate;    /* grown networks; from scratch */
+    double rate, start_rate; /* grown networks; from scratch */
     double momentum, weight_decay, drop_pool, drop_fc;
     int64_t train_subset, validation, seed;
     char devices[64];
@@ -32,24 +32,24 @@ struct search_options {
     enum morph_split split;
     double policy_rate, entropy_bonus, baseline_decay;
     bool baseline_released;
-    int64_t attempts;           /* of one network before it is given up; 2 */
-    char actions[2048];         /* policy manual: the queue, "widen:conv1 deepen:conv2:3; widen:fc1" (; next network) */
+    int64_t attempts;   /* of one network before it is given up; 2 */
+    char actions[2048]; /* policy manual: the queue, "widen:conv1 deepen:conv2:3; widen:fc1" (; next network) */
 };
 
 enum option_type { OPTION_INTEGER, OPTION_REAL, OPTION_SIZE, OPTION_WORD, OPTION_TEXT };
 
 /* One row: "--train-subset N" and `train-subset = N` in a preset. */
 struct search_option {
-    const char *name;      /* "train-subset" */
+    const char *name; /* "train-subset" */
     enum option_type type;
-    size_t offset, size;   /* in struct search_options */
+    size_t offset, size; /* in struct search_options */
     double minimum, maximum;
-    const char *zero;      /* what 0 means: "no limit", or NULL */
-    const char *words;     /* OPTION_WORD: "start|best|tournament"; the index is stored in an enum or a bool */
+    const char *zero;  /* what 0 means: "no limit", or NULL */
+    const char *words; /* OPTION_WORD: "start|best|tournament"; the index is stored in an enum or a bool */
     int (*valid)(const char *value, struct error *error); /* OPTION_TEXT: is it one?  NULL: any text is */
-    const char *argument;  /* "N" */
-    const char *fallback;  /* default, as text */
-    const char *help;      /* one line */
+    const char *argument;                                 /* "N" */
+    const char *fallback;                                 /* default, as text */
+    const char *help;                                     /* one line */
 };
 const struct search_option *option_at(int index); /* NULL past the end */
 const struct search_option *option_find(const char *name);

@@ -86,7 +86,8 @@ static int restore_nodes(struct engine *engine, struct error *error)
             return -1;
     const struct session_node *start = session_node(state, 1);
     if (start && (start->status == NODE_FAILED || start->status == NODE_CANCELLED))
-        return error_set(error, "its start network failed (%s): begin a new search with another --start or --start-rate",
+        return error_set(error,
+                         "its start network failed (%s): begin a new search with another --start or --start-rate",
                          start->failure ? start->failure : "cancelled");
     return 0;
 }

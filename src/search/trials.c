@@ -32,8 +32,7 @@ static bool goes_before(const struct engine *engine, int64_t a, int64_t b)
 
 void trials_enqueue(struct engine *engine, int64_t node)
 {
-    engine->queue =
-        memory_grow(engine->queue, engine->queue_count, &engine->queue_capacity, sizeof *engine->queue);
+    engine->queue = memory_grow(engine->queue, engine->queue_count, &engine->queue_capacity, sizeof *engine->queue);
     size_t place = engine->queue_count++;
     for (; place > 0 && goes_before(engine, node, engine->queue[place - 1]); place--)
         engine->queue[place] = engine->queue[place - 1];

@@ -1,0 +1,101 @@
+#!/usr/bin/python3
+"""Train the bench's networks with PyTorch, in turns with Espalier, one thread each, and print the ratio.
+
+Usage: pytorch.py PATH-TO-bench/train [NETWORK...]
+
+PyTorch gets its better memory format, and malloc settings that keep large blocks (without them it spends much of its
+time in page faults). Times are the best of many steps in CPU time; the two take turns, because a shared machine's
+speed drifts.
+"""
+import os
+import subprocess
+import sys
+import time
+
+TUNING = {
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "MALLOC_MMAP_THRESHOLD_": "4000000000",
+    "MALLOC_TRIM_THRESHOLD_": "8000000000",
+    "MALLOC_TOP_PAD_": "67108864",
+}
+if any(os.environ.get(name) != value for name, value in TUNING.items()):
+    os.execve(sys.executable, [sys.executable] + sys.argv, {**os.environ, **TUNING})
+
+import torch  # noqa: E402
+from torch import nn  # noqa: E402
+
+BATCH = 64
+ROUNDS = 4
+SECONDS = 1.5
+NETWORKS = {
+    "TINY": [4, "P", 4, "P", 4, "P", 4, "A", (8,)],
+    "SMALL": [16, "P", 32, "P", 64, "P", 128, "A", (256,)],
+    "MID": [32, 32, "P", 64, 64, "P", 128, 128, "P", 192, 192, "A", (256,)],
+    "BIG": [64] * 4 + ["P"] + [128] * 4 + ["P"] + [256] * 4 + ["P"] + [256] * 3 + ["A", (512,)],
+}
+
+
+def network(layers):
+    parts, channels = [], 3
+    for layer in layers:
+        if layer == "P":
+            parts.append(nn.MaxPool2d(2))
+        elif layer == "A":
+            parts += [nn.AvgPool2d(4), nn.Flatten()]
+        elif isinstance(layer, tuple):
+            parts += [nn.Linear(channels, layer[0], bias=False), nn.BatchNorm1d(layer[0]), nn.ReLU(inplace=True)]
+            channels = layer[0]
+        else:
+            parts += [nn.Conv2d(channels, layer, 3, padding=1, bias=False), nn.BatchNorm2d(layer),
+                      nn.ReLU(inplace=True)]
+            channels = layer
+    return nn.Sequential(*parts, nn.Linear(channels, 10))
+
+
+class Trainer:
+    def __init__(self, layers, memory_format):
+        self.model = network(layers).to(memory_format=memory_format)
+        self.optimiser = torch.optim.SGD(self.model.parameters(), 0.001, 0.9, weight_decay=1e-4, nesterov=True)
+        self.images = torch.randn(BATCH, 3, 32, 32).to(memory_format=memory_format)
+        self.labels = torch.randint(0, 10, (BATCH,))
+
+    def step(self):
+        self.optimiser.zero_grad(set_to_none=True)
+        nn.functional.cross_entropy(self.model(self.images), self.labels).backward()
+        self.optimiser.step()
+
+    def best(self, seconds):
+        """Images a second of the best step."""
+        began, best, steps = time.process_time(), float("inf"), 0
+        while steps < 3 or time.process_time() - began < seconds:
+            start = time.process_time()
+            self.step()
+            best = min(best, time.process_time() - start)
+            steps += 1
+        return BATCH / best
+
+
+def espalier(program, name):
+    out = subprocess.run([program, "-b", "-n", name, "-s", str(SECONDS)], check=True, capture_output=True, text=True)
+    return float(out.stdout)
+
+
+def main():
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    program, names = sys.argv[1], sys.argv[2:] or list(NETWORKS)
+    torch.set_num_threads(1)
+    print(f"PyTorch {torch.__version__}; images/s, one thread, best of {ROUNDS} turns")
+    print(f"{'network':8} {'PyTorch':>10} {'Espalier':>10} {'ratio':>7}")
+    for name in names:
+        formats = (torch.contiguous_format, torch.channels_last)
+        trainers = [Trainer(NETWORKS[name], memory_format) for memory_format in formats]
+        theirs = ours = 0
+        for _ in range(ROUNDS):
+            theirs = max([theirs] + [trainer.best(SECONDS / 2) for trainer in trainers])
+            ours = max(ours, espalier(program, name))
+        print(f"{name:8} {theirs:10.0f} {ours:10.0f} {ours / theirs:7.2f}", flush=True)
+
+
+main()

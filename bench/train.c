@@ -1,0 +1,296 @@
+/*
+ * train.c - how fast the CPU backend trains: whole steps of four networks, and each operation's part of them.
+ *
+ * One thread, batch 64, 32 x 32 x 3 random images, conv-BN-ReLU; times are the best of many, in CPU time of this
+ * thread, because the machine may be shared.  GFLOP/s count the multiply-adds of the linear parts (two each):
+ * forward, weight gradient and input gradient (the first layer has none).  The peak is what independent fused
+ * multiply-adds of the same instruction set reach in the same run.
+ */
+#include "config.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "backend/cpu/cpu.h"
+#include "nn/network.h"
+#include "peak.h"
+#include "util/bug.h"
+#include "util/memory.h"
+#include "util/random.h"
+
+enum { BATCH = 64, IMAGES = 512, CLASSES = 10, SIDE = 32, CHANNELS = 3 };
+
+static const struct subject {
+    const char *name, *notation;
+} subjects[] = {
+    {"TINY", "C(4,3,1) P(2,2) C(4,3,1) P(2,2) C(4,3,1) P(2,2) C(4,3,1) A(4,4) FC(8) SM(10)"},
+    {"SMALL", "C(16,3,1) P(2,2) C(32,3,1) P(2,2) C(64,3,1) P(2,2) C(128,3,1) A(4,4) FC(256) SM(10)"},
+    {"MID", "C(32,3,1) C(32,3,1) P(2,2) C(64,3,1) C(64,3,1) P(2,2) C(128,3,1) C(128,3,1) P(2,2) C(192,3,1) C(192,3,1) "
+            "A(4,4) FC(256) SM(10)"},
+    {"BIG", "C(64,3,1) C(64,3,1) C(64,3,1) C(64,3,1) P(2,2) C(128,3,1) C(128,3,1) C(128,3,1) C(128,3,1) P(2,2) "
+            "C(256,3,1) C(256,3,1) C(256,3,1) C(256,3,1) P(2,2) C(256,3,1) C(256,3,1) C(256,3,1) A(4,4) FC(512) SM(10)"},
+};
+
+static double cpu_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* Best times of one operation, and of what belongs to none. */
+struct op_times {
+    double forward, backward;
+};
+static struct op_times best[PLAN_OPS_MAX], best_rest; /* best_rest: load, update */
+static const struct backend *real;
+
+static void keep_best(double *slot, double seconds)
+{
+    if (*slot == 0 || seconds < *slot)
+        *slot = seconds;
+}
+
+/* A backend that times another. */
+static void timed_forward(const struct op_run *run)
+{
+    double start = cpu_seconds();
+    real->forward[run->op->kind](run);
+    keep_best(&best[run->op - run->plan->ops].forward, cpu_seconds() - start);
+}
+
+static void timed_backward(const struct op_run *run)
+{
+    double start = cpu_seconds();
+    real->backward[run->op->kind](run);
+    keep_best(&best[run->op - run->plan->ops].backward, cpu_seconds() - start);
+}
+
+static void timed_load(const struct tensor *tensor, const struct batch *batch, void *data)
+{
+    double start = cpu_seconds();
+    real->load(tensor, batch, data);
+    keep_best(&best_rest.forward, cpu_seconds() - start);
+}
+
+static void timed_update(const struct sgd *sgd, int64_t count, float *values, const float *gradients, float *velocity)
+{
+    double start = cpu_seconds();
+    real->update(sgd, count, values, gradients, velocity);
+    keep_best(&best_rest.backward, cpu_seconds() - start);
+}
+
+static struct backend timed_backend(const struct backend *backend)
+{
+    struct backend timed = *backend;
+    real = backend;
+    for (int kind = 0; kind < OP_KINDS; kind++) {
+        timed.forward[kind] = timed_forward;
+        timed.backward[kind] = timed_backward;
+    }
+    timed.load = timed_load;
+    timed.update = timed_update;
+    return timed;
+}
+
+/* FLOPs of one op's linear part, forward, one image. */
+static double op_flops(const struct op *op)
+{
+    const struct weights_layer *w = &op->weights;
+    if (op->kind != OP_CONV && op->kind != OP_FC && op->kind != OP_CLASSIFIER)
+        return 0;
+    return 2.0 * w->inputs * w->outputs * w->kernel * w->kernel * op->height * op->width;
+}
+
+static double op_backward_flops(const struct op *op)
+{
+    return (op->needs_input_gradient ? 2 : 1) * op_flops(op);
+}
+
+static double training_flops(const struct plan *plan)
+{
+    double flops = 0;
+    for (int i = 0; i < plan->op_count; i++)
+        flops += op_flops(&plan->ops[i]) + op_backward_flops(&plan->ops[i]);
+    return flops;
+}
+
+static struct view *new_view(void)
+{
+    struct images *images = memory_new(1, sizeof *images);
+    struct view *view = memory_new(1, sizeof *view);
+    struct random_stream stream = random_stream_new(1, RANDOM_TEST, 0, 0);
+    *images = (struct images){.count = IMAGES, .classes = CLASSES, .shape = {CHANNELS, SIDE, SIDE}};
+    images->pixels = memory_new((size_t)IMAGES * CHANNELS * SIDE, SIDE);
+    images->labels = memory_new(IMAGES, sizeof *images->labels);
+    for (size_t i = 0; i < (size_t)IMAGES * CHANNELS * SIDE * SIDE; i++)
+        images->pixels[i] = (uint8_t)random_below(&stream, 256);
+    for (int i = 0; i < IMAGES; i++)
+        images->labels[i] = (uint16_t)random_below(&stream, CLASSES);
+    *view = (struct view){.images = images, .count = IMAGES};
+    view->index = memory_new(IMAGES, sizeof *view->index);
+    for (int i = 0; i < IMAGES; i++)
+        view->index[i] = i;
+    random_shuffle(&stream, view->index, IMAGES);
+    for (int c = 0; c < CHANNELS; c++) {
+        view->scale[c] = 1 / 64.0f;
+        view->shift[c] = -2;
+    }
+    return view;
+}
+
+static struct augment *new_augment(void)
+{
+    struct augment *augment = memory_new(IMAGES, sizeof *augment);
+    struct random_stream stream = random_stream_new(2, RANDOM_TEST, 0, 0);
+    for (int i = 0; i < IMAGES; i++)
+        augment[i] = (struct augment){(int8_t)((int)random_below(&stream, 9) - 4),
+                                      (int8_t)((int)random_below(&stream, 9) - 4), random_below(&stream, 2) != 0};
+    return augment;
+}
+
+struct options {
+    const struct backend *backend;
+    double seconds; /* of each network */
+    int steps;      /* instead, when not 0 */
+    bool operations, bare;
+    const char *only;
+};
+
+static void print_row(const char *what, const struct op_times *times, double forward_flops, double backward_flops,
+                      double step)
+{
+    printf("  %-34s %9.1f %8.1f %9.1f %8.1f %7.1f\n", what, times->forward * 1e6,
+           times->forward > 0 ? forward_flops / times->forward * 1e-9 : 0, times->backward * 1e6,
+           times->backward > 0 ? backward_flops / times->backward * 1e-9 : 0,
+           100 * (times->forward + times->backward) / step);
+}
+
+static void print_operations(const struct plan *plan)
+{
+    static const char *const kinds[OP_KINDS] = {"conv", "fc", "pool", "dropout", "classifier"};
+    double step = best_rest.forward + best_rest.backward;
+    for (int i = 0; i < plan->op_count; i++)
+        step += best[i].forward + best[i].backward;
+    printf("  %-34s %9s %8s %9s %8s %7s\n", "operation", "fwd us", "GFLOP/s", "bwd us", "GFLOP/s", "share");
+    for (int i = 0; i < plan->op_count; i++) {
+        const struct op *op = &plan->ops[i];
+        const struct tensor *input = &plan->tensors[op->input];
+        char name[80];
+        snprintf(name, sizeof name, "%s %d>%d %dx%d%s", kinds[op->kind], input->channels, op->channels, input->height,
+                 input->width, op->pool == POOL_MAX ? " max" : op->pool == POOL_AVERAGE ? " average" : "");
+        print_row(name, &best[i], BATCH * op_flops(op), BATCH * op_backward_flops(op), step);
+    }
+    print_row("load; update", &best_rest, 0, 0, step);
+}
+
+/* One network: returns the best time of a step. */
+static double measure(const struct options *options, const struct subject *subject, const struct view *view,
+                      const struct augment *augment, struct plan *plan)
+{
+    struct error error;
+    struct arch arch;
+    struct shape input = {CHANNELS, SIDE, SIDE};
+    struct plan_options plain = {0};
+    struct backend backend = options->operations ? timed_backend(options->backend) : *options->backend;
+    memset(best, 0, sizeof best);
+    best_rest = (struct op_times){0};
+    ASSERT(arch_parse(&arch, subject->notation, &error) == 0);
+    plan_lower(&arch, input, &plain, plan);
+    struct weights *weights = weights_new(&arch, input);
+    struct random_stream stream = random_stream_new(3, RANDOM_TEST, 0, 0);
+    for (int64_t i = 0; i < weights->layout.trained; i++)
+        if (weights->values[i] == 0)
+            weights->values[i] = 0.05f * random_normal(&stream);
+    struct network *network = network_new(&backend, plan, BATCH, NETWORK_TRAINING, weights, &error);
+    ASSERT(network);
+    struct sgd sgd = {.rate = 0.001f, .momentum = 0.9f, .weight_decay = 1e-4f, .nesterov = true};
+    double step = 0, began = cpu_seconds();
+    for (int i = 0; options->steps ? i < options->steps : i < 3 || cpu_seconds() - began < options->seconds; i++) {
+        int first = i * BATCH % IMAGES;
+        struct batch batch = {view, view->index + first, augment ? augment + first : NULL, BATCH};
+        double start = cpu_seconds();
+        network_train(network, &batch, &sgd, 0.9f, (uint64_t)i);
+        keep_best(&step, cpu_seconds() - start);
+    }
+    network_free(network);
+    weights_free(weights);
+    return step;
+}
+
+static void usage(FILE *file)
+{
+    fprintf(file, "usage: train [-i ISA] [-n NETWORK] [-s SECONDS] [-k STEPS] [-a] [-o] [-b]\n"
+                  "  -a  augmented images   -o  each operation's times   -b  bare: images/s only, for scripts\n"
+                  "  -k  that many steps instead of a time, for instruction counts\n");
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = {.backend = backend_cpu(), .seconds = 2};
+    const char *isa = cpu_isa_chosen();
+    struct augment *augment = NULL;
+    for (int option; (option = getopt(argc, argv, "i:n:s:k:aobh")) != -1;)
+        switch (option) {
+        case 'i':
+            isa = optarg;
+            options.backend = backend_cpu_isa(isa);
+            break;
+        case 'n':
+            options.only = optarg;
+            break;
+        case 's':
+            options.seconds = atof(optarg);
+            break;
+        case 'k':
+            options.steps = atoi(optarg);
+            break;
+        case 'a':
+            augment = new_augment();
+            break;
+        case 'o':
+            options.operations = true;
+            break;
+        case 'b':
+            options.bare = true;
+            break;
+        default:
+            usage(option == 'h' ? stdout : stderr);
+            return option == 'h' ? 0 : 2;
+        }
+    if (!options.backend) {
+        fprintf(stderr, "train: this machine or build has no %s\n", isa);
+        return 2;
+    }
+    struct view *view = new_view();
+    struct plan *plan = memory_new(1, sizeof *plan);
+    double peak = options.bare ? 0 : peak_flops(isa);
+    if (!options.bare)
+        printf("%s; peak %.1f GFLOP/s\n%-8s %10s %10s %10s %8s\n", options.backend->description, peak * 1e-9, "network",
+               "images/s", "ms/step", "GFLOP/s", "of peak");
+    for (size_t i = 0; i < COUNT_OF(subjects); i++) {
+        if (options.only && strcmp(options.only, subjects[i].name))
+            continue;
+        double step = measure(&options, &subjects[i], view, augment, plan);
+        double flops = BATCH * training_flops(plan) / step;
+        if (options.bare)
+            printf("%.1f\n", BATCH / step);
+        else
+            printf("%-8s %10.0f %10.3f %10.1f %7.1f%%\n", subjects[i].name, BATCH / step, step * 1e3, flops * 1e-9,
+                   100 * flops / peak);
+        if (options.operations)
+            print_operations(plan);
+        fflush(stdout);
+    }
+    free(plan);
+    free(augment);
+    free(view->index);
+    free(view->images->pixels);
+    free(view->images->labels);
+    free((void *)view->images);
+    free(view);
+    return 0;
+}

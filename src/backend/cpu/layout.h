@@ -10,7 +10,8 @@
 #include "backend/cpu/vector.h"
 #include "nn/plan.h"
 
-/* A tensor's shape and the steps through it, in floats. */
+/* A tensor's shape and the steps through it, in floats.  A plane is an odd number of cache lines: were it a power of
+   two, as maps of 8 x 8, 16 x 16 and 32 x 32 are, one pixel of all channels would fall into one set of a cache. */
 struct map {
     int channels, height, width, border;
     size_t pitch, plane, group; /* from row to row, channel to channel, group to group */
@@ -20,7 +21,7 @@ static inline struct map map_new(int channels, int height, int width, int border
 {
     struct map map = {channels, height, width, border, 0, 0, 0};
     map.pitch = (size_t)(width + 2 * border) * LANES;
-    map.plane = (size_t)(height + 2 * border) * map.pitch;
+    map.plane = ((size_t)(height + 2 * border) * map.pitch) | LANES;
     map.group = (size_t)channels * map.plane;
     return map;
 }
@@ -47,18 +48,21 @@ static inline int lanes_of(int count, int group)
     return left < LANES ? left : LANES;
 }
 
+/* Zero all of a plane that is not the map. */
 static void map_clear_border(const struct map *map, float *plane)
 {
-    size_t side = (size_t)map->border * LANES, edge = (size_t)map->border * map->pitch;
-    if (!side)
-        return;
-    memset(plane, 0, edge * sizeof *plane);
-    memset(plane + map->plane - edge, 0, edge * sizeof *plane);
-    float *row = plane + edge;
-    for (int y = 0; y < map->height; y++, row += map->pitch) {
-        memset(row, 0, side * sizeof *row);
-        memset(row + map->pitch - side, 0, side * sizeof *row);
+    size_t side = (size_t)map->border * LANES;
+    float *row = plane + (size_t)map->border * map->pitch, *end = plane + map->plane;
+    if (side) {
+        memset(plane, 0, (size_t)(row - plane) * sizeof *plane);
+        for (int y = 0; y < map->height; y++, row += map->pitch) {
+            memset(row, 0, side * sizeof *row);
+            memset(row + map->pitch - side, 0, side * sizeof *row);
+        }
+    } else {
+        row += (size_t)map->height * map->pitch;
     }
+    memset(row, 0, (size_t)(end - row) * sizeof *row);
 }
 
 /* Scratch and saved memory are cut into pieces by one function each, which also counts when `base` is NULL. */

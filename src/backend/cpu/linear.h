@@ -81,8 +81,10 @@ static void linear_backward(const struct op_run *run, struct linear_scratch *scr
         return;
     for (int k = 0; k < op->channels; k++)
         scratch->gradient_offsets[k] = k * LANES;
-    /* Rows are input features: all at once where they lie without gaps, else a row of the map at a time. */
-    int features = in.border ? in.width : inputs;
+    /* Rows are input features: as many at once as lie without gaps. */
+    int features = in.border ? in.width : in.height * in.width;
+    if (features == 1 && in.plane == LANES)
+        features = inputs;
     for (int feature = 0; feature < inputs; feature += features) {
         struct product product = {
             .rows = features,

@@ -23,12 +23,18 @@ struct kept {
     float *mean, *inverse_std;
 };
 
+/* The linear part's map, without border. */
+static struct map linear_map(const struct op *op)
+{
+    return map_new(op->channels, op->height, op->width, 0);
+}
+
 static struct kept kept_new(struct pieces *pieces, const struct op *op, const struct map *out, int groups, bool select)
 {
-    size_t maps = (size_t)groups * op->channels * LANES * sizeof(float);
-    struct kept kept = {.linear = piece(pieces, maps * op->height * op->width)};
+    size_t linear = linear_map(op).group, selected = (size_t)op->channels * out->height * out->width * LANES;
+    struct kept kept = {.linear = piece(pieces, groups * linear * sizeof(float))};
     if (select)
-        kept.selected = piece(pieces, maps * out->height * out->width);
+        kept.selected = piece(pieces, groups * selected * sizeof(float));
     kept.mean = piece(pieces, op->channels * sizeof(float));
     kept.inverse_std = piece(pieces, op->channels * sizeof(float));
     return kept;
@@ -148,12 +154,6 @@ static void forward_plain(const struct map *from, const struct map *to, struct a
             vector_store(out + i, vector_relu(affine_apply(affine, vector_load(linear + i))));
         linear += from->pitch;
     }
-}
-
-/* The linear part's map, without border. */
-static struct map linear_map(const struct op *op)
-{
-    return map_new(op->channels, op->height, op->width, 0);
 }
 
 /* One group: `linear` to `y`; `selected` may be NULL. */

@@ -69,6 +69,7 @@ struct tile {
 
 INLINE void tile_moments(int rows, int pixels, const struct tile *tile, vector sums[TILE_ROWS][TILE_PIXELS], int part)
 {
+#pragma GCC unroll 8
     for (int r = 0; r < rows; r++) {
         size_t at = (size_t)(tile->row + r) * LANES + (size_t)part * VECTOR_WIDTH;
         vector sum = vector_load(tile->moments->sum + at), square = vector_load(tile->moments->square + at);
@@ -87,17 +88,19 @@ INLINE void tile_moments(int rows, int pixels, const struct tile *tile, vector s
 INLINE void product_tile(int rows, int pixels, const struct tile *tile, int part)
 {
     const struct product *product = tile->product;
+    ptrdiff_t out_plane = product->out_plane, out_step = product->out_step;
+    float *out = tile->out;
     vector sums[TILE_ROWS][TILE_PIXELS];
 #pragma GCC unroll 8
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 8
         for (int p = 0; p < pixels; p++)
-            sums[r][p] =
-                tile->resume ? vector_load(tile->out + r * product->out_plane + p * product->out_step) : (vector){0};
+            sums[r][p] = tile->resume ? vector_load(out + r * out_plane + p * out_step) : (vector){0};
     const float *w = tile->weights;
     const int32_t *offset = product->offsets + tile->column, *end = offset + tile->columns;
     ptrdiff_t step = product->x_step, weight_row = product->weight_row, weight_column = product->weight_column;
     const float *x = tile->x;
+#pragma GCC unroll 3
     for (; offset < end; offset++, w += weight_column) {
         const float *at = x + *offset;
         vector in[TILE_PIXELS];
@@ -116,7 +119,7 @@ INLINE void product_tile(int rows, int pixels, const struct tile *tile, int part
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 8
         for (int p = 0; p < pixels; p++)
-            vector_store(tile->out + r * product->out_plane + p * product->out_step, sums[r][p]);
+            vector_store(out + r * out_plane + p * out_step, sums[r][p]);
     if (tile->moments)
         tile_moments(rows, pixels, tile, sums, part);
 }

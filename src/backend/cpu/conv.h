@@ -22,6 +22,7 @@ struct conv_scratch {
     struct kept kept; /* inference only */
     struct moments moments;
     struct channel_sums *sums;
+    float *start;
     int32_t *offsets, *gradient_offsets; /* of the forward columns; of one phase's */
     float *gradient, *phase_weights;
 };
@@ -37,6 +38,7 @@ static struct conv_scratch conv_scratch_new(struct pieces *pieces, const struct 
     scratch.moments.square = piece(pieces, outputs * LANES * sizeof(float));
     scratch.moments.sum_all = piece(pieces, outputs * LANES * sizeof(float));
     scratch.moments.square_all = piece(pieces, outputs * LANES * sizeof(float));
+    scratch.start = piece(pieces, outputs * sizeof(float));
     scratch.sums = piece(pieces, outputs * sizeof *scratch.sums);
     scratch.offsets = piece(pieces, inputs * taps * sizeof(int32_t));
     scratch.gradient_offsets = piece(pieces, outputs * taps * sizeof(int32_t));
@@ -53,7 +55,7 @@ static void forward_offsets(const struct map *in, int kernel, int32_t *offsets)
                 *offsets++ = (int32_t)map_at(in, c, y - kernel / 2, x - kernel / 2);
 }
 
-static struct product conv_product(const struct op_run *run, const struct map *in, const int32_t *offsets)
+static struct product conv_product(const struct op_run *run, const struct map *in, const struct conv_scratch *scratch)
 {
     const struct op *op = run->op;
     struct map linear = linear_map(op);
@@ -64,7 +66,8 @@ static struct product conv_product(const struct op_run *run, const struct map *i
         .weights = run->values + op->weights.weight,
         .weight_row = columns,
         .weight_column = 1,
-        .offsets = offsets,
+        .offsets = scratch->offsets,
+        .start = scratch->start,
         .height = op->height,
         .width = op->width,
         .x_pitch = (ptrdiff_t)in->pitch * op->stride,
@@ -84,7 +87,8 @@ static void conv_forward(const struct op_run *run)
     int groups = groups_of(run->count);
     ASSERT(in.border >= op->kernel / 2);
     forward_offsets(&in, op->kernel, scratch.offsets);
-    struct product product = conv_product(run, &in, scratch.offsets);
+    start_from_shift(run, scratch.start);
+    struct product product = conv_product(run, &in, &scratch);
     const float *x = run->x;
     float *y = run->y;
     if (!run->training) {
@@ -96,7 +100,6 @@ static void conv_forward(const struct op_run *run)
         return;
     }
     struct kept kept = kept_new(&(struct pieces){run->saved, 0}, op, &out, groups, op->pool == POOL_MAX);
-    scratch.moments.shift = run->values + op->weights.mean;
     memset(scratch.sums, 0, (size_t)op->channels * sizeof *scratch.sums);
     for (int g = 0; g < groups; g++) {
         moments_clear(&scratch.moments, op->channels);

@@ -12,6 +12,7 @@
 struct linear_scratch {
     struct kept kept; /* inference only */
     struct channel_sums *sums;
+    float *start;
     int32_t *offsets, *gradient_offsets;
     float *gradient; /* [group][output][image] */
 };
@@ -21,6 +22,7 @@ static struct linear_scratch linear_scratch_new(struct pieces *pieces, const str
 {
     struct map out = map_of(&plan->tensors[op->output]);
     struct linear_scratch scratch = {.kept = kept_new(pieces, op, &out, groups, false)};
+    scratch.start = piece(pieces, (size_t)op->channels * sizeof(float));
     scratch.sums = piece(pieces, (size_t)op->channels * sizeof *scratch.sums);
     scratch.offsets = piece(pieces, (size_t)op->weights.inputs * sizeof(int32_t));
     scratch.gradient_offsets = piece(pieces, (size_t)op->channels * sizeof(int32_t));
@@ -36,7 +38,7 @@ static void feature_offsets(const struct map *in, int32_t *offsets)
                 *offsets++ = (int32_t)map_at(in, c, y, x);
 }
 
-static void linear_forward(const struct op_run *run, const int32_t *offsets, float *out)
+static void linear_forward(const struct op_run *run, const int32_t *offsets, const float *start, float *out)
 {
     const struct op *op = run->op;
     struct map in = map_of(&run->plan->tensors[op->input]);
@@ -47,6 +49,7 @@ static void linear_forward(const struct op_run *run, const int32_t *offsets, flo
         .weight_row = op->weights.inputs,
         .weight_column = 1,
         .offsets = offsets,
+        .start = start,
         .height = 1,
         .width = groups_of(run->count),
         .x_step = (ptrdiff_t)in.group,
@@ -106,12 +109,11 @@ static void linear_backward(const struct op_run *run, struct linear_scratch *scr
 /* Sums for the batch statistics; a group's lanes beyond the count don't count. */
 static void linear_sums(const struct op_run *run, const float *linear, struct channel_sums *sums)
 {
-    const float *shift = run->values + run->op->weights.mean;
     memset(sums, 0, (size_t)run->op->channels * sizeof *sums);
     for (int g = 0; g < groups_of(run->count); g++)
         for (int k = 0; k < run->op->channels; k++, linear += LANES)
             for (int lane = 0; lane < lanes_of(run->count, g); lane++) {
-                double d = (double)linear[lane] - shift[k];
+                double d = linear[lane];
                 sums[k].sum += d;
                 sums[k].square += d * d;
             }
@@ -127,7 +129,8 @@ static void fc_forward(const struct op_run *run)
     if (run->training)
         kept = kept_new(&(struct pieces){run->saved, 0}, op, &out, groups, false);
     feature_offsets(&in, scratch.offsets);
-    linear_forward(run, scratch.offsets, kept.linear);
+    start_from_shift(run, scratch.start);
+    linear_forward(run, scratch.offsets, scratch.start, kept.linear);
     if (run->training) {
         linear_sums(run, kept.linear, scratch.sums);
         batch_statistics(run, scratch.sums, &kept);
@@ -212,20 +215,16 @@ static void classifier_forward(const struct op_run *run)
     int groups = groups_of(run->count), classes = op->channels;
     struct map in = map_of(&run->plan->tensors[op->input]);
     struct linear_scratch scratch = linear_scratch_new(&(struct pieces){run->scratch, 0}, run->plan, op, groups);
-    const float *bias = run->values + op->weights.bias;
     feature_offsets(&in, scratch.offsets);
-    linear_forward(run, scratch.offsets, run->y);
+    linear_forward(run, scratch.offsets, run->values + op->weights.bias, run->y);
     float *group = run->y;
     for (int g = 0; g < groups; g++, group += classes * LANES) {
         float top[LANES] __attribute__((aligned(64))), sum[LANES] __attribute__((aligned(64)));
         int lanes = lanes_of(run->count, g);
         float *logits = run->logits + (size_t)g * LANES * classes;
         for (int k = 0; k < classes; k++)
-            for (int lane = 0; lane < LANES; lane++) {
-                group[k * LANES + lane] += bias[k];
-                if (lane < lanes)
-                    logits[(size_t)lane * classes + k] = group[k * LANES + lane];
-            }
+            for (int lane = 0; lane < lanes; lane++)
+                logits[(size_t)lane * classes + k] = group[k * LANES + lane];
         softmax(classes, group, top, sum);
         for (int lane = 0; run->labels && lane < lanes; lane++, logits += classes) {
             int label = run->labels[g * LANES + lane];

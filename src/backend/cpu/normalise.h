@@ -1,9 +1,10 @@
 /*
  * normalise.h - BN, ReLU and the pool behind a convolution or FC layer, one group of images at a time.
  *
- * With c the linear part's value, r = relu(scale * c + offset).  The scale's sign is known, so the largest r of a
- * window is at its largest (or smallest) c: forward keeps that c, `selected`, and needs the rest of the window only
- * to send the gradient back to the first place that equals it.  A mask is never stored.
+ * The linear part is kept less a shift near the running mean: sums of squares then lose no digits to a large mean. With
+ * c such a value, r = relu(scale * c + offset).  The scale's sign is known, so the largest r of a window is at its
+ * largest (or smallest) c: forward keeps that c, `selected`, and needs the rest of the window only to send the gradient
+ * back to the first place that equals it.  A mask is never stored.
  *
  * Backward, with g the gradient of scale * c + offset (0 where r is 0), n values a channel and x^ = (c - mean) / std:
  *     d beta = sum g    d gamma = sum g x^    d c = scale * (g - d beta / n - x^ d gamma / n)
@@ -18,9 +19,9 @@
 
 /* What forward keeps for backward, in `saved`; in inference only what is needed, in scratch. */
 struct kept {
-    float *linear;   /* [group][channel][y][x]: before BN, no border */
-    float *selected; /* max pools, [group][channel][y][x] of the output: the linear value that won; or NULL */
-    float *mean, *inverse_std;
+    float *linear;             /* [group][channel][y][x]: before BN, less the shift, no border */
+    float *selected;           /* max pools, [group][channel][y][x] of the output: the linear value that won; or NULL */
+    float *mean, *inverse_std; /* of `linear` as it is kept */
 };
 
 /* The linear part's map, without border. */
@@ -40,7 +41,24 @@ static struct kept kept_new(struct pieces *pieces, const struct op *op, const st
     return kept;
 }
 
-/* Sums of one channel over the batch, of (value - shift) and its square. */
+/* The running mean to 8 binary digits: near enough, and sums of few digits stay exact, equal values equal. */
+static float shift_of(float running_mean)
+{
+    uint32_t bits;
+    memcpy(&bits, &running_mean, sizeof bits);
+    bits &= 0xffff0000u;
+    memcpy(&running_mean, &bits, sizeof bits);
+    return running_mean;
+}
+
+/* What the sums of the linear part start from. */
+static void start_from_shift(const struct op_run *run, float *start)
+{
+    for (int k = 0; k < run->op->channels; k++)
+        start[k] = -shift_of(run->values[run->op->weights.mean + k]);
+}
+
+/* Sums of one channel over the batch, of a value and its square. */
 struct channel_sums {
     double sum, square;
 };
@@ -54,28 +72,30 @@ static void channel_sums_add(struct channel_sums *sums, int channels, int lanes,
         }
 }
 
-/* Batch statistics from the sums, whose shift is the running mean; the running ones move. */
+/* Batch statistics from the sums of `linear`; the running ones move. */
 static void batch_statistics(const struct op_run *run, const struct channel_sums *sums, struct kept *kept)
 {
     float *running_mean = run->values + run->op->weights.mean;
     float *running_variance = run->values + run->op->weights.variance;
     double n = (double)run->count * run->op->height * run->op->width, decay = run->bn_decay;
     for (int k = 0; k < run->op->channels; k++) {
-        double shifted = sums[k].sum / n, mean = running_mean[k] + shifted;
-        double variance = sums[k].square / n - shifted * shifted;
+        double mean = sums[k].sum / n, variance = sums[k].square / n - mean * mean;
         variance = variance < 0 ? 0 : variance;
         kept->mean[k] = (float)mean;
         kept->inverse_std[k] = (float)(1 / sqrt(variance + BN_EPSILON));
+        mean += shift_of(running_mean[k]);
         running_mean[k] = (float)(decay * running_mean[k] + (1 - decay) * mean);
         if (n > 1)
             running_variance[k] = (float)(decay * running_variance[k] + (1 - decay) * variance * n / (n - 1));
     }
 }
 
+/* In inference. */
 static void running_statistics(const struct op_run *run, struct kept *kept)
 {
     for (int k = 0; k < run->op->channels; k++) {
-        kept->mean[k] = run->values[run->op->weights.mean + k];
+        float mean = run->values[run->op->weights.mean + k];
+        kept->mean[k] = mean - shift_of(mean);
         kept->inverse_std[k] = 1 / sqrtf(run->values[run->op->weights.variance + k] + BN_EPSILON);
     }
 }

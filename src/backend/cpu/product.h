@@ -17,24 +17,25 @@
 
 #include "backend/cpu/layout.h"
 
-enum { COLUMN_BLOCK = 144 };
+/* Columns in a block, and columns times pixels that one tile function walks before the next rows come. */
+enum { COLUMN_BLOCK = 144, SPAN = 864 };
 
 struct product {
     int rows, columns;
     const float *weights;
     ptrdiff_t weight_row, weight_column; /* steps from row to row, from column to column */
     const int32_t *offsets;              /* of each column, in floats */
+    const float *start;                  /* by row, what the sum starts from; NULL: 0 */
     int height, width;                   /* pixels */
     ptrdiff_t x_pitch, x_step;           /* in `x`: from row of pixels to row, from pixel to pixel */
     ptrdiff_t out_plane, out_pitch, out_step;
 };
 
-/* Sums for batch statistics, a group's lanes apart: of (value - shift) and of its square, [row][lane].  In two
-   levels, so that long sums stay exact: a row of pixels, then the rows. */
+/* Sums over pixels of what comes out and of its square, for batch statistics: [row][lane], a group's lanes apart.
+   In two levels, so that long sums stay exact: a row of pixels, then the rows. */
 struct moments {
     float *sum, *square;         /* of the row of pixels at hand */
     float *sum_all, *square_all; /* of all before it */
-    const float *shift;          /* by row of the product */
 };
 
 static void moments_clear(struct moments *moments, int rows)
@@ -56,151 +57,163 @@ static void moments_fold(const struct moments *moments, int rows)
     }
 }
 
-/* How a tile goes on: where its sums start, and whether they are final. */
-struct tile {
+/* A span of tiles side by side: the same rows and columns, the next pixels. */
+struct span {
     const struct product *product;
-    int column, columns;
+    int tiles, columns;
+    const int32_t *offsets;
     const float *x, *weights;
     float *out;
-    bool resume;
-    const struct moments *moments; /* NULL, or at this tile's first row, part included */
-    int row;
+    const float *start;  /* of the first row; NULL: 0, or what `out` holds when `resume` */
+    bool resume;         /* a later block of columns */
+    float *sum, *square; /* moments of the first row, or NULL */
 };
 
-INLINE void tile_moments(int rows, int pixels, const struct tile *tile, vector sums[TILE_ROWS][TILE_PIXELS], int part)
+INLINE void product_span(int rows, int pixels, const struct span *span)
 {
-#pragma GCC unroll 8
-    for (int r = 0; r < rows; r++) {
-        size_t at = (size_t)(tile->row + r) * LANES + (size_t)part * VECTOR_WIDTH;
-        vector sum = vector_load(tile->moments->sum + at), square = vector_load(tile->moments->square + at);
-        vector shift = vector_all(tile->moments->shift[tile->row + r]);
-#pragma GCC unroll 8
-        for (int p = 0; p < pixels; p++) {
-            vector d = sums[r][p] - shift;
-            sum += d;
-            square += d * d;
-        }
-        vector_store(tile->moments->sum + at, sum);
-        vector_store(tile->moments->square + at, square);
-    }
-}
-
-INLINE void product_tile(int rows, int pixels, const struct tile *tile, int part)
-{
-    const struct product *product = tile->product;
-    ptrdiff_t out_plane = product->out_plane, out_step = product->out_step;
-    float *out = tile->out;
-    vector sums[TILE_ROWS][TILE_PIXELS];
-#pragma GCC unroll 8
-    for (int r = 0; r < rows; r++)
-#pragma GCC unroll 8
-        for (int p = 0; p < pixels; p++)
-            sums[r][p] = tile->resume ? vector_load(out + r * out_plane + p * out_step) : (vector){0};
-    const float *w = tile->weights;
-    const int32_t *offset = product->offsets + tile->column, *end = offset + tile->columns;
+    const struct product *product = span->product;
     ptrdiff_t step = product->x_step, weight_row = product->weight_row, weight_column = product->weight_column;
-    const float *x = tile->x;
-#pragma GCC unroll 3
-    for (; offset < end; offset++, w += weight_column) {
-        const float *at = x + *offset;
-        vector in[TILE_PIXELS];
+    ptrdiff_t out_plane = product->out_plane, out_step = product->out_step;
+    const int32_t *end = span->offsets + span->columns;
+    const float *x = span->x, *start = span->start;
+    float *out = span->out, *sum = span->sum, *square = span->square;
+    bool resume = span->resume;
+    for (int tile = span->tiles; tile > 0; tile--, x += pixels * step, out += pixels * out_step) {
+        vector sums[TILE_ROWS][TILE_PIXELS];
 #pragma GCC unroll 8
-        for (int p = 0; p < pixels; p++)
-            in[p] = vector_load(at + p * step);
-#pragma GCC unroll 8
-        for (int r = 0; r < rows; r++) {
-            vector weight = vector_all(w[r * weight_row]);
+        for (int r = 0; r < rows; r++)
 #pragma GCC unroll 8
             for (int p = 0; p < pixels; p++)
-                sums[r][p] += weight * in[p];
+                sums[r][p] = (vector){0};
+        if (resume) {
+#pragma GCC unroll 8
+            for (int r = 0; r < rows; r++)
+#pragma GCC unroll 8
+                for (int p = 0; p < pixels; p++)
+                    sums[r][p] = vector_load(out + r * out_plane + p * out_step);
+        } else if (start) {
+#pragma GCC unroll 8
+            for (int r = 0; r < rows; r++)
+#pragma GCC unroll 8
+                for (int p = 0; p < pixels; p++)
+                    sums[r][p] = vector_all(start[r]);
+        }
+        const float *w = span->weights;
+#pragma GCC unroll 3
+        for (const int32_t *offset = span->offsets; offset < end; offset++, w += weight_column) {
+            const float *at = x + *offset;
+            vector in[TILE_PIXELS];
+#pragma GCC unroll 8
+            for (int p = 0; p < pixels; p++)
+                in[p] = vector_load(at + p * step);
+#pragma GCC unroll 8
+            for (int r = 0; r < rows; r++) {
+                vector weight = vector_all(w[r * weight_row]);
+#pragma GCC unroll 8
+                for (int p = 0; p < pixels; p++)
+                    sums[r][p] += weight * in[p];
+            }
+        }
+#pragma GCC unroll 8
+        for (int r = 0; r < rows; r++)
+#pragma GCC unroll 8
+            for (int p = 0; p < pixels; p++)
+                vector_store(out + r * out_plane + p * out_step, sums[r][p]);
+        if (!sum)
+            continue;
+#pragma GCC unroll 8
+        for (int r = 0; r < rows; r++) {
+            vector total = vector_load(sum + r * LANES), squares = vector_load(square + r * LANES);
+#pragma GCC unroll 8
+            for (int p = 0; p < pixels; p++) {
+                total += sums[r][p];
+                squares += sums[r][p] * sums[r][p];
+            }
+            vector_store(sum + r * LANES, total);
+            vector_store(square + r * LANES, squares);
         }
     }
-#pragma GCC unroll 8
-    for (int r = 0; r < rows; r++)
-#pragma GCC unroll 8
-        for (int p = 0; p < pixels; p++)
-            vector_store(out + r * out_plane + p * out_step, sums[r][p]);
-    if (tile->moments)
-        tile_moments(rows, pixels, tile, sums, part);
 }
 
-#define PRODUCT_TILE(rows, pixels)                                                                                     \
-    static __attribute__((noinline)) void product_tile_##rows##x##pixels(const struct tile *tile, int part)            \
+#define PRODUCT_SPAN(rows, pixels)                                                                                     \
+    static __attribute__((noinline)) void product_span_##rows##x##pixels(const struct span *span)                      \
     {                                                                                                                  \
-        product_tile(rows, pixels, tile, part);                                                                        \
+        product_span(rows, pixels, span);                                                                              \
     }
-#define PRODUCT_TILES(pixels)                                                                                          \
-    PRODUCT_TILE(1, pixels)                                                                                            \
-    PRODUCT_TILE(2, pixels)                                                                                            \
-    PRODUCT_TILE(3, pixels)                                                                                            \
-    PRODUCT_TILE(4, pixels)
-#define PRODUCT_TILE_ROW(pixels)                                                                                       \
+#define PRODUCT_SPANS(pixels)                                                                                          \
+    PRODUCT_SPAN(1, pixels)                                                                                            \
+    PRODUCT_SPAN(2, pixels)                                                                                            \
+    PRODUCT_SPAN(3, pixels)                                                                                            \
+    PRODUCT_SPAN(4, pixels)
+#define PRODUCT_SPAN_ROW(pixels)                                                                                       \
     {                                                                                                                  \
-        product_tile_1x##pixels, product_tile_2x##pixels, product_tile_3x##pixels, product_tile_4x##pixels             \
+        product_span_1x##pixels, product_span_2x##pixels, product_span_3x##pixels, product_span_4x##pixels             \
     }
-PRODUCT_TILES(1)
-PRODUCT_TILES(2)
-PRODUCT_TILES(3)
+PRODUCT_SPANS(1)
+PRODUCT_SPANS(2)
+PRODUCT_SPANS(3)
 #if TILE_PIXELS == 4
-PRODUCT_TILES(4)
+PRODUCT_SPANS(4)
 #endif
 
-typedef void product_tile_function(const struct tile *tile, int part);
-static product_tile_function *const product_tiles[TILE_PIXELS][TILE_ROWS] = {
-    PRODUCT_TILE_ROW(1),
-    PRODUCT_TILE_ROW(2),
-    PRODUCT_TILE_ROW(3),
+typedef void product_span_function(const struct span *span);
+static product_span_function *const product_spans[TILE_PIXELS][TILE_ROWS] = {
+    PRODUCT_SPAN_ROW(1),
+    PRODUCT_SPAN_ROW(2),
+    PRODUCT_SPAN_ROW(3),
 #if TILE_PIXELS == 4
-    PRODUCT_TILE_ROW(4),
+    PRODUCT_SPAN_ROW(4),
 #endif
 };
 
-/* The next tile's size when `left` are left: as even as `most` allows. */
+/* The next tile's size when `left` are left: as even as `most` allows, the larger ones first. */
 INLINE int tile_size(int left, int most)
 {
     int tiles = (left + most - 1) / most;
     return (left + tiles - 1) / tiles;
 }
 
-/* One row of pixels, one block of columns, one part. */
-static void product_row(struct tile tile, int part)
+/* How many tiles of the size that tile_size gives come now. */
+INLINE int tiles_of_size(int left, int most)
 {
-    const struct product *product = tile.product;
-    const float *weights = product->weights + tile.column * product->weight_column;
-    float *out = tile.out;
-    for (int pixel = 0, pixels; pixel < product->width; pixel += pixels) {
+    int tiles = (left + most - 1) / most, small = left / tiles;
+    return left - small * tiles ? left - small * tiles : tiles;
+}
+
+/* One row of pixels, one block of columns, one part. */
+static void product_row(const struct product *product, int column, const float *x, float *out,
+                        const struct moments *moments, int part)
+{
+    int columns = product->columns - column;
+    bool last = columns <= COLUMN_BLOCK;
+    struct span span = {.product = product, .columns = last ? columns : COLUMN_BLOCK, .resume = column > 0};
+    span.offsets = product->offsets + column;
+    size_t lane = (size_t)part * VECTOR_WIDTH;
+    int longest = span.columns * TILE_PIXELS > SPAN ? 1 : SPAN / (span.columns * TILE_PIXELS + 1) + 1;
+    for (int pixel = 0, pixels; pixel < product->width; pixel += span.tiles * pixels) {
         pixels = tile_size(product->width - pixel, TILE_PIXELS);
-        tile.weights = weights;
-        tile.out = out;
+        span.tiles = tiles_of_size(product->width - pixel, TILE_PIXELS);
+        span.tiles = span.tiles < longest ? span.tiles : longest;
+        span.x = x + pixel * product->x_step;
         for (int row = 0, rows; row < product->rows; row += rows) {
             rows = tile_size(product->rows - row, TILE_ROWS);
-            tile.row = row;
-            product_tiles[pixels - 1][rows - 1](&tile, part);
-            tile.weights += rows * product->weight_row;
-            tile.out += rows * product->out_plane;
+            span.weights = product->weights + row * product->weight_row + column * product->weight_column;
+            span.out = out + row * product->out_plane + pixel * product->out_step;
+            span.start = product->start && !column ? product->start + row : NULL;
+            span.sum = moments && last ? moments->sum + row * LANES + lane : NULL;
+            span.square = moments && last ? moments->square + row * LANES + lane : NULL;
+            product_spans[pixels - 1][rows - 1](&span);
         }
-        tile.x += pixels * product->x_step;
-        out += pixels * product->out_step;
     }
 }
 
 /* `moments` may be NULL. */
 static void product_run(const struct product *product, const float *x, float *out, const struct moments *moments)
 {
-    for (int y = 0; y < product->height; y++) {
+    for (int y = 0; y < product->height; y++, x += product->x_pitch, out += product->out_pitch) {
         for (int column = 0; column == 0 || column < product->columns; column += COLUMN_BLOCK)
-            for (int part = 0; part < PARTS; part++) {
-                int left = product->columns - column;
-                bool last = left <= COLUMN_BLOCK;
-                product_row((struct tile){.product = product,
-                                          .column = column,
-                                          .columns = last ? left : COLUMN_BLOCK,
-                                          .x = x + y * product->x_pitch + part * VECTOR_WIDTH,
-                                          .out = out + y * product->out_pitch + part * VECTOR_WIDTH,
-                                          .resume = column > 0,
-                                          .moments = last ? moments : NULL},
-                            part);
-            }
+            for (int part = 0; part < PARTS; part++)
+                product_row(product, column, x + part * VECTOR_WIDTH, out + part * VECTOR_WIDTH, moments, part);
         if (moments)
             moments_fold(moments, product->rows);
     }

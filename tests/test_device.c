@@ -271,7 +271,8 @@ static void memory_is_what_programs_can_not_have(void **state)
     struct device device = {.core = 0};
     struct device_sample sample;
     struct device_monitor *monitor = device_monitor_new_under(root, &device, 1, 0);
-    put("/proc/meminfo", "MemTotal:       1000 kB\nMemFree:  10 kB\nMemAvailable:   400 kB\n");
+    put("/proc/meminfo",
+        "MemTotalOther: 7 kB\nMemTotal\nMemTotal:       1000 kB\nMemFree:  10 kB\nMemAvailable:   400 kB\n");
     device_monitor_sample_at(monitor, &sample, 1);
     assert_int_equal(sample.valid, DEVICE_MEMORY);
     assert_true(sample.memory_total == 1024000);

@@ -106,7 +106,8 @@ bool bridge_before(const struct session_state *state, const struct event *event,
     switch (event->kind) {
     case EVENT_NODE:
         return event->as.node.node < state->node_count + LOST_MAX &&
-               event->as.node.proposal < state->proposal_count + LOST_MAX && bridge_node(state, &event->as.node, bridge);
+               event->as.node.proposal < state->proposal_count + LOST_MAX &&
+               bridge_node(state, &event->as.node, bridge);
     case EVENT_KNOWN:
         return event->as.known.proposal < state->proposal_count + LOST_MAX &&
                bridge_proposal(state, event->as.known.proposal, bridge);
@@ -114,7 +115,8 @@ bool bridge_before(const struct session_state *state, const struct event *event,
         return event->as.refused.proposal < state->proposal_count + LOST_MAX &&
                bridge_proposal(state, event->as.refused.proposal, bridge);
     case EVENT_POLICY:
-        if (event->as.policy.update <= state->policy_count + 1 || event->as.policy.update > state->policy_count + LOST_MAX)
+        if (event->as.policy.update <= state->policy_count + 1 ||
+            event->as.policy.update > state->policy_count + LOST_MAX)
             return false;
         bridge->kind = EVENT_POLICY;
         bridge->as.policy =

@@ -17,8 +17,8 @@
 #include "util/bug.h"
 #include "util/memory.h"
 
-#define IS_FACT_FACT   true
-#define IS_FACT_TIMING false
+#define IS_FACT_FACT         true
+#define IS_FACT_TIMING       false
 #define IS_DURABLE_DURABLE   true
 #define IS_DURABLE_TRANSIENT false
 
@@ -44,8 +44,7 @@ static const struct {
 } kinds[] = {
 #define KIND_ROW(kind, kind_name, durability)                                                                          \
     [EVENT_##kind] = {#kind_name, IS_DURABLE_##durability, sizeof(struct event_##kind_name), fields_of_##kind_name},
-    EVENT_KINDS(KIND_ROW)
-};
+    EVENT_KINDS(KIND_ROW)};
 _Static_assert(COUNT_OF(kinds) == EVENT_KIND_COUNT, "one row a kind");
 
 const char *event_kind_name(enum event_kind kind)

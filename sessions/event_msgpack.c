@@ -112,11 +112,11 @@ static bool head_of(const unsigned char *bytes, size_t length, uint64_t *size, u
     static const struct {
         unsigned char what, bytes;
     } heads[32] = {
-        {NOTHING, 0},  {RESERVED, 0}, {NOTHING, 0},  {NOTHING, 0},   {TEXT, 1},      {TEXT, 2},      {TEXT, 4},
-        {EXTENSION, 1}, {EXTENSION, 2}, {EXTENSION, 4}, {FIXED, 4},  {FIXED, 8},     {FIXED, 1},     {FIXED, 2},
-        {FIXED, 4},    {FIXED, 8},    {FIXED, 1},    {FIXED, 2},     {FIXED, 4},     {FIXED, 8},     {FIXED, 2},
-        {FIXED, 3},    {FIXED, 5},    {FIXED, 9},    {FIXED, 17},    {TEXT, 1},      {TEXT, 2},      {TEXT, 4},
-        {ELEMENTS, 2}, {ELEMENTS, 4}, {PAIRS, 2},    {PAIRS, 4},
+        {NOTHING, 0},   {RESERVED, 0},  {NOTHING, 0},   {NOTHING, 0}, {TEXT, 1},  {TEXT, 2},  {TEXT, 4},
+        {EXTENSION, 1}, {EXTENSION, 2}, {EXTENSION, 4}, {FIXED, 4},   {FIXED, 8}, {FIXED, 1}, {FIXED, 2},
+        {FIXED, 4},     {FIXED, 8},     {FIXED, 1},     {FIXED, 2},   {FIXED, 4}, {FIXED, 8}, {FIXED, 2},
+        {FIXED, 3},     {FIXED, 5},     {FIXED, 9},     {FIXED, 17},  {TEXT, 1},  {TEXT, 2},  {TEXT, 4},
+        {ELEMENTS, 2},  {ELEMENTS, 4},  {PAIRS, 2},     {PAIRS, 4},
     };
     unsigned char first = bytes[0];
     *size = 1;
@@ -205,7 +205,8 @@ static bool take_real(const msgpack_object *object, double *value)
 
 static bool take_text(const msgpack_object *object, char **value)
 {
-    if (object->type != MSGPACK_OBJECT_STR || (object->via.str.size && memchr(object->via.str.ptr, 0, object->via.str.size)))
+    if (object->type != MSGPACK_OBJECT_STR ||
+        (object->via.str.size && memchr(object->via.str.ptr, 0, object->via.str.size)))
         return false;
     char *text = memory_new((size_t)object->via.str.size + 1, 1);
     if (object->via.str.size)
@@ -281,9 +282,12 @@ static bool take_value(const msgpack_object *object, enum event_field_type type,
 static const char *type_name(enum event_field_type type)
 {
     static const char *const names[] = {
-        [EVENT_FIELD_INTEGER] = "an integer",        [EVENT_FIELD_REAL] = "a number",
-        [EVENT_FIELD_BOOL] = "true or false",        [EVENT_FIELD_TEXT] = "a text",
-        [EVENT_FIELD_TEXTS] = "an array of texts",   [EVENT_FIELD_REALS] = "an array of numbers",
+        [EVENT_FIELD_INTEGER] = "an integer",
+        [EVENT_FIELD_REAL] = "a number",
+        [EVENT_FIELD_BOOL] = "true or false",
+        [EVENT_FIELD_TEXT] = "a text",
+        [EVENT_FIELD_TEXTS] = "an array of texts",
+        [EVENT_FIELD_REALS] = "an array of numbers",
         [EVENT_FIELD_INTEGERS] = "an array of integers",
     };
     return names[type];

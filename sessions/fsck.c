@@ -140,7 +140,8 @@ static int check_log(struct check *check, const char *path, bool repair, struct 
     if (result)
         error_prefix(error, "%s", path);
     else if (repair && check->report->bytes_skipped + check->report->frames_bad)
-        result = keep_old(check->folder, bytes, length, error) || file_write(path, log.bytes, log.length, error) ? -1 : 0;
+        result =
+            keep_old(check->folder, bytes, length, error) || file_write(path, log.bytes, log.length, error) ? -1 : 0;
     text_done(&log);
     free(bytes);
     return result;

@@ -53,8 +53,8 @@ static int in_use(const char *folder, int lock, struct error *error)
     long process;
     if (sscanf(owner, "%ld %255s", &process, host) != 2)
         return error_set(error, "%s: another process writes this session; attach to it, or stop it first", folder);
-    return error_set(error, "%s: process %ld on %s writes this session; attach to it, or stop it first", folder, process,
-                     host);
+    return error_set(error, "%s: process %ld on %s writes this session; attach to it, or stop it first", folder,
+                     process, host);
 }
 
 int log_lock(const char *folder, struct error *error)
@@ -74,9 +74,8 @@ int log_lock(const char *folder, struct error *error)
         char host[256] = "", owner[320];
         gethostname(host, sizeof host - 1);
         int length = snprintf(owner, sizeof owner, "%ld %s\n", (long)getpid(), host);
-        /* On a full disk the lock holds all the same; only the message of a second writer knows less. */
-        if (ftruncate(lock, 0) || pwrite(lock, owner, (size_t)length, 0) != length)
-            errno = 0;
+        bool told = !ftruncate(lock, 0) && pwrite(lock, owner, (size_t)length, 0) == length;
+        (void)told; /* on a full disk the lock holds all the same, and a second writer's message knows less */
     }
     free(path);
     return lock;
@@ -86,8 +85,8 @@ void log_unlock(int lock)
 {
     if (lock < 0)
         return;
-    if (ftruncate(lock, 0))
-        errno = 0; /* a stale text is harmless */
+    int cleared = ftruncate(lock, 0);
+    (void)cleared; /* a stale text is harmless */
     close(lock);
 }
 
@@ -290,8 +289,8 @@ int log_append(struct log_writer *writer, struct event *event, struct error *err
         (is_synced(event->kind) && fdatasync(writer->file))) {
         result = error_set(error, "%s: can't be written (%s); make room, then go on", writer->path, strerror(errno));
         event->number = number;
-        if (ftruncate(writer->file, writer->end))
-            errno = 0; /* invariant 3 */
+        int undone = ftruncate(writer->file, writer->end);
+        (void)undone; /* invariant 3 */
     } else {
         writer->end += (int64_t)(FRAME_HEADER + length);
         writer->number += durable;

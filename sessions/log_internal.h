@@ -19,8 +19,8 @@ void event_renumber(const void *payload, size_t length, int64_t number, struct t
 int log_lock(const char *folder, struct error *error);
 void log_unlock(int lock);
 
-/* Walk over all bytes of an events.log, good or damaged: fold what can be folded into the new `state`, add what was found
-   to `report` and `findings`, and make `log`, the bytes of a whole log that gives that state.  -1 when there is
+/* Walk over all bytes of an events.log, good or damaged: fold what can be folded into the new `state`, add what was
+   found to `report` and `findings`, and make `log`, the bytes of a whole log that gives that state.  -1 when there is
    nothing in it. */
 int log_salvage(const void *bytes, size_t length, struct session_state *state, struct fsck_report *report,
                 struct text *findings, struct text *log, struct error *error);

@@ -75,7 +75,8 @@ static int check_header(struct log_reader *reader, struct error *error)
     if (reader->used < LOG_HEADER || memcmp(reader->window, LOG_MAGIC, LOG_HEADER - 1))
         return error_set(error, "%s: not a session's log (it doesn't begin with %s)", reader->path, LOG_MAGIC);
     if (reader->window[LOG_HEADER - 1] != LOG_VERSION)
-        return error_set(error, "%s: format %d of the log is not known to this program (it knows %d); use a newer espalier",
+        return error_set(error,
+                         "%s: format %d of the log is not known to this program (it knows %d); use a newer espalier",
                          reader->path, reader->window[LOG_HEADER - 1], LOG_VERSION);
     reader->offset = LOG_HEADER;
     return 0;
@@ -116,7 +117,8 @@ static int torn_or_damaged(struct log_reader *reader, struct error *error)
     forget_window(reader);
     if (!damaged)
         return LOG_TORN;
-    return error_set(error, "%s: damaged at byte %lld (good again at byte %lld); `espalier fsck --repair` salvages the rest",
+    return error_set(error,
+                     "%s: damaged at byte %lld (good again at byte %lld); `espalier fsck --repair` salvages the rest",
                      reader->path, (long long)reader->offset, (long long)reader->offset + (long long)next);
 }
 
@@ -133,8 +135,9 @@ static int check_number(struct log_reader *reader, int decoded, const struct eve
     int64_t next = reader->number + 1;
     bool durable = decoded == EVENT_DECODED ? event_is_durable(event->kind) : event->number == next;
     if (event->number != (durable ? next : reader->number))
-        return error_set(error, "%s: event %lld follows event %lld at byte %lld, so events are missing; "
-                                "`espalier fsck --repair` salvages the rest",
+        return error_set(error,
+                         "%s: event %lld follows event %lld at byte %lld, so events are missing; "
+                         "`espalier fsck --repair` salvages the rest",
                          reader->path, (long long)event->number, (long long)reader->number, (long long)reader->offset);
     reader->number = event->number;
     return 0;

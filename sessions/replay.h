@@ -16,7 +16,7 @@ struct replay;
 int replay_open(const char *folder, struct replay **replay, struct error *warning, struct error *error);
 void replay_free(struct replay *replay);
 
-int64_t replay_count(const struct replay *replay);    /* of all events: the last position */
+int64_t replay_count(const struct replay *replay); /* of all events: the last position */
 int64_t replay_position(const struct replay *replay);
 /* The state at the position: the replay's own, until the next call that moves.  session_state_copy() it to keep it. */
 const struct session_state *replay_state(const struct replay *replay);

@@ -53,8 +53,7 @@ static struct session_device *device_at(struct session_state *state, const char 
             return &state->devices[i];
     state->devices = memory_resize(state->devices, (size_t)state->device_count + 1, sizeof *state->devices);
     struct session_device *device = &state->devices[state->device_count++];
-    *device = (struct session_device){
-        .id = memory_copy_text(id), .name = memory_copy_text(name), .sampled = -1};
+    *device = (struct session_device){.id = memory_copy_text(id), .name = memory_copy_text(name), .sampled = -1};
     return device;
 }
 

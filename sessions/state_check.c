@@ -92,8 +92,8 @@ static int accepts_started(const struct session_state *state, const struct event
     if (known(state, started->node)->status != NODE_QUEUED)
         REFUSE("network %lld starts, but it is not in the queue", (long long)started->node);
     if (started->attempt < 1 || started->attempt > INT_MAX || started->epochs < 0 || started->epochs > INT_MAX)
-        REFUSE("network %lld starts attempt %lld of %lld epochs", (long long)started->node,
-               (long long)started->attempt, (long long)started->epochs);
+        REFUSE("network %lld starts attempt %lld of %lld epochs", (long long)started->node, (long long)started->attempt,
+               (long long)started->epochs);
     return 0;
 }
 

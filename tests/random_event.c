@@ -12,8 +12,10 @@
 
 static int64_t random_integer(struct random_stream *stream)
 {
-    static const int64_t edges[] = {0, 1, -1, 127, 128, -32, -33, 255, 256, 65535, 65536, INT32_MAX, INT32_MIN,
-                                    (int64_t)UINT32_MAX, (int64_t)UINT32_MAX + 1, INT64_MAX, INT64_MIN};
+    static const int64_t edges[] = {0,         1,         -1,        127,       128,
+                                    -32,       -33,       255,       256,       65535,
+                                    65536,     INT32_MAX, INT32_MIN, 1LL << 32, (1LL << 32) - 1,
+                                    INT64_MAX, INT64_MIN};
     if (random_below(stream, 3) == 0)
         return edges[random_below(stream, sizeof edges / sizeof *edges)];
     uint64_t bits = (uint64_t)random_word(stream) << 32 | random_word(stream);
@@ -38,7 +40,8 @@ static double random_real(struct random_stream *stream)
 /* UTF-8 with what JSON has to escape; now and then long enough for every head of a msgpack text. */
 static char *random_text(struct random_stream *stream)
 {
-    static const char *const pieces[] = {"a", "Z", "7", " ", "\"", "\\", "/", "\n", "\x01", "\x7f", "ä", "→", "網", "😀"};
+    static const char *const pieces[] = {"a",  "Z",    "7",    " ", "\"", "\\", "/",
+                                         "\n", "\x01", "\x7f", "ä", "→",  "網", "😀"};
     static const uint32_t lengths[] = {1, 3, 8, 40, 300, 70000};
     uint32_t count = random_below(stream, lengths[random_below(stream, random_below(stream, 50) ? 4 : 6)]);
     struct text text = TEXT_EMPTY;

@@ -123,17 +123,17 @@ static void begin(struct play *play)
 {
     struct event event = {.kind = EVENT_SESSION};
     struct event_session *session = &event.as.session;
-    *session = (struct event_session){.format = EVENT_FORMAT,
-                                      .program = event_text("espalier 0.1.0"),
-                                      .created = 1.78e9,
-                                      .seed = (int64_t)play->recipe.seed,
-                                      .data = event_text("fashion-mnist"),
-                                      .data_hash = event_text("%032d", 7),
-                                      .input = event_text("%d,%d,%d", play->input.channels, play->input.height,
-                                                          play->input.width),
-                                      .classes = 10,
-                                      .train_images = 55000,
-                                      .validation_images = 5000};
+    *session = (struct event_session){
+        .format = EVENT_FORMAT,
+        .program = event_text("espalier 0.1.0"),
+        .created = 1.78e9,
+        .seed = (int64_t)play->recipe.seed,
+        .data = event_text("fashion-mnist"),
+        .data_hash = event_text("%032d", 7),
+        .input = event_text("%d,%d,%d", play->input.channels, play->input.height, play->input.width),
+        .classes = 10,
+        .train_images = 55000,
+        .validation_images = 5000};
     char networks[40];
     snprintf(networks, sizeof networks, "networks=%d", play->recipe.networks);
     event_texts_add(&session->options, networks);
@@ -355,10 +355,8 @@ static void start(struct play *play, int slot, int64_t node)
     move(play, node, NODE_RUNNING);
     play->lanes[slot] = (struct lane){.node = node, .due = play->time + 1 + 3 * uniform(play)};
     struct event event = {.kind = EVENT_STARTED};
-    event.as.started = (struct event_started){.node = node,
-                                              .device = event_text("cpu:%d", slot),
-                                              .attempt = plan->attempts,
-                                              .epochs = plan->epochs};
+    event.as.started = (struct event_started){
+        .node = node, .device = event_text("cpu:%d", slot), .attempt = plan->attempts, .epochs = plan->epochs};
     emit(play, &event);
 }
 

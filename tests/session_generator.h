@@ -18,12 +18,12 @@ struct session_recipe {
     int epochs;           /* of a grown network */
     int steps;            /* STEP events an epoch */
     int devices;
-    bool from_start;      /* every network grows from the start network; else from a good one */
-    double person;        /* chance that a person pins, prunes, notes, pauses or asks, an epoch */
-    double failures;      /* share of attempts that fail */
-    double crashes;       /* chance that the process dies, an epoch */
+    bool from_start;       /* every network grows from the start network; else from a good one */
+    double person;         /* chance that a person pins, prunes, notes, pauses or asks, an epoch */
+    double failures;       /* share of attempts that fail */
+    double crashes;        /* chance that the process dies, an epoch */
     double sample_seconds; /* between samples of the devices; 0: none */
-    bool finished;        /* runs to its end; else the process dies in the middle of the last networks */
+    bool finished;         /* runs to its end; else the process dies in the middle of the last networks */
 };
 
 /* 60 networks, 10 an episode, 5 epochs, 2 devices, some of everything. */

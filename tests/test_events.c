@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 #include <jansson.h>
 #include <math.h>
@@ -145,10 +146,10 @@ static void test_json_of_bytes_that_are_not_utf8(void **unused)
     check_json_text("\xc3\xa4", "\xc3\xa4");
     check_json_text("\xc3", "\\ufffd");
     check_json_text("\x80x", "\\ufffdx");
-    check_json_text("\xc0\x80", "\\ufffd\\ufffd");               /* overlong */
-    check_json_text("\xed\xa0\x80", "\\ufffd\\ufffd\\ufffd");     /* a surrogate */
+    check_json_text("\xc0\x80", "\\ufffd\\ufffd");                       /* overlong */
+    check_json_text("\xed\xa0\x80", "\\ufffd\\ufffd\\ufffd");            /* a surrogate */
     check_json_text("\xf4\x90\x80\x80", "\\ufffd\\ufffd\\ufffd\\ufffd"); /* past the last code point */
-    check_json_text("\xf0\x9f\x98", "\\ufffd\\ufffd\\ufffd");     /* cut */
+    check_json_text("\xf0\x9f\x98", "\\ufffd\\ufffd\\ufffd");            /* cut */
 }
 
 static void test_empty_event_is_empty_texts(void **unused)
@@ -355,8 +356,10 @@ static void test_cut_and_lying_bytes(void **unused)
     free(longer);
     free(bytes);
     event_done(&event);
-    static const unsigned char lies[][6] = {{0xdd, 0xff, 0xff, 0xff, 0xff, 0}, {0xdf, 0xff, 0xff, 0xff, 0xff, 0},
-                                            {0xdb, 0xff, 0xff, 0xff, 0xff, 0}, {0xc9, 0xff, 0xff, 0xff, 0xff, 0},
+    static const unsigned char lies[][6] = {{0xdd, 0xff, 0xff, 0xff, 0xff, 0},
+                                            {0xdf, 0xff, 0xff, 0xff, 0xff, 0},
+                                            {0xdb, 0xff, 0xff, 0xff, 0xff, 0},
+                                            {0xc9, 0xff, 0xff, 0xff, 0xff, 0},
                                             {0xc1, 0, 0, 0, 0, 0}};
     for (size_t i = 0; i < COUNT_OF(lies); i++)
         assert_int_equal(event_decode(lies[i], sizeof lies[i], &back, &error), -1);

@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,8 +28,8 @@ static char *page_path(void)
 static void add_fields(enum event_kind kind, struct text *text)
 {
     static const char *const types[] = {
-        [EVENT_FIELD_INTEGER] = "integer", [EVENT_FIELD_REAL] = "real",   [EVENT_FIELD_BOOL] = "bool",
-        [EVENT_FIELD_TEXT] = "text",       [EVENT_FIELD_TEXTS] = "texts", [EVENT_FIELD_REALS] = "reals",
+        [EVENT_FIELD_INTEGER] = "integer",   [EVENT_FIELD_REAL] = "real",   [EVENT_FIELD_BOOL] = "bool",
+        [EVENT_FIELD_TEXT] = "text",         [EVENT_FIELD_TEXTS] = "texts", [EVENT_FIELD_REALS] = "reals",
         [EVENT_FIELD_INTEGERS] = "integers",
     };
     int count;

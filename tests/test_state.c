@@ -7,11 +7,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "random_event.h"
 #include "session_generator.h"
@@ -287,7 +287,8 @@ static struct session_state *small_session(void)
     apply(state, &event);
     for (int64_t node = 1; node <= 3; node++) {
         event = (struct event){.kind = EVENT_NODE, .number = state->last_number + 1, .time = 1};
-        event.as.node = (struct event_node){.node = node, .parent = node > 1, .proposal = node - 1, .episode = node > 1};
+        event.as.node =
+            (struct event_node){.node = node, .parent = node > 1, .proposal = node - 1, .episode = node > 1};
         apply(state, &event);
     }
     event = (struct event){.kind = EVENT_STARTED, .number = state->last_number + 1, .time = 1};
@@ -324,8 +325,7 @@ static void refuse(struct event event, const char *why)
     session_state_free(state);
 }
 
-#define REFUSE(upper, field, why, ...)                                                                                 \
-    refuse((struct event){.kind = EVENT_##upper, .as.field = {__VA_ARGS__}}, why)
+#define REFUSE(upper, field, why, ...) refuse((struct event){.kind = EVENT_##upper, .as.field = {__VA_ARGS__}}, why)
 
 static void test_contradictions_are_refused(void **unused)
 {
@@ -484,7 +484,8 @@ static void test_best_is_the_first_of_the_highest(void **unused)
 static void test_numbers_may_jump_over_unknown_kinds(void **unused)
 {
     struct session_state *state = small_session();
-    struct event event = {.kind = EVENT_PAUSED, .number = state->last_number + 5, .time = 3, .as.paused = {.paused = true}};
+    struct event event = {
+        .kind = EVENT_PAUSED, .number = state->last_number + 5, .time = 3, .as.paused = {.paused = true}};
     apply(state, &event);
     assert_true(state->paused);
     session_state_free(state);

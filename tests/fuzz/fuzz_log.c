@@ -2,8 +2,8 @@
  * fuzz_log.c - any bytes as a session's log, and as one event.
  *
  * The log is read twice: as it stands, and with every frame's checksum made right, so that what is inside a frame is
- * reached too.  What can be salvaged must give a log that is clean, loads, and folds to the same state; what loads as it
- * is must need no salvage.
+ * reached too.  What can be salvaged must give a log that is clean, loads, and folds to the same state; what loads as
+ * it is must need no salvage.
  */
 #include "config.h"
 
@@ -12,9 +12,9 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "../session_folder.h"
 #include "sessions/frame.h"
 #include "sessions/log_internal.h"
-#include "../session_folder.h"
 #include "util/bug.h"
 #include "util/memory.h"
 

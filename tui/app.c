@@ -71,7 +71,7 @@ static void send(struct app *app, const char *words)
 {
     if (app->source->command)
         app->source->command(app->source->context, words);
-    else
+    else if (app->model.mode != MODE_REPLAY || !replay_bar_command(app->source, &app->model, words))
         model_say(&app->model, "this session is only watched: `espalier resume %s` goes on with it", app->model.session_name);
 }
 

@@ -78,6 +78,7 @@ struct model {
     double speed;
     double length;        /* time of the last event */
     int64_t event_total;
+    double ticked;        /* monotonic time of the clock's last tick; 0: none yet */
 };
 
 void model_init(struct model *model, enum model_mode mode, const char *session_name);

@@ -40,6 +40,7 @@ static const struct { const char *word, *arguments, *key, *help; } commands[] = 
     {"undo", "", "u", "take back your last action that has not started"},
     {"note", "N TEXT", "e", "write a note on a network"},
     {"budget", "networks|episodes|seconds VALUE", "", "in all; 0 is no limit"},
+    {"goto", "N% or 1h02m", "", "replay: go to a place"},
     {"stop", "", "q", "end the search in good order"},
 };
 

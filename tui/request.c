@@ -22,7 +22,7 @@ static const struct { const char *name; int key; } named_keys[] = {
     {"PageUp", KEY_CODE_PAGE_UP}, {"PageDown", KEY_CODE_PAGE_DOWN}, {"Home", KEY_CODE_HOME}, {"End", KEY_CODE_END},
     {"Enter", KEY_CODE_ENTER}, {"Escape", KEY_CODE_ESCAPE}, {"Tab", KEY_CODE_TAB}, {"S-Tab", KEY_CODE_BACK_TAB},
     {"Backspace", KEY_CODE_BACKSPACE}, {"Delete", KEY_CODE_DELETE}, {"Space", ' '}, {"F1", KEY_CODE_F1},
-    {"F10", KEY_CODE_F10},
+    {"F10", KEY_CODE_F10}, {"S-Left", KEY_CODE_SHIFT_LEFT}, {"S-Right", KEY_CODE_SHIFT_RIGHT},
 };
 
 const struct request_row *request_row(enum request request)

@@ -18,7 +18,7 @@
     R(ZOOM, "z", "Zoom", "give the pane the whole screen, and back") \
     R(UP, "Up k", "", "one up") \
     R(DOWN, "Down j", "", "one down") \
-    R(LEFT, "Left h", "", "fold, or go to the parent; in replay with the bar focused: back 5 s") \
+    R(LEFT, "Left h", "", "fold, or go to the parent") \
     R(RIGHT, "Right l", "", "unfold, or go to the first child") \
     R(PAGE_UP, "PageUp C-b", "", "one page up") \
     R(PAGE_DOWN, "PageDown C-f", "", "one page down") \
@@ -52,6 +52,8 @@
     R(SUSPEND, "C-z", "", "stop the program; `fg` comes back") \
     R(SLOWER, "<", "", "replay: half the speed") \
     R(FASTER, ">", "", "replay: double the speed") \
+    R(BACK, "H S-Left", "", "replay: back by a twentieth") \
+    R(ON, "L S-Right", "", "replay: on by a twentieth") \
     R(STEP_BACK, ",", "", "replay: one event back") \
     R(STEP, ".", "", "replay: one event on") \
     R(NEXT_BEST, "]", "", "replay: to the next new best") \
@@ -71,7 +73,7 @@ enum request {
 enum key {
     KEY_CODE_UP = 0x110000, KEY_CODE_DOWN, KEY_CODE_LEFT, KEY_CODE_RIGHT, KEY_CODE_PAGE_UP, KEY_CODE_PAGE_DOWN,
     KEY_CODE_HOME, KEY_CODE_END, KEY_CODE_ENTER, KEY_CODE_ESCAPE, KEY_CODE_TAB, KEY_CODE_BACK_TAB, KEY_CODE_BACKSPACE,
-    KEY_CODE_DELETE, KEY_CODE_F1, KEY_CODE_F10 = KEY_CODE_F1 + 9, KEY_CODE_RESIZE, KEY_CODE_MOUSE
+    KEY_CODE_DELETE, KEY_CODE_SHIFT_LEFT, KEY_CODE_SHIFT_RIGHT, KEY_CODE_F1, KEY_CODE_F10 = KEY_CODE_F1 + 9, KEY_CODE_RESIZE, KEY_CODE_MOUSE
 };
 
 struct request_row {

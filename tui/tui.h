@@ -23,7 +23,8 @@ struct tui_source {
     bool (*ended)(void *context);
     /* A person's words.  NULL: this source can only be watched. */
     void (*command)(void *context, const char *words);
-    struct replay *replay; /* MODE_REPLAY: what the bar seeks in (sessions/replay.h); `next` then gives no events */
+    struct replay *replay; /* MODE_REPLAY: what the bar moves in (sessions/replay.h); `next` then gives no events */
+    double speed, from;    /* MODE_REPLAY: at first; `from` in seconds of the session */
 };
 
 struct tui_options {

@@ -181,3 +181,35 @@ int text_to_size(const char *string, int64_t *bytes)
     *bytes = (int64_t)value;
     return 0;
 }
+
+int text_to_place(const char *string, double length, double *seconds)
+{
+    static const char units[] = "smhd";
+    static const double sizes[] = {1, 60, 3600, 86400};
+    double sum = 0;
+    if (!*string)
+        return -1;
+    while (*string) {
+        size_t digits = strspn(string, "0123456789.");
+        char number[32];
+        double value;
+        if (!digits || digits >= sizeof(number))
+            return -1;
+        memcpy(number, string, digits);
+        number[digits] = 0;
+        string += digits;
+        if (text_to_real(number, 0, 1e12, &value))
+            return -1;
+        if (!strcmp(string, "%") && sum == 0) {
+            *seconds = value / 100 * length;
+            return value <= 100 ? 0 : -1;
+        }
+        const char *unit = *string ? strchr(units, *string) : units;
+        if (!unit)
+            return -1;
+        sum += value * sizes[unit - units];
+        string += *string != 0;
+    }
+    *seconds = sum;
+    return 0;
+}

@@ -36,6 +36,8 @@ char *text_duration(char buffer[TEXT_SHORT], double seconds);
 /* Whole-string conversions: 0, or -1 when anything but one number in range is there. */
 int text_to_integer(const char *string, int64_t minimum, int64_t maximum, int64_t *value);
 int text_to_real(const char *string, double minimum, double maximum, double *value);
+/* A place in a span of `length` seconds: 50% of it, 90 (seconds), 3m10s, 1h02m. */
+int text_to_place(const char *string, double length, double *seconds);
 /* 4096, 512M, 2G (powers of 1024; K, M, G, T, with or without "iB"). */
 int text_to_size(const char *string, int64_t *bytes);
 

@@ -1,0 +1,150 @@
+/*
+ * replay_bar.c - a second clock over a recorded session.
+ *
+ * Going on a little folds event by event, as live; every other move seeks in the recording (which has keyframes) and
+ * gives the model a copy of the state there. model->now is the clock; the recording's position follows it.
+ */
+#include "tui/replay_bar.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sessions/replay.h"
+
+static const double slowest = 0.25, fastest = 1000;
+enum { EVENTS_A_TICK = 20000 };
+
+static void show_position(const struct tui_source *source, struct model *model)
+{
+    struct session_state *state = session_state_copy(replay_state(source->replay));
+    model_replace(model, state);
+    model->ended = replay_position(source->replay) == replay_count(source->replay);
+}
+
+/* Go to a position; the clock stands at its event. */
+static void seek(const struct tui_source *source, struct model *model, int64_t position)
+{
+    struct error error = {{0}};
+    if (replay_seek(source->replay, position, &error))
+        model_say(model, "%s", error.text);
+    show_position(source, model);
+    model->now = replay_time(source->replay, replay_position(source->replay));
+}
+
+static void seek_time(const struct tui_source *source, struct model *model, double time)
+{
+    time = time < 0 ? 0 : time > model->length ? model->length : time;
+    seek(source, model, replay_position_at(source->replay, time));
+    model->now = time;
+}
+
+void replay_bar_start(const struct tui_source *source, struct model *model)
+{
+    model->event_total = replay_count(source->replay);
+    model->length = replay_time(source->replay, model->event_total);
+    model->speed = source->speed;
+    model->playing = true;
+    seek_time(source, model, source->from);
+    if (model->state->node_count == 0) /* begin where there is something to see */
+        seek(source, model, replay_position_at(source->replay, 0));
+}
+
+static bool jump(const struct tui_source *source, struct model *model, int64_t position, const char *what)
+{
+    if (position < 0)
+        model_say(model, "no %s there", what);
+    else
+        seek(source, model, position);
+    model->playing = model->playing && position < 0;
+    return true;
+}
+
+static void change_speed(struct model *model, double factor)
+{
+    double speed = model->speed * factor;
+    model->speed = speed < slowest ? slowest : speed > fastest ? fastest : speed;
+}
+
+bool replay_bar_request(const struct tui_source *source, struct model *model, enum request request)
+{
+    struct replay *replay = source->replay;
+    switch (request) {
+    case REQUEST_PAUSE:
+        if (!model->playing && model->ended)
+            seek_time(source, model, 0);
+        model->playing = !model->playing;
+        return true;
+    case REQUEST_SLOWER:
+        change_speed(model, 0.5);
+        return true;
+    case REQUEST_FASTER:
+        change_speed(model, 2);
+        return true;
+    case REQUEST_BACK:
+        seek_time(source, model, model->now - model->length / 20);
+        return true;
+    case REQUEST_ON:
+        seek_time(source, model, model->now + model->length / 20);
+        return true;
+    case REQUEST_STEP:
+        return jump(source, model, replay_position(replay) < replay_count(replay) ? replay_position(replay) + 1 : -1, "event");
+    case REQUEST_STEP_BACK:
+        return jump(source, model, replay_position(replay) > 1 ? replay_position(replay) - 1 : -1, "event");
+    case REQUEST_NEXT_BEST:
+        return jump(source, model, replay_next(replay, REPLAY_BEST), "new best");
+    case REQUEST_PREVIOUS_BEST:
+        return jump(source, model, replay_previous(replay, REPLAY_BEST), "new best");
+    case REQUEST_NEXT_FAILURE:
+        return jump(source, model, replay_next(replay, REPLAY_FAILURE), "failure");
+    case REQUEST_NEXT_USER:
+        return jump(source, model, replay_next(replay, REPLAY_USER), "action of a person");
+    default:
+        return false;
+    }
+}
+
+bool replay_bar_command(const struct tui_source *source, struct model *model, const char *words)
+{
+    double place;
+    if (strncmp(words, "goto ", 5))
+        return false;
+    if (text_to_place(words + 5, model->length, &place))
+        model_say(model, "%s: goto takes a share (50%%) or a time (90, 1h02m)", words);
+    else
+        seek_time(source, model, place);
+    return true;
+}
+
+void replay_bar_click(const struct tui_source *source, struct model *model, struct area bar, int x)
+{
+    if (bar.width > 1)
+        seek_time(source, model, model->length * (x - bar.x) / (bar.width - 1));
+}
+
+bool replay_bar_tick(const struct tui_source *source, struct model *model, double monotonic)
+{
+    double passed = model->ticked > 0 ? monotonic - model->ticked : 0;
+    struct event event;
+    struct error error = {{0}};
+    model->ticked = monotonic;
+    if (!model->playing)
+        return false;
+    model->now += passed * model->speed;
+    model->now = model->now > model->length ? model->length : model->now;
+    int64_t target = replay_position_at(source->replay, model->now);
+    if (target - replay_position(source->replay) > EVENTS_A_TICK) {
+        double now = model->now;
+        seek(source, model, target);
+        model->now = now;
+    }
+    while (replay_position(source->replay) < target && replay_step(source->replay, &event, &error) == LOG_EVENT) {
+        model_apply(model, &event);
+        event_done(&event);
+    }
+    if (*error.text)
+        model_say(model, "%s", error.text);
+    model->ended = target == replay_count(source->replay);
+    model->playing = model->playing && !model->ended && !*error.text;
+    return true;
+}

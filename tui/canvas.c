@@ -68,6 +68,18 @@ struct area canvas_area(const struct canvas *canvas)
     return (struct area){0, 0, canvas->width, canvas->height};
 }
 
+static int within(int value, int low, int high)
+{
+    return value < low ? low : value > high ? high : value;
+}
+
+struct area area_part(struct area area, int x, int y, int width, int height)
+{
+    int left = within(x, 0, area.width), top = within(y, 0, area.height);
+    int right = within(x + width, left, area.width), bottom = within(y + height, top, area.height);
+    return (struct area){area.x + left, area.y + top, right - left, bottom - top};
+}
+
 struct cell *canvas_cell(struct canvas *canvas, int x, int y)
 {
     if (x < 0 || y < 0 || x >= canvas->width || y >= canvas->height)

@@ -47,6 +47,8 @@ void canvas_done(struct canvas *canvas);
 /* All blank in STYLE_NORMAL, in a new size. */
 void canvas_reset(struct canvas *canvas, int width, int height);
 struct area canvas_area(const struct canvas *canvas);
+/* A part of an area, from `x`, `y` inside it; never outside, maybe empty. */
+struct area area_part(struct area area, int x, int y, int width, int height);
 
 /* NULL outside the canvas. */
 struct cell *canvas_cell(struct canvas *canvas, int x, int y);

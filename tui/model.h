@@ -35,8 +35,16 @@ struct tree_row {
     int64_t node;
     int depth;
     uint64_t last_at;     /* bit d: the ancestor at depth d is the last child (its rail is blank); depths past 63 share bit 63 */
-    bool folded;          /* has children that are hidden */
+    bool parent;          /* has children */
+    bool folded;          /* … that are hidden */
+    bool matches;         /* what is looked for (else it is here for one below it) */
     int64_t hidden;       /* how many networks are hidden below */
+};
+
+/* A place on replay's bar. */
+struct replay_bar_mark {
+    double time;
+    enum style style;     /* STYLE_BEST, STYLE_FAILED or STYLE_USER */
 };
 
 struct model {
@@ -51,7 +59,7 @@ struct model {
     bool comparing;       /* the two marked networks side by side */
 
     int64_t selected;     /* a node, or 0 */
-    bool follow;
+    bool follow;          /* select a network in training, and when it ends the newest one */
     enum tree_order order;
     char filter[64];      /* "" : all */
     int64_t marked[2];
@@ -79,19 +87,28 @@ struct model {
     double length;        /* time of the last event */
     int64_t event_total;
     double ticked;        /* monotonic time of the clock's last tick; 0: none yet */
+    struct replay_bar_mark *marks; /* what is worth a jump, in order of time; the model's */
+    int mark_count;
 };
 
 void model_init(struct model *model, enum model_mode mode, const char *session_name);
 void model_done(struct model *model);
 /* Fold one event: state, histories, log, stale marks.  An event that contradicts the state is a log line, no more. */
 void model_apply(struct model *model, const struct event *event);
-/* Replace the state (a seek in replay); the model owns it.  Keeps the selection where it can. */
+/* Replace the state (a seek in replay); the model owns it.  Keeps the selection where it can; log and histories begin
+   anew: give model_recall() the last events before the place, in order, to have them back. */
 void model_replace(struct model *model, struct session_state *state);
+void model_recall(struct model *model, const struct event *event);
 
-/* tree.c: visible rows from folding, order and filter; and where the selection stands (row, or -1). */
+/* tree.c: visible rows from folding, order and filter, when they are stale; and where the selection stands (row, or
+   -1). */
 void model_build_rows(struct model *model);
 int model_row_of(const struct model *model, int64_t node);
-void model_select(struct model *model, int64_t node); /* unfolds its ancestors */
+void model_select(struct model *model, int64_t node); /* unfolds its ancestors; ends following */
+void model_fold(struct model *model, int64_t node, bool folded);
+void model_fold_below(struct model *model, int64_t node, bool folded);
+bool model_is_folded(const struct model *model, int64_t node);
+/* The answer in the key bar's place for some seconds of the session's time, or until the next key. */
 void model_say(struct model *model, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* A network is named "n12", its edge as action notation on a screen. */

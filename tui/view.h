@@ -11,6 +11,8 @@ struct view {
     void (*draw)(const struct model *model, struct canvas *canvas, struct area inside);
     /* What stands behind the title in the frame's top line, or NULL: "by accuracy, 214 nets". */
     void (*title)(const struct model *model, struct text *text);
+    /* Before drawing: what scrolls follows its selection, for this size.  NULL: nothing does. */
+    void (*settle)(struct model *model, struct area inside);
     /* True: answered.  `inside` is where it was drawn last, for pages and scrolling.  NULL: answers none. */
     bool (*request)(struct model *model, enum request request, struct area inside);
     /* A click or the wheel at a place inside (wheel -1, +1; 0: click).  NULL: none. */
@@ -18,6 +20,8 @@ struct view {
 };
 
 extern const struct view view_tree, view_network, view_curves, view_devices, view_controller, view_log, view_trade, view_queue;
+/* What the tree answers, also for panes that show what is selected there. */
+bool tree_request(struct model *model, enum request request, struct area inside);
 /* By enum pane. */
 extern const struct view *const views[PANE_COUNT];
 

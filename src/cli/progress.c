@@ -10,6 +10,7 @@
 #include "arch/lineage.h"
 #include "cli/bar.h"
 #include "cli/cli.h"
+#include "sessions/forecast.h"
 #include "util/memory.h"
 
 struct progress {
@@ -21,26 +22,6 @@ struct progress {
 };
 
 static const double seconds_between_lines = 15, seconds_between_bars = 0.2;
-
-static double larger(double a, double b)
-{
-    return a > b ? a : b;
-}
-
-struct forecast progress_forecast(const struct session_state *state, int64_t episode_networks)
-{
-    int64_t done = state->status_count[NODE_DONE];
-    double share = 0;
-    if (state->budget_networks > 0)
-        share = larger(share, (double)done / (double)state->budget_networks);
-    if (state->budget_seconds > 0)
-        share = larger(share, state->time / state->budget_seconds);
-    if (state->budget_episodes > 0 && episode_networks > 0)
-        share = larger(share, (double)(done + state->known_count + state->refused_count) /
-                                  ((double)state->budget_episodes * (double)episode_networks + 1));
-    share = share > 1 ? 1 : share;
-    return (struct forecast){share, share > 0 ? state->time * (1 - share) / share : -1};
-}
 
 static void print_network(struct progress *progress, const struct session_state *state, int64_t number)
 {
@@ -74,8 +55,7 @@ static void print_failure(struct progress *progress, const struct event_failed *
 
 static void progress_text(const struct progress *progress, const struct session_state *state, struct text *text)
 {
-    struct forecast forecast =
-        progress_forecast(state, engine_options(progress->engine)->episode_networks);
+    struct forecast forecast = session_forecast(state);
     char left[TEXT_SHORT];
     text_add(text, "%s%3.0f %%  %lld trained", progress->kind == PROGRESS_BAR ? "" : "progress ",
              100 * forecast.share, (long long)state->status_count[NODE_DONE]);
@@ -95,8 +75,7 @@ static void draw_bar(struct progress *progress, const struct session_state *stat
 {
     struct text text = TEXT_EMPTY;
     progress_text(progress, state, &text);
-    bar_draw(progress->out, progress_forecast(state, engine_options(progress->engine)->episode_networks).share,
-             progress->unicode, text_string(&text));
+    bar_draw(progress->out, session_forecast(state).share, progress->unicode, text_string(&text));
     text_done(&text);
 }
 

@@ -22,11 +22,4 @@ struct progress *progress_new(FILE *out, enum progress_kind kind, const struct e
 struct engine_sink progress_sink(struct progress *progress);
 void progress_free(struct progress *progress);
 
-/* The budget's share that is spent (0…1; 0 when there is no limit) and the seconds left (negative: unknown), by the
-   pace of this search so far. */
-struct forecast {
-    double share, seconds_left;
-};
-struct forecast progress_forecast(const struct session_state *state, int64_t episode_networks);
-
 #endif

@@ -1,0 +1,46 @@
+/*
+ * forecast.c - the pace of the past, held to the limit that will be reached first.
+ *
+ * Networks in training count by the epochs that they have: a search of few long trainings does not stand still
+ * between results.
+ */
+#include "sessions/forecast.h"
+
+static double larger(double a, double b)
+{
+    return a > b ? a : b;
+}
+
+/* What is trained, in networks. */
+static double trained(const struct session_state *state)
+{
+    double sum = (double)state->status_count[NODE_DONE];
+    for (int i = 0; i < state->device_count; i++) {
+        const struct session_node *node = session_node(state, state->devices[i].node);
+        if (node && node->epochs > 0)
+            sum += ((double)node->curve_count + (node->steps > 0 ? (double)node->step / (double)node->steps : 0)) /
+                   node->epochs;
+    }
+    return sum;
+}
+
+static int64_t episode_networks(const struct session_state *state)
+{
+    int64_t count;
+    const char *text = session_option(state, "episode-networks");
+    return text && !text_to_integer(text, 1, 1000000, &count) ? count : 0;
+}
+
+struct forecast session_forecast(const struct session_state *state)
+{
+    double done = trained(state), share = 0;
+    if (state->budget_networks > 0)
+        share = larger(share, done / (double)state->budget_networks);
+    if (state->budget_seconds > 0)
+        share = larger(share, state->time / state->budget_seconds);
+    if (state->budget_episodes > 0 && episode_networks(state) > 0)
+        share = larger(share, (done + (double)(state->known_count + state->refused_count)) /
+                                  ((double)state->budget_episodes * (double)episode_networks(state) + 1));
+    share = share > 1 ? 1 : share;
+    return (struct forecast){share, share > 0 ? state->time * (1 - share) / share : -1};
+}

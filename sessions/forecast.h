@@ -1,0 +1,16 @@
+/*
+ * forecast.h - how much of a search's budget is spent, and when it will end.  Pure.
+ */
+#ifndef ESPALIER_SESSIONS_FORECAST_H
+#define ESPALIER_SESSIONS_FORECAST_H
+
+#include "sessions/state.h"
+
+/* The budget's share that is spent (0…1; 0 when there is no limit) and the seconds left (negative: unknown), by the
+   pace of this search so far. */
+struct forecast {
+    double share, seconds_left;
+};
+struct forecast session_forecast(const struct session_state *state);
+
+#endif

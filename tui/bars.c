@@ -1,0 +1,230 @@
+/*
+ * bars.c - the header (is it alive, does it improve, when does it end), replay's bar, and the keys.
+ *
+ * A bar is a line of segments in order of their weight: one that does not fit whole is left out, and so are those
+ * behind it.
+ */
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "sessions/forecast.h"
+#include "tui/node.h"
+#include "tui/view.h"
+
+static const double quiet_seconds = 10; /* live and nothing heard: worth a word */
+
+struct bar {
+    struct canvas *canvas;
+    struct area area;
+    int x;
+    bool full;
+};
+
+__attribute__((format(printf, 4, 5))) static bool say(struct bar *bar, int gap, enum style style, const char *format, ...)
+{
+    char text[300];
+    va_list list;
+    va_start(list, format);
+    vsnprintf(text, sizeof text, format, list);
+    va_end(list);
+    int x = bar->x + gap;
+    bar->full = bar->full || x + canvas_columns(text) > bar->area.width;
+    if (!bar->full)
+        bar->x = canvas_text(bar->canvas, bar->area, x, 0, style, "%s", text);
+    return !bar->full;
+}
+
+static struct bar bar_at(struct canvas *canvas, struct area area, int y)
+{
+    return (struct bar){.canvas = canvas, .area = area_part(area, 0, y, area.width, 1), .x = 0};
+}
+
+/* --- the header --- */
+
+static void say_state(struct bar *bar, const struct model *model)
+{
+    const struct session_state *state = model->state;
+    double quiet = model->now - state->time;
+    if (model->mode == MODE_REPLAY)
+        say(bar, 2, STYLE_WARNING, model->playing ? "▶ REPLAY" : "‖ REPLAY");
+    else if (state->finished || model->ended)
+        say(bar, 2, STYLE_WARNING, "ENDED");
+    else if (state->paused)
+        say(bar, 2, STYLE_WARNING, "‖ PAUSED");
+    else
+        say(bar, 2, STYLE_GAIN, model->mode == MODE_ATTACHED ? "▶ ATTACHED" : "▶ LIVE");
+    if (model->frozen)
+        say(bar, 1, STYLE_WARNING, "(frozen)");
+    if (model->mode != MODE_REPLAY && !state->finished && !model->ended && !state->paused && quiet > quiet_seconds) {
+        char age[TEXT_SHORT];
+        say(bar, 1, STYLE_WARNING, "silent for %s", node_age(age, quiet));
+    }
+}
+
+/* The limit that the budget's meter stands for. */
+static void say_budget(struct bar *bar, const struct model *model)
+{
+    const struct session_state *state = model->state;
+    struct forecast forecast = session_forecast(state);
+    bool limited = state->budget_networks || state->budget_episodes || state->budget_seconds > 0;
+    char left[TEXT_SHORT];
+    if (!limited) {
+        say(bar, 3, STYLE_DIM, "no budget: runs until it is stopped");
+        return;
+    }
+    int room = bar->area.width - bar->x - (int)strlen("   budget  100%   ends in 99m59s ");
+    int width = room > 32 ? 32 : room;
+    say(bar, 3, STYLE_DIM, "budget");
+    if (width >= 4 && !bar->full) {
+        canvas_meter(bar->canvas, bar->area, bar->x + 1, 0, width, forecast.share, STYLE_METER);
+        bar->x += width + 1;
+    }
+    say(bar, 1, STYLE_HEADER, "%.0f%%", floor(100 * forecast.share));
+    if (state->finished || model->ended)
+        say(bar, 3, STYLE_DIM, "%s", state->finish_reason ? state->finish_reason : "ended");
+    else if (forecast.seconds_left >= 0)
+        say(bar, 3, STYLE_NORMAL, "ends in %s", text_duration(left, forecast.seconds_left));
+    else
+        say(bar, 3, STYLE_DIM, "end not known yet");
+}
+
+static void say_best(struct bar *bar, const struct model *model, bool with_start)
+{
+    const struct session_state *state = model->state;
+    const struct session_node *best = session_node(state, state->best), *start = session_node(state, 1);
+    char age[TEXT_SHORT];
+    if (!best) {
+        say(bar, 1, STYLE_DIM, "no network is trained yet");
+        return;
+    }
+    say(bar, 1, STYLE_BEST, "★ %.2f%% n%lld", 100 * best->accuracy, (long long)state->best);
+    say(bar, 1, STYLE_DIM, "%s ago", node_age(age, model->now - state->best_time));
+    if (with_start && start != best && start->status == NODE_DONE)
+        say(bar, 1, best->accuracy > start->accuracy ? STYLE_GAIN : STYLE_LOSS, "%+.2f on the start",
+            100 * (best->accuracy - start->accuracy));
+}
+
+static void say_counts(struct bar *bar, const struct model *model)
+{
+    const struct session_state *state = model->state;
+    const int64_t *count = state->status_count;
+    if (state->budget_networks)
+        say(bar, 3, STYLE_HEADER, "%lld/%lld networks", (long long)count[NODE_DONE], (long long)state->budget_networks);
+    else
+        say(bar, 3, STYLE_HEADER, "%lld done", (long long)count[NODE_DONE]);
+    say(bar, 2, count[NODE_RUNNING] ? STYLE_RUNNING : STYLE_DIM, "%lld training", (long long)count[NODE_RUNNING]);
+    if (count[NODE_FAILED])
+        say(bar, 2, STYLE_FAILED, "%lld failed", (long long)count[NODE_FAILED]);
+    say(bar, 2, STYLE_DIM, "%lld queued", (long long)count[NODE_QUEUED]);
+    if (count[NODE_CANCELLED])
+        say(bar, 2, STYLE_DIM, "%lld cancelled", (long long)count[NODE_CANCELLED]);
+    if (state->known_count)
+        say(bar, 2, STYLE_DIM, "%lld known", (long long)state->known_count);
+    if (state->refused_count)
+        say(bar, 2, STYLE_DIM, "%lld refused", (long long)state->refused_count);
+    if (state->episode)
+        say(bar, 2, STYLE_DIM, "episode %lld", (long long)state->episode);
+}
+
+void bars_draw_header(const struct model *model, struct canvas *canvas, struct area area)
+{
+    char clock[TEXT_SHORT];
+    struct bar bar = bar_at(canvas, area, 0);
+    if (area.height == 1 && area.width < 60) { /* the least: alive, and how good */
+        bar.x = -1;
+        say_state(&bar, model);
+        say_best(&bar, model, false);
+        return;
+    }
+    say(&bar, 1, STYLE_HEADER, "%s", model->session_name);
+    say_state(&bar, model);
+    if (area.height == 1) {
+        bar.x += 1;
+        say_best(&bar, model, false);
+        say_budget(&bar, model);
+        return;
+    }
+    say(&bar, 2, STYLE_NORMAL, "%s", clock_text(clock, model->now));
+    say_budget(&bar, model);
+    bar = bar_at(canvas, area, 1);
+    say_best(&bar, model, true);
+    say_counts(&bar, model);
+}
+
+/* --- replay's bar --- */
+
+static double share_of(const struct model *model, double time)
+{
+    return model->length > 0 ? fmin(fmax(time / model->length, 0), 1) : 0;
+}
+
+void bars_draw_transport(const struct model *model, struct canvas *canvas, struct area area)
+{
+    char now[TEXT_SHORT], end[TEXT_SHORT], speed[32];
+    struct bar bar = bar_at(canvas, area, 0);
+    snprintf(speed, sizeof speed, "×%g", model->speed);
+    clock_text(end, model->length);
+    say(&bar, 1, STYLE_HEADER, "%s", clock_text(now, model->now));
+    int width = area.width - bar.x - (int)strlen(end) - 18;
+    if (width >= 8) {
+        struct area line = area_part(area, bar.x + 1, 0, width, 1);
+        int place = (int)lround(share_of(model, model->now) * (width - 1));
+        for (int x = 0; x < line.width; x++)
+            canvas_put(canvas, line.x + x, line.y, x < place ? L'━' : L'─', x < place ? STYLE_METER : STYLE_METER_REST);
+        for (int i = 0; i < model->mark_count; i++) {
+            const struct replay_bar_mark *mark = &model->marks[i];
+            uint32_t glyph = mark->style == STYLE_BEST ? L'▲' : mark->style == STYLE_FAILED ? L'×' : L'◆';
+            canvas_put(canvas, line.x + (int)lround(share_of(model, mark->time) * (width - 1)), line.y, glyph, mark->style);
+        }
+        if (line.width)
+            canvas_put(canvas, line.x + place, line.y, L'●', STYLE_HEADER);
+        bar.x += width + 1;
+    }
+    say(&bar, 1, STYLE_NORMAL, "%s", end);
+    say(&bar, 2, STYLE_HEADER, "%-6s", speed);
+    say(&bar, 1, STYLE_DIM, "%3.0f%%", floor(100 * share_of(model, model->now)));
+}
+
+/* --- the keys --- */
+
+static void say_key(struct bar *bar, const char *keys, const char *label)
+{
+    say(bar, 1, STYLE_KEY, "%.*s", (int)strcspn(keys, " "), keys);
+    say(bar, 0, STYLE_KEY_LABEL, "%s", label);
+}
+
+static void say_keys_of_replay(struct bar *bar)
+{
+    static const struct { const char *key, *label; } keys[] = {
+        {"?", "Help"}, {"Space", "Play"}, {"<>", "Speed"}, {",.", "Event"}, {"[]", "Best"}, {"}", "Fail"},
+        {")", "Person"}, {"Enter", "Details"}, {"/", "Find"}, {"z", "Zoom"}, {"Tab", "Pane"}, {"q", "Quit"},
+    };
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        say_key(bar, keys[i].key, keys[i].label);
+}
+
+void bars_draw_keys(const struct model *model, struct canvas *canvas, struct area area)
+{
+    struct bar bar = bar_at(canvas, area, 0);
+    if (model->message[0] && model->now <= model->message_until) {
+        canvas_text(canvas, area, 1, 0, STYLE_WARNING, "%s", model->message);
+        return;
+    }
+    if (model->detail || model->comparing) {
+        say_key(&bar, "Escape", "Back");
+        say_key(&bar, "b", "Best");
+        say_key(&bar, "?", "Help");
+        return;
+    }
+    if (model->mode == MODE_REPLAY) {
+        say_keys_of_replay(&bar);
+        return;
+    }
+    for (enum request request = REQUEST_NONE + 1; request < REQUEST_COUNT; request++) {
+        const struct request_row *row = request_row(request);
+        if (*row->label)
+            say_key(&bar, row->keys, request == REQUEST_PAUSE && model->state->paused ? "Go on" : row->label);
+    }
+}

@@ -1,0 +1,200 @@
+/*
+ * detail.c - one network over the whole middle: its layers with their widths to scale, where it comes from, what it
+ * costs, its epochs; and two networks side by side.
+ *
+ * Blocks stand from the top; the ones behind are left out when the screen is low.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tui/node.h"
+#include "tui/strip.h"
+#include "tui/view.h"
+
+static int heading(struct canvas *canvas, struct area area, int y, const char *text)
+{
+    canvas_text(canvas, area, 0, y, STYLE_TITLE, "%s", text);
+    return y + 1;
+}
+
+/* --- facts --- */
+
+static int draw_facts(const struct model *model, const struct session_node *node, struct canvas *canvas, struct area area,
+                      int y)
+{
+    char a[TEXT_SHORT], b[TEXT_SHORT], c[TEXT_SHORT];
+    double gain;
+    canvas_put(canvas, area.x, area.y + y, node_glyph(node->status), node_style(node->status));
+    int x = canvas_text(canvas, area, 2, y, node_style(node->status), "%s", node_word(node->status));
+    if (node->curve_count)
+        x = canvas_text(canvas, area, x + 2, y, STYLE_HEADER, "%.2f%%", 100 * node->accuracy);
+    if (node_gain(model, node, &gain))
+        x = canvas_text(canvas, area, x + 1, y, gain < 0 ? STYLE_LOSS : STYLE_GAIN, "%+.2f", 100 * gain);
+    if (node->facts.node == model->state->best)
+        x = canvas_text(canvas, area, x + 2, y, STYLE_BEST, "★ best");
+    if (node->pinned)
+        x = canvas_text(canvas, area, x + 2, y, STYLE_PINNED, "P pinned");
+    if (node_is_users(node))
+        x = canvas_text(canvas, area, x + 2, y, STYLE_USER, "by you");
+    if (node->known_count)
+        canvas_text(canvas, area, x + 2, y, STYLE_DIM, "proposed %d times", node->known_count + 1);
+    y++;
+    if (node->failure)
+        canvas_text(canvas, area, 2, y++, STYLE_FAILED, "%s", node->failure);
+    canvas_text(canvas, area, 2, y++, STYLE_NORMAL, "%s parameters  %s FLOPs  %s activations an image",
+                text_count(a, (double)node->facts.parameters), text_count(b, (double)node->facts.flops),
+                text_bytes(c, (double)node->facts.activation_bytes));
+    if (node->device)
+        canvas_text(canvas, area, 2, y++, STYLE_NORMAL, "%d/%d epochs on %s in %s, %s images/s", node->curve_count, node->epochs,
+                    node->device, text_duration(a, node->seconds), text_count(b, node_rate(node)));
+    if (node->note && *node->note)
+        canvas_text(canvas, area, 2, y++, STYLE_USER, "\"%s\"", node->note);
+    return y;
+}
+
+/* --- layers --- */
+
+static void draw_layer(const struct strip *strip, int layer, int largest, struct canvas *canvas, struct area area, int y)
+{
+    const struct layer *at = &strip->arch.layers[layer];
+    const struct shape *shape = &strip->shapes[layer];
+    enum style style = strip->change[layer] ? strip_style(strip->change[layer]) : STYLE_NORMAL;
+    char name[LAYER_NAME_MAX], kernel[24] = "", map[32] = "", was[32] = "";
+    layer_name(&strip->arch, layer, name);
+    if (at->kernel)
+        snprintf(kernel, sizeof kernel, "%d×%d%s", at->kernel, at->kernel, at->stride > 1 ? "/" : "");
+    if (at->kernel && at->stride > 1)
+        snprintf(kernel + strlen(kernel), sizeof kernel - strlen(kernel), "%d", at->stride);
+    if (at->kind != LAYER_FC && at->kind != LAYER_SOFTMAX)
+        snprintf(map, sizeof map, "%d×%d", shape->height, shape->width);
+    if (strip->change[layer] == STRIP_WIDER)
+        snprintf(was, sizeof was, "was %d", strip->before[layer]);
+    else if (strip->change[layer] == STRIP_NEW)
+        snprintf(was, sizeof was, "new");
+    canvas_text(canvas, area, 2, y, style, "%s", name);
+    canvas_text(canvas, area, 14, y, STYLE_DIM, "%s", kernel);
+    canvas_text(canvas, area, 20, y, STYLE_DIM, "%s", map);
+    if (!layer_has_weights(at))
+        return;
+    canvas_text(canvas, area, 27, y, style, "%4d", at->units);
+    int width = area.width - 32 - 9;
+    width = width > 40 ? 40 : width;
+    if (width < 1)
+        return;
+    struct area bar = area_part(area, 32, 0, width, area.height);
+    double share = (double)at->units / largest;
+    int eighths = (int)lround(share * width * 8);
+    for (int x = 0; x * 8 < eighths; x++)
+        canvas_put(canvas, bar.x + x, bar.y + y, eighths - 8 * x >= 8 ? L'█' : (uint32_t)(L'▏' - (eighths - 8 * x - 1)),
+                   strip_style(strip->change[layer]));
+    canvas_text(canvas, area, 32 + (eighths + 7) / 8 + 1, y, style, "%s", was);
+}
+
+static int draw_layers(const struct strip *strip, struct canvas *canvas, struct area area, int y, int end)
+{
+    int largest = 1, count = strip->arch.layer_count;
+    if (!strip->readable)
+        return y;
+    for (int i = 0; i < count; i++)
+        largest = strip->arch.layers[i].units > largest ? strip->arch.layers[i].units : largest;
+    for (int i = 0; i < count && y < end; i++) {
+        if (y == end - 1 && i < count - 1) {
+            canvas_text(canvas, area, 2, y++, STYLE_DIM, "and %d more layers", count - i);
+            break;
+        }
+        draw_layer(strip, i, largest, canvas, area, y++);
+    }
+    return y;
+}
+
+/* --- lineage: the nearest ancestors, the network itself first --- */
+
+static int draw_lineage(const struct model *model, const struct session_node *node, struct canvas *canvas, struct area area,
+                        int y, int end)
+{
+    for (; node && y < end; node = session_node(model->state, node->facts.parent)) {
+        struct text edge = TEXT_EMPTY;
+        char name[TEXT_SHORT];
+        if (y == end - 1 && node->facts.parent) {
+            canvas_text(canvas, area, 2, y++, STYLE_DIM, "and on to the start network");
+            break;
+        }
+        snprintf(name, sizeof name, "n%lld", (long long)node->facts.node);
+        canvas_text(canvas, area, 2, y, STYLE_BOLD, "%-6s", name);
+        if (node->curve_count)
+            canvas_text(canvas, area, 9, y, node_style(node->status), "%5.2f", 100 * node->accuracy);
+        node_edge(model, node, canvas->unicode, area.width - 16, &edge);
+        canvas_text(canvas, area, 16, y++, STYLE_NORMAL, "%s", text_string(&edge));
+        text_done(&edge);
+    }
+    return y;
+}
+
+/* --- epochs --- */
+
+static void draw_epochs(const struct session_node *node, struct canvas *canvas, struct area area, int y)
+{
+    int rows = area.height - y - 1, first = node->curve_count > rows ? node->curve_count - rows : 0;
+    if (!node->curve_count || rows < 1)
+        return;
+    canvas_text(canvas, area, 2, y++, STYLE_DIM, "epoch  val %%   loss    train %%  loss    rate");
+    for (int i = first; i < node->curve_count; i++) {
+        const struct curve_point *point = &node->curve[i];
+        canvas_text(canvas, area, 2, y++, STYLE_NORMAL, "%5d  %5.2f  %6.4f  %6.2f  %6.4f  %.2g", i + 1,
+                    100 * point->validation_accuracy, point->validation_loss, 100 * point->train_accuracy, point->train_loss,
+                    point->rate);
+    }
+}
+
+/* Everything of one network, from the top of an area. */
+static void draw_one(const struct model *model, const struct session_node *node, struct canvas *canvas, struct area area)
+{
+    struct strip strip;
+    strip_read(model, node, &strip);
+    int y = draw_facts(model, node, canvas, area, 0);
+    int left = area.height - y - 2, layers = strip.readable ? strip.arch.layer_count : 0;
+    int lineage = left - layers - 2 >= 4 ? left - layers - 2 : 4;
+    lineage = lineage > 8 ? 8 : lineage;
+    y = heading(canvas, area, y + (area.height > 30), "Layers");
+    y = draw_layers(&strip, canvas, area, y, area.height - lineage - 1 > y + 3 ? area.height - lineage - 1 : area.height);
+    y = heading(canvas, area, y, "Lineage");
+    draw_lineage(model, node, canvas, area, y, y + lineage);
+}
+
+static struct area frame(struct canvas *canvas, struct area area, const struct session_node *node)
+{
+    char title[64];
+    snprintf(title, sizeof title, " n%lld ", node ? (long long)node->facts.node : 0);
+    return canvas_box(canvas, area, title, STYLE_FOCUS);
+}
+
+void detail_draw(const struct model *model, struct canvas *canvas, struct area area)
+{
+    const struct session_node *node = session_node(model->state, model->selected);
+    struct area inside = frame(canvas, area, node);
+    if (!node)
+        return;
+    bool wide = inside.width >= 100;
+    int left = wide ? inside.width * 3 / 5 : inside.width;
+    draw_one(model, node, canvas, area_part(inside, 0, 0, left, inside.height));
+    if (wide) {
+        struct area right = area_part(inside, left + 1, 0, inside.width - left - 1, inside.height);
+        int height = right.height / 2;
+        int y = heading(canvas, right, 0, "Curves");
+        view_curves.draw(model, canvas, area_part(right, 0, y, right.width, height - y));
+        heading(canvas, right, height, "Epochs");
+        draw_epochs(node, canvas, right, height + 1);
+    }
+}
+
+void compare_draw(const struct model *model, struct canvas *canvas, struct area area)
+{
+    for (int i = 0; i < 2; i++) {
+        const struct session_node *node = session_node(model->state, model->marked[i]);
+        struct area half = area_part(area, i * (area.width / 2), 0, i ? area.width - area.width / 2 : area.width / 2, area.height);
+        struct area inside = frame(canvas, half, node);
+        if (node)
+            draw_one(model, node, canvas, inside);
+    }
+}

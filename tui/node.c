@@ -1,0 +1,183 @@
+/*
+ * node.c - status, progress, gain and edge of a network, for all views.
+ *
+ * An edge can hold many actions (one wider decision may widen every layer): it is told in full, or by layer, or only
+ * counted, whichever is the most that fits.
+ */
+#include "tui/node.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "arch/lineage.h"
+#include "util/memory.h"
+
+uint32_t node_glyph(enum node_status status)
+{
+    static const uint32_t glyphs[NODE_STATUS_COUNT] = {L'·', L'*', L'✓', L'✗', L'-'};
+    return glyphs[status];
+}
+
+enum style node_style(enum node_status status)
+{
+    static const enum style styles[NODE_STATUS_COUNT] = {STYLE_QUEUED, STYLE_RUNNING, STYLE_DONE, STYLE_FAILED, STYLE_DIM};
+    return styles[status];
+}
+
+const char *node_word(enum node_status status)
+{
+    static const char *const words[NODE_STATUS_COUNT] = {"queued", "training", "done", "failed", "cancelled"};
+    return words[status];
+}
+
+bool node_is_users(const struct session_node *node)
+{
+    return node->facts.by && !strcmp(node->facts.by, "user");
+}
+
+static bool has_accuracy(const struct session_node *node)
+{
+    return node->status == NODE_DONE || (node->status == NODE_RUNNING && node->curve_count);
+}
+
+bool node_gain(const struct model *model, const struct session_node *node, double *gain)
+{
+    const struct session_node *parent = session_node(model->state, node->facts.parent);
+    if (!parent || parent->status != NODE_DONE || !has_accuracy(node))
+        return false;
+    *gain = node->accuracy - parent->accuracy;
+    return isfinite(*gain);
+}
+
+double node_share(const struct session_node *node)
+{
+    if (node->status == NODE_DONE)
+        return 1;
+    if (node->status != NODE_RUNNING || node->epochs <= 0)
+        return 0;
+    double step = node->steps > 0 ? (double)node->step / (double)node->steps : 0;
+    double share = (node->curve_count + step) / node->epochs;
+    return share > 1 ? 1 : share;
+}
+
+double node_seconds_left(const struct model *model, const struct session_node *node)
+{
+    double share = node_share(node), passed = model->now - node->started;
+    if (node->status != NODE_RUNNING || share <= 0 || passed <= 0)
+        return -1;
+    return passed * (1 - share) / share;
+}
+
+double node_rate(const struct session_node *node)
+{
+    return node->status == NODE_RUNNING && node->step_rate > 0 ? node->step_rate : node->images_per_second;
+}
+
+/* --- the edge --- */
+
+void model_edge(const struct model *model, const struct session_node *node, bool unicode, struct text *text)
+{
+    const struct session_node *parent = session_node(model->state, node->facts.parent);
+    if (parent)
+        lineage_show(parent->facts.arch, node->facts.actions.items, node->facts.actions.count, unicode, text);
+    else
+        text_add(text, "start");
+}
+
+/* "widen:conv2:48" as its kind ('W' or 'D') and its layer's name. */
+static char split_action(const char *action, char name[32])
+{
+    const char *colon = strchr(action, ':');
+    const char *rest = colon ? colon + 1 : "";
+    snprintf(name, 32, "%.*s", (int)strcspn(rest, ":"), rest);
+    return (char)toupper((unsigned char)action[0]);
+}
+
+/* "W conv1,3 fc1 D conv2" */
+static void edge_by_layer(const struct event_texts *actions, struct text *text)
+{
+    char last_kind = 0, last_word[32] = "";
+    for (int i = 0; i < actions->count; i++) {
+        char name[32], kind = split_action(actions->items[i], name);
+        size_t letters = strcspn(name, "0123456789");
+        bool same_word = kind == last_kind && strlen(last_word) == letters && !strncmp(last_word, name, letters);
+        if (kind != last_kind)
+            text_add(text, "%s%c", i ? " " : "", kind);
+        if (same_word)
+            text_add(text, ",%s", name + letters);
+        else
+            text_add(text, " %s", name);
+        last_kind = kind;
+        snprintf(last_word, sizeof last_word, "%.*s", (int)letters, name);
+    }
+}
+
+/* "4W 5D" */
+static void edge_counted(const struct event_texts *actions, struct text *text)
+{
+    int widened = 0;
+    char name[32];
+    for (int i = 0; i < actions->count; i++)
+        widened += split_action(actions->items[i], name) == 'W';
+    if (widened)
+        text_add(text, "%dW", widened);
+    if (actions->count > widened)
+        text_add(text, "%s%dD", widened ? " " : "", actions->count - widened);
+}
+
+void node_edge(const struct model *model, const struct session_node *node, bool unicode, int columns, struct text *text)
+{
+    size_t length = text->length;
+    model_edge(model, node, unicode, text);
+    if (!node->facts.actions.count)
+        return;
+    for (int shorter = 0; shorter < 2 && canvas_columns(text->bytes + length) > columns; shorter++) {
+        text->length = length;
+        if (shorter == 0)
+            edge_by_layer(&node->facts.actions, text);
+        else
+            edge_counted(&node->facts.actions, text);
+    }
+}
+
+/* --- small pictures and numbers --- */
+
+void node_spark(const struct model *model, const struct session_node *node, struct canvas *canvas, struct area area, int x,
+                int y, int width, enum style style)
+{
+    enum { WIDEST = 64 };
+    double values[WIDEST];
+    const struct session_node *best = session_node(model->state, model->state->best);
+    double low = INFINITY, high = best ? best->accuracy : -INFINITY;
+    width = width > WIDEST ? WIDEST : width;
+    int count = node->curve_count < width ? node->curve_count : width;
+    for (int i = 0; i < count; i++) {
+        /* A long curve is shown whole, thinned. */
+        int point = count > 1 ? (int)((int64_t)i * (node->curve_count - 1) / (count - 1)) : node->curve_count - 1;
+        values[i] = node->curve[point].validation_accuracy;
+        low = fmin(low, values[i]);
+        high = fmax(high, values[i]);
+    }
+    canvas_spark(canvas, area, x, y, width, values, count, low, high, style);
+}
+
+char *node_age(char buffer[TEXT_SHORT], double seconds)
+{
+    if (seconds < 60)
+        snprintf(buffer, TEXT_SHORT, "%.0fs", seconds < 0 ? 0 : floor(seconds));
+    else if (seconds < 3600)
+        snprintf(buffer, TEXT_SHORT, "%.0fm", floor(seconds / 60));
+    else
+        text_duration(buffer, seconds);
+    return buffer;
+}
+
+char *clock_text(char buffer[TEXT_SHORT], double seconds)
+{
+    int64_t whole = seconds > 0 && seconds < 1e12 ? (int64_t)seconds : 0;
+    snprintf(buffer, TEXT_SHORT, "%02d:%02d:%02d", (int)(whole / 3600 % 1000000), (int)(whole / 60 % 60), (int)(whole % 60));
+    return buffer;
+}

@@ -1,0 +1,98 @@
+/*
+ * screen.c - the whole screen: layout, frames, views in them, bars around them.
+ *
+ * Details and the comparison take the middle, over all panes. What a view scrolls is settled for its size before it is
+ * drawn; that is all that drawing changes in a model.
+ */
+#include <stdio.h>
+
+#include "tui/view.h"
+
+const struct view *const views[PANE_COUNT] = {
+    [PANE_TREE] = &view_tree,
+    [PANE_NETWORK] = &view_network,
+    [PANE_CURVES] = &view_curves,
+    [PANE_DEVICES] = &view_devices,
+    [PANE_CONTROLLER] = &view_controller,
+    [PANE_LOG] = &view_log,
+    [PANE_TRADE] = &view_trade,
+    [PANE_QUEUE] = &view_queue,
+};
+
+static const struct { char key; const char *title; } panes[PANE_COUNT] = {
+#define SCREEN_PANE(name, key, title) [PANE_##name] = {key, title},
+    LAYOUT_PANES(SCREEN_PANE)
+#undef SCREEN_PANE
+};
+
+/* "─ by accuracy ─" at the right of the frame's top line, when there is room behind the title. */
+static void draw_title(const struct model *model, const struct view *view, struct canvas *canvas, struct area area, int from)
+{
+    struct text text = TEXT_EMPTY;
+    if (view->title)
+        view->title(model, &text);
+    int x = area.width - 3 - canvas_columns(text_string(&text));
+    if (text.length && x <= from) { /* cut rather than left out: the beginning says most */
+        x = from + 1;
+    }
+    if (text.length && area.width - 3 - x >= 6)
+        canvas_text(canvas, area_part(area, x, 0, area.width - 2 - x, 1), 0, 0, STYLE_DIM, " %s ", text_string(&text));
+    text_done(&text);
+}
+
+static void draw_pane(struct model *model, struct canvas *canvas, struct area area, enum pane pane)
+{
+    char title[64];
+    if (!area.width || !area.height)
+        return;
+    snprintf(title, sizeof title, "%c %s ", panes[pane].key, panes[pane].title);
+    struct area inside = canvas_box(canvas, area, title, pane == model->focus ? STYLE_FOCUS : STYLE_BORDER);
+    draw_title(model, views[pane], canvas, area, 1 + canvas_columns(title));
+    if (views[pane]->settle)
+        views[pane]->settle(model, inside);
+    views[pane]->draw(model, canvas, inside);
+}
+
+/* The least area that holds all panes. */
+static struct area middle_of(const struct layout *layout)
+{
+    struct area middle = {0};
+    for (int pane = 0; pane < PANE_COUNT; pane++) {
+        struct area area = layout->panes[pane];
+        if (!area.width || !area.height)
+            continue;
+        if (!middle.width)
+            middle = area;
+        int right = middle.x + middle.width, bottom = middle.y + middle.height;
+        right = area.x + area.width > right ? area.x + area.width : right;
+        bottom = area.y + area.height > bottom ? area.y + area.height : bottom;
+        middle.x = area.x < middle.x ? area.x : middle.x;
+        middle.y = area.y < middle.y ? area.y : middle.y;
+        middle.width = right - middle.x;
+        middle.height = bottom - middle.y;
+    }
+    return middle;
+}
+
+void screen_draw(struct model *model, struct canvas *canvas)
+{
+    struct layout layout;
+    model_build_rows(model);
+    layout_compute(canvas->width, canvas->height, model->state->device_count, model->focus, model->zoomed,
+                   model->mode == MODE_REPLAY, &layout);
+    if (!layout.header.width) { /* one line in all */
+        bars_draw_header(model, canvas, layout.keys);
+        return;
+    }
+    bars_draw_header(model, canvas, layout.header);
+    if (layout.transport.width)
+        bars_draw_transport(model, canvas, layout.transport);
+    if (model->comparing)
+        compare_draw(model, canvas, middle_of(&layout));
+    else if (model->detail)
+        detail_draw(model, canvas, middle_of(&layout));
+    else
+        for (int pane = 0; pane < PANE_COUNT; pane++)
+            draw_pane(model, canvas, layout.panes[pane], (enum pane)pane);
+    bars_draw_keys(model, canvas, layout.keys);
+}

@@ -1,0 +1,129 @@
+/*
+ * strip.c - a skyline of layers. A layer is a column as high as it is wide (in units), on a common scale; pools are the
+ * gaps where the map gets smaller.
+ */
+#include "tui/strip.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "arch/action.h"
+
+/* Replay the edge's actions on the parent, and follow what they do to the layers. */
+static bool follow_actions(const struct session_node *parent, const struct session_node *node, struct strip *strip)
+{
+    struct arch arch;
+    struct action action;
+    if (arch_parse(&arch, parent->facts.arch, NULL))
+        return false;
+    for (int i = 0; i < node->facts.actions.count; i++) {
+        if (action_parse(&arch, node->facts.actions.items[i], &action, NULL))
+            return false;
+        int units = arch.layers[action.layer].units, place = action.layer + 1, after = arch.layer_count - place;
+        if (action_apply(&arch, &action, &arch, NULL))
+            return false;
+        if (action.kind == ACTION_WIDEN && strip->change[action.layer] == STRIP_SAME) {
+            strip->change[action.layer] = STRIP_WIDER;
+            strip->before[action.layer] = units;
+        }
+        if (action.kind == ACTION_DEEPEN) {
+            memmove(strip->change + place + 1, strip->change + place, sizeof *strip->change * (size_t)after);
+            memmove(strip->before + place + 1, strip->before + place, sizeof *strip->before * (size_t)after);
+            strip->change[place] = STRIP_NEW;
+        }
+    }
+    return arch_equal(&arch, &strip->arch);
+}
+
+void strip_read(const struct model *model, const struct session_node *node, struct strip *strip)
+{
+    const struct session_node *parent = session_node(model->state, node->facts.parent);
+    memset(strip, 0, sizeof *strip);
+    const char *input = model->state->facts.input;
+    strip->readable = !arch_parse(&strip->arch, node->facts.arch, NULL) && input &&
+                      sscanf(input, "%d,%d,%d", &strip->input.channels, &strip->input.height, &strip->input.width) == 3 &&
+                      !arch_shapes(&strip->arch, strip->input, strip->shapes, NULL);
+    if (strip->readable && parent && !follow_actions(parent, node, strip)) {
+        memset(strip->change, 0, sizeof strip->change);
+        memset(strip->before, 0, sizeof strip->before);
+    }
+}
+
+void strip_label(const struct layer *layer, char label[24])
+{
+    switch (layer->kind) {
+    case LAYER_CONV:
+        snprintf(label, 24, "c%d", layer->units);
+        break;
+    case LAYER_MAX_POOL:
+        snprintf(label, 24, "P");
+        break;
+    case LAYER_AVERAGE_POOL:
+        snprintf(label, 24, "A");
+        break;
+    case LAYER_FC:
+        snprintf(label, 24, "f%d", layer->units);
+        break;
+    case LAYER_SOFTMAX:
+        snprintf(label, 24, "%d", layer->units);
+        break;
+    }
+}
+
+enum style strip_style(enum strip_change change)
+{
+    return change == STRIP_SAME ? STYLE_CURVE_A : change == STRIP_WIDER ? STYLE_BEST : STYLE_GAIN;
+}
+
+static bool is_pool(const struct layer *layer)
+{
+    return layer->kind == LAYER_MAX_POOL || layer->kind == LAYER_AVERAGE_POOL;
+}
+
+static int widest_label(const struct strip *strip)
+{
+    int widest = 1;
+    for (int i = 0; i < strip->arch.layer_count; i++) {
+        char label[24];
+        strip_label(&strip->arch.layers[i], label);
+        widest = (int)strlen(label) > widest ? (int)strlen(label) : widest;
+    }
+    return widest;
+}
+
+/* A column of `width` cells and `height` lines, filled to `share` of its height, in eighths of a line. */
+static void draw_column(struct canvas *canvas, struct area area, double share, enum style style)
+{
+    int eighths = (int)ceil(share * area.height * 8 - 1e-9);
+    for (int y = 0; y < area.height; y++) {
+        int part = eighths - 8 * (area.height - 1 - y);
+        for (int x = 0; x < area.width && part > 0; x++)
+            canvas_put(canvas, area.x + x, area.y + y, part >= 8 ? L'█' : (uint32_t)(L'▁' + part - 1), style);
+    }
+}
+
+int strip_draw(const struct strip *strip, struct canvas *canvas, struct area area, int highest)
+{
+    int count = strip->arch.layer_count, largest = 1;
+    if (!strip->readable || area.height < 1 || area.width < 1)
+        return 0;
+    for (int i = 0; i < count; i++)
+        largest = strip->arch.layers[i].units > largest ? strip->arch.layers[i].units : largest;
+    int label = widest_label(strip), width = area.width / count;
+    bool labels = width > label && area.height > 1;
+    width = labels ? label + 1 : width > 3 ? 3 : width < 1 ? 1 : width;
+    int height = area.height - labels < highest - labels ? area.height - labels : highest - labels;
+    for (int i = 0; i < count; i++) {
+        const struct layer *layer = &strip->arch.layers[i];
+        struct area column = area_part(area, i * width, 0, width > 1 ? width - 1 : 1, height);
+        char text[24];
+        strip_label(layer, text);
+        if (!is_pool(layer))
+            draw_column(canvas, column, (double)layer->units / largest, strip_style(strip->change[i]));
+        if (labels)
+            canvas_text(canvas, area_part(area, i * width, height, width, 1), 0, 0,
+                        is_pool(layer) ? STYLE_DIM : strip->change[i] ? strip_style(strip->change[i]) : STYLE_NORMAL, "%s", text);
+    }
+    return height + labels;
+}

@@ -1,0 +1,274 @@
+/*
+ * tree.c - the rows of the tree that can be seen, in order: an index of children, then a walk down.
+ *
+ * The index is made of two arrays by node number, first child and next sibling, in one pass from the last network to
+ * the first; siblings are put in the wanted order before the walk. With a filter every network that matches is there
+ * with its ancestors, whatever is folded. All of it is O(n), and O(n log n) where siblings are sorted.
+ */
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tui/node.h"
+#include "util/bug.h"
+#include "util/memory.h"
+
+struct forest {
+    const struct model *model;
+    int64_t count;
+    int64_t *first, *next;  /* children in order, by node number; first[0]: the roots */
+    int64_t *below;         /* how many networks grew from each */
+    bool *matches, *kept;   /* matches the filter; it or one below does */
+};
+
+/* --- folding --- */
+
+bool model_is_folded(const struct model *model, int64_t node)
+{
+    return node > 0 && (size_t)node < model->fold_capacity && model->folded[node];
+}
+
+void model_fold(struct model *model, int64_t node, bool folded)
+{
+    if (model_is_folded(model, node) == folded || node < 1 || node > model->state->node_count)
+        return;
+    if ((size_t)node >= model->fold_capacity) {
+        size_t capacity = (size_t)model->state->node_count * 2 + 64;
+        model->folded = memory_resize(model->folded, capacity, sizeof *model->folded);
+        memset(model->folded + model->fold_capacity, 0, capacity - model->fold_capacity);
+        model->fold_capacity = capacity;
+    }
+    model->folded[node] = folded;
+    model->rows_stale = true;
+}
+
+void model_fold_below(struct model *model, int64_t node, bool folded)
+{
+    int64_t count = model->state->node_count;
+    if (node < 1 || node > count)
+        return;
+    bool *inside = memory_new((size_t)count + 1, sizeof *inside);
+    inside[node] = true;
+    for (int64_t i = node; i <= count; i++) {
+        const struct session_node *each = session_node(model->state, i);
+        inside[i] |= inside[each->facts.parent];
+        if (inside[i] && each->child_count)
+            model_fold(model, i, folded);
+    }
+    free(inside);
+}
+
+/* --- what is looked for --- */
+
+static bool contains(const char *text, const char *what)
+{
+    return text && strcasestr(text, what) != NULL;
+}
+
+/* Does `what` stand for this number: "12" or "n12"? */
+static bool is_number(const char *what, int64_t *number)
+{
+    return !text_to_integer(what + (*what == 'n'), 1, INT64_MAX, number);
+}
+
+static bool matches(const struct session_node *node, const char *what, const char *action)
+{
+    int64_t number;
+    if (is_number(what, &number))
+        return node->facts.node == number;
+    for (int i = 0; i < node->facts.actions.count; i++)
+        if (contains(node->facts.actions.items[i], action))
+            return true;
+    return contains(node->facts.arch, what) || contains(node->note, what) || contains(node->failure, what) ||
+           contains(node_word(node->status), what) || (node->pinned && contains("pinned", what)) ||
+           (node_is_users(node) && contains("you", what));
+}
+
+/* What a person sees is "W conv2", what an action says is "widen:conv2". */
+static void as_action(const char *what, char action[96])
+{
+    char letter = (char)tolower((unsigned char)what[0]);
+    bool short_form = (letter == 'w' || letter == 'd') && what[1] == ' ' && what[2];
+    if (short_form)
+        snprintf(action, 96, "%s:%s", letter == 'w' ? "widen" : "deepen", what + 2);
+    else
+        snprintf(action, 96, "%s", what);
+}
+
+static void find_matches(struct forest *forest)
+{
+    const struct model *model = forest->model;
+    char action[96];
+    as_action(model->filter, action);
+    for (int64_t i = forest->count; i >= 1; i--) {
+        const struct session_node *node = session_node(model->state, i);
+        forest->matches[i] = !model->filter[0] || matches(node, model->filter, action);
+        forest->kept[i] |= forest->matches[i];
+        forest->kept[node->facts.parent] |= forest->kept[i];
+    }
+}
+
+/* --- the index --- */
+
+struct sibling {
+    int64_t node;
+    double key; /* the larger comes first */
+};
+
+static int compare_siblings(const void *left, const void *right)
+{
+    const struct sibling *a = left, *b = right;
+    if (a->key != b->key)
+        return a->key < b->key ? 1 : -1;
+    return a->node < b->node ? -1 : 1;
+}
+
+static double order_key(const struct model *model, const struct session_node *node)
+{
+    double gain;
+    switch (model->order) {
+    case ORDER_ACCURACY:
+        return node->status == NODE_DONE && node->accuracy == node->accuracy ? node->accuracy : -1;
+    case ORDER_GAIN:
+        return node->status == NODE_DONE && node_gain(model, node, &gain) ? gain : -2;
+    case ORDER_PARAMETERS:
+        return -(double)node->facts.parameters;
+    default:
+        return -(double)node->facts.node;
+    }
+}
+
+/* Chain the children of one parent anew, in order. */
+static void sort_children(struct forest *forest, int64_t parent, struct sibling *siblings)
+{
+    size_t count = 0;
+    for (int64_t child = forest->first[parent]; child; child = forest->next[child])
+        siblings[count++] = (struct sibling){child, order_key(forest->model, session_node(forest->model->state, child))};
+    qsort(siblings, count, sizeof *siblings, compare_siblings);
+    for (size_t i = count; i-- > 0;) {
+        forest->next[siblings[i].node] = i + 1 < count ? siblings[i + 1].node : 0;
+        forest->first[parent] = siblings[i].node;
+    }
+}
+
+static void index_children(struct forest *forest)
+{
+    for (int64_t i = forest->count; i >= 1; i--) {
+        int64_t parent = session_node(forest->model->state, i)->facts.parent;
+        forest->below[parent] += forest->below[i] + 1;
+        if (!forest->kept[i])
+            continue;
+        forest->next[i] = forest->first[parent];
+        forest->first[parent] = i;
+    }
+    if (forest->model->order == ORDER_NUMBER)
+        return;
+    struct sibling *siblings = memory_new((size_t)forest->count + 1, sizeof *siblings);
+    for (int64_t i = 0; i <= forest->count; i++)
+        if (forest->first[i])
+            sort_children(forest, i, siblings);
+    free(siblings);
+}
+
+/* --- the walk --- */
+
+static bool is_open(const struct forest *forest, int64_t node)
+{
+    return forest->first[node] && (forest->model->filter[0] || !model_is_folded(forest->model, node));
+}
+
+static struct tree_row row_of(const struct forest *forest, int64_t node, int depth, uint64_t last_at)
+{
+    uint64_t bit = 1ull << (depth < 63 ? depth : 63);
+    bool open = is_open(forest, node);
+    return (struct tree_row){.node = node,
+                             .depth = depth,
+                             .last_at = forest->next[node] ? last_at & ~bit : last_at | bit,
+                             .parent = forest->below[node] > 0,
+                             .folded = forest->first[node] && !open,
+                             .hidden = open ? 0 : forest->below[node],
+                             .matches = forest->matches[node]};
+}
+
+/* Down to the first child, else on to the next sibling of the nearest ancestor that has one. */
+static void walk(const struct forest *forest, struct model *model)
+{
+    int64_t node = forest->first[0];
+    int depth = 0;
+    uint64_t last_at = 0;
+    model->row_count = 0;
+    while (node) {
+        struct tree_row row = row_of(forest, node, depth, last_at);
+        model->rows[model->row_count++] = row;
+        if (is_open(forest, node)) {
+            node = forest->first[node];
+            last_at = row.last_at;
+            depth++;
+            continue;
+        }
+        while (node && !forest->next[node]) {
+            node = session_node(model->state, node)->facts.parent;
+            depth--;
+        }
+        node = forest->next[node]; /* next[0] is 0: the end */
+        last_at = row.last_at;     /* bits at this depth and below are set anew by the rows there */
+    }
+}
+
+/* A row that moved takes the scroll with it, so that the eye finds it where it was. */
+static void keep_place(struct model *model, int before)
+{
+    int after = model_row_of(model, model->selected);
+    if (before >= 0 && after >= 0)
+        model->tree_top += after - before;
+    if (model->tree_top < 0)
+        model->tree_top = 0;
+}
+
+void model_build_rows(struct model *model)
+{
+    if (!model->rows_stale && model->rows)
+        return;
+    size_t count = (size_t)model->state->node_count + 1;
+    int before = model_row_of(model, model->selected);
+    struct forest forest = {
+        .model = model,
+        .count = model->state->node_count,
+        .first = memory_new(count, sizeof(int64_t)),
+        .next = memory_new(count, sizeof(int64_t)),
+        .below = memory_new(count, sizeof(int64_t)),
+        .matches = memory_new(count, sizeof(bool)),
+        .kept = memory_new(count, sizeof(bool)),
+    };
+    find_matches(&forest);
+    index_children(&forest);
+    model->rows = memory_resize(model->rows, count, sizeof *model->rows);
+    walk(&forest, model);
+    free(forest.first);
+    free(forest.next);
+    free(forest.below);
+    free(forest.matches);
+    free(forest.kept);
+    model->rows_stale = false;
+    keep_place(model, before);
+}
+
+int model_row_of(const struct model *model, int64_t node)
+{
+    for (int i = 0; i < model->row_count; i++)
+        if (model->rows[i].node == node)
+            return i;
+    return -1;
+}
+
+void model_select(struct model *model, int64_t node)
+{
+    const struct session_node *above = session_node(model->state, node);
+    if (!above)
+        return;
+    model->selected = node;
+    model->follow = false;
+    while ((above = session_node(model->state, above->facts.parent)))
+        model_fold(model, above->facts.node, false);
+}

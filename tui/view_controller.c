@@ -1,0 +1,146 @@
+/*
+ * view_controller.c - what decides how networks grow: its last decisions, and whether it learns.
+ *
+ * Probabilities are those that the policy gave what it chose, as recorded with the proposal. A policy that does not
+ * learn has decisions and no updates.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tui/node.h"
+#include "tui/view.h"
+#include "util/bug.h"
+
+enum trend { TREND_MEAN, TREND_BEST, TREND_REWARD, TREND_ENTROPY, TREND_COUNT };
+
+static double trend_value(const struct event_policy *policy, enum trend trend)
+{
+    switch (trend) {
+    case TREND_MEAN:
+        return policy->accuracy_mean;
+    case TREND_BEST:
+        return policy->accuracy_best;
+    case TREND_REWARD:
+        return policy->reward_mean;
+    default:
+        return policy->entropy;
+    }
+}
+
+/* "mean   ▁▂▃▅▆█  81.20 → 84.41" */
+static void draw_trend(const struct session_state *state, enum trend trend, struct canvas *canvas, struct area inside, int y)
+{
+    static const char *const names[TREND_COUNT] = {"mean", "best", "reward", "entropy"};
+    static const enum style styles[TREND_COUNT] = {STYLE_CURVE_A, STYLE_CURVE_C, STYLE_CURVE_B, STYLE_CURVE_D};
+    enum { WIDEST = 120 };
+    double values[WIDEST], low = INFINITY, high = -INFINITY;
+    int width = inside.width - 8 - 16;
+    width = width > WIDEST ? WIDEST : width;
+    int count = state->policy_count < width ? (int)state->policy_count : width;
+    if (count < 1)
+        return;
+    for (int i = 0; i < count; i++) {
+        values[i] = trend_value(&state->policies[state->policy_count - count + i].facts, trend);
+        low = fmin(low, values[i]);
+        high = fmax(high, values[i]);
+    }
+    bool percent = trend == TREND_MEAN || trend == TREND_BEST;
+    double first = (percent ? 100 : 1) * values[0], last = (percent ? 100 : 1) * values[count - 1];
+    canvas_text(canvas, inside, 0, y, STYLE_DIM, "%s", names[trend]);
+    canvas_spark(canvas, inside, 8, y, width, values, count, low, high, styles[trend]);
+    if (count > 1)
+        canvas_text(canvas, inside, 8 + count + 1, y, STYLE_NORMAL, "%.2f → %.2f", first, last);
+    else
+        canvas_text(canvas, inside, 8 + count + 1, y, STYLE_NORMAL, "%.2f", last);
+}
+
+static void draw_update(const struct session_state *state, struct canvas *canvas, struct area inside)
+{
+    const char *policy = session_option(state, "policy");
+    if (!state->policy_count) {
+        bool learns = policy && !strcmp(policy, "reinforce");
+        canvas_text(canvas, inside, 0, 0, STYLE_DIM, "%s%s", policy ? policy : "",
+                    learns ? " learns after its first episode" : " does not learn");
+        return;
+    }
+    const struct event_policy *last = &state->policies[state->policy_count - 1].facts;
+    int x = canvas_text(canvas, inside, 0, 0, STYLE_HEADER, "update %lld", (long long)last->update);
+    x = canvas_text(canvas, inside, x + 2, 0, STYLE_NORMAL, "reward %.3f", last->reward_mean);
+    if (x + 17 <= inside.width)
+        x = canvas_text(canvas, inside, x + 2, 0, STYLE_NORMAL, "baseline %.3f", last->baseline);
+    if (x + 15 <= inside.width)
+        canvas_text(canvas, inside, x + 2, 0, STYLE_NORMAL, "entropy %.2f", last->entropy);
+}
+
+/* The last proposal that has probabilities. */
+static const struct proposal_record *last_decision(const struct session_state *state)
+{
+    for (int64_t i = state->proposal_count; i-- > 0;)
+        if (!state->proposals[i].by_user && state->proposals[i].probabilities.count)
+            return &state->proposals[i];
+    return NULL;
+}
+
+/* "widen:conv2:48" as "W conv2 48". */
+static void action_words(const char *action, char words[40])
+{
+    char kind[16] = "", name[24] = "", value[8] = "";
+    sscanf(action, "%15[^:]:%23[^:]:%7[^:]", kind, name, value);
+    bool widen = kind[0] == 'w';
+    snprintf(words, 40, "%s %s%s%s", widen ? "W" : "D", name, *value ? (widen ? " →" : " +") : "", value);
+}
+
+static void draw_decision(const struct session_state *state, struct canvas *canvas, struct area inside, int y)
+{
+    const struct proposal_record *record = last_decision(state);
+    int rows = inside.height - y - 1;
+    if (!record || rows < 1)
+        return;
+    int x = canvas_text(canvas, inside, 0, y, STYLE_DIM, "last decision ");
+    x = canvas_text(canvas, inside, x, y, STYLE_NORMAL, "n%lld → ", (long long)record->parent);
+    if (record->node)
+        x = canvas_text(canvas, inside, x, y, STYLE_BOLD, "n%lld%s", (long long)record->node, record->known ? " (known)" : "");
+    else
+        x = canvas_text(canvas, inside, x, y, STYLE_DIM, "refused");
+    if (record->log_probability < 0)
+        canvas_text(canvas, inside, x + 2, y, STYLE_DIM, "log p %.2f", record->log_probability);
+    int count = record->actions.count;
+    for (int i = 0; i < count && i < rows; i++) {
+        char words[40];
+        bool more = i == rows - 1 && count > rows;
+        action_words(record->actions.items[i], words);
+        if (more) {
+            canvas_text(canvas, inside, 1, y + 1 + i, STYLE_DIM, "and %d more", count - i);
+            break;
+        }
+        double probability = i < record->probabilities.count ? record->probabilities.items[i] : NAN;
+        canvas_text(canvas, inside, 1, y + 1 + i, STYLE_NORMAL, "%s", words);
+        int width = inside.width - 16 - 6;
+        width = width > 30 ? 30 : width;
+        if (isfinite(probability) && width >= 3) {
+            canvas_meter(canvas, inside, 16, y + 1 + i, width, probability, STYLE_CURVE_D);
+            canvas_text(canvas, inside, 17 + width, y + 1 + i, STYLE_NORMAL, "%.2f", probability);
+        }
+    }
+}
+
+static void draw_controller(const struct model *model, struct canvas *canvas, struct area inside)
+{
+    const struct session_state *state = model->state;
+    int y = 1;
+    draw_update(state, canvas, inside);
+    static const enum trend order[] = {TREND_MEAN, TREND_BEST, TREND_ENTROPY, TREND_REWARD};
+    int trends = state->policy_count < 1 ? 0 : inside.height >= 12 ? 4 : inside.height >= 8 ? 2 : 1;
+    for (int i = 0; i < trends; i++)
+        draw_trend(state, order[i], canvas, inside, y++);
+    draw_decision(state, canvas, inside, inside.height >= 10 ? y + 1 : y);
+}
+
+static void title_controller(const struct model *model, struct text *text)
+{
+    const char *policy = session_option(model->state, "policy"), *parent = session_option(model->state, "parent");
+    text_add(text, "%s%s%s", policy ? policy : "", parent ? ", parents: " : "", parent ? parent : "");
+}
+
+const struct view view_controller = {.draw = draw_controller, .title = title_controller, .request = tree_request};

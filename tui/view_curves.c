@@ -1,0 +1,260 @@
+/*
+ * view_curves.c - learning curves in braille: the selected network, its parent, the best, and what is in training.
+ *
+ * Validation is a line; the selected one's training accuracy a row of dots. What is drawn later lies above: the selected
+ * network last. The axis spans what is shown; with the error scale it is 1 - accuracy on a logarithmic axis, the better
+ * still higher.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tui/node.h"
+#include "tui/view.h"
+#include "util/bug.h"
+
+enum { SERIES_MAX = 8 };
+
+struct series {
+    const struct session_node *node;
+    const char *role; /* in the legend, or NULL */
+    enum style style;
+};
+
+struct plot {
+    struct area area; /* of the dots */
+    double low, high; /* in axis units */
+    int epochs;
+    bool error_scale;
+};
+
+/* --- what is shown --- */
+
+static bool has(const struct series *series, int count, const struct session_node *node)
+{
+    for (int i = 0; i < count; i++)
+        if (series[i].node == node)
+            return true;
+    return false;
+}
+
+static void add(struct series *series, int *count, const struct session_node *node, const char *role, enum style style)
+{
+    if (node && node->curve_count && *count < SERIES_MAX && !has(series, *count, node))
+        series[(*count)++] = (struct series){node, role, style};
+}
+
+static int choose_series(const struct model *model, struct series *series)
+{
+    const struct session_state *state = model->state;
+    const struct session_node *selected = session_node(state, model->selected);
+    int count = 0;
+    add(series, &count, selected, "", STYLE_CURVE_A);
+    if (selected)
+        add(series, &count, session_node(state, selected->facts.parent), "parent", STYLE_CURVE_B);
+    add(series, &count, session_node(state, state->best), "best", STYLE_CURVE_C);
+    for (int i = 0; i < state->device_count; i++)
+        add(series, &count, session_node(state, state->devices[i].node), NULL, STYLE_CURVE_D);
+    return count;
+}
+
+/* --- the axes --- */
+
+static double on_axis(const struct plot *plot, double accuracy)
+{
+    return plot->error_scale ? -log10(fmax(1 - accuracy, 1e-4)) : accuracy;
+}
+
+static void include(struct plot *plot, double accuracy)
+{
+    double value = on_axis(plot, accuracy);
+    if (!isfinite(value))
+        return;
+    plot->low = fmin(plot->low, value);
+    plot->high = fmax(plot->high, value);
+}
+
+static void span(struct plot *plot, const struct series *series, int count)
+{
+    plot->low = INFINITY;
+    plot->high = -INFINITY;
+    plot->epochs = 2;
+    for (int i = 0; i < count; i++) {
+        const struct session_node *node = series[i].node;
+        int epochs = node->epochs > node->curve_count ? node->epochs : node->curve_count;
+        plot->epochs = epochs > plot->epochs ? epochs : plot->epochs;
+        for (int point = 0; point < node->curve_count; point++) {
+            include(plot, node->curve[point].validation_accuracy);
+            if (i == 0)
+                include(plot, node->curve[point].train_accuracy);
+        }
+    }
+    if (!(plot->low <= plot->high)) {
+        plot->low = 0;
+        plot->high = 1;
+    }
+    double least = plot->error_scale ? 0.05 : 0.004, middle = (plot->low + plot->high) / 2;
+    if (plot->high - plot->low < least) {
+        plot->low = middle - least / 2;
+        plot->high = middle + least / 2;
+    }
+}
+
+static int dot_x(const struct plot *plot, double epoch)
+{
+    return (int)lround((epoch - 1) / (plot->epochs - 1) * (2 * plot->area.width - 1));
+}
+
+static int dot_y(const struct plot *plot, double value)
+{
+    return (int)lround((plot->high - value) / (plot->high - plot->low) * (4 * plot->area.height - 1));
+}
+
+/* 1, 2 or 5 times a power of ten: about `count` of them in `range`. */
+static double nice_step(double range, int count)
+{
+    double rough = range / (count > 1 ? count : 1), power = pow(10, floor(log10(rough)));
+    double share = rough / power;
+    return power * (share <= 1 ? 1 : share <= 2 ? 2 : share <= 5 ? 5 : 10);
+}
+
+static void draw_tick(const struct plot *plot, struct canvas *canvas, struct area inside, double accuracy, int decimals)
+{
+    double value = on_axis(plot, accuracy);
+    int row = dot_y(plot, value) / 4;
+    if (value < plot->low - 1e-9 || value > plot->high + 1e-9 || row < 0 || row >= plot->area.height)
+        return;
+    double shown = 100 * (plot->error_scale ? 1 - accuracy : accuracy);
+    canvas_text(canvas, inside, 0, plot->area.y - inside.y + row, STYLE_DIM, "%5.*f", decimals, shown);
+    canvas_put(canvas, plot->area.x - 1, plot->area.y + row, L'┤', STYLE_BORDER);
+}
+
+static void draw_y_axis(const struct plot *plot, struct canvas *canvas, struct area inside)
+{
+    for (int y = 0; y < plot->area.height; y++)
+        canvas_put(canvas, plot->area.x - 1, plot->area.y + y, L'│', STYLE_BORDER);
+    int ticks = plot->area.height / 3 + 1;
+    if (plot->error_scale) {
+        static const double errors[] = {0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.9, 0.7, 0.3, 0.15, 0.07, 0.03};
+        for (size_t i = 0; i < COUNT_OF(errors); i++)
+            draw_tick(plot, canvas, inside, 1 - errors[i], errors[i] < 0.01 ? 2 : errors[i] < 0.1 ? 1 : 0);
+        return;
+    }
+    double step = nice_step(plot->high - plot->low, ticks);
+    int decimals = step >= 0.01 - 1e-9 ? 0 : step >= 0.001 - 1e-9 ? 1 : 2;
+    for (double value = ceil(plot->low / step - 1e-9) * step; value <= plot->high + 1e-9; value += step)
+        draw_tick(plot, canvas, inside, value, decimals);
+}
+
+static void draw_x_axis(const struct plot *plot, struct canvas *canvas, struct area inside)
+{
+    int y = plot->area.y + plot->area.height, room = 0;
+    struct area line = area_part(inside, 0, y - inside.y, inside.width, 1);
+    if (!line.height)
+        return;
+    for (int x = plot->area.x; x < plot->area.x + plot->area.width; x++)
+        canvas_put(canvas, x, y, L'─', STYLE_BORDER);
+    canvas_put(canvas, plot->area.x - 1, y, L'└', STYLE_BORDER);
+    double step = fmax(1, nice_step(plot->epochs - 1, plot->area.width / 8));
+    for (double epoch = 1; epoch <= plot->epochs; epoch = epoch == 1 && step > 1 ? step : epoch + step) {
+        char text[16];
+        snprintf(text, sizeof text, "%.0f", epoch);
+        int length = (int)strlen(text), x = dot_x(plot, epoch) / 2;
+        x = x + length > plot->area.width ? plot->area.width - length : x;
+        if (x >= room)
+            canvas_text(canvas, line, plot->area.x - inside.x + x, 0, STYLE_DIM, "%s", text);
+        room = x >= room ? x + length + 1 : room;
+    }
+}
+
+/* --- the curves --- */
+
+static void draw_validation(const struct plot *plot, struct canvas *canvas, const struct series *series)
+{
+    int last_x = 0, last_y = 0;
+    bool joined = false;
+    for (int i = 0; i < series->node->curve_count; i++) {
+        double value = on_axis(plot, series->node->curve[i].validation_accuracy);
+        if (!isfinite(value)) {
+            joined = false;
+            continue;
+        }
+        int x = dot_x(plot, i + 1), y = dot_y(plot, value);
+        canvas_line(canvas, plot->area, joined ? last_x : x, joined ? last_y : y, x, y, series->style);
+        last_x = x;
+        last_y = y;
+        joined = true;
+    }
+}
+
+/* Every third dot of the line between the epochs. */
+static void draw_training(const struct plot *plot, struct canvas *canvas, const struct session_node *node)
+{
+    for (int i = 0; i < node->curve_count; i++) {
+        const struct curve_point *from = &node->curve[i], *to = &node->curve[i + 1 < node->curve_count ? i + 1 : i];
+        int x0 = dot_x(plot, i + 1), x1 = dot_x(plot, i + 1 < node->curve_count ? i + 2 : i + 1);
+        for (int x = x0; x <= x1; x++) {
+            double share = x1 > x0 ? (double)(x - x0) / (x1 - x0) : 0;
+            double value = on_axis(plot, from->train_accuracy + share * (to->train_accuracy - from->train_accuracy));
+            if (x % 3 == 0 && isfinite(value))
+                canvas_dot(canvas, plot->area, x, dot_y(plot, value), STYLE_DIM);
+        }
+    }
+}
+
+/* "━ n187 ━ n142 parent ━ n90 best ━ others  ⠂ training" */
+static void draw_legend(const struct series *series, int count, struct canvas *canvas, struct area line)
+{
+    int x = 0;
+    bool others = false;
+    for (int i = 0; i < count; i++) {
+        char text[64];
+        others |= !series[i].role;
+        if (!series[i].role)
+            continue;
+        snprintf(text, sizeof text, "n%lld%s%s", (long long)series[i].node->facts.node, *series[i].role ? " " : "",
+                 series[i].role);
+        if (x + 2 + (int)strlen(text) > line.width)
+            return;
+        canvas_put(canvas, line.x + x, line.y, L'━', series[i].style);
+        x = canvas_text(canvas, line, x + 1, 0, STYLE_NORMAL, " %s", text) + 2;
+    }
+    if (others && x + 13 <= line.width) {
+        canvas_put(canvas, line.x + x, line.y, L'━', STYLE_CURVE_D);
+        x = canvas_text(canvas, line, x + 1, 0, STYLE_NORMAL, " in training") + 2;
+    }
+    if (count && x + 12 <= line.width)
+        canvas_text(canvas, line, x, 0, STYLE_DIM, "┄ train data");
+}
+
+static void draw_curves(const struct model *model, struct canvas *canvas, struct area inside)
+{
+    struct series series[SERIES_MAX];
+    int count = choose_series(model, series);
+    bool legend = inside.height >= 5, axis = inside.height >= 4;
+    struct plot plot = {.area = area_part(inside, 6, legend, inside.width - 6, inside.height - legend - axis),
+                        .error_scale = model->error_scale};
+    if (!count) {
+        canvas_text(canvas, inside, 0, 0, STYLE_DIM, "no epoch is done yet");
+        return;
+    }
+    if (legend)
+        draw_legend(series, count, canvas, area_part(inside, 0, 0, inside.width, 1));
+    if (plot.area.width < 2 || plot.area.height < 1)
+        return;
+    span(&plot, series, count);
+    draw_y_axis(&plot, canvas, inside);
+    if (axis)
+        draw_x_axis(&plot, canvas, inside);
+    if (series[0].node->facts.node == model->selected)
+        draw_training(&plot, canvas, series[0].node);
+    for (int i = count - 1; i >= 0; i--)
+        draw_validation(&plot, canvas, &series[i]);
+}
+
+static void title_curves(const struct model *model, struct text *text)
+{
+    text_add(text, "%s", model->error_scale ? "validation error %, log" : "validation accuracy %");
+}
+
+const struct view view_curves = {.draw = draw_curves, .title = title_curves, .request = tree_request};

@@ -1,0 +1,158 @@
+/*
+ * view_devices.c - a lane a device: how busy it is, how hot, what it trains and how fast.
+ *
+ * A sample older than five seconds is marked: the driver may hang, and what stands there is the past.
+ */
+#include <math.h>
+#include <stdio.h>
+
+#include "tui/node.h"
+#include "tui/view.h"
+
+static const double stale_seconds = 5;
+
+static bool is_stale(const struct model *model, const struct session_device *device)
+{
+    return device->sampled >= 0 && !model->state->finished && model->now - device->sampled > stale_seconds;
+}
+
+/* Columns of a lane; 0: not shown. */
+struct lane {
+    int id, history, meter, memory, heat, power, left;
+};
+
+static struct lane lane_for(const struct model *model, int width)
+{
+    struct lane lane = {.id = 2, .meter = 6};
+    bool memory = false, heat = false, power = false;
+    for (int i = 0; i < model->state->device_count; i++) {
+        const struct session_device *device = &model->state->devices[i];
+        int columns = canvas_columns(device->id);
+        lane.id = columns > lane.id ? columns : lane.id;
+        memory |= device->sampled >= 0 && isfinite(device->sample.memory_used);
+        heat |= device->sampled >= 0 && isfinite(device->sample.temperature);
+        power |= device->sampled >= 0 && isfinite(device->sample.power);
+    }
+    lane.id = lane.id > 8 ? 8 : lane.id;
+    lane.left = width - lane.id - lane.meter - 6; /* and " 100%" */
+    enum { TRAINS = 27 };                         /* " n187 epoch 14/20  12.3k/s" */
+    if (memory && lane.left - 11 >= TRAINS) {
+        lane.memory = 11;
+        lane.left -= 12;
+    }
+    if (heat && lane.left - 5 >= TRAINS) {
+        lane.heat = 4;
+        lane.left -= 5;
+    }
+    if (power && lane.left - 5 >= TRAINS) {
+        lane.power = 4;
+        lane.left -= 5;
+    }
+    int spare = lane.left - TRAINS - 1;
+    if (spare >= 6) {
+        lane.history = spare > 60 ? 60 : spare;
+        lane.left -= lane.history + 1;
+    }
+    return lane;
+}
+
+static void draw_training(const struct model *model, const struct session_device *device, struct canvas *canvas,
+                          struct area area, int y)
+{
+    const struct session_node *node = session_node(model->state, device->node);
+    char rate[TEXT_SHORT], left[TEXT_SHORT];
+    if (!node) {
+        canvas_text(canvas, area, 0, y, STYLE_DIM, "idle");
+        return;
+    }
+    int x = canvas_text(canvas, area, 0, y, STYLE_RUNNING, "n%lld", (long long)device->node);
+    x = canvas_text(canvas, area, x < 5 ? 5 : x + 1, y, STYLE_NORMAL, "epoch %d/%d",
+                    node->curve_count + (node->curve_count < node->epochs), node->epochs);
+    double seconds = node_seconds_left(model, node);
+    if (node_rate(node) > 0 && x + 9 <= area.width)
+        x = canvas_text(canvas, area, x + 1, y, STYLE_DIM, "%6s/s", text_count(rate, node_rate(node)));
+    if (seconds >= 0)
+        canvas_text_right(canvas, area, 0, x + 1, y, STYLE_DIM, "%s left", text_duration(left, seconds));
+}
+
+static void draw_lane(const struct model *model, int index, const struct lane *lane, struct canvas *canvas,
+                      struct area inside, int y)
+{
+    const struct session_device *device = &model->state->devices[index];
+    const struct event_sample *sample = &device->sample;
+    bool known = device->sampled >= 0 && isfinite(sample->utilisation), stale = is_stale(model, device);
+    char used[TEXT_SHORT];
+    enum style style = stale ? STYLE_DIM : STYLE_METER;
+    int x = 0;
+    canvas_text(canvas, area_part(inside, 0, 0, lane->id, inside.height), 0, y, STYLE_BOLD, "%s", device->id);
+    x += lane->id + 1;
+    if (lane->history && index < model->history_count) {
+        const struct device_history *history = &model->histories[index];
+        int count = history->count < lane->history ? history->count : lane->history;
+        canvas_spark(canvas, inside, x + lane->history - count, y, count, history->utilisation, history->count, 0, 1, style);
+    }
+    x += lane->history ? lane->history + 1 : 0;
+    if (known)
+        canvas_meter(canvas, inside, x, y, lane->meter, sample->utilisation, style);
+    x += lane->meter;
+    if (known)
+        canvas_text(canvas, inside, x, y, stale ? STYLE_DIM : STYLE_NORMAL, "%4.0f%%", 100 * sample->utilisation);
+    else
+        canvas_text(canvas, inside, x, y, STYLE_DIM, "    ?");
+    x += 6;
+    if (lane->memory) {
+        if (device->sampled >= 0 && isfinite(sample->memory_used) && isfinite(sample->memory_total))
+            canvas_text(canvas, inside, x, y, STYLE_DIM, "%5.1f/%.0f GiB", sample->memory_used / 0x1p30,
+                        sample->memory_total / 0x1p30);
+        x += lane->memory + 1;
+    }
+    if (lane->heat) {
+        if (device->sampled >= 0 && isfinite(sample->temperature))
+            canvas_text(canvas, inside, x, y, sample->temperature >= 90 ? STYLE_WARNING : STYLE_DIM, "%3.0f°",
+                        sample->temperature);
+        x += lane->heat + 1;
+    }
+    if (lane->power) {
+        if (device->sampled >= 0 && isfinite(sample->power))
+            canvas_text(canvas, inside, x, y, STYLE_DIM, "%3.0fW", sample->power);
+        x += lane->power + 1;
+    }
+    struct area rest = area_part(inside, x, 0, inside.width - x, inside.height);
+    if (stale)
+        canvas_text(canvas, rest, 0, y, STYLE_WARNING, "no sample for %s", node_age(used, model->now - device->sampled));
+    else
+        draw_training(model, device, canvas, rest, y);
+}
+
+static void draw_devices(const struct model *model, struct canvas *canvas, struct area inside)
+{
+    struct lane lane = lane_for(model, inside.width);
+    int count = model->state->device_count, shown = count <= inside.height ? count : inside.height - 1;
+    for (int i = 0; i < shown; i++)
+        draw_lane(model, i, &lane, canvas, inside, i);
+    if (shown < count && shown >= 0)
+        canvas_text(canvas, inside, 0, shown, STYLE_DIM, "and %d more: 4 then z shows them", count - shown);
+    if (!count)
+        canvas_text(canvas, inside, 0, 0, STYLE_DIM, "no device is known yet");
+}
+
+static void title_devices(const struct model *model, struct text *text)
+{
+    double sum = 0;
+    int known = 0, stale = 0;
+    for (int i = 0; i < model->state->device_count; i++) {
+        const struct session_device *device = &model->state->devices[i];
+        stale += is_stale(model, device);
+        if (device->sampled < 0 || !isfinite(device->sample.utilisation))
+            continue;
+        sum += device->sample.utilisation;
+        known++;
+    }
+    text_add(text, "%d", model->state->device_count);
+    if (known)
+        text_add(text, ", mean %.0f%%", 100 * sum / known);
+    if (stale)
+        text_add(text, ", %d stale", stale);
+}
+
+const struct view view_devices = {.draw = draw_devices, .title = title_devices, .request = tree_request};

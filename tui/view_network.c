@@ -1,0 +1,123 @@
+/*
+ * view_network.c - the selected network in short: what it does now, how it grew, its layers, its numbers.
+ *
+ * Lines stand in the order of their weight; the last ones go first when the pane is low.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "tui/node.h"
+#include "tui/strip.h"
+#include "tui/view.h"
+
+static void draw_status(const struct model *model, const struct session_node *node, struct canvas *canvas, struct area area)
+{
+    char left[TEXT_SHORT];
+    canvas_put(canvas, area.x, area.y, node_glyph(node->status), node_style(node->status));
+    int x = 2;
+    if (node->status == NODE_RUNNING) {
+        x = canvas_text(canvas, area, x, 0, STYLE_RUNNING, "epoch %d/%d on %s",
+                        node->curve_count + (node->curve_count < node->epochs), node->epochs, node->device ? node->device : "?");
+        double seconds = node_seconds_left(model, node);
+        int width = area.width - x - 14;
+        if (width >= 4) {
+            canvas_meter(canvas, area, x + 1, 0, width > 16 ? 16 : width, node_share(node), STYLE_RUNNING);
+            x += 1 + (width > 16 ? 16 : width);
+        }
+        if (seconds >= 0 && area.width - x > 12)
+            canvas_text(canvas, area, x + 1, 0, STYLE_NORMAL, "%s left", text_duration(left, seconds));
+        return;
+    }
+    if (node->status == NODE_DONE)
+        x = canvas_text(canvas, area, x, 0, STYLE_HEADER, "%.2f%%", 100 * node->accuracy);
+    else
+        x = canvas_text(canvas, area, x, 0, node_style(node->status), "%s", node_word(node->status));
+    if (node->facts.node == model->state->best)
+        x = canvas_text(canvas, area, x + 1, 0, STYLE_BEST, "★ best");
+    if (node->pinned)
+        x = canvas_text(canvas, area, x + 1, 0, STYLE_PINNED, "P pinned");
+    if (node->failure && node->status != NODE_DONE)
+        canvas_text(canvas, area, x + 1, 0, STYLE_FAILED, "%s", node->failure);
+    else if (node->status == NODE_DONE)
+        canvas_text(canvas, area, x + 2, 0, STYLE_DIM, "%d epochs in %s", node->curve_count,
+                    text_duration(left, node->seconds));
+}
+
+static void draw_origin(const struct model *model, const struct session_node *node, struct canvas *canvas, struct area area)
+{
+    struct text edge = TEXT_EMPTY;
+    double gain;
+    int from = 0;
+    if (node->facts.parent)
+        from = 8 + (int)strlen("from n12345");
+    node_edge(model, node, canvas->unicode, area.width - from, &edge);
+    int x = canvas_text(canvas, area, 0, 0, STYLE_NORMAL, "%s", text_string(&edge));
+    if (node->facts.parent)
+        x = canvas_text(canvas, area, x + 2, 0, STYLE_DIM, "from n%lld", (long long)node->facts.parent);
+    if (node_gain(model, node, &gain))
+        x = canvas_text(canvas, area, x + 1, 0, gain < 0 ? STYLE_LOSS : STYLE_GAIN, "%+.2f", 100 * gain);
+    canvas_text(canvas, area, x + 2, 0, STYLE_DIM, "%s", !node->facts.parent ? "" : node_is_users(node) ? "by you" : "");
+    text_done(&edge);
+}
+
+static void draw_numbers(const struct session_node *node, struct canvas *canvas, struct area area)
+{
+    char parameters[TEXT_SHORT], flops[TEXT_SHORT], memory[TEXT_SHORT], rate[TEXT_SHORT];
+    int x = canvas_text(canvas, area, 0, 0, STYLE_NORMAL, "%s params  %s FLOPs", text_count(parameters, (double)node->facts.parameters),
+                        text_count(flops, (double)node->facts.flops));
+    text_bytes(memory, (double)node->facts.activation_bytes);
+    if (x + 2 + (int)strlen(memory) <= area.width)
+        x = canvas_text(canvas, area, x + 2, 0, STYLE_NORMAL, "%s", memory);
+    if (node_rate(node) > 0 && x + 12 <= area.width)
+        canvas_text(canvas, area, x + 2, 0, STYLE_NORMAL, "%s img/s", text_count(rate, node_rate(node)));
+}
+
+static void draw_last_epoch(const struct session_node *node, struct canvas *canvas, struct area area)
+{
+    if (!node->curve_count)
+        return;
+    const struct curve_point *point = &node->curve[node->curve_count - 1];
+    int x = canvas_text(canvas, area, 0, 0, STYLE_NORMAL, "val %.2f%% loss %.3f", 100 * point->validation_accuracy,
+                        point->validation_loss);
+    if (area.width - x >= 24)
+        x = canvas_text(canvas, area, x + 2, 0, STYLE_DIM, "train %.2f%% loss %.3f", 100 * point->train_accuracy,
+                        point->train_loss);
+    if (area.width - x >= 14)
+        canvas_text(canvas, area, x + 2, 0, STYLE_DIM, "rate %.2g", point->rate);
+}
+
+static void draw_network(const struct model *model, struct canvas *canvas, struct area inside)
+{
+    const struct session_node *node = session_node(model->state, model->selected);
+    struct strip strip;
+    if (!node) {
+        canvas_text(canvas, inside, 0, 0, STYLE_DIM, "select a network in the tree");
+        return;
+    }
+    draw_status(model, node, canvas, area_part(inside, 0, 0, inside.width, 1));
+    draw_origin(model, node, canvas, area_part(inside, 0, 1, inside.width, 1));
+    bool epoch = inside.height >= 5, note = inside.height >= 8 && node->note && *node->note;
+    int below = 1 + epoch + note, y = inside.height - below;
+    strip_read(model, node, &strip);
+    int lines = inside.height - 2 - below;
+    bool apart = lines > 3; /* a blank line above the picture */
+    y = 2 + apart + strip_draw(&strip, canvas, area_part(inside, 0, 2 + apart, inside.width, lines - apart), 6);
+    if (!strip.readable)
+        canvas_text(canvas, inside, 0, 2, STYLE_NORMAL, "%s", node->facts.arch);
+    draw_numbers(node, canvas, area_part(inside, 0, y, inside.width, 1));
+    if (epoch)
+        draw_last_epoch(node, canvas, area_part(inside, 0, y + 1, inside.width, 1));
+    if (note)
+        canvas_text(canvas, inside, 0, y + 1 + epoch, STYLE_USER, "\"%s\"", node->note);
+}
+
+static void title_network(const struct model *model, struct text *text)
+{
+    const struct session_node *node = session_node(model->state, model->selected);
+    if (node)
+        text_add(text, "n%lld %s", (long long)model->selected, node->pruned ? "pruned" : "");
+    if (node && !node->pruned)
+        text->length--, text->bytes[text->length] = '\0';
+}
+
+const struct view view_network = {.draw = draw_network, .title = title_network, .request = tree_request};

@@ -1,0 +1,375 @@
+/*
+ * view_tree.c - the tree: a row a network. From the left its place, name, state and how it grew; from the right as many
+ * columns of numbers as there is room for, the most wanted first.
+ */
+#include "tui/view.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "tui/node.h"
+#include "util/bug.h"
+
+/* Columns at the right, in order from the left; a blank before each. */
+enum column { COLUMN_ACCURACY, COLUMN_GAIN, COLUMN_PARAMETERS, COLUMN_FLOPS, COLUMN_CURVE, COLUMN_WHERE, COLUMN_COUNT };
+
+struct columns {
+    int left;                /* width of the left part */
+    int width[COLUMN_COUNT]; /* 0: not shown */
+};
+
+enum { LEFT_LEAST = 18, LEFT_GOOD = 30 };
+
+/* Give out what the left part can spare, the most wanted column first. */
+static struct columns columns_for(int width)
+{
+    static const struct { enum column column; int width, least; } wanted[] = {
+        {COLUMN_ACCURACY, 5, LEFT_LEAST},  {COLUMN_CURVE, 5, LEFT_LEAST + 6}, {COLUMN_GAIN, 6, LEFT_GOOD},
+        {COLUMN_PARAMETERS, 5, LEFT_GOOD + 2}, {COLUMN_WHERE, 7, LEFT_GOOD + 6}, {COLUMN_FLOPS, 5, LEFT_GOOD + 6},
+    };
+    struct columns columns = {.left = width};
+    for (size_t i = 0; i < COUNT_OF(wanted); i++)
+        if (columns.left - wanted[i].width - 1 >= wanted[i].least) {
+            columns.width[wanted[i].column] = wanted[i].width;
+            columns.left -= wanted[i].width + 1;
+        }
+    int spare = columns.left - (LEFT_GOOD + 14);
+    if (columns.width[COLUMN_CURVE] && spare > 0) {
+        spare = spare > 11 ? 11 : spare;
+        columns.width[COLUMN_CURVE] += spare;
+        columns.left -= spare;
+    }
+    return columns;
+}
+
+/* --- the left part --- */
+
+/* Rails of the ancestors; a deep row shows those nearest to it. */
+static int draw_rails(const struct tree_row *row, struct canvas *canvas, struct area area, int y)
+{
+    int room = area.width / 3, first = 1, x = 0;
+    if (row->depth > room && room > 0) {
+        first = row->depth - room + 2;
+        canvas_text(canvas, area, x++, y, STYLE_BORDER, "…");
+    }
+    for (int depth = first; depth <= row->depth; depth++) {
+        bool last = row->last_at >> (depth < 63 ? depth : 63) & 1;
+        const char *rail = depth < row->depth ? (last ? " " : "│") : last ? "└" : "├";
+        canvas_text(canvas, area, x++, y, STYLE_BORDER, "%s", rail);
+    }
+    canvas_text(canvas, area, x++, y, STYLE_BORDER, "%s", !row->parent ? (row->depth ? "─" : " ") : row->folded ? "▸" : "▾");
+    return x;
+}
+
+/* What stands behind the edge: marks of the person and of the search, and what is hidden. */
+static void draw_marks(const struct model *model, const struct tree_row *row, const struct session_node *node,
+                       struct canvas *canvas, struct area area, int x, int y)
+{
+    if (node->facts.node == model->state->best)
+        x = canvas_text(canvas, area, x + 1, y, STYLE_BEST, "★");
+    if (node->pinned)
+        x = canvas_text(canvas, area, x + 1, y, STYLE_PINNED, "P");
+    if (node_is_users(node))
+        x = canvas_text(canvas, area, x + 1, y, STYLE_USER, "you");
+    if (model->marked[0] == node->facts.node || model->marked[1] == node->facts.node)
+        x = canvas_text(canvas, area, x + 1, y, STYLE_KEY, "◆");
+    if (node->note && *node->note)
+        x = canvas_text(canvas, area, x + 1, y, STYLE_USER, "\"");
+    if (row->folded && row->hidden)
+        canvas_text(canvas, area, x + 1, y, STYLE_DIM, "(%lld)", (long long)row->hidden);
+    else if (node->known_count)
+        canvas_text(canvas, area, x + 1, y, STYLE_DIM, "×%d", node->known_count + 1);
+}
+
+/* Columns that draw_marks needs. */
+static int marks_width(const struct model *model, const struct tree_row *row, const struct session_node *node)
+{
+    int width = 0;
+    width += node->facts.node == model->state->best ? 2 : 0;
+    width += node->pinned ? 2 : 0;
+    width += node_is_users(node) ? 4 : 0;
+    width += model->marked[0] == node->facts.node || model->marked[1] == node->facts.node ? 2 : 0;
+    width += node->note && *node->note ? 2 : 0;
+    if (row->folded && row->hidden)
+        width += snprintf(NULL, 0, " (%lld)", (long long)row->hidden);
+    else if (node->known_count)
+        width += snprintf(NULL, 0, " x%d", node->known_count + 1);
+    return width;
+}
+
+static void draw_left(const struct model *model, const struct tree_row *row, const struct session_node *node,
+                      struct canvas *canvas, struct area area, int y)
+{
+    struct text edge = TEXT_EMPTY;
+    bool dim = node->pruned || !row->matches;
+    int x = draw_rails(row, canvas, area, y);
+    x = canvas_text(canvas, area, x, y, dim ? STYLE_DIM : STYLE_BOLD, "n%lld", (long long)row->node);
+    canvas_put(canvas, area.x + x + 1, area.y + y, node_glyph(node->status), node_style(node->status));
+    x += 3;
+    int room = area.width - x - marks_width(model, row, node);
+    node_edge(model, node, canvas->unicode, room, &edge);
+    struct area part = area_part(area, 0, 0, x + (room > 3 ? room : 3), area.height);
+    x = canvas_text(canvas, part, x, y, dim ? STYLE_DIM : node_is_users(node) ? STYLE_USER : STYLE_NORMAL, "%s",
+                    text_string(&edge));
+    draw_marks(model, row, node, canvas, area, x, y);
+    text_done(&edge);
+}
+
+/* --- the columns --- */
+
+static void draw_accuracy(const struct session_node *node, struct canvas *canvas, struct area area, int x, int y)
+{
+    static const char *const words[NODE_STATUS_COUNT] = {" wait", "  new", "    -", " fail", " gone"};
+    if (node->status == NODE_DONE || (node->status == NODE_RUNNING && node->curve_count))
+        canvas_text(canvas, area, x, y, node_style(node->status), "%5.2f", 100 * node->accuracy);
+    else
+        canvas_text(canvas, area, x, y, node_style(node->status), "%s", words[node->status]);
+}
+
+static void draw_gain(const struct model *model, const struct session_node *node, struct canvas *canvas, struct area area,
+                      int x, int y)
+{
+    double gain;
+    if (node_gain(model, node, &gain))
+        canvas_text(canvas, area, x, y, node->status != NODE_DONE ? STYLE_DIM : gain < 0 ? STYLE_LOSS : STYLE_GAIN, "%+6.2f",
+                    100 * gain);
+}
+
+/* The curve; a meter while it trains and there is none yet to see; why it failed. */
+static void draw_curve(const struct model *model, const struct session_node *node, struct canvas *canvas, struct area area,
+                       int x, int y, int width)
+{
+    struct area part = area_part(area, x, 0, width, area.height);
+    if (node->status == NODE_FAILED)
+        canvas_text(canvas, part, 0, y, STYLE_FAILED, "%s", node->failure ? node->failure : "");
+    else if (node->status == NODE_RUNNING)
+        canvas_meter(canvas, part, 0, y, width, node_share(node), STYLE_RUNNING);
+    else if (node->status == NODE_DONE)
+        node_spark(model, node, canvas, part, 0, y, width, STYLE_CURVE_A);
+}
+
+/* Where it trains and how far, or how long ago it ended. */
+static void draw_where(const struct model *model, const struct session_node *node, struct canvas *canvas, struct area area,
+                       int x, int y)
+{
+    char age[TEXT_SHORT];
+    struct area part = area_part(area, x, 0, 7, area.height);
+    if (node->status == NODE_RUNNING)
+        canvas_text(canvas, part, 0, y, STYLE_RUNNING, "%7s", node->device ? node->device : "");
+    else if (node->ended > 0)
+        canvas_text(canvas, part, 0, y, STYLE_DIM, "%7s", node_age(age, model->now - node->ended));
+}
+
+static void draw_columns(const struct model *model, const struct session_node *node, const struct columns *columns,
+                         struct canvas *canvas, struct area area, int y)
+{
+    char number[TEXT_SHORT];
+    int x = columns->left + 1;
+    for (enum column column = 0; column < COLUMN_COUNT; column++) {
+        int width = columns->width[column];
+        if (!width)
+            continue;
+        if (column == COLUMN_ACCURACY)
+            draw_accuracy(node, canvas, area, x, y);
+        else if (column == COLUMN_GAIN)
+            draw_gain(model, node, canvas, area, x, y);
+        else if (column == COLUMN_PARAMETERS)
+            canvas_text(canvas, area, x, y, STYLE_DIM, "%5s", text_count(number, (double)node->facts.parameters));
+        else if (column == COLUMN_FLOPS)
+            canvas_text(canvas, area, x, y, STYLE_DIM, "%5s", text_count(number, (double)node->facts.flops));
+        else if (column == COLUMN_CURVE)
+            draw_curve(model, node, canvas, area, x, y, width);
+        else
+            draw_where(model, node, canvas, area, x, y);
+        x += width + 1;
+    }
+}
+
+static void draw_tree(const struct model *model, struct canvas *canvas, struct area inside)
+{
+    struct columns columns = columns_for(inside.width);
+    if (!model->row_count)
+        canvas_text(canvas, inside, 1, 0, STYLE_DIM, "%s",
+                    model->filter[0] ? "nothing matches: Escape shows all" : "the start network comes first");
+    for (int y = 0; y < inside.height && model->tree_top + y < model->row_count; y++) {
+        const struct tree_row *row = &model->rows[model->tree_top + y];
+        const struct session_node *node = session_node(model->state, row->node);
+        draw_left(model, row, node, canvas, area_part(inside, 0, 0, columns.left, inside.height), y);
+        draw_columns(model, node, &columns, canvas, inside, y);
+        if (row->node == model->selected)
+            canvas_restyle(canvas, inside, y, STYLE_SELECTED);
+    }
+}
+
+static void title_tree(const struct model *model, struct text *text)
+{
+    static const char *const orders[ORDER_COUNT] = {"", "by accuracy, ", "by gain, ", "by size, "};
+    int64_t count = model->state->node_count;
+    if (model->filter[0])
+        text_add(text, "/%s", model->filter);
+    else
+        text_add(text, "%s%lld network%s%s", orders[model->order], (long long)count, count == 1 ? "" : "s",
+                 model->follow ? ", following" : "");
+}
+
+static void settle_tree(struct model *model, struct area inside)
+{
+    int row = model_row_of(model, model->selected), last = model->row_count - inside.height;
+    if (row >= 0 && row >= model->tree_top + inside.height)
+        model->tree_top = row - inside.height + 1;
+    if (row >= 0 && row < model->tree_top)
+        model->tree_top = row;
+    if (model->tree_top > last)
+        model->tree_top = last;
+    if (model->tree_top < 0)
+        model->tree_top = 0;
+}
+
+/* --- requests --- */
+
+static void select_row(struct model *model, int row)
+{
+    row = row >= model->row_count ? model->row_count - 1 : row;
+    row = row < 0 ? 0 : row;
+    if (row < model->row_count)
+        model_select(model, model->rows[row].node);
+}
+
+static void go_left(struct model *model, int row)
+{
+    const struct session_node *node = session_node(model->state, model->selected);
+    if (row >= 0 && model->rows[row].parent && !model->rows[row].folded && !model->filter[0])
+        model_fold(model, model->selected, true);
+    else if (node && node->facts.parent)
+        model_select(model, node->facts.parent);
+}
+
+static void go_right(struct model *model, int row)
+{
+    if (row >= 0 && model->rows[row].folded)
+        model_fold(model, model->selected, false);
+    else if (row >= 0 && row + 1 < model->row_count && model->rows[row + 1].depth > model->rows[row].depth)
+        model_select(model, model->rows[row + 1].node);
+}
+
+static void find(struct model *model, int row, int direction)
+{
+    if (!model->filter[0]) {
+        model_say(model, "/ finds networks first");
+        return;
+    }
+    for (int i = 1; i <= model->row_count; i++) {
+        int place = (row + direction * i + 2 * model->row_count) % model->row_count;
+        if (model->rows[place].matches) {
+            model_select(model, model->rows[place].node);
+            return;
+        }
+    }
+    model_say(model, "nothing matches %s", model->filter);
+}
+
+static void mark(struct model *model)
+{
+    int64_t node = model->selected, *marked = model->marked;
+    if (marked[0] == node) {
+        marked[0] = marked[1];
+        marked[1] = 0;
+    } else if (marked[1] == node) {
+        marked[1] = 0;
+    } else if (!marked[0]) {
+        marked[0] = node;
+    } else {
+        if (marked[1])
+            marked[0] = marked[1];
+        marked[1] = node;
+    }
+    if (marked[0] && marked[1])
+        model_say(model, "n%lld and n%lld are marked: = compares them", (long long)marked[0], (long long)marked[1]);
+    else if (marked[0])
+        model_say(model, "n%lld is marked: mark another with m to compare", (long long)marked[0]);
+}
+
+static void sort(struct model *model)
+{
+    static const char *const words[ORDER_COUNT] = {"number", "accuracy", "gain", "parameters"};
+    model->order = (enum tree_order)((model->order + 1) % ORDER_COUNT);
+    model->rows_stale = true;
+    model_say(model, "siblings by %s", words[model->order]);
+}
+
+bool tree_request(struct model *model, enum request request, struct area inside)
+{
+    model_build_rows(model);
+    int row = model_row_of(model, model->selected), page = inside.height > 2 ? inside.height - 1 : 1;
+    switch (request) {
+    case REQUEST_UP:
+        select_row(model, row < 0 ? 0 : row - 1);
+        return true;
+    case REQUEST_DOWN:
+        select_row(model, row + 1);
+        return true;
+    case REQUEST_PAGE_UP:
+        select_row(model, row - page);
+        return true;
+    case REQUEST_PAGE_DOWN:
+        select_row(model, row + page);
+        return true;
+    case REQUEST_FIRST:
+        select_row(model, 0);
+        return true;
+    case REQUEST_LAST:
+        select_row(model, model->row_count - 1);
+        return true;
+    case REQUEST_LEFT:
+        go_left(model, row);
+        return true;
+    case REQUEST_RIGHT:
+        go_right(model, row);
+        return true;
+    case REQUEST_FOLD_ALL:
+        model_fold_below(model, model->selected, true);
+        return true;
+    case REQUEST_UNFOLD_ALL:
+        model_fold_below(model, model->selected, false);
+        return true;
+    case REQUEST_SORT:
+        sort(model);
+        return true;
+    case REQUEST_FIND_NEXT:
+        find(model, row, 1);
+        return true;
+    case REQUEST_FIND_PREVIOUS:
+        find(model, row, -1);
+        return true;
+    case REQUEST_MARK:
+        mark(model);
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* A click selects, a click on the selected row folds; the wheel moves the selection. */
+static bool mouse_tree(struct model *model, struct area inside, int x, int y, int wheel)
+{
+    model_build_rows(model);
+    int row = model->tree_top + y;
+    if (wheel) {
+        select_row(model, model_row_of(model, model->selected) + 3 * wheel);
+        return true;
+    }
+    if (row >= model->row_count)
+        return false;
+    if (model->rows[row].node == model->selected && model->rows[row].parent)
+        model_fold(model, model->selected, !model->rows[row].folded);
+    select_row(model, row);
+    return true;
+}
+
+const struct view view_tree = {
+    .draw = draw_tree,
+    .title = title_tree,
+    .settle = settle_tree,
+    .request = tree_request,
+    .mouse = mouse_tree,
+};

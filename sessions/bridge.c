@@ -7,19 +7,23 @@
  *     a network joined          NODE by "lost", the start network's architecture, and then PRUNED: never trained
  *     a proposal was answered   REFUSED, "lost": the policy doesn't learn from it
  *     the policy learned        POLICY with the update's number and no state
- *     a network started         STARTED on no device; its lost epochs are missing from the curve
+ *     a network started         STARTED on no device
+ *     it trained for an epoch   EPOCH with numbers that are not known (NaN)
  *     a network's attempt ended FAILED, "lost", back in the queue
  *
  * At the end, networks that wait to grow from a lost one are pruned: its weights are not known.
  *
  * Pure.  One step at a time: the caller applies the bridge and asks again.
  */
+#include <math.h>
 #include <string.h>
 
 #include "sessions/log_internal.h"
 #include "util/memory.h"
 
 static const char lost[] = "lost";
+
+enum { LOST_MAX = 10000 }; /* a number beyond it is damage itself */
 
 static char *lost_text(void)
 {
@@ -89,6 +93,20 @@ static bool bridge_node(const struct session_state *state, const struct event_no
     return true;
 }
 
+static void lost_epoch(const struct session_node *node, int64_t epochs, struct event *bridge)
+{
+    const double unknown = (double)NAN;
+    bridge->kind = EVENT_EPOCH;
+    bridge->as.epoch = (struct event_epoch){.node = node->facts.node,
+                                            .epoch = node->curve_count + 1,
+                                            .epochs = epochs,
+                                            .rate = unknown,
+                                            .train_loss = unknown,
+                                            .train_accuracy = unknown,
+                                            .validation_loss = unknown,
+                                            .validation_accuracy = unknown};
+}
+
 /* An event of training: a network whose NODE is lost can't be trained, one whose STARTED is lost can. */
 static bool bridge_training(const struct session_state *state, int64_t number, int64_t epochs, struct event *bridge)
 {
@@ -99,9 +117,18 @@ static bool bridge_training(const struct session_state *state, int64_t number, i
     return true;
 }
 
+static bool bridge_epoch(const struct session_state *state, const struct event_epoch *event, struct event *bridge)
+{
+    const struct session_node *node = session_node(state, event->node);
+    if (!node || node->status != NODE_RUNNING || event->epoch <= node->curve_count + 1 ||
+        event->epoch > event->epochs || event->epoch > node->curve_count + LOST_MAX)
+        return false;
+    lost_epoch(node, event->epochs, bridge);
+    return true;
+}
+
 bool bridge_before(const struct session_state *state, const struct event *event, struct event *bridge)
 {
-    enum { LOST_MAX = 10000 }; /* a number beyond it is damage itself */
     *bridge = (struct event){.time = event->time};
     switch (event->kind) {
     case EVENT_NODE:
@@ -123,7 +150,8 @@ bool bridge_before(const struct session_state *state, const struct event *event,
             (struct event_policy){.update = state->policy_count + 1, .episode = state->policy_count + 1};
         return true;
     case EVENT_EPOCH:
-        return bridge_training(state, event->as.epoch.node, event->as.epoch.epochs, bridge);
+        return bridge_training(state, event->as.epoch.node, event->as.epoch.epochs, bridge) ||
+               bridge_epoch(state, &event->as.epoch, bridge);
     case EVENT_RESULT:
         return bridge_training(state, event->as.result.node, event->as.result.epochs, bridge);
     case EVENT_STARTED: {

@@ -1,8 +1,8 @@
 /*
  * log_reader.c - events out of a log, one at a time, and whole sessions.
  *
- * The reader keeps a window of the file that begins at or before the next frame.  At the end of what is there it
- * forgets the window, so that the next call sees what a writer has added since, or put in the place of a torn frame.
+ * The reader keeps a window of the file that begins at or before the next frame.  It forgets it where a frame is torn, so
+ * that the next call sees what a writer has put in its place.
  * A frame that is not whole is torn when nothing good follows it in the file, and damage otherwise.
  */
 #include "config.h"
@@ -157,10 +157,8 @@ int log_next(struct log_reader *reader, struct event *event, struct error *error
             skip = (size_t)(reader->offset - reader->window_offset);
             status = frame_check(reader->window + skip, reader->used - skip, &payload);
         }
-        if (reader->used == skip) {
-            forget_window(reader);
+        if (reader->used == skip)
             return LOG_END;
-        }
         if (status != FRAME_GOOD)
             return torn_or_damaged(reader, error);
         int decoded = decode(reader->window + skip + FRAME_HEADER, payload, event, error);

@@ -75,11 +75,11 @@ static int check_raw(struct walk *walk, int64_t number, bool durable, struct err
 {
     if (number < walk->raw || (durable && number == walk->raw))
         return error_set(error, "event %lld follows event %lld", (long long)number, (long long)walk->raw);
-    int64_t expected = walk->raw + (durable || number > walk->raw);
-    if (number > expected && !walk->after_damage) {
+    int64_t last = durable ? number - 1 : number; /* the durable event before this one */
+    if (last > walk->raw && !walk->after_damage) {
         walk->report->frames_bad++;
         text_add(walk->findings, LOG_FILE ": byte %zu: events %lld to %lld are missing\n", walk->offset,
-                 (long long)expected, (long long)number - 1);
+                 (long long)walk->raw + 1, (long long)last);
     }
     walk->raw = number;
     walk->after_damage = false;

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -240,6 +241,53 @@ static void test_a_missing_frame_is_noticed_by_its_number(void **unused)
     bed_done(&bed);
 }
 
+/* One finding for each place: a gap in the numbers after damaged bytes is explained by them. */
+static void test_findings_are_one_a_place(void **unused)
+{
+    struct bed bed;
+    bed_init(&bed, 6, 10);
+    size_t epoch = find_kind(&bed.list, EVENT_EPOCH, 4);
+    bed.bytes[bed.offsets[epoch] + 30] ^= 8;
+    log_put(bed.folder, bed.bytes, bed.length);
+    check_ok(&bed, false);
+    char line[80];
+    snprintf(line, sizeof line, "bytes %zu to %zu are damaged\n", bed.offsets[epoch], bed.offsets[epoch + 1] - 1);
+    finds(&bed, line);
+    assert_null(strstr(bed.findings.bytes, "are missing"));
+    memmove(bed.bytes + bed.offsets[epoch], bed.bytes + bed.offsets[epoch + 1], bed.length - bed.offsets[epoch + 1]);
+    log_put(bed.folder, bed.bytes, bed.length - (bed.offsets[epoch + 1] - bed.offsets[epoch]));
+    check_ok(&bed, false);
+    snprintf(line, sizeof line, "byte %zu: events %lld to %lld are missing", bed.offsets[epoch],
+             (long long)bed.list.items[epoch].number, (long long)bed.list.items[epoch].number);
+    finds(&bed, line);
+    bed_done(&bed);
+}
+
+static void test_a_second_repair_keeps_both_old_logs(void **unused)
+{
+    struct bed bed;
+    bed_init(&bed, 6, 10);
+    for (int round = 0; round < 3; round++) {
+        bed.bytes[bed.offsets[20 + round] + 30] ^= 8;
+        log_put(bed.folder, bed.bytes, bed.length);
+        check_ok(&bed, true);
+    }
+    static const char *const kept[] = {LOG_FILE ".damaged", LOG_FILE ".damaged.2", LOG_FILE ".damaged.3"};
+    void *old[3];
+    size_t length;
+    for (int i = 0; i < 3; i++) {
+        char *path = file_join(bed.folder, kept[i]);
+        assert_int_equal(file_read(path, 1 << 24, &old[i], &length, NULL), 0);
+        assert_int_equal(length, bed.length);
+        free(path);
+    }
+    assert_memory_equal(old[2], bed.bytes, bed.length);
+    assert_memory_not_equal(old[0], bed.bytes, bed.length);
+    for (int i = 0; i < 3; i++)
+        free(old[i]);
+    bed_done(&bed);
+}
+
 static void test_a_lost_network_gets_a_placeholder(void **unused)
 {
     for (int hole = 0; hole < 2; hole++) {
@@ -272,6 +320,22 @@ static void test_a_lost_start_still_gives_the_result(void **unused)
     struct session_state *state = without(&bed, at, at, true);
     assert_int_equal(session_node(state, node)->status, NODE_DONE);
     assert_true(session_node(state, node)->accuracy > 0.1);
+    session_state_free(state);
+    bed_done(&bed);
+}
+
+static void test_a_lost_epoch_leaves_a_hole_in_the_curve(void **unused)
+{
+    struct bed bed;
+    bed_init(&bed, 6, 10);
+    size_t at = find_kind(&bed.list, EVENT_EPOCH, 4);
+    const struct event_epoch *lost = &bed.list.items[at].as.epoch;
+    struct session_state *state = without(&bed, at, at, true);
+    const struct session_node *node = session_node(state, lost->node);
+    assert_int_equal(node->curve_count, lost->epochs);
+    for (int64_t i = 0; i < lost->epochs; i++)
+        assert_int_equal(isnan(node->curve[i].validation_accuracy), i + 1 == lost->epoch);
+    assert_int_equal(node->status, NODE_DONE);
     session_state_free(state);
     bed_done(&bed);
 }
@@ -317,20 +381,25 @@ static void test_repeated_frames_are_left_out(void **unused)
 {
     struct bed bed;
     bed_init(&bed, 11, 10);
-    struct text text = TEXT_EMPTY;
-    size_t half = bed.offsets[bed.list.count / 2];
-    text_add_bytes(&text, (const char *)bed.bytes, half);
-    text_add_bytes(&text, (const char *)bed.bytes + bed.offsets[3], bed.length - bed.offsets[3]);
-    log_put(bed.folder, text.bytes, text.length);
     struct session_state *whole = session_state_new(), *state;
     for (size_t i = 0; i < bed.list.count; i++)
         assert_int_equal(session_apply(whole, &bed.list.items[i], NULL), 0);
-    bed.length = text.length;
-    state = repair(&bed, (unsigned char *)text.bytes);
-    assert_true(hash_equal(session_digest(whole), session_digest(state)));
+    size_t half = bed.list.count / 2, last = bed.list.count - 1;
+    const size_t again[][2] = {{half, 3}, {last + 1, last}}; /* after the first number of frames, from the second on */
+    for (size_t i = 0; i < COUNT_OF(again); i++) {
+        struct text text = TEXT_EMPTY;
+        size_t from = bed.offsets[again[i][1]], length = bed.length;
+        text_add_bytes(&text, (const char *)bed.bytes, bed.offsets[again[i][0]]);
+        text_add_bytes(&text, (const char *)bed.bytes + from, length - from);
+        log_put(bed.folder, text.bytes, text.length);
+        bed.length = text.length;
+        state = repair(&bed, (unsigned char *)text.bytes);
+        assert_true(hash_equal(session_digest(whole), session_digest(state)));
+        bed.length = length;
+        session_state_free(state);
+        text_done(&text);
+    }
     session_state_free(whole);
-    session_state_free(state);
-    text_done(&text);
     bed_done(&bed);
 }
 
@@ -496,8 +565,11 @@ int main(void)
         cmocka_unit_test(test_a_damaged_header_is_mended),
         cmocka_unit_test(test_a_torn_end_is_cut_by_a_repair),
         cmocka_unit_test(test_a_missing_frame_is_noticed_by_its_number),
+        cmocka_unit_test(test_findings_are_one_a_place),
+        cmocka_unit_test(test_a_second_repair_keeps_both_old_logs),
         cmocka_unit_test(test_a_lost_network_gets_a_placeholder),
         cmocka_unit_test(test_a_lost_start_still_gives_the_result),
+        cmocka_unit_test(test_a_lost_epoch_leaves_a_hole_in_the_curve),
         cmocka_unit_test(test_a_lost_update_keeps_the_numbers_of_the_others),
         cmocka_unit_test(test_blocks_of_zeros),
         cmocka_unit_test(test_repeated_frames_are_left_out),

@@ -245,6 +245,67 @@ static void test_digest_sees_facts_and_nothing_else(void **unused)
     event_list_done(&list);
 }
 
+/* The digest is of the state, and not only of the facts that went into it: a reducer that makes something else of the
+   same events gives another. */
+static void test_digest_sees_the_state(void **unused)
+{
+    struct session_recipe recipe = session_recipe_default(5);
+    struct event_list list = {0};
+    session_generate(&recipe, event_list_add, &list);
+    struct session_state *state = fold(&list, true);
+    struct session_node *node = state->nodes[state->best - 1];
+    struct hash whole = session_digest(state);
+    char *note = node->note;
+    double *baseline = &state->policies[1].facts.baseline;
+#define CHANGES(change, back)                                                                                          \
+    do {                                                                                                               \
+        change;                                                                                                        \
+        if (hash_equal(whole, session_digest(state)))                                                                  \
+            fail_msg("the digest doesn't see %s", #change);                                                            \
+        back;                                                                                                          \
+        assert_true(hash_equal(whole, session_digest(state)));                                                         \
+    } while (0)
+    CHANGES(node->pinned ^= 1, node->pinned ^= 1);
+    CHANGES(node->pruned ^= 1, node->pruned ^= 1);
+    CHANGES(node->attempts++, node->attempts--);
+    CHANGES(node->epochs++, node->epochs--);
+    CHANGES(node->curve_count--, node->curve_count++);
+    CHANGES(node->child_count++, node->child_count--);
+    CHANGES(node->known_count++, node->known_count--);
+    CHANGES(node->status = NODE_FAILED, node->status = NODE_DONE);
+    CHANGES(node->accuracy = -node->accuracy, node->accuracy = -node->accuracy);
+    CHANGES(node->loss = -node->loss, node->loss = -node->loss);
+    CHANGES(node->weights[0]++, node->weights[0]--);
+    CHANGES(node->weights_hash[0]++, node->weights_hash[0]--);
+    CHANGES(node->note = (char[]){"?"}, node->note = note);
+    CHANGES(node->failure = (char[]){"?"}, node->failure = NULL);
+    CHANGES(node->curve[0].rate = -node->curve[0].rate, node->curve[0].rate = -node->curve[0].rate);
+    CHANGES(node->curve[1].validation_loss = -node->curve[1].validation_loss,
+            node->curve[1].validation_loss = -node->curve[1].validation_loss);
+    CHANGES(state->best--, state->best++);
+    CHANGES(state->known_count++, state->known_count--);
+    CHANGES(state->refused_count++, state->refused_count--);
+    CHANGES(state->failure_count++, state->failure_count--);
+    CHANGES(state->episode++, state->episode--);
+    CHANGES(state->command_count++, state->command_count--);
+    CHANGES(state->status_count[0]++, state->status_count[0]--);
+    CHANGES(state->paused ^= 1, state->paused ^= 1);
+    CHANGES(state->finished ^= 1, state->finished ^= 1);
+    CHANGES(state->finish_reason[0]++, state->finish_reason[0]--);
+    CHANGES(state->budget_episodes++, state->budget_episodes--);
+    CHANGES(state->budget_networks++, state->budget_networks--);
+    CHANGES(state->budget_seconds += 1, state->budget_seconds -= 1);
+    CHANGES(state->proposals[3].parent++, state->proposals[3].parent--);
+    CHANGES(state->proposals[3].node++, state->proposals[3].node--);
+    CHANGES(state->proposals[3].known ^= 1, state->proposals[3].known ^= 1);
+    CHANGES(state->proposals[3].by_user ^= 1, state->proposals[3].by_user ^= 1);
+    CHANGES(*baseline = -*baseline, *baseline = -*baseline);
+    CHANGES(state->policies[1].facts.networks++, state->policies[1].facts.networks--);
+#undef CHANGES
+    session_state_free(state);
+    event_list_done(&list);
+}
+
 /* Trainers side by side end in any order: the digest is of what was found. */
 static void test_digest_is_blind_to_the_order_of_independent_events(void **unused)
 {
@@ -491,6 +552,64 @@ static void test_numbers_may_jump_over_unknown_kinds(void **unused)
     session_state_free(state);
 }
 
+static void test_what_a_person_takes_back_is_gone(void **unused)
+{
+    struct session_state *state = small_session();
+    for (int on = 1; on >= 0; on--) {
+        struct event event = {.kind = EVENT_PAUSED, .number = state->last_number + 1, .time = 3};
+        event.as.paused.paused = on;
+        apply(state, &event);
+        event = (struct event){.kind = EVENT_PINNED, .number = state->last_number + 1, .time = 3};
+        event.as.pinned = (struct event_pinned){.node = 2, .pinned = on};
+        apply(state, &event);
+        event = (struct event){.kind = EVENT_NOTED, .number = state->last_number + 1, .time = 3};
+        event.as.noted = (struct event_noted){.node = 2, .note = on ? (char[]){"odd"} : (char[]){""}};
+        apply(state, &event);
+        event = (struct event){.kind = EVENT_BUDGET, .number = state->last_number + 1, .time = 3};
+        event.as.budget = (struct event_budget){.episodes = 3 * on, .networks = 4 * on, .seconds = 5 * on};
+        apply(state, &event);
+        assert_int_equal(state->paused, on);
+        assert_int_equal(session_node(state, 2)->pinned, on);
+        assert_string_equal(session_node(state, 2)->note, on ? "odd" : "");
+        assert_true(state->budget_episodes == 3 * on && state->budget_networks == 4 * on);
+        assert_true(state->budget_seconds == 5 * on);
+    }
+    session_state_free(state);
+}
+
+static void test_epochs_add_up_until_the_result(void **unused)
+{
+    struct session_state *state = small_session();
+    const struct session_node *node = session_node(state, 2);
+    for (int epoch = 1; epoch <= 3; epoch++) {
+        struct event event = {.kind = EVENT_EPOCH, .number = state->last_number + 1, .time = 3};
+        event.as.epoch = (struct event_epoch){.node = 2,
+                                              .epoch = epoch,
+                                              .epochs = 3,
+                                              .rate = 0.1 * epoch,
+                                              .train_loss = epoch,
+                                              .train_accuracy = 2 * epoch,
+                                              .validation_loss = 3 * epoch,
+                                              .validation_accuracy = 4 * epoch,
+                                              .seconds = 10,
+                                              .images_per_second = 5 * epoch};
+        apply(state, &event);
+        assert_int_equal(node->curve_count, epoch);
+        assert_true(node->seconds == 10 * epoch && node->images_per_second == 5 * epoch);
+        assert_true(node->accuracy == 4 * epoch && node->loss == 3 * epoch);
+        const struct curve_point *point = &node->curve[epoch - 1];
+        assert_true(point->rate == 0.1 * epoch && point->train_loss == epoch && point->train_accuracy == 2 * epoch &&
+                    point->validation_loss == 3 * epoch && point->validation_accuracy == 4 * epoch);
+    }
+    struct event event = {.kind = EVENT_RESULT, .number = state->last_number + 1, .time = 4};
+    event.as.result =
+        (struct event_result){.node = 2, .accuracy = 0.7, .loss = 0.6, .seconds = 31, .images_per_second = 9};
+    apply(state, &event);
+    assert_true(node->accuracy == 0.7 && node->loss == 0.6 && node->seconds == 31 && node->images_per_second == 9);
+    assert_true(node->ended == 4 && state->best == 2 && state->best_time == 4);
+    session_state_free(state);
+}
+
 static void test_late_step_is_ignored(void **unused)
 {
     struct session_state *state = small_session();
@@ -508,6 +627,7 @@ int main(void)
         cmocka_unit_test(test_transient_events_leave_the_digest),
         cmocka_unit_test(test_copies_go_on_alone),
         cmocka_unit_test(test_digest_sees_facts_and_nothing_else),
+        cmocka_unit_test(test_digest_sees_the_state),
         cmocka_unit_test(test_digest_is_blind_to_the_order_of_independent_events),
         cmocka_unit_test(test_contradictions_are_refused),
         cmocka_unit_test(test_first_event_is_the_session),
@@ -517,6 +637,8 @@ int main(void)
         cmocka_unit_test(test_pruning_takes_the_branch),
         cmocka_unit_test(test_best_is_the_first_of_the_highest),
         cmocka_unit_test(test_numbers_may_jump_over_unknown_kinds),
+        cmocka_unit_test(test_what_a_person_takes_back_is_gone),
+        cmocka_unit_test(test_epochs_add_up_until_the_result),
         cmocka_unit_test(test_late_step_is_ignored),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,6 +15,7 @@
 
 #include "random_event.h"
 #include "session_generator.h"
+#include "sessions/forecast.h"
 #include "util/bug.h"
 #include "util/memory.h"
 
@@ -634,6 +635,37 @@ static void test_late_step_is_ignored(void **unused)
     session_state_free(state);
 }
 
+/* --- the forecast -------------------------------------------------------------------------------------------- */
+
+static void test_forecast_is_by_the_nearest_limit(void **unused)
+{
+    struct session_state *state = small_session(); /* 1 done, 2 about to train for 3 epochs, at 2 s */
+    struct forecast forecast = session_forecast(state);
+    assert_true(forecast.share == 0 && forecast.seconds_left < 0);
+    struct event event = {.kind = EVENT_EPOCH, .number = state->last_number + 1, .time = 10};
+    event.as.epoch = (struct event_epoch){.node = 2, .epoch = 1, .epochs = 4};
+    apply(state, &event);
+    event = (struct event){.kind = EVENT_STEP, .number = state->last_number, .time = 10};
+    event.as.step = (struct event_step){.node = 2, .step = 5, .steps = 5};
+    apply(state, &event);
+    event = (struct event){.kind = EVENT_BUDGET, .number = state->last_number + 1, .time = 10};
+    event.as.budget = (struct event_budget){.networks = 3};
+    apply(state, &event);
+    forecast = session_forecast(state); /* one and a half networks of three */
+    assert_true(fabs(forecast.share - 0.5) < 1e-12 && fabs(forecast.seconds_left - 10) < 1e-9);
+    event.number++;
+    event.as.budget.seconds = 12.5;
+    apply(state, &event);
+    forecast = session_forecast(state);
+    assert_true(fabs(forecast.share - 0.8) < 1e-12 && fabs(forecast.seconds_left - 2.5) < 1e-9);
+    event.number++;
+    event.as.budget.seconds = 5;
+    apply(state, &event);
+    forecast = session_forecast(state);
+    assert_true(forecast.share == 1 && forecast.seconds_left == 0);
+    session_state_free(state);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -655,6 +687,7 @@ int main(void)
         cmocka_unit_test(test_what_a_person_takes_back_is_gone),
         cmocka_unit_test(test_epochs_add_up_until_the_result),
         cmocka_unit_test(test_late_step_is_ignored),
+        cmocka_unit_test(test_forecast_is_by_the_nearest_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

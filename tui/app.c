@@ -303,9 +303,7 @@ static void on_key(struct app *app, int key)
 {
     struct layout layout;
     app->dirty = true;
-    if (key == KEY_CODE_RESIZE) {
-        terminal_resized(app->terminal);
-    } else if (key == KEY_CODE_MOUSE) {
+    if (key == KEY_CODE_MOUSE) {
         on_mouse(app);
     } else if (app->overlay) {
         on_overlay_key(app, key);

@@ -197,7 +197,7 @@ int terminal_open(const char *theme, bool mono, struct terminal **result, struct
     prepare_crash();
     set_modes(true);
     read_size(terminal);
-    resizeterm(terminal->height, terminal->width);
+    resize_term(terminal->height, terminal->width);
     curs_set(0);
     leaveok(stdscr, TRUE);
     terminal->keys = newpad(1, 1);
@@ -281,8 +281,6 @@ int terminal_key(struct terminal *terminal)
         if (kind == ERR)
             return -1;
         if (kind == KEY_CODE_YES) {
-            if (key == KEY_RESIZE)
-                return KEY_CODE_RESIZE;
             int mouse = key == KEY_MOUSE ? read_mouse(terminal) : -1;
             if (mouse >= 0)
                 return mouse;
@@ -328,7 +326,7 @@ int terminal_descriptor(const struct terminal *terminal)
 void terminal_resized(struct terminal *terminal)
 {
     read_size(terminal);
-    resizeterm(terminal->height, terminal->width);
+    resize_term(terminal->height, terminal->width); /* resizeterm() would also make a key of it */
 }
 
 void terminal_suspend(struct terminal *terminal)

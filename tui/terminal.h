@@ -27,7 +27,7 @@ void terminal_show(struct terminal *terminal, const struct canvas *canvas);
 /* Draw all of it anew with the next show (C-l, and after fg). */
 void terminal_redraw(struct terminal *terminal);
 
-/* The next key that waits (request.h's numbers), or -1.  KEY_CODE_RESIZE after the size was looked at again. */
+/* The next key that waits (request.h's numbers), or -1. */
 int terminal_key(struct terminal *terminal);
 struct mouse terminal_mouse(const struct terminal *terminal); /* of the last KEY_CODE_MOUSE */
 void terminal_use_mouse(struct terminal *terminal, bool use);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/live.h"
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "nn/backend.h"
@@ -69,5 +70,9 @@ static int search_in_lines(struct engine *engine, const struct cli_arguments *ar
 
 int launch_search(struct engine *engine, const struct cli_arguments *arguments, const char *folder)
 {
-    return search_in_lines(engine, arguments, folder);
+    struct error error = {{0}};
+    if (!launch_wants_screens(arguments))
+        return search_in_lines(engine, arguments, folder);
+    int status = live_search(engine, folder, cli_value(arguments, "theme"), &error);
+    return status < 0 ? cli_fail(&error) : status;
 }

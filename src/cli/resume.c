@@ -68,6 +68,8 @@ static int run(const struct cli_arguments *arguments)
     struct error error = {{0}};
     char *folder = NULL;
     int status;
+    if (launch_wants_screens(arguments))
+        tui_block_signals();
     if (check_budget(arguments)) {
         status = 2;
     } else if (session_find(arguments->words[0], &folder, &error) || read_session(folder, options, &error) ||

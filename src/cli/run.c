@@ -69,6 +69,8 @@ static int run(const struct cli_arguments *arguments)
     struct search_options *options = memory_new(1, sizeof *options);
     struct error error = {{0}};
     int status;
+    if (launch_wants_screens(arguments))
+        tui_block_signals();
     if (read_options(arguments, options, &error)) {
         fprintf(stderr, "espalier run: %s\n", error.text);
         status = 2;

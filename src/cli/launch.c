@@ -64,7 +64,7 @@ static int search_in_lines(struct engine *engine, const struct cli_arguments *ar
     int failed = engine_run(engine, &error);
     progress_free(progress);
     if (kind != PROGRESS_JSON)
-        report_end(stdout, engine_state(engine), folder, cli_signal() != 0);
+        report_end(stdout, engine_state(engine), folder);
     return failed ? cli_fail(&error) : 0;
 }
 

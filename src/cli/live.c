@@ -160,6 +160,6 @@ int live_search(struct engine *engine, const char *folder, const char *theme, st
     close(live.wake);
     if (refused)
         return -1;
-    report_end(stdout, engine_state(engine), folder, outcome == TUI_SIGNAL || !engine_state(engine)->finished);
+    report_end(stdout, engine_state(engine), folder);
     return live.failed ? cli_fail(&live.error) : outcome == TUI_SIGNAL ? 143 : 0;
 }

@@ -67,8 +67,9 @@ static void print_best(FILE *out, const struct session_state *state)
             text_count(parameters, (double)best->facts.parameters), text_count(flops, (double)best->facts.flops));
 }
 
-void report_end(FILE *out, const struct session_state *state, const char *folder, bool interrupted)
+void report_end(FILE *out, const struct session_state *state, const char *folder)
 {
+    bool interrupted = !state->finished || !strcmp(state->finish_reason, "interrupted");
     char *name = session_words(folder);
     fputc('\n', out);
     print_best(out, state);

@@ -12,7 +12,7 @@
 #include "sessions/state.h"
 
 /* What a search prints last: the best network, what was done, where the session is, what to type next. */
-void report_end(FILE *out, const struct session_state *state, const char *folder, bool interrupted);
+void report_end(FILE *out, const struct session_state *state, const char *folder);
 /* Data, options that matter, counts, best. */
 void report_summary(FILE *out, const struct session_state *state, const char *folder);
 void report_tree(FILE *out, const struct session_state *state);

@@ -10,6 +10,28 @@
 #include "export/json.h"
 #include "sessions/log.h"
 
+/* Every durable event of the log as it stands there: no fold, so that a damaged log shows what it has. */
+static int print_events(const char *folder)
+{
+    struct error error = {{0}};
+    struct log_reader *reader;
+    struct event event;
+    int got;
+    if (log_read(folder, &reader, &error))
+        return cli_fail(&error);
+    while ((got = log_next(reader, &event, &error)) == LOG_EVENT) {
+        struct text text = TEXT_EMPTY;
+        if (event_is_durable(event.kind)) {
+            event_print_json(&event, &text);
+            puts(text_string(&text));
+        }
+        text_done(&text);
+        event_done(&event);
+    }
+    log_reader_free(reader);
+    return got < 0 ? cli_fail(&error) : 0;
+}
+
 static int print(const struct cli_arguments *arguments, const struct session_state *state, const char *folder,
                  int64_t best)
 {
@@ -58,7 +80,11 @@ static int run(const struct cli_arguments *arguments)
     int status;
     if (cli_integer(arguments, "best", 5, 0, 1000000, &best))
         return 2;
-    if (session_find(arguments->words[0], &folder, &error) || session_load(folder, &state, &warning, &error)) {
+    if (session_find(arguments->words[0], &folder, &error)) {
+        status = cli_fail(&error);
+    } else if (cli_value(arguments, "events")) {
+        status = print_events(folder);
+    } else if (session_load(folder, &state, &warning, &error)) {
         status = cli_fail(&error);
     } else {
         cli_warn(&warning);
@@ -76,6 +102,7 @@ static const struct cli_option options_of_show[] = {
     {"json", NULL, "the whole state as one JSON document"},
     {"csv", NULL, "one row a network"},
     {"curves", NULL, "one row an epoch of each network, as CSV"},
+    {"events", NULL, "each durable event as one line of JSON, as recorded"},
     {"dot", NULL, "the tree as a Graphviz graph"},
     {0},
 };

@@ -33,14 +33,14 @@ static int64_t episode_networks(const struct session_state *state)
 
 struct forecast session_forecast(const struct session_state *state)
 {
-    double done = trained(state), share = 0;
+    double done = trained(state), share = 0, active = session_active_seconds(state, state->time);
     if (state->budget_networks > 0)
         share = larger(share, done / (double)state->budget_networks);
     if (state->budget_seconds > 0)
-        share = larger(share, state->time / state->budget_seconds);
+        share = larger(share, active / state->budget_seconds);
     if (state->budget_episodes > 0 && episode_networks(state) > 0)
         share = larger(share, (done + (double)(state->known_count + state->refused_count)) /
                                   ((double)state->budget_episodes * (double)episode_networks(state) + 1));
     share = share > 1 ? 1 : share;
-    return (struct forecast){share, share > 0 ? state->time * (1 - share) / share : -1};
+    return (struct forecast){share, share > 0 ? active * (1 - share) / share : -1};
 }

@@ -291,6 +291,14 @@ static void apply_budget(struct session_state *state, const struct event_budget 
     state->budget_seconds = facts->seconds;
 }
 
+static void apply_paused(struct session_state *state, const struct event_paused *facts, double time)
+{
+    if (state->paused)
+        state->paused_seconds += time - state->paused_at;
+    state->paused = facts->paused;
+    state->paused_at = time;
+}
+
 static void apply_kind(struct session_state *state, const struct event *event)
 {
     switch (event->kind) {
@@ -330,7 +338,7 @@ static void apply_kind(struct session_state *state, const struct event *event)
         state->command_count++;
         break;
     case EVENT_PAUSED:
-        state->paused = event->as.paused.paused;
+        apply_paused(state, &event->as.paused, event->time);
         break;
     case EVENT_PINNED:
         node_at(state, event->as.pinned.node)->pinned = event->as.pinned.pinned;
@@ -386,6 +394,11 @@ int session_apply(struct session_state *state, const struct event *event, struct
         add_to_history(state, event);
     }
     return 0;
+}
+
+double session_active_seconds(const struct session_state *state, double now)
+{
+    return now - state->paused_seconds - (state->paused ? now - state->paused_at : 0);
 }
 
 const struct session_node *session_node(const struct session_state *state, int64_t node)

@@ -86,6 +86,7 @@ struct session_state {
     int64_t budget_episodes, budget_networks; /* 0: no limit; the options' until a BUDGET event */
     double budget_seconds;
     bool paused, finished;
+    double paused_at, paused_seconds; /* event time of the last pause; all pauses that have ended */
     char *finish_reason;         /* budget, interrupted, error; NULL before the first FINISHED */
     char *finish_message;
     int64_t opened_count;
@@ -110,6 +111,8 @@ int session_apply(struct session_state *state, const struct event *event, struct
    folded. */
 int session_accepts(const struct session_state *state, const struct event *event, struct error *error);
 
+/* Seconds of the search up to event time `now`, without pauses: what the budget of seconds counts. */
+double session_active_seconds(const struct session_state *state, double now);
 /* NULL when there is no such node. */
 const struct session_node *session_node(const struct session_state *state, int64_t node);
 /* The value of an option in the first event, or NULL. */

@@ -635,6 +635,22 @@ static void test_late_step_is_ignored(void **unused)
     session_state_free(state);
 }
 
+static void test_pauses_are_not_counted(void **unused)
+{
+    static const struct { double time; bool paused; double active; } steps[] = {
+        {10, true, 10}, {14, true, 10}, {20, false, 10}, {21, false, 11}, {25, true, 15}, {30, false, 15},
+    };
+    struct session_state *state = small_session();
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        struct event event = {.kind = EVENT_PAUSED, .number = state->last_number + 1, .time = steps[i].time};
+        event.as.paused.paused = steps[i].paused;
+        apply(state, &event);
+        assert_true(session_active_seconds(state, state->time) == steps[i].active);
+    }
+    assert_true(session_active_seconds(state, 33) == 18);
+    session_state_free(state);
+}
+
 /* --- the forecast -------------------------------------------------------------------------------------------- */
 
 static void test_forecast_is_by_the_nearest_limit(void **unused)
@@ -687,6 +703,7 @@ int main(void)
         cmocka_unit_test(test_what_a_person_takes_back_is_gone),
         cmocka_unit_test(test_epochs_add_up_until_the_result),
         cmocka_unit_test(test_late_step_is_ignored),
+        cmocka_unit_test(test_pauses_are_not_counted),
         cmocka_unit_test(test_forecast_is_by_the_nearest_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

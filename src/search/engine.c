@@ -288,7 +288,7 @@ static void check_end(struct engine *engine)
     double seconds = engine->state->budget_seconds;
     if (atomic_load(&engine->stop))
         engine_end(engine, "interrupted");
-    else if (seconds > 0 && engine_time(engine) >= seconds && !engine->state->paused)
+    else if (seconds > 0 && session_active_seconds(engine->state, engine_time(engine)) >= seconds)
         engine_end(engine, "budget");
 }
 

@@ -28,7 +28,7 @@
 #include "util/queue.h"
 
 enum { REPORTS_WAITING_MAX = 256, MEASURE_BATCHES = 4 };
-#define STEPS_A_SECOND 4.0
+#define STEPS_A_SECOND 2.0
 
 struct trainer {
     struct local *local;

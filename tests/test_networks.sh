@@ -21,18 +21,7 @@ fails() {
     report $? "$name (status $status)"
 }
 
-# --- 512 images and labels, in turn black (class 0) and white (class 1) ---
-mkdir set
-{ head -c 64 /dev/zero; head -c 64 /dev/zero | tr '\000' '\377'; } >images
-printf '\000\001' >labels
-for doubling in 1 2 3 4 5 6 7 8; do
-    cat images images >more && mv more images
-    cat labels labels >more && mv more labels
-done
-for part in train t10k; do
-    { printf '\000\000\010\003\000\000\002\000\000\000\000\010\000\000\000\010'; cat images; } >set/$part-images-idx3-ubyte
-    { printf '\000\000\010\001\000\000\002\000'; cat labels; } >set/$part-labels-idx1-ubyte
-done
+black_and_white set
 small='C(4,3,1) P(2,2) C(4,3,1) A(4,4) FC(8) SM(2)'
 
 # --- morph ---

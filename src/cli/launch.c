@@ -6,14 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/detach.h"
 #include "cli/live.h"
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "nn/backend.h"
+#include "search/server.h"
 
 bool launch_wants_screens(const struct cli_arguments *arguments)
 {
-    return !cli_value(arguments, "headless") && !cli_value(arguments, "json") &&
+    return !cli_value(arguments, "headless") && !cli_value(arguments, "json") && !cli_value(arguments, "detach") &&
            cli_is_terminal(stdin) && cli_is_terminal(stdout);
 }
 
@@ -55,11 +57,9 @@ static void stop_engine(void *engine)
 static int search_in_lines(struct engine *engine, const struct cli_arguments *arguments, const char *folder)
 {
     struct error error = {{0}};
-    enum progress_kind kind = cli_value(arguments, "json") ? PROGRESS_JSON
-                              : cli_is_terminal(stdout)    ? PROGRESS_BAR
-                                                           : PROGRESS_LINES;
-    struct progress *progress = progress_new(stdout, kind, engine);
-    engine_add_sink(engine, progress_sink(progress));
+    enum progress_kind kind = progress_kind_for(stdout, cli_value(arguments, "json"));
+    struct progress *progress = progress_new(stdout, kind, engine_state(engine));
+    engine_add_sink(engine, (struct engine_sink){progress_event, progress});
     cli_catch_signals(stop_engine, engine);
     int failed = engine_run(engine, &error);
     progress_free(progress);
@@ -70,9 +70,14 @@ static int search_in_lines(struct engine *engine, const struct cli_arguments *ar
 
 int launch_search(struct engine *engine, const struct cli_arguments *arguments, const char *folder)
 {
+    struct server *server = NULL;
     struct error error = {{0}};
-    if (!launch_wants_screens(arguments))
-        return search_in_lines(engine, arguments, folder);
-    int status = live_search(engine, folder, cli_value(arguments, "theme"), &error);
+    if (detach_settle(engine, folder, &error))
+        return cli_fail(&error);
+    if (server_open(engine, folder, &server, &error))
+        cli_warn(&error);
+    int status = launch_wants_screens(arguments) ? live_search(engine, folder, cli_value(arguments, "theme"), &error)
+                                                 : search_in_lines(engine, arguments, folder);
+    server_close(server);
     return status < 0 ? cli_fail(&error) : status;
 }

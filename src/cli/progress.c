@@ -1,6 +1,6 @@
 /*
- * progress.c - a sink of the engine.  It runs on the engine's thread, after the engine has folded the event, so it
- * reads the engine's own state and keeps none but what is on the screen.
+ * progress.c - lines and the bar, from events that were folded just before.  It reads the state of whoever folds (the engine's
+ * own, on the engine's thread, or an attached program's) and keeps none but what is on the screen.
  */
 #include "cli/progress.h"
 
@@ -16,7 +16,7 @@
 struct progress {
     FILE *out;
     enum progress_kind kind;
-    const struct engine *engine;
+    const struct session_state *state;
     bool unicode;
     double printed; /* event time of the last progress line */
 };
@@ -85,9 +85,23 @@ static void clear_bar(const struct progress *progress)
         bar_clear(progress->out);
 }
 
+void progress_show(struct progress *progress)
+{
+    struct text text = TEXT_EMPTY;
+    if (progress->kind == PROGRESS_BAR) {
+        draw_bar(progress, progress->state);
+    } else if (progress->kind == PROGRESS_LINES) {
+        progress_text(progress, progress->state, &text);
+        fprintf(progress->out, "%s\n", text_string(&text));
+        fflush(progress->out);
+    }
+    text_done(&text);
+    progress->printed = progress->state->time;
+}
+
 static void print_event(struct progress *progress, const struct event *event)
 {
-    const struct session_state *state = engine_state(progress->engine);
+    const struct session_state *state = progress->state;
     clear_bar(progress);
     switch (event->kind) {
     case EVENT_RESULT:
@@ -107,19 +121,12 @@ static void print_event(struct progress *progress, const struct event *event)
     default:
         break;
     }
-    if (progress->kind == PROGRESS_BAR) {
-        draw_bar(progress, state);
-    } else if (event->time - progress->printed >= seconds_between_lines) {
-        struct text text = TEXT_EMPTY;
-        progress_text(progress, state, &text);
-        fprintf(progress->out, "%s\n", text_string(&text));
-        text_done(&text);
-        progress->printed = event->time;
-    }
+    if (progress->kind == PROGRESS_BAR || event->time - progress->printed >= seconds_between_lines)
+        progress_show(progress);
     fflush(progress->out);
 }
 
-static void on_event(void *context, const struct event *event)
+void progress_event(void *context, const struct event *event)
 {
     struct progress *progress = context;
     if (progress->kind == PROGRESS_JSON) {
@@ -133,22 +140,21 @@ static void on_event(void *context, const struct event *event)
     } else if (event_is_durable(event->kind)) {
         print_event(progress, event);
     } else if (progress->kind == PROGRESS_BAR && event->time - progress->printed >= seconds_between_bars) {
-        draw_bar(progress, engine_state(progress->engine));
-        progress->printed = event->time;
+        progress_show(progress);
     }
 }
 
-struct progress *progress_new(FILE *out, enum progress_kind kind, const struct engine *engine)
+struct progress *progress_new(FILE *out, enum progress_kind kind, const struct session_state *state)
 {
     struct progress *progress = memory_new(1, sizeof *progress);
-    *progress = (struct progress){.out = out, .kind = kind, .engine = engine, .unicode = cli_is_unicode()};
-    progress->printed = engine_state(engine)->time;
+    *progress = (struct progress){.out = out, .kind = kind, .state = state, .unicode = cli_is_unicode()};
+    progress->printed = state->time;
     return progress;
 }
 
-struct engine_sink progress_sink(struct progress *progress)
+enum progress_kind progress_kind_for(FILE *out, bool json)
 {
-    return (struct engine_sink){on_event, progress};
+    return json ? PROGRESS_JSON : cli_is_terminal(out) ? PROGRESS_BAR : PROGRESS_LINES;
 }
 
 void progress_free(struct progress *progress)

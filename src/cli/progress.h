@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-#include "search/engine.h"
+#include "sessions/state.h"
 
 enum progress_kind {
     PROGRESS_LINES, /* a pipe or a file: the progress line is one more line, every 15 seconds */
@@ -17,9 +17,14 @@ enum progress_kind {
 
 struct progress;
 
-/* Borrows the stream and the engine.  progress_free() ends the bar. */
-struct progress *progress_new(FILE *out, enum progress_kind kind, const struct engine *engine);
-struct engine_sink progress_sink(struct progress *progress);
+/* JSON when asked for; else what fits the stream. */
+enum progress_kind progress_kind_for(FILE *out, bool json);
+/* Borrows the stream and the state that the events are folded into.  progress_free() ends the bar. */
+struct progress *progress_new(FILE *out, enum progress_kind kind, const struct session_state *state);
+/* Print what an event means that `state` has folded; made to be an engine's sink. */
+void progress_event(void *progress, const struct event *event);
+/* Print the progress line now. */
+void progress_show(struct progress *progress);
 void progress_free(struct progress *progress);
 
 #endif

@@ -13,8 +13,7 @@
 #include "sessions/log.h"
 #include "util/memory.h"
 
-/* What a person types to name this session from here: the short name where that finds it, else its path. */
-static char *session_words(const char *folder)
+char *report_session(const char *folder)
 {
     const char *slash = strrchr(folder, '/');
     char *name = memory_copy_text(slash && slash[1] ? slash + 1 : folder), *found = NULL;
@@ -70,7 +69,7 @@ static void print_best(FILE *out, const struct session_state *state)
 void report_end(FILE *out, const struct session_state *state, const char *folder)
 {
     bool interrupted = !state->finished || !strcmp(state->finish_reason, "interrupted");
-    char *name = session_words(folder);
+    char *name = report_session(folder);
     fputc('\n', out);
     print_best(out, state);
     fputs("done      ", out);

@@ -11,6 +11,9 @@
 
 #include "sessions/state.h"
 
+/* What a person types to name this session from here: the short name where that finds it, else its path.  The caller's
+   to free(). */
+char *report_session(const char *folder);
 /* What a search prints last: the best network, what was done, where the session is, what to type next. */
 void report_end(FILE *out, const struct session_state *state, const char *folder);
 /* Data, options that matter, counts, best. */

@@ -3,6 +3,7 @@
  */
 #include <stdlib.h>
 
+#include "cli/detach.h"
 #include "cli/launch.h"
 #include "tui/tui.h"
 #include "util/memory.h"
@@ -76,7 +77,7 @@ static int run(const struct cli_arguments *arguments)
                (cli_value(arguments, "devices") &&
                 options_set(options, "devices", cli_value(arguments, "devices"), &error))) {
         status = cli_fail(&error);
-    } else {
+    } else if ((status = detach_begin(arguments)) < 0) {
         status = go_on(arguments, folder, options);
     }
     free(folder);
@@ -92,6 +93,7 @@ static const struct cli_option options_of_resume[] = {
     {"theme", "NAME", "colours of the screens: dark, light, colour-blind, mono [dark]"},
     {"headless", NULL, "lines instead of screens (as without a terminal)"},
     {"json", NULL, "print one JSON object for each durable event"},
+    {"detach", NULL, "go on in the background, and say how to attach to it"},
     {0},
 };
 

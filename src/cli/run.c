@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/detach.h"
 #include "cli/dry_run.h"
 #include "cli/launch.h"
 #include "tui/tui.h"
@@ -74,7 +75,7 @@ static int run(const struct cli_arguments *arguments)
     if (read_options(arguments, options, &error)) {
         fprintf(stderr, "espalier run: %s\n", error.text);
         status = 2;
-    } else {
+    } else if (cli_value(arguments, "dry-run") || (status = detach_begin(arguments)) < 0) {
         status = search(arguments, options, &error);
     }
     free(options);
@@ -87,6 +88,7 @@ static const struct cli_option options_of_run[] = {
     {"theme", "NAME", "colours of the screens: dark, light, colour-blind, mono [dark]"},
     {"headless", NULL, "lines instead of screens (as without a terminal)"},
     {"json", NULL, "print one JSON object for each durable event"},
+    {"detach", NULL, "search in the background, and say how to attach to it"},
     {"dry-run", NULL, "say what would run and how long it would take, and stop"},
     {0},
 };

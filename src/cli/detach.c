@@ -1,0 +1,137 @@
+/*
+ * detach.c - from the foreground to the background.
+ *
+ * The fork comes before everything else, so there is nothing to share: the foreground process only waits, the
+ * background one is a search like any other.  A pipe ties them.  Until the search has begun, the background process
+ * belongs to the terminal: errors are printed there, Ctrl-C ends both.  When the engine has written that the session is
+ * opened (then it can be attached to as well), the background process becomes a session of its own, and sends the
+ * folder's name through the pipe.  A pipe that ends without a name: the search ended before it began.
+ */
+#include "config.h"
+
+#include "cli/detach.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli/report.h"
+#include "util/file.h"
+
+#define OUTPUT_FILE "output.log"
+
+/* Being in the background is the process's, and so is this. */
+static struct {
+    int ready;  /* the pipe's end, until the search has begun; -1 in all other processes */
+    int output; /* FOLDER/output.log */
+    const char *folder;
+} background = {-1, -1, NULL};
+
+/* --- the foreground process --- */
+
+static void read_all(int pipe, struct text *text)
+{
+    char bytes[512];
+    ssize_t got;
+    while ((got = read(pipe, bytes, sizeof bytes)) > 0 || (got < 0 && errno == EINTR))
+        text_add_bytes(text, bytes, got > 0 ? (size_t)got : 0);
+}
+
+static int wait_for_beginning(pid_t child, int pipe)
+{
+    struct text folder = TEXT_EMPTY;
+    struct error error;
+    int status = 0;
+    read_all(pipe, &folder);
+    close(pipe);
+    if (folder.length) {
+        char *name = report_session(text_string(&folder));
+        printf("%s\nespalier attach %s\n", text_string(&folder), name);
+        free(name);
+        text_done(&folder);
+        return 0;
+    }
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+        ;
+    if (WIFEXITED(status))
+        return WEXITSTATUS(status);
+    error_set(&error, "the search was ended by signal %d before it began", WTERMSIG(status));
+    return cli_fail(&error);
+}
+
+/* --- the background process --- */
+
+/* What the shell had open (a lock, a pipe that someone reads to its end) is not for the search to hold. */
+static void keep_only(int pipe)
+{
+    enum { KEPT = STDERR_FILENO + 1 };
+    if (pipe != KEPT) {
+        dup2(pipe, KEPT);
+        close(pipe);
+    }
+    fcntl(KEPT, F_SETFD, FD_CLOEXEC);
+    close_range(KEPT + 1, ~0U, 0);
+    background.ready = KEPT;
+}
+
+static void let_go(void)
+{
+    int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (nothing >= 0)
+        dup2(nothing, STDIN_FILENO);
+    if (nothing >= 0)
+        close(nothing);
+    dup2(background.output, STDERR_FILENO);
+    close(background.output);
+    setsid();
+    ssize_t told = write(background.ready, background.folder, strlen(background.folder));
+    (void)told; /* nobody waits any more: then nobody needs to know */
+    close(background.ready);
+    background.ready = -1;
+}
+
+static void on_event(void *context, const struct event *event)
+{
+    if (background.ready >= 0 && event->kind == EVENT_OPENED)
+        let_go();
+}
+
+int detach_settle(struct engine *engine, const char *folder, struct error *error)
+{
+    if (background.ready < 0)
+        return 0;
+    char *path = file_join(folder, OUTPUT_FILE);
+    background.output = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    if (background.output < 0)
+        error_set(error, "%s: can't be written (%s); check the folder and its permissions", path, strerror(errno));
+    free(path);
+    if (background.output < 0)
+        return -1;
+    fflush(stdout);
+    dup2(background.output, STDOUT_FILENO);
+    background.folder = folder;
+    engine_add_sink(engine, (struct engine_sink){.event = on_event});
+    return 0;
+}
+
+int detach_begin(const struct cli_arguments *arguments)
+{
+    int ends[2];
+    struct error error;
+    if (!cli_value(arguments, "detach"))
+        return -1;
+    fflush(NULL);
+    pid_t child = pipe2(ends, O_CLOEXEC) ? -1 : fork();
+    if (child < 0) {
+        error_set(&error, "no process can be made for the background (%s)", strerror(errno));
+        return cli_fail(&error);
+    }
+    close(ends[child ? 1 : 0]);
+    if (child)
+        return wait_for_beginning(child, ends[0]);
+    keep_only(ends[1]);
+    return -1;
+}

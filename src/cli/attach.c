@@ -10,9 +10,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
 #include "cli/progress.h"
 #include "cli/report.h"
+#include "cli/screens.h"
 #include "search/follower.h"
 
 /* --- to the end of the search, in lines --- */
@@ -64,28 +64,30 @@ static int watch_events(struct watch *watch, enum progress_kind kind, struct err
     return -1;
 }
 
-/* What remains to be said when there is nothing more to watch. */
-static int say_end(const struct watch *watch, enum progress_kind kind, const char *folder)
+/* What remains to be said when the person leaves, or there is nothing more to watch. */
+static void say_goodbye(const char *folder)
+{
+    char *name = report_session(folder);
+    printf("the search goes on; espalier attach %s watches it again\n", name);
+    free(name);
+}
+
+static int say_end(const struct session_state *state, enum progress_kind kind, const char *folder)
 {
     struct error error;
-    const struct session_state *state = watch->state;
-    char *name = report_session(folder);
-    int status = 0;
-    if (cli_signal()) {
-        if (kind != PROGRESS_JSON)
-            printf("the search goes on; espalier attach %s watches it again\n", name);
-    } else if (!state->finished) {
+    if (!state->finished) {
+        char *name = report_session(folder);
         error_set(&error, "%s: the process that ran it is gone without a word; espalier resume %s goes on", folder,
                   name);
-        status = cli_fail(&error);
-    } else if (!strcmp(state->finish_reason, "error")) {
-        error_set(&error, "%s: %s", folder, state->finish_message);
-        status = cli_fail(&error);
-    } else if (kind != PROGRESS_JSON) {
-        report_end(stdout, state, folder);
+        free(name);
+        return cli_fail(&error);
     }
-    free(name);
-    return status;
+    if (kind != PROGRESS_JSON)
+        report_end(stdout, state, folder);
+    if (strcmp(state->finish_reason, "error"))
+        return 0;
+    error_set(&error, "%s: %s", folder, state->finish_message);
+    return cli_fail(&error);
 }
 
 static int attach_in_lines(const struct cli_arguments *arguments, struct follower *follower, const char *folder)
@@ -98,9 +100,64 @@ static int attach_in_lines(const struct cli_arguments *arguments, struct followe
     int failed = watch_events(&watch, kind, &error);
     if (watch.progress)
         progress_free(watch.progress);
-    int status = failed ? cli_fail(&error) : say_end(&watch, kind, folder);
+    int status = 0;
+    if (failed)
+        status = cli_fail(&error);
+    else if (follower_ended(follower, NULL))
+        status = say_end(watch.state, kind, folder);
+    else if (kind != PROGRESS_JSON)
+        say_goodbye(folder);
     session_state_free(watch.state);
     close(watch.leave);
+    return status;
+}
+
+/* --- on the screens --- */
+
+static int descriptor(void *context)
+{
+    return follower_descriptor(context);
+}
+
+static bool next(void *context, struct event *event)
+{
+    return follower_next(context, event);
+}
+
+static bool ended(void *context)
+{
+    return follower_ended(context, NULL);
+}
+
+static void command(void *context, const char *words)
+{
+    struct error error; /* words come from one line of the screens, and a search that has ended is shown as such */
+    follower_send(context, words, &error);
+}
+
+static int attach_on_screens(const struct cli_arguments *arguments, struct follower *follower, const char *folder)
+{
+    struct error error = {{0}}, warning = {{0}};
+    struct session_state *state = NULL;
+    enum tui_outcome outcome;
+    struct tui_source source = {.context = follower,
+                                .mode = MODE_ATTACHED,
+                                .descriptor = descriptor,
+                                .next = next,
+                                .ended = ended,
+                                .command = command};
+    if (screens_run(&source, arguments, folder, &outcome, &error))
+        return cli_fail(&error);
+    if (outcome == TUI_SIGNAL)
+        return 143;
+    if (!follower_ended(follower, &error)) {
+        say_goodbye(folder);
+        return 0;
+    }
+    if (*error.text || session_load(folder, &state, &warning, &error))
+        return cli_fail(&error);
+    int status = say_end(state, PROGRESS_BAR, folder);
+    session_state_free(state);
     return status;
 }
 
@@ -172,6 +229,8 @@ static int run(const struct cli_arguments *arguments)
         status = cli_fail(&error);
     else if (cli_value(arguments, "send"))
         status = send_all(arguments, follower);
+    else if (screens_wanted(arguments))
+        status = attach_on_screens(arguments, follower, folder);
     else
         status = attach_in_lines(arguments, follower, folder);
     follower_free(follower);
@@ -181,6 +240,7 @@ static int run(const struct cli_arguments *arguments)
 
 static const struct cli_option options_of_attach[] = {
     {"send", "WORDS", "send a command, print the answer and stop; may be given several times"},
+    {"theme", "NAME", "colours of the screens: dark, light, colour-blind, mono [dark]"},
     {"headless", NULL, "lines instead of screens (as without a terminal)"},
     {"json", NULL, "print one JSON object for each durable event, from the first on"},
     {0},

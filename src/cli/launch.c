@@ -10,14 +10,9 @@
 #include "cli/live.h"
 #include "cli/progress.h"
 #include "cli/report.h"
+#include "cli/screens.h"
 #include "nn/backend.h"
 #include "search/server.h"
-
-bool launch_wants_screens(const struct cli_arguments *arguments)
-{
-    return !cli_value(arguments, "headless") && !cli_value(arguments, "json") && !cli_value(arguments, "detach") &&
-           cli_is_terminal(stdin) && cli_is_terminal(stdout);
-}
 
 int launch_open(struct launch *launch, const struct search_options *options, struct error *error)
 {
@@ -76,8 +71,8 @@ int launch_search(struct engine *engine, const struct cli_arguments *arguments, 
         return cli_fail(&error);
     if (server_open(engine, folder, &server, &error))
         cli_warn(&error);
-    int status = launch_wants_screens(arguments) ? live_search(engine, folder, cli_value(arguments, "theme"), &error)
-                                                 : search_in_lines(engine, arguments, folder);
+    int status = screens_wanted(arguments) ? live_search(engine, arguments, folder, &error)
+                                           : search_in_lines(engine, arguments, folder);
     server_close(server);
     return status < 0 ? cli_fail(&error) : status;
 }

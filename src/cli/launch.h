@@ -17,8 +17,6 @@ struct launch {
     struct engine_data data;
 };
 
-/* Is this a search for the terminal's screens (on a terminal, and neither --headless nor --json)? */
-bool launch_wants_screens(const struct cli_arguments *arguments);
 /* Open the data, split it, find the devices, start the trainers.  launch_close() it, also after a failure. */
 int launch_open(struct launch *launch, const struct search_options *options, struct error *error);
 void launch_close(struct launch *launch);

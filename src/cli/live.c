@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 #include "cli/report.h"
+#include "cli/screens.h"
 #include "sessions/log.h"
-#include "tui/tui.h"
 #include "util/queue.h"
 
 enum { LIVE_QUEUE = 4096 };
@@ -121,12 +121,6 @@ static void command(void *context, const char *words)
     engine_command(((struct live *)context)->engine, "user", words);
 }
 
-static const char *base_name(const char *folder)
-{
-    const char *slash = strrchr(folder, '/');
-    return slash && slash[1] ? slash + 1 : folder;
-}
-
 /* The engine may be waiting for room in the queue: take until it has ended. */
 static void join(struct live *live)
 {
@@ -136,22 +130,19 @@ static void join(struct live *live)
     pthread_join(live->thread, NULL);
 }
 
-int live_search(struct engine *engine, const char *folder, const char *theme, struct error *error)
+int live_search(struct engine *engine, const struct cli_arguments *arguments, const char *folder, struct error *error)
 {
     struct live live = {.engine = engine};
     enum tui_outcome outcome;
-    char name[64];
-    snprintf(name, sizeof name, "%.*s", (int)strcspn(base_name(folder), "."), base_name(folder));
-    struct tui_options options = {.ascii = !cli_is_unicode(), .mono = getenv("NO_COLOR") && *getenv("NO_COLOR"), .theme = theme};
-    struct tui_source source = {.context = &live, .mode = MODE_LIVE, .session_name = name, .descriptor = descriptor,
-                                .next = next, .ended = ended, .command = command};
+    struct tui_source source = {.context = &live, .mode = MODE_LIVE, .descriptor = descriptor, .next = next,
+                                .ended = ended, .command = command};
     if (log_read(folder, &live.past, error))
         return -1;
     live.events = queue_new(sizeof(struct event), LIVE_QUEUE);
     live.wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     engine_add_sink(engine, (struct engine_sink){on_event, &live});
     pthread_create(&live.thread, NULL, engine_thread, &live);
-    int refused = tui_run(&source, &options, &outcome, error);
+    int refused = screens_run(&source, arguments, folder, &outcome, error);
     engine_stop(engine);
     join(&live);
     if (live.past)

@@ -7,8 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
-#include "tui/tui.h"
+#include "cli/screens.h"
 
 static int descriptor(void *context)
 {
@@ -25,20 +24,18 @@ static bool ended(void *context)
     return false;
 }
 
-static int play(const struct cli_arguments *arguments, struct replay *replay, const char *name)
+static int play(const struct cli_arguments *arguments, struct replay *replay, const char *folder)
 {
     struct error error = {{0}};
     enum tui_outcome outcome;
-    struct tui_options options = {.ascii = !cli_is_unicode(), .mono = getenv("NO_COLOR") && *getenv("NO_COLOR"),
-                                  .theme = cli_value(arguments, "theme")};
-    struct tui_source source = {.mode = MODE_REPLAY, .session_name = name, .descriptor = descriptor, .next = next,
-                                .ended = ended, .replay = replay};
+    struct tui_source source = {.mode = MODE_REPLAY, .descriptor = descriptor, .next = next, .ended = ended,
+                                .replay = replay};
     const char *from = cli_value(arguments, "at");
     if (cli_real(arguments, "speed", 8, 0.25, 1000, &source.speed))
         return 2;
     if (from && text_to_place(from, replay_time(replay, replay_count(replay)), &source.from))
         return cli_usage(arguments, "--at %s: must be a share (50%%) or a time (90, 1h02m)", from);
-    if (tui_run(&source, &options, &outcome, &error))
+    if (screens_run(&source, arguments, folder, &outcome, &error))
         return cli_fail(&error);
     return outcome == TUI_SIGNAL ? 143 : 0;
 }
@@ -53,7 +50,7 @@ static int run(const struct cli_arguments *arguments)
         status = cli_fail(&error);
     } else {
         cli_warn(&warning);
-        status = play(arguments, replay, arguments->words[0]);
+        status = play(arguments, replay, folder);
     }
     if (replay)
         replay_free(replay);

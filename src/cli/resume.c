@@ -5,7 +5,7 @@
 
 #include "cli/detach.h"
 #include "cli/launch.h"
-#include "tui/tui.h"
+#include "cli/screens.h"
 #include "util/memory.h"
 
 /* The options as the session has them, for the data and the devices of this process. */
@@ -69,7 +69,7 @@ static int run(const struct cli_arguments *arguments)
     struct error error = {{0}};
     char *folder = NULL;
     int status;
-    if (launch_wants_screens(arguments))
+    if (screens_wanted(arguments))
         tui_block_signals();
     if (check_budget(arguments)) {
         status = 2;

@@ -7,7 +7,7 @@
 #include "cli/detach.h"
 #include "cli/dry_run.h"
 #include "cli/launch.h"
-#include "tui/tui.h"
+#include "cli/screens.h"
 #include "util/file.h"
 #include "util/memory.h"
 
@@ -70,7 +70,7 @@ static int run(const struct cli_arguments *arguments)
     struct search_options *options = memory_new(1, sizeof *options);
     struct error error = {{0}};
     int status;
-    if (launch_wants_screens(arguments))
+    if (screens_wanted(arguments))
         tui_block_signals();
     if (read_options(arguments, options, &error)) {
         fprintf(stderr, "espalier run: %s\n", error.text);

@@ -139,7 +139,7 @@ void follower_free(struct follower *follower)
 
 int follower_descriptor(const struct follower *follower)
 {
-    return follower->socket;
+    return follower->ended ? -1 : follower->socket;
 }
 
 bool follower_next(struct follower *follower, struct event *event)

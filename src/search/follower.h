@@ -18,7 +18,7 @@ enum { FOLLOWER_OPEN = 0, FOLLOWER_ALONE = 1 };
 int follower_open(const char *folder, struct follower **follower, struct error *error);
 void follower_free(struct follower *follower);
 
-/* A descriptor that becomes readable when there is more; only follower_next() makes it quiet. */
+/* A descriptor that becomes readable when there is more, which only follower_next() makes quiet; -1 after the end. */
 int follower_descriptor(const struct follower *follower);
 /* The next event (the caller's to event_done), or false: there is none now.  Never waits. */
 bool follower_next(struct follower *follower, struct event *event);

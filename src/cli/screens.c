@@ -1,0 +1,37 @@
+/* screens.c - see screens.h. */
+#include "cli/screens.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool screens_wanted(const struct cli_arguments *arguments)
+{
+    return !cli_value(arguments, "headless") && !cli_value(arguments, "json") && !cli_value(arguments, "detach") &&
+           cli_is_terminal(stdin) && cli_is_terminal(stdout);
+}
+
+/* night.esp, whatever its folder, is called night. */
+static void name_of(const char *folder, char *name, size_t size)
+{
+    size_t length = strlen(folder);
+    while (length > 1 && folder[length - 1] == '/')
+        length--;
+    size_t begin = length;
+    while (begin && folder[begin - 1] != '/')
+        begin--;
+    if (length > begin + 4 && !strncmp(folder + length - 4, ".esp", 4))
+        length -= 4;
+    snprintf(name, size, "%.*s", (int)(length - begin), folder + begin);
+}
+
+int screens_run(struct tui_source *source, const struct cli_arguments *arguments, const char *folder,
+                enum tui_outcome *outcome, struct error *error)
+{
+    const char *colourless = getenv("NO_COLOR");
+    struct tui_options options = {
+        .ascii = !cli_is_unicode(), .mono = colourless && *colourless, .theme = cli_value(arguments, "theme")};
+    char name[64];
+    name_of(folder, name, sizeof name);
+    source->session_name = name;
+    return tui_run(source, &options, outcome, error);
+}

@@ -12,6 +12,7 @@
 #include "sessions/forecast.h"
 #include "tui/node.h"
 #include "tui/view.h"
+#include "util/bug.h"
 
 static const double quiet_seconds = 10; /* live and nothing heard: worth a word */
 
@@ -189,20 +190,40 @@ void bars_draw_transport(const struct model *model, struct canvas *canvas, struc
 
 /* --- the keys --- */
 
-static void say_key(struct bar *bar, const char *keys, const char *label)
-{
-    say(bar, 1, STYLE_KEY, "%.*s", (int)strcspn(keys, " "), keys);
-    say(bar, 0, STYLE_KEY_LABEL, "%s", label);
-}
+/* The most wanted first: those behind are left out on a narrow screen, and `?` shows them all. */
+struct bar_key {
+    const char *key, *label;
+};
 
-static void say_keys_of_replay(struct bar *bar)
+static const struct bar_key keys_live[] = {
+    {"?", "Help"}, {"Space", "Pause"}, {"w", "Widen"}, {"d", "Deepen"}, {"p", "Pin"}, {"x", "Prune"}, {"u", "Undo"},
+    {"Enter", "Details"}, {"Tab", "Pane"}, {"z", "Zoom"}, {"q", "Quit"}, {"/", "Find"}, {"b", "Best"}, {"f", "Follow"},
+    {"o", "Order"}, {":", "Command"},
+};
+static const struct bar_key keys_replay[] = {
+    {"?", "Help"}, {"Space", "Play"}, {"<>", "Speed"}, {"[]", "Best"}, {",.", "Event"}, {"}", "Fail"}, {")", "Person"},
+    {"Enter", "Details"}, {"z", "Zoom"}, {"q", "Quit"}, {"Tab", "Pane"}, {"/", "Find"}, {"f", "Follow"}, {"o", "Order"},
+};
+static const struct bar_key keys_over[] = {{"Escape", "Back"}, {"b", "Best"}, {"y", "Scale"}, {"?", "Help"}, {"q", "Quit"}};
+
+static void say_keys(struct bar *bar, const struct bar_key *keys, size_t count, const struct model *model)
 {
-    static const struct { const char *key, *label; } keys[] = {
-        {"?", "Help"}, {"Space", "Play"}, {"<>", "Speed"}, {",.", "Event"}, {"[]", "Best"}, {"}", "Fail"},
-        {")", "Person"}, {"Enter", "Details"}, {"/", "Find"}, {"z", "Zoom"}, {"Tab", "Pane"}, {"q", "Quit"},
-    };
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        say_key(bar, keys[i].key, keys[i].label);
+    int columns = 0;
+    for (size_t i = 0; i < count; i++)
+        columns += canvas_columns(keys[i].key) + canvas_columns(keys[i].label) + 3;
+    int apart = columns <= bar->area.width; /* blanks around a label where all keys have room */
+    for (size_t i = 0; i < count; i++) {
+        const char *label = keys[i].label;
+        if (!strcmp(label, "Pause") && model->state->paused)
+            label = "Go on";
+        if (!strcmp(label, "Play") && model->playing)
+            label = "Stop";
+        if (bar->x + 1 + canvas_columns(keys[i].key) + canvas_columns(label) > bar->area.width)
+            return;
+        say(bar, 1, STYLE_KEY, "%s", keys[i].key);
+        say(bar, apart, STYLE_KEY_LABEL, "%s", label);
+        bar->x += apart;
+    }
 }
 
 void bars_draw_keys(const struct model *model, struct canvas *canvas, struct area area)
@@ -212,19 +233,10 @@ void bars_draw_keys(const struct model *model, struct canvas *canvas, struct are
         canvas_text(canvas, area, 1, 0, STYLE_WARNING, "%s", model->message);
         return;
     }
-    if (model->detail || model->comparing) {
-        say_key(&bar, "Escape", "Back");
-        say_key(&bar, "b", "Best");
-        say_key(&bar, "?", "Help");
-        return;
-    }
-    if (model->mode == MODE_REPLAY) {
-        say_keys_of_replay(&bar);
-        return;
-    }
-    for (enum request request = REQUEST_NONE + 1; request < REQUEST_COUNT; request++) {
-        const struct request_row *row = request_row(request);
-        if (*row->label)
-            say_key(&bar, row->keys, request == REQUEST_PAUSE && model->state->paused ? "Go on" : row->label);
-    }
+    if (model->detail || model->comparing)
+        say_keys(&bar, keys_over, COUNT_OF(keys_over), model);
+    else if (model->mode == MODE_REPLAY)
+        say_keys(&bar, keys_replay, COUNT_OF(keys_replay), model);
+    else
+        say_keys(&bar, keys_live, COUNT_OF(keys_live), model);
 }

@@ -36,11 +36,11 @@ static struct area cut_left(struct area *rest, int width)
     return cut;
 }
 
-/* 80×24: two columns, devices and log below. */
+/* 80×24: two columns, devices (two lanes a line) and log below. */
 static void arrange_small(struct area rest, int devices, struct area *panes)
 {
     panes[PANE_LOG] = cut_bottom(&rest, rest.height >= 26 ? 6 : 4);
-    panes[PANE_DEVICES] = cut_bottom(&rest, 2 + least(devices < 1 ? 1 : devices, rest.height / 5));
+    panes[PANE_DEVICES] = cut_bottom(&rest, 2 + least(devices < 2 ? 1 : (devices + 1) / 2, rest.height / 5));
     panes[PANE_TREE] = cut_left(&rest, rest.width / 2);
     panes[PANE_NETWORK] = cut_top(&rest, 6);
     panes[PANE_CURVES] = rest;

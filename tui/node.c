@@ -96,13 +96,17 @@ static char split_action(const char *action, char name[32])
     return (char)toupper((unsigned char)action[0]);
 }
 
-/* "W conv1,3 fc1 D conv2" */
-static void edge_by_layer(const struct event_texts *actions, struct text *text)
+/* "W conv1,3 fc1 D conv2", or with the first letters only "W c1,3 f1 D c2" */
+static void edge_by_layer(const struct event_texts *actions, bool letters_only, struct text *text)
 {
     char last_kind = 0, last_word[32] = "";
     for (int i = 0; i < actions->count; i++) {
         char name[32], kind = split_action(actions->items[i], name);
         size_t letters = strcspn(name, "0123456789");
+        if (letters_only && letters > 1) {
+            memmove(name + 1, name + letters, strlen(name + letters) + 1);
+            letters = 1;
+        }
         bool same_word = kind == last_kind && strlen(last_word) == letters && !strncmp(last_word, name, letters);
         if (kind != last_kind)
             text_add(text, "%s%c", i ? " " : "", kind);
@@ -134,10 +138,10 @@ void node_edge(const struct model *model, const struct session_node *node, bool 
     model_edge(model, node, unicode, text);
     if (!node->facts.actions.count)
         return;
-    for (int shorter = 0; shorter < 2 && canvas_columns(text->bytes + length) > columns; shorter++) {
+    for (int shorter = 0; shorter < 3 && canvas_columns(text->bytes + length) > columns; shorter++) {
         text->length = length;
-        if (shorter == 0)
-            edge_by_layer(&node->facts.actions, text);
+        if (shorter < 2)
+            edge_by_layer(&node->facts.actions, shorter == 1, text);
         else
             edge_counted(&node->facts.actions, text);
     }

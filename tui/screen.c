@@ -5,6 +5,7 @@
  * drawn; that is all that drawing changes in a model.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "tui/view.h"
 
@@ -25,18 +26,29 @@ static const struct { char key; const char *title; } panes[PANE_COUNT] = {
 #undef SCREEN_PANE
 };
 
-/* "─ by accuracy ─" at the right of the frame's top line, when there is room behind the title. */
+/* Drop what stands behind the last comma. False: there was none. */
+static bool shorten(struct text *text)
+{
+    char *comma = text->bytes ? strrchr(text->bytes, ',') : NULL;
+    if (!comma)
+        return false;
+    *comma = '\0';
+    text->length = (size_t)(comma - text->bytes);
+    return true;
+}
+
+/* "─ by accuracy, 214 networks ─" at the right of the frame's top line, as much as there is room for. */
 static void draw_title(const struct model *model, const struct view *view, struct canvas *canvas, struct area area, int from)
 {
     struct text text = TEXT_EMPTY;
+    int x;
     if (view->title)
         view->title(model, &text);
-    int x = area.width - 3 - canvas_columns(text_string(&text));
-    if (text.length && x <= from) { /* cut rather than left out: the beginning says most */
-        x = from + 1;
-    }
-    if (text.length && area.width - 3 - x >= 6)
-        canvas_text(canvas, area_part(area, x, 0, area.width - 2 - x, 1), 0, 0, STYLE_DIM, " %s ", text_string(&text));
+    do
+        x = area.width - 3 - canvas_columns(text_string(&text)); /* the text, a blank on each side, the corner */
+    while (x < from && shorten(&text));
+    if (text.length && x >= from)
+        canvas_text(canvas, area_part(area, x, 0, area.width - 1 - x, 1), 0, 0, STYLE_DIM, " %s ", text_string(&text));
     text_done(&text);
 }
 

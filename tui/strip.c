@@ -50,27 +50,6 @@ void strip_read(const struct model *model, const struct session_node *node, stru
     }
 }
 
-void strip_label(const struct layer *layer, char label[24])
-{
-    switch (layer->kind) {
-    case LAYER_CONV:
-        snprintf(label, 24, "c%d", layer->units);
-        break;
-    case LAYER_MAX_POOL:
-        snprintf(label, 24, "P");
-        break;
-    case LAYER_AVERAGE_POOL:
-        snprintf(label, 24, "A");
-        break;
-    case LAYER_FC:
-        snprintf(label, 24, "f%d", layer->units);
-        break;
-    case LAYER_SOFTMAX:
-        snprintf(label, 24, "%d", layer->units);
-        break;
-    }
-}
-
 enum style strip_style(enum strip_change change)
 {
     return change == STRIP_SAME ? STYLE_CURVE_A : change == STRIP_WIDER ? STYLE_BEST : STYLE_GAIN;
@@ -81,15 +60,50 @@ static bool is_pool(const struct layer *layer)
     return layer->kind == LAYER_MAX_POOL || layer->kind == LAYER_AVERAGE_POOL;
 }
 
+static void label_of(const struct layer *layer, char label[16])
+{
+    if (is_pool(layer))
+        snprintf(label, 16, "%s", layer->kind == LAYER_MAX_POOL ? "P" : "A");
+    else
+        snprintf(label, 16, "%d", layer->units);
+}
+
 static int widest_label(const struct strip *strip)
 {
     int widest = 1;
     for (int i = 0; i < strip->arch.layer_count; i++) {
-        char label[24];
-        strip_label(&strip->arch.layers[i], label);
+        char label[16];
+        label_of(&strip->arch.layers[i], label);
         widest = (int)strlen(label) > widest ? (int)strlen(label) : widest;
     }
     return widest;
+}
+
+/* A blank between layers of one kind, a bar where a pool or another kind comes between. */
+static bool stands_apart(const struct strip *strip, int layer)
+{
+    return layer > 0 && strip->arch.layers[layer].kind != strip->arch.layers[layer - 1].kind;
+}
+
+bool strip_write(const struct strip *strip, struct canvas *canvas, struct area area)
+{
+    int columns = 0, x = 0;
+    char label[16];
+    for (int i = 0; i < strip->arch.layer_count; i++) {
+        label_of(&strip->arch.layers[i], label);
+        columns += is_pool(&strip->arch.layers[i]) ? 0 : (int)strlen(label) + 1;
+    }
+    if (!strip->readable || columns - 1 > area.width || area.height < 1)
+        return false;
+    for (int i = 0; i < strip->arch.layer_count; i++) {
+        if (is_pool(&strip->arch.layers[i]))
+            continue;
+        if (x > 0)
+            x = canvas_text(canvas, area, x, 0, STYLE_DIM, stands_apart(strip, i) ? "│" : " ");
+        label_of(&strip->arch.layers[i], label);
+        x = canvas_text(canvas, area, x, 0, strip->change[i] ? strip_style(strip->change[i]) : STYLE_NORMAL, "%s", label);
+    }
+    return true;
 }
 
 /* A column of `width` cells and `height` lines, filled to `share` of its height, in eighths of a line. */
@@ -112,17 +126,18 @@ int strip_draw(const struct strip *strip, struct canvas *canvas, struct area are
         largest = strip->arch.layers[i].units > largest ? strip->arch.layers[i].units : largest;
     int label = widest_label(strip), width = area.width / count;
     bool labels = width > label && area.height > 1;
-    width = labels ? label + 1 : width > 3 ? 3 : width < 1 ? 1 : width;
+    int widest = label + 1 > 5 ? label + 1 : 5;
+    width = width > widest ? widest : width < 1 ? 1 : width;
     int height = area.height - labels < highest - labels ? area.height - labels : highest - labels;
     for (int i = 0; i < count; i++) {
         const struct layer *layer = &strip->arch.layers[i];
         struct area column = area_part(area, i * width, 0, width > 1 ? width - 1 : 1, height);
-        char text[24];
-        strip_label(layer, text);
+        char text[16];
+        label_of(layer, text);
         if (!is_pool(layer))
             draw_column(canvas, column, (double)layer->units / largest, strip_style(strip->change[i]));
         if (labels)
-            canvas_text(canvas, area_part(area, i * width, height, width, 1), 0, 0,
+            canvas_text(canvas, area_part(area, i * width, height, width, 1), is_pool(layer) ? (width - 1) / 2 : 0, 0,
                         is_pool(layer) ? STYLE_DIM : strip->change[i] ? strip_style(strip->change[i]) : STYLE_NORMAL, "%s", text);
     }
     return height + labels;

@@ -110,12 +110,17 @@ static int dot_y(const struct plot *plot, double value)
     return (int)lround((plot->high - value) / (plot->high - plot->low) * (4 * plot->area.height - 1));
 }
 
-/* 1, 2 or 5 times a power of ten: about `count` of them in `range`. */
-static double nice_step(double range, int count)
+/* The largest of 1, 2, 5 times a power of ten that has `count` multiples between the ends. */
+static double tick_step(double low, double high, int count)
 {
-    double rough = range / (count > 1 ? count : 1), power = pow(10, floor(log10(rough)));
-    double share = rough / power;
-    return power * (share <= 1 ? 1 : share <= 2 ? 2 : share <= 5 ? 5 : 10);
+    static const double shares[] = {5, 2, 1};
+    for (double power = pow(10, ceil(log10(high - low))); power > 1e-9; power /= 10)
+        for (size_t i = 0; i < COUNT_OF(shares); i++) {
+            double step = shares[i] * power;
+            if (floor(high / step + 1e-9) - ceil(low / step - 1e-9) + 1 >= count)
+                return step;
+        }
+    return high - low;
 }
 
 static void draw_tick(const struct plot *plot, struct canvas *canvas, struct area inside, double accuracy, int decimals)
@@ -133,14 +138,14 @@ static void draw_y_axis(const struct plot *plot, struct canvas *canvas, struct a
 {
     for (int y = 0; y < plot->area.height; y++)
         canvas_put(canvas, plot->area.x - 1, plot->area.y + y, L'│', STYLE_BORDER);
-    int ticks = plot->area.height / 3 + 1;
     if (plot->error_scale) {
         static const double errors[] = {0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.9, 0.7, 0.3, 0.15, 0.07, 0.03};
         for (size_t i = 0; i < COUNT_OF(errors); i++)
             draw_tick(plot, canvas, inside, 1 - errors[i], errors[i] < 0.01 ? 2 : errors[i] < 0.1 ? 1 : 0);
         return;
     }
-    double step = nice_step(plot->high - plot->low, ticks);
+    int ticks = plot->area.height / 3;
+    double step = tick_step(plot->low, plot->high, ticks < 2 ? 2 : ticks > 6 ? 6 : ticks);
     int decimals = step >= 0.01 - 1e-9 ? 0 : step >= 0.001 - 1e-9 ? 1 : 2;
     for (double value = ceil(plot->low / step - 1e-9) * step; value <= plot->high + 1e-9; value += step)
         draw_tick(plot, canvas, inside, value, decimals);
@@ -155,7 +160,8 @@ static void draw_x_axis(const struct plot *plot, struct canvas *canvas, struct a
     for (int x = plot->area.x; x < plot->area.x + plot->area.width; x++)
         canvas_put(canvas, x, y, L'─', STYLE_BORDER);
     canvas_put(canvas, plot->area.x - 1, y, L'└', STYLE_BORDER);
-    double step = fmax(1, nice_step(plot->epochs - 1, plot->area.width / 8));
+    int ticks = plot->area.width / 10;
+    double step = fmax(1, tick_step(1, plot->epochs, ticks < 1 ? 1 : ticks));
     for (double epoch = 1; epoch <= plot->epochs; epoch = epoch == 1 && step > 1 ? step : epoch + step) {
         char text[16];
         snprintf(text, sizeof text, "%.0f", epoch);

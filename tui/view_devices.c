@@ -36,9 +36,9 @@ static struct lane lane_for(const struct model *model, int width)
     lane.id = lane.id > 8 ? 8 : lane.id;
     lane.left = width - lane.id - lane.meter - 6; /* and " 100%" */
     enum { TRAINS = 27 };                         /* " n187 epoch 14/20  12.3k/s" */
-    if (memory && lane.left - 11 >= TRAINS) {
-        lane.memory = 11;
-        lane.left -= 12;
+    if (memory && lane.left - 14 >= TRAINS) {
+        lane.memory = 13;
+        lane.left -= 14;
     }
     if (heat && lane.left - 5 >= TRAINS) {
         lane.heat = 4;
@@ -126,12 +126,17 @@ static void draw_lane(const struct model *model, int index, const struct lane *l
 
 static void draw_devices(const struct model *model, struct canvas *canvas, struct area inside)
 {
-    struct lane lane = lane_for(model, inside.width);
-    int count = model->state->device_count, shown = count <= inside.height ? count : inside.height - 1;
+    enum { NARROWEST = 36 };
+    int count = model->state->device_count, rows = inside.height, columns = 1;
+    while (rows > 0 && (count + columns - 1) / columns > rows && inside.width / (columns + 1) >= NARROWEST)
+        columns++;
+    int width = inside.width / columns, room = rows * columns, shown = count <= room ? count : room - 1;
+    struct lane lane = lane_for(model, columns > 1 ? width - 1 : width);
     for (int i = 0; i < shown; i++)
-        draw_lane(model, i, &lane, canvas, inside, i);
+        draw_lane(model, i, &lane, canvas, area_part(inside, i / rows * width, 0, columns > 1 ? width - 1 : width, rows), i % rows);
     if (shown < count && shown >= 0)
-        canvas_text(canvas, inside, 0, shown, STYLE_DIM, "and %d more: 4 then z shows them", count - shown);
+        canvas_text(canvas, area_part(inside, (columns - 1) * width, 0, width, rows), 0, rows - 1, STYLE_DIM,
+                    "+%d more: 4 z shows them", count - shown);
     if (!count)
         canvas_text(canvas, inside, 0, 0, STYLE_DIM, "no device is known yet");
 }

@@ -101,7 +101,11 @@ static void draw_network(const struct model *model, struct canvas *canvas, struc
     strip_read(model, node, &strip);
     int lines = inside.height - 2 - below;
     bool apart = lines > 3; /* a blank line above the picture */
-    y = 2 + apart + strip_draw(&strip, canvas, area_part(inside, 0, 2 + apart, inside.width, lines - apart), 6);
+    struct area picture = area_part(inside, 0, 2 + apart, inside.width, lines - apart);
+    if (picture.height == 1 && strip_write(&strip, canvas, picture))
+        y = 3;
+    else
+        y = 2 + apart + strip_draw(&strip, canvas, picture, 6);
     if (!strip.readable)
         canvas_text(canvas, inside, 0, 2, STYLE_NORMAL, "%s", node->facts.arch);
     draw_numbers(node, canvas, area_part(inside, 0, y, inside.width, 1));

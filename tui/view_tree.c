@@ -117,6 +117,25 @@ static void draw_left(const struct model *model, const struct tree_row *row, con
 
 /* --- the columns --- */
 
+/* A line above the columns, where lines are not dear. */
+enum { HEADED_HEIGHT = 16 };
+
+static struct area rows_area(struct area inside)
+{
+    return inside.height >= HEADED_HEIGHT ? area_part(inside, 0, 1, inside.width, inside.height - 1) : inside;
+}
+
+static void draw_heading(const struct columns *columns, struct canvas *canvas, struct area inside)
+{
+    static const char *const words[COLUMN_COUNT] = {"  val", "  gain", "  par", " FLOP", "curve", "  where"};
+    canvas_text(canvas, area_part(inside, 0, 0, columns->left, 1), 1, 0, STYLE_DIM, "network and how it grew");
+    for (int column = 0, x = columns->left + 1; column < COLUMN_COUNT; column++)
+        if (columns->width[column]) {
+            canvas_text(canvas, inside, x, 0, STYLE_DIM, "%s", words[column]);
+            x += columns->width[column] + 1;
+        }
+}
+
 static void draw_accuracy(const struct session_node *node, struct canvas *canvas, struct area area, int x, int y)
 {
     static const char *const words[NODE_STATUS_COUNT] = {" wait", "  new", "    -", " fail", " gone"};
@@ -135,14 +154,12 @@ static void draw_gain(const struct model *model, const struct session_node *node
                     100 * gain);
 }
 
-/* The curve; a meter while it trains and there is none yet to see; why it failed. */
+/* The curve; a meter while it trains. */
 static void draw_curve(const struct model *model, const struct session_node *node, struct canvas *canvas, struct area area,
                        int x, int y, int width)
 {
     struct area part = area_part(area, x, 0, width, area.height);
-    if (node->status == NODE_FAILED)
-        canvas_text(canvas, part, 0, y, STYLE_FAILED, "%s", node->failure ? node->failure : "");
-    else if (node->status == NODE_RUNNING)
+    if (node->status == NODE_RUNNING)
         canvas_meter(canvas, part, 0, y, width, node_share(node), STYLE_RUNNING);
     else if (node->status == NODE_DONE)
         node_spark(model, node, canvas, part, 0, y, width, STYLE_CURVE_A);
@@ -160,9 +177,21 @@ static void draw_where(const struct model *model, const struct session_node *nod
         canvas_text(canvas, part, 0, y, STYLE_DIM, "%7s", node_age(age, model->now - node->ended));
 }
 
+/* In place of numbers: why it failed, in full or in its first word. */
+static void draw_failure(const struct session_node *node, struct canvas *canvas, struct area area, int y)
+{
+    const char *why = node->failure ? node->failure : "failed";
+    int whole = canvas_columns(why), word = (int)strcspn(why, ":");
+    canvas_text(canvas, area, 0, y, STYLE_FAILED, "%.*s", whole <= area.width || area.width > 24 ? 200 : word, why);
+}
+
 static void draw_columns(const struct model *model, const struct session_node *node, const struct columns *columns,
                          struct canvas *canvas, struct area area, int y)
 {
+    if (node->status == NODE_FAILED) {
+        draw_failure(node, canvas, area_part(area, columns->left + 1, 0, area.width - columns->left - 1, area.height), y);
+        return;
+    }
     char number[TEXT_SHORT];
     int x = columns->left + 1;
     for (enum column column = 0; column < COLUMN_COUNT; column++) {
@@ -188,6 +217,9 @@ static void draw_columns(const struct model *model, const struct session_node *n
 static void draw_tree(const struct model *model, struct canvas *canvas, struct area inside)
 {
     struct columns columns = columns_for(inside.width);
+    if (inside.height >= HEADED_HEIGHT)
+        draw_heading(&columns, canvas, inside);
+    inside = rows_area(inside);
     if (!model->row_count)
         canvas_text(canvas, inside, 1, 0, STYLE_DIM, "%s",
                     model->filter[0] ? "nothing matches: Escape shows all" : "the start network comes first");
@@ -214,6 +246,7 @@ static void title_tree(const struct model *model, struct text *text)
 
 static void settle_tree(struct model *model, struct area inside)
 {
+    inside = rows_area(inside);
     int row = model_row_of(model, model->selected), last = model->row_count - inside.height;
     if (row >= 0 && row >= model->tree_top + inside.height)
         model->tree_top = row - inside.height + 1;
@@ -353,12 +386,12 @@ bool tree_request(struct model *model, enum request request, struct area inside)
 static bool mouse_tree(struct model *model, struct area inside, int x, int y, int wheel)
 {
     model_build_rows(model);
-    int row = model->tree_top + y;
+    int row = model->tree_top + y - (rows_area(inside).y - inside.y);
     if (wheel) {
         select_row(model, model_row_of(model, model->selected) + 3 * wheel);
         return true;
     }
-    if (row >= model->row_count)
+    if (row < 0 || row >= model->row_count)
         return false;
     if (model->rows[row].node == model->selected && model->rows[row].parent)
         model_fold(model, model->selected, !model->rows[row].folded);

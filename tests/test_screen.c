@@ -1,0 +1,158 @@
+/*
+ * test_screen.c - whole screens as text, compared with those in tests/screens/; and screens of any size after any keys.
+ *
+ * ESPALIER_UPDATE_SCREENS=1 writes the texts anew: look at every one before it is kept.
+ */
+#include <locale.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "screen_session.h"
+#include "tui/view.h"
+#include "util/file.h"
+
+static void fold(void *model, const struct event *event)
+{
+    model_apply(model, event);
+}
+
+static void open_model(struct model *model, enum model_mode mode, double seconds)
+{
+    model_init(model, mode, "fashion-7");
+    screen_session_play(seconds, fold, model);
+    model->message[0] = '\0';
+}
+
+static void compare_screen(const struct canvas *canvas, const char *name)
+{
+    const char *source = getenv("top_srcdir"), *update = getenv("ESPALIER_UPDATE_SCREENS");
+    struct text shown = TEXT_EMPTY, path = TEXT_EMPTY;
+    struct error error;
+    void *bytes;
+    size_t length;
+    canvas_print(canvas, &shown);
+    text_add(&path, "%s/tests/screens/%s.txt", source ? source : ".", name);
+    if (update && *update == '1' && file_write(text_string(&path), text_string(&shown), shown.length, &error))
+        fail_msg("%s", error.text);
+    if (file_read(text_string(&path), 1 << 20, &bytes, &length, &error))
+        fail_msg("%s", error.text);
+    if (length != shown.length || memcmp(bytes, text_string(&shown), length))
+        fail_msg("the screen %s is not what %s has:\n%s", name, text_string(&path), text_string(&shown));
+    free(bytes);
+    text_done(&shown);
+    text_done(&path);
+}
+
+static void check_screen(struct model *model, int width, int height, bool unicode, const char *name)
+{
+    struct canvas canvas;
+    canvas_init(&canvas, width, height, unicode);
+    screen_draw(model, &canvas);
+    compare_screen(&canvas, name);
+    canvas_done(&canvas);
+}
+
+static void live_screens(void **state)
+{
+    (void)state;
+    struct model model;
+    open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
+    check_screen(&model, 80, 24, true, "80x24");
+    check_screen(&model, 80, 24, false, "80x24-ascii");
+    check_screen(&model, 120, 40, true, "120x40");
+    check_screen(&model, 200, 60, true, "200x60");
+    model_done(&model);
+}
+
+static void detail_screens(void **state)
+{
+    (void)state;
+    struct model model;
+    open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
+    model.detail = true;
+    check_screen(&model, 80, 24, true, "detail-80x24");
+    check_screen(&model, 120, 40, true, "detail-120x40");
+    model.marked[0] = 33;
+    model.marked[1] = 37;
+    model.comparing = true;
+    check_screen(&model, 120, 40, true, "compare-120x40");
+    model_done(&model);
+}
+
+/* Before anything is known, after the end, paused, and with a driver that hangs. */
+static void states_of_a_search(void **state)
+{
+    (void)state;
+    struct model model;
+    model_init(&model, MODE_LIVE, "fashion-7");
+    check_screen(&model, 80, 24, true, "empty-80x24");
+    model_done(&model);
+    open_model(&model, MODE_LIVE, 14);
+    check_screen(&model, 80, 24, true, "young-80x24");
+    model_done(&model);
+    open_model(&model, MODE_LIVE, SCREEN_SESSION_END);
+    model.ended = true;
+    check_screen(&model, 120, 40, true, "ended-120x40");
+    model_done(&model);
+    open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
+    model.state->paused = true;
+    model.now += 75;
+    check_screen(&model, 80, 24, true, "paused-80x24");
+    model_done(&model);
+}
+
+static void replay_screen(void **state)
+{
+    (void)state;
+    struct model model;
+    open_model(&model, MODE_REPLAY, SCREEN_SESSION_MIDDLE);
+    struct replay_bar_mark marks[] = {{90, STYLE_BEST}, {160, STYLE_BEST}, {230, STYLE_FAILED}, {300, STYLE_BEST},
+                                      {412, STYLE_USER}, {590, STYLE_BEST}, {700, STYLE_BEST}};
+    model.marks = malloc(sizeof marks);
+    memcpy(model.marks, marks, sizeof marks);
+    model.mark_count = sizeof marks / sizeof *marks;
+    model.length = 780;
+    model.speed = 8;
+    model.playing = true;
+    check_screen(&model, 100, 30, true, "replay-100x30");
+    model_done(&model);
+}
+
+/* One pane alone, and what the smallest screens have. */
+static void small_and_zoomed_screens(void **state)
+{
+    (void)state;
+    struct model model;
+    open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
+    check_screen(&model, 60, 16, true, "60x16");
+    check_screen(&model, 40, 1, true, "40x1");
+    model.zoomed = true;
+    model.focus = PANE_CONTROLLER;
+    check_screen(&model, 80, 24, true, "controller-80x24");
+    model.focus = PANE_TRADE;
+    check_screen(&model, 80, 24, true, "trade-80x24");
+    model.focus = PANE_CURVES;
+    model.error_scale = true;
+    check_screen(&model, 80, 24, true, "curves-error-80x24");
+    model_done(&model);
+}
+
+int main(void)
+{
+    setlocale(LC_ALL, "C.UTF-8");
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(live_screens),
+        cmocka_unit_test(detail_screens),
+        cmocka_unit_test(states_of_a_search),
+        cmocka_unit_test(replay_screen),
+        cmocka_unit_test(small_and_zoomed_screens),
+    };
+    return cmocka_run_group_tests_name("screen", tests, NULL, NULL);
+}

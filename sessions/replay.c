@@ -258,6 +258,12 @@ int replay_seek(struct replay *replay, int64_t position, struct error *error)
     return 0;
 }
 
+unsigned replay_marks(const struct replay *replay, int64_t position)
+{
+    ASSERT(position >= 1 && position <= replay->count);
+    return replay->entries[position - 1].marks;
+}
+
 int64_t replay_next(const struct replay *replay, enum replay_mark mark)
 {
     for (int64_t position = replay->position + 1; position <= replay->count; position++)

@@ -26,6 +26,9 @@ double replay_time(const struct replay *replay, int64_t position);
 /* The last position whose events all happened at or before `time`. */
 int64_t replay_position_at(const struct replay *replay, double time);
 
+/* What is marked at `position` (1 … count): bits of enum replay_mark below. */
+unsigned replay_marks(const struct replay *replay, int64_t position);
+
 /* Go to a position, which is cut to 0 … count.  -1 only when the file can't be read any more, or was changed: then the
    position is as far as it got. */
 int replay_seek(struct replay *replay, int64_t position, struct error *error);

@@ -303,6 +303,7 @@ static void on_key(struct app *app, int key)
 {
     struct layout layout;
     app->dirty = true;
+    app->model.message[0] = '\0'; /* the answer of the last request has been read */
     if (key == KEY_CODE_MOUSE) {
         on_mouse(app);
     } else if (app->overlay) {

@@ -64,6 +64,16 @@ static void say_state(struct bar *bar, const struct model *model)
     }
 }
 
+/* Why it ended, in the engine's words. */
+static void say_end(struct bar *bar, const struct session_state *state)
+{
+    bool message = state->finish_message && *state->finish_message;
+    if (message && say(bar, 3, STYLE_NORMAL, "%s", state->finish_message))
+        return;
+    bar->full = false;
+    say(bar, 3, STYLE_NORMAL, "%s", state->finish_reason ? state->finish_reason : "");
+}
+
 /* The limit that the budget's meter stands for. */
 static void say_budget(struct bar *bar, const struct model *model)
 {
@@ -71,6 +81,12 @@ static void say_budget(struct bar *bar, const struct model *model)
     struct forecast forecast = session_forecast(state);
     bool limited = state->budget_networks || state->budget_episodes || state->budget_seconds > 0;
     char left[TEXT_SHORT];
+    if (!state->event_count)
+        return;
+    if (state->finished || (model->ended && model->mode != MODE_REPLAY)) {
+        say_end(bar, state);
+        return;
+    }
     if (!limited) {
         say(bar, 3, STYLE_DIM, "no budget: runs until it is stopped");
         return;
@@ -83,9 +99,7 @@ static void say_budget(struct bar *bar, const struct model *model)
         bar->x += width + 1;
     }
     say(bar, 1, STYLE_HEADER, "%.0f%%", floor(100 * forecast.share));
-    if (state->finished || model->ended)
-        say(bar, 3, STYLE_DIM, "%s", state->finish_reason ? state->finish_reason : "ended");
-    else if (forecast.seconds_left >= 0)
+    if (forecast.seconds_left >= 0)
         say(bar, 3, STYLE_NORMAL, "ends in %s", text_duration(left, forecast.seconds_left));
     else
         say(bar, 3, STYLE_DIM, "end not known yet");
@@ -97,7 +111,7 @@ static void say_best(struct bar *bar, const struct model *model, bool with_start
     const struct session_node *best = session_node(state, state->best), *start = session_node(state, 1);
     char age[TEXT_SHORT];
     if (!best) {
-        say(bar, 1, STYLE_DIM, "no network is trained yet");
+        say(bar, 1, STYLE_DIM, state->event_count ? "no network is trained yet" : "waiting for the first event");
         return;
     }
     say(bar, 1, STYLE_BEST, "★ %.2f%% n%lld", 100 * best->accuracy, (long long)state->best);
@@ -111,6 +125,8 @@ static void say_counts(struct bar *bar, const struct model *model)
 {
     const struct session_state *state = model->state;
     const int64_t *count = state->status_count;
+    if (!state->event_count)
+        return;
     if (state->budget_networks)
         say(bar, 3, STYLE_HEADER, "%lld/%lld networks", (long long)count[NODE_DONE], (long long)state->budget_networks);
     else
@@ -161,6 +177,14 @@ static double share_of(const struct model *model, double time)
     return model->length > 0 ? fmin(fmax(time / model->length, 0), 1) : 0;
 }
 
+/* Between the clocks. */
+struct area bars_transport_line(const struct model *model, struct area area)
+{
+    char clock[TEXT_SHORT];
+    int left = 2 + (int)strlen(clock_text(clock, model->now)), right = 17 + (int)strlen(clock_text(clock, model->length));
+    return area_part(area, left, 0, area.width - left - right, 1);
+}
+
 void bars_draw_transport(const struct model *model, struct canvas *canvas, struct area area)
 {
     char now[TEXT_SHORT], end[TEXT_SHORT], speed[32];
@@ -168,9 +192,9 @@ void bars_draw_transport(const struct model *model, struct canvas *canvas, struc
     snprintf(speed, sizeof speed, "×%g", model->speed);
     clock_text(end, model->length);
     say(&bar, 1, STYLE_HEADER, "%s", clock_text(now, model->now));
-    int width = area.width - bar.x - (int)strlen(end) - 18;
+    int width = bars_transport_line(model, area).width;
     if (width >= 8) {
-        struct area line = area_part(area, bar.x + 1, 0, width, 1);
+        struct area line = bars_transport_line(model, area);
         int place = (int)lround(share_of(model, model->now) * (width - 1));
         for (int x = 0; x < line.width; x++)
             canvas_put(canvas, line.x + x, line.y, x < place ? L'━' : L'─', x < place ? STYLE_METER : STYLE_METER_REST);

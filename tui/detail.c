@@ -42,7 +42,7 @@ static int draw_facts(const struct model *model, const struct session_node *node
     y++;
     if (node->failure)
         canvas_text(canvas, area, 2, y++, STYLE_FAILED, "%s", node->failure);
-    canvas_text(canvas, area, 2, y++, STYLE_NORMAL, "%s parameters  %s FLOPs  %s activations an image",
+    canvas_text(canvas, area, 2, y++, STYLE_NORMAL, "%s parameters  %s FLOPs and %s an image",
                 text_count(a, (double)node->facts.parameters), text_count(b, (double)node->facts.flops),
                 text_bytes(c, (double)node->facts.activation_bytes));
     if (node->device)
@@ -91,19 +91,50 @@ static void draw_layer(const struct strip *strip, int layer, int largest, struct
     canvas_text(canvas, area, 32 + (eighths + 7) / 8 + 1, y, style, "%s", was);
 }
 
+/* How far a layer is from the nearest one that changed; from the first layer where none did. */
+static int distance_to_change(const struct strip *strip, int layer)
+{
+    int distance = ARCH_LAYERS_MAX + layer;
+    for (int i = 0; i < strip->arch.layer_count; i++)
+        if (strip->change[i]) {
+            int apart = i < layer ? layer - i : i - layer;
+            distance = apart < distance ? apart : distance;
+        }
+    return distance;
+}
+
+/* Lines that the layers within a distance take, with one for each gap between them. */
+static int lines_within(const struct strip *strip, int distance)
+{
+    int lines = 0;
+    bool gap = false;
+    for (int i = 0; i < strip->arch.layer_count; i++) {
+        bool shown = distance_to_change(strip, i) <= distance;
+        lines += shown || !gap;
+        gap = !shown;
+    }
+    return lines;
+}
+
+/* All layers, or where there is no room those around the changes. */
 static int draw_layers(const struct strip *strip, struct canvas *canvas, struct area area, int y, int end)
 {
-    int largest = 1, count = strip->arch.layer_count;
+    int largest = 1, count = strip->arch.layer_count, distance = 2 * ARCH_LAYERS_MAX, skipped = 0;
     if (!strip->readable)
         return y;
+    while (distance > 0 && lines_within(strip, distance) > end - y)
+        distance--;
     for (int i = 0; i < count; i++)
         largest = strip->arch.layers[i].units > largest ? strip->arch.layers[i].units : largest;
-    for (int i = 0; i < count && y < end; i++) {
-        if (y == end - 1 && i < count - 1) {
-            canvas_text(canvas, area, 2, y++, STYLE_DIM, "and %d more layers", count - i);
-            break;
+    for (int i = 0; i <= count && y < end; i++) {
+        bool shown = i < count && distance_to_change(strip, i) <= distance;
+        if (skipped && (shown || i == count)) {
+            canvas_text(canvas, area, 2, y++, STYLE_DIM, skipped == 1 ? "… %d layer" : "… %d layers", skipped);
+            skipped = 0;
         }
-        draw_layer(strip, i, largest, canvas, area, y++);
+        if (shown && y < end)
+            draw_layer(strip, i, largest, canvas, area, y++);
+        skipped += !shown;
     }
     return y;
 }
@@ -147,12 +178,36 @@ static void draw_epochs(const struct session_node *node, struct canvas *canvas, 
     }
 }
 
-/* Everything of one network, from the top of an area. */
-static void draw_one(const struct model *model, const struct session_node *node, struct canvas *canvas, struct area area)
+/* "parameters +34 %" of two counts. */
+static int draw_change(struct canvas *canvas, struct area area, int x, int y, const char *what, int64_t count, int64_t other)
+{
+    if (!other)
+        return x;
+    return canvas_text(canvas, area, x + 2, y, STYLE_NORMAL, "%s %+.0f%%", what,
+                       100 * ((double)count / (double)other - 1));
+}
+
+static int draw_comparison(const struct session_node *node, const struct session_node *other, struct canvas *canvas,
+                           struct area area, int y)
+{
+    double gain = node->accuracy - other->accuracy;
+    int x = canvas_text(canvas, area, 2, y, STYLE_DIM, "against n%lld:", (long long)other->facts.node);
+    if (node->curve_count && other->curve_count)
+        x = canvas_text(canvas, area, x + 1, y, gain < 0 ? STYLE_LOSS : STYLE_GAIN, "%+.2f", 100 * gain);
+    x = draw_change(canvas, area, x, y, "parameters", node->facts.parameters, other->facts.parameters);
+    draw_change(canvas, area, x, y, "FLOPs", node->facts.flops, other->facts.flops);
+    return y + 1;
+}
+
+/* Everything of one network, from the top of an area; `other` is what it is compared with, or NULL. */
+static void draw_one(const struct model *model, const struct session_node *node, const struct session_node *other,
+                     struct canvas *canvas, struct area area)
 {
     struct strip strip;
     strip_read(model, node, &strip);
     int y = draw_facts(model, node, canvas, area, 0);
+    if (other)
+        y = draw_comparison(node, other, canvas, area, y);
     int left = area.height - y - 2, layers = strip.readable ? strip.arch.layer_count : 0;
     int lineage = left - layers - 2 >= 4 ? left - layers - 2 : 4;
     lineage = lineage > 8 ? 8 : lineage;
@@ -177,7 +232,7 @@ void detail_draw(const struct model *model, struct canvas *canvas, struct area a
         return;
     bool wide = inside.width >= 100;
     int left = wide ? inside.width * 3 / 5 : inside.width;
-    draw_one(model, node, canvas, area_part(inside, 0, 0, left, inside.height));
+    draw_one(model, node, NULL, canvas, area_part(inside, 0, 0, left, inside.height));
     if (wide) {
         struct area right = area_part(inside, left + 1, 0, inside.width - left - 1, inside.height);
         int height = right.height / 2;
@@ -195,6 +250,6 @@ void compare_draw(const struct model *model, struct canvas *canvas, struct area 
         struct area half = area_part(area, i * (area.width / 2), 0, i ? area.width - area.width / 2 : area.width / 2, area.height);
         struct area inside = frame(canvas, half, node);
         if (node)
-            draw_one(model, node, canvas, inside);
+            draw_one(model, node, session_node(model->state, model->marked[1 - i]), canvas, inside);
     }
 }

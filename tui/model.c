@@ -52,7 +52,7 @@ void model_say(struct model *model, const char *format, ...)
     va_start(list, format);
     vsnprintf(model->message, sizeof model->message, format, list);
     va_end(list);
-    model->message_until = model->now + message_seconds;
+    model->message_until = model->now + message_seconds * (model->playing && model->speed > 1 ? model->speed : 1);
 }
 
 /* --- the log's lines --- */
@@ -110,11 +110,26 @@ static void log_node(struct model *model, double time, const struct event_node *
              edge_of(model, node, edge));
 }
 
+/* Was it the best when its result came?  The state says so only of the present one. */
+static bool became_best(const struct session_state *state, const struct session_node *node, double time)
+{
+    if (state->time == time)
+        return state->best == node->facts.node;
+    for (int64_t i = 1; i <= state->node_count; i++) {
+        const struct session_node *other = session_node(state, i);
+        if (other != node && other->status == NODE_DONE && other->ended <= time && other->accuracy >= node->accuracy)
+            return false;
+    }
+    return true;
+}
+
 static void log_result(struct model *model, double time, const struct event_result *result)
 {
     const struct session_node *node = session_node(model->state, result->node);
+    if (!node)
+        return;
     const struct session_node *parent = session_node(model->state, node->facts.parent);
-    bool best = model->state->best == result->node && model->state->best_time == time;
+    bool best = became_best(model->state, node, time);
     char edge[160], gain[40] = "";
     if (parent && parent->status == NODE_DONE)
         snprintf(gain, sizeof gain, " %+.2f on n%lld", 100 * (result->accuracy - parent->accuracy),
@@ -242,14 +257,14 @@ static void unfold_above(struct model *model, int64_t node)
         model_fold(model, above->facts.node, false);
 }
 
-/* Stay with a network until it ends, then take the one that started last. */
+/* Stay with a network until it ends, then take the one that started last; after the end the best. */
 static void follow(struct model *model)
 {
     if (!model->selected && model->state->node_count)
         model->selected = 1;
     if (!model->follow || in_training(model, model->selected))
         return;
-    int64_t newest = 0;
+    int64_t newest = model->state->finished ? model->state->best : 0;
     for (int i = 0; i < model->state->device_count; i++) {
         int64_t node = model->state->devices[i].node;
         if (node && (!newest || session_node(model->state, node)->started > session_node(model->state, newest)->started))
@@ -290,7 +305,7 @@ void model_apply(struct model *model, const struct event *event)
     model_recall(model, event);
     if (changes_rows(event->kind))
         model->rows_stale = true;
-    if (event->kind == EVENT_STARTED || event->kind == EVENT_NODE)
+    if (event->kind == EVENT_STARTED || event->kind == EVENT_NODE || event->kind == EVENT_FINISHED)
         follow(model);
     if (event->kind == EVENT_COMMAND && model->mode != MODE_REPLAY)
         model_say(model, "%s: %s", event->as.command.words, event->as.command.answer);

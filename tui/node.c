@@ -66,9 +66,11 @@ double node_share(const struct session_node *node)
 double node_seconds_left(const struct model *model, const struct session_node *node)
 {
     double share = node_share(node), passed = model->now - node->started;
-    if (node->status != NODE_RUNNING || share <= 0 || passed <= 0)
+    if (node->status != NODE_RUNNING || share <= 0)
         return -1;
-    return passed * (1 - share) / share;
+    if (node->curve_count && node->seconds > 0) /* by its own epochs: a pause is not in them */
+        return node->seconds / node->curve_count * node->epochs * (1 - share);
+    return passed > 0 ? passed * (1 - share) / share : -1;
 }
 
 double node_rate(const struct session_node *node)

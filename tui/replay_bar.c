@@ -11,14 +11,29 @@
 #include <string.h>
 
 #include "sessions/replay.h"
+#include "tui/view.h"
+#include "util/memory.h"
 
 static const double slowest = 0.25, fastest = 1000;
-enum { EVENTS_A_TICK = 20000 };
+enum { EVENTS_A_TICK = 20000, EVENTS_RECALLED = 400 };
+
+/* The log's lines and the devices' histories of the time before a place. */
+static void recall(struct replay *replay, struct model *model)
+{
+    struct event event;
+    int64_t end = replay_position(replay), first = end > EVENTS_RECALLED ? end - EVENTS_RECALLED + 1 : 1;
+    for (int64_t position = first; position <= end; position++)
+        if (!replay_event(replay, position, &event, NULL)) {
+            model_recall(model, &event);
+            event_done(&event);
+        }
+}
 
 static void show_position(const struct tui_source *source, struct model *model)
 {
     struct session_state *state = session_state_copy(replay_state(source->replay));
     model_replace(model, state);
+    recall(source->replay, model);
     model->ended = replay_position(source->replay) == replay_count(source->replay);
 }
 
@@ -39,12 +54,28 @@ static void seek_time(const struct tui_source *source, struct model *model, doub
     model->now = time;
 }
 
+/* What is worth a jump, for the bar. A place with several has the mark that is rarest. */
+static void find_marks(const struct replay *replay, struct model *model)
+{
+    size_t capacity = 0;
+    for (int64_t position = 1; position <= replay_count(replay); position++) {
+        unsigned marks = replay_marks(replay, position);
+        if (!marks)
+            continue;
+        model->marks = memory_grow(model->marks, (size_t)model->mark_count, &capacity, sizeof *model->marks);
+        model->marks[model->mark_count++] = (struct replay_bar_mark){
+            replay_time(replay, position),
+            marks & REPLAY_USER ? STYLE_USER : marks & REPLAY_FAILURE ? STYLE_FAILED : STYLE_BEST};
+    }
+}
+
 void replay_bar_start(const struct tui_source *source, struct model *model)
 {
     model->event_total = replay_count(source->replay);
     model->length = replay_time(source->replay, model->event_total);
     model->speed = source->speed;
     model->playing = true;
+    find_marks(source->replay, model);
     seek_time(source, model, source->from);
     if (model->state->node_count == 0) /* begin where there is something to see */
         seek(source, model, replay_position_at(source->replay, 0));
@@ -118,8 +149,9 @@ bool replay_bar_command(const struct tui_source *source, struct model *model, co
 
 void replay_bar_click(const struct tui_source *source, struct model *model, struct area bar, int x)
 {
-    if (bar.width > 1)
-        seek_time(source, model, model->length * (x - bar.x) / (bar.width - 1));
+    struct area line = bars_transport_line(model, bar);
+    if (line.width > 1)
+        seek_time(source, model, model->length * (x - line.x) / (line.width - 1));
 }
 
 bool replay_bar_tick(const struct tui_source *source, struct model *model, double monotonic)

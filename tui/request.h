@@ -30,7 +30,7 @@
     R(UNFOLD_ALL, "*", "", "unfold everything below it") \
     R(SORT, "o", "", "order siblings by number, accuracy, gain, parameters") \
     R(BEST, "b", "Best", "select the best network") \
-    R(FOLLOW, "f", "", "keep the newest network selected, or stop that") \
+    R(FOLLOW, "f", "", "follow the search: select a network in training, and when it ends the newest") \
     R(FIND, "/", "Find", "find networks: a number, a part of an action or of an architecture") \
     R(FIND_NEXT, "n", "", "the next one found") \
     R(FIND_PREVIOUS, "N", "", "the previous one found") \

@@ -28,6 +28,8 @@ extern const struct view *const views[PANE_COUNT];
 /* Header, replay bar and key bar are drawn by bars.c; details over the middle by detail.c. */
 void bars_draw_header(const struct model *model, struct canvas *canvas, struct area area);
 void bars_draw_transport(const struct model *model, struct canvas *canvas, struct area area);
+/* The part of replay's bar that stands for the session's time; maybe empty. */
+struct area bars_transport_line(const struct model *model, struct area area);
 void bars_draw_keys(const struct model *model, struct canvas *canvas, struct area area);
 void detail_draw(const struct model *model, struct canvas *canvas, struct area area);
 /* The two marked networks side by side. */

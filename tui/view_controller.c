@@ -91,12 +91,12 @@ static void action_words(const char *action, char words[40])
     snprintf(words, 40, "%s %s%s%s", widen ? "W" : "D", name, *value ? (widen ? " →" : " +") : "", value);
 }
 
-static void draw_decision(const struct session_state *state, struct canvas *canvas, struct area inside, int y)
+static int draw_decision(const struct session_state *state, struct canvas *canvas, struct area inside, int y)
 {
     const struct proposal_record *record = last_decision(state);
     int rows = inside.height - y - 1;
     if (!record || rows < 1)
-        return;
+        return y;
     int x = canvas_text(canvas, inside, 0, y, STYLE_DIM, "last decision ");
     x = canvas_text(canvas, inside, x, y, STYLE_NORMAL, "n%lld → ", (long long)record->parent);
     if (record->node)
@@ -123,6 +123,46 @@ static void draw_decision(const struct session_state *state, struct canvas *canv
             canvas_text(canvas, inside, 17 + width, y + 1 + i, STYLE_NORMAL, "%.2f", probability);
         }
     }
+    return y + 1 + (count < rows ? count : rows);
+}
+
+/* "n12 → n41  W conv1,5 D conv2   89.38 +0.45": the decisions before the last, and what came of them. */
+static void draw_earlier(const struct model *model, struct canvas *canvas, struct area inside, int y)
+{
+    const struct session_state *state = model->state;
+    const struct proposal_record *last = last_decision(state);
+    if (!last || y >= inside.height - 1)
+        return;
+    canvas_text(canvas, inside, 0, y++, STYLE_DIM, "before it");
+    for (int64_t i = last->proposal - 2; i >= 0 && y < inside.height; i--) {
+        const struct proposal_record *record = &state->proposals[i];
+        const struct session_node *node = session_node(state, record->node);
+        double gain;
+        char from[TEXT_SHORT], to[TEXT_SHORT] = "refused";
+        if (record->by_user)
+            continue;
+        snprintf(from, sizeof from, "n%lld", (long long)record->parent);
+        if (node)
+            snprintf(to, sizeof to, "n%lld", (long long)record->node);
+        canvas_text(canvas, inside, 1, y, STYLE_NORMAL, "%-5s → %-5s", from, to);
+        int end = inside.width - 14;
+        if (node && !record->known && end > 19) {
+            struct text edge = TEXT_EMPTY;
+            node_edge(model, node, canvas->unicode, end - 16, &edge);
+            canvas_text(canvas, area_part(inside, 0, 0, end, inside.height), 15, y, STYLE_NORMAL, "%s", text_string(&edge));
+            text_done(&edge);
+        } else if (record->known) {
+            canvas_text(canvas, inside, 15, y, STYLE_DIM, "known already");
+        }
+        if (node && node->status == NODE_DONE && end > 0) {
+            canvas_text(canvas, inside, end, y, STYLE_NORMAL, "%6.2f", 100 * node->accuracy);
+            if (node_gain(model, node, &gain))
+                canvas_text(canvas, inside, end + 7, y, gain < 0 ? STYLE_LOSS : STYLE_GAIN, "%+6.2f", 100 * gain);
+        } else if (node && end > 0) {
+            canvas_text(canvas, inside, end + 1, y, node_style(node->status), "%s", node_word(node->status));
+        }
+        y++;
+    }
 }
 
 static void draw_controller(const struct model *model, struct canvas *canvas, struct area inside)
@@ -134,7 +174,8 @@ static void draw_controller(const struct model *model, struct canvas *canvas, st
     int trends = state->policy_count < 1 ? 0 : inside.height >= 12 ? 4 : inside.height >= 8 ? 2 : 1;
     for (int i = 0; i < trends; i++)
         draw_trend(state, order[i], canvas, inside, y++);
-    draw_decision(state, canvas, inside, inside.height >= 10 ? y + 1 : y);
+    y = draw_decision(state, canvas, inside, inside.height >= 10 ? y + 1 : y);
+    draw_earlier(model, canvas, inside, y + 1);
 }
 
 static void title_controller(const struct model *model, struct text *text)

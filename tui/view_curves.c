@@ -82,6 +82,8 @@ static void span(struct plot *plot, const struct series *series, int count)
     for (int i = 0; i < count; i++) {
         const struct session_node *node = series[i].node;
         int epochs = node->epochs > node->curve_count ? node->epochs : node->curve_count;
+        if (!series[i].role && series[0].role)
+            continue; /* the others are there to be compared with: what lies outside is cut */
         plot->epochs = epochs > plot->epochs ? epochs : plot->epochs;
         for (int point = 0; point < node->curve_count; point++) {
             include(plot, node->curve[point].validation_accuracy);
@@ -126,7 +128,7 @@ static double tick_step(double low, double high, int count)
 static void draw_tick(const struct plot *plot, struct canvas *canvas, struct area inside, double accuracy, int decimals)
 {
     double value = on_axis(plot, accuracy);
-    int row = dot_y(plot, value) / 4;
+    int row = isfinite(value) ? dot_y(plot, value) / 4 : -1;
     if (value < plot->low - 1e-9 || value > plot->high + 1e-9 || row < 0 || row >= plot->area.height)
         return;
     double shown = 100 * (plot->error_scale ? 1 - accuracy : accuracy);
@@ -134,14 +136,28 @@ static void draw_tick(const struct plot *plot, struct canvas *canvas, struct are
     canvas_put(canvas, plot->area.x - 1, plot->area.y + row, L'┤', STYLE_BORDER);
 }
 
+/* 1, 2, 5 of each decade; where the axis is shorter than that, even steps of the error. */
+static void draw_error_ticks(const struct plot *plot, struct canvas *canvas, struct area inside)
+{
+    static const double shares[] = {1, 2, 5};
+    double least = pow(10, -plot->high), most = pow(10, -plot->low);
+    if (most < 4 * least) {
+        double step = tick_step(least, most, plot->area.height < 8 ? 2 : 4);
+        for (double error = ceil(least / step - 1e-9) * step; error <= most * (1 + 1e-9); error += step)
+            draw_tick(plot, canvas, inside, 1 - error, step >= 0.01 - 1e-9 ? 0 : step >= 0.001 - 1e-9 ? 1 : 2);
+        return;
+    }
+    for (double decade = 1e-4; decade < 1; decade *= 10)
+        for (size_t i = 0; i < COUNT_OF(shares); i++)
+            draw_tick(plot, canvas, inside, 1 - shares[i] * decade, decade >= 0.01 - 1e-9 ? 0 : decade >= 0.001 - 1e-9 ? 1 : 2);
+}
+
 static void draw_y_axis(const struct plot *plot, struct canvas *canvas, struct area inside)
 {
     for (int y = 0; y < plot->area.height; y++)
         canvas_put(canvas, plot->area.x - 1, plot->area.y + y, L'│', STYLE_BORDER);
     if (plot->error_scale) {
-        static const double errors[] = {0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.9, 0.7, 0.3, 0.15, 0.07, 0.03};
-        for (size_t i = 0; i < COUNT_OF(errors); i++)
-            draw_tick(plot, canvas, inside, 1 - errors[i], errors[i] < 0.01 ? 2 : errors[i] < 0.1 ? 1 : 0);
+        draw_error_ticks(plot, canvas, inside);
         return;
     }
     int ticks = plot->area.height / 3;

@@ -62,7 +62,7 @@ static void draw_training(const struct model *model, const struct session_device
     const struct session_node *node = session_node(model->state, device->node);
     char rate[TEXT_SHORT], left[TEXT_SHORT];
     if (!node) {
-        canvas_text(canvas, area, 0, y, STYLE_DIM, "idle");
+        canvas_text(canvas, area, 0, y, STYLE_DIM, model->state->finished ? "ended" : "idle");
         return;
     }
     int x = canvas_text(canvas, area, 0, y, STYLE_RUNNING, "n%lld", (long long)device->node);
@@ -82,7 +82,7 @@ static void draw_lane(const struct model *model, int index, const struct lane *l
     const struct event_sample *sample = &device->sample;
     bool known = device->sampled >= 0 && isfinite(sample->utilisation), stale = is_stale(model, device);
     char used[TEXT_SHORT];
-    enum style style = stale ? STYLE_DIM : STYLE_METER;
+    enum style style = stale || model->state->finished ? STYLE_DIM : STYLE_METER;
     int x = 0;
     canvas_text(canvas, area_part(inside, 0, 0, lane->id, inside.height), 0, y, STYLE_BOLD, "%s", device->id);
     x += lane->id + 1;

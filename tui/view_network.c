@@ -55,7 +55,8 @@ static void draw_origin(const struct model *model, const struct session_node *no
     if (node->facts.parent)
         x = canvas_text(canvas, area, x + 2, 0, STYLE_DIM, "from n%lld", (long long)node->facts.parent);
     if (node_gain(model, node, &gain))
-        x = canvas_text(canvas, area, x + 1, 0, gain < 0 ? STYLE_LOSS : STYLE_GAIN, "%+.2f", 100 * gain);
+        x = canvas_text(canvas, area, x + 1, 0, node->status != NODE_DONE ? STYLE_DIM : gain < 0 ? STYLE_LOSS : STYLE_GAIN,
+                        "%+.2f", 100 * gain);
     canvas_text(canvas, area, x + 2, 0, STYLE_DIM, "%s", !node->facts.parent ? "" : node_is_users(node) ? "by you" : "");
     text_done(&edge);
 }
@@ -119,9 +120,7 @@ static void title_network(const struct model *model, struct text *text)
 {
     const struct session_node *node = session_node(model->state, model->selected);
     if (node)
-        text_add(text, "n%lld %s", (long long)model->selected, node->pruned ? "pruned" : "");
-    if (node && !node->pruned)
-        text->length--, text->bytes[text->length] = '\0';
+        text_add(text, "n%lld%s", (long long)model->selected, node->pruned ? ", pruned" : "");
 }
 
 const struct view view_network = {.draw = draw_network, .title = title_network, .request = tree_request};

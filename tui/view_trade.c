@@ -59,7 +59,7 @@ static bool span(const struct session_state *state, struct trade *trade)
     if (!count)
         return false;
     double mean = sum / (double)count, deviation = sqrt(fmax(square / (double)count - mean * mean, 0));
-    trade->low = fmax(lowest, mean - 3 * deviation);
+    trade->low = fmax(lowest, mean - 2 * deviation);
     if (trade->high - trade->low < 0.002)
         trade->low = trade->high - 0.002;
     if (trade->right - trade->left < 0.01) {

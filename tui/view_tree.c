@@ -74,7 +74,7 @@ static void draw_marks(const struct model *model, const struct tree_row *row, co
     if (model->marked[0] == node->facts.node || model->marked[1] == node->facts.node)
         x = canvas_text(canvas, area, x + 1, y, STYLE_KEY, "◆");
     if (node->note && *node->note)
-        x = canvas_text(canvas, area, x + 1, y, STYLE_USER, "\"");
+        x = canvas_text(canvas, area, x + 1, y, STYLE_USER, "✎");
     if (row->folded && row->hidden)
         canvas_text(canvas, area, x + 1, y, STYLE_DIM, "(%lld)", (long long)row->hidden);
     else if (node->known_count)
@@ -241,7 +241,7 @@ static void title_tree(const struct model *model, struct text *text)
         text_add(text, "/%s", model->filter);
     else
         text_add(text, "%s%lld network%s%s", orders[model->order], (long long)count, count == 1 ? "" : "s",
-                 model->follow ? ", following" : "");
+                 model->follow && !model->state->finished ? ", following" : "");
 }
 
 static void settle_tree(struct model *model, struct area inside)

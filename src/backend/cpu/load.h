@@ -2,7 +2,7 @@
  * load.h - a batch of uint8 images into the input tensor: crop, flip, normalise, and 16 images turned innermost.
  *
  * Blocks of 16 images x 16 pixels are transposed in registers.  A block reads 16 bytes a row wherever they lie, also
- * past the row's ends; what lies outside the image is set to zero afterwards.
+ * past the row's or the image's ends; what lies outside the image is set to zero afterwards.
  */
 #ifndef ESPALIER_BACKEND_CPU_LOAD_H
 #define ESPALIER_BACKEND_CPU_LOAD_H
@@ -12,8 +12,6 @@
 #include "util/bug.h"
 
 typedef uint8_t bytes __attribute__((vector_size(16)));
-typedef int32_t int_quad __attribute__((vector_size(16), may_alias));
-typedef float float_quad __attribute__((vector_size(16), may_alias));
 
 INLINE bytes bytes_low(bytes a, bytes b)
 {
@@ -47,107 +45,144 @@ INLINE void transpose(bytes rows[16])
     }
 }
 
-INLINE void store_quad(float *out, bytes whole_numbers, float scale, float shift)
-{
-    *(float_quad *)out = __builtin_convertvector((int_quad)whole_numbers, float_quad) * scale + shift;
-}
-
-/* One pixel of 16 images to floats. */
-INLINE void store_pixel(float *out, bytes pixel, float scale, float shift)
-{
-    bytes zero = {0}, low = bytes_low(pixel, zero), high = bytes_high(pixel, zero);
-    /* Whole 16-bit numbers next: interleaving their bytes with zeros would tear them, so go by 16-bit lanes. */
-    typedef int16_t shorts __attribute__((vector_size(16)));
-    shorts none = {0}, l = (shorts)low, h = (shorts)high;
-    store_quad(out, (bytes)__builtin_shufflevector(l, none, 0, 8, 1, 9, 2, 10, 3, 11), scale, shift);
-    store_quad(out + 4, (bytes)__builtin_shufflevector(l, none, 4, 12, 5, 13, 6, 14, 7, 15), scale, shift);
-    store_quad(out + 8, (bytes)__builtin_shufflevector(h, none, 0, 8, 1, 9, 2, 10, 3, 11), scale, shift);
-    store_quad(out + 12, (bytes)__builtin_shufflevector(h, none, 4, 12, 5, 13, 6, 14, 7, 15), scale, shift);
-}
-
-/* Where one lane's pixels come from, for one row of one channel. */
-struct lane_row {
-    const uint8_t *first; /* what the row's pixel 0 shows; the next lies one further, or one before when flipped */
-    bool flip;
-    int begin, end; /* pixels inside the image; the others are zero */
+/* One image of a group: where its pixels come from. */
+struct lane {
+    const uint8_t *first; /* what pixel (0, 0) of channel 0 shows: may lie outside the image */
+    bool flip;            /* the next pixel of a row lies one before, not one further */
+    bool edge;            /* at an end of the data set: 16 bytes at once might reach beyond it */
 };
 
-static struct lane_row lane_row_of(const struct batch *batch, int n, int channel, int y)
+/* The images of a group: what rows top … bottom-1 and pixels left … right-1 show is in the image; the rest is zero. */
+struct group {
+    struct lane lanes[LANES];
+    int32_t top[LANES] __attribute__((aligned(64))), bottom[LANES], left[LANES], right[LANES];
+    int top_most, bottom_least, left_most, right_least;
+};
+
+static int within(int value, int most)
 {
-    const struct images *images = batch->view->images;
-    int height = images->shape.height, width = images->shape.width;
-    struct augment place = batch->augment ? batch->augment[n] : (struct augment){0};
-    int from_y = y + place.dy;
-    bool inside = from_y >= 0 && from_y < height;
-    size_t row = ((size_t)batch->index[n] * images->shape.channels + channel) * height + (inside ? from_y : 0);
-    struct lane_row lane = {.first = images->pixels + row * width, .flip = place.flip};
-    lane.first += place.flip ? width - 1 + place.dx : place.dx;
-    int lead = place.flip ? -place.dx : place.dx; /* x + lead lies in 0 … width-1 */
-    lane.begin = lead < 0 ? -lead : 0;
-    lane.end = lead > 0 ? width - lead : width;
-    if (!inside || lane.end < lane.begin)
-        lane.begin = lane.end = width;
-    return lane;
+    return value < 0 ? 0 : value > most ? most : value;
 }
 
-/* Pixels x … x+15, of which those outside the image are any bytes of the data set. */
-static bytes lane_bytes(const struct lane_row *lane, const uint8_t *data, const uint8_t *data_end, int x)
+static void place_lane(const struct batch *batch, int n, int lane, struct group *group)
 {
-    bytes loaded = {0};
-    const uint8_t *at = lane->flip ? lane->first - x - 15 : lane->first + x;
-    if (at >= data && data_end - at >= 16) {
-        memcpy(&loaded, at, 16);
-        return lane->flip ? bytes_reverse(loaded) : loaded;
+    const struct images *images = batch->view->images;
+    int height = images->shape.height, width = images->shape.width, size = images->shape.channels * height * width;
+    int index = batch->index[n];
+    struct augment place = batch->augment ? batch->augment[n] : (struct augment){0};
+    int lead = place.flip ? -place.dx : place.dx; /* pixel x shows x + lead, counted from its own side */
+    const uint8_t *first = images->pixels + (size_t)index * size + (ptrdiff_t)place.dy * width;
+    group->lanes[lane] = (struct lane){
+        .first = first + (place.flip ? width - 1 + place.dx : place.dx),
+        .flip = place.flip,
+        .edge = index == 0 || index == images->count - 1 || size < AUGMENT_PAD * (width + 1) + 32,
+    };
+    group->top[lane] = within(-place.dy, height);
+    group->bottom[lane] = within(height - place.dy, height);
+    group->left[lane] = within(-lead, width);
+    group->right[lane] = within(width - lead, width);
+}
+
+/* Lanes without an image show the group's first, and nothing of it. */
+static struct group group_of(const struct batch *batch, int g)
+{
+    const struct shape *shape = &batch->view->images->shape;
+    struct group group = {.bottom_least = shape->height, .right_least = shape->width};
+    for (int lane = 0; lane < LANES; lane++) {
+        bool real = lane < lanes_of(batch->count, g);
+        place_lane(batch, g * LANES + (real ? lane : 0), lane, &group);
+        if (!real)
+            group.bottom[lane] = 0;
+        group.top_most = group.top[lane] > group.top_most ? group.top[lane] : group.top_most;
+        group.left_most = group.left[lane] > group.left_most ? group.left[lane] : group.left_most;
+        group.bottom_least = group.bottom[lane] < group.bottom_least ? group.bottom[lane] : group.bottom_least;
+        group.right_least = group.right[lane] < group.right_least ? group.right[lane] : group.right_least;
     }
+    return group;
+}
+
+/* 16 pixels from `at` on (down to at - 15 when flipped), one by one: 0 for what is not the data set's. */
+static bytes edge_bytes(const struct images *images, const struct lane *lane, const uint8_t *at)
+{
+    const struct shape *shape = &images->shape;
+    const uint8_t *end = images->pixels + (size_t)images->count * shape->channels * shape->height * shape->width;
+    bytes loaded = {0};
     for (int i = 0; i < 16; i++) {
-        const uint8_t *pixel = lane->flip ? at + 15 - i : at + i;
-        if (pixel >= data && pixel < data_end)
+        const uint8_t *pixel = lane->flip ? at - i : at + i;
+        if (pixel >= images->pixels && pixel < end)
             loaded[i] = *pixel;
     }
     return loaded;
 }
 
-static void load_row(const struct batch *batch, int group, int channel, int y, float *out)
+INLINE bytes lane_bytes(const struct images *images, const struct lane *lane, const uint8_t *at)
 {
-    const struct images *images = batch->view->images;
-    const uint8_t *data = images->pixels;
-    const uint8_t *data_end =
-        data + (size_t)images->count * images->shape.channels * images->shape.height * images->shape.width;
-    float scale = batch->view->scale[channel], shift = batch->view->shift[channel];
-    int width = images->shape.width, lanes = lanes_of(batch->count, group);
-    struct lane_row rows[LANES];
-    for (int lane = 0; lane < lanes; lane++)
-        rows[lane] = lane_row_of(batch, group * LANES + lane, channel, y);
-    for (int lane = lanes; lane < LANES; lane++)
-        rows[lane] = (struct lane_row){.first = data, .begin = width, .end = width};
+    bytes loaded;
+    if (lane->edge)
+        return edge_bytes(images, lane, at);
+    memcpy(&loaded, lane->flip ? at - 15 : at, sizeof loaded);
+    return lane->flip ? bytes_reverse(loaded) : loaded;
+}
+
+/* One row of one channel, `row` rows of pixels behind the image's first. */
+static void load_row(const struct images *images, const struct lane lanes[LANES], int row, float scale, float shift,
+                     float *out)
+{
+    int width = images->shape.width;
+    ptrdiff_t at = (ptrdiff_t)row * width;
     for (int x = 0; x < width; x += 16) {
         bytes block[LANES];
         for (int lane = 0; lane < LANES; lane++)
-            block[lane] = lane_bytes(&rows[lane], data, data_end, x);
+            block[lane] = lane_bytes(images, &lanes[lane], lanes[lane].first + (lanes[lane].flip ? at - x : at + x));
         transpose(block);
-        for (int i = 0; i < 16 && x + i < width; i++)
-            store_pixel(out + (size_t)(x + i) * LANES, block[i], scale, shift);
+        const uint8_t *pixel = (const uint8_t *)block;
+        for (int i = x; i < x + 16 && i < width; i++)
+            for (int part = 0; part < PARTS; part++, pixel += VECTOR_WIDTH)
+                vector_store(out + (size_t)i * LANES + part * VECTOR_WIDTH, vector_from_bytes(pixel) * scale + shift);
     }
-    for (int lane = 0; lane < LANES; lane++) {
-        for (int x = 0; x < rows[lane].begin; x++)
-            out[x * LANES + lane] = 0;
-        for (int x = rows[lane].end; x < width; x++)
-            out[x * LANES + lane] = 0;
+}
+
+/* Keep of a pixel the lanes whose first … last-1 holds `place`. */
+static void keep_between(const int32_t first[LANES], const int32_t last[LANES], int place, float *pixel)
+{
+    for (int lane = 0; lane < LANES; lane += VECTOR_WIDTH) {
+        vector_bits from = *(const vector_bits *)(first + lane), to = *(const vector_bits *)(last + lane);
+        vector_bits at = (vector_bits){0} + place;
+        vector_store(pixel + lane, vector_where((at >= from) & (at < to), vector_load(pixel + lane)));
     }
+}
+
+/* Zero what of a row is outside its images. */
+static void clear_outside(const struct group *group, int y, int width, float *row)
+{
+    if (y < group->top_most || y >= group->bottom_least)
+        for (int x = 0; x < width; x++)
+            keep_between(group->top, group->bottom, y, row + (size_t)x * LANES);
+    for (int x = 0; x < group->left_most; x++)
+        keep_between(group->left, group->right, x, row + (size_t)x * LANES);
+    for (int x = group->right_least; x < width; x++)
+        keep_between(group->left, group->right, x, row + (size_t)x * LANES);
 }
 
 static void load(const struct tensor *tensor, const struct batch *batch, void *data)
 {
     struct map map = map_of(tensor);
-    const struct shape *shape = &batch->view->images->shape;
-    ASSERT(shape->channels == map.channels && shape->height == map.height && shape->width == map.width);
+    const struct view *view = batch->view;
+    const struct images *images = view->images;
+    ASSERT(images->shape.channels == map.channels && images->shape.height == map.height &&
+           images->shape.width == map.width);
     float *plane = data;
-    for (int g = 0; g < groups_of(batch->count); g++)
+    for (int g = 0; g < groups_of(batch->count); g++) {
+        struct group group = group_of(batch, g);
         for (int c = 0; c < map.channels; c++, plane += map.plane) {
             map_clear_border(&map, plane);
-            for (int y = 0; y < map.height; y++)
-                load_row(batch, g, c, y, plane + map_at(&map, 0, y, 0));
+            for (int y = 0; y < map.height; y++) {
+                float *row = plane + map_at(&map, 0, y, 0);
+                load_row(images, group.lanes, c * map.height + y, view->scale[c], view->shift[c], row);
+                clear_outside(&group, y, map.width, row);
+            }
         }
+    }
 }
 
 #endif

@@ -322,29 +322,32 @@ static void backward_plain(const struct map *from, const struct map *to, const s
 
 /* Max pool 2 x 2 with stride 2: every value is in at most one window, so one pass writes it all. */
 static void backward_max_2x2(const struct map *from, const struct map *to, const struct map *gradient,
-                             const struct linear_gradient *g, const float *linear, const float *selected,
-                             const float *dy, float *out)
+                             struct linear_gradient g, const float *linear, const float *selected, const float *dy,
+                             float *out)
 {
-    for (int row = 0; row < to->height; row++)
-        for (int column = 0; column < to->width; column++) {
-            const float *window = linear + 2 * (size_t)row * from->pitch + 2 * (size_t)column * LANES;
-            const float *d = dy + map_at(to, 0, row, column);
-            float *o = out + map_at(gradient, 0, 2 * row, 2 * column);
+    const size_t steps[4] = {0, LANES, from->pitch, from->pitch + LANES};
+    const size_t out_steps[4] = {0, LANES, gradient->pitch, gradient->pitch + LANES};
+    int height = to->height, width = to->width;
+    for (int row = 0; row < height; row++) {
+        const float *window = linear + 2 * (size_t)row * from->pitch, *d = dy + map_at(to, 0, row, 0);
+        float *o = out + map_at(gradient, 0, 2 * row, 0);
+        for (int column = 0; column < width; column++, window += LANES, o += LANES) {
 #pragma GCC unroll 4
-            for (int part = 0; part < PARTS; part++, selected += VECTOR_WIDTH) {
+            for (int part = 0; part < PARTS; part++, selected += VECTOR_WIDTH, d += VECTOR_WIDTH) {
                 vector best = vector_load(selected);
-                vector_bits left = (vector_bits)relu_gradient(g, best, vector_load(d + part * VECTOR_WIDTH));
+                vector_bits left = (vector_bits)relu_gradient(&g, best, vector_load(d));
 #pragma GCC unroll 4
                 for (int i = 0; i < 4; i++) {
-                    size_t y = i / 2, x = i % 2;
-                    vector value = vector_load(window + part * VECTOR_WIDTH + y * from->pitch + x * LANES);
+                    vector value = vector_load(window + steps[i]);
                     vector_bits wins = (vector_bits)(value == best);
-                    vector_store(o + part * VECTOR_WIDTH + y * gradient->pitch + x * LANES,
-                                 statistics_gradient(g, value) + (vector)(left & wins));
+                    vector_store(o + out_steps[i], statistics_gradient(&g, value) + (vector)(left & wins));
                     left &= ~wins;
                 }
+                window += VECTOR_WIDTH;
+                o += VECTOR_WIDTH;
             }
         }
+    }
 }
 
 /* The gradient through the statistics alone. */
@@ -421,7 +424,7 @@ static void normalise_backward(const struct op_run *run, const struct kept *kept
         if (op->pool == POOL_NONE)
             backward_plain(&from, &to, gradient, &g, l, d, o);
         else if (s && op->pool_size == 2 && op->pool_stride == 2 && covers)
-            backward_max_2x2(&from, &to, gradient, &g, l, s, d, o);
+            backward_max_2x2(&from, &to, gradient, g, l, s, d, o);
         else
             backward_windows(op, &from, &to, gradient, &g, l, s, d, o);
     }

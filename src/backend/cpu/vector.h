@@ -72,6 +72,18 @@ INLINE vector vector_where(vector_bits mask, vector value)
     return (vector)((vector_bits)value & mask);
 }
 
+/* The first VECTOR_WIDTH of some bytes, as floats. */
+INLINE vector vector_from_bytes(const uint8_t *from)
+{
+#if VECTOR_WIDTH == 16
+    return (vector)_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)from)));
+#elif VECTOR_WIDTH == 8
+    return (vector)_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)from)));
+#else
+    return (vector){from[0], from[1], from[2], from[3]};
+#endif
+}
+
 INLINE float vector_sum(vector value)
 {
 #if VECTOR_WIDTH == 16

@@ -26,7 +26,7 @@ static size_t scratch_bytes(const struct plan *plan, const struct op *op, int ba
 {
     struct pieces pieces = {0};
     if (op->kind == OP_CONV)
-        conv_scratch_new(&pieces, plan, op);
+        conv_scratch_new(&pieces, plan, op, groups_of(batch));
     else if (op->kind == OP_FC || op->kind == OP_CLASSIFIER)
         linear_scratch_new(&pieces, plan, op, groups_of(batch));
     return pieces.used;

@@ -21,6 +21,7 @@
 struct kept {
     float *linear;             /* [group][channel][y][x]: before BN, less the shift, no border */
     float *selected;           /* max pools, [group][channel][y][x] of the output: the linear value that won; or NULL */
+    size_t selected_group;     /* floats of `selected` a group */
     float *mean, *inverse_std; /* of `linear` as it is kept */
 };
 
@@ -34,11 +35,17 @@ static struct kept kept_new(struct pieces *pieces, const struct op *op, const st
 {
     size_t linear = linear_map(op).group, selected = (size_t)op->channels * out->height * out->width * LANES;
     struct kept kept = {.linear = piece(pieces, groups * linear * sizeof(float))};
+    kept.selected_group = selected;
     if (select)
         kept.selected = piece(pieces, groups * selected * sizeof(float));
     kept.mean = piece(pieces, op->channels * sizeof(float));
     kept.inverse_std = piece(pieces, op->channels * sizeof(float));
     return kept;
+}
+
+static float *selected_of(const struct kept *kept, int group)
+{
+    return kept->selected ? kept->selected + group * kept->selected_group : NULL;
 }
 
 /* The running mean to 8 binary digits: near enough, and sums of few digits stay exact, equal values equal. */

@@ -1,8 +1,8 @@
 /*
  * pty_terminal.c - the pseudo-terminal's master side, a libvterm screen, and one poll().
  *
- * pump() is the only place that reads: it takes what has come, feeds libvterm, and sends libvterm's own answers back. The
- * slave side stays open here, so that its modes can be read after the program's end. The end is seen through a
+ * pump() is the only place that reads: it takes what has come, feeds libvterm, and sends libvterm's own answers back.
+ * The slave side stays open here, so that its modes can be read after the program's end. The end is seen through a
  * descriptor of the process, polled beside the master.
  */
 #include "config.h"
@@ -30,16 +30,16 @@
 #include "util/memory.h"
 
 struct pty_terminal {
-    int master, slave;   /* -1 after a hang-up */
+    int master, slave; /* -1 after a hang-up */
     pid_t process;
-    int process_ended;   /* its pidfd: readable when it has ended */
-    bool ended;          /* it was waited for */
+    int process_ended; /* its pidfd: readable when it has ended */
+    bool ended;        /* it was waited for */
     int status;
     VTerm *emulator;
     VTermScreen *screen;
     bool alternate, cursor;
     struct text bytes;
-    double heard;        /* monotonic: when the last byte came */
+    double heard; /* monotonic: when the last byte came */
 };
 
 /* --- the screen --- */
@@ -186,7 +186,8 @@ static void keep_variable(const char *name, const char *value)
 /* A clean environment: what a test needs to be the same everywhere, and what the sanitisers are told. */
 static void set_environment(const struct pty_setup *setup)
 {
-    static const char *const kept[] = {"PATH", "TMPDIR", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS"};
+    static const char *const kept[] = {"PATH",          "TMPDIR",       "ASAN_OPTIONS",
+                                       "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS"};
     const char *values[COUNT_OF(kept)];
     for (size_t i = 0; i < COUNT_OF(kept); i++)
         values[i] = getenv(kept[i]) ? memory_copy_text(getenv(kept[i])) : NULL;
@@ -288,7 +289,8 @@ static bool take(struct pty_terminal *terminal)
 {
     char bytes[65536];
     bool any = false;
-    for (ssize_t count; terminal->master >= 0 && (count = read(terminal->master, bytes, sizeof bytes)) > 0; any = true) {
+    for (ssize_t count; terminal->master >= 0 && (count = read(terminal->master, bytes, sizeof bytes)) > 0;
+         any = true) {
         text_add_bytes(&terminal->bytes, bytes, (size_t)count);
         vterm_input_write(terminal->emulator, bytes, (size_t)count);
         terminal->heard = clock_monotonic();

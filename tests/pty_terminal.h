@@ -1,9 +1,9 @@
 /*
  * pty_terminal.h - a program on a pseudo-terminal, and the screen that a person in front of it would see.
  *
- * The program leads a session of its own and has a clean environment; what it writes goes through libvterm, what is sent
- * comes to it as typed.  Every wait ends as soon as what it waits for is there, or the program has ended, or PTY_PATIENCE
- * is over; none sleeps.  One thread.
+ * The program leads a session of its own and has a clean environment; what it writes goes through libvterm, what is
+ * sent comes to it as typed.  Every wait ends as soon as what it waits for is there, or the program has ended, or
+ * PTY_PATIENCE is over; none sleeps.  One thread.
  */
 #ifndef ESPALIER_TESTS_PTY_TERMINAL_H
 #define ESPALIER_TESTS_PTY_TERMINAL_H
@@ -19,13 +19,13 @@
 #define PTY_PATIENCE 30.0 /* seconds: only what fails waits so long */
 
 /* Keys as xterm sends them to a program that asked for its keypad. */
-#define PTY_UP "\033OA"
-#define PTY_DOWN "\033OB"
-#define PTY_RIGHT "\033OC"
-#define PTY_LEFT "\033OD"
-#define PTY_ENTER "\r"
-#define PTY_ESCAPE "\033"
-#define PTY_CONTROL(letter) ((char[]){(letter) & 0x1f, 0})
+#define PTY_UP              "\033OA"
+#define PTY_DOWN            "\033OB"
+#define PTY_RIGHT           "\033OC"
+#define PTY_LEFT            "\033OD"
+#define PTY_ENTER           "\r"
+#define PTY_ESCAPE          "\033"
+#define PTY_CONTROL(letter) ((char[]){(letter)&0x1f, 0})
 
 struct pty_terminal;
 
@@ -39,7 +39,7 @@ struct pty_setup {
 struct pty_cell {
     uint32_t glyph; /* 0: nothing was ever written there, or the right half of a wide one */
     bool bold, underline, reverse;
-    bool coloured;  /* its foreground or background is not the terminal's own */
+    bool coloured; /* its foreground or background is not the terminal's own */
 };
 
 /* Start `arguments[0]` (a path, or a name in $PATH); NULL ends the list.  NULL when there is no pseudo-terminal to be

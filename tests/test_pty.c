@@ -79,8 +79,7 @@ static void test_modes(void **state)
 static void test_size(void **state)
 {
     int width, height, status;
-    struct pty_terminal *terminal =
-        shell("trap 'stty size' WINCH; stty size; while :; do read line && exit 0; done");
+    struct pty_terminal *terminal = shell("trap 'stty size' WINCH; stty size; while :; do read line && exit 0; done");
     assert_true(pty_wait_text(terminal, 0, "10 40"));
     pty_resize(terminal, 61, 17);
     assert_true(pty_wait_text(terminal, -1, "17 61"));
@@ -129,9 +128,12 @@ static void test_environment(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_output_and_status), cmocka_unit_test(test_screen_and_cursor),
-        cmocka_unit_test(test_modes),             cmocka_unit_test(test_size),
-        cmocka_unit_test(test_bounds),            cmocka_unit_test(test_hang_up),
+        cmocka_unit_test(test_output_and_status),
+        cmocka_unit_test(test_screen_and_cursor),
+        cmocka_unit_test(test_modes),
+        cmocka_unit_test(test_size),
+        cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_hang_up),
         cmocka_unit_test(test_environment),
     };
     return cmocka_run_group_tests_name("pty", tests, NULL, NULL);

@@ -39,26 +39,30 @@ struct app {
     double drawn, arrived;  /* monotonic: the last frame, the last event */
 };
 
-void tui_block_signals(void)
+static sigset_t signals_read(void)
 {
+    static const int numbers[] = {SIGWINCH, SIGINT, SIGTERM, SIGHUP, SIGTSTP, SIGCONT};
     sigset_t set;
     sigemptyset(&set);
-    sigaddset(&set, SIGWINCH);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        sigaddset(&set, numbers[i]);
+    return set;
+}
+
+void tui_block_signals(void)
+{
+    sigset_t set = signals_read();
     pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
-static int open_signals(void)
+/* After the screens: Ctrl-C ends at once what takes too long to end in good order. Not the others: a lost connection
+   sends SIGHUP more than once. */
+static void let_interrupt_end(void)
 {
     sigset_t set;
     sigemptyset(&set);
-    sigaddset(&set, SIGWINCH);
     sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP);
-    return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
 static void leave(struct app *app, enum tui_outcome outcome)
@@ -243,7 +247,7 @@ static void answer(struct app *app, enum request request)
         save_screen(app);
         break;
     case REQUEST_SUSPEND:
-        terminal_suspend(app->terminal);
+        terminal_suspend(app->terminal, true);
         break;
     default:
         break;
@@ -325,12 +329,15 @@ static void read_signals(struct app *app)
 {
     struct signalfd_siginfo signal;
     while (read(app->signals, &signal, sizeof signal) == sizeof signal) {
-        if (signal.ssi_signo == SIGWINCH) {
+        app->dirty = true;
+        if (signal.ssi_signo == SIGWINCH)
             terminal_resized(app->terminal);
-            app->dirty = true;
-        } else {
-            leave(app, TUI_SIGNAL);
-        }
+        else if (signal.ssi_signo == SIGTSTP)
+            terminal_suspend(app->terminal, false);
+        else if (signal.ssi_signo == SIGCONT)
+            terminal_resume(app->terminal);
+        else
+            leave(app, TUI_SIGNAL + signal.ssi_signo);
     }
 }
 
@@ -354,7 +361,8 @@ static void read_events(struct app *app)
 static int milliseconds_to_wait(const struct app *app)
 {
     double now = clock_monotonic();
-    double until = app->dirty ? app->drawn + frame_seconds
+    double until = terminal_is_behind(app->terminal) ? now + idle_seconds
+                   : app->dirty ? app->drawn + frame_seconds
                    : app->model.playing ? now + 0.05 : app->drawn + idle_seconds;
     double left = until - now;
     return left <= 0 ? 0 : (int)(left * 1000) + 1;
@@ -362,18 +370,22 @@ static int milliseconds_to_wait(const struct app *app)
 
 static void turn(struct app *app)
 {
-    struct pollfd wait[3] = {
-        {.fd = terminal_descriptor(app->terminal), .events = POLLIN},
+    bool behind = terminal_is_behind(app->terminal);
+    struct pollfd wait[4] = {
+        {.fd = terminal_input(app->terminal), .events = POLLIN},
         {.fd = app->signals, .events = POLLIN},
         {.fd = app->source->descriptor(app->source->context), .events = POLLIN},
+        {.fd = behind ? terminal_output(app->terminal) : -1, .events = POLLOUT},
     };
-    poll(wait, 3, milliseconds_to_wait(app));
+    poll(wait, 4, milliseconds_to_wait(app));
     bool pressed = false;
     int key;
     if (wait[0].revents & (POLLHUP | POLLERR | POLLNVAL)) {
-        leave(app, TUI_SIGNAL); /* the terminal is gone */
+        leave(app, TUI_SIGNAL + SIGHUP); /* the terminal is gone */
         return;
     }
+    if (wait[3].revents)
+        terminal_flush(app->terminal);
     read_signals(app);
     while (!app->leave && (key = terminal_key(app->terminal)) >= 0) {
         on_key(app, key);
@@ -385,6 +397,8 @@ static void turn(struct app *app)
     double now = clock_monotonic();
     if (app->model.frozen && !pressed)
         app->drawn = now; /* folded all the same, drawn when the person asks */
+    else if (terminal_is_behind(app->terminal))
+        app->dirty = app->dirty || pressed; /* drawn when the terminal has taken the frame before */
     else if (pressed || (app->dirty && now - app->drawn >= frame_seconds) || now - app->drawn >= idle_seconds)
         draw(app);
 }
@@ -393,13 +407,14 @@ int tui_run(const struct tui_source *source, const struct tui_options *options, 
             struct error *error)
 {
     struct app *app = memory_new(1, sizeof *app);
+    sigset_t signals = signals_read();
+    tui_block_signals();
     if (terminal_open(options->theme ? options->theme : "dark", options->mono, &app->terminal, error)) {
         free(app);
         return -1;
     }
-    tui_block_signals();
     app->source = source;
-    app->signals = open_signals();
+    app->signals = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
     app->arrived = clock_monotonic();
     model_init(&app->model, source->mode, source->session_name);
     canvas_init(&app->canvas, 80, 24, !options->ascii);
@@ -409,8 +424,10 @@ int tui_run(const struct tui_source *source, const struct tui_options *options, 
     while (!app->leave)
         turn(app);
     *outcome = app->outcome;
+    read_signals(app); /* those that came with the one that ended it */
     terminal_close(app->terminal);
     close(app->signals);
+    let_interrupt_end();
     if (app->overlay)
         overlay_free(app->overlay);
     canvas_done(&app->canvas);

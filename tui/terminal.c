@@ -1,30 +1,26 @@
 /*
  * terminal.c - the only file that calls curses.
  *
- * curses writes into a memory file instead of the terminal; after each frame its bytes go to the terminal in one write,
- * bracketed as a synchronised update, or not at all when there are none. So the terminal's modes are set here
- * (termios), not by curses, which sees no terminal at its output.
- *
- * A crash (SIGSEGV, SIGABRT, …) restores the terminal in the handler, with bytes and modes prepared before, and dies of
- * the same signal.
+ * curses writes into a memory file instead of the terminal; after each frame its bytes go to the terminal in one piece
+ * (tty.h), bracketed as a synchronised update, or not at all when there are none. So the terminal's modes are set there,
+ * not by curses, which sees no terminal at its output, and curses' own handlers of signals are taken out again.
  */
 #include "tui/terminal.h"
 
 #include <curses.h>
 #include <errno.h>
-#include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <term.h>
-#include <termios.h>
 #include <unistd.h>
 #include <wchar.h>
 
 #include "tui/request.h"
 #include "tui/theme.h"
+#include "tui/tty.h"
 #include "util/memory.h"
 
 struct terminal {
@@ -36,43 +32,6 @@ struct terminal {
     short pairs[STYLE_COUNT];
     struct mouse mouse;
 };
-
-/* For the crash handler, which has no other way to it. */
-static struct {
-    volatile sig_atomic_t active;
-    struct termios modes;
-    char restore[256];
-    size_t restore_length;
-} crash;
-
-static const int crash_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGQUIT};
-
-static void write_all(const char *bytes, size_t length)
-{
-    while (length) {
-        ssize_t written = write(STDOUT_FILENO, bytes, length);
-        if (written > 0) {
-            bytes += written;
-            length -= (size_t)written;
-        } else if (written < 0 && errno == EAGAIN) {
-            struct pollfd wait = {.fd = STDOUT_FILENO, .events = POLLOUT};
-            poll(&wait, 1, 1000);
-        } else if (written < 0 && errno != EINTR) {
-            return; /* the terminal is gone: the hang-up signal says so */
-        }
-    }
-}
-
-static void on_crash(int number)
-{
-    if (crash.active) {
-        crash.active = 0;
-        write_all(crash.restore, crash.restore_length);
-        tcsetattr(STDIN_FILENO, TCSANOW, &crash.modes);
-    }
-    signal(number, SIG_DFL);
-    raise(number);
-}
 
 /* What curses has written since the last time, to the terminal in one piece. */
 static void flush_output(struct terminal *terminal)
@@ -89,32 +48,16 @@ static void flush_output(struct terminal *terminal)
     ssize_t got = pread(descriptor, bytes + sizeof begin - 1, (size_t)length, 0);
     if (got > 0) {
         memcpy(bytes + sizeof begin - 1 + got, end, sizeof end - 1);
-        write_all(bytes, sizeof begin - 1 + (size_t)got + sizeof end - 1);
+        tty_send(bytes, sizeof begin - 1 + (size_t)got + sizeof end - 1);
     }
     free(bytes);
     if (lseek(descriptor, 0, SEEK_SET) == 0 && ftruncate(descriptor, 0))
         return; /* a memory file that can't be cut is overwritten by the next frame all the same */
 }
 
-static void set_modes(bool raw)
-{
-    struct termios modes = crash.modes;
-    if (raw) {
-        modes.c_iflag &= ~(tcflag_t)(BRKINT | ICRNL | INPCK | ISTRIP | IXON);
-        modes.c_lflag &= ~(tcflag_t)(ECHO | ICANON | IEXTEN | ISIG);
-        modes.c_cc[VMIN] = 1;
-        modes.c_cc[VTIME] = 0;
-    }
-    tcsetattr(STDIN_FILENO, TCSADRAIN, &modes);
-}
-
 static void read_size(struct terminal *terminal)
 {
-    struct winsize size;
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col && size.ws_row) {
-        terminal->width = size.ws_col;
-        terminal->height = size.ws_row;
-    } else {
+    if (!tty_size(&terminal->width, &terminal->height)) {
         terminal->width = COLS > 0 ? COLS : 80;
         terminal->height = LINES > 0 ? LINES : 24;
     }
@@ -138,22 +81,41 @@ static void prepare_styles(struct terminal *terminal, const struct look *looks, 
     }
 }
 
-/* The bytes that leave the alternate screen, show the cursor, and end colours and mouse. */
-static void prepare_crash(void)
+static struct text capability_bytes; /* where add_byte() puts them: tputs() has no context */
+
+static int add_byte(int byte)
+{
+    text_add_bytes(&capability_bytes, &(char){(char)byte}, 1);
+    return byte;
+}
+
+/* After a crash: leave the alternate screen, show the cursor, end attributes and the mouse. */
+static void open_tty(void)
 {
     static const char *const names[] = {"rmkx", "sgr0", "cnorm", "rmcup"};
-    crash.restore_length = 0;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const char *bytes = tigetstr((char *)names[i]);
-        size_t length = bytes && bytes != (char *)-1 ? strlen(bytes) : 0;
-        if (length && crash.restore_length + length < sizeof crash.restore) {
-            memcpy(crash.restore + crash.restore_length, bytes, length);
-            crash.restore_length += length;
-        }
+        if (bytes && bytes != (char *)-1)
+            tputs(bytes, 1, add_byte); /* which leaves out the times to wait that stand in it: "$<2>" */
     }
-    for (size_t i = 0; i < sizeof crash_signals / sizeof *crash_signals; i++)
-        signal(crash_signals[i], on_crash);
-    crash.active = 1;
+    const char *mouse = tigetstr("kmous");
+    if (mouse && mouse != (char *)-1)
+        text_add(&capability_bytes, "\033[?1000l\033[?1006l");
+    tty_open(text_string(&capability_bytes), capability_bytes.length);
+    text_done(&capability_bytes);
+}
+
+/* newterm() without the handlers of signals that it installs: signals are read by the application. */
+static SCREEN *new_screen(FILE *output)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGTSTP, SIGWINCH};
+    struct sigaction actions[sizeof numbers / sizeof *numbers];
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        sigaction(numbers[i], NULL, &actions[i]);
+    SCREEN *screen = newterm(NULL, output, stdin);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        sigaction(numbers[i], &actions[i], NULL);
+    return screen;
 }
 
 static int check_terminal(struct error *error)
@@ -186,16 +148,15 @@ int terminal_open(const char *theme, bool mono, struct terminal **result, struct
         return error_set(error, "the terminal: no memory file for frames: %s", strerror(errno));
     struct terminal *terminal = memory_new(1, sizeof *terminal);
     terminal->output = output;
-    tcgetattr(STDIN_FILENO, &crash.modes);
     set_escdelay(25);
-    terminal->screen = newterm(NULL, output, stdin);
+    terminal->screen = new_screen(output);
     if (!terminal->screen) {
         fclose(output);
         free(terminal);
         return error_set(error, "TERM=%s: curses can't use this terminal; use --headless", getenv("TERM"));
     }
-    prepare_crash();
-    set_modes(true);
+    open_tty();
+    tty_take();
     read_size(terminal);
     resize_term(terminal->height, terminal->width);
     curs_set(0);
@@ -213,10 +174,7 @@ void terminal_close(struct terminal *terminal)
     terminal_use_mouse(terminal, false);
     endwin();
     flush_output(terminal);
-    set_modes(false);
-    crash.active = 0;
-    for (size_t i = 0; i < sizeof crash_signals / sizeof *crash_signals; i++)
-        signal(crash_signals[i], SIG_DFL);
+    tty_close();
     delwin(terminal->keys);
     delscreen(terminal->screen);
     fclose(terminal->output);
@@ -318,7 +276,7 @@ void terminal_use_mouse(struct terminal *terminal, bool use)
     flush_output(terminal);
 }
 
-int terminal_descriptor(const struct terminal *terminal)
+int terminal_input(const struct terminal *terminal)
 {
     return STDIN_FILENO;
 }
@@ -329,15 +287,38 @@ void terminal_resized(struct terminal *terminal)
     resize_term(terminal->height, terminal->width); /* resizeterm() would also make a key of it */
 }
 
-void terminal_suspend(struct terminal *terminal)
+void terminal_suspend(struct terminal *terminal, bool group)
 {
+    sigset_t stop;
+    sigemptyset(&stop);
+    sigaddset(&stop, SIGTSTP);
     endwin();
     flush_output(terminal);
-    set_modes(false);
-    crash.active = 0;
-    kill(0, SIGSTOP);
-    crash.active = 1;
-    set_modes(true);
+    tty_give_back();
+    kill(group ? 0 : getpid(), SIGTSTP);
+    pthread_sigmask(SIG_UNBLOCK, &stop, NULL); /* stops here, unless there is no shell to go back to */
+    pthread_sigmask(SIG_BLOCK, &stop, NULL);
+    terminal_resume(terminal);
+}
+
+void terminal_resume(struct terminal *terminal)
+{
+    tty_take();
     terminal_resized(terminal);
     clearok(stdscr, TRUE);
+}
+
+bool terminal_is_behind(const struct terminal *terminal)
+{
+    return tty_is_behind();
+}
+
+void terminal_flush(struct terminal *terminal)
+{
+    tty_flush();
+}
+
+int terminal_output(const struct terminal *terminal)
+{
+    return tty_descriptor();
 }

@@ -31,10 +31,18 @@ void terminal_redraw(struct terminal *terminal);
 int terminal_key(struct terminal *terminal);
 struct mouse terminal_mouse(const struct terminal *terminal); /* of the last KEY_CODE_MOUSE */
 void terminal_use_mouse(struct terminal *terminal, bool use);
-int terminal_descriptor(const struct terminal *terminal);
+int terminal_input(const struct terminal *terminal); /* readable: keys wait */
+/* The terminal did not take the last frame whole: show no other before it did.  terminal_flush() when terminal_output()
+   is writable. */
+bool terminal_is_behind(const struct terminal *terminal);
+void terminal_flush(struct terminal *terminal);
+int terminal_output(const struct terminal *terminal);
 /* SIGWINCH came: look at the size. */
 void terminal_resized(struct terminal *terminal);
-/* Give the terminal back, stop this process group, and take it again when it goes on. */
-void terminal_suspend(struct terminal *terminal);
+/* Give the terminal back, stop this process or its whole group, and take it again when it goes on.  It does not stop
+   where no shell could make it go on.  SIGTSTP must be blocked. */
+void terminal_suspend(struct terminal *terminal, bool group);
+/* SIGCONT came: whatever has had the terminal meanwhile, it is ours again. */
+void terminal_resume(struct terminal *terminal);
 
 #endif

@@ -32,10 +32,12 @@ struct tui_options {
     const char *theme;    /* dark, light, colour-blind, mono; NULL: dark */
 };
 
-enum tui_outcome { TUI_QUIT, TUI_DETACH, TUI_SIGNAL, TUI_LOST };
+/* TUI_SIGNAL + N: signal N came (SIGHUP also when the terminal is gone); that number is the exit status too. */
+enum tui_outcome { TUI_QUIT, TUI_DETACH, TUI_LOST, TUI_SIGNAL = 128 };
 
-/* Block the signals that tui_run() reads (SIGWINCH, SIGINT, SIGTERM, SIGHUP), before any thread is made: threads inherit
-   the mask, and the terminal's thread alone takes them. */
+/* Block the signals that tui_run() reads (SIGWINCH, SIGINT, SIGTERM, SIGHUP, SIGTSTP, SIGCONT), before any thread is made:
+   threads inherit the mask, and the terminal's thread alone takes them.  They stay blocked when it returns, but for
+   SIGINT. */
 void tui_block_signals(void);
 
 /* -1: the terminal can't be used; the message says why (TERM unknown or dumb, not a terminal). */

@@ -148,8 +148,8 @@ static int attach_on_screens(const struct cli_arguments *arguments, struct follo
                                 .command = command};
     if (screens_run(&source, arguments, folder, &outcome, &error))
         return cli_fail(&error);
-    if (outcome == TUI_SIGNAL)
-        return 143;
+    if (outcome > TUI_SIGNAL)
+        return (int)outcome;
     if (!follower_ended(follower, &error)) {
         say_goodbye(folder);
         return 0;

@@ -152,5 +152,5 @@ int live_search(struct engine *engine, const struct cli_arguments *arguments, co
     if (refused)
         return -1;
     report_end(stdout, engine_state(engine), folder);
-    return live.failed ? cli_fail(&live.error) : outcome == TUI_SIGNAL ? 143 : 0;
+    return live.failed ? cli_fail(&live.error) : outcome > TUI_SIGNAL ? (int)outcome : 0;
 }

@@ -37,7 +37,7 @@ static int play(const struct cli_arguments *arguments, struct replay *replay, co
         return cli_usage(arguments, "--at %s: must be a share (50%%) or a time (90, 1h02m)", from);
     if (screens_run(&source, arguments, folder, &outcome, &error))
         return cli_fail(&error);
-    return outcome == TUI_SIGNAL ? 143 : 0;
+    return outcome > TUI_SIGNAL ? (int)outcome : 0;
 }
 
 static int run(const struct cli_arguments *arguments)

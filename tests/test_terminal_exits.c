@@ -1,0 +1,244 @@
+/*
+ * test_terminal_exits.c - however the program ends, the terminal is as it was: the screen from before, the cursor, the
+ * modes; and the exit status says how.
+ */
+#include "config.h"
+
+#include "terminal_bed.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sessions/log.h"
+#include "util/file.h"
+
+static struct termios modes_before;
+
+static int open_bed(void **state)
+{
+    struct session_recipe recipe = session_recipe_default(1);
+    terminal_bed_open(state);
+    record_session("one", &recipe);
+    draw_pictures();
+    return 0;
+}
+
+static struct pty_terminal *start_replay_on(const char *name)
+{
+    struct pty_setup setup = usual_setup();
+    setup.terminal = name;
+    struct pty_terminal *terminal = start_espalier(&setup, "replay", "one", NULL);
+    pty_modes(terminal, &modes_before);
+    expect_text(terminal, 0, "REPLAY");
+    return terminal;
+}
+
+static struct pty_terminal *start_replay(void)
+{
+    struct pty_terminal *terminal = start_replay_on("xterm-256color");
+    expect(terminal, pty_is_alternate(terminal) && !pty_shows_cursor(terminal));
+    return terminal;
+}
+
+static void expect_modes_restored(struct pty_terminal *terminal)
+{
+    struct termios modes;
+    pty_modes(terminal, &modes);
+    expect(terminal, modes.c_iflag == modes_before.c_iflag && modes.c_oflag == modes_before.c_oflag &&
+                         modes.c_cflag == modes_before.c_cflag && modes.c_lflag == modes_before.c_lflag &&
+                         !memcmp(modes.c_cc, modes_before.c_cc, sizeof modes.c_cc));
+}
+
+static void expect_restored(struct pty_terminal *terminal)
+{
+    expect(terminal, !pty_is_alternate(terminal));
+    expect(terminal, pty_shows_cursor(terminal));
+    expect(terminal, !pty_has_text(terminal, -1, "REPLAY"));
+    expect_modes_restored(terminal);
+}
+
+static void test_quit(void **state)
+{
+    struct termios modes;
+    struct pty_terminal *terminal = start_replay();
+    pty_modes(terminal, &modes);
+    expect(terminal, !(modes.c_lflag & (ICANON | ECHO | ISIG)));
+    pty_send(terminal, "q");
+    expect_exit(terminal, 0);
+    expect_restored(terminal);
+    pty_free(terminal);
+}
+
+static void test_interrupt_key(void **state)
+{
+    struct pty_terminal *terminal = start_replay();
+    pty_send(terminal, PTY_CONTROL('c'));
+    expect_exit(terminal, 0);
+    expect_restored(terminal);
+    pty_free(terminal);
+}
+
+/* Signals that ask: an orderly end, 128 + N. */
+static void test_signals(void **state)
+{
+    static const int signals[] = {SIGTERM, SIGHUP, SIGINT};
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+        struct pty_terminal *terminal = start_replay();
+        kill(pty_process(terminal), signals[i]);
+        expect_exit(terminal, 128 + signals[i]);
+        expect_restored(terminal);
+        pty_free(terminal);
+    }
+}
+
+/* Signals that a crash sends: it still dies of them, so that a core and the shell's message are to be had. */
+static void test_crashes(void **state)
+{
+    static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGQUIT};
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+        struct pty_terminal *terminal = start_replay();
+        kill(pty_process(terminal), signals[i]);
+        expect_signal(terminal, signals[i]);
+        expect_restored(terminal);
+        pty_free(terminal);
+    }
+}
+
+/* The times to wait that stand in a vt100's strings are not for the screen. */
+static void test_crash_of_a_slow_terminal(void **state)
+{
+    struct pty_terminal *terminal = start_replay_on("vt100");
+    kill(pty_process(terminal), SIGSEGV);
+    expect_signal(terminal, SIGSEGV);
+    expect_modes_restored(terminal);
+    expect(terminal, !pty_has_text(terminal, -1, "$<"));
+    pty_free(terminal);
+}
+
+static void test_crash_with_the_mouse_on(void **state)
+{
+    size_t length;
+    struct pty_terminal *terminal = start_replay();
+    pty_send(terminal, "M");
+    expect_text(terminal, -1, "mouse on");
+    pty_forget(terminal);
+    kill(pty_process(terminal), SIGSEGV);
+    expect_signal(terminal, SIGSEGV);
+    expect_restored(terminal);
+    assert_non_null(strstr(pty_bytes(terminal, &length), "\033[?1000l"));
+    pty_free(terminal);
+}
+
+/* ssh loses its connection: the program ends, it doesn't go round and round. */
+static void test_hang_up(void **state)
+{
+    struct pty_terminal *terminal = start_replay();
+    pty_hang_up(terminal);
+    expect_exit(terminal, 128 + SIGHUP);
+    pty_free(terminal);
+}
+
+/* --- with a search in it, which has threads --- */
+
+static struct pty_terminal *start_search(const char *out)
+{
+    struct pty_setup setup = usual_setup();
+    struct pty_terminal *terminal =
+        start_espalier(&setup, "run", "--out", out, "--data", "idx:pictures", "--networks", "0", "--epochs", "1",
+                       "--start-epochs", "1", "--train-subset", "300", "--validation", "100", "--devices", "cpu:1", NULL);
+    pty_modes(terminal, &modes_before);
+    expect_text(terminal, 0, "LIVE");
+    expect_text(terminal, 1, "%"); /* a network is trained */
+    return terminal;
+}
+
+static struct session_state *load(const char *name)
+{
+    struct session_state *session = NULL;
+    struct error error = {{0}}, warning = {{0}};
+    char *path = file_join(terminal_bed_folder(), name);
+    if (session_load(path, &session, &warning, &error))
+        print_error("# %s\n", error.text);
+    assert_non_null(session);
+    free(path);
+    return session;
+}
+
+static void test_stop_a_search(void **state)
+{
+    struct pty_terminal *terminal = start_search("stopped");
+    pty_send(terminal, "q");
+    expect_text(terminal, -1, "The search is running");
+    pty_send(terminal, "s");
+    expect_exit(terminal, 0);
+    expect(terminal, !pty_is_alternate(terminal) && pty_shows_cursor(terminal));
+    expect_modes_restored(terminal);
+    expect_text(terminal, -1, "espalier resume stopped goes on");
+    struct session_state *session = load("stopped.esp");
+    assert_true(session->finished);
+    assert_string_equal(session->finish_reason, "interrupted");
+    session_state_free(session);
+    pty_free(terminal);
+}
+
+static void test_signals_to_a_search(void **state)
+{
+    static const int signals[] = {SIGTERM, SIGHUP, SIGINT};
+    static const char *const names[] = {"term", "hup", "int"};
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+        struct text path = TEXT_EMPTY;
+        struct pty_terminal *terminal = start_search(names[i]);
+        kill(pty_process(terminal), signals[i]);
+        expect_exit(terminal, 128 + signals[i]);
+        expect(terminal, !pty_is_alternate(terminal) && pty_shows_cursor(terminal));
+        expect_modes_restored(terminal);
+        text_add(&path, "%s.esp", names[i]);
+        struct session_state *session = load(text_string(&path));
+        assert_true(session->finished && session->best);
+        session_state_free(session);
+        text_done(&path);
+        pty_free(terminal);
+    }
+}
+
+static void test_crash_of_a_search(void **state)
+{
+    struct pty_terminal *terminal = start_search("crashed");
+    kill(pty_process(terminal), SIGSEGV);
+    expect_signal(terminal, SIGSEGV);
+    expect(terminal, !pty_is_alternate(terminal) && pty_shows_cursor(terminal));
+    expect_modes_restored(terminal);
+    session_state_free(load("crashed.esp"));
+    pty_free(terminal);
+}
+
+/* The terminal is gone: the search ends in good order and keeps what it has. */
+static void test_hang_up_of_a_search(void **state)
+{
+    struct pty_terminal *terminal = start_search("lost");
+    pty_hang_up(terminal);
+    expect_exit(terminal, 128 + SIGHUP);
+    struct session_state *session = load("lost.esp");
+    assert_true(session->finished && session->best);
+    session_state_free(session);
+    pty_free(terminal);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_quit),
+        cmocka_unit_test(test_interrupt_key),
+        cmocka_unit_test(test_signals),
+        cmocka_unit_test(test_crashes),
+        cmocka_unit_test(test_crash_of_a_slow_terminal),
+        cmocka_unit_test(test_crash_with_the_mouse_on),
+        cmocka_unit_test(test_hang_up),
+        cmocka_unit_test(test_stop_a_search),
+        cmocka_unit_test(test_signals_to_a_search),
+        cmocka_unit_test(test_crash_of_a_search),
+        cmocka_unit_test(test_hang_up_of_a_search),
+    };
+    return cmocka_run_group_tests_name("terminal exits", tests, open_bed, terminal_bed_close);
+}

@@ -1,0 +1,153 @@
+/*
+ * tty.c - modes by termios, bytes through a descriptor of our own.
+ *
+ * The terminal is opened anew for writing, so that it can be non-blocking without changing standard output, which other
+ * programs share. Where that is not allowed (another user's terminal, after su) standard output is used and may block.
+ *
+ * A crash (SIGSEGV, SIGABRT, …) restores the terminal in the handler, with bytes and modes prepared before, and dies of
+ * the same signal.
+ */
+#include "tui/tty.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "util/clock.h"
+#include "util/text.h"
+
+static const double patience = 1;
+
+static struct {
+    int descriptor;
+    struct termios modes;
+    volatile sig_atomic_t raw;
+    char restore[256];
+    size_t restore_length;
+    struct text kept; /* what the terminal did not take yet */
+} tty = {.descriptor = STDOUT_FILENO};
+
+static const int crash_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGQUIT};
+
+static void on_crash(int number)
+{
+    if (tty.raw) {
+        tty.raw = 0;
+        ssize_t written = write(tty.descriptor, tty.restore, tty.restore_length);
+        (void)written; /* there is nothing left to do about it */
+        tcsetattr(STDIN_FILENO, TCSANOW, &tty.modes);
+    }
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+void tty_open(const char *restore, size_t length)
+{
+    int own = open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    tty.descriptor = own >= 0 ? own : STDOUT_FILENO;
+    tty.restore_length = length < sizeof tty.restore ? length : sizeof tty.restore;
+    memcpy(tty.restore, restore, tty.restore_length);
+    tcgetattr(STDIN_FILENO, &tty.modes);
+    for (size_t i = 0; i < sizeof crash_signals / sizeof *crash_signals; i++)
+        signal(crash_signals[i], on_crash);
+}
+
+void tty_close(void)
+{
+    tty_give_back();
+    for (size_t i = 0; i < sizeof crash_signals / sizeof *crash_signals; i++)
+        signal(crash_signals[i], SIG_DFL);
+    if (tty.descriptor != STDOUT_FILENO)
+        close(tty.descriptor);
+    tty.descriptor = STDOUT_FILENO;
+    text_done(&tty.kept);
+}
+
+/* Raw: keys come one by one, unechoed, and none is a signal. */
+static void set_raw(bool raw)
+{
+    struct termios modes = tty.modes;
+    if (raw) {
+        modes.c_iflag &= ~(tcflag_t)(BRKINT | ICRNL | INPCK | ISTRIP | IXON);
+        modes.c_lflag &= ~(tcflag_t)(ECHO | ICANON | IEXTEN | ISIG);
+        modes.c_cc[VMIN] = 1;
+        modes.c_cc[VTIME] = 0;
+    }
+    tty.raw = raw;
+    tcsetattr(STDIN_FILENO, TCSANOW, &modes);
+}
+
+void tty_take(void)
+{
+    set_raw(true);
+}
+
+void tty_give_back(void)
+{
+    double until = clock_monotonic() + patience, left;
+    struct pollfd wait = {.fd = tty.descriptor, .events = POLLOUT};
+    while (tty_is_behind() && (left = until - clock_monotonic()) > 0) {
+        poll(&wait, 1, (int)(left * 1000) + 1);
+        tty_flush();
+    }
+    set_raw(false);
+}
+
+bool tty_size(int *width, int *height)
+{
+    struct winsize size;
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) || !size.ws_col || !size.ws_row)
+        return false;
+    *width = size.ws_col;
+    *height = size.ws_row;
+    return true;
+}
+
+/* --- bytes --- */
+
+/* How many of these the terminal takes now; all of them when it is gone: the hang-up says so. */
+static size_t take(const char *bytes, size_t length)
+{
+    size_t taken = 0;
+    while (taken < length) {
+        ssize_t written = write(tty.descriptor, bytes + taken, length - taken);
+        if (written > 0)
+            taken += (size_t)written;
+        else if (written == 0 || errno == EAGAIN)
+            break;
+        else if (errno != EINTR)
+            return length;
+    }
+    return taken;
+}
+
+void tty_send(const char *bytes, size_t length)
+{
+    size_t taken = tty_is_behind() ? 0 : take(bytes, length);
+    if (taken < length)
+        text_add_bytes(&tty.kept, bytes + taken, length - taken);
+}
+
+bool tty_is_behind(void)
+{
+    return tty.kept.length > 0;
+}
+
+void tty_flush(void)
+{
+    if (!tty_is_behind())
+        return;
+    size_t taken = take(tty.kept.bytes, tty.kept.length);
+    tty.kept.length -= taken;
+    memmove(tty.kept.bytes, tty.kept.bytes + taken, tty.kept.length + 1);
+}
+
+int tty_descriptor(void)
+{
+    return tty.descriptor;
+}

@@ -11,13 +11,17 @@
  *     it trained for an epoch   EPOCH with numbers that are not known (NaN)
  *     a network's attempt ended FAILED, "lost", back in the queue
  *
- * At the end, networks that wait to grow from a lost one are pruned: its weights are not known.
+ * A network that grew from a lost one is kept with what it became, but without its origin: no parent, no actions, no
+ * proposal.  A network whose result is lost is trained again.  At the end, what waits to grow from a network without
+ * a result is pruned.
  *
  * Pure.  One step at a time: the caller applies the bridge and asks again.
  */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "sessions/fields.h"
 #include "sessions/log_internal.h"
 #include "util/memory.h"
 
@@ -41,7 +45,6 @@ static void lost_node(const struct session_state *state, struct event *bridge)
     bridge->kind = EVENT_NODE;
     bridge->as.node = (struct event_node){
         .node = state->node_count + 1,
-        .parent = start ? 1 : 0,
         .by = lost_text(),
         .arch = memory_copy_text(start ? start->facts.arch : ""),
     };
@@ -175,13 +178,37 @@ bool bridge_after(const struct event *before, struct event *bridge)
     return true;
 }
 
+static void cut_off(struct event_node *node)
+{
+    event_texts_done(&node->actions);
+    free(node->steps.items);
+    free(node->probabilities.items);
+    node->steps = (struct event_integers){0};
+    node->probabilities = (struct event_reals){0};
+    node->log_probability = node->entropy = 0;
+    node->parent = node->proposal = 0;
+}
+
+int bridge_orphan(const struct session_state *state, struct event *event, bool *changed, struct error *error)
+{
+    *changed = false;
+    if (event->kind == EVENT_KNOWN && (is_placeholder(session_node(state, event->as.known.parent)) ||
+                                       is_placeholder(session_node(state, event->as.known.node))))
+        return error_set(error, "event %lld (known): its network is lost", (long long)event->number);
+    if (event->kind == EVENT_NODE && is_placeholder(session_node(state, event->as.node.parent))) {
+        cut_off(&event->as.node);
+        *changed = true;
+    }
+    return 0;
+}
+
 bool bridge_end(const struct session_state *state, struct event *bridge)
 {
     *bridge = (struct event){.time = state->time};
     for (int64_t i = 1; i <= state->node_count; i++) {
-        const struct session_node *node = session_node(state, i);
+        const struct session_node *node = session_node(state, i), *parent = session_node(state, node->facts.parent);
         bool waits = node->status == NODE_QUEUED || node->status == NODE_RUNNING;
-        if (waits && !node->pruned && is_placeholder(session_node(state, node->facts.parent))) {
+        if (waits && !node->pruned && parent && parent->status != NODE_DONE) {
             lost_pruned(i, bridge);
             return true;
         }

@@ -28,6 +28,8 @@ int log_salvage(const void *bytes, size_t length, struct session_state *state, s
 /* When `event` can't follow `state` because events before it are lost: make the next one that has to stand in for
    them (event_done it).  False: nothing can help, the event is lost too. */
 bool bridge_before(const struct session_state *state, const struct event *event, struct event *bridge);
+/* An event that leans on a lost network: `*changed` when it was cut off from it, -1 when it means nothing without. */
+int bridge_orphan(const struct session_state *state, struct event *event, bool *changed, struct error *error);
 /* The one that has to follow the bridge `before` at once: a lost network is never trained. */
 bool bridge_after(const struct event *before, struct event *bridge);
 /* After the last event: the next one that has to follow it, or false. */

@@ -31,14 +31,29 @@ static void keep_frame(struct walk *walk, const void *payload, size_t length)
     text_add_bytes(walk->log, payload, length);
 }
 
-static void keep_bridge(struct walk *walk, struct event *bridge)
+static void keep_event(struct walk *walk, const struct event *event)
 {
     void *payload;
     size_t length;
-    event_encode(bridge, &payload, &length);
+    event_encode(event, &payload, &length);
     keep_frame(walk, payload, length);
     free(payload);
-    walk->number = bridge->number;
+    walk->number = event->number;
+}
+
+/* As it is, unknown keys too, but for its number. */
+static void keep_payload(struct walk *walk, const void *payload, size_t length, int64_t number)
+{
+    struct text renumbered = TEXT_EMPTY;
+    event_renumber(payload, length, number, &renumbered);
+    keep_frame(walk, renumbered.bytes, renumbered.length);
+    text_done(&renumbered);
+    walk->number = number;
+}
+
+static void keep_bridge(struct walk *walk, const struct event *bridge)
+{
+    keep_event(walk, bridge);
     text_add(walk->findings, LOG_FILE ": event %lld (%s) stands in for a lost one\n", (long long)bridge->number,
              event_kind_name(bridge->kind));
 }
@@ -56,13 +71,18 @@ static bool apply_bridge(struct walk *walk, struct event *bridge)
     return applied;
 }
 
-/* Fold the event with the number that it gets, with as many bridges as it takes. */
-static int fold(struct walk *walk, struct event *event, struct error *error)
+/* Fold the event with the number that it gets, with as many bridges as it takes.  `*changed`: it leaned on a lost
+   network and is another now. */
+static int fold(struct walk *walk, struct event *event, bool *changed, struct error *error)
 {
-    bool durable = event_is_durable(event->kind);
+    bool durable = event_is_durable(event->kind), cut;
     struct event bridge;
+    *changed = false;
     for (;;) {
         event->number = walk->number + durable;
+        if (bridge_orphan(walk->state, event, &cut, error))
+            return -1;
+        *changed = *changed || cut;
         if (!session_apply(walk->state, event, error))
             return 0;
         if (!bridge_before(walk->state, event, &bridge) || !apply_bridge(walk, &bridge))
@@ -70,7 +90,7 @@ static int fold(struct walk *walk, struct event *event, struct error *error)
     }
 }
 
-/* Does its number follow?  An event of a kind that we don't know counts as durable when it has the next number. */
+/* Does its number follow? */
 static int check_raw(struct walk *walk, int64_t number, bool durable, struct error *error)
 {
     if (number < walk->raw || (durable && number == walk->raw))
@@ -86,23 +106,28 @@ static int check_raw(struct walk *walk, int64_t number, bool durable, struct err
     return 0;
 }
 
-/* Keep the frame under the number that it gets. */
-static void keep_event(struct walk *walk, const void *payload, size_t length, int64_t number)
+static int take_event(struct walk *walk, struct event *event, const void *payload, size_t length, struct error *error)
 {
-    struct text renumbered = TEXT_EMPTY;
-    event_renumber(payload, length, number, &renumbered);
-    keep_frame(walk, renumbered.bytes, renumbered.length);
-    text_done(&renumbered);
-    walk->number = number;
+    bool changed;
+    if (check_raw(walk, event->number, event_is_durable(event->kind), error) || fold(walk, event, &changed, error))
+        return -1;
+    if (changed) {
+        keep_event(walk, event);
+        text_add(walk->findings, LOG_FILE ": byte %zu: network %lld grew from a lost one: its origin is left out\n",
+                 walk->offset, (long long)event->as.node.node);
+    } else {
+        keep_payload(walk, payload, length, event->number);
+    }
+    return 0;
 }
 
-static int take_event(struct walk *walk, struct event *event, bool known, const void *payload, size_t length,
-                      struct error *error)
+/* Of a kind that we don't know: durable when it has another number than the last. */
+static int take_unknown(struct walk *walk, int64_t number, const void *payload, size_t length, struct error *error)
 {
-    bool durable = known ? event_is_durable(event->kind) : event->number > walk->raw;
-    if (check_raw(walk, event->number, durable, error) || (known && fold(walk, event, error)))
+    bool durable = number > walk->raw;
+    if (check_raw(walk, number, durable, error))
         return -1;
-    keep_event(walk, payload, length, walk->number + durable);
+    keep_payload(walk, payload, length, walk->number + durable);
     return 0;
 }
 
@@ -114,10 +139,10 @@ static int take_frame(struct walk *walk, const unsigned char *payload, size_t le
     int decoded = event_decode(payload, length, &event, error);
     if (decoded < 0)
         return -1;
-    bool known = decoded == EVENT_DECODED;
-    int result = take_event(walk, &event, known, payload, length, error);
-    if (known)
-        event_done(&event);
+    if (decoded == EVENT_UNKNOWN)
+        return take_unknown(walk, event.number, payload, length, error);
+    int result = take_event(walk, &event, payload, length, error);
+    event_done(&event);
     return result;
 }
 

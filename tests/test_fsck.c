@@ -304,6 +304,8 @@ static void test_a_lost_network_gets_a_placeholder(void **unused)
         for (int64_t i = 5; i <= 30; i++) { /* the others are what they were */
             const struct session_node *node = session_node(state, i);
             assert_int_equal(node->facts.node, i);
+            assert_true(node->facts.parent != 4); /* but those that grew from it don't know their origin */
+            assert_int_equal(node->facts.actions.count > 0, node->facts.parent > 0);
             assert_true(node->status == NODE_DONE || node->status == NODE_FAILED || node->status == NODE_CANCELLED);
         }
         session_state_free(state);

@@ -54,8 +54,9 @@ static int restore_node(struct engine *engine, int64_t number, struct error *err
     struct shape shapes[ARCH_LAYERS_MAX];
     if (arch_parse(&arch, node->facts.arch, error) || arch_shapes(&arch, engine->data.input, shapes, error))
         return -1;
+    bool waits = (node->status == NODE_QUEUED || node->status == NODE_RUNNING) && !node->pruned;
     if (parent) {
-        if (parent->status != NODE_DONE)
+        if (waits && parent->status != NODE_DONE)
             return error_set(error, "its parent %" PRId64 " was never trained", node->facts.parent);
         if (arch_parse(&parent_arch, parent->facts.arch, error) ||
             record_proposal(&parent_arch, &node->facts.actions, &node->facts.steps, &node->facts.probabilities,
@@ -67,10 +68,13 @@ static int restore_node(struct engine *engine, int64_t number, struct error *err
     }
     struct hash hash = arch_hash(&arch);
     int64_t twin = pool_find(&engine->pool, hash);
-    if (twin && !node_came_to_nothing(session_node(engine->state, twin)))
-        return error_set(error, "it is the same network as %" PRId64, twin);
+    if (twin && !node_came_to_nothing(session_node(engine->state, twin))) {
+        if (!node_came_to_nothing(node))
+            return error_set(error, "it is the same network as %" PRId64, twin);
+        return 0; /* stands in for one that was lost: sessions/bridge.c */
+    }
     pool_put(&engine->pool, hash, number);
-    if (node->status == NODE_QUEUED || node->status == NODE_RUNNING)
+    if (waits)
         trials_enqueue(engine, number); /* the OPENED event takes running ones back to the queue */
     return 0;
 }

@@ -145,11 +145,10 @@ int follower_descriptor(const struct follower *follower)
 bool follower_next(struct follower *follower, struct event *event)
 {
     while (!follower->ended) {
-        bool last = follower->hung_up;
         int got = log_next(follower->log, event, &follower->trouble);
         if (got == LOG_EVENT)
             return true;
-        follower->ended = got < 0 || last;
+        follower->ended = got < 0 || follower->hung_up;
         if (!follower->ended && !listen_up(follower))
             return false;
     }

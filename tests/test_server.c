@@ -1,0 +1,496 @@
+/*
+ * test_server.c - searches that other threads follow and steer through the socket, as other processes would.
+ *
+ * The engine runs on a thread of its own with the scripted evaluator; followers know nothing of it but the folder.
+ */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "engine_bed.h"
+#include "search/follower.h"
+#include "search/server.h"
+#include "util/file.h"
+
+enum { PATIENCE = 20000 /* milliseconds before a wait counts as a failure */, WATCHERS = 4, ASKERS = 8 };
+
+struct search {
+    char *folder, *path;
+    struct evaluator *evaluator;
+    struct engine *engine;
+    struct server *server;
+    pthread_t thread;
+    int failed;
+};
+
+static void *run_engine(void *context)
+{
+    struct search *search = context;
+    struct error error;
+    search->failed = engine_run(search->engine, &error);
+    return NULL;
+}
+
+/* A search with a budget of `networks` (0: none, until it is stopped), and its server, not running yet. */
+static void search_open(struct search *search, int64_t networks)
+{
+    struct error error;
+    struct engine_data data = scripted_data();
+    struct search_options options = bed_options();
+    options.networks = networks;
+    *search = (struct search){.folder = scratch_new()};
+    search->path = bed_path(search->folder, "a");
+    search->evaluator = scripted_evaluator_new(&(struct script){.slots = 2, .seconds = 0.002});
+    assert_int_equal(engine_create(&options, search->path, &data, search->evaluator, &search->engine, &error), 0);
+    assert_int_equal(server_open(search->engine, search->path, &search->server, &error), 0);
+}
+
+static void search_start(struct search *search)
+{
+    assert_int_equal(pthread_create(&search->thread, NULL, run_engine, search), 0);
+}
+
+/* Wait until it has ended. */
+static void search_join(struct search *search)
+{
+    pthread_join(search->thread, NULL);
+    assert_int_equal(search->failed, 0);
+    server_close(search->server);
+    search->server = NULL;
+}
+
+static void search_done(struct search *search)
+{
+    engine_free(search->engine);
+    search->evaluator->kind->free(search->evaluator);
+    scratch_remove(search->folder);
+    free(search->folder);
+    free(search->path);
+}
+
+static void search_stop(struct search *search)
+{
+    engine_stop(search->engine);
+    search_join(search);
+}
+
+static struct follower *follow(const struct search *search)
+{
+    struct follower *follower = NULL;
+    struct error error = {{0}};
+    if (follower_open(search->path, &follower, &error))
+        fail_msg("can't follow: %s", error.text);
+    return follower;
+}
+
+static char *socket_of(const struct search *search)
+{
+    return file_join(search->path, SERVER_SOCKET);
+}
+
+/* --- watching --- */
+
+struct watcher {
+    pthread_t thread;
+    struct follower *follower;
+    struct session_state *state;
+    int64_t durable; /* events seen */
+    bool in_order, finished_early;
+};
+
+/* Fold everything until the search's end. */
+static void *watch(void *context)
+{
+    struct watcher *watcher = context;
+    struct event event;
+    struct error error;
+    watcher->state = session_state_new();
+    watcher->in_order = true;
+    for (;;) {
+        while (follower_next(watcher->follower, &event)) {
+            watcher->durable += event_is_durable(event.kind);
+            watcher->in_order =
+                watcher->in_order && event.number == watcher->durable && !session_apply(watcher->state, &event, &error);
+            event_done(&event);
+        }
+        if (follower_ended(watcher->follower, &error))
+            return NULL;
+        struct pollfd wait = {.fd = follower_descriptor(watcher->follower), .events = POLLIN};
+        if (poll(&wait, 1, PATIENCE) <= 0)
+            return NULL; /* it has not ended: seen by the digest */
+    }
+}
+
+/* Followers from before the first event, and from somewhere in the middle, see every durable event once and end with
+   the engine's own state. */
+static void test_watch(void **state)
+{
+    struct search search;
+    struct watcher watchers[WATCHERS] = {{0}};
+    search_open(&search, 60);
+    for (int i = 0; i < WATCHERS; i++) {
+        if (i == WATCHERS / 2)
+            search_start(&search);
+        watchers[i].follower = follow(&search);
+        assert_int_equal(pthread_create(&watchers[i].thread, NULL, watch, &watchers[i]), 0);
+    }
+    search_join(&search);
+    for (int i = 0; i < WATCHERS; i++) {
+        pthread_join(watchers[i].thread, NULL);
+        assert_true(watchers[i].in_order && watchers[i].state->finished);
+        assert_int_equal(watchers[i].durable, engine_state(search.engine)->event_count);
+        assert_true(hash_equal(session_digest(watchers[i].state), session_digest(engine_state(search.engine))));
+        assert_int_equal(follower_descriptor(watchers[i].follower), -1);
+        session_state_free(watchers[i].state);
+        follower_free(watchers[i].follower);
+    }
+    search_done(&search);
+}
+
+/* --- steering --- */
+
+struct asker {
+    pthread_t thread;
+    const struct search *search;
+    const char *words;
+    int64_t number; /* of the answer; 0: there was none */
+    bool refused;
+};
+
+static void *ask(void *context)
+{
+    struct asker *asker = context;
+    struct follower *follower;
+    struct event event;
+    struct error error;
+    if (follower_open(asker->search->path, &follower, &error))
+        return NULL;
+    if (!follower_ask(follower, asker->words, &event, &error)) {
+        asker->number = event.number;
+        asker->refused = event.as.command.refused;
+        if (strcmp(event.as.command.words, asker->words) || strcmp(event.as.command.by, "user"))
+            asker->number = 0;
+        event_done(&event);
+    }
+    follower_free(follower);
+    return NULL;
+}
+
+static bool accepted(const struct search *search, const char *words)
+{
+    struct asker asker = {.search = search, .words = words};
+    ask(&asker);
+    assert_true(asker.number > 0);
+    return !asker.refused;
+}
+
+static void test_commands(void **state)
+{
+    struct search search;
+    search_open(&search, 0);
+    search_start(&search);
+    assert_true(accepted(&search, "pause"));
+    assert_false(accepted(&search, "pause"));
+    assert_true(accepted(&search, "continue"));
+    assert_true(accepted(&search, "note 1 a note of several words"));
+    assert_false(accepted(&search, "dance"));
+    assert_false(accepted(&search, ""));
+    assert_true(accepted(&search, "stop"));
+    search_join(&search);
+    assert_string_equal(session_node(engine_state(search.engine), 1)->note, "a note of several words");
+    assert_string_equal(engine_state(search.engine)->finish_reason, "interrupted");
+    search_done(&search);
+}
+
+/* Of those who ask the same at once, each is told its own answer: one is accepted, all others are refused. */
+static void test_same_words_at_once(void **state)
+{
+    struct search search;
+    struct asker askers[ASKERS];
+    search_open(&search, 0);
+    search_start(&search);
+    for (int round = 0; round < 20; round++) {
+        int yes = 0;
+        for (int i = 0; i < ASKERS; i++) {
+            askers[i] = (struct asker){.search = &search, .words = round % 2 ? "continue" : "pause"};
+            assert_int_equal(pthread_create(&askers[i].thread, NULL, ask, &askers[i]), 0);
+        }
+        for (int i = 0; i < ASKERS; i++) {
+            pthread_join(askers[i].thread, NULL);
+            assert_true(askers[i].number > 0);
+            yes += !askers[i].refused;
+            for (int j = 0; j < i; j++)
+                assert_int_not_equal(askers[i].number, askers[j].number);
+        }
+        assert_int_equal(yes, 1);
+    }
+    search_stop(&search);
+    search_done(&search);
+}
+
+static void say(int socket, const char *text)
+{
+    assert_int_equal(send(socket, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+}
+
+/* The next line that is no bell, or false at the end of what is said. */
+static bool hear(int socket, char *line, size_t size)
+{
+    size_t used = 0;
+    for (;;) {
+        struct pollfd wait = {.fd = socket, .events = POLLIN};
+        char byte;
+        assert_int_equal(poll(&wait, 1, PATIENCE), 1);
+        if (recv(socket, &byte, 1, 0) != 1)
+            return false;
+        if (byte == '\n' && used) {
+            line[used] = '\0';
+            return true;
+        }
+        assert_true(used + 1 < size);
+        if (byte != '\n')
+            line[used++] = byte;
+    }
+}
+
+static int meet(const struct search *search)
+{
+    char line[64];
+    struct error error;
+    int file = server_connect(search->path, &error);
+    assert_true(file >= 0);
+    assert_true(hear(file, line, sizeof line));
+    assert_string_equal(line, SERVER_GREETING);
+    return file;
+}
+
+/* Many lines in one breath are answered in their order. */
+static void test_many_lines(void **state)
+{
+    struct search search;
+    char line[64];
+    int64_t before = 0;
+    search_open(&search, 0);
+    int file = meet(&search);
+    for (int i = 0; i < 100; i++)
+        say(file, "note 1 x\n");
+    search_start(&search);
+    for (int i = 0; i < 100; i++) {
+        assert_true(hear(file, line, sizeof line));
+        assert_true(strtoll(line, NULL, 10) > before);
+        before = strtoll(line, NULL, 10);
+    }
+    close(file);
+    search_stop(&search);
+    assert_int_equal(engine_state(search.engine)->command_count, 100);
+    search_done(&search);
+}
+
+/* The answer to one who has left is not told to the next who asks the same. */
+static void test_asks_and_leaves(void **state)
+{
+    struct search search;
+    char line[64];
+    search_open(&search, 0);
+    int gone = meet(&search);
+    say(gone, "pause\n");
+    close(gone);
+    /* The place of the one who left is free when its answer has come: until then more are let in, and keep theirs. */
+    int second = meet(&search);
+    say(second, "pause\n");
+    search_start(&search);
+    assert_true(hear(second, line, sizeof line));
+    search_stop(&search);
+    struct log_reader *reader;
+    struct event event;
+    struct error error;
+    bool refused = false;
+    assert_int_equal(log_read(search.path, &reader, &error), 0);
+    while (log_next(reader, &event, &error) == LOG_EVENT) {
+        if (event.kind == EVENT_COMMAND && event.number == strtoll(line, NULL, 10))
+            refused = event.as.command.refused;
+        event_done(&event);
+    }
+    log_reader_free(reader);
+    assert_true(refused); /* the first paused the search, the second came too late */
+    close(second);
+    search_done(&search);
+}
+
+/* One who asks and asks and never reads an answer is not read any more when there is no room for the next one; that
+   holds up nobody else. */
+static void test_deaf(void **state)
+{
+    enum { LINES = 1500 };
+    struct search search;
+    struct text lines = TEXT_EMPTY;
+    int waiting = 0, before = -1, asked = 0;
+    search_open(&search, 0);
+    int deaf = meet(&search);
+    for (int i = 0; i < LINES; i++)
+        text_add(&lines, "x\n");
+    say(deaf, text_string(&lines));
+    text_done(&lines);
+    search_start(&search);
+    /* An answer is on its way to the deaf one within a few turns of the engine, or there is no room. */
+    for (int same = 0; same < 30; asked++) {
+        assert_true(accepted(&search, "note 1 y"));
+        assert_int_equal(ioctl(deaf, FIONREAD, &waiting), 0);
+        same = waiting == before ? same + 1 : 0;
+        before = waiting;
+    }
+    search_stop(&search);
+    assert_true(engine_state(search.engine)->command_count - asked < LINES);
+    close(deaf);
+    search_done(&search);
+}
+
+static void test_ends_before_it_answers(void **state)
+{
+    struct search search;
+    struct event event;
+    struct error error;
+    search_open(&search, 0);
+    struct follower *follower = follow(&search);
+    assert_false(follower_next(follower, &event)); /* there is none yet, and that is no end */
+    assert_false(follower_ended(follower, &error));
+    search_start(&search);
+    search_stop(&search);
+    assert_int_equal(follower_ask(follower, "pause", &event, &error), -1);
+    assert_non_null(strstr(error.text, "ended"));
+    follower_free(follower);
+    search_done(&search);
+}
+
+/* --- who may come in --- */
+
+static void test_refusals(void **state)
+{
+    struct search search;
+    struct error error;
+    char line[128];
+    int files[SERVER_CLIENTS_MAX];
+    search_open(&search, 0);
+    for (int i = 0; i < SERVER_CLIENTS_MAX; i++)
+        files[i] = meet(&search);
+    int late = server_connect(search.path, &error);
+    assert_true(hear(late, line, sizeof line));
+    assert_string_equal(line, SERVER_REFUSED "too many are attached already");
+    assert_false(hear(late, line, sizeof line));
+    close(late);
+
+    char *text = memset(malloc(SERVER_LINE_MAX + 1), 'x', SERVER_LINE_MAX);
+    text[SERVER_LINE_MAX] = '\0';
+    say(files[0], text);
+    free(text);
+    assert_true(hear(files[0], line, sizeof line));
+    assert_string_equal(line, SERVER_REFUSED "a line is too long");
+    for (int i = 0; i < SERVER_CLIENTS_MAX; i++)
+        close(files[i]);
+
+    struct follower *follower = follow(&search); /* when there is room again */
+    assert_int_equal(follower_send(follower, "pause\npause", &error), -1);
+    follower_free(follower);
+    search_start(&search);
+    search_stop(&search);
+    search_done(&search);
+}
+
+/* Another user is refused even where the socket's mode would let it in. */
+static void test_other_user(void **state)
+{
+    struct search search;
+    int status;
+    if (geteuid() != 0)
+        skip();
+    search_open(&search, 0);
+    char *path = socket_of(&search);
+    assert_int_equal(chmod(search.folder, 0755), 0);
+    assert_int_equal(chmod(path, 0666), 0);
+    free(path);
+    pid_t child = fork();
+    if (!child) {
+        struct follower *follower;
+        struct error error;
+        if (setgid(65534) || setuid(65534))
+            _exit(3);
+        if (follower_open(search.path, &follower, &error) != -1)
+            _exit(4);
+        _exit(strstr(error.text, "belongs to another user") ? 0 : 5);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    search_start(&search);
+    search_stop(&search);
+    search_done(&search);
+}
+
+/* --- the socket's file --- */
+
+static void test_socket_file(void **state)
+{
+    struct search search;
+    struct stat status;
+    struct follower *follower;
+    struct error error;
+    search_open(&search, 0);
+    char *path = socket_of(&search);
+    assert_int_equal(stat(path, &status), 0);
+    assert_true(S_ISSOCK(status.st_mode));
+    assert_int_equal(status.st_mode & 07777, 0600);
+    char *stale = file_join(search.folder, "stale");
+    assert_int_equal(link(path, stale), 0);
+    search_start(&search);
+    search_stop(&search);
+    assert_int_equal(stat(path, &status), -1);
+    assert_int_equal(follower_open(search.path, &follower, &error), FOLLOWER_ALONE);
+    /* What a killed process leaves behind: a socket at which nobody listens. */
+    assert_int_equal(rename(stale, path), 0);
+    assert_int_equal(follower_open(search.path, &follower, &error), FOLLOWER_ALONE);
+    assert_int_equal(server_open(search.engine, search.path, &search.server, &error), 0);
+    follower = follow(&search);
+    follower_free(follower);
+    server_close(search.server);
+    /* Something that isn't ours to remove. */
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_int_equal(server_open(search.engine, search.path, &search.server, &error), -1);
+    assert_non_null(strstr(error.text, "nobody can attach"));
+    assert_int_equal(follower_open(search.folder, &follower, &error), -1); /* not a session */
+    free(stale);
+    free(path);
+    search_done(&search);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_watch),
+        cmocka_unit_test(test_commands),
+        cmocka_unit_test(test_same_words_at_once),
+        cmocka_unit_test(test_many_lines),
+        cmocka_unit_test(test_asks_and_leaves),
+        cmocka_unit_test(test_deaf),
+        cmocka_unit_test(test_ends_before_it_answers),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_other_user),
+        cmocka_unit_test(test_socket_file),
+    };
+    return cmocka_run_group_tests_name("server", tests, NULL, NULL);
+}

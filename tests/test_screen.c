@@ -15,8 +15,10 @@
 #include <cmocka.h>
 
 #include "screen_session.h"
+#include "session_generator.h"
 #include "tui/view.h"
 #include "util/file.h"
+#include "util/random.h"
 
 static void fold(void *model, const struct event *event)
 {
@@ -144,6 +146,126 @@ static void small_and_zoomed_screens(void **state)
     model_done(&model);
 }
 
+/* --- any size, any keys, any session --- */
+
+static void draw_at(struct model *model, struct random_stream *random, struct canvas *canvas)
+{
+    static const int usual[][2] = {{80, 24}, {120, 40}, {200, 60}, {30, 8}, {1, 1}};
+    uint32_t which = random_below(random, 8);
+    int width = which < 5 ? usual[which][0] : 1 + (int)random_below(random, 250);
+    int height = which < 5 ? usual[which][1] : 1 + (int)random_below(random, 100);
+    canvas->unicode = random_below(random, 4) != 0;
+    canvas_reset(canvas, width, height);
+    screen_draw(model, canvas);
+}
+
+/* As the application would: the view that has the focus, else the model's own switches. */
+static void press(struct model *model, struct random_stream *random)
+{
+    struct area inside = {1, 1, (int)random_below(random, 120), (int)random_below(random, 60)};
+    enum request request = (enum request)(1 + random_below(random, REQUEST_COUNT - 1));
+    const struct view *view = views[model->focus];
+    if (random_below(random, 8) == 0 && view->mouse)
+        view->mouse(model, inside, (int)random_below(random, 120), (int)random_below(random, 60), (int)random_below(random, 3) - 1);
+    if (view->request && view->request(model, request, inside))
+        return;
+    switch (random_below(random, 10)) {
+    case 0:
+        model->zoomed = !model->zoomed;
+        break;
+    case 1:
+        model->detail = !model->detail;
+        break;
+    case 2:
+        model->comparing = !model->comparing;
+        break;
+    case 3:
+        model->error_scale = !model->error_scale;
+        break;
+    case 4:
+        snprintf(model->filter, sizeof model->filter, "%s", (const char *[]){"", "conv1", "n1", "x y z", "w "}[random_below(random, 5)]);
+        model->rows_stale = true;
+        break;
+    case 5:
+        model->follow = !model->follow;
+        break;
+    default:
+        model->focus = (enum pane)random_below(random, PANE_COUNT);
+    }
+}
+
+struct watcher {
+    struct model model;
+    struct canvas canvas;
+    struct random_stream random;
+    int64_t events;
+};
+
+static void watch(void *context, const struct event *event)
+{
+    struct watcher *watcher = context;
+    model_apply(&watcher->model, event);
+    if (random_below(&watcher->random, 3) == 0)
+        press(&watcher->model, &watcher->random);
+    if (random_below(&watcher->random, 40) == 0 || watcher->events++ < 20)
+        draw_at(&watcher->model, &watcher->random, &watcher->canvas);
+}
+
+static void anything_at_any_size(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 6; seed++) {
+        struct session_recipe recipe = session_recipe_default(seed);
+        recipe.devices = 1 + (int)(seed * 3 % 16);
+        recipe.epochs = 1 + (int)(seed % 3) * 4;
+        recipe.finished = seed % 2;
+        recipe.person = 0.1;
+        recipe.sample_seconds = 2;
+        struct watcher watcher = {.random = random_stream_new(seed, RANDOM_TEST, 1, 0)};
+        model_init(&watcher.model, (enum model_mode)(seed % 3), "any");
+        canvas_init(&watcher.canvas, 80, 24, true);
+        session_generate(&recipe, watch, &watcher);
+        for (int i = 0; i < 200; i++) {
+            press(&watcher.model, &watcher.random);
+            draw_at(&watcher.model, &watcher.random, &watcher.canvas);
+        }
+        canvas_done(&watcher.canvas);
+        model_done(&watcher.model);
+    }
+}
+
+/* Views in areas of every small size, the empty one included. */
+static void views_in_any_area(void **state)
+{
+    (void)state;
+    struct model model;
+    struct canvas canvas;
+    open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
+    canvas_init(&canvas, 60, 30, true);
+    model_build_rows(&model);
+    for (int width = 0; width <= 50; width++)
+        for (int height = 0; height <= 20; height++) {
+            struct area inside = {5, 5, width, height};
+            canvas_reset(&canvas, 60, 30);
+            for (int pane = 0; pane < PANE_COUNT; pane++) {
+                if (views[pane]->settle)
+                    views[pane]->settle(&model, inside);
+                views[pane]->draw(&model, &canvas, inside);
+            }
+            detail_draw(&model, &canvas, inside);
+            compare_draw(&model, &canvas, inside);
+            bars_draw_header(&model, &canvas, inside);
+            bars_draw_transport(&model, &canvas, inside);
+            bars_draw_keys(&model, &canvas, inside);
+            for (int y = 0; y < 30; y++)
+                for (int x = 0; x < 60; x++)
+                    if ((x < 5 || y < 5 || x >= 5 + width || y >= 5 + height) && canvas_cell(&canvas, x, y)->glyph != ' ')
+                        fail_msg("%d,%d is drawn on, outside an area of %dx%d", x, y, width, height);
+        }
+    canvas_done(&canvas);
+    model_done(&model);
+}
+
 int main(void)
 {
     setlocale(LC_ALL, "C.UTF-8");
@@ -153,6 +275,8 @@ int main(void)
         cmocka_unit_test(states_of_a_search),
         cmocka_unit_test(replay_screen),
         cmocka_unit_test(small_and_zoomed_screens),
+        cmocka_unit_test(anything_at_any_size),
+        cmocka_unit_test(views_in_any_area),
     };
     return cmocka_run_group_tests_name("screen", tests, NULL, NULL);
 }

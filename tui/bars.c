@@ -197,14 +197,14 @@ void bars_draw_transport(const struct model *model, struct canvas *canvas, struc
         struct area line = bars_transport_line(model, area);
         int place = (int)lround(share_of(model, model->now) * (width - 1));
         for (int x = 0; x < line.width; x++)
-            canvas_put(canvas, line.x + x, line.y, x < place ? L'━' : L'─', x < place ? STYLE_METER : STYLE_METER_REST);
+            canvas_glyph(canvas, line, x, 0, x < place ? L'━' : L'─', x < place ? STYLE_METER : STYLE_METER_REST);
         for (int i = 0; i < model->mark_count; i++) {
             const struct replay_bar_mark *mark = &model->marks[i];
             uint32_t glyph = mark->style == STYLE_BEST ? L'▲' : mark->style == STYLE_FAILED ? L'×' : L'◆';
-            canvas_put(canvas, line.x + (int)lround(share_of(model, mark->time) * (width - 1)), line.y, glyph, mark->style);
+            canvas_glyph(canvas, line, (int)lround(share_of(model, mark->time) * (width - 1)), 0, glyph, mark->style);
         }
         if (line.width)
-            canvas_put(canvas, line.x + place, line.y, L'●', STYLE_HEADER);
+            canvas_glyph(canvas, line, place, 0, L'●', STYLE_HEADER);
         bar.x += width + 1;
     }
     say(&bar, 1, STYLE_NORMAL, "%s", end);

@@ -95,6 +95,12 @@ void canvas_put(struct canvas *canvas, int x, int y, uint32_t glyph, enum style 
         *cell = (struct cell){canvas->unicode ? glyph : ascii_of(glyph), (uint8_t)style};
 }
 
+void canvas_glyph(struct canvas *canvas, struct area area, int x, int y, uint32_t glyph, enum style style)
+{
+    if (x >= 0 && y >= 0 && x < area.width && y < area.height)
+        canvas_put(canvas, area.x + x, area.y + y, glyph, style);
+}
+
 /* The next code point of a UTF-8 text; a broken byte is '?'. */
 static uint32_t next_glyph(const char **text)
 {

@@ -53,6 +53,8 @@ struct area area_part(struct area area, int x, int y, int width, int height);
 /* NULL outside the canvas. */
 struct cell *canvas_cell(struct canvas *canvas, int x, int y);
 void canvas_put(struct canvas *canvas, int x, int y, uint32_t glyph, enum style style);
+/* The same at a place of an area, and never outside it. */
+void canvas_glyph(struct canvas *canvas, struct area area, int x, int y, uint32_t glyph, enum style style);
 /* Write UTF-8 text in the row of the area that starts `y` down from its top, from column `x` of the area, cut at the
    area's right edge (with … when `x` leaves room).  Returns the column behind the text. */
 int canvas_text(struct canvas *canvas, struct area area, int x, int y, enum style style, const char *format, ...)

@@ -25,7 +25,7 @@ static int draw_facts(const struct model *model, const struct session_node *node
 {
     char a[TEXT_SHORT], b[TEXT_SHORT], c[TEXT_SHORT];
     double gain;
-    canvas_put(canvas, area.x, area.y + y, node_glyph(node->status), node_style(node->status));
+    canvas_glyph(canvas, area, 0, y, node_glyph(node->status), node_style(node->status));
     int x = canvas_text(canvas, area, 2, y, node_style(node->status), "%s", node_word(node->status));
     if (node->curve_count)
         x = canvas_text(canvas, area, x + 2, y, STYLE_HEADER, "%.2f%%", 100 * node->accuracy);
@@ -86,7 +86,7 @@ static void draw_layer(const struct strip *strip, int layer, int largest, struct
     double share = (double)at->units / largest;
     int eighths = (int)lround(share * width * 8);
     for (int x = 0; x * 8 < eighths; x++)
-        canvas_put(canvas, bar.x + x, bar.y + y, eighths - 8 * x >= 8 ? L'█' : (uint32_t)(L'▏' - (eighths - 8 * x - 1)),
+        canvas_glyph(canvas, bar, x, y, eighths - 8 * x >= 8 ? L'█' : (uint32_t)(L'▏' - (eighths - 8 * x - 1)),
                    strip_style(strip->change[layer]));
     canvas_text(canvas, area, 32 + (eighths + 7) / 8 + 1, y, style, "%s", was);
 }

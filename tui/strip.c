@@ -113,7 +113,7 @@ static void draw_column(struct canvas *canvas, struct area area, double share, e
     for (int y = 0; y < area.height; y++) {
         int part = eighths - 8 * (area.height - 1 - y);
         for (int x = 0; x < area.width && part > 0; x++)
-            canvas_put(canvas, area.x + x, area.y + y, part >= 8 ? L'█' : (uint32_t)(L'▁' + part - 1), style);
+            canvas_glyph(canvas, area, x, y, part >= 8 ? L'█' : (uint32_t)(L'▁' + part - 1), style);
     }
 }
 
@@ -128,7 +128,10 @@ int strip_draw(const struct strip *strip, struct canvas *canvas, struct area are
     bool labels = width > label && area.height > 1;
     int widest = label + 1 > 5 ? label + 1 : 5;
     width = width > widest ? widest : width < 1 ? 1 : width;
-    int height = area.height - labels < highest - labels ? area.height - labels : highest - labels;
+    int height = area.height < highest ? area.height : highest;
+    /* Columns too narrow for labels: the widths stand in a line of their own, if it fits. */
+    bool line = !labels && height >= 3 && strip_write(strip, canvas, area_part(area, 0, height - 1, area.width, 1));
+    height -= labels || line;
     for (int i = 0; i < count; i++) {
         const struct layer *layer = &strip->arch.layers[i];
         struct area column = area_part(area, i * width, 0, width > 1 ? width - 1 : 1, height);
@@ -140,5 +143,5 @@ int strip_draw(const struct strip *strip, struct canvas *canvas, struct area are
             canvas_text(canvas, area_part(area, i * width, height, width, 1), is_pool(layer) ? (width - 1) / 2 : 0, 0,
                         is_pool(layer) ? STYLE_DIM : strip->change[i] ? strip_style(strip->change[i]) : STYLE_NORMAL, "%s", text);
     }
-    return height + labels;
+    return height + (labels || line);
 }

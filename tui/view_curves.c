@@ -13,7 +13,7 @@
 #include "tui/view.h"
 #include "util/bug.h"
 
-enum { SERIES_MAX = 8 };
+enum { SERIES_MAX = 8, AXIS = 6 /* columns of the labels and their line */ };
 
 struct series {
     const struct session_node *node;
@@ -133,7 +133,7 @@ static void draw_tick(const struct plot *plot, struct canvas *canvas, struct are
         return;
     double shown = 100 * (plot->error_scale ? 1 - accuracy : accuracy);
     canvas_text(canvas, inside, 0, plot->area.y - inside.y + row, STYLE_DIM, "%5.*f", decimals, shown);
-    canvas_put(canvas, plot->area.x - 1, plot->area.y + row, L'┤', STYLE_BORDER);
+    canvas_glyph(canvas, inside, AXIS - 1, plot->area.y - inside.y + row, L'┤', STYLE_BORDER);
 }
 
 /* 1, 2, 5 of each decade; where the axis is shorter than that, even steps of the error. */
@@ -155,7 +155,7 @@ static void draw_error_ticks(const struct plot *plot, struct canvas *canvas, str
 static void draw_y_axis(const struct plot *plot, struct canvas *canvas, struct area inside)
 {
     for (int y = 0; y < plot->area.height; y++)
-        canvas_put(canvas, plot->area.x - 1, plot->area.y + y, L'│', STYLE_BORDER);
+        canvas_glyph(canvas, inside, AXIS - 1, plot->area.y - inside.y + y, L'│', STYLE_BORDER);
     if (plot->error_scale) {
         draw_error_ticks(plot, canvas, inside);
         return;
@@ -173,9 +173,9 @@ static void draw_x_axis(const struct plot *plot, struct canvas *canvas, struct a
     struct area line = area_part(inside, 0, y - inside.y, inside.width, 1);
     if (!line.height)
         return;
-    for (int x = plot->area.x; x < plot->area.x + plot->area.width; x++)
-        canvas_put(canvas, x, y, L'─', STYLE_BORDER);
-    canvas_put(canvas, plot->area.x - 1, y, L'└', STYLE_BORDER);
+    for (int x = AXIS; x < inside.width; x++)
+        canvas_glyph(canvas, line, x, 0, L'─', STYLE_BORDER);
+    canvas_glyph(canvas, line, AXIS - 1, 0, L'└', STYLE_BORDER);
     int ticks = plot->area.width / 10;
     double step = fmax(1, tick_step(1, plot->epochs, ticks < 1 ? 1 : ticks));
     for (double epoch = 1; epoch <= plot->epochs; epoch = epoch == 1 && step > 1 ? step : epoch + step) {
@@ -184,7 +184,7 @@ static void draw_x_axis(const struct plot *plot, struct canvas *canvas, struct a
         int length = (int)strlen(text), x = dot_x(plot, epoch) / 2;
         x = x + length > plot->area.width ? plot->area.width - length : x;
         if (x >= room)
-            canvas_text(canvas, line, plot->area.x - inside.x + x, 0, STYLE_DIM, "%s", text);
+            canvas_text(canvas, line, AXIS + x, 0, STYLE_DIM, "%s", text);
         room = x >= room ? x + length + 1 : room;
     }
 }
@@ -238,11 +238,11 @@ static void draw_legend(const struct series *series, int count, struct canvas *c
                  series[i].role);
         if (x + 2 + (int)strlen(text) > line.width)
             return;
-        canvas_put(canvas, line.x + x, line.y, L'━', series[i].style);
+        canvas_glyph(canvas, line, x, 0, L'━', series[i].style);
         x = canvas_text(canvas, line, x + 1, 0, STYLE_NORMAL, " %s", text) + 2;
     }
     if (others && x + 13 <= line.width) {
-        canvas_put(canvas, line.x + x, line.y, L'━', STYLE_CURVE_D);
+        canvas_glyph(canvas, line, x, 0, L'━', STYLE_CURVE_D);
         x = canvas_text(canvas, line, x + 1, 0, STYLE_NORMAL, " in training") + 2;
     }
     if (count && x + 12 <= line.width)
@@ -254,7 +254,7 @@ static void draw_curves(const struct model *model, struct canvas *canvas, struct
     struct series series[SERIES_MAX];
     int count = choose_series(model, series);
     bool legend = inside.height >= 5, axis = inside.height >= 4;
-    struct plot plot = {.area = area_part(inside, 6, legend, inside.width - 6, inside.height - legend - axis),
+    struct plot plot = {.area = area_part(inside, AXIS, legend, inside.width - AXIS, inside.height - legend - axis),
                         .error_scale = model->error_scale};
     if (!count) {
         canvas_text(canvas, inside, 0, 0, STYLE_DIM, "no epoch is done yet");

@@ -13,7 +13,7 @@
 static void draw_status(const struct model *model, const struct session_node *node, struct canvas *canvas, struct area area)
 {
     char left[TEXT_SHORT];
-    canvas_put(canvas, area.x, area.y, node_glyph(node->status), node_style(node->status));
+    canvas_glyph(canvas, area, 0, 0, node_glyph(node->status), node_style(node->status));
     int x = 2;
     if (node->status == NODE_RUNNING) {
         x = canvas_text(canvas, area, x, 0, STYLE_RUNNING, "epoch %d/%d on %s",

@@ -12,6 +12,8 @@
 #include "tui/view.h"
 #include "util/memory.h"
 
+enum { AXIS = 6 }; /* columns of the labels and their line */
+
 struct trade {
     struct area area;
     double left, right; /* log10 of parameters */
@@ -104,7 +106,7 @@ static void draw_mark(const struct session_state *state, const struct trade *tra
 {
     const struct session_node *node = session_node(state, number);
     if (node && is_shown(node) && trade->area.width > 0 && trade->area.height > 0)
-        canvas_put(canvas, trade->area.x + dot_x(trade, node) / 2, trade->area.y + dot_y(trade, node->accuracy) / 4, glyph, style);
+        canvas_glyph(canvas, trade->area, dot_x(trade, node) / 2, dot_y(trade, node->accuracy) / 4, glyph, style);
 }
 
 static void draw_axes(const struct trade *trade, struct canvas *canvas, struct area inside)
@@ -112,16 +114,16 @@ static void draw_axes(const struct trade *trade, struct canvas *canvas, struct a
     char low[TEXT_SHORT], high[TEXT_SHORT];
     int y = trade->area.y - inside.y + trade->area.height;
     for (int row = 0; row < trade->area.height; row++)
-        canvas_put(canvas, trade->area.x - 1, trade->area.y + row, L'│', STYLE_BORDER);
+        canvas_glyph(canvas, inside, AXIS - 1, trade->area.y - inside.y + row, L'│', STYLE_BORDER);
     canvas_text(canvas, inside, 0, 0, STYLE_DIM, "%5.1f", 100 * trade->high);
     if (trade->area.height > 1)
         canvas_text(canvas, inside, 0, trade->area.height - 1, STYLE_DIM, "%5.1f", 100 * trade->low);
     if (y >= inside.height)
         return;
-    canvas_put(canvas, trade->area.x - 1, inside.y + y, L'└', STYLE_BORDER);
+    canvas_glyph(canvas, inside, AXIS - 1, y, L'└', STYLE_BORDER);
     for (int x = 0; x < trade->area.width; x++)
-        canvas_put(canvas, trade->area.x + x, inside.y + y, L'─', STYLE_BORDER);
-    int x = canvas_text(canvas, inside, 6, y, STYLE_DIM, "%s", text_count(low, pow(10, trade->left)));
+        canvas_glyph(canvas, inside, AXIS + x, y, L'─', STYLE_BORDER);
+    int x = canvas_text(canvas, inside, AXIS, y, STYLE_DIM, "%s", text_count(low, pow(10, trade->left)));
     canvas_text_right(canvas, inside, 0, x + 1, y, STYLE_DIM, "%s", text_count(high, pow(10, trade->right)));
 }
 
@@ -129,7 +131,7 @@ static void draw_trade(const struct model *model, struct canvas *canvas, struct 
 {
     const struct session_state *state = model->state;
     bool axis = inside.height >= 3;
-    struct trade trade = {.area = area_part(inside, 6, 0, inside.width - 6, inside.height - axis)};
+    struct trade trade = {.area = area_part(inside, AXIS, 0, inside.width - AXIS, inside.height - axis)};
     if (!span(state, &trade)) {
         canvas_text(canvas, inside, 0, 0, STYLE_DIM, "no network is trained yet");
         return;

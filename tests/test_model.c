@@ -1,0 +1,411 @@
+/*
+ * test_model.c - what a screen is made of: rows of the tree, selection, filter, folding, log lines, histories.
+ */
+#include <locale.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "screen_session.h"
+#include "session_generator.h"
+#include "tui/node.h"
+#include "tui/view.h"
+
+static void fold(void *model, const struct event *event)
+{
+    model_apply(model, event);
+}
+
+static struct model model_at(double seconds)
+{
+    struct model model;
+    model_init(&model, MODE_LIVE, "test");
+    screen_session_play(seconds, fold, &model);
+    return model;
+}
+
+/* Hand-made: n1 has n2, n3, n4; n2 has n5; n3 has n6, n7; n7 has n8. */
+static struct model small_tree(void)
+{
+    static const struct { int parent; double accuracy; int64_t parameters; const char *action; } nodes[] = {
+        {0, 0.80, 100, NULL},          {1, 0.82, 300, "widen:conv1:8"},  {1, 0.85, 200, "deepen:conv1:3"},
+        {1, 0.81, 250, "widen:fc1:16"}, {2, 0.83, 350, "deepen:conv1:5"}, {3, 0.84, 320, "widen:conv1:8"},
+        {3, 0.86, 310, "widen:fc1:16"}, {7, 0.87, 400, "deepen:fc1"},
+    };
+    struct model model;
+    model_init(&model, MODE_LIVE, "small");
+    struct event event = {.number = 1, .kind = EVENT_SESSION};
+    event.as.session.format = EVENT_FORMAT;
+    event.as.session.input = event_text("1,28,28");
+    model_apply(&model, &event);
+    event_done(&event);
+    for (int i = 0; i < 8; i++) {
+        event = (struct event){.number = 2 + 3 * i, .time = 10 * i, .kind = EVENT_NODE};
+        struct event_node *node = &event.as.node;
+        node->node = i + 1;
+        node->parent = nodes[i].parent;
+        node->by = event_text("%s", i == 5 ? "user" : "random");
+        node->arch = event_text("C(4,3,1) A(28,28) FC(8) SM(10)");
+        node->parameters = nodes[i].parameters;
+        if (nodes[i].action) {
+            event_texts_add(&node->actions, nodes[i].action);
+            event_integers_add(&node->steps, 0);
+            event_reals_add(&node->probabilities, 1);
+        }
+        model_apply(&model, &event);
+        event_done(&event);
+        event = (struct event){.number = 3 + 3 * i, .time = 10 * i, .kind = EVENT_STARTED};
+        event.as.started = (struct event_started){.node = i + 1, .device = event_text("cpu:0"), .attempt = 1, .epochs = 1};
+        model_apply(&model, &event);
+        event_done(&event);
+        event = (struct event){.number = 4 + 3 * i, .time = 10 * i + 5, .kind = EVENT_RESULT};
+        event.as.result = (struct event_result){.node = i + 1, .accuracy = nodes[i].accuracy, .epochs = 1,
+                                                .weights = event_text("w"), .weights_hash = event_text("%032d", i)};
+        model_apply(&model, &event);
+        event_done(&event);
+    }
+    return model;
+}
+
+/* "1 2.5 3": numbers of the rows, a dot for each step down. */
+static void expect_rows(struct model *model, const char *wanted)
+{
+    struct text text = TEXT_EMPTY;
+    model_build_rows(model);
+    for (int i = 0; i < model->row_count; i++)
+        text_add(&text, "%s%.*s%lld", i ? " " : "", model->rows[i].depth, "..........", (long long)model->rows[i].node);
+    assert_string_equal(text_string(&text), wanted);
+    text_done(&text);
+}
+
+static void ask(struct model *model, enum request request)
+{
+    assert_true(view_tree.request(model, request, (struct area){0, 0, 40, 5}));
+}
+
+static void rows_in_order_of_number(void **state)
+{
+    (void)state;
+    struct model model = small_tree();
+    expect_rows(&model, "1 .2 ..5 .3 ..6 ..7 ...8 .4");
+    /* Which rows are the last children: of 4 (depth 1), 5, 7 and 8. */
+    static const bool last[] = {true, false, true, false, false, true, true, true};
+    for (int i = 0; i < model.row_count; i++)
+        assert_int_equal(model.rows[i].last_at >> model.rows[i].depth & 1, last[i]);
+    assert_int_equal(model.rows[6].last_at & 1 << 1, 0); /* 8 stands below 3, which has a sibling after it */
+    assert_int_equal(model.rows[6].last_at & 1 << 2, 1 << 2);
+    model_done(&model);
+}
+
+static void orders(void **state)
+{
+    (void)state;
+    struct model model = small_tree();
+    ask(&model, REQUEST_SORT);
+    assert_int_equal(model.order, ORDER_ACCURACY);
+    expect_rows(&model, "1 .3 ..7 ...8 ..6 .2 ..5 .4");
+    ask(&model, REQUEST_SORT); /* gain: 3 +5, 2 +2, 4 +1; 7 +1, 6 -1 */
+    expect_rows(&model, "1 .3 ..7 ...8 ..6 .2 ..5 .4");
+    ask(&model, REQUEST_SORT);
+    assert_int_equal(model.order, ORDER_PARAMETERS);
+    expect_rows(&model, "1 .3 ..7 ...8 ..6 .4 .2 ..5");
+    ask(&model, REQUEST_SORT);
+    expect_rows(&model, "1 .2 ..5 .3 ..6 ..7 ...8 .4");
+    model_done(&model);
+}
+
+static void folding(void **state)
+{
+    (void)state;
+    struct model model = small_tree();
+    model_select(&model, 3);
+    ask(&model, REQUEST_LEFT);
+    expect_rows(&model, "1 .2 ..5 .3 .4");
+    assert_true(model.rows[3].folded && model.rows[3].hidden == 3);
+    ask(&model, REQUEST_LEFT); /* folded already: to the parent */
+    assert_int_equal(model.selected, 1);
+    ask(&model, REQUEST_FOLD_ALL);
+    expect_rows(&model, "1");
+    assert_int_equal(model.rows[0].hidden, 7);
+    model_select(&model, 8); /* unfolds its ancestors, and only those */
+    expect_rows(&model, "1 .2 .3 ..6 ..7 ...8 .4");
+    assert_int_equal(model_row_of(&model, 8), 5);
+    model_select(&model, 2);
+    ask(&model, REQUEST_RIGHT);
+    expect_rows(&model, "1 .2 ..5 .3 ..6 ..7 ...8 .4");
+    ask(&model, REQUEST_RIGHT); /* unfolded: to the first child */
+    assert_int_equal(model.selected, 5);
+    ask(&model, REQUEST_RIGHT); /* no child: stays */
+    assert_int_equal(model.selected, 5);
+    model_done(&model);
+}
+
+static void moving(void **state)
+{
+    (void)state;
+    struct model model = small_tree();
+    model_select(&model, 1);
+    ask(&model, REQUEST_UP);
+    assert_int_equal(model.selected, 1);
+    ask(&model, REQUEST_DOWN);
+    ask(&model, REQUEST_DOWN);
+    assert_int_equal(model.selected, 5);
+    ask(&model, REQUEST_LAST);
+    assert_int_equal(model.selected, 4);
+    ask(&model, REQUEST_DOWN);
+    assert_int_equal(model.selected, 4);
+    view_tree.settle(&model, (struct area){0, 0, 40, 5});
+    assert_int_equal(model.tree_top, 3);
+    ask(&model, REQUEST_PAGE_UP);
+    assert_int_equal(model.selected, 3);
+    ask(&model, REQUEST_FIRST);
+    view_tree.settle(&model, (struct area){0, 0, 40, 5});
+    assert_int_equal(model.tree_top, 0);
+    model_done(&model);
+}
+
+static void filter(void **state)
+{
+    (void)state;
+    static const struct { const char *words, *rows; } cases[] = {
+        {"7", "1 .3 ..7"},      {"n7", "1 .3 ..7"},        {"W conv1", "1 .2 .3 ..6"}, {"w CONV1", "1 .2 .3 ..6"},
+        {"deepen", "1 .2 ..5 .3 ..7 ...8"}, {"you", "1 .3 ..6"}, {"fc1", "1 .3 ..7 ...8 .4"}, {"no such thing", ""},
+        {"99", ""},
+    };
+    struct model model = small_tree();
+    model_select(&model, 1);
+    ask(&model, REQUEST_FOLD_ALL); /* what is found shows all the same */
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        snprintf(model.filter, sizeof model.filter, "%s", cases[i].words);
+        model.rows_stale = true;
+        expect_rows(&model, cases[i].rows);
+    }
+    snprintf(model.filter, sizeof model.filter, "W fc1");
+    model.rows_stale = true;
+    expect_rows(&model, "1 .3 ..7 .4");
+    assert_true(!model.rows[0].matches && !model.rows[1].matches && model.rows[2].matches && model.rows[3].matches);
+    ask(&model, REQUEST_FIND_NEXT);
+    assert_int_equal(model.selected, 7);
+    ask(&model, REQUEST_FIND_NEXT);
+    assert_int_equal(model.selected, 4);
+    ask(&model, REQUEST_FIND_NEXT); /* around */
+    assert_int_equal(model.selected, 7);
+    ask(&model, REQUEST_FIND_PREVIOUS);
+    assert_int_equal(model.selected, 4);
+    model_done(&model);
+}
+
+static void marks(void **state)
+{
+    (void)state;
+    struct model model = small_tree();
+    for (int64_t node = 2; node <= 4; node++) {
+        model_select(&model, node);
+        ask(&model, REQUEST_MARK);
+    }
+    assert_true(model.marked[0] == 3 && model.marked[1] == 4); /* the last two */
+    model_select(&model, 3);
+    ask(&model, REQUEST_MARK); /* again: not any more */
+    assert_true(model.marked[0] == 4 && model.marked[1] == 0);
+    model_done(&model);
+}
+
+/* A row keeps its line on the screen while others come and go above it. */
+static void selection_keeps_its_line(void **state)
+{
+    (void)state;
+    struct model model = small_tree();
+    struct area inside = {0, 0, 40, 3};
+    model_build_rows(&model);
+    model_select(&model, 8);
+    view_tree.settle(&model, inside);
+    int line = model_row_of(&model, 8) - model.tree_top;
+    model_fold(&model, 2, true);
+    model_build_rows(&model);
+    view_tree.settle(&model, inside);
+    assert_int_equal(model_row_of(&model, 8), 5);
+    assert_int_equal(model_row_of(&model, 8) - model.tree_top, line);
+    model_done(&model);
+}
+
+static void following(void **state)
+{
+    (void)state;
+    struct model model = model_at(SCREEN_SESSION_MIDDLE);
+    assert_int_equal(session_node(model.state, model.selected)->status, NODE_RUNNING);
+    model_done(&model);
+    model = model_at(SCREEN_SESSION_END);
+    assert_int_equal(model.selected, model.state->best);
+    model_done(&model);
+    model_init(&model, MODE_LIVE, "test");
+    screen_session_play(60, fold, &model);
+    model_select(&model, 1);
+    screen_session_play(0, fold, &model); /* another session: refused, and the selection stays */
+    assert_int_equal(model.selected, 1);
+    assert_false(model.follow);
+    model_done(&model);
+}
+
+static void log_lines(void **state)
+{
+    (void)state;
+    struct model model = model_at(SCREEN_SESSION_END);
+    int best = 0, fail = 0, policy = 0, you = 0;
+    double time = 0;
+    for (int i = 0; i < model.log_count; i++) {
+        const struct log_line *line = &model.log[i];
+        assert_true(line->time >= time);
+        time = line->time;
+        best += !strcmp(line->word, "best");
+        fail += !strcmp(line->word, "fail");
+        policy += !strcmp(line->word, "policy");
+        you += !strcmp(line->word, "you");
+    }
+    assert_int_equal(fail, 1);
+    assert_int_equal(policy, model.state->policy_count);
+    assert_int_equal(you, model.state->command_count + 1); /* and the network that joined by one */
+    assert_true(best > 5);
+    model_done(&model);
+}
+
+/* The same lines whether they came one by one or are recalled from a later state. */
+static void recalled_lines(void **state)
+{
+    (void)state;
+    struct event_list events = {0};
+    struct model live = model_at(SCREEN_SESSION_MIDDLE), replay;
+    screen_session_play(SCREEN_SESSION_MIDDLE, event_list_add, &events);
+    model_init(&replay, MODE_REPLAY, "test");
+    model_replace(&replay, session_state_copy(live.state));
+    for (size_t i = 0; i < events.count; i++)
+        model_recall(&replay, &events.items[i]);
+    assert_int_equal(replay.log_count, live.log_count);
+    for (int i = 0; i < live.log_count; i++) {
+        assert_string_equal(replay.log[i].text, live.log[i].text);
+        assert_string_equal(replay.log[i].word, live.log[i].word);
+    }
+    assert_int_equal(replay.history_count, live.history_count);
+    for (int i = 0; i < live.history_count; i++)
+        assert_memory_equal(&replay.histories[i], &live.histories[i], sizeof live.histories[i]);
+    event_list_done(&events);
+    model_done(&replay);
+    model_done(&live);
+}
+
+static void old_lines_make_room(void **state)
+{
+    (void)state;
+    struct model model = small_tree();
+    struct event event = {.kind = EVENT_COMMAND};
+    event.as.command = (struct event_command){.by = event_text("user"), .words = event_text("pause"), .answer = event_text("%s", "")};
+    for (int i = 0; i < 2 * LOG_LINES; i++) {
+        event.number = model.state->last_number + 1;
+        event.time = 100 + i;
+        model_apply(&model, &event);
+    }
+    assert_int_equal(model.log_count, LOG_LINES);
+    assert_true(model.log[LOG_LINES - 1].time == 100 + 2 * LOG_LINES - 1);
+    assert_true(model.log[0].time == 100 + LOG_LINES);
+    event_done(&event);
+    model_done(&model);
+}
+
+static void histories(void **state)
+{
+    (void)state;
+    struct model model = model_at(SCREEN_SESSION_MIDDLE);
+    assert_int_equal(model.history_count, 4);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(model.histories[i].count, HISTORY_SAMPLES);
+    model_done(&model);
+}
+
+static void seeking_back(void **state)
+{
+    (void)state;
+    struct model model = model_at(SCREEN_SESSION_MIDDLE), early = model_at(60);
+    model_select(&model, 37);
+    model.marked[0] = 40;
+    struct session_state *before = session_state_copy(early.state);
+    int64_t count = before->node_count;
+    model_replace(&model, before);
+    model_build_rows(&model);
+    assert_int_equal(model.row_count, count);
+    assert_true(model.selected >= 1 && model.selected <= count);
+    assert_int_equal(model.marked[0], 0);
+    model_done(&model);
+    model_done(&early);
+}
+
+/* An edge is told as far as there is room. */
+static void edges(void **state)
+{
+    (void)state;
+    struct model model = model_at(SCREEN_SESSION_MIDDLE);
+    static const struct { int columns; const char *words; } cases[] = {
+        {80, "W conv5 12→16, W conv6 16→20, W fc1 16→24, D conv6 +3×3"},
+        {30, "W conv5,6 fc1 D conv6"}, {21, "W conv5,6 fc1 D conv6"}, {20, "W c5,6 f1 D c6"}, {13, "3W 1D"}, {0, "3W 1D"},
+    };
+    const struct session_node *node = session_node(model.state, 29);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct text text = TEXT_EMPTY;
+        node_edge(&model, node, true, cases[i].columns, &text);
+        assert_string_equal(text_string(&text), cases[i].words);
+        text_done(&text);
+    }
+    model_done(&model);
+}
+
+/* Every network of a large session has its row, once, below its parent. */
+static void rows_of_a_large_session(void **state)
+{
+    (void)state;
+    struct session_recipe recipe = session_recipe_default(5);
+    recipe.networks = 2000;
+    recipe.epochs = 1;
+    recipe.steps = 0;
+    recipe.sample_seconds = 0;
+    struct model model;
+    model_init(&model, MODE_REPLAY, "large");
+    session_generate(&recipe, fold, &model);
+    for (int order = 0; order < ORDER_COUNT; order++) {
+        model.order = (enum tree_order)order;
+        model.rows_stale = true;
+        model_build_rows(&model);
+        assert_int_equal(model.row_count, model.state->node_count);
+        int64_t path[2001] = {0};
+        bool *seen = calloc((size_t)model.row_count + 1, 1);
+        for (int i = 0; i < model.row_count; i++) {
+            const struct tree_row *row = &model.rows[i];
+            assert_false(seen[row->node]);
+            seen[row->node] = true;
+            path[row->depth] = row->node;
+            int64_t parent = row->depth ? path[row->depth - 1] : 0;
+            assert_int_equal(session_node(model.state, row->node)->facts.parent, parent);
+        }
+        free(seen);
+    }
+    model_done(&model);
+}
+
+int main(void)
+{
+    setlocale(LC_ALL, "C.UTF-8");
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rows_in_order_of_number), cmocka_unit_test(orders),
+        cmocka_unit_test(folding),                 cmocka_unit_test(moving),
+        cmocka_unit_test(filter),                  cmocka_unit_test(marks),
+        cmocka_unit_test(selection_keeps_its_line), cmocka_unit_test(following),
+        cmocka_unit_test(log_lines),               cmocka_unit_test(recalled_lines),
+        cmocka_unit_test(old_lines_make_room),     cmocka_unit_test(histories),
+        cmocka_unit_test(seeking_back),            cmocka_unit_test(edges),
+        cmocka_unit_test(rows_of_a_large_session),
+    };
+    return cmocka_run_group_tests_name("model", tests, NULL, NULL);
+}

@@ -176,7 +176,7 @@ static void filter(void **state)
     static const struct { const char *words, *rows; } cases[] = {
         {"7", "1 .3 ..7"},      {"n7", "1 .3 ..7"},        {"W conv1", "1 .2 .3 ..6"}, {"w CONV1", "1 .2 .3 ..6"},
         {"deepen", "1 .2 ..5 .3 ..7 ...8"}, {"you", "1 .3 ..6"}, {"fc1", "1 .3 ..7 ...8 .4"}, {"no such thing", ""},
-        {"99", ""},
+        {"99", ""},             {"fc(8)", "1 .2 ..5 .3 ..6 ..7 ...8 .4"},
     };
     struct model model = small_tree();
     model_select(&model, 1);

@@ -80,7 +80,8 @@ static bool matches(const struct session_node *node, const char *what, const cha
     for (int i = 0; i < node->facts.actions.count; i++)
         if (contains(node->facts.actions.items[i], action))
             return true;
-    return contains(node->facts.arch, what) || contains(node->note, what) || contains(node->failure, what) ||
+    bool notation = strpbrk(what, "(,)") != NULL; /* "FC(64)": else every network would have it */
+    return (notation && contains(node->facts.arch, what)) || contains(node->note, what) || contains(node->failure, what) ||
            contains(node_word(node->status), what) || (node->pinned && contains("pinned", what)) ||
            (node_is_users(node) && contains("you", what));
 }

@@ -41,8 +41,8 @@ void engine_add_sink(struct engine *engine, struct engine_sink sink);
 /* A full disk: how often a write that failed is tried again, and how long to wait before each (10 times, 1 s). */
 void engine_set_disk_patience(struct engine *engine, int tries, double seconds);
 
-/* Run until the budget is spent, a stop is commanded, or the log can't be written.  0, or -1 with the reason
-   (the session is intact and can be resumed). */
+/* Run until the budget is spent or a stop is commanded: 0.  -1 with the reason when the start network failed, or the
+   session can't be written (it is intact then, and can be resumed). */
 int engine_run(struct engine *engine, struct error *error);
 const struct session_state *engine_state(const struct engine *engine); /* engine's thread, or after engine_run */
 const struct search_options *engine_options(const struct engine *engine);

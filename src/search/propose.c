@@ -264,20 +264,29 @@ static void batch_add(const struct engine *engine, const struct proposal_record 
     batch->outcomes[batch->count++] = (struct outcome){parent, proposal, accuracy};
 }
 
-/* Fill in the outcomes of proposals first … last.  False: some network is still queued or in training. */
-static bool batch_fill(const struct engine *engine, int64_t first, int64_t last, struct batch_of_outcomes *batch)
+static enum node_status status_of(const struct engine *engine, int64_t node)
+{
+    return session_node(engine->state, node)->status;
+}
+
+/* Has every proposal first … last come to what it will come to? */
+static bool all_settled(const struct engine *engine, int64_t first, int64_t last)
+{
+    for (int64_t proposal = first; proposal <= last; proposal++) {
+        int64_t node = engine->state->proposals[proposal - 1].node;
+        if (node && (status_of(engine, node) == NODE_QUEUED || status_of(engine, node) == NODE_RUNNING))
+            return false;
+    }
+    return true;
+}
+
+static void batch_fill(const struct engine *engine, int64_t first, int64_t last, struct batch_of_outcomes *batch)
 {
     for (int64_t proposal = first; proposal <= last; proposal++) {
         const struct proposal_record *record = &engine->state->proposals[proposal - 1];
-        if (!record->node)
-            continue;
-        enum node_status status = session_node(engine->state, record->node)->status;
-        if (status == NODE_QUEUED || status == NODE_RUNNING)
-            return false;
-        if (status == NODE_DONE)
+        if (record->node && status_of(engine, record->node) == NODE_DONE)
             batch_add(engine, record, batch);
     }
-    return true;
 }
 
 /* Keep the policy's state in a file named by its content.  `*name` and `*hash_text` are new texts. */
@@ -325,15 +334,12 @@ void learn(struct engine *engine)
 {
     while (learns(engine) && !engine->broken) {
         int64_t episode = engine->state->policy_count + 1, room = engine->options.episode_networks;
-        int64_t last = episode * room;
-        if (engine->state->proposal_count < last)
+        int64_t last = episode * room, first = last - room + 1;
+        if (engine->state->proposal_count < last || !all_settled(engine, first, last))
             return;
         struct batch_of_outcomes batch = batch_new(room);
-        bool whole = batch_fill(engine, last - room + 1, last, &batch);
-        if (whole)
-            observe(engine, episode, &batch);
+        batch_fill(engine, first, last, &batch);
+        observe(engine, episode, &batch);
         batch_done(&batch);
-        if (!whole)
-            return;
     }
 }

@@ -239,12 +239,129 @@ static void test_refusals(void **state)
     free(cut_path);
 }
 
+/* --- logs that fold, and still can't be searched on --- */
+
+static void replace(char **text, const char *with)
+{
+    free(*text);
+    *text = strdup(with);
+}
+
+static void damage_arch(struct event *event)
+{
+    if (event->kind == EVENT_NODE && event->as.node.node == 3)
+        replace(&event->as.node.arch, "C(4,3");
+}
+
+static void damage_other_arch(struct event *event)
+{
+    if (event->kind == EVENT_NODE && event->as.node.node == 3)
+        replace(&event->as.node.arch, "C(4,3,1) A(16,16) SM(10)");
+}
+
+static void damage_shape(struct event *event)
+{
+    if (event->kind == EVENT_NODE && event->as.node.node == 1)
+        replace(&event->as.node.arch, "C(4,3,1) A(60,60) SM(10)");
+}
+
+static void damage_action(struct event *event)
+{
+    if (event->kind == EVENT_NODE && event->as.node.node == 3)
+        replace(&event->as.node.actions.items[0], "widen:conv77:8");
+}
+
+static void damage_twin(struct event *event)
+{
+    static struct event first;
+    if (event->kind == EVENT_NODE && event->as.node.node == 2)
+        event_copy(event, &first);
+    if (event->kind == EVENT_NODE && event->as.node.node == 3) {
+        int64_t proposal = event->as.node.proposal, number = event->number;
+        double time = event->time;
+        event_done(event);
+        *event = first;
+        event->number = number;
+        event->time = time;
+        event->as.node.node = 3;
+        event->as.node.proposal = proposal;
+    }
+}
+
+static void damage_option(struct event *event)
+{
+    if (event->kind == EVENT_SESSION)
+        replace(&event->as.session.options.items[3], "colour=red");
+}
+
+static void damage_start(struct event *event)
+{
+    if (event->kind == EVENT_RESULT && event->as.result.node == 1) {
+        event_done(event);
+        struct event failed = {.number = event->number, .time = event->time, .kind = EVENT_FAILED};
+        failed.as.failed.node = 1;
+        failed.as.failed.reason = strdup("diverged");
+        *event = failed;
+    }
+}
+
+/* Write the events of FOLDER/whole to FOLDER/damaged, each through `damage`. */
+static void rewrite(const char *folder, void (*damage)(struct event *event))
+{
+    char *source = bed_path(folder, "whole"), *target = bed_path(folder, "damaged");
+    struct log_reader *reader;
+    struct log_writer *writer;
+    struct event event;
+    struct error error;
+    scratch_remove(target);
+    assert_int_equal(log_read(source, &reader, &error), 0);
+    assert_int_equal(log_create(target, &writer, &error), 0);
+    while (log_next(reader, &event, &error) == LOG_EVENT) {
+        damage(&event);
+        assert_int_equal(log_append(writer, &event, &error), 0);
+        event_done(&event);
+    }
+    log_reader_free(reader);
+    log_close(writer);
+    free(source);
+    free(target);
+}
+
+static void test_strange_logs(void **state)
+{
+    static const struct {
+        void (*damage)(struct event *event);
+        int64_t networks; /* so that the log ends in time for the damage to fold */
+        const char *message;
+    } cases[] = {
+        {damage_arch, 3, "network 3: "},
+        {damage_other_arch, 3, "network 3: its actions make another network than it is"},
+        {damage_shape, 1, "network 1: "},
+        {damage_action, 3, "network 3: "},
+        {damage_twin, 3, "network 3: it is the same network as 2"},
+        {damage_option, 3, "--colour: there is no such option"},
+        {damage_start, 1, "its start network failed (diverged)"},
+    };
+    struct engine_data data = scripted_data();
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char *folder = scratch_new();
+        struct search_options options = bed_options();
+        options.networks = cases[i].networks;
+        session_state_free(bed_run(folder, "whole", &options, &(struct script){.slots = 1}));
+        rewrite(folder, cases[i].damage);
+        check_refusal(folder, "damaged", &data, cases[i].message);
+        scratch_remove(folder);
+        free(folder);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cut_anywhere_random),  cmocka_unit_test(test_cut_anywhere_learning),
         cmocka_unit_test(test_cut_anywhere_failing), cmocka_unit_test(test_cut_repeatedly),
         cmocka_unit_test(test_cut_with_slots),       cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_strange_logs),
     };
     return cmocka_run_group_tests_name("resume", tests, NULL, NULL);
 }

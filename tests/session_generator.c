@@ -14,44 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "arch/space.h"
+#include "session_play.h"
 #include "util/bug.h"
 #include "util/memory.h"
-#include "util/random.h"
 
-enum { DEVICES = 16, ATTEMPTS = 2 };
-
-struct plan {
-    struct arch arch;
-    struct hash hash;
-    int64_t parent;
-    enum node_status status;
-    int attempts, epochs;
-    bool pruned;
-    double target, accuracy;
-};
-
-struct lane {
-    int64_t node; /* 0: idle */
-    int epoch;
-    double due; /* when its epoch ends */
-};
-
-struct play {
-    struct session_recipe recipe;
-    void (*sink)(void *context, const struct event *event);
-    void *context;
-    struct random_stream random;
-    struct session_expectation expected;
-    struct plan *nodes;
-    size_t capacity;
-    struct lane lanes[DEVICES];
-    const struct space *space;
-    struct shape input;
-    int64_t number, episode;
-    double time, sampled;
-    double last; /* time of the last event */
-};
+enum { ATTEMPTS = 2 };
 
 struct session_recipe session_recipe_default(uint64_t seed)
 {
@@ -68,27 +35,27 @@ struct session_recipe session_recipe_default(uint64_t seed)
                                    .finished = true};
 }
 
-static double uniform(struct play *play)
+double play_uniform(struct play *play)
 {
     return (double)random_uniform(&play->random);
 }
 
-static bool chance(struct play *play, double share)
+bool play_chance(struct play *play, double share)
 {
-    return uniform(play) < share;
+    return play_uniform(play) < share;
 }
 
-static int64_t below(struct play *play, int64_t bound)
+int64_t play_below(struct play *play, int64_t bound)
 {
     return random_below(&play->random, (uint32_t)bound);
 }
 
-static struct plan *plan_of(struct play *play, int64_t node)
+struct plan *play_plan_of(struct play *play, int64_t node)
 {
     return &play->nodes[node - 1];
 }
 
-static void emit(struct play *play, struct event *event)
+void play_emit(struct play *play, struct event *event)
 {
     bool durable = event_is_durable(event->kind);
     play->number += durable;
@@ -102,9 +69,9 @@ static void emit(struct play *play, struct event *event)
 
 static void move(struct play *play, int64_t node, enum node_status status)
 {
-    play->expected.status[plan_of(play, node)->status]--;
+    play->expected.status[play_plan_of(play, node)->status]--;
     play->expected.status[status]++;
-    plan_of(play, node)->status = status;
+    play_plan_of(play, node)->status = status;
 }
 
 /* --- beginning and end --------------------------------------------------------------------------------------- */
@@ -114,9 +81,9 @@ static void open_session(struct play *play)
     struct event event = {.kind = EVENT_OPENED};
     event.as.opened = (struct event_opened){.date = 1.78e9 + play->time,
                                             .host = event_text("greenhouse"),
-                                            .process = 1000 + below(play, 9000),
+                                            .process = 1000 + play_below(play, 9000),
                                             .program = event_text("espalier 0.1.0")};
-    emit(play, &event);
+    play_emit(play, &event);
 }
 
 static void begin(struct play *play)
@@ -146,7 +113,7 @@ static void begin(struct play *play)
         event_texts_add(&session->devices, id);
         event_texts_add(&session->device_names, name);
     }
-    emit(play, &event);
+    play_emit(play, &event);
     open_session(play);
 }
 
@@ -154,170 +121,10 @@ static void finish(struct play *play)
 {
     struct event event = {.kind = EVENT_FINISHED};
     event.as.finished.reason = event_text("budget");
-    emit(play, &event);
+    play_emit(play, &event);
 }
 
-/* --- proposals ----------------------------------------------------------------------------------------------- */
-
-/* A good network: the best of three that are done. */
-static int64_t choose_parent(struct play *play)
-{
-    if (play->recipe.from_start)
-        return 1;
-    int64_t best = 1;
-    for (int i = 0; i < 3; i++) {
-        int64_t node = 1 + below(play, play->expected.nodes);
-        struct plan *plan = plan_of(play, node);
-        if (plan->status == NODE_DONE && !plan->pruned && plan->accuracy > plan_of(play, best)->accuracy)
-            best = node;
-    }
-    return best;
-}
-
-/* One wider decision over some layers and one deeper decision; false: nothing could grow. */
-static bool draw_actions(struct play *play, struct arch *arch, struct event_texts *actions,
-                         struct event_integers *steps, struct event_reals *probabilities)
-{
-    for (int layer = 0; layer < arch->layer_count; layer++) {
-        int units = space_wider(play->space, &arch->layers[layer]);
-        if (!units || !chance(play, 0.4))
-            continue;
-        struct action action = {.kind = ACTION_WIDEN, .layer = layer, .units = units};
-        struct text text = TEXT_EMPTY;
-        action_print(arch, &action, &text);
-        event_texts_add(actions, text.bytes);
-        event_integers_add(steps, 0);
-        event_reals_add(probabilities, uniform(play));
-        text_done(&text);
-        struct arch wider;
-        ASSERT(!action_apply(arch, &action, &wider, NULL));
-        *arch = wider;
-    }
-    int layer = (int)below(play, arch->layer_count);
-    if (space_deepens(&arch->layers[layer]) && arch->layer_count < 24) {
-        struct action action = {.kind = ACTION_DEEPEN,
-                                .layer = layer,
-                                .kernel = arch->layers[layer].kind == LAYER_CONV ? 1 + 2 * (int)below(play, 3) : 0};
-        struct text text = TEXT_EMPTY;
-        action_print(arch, &action, &text);
-        event_texts_add(actions, text.bytes);
-        event_integers_add(steps, 1);
-        event_reals_add(probabilities, uniform(play));
-        text_done(&text);
-        struct arch deeper;
-        ASSERT(!action_apply(arch, &action, &deeper, NULL));
-        *arch = deeper;
-    }
-    return actions->count > 0;
-}
-
-static int64_t find_known(struct play *play, struct hash hash)
-{
-    for (int64_t node = 1; node <= play->expected.nodes; node++)
-        if (hash_equal(plan_of(play, node)->hash, hash))
-            return node;
-    return 0;
-}
-
-static struct plan *add_plan(struct play *play, const struct arch *arch, int64_t parent)
-{
-    play->nodes = memory_grow(play->nodes, (size_t)play->expected.nodes, &play->capacity, sizeof *play->nodes);
-    struct plan *plan = &play->nodes[play->expected.nodes++];
-    double from = parent ? plan_of(play, parent)->target : 0.55;
-    *plan = (struct plan){.arch = *arch, .hash = arch_hash(arch), .parent = parent, .status = NODE_QUEUED};
-    plan->target = from + (0.94 - from) * 0.25 * (uniform(play) - 0.15);
-    plan->epochs = parent ? play->recipe.epochs : 2 * play->recipe.epochs;
-    play->expected.status[NODE_QUEUED]++;
-    return plan;
-}
-
-static void emit_node(struct play *play, struct event *event, const struct arch *arch, const char *by)
-{
-    struct arch_cost cost = arch_cost(arch, play->input);
-    struct text text = TEXT_EMPTY;
-    add_plan(play, arch, event->as.node.parent);
-    arch_print(arch, &text);
-    event->as.node.node = play->expected.nodes;
-    event->as.node.arch = text_take(&text);
-    event->as.node.by = memory_copy_text(by);
-    event->as.node.parameters = cost.parameters;
-    event->as.node.flops = cost.flops;
-    event->as.node.activation_bytes = cost.activation_bytes;
-    emit(play, event);
-}
-
-static void emit_known(struct play *play, struct event *event, int64_t known)
-{
-    struct event_node *node = &event->as.node;
-    struct event other = {.kind = EVENT_KNOWN};
-    other.as.known = (struct event_known){.node = known,
-                                          .parent = node->parent,
-                                          .by = memory_copy_text("reinforce"),
-                                          .actions = node->actions,
-                                          .steps = node->steps,
-                                          .probabilities = node->probabilities,
-                                          .log_probability = node->log_probability,
-                                          .entropy = node->entropy,
-                                          .episode = node->episode,
-                                          .proposal = node->proposal};
-    play->expected.known++;
-    emit(play, &other);
-}
-
-static void emit_refused(struct play *play, struct event *event, const char *reason)
-{
-    struct event_node *node = &event->as.node;
-    struct event other = {.kind = EVENT_REFUSED};
-    other.as.refused = (struct event_refused){.parent = node->parent,
-                                              .by = memory_copy_text("reinforce"),
-                                              .reason = memory_copy_text(reason),
-                                              .actions = node->actions,
-                                              .steps = node->steps,
-                                              .episode = node->episode,
-                                              .proposal = node->proposal};
-    free(node->probabilities.items);
-    play->expected.refused++;
-    emit(play, &other);
-}
-
-static void propose(struct play *play)
-{
-    int64_t parent = choose_parent(play);
-    struct arch arch = plan_of(play, parent)->arch;
-    struct event event = {.kind = EVENT_NODE};
-    struct event_node *node = &event.as.node;
-    node->parent = parent;
-    node->episode = play->episode;
-    node->proposal = ++play->expected.proposals;
-    bool grows = draw_actions(play, &arch, &node->actions, &node->steps, &node->probabilities);
-    for (int i = 0; i < node->probabilities.count; i++) {
-        node->log_probability += log(node->probabilities.items[i] + 1e-9);
-        node->entropy += node->probabilities.items[i] * 0.7;
-    }
-    struct shape shapes[ARCH_LAYERS_MAX];
-    int64_t known = grows ? find_known(play, arch_hash(&arch)) : parent;
-    if (arch_shapes(&arch, play->input, shapes, NULL) || chance(play, 0.08))
-        emit_refused(play, &event, "over the limit of parameters");
-    else if (known)
-        emit_known(play, &event, known);
-    else
-        emit_node(play, &event, &arch, "reinforce");
-}
-
-static void propose_episode(struct play *play)
-{
-    play->episode++;
-    for (int i = 0; i < play->recipe.episode_networks && play->expected.nodes < play->recipe.networks; i++)
-        propose(play);
-}
-
-static void start_network(struct play *play)
-{
-    struct arch arch;
-    space_start(play->space, play->input, 10, &arch);
-    struct event event = {.kind = EVENT_NODE};
-    emit_node(play, &event, &arch, "start");
-}
+/* --- training ------------------------------------------------------------------------------------------------ */
 
 static void learn(struct play *play)
 {
@@ -326,44 +133,42 @@ static void learn(struct play *play)
     event.as.policy = (struct event_policy){.update = update,
                                             .episode = update,
                                             .networks = play->recipe.episode_networks,
-                                            .accuracy_mean = 0.5 + 0.3 * uniform(play),
-                                            .accuracy_best = 0.8 + 0.1 * uniform(play),
-                                            .reward_mean = uniform(play),
-                                            .baseline = uniform(play),
-                                            .loss = uniform(play) - 0.5,
-                                            .entropy = 12 * uniform(play),
-                                            .gradient_norm = uniform(play),
+                                            .accuracy_mean = 0.5 + 0.3 * play_uniform(play),
+                                            .accuracy_best = 0.8 + 0.1 * play_uniform(play),
+                                            .reward_mean = play_uniform(play),
+                                            .baseline = play_uniform(play),
+                                            .loss = play_uniform(play) - 0.5,
+                                            .entropy = 12 * play_uniform(play),
+                                            .gradient_norm = play_uniform(play),
                                             .state = event_text("u%lld.safetensors", (long long)update),
                                             .state_hash = event_text("%032lld", (long long)update)};
-    emit(play, &event);
+    play_emit(play, &event);
 }
-
-/* --- training ------------------------------------------------------------------------------------------------ */
 
 static int64_t next_queued(struct play *play)
 {
     for (int64_t node = 1; node <= play->expected.nodes; node++)
-        if (plan_of(play, node)->status == NODE_QUEUED)
+        if (play_plan_of(play, node)->status == NODE_QUEUED)
             return node;
     return 0;
 }
 
 static void start(struct play *play, int slot, int64_t node)
 {
-    struct plan *plan = plan_of(play, node);
+    struct plan *plan = play_plan_of(play, node);
     plan->attempts++;
     move(play, node, NODE_RUNNING);
-    play->lanes[slot] = (struct lane){.node = node, .due = play->time + 1 + 3 * uniform(play)};
+    play->lanes[slot] = (struct lane){.node = node, .due = play->time + 1 + 3 * play_uniform(play)};
     struct event event = {.kind = EVENT_STARTED};
     event.as.started = (struct event_started){
         .node = node, .device = event_text("cpu:%d", slot), .attempt = plan->attempts, .epochs = plan->epochs};
-    emit(play, &event);
+    play_emit(play, &event);
 }
 
 static void fail(struct play *play, int slot, const char *reason, const char *message)
 {
     int64_t node = play->lanes[slot].node;
-    struct plan *plan = plan_of(play, node);
+    struct plan *plan = play_plan_of(play, node);
     bool cancelled = !strcmp(reason, "cancelled"), again = !cancelled && plan->attempts < ATTEMPTS;
     move(play, node, cancelled ? NODE_CANCELLED : again ? NODE_QUEUED : NODE_FAILED);
     play->expected.failures += !cancelled;
@@ -374,13 +179,13 @@ static void fail(struct play *play, int slot, const char *reason, const char *me
                                             .reason = memory_copy_text(reason),
                                             .message = memory_copy_text(message),
                                             .again = again};
-    emit(play, &event);
+    play_emit(play, &event);
 }
 
 static void result(struct play *play, int slot)
 {
     int64_t node = play->lanes[slot].node;
-    struct plan *plan = plan_of(play, node);
+    struct plan *plan = play_plan_of(play, node);
     move(play, node, NODE_DONE);
     play->lanes[slot] = (struct lane){0};
     if (!play->expected.best || plan->accuracy > play->expected.best_accuracy) {
@@ -393,10 +198,10 @@ static void result(struct play *play, int slot)
                                             .loss = 1 - plan->accuracy,
                                             .epochs = plan->epochs,
                                             .seconds = 2.5 * plan->epochs,
-                                            .images_per_second = 9000 + 9000 * uniform(play),
+                                            .images_per_second = 9000 + 9000 * play_uniform(play),
                                             .weights = event_text("%lld.safetensors", (long long)node),
                                             .weights_hash = event_text("%032lld", (long long)node)};
-    emit(play, &event);
+    play_emit(play, &event);
 }
 
 static void train_steps(struct play *play, const struct lane *lane)
@@ -409,9 +214,9 @@ static void train_steps(struct play *play, const struct lane *lane)
                                             .epoch = lane->epoch,
                                             .step = step * 100,
                                             .steps = play->recipe.steps * 100,
-                                            .loss = 2.3 * exp(-0.3 * lane->epoch) + 0.1 * uniform(play),
-                                            .images_per_second = 10000 + 5000 * uniform(play)};
-        emit(play, &event);
+                                            .loss = 2.3 * exp(-0.3 * lane->epoch) + 0.1 * play_uniform(play),
+                                            .images_per_second = 10000 + 5000 * play_uniform(play)};
+        play_emit(play, &event);
     }
     play->time = end;
 }
@@ -419,16 +224,16 @@ static void train_steps(struct play *play, const struct lane *lane)
 static void train_epoch(struct play *play, int slot)
 {
     struct lane *lane = &play->lanes[slot];
-    struct plan *plan = plan_of(play, lane->node);
+    struct plan *plan = play_plan_of(play, lane->node);
     lane->epoch++;
     train_steps(play, lane);
-    if (lane->node > 1 && chance(play, play->recipe.failures / plan->epochs)) {
-        bool memory = chance(play, 0.5);
+    if (lane->node > 1 && play_chance(play, play->recipe.failures / plan->epochs)) {
+        bool memory = play_chance(play, 0.5);
         fail(play, slot, memory ? "memory" : "diverged", memory ? "" : "loss is not finite at step 12");
         return;
     }
     double progress = (double)lane->epoch / plan->epochs;
-    plan->accuracy = plan->target * (1 - 0.3 * exp(-4 * progress)) + 0.004 * (uniform(play) - 0.5);
+    plan->accuracy = plan->target * (1 - 0.3 * exp(-4 * progress)) + 0.004 * (play_uniform(play) - 0.5);
     struct event event = {.kind = EVENT_EPOCH};
     event.as.epoch = (struct event_epoch){.node = lane->node,
                                           .epoch = lane->epoch,
@@ -439,9 +244,9 @@ static void train_epoch(struct play *play, int slot)
                                           .validation_loss = 1.15 - plan->accuracy,
                                           .validation_accuracy = plan->accuracy,
                                           .seconds = 2.5,
-                                          .images_per_second = 10000 + 5000 * uniform(play)};
-    emit(play, &event);
-    lane->due = play->time + 1 + 3 * uniform(play);
+                                          .images_per_second = 10000 + 5000 * play_uniform(play)};
+    play_emit(play, &event);
+    lane->due = play->time + 1 + 3 * play_uniform(play);
     if (lane->epoch == plan->epochs)
         result(play, slot);
 }
@@ -453,14 +258,15 @@ static void sample(struct play *play)
     play->sampled = play->time;
     for (int i = 0; i < play->recipe.devices; i++) {
         struct event event = {.kind = EVENT_SAMPLE};
-        event.as.sample = (struct event_sample){.device = event_text("cpu:%d", i),
-                                                .utilisation = play->lanes[i].node ? 0.9 + 0.1 * uniform(play) : 0.02,
-                                                .memory_used = 2e9 + 1e8 * uniform(play),
-                                                .memory_total = 8e9,
-                                                .temperature = i ? (double)NAN : 50 + 10 * uniform(play),
-                                                .power = (double)NAN,
-                                                .clock = 3e9};
-        emit(play, &event);
+        event.as.sample =
+            (struct event_sample){.device = event_text("cpu:%d", i),
+                                  .utilisation = play->lanes[i].node ? 0.9 + 0.1 * play_uniform(play) : 0.02,
+                                  .memory_used = 2e9 + 1e8 * play_uniform(play),
+                                  .memory_total = 8e9,
+                                  .temperature = i ? (double)NAN : 50 + 10 * play_uniform(play),
+                                  .power = (double)NAN,
+                                  .clock = 3e9};
+        play_emit(play, &event);
     }
 }
 
@@ -471,7 +277,7 @@ static void command(struct play *play, bool refused, char *words, const char *an
     struct event event = {.kind = EVENT_COMMAND};
     event.as.command = (struct event_command){
         .by = event_text("user"), .words = words, .refused = refused, .answer = memory_copy_text(answer)};
-    emit(play, &event);
+    play_emit(play, &event);
 }
 
 static void prune(struct play *play, int64_t node)
@@ -479,11 +285,11 @@ static void prune(struct play *play, int64_t node)
     command(play, false, event_text("prune %lld", (long long)node), "pruned");
     struct event event = {.kind = EVENT_PRUNED};
     event.as.pruned = (struct event_pruned){.node = node, .by = event_text("user")};
-    emit(play, &event);
+    play_emit(play, &event);
     for (int64_t i = node; i <= play->expected.nodes; i++) {
-        struct plan *plan = plan_of(play, i);
+        struct plan *plan = play_plan_of(play, i);
         bool inside = false;
-        for (int64_t up = i; up && !inside; up = plan_of(play, up)->parent)
+        for (int64_t up = i; up && !inside; up = play_plan_of(play, up)->parent)
             inside = up == node;
         if (!inside)
             continue;
@@ -492,22 +298,23 @@ static void prune(struct play *play, int64_t node)
             move(play, i, NODE_CANCELLED);
     }
     for (int slot = 0; slot < play->recipe.devices; slot++)
-        if (play->lanes[slot].node && plan_of(play, play->lanes[slot].node)->pruned)
+        if (play->lanes[slot].node && play_plan_of(play, play->lanes[slot].node)->pruned)
             fail(play, slot, "cancelled", "");
 }
 
 static void person(struct play *play)
 {
-    int64_t node = 1 + below(play, play->expected.nodes);
+    int64_t node = 1 + play_below(play, play->expected.nodes);
     struct event event = {0};
-    switch (below(play, 6)) {
+    switch (play_below(play, 6)) {
     case 0:
         command(play, false, event_text("pin %lld", (long long)node), "pinned");
         event.kind = EVENT_PINNED;
-        event.as.pinned = (struct event_pinned){.node = node, .pinned = chance(play, 0.7), .by = event_text("user")};
+        event.as.pinned =
+            (struct event_pinned){.node = node, .pinned = play_chance(play, 0.7), .by = event_text("user")};
         break;
     case 1:
-        if (node > 1 && chance(play, 0.3))
+        if (node > 1 && play_chance(play, 0.3))
             prune(play, node);
         return;
     case 2:
@@ -518,8 +325,8 @@ static void person(struct play *play)
     case 3:
         event.kind = EVENT_PAUSED;
         event.as.paused = (struct event_paused){.paused = true, .by = event_text("user")};
-        emit(play, &event);
-        play->time += 30 * uniform(play);
+        play_emit(play, &event);
+        play->time += 30 * play_uniform(play);
         event = (struct event){.kind = EVENT_PAUSED};
         event.as.paused.by = event_text("user");
         break;
@@ -532,7 +339,7 @@ static void person(struct play *play)
             (struct event_budget){.networks = play->recipe.networks, .seconds = 3600, .by = event_text("user")};
         break;
     }
-    emit(play, &event);
+    play_emit(play, &event);
 }
 
 static void crash(struct play *play)
@@ -551,14 +358,14 @@ static bool fill_lanes(struct play *play)
 {
     bool busy = false;
     for (int slot = 0; slot < play->recipe.devices; slot++) {
-        bool only_start = play->expected.nodes == 1 && plan_of(play, 1)->status != NODE_DONE;
+        bool only_start = play->expected.nodes == 1 && play_plan_of(play, 1)->status != NODE_DONE;
         int64_t node = play->lanes[slot].node ? 0 : next_queued(play);
         int stale = 0; /* proposals may all be known */
         while (!play->lanes[slot].node && !node && !only_start && play->expected.nodes < play->recipe.networks &&
                stale++ < 20) {
             if (play->episode)
                 learn(play);
-            propose_episode(play);
+            play_propose_episode(play);
             node = next_queued(play);
         }
         if (!play->lanes[slot].node && node)
@@ -585,11 +392,11 @@ static void run(struct play *play)
             play->time = play->lanes[slot].due;
         sample(play);
         train_epoch(play, slot);
-        if (chance(play, play->recipe.person))
+        if (play_chance(play, play->recipe.person))
             person(play);
-        if (chance(play, play->recipe.crashes))
+        if (play_chance(play, play->recipe.crashes))
             crash(play);
-        if (!play->recipe.finished && play->expected.nodes == play->recipe.networks && chance(play, 0.2))
+        if (!play->recipe.finished && play->expected.nodes == play->recipe.networks && play_chance(play, 0.2))
             return;
     }
 }
@@ -605,7 +412,7 @@ struct session_expectation session_generate(const struct session_recipe *recipe,
                         .space = space_find("small"),
                         .input = {1, 28, 28}};
     begin(&play);
-    start_network(&play);
+    play_start_network(&play);
     run(&play);
     if (recipe->finished)
         finish(&play);

@@ -1,0 +1,100 @@
+/*
+ * test_find.c - which folder a session's name means, and what a new one is called.
+ */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "session_folder.h"
+#include "sessions/log.h"
+#include "util/file.h"
+
+static void put_session(const char *folder, const char *name)
+{
+    char *path = file_join(folder, name);
+    struct log_writer *writer;
+    assert_int_equal(log_create(path, &writer, NULL), 0);
+    log_close(writer);
+    free(path);
+}
+
+static void finds_session(const char *name, const char *folder, const char *expected)
+{
+    struct error error;
+    char *found, *path = file_join(folder, expected);
+    if (session_find(name, &found, &error))
+        fail_msg("%s", error.text);
+    assert_string_equal(found, path);
+    free(found);
+    free(path);
+}
+
+static void test_sessions_are_found_by_name(void **unused)
+{
+    char *folder = folder_new(), *state = file_join(folder, "espalier"), *gallery = file_join(folder, "gallery");
+    char *found, *path = file_join(folder, "here");
+    struct error error;
+    setenv("XDG_STATE_HOME", folder, 1);
+    setenv("ESPALIER_GALLERY", gallery, 1);
+    put_session(folder, "here.esp");
+    put_session(state, "mine-1.esp");
+    put_session(state, "mine-3.esp");
+    put_session(state, "both.esp");
+    put_session(gallery, "both.esp");
+    put_session(gallery, "shown.esp");
+    finds_session(path, folder, "here.esp");
+    finds_session("mine-1", state, "mine-1.esp");
+    finds_session("mine-1.esp", state, "mine-1.esp");
+    finds_session("both", state, "both.esp");
+    finds_session("shown", gallery, "shown.esp");
+    assert_int_equal(session_find("gone", &found, &error), -1);
+    assert_non_null(strstr(error.text, "gone: there is no such session here, in "));
+    assert_int_equal(session_find(folder, &found, &error), -1);
+    assert_non_null(strstr(error.text, "not a session"));
+    assert_int_equal(session_find("/nowhere/x", &found, &error), -1);
+    assert_non_null(strstr(error.text, "no such session"));
+    assert_int_equal(session_find("", &found, &error), -1);
+
+    char *second = file_join(state, "mine-2.esp"), *first = file_join(state, "new-1.esp");
+    assert_int_equal(session_new_path("mine", &found, &error), 0);
+    assert_string_equal(found, second);
+    free(found);
+    assert_int_equal(session_new_path("new", &found, &error), 0);
+    assert_string_equal(found, first);
+    free(found);
+    assert_int_equal(session_new_path("a/b", &found, &error), -1);
+
+    setenv("XDG_STATE_HOME", "relative", 1);
+    setenv("HOME", folder, 1);
+    char *home = file_join(folder, ".local/state/espalier/new-1.esp");
+    assert_int_equal(session_new_path("new", &found, &error), 0);
+    assert_string_equal(found, home);
+    free(found);
+    unsetenv("XDG_STATE_HOME");
+    unsetenv("HOME");
+    assert_int_equal(session_new_path("new", &found, &error), -1);
+    assert_non_null(strstr(error.text, "--out"));
+    free(home);
+    free(first);
+    free(second);
+    free(path);
+    free(gallery);
+    free(state);
+    folder_remove(folder);
+    free(folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sessions_are_found_by_name),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -40,6 +40,8 @@ struct pty_terminal {
     bool alternate, cursor;
     struct text bytes;
     double heard; /* monotonic: when the last byte came */
+    bool deaf;
+    bool answered; /* bytes came since the last pty_send() */
 };
 
 /* --- the screen --- */
@@ -264,6 +266,16 @@ void pty_hang_up(struct pty_terminal *terminal)
     close_terminal(terminal);
 }
 
+void pty_set_deaf(struct pty_terminal *terminal, bool deaf)
+{
+    terminal->deaf = deaf;
+}
+
+pid_t pty_foreground(const struct pty_terminal *terminal)
+{
+    return tcgetpgrp(terminal->master);
+}
+
 pid_t pty_process(const struct pty_terminal *terminal)
 {
     return terminal->process;
@@ -289,11 +301,13 @@ static bool take(struct pty_terminal *terminal)
 {
     char bytes[65536];
     bool any = false;
-    for (ssize_t count; terminal->master >= 0 && (count = read(terminal->master, bytes, sizeof bytes)) > 0;
+    for (ssize_t count;
+         terminal->master >= 0 && !terminal->deaf && (count = read(terminal->master, bytes, sizeof bytes)) > 0;
          any = true) {
         text_add_bytes(&terminal->bytes, bytes, (size_t)count);
         vterm_input_write(terminal->emulator, bytes, (size_t)count);
         terminal->heard = clock_monotonic();
+        terminal->answered = true;
     }
     return any;
 }
@@ -302,7 +316,7 @@ static bool take(struct pty_terminal *terminal)
 static bool pump(struct pty_terminal *terminal, double seconds)
 {
     struct pollfd wait[2] = {
-        {.fd = terminal->master, .events = POLLIN},
+        {.fd = terminal->deaf ? -1 : terminal->master, .events = POLLIN},
         {.fd = terminal->ended ? -1 : terminal->process_ended, .events = POLLIN},
     };
     if (poll(wait, 2, seconds > 0 ? (int)(seconds * 1000) + 1 : 0) <= 0)
@@ -335,6 +349,8 @@ void pty_send_bytes(struct pty_terminal *terminal, const void *bytes, size_t len
 
 void pty_send(struct pty_terminal *terminal, const char *keys)
 {
+    take(terminal);
+    terminal->answered = false;
     pty_send_bytes(terminal, keys, strlen(keys));
 }
 
@@ -390,6 +406,16 @@ bool pty_wait_no_text(struct pty_terminal *terminal, int row, const char *text)
     return pty_wait(terminal, lacks_wanted, &(struct wanted){row, text});
 }
 
+static bool has_answered(struct pty_terminal *terminal, const void *context)
+{
+    return terminal->answered;
+}
+
+bool pty_wait_bytes(struct pty_terminal *terminal)
+{
+    return pty_wait(terminal, has_answered, NULL);
+}
+
 bool pty_wait_quiet(struct pty_terminal *terminal, double seconds)
 {
     double start = clock_monotonic(), until = start + PTY_PATIENCE;
@@ -411,6 +437,18 @@ size_t pty_watch(struct pty_terminal *terminal, double seconds)
     for (double now; !terminal->ended && (now = clock_monotonic()) < until;)
         pump(terminal, until - now);
     return terminal->bytes.length - before;
+}
+
+bool pty_wait_full(struct pty_terminal *terminal)
+{
+    double until = clock_monotonic() + PTY_PATIENCE;
+    struct pollfd room = {.fd = terminal->slave, .events = POLLOUT};
+    while (poll(&room, 1, 0) > 0) {
+        if (terminal->ended || clock_monotonic() >= until)
+            return false;
+        pump(terminal, 0.01);
+    }
+    return true;
 }
 
 static bool has_ended(struct pty_terminal *terminal, const void *context)

@@ -53,6 +53,10 @@ void pty_send_bytes(struct pty_terminal *terminal, const void *bytes, size_t len
 void pty_resize(struct pty_terminal *terminal, int width, int height);
 /* The terminal goes away, as when ssh loses its connection: nothing can be sent or seen any more. */
 void pty_hang_up(struct pty_terminal *terminal);
+/* Nothing is read any more, as from a terminal that is stopped; or it is again. */
+void pty_set_deaf(struct pty_terminal *terminal, bool deaf);
+/* The process group that has the terminal: of a shell's job, while there is one. */
+pid_t pty_foreground(const struct pty_terminal *terminal);
 pid_t pty_process(const struct pty_terminal *terminal);
 
 /* Waits: true when it came, false when patience or the program ended first. */
@@ -61,10 +65,14 @@ bool pty_wait(struct pty_terminal *terminal, pty_condition *condition, const voi
 /* `text` is in this row (from 0); row -1: in any. */
 bool pty_wait_text(struct pty_terminal *terminal, int row, const char *text);
 bool pty_wait_no_text(struct pty_terminal *terminal, int row, const char *text);
+/* Bytes came since the last pty_send(), and the frame that they are of is whole. */
+bool pty_wait_bytes(struct pty_terminal *terminal);
 /* No byte came for so long: true at once when the program has ended. */
 bool pty_wait_quiet(struct pty_terminal *terminal, double seconds);
 /* Take what comes in this time, whatever it is; how many bytes came. */
 size_t pty_watch(struct pty_terminal *terminal, double seconds);
+/* A deaf terminal: all that it and the system hold for it is full. */
+bool pty_wait_full(struct pty_terminal *terminal);
 /* The program's end, with all that it wrote read.  `*status` is waitpid()'s. */
 bool pty_wait_exit(struct pty_terminal *terminal, int *status);
 

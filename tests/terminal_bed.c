@@ -41,6 +41,11 @@ const char *terminal_bed_folder(void)
     return folder;
 }
 
+const char *terminal_bed_program(void)
+{
+    return program;
+}
+
 struct session_expectation record_session(const char *name, const struct session_recipe *recipe)
 {
     struct event_list list = {0};
@@ -103,7 +108,7 @@ void draw_pictures(void)
 
 struct pty_setup usual_setup(void)
 {
-    return (struct pty_setup){.width = 80, .height = 24, .terminal = "xterm-256color"};
+    return (struct pty_setup){.width = 80, .height = 24, .terminal = "screen-256color"};
 }
 
 struct pty_terminal *start_espalier(const struct pty_setup *setup, ...)

@@ -27,18 +27,19 @@ void draw_pictures(void);
 
 /* Start espalier with these arguments, ended by NULL; `setup`'s folder is the bed's where it has none. */
 struct pty_terminal *start_espalier(const struct pty_setup *setup, ...) __attribute__((sentinel));
-/* 80×24, xterm-256color */
+/* 80×24, screen-256color: as an xterm, without the repetition of characters, in which libvterm 0.1.4 is wrong. */
 struct pty_setup usual_setup(void);
+const char *terminal_bed_program(void); /* path of espalier */
 
-#define expect_text(terminal, row, text) \
+#define expect_text(terminal, row, text)                                                                               \
     expect_that(pty_wait_text(terminal, row, text), terminal, "has “" text "”", __FILE__, __LINE__)
-#define expect_no_text(terminal, row, text) \
+#define expect_no_text(terminal, row, text)                                                                            \
     expect_that(pty_wait_no_text(terminal, row, text), terminal, "lacks “" text "”", __FILE__, __LINE__)
 #define expect(terminal, condition) expect_that(condition, terminal, #condition, __FILE__, __LINE__)
 void expect_that(bool met, struct pty_terminal *terminal, const char *what, const char *file, int line);
 
 /* The program ends with this exit status, or by this signal. */
-#define expect_exit(terminal, status) expect_end(terminal, status, 0, __FILE__, __LINE__)
+#define expect_exit(terminal, status)   expect_end(terminal, status, 0, __FILE__, __LINE__)
 #define expect_signal(terminal, signal) expect_end(terminal, 0, signal, __FILE__, __LINE__)
 void expect_end(struct pty_terminal *terminal, int status, int signal, const char *file, int line);
 

@@ -144,9 +144,9 @@ static void test_hang_up(void **state)
 static struct pty_terminal *start_search(const char *out)
 {
     struct pty_setup setup = usual_setup();
-    struct pty_terminal *terminal =
-        start_espalier(&setup, "run", "--out", out, "--data", "idx:pictures", "--networks", "0", "--epochs", "1",
-                       "--start-epochs", "1", "--train-subset", "300", "--validation", "100", "--devices", "cpu:1", NULL);
+    struct pty_terminal *terminal = start_espalier(&setup, "run", "--out", out, "--data", "idx:pictures", "--networks",
+                                                   "0", "--epochs", "1", "--start-epochs", "1", "--train-subset", "300",
+                                                   "--validation", "100", "--devices", "cpu:1", NULL);
     pty_modes(terminal, &modes_before);
     expect_text(terminal, 0, "LIVE");
     expect_text(terminal, 1, "%"); /* a network is trained */

@@ -403,13 +403,23 @@ static void turn(struct app *app)
         draw(app);
 }
 
+static const char *theme_or_dark(const char *theme)
+{
+    return theme ? theme : "dark";
+}
+
+int tui_check(const char *theme, struct error *error)
+{
+    return terminal_check(theme_or_dark(theme), error);
+}
+
 int tui_run(const struct tui_source *source, const struct tui_options *options, enum tui_outcome *outcome,
             struct error *error)
 {
     struct app *app = memory_new(1, sizeof *app);
     sigset_t signals = signals_read();
     tui_block_signals();
-    if (terminal_open(options->theme ? options->theme : "dark", options->mono, &app->terminal, error)) {
+    if (terminal_open(theme_or_dark(options->theme), options->mono, &app->terminal, error)) {
         free(app);
         return -1;
     }

@@ -118,9 +118,11 @@ static SCREEN *new_screen(FILE *output)
     return screen;
 }
 
-static int check_terminal(struct error *error)
+int terminal_check(const char *theme, struct error *error)
 {
     int found;
+    if (!theme_find(theme))
+        return error_set(error, "theme %s: unknown; there are dark, light, colour-blind and mono", theme);
     const char *name = getenv("TERM");
     if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
         return error_set(error, "the terminal: standard input and output must both be one; --headless needs none");
@@ -137,10 +139,7 @@ static int check_terminal(struct error *error)
 
 int terminal_open(const char *theme, bool mono, struct terminal **result, struct error *error)
 {
-    const struct look *looks = theme_find(theme);
-    if (!looks)
-        return error_set(error, "theme %s: unknown; there are dark, light, colour-blind and mono", theme);
-    if (check_terminal(error))
+    if (terminal_check(theme, error))
         return -1;
     int memory = memfd_create("espalier-frame", MFD_CLOEXEC);
     FILE *output = memory < 0 ? NULL : fdopen(memory, "w+");
@@ -164,7 +163,7 @@ int terminal_open(const char *theme, bool mono, struct terminal **result, struct
     terminal->keys = newpad(1, 1);
     keypad(terminal->keys, TRUE);
     nodelay(terminal->keys, TRUE);
-    prepare_styles(terminal, looks, mono || !strcmp(theme, "mono"));
+    prepare_styles(terminal, theme_find(theme), mono || !strcmp(theme, "mono"));
     *result = terminal;
     return 0;
 }

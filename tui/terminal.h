@@ -18,6 +18,8 @@ struct mouse {
     bool drag;  /* the button is held and the place moved */
 };
 
+/* Can it be opened?  -1 as terminal_open. */
+int terminal_check(const char *theme, struct error *error);
 /* -1 with one line when standard input or output is no terminal, or TERM is unknown or too dumb. */
 int terminal_open(const char *theme, bool mono, struct terminal **terminal, struct error *error);
 void terminal_close(struct terminal *terminal);

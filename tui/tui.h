@@ -40,6 +40,8 @@ enum tui_outcome { TUI_QUIT, TUI_DETACH, TUI_LOST, TUI_SIGNAL = 128 };
    SIGINT. */
 void tui_block_signals(void);
 
+/* Can the terminal be used?  For whoever asks before a session is made.  -1 as tui_run(). */
+int tui_check(const char *theme, struct error *error);
 /* -1: the terminal can't be used; the message says why (TERM unknown or dumb, not a terminal). */
 int tui_run(const struct tui_source *source, const struct tui_options *options, enum tui_outcome *outcome,
             struct error *error);

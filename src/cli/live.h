@@ -8,7 +8,7 @@
 #include "search/engine.h"
 
 /* Show the search until the person leaves or a signal comes, then let it end in good order. The exit status, or -1 when
-   the terminal can't be used: then the engine has not run. */
+   the terminal can't be used. */
 int live_search(struct engine *engine, const struct cli_arguments *arguments, const char *folder, struct error *error);
 
 #endif

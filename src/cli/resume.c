@@ -69,13 +69,13 @@ static int run(const struct cli_arguments *arguments)
     struct error error = {{0}};
     char *folder = NULL;
     int status;
-    if (screens_wanted(arguments))
-        tui_block_signals();
     if (check_budget(arguments)) {
         status = 2;
     } else if (session_find(arguments->words[0], &folder, &error) || read_session(folder, options, &error) ||
                (cli_value(arguments, "devices") &&
                 options_set(options, "devices", cli_value(arguments, "devices"), &error))) {
+        status = cli_fail(&error);
+    } else if (screens_prepare(arguments, &error)) {
         status = cli_fail(&error);
     } else if ((status = detach_begin(arguments)) < 0) {
         status = go_on(arguments, folder, options);

@@ -70,11 +70,11 @@ static int run(const struct cli_arguments *arguments)
     struct search_options *options = memory_new(1, sizeof *options);
     struct error error = {{0}};
     int status;
-    if (screens_wanted(arguments))
-        tui_block_signals();
     if (read_options(arguments, options, &error)) {
         fprintf(stderr, "espalier run: %s\n", error.text);
         status = 2;
+    } else if (screens_prepare(arguments, &error)) {
+        status = cli_fail(&error);
     } else if (cli_value(arguments, "dry-run") || (status = detach_begin(arguments)) < 0) {
         status = search(arguments, options, &error);
     }

@@ -7,7 +7,17 @@
 bool screens_wanted(const struct cli_arguments *arguments)
 {
     return !cli_value(arguments, "headless") && !cli_value(arguments, "json") && !cli_value(arguments, "detach") &&
-           cli_is_terminal(stdin) && cli_is_terminal(stdout);
+           !cli_value(arguments, "dry-run") && cli_is_terminal(stdin) && cli_is_terminal(stdout);
+}
+
+int screens_prepare(const struct cli_arguments *arguments, struct error *error)
+{
+    if (!screens_wanted(arguments))
+        return 0;
+    if (tui_check(cli_value(arguments, "theme"), error))
+        return -1;
+    tui_block_signals();
+    return 0;
 }
 
 /* night.esp, whatever its folder, is called night. */

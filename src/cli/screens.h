@@ -8,8 +8,12 @@
 #include "cli/cli.h"
 #include "tui/tui.h"
 
-/* On a terminal, and nothing that was asked for rules screens out (--headless, --json, --detach). */
+/* On a terminal, and nothing that was asked for rules screens out (--headless, --json, --detach, --dry-run). */
 bool screens_wanted(const struct cli_arguments *arguments);
+
+/* Before anything is made, and before any thread: when screens are wanted, can the terminal show them?  Then the signals
+   that they read are blocked (tui.h).  0, or -1 with what is wrong with the terminal. */
+int screens_prepare(const struct cli_arguments *arguments, struct error *error);
 
 /* tui_run() with the session's name, --theme, NO_COLOR and the locale.  0, or -1 when the terminal can't be used. */
 int screens_run(struct tui_source *source, const struct cli_arguments *arguments, const char *folder,

@@ -79,8 +79,8 @@ static const struct {
     double time;
     const char *what;
 } people[] = {
-    {88, "known"},   {141, "refused"}, {228, "known"},  {262, "pin"},
-    {342, "known"},  {412, "note"},    {501, "unpin"},  {571, "refused grow"}, {594, "grow"},
+    {88, "known"}, {141, "refused"}, {228, "known"},        {262, "pin"},  {342, "known"},
+    {412, "note"}, {501, "unpin"},   {571, "refused grow"}, {594, "grow"},
 };
 
 struct trainee {
@@ -96,7 +96,10 @@ struct play {
     void (*sink)(void *context, const struct event *event);
     void *context;
     struct trainee trainees[NETWORKS];
-    struct lane { int index, epoch; double due, started; } lanes[DEVICES]; /* index -1: idle */
+    struct lane {
+        int index, epoch;
+        double due, started;
+    } lanes[DEVICES]; /* index -1: idle */
     int64_t number, nodes, proposals, episode;
     size_t person;
     double sampled;
@@ -116,13 +119,19 @@ static void emit(struct play *play, struct event *event)
 
 static void begin(struct play *play)
 {
-    static const char *const options[] = {"policy=reinforce", "parent=tournament", "networks=48", "episodes=0", "seconds=0",
-                                          "episode-networks=8", "epochs=8", "widths=small"};
+    static const char *const options[] = {"policy=reinforce", "parent=tournament",  "networks=48", "episodes=0",
+                                          "seconds=0",        "episode-networks=8", "epochs=8",    "widths=small"};
     struct event event = {.kind = EVENT_SESSION};
-    event.as.session = (struct event_session){.format = EVENT_FORMAT, .program = event_text("espalier 0.1.0"),
-                                              .created = 1.79e9, .seed = 7, .data = event_text("fashion-mnist"),
-                                              .data_hash = event_text("%032d", 7), .input = event_text("1,28,28"),
-                                              .classes = 10, .train_images = 55000, .validation_images = 5000};
+    event.as.session = (struct event_session){.format = EVENT_FORMAT,
+                                              .program = event_text("espalier 0.1.0"),
+                                              .created = 1.79e9,
+                                              .seed = 7,
+                                              .data = event_text("fashion-mnist"),
+                                              .data_hash = event_text("%032d", 7),
+                                              .input = event_text("1,28,28"),
+                                              .classes = 10,
+                                              .train_images = 55000,
+                                              .validation_images = 5000};
     for (size_t i = 0; i < COUNT_OF(options); i++)
         event_texts_add(&event.as.session.options, options[i]);
     for (int i = 0; i < DEVICES; i++) {
@@ -133,8 +142,8 @@ static void begin(struct play *play)
     }
     emit(play, &event);
     event = (struct event){.kind = EVENT_OPENED};
-    event.as.opened = (struct event_opened){.date = 1.79e9, .host = event_text("greenhouse"), .process = 4711,
-                                            .program = event_text("espalier 0.1.0")};
+    event.as.opened = (struct event_opened){
+        .date = 1.79e9, .host = event_text("greenhouse"), .process = 4711, .program = event_text("espalier 0.1.0")};
     emit(play, &event);
 }
 
@@ -207,10 +216,11 @@ static void start(struct play *play, int slot, int index)
     if (!trainee->number)
         join(play, index, false);
     struct event event = {.kind = EVENT_STARTED};
-    event.as.started = (struct event_started){.node = trainee->number, .device = event_text("cpu:%d", slot), .attempt = 1,
-                                              .epochs = trainee->epochs};
+    event.as.started = (struct event_started){
+        .node = trainee->number, .device = event_text("cpu:%d", slot), .attempt = 1, .epochs = trainee->epochs};
     emit(play, &event);
-    play->lanes[slot] = (struct lane){.index = index, .due = play->time + trainee->epoch_seconds, .started = play->time};
+    play->lanes[slot] =
+        (struct lane){.index = index, .due = play->time + trainee->epoch_seconds, .started = play->time};
 }
 
 static double accuracy_at(const struct play *play, int index, int epoch)
@@ -228,12 +238,16 @@ static void report_epoch(struct play *play, const struct lane *lane)
     const struct trainee *trainee = &play->trainees[lane->index];
     double value = accuracy_at(play, lane->index, lane->epoch), share = (double)lane->epoch / trainee->epochs;
     struct event event = {.kind = EVENT_EPOCH};
-    event.as.epoch = (struct event_epoch){
-        .node = trainee->number, .epoch = lane->epoch, .epochs = trainee->epochs,
-        .rate = 0.01 * (1 + cos(3.14159265 * (share - 1.0 / trainee->epochs))),
-        .train_loss = 2.75 * (1 - value) - 0.03 * share, .train_accuracy = value - 0.006 + 0.018 * share,
-        .validation_loss = 2.8 * (1 - value), .validation_accuracy = value, .seconds = trainee->epoch_seconds,
-        .images_per_second = rate_of(trainee)};
+    event.as.epoch = (struct event_epoch){.node = trainee->number,
+                                          .epoch = lane->epoch,
+                                          .epochs = trainee->epochs,
+                                          .rate = 0.01 * (1 + cos(3.14159265 * (share - 1.0 / trainee->epochs))),
+                                          .train_loss = 2.75 * (1 - value) - 0.03 * share,
+                                          .train_accuracy = value - 0.006 + 0.018 * share,
+                                          .validation_loss = 2.8 * (1 - value),
+                                          .validation_accuracy = value,
+                                          .seconds = trainee->epoch_seconds,
+                                          .images_per_second = rate_of(trainee)};
     emit(play, &event);
 }
 
@@ -242,11 +256,18 @@ static void learn(struct play *play)
     struct event event = {.kind = EVENT_POLICY};
     double mean = play->sum / EPISODE;
     play->episode++;
-    event.as.policy = (struct event_policy){
-        .update = play->episode, .episode = play->episode, .networks = EPISODE, .accuracy_mean = mean,
-        .accuracy_best = play->best, .reward_mean = tan(mean * 1.5708), .baseline = tan((mean - 0.008) * 1.5708),
-        .loss = -0.02, .entropy = 0.69 - 0.03 * (double)play->episode, .gradient_norm = 0.11,
-        .state = event_text("u%d.safetensors", (int)play->episode), .state_hash = event_text("%032d", (int)play->episode)};
+    event.as.policy = (struct event_policy){.update = play->episode,
+                                            .episode = play->episode,
+                                            .networks = EPISODE,
+                                            .accuracy_mean = mean,
+                                            .accuracy_best = play->best,
+                                            .reward_mean = tan(mean * 1.5708),
+                                            .baseline = tan((mean - 0.008) * 1.5708),
+                                            .loss = -0.02,
+                                            .entropy = 0.69 - 0.03 * (double)play->episode,
+                                            .gradient_norm = 0.11,
+                                            .state = event_text("u%d.safetensors", (int)play->episode),
+                                            .state_hash = event_text("%032d", (int)play->episode)};
     emit(play, &event);
     play->sum = play->best = 0;
     play->finished = 0;
@@ -258,10 +279,14 @@ static void finish_training(struct play *play, int slot)
     struct trainee *trainee = &play->trainees[lane.index];
     double accuracy = script[lane.index].accuracy;
     struct event event = {.kind = EVENT_RESULT};
-    event.as.result = (struct event_result){
-        .node = trainee->number, .accuracy = accuracy, .loss = 2.8 * (1 - accuracy), .epochs = trainee->epochs,
-        .seconds = play->time - lane.started, .images_per_second = rate_of(trainee),
-        .weights = event_text("n%d.safetensors", (int)trainee->number), .weights_hash = event_text("%032d", lane.index)};
+    event.as.result = (struct event_result){.node = trainee->number,
+                                            .accuracy = accuracy,
+                                            .loss = 2.8 * (1 - accuracy),
+                                            .epochs = trainee->epochs,
+                                            .seconds = play->time - lane.started,
+                                            .images_per_second = rate_of(trainee),
+                                            .weights = event_text("n%d.safetensors", (int)trainee->number),
+                                            .weights_hash = event_text("%032d", lane.index)};
     play->lanes[slot].index = -1;
     trainee->done = true;
     emit(play, &event);
@@ -281,7 +306,9 @@ static void advance(struct play *play, int slot)
     lane->due = play->time + trainee->epoch_seconds;
     if (lane->index == DIVERGES && lane->epoch == 3) {
         struct event event = {.kind = EVENT_FAILED};
-        event.as.failed = (struct event_failed){.node = trainee->number, .attempt = 1, .reason = event_text("diverged"),
+        event.as.failed = (struct event_failed){.node = trainee->number,
+                                                .attempt = 1,
+                                                .reason = event_text("diverged"),
                                                 .message = event_text("the loss is not finite at step 2210")};
         lane->index = -1;
         emit(play, &event);
@@ -301,9 +328,12 @@ static void report_steps(struct play *play)
         const struct trainee *trainee = &play->trainees[lane->index];
         double share = 1 - (lane->due - play->time) / trainee->epoch_seconds;
         struct event event = {.kind = EVENT_STEP};
-        event.as.step = (struct event_step){.node = trainee->number, .epoch = lane->epoch + 1,
-                                            .step = (int64_t)(859 * (share < 0 ? 0 : share > 1 ? 1 : share)), .steps = 859,
-                                            .loss = 0.3, .images_per_second = rate_of(trainee)};
+        event.as.step = (struct event_step){.node = trainee->number,
+                                            .epoch = lane->epoch + 1,
+                                            .step = (int64_t)(859 * fmin(fmax(share, 0), 1)),
+                                            .steps = 859,
+                                            .loss = 0.3,
+                                            .images_per_second = rate_of(trainee)};
         emit(play, &event);
     }
 }
@@ -313,10 +343,13 @@ static void sample(struct play *play)
     for (int slot = 0; slot < DEVICES; slot++) {
         bool busy = play->lanes[slot].index >= 0;
         struct event event = {.kind = EVENT_SAMPLE};
-        event.as.sample = (struct event_sample){
-            .device = event_text("cpu:%d", slot), .utilisation = busy ? 0.96 + 0.04 * sin(play->time * (slot + 2)) : 0.03,
-            .memory_used = 3.4e9 + 2e7 * sin(play->time), .memory_total = 16e9, .temperature = 61 + 4 * sin(play->time / 40),
-            .power = (double)NAN, .clock = 2.9e9};
+        event.as.sample = (struct event_sample){.device = event_text("cpu:%d", slot),
+                                                .utilisation = busy ? 0.96 + 0.04 * sin(play->time * (slot + 2)) : 0.03,
+                                                .memory_used = 3.4e9 + 2e7 * sin(play->time),
+                                                .memory_total = 16e9,
+                                                .temperature = 61 + 4 * sin(play->time / 40),
+                                                .power = (double)NAN,
+                                                .clock = 2.9e9};
         emit(play, &event);
     }
 }
@@ -326,7 +359,9 @@ static void sample(struct play *play)
 static void command(struct play *play, bool refused, const char *words, const char *answer)
 {
     struct event event = {.kind = EVENT_COMMAND};
-    event.as.command = (struct event_command){.by = event_text("user"), .words = event_text("%s", words), .refused = refused,
+    event.as.command = (struct event_command){.by = event_text("user"),
+                                              .words = event_text("%s", words),
+                                              .refused = refused,
                                               .answer = event_text("%s", answer)};
     emit(play, &event);
 }
@@ -334,8 +369,8 @@ static void command(struct play *play, bool refused, const char *words, const ch
 static void known(struct play *play)
 {
     struct event event = {.kind = EVENT_KNOWN};
-    event.as.known = (struct event_known){.node = 2, .parent = 1, .by = event_text("reinforce"), .episode = 1,
-                                          .proposal = ++play->proposals};
+    event.as.known = (struct event_known){
+        .node = 2, .parent = 1, .by = event_text("reinforce"), .episode = 1, .proposal = ++play->proposals};
     event_texts_add(&event.as.known.actions, "widen:conv1:8");
     event_integers_add(&event.as.known.steps, 0);
     event_reals_add(&event.as.known.probabilities, 0.5);
@@ -345,8 +380,10 @@ static void known(struct play *play)
 static void refused(struct play *play)
 {
     struct event event = {.kind = EVENT_REFUSED};
-    event.as.refused = (struct event_refused){.parent = 4, .by = event_text("reinforce"),
-                                              .reason = event_text("51 layers are over the limit of 50"), .episode = 2,
+    event.as.refused = (struct event_refused){.parent = 4,
+                                              .by = event_text("reinforce"),
+                                              .reason = event_text("51 layers are over the limit of 50"),
+                                              .episode = 2,
                                               .proposal = ++play->proposals};
     emit(play, &event);
 }
@@ -371,7 +408,8 @@ static void happen(struct play *play, const char *what)
         command(play, true, "grow 25 widen:conv99", "widen:conv99: there is no layer conv99");
     else if (!strcmp(what, "note")) {
         struct event event = {.kind = EVENT_NOTED};
-        event.as.noted = (struct event_noted){.node = 16, .note = event_text("best with eight layers"), .by = event_text("user")};
+        event.as.noted =
+            (struct event_noted){.node = 16, .note = event_text("best with eight layers"), .by = event_text("user")};
         command(play, false, "note 16 best with eight layers", "");
         emit(play, &event);
     } else {
@@ -439,7 +477,8 @@ void screen_session_play(double seconds, void (*sink)(void *context, const struc
         ;
     if (seconds >= SCREEN_SESSION_END) {
         struct event event = {.kind = EVENT_FINISHED};
-        event.as.finished = (struct event_finished){.reason = event_text("budget"), .message = event_text("48 networks are trained")};
+        event.as.finished =
+            (struct event_finished){.reason = event_text("budget"), .message = event_text("48 networks are trained")};
         emit(play, &event);
     }
     free(play);

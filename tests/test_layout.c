@@ -21,12 +21,13 @@ static void cover(unsigned char *cells, int width, int height, struct area area,
         return;
     if (area.x < 0 || area.y < 0 || area.width < 0 || area.height < 0 || area.x + area.width > width ||
         area.y + area.height > height)
-        fail_msg("area %d: %d,%d %dx%d leaves the screen of %dx%d", number, area.x, area.y, area.width, area.height, width,
-                 height);
+        fail_msg("area %d: %d,%d %dx%d leaves the screen of %dx%d", number, area.x, area.y, area.width, area.height,
+                 width, height);
     for (int y = area.y; y < area.y + area.height; y++)
         for (int x = area.x; x < area.x + area.width; x++) {
             if (cells[y * width + x])
-                fail_msg("area %d lies over area %d at %d,%d of %dx%d", number, cells[y * width + x], x, y, width, height);
+                fail_msg("area %d lies over area %d at %d,%d of %dx%d", number, cells[y * width + x], x, y, width,
+                         height);
             cells[y * width + x] = (unsigned char)number;
         }
 }
@@ -56,8 +57,8 @@ static void every_size(void **state)
     (void)state;
     for (int height = 1; height <= HIGHEST; height++)
         for (int width = 1; width <= WIDEST; width++)
-            check(width, height, (width * 7 + height * 3) % 65, (enum pane)((width + height) % PANE_COUNT), width % 5 == 0,
-                  height % 3 == 0);
+            check(width, height, (width * 7 + height * 3) % 65, (enum pane)((width + height) % PANE_COUNT),
+                  width % 5 == 0, height % 3 == 0);
 }
 
 /* The sizes around every border between two arrangements, with everything else in all its values. */

@@ -33,8 +33,13 @@ static struct model model_at(double seconds)
 /* Hand-made: n1 has n2, n3, n4; n2 has n5; n3 has n6, n7; n7 has n8. */
 static struct model small_tree(void)
 {
-    static const struct { int parent; double accuracy; int64_t parameters; const char *action; } nodes[] = {
-        {0, 0.80, 100, NULL},          {1, 0.82, 300, "widen:conv1:8"},  {1, 0.85, 200, "deepen:conv1:3"},
+    static const struct {
+        int parent;
+        double accuracy;
+        int64_t parameters;
+        const char *action;
+    } nodes[] = {
+        {0, 0.80, 100, NULL},           {1, 0.82, 300, "widen:conv1:8"},  {1, 0.85, 200, "deepen:conv1:3"},
         {1, 0.81, 250, "widen:fc1:16"}, {2, 0.83, 350, "deepen:conv1:5"}, {3, 0.84, 320, "widen:conv1:8"},
         {3, 0.86, 310, "widen:fc1:16"}, {7, 0.87, 400, "deepen:fc1"},
     };
@@ -61,12 +66,16 @@ static struct model small_tree(void)
         model_apply(&model, &event);
         event_done(&event);
         event = (struct event){.number = 3 + 3 * i, .time = 10 * i, .kind = EVENT_STARTED};
-        event.as.started = (struct event_started){.node = i + 1, .device = event_text("cpu:0"), .attempt = 1, .epochs = 1};
+        event.as.started =
+            (struct event_started){.node = i + 1, .device = event_text("cpu:0"), .attempt = 1, .epochs = 1};
         model_apply(&model, &event);
         event_done(&event);
         event = (struct event){.number = 4 + 3 * i, .time = 10 * i + 5, .kind = EVENT_RESULT};
-        event.as.result = (struct event_result){.node = i + 1, .accuracy = nodes[i].accuracy, .epochs = 1,
-                                                .weights = event_text("w"), .weights_hash = event_text("%032d", i)};
+        event.as.result = (struct event_result){.node = i + 1,
+                                                .accuracy = nodes[i].accuracy,
+                                                .epochs = 1,
+                                                .weights = event_text("w"),
+                                                .weights_hash = event_text("%032d", i)};
         model_apply(&model, &event);
         event_done(&event);
     }
@@ -173,10 +182,19 @@ static void moving(void **state)
 static void filter(void **state)
 {
     (void)state;
-    static const struct { const char *words, *rows; } cases[] = {
-        {"7", "1 .3 ..7"},      {"n7", "1 .3 ..7"},        {"W conv1", "1 .2 .3 ..6"}, {"w CONV1", "1 .2 .3 ..6"},
-        {"deepen", "1 .2 ..5 .3 ..7 ...8"}, {"you", "1 .3 ..6"}, {"fc1", "1 .3 ..7 ...8 .4"}, {"no such thing", ""},
-        {"99", ""},             {"fc(8)", "1 .2 ..5 .3 ..6 ..7 ...8 .4"},
+    static const struct {
+        const char *words, *rows;
+    } cases[] = {
+        {"7", "1 .3 ..7"},
+        {"n7", "1 .3 ..7"},
+        {"W conv1", "1 .2 .3 ..6"},
+        {"w CONV1", "1 .2 .3 ..6"},
+        {"deepen", "1 .2 ..5 .3 ..7 ...8"},
+        {"you", "1 .3 ..6"},
+        {"fc1", "1 .3 ..7 ...8 .4"},
+        {"no such thing", ""},
+        {"99", ""},
+        {"fc(8)", "1 .2 ..5 .3 ..6 ..7 ...8 .4"},
     };
     struct model model = small_tree();
     model_select(&model, 1);
@@ -303,7 +321,8 @@ static void old_lines_make_room(void **state)
     (void)state;
     struct model model = small_tree();
     struct event event = {.kind = EVENT_COMMAND};
-    event.as.command = (struct event_command){.by = event_text("user"), .words = event_text("pause"), .answer = event_text("%s", "")};
+    event.as.command =
+        (struct event_command){.by = event_text("user"), .words = event_text("pause"), .answer = event_text("%s", "")};
     for (int i = 0; i < 2 * LOG_LINES; i++) {
         event.number = model.state->last_number + 1;
         event.time = 100 + i;
@@ -348,9 +367,16 @@ static void edges(void **state)
 {
     (void)state;
     struct model model = model_at(SCREEN_SESSION_MIDDLE);
-    static const struct { int columns; const char *words; } cases[] = {
+    static const struct {
+        int columns;
+        const char *words;
+    } cases[] = {
         {80, "W conv5 12→16, W conv6 16→20, W fc1 16→24, D conv6 +3×3"},
-        {30, "W conv5,6 fc1 D conv6"}, {21, "W conv5,6 fc1 D conv6"}, {20, "W c5,6 f1 D c6"}, {13, "3W 1D"}, {0, "3W 1D"},
+        {30, "W conv5,6 fc1 D conv6"},
+        {21, "W conv5,6 fc1 D conv6"},
+        {20, "W c5,6 f1 D c6"},
+        {13, "3W 1D"},
+        {0, "3W 1D"},
     };
     const struct session_node *node = session_node(model.state, 29);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -398,13 +424,20 @@ int main(void)
 {
     setlocale(LC_ALL, "C.UTF-8");
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rows_in_order_of_number), cmocka_unit_test(orders),
-        cmocka_unit_test(folding),                 cmocka_unit_test(moving),
-        cmocka_unit_test(filter),                  cmocka_unit_test(marks),
-        cmocka_unit_test(selection_keeps_its_line), cmocka_unit_test(following),
-        cmocka_unit_test(log_lines),               cmocka_unit_test(recalled_lines),
-        cmocka_unit_test(old_lines_make_room),     cmocka_unit_test(histories),
-        cmocka_unit_test(seeking_back),            cmocka_unit_test(edges),
+        cmocka_unit_test(rows_in_order_of_number),
+        cmocka_unit_test(orders),
+        cmocka_unit_test(folding),
+        cmocka_unit_test(moving),
+        cmocka_unit_test(filter),
+        cmocka_unit_test(marks),
+        cmocka_unit_test(selection_keeps_its_line),
+        cmocka_unit_test(following),
+        cmocka_unit_test(log_lines),
+        cmocka_unit_test(recalled_lines),
+        cmocka_unit_test(old_lines_make_room),
+        cmocka_unit_test(histories),
+        cmocka_unit_test(seeking_back),
+        cmocka_unit_test(edges),
         cmocka_unit_test(rows_of_a_large_session),
     };
     return cmocka_run_group_tests_name("model", tests, NULL, NULL);

@@ -115,7 +115,7 @@ static void replay_screen(void **state)
     (void)state;
     struct model model;
     open_model(&model, MODE_REPLAY, SCREEN_SESSION_MIDDLE);
-    struct replay_bar_mark marks[] = {{90, STYLE_BEST}, {160, STYLE_BEST}, {230, STYLE_FAILED}, {300, STYLE_BEST},
+    struct replay_bar_mark marks[] = {{90, STYLE_BEST},  {160, STYLE_BEST}, {230, STYLE_FAILED}, {300, STYLE_BEST},
                                       {412, STYLE_USER}, {590, STYLE_BEST}, {700, STYLE_BEST}};
     model.marks = malloc(sizeof marks);
     memcpy(model.marks, marks, sizeof marks);
@@ -166,7 +166,8 @@ static void press(struct model *model, struct random_stream *random)
     enum request request = (enum request)(1 + random_below(random, REQUEST_COUNT - 1));
     const struct view *view = views[model->focus];
     if (random_below(random, 8) == 0 && view->mouse)
-        view->mouse(model, inside, (int)random_below(random, 120), (int)random_below(random, 60), (int)random_below(random, 3) - 1);
+        view->mouse(model, inside, (int)random_below(random, 120), (int)random_below(random, 60),
+                    (int)random_below(random, 3) - 1);
     if (view->request && view->request(model, request, inside))
         return;
     switch (random_below(random, 10)) {
@@ -183,7 +184,8 @@ static void press(struct model *model, struct random_stream *random)
         model->error_scale = !model->error_scale;
         break;
     case 4:
-        snprintf(model->filter, sizeof model->filter, "%s", (const char *[]){"", "conv1", "n1", "x y z", "w "}[random_below(random, 5)]);
+        snprintf(model->filter, sizeof model->filter, "%s",
+                 (const char *[]){"", "conv1", "n1", "x y z", "w "}[random_below(random, 5)]);
         model->rows_stale = true;
         break;
     case 5:
@@ -259,7 +261,8 @@ static void views_in_any_area(void **state)
             bars_draw_keys(&model, &canvas, inside);
             for (int y = 0; y < 30; y++)
                 for (int x = 0; x < 60; x++)
-                    if ((x < 5 || y < 5 || x >= 5 + width || y >= 5 + height) && canvas_cell(&canvas, x, y)->glyph != ' ')
+                    if ((x < 5 || y < 5 || x >= 5 + width || y >= 5 + height) &&
+                        canvas_cell(&canvas, x, y)->glyph != ' ')
                         fail_msg("%d,%d is drawn on, outside an area of %dx%d", x, y, width, height);
         }
     canvas_done(&canvas);

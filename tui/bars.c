@@ -23,7 +23,8 @@ struct bar {
     bool full;
 };
 
-__attribute__((format(printf, 4, 5))) static bool say(struct bar *bar, int gap, enum style style, const char *format, ...)
+__attribute__((format(printf, 4, 5))) static bool say(struct bar *bar, int gap, enum style style, const char *format,
+                                                      ...)
 {
     char text[300];
     va_list list;
@@ -181,7 +182,8 @@ static double share_of(const struct model *model, double time)
 struct area bars_transport_line(const struct model *model, struct area area)
 {
     char clock[TEXT_SHORT];
-    int left = 2 + (int)strlen(clock_text(clock, model->now)), right = 17 + (int)strlen(clock_text(clock, model->length));
+    int left = 2 + (int)strlen(clock_text(clock, model->now)),
+        right = 17 + (int)strlen(clock_text(clock, model->length));
     return area_part(area, left, 0, area.width - left - right, 1);
 }
 
@@ -220,15 +222,17 @@ struct bar_key {
 };
 
 static const struct bar_key keys_live[] = {
-    {"?", "Help"}, {"Space", "Pause"}, {"w", "Widen"}, {"d", "Deepen"}, {"p", "Pin"}, {"x", "Prune"}, {"u", "Undo"},
-    {"Enter", "Details"}, {"Tab", "Pane"}, {"z", "Zoom"}, {"q", "Quit"}, {"/", "Find"}, {"b", "Best"}, {"f", "Follow"},
-    {"o", "Order"}, {":", "Command"},
+    {"?", "Help"}, {"Space", "Pause"},   {"w", "Widen"},  {"d", "Deepen"},  {"p", "Pin"},  {"x", "Prune"},
+    {"u", "Undo"}, {"Enter", "Details"}, {"Tab", "Pane"}, {"z", "Zoom"},    {"q", "Quit"}, {"/", "Find"},
+    {"b", "Best"}, {"f", "Follow"},      {"o", "Order"},  {":", "Command"},
 };
 static const struct bar_key keys_replay[] = {
-    {"?", "Help"}, {"Space", "Play"}, {"<>", "Speed"}, {"[]", "Best"}, {",.", "Event"}, {"}", "Fail"}, {")", "Person"},
-    {"Enter", "Details"}, {"z", "Zoom"}, {"q", "Quit"}, {"Tab", "Pane"}, {"/", "Find"}, {"f", "Follow"}, {"o", "Order"},
+    {"?", "Help"},   {"Space", "Play"}, {"<>", "Speed"},      {"[]", "Best"}, {",.", "Event"},
+    {"}", "Fail"},   {")", "Person"},   {"Enter", "Details"}, {"z", "Zoom"},  {"q", "Quit"},
+    {"Tab", "Pane"}, {"/", "Find"},     {"f", "Follow"},      {"o", "Order"},
 };
-static const struct bar_key keys_over[] = {{"Escape", "Back"}, {"b", "Best"}, {"y", "Scale"}, {"?", "Help"}, {"q", "Quit"}};
+static const struct bar_key keys_over[] = {
+    {"Escape", "Back"}, {"b", "Best"}, {"y", "Scale"}, {"?", "Help"}, {"q", "Quit"}};
 
 static void say_keys(struct bar *bar, const struct bar_key *keys, size_t count, const struct model *model)
 {

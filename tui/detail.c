@@ -20,8 +20,8 @@ static int heading(struct canvas *canvas, struct area area, int y, const char *t
 
 /* --- facts --- */
 
-static int draw_facts(const struct model *model, const struct session_node *node, struct canvas *canvas, struct area area,
-                      int y)
+static int draw_facts(const struct model *model, const struct session_node *node, struct canvas *canvas,
+                      struct area area, int y)
 {
     char a[TEXT_SHORT], b[TEXT_SHORT], c[TEXT_SHORT];
     double gain;
@@ -46,8 +46,8 @@ static int draw_facts(const struct model *model, const struct session_node *node
                 text_count(a, (double)node->facts.parameters), text_count(b, (double)node->facts.flops),
                 text_bytes(c, (double)node->facts.activation_bytes));
     if (node->device)
-        canvas_text(canvas, area, 2, y++, STYLE_NORMAL, "%d/%d epochs on %s in %s, %s images/s", node->curve_count, node->epochs,
-                    node->device, text_duration(a, node->seconds), text_count(b, node_rate(node)));
+        canvas_text(canvas, area, 2, y++, STYLE_NORMAL, "%d/%d epochs on %s in %s, %s images/s", node->curve_count,
+                    node->epochs, node->device, text_duration(a, node->seconds), text_count(b, node_rate(node)));
     if (node->note && *node->note)
         canvas_text(canvas, area, 2, y++, STYLE_USER, "\"%s\"", node->note);
     return y;
@@ -55,7 +55,8 @@ static int draw_facts(const struct model *model, const struct session_node *node
 
 /* --- layers --- */
 
-static void draw_layer(const struct strip *strip, int layer, int largest, struct canvas *canvas, struct area area, int y)
+static void draw_layer(const struct strip *strip, int layer, int largest, struct canvas *canvas, struct area area,
+                       int y)
 {
     const struct layer *at = &strip->arch.layers[layer];
     const struct shape *shape = &strip->shapes[layer];
@@ -87,7 +88,7 @@ static void draw_layer(const struct strip *strip, int layer, int largest, struct
     int eighths = (int)lround(share * width * 8);
     for (int x = 0; x * 8 < eighths; x++)
         canvas_glyph(canvas, bar, x, y, eighths - 8 * x >= 8 ? L'█' : (uint32_t)(L'▏' - (eighths - 8 * x - 1)),
-                   strip_style(strip->change[layer]));
+                     strip_style(strip->change[layer]));
     canvas_text(canvas, area, 32 + (eighths + 7) / 8 + 1, y, style, "%s", was);
 }
 
@@ -141,8 +142,8 @@ static int draw_layers(const struct strip *strip, struct canvas *canvas, struct 
 
 /* --- lineage: the nearest ancestors, the network itself first --- */
 
-static int draw_lineage(const struct model *model, const struct session_node *node, struct canvas *canvas, struct area area,
-                        int y, int end)
+static int draw_lineage(const struct model *model, const struct session_node *node, struct canvas *canvas,
+                        struct area area, int y, int end)
 {
     for (; node && y < end; node = session_node(model->state, node->facts.parent)) {
         struct text edge = TEXT_EMPTY;
@@ -173,13 +174,14 @@ static void draw_epochs(const struct session_node *node, struct canvas *canvas, 
     for (int i = first; i < node->curve_count; i++) {
         const struct curve_point *point = &node->curve[i];
         canvas_text(canvas, area, 2, y++, STYLE_NORMAL, "%5d  %5.2f  %6.4f  %6.2f  %6.4f  %.2g", i + 1,
-                    100 * point->validation_accuracy, point->validation_loss, 100 * point->train_accuracy, point->train_loss,
-                    point->rate);
+                    100 * point->validation_accuracy, point->validation_loss, 100 * point->train_accuracy,
+                    point->train_loss, point->rate);
     }
 }
 
 /* "parameters +34 %" of two counts. */
-static int draw_change(struct canvas *canvas, struct area area, int x, int y, const char *what, int64_t count, int64_t other)
+static int draw_change(struct canvas *canvas, struct area area, int x, int y, const char *what, int64_t count,
+                       int64_t other)
 {
     if (!other)
         return x;
@@ -212,7 +214,8 @@ static void draw_one(const struct model *model, const struct session_node *node,
     int lineage = left - layers - 2 >= 4 ? left - layers - 2 : 4;
     lineage = lineage > 8 ? 8 : lineage;
     y = heading(canvas, area, y + (area.height > 30), "Layers");
-    y = draw_layers(&strip, canvas, area, y, area.height - lineage - 1 > y + 3 ? area.height - lineage - 1 : area.height);
+    y = draw_layers(&strip, canvas, area, y,
+                    area.height - lineage - 1 > y + 3 ? area.height - lineage - 1 : area.height);
     y = heading(canvas, area, y, "Lineage");
     draw_lineage(model, node, canvas, area, y, y + lineage);
 }
@@ -247,7 +250,8 @@ void compare_draw(const struct model *model, struct canvas *canvas, struct area 
 {
     for (int i = 0; i < 2; i++) {
         const struct session_node *node = session_node(model->state, model->marked[i]);
-        struct area half = area_part(area, i * (area.width / 2), 0, i ? area.width - area.width / 2 : area.width / 2, area.height);
+        struct area half =
+            area_part(area, i * (area.width / 2), 0, i ? area.width - area.width / 2 : area.width / 2, area.height);
         struct area inside = frame(canvas, half, node);
         if (node)
             draw_one(model, node, session_node(model->state, model->marked[1 - i]), canvas, inside);

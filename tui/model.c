@@ -90,7 +90,8 @@ static const char *edge_of(const struct model *model, const struct session_node 
 static void log_session(struct model *model, double time, const struct event_session *session)
 {
     add_line(model, time, STYLE_NORMAL, "session", "%s: %lld training and %lld validation images, seed %lld, policy %s",
-             session->data, (long long)session->train_images, (long long)session->validation_images, (long long)session->seed,
+             session->data, (long long)session->train_images, (long long)session->validation_images,
+             (long long)session->seed,
              session_option(model->state, "policy") ? session_option(model->state, "policy") : "unknown");
 }
 
@@ -156,8 +157,8 @@ static void log_policy(struct model *model, double time, const struct event_poli
 static void log_command(struct model *model, double time, const struct event_command *command)
 {
     bool user = command->by && !strcmp(command->by, "user");
-    add_line(model, time, command->refused ? STYLE_WARNING : STYLE_USER, user ? "you" : "asked", "%s%s%s%s", command->words,
-             command->answer && *command->answer ? ": " : "", command->refused ? "no: " : "",
+    add_line(model, time, command->refused ? STYLE_WARNING : STYLE_USER, user ? "you" : "asked", "%s%s%s%s",
+             command->words, command->answer && *command->answer ? ": " : "", command->refused ? "no: " : "",
              command->answer ? command->answer : "");
 }
 
@@ -224,7 +225,8 @@ static void keep_histories(struct model *model)
     if (count <= model->history_count)
         return;
     model->histories = memory_resize(model->histories, (size_t)count, sizeof *model->histories);
-    memset(model->histories + model->history_count, 0, sizeof *model->histories * (size_t)(count - model->history_count));
+    memset(model->histories + model->history_count, 0,
+           sizeof *model->histories * (size_t)(count - model->history_count));
     model->history_count = count;
 }
 
@@ -267,7 +269,8 @@ static void follow(struct model *model)
     int64_t newest = model->state->finished ? model->state->best : 0;
     for (int i = 0; i < model->state->device_count; i++) {
         int64_t node = model->state->devices[i].node;
-        if (node && (!newest || session_node(model->state, node)->started > session_node(model->state, newest)->started))
+        if (node &&
+            (!newest || session_node(model->state, node)->started > session_node(model->state, newest)->started))
             newest = node;
     }
     if (newest) {
@@ -280,8 +283,8 @@ static void follow(struct model *model)
 
 static bool changes_rows(enum event_kind kind)
 {
-    return kind == EVENT_NODE || kind == EVENT_RESULT || kind == EVENT_FAILED || kind == EVENT_PRUNED || kind == EVENT_PINNED ||
-           kind == EVENT_NOTED;
+    return kind == EVENT_NODE || kind == EVENT_RESULT || kind == EVENT_FAILED || kind == EVENT_PRUNED ||
+           kind == EVENT_PINNED || kind == EVENT_NOTED;
 }
 
 void model_recall(struct model *model, const struct event *event)

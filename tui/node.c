@@ -23,7 +23,8 @@ uint32_t node_glyph(enum node_status status)
 
 enum style node_style(enum node_status status)
 {
-    static const enum style styles[NODE_STATUS_COUNT] = {STYLE_QUEUED, STYLE_RUNNING, STYLE_DONE, STYLE_FAILED, STYLE_DIM};
+    static const enum style styles[NODE_STATUS_COUNT] = {STYLE_QUEUED, STYLE_RUNNING, STYLE_DONE, STYLE_FAILED,
+                                                         STYLE_DIM};
     return styles[status];
 }
 
@@ -98,26 +99,40 @@ static char split_action(const char *action, char name[32])
     return (char)toupper((unsigned char)action[0]);
 }
 
-/* "W conv1,3 fc1 D conv2", or with the first letters only "W c1,3 f1 D c2" */
+enum { GROUP_MAX = 128 };
+
+/* "1,3,5-9" */
+static void add_numbers(const int *numbers, int count, struct text *text)
+{
+    for (int first = 0, last; first < count; first = last + 1) {
+        last = first;
+        while (last + 1 < count && numbers[last + 1] == numbers[last] + 1)
+            last++;
+        last = last - first < 2 ? first : last; /* two neighbours are no range */
+        text_add(text, last > first ? "%s%d-%d" : "%s%d", first ? "," : "", numbers[first], numbers[last]);
+    }
+}
+
+/* "W conv1,3 fc1 D conv2", or with the first letters only "W c1,3 f1 D c2": actions of one kind on layers of one kind,
+   one after the other, are one group. */
 static void edge_by_layer(const struct event_texts *actions, bool letters_only, struct text *text)
 {
-    char last_kind = 0, last_word[32] = "";
-    for (int i = 0; i < actions->count; i++) {
-        char name[32], kind = split_action(actions->items[i], name);
+    char last_kind = 0;
+    for (int i = 0; i < actions->count;) {
+        int numbers[GROUP_MAX], count = 0;
+        char name[32], kind = split_action(actions->items[i], name), word[32] = "";
         size_t letters = strcspn(name, "0123456789");
-        if (letters_only && letters > 1) {
-            memmove(name + 1, name + letters, strlen(name + letters) + 1);
-            letters = 1;
-        }
-        bool same_word = kind == last_kind && strlen(last_word) == letters && !strncmp(last_word, name, letters);
+        memcpy(word, name, letters);
+        do {
+            numbers[count++] = atoi(name + letters);
+            if (++i == actions->count || split_action(actions->items[i], name) != kind)
+                break;
+        } while (count < GROUP_MAX && strcspn(name, "0123456789") == letters && !strncmp(name, word, letters));
         if (kind != last_kind)
-            text_add(text, "%s%c", i ? " " : "", kind);
-        if (same_word)
-            text_add(text, ",%s", name + letters);
-        else
-            text_add(text, " %s", name);
+            text_add(text, "%s%c", last_kind ? " " : "", kind);
+        text_add(text, " %.*s", letters_only ? 1 : (int)letters, word);
+        add_numbers(numbers, count, text);
         last_kind = kind;
-        snprintf(last_word, sizeof last_word, "%.*s", (int)letters, name);
     }
 }
 
@@ -151,8 +166,8 @@ void node_edge(const struct model *model, const struct session_node *node, bool 
 
 /* --- small pictures and numbers --- */
 
-void node_spark(const struct model *model, const struct session_node *node, struct canvas *canvas, struct area area, int x,
-                int y, int width, enum style style)
+void node_spark(const struct model *model, const struct session_node *node, struct canvas *canvas, struct area area,
+                int x, int y, int width, enum style style)
 {
     enum { WIDEST = 64 };
     double values[WIDEST];
@@ -184,6 +199,7 @@ char *node_age(char buffer[TEXT_SHORT], double seconds)
 char *clock_text(char buffer[TEXT_SHORT], double seconds)
 {
     int64_t whole = seconds > 0 && seconds < 1e12 ? (int64_t)seconds : 0;
-    snprintf(buffer, TEXT_SHORT, "%02d:%02d:%02d", (int)(whole / 3600 % 1000000), (int)(whole / 60 % 60), (int)(whole % 60));
+    snprintf(buffer, TEXT_SHORT, "%02d:%02d:%02d", (int)(whole / 3600 % 1000000), (int)(whole / 60 % 60),
+             (int)(whole % 60));
     return buffer;
 }

@@ -19,13 +19,14 @@ double node_seconds_left(const struct model *model, const struct session_node *n
 /* Images a second: of the running step, else of the last epoch; 0: unknown. */
 double node_rate(const struct session_node *node);
 
-/* How it grew, as long as `columns` allow: "W conv1 4→8, W conv3 4→8, D conv2 +3×3", "W conv1,3 D conv2", "W c1,3 D c2",
-   "2W 1D". */
-void node_edge(const struct model *model, const struct session_node *node, bool unicode, int columns, struct text *text);
+/* How it grew, as long as `columns` allow: "W conv1 4→8, W conv3 4→8, D conv2 +3×3", "W conv1,3 D conv2", "W c1,3 D
+   c2", "2W 1D". */
+void node_edge(const struct model *model, const struct session_node *node, bool unicode, int columns,
+               struct text *text);
 
 /* The last validation accuracies as a sparkline, from its own lowest to the best of the session. */
-void node_spark(const struct model *model, const struct session_node *node, struct canvas *canvas, struct area area, int x,
-                int y, int width, enum style style);
+void node_spark(const struct model *model, const struct session_node *node, struct canvas *canvas, struct area area,
+                int x, int y, int width, enum style style);
 
 /* "18m": a time that has passed, in one unit or two. */
 char *node_age(char buffer[TEXT_SHORT], double seconds);

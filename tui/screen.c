@@ -10,17 +10,15 @@
 #include "tui/view.h"
 
 const struct view *const views[PANE_COUNT] = {
-    [PANE_TREE] = &view_tree,
-    [PANE_NETWORK] = &view_network,
-    [PANE_CURVES] = &view_curves,
-    [PANE_DEVICES] = &view_devices,
-    [PANE_CONTROLLER] = &view_controller,
-    [PANE_LOG] = &view_log,
-    [PANE_TRADE] = &view_trade,
-    [PANE_QUEUE] = &view_queue,
+    [PANE_TREE] = &view_tree,       [PANE_NETWORK] = &view_network,       [PANE_CURVES] = &view_curves,
+    [PANE_DEVICES] = &view_devices, [PANE_CONTROLLER] = &view_controller, [PANE_LOG] = &view_log,
+    [PANE_TRADE] = &view_trade,     [PANE_QUEUE] = &view_queue,
 };
 
-static const struct { char key; const char *title; } panes[PANE_COUNT] = {
+static const struct {
+    char key;
+    const char *title;
+} panes[PANE_COUNT] = {
 #define SCREEN_PANE(name, key, title) [PANE_##name] = {key, title},
     LAYOUT_PANES(SCREEN_PANE)
 #undef SCREEN_PANE
@@ -38,7 +36,8 @@ static bool shorten(struct text *text)
 }
 
 /* "─ by accuracy, 214 networks ─" at the right of the frame's top line, as much as there is room for. */
-static void draw_title(const struct model *model, const struct view *view, struct canvas *canvas, struct area area, int from)
+static void draw_title(const struct model *model, const struct view *view, struct canvas *canvas, struct area area,
+                       int from)
 {
     struct text text = TEXT_EMPTY;
     int x;

@@ -41,9 +41,10 @@ void strip_read(const struct model *model, const struct session_node *node, stru
     const struct session_node *parent = session_node(model->state, node->facts.parent);
     memset(strip, 0, sizeof *strip);
     const char *input = model->state->facts.input;
-    strip->readable = !arch_parse(&strip->arch, node->facts.arch, NULL) && input &&
-                      sscanf(input, "%d,%d,%d", &strip->input.channels, &strip->input.height, &strip->input.width) == 3 &&
-                      !arch_shapes(&strip->arch, strip->input, strip->shapes, NULL);
+    strip->readable =
+        !arch_parse(&strip->arch, node->facts.arch, NULL) && input &&
+        sscanf(input, "%d,%d,%d", &strip->input.channels, &strip->input.height, &strip->input.width) == 3 &&
+        !arch_shapes(&strip->arch, strip->input, strip->shapes, NULL);
     if (strip->readable && parent && !follow_actions(parent, node, strip)) {
         memset(strip->change, 0, sizeof strip->change);
         memset(strip->before, 0, sizeof strip->before);
@@ -101,7 +102,8 @@ bool strip_write(const struct strip *strip, struct canvas *canvas, struct area a
         if (x > 0)
             x = canvas_text(canvas, area, x, 0, STYLE_DIM, stands_apart(strip, i) ? "│" : " ");
         label_of(&strip->arch.layers[i], label);
-        x = canvas_text(canvas, area, x, 0, strip->change[i] ? strip_style(strip->change[i]) : STYLE_NORMAL, "%s", label);
+        x = canvas_text(canvas, area, x, 0, strip->change[i] ? strip_style(strip->change[i]) : STYLE_NORMAL, "%s",
+                        label);
     }
     return true;
 }
@@ -141,7 +143,10 @@ int strip_draw(const struct strip *strip, struct canvas *canvas, struct area are
             draw_column(canvas, column, (double)layer->units / largest, strip_style(strip->change[i]));
         if (labels)
             canvas_text(canvas, area_part(area, i * width, height, width, 1), is_pool(layer) ? (width - 1) / 2 : 0, 0,
-                        is_pool(layer) ? STYLE_DIM : strip->change[i] ? strip_style(strip->change[i]) : STYLE_NORMAL, "%s", text);
+                        is_pool(layer)     ? STYLE_DIM
+                        : strip->change[i] ? strip_style(strip->change[i])
+                                           : STYLE_NORMAL,
+                        "%s", text);
     }
     return height + (labels || line);
 }

@@ -21,7 +21,8 @@ void strip_read(const struct model *model, const struct session_node *node, stru
 /* Widths as columns that stand side by side, above their labels where there is room for them; as many lines as the area
    has, at most `highest`.  Returns the lines used. */
 int strip_draw(const struct strip *strip, struct canvas *canvas, struct area area, int highest);
-/* All widths in one line, "8 8|12 16|16 16|40" with what changed in its style. False: it is too long, nothing is drawn. */
+/* All widths in one line, "8 8|12 16|16 16|40" with what changed in its style. False: it is too long, nothing is drawn.
+ */
 bool strip_write(const struct strip *strip, struct canvas *canvas, struct area area);
 enum style strip_style(enum strip_change change);
 

@@ -17,9 +17,9 @@
 struct forest {
     const struct model *model;
     int64_t count;
-    int64_t *first, *next;  /* children in order, by node number; first[0]: the roots */
-    int64_t *below;         /* how many networks grew from each */
-    bool *matches, *kept;   /* matches the filter; it or one below does */
+    int64_t *first, *next; /* children in order, by node number; first[0]: the roots */
+    int64_t *below;        /* how many networks grew from each */
+    bool *matches, *kept;  /* matches the filter; it or one below does */
 };
 
 /* --- folding --- */
@@ -81,9 +81,9 @@ static bool matches(const struct session_node *node, const char *what, const cha
         if (contains(node->facts.actions.items[i], action))
             return true;
     bool notation = strpbrk(what, "(,)") != NULL; /* "FC(64)": else every network would have it */
-    return (notation && contains(node->facts.arch, what)) || contains(node->note, what) || contains(node->failure, what) ||
-           contains(node_word(node->status), what) || (node->pinned && contains("pinned", what)) ||
-           (node_is_users(node) && contains("you", what));
+    return (notation && contains(node->facts.arch, what)) || contains(node->note, what) ||
+           contains(node->failure, what) || contains(node_word(node->status), what) ||
+           (node->pinned && contains("pinned", what)) || (node_is_users(node) && contains("you", what));
 }
 
 /* What a person sees is "W conv2", what an action says is "widen:conv2". */
@@ -145,7 +145,8 @@ static void sort_children(struct forest *forest, int64_t parent, struct sibling 
 {
     size_t count = 0;
     for (int64_t child = forest->first[parent]; child; child = forest->next[child])
-        siblings[count++] = (struct sibling){child, order_key(forest->model, session_node(forest->model->state, child))};
+        siblings[count++] =
+            (struct sibling){child, order_key(forest->model, session_node(forest->model->state, child))};
     qsort(siblings, count, sizeof *siblings, compare_siblings);
     for (size_t i = count; i-- > 0;) {
         forest->next[siblings[i].node] = i + 1 < count ? siblings[i + 1].node : 0;

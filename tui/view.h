@@ -19,7 +19,8 @@ struct view {
     bool (*mouse)(struct model *model, struct area inside, int x, int y, int wheel);
 };
 
-extern const struct view view_tree, view_network, view_curves, view_devices, view_controller, view_log, view_trade, view_queue;
+extern const struct view view_tree, view_network, view_curves, view_devices, view_controller, view_log, view_trade,
+    view_queue;
 /* What the tree answers, also for panes that show what is selected there. */
 bool tree_request(struct model *model, enum request request, struct area inside);
 /* By enum pane. */

@@ -29,7 +29,8 @@ static double trend_value(const struct event_policy *policy, enum trend trend)
 }
 
 /* "mean   ▁▂▃▅▆█  81.20 → 84.41" */
-static void draw_trend(const struct session_state *state, enum trend trend, struct canvas *canvas, struct area inside, int y)
+static void draw_trend(const struct session_state *state, enum trend trend, struct canvas *canvas, struct area inside,
+                       int y)
 {
     static const char *const names[TREND_COUNT] = {"mean", "best", "reward", "entropy"};
     static const enum style styles[TREND_COUNT] = {STYLE_CURVE_A, STYLE_CURVE_C, STYLE_CURVE_B, STYLE_CURVE_D};
@@ -100,7 +101,8 @@ static int draw_decision(const struct session_state *state, struct canvas *canva
     int x = canvas_text(canvas, inside, 0, y, STYLE_DIM, "last decision ");
     x = canvas_text(canvas, inside, x, y, STYLE_NORMAL, "n%lld → ", (long long)record->parent);
     if (record->node)
-        x = canvas_text(canvas, inside, x, y, STYLE_BOLD, "n%lld%s", (long long)record->node, record->known ? " (known)" : "");
+        x = canvas_text(canvas, inside, x, y, STYLE_BOLD, "n%lld%s", (long long)record->node,
+                        record->known ? " (known)" : "");
     else
         x = canvas_text(canvas, inside, x, y, STYLE_DIM, "refused");
     if (record->log_probability < 0)
@@ -149,7 +151,8 @@ static void draw_earlier(const struct model *model, struct canvas *canvas, struc
         if (node && !record->known && end > 19) {
             struct text edge = TEXT_EMPTY;
             node_edge(model, node, canvas->unicode, end - 16, &edge);
-            canvas_text(canvas, area_part(inside, 0, 0, end, inside.height), 15, y, STYLE_NORMAL, "%s", text_string(&edge));
+            canvas_text(canvas, area_part(inside, 0, 0, end, inside.height), 15, y, STYLE_NORMAL, "%s",
+                        text_string(&edge));
             text_done(&edge);
         } else if (record->known) {
             canvas_text(canvas, inside, 15, y, STYLE_DIM, "known already");

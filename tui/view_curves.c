@@ -1,9 +1,9 @@
 /*
  * view_curves.c - learning curves in braille: the selected network, its parent, the best, and what is in training.
  *
- * Validation is a line; the selected one's training accuracy a row of dots. What is drawn later lies above: the selected
- * network last. The axis spans what is shown; with the error scale it is 1 - accuracy on a logarithmic axis, the better
- * still higher.
+ * Validation is a line; the selected one's training accuracy a row of dots. What is drawn later lies above: the
+ * selected network last. The axis spans what is shown; with the error scale it is 1 - accuracy on a logarithmic axis,
+ * the better still higher.
  */
 #include <math.h>
 #include <stdio.h>
@@ -149,7 +149,10 @@ static void draw_error_ticks(const struct plot *plot, struct canvas *canvas, str
     }
     for (double decade = 1e-4; decade < 1; decade *= 10)
         for (size_t i = 0; i < COUNT_OF(shares); i++)
-            draw_tick(plot, canvas, inside, 1 - shares[i] * decade, decade >= 0.01 - 1e-9 ? 0 : decade >= 0.001 - 1e-9 ? 1 : 2);
+            draw_tick(plot, canvas, inside, 1 - shares[i] * decade,
+                      decade >= 0.01 - 1e-9    ? 0
+                      : decade >= 0.001 - 1e-9 ? 1
+                                               : 2);
 }
 
 static void draw_y_axis(const struct plot *plot, struct canvas *canvas, struct area inside)

@@ -89,7 +89,8 @@ static void draw_lane(const struct model *model, int index, const struct lane *l
     if (lane->history && index < model->history_count) {
         const struct device_history *history = &model->histories[index];
         int count = history->count < lane->history ? history->count : lane->history;
-        canvas_spark(canvas, inside, x + lane->history - count, y, count, history->utilisation, history->count, 0, 1, style);
+        canvas_spark(canvas, inside, x + lane->history - count, y, count, history->utilisation, history->count, 0, 1,
+                     style);
     }
     x += lane->history ? lane->history + 1 : 0;
     if (known)
@@ -119,7 +120,8 @@ static void draw_lane(const struct model *model, int index, const struct lane *l
     }
     struct area rest = area_part(inside, x, 0, inside.width - x, inside.height);
     if (stale)
-        canvas_text(canvas, rest, 0, y, STYLE_WARNING, "no sample for %s", node_age(used, model->now - device->sampled));
+        canvas_text(canvas, rest, 0, y, STYLE_WARNING, "no sample for %s",
+                    node_age(used, model->now - device->sampled));
     else
         draw_training(model, device, canvas, rest, y);
 }
@@ -133,7 +135,8 @@ static void draw_devices(const struct model *model, struct canvas *canvas, struc
     int width = inside.width / columns, room = rows * columns, shown = count <= room ? count : room - 1;
     struct lane lane = lane_for(model, columns > 1 ? width - 1 : width);
     for (int i = 0; i < shown; i++)
-        draw_lane(model, i, &lane, canvas, area_part(inside, i / rows * width, 0, columns > 1 ? width - 1 : width, rows), i % rows);
+        draw_lane(model, i, &lane, canvas,
+                  area_part(inside, i / rows * width, 0, columns > 1 ? width - 1 : width, rows), i % rows);
     if (shown < count && shown >= 0)
         canvas_text(canvas, area_part(inside, (columns - 1) * width, 0, width, rows), 0, rows - 1, STYLE_DIM,
                     "+%d more: 4 z shows them", count - shown);

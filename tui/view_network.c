@@ -10,14 +10,16 @@
 #include "tui/strip.h"
 #include "tui/view.h"
 
-static void draw_status(const struct model *model, const struct session_node *node, struct canvas *canvas, struct area area)
+static void draw_status(const struct model *model, const struct session_node *node, struct canvas *canvas,
+                        struct area area)
 {
     char left[TEXT_SHORT];
     canvas_glyph(canvas, area, 0, 0, node_glyph(node->status), node_style(node->status));
     int x = 2;
     if (node->status == NODE_RUNNING) {
         x = canvas_text(canvas, area, x, 0, STYLE_RUNNING, "epoch %d/%d on %s",
-                        node->curve_count + (node->curve_count < node->epochs), node->epochs, node->device ? node->device : "?");
+                        node->curve_count + (node->curve_count < node->epochs), node->epochs,
+                        node->device ? node->device : "?");
         double seconds = node_seconds_left(model, node);
         int width = area.width - x - 14;
         if (width >= 4) {
@@ -43,7 +45,8 @@ static void draw_status(const struct model *model, const struct session_node *no
                     text_duration(left, node->seconds));
 }
 
-static void draw_origin(const struct model *model, const struct session_node *node, struct canvas *canvas, struct area area)
+static void draw_origin(const struct model *model, const struct session_node *node, struct canvas *canvas,
+                        struct area area)
 {
     struct text edge = TEXT_EMPTY;
     double gain;
@@ -55,16 +58,23 @@ static void draw_origin(const struct model *model, const struct session_node *no
     if (node->facts.parent)
         x = canvas_text(canvas, area, x + 2, 0, STYLE_DIM, "from n%lld", (long long)node->facts.parent);
     if (node_gain(model, node, &gain))
-        x = canvas_text(canvas, area, x + 1, 0, node->status != NODE_DONE ? STYLE_DIM : gain < 0 ? STYLE_LOSS : STYLE_GAIN,
+        x = canvas_text(canvas, area, x + 1, 0,
+                        node->status != NODE_DONE ? STYLE_DIM
+                        : gain < 0                ? STYLE_LOSS
+                                                  : STYLE_GAIN,
                         "%+.2f", 100 * gain);
-    canvas_text(canvas, area, x + 2, 0, STYLE_DIM, "%s", !node->facts.parent ? "" : node_is_users(node) ? "by you" : "");
+    canvas_text(canvas, area, x + 2, 0, STYLE_DIM, "%s",
+                !node->facts.parent   ? ""
+                : node_is_users(node) ? "by you"
+                                      : "");
     text_done(&edge);
 }
 
 static void draw_numbers(const struct session_node *node, struct canvas *canvas, struct area area)
 {
     char parameters[TEXT_SHORT], flops[TEXT_SHORT], memory[TEXT_SHORT], rate[TEXT_SHORT];
-    int x = canvas_text(canvas, area, 0, 0, STYLE_NORMAL, "%s params  %s FLOPs", text_count(parameters, (double)node->facts.parameters),
+    int x = canvas_text(canvas, area, 0, 0, STYLE_NORMAL, "%s params  %s FLOPs",
+                        text_count(parameters, (double)node->facts.parameters),
                         text_count(flops, (double)node->facts.flops));
     text_bytes(memory, (double)node->facts.activation_bytes);
     if (x + 2 + (int)strlen(memory) <= area.width)

@@ -1,6 +1,6 @@
 /*
- * view_queue.c - what is in training and what comes next, in the order in which it will start: a person's networks first,
- * then by number.
+ * view_queue.c - what is in training and what comes next, in the order in which it will start: a person's networks
+ * first, then by number.
  */
 #include <math.h>
 #include <stdio.h>
@@ -50,7 +50,9 @@ static void draw_row(const struct model *model, const struct session_node *node,
         canvas_text(canvas, line->inside, 0, y, STYLE_DIM, "%3d", place);
     int x = canvas_text(canvas, line->inside, 4, y, STYLE_BOLD, "%-6s", name);
     x = canvas_text(canvas, line->inside, x + 1, y, node_is_users(node) ? STYLE_USER : STYLE_DIM, "%-6.6s",
-                    node_is_users(node) ? "you" : !node->facts.parent ? "start" : "policy");
+                    node_is_users(node)   ? "you"
+                    : !node->facts.parent ? "start"
+                                          : "policy");
     if (seconds >= 0)
         snprintf(when, sizeof when, running ? "%s left" : "in ~%s", text_duration(left, seconds));
     int end = line->inside.width - 13;
@@ -96,7 +98,8 @@ static void draw_queue(const struct model *model, struct canvas *canvas, struct 
     if (!line.y)
         canvas_text(canvas, inside, 0, 0, STYLE_DIM, "nothing trains and nothing waits");
     else if (place == 1 && line.y - line.top < inside.height)
-        canvas_text(canvas, inside, 0, line.y - line.top, STYLE_DIM, "nothing waits: the policy is asked when a device is free");
+        canvas_text(canvas, inside, 0, line.y - line.top, STYLE_DIM,
+                    "nothing waits: the policy is asked when a device is free");
 }
 
 static void title_queue(const struct model *model, struct text *text)

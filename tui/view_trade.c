@@ -1,5 +1,6 @@
 /*
- * view_trade.c - accuracy against parameters: a dot a trained network, and the front of those that nothing smaller beats.
+ * view_trade.c - accuracy against parameters: a dot a trained network, and the front of those that nothing smaller
+ * beats.
  *
  * One pass: each column of dots keeps its best network; the front is what rises from left to right. So it costs O(n)
  * a frame and is as exact as the picture.
@@ -101,8 +102,8 @@ static void draw_front(const struct session_state *state, const struct trade *tr
     free(best);
 }
 
-static void draw_mark(const struct session_state *state, const struct trade *trade, struct canvas *canvas, int64_t number,
-                      uint32_t glyph, enum style style)
+static void draw_mark(const struct session_state *state, const struct trade *trade, struct canvas *canvas,
+                      int64_t number, uint32_t glyph, enum style style)
 {
     const struct session_node *node = session_node(state, number);
     if (node && is_shown(node) && trade->area.width > 0 && trade->area.height > 0)

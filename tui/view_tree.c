@@ -23,9 +23,12 @@ enum { LEFT_LEAST = 18, LEFT_GOOD = 30 };
 /* Give out what the left part can spare, the most wanted column first. */
 static struct columns columns_for(int width)
 {
-    static const struct { enum column column; int width, least; } wanted[] = {
-        {COLUMN_ACCURACY, 5, LEFT_LEAST},  {COLUMN_CURVE, 5, LEFT_LEAST + 6}, {COLUMN_GAIN, 6, LEFT_GOOD},
-        {COLUMN_PARAMETERS, 5, LEFT_GOOD + 2}, {COLUMN_WHERE, 7, LEFT_GOOD + 6}, {COLUMN_FLOPS, 5, LEFT_GOOD + 6},
+    static const struct {
+        enum column column;
+        int width, least;
+    } wanted[] = {
+        {COLUMN_ACCURACY, 5, LEFT_LEAST},      {COLUMN_CURVE, 5, LEFT_LEAST + 6}, {COLUMN_GAIN, 6, LEFT_GOOD},
+        {COLUMN_PARAMETERS, 5, LEFT_GOOD + 2}, {COLUMN_WHERE, 7, LEFT_GOOD + 6},  {COLUMN_FLOPS, 5, LEFT_GOOD + 6},
     };
     struct columns columns = {.left = width};
     for (size_t i = 0; i < COUNT_OF(wanted); i++)
@@ -57,7 +60,10 @@ static int draw_rails(const struct tree_row *row, struct canvas *canvas, struct 
         const char *rail = depth < row->depth ? (last ? " " : "│") : last ? "└" : "├";
         canvas_text(canvas, area, x++, y, STYLE_BORDER, "%s", rail);
     }
-    canvas_text(canvas, area, x++, y, STYLE_BORDER, "%s", !row->parent ? (row->depth ? "─" : " ") : row->folded ? "▸" : "▾");
+    canvas_text(canvas, area, x++, y, STYLE_BORDER, "%s",
+                !row->parent  ? (row->depth ? "─" : " ")
+                : row->folded ? "▸"
+                              : "▾");
     return x;
 }
 
@@ -109,8 +115,11 @@ static void draw_left(const struct model *model, const struct tree_row *row, con
     int room = area.width - x - marks_width(model, row, node);
     node_edge(model, node, canvas->unicode, room, &edge);
     struct area part = area_part(area, 0, 0, x + (room > 3 ? room : 3), area.height);
-    x = canvas_text(canvas, part, x, y, dim ? STYLE_DIM : node_is_users(node) ? STYLE_USER : STYLE_NORMAL, "%s",
-                    text_string(&edge));
+    x = canvas_text(canvas, part, x, y,
+                    dim                   ? STYLE_DIM
+                    : node_is_users(node) ? STYLE_USER
+                                          : STYLE_NORMAL,
+                    "%s", text_string(&edge));
     draw_marks(model, row, node, canvas, area, x, y);
     text_done(&edge);
 }
@@ -145,18 +154,21 @@ static void draw_accuracy(const struct session_node *node, struct canvas *canvas
         canvas_text(canvas, area, x, y, node_style(node->status), "%s", words[node->status]);
 }
 
-static void draw_gain(const struct model *model, const struct session_node *node, struct canvas *canvas, struct area area,
-                      int x, int y)
+static void draw_gain(const struct model *model, const struct session_node *node, struct canvas *canvas,
+                      struct area area, int x, int y)
 {
     double gain;
     if (node_gain(model, node, &gain))
-        canvas_text(canvas, area, x, y, node->status != NODE_DONE ? STYLE_DIM : gain < 0 ? STYLE_LOSS : STYLE_GAIN, "%+6.2f",
-                    100 * gain);
+        canvas_text(canvas, area, x, y,
+                    node->status != NODE_DONE ? STYLE_DIM
+                    : gain < 0                ? STYLE_LOSS
+                                              : STYLE_GAIN,
+                    "%+6.2f", 100 * gain);
 }
 
 /* The curve; a meter while it trains. */
-static void draw_curve(const struct model *model, const struct session_node *node, struct canvas *canvas, struct area area,
-                       int x, int y, int width)
+static void draw_curve(const struct model *model, const struct session_node *node, struct canvas *canvas,
+                       struct area area, int x, int y, int width)
 {
     struct area part = area_part(area, x, 0, width, area.height);
     if (node->status == NODE_RUNNING)
@@ -166,8 +178,8 @@ static void draw_curve(const struct model *model, const struct session_node *nod
 }
 
 /* Where it trains and how far, or how long ago it ended. */
-static void draw_where(const struct model *model, const struct session_node *node, struct canvas *canvas, struct area area,
-                       int x, int y)
+static void draw_where(const struct model *model, const struct session_node *node, struct canvas *canvas,
+                       struct area area, int x, int y)
 {
     char age[TEXT_SHORT];
     struct area part = area_part(area, x, 0, 7, area.height);
@@ -189,7 +201,8 @@ static void draw_columns(const struct model *model, const struct session_node *n
                          struct canvas *canvas, struct area area, int y)
 {
     if (node->status == NODE_FAILED) {
-        draw_failure(node, canvas, area_part(area, columns->left + 1, 0, area.width - columns->left - 1, area.height), y);
+        draw_failure(node, canvas, area_part(area, columns->left + 1, 0, area.width - columns->left - 1, area.height),
+                     y);
         return;
     }
     char number[TEXT_SHORT];

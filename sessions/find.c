@@ -33,10 +33,13 @@ static char *state_folder(void)
     return NULL;
 }
 
+/* Installed with the program, or in the source tree for a program that isn't installed. */
 static char *gallery_folder(void)
 {
     const char *gallery = getenv("ESPALIER_GALLERY");
-    return memory_copy_text(gallery && gallery[0] ? gallery : GALLERY_FOLDER);
+    if (gallery && gallery[0])
+        return memory_copy_text(gallery);
+    return memory_copy_text(file_exists(GALLERY_FOLDER) ? GALLERY_FOLDER : GALLERY_SOURCE);
 }
 
 /* `folder`/`name`, then with ".esp"; `folder` NULL: the name is a path. */

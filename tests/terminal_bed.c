@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "sessions/log.h"
 #include "util/bug.h"
 #include "util/file.h"
 #include "util/memory.h"
@@ -46,17 +47,23 @@ const char *terminal_bed_program(void)
     return program;
 }
 
+char *session_path(const char *name)
+{
+    struct text path = TEXT_EMPTY;
+    text_add(&path, "%s/%s.esp", folder, name);
+    return text_take(&path);
+}
+
 struct session_expectation record_session(const char *name, const struct session_recipe *recipe)
 {
     struct event_list list = {0};
     struct session_expectation expectation = session_generate(recipe, event_list_add, &list);
     size_t *offsets;
     unsigned char *bytes = log_bytes(&list, &offsets);
-    struct text path = TEXT_EMPTY;
-    text_add(&path, "%s/%s.esp", folder, name);
-    ASSERT(!mkdir(text_string(&path), 0777));
-    log_put(text_string(&path), bytes, offsets[list.count]);
-    text_done(&path);
+    char *path = session_path(name);
+    ASSERT(!mkdir(path, 0777));
+    log_put(path, bytes, offsets[list.count]);
+    free(path);
     free(bytes);
     free(offsets);
     event_list_done(&list);
@@ -125,6 +132,23 @@ struct pty_terminal *start_espalier(const struct pty_setup *setup, ...)
     struct pty_terminal *terminal = pty_start(&in_folder, arguments);
     assert_non_null(terminal);
     return terminal;
+}
+
+struct pty_terminal *start_search(const struct pty_setup *setup, const char *out)
+{
+    return start_espalier(setup, "run", "--out", out, SMALL_SEARCH, NULL);
+}
+
+struct session_state *load_session(const char *name)
+{
+    struct session_state *session = NULL;
+    struct error error = {{0}}, warning = {{0}};
+    char *path = session_path(name);
+    if (session_load(path, &session, &warning, &error))
+        print_error("# %s\n", error.text);
+    assert_non_null(session);
+    free(path);
+    return session;
 }
 
 static void print_screen(struct pty_terminal *terminal)

@@ -31,6 +31,15 @@ struct pty_terminal *start_espalier(const struct pty_setup *setup, ...) __attrib
 struct pty_setup usual_setup(void);
 const char *terminal_bed_program(void); /* path of espalier */
 
+/* A search on the pictures, without end, into the session `out`. */
+#define SMALL_SEARCH                                                                                                   \
+    "--data", "idx:pictures", "--networks", "0", "--epochs", "1", "--start-epochs", "1", "--train-subset", "300",      \
+        "--validation", "100", "--devices", "cpu:1"
+struct pty_terminal *start_search(const struct pty_setup *setup, const char *out);
+/* A session of the folder as it is now, session_state_free() it. */
+struct session_state *load_session(const char *name);
+char *session_path(const char *name);
+
 #define expect_text(terminal, row, text)                                                                               \
     expect_that(pty_wait_text(terminal, row, text), terminal, "has “" text "”", __FILE__, __LINE__)
 #define expect_no_text(terminal, row, text)                                                                            \

@@ -7,11 +7,7 @@
 #include "terminal_bed.h"
 
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
-
-#include "sessions/log.h"
-#include "util/file.h"
 
 static struct termios modes_before;
 
@@ -141,33 +137,19 @@ static void test_hang_up(void **state)
 
 /* --- with a search in it, which has threads --- */
 
-static struct pty_terminal *start_search(const char *out)
+static struct pty_terminal *start_search_here(const char *out)
 {
     struct pty_setup setup = usual_setup();
-    struct pty_terminal *terminal = start_espalier(&setup, "run", "--out", out, "--data", "idx:pictures", "--networks",
-                                                   "0", "--epochs", "1", "--start-epochs", "1", "--train-subset", "300",
-                                                   "--validation", "100", "--devices", "cpu:1", NULL);
+    struct pty_terminal *terminal = start_search(&setup, out);
     pty_modes(terminal, &modes_before);
     expect_text(terminal, 0, "LIVE");
     expect_text(terminal, 1, "%"); /* a network is trained */
     return terminal;
 }
 
-static struct session_state *load(const char *name)
-{
-    struct session_state *session = NULL;
-    struct error error = {{0}}, warning = {{0}};
-    char *path = file_join(terminal_bed_folder(), name);
-    if (session_load(path, &session, &warning, &error))
-        print_error("# %s\n", error.text);
-    assert_non_null(session);
-    free(path);
-    return session;
-}
-
 static void test_stop_a_search(void **state)
 {
-    struct pty_terminal *terminal = start_search("stopped");
+    struct pty_terminal *terminal = start_search_here("stopped");
     pty_send(terminal, "q");
     expect_text(terminal, -1, "The search is running");
     pty_send(terminal, "s");
@@ -175,7 +157,7 @@ static void test_stop_a_search(void **state)
     expect(terminal, !pty_is_alternate(terminal) && pty_shows_cursor(terminal));
     expect_modes_restored(terminal);
     expect_text(terminal, -1, "espalier resume stopped goes on");
-    struct session_state *session = load("stopped.esp");
+    struct session_state *session = load_session("stopped");
     assert_true(session->finished);
     assert_string_equal(session->finish_reason, "interrupted");
     session_state_free(session);
@@ -187,39 +169,36 @@ static void test_signals_to_a_search(void **state)
     static const int signals[] = {SIGTERM, SIGHUP, SIGINT};
     static const char *const names[] = {"term", "hup", "int"};
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
-        struct text path = TEXT_EMPTY;
-        struct pty_terminal *terminal = start_search(names[i]);
+        struct pty_terminal *terminal = start_search_here(names[i]);
         kill(pty_process(terminal), signals[i]);
         expect_exit(terminal, 128 + signals[i]);
         expect(terminal, !pty_is_alternate(terminal) && pty_shows_cursor(terminal));
         expect_modes_restored(terminal);
-        text_add(&path, "%s.esp", names[i]);
-        struct session_state *session = load(text_string(&path));
+        struct session_state *session = load_session(names[i]);
         assert_true(session->finished && session->best);
         session_state_free(session);
-        text_done(&path);
         pty_free(terminal);
     }
 }
 
 static void test_crash_of_a_search(void **state)
 {
-    struct pty_terminal *terminal = start_search("crashed");
+    struct pty_terminal *terminal = start_search_here("crashed");
     kill(pty_process(terminal), SIGSEGV);
     expect_signal(terminal, SIGSEGV);
     expect(terminal, !pty_is_alternate(terminal) && pty_shows_cursor(terminal));
     expect_modes_restored(terminal);
-    session_state_free(load("crashed.esp"));
+    session_state_free(load_session("crashed"));
     pty_free(terminal);
 }
 
 /* The terminal is gone: the search ends in good order and keeps what it has. */
 static void test_hang_up_of_a_search(void **state)
 {
-    struct pty_terminal *terminal = start_search("lost");
+    struct pty_terminal *terminal = start_search_here("lost");
     pty_hang_up(terminal);
     expect_exit(terminal, 128 + SIGHUP);
-    struct session_state *session = load("lost.esp");
+    struct session_state *session = load_session("lost");
     assert_true(session->finished && session->best);
     session_state_free(session);
     pty_free(terminal);

@@ -1,0 +1,257 @@
+/*
+ * test_terminal_replay.c - a recorded session on the screens: what they say at its end is what the recording's maker
+ * and `espalier show` say; moving about; and nothing is sent while nothing changes.
+ */
+#include "config.h"
+
+#include "terminal_bed.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct session_expectation recorded;
+
+static int open_bed(void **state)
+{
+    struct session_recipe recipe = session_recipe_default(4);
+    recipe.finished = true;
+    terminal_bed_open(state);
+    recorded = record_session("one", &recipe);
+    return 0;
+}
+
+static struct pty_terminal *start_replay(const char *speed)
+{
+    struct pty_setup setup = usual_setup();
+    setup.width = 160; /* the header has room for all counts */
+    setup.height = 45;
+    struct pty_terminal *terminal = start_espalier(&setup, "replay", "one", "--speed", speed, NULL);
+    expect_text(terminal, 0, "REPLAY");
+    return terminal;
+}
+
+static struct pty_terminal *start_still(void)
+{
+    struct pty_terminal *terminal = start_replay("0.25");
+    pty_send(terminal, " ");
+    expect_text(terminal, 0, "‖ REPLAY");
+    return terminal;
+}
+
+static void quit(struct pty_terminal *terminal)
+{
+    pty_send(terminal, "q");
+    expect_exit(terminal, 0);
+    pty_free(terminal);
+}
+
+/* A key that changes the screen, and the frame that it gives. */
+static void press(struct pty_terminal *terminal, const char *key)
+{
+    pty_send(terminal, key);
+    expect(terminal, pty_wait_bytes(terminal));
+}
+
+static void go_to(struct pty_terminal *terminal, const char *place)
+{
+    press(terminal, ":");
+    expect_text(terminal, -1, "Commands");
+    pty_send(terminal, "goto ");
+    pty_send(terminal, place);
+    pty_send(terminal, PTY_ENTER);
+    expect_no_text(terminal, -1, "Commands");
+}
+
+static char *screen_of(struct pty_terminal *terminal)
+{
+    struct text text = TEXT_EMPTY;
+    pty_print_screen(terminal, &text);
+    return text_take(&text);
+}
+
+/* --- the end --- */
+
+#define has_in_header(terminal, ...)                                                                                   \
+    do {                                                                                                               \
+        char wanted[64];                                                                                               \
+        snprintf(wanted, sizeof wanted, __VA_ARGS__);                                                                  \
+        expect_that(pty_has_text(terminal, 1, wanted), terminal, wanted, __FILE__, __LINE__);                          \
+    } while (0)
+
+static void expect_final_counts(struct pty_terminal *terminal)
+{
+    has_in_header(terminal, "★ %.2f%% n%lld ", 100 * recorded.best_accuracy, (long long)recorded.best);
+    has_in_header(terminal, " %lld/%lld networks ", (long long)recorded.status[NODE_DONE], (long long)recorded.nodes);
+    has_in_header(terminal, " %lld training ", (long long)recorded.status[NODE_RUNNING]);
+    has_in_header(terminal, " %lld queued ", (long long)recorded.status[NODE_QUEUED]);
+    if (recorded.status[NODE_FAILED])
+        has_in_header(terminal, " %lld failed ", (long long)recorded.status[NODE_FAILED]);
+    if (recorded.status[NODE_CANCELLED])
+        has_in_header(terminal, " %lld cancelled ", (long long)recorded.status[NODE_CANCELLED]);
+    has_in_header(terminal, " %lld known ", (long long)recorded.known);
+    has_in_header(terminal, " %lld refused", (long long)recorded.refused);
+}
+
+static void test_plays_to_the_end(void **state)
+{
+    struct pty_terminal *terminal = start_replay("1000");
+    expect_text(terminal, 2, "100%");
+    expect_text(terminal, 0, "‖ REPLAY");
+    expect_final_counts(terminal);
+    quit(terminal);
+}
+
+/* What `show` prints of it, as a person would compare the two. */
+static void test_agrees_with_show(void **state)
+{
+    struct pty_setup setup = usual_setup();
+    struct text text = TEXT_EMPTY;
+    long long best = 0, done = 0, known = 0, refused = 0, failed = 0;
+    double accuracy = 0;
+    size_t length;
+    struct pty_terminal *terminal = start_espalier(&setup, "show", "one", NULL);
+    expect_exit(terminal, 0);
+    const char *bytes = pty_bytes(terminal, &length), *place = strstr(bytes, "best      n");
+    assert_non_null(place);
+    assert_int_equal(sscanf(place, "best      n%lld  validation accuracy %lf", &best, &accuracy), 2);
+    place = strstr(bytes, "state  ");
+    assert_non_null(place);
+    assert_int_equal(sscanf(place,
+                            "state %*[^:]: %lld networks trained in %*[^;]; %lld proposals were known already, "
+                            "%lld refused, %lld failed",
+                            &done, &known, &refused, &failed),
+                     4);
+    pty_free(terminal);
+    assert_int_equal(best, recorded.best);
+    assert_int_equal(done, recorded.status[NODE_DONE]);
+    assert_int_equal(known, recorded.known);
+    assert_int_equal(refused, recorded.refused);
+    assert_int_equal(failed, recorded.status[NODE_FAILED]);
+    assert_true(accuracy > 100 * recorded.best_accuracy - 0.006 && accuracy < 100 * recorded.best_accuracy + 0.006);
+    text_done(&text);
+}
+
+/* --- moving --- */
+
+static void test_seek(void **state)
+{
+    static const struct {
+        const char *place, *shown;
+    } places[] = {
+        {"50%", " 50%"}, {"100%", "100%"}, {"0%", "  0%"}, {"75%", " 75%"}, {"1m00s", " 00:01:00 "},
+    };
+    struct pty_terminal *terminal = start_still();
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        go_to(terminal, places[i].place);
+        expect(terminal, pty_wait_text(terminal, 2, places[i].shown));
+        if (!strcmp(places[i].place, "100%"))
+            expect_final_counts(terminal);
+    }
+    go_to(terminal, "50%");
+    expect_text(terminal, 2, " 50%");
+    pty_send(terminal, "H");
+    expect_text(terminal, 2, " 45%");
+    pty_send(terminal, "LL");
+    expect_text(terminal, 2, " 55%");
+    go_to(terminal, "nowhere");
+    expect_text(terminal, -1, "goto takes a share");
+    quit(terminal);
+}
+
+/* One on and one back is where it was, wherever it was come from. */
+static void test_step(void **state)
+{
+    struct pty_terminal *terminal = start_still();
+    go_to(terminal, "40%");
+    expect_text(terminal, 2, " 40%");
+    press(terminal, ".");
+    char *before = screen_of(terminal);
+    press(terminal, "....");
+    expect(terminal, pty_wait_quiet(terminal, 0.1));
+    char *after = screen_of(terminal);
+    assert_string_not_equal(before, after);
+    pty_send(terminal, ",,,,");
+    expect(terminal, pty_wait_quiet(terminal, 0.1));
+    char *again = screen_of(terminal);
+    assert_string_equal(before, again);
+    free(before);
+    free(after);
+    free(again);
+    quit(terminal);
+}
+
+/* From best to best: each better than the one before, and the last is the recording's. */
+static void test_jump(void **state)
+{
+    struct pty_terminal *terminal = start_still();
+    double last = 0;
+    int jumps = 0;
+    go_to(terminal, "0%");
+    expect_text(terminal, 2, "  0%");
+    for (; !pty_has_text(terminal, -1, "no new best there"); jumps++) {
+        struct text row = TEXT_EMPTY;
+        double accuracy = 0;
+        press(terminal, "]");
+        pty_print_row(terminal, 1, &row);
+        const char *star = strstr(text_string(&row), "★");
+        expect(terminal, star && sscanf(star + strlen("★"), "%lf", &accuracy) == 1);
+        expect(terminal, accuracy > last || pty_has_text(terminal, -1, "no new best there"));
+        last = accuracy;
+        text_done(&row);
+        assert_true(jumps < 100);
+    }
+    assert_true(jumps > 3);
+    has_in_header(terminal, "★ %.2f%% n%lld ", 100 * recorded.best_accuracy, (long long)recorded.best);
+    quit(terminal);
+}
+
+/* --- bytes --- */
+
+static void test_silence(void **state)
+{
+    struct pty_terminal *terminal = start_still();
+    go_to(terminal, "50%");
+    expect_text(terminal, 2, " 50%");
+    expect(terminal, pty_wait_quiet(terminal, 0.1));
+    assert_int_equal(pty_watch(terminal, 1.5), 0); /* more than a second: it looks at the clock once a second */
+    pty_send(terminal, "\001");                    /* a key that means nothing */
+    assert_int_equal(pty_watch(terminal, 0.2), 0);
+    quit(terminal);
+}
+
+static int count_frames(struct pty_terminal *terminal)
+{
+    static const char end[] = "\033[?2026l";
+    size_t length;
+    int frames = 0;
+    const char *bytes = pty_bytes(terminal, &length), *last = bytes + length;
+    while ((bytes = memmem(bytes, (size_t)(last - bytes), end, sizeof end - 1))) {
+        bytes += sizeof end - 1;
+        frames++;
+    }
+    return frames;
+}
+
+static void test_frames(void **state)
+{
+    struct pty_terminal *terminal = start_replay("60");
+    pty_forget(terminal);
+    pty_watch(terminal, 1);
+    assert_in_range(count_frames(terminal), 1, 11); /* ten a second, and the one that was under way */
+    quit(terminal);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_plays_to_the_end),
+        cmocka_unit_test(test_agrees_with_show),
+        cmocka_unit_test(test_seek),
+        cmocka_unit_test(test_step),
+        cmocka_unit_test(test_jump),
+        cmocka_unit_test(test_silence),
+        cmocka_unit_test(test_frames),
+    };
+    return cmocka_run_group_tests_name("terminal replay", tests, open_bed, terminal_bed_close);
+}

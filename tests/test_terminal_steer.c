@@ -1,0 +1,185 @@
+/*
+ * test_terminal_steer.c - a person steers a running search by keys: the session then holds what was asked, in that
+ * order, and nothing else in the person's name; and the search can be gone on with.
+ */
+#include "config.h"
+
+#include "terminal_bed.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sessions/log.h"
+
+static int open_bed(void **state)
+{
+    terminal_bed_open(state);
+    draw_pictures();
+    return 0;
+}
+
+/* The network that the person grew, when it is trained; else 0. */
+static int64_t grown_by_user(void)
+{
+    struct session_state *session = load_session("steered");
+    int64_t found = 0;
+    for (int64_t i = 1; i <= session->node_count; i++)
+        if (!strcmp(session_node(session, i)->facts.by, "user") && session_node(session, i)->status == NODE_DONE)
+            found = i;
+    session_state_free(session);
+    return found;
+}
+
+static bool is_grown(struct pty_terminal *terminal, const void *context)
+{
+    return grown_by_user() != 0;
+}
+
+/* What an event says in someone's name, or NULL. */
+static const char *author(const struct event *event)
+{
+    switch (event->kind) {
+    case EVENT_NODE:
+        return event->as.node.by;
+    case EVENT_KNOWN:
+        return event->as.known.by;
+    case EVENT_REFUSED:
+        return event->as.refused.by;
+    case EVENT_COMMAND:
+        return event->as.command.by;
+    case EVENT_PAUSED:
+        return event->as.paused.by;
+    case EVENT_PINNED:
+        return event->as.pinned.by;
+    case EVENT_PRUNED:
+        return event->as.pruned.by;
+    case EVENT_NOTED:
+        return event->as.noted.by;
+    case EVENT_BUDGET:
+        return event->as.budget.by;
+    default:
+        return NULL;
+    }
+}
+
+static void describe(const struct event *event, struct text *text)
+{
+    text_add(text, "%s", event_kind_name(event->kind));
+    if (event->kind == EVENT_COMMAND)
+        text_add(text, " %s%s", event->as.command.words, event->as.command.refused ? " (refused)" : "");
+    if (event->kind == EVENT_NODE)
+        text_add(text, " %lld from %lld %s", (long long)event->as.node.node, (long long)event->as.node.parent,
+                 event->as.node.actions.items[0]);
+    if (event->kind == EVENT_PAUSED)
+        text_add(text, " %d", event->as.paused.paused);
+    if (event->kind == EVENT_PINNED)
+        text_add(text, " %lld %d", (long long)event->as.pinned.node, event->as.pinned.pinned);
+    text_add(text, "\n");
+}
+
+/* Everything in the log that is the person's, a line each. */
+static void read_what_was_asked(const char *name, struct text *text)
+{
+    struct log_reader *reader;
+    struct event event;
+    struct error error;
+    char *path = session_path(name);
+    assert_int_equal(log_read(path, &reader, &error), 0);
+    while (log_next(reader, &event, &error) == LOG_EVENT) {
+        if (author(&event) && !strcmp(author(&event), "user"))
+            describe(&event, text);
+        event_done(&event);
+    }
+    log_reader_free(reader);
+    free(path);
+}
+
+/* Pause, widen the second layer of the best network, go on, wait for it, pin it, stop.  The two networks. */
+static void steer(struct pty_terminal *terminal, int64_t *parent, int64_t *child)
+{
+    char text[32];
+    long long best;
+    expect_text(terminal, 1, "★");
+    pty_send(terminal, " ");
+    expect_text(terminal, 0, "PAUSED");
+    pty_send(terminal, "b");
+    pty_send(terminal, "w");
+    expect_text(terminal, -1, "Widen n");
+    struct text screen = TEXT_EMPTY;
+    pty_print_screen(terminal, &screen);
+    assert_int_equal(sscanf(strstr(text_string(&screen), "Widen n"), "Widen n%lld", &best), 1);
+    text_done(&screen);
+    *parent = best;
+    expect_text(terminal, -1, "◂ conv1 ▸");
+    pty_send(terminal, PTY_RIGHT);
+    expect_text(terminal, -1, "◂ conv2 ▸");
+    expect_text(terminal, -1, "none"); /* no duplicate */
+    pty_send(terminal, PTY_ENTER);
+    expect_no_text(terminal, -1, "Widen n");
+    pty_send(terminal, " ");
+    expect_text(terminal, 0, "LIVE");
+    expect(terminal, pty_wait(terminal, is_grown, NULL));
+    *child = grown_by_user();
+    snprintf(text, sizeof text, "/n%lld" PTY_ENTER "n", (long long)*child);
+    pty_send(terminal, text);
+    snprintf(text, sizeof text, "/n%lld", (long long)*child);
+    expect(terminal, pty_wait_text(terminal, -1, text));
+    pty_send(terminal, "p");
+    expect_text(terminal, -1, "pin "); /* in the log pane */
+    pty_send(terminal, "q");
+    expect_text(terminal, -1, "The search is running");
+    pty_send(terminal, "s");
+    expect_exit(terminal, 0);
+}
+
+static void test_steer(void **state)
+{
+    struct pty_setup setup = usual_setup();
+    struct text asked = TEXT_EMPTY, expected = TEXT_EMPTY;
+    int64_t parent, child;
+    setup.width = 120;
+    setup.height = 40;
+    struct pty_terminal *terminal = start_search(&setup, "steered");
+    expect_text(terminal, 0, "LIVE");
+    steer(terminal, &parent, &child);
+    pty_free(terminal);
+
+    struct session_state *session = load_session("steered");
+    const struct session_node *node = session_node(session, child);
+    assert_int_equal(node->facts.parent, parent);
+    assert_int_equal(node->facts.actions.count, 1);
+    assert_memory_equal(node->facts.actions.items[0], "widen:conv2:", strlen("widen:conv2:"));
+    assert_true(node->pinned && !session->paused && session->finished);
+    assert_string_equal(session->finish_reason, "interrupted");
+    const char *action = node->facts.actions.items[0];
+    text_add(&expected, "command pause\npaused 1\n");
+    text_add(&expected, "command grow %lld %s\nnode %lld from %lld %s\n", (long long)parent, action, (long long)child,
+             (long long)parent, action);
+    text_add(&expected, "command continue\npaused 0\n");
+    text_add(&expected, "command pin %lld\npinned %lld 1\n", (long long)child, (long long)child);
+    read_what_was_asked("steered", &asked);
+    assert_string_equal(text_string(&asked), text_string(&expected));
+
+    /* It goes on, from the pinned network alone. */
+    char budget[32];
+    int64_t known = session->node_count;
+    snprintf(budget, sizeof budget, "%lld", (long long)known + 3);
+    terminal = start_espalier(&setup, "resume", "steered", "--headless", "--networks", budget, NULL);
+    expect_exit(terminal, 0);
+    pty_free(terminal);
+    session_state_free(session);
+    session = load_session("steered");
+    assert_true(session->node_count >= known + 3);
+    for (int64_t i = known + 1; i <= session->node_count; i++)
+        assert_int_equal(session_node(session, i)->facts.parent, child);
+    session_state_free(session);
+    text_done(&asked);
+    text_done(&expected);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_steer)};
+    return cmocka_run_group_tests_name("terminal steer", tests, open_bed, terminal_bed_close);
+}

@@ -104,13 +104,21 @@ static int distance_to_change(const struct strip *strip, int layer)
     return distance;
 }
 
+/* Within a distance of a change, or alone between two that are: a gap's line would not be shorter. */
+static bool is_shown(const struct strip *strip, int layer, int distance)
+{
+    bool before = layer == 0 || distance_to_change(strip, layer - 1) <= distance;
+    bool after = layer == strip->arch.layer_count - 1 || distance_to_change(strip, layer + 1) <= distance;
+    return distance_to_change(strip, layer) <= distance || (before && after);
+}
+
 /* Lines that the layers within a distance take, with one for each gap between them. */
 static int lines_within(const struct strip *strip, int distance)
 {
     int lines = 0;
     bool gap = false;
     for (int i = 0; i < strip->arch.layer_count; i++) {
-        bool shown = distance_to_change(strip, i) <= distance;
+        bool shown = is_shown(strip, i, distance);
         lines += shown || !gap;
         gap = !shown;
     }
@@ -128,9 +136,9 @@ static int draw_layers(const struct strip *strip, struct canvas *canvas, struct 
     for (int i = 0; i < count; i++)
         largest = strip->arch.layers[i].units > largest ? strip->arch.layers[i].units : largest;
     for (int i = 0; i <= count && y < end; i++) {
-        bool shown = i < count && distance_to_change(strip, i) <= distance;
+        bool shown = i < count && is_shown(strip, i, distance);
         if (skipped && (shown || i == count)) {
-            canvas_text(canvas, area, 2, y++, STYLE_DIM, skipped == 1 ? "… %d layer" : "… %d layers", skipped);
+            canvas_text(canvas, area, 2, y++, STYLE_DIM, "… %d layers", skipped);
             skipped = 0;
         }
         if (shown && y < end)

@@ -105,10 +105,10 @@ ok "which does not stop the search" "$espalier" attach one --send 'note 1 still 
 ok "stop" "$espalier" attach one --send stop
 wait $first && wait $second && wait $third
 report $? "those who watch see the end"
-cmp first.json one.esp/output.log && cmp second.json one.esp/output.log
-report $? "and every durable event once"
 prints "in lines, the end is told" '^stopped +espalier resume one goes on$' lines.out
-within "the search is over" gone one.esp
+within "the search's process ends as well" gone one.esp
+cmp first.json one.esp/output.log && cmp second.json one.esp/output.log
+report $? "what it printed itself is what they saw, every durable event once"
 says "there is nothing to attach to" 1 "no process runs this session; .espalier resume one." "$espalier" attach one
 [ ! -e one.esp/socket ]
 report $? "its socket is gone"

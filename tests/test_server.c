@@ -150,9 +150,10 @@ static void test_watch(void **state)
         watchers[i].follower = follow(&search);
         assert_int_equal(pthread_create(&watchers[i].thread, NULL, watch, &watchers[i]), 0);
     }
+    for (int i = 0; i < WATCHERS; i++)
+        pthread_join(watchers[i].thread, NULL); /* they see the end of the search, not that of its process */
     search_join(&search);
     for (int i = 0; i < WATCHERS; i++) {
-        pthread_join(watchers[i].thread, NULL);
         assert_true(watchers[i].in_order && watchers[i].state->finished);
         assert_int_equal(watchers[i].durable, engine_state(search.engine)->event_count);
         assert_true(hash_equal(session_digest(watchers[i].state), session_digest(engine_state(search.engine))));

@@ -150,13 +150,14 @@ static int attach_on_screens(const struct cli_arguments *arguments, struct follo
         return cli_fail(&error);
     if (outcome > TUI_SIGNAL)
         return (int)outcome;
-    if (!follower_ended(follower, &error)) {
-        say_goodbye(folder);
-        return 0;
-    }
+    follower_ended(follower, &error);
     if (*error.text || session_load(folder, &state, &warning, &error))
         return cli_fail(&error);
-    int status = say_end(state, PROGRESS_BAR, folder);
+    int status = 0;
+    if (state->finished || follower_ended(follower, NULL))
+        status = say_end(state, PROGRESS_BAR, folder);
+    else
+        say_goodbye(folder);
     session_state_free(state);
     return status;
 }

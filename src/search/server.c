@@ -11,7 +11,9 @@
  * answers in the order asked: an answer belongs to the client that has waited longest among those who asked these
  * words. (A person at the search's own screens may ask the same words at the same moment; then one of the two answers
  *      is taken for the other, which says the same.)
- *   3. The engine holds the session's lock, so a socket file that is there already has no listener any more.
+ *   3. The thread ends with the search: at its FINISHED event, or when it ended without one, at server_close().  Then
+ *      nobody waits for more, though the process may live on (its own screens are still open).
+ *   4. The engine holds the session's lock, so a socket file that is there already has no listener any more.
  *
  * The socket's path is /proc/self/fd/N/socket, N being the session's folder: no path is too long for it that way.
  */
@@ -139,6 +141,8 @@ static void on_event(void *context, const struct event *event)
         if (!queue_try_put(server->answers, &answer))
             free(answer.words);
     }
+    if (event->kind == EVENT_FINISHED)
+        atomic_store(&server->stop, true);
     wake(server);
 }
 
@@ -294,6 +298,16 @@ static short wanted(const struct client *client)
     return (short)((listening ? POLLIN : 0) | (client->bell || client->answer ? POLLOUT : 0));
 }
 
+static void hang_up_all(struct server *server)
+{
+    unlinkat(server->folder, SERVER_SOCKET, 0);
+    close(server->socket);
+    server->socket = -1;
+    for (int i = 0; i < SERVER_CLIENTS_MAX; i++)
+        if (server->clients[i].socket >= 0)
+            hang_up(&server->clients[i]);
+}
+
 static void *serve(void *context)
 {
     struct server *server = context;
@@ -322,6 +336,7 @@ static void *serve(void *context)
     for (int i = 0; i < SERVER_CLIENTS_MAX; i++)
         if (server->clients[i].socket >= 0)
             tell(server, &server->clients[i]);
+    hang_up_all(server);
     return NULL;
 }
 
@@ -333,11 +348,8 @@ static void release(struct server *server)
     while (queue_take(server->answers, &answer, 0))
         free(answer.words);
     queue_free(server->answers);
-    for (int i = 0; i < SERVER_CLIENTS_MAX; i++) {
-        if (server->clients[i].socket >= 0)
-            hang_up(&server->clients[i]);
+    for (int i = 0; i < SERVER_CLIENTS_MAX; i++)
         free(server->clients[i].asked);
-    }
     if (server->socket >= 0)
         close(server->socket);
     if (server->folder >= 0)
@@ -371,7 +383,6 @@ void server_close(struct server *server)
 {
     if (!server)
         return;
-    unlinkat(server->folder, SERVER_SOCKET, 0);
     atomic_store(&server->stop, true);
     wake(server);
     pthread_join(server->thread, NULL);

@@ -27,7 +27,8 @@ struct server;
 /* Listen in the folder of a session that `engine` has, replacing the socket of a process that was killed.  Call it before
    engine_run(), of which it becomes a sink, on the engine's thread. */
 int server_open(struct engine *engine, const char *folder, struct server **server, struct error *error);
-/* After engine_run() has returned: say the last answers, hang up, remove the socket.  NULL is fine. */
+/* After engine_run() has returned.  The last answers are said, the clients hung up on and the socket removed by then: that
+   happens when the search has finished.  NULL is fine. */
 void server_close(struct server *server);
 
 /* The other end: a connected socket, or -1 (errno ENOENT or ECONNREFUSED: nobody listens). */

@@ -18,6 +18,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "util/bug.h"
 #include "util/memory.h"
@@ -122,12 +123,28 @@ static void bind(struct network *network, const struct arena *arena)
     }
 }
 
+/* NULL when it can't be had.  In huge pages where the system has them: a step walks all of it, and the tables of 4 KiB
+   pages cost 3 to 6 % of a step of all but the smallest networks. */
+static char *arena_new(size_t bytes)
+{
+    enum { HUGE_PAGE = 2 << 20 };
+    if (bytes < HUGE_PAGE)
+        return aligned_alloc(64, bytes);
+    bytes = (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+    char *memory = aligned_alloc(HUGE_PAGE, bytes);
+#ifdef MADV_HUGEPAGE
+    if (memory)
+        madvise(memory, bytes, MADV_HUGEPAGE); /* a wish: what fails costs only time */
+#endif
+    return memory;
+}
+
 struct network *network_new(const struct backend *backend, const struct plan *plan, int batch, enum network_mode mode,
                             struct weights *weights, struct error *error)
 {
     ASSERT(batch > 0 && plan->op_count > 0 && plan->total == weights->layout.total);
     struct arena arena = arena_plan(backend, plan, batch, mode);
-    char *memory = aligned_alloc(64, arena.bytes);
+    char *memory = arena_new(arena.bytes);
     if (!memory) {
         char size[TEXT_SHORT];
         error_set(error,

@@ -263,11 +263,20 @@ INLINE void outer_tile(int rows, int columns, const struct outer *outer, const i
                 xs[c] += x_step;
         }
     }
+    ptrdiff_t gradient_row = outer->columns;
 #pragma GCC unroll 8
-    for (int r = 0; r < rows; r++)
+    for (int c = 0; c < columns; c++) {
+        if (rows == 4) {
+            quad column = vector_sum_four(sums[0][c], sums[1][c], sums[2][c], sums[3][c]);
+#pragma GCC unroll 4
+            for (int r = 0; r < rows; r++)
+                gradient[r * gradient_row + c] += column[r];
+        } else {
 #pragma GCC unroll 8
-        for (int c = 0; c < columns; c++)
-            gradient[(ptrdiff_t)r * outer->columns + c] += vector_sum(sums[r][c]);
+            for (int r = 0; r < rows; r++)
+                gradient[r * gradient_row + c] += vector_sum(sums[r][c]);
+        }
+    }
 }
 
 #define OUTER_TILE(rows, columns)                                                                                      \

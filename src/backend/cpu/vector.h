@@ -84,18 +84,34 @@ INLINE vector vector_from_bytes(const uint8_t *from)
 #endif
 }
 
-INLINE float vector_sum(vector value)
+typedef float quad __attribute__((vector_size(16), may_alias));
+
+/* Four sums of a quarter of the lanes each. */
+INLINE quad vector_fold(vector value)
 {
 #if VECTOR_WIDTH == 16
-    return _mm512_reduce_add_ps((__m512)value);
+    __m256 half = _mm256_add_ps(_mm512_castps512_ps256((__m512)value), _mm512_extractf32x8_ps((__m512)value, 1));
+    return (quad)_mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
+#elif VECTOR_WIDTH == 8
+    return (quad)_mm_add_ps(_mm256_castps256_ps128((__m256)value), _mm256_extractf128_ps((__m256)value, 1));
 #else
-#if VECTOR_WIDTH == 8
-    __m128 four = _mm_add_ps(_mm256_castps256_ps128((__m256)value), _mm256_extractf128_ps((__m256)value, 1));
-#else
-    vector four = value;
+    return (quad)value;
 #endif
+}
+
+INLINE float vector_sum(vector value)
+{
+    quad four = vector_fold(value);
     return (four[0] + four[2]) + (four[1] + four[3]);
-#endif
+}
+
+/* The sums of four vectors. */
+INLINE quad vector_sum_four(vector a, vector b, vector c, vector d)
+{
+    quad e = vector_fold(a), f = vector_fold(b), g = vector_fold(c), h = vector_fold(d);
+    quad ef = __builtin_shufflevector(e, f, 0, 4, 1, 5) + __builtin_shufflevector(e, f, 2, 6, 3, 7);
+    quad gh = __builtin_shufflevector(g, h, 0, 4, 1, 5) + __builtin_shufflevector(g, h, 2, 6, 3, 7);
+    return __builtin_shufflevector(ef, gh, 0, 1, 4, 5) + __builtin_shufflevector(ef, gh, 2, 3, 6, 7);
 }
 
 #endif

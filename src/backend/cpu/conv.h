@@ -29,10 +29,7 @@ static struct conv_scratch conv_scratch_new(struct pieces *pieces, const struct 
     struct map out = map_of(&plan->tensors[op->output]);
     size_t outputs = (size_t)op->channels;
     struct conv_scratch scratch = {.kept = kept_new(pieces, op, &out, 1, false)};
-    scratch.moments.sum = piece(pieces, outputs * LANES * sizeof(float));
-    scratch.moments.square = piece(pieces, outputs * LANES * sizeof(float));
-    scratch.moments.sum_all = piece(pieces, outputs * LANES * sizeof(float));
-    scratch.moments.square_all = piece(pieces, outputs * LANES * sizeof(float));
+    scratch.moments = moments_new(pieces, op->channels);
     scratch.start = piece(pieces, outputs * sizeof(float));
     scratch.sums = piece(pieces, outputs * sizeof *scratch.sums);
     scratch.convolution = convolution_new(pieces, plan, op, groups);
@@ -62,9 +59,14 @@ static void conv_forward(const struct op_run *run)
     struct kept kept = kept_new(&(struct pieces){run->saved, 0}, op, &out, groups, op->pool == POOL_MAX);
     memset(scratch.sums, 0, (size_t)op->channels * sizeof *scratch.sums);
     for (int g = 0; g < groups; g++) {
+        bool whole = lanes_of(run->count, g) == LANES;
+        float *linear = kept.linear + g * c->linear.group;
         moments_clear(&scratch.moments, op->channels);
-        pass_run(&pass, &c->in, x + g * c->in.group, kept.linear + g * c->linear.group, &scratch.moments);
-        channel_sums_add(scratch.sums, op->channels, lanes_of(run->count, g), &scratch.moments);
+        pass_run(&pass, &c->in, x + g * c->in.group, linear, whole ? &scratch.moments : NULL);
+        if (whole)
+            channel_sums_add(scratch.sums, op->channels, &scratch.moments);
+        else
+            channel_sums_add_lanes(scratch.sums, &c->linear, linear, lanes_of(run->count, g));
     }
     batch_statistics(run, scratch.sums, &kept);
     for (int g = 0; g < groups; g++)

@@ -138,13 +138,14 @@ static struct pass forward_begin(const struct convolution *c, const float *weigh
         .weight_column = 1,
         .offsets = c->offsets,
         .start = start,
+        .parts = c->stride == 1 ? 1 : PARTS,
         .height = c->linear.height,
-        .width = c->linear.width,
+        .width = c->linear.width * (c->stride == 1 ? PARTS : 1),
         .x_pitch = (ptrdiff_t)c->in.pitch * c->stride,
-        .x_step = (ptrdiff_t)c->stride * LANES,
+        .x_step = c->stride == 1 ? VECTOR_WIDTH : (ptrdiff_t)c->stride * LANES,
         .out_plane = (ptrdiff_t)c->linear.plane,
         .out_pitch = (ptrdiff_t)c->linear.pitch,
-        .out_step = LANES,
+        .out_step = c->stride == 1 ? VECTOR_WIDTH : LANES,
     };
     return pass;
 }
@@ -179,13 +180,14 @@ static struct product phase_product(const struct convolution *c, const float *we
         .weight_row = columns,
         .weight_column = 1,
         .offsets = c->gradient_offsets,
+        .parts = stride == 1 ? 1 : PARTS,
         .height = (c->in.height - phase_y + stride - 1) / stride,
-        .width = (c->in.width - phase_x + stride - 1) / stride,
+        .width = (c->in.width - phase_x + stride - 1) / stride * (stride == 1 ? PARTS : 1),
         .x_pitch = (ptrdiff_t)c->gradient.pitch,
-        .x_step = LANES,
+        .x_step = stride == 1 ? VECTOR_WIDTH : LANES,
         .out_plane = (ptrdiff_t)c->in.plane,
         .out_pitch = (ptrdiff_t)c->in.pitch * stride,
-        .out_step = (ptrdiff_t)LANES * stride,
+        .out_step = stride == 1 ? VECTOR_WIDTH : (ptrdiff_t)LANES * stride,
     };
 }
 

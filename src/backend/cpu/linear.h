@@ -50,6 +50,7 @@ static void linear_forward(const struct op_run *run, const int32_t *offsets, con
         .weight_column = 1,
         .offsets = offsets,
         .start = start,
+        .parts = PARTS,
         .height = 1,
         .width = groups_of(run->count),
         .x_step = (ptrdiff_t)in.group,
@@ -96,6 +97,7 @@ static void linear_backward(const struct op_run *run, struct linear_scratch *scr
             .weight_row = 1,
             .weight_column = inputs,
             .offsets = scratch->gradient_offsets,
+            .parts = PARTS,
             .height = 1,
             .width = groups,
             .x_step = group,
@@ -106,24 +108,12 @@ static void linear_backward(const struct op_run *run, struct linear_scratch *scr
     }
 }
 
-/* Sums for the batch statistics; a group's lanes beyond the count don't count. */
-static void linear_sums(const struct op_run *run, const float *linear, struct channel_sums *sums)
-{
-    memset(sums, 0, (size_t)run->op->channels * sizeof *sums);
-    for (int g = 0; g < groups_of(run->count); g++)
-        for (int k = 0; k < run->op->channels; k++, linear += LANES)
-            for (int lane = 0; lane < lanes_of(run->count, g); lane++) {
-                double d = linear[lane];
-                sums[k].sum += d;
-                sums[k].square += d * d;
-            }
-}
-
 static void fc_forward(const struct op_run *run)
 {
     const struct op *op = run->op;
     int groups = groups_of(run->count);
     struct map in = map_of(&run->plan->tensors[op->input]), out = map_of(&run->plan->tensors[op->output]);
+    struct map linear = linear_map(op);
     struct linear_scratch scratch = linear_scratch_new(&(struct pieces){run->scratch, 0}, run->plan, op, groups);
     struct kept kept = scratch.kept;
     if (run->training)
@@ -132,14 +122,15 @@ static void fc_forward(const struct op_run *run)
     start_from_shift(run, scratch.start);
     linear_forward(run, scratch.offsets, scratch.start, kept.linear);
     if (run->training) {
-        linear_sums(run, kept.linear, scratch.sums);
+        memset(scratch.sums, 0, (size_t)op->channels * sizeof *scratch.sums);
+        for (int g = 0; g < groups; g++)
+            channel_sums_add_lanes(scratch.sums, &linear, kept.linear + g * linear.group, lanes_of(run->count, g));
         batch_statistics(run, scratch.sums, &kept);
     } else {
         running_statistics(run, &kept);
     }
     for (int g = 0; g < groups; g++)
-        normalise_forward(run, &kept, kept.linear + (size_t)g * op->channels * LANES, (float *)run->y + g * out.group,
-                          NULL);
+        normalise_forward(run, &kept, kept.linear + g * linear.group, (float *)run->y + g * out.group, NULL);
 }
 
 static void fc_backward(const struct op_run *run)

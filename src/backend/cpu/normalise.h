@@ -70,13 +70,25 @@ struct channel_sums {
     double sum, square;
 };
 
-static void channel_sums_add(struct channel_sums *sums, int channels, int lanes, const struct moments *moments)
+static void channel_sums_add(struct channel_sums *sums, int channels, const struct moments *moments)
 {
-    for (int k = 0; k < channels; k++)
-        for (int lane = 0; lane < lanes; lane++) {
-            sums[k].sum += moments->sum_all[k * LANES + lane];
-            sums[k].square += moments->square_all[k * LANES + lane];
-        }
+    for (int k = 0; k < channels; k++) {
+        sums[k].sum += vector_sum(vector_load(moments->sum_all + k * VECTOR_WIDTH));
+        sums[k].square += vector_sum(vector_load(moments->square_all + k * VECTOR_WIDTH));
+    }
+}
+
+/* The same from the values of one group, of which only the first `lanes` images count. */
+static void channel_sums_add_lanes(struct channel_sums *sums, const struct map *map, const float *linear, int lanes)
+{
+    for (int k = 0; k < map->channels; k++)
+        for (int y = 0; y < map->height; y++)
+            for (int x = 0; x < map->width; x++)
+                for (int lane = 0; lane < lanes; lane++) {
+                    double value = linear[map_at(map, k, y, x) + lane];
+                    sums[k].sum += value;
+                    sums[k].square += value * value;
+                }
 }
 
 /* Batch statistics from the sums of `linear`; the running ones move. */

@@ -26,21 +26,29 @@ struct product {
     ptrdiff_t weight_row, weight_column; /* steps from row to row, from column to column */
     const int32_t *offsets;              /* of each column, in floats */
     const float *start;                  /* by row, what the sum starts from; NULL: 0 */
-    int height, width;                   /* pixels */
-    ptrdiff_t x_pitch, x_step;           /* in `x`: from row of pixels to row, from pixel to pixel */
+    /* Vectors of pixels: a pixel's PARTS vectors follow one another in a row, or, where pixels are not neighbours in
+       `x`, are `parts` passes over the row. */
+    int parts, height, width;
+    ptrdiff_t x_pitch, x_step; /* in `x`: from row to row, from vector to vector */
     ptrdiff_t out_plane, out_pitch, out_step;
 };
 
-/* Sums over pixels of what comes out and of its square, for batch statistics: [row][lane], a group's lanes apart.
-   In two levels, so that long sums stay exact: a row of pixels, then the rows. */
+/* Sums over pixels of what comes out and of its square, for batch statistics: a vector a row, over all lanes.  In two
+   levels, so that long sums stay exact: a row of pixels, then the rows. */
 struct moments {
     float *sum, *square;         /* of the row of pixels at hand */
     float *sum_all, *square_all; /* of all before it */
 };
 
-static void moments_clear(struct moments *moments, int rows)
+static struct moments moments_new(struct pieces *pieces, int rows)
 {
-    size_t bytes = (size_t)rows * LANES * sizeof(float);
+    size_t bytes = (size_t)rows * sizeof(vector);
+    return (struct moments){piece(pieces, bytes), piece(pieces, bytes), piece(pieces, bytes), piece(pieces, bytes)};
+}
+
+static void moments_clear(const struct moments *moments, int rows)
+{
+    size_t bytes = (size_t)rows * sizeof(vector);
     memset(moments->sum, 0, bytes);
     memset(moments->square, 0, bytes);
     memset(moments->sum_all, 0, bytes);
@@ -49,7 +57,7 @@ static void moments_clear(struct moments *moments, int rows)
 
 static void moments_fold(const struct moments *moments, int rows)
 {
-    for (size_t i = 0; i < (size_t)rows * LANES; i += VECTOR_WIDTH) {
+    for (size_t i = 0; i < (size_t)rows * VECTOR_WIDTH; i += VECTOR_WIDTH) {
         vector_store(moments->sum_all + i, vector_load(moments->sum_all + i) + vector_load(moments->sum + i));
         vector_store(moments->square_all + i, vector_load(moments->square_all + i) + vector_load(moments->square + i));
         vector_store(moments->sum + i, (vector){0});
@@ -123,14 +131,14 @@ INLINE void product_span(int rows, int pixels, const struct span *span)
             continue;
 #pragma GCC unroll 8
         for (int r = 0; r < rows; r++) {
-            vector total = vector_load(sum + r * LANES), squares = vector_load(square + r * LANES);
+            vector total = vector_load(sum + r * VECTOR_WIDTH), squares = vector_load(square + r * VECTOR_WIDTH);
 #pragma GCC unroll 8
             for (int p = 0; p < pixels; p++) {
                 total += sums[r][p];
                 squares += sums[r][p] * sums[r][p];
             }
-            vector_store(sum + r * LANES, total);
-            vector_store(square + r * LANES, squares);
+            vector_store(sum + r * VECTOR_WIDTH, total);
+            vector_store(square + r * VECTOR_WIDTH, squares);
         }
     }
 }
@@ -180,15 +188,14 @@ INLINE int tiles_of_size(int left, int most)
     return left - small * tiles ? left - small * tiles : tiles;
 }
 
-/* One row of pixels, one block of columns, one part. */
+/* One row of pixels, one block of columns. */
 static void product_row(const struct product *product, int column, const float *x, float *out,
-                        const struct moments *moments, int part)
+                        const struct moments *moments)
 {
     int columns = product->columns - column;
     bool last = columns <= COLUMN_BLOCK;
     struct span span = {.product = product, .columns = last ? columns : COLUMN_BLOCK, .resume = column > 0};
     span.offsets = product->offsets + column;
-    size_t lane = (size_t)part * VECTOR_WIDTH;
     int longest = span.columns * TILE_PIXELS > SPAN ? 1 : SPAN / (span.columns * TILE_PIXELS + 1) + 1;
     for (int pixel = 0, pixels; pixel < product->width; pixel += span.tiles * pixels) {
         pixels = tile_size(product->width - pixel, TILE_PIXELS);
@@ -200,8 +207,8 @@ static void product_row(const struct product *product, int column, const float *
             span.weights = product->weights + row * product->weight_row + column * product->weight_column;
             span.out = out + row * product->out_plane + pixel * product->out_step;
             span.start = product->start && !column ? product->start + row : NULL;
-            span.sum = moments && last ? moments->sum + row * LANES + lane : NULL;
-            span.square = moments && last ? moments->square + row * LANES + lane : NULL;
+            span.sum = moments && last ? moments->sum + row * VECTOR_WIDTH : NULL;
+            span.square = moments && last ? moments->square + row * VECTOR_WIDTH : NULL;
             product_spans[pixels - 1][rows - 1](&span);
         }
     }
@@ -212,8 +219,8 @@ static void product_run(const struct product *product, const float *x, float *ou
 {
     for (int y = 0; y < product->height; y++, x += product->x_pitch, out += product->out_pitch) {
         for (int column = 0; column == 0 || column < product->columns; column += COLUMN_BLOCK)
-            for (int part = 0; part < PARTS; part++)
-                product_row(product, column, x + part * VECTOR_WIDTH, out + part * VECTOR_WIDTH, moments, part);
+            for (int part = 0; part < product->parts; part++)
+                product_row(product, column, x + part * VECTOR_WIDTH, out + part * VECTOR_WIDTH, moments);
         if (moments)
             moments_fold(moments, product->rows);
     }

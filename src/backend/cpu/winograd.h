@@ -36,11 +36,22 @@ struct winograd {
     float *in, *out;        /* a chunk, transformed */
 };
 
-/* Where tile `tile` of all groups begins. */
-static inline size_t tile_at(const struct winograd *w, int tile, size_t group, size_t pitch)
+/* A chunk of the tiles of all groups, and where each begins. */
+struct chunk {
+    int tiles;
+    size_t in[OUTER_TILES], out[OUTER_TILES];
+};
+
+static struct chunk chunk_at(const struct winograd *w, int first, int most)
 {
-    int tiles = w->tiles_y * w->tiles_x, y = tile % tiles / w->tiles_x, x = tile % w->tiles_x;
-    return tile / tiles * group + 2 * y * pitch + 2 * (size_t)x * LANES;
+    int each = w->tiles_y * w->tiles_x, left = w->groups * each - first;
+    struct chunk chunk = {.tiles = left < most ? left : most};
+    for (int t = 0; t < chunk.tiles; t++) {
+        int tile = first + t, y = 2 * (tile % each / w->tiles_x), x = 2 * (tile % w->tiles_x);
+        chunk.in[t] = tile / each * w->in_group + y * w->in_pitch + (size_t)x * LANES;
+        chunk.out[t] = tile / each * w->out_group + y * w->out_pitch + (size_t)x * LANES;
+    }
+    return chunk;
 }
 
 /* From point to point in a chunk: an odd number of cache lines. */
@@ -216,26 +227,28 @@ INLINE void winograd_output(const float *m, size_t point, vector start, vector y
     }
 }
 
-static void winograd_inputs(const struct winograd *w, int first, int tiles, size_t point, int chunk, const float *x)
+static void winograd_inputs(const struct winograd *w, const struct chunk *chunk, int most, const float *x)
 {
+    size_t point = winograd_point(w->inputs, most);
     for (int c = 0; c < w->inputs; c++)
-        for (int t = 0; t < tiles; t++) {
-            const float *from = x + c * w->in_plane + tile_at(w, first + t, w->in_group, w->in_pitch);
-            float *to = w->in + ((size_t)c * chunk + t) * LANES;
+        for (int t = 0; t < chunk->tiles; t++) {
+            const float *from = x + c * w->in_plane + chunk->in[t];
+            float *to = w->in + ((size_t)c * most + t) * LANES;
 #pragma GCC unroll 4
             for (int part = 0; part < LANES; part += VECTOR_WIDTH)
                 winograd_input(from + part, w->in_pitch, to + part, point);
         }
 }
 
-static void winograd_outputs(const struct winograd *w, int first, int tiles, size_t point, float *out,
+static void winograd_outputs(const struct winograd *w, const struct chunk *chunk, float *out,
                              const struct moments *moments)
 {
+    size_t point = winograd_point(w->outputs, PRODUCT_TILES);
     for (int k = 0; k < w->outputs; k++) {
-        vector start = vector_all(w->start ? w->start[k] : 0), sum[PARTS] = {0}, square[PARTS] = {0};
-        for (int t = 0; t < tiles; t++) {
-            const float *m = w->out + ((size_t)k * PRODUCT_TILES + t) * LANES;
-            float *to = out + k * w->out_plane + tile_at(w, first + t, w->out_group, w->out_pitch);
+        vector start = vector_all(w->start ? w->start[k] : 0), sum = {0}, square = {0};
+        const float *m = w->out + (size_t)k * PRODUCT_TILES * LANES;
+        for (int t = 0; t < chunk->tiles; t++) {
+            float *to = out + k * w->out_plane + chunk->out[t];
 #pragma GCC unroll 4
             for (int part = 0; part < PARTS; part++, m += VECTOR_WIDTH, to += VECTOR_WIDTH) {
                 vector y[2][2];
@@ -244,17 +257,30 @@ static void winograd_outputs(const struct winograd *w, int first, int tiles, siz
                 vector_store(to + LANES, y[0][1]);
                 vector_store(to + w->out_pitch, y[1][0]);
                 vector_store(to + w->out_pitch + LANES, y[1][1]);
-                sum[part] += (y[0][0] + y[0][1]) + (y[1][0] + y[1][1]);
-                square[part] += y[0][0] * y[0][0] + y[0][1] * y[0][1] + (y[1][0] * y[1][0] + y[1][1] * y[1][1]);
+                sum += (y[0][0] + y[0][1]) + (y[1][0] + y[1][1]);
+                square += y[0][0] * y[0][0] + y[0][1] * y[0][1] + (y[1][0] * y[1][0] + y[1][1] * y[1][1]);
             }
         }
-        for (int part = 0; moments && part < PARTS; part++) {
-            vector_store(moments->sum + k * LANES + part * VECTOR_WIDTH, sum[part]);
-            vector_store(moments->square + k * LANES + part * VECTOR_WIDTH, square[part]);
+        if (moments) {
+            vector_store(moments->sum + k * VECTOR_WIDTH, sum);
+            vector_store(moments->square + k * VECTOR_WIDTH, square);
         }
     }
     if (moments)
         moments_fold(moments, w->outputs);
+}
+
+static void winograd_gradients(const struct winograd *w, const struct chunk *chunk, const float *d)
+{
+    size_t point = winograd_point(w->outputs, OUTER_TILES);
+    for (int k = 0; k < w->outputs; k++)
+        for (int t = 0; t < chunk->tiles; t++) {
+            const float *from = d + k * w->out_plane + chunk->out[t];
+            float *to = w->out + ((size_t)k * OUTER_TILES + t) * LANES;
+#pragma GCC unroll 4
+            for (int part = 0; part < LANES; part += VECTOR_WIDTH)
+                winograd_gradient(from + part, w->out_pitch, to + part, point);
+        }
 }
 
 /* A convolution.  With `moments`, of one group. */
@@ -272,18 +298,16 @@ static void winograd_product(const struct winograd *w, const float *x, float *ou
         .out_plane = PRODUCT_TILES * LANES,
         .out_step = VECTOR_WIDTH,
     };
-    int all = w->groups * w->tiles_y * w->tiles_x;
-    for (int first = 0, tiles; first < all; first += tiles) {
-        tiles = all - first;
-        tiles = tiles < PRODUCT_TILES ? tiles : PRODUCT_TILES;
-        winograd_inputs(w, first, tiles, in_point, PRODUCT_TILES, x);
-        product.width = tiles * PARTS;
+    for (int first = 0; first < w->groups * w->tiles_y * w->tiles_x; first += PRODUCT_TILES) {
+        struct chunk chunk = chunk_at(w, first, PRODUCT_TILES);
+        winograd_inputs(w, &chunk, PRODUCT_TILES, x);
+        product.width = chunk.tiles * PARTS;
         for (int point = 0; point < POINTS; point++) {
             product.weights = w->weights + point * winograd_weights_point(w->outputs, w->inputs);
             for (int column = 0; column < w->inputs; column += COLUMN_BLOCK)
-                product_row(&product, column, w->in + point * in_point, w->out + point * out_point, NULL, 0);
+                product_row(&product, column, w->in + point * in_point, w->out + point * out_point, NULL);
         }
-        winograd_outputs(w, first, tiles, out_point, out, moments);
+        winograd_outputs(w, &chunk, out, moments);
     }
 }
 
@@ -300,20 +324,11 @@ static void winograd_outer(const struct winograd *w, const float *x, const float
         .d_plane = OUTER_TILES * LANES,
         .d_step = LANES,
     };
-    int all = w->groups * w->tiles_y * w->tiles_x;
-    for (int first = 0, tiles; first < all; first += tiles) {
-        tiles = all - first;
-        tiles = tiles < OUTER_TILES ? tiles : OUTER_TILES;
-        winograd_inputs(w, first, tiles, in_point, OUTER_TILES, x);
-        for (int k = 0; k < w->outputs; k++)
-            for (int t = 0; t < tiles; t++) {
-                const float *from = d + k * w->out_plane + tile_at(w, first + t, w->out_group, w->out_pitch);
-                float *to = w->out + ((size_t)k * OUTER_TILES + t) * LANES;
-#pragma GCC unroll 4
-                for (int part = 0; part < LANES; part += VECTOR_WIDTH)
-                    winograd_gradient(from + part, w->out_pitch, to + part, out_point);
-            }
-        outer.width = tiles;
+    for (int first = 0; first < w->groups * w->tiles_y * w->tiles_x; first += OUTER_TILES) {
+        struct chunk chunk = chunk_at(w, first, OUTER_TILES);
+        winograd_inputs(w, &chunk, OUTER_TILES, x);
+        winograd_gradients(w, &chunk, d);
+        outer.width = chunk.tiles;
         for (int point = 0; point < POINTS; point++) {
             outer.gradient = gradient + point * winograd_weights_point(w->outputs, w->inputs);
             outer_run(&outer, w->in + point * in_point, w->out + point * out_point);

@@ -75,6 +75,17 @@ static void draw_training(const struct model *model, const struct session_device
         canvas_text_right(canvas, area, 0, x + 1, y, STYLE_DIM, "%s left", text_duration(left, seconds));
 }
 
+/* The last samples, the newest at the right. */
+static void draw_history(const struct model *model, int index, struct canvas *canvas, struct area inside, int x, int y,
+                         int width, enum style style)
+{
+    if (index >= model->history_count || width < 1)
+        return;
+    const struct device_history *history = &model->histories[index];
+    int count = history->count < width ? history->count : width;
+    canvas_spark(canvas, inside, x + width - count, y, count, history->utilisation, history->count, 0, 1, style);
+}
+
 static void draw_lane(const struct model *model, int index, const struct lane *lane, struct canvas *canvas,
                       struct area inside, int y)
 {
@@ -86,12 +97,7 @@ static void draw_lane(const struct model *model, int index, const struct lane *l
     int x = 0;
     canvas_text(canvas, area_part(inside, 0, 0, lane->id, inside.height), 0, y, STYLE_BOLD, "%s", device->id);
     x += lane->id + 1;
-    if (lane->history && index < model->history_count) {
-        const struct device_history *history = &model->histories[index];
-        int count = history->count < lane->history ? history->count : lane->history;
-        canvas_spark(canvas, inside, x + lane->history - count, y, count, history->utilisation, history->count, 0, 1,
-                     style);
-    }
+    draw_history(model, index, canvas, inside, x, y, lane->history, style);
     x += lane->history ? lane->history + 1 : 0;
     if (known)
         canvas_meter(canvas, inside, x, y, lane->meter, sample->utilisation, style);
@@ -134,9 +140,14 @@ static void draw_devices(const struct model *model, struct canvas *canvas, struc
         columns++;
     int width = inside.width / columns, room = rows * columns, shown = count <= room ? count : room - 1;
     struct lane lane = lane_for(model, columns > 1 ? width - 1 : width);
-    for (int i = 0; i < shown; i++)
+    bool below = !lane.history && columns == 1 && rows >= 2 * count; /* a line of history under each lane */
+    for (int i = 0; i < shown; i++) {
+        int y = below ? 2 * i : i % rows;
         draw_lane(model, i, &lane, canvas,
-                  area_part(inside, i / rows * width, 0, columns > 1 ? width - 1 : width, rows), i % rows);
+                  area_part(inside, i / rows * width, 0, columns > 1 ? width - 1 : width, rows), y);
+        if (below)
+            draw_history(model, i, canvas, inside, lane.id + 1, y + 1, inside.width - lane.id - 1, STYLE_DIM);
+    }
     if (shown < count && shown >= 0)
         canvas_text(canvas, area_part(inside, (columns - 1) * width, 0, width, rows), 0, rows - 1, STYLE_DIM,
                     "+%d more: 4 z shows them", count - shown);

@@ -66,9 +66,14 @@ static void test_quit(void **state)
     pty_free(terminal);
 }
 
+/* Ctrl-C closes what is open, then quits. */
 static void test_interrupt_key(void **state)
 {
     struct pty_terminal *terminal = start_replay();
+    pty_send(terminal, ":");
+    expect_text(terminal, -1, "Commands");
+    pty_send(terminal, PTY_CONTROL('c'));
+    expect_no_text(terminal, -1, "Commands");
     pty_send(terminal, PTY_CONTROL('c'));
     expect_exit(terminal, 0);
     expect_restored(terminal);
@@ -164,6 +169,21 @@ static void test_stop_a_search(void **state)
     pty_free(terminal);
 }
 
+/* Ctrl-C asks; once more, it is meant. */
+static void test_interrupt_a_search(void **state)
+{
+    struct pty_terminal *terminal = start_search_here("interrupted");
+    pty_send(terminal, PTY_CONTROL('c'));
+    expect_text(terminal, -1, "The search is running");
+    pty_send(terminal, PTY_CONTROL('c'));
+    expect_exit(terminal, 0);
+    expect_modes_restored(terminal);
+    struct session_state *session = load_session("interrupted");
+    assert_true(session->finished);
+    session_state_free(session);
+    pty_free(terminal);
+}
+
 static void test_signals_to_a_search(void **state)
 {
     static const int signals[] = {SIGTERM, SIGHUP, SIGINT};
@@ -215,6 +235,7 @@ int main(void)
         cmocka_unit_test(test_crash_with_the_mouse_on),
         cmocka_unit_test(test_hang_up),
         cmocka_unit_test(test_stop_a_search),
+        cmocka_unit_test(test_interrupt_a_search),
         cmocka_unit_test(test_signals_to_a_search),
         cmocka_unit_test(test_crash_of_a_search),
         cmocka_unit_test(test_hang_up_of_a_search),

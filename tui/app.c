@@ -310,11 +310,13 @@ static void on_key(struct app *app, int key)
     app->model.message[0] = '\0'; /* the answer of the last request has been read */
     if (key == KEY_CODE_MOUSE) {
         on_mouse(app);
+    } else if (request_of_key(key) == REQUEST_REDRAW || request_of_key(key) == REQUEST_SUSPEND) {
+        answer(app, request_of_key(key)); /* whatever is open */
     } else if (app->overlay) {
         on_overlay_key(app, key);
     } else if (key >= '1' && key < '1' + PANE_COUNT) {
         app->model.focus = (enum pane)(key - '1');
-    } else if (key == 3) { /* Ctrl-C */
+    } else if (key == KEY_CODE_INTERRUPT) {
         ask_quit(app);
     } else {
         enum request request = request_of_key(key);

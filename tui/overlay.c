@@ -15,11 +15,6 @@ void overlay_draw(const struct overlay *overlay, const struct model *model, stru
     overlay->kind->draw(overlay, model, canvas);
 }
 
-enum overlay_answer overlay_key(struct overlay *overlay, struct model *model, int key, struct text *words)
-{
-    return overlay->kind->key(overlay, model, key, words);
-}
-
 void overlay_free(struct overlay *overlay)
 {
     free(overlay);
@@ -105,6 +100,7 @@ static void draw_question(const struct overlay *overlay, const struct model *mod
         canvas_text(canvas, inside, 1, i, i == 0 ? STYLE_NORMAL : STYLE_KEY, "%s", question->lines[i]);
 }
 
+/* Ctrl-C here is said again: it means it. */
 static enum overlay_answer key_question(struct overlay *overlay, struct model *model, int key, struct text *words)
 {
     const struct question *question = (const struct question *)overlay;
@@ -112,11 +108,11 @@ static enum overlay_answer key_question(struct overlay *overlay, struct model *m
         text_add(words, "prune %lld", (long long)question->node);
         return OVERLAY_COMMAND;
     }
-    if (!question->prunes && (key == 's' || key == 'y'))
+    if (!question->prunes && (key == 's' || key == 'y' || key == KEY_CODE_INTERRUPT))
         return OVERLAY_STOP;
     if (question->can_detach && key == 'd')
         return OVERLAY_DETACH;
-    return key == KEY_CODE_ESCAPE || key == 'n' || key == 'q' || key == 'c' ? OVERLAY_CLOSED : OVERLAY_OPEN;
+    return key == KEY_CODE_ESCAPE || key == KEY_CODE_INTERRUPT || key == 'n' || key == 'q' || key == 'c' ? OVERLAY_CLOSED : OVERLAY_OPEN;
 }
 
 static struct question *question_new(void)
@@ -125,6 +121,14 @@ static struct question *question_new(void)
     struct question *question = memory_new(1, sizeof *question);
     question->overlay.kind = &kind;
     return question;
+}
+
+/* Ctrl-C closes everything but a question, which has its own answer to it. */
+enum overlay_answer overlay_key(struct overlay *overlay, struct model *model, int key, struct text *words)
+{
+    if (key == KEY_CODE_INTERRUPT && overlay->kind->key != key_question)
+        key = KEY_CODE_ESCAPE;
+    return overlay->kind->key(overlay, model, key, words);
 }
 
 struct overlay *overlay_quit(bool can_detach)

@@ -8,9 +8,9 @@
  *   1. Nothing that a client must not miss is sent: events are in the log.  A bell that finds the client's buffer full
  *      is kept as a flag, which many bells share.
  *   2. A client has one command at the engine at most, so that no client can fill the engine's queue.  The engine
- * answers in the order asked: an answer belongs to the client that has waited longest among those who asked these
- * words. (A person at the search's own screens may ask the same words at the same moment; then one of the two answers
- *      is taken for the other, which says the same.)
+ *      answers in the order asked: an answer belongs to the client that has waited longest among those who asked
+ *      these words.  (A person at the search's own screens may ask the same words at the same moment; then one of the
+ *      two answers may be taken for the other.)
  *   3. The thread ends with the search: at its FINISHED event, or when it ended without one, at server_close().  Then
  *      nobody waits for more, though the process may live on (its own screens are still open).
  *   4. The engine holds the session's lock, so a socket file that is there already has no listener any more.

@@ -18,6 +18,8 @@ struct search_options bed_options(void)
     strcpy(options.data, "fashion-mnist"); /* is never opened */
     strcpy(options.policy, "random");
     options.networks = 12;
+    options.tournament = 3;
+    options.wider = 1;
     options.episode_networks = 4;
     options.epochs = 2;
     options.start_epochs = 2;

@@ -17,10 +17,10 @@ struct search_options {
     char start[2048];           /* an architecture or SESSION:NODE; "": space_start() */
     char policy[16];
     enum parent_choice parent;
-    int64_t tournament;         /* size; 3 */
+    int64_t tournament;         /* size */
     int64_t episodes, networks; /* 0: no limit */
     double seconds;
-    int64_t episode_networks; /* networks an episode; 10 */
+    int64_t episode_networks; /* proposals an episode */
     int64_t wider, deeper;    /* decisions a network */
     int64_t epochs, start_epochs, batch;
     double rate, start_rate; /* grown networks; from scratch */
@@ -32,7 +32,7 @@ struct search_options {
     enum morph_split split;
     double policy_rate, entropy_bonus, baseline_decay;
     bool baseline_released;
-    int64_t attempts;   /* of one network before it is given up; 2 */
+    int64_t attempts;   /* of one network before it is given up */
     char actions[2048]; /* policy manual: the queue, "widen:conv1 deepen:conv2:3; widen:fc1" (; next network) */
 };
 

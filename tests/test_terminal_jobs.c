@@ -205,13 +205,31 @@ static void test_stalled_then_read(void **state)
     pty_free(terminal);
 }
 
+/* A frozen screen stays as it is, but it fits its terminal. */
+static void test_frozen_and_resized(void **state)
+{
+    struct pty_setup setup = usual_setup();
+    struct pty_terminal *terminal = start_espalier(&setup, "replay", "one", "--speed", "1", NULL);
+    expect(terminal, pty_wait(terminal, is_on_screens, "REPLAY"));
+    pty_send(terminal, PTY_CONTROL('s'));
+    expect_text(terminal, 0, "(frozen)");
+    assert_int_equal(pty_watch(terminal, 1.5), 0);
+    pty_resize(terminal, 100, 30);
+    expect_text(terminal, 29, "Help");
+    pty_send(terminal, PTY_CONTROL('s'));
+    expect_no_text(terminal, 0, "(frozen)");
+    pty_send(terminal, "q");
+    expect_exit(terminal, 0);
+    pty_free(terminal);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_stop_key),          cmocka_unit_test(test_stop_signal),
         cmocka_unit_test(test_hard_stop),         cmocka_unit_test(test_stop_a_search),
         cmocka_unit_test(test_no_shell),          cmocka_unit_test(test_stalled_then_ended),
-        cmocka_unit_test(test_stalled_then_read),
+        cmocka_unit_test(test_stalled_then_read), cmocka_unit_test(test_frozen_and_resized),
     };
     return cmocka_run_group_tests_name("terminal jobs", tests, open_bed, terminal_bed_close);
 }

@@ -34,7 +34,9 @@ struct app {
     struct canvas canvas;
     struct overlay *overlay;
     int signals;            /* signalfd */
-    bool dirty, mouse, leave;
+    bool dirty;             /* the model is not as it was drawn: a frame is due within frame_seconds */
+    bool asked;             /* by a key, or by a terminal that changed: a frame is due at once */
+    bool mouse, leave;
     enum tui_outcome outcome;
     double drawn, arrived;  /* monotonic: the last frame, the last event */
 };
@@ -88,7 +90,7 @@ static void draw(struct app *app)
     if (app->overlay)
         overlay_draw(app->overlay, &app->model, &app->canvas);
     terminal_show(app->terminal, &app->canvas);
-    app->dirty = false;
+    app->dirty = app->asked = false;
     app->drawn = clock_monotonic();
 }
 
@@ -306,7 +308,6 @@ static void on_overlay_key(struct app *app, int key)
 static void on_key(struct app *app, int key)
 {
     struct layout layout;
-    app->dirty = true;
     app->model.message[0] = '\0'; /* the answer of the last request has been read */
     if (key == KEY_CODE_MOUSE) {
         on_mouse(app);
@@ -331,7 +332,7 @@ static void read_signals(struct app *app)
 {
     struct signalfd_siginfo signal;
     while (read(app->signals, &signal, sizeof signal) == sizeof signal) {
-        app->dirty = true;
+        app->asked = true;
         if (signal.ssi_signo == SIGWINCH)
             terminal_resized(app->terminal);
         else if (signal.ssi_signo == SIGTSTP)
@@ -380,7 +381,6 @@ static void turn(struct app *app)
         {.fd = behind ? terminal_output(app->terminal) : -1, .events = POLLOUT},
     };
     poll(wait, 4, milliseconds_to_wait(app));
-    bool pressed = false;
     int key;
     if (wait[0].revents & (POLLHUP | POLLERR | POLLNVAL)) {
         leave(app, TUI_SIGNAL + SIGHUP); /* the terminal is gone */
@@ -391,18 +391,19 @@ static void turn(struct app *app)
     read_signals(app);
     while (!app->leave && (key = terminal_key(app->terminal)) >= 0) {
         on_key(app, key);
-        pressed = true;
+        app->asked = true;
     }
     read_events(app);
     if (app->model.mode == MODE_REPLAY && replay_bar_tick(app->source, &app->model, clock_monotonic()))
         app->dirty = true;
     double now = clock_monotonic();
-    if (app->model.frozen && !pressed)
-        app->drawn = now; /* folded all the same, drawn when the person asks */
-    else if (terminal_is_behind(app->terminal))
-        app->dirty = app->dirty || pressed; /* drawn when the terminal has taken the frame before */
-    else if (pressed || (app->dirty && now - app->drawn >= frame_seconds) || now - app->drawn >= idle_seconds)
+    bool due = (app->dirty && now - app->drawn >= frame_seconds) || now - app->drawn >= idle_seconds;
+    if (terminal_is_behind(app->terminal))
+        return; /* the next frame waits until the terminal has taken this one */
+    if (app->asked || (due && !app->model.frozen))
         draw(app);
+    else if (app->model.frozen)
+        app->drawn = now; /* events are folded all the same, and drawn when a frame is asked for */
 }
 
 static const char *theme_or_dark(const char *theme)

@@ -105,7 +105,9 @@ void cli_catch_signals(void (*stop)(void *context), void *context)
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGHUP, &action, NULL);
+    struct sigaction hangup;
+    if (!sigaction(SIGHUP, NULL, &hangup) && hangup.sa_handler != SIG_IGN) /* nohup keeps its word */
+        sigaction(SIGHUP, &action, NULL);
 }
 
 int cli_signal(void)

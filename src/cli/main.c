@@ -3,11 +3,14 @@
  */
 #include "cli/cli.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "config.h"
 #include "search/options.h"
@@ -43,8 +46,8 @@ static void print_option(FILE *out, const char *name, const char *argument, cons
 
 static void print_command_help(const struct cli_command *command)
 {
-    printf("usage: espalier %s %s%s\n\n%s\n", command->name, command->synopsis,
-           command->options || command->search_options ? " [OPTIONS]" : "", command->summary);
+    printf("usage: espalier %s%s%s [OPTIONS]\n\n%s\n", command->name, *command->synopsis ? " " : "", command->synopsis,
+           command->summary);
     if (command->details)
         printf("\n%s\n", command->details);
     printf("\nOptions:\n");
@@ -69,6 +72,15 @@ static const struct cli_command *find_command(const char *name)
     return NULL;
 }
 
+/* A number of its own for each option, above all letters: getopt_long takes options of one number for one option,
+   and would read the beginning of several as the first of them. */
+enum { FIRST_NUMBER = 256 };
+
+static struct option option_row(const char *name, const char *argument, size_t index)
+{
+    return (struct option){name, argument ? required_argument : no_argument, NULL, FIRST_NUMBER + (int)index};
+}
+
 /* The command's options, the search's where it takes them, and --help, as getopt_long wants them. */
 static struct option *long_options(const struct cli_command *command)
 {
@@ -76,17 +88,33 @@ static struct option *long_options(const struct cli_command *command)
     struct option *list = NULL;
     for (const struct cli_option *option = command->options; option && option->name; option++) {
         list = memory_grow(list, count, &capacity, sizeof *list);
-        list[count++] = (struct option){option->name, option->argument ? required_argument : no_argument, NULL, 1};
+        list[count] = option_row(option->name, option->argument, count);
+        count++;
     }
     for (int i = 0; command->search_options && option_at(i); i++) {
         list = memory_grow(list, count, &capacity, sizeof *list);
-        list[count++] =
-            (struct option){option_at(i)->name, option_at(i)->argument ? required_argument : no_argument, NULL, 1};
+        list[count] = option_row(option_at(i)->name, option_at(i)->argument, count);
+        count++;
     }
     list = memory_resize(list, count + 2, sizeof *list);
     list[count++] = (struct option){"help", no_argument, NULL, 'h'};
     list[count] = (struct option){0};
     return list;
+}
+
+/* getopt_long's '?': in optopt is an unknown letter, or the number of a flag that was given a value, or 0. */
+static int refuse_option(const struct cli_arguments *arguments, const struct option *list, char **argv)
+{
+    const char *word = argv[optind - 1];
+    int begins = 0;
+    if (optopt > 0 && optopt < FIRST_NUMBER)
+        return cli_usage(arguments, "-%c is not an option", optopt);
+    if (optopt)
+        return cli_usage(arguments, "%s: this option takes no value", word);
+    for (size_t length = strcspn(word, "=") - 2; list->name; list++)
+        begins += !strncmp(list->name, word + 2, length);
+    return cli_usage(arguments, begins > 1 ? "%s begins several options; write more of it" : "%s is not an option",
+                     word);
 }
 
 static int parse_and_run(const struct cli_command *command, int argc, char **argv)
@@ -102,7 +130,7 @@ static int parse_and_run(const struct cli_command *command, int argc, char **arg
         } else if (found == ':') {
             status = cli_usage(&arguments, "%s needs a value", argv[optind - 1]);
         } else if (found == '?') {
-            status = cli_usage(&arguments, "%s is not an option", argv[optind - 1]);
+            status = refuse_option(&arguments, list, argv);
         } else if (arguments.value_count == CLI_VALUES_MAX) {
             status = cli_usage(&arguments, "more than %d options", CLI_VALUES_MAX);
         } else {
@@ -119,31 +147,58 @@ static int parse_and_run(const struct cli_command *command, int argc, char **arg
     if (status < 0)
         status = command->run(&arguments);
     free(list);
-    if (fflush(stdout) && !status)
-        status = 1;
     return cli_exit_status(status);
 }
 
-int main(int argc, char **argv)
+/* A program may be started with standard streams closed.  A log opened as descriptor 1 would get the messages. */
+static void hold_standard_descriptors(void)
 {
-    setlocale(LC_CTYPE, "");
-    signal(SIGXFSZ, SIG_IGN); /* a file over its limit is a write that fails, and is told as one */
+    int file;
+    do
+        file = open("/dev/null", O_RDONLY);
+    while (file >= 0 && file <= STDERR_FILENO);
+    if (file >= 0)
+        close(file);
+}
+
+/* What was printed may be less than what was meant: then success is none. */
+static int close_output(int status)
+{
+    bool failed = ferror(stdout) != 0;
+    errno = 0;
+    if (!fflush(stdout) && !failed)
+        return status;
+    fprintf(stderr, "espalier: standard output: can't be written%s%s%s\n", errno ? " (" : "",
+            errno ? strerror(errno) : "", errno ? ")" : "");
+    return status ? status : 1;
+}
+
+static int run_words(int argc, char **argv)
+{
     if (argc < 2) {
         print_help(stderr);
         return 2;
     }
-    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
-        const struct cli_command *command = argc > 2 ? find_command(argv[2]) : NULL;
-        if (command)
-            print_command_help(command);
-        else
-            print_help(stdout);
-        return 0;
-    }
-    const struct cli_command *command = find_command(!strcmp(argv[1], "--version") ? "version" : argv[1]);
-    if (!command) {
-        fprintf(stderr, "espalier: %s is not a command; `espalier help` lists them\n", argv[1]);
+    bool help = !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help");
+    const char *name = help ? argv[2] : !strcmp(argv[1], "--version") ? "version" : argv[1];
+    const struct cli_command *command = name ? find_command(name) : NULL;
+    if (name && !command) {
+        fprintf(stderr, "espalier: %s is not a command; `espalier help` lists them\n", name);
         return 2;
     }
-    return parse_and_run(command, argc - 1, argv + 1);
+    if (!help)
+        return parse_and_run(command, argc - 1, argv + 1);
+    if (command)
+        print_command_help(command);
+    else
+        print_help(stdout);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    hold_standard_descriptors();
+    setlocale(LC_CTYPE, "");
+    signal(SIGXFSZ, SIG_IGN); /* a file over its limit is a write that fails, and is told as one */
+    return close_output(run_words(argc, argv));
 }

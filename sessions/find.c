@@ -14,6 +14,8 @@
 #include "util/file.h"
 #include "util/memory.h"
 
+#define ENDING ".esp"
+
 static bool is_session(const char *folder)
 {
     char *path = file_join(folder, LOG_FILE);
@@ -49,7 +51,7 @@ static char *try_in(const char *folder, const char *name)
     if (is_session(path))
         return path;
     struct text longer = TEXT_EMPTY;
-    text_add(&longer, "%s.esp", path);
+    text_add(&longer, "%s" ENDING, path);
     free(path);
     path = text_take(&longer);
     if (is_session(path))
@@ -82,6 +84,30 @@ int session_find(const char *name, char **folder, struct error *error)
     return found ? 0 : -1;
 }
 
+int session_path(const char *text, char **folder, struct error *error)
+{
+    size_t length = strlen(text);
+    for (const char *c = text; *c; c++)
+        if ((unsigned char)*c < ' ')
+            return error_set(error, "the session's name has a control character (byte %zu); choose another name",
+                             (size_t)(c - text) + 1);
+    while (length && text[length - 1] == '/')
+        length--;
+    size_t base = length;
+    while (base && text[base - 1] != '/')
+        base--;
+    const char *name = text + base;
+    size_t bytes = length - base;
+    bool has_ending = bytes >= strlen(ENDING) && !strncmp(text + length - strlen(ENDING), ENDING, strlen(ENDING));
+    if (!bytes || name[0] == '.')
+        return error_set(error, "\"%s\" names no session; use a name such as run-1, with a folder before it or not",
+                         text);
+    struct text path = TEXT_EMPTY;
+    text_add(&path, "%.*s%s", (int)length, text, has_ending ? "" : ENDING);
+    *folder = text_take(&path);
+    return 0;
+}
+
 int session_new_path(const char *name, char **folder, struct error *error)
 {
     if (!name[0] || name[0] == '.' || strchr(name, '/'))
@@ -92,7 +118,7 @@ int session_new_path(const char *name, char **folder, struct error *error)
     int result = file_make_folder(state, error);
     for (int64_t number = 1; !result; number++) {
         struct text file = TEXT_EMPTY;
-        text_add(&file, "%s-%lld.esp", name, (long long)number);
+        text_add(&file, "%s-%lld" ENDING, name, (long long)number);
         char *path = file_join(state, file.bytes);
         text_done(&file);
         if (!file_exists(path)) {

@@ -62,7 +62,8 @@ int log_lock(const char *folder, struct error *error)
     char *path = file_join(folder, LOCK_FILE);
     int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (lock < 0) {
-        error_set(error, "%s: can't be opened (%s)", path, strerror(errno));
+        error_set(error, "%s: can't be opened (%s); check the permissions of the session's folder", path,
+                  strerror(errno));
     } else if (flock(lock, LOCK_EX | LOCK_NB)) {
         if (errno == EWOULDBLOCK)
             in_use(folder, lock, error);
@@ -147,13 +148,32 @@ static void writer_free(struct log_writer *writer)
     free(writer);
 }
 
+/* The folders of the files that events name.  A copy of a session may have lost one that was empty. */
+static int make_folders(const char *folder, struct error *error)
+{
+    return make_folder(folder, "weights", error) || make_folder(folder, "policy", error) ? -1 : 0;
+}
+
+static void remove_in(const char *folder, const char *name)
+{
+    char *path = file_join(folder, name);
+    remove(path);
+    free(path);
+}
+
+/* The folder was empty: leave nothing half made in it. */
+static void remove_files(const struct log_writer *writer)
+{
+    static const char *const names[] = {LOG_FILE, "policy", "weights", LOCK_FILE};
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        remove_in(writer->folder, names[i]);
+    remove(writer->folder);
+}
+
 static int create_files(struct log_writer *writer, struct error *error)
 {
-    if (file_make_folder(writer->folder, error) || require_empty(writer->folder, error))
-        return -1;
     writer->lock = log_lock(writer->folder, error);
-    if (writer->lock < 0 || make_folder(writer->folder, "weights", error) ||
-        make_folder(writer->folder, "policy", error))
+    if (writer->lock < 0 || make_folders(writer->folder, error))
         return -1;
     writer->file = open(writer->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (writer->file < 0)
@@ -168,8 +188,12 @@ static int create_files(struct log_writer *writer, struct error *error)
 
 int log_create(const char *folder, struct log_writer **writer, struct error *error)
 {
+    if (file_make_folder(folder, error) || require_empty(folder, error))
+        return -1;
     struct log_writer *created = writer_new(folder);
     if (create_files(created, error)) {
+        if (created->lock >= 0)
+            remove_files(created);
         writer_free(created);
         return -1;
     }
@@ -192,7 +216,7 @@ static int open_files(struct log_writer *writer, struct session_state *state, st
         return -1;
     log_reader_free(reader);
     writer->lock = log_lock(writer->folder, error);
-    if (writer->lock < 0 || log_read(writer->folder, &reader, error))
+    if (writer->lock < 0 || make_folders(writer->folder, error) || log_read(writer->folder, &reader, error))
         return -1;
     int result = log_fold(reader, state, error);
     writer->end = log_offset(reader);

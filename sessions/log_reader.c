@@ -1,9 +1,9 @@
 /*
  * log_reader.c - events out of a log, one at a time, and whole sessions.
  *
- * The reader keeps a window of the file that begins at or before the next frame.  It forgets it where a frame is torn, so
- * that the next call sees what a writer has put in its place.
- * A frame that is not whole is torn when nothing good follows it in the file, and damage otherwise.
+ * The reader keeps a window of the file that begins at or before the next frame.  It forgets it where a frame is torn,
+ * so that the next call sees what a writer has put in its place. A frame that is not whole is torn when nothing good
+ * follows it in the file, and damage otherwise.
  */
 #include "config.h"
 
@@ -117,9 +117,11 @@ static int torn_or_damaged(struct log_reader *reader, struct error *error)
     forget_window(reader);
     if (!damaged)
         return LOG_TORN;
-    return error_set(error,
-                     "%s: damaged at byte %lld (good again at byte %lld); `espalier fsck --repair` salvages the rest",
-                     reader->path, (long long)reader->offset, (long long)reader->offset + (long long)next);
+    return error_set(error, "%s: damaged at byte %lld (good again at byte %lld); %s", reader->path,
+                     (long long)reader->offset, (long long)reader->offset + (long long)next,
+                     reader->offset == LOG_HEADER
+                         ? "the session's first event is lost, and nothing can be salvaged without it"
+                         : "`espalier fsck --repair` salvages the rest");
 }
 
 static int decode(const unsigned char *payload, size_t length, struct event *event, struct error *error)

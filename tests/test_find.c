@@ -91,10 +91,41 @@ static void test_sessions_are_found_by_name(void **unused)
     free(folder);
 }
 
+static void test_names_of_new_sessions(void **state)
+{
+    static const struct {
+        const char *text, *folder; /* NULL: refused */
+    } cases[] = {
+        {"one", "one.esp"},
+        {"one.esp", "one.esp"},
+        {"one.esp/", "one.esp"},
+        {"a b/one//", "a b/one.esp"},
+        {"../one", "../one.esp"},
+        {"esp", "esp.esp"},
+        {"/one", "/one.esp"},
+        {"", NULL},
+        {"/", NULL},
+        {".", NULL},
+        {"one/..", NULL},
+        {"one/.esp", NULL},
+        {".esp/", NULL},
+        {"o\ne", NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *folder = NULL;
+        struct error error;
+        assert_int_equal(session_path(cases[i].text, &folder, &error), cases[i].folder ? 0 : -1);
+        if (cases[i].folder)
+            assert_string_equal(folder, cases[i].folder);
+        free(folder);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sessions_are_found_by_name),
+        cmocka_unit_test(test_names_of_new_sessions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

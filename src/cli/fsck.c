@@ -29,7 +29,8 @@ static int run(const struct cli_arguments *arguments)
                                           : "");
     text_done(&findings);
     free(folder);
-    return clean || repair ? 0 : 1;
+    bool whole = clean || (repair && !report.weights_missing && !report.weights_wrong);
+    return whole ? 0 : 1;
 }
 
 static const struct cli_option options_of_fsck[] = {

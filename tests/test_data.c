@@ -163,8 +163,8 @@ static void test_spec_refused(void **state)
         {"imagenet", "no data set `imagenet`"},
         {"imagenet+:/x", "no data set `imagenet`"},
         {"fashion-mnist-of-a-very-long-name", "no data set `fashion-mnist-of-a-very-long-name`"},
-        {"idx", "--data idx: no folder is named; name a folder with train-images-idx3-ubyte"},
-        {"cifar10", "--data cifar10: no folder is named; unpack cifar-10-binary.tar.gz"},
+        {"idx", "no folder is named; name a folder with train-images-idx3-ubyte"},
+        {"cifar10", "no folder is named; unpack cifar-10-binary.tar.gz"},
         {"cifar10:", "no folder stands behind the colon"},
     };
     unsetenv("ESPALIER_DATA");

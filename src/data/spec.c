@@ -66,8 +66,7 @@ static int refuse_name(const char *text, int length, struct error *error)
     struct text names = TEXT_EMPTY;
     for (size_t i = 0; i < COUNT_OF(formats); i++)
         text_add(&names, "%s%s", i ? ", " : "", formats[i].name);
-    error_set(error, "--data %s: there is no data set `%.*s`; the names are %s", text, length, text,
-              text_string(&names));
+    error_set(error, "there is no data set `%.*s`; the names are %s", length, text, text_string(&names));
     text_done(&names);
     return -1;
 }
@@ -83,7 +82,7 @@ static int default_folder(const struct data_format *format, struct data_spec *sp
             return 0;
     }
     if (!format->folder)
-        return error_set(error, "--data %s: no folder is named; %s", format->name, format->advice);
+        return error_set(error, "no folder is named; %s", format->advice);
     snprintf(spec->folder, sizeof spec->folder, "%s", format->folder);
     return 0;
 }
@@ -105,10 +104,10 @@ int data_spec_parse(const char *text, struct data_spec *spec, struct error *erro
         return default_folder(format, spec, error);
     const char *folder = text + whole + 1;
     if (!*folder)
-        return error_set(error, "--data %s: no folder stands behind the colon; %s", text, format->advice);
+        return error_set(error, "no folder stands behind the colon; %s", format->advice);
     if (strlen(folder) >= sizeof spec->folder)
-        return error_set(error, "--data %s: the folder's name is too long (%zu bytes; at most %zu); use a shorter path",
-                         spec->name, strlen(folder), sizeof spec->folder - 1);
+        return error_set(error, "the folder's name is too long (%zu bytes; at most %zu); use a shorter path",
+                         strlen(folder), sizeof spec->folder - 1);
     strcpy(spec->folder, folder);
     return 0;
 }

@@ -315,6 +315,8 @@ static bool wind_up(struct engine *engine, struct error *error)
     engine_emit(engine, &event);
     if (start->status == NODE_FAILED)
         error_set(error, "%s; nothing can grow from it: try a smaller --start-rate or another --start", message.text);
+    else if (!strcmp(reason, "error"))
+        error_set(error, "%s; see to the cause, then resume the session", message.text);
     return true;
 }
 

@@ -74,7 +74,9 @@ struct engine {
     const struct policy_kind *policy_kind;
     struct policy *policy;
     struct pool pool;
-    int barren; /* proposals in a row that led to no new network */
+    int barren;   /* proposals in a row that led to no new network */
+    int failures; /* networks in a row that failed, in this process: whoever resumes has seen to the cause */
+    int64_t last_failed; /* of those */
 
     struct queue *commands; /* struct command */
     atomic_bool stop;
@@ -88,6 +90,8 @@ struct engine {
 
 /* The search ends when this many proposals in a row led to networks that are known or can't be built. */
 enum { ENGINE_BARREN_MAX = 50 };
+/* … or this many networks in a row failed: weights are lost, or the training can't work. */
+enum { ENGINE_FAILURES_MAX = 20 };
 
 double engine_time(const struct engine *engine);
 /* Number, write, fold and show an event, which is taken over.  -1: the engine is broken. */
@@ -116,6 +120,9 @@ int engine_restore(struct engine *engine, struct error *error);
 
 /* The hash that 32 hexadecimal digits spell; zero when they don't. */
 struct hash record_hash(const char *text);
+/* "channels,height,width", as sessions have it. */
+enum { RECORD_INPUT = 48 };
+const char *record_input(struct shape input, char text[RECORD_INPUT]);
 void record_session(const struct engine *engine, struct event *event);
 void record_opened(struct event *event);
 /* What the actions of a node or proposal record were. */

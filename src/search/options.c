@@ -63,7 +63,9 @@ static int valid_start(const char *value, struct error *error)
     if (!*value || (colon && colon > value && colon[1]))
         return 0;
     struct arch arch;
-    return arch_parse(&arch, value, error);
+    if (strchr(value, '('))
+        return arch_parse(&arch, value, error);
+    return error_set(error, "is neither an architecture (\"C(16,3,1) A(4,4) SM(10)\") nor SESSION:NODE (run-1:best)");
 }
 
 #define FIELD(field)                                                                                                   \

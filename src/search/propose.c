@@ -169,6 +169,10 @@ const char *propose_end(const struct engine *engine, struct error *message)
         error_set(message, "%d proposals in a row led to no new network: the space is exhausted, or too narrow",
                   engine->barren);
         return "exhausted";
+    } else if (engine->failures >= ENGINE_FAILURES_MAX) {
+        error_set(message, "%d networks in a row failed (the last: %s)", engine->failures,
+                  session_node(state, engine->last_failed)->failure);
+        return "error";
     } else
         return NULL;
     return "budget";

@@ -51,9 +51,15 @@ struct hash record_hash(const char *text)
     return hash;
 }
 
+const char *record_input(struct shape input, char text[RECORD_INPUT])
+{
+    snprintf(text, RECORD_INPUT, "%d,%d,%d", input.channels, input.height, input.width);
+    return text;
+}
+
 void record_session(const struct engine *engine, struct event *event)
 {
-    char hash[HASH_TEXT];
+    char hash[HASH_TEXT], input[RECORD_INPUT];
     const struct engine_data *data = &engine->data;
     *event = (struct event){.kind = EVENT_SESSION};
     struct event_session *session = &event->as.session;
@@ -64,7 +70,7 @@ void record_session(const struct engine *engine, struct event *event)
     record_options(&engine->options, &session->options);
     session->data = event_text("%s", engine->options.data);
     session->data_hash = event_text("%s", hash_print(data->hash, hash));
-    session->input = event_text("%d,%d,%d", data->input.channels, data->input.height, data->input.width);
+    session->input = event_text("%s", record_input(data->input, input));
     session->classes = data->classes;
     session->train_images = data->train_images;
     session->validation_images = data->validation_images;

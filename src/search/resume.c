@@ -19,8 +19,8 @@ static int check_data(const struct engine *engine, struct error *error)
 {
     const struct event_session *facts = &engine->state->facts;
     const struct engine_data *data = &engine->data;
-    char hash[HASH_TEXT], input[64];
-    snprintf(input, sizeof input, "%d,%d,%d", data->input.channels, data->input.height, data->input.width);
+    char hash[HASH_TEXT], input[RECORD_INPUT];
+    record_input(data->input, input);
     if (strcmp(facts->data_hash, hash_print(data->hash, hash)))
         return error_set(error, "the images of %s are not those that the session began with (checksum %.8s, was %.8s)",
                          facts->data, hash, facts->data_hash);

@@ -31,11 +31,17 @@ static int start_of_session(struct engine *engine, const char *folder, const cha
         return -1;
     int64_t number = node_number(state, node_text);
     const struct session_node *node = session_node(state, number);
+    char input[RECORD_INPUT];
     int status = 0;
     if (!node)
         status = error_set(error, "%s: there is no network %s", folder, node_text);
     else if (node->status != NODE_DONE)
         status = error_set(error, "%s: network %s has no weights yet; choose one that is trained", folder, node_text);
+    else if (strcmp(state->facts.input, record_input(engine->data.input, input)))
+        status = error_set(error,
+                           "%s: its networks take images of %s, the data has %s; give the architecture alone to "
+                           "begin with fresh weights",
+                           folder, state->facts.input, input);
     else if (!(status = arch_parse(&engine->start.arch, node->facts.arch, error))) {
         struct text path = TEXT_EMPTY;
         text_add(&path, "%s/weights/%s", folder, node->weights);

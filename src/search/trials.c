@@ -223,6 +223,7 @@ static void report_result(struct engine *engine, const struct report *report)
     result->weights_hash = event_text("%s", text);
     int status = engine_write(engine, "weights", result->weights, bytes, length);
     free(bytes);
+    engine->failures = 0;
     if (status)
         event_done(&event);
     else
@@ -259,6 +260,10 @@ static void report_failed(struct engine *engine, const struct report *report)
 {
     bool again = report->failure != FAILURE_DIVERGED &&
                  session_node(engine->state, report->node)->attempts < engine->options.attempts;
+    if (!again) {
+        engine->failures++;
+        engine->last_failed = report->node;
+    }
     emit_failed(engine, report->node, failure_name(report->failure), report->message, again);
 }
 

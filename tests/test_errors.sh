@@ -1,7 +1,7 @@
 #!/bin/sh
 # Bad input and a bad environment: one line that says what to do, the right exit status, nothing lost.
 . "$top_srcdir/tests/tap.sh"
-plan 26
+plan 46
 
 small="--networks 2 --epochs 1 --start-epochs 1 --train-subset 300 --validation 100 --devices cpu:1 --headless"
 
@@ -9,13 +9,19 @@ small="--networks 2 --epochs 1 --start-epochs 1 --train-subset 300 --validation 
 says "no such command" 2 "grwo is not a command" "$espalier" grwo
 says "no such option" 2 "run: --speed is not an option" "$espalier" run --speed 3
 says "an option without its value" 2 "run: --seed needs a value" "$espalier" run --seed
+says "an unknown letter" 2 "run: -x is not an option" "$espalier" run -xh
+says "the beginning of several options" 2 "run: --e begins several options" "$espalier" run --e 3
+says "a flag with a value" 2 "--headless=2: this option takes no value" "$espalier" run --headless=2
+says "help for no command" 2 "grwo is not a command" "$espalier" help grwo
 says "a negative number of episodes" 2 "--episodes -1: must be a whole number" "$espalier" run --episodes -1
 says "a number that is none" 2 "--networks many" "$espalier" run --networks many
 says "no such policy" 2 "--policy oracle.*reinforce" "$espalier" run --policy oracle
 says "no such preset" 2 "nonesuch" "$espalier" run --preset nonesuch
+says "a start that is no network" 2 "neither an architecture.*nor SESSION:NODE" "$espalier" run --start one
 says "one argument too few" 2 "resume: needs SESSION" "$espalier" resume
 says "one argument too many" 2 "too many" "$espalier" fsck a b
 says "CUDA asked for by name" 1 "cuda" "$espalier" run --devices cuda:0 --data fashion-mnist
+says "output that can't be written" 1 "standard output: can't be written" sh -c '"$0" help >/dev/full' "$espalier"
 says "no such session" 1 "no-such-session" "$espalier" show no-such-session
 
 # --- the data ---
@@ -37,14 +43,43 @@ head -c 5000 /dev/zero >odd/data_batch_1.bin
 says "a CIFAR file of a wrong size" 1 "odd/data_batch_1.bin.*3073" "$espalier" run --data cifar10:odd $small
 
 if [ ! -d "$fashion" ]; then
-    while [ "$number" -lt 26 ]; do skip "with a session" "no Fashion-MNIST"; done
+    while [ "$number" -lt 46 ]; do skip "with a session" "no Fashion-MNIST"; done
     exit 0
 fi
 
 # --- the session ---
+says "a name that names nothing" 1 'out: "x/..".*names no session' "$espalier" run --out x/.. $small
+says "a name of two lines" 1 "control character .byte 2." "$espalier" run --out "a
+b" $small
 ok "a small search" "$espalier" run --out one $small
 says "a session that exists already" 1 "one.esp: is there already" "$espalier" run --out one $small
 ok "it can be shown" "$espalier" show one
+ok "a name with a slash at its end" "$espalier" run --out "odd name.esp/" $small
+grep -q "^next.* espalier show 'odd name'; " out
+report $? "the next commands are quoted as the shell needs it"
+"$espalier" run --out blind $small >&- 2>&- <&-
+ok "standard streams that are closed don't harm the log" "$espalier" fsck blind
+mkdir pictures
+for half in train t10k; do
+    printf '\000\000\010\003\000\000\001\220\000\000\000\020\000\000\000\020' >pictures/$half-images-idx3-ubyte
+    head -c 102400 /dev/zero >>pictures/$half-images-idx3-ubyte
+    printf '\000\000\010\001\000\000\001\220' >pictures/$half-labels-idx1-ubyte
+    for i in $(seq 40); do printf '\000\001\002\003\004\005\006\007\010\011'; done >>pictures/$half-labels-idx1-ubyte
+done
+says "other images than the start network's" 1 "take images of 1,28,28, the data has 1,16,16" \
+    "$espalier" run --out other --start one:best --data idx:pictures $small
+ok "a search on images in a folder" "$espalier" run --out moved --data idx:pictures $small
+mv pictures elsewhere
+says "images that have moved" 1 "pictures: train-images-idx3-ubyte" "$espalier" resume moved --networks 3
+ok "where they are now" "$espalier" resume moved --networks 3 --data idx:elsewhere
+says "other images than the session's" 1 "moved.esp: the images .* not those" "$espalier" resume moved --data fashion-mnist
+
+cp -a one.esp lost.esp
+rm -r lost.esp/weights lost.esp/policy
+says "weights that are lost end a search soon" 1 "20 networks in a row failed .*weights/n" "$espalier" resume lost --networks 9
+says "they can't be repaired" 1 "" sh -c '"$0" fsck lost --repair; status=$?; echo >&2; exit $status' "$espalier"
+cp -a one.esp/weights lost.esp
+ok "when they are back, the search goes on" "$espalier" resume lost --networks 3
 says "a network that is not there" 1 "n77|77: no such network" "$espalier" show one 77
 
 "$espalier" run --out busy $small --networks 0 --seconds 60 >busy.out 2>&1 &
@@ -58,6 +93,16 @@ status=$?
 [ $status = 130 ]
 report $? "Ctrl-C ends with status 130 (it was $status)"
 ok "a stopped search says how to go on" grep -q "espalier resume busy" busy.out
+
+nohup "$espalier" run --out night $small --networks 0 >night.out 2>&1 &
+search=$!
+until "$espalier" show night >/dev/null 2>&1; do sleep 0.05; done
+kill -HUP $search
+"$espalier" resume night 2>night.err
+grep -q "process $search" night.err && kill -TERM $search
+wait $search
+[ $? = 143 ]
+report $? "nohup is respected"
 
 # --- the disk ---
 if [ "$(id -u)" = 0 ] && mkdir disk && mount -t tmpfs -o size=96k tmpfs disk 2>/dev/null; then

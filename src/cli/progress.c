@@ -1,6 +1,6 @@
 /*
- * progress.c - lines and the bar, from events that were folded just before.  It reads the state of whoever folds (the engine's
- * own, on the engine's thread, or an attached program's) and keeps none but what is on the screen.
+ * progress.c - lines and the bar, from events that were folded just before.  It reads the state of whoever folds (the
+ * engine's own, on the engine's thread, or an attached program's) and keeps none but what is on the screen.
  */
 #include "cli/progress.h"
 
@@ -53,17 +53,29 @@ static void print_failure(struct progress *progress, const struct event_failed *
                 failed->again ? "; it will be tried again" : "");
 }
 
+static void print_episode(struct progress *progress, const struct event_policy *policy)
+{
+    fprintf(progress->out, "episode %lld: ", (long long)policy->episode);
+    if (policy->networks)
+        fprintf(progress->out, "%lld network%s, mean %.2f %%, best %.2f %%; the controller learned\n",
+                (long long)policy->networks, policy->networks == 1 ? "" : "s", 100 * policy->accuracy_mean,
+                100 * policy->accuracy_best);
+    else
+        fprintf(progress->out, "no network came of it; nothing to learn from\n");
+}
+
 static void progress_text(const struct progress *progress, const struct session_state *state, struct text *text)
 {
     struct forecast forecast = session_forecast(state);
     char left[TEXT_SHORT];
-    text_add(text, "%s%3.0f %%  %lld trained", progress->kind == PROGRESS_BAR ? "" : "progress ",
-             100 * forecast.share, (long long)state->status_count[NODE_DONE]);
+    text_add(text, "%s%3.0f %%  %lld trained", progress->kind == PROGRESS_BAR ? "" : "progress ", 100 * forecast.share,
+             (long long)state->status_count[NODE_DONE]);
     if (state->budget_networks > 0)
         text_add(text, " of %lld", (long long)state->budget_networks);
     text_add(text, "  eta %s", forecast.seconds_left < 0 ? "?" : text_duration(left, forecast.seconds_left));
     if (state->best)
-        text_add(text, "  best n%lld %.2f %%", (long long)state->best, 100 * session_node(state, state->best)->accuracy);
+        text_add(text, "  best n%lld %.2f %%", (long long)state->best,
+                 100 * session_node(state, state->best)->accuracy);
     for (int i = 0; i < state->device_count; i++) {
         const struct session_node *node = session_node(state, state->devices[i].node);
         if (node)
@@ -111,12 +123,11 @@ static void print_event(struct progress *progress, const struct event *event)
         print_failure(progress, &event->as.failed);
         break;
     case EVENT_POLICY:
-        fprintf(progress->out, "episode %lld: %lld networks, mean %.2f %%, best %.2f %%; the controller learned\n",
-                (long long)event->as.policy.episode, (long long)event->as.policy.networks,
-                100 * event->as.policy.accuracy_mean, 100 * event->as.policy.accuracy_best);
+        print_episode(progress, &event->as.policy);
         break;
     case EVENT_COMMAND:
-        fprintf(progress->out, "%s: %s: %s\n", event->as.command.by, event->as.command.words, event->as.command.answer);
+        fprintf(progress->out, "%s: %s%s%s\n", event->as.command.by, event->as.command.words,
+                *event->as.command.answer ? ": " : "", event->as.command.answer);
         break;
     default:
         break;

@@ -13,6 +13,24 @@
 #include "sessions/log.h"
 #include "util/memory.h"
 
+/* As a shell takes it: quoted where that is needed. */
+static char *quoted(const char *name)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:+@%,=-";
+    struct text text = TEXT_EMPTY;
+    bool quote = false;
+    for (const char *c = name; *c; c++)
+        quote |= !strchr(plain, *c) && !(*c & 0x80);
+    text_add(&text, "%s%s", quote ? "'" : "", *name == '-' ? "./" : "");
+    for (const char *c = name; *c; c++)
+        if (*c == '\'')
+            text_add(&text, "'\\''");
+        else
+            text_add_bytes(&text, c, 1);
+    text_add(&text, "%s", quote ? "'" : "");
+    return text_take(&text);
+}
+
 char *report_session(const char *folder)
 {
     const char *slash = strrchr(folder, '/');
@@ -28,7 +46,9 @@ char *report_session(const char *folder)
     free(path);
     free(wanted);
     free(found);
-    return name;
+    char *words = quoted(name);
+    free(name);
+    return words;
 }
 
 static void print_count(FILE *out, int64_t count, const char *what, const char *end)

@@ -54,13 +54,14 @@ static int go_on(const struct cli_arguments *arguments, const char *folder, stru
     return status;
 }
 
-static int check_budget(const struct cli_arguments *arguments)
+/* What the command line says, by the rules of `run`; the budget is set later, by a command. */
+static int read_options(const struct cli_arguments *arguments, struct search_options *options, struct error *error)
 {
-    int64_t integer;
-    double real;
-    return cli_integer(arguments, "episodes", 0, 0, 1000000000, &integer) ||
-           cli_integer(arguments, "networks", 0, 0, 1000000000, &integer) ||
-           cli_real(arguments, "seconds", 0, 0, 1e9, &real);
+    for (int i = 0; i < arguments->value_count; i++)
+        if (option_find(arguments->values[i].name) &&
+            options_set(options, arguments->values[i].name, arguments->values[i].value, error))
+            return -1;
+    return 0;
 }
 
 static int run(const struct cli_arguments *arguments)
@@ -69,11 +70,12 @@ static int run(const struct cli_arguments *arguments)
     struct error error = {{0}};
     char *folder = NULL;
     int status;
-    if (check_budget(arguments)) {
+    options_default(options);
+    if (read_options(arguments, options, &error)) {
+        fprintf(stderr, "espalier resume: %s\n", error.text);
         status = 2;
     } else if (session_find(arguments->words[0], &folder, &error) || read_session(folder, options, &error) ||
-               (cli_value(arguments, "devices") &&
-                options_set(options, "devices", cli_value(arguments, "devices"), &error))) {
+               read_options(arguments, options, &error)) {
         status = cli_fail(&error);
     } else if (screens_prepare(arguments, &error)) {
         status = cli_fail(&error);
@@ -89,6 +91,7 @@ static const struct cli_option options_of_resume[] = {
     {"episodes", "N", "a new budget: episodes in all (0: no limit)"},
     {"networks", "N", "a new budget: trained networks in all (0: no limit)"},
     {"seconds", "N", "a new budget: seconds in all (0: no limit)"},
+    {"data", "SPEC", "where the session's images are now"},
     {"devices", "LIST", "train on other devices than before"},
     {"theme", "NAME", "colours of the screens: dark, light, colour-blind, mono [dark]"},
     {"headless", NULL, "lines instead of screens (as without a terminal)"},

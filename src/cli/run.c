@@ -11,6 +11,22 @@
 #include "util/file.h"
 #include "util/memory.h"
 
+/* A folder of images becomes absolute: a resume may come from elsewhere.  One that isn't there is left to
+   images_open(), which says so in the person's words. */
+static int settle_data(struct search_options *options, struct error *error)
+{
+    const char *colon = strchr(options->data, ':');
+    char *path = colon ? realpath(colon + 1, NULL) : NULL;
+    if (!path)
+        return 0;
+    struct text text = TEXT_EMPTY;
+    text_add(&text, "%.*s:%s", (int)(colon - options->data), options->data, path);
+    int status = options_set(options, "data", text_string(&text), error);
+    text_done(&text);
+    free(path);
+    return status;
+}
+
 /* Preset first, then the command line over it, whatever their order there. */
 static int read_options(const struct cli_arguments *arguments, struct search_options *options, struct error *error)
 {
@@ -22,7 +38,7 @@ static int read_options(const struct cli_arguments *arguments, struct search_opt
         if (option_find(arguments->values[i].name) &&
             options_set(options, arguments->values[i].name, arguments->values[i].value, error))
             return -1;
-    return options_check(options, error);
+    return options_check(options, error) || settle_data(options, error) ? -1 : 0;
 }
 
 /* The session is named after its data: fashion-mnist-1.esp. */
@@ -30,15 +46,9 @@ static int choose_folder(const struct cli_arguments *arguments, const struct sea
                          struct error *error)
 {
     const char *out = cli_value(arguments, "out");
-    if (out) {
-        size_t length = strlen(out);
-        bool named = length > 4 && !strcmp(out + length - 4, ".esp");
-        struct text path = TEXT_EMPTY;
-        text_add(&path, "%s%s", out, named ? "" : ".esp");
-        *folder = text_take(&path);
-        return 0;
-    }
     struct data_spec spec;
+    if (out)
+        return session_path(out, folder, error) ? error_prefix(error, "--out") : 0;
     return data_spec_parse(options->data, &spec, error) || session_new_path(spec.name, folder, error) ? -1 : 0;
 }
 
@@ -97,8 +107,9 @@ const struct cli_command command_run = {
     .name = "run",
     .synopsis = "",
     .summary = "search: grow networks from a small one, train each, keep the best",
-    .details = "Ctrl-C ends in good order and says how to go on; a second Ctrl-C ends at once. Nothing recorded is lost\n"
-               "either way.",
+    .details =
+        "Ctrl-C ends in good order and says how to go on; a second Ctrl-C ends at once. Nothing recorded is lost\n"
+        "either way.",
     .search_options = true,
     .options = options_of_run,
     .run = run,

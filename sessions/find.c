@@ -84,7 +84,7 @@ int session_find(const char *name, char **folder, struct error *error)
     return found ? 0 : -1;
 }
 
-int session_path(const char *text, char **folder, struct error *error)
+int session_path_of(const char *text, char **folder, struct error *error)
 {
     size_t length = strlen(text);
     for (const char *c = text; *c; c++)

@@ -50,7 +50,7 @@ int session_load(const char *folder, struct session_state **state, struct error 
    `*folder` is the caller's to free(). */
 int session_find(const char *name, char **folder, struct error *error);
 /* The folder that a new session named so gets: a path, ".esp" added where it isn't there. */
-int session_path(const char *text, char **folder, struct error *error);
+int session_path_of(const char *text, char **folder, struct error *error);
 /* A path for a new session in the state folder, which is made: "NAME-N.esp" with the first free N. */
 int session_new_path(const char *name, char **folder, struct error *error);
 

@@ -114,7 +114,7 @@ static void test_names_of_new_sessions(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char *folder = NULL;
         struct error error;
-        assert_int_equal(session_path(cases[i].text, &folder, &error), cases[i].folder ? 0 : -1);
+        assert_int_equal(session_path_of(cases[i].text, &folder, &error), cases[i].folder ? 0 : -1);
         if (cases[i].folder)
             assert_string_equal(folder, cases[i].folder);
         free(folder);

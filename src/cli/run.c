@@ -48,7 +48,7 @@ static int choose_folder(const struct cli_arguments *arguments, const struct sea
     const char *out = cli_value(arguments, "out");
     struct data_spec spec;
     if (out)
-        return session_path(out, folder, error) ? error_prefix(error, "--out") : 0;
+        return session_path_of(out, folder, error) ? error_prefix(error, "--out") : 0;
     return data_spec_parse(options->data, &spec, error) || session_new_path(spec.name, folder, error) ? -1 : 0;
 }
 

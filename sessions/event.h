@@ -39,6 +39,7 @@
     K(PRUNED, pruned, DURABLE)    \
     K(NOTED, noted, DURABLE)      \
     K(BUDGET, budget, DURABLE)    \
+    K(SETTINGS, settings, DURABLE) /* how networks train that start from now on */ \
     K(FINISHED, finished, DURABLE) /* the process let go of the session in good order */ \
     K(STEP, step, TRANSIENT)      \
     K(SAMPLE, sample, TRANSIENT)
@@ -109,6 +110,7 @@
 #define EVENT_FIELDS_PRUNED(F) F(INTEGER, node, FACT) F(TEXT, by, FACT) /* with all that grew from it */
 #define EVENT_FIELDS_NOTED(F) F(INTEGER, node, FACT) F(TEXT, note, FACT) F(TEXT, by, FACT)
 #define EVENT_FIELDS_BUDGET(F) F(INTEGER, episodes, FACT) F(INTEGER, networks, FACT) F(REAL, seconds, FACT) F(TEXT, by, FACT)
+#define EVENT_FIELDS_SETTINGS(F) F(INTEGER, epochs, FACT) F(REAL, rate, FACT) F(TEXT, by, FACT)
 #define EVENT_FIELDS_FINISHED(F) F(TEXT, reason, FACT) /* budget, interrupted, error */ F(TEXT, message, FACT)
 #define EVENT_FIELDS_STEP(F)                                                                                \
     F(INTEGER, node, FACT) F(INTEGER, epoch, FACT) F(INTEGER, step, FACT) F(INTEGER, steps, FACT)           \

@@ -71,6 +71,8 @@ static bool is_of_user(const struct event *event)
         return is_user(event->as.noted.by);
     case EVENT_BUDGET:
         return is_user(event->as.budget.by);
+    case EVENT_SETTINGS:
+        return is_user(event->as.settings.by);
     default:
         return false;
     }

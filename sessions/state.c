@@ -77,11 +77,18 @@ static void nobody_trains(struct session_state *state)
 
 /* --- the kinds ----------------------------------------------------------------------------------------------- */
 
-static int64_t budget_option(const struct session_state *state, const char *name)
+static int64_t integer_option(const struct session_state *state, const char *name)
 {
     int64_t value = 0;
     const char *text = session_option(state, name);
     return text && !text_to_integer(text, 0, INT64_MAX, &value) ? value : 0;
+}
+
+static double real_option(const struct session_state *state, const char *name, double otherwise)
+{
+    double value;
+    const char *text = session_option(state, name);
+    return text && !text_to_real(text, 0, 1e15, &value) ? value : otherwise;
 }
 
 static void apply_session(struct session_state *state, const struct event_session *session)
@@ -90,11 +97,11 @@ static void apply_session(struct session_state *state, const struct event_sessio
     for (int i = 0; i < session->devices.count; i++)
         device_at(state, session->devices.items[i],
                   i < session->device_names.count ? session->device_names.items[i] : "");
-    state->budget_episodes = budget_option(state, "episodes");
-    state->budget_networks = budget_option(state, "networks");
-    const char *seconds = session_option(state, "seconds");
-    if (!seconds || text_to_real(seconds, 0, 1e15, &state->budget_seconds))
-        state->budget_seconds = 0;
+    state->budget_episodes = integer_option(state, "episodes");
+    state->budget_networks = integer_option(state, "networks");
+    state->budget_seconds = real_option(state, "seconds", 0);
+    state->epochs = integer_option(state, "epochs");
+    state->rate = real_option(state, "rate", -1);
 }
 
 static struct proposal_record *add_proposal(struct session_state *state, int64_t proposal, int64_t episode)
@@ -291,6 +298,12 @@ static void apply_budget(struct session_state *state, const struct event_budget 
     state->budget_seconds = facts->seconds;
 }
 
+static void apply_settings(struct session_state *state, const struct event_settings *facts)
+{
+    state->epochs = facts->epochs;
+    state->rate = facts->rate;
+}
+
 static void apply_paused(struct session_state *state, const struct event_paused *facts, double time)
 {
     if (state->paused)
@@ -351,6 +364,9 @@ static void apply_kind(struct session_state *state, const struct event *event)
         break;
     case EVENT_BUDGET:
         apply_budget(state, &event->as.budget);
+        break;
+    case EVENT_SETTINGS:
+        apply_settings(state, &event->as.settings);
         break;
     case EVENT_FINISHED:
         nobody_trains(state);

@@ -85,6 +85,8 @@ struct session_state {
 
     int64_t budget_episodes, budget_networks; /* 0: no limit; the options' until a BUDGET event */
     double budget_seconds;
+    int64_t epochs;              /* of grown networks that start from now on, and their initial learning rate: the */
+    double rate;                 /* options' until a SETTINGS event; 0 and -1: the first event doesn't say */
     bool paused, finished;
     double paused_at, paused_seconds; /* event time of the last pause; all pauses that have ended */
     char *finish_reason;         /* budget, interrupted, error; NULL before the first FINISHED */

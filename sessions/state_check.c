@@ -142,6 +142,15 @@ static int accepts_policy(const struct session_state *state, const struct event_
     return accepts_file(policy->state, error);
 }
 
+static int accepts_settings(const struct event_settings *settings, struct error *error)
+{
+    if (settings->epochs < 1 || settings->epochs > INT_MAX)
+        REFUSE("networks can't train %lld epochs", (long long)settings->epochs);
+    if (!isfinite(settings->rate) || settings->rate < 0)
+        REFUSE("networks can't train at rate %g", settings->rate);
+    return 0;
+}
+
 static int accepts_kind(const struct session_state *state, const struct event *event, struct error *error)
 {
     switch (event->kind) {
@@ -169,6 +178,8 @@ static int accepts_kind(const struct session_state *state, const struct event *e
         return needs_node(state, event->as.pruned.node, error);
     case EVENT_NOTED:
         return needs_node(state, event->as.noted.node, error);
+    case EVENT_SETTINGS:
+        return accepts_settings(&event->as.settings, error);
     case EVENT_STEP: /* a late one, of a network that has ended, is harmless */
         return needs_node(state, event->as.step.node, error);
     case EVENT_OPENED:

@@ -213,6 +213,8 @@ struct hash session_digest(const struct session_state *state)
     add_integer(&bytes, state->budget_episodes);
     add_integer(&bytes, state->budget_networks);
     add_real(&bytes, state->budget_seconds);
+    add_integer(&bytes, state->epochs);
+    add_real(&bytes, state->rate);
     add_integer(&bytes, state->paused);
     add_integer(&bytes, state->finished);
     add_text(&bytes, state->finish_reason);

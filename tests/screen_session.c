@@ -120,7 +120,8 @@ static void emit(struct play *play, struct event *event)
 static void begin(struct play *play)
 {
     static const char *const options[] = {"policy=reinforce", "parent=tournament",  "networks=48", "episodes=0",
-                                          "seconds=0",        "episode-networks=8", "epochs=8",    "widths=small"};
+                                          "seconds=0",        "episode-networks=8", "epochs=8",    "widths=small",
+                                          "rate=0.02"};
     struct event event = {.kind = EVENT_SESSION};
     event.as.session = (struct event_session){.format = EVENT_FORMAT,
                                               .program = event_text("espalier 0.1.0"),

@@ -334,7 +334,10 @@ static void person(struct play *play)
         command(play, true, event_text("grow %lld widen:conv99", (long long)node), "there is no layer conv99");
         return;
     case 5:
-        event.kind = EVENT_BUDGET;
+        event.kind = EVENT_SETTINGS;
+        event.as.settings = (struct event_settings){.epochs = 3, .rate = 0.01, .by = event_text("user")};
+        play_emit(play, &event);
+        event = (struct event){.kind = EVENT_BUDGET};
         event.as.budget =
             (struct event_budget){.networks = play->recipe.networks, .seconds = 3600, .by = event_text("user")};
         break;

@@ -138,7 +138,12 @@ static void test_refusals(void **state)
         {EVENT_RESULT, 2, "undo"},
         {EVENT_RESULT, 2, "budget"},
         {EVENT_RESULT, 2, "budget apples 3"},
-        {EVENT_RESULT, 2, "budget networks -3"},
+        {EVENT_RESULT, 2, "budget networks 3.5"},
+        {EVENT_RESULT, 2, "budget episodes +3"},
+        {EVENT_RESULT, 2, "rate"},
+        {EVENT_RESULT, 2, "rate fast"},
+        {EVENT_RESULT, 2, "epochs 0"},
+        {EVENT_RESULT, 2, "epochs 2 3"},
         {0},
     };
     struct play play;
@@ -160,12 +165,18 @@ static void test_refusals(void **state)
         "undo! nothing of yours waits in the queue\n",
         "budget! budget of what?",
         "budget apples 3! budget of what?",
-        "budget networks -3! --networks -3: must be a whole number from 0 to 1000000000 (0: no limit)\n",
+        "budget episodes +3! the budget has no limit of episodes: `budget episodes N` sets one\n",
+        "budget networks 3.5! --networks 3.5: must be a whole number from 0 to 1000000000 (0: no limit)\n",
+        "rate! which value? networks train 2 epochs from rate 0.02 now\n",
+        "rate fast! --rate fast: must be a number from 0 to 100\n",
+        "epochs 0! --epochs 0: must be a whole number from 1 to 100000\n",
+        "epochs 2 3! 3: is one word too many\n",
     };
     for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++)
         if (!strstr(play.answers, expected[i]))
             fail_msg("no \"%s\" in:\n%s", expected[i], play.answers);
-    assert_int_equal(session->command_count, 17);
+    assert_int_equal(session->command_count, 22);
+    assert_int_equal(session->epochs, 2);
     assert_int_equal(session->node_count, 3);
     perform_end(&play, session);
 }
@@ -340,6 +351,55 @@ static void test_budget(void **state)
     perform_end(&play, session);
 }
 
+/* Changes are of the budget as it is when they are taken, so none is lost, and stop at what is spent. */
+static void test_budget_by_a_change(void **state)
+{
+    static const struct cue cues[] = {
+        {EVENT_STARTED, 3, "budget networks +10"},  {EVENT_STARTED, 3, "budget networks +10"},
+        {EVENT_STARTED, 3, "budget networks +0.5"}, {EVENT_STARTED, 3, "budget networks -10"},
+        {EVENT_STARTED, 6, "budget networks -100"}, {EVENT_STARTED, 6, "budget networks -1"},
+        {EVENT_STARTED, 6, "budget seconds -1"},    {0},
+    };
+    struct play play;
+    struct search_options options = options_of(3);
+    struct session_state *session = perform(&play, &options, &(struct script){.slots = 1}, cues);
+    assert_answers(&play, "budget networks +10: 13 networks in all\n"
+                          "budget networks +10: 23 networks in all\n"
+                          "budget networks +0.5! --networks 23.5: must be a whole number from 0 to 1000000000 (0: no "
+                          "limit)\n"
+                          "budget networks -10: 13 networks in all\n"
+                          "budget networks -100: 5 networks in all\n"
+                          "budget networks -1! it can't be smaller than what is spent\n"
+                          "budget seconds -1! the budget has no limit of seconds: `budget seconds N` sets one\n");
+    assert_int_equal(session->budget_networks, 5);
+    assert_int_equal(session->status_count[NODE_DONE], 6); /* one was in training */
+    perform_end(&play, session);
+}
+
+/* How a network trains is what was set when it started; the start network's rate from scratch is another thing. */
+static void test_settings(void **state)
+{
+    static const struct cue cues[] = {
+        {EVENT_NODE, 1, "rate 0.5"},     {EVENT_NODE, 1, "rate 0.02"}, {EVENT_STARTED, 2, "epochs 4"},
+        {EVENT_STARTED, 3, "rate 0.25"}, {EVENT_EPOCH, 4, "epochs 1"}, {0},
+    };
+    static const int epochs[] = {2, 2, 4, 4, 1};
+    static const double rates[] = {0.1, 0.02, 0.02, 0.25, 0.25};
+    struct play play;
+    struct search_options options = options_of(5);
+    struct session_state *session = perform(&play, &options, &(struct script){.slots = 1}, cues);
+    for (int i = 0; i < 5; i++) {
+        const struct session_node *node = session->nodes[i];
+        assert_int_equal(node->epochs, epochs[i]);
+        assert_int_equal(node->curve_count, epochs[i]);
+        assert_float_equal(node->curve[0].rate, rates[i], 1e-6);
+    }
+    assert_non_null(strstr(play.answers, "epochs 4: for networks that start from now on\n"));
+    assert_int_equal(session->epochs, 1);
+    assert_true(session->rate == 0.25);
+    perform_end(&play, session);
+}
+
 static void test_note(void **state)
 {
     static const struct cue cues[] = {{EVENT_RESULT, 2, "note 2   looks good,  keep it"},
@@ -361,6 +421,7 @@ int main(void)
         cmocka_unit_test(test_undo),     cmocka_unit_test(test_pin),  cmocka_unit_test(test_prune),
         cmocka_unit_test(test_pause),    cmocka_unit_test(test_stop), cmocka_unit_test(test_stop_while_paused),
         cmocka_unit_test(test_budget),   cmocka_unit_test(test_note),
+        cmocka_unit_test(test_settings), cmocka_unit_test(test_budget_by_a_change),
     };
     return cmocka_run_group_tests_name("commands", tests, NULL, NULL);
 }

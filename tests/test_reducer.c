@@ -84,6 +84,8 @@ static void test_contradictions_are_refused(void **unused)
     REFUSE(NODE, node, "actions have 1 steps", .node = 4, .parent = 1, .steps = {1, (int64_t[]){0}});
     REFUSE(KNOWN, known, "no network 9", .node = 9, .parent = 1);
     REFUSE(KNOWN, known, "no network 0", .node = 2, .parent = 0);
+    REFUSE(SETTINGS, settings, "can't train 0 epochs", .rate = 0.1);
+    REFUSE(SETTINGS, settings, "can't train at rate -1", .epochs = 1, .rate = -1);
     REFUSE(REFUSED, refused, "no network 7", .parent = 7);
     REFUSE(REFUSED, refused, "proposal 1 follows proposal 2", .parent = 1, .proposal = 1);
     REFUSE(STARTED, started, "not in the queue", .node = 1, .attempt = 1);
@@ -134,12 +136,14 @@ static void test_options_give_the_budget(void **unused)
     event_texts_add(&event.as.session.options, "networks=40");
     event_texts_add(&event.as.session.options, "networks-per=9");
     event_texts_add(&event.as.session.options, "seconds=12.5");
+    event_texts_add(&event.as.session.options, "epochs=6");
     event_texts_add(&event.as.session.options, "start=C(4,3,1)=x");
     apply(state, &event);
     event_done(&event);
     assert_int_equal(state->budget_networks, 40);
     assert_int_equal(state->budget_episodes, 0);
     assert_true(state->budget_seconds == 12.5);
+    assert_true(state->epochs == 6 && state->rate == -1);
     assert_string_equal(session_option(state, "start"), "C(4,3,1)=x");
     assert_null(session_option(state, "network"));
     session_state_free(state);
@@ -253,6 +257,10 @@ static void test_what_a_person_takes_back_is_gone(void **unused)
         event = (struct event){.kind = EVENT_BUDGET, .number = state->last_number + 1, .time = 3};
         event.as.budget = (struct event_budget){.episodes = 3 * on, .networks = 4 * on, .seconds = 5 * on};
         apply(state, &event);
+        event = (struct event){.kind = EVENT_SETTINGS, .number = state->last_number + 1, .time = 3};
+        event.as.settings = (struct event_settings){.epochs = 7 + on, .rate = 0.5 * on};
+        apply(state, &event);
+        assert_true(state->epochs == 7 + on && state->rate == 0.5 * on);
         assert_int_equal(state->paused, on);
         assert_int_equal(session_node(state, 2)->pinned, on);
         assert_string_equal(session_node(state, 2)->note, on ? "odd" : "");

@@ -355,13 +355,47 @@ static void test_strange_logs(void **state)
     }
 }
 
+/* What a person set holds after a resume too. */
+static void test_settings_are_kept(void **state)
+{
+    char *folder = scratch_new(), *path = bed_path(folder, "a");
+    struct search_options options = bed_options();
+    struct engine_data data = scripted_data();
+    options.networks = 2;
+    for (int process = 0; process < 2; process++) {
+        struct evaluator *evaluator = scripted_evaluator_new(&(struct script){.slots = 1});
+        struct engine *engine;
+        struct error error, warning;
+        assert_int_equal(process ? engine_resume(path, &data, evaluator, &engine, &warning, &error)
+                                 : engine_create(&options, path, &data, evaluator, &engine, &error),
+                         0);
+        engine_command(engine, "user", process ? "budget networks 4" : "epochs 5");
+        if (!process)
+            engine_command(engine, "user", "rate 0.003");
+        assert_int_equal(engine_run(engine, &error), 0);
+        engine_free(engine);
+        evaluator->kind->free(evaluator);
+    }
+    struct error error, warning;
+    struct session_state *session;
+    assert_int_equal(session_load(path, &session, &warning, &error), 0);
+    for (int64_t i = 2; i <= 4; i++) {
+        assert_int_equal(session_node(session, i)->curve_count, 5);
+        assert_float_equal(session_node(session, i)->curve[0].rate, 0.003, 1e-7);
+    }
+    session_state_free(session);
+    scratch_remove(folder);
+    free(folder);
+    free(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cut_anywhere_random),  cmocka_unit_test(test_cut_anywhere_learning),
         cmocka_unit_test(test_cut_anywhere_failing), cmocka_unit_test(test_cut_repeatedly),
         cmocka_unit_test(test_cut_with_slots),       cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_strange_logs),
+        cmocka_unit_test(test_strange_logs),         cmocka_unit_test(test_settings_are_kept),
     };
     return cmocka_run_group_tests_name("resume", tests, NULL, NULL);
 }

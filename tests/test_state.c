@@ -310,6 +310,8 @@ static void test_digest_sees_the_state(void **unused)
     CHANGES(state->budget_episodes++, state->budget_episodes--);
     CHANGES(state->budget_networks++, state->budget_networks--);
     CHANGES(state->budget_seconds += 1, state->budget_seconds -= 1);
+    CHANGES(state->epochs++, state->epochs--);
+    CHANGES(state->rate *= 2, state->rate /= 2);
     CHANGES(state->proposals[3].parent++, state->proposals[3].parent--);
     CHANGES(state->proposals[3].node++, state->proposals[3].node--);
     CHANGES(state->proposals[3].known ^= 1, state->proposals[3].known ^= 1);

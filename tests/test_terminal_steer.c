@@ -58,6 +58,8 @@ static const char *author(const struct event *event)
         return event->as.noted.by;
     case EVENT_BUDGET:
         return event->as.budget.by;
+    case EVENT_SETTINGS:
+        return event->as.settings.by;
     default:
         return NULL;
     }
@@ -95,6 +97,22 @@ static void read_what_was_asked(const char *name, struct text *text)
     free(path);
 }
 
+/* Budget, rate and epochs by keys; wait for the answers, which stand in the log's pane. */
+static void set_up(struct pty_terminal *terminal)
+{
+    pty_send(terminal, "+");
+    expect_text(terminal, -1, "no limit of networks");
+    pty_send(terminal, ":budget networks 4000" PTY_ENTER);
+    expect_text(terminal, 1, "/4000 networks");
+    pty_send(terminal, "++_");
+    expect_text(terminal, -1, "now 4020 networks");
+    expect_text(terminal, 1, "/4010 networks");
+    pty_send(terminal, "r0.25" PTY_ENTER);
+    expect_text(terminal, -1, "1 epochs from rate 0.25");
+    pty_send(terminal, "R2" PTY_ENTER);
+    expect_text(terminal, -1, "2 epochs from rate 0.25");
+}
+
 /* Pause, widen the second layer of the best network, go on, wait for it, pin it, stop.  The two networks. */
 static void steer(struct pty_terminal *terminal, int64_t *parent, int64_t *child)
 {
@@ -103,6 +121,7 @@ static void steer(struct pty_terminal *terminal, int64_t *parent, int64_t *child
     expect_text(terminal, 1, "★");
     pty_send(terminal, " ");
     expect_text(terminal, 0, "PAUSED");
+    set_up(terminal);
     pty_send(terminal, "b");
     pty_send(terminal, "w");
     expect_text(terminal, -1, "Widen n");
@@ -150,10 +169,17 @@ static void test_steer(void **state)
     assert_int_equal(node->facts.parent, parent);
     assert_int_equal(node->facts.actions.count, 1);
     assert_memory_equal(node->facts.actions.items[0], "widen:conv2:", strlen("widen:conv2:"));
+    assert_int_equal(node->curve_count, 2);
+    assert_in_range((int)(1000 * node->curve[0].rate), 100, 250); /* in the middle of a falling schedule */
+    assert_true(session->budget_networks == 4010 && session->epochs == 2 && session->rate == 0.25);
     assert_true(node->pinned && !session->paused && session->finished);
     assert_string_equal(session->finish_reason, "interrupted");
     const char *action = node->facts.actions.items[0];
     text_add(&expected, "command pause\npaused 1\n");
+    text_add(&expected, "command budget networks +10 (refused)\n");
+    text_add(&expected, "command budget networks 4000\nbudget\ncommand budget networks +10\nbudget\n");
+    text_add(&expected, "command budget networks +10\nbudget\ncommand budget networks -10\nbudget\n");
+    text_add(&expected, "command rate 0.25\nsettings\ncommand epochs 2\nsettings\n");
     text_add(&expected, "command grow %lld %s\nnode %lld from %lld %s\n", (long long)parent, action, (long long)child,
              (long long)parent, action);
     text_add(&expected, "command continue\npaused 0\n");

@@ -172,6 +172,18 @@ static bool steer(struct app *app, enum request request)
     case REQUEST_UNDO:
         send(app, "undo");
         return true;
+    case REQUEST_MORE:
+        send(app, "budget networks +10");
+        return true;
+    case REQUEST_FEWER:
+        send(app, "budget networks -10");
+        return true;
+    case REQUEST_RATE:
+        app->overlay = overlay_prompt(PROMPT_COMMAND, 0, "rate ");
+        return true;
+    case REQUEST_EPOCHS:
+        app->overlay = overlay_prompt(PROMPT_COMMAND, 0, "epochs ");
+        return true;
     default:
         return false;
     }

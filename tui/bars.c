@@ -144,6 +144,8 @@ static void say_counts(struct bar *bar, const struct model *model)
         say(bar, 2, STYLE_DIM, "%lld refused", (long long)state->refused_count);
     if (state->episode)
         say(bar, 2, STYLE_DIM, "episode %lld", (long long)state->episode);
+    if (state->epochs && state->rate >= 0)
+        say(bar, 2, STYLE_DIM, "%lld epochs from rate %g", (long long)state->epochs, state->rate);
 }
 
 void bars_draw_header(const struct model *model, struct canvas *canvas, struct area area)

@@ -175,6 +175,12 @@ static void log_budget(struct model *model, double time, const struct event_budg
              *seconds || *networks || *episodes ? seconds : " without limit");
 }
 
+static void log_settings(struct model *model, double time, const struct event_settings *settings)
+{
+    add_line(model, time, STYLE_NORMAL, "train", "%lld epochs from rate %g, for networks that start from now on",
+             (long long)settings->epochs, settings->rate);
+}
+
 static void log_event(struct model *model, const struct event *event)
 {
     double time = event->time;
@@ -206,6 +212,9 @@ static void log_event(struct model *model, const struct event *event)
         break;
     case EVENT_BUDGET:
         log_budget(model, time, &event->as.budget);
+        break;
+    case EVENT_SETTINGS:
+        log_settings(model, time, &event->as.settings);
         break;
     case EVENT_FINISHED:
         add_line(model, time, STYLE_WARNING, "end", "%s%s%s", event->as.finished.reason,

@@ -39,7 +39,9 @@ static const struct { const char *word, *arguments, *key, *help; } commands[] = 
     {"grow", "N ACTION…", "w d", "widen:conv2:48 deepen:conv1:3 deepen:fc1"},
     {"undo", "", "u", "take back your last action that has not started"},
     {"note", "N TEXT", "e", "write a note on a network"},
-    {"budget", "networks|episodes|seconds VALUE", "", "in all; 0 is no limit"},
+    {"budget", "networks|episodes|seconds VALUE", "+ _", "in all, or +N, -N; 0 is no limit"},
+    {"rate", "X", "r", "learning rate of networks that start from now on"},
+    {"epochs", "N", "R", "epochs of networks that start from now on"},
     {"goto", "N% or 1h02m", "", "replay: go to a place"},
     {"stop", "", "q", "end the search in good order"},
 };

@@ -44,6 +44,10 @@
     R(PRUNE, "x", "Prune", "give up the selected network and all that grew from it") \
     R(UNDO, "u", "Undo", "take back your last action that has not started") \
     R(NOTE, "e", "", "write a note on the selected network") \
+    R(MORE, "+", "", "ten networks more in the budget") \
+    R(FEWER, "_", "", "ten networks fewer, but not fewer than are trained") \
+    R(RATE, "r", "", "set the learning rate of networks that start from now on") \
+    R(EPOCHS, "R", "", "set the epochs of networks that start from now on") \
     R(COMMAND, ":", "Cmd", "type a command") \
     R(FREEZE, "C-s", "", "freeze the screen; the search goes on") \
     R(REDRAW, "C-l", "", "draw the screen anew") \

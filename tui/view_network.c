@@ -43,6 +43,9 @@ static void draw_status(const struct model *model, const struct session_node *no
     else if (node->status == NODE_DONE)
         canvas_text(canvas, area, x + 2, 0, STYLE_DIM, "%d epochs in %s", node->curve_count,
                     text_duration(left, node->seconds));
+    else if (node->status == NODE_QUEUED && node->facts.parent && model->state->rate >= 0)
+        canvas_text(canvas, area, x + 2, 0, STYLE_DIM, "%lld epochs from rate %g", (long long)model->state->epochs,
+                    model->state->rate);
 }
 
 static void draw_origin(const struct model *model, const struct session_node *node, struct canvas *canvas,

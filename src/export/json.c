@@ -202,6 +202,14 @@ static json_t *of_budget(const struct session_state *state)
     return object;
 }
 
+static json_t *of_settings(const struct session_state *state)
+{
+    json_t *object = json_object();
+    set(object, "epochs", json_integer(state->epochs));
+    set(object, "rate", state->rate < 0 ? json_null() : of_real(state->rate));
+    return object;
+}
+
 static json_t *of_state(const struct session_state *state)
 {
     json_t *object = json_object();
@@ -226,6 +234,7 @@ static json_t *of_state(const struct session_state *state)
     set(object, "best_time", state->best ? of_real(state->best_time) : json_null());
     set(object, "episode", json_integer(state->episode));
     set(object, "budget", of_budget(state));
+    set(object, "settings", of_settings(state));
     set(object, "counts", of_counts(state));
     set(object, "nodes", nodes);
     set(object, "proposals", proposals);

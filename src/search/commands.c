@@ -5,6 +5,7 @@
  * and when it wasn't refused the event of its effect follows.  One row of the table a word.
  */
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -240,6 +241,59 @@ static int check_undo(struct engine *engine, struct request *request, struct err
 
 /* --- budget --- */
 
+/* What is in force, and what the search has come to: a smaller budget than that says no more. */
+static double budget_now(const struct engine *engine, const char *what, double *spent)
+{
+    const struct session_state *state = engine->state;
+    if (!strcmp(what, "episodes")) {
+        *spent = (double)state->episode;
+        return (double)state->budget_episodes;
+    }
+    if (!strcmp(what, "networks")) {
+        *spent = (double)state->status_count[NODE_DONE];
+        return (double)state->budget_networks;
+    }
+    *spent = ceil(session_active_seconds(state, engine_time(engine)));
+    return state->budget_seconds;
+}
+
+/* "+10" and "-10" as the budget that they lead to, in `*value`. */
+static int change_budget(const struct engine *engine, const char *what, double change, struct text *value,
+                         struct error *error)
+{
+    double spent, now = budget_now(engine, what, &spent), wanted = now + change;
+    double least = spent > 1 ? spent : 1; /* 0 would be no limit */
+    if (now <= 0)
+        return error_set(error, "the budget has no limit of %s: `budget %s N` sets one", what, what);
+    if (change < 0 && now <= least)
+        return error_set(error, "it can't be smaller than what is spent");
+    text_add(value, "%.15g", wanted < least ? least : wanted);
+    return 0;
+}
+
+/* A value, or a change of the present one by "+10" or "-10", by the option's own rules. */
+static int read_budget(const struct engine *engine, struct request *request, const char *value, struct error *error)
+{
+    struct search_options options = engine->options;
+    struct text changed = TEXT_EMPTY;
+    double change;
+    bool relative = (*value == '+' || *value == '-') && !text_to_real(value + 1, 0, 1e15, &change);
+    int status = 0;
+    if (relative) {
+        status = change_budget(engine, request->what, *value == '-' ? -change : change, &changed, error);
+        value = text_string(&changed);
+    }
+    if (!status)
+        status = options_set(&options, request->what, value, error);
+    request->value = status ? 0 : strtod(value, NULL);
+    if (request->value > 0)
+        error_set(&request->answer, "%s %s in all", value, request->what);
+    else
+        error_set(&request->answer, "no limit of %s", request->what);
+    text_done(&changed);
+    return status;
+}
+
 static int check_budget(struct engine *engine, struct request *request, struct error *error)
 {
     static const char *const names[] = {"episodes", "networks", "seconds"};
@@ -249,10 +303,8 @@ static int check_budget(struct engine *engine, struct request *request, struct e
             request->what = names[i];
     if (!request->what || !value)
         return error_set(error, "budget of what? episodes, networks or seconds, and a number (0: no limit)");
-    struct search_options options = engine->options; /* the option's own rules */
-    if (options_set(&options, request->what, value, error))
+    if (read_budget(engine, request, value, error))
         return -1;
-    request->value = strtod(value, NULL);
     return no_more_words(request, error);
 }
 
@@ -272,6 +324,51 @@ static void do_budget(struct engine *engine, struct request *request)
     engine_emit(engine, &event);
 }
 
+/* --- rate, epochs: of networks that start from now on --- */
+
+static int check_setting(struct engine *engine, struct request *request, const char *name, struct error *error)
+{
+    const char *value = next_word(request);
+    if (!value)
+        return error_set(error, "which value? networks train %" PRId64 " epochs from rate %g now", trials_epochs(engine),
+                         trials_rate(engine));
+    struct search_options options = engine->options; /* the option's own rules */
+    if (options_set(&options, name, value, error))
+        return -1;
+    request->value = strtod(value, NULL);
+    error_set(&request->answer, "for networks that start from now on");
+    return no_more_words(request, error);
+}
+
+static int check_rate(struct engine *engine, struct request *request, struct error *error)
+{
+    return check_setting(engine, request, "rate", error);
+}
+
+static int check_epochs(struct engine *engine, struct request *request, struct error *error)
+{
+    return check_setting(engine, request, "epochs", error);
+}
+
+static void set_training(struct engine *engine, struct request *request, int64_t epochs, double rate)
+{
+    struct event event = {.kind = EVENT_SETTINGS};
+    event.as.settings.epochs = epochs;
+    event.as.settings.rate = rate;
+    event.as.settings.by = event_text("%s", request->by);
+    engine_emit(engine, &event);
+}
+
+static void do_rate(struct engine *engine, struct request *request)
+{
+    set_training(engine, request, trials_epochs(engine), request->value);
+}
+
+static void do_epochs(struct engine *engine, struct request *request)
+{
+    set_training(engine, request, (int64_t)request->value, trials_rate(engine));
+}
+
 /* --- the table --- */
 
 static const struct word {
@@ -283,7 +380,7 @@ static const struct word {
     {"stop", check_stop, do_stop}, {"pause", check_pause, do_pause}, {"continue", check_continue, do_continue},
     {"pin", check_pin, do_pin},    {"unpin", check_unpin, do_unpin}, {"prune", check_prune, do_prune},
     {"grow", check_grow, do_grow}, {"undo", check_undo, do_prune},   {"budget", check_budget, do_budget},
-    {"note", check_note, do_note},
+    {"note", check_note, do_note}, {"rate", check_rate, do_rate},    {"epochs", check_epochs, do_epochs},
 };
 
 static const struct word *find_word(const char *name)
@@ -305,7 +402,7 @@ static void handle(struct engine *engine, const struct command *command)
     int status = word ? word->check(engine, &request, &refusal)
                       : error_set(&refusal,
                                   "%s: is not a command; there are stop, pause, continue, pin, unpin, prune, "
-                                  "grow, undo, budget and note",
+                                  "grow, undo, budget, note, rate and epochs",
                                   name ? name : "");
     struct event event = {.kind = EVENT_COMMAND};
     event.as.command.by = event_text("%s", command->by);

@@ -164,6 +164,9 @@ int64_t parent_choose(const struct engine *engine, int64_t proposal);
 void trials_enqueue(struct engine *engine, int64_t node);
 void trials_dequeue(struct engine *engine, int64_t node); /* when it is there */
 void trials_fill(struct engine *engine);
+/* How grown networks train that start now: as a person has set it, else by the options. */
+int64_t trials_epochs(const struct engine *engine);
+double trials_rate(const struct engine *engine);
 void trials_report(struct engine *engine, struct report *report);
 /* Ask a node's training, if it runs, to stop. */
 void trials_cancel(struct engine *engine, int64_t node, bool again);

@@ -82,6 +82,16 @@ static void trial_parent(const struct engine *engine, const struct session_node 
     trial->parent_hash = record_hash(parent->weights_hash);
 }
 
+int64_t trials_epochs(const struct engine *engine)
+{
+    return engine->state->epochs > 0 ? engine->state->epochs : engine->options.epochs;
+}
+
+double trials_rate(const struct engine *engine)
+{
+    return engine->state->rate >= 0 ? engine->state->rate : engine->options.rate;
+}
+
 static void trial_training(const struct engine *engine, struct trial *trial)
 {
     const struct search_options *options = &engine->options;
@@ -92,9 +102,9 @@ static void trial_training(const struct engine *engine, struct trial *trial)
         .deepen_noise = (float)options->deepen_noise,
     };
     trial->training = (struct training){
-        .epochs = (int)(start ? options->start_epochs : options->epochs),
+        .epochs = (int)(start ? options->start_epochs : trials_epochs(engine)),
         .batch = (int)options->batch,
-        .rate = (float)(trial->from_scratch ? options->start_rate : options->rate),
+        .rate = (float)(trial->from_scratch ? options->start_rate : trials_rate(engine)),
         .momentum = (float)options->momentum,
         .weight_decay = (float)options->weight_decay,
         .bn_decay = training_paper.bn_decay,

@@ -196,6 +196,22 @@ static void boxes_of_any_size(void **state)
     canvas_done(&canvas);
 }
 
+static void boxes_that_share_lines_join(void **state)
+{
+    (void)state;
+    static const struct area areas[] = {{0, 0, 4, 5}, {3, 0, 5, 3}, {3, 2, 3, 3}, {5, 2, 3, 3}, {0, 4, 8, 3}};
+    const char *expected[] = {"┌──┬───┐\n│  │   │\n│  ├─┬─┤\n│  │ │ │\n├──┴─┴─┤\n│      │\n└──────┘\n",
+                              "+--+---+\n|  |   |\n|  +-+-+\n|  | | |\n+--+-+-+\n|      |\n`------+\n"};
+    for (int ascii = 0; ascii < 2; ascii++)
+        for (int order = 0; order < 5; order++) { /* whichever comes first */
+            struct canvas canvas = canvas_of(8, 7, !ascii);
+            for (int i = 0; i < 5; i++)
+                canvas_box(&canvas, areas[(i + order) % 5], NULL, STYLE_BORDER);
+            expect(&canvas, expected[ascii]);
+            canvas_done(&canvas);
+        }
+}
+
 int main(void)
 {
     setlocale(LC_ALL, "C.UTF-8");
@@ -211,6 +227,7 @@ int main(void)
         cmocka_unit_test(braille),
         cmocka_unit_test(parts_of_areas),
         cmocka_unit_test(boxes_of_any_size),
+        cmocka_unit_test(boxes_that_share_lines_join),
     };
     return cmocka_run_group_tests_name("canvas", tests, NULL, NULL);
 }

@@ -1,8 +1,9 @@
 /*
- * test_layout.c - every size has its panes inside the screen and apart from each other.
+ * test_layout.c - every size has its panes inside the screen and apart from each other, but for the line they share.
  */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -14,7 +15,15 @@
 
 enum { WIDEST = 250, HIGHEST = 100 };
 
-/* Every cell that an area covers gets its number; none may have one already. */
+enum { FRAME = 200 };
+
+static bool is_framed(int number)
+{
+    return number <= PANE_COUNT;
+}
+
+/* Every cell inside an area gets its number, and those of a pane's frame FRAME; a frame may lie on a frame, and nothing
+   else on anything. */
 static void cover(unsigned char *cells, int width, int height, struct area area, int number)
 {
     if (!area.width || !area.height)
@@ -23,12 +32,32 @@ static void cover(unsigned char *cells, int width, int height, struct area area,
         area.y + area.height > height)
         fail_msg("area %d: %d,%d %dx%d leaves the screen of %dx%d", number, area.x, area.y, area.width, area.height,
                  width, height);
-    for (int y = area.y; y < area.y + area.height; y++)
-        for (int x = area.x; x < area.x + area.width; x++) {
-            if (cells[y * width + x])
-                fail_msg("area %d lies over area %d at %d,%d of %dx%d", number, cells[y * width + x], x, y, width,
+    for (int y = 0; y < area.height; y++)
+        for (int x = 0; x < area.width; x++) {
+            bool frame = is_framed(number) && (!x || !y || x == area.width - 1 || y == area.height - 1);
+            unsigned char *cell = &cells[(area.y + y) * width + area.x + x];
+            if (*cell && !(frame && *cell == FRAME))
+                fail_msg("area %d lies over area %d at %d,%d of %dx%d", number, *cell, area.x + x, area.y + y, width,
                          height);
-            cells[y * width + x] = (unsigned char)number;
+            *cell = (unsigned char)(frame ? FRAME : number);
+        }
+}
+
+static int overlap(int a, int a_length, int b, int b_length)
+{
+    int begin = a > b ? a : b, end = a + a_length < b + b_length ? a + a_length : b + b_length;
+    return end - begin;
+}
+
+/* Neighbours share a line: no two frames stand side by side. */
+static void check_neighbours(const struct layout *layout)
+{
+    for (int i = 0; i < PANE_COUNT; i++)
+        for (int j = 0; j < i; j++) {
+            struct area a = layout->panes[i], b = layout->panes[j];
+            int across = overlap(a.x, a.width, b.x, b.width), down = overlap(a.y, a.height, b.y, b.height);
+            if (a.width && b.width && ((across == 0 && down > 1) || (down == 0 && across > 1)))
+                fail_msg("panes %d and %d have a frame each between them", i, j);
         }
 }
 
@@ -43,6 +72,7 @@ static void check(int width, int height, int devices, enum pane focus, bool zoom
     cover(cells, width, height, layout.keys, 103);
     for (int pane = 0; pane < PANE_COUNT; pane++)
         cover(cells, width, height, layout.panes[pane], pane + 1);
+    check_neighbours(&layout);
     /* No cell is wasted, but on the smallest screens, which have one line. */
     if (layout.header.width)
         for (int i = 0; i < width * height; i++)

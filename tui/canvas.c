@@ -198,23 +198,47 @@ void canvas_restyle(struct canvas *canvas, struct area area, int y, enum style s
     }
 }
 
+/* Lines that leave a cell's middle, and the glyph for each set of them. */
+enum { UP = 1, DOWN = 2, LEFT = 4, RIGHT = 8 };
+static const uint32_t joints[] = {' ', L'│', L'│', L'│', L'─', L'┘', L'┐', L'┤',
+                                  L'─', L'└', L'┌', L'├', L'─', L'┴', L'┬', L'┼'};
+
+static uint32_t joint(const struct canvas *canvas, unsigned lines)
+{
+    if (canvas->unicode)
+        return joints[lines];
+    return __builtin_popcount(lines) > 2 ? '+' : ascii_of(joints[lines]);
+}
+
+/* A piece of a frame; it joins the lines of frames that are there already. */
+static void put_joint(struct canvas *canvas, int x, int y, unsigned lines, enum style style)
+{
+    const struct cell *cell = canvas_cell(canvas, x, y);
+    unsigned there = sizeof joints / sizeof *joints - 1;
+    if (!cell)
+        return;
+    while (there && joint(canvas, there) != cell->glyph)
+        there--;
+    canvas_put(canvas, x, y, joint(canvas, there | lines), style);
+}
+
 struct area canvas_box(struct canvas *canvas, struct area area, const char *title, enum style style)
 {
     if (area.width < 2 || area.height < 2)
         return (struct area){area.x, area.y, 0, 0};
     int right = area.x + area.width - 1, bottom = area.y + area.height - 1;
     for (int x = area.x + 1; x < right; x++) {
-        canvas_put(canvas, x, area.y, L'─', style);
-        canvas_put(canvas, x, bottom, L'─', style);
+        put_joint(canvas, x, area.y, LEFT | RIGHT, style);
+        put_joint(canvas, x, bottom, LEFT | RIGHT, style);
     }
     for (int y = area.y + 1; y < bottom; y++) {
-        canvas_put(canvas, area.x, y, L'│', style);
-        canvas_put(canvas, right, y, L'│', style);
+        put_joint(canvas, area.x, y, UP | DOWN, style);
+        put_joint(canvas, right, y, UP | DOWN, style);
     }
-    canvas_put(canvas, area.x, area.y, L'┌', style);
-    canvas_put(canvas, right, area.y, L'┐', style);
-    canvas_put(canvas, area.x, bottom, L'└', style);
-    canvas_put(canvas, right, bottom, L'┘', style);
+    put_joint(canvas, area.x, area.y, DOWN | RIGHT, style);
+    put_joint(canvas, right, area.y, DOWN | LEFT, style);
+    put_joint(canvas, area.x, bottom, UP | RIGHT, style);
+    put_joint(canvas, right, bottom, UP | LEFT, style);
     if (title && *title)
         write_text(canvas, (struct area){area.x + 1, area.y, area.width - 2, 1}, 0, 0,
                    style == STYLE_FOCUS ? STYLE_FOCUS : STYLE_TITLE, title);

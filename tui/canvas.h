@@ -66,7 +66,8 @@ void canvas_fill(struct canvas *canvas, struct area area, uint32_t glyph, enum s
 /* Restyle a whole row of an area: the selection. */
 void canvas_restyle(struct canvas *canvas, struct area area, int y, enum style style);
 
-/* A frame with a title in its top line; returns what is left inside (never negative). */
+/* A frame with a title in its top line; returns what is left inside (never negative).  Where it lies on a frame that is
+   there already, the two join: ┬ ┴ ├ ┤ ┼. */
 struct area canvas_box(struct canvas *canvas, struct area area, const char *title, enum style style);
 /* A meter `width` columns wide, in eighths of a column. */
 void canvas_meter(struct canvas *canvas, struct area area, int x, int y, int width, double share, enum style style);

@@ -1,8 +1,9 @@
 /*
  * layout.c - three arrangements (small, comfortable, large) and two for screens too small to share.
  *
- * An area is cut up from the outside in: each cut takes from what is left and can't take more, so that no panes
- * overlap and none leaves the screen, whatever the size.
+ * An area is cut up from the outside in: each cut takes from what is left and can't take more, so that nothing
+ * overlaps and nothing leaves the screen, whatever the size. Panes are shared out: what is left begins on the frame of
+ * the pane that was cut, so that neighbours have one line between them.
  */
 #include "tui/layout.h"
 
@@ -36,40 +37,69 @@ static struct area cut_left(struct area *rest, int width)
     return cut;
 }
 
+static struct area share_bottom(struct area *rest, int height)
+{
+    struct area shared = cut_bottom(rest, height);
+    rest->height += shared.height > 0;
+    return shared;
+}
+
+static struct area share_top(struct area *rest, int height)
+{
+    struct area shared = cut_top(rest, height);
+    rest->y -= shared.height > 0;
+    rest->height += shared.height > 0;
+    return shared;
+}
+
+static struct area share_left(struct area *rest, int width)
+{
+    struct area shared = cut_left(rest, width);
+    rest->x -= shared.width > 0;
+    rest->width += shared.width > 0;
+    return shared;
+}
+
+/* The left one's width, of two as wide as each other that share a line. */
+static int half(int width)
+{
+    return (width + 1) / 2;
+}
+
 /* 80×24: two columns, devices (two lanes a line) and log below. */
 static void arrange_small(struct area rest, int devices, struct area *panes)
 {
-    panes[PANE_LOG] = cut_bottom(&rest, rest.height >= 26 ? 6 : 4);
-    panes[PANE_DEVICES] = cut_bottom(&rest, 2 + least(devices < 2 ? 1 : (devices + 1) / 2, rest.height / 5));
-    panes[PANE_TREE] = cut_left(&rest, rest.width / 2);
-    panes[PANE_NETWORK] = cut_top(&rest, 6);
+    panes[PANE_LOG] = share_bottom(&rest, rest.height >= 26 ? 6 : 4);
+    panes[PANE_DEVICES] = share_bottom(&rest, 2 + least(devices < 2 ? 1 : (devices + 1) / 2, rest.height / 5));
+    panes[PANE_TREE] = share_left(&rest, half(rest.width));
+    panes[PANE_NETWORK] = share_top(&rest, 6);
     panes[PANE_CURVES] = rest;
 }
 
 /* 120×40: the controller beside the devices. */
 static void arrange_comfortable(struct area rest, int devices, struct area *panes)
 {
-    panes[PANE_LOG] = cut_bottom(&rest, 7);
-    struct area row = cut_bottom(&rest, 2 + (devices < 6 ? 6 : least(devices, rest.height / 3)));
-    panes[PANE_DEVICES] = cut_left(&row, row.width / 2);
+    panes[PANE_LOG] = share_bottom(&rest, 7);
+    struct area row = share_bottom(&rest, 2 + (devices < 6 ? 6 : least(devices, rest.height / 3)));
+    panes[PANE_DEVICES] = share_left(&row, half(row.width));
     panes[PANE_CONTROLLER] = row;
-    panes[PANE_TREE] = cut_left(&rest, rest.width / 2);
-    panes[PANE_NETWORK] = cut_top(&rest, 9);
+    panes[PANE_TREE] = share_left(&rest, half(rest.width));
+    panes[PANE_NETWORK] = share_top(&rest, 9);
     panes[PANE_CURVES] = rest;
 }
 
 /* 200×60: everything. */
 static void arrange_large(struct area rest, int devices, struct area *panes)
 {
-    struct area left = cut_left(&rest, rest.width * 2 / 5);
-    panes[PANE_LOG] = cut_bottom(&left, 13);
+    struct area left = share_left(&rest, rest.width * 2 / 5);
+    panes[PANE_LOG] = share_bottom(&left, 13);
     panes[PANE_TREE] = left;
-    panes[PANE_DEVICES] = cut_bottom(&rest, 2 + least(devices < 4 ? 4 : devices, 11));
-    struct area middle = cut_left(&rest, rest.width / 2);
-    panes[PANE_NETWORK] = cut_top(&middle, 12);
+    panes[PANE_DEVICES] = share_bottom(&rest, 2 + least(devices < 4 ? 4 : devices, 11));
+    struct area middle = share_left(&rest, half(rest.width));
+    panes[PANE_NETWORK] = share_top(&middle, 12);
     panes[PANE_CURVES] = middle;
-    panes[PANE_CONTROLLER] = cut_top(&rest, rest.height * 2 / 5);
-    panes[PANE_TRADE] = cut_top(&rest, rest.height / 2);
+    panes[PANE_CONTROLLER] = share_top(&rest, rest.height * 2 / 5);
+    panes[PANE_TRADE] = share_top(&rest, half(rest.height));
     panes[PANE_QUEUE] = rest;
 }
 

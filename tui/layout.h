@@ -1,7 +1,8 @@
 /*
  * layout.h - which pane is where: a pure function of the size.
  *
- * Every size from 1×1 up: panes lie inside the screen and never overlap.  80×24 has header, tree, network, curves,
+ * Every size from 1×1 up: panes lie inside the screen, and overlap by nothing but a line of their frames, which
+ * neighbours share.  80×24 has header, tree, network, curves,
  * devices, log and keys; 120×40 adds the controller; 200×60 the trade-off of accuracy and size, and the queue.  Below
  * 80×24 one pane has all between header and keys; below 30×8 there is one status line.
  */

@@ -53,12 +53,12 @@ static void draw_title(const struct model *model, const struct view *view, struc
 
 static void draw_pane(struct model *model, struct canvas *canvas, struct area area, enum pane pane)
 {
-    char title[64];
-    if (!area.width || !area.height)
+    if (area.width < 2 || area.height < 2)
         return;
-    snprintf(title, sizeof title, "%c %s ", panes[pane].key, panes[pane].title);
-    struct area inside = canvas_box(canvas, area, title, pane == model->focus ? STYLE_FOCUS : STYLE_BORDER);
-    draw_title(model, views[pane], canvas, area, 1 + canvas_columns(title));
+    struct area inside = {area.x + 1, area.y + 1, area.width - 2, area.height - 2};
+    int end = canvas_text(canvas, area_part(area, 1, 0, inside.width, 1), 0, 0,
+                          pane == model->focus ? STYLE_FOCUS : STYLE_TITLE, "%c %s ", panes[pane].key, panes[pane].title);
+    draw_title(model, views[pane], canvas, area, 1 + end);
     if (views[pane]->settle)
         views[pane]->settle(model, inside);
     views[pane]->draw(model, canvas, inside);
@@ -85,6 +85,16 @@ static struct area middle_of(const struct layout *layout)
     return middle;
 }
 
+/* All frames before what stands in them and on them: neighbours share a line, and the one with the focus has it whole. */
+static void draw_panes(struct model *model, struct canvas *canvas, const struct layout *layout)
+{
+    for (int pane = 0; pane < PANE_COUNT; pane++)
+        canvas_box(canvas, layout->panes[pane], NULL, STYLE_BORDER);
+    canvas_box(canvas, layout->panes[model->focus], NULL, STYLE_FOCUS);
+    for (int pane = 0; pane < PANE_COUNT; pane++)
+        draw_pane(model, canvas, layout->panes[pane], (enum pane)pane);
+}
+
 void screen_draw(struct model *model, struct canvas *canvas)
 {
     struct layout layout;
@@ -103,7 +113,6 @@ void screen_draw(struct model *model, struct canvas *canvas)
     else if (model->detail)
         detail_draw(model, canvas, middle_of(&layout));
     else
-        for (int pane = 0; pane < PANE_COUNT; pane++)
-            draw_pane(model, canvas, layout.panes[pane], (enum pane)pane);
+        draw_panes(model, canvas, &layout);
     bars_draw_keys(model, canvas, layout.keys);
 }

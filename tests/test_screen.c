@@ -16,6 +16,7 @@
 
 #include "screen_session.h"
 #include "session_generator.h"
+#include "tui/overlay.h"
 #include "tui/view.h"
 #include "util/file.h"
 #include "util/random.h"
@@ -81,6 +82,11 @@ static void detail_screens(void **state)
     model.detail = true;
     check_screen(&model, 80, 24, true, "detail-80x24");
     check_screen(&model, 120, 40, true, "detail-120x40");
+    model.detail_top = 6;
+    check_screen(&model, 80, 24, true, "detail-scrolled-80x24");
+    model.detail_top = 1 << 20; /* settles at the last line */
+    check_screen(&model, 80, 24, true, "detail-end-80x24");
+    model.detail_top = 0;
     model.marked[0] = 33;
     model.marked[1] = 37;
     model.comparing = true;
@@ -146,6 +152,41 @@ static void small_and_zoomed_screens(void **state)
     model_done(&model);
 }
 
+/* What can't be grown yet: the dialog is about the nearest above it that can. */
+static void grow_above_what_trains(void **state)
+{
+    (void)state;
+    struct model model;
+    struct canvas canvas;
+    struct text text = TEXT_EMPTY, words = TEXT_EMPTY;
+    open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
+    canvas_init(&canvas, 80, 24, true);
+    assert_int_equal(session_node(model.state, 40)->status, NODE_RUNNING);
+    assert_int_equal(session_node(model.state, 40)->facts.parent, 37);
+    struct overlay *overlay = overlay_deepen(&model, 40);
+    assert_non_null(overlay);
+    overlay_draw(overlay, &model, &canvas);
+    canvas_print(&canvas, &text);
+    assert_non_null(strstr(text_string(&text), "┌ Deepen n37 ─ n40 has no weights yet ─"));
+    assert_int_equal(overlay_key(overlay, &model, KEY_CODE_ENTER, &words), OVERLAY_COMMAND);
+    assert_string_equal(text_string(&words), "grow 37 deepen:conv1:3");
+    overlay_free(overlay);
+    text_clear(&text);
+    overlay = overlay_widen(&model, 37);
+    overlay_draw(overlay, &model, &canvas);
+    canvas_print(&canvas, &text);
+    assert_non_null(strstr(text_string(&text), "┌ Widen n37 ─────"));
+    overlay_free(overlay);
+    model_done(&model);
+    open_model(&model, MODE_LIVE, 14); /* the start network is in training */
+    assert_null(overlay_widen(&model, 1));
+    assert_non_null(strstr(model.message, "n1 is not trained yet"));
+    model_done(&model);
+    canvas_done(&canvas);
+    text_done(&text);
+    text_done(&words);
+}
+
 /* --- any size, any keys, any session --- */
 
 static void draw_at(struct model *model, struct random_stream *random, struct canvas *canvas)
@@ -176,6 +217,7 @@ static void press(struct model *model, struct random_stream *random)
         break;
     case 1:
         model->detail = !model->detail;
+        detail_request(model, request, 24);
         break;
     case 2:
         model->comparing = !model->comparing;
@@ -278,6 +320,7 @@ int main(void)
         cmocka_unit_test(states_of_a_search),
         cmocka_unit_test(replay_screen),
         cmocka_unit_test(small_and_zoomed_screens),
+        cmocka_unit_test(grow_above_what_trains),
         cmocka_unit_test(anything_at_any_size),
         cmocka_unit_test(views_in_any_area),
     };

@@ -334,8 +334,10 @@ static void on_key(struct app *app, int key)
     } else {
         enum request request = request_of_key(key);
         const struct view *view = views[app->model.focus];
-        if (!request || app->model.detail || !view->request ||
-            !view->request(&app->model, request, inside_of(app, app->model.focus, &layout)))
+        bool answered = app->model.detail ? detail_request(&app->model, request, app->canvas.height)
+                                          : view->request && view->request(&app->model, request,
+                                                                           inside_of(app, app->model.focus, &layout));
+        if (request && !answered)
             answer(app, request);
     }
 }

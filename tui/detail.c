@@ -2,7 +2,8 @@
  * detail.c - one network over the whole middle: its layers with their widths to scale, where it comes from, what it
  * costs, its epochs; and two networks side by side.
  *
- * Blocks stand from the top; the ones behind are left out when the screen is low.
+ * When the screen is low, first the layers around what changed, the nearest ancestors and the last epochs are shown.
+ * Who scrolls has everything on one page, which is drawn on a canvas of its own; the screen shows a part of it.
  */
 #include <math.h>
 #include <stdio.h>
@@ -235,16 +236,138 @@ static struct area frame(struct canvas *canvas, struct area area, const struct s
     return canvas_box(canvas, area, title, STYLE_FOCUS);
 }
 
+/* --- the page of everything --- */
+
+enum { PAGE_FACTS = 16 }; /* lines of a page beside layers, ancestors and epochs, at most */
+
+static bool is_wide(int width)
+{
+    return width >= 100;
+}
+
+/* A wide screen has curves and epochs at the right. */
+static int page_width(int width)
+{
+    return is_wide(width) ? width * 3 / 5 : width;
+}
+
+static int ancestors(const struct model *model, const struct session_node *node)
+{
+    int count = 0;
+    for (; node; node = session_node(model->state, node->facts.parent))
+        count++;
+    return count;
+}
+
+/* Draw it on `page`, the caller's to canvas_done(); gives its lines. */
+static int draw_page(const struct model *model, const struct session_node *node, bool unicode, int width,
+                     struct canvas *page)
+{
+    struct strip strip;
+    strip_read(model, node, &strip);
+    int lineage = ancestors(model, node);
+    canvas_init(page, page_width(width), PAGE_FACTS + (strip.readable ? strip.arch.layer_count : 0) + lineage + node->curve_count, unicode);
+    struct area area = canvas_area(page);
+    int y = draw_facts(model, node, page, area, 0);
+    y = heading(page, area, y, "Layers");
+    y = draw_layers(&strip, page, area, y, area.height);
+    y = heading(page, area, y, "Lineage");
+    y = draw_lineage(model, node, page, area, y, y + lineage);
+    if (is_wide(width))
+        return y;
+    y = heading(page, area, y, "Epochs");
+    draw_epochs(node, page, area, y);
+    return y + (node->curve_count ? 1 + node->curve_count : 0);
+}
+
+static void show_page(const struct canvas *page, int top, struct canvas *canvas, struct area area)
+{
+    for (int y = 0; y < area.height && top + y < page->height; y++)
+        for (int x = 0; x < area.width && x < page->width; x++) {
+            struct cell *cell = canvas_cell(canvas, area.x + x, area.y + y);
+            if (cell)
+                *cell = page->cells[(top + y) * page->width + x];
+        }
+}
+
+/* The lines of the page that don't fit into an area with a frame. */
+static int overhang(const struct model *model, bool unicode, struct area area)
+{
+    const struct session_node *node = session_node(model->state, model->selected);
+    struct canvas page;
+    if (!node || area.width < 3 || area.height < 3)
+        return 0;
+    int lines = draw_page(model, node, unicode, area.width - 2, &page) - (area.height - 2);
+    canvas_done(&page);
+    return lines > 0 ? lines : 0;
+}
+
+void detail_settle(struct model *model, struct area area)
+{
+    if (model->detail_of != model->selected)
+        model->detail_top = 0;
+    model->detail_of = model->selected;
+    if (model->detail_top > 0) {
+        int last = overhang(model, true, area);
+        model->detail_top = model->detail_top < last ? model->detail_top : last;
+    }
+}
+
+bool detail_request(struct model *model, enum request request, int height)
+{
+    enum { AROUND = 6, END = 1 << 20 }; /* header, frame, keys; settled when it is drawn */
+    int page = height > AROUND + 1 ? height - AROUND : 1, top = model->detail_top;
+    switch (request) {
+    case REQUEST_UP:
+        top--;
+        break;
+    case REQUEST_DOWN:
+        top++;
+        break;
+    case REQUEST_PAGE_UP:
+        top -= page;
+        break;
+    case REQUEST_PAGE_DOWN:
+        top += page;
+        break;
+    case REQUEST_FIRST:
+        top = 0;
+        break;
+    case REQUEST_LAST:
+        top = END;
+        break;
+    default:
+        return false;
+    }
+    model->detail_top = top > 0 ? top : 0;
+    return true;
+}
+
+static void draw_left(const struct model *model, const struct session_node *node, struct canvas *canvas,
+                      struct area inside)
+{
+    struct area left = area_part(inside, 0, 0, page_width(inside.width), inside.height);
+    if (!model->detail_top) {
+        draw_one(model, node, NULL, canvas, left);
+        return;
+    }
+    struct canvas page;
+    draw_page(model, node, canvas->unicode, inside.width, &page);
+    show_page(&page, model->detail_top, canvas, left);
+    canvas_done(&page);
+}
+
 void detail_draw(const struct model *model, struct canvas *canvas, struct area area)
 {
     const struct session_node *node = session_node(model->state, model->selected);
     struct area inside = frame(canvas, area, node);
     if (!node)
         return;
-    bool wide = inside.width >= 100;
-    int left = wide ? inside.width * 3 / 5 : inside.width;
-    draw_one(model, node, NULL, canvas, area_part(inside, 0, 0, left, inside.height));
-    if (wide) {
+    draw_left(model, node, canvas, inside);
+    if (overhang(model, canvas->unicode, area) && area.height > 2)
+        canvas_text_right(canvas, area_part(area, 1, area.height - 1, inside.width, 1), 1, 0, 0, STYLE_DIM, " ↑↓ scroll ");
+    if (is_wide(inside.width)) {
+        int left = page_width(inside.width);
         struct area right = area_part(inside, left + 1, 0, inside.width - left - 1, inside.height);
         int height = right.height / 2;
         int y = heading(canvas, right, 0, "Curves");

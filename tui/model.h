@@ -70,6 +70,8 @@ struct model {
     struct tree_row *rows; /* visible rows in order; rebuilt by model_build_rows when the tree or its folding changed */
     int row_count;
     bool rows_stale;
+    int64_t detail_of;    /* the network whose details were drawn last, and how far they are scrolled */
+    int detail_top;
     int tree_top, log_top, network_top, queue_top; /* first visible line of each scrolled pane; log_top 0: the newest */
 
     struct device_history *histories; /* one a state->devices */

@@ -15,7 +15,7 @@
 struct grow {
     struct overlay overlay;
     enum action_kind kind;
-    int64_t node;
+    int64_t node, asked; /* `asked` has no weights: `node` is the nearest above it that has */
     struct arch arch;
     struct shape input;
     const struct space *space;
@@ -103,7 +103,11 @@ static void draw_grow(const struct overlay *overlay, const struct model *model, 
     const struct session_node *node = session_node(model->state, grow->node);
     bool widen = grow->kind == ACTION_WIDEN;
     char title[64], name[LAYER_NAME_MAX];
-    snprintf(title, sizeof title, " %s n%lld ", widen ? "Widen" : "Deepen", (long long)grow->node);
+    if (grow->asked == grow->node)
+        snprintf(title, sizeof title, " %s n%lld ", widen ? "Widen" : "Deepen", (long long)grow->node);
+    else
+        snprintf(title, sizeof title, " %s n%lld ─ n%lld has no weights yet ", widen ? "Widen" : "Deepen",
+                 (long long)grow->node, (long long)grow->asked);
     struct area inside = overlay_box(canvas, 66, 12, title);
     layer_name(&grow->arch, grow->action.layer, name);
     const struct layer *at = &grow->arch.layers[grow->action.layer];
@@ -174,20 +178,31 @@ static enum overlay_answer key_grow(struct overlay *overlay, struct model *model
     }
 }
 
-static struct overlay *grow_new(struct model *model, int64_t number, enum action_kind kind)
+/* The network itself or the nearest above it that is trained; NULL: none is. */
+static const struct session_node *trained(const struct session_state *state, int64_t number)
+{
+    const struct session_node *node = session_node(state, number);
+    while (node && node->status != NODE_DONE)
+        node = session_node(state, node->facts.parent);
+    return node;
+}
+
+static struct overlay *grow_new(struct model *model, int64_t asked, enum action_kind kind)
 {
     static const struct overlay_kind table = {draw_grow, key_grow};
-    const struct session_node *node = session_node(model->state, number);
+    const struct session_node *node = trained(model->state, asked);
+    int64_t number = node ? node->facts.node : 0;
     const char *widths = session_option(model->state, "widths");
     struct error error = {{0}};
-    if (!node || node->status != NODE_DONE) {
-        model_say(model, "n%lld is not trained yet: it can't be grown", (long long)number);
+    if (!node) {
+        model_say(model, "n%lld is not trained yet, and nothing above it is: there is nothing to grow", (long long)asked);
         return NULL;
     }
     struct grow *grow = memory_new(1, sizeof *grow);
     grow->overlay.kind = &table;
     grow->kind = kind;
     grow->node = number;
+    grow->asked = asked;
     grow->space = space_find(widths ? widths : "small");
     bool readable = grow->space && !arch_parse(&grow->arch, node->facts.arch, &error) &&
                     sscanf(model->state->facts.input, "%d,%d,%d", &grow->input.channels, &grow->input.height,

@@ -95,6 +95,12 @@ static void draw_panes(struct model *model, struct canvas *canvas, const struct 
         draw_pane(model, canvas, layout->panes[pane], (enum pane)pane);
 }
 
+static void draw_detail(struct model *model, struct canvas *canvas, struct area area)
+{
+    detail_settle(model, area);
+    detail_draw(model, canvas, area);
+}
+
 void screen_draw(struct model *model, struct canvas *canvas)
 {
     struct layout layout;
@@ -111,7 +117,7 @@ void screen_draw(struct model *model, struct canvas *canvas)
     if (model->comparing)
         compare_draw(model, canvas, middle_of(&layout));
     else if (model->detail)
-        detail_draw(model, canvas, middle_of(&layout));
+        draw_detail(model, canvas, middle_of(&layout));
     else
         draw_panes(model, canvas, &layout);
     bars_draw_keys(model, canvas, layout.keys);

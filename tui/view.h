@@ -33,6 +33,10 @@ void bars_draw_transport(const struct model *model, struct canvas *canvas, struc
 struct area bars_transport_line(const struct model *model, struct area area);
 void bars_draw_keys(const struct model *model, struct canvas *canvas, struct area area);
 void detail_draw(const struct model *model, struct canvas *canvas, struct area area);
+/* Before it is drawn there: where it is scrolled to. */
+void detail_settle(struct model *model, struct area area);
+/* True: answered, on a screen of that height. */
+bool detail_request(struct model *model, enum request request, int height);
 /* The two marked networks side by side. */
 void compare_draw(const struct model *model, struct canvas *canvas, struct area area);
 

@@ -1,0 +1,83 @@
+#!/bin/sh
+# The laws of ARCHITECTURE.md that a compiler doesn't check: who may include whom, who may see which library, and what
+# a file looks like.
+. "$top_srcdir/tests/tap.sh"
+
+cd "$top_srcdir" || exit 99
+
+# lines of "room included-room file", without a room's own headers: a room is a folder below src/ (backend/NAME for a
+# backend), or a top folder
+includes() {
+    grep -rE '^#include "' --include='*.[ch]' src sessions tui | awk -F'[:"]' '
+        function room(path, part) {
+            split(path, part, "/")
+            if (part[1] != "src") return part[1]
+            return part[2] == "backend" ? "backend/" part[3] : part[2]
+        }
+        $3 == "config.h" {next}
+        {
+            to = $3 ~ "^(sessions|tui)/" ? room($3) : room("src/" $3)
+            if (room($1) != to) print room($1), to, $1
+        }'
+}
+
+# may ROOM ROOMS…: it includes those only
+may() {
+    from=$1
+    shift
+    strangers=$(awk -v from="$from" -v rooms=" $* " \
+        '$1 == from && !index(rooms, " " $2 " ") {print "# " $3 " includes " $2}' "$work/includes")
+    [ -z "$strangers" ]
+    report $? "$from includes ${*:-nothing} only"
+    [ -z "$strangers" ] || echo "$strangers"
+}
+
+# only NAME PATTERN FOUND…: the files of the program that match are those
+only() {
+    name=$1 pattern=$2
+    shift 2
+    found=$(grep -rlE "$pattern" --include='*.[ch]' src sessions tui | sort | tr '\n' ' ')
+    [ "$found" = "$* " ]
+    report $? "only $* includes $name"
+    [ "$found" = "$* " ] || echo "# found: $found"
+}
+
+plan 19
+includes >"$work/includes"
+may util
+may arch util
+may morph arch util
+may data arch util
+may nn arch data util
+may backend/ref nn arch data util
+may backend/cpu nn arch data util
+may policy arch export util
+may device util
+may export arch sessions util
+may search arch morph data nn policy device export sessions util
+may sessions util
+may tui sessions arch util
+
+rooms=$(cut -d' ' -f1 "$work/includes" | sort -u | tr '\n' ' ')
+[ "$rooms" = "arch backend/cpu backend/ref cli data device export morph nn policy search sessions tui " ]
+report $? "these are all rooms (of util and of cli nothing is asked): $rooms"
+
+only "curses" '#include <(n?curses|ncursesw/|term\.h)' tui/terminal.c
+only "msgpack" '#include <msgpack' sessions/event_msgpack.c
+
+# --- files ---
+sources=$(find src sessions tui tests bench -name '*.[ch]' | sort)
+silent=$(for file in $sources; do head -c 2 "$file" | grep -q '^/\*' || echo "# $file"; done)
+[ -z "$silent" ]
+report $? "every source begins with a comment"
+[ -z "$silent" ] || echo "$silent"
+
+long=$(for file in $sources; do awk -v file="$file" 'END {if (NR > 600) print "# " file ": " NR " lines"}' "$file"; done)
+[ -z "$long" ]
+report $? "no source is longer than 600 lines"
+[ -z "$long" ] || echo "$long"
+
+exits=$(grep -rnE '\b_?exit\(' --include='*.c' src sessions tui | grep -vE '^src/cli/|\* |//' | sed 's/^/# /')
+[ -z "$exits" ]
+report $? "only src/cli ends the program"
+[ -z "$exits" ] || echo "$exits"

@@ -414,12 +414,6 @@ static void too_large_fails_alone(void **state)
     weights_free(weights);
 }
 
-static void backends_by_name(void **state)
-{
-    assert_ptr_equal(backend_find("ref"), &backend_ref);
-    assert_null(backend_find("abacus"));
-}
-
 static const struct {
     const char *name;
     CMUnitTestFunction run;
@@ -441,7 +435,6 @@ int main(void)
     static struct CMUnitTest tests[MOST] = {
         cmocka_unit_test(lowering_joins_pools),
         cmocka_unit_test(lowering_adds_dropout),
-        cmocka_unit_test(backends_by_name),
     };
     static char names[MOST][64];
     const struct backend *backends[BACKENDS_MAX];

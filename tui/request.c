@@ -12,7 +12,7 @@
 #include "util/bug.h"
 
 static const struct request_row rows[REQUEST_COUNT] = {
-#define REQUEST_ROW(name, keys, label, help) [REQUEST_##name] = {#name, keys, label, help},
+#define REQUEST_ROW(name, keys, label, help) [REQUEST_##name] = {keys, label, help},
     REQUESTS(REQUEST_ROW)
 #undef REQUEST_ROW
 };
@@ -39,18 +39,6 @@ int key_parse(const char *name)
     if (!strncmp(name, "C-", 2) && isalpha((unsigned char)name[2]) && !name[3])
         return toupper((unsigned char)name[2]) - '@';
     return name[0] && !name[1] ? (unsigned char)name[0] : -1;
-}
-
-const char *key_describe(int key, char buffer[16])
-{
-    for (size_t i = 0; i < COUNT_OF(named_keys); i++)
-        if (named_keys[i].key == key)
-            return named_keys[i].name;
-    if (key > 0 && key < ' ')
-        snprintf(buffer, 16, "C-%c", tolower(key + '@'));
-    else
-        snprintf(buffer, 16, "%c", key > ' ' && key < 0x7f ? key : '?');
-    return buffer;
 }
 
 /* Does a blank-separated list of key names hold this key? */

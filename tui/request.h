@@ -82,14 +82,12 @@ enum key {
 };
 
 struct request_row {
-    const char *name;  /* "NEXT_PANE" as "next-pane", in ~/.config/espalier/keys */
     const char *keys, *label, *help;
 };
 const struct request_row *request_row(enum request request);
-/* The request of a key by the table and the person's own keys over it; REQUEST_NONE. */
+/* The request of a key by the table, or REQUEST_NONE. */
 enum request request_of_key(int key);
-/* "C-f" to 6, "PageUp" to KEY_CODE_PAGE_UP; -1 when it names no key.  And back, into a caller's buffer. */
+/* "C-f" to 6, "PageUp" to KEY_CODE_PAGE_UP; -1 when it names no key. */
 int key_parse(const char *name);
-const char *key_describe(int key, char buffer[16]);
 
 #endif

@@ -102,8 +102,3 @@ const struct look *theme_find(const char *name)
             return themes[i].looks;
     return NULL;
 }
-
-const char *theme_at(int index)
-{
-    return index >= 0 && (size_t)index < COUNT_OF(themes) ? themes[index].name : NULL;
-}

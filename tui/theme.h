@@ -21,6 +21,5 @@ struct look {
 
 /* `dark`, `light`, `colour-blind`, `mono`; NULL when unknown.  One look a style. */
 const struct look *theme_find(const char *name);
-const char *theme_at(int index); /* names, NULL past the end */
 
 #endif

@@ -11,7 +11,6 @@
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "cli/screens.h"
-#include "nn/backend.h"
 #include "search/server.h"
 
 int launch_open(struct launch *launch, const struct search_options *options, struct error *error)

@@ -72,8 +72,6 @@ struct backend {
     void (*update)(const struct sgd *sgd, int64_t count, float *values, const float *gradients, float *velocity);
 };
 
-/* The backends that this program has.  NULL when unknown. */
-const struct backend *backend_find(const char *name);
 extern const struct backend backend_ref;
 /* The CPU backend for the best instruction set of this machine, or that of ESPALIER_ISA (avx512, avx2, baseline). */
 const struct backend *backend_cpu(void);

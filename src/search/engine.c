@@ -229,11 +229,6 @@ const struct session_state *engine_state(const struct engine *engine)
     return engine->state;
 }
 
-const struct search_options *engine_options(const struct engine *engine)
-{
-    return &engine->options;
-}
-
 void engine_command(struct engine *engine, const char *by, const char *words)
 {
     struct command command = {memory_copy_text(by), memory_copy_text(words)};

@@ -45,7 +45,6 @@ void engine_set_disk_patience(struct engine *engine, int tries, double seconds);
    session can't be written (it is intact then, and can be resumed). */
 int engine_run(struct engine *engine, struct error *error);
 const struct session_state *engine_state(const struct engine *engine); /* engine's thread, or after engine_run */
-const struct search_options *engine_options(const struct engine *engine);
 void engine_free(struct engine *engine);
 
 /* A person's request: the words of the `:` line, `by` who asks.  They may be refused; the answer is a COMMAND

@@ -144,8 +144,9 @@ static void test_ini(void **state)
     struct search_options options, defaults;
     struct error error;
     options_default(&defaults);
-    assert_int_equal(read_text(folder, "# a comment\nepochs = 7\n[search]\nrate=0.5 ; another\n", &options, &error), 0);
+    assert_int_equal(read_text(folder, "# a comment\n  epochs = 7\n[search]\n\tbatch = 32\n rate=0.5 ; another\n", &options, &error), 0);
     assert_int_equal(options.epochs, 7);
+    assert_int_equal(options.batch, 32);
     assert_true(options.rate == 0.5);
 
     static const struct {

@@ -47,6 +47,20 @@ static int check_lines(const char *text, struct error *error)
     return 0;
 }
 
+/* inih takes an indented line for more of the one before; here every line stands for itself. */
+static void unindent(char *text)
+{
+    char *to = text;
+    bool begins = true;
+    for (const char *from = text; *from; from++) {
+        if (begins && (*from == ' ' || *from == '\t'))
+            continue;
+        begins = *from == '\n';
+        *to++ = *from;
+    }
+    *to = '\0';
+}
+
 static int read_file(struct search_options *options, const char *path, struct error *error)
 {
     void *bytes;
@@ -59,6 +73,7 @@ static int read_file(struct search_options *options, const char *path, struct er
     struct search_options changed = *options;
     struct reading reading = {.options = &changed};
     int status = check_lines(text, &reading.error);
+    unindent(text);
     if (!status) {
         int line = ini_parse_string(text, handle, &reading);
         if (line && !reading.failed)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Bad input and a bad environment: one line that says what to do, the right exit status, nothing lost.
 . "$top_srcdir/tests/tap.sh"
-plan 46
+plan 50
 
 small="--networks 2 --epochs 1 --start-epochs 1 --train-subset 300 --validation 100 --devices cpu:1 --headless"
 
@@ -43,7 +43,7 @@ head -c 5000 /dev/zero >odd/data_batch_1.bin
 says "a CIFAR file of a wrong size" 1 "odd/data_batch_1.bin.*3073" "$espalier" run --data cifar10:odd $small
 
 if [ ! -d "$fashion" ]; then
-    while [ "$number" -lt 46 ]; do skip "with a session" "no Fashion-MNIST"; done
+    while [ "$number" -lt 50 ]; do skip "with a session" "no Fashion-MNIST"; done
     exit 0
 fi
 
@@ -80,6 +80,12 @@ says "weights that are lost end a search soon" 1 "20 networks in a row failed .*
 says "they can't be repaired" 1 "" sh -c '"$0" fsck lost --repair; status=$?; echo >&2; exit $status' "$espalier"
 cp -a one.esp/weights lost.esp
 ok "when they are back, the search goes on" "$espalier" resume lost --networks 3
+says "two forms at once" 2 "--json and --csv exclude each other" "$espalier" show one --csv --json
+says "a form that has no single network" 2 "--csv prints the whole session: leave best out" "$espalier" show one best --csv
+mkdir -p folder
+says "a folder where weights should go, before it trains" 1 "folder: is a folder" "$espalier" train one:best --out folder
+cp one.esp/weights/n1-*.safetensors plain-name
+ok "weights in a file of any name" "$espalier" eval plain-name
 says "a network that is not there" 1 "n77|77: no such network" "$espalier" show one 77
 
 "$espalier" run --out busy $small --networks 0 --seconds 60 >busy.out 2>&1 &

@@ -40,10 +40,8 @@ static int print(const struct cli_arguments *arguments, const struct session_sta
         int64_t node = node_find(state, arguments->words[1], &error);
         if (!node)
             return cli_fail(&error);
-        if (!cli_value(arguments, "json") && !cli_value(arguments, "csv")) {
-            report_node(stdout, state, node);
-            return 0;
-        }
+        report_node(stdout, state, node);
+        return 0;
     }
     struct text text = TEXT_EMPTY;
     if (cli_value(arguments, "json"))
@@ -71,6 +69,23 @@ static int print(const struct cli_arguments *arguments, const struct session_sta
     return 0;
 }
 
+/* A session is printed in one way, a network in the one that it has. */
+static int check_form(const struct cli_arguments *arguments)
+{
+    static const char *const forms[] = {"json", "csv", "curves", "events", "dot", "pareto"};
+    const char *form = NULL;
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        if (!cli_value(arguments, forms[i]))
+            continue;
+        if (form)
+            return cli_usage(arguments, "--%s and --%s exclude each other", form, forms[i]);
+        form = forms[i];
+    }
+    if (form && arguments->word_count > 1)
+        return cli_usage(arguments, "--%s prints the whole session: leave %s out", form, arguments->words[1]);
+    return 0;
+}
+
 static int run(const struct cli_arguments *arguments)
 {
     struct error error = {{0}}, warning = {{0}};
@@ -78,7 +93,7 @@ static int run(const struct cli_arguments *arguments)
     char *folder = NULL;
     int64_t best;
     int status;
-    if (cli_integer(arguments, "best", 5, 0, 1000000, &best))
+    if (cli_integer(arguments, "best", 5, 0, 1000000, &best) || check_form(arguments))
         return 2;
     if (session_find(arguments->words[0], &folder, &error)) {
         status = cli_fail(&error);

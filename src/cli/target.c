@@ -1,12 +1,13 @@
 /*
  * target.c - what a person may name where a network is wanted: SESSION:NODE, FILE.safetensors or an architecture.
  *
- * An architecture has a parenthesis, a file ends in .safetensors, everything else is SESSION:NODE.
+ * An architecture has a parenthesis, a file is there or ends in .safetensors, everything else is SESSION:NODE.
  */
 #include "cli/cli.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "export/safetensors.h"
 #include "search/engine.h"
@@ -82,13 +83,19 @@ static int find_in_session(const char *text, struct target *target, struct error
     return read_node_weights(node, target, error);
 }
 
+static bool is_file(const char *path)
+{
+    struct stat status;
+    return !stat(path, &status) && S_ISREG(status.st_mode);
+}
+
 int target_find(const char *text, struct target *target, struct error *error)
 {
     static const char ending[] = ".safetensors";
     size_t length = strlen(text);
     *target = (struct target){0};
     int failed;
-    if (length >= sizeof ending && !strcmp(text + length - strlen(ending), ending)) {
+    if ((length >= sizeof ending && !strcmp(text + length - strlen(ending), ending)) || is_file(text)) {
         failed = safetensors_read(text, NULL, &target->weights, error);
         if (!failed) {
             target->arch = target->weights->arch;

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/bar.h"
@@ -148,6 +149,11 @@ static int choose_file(const struct cli_arguments *arguments, struct run *run, s
     run->out = text_take(&text);
     if (!out && file_exists(run->out))
         return error_set(error, "%s: exists already; name the file to write by --out", run->out);
+    struct stat status;
+    if (!*run->out)
+        return error_set(error, "--out: names no file");
+    if (!stat(run->out, &status) && S_ISDIR(status.st_mode))
+        return error_set(error, "%s: is a folder; name a file in it by --out", run->out);
     char *folder = memory_copy_text(run->out), *slash = strrchr(folder, '/');
     if (slash)
         slash[slash == folder] = '\0';

@@ -320,7 +320,8 @@ void model_apply(struct model *model, const struct event *event)
     if (event->kind == EVENT_STARTED || event->kind == EVENT_NODE || event->kind == EVENT_FINISHED)
         follow(model);
     if (event->kind == EVENT_COMMAND && model->mode != MODE_REPLAY)
-        model_say(model, "%s: %s", event->as.command.words, event->as.command.answer);
+        model_say(model, "%s: %s", event->as.command.words,
+                  event->as.command.answer && *event->as.command.answer ? event->as.command.answer : "done");
 }
 
 void model_replace(struct model *model, struct session_state *state)

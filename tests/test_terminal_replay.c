@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "util/clock.h"
+#include "util/file.h"
 
 static struct session_expectation recorded;
 
@@ -215,6 +216,71 @@ static void test_jump(void **state)
     quit(terminal);
 }
 
+/* --- what a person does at the terminal itself --- */
+
+/* The row of the tree whose second column is reversed: the selected network's. */
+static bool is_selected_row(struct pty_terminal *terminal, const void *row)
+{
+    return pty_cell(terminal, *(const int *)row, 10).reverse;
+}
+
+static void test_mouse(void **state)
+{
+    struct pty_terminal *terminal = start_still();
+    go_to(terminal, "100%");
+    expect_text(terminal, 2, "100%");
+    press(terminal, "g"); /* the first network */
+    for (int row = 8; row <= 12; row++) {
+        char click[] = {'\033', '[', 'M', ' ', (char)(' ' + 1 + 10), (char)(' ' + 1 + row), 0};
+        expect(terminal, !is_selected_row(terminal, &row));
+        press(terminal, row == 8 ? "M" : PTY_CONTROL('l'));
+        pty_send(terminal, click);
+        expect(terminal, pty_wait(terminal, is_selected_row, &row));
+    }
+    quit(terminal);
+}
+
+static void test_typing(void **state)
+{
+    struct pty_terminal *terminal = start_still();
+    pty_send(terminal, "/");
+    pty_send(terminal, "é漢q9");
+    expect_text(terminal, 44, "/é漢q9");
+    pty_send(terminal, PTY_LEFT PTY_LEFT "\x7f");
+    expect_text(terminal, 44, "/éq9");
+    pty_send(terminal, PTY_ESCAPE);
+    expect_no_text(terminal, 44, "/éq9");
+    quit(terminal);
+}
+
+/* `S` writes what the terminal shows: the picture and its description have one source, and nothing is lost between. */
+static void test_saved_screen(void **state)
+{
+    static const struct {
+        int width, height;
+    } sizes[] = {{80, 24}, {120, 40}, {200, 60}, {33, 9}};
+    char *path = file_join(terminal_bed_folder(), "espalier-screen.txt");
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        struct pty_setup setup = usual_setup();
+        struct error error;
+        void *saved;
+        size_t length;
+        setup.width = sizes[i].width;
+        setup.height = sizes[i].height;
+        struct pty_terminal *terminal = start_espalier(&setup, "replay", "one", "--speed", "1000", NULL);
+        expect_text(terminal, 0, "‖ REPLAY");
+        char *shown = screen_of(terminal);
+        press(terminal, "S");
+        expect_text(terminal, -1, "saved");
+        assert_int_equal(file_read(path, 1 << 20, &saved, &length, &error), 0);
+        assert_string_equal(saved, shown);
+        free(saved);
+        free(shown);
+        quit(terminal);
+    }
+    free(path);
+}
+
 /* --- bytes --- */
 
 static void test_silence(void **state)
@@ -263,6 +329,9 @@ int main(void)
         cmocka_unit_test(test_jump),
         cmocka_unit_test(test_silence),
         cmocka_unit_test(test_frames),
+        cmocka_unit_test(test_mouse),
+        cmocka_unit_test(test_typing),
+        cmocka_unit_test(test_saved_screen),
     };
     return cmocka_run_group_tests_name("terminal replay", tests, open_bed, terminal_bed_close);
 }

@@ -6,6 +6,7 @@
 
 #include "terminal_bed.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -204,8 +205,47 @@ static void test_steer(void **state)
     text_done(&expected);
 }
 
+/* --- a search in another process, watched from two terminals --- */
+
+static void test_attached(void **state)
+{
+    struct pty_setup setup = usual_setup();
+    struct pty_terminal *start =
+        start_espalier(&setup, "run", "--detach", "--out", "far", SMALL_SEARCH, "--seconds", "60", NULL);
+    expect_exit(start, 0);
+    expect(start, pty_has_text(start, -1, "espalier attach far"));
+    struct pty_terminal *here = start_espalier(&setup, "attach", "far", NULL),
+                        *there = start_espalier(&setup, "attach", "far", NULL);
+    expect_text(here, 0, "ATTACHED");
+    expect_text(there, 0, "ATTACHED");
+    pty_send(here, " ");
+    expect_text(here, 0, "PAUSED");
+    expect_text(there, 0, "PAUSED");
+    pty_hang_up(here); /* the one who paused is gone: the other goes on */
+    expect_exit(here, 128 + SIGHUP);
+    pty_send(there, " ");
+    expect_text(there, 0, "ATTACHED");
+    pty_send(there, "q");
+    expect_exit(there, 0);
+    expect(there, pty_has_text(there, -1, "the search goes on") && !pty_is_alternate(there));
+
+    struct session_state *session = load_session("far");
+    assert_false(session->finished);
+    session_state_free(session);
+    struct pty_terminal *lines = start_espalier(&setup, "attach", "far", "--headless", NULL);
+    expect_text(lines, -1, "%");
+    struct pty_terminal *end = start_espalier(&setup, "attach", "far", "--send", "stop", NULL);
+    expect_exit(end, 0);
+    expect_exit(lines, 0); /* with the search */
+    pty_free(start);
+    pty_free(here);
+    pty_free(there);
+    pty_free(lines);
+    pty_free(end);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_steer)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_steer), cmocka_unit_test(test_attached)};
     return cmocka_run_group_tests_name("terminal steer", tests, open_bed, terminal_bed_close);
 }

@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "util/bug.h"
 #include "util/file.h"
@@ -60,6 +61,42 @@ static void show_everything(struct pty_terminal *terminal, bool unicode)
         press(terminal, dialogs[i]);
         press(terminal, PTY_ESCAPE);
     }
+}
+
+static char *write_keys(const char *lines)
+{
+    struct error error;
+    char *folder = file_join(terminal_bed_folder(), ".config/espalier"), *path = file_join(folder, "keys");
+    assert_int_equal(file_make_folder(folder, &error), 0);
+    assert_int_equal(file_write(path, lines, strlen(lines), &error), 0);
+    free(folder);
+    return path;
+}
+
+/* A person's keys do, and are shown; a file with a fault is told, and nothing starts. */
+static void test_keys(void **state)
+{
+    free(write_keys("# mine\nquit = ü\npause = F2\nbest =\n"));
+    struct pty_terminal *terminal = start_replay("screen-256color", NULL);
+    expect_text(terminal, 0, "▶ REPLAY");
+    expect_text(terminal, 23, "F2Stop");
+    pty_send(terminal, "q "); /* nothing now */
+    pty_send(terminal, "\033OQ");
+    expect_text(terminal, 0, "‖ REPLAY");
+    pty_send(terminal, "?" "\033[6~" "\033[6~");
+    expect_text(terminal, -1, "F2            hold all training");
+    pty_send(terminal, PTY_ESCAPE);
+    expect_no_text(terminal, -1, "hold all training");
+    pty_send(terminal, "ü");
+    expect_exit(terminal, 0);
+    pty_free(terminal);
+    char *path = write_keys("zoom = F2\n\npin = F2\n");
+    terminal = start_replay("screen-256color", NULL);
+    expect_text(terminal, -1, "keys:3: F2 is a key of");
+    expect_exit(terminal, 2);
+    pty_free(terminal);
+    unlink(path);
+    free(path);
 }
 
 static void quit(struct pty_terminal *terminal)
@@ -236,7 +273,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refused),   cmocka_unit_test(test_refused_search), cmocka_unit_test(test_not_a_terminal),
         cmocka_unit_test(test_terminals), cmocka_unit_test(test_colours),        cmocka_unit_test(test_ascii),
-        cmocka_unit_test(test_frames),
+        cmocka_unit_test(test_frames), cmocka_unit_test(test_keys),
     };
     return cmocka_run_group_tests_name("terminal looks", tests, open_bed, terminal_bed_close);
 }

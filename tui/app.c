@@ -192,6 +192,7 @@ static bool steer(struct app *app, enum request request)
 static void answer(struct app *app, enum request request)
 {
     struct model *model = &app->model;
+    char key[16];
     if (model->mode == MODE_REPLAY && replay_bar_request(app->source, model, request))
         return;
     if (steer(app, request))
@@ -238,7 +239,7 @@ static void answer(struct app *app, enum request request)
         if (model->marked[0] && model->marked[1])
             model->comparing = true;
         else
-            model_say(model, "mark two networks with m first");
+            model_say(model, "mark two networks with %s first", request_key(REQUEST_MARK, key));
         break;
     case REQUEST_FIND:
         app->overlay = overlay_prompt(PROMPT_FIND, 0, model->filter);

@@ -220,27 +220,56 @@ void bars_draw_transport(const struct model *model, struct canvas *canvas, struc
 
 /* The most wanted first: those behind are left out on a narrow screen, and `?` shows them all. */
 struct bar_key {
-    const char *key, *label;
+    enum request first, second; /* whose keys it shows; second may be none */
+    const char *label;
 };
 
 static const struct bar_key keys_live[] = {
-    {"?", "Help"}, {"Space", "Pause"},   {"w", "Widen"},  {"d", "Deepen"},  {"p", "Pin"},  {"x", "Prune"},
-    {"u", "Undo"}, {"Enter", "Details"}, {"Tab", "Pane"}, {"z", "Zoom"},    {"q", "Quit"}, {"/", "Find"},
-    {"b", "Best"}, {"f", "Follow"},      {"o", "Order"},  {":", "Command"},
+    {REQUEST_HELP, 0, "Help"},       {REQUEST_PAUSE, 0, "Pause"},    {REQUEST_WIDEN, 0, "Widen"},
+    {REQUEST_DEEPEN, 0, "Deepen"},   {REQUEST_PIN, 0, "Pin"},        {REQUEST_PRUNE, 0, "Prune"},
+    {REQUEST_UNDO, 0, "Undo"},       {REQUEST_OPEN, 0, "Details"},   {REQUEST_NEXT_PANE, 0, "Pane"},
+    {REQUEST_ZOOM, 0, "Zoom"},       {REQUEST_QUIT, 0, "Quit"},      {REQUEST_FIND, 0, "Find"},
+    {REQUEST_BEST, 0, "Best"},       {REQUEST_FOLLOW, 0, "Follow"},  {REQUEST_SORT, 0, "Order"},
+    {REQUEST_COMMAND, 0, "Command"},
 };
 static const struct bar_key keys_replay[] = {
-    {"?", "Help"},   {"Space", "Play"}, {"<>", "Speed"},      {"[]", "Best"}, {",.", "Event"},
-    {"}", "Fail"},   {")", "Person"},   {"Enter", "Details"}, {"z", "Zoom"},  {"q", "Quit"},
-    {"Tab", "Pane"}, {"/", "Find"},     {"f", "Follow"},      {"o", "Order"},
+    {REQUEST_HELP, 0, "Help"},
+    {REQUEST_PAUSE, 0, "Play"},
+    {REQUEST_SLOWER, REQUEST_FASTER, "Speed"},
+    {REQUEST_PREVIOUS_BEST, REQUEST_NEXT_BEST, "Best"},
+    {REQUEST_STEP_BACK, REQUEST_STEP, "Event"},
+    {REQUEST_NEXT_FAILURE, 0, "Fail"},
+    {REQUEST_NEXT_USER, 0, "Person"},
+    {REQUEST_OPEN, 0, "Details"},
+    {REQUEST_ZOOM, 0, "Zoom"},
+    {REQUEST_QUIT, 0, "Quit"},
+    {REQUEST_NEXT_PANE, 0, "Pane"},
+    {REQUEST_FIND, 0, "Find"},
+    {REQUEST_FOLLOW, 0, "Follow"},
+    {REQUEST_SORT, 0, "Order"},
 };
-static const struct bar_key keys_over[] = {
-    {"Escape", "Back"}, {"b", "Best"}, {"y", "Scale"}, {"?", "Help"}, {"q", "Quit"}};
+static const struct bar_key keys_over[] = {{REQUEST_CANCEL, 0, "Back"},
+                                           {REQUEST_BEST, 0, "Best"},
+                                           {REQUEST_SCALE, 0, "Scale"},
+                                           {REQUEST_HELP, 0, "Help"},
+                                           {REQUEST_QUIT, 0, "Quit"}};
+
+static const char *bar_key_names(const struct bar_key *key, char names[32])
+{
+    char first[16], second[16] = "";
+    request_key(key->first, first);
+    if (key->second)
+        request_key(key->second, second);
+    snprintf(names, 32, "%s%s", first, second);
+    return names;
+}
 
 static void say_keys(struct bar *bar, const struct bar_key *keys, size_t count, const struct model *model)
 {
     int columns = 0;
+    char names[32];
     for (size_t i = 0; i < count; i++)
-        columns += canvas_columns(keys[i].key) + canvas_columns(keys[i].label) + 3;
+        columns += canvas_columns(bar_key_names(&keys[i], names)) + canvas_columns(keys[i].label) + 3;
     int apart = columns <= bar->area.width; /* blanks around a label where all keys have room */
     for (size_t i = 0; i < count; i++) {
         const char *label = keys[i].label;
@@ -248,9 +277,11 @@ static void say_keys(struct bar *bar, const struct bar_key *keys, size_t count, 
             label = "Go on";
         if (!strcmp(label, "Play") && model->playing)
             label = "Stop";
-        if (bar->x + 1 + canvas_columns(keys[i].key) + canvas_columns(label) > bar->area.width)
+        if (!*bar_key_names(&keys[i], names)) /* a person has taken it away */
+            continue;
+        if (bar->x + 1 + canvas_columns(names) + canvas_columns(label) > bar->area.width)
             return;
-        say(bar, 1, STYLE_KEY, "%s", keys[i].key);
+        say(bar, 1, STYLE_KEY, "%s", names);
         say(bar, apart, STYLE_KEY_LABEL, "%s", label);
         bar->x += apart;
     }

@@ -45,7 +45,7 @@ static void draw_help(const struct overlay *overlay, const struct model *model, 
         if (request >= REQUEST_COUNT)
             break;
         const struct request_row *row = request_row((enum request)request);
-        canvas_text(canvas, inside, 1, i, STYLE_KEY, "%s", row->keys);
+        canvas_text(canvas, area_part(inside, 1, i, 13, 1), 0, 0, STYLE_KEY, "%s", request_keys((enum request)request));
         canvas_text(canvas, inside, 15, i, STYLE_NORMAL, "%s", row->help);
     }
 }

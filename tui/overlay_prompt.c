@@ -30,20 +30,24 @@ static struct {
 } history;
 
 /* The words of search/engine.h. */
-static const struct { const char *word, *arguments, *key, *help; } commands[] = {
-    {"pause", "", "Space", "hold all training"},
-    {"continue", "", "Space", "go on"},
-    {"pin", "N", "p", "grow from pinned networks only"},
-    {"unpin", "N", "p", "let go of a pinned network"},
-    {"prune", "N", "x", "give up a network and all that grew from it"},
-    {"grow", "N ACTION…", "w d", "widen:conv2:48 deepen:conv1:3 deepen:fc1"},
-    {"undo", "", "u", "take back your last action that has not started"},
-    {"note", "N TEXT", "e", "write a note on a network"},
-    {"budget", "networks|episodes|seconds VALUE", "+ _", "in all, or +N, -N; 0 is no limit"},
-    {"rate", "X", "r", "learning rate of networks that start from now on"},
-    {"epochs", "N", "R", "epochs of networks that start from now on"},
-    {"goto", "N% or 1h02m", "", "replay: go to a place"},
-    {"stop", "", "q", "end the search in good order"},
+static const struct {
+    const char *word, *arguments;
+    enum request requests[2]; /* that have keys for it */
+    const char *help;
+} commands[] = {
+    {"pause", "", {REQUEST_PAUSE}, "hold all training"},
+    {"continue", "", {REQUEST_PAUSE}, "go on"},
+    {"pin", "N", {REQUEST_PIN}, "grow from pinned networks only"},
+    {"unpin", "N", {REQUEST_PIN}, "let go of a pinned network"},
+    {"prune", "N", {REQUEST_PRUNE}, "give up a network and all that grew from it"},
+    {"grow", "N ACTION…", {REQUEST_WIDEN, REQUEST_DEEPEN}, "widen:conv2:48 deepen:conv1:3 deepen:fc1"},
+    {"undo", "", {REQUEST_UNDO}, "take back your last action that has not started"},
+    {"note", "N TEXT", {REQUEST_NOTE}, "write a note on a network"},
+    {"budget", "networks|episodes|seconds VALUE", {REQUEST_MORE, REQUEST_FEWER}, "in all, or +N, -N; 0 is no limit"},
+    {"rate", "X", {REQUEST_RATE}, "learning rate of networks that start from now on"},
+    {"epochs", "N", {REQUEST_EPOCHS}, "epochs of networks that start from now on"},
+    {"goto", "N% or 1h02m", {REQUEST_NONE}, "replay: go to a place"},
+    {"stop", "", {REQUEST_QUIT}, "end the search in good order"},
 };
 
 static bool begins(const struct prompt *prompt, size_t command)
@@ -69,7 +73,11 @@ static void draw_commands(const struct prompt *prompt, struct canvas *canvas)
         int x = canvas_text(canvas, inside, 1, row, STYLE_KEY, "%s", commands[i].word);
         x = canvas_text(canvas, inside, x + 1, row, STYLE_DIM, "%s", commands[i].arguments);
         x = canvas_text(canvas, inside, x + 2 < 20 ? 20 : x + 2, row, STYLE_NORMAL, "%s", commands[i].help);
-        canvas_text_right(canvas, inside, 1, x + 1, row, STYLE_DIM, "%s", commands[i].key);
+        char keys[2][16] = {"", ""};
+        for (int j = 0; j < 2; j++)
+            if (commands[i].requests[j])
+                request_key(commands[i].requests[j], keys[j]);
+        canvas_text_right(canvas, inside, 1, x + 1, row, STYLE_DIM, "%s%s%s", keys[0], *keys[1] ? " " : "", keys[1]);
         row++;
     }
 }

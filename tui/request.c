@@ -1,5 +1,5 @@
 /*
- * request.c - the table of requests, and keys by name.
+ * request.c - the table of requests, keys by name, and which keys are in force.
  *
  * `S-Tab` is Tab with Shift, `C-f` is F with Control; everything else is the character itself or a name below.
  */
@@ -7,12 +7,15 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <wchar.h>
 
 #include "util/bug.h"
+#include "util/memory.h"
 
 static const struct request_row rows[REQUEST_COUNT] = {
-#define REQUEST_ROW(name, keys, label, help) [REQUEST_##name] = {keys, label, help},
+#define REQUEST_ROW(name, keys, label, help) [REQUEST_##name] = {#name, keys, label, help},
     REQUESTS(REQUEST_ROW)
 #undef REQUEST_ROW
 };
@@ -22,6 +25,8 @@ static const struct { const char *name; int key; } named_keys[] = {
     {"PageUp", KEY_CODE_PAGE_UP}, {"PageDown", KEY_CODE_PAGE_DOWN}, {"Home", KEY_CODE_HOME}, {"End", KEY_CODE_END},
     {"Enter", KEY_CODE_ENTER}, {"Escape", KEY_CODE_ESCAPE}, {"Tab", KEY_CODE_TAB}, {"S-Tab", KEY_CODE_BACK_TAB},
     {"Backspace", KEY_CODE_BACKSPACE}, {"Delete", KEY_CODE_DELETE}, {"Space", ' '}, {"F1", KEY_CODE_F1},
+    {"F2", KEY_CODE_F1 + 1}, {"F3", KEY_CODE_F1 + 2}, {"F4", KEY_CODE_F1 + 3}, {"F5", KEY_CODE_F1 + 4},
+    {"F6", KEY_CODE_F1 + 5}, {"F7", KEY_CODE_F1 + 6}, {"F8", KEY_CODE_F1 + 7}, {"F9", KEY_CODE_F1 + 8},
     {"F10", KEY_CODE_F10}, {"S-Left", KEY_CODE_SHIFT_LEFT}, {"S-Right", KEY_CODE_SHIFT_RIGHT},
 };
 
@@ -31,34 +36,90 @@ const struct request_row *request_row(enum request request)
     return &rows[request];
 }
 
+const char *request_name(enum request request, char buffer[REQUEST_NAME])
+{
+    snprintf(buffer, REQUEST_NAME, "%s", request_row(request)->name);
+    for (char *at = buffer; *at; at++)
+        *at = *at == '_' ? '-' : (char)tolower((unsigned char)*at);
+    return buffer;
+}
+
+/* What a terminal sends for a letter with Control; some are other keys to it. */
+static int control_key(char letter)
+{
+    int key = toupper((unsigned char)letter) - '@';
+    return key == '\t' ? KEY_CODE_TAB : key == '\n' || key == '\r' ? KEY_CODE_ENTER : key == 8 ? KEY_CODE_BACKSPACE : key;
+}
+
 int key_parse(const char *name)
 {
     for (size_t i = 0; i < COUNT_OF(named_keys); i++)
         if (!strcmp(named_keys[i].name, name))
             return named_keys[i].key;
     if (!strncmp(name, "C-", 2) && isalpha((unsigned char)name[2]) && !name[3])
-        return toupper((unsigned char)name[2]) - '@';
-    return name[0] && !name[1] ? (unsigned char)name[0] : -1;
+        return control_key(name[2]);
+    wchar_t character;
+    mbstate_t state = {0};
+    size_t length = strlen(name);
+    bool one = length && mbrtowc(&character, name, length, &state) == length;
+    return one && character > ' ' && character != 0x7f ? (int)character : -1;
 }
 
-/* Does a blank-separated list of key names hold this key? */
-static bool holds(const char *list, int key)
+const char *key_describe(int key, char buffer[16])
+{
+    for (size_t i = 0; i < COUNT_OF(named_keys); i++)
+        if (named_keys[i].key == key)
+            return named_keys[i].name;
+    if (key > 0 && key < ' ')
+        snprintf(buffer, 16, "C-%c", tolower(key + '@'));
+    else if (key <= ' ' || key >= KEY_CODE_UP || snprintf(buffer, 16, "%lc", (wint_t)key) < 0)
+        snprintf(buffer, 16, "?");
+    return buffer;
+}
+
+/* --- which are in force --- */
+
+static char *own_keys[REQUEST_COUNT]; /* NULL: the table's */
+
+const char *request_keys(enum request request)
+{
+    return own_keys[request] ? own_keys[request] : request_row(request)->keys;
+}
+
+void request_set_keys(enum request request, const char *keys)
+{
+    free(own_keys[request]);
+    own_keys[request] = keys ? memory_copy_text(keys) : NULL;
+}
+
+bool keys_next(const char **list, char name[16])
+{
+    size_t length = strcspn(*list, " ");
+    snprintf(name, 16, "%.*s", (int)length, *list);
+    *list += length + ((*list)[length] == ' ');
+    return length > 0;
+}
+
+const char *request_key(enum request request, char buffer[16])
+{
+    const char *keys = request_keys(request);
+    keys_next(&keys, buffer);
+    return buffer;
+}
+
+bool keys_hold(const char *list, int key)
 {
     char name[16];
-    while (*list) {
-        size_t length = strcspn(list, " ");
-        snprintf(name, sizeof name, "%.*s", (int)length, list);
+    while (keys_next(&list, name))
         if (key_parse(name) == key)
             return true;
-        list += length + (list[length] == ' ');
-    }
     return false;
 }
 
 enum request request_of_key(int key)
 {
     for (enum request request = REQUEST_NONE + 1; request < REQUEST_COUNT; request++)
-        if (holds(rows[request].keys, key))
+        if (keys_hold(request_keys(request), key))
             return request;
     return REQUEST_NONE;
 }

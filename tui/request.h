@@ -82,12 +82,28 @@ enum key {
 };
 
 struct request_row {
+    const char *name;  /* "NEXT_PANE" */
     const char *keys, *label, *help;
 };
 const struct request_row *request_row(enum request request);
-/* The request of a key by the table, or REQUEST_NONE. */
+/* NEXT_PANE as "next-pane", in a caller's buffer. */
+enum { REQUEST_NAME = 32 };
+const char *request_name(enum request request, char buffer[REQUEST_NAME]);
+
+/* The keys in force: a person's own (keys.h), else the table's. */
+const char *request_keys(enum request request);
+/* The first of them, for messages and the key bar; "" when there is none. */
+const char *request_key(enum request request, char buffer[16]);
+/* A copy of them; NULL: the table's. */
+void request_set_keys(enum request request, const char *keys);
+/* The request of a key, by the keys in force; REQUEST_NONE. */
 enum request request_of_key(int key);
-/* "C-f" to 6, "PageUp" to KEY_CODE_PAGE_UP; -1 when it names no key. */
+
+/* The next name of a blank-separated list, cut off at its left; false at its end. */
+bool keys_next(const char **list, char name[16]);
+bool keys_hold(const char *list, int key);
+/* "C-f" to 6, "PageUp" to KEY_CODE_PAGE_UP; -1 when it names no key.  And back, into a caller's buffer. */
 int key_parse(const char *name);
+const char *key_describe(int key, char buffer[16]);
 
 #endif

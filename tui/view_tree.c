@@ -317,6 +317,7 @@ static void find(struct model *model, int row, int direction)
 static void mark(struct model *model)
 {
     int64_t node = model->selected, *marked = model->marked;
+    char key[16];
     if (marked[0] == node) {
         marked[0] = marked[1];
         marked[1] = 0;
@@ -330,9 +331,11 @@ static void mark(struct model *model)
         marked[1] = node;
     }
     if (marked[0] && marked[1])
-        model_say(model, "n%lld and n%lld are marked: = compares them", (long long)marked[0], (long long)marked[1]);
+        model_say(model, "n%lld and n%lld are marked: %s compares them", (long long)marked[0], (long long)marked[1],
+                  request_key(REQUEST_COMPARE, key));
     else if (marked[0])
-        model_say(model, "n%lld is marked: mark another with m to compare", (long long)marked[0]);
+        model_say(model, "n%lld is marked: mark another with %s to compare", (long long)marked[0],
+                  request_key(REQUEST_MARK, key));
 }
 
 static void sort(struct model *model)

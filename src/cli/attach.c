@@ -146,6 +146,9 @@ static int attach_on_screens(const struct cli_arguments *arguments, struct follo
                                 .next = next,
                                 .ended = ended,
                                 .command = command};
+    int refused = screens_prepare(arguments);
+    if (refused)
+        return refused;
     if (screens_run(&source, arguments, folder, &outcome, &error))
         return cli_fail(&error);
     if (outcome > TUI_SIGNAL)

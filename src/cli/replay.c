@@ -45,7 +45,9 @@ static int run(const struct cli_arguments *arguments)
     struct error error = {{0}}, warning = {{0}};
     struct replay *replay = NULL;
     char *folder = NULL;
-    int status;
+    int status = screens_prepare(arguments);
+    if (status)
+        return status;
     if (session_find(arguments->words[0], &folder, &error) || replay_open(folder, &replay, &warning, &error)) {
         status = cli_fail(&error);
     } else {

@@ -77,9 +77,7 @@ static int run(const struct cli_arguments *arguments)
     } else if (session_find(arguments->words[0], &folder, &error) || read_session(folder, options, &error) ||
                read_options(arguments, options, &error)) {
         status = cli_fail(&error);
-    } else if (screens_prepare(arguments, &error)) {
-        status = cli_fail(&error);
-    } else if ((status = detach_begin(arguments)) < 0) {
+    } else if (!(status = screens_prepare(arguments)) && (status = detach_begin(arguments)) < 0) {
         status = go_on(arguments, folder, options);
     }
     free(folder);

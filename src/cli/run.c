@@ -83,9 +83,8 @@ static int run(const struct cli_arguments *arguments)
     if (read_options(arguments, options, &error)) {
         fprintf(stderr, "espalier run: %s\n", error.text);
         status = 2;
-    } else if (screens_prepare(arguments, &error)) {
-        status = cli_fail(&error);
-    } else if (cli_value(arguments, "dry-run") || (status = detach_begin(arguments)) < 0) {
+    } else if (!(status = screens_prepare(arguments)) &&
+               (cli_value(arguments, "dry-run") || (status = detach_begin(arguments)) < 0)) {
         status = search(arguments, options, &error);
     }
     free(options);

@@ -4,20 +4,34 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tui/keys.h"
+
 bool screens_wanted(const struct cli_arguments *arguments)
 {
     return !cli_value(arguments, "headless") && !cli_value(arguments, "json") && !cli_value(arguments, "detach") &&
            !cli_value(arguments, "dry-run") && cli_is_terminal(stdin) && cli_is_terminal(stdout);
 }
 
-int screens_prepare(const struct cli_arguments *arguments, struct error *error)
+int screens_read_keys(void)
 {
+    struct error error;
+    if (!keys_read(&error))
+        return 0;
+    cli_fail(&error);
+    return 2;
+}
+
+int screens_prepare(const struct cli_arguments *arguments)
+{
+    struct error error;
     if (!screens_wanted(arguments))
         return 0;
-    if (tui_check(cli_value(arguments, "theme"), error))
-        return -1;
-    tui_block_signals();
-    return 0;
+    if (tui_check(cli_value(arguments, "theme"), &error))
+        return cli_fail(&error);
+    int status = screens_read_keys();
+    if (!status)
+        tui_block_signals();
+    return status;
 }
 
 /* night.esp, whatever its folder, is called night. */

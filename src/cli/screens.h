@@ -11,9 +11,12 @@
 /* On a terminal, and nothing that was asked for rules screens out (--headless, --json, --detach, --dry-run). */
 bool screens_wanted(const struct cli_arguments *arguments);
 
-/* Before anything is made, and before any thread: when screens are wanted, can the terminal show them?  Then the signals
-   that they read are blocked (tui.h).  0, or -1 with what is wrong with the terminal. */
-int screens_prepare(const struct cli_arguments *arguments, struct error *error);
+/* Before anything is made, and before any thread: when screens are wanted, can the terminal show them, and what are the
+   person's keys?  Then the signals that screens read are blocked (tui.h).  0, or the exit status when it has said what is
+   wrong. */
+int screens_prepare(const struct cli_arguments *arguments);
+/* The part that is about keys (tui/keys.h). */
+int screens_read_keys(void);
 
 /* tui_run() with the session's name, --theme, NO_COLOR and the locale.  0, or -1 when the terminal can't be used. */
 int screens_run(struct tui_source *source, const struct cli_arguments *arguments, const char *folder,

@@ -271,12 +271,40 @@ static void test_failures(void **state)
     real_close(&real);
 }
 
+/* Whoever stops a search cancels all trials in one breath. */
+static void test_cancels_all(void **state)
+{
+    struct real real;
+    if (!real_open(&real, 1000, 500))
+        skip();
+    struct evaluator *evaluator = trainers(&real, 4);
+    evaluator->kind->pause(evaluator, true);
+    for (int slot = 0; slot < 4; slot++) {
+        struct trial trial = trial_of("C(4,3,1) A(28,28) SM(10)", 0.1f, 100000);
+        trial.node = slot + 1;
+        evaluator->kind->submit(evaluator, slot, &trial);
+    }
+    for (int node = 1; node <= 4; node++)
+        evaluator->kind->cancel(evaluator, node);
+    int64_t sum = 0;
+    for (int slot = 0; slot < 4; slot++) {
+        struct report report = last_report(evaluator);
+        assert_int_equal(report.kind, REPORT_CANCELLED);
+        sum += report.node;
+        report_done(&report);
+    }
+    assert_int_equal(sum, 1 + 2 + 3 + 4);
+    evaluator->kind->free(evaluator);
+    real_close(&real);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_trains),
         cmocka_unit_test(test_pause_stop_resume),
         cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_cancels_all),
     };
     return cmocka_run_group_tests_name("search on this machine", tests, NULL, NULL);
 }

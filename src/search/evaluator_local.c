@@ -36,6 +36,7 @@ struct trainer {
     struct device device;
     pthread_t thread;
     struct queue *inbox;    /* struct trial, to the trainer */
+    int64_t submitted;      /* node of the last trial, the engine's to read and write */
     atomic_llong cancelled; /* node whose trial is to be given up */
     /* The trainer's own, while a trial lasts: */
     const struct trial *trial;
@@ -292,6 +293,7 @@ static void local_submit(struct evaluator *evaluator, int slot, struct trial *tr
 {
     struct trainer *trainer = &((struct local *)evaluator)->trainers[slot];
     atomic_store(&trainer->cancelled, 0);
+    trainer->submitted = trial->node;
     ASSERT(queue_try_put(trainer->inbox, trial));
 }
 
@@ -311,7 +313,8 @@ static void local_cancel(struct evaluator *evaluator, int64_t node)
 {
     struct local *local = (struct local *)evaluator;
     for (int i = 0; i < local->count; i++)
-        atomic_store(&local->trainers[i].cancelled, node); /* only the one that trains it minds */
+        if (local->trainers[i].submitted == node) /* another's may have been cancelled a moment ago */
+            atomic_store(&local->trainers[i].cancelled, node);
     wake(local);
 }
 

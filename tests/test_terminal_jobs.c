@@ -114,7 +114,7 @@ static void test_hard_stop(void **state)
     expect(terminal, pty_wait(terminal, is_on_screens, "REPLAY"));
     kill(pty_foreground(terminal), SIGSTOP);
     expect_shell(terminal);
-    pty_send(terminal, "stty sane; echo other screen\n");
+    pty_send(terminal, "stty echo icanon; echo other screen\n");
     expect_text(terminal, -1, "other screen\n");
     pty_send(terminal, "fg\n");
     expect(terminal, pty_wait(terminal, is_on_screens, "REPLAY"));

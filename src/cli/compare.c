@@ -26,6 +26,10 @@ static int open_setting(const struct target *target, struct setting *setting, st
     if (engine_options_of(target->state, &setting->options, error) ||
         data_spec_parse(setting->options.data, &spec, error) || images_open(&spec, DATA_TRAIN, &setting->images, error))
         return -1;
+    char hash[HASH_TEXT];
+    if (strcmp(hash_print(setting->images.hash, hash), target->state->facts.data_hash))
+        return error_set(error, "%s: is not what %s was trained on: the files have changed since", setting->options.data,
+                         target->session);
     return data_split(&setting->images, (int)setting->options.validation, (int)setting->options.train_subset,
                       (uint64_t)setting->options.seed, &setting->train, &setting->validate, error);
 }

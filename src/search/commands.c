@@ -401,9 +401,9 @@ static void handle(struct engine *engine, const struct command *command)
     const struct word *word = find_word(name);
     int status = word ? word->check(engine, &request, &refusal)
                       : error_set(&refusal,
-                                  "%s: is not a command; there are stop, pause, continue, pin, unpin, prune, "
-                                  "grow, undo, budget, note, rate and epochs",
-                                  name ? name : "");
+                                  "%s%s; there are stop, pause, continue, pin, unpin, prune, grow, undo, budget, note, "
+                                  "rate and epochs",
+                                  name ? name : "no command is given", name ? ": is not a command" : "");
     struct event event = {.kind = EVENT_COMMAND};
     event.as.command.by = event_text("%s", command->by);
     event.as.command.words = event_text("%s", command->words);

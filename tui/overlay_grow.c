@@ -78,12 +78,14 @@ static int64_t known_as(const struct model *model, const struct arch *arch)
     return found;
 }
 
-static void draw_price(struct canvas *canvas, struct area inside, int row, const char *what, double now, double after)
+static void draw_price(struct canvas *canvas, struct area inside, int row, const char *what,
+                       char *(*print)(char buffer[TEXT_SHORT], double value), int64_t now, int64_t after)
 {
     char a[TEXT_SHORT], b[TEXT_SHORT], c[TEXT_SHORT];
+    double before = (double)now, more = (double)(after - now);
     canvas_text(canvas, inside, 1, row, STYLE_DIM, "%s", what);
-    canvas_text(canvas, inside, 14, row, STYLE_NORMAL, "%8s  %8s  +%s (%+.0f %%)", text_count(a, now), text_count(b, after),
-                text_count(c, after - now), now > 0 ? 100 * (after - now) / now : 0);
+    canvas_text(canvas, inside, 14, row, STYLE_NORMAL, "%8s  %8s  +%s (%+.0f %%)", print(a, before), print(b, (double)after),
+                print(c, more), 100 * more / before);
 }
 
 static void draw_time(struct canvas *canvas, struct area inside, int row, const struct session_node *node, double ratio)
@@ -130,9 +132,9 @@ static void draw_grow(const struct overlay *overlay, const struct model *model, 
     struct arch_cost now = arch_cost(&grow->arch, grow->input), after = arch_cost(&child, grow->input);
     int64_t duplicate = known_as(model, &child);
     canvas_text(canvas, inside, 14, 2, STYLE_DIM, "     now     after  change");
-    draw_price(canvas, inside, 3, "parameters", (double)now.parameters, (double)after.parameters);
-    draw_price(canvas, inside, 4, "FLOPs", (double)now.flops, (double)after.flops);
-    draw_price(canvas, inside, 5, "activations", (double)now.activation_bytes, (double)after.activation_bytes);
+    draw_price(canvas, inside, 3, "parameters", text_count, now.parameters, after.parameters);
+    draw_price(canvas, inside, 4, "FLOPs", text_count, now.flops, after.flops);
+    draw_price(canvas, inside, 5, "activations", text_bytes, now.activation_bytes, after.activation_bytes);
     draw_time(canvas, inside, 6, node, (double)after.flops / (double)now.flops);
     canvas_text(canvas, inside, 1, 7, STYLE_DIM, "weights");
     canvas_text(canvas, inside, 14, 7, STYLE_NORMAL, "kept: the child starts near %.2f %%", 100 * node->accuracy);

@@ -215,6 +215,24 @@ int64_t replay_position_at(const struct replay *replay, double time)
     return low;
 }
 
+/* The number of durable events goes on behind it; the last event of all counts as one. */
+static bool is_durable(const struct replay *replay, int64_t position)
+{
+    return position == replay->count || replay->entries[position].number != replay->entries[position - 1].number;
+}
+
+void replay_wait(const struct replay *replay, int64_t position, double *begin, double *end)
+{
+    ASSERT(position >= 0 && position <= replay->count);
+    int64_t before = position, after = position + 1;
+    while (before > 0 && !is_durable(replay, before))
+        before--;
+    while (after < replay->count && !is_durable(replay, after))
+        after++;
+    *begin = replay_time(replay, before);
+    *end = replay_time(replay, after < replay->count ? after : replay->count);
+}
+
 int replay_event(struct replay *replay, int64_t position, struct event *event, struct error *error)
 {
     ASSERT(position >= 1 && position <= replay->count);

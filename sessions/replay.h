@@ -26,6 +26,10 @@ double replay_time(const struct replay *replay, int64_t position);
 /* The last position whose events all happened at or before `time`. */
 int64_t replay_position_at(const struct replay *replay, double time);
 
+/* The wait at a position: times of the last durable event up to it and of the first behind it; of the beginning and the
+   end where there is none. */
+void replay_wait(const struct replay *replay, int64_t position, double *begin, double *end);
+
 /* What is marked at `position` (1 … count): bits of enum replay_mark below. */
 unsigned replay_marks(const struct replay *replay, int64_t position);
 

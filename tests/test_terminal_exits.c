@@ -128,6 +128,7 @@ static void test_crash_with_the_mouse_on(void **state)
     expect_signal(terminal, SIGSEGV);
     expect_restored(terminal);
     assert_non_null(strstr(pty_bytes(terminal, &length), "\033[?1000l"));
+    assert_non_null(strstr(pty_bytes(terminal, &length), "\033[?1002l"));
     pty_free(terminal);
 }
 

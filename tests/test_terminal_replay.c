@@ -224,6 +224,13 @@ static bool is_selected_row(struct pty_terminal *terminal, const void *row)
     return pty_cell(terminal, *(const int *)row, 10).reverse;
 }
 
+/* As a terminal tells of its first button. */
+enum { PRESS = 0, RELEASE = 3, HELD = 32 };
+static void send_mouse(struct pty_terminal *terminal, int button, int x, int y)
+{
+    pty_send(terminal, (char[]){'\033', '[', 'M', (char)(' ' + button), (char)(' ' + 1 + x), (char)(' ' + 1 + y), 0});
+}
+
 static void test_mouse(void **state)
 {
     struct pty_terminal *terminal = start_still();
@@ -231,12 +238,38 @@ static void test_mouse(void **state)
     expect_text(terminal, 2, "100%");
     press(terminal, "g"); /* the first network */
     for (int row = 8; row <= 12; row++) {
-        char click[] = {'\033', '[', 'M', ' ', (char)(' ' + 1 + 10), (char)(' ' + 1 + row), 0};
         expect(terminal, !is_selected_row(terminal, &row));
         press(terminal, row == 8 ? "M" : PTY_CONTROL('l'));
-        pty_send(terminal, click);
+        send_mouse(terminal, PRESS, 10, row);
+        send_mouse(terminal, RELEASE, 10, row);
         expect(terminal, pty_wait(terminal, is_selected_row, &row));
     }
+    quit(terminal);
+}
+
+/* A press on the bar goes there, and the bar follows while the button is held, wherever the mouse is. */
+static void test_drag(void **state)
+{
+    size_t length;
+    struct pty_terminal *terminal = start_still();
+    go_to(terminal, "10%");
+    expect_text(terminal, 2, " 10%");
+    press(terminal, "M");
+    expect_text(terminal, -1, "mouse on");
+    expect_text(terminal, 2, " 10%");
+    assert_non_null(strstr(pty_bytes(terminal, &length), "\033[?1002h"));
+    send_mouse(terminal, PRESS, 100, 20); /* not on it */
+    send_mouse(terminal, HELD, 60, 2);
+    send_mouse(terminal, RELEASE, 60, 2);
+    pty_send(terminal, "L"); /* a twentieth on from where it still is */
+    expect_text(terminal, 2, " 15%");
+    send_mouse(terminal, PRESS, 10, 2);
+    expect_text(terminal, 2, "  0%");
+    send_mouse(terminal, HELD, 159, 20);
+    expect_text(terminal, 2, "100%");
+    send_mouse(terminal, HELD, 0, 2);
+    expect_text(terminal, 2, "  0%");
+    send_mouse(terminal, RELEASE, 0, 2);
     quit(terminal);
 }
 
@@ -330,6 +363,7 @@ int main(void)
         cmocka_unit_test(test_silence),
         cmocka_unit_test(test_frames),
         cmocka_unit_test(test_mouse),
+        cmocka_unit_test(test_drag),
         cmocka_unit_test(test_typing),
         cmocka_unit_test(test_saved_screen),
     };

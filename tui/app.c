@@ -37,6 +37,7 @@ struct app {
     bool dirty;             /* the model is not as it was drawn: a frame is due within frame_seconds */
     bool asked;             /* by a key, or by a terminal that changed: a frame is due at once */
     bool mouse, leave;
+    bool dragging;          /* the button went down on replay's bar, which follows it */
     enum tui_outcome outcome;
     double drawn, arrived;  /* monotonic: the last frame, the last event */
 };
@@ -256,7 +257,7 @@ static void answer(struct app *app, enum request request)
     case REQUEST_MOUSE:
         app->mouse = !app->mouse;
         terminal_use_mouse(app->terminal, app->mouse);
-        model_say(model, app->mouse ? "mouse on: click and wheel" : "mouse off: the terminal selects text");
+        model_say(model, app->mouse ? "mouse on: click, wheel, drag on the bar" : "mouse off: the terminal selects text");
         break;
     case REQUEST_SAVE_SCREEN:
         save_screen(app);
@@ -279,10 +280,23 @@ static struct area inside_of(const struct app *app, enum pane pane, struct layou
     return framed ? (struct area){area.x + 1, area.y + 1, area.width - 2, area.height - 2} : (struct area){0};
 }
 
+/* A press on replay's bar, or the button held since one: true, and the replay is there. */
+static bool move_replay(struct app *app, struct mouse mouse, struct area bar)
+{
+    if (!mouse.drag)
+        app->dragging = !mouse.wheel && bar.width && mouse.y == bar.y;
+    if (app->dragging)
+        replay_bar_click(app->source, &app->model, bar, mouse.x);
+    return app->dragging;
+}
+
 static void on_mouse(struct app *app)
 {
     struct layout layout;
     struct mouse mouse = terminal_mouse(app->terminal);
+    inside_of(app, app->model.focus, &layout);
+    if (move_replay(app, mouse, layout.transport) || mouse.drag)
+        return;
     for (int pane = 0; pane < PANE_COUNT; pane++) {
         struct area inside = inside_of(app, (enum pane)pane, &layout);
         int x = mouse.x - inside.x, y = mouse.y - inside.y;
@@ -293,8 +307,6 @@ static void on_mouse(struct app *app)
             views[pane]->mouse(&app->model, inside, x, y, mouse.wheel);
         return;
     }
-    if (layout.transport.width && mouse.y == layout.transport.y)
-        replay_bar_click(app->source, &app->model, layout.transport, mouse.x);
 }
 
 static void on_overlay_key(struct app *app, int key)

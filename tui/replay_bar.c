@@ -6,6 +6,7 @@
  */
 #include "tui/replay_bar.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -154,6 +155,24 @@ void replay_bar_click(const struct tui_source *source, struct model *model, stru
         seek_time(source, model, model->length * (x - line.x) / (line.width - 1));
 }
 
+/* The session's clock when the person's has gone on by `passed`: a wait that would be longer passes in
+   source->compress. */
+static double advance(const struct tui_source *source, const struct model *model, double passed)
+{
+    double now = model->now, begin, end;
+    if (source->compress <= 0)
+        return now + passed * model->speed;
+    while (passed > 0 && now < model->length) {
+        replay_wait(source->replay, replay_position_at(source->replay, now), &begin, &end);
+        double rate = fmax(model->speed, (end - begin) / source->compress);
+        if (end <= now || passed * rate < end - now)
+            return now + passed * rate;
+        passed -= (end - now) / rate;
+        now = end;
+    }
+    return now;
+}
+
 bool replay_bar_tick(const struct tui_source *source, struct model *model, double monotonic)
 {
     double passed = model->ticked > 0 ? monotonic - model->ticked : 0;
@@ -162,7 +181,7 @@ bool replay_bar_tick(const struct tui_source *source, struct model *model, doubl
     model->ticked = monotonic;
     if (!model->playing)
         return false;
-    model->now += passed * model->speed;
+    model->now = advance(source, model, passed);
     model->now = model->now > model->length ? model->length : model->now;
     int64_t target = replay_position_at(source->replay, model->now);
     if (target - replay_position(source->replay) > EVENTS_A_TICK) {

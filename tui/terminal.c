@@ -31,6 +31,7 @@ struct terminal {
     attr_t attributes[STYLE_COUNT];
     short pairs[STYLE_COUNT];
     struct mouse mouse;
+    bool reports, reports_due; /* the mouse is in use; its drags are to be asked for with the next frame */
 };
 
 /* What curses has written since the last time, to the terminal in one piece. */
@@ -100,7 +101,7 @@ static void open_tty(void)
     }
     const char *mouse = tigetstr("kmous");
     if (mouse && mouse != (char *)-1)
-        text_add(&capability_bytes, "\033[?1000l\033[?1006l");
+        text_add(&capability_bytes, "\033[?1000l\033[?1002l\033[?1006l");
     tty_open(text_string(&capability_bytes), capability_bytes.length);
     text_done(&capability_bytes);
 }
@@ -186,6 +187,15 @@ void terminal_size(const struct terminal *terminal, int *width, int *height)
     *height = terminal->height;
 }
 
+/* Places while a button is held: curses asks for presses alone. Behind what curses has written, for its own mode would
+   take the place of this one. */
+static void report_drags(struct terminal *terminal, bool report)
+{
+    const char *mouse = tigetstr("kmous");
+    if (mouse && mouse != (char *)-1)
+        fputs(report ? "\033[?1002h" : "\033[?1002l", terminal->output);
+}
+
 void terminal_show(struct terminal *terminal, const struct canvas *canvas)
 {
     for (int y = 0; y < canvas->height && y < terminal->height; y++)
@@ -200,6 +210,9 @@ void terminal_show(struct terminal *terminal, const struct canvas *canvas)
         }
     wnoutrefresh(stdscr);
     doupdate();
+    if (terminal->reports_due)
+        report_drags(terminal, true);
+    terminal->reports_due = false;
     flush_output(terminal);
 }
 
@@ -272,8 +285,11 @@ struct mouse terminal_mouse(const struct terminal *terminal)
 
 void terminal_use_mouse(struct terminal *terminal, bool use)
 {
+    if (terminal->reports && !use)
+        report_drags(terminal, false);
     mousemask(use ? BUTTON1_PRESSED | BUTTON1_CLICKED | BUTTON4_PRESSED | BUTTON5_PRESSED | REPORT_MOUSE_POSITION : 0, NULL);
     mouseinterval(0);
+    terminal->reports = terminal->reports_due = use;
     flush_output(terminal);
 }
 
@@ -293,6 +309,8 @@ void terminal_suspend(struct terminal *terminal, bool group)
     sigset_t stop;
     sigemptyset(&stop);
     sigaddset(&stop, SIGTSTP);
+    if (terminal->reports)
+        report_drags(terminal, false);
     endwin();
     flush_output(terminal);
     tty_give_back();
@@ -307,6 +325,7 @@ void terminal_resume(struct terminal *terminal)
     tty_take();
     terminal_resized(terminal);
     clearok(stdscr, TRUE);
+    terminal->reports_due = terminal->reports;
 }
 
 bool terminal_is_behind(const struct terminal *terminal)

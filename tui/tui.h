@@ -25,6 +25,7 @@ struct tui_source {
     void (*command)(void *context, const char *words);
     struct replay *replay; /* MODE_REPLAY: what the bar moves in (sessions/replay.h); `next` then gives no events */
     double speed, from;    /* MODE_REPLAY: at first; `from` in seconds of the session */
+    double compress;       /* MODE_REPLAY: the longest wait between two durable events, in the person's seconds; 0: any */
 };
 
 struct tui_options {

@@ -33,6 +33,8 @@ static int play(const struct cli_arguments *arguments, struct replay *replay, co
     const char *from = cli_value(arguments, "at");
     if (cli_real(arguments, "speed", 8, 0.25, 1000, &source.speed))
         return 2;
+    if (cli_real(arguments, "compress", 0, 0, 1e6, &source.compress))
+        return 2;
     if (from && text_to_place(from, replay_time(replay, replay_count(replay)), &source.from))
         return cli_usage(arguments, "--at %s: must be a share (50%%) or a time (90, 1h02m)", from);
     if (screens_run(&source, arguments, folder, &outcome, &error))
@@ -63,6 +65,7 @@ static int run(const struct cli_arguments *arguments)
 static const struct cli_option options_of_replay[] = {
     {"speed", "X", "0.25 to 1000 times as fast as it was [8]"},
     {"at", "PLACE", "begin there: 50% or 1h02m [0]"},
+    {"compress", "SECONDS", "waits longer than that pass in that time [0: none do]"},
     {"theme", "NAME", "colours of the screens: dark, light, colour-blind, mono [dark]"},
     {0},
 };

@@ -69,7 +69,8 @@ static void conv_forward(const struct op_run *run)
             channel_sums_add_lanes(scratch.sums, &c->linear, linear, lanes_of(run->count, g));
     }
     batch_statistics(run, scratch.sums, &kept);
-    for (int g = 0; g < groups; g++)
+    /* The last group is still in the cache, and the next operation begins with the first. */
+    for (int g = groups - 1; g >= 0; g--)
         normalise_forward(run, &kept, kept.linear + g * c->linear.group, y + g * out.group, selected_of(&kept, g));
 }
 

@@ -331,7 +331,7 @@ static void outer_run(const struct outer *outer, const float *x, const float *d)
         for (int row = 0, rows; row < outer->rows; row += rows) {
             rows = tile_size(outer->rows - row, TILE_ROWS);
             for (int column = 0, columns; column < outer->columns; column += columns) {
-                columns = outer->columns - column < TILE_COLUMNS ? outer->columns - column : TILE_COLUMNS;
+                columns = tile_size(outer->columns - column, TILE_COLUMNS);
                 outer_tiles[columns - 1][rows - 1](outer, outer->offsets + column, height, x + y * outer->x_pitch,
                                                    d + row * outer->d_plane + y * outer->d_pitch,
                                                    outer->gradient + (ptrdiff_t)row * outer->columns + column);

@@ -1,0 +1,26 @@
+#!/bin/sh
+# Instructions of one training step, counted by valgrind: the same on a busy machine as on an idle one, so a change
+# of a few percent shows.  Compares with bench/instructions.txt, which holds what the compiler named there makes of
+# it; another compiler may differ.  Fails when a network takes 2 % more than is written.
+#
+# Usage: instructions.sh PATH-TO-bench/train
+set -eu
+train=$1
+table=$(dirname "$0")/instructions.txt
+
+count() { # network, steps
+    valgrind --tool=callgrind --callgrind-out-file=/dev/null "$train" -b -i "$isa" -n "$1" -k "$2" 2>&1 >/dev/null |
+        sed -n 's/.*Collected : *//p'
+}
+
+status=0
+while read -r isa network expected; do
+    [ "$isa" != '#' ] || continue
+    one=$(count "$network" 1)
+    two=$(count "$network" 2)
+    found=$((two - one))
+    percent=$(awk "BEGIN { printf \"%+.1f\", 100 * ($found - $expected) / $expected }")
+    echo "$isa $network $found ($percent %)"
+    [ "$(awk "BEGIN { print ($found > 1.02 * $expected) }")" = 0 ] || status=1
+done <"$table"
+exit $status

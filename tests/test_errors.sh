@@ -1,7 +1,7 @@
 #!/bin/sh
 # Bad input and a bad environment: one line that says what to do, the right exit status, nothing lost.
 . "$top_srcdir/tests/tap.sh"
-plan 50
+plan 52
 
 small="--networks 2 --epochs 1 --start-epochs 1 --train-subset 300 --validation 100 --devices cpu:1 --headless"
 
@@ -43,7 +43,7 @@ head -c 5000 /dev/zero >odd/data_batch_1.bin
 says "a CIFAR file of a wrong size" 1 "odd/data_batch_1.bin.*3073" "$espalier" run --data cifar10:odd $small
 
 if [ ! -d "$fashion" ]; then
-    while [ "$number" -lt 50 ]; do skip "with a session" "no Fashion-MNIST"; done
+    while [ "$number" -lt 52 ]; do skip "with a session" "no Fashion-MNIST"; done
     exit 0
 fi
 
@@ -109,6 +109,12 @@ grep -q "process $search" night.err && kill -TERM $search
 wait $search
 [ $? = 143 ]
 report $? "nohup is respected"
+
+"$espalier" run --out hour $small --networks 2 --seconds 3600 >/dev/null 2>&1
+ok "a budget of networks beside one of seconds" sh -c '"$0" show hour --json | grep -q "\"networks=2\""' "$espalier"
+"$espalier" run --out hours --train-subset 300 --validation 100 --epochs 1 --start-epochs 1 --devices cpu:1 --headless \
+    --seconds 0.3 >/dev/null 2>&1
+ok "a budget of seconds alone" sh -c '"$0" show hours --json | grep -q "\"networks=0\""' "$espalier"
 
 # --- the disk ---
 if [ "$(id -u)" = 0 ] && mkdir disk && mount -t tmpfs -o size=96k tmpfs disk 2>/dev/null; then

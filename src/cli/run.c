@@ -32,12 +32,16 @@ static int read_options(const struct cli_arguments *arguments, struct search_opt
 {
     const char *preset = cli_value(arguments, "preset");
     options_default(options);
+    int64_t networks = options->networks;
+    options->networks = -1; /* not said */
     if (preset && options_read(options, preset, error))
         return -1;
     for (int i = 0; i < arguments->value_count; i++)
         if (option_find(arguments->values[i].name) &&
             options_set(options, arguments->values[i].name, arguments->values[i].value, error))
             return -1;
+    if (options->networks < 0) /* who gives hours wants hours */
+        options->networks = options->seconds > 0 || options->episodes > 0 ? 0 : networks;
     return options_check(options, error) || settle_data(options, error) ? -1 : 0;
 }
 

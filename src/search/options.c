@@ -94,7 +94,7 @@ static const struct search_option table[] = {
     {"episodes", OPTION_INTEGER, FIELD(episodes), 0, COUNT_MAX, "no limit", .argument = "N", .fallback = "0",
      .help = "budget: episodes"},
     {"networks", OPTION_INTEGER, FIELD(networks), 0, COUNT_MAX, "no limit", .argument = "N", .fallback = "31",
-     .help = "budget: trained networks, the start network included"},
+     .help = "budget: trained networks, the start network included; no limit when only another budget is given"},
     {"seconds", OPTION_REAL, FIELD(seconds), 0, COUNT_MAX, "no limit", .argument = "SECONDS", .fallback = "0",
      .help = "budget: time; what trains then goes back to the queue"},
     {"episode-networks", OPTION_INTEGER, FIELD(episode_networks), 1, 10000, .argument = "N", .fallback = "10",

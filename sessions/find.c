@@ -1,5 +1,5 @@
 /*
- * find.c - which folder a SESSION argument names, and where new ones go.
+ * find.c - which folder a SESSION argument names and which network a NODE, and where new sessions go.
  *
  * A name is tried as it stands and with ".esp", in the current folder (or as a path), in the state folder
  * ($XDG_STATE_HOME/espalier, or ~/.local/state/espalier) and in the gallery that is installed with the program
@@ -129,4 +129,23 @@ int session_new_path(const char *name, char **folder, struct error *error)
     }
     free(state);
     return result;
+}
+
+int64_t session_find_node(const struct session_state *state, const char *text, struct error *error)
+{
+    int64_t node = 0;
+    if (!strcmp(text, "best")) {
+        if (!state->best)
+            error_set(error, "no network of this session is trained yet");
+        return state->best;
+    }
+    if (!strcmp(text, "start"))
+        node = 1;
+    else if (text_to_integer(*text == 'n' ? text + 1 : text, 1, INT64_MAX, &node))
+        node = 0;
+    if (session_node(state, node))
+        return node;
+    error_set(error, "%s: no such network; this session has n1 to n%lld, `best` and `start`", text,
+              (long long)state->node_count);
+    return 0;
 }

@@ -419,7 +419,7 @@ static void test_start_of_session(void **state)
     char *unused = bed_path(folder, "c");
     snprintf(options.start, sizeof options.start, "%s:99", path);
     assert_int_equal(engine_create(&options, unused, &data, evaluator, &engine, &error), -1);
-    assert_non_null(strstr(error.text, "there is no network 99"));
+    assert_non_null(strstr(error.text, "99: no such network"));
     strcpy(options.start, "C(4,3,1) SM(7)");
     options.start_epochs = 1;
     assert_int_equal(engine_create(&options, unused, &data, evaluator, &engine, &error), -1);

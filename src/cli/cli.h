@@ -84,9 +84,6 @@ struct target {
 int target_find(const char *text, struct target *target, struct error *error);
 void target_done(struct target *target);
 
-/* NODE of a folded session, as above.  0 with a message when there is none. */
-int64_t node_find(const struct session_state *state, const char *text, struct error *error);
-
 extern const struct cli_command command_run, command_resume, command_attach, command_replay, command_show, command_compare,
     command_morph, command_train, command_eval, command_devices, command_fsck, command_keys, command_version;
 

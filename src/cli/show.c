@@ -37,7 +37,7 @@ static int print(const struct cli_arguments *arguments, const struct session_sta
 {
     struct error error = {{0}};
     if (arguments->word_count > 1) {
-        int64_t node = node_find(state, arguments->words[1], &error);
+        int64_t node = session_find_node(state, arguments->words[1], &error);
         if (!node)
             return cli_fail(&error);
         report_node(stdout, state, node);

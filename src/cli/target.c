@@ -15,25 +15,6 @@
 #include "util/file.h"
 #include "util/memory.h"
 
-int64_t node_find(const struct session_state *state, const char *text, struct error *error)
-{
-    int64_t node = 0;
-    if (!strcmp(text, "best")) {
-        if (!state->best)
-            error_set(error, "no network of this session is trained yet");
-        return state->best;
-    }
-    if (!strcmp(text, "start"))
-        node = 1;
-    else if (text_to_integer(*text == 'n' ? text + 1 : text, 1, INT64_MAX, &node))
-        node = 0;
-    if (session_node(state, node))
-        return node;
-    error_set(error, "%s: no such network; this session has n1 to n%lld, `best` and `start`", text,
-              (long long)state->node_count);
-    return 0;
-}
-
 static int parse_input(const char *text, struct shape *input)
 {
     return sscanf(text, "%d,%d,%d", &input->channels, &input->height, &input->width) == 3 ? 0 : -1;
@@ -68,7 +49,7 @@ static int find_in_session(const char *text, struct target *target, struct error
     free(name);
     if (failed)
         return -1;
-    target->node = node_find(target->state, colon + 1, error);
+    target->node = session_find_node(target->state, colon + 1, error);
     if (!target->node)
         return -1;
     const struct session_node *node = session_node(target->state, target->node);

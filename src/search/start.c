@@ -12,29 +12,17 @@
 #include "util/bug.h"
 #include "util/memory.h"
 
-/* The number in "12", "n12", "best" or "start"; 0: it isn't one. */
-static int64_t node_number(const struct session_state *state, const char *text)
-{
-    int64_t number;
-    if (!strcmp(text, "best"))
-        return state->best;
-    if (!strcmp(text, "start"))
-        return 1;
-    return text_to_integer(text + (*text == 'n'), 1, state->node_count, &number) ? 0 : number;
-}
-
 static int start_of_session(struct engine *engine, const char *folder, const char *node_text, struct error *error)
 {
     struct session_state *state;
     struct error warning;
     if (session_load(folder, &state, &warning, error))
         return -1;
-    int64_t number = node_number(state, node_text);
-    const struct session_node *node = session_node(state, number);
+    const struct session_node *node = session_node(state, session_find_node(state, node_text, error));
     char input[RECORD_INPUT];
     int status = 0;
     if (!node)
-        status = error_set(error, "%s: there is no network %s", folder, node_text);
+        status = error_prefix(error, "%s", folder);
     else if (node->status != NODE_DONE)
         status = error_set(error, "%s: network %s has no weights yet; choose one that is trained", folder, node_text);
     else if (strcmp(state->facts.input, record_input(engine->data.input, input)))

@@ -145,6 +145,12 @@ bool bridge_before(const struct session_state *state, const struct event *event,
         return event->as.refused.proposal < state->proposal_count + LOST_MAX &&
                bridge_proposal(state, event->as.refused.proposal, bridge);
     case EVENT_POLICY:
+        for (int i = 0; i < event->as.policy.asked.count; i++)
+            if (event->as.policy.asked.items[i] > state->node_count &&
+                event->as.policy.asked.items[i] < state->node_count + LOST_MAX) {
+                lost_node(state, bridge);
+                return true;
+            }
         if (event->as.policy.update <= state->policy_count + 1 ||
             event->as.policy.update > state->policy_count + LOST_MAX)
             return false;

@@ -253,6 +253,8 @@ static void apply_policy(struct session_state *state, const struct event_policy 
     struct policy_record *record = &state->policies[state->policy_count++];
     record->time = time;
     event_fields_copy(EVENT_POLICY, facts, &record->facts);
+    for (int i = 0; i < facts->asked.count; i++)
+        node_at(state, facts->asked.items[i])->shown = true;
 }
 
 /* The node and all that grew from it.  What is in training ends by itself, soon: the engine cancels it. */

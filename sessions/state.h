@@ -34,6 +34,7 @@ struct session_node {
     char *note;
     int child_count;
     int known_count;             /* proposals that led here again */
+    bool shown;                  /* to the policy, as a person's: by the field `asked` of POLICY */
     /* Of the running step, transient. */
     int64_t step, steps;
     double step_loss, step_rate;

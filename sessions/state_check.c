@@ -139,6 +139,9 @@ static int accepts_policy(const struct session_state *state, const struct event_
     if (policy->update != state->policy_count + 1)
         REFUSE("update %lld of the policy follows update %lld", (long long)policy->update,
                (long long)state->policy_count);
+    for (int i = 0; i < policy->asked.count; i++)
+        if (needs_node(state, policy->asked.items[i], error))
+            return -1;
     return accepts_file(policy->state, error);
 }
 

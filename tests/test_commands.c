@@ -400,6 +400,44 @@ static void test_settings(void **state)
     perform_end(&play, session);
 }
 
+/* With learn_from_user, each update names the networks of a person that it was shown: once, and when they have a result. */
+static void test_the_policy_is_shown_what_a_person_grew(void **state)
+{
+    static const struct cue cues[] = {
+        {EVENT_STARTED, 2, "grow 1 widen:conv1:12"}, /* n3 */
+        {EVENT_STARTED, 6, "grow 2 deepen:fc1"},
+        {EVENT_STARTED, 6, "grow 1 widen:conv1:6"}, /* a width that the controller lacks */
+        {0},
+    };
+    struct hash digests[2];
+    for (int with = 0; with < 2; with++) {
+        struct play play;
+        struct search_options options = options_of(16);
+        strcpy(options.policy, "reinforce");
+        options.learn_from_user = with;
+        struct session_state *session = perform(&play, &options, &(struct script){.slots = 1}, cues);
+        int shown = 0;
+        assert_true(session->policy_count >= 3);
+        for (int64_t i = 0; i < session->policy_count; i++) {
+            const struct event_policy *update = &session->policies[i].facts;
+            for (int j = 0; j < update->asked.count; j++, shown++) {
+                const struct session_node *node = session_node(session, update->asked.items[j]);
+                assert_string_equal(node->facts.by, "user");
+                assert_true(node->shown && node->ended <= session->policies[i].time);
+                if (shown)
+                    assert_int_equal(i, 1); /* the second episode's */
+                else
+                    assert_true(i == 0 && node->facts.node == 3);
+            }
+            assert_int_equal(update->networks, 4); /* the batch is the policy's own */
+        }
+        assert_int_equal(shown, with ? 3 : 0);
+        digests[with] = hash_of(session->policies[1].facts.state_hash, strlen(session->policies[1].facts.state_hash));
+        perform_end(&play, session);
+    }
+    assert_false(hash_equal(digests[0], digests[1]));
+}
+
 static void test_note(void **state)
 {
     static const struct cue cues[] = {{EVENT_RESULT, 2, "note 2   looks good,  keep it"},
@@ -422,6 +460,7 @@ int main(void)
         cmocka_unit_test(test_pause),    cmocka_unit_test(test_stop), cmocka_unit_test(test_stop_while_paused),
         cmocka_unit_test(test_budget),   cmocka_unit_test(test_note),
         cmocka_unit_test(test_settings), cmocka_unit_test(test_budget_by_a_change),
+        cmocka_unit_test(test_the_policy_is_shown_what_a_person_grew),
     };
     return cmocka_run_group_tests_name("commands", tests, NULL, NULL);
 }

@@ -141,7 +141,7 @@ static void test_lstm(void **unused)
 
 /* Decisions of a real proposal, each with an advantage; the entropy's bonus is large enough to be seen. */
 
-enum { DECISIONS_MAX = 2 * PROPOSAL_STEPS_MAX };
+enum { DECISIONS_MAX = 2 * PROPOSAL_STEPS_MAX + DECISIONS_OF_PERSON_MAX };
 
 struct decisions_case {
     struct controller *controller;
@@ -230,6 +230,28 @@ static void test_episode(void **unused)
     check_case(4, 5, 0.1);
 }
 
+/* A person's network as decisions, beside the policy's own. */
+static void test_person(void **unused)
+{
+    static const char *const actions[] = {"widen:conv2:12", "deepen:conv1:5", "deepen:fc1", "widen:fc1:16"};
+    struct policy_options options = {.space = space_find("small"), .input = {3, 32, 32}};
+    struct decisions_case c;
+    struct arch start;
+    struct proposal proposal = {0};
+    struct error error;
+    sample_decisions(&c, 2, 2, 0.1);
+    space_start(options.space, options.input, 10, &start);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(proposal_add_text(&start, options.space, actions[i], &proposal, &error), 0);
+    int count = decisions_of_person(&options, &start, &proposal, c.decisions + c.count);
+    assert_int_equal(count, 5); /* conv2 goes from 4 over 8 to 12 */
+    while (count--)
+        c.advantages[c.count++] = 0.6;
+    check_decisions(&c);
+    controller_free(c.controller);
+    free(c.decisions);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -237,6 +259,7 @@ int main(void)
         cmocka_unit_test(test_wider_actor),
         cmocka_unit_test(test_deeper_actor),
         cmocka_unit_test(test_episode),
+        cmocka_unit_test(test_person),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

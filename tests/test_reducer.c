@@ -84,6 +84,7 @@ static void test_contradictions_are_refused(void **unused)
     REFUSE(NODE, node, "actions have 1 steps", .node = 4, .parent = 1, .steps = {1, (int64_t[]){0}});
     REFUSE(KNOWN, known, "no network 9", .node = 9, .parent = 1);
     REFUSE(KNOWN, known, "no network 0", .node = 2, .parent = 0);
+    REFUSE(POLICY, policy, "no network 9", .update = 1, .asked = {1, (int64_t[]){9}});
     REFUSE(SETTINGS, settings, "can't train 0 epochs", .rate = 0.1);
     REFUSE(SETTINGS, settings, "can't train at rate -1", .epochs = 1, .rate = -1);
     REFUSE(REFUSED, refused, "no network 7", .parent = 7);
@@ -303,6 +304,19 @@ static void test_epochs_add_up_until_the_result(void **unused)
     session_state_free(state);
 }
 
+static void test_what_the_policy_was_shown(void **unused)
+{
+    struct session_state *state = small_session();
+    struct event event = {.kind = EVENT_POLICY, .number = state->last_number + 1, .time = 3};
+    event.as.policy = (struct event_policy){.update = 1, .episode = 1, .asked = {1, (int64_t[]){2}}};
+    apply(state, &event);
+    struct session_state *copy = session_state_copy(state);
+    assert_true(session_node(copy, 2)->shown && !session_node(copy, 1)->shown && !session_node(copy, 3)->shown);
+    assert_int_equal(copy->policies[0].facts.asked.items[0], 2);
+    session_state_free(state);
+    session_state_free(copy);
+}
+
 static void test_late_step_is_ignored(void **unused)
 {
     struct session_state *state = small_session();
@@ -377,6 +391,7 @@ int main(void)
         cmocka_unit_test(test_numbers_may_jump_over_unknown_kinds),
         cmocka_unit_test(test_what_a_person_takes_back_is_gone),
         cmocka_unit_test(test_epochs_add_up_until_the_result),
+        cmocka_unit_test(test_what_the_policy_was_shown),
         cmocka_unit_test(test_late_step_is_ignored),
         cmocka_unit_test(test_pauses_are_not_counted),
         cmocka_unit_test(test_forecast_is_by_the_nearest_limit),

@@ -149,9 +149,12 @@ static void log_failed(struct model *model, double time, const struct event_fail
 
 static void log_policy(struct model *model, double time, const struct event_policy *policy)
 {
-    add_line(model, time, STYLE_TITLE, "policy", "episode %lld learned: mean %.2f%%, best %.2f%% of %lld, entropy %.2f",
+    char yours[40] = "";
+    if (policy->asked.count)
+        snprintf(yours, sizeof yours, " and %d of yours", policy->asked.count);
+    add_line(model, time, STYLE_TITLE, "policy", "episode %lld learned: mean %.2f%%, best %.2f%% of %lld%s, entropy %.2f",
              (long long)policy->episode, 100 * policy->accuracy_mean, 100 * policy->accuracy_best,
-             (long long)policy->networks, policy->entropy);
+             (long long)policy->networks, yours, policy->entropy);
 }
 
 static void log_command(struct model *model, double time, const struct event_command *command)

@@ -184,7 +184,10 @@ static void draw_controller(const struct model *model, struct canvas *canvas, st
 static void title_controller(const struct model *model, struct text *text)
 {
     const char *policy = session_option(model->state, "policy"), *parent = session_option(model->state, "parent");
-    text_add(text, "%s%s%s", policy ? policy : "", parent ? ", parents: " : "", parent ? parent : "");
+    const char *from_user = session_option(model->state, "learn-from-user");
+    bool shown = from_user && !strcmp(from_user, "yes");
+    text_add(text, "%s%s%s%s", policy ? policy : "", shown ? ", learns from you too" : "", parent ? ", parents: " : "",
+             parent ? parent : "");
 }
 
 const struct view view_controller = {.draw = draw_controller, .title = title_controller, .request = tree_request};

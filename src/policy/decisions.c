@@ -218,12 +218,12 @@ static bool find_insertion(const struct policy_options *options, const struct gr
     return false;
 }
 
-static bool recover_deeper(struct walk *walk, const struct proposal *proposal, int step, struct decision *decision)
+/* `action`: NULL when nothing was inserted. */
+static bool recover_deeper(struct walk *walk, const struct action *action, struct decision *decision)
 {
     struct growth_insertions insertions;
     growth_insertions(walk->options, &walk->arch, &insertions);
     offer_blocks(&insertions, &decision->levels[LEVEL_BLOCK]);
-    const struct action *action = next_action(walk, proposal, step);
     if (!any_offered(&decision->levels[LEVEL_BLOCK]))
         return !action;
     if (!action || !find_insertion(walk->options, &insertions, action, decision))
@@ -242,8 +242,52 @@ bool decisions_recover(const struct policy_options *options, const struct arch *
         *decision = (struct decision){.arch = walk.arch, .deeper = step >= options->wider_decisions};
         if (!decision->deeper)
             recover_wider(&walk, proposal, step, decision);
-        else if (!recover_deeper(&walk, proposal, step, decision))
+        else if (!recover_deeper(&walk, next_action(&walk, proposal, step), decision))
             return false;
     }
     return walk.count == proposal->count;
+}
+
+/* A person's. */
+
+/* One wider decision, of this layer alone and not past `units`. */
+static bool widen_alone(struct walk *walk, const struct action *wanted, struct decision *decision)
+{
+    for (int layer = 0; layer < walk->arch.layer_count; layer++) {
+        int units = walk_wider(walk, layer);
+        decision->offered[layer] = units != 0;
+        if (layer != wanted->layer)
+            continue;
+        if (!units || units > wanted->units)
+            return false;
+        struct action widen = growth_widen(layer, units);
+        decision->chosen[layer] = true;
+        walk_take(walk, &widen);
+    }
+    return true;
+}
+
+/* The next of the decisions that come to `action`; the walk goes on by it. */
+static bool decide_for(struct walk *walk, const struct action *action, struct decision *decision)
+{
+    *decision = (struct decision){.arch = walk->arch, .deeper = action->kind == ACTION_DEEPEN};
+    return decision->deeper ? recover_deeper(walk, action, decision) : widen_alone(walk, action, decision);
+}
+
+static bool is_reached(const struct walk *walk, const struct action *action)
+{
+    return action->kind == ACTION_DEEPEN || walk->arch.layers[action->layer].units == action->units;
+}
+
+int decisions_of_person(const struct policy_options *options, const struct arch *parent, const struct proposal *proposal,
+                        struct decision decisions[DECISIONS_OF_PERSON_MAX])
+{
+    struct walk walk = {.options = options, .arch = *parent};
+    int count = 0;
+    for (int i = 0; i < proposal->count; i++)
+        do
+            if (count == DECISIONS_OF_PERSON_MAX || !decide_for(&walk, &proposal->actions[i].action, &decisions[count++]))
+                return 0;
+        while (!is_reached(&walk, &proposal->actions[i].action));
+    return count;
 }

@@ -55,4 +55,11 @@ void decisions_sample(const struct policy_options *options, const struct chooser
 bool decisions_recover(const struct policy_options *options, const struct arch *parent, const struct proposal *proposal,
                        struct decision *decisions);
 
+/* The decisions that a policy would have made to do what a person did, whatever their number in the options: for each
+   action in turn, wider ones that chose this layer alone, one for each width on the way, or a deeper one.  Their count;
+   0 when no policy in this space can have made them, or they are more than DECISIONS_OF_PERSON_MAX. */
+enum { DECISIONS_OF_PERSON_MAX = 64 };
+int decisions_of_person(const struct policy_options *options, const struct arch *parent, const struct proposal *proposal,
+                        struct decision decisions[DECISIONS_OF_PERSON_MAX]);
+
 #endif

@@ -33,11 +33,12 @@ struct outcome {
     const struct arch *parent;
     const struct proposal *proposal;
     double accuracy; /* validation, 0…1 */
+    bool by_person;  /* not proposed by the policy: it may learn from it as if it had been */
 };
 
 /* What an update did, for the event and the screen. */
 struct policy_update {
-    double reward_mean, reward_best; /* of the batch: tan(accuracy * pi / 2) */
+    double reward_mean, reward_best; /* of its own in the batch: tan(accuracy * pi / 2) */
     double baseline;                 /* after the update */
     double loss;
     double entropy;                  /* of one choice, in nats: the mean over the batch's decisions */
@@ -66,8 +67,8 @@ struct policy_kind {
     /* Sample one proposal on `parent`; only layers that can grow within space and limits are offered. */
     void (*propose)(struct policy *policy, const struct arch *parent, struct random_stream *stream,
                     struct proposal *proposal);
-    /* Learn from a batch.  What this policy can't have sampled, a person's actions, is left out of it.
-       NULL: this policy does not learn. */
+    /* Learn from a batch.  What this policy can't have sampled (other options; a width or a kernel that it doesn't offer)
+       is left out of it, and so is a person's in a batch without one of its own.  NULL: this policy does not learn. */
     void (*observe)(struct policy *policy, const struct outcome *outcomes, int count, struct policy_update *update);
     /* State to and from a safetensors file's bytes (free() them).  NULL: there is none. */
     void (*save)(const struct policy *policy, void **bytes, size_t *length);

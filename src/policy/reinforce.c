@@ -10,7 +10,11 @@
  * It keeps parameters, Adam's moments and count, and the baseline, all of them values that float32 holds; they
  * are what save() writes.  Sampled decisions are recovered from the outcomes (decisions.h) and scored again with
  * the parameters at hand, so it makes no difference how long ago or by which process they were sampled.
- * An outcome that this policy can't have sampled, a person's, is left out.
+ * An outcome that this policy can't have sampled is left out.
+ *
+ * A person's network, where it is asked to learn from those too, is scored as the decisions that the controller would
+ * have made to get there (decisions.h), and its reward is held against the same baseline: was it better than what the
+ * controller gets?  It doesn't move the baseline, which is of the controller's own.
  *
  * Baselines: the paper's prose has b move by 1 - decay of the difference, after it was subtracted; it starts at the
  * first batch's mean, where an average of nothing would reward every choice.  The published code starts at 0, moves by
@@ -85,53 +89,78 @@ static double move_baseline(struct policy *policy, double mean)
     return subtracted;
 }
 
-/* The outcomes that it can learn from, each with its decisions. */
+/* The outcomes that it can learn from, its own first; those of outcome i are decisions first[i] … first[i + 1] - 1. */
 struct batch {
-    int count;
+    int own, count;
     double *rewards;
-    struct decision *decisions; /* decision_count() of each */
+    int *first;
+    struct decision *decisions;
 };
+
+static void batch_add(const struct policy *policy, const struct outcome *outcome, struct batch *batch)
+{
+    int begin = batch->first[batch->count], steps = decision_count(policy);
+    int room = outcome->by_person ? DECISIONS_OF_PERSON_MAX : steps, added = steps;
+    batch->decisions = memory_resize(batch->decisions, (size_t)(begin + room), sizeof *batch->decisions);
+    struct decision *decisions = batch->decisions + begin;
+    if (outcome->by_person)
+        added = decisions_of_person(&policy->options, outcome->parent, outcome->proposal, decisions);
+    else if (!decisions_recover(&policy->options, outcome->parent, outcome->proposal, decisions))
+        added = 0;
+    if (!added)
+        return;
+    batch->rewards[batch->count++] = reward_of(outcome->accuracy);
+    batch->first[batch->count] = begin + added;
+    batch->own += !outcome->by_person;
+}
 
 static struct batch batch_of(const struct policy *policy, const struct outcome *outcomes, int count)
 {
-    int steps = decision_count(policy);
     struct batch batch = {.rewards = memory_new((size_t)count, sizeof(double)),
-                          .decisions = memory_new((size_t)count * (size_t)steps, sizeof(struct decision))};
-    for (int i = 0; i < count; i++)
-        if (decisions_recover(&policy->options, outcomes[i].parent, outcomes[i].proposal,
-                              batch.decisions + (size_t)batch.count * (size_t)steps))
-            batch.rewards[batch.count++] = reward_of(outcomes[i].accuracy);
+                          .first = memory_new((size_t)count + 1, sizeof(int))};
+    for (int person = 0; person < 2; person++)
+        for (int i = 0; i < count; i++)
+            if (outcomes[i].by_person == person)
+                batch_add(policy, &outcomes[i], &batch);
     return batch;
+}
+
+static void batch_done(struct batch *batch)
+{
+    free(batch->rewards);
+    free(batch->first);
+    free(batch->decisions);
 }
 
 static void observe(struct policy *policy, const struct outcome *outcomes, int count, struct policy_update *update)
 {
     struct batch batch = batch_of(policy, outcomes, count);
     struct parameters *parameters = &policy->controller->parameters;
-    int steps = decision_count(policy);
+    int decisions = batch.first[batch.count];
     *update = (struct policy_update){.baseline = policy->baseline};
-    if (batch.count && steps) {
+    if (batch.own) {
         update->reward_best = batch.rewards[0];
-        for (int i = 0; i < batch.count; i++) {
-            update->reward_mean += batch.rewards[i] / batch.count;
+        for (int i = 0; i < batch.own; i++) {
+            update->reward_mean += batch.rewards[i] / batch.own;
             update->reward_best = fmax(update->reward_best, batch.rewards[i]);
         }
         double baseline = move_baseline(policy, update->reward_mean);
-        double bonus = policy->options.entropy_bonus / (batch.count * steps);
+        double bonus = policy->options.entropy_bonus / decisions;
         parameters_clear_gradients(parameters);
-        for (int i = 0; i < batch.count * steps; i++) {
-            double advantage = (batch.rewards[i / steps] - baseline) / batch.count;
-            struct decision_score score = controller_score(policy->controller, &batch.decisions[i]);
-            controller_learn(policy->controller, &batch.decisions[i], advantage, bonus);
-            update->loss -= advantage * score.log_probability + bonus * score.entropy;
-            update->entropy += score.entropy / (batch.count * steps);
+        for (int i = 0, d = 0; i < batch.count; i++) {
+            double advantage = (batch.rewards[i] - baseline) / batch.count;
+            for (; d < batch.first[i + 1]; d++) {
+                struct decision_score score = controller_score(policy->controller, &batch.decisions[d]);
+                controller_learn(policy->controller, &batch.decisions[d], advantage, bonus);
+                update->loss -= advantage * score.log_probability + bonus * score.entropy;
+                update->entropy += score.entropy / decisions;
+            }
         }
         update->baseline = policy->baseline;
         update->gradient_norm = parameters_gradient_norm(parameters);
         parameters_adam_step(parameters, policy->options.rate);
     }
-    free(batch.rewards);
-    free(batch.decisions);
+    batch_done(&batch);
 }
 
 /* What is kept beside the parameters. */

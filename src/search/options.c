@@ -151,6 +151,8 @@ static const struct search_option table[] = {
      .help = "decay of the moving average of rewards"},
     {"baseline", OPTION_WORD, FIELD(baseline_released), .words = "paper|released", .argument = "WHICH",
      .fallback = "paper", .help = "reward baseline: as the paper says, or as its published code does"},
+    {"learn-from-user", OPTION_WORD, FIELD(learn_from_user), .words = "no|yes", .argument = "WHICH", .fallback = "no",
+     .help = "the controller also learns from networks that a person grew: no or yes"},
     {"attempts", OPTION_INTEGER, FIELD(attempts), 1, 100, .argument = "N", .fallback = "2",
      .help = "tries before a network that fails is given up"},
     {"actions", OPTION_TEXT, FIELD(actions), .argument = "LIST", .fallback = "",

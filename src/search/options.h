@@ -32,6 +32,7 @@ struct search_options {
     enum morph_split split;
     double policy_rate, entropy_bonus, baseline_decay;
     bool baseline_released;
+    bool learn_from_user; /* the policy is shown what a person grew */
     int64_t attempts;   /* of one network before it is given up */
     char actions[2048]; /* policy manual: the queue, "widen:conv1 deepen:conv2:3; widen:fc1" (; next network) */
 };

@@ -6,6 +6,9 @@
  * proposal's number, and its batch is rebuilt from the recorded proposals when the last outcome is there.  So a
  * resumed search proposes and learns what an uninterrupted one would have.
  *
+ * With learn_from_user, an update is also shown the networks that a person grew and that were trained since the update
+ * before; the POLICY event says which, so that none is shown twice.  Those of an episode without an outcome wait.
+ *
  * A policy that learns has a barrier, the paper's: episode e + 1 isn't proposed before update e.  An outcome is
  * the accuracy of the network that a proposal led to, known or new; a proposal that was refused, or whose
  * network failed or was pruned before it had a result, has none.
@@ -231,7 +234,7 @@ bool propose(struct engine *engine)
 
 /* What an episode's proposals came to.  Each outcome borrows from the arrays beside it. */
 struct batch_of_outcomes {
-    int count;
+    int count, own; /* the policy's own come first */
     struct outcome *outcomes;
     struct arch *parents;
     struct proposal *proposals;
@@ -253,19 +256,21 @@ static void batch_done(struct batch_of_outcomes *batch)
     free(batch->proposals);
 }
 
-static void batch_add(const struct engine *engine, const struct proposal_record *record,
-                      struct batch_of_outcomes *batch)
+/* What became of these actions on a parent: network `node`. */
+static struct outcome *batch_add(const struct engine *engine, int64_t parent_node, int64_t node,
+                                 const struct event_texts *actions, const struct event_integers *steps,
+                                 const struct event_reals *probabilities, struct batch_of_outcomes *batch)
 {
     struct arch *parent = &batch->parents[batch->count];
     struct proposal *proposal = &batch->proposals[batch->count];
+    struct outcome *outcome = &batch->outcomes[batch->count++];
     struct error error;
-    engine_arch(engine, record->parent, parent);
-    if (record_proposal(parent, &record->actions, &record->steps, &record->probabilities, proposal, &error))
+    engine_arch(engine, parent_node, parent);
+    if (record_proposal(parent, actions, steps, probabilities, proposal, &error))
         BUG(error.text); /* resume has checked those that it found in the log */
-    proposal->log_probability = record->log_probability;
-    proposal->entropy = record->entropy;
-    double accuracy = session_node(engine->state, record->node)->accuracy;
-    batch->outcomes[batch->count++] = (struct outcome){parent, proposal, accuracy};
+    *outcome = (struct outcome){
+        .parent = parent, .proposal = proposal, .accuracy = session_node(engine->state, node)->accuracy};
+    return outcome;
 }
 
 static enum node_status status_of(const struct engine *engine, int64_t node)
@@ -289,7 +294,33 @@ static void batch_fill(const struct engine *engine, int64_t first, int64_t last,
     for (int64_t proposal = first; proposal <= last; proposal++) {
         const struct proposal_record *record = &engine->state->proposals[proposal - 1];
         if (record->node && status_of(engine, record->node) == NODE_DONE)
-            batch_add(engine, record, batch);
+            batch_add(engine, record->parent, record->node, &record->actions, &record->steps, &record->probabilities,
+                      batch);
+    }
+}
+
+/* Did a person grow it, and has the policy not seen it yet? */
+static bool is_to_be_shown(const struct session_node *node)
+{
+    return node->status == NODE_DONE && !node->shown && !node->facts.proposal && node->facts.parent &&
+           !strcmp(node->facts.by, "user");
+}
+
+static int64_t count_to_be_shown(const struct engine *engine)
+{
+    int64_t count = 0;
+    for (int64_t i = 1; engine->options.learn_from_user && i <= engine->state->node_count; i++)
+        count += is_to_be_shown(session_node(engine->state, i));
+    return count;
+}
+
+static void batch_fill_asked(const struct engine *engine, struct batch_of_outcomes *batch)
+{
+    for (int64_t i = 1; engine->options.learn_from_user && i <= engine->state->node_count; i++) {
+        const struct event_node *facts = &session_node(engine->state, i)->facts;
+        if (is_to_be_shown(session_node(engine->state, i)))
+            batch_add(engine, facts->parent, i, &facts->actions, &facts->steps, &facts->probabilities, batch)
+                ->by_person = true;
     }
 }
 
@@ -314,12 +345,15 @@ static void observe(struct engine *engine, int64_t episode, const struct batch_o
     struct event_policy *policy = &event.as.policy;
     struct policy_update update = {0};
     policy->update = policy->episode = episode;
-    policy->networks = batch->count;
-    for (int i = 0; i < batch->count; i++) {
-        policy->accuracy_mean += batch->outcomes[i].accuracy / batch->count;
+    policy->networks = batch->own;
+    for (int i = 0; i < batch->own; i++) {
+        policy->accuracy_mean += batch->outcomes[i].accuracy / batch->own;
         if (batch->outcomes[i].accuracy > policy->accuracy_best)
             policy->accuracy_best = batch->outcomes[i].accuracy;
     }
+    for (int64_t i = 1; batch->count > batch->own && i <= engine->state->node_count; i++)
+        if (is_to_be_shown(session_node(engine->state, i)))
+            event_integers_add(&policy->asked, i);
     if (batch->count)
         engine->policy_kind->observe(engine->policy, batch->outcomes, batch->count, &update);
     policy->reward_mean = update.reward_mean;
@@ -341,8 +375,11 @@ void learn(struct engine *engine)
         int64_t last = episode * room, first = last - room + 1;
         if (engine->state->proposal_count < last || !all_settled(engine, first, last))
             return;
-        struct batch_of_outcomes batch = batch_new(room);
+        struct batch_of_outcomes batch = batch_new(room + count_to_be_shown(engine));
         batch_fill(engine, first, last, &batch);
+        batch.own = batch.count;
+        if (batch.own)
+            batch_fill_asked(engine, &batch);
         observe(engine, episode, &batch);
         batch_done(&batch);
     }

@@ -93,8 +93,8 @@ static void draw_time(struct canvas *canvas, struct area inside, int row, const 
     char a[TEXT_SHORT], b[TEXT_SHORT];
     canvas_text(canvas, inside, 1, row, STYLE_DIM, "est. time");
     if (node->status == NODE_DONE && node->curve_count)
-        canvas_text(canvas, inside, 14, row, STYLE_NORMAL, "%8s  %8s  for %d epochs", text_duration(a, node->seconds),
-                    text_duration(b, node->seconds * ratio), node->curve_count);
+        canvas_text(canvas, inside, 14, row, STYLE_NORMAL, "%8s  %8s  for %d epoch%s", text_duration(a, node->seconds),
+                    text_duration(b, node->seconds * ratio), node->curve_count, node->curve_count == 1 ? "" : "s");
     else
         canvas_text(canvas, inside, 14, row, STYLE_DIM, "not known before the parent is trained");
 }

@@ -97,8 +97,9 @@ static void span(struct plot *plot, const struct series *series, int count)
     }
     double least = plot->error_scale ? 0.05 : 0.004, middle = (plot->low + plot->high) / 2;
     if (plot->high - plot->low < least) {
-        plot->low = middle - least / 2;
-        plot->high = middle + least / 2;
+        /* An accuracy is at most 1; an error has no such end on its logarithmic axis. */
+        plot->high = plot->error_scale ? middle + least / 2 : fmin(1, middle + least / 2);
+        plot->low = plot->high - least;
     }
 }
 

@@ -13,7 +13,6 @@
 #include <cmocka.h>
 
 #include "policy/controller.h"
-#include "policy/parameters_file.h"
 #include "policy/policy.h"
 #include "util/bug.h"
 
@@ -336,139 +335,6 @@ static void test_empty_decision_is_recovered(void **unused)
     assert_false(decisions_recover(&options, &parent, &proposal, decisions));
 }
 
-/* What a person did is not what this policy sampled: it neither learns from it nor moves its baseline. */
-static void test_person_is_left_out(void **unused)
-{
-    struct policy_options options = default_options();
-    const struct policy_kind *kind = policy_find("reinforce");
-    struct arch parent = parsed("C(4,3,1) P(2,2) C(8,3,1) A(2,2) FC(8) SM(10)");
-    struct random_stream stream = test_stream(8);
-    struct proposal proposals[2] = {0};
-    struct error error;
-    assert_int_equal(proposal_add_text(&parent, options.space, "widen:conv1:40", &proposals[1], &error), 0);
-    for (int with = 0; with < 2; with++) {
-        static void *bytes[2];
-        size_t lengths[2];
-        struct policy_update update;
-        struct policy *policy = kind->create(&options);
-        if (!with)
-            kind->propose(policy, &parent, &stream, &proposals[0]);
-        const struct outcome outcomes[2] = {{&parent, &proposals[0], 0.6, false}, {&parent, &proposals[1], 0.95, false}};
-        kind->observe(policy, outcomes, 1 + with, &update);
-        assert_true(fabs(update.reward_best - tan(0.6 * acos(0))) < 1e-12);
-        kind->save(policy, &bytes[with], &lengths[with]);
-        kind->destroy(policy);
-        if (with) {
-            assert_int_equal(lengths[0], lengths[1]);
-            assert_memory_equal(bytes[0], bytes[1], lengths[0]);
-            free(bytes[0]);
-            free(bytes[1]);
-        }
-    }
-}
-
-/* --- a person's networks as decisions --- */
-
-static int decide(const struct policy_options *options, const struct arch *parent, const char *const *actions,
-                  struct decision decisions[DECISIONS_OF_PERSON_MAX])
-{
-    struct proposal proposal = {0};
-    struct error error;
-    for (; *actions; actions++)
-        if (proposal_add_text(parent, options->space, *actions, &proposal, &error))
-            fail_msg("%s", error.text);
-    return decisions_of_person(options, parent, &proposal, decisions);
-}
-
-static void test_person_decides(void **unused)
-{
-    struct policy_options options = default_options();
-    struct arch parent = parsed("C(4,3,1) P(2,2) C(8,3,1) A(2,2) FC(8) SM(10)");
-    static struct decision decisions[DECISIONS_OF_PERSON_MAX];
-    assert_int_equal(decide(&options, &parent, (const char *[]){"widen:conv2:16", "deepen:conv2:5", NULL}, decisions), 3);
-    for (int i = 0; i < 2; i++) {
-        assert_false(decisions[i].deeper);
-        for (int layer = 0; layer < parent.layer_count; layer++) {
-            assert_int_equal(decisions[i].offered[layer], layer == 0 || layer == 2 || layer == 4);
-            assert_int_equal(decisions[i].chosen[layer], layer == 2);
-        }
-    }
-    assert_int_equal(decisions[0].arch.layers[2].units, 8);
-    assert_int_equal(decisions[1].arch.layers[2].units, 12);
-    assert_true(decisions[2].deeper && decisions[2].level_count == 3);
-    assert_int_equal(decisions[2].arch.layers[2].units, 16);
-    assert_int_equal(decisions[2].levels[LEVEL_BLOCK].choice, 1);
-    assert_int_equal(decisions[2].levels[LEVEL_KERNEL].choice, 2);
-    /* What the space doesn't have, and what its limits forbid. */
-    assert_int_equal(decide(&options, &parent, (const char *[]){"widen:conv1:6", NULL}, decisions), 0);
-    assert_int_equal(decide(&options, &parent, (const char *[]){"widen:conv1:80", NULL}, decisions), 0);
-    assert_int_equal(decide(&options, &parent, (const char *[]){"deepen:conv1:7", NULL}, decisions), 0);
-    options.limits.parameters = arch_cost(&parent, options.input).parameters;
-    assert_int_equal(decide(&options, &parent, (const char *[]){"widen:conv1:8", NULL}, decisions), 0);
-}
-
-/* The log-probability that the policy's controller gives these decisions: read from what it saves. */
-static double score_of(const struct policy_kind *kind, const struct policy *policy, const struct policy_options *options,
-                       const struct decision *decisions, int count)
-{
-    struct controller *controller = controller_new(options->space, 1);
-    double numbers[2], sum = 0;
-    void *bytes;
-    size_t length;
-    struct error error;
-    kind->save(policy, &bytes, &length);
-    assert_int_equal(parameters_decode(&controller->parameters, numbers, 2, bytes, length, &error), 0);
-    for (int i = 0; i < count; i++)
-        sum += controller_score(controller, &decisions[i]).log_probability;
-    free(bytes);
-    controller_free(controller);
-    return sum;
-}
-
-/* What a person did becomes more likely when it was better than the policy's own, less when it was worse, and the
-   baseline stays the policy's own. */
-static void test_person_is_learned_from(void **unused)
-{
-    static const double accuracies[] = {0.9, 0.3};
-    struct policy_options options = default_options();
-    const struct policy_kind *kind = policy_find("reinforce");
-    struct arch parent = parsed("C(4,3,1) P(2,2) C(8,3,1) A(2,2) FC(8) SM(10)");
-    static struct decision decisions[DECISIONS_OF_PERSON_MAX];
-    struct error error;
-    struct proposal proposals[3] = {0};
-    proposal_add_text(&parent, options.space, "widen:conv2:16", &proposals[1], &error);
-    proposal_add_text(&parent, options.space, "deepen:fc1", &proposals[1], &error);
-    proposal_add_text(&parent, options.space, "widen:conv1:6", &proposals[2], &error); /* between two widths */
-    int count = decisions_of_person(&options, &parent, &proposals[1], decisions);
-    assert_int_equal(count, 3);
-    for (int i = 0; i < 2; i++) {
-        struct random_stream stream = test_stream(21);
-        struct policy_update with, without;
-        struct policy *policy = kind->create(&options), *other = kind->create(&options);
-        kind->propose(policy, &parent, &stream, &proposals[0]);
-        const struct outcome outcomes[] = {{&parent, &proposals[1], accuracies[i], true},
-                                           {&parent, &proposals[0], 0.6, false},
-                                           {&parent, &proposals[2], 0.99, true}};
-        double before = score_of(kind, policy, &options, decisions, count);
-        kind->observe(policy, outcomes, 3, &with);
-        kind->observe(other, outcomes + 1, 1, &without);
-        double after = score_of(kind, policy, &options, decisions, count);
-        assert_true(i ? after < before : after > before);
-        assert_true(with.baseline == without.baseline && with.reward_mean == without.reward_mean);
-        assert_true(with.gradient_norm > without.gradient_norm);
-        kind->destroy(policy);
-        kind->destroy(other);
-    }
-    /* Alone it has nothing to be held against. */
-    struct policy_update update;
-    struct policy *policy = kind->create(&options);
-    const struct outcome alone = {&parent, &proposals[1], 0.9, true};
-    double before = score_of(kind, policy, &options, decisions, count);
-    kind->observe(policy, &alone, 1, &update);
-    assert_true(score_of(kind, policy, &options, decisions, count) == before && update.baseline == 0);
-    kind->destroy(policy);
-}
-
 /* The baselines of the paper and of its code, by hand. */
 static void test_baselines(void **unused)
 {
@@ -659,9 +525,6 @@ int main(void)
         cmocka_unit_test(test_same_seed_same_proposals),
         cmocka_unit_test(test_log_probability_is_recovered),
         cmocka_unit_test(test_empty_decision_is_recovered),
-        cmocka_unit_test(test_person_is_left_out),
-        cmocka_unit_test(test_person_decides),
-        cmocka_unit_test(test_person_is_learned_from),
         cmocka_unit_test(test_baselines),
         cmocka_unit_test(test_perfect_accuracy),
         cmocka_unit_test(test_state_continues),

@@ -42,7 +42,7 @@ only() {
     [ "$found" = "$* " ] || echo "# found: $found"
 }
 
-plan 19
+plan 20
 includes >"$work/includes"
 may util
 may arch util
@@ -81,3 +81,5 @@ exits=$(grep -rnE '\b_?exit\(' --include='*.c' src sessions tui | grep -vE '^src
 [ -z "$exits" ]
 report $? "only src/cli ends the program"
 [ -z "$exits" ] || echo "$exits"
+
+ok "README.md shows the screens of tests/screens (make screenshots)" tests/screenshots.sh --check

@@ -1,0 +1,236 @@
+/*
+ * session.c - what a big session costs: a million events of 20,000 networks are opened, drawn and moved about in.
+ *
+ *   bench/session [NETWORKS]
+ *
+ * The session is a synthetic one (tests/session_generator.h) in a temporary folder.  Each part runs in a process of its
+ * own, so that peak memory is that part's.  Times are CPU time of the process, so that others on the machine count
+ * little; the file was written just before and lies in the page cache.
+ */
+#include "config.h"
+
+#include <locale.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "sessions/frame.h"
+#include "sessions/replay.h"
+#include "tests/session_folder.h"
+#include "tui/replay_bar.h"
+#include "tui/view.h"
+#include "util/file.h"
+#include "util/memory.h"
+#include "util/random.h"
+
+enum { SEEKS = 100, FRAMES = 20 };
+
+static char *folder;
+static int networks = 20000;
+
+static double seconds(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+static void check(int result, const struct error *error)
+{
+    if (result >= 0)
+        return;
+    fprintf(stderr, "session: %s\n", error->text);
+    exit(1);
+}
+
+static void row(const char *what, const char *format, double value)
+{
+    char text[40];
+    snprintf(text, sizeof text, format, value);
+    printf("| %-46s | %14s |\n", what, text);
+}
+
+static void row_memory(const char *what)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    row(what, "%.0f MB peak", (double)usage.ru_maxrss * 1024e-6);
+}
+
+/* --- the session --- */
+
+static void write_event(void *context, const struct event *event)
+{
+    unsigned char header[FRAME_HEADER];
+    void *payload;
+    size_t length;
+    event_encode(event, &payload, &length);
+    frame_write_header(header, payload, length);
+    fwrite(header, sizeof header, 1, context);
+    fwrite(payload, length, 1, context);
+    free(payload);
+}
+
+/* 50 events a network: a search of 6 epochs a network, 5 steps shown of each, on 8 devices. */
+static void make_session(void)
+{
+    struct session_recipe recipe = {.seed = 1,
+                                    .networks = networks,
+                                    .episode_networks = 10,
+                                    .epochs = 6,
+                                    .steps = 5,
+                                    .devices = 8,
+                                    .person = 0.002,
+                                    .failures = 0.02,
+                                    .crashes = 0.0001,
+                                    .sample_seconds = 1,
+                                    .finished = true};
+    char *path = file_join(folder, LOG_FILE);
+    FILE *file = fopen(path, "wb");
+    if (!file || fwrite(LOG_MAGIC "\1", LOG_HEADER, 1, file) != 1) {
+        perror(path);
+        exit(1);
+    }
+    struct session_expectation made = session_generate(&recipe, write_event, file);
+    row("events", "%.0f", (double)made.events);
+    row("- of them durable", "%.0f", (double)made.durable_events);
+    row("networks", "%.0f", (double)made.nodes);
+    row("file", "%.0f MB", (double)ftell(file) / 1e6);
+    if (fclose(file)) {
+        perror(path);
+        exit(1);
+    }
+    free(path);
+}
+
+/* --- opening --- */
+
+static struct session_state *load(void)
+{
+    struct session_state *state;
+    struct error warning, error;
+    check(session_load(folder, &state, &warning, &error), &error);
+    return state;
+}
+
+static void measure_load(void)
+{
+    size_t bytes = mallinfo2().uordblks;
+    double start = seconds();
+    struct session_state *state = load();
+    row("open for show, resume", "%.2f s", seconds() - start);
+    row("- the state", "%.0f MB", (double)(mallinfo2().uordblks - bytes) / 1e6);
+    row_memory("- the process");
+    session_state_free(state);
+}
+
+static int by_size(const void *left, const void *right)
+{
+    double a = *(const double *)left, b = *(const double *)right;
+    return (a > b) - (a < b);
+}
+
+/* To random times, as a click on the bar does: the state there, the log's lines, the devices' histories. */
+static void measure_replay(void)
+{
+    struct replay *replay;
+    struct error warning, error;
+    double start = seconds(), times[SEEKS];
+    check(replay_open(folder, &replay, &warning, &error), &error);
+    row("open for replay", "%.2f s", seconds() - start);
+    struct tui_source source = {.mode = MODE_REPLAY, .replay = replay, .speed = 1};
+    struct model model;
+    model_init(&model, MODE_REPLAY, "bench");
+    replay_bar_start(&source, &model);
+    struct random_stream random = random_stream_new(1, RANDOM_TEST, 0, 0);
+    for (int i = 0; i < SEEKS; i++) {
+        char words[40];
+        snprintf(words, sizeof words, "goto %.3f", model.length * (double)random_uniform(&random));
+        start = seconds();
+        replay_bar_command(&source, &model, words);
+        times[i] = 1000 * (seconds() - start);
+    }
+    qsort(times, SEEKS, sizeof *times, by_size);
+    row("seek, median of 100", "%.1f ms", times[SEEKS / 2]);
+    row("- the worst", "%.1f ms", times[SEEKS - 1]);
+    row_memory("- the process");
+    model_done(&model);
+    replay_free(replay);
+}
+
+/* --- frames --- */
+
+static void measure_frame(struct model *model, int width, int height, bool stale, const char *what)
+{
+    char name[64];
+    struct canvas canvas;
+    canvas_init(&canvas, width, height, true);
+    screen_draw(model, &canvas);
+    double start = seconds();
+    for (int i = 0; i < FRAMES; i++) {
+        model->rows_stale = stale;
+        canvas_reset(&canvas, width, height);
+        screen_draw(model, &canvas);
+    }
+    snprintf(name, sizeof name, "frame %dx%d%s", width, height, what);
+    row(name, "%.2f ms", 1000 * (seconds() - start) / FRAMES);
+    canvas_done(&canvas);
+}
+
+static void measure_frames(void)
+{
+    static const struct {
+        int width, height;
+    } sizes[] = {{80, 24}, {120, 40}, {200, 60}};
+    struct model model;
+    model_init(&model, MODE_LIVE, "bench");
+    model_replace(&model, load());
+    for (int i = 0; i < 3; i++) {
+        measure_frame(&model, sizes[i].width, sizes[i].height, false, "");
+        measure_frame(&model, sizes[i].width, sizes[i].height, true, ", the tree has changed");
+    }
+    model.order = ORDER_ACCURACY;
+    measure_frame(&model, 200, 60, true, ", sorted by accuracy");
+    model.order = ORDER_NUMBER;
+    snprintf(model.filter, sizeof model.filter, "conv2");
+    measure_frame(&model, 200, 60, true, ", filtered");
+    model_done(&model);
+}
+
+static void in_process(void (*measure)(void))
+{
+    int status;
+    fflush(stdout);
+    pid_t process = fork();
+    if (!process) {
+        measure();
+        exit(0);
+    }
+    if (process < 0 || waitpid(process, &status, 0) < 0 || status)
+        exit(1);
+}
+
+int main(int count, char **arguments)
+{
+    int64_t wanted;
+    setlocale(LC_ALL, "C.UTF-8");
+    if (count > 1 && text_to_integer(arguments[1], 1, 1000000, &wanted)) {
+        fprintf(stderr, "session: %s: not a number of networks\n", arguments[1]);
+        return 2;
+    }
+    networks = count > 1 ? (int)wanted : networks;
+    folder = folder_new();
+    printf("| %-46s | %14s |\n|---|---|\n", "CPU time", "");
+    in_process(make_session);
+    in_process(measure_load);
+    in_process(measure_replay);
+    in_process(measure_frames);
+    folder_remove(folder);
+    free(folder);
+    return 0;
+}

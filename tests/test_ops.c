@@ -337,6 +337,8 @@ int main(void)
     static char names[MOST][64];
     const struct backend *backends[BACKENDS_MAX];
     int backend_count = backends_here(backends), count = 0;
+    backends[backend_count++] = &backend_cpu_wide;
+    ASSERT(backend_count <= BACKENDS_MAX);
     for (int b = 0; b < backend_count; b++)
         for (size_t c = 0; c < COUNT_OF(checks); c++, count++) {
             snprintf(names[count], sizeof names[count], "%s: %s", backend_label(backends[b]), checks[c].name);

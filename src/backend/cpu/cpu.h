@@ -19,5 +19,7 @@ const struct backend *backend_cpu_isa(const char *name);
 const char *cpu_isa_chosen(void);
 
 extern const struct backend backend_cpu_avx512, backend_cpu_avx2, backend_cpu_baseline;
+/* For tests alone: the code for vectors of 16 where there is no AVX-512. */
+extern const struct backend backend_cpu_wide;
 
 #endif

@@ -16,10 +16,16 @@
 #include <stdint.h>
 #include <string.h>
 
-#if defined __SSE2__
+/* Where the instruction set has this width, its own instructions do what C says badly; any width compiles for any. */
+#if VECTOR_WIDTH == 16 && defined __AVX512F__ && defined __AVX512DQ__
+#define VECTOR_AVX512
+#elif VECTOR_WIDTH == 8 && defined __AVX2__
+#define VECTOR_AVX2
+#elif VECTOR_WIDTH == 4 && defined __SSE2__
+#define VECTOR_SSE2
+#endif
+#ifdef __SSE2__
 #include <immintrin.h>
-#elif defined __ARM_NEON
-#include <arm_neon.h>
 #endif
 
 enum { LANES = 16, PARTS = LANES / VECTOR_WIDTH };
@@ -48,11 +54,11 @@ INLINE vector vector_all(float value)
 /* The larger of each pair; `b` where either is NaN. */
 INLINE vector vector_max(vector a, vector b)
 {
-#if VECTOR_WIDTH == 16
+#if defined VECTOR_AVX512
     return (vector)_mm512_max_ps((__m512)a, (__m512)b);
-#elif VECTOR_WIDTH == 8
+#elif defined VECTOR_AVX2
     return (vector)_mm256_max_ps((__m256)a, (__m256)b);
-#elif defined __SSE2__
+#elif defined VECTOR_SSE2
     return (vector)_mm_max_ps((__m128)a, (__m128)b);
 #else
     vector_bits larger = a > b;
@@ -75,27 +81,35 @@ INLINE vector vector_where(vector_bits mask, vector value)
 /* The first VECTOR_WIDTH of some bytes, as floats. */
 INLINE vector vector_from_bytes(const uint8_t *from)
 {
-#if VECTOR_WIDTH == 16
+#if defined VECTOR_AVX512
     return (vector)_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)from)));
-#elif VECTOR_WIDTH == 8
+#elif defined VECTOR_AVX2
     return (vector)_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)from)));
 #else
-    return (vector){from[0], from[1], from[2], from[3]};
+    vector value;
+    for (int i = 0; i < VECTOR_WIDTH; i++)
+        value[i] = from[i];
+    return value;
 #endif
 }
 
 typedef float quad __attribute__((vector_size(16), may_alias));
 
-/* Four sums of a quarter of the lanes each. */
+/* Four sums, each of every fourth lane. */
 INLINE quad vector_fold(vector value)
 {
-#if VECTOR_WIDTH == 16
+#if defined VECTOR_AVX512
     __m256 half = _mm256_add_ps(_mm512_castps512_ps256((__m512)value), _mm512_extractf32x8_ps((__m512)value, 1));
     return (quad)_mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
-#elif VECTOR_WIDTH == 8
+#elif defined VECTOR_AVX2
     return (quad)_mm_add_ps(_mm256_castps256_ps128((__m256)value), _mm256_extractf128_ps((__m256)value, 1));
-#else
+#elif VECTOR_WIDTH == 4
     return (quad)value;
+#else
+    quad sums = {0};
+    for (int i = 0; i < VECTOR_WIDTH; i++)
+        sums[i % 4] += value[i];
+    return sums;
 #endif
 }
 

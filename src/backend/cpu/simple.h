@@ -69,7 +69,7 @@ static void pool_backward(const struct op_run *run)
                 }
 }
 
-/* Both tensors have the shape of `map`, whose border is cleared. */
+/* Both tensors have one shape; the border of what is written is cleared. */
 static void drop(const struct op_run *run, const struct map *from_map, const float *from, const struct map *to_map,
                  float *to)
 {

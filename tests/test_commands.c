@@ -400,7 +400,8 @@ static void test_settings(void **state)
     perform_end(&play, session);
 }
 
-/* With learn_from_user, each update names the networks of a person that it was shown: once, and when they have a result. */
+/* With learn_from_user, each update names the networks of a person that it was shown: once, and when they have a
+ * result. */
 static void test_the_policy_is_shown_what_a_person_grew(void **state)
 {
     static const struct cue cues[] = {
@@ -455,11 +456,19 @@ static void test_note(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_refusals), cmocka_unit_test(test_grow), cmocka_unit_test(test_grow_when_budget_is_spent),
-        cmocka_unit_test(test_undo),     cmocka_unit_test(test_pin),  cmocka_unit_test(test_prune),
-        cmocka_unit_test(test_pause),    cmocka_unit_test(test_stop), cmocka_unit_test(test_stop_while_paused),
-        cmocka_unit_test(test_budget),   cmocka_unit_test(test_note),
-        cmocka_unit_test(test_settings), cmocka_unit_test(test_budget_by_a_change),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_grow),
+        cmocka_unit_test(test_grow_when_budget_is_spent),
+        cmocka_unit_test(test_undo),
+        cmocka_unit_test(test_pin),
+        cmocka_unit_test(test_prune),
+        cmocka_unit_test(test_pause),
+        cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_stop_while_paused),
+        cmocka_unit_test(test_budget),
+        cmocka_unit_test(test_note),
+        cmocka_unit_test(test_settings),
+        cmocka_unit_test(test_budget_by_a_change),
         cmocka_unit_test(test_the_policy_is_shown_what_a_person_grew),
     };
     return cmocka_run_group_tests_name("commands", tests, NULL, NULL);

@@ -58,7 +58,8 @@ static void test_person_is_left_out(void **unused)
         struct policy *policy = kind->create(&options);
         if (!with)
             kind->propose(policy, &parent, &stream, &proposals[0]);
-        const struct outcome outcomes[2] = {{&parent, &proposals[0], 0.6, false}, {&parent, &proposals[1], 0.95, false}};
+        const struct outcome outcomes[2] = {{&parent, &proposals[0], 0.6, false},
+                                            {&parent, &proposals[1], 0.95, false}};
         kind->observe(policy, outcomes, 1 + with, &update);
         assert_true(fabs(update.reward_best - tan(0.6 * acos(0))) < 1e-12);
         kind->save(policy, &bytes[with], &lengths[with]);
@@ -90,7 +91,8 @@ static void test_person_decides(void **unused)
     struct policy_options options = default_options();
     struct arch parent = parsed("C(4,3,1) P(2,2) C(8,3,1) A(2,2) FC(8) SM(10)");
     static struct decision decisions[DECISIONS_OF_PERSON_MAX];
-    assert_int_equal(decide(&options, &parent, (const char *[]){"widen:conv2:16", "deepen:conv2:5", NULL}, decisions), 3);
+    assert_int_equal(decide(&options, &parent, (const char *[]){"widen:conv2:16", "deepen:conv2:5", NULL}, decisions),
+                     3);
     for (int i = 0; i < 2; i++) {
         assert_false(decisions[i].deeper);
         for (int layer = 0; layer < parent.layer_count; layer++) {
@@ -113,8 +115,8 @@ static void test_person_decides(void **unused)
 }
 
 /* The log-probability that the policy's controller gives these decisions: read from what it saves. */
-static double score_of(const struct policy_kind *kind, const struct policy *policy, const struct policy_options *options,
-                       const struct decision *decisions, int count)
+static double score_of(const struct policy_kind *kind, const struct policy *policy,
+                       const struct policy_options *options, const struct decision *decisions, int count)
 {
     struct controller *controller = controller_new(options->space, 1);
     double numbers[2], sum = 0;

@@ -62,8 +62,7 @@ static void bed_init(struct bed *bed, double speed, double compress)
     event_list_done(&list);
     if (replay_open(bed->folder, &bed->replay, &warning, &error))
         fail_msg("%s", error.text);
-    bed->source =
-        (struct tui_source){.mode = MODE_REPLAY, .replay = bed->replay, .speed = speed, .compress = compress};
+    bed->source = (struct tui_source){.mode = MODE_REPLAY, .replay = bed->replay, .speed = speed, .compress = compress};
     model_init(&bed->model, MODE_REPLAY, "bar");
     replay_bar_start(&bed->source, &bed->model);
     replay_bar_tick(&bed->source, &bed->model, bed->clock);

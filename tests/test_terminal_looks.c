@@ -51,7 +51,7 @@ static void show_everything(struct pty_terminal *terminal, bool unicode)
     static const char *const dialogs[] = {PTY_ENTER, "?", ":", "/", "w", "d"};
     expect_text(terminal, 0, "REPLAY");
     pty_send(terminal, " ");
-    expect(terminal, pty_wait_text(terminal, 0, unicode ? "‖ REPLAY" : "\" REPLAY"));
+    expect(terminal, pty_wait_text(terminal, 0, unicode ? "‖ REPLAY" : "= REPLAY"));
     press(terminal, "z");
     for (size_t i = 0; i < COUNT_OF(panes); i++)
         press(terminal, panes[i]);

@@ -266,7 +266,8 @@ static int draw_page(const struct model *model, const struct session_node *node,
     struct strip strip;
     strip_read(model, node, &strip);
     int lineage = ancestors(model, node);
-    canvas_init(page, page_width(width), PAGE_FACTS + (strip.readable ? strip.arch.layer_count : 0) + lineage + node->curve_count, unicode);
+    canvas_init(page, page_width(width),
+                PAGE_FACTS + (strip.readable ? strip.arch.layer_count : 0) + lineage + node->curve_count, unicode);
     struct area area = canvas_area(page);
     int y = draw_facts(model, node, page, area, 0);
     y = heading(page, area, y, "Layers");
@@ -365,7 +366,8 @@ void detail_draw(const struct model *model, struct canvas *canvas, struct area a
         return;
     draw_left(model, node, canvas, inside);
     if (overhang(model, canvas->unicode, area) && area.height > 2)
-        canvas_text_right(canvas, area_part(area, 1, area.height - 1, inside.width, 1), 1, 0, 0, STYLE_DIM, " ↑↓ scroll ");
+        canvas_text_right(canvas, area_part(area, 1, area.height - 1, inside.width, 1), 1, 0, 0, STYLE_DIM,
+                          " ↑↓ scroll ");
     if (is_wide(inside.width)) {
         int left = page_width(inside.width);
         struct area right = area_part(inside, left + 1, 0, inside.width - left - 1, inside.height);

@@ -173,6 +173,7 @@ void keys_print(struct text *text)
     char name[REQUEST_NAME];
     for (enum request request = REQUEST_NONE + 1; request < REQUEST_COUNT; request++) {
         const char *keys = request_keys(request);
-        text_add(text, "# %s\n%s =%s%s\n", request_row(request)->help, request_name(request, name), *keys ? " " : "", keys);
+        text_add(text, "# %s\n%s =%s%s\n", request_row(request)->help, request_name(request, name), *keys ? " " : "",
+                 keys);
     }
 }

@@ -5,8 +5,8 @@
  *     widen = + W
  *     suspend =
  *
- * A line gives a request all its keys, maybe none.  Which keys are in force is one fact of the program: read them before
- * the screens are drawn.  UI thread only.
+ * A line gives a request all its keys, maybe none.  Which keys are in force is one fact of the program: read them
+ * before the screens are drawn.  UI thread only.
  */
 #ifndef ESPALIER_TUI_KEYS_H
 #define ESPALIER_TUI_KEYS_H

@@ -64,9 +64,10 @@ static void find_marks(const struct replay *replay, struct model *model)
         if (!marks)
             continue;
         model->marks = memory_grow(model->marks, (size_t)model->mark_count, &capacity, sizeof *model->marks);
-        model->marks[model->mark_count++] = (struct replay_bar_mark){
-            replay_time(replay, position),
-            marks & REPLAY_USER ? STYLE_USER : marks & REPLAY_FAILURE ? STYLE_FAILED : STYLE_BEST};
+        model->marks[model->mark_count++] =
+            (struct replay_bar_mark){replay_time(replay, position), marks & REPLAY_USER      ? STYLE_USER
+                                                                    : marks & REPLAY_FAILURE ? STYLE_FAILED
+                                                                                             : STYLE_BEST};
     }
 }
 
@@ -120,7 +121,8 @@ bool replay_bar_request(const struct tui_source *source, struct model *model, en
         seek_time(source, model, model->now + model->length / 20);
         return true;
     case REQUEST_STEP:
-        return jump(source, model, replay_position(replay) < replay_count(replay) ? replay_position(replay) + 1 : -1, "event");
+        return jump(source, model, replay_position(replay) < replay_count(replay) ? replay_position(replay) + 1 : -1,
+                    "event");
     case REQUEST_STEP_BACK:
         return jump(source, model, replay_position(replay) > 1 ? replay_position(replay) - 1 : -1, "event");
     case REQUEST_NEXT_BEST:

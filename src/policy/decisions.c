@@ -279,14 +279,15 @@ static bool is_reached(const struct walk *walk, const struct action *action)
     return action->kind == ACTION_DEEPEN || walk->arch.layers[action->layer].units == action->units;
 }
 
-int decisions_of_person(const struct policy_options *options, const struct arch *parent, const struct proposal *proposal,
-                        struct decision decisions[DECISIONS_OF_PERSON_MAX])
+int decisions_of_person(const struct policy_options *options, const struct arch *parent,
+                        const struct proposal *proposal, struct decision decisions[DECISIONS_OF_PERSON_MAX])
 {
     struct walk walk = {.options = options, .arch = *parent};
     int count = 0;
     for (int i = 0; i < proposal->count; i++)
         do
-            if (count == DECISIONS_OF_PERSON_MAX || !decide_for(&walk, &proposal->actions[i].action, &decisions[count++]))
+            if (count == DECISIONS_OF_PERSON_MAX ||
+                !decide_for(&walk, &proposal->actions[i].action, &decisions[count++]))
                 return 0;
         while (!is_reached(&walk, &proposal->actions[i].action));
     return count;

@@ -330,8 +330,8 @@ static int check_setting(struct engine *engine, struct request *request, const c
 {
     const char *value = next_word(request);
     if (!value)
-        return error_set(error, "which value? networks train %" PRId64 " epochs from rate %g now", trials_epochs(engine),
-                         trials_rate(engine));
+        return error_set(error, "which value? networks train %" PRId64 " epochs from rate %g now",
+                         trials_epochs(engine), trials_rate(engine));
     struct search_options options = engine->options; /* the option's own rules */
     if (options_set(&options, name, value, error))
         return -1;

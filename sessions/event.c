@@ -23,7 +23,8 @@
 #define IS_DURABLE_TRANSIENT false
 
 /* A row can't name the struct that it is of (the lists give fields only): each kind's function calls it row_struct. */
-#define FIELD_ROW(type, name, timing) {#name, EVENT_FIELD_##type, IS_FACT_##timing, offsetof(row_struct, name)},
+#define FIELD_ROW(type, name, timing)                                                                                  \
+    {#name, sizeof #name - 1, EVENT_FIELD_##type, IS_FACT_##timing, offsetof(row_struct, name)},
 
 #define FIELDS_FUNCTION(kind, kind_name, durability)                                                                   \
     static const struct event_field *fields_of_##kind_name(int *count)                                                 \

@@ -171,10 +171,38 @@ void event_renumber(const void *payload, size_t length, int64_t number, struct t
 
 /* --- decoding ------------------------------------------------------------------------------------------------ */
 
-static bool is_text(const msgpack_object *object, const char *text)
+/* A log's keys and kinds are compared by the million: their lengths, which the tables know, differ in most. */
+static bool is_text(const msgpack_object *object, const char *text, size_t length)
 {
-    return object->type == MSGPACK_OBJECT_STR && object->via.str.size == strlen(text) &&
-           !memcmp(object->via.str.ptr, text, object->via.str.size);
+    return object->type == MSGPACK_OBJECT_STR && object->via.str.size == length &&
+           !memcmp(object->via.str.ptr, text, length);
+}
+
+/* EVENT_KIND_COUNT: none of ours. */
+static enum event_kind kind_of(const msgpack_object *object)
+{
+    static const struct {
+        const char *name;
+        size_t length;
+    } kinds[] = {
+#define KIND_NAME(kind, kind_name, durability) [EVENT_##kind] = {#kind_name, sizeof #kind_name - 1},
+        EVENT_KINDS(KIND_NAME)};
+    int kind = 0;
+    while (kind < EVENT_KIND_COUNT && !is_text(object, kinds[kind].name, kinds[kind].length))
+        kind++;
+    return (enum event_kind)kind;
+}
+
+/* The keys that every kind has. */
+enum { HEAD_NUMBER = 1, HEAD_TIME = 2, HEAD_KIND = 4 };
+
+/* One of them, or 0: no field has a name of one letter. */
+static unsigned head_key(const msgpack_object *key)
+{
+    if (key->type != MSGPACK_OBJECT_STR || key->via.str.size != 1)
+        return 0;
+    char letter = key->via.str.ptr[0];
+    return letter == 'n' ? HEAD_NUMBER : letter == 't' ? HEAD_TIME : letter == 'k' ? HEAD_KIND : 0;
 }
 
 static bool take_integer(const msgpack_object *object, int64_t *value)
@@ -298,21 +326,20 @@ static int take_head(const msgpack_object_map *map, struct event *event, struct 
     event->kind = EVENT_KIND_COUNT;
     for (uint32_t i = 0; i < map->size; i++) {
         const msgpack_object *key = &map->ptr[i].key, *value = &map->ptr[i].val;
-        unsigned which = is_text(key, "n") ? 1 : is_text(key, "t") ? 2 : is_text(key, "k") ? 4 : 0;
+        unsigned which = head_key(key);
         if (seen & which)
             return error_set(error, "the key \"%.*s\" is there twice", (int)key->via.str.size, key->via.str.ptr);
         seen |= which;
-        if (which == 1 && !take_integer(value, &event->number))
+        if (which == HEAD_NUMBER && !take_integer(value, &event->number))
             return error_set(error, "\"n\" is not an integer");
-        if (which == 2 && !take_real(value, &event->time))
+        if (which == HEAD_TIME && !take_real(value, &event->time))
             return error_set(error, "\"t\" is not a number");
-        if (which == 4 && value->type != MSGPACK_OBJECT_STR)
+        if (which == HEAD_KIND && value->type != MSGPACK_OBJECT_STR)
             return error_set(error, "\"k\" is not a text");
-        for (int kind = 0; which == 4 && kind < EVENT_KIND_COUNT; kind++)
-            if (is_text(value, event_kind_name((enum event_kind)kind)))
-                event->kind = (enum event_kind)kind;
+        if (which == HEAD_KIND)
+            event->kind = kind_of(value);
     }
-    if (seen != 7)
+    if (seen != (HEAD_NUMBER | HEAD_TIME | HEAD_KIND))
         return error_set(error, "an event needs \"n\", \"t\" and \"k\"");
     return 0;
 }
@@ -326,8 +353,8 @@ static int take_fields(const msgpack_object_map *map, struct event *event, struc
     int next = 0; /* our own writer keeps the order of the table */
     for (uint32_t i = 0; i < map->size; i++) {
         const msgpack_object *key = &map->ptr[i].key;
-        int tries = 0;
-        while (tries < count && !is_text(key, fields[next].name)) {
+        int tries = head_key(key) ? count : 0;
+        while (tries < count && !is_text(key, fields[next].name, fields[next].length)) {
             next = (next + 1) % count;
             tries++;
         }

@@ -19,6 +19,7 @@ enum event_field_type {
 
 struct event_field {
     const char *name;
+    size_t length; /* of the name */
     enum event_field_type type;
     bool fact;     /* false: TIMING, left out of the digest */
     size_t offset; /* in struct event_<kind> */

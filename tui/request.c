@@ -15,7 +15,7 @@
 #include "util/memory.h"
 
 static const struct request_row rows[REQUEST_COUNT] = {
-#define REQUEST_ROW(name, keys, label, help) [REQUEST_##name] = {#name, keys, label, help},
+#define REQUEST_ROW(name, keys, help) [REQUEST_##name] = {#name, keys, help},
     REQUESTS(REQUEST_ROW)
 #undef REQUEST_ROW
 };

@@ -1,6 +1,5 @@
 /*
- * request.h - what a person can ask of the terminal: one table gives the keys, the `?` page, the key bar, the `:`
- * words and the man page.
+ * request.h - what a person can ask of the terminal: one table gives the keys, the `?` page and the man page.
  *
  * A key becomes a request; the view with the focus answers it or hands it back, then the application does.
  */
@@ -9,65 +8,65 @@
 
 #include <stdbool.h>
 
-/* name, default keys (blank-separated), label in the key bar ("" = not there), what it does */
+/* name, default keys (blank-separated), what it does */
 #define REQUESTS(R) \
-    R(HELP, "? F1", "Help", "show the keys") \
-    R(QUIT, "q F10", "Quit", "leave: the session is kept; a running search asks first") \
-    R(NEXT_PANE, "Tab", "Pane", "go to the next pane") \
-    R(PREVIOUS_PANE, "S-Tab", "", "go to the previous pane") \
-    R(ZOOM, "z", "Zoom", "give the pane the whole screen, and back") \
-    R(UP, "Up k", "", "one up") \
-    R(DOWN, "Down j", "", "one down") \
-    R(LEFT, "Left h", "", "fold, or go to the parent") \
-    R(RIGHT, "Right l", "", "unfold, or go to the first child") \
-    R(PAGE_UP, "PageUp C-b", "", "one page up") \
-    R(PAGE_DOWN, "PageDown C-f", "", "one page down") \
-    R(FIRST, "Home g", "", "go to the first") \
-    R(LAST, "End G", "", "go to the last") \
-    R(OPEN, "Enter", "", "open the network's details, or confirm") \
-    R(CANCEL, "Escape", "", "close, or clear the filter") \
-    R(FOLD_ALL, "-", "", "fold everything below the selected network") \
-    R(UNFOLD_ALL, "*", "", "unfold everything below it") \
-    R(SORT, "o", "", "order siblings by number, accuracy, gain, parameters") \
-    R(BEST, "b", "Best", "select the best network") \
-    R(FOLLOW, "f", "", "follow the search: select a network in training, and when it ends the newest") \
-    R(FIND, "/", "Find", "find networks: a number, a part of an action or of an architecture") \
-    R(FIND_NEXT, "n", "", "the next one found") \
-    R(FIND_PREVIOUS, "N", "", "the previous one found") \
-    R(MARK, "m", "", "mark a network for comparison") \
-    R(COMPARE, "=", "", "set the two marked networks side by side") \
-    R(SCALE, "y", "", "curves: accuracy, or error on a logarithmic axis") \
-    R(PAUSE, "Space", "Pause", "hold all training, or go on; in replay: play or stop") \
-    R(PIN, "p", "Pin", "grow from pinned networks only; again: unpin") \
-    R(WIDEN, "w", "Widen", "widen a layer of the selected network") \
-    R(DEEPEN, "d", "Deepen", "insert a layer into the selected network") \
-    R(PRUNE, "x", "Prune", "give up the selected network and all that grew from it") \
-    R(UNDO, "u", "Undo", "take back your last action that has not started") \
-    R(NOTE, "e", "", "write a note on the selected network") \
-    R(MORE, "+", "", "ten networks more in the budget") \
-    R(FEWER, "_", "", "ten networks fewer, but not fewer than are trained") \
-    R(RATE, "r", "", "set the learning rate of networks that start from now on") \
-    R(EPOCHS, "R", "", "set the epochs of networks that start from now on") \
-    R(COMMAND, ":", "Cmd", "type a command") \
-    R(FREEZE, "C-s", "", "freeze the screen; the search goes on") \
-    R(REDRAW, "C-l", "", "draw the screen anew") \
-    R(MOUSE, "M", "", "mouse on or off (off: the terminal selects text)") \
-    R(SAVE_SCREEN, "S", "", "save the screen as text in the current folder") \
-    R(SUSPEND, "C-z", "", "stop the program; `fg` comes back") \
-    R(SLOWER, "<", "", "replay: half the speed") \
-    R(FASTER, ">", "", "replay: double the speed") \
-    R(BACK, "H S-Left", "", "replay: back by a twentieth") \
-    R(ON, "L S-Right", "", "replay: on by a twentieth") \
-    R(STEP_BACK, ",", "", "replay: one event back") \
-    R(STEP, ".", "", "replay: one event on") \
-    R(NEXT_BEST, "]", "", "replay: to the next new best") \
-    R(PREVIOUS_BEST, "[", "", "replay: to the last new best before") \
-    R(NEXT_FAILURE, "}", "", "replay: to the next failure") \
-    R(NEXT_USER, ")", "", "replay: to the next action of a person")
+    R(HELP, "? F1", "show the keys") \
+    R(QUIT, "q F10", "leave: the session is kept; a running search asks first") \
+    R(NEXT_PANE, "Tab", "go to the next pane") \
+    R(PREVIOUS_PANE, "S-Tab", "go to the previous pane") \
+    R(ZOOM, "z", "give the pane the whole screen, and back") \
+    R(UP, "Up k", "one up") \
+    R(DOWN, "Down j", "one down") \
+    R(LEFT, "Left h", "fold, or go to the parent") \
+    R(RIGHT, "Right l", "unfold, or go to the first child") \
+    R(PAGE_UP, "PageUp C-b", "one page up") \
+    R(PAGE_DOWN, "PageDown C-f", "one page down") \
+    R(FIRST, "Home g", "go to the first") \
+    R(LAST, "End G", "go to the last") \
+    R(OPEN, "Enter", "open the network's details, or confirm") \
+    R(CANCEL, "Escape", "close, or clear the filter") \
+    R(FOLD_ALL, "-", "fold everything below the selected network") \
+    R(UNFOLD_ALL, "*", "unfold everything below it") \
+    R(SORT, "o", "order siblings by number, accuracy, gain, parameters") \
+    R(BEST, "b", "select the best network") \
+    R(FOLLOW, "f", "follow the search: select a network in training, and when it ends the newest") \
+    R(FIND, "/", "find networks: a number, a part of an action or of an architecture") \
+    R(FIND_NEXT, "n", "the next one found") \
+    R(FIND_PREVIOUS, "N", "the previous one found") \
+    R(MARK, "m", "mark a network for comparison") \
+    R(COMPARE, "=", "set the two marked networks side by side") \
+    R(SCALE, "y", "curves: accuracy, or error on a logarithmic axis") \
+    R(PAUSE, "Space", "hold all training, or go on; in replay: play or stop") \
+    R(PIN, "p", "grow from pinned networks only; again: unpin") \
+    R(WIDEN, "w", "widen a layer of the selected network") \
+    R(DEEPEN, "d", "insert a layer into the selected network") \
+    R(PRUNE, "x", "give up the selected network and all that grew from it") \
+    R(UNDO, "u", "take back your last action that has not started") \
+    R(NOTE, "e", "write a note on the selected network") \
+    R(MORE, "+", "ten networks more in the budget") \
+    R(FEWER, "_", "ten networks fewer, but not fewer than are trained") \
+    R(RATE, "r", "set the learning rate of networks that start from now on") \
+    R(EPOCHS, "R", "set the epochs of networks that start from now on") \
+    R(COMMAND, ":", "type a command") \
+    R(FREEZE, "C-s", "freeze the screen; the search goes on") \
+    R(REDRAW, "C-l", "draw the screen anew") \
+    R(MOUSE, "M", "mouse on or off (off: the terminal selects text)") \
+    R(SAVE_SCREEN, "S", "save the screen as text in the current folder") \
+    R(SUSPEND, "C-z", "stop the program; `fg` comes back") \
+    R(SLOWER, "<", "replay: half the speed") \
+    R(FASTER, ">", "replay: double the speed") \
+    R(BACK, "H S-Left", "replay: back by a twentieth") \
+    R(ON, "L S-Right", "replay: on by a twentieth") \
+    R(STEP_BACK, ",", "replay: one event back") \
+    R(STEP, ".", "replay: one event on") \
+    R(NEXT_BEST, "]", "replay: to the next new best") \
+    R(PREVIOUS_BEST, "[", "replay: to the last new best before") \
+    R(NEXT_FAILURE, "}", "replay: to the next failure") \
+    R(NEXT_USER, ")", "replay: to the next action of a person")
 
 enum request {
     REQUEST_NONE,
-#define REQUEST_ENUM(name, keys, label, help) REQUEST_##name,
+#define REQUEST_ENUM(name, keys, help) REQUEST_##name,
     REQUESTS(REQUEST_ENUM)
 #undef REQUEST_ENUM
     REQUEST_COUNT
@@ -83,7 +82,7 @@ enum key {
 
 struct request_row {
     const char *name;  /* "NEXT_PANE" */
-    const char *keys, *label, *help;
+    const char *keys, *help;
 };
 const struct request_row *request_row(enum request request);
 /* NEXT_PANE as "next-pane", in a caller's buffer. */

@@ -389,6 +389,43 @@ static void test_settings_are_kept(void **state)
     free(path);
 }
 
+/* What a person grew is shown to the policy once, by whichever process comes to its next update. */
+static void test_shown_once(void **state)
+{
+    static const char *const words[][2] = {{"budget networks 2", "budget networks 3"},
+                                           {"grow 1 widen:conv1:12", "budget networks 5"},
+                                           {"budget networks 24", "rate 0.01"}};
+    char *folder = scratch_new(), *path = bed_path(folder, "a");
+    struct search_options options = bed_options();
+    struct engine_data data = scripted_data();
+    struct session_state *session;
+    struct error error, warning;
+    int shown = 0;
+    strcpy(options.policy, "reinforce");
+    options.learn_from_user = true;
+    for (int process = 0; process < 4; process++) { /* the last has nothing more to do */
+        struct evaluator *evaluator = scripted_evaluator_new(&(struct script){.slots = 1});
+        struct engine *engine;
+        assert_int_equal(process ? engine_resume(path, &data, evaluator, &engine, &warning, &error)
+                                 : engine_create(&options, path, &data, evaluator, &engine, &error),
+                         0);
+        for (int i = 0; process < 3 && i < 2; i++)
+            engine_command(engine, "user", words[process][i]);
+        assert_int_equal(engine_run(engine, &error), 0);
+        engine_free(engine);
+        evaluator->kind->free(evaluator);
+    }
+    assert_int_equal(session_load(path, &session, &warning, &error), 0);
+    assert_true(session->policy_count >= 4);
+    for (int64_t i = 0; i < session->policy_count; i++)
+        shown += session->policies[i].facts.asked.count;
+    assert_int_equal(shown, 1);
+    session_state_free(session);
+    scratch_remove(folder);
+    free(folder);
+    free(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -396,6 +433,7 @@ int main(void)
         cmocka_unit_test(test_cut_anywhere_failing), cmocka_unit_test(test_cut_repeatedly),
         cmocka_unit_test(test_cut_with_slots),       cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_strange_logs),         cmocka_unit_test(test_settings_are_kept),
+        cmocka_unit_test(test_shown_once),
     };
     return cmocka_run_group_tests_name("resume", tests, NULL, NULL);
 }

@@ -209,6 +209,8 @@ static void run_program(int slave, const struct pty_setup *setup, const char *co
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
+    for (int number = 1; number < NSIG; number++) /* nohup's ignored SIGHUP would be inherited */
+        signal(number, SIG_DFL);
     setrlimit(RLIMIT_CORE, &no_core);
     set_environment(setup);
     if (!login_tty(slave) && (!setup->folder || !chdir(setup->folder)))

@@ -31,6 +31,7 @@
 
 struct pty_terminal {
     int master, slave; /* -1 after a hang-up */
+    struct termios modes_at_first;
     pid_t process;
     int process_ended; /* its pidfd: readable when it has ended */
     bool ended;        /* it was waited for */
@@ -227,6 +228,7 @@ struct pty_terminal *pty_start(const struct pty_setup *setup, const char *const 
         free(terminal);
         return NULL;
     }
+    ASSERT(!tcgetattr(terminal->slave, &terminal->modes_at_first));
     fcntl(terminal->master, F_SETFD, FD_CLOEXEC);
     fcntl(terminal->slave, F_SETFD, FD_CLOEXEC);
     fcntl(terminal->master, F_SETFL, O_RDWR | O_NONBLOCK);
@@ -287,6 +289,11 @@ void pty_modes(const struct pty_terminal *terminal, struct termios *modes)
 {
     *modes = (struct termios){0};
     ASSERT(!tcgetattr(terminal->slave, modes));
+}
+
+void pty_modes_at_first(const struct pty_terminal *terminal, struct termios *modes)
+{
+    *modes = terminal->modes_at_first;
 }
 
 void pty_resize(struct pty_terminal *terminal, int width, int height)

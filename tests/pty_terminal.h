@@ -85,6 +85,8 @@ void pty_size(const struct pty_terminal *terminal, int *width, int *height);
 bool pty_is_alternate(const struct pty_terminal *terminal);
 bool pty_shows_cursor(const struct pty_terminal *terminal);
 void pty_modes(const struct pty_terminal *terminal, struct termios *modes);
+/* As they were before the program started. */
+void pty_modes_at_first(const struct pty_terminal *terminal, struct termios *modes);
 
 /* All bytes that came since the start, or since they were last forgotten. */
 const char *pty_bytes(const struct pty_terminal *terminal, size_t *length);

@@ -25,7 +25,7 @@ static struct pty_terminal *start_replay_on(const char *name)
     struct pty_setup setup = usual_setup();
     setup.terminal = name;
     struct pty_terminal *terminal = start_espalier(&setup, "replay", "one", NULL);
-    pty_modes(terminal, &modes_before);
+    pty_modes_at_first(terminal, &modes_before);
     expect_text(terminal, 0, "REPLAY");
     return terminal;
 }
@@ -147,7 +147,7 @@ static struct pty_terminal *start_search_here(const char *out)
 {
     struct pty_setup setup = usual_setup();
     struct pty_terminal *terminal = start_search(&setup, out);
-    pty_modes(terminal, &modes_before);
+    pty_modes_at_first(terminal, &modes_before);
     expect_text(terminal, 0, "LIVE");
     expect_text(terminal, 1, "%"); /* a network is trained */
     return terminal;

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Bad input and a bad environment: one line that says what to do, the right exit status, nothing lost.
 . "$top_srcdir/tests/tap.sh"
-plan 52
+plan 53
 
 small="--networks 2 --epochs 1 --start-epochs 1 --train-subset 300 --validation 100 --devices cpu:1 --headless"
 
@@ -23,6 +23,8 @@ says "one argument too many" 2 "too many" "$espalier" fsck a b
 says "CUDA asked for by name" 1 "cuda" "$espalier" run --devices cuda:0 --data fashion-mnist
 says "output that can't be written" 1 "standard output: can't be written" sh -c '"$0" help >/dev/full' "$espalier"
 says "no such session" 1 "no-such-session" "$espalier" show no-such-session
+
+says "an instruction set that is not here" 2 "ESPALIER_ISA=mmx.*baseline" env ESPALIER_ISA=mmx "$espalier" version
 
 # --- the data ---
 mkdir empty

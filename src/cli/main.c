@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backend/cpu/cpu.h"
 #include "config.h"
 #include "search/options.h"
 #include "util/bug.h"
@@ -174,6 +175,20 @@ static int close_output(int status)
     return status ? status : 1;
 }
 
+/* The environment names an instruction set that isn't here: better said than silently replaced. */
+static int check_environment(void)
+{
+    const char *name = getenv("ESPALIER_ISA");
+    if (!name || !*name || backend_cpu_isa(name))
+        return 0;
+    fprintf(stderr, "espalier: ESPALIER_ISA=%s: this machine or program has no such instruction set; there are", name);
+    for (int i = 0; cpu_isa_names[i]; i++)
+        if (backend_cpu_isa(cpu_isa_names[i]))
+            fprintf(stderr, " %s", cpu_isa_names[i]);
+    fputc('\n', stderr);
+    return 2;
+}
+
 static int run_words(int argc, char **argv)
 {
     if (argc < 2) {
@@ -188,7 +203,7 @@ static int run_words(int argc, char **argv)
         return 2;
     }
     if (!help)
-        return parse_and_run(command, argc - 1, argv + 1);
+        return check_environment() ? 2 : parse_and_run(command, argc - 1, argv + 1);
     if (command)
         print_command_help(command);
     else

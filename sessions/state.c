@@ -11,7 +11,7 @@
  * and a queued one is cancelled by PRUNED.  OPENED and FINISHED bring running ones back to the queue: no process
  * trains them then.  Nodes lie at their number, in order of joining, so parents come before children.
  */
-#include "sessions/state.h"
+#include "sessions/state_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,12 +19,6 @@
 #include "sessions/fields.h"
 #include "util/bug.h"
 #include "util/memory.h"
-
-static struct session_node *node_at(struct session_state *state, int64_t node)
-{
-    ASSERT(node >= 1 && node <= state->node_count);
-    return state->nodes[node - 1];
-}
 
 static void replace_text(char **text, const char *with)
 {
@@ -70,9 +64,12 @@ static void nobody_trains(struct session_state *state)
         state->devices[i].node = 0;
     if (!state->status_count[NODE_RUNNING])
         return;
-    for (int64_t i = 0; i < state->node_count; i++)
-        if (state->nodes[i]->status == NODE_RUNNING)
-            set_status(state, state->nodes[i], state->nodes[i]->pruned ? NODE_CANCELLED : NODE_QUEUED);
+    for (int64_t i = 1; i <= state->node_count; i++) {
+        if (session_node(state, i)->status != NODE_RUNNING)
+            continue;
+        struct session_node *node = session_node_own(state, i);
+        set_status(state, node, node->pruned ? NODE_CANCELLED : NODE_QUEUED);
+    }
 }
 
 /* --- the kinds ----------------------------------------------------------------------------------------------- */
@@ -108,8 +105,9 @@ static struct proposal_record *add_proposal(struct session_state *state, int64_t
 {
     state->proposals = memory_grow(state->proposals, (size_t)state->proposal_count, &state->proposal_capacity,
                                    sizeof *state->proposals);
-    struct proposal_record *record = &state->proposals[state->proposal_count++];
-    *record = (struct proposal_record){.proposal = proposal, .episode = episode};
+    struct proposal_record *record = memory_new(1, sizeof *record);
+    *record = (struct proposal_record){.proposal = proposal, .episode = episode, .references = 1};
+    state->proposals[state->proposal_count++] = record;
     state->episode = episode;
     return record;
 }
@@ -118,13 +116,14 @@ static void apply_node(struct session_state *state, const struct event_node *fac
 {
     struct session_node *node = memory_new(1, sizeof *node);
     event_fields_copy(EVENT_NODE, facts, &node->facts);
+    node->references = 1;
     node->joined = time;
     node->status = NODE_QUEUED;
     state->status_count[NODE_QUEUED]++;
     state->nodes = memory_grow(state->nodes, (size_t)state->node_count, &state->node_capacity, sizeof *state->nodes);
     state->nodes[state->node_count++] = node;
     if (facts->parent)
-        node_at(state, facts->parent)->child_count++;
+        session_node_own(state, facts->parent)->child_count++;
     if (!facts->proposal)
         return;
     struct proposal_record *record = add_proposal(state, facts->proposal, facts->episode);
@@ -141,7 +140,7 @@ static void apply_node(struct session_state *state, const struct event_node *fac
 static void apply_known(struct session_state *state, const struct event_known *facts)
 {
     state->known_count++;
-    node_at(state, facts->node)->known_count++;
+    session_node_own(state, facts->node)->known_count++;
     if (!facts->proposal)
         return;
     struct proposal_record *record = add_proposal(state, facts->proposal, facts->episode);
@@ -176,7 +175,7 @@ static void forget_step(struct session_node *node)
 
 static void apply_started(struct session_state *state, const struct event_started *facts, double time)
 {
-    struct session_node *node = node_at(state, facts->node);
+    struct session_node *node = session_node_own(state, facts->node);
     set_status(state, node, NODE_RUNNING);
     node->started = time;
     node->ended = 0;
@@ -193,7 +192,7 @@ static void apply_started(struct session_state *state, const struct event_starte
 
 static void apply_epoch(struct session_state *state, const struct event_epoch *facts)
 {
-    struct session_node *node = node_at(state, facts->node);
+    struct session_node *node = session_node_own(state, facts->node);
     node->curve = memory_grow(node->curve, (size_t)node->curve_count, &node->curve_capacity, sizeof *node->curve);
     node->curve[node->curve_count++] = (struct curve_point){.rate = facts->rate,
                                                             .train_loss = facts->train_loss,
@@ -210,7 +209,7 @@ static void apply_epoch(struct session_state *state, const struct event_epoch *f
 
 static void apply_result(struct session_state *state, const struct event_result *facts, double time)
 {
-    struct session_node *node = node_at(state, facts->node);
+    struct session_node *node = session_node_own(state, facts->node);
     set_status(state, node, NODE_DONE);
     release_device(state, facts->node);
     node->ended = time;
@@ -222,7 +221,7 @@ static void apply_result(struct session_state *state, const struct event_result 
     replace_text(&node->weights_hash, text_of(facts->weights_hash));
     forget_step(node);
     bool number = facts->accuracy == facts->accuracy;
-    if (number && (!state->best || facts->accuracy > node_at(state, state->best)->accuracy)) {
+    if (number && (!state->best || facts->accuracy > session_node(state, state->best)->accuracy)) {
         state->best = facts->node;
         state->best_time = time;
     }
@@ -230,7 +229,7 @@ static void apply_result(struct session_state *state, const struct event_result 
 
 static void apply_failed(struct session_state *state, const struct event_failed *facts, double time)
 {
-    struct session_node *node = node_at(state, facts->node);
+    struct session_node *node = session_node_own(state, facts->node);
     bool cancelled = !strcmp(text_of(facts->reason), "cancelled");
     if (facts->again)
         set_status(state, node, node->pruned ? NODE_CANCELLED : NODE_QUEUED);
@@ -254,7 +253,7 @@ static void apply_policy(struct session_state *state, const struct event_policy 
     record->time = time;
     event_fields_copy(EVENT_POLICY, facts, &record->facts);
     for (int i = 0; i < facts->asked.count; i++)
-        node_at(state, facts->asked.items[i])->shown = true;
+        session_node_own(state, facts->asked.items[i])->shown = true;
 }
 
 /* The node and all that grew from it.  What is in training ends by itself, soon: the engine cancels it. */
@@ -263,10 +262,10 @@ static void apply_pruned(struct session_state *state, const struct event_pruned 
     bool *inside = memory_new((size_t)state->node_count + 1, sizeof *inside);
     inside[facts->node] = true;
     for (int64_t i = facts->node; i <= state->node_count; i++) {
-        struct session_node *node = node_at(state, i);
-        inside[i] |= inside[node->facts.parent];
+        inside[i] |= inside[session_node(state, i)->facts.parent];
         if (!inside[i])
             continue;
+        struct session_node *node = session_node_own(state, i);
         node->pruned = true;
         if (node->status == NODE_QUEUED)
             set_status(state, node, NODE_CANCELLED);
@@ -276,9 +275,9 @@ static void apply_pruned(struct session_state *state, const struct event_pruned 
 
 static void apply_step(struct session_state *state, const struct event_step *facts)
 {
-    struct session_node *node = node_at(state, facts->node);
-    if (node->status != NODE_RUNNING)
+    if (session_node(state, facts->node)->status != NODE_RUNNING)
         return;
+    struct session_node *node = session_node_own(state, facts->node);
     node->step = facts->step;
     node->steps = facts->steps;
     node->step_loss = facts->loss;
@@ -356,13 +355,13 @@ static void apply_kind(struct session_state *state, const struct event *event)
         apply_paused(state, &event->as.paused, event->time);
         break;
     case EVENT_PINNED:
-        node_at(state, event->as.pinned.node)->pinned = event->as.pinned.pinned;
+        session_node_own(state, event->as.pinned.node)->pinned = event->as.pinned.pinned;
         break;
     case EVENT_PRUNED:
         apply_pruned(state, &event->as.pruned);
         break;
     case EVENT_NOTED:
-        replace_text(&node_at(state, event->as.noted.node)->note, text_of(event->as.noted.note));
+        replace_text(&session_node_own(state, event->as.noted.node)->note, text_of(event->as.noted.note));
         break;
     case EVENT_BUDGET:
         apply_budget(state, &event->as.budget);

@@ -25,7 +25,8 @@ struct session_node {
     int epochs;                  /* planned, 0 before it started */
     int curve_count;
     struct curve_point *curve;   /* of the last attempt; point i is epoch i + 1 */
-    size_t curve_capacity;       /* private to state.c */
+    size_t curve_capacity;       /* private to state*.c, as `references`: the states that share this network */
+    int references;
     double accuracy, loss;       /* of the result; accuracy is the last curve point's while it trains */
     double seconds, images_per_second;
     char *weights, *weights_hash; /* NULL before the result */
@@ -59,6 +60,7 @@ struct proposal_record {
     struct event_reals probabilities;
     double log_probability, entropy;
     bool by_user;
+    int references;              /* private to state*.c: the states that share it */
 };
 
 struct session_state {
@@ -74,7 +76,7 @@ struct session_state {
     double best_time;            /* when it became best */
 
     int64_t proposal_count;      /* proposals[i] is proposal i + 1 */
-    struct proposal_record *proposals;
+    struct proposal_record **proposals;
     int64_t known_count, refused_count, failure_count;
     int64_t episode;             /* of the last proposal */
 
@@ -104,7 +106,9 @@ struct session_state {
 
 struct session_state *session_state_new(void);
 void session_state_free(struct session_state *state);
-/* Deep: the copy shares nothing.  A keyframe. */
+/* A keyframe.  Neither sees what happens to the other, but they share the networks and proposals that are the same in
+   both, without a lock: a state and its copies belong to one thread.  A network of a state that has copies moves when
+   an event changes it: ask session_node() again. */
 struct session_state *session_state_copy(const struct session_state *state);
 
 /* 0, or -1 when the event contradicts the state (a result for a node that never joined): the log was not

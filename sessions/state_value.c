@@ -1,6 +1,10 @@
 /*
  * state_value.c - a state as a value: made, copied, freed, and reduced to a digest.
  *
+ * Most of a big state never changes again: proposals, and networks that are done.  A copy shares them, counted by
+ * `references`; the reducer changes a network only through session_node_own(), which first makes a shared one this
+ * state's own.  Everything else is copied.
+ *
  * The digest reads the whole durable state through one walk that leaves out times, TIMING fields, devices and the
  * transient step, and adds state->history for the facts that events have and the state doesn't keep (who paused, the
  * reason of a refusal).  So it differs when the log's facts differ and also when the reducer does something else
@@ -10,7 +14,8 @@
 #include <string.h>
 
 #include "sessions/fields.h"
-#include "sessions/state.h"
+#include "sessions/state_internal.h"
+#include "util/bug.h"
 #include "util/memory.h"
 
 struct session_state *session_state_new(void)
@@ -18,8 +23,10 @@ struct session_state *session_state_new(void)
     return memory_new(1, sizeof(struct session_state));
 }
 
-static void free_node(struct session_node *node)
+static void release_node(struct session_node *node)
 {
+    if (--node->references)
+        return;
     event_fields_done(EVENT_NODE, &node->facts);
     free(node->device);
     free(node->curve);
@@ -30,11 +37,14 @@ static void free_node(struct session_node *node)
     free(node);
 }
 
-static void proposal_done(struct proposal_record *record)
+static void release_proposal(struct proposal_record *record)
 {
+    if (--record->references)
+        return;
     event_texts_done(&record->actions);
     free(record->steps.items);
     free(record->probabilities.items);
+    free(record);
 }
 
 void session_state_free(struct session_state *state)
@@ -43,10 +53,10 @@ void session_state_free(struct session_state *state)
         return;
     event_fields_done(EVENT_SESSION, &state->facts);
     for (int64_t i = 0; i < state->node_count; i++)
-        free_node(state->nodes[i]);
+        release_node(state->nodes[i]);
     free(state->nodes);
     for (int64_t i = 0; i < state->proposal_count; i++)
-        proposal_done(&state->proposals[i]);
+        release_proposal(state->proposals[i]);
     free(state->proposals);
     for (int64_t i = 0; i < state->policy_count; i++)
         event_fields_done(EVENT_POLICY, &state->policies[i].facts);
@@ -85,20 +95,29 @@ static struct session_node *copy_node(const struct session_node *from)
     to->weights_hash = copy_text(from->weights_hash);
     to->failure = copy_text(from->failure);
     to->note = copy_text(from->note);
+    to->references = 1;
     return to;
+}
+
+struct session_node *session_node_own(struct session_state *state, int64_t node)
+{
+    ASSERT(node >= 1 && node <= state->node_count);
+    struct session_node **own = &state->nodes[node - 1], *shared = *own;
+    if (shared->references > 1) {
+        *own = copy_node(shared);
+        release_node(shared);
+    }
+    return *own;
 }
 
 static void copy_lists(const struct session_state *from, struct session_state *to)
 {
     to->nodes = copy_items(from->nodes, (size_t)from->node_count, sizeof *from->nodes);
     for (int64_t i = 0; i < from->node_count; i++)
-        to->nodes[i] = copy_node(from->nodes[i]);
+        to->nodes[i]->references++;
     to->proposals = copy_items(from->proposals, (size_t)from->proposal_count, sizeof *from->proposals);
-    for (int64_t i = 0; i < from->proposal_count; i++) {
-        event_texts_copy(&from->proposals[i].actions, &to->proposals[i].actions);
-        event_integers_copy(&from->proposals[i].steps, &to->proposals[i].steps);
-        event_reals_copy(&from->proposals[i].probabilities, &to->proposals[i].probabilities);
-    }
+    for (int64_t i = 0; i < from->proposal_count; i++)
+        to->proposals[i]->references++;
     to->policies = copy_items(from->policies, (size_t)from->policy_count, sizeof *from->policies);
     for (int64_t i = 0; i < from->policy_count; i++)
         event_fields_copy(EVENT_POLICY, &from->policies[i].facts, &to->policies[i].facts);
@@ -202,7 +221,7 @@ struct hash session_digest(const struct session_state *state)
     add_integer(&bytes, state->best);
     add_integer(&bytes, state->proposal_count);
     for (int64_t i = 0; i < state->proposal_count; i++)
-        add_proposal(&bytes, &state->proposals[i]);
+        add_proposal(&bytes, state->proposals[i]);
     add_integer(&bytes, state->known_count);
     add_integer(&bytes, state->refused_count);
     add_integer(&bytes, state->failure_count);

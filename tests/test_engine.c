@@ -43,7 +43,7 @@ static void test_budget_of_episodes(void **state)
     options.episodes = 3;
     struct session_state *session = bed_search(&options, &(struct script){.slots = 2});
     assert_int_equal(session->proposal_count, 12);
-    assert_int_equal(session->proposals[11].episode, 3);
+    assert_int_equal(session->proposals[11]->episode, 3);
     assert_int_equal(session->policy_count, 0); /* random doesn't learn */
     assert_string_equal(session->finish_reason, "budget");
     session_state_free(session);
@@ -107,8 +107,8 @@ static void test_known_networks(void **state)
     struct session_state *session = bed_search(&options, &(struct script){.slots = 2, .seed = 3});
     assert_true(session->known_count > 0);
     for (int64_t i = 0; i < session->proposal_count; i++)
-        if (session->proposals[i].known)
-            assert_in_range(session->proposals[i].node, 1, session->node_count);
+        if (session->proposals[i]->known)
+            assert_in_range(session->proposals[i]->node, 1, session->node_count);
     session_state_free(session);
 }
 
@@ -289,7 +289,7 @@ static void test_failures_in_episodes(void **state)
     for (int i = 0; i < 2; i++)
         learned += session->policies[i].facts.networks;
     for (int i = 0; i < session->proposal_count; i++)
-        usable += session->proposals[i].node && session->nodes[session->proposals[i].node - 1]->status == NODE_DONE;
+        usable += session->proposals[i]->node && session->nodes[session->proposals[i]->node - 1]->status == NODE_DONE;
     assert_true(session->failure_count > 0);
     assert_int_equal(learned, usable);
     session_state_free(session);

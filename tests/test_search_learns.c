@@ -34,7 +34,7 @@ static double last_episode(const char *policy, int64_t seed)
     double sum = 0;
     int count = 0;
     for (int64_t i = 0; i < session->proposal_count; i++) {
-        const struct proposal_record *proposal = &session->proposals[i];
+        const struct proposal_record *proposal = session->proposals[i];
         if (proposal->episode == EPISODES && proposal->node) {
             sum += session_node(session, proposal->node)->accuracy;
             count++;

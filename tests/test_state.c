@@ -108,7 +108,7 @@ static void check_invariants(const struct session_state *state)
     }
     assert_int_equal(busy, state->status_count[NODE_RUNNING]);
     for (int64_t i = 0; i < state->proposal_count; i++)
-        assert_int_equal(state->proposals[i].proposal, i + 1);
+        assert_int_equal(state->proposals[i]->proposal, i + 1);
 }
 
 static void test_generated_sessions_fold_to_what_they_are(void **unused)
@@ -146,7 +146,13 @@ static void test_transient_events_leave_the_digest(void **unused)
     }
 }
 
-/* A copy goes on as the original does, and neither sees the other's events. */
+static void apply_from(struct session_state *state, const struct event_list *list, size_t from)
+{
+    for (size_t i = from; i < list->count; i++)
+        apply(state, &list->items[i]);
+}
+
+/* A copy goes on as the original does, and neither sees the other's events; in whatever order they go. */
 static void test_copies_go_on_alone(void **unused)
 {
     struct session_recipe recipe = session_recipe_default(11);
@@ -160,15 +166,20 @@ static void test_copies_go_on_alone(void **unused)
         for (size_t i = 0; i < middle; i++)
             apply(first, &list.items[i]);
         struct hash before = session_digest(first);
-        struct session_state *copy = session_state_copy(first);
+        struct session_state *copy = session_state_copy(first), *keyframe = session_state_copy(copy);
         assert_same_digest(first, copy);
-        for (size_t i = middle; i < list.count; i++)
-            apply(copy, &list.items[i]);
+        apply_from(copy, &list, middle);
         assert_true(hash_equal(before, session_digest(first)));
+        if (round % 2)
+            apply_from(first, &list, middle);
+        assert_true(hash_equal(before, session_digest(keyframe)));
         session_state_free(first);
         assert_same_digest(copy, whole);
         check_invariants(copy);
         session_state_free(copy);
+        apply_from(keyframe, &list, middle);
+        assert_same_digest(keyframe, whole);
+        session_state_free(keyframe);
     }
     session_state_free(whole);
     event_list_done(&list);
@@ -312,10 +323,10 @@ static void test_digest_sees_the_state(void **unused)
     CHANGES(state->budget_seconds += 1, state->budget_seconds -= 1);
     CHANGES(state->epochs++, state->epochs--);
     CHANGES(state->rate *= 2, state->rate /= 2);
-    CHANGES(state->proposals[3].parent++, state->proposals[3].parent--);
-    CHANGES(state->proposals[3].node++, state->proposals[3].node--);
-    CHANGES(state->proposals[3].known ^= 1, state->proposals[3].known ^= 1);
-    CHANGES(state->proposals[3].by_user ^= 1, state->proposals[3].by_user ^= 1);
+    CHANGES(state->proposals[3]->parent++, state->proposals[3]->parent--);
+    CHANGES(state->proposals[3]->node++, state->proposals[3]->node--);
+    CHANGES(state->proposals[3]->known ^= 1, state->proposals[3]->known ^= 1);
+    CHANGES(state->proposals[3]->by_user ^= 1, state->proposals[3]->by_user ^= 1);
     CHANGES(*baseline = -*baseline, *baseline = -*baseline);
     CHANGES(state->policies[1].facts.networks++, state->policies[1].facts.networks--);
 #undef CHANGES

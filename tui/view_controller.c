@@ -78,8 +78,8 @@ static void draw_update(const struct session_state *state, struct canvas *canvas
 static const struct proposal_record *last_decision(const struct session_state *state)
 {
     for (int64_t i = state->proposal_count; i-- > 0;)
-        if (!state->proposals[i].by_user && state->proposals[i].probabilities.count)
-            return &state->proposals[i];
+        if (!state->proposals[i]->by_user && state->proposals[i]->probabilities.count)
+            return state->proposals[i];
     return NULL;
 }
 
@@ -137,7 +137,7 @@ static void draw_earlier(const struct model *model, struct canvas *canvas, struc
         return;
     canvas_text(canvas, inside, 0, y++, STYLE_DIM, "before it");
     for (int64_t i = last->proposal - 2; i >= 0 && y < inside.height; i--) {
-        const struct proposal_record *record = &state->proposals[i];
+        const struct proposal_record *record = state->proposals[i];
         const struct session_node *node = session_node(state, record->node);
         double gain;
         char from[TEXT_SHORT], to[TEXT_SHORT] = "refused";

@@ -282,7 +282,7 @@ static enum node_status status_of(const struct engine *engine, int64_t node)
 static bool all_settled(const struct engine *engine, int64_t first, int64_t last)
 {
     for (int64_t proposal = first; proposal <= last; proposal++) {
-        int64_t node = engine->state->proposals[proposal - 1].node;
+        int64_t node = engine->state->proposals[proposal - 1]->node;
         if (node && (status_of(engine, node) == NODE_QUEUED || status_of(engine, node) == NODE_RUNNING))
             return false;
     }
@@ -292,7 +292,7 @@ static bool all_settled(const struct engine *engine, int64_t first, int64_t last
 static void batch_fill(const struct engine *engine, int64_t first, int64_t last, struct batch_of_outcomes *batch)
 {
     for (int64_t proposal = first; proposal <= last; proposal++) {
-        const struct proposal_record *record = &engine->state->proposals[proposal - 1];
+        const struct proposal_record *record = engine->state->proposals[proposal - 1];
         if (record->node && status_of(engine, record->node) == NODE_DONE)
             batch_add(engine, record->parent, record->node, &record->actions, &record->steps, &record->probabilities,
                       batch);

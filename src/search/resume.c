@@ -86,7 +86,7 @@ static int restore_nodes(struct engine *engine, struct error *error)
         if (restore_node(engine, number, error))
             return error_prefix(error, "network %" PRId64, number);
     for (int64_t i = 0; i < state->proposal_count; i++)
-        if (check_proposal(engine, &state->proposals[i], error))
+        if (check_proposal(engine, state->proposals[i], error))
             return -1;
     const struct session_node *start = session_node(state, 1);
     if (start && (start->status == NODE_FAILED || start->status == NODE_CANCELLED))
@@ -125,7 +125,7 @@ static int count_barren(const struct session_state *state)
     int barren = 0;
     if (state->finished && !strcmp(state->finish_reason, "exhausted"))
         return 0;
-    for (int64_t i = state->proposal_count - 1; i >= 0 && (state->proposals[i].known || !state->proposals[i].node); i--)
+    for (int64_t i = state->proposal_count - 1; i >= 0 && (state->proposals[i]->known || !state->proposals[i]->node); i--)
         barren++;
     return barren;
 }

@@ -66,45 +66,54 @@ static bool contains(const char *text, const char *what)
     return text && strcasestr(text, what) != NULL;
 }
 
-/* Does `what` stand for this number: "12" or "n12"? */
-static bool is_number(const char *what, int64_t *number)
-{
-    return !text_to_integer(what + (*what == 'n'), 1, INT64_MAX, number);
-}
+/* A filter, and what it says whatever the network is. */
+struct wanted {
+    const char *what;
+    char action[96]; /* as an action has it: a person sees "W conv2", and that is "widen:conv2" */
+    int64_t number;  /* "12" or "n12": that network alone; else 0 */
+    bool notation;   /* "FC(64)", to be looked for in architectures: a mere "FC" all of them would have */
+    bool status[NODE_STATUS_COUNT], pinned, users;
+};
 
-static bool matches(const struct session_node *node, const char *what, const char *action)
+static struct wanted wanted_of(const char *what)
 {
-    int64_t number;
-    if (is_number(what, &number))
-        return node->facts.node == number;
-    for (int i = 0; i < node->facts.actions.count; i++)
-        if (contains(node->facts.actions.items[i], action))
-            return true;
-    bool notation = strpbrk(what, "(,)") != NULL; /* "FC(64)": else every network would have it */
-    return (notation && contains(node->facts.arch, what)) || contains(node->note, what) ||
-           contains(node->failure, what) || contains(node_word(node->status), what) ||
-           (node->pinned && contains("pinned", what)) || (node_is_users(node) && contains("you", what));
-}
-
-/* What a person sees is "W conv2", what an action says is "widen:conv2". */
-static void as_action(const char *what, char action[96])
-{
+    struct wanted wanted = {.what = what,
+                            .notation = strpbrk(what, "(,)") != NULL,
+                            .pinned = contains("pinned", what),
+                            .users = contains("you", what)};
     char letter = (char)tolower((unsigned char)what[0]);
     bool short_form = (letter == 'w' || letter == 'd') && what[1] == ' ' && what[2];
     if (short_form)
-        snprintf(action, 96, "%s:%s", letter == 'w' ? "widen" : "deepen", what + 2);
+        snprintf(wanted.action, sizeof wanted.action, "%s:%s", letter == 'w' ? "widen" : "deepen", what + 2);
     else
-        snprintf(action, 96, "%s", what);
+        snprintf(wanted.action, sizeof wanted.action, "%s", what);
+    if (text_to_integer(what + (*what == 'n'), 1, INT64_MAX, &wanted.number))
+        wanted.number = 0;
+    for (int status = 0; status < NODE_STATUS_COUNT; status++)
+        wanted.status[status] = contains(node_word((enum node_status)status), what);
+    return wanted;
+}
+
+static bool matches(const struct session_node *node, const struct wanted *wanted)
+{
+    if (wanted->number)
+        return node->facts.node == wanted->number;
+    if (wanted->status[node->status] || (wanted->pinned && node->pinned) || (wanted->users && node_is_users(node)))
+        return true;
+    for (int i = 0; i < node->facts.actions.count; i++)
+        if (contains(node->facts.actions.items[i], wanted->action))
+            return true;
+    return (wanted->notation && contains(node->facts.arch, wanted->what)) || contains(node->note, wanted->what) ||
+           contains(node->failure, wanted->what);
 }
 
 static void find_matches(struct forest *forest)
 {
     const struct model *model = forest->model;
-    char action[96];
-    as_action(model->filter, action);
+    struct wanted wanted = wanted_of(model->filter);
     for (int64_t i = forest->count; i >= 1; i--) {
         const struct session_node *node = session_node(model->state, i);
-        forest->matches[i] = !model->filter[0] || matches(node, model->filter, action);
+        forest->matches[i] = !model->filter[0] || matches(node, &wanted);
         forest->kept[i] |= forest->matches[i];
         forest->kept[node->facts.parent] |= forest->kept[i];
     }

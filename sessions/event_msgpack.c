@@ -17,6 +17,10 @@
 #include "util/bug.h"
 #include "util/memory.h"
 
+/* Room that the library takes at first to unpack an event: enough for the keys and values of most kinds, and little
+   enough for the allocator to give the same block again each time; msgpack_unpack_next() would take 8 KB. */
+enum { ZONE = 960 };
+
 static int write_to_text(void *context, const char *bytes, size_t length)
 {
     text_add_bytes(context, bytes, length);
@@ -395,14 +399,16 @@ int event_decode(const void *bytes, size_t length, struct event *event, struct e
     *event = (struct event){0};
     if (!well_formed(bytes, length))
         return error_set(error, "not a msgpack object");
-    msgpack_unpacked unpacked;
-    msgpack_unpacked_init(&unpacked);
+    msgpack_zone zone;
+    if (!msgpack_zone_init(&zone, ZONE))
+        BUG("no memory for a msgpack object");
+    msgpack_object object;
     size_t used = 0;
     int result;
-    if (msgpack_unpack_next(&unpacked, bytes, length, &used) == MSGPACK_UNPACK_SUCCESS)
-        result = decode_map(&unpacked.data, event, error);
+    if (msgpack_unpack(bytes, length, &used, &zone, &object) == MSGPACK_UNPACK_SUCCESS)
+        result = decode_map(&object, event, error);
     else
         result = error_set(error, "msgpack nested too deeply");
-    msgpack_unpacked_destroy(&unpacked);
+    msgpack_zone_destroy(&zone);
     return result;
 }

@@ -3,7 +3,8 @@
  *
  * Every event has an entry in the index: where its frame begins, its time and number, its marks.  Keyframes are copies
  * of the state, one every `interval` events; when there would be more than KEYFRAMES, every second one is dropped and
- * the interval doubles, so their memory is bounded by the session's own size.  The law is fold(all) = fold(keyframe +
+ * the interval doubles.  A copy shares with the others what did not change between them (state_value.c), so keyframes
+ * are cheap, and a move folds at most a KEYFRAMES-th or so of a long session.  The law is fold(all) = fold(keyframe +
  * tail); test_replay.c holds us to it.
  *
  *   1. `state` is the fold of the first `position` events.
@@ -19,7 +20,7 @@
 #include "util/bug.h"
 #include "util/memory.h"
 
-enum { KEYFRAMES = 32, INTERVAL = 4096 };
+enum { KEYFRAMES = 64, INTERVAL = 4096 };
 
 /* A person's command and what came of it: events closer together than this are one for a jump. */
 static const double user_seconds = 0.5;

@@ -19,6 +19,7 @@ struct search_options bed_options(void)
     strcpy(options.policy, "random");
     options.networks = 12;
     options.tournament = 3;
+    options.rate = 0.05;
     options.wider = 1;
     options.episode_networks = 4;
     options.epochs = 2;

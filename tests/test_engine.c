@@ -376,6 +376,23 @@ static void test_parent_tournament(void **state)
     assert_true(three > 0.67 && three < 0.83);
 }
 
+/* With a deeper decision only, a proposal is empty when its parent has no room left under the limit: none is. */
+static void test_full_grown_parents_stand_back(void **state)
+{
+    struct search_options options = bed_options();
+    options.wider = 0;
+    options.limit_parameters = 1100;
+    options.networks = 40;
+    struct session_state *session = bed_search(&options, &(struct script){.slots = 1});
+    int64_t full_grown = 0;
+    for (int64_t i = 0; i < session->node_count; i++)
+        full_grown += session->nodes[i]->facts.parameters > 1100 - 24; /* a convolution of 4 filters, 1x1, takes 24 */
+    assert_true(full_grown > 3);
+    assert_int_equal(session->refused_count, 0);
+    assert_string_equal(session->finish_reason, "budget");
+    session_state_free(session);
+}
+
 /* --- the options' networks --- */
 
 static void test_manual(void **state)
@@ -493,6 +510,7 @@ int main(void)
         cmocka_unit_test(test_parent_best),
         cmocka_unit_test(test_parent_start),
         cmocka_unit_test(test_parent_tournament),
+        cmocka_unit_test(test_full_grown_parents_stand_back),
         cmocka_unit_test(test_manual),
         cmocka_unit_test(test_start_of_session),
         cmocka_unit_test(test_full_disk),

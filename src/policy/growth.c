@@ -76,3 +76,18 @@ bool growth_block_offered(const struct growth_block *block)
             return true;
     return false;
 }
+
+bool growth_possible(const struct policy_options *options, const struct arch *arch)
+{
+    struct growth_insertions insertions;
+    for (int layer = 0; options->wider_decisions && layer < arch->layer_count; layer++)
+        if (growth_wider(options, arch, layer))
+            return true;
+    if (!options->deeper_decisions)
+        return false;
+    growth_insertions(options, arch, &insertions);
+    for (int i = 0; i < insertions.block_count; i++)
+        if (growth_block_offered(&insertions.blocks[i]))
+            return true;
+    return false;
+}

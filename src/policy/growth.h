@@ -28,6 +28,8 @@ int growth_wider(const struct policy_options *options, const struct arch *arch, 
 void growth_insertions(const struct policy_options *options, const struct arch *arch,
                        struct growth_insertions *insertions);
 bool growth_block_offered(const struct growth_block *block);
+/* Is anything offered to the decisions that a proposal makes? */
+bool growth_possible(const struct policy_options *options, const struct arch *arch);
 
 /* The actions that these choices stand for. */
 struct action growth_widen(int layer, int units);

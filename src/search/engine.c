@@ -179,6 +179,7 @@ void engine_free(struct engine *engine)
     pool_done(&engine->pool);
     free(engine->start.weights);
     free(engine->queue);
+    free(engine->grows);
     free(engine->slots);
     free(engine);
 }

@@ -73,6 +73,9 @@ struct engine {
 
     const struct policy_kind *policy_kind;
     struct policy *policy;
+    struct policy_options policy_options;
+    signed char *grows; /* parents.c: of node i + 1, for the first grows_count: can the policy grow it? */
+    int64_t grows_count;
     struct pool pool;
     int barren;   /* proposals in a row that led to no new network */
     int failures; /* networks in a row that failed, in this process: whoever resumes has seen to the cause */
@@ -155,9 +158,12 @@ const char *propose_end(const struct engine *engine, struct error *message);
 /* Let the policy learn from every episode whose outcomes are all there. */
 void learn(struct engine *engine);
 
+/* Do the networks of --actions take the place of a policy's proposals? */
+bool is_manual(const struct engine *engine);
+
 /* --- parents.c --- */
 
-int64_t parent_choose(const struct engine *engine, int64_t proposal);
+int64_t parent_choose(struct engine *engine, int64_t proposal);
 
 /* --- trials.c: the queue and the slots --- */
 

@@ -2,12 +2,14 @@
  * parents.c - which network the next one grows from.
  *
  * Every trained network that isn't pruned may be a parent; once some of those are pinned, only the pinned ones
- * may.  `start`: the start network (of the pinned ones, one drawn uniformly).  `best`: the highest accuracy,
- * the earlier of equals.  `tournament`: the best of a few drawn with replacement.  A draw depends on the seed,
- * the proposal's number and the networks that are trained by then, and on nothing else.
+ * may; and those that can't grow any more stand back for those that can.  `start`: the start network (of pinned
+ * ones, one drawn uniformly).  `best`: the highest accuracy, the earlier of equals.  `tournament`: the best of a few
+ * drawn with replacement.  A draw depends on the seed, the proposal's number and the networks that are trained by
+ * then, and on nothing else.
  */
 #include <stdlib.h>
 
+#include "policy/growth.h"
 #include "search/internal.h"
 #include "util/bug.h"
 #include "util/memory.h"
@@ -17,22 +19,55 @@ static bool may_be_parent(const struct session_node *node)
     return node->status == NODE_DONE && !node->pruned;
 }
 
-/* Their numbers, ascending.  `*pinned`: only pinned ones are left. */
-static int64_t *candidates(const struct session_state *state, int64_t *count, bool *pinned)
+/* Looked up once a network: neither space nor limits change. */
+static bool can_grow(struct engine *engine, int64_t number)
 {
+    struct arch arch;
+    if (engine->grows_count < engine->state->node_count) {
+        engine->grows = memory_resize(engine->grows, (size_t)engine->state->node_count, 1);
+        for (; engine->grows_count < engine->state->node_count; engine->grows_count++)
+            engine->grows[engine->grows_count] = -1;
+    }
+    signed char *answer = &engine->grows[number - 1];
+    if (*answer < 0) {
+        engine_arch(engine, number, &arch);
+        *answer = growth_possible(&engine->policy_options, &arch);
+    }
+    return *answer;
+}
+
+/* Keep the numbers for which `good` holds, or all when there is none. */
+static int64_t narrow(struct engine *engine, int64_t *nodes, int64_t count, bool (*good)(struct engine *, int64_t))
+{
+    int64_t kept = 0;
+    for (int64_t i = 0; i < count; i++)
+        kept += good(engine, nodes[i]);
+    if (!kept)
+        return count;
+    kept = 0;
+    for (int64_t i = 0; i < count; i++)
+        if (good(engine, nodes[i]))
+            nodes[kept++] = nodes[i];
+    return kept;
+}
+
+static bool is_pinned(struct engine *engine, int64_t number)
+{
+    return session_node(engine->state, number)->pinned;
+}
+
+/* Their numbers, ascending. */
+static int64_t *candidates(struct engine *engine, int64_t *count)
+{
+    const struct session_state *state = engine->state;
     int64_t *nodes = memory_new((size_t)state->node_count, sizeof *nodes);
     *count = 0;
-    *pinned = false;
-    for (int64_t i = 0; i < state->node_count; i++) {
-        const struct session_node *node = state->nodes[i];
-        if (!may_be_parent(node) || (*pinned && !node->pinned))
-            continue;
-        if (node->pinned && !*pinned) {
-            *pinned = true;
-            *count = 0;
-        }
-        nodes[(*count)++] = i + 1;
-    }
+    for (int64_t number = 1; number <= state->node_count; number++)
+        if (may_be_parent(session_node(state, number)))
+            nodes[(*count)++] = number;
+    *count = narrow(engine, nodes, *count, is_pinned);
+    if (!is_manual(engine)) /* a person knows other ways */
+        *count = narrow(engine, nodes, *count, can_grow);
     return nodes;
 }
 
@@ -45,18 +80,17 @@ static int64_t better(const struct session_state *state, int64_t a, int64_t b)
     return first > second ? a : b;
 }
 
-int64_t parent_choose(const struct engine *engine, int64_t proposal)
+int64_t parent_choose(struct engine *engine, int64_t proposal)
 {
     struct random_stream stream =
         random_stream_new((uint64_t)engine->options.seed, RANDOM_PARENT, (uint32_t)proposal, 0);
     int64_t count;
-    bool pinned;
-    int64_t *nodes = candidates(engine->state, &count, &pinned);
+    int64_t *nodes = candidates(engine, &count);
     ASSERT(count > 0);
     int64_t chosen = 0;
     switch (engine->options.parent) {
     case PARENT_START:
-        chosen = pinned ? nodes[random_below(&stream, (uint32_t)count)] : 1;
+        chosen = is_pinned(engine, nodes[0]) ? nodes[random_below(&stream, (uint32_t)count)] : 1;
         break;
     case PARENT_BEST:
         chosen = nodes[0];

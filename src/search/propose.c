@@ -26,7 +26,7 @@ static bool learns(const struct engine *engine)
     return engine->policy_kind->observe != NULL;
 }
 
-static bool is_manual(const struct engine *engine)
+bool is_manual(const struct engine *engine)
 {
     return !strcmp(engine->policy_kind->name, "manual");
 }

@@ -102,7 +102,7 @@ void engine_prepare(struct engine *engine)
         .memory = options->limit_memory,
         .batch = (int)options->batch,
     };
-    struct policy_options policy = {
+    engine->policy_options = (struct policy_options){
         .space = engine->space,
         .input = engine->data.input,
         .limits = engine->limits,
@@ -115,5 +115,5 @@ void engine_prepare(struct engine *engine)
         .seed = (uint64_t)options->seed,
     };
     engine->policy_kind = policy_find(options->policy);
-    engine->policy = engine->policy_kind->create(&policy);
+    engine->policy = engine->policy_kind->create(&engine->policy_options);
 }

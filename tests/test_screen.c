@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "screen_session.h"
+#include "sessions/log.h"
 #include "session_generator.h"
 #include "tui/overlay.h"
 #include "tui/view.h"
@@ -72,6 +73,37 @@ static void live_screens(void **state)
     check_screen(&model, 120, 40, true, "120x40");
     check_screen(&model, 200, 60, true, "200x60");
     model_done(&model);
+}
+
+/* A real search, the gallery's, as it stood after some minutes: README shows these. */
+static void gallery_screens(void **state)
+{
+    (void)state;
+    const double seconds = 180;
+    const char *source = getenv("top_srcdir");
+    struct text folder = TEXT_EMPTY;
+    struct error error;
+    struct log_reader *reader;
+    struct event event;
+    struct model model;
+    text_add(&folder, "%s/sessions/gallery/fashion-mnist.esp", source ? source : ".");
+    if (log_read(text_string(&folder), &reader, &error))
+        fail_msg("%s", error.text);
+    model_init(&model, MODE_LIVE, "fashion-mnist");
+    for (bool more = true; more && log_next(reader, &event, &error) == LOG_EVENT; event_done(&event)) {
+        more = event.time <= seconds;
+        if (more)
+            model_apply(&model, &event);
+    }
+    model.now = seconds;
+    model.message[0] = '\0';
+    check_screen(&model, 80, 24, true, "gallery-80x24");
+    check_screen(&model, 80, 24, false, "gallery-80x24-ascii");
+    check_screen(&model, 120, 40, true, "gallery-120x40");
+    check_screen(&model, 200, 60, true, "gallery-200x60");
+    model_done(&model);
+    log_reader_free(reader);
+    text_done(&folder);
 }
 
 static void detail_screens(void **state)
@@ -316,6 +348,7 @@ int main(void)
     setlocale(LC_ALL, "C.UTF-8");
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(live_screens),
+        cmocka_unit_test(gallery_screens),
         cmocka_unit_test(detail_screens),
         cmocka_unit_test(states_of_a_search),
         cmocka_unit_test(replay_screen),

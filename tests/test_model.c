@@ -252,6 +252,28 @@ static void selection_keeps_its_line(void **state)
     model_done(&model);
 }
 
+/* In the details, left and right go among those of one parent: 2, 3 and 4 are the start's, 7 follows 6. */
+static void siblings_in_details(void **state)
+{
+    static const struct {
+        int64_t from;
+        enum request request;
+        int64_t to;
+    } steps[] = {{2, REQUEST_RIGHT, 3}, {3, REQUEST_RIGHT, 4}, {4, REQUEST_RIGHT, 4}, {4, REQUEST_LEFT, 3},
+                 {6, REQUEST_RIGHT, 7}, {7, REQUEST_LEFT, 6},  {6, REQUEST_LEFT, 6},  {1, REQUEST_RIGHT, 1}};
+    (void)state;
+    struct model model = small_tree();
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        model_select(&model, steps[i].from);
+        model.detail = true;
+        model.detail_top = 3;
+        assert_true(detail_request(&model, steps[i].request, 24));
+        assert_int_equal(model.selected, steps[i].to);
+        assert_int_equal(model.detail_top, 0);
+    }
+    model_done(&model);
+}
+
 static void following(void **state)
 {
     (void)state;
@@ -431,6 +453,7 @@ int main(void)
         cmocka_unit_test(filter),
         cmocka_unit_test(marks),
         cmocka_unit_test(selection_keeps_its_line),
+        cmocka_unit_test(siblings_in_details),
         cmocka_unit_test(following),
         cmocka_unit_test(log_lines),
         cmocka_unit_test(recalled_lines),

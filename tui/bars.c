@@ -249,6 +249,7 @@ static const struct bar_key keys_replay[] = {
     {REQUEST_SORT, 0, "Order"},
 };
 static const struct bar_key keys_over[] = {{REQUEST_CANCEL, 0, "Back"},
+                                           {REQUEST_LEFT, REQUEST_RIGHT, "Sibling"},
                                            {REQUEST_BEST, 0, "Best"},
                                            {REQUEST_SCALE, 0, "Scale"},
                                            {REQUEST_HELP, 0, "Help"},

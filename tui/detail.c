@@ -314,6 +314,17 @@ void detail_settle(struct model *model, struct area area)
     }
 }
 
+/* The nearest network by number in this direction that has the same parent, or the selected one. */
+static int64_t sibling(const struct model *model, int step)
+{
+    const struct session_node *node = session_node(model->state, model->selected), *other;
+    int64_t number = model->selected;
+    while (node && (other = session_node(model->state, number += step)))
+        if (other->facts.parent == node->facts.parent)
+            return number;
+    return model->selected;
+}
+
 bool detail_request(struct model *model, enum request request, int height)
 {
     enum { AROUND = 6, END = 1 << 20 }; /* header, frame, keys; settled when it is drawn */
@@ -336,6 +347,11 @@ bool detail_request(struct model *model, enum request request, int height)
         break;
     case REQUEST_LAST:
         top = END;
+        break;
+    case REQUEST_LEFT:
+    case REQUEST_RIGHT:
+        model_select(model, sibling(model, request == REQUEST_LEFT ? -1 : 1));
+        top = 0;
         break;
     default:
         return false;

@@ -17,8 +17,8 @@
     R(ZOOM, "z", "give the pane the whole screen, and back") \
     R(UP, "Up k", "one up") \
     R(DOWN, "Down j", "one down") \
-    R(LEFT, "Left h", "fold, or go to the parent") \
-    R(RIGHT, "Right l", "unfold, or go to the first child") \
+    R(LEFT, "Left h", "fold, or go to the parent; in details: the sibling before") \
+    R(RIGHT, "Right l", "unfold, or go to the first child; in details: the next sibling") \
     R(PAGE_UP, "PageUp C-b", "one page up") \
     R(PAGE_DOWN, "PageDown C-f", "one page down") \
     R(FIRST, "Home g", "go to the first") \

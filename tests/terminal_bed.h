@@ -31,10 +31,10 @@ struct pty_terminal *start_espalier(const struct pty_setup *setup, ...) __attrib
 struct pty_setup usual_setup(void);
 const char *terminal_bed_program(void); /* path of espalier */
 
-/* A search on the pictures, without end, into the session `out`. */
+/* A search on the pictures, without end (nor a limit that would exhaust the space), into the session `out`. */
 #define SMALL_SEARCH                                                                                                   \
     "--data", "idx:pictures", "--networks", "0", "--epochs", "1", "--start-epochs", "1", "--train-subset", "300",      \
-        "--validation", "100", "--devices", "cpu:1"
+        "--validation", "100", "--devices", "cpu:1", "--limit-flops", "0"
 struct pty_terminal *start_search(const struct pty_setup *setup, const char *out);
 /* A session of the folder as it is now, session_state_free() it. */
 struct session_state *load_session(const char *name);

@@ -3,7 +3,7 @@
 . "$top_srcdir/tests/tap.sh"
 plan 53
 
-small="--networks 2 --epochs 1 --start-epochs 1 --train-subset 300 --validation 100 --devices cpu:1 --headless"
+small="--networks 2 --epochs 1 --start-epochs 1 --train-subset 300 --validation 100 --devices cpu:1 --limit-flops 0 --headless"
 
 # --- the command line ---
 says "no such command" 2 "grwo is not a command" "$espalier" grwo

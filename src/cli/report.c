@@ -122,6 +122,8 @@ void report_summary(FILE *out, const struct session_state *state, const char *fo
     if (state->finished)
         fprintf(out, "finished (%s): ", state->finish_reason);
     print_counts(out, state);
+    char digest[HASH_TEXT];
+    fprintf(out, "digest    %s\n", hash_print(session_digest(state), digest));
     print_best(out, state);
 }
 

@@ -20,6 +20,7 @@
 #include "nn/trainer.h"
 #include "pictures.h"
 #include "util/bug.h"
+#include "util/memory.h"
 
 /* An allocation that is too large is to fail here as it does without the sanitizer. */
 const char *__asan_default_options(void);
@@ -383,6 +384,61 @@ static void same_seed_same_bits(void **state)
     pictures_done(&images, &view);
 }
 
+/* The state that an epoch's report gives, kept as a training that is to go on keeps it. */
+struct kept {
+    int epoch;
+    const struct weights *weights;
+    float *values, *velocity;
+};
+
+static void keep(void *context, const struct epoch_report *report)
+{
+    struct kept *kept = context;
+    if (report->epoch != kept->epoch)
+        return;
+    const struct weights_layout *layout = &kept->weights->layout;
+    memcpy(kept->values, kept->weights->values, (size_t)layout->total * sizeof(float));
+    memcpy(kept->velocity, report->velocity, (size_t)layout->trained * sizeof(float));
+}
+
+static void goes_on_as_if_never_stopped(void **state)
+{
+    const struct backend *backend = *state;
+    struct images images;
+    struct view view;
+    struct error error;
+    pictures_draw(small, CLASSES, 100, 100, 6, &images, &view);
+    struct training training = training_paper;
+    training.epochs = 5;
+    training.batch = 24;
+    training.augment = true;
+    training.drop_pool = training.drop_fc = 0.2f;
+    struct weights *whole = new_weights("C(5,3,1) P(2,2) C(6,5,1) A(2,2) FC(7) SM(4)", small, 5);
+    struct weights *second = weights_copy(whole);
+    struct kept kept = {.epoch = 2, .weights = whole};
+    kept.values = second->values;
+    kept.velocity = memory_new((size_t)whole->layout.trained, sizeof(float));
+    struct trainer_hooks hooks = {.context = &kept, .epoch = keep};
+    assert_int_equal(train(backend, whole, &view, NULL, &training, &hooks, &error), TRAINING_DONE);
+
+    training.epochs_done = kept.epoch;
+    struct weights *without = weights_copy(second);
+    assert_int_equal(train(backend, without, &view, NULL, &training, NULL, &error), TRAINING_DONE);
+    training.velocity = kept.velocity;
+    assert_int_equal(train(backend, second, &view, NULL, &training, NULL, &error), TRAINING_DONE);
+    size_t bytes = (size_t)whole->layout.total * sizeof(float);
+    assert_memory_equal(whole->values, second->values, bytes);
+    assert_memory_not_equal(whole->values, without->values, bytes); /* the velocity does matter */
+    training.epochs_done = training.epochs;
+    assert_int_equal(train(backend, second, &view, NULL, &training, NULL, &error), TRAINING_DONE);
+    assert_memory_equal(whole->values, second->values, bytes);
+    free(kept.velocity);
+    weights_free(whole);
+    weights_free(second);
+    weights_free(without);
+    pictures_done(&images, &view);
+}
+
 static void learns_to_tell_squares_apart(void **state)
 {
     const struct backend *backend = *state;
@@ -467,6 +523,7 @@ static const struct {
 } checks[] = {
     {"divergence is seen", divergence_is_seen},
     {"same seed, same bits", same_seed_same_bits},
+    {"goes on as if never stopped", goes_on_as_if_never_stopped},
     {"learns to tell squares apart", learns_to_tell_squares_apart},
     {"a batch of one is harmless", a_batch_of_one_is_harmless},
     {"improves on Fashion-MNIST", improves_on_fashion_mnist},

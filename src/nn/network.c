@@ -234,6 +234,12 @@ struct step_result network_train(struct network *network, const struct batch *ba
     return network->result;
 }
 
+float *network_velocity(struct network *network)
+{
+    ASSERT(network->mode == NETWORK_TRAINING);
+    return network->velocity;
+}
+
 const float *network_gradient(struct network *network, const struct batch *batch, uint64_t dropout_key,
                               struct step_result *result)
 {

@@ -31,6 +31,8 @@ struct step_result {
 /* One step of training: load, forward, backward, update. */
 struct step_result network_train(struct network *network, const struct batch *batch, const struct sgd *sgd,
                                  float bn_decay, uint64_t dropout_key);
+/* What the updates have gathered: one value for each trained weight, the network's own.  Zeros at first. */
+float *network_velocity(struct network *network);
 /* Forward in inference mode.  `logits` count × classes, or NULL. */
 struct step_result network_infer(struct network *network, const struct batch *batch, float *logits);
 /* Forward and backward without the update, for gradient checks: the flat gradient (trained values), the

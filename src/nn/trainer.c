@@ -189,7 +189,8 @@ static enum training_outcome end_epoch(struct trainer *trainer)
                                                      .validation_loss = validation.loss,
                                                      .validation_accuracy = validation.accuracy,
                                                      .seconds = trainer->seconds + evaluation_seconds,
-                                                     .images_per_second = images_per_second(trainer)});
+                                                     .images_per_second = images_per_second(trainer),
+                                                     .velocity = network_velocity(trainer->network)});
     return TRAINING_DONE;
 }
 
@@ -206,6 +207,8 @@ enum training_outcome train(const struct backend *backend, struct weights *weigh
     free(plan);
     if (!network)
         return TRAINING_NO_MEMORY;
+    if (training->velocity)
+        memcpy(network_velocity(network), training->velocity, (size_t)weights->layout.trained * sizeof(float));
 
     struct trainer trainer = {
         .training = training,
@@ -216,6 +219,7 @@ enum training_outcome train(const struct backend *backend, struct weights *weigh
         .network = network,
         .index = memory_new((size_t)view->count, sizeof *trainer.index),
         .augment = training->augment ? memory_new((size_t)view->count, sizeof *trainer.augment) : NULL,
+        .epoch = training->epochs_done,
         .steps = (view->count - 1) / training->batch + 1,
     };
     enum training_outcome outcome = TRAINING_DONE;

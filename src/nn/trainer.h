@@ -18,6 +18,10 @@ struct training {
     bool augment;
     uint64_t seed;
     uint32_t node;       /* names the random streams: order, augmentation, dropout */
+    /* A training that goes on: the weights are those that it had after so many epochs, and this is the velocity that
+       the report of the last one had (borrowed).  It then ends with the weights of one that was never cut short. */
+    int epochs_done;
+    const float *velocity; /* NULL: zeros */
 };
 /* The paper's: 20 epochs, batch 64, rate 0.02 (0.1 from scratch), momentum 0.9, weight decay 1e-4. */
 extern const struct training training_paper;
@@ -29,6 +33,7 @@ struct epoch_report {
     double validation_loss, validation_accuracy;
     double seconds;      /* of this epoch, evaluation included, time inside `proceed` not */
     double images_per_second; /* of training alone */
+    const float *velocity;    /* one for each trained weight; valid in this report alone */
 };
 
 struct step_report {
@@ -48,7 +53,7 @@ struct trainer_hooks {
 
 enum training_outcome { TRAINING_DONE, TRAINING_STOPPED, TRAINING_DIVERGED, TRAINING_NO_MEMORY };
 
-/* Train in place.  `validate` may be NULL: then the reports have 0 there; so may `hooks`.  TRAINING_DIVERGED: the
+/* Train in place; nothing when all epochs are done.  `validate` may be NULL: then the reports have 0 there; so may `hooks`.  TRAINING_DIVERGED: the
    loss or, at the end of an epoch, a weight or statistic is not finite; `error` says at which step. */
 enum training_outcome train(const struct backend *backend, struct weights *weights, const struct view *view,
                             const struct view *validate, const struct training *training,

@@ -36,13 +36,14 @@ NETWORKS = {
 }
 
 
-def network(layers):
-    parts, channels = [], 3
+def network(layers, channels=3, pool=4):
+    """`pool`: the average pool's window, which takes the whole map."""
+    parts = []
     for layer in layers:
         if layer == "P":
             parts.append(nn.MaxPool2d(2))
         elif layer == "A":
-            parts += [nn.AvgPool2d(4), nn.Flatten()]
+            parts += [nn.AvgPool2d(pool), nn.Flatten()]
         elif isinstance(layer, tuple):
             parts += [nn.Linear(channels, layer[0], bias=False), nn.BatchNorm1d(layer[0]), nn.ReLU(inplace=True)]
             channels = layer[0]
@@ -97,4 +98,5 @@ def main():
         print(f"{name:8} {theirs:10.0f} {ours:10.0f} {ours / theirs:7.2f}", flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

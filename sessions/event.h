@@ -57,6 +57,7 @@
     F(INTEGER, classes, FACT)                                                                               \
     F(INTEGER, train_images, FACT)                                                                          \
     F(INTEGER, validation_images, FACT)                                                                     \
+    F(INTEGERS, match, FACT)     /* FLOPs of the networks that a policy grew in the session of --match */   \
     F(TEXTS, devices, TIMING)    /* ids */                                                                  \
     F(TEXTS, device_names, TIMING)
 #define EVENT_FIELDS_OPENED(F) F(REAL, date, TIMING) F(TEXT, host, TIMING) F(INTEGER, process, TIMING) F(TEXT, program, TIMING)

@@ -23,7 +23,7 @@ static void test_defaults(void **state)
     const struct search_option *option;
     struct error error;
     options_default(&options);
-    assert_int_equal(options_check(&options, &error), 0);
+    assert_int_equal(options_settle(&options, &error), 0);
     memset(&again, 0, sizeof again);
     for (int i = 0; (option = option_at(i)); i++) {
         struct text text = TEXT_EMPTY;
@@ -109,7 +109,7 @@ static void check_fails(const char *name, const char *value, const char *message
     struct error error;
     options_default(&options);
     assert_int_equal(options_set(&options, name, value, &error), 0);
-    assert_int_equal(options_check(&options, &error), -1);
+    assert_int_equal(options_settle(&options, &error), -1);
     if (!strstr(error.text, message))
         fail_msg("\"%s\" should say \"%s\"", error.text, message);
 }
@@ -118,12 +118,19 @@ static void test_conditions(void **state)
 {
     check_fails("policy", "manual", "needs --actions");
     check_fails("actions", "widen:conv1", "is for --policy manual only");
+    check_fails("policy", "random-flops", "needs --match SESSION");
+    check_fails("match", "run-1", "is not for --policy reinforce");
     check_fails("start-epochs", "0", "only a trained start network");
     struct search_options options;
     struct error error;
     options_default(&options);
     options.wider = options.deeper = 0;
-    assert_int_equal(options_check(&options, &error), -1);
+    assert_int_equal(options_settle(&options, &error), -1);
+
+    options_default(&options);
+    assert_int_equal(options_set(&options, "policy", "hillclimb", &error), 0);
+    assert_int_equal(options_settle(&options, &error), 0);
+    assert_int_equal(options.parent, PARENT_BEST);
 }
 
 /* --- presets --- */
@@ -181,9 +188,9 @@ static void test_presets(void **state)
     unsetenv("ESPALIER_PRESETS");
     options_default(&options);
     assert_int_equal(options_read(&options, "quick", &error), 0);
-    assert_int_equal(options_check(&options, &error), 0);
+    assert_int_equal(options_settle(&options, &error), 0);
     assert_int_equal(options_read(&options, "eas-small", &error), 0);
-    assert_int_equal(options_check(&options, &error), 0);
+    assert_int_equal(options_settle(&options, &error), 0);
     assert_int_equal(options.episodes, 15);
     assert_int_equal(options_read(&options, "nothing-such", &error), -1);
     assert_non_null(strstr(error.text, "--preset nothing-such: there is none"));

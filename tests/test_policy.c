@@ -173,6 +173,11 @@ static void test_random_stays_within(void **unused)
     check_networks("random", 10000);
 }
 
+static void test_widen_stays_within(void **unused)
+{
+    check_networks("widen", 3000);
+}
+
 static void test_reinforce_stays_within(void **unused)
 {
     check_networks("reinforce", 300);
@@ -256,7 +261,7 @@ static void test_table(void **unused)
     int count = 0;
     for (; policy_at(count); count++)
         assert_ptr_equal(policy_find(policy_at(count)->name), policy_at(count));
-    assert_int_equal(count, 3);
+    assert_int_equal(count, 6);
     assert_null(policy_find("greedy"));
     assert_null(policy_at(-1));
 }
@@ -518,6 +523,7 @@ int main(void)
         cmocka_unit_test(test_tokens),
         cmocka_unit_test(test_persons_actions),
         cmocka_unit_test(test_random_stays_within),
+        cmocka_unit_test(test_widen_stays_within),
         cmocka_unit_test(test_reinforce_stays_within),
         cmocka_unit_test(test_largest),
         cmocka_unit_test(test_random_is_uniform),

@@ -63,7 +63,7 @@ static void print_command_help(const struct cli_command *command)
         print_option(stdout, option_at(i)->name, option_at(i)->argument, option_at(i)->help, option_at(i)->fallback);
     printf("\nPolicies:\n");
     for (int i = 0; policy_at(i); i++)
-        printf("  %-10s %s\n", policy_at(i)->name, policy_at(i)->summary);
+        printf("  %-12s  %s\n", policy_at(i)->name, policy_at(i)->summary);
 }
 
 static const struct cli_command *find_command(const char *name)

@@ -42,7 +42,7 @@ static int read_options(const struct cli_arguments *arguments, struct search_opt
             return -1;
     if (options->networks < 0) /* who gives hours wants hours */
         options->networks = options->seconds > 0 || options->episodes > 0 ? 0 : networks;
-    return options_check(options, error) || settle_data(options, error) ? -1 : 0;
+    return options_settle(options, error) || settle_data(options, error) ? -1 : 0;
 }
 
 /* The session is named after its data: fashion-mnist-1.esp. */

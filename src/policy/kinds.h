@@ -1,11 +1,12 @@
 /*
- * kinds.h - the rows of policy_find's table: one policy a file.  `struct policy` is each file's own.
+ * kinds.h - the rows of policy_find's table: a file has one policy, or a few of one family.  `struct policy` is each file's own.
  */
 #ifndef ESPALIER_POLICY_KINDS_H
 #define ESPALIER_POLICY_KINDS_H
 
 #include "policy/policy.h"
 
-extern const struct policy_kind policy_reinforce, policy_random, policy_manual;
+extern const struct policy_kind policy_reinforce, policy_random, policy_widen, policy_random_flops, policy_hillclimb,
+    policy_manual;
 
 #endif

@@ -9,6 +9,9 @@
 static const struct policy_kind *const kinds[] = {
     &policy_reinforce,
     &policy_random,
+    &policy_widen,
+    &policy_random_flops,
+    &policy_hillclimb,
     &policy_manual,
 };
 

@@ -62,8 +62,11 @@ struct policy;
 struct policy_kind {
     const char *name;
     const char *summary; /* one line for --help and the man page */
+    const char *parent;  /* the parent choice that makes it what it is, as --parent has it; NULL: any */
     struct policy *(*create)(const struct policy_options *options);
     void (*destroy)(struct policy *policy);
+    /* How many FLOPs the network of the next proposal should have.  NULL: this policy doesn't aim. */
+    void (*aim)(struct policy *policy, int64_t flops);
     /* Sample one proposal on `parent`; only layers that can grow within space and limits are offered. */
     void (*propose)(struct policy *policy, const struct arch *parent, struct random_stream *stream,
                     struct proposal *proposal);
@@ -75,8 +78,8 @@ struct policy_kind {
     int (*load)(struct policy *policy, const void *bytes, size_t length, struct error *error);
 };
 
-/* `reinforce`, `random`, `manual` (proposes nothing: the engine fills proposals with a person's actions); NULL when
-   unknown, and by row for --help. */
+/* By name, NULL when unknown; and by row, for --help.  `manual` proposes nothing: the engine fills its proposals with a
+   person's actions. */
 const struct policy_kind *policy_find(const char *name);
 const struct policy_kind *policy_at(int index);
 

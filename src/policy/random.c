@@ -1,23 +1,42 @@
 /*
- * random.c - the peer that a controller has to beat: every offered layer widens with probability one half, and an
- * insertion's block, layer and kernel are uniform among those offered (EAS, section 5.1).  It keeps nothing.
+ * random.c - three peers that a controller has to beat.  They learn nothing and keep nothing but a probability.
+ *
+ *     random      every offered layer widens with probability one half, an insertion's block, layer and kernel are
+ *                 uniform among those offered (EAS, section 5.1)
+ *     widen       deepens as random does, but every offered layer widens in every wider decision: what a controller
+ *                 may learn that learns nothing else
+ *     hillclimb   random's decisions on the best network so far; a child that is better takes its place (NASH: Elsken,
+ *                 Metzen, Hutter 2017, section 3.2, with one neighbour at a time).  So it is random with the parent
+ *                 choice `best`, and says so
  */
-#include "policy/kinds.h"
+#include "policy/random.h"
 
 #include <stdlib.h>
 
-#include "policy/decisions.h"
+#include "policy/kinds.h"
 #include "util/memory.h"
 
 struct policy {
     struct policy_options options;
+    double widening;
 };
 
-static struct policy *create(const struct policy_options *options)
+static struct policy *create_with(const struct policy_options *options, double widening)
 {
     struct policy *policy = memory_new(1, sizeof *policy);
     policy->options = *options;
+    policy->widening = widening;
     return policy;
+}
+
+static struct policy *create_random(const struct policy_options *options)
+{
+    return create_with(options, 0.5);
+}
+
+static struct policy *create_widen(const struct policy_options *options)
+{
+    return create_with(options, 1);
 }
 
 static void destroy(struct policy *policy)
@@ -27,8 +46,9 @@ static void destroy(struct policy *policy)
 
 static void wider(void *context, const struct arch *arch, double probabilities[ARCH_LAYERS_MAX])
 {
+    const double *widening = context;
     for (int i = 0; i < arch->layer_count; i++)
-        probabilities[i] = 0.5;
+        probabilities[i] = *widening;
 }
 
 static void deeper(void *context, const struct arch *arch)
@@ -45,17 +65,39 @@ static void level(void *context, enum deeper_level number, int previous, const s
         probabilities[i] = choice->offered[i] ? 1.0 / offered : 0;
 }
 
+struct chooser random_chooser(double *widening)
+{
+    return (struct chooser){.wider = wider, .deeper = deeper, .level = level, .context = widening};
+}
+
 static void propose(struct policy *policy, const struct arch *parent, struct random_stream *stream,
                     struct proposal *proposal)
 {
-    const struct chooser uniform = {.wider = wider, .deeper = deeper, .level = level};
-    decisions_sample(&policy->options, &uniform, parent, stream, proposal);
+    const struct chooser chooser = random_chooser(&policy->widening);
+    decisions_sample(&policy->options, &chooser, parent, stream, proposal);
 }
 
 const struct policy_kind policy_random = {
     .name = "random",
     .summary = "widen each layer with probability 1/2, deepen anywhere: no learning",
-    .create = create,
+    .create = create_random,
+    .destroy = destroy,
+    .propose = propose,
+};
+
+const struct policy_kind policy_widen = {
+    .name = "widen",
+    .summary = "widen every layer that can be widened, deepen anywhere: no learning",
+    .create = create_widen,
+    .destroy = destroy,
+    .propose = propose,
+};
+
+const struct policy_kind policy_hillclimb = {
+    .name = "hillclimb",
+    .summary = "as random, always from the best network so far (sets --parent best)",
+    .parent = "best",
+    .create = create_random,
     .destroy = destroy,
     .propose = propose,
 };

@@ -178,6 +178,7 @@ void engine_free(struct engine *engine)
     session_state_free(engine->state);
     pool_done(&engine->pool);
     free(engine->start.weights);
+    free(engine->match.items);
     free(engine->queue);
     free(engine->grows);
     free(engine->slots);
@@ -187,13 +188,16 @@ void engine_free(struct engine *engine)
 int engine_create(const struct search_options *options, const char *folder, const struct engine_data *data,
                   struct evaluator *evaluator, struct engine **result, struct error *error)
 {
-    if (options_check(options, error))
-        return -1;
     struct engine *engine = engine_new(data, evaluator);
     engine->options = *options;
     engine->state = session_state_new();
-    engine_prepare(engine);
-    if (engine_find_start(engine, error) || log_create(folder, &engine->log, error)) {
+    int status = options_settle(&engine->options, error);
+    if (!status) {
+        engine_prepare(engine);
+        status = engine_find_start(engine, error) || engine_find_match(engine, error) ||
+                 log_create(folder, &engine->log, error);
+    }
+    if (status) {
         engine_free(engine);
         return -1;
     }

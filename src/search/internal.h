@@ -58,6 +58,7 @@ struct engine {
         char *weights; /* file of another session that has its weights, or NULL: trained from scratch */
         struct hash hash;
     } start;
+    struct event_integers match; /* of a new search: FLOPs of the networks of --match; then in the state's facts */
 
     struct log_writer *log;
     struct session_state *state;
@@ -110,6 +111,8 @@ void engine_end(struct engine *engine, const char *ending);
 
 /* The start network that the options name. */
 int engine_find_start(struct engine *engine, struct error *error);
+/* What a policy that aims at the networks of another session should know of it. */
+int engine_find_match(struct engine *engine, struct error *error);
 /* Space, limits and policy, from the options. */
 void engine_prepare(struct engine *engine);
 

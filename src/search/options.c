@@ -4,7 +4,7 @@
  * A row of the table is the only place that knows an option: its field, range, default and help.  The command
  * line, presets, the session's first event and --help walk the rows; none of them names an option.  Texts are
  * checked when they are set, so that a message comes from where the value was written; what depends on
- * several options is left to options_check().
+ * several options is left to options_settle().
  */
 #include "search/options.h"
 
@@ -44,16 +44,14 @@ static int valid_widths(const char *value, struct error *error)
 
 static int valid_policy(const char *value, struct error *error)
 {
-    if (policy_find(value) || !strcmp(value, "manual"))
+    if (policy_find(value))
         return 0;
     error_set(error, "must be");
-    const struct policy_kind *kind;
-    for (int i = 0; (kind = policy_at(i)); i++) {
+    for (int i = 0; policy_at(i); i++) {
         struct error before = *error;
-        error_set(error, "%s %s,", before.text, kind->name);
+        error_set(error, "%s%s %s", before.text, !i ? "" : policy_at(i + 1) ? "," : " or", policy_at(i)->name);
     }
-    struct error before = *error;
-    return error_set(error, "%s or manual", before.text);
+    return -1;
 }
 
 /* An architecture, SESSION:NODE (which is looked up when the search starts), or nothing. */
@@ -87,7 +85,9 @@ static const struct search_option table[] = {
     {"start", OPTION_TEXT, FIELD(start), .valid = valid_start, .argument = "ARCH|SESSION:NODE", .fallback = "",
      .help = "start network; none: the smallest of the space"},
     {"policy", OPTION_TEXT, FIELD(policy), .valid = valid_policy, .argument = "NAME", .fallback = "reinforce",
-     .help = "who proposes: reinforce, random, or manual (--actions)"},
+     .help = "who proposes: one of those below"},
+    {"match", OPTION_TEXT, FIELD(match), .argument = "SESSION", .fallback = "",
+     .help = "for random-flops: network k has about the FLOPs of network k that a policy grew there"},
     {"parent", OPTION_WORD, FIELD(parent), .words = "start|best|tournament", .argument = "CHOICE",
      .fallback = "tournament", .help = "which network grows: start, best, or the best of a few drawn (tournament)"},
     {"tournament", OPTION_INTEGER, FIELD(tournament), 1, 1000, .argument = "N", .fallback = "4",
@@ -306,8 +306,16 @@ void options_default(struct search_options *options)
     }
 }
 
-int options_check(const struct search_options *options, struct error *error)
+int options_settle(struct search_options *options, struct error *error)
 {
+    const struct policy_kind *kind = policy_find(options->policy);
+    if (kind->parent && options_set(options, "parent", kind->parent, error))
+        BUG(error->text);
+    if (kind->aim && !options->match[0])
+        return error_set(error, "--policy %s: needs --match SESSION, whose networks it matches", kind->name);
+    if (!kind->aim && options->match[0])
+        return error_set(error, "--match: is not for --policy %s; policies that match FLOPs take it: random-flops",
+                         kind->name);
     bool manual = !strcmp(options->policy, "manual");
     if (manual && !options->actions[0])
         return error_set(error,

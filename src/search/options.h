@@ -16,6 +16,7 @@ struct search_options {
     char space[16], widths[16]; /* `plain`; `small` or `paper` */
     char start[2048];           /* an architecture or SESSION:NODE; "": space_start() */
     char policy[16];
+    char match[1024]; /* a session, for policies that aim at its networks' FLOPs */
     enum parent_choice parent;
     int64_t tournament;         /* size */
     int64_t episodes, networks; /* 0: no limit */
@@ -63,7 +64,7 @@ int options_set(struct search_options *options, const char *name, const char *va
 void options_get(const struct search_options *options, const struct search_option *option, struct text *text);
 /* Read an ini file, or a preset of the program by name (`quick`, `eas-small`, …). */
 int options_read(struct search_options *options, const char *preset, struct error *error);
-/* Conditions between options (`--policy manual` needs --actions …). */
-int options_check(const struct search_options *options, struct error *error);
+/* Conditions between options (`--policy manual` needs --actions …), and what the policy settles: its parent choice. */
+int options_settle(struct search_options *options, struct error *error);
 
 #endif

@@ -155,6 +155,15 @@ static int manual_propose(const struct engine *engine, int64_t number, const str
 
 /* --- proposing --- */
 
+/* Of the networks that the policy made, the number that the next one will have. */
+static int64_t next_grown(const struct session_state *state)
+{
+    int64_t grown = 1;
+    for (int64_t i = 0; i < state->proposal_count; i++)
+        grown += state->proposals[i]->node && !state->proposals[i]->known;
+    return grown;
+}
+
 const char *propose_end(const struct engine *engine, struct error *message)
 {
     const struct session_state *state = engine->state;
@@ -168,6 +177,8 @@ const char *propose_end(const struct engine *engine, struct error *message)
         error_set(message, "%" PRId64 " episodes are done", state->budget_episodes);
     else if (is_manual(engine) && !manual_item(engine->options.actions, next, &item, &length))
         error_set(message, "all networks of --actions are made");
+    else if (engine->policy_kind->aim && next_grown(state) > state->facts.match.count)
+        error_set(message, "all %d networks of --match are matched", state->facts.match.count);
     else if (engine->barren >= ENGINE_BARREN_MAX) {
         error_set(message, "%d proposals in a row led to no new network: the space is exhausted, or too narrow",
                   engine->barren);
@@ -195,6 +206,9 @@ static bool propose_one(struct engine *engine)
     } else {
         struct random_stream stream =
             random_stream_new((uint64_t)engine->options.seed, RANDOM_POLICY, (uint32_t)number, 0);
+        if (engine->policy_kind->aim)
+            engine->policy_kind->aim(engine->policy,
+                                     engine->state->facts.match.items[next_grown(engine->state) - 1]);
         engine->policy_kind->propose(engine->policy, &growing.parent_arch, &stream, &growing.proposal);
     }
     if (growth == GROWTH_NEW)

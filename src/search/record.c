@@ -74,6 +74,8 @@ void record_session(const struct engine *engine, struct event *event)
     session->classes = data->classes;
     session->train_images = data->train_images;
     session->validation_images = data->validation_images;
+    for (int i = 0; i < engine->match.count; i++)
+        event_integers_add(&session->match, engine->match.items[i]);
     for (int i = 0; i < engine->slot_count; i++) {
         const struct device *device = engine->evaluator->kind->device(engine->evaluator, i);
         event_texts_add(&session->devices, device->id);

@@ -132,7 +132,7 @@ static int count_barren(const struct session_state *state)
 
 static int restore(struct engine *engine, struct error *error)
 {
-    if (engine_options_of(engine->state, &engine->options, error) || options_check(&engine->options, error) ||
+    if (engine_options_of(engine->state, &engine->options, error) || options_settle(&engine->options, error) ||
         check_data(engine, error))
         return -1;
     engine_prepare(engine);

@@ -86,6 +86,34 @@ int engine_find_start(struct engine *engine, struct error *error)
     return 0;
 }
 
+int engine_find_match(struct engine *engine, struct error *error)
+{
+    struct session_state *state;
+    struct error warning;
+    char *folder, input[RECORD_INPUT];
+    if (!engine->options.match[0])
+        return 0;
+    int status = session_find(engine->options.match, &folder, error);
+    if (!status) {
+        status = session_load(folder, &state, &warning, error);
+        free(folder);
+    }
+    if (status)
+        return error_prefix(error, "--match");
+    for (int64_t i = 1; i <= state->node_count; i++) {
+        const struct session_node *node = session_node(state, i);
+        if (node->status == NODE_DONE && node->facts.proposal)
+            event_integers_add(&engine->match, node->facts.flops);
+    }
+    if (strcmp(state->facts.input, record_input(engine->data.input, input)))
+        status = error_set(error, "--match %s: its images are %s, the data has %s", engine->options.match,
+                           state->facts.input, input);
+    else if (!engine->match.count)
+        status = error_set(error, "--match %s: a policy has grown no network there yet", engine->options.match);
+    session_state_free(state);
+    return status;
+}
+
 void engine_prepare(struct engine *engine)
 {
     const struct search_options *options = &engine->options;

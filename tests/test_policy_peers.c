@@ -1,0 +1,146 @@
+/*
+ * test_policy_peers.c - what each policy that learns nothing says of itself: how it widens, what it aims at.
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "policy/decisions.h"
+
+static const struct shape input = {3, 32, 32};
+
+static struct policy_options published_options(void)
+{
+    return (struct policy_options){
+        .space = space_find("small"), .input = input, .wider_decisions = 4, .deeper_decisions = 5, .seed = 1};
+}
+
+static struct arch smallest(const struct policy_options *options)
+{
+    struct arch start;
+    space_start(options->space, options->input, 10, &start);
+    return start;
+}
+
+static struct random_stream test_stream(uint32_t number)
+{
+    return random_stream_new(7, RANDOM_TEST, number, 0);
+}
+
+static int64_t flops_of(const struct arch *parent, const struct proposal *proposal)
+{
+    struct arch child;
+    assert_int_equal(proposal_apply(parent, proposal, &child, NULL), 0);
+    return arch_cost(&child, input).flops;
+}
+
+/* One proposal on the smallest network. */
+static void propose_once(const char *name, const struct policy_options *options, uint32_t number, int64_t aim,
+                         struct proposal *proposal)
+{
+    const struct policy_kind *kind = policy_find(name);
+    struct arch start = smallest(options);
+    struct random_stream stream = test_stream(number);
+    struct policy *policy = kind->create(options);
+    if (kind->aim)
+        kind->aim(policy, aim);
+    kind->propose(policy, &start, &stream, proposal);
+    kind->destroy(policy);
+}
+
+/* Whatever a wider decision offers is taken, also where a limit leaves room for some layers only. */
+static void test_widen_takes_all(void **unused)
+{
+    struct policy_options options = published_options();
+    struct arch start = smallest(&options);
+    struct decision decisions[PROPOSAL_STEPS_MAX];
+    struct proposal proposal;
+    for (uint32_t i = 0; i < 200; i++) {
+        options.limits.flops = i % 2 ? 400000 + 10000 * (int64_t)i : 0;
+        propose_once("widen", &options, i, 0, &proposal);
+        assert_true(decisions_recover(&options, &start, &proposal, decisions));
+        for (int step = 0; step < options.wider_decisions; step++)
+            assert_memory_equal(decisions[step].offered, decisions[step].chosen, sizeof decisions[step].offered);
+        assert_true(isfinite(proposal.log_probability) && proposal.log_probability <= 0);
+        int widened = 0;
+        while (proposal.actions[widened].action.kind == ACTION_WIDEN)
+            widened++;
+        assert_true(i % 2 || widened == 4 * 5); /* four convolutions and an FC, four times */
+    }
+}
+
+/* Its insertions are random's: with no wider decisions the two are the same. */
+static void test_widen_deepens_as_random(void **unused)
+{
+    struct policy_options options = published_options();
+    struct proposal a, b;
+    options.wider_decisions = 0;
+    for (uint32_t i = 0; i < 50; i++) {
+        propose_once("widen", &options, i, 0, &a);
+        propose_once("random", &options, i, 0, &b);
+        assert_memory_equal(&a, &b, sizeof a);
+    }
+}
+
+/* How near random-flops comes to the networks of another policy: the share within 2 %, and the largest ratio. */
+static void matching(const char *other, int count, double *share, double *worst)
+{
+    struct policy_options options = published_options();
+    struct arch start = smallest(&options);
+    struct proposal proposal, matched;
+    int within = 0;
+    *worst = 1;
+    for (int i = 0; i < count; i++) {
+        propose_once(other, &options, (uint32_t)i, 0, &proposal);
+        int64_t wanted = flops_of(&start, &proposal);
+        propose_once("random-flops", &options, 1000 + (uint32_t)i, wanted, &matched);
+        double ratio = (double)flops_of(&start, &matched) / (double)wanted;
+        struct decision decisions[PROPOSAL_STEPS_MAX];
+        assert_true(decisions_recover(&options, &start, &matched, decisions)); /* the same number of decisions */
+        within += fabs(log(ratio)) <= log(1.02);
+        *worst = fmax(*worst, fmax(ratio, 1 / ratio));
+    }
+    *share = (double)within / count;
+    print_message("# %s matched: %.0f %% within 2 %%, the worst by a factor of %.3f\n", other, 100 * *share, *worst);
+}
+
+static void test_random_flops_matches(void **unused)
+{
+    double share, worst;
+    matching("random", 60, &share, &worst);
+    assert_true(share >= 0.97 && worst < 1.05);
+    matching("widen", 60, &share, &worst);
+    assert_true(share >= 0.85 && worst < 1.15);
+}
+
+/* Out of reach on both sides: as near as can be. */
+static void test_random_flops_out_of_reach(void **unused)
+{
+    struct policy_options options = published_options();
+    struct arch start = smallest(&options);
+    struct proposal proposal;
+    propose_once("random-flops", &options, 1, 1, &proposal);
+    int64_t least = flops_of(&start, &proposal);
+    propose_once("random-flops", &options, 1, INT64_MAX, &proposal);
+    int64_t most = flops_of(&start, &proposal);
+    propose_once("random", &options, 1, 0, &proposal);
+    int64_t usual = flops_of(&start, &proposal);
+    assert_true(2 * least < usual && most > 2 * usual);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_widen_takes_all),
+        cmocka_unit_test(test_widen_deepens_as_random),
+        cmocka_unit_test(test_random_flops_matches),
+        cmocka_unit_test(test_random_flops_out_of_reach),
+    };
+    return cmocka_run_group_tests_name("policy peers", tests, NULL, NULL);
+}

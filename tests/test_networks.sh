@@ -1,7 +1,7 @@
 #!/bin/sh
 # morph, train and eval, on a small data set made here: black images and white ones of 8×8 pixels.
 . "$top_srcdir/tests/tap.sh"
-plan 42
+plan 52
 
 # prints NAME PATTERN: the last command wrote a line like this
 prints() {
@@ -81,6 +81,22 @@ status=$?
 report $? "Ctrl-C stops a training (status $status)"
 prints "which says how far it came" '^stopped after [0-9]+ of 100000 epochs; weights: stopped.safetensors'
 ok "and writes its weights" "$espalier" eval stopped.safetensors --data idx:set
+
+# More lines than a pipe holds: the program is killed by the next one when nobody reads any more.
+ok "a training that is never cut short" "$espalier" train "$small" --data idx:set --epochs 1500 --drop-fc 0.2 --out whole.safetensors
+"$espalier" train "$small" --data idx:set --epochs 1500 --drop-fc 0.2 --out part.safetensors 2>/dev/null | sed 12q >"$work/out"
+ok "one that is killed leaves what to go on from" [ -s part.safetensors.checkpoint ]
+says "not for other settings" 1 "checkpoint: is of a training with other settings \(1500 epochs.*, not 1400 epochs" \
+    "$espalier" train "$small" --data idx:set --epochs 1400 --drop-fc 0.2 --out part.safetensors --resume
+ok "the same command goes on" \
+    "$espalier" train "$small" --data idx:set --epochs 1500 --drop-fc 0.2 --out part.safetensors --resume
+prints "after an epoch" '^ +goes on after epoch [1-9]'
+ok "to the very file" cmp whole.safetensors part.safetensors
+ok "and then there is nothing to go on from" [ ! -e part.safetensors.checkpoint ]
+says "which it says" 1 "part.safetensors.checkpoint: is not there" \
+    "$espalier" train "$small" --data idx:set --epochs 1500 --drop-fc 0.2 --out part.safetensors --resume
+ok "a file says what it was trained on" "$espalier" eval whole.safetensors
+prints "the same images" '^test .* 512 images$'
 
 # --- networks of a session ---
 "$espalier" run --data idx:set --start "$small" --networks 2 --epochs 1 --start-epochs 2 --validation 112 --devices cpu:1 \

@@ -77,7 +77,7 @@ struct target {
     char *session;                 /* folder, or NULL */
     struct session_state *state;   /* of that session, or NULL */
     int64_t node;                  /* in that session, or 0 */
-    char data[1100];               /* the session's --data, or "" */
+    char data[1100];               /* the session's --data, or what a file was trained on, or "" */
     int64_t validation, train_subset, seed; /* the session's split, or 0 */
 };
 /* NODE is a number, "n12", "best" or "start".  A network without a result has weights NULL. */

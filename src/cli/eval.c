@@ -48,7 +48,9 @@ static void print(const struct cli_arguments *arguments, const struct subject *s
     text_clear(&text);
     arch_print(&target->arch, &text);
     printf("         %s\n%-8s ", text_string(&text), validation ? "valid." : "test");
-    score_print(stdout, score);
+    text_clear(&text);
+    score_print(score, &text);
+    printf("%s\n", text_string(&text));
     text_done(&text);
     if (validation && target->node) {
         const struct session_node *node = session_node(target->state, target->node);
@@ -97,7 +99,7 @@ static int run(const struct cli_arguments *arguments)
 }
 
 static const struct cli_option options_of_eval[] = {
-    {"data", "SPEC", "these images [the session's; for a file, fashion-mnist]"},
+    {"data", "SPEC", "these images [those of the network; unknown: fashion-mnist]"},
     {"test", NULL, "the test images (the default)"},
     {"validation", NULL, "the validation images of the session's split"},
     {0},

@@ -199,8 +199,7 @@ static int work_on(const struct cli_arguments *arguments, struct work *work, str
     if (grow(work, error))
         return cli_fail(error);
     int status = checks ? check(work, error) : 0;
-    struct hash hash;
-    if (out && safetensors_write(out, work->child, &hash, error))
+    if (out && safetensors_write(out, work->child, NULL, error))
         return cli_fail(error);
     if (out)
         printf("\nwrote    %s\n", out);

@@ -78,13 +78,13 @@ struct interval score_interval(int hits, int count)
     return (struct interval){hits ? centre - half : 0, hits < count ? centre + half : 1};
 }
 
-void score_print(FILE *out, const struct score *score)
+void score_print(const struct score *score, struct text *text)
 {
     int wrong = score->count - score->correct;
     struct interval interval = score_interval(wrong, score->count);
     double share = score->count ? (double)wrong / score->count : 0;
-    fprintf(out, "error %.2f %% (95 %% interval %.2f to %.2f), accuracy %.2f %%, loss %.4f on %d images\n", 100 * share,
-            100 * interval.low, 100 * interval.high, 100 * (1 - share), score->loss, score->count);
+    text_add(text, "error %.2f %% (95 %% interval %.2f to %.2f), accuracy %.2f %%, loss %.4f on %d images", 100 * share,
+             100 * interval.low, 100 * interval.high, 100 * (1 - share), score->loss, score->count);
 }
 
 static void print_class_name(FILE *out, const struct data_spec *spec, int class)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "nn/backend.h"
+#include "util/text.h"
 
 struct score {
     int count, correct, classes;
@@ -25,8 +26,8 @@ struct interval {
 /* The 95 % confidence interval of a share of which `hits` of `count` were seen (Wilson, 1927). */
 struct interval score_interval(int hits, int count);
 
-/* "error 7.61 % (95 % interval 7.11 to 8.15), accuracy 92.39 %, loss 0.2210 on 10000 images" and a newline. */
-void score_print(FILE *out, const struct score *score);
+/* "error 7.61 % (95 % interval 7.11 to 8.15), accuracy 92.39 %, loss 0.2210 on 10000 images" */
+void score_print(const struct score *score, struct text *text);
 /* One row a class: images, right, accuracy, and what it is taken for most often. */
 void score_print_classes(FILE *out, const struct score *score, const struct data_spec *spec);
 

@@ -36,6 +36,7 @@ int subject_open_images(struct subject *subject, const char *data, const char *f
 {
     struct target *target = &subject->target;
     const char *name = data ? data : *target->data ? target->data : fallback;
+    subject->data = name;
     if (data_spec_parse(name, &subject->spec, error))
         return error_prefix(error, "--data %s", name);
     if (images_open(&subject->spec, DATA_TRAIN, &subject->images, error))

@@ -8,14 +8,15 @@
 
 struct subject {
     struct target target;
-    struct data_spec spec; /* of the images */
+    const char *data;      /* what the images were named by; borrowed from the target or the caller */
+    struct data_spec spec; /* of that */
     struct images images;  /* the training part; count 0 until subject_open_images() */
     bool session_split;    /* these images are the session's: its split holds for them */
 };
 
 /* Find what `text` names; no images yet.  subject_done() it, also after a failure. */
 int subject_find(const char *text, struct subject *subject, struct error *error);
-/* Open the training images of `data`, or where it is NULL the session's, or `fallback`'s, and check that the
+/* Open the training images of `data`, or where it is NULL the network's own, or `fallback`'s, and check that the
    network takes them: shape, classes, and that every window fits.  Sets target.input where it was unknown.  A session's
    data that changed since is refused unless `data` names it. */
 int subject_open_images(struct subject *subject, const char *data, const char *fallback, struct error *error);

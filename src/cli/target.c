@@ -64,6 +64,33 @@ static int find_in_session(const char *text, struct target *target, struct error
     return read_node_weights(node, target, error);
 }
 
+static bool is_printable(const char *text)
+{
+    while (*text && (unsigned char)*text >= ' ' && *text != 127)
+        text++;
+    return !*text;
+}
+
+/* A file that `espalier train` wrote says what images it was trained on. */
+static int read_file(const char *path, struct target *target, struct error *error)
+{
+    void *bytes;
+    size_t length;
+    if (file_read(path, SAFETENSORS_FILE_MAX, &bytes, &length, error))
+        return -1;
+    int failed = safetensors_decode(bytes, length, &target->weights, error);
+    char *data = safetensors_note(bytes, length, "data");
+    if (data && is_printable(data)) /* messages quote it */
+        snprintf(target->data, sizeof target->data, "%s", data);
+    free(data);
+    free(bytes);
+    if (failed)
+        return error_prefix(error, "%s", path);
+    target->arch = target->weights->arch;
+    target->input = target->weights->input;
+    return 0;
+}
+
 static bool is_file(const char *path)
 {
     struct stat status;
@@ -77,11 +104,7 @@ int target_find(const char *text, struct target *target, struct error *error)
     *target = (struct target){0};
     int failed;
     if ((length >= sizeof ending && !strcmp(text + length - strlen(ending), ending)) || is_file(text)) {
-        failed = safetensors_read(text, NULL, &target->weights, error);
-        if (!failed) {
-            target->arch = target->weights->arch;
-            target->input = target->weights->input;
-        }
+        failed = read_file(text, target, error);
     } else if (strchr(text, '(')) {
         failed = arch_parse(&target->arch, text, error);
     } else {

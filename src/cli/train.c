@@ -2,8 +2,11 @@
  * train.c - `espalier train`: the long training at the end of a search (EAS, section 5), then the test error.
  *
  * By default all training images train and none validate.  Pixels are normalised by all training images, whatever
- * --validation says, so that `espalier eval FILE` needs to know nothing of this run.  The weights are written at most
- * every half minute, at an epoch's end, and when training ends or is stopped; the file is whole at every moment.
+ * --validation says, so that `espalier eval FILE` needs to know nothing of this run but the data, which a note in the
+ * file names.
+ *
+ * Two files are written at the first epoch's end and then at most every half minute, and when training is stopped: the
+ * weights, and a checkpoint to go on from, which is removed when all is done.  Each is whole at every moment.
  */
 #include <signal.h>
 #include <stdlib.h>
@@ -12,6 +15,7 @@
 #include <unistd.h>
 
 #include "cli/bar.h"
+#include "cli/checkpoint.h"
 #include "cli/score.h"
 #include "cli/subject.h"
 #include "device/device.h"
@@ -25,17 +29,17 @@ static const double seconds_between_bars = 0.2, seconds_between_files = 30;
 
 struct run {
     struct subject subject;
-    bool scratch;
+    bool scratch, resume;
     int64_t validation;
     struct training training;
     struct view train, validate;
     struct weights *weights;
-    char *out;
+    char *out, *settings;
+    struct checkpoint checkpoint;
     bool bar, unicode;
     volatile sig_atomic_t stopped;
-    double began, drawn, written; /* on the monotonic clock */
-    int epochs_done;
-    struct error unwritten; /* why the last file could not be written, or "" */
+    double began, drawn, written; /* on the monotonic clock; written 0: nothing is yet */
+    struct error unwritten;       /* why the last file could not be written, or "" */
 };
 
 /* --- what the trainer asks and tells --- */
@@ -50,18 +54,26 @@ static bool proceed(void *context)
     return !((struct run *)context)->stopped;
 }
 
-/* A failure to write does not end hours of training: the next epoch tries again. */
-static int write_weights(struct run *run)
+/* With what it takes to evaluate them, and to know how they came about; `test` may be NULL. */
+static int write_weights(const struct run *run, const char *test, struct error *error)
 {
-    struct hash hash;
-    run->written = clock_monotonic();
-    run->unwritten = (struct error){{0}};
-    return safetensors_write(run->out, run->weights, &hash, &run->unwritten);
+    const struct safetensors_note notes[] = {
+        {"data", run->subject.data}, {"training", run->settings}, {test ? "test" : NULL, test}, {0}};
+    return safetensors_write(run->out, run->weights, notes, error);
 }
 
-static double seconds_left(const struct run *run, double epochs_done)
+/* A failure to write does not end hours of training: the next epoch tries again. */
+static int write_both(struct run *run)
 {
-    return (clock_monotonic() - run->began) * ((double)run->training.epochs / epochs_done - 1);
+    run->written = clock_monotonic();
+    run->unwritten = (struct error){{0}};
+    return write_weights(run, NULL, &run->unwritten) || checkpoint_write(&run->checkpoint, &run->unwritten);
+}
+
+static double seconds_left(const struct run *run, double epochs)
+{
+    double here = epochs - run->training.epochs_done; /* of them in this process */
+    return (clock_monotonic() - run->began) / here * (run->training.epochs - epochs);
 }
 
 static void on_step(void *context, const struct step_report *report)
@@ -75,8 +87,7 @@ static void on_step(void *context, const struct step_report *report)
     char left[TEXT_SHORT], rate[TEXT_SHORT];
     double done = report->epoch - 1 + (double)report->step / report->steps;
     text_add(&text, "epoch %d of %d  eta %s  loss %.4f  %s images/s", report->epoch, run->training.epochs,
-             done > 0 ? text_duration(left, seconds_left(run, done)) : "?", report->loss,
-             text_count(rate, report->images_per_second));
+             text_duration(left, seconds_left(run, done)), report->loss, text_count(rate, report->images_per_second));
     bar_draw(stdout, done / run->training.epochs, run->unicode, text_string(&text));
     text_done(&text);
 }
@@ -85,7 +96,7 @@ static void on_epoch(void *context, const struct epoch_report *report)
 {
     struct run *run = context;
     char left[TEXT_SHORT], rate[TEXT_SHORT], seconds[TEXT_SHORT];
-    run->epochs_done = report->epoch;
+    checkpoint_keep(&run->checkpoint, run->weights, report);
     if (run->bar)
         bar_clear(stdout);
     printf("epoch %*d/%d  rate %.5f  train %6.2f %% loss %.4f", report->epochs > 99 ? 3 : 2, report->epoch,
@@ -96,19 +107,25 @@ static void on_epoch(void *context, const struct epoch_report *report)
            text_count(rate, report->images_per_second), text_duration(left, seconds_left(run, report->epoch)));
     fflush(stdout);
     bool last = report->epoch == report->epochs; /* written when training returns */
-    if (!last && clock_monotonic() - run->written >= seconds_between_files && write_weights(run))
+    bool due = !run->written || clock_monotonic() - run->written >= seconds_between_files;
+    if (!last && due && write_both(run))
         cli_warn(&run->unwritten);
 }
 
 /* --- before and after --- */
 
+static double of_session(const struct target *target, const char *option, double otherwise)
+{
+    const char *value = target->state ? session_option(target->state, option) : NULL;
+    return value ? atof(value) : otherwise;
+}
+
 static int read_training(const struct cli_arguments *arguments, struct run *run)
 {
     const struct target *target = &run->subject.target;
-    const char *drop_pool = target->state ? session_option(target->state, "drop-pool") : NULL;
-    const char *drop_fc = target->state ? session_option(target->state, "drop-fc") : NULL;
     int64_t epochs, batch, seed;
-    double rate, pool, fc;
+    double rate, decay, pool, fc;
+    run->resume = cli_value(arguments, "resume");
     run->scratch = cli_value(arguments, "scratch") || !target->weights;
     run->training = training_paper;
     if (cli_integer(arguments, "epochs", 300, 1, 100000, &epochs) ||
@@ -116,13 +133,15 @@ static int read_training(const struct cli_arguments *arguments, struct run *run)
         cli_integer(arguments, "seed", 1, 0, INT64_MAX, &seed) ||
         cli_integer(arguments, "validation", 0, 0, INT32_MAX, &run->validation) ||
         cli_real(arguments, "rate", run->scratch ? 0.1 : 0.02, 1e-9, 1e6, &rate) ||
-        cli_real(arguments, "drop-pool", drop_pool ? atof(drop_pool) : 0, 0, 0.99, &pool) ||
-        cli_real(arguments, "drop-fc", drop_fc ? atof(drop_fc) : 0, 0, 0.99, &fc))
+        cli_real(arguments, "weight-decay", of_session(target, "weight-decay", 1e-4), 0, 1, &decay) ||
+        cli_real(arguments, "drop-pool", of_session(target, "drop-pool", 0), 0, 0.99, &pool) ||
+        cli_real(arguments, "drop-fc", of_session(target, "drop-fc", 0), 0, 0.99, &fc))
         return 2;
     run->training.epochs = (int)epochs;
     run->training.batch = (int)batch;
     run->training.seed = (uint64_t)seed;
     run->training.rate = (float)rate;
+    run->training.weight_decay = (float)decay;
     run->training.drop_pool = (float)pool;
     run->training.drop_fc = (float)fc;
     run->training.node = (uint32_t)target->node;
@@ -147,7 +166,7 @@ static int choose_file(const struct cli_arguments *arguments, struct run *run, s
         text_add(&text, "network.safetensors");
     }
     run->out = text_take(&text);
-    if (!out && file_exists(run->out))
+    if (!out && !run->resume && file_exists(run->out))
         return error_set(error, "%s: exists already; name the file to write by --out", run->out);
     struct stat status;
     if (!*run->out)
@@ -189,8 +208,39 @@ static void prepare_weights(struct run *run)
     weights_initialise(run->weights, &stream);
 }
 
+/* What makes this training what it is, for the file and for people. */
+static void describe(struct run *run)
+{
+    const struct training *training = &run->training;
+    char images[HASH_TEXT], weights[HASH_TEXT];
+    struct text text = TEXT_EMPTY;
+    hash_print(run->subject.images.hash, images);
+    hash_print(hash_of(run->weights->values, (size_t)run->weights->layout.total * sizeof(float)), weights);
+    text_add(&text,
+             "%d epochs, batch %d, rate %g, weight decay %g, dropout %g %g, seed %llu, %d images of %.8s%s, from %.8s",
+             training->epochs, training->batch, (double)training->rate, (double)training->weight_decay,
+             (double)training->drop_pool, (double)training->drop_fc, (unsigned long long)training->seed,
+             run->train.count, images, training->augment ? " augmented" : "", weights);
+    run->settings = text_take(&text);
+}
+
+/* After prepare_weights(): the checkpoint is of a training from there. */
+static int prepare_checkpoint(struct run *run, struct error *error)
+{
+    checkpoint_init(&run->checkpoint, run->out, run->weights, run->settings);
+    if (!run->resume)
+        return 0;
+    if (checkpoint_read(&run->checkpoint, error))
+        return -1;
+    memcpy(run->weights->values, run->checkpoint.values, (size_t)run->checkpoint.total * sizeof(float));
+    run->training.epochs_done = run->checkpoint.epochs;
+    run->training.velocity = run->checkpoint.velocity; /* copied before the first epoch ends */
+    return 0;
+}
+
 static void print_plan(const struct cli_arguments *arguments, const struct run *run, const struct device *device)
 {
+    const struct training *training = &run->training;
     const struct target *target = &run->subject.target;
     struct arch_cost cost = arch_cost(&target->arch, target->input);
     char parameters[TEXT_SHORT], flops[TEXT_SHORT];
@@ -203,30 +253,62 @@ static void print_plan(const struct cli_arguments *arguments, const struct run *
            run->out);
     printf("data     %d training images of %s%s, %d for validation\n", run->train.count, run->subject.spec.name,
            run->training.augment ? " with augmentation" : "", run->validate.count);
-    printf("plan     %d epoch%s, batch %d, rate %g, on %s\n\n", run->training.epochs,
-           run->training.epochs == 1 ? "" : "s", run->training.batch, (double)run->training.rate, device->id);
+    printf("plan     %d epoch%s, batch %d, rate %g, weight decay %g", training->epochs,
+           training->epochs == 1 ? "" : "s", training->batch, (double)training->rate, (double)training->weight_decay);
+    if (training->drop_pool > 0 || training->drop_fc > 0)
+        printf(", dropout %g after pools, %g after FC", (double)training->drop_pool, (double)training->drop_fc);
+    printf(", on %s\n", device->id);
+    if (run->resume)
+        printf("         goes on after epoch %d\n", training->epochs_done);
+    printf("\n");
     fflush(stdout);
     text_done(&text);
     text_done(&name);
 }
 
-static int print_test(const struct run *run, struct error *error)
+/* Read the test images and say how well they are classified; `line` is text_done()d by the caller. */
+static int test(const struct run *run, struct text *line, struct error *error)
 {
-    struct images test;
+    struct images test_images;
     struct view view;
     struct score score;
-    if (subject_open_test(&run->subject, &test, error))
+    if (subject_open_test(&run->subject, &test_images, error))
         return -1;
-    view_all(&test, &run->train, &view);
+    view_all(&test_images, &run->train, &view);
     int failed = score_network(backend_cpu(), run->weights, &view, &score, error);
     if (!failed) {
-        printf("\ntest     ");
-        score_print(stdout, &score);
+        score_print(&score, line);
         score_done(&score);
     }
     view_done(&view);
-    images_done(&test);
+    images_done(&test_images);
     return failed;
+}
+
+/* The weights are safe before the test images are looked for. */
+static int finish(struct run *run, struct error *error)
+{
+    struct text line = TEXT_EMPTY;
+    int failed = write_weights(run, NULL, error);
+    if (!failed) {
+        checkpoint_remove(&run->checkpoint);
+        failed = test(run, &line, error) || write_weights(run, text_string(&line), error);
+    }
+    if (!failed)
+        printf("\ntest     %s\nweights  %s\n", text_string(&line), run->out);
+    text_done(&line);
+    return failed ? cli_fail(error) : 0;
+}
+
+static int stopped(struct run *run)
+{
+    const struct checkpoint *checkpoint = &run->checkpoint;
+    if (write_both(run))
+        return cli_fail(&run->unwritten);
+    printf("stopped after %d of %d epochs; weights: %s\n", checkpoint->epochs, run->training.epochs, run->out);
+    if (checkpoint->epochs)
+        printf("the same command with --resume%s goes on\n", run->resume ? "" : " added");
+    return 0;
 }
 
 /* Train, write, test.  The exit status. */
@@ -234,23 +316,14 @@ static int train_and_test(struct run *run, struct error *error)
 {
     struct trainer_hooks hooks = {.context = run, .proceed = proceed, .step = on_step, .epoch = on_epoch};
     cli_catch_signals(stop, run);
-    run->began = run->written = clock_monotonic();
+    run->began = clock_monotonic();
     enum training_outcome outcome = train(backend_cpu(), run->weights, &run->train,
                                           run->validate.count ? &run->validate : NULL, &run->training, &hooks, error);
     if (run->bar)
         bar_clear(stdout);
-    if (outcome == TRAINING_DIVERGED || outcome == TRAINING_NO_MEMORY)
-        return cli_fail(error);
-    if (write_weights(run))
-        return cli_fail(&run->unwritten);
-    if (outcome == TRAINING_STOPPED) {
-        printf("stopped after %d of %d epochs; weights: %s\n", run->epochs_done, run->training.epochs, run->out);
-        return 0;
-    }
-    if (print_test(run, error))
-        return cli_fail(error);
-    printf("weights  %s\n", run->out);
-    return 0;
+    if (outcome == TRAINING_DONE)
+        return finish(run, error);
+    return outcome == TRAINING_STOPPED ? stopped(run) : cli_fail(error);
 }
 
 static int prepare_and_train(const struct cli_arguments *arguments, struct run *run, struct error *error)
@@ -271,6 +344,9 @@ static int prepare_and_train(const struct cli_arguments *arguments, struct run *
     run->bar = cli_is_terminal(stdout);
     run->unicode = cli_is_unicode();
     prepare_weights(run);
+    describe(run);
+    if (prepare_checkpoint(run, error))
+        return cli_fail(error);
     print_plan(arguments, run, &devices[0]);
     return train_and_test(run, error);
 }
@@ -284,21 +360,25 @@ static int run_command(const struct cli_arguments *arguments)
     view_done(&run->train);
     view_done(&run->validate);
     subject_done(&run->subject);
+    checkpoint_done(&run->checkpoint);
+    free(run->settings);
     free(run->out);
     free(run);
     return status;
 }
 
 static const struct cli_option options_of_train[] = {
-    {"data", "SPEC", "train on these images [the session's, else fashion-mnist]"},
+    {"data", "SPEC", "train on these images [those of the network; none: fashion-mnist]"},
     {"epochs", "N", "how long [300]"},
     {"rate", "X", "initial rate of the cosine schedule [0.02; from scratch 0.1]"},
     {"batch", "N", "images a step [64]"},
     {"seed", "N", "of order, augmentation, dropout, split and fresh weights [1]"},
     {"validation", "N", "keep N training images out, and report their accuracy each epoch [0]"},
     {"scratch", NULL, "start from fresh weights though the network has its own"},
+    {"weight-decay", "X", "weight decay [the session's, else 0.0001]"},
     {"drop-pool", "X", "dropout after max pools [the session's, else 0]"},
     {"drop-fc", "X", "dropout after fully connected layers [the session's, else 0]"},
+    {"resume", NULL, "go on where the same command was cut short"},
     {"device", "NAME", "where to train: cpu [cpu]"},
     {"out", "FILE", "weights as safetensors [SESSION-nNODE.safetensors, or network.safetensors]"},
     {0},
@@ -308,7 +388,9 @@ const struct cli_command command_train = {
     .name = "train",
     .synopsis = "ARCH|SESSION:NODE|FILE",
     .summary = "train one network for long on all training images, then test it",
-    .details = "Ctrl-C stops after the running step and writes the weights as they are; a second Ctrl-C ends at once.",
+    .details = "Ctrl-C stops after the running step and writes the weights as they are; a second Ctrl-C ends at once. "
+               "What was\n"
+               "stopped or killed goes on with --resume, from the last epoch that was kept.",
     .words_minimum = 1,
     .words_maximum = 1,
     .options = options_of_train,

@@ -115,9 +115,21 @@ static void encode(json_t *metadata, const struct named_tensor *tensors, int cou
     *bytes = file;
 }
 
-void safetensors_encode_list(const struct named_tensor *tensors, int count, void **bytes, size_t *length)
+static void add_notes(json_t *metadata, const struct safetensors_note *notes)
 {
-    encode(NULL, tensors, count, bytes, length);
+    for (; notes && notes->name; notes++) {
+        json_t *text = json_string(notes->text);
+        if (text)
+            set_new(metadata, notes->name, text);
+    }
+}
+
+void safetensors_encode_list(const struct named_tensor *tensors, int count, const struct safetensors_note *notes,
+                             void **bytes, size_t *length)
+{
+    json_t *metadata = notes ? json_object() : NULL;
+    add_notes(metadata, notes);
+    encode(metadata, tensors, count, bytes, length);
 }
 
 /* Reading. */
@@ -149,6 +161,17 @@ static int container_open(const void *bytes, size_t length, struct container *co
 static void container_close(struct container *container)
 {
     json_decref(container->header);
+}
+
+char *safetensors_note(const void *bytes, size_t length, const char *name)
+{
+    struct container container;
+    if (container_open(bytes, length, &container, NULL) < 0)
+        return NULL;
+    const char *text = json_string_value(json_object_get(json_object_get(container.header, METADATA), name));
+    char *note = text ? memory_copy_text(text) : NULL;
+    container_close(&container);
+    return note;
 }
 
 static bool has_shape(const json_t *shape, const struct named_tensor *tensor)
@@ -301,7 +324,8 @@ static int input_parse(const char *text, struct shape *input)
     return strcmp(text, again) ? -1 : 0;
 }
 
-void safetensors_encode(const struct weights *weights, void **bytes, size_t *length, struct hash *hash)
+static void encode_network(const struct weights *weights, const struct safetensors_note *notes, void **bytes,
+                           size_t *length)
 {
     struct text arch = TEXT_EMPTY;
     char input[32];
@@ -309,11 +333,17 @@ void safetensors_encode(const struct weights *weights, void **bytes, size_t *len
     input_print(weights->input, input);
     json_t *metadata = json_pack("{s:s,s:s}", "arch", text_string(&arch), "input", input);
     ASSERT(metadata);
+    add_notes(metadata, notes);
     text_done(&arch);
 
     struct named_tensor *tensors = tensors_new();
     encode(metadata, tensors, tensors_of(weights, tensors), bytes, length);
     free(tensors);
+}
+
+void safetensors_encode(const struct weights *weights, void **bytes, size_t *length, struct hash *hash)
+{
+    encode_network(weights, NULL, bytes, length);
     *hash = hash_of(*bytes, *length);
 }
 
@@ -386,11 +416,12 @@ int safetensors_read(const char *path, const struct hash *expected, struct weigh
     return status;
 }
 
-int safetensors_write(const char *path, const struct weights *weights, struct hash *hash, struct error *error)
+int safetensors_write(const char *path, const struct weights *weights, const struct safetensors_note *notes,
+                      struct error *error)
 {
     void *bytes;
     size_t length;
-    safetensors_encode(weights, &bytes, &length, hash);
+    encode_network(weights, notes, &bytes, &length);
     int status = length <= SAFETENSORS_FILE_MAX
                      ? file_write(path, bytes, length, error)
                      : error_set(error, "%s: %zu bytes are too many for a file of weights; set a limit on parameters",

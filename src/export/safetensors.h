@@ -2,8 +2,8 @@
  * safetensors.h - weights as a safetensors file: opens with the usual libraries of Python and Rust.
  *
  * Tensors are named after layers (`conv1.weight`, `conv1.gamma`, `conv1.beta`, `conv1.mean`, `conv1.variance`,
- * `classifier.bias`), F32, shapes as in weights.h; `__metadata__` holds `arch` and `input` ("3,32,32").  The
- * header is read by jansson, which refuses duplicate keys.
+ * `classifier.bias`), F32, shapes as in weights.h; `__metadata__` holds `arch` and `input` ("3,32,32"), and may hold
+ * notes.  The header is read by jansson, which refuses duplicate keys.
  */
 #ifndef ESPALIER_EXPORT_SAFETENSORS_H
 #define ESPALIER_EXPORT_SAFETENSORS_H
@@ -13,13 +13,22 @@
 
 enum { SAFETENSORS_FILE_MAX = 1 << 30 };
 
+/* A text in a file's metadata; an array of them ends with a NULL name, and NULL is none.  A text that is not UTF-8 is
+   left out of the file. */
+struct safetensors_note {
+    const char *name, *text;
+};
+/* The note of that name in a file that was read, the caller's to free(); NULL: there is none. */
+char *safetensors_note(const void *bytes, size_t length, const char *name);
+
 /* The whole file in memory, the caller's to free(), and the hash that names it. */
 void safetensors_encode(const struct weights *weights, void **bytes, size_t *length, struct hash *hash);
 /* Every offset, shape and type is checked against the architecture in the metadata. */
 int safetensors_decode(const void *bytes, size_t length, struct weights **weights, struct error *error);
 /* Read a file; when `expected` is not NULL its content must have that hash. */
 int safetensors_read(const char *path, const struct hash *expected, struct weights **weights, struct error *error);
-int safetensors_write(const char *path, const struct weights *weights, struct hash *hash, struct error *error);
+int safetensors_write(const char *path, const struct weights *weights, const struct safetensors_note *notes,
+                      struct error *error);
 
 /* Any set of float32 tensors: the controller's state.  Names are the caller's; `values` borrowed. */
 struct named_tensor {
@@ -28,7 +37,8 @@ struct named_tensor {
     int64_t shape[4];
     float *values;
 };
-void safetensors_encode_list(const struct named_tensor *tensors, int count, void **bytes, size_t *length);
+void safetensors_encode_list(const struct named_tensor *tensors, int count, const struct safetensors_note *notes,
+                             void **bytes, size_t *length);
 /* Fill the values of the named tensors, which must all be there with the same shapes. */
 int safetensors_decode_list(const void *bytes, size_t length, struct named_tensor *tensors, int count,
                             struct error *error);

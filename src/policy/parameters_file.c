@@ -80,7 +80,7 @@ void parameters_encode(const struct parameters *parameters, const double *number
     tensor->values[0] = (float)parameters->steps;
     for (int i = 0; i < number_count; i++)
         tensor->values[1 + i] = (float)numbers[i];
-    safetensors_encode_list(list->tensors, list->count, bytes, length);
+    safetensors_encode_list(list->tensors, list->count, NULL, bytes, length);
     list_free(list);
 }
 

@@ -286,6 +286,19 @@ static void test_typing(void **state)
     quit(terminal);
 }
 
+/* Pasted text is no key: not `q`, nor Enter. In a prompt it is what is written there. */
+static void test_paste(void **state)
+{
+    struct pty_terminal *terminal = start_still();
+    pty_send(terminal, "\033[200~q\rq\033[201~");
+    expect_text(terminal, 44, "pasted text does nothing here");
+    pty_send(terminal, "/\033[200~con\rv1\tq\033[201~");
+    expect_text(terminal, 44, "/con v1 q");
+    pty_send(terminal, PTY_ESCAPE);
+    expect_no_text(terminal, 44, "/con");
+    quit(terminal);
+}
+
 /* `S` writes what the terminal shows: the picture and its description have one source, and nothing is lost between. */
 static void test_saved_screen(void **state)
 {
@@ -365,6 +378,7 @@ int main(void)
         cmocka_unit_test(test_mouse),
         cmocka_unit_test(test_drag),
         cmocka_unit_test(test_typing),
+        cmocka_unit_test(test_paste),
         cmocka_unit_test(test_saved_screen),
     };
     return cmocka_run_group_tests_name("terminal replay", tests, open_bed, terminal_bed_close);

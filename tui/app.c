@@ -334,7 +334,12 @@ static void on_key(struct app *app, int key)
 {
     struct layout layout;
     app->model.message[0] = '\0'; /* the answer of the last request has been read */
-    if (key == KEY_CODE_MOUSE) {
+    if (terminal_pasted(app->terminal)) {
+        if (app->overlay && overlay_takes_text(app->overlay))
+            on_overlay_key(app, key);
+        else
+            model_say(&app->model, "pasted text does nothing here: it goes behind : or / or into a note");
+    } else if (key == KEY_CODE_MOUSE) {
         on_mouse(app);
     } else if (request_of_key(key) == REQUEST_REDRAW || request_of_key(key) == REQUEST_SUSPEND) {
         answer(app, request_of_key(key)); /* whatever is open */

@@ -15,6 +15,11 @@ void overlay_draw(const struct overlay *overlay, const struct model *model, stru
     overlay->kind->draw(overlay, model, canvas);
 }
 
+bool overlay_takes_text(const struct overlay *overlay)
+{
+    return overlay->kind->takes_text;
+}
+
 void overlay_free(struct overlay *overlay)
 {
     free(overlay);
@@ -77,7 +82,7 @@ static enum overlay_answer key_help(struct overlay *overlay, struct model *model
 
 struct overlay *overlay_help(void)
 {
-    static const struct overlay_kind kind = {draw_help, key_help};
+    static const struct overlay_kind kind = {.draw = draw_help, .key = key_help};
     struct help *help = memory_new(1, sizeof *help);
     help->overlay.kind = &kind;
     return &help->overlay;
@@ -117,7 +122,7 @@ static enum overlay_answer key_question(struct overlay *overlay, struct model *m
 
 static struct question *question_new(void)
 {
-    static const struct overlay_kind kind = {draw_question, key_question};
+    static const struct overlay_kind kind = {.draw = draw_question, .key = key_question};
     struct question *question = memory_new(1, sizeof *question);
     question->overlay.kind = &kind;
     return question;

@@ -36,6 +36,7 @@ struct overlay *overlay_deepen(struct model *model, int64_t node);
 
 void overlay_draw(const struct overlay *overlay, const struct model *model, struct canvas *canvas);
 enum overlay_answer overlay_key(struct overlay *overlay, struct model *model, int key, struct text *words);
+bool overlay_takes_text(const struct overlay *overlay); /* a prompt: pasted text may go in */
 void overlay_free(struct overlay *overlay);
 
 #endif

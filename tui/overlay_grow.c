@@ -191,7 +191,7 @@ static const struct session_node *trained(const struct session_state *state, int
 
 static struct overlay *grow_new(struct model *model, int64_t asked, enum action_kind kind)
 {
-    static const struct overlay_kind table = {draw_grow, key_grow};
+    static const struct overlay_kind table = {.draw = draw_grow, .key = key_grow};
     const struct session_node *node = trained(model->state, asked);
     int64_t number = node ? node->facts.node : 0;
     const char *widths = session_option(model->state, "widths");

@@ -9,6 +9,7 @@
 struct overlay_kind {
     void (*draw)(const struct overlay *overlay, const struct model *model, struct canvas *canvas);
     enum overlay_answer (*key)(struct overlay *overlay, struct model *model, int key, struct text *words);
+    bool takes_text;
 };
 
 /* The first member of every overlay; the whole is one allocation. */

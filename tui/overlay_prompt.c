@@ -245,7 +245,7 @@ static enum overlay_answer key_prompt(struct overlay *overlay, struct model *mod
 
 struct overlay *overlay_prompt(enum prompt_kind kind, int64_t node, const char *start)
 {
-    static const struct overlay_kind table = {draw_prompt, key_prompt};
+    static const struct overlay_kind table = {.draw = draw_prompt, .key = key_prompt, .takes_text = true};
     struct prompt *prompt = memory_new(1, sizeof *prompt);
     prompt->overlay.kind = &table;
     prompt->kind = kind;

@@ -31,8 +31,12 @@ struct terminal {
     attr_t attributes[STYLE_COUNT];
     short pairs[STYLE_COUNT];
     struct mouse mouse;
-    bool reports, reports_due; /* the mouse is in use; its drags are to be asked for with the next frame */
+    bool reports;   /* the mouse is in use */
+    bool modes_due; /* its drags, and marks around pasted text, are to be asked for with the next frame */
+    bool pasted;    /* keys are those of a text that is being pasted */
 };
+
+enum { PASTE_BEGINS = 0x7001, PASTE_ENDS }; /* codes that curses gives no key */
 
 /* What curses has written since the last time, to the terminal in one piece. */
 static void flush_output(struct terminal *terminal)
@@ -90,7 +94,24 @@ static int add_byte(int byte)
     return byte;
 }
 
-/* After a crash: leave the alternate screen, show the cursor, end attributes and the mouse. */
+/* Modes that curses doesn't know: places while a button is held (it asks for presses alone), and marks around pasted text.
+   Asked for behind what curses has written, for its own mode of the mouse would take the place of this one. */
+static void set_modes(struct terminal *terminal, bool on)
+{
+    const char *mouse = tigetstr("kmous");
+    if (terminal->reports && mouse && mouse != (char *)-1)
+        fputs(on ? "\033[?1002h" : "\033[?1002l", terminal->output);
+    fputs(on ? "\033[?2004h" : "\033[?2004l", terminal->output);
+}
+
+static void leave_screen(struct terminal *terminal)
+{
+    set_modes(terminal, false);
+    endwin();
+    flush_output(terminal);
+}
+
+/* After a crash: leave the alternate screen, show the cursor, end attributes, the mouse and marks around pasted text. */
 static void open_tty(void)
 {
     static const char *const names[] = {"rmkx", "sgr0", "cnorm", "rmcup"};
@@ -102,6 +123,7 @@ static void open_tty(void)
     const char *mouse = tigetstr("kmous");
     if (mouse && mouse != (char *)-1)
         text_add(&capability_bytes, "\033[?1000l\033[?1002l\033[?1006l");
+    text_add(&capability_bytes, "\033[?2004l");
     tty_open(text_string(&capability_bytes), capability_bytes.length);
     text_done(&capability_bytes);
 }
@@ -163,6 +185,9 @@ int terminal_open(const char *theme, bool mono, struct terminal **result, struct
     leaveok(stdscr, TRUE);
     terminal->keys = newpad(1, 1);
     keypad(terminal->keys, TRUE);
+    define_key("\033[200~", PASTE_BEGINS);
+    define_key("\033[201~", PASTE_ENDS);
+    terminal->modes_due = true;
     nodelay(terminal->keys, TRUE);
     prepare_styles(terminal, theme_find(theme), mono || !strcmp(theme, "mono"));
     *result = terminal;
@@ -172,8 +197,7 @@ int terminal_open(const char *theme, bool mono, struct terminal **result, struct
 void terminal_close(struct terminal *terminal)
 {
     terminal_use_mouse(terminal, false);
-    endwin();
-    flush_output(terminal);
+    leave_screen(terminal);
     tty_close();
     delwin(terminal->keys);
     delscreen(terminal->screen);
@@ -185,15 +209,6 @@ void terminal_size(const struct terminal *terminal, int *width, int *height)
 {
     *width = terminal->width;
     *height = terminal->height;
-}
-
-/* Places while a button is held: curses asks for presses alone. Behind what curses has written, for its own mode would
-   take the place of this one. */
-static void report_drags(struct terminal *terminal, bool report)
-{
-    const char *mouse = tigetstr("kmous");
-    if (mouse && mouse != (char *)-1)
-        fputs(report ? "\033[?1002h" : "\033[?1002l", terminal->output);
 }
 
 void terminal_show(struct terminal *terminal, const struct canvas *canvas)
@@ -210,9 +225,9 @@ void terminal_show(struct terminal *terminal, const struct canvas *canvas)
         }
     wnoutrefresh(stdscr);
     doupdate();
-    if (terminal->reports_due)
-        report_drags(terminal, true);
-    terminal->reports_due = false;
+    if (terminal->modes_due)
+        set_modes(terminal, true);
+    terminal->modes_due = false;
     flush_output(terminal);
 }
 
@@ -253,6 +268,8 @@ int terminal_key(struct terminal *terminal)
         if (kind == ERR)
             return -1;
         if (kind == KEY_CODE_YES) {
+            if (key == PASTE_BEGINS || key == PASTE_ENDS)
+                terminal->pasted = key == PASTE_BEGINS;
             int mouse = key == KEY_MOUSE ? read_mouse(terminal) : -1;
             if (mouse >= 0)
                 return mouse;
@@ -261,6 +278,8 @@ int terminal_key(struct terminal *terminal)
                     return codes[i].ours;
             continue; /* a key that means nothing here */
         }
+        if (terminal->pasted)
+            return key < ' ' || key == 127 ? ' ' : (int)key;
         switch (key) {
         case '\r':
         case '\n':
@@ -278,6 +297,11 @@ int terminal_key(struct terminal *terminal)
     }
 }
 
+bool terminal_pasted(const struct terminal *terminal)
+{
+    return terminal->pasted;
+}
+
 struct mouse terminal_mouse(const struct terminal *terminal)
 {
     return terminal->mouse;
@@ -286,10 +310,11 @@ struct mouse terminal_mouse(const struct terminal *terminal)
 void terminal_use_mouse(struct terminal *terminal, bool use)
 {
     if (terminal->reports && !use)
-        report_drags(terminal, false);
+        set_modes(terminal, false);
     mousemask(use ? BUTTON1_PRESSED | BUTTON1_CLICKED | BUTTON4_PRESSED | BUTTON5_PRESSED | REPORT_MOUSE_POSITION : 0, NULL);
     mouseinterval(0);
-    terminal->reports = terminal->reports_due = use;
+    terminal->reports = use;
+    terminal->modes_due = true;
     flush_output(terminal);
 }
 
@@ -309,10 +334,7 @@ void terminal_suspend(struct terminal *terminal, bool group)
     sigset_t stop;
     sigemptyset(&stop);
     sigaddset(&stop, SIGTSTP);
-    if (terminal->reports)
-        report_drags(terminal, false);
-    endwin();
-    flush_output(terminal);
+    leave_screen(terminal);
     tty_give_back();
     kill(group ? 0 : getpid(), SIGTSTP);
     pthread_sigmask(SIG_UNBLOCK, &stop, NULL); /* stops here, unless there is no shell to go back to */
@@ -325,7 +347,7 @@ void terminal_resume(struct terminal *terminal)
     tty_take();
     terminal_resized(terminal);
     clearok(stdscr, TRUE);
-    terminal->reports_due = terminal->reports;
+    terminal->modes_due = true;
 }
 
 bool terminal_is_behind(const struct terminal *terminal)

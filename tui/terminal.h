@@ -31,6 +31,8 @@ void terminal_redraw(struct terminal *terminal);
 
 /* The next key that waits (request.h's numbers), or -1. */
 int terminal_key(struct terminal *terminal);
+/* The last key is a character of pasted text (a line's end is a blank there), which is no request. */
+bool terminal_pasted(const struct terminal *terminal);
 struct mouse terminal_mouse(const struct terminal *terminal); /* of the last KEY_CODE_MOUSE */
 void terminal_use_mouse(struct terminal *terminal, bool use);
 int terminal_input(const struct terminal *terminal); /* readable: keys wait */

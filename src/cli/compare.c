@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "cli/cli.h"
-#include "nn/trainer.h"
 #include "search/engine.h"
 #include "sessions/log.h"
 #include "util/memory.h"
@@ -72,24 +71,15 @@ static int train_scratch(const char *what, const struct arch *arch, const struct
                          uint32_t run, double *accuracy, struct error *error)
 {
     const struct search_options *options = &setting->options;
-    struct data_spec spec;
     struct weights *weights = weights_new(arch, setting->images.shape);
     struct random_stream stream = random_stream_new((uint64_t)options->seed, RANDOM_INITIALISE, run, 0);
     struct evaluation evaluation;
     double seconds = 0;
-    struct training training = training_paper;
-    weights_initialise(weights, &stream);
-    data_spec_parse(options->data, &spec, NULL);
+    struct training training = options_training(options);
     training.epochs = epochs;
-    training.batch = (int)options->batch;
     training.rate = (float)options->start_rate;
-    training.momentum = (float)options->momentum;
-    training.weight_decay = (float)options->weight_decay;
-    training.drop_pool = (float)options->drop_pool;
-    training.drop_fc = (float)options->drop_fc;
-    training.augment = spec.augment;
-    training.seed = (uint64_t)options->seed;
     training.node = run;
+    weights_initialise(weights, &stream);
     struct trainer_hooks hooks = {.context = &seconds, .epoch = on_epoch};
     int failed = train(backend_cpu(), weights, &setting->train, &setting->validate, &training, &hooks, error) !=
                      TRAINING_DONE ||

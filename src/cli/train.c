@@ -21,6 +21,7 @@
 #include "device/device.h"
 #include "export/safetensors.h"
 #include "nn/trainer.h"
+#include "search/engine.h"
 #include "util/clock.h"
 #include "util/file.h"
 #include "util/memory.h"
@@ -114,37 +115,44 @@ static void on_epoch(void *context, const struct epoch_report *report)
 
 /* --- before and after --- */
 
-static double of_session(const struct target *target, const char *option, double otherwise)
+static int training_of_session(const struct session_state *state, struct training *training, struct error *error)
 {
-    const char *value = target->state ? session_option(target->state, option) : NULL;
-    return value ? atof(value) : otherwise;
+    struct search_options options;
+    if (engine_options_of(state, &options, error))
+        return -1;
+    *training = options_training(&options);
+    return 0;
 }
 
-static int read_training(const struct cli_arguments *arguments, struct run *run)
+/* 0, or the exit status. */
+static int read_training(const struct cli_arguments *arguments, struct run *run, struct error *error)
 {
     const struct target *target = &run->subject.target;
+    struct training *training = &run->training;
     int64_t epochs, batch, seed;
     double rate, decay, pool, fc;
     run->resume = cli_value(arguments, "resume");
     run->scratch = cli_value(arguments, "scratch") || !target->weights;
-    run->training = training_paper;
+    *training = training_paper;
+    if (target->state && training_of_session(target->state, training, error))
+        return cli_fail(error);
     if (cli_integer(arguments, "epochs", 300, 1, 100000, &epochs) ||
-        cli_integer(arguments, "batch", run->training.batch, 1, 65536, &batch) ||
+        cli_integer(arguments, "batch", training->batch, 1, 65536, &batch) ||
         cli_integer(arguments, "seed", 1, 0, INT64_MAX, &seed) ||
         cli_integer(arguments, "validation", 0, 0, INT32_MAX, &run->validation) ||
         cli_real(arguments, "rate", run->scratch ? 0.1 : 0.02, 1e-9, 1e6, &rate) ||
-        cli_real(arguments, "weight-decay", of_session(target, "weight-decay", 1e-4), 0, 1, &decay) ||
-        cli_real(arguments, "drop-pool", of_session(target, "drop-pool", 0), 0, 0.99, &pool) ||
-        cli_real(arguments, "drop-fc", of_session(target, "drop-fc", 0), 0, 0.99, &fc))
+        cli_real(arguments, "weight-decay", (double)training->weight_decay, 0, 1, &decay) ||
+        cli_real(arguments, "drop-pool", (double)training->drop_pool, 0, 0.99, &pool) ||
+        cli_real(arguments, "drop-fc", (double)training->drop_fc, 0, 0.99, &fc))
         return 2;
-    run->training.epochs = (int)epochs;
-    run->training.batch = (int)batch;
-    run->training.seed = (uint64_t)seed;
-    run->training.rate = (float)rate;
-    run->training.weight_decay = (float)decay;
-    run->training.drop_pool = (float)pool;
-    run->training.drop_fc = (float)fc;
-    run->training.node = (uint32_t)target->node;
+    training->epochs = (int)epochs;
+    training->batch = (int)batch;
+    training->seed = (uint64_t)seed;
+    training->rate = (float)rate;
+    training->weight_decay = (float)decay;
+    training->drop_pool = (float)pool;
+    training->drop_fc = (float)fc;
+    training->node = (uint32_t)target->node;
     return 0;
 }
 
@@ -333,7 +341,7 @@ static int prepare_and_train(const struct cli_arguments *arguments, struct run *
     const char *device = cli_value(arguments, "device");
     if (subject_find(arguments->words[0], &run->subject, error))
         return cli_fail(error);
-    int status = read_training(arguments, run);
+    int status = read_training(arguments, run, error);
     if (status)
         return status;
     if (devices_find(device ? device : "cpu:1", devices, &device_count, error) || choose_file(arguments, run, error) ||
@@ -371,7 +379,7 @@ static const struct cli_option options_of_train[] = {
     {"data", "SPEC", "train on these images [those of the network; none: fashion-mnist]"},
     {"epochs", "N", "how long [300]"},
     {"rate", "X", "initial rate of the cosine schedule [0.02; from scratch 0.1]"},
-    {"batch", "N", "images a step [64]"},
+    {"batch", "N", "images a step [the session's, else 64]"},
     {"seed", "N", "of order, augmentation, dropout, split and fresh weights [1]"},
     {"validation", "N", "keep N training images out, and report their accuracy each epoch [0]"},
     {"scratch", NULL, "start from fresh weights though the network has its own"},

@@ -37,6 +37,8 @@ struct data_spec {
 enum data_part { DATA_TRAIN, DATA_TEST };
 
 int data_spec_parse(const char *text, struct data_spec *spec, struct error *error);
+/* Does a text that was parsed ask for augmentation? */
+bool data_spec_augments(const char *text);
 /* "ankle boot"; NULL where the set has no names. */
 const char *data_class_name(const struct data_spec *spec, int class);
 /* Read one part.  The search opens DATA_TRAIN only; DATA_TEST is for the final evaluation (EAS, section 5).

@@ -87,11 +87,17 @@ static int default_folder(const struct data_format *format, struct data_spec *sp
     return 0;
 }
 
+bool data_spec_augments(const char *text)
+{
+    size_t name = strcspn(text, ":");
+    return name > 0 && text[name - 1] == '+';
+}
+
 int data_spec_parse(const char *text, struct data_spec *spec, struct error *error)
 {
     memset(spec, 0, sizeof *spec);
     int whole = (int)strcspn(text, ":");
-    spec->augment = whole > 0 && text[whole - 1] == '+';
+    spec->augment = data_spec_augments(text);
     int length = whole - spec->augment;
     if (length >= (int)sizeof spec->name)
         return refuse_name(text, length, error);

@@ -52,7 +52,6 @@ struct engine {
     struct engine_data data;
     const struct space *space;
     struct arch_limits limits;
-    bool augment;
     struct engine_start { /* the start network */
         struct arch arch;
         char *weights; /* file of another session that has its weights, or NULL: trained from scratch */

@@ -306,6 +306,22 @@ void options_default(struct search_options *options)
     }
 }
 
+struct training options_training(const struct search_options *options)
+{
+    return (struct training){
+        .epochs = (int)options->epochs,
+        .batch = (int)options->batch,
+        .rate = (float)options->rate,
+        .momentum = (float)options->momentum,
+        .weight_decay = (float)options->weight_decay,
+        .bn_decay = training_paper.bn_decay,
+        .drop_pool = (float)options->drop_pool,
+        .drop_fc = (float)options->drop_fc,
+        .augment = data_spec_augments(options->data),
+        .seed = (uint64_t)options->seed,
+    };
+}
+
 int options_settle(struct search_options *options, struct error *error)
 {
     const struct policy_kind *kind = policy_find(options->policy);

@@ -7,6 +7,7 @@
 
 #include "arch/space.h"
 #include "morph/morph.h"
+#include "nn/trainer.h"
 #include "policy/policy.h"
 
 enum parent_choice { PARENT_START, PARENT_BEST, PARENT_TOURNAMENT };
@@ -66,5 +67,7 @@ void options_get(const struct search_options *options, const struct search_optio
 int options_read(struct search_options *options, const char *preset, struct error *error);
 /* Conditions between options (`--policy manual` needs --actions …), and what the policy settles: its parent choice. */
 int options_settle(struct search_options *options, struct error *error);
+/* How grown networks are trained; `node` is 0. */
+struct training options_training(const struct search_options *options);
 
 #endif

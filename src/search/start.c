@@ -117,11 +117,6 @@ int engine_find_match(struct engine *engine, struct error *error)
 void engine_prepare(struct engine *engine)
 {
     const struct search_options *options = &engine->options;
-    struct data_spec spec;
-    struct error error;
-    if (data_spec_parse(options->data, &spec, &error))
-        BUG(error.text);
-    engine->augment = spec.augment;
     engine->space = space_find(options->widths);
     engine->limits = (struct arch_limits){
         .depth = options->limit_depth,

@@ -101,19 +101,10 @@ static void trial_training(const struct engine *engine, struct trial *trial)
         .widen_noise = (float)options->widen_noise,
         .deepen_noise = (float)options->deepen_noise,
     };
-    trial->training = (struct training){
-        .epochs = (int)(start ? options->start_epochs : trials_epochs(engine)),
-        .batch = (int)options->batch,
-        .rate = (float)(trial->from_scratch ? options->start_rate : trials_rate(engine)),
-        .momentum = (float)options->momentum,
-        .weight_decay = (float)options->weight_decay,
-        .bn_decay = training_paper.bn_decay,
-        .drop_pool = (float)options->drop_pool,
-        .drop_fc = (float)options->drop_fc,
-        .augment = engine->augment,
-        .seed = (uint64_t)options->seed,
-        .node = (uint32_t)trial->node,
-    };
+    trial->training = options_training(options);
+    trial->training.epochs = (int)(start ? options->start_epochs : trials_epochs(engine));
+    trial->training.rate = (float)(trial->from_scratch ? options->start_rate : trials_rate(engine));
+    trial->training.node = (uint32_t)trial->node;
 }
 
 /* The number of the attempt that starts now: one that was cut short is begun anew under its own number. */

@@ -90,17 +90,18 @@ static void timed_backward(const struct op_run *run)
     keep(&op_times[run->op - run->plan->ops].backward, cpu_seconds() - start);
 }
 
-static void timed_load(const struct tensor *tensor, const struct batch *batch, void *data)
+static void timed_load(void *context, const struct tensor *tensor, const struct batch *batch, void *data)
 {
     double start = cpu_seconds();
-    real->load(tensor, batch, data);
+    real->load(context, tensor, batch, data);
     keep(&rest_times.forward, cpu_seconds() - start);
 }
 
-static void timed_update(const struct sgd *sgd, int64_t count, float *values, const float *gradients, float *velocity)
+static void timed_update(void *context, const struct sgd *sgd, int64_t count, float *values, const float *gradients,
+                         float *velocity)
 {
     double start = cpu_seconds();
-    real->update(sgd, count, values, gradients, velocity);
+    real->update(context, sgd, count, values, gradients, velocity);
     keep(&rest_times.backward, cpu_seconds() - start);
 }
 

@@ -219,9 +219,9 @@ static void check_load(const struct backend *backend, struct shape shape, int bo
     float *expected = memory_new(size, sizeof *expected), *got = memory_new(size, sizeof *got);
     void *plain = memory_new_aligned(backend_ref.tensor_bytes(&tensor, BATCH));
     void *data = memory_new_aligned(backend->tensor_bytes(&tensor, BATCH));
-    backend_ref.load(&tensor, &batch, plain);
+    backend_ref.load(NULL, &tensor, &batch, plain);
     backend_ref.tensor_read(&tensor, count, plain, expected);
-    backend->load(&tensor, &batch, data);
+    backend->load(NULL, &tensor, &batch, data);
     backend->tensor_read(&tensor, count, data, got);
     compare(backend, "load", augmented ? "augmented" : "as it is", expected, got,
             (size_t)count * shape.channels * shape.height * shape.width);
@@ -257,7 +257,7 @@ static void load_places(void **state)
     float got[27];
     struct tensor tensor = {1, 3, 3, 1};
     void *data = memory_new_aligned(subject->backend->tensor_bytes(&tensor, 3));
-    subject->backend->load(&tensor, &(struct batch){&view, index, augment, 3}, data);
+    subject->backend->load(NULL, &tensor, &(struct batch){&view, index, augment, 3}, data);
     subject->backend->tensor_read(&tensor, 3, data, got);
     for (int i = 0; i < 27; i++)
         assert_true(got[i] == expected[i]);
@@ -304,8 +304,8 @@ static void update(void **state)
                 velocity[0][i] = velocity[1][i] = random_normal(&stream);
                 gradients[i] = random_normal(&stream);
             }
-            backend_ref.update(&kinds[k], sizes[s], values[0], gradients, velocity[0]);
-            subject->backend->update(&kinds[k], sizes[s], values[1], gradients, velocity[1]);
+            backend_ref.update(NULL, &kinds[k], sizes[s], values[0], gradients, velocity[0]);
+            subject->backend->update(NULL, &kinds[k], sizes[s], values[1], gradients, velocity[1]);
             compare(subject->backend, "update", "values", values[0], values[1], MOST);
             compare(subject->backend, "update", "velocity", velocity[0], velocity[1], MOST);
             assert_true(same_bits(values[0] + sizes[s], values[1] + sizes[s], (size_t)(MOST - sizes[s])));

@@ -62,7 +62,7 @@ static struct {
     int key_count;
 } record;
 
-static void record_load(const struct tensor *tensor, const struct batch *batch, void *data)
+static void record_load(void *context, const struct tensor *tensor, const struct batch *batch, void *data)
 {
     record.counts[record.loads++] = batch->count;
     record.augmented = batch->augment != NULL;
@@ -73,7 +73,8 @@ static void record_load(const struct tensor *tensor, const struct batch *batch, 
     }
 }
 
-static void record_update(const struct sgd *sgd, int64_t count, float *values, const float *gradients, float *velocity)
+static void record_update(void *context, const struct sgd *sgd, int64_t count, float *values, const float *gradients,
+                          float *velocity)
 {
     record.sgd[record.updates++] = *sgd;
 }

@@ -2,8 +2,12 @@
  * backend.h - what a backend does: one const table of functions over its own tensor layout.
  *
  * A backend is a folder with one table.  `ref` is plain C over [image][channel][y][x] and the oracle of the
- * tests; `cpu` keeps 16 images innermost.  network.c owns all memory and walks the plan; the functions here
+ * tests; `cpu` keeps 16 images innermost.  network.c plans all memory and walks the plan; the functions here
  * hold no state, allocate nothing and may run on any thread, one network at a time per set of buffers.
+ *
+ * A backend whose memory or time is not the host's (a GPU) has a second table, `device`, and keeps what belongs to
+ * one network in a context.  Then every pointer in an op_run is an address on the device, the functions only put work
+ * into a queue, results come late, and whatever went wrong is asked for: nothing fails in the middle of a walk.
  *
  * Numbers: float32 (also what is accumulated across a batch, unless a backend says otherwise); BN eps
  * BN_EPSILON (arch/weights.h); batch variance biased in the forward, unbiased in the running statistics (as
@@ -20,6 +24,7 @@
 /* One operation, one direction, one batch.  `count` images of at most the `batch` that the buffers were
    sized for: the last batch of an epoch is smaller and exact. */
 struct op_run {
+    void *context; /* of a backend with a device: what its `open` gave; else NULL */
     const struct plan *plan;
     const struct op *op;
     int count;
@@ -47,6 +52,64 @@ struct sgd {
     bool nesterov;
 };
 
+/* What became known of one or more walks. */
+struct step_result {
+    double loss; /* summed over the images */
+    int correct;
+    int count; /* images that it covers */
+};
+static inline void step_result_add(struct step_result *sum, struct step_result more)
+{
+    sum->loss += more.loss;
+    sum->correct += more.correct;
+    sum->count += more.count;
+}
+
+enum step_kind {
+    STEP_TRAIN,    /* load, forward, backward, update */
+    STEP_GRADIENT, /* the same without the update */
+    STEP_INFER,    /* load, forward in inference mode */
+    STEP_PROBE     /* that, up to one operation, which runs as in training */
+};
+/* One walk over the plan: what may differ from the last one.  Its pointers are good until `begin` returns. */
+struct step {
+    enum step_kind kind;
+    const struct batch *batch;
+    const struct sgd *sgd; /* STEP_TRAIN */
+    float bn_decay;
+    uint64_t dropout_key; /* of operation i: step_dropout_key(step, i) */
+};
+/* Dropout operations of one step must not share a mask. */
+static inline uint64_t step_dropout_key(const struct step *step, int op)
+{
+    return step->dropout_key + (uint64_t)op * 0x9e3779b97f4a7c15u;
+}
+
+enum device_trouble { DEVICE_FINE, DEVICE_NO_MEMORY, DEVICE_LOST };
+
+struct backend;
+
+/* A network's life on a device, all on the network's thread.  After the first failure every call does nothing and
+   results are NaN, until `trouble` has been asked and the context is closed. */
+struct backend_device {
+    /* A context with `bytes` of device memory at `*memory`, for a plan that stays where it is.  NULL with the reason,
+       and in `*trouble` whether that was memory or the device. */
+    void *(*open)(const struct backend *backend, const struct plan *plan, int batch, bool training, size_t bytes,
+                  void **memory, enum device_trouble *trouble, struct error *error);
+    void (*close)(void *context);
+    /* In order with the operations; a download waits for all that was put in before it. */
+    void (*upload)(void *context, void *to, const void *from, size_t bytes);
+    void (*download)(void *context, void *to, const void *from, size_t bytes);
+    void (*clear)(void *context, void *to, size_t bytes);
+    /* Around each walk.  `begin` copies what it needs of the step.  True: call load, the operations and update now
+       (they may be recorded); false: a walk of this kind and count was recorded before and needs no calls. */
+    bool (*begin)(void *context, const struct step *step);
+    void (*end)(void *context);
+    /* What has become known since the last call; all of it when `wait`. */
+    struct step_result (*results)(void *context, bool wait);
+    enum device_trouble (*trouble)(void *context, struct error *error);
+};
+
 struct backend {
     const char *name;
     const char *description; /* for `espalier devices`: layout, instruction set */
@@ -62,14 +125,18 @@ struct backend {
 
     /* Lay a batch of images into an input tensor: normalise, crop, flip; zero border.  What a crop takes from
        beyond the image is 0 after normalisation (the paper's code pads the normalised image). */
-    void (*load)(const struct tensor *tensor, const struct batch *batch, void *data);
+    void (*load)(void *context, const struct tensor *tensor, const struct batch *batch, void *data);
 
     void (*forward[OP_KINDS])(const struct op_run *run);
     void (*backward[OP_KINDS])(const struct op_run *run);
 
     /* One step over the flat buffer: g = gradient + weight_decay * w; v = momentum * v + g;
        w -= rate * (nesterov ? g + momentum * v : v).  Decay applies to every trained value (the paper's code). */
-    void (*update)(const struct sgd *sgd, int64_t count, float *values, const float *gradients, float *velocity);
+    void (*update)(void *context, const struct sgd *sgd, int64_t count, float *values, const float *gradients,
+                   float *velocity);
+
+    /* NULL: memory and time are the host's, and `context` is NULL everywhere. */
+    const struct backend_device *device;
 };
 
 extern const struct backend backend_ref;

@@ -12,21 +12,20 @@
 bool network_evaluate_view(struct network *network, const struct view *view, bool (*proceed)(void *context),
                            void *context, struct evaluation *evaluation)
 {
-    int batch = network_batch(network), seen = 0, correct = 0;
-    double loss = 0;
+    int batch = network_batch(network), seen = 0;
+    struct step_result sum = {0};
     bool whole = true;
     while (seen < view->count && (whole = !proceed || proceed(context))) {
         int rest = view->count - seen;
         struct batch images = {.view = view, .index = view->index + seen, .count = rest < batch ? rest : batch};
-        struct step_result result = network_infer(network, &images, NULL);
-        loss += result.loss;
-        correct += result.correct;
+        step_result_add(&sum, network_infer(network, &images, NULL));
         seen += images.count;
     }
+    step_result_add(&sum, network_finish(network));
     *evaluation = (struct evaluation){.count = seen};
     if (seen) {
-        evaluation->loss = loss / seen;
-        evaluation->accuracy = (double)correct / seen;
+        evaluation->loss = sum.loss / seen;
+        evaluation->accuracy = (double)sum.correct / seen;
     }
     return whole;
 }
@@ -41,8 +40,9 @@ int network_evaluate(const struct backend *backend, struct weights *weights, con
     if (!network)
         return -1;
     network_evaluate_view(network, view, NULL, NULL, evaluation);
+    bool failed = network_trouble(network, error) != DEVICE_FINE;
     network_free(network);
-    return 0;
+    return failed ? -1 : 0;
 }
 
 /* Mean and sum of squared deviations of `count` values, grown part by part (Chan, Golub, LeVeque, 1979). */
@@ -115,6 +115,7 @@ int network_measure(const struct backend *backend, const struct weights *weights
             struct batch images = {.view = view, .index = index + seen, .count = size};
             add_batch(network, copy, plan, op_index, &images, moments);
         }
+        status = network_trouble(network, error) != DEVICE_FINE ? -1 : 0;
         for (int c = 0; c < channels; c++) {
             mean[c] = (float)moments[c].mean;
             variance[c] = (float)(moments[c].squares / moments[c].count);

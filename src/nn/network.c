@@ -13,6 +13,10 @@
  *
  * The arena and the runs are the network's; the weights are borrowed.  `runs[i]` is made once with every pointer
  * in place; a walk sets only what differs between batches.
+ *
+ * On a backend with a device the arena is the device's, and has a place for the weights too: they go there when the
+ * network is made and come back by network_fetch().  Every walk has one form, between begin() and end(): on the host
+ * begin() says yes and loads, a device may say no, because it replays what it recorded.
  */
 #include "nn/network.h"
 
@@ -32,9 +36,11 @@ struct network {
     struct weights *weights;
     char *arena;
     struct op_run *runs;
-    float *gradients, *velocity;
-    uint16_t *labels;
+    float *values, *gradients, *velocity;
+    uint16_t *labels; /* NULL on a device, which has its own */
     struct step_result result;
+    void *context;  /* of a backend with a device */
+    float *fetched; /* on a device: the host's copy of gradients or velocity */
 };
 
 /* Offsets into the arena. */
@@ -43,7 +49,7 @@ struct arena {
     size_t tensors[PLAN_OPS_MAX + 1];
     size_t tensor_gradients[2];
     size_t saved[PLAN_OPS_MAX];
-    size_t scratch, gradients, velocity, logits, labels;
+    size_t scratch, values, gradients, velocity, logits, labels;
 };
 
 static size_t reserve(struct arena *arena, size_t bytes)
@@ -84,6 +90,8 @@ static struct arena arena_plan(const struct backend *backend, const struct plan 
         for (int t = 0; t <= plan->op_count; t++)
             arena.tensors[t] = pair[t % 2];
     arena.scratch = reserve(&arena, scratch);
+    if (backend->device)
+        arena.values = reserve(&arena, (size_t)plan->total * sizeof(float));
     if (training) {
         arena.gradients = reserve(&arena, (size_t)plan->trained * sizeof(float));
         arena.velocity = reserve(&arena, (size_t)plan->trained * sizeof(float));
@@ -105,9 +113,10 @@ static void bind(struct network *network, const struct arena *arena)
     for (int i = 0; i < network->plan.op_count; i++) {
         const struct op *op = &network->plan.ops[i];
         network->runs[i] = (struct op_run){
+            .context = network->context,
             .plan = &network->plan,
             .op = op,
-            .values = network->weights->values,
+            .values = network->values,
             .gradients = network->gradients,
             .x = base + arena->tensors[op->input],
             .y = base + arena->tensors[op->output],
@@ -139,40 +148,76 @@ static char *arena_new(size_t bytes)
     return memory;
 }
 
-struct network *network_new(const struct backend *backend, const struct plan *plan, int batch, enum network_mode mode,
-                            struct weights *weights, struct error *error)
+/* The arena's memory, on the host or on the backend's device. */
+static int take_memory(struct network *network, size_t bytes, enum device_trouble *trouble, struct error *error)
+{
+    const struct backend_device *device = network->backend->device;
+    if (device) {
+        void *memory = NULL;
+        network->context = device->open(network->backend, &network->plan, network->batch,
+                                        network->mode == NETWORK_TRAINING, bytes, &memory, trouble, error);
+        network->arena = memory;
+        return network->context ? 0 : -1;
+    }
+    network->arena = arena_new(bytes);
+    if (network->arena)
+        return 0;
+    char size[TEXT_SHORT];
+    *trouble = DEVICE_NO_MEMORY;
+    return error_set(error,
+                     "a network for batches of %d images needs %s, which this machine can't give; "
+                     "use a smaller batch or a limit on parameters or memory",
+                     network->batch, text_bytes(size, (double)bytes));
+}
+
+struct network *network_open(const struct backend *backend, const struct plan *plan, int batch, enum network_mode mode,
+                             struct weights *weights, enum device_trouble *trouble, struct error *error)
 {
     ASSERT(batch > 0 && plan->op_count > 0 && plan->total == weights->layout.total);
     struct arena arena = arena_plan(backend, plan, batch, mode);
-    char *memory = arena_new(arena.bytes);
-    if (!memory) {
-        char size[TEXT_SHORT];
-        error_set(error,
-                  "a network for batches of %d images needs %s, which this machine can't give; "
-                  "use a smaller batch or a limit on parameters or memory",
-                  batch, text_bytes(size, (double)arena.bytes));
-        return NULL;
-    }
     struct network *network = memory_new(1, sizeof *network);
     *network = (struct network){.backend = backend, .plan = *plan, .batch = batch, .mode = mode, .weights = weights};
-    network->arena = memory;
+    if (take_memory(network, arena.bytes, trouble, error)) {
+        free(network);
+        return NULL;
+    }
+    char *memory = network->arena;
+    const struct backend_device *device = backend->device;
     network->runs = memory_new((size_t)plan->op_count, sizeof *network->runs);
-    network->labels = (uint16_t *)(memory + arena.labels);
+    network->labels = device ? NULL : (uint16_t *)(memory + arena.labels);
+    network->values = device ? (float *)(memory + arena.values) : weights->values;
+    if (device)
+        device->upload(network->context, network->values, weights->values, (size_t)plan->total * sizeof(float));
     if (mode == NETWORK_TRAINING) {
+        size_t bytes = (size_t)plan->trained * sizeof(float);
         network->gradients = (float *)(memory + arena.gradients);
         network->velocity = (float *)(memory + arena.velocity);
-        memset(network->velocity, 0, (size_t)plan->trained * sizeof(float));
+        if (device)
+            device->clear(network->context, network->velocity, bytes);
+        else
+            memset(network->velocity, 0, bytes);
     }
     bind(network, &arena);
     return network;
+}
+
+struct network *network_new(const struct backend *backend, const struct plan *plan, int batch, enum network_mode mode,
+                            struct weights *weights, struct error *error)
+{
+    enum device_trouble trouble;
+    return network_open(backend, plan, batch, mode, weights, &trouble, error);
 }
 
 void network_free(struct network *network)
 {
     if (!network)
         return;
+    if (network->context)
+        network->backend->device->close(network->context);
+    else
+        free(network->arena);
+    free(network->fetched);
     free(network->runs);
-    free(network->arena);
     free(network);
 }
 
@@ -181,17 +226,39 @@ int network_batch(const struct network *network)
     return network->batch;
 }
 
-static void load(struct network *network, const struct batch *batch)
+static void load_labels(struct network *network, const struct batch *batch)
 {
-    ASSERT(batch->count > 0 && batch->count <= network->batch);
-    network->backend->load(&network->plan.tensors[0], batch, (void *)network->runs[0].x);
     for (int i = 0; i < batch->count; i++) {
-        network->labels[i] = batch->view->images->labels[batch->index[i]];
-        ASSERT(network->plan.classes == 0 || network->labels[i] < network->plan.classes);
+        uint16_t label = batch->view->images->labels[batch->index[i]];
+        ASSERT(network->plan.classes == 0 || label < network->plan.classes);
+        if (network->labels)
+            network->labels[i] = label;
     }
-    network->result = (struct step_result){0};
-    for (int i = 0; i < network->plan.op_count; i++)
+}
+
+/* True when the walk is to be done; then the batch is laid into the input tensor. */
+static bool begin(struct network *network, const struct step *step)
+{
+    const struct batch *batch = step->batch;
+    ASSERT(batch->count > 0 && batch->count <= network->batch);
+    load_labels(network, batch);
+    if (network->context && !network->backend->device->begin(network->context, step))
+        return false;
+    network->result = (struct step_result){.count = batch->count};
+    for (int i = 0; i < network->plan.op_count; i++) {
         network->runs[i].count = batch->count;
+        network->runs[i].dropout_key = step_dropout_key(step, i);
+    }
+    network->backend->load(network->context, &network->plan.tensors[0], batch, (void *)network->runs[0].x);
+    return true;
+}
+
+static struct step_result end(struct network *network)
+{
+    if (!network->context)
+        return network->result;
+    network->backend->device->end(network->context);
+    return network->backend->device->results(network->context, false);
 }
 
 static void forward(struct network *network, int op, bool training, float bn_decay)
@@ -202,19 +269,9 @@ static void forward(struct network *network, int op, bool training, float bn_dec
     network->backend->forward[run->op->kind](run);
 }
 
-/* Dropout operations of one step must not share a mask. */
-static void set_dropout_keys(struct network *network, uint64_t key)
-{
-    for (int i = 0; i < network->plan.op_count; i++)
-        network->runs[i].dropout_key = key + (uint64_t)i * 0x9e3779b97f4a7c15u;
-}
-
-static void forward_and_backward(struct network *network, const struct batch *batch, float bn_decay,
-                                 uint64_t dropout_key)
+static void forward_and_backward(struct network *network, float bn_decay)
 {
     ASSERT(network->mode == NETWORK_TRAINING && network->plan.classes > 0);
-    load(network, batch);
-    set_dropout_keys(network, dropout_key);
     for (int i = 0; i < network->plan.op_count; i++)
         forward(network, i, true, bn_decay);
     /* The first operation that is trained needs no input gradient, and nothing before it any at all. */
@@ -228,42 +285,96 @@ static void forward_and_backward(struct network *network, const struct batch *ba
 struct step_result network_train(struct network *network, const struct batch *batch, const struct sgd *sgd,
                                  float bn_decay, uint64_t dropout_key)
 {
-    forward_and_backward(network, batch, bn_decay, dropout_key);
-    network->backend->update(sgd, network->plan.trained, network->weights->values, network->gradients,
-                             network->velocity);
-    return network->result;
+    const struct step step = {STEP_TRAIN, batch, sgd, bn_decay, dropout_key};
+    if (begin(network, &step)) {
+        forward_and_backward(network, bn_decay);
+        network->backend->update(network->context, sgd, network->plan.trained, network->values, network->gradients,
+                                 network->velocity);
+    }
+    return end(network);
 }
 
-float *network_velocity(struct network *network)
+/* Trained values of a network for the host to read. */
+static const float *fetch(struct network *network, const float *values)
+{
+    if (!network->context)
+        return values;
+    size_t trained = (size_t)network->plan.trained;
+    if (!network->fetched)
+        network->fetched = memory_new(trained, sizeof(float));
+    network->backend->device->download(network->context, network->fetched, values, trained * sizeof(float));
+    return network->fetched;
+}
+
+const float *network_velocity(struct network *network)
 {
     ASSERT(network->mode == NETWORK_TRAINING);
-    return network->velocity;
+    return fetch(network, network->velocity);
+}
+
+void network_set_velocity(struct network *network, const float *velocity)
+{
+    ASSERT(network->mode == NETWORK_TRAINING);
+    size_t bytes = (size_t)network->plan.trained * sizeof(float);
+    if (network->context)
+        network->backend->device->upload(network->context, network->velocity, velocity, bytes);
+    else
+        memcpy(network->velocity, velocity, bytes);
 }
 
 const float *network_gradient(struct network *network, const struct batch *batch, uint64_t dropout_key,
                               struct step_result *result)
 {
-    forward_and_backward(network, batch, 1, dropout_key);
-    *result = network->result;
-    return network->gradients;
+    const struct step step = {STEP_GRADIENT, batch, NULL, 1, dropout_key};
+    if (begin(network, &step))
+        forward_and_backward(network, 1);
+    *result = end(network);
+    step_result_add(result, network_finish(network));
+    return fetch(network, network->gradients);
 }
 
 struct step_result network_infer(struct network *network, const struct batch *batch, float *logits)
 {
     ASSERT(network->plan.classes > 0);
-    load(network, batch);
-    for (int i = 0; i < network->plan.op_count; i++)
-        forward(network, i, false, 1);
-    if (logits)
-        memcpy(logits, network->runs[0].logits, (size_t)batch->count * network->plan.classes * sizeof *logits);
-    return network->result;
+    const struct step step = {.kind = STEP_INFER, .batch = batch};
+    if (begin(network, &step))
+        for (int i = 0; i < network->plan.op_count; i++)
+            forward(network, i, false, 1);
+    struct step_result result = end(network);
+    size_t bytes = (size_t)batch->count * network->plan.classes * sizeof *logits;
+    if (logits && network->context)
+        network->backend->device->download(network->context, logits, network->runs[0].logits, bytes);
+    else if (logits)
+        memcpy(logits, network->runs[0].logits, bytes);
+    return result;
 }
 
 void network_probe(struct network *network, const struct batch *batch, int op)
 {
     ASSERT(network->mode == NETWORK_TRAINING && op < network->plan.op_count);
-    load(network, batch);
-    for (int i = 0; i < op; i++)
-        forward(network, i, false, 1);
-    forward(network, op, true, 0);
+    const struct step step = {.kind = STEP_PROBE, .batch = batch};
+    if (begin(network, &step)) {
+        for (int i = 0; i < op; i++)
+            forward(network, i, false, 1);
+        forward(network, op, true, 0);
+    }
+    end(network);
+    network_fetch(network);
+}
+
+struct step_result network_finish(struct network *network)
+{
+    return network->context ? network->backend->device->results(network->context, true) : (struct step_result){0};
+}
+
+void network_fetch(struct network *network)
+{
+    if (network->context)
+        network->backend->device->download(network->context, network->weights->values, network->values,
+                                           (size_t)network->plan.total * sizeof(float));
+}
+
+enum device_trouble network_trouble(struct network *network, struct error *error)
+{
+    return network->context ? network->backend->device->trouble(network->context, error) : DEVICE_FINE;
 }

@@ -1,8 +1,12 @@
 /*
  * network.h - a plan with its memory: one arena on one backend, forward and backward.
  *
- * One thread at a time.  The network borrows the flat weight buffer it is given and trains it in place.  Images
- * must have the plan's input shape and labels below its classes (asserted): who opens a data set checks that.
+ * One thread at a time.  The network borrows the flat weight buffer it is given and trains it in place; on a backend
+ * with a device it trains a copy there, and the buffer is as network_fetch() left it.  Images must have the plan's
+ * input shape and labels below its classes (asserted): who opens a data set checks that.
+ *
+ * A device answers late and fails late: the walks return what has become known since the last call (on the host: of
+ * this batch), network_finish() the rest, and network_trouble() says whether it can be believed.
  */
 #ifndef ESPALIER_NN_NETWORK_H
 #define ESPALIER_NN_NETWORK_H
@@ -16,23 +20,24 @@ struct network;
 /* Bytes of the one arena that network_new takes: planned from the shapes. */
 int64_t network_bytes(const struct backend *backend, const struct plan *plan, int batch, enum network_mode mode);
 
-/* Fails when memory for the arena can't be had (a trial that is too large fails alone). */
-struct network *network_new(const struct backend *backend, const struct plan *plan, int batch,
-                            enum network_mode mode, struct weights *weights, struct error *error);
+/* Fails when memory for the arena can't be had (a trial that is too large fails alone), or the device is lost:
+   `trouble` says which. */
+struct network *network_open(const struct backend *backend, const struct plan *plan, int batch, enum network_mode mode,
+                             struct weights *weights, enum device_trouble *trouble, struct error *error);
+/* The same, for those who tell the two by the error's text alone. */
+struct network *network_new(const struct backend *backend, const struct plan *plan, int batch, enum network_mode mode,
+                            struct weights *weights, struct error *error);
 void network_free(struct network *network);
 /* The most images of a batch. */
 int network_batch(const struct network *network);
 
-struct step_result {
-    double loss; /* summed over the batch */
-    int correct;
-};
-
 /* One step of training: load, forward, backward, update. */
 struct step_result network_train(struct network *network, const struct batch *batch, const struct sgd *sgd,
                                  float bn_decay, uint64_t dropout_key);
-/* What the updates have gathered: one value for each trained weight, the network's own.  Zeros at first. */
-float *network_velocity(struct network *network);
+/* What the updates have gathered: one value for each trained weight, the network's own, valid until the next call.
+   Zeros at first. */
+const float *network_velocity(struct network *network);
+void network_set_velocity(struct network *network, const float *velocity);
 /* Forward in inference mode.  `logits` count × classes, or NULL. */
 struct step_result network_infer(struct network *network, const struct batch *batch, float *logits);
 /* Forward and backward without the update, for gradient checks: the flat gradient (trained values), the
@@ -44,13 +49,20 @@ const float *network_gradient(struct network *network, const struct batch *batch
    statistics become those of this batch alone.  The network is in training mode. */
 void network_probe(struct network *network, const struct batch *batch, int op);
 
+/* Wait, and return what the walks have not yet. */
+struct step_result network_finish(struct network *network);
+/* Bring the weights that were trained into the buffer that network_new borrowed. */
+void network_fetch(struct network *network);
+/* DEVICE_FINE, or what went wrong since the network was made; results since then are NaN. */
+enum device_trouble network_trouble(struct network *network, struct error *error);
+
 /* Loss (mean) and accuracy over a whole view, in inference mode, `batch` images at a time. */
 struct evaluation {
     double loss, accuracy;
     int count;
 };
 /* On a network that exists already, of either mode.  `proceed` (or NULL) is asked before every batch; false when it
-   said no: then `evaluation` covers the images so far. */
+   said no: then `evaluation` covers the images so far.  Its loss is NaN when the device was in trouble. */
 bool network_evaluate_view(struct network *network, const struct view *view, bool (*proceed)(void *context),
                            void *context, struct evaluation *evaluation);
 int network_evaluate(const struct backend *backend, struct weights *weights, const struct view *view, int batch,
@@ -60,7 +72,7 @@ int network_evaluate(const struct backend *backend, struct weights *weights, con
    the view, without repeats as long as it has images, drawn by the stream RANDOM_MEASURE of (seed, node, action);
    every layer in inference mode.  Neither weights nor statistics change. */
 int network_measure(const struct backend *backend, const struct weights *weights, int layer, const struct view *view,
-                    int batches, int batch, uint64_t seed, uint32_t node, uint32_t action, float *mean,
-                    float *variance, struct error *error);
+                    int batches, int batch, uint64_t seed, uint32_t node, uint32_t action, float *mean, float *variance,
+                    struct error *error);
 
 #endif

@@ -35,8 +35,7 @@ struct trainer {
     int epoch, steps;        /* from 1; steps of an epoch */
     double rate;             /* of the last step */
     double seconds;          /* of this epoch's training so far */
-    int seen, correct;       /* of this epoch so far */
-    double loss;
+    struct step_result sum;  /* of this epoch so far, as far as it is known */
 };
 
 static bool proceed(const struct trainer *trainer)
@@ -81,7 +80,8 @@ static double rate_at(const struct trainer *trainer, int64_t step)
     return trainer->training->rate / 2.0 * (1 + cos(acos(-1) * (double)step / steps));
 }
 
-static double train_batch(struct trainer *trainer, int step)
+/* What became known by this step: on a device that may be of earlier ones, or nothing. */
+static struct step_result train_batch(struct trainer *trainer, int step)
 {
     const struct training *training = trainer->training;
     int64_t all = (int64_t)(trainer->epoch - 1) * trainer->steps + step;
@@ -97,16 +97,18 @@ static double train_batch(struct trainer *trainer, int step)
     double begin = clock_monotonic();
     struct step_result result =
         network_train(trainer->network, &batch, &sgd, training->bn_decay, draw_dropout_key(training, (uint32_t)all));
+    if (step + 1 == trainer->steps) {
+        step_result_add(&result, network_finish(trainer->network));
+        network_fetch(trainer->network);
+    }
     trainer->seconds += clock_monotonic() - begin;
-    trainer->seen += batch.count;
-    trainer->loss += result.loss;
-    trainer->correct += result.correct;
-    return result.loss / batch.count;
+    step_result_add(&trainer->sum, result);
+    return result;
 }
 
 static double images_per_second(const struct trainer *trainer)
 {
-    return trainer->seconds > 0 ? trainer->seen / trainer->seconds : 0;
+    return trainer->seconds > 0 ? trainer->sum.count / trainer->seconds : 0;
 }
 
 static void report_step(const struct trainer *trainer, int step, double loss)
@@ -129,25 +131,48 @@ static bool weights_finite(const struct weights *weights)
     return true;
 }
 
+/* TRAINING_DONE: nothing is known to be wrong. */
+static enum training_outcome check_device(const struct trainer *trainer, struct error *error)
+{
+    switch (network_trouble(trainer->network, error)) {
+    case DEVICE_NO_MEMORY:
+        return TRAINING_NO_MEMORY;
+    case DEVICE_LOST:
+        return TRAINING_DEVICE_LOST;
+    case DEVICE_FINE:
+        break;
+    }
+    return TRAINING_DONE;
+}
+
+static enum training_outcome check_numbers(const struct trainer *trainer, int step, double loss, struct error *error)
+{
+    if (isfinite(loss) && (step + 1 < trainer->steps || weights_finite(trainer->weights)))
+        return TRAINING_DONE;
+    error_set(error,
+              "training diverged: loss or weights are not finite at step %d of %d in epoch %d; "
+              "a lower learning rate helps",
+              step + 1, trainer->steps, trainer->epoch);
+    return TRAINING_DIVERGED;
+}
+
 static enum training_outcome train_epoch(struct trainer *trainer, struct error *error)
 {
     draw_order(trainer);
     draw_augmentation(trainer);
-    trainer->seen = trainer->correct = 0;
-    trainer->seconds = trainer->loss = 0;
+    trainer->sum = (struct step_result){0};
+    trainer->seconds = 0;
     for (int step = 0; step < trainer->steps; step++) {
         if (!proceed(trainer))
             return TRAINING_STOPPED;
-        double loss = train_batch(trainer, step);
-        bool finite = isfinite(loss) && (step + 1 < trainer->steps || weights_finite(trainer->weights));
-        if (!finite) {
-            error_set(error,
-                      "training diverged: loss or weights are not finite at step %d of %d in epoch %d; "
-                      "a lower learning rate helps",
-                      step + 1, trainer->steps, trainer->epoch);
-            return TRAINING_DIVERGED;
-        }
-        report_step(trainer, step, loss);
+        struct step_result result = train_batch(trainer, step);
+        enum training_outcome outcome = check_device(trainer, error);
+        if (outcome == TRAINING_DONE)
+            outcome = check_numbers(trainer, step, result.loss, error);
+        if (outcome != TRAINING_DONE)
+            return outcome;
+        if (result.count)
+            report_step(trainer, step, result.loss / result.count);
     }
     return TRAINING_DONE;
 }
@@ -167,7 +192,7 @@ static bool proceed_with_evaluation(void *context)
     return answer;
 }
 
-static enum training_outcome end_epoch(struct trainer *trainer)
+static enum training_outcome end_epoch(struct trainer *trainer, struct error *error)
 {
     struct evaluation validation = {0};
     double evaluation_seconds = 0;
@@ -178,19 +203,23 @@ static enum training_outcome end_epoch(struct trainer *trainer)
                                    &validation))
             return TRAINING_STOPPED;
         evaluation_seconds = clock_monotonic() - begin - patience.seconds;
+        enum training_outcome outcome = check_device(trainer, error);
+        if (outcome != TRAINING_DONE)
+            return outcome;
     }
     if (trainer->hooks->epoch)
-        trainer->hooks->epoch(trainer->hooks->context,
-                              &(struct epoch_report){.epoch = trainer->epoch,
-                                                     .epochs = trainer->training->epochs,
-                                                     .rate = trainer->rate,
-                                                     .train_loss = trainer->loss / trainer->seen,
-                                                     .train_accuracy = (double)trainer->correct / trainer->seen,
-                                                     .validation_loss = validation.loss,
-                                                     .validation_accuracy = validation.accuracy,
-                                                     .seconds = trainer->seconds + evaluation_seconds,
-                                                     .images_per_second = images_per_second(trainer),
-                                                     .velocity = network_velocity(trainer->network)});
+        trainer->hooks->epoch(
+            trainer->hooks->context,
+            &(struct epoch_report){.epoch = trainer->epoch,
+                                   .epochs = trainer->training->epochs,
+                                   .rate = trainer->rate,
+                                   .train_loss = trainer->sum.loss / trainer->sum.count,
+                                   .train_accuracy = (double)trainer->sum.correct / trainer->sum.count,
+                                   .validation_loss = validation.loss,
+                                   .validation_accuracy = validation.accuracy,
+                                   .seconds = trainer->seconds + evaluation_seconds,
+                                   .images_per_second = images_per_second(trainer),
+                                   .velocity = network_velocity(trainer->network)});
     return TRAINING_DONE;
 }
 
@@ -203,12 +232,13 @@ enum training_outcome train(const struct backend *backend, struct weights *weigh
     struct plan_options options = {.drop_pool = training->drop_pool, .drop_fc = training->drop_fc};
     struct plan *plan = memory_new(1, sizeof *plan);
     plan_lower(&weights->arch, weights->input, &options, plan);
-    struct network *network = network_new(backend, plan, training->batch, NETWORK_TRAINING, weights, error);
+    enum device_trouble trouble;
+    struct network *network = network_open(backend, plan, training->batch, NETWORK_TRAINING, weights, &trouble, error);
     free(plan);
     if (!network)
-        return TRAINING_NO_MEMORY;
+        return trouble == DEVICE_LOST ? TRAINING_DEVICE_LOST : TRAINING_NO_MEMORY;
     if (training->velocity)
-        memcpy(network_velocity(network), training->velocity, (size_t)weights->layout.trained * sizeof(float));
+        network_set_velocity(network, training->velocity);
 
     struct trainer trainer = {
         .training = training,
@@ -227,7 +257,7 @@ enum training_outcome train(const struct backend *backend, struct weights *weigh
         trainer.epoch++;
         outcome = train_epoch(&trainer, error);
         if (outcome == TRAINING_DONE)
-            outcome = end_epoch(&trainer);
+            outcome = end_epoch(&trainer, error);
     }
     free(trainer.index);
     free(trainer.augment);

@@ -38,7 +38,7 @@ struct epoch_report {
 
 struct step_report {
     int epoch, step, steps; /* of this epoch */
-    double loss;            /* mean of this batch */
+    double loss;            /* mean of this batch; on a device, of those that it has finished since the last report */
     double images_per_second;
 };
 
@@ -51,7 +51,13 @@ struct trainer_hooks {
     void (*epoch)(void *context, const struct epoch_report *report);
 };
 
-enum training_outcome { TRAINING_DONE, TRAINING_STOPPED, TRAINING_DIVERGED, TRAINING_NO_MEMORY };
+enum training_outcome {
+    TRAINING_DONE,
+    TRAINING_STOPPED,
+    TRAINING_DIVERGED,
+    TRAINING_NO_MEMORY,
+    TRAINING_DEVICE_LOST /* it will train nothing more in this process; another may */
+};
 
 /* Train in place; nothing when all epochs are done.  `validate` may be NULL: then the reports have 0 there; so may `hooks`.  TRAINING_DIVERGED: the
    loss or, at the end of an epoch, a weight or statistic is not finite; `error` says at which step. */

@@ -137,7 +137,8 @@ static void tensor_read(const struct tensor *tensor, int count, const void *data
                     *plain++ = values[n / LANES * map.group + map_at(&map, c, y, x) + n % LANES];
 }
 
-static void update(const struct sgd *sgd, int64_t count, float *values, const float *gradients, float *velocity)
+static void update(void *context, const struct sgd *sgd, int64_t count, float *values, const float *gradients,
+                   float *velocity)
 {
     float rate = sgd->rate, momentum = sgd->momentum, decay = sgd->weight_decay;
     float current = sgd->nesterov ? 1 : 0, ahead = sgd->nesterov ? momentum : 1;

@@ -55,7 +55,7 @@ static void load_plane(const struct shape *shape, const uint8_t *pixels, struct 
         }
 }
 
-static void load(const struct tensor *tensor, const struct batch *batch, void *data)
+static void load(void *context, const struct tensor *tensor, const struct batch *batch, void *data)
 {
     const struct images *images = batch->view->images;
     const struct shape *shape = &images->shape;
@@ -106,7 +106,8 @@ static void dropout_backward(const struct op_run *run)
         drop(run, run->dy, run->dx);
 }
 
-static void update(const struct sgd *sgd, int64_t count, float *values, const float *gradients, float *velocity)
+static void update(void *context, const struct sgd *sgd, int64_t count, float *values, const float *gradients,
+                   float *velocity)
 {
     for (int64_t i = 0; i < count; i++) {
         float g = gradients[i] + sgd->weight_decay * values[i];

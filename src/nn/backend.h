@@ -85,6 +85,9 @@ static inline uint64_t step_dropout_key(const struct step *step, int op)
     return step->dropout_key + (uint64_t)op * 0x9e3779b97f4a7c15u;
 }
 
+/* The flat buffers of a network, in the canonical layout: `total` values, `trained` gradients and velocities. */
+enum flat { FLAT_VALUES, FLAT_GRADIENTS, FLAT_VELOCITY };
+
 enum device_trouble { DEVICE_FINE, DEVICE_NO_MEMORY, DEVICE_LOST };
 
 struct backend;
@@ -92,15 +95,16 @@ struct backend;
 /* A network's life on a device, all on the network's thread.  After the first failure every call does nothing and
    results are NaN, until `trouble` has been asked and the context is closed. */
 struct backend_device {
-    /* A context with `bytes` of device memory at `*memory`, for a plan that stays where it is.  NULL with the reason,
-       and in `*trouble` whether that was memory or the device. */
+    /* A context with `bytes` of device memory at `*memory`, for a plan that stays where it is.  Weights, gradients and
+       velocity (zeros) are the context's own and lie as it likes; in an op_run they are NULL.  NULL with the reason, and
+       in `*trouble` whether that was memory or the device. */
     void *(*open)(const struct backend *backend, const struct plan *plan, int batch, bool training, size_t bytes,
                   void **memory, enum device_trouble *trouble, struct error *error);
     void (*close)(void *context);
-    /* In order with the operations; a download waits for all that was put in before it. */
-    void (*upload)(void *context, void *to, const void *from, size_t bytes);
+    /* In order with the operations; reading waits for all that was put in before it. */
+    void (*write)(void *context, enum flat which, const float *canonical);
+    void (*read)(void *context, enum flat which, float *canonical);
     void (*download)(void *context, void *to, const void *from, size_t bytes);
-    void (*clear)(void *context, void *to, size_t bytes);
     /* Around each walk.  `begin` copies what it needs of the step.  True: call load, the operations and update now
        (they may be recorded); false: a walk of this kind and count was recorded before and needs no calls. */
     bool (*begin)(void *context, const struct step *step);

@@ -14,9 +14,9 @@
  * The arena and the runs are the network's; the weights are borrowed.  `runs[i]` is made once with every pointer
  * in place; a walk sets only what differs between batches.
  *
- * On a backend with a device the arena is the device's, and has a place for the weights too: they go there when the
- * network is made and come back by network_fetch().  Every walk has one form, between begin() and end(): on the host
- * begin() says yes and loads, a device may say no, because it replays what it recorded.
+ * On a backend with a device the arena is the device's, and weights, gradients and velocity lie elsewhere there: the
+ * weights are written when the network is made and come back by network_fetch().  Every walk has one form, between
+ * begin() and end(): on the host begin() says yes and loads, a device may say no, because it replays what it recorded.
  */
 #include "nn/network.h"
 
@@ -49,7 +49,7 @@ struct arena {
     size_t tensors[PLAN_OPS_MAX + 1];
     size_t tensor_gradients[2];
     size_t saved[PLAN_OPS_MAX];
-    size_t scratch, values, gradients, velocity, logits, labels;
+    size_t scratch, gradients, velocity, logits, labels;
 };
 
 static size_t reserve(struct arena *arena, size_t bytes)
@@ -90,9 +90,7 @@ static struct arena arena_plan(const struct backend *backend, const struct plan 
         for (int t = 0; t <= plan->op_count; t++)
             arena.tensors[t] = pair[t % 2];
     arena.scratch = reserve(&arena, scratch);
-    if (backend->device)
-        arena.values = reserve(&arena, (size_t)plan->total * sizeof(float));
-    if (training) {
+    if (training && !backend->device) {
         arena.gradients = reserve(&arena, (size_t)plan->trained * sizeof(float));
         arena.velocity = reserve(&arena, (size_t)plan->trained * sizeof(float));
     }
@@ -184,18 +182,16 @@ struct network *network_open(const struct backend *backend, const struct plan *p
     char *memory = network->arena;
     const struct backend_device *device = backend->device;
     network->runs = memory_new((size_t)plan->op_count, sizeof *network->runs);
-    network->labels = device ? NULL : (uint16_t *)(memory + arena.labels);
-    network->values = device ? (float *)(memory + arena.values) : weights->values;
     if (device)
-        device->upload(network->context, network->values, weights->values, (size_t)plan->total * sizeof(float));
-    if (mode == NETWORK_TRAINING) {
-        size_t bytes = (size_t)plan->trained * sizeof(float);
+        device->write(network->context, FLAT_VALUES, weights->values);
+    else {
+        network->labels = (uint16_t *)(memory + arena.labels);
+        network->values = weights->values;
+    }
+    if (!device && mode == NETWORK_TRAINING) {
         network->gradients = (float *)(memory + arena.gradients);
         network->velocity = (float *)(memory + arena.velocity);
-        if (device)
-            device->clear(network->context, network->velocity, bytes);
-        else
-            memset(network->velocity, 0, bytes);
+        memset(network->velocity, 0, (size_t)plan->trained * sizeof(float));
     }
     bind(network, &arena);
     return network;
@@ -294,32 +290,30 @@ struct step_result network_train(struct network *network, const struct batch *ba
     return end(network);
 }
 
-/* Trained values of a network for the host to read. */
-static const float *fetch(struct network *network, const float *values)
+/* Gradients or velocity for the host to read: its own, or a copy of the device's. */
+static const float *fetch(struct network *network, enum flat which, const float *own)
 {
+    ASSERT(network->mode == NETWORK_TRAINING);
     if (!network->context)
-        return values;
-    size_t trained = (size_t)network->plan.trained;
+        return own;
     if (!network->fetched)
-        network->fetched = memory_new(trained, sizeof(float));
-    network->backend->device->download(network->context, network->fetched, values, trained * sizeof(float));
+        network->fetched = memory_new((size_t)network->plan.trained, sizeof(float));
+    network->backend->device->read(network->context, which, network->fetched);
     return network->fetched;
 }
 
 const float *network_velocity(struct network *network)
 {
-    ASSERT(network->mode == NETWORK_TRAINING);
-    return fetch(network, network->velocity);
+    return fetch(network, FLAT_VELOCITY, network->velocity);
 }
 
 void network_set_velocity(struct network *network, const float *velocity)
 {
     ASSERT(network->mode == NETWORK_TRAINING);
-    size_t bytes = (size_t)network->plan.trained * sizeof(float);
     if (network->context)
-        network->backend->device->upload(network->context, network->velocity, velocity, bytes);
+        network->backend->device->write(network->context, FLAT_VELOCITY, velocity);
     else
-        memcpy(network->velocity, velocity, bytes);
+        memcpy(network->velocity, velocity, (size_t)network->plan.trained * sizeof(float));
 }
 
 const float *network_gradient(struct network *network, const struct batch *batch, uint64_t dropout_key,
@@ -330,7 +324,7 @@ const float *network_gradient(struct network *network, const struct batch *batch
         forward_and_backward(network, 1);
     *result = end(network);
     step_result_add(result, network_finish(network));
-    return fetch(network, network->gradients);
+    return fetch(network, FLAT_GRADIENTS, network->gradients);
 }
 
 struct step_result network_infer(struct network *network, const struct batch *batch, float *logits)
@@ -370,8 +364,7 @@ struct step_result network_finish(struct network *network)
 void network_fetch(struct network *network)
 {
     if (network->context)
-        network->backend->device->download(network->context, network->weights->values, network->values,
-                                           (size_t)network->plan.total * sizeof(float));
+        network->backend->device->read(network->context, FLAT_VALUES, network->weights->values);
 }
 
 enum device_trouble network_trouble(struct network *network, struct error *error)

@@ -7,10 +7,9 @@
 #include "config.h"
 
 #include "peak.h"
+#include "times.h"
 
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { SUMS = 12, TURNS = 20000, RUNS = 200 };
 
@@ -40,19 +39,6 @@ PEAK(peak_baseline, vector4, "+x", )
 PEAK(peak_baseline, vector4, "+w", __attribute__((optimize("fp-contract=fast"))))
 #endif
 
-static double cpu_seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static int by_size(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 double peak_flops(const char *isa)
 {
     void (*run)(void) = peak_baseline;
@@ -66,12 +52,12 @@ double peak_flops(const char *isa)
         width = 8;
     }
 #endif
-    double times[RUNS];
+    static struct times times;
+    times.count = 0;
     for (int i = 0; i < RUNS; i++) {
         double start = cpu_seconds();
         run();
-        times[i] = cpu_seconds() - start;
+        times_keep(&times, cpu_seconds() - start);
     }
-    qsort(times, RUNS, sizeof *times, by_size);
-    return 2.0 * SUMS * TURNS * width / times[RUNS / 10];
+    return 2.0 * SUMS * TURNS * width / times_best(&times);
 }

@@ -12,11 +12,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "backend/cpu/cpu.h"
 #include "nn/network.h"
 #include "peak.h"
+#include "times.h"
 #include "util/bug.h"
 #include "util/memory.h"
 #include "util/random.h"
@@ -35,41 +35,6 @@ static const struct subject {
      "C(256,3,1) C(256,3,1) C(256,3,1) C(256,3,1) P(2,2) C(256,3,1) C(256,3,1) C(256,3,1) A(4,4) FC(512) SM(10)"},
 };
 
-static double cpu_seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-/* Times of one thing done again and again.  The fastest tenth is taken, not the very fastest: the kernel's count of
-   CPU time is now and then short by a good part of a millisecond. */
-enum { TIMES_MAX = 4096 };
-struct times {
-    int count;
-    double seconds[TIMES_MAX];
-};
-
-static void keep(struct times *times, double seconds)
-{
-    if (times->count < TIMES_MAX)
-        times->seconds[times->count++] = seconds;
-}
-
-static int by_size(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double best_of(struct times *times)
-{
-    if (!times->count)
-        return 0;
-    qsort(times->seconds, (size_t)times->count, sizeof *times->seconds, by_size);
-    return times->seconds[times->count / 10];
-}
-
 static struct op_times {
     struct times forward, backward;
 } op_times[PLAN_OPS_MAX], rest_times; /* rest_times: load, update */
@@ -80,21 +45,21 @@ static void timed_forward(const struct op_run *run)
 {
     double start = cpu_seconds();
     real->forward[run->op->kind](run);
-    keep(&op_times[run->op - run->plan->ops].forward, cpu_seconds() - start);
+    times_keep(&op_times[run->op - run->plan->ops].forward, cpu_seconds() - start);
 }
 
 static void timed_backward(const struct op_run *run)
 {
     double start = cpu_seconds();
     real->backward[run->op->kind](run);
-    keep(&op_times[run->op - run->plan->ops].backward, cpu_seconds() - start);
+    times_keep(&op_times[run->op - run->plan->ops].backward, cpu_seconds() - start);
 }
 
 static void timed_load(void *context, const struct tensor *tensor, const struct batch *batch, void *data)
 {
     double start = cpu_seconds();
     real->load(context, tensor, batch, data);
-    keep(&rest_times.forward, cpu_seconds() - start);
+    times_keep(&rest_times.forward, cpu_seconds() - start);
 }
 
 static void timed_update(void *context, const struct sgd *sgd, int64_t count, float *values, const float *gradients,
@@ -102,7 +67,7 @@ static void timed_update(void *context, const struct sgd *sgd, int64_t count, fl
 {
     double start = cpu_seconds();
     real->update(context, sgd, count, values, gradients, velocity);
-    keep(&rest_times.backward, cpu_seconds() - start);
+    times_keep(&rest_times.backward, cpu_seconds() - start);
 }
 
 static struct backend timed_backend(const struct backend *backend)
@@ -190,7 +155,7 @@ static double rate(double flops, double seconds)
 static void print_row(const char *what, struct op_times *times, double forward_flops, double backward_flops,
                       double step)
 {
-    double forward = best_of(&times->forward), backward = best_of(&times->backward);
+    double forward = times_best(&times->forward), backward = times_best(&times->backward);
     printf("  %-34s %9.1f %8.1f %9.1f %8.1f %7.1f\n", what, forward * 1e6, rate(forward_flops, forward), backward * 1e6,
            rate(backward_flops, backward), 100 * (forward + backward) / step);
 }
@@ -198,9 +163,9 @@ static void print_row(const char *what, struct op_times *times, double forward_f
 static void print_operations(const struct plan *plan)
 {
     static const char *const kinds[OP_KINDS] = {"conv", "fc", "pool", "dropout", "classifier"};
-    double step = best_of(&rest_times.forward) + best_of(&rest_times.backward);
+    double step = times_best(&rest_times.forward) + times_best(&rest_times.backward);
     for (int i = 0; i < plan->op_count; i++)
-        step += best_of(&op_times[i].forward) + best_of(&op_times[i].backward);
+        step += times_best(&op_times[i].forward) + times_best(&op_times[i].backward);
     printf("  %-34s %9s %8s %9s %8s %7s\n", "operation", "fwd us", "GFLOP/s", "bwd us", "GFLOP/s", "share");
     for (int i = 0; i < plan->op_count; i++) {
         const struct op *op = &plan->ops[i];
@@ -245,11 +210,11 @@ static double measure(const struct options *options, const struct subject *subje
         struct batch batch = {view, view->index + first, augment ? augment + first : NULL, BATCH};
         double start = cpu_seconds();
         network_train(network, &batch, &sgd, 0.9f, (uint64_t)i);
-        keep(&steps, cpu_seconds() - start);
+        times_keep(&steps, cpu_seconds() - start);
     }
     network_free(network);
     weights_free(weights);
-    return best_of(&steps);
+    return times_best(&steps);
 }
 
 static void usage(FILE *file)

@@ -1,0 +1,532 @@
+/*
+ * onednn.c - would oneDNN's convolutions win anywhere?  Every convolution of the bench's networks, both ways.
+ *
+ * Three passes a layer: forward, input gradient (not of a network's first layer), weight gradient; the bare
+ * convolution, batch 64, one thread.  Ours is the CPU backend's own code (convolve.h), with the flags of the machine
+ * that builds it. oneDNN gets every algorithm (direct, minimal filtering), every implementation it offers, and four
+ * pairs of formats: its choice for all tensors, plain, channels last, blocks of 8 channels.  What computes something
+ * else than we do is an error.  Its tensors lie in its formats: a step that otherwise keeps our layout has to reorder
+ * them, which oneDNN does itself, from a descriptor of our layout.  Of each pass the fastest is reported without
+ * reorders and with them.
+ *
+ * All that is compared takes turns; CPU time, the fastest tenth (times.h).
+ */
+#include "config.h"
+
+/* As room.am of the backend has it. */
+#if defined __AVX512F__
+#define VECTOR_WIDTH 16
+#define TILE_ROWS    4
+#define TILE_PIXELS  4
+#define TILE_COLUMNS 5
+#elif defined __AVX2__
+#define VECTOR_WIDTH 8
+#define TILE_ROWS    4
+#define TILE_PIXELS  3
+#define TILE_COLUMNS 3
+#else
+#define VECTOR_WIDTH 4
+#define TILE_ROWS    4
+#define TILE_PIXELS  3
+#define TILE_COLUMNS 3
+#endif
+#include "backend/cpu/convolve.h"
+
+#include <dnnl.h>
+#include <math.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "times.h"
+#include "util/random.h"
+
+enum { BATCH = 64, KERNEL = 3, HUGE_PAGE = 1 << 21 };
+
+static const struct shape_case {
+    const char *networks;
+    int inputs, outputs, side;
+} cases[] = {
+    {"TINY", 3, 4, 32},    {"TINY", 4, 4, 16},   {"TINY", 4, 4, 8},     {"TINY", 4, 4, 4},    {"SMALL", 3, 16, 32},
+    {"SMALL", 16, 32, 16}, {"SMALL", 32, 64, 8}, {"SMALL", 64, 128, 4}, {"MID", 3, 32, 32},   {"MID", 32, 32, 32},
+    {"MID", 32, 64, 16},   {"MID", 64, 64, 16},  {"MID", 64, 128, 8},   {"MID", 128, 128, 8}, {"MID", 128, 192, 4},
+    {"MID", 192, 192, 4},  {"BIG", 3, 64, 32},   {"BIG", 64, 64, 32},   {"BIG", 64, 128, 16}, {"BIG", 128, 128, 16},
+    {"BIG", 128, 256, 8},  {"BIG", 256, 256, 8}, {"BIG", 256, 256, 4},
+};
+
+enum pass_kind { FORWARD, INPUT_GRADIENT, WEIGHT_GRADIENT, PASSES };
+static const char *const pass_names[PASSES] = {"forward", "input gradient", "weight gradient"};
+
+static void *new_buffer(size_t bytes)
+{
+    bytes = (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+    void *buffer = aligned_alloc(HUGE_PAGE, bytes);
+    ASSERT(buffer);
+    madvise(buffer, bytes, MADV_HUGEPAGE);
+    return memset(buffer, 0, bytes);
+}
+
+/* --- ours --- */
+
+/* Tensors of one layer in our layout; an output has a second place for what oneDNN says. */
+enum tensor_kind { X, Y, DY, DX, W, DW, TENSORS };
+struct subject {
+    const struct shape_case *shape;
+    struct plan plan;
+    const struct op *op;
+    struct convolution convolution;
+    struct map maps[W]; /* of X, Y, DY, DX */
+    size_t counts[TENSORS];
+    float *values[TENSORS], *theirs[TENSORS];
+    void *scratch;
+};
+
+static void run_ours(struct subject *subject, enum pass_kind pass)
+{
+    const struct convolution *c = &subject->convolution;
+    float **v = subject->values;
+    int groups = BATCH / LANES;
+    struct pass run;
+    switch (pass) {
+    case FORWARD:
+        run = forward_begin(c, v[W], NULL);
+        for (int g = 0; g < groups; g++)
+            pass_run(&run, &c->in, v[X] + map_at(&c->in, 0, 0, 0) + g * c->in.group, v[Y] + g * c->linear.group, NULL);
+        break;
+    case INPUT_GRADIENT:
+        run = input_gradient_begin(c, v[W]);
+        for (int g = 0; g < groups; g++)
+            input_gradient_run(c, &run, v[W], v[DY] + g * c->gradient.group, v[DX] + g * c->in.group);
+        break;
+    default:
+        weight_gradient_begin(c, v[DW]);
+        for (int g = 0; g < groups; g += c->together)
+            weight_gradient_run(c, c->together, v[X] + g * c->in.group, v[DY] + g * c->gradient.group, v[DW]);
+        weight_gradient_end(c, v[DW]);
+    }
+}
+
+/* Random values inside the maps, zeros around them. */
+static void fill(struct subject *subject, enum tensor_kind kind)
+{
+    struct random_stream stream = random_stream_new(1, RANDOM_TEST, (uint32_t)kind, 0);
+    float *values = subject->values[kind];
+    if (kind == W) {
+        for (size_t i = 0; i < subject->counts[W]; i++)
+            values[i] = random_normal(&stream);
+        return;
+    }
+    const struct map *map = &subject->maps[kind];
+    for (int n = 0; n < BATCH; n++)
+        for (int c = 0; c < map->channels; c++)
+            for (int y = 0; y < map->height; y++)
+                for (int x = 0; x < map->width; x++)
+                    values[n / LANES * map->group + map_at(map, c, y, x) + n % LANES] = random_normal(&stream);
+}
+
+static struct subject *new_subject(const struct shape_case *shape)
+{
+    struct subject *subject = calloc(1, sizeof *subject);
+    ASSERT(subject);
+    subject->shape = shape;
+    subject->plan.tensors[0] = (struct tensor){shape->inputs, shape->side, shape->side, KERNEL / 2};
+    subject->plan.ops[0] = (struct op){.kind = OP_CONV,
+                                       .output = 1,
+                                       .kernel = KERNEL,
+                                       .stride = 1,
+                                       .channels = shape->outputs,
+                                       .height = shape->side,
+                                       .width = shape->side};
+    subject->op = &subject->plan.ops[0];
+    struct pieces pieces = {0};
+    convolution_new(&pieces, &subject->plan, subject->op, BATCH / LANES);
+    subject->scratch = new_buffer(pieces.used);
+    pieces = (struct pieces){.base = subject->scratch};
+    subject->convolution = convolution_new(&pieces, &subject->plan, subject->op, BATCH / LANES);
+    subject->maps[X] = subject->maps[DX] = subject->convolution.in;
+    subject->maps[Y] = subject->convolution.linear;
+    subject->maps[DY] = subject->convolution.gradient;
+    for (int i = 0; i < W; i++)
+        subject->counts[i] = subject->maps[i].group * (BATCH / LANES);
+    subject->counts[W] = subject->counts[DW] = (size_t)shape->inputs * (size_t)shape->outputs * KERNEL * KERNEL;
+    for (int i = 0; i < TENSORS; i++) {
+        subject->values[i] = new_buffer(subject->counts[i] * sizeof(float));
+        subject->theirs[i] = new_buffer(subject->counts[i] * sizeof(float));
+    }
+    fill(subject, X);
+    fill(subject, DY);
+    fill(subject, W);
+    return subject;
+}
+
+static void free_subject(struct subject *subject)
+{
+    for (int i = 0; i < TENSORS; i++) {
+        free(subject->values[i]);
+        free(subject->theirs[i]);
+    }
+    free(subject->scratch);
+    free(subject);
+}
+
+/* --- oneDNN --- */
+
+static dnnl_engine_t engine;
+static dnnl_stream_t stream;
+
+static void must(dnnl_status_t status)
+{
+    ASSERT(status == dnnl_success);
+}
+
+/* One tensor of a pass: in our layout, in oneDNN's, and the way between. */
+struct operand {
+    enum tensor_kind kind;
+    int argument; /* oneDNN's name of it */
+    bool output;
+    dnnl_memory_t ours, theirs;
+    void *buffer;
+    dnnl_primitive_t reorder;
+    struct times times;
+};
+
+enum { OPERANDS = 3, CANDIDATES_MAX = 64 };
+struct candidate {
+    char name[96];
+    dnnl_primitive_t primitive;
+    struct operand operands[OPERANDS];
+    struct times times;
+};
+
+/* What each pass reads and writes, and what oneDNN calls it. */
+static const struct operand pass_operands[PASSES][OPERANDS] = {
+    [FORWARD] = {{X, DNNL_ARG_SRC, false}, {W, DNNL_ARG_WEIGHTS, false}, {Y, DNNL_ARG_DST, true}},
+    [INPUT_GRADIENT] = {{DY, DNNL_ARG_DIFF_DST, false}, {W, DNNL_ARG_WEIGHTS, false}, {DX, DNNL_ARG_DIFF_SRC, true}},
+    [WEIGHT_GRADIENT] = {{X, DNNL_ARG_SRC, false}, {DY, DNNL_ARG_DIFF_DST, false}, {DW, DNNL_ARG_DIFF_WEIGHTS, true}},
+};
+
+/* Our layout as oneDNN's descriptors have it: 16 images innermost, borders and padding as strides and an offset. */
+static dnnl_memory_desc_t our_layout(const struct subject *subject, enum tensor_kind kind)
+{
+    dnnl_memory_desc_t desc;
+    if (kind == W || kind == DW) {
+        dnnl_dims_t dims = {subject->shape->outputs, subject->shape->inputs, KERNEL, KERNEL};
+        must(dnnl_memory_desc_init_by_tag(&desc, 4, dims, dnnl_f32, dnnl_oihw));
+        return desc;
+    }
+    const struct map *map = &subject->maps[kind];
+    dnnl_dims_t dims = {BATCH, map->channels, map->height, map->width};
+    must(dnnl_memory_desc_init_by_tag(&desc, 4, dims, dnnl_f32, dnnl_Abcd16a));
+    dnnl_dims_t strides = {(dnnl_dim_t)map->group, (dnnl_dim_t)map->plane, (dnnl_dim_t)map->pitch, LANES};
+    memcpy(desc.format_desc.blocking.strides, strides, sizeof strides);
+    desc.offset0 = (dnnl_dim_t)map_at(map, 0, 0, 0);
+    return desc;
+}
+
+struct formats {
+    const char *name;
+    dnnl_format_tag_t maps, weights;
+};
+static const struct formats all_formats[] = {
+    {"its choice", dnnl_format_tag_any, dnnl_format_tag_any},
+    {"nchw", dnnl_nchw, dnnl_format_tag_any},
+    {"nhwc", dnnl_nhwc, dnnl_format_tag_any},
+    {"nChw8c", dnnl_nChw8c, dnnl_format_tag_any},
+};
+static const dnnl_alg_kind_t algorithms[] = {dnnl_convolution_direct, dnnl_convolution_winograd};
+
+/* The operation's descriptor; false: oneDNN has no such thing. */
+static bool describe(const struct subject *subject, enum pass_kind pass, const struct formats *formats,
+                     dnnl_alg_kind_t algorithm, dnnl_convolution_desc_t *convolution)
+{
+    const struct shape_case *shape = subject->shape;
+    dnnl_dims_t in_dims = {BATCH, shape->inputs, shape->side, shape->side},
+                out_dims = {BATCH, shape->outputs, shape->side, shape->side},
+                weight_dims = {shape->outputs, shape->inputs, KERNEL, KERNEL}, strides = {1, 1}, pad = {1, 1};
+    dnnl_memory_desc_t in, out, weights;
+    must(dnnl_memory_desc_init_by_tag(&in, 4, in_dims, dnnl_f32, formats->maps));
+    must(dnnl_memory_desc_init_by_tag(&out, 4, out_dims, dnnl_f32, formats->maps));
+    must(dnnl_memory_desc_init_by_tag(&weights, 4, weight_dims, dnnl_f32, formats->weights));
+    dnnl_status_t status;
+    switch (pass) {
+    case FORWARD:
+        status = dnnl_convolution_forward_desc_init(convolution, dnnl_forward_training, algorithm, &in, &weights, NULL,
+                                                    &out, strides, pad, pad);
+        break;
+    case INPUT_GRADIENT:
+        status =
+            dnnl_convolution_backward_data_desc_init(convolution, algorithm, &in, &weights, &out, strides, pad, pad);
+        break;
+    default:
+        status = dnnl_convolution_backward_weights_desc_init(convolution, algorithm, &in, &weights, NULL, &out, strides,
+                                                             pad, pad);
+    }
+    return status == dnnl_success;
+}
+
+static void make_operand(const struct subject *subject, const_dnnl_primitive_desc_t primitive, struct operand *operand)
+{
+    dnnl_memory_desc_t ours = our_layout(subject, operand->kind);
+    const dnnl_memory_desc_t *theirs =
+        dnnl_primitive_desc_query_md(primitive, dnnl_query_exec_arg_md, operand->argument);
+    operand->buffer = new_buffer(dnnl_memory_desc_get_size(theirs));
+    float *values = operand->output ? subject->theirs[operand->kind] : subject->values[operand->kind];
+    must(dnnl_memory_create(&operand->ours, &ours, engine, values));
+    must(dnnl_memory_create(&operand->theirs, theirs, engine, operand->buffer));
+    dnnl_primitive_desc_t reorder;
+    const dnnl_memory_desc_t *from = operand->output ? theirs : &ours, *to = operand->output ? &ours : theirs;
+    must(dnnl_reorder_primitive_desc_create(&reorder, from, engine, to, engine, NULL));
+    must(dnnl_primitive_create(&operand->reorder, reorder));
+    dnnl_primitive_desc_destroy(reorder);
+}
+
+static void run_reorder(const struct operand *operand)
+{
+    dnnl_exec_arg_t arguments[] = {{DNNL_ARG_FROM, operand->output ? operand->theirs : operand->ours},
+                                   {DNNL_ARG_TO, operand->output ? operand->ours : operand->theirs}};
+    must(dnnl_primitive_execute(operand->reorder, stream, 2, arguments));
+}
+
+static void run_convolution(const struct candidate *candidate)
+{
+    dnnl_exec_arg_t arguments[OPERANDS];
+    for (int i = 0; i < OPERANDS; i++)
+        arguments[i] = (dnnl_exec_arg_t){candidate->operands[i].argument, candidate->operands[i].theirs};
+    must(dnnl_primitive_execute(candidate->primitive, stream, OPERANDS, arguments));
+}
+
+static void free_candidate(struct candidate *candidate)
+{
+    for (int i = 0; i < OPERANDS; i++) {
+        must(dnnl_memory_destroy(candidate->operands[i].ours));
+        must(dnnl_memory_destroy(candidate->operands[i].theirs));
+        must(dnnl_primitive_destroy(candidate->operands[i].reorder));
+        free(candidate->operands[i].buffer);
+    }
+    must(dnnl_primitive_destroy(candidate->primitive));
+    free(candidate);
+}
+
+static struct candidate *new_candidate(const struct subject *subject, enum pass_kind pass,
+                                       const struct formats *formats, const_dnnl_primitive_desc_t description)
+{
+    struct candidate *candidate = calloc(1, sizeof *candidate);
+    const char *name;
+    ASSERT(candidate);
+    must(dnnl_primitive_desc_query(description, dnnl_query_impl_info_str, 0, &name));
+    snprintf(candidate->name, sizeof candidate->name, "%s, %s", name, formats->name);
+    must(dnnl_primitive_create(&candidate->primitive, description));
+    memcpy(candidate->operands, pass_operands[pass], sizeof candidate->operands);
+    for (int i = 0; i < OPERANDS; i++)
+        make_operand(subject, description, &candidate->operands[i]);
+    return candidate;
+}
+
+/* Reference code is not a contender. */
+static bool is_fast(const_dnnl_primitive_desc_t description)
+{
+    const char *name;
+    must(dnnl_primitive_desc_query(description, dnnl_query_impl_info_str, 0, &name));
+    return !strstr(name, "ref:any");
+}
+
+/* Every implementation for these formats and this algorithm. */
+static int find_implementations(const struct subject *subject, enum pass_kind pass, const struct formats *formats,
+                                dnnl_alg_kind_t algorithm, struct candidate **candidates, int count)
+{
+    dnnl_convolution_desc_t wanted, hint_wanted;
+    dnnl_primitive_desc_t hint = NULL;
+    dnnl_primitive_desc_iterator_t iterator;
+    if (!describe(subject, pass, formats, algorithm, &wanted))
+        return count;
+    if (pass != FORWARD && (!describe(subject, FORWARD, formats, dnnl_convolution_direct, &hint_wanted) ||
+                            dnnl_primitive_desc_create(&hint, &hint_wanted, NULL, engine, NULL) != dnnl_success))
+        return count;
+    if (dnnl_primitive_desc_iterator_create(&iterator, &wanted, NULL, engine, hint) == dnnl_success) {
+        do {
+            dnnl_primitive_desc_t description = dnnl_primitive_desc_iterator_fetch(iterator);
+            if (count < CANDIDATES_MAX && is_fast(description))
+                candidates[count++] = new_candidate(subject, pass, formats, description);
+            dnnl_primitive_desc_destroy(description);
+        } while (dnnl_primitive_desc_iterator_next(iterator) == dnnl_success);
+        dnnl_primitive_desc_iterator_destroy(iterator);
+    }
+    if (hint)
+        dnnl_primitive_desc_destroy(hint);
+    return count;
+}
+
+static int find_candidates(const struct subject *subject, enum pass_kind pass, struct candidate **candidates)
+{
+    int count = 0;
+    for (size_t f = 0; f < COUNT_OF(all_formats); f++)
+        for (size_t a = 0; a < COUNT_OF(algorithms); a++)
+            count = find_implementations(subject, pass, &all_formats[f], algorithms[a], candidates, count);
+    return count;
+}
+
+/* --- the comparison --- */
+
+/* The same numbers?  Ours must have run. */
+static void check(const struct subject *subject, const struct candidate *candidate)
+{
+    for (int i = 0; i < OPERANDS - 1; i++)
+        run_reorder(&candidate->operands[i]);
+    run_convolution(candidate);
+    const struct operand *output = &candidate->operands[OPERANDS - 1];
+    run_reorder(output);
+    const float *ours = subject->values[output->kind], *theirs = subject->theirs[output->kind];
+    double largest = 0, difference = 0;
+    for (size_t i = 0; i < subject->counts[output->kind]; i++) {
+        largest = fmax(largest, fabs((double)ours[i]));
+        difference = fmax(difference, fabs((double)ours[i] - (double)theirs[i]));
+    }
+    if (difference > 1e-3 * largest) {
+        fprintf(stderr, "onednn: %s differs from ours by %g of %g\n", candidate->name, difference, largest);
+        exit(1);
+    }
+}
+
+/* Seconds of one turn; what is short runs many times in a row, so that the clock costs nothing. */
+#define TIME(times, repeats, call)                                                                                     \
+    do {                                                                                                               \
+        double began_ = cpu_seconds();                                                                                 \
+        for (int i_ = 0; i_ < (repeats); i_++)                                                                         \
+            call;                                                                                                      \
+        times_keep(times, (cpu_seconds() - began_) / (repeats));                                                       \
+    } while (0)
+
+static double reorders_best(struct candidate *candidate)
+{
+    double seconds = 0;
+    for (int i = 0; i < OPERANDS; i++)
+        seconds += times_best(&candidate->operands[i].times);
+    return seconds;
+}
+
+/* Best times of one pass. */
+struct outcome {
+    double ours, bare, reordered; /* seconds: oneDNN without and with reorders */
+    char bare_name[96], reordered_name[96];
+};
+
+static void take_turn(struct subject *subject, enum pass_kind pass, struct times *ours, struct candidate **candidates,
+                      int count, int repeats)
+{
+    TIME(ours, repeats, run_ours(subject, pass));
+    for (int i = 0; i < count; i++) {
+        TIME(&candidates[i]->times, repeats, run_convolution(candidates[i]));
+        for (int j = 0; j < OPERANDS; j++)
+            TIME(&candidates[i]->operands[j].times, repeats, run_reorder(&candidates[i]->operands[j]));
+    }
+}
+
+/* Keep those that may still be the fastest, after a first turn. */
+static int keep_contenders(struct candidate **candidates, int count)
+{
+    double bare = INFINITY, reordered = INFINITY;
+    int kept = 0;
+    for (int i = 0; i < count; i++) {
+        bare = fmin(bare, times_best(&candidates[i]->times));
+        reordered = fmin(reordered, times_best(&candidates[i]->times) + reorders_best(candidates[i]));
+    }
+    for (int i = 0; i < count; i++) {
+        double seconds = times_best(&candidates[i]->times);
+        if (seconds > 1.3 * bare && seconds + reorders_best(candidates[i]) > 1.3 * reordered)
+            free_candidate(candidates[i]);
+        else
+            candidates[kept++] = candidates[i];
+    }
+    return kept;
+}
+
+static struct outcome compare(struct subject *subject, enum pass_kind pass, double seconds)
+{
+    static struct times ours;
+    struct candidate *candidates[CANDIDATES_MAX];
+    struct outcome outcome = {.bare = INFINITY, .reordered = INFINITY};
+    run_ours(subject, pass);
+    int count = find_candidates(subject, pass, candidates);
+    for (int i = 0; i < count; i++)
+        check(subject, candidates[i]);
+    ours.count = 0;
+    TIME(&ours, 1, run_ours(subject, pass));
+    int repeats = (int)fmax(1, 2e-4 / times_best(&ours));
+    take_turn(subject, pass, &ours, candidates, count, repeats);
+    count = keep_contenders(candidates, count);
+    double began = cpu_seconds();
+    for (int turn = 0; turn < 5 || cpu_seconds() - began < seconds; turn++)
+        take_turn(subject, pass, &ours, candidates, count, repeats);
+    outcome.ours = times_best(&ours);
+    for (int i = 0; i < count; i++) {
+        double bare = times_best(&candidates[i]->times), reordered = bare + reorders_best(candidates[i]);
+        if (bare < outcome.bare) {
+            outcome.bare = bare;
+            memcpy(outcome.bare_name, candidates[i]->name, sizeof outcome.bare_name);
+        }
+        if (reordered < outcome.reordered) {
+            outcome.reordered = reordered;
+            memcpy(outcome.reordered_name, candidates[i]->name, sizeof outcome.reordered_name);
+        }
+        free_candidate(candidates[i]);
+    }
+    return outcome;
+}
+
+/* OpenMP reads its environment when the program is loaded. */
+static void run_on_one_core(char **argv)
+{
+    if (!getenv("OMP_NUM_THREADS") || strcmp(getenv("OMP_NUM_THREADS"), "1")) {
+        setenv("OMP_NUM_THREADS", "1", 1);
+        execv("/proc/self/exe", argv);
+    }
+    cpu_set_t cores;
+    CPU_ZERO(&cores);
+    CPU_SET((size_t)sched_getcpu(), &cores);
+    sched_setaffinity(0, sizeof cores, &cores);
+}
+
+int main(int argc, char **argv)
+{
+    double seconds = argc > 1 ? atof(argv[1]) : 0.5;
+    if (seconds <= 0) {
+        fprintf(stderr, "usage: onednn [SECONDS]    of each pass, in CPU time [0.5]\n");
+        return 2;
+    }
+    run_on_one_core(argv);
+    const dnnl_version_t *version = dnnl_version();
+    must(dnnl_engine_create(&engine, dnnl_cpu, 0));
+    must(dnnl_stream_create(&stream, engine, dnnl_stream_default_flags));
+    printf("oneDNN %d.%d.%d, ours with vectors of %d; microseconds, 3x3 convolutions, batch %d, one thread\n"
+           "%-6s %-14s %-15s %8s %8s %6s %9s %6s  %s\n",
+           version->major, version->minor, version->patch, VECTOR_WIDTH, BATCH, "", "convolution", "pass", "ours",
+           "oneDNN", "x", "reordered", "x", "oneDNN's fastest, without and with reorders");
+    int passes = 0, bare_wins = 0, reordered_wins = 0;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct subject *subject = new_subject(&cases[i]);
+        for (enum pass_kind pass = FORWARD; pass < PASSES; pass++) {
+            if (pass == INPUT_GRADIENT && cases[i].inputs == 3)
+                continue;
+            struct outcome o = compare(subject, pass, seconds);
+            char name[32];
+            snprintf(name, sizeof name, "%d>%d %dx%d", cases[i].inputs, cases[i].outputs, cases[i].side, cases[i].side);
+            printf("%-6s %-14s %-15s %8.1f %8.1f %6.2f %9.1f %6.2f  %s%s%s\n", cases[i].networks, name,
+                   pass_names[pass], o.ours * 1e6, o.bare * 1e6, o.bare / o.ours, o.reordered * 1e6,
+                   o.reordered / o.ours, o.bare_name, strcmp(o.bare_name, o.reordered_name) ? "; " : "",
+                   strcmp(o.bare_name, o.reordered_name) ? o.reordered_name : "");
+            fflush(stdout);
+            passes++;
+            bare_wins += o.bare < o.ours;
+            reordered_wins += o.reordered < o.ours;
+        }
+        free_subject(subject);
+    }
+    printf("of %d passes oneDNN is faster in %d without reorders, in %d with them\n", passes, bare_wins,
+           reordered_wins);
+    must(dnnl_stream_destroy(stream));
+    must(dnnl_engine_destroy(engine));
+    return 0;
+}

@@ -203,6 +203,7 @@ static void instruction_sets(void **state)
 {
     static const char *const rows[][2] = {
         {"flags : sse2 avx2 fma avx512f avx512bw\n", "avx512"},
+        {"flags : sse2 avx2 fma avx512f avx512bw avx512_bf16\n", "avx512bf16"},
         {"flags : sse2 avx2 fma\n", "avx2"},
         {"flags : sse2 avx2\n", "baseline"},
         {"flags : notavx512f avx512fnot\n", "baseline"},

@@ -42,6 +42,19 @@ int cli_real(const struct cli_arguments *arguments, const char *name, double fal
     return -1;
 }
 
+int cli_precision(const struct cli_arguments *arguments, enum precision fallback, enum precision *value)
+{
+    const char *text = cli_value(arguments, "precision");
+    *value = fallback;
+    if (!text)
+        return 0;
+    *value = strcmp(text, "bf16") ? PRECISION_F32 : PRECISION_BF16;
+    if (*value == PRECISION_BF16 || !strcmp(text, "f32"))
+        return 0;
+    cli_usage(arguments, "--precision %s: must be one of f32|bf16", text);
+    return -1;
+}
+
 int cli_fail(const struct error *error)
 {
     fflush(stdout);

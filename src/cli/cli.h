@@ -12,6 +12,7 @@
 
 #include "arch/weights.h"
 #include "data/images.h"
+#include "nn/backend.h"
 #include "sessions/state.h"
 #include "util/error.h"
 
@@ -50,6 +51,9 @@ int cli_integer(const struct cli_arguments *arguments, const char *name, int64_t
                 int64_t maximum, int64_t *value);
 int cli_real(const struct cli_arguments *arguments, const char *name, double fallback, double minimum, double maximum,
              double *value);
+
+/* --precision likewise. */
+int cli_precision(const struct cli_arguments *arguments, enum precision fallback, enum precision *value);
 
 /* "espalier: TEXT" on stderr.  Return 1. */
 int cli_fail(const struct error *error);

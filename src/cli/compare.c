@@ -15,20 +15,35 @@
 
 struct setting {
     struct search_options options;
+    const struct backend *backend;
     struct images images;
     struct view train, validate;
 };
 
-static int open_setting(const struct target *target, struct setting *setting, struct error *error)
+/* The session's precision, or --precision's. */
+static int find_backend(const struct cli_arguments *arguments, struct setting *setting, struct error *error)
+{
+    static struct device devices[DEVICES_MAX];
+    const char *precision = cli_value(arguments, "precision");
+    int count;
+    if ((precision && options_set(&setting->options, "precision", precision, error)) ||
+        devices_find("cpu:1", devices, &count, error))
+        return -1;
+    setting->backend = device_backend(&devices[0], setting->options.precision, error);
+    return setting->backend ? 0 : -1;
+}
+
+static int open_setting(const struct cli_arguments *arguments, const struct target *target, struct setting *setting,
+                        struct error *error)
 {
     struct data_spec spec;
-    if (engine_options_of(target->state, &setting->options, error) ||
+    if (engine_options_of(target->state, &setting->options, error) || find_backend(arguments, setting, error) ||
         data_spec_parse(setting->options.data, &spec, error) || images_open(&spec, DATA_TRAIN, &setting->images, error))
         return -1;
     char hash[HASH_TEXT];
     if (strcmp(hash_print(setting->images.hash, hash), target->state->facts.data_hash))
-        return error_set(error, "%s: is not what %s was trained on: the files have changed since", setting->options.data,
-                         target->session);
+        return error_set(error, "%s: is not what %s was trained on: the files have changed since",
+                         setting->options.data, target->session);
     return data_split(&setting->images, (int)setting->options.validation, (int)setting->options.train_subset,
                       (uint64_t)setting->options.seed, &setting->train, &setting->validate, error);
 }
@@ -81,9 +96,9 @@ static int train_scratch(const char *what, const struct arch *arch, const struct
     training.node = run;
     weights_initialise(weights, &stream);
     struct trainer_hooks hooks = {.context = &seconds, .epoch = on_epoch};
-    int failed = train(backend_cpu(), weights, &setting->train, &setting->validate, &training, &hooks, error) !=
+    int failed = train(setting->backend, weights, &setting->train, &setting->validate, &training, &hooks, error) !=
                      TRAINING_DONE ||
-                 network_evaluate(backend_cpu(), weights, &setting->validate, training.batch, &evaluation, error);
+                 network_evaluate(setting->backend, weights, &setting->validate, training.batch, &evaluation, error);
     if (!failed) {
         *accuracy = evaluation.accuracy;
         print_row(what, evaluation.accuracy, evaluation.loss, epochs, seconds,
@@ -93,7 +108,7 @@ static int train_scratch(const char *what, const struct arch *arch, const struct
     return failed ? -1 : 0;
 }
 
-static int compare_scratch(const struct target *target, struct error *error)
+static int compare_scratch(const struct cli_arguments *arguments, const struct target *target, struct error *error)
 {
     const struct session_node *node = session_node(target->state, target->node);
     const struct session_node *start = session_node(target->state, 1);
@@ -106,11 +121,12 @@ static int compare_scratch(const struct target *target, struct error *error)
         seconds += step->seconds;
     if (node->status != NODE_DONE) {
         error_set(error, "n%lld has no result to compare; choose a trained network", (long long)target->node);
-    } else if (!open_setting(target, setting, error) && !arch_parse(&start_arch, start->facts.arch, error)) {
+    } else if (!open_setting(arguments, target, setting, error) && !arch_parse(&start_arch, start->facts.arch, error)) {
         printf("%-34s %10s %8s %7s %8s %8s\n", "", "validation", "loss", "epochs", "time", "params");
         snprintf(what, sizeof what, "n%lld, grown", (long long)target->node);
         print_row(what, node->accuracy, node->loss, epochs, seconds, node->facts.parameters);
-        failed = train_scratch("start network, from scratch", &start_arch, setting, epochs, 0x80000001u, &start_accuracy, error) ||
+        failed = train_scratch("start network, from scratch", &start_arch, setting, epochs, 0x80000001u,
+                               &start_accuracy, error) ||
                  train_scratch("its own architecture, from scratch", &target->arch, setting, epochs, 0x80000002u,
                                &own_accuracy, error);
     }
@@ -179,7 +195,7 @@ static int run(const struct cli_arguments *arguments)
     } else {
         if (!target.state)
             status = cli_usage(arguments, "%s is not a network of a session", arguments->words[0]);
-        else if (compare_scratch(&target, &error))
+        else if (compare_scratch(arguments, &target, &error))
             status = cli_fail(&error);
         target_done(&target);
     }
@@ -189,6 +205,7 @@ static int run(const struct cli_arguments *arguments)
 
 static const struct cli_option options_of_compare[] = {
     {"scratch", NULL, "train from scratch for the same epochs in all, and set beside the grown network"},
+    {"precision", "WORD", "for --scratch: f32, or bf16 where this machine has it [the session's]"},
     {0},
 };
 
@@ -196,8 +213,9 @@ const struct cli_command command_compare = {
     .name = "compare",
     .synopsis = "SESSION…",
     .summary = "set sessions side by side, or growing against training from scratch",
-    .details = "With --scratch and one SESSION[:NODE] (default: its best): the start architecture and the network's own\n"
-               "are trained from fresh weights for as many epochs as the network's whole lineage was.",
+    .details =
+        "With --scratch and one SESSION[:NODE] (default: its best): the start architecture and the network's own\n"
+        "are trained from fresh weights for as many epochs as the network's whole lineage was.",
     .words_minimum = 1,
     .words_maximum = -1,
     .options = options_of_compare,

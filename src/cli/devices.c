@@ -16,6 +16,7 @@ static int run(const struct cli_arguments *arguments)
     for (int i = 0; i < count; i++)
         printf("%-8s %s\n", devices[i].id, devices[i].name);
     printf("backend  %s: %s\n", backend_cpu()->name, backend_cpu()->description);
+    printf("precision %s\n", backend_cpu()->bf16 ? "f32, bf16" : "f32; bf16 needs a processor with AVX512_BF16");
     if (cli_value(arguments, "explain")) {
         struct text text = TEXT_EMPTY;
         devices_explain(&text);

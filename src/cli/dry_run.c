@@ -12,9 +12,13 @@
 #include "util/memory.h"
 
 /* Seconds of training an image of this architecture takes. */
-static int time_training(const struct arch *arch, const struct launch *launch, int batch, double *seconds,
-                         struct error *error)
+static int time_training(const struct arch *arch, const struct launch *launch, const struct search_options *options,
+                         double *seconds, struct error *error)
 {
+    int batch = (int)options->batch;
+    const struct backend *backend = device_backend(&launch->devices[0], options->precision, error);
+    if (!backend)
+        return -1;
     struct plan *plan = memory_new(1, sizeof *plan);
     struct weights *weights = weights_new(arch, launch->images.shape);
     struct random_stream stream = random_stream_new(0, RANDOM_INITIALISE, 0, 0);
@@ -22,7 +26,7 @@ static int time_training(const struct arch *arch, const struct launch *launch, i
     struct plan_options none = {0};
     weights_initialise(weights, &stream);
     plan_lower(arch, launch->images.shape, &none, plan);
-    struct network *network = network_new(backend_cpu(), plan, batch, NETWORK_TRAINING, weights, error);
+    struct network *network = network_new(backend, plan, batch, NETWORK_TRAINING, weights, error);
     if (network) {
         int count = launch->train.count < batch ? launch->train.count : batch, images = 0;
         struct batch data = {.view = &launch->train, .index = launch->train.index, .count = count};
@@ -93,7 +97,7 @@ int dry_run(const struct search_options *options, const struct launch *launch, s
     struct shape shapes[ARCH_LAYERS_MAX];
     double image_seconds;
     if (arch_shapes(&start, input, shapes, error) ||
-        time_training(&start, launch, (int)options->batch, &image_seconds, error))
+        time_training(&start, launch, options, &image_seconds, error))
         return -1;
     struct text text = TEXT_EMPTY;
     char parameters[TEXT_SHORT], work[TEXT_SHORT], time[TEXT_SHORT];

@@ -8,6 +8,7 @@
 
 #include "cli/score.h"
 #include "cli/subject.h"
+#include "search/evaluator.h"
 
 /* The views of one evaluation; images of the test part are its own. */
 struct evaluated {
@@ -63,8 +64,14 @@ static void print(const struct cli_arguments *arguments, const struct subject *s
 static int evaluate(const struct cli_arguments *arguments, struct subject *subject, struct evaluated *views,
                     struct error *error)
 {
+    static struct device devices[DEVICES_MAX];
     bool validation = cli_value(arguments, "validation");
+    enum precision precision;
+    const struct backend *backend;
     struct score score;
+    int device_count;
+    if (cli_precision(arguments, PRECISION_F32, &precision))
+        return 2;
     if (subject_find(arguments->words[0], subject, error))
         return cli_fail(error);
     if (!subject->target.weights) {
@@ -72,10 +79,11 @@ static int evaluate(const struct cli_arguments *arguments, struct subject *subje
                   arguments->words[0], arguments->words[0]);
         return cli_fail(error);
     }
-    if (subject_open_images(subject, cli_value(arguments, "data"), "fashion-mnist", error) ||
+    if (devices_find("cpu:1", devices, &device_count, error) ||
+        !(backend = device_backend(&devices[0], precision, error)) ||
+        subject_open_images(subject, cli_value(arguments, "data"), "fashion-mnist", error) ||
         open_views(subject, validation, views, error) ||
-        score_network(backend_cpu(), subject->target.weights, validation ? &views->validate : &views->test, &score,
-                      error))
+        score_network(backend, subject->target.weights, validation ? &views->validate : &views->test, &score, error))
         return cli_fail(error);
     print(arguments, subject, validation, &score);
     score_done(&score);
@@ -102,6 +110,7 @@ static const struct cli_option options_of_eval[] = {
     {"data", "SPEC", "these images [those of the network; unknown: fashion-mnist]"},
     {"test", NULL, "the test images (the default)"},
     {"validation", NULL, "the validation images of the session's split"},
+    {"precision", "WORD", "what convolutions multiply: f32, or bf16 where this machine has it [f32]"},
     {0},
 };
 

@@ -17,10 +17,14 @@ int launch_open(struct launch *launch, const struct search_options *options, str
 {
     struct data_spec spec;
     *launch = (struct launch){0};
+    if (devices_find(options->devices, launch->devices, &launch->device_count, error))
+        return -1;
+    for (int i = 0; i < launch->device_count; i++)
+        if (!device_backend(&launch->devices[i], options->precision, error))
+            return -1;
     if (data_spec_parse(options->data, &spec, error) || images_open(&spec, DATA_TRAIN, &launch->images, error) ||
         data_split(&launch->images, (int)options->validation, (int)options->train_subset, (uint64_t)options->seed,
-                   &launch->train, &launch->validate, error) ||
-        devices_find(options->devices, launch->devices, &launch->device_count, error))
+                   &launch->train, &launch->validate, error))
         return -1;
     launch->data = (struct engine_data){
         .input = launch->images.shape,
@@ -29,8 +33,8 @@ int launch_open(struct launch *launch, const struct search_options *options, str
         .validation_images = launch->validate.count,
         .hash = launch->images.hash,
     };
-    launch->evaluator =
-        evaluator_local_new(launch->devices, launch->device_count, &launch->train, &launch->validate);
+    launch->evaluator = evaluator_local_new(launch->devices, launch->device_count, options->precision, &launch->train,
+                                            &launch->validate);
     return 0;
 }
 

@@ -17,7 +17,7 @@ struct launch {
     struct engine_data data;
 };
 
-/* Open the data, split it, find the devices, start the trainers.  launch_close() it, also after a failure. */
+/* Find the devices, open the data, split it, start the trainers.  launch_close() it, also after a failure. */
 int launch_open(struct launch *launch, const struct search_options *options, struct error *error);
 void launch_close(struct launch *launch);
 

@@ -91,6 +91,7 @@ static const struct cli_option options_of_resume[] = {
     {"seconds", "N", "a new budget: seconds in all (0: no limit)"},
     {"data", "SPEC", "where the session's images are now"},
     {"devices", "LIST", "train on other devices than before"},
+    {"precision", "WORD", "train in another precision than before: f32 or bf16"},
     {"theme", "NAME", "colours of the screens: dark, light, colour-blind, mono [dark]"},
     {"headless", NULL, "lines instead of screens (as without a terminal)"},
     {"json", NULL, "print one JSON object for each durable event"},

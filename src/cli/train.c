@@ -33,6 +33,8 @@ struct run {
     bool scratch, resume;
     int64_t validation;
     struct training training;
+    enum precision precision;
+    const struct backend *backend;
     struct view train, validate;
     struct weights *weights;
     char *out, *settings;
@@ -143,7 +145,8 @@ static int read_training(const struct cli_arguments *arguments, struct run *run,
         cli_real(arguments, "rate", run->scratch ? 0.1 : 0.02, 1e-9, 1e6, &rate) ||
         cli_real(arguments, "weight-decay", (double)training->weight_decay, 0, 1, &decay) ||
         cli_real(arguments, "drop-pool", (double)training->drop_pool, 0, 0.99, &pool) ||
-        cli_real(arguments, "drop-fc", (double)training->drop_fc, 0, 0.99, &fc))
+        cli_real(arguments, "drop-fc", (double)training->drop_fc, 0, 0.99, &fc) ||
+        cli_precision(arguments, PRECISION_F32, &run->precision))
         return 2;
     training->epochs = (int)epochs;
     training->batch = (int)batch;
@@ -225,10 +228,12 @@ static void describe(struct run *run)
     hash_print(run->subject.images.hash, images);
     hash_print(hash_of(run->weights->values, (size_t)run->weights->layout.total * sizeof(float)), weights);
     text_add(&text,
-             "%d epochs, batch %d, rate %g, weight decay %g, dropout %g %g, seed %llu, %d images of %.8s%s, from %.8s",
+             "%d epochs, batch %d, rate %g, weight decay %g, dropout %g %g, seed %llu, %d images of %.8s%s, "
+             "from %.8s%s",
              training->epochs, training->batch, (double)training->rate, (double)training->weight_decay,
              (double)training->drop_pool, (double)training->drop_fc, (unsigned long long)training->seed,
-             run->train.count, images, training->augment ? " augmented" : "", weights);
+             run->train.count, images, training->augment ? " augmented" : "", weights,
+             run->precision == PRECISION_BF16 ? ", bf16" : "");
     run->settings = text_take(&text);
 }
 
@@ -283,7 +288,7 @@ static int test(const struct run *run, struct text *line, struct error *error)
     if (subject_open_test(&run->subject, &test_images, error))
         return -1;
     view_all(&test_images, &run->train, &view);
-    int failed = score_network(backend_cpu(), run->weights, &view, &score, error);
+    int failed = score_network(run->backend, run->weights, &view, &score, error);
     if (!failed) {
         score_print(&score, line);
         score_done(&score);
@@ -325,7 +330,7 @@ static int train_and_test(struct run *run, struct error *error)
     struct trainer_hooks hooks = {.context = run, .proceed = proceed, .step = on_step, .epoch = on_epoch};
     cli_catch_signals(stop, run);
     run->began = clock_monotonic();
-    enum training_outcome outcome = train(backend_cpu(), run->weights, &run->train,
+    enum training_outcome outcome = train(run->backend, run->weights, &run->train,
                                           run->validate.count ? &run->validate : NULL, &run->training, &hooks, error);
     if (run->bar)
         bar_clear(stdout);
@@ -344,7 +349,8 @@ static int prepare_and_train(const struct cli_arguments *arguments, struct run *
     int status = read_training(arguments, run, error);
     if (status)
         return status;
-    if (devices_find(device ? device : "cpu:1", devices, &device_count, error) || choose_file(arguments, run, error) ||
+    if (devices_find(device ? device : "cpu:1", devices, &device_count, error) ||
+        !(run->backend = device_backend(&devices[0], run->precision, error)) || choose_file(arguments, run, error) ||
         subject_open_images(&run->subject, cli_value(arguments, "data"), "fashion-mnist", error) ||
         open_views(run, error))
         return cli_fail(error);
@@ -388,6 +394,7 @@ static const struct cli_option options_of_train[] = {
     {"drop-fc", "X", "dropout after fully connected layers [the session's, else 0]"},
     {"resume", NULL, "go on where the same command was cut short"},
     {"device", "NAME", "where to train: cpu [cpu]"},
+    {"precision", "WORD", "what convolutions multiply: f32, or bf16 where the device has it [f32]"},
     {"out", "FILE", "weights as safetensors [SESSION-nNODE.safetensors, or network.safetensors]"},
     {0},
 };

@@ -15,7 +15,7 @@ enum { PROCESSORS_MAX = 1024 };
 /* The processors (hardware threads) that this process may use. */
 struct processors {
     char model[64];              /* "AMD EPYC" */
-    const char *instructions;    /* "avx512", "avx2", "neon" or "baseline" */
+    const char *instructions;    /* "avx512bf16", "avx512", "avx2", "neon" or "baseline" */
     int count;                   /* processors in `numbers` */
     int cores;                   /* physical cores among them */
     int numbers[PROCESSORS_MAX]; /* one of each core first, then the cores' other hardware threads */

@@ -100,7 +100,9 @@ static void read_model(const char *root, struct processors *processors)
     char flags[8192] = "";
     if (!proc_field(text, "flags", flags, sizeof(flags)))
         proc_field(text, "Features", flags, sizeof(flags));
-    if (has_word(flags, "avx512f"))
+    if (has_word(flags, "avx512_bf16"))
+        processors->instructions = "avx512bf16";
+    else if (has_word(flags, "avx512f"))
         processors->instructions = "avx512";
     else if (has_word(flags, "avx2") && has_word(flags, "fma"))
         processors->instructions = "avx2";

@@ -52,6 +52,9 @@ struct sgd {
     bool nesterov;
 };
 
+/* Of what is multiplied in the sums of convolutions.  Sums, weights, BN and the update are float32 in any. */
+enum precision { PRECISION_F32, PRECISION_BF16 };
+
 /* What became known of one or more walks. */
 struct step_result {
     double loss; /* summed over the images */
@@ -117,6 +120,7 @@ struct backend_device {
 struct backend {
     const char *name;
     const char *description; /* for `espalier devices`: layout, instruction set */
+    const struct backend *bf16; /* the same with bf16 operands where that is faster, or NULL: it can't */
 
     /* Bytes of a tensor for `batch` images (a multiple of 64), of what forward saves, of scratch. */
     size_t (*tensor_bytes)(const struct tensor *tensor, int batch);

@@ -70,8 +70,12 @@ struct evaluator {
     const struct evaluator_kind *kind; /* the first member of every evaluator */
 };
 
-/* One pinned trainer thread a device, on backend_cpu().  Borrows the views, which outlive it. */
-struct evaluator *evaluator_local_new(const struct device *devices, int count, const struct view *train,
-                                      const struct view *validate);
+/* The backend of a device at a precision.  NULL when the device can't do it: the message says what to do. */
+const struct backend *device_backend(const struct device *device, enum precision precision, struct error *error);
+
+/* One pinned trainer thread a device, each of which must be able to do `precision`.  Borrows the views, which outlive
+   it. */
+struct evaluator *evaluator_local_new(const struct device *devices, int count, enum precision precision,
+                                      const struct view *train, const struct view *validate);
 
 #endif

@@ -34,6 +34,7 @@ struct trainer {
     struct local *local;
     int slot;
     struct device device;
+    const struct backend *backend;
     pthread_t thread;
     struct queue *inbox;    /* struct trial, to the trainer */
     int64_t submitted;      /* node of the last trial, the engine's to read and write */
@@ -145,7 +146,7 @@ static int measure(void *context, const struct weights *network, int layer, floa
 {
     const struct measuring *measuring = context;
     const struct training *training = &measuring->trainer->trial->training;
-    return network_measure(backend_cpu(), network, layer, measuring->trainer->local->train, MEASURE_BATCHES,
+    return network_measure(measuring->trainer->backend, network, layer, measuring->trainer->local->train, MEASURE_BATCHES,
                            training->batch, training->seed, training->node, measuring->action, mean, variance, error);
 }
 
@@ -202,7 +203,7 @@ static int check_memory(const struct trainer *trainer, struct error *error)
     struct plan *plan = memory_new(1, sizeof *plan);
     struct plan_options options = {training->drop_pool, training->drop_fc};
     plan_lower(&trainer->trial->arch, trainer->local->train->images->shape, &options, plan);
-    double bytes = (double)network_bytes(backend_cpu(), plan, training->batch, NETWORK_TRAINING);
+    double bytes = (double)network_bytes(trainer->backend, plan, training->batch, NETWORK_TRAINING);
     free(plan);
     device_monitor_sample(trainer->monitor, &sample);
     double left = sample.memory_total - sample.memory_used;
@@ -223,14 +224,14 @@ static enum training_outcome train_trial(struct trainer *trainer, struct weights
         double began = clock_monotonic();
         if (!proceed(trainer))
             return TRAINING_STOPPED;
-        if (network_evaluate(backend_cpu(), weights, local->validate, training->batch, result, error))
+        if (network_evaluate(trainer->backend, weights, local->validate, training->batch, result, error))
             return TRAINING_NO_MEMORY;
         trainer->seconds = clock_monotonic() - began;
         return TRAINING_DONE;
     }
     struct trainer_hooks hooks = {trainer, proceed, send_step, send_epoch};
     enum training_outcome outcome =
-        train(backend_cpu(), weights, local->train, local->validate, training, &hooks, error);
+        train(trainer->backend, weights, local->train, local->validate, training, &hooks, error);
     *result =
         (struct evaluation){trainer->last.validation_loss, trainer->last.validation_accuracy, local->validate->count};
     return outcome;
@@ -358,8 +359,18 @@ static const struct evaluator_kind kind_local = {
     .free = local_free,
 };
 
-struct evaluator *evaluator_local_new(const struct device *devices, int count, const struct view *train_view,
-                                      const struct view *validate)
+const struct backend *device_backend(const struct device *device, enum precision precision, struct error *error)
+{
+    const struct backend *backend = backend_cpu();
+    if (precision == PRECISION_F32 || backend->bf16)
+        return precision == PRECISION_F32 ? backend : backend->bf16;
+    error_set(error, "%s: this processor (%s) has no AVX512_BF16 instruction; use --precision f32", device->id,
+              device->name);
+    return NULL;
+}
+
+struct evaluator *evaluator_local_new(const struct device *devices, int count, enum precision precision,
+                                      const struct view *train_view, const struct view *validate)
 {
     ASSERT(count > 0);
     struct local *local = memory_new(1, sizeof *local);
@@ -377,6 +388,9 @@ struct evaluator *evaluator_local_new(const struct device *devices, int count, c
         trainer->local = local;
         trainer->slot = i;
         trainer->device = devices[i];
+        struct error error;
+        trainer->backend = device_backend(&devices[i], precision, &error);
+        ASSERT(trainer->backend);
         trainer->inbox = queue_new(sizeof(struct trial), 1);
         trainer->monitor = device_monitor_new(&devices[i], 1);
         if (!thread_start(&trainer->thread, trainer_thread, trainer))

@@ -129,6 +129,8 @@ static const struct search_option table[] = {
      .help = "of every random draw"},
     {"devices", OPTION_TEXT, FIELD(devices), .argument = "LIST", .fallback = "auto",
      .help = "auto, cpu, or cpu:N (N trainers)"},
+    {"precision", OPTION_WORD, FIELD(precision), .words = "f32|bf16", .argument = "WORD", .fallback = "f32",
+     .help = "what convolutions multiply: f32, or bf16 where the device has it"},
     {"limit-depth", OPTION_INTEGER, FIELD(limit_depth), 0, ARCH_LAYERS_MAX, "no limit", .argument = "N",
      .fallback = "0", .help = "layers with weights a network may have"},
     {"limit-params", OPTION_INTEGER, FIELD(limit_parameters), 0, FLOPS_MAX, "no limit", .argument = "N",
@@ -160,7 +162,8 @@ static const struct search_option table[] = {
      .help = "for --policy manual: \"widen:conv1 deepen:conv2:3; widen:fc1\" (; next network)"},
 };
 
-_Static_assert(sizeof(enum parent_choice) == sizeof(int) && sizeof(enum morph_split) == sizeof(int),
+_Static_assert(sizeof(enum parent_choice) == sizeof(int) && sizeof(enum morph_split) == sizeof(int) &&
+                   sizeof(enum precision) == sizeof(int),
                "OPTION_WORD stores an int where the field is not a bool");
 
 const struct search_option *option_at(int index)

@@ -29,6 +29,7 @@ struct search_options {
     double momentum, weight_decay, drop_pool, drop_fc;
     int64_t train_subset, validation, seed;
     char devices[64];
+    enum precision precision;
     int64_t limit_depth, limit_parameters, limit_flops, limit_memory;
     double widen_noise, deepen_noise;
     enum morph_split split;

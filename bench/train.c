@@ -55,10 +55,11 @@ static void timed_backward(const struct op_run *run)
     times_keep(&op_times[run->op - run->plan->ops].backward, cpu_seconds() - start);
 }
 
-static void timed_load(void *context, const struct tensor *tensor, const struct batch *batch, void *data)
+static void timed_load(void *context, const struct tensor *tensor, const struct batch *batch, void *data,
+                       struct team *team)
 {
     double start = cpu_seconds();
-    real->load(context, tensor, batch, data);
+    real->load(context, tensor, batch, data, team);
     times_keep(&rest_times.forward, cpu_seconds() - start);
 }
 

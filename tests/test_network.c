@@ -297,10 +297,10 @@ static float *input_of_op(const struct plan *plan, int op, struct weights *weigh
                           size_t *size)
 {
     float *x = memory_new_aligned(backend_ref.tensor_bytes(&plan->tensors[0], batch->count));
-    backend_ref.load(NULL, &plan->tensors[0], batch, x);
+    backend_ref.load(NULL, &plan->tensors[0], batch, x, NULL);
     for (int i = 0; i < op; i++) {
         float *y = memory_new_aligned(backend_ref.tensor_bytes(&plan->tensors[i + 1], batch->count));
-        void *scratch = memory_new_aligned(backend_ref.scratch_bytes(plan, &plan->ops[i], batch->count));
+        void *scratch = memory_new_aligned(backend_ref.scratch_bytes(plan, &plan->ops[i], batch->count, 1));
         struct op_run run = {.plan = plan,
                              .op = &plan->ops[i],
                              .count = batch->count,

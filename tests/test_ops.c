@@ -219,9 +219,9 @@ static void check_load(const struct backend *backend, struct shape shape, int bo
     float *expected = memory_new(size, sizeof *expected), *got = memory_new(size, sizeof *got);
     void *plain = memory_new_aligned(backend_ref.tensor_bytes(&tensor, BATCH));
     void *data = memory_new_aligned(backend->tensor_bytes(&tensor, BATCH));
-    backend_ref.load(NULL, &tensor, &batch, plain);
+    backend_ref.load(NULL, &tensor, &batch, plain, NULL);
     backend_ref.tensor_read(&tensor, count, plain, expected);
-    backend->load(NULL, &tensor, &batch, data);
+    backend->load(NULL, &tensor, &batch, data, NULL);
     backend->tensor_read(&tensor, count, data, got);
     compare(backend, "load", augmented ? "augmented" : "as it is", expected, got,
             (size_t)count * shape.channels * shape.height * shape.width);
@@ -257,7 +257,7 @@ static void load_places(void **state)
     float got[27];
     struct tensor tensor = {1, 3, 3, 1};
     void *data = memory_new_aligned(subject->backend->tensor_bytes(&tensor, 3));
-    subject->backend->load(NULL, &tensor, &(struct batch){&view, index, augment, 3}, data);
+    subject->backend->load(NULL, &tensor, &(struct batch){&view, index, augment, 3}, data, NULL);
     subject->backend->tensor_read(&tensor, 3, data, got);
     for (int i = 0; i < 27; i++)
         assert_true(got[i] == expected[i]);

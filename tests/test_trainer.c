@@ -62,7 +62,7 @@ static struct {
     int key_count;
 } record;
 
-static void record_load(void *context, const struct tensor *tensor, const struct batch *batch, void *data)
+static void record_load(void *context, const struct tensor *tensor, const struct batch *batch, void *data, struct team *team)
 {
     record.counts[record.loads++] = batch->count;
     record.augmented = batch->augment != NULL;
@@ -234,7 +234,7 @@ static void listen_epoch(void *context, const struct epoch_report *report)
 static enum training_outcome train_listening(const struct training *training, struct listener *listener,
                                              const struct view *view, struct weights *weights, struct error *error)
 {
-    struct trainer_hooks hooks = {listener, listen_proceed, listen_step, listen_epoch};
+    struct trainer_hooks hooks = {listener, listen_proceed, listen_step, listen_epoch, NULL};
     struct view validate = *view;
     validate.count = 40;
     return train(&backend_ref, weights, view, &validate, training, &hooks, error);

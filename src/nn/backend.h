@@ -4,6 +4,8 @@
  * A backend is a folder with one table.  `ref` is plain C over [image][channel][y][x] and the oracle of the
  * tests; `cpu` keeps 16 images innermost.  network.c plans all memory and walks the plan; the functions here
  * hold no state, allocate nothing and may run on any thread, one network at a time per set of buffers.
+ * A network may have a team of threads (util/team.h): the functions may hand out parts of their work to it, as long as
+ * what they compute is the same to the bit whoever helps.
  *
  * A backend whose memory or time is not the host's (a GPU) has a second table, `device`, and keeps what belongs to
  * one network in a context.  Then every pointer in an op_run is an address on the device, the functions only put work
@@ -20,6 +22,7 @@
 
 #include "data/images.h"
 #include "nn/plan.h"
+#include "util/team.h"
 
 /* One operation, one direction, one batch.  `count` images of at most the `batch` that the buffers were
    sized for: the last batch of an epoch is smaller and exact. */
@@ -39,6 +42,8 @@ struct op_run {
     void *dx;         /* backward: gradient of the input tensor, overwritten; NULL when not needed */
     void *saved;      /* saved_bytes: written by forward in training, read by backward; NULL in inference */
     void *scratch;    /* scratch_bytes: no meaning between calls */
+    struct team *team; /* who may help; NULL: nobody */
+    int members;      /* that scratch is for: those of the team, 1 without one */
     const uint16_t *labels; /* OP_CLASSIFIER: `count`, or NULL when only logits are wanted */
     float *logits;    /* OP_CLASSIFIER forward: count × classes, image-major, plain floats; not NULL */
     double *loss;     /* OP_CLASSIFIER forward with labels: += summed cross-entropy of the batch */
@@ -122,18 +127,22 @@ struct backend {
     const char *description; /* for `espalier devices`: layout, instruction set */
     const struct backend *bf16; /* the same with bf16 operands where that is faster, or NULL: it can't */
 
-    /* Bytes of a tensor for `batch` images (a multiple of 64), of what forward saves, of scratch. */
+    int images_a_member; /* a team may have a member for each so many images of a batch; 0: no team is of use */
+
+    /* Bytes of a tensor for `batch` images (a multiple of 64), of what forward saves, of scratch for `members` of a
+       team. */
     size_t (*tensor_bytes)(const struct tensor *tensor, int batch);
     size_t (*saved_bytes)(const struct plan *plan, const struct op *op, int batch);
-    size_t (*scratch_bytes)(const struct plan *plan, const struct op *op, int batch);
+    size_t (*scratch_bytes)(const struct plan *plan, const struct op *op, int batch, int members);
 
     /* Between the backend's layout and plain [count][channel][y][x] floats (no border): tests, fixtures. */
     void (*tensor_write)(const struct tensor *tensor, int count, const float *plain, void *data);
     void (*tensor_read)(const struct tensor *tensor, int count, const void *data, float *plain);
 
     /* Lay a batch of images into an input tensor: normalise, crop, flip; zero border.  What a crop takes from
-       beyond the image is 0 after normalisation (the paper's code pads the normalised image). */
-    void (*load)(void *context, const struct tensor *tensor, const struct batch *batch, void *data);
+       beyond the image is 0 after normalisation (the paper's code pads the normalised image).  `team` may help. */
+    void (*load)(void *context, const struct tensor *tensor, const struct batch *batch, void *data,
+                 struct team *team);
 
     void (*forward[OP_KINDS])(const struct op_run *run);
     void (*backward[OP_KINDS])(const struct op_run *run);

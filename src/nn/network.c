@@ -11,6 +11,8 @@
  * need.  Each piece starts on a 64-byte line.  Only the velocity starts as zero: a backend writes the whole of
  * what it is asked for, borders included, before anyone reads it.
  *
+ * A network that a team shares has a larger scratch of its own, for all members.
+ *
  * The arena and the runs are the network's; the weights are borrowed.  `runs[i]` is made once with every pointer
  * in place; a walk sets only what differs between batches.
  *
@@ -35,6 +37,8 @@ struct network {
     enum network_mode mode;
     struct weights *weights;
     char *arena;
+    struct team *team;    /* or NULL */
+    char *shared_scratch; /* of its members */
     struct op_run *runs;
     float *values, *gradients, *velocity;
     uint16_t *labels; /* NULL on a device, which has its own */
@@ -79,7 +83,7 @@ static struct arena arena_plan(const struct backend *backend, const struct plan 
             arena.tensors[t] = reserve(&arena, bytes);
     }
     for (int i = 0; i < plan->op_count; i++) {
-        scratch = larger(scratch, backend->scratch_bytes(plan, &plan->ops[i], batch));
+        scratch = larger(scratch, backend->scratch_bytes(plan, &plan->ops[i], batch, 1));
         if (training)
             arena.saved[i] = reserve(&arena, backend->saved_bytes(plan, &plan->ops[i], batch));
     }
@@ -122,6 +126,7 @@ static void bind(struct network *network, const struct arena *arena)
             .dx = training && op->needs_input_gradient ? base + arena->tensor_gradients[op->input % 2] : NULL,
             .saved = training ? base + arena->saved[i] : NULL,
             .scratch = base + arena->scratch,
+            .members = 1,
             .labels = network->labels,
             .logits = (float *)(base + arena->logits),
             .loss = &network->result.loss,
@@ -208,6 +213,9 @@ void network_free(struct network *network)
 {
     if (!network)
         return;
+    if (network->team)
+        team_close(network->team);
+    free(network->shared_scratch);
     if (network->context)
         network->backend->device->close(network->context);
     else
@@ -215,6 +223,28 @@ void network_free(struct network *network)
     free(network->fetched);
     free(network->runs);
     free(network);
+}
+
+void network_share(struct network *network, struct team *team)
+{
+    ASSERT(!network->team);
+    int each = network->backend->images_a_member, members = team_members_most(team);
+    int useful = each ? (network->batch + each - 1) / each : 1;
+    members = members < useful ? members : useful;
+    size_t bytes = 0;
+    for (int i = 0; i < network->plan.op_count; i++)
+        bytes = larger(bytes,
+                       network->backend->scratch_bytes(&network->plan, &network->plan.ops[i], network->batch, members));
+    if (members == 1 || !(network->shared_scratch = arena_new((bytes + 63) / 64 * 64)))
+        return;
+    network->team = team;
+    for (int i = 0; i < network->plan.op_count; i++) {
+        struct op_run *run = &network->runs[i];
+        run->team = team;
+        run->members = members;
+        run->scratch = network->shared_scratch;
+    }
+    team_open(team, members);
 }
 
 int network_batch(const struct network *network)
@@ -245,7 +275,8 @@ static bool begin(struct network *network, const struct step *step)
         network->runs[i].count = batch->count;
         network->runs[i].dropout_key = step_dropout_key(step, i);
     }
-    network->backend->load(network->context, &network->plan.tensors[0], batch, (void *)network->runs[0].x);
+    network->backend->load(network->context, &network->plan.tensors[0], batch, (void *)network->runs[0].x,
+                           network->team);
     return true;
 }
 

@@ -28,6 +28,9 @@ struct network *network_open(const struct backend *backend, const struct plan *p
 struct network *network_new(const struct backend *backend, const struct plan *plan, int batch, enum network_mode mode,
                             struct weights *weights, struct error *error);
 void network_free(struct network *network);
+/* Let the helpers of a team take part from now on until network_free(); results stay the same to the bit.  Once at most.
+   Takes memory for their scratch: when that can't be had, the network goes on alone. */
+void network_share(struct network *network, struct team *team);
 /* The most images of a batch. */
 int network_batch(const struct network *network);
 

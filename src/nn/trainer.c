@@ -237,6 +237,8 @@ enum training_outcome train(const struct backend *backend, struct weights *weigh
     free(plan);
     if (!network)
         return trouble == DEVICE_LOST ? TRAINING_DEVICE_LOST : TRAINING_NO_MEMORY;
+    if (hooks && hooks->team)
+        network_share(network, hooks->team);
     if (training->velocity)
         network_set_velocity(network, training->velocity);
 

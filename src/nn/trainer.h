@@ -49,6 +49,7 @@ struct trainer_hooks {
     bool (*proceed)(void *context);
     void (*step)(void *context, const struct step_report *report);   /* after every batch */
     void (*epoch)(void *context, const struct epoch_report *report);
+    struct team *team; /* who may help (network_share) */
 };
 
 enum training_outcome {

@@ -21,7 +21,7 @@
 
 #include "export/safetensors.h"
 #include "search/evaluator.h"
-#include "search/threads.h"
+#include "util/threads.h"
 #include "util/bug.h"
 #include "util/clock.h"
 #include "util/memory.h"
@@ -229,7 +229,7 @@ static enum training_outcome train_trial(struct trainer *trainer, struct weights
         trainer->seconds = clock_monotonic() - began;
         return TRAINING_DONE;
     }
-    struct trainer_hooks hooks = {trainer, proceed, send_step, send_epoch};
+    struct trainer_hooks hooks = {trainer, proceed, send_step, send_epoch, NULL};
     enum training_outcome outcome =
         train(trainer->backend, weights, local->train, local->validate, training, &hooks, error);
     *result =

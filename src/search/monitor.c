@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "search/internal.h"
-#include "search/threads.h"
+#include "util/threads.h"
 #include "util/bug.h"
 #include "util/memory.h"
 

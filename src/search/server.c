@@ -35,7 +35,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "search/threads.h"
+#include "util/threads.h"
 #include "util/memory.h"
 #include "util/queue.h"
 

@@ -22,7 +22,7 @@ static size_t saved_bytes(const struct plan *plan, const struct op *op, int batc
     return pieces.used;
 }
 
-static size_t scratch_bytes(const struct plan *plan, const struct op *op, int batch)
+static size_t scratch_bytes(const struct plan *plan, const struct op *op, int batch, int members)
 {
     struct pieces pieces = {0};
     if (op->kind == OP_CONV)

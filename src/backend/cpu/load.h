@@ -164,7 +164,7 @@ static void clear_outside(const struct group *group, int y, int width, float *ro
         keep_between(group->left, group->right, x, row + (size_t)x * LANES);
 }
 
-static void load(void *context, const struct tensor *tensor, const struct batch *batch, void *data)
+static void load(void *context, const struct tensor *tensor, const struct batch *batch, void *data, struct team *team)
 {
     struct map map = map_of(tensor);
     const struct view *view = batch->view;

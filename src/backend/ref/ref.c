@@ -29,7 +29,7 @@ static size_t saved_bytes(const struct plan *plan, const struct op *op, int batc
     return normalised ? whole_lines(2 * op->channels + ref_maps_size(ref_maps_of(op, batch))) : 0;
 }
 
-static size_t scratch_bytes(const struct plan *plan, const struct op *op, int batch)
+static size_t scratch_bytes(const struct plan *plan, const struct op *op, int batch, int members)
 {
     return whole_lines(2 * op->channels + 2 * ref_maps_size(ref_maps_of(op, batch)));
 }
@@ -55,7 +55,7 @@ static void load_plane(const struct shape *shape, const uint8_t *pixels, struct 
         }
 }
 
-static void load(void *context, const struct tensor *tensor, const struct batch *batch, void *data)
+static void load(void *context, const struct tensor *tensor, const struct batch *batch, void *data, struct team *team)
 {
     const struct images *images = batch->view->images;
     const struct shape *shape = &images->shape;

@@ -5,7 +5,7 @@
  */
 #include "config.h"
 
-#include "search/threads.h"
+#include "util/threads.h"
 
 #include <sched.h>
 #include <signal.h>

@@ -1,6 +1,6 @@
-/* threads.h - threads of the search: they leave signals to the thread that started the program. */
-#ifndef ESPALIER_SEARCH_THREADS_H
-#define ESPALIER_SEARCH_THREADS_H
+/* threads.h - how threads start: they leave signals to the thread that started the program. */
+#ifndef ESPALIER_UTIL_THREADS_H
+#define ESPALIER_UTIL_THREADS_H
 
 #include <pthread.h>
 #include <stdbool.h>

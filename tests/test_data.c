@@ -113,8 +113,6 @@ static void test_spec(void **state)
     assert_string_equal(spec.name, "fashion-mnist");
     assert_string_equal(spec.folder, "/usr/share/datasets/fashion-mnist");
     assert_false(spec.augment);
-    assert_string_equal(data_class_name(&spec, 9), "ankle boot");
-    assert_null(data_class_name(&spec, 10));
     assert_int_equal(data_spec_parse("fashion-mnist+", &spec, &error), 0);
     assert_string_equal(spec.name, "fashion-mnist");
     assert_true(spec.augment);
@@ -124,8 +122,18 @@ static void test_spec(void **state)
     assert_true(spec.augment);
     assert_int_equal(data_spec_parse("cifar100:a+", &spec, &error), 0);
     assert_string_equal(spec.folder, "a+");
-    assert_null(data_class_name(&spec, 0));
     assert_false(spec.augment);
+    assert_int_equal(spec.side, 0);
+    assert_int_equal(data_spec_parse("images:a@b+", &spec, &error), 0);
+    assert_string_equal(spec.folder, "a@b+");
+    assert_int_equal(spec.side, 32);
+    assert_false(spec.augment);
+    assert_int_equal(data_spec_parse("grey-images@48+:a", &spec, &error), 0);
+    assert_string_equal(spec.name, "grey-images");
+    assert_int_equal(spec.side, 48);
+    assert_true(spec.augment);
+    assert_true(data_spec_augments("cifar10+:x"));
+    assert_false(data_spec_augments("cifar10:x+"));
 }
 
 static void test_spec_environment(void **state)
@@ -165,6 +173,11 @@ static void test_spec_refused(void **state)
         {"idx", "no folder is named; name a folder with train-images-idx3-ubyte"},
         {"cifar10", "no folder is named; unpack cifar-10-binary.tar.gz"},
         {"cifar10:", "no folder stands behind the colon"},
+        {"cifar10@32:/x", "`@32` behind cifar10: only `+` can stand there"},
+        {"images@3:/x", "`@3` behind images: the side that images are scaled to is a whole number from 4 to 512"},
+        {"images@:/x", "a whole number from 4 to 512"},
+        {"images@00000000000000064:/x", "a whole number from 4 to 512"},
+        {"images+@64:/x", "`+@64` behind images: only `+` can stand there, or `@`"},
     };
     unsetenv("ESPALIER_DATA");
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -361,6 +374,7 @@ static void test_cifar10(void **state)
     assert_int_equal(images.shape.channels, 3);
     assert_int_equal(images.shape.height, 32);
     assert_int_equal(images.shape.width, 32);
+    assert_string_equal(images_class_name(&images, 9), "truck");
     const uint16_t labels[] = {0, 1, 7, 8, 9};
     assert_memory_equal(images.labels, labels, sizeof labels);
     assert_memory_equal(images.pixels, bytes + 1, PIXELS); /* record 0 of batch 1 */
@@ -419,7 +433,25 @@ static void test_cifar100(void **state)
     const uint16_t labels[] = {97, 98, 99};
     assert_memory_equal(images.labels, labels, sizeof labels);
     assert_memory_equal(images.pixels + PIXELS, bytes + 3074 + 2, PIXELS);
+    assert_null(images_class_name(&images, 99));
     images_done(&images);
+
+    /* The archive's names, where they are. */
+    struct text names = TEXT_EMPTY;
+    for (int i = 0; i < 100; i++)
+        text_add(&names, "class %d%s", i, i == 50 ? "\r\n" : "\n");
+    put("fine_label_names.txt", names.bytes, names.length);
+    assert_int_equal(open_set("cifar100", DATA_TRAIN, &images, &error), 0);
+    assert_string_equal(images_class_name(&images, 50), "class 50");
+    assert_string_equal(images_class_name(&images, 99), "class 99");
+    images_done(&images);
+    put("fine_label_names.txt", names.bytes, names.length - 10);
+    assert_refused("cifar100", DATA_TRAIN, "fine_label_names.txt: names 99 classes, not 100");
+    put("fine_label_names.txt", "apple\n\033[2Jpear\n", 15);
+    assert_refused("cifar100", DATA_TRAIN, "control character (0x1b)");
+    text_done(&names);
+    take_away("fine_label_names.txt");
+
     put("test.bin", bytes, cifar_records(bytes, 4, 2, 97));
     assert_refused("cifar100", DATA_TEST, "test.bin: label 100 of record 3 (byte 9223) is outside 0…99");
     take_away("test.bin");

@@ -58,7 +58,7 @@ static void print(const struct cli_arguments *arguments, const struct subject *s
         printf("         the session has %.2f %% accuracy, loss %.4f\n", 100 * node->accuracy, node->loss);
     }
     printf("\n");
-    score_print_classes(stdout, score, &subject->spec);
+    score_print_classes(stdout, score, &subject->images);
 }
 
 static int evaluate(const struct cli_arguments *arguments, struct subject *subject, struct evaluated *views,

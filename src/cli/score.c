@@ -87,13 +87,13 @@ void score_print(const struct score *score, struct text *text)
              100 * interval.low, 100 * interval.high, 100 * (1 - share), score->loss, score->count);
 }
 
-static void print_class_name(FILE *out, const struct data_spec *spec, int class)
+static void print_class_name(FILE *out, const struct images *images, int class)
 {
-    const char *name = data_class_name(spec, class);
+    const char *name = images_class_name(images, class);
     fprintf(out, "%3d %-13s", class, name ? name : "");
 }
 
-static void print_class(FILE *out, const struct score *score, const struct data_spec *spec, int class)
+static void print_class(FILE *out, const struct score *score, const struct images *set, int class)
 {
     const int *row = score->confusion + (size_t) class * (size_t)score->classes;
     int images = 0, other = -1;
@@ -102,7 +102,7 @@ static void print_class(FILE *out, const struct score *score, const struct data_
         if (i != class && row[i] && (other < 0 || row[i] > row[other]))
             other = i;
     }
-    print_class_name(out, spec, class);
+    print_class_name(out, set, class);
     if (!images) {
         fprintf(out, " %7d\n", 0);
         return;
@@ -110,16 +110,16 @@ static void print_class(FILE *out, const struct score *score, const struct data_
     fprintf(out, " %7d %7d %8.2f %%", images, row[class], 100.0 * row[class] / images);
     if (other >= 0) {
         fputs("  ", out);
-        print_class_name(out, spec, other);
+        print_class_name(out, set, other);
         fprintf(out, " %7d", row[other]);
     }
     fputc('\n', out);
 }
 
-void score_print_classes(FILE *out, const struct score *score, const struct data_spec *spec)
+void score_print_classes(FILE *out, const struct score *score, const struct images *images)
 {
     fprintf(out, "%-17s %7s %7s %10s  %-17s %7s\n", "class", "images", "right", "accuracy", "most often taken for",
             "images");
     for (int class = 0; class < score->classes; class ++)
-        print_class(out, score, spec, class);
+        print_class(out, score, images, class);
 }

@@ -28,7 +28,7 @@ struct interval score_interval(int hits, int count);
 
 /* "error 7.61 % (95 % interval 7.11 to 8.15), accuracy 92.39 %, loss 0.2210 on 10000 images" */
 void score_print(const struct score *score, struct text *text);
-/* One row a class: images, right, accuracy, and what it is taken for most often. */
-void score_print_classes(FILE *out, const struct score *score, const struct data_spec *spec);
+/* One row a class, named as `images` names them: images, right, accuracy, and what it is taken for most often. */
+void score_print_classes(FILE *out, const struct score *score, const struct images *images);
 
 #endif

@@ -15,7 +15,7 @@
 #include "util/memory.h"
 #include "util/text.h"
 
-enum { SIDE = 32, PIXELS = 3 * SIDE * SIDE, BATCHES_MAX = 99 };
+enum { SIDE = 32, PIXELS = 3 * SIDE * SIDE, BATCHES_MAX = 99, NAMES_BYTES_MAX = 1 << 16 };
 
 int cifar_parse(const void *bytes, size_t length, int label_bytes, struct images *images, struct error *error)
 {
@@ -119,11 +119,43 @@ int cifar10_read(const struct data_spec *spec, const struct data_format *format,
     return result;
 }
 
+static int take_names(char *text, int classes, struct images *images, struct error *error)
+{
+    int count = 0;
+    char *rest;
+    images->class_names = memory_new((size_t)classes, sizeof *images->class_names);
+    for (char *line = strtok_r(text, "\r\n", &rest); line; line = strtok_r(NULL, "\r\n", &rest)) {
+        if (class_name_check(line, error))
+            return -1;
+        if (count++ < classes)
+            images->class_names[count - 1] = memory_copy_text(line);
+    }
+    return count == classes ? 0 : error_set(error, "names %d classes, not %d; copy it again", count, classes);
+}
+
+/* The archive names its classes in a file, which need not be there. */
+static int read_names(const char *folder, int classes, struct images *images, struct error *error)
+{
+    char *path = file_join(folder, "fine_label_names.txt");
+    void *bytes;
+    size_t length;
+    int failed = 0;
+    if (file_exists(path) && !(failed = file_read(path, NAMES_BYTES_MAX, &bytes, &length, error))) {
+        if ((failed = take_names(bytes, classes, images, error)))
+            error_prefix(error, "%s", path);
+        free(bytes);
+    }
+    free(path);
+    return failed;
+}
+
 int cifar100_read(const struct data_spec *spec, const struct data_format *format, enum data_part part,
                   struct images *images, struct error *error)
 {
     char *folder = set_folder(spec, "cifar-100-binary");
     int result = read_named(folder, part == DATA_TRAIN ? "train.bin" : "test.bin", 2, format, images, error);
+    if (!result)
+        result = read_names(folder, format->classes, images, error);
     free(folder);
     return result;
 }

@@ -19,7 +19,9 @@ struct data_format {
     const char *name;
     const char *folder;             /* where Debian puts it; NULL: nowhere, --data names the folder */
     int classes;                    /* 0: the largest training label + 1 */
-    const char *const *class_names; /* `classes` of them, or NULL */
+    const char *const *class_names; /* `classes` of them; NULL: the reader finds them, or there are none */
+    int side;                       /* images are scaled to such a square unless the spec says another; 0: they aren't */
+    bool unit_range;                /* normalised to 0…1 */
     const char *advice;             /* how to come by the files */
     int (*read)(const struct data_spec *spec, const struct data_format *format, enum data_part part,
                 struct images *images, struct error *error);
@@ -27,6 +29,9 @@ struct data_format {
 
 /* NULL when unknown. */
 const struct data_format *data_format_find(const char *name);
+
+/* Names of classes are printed: they have no control characters. */
+int class_name_check(const char *name, struct error *error);
 
 /* IDX: big-endian header, then bytes.  Images have 3 dimensions (count, height, width) or 4 (count, channels,
    height, width). */
@@ -45,5 +50,19 @@ int cifar10_read(const struct data_spec *spec, const struct data_format *format,
                  struct images *images, struct error *error);
 int cifar100_read(const struct data_spec *spec, const struct data_format *format, enum data_part part,
                   struct images *images, struct error *error);
+
+/* SVHN, format 2 (cropped digits): MATLAB files with the variables `X`, uint8 of 32 × 32 × 3 × count, and `y`, where 10
+   is the digit 0.  The other one trains on the extra images too. */
+int svhn_read(const struct data_spec *spec, const struct data_format *format, enum data_part part,
+              struct images *images, struct error *error);
+int svhn_extra_read(const struct data_spec *spec, const struct data_format *format, enum data_part part,
+                    struct images *images, struct error *error);
+
+/* PNG and JPEG files, a folder a class: FOLDER/train/CLASS/… and FOLDER/test/CLASS/…, or FOLDER/CLASS/… for both parts
+   (folder.c says which image is in which). */
+int folder_read(const struct data_spec *spec, const struct data_format *format, enum data_part part,
+                struct images *images, struct error *error);
+int folder_grey_read(const struct data_spec *spec, const struct data_format *format, enum data_part part,
+                     struct images *images, struct error *error);
 
 #endif

@@ -11,6 +11,7 @@
 
 #include "data/formats.h"
 #include "util/bug.h"
+#include "util/memory.h"
 
 static struct hash content_hash(const struct images *images)
 {
@@ -29,12 +30,36 @@ static struct hash content_hash(const struct images *images)
     return hash_of(whole, sizeof whole);
 }
 
+int class_name_check(const char *name, struct error *error)
+{
+    for (const unsigned char *at = (const unsigned char *)name; *at; at++)
+        if (*at < ' ' || *at == 0x7f)
+            return error_set(error, "the name of a class has a control character (0x%02x); give it another", *at);
+    return 0;
+}
+
+static void copy_names(const struct data_format *format, struct images *images)
+{
+    images->class_names = memory_new((size_t)format->classes, sizeof *images->class_names);
+    for (int i = 0; i < format->classes; i++)
+        images->class_names[i] = memory_copy_text(format->class_names[i]);
+}
+
+const char *images_class_name(const struct images *images, int class)
+{
+    ASSERT(class >= 0 && class < images->classes);
+    return images->class_names ? images->class_names[class] : NULL;
+}
+
 int images_open(const struct data_spec *spec, enum data_part part, struct images *images, struct error *error)
 {
     memset(images, 0, sizeof *images);
     const struct data_format *format = data_format_find(spec->name);
     ASSERT(format);
     images->classes = format->classes;
+    images->unit_range = format->unit_range;
+    if (format->class_names)
+        copy_names(format, images);
     if (format->read(spec, format, part, images, error)) {
         images_done(images);
         return -1;
@@ -52,5 +77,8 @@ void images_done(struct images *images)
 {
     free(images->pixels);
     free(images->labels);
+    for (int i = 0; images->class_names && i < images->classes; i++)
+        free(images->class_names[i]);
+    free(images->class_names);
     memset(images, 0, sizeof *images);
 }

@@ -22,15 +22,19 @@ struct images {
     struct shape shape;
     uint8_t *pixels;   /* count × channels × height × width */
     uint16_t *labels;  /* count, below `classes` */
-    struct hash hash;  /* of pixels and labels: the data set's checksum */
+    char **class_names; /* `classes` of them; NULL: the set has no names */
+    bool unit_range;    /* normalised to 0…1, not by mean and std */
+    struct hash hash;   /* of pixels and labels: the data set's checksum */
 };
 
-/* What --data names: `fashion-mnist`, `mnist`, `idx:DIR`, `cifar10:DIR`, `cifar100:DIR`; a `+` after the name
-   (`cifar10+:DIR`, `fashion-mnist+`) turns augmentation on.  Without `:DIR` the folder is $ESPALIER_DATA/NAME, or
-   the one of Debian's package.  Each may name its folder. */
+/* What --data names: `fashion-mnist`, `mnist`, `idx:DIR`, `cifar10:DIR`, `cifar100:DIR`, `svhn:DIR`, `svhn-extra:DIR`,
+   `images:DIR`, `grey-images:DIR`; a `+` after the name (`cifar10+:DIR`, `fashion-mnist+`) turns augmentation on, and
+   image folders take the side of the square they are scaled to (`images@48+:DIR`).  Without `:DIR` the folder is
+   $ESPALIER_DATA/NAME, or the one of Debian's package.  Each may name its folder. */
 struct data_spec {
     char name[16];
     char folder[1024];
+    int side; /* 0: images are as they are */
     bool augment;
 };
 
@@ -39,11 +43,11 @@ enum data_part { DATA_TRAIN, DATA_TEST };
 int data_spec_parse(const char *text, struct data_spec *spec, struct error *error);
 /* Does a text that was parsed ask for augmentation? */
 bool data_spec_augments(const char *text);
-/* "ankle boot"; NULL where the set has no names. */
-const char *data_class_name(const struct data_spec *spec, int class);
 /* Read one part.  The search opens DATA_TRAIN only; DATA_TEST is for the final evaluation (EAS, section 5).
    Messages name the file, the byte or record, and the package or folder that would help. */
 int images_open(const struct data_spec *spec, enum data_part part, struct images *images, struct error *error);
+/* "ankle boot"; NULL where the set has no names. */
+const char *images_class_name(const struct images *images, int class);
 void images_done(struct images *images);
 
 /* Some of the images, in an order of their own, with how to normalise them.  Borrows `images`. */

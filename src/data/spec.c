@@ -1,5 +1,5 @@
 /*
- * spec.c - what --data names: the table of data sets, and the text `NAME[+][:FOLDER]`.
+ * spec.c - what --data names: the table of data sets, and the text `NAME[@SIDE][+][:FOLDER]`.
  *
  * A set that needs no folder is looked for in $ESPALIER_DATA/NAME, when there is such a folder, and then where
  * Debian's package puts it.  The folder is settled when the text is read; nothing is opened here.
@@ -13,6 +13,9 @@
 #include "util/file.h"
 #include "util/text.h"
 
+enum { SIDE_MAX = 512 };
+
+#define SVHN_PAGE "http://ufldl.stanford.edu/housenumbers/"
 #define CIFAR_PAGE "https://www.cs.toronto.edu/~kriz/cifar.html"
 
 static const char *const fashion_classes[] = {"T-shirt/top", "trouser", "pullover", "dress", "coat",
@@ -44,6 +47,25 @@ static const struct data_format formats[] = {
      .classes = 100,
      .advice = "unpack cifar-100-binary.tar.gz from " CIFAR_PAGE " and name its folder: cifar100:FOLDER",
      .read = cifar100_read},
+    {.name = "svhn",
+     .classes = 10,
+     .unit_range = true,
+     .advice = "copy train_32x32.mat and test_32x32.mat from " SVHN_PAGE " and name their folder: svhn:FOLDER",
+     .read = svhn_read},
+    {.name = "svhn-extra",
+     .classes = 10,
+     .unit_range = true,
+     .advice = "copy train_32x32.mat, extra_32x32.mat and test_32x32.mat from " SVHN_PAGE
+               " and name their folder: svhn-extra:FOLDER",
+     .read = svhn_extra_read},
+    {.name = "images",
+     .side = 32,
+     .advice = "name a folder that has a folder of PNG or JPEG files for each class: images:FOLDER",
+     .read = folder_read},
+    {.name = "grey-images",
+     .side = 32,
+     .advice = "name a folder that has a folder of PNG or JPEG files for each class: grey-images:FOLDER",
+     .read = folder_grey_read},
 };
 
 const struct data_format *data_format_find(const char *name)
@@ -52,13 +74,6 @@ const struct data_format *data_format_find(const char *name)
         if (!strcmp(formats[i].name, name))
             return &formats[i];
     return NULL;
-}
-
-const char *data_class_name(const struct data_spec *spec, int class)
-{
-    const struct data_format *format = data_format_find(spec->name);
-    ASSERT(format && class >= 0);
-    return format->class_names && class < format->classes ? format->class_names[class] : NULL;
 }
 
 static int refuse_name(const char *text, int length, struct error *error)
@@ -93,19 +108,37 @@ bool data_spec_augments(const char *text)
     return name > 0 && text[name - 1] == '+';
 }
 
+/* What stands between the name and a `+`: nothing, or `@` and the side. */
+static int parse_side(const char *text, int length, const struct data_format *format, struct data_spec *spec,
+                      struct error *error)
+{
+    char digits[8] = "";
+    int64_t side = format->side;
+    if (length > 0 && (*text != '@' || !format->side))
+        return error_set(error, "`%.*s` behind %s: only `+` can stand there%s", length, text, format->name,
+                         format->side ? ", or `@` and the side that images are scaled to, as in images@48" : "");
+    if (length > 1 && length <= (int)sizeof digits)
+        memcpy(digits, text + 1, (size_t)length - 1);
+    if (length > 0 && text_to_integer(digits, 4, SIDE_MAX, &side))
+        return error_set(error, "`%.*s` behind %s: the side that images are scaled to is a whole number from 4 to %d",
+                         length, text, format->name, SIDE_MAX);
+    spec->side = (int)side;
+    return 0;
+}
+
 int data_spec_parse(const char *text, struct data_spec *spec, struct error *error)
 {
     memset(spec, 0, sizeof *spec);
     int whole = (int)strcspn(text, ":");
     spec->augment = data_spec_augments(text);
-    int length = whole - spec->augment;
-    if (length >= (int)sizeof spec->name)
-        return refuse_name(text, length, error);
-    memcpy(spec->name, text, (size_t)length);
-
+    int length = (int)strcspn(text, "@+:");
+    if (length < (int)sizeof spec->name)
+        memcpy(spec->name, text, (size_t)length);
     const struct data_format *format = data_format_find(spec->name);
     if (!format)
-        return refuse_name(text, length, error);
+        return refuse_name(text, whole - spec->augment, error);
+    if (parse_side(text + length, whole - spec->augment - length, format, spec, error))
+        return -1;
     if (text[whole] != ':')
         return default_folder(format, spec, error);
     const char *folder = text + whole + 1;

@@ -13,10 +13,17 @@
 #include "util/memory.h"
 #include "util/random.h"
 
-/* Channel mean and std of the view's own images. */
+/* By channel mean and std of the view's own images, where the set does not ask for 0…1. */
 static void normalise(struct view *view)
 {
     const struct shape *shape = &view->images->shape;
+    if (view->images->unit_range) {
+        for (int channel = 0; channel < shape->channels; channel++) {
+            view->scale[channel] = 1 / 255.0f;
+            view->shift[channel] = 0;
+        }
+        return;
+    }
     size_t plane = (size_t)shape->height * shape->width;
     for (int channel = 0; channel < shape->channels; channel++) {
         uint64_t sum = 0, squares = 0;

@@ -77,7 +77,7 @@ static int valid_start(const char *value, struct error *error)
    The paper's 0.02, for 20 epochs, is in the preset eas-small. */
 static const struct search_option table[] = {
     {"data", OPTION_TEXT, FIELD(data), .valid = valid_data, .argument = "SPEC", .fallback = "fashion-mnist",
-     .help = "images: fashion-mnist, mnist, idx:DIR, cifar10:DIR, cifar100:DIR; NAME+ augments"},
+     .help = "images: fashion-mnist, mnist, idx:DIR, cifar10:DIR, cifar100:DIR, svhn:DIR, images:DIR; NAME+ augments"},
     {"space", OPTION_TEXT, FIELD(space), .valid = valid_space, .argument = "NAME", .fallback = "plain",
      .help = "space of architectures: plain"},
     {"widths", OPTION_TEXT, FIELD(widths), .valid = valid_widths, .argument = "NAME", .fallback = "small",

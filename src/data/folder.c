@@ -1,0 +1,235 @@
+/*
+ * folder.c - a set of one's own: folders of PNG and JPEG files, one a class.
+ *
+ * A class is called as its folder; its number is its place among the names in order of bytes.  Within a class images
+ * come in order of their names.  So the set, and its checksum, depend on names and pictures alone.
+ *
+ *   FOLDER/train/CLASS/… and FOLDER/test/CLASS/…   when FOLDER/train has folders: the person has split it
+ *   FOLDER/CLASS/…                                 otherwise: the hash of `CLASS/FILE` puts one image in TEST_SHARE
+ *                                                  into the test part, the same one whatever else is there
+ *
+ * Hidden files, and files that are not called *.png, *.jpg or *.jpeg, are no part of it.  One that is and can't be read
+ * is an error that names it: a set that silently lacks images would be another set.
+ */
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+#include "data/formats.h"
+#include "data/picture.h"
+#include "util/file.h"
+#include "util/memory.h"
+#include "util/text.h"
+
+enum { FILE_BYTES_MAX = 1 << 28, TEST_SHARE = 6 };
+
+/* Names in order of bytes; list_done() it. */
+struct list {
+    char **names;
+    size_t count, capacity;
+};
+
+static void list_done(struct list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        free(list->names[i]);
+    free(list->names);
+    *list = (struct list){0};
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static bool is_folder(const char *path)
+{
+    struct stat status;
+    return !stat(path, &status) && S_ISDIR(status.st_mode);
+}
+
+static bool is_picture(const char *path)
+{
+    static const char *const endings[] = {".png", ".jpg", ".jpeg"};
+    size_t length = strlen(path);
+    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
+        size_t ending = strlen(endings[i]);
+        if (length > ending && !strcasecmp(path + length - ending, endings[i]))
+            return !is_folder(path);
+    }
+    return false;
+}
+
+/* What is not hidden in a folder and is `wanted`. */
+static int list_folder(const char *folder, bool (*wanted)(const char *path), struct list *list, struct error *error)
+{
+    *list = (struct list){0};
+    DIR *directory = opendir(folder);
+    if (!directory)
+        return error_set(error, "%s: is no folder that can be read; check the name", folder);
+    const struct dirent *entry;
+    while ((entry = readdir(directory))) {
+        if (entry->d_name[0] == '.')
+            continue;
+        char *path = file_join(folder, entry->d_name);
+        if (wanted(path)) {
+            list->names = memory_grow(list->names, list->count, &list->capacity, sizeof *list->names);
+            list->names[list->count++] = memory_copy_text(entry->d_name);
+        }
+        free(path);
+    }
+    closedir(directory);
+    if (list->count)
+        qsort(list->names, list->count, sizeof *list->names, compare_names);
+    return 0;
+}
+
+/* One part of a set while it is read. */
+struct reading {
+    enum data_part part;
+    bool split; /* by hash */
+    struct images *images;
+    size_t capacity; /* in images */
+};
+
+static bool belongs(const struct reading *reading, const char *class, const char *name)
+{
+    if (!reading->split)
+        return true;
+    struct text text = TEXT_EMPTY;
+    text_add(&text, "%s/%s", class, name);
+    bool test = hash_of(text_string(&text), text.length).low % TEST_SHARE == 0;
+    text_done(&text);
+    return test == (reading->part == DATA_TEST);
+}
+
+static int add_image(struct reading *reading, const char *path, int label, struct error *error)
+{
+    struct images *images = reading->images;
+    const struct shape *shape = &images->shape;
+    size_t size = (size_t)shape->channels * (size_t)shape->height * (size_t)shape->width;
+    void *bytes;
+    size_t length, count = (size_t)images->count;
+    struct picture picture;
+    if (count >= IMAGES_BYTES_MAX / size)
+        return error_set(error,
+                         "%s: makes the set larger than %zu images; take some away, or scale them to a smaller "
+                         "side",
+                         path, IMAGES_BYTES_MAX / size);
+    if (file_read(path, FILE_BYTES_MAX, &bytes, &length, error))
+        return -1;
+    int failed = picture_decode(bytes, length, &picture, error);
+    free(bytes);
+    if (failed)
+        return error_prefix(error, "%s", path);
+    if (count == reading->capacity) {
+        reading->capacity = 2 * count + 64;
+        images->pixels = memory_resize(images->pixels, reading->capacity, size);
+        images->labels = memory_resize(images->labels, reading->capacity, sizeof *images->labels);
+    }
+    picture_fit(&picture, shape->height, shape->channels, images->pixels + count * size);
+    picture_done(&picture);
+    images->labels[count] = (uint16_t)label;
+    images->count++;
+    return 0;
+}
+
+static int read_class(struct reading *reading, const char *folder, int label, struct error *error)
+{
+    const char *name = reading->images->class_names[label];
+    char *path = file_join(folder, name);
+    struct list files;
+    int failed = list_folder(path, is_picture, &files, error);
+    if (!failed && !files.count)
+        failed = error_set(error, "%s: has no PNG or JPEG file; fill it or take it away", path);
+    for (size_t i = 0; i < files.count && !failed; i++)
+        if (belongs(reading, name, files.names[i])) {
+            char *file = file_join(path, files.names[i]);
+            failed = add_image(reading, file, label, error);
+            free(file);
+        }
+    list_done(&files);
+    free(path);
+    return failed;
+}
+
+/* The folders of the training part name the classes, for both parts. */
+static int find_classes(const char *folder, const struct data_format *format, struct images *images,
+                        struct error *error)
+{
+    struct list list;
+    if (list_folder(folder, is_folder, &list, error))
+        return -1;
+    images->class_names = list.names;
+    images->classes = (int)list.count;
+    if (list.count < 2 || list.count > IMAGES_CLASSES_MAX)
+        return error_set(error, "%s: has %zu folders, a class each, where 2 to %d can be told apart; %s", folder,
+                         list.count, IMAGES_CLASSES_MAX, format->advice);
+    for (size_t i = 0; i < list.count; i++)
+        if (class_name_check(list.names[i], error))
+            return error_prefix(error, "%s", folder);
+    return 0;
+}
+
+static int class_of(const struct images *images, const char *name)
+{
+    for (int i = 0; i < images->classes; i++)
+        if (!strcmp(images->class_names[i], name))
+            return i;
+    return -1;
+}
+
+/* Every folder of `folder` that is a class; one that is none is an error. */
+static int read_part(struct reading *reading, const char *folder, struct error *error)
+{
+    struct list list;
+    int failed = list_folder(folder, is_folder, &list, error);
+    for (size_t i = 0; i < list.count && !failed; i++) {
+        int label = class_of(reading->images, list.names[i]);
+        failed = label < 0
+                     ? error_set(error, "%s: %s is no class of the training part; call it as one, or take it away",
+                                 folder, list.names[i])
+                     : read_class(reading, folder, label, error);
+    }
+    list_done(&list);
+    if (!failed && !reading->images->count)
+        failed = error_set(error, "%s: no image is in the %s part; add images", folder,
+                           reading->part == DATA_TEST ? "test" : "training");
+    return failed;
+}
+
+static bool has_folders(const char *folder)
+{
+    struct list list = {0};
+    bool has = is_folder(folder) && !list_folder(folder, is_folder, &list, NULL) && list.count;
+    list_done(&list);
+    return has;
+}
+
+static int read_set(const struct data_spec *spec, const struct data_format *format, enum data_part part, int channels,
+                    struct images *images, struct error *error)
+{
+    char *train = file_join(spec->folder, "train"), *test = file_join(spec->folder, "test");
+    struct reading reading = {.part = part, .split = !has_folders(train), .images = images};
+    const char *classes = reading.split ? spec->folder : train;
+    images->shape = (struct shape){.channels = channels, .height = spec->side, .width = spec->side};
+    int failed = find_classes(classes, format, images, error) ||
+                 read_part(&reading, part == DATA_TEST && !reading.split ? test : classes, error);
+    free(train);
+    free(test);
+    return failed ? -1 : 0;
+}
+
+int folder_read(const struct data_spec *spec, const struct data_format *format, enum data_part part,
+                struct images *images, struct error *error)
+{
+    return read_set(spec, format, part, 3, images, error);
+}
+
+int folder_grey_read(const struct data_spec *spec, const struct data_format *format, enum data_part part,
+                     struct images *images, struct error *error)
+{
+    return read_set(spec, format, part, 1, images, error);
+}

@@ -1,0 +1,200 @@
+/*
+ * picture.c - decoding is libpng's and libjpeg-turbo's; scaling is done here.
+ *
+ * Scaling is separable, columns after rows, with the triangle filter: linear interpolation where a picture grows, and
+ * where it shrinks a triangle as wide as two of the new pixels, so that every old one counts.  All sums are doubles in
+ * one order, rounded once at the end: the same pixels, and so the same checksum, on every machine.
+ */
+#include "config.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/picture.h"
+#include "util/memory.h"
+
+enum { COLOURS = 3 };
+
+/* --- decoding --- */
+
+#ifdef HAVE_PICTURES
+
+#include <png.h>
+#include <turbojpeg.h>
+
+static int picture_new(struct picture *picture, int64_t width, int64_t height, struct error *error)
+{
+    if (width < 1 || height < 1 || width > PICTURE_PIXELS_MAX / height)
+        return error_set(error, "has %lld × %lld pixels, and at most %d are read; scale it down", (long long)width,
+                         (long long)height, PICTURE_PIXELS_MAX);
+    *picture = (struct picture){.width = (int)width, .height = (int)height};
+    picture->pixels = memory_new((size_t)width * (size_t)height, COLOURS);
+    return 0;
+}
+
+static int png_decode(const void *bytes, size_t length, struct picture *picture, struct error *error)
+{
+    static const png_color black;
+    png_image image = {.version = PNG_IMAGE_VERSION};
+    if (!png_image_begin_read_from_memory(&image, bytes, length))
+        return error_set(error, "is no PNG file that can be read (%s); replace it", image.message);
+    if (picture_new(picture, image.width, image.height, error)) {
+        png_image_free(&image);
+        return -1;
+    }
+    image.format = PNG_FORMAT_RGB;
+    image.flags |= PNG_IMAGE_FLAG_16BIT_sRGB; /* as cameras and editors mean it */
+    if (png_image_finish_read(&image, &black, picture->pixels, 0, NULL))
+        return 0;
+    picture_done(picture);
+    return error_set(error, "is damaged or cut short (%s); replace it", image.message);
+}
+
+/* A warning counts as a failure: what libjpeg only warns of is a file that is damaged. */
+static int jpeg_decode_by(tjhandle handle, const void *bytes, size_t length, struct picture *picture,
+                          struct error *error)
+{
+    int width, height, subsampling, colours;
+    if (tjDecompressHeader3(handle, bytes, length, &width, &height, &subsampling, &colours))
+        return error_set(error, "is no JPEG file that can be read (%s); replace it", tjGetErrorStr2(handle));
+    if (picture_new(picture, width, height, error))
+        return -1;
+    if (!tjDecompress2(handle, bytes, length, picture->pixels, width, 0, height, TJPF_RGB, TJFLAG_ACCURATEDCT))
+        return 0;
+    picture_done(picture);
+    return error_set(error, "is damaged or cut short (%s); replace it", tjGetErrorStr2(handle));
+}
+
+static int jpeg_decode(const void *bytes, size_t length, struct picture *picture, struct error *error)
+{
+    tjhandle handle = tjInitDecompress();
+    int failed = handle ? jpeg_decode_by(handle, bytes, length, picture, error)
+                        : error_set(error, "can't be read: libjpeg-turbo does not start (%s)", tjGetErrorStr2(NULL));
+    if (handle)
+        tjDestroy(handle);
+    return failed;
+}
+
+int picture_decode(const void *bytes, size_t length, struct picture *picture, struct error *error)
+{
+    static const uint8_t png[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'}, jpeg[] = {0xff, 0xd8, 0xff};
+    if (length >= sizeof png && !memcmp(bytes, png, sizeof png))
+        return png_decode(bytes, length, picture, error);
+    if (length >= sizeof jpeg && !memcmp(bytes, jpeg, sizeof jpeg))
+        return jpeg_decode(bytes, length, picture, error);
+    return error_set(error, "is neither a PNG nor a JPEG file (%zu bytes); replace it or take it away", length);
+}
+
+#else
+
+int picture_decode(const void *bytes, size_t length, struct picture *picture, struct error *error)
+{
+    return error_set(error,
+                     "can't be read: this program was built without libpng and libjpeg-turbo; install libpng-dev "
+                     "and libturbojpeg0-dev, then configure and build again");
+}
+
+#endif
+
+void picture_done(struct picture *picture)
+{
+    free(picture->pixels);
+    *picture = (struct picture){0};
+}
+
+/* --- scaling --- */
+
+/* What the old pixels from `first` on count for in one new one; the shares add to 1. */
+struct filter {
+    int first, count;
+    double *share;
+};
+
+static struct filter filter_new(int old, int new, int at)
+{
+    double scale = (double)old / new, reach = scale > 1 ? scale : 1, centre = (at + 0.5) * scale;
+    int first = (int)floor(centre - reach), last = (int)ceil(centre + reach);
+    first = first < 0 ? 0 : first;
+    last = last > old ? old : last;
+    struct filter filter = {.first = first, .count = last - first};
+    filter.share = memory_new((size_t)filter.count, sizeof *filter.share);
+    double sum = 0;
+    for (int i = 0; i < filter.count; i++) {
+        double distance = fabs(first + i + 0.5 - centre) / reach;
+        filter.share[i] = distance < 1 ? 1 - distance : 0;
+        sum += filter.share[i];
+    }
+    for (int i = 0; i < filter.count; i++)
+        filter.share[i] /= sum;
+    return filter;
+}
+
+static struct filter *filters_new(int old, int new)
+{
+    struct filter *filters = memory_new((size_t) new, sizeof *filters);
+    for (int at = 0; at < new; at++)
+        filters[at] = filter_new(old, new, at);
+    return filters;
+}
+
+static void filters_free(struct filter *filters, int new)
+{
+    for (int at = 0; at < new; at++)
+        free(filters[at].share);
+    free(filters);
+}
+
+static void scale_row(const uint8_t *row, const struct filter *filters, int side, double *scaled)
+{
+    for (int x = 0; x < side; x++)
+        for (int colour = 0; colour < COLOURS; colour++) {
+            const uint8_t *value = row + filters[x].first * COLOURS + colour;
+            double sum = 0;
+            for (int i = 0; i < filters[x].count; i++)
+                sum += filters[x].share[i] * value[i * COLOURS];
+            *scaled++ = sum;
+        }
+}
+
+/* Add one old row to every new row that it counts for. */
+static void add_row(const double *row, int y, const struct filter *filters, int side, double *scaled)
+{
+    int values = side * COLOURS;
+    for (int at = 0; at < side; at++) {
+        int i = y - filters[at].first;
+        if (i < 0 || i >= filters[at].count)
+            continue;
+        for (int v = 0; v < values; v++)
+            scaled[at * values + v] += filters[at].share[i] * row[v];
+    }
+}
+
+static uint8_t rounded(double value)
+{
+    return (uint8_t)lround(value < 0 ? 0 : value > 255 ? 255 : value);
+}
+
+void picture_fit(const struct picture *picture, int side, int channels, uint8_t *planes)
+{
+    struct filter *across = filters_new(picture->width, side), *down = filters_new(picture->height, side);
+    size_t plane = (size_t)side * (size_t)side;
+    double *row = memory_new((size_t)side * COLOURS, sizeof *row),
+           *scaled = memory_new(plane * COLOURS, sizeof *scaled);
+    for (int y = 0; y < picture->height; y++) {
+        scale_row(picture->pixels + (size_t)y * (size_t)picture->width * COLOURS, across, side, row);
+        add_row(row, y, down, side, scaled);
+    }
+    for (size_t i = 0; i < plane; i++) {
+        const double *colour = scaled + i * COLOURS;
+        if (channels == 1)
+            planes[i] = rounded(0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]); /* ITU-R BT.601 */
+        else
+            for (int channel = 0; channel < COLOURS; channel++)
+                planes[(size_t)channel * plane + i] = rounded(colour[channel]);
+    }
+    free(row);
+    free(scaled);
+    filters_free(across, side);
+    filters_free(down, side);
+}

@@ -1,0 +1,141 @@
+/*
+ * svhn.c - SVHN's cropped digits: MATLAB files, read by libmatio.
+ *
+ * A file has X, uint8 of 32 × 32 × 3 × count (y, x, channel, image: the first runs fastest), and y, one label an image,
+ * 1 to 10, where 10 is the digit 0.  The training part of `svhn-extra` is train and extra, in that order.
+ */
+#include "config.h"
+
+#include <stdlib.h>
+
+#include "data/formats.h"
+#include "util/file.h"
+#include "util/memory.h"
+
+#ifdef HAVE_MATIO
+
+#include <matio.h>
+
+enum { SIDE = 32, CHANNELS = 3, PIXELS = CHANNELS * SIDE * SIDE, ZERO = 10 };
+
+static void stay_silent(int level, char *message)
+{
+}
+
+static size_t count_of(const matvar_t *x)
+{
+    return x->rank > 3 ? x->dims[3] : 1; /* MATLAB leaves the last dimension out where it is 1 */
+}
+
+static int check_pixels(const matvar_t *x, int count_before, struct error *error)
+{
+    if (x->class_type != MAT_C_UINT8 || x->isComplex || x->rank < 3 || x->rank > 4 || x->dims[0] != SIDE ||
+        x->dims[1] != SIDE || x->dims[2] != CHANNELS || !x->data)
+        return error_set(error, "X is not uint8 of 32 × 32 × 3 × count; take the cropped digits (format 2)");
+    size_t count = count_of(x);
+    if (count < 1 || x->nbytes != count * PIXELS)
+        return error_set(error, "X is damaged or empty; copy the file again");
+    if (count > IMAGES_BYTES_MAX / PIXELS - (size_t)count_before)
+        return error_set(error, "makes the set larger than %d images; leave the extra images out",
+                         IMAGES_BYTES_MAX / PIXELS);
+    return 0;
+}
+
+static int check_labels(const matvar_t *y, size_t count, struct error *error)
+{
+    bool has_class = y->class_type == MAT_C_UINT8 || y->class_type == MAT_C_DOUBLE;
+    size_t size = y->class_type == MAT_C_UINT8 ? 1 : sizeof(double);
+    if (!has_class || y->isComplex || y->rank != 2 || !y->data)
+        return error_set(error, "y is not one column of labels (uint8 or double); copy the file again");
+    if (y->nbytes / size != count || y->nbytes % size)
+        return error_set(error, "X has %zu images, and y %zu labels; copy the file again", count, y->nbytes / size);
+    return 0;
+}
+
+/* -1 for what is no digit. */
+static int digit_of(const matvar_t *y, size_t i)
+{
+    double label = y->class_type == MAT_C_UINT8 ? ((const uint8_t *)y->data)[i] : ((const double *)y->data)[i];
+    return label >= 1 && label <= ZERO && label == (int)label ? (int)label % ZERO : -1;
+}
+
+static void take_image(const uint8_t *from, uint8_t *to)
+{
+    for (int channel = 0; channel < CHANNELS; channel++)
+        for (int y = 0; y < SIDE; y++)
+            for (int x = 0; x < SIDE; x++)
+                *to++ = from[y + SIDE * (x + SIDE * channel)];
+}
+
+/* Append a file's images. */
+static int take(const matvar_t *x, const matvar_t *y, struct images *images, struct error *error)
+{
+    if (!x || !y)
+        return error_set(error, "has no variable %s, or it can't be read; copy the file again", x ? "y" : "X");
+    if (check_pixels(x, images->count, error) || check_labels(y, count_of(x), error))
+        return -1;
+    size_t before = (size_t)images->count, count = count_of(x), all = before + count;
+    images->shape = (struct shape){.channels = CHANNELS, .height = SIDE, .width = SIDE};
+    images->pixels = memory_resize(images->pixels, all, PIXELS);
+    images->labels = memory_resize(images->labels, all, sizeof *images->labels);
+    for (size_t i = 0; i < count; i++) {
+        int digit = digit_of(y, i);
+        if (digit < 0)
+            return error_set(error, "label %zu of y is not a whole number from 1 to 10; copy the file again", i + 1);
+        images->labels[before + i] = (uint16_t)digit;
+        take_image((const uint8_t *)x->data + i * PIXELS, images->pixels + (before + i) * PIXELS);
+    }
+    images->count = (int)all;
+    return 0;
+}
+
+static int read_file(const char *path, struct images *images, struct error *error)
+{
+    Mat_LogInitFunc("espalier", stay_silent); /* what libmatio has to say is said here */
+    mat_t *file = Mat_Open(path, MAT_ACC_RDONLY);
+    if (!file)
+        return error_set(error, "%s: is no MATLAB file, or can't be opened; copy it again", path);
+    matvar_t *x = Mat_VarRead(file, "X"), *y = Mat_VarRead(file, "y");
+    int failed = take(x, y, images, error);
+    Mat_VarFree(x);
+    Mat_VarFree(y);
+    Mat_Close(file);
+    return failed ? error_prefix(error, "%s", path) : 0;
+}
+
+static int read_named(const struct data_spec *spec, const struct data_format *format, const char *name,
+                      struct images *images, struct error *error)
+{
+    char *path = file_join(spec->folder, name);
+    int result = file_exists(path) ? read_file(path, images, error)
+                                   : error_set(error, "%s: %s is not there; %s", spec->folder, name, format->advice);
+    free(path);
+    return result;
+}
+
+#else
+
+static int read_named(const struct data_spec *spec, const struct data_format *format, const char *name,
+                      struct images *images, struct error *error)
+{
+    return error_set(error,
+                     "%s: this program was built without libmatio, which reads SVHN's files; install "
+                     "libmatio-dev, then configure and build again",
+                     format->name);
+}
+
+#endif
+
+int svhn_read(const struct data_spec *spec, const struct data_format *format, enum data_part part,
+              struct images *images, struct error *error)
+{
+    return read_named(spec, format, part == DATA_TRAIN ? "train_32x32.mat" : "test_32x32.mat", images, error);
+}
+
+int svhn_extra_read(const struct data_spec *spec, const struct data_format *format, enum data_part part,
+                    struct images *images, struct error *error)
+{
+    if (svhn_read(spec, format, part, images, error))
+        return -1;
+    return part == DATA_TRAIN ? read_named(spec, format, "extra_32x32.mat", images, error) : 0;
+}

@@ -38,6 +38,15 @@
     {                                                                                                                  \
         .kind = OP_CLASSIFIER, .inputs = in, .height = h, .width = w, .outputs = out, .count = n, __VA_ARGS__          \
     }
+#define NORM(in, h, w, n, ...)                                                                                         \
+    {                                                                                                                  \
+        .kind = OP_NORM, .inputs = in, .height = h, .width = w, .count = n, __VA_ARGS__                                \
+    }
+#define ALONE(in, h, w, out, k, n, ...)                                                                                \
+    {                                                                                                                  \
+        .kind = OP_CONV_ALONE, .inputs = in, .height = h, .width = w, .outputs = out, .kernel = k, .stride = 1,        \
+        .count = n, __VA_ARGS__                                                                                        \
+    }
 #define MAX(size, step)     .pool = POOL_MAX, .pool_size = size, .pool_stride = step
 #define AVERAGE(size, step) .pool = POOL_AVERAGE, .pool_size = size, .pool_stride = step
 
@@ -191,19 +200,62 @@ const struct op_case op_cases[] = {
     CLASSIFIER(1, 1, 1, 3, 16),
     CLASSIFIER(4, 3, 2, 10, 33),
     CLASSIFIER(64, 1, 1, 17, 100),
+
+    /* By themselves and from the beginning of a buffer; added to what others gave. */
+    NORM(4, 8, 8, 16),
+    NORM(4, 8, 8, 16, .border = 1, .in_after = 3),
+    NORM(5, 7, 9, 17, .border = 1, .in_after = 4, .adds = true),
+    NORM(3, 6, 6, 33, .batch = 64, .in_after = 17, .adds = true),
+    NORM(17, 1, 1, 1, .in_after = 1, .adds = true),
+    NORM(17, 4, 4, 15, .in_after = 12, .adds = true),
+    NORM(1, 1, 5, 64, .in_after = 2, .adds = true),
+    NORM(33, 7, 7, 48, .border = 1, .in_after = 8, .adds = true),
+    NORM(4, 3, 3, 16, .first = true),
+    NORM(6, 8, 8, 16, AVERAGE(2, 2)),
+    NORM(6, 7, 9, 17, AVERAGE(2, 2), .batch = 32),
+    NORM(12, 7, 7, 64, AVERAGE(7, 7)),
+    NORM(5, 6, 6, 33, AVERAGE(3, 2), .border = 1),
+    NORM(6, 8, 8, 16, MAX(2, 2), .border = 1),
+    NORM(5, 7, 9, 17, MAX(3, 2)),
+    NORM(5, 9, 7, 15, MAX(2, 2), .batch = 33),
+
+    ALONE(4, 8, 8, 5, 3, 16),
+    ALONE(4, 8, 8, 5, 3, 16, .out_before = 3, .out_after = 2),
+    ALONE(4, 7, 9, 5, 1, 17, .out_after = 7),
+    ALONE(16, 6, 6, 8, 3, 33, .out_before = 12, .batch = 40),
+    ALONE(24, 4, 4, 12, 3, 64, .out_before = 8, .out_after = 24),
+    ALONE(48, 7, 7, 12, 3, 17, .out_before = 24, .out_after = 12),
+    ALONE(17, 2, 2, 9, 3, 100, .out_before = 1),
+    ALONE(33, 5, 5, 16, 1, 15, .batch = 64, .out_after = 1),
+    ALONE(3, 5, 3, 2, 5, 16, .out_before = 1),
+    ALONE(2, 1, 1, 1, 3, 1, .out_before = 2),
+    ALONE(3, 6, 6, 4, 3, 16, .out_after = 4, .first = true),
+
+    /* What comes before a dense block writes the beginning of its buffer. */
+    CONV(3, 8, 8, 4, 3, 1, 17, .out_after = 5),
+    CONV(12, 8, 8, 12, 3, 1, 33, MAX(2, 2), .out_after = 3),
+    CONV(3, 8, 8, 4, 3, 1, 16, AVERAGE(2, 2), .out_after = 9),
+    POOL(4, 7, 7, 33, MAX(2, 2), .out_after = 6),
+    POOL(4, 8, 8, 17, AVERAGE(2, 2), .out_after = 1),
+    DROPOUT(4, 7, 7, 0.25f, 33, .out_after = 3),
 };
 const int op_case_count = COUNT_OF(op_cases);
 
 static struct shape output_of(const struct op_case *op_case)
 {
     switch (op_case->kind) {
-    case OP_CONV: {
+    case OP_CONV:
+    case OP_CONV_ALONE: {
         int height = (op_case->height - 1) / op_case->stride + 1, width = (op_case->width - 1) / op_case->stride + 1;
         if (!op_case->pool)
             return (struct shape){op_case->outputs, height, width};
         return (struct shape){op_case->outputs, (height - op_case->pool_size) / op_case->pool_stride + 1,
                               (width - op_case->pool_size) / op_case->pool_stride + 1};
     }
+    case OP_NORM:
+        if (!op_case->pool)
+            return (struct shape){op_case->inputs, op_case->height, op_case->width};
+        /* fall through */
     case OP_POOL:
         return (struct shape){op_case->inputs, (op_case->height - op_case->pool_size) / op_case->pool_stride + 1,
                               (op_case->width - op_case->pool_size) / op_case->pool_stride + 1};
@@ -222,12 +274,12 @@ static void print_part(char *name, const char *format, int a, int b)
 
 char *op_case_name(const struct op_case *op_case, char name[OP_CASE_NAME])
 {
-    static const char *const kinds[OP_KINDS] = {"conv", "fc", "pool", "dropout", "classifier"};
+    static const char *const kinds[OP_KINDS] = {"conv", "fc", "pool", "dropout", "classifier", "norm", "conv alone"};
     snprintf(name, OP_CASE_NAME, "%s %d", kinds[op_case->kind], op_case->inputs);
     if (op_case->outputs)
         print_part(name, ">%d", op_case->outputs, 0);
     print_part(name, " %dx%d", op_case->height, op_case->width);
-    if (op_case->kind == OP_CONV)
+    if (op_case->kind == OP_CONV || op_case->kind == OP_CONV_ALONE)
         print_part(name, " k%d s%d", op_case->kernel, op_case->stride);
     if (op_case->pool)
         print_part(name, op_case->pool == POOL_MAX ? " max %d/%d" : " average %d/%d", op_case->pool_size,
@@ -235,15 +287,21 @@ char *op_case_name(const struct op_case *op_case, char name[OP_CASE_NAME])
     print_part(name, ", %d of %d", op_case->count, op_case->batch ? op_case->batch : op_case->count);
     if (op_case->first)
         print_part(name, ", first", 0, 0);
+    if (op_case->in_after)
+        print_part(name, ", %d behind the input", op_case->in_after, 0);
+    if (op_case->out_before || op_case->out_after)
+        print_part(name, ", output between %d and %d", op_case->out_before, op_case->out_after);
+    if (op_case->adds)
+        print_part(name, ", adds", 0, 0);
     return name;
 }
 
 int64_t op_case_multiplies(const struct op_case *op_case)
 {
-    if (op_case->kind == OP_POOL || op_case->kind == OP_DROPOUT)
+    if (op_case->kind == OP_POOL || op_case->kind == OP_DROPOUT || op_case->kind == OP_NORM)
         return 0;
     int64_t matrix = (int64_t)op_case->inputs * op_case->outputs;
-    if (op_case->kind != OP_CONV)
+    if (op_case->kind != OP_CONV && op_case->kind != OP_CONV_ALONE)
         return matrix * op_case->height * op_case->width;
     int height = (op_case->height - 1) / op_case->stride + 1, width = (op_case->width - 1) / op_case->stride + 1;
     return matrix * op_case->kernel * op_case->kernel * height * width;
@@ -252,19 +310,23 @@ int64_t op_case_multiplies(const struct op_case *op_case)
 /* In the order of arch/weights.h: what is trained, then the statistics. */
 static void lay_weights(struct plan *plan, struct op *op, int inputs)
 {
-    bool normalised = op->kind == OP_CONV || op->kind == OP_FC, classifier = op->kind == OP_CLASSIFIER;
+    bool normalised = op->kind == OP_CONV || op->kind == OP_FC || op->kind == OP_NORM;
     op->weights = (struct weights_layer){-1, -1, -1, -1, -1, -1, inputs, op->channels, 1};
-    if (!normalised && !classifier)
+    if (op->kind == OP_POOL || op->kind == OP_DROPOUT)
         return;
-    if (op->kind == OP_CONV)
+    if (op->kernel)
         op->weights.kernel = op->kernel;
-    op->weights.weight = 0;
-    plan->trained = (int64_t)inputs * op->channels * op->weights.kernel * op->weights.kernel;
-    if (classifier) {
+    if (op->kind != OP_NORM) {
+        op->weights.weight = 0;
+        plan->trained = (int64_t)inputs * op->channels * op->weights.kernel * op->weights.kernel;
+    }
+    plan->total = plan->trained;
+    if (op->kind == OP_CLASSIFIER) {
         op->weights.bias = plan->trained;
         plan->trained += op->channels;
         plan->total = plan->trained;
-    } else {
+    }
+    if (normalised) {
         op->weights.gamma = plan->trained;
         op->weights.beta = plan->trained + op->channels;
         plan->trained += 2 * op->channels;
@@ -277,7 +339,7 @@ static void lay_weights(struct plan *plan, struct op *op, int inputs)
 void op_case_plan(const struct op_case *op_case, struct plan *plan)
 {
     struct shape output = output_of(op_case);
-    *plan = (struct plan){.op_count = 1};
+    *plan = (struct plan){.op_count = 1, .tensor_count = 2};
     struct op *op = &plan->ops[0];
     *op = (struct op){.kind = op_case->kind,
                       .output = 1,
@@ -288,9 +350,10 @@ void op_case_plan(const struct op_case *op_case, struct plan *plan)
                       .pool_size = op_case->pool_size,
                       .pool_stride = op_case->pool_stride,
                       .drop = op_case->drop,
-                      .needs_input_gradient = !op_case->first};
+                      .needs_input_gradient = !op_case->first,
+                      .adds_input_gradient = op_case->adds};
     int border = 0, inputs = op_case->inputs;
-    if (op->kind == OP_CONV) {
+    if (op->kind == OP_CONV || op->kind == OP_CONV_ALONE) {
         op->height = (op_case->height - 1) / op_case->stride + 1;
         op->width = (op_case->width - 1) / op_case->stride + 1;
         border = op_case->kernel / 2;
@@ -299,12 +362,26 @@ void op_case_plan(const struct op_case *op_case, struct plan *plan)
         inputs *= op_case->height * op_case->width;
     } else if (op->kind == OP_DROPOUT) {
         border = op_case->border;
+    } else if (op->kind == OP_NORM) {
+        op->height = op_case->height;
+        op->width = op_case->width;
+        op->channels = inputs;
     }
     if (op->kind == OP_CLASSIFIER)
         plan->classes = op_case->outputs;
     lay_weights(plan, op, inputs);
-    plan->tensors[0] = (struct tensor){op_case->inputs, op_case->height, op_case->width, border};
-    plan->tensors[1] = (struct tensor){output.channels, output.height, output.width, op_case->border};
+    plan->tensors[0] = (struct tensor){.channels = op_case->inputs,
+                                       .height = op_case->height,
+                                       .width = op_case->width,
+                                       .border = border,
+                                       .after = op_case->in_after};
+    plan->tensors[1] = (struct tensor){.channels = output.channels,
+                                       .height = output.height,
+                                       .width = output.width,
+                                       .border = op_case->border,
+                                       .before = op_case->out_before,
+                                       .after = op_case->out_after,
+                                       .buffer = 1};
 }
 
 static size_t size_of(const struct tensor *tensor, int count)
@@ -325,9 +402,7 @@ static float draw(struct random_stream *stream, enum op_data data, float unit)
 static void draw_values(const struct op *op, enum op_data data, struct random_stream *stream, float *values)
 {
     const struct weights_layer *w = &op->weights;
-    if (w->weight < 0)
-        return;
-    int64_t size = (int64_t)w->inputs * w->outputs * w->kernel * w->kernel;
+    int64_t size = w->weight < 0 ? 0 : (int64_t)w->inputs * w->outputs * w->kernel * w->kernel;
     for (int64_t i = 0; i < size; i++)
         values[w->weight + i] = draw(stream, data, 0.125f);
     for (int c = 0; c < w->outputs; c++) {
@@ -405,8 +480,11 @@ void op_instance_init(struct op_instance *instance, const struct backend *backen
     instance->y = new_poisoned(backend->tensor_bytes(output, batch));
     instance->dx = new_poisoned(backend->tensor_bytes(input, batch));
     instance->dy = new_poisoned(backend->tensor_bytes(output, batch));
-    backend->tensor_write(input, op_case->count, arrays->x, instance->x);
-    backend->tensor_write(output, op_case->count, arrays->dy, instance->dy);
+    size_t in = backend->tensor_offset(input), out = backend->tensor_offset(output);
+    backend->tensor_write(input, op_case->count, arrays->x, (char *)instance->x + in);
+    backend->tensor_write(output, op_case->count, arrays->dy, (char *)instance->dy + out);
+    if (op->adds_input_gradient)
+        backend->tensor_write(input, op_case->count, arrays->x, (char *)instance->dx + in);
     instance->run = (struct op_run){
         .plan = plan,
         .op = op,
@@ -415,10 +493,10 @@ void op_instance_init(struct op_instance *instance, const struct backend *backen
         .dropout_key = OP_CASE_DROPOUT_KEY,
         .values = memory_new_aligned(arrays->total * sizeof(float)),
         .gradients = new_poisoned(arrays->trained * sizeof(float)),
-        .x = instance->x,
-        .y = instance->y,
-        .dy = op->kind == OP_CLASSIFIER ? NULL : instance->dy,
-        .dx = op->needs_input_gradient ? instance->dx : NULL,
+        .x = (char *)instance->x + in,
+        .y = (char *)instance->y + out,
+        .dy = op->kind == OP_CLASSIFIER ? NULL : (char *)instance->dy + out,
+        .dx = op->needs_input_gradient ? (char *)instance->dx + in : NULL,
         .saved = new_poisoned(backend->saved_bytes(plan, op, batch)),
         .scratch = new_poisoned(backend->scratch_bytes(plan, op, batch, 1)),
         .members = 1,
@@ -453,9 +531,11 @@ void op_instance_read(const struct op_instance *instance, struct op_arrays *arra
     const struct op_run *run = &instance->run;
     const struct plan *plan = run->plan;
     if (run->op->kind != OP_CLASSIFIER)
-        instance->backend->tensor_read(&plan->tensors[1], run->count, instance->y, arrays->y);
+        instance->backend->tensor_read(&plan->tensors[1], run->count, run->y, arrays->y);
     if (run->dx)
-        instance->backend->tensor_read(&plan->tensors[0], run->count, instance->dx, arrays->dx);
+        instance->backend->tensor_read(&plan->tensors[0], run->count, run->dx, arrays->dx);
+    for (size_t i = 0; run->op->adds_input_gradient && i < arrays->x_size; i++)
+        arrays->dx[i] -= arrays->x[i];
     memcpy(arrays->values, run->values, arrays->total * sizeof(float));
     memcpy(arrays->gradients, run->gradients, arrays->trained * sizeof(float));
     memcpy(arrays->logits, run->logits, arrays->classes_size * sizeof(float));

@@ -13,14 +13,17 @@
 struct op_case {
     enum op_kind kind;
     int inputs, height, width; /* of the input tensor */
-    int outputs;               /* OP_CONV: filters; OP_FC: units; OP_CLASSIFIER: classes */
-    int kernel, stride;        /* OP_CONV */
+    int outputs;               /* OP_CONV, OP_CONV_ALONE: filters; OP_FC: units; OP_CLASSIFIER: classes */
+    int kernel, stride;        /* OP_CONV, OP_CONV_ALONE */
     enum pool_kind pool;
     int pool_size, pool_stride;
     float drop;
     int count, batch; /* images in the batch; that the buffers are for (0: count) */
     int border;       /* of the output tensor */
     bool first;       /* nothing before it is trained: no input gradient */
+    int in_after;     /* channels of the input's buffer behind the input */
+    int out_before, out_after;
+    bool adds; /* the input gradient is added to what is there */
 };
 
 extern const struct op_case op_cases[];
@@ -39,7 +42,7 @@ struct op_arrays {
     float *values;    /* total; in, and out: running statistics */
     float *gradients; /* trained; out */
     float *x, *dy;    /* in */
-    float *y, *dx;    /* out; y not for OP_CLASSIFIER, dx zero where not asked for */
+    float *y, *dx;    /* out; y not for OP_CLASSIFIER, dx zero where not asked for, and without what it was added to */
     uint16_t *labels; /* count; in */
     float *logits;    /* count × classes; out */
     double loss;
@@ -62,7 +65,7 @@ void op_arrays_done(struct op_arrays *arrays);
 struct op_instance {
     const struct backend *backend;
     struct op_run run;
-    void *x, *y, *dx, *dy;
+    void *x, *y, *dx, *dy; /* buffers */
     double loss;
     int correct;
 };

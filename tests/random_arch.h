@@ -23,10 +23,13 @@ static inline struct shape random_input(struct random_stream *stream)
 static inline struct layer random_map_layer(struct random_stream *stream, int side, bool convolution)
 {
     if (convolution)
-        return (struct layer){LAYER_CONV, random_between(stream, 1, 9), 2 * random_between(stream, 0, 2) + 1,
-                              random_between(stream, 1, 8) == 1 ? 2 : 1};
-    return (struct layer){random_below(stream, 2) ? LAYER_MAX_POOL : LAYER_AVERAGE_POOL, 0,
-                          random_between(stream, 1, side < 4 ? side : 4), random_between(stream, 1, 3)};
+        return (struct layer){.kind = LAYER_CONV,
+                              .units = random_between(stream, 1, 9),
+                              .kernel = 2 * random_between(stream, 0, 2) + 1,
+                              .stride = random_between(stream, 1, 8) == 1 ? 2 : 1};
+    return (struct layer){.kind = random_below(stream, 2) ? LAYER_MAX_POOL : LAYER_AVERAGE_POOL,
+                          .kernel = random_between(stream, 1, side < 4 ? side : 4),
+                          .stride = random_between(stream, 1, 3)};
 }
 
 static inline struct arch random_arch(struct random_stream *stream, struct shape input)
@@ -40,8 +43,8 @@ static inline struct arch random_arch(struct random_stream *stream, struct shape
         side = layer.kind == LAYER_CONV ? (side - 1) / layer.stride + 1 : (side - layer.kernel) / layer.stride + 1;
     }
     for (int i = random_between(stream, 0, 3); i > 0; i--)
-        arch.layers[arch.layer_count++] = (struct layer){LAYER_FC, random_between(stream, 1, 12), 0, 0};
-    arch.layers[arch.layer_count++] = (struct layer){LAYER_SOFTMAX, random_between(stream, 2, 10), 0, 0};
+        arch.layers[arch.layer_count++] = (struct layer){.kind = LAYER_FC, .units = random_between(stream, 1, 12)};
+    arch.layers[arch.layer_count++] = (struct layer){.kind = LAYER_SOFTMAX, .units = random_between(stream, 2, 10)};
     return arch;
 }
 

@@ -68,15 +68,15 @@ static void every_message_of_parsing(void **state)
         {"", "action \"\": \"\" is not a kind of action; use widen or deepen"},
         {"grow:conv1", "action \"grow:conv1\": \"grow\" is not a kind of action; use widen or deepen"},
         {"widen", "action \"widen\": the layer is missing; write for example widen:conv1"},
-        {"deepen:", "action \"deepen:\": there is no layer \"\"; layers are named conv1, conv2, …, fc1, …"},
+        {"deepen:", "action \"deepen:\": there is no layer \"\"; layers are named conv1, conv2, …, dense1, …, fc1, …"},
         {"widen:conv3:4",
-         "action \"widen:conv3:4\": there is no layer \"conv3\"; layers are named conv1, conv2, …, fc1, …"},
-        {"widen:pool1:4", "action \"widen:pool1:4\": pool1 can't be changed; only convolutions and FC layers can"},
+         "action \"widen:conv3:4\": there is no layer \"conv3\"; layers are named conv1, conv2, …, dense1, …, fc1, …"},
+        {"widen:pool1:4", "action \"widen:pool1:4\": pool1 can't be changed; only convolutions, dense and FC layers can"},
         {"deepen:average1",
-         "action \"deepen:average1\": average1 can't be changed; only convolutions and FC layers can"},
+         "action \"deepen:average1\": average1 can't be changed; only convolutions, dense and FC layers can"},
         {"deepen:classifier",
-         "action \"deepen:classifier\": classifier can't be changed; only convolutions and FC layers can"},
-        {"deepen:fc1:3", "action \"deepen:fc1:3\": an FC layer has no kernel; write deepen:fc1"},
+         "action \"deepen:classifier\": classifier can't be changed; only convolutions, dense and FC layers can"},
+        {"deepen:fc1:3", "action \"deepen:fc1:3\": only a convolution's kernel can be chosen; write deepen:fc1"},
         {"widen:conv1:", "action \"widen:conv1:\": \"\" is not a width; write a whole number from 1 to 4096"},
         {"widen:conv1:0", "action \"widen:conv1:0\": \"0\" is not a width; write a whole number from 1 to 4096"},
         {"widen:conv1:5000",
@@ -133,13 +133,13 @@ static void every_message_of_applying(void **state)
     check_refused(&arch, (struct action){ACTION_WIDEN, 6, 8, 0}, "there is no layer 7; the network has 6");
     check_refused(&arch, (struct action){ACTION_WIDEN, -1, 8, 0}, "there is no layer 0; the network has 6");
     check_refused(&arch, (struct action){ACTION_WIDEN, 1, 8, 0},
-                  "pool1 can't be changed; only convolutions and FC layers can");
+                  "pool1 can't be changed; only convolutions, dense and FC layers can");
     check_refused(&arch, (struct action){ACTION_DEEPEN, 5, 0, 0},
-                  "classifier can't be changed; only convolutions and FC layers can");
+                  "classifier can't be changed; only convolutions, dense and FC layers can");
     check_refused(&arch, (struct action){ACTION_WIDEN, 2, 32, 0},
                   "conv2 can't be widened from 32 to 32; choose more than it has");
     check_refused(&arch, (struct action){ACTION_WIDEN, 4, 5000, 0},
-                  "fc1 can't be widened to 5000; a layer has at most 4096");
+                  "fc1 can't be widened to 5000; it can have at most 4096");
     check_refused(&arch, (struct action){ACTION_DEEPEN, 0, 0, 4},
                   "no layer with kernel 4 can follow conv1; kernels are odd, from 1 to 11");
     check_refused(&arch, (struct action){ACTION_DEEPEN, 0, 0, 0},
@@ -216,21 +216,21 @@ static void spaces_are_ascending_lists(void **state)
 static void widths_step_through_the_space(void **state)
 {
     const struct space *space = space_find("small");
-    struct layer layer = {LAYER_CONV, 1, 3, 1};
+    struct layer layer = {.kind = LAYER_CONV, .units = 1, .kernel = 3, .stride = 1};
     int width = 4;
     for (; (layer.units = space_wider(space, &layer)); width += 4)
         assert_int_equal(layer.units, width);
     assert_int_equal(width, 44);
     layer.units = 37;
     assert_int_equal(space_wider(space, &layer), 40);
-    layer = (struct layer){LAYER_FC, 40, 0, 0};
+    layer = (struct layer){.kind = LAYER_FC, .units = 40, .kernel = 0, .stride = 0};
     assert_int_equal(space_wider(space, &layer), 48);
     layer.units = 80;
     assert_int_equal(space_wider(space, &layer), 0);
-    layer = (struct layer){LAYER_SOFTMAX, 10, 0, 0};
+    layer = (struct layer){.kind = LAYER_SOFTMAX, .units = 10, .kernel = 0, .stride = 0};
     assert_int_equal(space_wider(space, &layer), 0);
     assert_false(space_deepens(&layer));
-    layer = (struct layer){LAYER_MAX_POOL, 0, 2, 2};
+    layer = (struct layer){.kind = LAYER_MAX_POOL, .units = 0, .kernel = 2, .stride = 2};
     assert_int_equal(space_wider(space, &layer), 0);
     assert_false(space_deepens(&layer));
 }

@@ -51,11 +51,11 @@ static void every_spelling_prints_as_one(void **state)
 static void layers_hold_what_is_written(void **state)
 {
     const struct arch arch = parsed("C(16,3,2) P(2,1) A(4,3) FC(256) SM(10)");
-    const struct layer expected[] = {{LAYER_CONV, 16, 3, 2},
-                                     {LAYER_MAX_POOL, 0, 2, 1},
-                                     {LAYER_AVERAGE_POOL, 0, 4, 3},
-                                     {LAYER_FC, 256, 0, 0},
-                                     {LAYER_SOFTMAX, 10, 0, 0}};
+    const struct layer expected[] = {{.kind = LAYER_CONV, .units = 16, .kernel = 3, .stride = 2},
+                                     {.kind = LAYER_MAX_POOL, .units = 0, .kernel = 2, .stride = 1},
+                                     {.kind = LAYER_AVERAGE_POOL, .units = 0, .kernel = 4, .stride = 3},
+                                     {.kind = LAYER_FC, .units = 256, .kernel = 0, .stride = 0},
+                                     {.kind = LAYER_SOFTMAX, .units = 10, .kernel = 0, .stride = 0}};
     for (int i = 0; i < 5; i++) {
         assert_int_equal(arch.layers[i].kind, expected[i].kind);
         assert_int_equal(arch.layers[i].units, expected[i].units);
@@ -73,8 +73,8 @@ static void every_message(void **state)
         {"C(16,3,1) FC(8)", "the last layer must be the classifier; add SM(classes)"},
         {"P(2,2) SM(10)", "at least one convolution is needed; add C(filters,kernel,stride)"},
         {"SM(10)", "at least one convolution is needed; add C(filters,kernel,stride)"},
-        {"C(16,3,1) FC(8) P(2,2) SM(10)", "layer 3, P(2,2): C, P and A must come before FC"},
-        {"C(16,3,1) FC(8) C(4,1,1) SM(10)", "layer 3, C(4,1,1): C, P and A must come before FC"},
+        {"C(16,3,1) FC(8) P(2,2) SM(10)", "layer 3, P(2,2): C, P, A, D and T must come before FC"},
+        {"C(16,3,1) FC(8) C(4,1,1) SM(10)", "layer 3, C(4,1,1): C, P, A, D and T must come before FC"},
         {"C(16,3,1) SM(10) SM(10)", "layer 3, SM(10): nothing may follow SM, the classifier"},
         {"C(16,3,1) SM(10) P(2,2)", "layer 3, P(2,2): nothing may follow SM, the classifier"},
         {"C(0,3,1) SM(10)", "layer 1, C(0,3,1): filters must lie in 1 to 4096"},
@@ -87,10 +87,31 @@ static void every_message(void **state)
         {"C(16,3,1) FC(0) SM(10)", "layer 2, FC(0): units must lie in 1 to 4096"},
         {"C(16,3,1) SM(1)", "layer 2, SM(1): classes must lie in 2 to 4096"},
         {"C(99999999999999999999,3,1) SM(2)", "layer 1, C(999999999,3,1): filters must lie in 1 to 4096"},
-        {"C(16,3,1) X(3) SM(10)", "layer 2, \"X(3)\": not a kind of layer; known are C, P, A, FC and SM"},
-        {"C(16,3,1) CC(3) SM(10)", "layer 2, \"CC(3)\": not a kind of layer; known are C, P, A, FC and SM"},
-        {"C(16,3,1), SM(10)", "layer 2, \",\": not a kind of layer; known are C, P, A, FC and SM"},
-        {"D(4,[12,12,12])", "layer 1, \"D(4,[12,12,12])\": not a kind of layer; known are C, P, A, FC and SM"},
+        {"C(16,3,1) X(3) SM(10)", "layer 2, \"X(3)\": not a kind of layer; known are C, P, A, D, T, FC and SM"},
+        {"C(16,3,1) CC(3) SM(10)", "layer 2, \"CC(3)\": not a kind of layer; known are C, P, A, D, T, FC and SM"},
+        {"C(16,3,1), SM(10)", "layer 2, \",\": not a kind of layer; known are C, P, A, D, T, FC and SM"},
+        {"D(4,[12,12,12])", "layer 1, D(4,[12]): a C must come before D and T"},
+        {"P(2,2) T(0.5) C(4,3,1) SM(2)", "layer 2, T(0.5): a C must come before D and T"},
+        {"C(4,3,1) D(4,[8,8]) C(4,3,1) SM(2)",
+         "layer 4, C(4,3,1): only D, T, P or A may follow D and T: they begin with the BN that is due"},
+        {"C(4,3,1) T(1) FC(4) SM(2)",
+         "layer 3, FC(4): only D, T, P or A may follow D and T: they begin with the BN that is due"},
+        {"C(4,3,1) D(0,[4]) SM(2)",
+         "layer 3, SM(2): only D, T, P or A may follow D and T: they begin with the BN that is due"},
+        {"C(4,3,1) FC(4) D(0,[4]) SM(2)", "layer 3, D(0,[4]): C, P, A, D and T must come before FC"},
+        {"C(4,3,1) D(17,[4]) A(1,1) SM(2)", "layer 2, D(17,[4]): bottleneck must lie in 0 to 16"},
+        {"C(4,3,1) D(4,[4,257]) A(1,1) SM(2)", "layer 3, D(4,[257]): growth rate must lie in 1 to 256"},
+        {"C(4,3,1) D(4,[0]) A(1,1) SM(2)", "layer 2, D(4,[0]): growth rate must lie in 1 to 256"},
+        {"C(4,3,1) D(4,[]) A(1,1) SM(2)", "layer 2, \"D(4,[])\": expected D(bottleneck,[growth,...])"},
+        {"C(4,3,1) D(4,8) A(1,1) SM(2)", "layer 2, \"D(4,8)\": expected D(bottleneck,[growth,...])"},
+        {"C(4,3,1) D(4,[8,]) A(1,1) SM(2)", "layer 2, \"D(4,[8,])\": expected D(bottleneck,[growth,...])"},
+        {"C(4,3,1) D(4,[8,8) A(1,1) SM(2)", "layer 2, \"D(4,[8,8)\": expected D(bottleneck,[growth,...])"},
+        {"C(4,3,1) D(4,[8] A(1,1) SM(2)", "layer 2, \"D(4,[8]\": expected D(bottleneck,[growth,...])"},
+        {"C(4,3,1) T(0) A(1,1) SM(2)", "layer 2, T(0): reduction must lie in 0.01 to 1.00"},
+        {"C(4,3,1) T(1.01) A(1,1) SM(2)", "layer 2, T(1.01): reduction must lie in 0.01 to 1.00"},
+        {"C(4,3,1) T(0.505) A(1,1) SM(2)", "layer 2, \"T(0.505)\": expected T(reduction) with at most two decimals"},
+        {"C(4,3,1) T(.5) A(1,1) SM(2)", "layer 2, \"T(.5)\": expected T(reduction) with at most two decimals"},
+        {"C(4,3,1) T(1.) A(1,1) SM(2)", "layer 2, \"T(1.)\": expected T(reduction) with at most two decimals"},
         {"C(16,3) SM(10)", "layer 1, \"C(16,3)\": expected C(filters,kernel,stride)"},
         {"C(16,3,1,1) SM(10)", "layer 1, \"C(16,3,1,1)\": expected C(filters,kernel,stride)"},
         {"C(16,3,1", "layer 1, \"C(16,3,1\": expected C(filters,kernel,stride)"},
@@ -102,7 +123,8 @@ static void every_message(void **state)
         {"C(16,3,1) FC() SM(10)", "layer 2, \"FC()\": expected FC(units)"},
         {"C(16,3,1) SM", "layer 2, \"SM\": expected SM(classes)"},
         {"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
-         "layer 1, \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa...\": not a kind of layer; known are C, P, A, FC and SM"},
+         "layer 1, \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa...\": not a kind of layer; known are C, P, A, D, T, FC "
+         "and SM"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct arch arch;

@@ -186,11 +186,22 @@ static void classifier(void **state)
     check_kind(OP_CLASSIFIER);
 }
 
+static void normalisation(void **state)
+{
+    check_kind(OP_NORM);
+}
+
+static void convolution_alone(void **state)
+{
+    check_kind(OP_CONV_ALONE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(convolution), cmocka_unit_test(fc),         cmocka_unit_test(pool),
-        cmocka_unit_test(dropout),     cmocka_unit_test(classifier),
+        cmocka_unit_test(dropout),     cmocka_unit_test(classifier), cmocka_unit_test(normalisation),
+        cmocka_unit_test(convolution_alone),
     };
     return cmocka_run_group_tests_name("reference gradients against finite differences", tests, NULL, NULL);
 }

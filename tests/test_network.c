@@ -34,9 +34,17 @@ const char *__tsan_default_options(void)
 
 /* Every kind of operation, joined pools and others, borders 0, 1 and 2. */
 static const char every_kind[] = "P(2,1) C(5,3,1) P(2,2) C(6,5,1) A(2,1) P(2,1) C(4,1,2) FC(9) FC(8) SM(5)";
+/* Blocks with and without bottleneck, behind a pool and a transition, before every kind of pool. */
+static const char dense[] = "C(5,3,1) P(2,1) D(2,[3,4]) D(0,[2]) T(0.5) D(1,[4,3]) P(2,1) C(4,3,1) D(0,[3]) P(2,1) "
+                            "D(2,[2]) A(2,2) FC(9) SM(5)";
 static const struct shape input = {3, 12, 11};
 static const struct plan_options dropping = {.drop_pool = 0.2f, .drop_fc = 0.3f};
 enum { CLASSES = 5, IMAGES = 50, BATCH = 20 };
+
+struct subject {
+    const struct backend *backend;
+    const char *text; /* the network */
+};
 
 static struct plan *lower(const char *text, struct shape shape, const struct plan_options *options)
 {
@@ -60,12 +68,14 @@ static struct weights *draw_weights(const char *text, struct shape shape, uint64
     struct random_stream stream = random_stream_new(seed, RANDOM_TEST, 1, 0);
     weights_initialise(weights, &stream);
     for (int i = 0; i < arch.layer_count; i++) {
-        const struct weights_layer *w = &weights->layout.layers[i];
-        for (int c = 0; w->gamma >= 0 && c < w->outputs; c++) {
-            weights->values[w->gamma + c] = 0.5f + random_uniform(&stream);
-            weights->values[w->beta + c] = 0.3f * random_normal(&stream);
-            weights->values[w->mean + c] = 0.3f * random_normal(&stream);
-            weights->values[w->variance + c] = 0.5f + random_uniform(&stream);
+        for (int part = 0; part < WEIGHTS_PARTS; part++) {
+            const struct weights_layer *w = &weights->layout.parts[part][i];
+            for (int c = 0; w->gamma >= 0 && c < w->outputs; c++) {
+                weights->values[w->gamma + c] = 0.5f + random_uniform(&stream);
+                weights->values[w->beta + c] = 0.3f * random_normal(&stream);
+                weights->values[w->mean + c] = 0.3f * random_normal(&stream);
+                weights->values[w->variance + c] = 0.5f + random_uniform(&stream);
+            }
         }
     }
     return weights;
@@ -121,15 +131,61 @@ static void lowering_adds_dropout(void **state)
     free(plan);
 }
 
+/* A block is one buffer: whoever reads more than one layer of it begins at its first channel. */
+static void lowering_concatenates_in_place(void **state)
+{
+    static const struct {
+        enum op_kind kind;
+        int layer, in_before, in_channels, in_after, out_before, out_channels, out_after;
+        bool adds;
+    } expected[] = {
+        {OP_CONV, 0, 0, 3, 0, 0, 4, 5, false}, {OP_NORM, 1, 0, 4, 5, 0, 4, 0, true},
+        {OP_CONV, 1, 0, 4, 0, 0, 6, 0, false}, {OP_CONV_ALONE, 1, 0, 6, 0, 4, 3, 2, false},
+        {OP_NORM, 2, 0, 7, 2, 0, 7, 0, true},  {OP_CONV_ALONE, 2, 0, 7, 0, 7, 2, 0, false},
+        {OP_NORM, 3, 0, 9, 0, 0, 9, 0, false}, {OP_CONV_ALONE, 3, 0, 9, 0, 0, 4, 1, false},
+        {OP_NORM, 4, 0, 4, 1, 0, 4, 0, true},  {OP_CONV_ALONE, 4, 0, 4, 0, 4, 1, 0, false},
+        {OP_NORM, 5, 0, 5, 0, 0, 5, 0, false}, {OP_CLASSIFIER, 6, 0, 5, 0, 0, 5, 0, false},
+    };
+    struct plan *plan = lower("C(4,3,1) D(2,[3]) D(0,[2]) T(0.5) D(0,[1]) A(5,5) SM(5)", input, &dropping);
+    assert_int_equal(plan->op_count, COUNT_OF(expected));
+    for (int i = 0; i < plan->op_count; i++) {
+        const struct op *op = &plan->ops[i];
+        const struct tensor *in = &plan->tensors[op->input], *out = &plan->tensors[op->output];
+        assert_int_equal(op->kind, expected[i].kind);
+        assert_int_equal(op->layer, expected[i].layer);
+        assert_int_equal(in->before, expected[i].in_before);
+        assert_int_equal(in->channels, expected[i].in_channels);
+        assert_int_equal(in->after, expected[i].in_after);
+        assert_int_equal(out->before, expected[i].out_before);
+        assert_int_equal(out->channels, expected[i].out_channels);
+        assert_int_equal(out->after, expected[i].out_after);
+        assert_int_equal(op->adds_input_gradient, expected[i].adds);
+        assert_int_equal(op->needs_input_gradient, i > 0);
+    }
+    /* One buffer a block, and the zero border where a 3x3 convolution reads. */
+    assert_int_equal(plan->tensors[plan->ops[0].output].buffer, plan->tensors[plan->ops[6].input].buffer);
+    assert_int_equal(plan->tensors[plan->ops[3].output].buffer, plan->tensors[plan->ops[6].input].buffer);
+    assert_int_equal(plan->tensors[plan->ops[7].output].buffer, plan->tensors[plan->ops[10].input].buffer);
+    assert_int_not_equal(plan->tensors[plan->ops[6].output].buffer, plan->tensors[plan->ops[6].input].buffer);
+    assert_int_equal(plan->tensors[plan->ops[2].output].border, 1);
+    assert_int_equal(plan->tensors[plan->ops[1].output].border, 0);
+    assert_int_equal(plan->tensors[plan->ops[4].output].border, 1);
+    assert_int_equal(plan->tensors[plan->ops[4].input].border, 0);
+    assert_int_equal(plan->ops[6].pool, POOL_AVERAGE);
+    assert_int_equal(plan->ops[10].pool_size, 5);
+    free(plan);
+}
+
 static void modes_and_batches_agree(void **state)
 {
-    const struct backend *backend = *state;
+    const struct subject *subject = *state;
+    const struct backend *backend = subject->backend;
     struct images images;
     struct view view;
     float whole[IMAGES * CLASSES], part[IMAGES * CLASSES];
     pictures_draw(input, CLASSES, IMAGES, 50, 3, &images, &view);
-    struct weights *weights = draw_weights(every_kind, input, 4);
-    struct plan *plan = lower(every_kind, input, &dropping);
+    struct weights *weights = draw_weights(subject->text, input, 4);
+    struct plan *plan = lower(subject->text, input, &dropping);
     struct network *inference = open_network(backend, plan, IMAGES, NETWORK_INFERENCE, weights);
     struct network *training = open_network(backend, plan, BATCH, NETWORK_TRAINING, weights);
     network_infer(inference, &(struct batch){.view = &view, .index = view.index, .count = IMAGES}, whole);
@@ -148,12 +204,13 @@ static void modes_and_batches_agree(void **state)
 }
 
 /* Weights after some steps, with batches of different sizes, and inference between them or not. */
-static struct weights *train_some(const struct backend *backend, const struct view *view, bool infer_between)
+static struct weights *train_some(const struct backend *backend, const char *text, const struct view *view,
+                                  bool infer_between)
 {
     static const struct sgd sgd = {0.05f, 0.9f, 1e-3f, true};
     static const int counts[] = {BATCH, 7, BATCH, 17};
-    struct weights *weights = draw_weights(every_kind, input, 5);
-    struct plan *plan = lower(every_kind, input, &dropping);
+    struct weights *weights = draw_weights(text, input, 5);
+    struct plan *plan = lower(text, input, &dropping);
     struct network *network = open_network(backend, plan, BATCH, NETWORK_TRAINING, weights);
     for (size_t step = 0; step < COUNT_OF(counts); step++) {
         struct batch batch = {.view = view, .index = view->index + step, .count = counts[step]};
@@ -168,12 +225,14 @@ static struct weights *train_some(const struct backend *backend, const struct vi
 
 static void training_agrees_with_the_reference(void **state)
 {
-    const struct backend *backend = *state;
+    const struct subject *subject = *state;
+    const struct backend *backend = subject->backend;
     struct images images;
     struct view view;
     pictures_draw(input, CLASSES, IMAGES, 50, 6, &images, &view);
-    struct weights *expected = train_some(&backend_ref, &view, false), *got = train_some(backend, &view, false);
-    struct weights *again = train_some(backend, &view, true);
+    struct weights *expected = train_some(&backend_ref, subject->text, &view, false),
+                   *got = train_some(backend, subject->text, &view, false);
+    struct weights *again = train_some(backend, subject->text, &view, true);
     for (int64_t i = 0; i < expected->layout.total; i++) {
         if (!(fabsf(expected->values[i] - got->values[i]) <= 2e-4f * (1 + fabsf(expected->values[i]))))
             fail_msg("%s: value %d is %g, the reference has %g", backend_label(backend), (int)i, (double)got->values[i],
@@ -188,13 +247,14 @@ static void training_agrees_with_the_reference(void **state)
 
 static void gradient_moves_nothing(void **state)
 {
-    const struct backend *backend = *state;
+    const struct subject *subject = *state;
+    const struct backend *backend = subject->backend;
     struct images images;
     struct view view;
     struct step_result first, second, other;
     pictures_draw(input, CLASSES, IMAGES, 50, 7, &images, &view);
-    struct weights *weights = draw_weights(every_kind, input, 8), *before = weights_copy(weights);
-    struct plan *plan = lower(every_kind, input, &dropping);
+    struct weights *weights = draw_weights(subject->text, input, 8), *before = weights_copy(weights);
+    struct plan *plan = lower(subject->text, input, &dropping);
     struct network *network = open_network(backend, plan, BATCH, NETWORK_TRAINING, weights);
     struct batch batch = {.view = &view, .index = view.index, .count = BATCH};
     network_gradient(network, &batch, 1, &first);
@@ -213,13 +273,14 @@ static void gradient_moves_nothing(void **state)
 /* Down the gradient with dropout in force the loss falls by what the gradient says. */
 static void gradient_predicts_the_loss(void **state)
 {
-    const struct backend *backend = *state;
+    const struct subject *subject = *state;
+    const struct backend *backend = subject->backend;
     struct images images;
     struct view view;
     struct step_result result, below, above;
     pictures_draw(input, CLASSES, IMAGES, 50, 9, &images, &view);
-    struct weights *weights = draw_weights(every_kind, input, 10), *origin = weights_copy(weights);
-    struct plan *plan = lower(every_kind, input, &dropping);
+    struct weights *weights = draw_weights(subject->text, input, 10), *origin = weights_copy(weights);
+    struct plan *plan = lower(subject->text, input, &dropping);
     struct network *network = open_network(backend, plan, IMAGES, NETWORK_TRAINING, weights);
     struct batch batch = {.view = &view, .index = view.index, .count = IMAGES};
     size_t bytes = (size_t)weights->layout.trained * sizeof(float);
@@ -253,15 +314,16 @@ static bool twice(void *context)
 
 static void evaluation_counts(void **state)
 {
-    const struct backend *backend = *state;
+    const struct subject *subject = *state;
+    const struct backend *backend = subject->backend;
     struct images images;
     struct view view;
     struct evaluation evaluation;
     struct error error;
     float logits[IMAGES * CLASSES];
     pictures_draw(input, CLASSES, IMAGES, 50, 11, &images, &view);
-    struct weights *weights = draw_weights(every_kind, input, 12);
-    struct plan *plan = lower(every_kind, input, &dropping);
+    struct weights *weights = draw_weights(subject->text, input, 12);
+    struct plan *plan = lower(subject->text, input, &dropping);
     struct network *network = open_network(backend, plan, IMAGES, NETWORK_INFERENCE, weights);
     network_infer(network, &(struct batch){.view = &view, .index = view.index, .count = IMAGES}, logits);
     network_free(network);
@@ -292,29 +354,36 @@ static void evaluation_counts(void **state)
     pictures_done(&images, &view);
 }
 
-/* The input of operation `op`, by the reference's own functions in inference mode: count × size floats. */
+/* The input of operation `op`, by the reference's own functions in inference mode: count × size floats.  Every buffer
+   has memory of its own. */
 static float *input_of_op(const struct plan *plan, int op, struct weights *weights, const struct batch *batch,
                           size_t *size)
 {
-    float *x = memory_new_aligned(backend_ref.tensor_bytes(&plan->tensors[0], batch->count));
-    backend_ref.load(NULL, &plan->tensors[0], batch, x, NULL);
+    void *buffers[PLAN_TENSORS_MAX] = {NULL};
+    for (int t = 0; t < plan->tensor_count; t++)
+        if (plan->tensors[t].buffer == t)
+            buffers[t] = memory_new_aligned(backend_ref.tensor_bytes(&plan->tensors[t], batch->count));
+    backend_ref.load(NULL, &plan->tensors[0], batch, buffers[0], NULL);
     for (int i = 0; i < op; i++) {
-        float *y = memory_new_aligned(backend_ref.tensor_bytes(&plan->tensors[i + 1], batch->count));
+        const struct tensor *in = &plan->tensors[plan->ops[i].input], *out = &plan->tensors[plan->ops[i].output];
         void *scratch = memory_new_aligned(backend_ref.scratch_bytes(plan, &plan->ops[i], batch->count, 1));
         struct op_run run = {.plan = plan,
                              .op = &plan->ops[i],
                              .count = batch->count,
                              .values = weights->values,
-                             .x = x,
-                             .y = y,
+                             .x = (char *)buffers[in->buffer] + backend_ref.tensor_offset(in),
+                             .y = (char *)buffers[out->buffer] + backend_ref.tensor_offset(out),
                              .scratch = scratch};
         backend_ref.forward[run.op->kind](&run);
         free(scratch);
-        free(x);
-        x = y;
     }
-    *size = (size_t)plan->tensors[op].channels * (size_t)plan->tensors[op].height * (size_t)plan->tensors[op].width;
-    return x;
+    const struct tensor *in = &plan->tensors[plan->ops[op].input];
+    *size = (size_t)in->channels * in->height * in->width;
+    float *plain = memory_new(*size * (size_t)batch->count, sizeof *plain);
+    backend_ref.tensor_read(in, batch->count, buffers[in->buffer], plain);
+    for (int t = 0; t < plan->tensor_count; t++)
+        free(buffers[t]);
+    return plain;
 }
 
 /* The layer is made an identity, as a deepened one is: what it computes before BN is then its input. */
@@ -362,14 +431,17 @@ static void check_measure(const struct backend *backend, const char *text, int l
 
 static void measure_is_exact(void **state)
 {
-    check_measure(*state, "C(5,3,1) P(2,2) C(5,3,1) P(2,2) FC(8) SM(5)", 2, 1);
-    check_measure(*state, "C(5,3,1) C(5,5,1) FC(8) SM(5)", 1, 1);
-    check_measure(*state, "C(5,3,1) P(3,3) FC(8) FC(8) SM(5)", 3, 2);
+    const struct subject *subject = *state;
+    check_measure(subject->backend, "C(5,3,1) P(2,2) C(5,3,1) P(2,2) FC(8) SM(5)", 2, 1);
+    check_measure(subject->backend, "C(5,3,1) C(5,5,1) FC(8) SM(5)", 1, 1);
+    check_measure(subject->backend, "C(5,3,1) P(3,3) FC(8) FC(8) SM(5)", 3, 2);
+    check_measure(subject->backend, "C(5,3,1) D(2,[3]) D(0,[3]) P(3,3) C(11,3,1) D(1,[2]) A(2,2) FC(8) SM(5)", 4, 7);
 }
 
 static void measure_draws_by_name(void **state)
 {
-    const struct backend *backend = *state;
+    const struct subject *subject = *state;
+    const struct backend *backend = subject->backend;
     struct images images;
     struct view view;
     struct error error;
@@ -388,22 +460,25 @@ static void measure_draws_by_name(void **state)
 
 static void arena_is_planned(void **state)
 {
-    const struct backend *backend = *state;
-    struct plan *plan = lower(every_kind, input, &dropping);
+    const struct subject *subject = *state;
+    const struct backend *backend = subject->backend;
+    struct plan *plan = lower(subject->text, input, &dropping);
     int64_t inference = network_bytes(backend, plan, 64, NETWORK_INFERENCE);
     int64_t training = network_bytes(backend, plan, 64, NETWORK_TRAINING);
     assert_true(inference < training);
     assert_true(network_bytes(backend, plan, 128, NETWORK_TRAINING) > training);
     size_t tensors = 0;
-    for (int t = 0; t <= plan->op_count; t++)
-        tensors += backend->tensor_bytes(&plan->tensors[t], 64);
+    for (int t = 0; t < plan->tensor_count; t++)
+        if (plan->tensors[t].buffer == t)
+            tensors += backend->tensor_bytes(&plan->tensors[t], 64);
     assert_true((size_t)training > tensors && (size_t)inference < tensors + (1 << 20));
     free(plan);
 }
 
 static void too_large_fails_alone(void **state)
 {
-    const struct backend *backend = *state;
+    const struct subject *subject = *state;
+    const struct backend *backend = subject->backend;
     const struct shape large = {3, 1024, 1024};
     struct error error = {""};
     struct weights *weights = draw_weights("C(8,3,1) A(1024,1024) SM(2)", large, 1);
@@ -417,16 +492,23 @@ static void too_large_fails_alone(void **state)
 static const struct {
     const char *name;
     CMUnitTestFunction run;
+    const char *text;
 } checks[] = {
-    {"modes and batches agree", modes_and_batches_agree},
-    {"training agrees with the reference", training_agrees_with_the_reference},
-    {"gradient moves nothing", gradient_moves_nothing},
-    {"gradient predicts the loss", gradient_predicts_the_loss},
-    {"evaluation counts", evaluation_counts},
-    {"measure is exact", measure_is_exact},
-    {"measure draws by name", measure_draws_by_name},
-    {"arena is planned", arena_is_planned},
-    {"too large fails alone", too_large_fails_alone},
+    {"modes and batches agree", modes_and_batches_agree, every_kind},
+    {"training agrees with the reference", training_agrees_with_the_reference, every_kind},
+    {"gradient moves nothing", gradient_moves_nothing, every_kind},
+    {"gradient predicts the loss", gradient_predicts_the_loss, every_kind},
+    {"evaluation counts", evaluation_counts, every_kind},
+    {"arena is planned", arena_is_planned, every_kind},
+    {"dense: modes and batches agree", modes_and_batches_agree, dense},
+    {"dense: training agrees with the reference", training_agrees_with_the_reference, dense},
+    {"dense: gradient moves nothing", gradient_moves_nothing, dense},
+    {"dense: gradient predicts the loss", gradient_predicts_the_loss, dense},
+    {"dense: evaluation counts", evaluation_counts, dense},
+    {"dense: arena is planned", arena_is_planned, dense},
+    {"measure is exact", measure_is_exact, NULL},
+    {"measure draws by name", measure_draws_by_name, NULL},
+    {"too large fails alone", too_large_fails_alone, NULL},
 };
 
 int main(void)
@@ -435,14 +517,17 @@ int main(void)
     static struct CMUnitTest tests[MOST] = {
         cmocka_unit_test(lowering_joins_pools),
         cmocka_unit_test(lowering_adds_dropout),
+        cmocka_unit_test(lowering_concatenates_in_place),
     };
-    static char names[MOST][64];
+    static char names[MOST][80];
+    static struct subject subjects[MOST];
     const struct backend *backends[BACKENDS_MAX];
     int backend_count = backends_here(backends), count = 3;
     for (int b = 0; b < backend_count; b++)
         for (size_t c = 0; c < COUNT_OF(checks); c++, count++) {
             snprintf(names[count], sizeof names[count], "%s: %s", backend_label(backends[b]), checks[c].name);
-            tests[count] = (struct CMUnitTest){names[count], checks[c].run, NULL, NULL, (void *)backends[b]};
+            subjects[count] = (struct subject){backends[b], checks[c].text};
+            tests[count] = (struct CMUnitTest){names[count], checks[c].run, NULL, NULL, &subjects[count]};
         }
     return _cmocka_run_group_tests("networks", tests, (size_t)count, NULL, NULL);
 }

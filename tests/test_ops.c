@@ -83,13 +83,34 @@ static void check_border(const struct op_instance *instance, const struct op_cas
     float *written = memory_new_aligned(bytes);
     for (size_t i = 0; i < bytes / sizeof *written; i++)
         written[i] = NAN;
-    instance->backend->tensor_write(output, op_case->count, y, written);
+    instance->backend->tensor_write(output, op_case->count, y,
+                                    (char *)written + instance->backend->tensor_offset(output));
     const float *found = instance->y;
     for (size_t i = 0; i < bytes / sizeof *written; i++)
         if (written[i] != found[i] && !(isnan(written[i]) && isnan(found[i])))
             fail_msg("%s: %s: float %zu of the output tensor is %g, not %g: the border must be zero",
                      backend_label(instance->backend), name, i, (double)found[i], (double)written[i]);
     free(written);
+}
+
+/* Channels of a buffer that aren't the tensor's still hold the NaN that they began with. */
+static void check_others(const struct op_instance *instance, const struct tensor *tensor, const void *buffer,
+                         const char *name)
+{
+    int count = instance->run.count, channels = tensor_buffer_channels(tensor), pixels = tensor->height * tensor->width;
+    struct tensor all = *tensor;
+    all.channels = channels;
+    all.before = all.after = 0;
+    float *plain = memory_new((size_t)count * channels * pixels, sizeof *plain);
+    instance->backend->tensor_read(&all, count, buffer, plain);
+    for (int i = 0; i < count * channels; i++) {
+        bool own = i % channels >= tensor->before && i % channels < tensor->before + tensor->channels;
+        for (int p = 0; p < pixels && !own; p++)
+            if (!isnan(plain[i * pixels + p]))
+                fail_msg("%s: %s: wrote channel %d, which isn't its own", backend_label(instance->backend), name,
+                         i % channels);
+    }
+    free(plain);
 }
 
 static void check_case(const struct backend *backend, const struct op_case *op_case, uint64_t seed)
@@ -129,6 +150,8 @@ static void check_case(const struct backend *backend, const struct op_case *op_c
     compare(backend, name, "logits", expected.logits, got.logits, got.classes_size);
     compare_weights(&tested, name, &expected, &got);
     compare(backend, name, "dx", expected.dx, got.dx, got.x_size);
+    check_others(&tested, &plan->tensors[0], tested.dx, name);
+    check_others(&tested, &plan->tensors[1], tested.y, name);
     if (fabs(expected.loss - got.loss) > 1e-5 * fabs(expected.loss) || expected.correct != got.correct)
         fail_msg("%s: %s: loss %g, %d correct; the reference has %g, %d", backend_label(backend), name, got.loss,
                  got.correct, expected.loss, expected.correct);
@@ -160,6 +183,7 @@ static void nan_passes(void **state)
         {.kind = OP_CONV, .inputs = 3, .height = 5, .width = 5, .outputs = 4, .kernel = 3, .stride = 1, .count = 17},
         {.kind = OP_FC, .inputs = 5, .height = 1, .width = 1, .outputs = 4, .count = 17},
         {.kind = OP_CLASSIFIER, .inputs = 5, .height = 1, .width = 1, .outputs = 4, .count = 17},
+        {.kind = OP_NORM, .inputs = 1, .height = 5, .width = 5, .count = 17},
     };
     struct plan *plan = memory_new(1, sizeof *plan);
     for (size_t k = 0; k < COUNT_OF(cases); k++) {
@@ -202,7 +226,7 @@ static void draw_images(struct shape shape, int count, struct images *images, st
 static void check_load(const struct backend *backend, struct shape shape, int border, int count, bool augmented)
 {
     enum { BATCH = 64 };
-    struct tensor tensor = {shape.channels, shape.height, shape.width, border};
+    struct tensor tensor = {.channels = shape.channels, .height = shape.height, .width = shape.width, .border = border};
     struct random_stream stream = random_stream_new(8, RANDOM_TEST, 3, 0);
     struct images images;
     struct view view;
@@ -255,7 +279,7 @@ static void load_places(void **state)
     const struct augment augment[3] = {{0, 0, true}, {1, -2, false}, {1, -2, true}};
     const float expected[27] = {5, 3, 1, 11, 9, 7, 17, 15, 13, 0, 0, 0, 0, 0, 0, 3, 5, 0, 0, 0, 0, 0, 0, 0, 0, 5, 3};
     float got[27];
-    struct tensor tensor = {1, 3, 3, 1};
+    struct tensor tensor = {.channels = 1, .height = 3, .width = 3, .border = 1};
     void *data = memory_new_aligned(subject->backend->tensor_bytes(&tensor, 3));
     subject->backend->load(NULL, &tensor, &(struct batch){&view, index, augment, 3}, data, NULL);
     subject->backend->tensor_read(&tensor, 3, data, got);
@@ -269,19 +293,26 @@ static void tensors_round_trip(void **state)
     const struct subject *subject = *state;
     const struct backend *backend = subject->backend;
     const int counts[] = {1, 16, 17, 64};
-    const struct tensor tensors[] = {{1, 1, 1, 0}, {3, 5, 7, 1}, {17, 4, 4, 2}, {4, 28, 28, 0}};
+    const struct tensor tensors[] = {
+        {.channels = 1, .height = 1, .width = 1},
+        {.channels = 3, .height = 5, .width = 7, .border = 1},
+        {.channels = 17, .height = 4, .width = 4, .border = 2},
+        {.channels = 4, .height = 28, .width = 28},
+        {.channels = 4, .height = 5, .width = 3, .before = 2, .after = 3},
+    };
     for (size_t t = 0; t < COUNT_OF(tensors); t++)
         for (size_t n = 0; n < COUNT_OF(counts); n++) {
             int count = counts[n];
             size_t size = (size_t)count * tensors[t].channels * tensors[t].height * tensors[t].width;
             float *plain = memory_new(size, sizeof *plain), *back = memory_new(size, sizeof *back);
-            void *data = memory_new_aligned(backend->tensor_bytes(&tensors[t], count));
+            char *data = memory_new_aligned(backend->tensor_bytes(&tensors[t], count));
+            char *place = data + backend->tensor_offset(&tensors[t]);
             for (size_t i = 0; i < size; i++)
                 plain[i] = (float)i;
             assert_true(backend->tensor_bytes(&tensors[t], count) >= size * sizeof(float));
             assert_int_equal(backend->tensor_bytes(&tensors[t], count) % 64, 0);
-            backend->tensor_write(&tensors[t], count, plain, data);
-            backend->tensor_read(&tensors[t], count, data, back);
+            backend->tensor_write(&tensors[t], count, plain, place);
+            backend->tensor_read(&tensors[t], count, place, back);
             assert_memory_equal(plain, back, size * sizeof *plain);
             free(plain);
             free(back);
@@ -322,6 +353,8 @@ static const struct {
     {"pool", operation, OP_POOL},
     {"dropout", operation, OP_DROPOUT},
     {"classifier", operation, OP_CLASSIFIER},
+    {"normalisation", operation, OP_NORM},
+    {"convolution alone", operation, OP_CONV_ALONE},
     {"NaN passes", nan_passes, OP_KINDS},
     {"load", load, OP_KINDS},
     {"load places", load_places, OP_KINDS},

@@ -13,11 +13,6 @@
 
 static const char *const kind_words[] = {[ACTION_WIDEN] = "widen", [ACTION_DEEPEN] = "deepen"};
 
-static bool grows(const struct layer *layer)
-{
-    return layer->kind == LAYER_CONV || layer->kind == LAYER_FC;
-}
-
 /* `words`: kind, name and, if there is one, number; NULL for what isn't there. */
 static int parse_words(const struct arch *arch, char *const words[3], struct action *action, struct error *error)
 {
@@ -32,14 +27,15 @@ static int parse_words(const struct arch *arch, char *const words[3], struct act
         return error_set(error, "the layer is missing; write for example %s:conv1", words[0]);
     action->layer = layer_find(arch, words[1]);
     if (action->layer < 0)
-        return error_set(error, "there is no layer \"%s\"; layers are named conv1, conv2, …, fc1, …", words[1]);
+        return error_set(error, "there is no layer \"%s\"; layers are named conv1, conv2, …, dense1, …, fc1, …",
+                         words[1]);
     const struct layer *layer = &arch->layers[action->layer];
-    if (!grows(layer))
-        return error_set(error, "%s can't be changed; only convolutions and FC layers can", words[1]);
+    if (!layer_grows(layer))
+        return error_set(error, "%s can't be changed; only convolutions, dense and FC layers can", words[1]);
     if (!words[2])
         return 0;
-    if (action->kind == ACTION_DEEPEN && layer->kind == LAYER_FC)
-        return error_set(error, "an FC layer has no kernel; write deepen:%s", words[1]);
+    if (action->kind == ACTION_DEEPEN && layer->kind != LAYER_CONV)
+        return error_set(error, "only a convolution's kernel can be chosen; write deepen:%s", words[1]);
     bool widen = action->kind == ACTION_WIDEN;
     int64_t number;
     if (text_to_integer(words[2], 1, widen ? ARCH_UNITS_MAX : ARCH_KERNEL_MAX, &number))
@@ -82,7 +78,7 @@ void action_show(const struct arch *arch, const struct action *action, bool unic
     else if (action->kernel)
         text_add(text, "D %s +%d%s%d", name, action->kernel, unicode ? "×" : "x", action->kernel);
     else
-        text_add(text, "D %s +fc", name);
+        text_add(text, "D %s +%s", name, arch->layers[action->layer].kind == LAYER_DENSE ? "dense" : "fc");
 }
 
 static int check(const struct arch *arch, const struct action *action, struct error *error)
@@ -92,15 +88,15 @@ static int check(const struct arch *arch, const struct action *action, struct er
     const struct layer *layer = &arch->layers[action->layer];
     char name[LAYER_NAME_MAX];
     layer_name(arch, action->layer, name);
-    if (!grows(layer))
-        return error_set(error, "%s can't be changed; only convolutions and FC layers can", name);
+    if (!layer_grows(layer))
+        return error_set(error, "%s can't be changed; only convolutions, dense and FC layers can", name);
     if (action->kind == ACTION_WIDEN) {
         if (action->units <= layer->units)
             return error_set(error, "%s can't be widened from %d to %d; choose more than it has", name, layer->units,
                              action->units);
-        if (action->units > ARCH_UNITS_MAX)
-            return error_set(error, "%s can't be widened to %d; a layer has at most %d", name, action->units,
-                             ARCH_UNITS_MAX);
+        int most = layer->kind == LAYER_DENSE ? ARCH_GROWTH_MAX : ARCH_UNITS_MAX;
+        if (action->units > most)
+            return error_set(error, "%s can't be widened to %d; it can have at most %d", name, action->units, most);
         return 0;
     }
     if (layer->kind == LAYER_CONV &&
@@ -126,7 +122,7 @@ int action_apply(const struct arch *parent, const struct action *action, struct 
     }
     int after = child->layer_count - action->layer - 1;
     memmove(layer + 2, layer + 1, (size_t)after * sizeof(*layer));
-    layer[1] = layer[0]; /* the same filters or units */
+    layer[1] = layer[0]; /* the same filters, units or growth rate */
     if (layer->kind == LAYER_CONV) {
         layer[1].kernel = action->kernel;
         layer[1].stride = 1;

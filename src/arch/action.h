@@ -2,8 +2,9 @@
  * action.h - one transformation of an architecture: widen a layer, or deepen after one.
  *
  * As text, on the command line and in a session's events: `widen:conv2:48`, `deepen:conv2:5` (a new 5×5
- * convolution with conv2's filters right after conv2, stride 1), `deepen:fc1`.  For a screen: `W conv2
- * 32→48`, `D conv2 +5×5`.  Layer names are those of the architecture that the action is applied to.
+ * convolution with conv2's filters right after conv2, stride 1), `deepen:fc1`, `widen:dense3:16` (the growth rate, and
+ * with it the bottleneck), `deepen:dense3` (a new layer like dense3 right after it).  Transitions follow by themselves.
+ * For a screen: `W conv2 32→48`, `D conv2 +5×5`.  Layer names are those of the architecture that the action is applied to.
  * Pure, any thread.
  */
 #ifndef ESPALIER_ARCH_ACTION_H
@@ -16,7 +17,7 @@ enum action_kind { ACTION_WIDEN, ACTION_DEEPEN };
 struct action {
     enum action_kind kind;
     int layer;  /* index in the parent: the layer to widen, or the one to insert after */
-    int units;  /* ACTION_WIDEN: the new width, larger than the old; else 0 */
+    int units;  /* ACTION_WIDEN: the new width (growth rate of D), larger than the old; else 0 */
     int kernel; /* ACTION_DEEPEN after a C: the new kernel, odd; else 0 */
 };
 

@@ -3,11 +3,23 @@
  *
  * Pure: values in, values out, no I/O, any thread.  The notation is the paper's (EAS, section 4):
  *     C(16,3,1) P(2,2) C(32,3,1) A(4,4) FC(256) SM(10)
+ *     C(24,3,1) D(4,[12,12,12]) T(0.5) D(4,[12,12,12]) A(14,14) SM(10)
  * C filters, kernel, stride; P max pool size, stride; A average pool size, stride; FC units; SM classes.
  * A convolution is conv - BN - ReLU with zero padding kernel/2, output side (side-1)/stride + 1; FC is
  * FC - BN - ReLU; SM is a linear layer with bias and softmax.  Neither C nor FC has a bias: BN's beta
  * is it.  Pools have no padding: output side (side-size)/stride + 1.
- * Order: C, P, A in any order with at least one C, then any number of FC, then one SM (of 2 classes or more).
+ *
+ * D and T make a DenseNet (Huang, Liu, van der Maaten, Weinberger, CVPR 2017).  Each growth rate in the brackets of
+ * D(bottleneck,[growth,...]) is one layer, which adds that many channels to the map that it reads:
+ *     BN - ReLU - 1x1 conv to bottleneck * growth channels - BN - ReLU - 3x3 conv to growth channels,
+ * or BN - ReLU - 3x3 conv where the bottleneck is 0.  A run of them is a block.  T(reduction) is a transition: BN -
+ * ReLU - average pool 2, stride 2 - 1x1 conv to reduction * channels, rounded down, at least one.  (The paper pools
+ * last; pool and 1x1 convolution change places freely, and so it costs a quarter.)  What D and T hand on has not seen
+ * a BN and a ReLU; who reads it begins with them.  So behind D or T comes D, T, or a pool, and such a pool is BN -
+ * ReLU - pool: the network's last BN belongs to its average pool.
+ *
+ * Order: C, P, A, D, T in any order that begins its dense part behind a C, with at least one C; then any number of FC,
+ * then one SM (of 2 classes or more).
  */
 #ifndef ESPALIER_ARCH_ARCH_H
 #define ESPALIER_ARCH_ARCH_H
@@ -19,19 +31,34 @@
 #include "util/hash.h"
 #include "util/text.h"
 
-enum layer_kind { LAYER_CONV, LAYER_MAX_POOL, LAYER_AVERAGE_POOL, LAYER_FC, LAYER_SOFTMAX };
+enum layer_kind {
+    LAYER_CONV,
+    LAYER_MAX_POOL,
+    LAYER_AVERAGE_POOL,
+    LAYER_FC,
+    LAYER_SOFTMAX,
+    LAYER_DENSE, /* one layer of a D */
+    LAYER_TRANSITION
+};
 
 struct layer {
     enum layer_kind kind;
-    int units;  /* filters of C, units of FC, classes of SM; 0 for pools */
-    int kernel; /* side of C's kernel (odd) or of the pooling window; 0 otherwise */
-    int stride; /* of C and of pools; 0 otherwise */
+    int units;      /* filters of C, units of FC, classes of SM, growth rate of D; 0 for pools and T */
+    int kernel;     /* side of C's kernel (odd) or of the pooling window; 0 otherwise */
+    int stride;     /* of C and of pools; 0 otherwise */
+    int bottleneck; /* of D: channels of the bottleneck for each of the growth rate, or 0; 0 otherwise */
+    int percent;    /* of T: 100 * reduction, 1 to 100; 0 otherwise */
 };
+
+/* The fixed shapes inside D and T. */
+enum { DENSE_KERNEL = 3, TRANSITION_POOL = 2 };
 
 enum {
     ARCH_LAYERS_MAX = 128,
     ARCH_UNITS_MAX = 4096,
     ARCH_KERNEL_MAX = 11,
+    ARCH_BOTTLENECK_MAX = 16,
+    ARCH_GROWTH_MAX = ARCH_UNITS_MAX / ARCH_BOTTLENECK_MAX,
     ARCH_SIDE_MAX = 1024,
     ARCH_VALUES_MAX = 1 << 24,     /* of an image, and of a layer's output for one image */
     ARCH_PARAMETERS_MAX = 1 << 28, /* a gibibyte of weights */
@@ -49,7 +76,9 @@ struct shape {
 };
 
 /* What one network costs.  FLOPs: a multiply and an add count as two, for one image, forward:
-   convolutions, FC, BN (2 per value), ReLU (1), pooling (1 per window element), classifier (with 1 for its bias). */
+   convolutions, FC, BN (2 per value), ReLU (1), pooling (1 per window element), classifier (with 1 for its bias).
+   A layer's outputs are what it computes: of D its normalised input, bottleneck and new channels, of T its pooled
+   input and its output. */
 struct arch_cost {
     int64_t parameters; /* trainable values: weights, gamma, beta, the classifier's bias */
     int64_t flops;
@@ -58,7 +87,7 @@ struct arch_cost {
 
 /* 0 means no limit. */
 struct arch_limits {
-    int64_t depth; /* layers with weights: C, FC and SM */
+    int64_t depth; /* convolutions (two in a D with bottleneck), FC and SM */
     int64_t parameters;
     int64_t flops;
     int64_t memory; /* bytes of activations for one batch of `batch` images, kept for the backward pass */
@@ -68,13 +97,16 @@ struct arch_limits {
 /* Read the notation; blanks between layers are free, letters may be lower case.  Checks everything that
    does not need the input's shape.  The message names the layer (by position and text) that is wrong. */
 int arch_parse(struct arch *arch, const char *text, struct error *error);
-/* The one canonical spelling: single blanks, upper case, no blank inside parentheses. */
+/* The one canonical spelling: single blanks, upper case, no blank inside parentheses, D that follow one another and have
+   one bottleneck written as one. */
 void arch_print(const struct arch *arch, struct text *text);
+/* One layer alone. */
+void layer_print(const struct layer *layer, struct text *text);
 bool arch_equal(const struct arch *a, const struct arch *b);
 /* Hash of the canonical spelling: the identity of a network in a session's pool. */
 struct hash arch_hash(const struct arch *arch);
 
-/* Output shape of every layer for this input: shapes[i] of layer i.  Fails with the layer and the map's
+/* Output shape of every layer for this input: shapes[i] of layer i; of D the whole map, old channels first.  Fails with the layer and the map's
    size when a window does not fit, and on sizes that no memory holds; a network that passes can be built. */
 int arch_shapes(const struct arch *arch, struct shape input, struct shape shapes[ARCH_LAYERS_MAX], struct error *error);
 /* Needs a network that arch_shapes accepts (asserted). */
@@ -82,11 +114,19 @@ struct arch_cost arch_cost(const struct arch *arch, struct shape input);
 /* 0, or -1 with what is over which limit and by how much. */
 int arch_within(const struct arch *arch, struct shape input, const struct arch_limits *limits, struct error *error);
 
-/* "conv2", "pool1", "average1", "fc1", "classifier": kind and number from 1 among its kind. */
+/* "conv2", "pool1", "average1", "dense3", "transition1", "fc1", "classifier": kind and number from 1 among its kind. */
 void layer_name(const struct arch *arch, int layer, char name[LAYER_NAME_MAX]);
 /* Its index, or -1. */
 int layer_find(const struct arch *arch, const char *name);
-/* C, FC and SM. */
+/* C, D, T, FC and SM: those with a linear part. */
 bool layer_has_weights(const struct layer *layer);
+/* C, D and FC: those that actions can widen, and deepen after. */
+bool layer_grows(const struct layer *layer);
+/* P and A. */
+bool layer_is_pool(const struct layer *layer);
+/* Does it begin with a BN and a ReLU? D, T, and pools behind them. */
+bool layer_begins_with_norm(const struct arch *arch, int layer);
+/* Channels of the bottleneck of D, or 0. */
+int layer_bottleneck(const struct layer *layer);
 
 #endif

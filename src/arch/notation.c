@@ -2,7 +2,7 @@
  * notation.c - an architecture to and from text, its names, and the rules of a well-formed list of layers.
  *
  * One table row a kind of layer says how it is written, what its numbers are and how large they may be; reading,
- * printing and checking all follow the table.
+ * printing and checking all follow the table.  A list in brackets is one layer for each of its numbers.
  */
 #include <ctype.h>
 #include <stdio.h>
@@ -19,7 +19,7 @@ struct value {
     const char *what;
     size_t offset;
     int minimum, maximum;
-    bool odd;
+    enum { ANY, ODD, HUNDREDTHS, LIST } form; /* HUNDREDTHS: 50 is written 0.5 */
 };
 
 struct notation {
@@ -32,19 +32,31 @@ struct notation {
 
 #define UNITS(what, minimum)                                                                                           \
     {                                                                                                                  \
-        what, offsetof(struct layer, units), minimum, ARCH_UNITS_MAX, false                                            \
+        what, offsetof(struct layer, units), minimum, ARCH_UNITS_MAX, ANY                                              \
     }
 #define KERNEL                                                                                                         \
     {                                                                                                                  \
-        "kernel", offsetof(struct layer, kernel), 1, ARCH_KERNEL_MAX, true                                             \
+        "kernel", offsetof(struct layer, kernel), 1, ARCH_KERNEL_MAX, ODD                                              \
     }
 #define WINDOW                                                                                                         \
     {                                                                                                                  \
-        "pool size", offsetof(struct layer, kernel), 1, ARCH_SIDE_MAX, false                                           \
+        "pool size", offsetof(struct layer, kernel), 1, ARCH_SIDE_MAX, ANY                                             \
     }
 #define STRIDE                                                                                                         \
     {                                                                                                                  \
-        "stride", offsetof(struct layer, stride), 1, ARCH_SIDE_MAX, false                                              \
+        "stride", offsetof(struct layer, stride), 1, ARCH_SIDE_MAX, ANY                                                \
+    }
+#define BOTTLENECK                                                                                                     \
+    {                                                                                                                  \
+        "bottleneck", offsetof(struct layer, bottleneck), 0, ARCH_BOTTLENECK_MAX, ANY                                  \
+    }
+#define GROWTH                                                                                                         \
+    {                                                                                                                  \
+        "growth rate", offsetof(struct layer, units), 1, ARCH_GROWTH_MAX, LIST                                         \
+    }
+#define REDUCTION                                                                                                      \
+    {                                                                                                                  \
+        "reduction", offsetof(struct layer, percent), 1, 100, HUNDREDTHS                                               \
     }
 
 static const struct notation notations[] = {
@@ -53,6 +65,8 @@ static const struct notation notations[] = {
     [LAYER_AVERAGE_POOL] = {"A", "average", "A(size,stride)", 2, {WINDOW, STRIDE}},
     [LAYER_FC] = {"FC", "fc", "FC(units)", 1, {UNITS("units", 1)}},
     [LAYER_SOFTMAX] = {"SM", "classifier", "SM(classes)", 1, {UNITS("classes", 2)}},
+    [LAYER_DENSE] = {"D", "dense", "D(bottleneck,[growth,...])", 2, {BOTTLENECK, GROWTH}},
+    [LAYER_TRANSITION] = {"T", "transition", "T(reduction) with at most two decimals", 1, {REDUCTION}},
 };
 
 static int *value_of(struct layer *layer, const struct value *value)
@@ -60,22 +74,60 @@ static int *value_of(struct layer *layer, const struct value *value)
     return (int *)((char *)layer + value->offset);
 }
 
+static int number_of(const struct layer *layer, const struct value *value)
+{
+    struct layer copy = *layer;
+    return *value_of(&copy, value);
+}
+
+static void add_hundredths(int hundredths, struct text *text)
+{
+    text_add(text, "%d", hundredths / 100);
+    if (hundredths % 100)
+        text_add(text, hundredths % 10 ? ".%02d" : ".%d", hundredths % 10 ? hundredths % 100 : hundredths % 100 / 10);
+}
+
+/* `count` layers that stand in one pair of parentheses: they differ in the numbers of the list alone. */
+static void print_together(const struct layer *layers, int count, struct text *text)
+{
+    const struct notation *notation = &notations[layers->kind];
+    text_add(text, "%s", notation->symbol);
+    for (int i = 0; i < notation->value_count; i++) {
+        const struct value *value = &notation->values[i];
+        text_add(text, i ? "," : "(");
+        if (value->form == HUNDREDTHS)
+            add_hundredths(number_of(layers, value), text);
+        else if (value->form != LIST)
+            text_add(text, "%d", number_of(layers, value));
+        for (int k = 0; k < count && value->form == LIST; k++)
+            text_add(text, "%s%d%s", k ? "," : "[", number_of(&layers[k], value), k + 1 < count ? "" : "]");
+    }
+    text_add(text, ")");
+}
+
 void layer_print(const struct layer *layer, struct text *text)
 {
-    const struct notation *notation = &notations[layer->kind];
-    struct layer copy = *layer;
-    text_add(text, "%s", notation->symbol);
-    for (int i = 0; i < notation->value_count; i++)
-        text_add(text, "%c%d", i ? ',' : '(', *value_of(&copy, &notation->values[i]));
-    text_add(text, ")");
+    print_together(layer, 1, text);
+}
+
+/* How many layers from this one on are written as one: 1, or those of a D. */
+static int written_together(const struct arch *arch, int layer)
+{
+    const struct layer *first = &arch->layers[layer];
+    int count = 1;
+    while (first->kind == LAYER_DENSE && layer + count < arch->layer_count && first[count].kind == LAYER_DENSE &&
+           first[count].bottleneck == first->bottleneck)
+        count++;
+    return count;
 }
 
 void arch_print(const struct arch *arch, struct text *text)
 {
-    for (int i = 0; i < arch->layer_count; i++) {
+    for (int i = 0, count; i < arch->layer_count; i += count) {
+        count = written_together(arch, i);
         if (i)
             text_add(text, " ");
-        layer_print(&arch->layers[i], text);
+        print_together(&arch->layers[i], count, text);
     }
 }
 
@@ -91,16 +143,19 @@ int layer_error(const struct arch *arch, int layer, struct error *error, const c
 static int check_values(const struct arch *arch, int layer, struct error *error)
 {
     const struct notation *notation = &notations[arch->layers[layer].kind];
-    struct layer copy = arch->layers[layer];
     for (int i = 0; i < notation->value_count; i++) {
         const struct value *value = &notation->values[i];
-        int number = *value_of(&copy, value);
+        int number = number_of(&arch->layers[layer], value);
         char what[80];
         if (number < value->minimum || number > value->maximum) {
-            snprintf(what, sizeof(what), "%s must lie in %d to %d", value->what, value->minimum, value->maximum);
+            if (value->form == HUNDREDTHS)
+                snprintf(what, sizeof(what), "%s must lie in %.2f to %.2f", value->what, value->minimum / 100.0,
+                         value->maximum / 100.0);
+            else
+                snprintf(what, sizeof(what), "%s must lie in %d to %d", value->what, value->minimum, value->maximum);
             return layer_error(arch, layer, error, what);
         }
-        if (value->odd && number % 2 == 0) {
+        if (value->form == ODD && number % 2 == 0) {
             snprintf(what, sizeof(what), "%s must be odd", value->what);
             return layer_error(arch, layer, error, what);
         }
@@ -108,7 +163,7 @@ static int check_values(const struct arch *arch, int layer, struct error *error)
     return 0;
 }
 
-/* C, P, A come first, then FC, then SM: the kinds' ranks never fall. */
+/* C, P, A, D, T come first, then FC, then SM: the kinds' ranks never fall. */
 static int rank_of(enum layer_kind kind)
 {
     return kind == LAYER_SOFTMAX ? 2 : kind == LAYER_FC ? 1 : 0;
@@ -126,7 +181,13 @@ int arch_check(const struct arch *arch, struct error *error)
         if (i && arch->layers[i - 1].kind == LAYER_SOFTMAX)
             return layer_error(arch, i, error, "nothing may follow SM, the classifier");
         if (i && rank_of(kind) < rank_of(arch->layers[i - 1].kind))
-            return layer_error(arch, i, error, "C, P and A must come before FC");
+            return layer_error(arch, i, error, "C, P, A, D and T must come before FC");
+        if (i && layer_is_dense(&arch->layers[i - 1]) && !layer_is_dense(&arch->layers[i]) &&
+            !layer_is_pool(&arch->layers[i]))
+            return layer_error(arch, i, error,
+                               "only D, T, P or A may follow D and T: they begin with the BN that is due");
+        if (layer_is_dense(&arch->layers[i]) && !convolutions)
+            return layer_error(arch, i, error, "a C must come before D and T");
         convolutions += kind == LAYER_CONV;
     }
     if (arch->layers[arch->layer_count - 1].kind != LAYER_SOFTMAX)
@@ -156,13 +217,30 @@ static int syntax_error(int layer, const char *start, struct error *error, const
 }
 
 /* Digits, no sign; numbers too large for any range stop growing and are refused by the check that follows. */
-static const char *read_number(const char *at, int *number)
+static const char *read_digits(const char *at, int *number)
 {
     if (!isdigit((unsigned char)*at))
         return NULL;
-    for (*number = 0; isdigit((unsigned char)*at); at++)
+    for (; isdigit((unsigned char)*at); at++)
         *number = *number < 100000000 ? *number * 10 + (*at - '0') : *number;
     return at;
+}
+
+/* NULL when there is none. */
+static const char *read_number(const char *at, bool hundredths, int *number)
+{
+    *number = 0;
+    at = read_digits(at, number);
+    if (!hundredths || !at)
+        return at;
+    const char *decimals = at + 1, *end = at;
+    if (*at == '.')
+        end = read_digits(decimals, number);
+    if (!end || end - decimals > 2)
+        return NULL;
+    for (ptrdiff_t count = end > at ? end - decimals : 0; count < 2; count++)
+        *number *= 10;
+    return end;
 }
 
 static int find_kind(const char *at, size_t length)
@@ -180,27 +258,62 @@ static int find_kind(const char *at, size_t length)
     return -1;
 }
 
-/* Read the layer that starts at *at and move *at behind it. */
-static int parse_layer(const char **at, int index, struct layer *layer, struct error *error)
+/* Add a layer like the last one for each further number of a list: behind the first, at the comma or bracket. */
+static const char *read_list(const char *at, const struct value *value, struct arch *arch)
+{
+    for (at = skip_blanks(at); *at == ','; at = skip_blanks(at)) {
+        if (arch->layer_count == ARCH_LAYERS_MAX)
+            return at; /* not the bracket: told by the caller */
+        struct layer *layer = &arch->layers[arch->layer_count];
+        *layer = layer[-1];
+        at = read_number(skip_blanks(at + 1), false, value_of(layer, value));
+        if (!at)
+            return NULL;
+        arch->layer_count++;
+    }
+    return at;
+}
+
+static int too_many(struct error *error)
+{
+    return error_set(error, "more than %d layers; the network is too deep", ARCH_LAYERS_MAX);
+}
+
+/* Read the layer, or the list of layers, that starts at *at and move *at behind it. */
+static int parse_layer(const char **at, struct arch *arch, struct error *error)
 {
     const char *start = *at;
+    int index = arch->layer_count;
     size_t letters = 0;
     while (isalpha((unsigned char)start[letters]))
         letters++;
     int kind = find_kind(start, letters);
     if (kind < 0)
-        return syntax_error(index, start, error, "not a kind of layer; known are C, P, A, FC and SM");
+        return syntax_error(index, start, error, "not a kind of layer; known are C, P, A, D, T, FC and SM");
+    if (index == ARCH_LAYERS_MAX)
+        return too_many(error);
     const struct notation *notation = &notations[kind];
     char form[64];
     snprintf(form, sizeof(form), "expected %s", notation->form);
+    struct layer *layer = &arch->layers[arch->layer_count++];
     *layer = (struct layer){.kind = (enum layer_kind)kind};
     const char *next = start + letters;
     for (int i = 0; i < notation->value_count; i++) {
+        const struct value *value = &notation->values[i];
         next = skip_blanks(next);
         if (*next != (i ? ',' : '('))
             return syntax_error(index, start, error, form);
-        next = read_number(skip_blanks(next + 1), value_of(layer, &notation->values[i]));
-        if (!next)
+        next = skip_blanks(next + 1);
+        if (value->form == LIST && *next != '[')
+            return syntax_error(index, start, error, form);
+        if (value->form == LIST)
+            next = skip_blanks(next + 1);
+        next = read_number(next, value->form == HUNDREDTHS, value_of(layer, value));
+        if (next && value->form == LIST)
+            next = read_list(next, value, arch);
+        if (next && value->form == LIST && *next == ',')
+            return too_many(error);
+        if (!next || (value->form == LIST && *next++ != ']'))
             return syntax_error(index, start, error, form);
     }
     next = skip_blanks(next);
@@ -213,13 +326,9 @@ static int parse_layer(const char **at, int index, struct layer *layer, struct e
 int arch_parse(struct arch *arch, const char *text, struct error *error)
 {
     memset(arch, 0, sizeof(*arch));
-    for (const char *at = skip_blanks(text); *at; at = skip_blanks(at)) {
-        if (arch->layer_count == ARCH_LAYERS_MAX)
-            return error_set(error, "more than %d layers; the network is too deep", ARCH_LAYERS_MAX);
-        if (parse_layer(&at, arch->layer_count, &arch->layers[arch->layer_count], error))
+    for (const char *at = skip_blanks(text); *at; at = skip_blanks(at))
+        if (parse_layer(&at, arch, error))
             return -1;
-        arch->layer_count++;
-    }
     return arch_check(arch, error);
 }
 

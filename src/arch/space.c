@@ -82,7 +82,8 @@ int space_complete(const struct space *space, const struct arch *arch, struct ac
 
 static void add_layer(struct arch *arch, enum layer_kind kind, int units, int kernel, int stride)
 {
-    arch->layers[arch->layer_count++] = (struct layer){kind, units, kernel, stride};
+    arch->layers[arch->layer_count++] =
+        (struct layer){.kind = kind, .units = units, .kernel = kernel, .stride = stride};
 }
 
 void space_start(const struct space *space, struct shape input, int classes, struct arch *arch)

@@ -4,6 +4,9 @@
  * One flat float32 buffer: first everything that is trained, layer by layer, then the BN statistics.
  * Convolution [out][in][kernel][kernel], FC and SM [out][in], where the inputs of the first FC after a map
  * are channel-major ([channel][y][x]).  A backend packs what it needs from this and hands it back so.
+ *
+ * A layer has up to three parts, in this order: the BN that it begins with (D, T, and pools behind them), the
+ * bottleneck of D with its BN, and what the layer itself computes.
  */
 #ifndef ESPALIER_ARCH_WEIGHTS_H
 #define ESPALIER_ARCH_WEIGHTS_H
@@ -15,19 +18,27 @@
 /* Added to BN's variance before the square root: a network's function depends on it. */
 #define BN_EPSILON 1e-5f
 
-/* Offsets into the buffer; -1: this layer has none. */
+enum weights_part { PART_NORM, PART_BOTTLENECK, PART_MAIN, WEIGHTS_PARTS };
+
+/* Offsets into the buffer; -1: this part has none. */
 struct weights_layer {
-    int64_t weight;              /* C, FC, SM */
+    int64_t weight;              /* C, FC, SM, T, D and its bottleneck */
     int64_t bias;                /* SM: [classes] */
-    int64_t gamma, beta;         /* C, FC: [out], trained */
-    int64_t mean, variance;      /* C, FC: [out], running statistics, not trained */
-    int inputs, outputs, kernel; /* the weight is outputs × inputs × kernel × kernel; kernel 1 for FC, SM */
+    int64_t gamma, beta;         /* C, FC, bottleneck, a BN alone: [out], trained */
+    int64_t mean, variance;      /* likewise, running statistics, not trained */
+    int inputs, outputs, kernel; /* the weight is outputs × inputs × kernel × kernel; kernel 1 for FC, SM; of a BN alone
+                                    inputs = outputs, its channels; all 0: the layer has no such part */
 };
 
 struct weights_layout {
     int64_t trained; /* values before the statistics = arch_cost().parameters */
     int64_t total;
-    struct weights_layer layers[ARCH_LAYERS_MAX];
+    union {
+        struct weights_layer parts[WEIGHTS_PARTS][ARCH_LAYERS_MAX];
+        struct {
+            struct weights_layer norms[ARCH_LAYERS_MAX], bottlenecks[ARCH_LAYERS_MAX], layers[ARCH_LAYERS_MAX];
+        };
+    };
 };
 
 struct weights {

@@ -99,14 +99,15 @@ struct weights *function_check_random_weights(const struct arch *arch, struct sh
     struct random_stream initial = random_stream_new(seed, RANDOM_INITIALISE, 0, 0);
     struct random_stream stream = random_stream_new(seed, RANDOM_TEST, 1, 0);
     weights_initialise(weights, &initial);
-    for (int i = 0; i < arch->layer_count; i++) {
-        const struct weights_layer *layer = &weights->layout.layers[i];
-        if (layer->gamma < 0)
-            continue;
-        fill(&stream, weights->values + layer->gamma, layer->outputs, 0.5f, 1.5f);
-        fill(&stream, weights->values + layer->beta, layer->outputs, -0.5f, 0.5f);
-        fill(&stream, weights->values + layer->mean, layer->outputs, -0.5f, 0.5f);
-        fill(&stream, weights->values + layer->variance, layer->outputs, 0.5f, 1.5f);
-    }
+    for (int i = 0; i < arch->layer_count; i++)
+        for (int p = 0; p < WEIGHTS_PARTS; p++) {
+            const struct weights_layer *part = &weights->layout.parts[p][i];
+            if (part->gamma < 0)
+                continue;
+            fill(&stream, weights->values + part->gamma, part->outputs, 0.5f, 1.5f);
+            fill(&stream, weights->values + part->beta, part->outputs, -0.5f, 0.5f);
+            fill(&stream, weights->values + part->mean, part->outputs, -0.5f, 0.5f);
+            fill(&stream, weights->values + part->variance, part->outputs, 0.5f, 1.5f);
+        }
     return weights;
 }

@@ -28,7 +28,7 @@ static void find_origins(const struct arch *parent, const struct proposal *propo
     }
 }
 
-/* Where each layer stands in the canonical spelling, whose layers have single blanks between them. */
+/* Each layer as it is written alone, with a blank behind it. */
 struct spelling {
     struct text text;
     const char *layer[ARCH_LAYERS_MAX];
@@ -38,7 +38,10 @@ struct spelling {
 static void spell(const struct arch *arch, struct spelling *spelling)
 {
     spelling->text = TEXT_EMPTY;
-    arch_print(arch, &spelling->text);
+    for (int i = 0; i < arch->layer_count; i++) {
+        layer_print(&arch->layers[i], &spelling->text);
+        text_add(&spelling->text, " ");
+    }
     const char *at = text_string(&spelling->text);
     for (int i = 0; i < arch->layer_count; i++) {
         spelling->layer[i] = at;

@@ -34,7 +34,7 @@ enum {
     LENGTH_BYTES = 8,
     DATA_ALIGNMENT = 64,    /* of the data in the file: a mapped file can be used in place */
     HEADER_MAX = 100000000, /* the format's own limit */
-    TENSORS_PER_LAYER = 5,  /* weight, gamma, beta, mean, variance */
+    TENSORS_PER_LAYER = 10, /* of D: a BN's four, the bottleneck's weight and four, a weight */
     ENTRY_KEYS = 3          /* dtype, shape, data_offsets */
 };
 
@@ -277,30 +277,36 @@ static void add_tensor(struct named_tensor *tensors, int *count, const char *lay
     snprintf(tensor->name, sizeof tensor->name, "%s.%s", layer, what);
 }
 
+/* What a part of a layer has: "dense1.bottleneck.gamma", or "conv1.gamma" of the part that is the layer itself. */
+static void add_part(struct named_tensor *tensors, int *count, const struct weights *weights, int layer,
+                     enum weights_part part)
+{
+    static const char *const suffixes[] = {[PART_NORM] = ".norm", [PART_BOTTLENECK] = ".bottleneck", [PART_MAIN] = ""};
+    const struct weights_layer *place = &weights->layout.parts[part][layer];
+    char name[LAYER_NAME_MAX], whole[2 * LAYER_NAME_MAX];
+    layer_name(&weights->arch, layer, name);
+    snprintf(whole, sizeof whole, "%s%s", name, suffixes[part]);
+    enum layer_kind kind = weights->arch.layers[layer].kind;
+    int rank = kind == LAYER_FC || kind == LAYER_SOFTMAX ? 2 : 4;
+    const struct {
+        const char *what;
+        int64_t offset;
+        int rank;
+    } pieces[] = {{"weight", place->weight, rank}, {"bias", place->bias, 1}, {"gamma", place->gamma, 1},
+                  {"beta", place->beta, 1},        {"mean", place->mean, 1}, {"variance", place->variance, 1}};
+    for (size_t i = 0; i < COUNT_OF(pieces); i++)
+        if (pieces[i].offset >= 0)
+            add_tensor(tensors, count, whole, pieces[i].what, weights->values + pieces[i].offset, pieces[i].rank,
+                       place);
+}
+
 /* All tensors of a network, in order of layers; the array has room for ARCH_LAYERS_MAX * TENSORS_PER_LAYER. */
 static int tensors_of(const struct weights *weights, struct named_tensor *tensors)
 {
     int count = 0;
-    for (int i = 0; i < weights->arch.layer_count; i++) {
-        const struct weights_layer *place = &weights->layout.layers[i];
-        if (place->weight < 0)
-            continue;
-        char layer[LAYER_NAME_MAX];
-        layer_name(&weights->arch, i, layer);
-        int rank = weights->arch.layers[i].kind == LAYER_CONV ? 4 : 2;
-        add_tensor(tensors, &count, layer, "weight", weights->values + place->weight, rank, place);
-        const struct {
-            const char *what;
-            int64_t offset;
-        } vectors[] = {{"bias", place->bias},
-                       {"gamma", place->gamma},
-                       {"beta", place->beta},
-                       {"mean", place->mean},
-                       {"variance", place->variance}};
-        for (size_t v = 0; v < COUNT_OF(vectors); v++)
-            if (vectors[v].offset >= 0)
-                add_tensor(tensors, &count, layer, vectors[v].what, weights->values + vectors[v].offset, 1, place);
-    }
+    for (int i = 0; i < weights->arch.layer_count; i++)
+        for (int part = 0; part < WEIGHTS_PARTS; part++)
+            add_part(tensors, &count, weights, i, part);
     return count;
 }
 

@@ -25,7 +25,8 @@
 #include "util/team.h"
 
 /* One operation, one direction, one batch.  `count` images of at most the `batch` that the buffers were
-   sized for: the last batch of an epoch is smaller and exact. */
+   sized for: the last batch of an epoch is smaller and exact.  A tensor is given by its first value, which may lie
+   inside a buffer (plan.h): an operation writes its own channels and leaves the others alone. */
 struct op_run {
     void *context; /* of a backend with a device: what its `open` gave; else NULL */
     const struct plan *plan;
@@ -39,7 +40,8 @@ struct op_run {
     const void *x;    /* input tensor */
     void *y;          /* forward: output tensor, with its border zeroed; backward: what forward wrote, read only */
     const void *dy;   /* backward: gradient of the output tensor; unused for OP_CLASSIFIER */
-    void *dx;         /* backward: gradient of the input tensor, overwritten; NULL when not needed */
+    void *dx;         /* backward: gradient of the input tensor, overwritten, or added to where the op says
+                         adds_input_gradient; NULL when not needed */
     void *saved;      /* saved_bytes: written by forward in training, read by backward; NULL in inference */
     void *scratch;    /* scratch_bytes: no meaning between calls */
     struct team *team; /* who may help; NULL: nobody */
@@ -129,9 +131,10 @@ struct backend {
 
     int images_a_member; /* a team may have a member for each so many images of a batch; 0: no team is of use */
 
-    /* Bytes of a tensor for `batch` images (a multiple of 64), of what forward saves, of scratch for `members` of a
-       team. */
+    /* Bytes of a tensor's buffer for `batch` images (a multiple of 64), from there to the tensor's first value, of what
+       forward saves, of scratch for `members` of a team. */
     size_t (*tensor_bytes)(const struct tensor *tensor, int batch);
+    size_t (*tensor_offset)(const struct tensor *tensor);
     size_t (*saved_bytes)(const struct plan *plan, const struct op *op, int batch);
     size_t (*scratch_bytes)(const struct plan *plan, const struct op *op, int batch, int members);
 
@@ -144,6 +147,7 @@ struct backend {
     void (*load)(void *context, const struct tensor *tensor, const struct batch *batch, void *data,
                  struct team *team);
 
+    /* NULL: not supported. */
     void (*forward[OP_KINDS])(const struct op_run *run);
     void (*backward[OP_KINDS])(const struct op_run *run);
 

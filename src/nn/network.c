@@ -3,11 +3,12 @@
  *
  * One arena holds everything, planned once from the shapes:
  *
- *   training:  tensor 0 … tensor n | saved of every op | 2 tensor gradients | scratch | gradient | velocity | …
- *   inference: 2 tensors                               |                      scratch |                       …
+ *   training:  all buffers | saved of every op | slots of gradients | scratch | gradient | velocity | …
+ *   inference: slots of buffers                |                      scratch |                       …
  *
- * The plan is a chain, so what lives for one step only (tensors in inference, tensor gradients in training) is
- * two buffers: tensor t lies in buffer t % 2, each as large as its largest.  Scratch is as large as the largest
+ * What is needed for part of a walk only (buffers in inference, the gradients of buffers in training) lies in slots:
+ * each takes the next that is free when it is first written, until the last operation that touches it has run, and
+ * is as large as the largest that it ever holds.  A chain of layers needs two.  Scratch is as large as the largest
  * need.  Each piece starts on a 64-byte line.  Only the velocity starts as zero: a backend writes the whole of
  * what it is asked for, borders included, before anyone reads it.
  *
@@ -50,11 +51,12 @@ struct network {
 /* Offsets into the arena. */
 struct arena {
     size_t bytes;
-    size_t tensors[PLAN_OPS_MAX + 1];
-    size_t tensor_gradients[2];
+    size_t buffers[PLAN_TENSORS_MAX], buffer_gradients[PLAN_TENSORS_MAX]; /* NONE: has none */
     size_t saved[PLAN_OPS_MAX];
     size_t scratch, gradients, velocity, logits, labels;
 };
+
+#define NONE SIZE_MAX
 
 static size_t reserve(struct arena *arena, size_t bytes)
 {
@@ -68,31 +70,103 @@ static size_t larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
+/* When a buffer is needed: the first and last step of a walk that touch it; 0, 0: none does. */
+struct lifetime {
+    int first, last;
+};
+
+static void touch(struct lifetime *lifetime, int step)
+{
+    lifetime->first = lifetime->first && lifetime->first < step ? lifetime->first : step;
+    lifetime->last = lifetime->last > step ? lifetime->last : step;
+}
+
+/* Of buffers in a walk forward: step 1 is loading, step i + 2 operation i. */
+static void forward_lifetimes(const struct plan *plan, struct lifetime *lifetimes)
+{
+    touch(&lifetimes[plan->tensors[0].buffer], 1);
+    for (int i = 0; i < plan->op_count; i++) {
+        touch(&lifetimes[plan->tensors[plan->ops[i].input].buffer], i + 2);
+        touch(&lifetimes[plan->tensors[plan->ops[i].output].buffer], i + 2);
+    }
+}
+
+/* Of their gradients in a walk backward: the last operation is step 1.  A gradient that nobody writes isn't read. */
+static void backward_lifetimes(const struct plan *plan, struct lifetime *lifetimes)
+{
+    for (int i = plan->op_count - 1; i >= 0; i--) {
+        struct lifetime *output = &lifetimes[plan->tensors[plan->ops[i].output].buffer];
+        if (output->first)
+            touch(output, plan->op_count - i);
+        if (plan->ops[i].needs_input_gradient)
+            touch(&lifetimes[plan->tensors[plan->ops[i].input].buffer], plan->op_count - i);
+    }
+}
+
+struct slot {
+    size_t bytes;
+    int free_after; /* step */
+};
+
+/* The free slot that must grow least for `bytes`, or a new one. */
+static int find_slot(const struct slot *slots, int count, int step, size_t bytes)
+{
+    int found = count;
+    size_t least = SIZE_MAX;
+    for (int s = 0; s < count; s++) {
+        size_t growth = slots[s].bytes < bytes ? bytes - slots[s].bytes : 0;
+        if (slots[s].free_after < step && growth < least) {
+            found = s;
+            least = growth;
+        }
+    }
+    return found;
+}
+
+/* Place what lives as `lifetimes` say; offsets by buffer. */
+static void reserve_slots(struct arena *arena, const struct backend *backend, const struct plan *plan, int batch,
+                          const struct lifetime *lifetimes, int steps, size_t *offsets)
+{
+    struct slot slots[PLAN_TENSORS_MAX];
+    int slot_of[PLAN_TENSORS_MAX], count = 0;
+    for (int step = 1; step <= steps; step++)
+        for (int t = 0; t < plan->tensor_count; t++) {
+            if (lifetimes[t].first != step)
+                continue;
+            size_t bytes = backend->tensor_bytes(&plan->tensors[t], batch);
+            int slot = slot_of[t] = find_slot(slots, count, step, bytes);
+            if (slot == count)
+                slots[count++] = (struct slot){0};
+            slots[slot] = (struct slot){larger(slots[slot].bytes, bytes), lifetimes[t].last};
+        }
+    size_t places[PLAN_TENSORS_MAX];
+    for (int slot = 0; slot < count; slot++)
+        places[slot] = reserve(arena, slots[slot].bytes);
+    for (int t = 0; t < plan->tensor_count; t++)
+        offsets[t] = lifetimes[t].first ? places[slot_of[t]] : NONE;
+}
+
 static struct arena arena_plan(const struct backend *backend, const struct plan *plan, int batch,
                                enum network_mode mode)
 {
     struct arena arena = {0};
+    struct lifetime lifetimes[PLAN_TENSORS_MAX] = {{0}}, gradient_lifetimes[PLAN_TENSORS_MAX] = {{0}};
     bool training = mode == NETWORK_TRAINING;
-    size_t alternating[2] = {0}, scratch = 0;
-    for (int t = 0; t <= plan->op_count; t++) {
-        size_t bytes = backend->tensor_bytes(&plan->tensors[t], batch);
-        bool has_gradient = t < plan->op_count && plan->ops[t].needs_input_gradient;
-        if (has_gradient || !training)
-            alternating[t % 2] = larger(alternating[t % 2], bytes);
-        if (training)
-            arena.tensors[t] = reserve(&arena, bytes);
-    }
+    size_t scratch = 0;
+    forward_lifetimes(plan, lifetimes);
+    for (int t = 0; t < plan->tensor_count && training; t++)
+        arena.buffers[t] = lifetimes[t].first ? reserve(&arena, backend->tensor_bytes(&plan->tensors[t], batch)) : NONE;
     for (int i = 0; i < plan->op_count; i++) {
         scratch = larger(scratch, backend->scratch_bytes(plan, &plan->ops[i], batch, 1));
         if (training)
             arena.saved[i] = reserve(&arena, backend->saved_bytes(plan, &plan->ops[i], batch));
     }
-    size_t pair[2] = {reserve(&arena, alternating[0]), reserve(&arena, alternating[1])};
-    if (training)
-        memcpy(arena.tensor_gradients, pair, sizeof pair);
-    else
-        for (int t = 0; t <= plan->op_count; t++)
-            arena.tensors[t] = pair[t % 2];
+    if (training) {
+        backward_lifetimes(plan, gradient_lifetimes);
+        reserve_slots(&arena, backend, plan, batch, gradient_lifetimes, plan->op_count, arena.buffer_gradients);
+    } else {
+        reserve_slots(&arena, backend, plan, batch, lifetimes, plan->op_count + 1, arena.buffers);
+    }
     arena.scratch = reserve(&arena, scratch);
     if (training && !backend->device) {
         arena.gradients = reserve(&arena, (size_t)plan->trained * sizeof(float));
@@ -108,6 +182,13 @@ int64_t network_bytes(const struct backend *backend, const struct plan *plan, in
     return (int64_t)arena_plan(backend, plan, batch, mode).bytes;
 }
 
+static void *place_of(const struct network *network, const size_t *offsets, int tensor)
+{
+    const struct tensor *at = &network->plan.tensors[tensor];
+    size_t offset = offsets[at->buffer];
+    return offset == NONE ? NULL : network->arena + offset + network->backend->tensor_offset(at);
+}
+
 static void bind(struct network *network, const struct arena *arena)
 {
     char *base = network->arena;
@@ -120,10 +201,10 @@ static void bind(struct network *network, const struct arena *arena)
             .op = op,
             .values = network->values,
             .gradients = network->gradients,
-            .x = base + arena->tensors[op->input],
-            .y = base + arena->tensors[op->output],
-            .dy = training ? base + arena->tensor_gradients[op->output % 2] : NULL,
-            .dx = training && op->needs_input_gradient ? base + arena->tensor_gradients[op->input % 2] : NULL,
+            .x = place_of(network, arena->buffers, op->input),
+            .y = place_of(network, arena->buffers, op->output),
+            .dy = training ? place_of(network, arena->buffer_gradients, op->output) : NULL,
+            .dx = training && op->needs_input_gradient ? place_of(network, arena->buffer_gradients, op->input) : NULL,
             .saved = training ? base + arena->saved[i] : NULL,
             .scratch = base + arena->scratch,
             .members = 1,
@@ -149,6 +230,16 @@ static char *arena_new(size_t bytes)
         madvise(memory, bytes, MADV_HUGEPAGE); /* a wish: what fails costs only time */
 #endif
     return memory;
+}
+
+static bool runs_all(const struct backend *backend, const struct plan *plan, enum network_mode mode)
+{
+    for (int i = 0; i < plan->op_count; i++) {
+        enum op_kind kind = plan->ops[i].kind;
+        if (!backend->forward[kind] || (mode == NETWORK_TRAINING && !backend->backward[kind]))
+            return false;
+    }
+    return true;
 }
 
 /* The arena's memory, on the host or on the backend's device. */
@@ -177,6 +268,11 @@ struct network *network_open(const struct backend *backend, const struct plan *p
                              struct weights *weights, enum device_trouble *trouble, struct error *error)
 {
     ASSERT(batch > 0 && plan->op_count > 0 && plan->total == weights->layout.total);
+    if (!runs_all(backend, plan, mode)) {
+        error_set(error, "the backend \"%s\" has not all operations of this network; use the CPU", backend->name);
+        *trouble = DEVICE_NO_MEMORY;
+        return NULL;
+    }
     struct arena arena = arena_plan(backend, plan, batch, mode);
     struct network *network = memory_new(1, sizeof *network);
     *network = (struct network){.backend = backend, .plan = *plan, .batch = batch, .mode = mode, .weights = weights};

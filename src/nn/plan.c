@@ -1,27 +1,60 @@
 /*
  * plan.c - lowering: layers to operations.
  *
- * One pass forward emits operations and shapes: a pool right behind a convolution joins it, any other is an
- * OP_POOL; dropout follows max pools and FC layers when asked for.  One pass backward gives each tensor the
- * border that its reader wants.
+ * One pass forward emits operations and tensors: a pool right behind a convolution or a BN joins it, any other is an
+ * OP_POOL; dropout follows max pools and FC layers when asked for.  One pass backward gives each tensor the border that
+ * its reader wants, and says whose input gradients add up.
+ *
+ * `state.map` is the tensor with the map at hand.  At the first D of a block it becomes the beginning of a buffer with
+ * room for the whole block: it hasn't been read yet, so only what it says of its buffer changes.
  */
 #include "nn/plan.h"
 
 #include "util/bug.h"
 
-static struct op *emit(struct plan *plan, enum op_kind kind, int layer, struct shape shape)
+struct lowering {
+    const struct arch *arch;
+    const struct shape *shapes; /* of the layers' outputs */
+    struct weights_layout layout;
+    struct plan *plan;
+    int map; /* the tensor that the next layer reads */
+};
+
+/* A tensor with a buffer of its own. */
+static int add_tensor(struct plan *plan, struct shape shape)
 {
+    ASSERT(plan->tensor_count < PLAN_TENSORS_MAX);
+    int index = plan->tensor_count++;
+    plan->tensors[index] =
+        (struct tensor){.channels = shape.channels, .height = shape.height, .width = shape.width, .buffer = index};
+    return index;
+}
+
+/* Channels `first` … `first + count - 1` of the buffer that `tensor` is in. */
+static int add_part(struct plan *plan, int tensor, int first, int count)
+{
+    int index = add_tensor(plan, (struct shape){0}), all = tensor_buffer_channels(&plan->tensors[tensor]);
+    struct tensor *part = &plan->tensors[index];
+    *part = plan->tensors[tensor];
+    part->channels = count;
+    part->before = first;
+    part->after = all - first - count;
+    return index;
+}
+
+static struct op *add_op(struct lowering *at, enum op_kind kind, int layer, int output)
+{
+    struct plan *plan = at->plan;
     ASSERT(plan->op_count < PLAN_OPS_MAX);
-    struct op *op = &plan->ops[plan->op_count];
-    *op = (struct op){.kind = kind, .layer = layer, .input = plan->op_count, .output = plan->op_count + 1};
-    plan->op_count++;
-    plan->tensors[op->output] = (struct tensor){shape.channels, shape.height, shape.width, 0};
+    struct op *op = &plan->ops[plan->op_count++];
+    *op = (struct op){.kind = kind, .layer = layer, .input = at->map, .output = output};
+    at->map = output;
     return op;
 }
 
-static bool is_pool(const struct layer *layer)
+static struct op *emit(struct lowering *at, enum op_kind kind, int layer, struct shape shape)
 {
-    return layer->kind == LAYER_MAX_POOL || layer->kind == LAYER_AVERAGE_POOL;
+    return add_op(at, kind, layer, add_tensor(at->plan, shape));
 }
 
 static void set_pool(struct op *op, const struct layer *layer)
@@ -31,18 +64,102 @@ static void set_pool(struct op *op, const struct layer *layer)
     op->pool_stride = layer->stride;
 }
 
-static void emit_dropout(struct plan *plan, float drop, int layer, struct shape shape)
+static void set_linear(struct op *op, const struct weights_layer *weights, int kernel, int stride, struct shape map)
 {
-    if (drop > 0)
-        emit(plan, OP_DROPOUT, layer, shape)->drop = drop;
+    op->kernel = kernel;
+    op->stride = stride;
+    op->channels = weights->outputs;
+    op->height = map.height;
+    op->width = map.width;
+    op->weights = *weights;
 }
 
+static void emit_dropout(struct lowering *at, float drop, int layer, struct shape shape)
+{
+    if (drop > 0)
+        emit(at, OP_DROPOUT, layer, shape)->drop = drop;
+}
+
+/* The BN that a layer begins with, on the map `in`; `out` is behind its pool. */
+static struct op *emit_norm(struct lowering *at, int layer, struct shape in, struct shape out)
+{
+    struct op *op = emit(at, OP_NORM, layer, out);
+    set_linear(op, &at->layout.norms[layer], 0, 0, in);
+    return op;
+}
+
+static void emit_conv(struct lowering *at, int layer)
+{
+    const struct layer *l = &at->arch->layers[layer];
+    bool joined = layer + 1 < at->arch->layer_count && layer_is_pool(l + 1);
+    struct op *op = emit(at, OP_CONV, layer, at->shapes[layer + joined]);
+    set_linear(op, &at->layout.layers[layer], l->kernel, l->stride, at->shapes[layer]);
+    if (joined)
+        set_pool(op, l + 1);
+}
+
+static void emit_pool(struct lowering *at, int layer)
+{
+    const struct op *last = at->plan->op_count ? &at->plan->ops[at->plan->op_count - 1] : NULL;
+    if (last && last->kind == OP_CONV && last->layer == layer - 1)
+        return; /* joined already */
+    bool norm = layer_begins_with_norm(at->arch, layer);
+    set_pool(norm ? emit_norm(at, layer, at->shapes[layer - 1], at->shapes[layer])
+                  : emit(at, OP_POOL, layer, at->shapes[layer]),
+             &at->arch->layers[layer]);
+}
+
+/* Give the map at hand room behind it for the channels of all D that follow. */
+static void begin_block(struct lowering *at, int layer)
+{
+    int last = layer;
+    while (at->arch->layers[last + 1].kind == LAYER_DENSE)
+        last++;
+    struct tensor *map = &at->plan->tensors[at->map];
+    map->after = at->shapes[last].channels - map->channels;
+}
+
+static void emit_dense(struct lowering *at, int layer)
+{
+    const struct weights_layer *main = &at->layout.layers[layer], *bottleneck = &at->layout.bottlenecks[layer];
+    struct shape in = at->shapes[layer - 1], middle = in;
+    int block = at->map;
+    emit_norm(at, layer, in, in);
+    if (bottleneck->weight >= 0) {
+        middle.channels = bottleneck->outputs;
+        set_linear(emit(at, OP_CONV, layer, middle), bottleneck, 1, 1, in);
+    }
+    int added = add_part(at->plan, block, in.channels, main->outputs);
+    set_linear(add_op(at, OP_CONV_ALONE, layer, added), main, DENSE_KERNEL, 1, in);
+    at->map = add_part(at->plan, block, 0, in.channels + main->outputs);
+}
+
+static void emit_transition(struct lowering *at, int layer)
+{
+    struct shape in = at->shapes[layer - 1], out = at->shapes[layer], pooled = {in.channels, out.height, out.width};
+    struct op *norm = emit_norm(at, layer, in, pooled);
+    norm->pool = POOL_AVERAGE;
+    norm->pool_size = norm->pool_stride = TRANSITION_POOL;
+    set_linear(emit(at, OP_CONV_ALONE, layer, out), &at->layout.layers[layer], 1, 1, out);
+}
+
+static void emit_linear(struct lowering *at, int layer)
+{
+    bool fc = at->arch->layers[layer].kind == LAYER_FC;
+    struct op *op = emit(at, fc ? OP_FC : OP_CLASSIFIER, layer, at->shapes[layer]);
+    set_linear(op, &at->layout.layers[layer], 0, 0, at->shapes[layer]);
+    if (!fc)
+        at->plan->classes = op->channels;
+}
+
+/* Tensors of one buffer have one border: operations go backward, so the buffer's last reader decides, and only OP_NORM
+   reads a buffer with others. */
 static void set_borders(struct plan *plan)
 {
     for (int i = plan->op_count - 1; i >= 0; i--) {
         const struct op *op = &plan->ops[i];
         int border = 0;
-        if (op->kind == OP_CONV)
+        if (op->kind == OP_CONV || op->kind == OP_CONV_ALONE)
             border = op->kernel / 2;
         else if (op->kind == OP_DROPOUT)
             border = plan->tensors[op->output].border;
@@ -52,11 +169,18 @@ static void set_borders(struct plan *plan)
 
 static void set_gradients(struct plan *plan)
 {
-    bool trained = false;
+    bool trained = false, read[PLAN_TENSORS_MAX] = {false}; /* by buffer: a later operation reads it */
     for (int i = 0; i < plan->op_count; i++) {
         struct op *op = &plan->ops[i];
         op->needs_input_gradient = trained;
-        trained = trained || op->kind == OP_CONV || op->kind == OP_FC;
+        trained = trained || (op->kind != OP_POOL && op->kind != OP_DROPOUT);
+    }
+    for (int i = plan->op_count - 1; i >= 0; i--) {
+        struct op *op = &plan->ops[i];
+        bool *buffer_read = &read[plan->tensors[op->input].buffer];
+        op->adds_input_gradient = *buffer_read;
+        ASSERT(!op->adds_input_gradient || (op->kind == OP_NORM && op->pool == POOL_NONE));
+        *buffer_read = true;
     }
 }
 
@@ -65,47 +189,37 @@ void plan_lower(const struct arch *arch, struct shape input, const struct plan_o
     struct shape shapes[ARCH_LAYERS_MAX];
     struct error error;
     ASSERT(arch_shapes(arch, input, shapes, &error) == 0);
-    struct weights_layout layout;
-    weights_layout_of(arch, input, &layout);
+    struct lowering at = {.arch = arch, .shapes = shapes, .plan = plan};
+    weights_layout_of(arch, input, &at.layout);
 
-    *plan = (struct plan){.trained = layout.trained, .total = layout.total};
-    plan->tensors[0] = (struct tensor){input.channels, input.height, input.width, 0};
+    *plan = (struct plan){.trained = at.layout.trained, .total = at.layout.total};
+    at.map = add_tensor(plan, input);
     for (int i = 0; i < arch->layer_count; i++) {
-        const struct layer *layer = &arch->layers[i];
-        struct op *op = NULL;
-        switch (layer->kind) {
-        case LAYER_CONV: {
-            bool joined = i + 1 < arch->layer_count && is_pool(&arch->layers[i + 1]);
-            op = emit(plan, OP_CONV, i, shapes[i + joined]);
-            op->kernel = layer->kernel;
-            op->stride = layer->stride;
-            op->channels = layer->units;
-            op->height = shapes[i].height;
-            op->width = shapes[i].width;
-            op->weights = layout.layers[i];
-            if (joined)
-                set_pool(op, &arch->layers[++i]);
+        switch (arch->layers[i].kind) {
+        case LAYER_CONV:
+            emit_conv(&at, i);
             break;
-        }
         case LAYER_MAX_POOL:
         case LAYER_AVERAGE_POOL:
-            op = emit(plan, OP_POOL, i, shapes[i]);
-            set_pool(op, layer);
+            emit_pool(&at, i);
+            break;
+        case LAYER_DENSE:
+            if (arch->layers[i - 1].kind != LAYER_DENSE)
+                begin_block(&at, i);
+            emit_dense(&at, i);
+            break;
+        case LAYER_TRANSITION:
+            emit_transition(&at, i);
             break;
         case LAYER_FC:
         case LAYER_SOFTMAX:
-            op = emit(plan, layer->kind == LAYER_FC ? OP_FC : OP_CLASSIFIER, i, (struct shape){layer->units, 1, 1});
-            op->channels = layer->units;
-            op->height = op->width = 1;
-            op->weights = layout.layers[i];
+            emit_linear(&at, i);
             break;
         }
-        if (op->pool == POOL_MAX)
-            emit_dropout(plan, options->drop_pool, i, shapes[i]);
-        else if (op->kind == OP_FC)
-            emit_dropout(plan, options->drop_fc, i, (struct shape){op->channels, 1, 1});
-        else if (op->kind == OP_CLASSIFIER)
-            plan->classes = op->channels;
+        if (arch->layers[i].kind == LAYER_MAX_POOL)
+            emit_dropout(&at, options->drop_pool, i, shapes[i]);
+        else if (arch->layers[i].kind == LAYER_FC)
+            emit_dropout(&at, options->drop_fc, i, shapes[i]);
     }
     set_borders(plan);
     set_gradients(plan);

@@ -2,8 +2,13 @@
  * plan.h - an architecture lowered to the list of operations that a backend runs.
  *
  * One operation stands for what is best done in one pass: convolution, BN, ReLU and the pool behind it are
- * one OP_CONV.  Tensor 0 is the input; operation i reads tensor i and writes tensor i+1 (the plain space
- * is a chain; `input` and `output` are explicit for the dense space to come).  A plan is a plain value.
+ * one OP_CONV.  Tensor 0 is the input.  Operations are in the order in which they run; each reads one tensor and
+ * writes one.  A plan is a plain value.
+ *
+ * A tensor is a range of the channels of a buffer; an ordinary one is the whole of its own.  A dense block is one
+ * buffer: what comes before the block writes its first channels, each layer of the block reads those written so far
+ * and writes the next, and what comes behind it reads all of them.  So nothing is ever copied to concatenate.  Tensors
+ * of one buffer have one height, width and border, and only OP_NORM reads a buffer that more than one operation reads.
  */
 #ifndef ESPALIER_NN_PLAN_H
 #define ESPALIER_NN_PLAN_H
@@ -16,6 +21,8 @@ enum op_kind {
     OP_POOL,       /* a pool that no convolution precedes */
     OP_DROPOUT,    /* training only: zero with probability `drop`, scale the rest by 1/(1-drop) */
     OP_CLASSIFIER, /* linear with bias; softmax cross-entropy in training */
+    OP_NORM,       /* BN, ReLU, then `pool` when it has one */
+    OP_CONV_ALONE, /* convolution and nothing else; its output has no border */
     OP_KINDS
 };
 
@@ -24,7 +31,9 @@ enum pool_kind { POOL_NONE, POOL_MAX, POOL_AVERAGE };
 struct tensor {
     int channels, height, width;
     int border; /* zero rows and columns that the next convolution wants around each map; a dropout's input has
-                   the border of its output, so that it can run over the whole buffer */
+                   the border of its output, so that it can run over whole maps */
+    int before, after; /* channels of the buffer that are not the tensor's, ahead of it and behind it */
+    int buffer;        /* number of the buffer: tensors that share one have one number */
 };
 
 struct op {
@@ -32,22 +41,26 @@ struct op {
     int layer;             /* of the architecture: the one whose weights it uses; OP_POOL: the pool's; OP_DROPOUT:
                               the one it follows */
     int input, output;     /* tensors */
-    int kernel, stride;    /* OP_CONV */
-    int channels;          /* OP_CONV, OP_FC: outputs of the linear part; OP_CLASSIFIER: classes */
-    int height, width;     /* OP_CONV: of the map before the pool; else 1 × 1, or 0 without a linear part */
-    enum pool_kind pool;   /* OP_CONV, OP_POOL */
+    int kernel, stride;    /* OP_CONV, OP_CONV_ALONE */
+    int channels;          /* OP_CONV, OP_CONV_ALONE, OP_FC: outputs of the linear part; OP_CLASSIFIER: classes;
+                              OP_NORM: of its input */
+    int height, width;     /* OP_CONV, OP_CONV_ALONE, OP_NORM: of the map before the pool; else 1 × 1, or 0 without
+                              weights */
+    enum pool_kind pool;   /* OP_CONV, OP_NORM, OP_POOL */
     int pool_size, pool_stride;
     float drop;            /* OP_DROPOUT */
     bool needs_input_gradient; /* false when nothing before it is trained */
+    bool adds_input_gradient;  /* a later operation reads its input's buffer too, and in the backward pass has written
+                                  the gradient already; OP_NORM without a pool on part of a buffer only */
     struct weights_layer weights; /* offsets into the flat buffer */
 };
 
-enum { PLAN_OPS_MAX = 2 * ARCH_LAYERS_MAX };
+enum { PLAN_OPS_MAX = 3 * ARCH_LAYERS_MAX, PLAN_TENSORS_MAX = 4 * ARCH_LAYERS_MAX + 1 };
 
 struct plan {
-    int op_count;
+    int op_count, tensor_count;
     struct op ops[PLAN_OPS_MAX];
-    struct tensor tensors[PLAN_OPS_MAX + 1];
+    struct tensor tensors[PLAN_TENSORS_MAX];
     int classes;
     int64_t trained, total; /* as in weights_layout */
 };
@@ -55,6 +68,12 @@ struct plan {
 struct plan_options {
     float drop_pool, drop_fc; /* dropout after max pools and after FC; 0: none */
 };
+
+/* All channels of a tensor's buffer. */
+static inline int tensor_buffer_channels(const struct tensor *tensor)
+{
+    return tensor->before + tensor->channels + tensor->after;
+}
 
 /* Asserts that arch_shapes accepts the pair. */
 void plan_lower(const struct arch *arch, struct shape input, const struct plan_options *options, struct plan *plan);

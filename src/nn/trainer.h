@@ -66,7 +66,7 @@ enum training_outcome train(const struct backend *backend, struct weights *weigh
                             const struct view *validate, const struct training *training,
                             const struct trainer_hooks *hooks, struct error *error);
 
-/* He initialisation (2015): C, FC and SM normal with std sqrt(2 / fan_in); the rest as weights_new has it. */
+/* He initialisation (2015): every convolution, FC and SM normal with std sqrt(2 / fan_in); the rest as weights_new has it. */
 void weights_initialise(struct weights *weights, struct random_stream *stream);
 
 #endif

@@ -35,6 +35,7 @@ int token_of(const struct space *space, const struct layer *layer)
         return pools + 1;
     case LAYER_SOFTMAX:
         return pools + 2;
+    default:
+        BUG("a layer without a token");
     }
-    BUG("a layer of no kind");
 }

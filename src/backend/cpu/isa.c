@@ -11,14 +11,15 @@
 #include "backend/cpu/cpu.h"
 #include "backend/cpu/linear.h"
 #include "backend/cpu/load.h"
+#include "backend/cpu/norm.h"
 #include "backend/cpu/simple.h"
 
 static size_t saved_bytes(const struct plan *plan, const struct op *op, int batch)
 {
     struct pieces pieces = {0};
     struct map out = map_of(&plan->tensors[op->output]);
-    if (op->kind == OP_CONV || op->kind == OP_FC)
-        kept_new(&pieces, op, &out, groups_of(batch), op->kind == OP_CONV && op->pool == POOL_MAX);
+    if (op->kind == OP_CONV || op->kind == OP_FC || op->kind == OP_NORM)
+        kept_new(&pieces, op, &out, groups_of(batch), op->kind != OP_FC && op->pool == POOL_MAX);
     return pieces.used;
 }
 
@@ -27,6 +28,10 @@ static size_t scratch_bytes(const struct plan *plan, const struct op *op, int ba
     struct pieces pieces = {0};
     if (op->kind == OP_CONV)
         conv_scratch_new(&pieces, plan, op, groups_of(batch));
+    else if (op->kind == OP_CONV_ALONE)
+        alone_scratch_new(&pieces, plan, op, groups_of(batch));
+    else if (op->kind == OP_NORM)
+        norm_scratch_new(&pieces, plan, op);
     else if (op->kind == OP_FC || op->kind == OP_CLASSIFIER)
         linear_scratch_new(&pieces, plan, op, groups_of(batch));
     return pieces.used;
@@ -36,6 +41,7 @@ const struct backend ISA_TABLE = {
     .name = "cpu",
     .description = "16 images innermost, float32, one thread a network; " ISA_DESCRIPTION,
     .tensor_bytes = tensor_bytes,
+    .tensor_offset = tensor_offset,
     .saved_bytes = saved_bytes,
     .scratch_bytes = scratch_bytes,
     .tensor_write = tensor_write,
@@ -45,11 +51,15 @@ const struct backend ISA_TABLE = {
                 [OP_FC] = fc_forward,
                 [OP_POOL] = pool_forward,
                 [OP_DROPOUT] = dropout_forward,
-                [OP_CLASSIFIER] = classifier_forward},
+                [OP_CLASSIFIER] = classifier_forward,
+                [OP_NORM] = norm_forward,
+                [OP_CONV_ALONE] = alone_forward},
     .backward = {[OP_CONV] = conv_backward,
                  [OP_FC] = fc_backward,
                  [OP_POOL] = pool_backward,
                  [OP_DROPOUT] = dropout_backward,
-                 [OP_CLASSIFIER] = classifier_backward},
+                 [OP_CLASSIFIER] = classifier_backward,
+                 [OP_NORM] = norm_backward,
+                 [OP_CONV_ALONE] = alone_backward},
     .update = update,
 };

@@ -1,6 +1,9 @@
 /*
  * layout.h - where things lie: [group of 16 images][channel][y + border][x + border][image].
  *
+ * The channels are those of a tensor's buffer: the tensor's own are some of them, one after another, and from group to
+ * group is as far as all of them go.
+ *
  * The lanes of a last, partial group that belong to no image hold finite values that nobody reads in tensors, and
  * zeros in gradients: so that sums over lanes need no mask in the backward pass.
  */
@@ -28,7 +31,9 @@ static inline struct map map_new(int channels, int height, int width, int border
 
 static inline struct map map_of(const struct tensor *tensor)
 {
-    return map_new(tensor->channels, tensor->height, tensor->width, tensor->border);
+    struct map map = map_new(tensor->channels, tensor->height, tensor->width, tensor->border);
+    map.group = (size_t)tensor_buffer_channels(tensor) * map.plane;
+    return map;
 }
 
 static inline size_t map_at(const struct map *map, int channel, int y, int x)

@@ -1,5 +1,5 @@
 /*
- * normalise.h - BN, ReLU and the pool behind a convolution or FC layer, one group of images at a time.
+ * normalise.h - BN, ReLU and the pool behind a convolution, an FC layer or nothing, one group of images at a time.
  *
  * The linear part is kept less a shift near the running mean: sums of squares then lose no digits to a large mean. With
  * c such a value, r = relu(scale * c + offset).  The scale's sign is known, so the largest r of a window is at its
@@ -19,7 +19,7 @@
 
 /* What forward keeps for backward, in `saved`; in inference only what is needed, in scratch. */
 struct kept {
-    float *linear;             /* [group][channel][y][x]: before BN, less the shift, no border */
+    float *linear;             /* [group][channel][y][x]: before BN, less the shift, no border; none of OP_NORM */
     float *selected;           /* max pools, [group][channel][y][x] of the output: the linear value that won; or NULL */
     size_t selected_group;     /* floats of `selected` a group */
     float *mean, *inverse_std; /* of `linear` as it is kept */
@@ -34,8 +34,9 @@ static struct map linear_map(const struct op *op)
 static struct kept kept_new(struct pieces *pieces, const struct op *op, const struct map *out, int groups, bool select)
 {
     size_t linear = linear_map(op).group, selected = (size_t)op->channels * out->height * out->width * LANES;
-    struct kept kept = {.linear = piece(pieces, groups * linear * sizeof(float))};
-    kept.selected_group = selected;
+    struct kept kept = {.selected_group = selected};
+    if (op->kind != OP_NORM)
+        kept.linear = piece(pieces, groups * linear * sizeof(float));
     if (select)
         kept.selected = piece(pieces, groups * selected * sizeof(float));
     kept.mean = piece(pieces, op->channels * sizeof(float));
@@ -326,15 +327,19 @@ INLINE vector relu_gradient(const struct linear_gradient *g, vector linear, vect
     return vector_where(affine_apply(g->affine, linear) > vector_all(0), dy) * vector_all(g->affine.scale);
 }
 
-static void backward_plain(const struct map *from, const struct map *to, const struct map *gradient,
-                           const struct linear_gradient *g, const float *linear, const float *dy, float *out)
+/* `add`: to what is there. */
+INLINE void backward_plain(const struct map *from, const struct map *to, const struct map *gradient,
+                           const struct linear_gradient *g, const float *linear, const float *dy, bool add, float *out)
 {
     for (int row = 0; row < from->height; row++, linear += from->pitch) {
         const float *d = dy + map_at(to, 0, row, 0);
         float *o = out + map_at(gradient, 0, row, 0);
         for (size_t i = 0; i < from->pitch; i += VECTOR_WIDTH) {
             vector value = vector_load(linear + i);
-            vector_store(o + i, statistics_gradient(g, value) + relu_gradient(g, value, vector_load(d + i)));
+            vector sum = statistics_gradient(g, value) + relu_gradient(g, value, vector_load(d + i));
+            if (add)
+                sum += vector_load(o + i);
+            vector_store(o + i, sum);
         }
     }
 }
@@ -426,8 +431,8 @@ static void clear_lanes(const struct map *map, float *group, int lanes)
         }
 }
 
-/* One group: the gradient of the linear part into `out`, a map with the border of `gradient` (not written); lanes
-   from `lanes` on are zero. */
+/* One group: the gradient of the linear part into `out`, or added to it, a map with the border of `gradient` (not
+   written); lanes from `lanes` on are zero. */
 static void normalise_backward(const struct op_run *run, const struct kept *kept, const struct channel_sums *sums,
                                const struct map *gradient, int lanes, const float *linear, const float *selected,
                                const float *dy, float *out)
@@ -440,8 +445,10 @@ static void normalise_backward(const struct op_run *run, const struct kept *kept
         const float *l = linear + k * from.plane, *d = dy + k * to.plane;
         const float *s = selected ? selected + (size_t)k * to.height * to.width * LANES : NULL;
         float *o = out + k * gradient->plane;
-        if (op->pool == POOL_NONE)
-            backward_plain(&from, &to, gradient, &g, l, d, o);
+        if (op->adds_input_gradient)
+            backward_plain(&from, &to, gradient, &g, l, d, true, o);
+        else if (op->pool == POOL_NONE)
+            backward_plain(&from, &to, gradient, &g, l, d, false, o);
         else if (s && op->pool_size == 2 && op->pool_stride == 2 && covers)
             backward_max_2x2(&from, &to, gradient, g, l, s, d, o);
         else

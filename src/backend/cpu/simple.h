@@ -9,15 +9,21 @@
 #include "nn/dropout.h"
 #include "util/bug.h"
 
+/* Plane number `number` of a tensor, counted over groups. */
+static inline size_t plane_at(const struct map *map, int number)
+{
+    return (size_t)(number / map->channels) * map->group + (size_t)(number % map->channels) * map->plane;
+}
+
 static void pool_forward(const struct op_run *run)
 {
     const struct op *op = run->op;
     struct map in = map_of(&run->plan->tensors[op->input]), out = map_of(&run->plan->tensors[op->output]);
     int planes = groups_of(run->count) * in.channels, size = op->pool_size, stride = op->pool_stride;
     vector share = vector_all(1.0f / (float)(size * size));
-    const float *x = run->x;
-    float *y = run->y;
-    for (int plane = 0; plane < planes; plane++, x += in.plane, y += out.plane) {
+    for (int plane = 0; plane < planes; plane++) {
+        const float *x = (const float *)run->x + plane_at(&in, plane);
+        float *y = (float *)run->y + plane_at(&out, plane);
         map_clear_border(&out, y);
         for (int row = 0; row < out.height; row++)
             for (int column = 0; column < out.width; column++)
@@ -43,12 +49,14 @@ static void pool_backward(const struct op_run *run)
     struct map in = map_of(&run->plan->tensors[op->input]), out = map_of(&run->plan->tensors[op->output]);
     int planes = groups_of(run->count) * in.channels, size = op->pool_size, stride = op->pool_stride;
     vector share = vector_all(1.0f / (float)(size * size));
-    const float *x = run->x, *y = run->y, *dy = run->dy;
-    float *dx = run->dx;
-    if (!dx)
+    if (!run->dx)
         return;
-    memset(dx, 0, planes * in.plane * sizeof *dx);
-    for (int plane = 0; plane < planes; plane++, x += in.plane, dx += in.plane, y += out.plane, dy += out.plane)
+    for (int plane = 0; plane < planes; plane++) {
+        const float *x = (const float *)run->x + plane_at(&in, plane);
+        const float *y = (const float *)run->y + plane_at(&out, plane);
+        const float *dy = (const float *)run->dy + plane_at(&out, plane);
+        float *dx = (float *)run->dx + plane_at(&in, plane);
+        memset(dx, 0, in.plane * sizeof *dx);
         for (int row = 0; row < out.height; row++)
             for (int column = 0; column < out.width; column++)
                 for (int part = 0; part < LANES; part += VECTOR_WIDTH) {
@@ -67,6 +75,7 @@ static void pool_backward(const struct op_run *run)
                             vector_store(dx + at, vector_load(dx + at) + add);
                         }
                 }
+    }
 }
 
 /* Both tensors have one shape; the border of what is written is cleared. */
@@ -76,20 +85,20 @@ static void drop(const struct op_run *run, const struct map *from_map, const flo
     int32_t threshold = dropout_threshold(run->op->drop);
     float scale = 1 / (1 - run->op->drop);
     uint32_t pixels = (uint32_t)(from_map->height * from_map->width), image = pixels * (uint32_t)from_map->channels;
-    for (int g = 0; g < groups_of(run->count); g++)
-        for (int c = 0; c < from_map->channels; c++, to += to_map->plane, from += from_map->plane) {
-            uint32_t element = (uint32_t)g * LANES * image + (uint32_t)c * pixels;
-            map_clear_border(to_map, to);
-            for (int y = 0; y < from_map->height; y++)
-                for (int x = 0; x < from_map->width; x++, element++) {
-                    const float *f = from + map_at(from_map, 0, y, x);
-                    float *t = to + map_at(to_map, 0, y, x);
-                    for (uint32_t lane = 0; lane < LANES; lane++) {
-                        float value = f[lane] * scale;
-                        t[lane] = dropout_keeps(run->dropout_key, element + lane * image, threshold) ? value : 0;
-                    }
+    for (int plane = 0; plane < groups_of(run->count) * from_map->channels; plane++) {
+        int g = plane / from_map->channels, c = plane % from_map->channels;
+        uint32_t element = (uint32_t)g * LANES * image + (uint32_t)c * pixels;
+        map_clear_border(to_map, to + plane_at(to_map, plane));
+        for (int y = 0; y < from_map->height; y++)
+            for (int x = 0; x < from_map->width; x++, element++) {
+                const float *f = from + plane_at(from_map, plane) + map_at(from_map, 0, y, x);
+                float *t = to + plane_at(to_map, plane) + map_at(to_map, 0, y, x);
+                for (uint32_t lane = 0; lane < LANES; lane++) {
+                    float value = f[lane] * scale;
+                    t[lane] = dropout_keeps(run->dropout_key, element + lane * image, threshold) ? value : 0;
                 }
-        }
+            }
+    }
 }
 
 static void dropout_forward(const struct op_run *run)
@@ -98,8 +107,9 @@ static void dropout_forward(const struct op_run *run)
     ASSERT(in.border == out.border);
     if (run->training)
         drop(run, &in, run->x, &out, run->y);
-    else
-        memcpy(run->y, run->x, groups_of(run->count) * in.group * sizeof(float));
+    for (int g = 0; !run->training && g < groups_of(run->count); g++)
+        memcpy((float *)run->y + g * out.group, (const float *)run->x + g * in.group,
+               in.channels * in.plane * sizeof(float));
 }
 
 static void dropout_backward(const struct op_run *run)
@@ -114,11 +124,17 @@ static size_t tensor_bytes(const struct tensor *tensor, int batch)
     return groups_of(batch) * map_of(tensor).group * sizeof(float);
 }
 
+static size_t tensor_offset(const struct tensor *tensor)
+{
+    return tensor->before * map_of(tensor).plane * sizeof(float);
+}
+
 static void tensor_write(const struct tensor *tensor, int count, const float *plain, void *data)
 {
     struct map map = map_of(tensor);
     float *values = data;
-    memset(data, 0, tensor_bytes(tensor, count));
+    for (int plane = 0; plane < groups_of(count) * map.channels; plane++)
+        memset(values + plane_at(&map, plane), 0, map.plane * sizeof *values);
     for (int n = 0; n < count; n++)
         for (int c = 0; c < map.channels; c++)
             for (int y = 0; y < map.height; y++)

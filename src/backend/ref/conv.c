@@ -1,5 +1,6 @@
 /*
- * conv.c - OP_CONV: convolution with zero padding kernel/2, then BN, ReLU and the pool joined to it.
+ * conv.c - OP_CONV: convolution with zero padding kernel/2, then BN, ReLU and the pool joined to it; and the two
+ * halves, OP_CONV_ALONE and OP_NORM.
  *
  * Scratch is two maps before the pool: the linear part's output (inference) or its gradient (backward), and the
  * activation when a pool follows or backward needs it again.
@@ -117,33 +118,76 @@ static void input_gradient(const struct op_run *run, const float *gradient)
                     *dx++ = (float)gather(&g, gradient, weights, input, y, x);
 }
 
-void ref_conv_forward(const struct op_run *run)
+/* BN, ReLU and the pool of what lies in `kept.linear`. */
+static void norm_forward(const struct op_run *run, struct ref_saved kept)
 {
     const struct op *op = run->op;
     struct ref_maps maps = ref_maps_of(op, run->count);
-    /* In inference nothing is saved: the statistics and the maps lie in scratch, as `saved` would have them. */
-    struct ref_saved kept = ref_saved_of(op, run->training ? run->saved : run->scratch);
     float *activation = op->pool ? (float *)run->scratch + 2 * op->channels + ref_maps_size(maps) : run->y;
-    linear_forward(run, kept.linear);
     ref_norm_statistics(run, kept.linear, kept.mean, kept.inverse_std);
     ref_norm_apply(run, kept.linear, kept.mean, kept.inverse_std, activation);
     if (op->pool)
         ref_pool_forward(op, run->count * op->channels, op->height, op->width, activation, run->y);
 }
 
-void ref_conv_backward(const struct op_run *run)
+/* The gradient of saved.linear, in scratch. */
+static float *norm_backward(const struct op_run *run, struct ref_saved saved)
 {
     const struct op *op = run->op;
     struct ref_maps maps = ref_maps_of(op, run->count);
-    struct ref_saved saved = ref_saved_of(op, run->saved);
     float *gradient = run->scratch, *activation = gradient + ref_maps_size(maps);
     ref_norm_apply(run, saved.linear, saved.mean, saved.inverse_std, activation);
     if (op->pool)
         ref_pool_backward(op, run->count * op->channels, op->height, op->width, activation, run->dy, gradient);
     else
         memcpy(gradient, run->dy, ref_maps_size(maps) * sizeof *gradient);
-    ref_norm_backward(run, saved, activation, gradient);
+    ref_norm_gradient(run, saved, activation, gradient);
+    return gradient;
+}
+
+/* In inference nothing is saved: the statistics and the maps lie in scratch, as `saved` would have them. */
+static struct ref_saved kept_of(const struct op_run *run)
+{
+    return ref_saved_of(run->op, run->training ? run->saved : run->scratch);
+}
+
+void ref_conv_forward(const struct op_run *run)
+{
+    struct ref_saved kept = kept_of(run);
+    linear_forward(run, kept.linear);
+    norm_forward(run, kept);
+}
+
+void ref_conv_backward(const struct op_run *run)
+{
+    const float *gradient = norm_backward(run, ref_saved_of(run->op, run->saved));
     weight_gradient(run, gradient);
     if (run->dx)
         input_gradient(run, gradient);
+}
+
+void ref_conv_alone_forward(const struct op_run *run)
+{
+    linear_forward(run, run->y);
+}
+
+void ref_conv_alone_backward(const struct op_run *run)
+{
+    weight_gradient(run, run->dy);
+    if (run->dx)
+        input_gradient(run, run->dy);
+}
+
+void ref_norm_forward(const struct op_run *run)
+{
+    struct ref_saved kept = kept_of(run);
+    memcpy(kept.linear, run->x, ref_maps_size(ref_maps_of(run->op, run->count)) * sizeof *kept.linear);
+    norm_forward(run, kept);
+}
+
+void ref_norm_backward(const struct op_run *run)
+{
+    const float *gradient = norm_backward(run, ref_saved_of(run->op, run->saved));
+    if (run->dx)
+        memcpy(run->dx, gradient, ref_maps_size(ref_maps_of(run->op, run->count)) * sizeof *gradient);
 }

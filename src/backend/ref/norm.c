@@ -80,7 +80,7 @@ void ref_norm_apply(const struct op_run *run, const float *linear, const float *
         }
 }
 
-void ref_norm_backward(const struct op_run *run, struct ref_saved saved, const float *activation, float *gradient)
+void ref_norm_gradient(const struct op_run *run, struct ref_saved saved, const float *activation, float *gradient)
 {
     struct ref_maps maps = ref_maps_of(run->op, run->count);
     const float *gamma = run->values + run->op->weights.gamma;

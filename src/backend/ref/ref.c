@@ -20,28 +20,44 @@ static size_t whole_lines(size_t floats)
 
 static size_t tensor_bytes(const struct tensor *tensor, int batch)
 {
-    return whole_lines(ref_tensor_size(tensor, batch));
+    return whole_lines(ref_tensor_size(
+        &(struct tensor){.channels = tensor_buffer_channels(tensor), .height = tensor->height, .width = tensor->width},
+        batch));
+}
+
+static size_t tensor_offset(const struct tensor *tensor)
+{
+    return (size_t)tensor->before * tensor->height * tensor->width * sizeof(float);
 }
 
 static size_t saved_bytes(const struct plan *plan, const struct op *op, int batch)
 {
-    bool normalised = op->kind == OP_CONV || op->kind == OP_FC;
+    bool normalised = op->kind == OP_CONV || op->kind == OP_FC || op->kind == OP_NORM;
     return normalised ? whole_lines(2 * op->channels + ref_maps_size(ref_maps_of(op, batch))) : 0;
 }
 
+/* What an operation itself needs, in floats. */
+static size_t scratch_size(const struct op *op, int batch)
+{
+    return 2 * op->channels + 2 * ref_maps_size(ref_maps_of(op, batch));
+}
+
+static bool is_part(const struct tensor *tensor)
+{
+    return tensor->before + tensor->after > 0;
+}
+
+/* Copies of tensors that are parts of a buffer, behind the operation's own scratch: input, its gradient, output and its
+   gradient. */
 static size_t scratch_bytes(const struct plan *plan, const struct op *op, int batch, int members)
 {
-    return whole_lines(2 * op->channels + 2 * ref_maps_size(ref_maps_of(op, batch)));
-}
-
-static void tensor_write(const struct tensor *tensor, int count, const float *plain, void *data)
-{
-    memcpy(data, plain, ref_tensor_size(tensor, count) * sizeof *plain);
-}
-
-static void tensor_read(const struct tensor *tensor, int count, const void *data, float *plain)
-{
-    memcpy(plain, data, ref_tensor_size(tensor, count) * sizeof *plain);
+    const struct tensor *input = &plan->tensors[op->input], *output = &plan->tensors[op->output];
+    size_t size = scratch_size(op, batch);
+    if (is_part(input))
+        size += 2 * ref_tensor_size(input, batch);
+    if (is_part(output))
+        size += 2 * ref_tensor_size(output, batch);
+    return whole_lines(size);
 }
 
 static void load_plane(const struct shape *shape, const uint8_t *pixels, struct augment place, float scale, float shift,
@@ -68,6 +84,60 @@ static void load(void *context, const struct tensor *tensor, const struct batch 
         for (int c = 0; c < shape->channels; c++, pixels += plane, out += plane)
             load_plane(shape, pixels, place, batch->view->scale[c], batch->view->shift[c], out);
     }
+}
+
+/* From a part of a buffer to a tensor by itself. */
+static void gather(const struct tensor *tensor, int count, const float *part, float *plain)
+{
+    size_t pixels = (size_t)tensor->height * tensor->width, size = tensor->channels * pixels;
+    for (int n = 0; n < count; n++, plain += size, part += tensor_buffer_channels(tensor) * pixels)
+        memcpy(plain, part, size * sizeof *plain);
+}
+
+static void scatter(const struct tensor *tensor, int count, const float *plain, bool add, float *part)
+{
+    size_t pixels = (size_t)tensor->height * tensor->width, size = tensor->channels * pixels;
+    for (int n = 0; n < count; n++, plain += size, part += tensor_buffer_channels(tensor) * pixels)
+        for (size_t i = 0; i < size; i++)
+            part[i] = (add ? part[i] : 0) + plain[i];
+}
+
+static void tensor_write(const struct tensor *tensor, int count, const float *plain, void *data)
+{
+    scatter(tensor, count, plain, false, data);
+}
+
+static void tensor_read(const struct tensor *tensor, int count, const void *data, float *plain)
+{
+    gather(tensor, count, data, plain);
+}
+
+/* Run one function on tensors by themselves: parts of buffers are copied before and after. */
+static void run_plainly(const struct op_run *run, void (*function)(const struct op_run *run), bool backward)
+{
+    const struct tensor *input = &run->plan->tensors[run->op->input], *output = &run->plan->tensors[run->op->output];
+    struct op_run plain = *run;
+    float *room = (float *)run->scratch + scratch_size(run->op, run->count);
+    if (is_part(input)) {
+        gather(input, run->count, run->x, room);
+        plain.x = room;
+        plain.dx = run->dx ? room + ref_tensor_size(input, run->count) : NULL;
+        room += 2 * ref_tensor_size(input, run->count);
+    }
+    if (is_part(output)) {
+        plain.y = room;
+        plain.dy = room + ref_tensor_size(output, run->count);
+        if (backward) {
+            gather(output, run->count, run->y, plain.y);
+            gather(output, run->count, run->dy, room + ref_tensor_size(output, run->count));
+        }
+    }
+    ASSERT(!backward || is_part(input) || !run->op->adds_input_gradient);
+    function(&plain);
+    if (backward && run->dx && is_part(input))
+        scatter(input, run->count, plain.dx, run->op->adds_input_gradient, run->dx);
+    if (!backward && is_part(output))
+        scatter(output, run->count, plain.y, false, run->y);
 }
 
 static void pool_forward(const struct op_run *run)
@@ -116,24 +186,38 @@ static void update(void *context, const struct sgd *sgd, int64_t count, float *v
     }
 }
 
+/* By kind: forward and backward of tensors by themselves. */
+static void (*const plain_functions[OP_KINDS][2])(const struct op_run *run) = {
+    [OP_CONV] = {ref_conv_forward, ref_conv_backward},
+    [OP_FC] = {ref_fc_forward, ref_fc_backward},
+    [OP_POOL] = {pool_forward, pool_backward},
+    [OP_DROPOUT] = {dropout_forward, dropout_backward},
+    [OP_CLASSIFIER] = {ref_classifier_forward, ref_classifier_backward},
+    [OP_NORM] = {ref_norm_forward, ref_norm_backward},
+    [OP_CONV_ALONE] = {ref_conv_alone_forward, ref_conv_alone_backward},
+};
+
+static void forward(const struct op_run *run)
+{
+    run_plainly(run, plain_functions[run->op->kind][0], false);
+}
+
+static void backward(const struct op_run *run)
+{
+    run_plainly(run, plain_functions[run->op->kind][1], true);
+}
+
 const struct backend backend_ref = {
     .name = "ref",
     .description = "plain C, one image after another: slow, the oracle of the tests",
     .tensor_bytes = tensor_bytes,
+    .tensor_offset = tensor_offset,
     .saved_bytes = saved_bytes,
     .scratch_bytes = scratch_bytes,
     .tensor_write = tensor_write,
     .tensor_read = tensor_read,
     .load = load,
-    .forward = {[OP_CONV] = ref_conv_forward,
-                [OP_FC] = ref_fc_forward,
-                [OP_POOL] = pool_forward,
-                [OP_DROPOUT] = dropout_forward,
-                [OP_CLASSIFIER] = ref_classifier_forward},
-    .backward = {[OP_CONV] = ref_conv_backward,
-                 [OP_FC] = ref_fc_backward,
-                 [OP_POOL] = pool_backward,
-                 [OP_DROPOUT] = dropout_backward,
-                 [OP_CLASSIFIER] = ref_classifier_backward},
+    .forward = {forward, forward, forward, forward, forward, forward, forward},
+    .backward = {backward, backward, backward, backward, backward, backward, backward},
     .update = update,
 };

@@ -1,7 +1,8 @@
 /*
  * ref.h - what the files of the reference backend share.
  *
- * Tensors are plain [image][channel][y][x] floats without a border.  Every sum runs in double.  Clarity before
+ * Tensors are plain [image][channel][y][x] floats without a border; operations see them by themselves, also those that
+ * are a part of a buffer (ref.c).  Every sum runs in double.  Clarity before
  * speed: this is what the other backends are compared with.
  */
 #ifndef ESPALIER_BACKEND_REF_H
@@ -19,7 +20,8 @@ static inline size_t ref_maps_size(struct ref_maps maps)
     return (size_t)maps.count * maps.channels * maps.positions;
 }
 
-/* What OP_CONV and OP_FC save: per channel mean and 1/std of the batch, then the linear part's output. */
+/* What OP_CONV, OP_FC and OP_NORM save: per channel mean and 1/std of the batch, then the linear part's output (of
+   OP_NORM its input). */
 struct ref_saved {
     float *mean, *inverse_std, *linear;
 };
@@ -34,13 +36,17 @@ void ref_norm_statistics(const struct op_run *run, const float *linear, float *m
 void ref_norm_apply(const struct op_run *run, const float *linear, const float *mean, const float *inverse_std,
                     float *activation);
 /* From the gradient of the activation to that of the linear part, in place; also gamma's and beta's. */
-void ref_norm_backward(const struct op_run *run, struct ref_saved saved, const float *activation, float *gradient);
+void ref_norm_gradient(const struct op_run *run, struct ref_saved saved, const float *activation, float *gradient);
 
 /* One pool over `planes` maps. */
 void ref_pool_forward(const struct op *op, int planes, int height, int width, const float *x, float *y);
 void ref_pool_backward(const struct op *op, int planes, int height, int width, const float *x, const float *dy,
                        float *dx);
 
+void ref_norm_forward(const struct op_run *run);
+void ref_norm_backward(const struct op_run *run);
+void ref_conv_alone_forward(const struct op_run *run);
+void ref_conv_alone_backward(const struct op_run *run);
 void ref_conv_forward(const struct op_run *run);
 void ref_conv_backward(const struct op_run *run);
 void ref_fc_forward(const struct op_run *run);

@@ -261,7 +261,7 @@ static void test_table(void **unused)
     int count = 0;
     for (; policy_at(count); count++)
         assert_ptr_equal(policy_find(policy_at(count)->name), policy_at(count));
-    assert_int_equal(count, 6);
+    assert_int_equal(count, 7);
     assert_null(policy_find("greedy"));
     assert_null(policy_at(-1));
 }

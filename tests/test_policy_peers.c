@@ -134,11 +134,43 @@ static void test_random_flops_out_of_reach(void **unused)
     assert_true(2 * least < usual && most > 2 * usual);
 }
 
+/* One decision, wider or deeper as the options have it; never an empty one while something can grow. */
+static void test_evolve_mutates(void **unused)
+{
+    enum { PROPOSALS = 3000 };
+    struct policy_options options = published_options();
+    struct proposal proposal;
+    int wider = 0, layers = 0;
+    options.wider_decisions = 3;
+    options.deeper_decisions = 1;
+    for (uint32_t i = 0; i < PROPOSALS; i++) {
+        propose_once("evolve", &options, i, 0, &proposal);
+        bool widens = proposal.actions[0].action.kind == ACTION_WIDEN;
+        assert_true(widens ? proposal.count >= 1 : proposal.count == 1);
+        for (int k = 0; k < proposal.count; k++)
+            assert_int_equal(proposal.actions[k].step, 0);
+        wider += widens;
+        layers += widens ? proposal.count : 0;
+    }
+    /* A wider draw of five layers is empty once in 32, and drawn again: 3 * 31/32 of 3 * 31/32 + 1. */
+    double share = 3 * 31 / 32.0 / (3 * 31 / 32.0 + 1), deviation = sqrt(PROPOSALS * share * (1 - share));
+    assert_true(fabs(wider - PROPOSALS * share) < 5 * deviation);
+    assert_true(fabs((double)layers / wider - 2.5 * 32 / 31) < 0.12);
+
+    options.wider_decisions = 0; /* then deeper ones alone */
+    propose_once("evolve", &options, 1, 0, &proposal);
+    assert_int_equal(proposal.actions[0].action.kind, ACTION_DEEPEN);
+    options.limits.flops = 1; /* and nothing where nothing fits */
+    propose_once("evolve", &options, 1, 0, &proposal);
+    assert_int_equal(proposal.count, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_widen_takes_all),
         cmocka_unit_test(test_widen_deepens_as_random),
+        cmocka_unit_test(test_evolve_mutates),
         cmocka_unit_test(test_random_flops_matches),
         cmocka_unit_test(test_random_flops_out_of_reach),
     };

@@ -45,6 +45,37 @@ static void test_hillclimb_climbs(void **state)
     session_state_free(session);
 }
 
+/* --- evolve --- */
+
+/* With one trainer, networks 1 … n - 1 are trained when n is proposed: its parent is one of the last of them, and on
+   the average a good one; the old ones, the start network too, have no more children. */
+static void test_evolve_ages(void **state)
+{
+    struct search_options options = bed_options();
+    strcpy(options.policy, "evolve");
+    options.networks = 150;
+    options.population = 12;
+    options.tournament = 4;
+    options.limit_flops = 0; /* so that each of them can grow */
+    struct session_state *session = bed_search(&options, &one_slot);
+    double rank = 0;
+    int ranked = 0;
+    assert_string_equal(session_option(session, "parent"), "aging");
+    for (int64_t number = 2; number <= session->node_count; number++) {
+        const struct event_node *facts = &session_node(session, number)->facts;
+        double parent = session_node(session, facts->parent)->accuracy;
+        assert_true(facts->parent >= number - 12 && facts->steps.items[facts->steps.count - 1] == 0);
+        if (number <= 13)
+            continue;
+        ranked++;
+        for (int64_t other = number - 12; other < number; other++)
+            rank += session_node(session, other)->accuracy <= parent;
+    }
+    rank /= ranked; /* the expected largest of 4 drawn from 1 … 12 with replacement: 10.07, deviation 1.95 */
+    assert_true(fabs(rank - 10.07) < 5 * 1.95 / sqrt(ranked));
+    session_state_free(session);
+}
+
 /* --- random-flops --- */
 
 static void check_matched(const struct session_state *other, const struct session_state *session)
@@ -143,6 +174,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hillclimb_climbs),
+        cmocka_unit_test(test_evolve_ages),
         cmocka_unit_test(test_random_flops_matches),
         cmocka_unit_test(test_match_messages),
     };

@@ -7,6 +7,6 @@
 #include "policy/policy.h"
 
 extern const struct policy_kind policy_reinforce, policy_random, policy_widen, policy_random_flops, policy_hillclimb,
-    policy_manual;
+    policy_evolve, policy_manual;
 
 #endif

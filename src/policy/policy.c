@@ -12,6 +12,7 @@ static const struct policy_kind *const kinds[] = {
     &policy_widen,
     &policy_random_flops,
     &policy_hillclimb,
+    &policy_evolve,
     &policy_manual,
 };
 

@@ -10,7 +10,7 @@
 #include "nn/trainer.h"
 #include "policy/policy.h"
 
-enum parent_choice { PARENT_START, PARENT_BEST, PARENT_TOURNAMENT };
+enum parent_choice { PARENT_START, PARENT_BEST, PARENT_TOURNAMENT, PARENT_AGING };
 
 struct search_options {
     char data[1100];
@@ -19,7 +19,8 @@ struct search_options {
     char policy[16];
     char match[1024]; /* a session, for policies that aim at its networks' FLOPs */
     enum parent_choice parent;
-    int64_t tournament;         /* size */
+    int64_t tournament;         /* networks drawn */
+    int64_t population;         /* youngest networks that are drawn from, of PARENT_AGING */
     int64_t episodes, networks; /* 0: no limit */
     double seconds;
     int64_t episode_networks; /* proposals an episode */

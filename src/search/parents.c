@@ -4,8 +4,8 @@
  * Every trained network that isn't pruned may be a parent; once some of those are pinned, only the pinned ones
  * may; and those that can't grow any more stand back for those that can.  `start`: the start network (of pinned
  * ones, one drawn uniformly).  `best`: the highest accuracy, the earlier of equals.  `tournament`: the best of a few
- * drawn with replacement.  A draw depends on the seed, the proposal's number and the networks that are trained by
- * then, and on nothing else.
+ * drawn with replacement.  `aging`: such a tournament among the youngest, by number.  A draw depends on the seed, the
+ * proposal's number and the networks that are trained by then, and on nothing else.
  */
 #include <stdlib.h>
 
@@ -85,8 +85,12 @@ int64_t parent_choose(struct engine *engine, int64_t proposal)
     struct random_stream stream =
         random_stream_new((uint64_t)engine->options.seed, RANDOM_PARENT, (uint32_t)proposal, 0);
     int64_t count;
-    int64_t *nodes = candidates(engine, &count);
+    int64_t *all = candidates(engine, &count), *nodes = all;
     ASSERT(count > 0);
+    if (engine->options.parent == PARENT_AGING && count > engine->options.population) {
+        nodes += count - engine->options.population;
+        count = engine->options.population;
+    }
     int64_t chosen = 0;
     switch (engine->options.parent) {
     case PARENT_START:
@@ -98,11 +102,12 @@ int64_t parent_choose(struct engine *engine, int64_t proposal)
             chosen = better(engine->state, chosen, nodes[i]);
         break;
     case PARENT_TOURNAMENT:
+    case PARENT_AGING:
         chosen = nodes[random_below(&stream, (uint32_t)count)];
         for (int64_t i = 1; i < engine->options.tournament; i++)
             chosen = better(engine->state, chosen, nodes[random_below(&stream, (uint32_t)count)]);
         break;
     }
-    free(nodes);
+    free(all);
     return chosen;
 }

@@ -105,7 +105,8 @@
     F(REAL, loss, FACT) F(REAL, entropy, FACT) F(REAL, gradient_norm, FACT)                                 \
     F(TEXT, state, FACT)         /* file under policy/ with the policy's networks, or "" */                 \
     F(TEXT, state_hash, FACT)                                                                               \
-    F(INTEGERS, asked, FACT)     /* networks that a person asked for and that it was shown beside the batch */
+    F(INTEGERS, asked, FACT)     /* networks that a person asked for and that it was shown beside the batch */ \
+    F(INTEGERS, proposals, FACT) /* the batch; none: those of the episode */
 #define EVENT_FIELDS_COMMAND(F) F(TEXT, by, FACT) F(TEXT, words, FACT) F(BOOL, refused, FACT) F(TEXT, answer, FACT)
 #define EVENT_FIELDS_PAUSED(F) F(BOOL, paused, FACT) F(TEXT, by, FACT)
 #define EVENT_FIELDS_PINNED(F) F(INTEGER, node, FACT) F(BOOL, pinned, FACT) F(TEXT, by, FACT)

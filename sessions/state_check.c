@@ -142,6 +142,9 @@ static int accepts_policy(const struct session_state *state, const struct event_
     for (int i = 0; i < policy->asked.count; i++)
         if (needs_node(state, policy->asked.items[i], error))
             return -1;
+    for (int i = 0; i < policy->proposals.count; i++)
+        if (policy->proposals.items[i] < 1 || policy->proposals.items[i] > state->proposal_count)
+            REFUSE("there is no proposal %lld", (long long)policy->proposals.items[i]);
     return accepts_file(policy->state, error);
 }
 

@@ -357,7 +357,7 @@ static void test_baselines(void **unused)
             struct policy_update update;
             double reward = tan(accuracies[i] * acos(0)), subtracted;
             kind->propose(policy, &parent, &stream, &proposal);
-            const struct outcome outcome = {&parent, &proposal, accuracies[i], false};
+            const struct outcome outcome = {.parent = &parent, .proposal = &proposal, .accuracy = accuracies[i]};
             kind->observe(policy, &outcome, 1, &update);
             if (released) {
                 baseline += 0.95 * (reward - baseline);
@@ -385,7 +385,7 @@ static void test_perfect_accuracy(void **unused)
     struct policy_update update;
     struct policy *policy = kind->create(&options);
     kind->propose(policy, &parent, &stream, &proposal);
-    const struct outcome outcomes[2] = {{&parent, &proposal, 1, false}, {&parent, &proposal, 0, false}};
+    const struct outcome outcomes[2] = {{.parent = &parent, .proposal = &proposal, .accuracy = 1}, {.parent = &parent, .proposal = &proposal, .accuracy = 0}};
     kind->observe(policy, outcomes, 2, &update);
     assert_true(update.reward_best > 1000 && isfinite(update.reward_best));
     kind->propose(policy, &parent, &stream, &proposal);
@@ -403,7 +403,7 @@ static void run_episode(const struct policy_kind *kind, struct policy *policy, c
     for (int i = 0; i < 10; i++) {
         struct random_stream stream = test_stream((uint32_t)(100 + episode * 10 + i));
         kind->propose(policy, start, &stream, &proposals[i]);
-        outcomes[i] = (struct outcome){start, &proposals[i], 0.4 + 0.01 * proposals[i].count, false};
+        outcomes[i] = (struct outcome){.parent = start, .proposal = &proposals[i], .accuracy = 0.4 + 0.01 * proposals[i].count};
     }
     kind->observe(policy, outcomes, 10, update);
 }

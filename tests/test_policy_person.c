@@ -1,6 +1,6 @@
 /*
- * test_policy_person.c - what a person did, to a policy that didn't propose it: left out, or scored as decisions of its
- * own.
+ * test_policy_person.c - what others did, or it did once, to a policy that learns: a person's networks are left out, or
+ * scored as decisions of its own; the best so far are imitated.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -58,8 +58,8 @@ static void test_person_is_left_out(void **unused)
         struct policy *policy = kind->create(&options);
         if (!with)
             kind->propose(policy, &parent, &stream, &proposals[0]);
-        const struct outcome outcomes[2] = {{&parent, &proposals[0], 0.6, false},
-                                            {&parent, &proposals[1], 0.95, false}};
+        const struct outcome outcomes[2] = {{.parent = &parent, .proposal = &proposals[0], .accuracy = 0.6},
+                                            {.parent = &parent, .proposal = &proposals[1], .accuracy = 0.95}};
         kind->observe(policy, outcomes, 1 + with, &update);
         assert_true(fabs(update.reward_best - tan(0.6 * acos(0))) < 1e-12);
         kind->save(policy, &bytes[with], &lengths[with]);
@@ -153,9 +153,10 @@ static void test_person_is_learned_from(void **unused)
         struct policy_update with, without;
         struct policy *policy = kind->create(&options), *other = kind->create(&options);
         kind->propose(policy, &parent, &stream, &proposals[0]);
-        const struct outcome outcomes[] = {{&parent, &proposals[1], accuracies[i], true},
-                                           {&parent, &proposals[0], 0.6, false},
-                                           {&parent, &proposals[2], 0.99, true}};
+        const struct outcome outcomes[] = {
+            {.parent = &parent, .proposal = &proposals[1], .accuracy = accuracies[i], .role = OUTCOME_BY_PERSON},
+            {.parent = &parent, .proposal = &proposals[0], .accuracy = 0.6},
+            {.parent = &parent, .proposal = &proposals[2], .accuracy = 0.99, .role = OUTCOME_BY_PERSON}};
         double before = score_of(kind, policy, &options, decisions, count);
         kind->observe(policy, outcomes, 3, &with);
         kind->observe(other, outcomes + 1, 1, &without);
@@ -169,11 +170,56 @@ static void test_person_is_learned_from(void **unused)
     /* Alone it has nothing to be held against. */
     struct policy_update update;
     struct policy *policy = kind->create(&options);
-    const struct outcome alone = {&parent, &proposals[1], 0.9, true};
+    const struct outcome alone = {
+        .parent = &parent, .proposal = &proposals[1], .accuracy = 0.9, .role = OUTCOME_BY_PERSON};
     double before = score_of(kind, policy, &options, decisions, count);
     kind->observe(policy, &alone, 1, &update);
     assert_true(score_of(kind, policy, &options, decisions, count) == before && update.baseline == 0);
     kind->destroy(policy);
+}
+
+/* --- imitation --- */
+
+/* What is to be imitated becomes more likely whatever its reward, moves no baseline, and adds -weight * mean log P to
+   the loss. */
+static void test_best_are_imitated(void **unused)
+{
+    struct policy_options options = default_options();
+    const struct policy_kind *kind = policy_find("reinforce");
+    struct arch parent = parsed("C(4,3,1) P(2,2) C(8,3,1) A(2,2) FC(8) SM(10)");
+    static struct decision decisions[2][PROPOSAL_STEPS_MAX];
+    struct proposal proposals[3] = {0};
+    double before = 0, after = 0;
+    options.imitate_weight = 0.3;
+    struct policy *policy = kind->create(&options), *other = kind->create(&options);
+    for (int i = 0; i < 3; i++) {
+        struct random_stream stream = test_stream(31 + (uint32_t)i);
+        kind->propose(policy, &parent, &stream, &proposals[i]);
+    }
+    const struct outcome outcomes[] = {
+        {.parent = &parent, .proposal = &proposals[0], .accuracy = 0.01, .role = OUTCOME_TO_IMITATE},
+        {.parent = &parent, .proposal = &proposals[1], .accuracy = 0.02, .role = OUTCOME_TO_IMITATE},
+        {.parent = &parent, .proposal = &proposals[2], .accuracy = 0.6}};
+    for (int i = 0; i < 2; i++) {
+        assert_true(decisions_recover(&options, &parent, &proposals[i], decisions[i]));
+        before += score_of(kind, policy, &options, decisions[i], 9) / 2;
+    }
+    struct policy_update with, without, alone;
+    kind->observe(policy, outcomes, 3, &with);
+    kind->observe(other, outcomes + 2, 1, &without);
+    for (int i = 0; i < 2; i++)
+        after += score_of(kind, policy, &options, decisions[i], 9) / 2;
+    assert_true(after > before);
+    assert_true(with.baseline == without.baseline && with.reward_mean == without.reward_mean &&
+                with.entropy == without.entropy);
+    assert_true(fabs(with.loss - without.loss + 0.3 * before) < 1e-9);
+
+    /* Alone it teaches nothing: an update is made for a batch. */
+    before = score_of(kind, policy, &options, decisions[0], 9);
+    kind->observe(policy, outcomes, 2, &alone);
+    assert_true(score_of(kind, policy, &options, decisions[0], 9) == before);
+    kind->destroy(policy);
+    kind->destroy(other);
 }
 
 int main(void)
@@ -182,6 +228,7 @@ int main(void)
         cmocka_unit_test(test_person_is_left_out),
         cmocka_unit_test(test_person_decides),
         cmocka_unit_test(test_person_is_learned_from),
+        cmocka_unit_test(test_best_are_imitated),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -113,6 +113,14 @@ static void test_cut_anywhere_learning(void **state)
     check_cut_anywhere(&options, &(struct script){.slots = 1});
 }
 
+static void test_cut_anywhere_imitating(void **state)
+{
+    struct search_options options = learning_options();
+    options.asynchronous = true;
+    options.imitate = 3;
+    check_cut_anywhere(&options, &(struct script){.slots = 1});
+}
+
 /* Networks 3, 6, 9 … fail, and every other one's first attempt. */
 static enum scripted_fate failing(void *context, const struct trial *trial)
 {
@@ -430,6 +438,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cut_anywhere_random),  cmocka_unit_test(test_cut_anywhere_learning),
+        cmocka_unit_test(test_cut_anywhere_imitating),
         cmocka_unit_test(test_cut_anywhere_failing), cmocka_unit_test(test_cut_repeatedly),
         cmocka_unit_test(test_cut_with_slots),       cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_strange_logs),         cmocka_unit_test(test_settings_are_kept),

@@ -29,11 +29,17 @@ struct proposal {
     double entropy;
 };
 
+enum outcome_role {
+    OUTCOME_SAMPLED,   /* the policy's own, that it is to be taught by */
+    OUTCOME_BY_PERSON, /* not proposed by the policy: it may learn from it as if it had been */
+    OUTCOME_TO_IMITATE /* among the policy's best so far, whenever that was: to be made more likely, whatever it is worth */
+};
+
 struct outcome {
     const struct arch *parent;
     const struct proposal *proposal;
     double accuracy; /* validation, 0…1 */
-    bool by_person;  /* not proposed by the policy: it may learn from it as if it had been */
+    enum outcome_role role;
 };
 
 /* What an update did, for the event and the screen. */
@@ -54,6 +60,7 @@ struct policy_options {
     double entropy_bonus; /* 1e-5 */
     double baseline_decay; /* 0.95 */
     bool baseline_released; /* true: as the published code: move by 0.95 of the difference, before subtracting */
+    double imitate_weight; /* of the mean log-likelihood of what is to be imitated */
     uint64_t seed;
 };
 
@@ -71,7 +78,7 @@ struct policy_kind {
     void (*propose)(struct policy *policy, const struct arch *parent, struct random_stream *stream,
                     struct proposal *proposal);
     /* Learn from a batch.  What this policy can't have sampled (other options; a width or a kernel that it doesn't offer)
-       is left out of it, and so is a person's in a batch without one of its own.  NULL: this policy does not learn. */
+       is left out of it, and so are others' in a batch without one of its own.  NULL: this policy does not learn. */
     void (*observe)(struct policy *policy, const struct outcome *outcomes, int count, struct policy_update *update);
     /* State to and from a safetensors file's bytes (free() them).  NULL: there is none. */
     void (*save)(const struct policy *policy, void **bytes, size_t *length);

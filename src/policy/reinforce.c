@@ -16,6 +16,13 @@
  * have made to get there (decisions.h), and its reward is held against the same baseline: was it better than what the
  * controller gets?  It doesn't move the baseline, which is of the controller's own.
  *
+ * In an asynchronous search some outcomes are of the controller before the last update.  They are used as they are:
+ * on scripted searches with 8 and 16 trainers, weighting them by P now / P then, truncated at 1 or not, changed
+ * nothing.
+ *
+ * What is to be imitated adds -(weight * mean of log P) to the loss, without reward or baseline: priority queue
+ * training (Abolafia et al. 2018) beside the policy gradient.
+ *
  * Baselines: the paper's prose has b move by 1 - decay of the difference, after it was subtracted; it starts at the
  * first batch's mean, where an average of nothing would reward every choice.  The published code starts at 0, moves by
  * decay of the difference, and does so before it is subtracted.
@@ -89,73 +96,91 @@ static double move_baseline(struct policy *policy, double mean)
     return subtracted;
 }
 
-/* The outcomes that it can learn from, its own first; those of outcome i are decisions first[i] … first[i + 1] - 1. */
+/* What is learned from one outcome; its decisions end where the next lesson's begin. */
+struct lesson {
+    const struct outcome *outcome;
+    double reward;
+    int first;
+};
+
+/* The outcomes that it can learn from, by their role: `own` of the policy's sampling, to `graded` a person's, then what
+   is to be imitated.  One more lesson than `count` ends the last. */
 struct batch {
-    int own, count;
-    double *rewards;
-    int *first;
+    int own, graded, count;
+    struct lesson *lessons;
     struct decision *decisions;
 };
 
 static void batch_add(const struct policy *policy, const struct outcome *outcome, struct batch *batch)
 {
-    int begin = batch->first[batch->count], steps = decision_count(policy);
-    int room = outcome->by_person ? DECISIONS_OF_PERSON_MAX : steps, added = steps;
+    int begin = batch->lessons[batch->count].first, steps = decision_count(policy);
+    bool by_person = outcome->role == OUTCOME_BY_PERSON;
+    int room = by_person ? DECISIONS_OF_PERSON_MAX : steps, added = steps;
     batch->decisions = memory_resize(batch->decisions, (size_t)(begin + room), sizeof *batch->decisions);
     struct decision *decisions = batch->decisions + begin;
-    if (outcome->by_person)
+    if (by_person)
         added = decisions_of_person(&policy->options, outcome->parent, outcome->proposal, decisions);
     else if (!decisions_recover(&policy->options, outcome->parent, outcome->proposal, decisions))
         added = 0;
     if (!added)
         return;
-    batch->rewards[batch->count++] = reward_of(outcome->accuracy);
-    batch->first[batch->count] = begin + added;
-    batch->own += !outcome->by_person;
+    struct lesson *lesson = &batch->lessons[batch->count++];
+    lesson->outcome = outcome;
+    lesson->reward = reward_of(outcome->accuracy);
+    lesson[1].first = begin + added;
+    batch->own += outcome->role == OUTCOME_SAMPLED;
+    batch->graded += outcome->role != OUTCOME_TO_IMITATE;
 }
 
 static struct batch batch_of(const struct policy *policy, const struct outcome *outcomes, int count)
 {
-    struct batch batch = {.rewards = memory_new((size_t)count, sizeof(double)),
-                          .first = memory_new((size_t)count + 1, sizeof(int))};
-    for (int person = 0; person < 2; person++)
+    struct batch batch = {.lessons = memory_new((size_t)count + 1, sizeof *batch.lessons)};
+    for (enum outcome_role role = OUTCOME_SAMPLED; role <= OUTCOME_TO_IMITATE; role++)
         for (int i = 0; i < count; i++)
-            if (outcomes[i].by_person == person)
+            if (outcomes[i].role == role)
                 batch_add(policy, &outcomes[i], &batch);
     return batch;
 }
 
 static void batch_done(struct batch *batch)
 {
-    free(batch->rewards);
-    free(batch->first);
+    free(batch->lessons);
     free(batch->decisions);
+}
+
+/* Add the gradients of all lessons, and what they come to to `update`. */
+static void study(struct policy *policy, const struct batch *batch, double baseline, struct policy_update *update)
+{
+    int graded_decisions = batch->lessons[batch->graded].first;
+    for (int i = 0; i < batch->count; i++) {
+        const struct lesson *lesson = &batch->lessons[i];
+        bool graded = i < batch->graded;
+        double weight = graded ? (lesson->reward - baseline) / batch->graded
+                               : policy->options.imitate_weight / (batch->count - batch->graded);
+        double bonus = graded ? policy->options.entropy_bonus / graded_decisions : 0;
+        for (int d = lesson->first; d < lesson[1].first; d++) {
+            struct decision_score score = controller_score(policy->controller, &batch->decisions[d]);
+            controller_learn(policy->controller, &batch->decisions[d], weight, bonus);
+            update->loss -= weight * score.log_probability + bonus * score.entropy;
+            update->entropy += graded ? score.entropy / graded_decisions : 0;
+        }
+    }
 }
 
 static void observe(struct policy *policy, const struct outcome *outcomes, int count, struct policy_update *update)
 {
     struct batch batch = batch_of(policy, outcomes, count);
     struct parameters *parameters = &policy->controller->parameters;
-    int decisions = batch.first[batch.count];
     *update = (struct policy_update){.baseline = policy->baseline};
     if (batch.own) {
-        update->reward_best = batch.rewards[0];
+        update->reward_best = batch.lessons[0].reward;
         for (int i = 0; i < batch.own; i++) {
-            update->reward_mean += batch.rewards[i] / batch.own;
-            update->reward_best = fmax(update->reward_best, batch.rewards[i]);
+            update->reward_mean += batch.lessons[i].reward / batch.own;
+            update->reward_best = fmax(update->reward_best, batch.lessons[i].reward);
         }
         double baseline = move_baseline(policy, update->reward_mean);
-        double bonus = policy->options.entropy_bonus / decisions;
         parameters_clear_gradients(parameters);
-        for (int i = 0, d = 0; i < batch.count; i++) {
-            double advantage = (batch.rewards[i] - baseline) / batch.count;
-            for (; d < batch.first[i + 1]; d++) {
-                struct decision_score score = controller_score(policy->controller, &batch.decisions[d]);
-                controller_learn(policy->controller, &batch.decisions[d], advantage, bonus);
-                update->loss -= advantage * score.log_probability + bonus * score.entropy;
-                update->entropy += score.entropy / decisions;
-            }
-        }
+        study(policy, &batch, baseline, update);
         update->baseline = policy->baseline;
         update->gradient_norm = parameters_gradient_norm(parameters);
         parameters_adam_step(parameters, policy->options.rate);

@@ -136,7 +136,7 @@ void record_actions(const struct proposal *proposal, const struct arch *parent, 
 int record_proposal(const struct arch *parent, const struct event_texts *actions, const struct event_integers *steps,
                     const struct event_reals *probabilities, struct proposal *proposal, struct error *error);
 
-/* --- propose.c: parents, proposals, episodes --- */
+/* --- propose.c: proposals and where they lead --- */
 
 /* Where a proposal leads. */
 enum growth { GROWTH_NEW, GROWTH_KNOWN, GROWTH_REFUSED };
@@ -157,11 +157,13 @@ void growing_join(struct engine *engine, const struct growing *growing, const ch
 bool propose(struct engine *engine);
 /* Why no more networks will be proposed: a FINISHED event's reason with `message`; NULL: more may come. */
 const char *propose_end(const struct engine *engine, struct error *message);
-/* Let the policy learn from every episode whose outcomes are all there. */
-void learn(struct engine *engine);
-
 /* Do the networks of --actions take the place of a policy's proposals? */
 bool is_manual(const struct engine *engine);
+
+/* --- learn.c --- */
+
+/* Let the policy learn from every batch that is complete. */
+void learn(struct engine *engine);
 
 /* --- parents.c --- */
 

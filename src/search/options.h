@@ -35,7 +35,9 @@ struct search_options {
     double widen_noise, deepen_noise;
     enum morph_split split;
     double policy_rate, entropy_bonus, baseline_decay;
-    bool baseline_released;
+    bool baseline_released, asynchronous;
+    int64_t imitate; /* best proposals */
+    double imitate_weight;
     bool learn_from_user; /* the policy is shown what a person grew */
     int64_t attempts;   /* of one network before it is given up */
     char actions[2048]; /* policy manual: the queue, "widen:conv1 deepen:conv2:3; widen:fc1" (; next network) */

@@ -1,17 +1,12 @@
 /*
- * propose.c - proposals, the networks they lead to, and the episodes that the policy learns from.
+ * propose.c - proposals, and the networks they lead to.
  *
  * Proposals are numbered from 1; every `episode_networks` of them are one episode, known and refused ones
  * included.  Everything here is a function of the session's state: a policy is asked with a stream named by the
- * proposal's number, and its batch is rebuilt from the recorded proposals when the last outcome is there.  So a
- * resumed search proposes and learns what an uninterrupted one would have.
+ * proposal's number.  So a resumed search proposes what an uninterrupted one would have.
  *
- * With learn_from_user, an update is also shown the networks that a person grew and that were trained since the update
- * before; the POLICY event says which, so that none is shown twice.  Those of an episode without an outcome wait.
- *
- * A policy that learns has a barrier, the paper's: episode e + 1 isn't proposed before update e.  An outcome is
- * the accuracy of the network that a proposal led to, known or new; a proposal that was refused, or whose
- * network failed or was pruned before it had a result, has none.
+ * A policy that learns has a barrier, the paper's: episode e + 1 isn't proposed before update e.  An asynchronous
+ * search has none: it proposes whenever a trainer is free, with the policy as its last update (learn.c) left it.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -20,11 +15,6 @@
 #include "search/internal.h"
 #include "util/bug.h"
 #include "util/memory.h"
-
-static bool learns(const struct engine *engine)
-{
-    return engine->policy_kind->observe != NULL;
-}
 
 bool is_manual(const struct engine *engine)
 {
@@ -192,6 +182,11 @@ const char *propose_end(const struct engine *engine, struct error *message)
     return "budget";
 }
 
+static bool has_barrier(const struct engine *engine)
+{
+    return engine->policy_kind->observe && !engine->options.asynchronous;
+}
+
 /* One proposal.  True when a network joined. */
 static bool propose_one(struct engine *engine)
 {
@@ -236,165 +231,10 @@ bool propose(struct engine *engine)
         if (propose_end(engine, &message))
             return false;
         int64_t episode = episode_of(engine, engine->state->proposal_count + 1);
-        if (learns(engine) && episode > engine->state->policy_count + 1)
-            return false; /* the barrier */
+        if (has_barrier(engine) && episode > engine->state->policy_count + 1)
+            return false;
         if (propose_one(engine))
             return true;
     }
     return false;
-}
-
-/* --- learning --- */
-
-/* What an episode's proposals came to.  Each outcome borrows from the arrays beside it. */
-struct batch_of_outcomes {
-    int count, own; /* the policy's own come first */
-    struct outcome *outcomes;
-    struct arch *parents;
-    struct proposal *proposals;
-};
-
-static struct batch_of_outcomes batch_new(int64_t room)
-{
-    return (struct batch_of_outcomes){
-        .outcomes = memory_new((size_t)room, sizeof(struct outcome)),
-        .parents = memory_new((size_t)room, sizeof(struct arch)),
-        .proposals = memory_new((size_t)room, sizeof(struct proposal)),
-    };
-}
-
-static void batch_done(struct batch_of_outcomes *batch)
-{
-    free(batch->outcomes);
-    free(batch->parents);
-    free(batch->proposals);
-}
-
-/* What became of these actions on a parent: network `node`. */
-static struct outcome *batch_add(const struct engine *engine, int64_t parent_node, int64_t node,
-                                 const struct event_texts *actions, const struct event_integers *steps,
-                                 const struct event_reals *probabilities, struct batch_of_outcomes *batch)
-{
-    struct arch *parent = &batch->parents[batch->count];
-    struct proposal *proposal = &batch->proposals[batch->count];
-    struct outcome *outcome = &batch->outcomes[batch->count++];
-    struct error error;
-    engine_arch(engine, parent_node, parent);
-    if (record_proposal(parent, actions, steps, probabilities, proposal, &error))
-        BUG(error.text); /* resume has checked those that it found in the log */
-    *outcome = (struct outcome){
-        .parent = parent, .proposal = proposal, .accuracy = session_node(engine->state, node)->accuracy};
-    return outcome;
-}
-
-static enum node_status status_of(const struct engine *engine, int64_t node)
-{
-    return session_node(engine->state, node)->status;
-}
-
-/* Has every proposal first … last come to what it will come to? */
-static bool all_settled(const struct engine *engine, int64_t first, int64_t last)
-{
-    for (int64_t proposal = first; proposal <= last; proposal++) {
-        int64_t node = engine->state->proposals[proposal - 1]->node;
-        if (node && (status_of(engine, node) == NODE_QUEUED || status_of(engine, node) == NODE_RUNNING))
-            return false;
-    }
-    return true;
-}
-
-static void batch_fill(const struct engine *engine, int64_t first, int64_t last, struct batch_of_outcomes *batch)
-{
-    for (int64_t proposal = first; proposal <= last; proposal++) {
-        const struct proposal_record *record = engine->state->proposals[proposal - 1];
-        if (record->node && status_of(engine, record->node) == NODE_DONE)
-            batch_add(engine, record->parent, record->node, &record->actions, &record->steps, &record->probabilities,
-                      batch);
-    }
-}
-
-/* Did a person grow it, and has the policy not seen it yet? */
-static bool is_to_be_shown(const struct session_node *node)
-{
-    return node->status == NODE_DONE && !node->shown && !node->facts.proposal && node->facts.parent &&
-           !strcmp(node->facts.by, "user");
-}
-
-static int64_t count_to_be_shown(const struct engine *engine)
-{
-    int64_t count = 0;
-    for (int64_t i = 1; engine->options.learn_from_user && i <= engine->state->node_count; i++)
-        count += is_to_be_shown(session_node(engine->state, i));
-    return count;
-}
-
-static void batch_fill_asked(const struct engine *engine, struct batch_of_outcomes *batch)
-{
-    for (int64_t i = 1; engine->options.learn_from_user && i <= engine->state->node_count; i++) {
-        const struct event_node *facts = &session_node(engine->state, i)->facts;
-        if (is_to_be_shown(session_node(engine->state, i)))
-            batch_add(engine, facts->parent, i, &facts->actions, &facts->steps, &facts->probabilities, batch)
-                ->by_person = true;
-    }
-}
-
-/* Keep the policy's state in a file named by its content.  `*name` and `*hash_text` are new texts. */
-static int write_policy(struct engine *engine, int64_t update, char **name, char **hash_text)
-{
-    void *bytes;
-    size_t length;
-    char hash[HASH_TEXT];
-    engine->policy_kind->save(engine->policy, &bytes, &length);
-    hash_print(hash_of(bytes, length), hash);
-    *name = event_text("u%" PRId64 "-%.8s.safetensors", update, hash);
-    *hash_text = event_text("%s", hash);
-    int status = engine_write(engine, "policy", *name, bytes, length);
-    free(bytes);
-    return status;
-}
-
-static void observe(struct engine *engine, int64_t episode, const struct batch_of_outcomes *batch)
-{
-    struct event event = {.kind = EVENT_POLICY};
-    struct event_policy *policy = &event.as.policy;
-    struct policy_update update = {0};
-    policy->update = policy->episode = episode;
-    policy->networks = batch->own;
-    for (int i = 0; i < batch->own; i++) {
-        policy->accuracy_mean += batch->outcomes[i].accuracy / batch->own;
-        if (batch->outcomes[i].accuracy > policy->accuracy_best)
-            policy->accuracy_best = batch->outcomes[i].accuracy;
-    }
-    for (int64_t i = 1; batch->count > batch->own && i <= engine->state->node_count; i++)
-        if (is_to_be_shown(session_node(engine->state, i)))
-            event_integers_add(&policy->asked, i);
-    if (batch->count)
-        engine->policy_kind->observe(engine->policy, batch->outcomes, batch->count, &update);
-    policy->reward_mean = update.reward_mean;
-    policy->baseline = update.baseline;
-    policy->loss = update.loss;
-    policy->entropy = update.entropy;
-    policy->gradient_norm = update.gradient_norm;
-    if (engine->policy_kind->save && write_policy(engine, episode, &policy->state, &policy->state_hash)) {
-        event_done(&event);
-        return;
-    }
-    engine_emit(engine, &event);
-}
-
-void learn(struct engine *engine)
-{
-    while (learns(engine) && !engine->broken) {
-        int64_t episode = engine->state->policy_count + 1, room = engine->options.episode_networks;
-        int64_t last = episode * room, first = last - room + 1;
-        if (engine->state->proposal_count < last || !all_settled(engine, first, last))
-            return;
-        struct batch_of_outcomes batch = batch_new(room + count_to_be_shown(engine));
-        batch_fill(engine, first, last, &batch);
-        batch.own = batch.count;
-        if (batch.own)
-            batch_fill_asked(engine, &batch);
-        observe(engine, episode, &batch);
-        batch_done(&batch);
-    }
 }

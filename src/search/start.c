@@ -135,6 +135,7 @@ void engine_prepare(struct engine *engine)
         .entropy_bonus = options->entropy_bonus,
         .baseline_decay = options->baseline_decay,
         .baseline_released = options->baseline_released,
+        .imitate_weight = options->imitate_weight,
         .seed = (uint64_t)options->seed,
     };
     engine->policy_kind = policy_find(options->policy);

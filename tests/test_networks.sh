@@ -1,7 +1,7 @@
 #!/bin/sh
 # morph, train and eval, on a small data set made here: black images and white ones of 8×8 pixels.
 . "$top_srcdir/tests/tap.sh"
-plan 52
+plan 55
 
 # prints NAME PATTERN: the last command wrote a line like this
 prints() {
@@ -106,5 +106,15 @@ seen=$(sed -n 's/^valid\..*accuracy \([0-9.]*\) %.*loss \([0-9.]*\) .*/\1 \2/p' 
 kept=$(sed -n 's/^ *the session has \([0-9.]*\) % accuracy, loss \([0-9.]*\)$/\1 \2/p' "$work/out")
 [ -n "$seen" ] && [ "$seen" = "$kept" ]
 report $? "scores what the session has ($seen and $kept)"
+"$espalier" run --data idx:set --start one:best --start-epochs 0 --widths paper --networks 2 --epochs 1 --validation 112 \
+    --devices cpu:1 --out two --headless >run.out 2>&1
+best() { # SESSION NETWORK: its accuracy and loss on the validation images
+    "$espalier" eval "$1:$2" --validation | sed -n 's/^valid\..*accuracy \([0-9.]*\) %.*loss \([0-9.]*\) .*/\1 \2/p'
+}
+first=$(best one best) second=$(best two start)
+[ -n "$first" ] && [ "$first" = "$second" ]
+report $? "a second stage starts with the weights of the first ($first and $second)"
+ok "and goes on with widths of its own" "$espalier" show two
+prints "from there" '[WD] (conv|fc)[12] '
 ok "morph grows it" "$espalier" morph one:start widen:conv1 deepen:conv2 --check
 ok "train goes on from it" "$espalier" train one:best --epochs 1

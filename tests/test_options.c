@@ -14,6 +14,7 @@
 
 #include "scripted_evaluator.h"
 #include "search/options.h"
+#include "util/bug.h"
 #include "util/file.h"
 
 /* Defaults are what the table says; printing and setting again changes nothing. */
@@ -186,12 +187,16 @@ static void test_presets(void **state)
     struct search_options options;
     struct error error;
     unsetenv("ESPALIER_PRESETS");
-    options_default(&options);
-    assert_int_equal(options_read(&options, "quick", &error), 0);
-    assert_int_equal(options_settle(&options, &error), 0);
-    assert_int_equal(options_read(&options, "eas-small", &error), 0);
-    assert_int_equal(options_settle(&options, &error), 0);
-    assert_int_equal(options.episodes, 15);
+    static const struct {
+        const char *name;
+        int64_t episodes;
+    } presets[] = {{"quick", 0}, {"eas-small", 15}, {"eas-plain", 30}};
+    for (size_t i = 0; i < COUNT_OF(presets); i++) {
+        options_default(&options);
+        if (options_read(&options, presets[i].name, &error) || options_settle(&options, &error))
+            fail_msg("%s", error.text);
+        assert_int_equal(options.episodes, presets[i].episodes);
+    }
     assert_int_equal(options_read(&options, "nothing-such", &error), -1);
     assert_non_null(strstr(error.text, "--preset nothing-such: there is none"));
 

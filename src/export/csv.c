@@ -1,5 +1,5 @@
 /*
- * csv.c - cells one after the other: each writes the comma before itself, unless it starts a line.
+ * csv.c - tables, cell by cell.
  */
 #include "export/csv.h"
 
@@ -15,22 +15,20 @@ static void add_comma(struct text *text)
         text_add(text, ",");
 }
 
-static void add_integer(struct text *text, int64_t value)
+void csv_integer(struct text *text, int64_t value)
 {
     add_comma(text);
     text_add(text, "%" PRId64, value);
 }
 
-/* NaN: unknown. */
-static void add_real(struct text *text, double value)
+void csv_real(struct text *text, double value)
 {
     add_comma(text);
     if (isfinite(value))
         text_add(text, "%.9g", value);
 }
 
-/* NULL: unknown. */
-static void add_string(struct text *text, const char *string)
+void csv_string(struct text *text, const char *string)
 {
     add_comma(text);
     if (!string)
@@ -50,7 +48,7 @@ static void add_actions(struct text *text, const struct event_texts *actions)
     struct text joined = TEXT_EMPTY;
     for (int i = 0; i < actions->count; i++)
         text_add(&joined, "%s%s", i ? " " : "", actions->items[i]);
-    add_string(text, text_string(&joined));
+    csv_string(text, text_string(&joined));
     text_done(&joined);
 }
 
@@ -58,34 +56,34 @@ static void add_network(struct text *text, const struct session_node *node)
 {
     const struct event_node *facts = &node->facts;
     bool measured = export_is_measured(node);
-    add_integer(text, facts->node);
-    add_integer(text, facts->parent);
-    add_string(text, export_status(node->status));
-    add_real(text, measured ? node->accuracy : NAN);
-    add_real(text, measured ? node->loss : NAN);
-    add_integer(text, facts->parameters);
-    add_integer(text, facts->flops);
-    add_integer(text, facts->activation_bytes);
-    add_integer(text, node->curve_count);
-    add_real(text, node->status == NODE_DONE ? node->seconds : NAN);
-    add_real(text, node->status == NODE_DONE ? node->images_per_second : NAN);
-    add_string(text, facts->by);
-    add_integer(text, facts->episode);
-    add_integer(text, facts->proposal);
-    add_integer(text, node->known_count);
-    add_integer(text, node->child_count);
-    add_integer(text, node->attempts);
-    add_integer(text, node->pinned);
-    add_integer(text, node->pruned);
-    add_real(text, node->joined);
-    add_real(text, node->attempts ? node->started : NAN);
-    add_real(text, node->ended > 0 ? node->ended : NAN);
-    add_string(text, node->device);
-    add_string(text, node->weights);
-    add_string(text, node->failure);
-    add_string(text, node->note);
+    csv_integer(text, facts->node);
+    csv_integer(text, facts->parent);
+    csv_string(text, export_status(node->status));
+    csv_real(text, measured ? node->accuracy : NAN);
+    csv_real(text, measured ? node->loss : NAN);
+    csv_integer(text, facts->parameters);
+    csv_integer(text, facts->flops);
+    csv_integer(text, facts->activation_bytes);
+    csv_integer(text, node->curve_count);
+    csv_real(text, node->status == NODE_DONE ? node->seconds : NAN);
+    csv_real(text, node->status == NODE_DONE ? node->images_per_second : NAN);
+    csv_string(text, facts->by);
+    csv_integer(text, facts->episode);
+    csv_integer(text, facts->proposal);
+    csv_integer(text, node->known_count);
+    csv_integer(text, node->child_count);
+    csv_integer(text, node->attempts);
+    csv_integer(text, node->pinned);
+    csv_integer(text, node->pruned);
+    csv_real(text, node->joined);
+    csv_real(text, node->attempts ? node->started : NAN);
+    csv_real(text, node->ended > 0 ? node->ended : NAN);
+    csv_string(text, node->device);
+    csv_string(text, node->weights);
+    csv_string(text, node->failure);
+    csv_string(text, node->note);
     add_actions(text, &facts->actions);
-    add_string(text, facts->arch);
+    csv_string(text, facts->arch);
     text_add(text, "\n");
 }
 
@@ -104,13 +102,13 @@ void export_csv_curves(const struct session_state *state, struct text *text)
     for (int64_t i = 0; i < state->node_count; i++)
         for (int epoch = 0; epoch < state->nodes[i]->curve_count; epoch++) {
             const struct curve_point *point = &state->nodes[i]->curve[epoch];
-            add_integer(text, state->nodes[i]->facts.node);
-            add_integer(text, epoch + 1);
-            add_real(text, point->rate);
-            add_real(text, point->train_loss);
-            add_real(text, point->train_accuracy);
-            add_real(text, point->validation_loss);
-            add_real(text, point->validation_accuracy);
+            csv_integer(text, state->nodes[i]->facts.node);
+            csv_integer(text, epoch + 1);
+            csv_real(text, point->rate);
+            csv_real(text, point->train_loss);
+            csv_real(text, point->train_accuracy);
+            csv_real(text, point->validation_loss);
+            csv_real(text, point->validation_accuracy);
             text_add(text, "\n");
         }
 }

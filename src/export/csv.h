@@ -13,4 +13,10 @@ void export_csv_networks(const struct session_state *state, struct text *text);
 /* One row an epoch of each network. */
 void export_csv_curves(const struct session_state *state, struct text *text);
 
+/* Cells of other tables: each writes the comma before itself, unless it starts a line, which the caller ends.  NaN and
+   NULL are unknown. */
+void csv_integer(struct text *text, int64_t value);
+void csv_real(struct text *text, double value);
+void csv_string(struct text *text, const char *string);
+
 #endif

@@ -3,6 +3,9 @@
  *
  * A file has X, uint8 of 32 × 32 × 3 × count (y, x, channel, image: the first runs fastest), and y, one label an image,
  * 1 to 10, where 10 is the digit 0.  The training part of `svhn-extra` is train and extra, in that order.
+ *
+ * libmatio brings thirty libraries with it, HDF5's, curl's and LDAP's among them.  It is opened when such a file is, so
+ * that nobody else's program carries and starts them; from then on it stays.
  */
 #include "config.h"
 
@@ -14,6 +17,7 @@
 
 #ifdef HAVE_MATIO
 
+#include <dlfcn.h>
 #include <matio.h>
 
 enum { SIDE = 32, CHANNELS = 3, PIXELS = CHANNELS * SIDE * SIDE, ZERO = 10 };
@@ -89,17 +93,36 @@ static int take(const matvar_t *x, const matvar_t *y, struct images *images, str
     return 0;
 }
 
+#define FUNCTIONS(F) F(Mat_LogInitFunc) F(Mat_Open) F(Mat_VarRead) F(Mat_VarFree) F(Mat_Close)
+
+struct matio {
+#define MEMBER(name) __typeof__(name) *name;
+    FUNCTIONS(MEMBER)
+};
+
+static int matio_open(struct matio *matio, struct error *error)
+{
+    void *library = dlopen(MATIO_SONAME, RTLD_NOW | RTLD_LOCAL);
+#define LOOK_UP(name) (matio->name = (__typeof__(matio->name))dlsym(library, #name)) &&
+    if (library && FUNCTIONS(LOOK_UP) true)
+        return 0;
+    return error_set(error, "libmatio, which reads SVHN's files, can't be used (%s); install it again", dlerror());
+}
+
 static int read_file(const char *path, struct images *images, struct error *error)
 {
-    Mat_LogInitFunc("espalier", stay_silent); /* what libmatio has to say is said here */
-    mat_t *file = Mat_Open(path, MAT_ACC_RDONLY);
+    struct matio matio = {0};
+    if (matio_open(&matio, error))
+        return -1;
+    matio.Mat_LogInitFunc("espalier", stay_silent); /* what libmatio has to say is said here */
+    mat_t *file = matio.Mat_Open(path, MAT_ACC_RDONLY);
     if (!file)
         return error_set(error, "%s: is no MATLAB file, or can't be opened; copy it again", path);
-    matvar_t *x = Mat_VarRead(file, "X"), *y = Mat_VarRead(file, "y");
+    matvar_t *x = matio.Mat_VarRead(file, "X"), *y = matio.Mat_VarRead(file, "y");
     int failed = take(x, y, images, error);
-    Mat_VarFree(x);
-    Mat_VarFree(y);
-    Mat_Close(file);
+    matio.Mat_VarFree(x);
+    matio.Mat_VarFree(y);
+    matio.Mat_Close(file);
     return failed ? error_prefix(error, "%s", path) : 0;
 }
 

@@ -51,6 +51,13 @@
 enum { KERNEL_THREADS = 256, KERNEL_OCTET = 8, KERNEL_SHARED_MOST = 24 * 1024 };
 #define KERNEL_ROUND(channels) (((channels) + 7) / 8 * 8)
 
+/* The compiled kernels, one image a source, for cudaLibraryLoadData(); the last one's name is NULL. */
+struct kernel_image {
+    const char *name; /* of the source: "norm_backward" */
+    const void *data;
+};
+extern const struct kernel_image kernel_images[];
+
 /* --- in device memory --- */
 
 /* What differs between steps. */
@@ -103,7 +110,7 @@ struct kernel_window {
 /* --- arguments --- */
 
 /* Lay a batch of the data set into x, and its labels beside it.  What a crop takes from beyond the image is 0.
-   Grid: kernel_grid(batch * height * width). */
+   Grid: kernel_grid_items(batch * height * width). */
 struct kernel_load {
     const struct kernel_step *step;
     const uint8_t *pixels;  /* the data set: [image][channel][y][x] */
@@ -238,7 +245,7 @@ struct kernel_bias_gradient {
     float *sums;          /* by channel */
 };
 
-/* Any gradient that isn't finite sets loss_scale->overflow.  Grid: kernel_grid(count / 8). */
+/* Any gradient that isn't finite sets loss_scale->overflow.  Grid: kernel_grid_items(count / 8). */
 struct kernel_check {
     struct kernel_loss_scale *loss_scale;
     int64_t count; /* a multiple of 8 */
@@ -246,7 +253,7 @@ struct kernel_check {
 };
 
 /* g = gradient / scale + weight_decay * w; v = momentum * v + g; w -= rate * (nesterov ? g + momentum * v : v).
-   The suffix is the gradients' type, and that of the copies.  Grid: kernel_grid(count / 8). */
+   The suffix is the gradients' type, and that of the copies.  Grid: kernel_grid_items(count / 8). */
 struct kernel_update {
     const struct kernel_step *step;
     const struct kernel_loss_scale *loss_scale; /* NULL: none */
@@ -310,7 +317,7 @@ static inline unsigned kernel_between(int64_t value, int64_t low, int64_t high)
     return (unsigned)(value < low ? low : value > high ? high : value);
 }
 
-static inline struct kernel_grid kernel_grid(int64_t items)
+static inline struct kernel_grid kernel_grid_items(int64_t items)
 {
     struct kernel_grid grid = {kernel_between((items + KERNEL_THREADS - 1) / KERNEL_THREADS, 1, KERNEL_GRID_MOST), 1};
     return grid;

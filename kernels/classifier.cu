@@ -1,0 +1,148 @@
+/*
+ * classifier.cu - bias, softmax, cross-entropy and its gradient; the sums over a batch.
+ *
+ * 32 threads take an image: the largest logit (the first of equals), the sum of exponentials below it, then what is
+ * wanted.  Losses and hits are left image by image and summed by one block in double, in one order.
+ */
+#include "kernels/device.cuh"
+
+namespace
+{
+
+enum { CLASSIFIER_SHARED = 2 * KERNEL_THREADS };
+
+/* The largest logit of an image and its class, in every one of its 32 threads. */
+__device__ float largest_logit(const float *linear, const float *bias, int classes, float *memory, int *where)
+{
+    const int me = (int)threadIdx.x, lane = me % 32;
+    float best = -INFINITY, *values = memory;
+    int at = 0;
+    for (int c = lane; c < classes; c += 32)
+        if (linear[c] + bias[c] > best) {
+            best = linear[c] + bias[c];
+            at = c;
+        }
+    int *classes_at = reinterpret_cast<int *>(memory + KERNEL_THREADS);
+    values[me] = best;
+    classes_at[me] = at;
+    for (int half = 16; half > 0; half /= 2) {
+        __syncthreads();
+        if (lane >= half)
+            continue;
+        const float other = values[me + half];
+        const bool earlier = other == values[me] && classes_at[me + half] < classes_at[me];
+        if (other > values[me] || earlier) {
+            values[me] = other;
+            classes_at[me] = classes_at[me + half];
+        }
+    }
+    __syncthreads();
+    *where = classes_at[me - lane];
+    best = values[me - lane];
+    __syncthreads();
+    return best;
+}
+
+__device__ float sum_exponentials(const float *linear, const float *bias, int classes, float top, float *memory)
+{
+    const int me = (int)threadIdx.x, lane = me % 32;
+    float sum = 0;
+    for (int c = lane; c < classes; c += 32)
+        sum += expf(linear[c] + bias[c] - top);
+    memory[me] = sum;
+    for (int half = 16; half > 0; half /= 2) {
+        __syncthreads();
+        if (lane < half)
+            memory[me] += memory[me + half];
+    }
+    __syncthreads();
+    return memory[me - lane];
+}
+
+/* Of image `image`, by class; zero in the padding and beyond the count. */
+template <typename T>
+__device__ void store_gradient(const kernel_classifier &k, int image, const float *linear, float top, float sum)
+{
+    const int count = k.step->count, stored = KERNEL_ROUND(k.classes);
+    const float scale = k.loss_scale ? k.loss_scale->scale : 1;
+    T *gradient = static_cast<T *>(k.gradient) + (int64_t)image * stored;
+    for (int c = (int)threadIdx.x % 32; c < stored; c += 32) {
+        float value = 0;
+        if (image < count && c < k.classes) {
+            const float probability = expf(linear[c] + k.bias[c] - top) / sum;
+            value = (probability - (k.labels[image] == c ? 1.0f : 0.0f)) / (float)count * scale;
+        }
+        gradient[c] = storage<T>::round(value);
+    }
+}
+
+template <typename T> __device__ void classifier(const kernel_classifier &k, float *memory)
+{
+    const int lane = (int)threadIdx.x % 32, image = (int)(blockIdx.x * 8 + threadIdx.x / 32);
+    /* All threads meet at the barriers, those without an image too: they look at image 0. */
+    const bool counted = image < k.step->count;
+    const float *linear = k.linear + (int64_t)(counted ? image : 0) * KERNEL_ROUND(k.classes);
+    int best;
+    const float top = largest_logit(linear, k.bias, k.classes, memory, &best);
+    const float sum = sum_exponentials(linear, k.bias, k.classes, top, memory);
+    if (k.gradient && image < k.batch)
+        store_gradient<T>(k, image, linear, top, sum);
+    if (!counted)
+        return;
+    for (int c = lane; k.logits && c < k.classes; c += 32)
+        k.logits[(int64_t)image * k.classes + c] = linear[c] + k.bias[c];
+    if (k.labels && lane == 0) {
+        const int label = k.labels[image];
+        k.losses[image] = top - (linear[label] + k.bias[label]) + logf(sum);
+        k.hits[image] = best == label;
+    }
+}
+
+__device__ void sum_losses(const kernel_loss &k, double *losses, int *hits)
+{
+    const int me = (int)threadIdx.x;
+    double loss = 0;
+    int correct = 0;
+    for (int image = me; image < k.step->count; image += KERNEL_THREADS) {
+        loss += k.losses[image];
+        correct += k.hits[image];
+    }
+    losses[me] = loss;
+    hits[me] = correct;
+    for (int half = KERNEL_THREADS / 2; half > 0; half /= 2) {
+        __syncthreads();
+        if (me < half) {
+            losses[me] += losses[me + half];
+            hits[me] += hits[me + half];
+        }
+    }
+    if (me == 0) {
+        k.result->loss = losses[0];
+        k.result->correct = hits[0];
+    }
+}
+
+/* A block takes eight channels, 32 threads each. */
+template <typename T> __device__ void bias_gradient(const kernel_bias_gradient &k, float *memory)
+{
+    const int me = (int)threadIdx.x, channel = (int)blockIdx.x * 8 + me % 8, first = me / 8;
+    const T *gradient = static_cast<const T *>(k.gradient) + channel;
+    float sum = 0;
+    for (int image = first; image < k.step->count; image += 32)
+        sum += storage<T>::read(gradient[(int64_t)image * KERNEL_ROUND(k.channels)]);
+    memory[me] = sum;
+    for (int half = 16; half > 0; half /= 2) {
+        __syncthreads();
+        if (first < half)
+            memory[me] += memory[me + 8 * half];
+    }
+    if (first == 0)
+        k.sums[channel] = memory[me];
+}
+
+} // namespace
+
+KERNEL_EACH_TOGETHER(classifier, kernel_classifier, CLASSIFIER_SHARED)
+KERNEL(loss, kernel_loss, SHARED(double, losses, KERNEL_THREADS); SHARED(int, hits, KERNEL_THREADS);
+       sum_losses(k, losses, hits))
+KERNEL_EACH_TOGETHER(bias_gradient, kernel_bias_gradient, KERNEL_THREADS)

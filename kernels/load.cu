@@ -1,0 +1,46 @@
+/*
+ * load.cu - a batch of the data set, which is resident as bytes, into the network's input: a thread a pixel.
+ */
+#include "kernels/device.cuh"
+
+namespace
+{
+
+/* Where pixel (y, x) of a batch's image comes from; false: from beyond the image. */
+__device__ bool source_of(const kernel_load &k, int place, const pixel &at, int *y, int *x)
+{
+    *y = at.y;
+    *x = at.x;
+    if (k.augment) {
+        const int8_t *augment = k.augment + (int64_t)3 * place; /* dx, dy, flip */
+        *y = at.y + augment[1];
+        *x = (augment[2] ? k.width - 1 - at.x : at.x) + augment[0];
+    }
+    return *y >= 0 && *y < k.height && *x >= 0 && *x < k.width;
+}
+
+template <typename T> __device__ void load(const kernel_load &k)
+{
+    const int plane = k.height * k.width, pixels = k.batch * plane;
+    for (int i = (int)(blockIdx.x * KERNEL_THREADS + threadIdx.x); i < pixels; i += (int)gridDim.x * KERNEL_THREADS) {
+        const pixel at(i, k.height, k.width);
+        const bool counted = at.image < k.step->count;
+        const int place = k.step->first + at.image;
+        const int64_t image = counted ? k.index[place] : 0;
+        octet values = zero_octet();
+        int y, x;
+        if (counted && source_of(k, place, at, &y, &x))
+            for (int c = 0; c < 4; c++)
+                if (c < k.channels) {
+                    const float value = k.pixels[(image * k.channels + c) * plane + y * k.width + x];
+                    values.at[c] = value * k.normalise[c] + k.shift[c];
+                }
+        store_aligned(static_cast<T *>(k.x) + (int64_t)8 * i, values);
+        if (at.y == 0 && at.x == 0)
+            k.batch_labels[at.image] = counted ? k.labels[image] : 0;
+    }
+}
+
+} // namespace
+
+KERNEL_EACH(load, kernel_load)

@@ -1,0 +1,176 @@
+/*
+ * norm.cu - batch normalisation and ReLU, with the pool behind them, forward.
+ *
+ * Statistics in two launches: each block takes its share of the rows and leaves mean and sum of squared deviations
+ * of each channel; a second kernel merges the blocks' (Chan, Golub, LeVeque, 1979).  A thread sums deviations
+ * from the first value that it meets, so that a mean far from 0 costs no digits.
+ */
+#include "kernels/norm.cuh"
+
+namespace
+{
+
+/* Of `count` values. */
+struct moments {
+    float count, mean, squares;
+};
+
+__device__ moments merge(const moments &a, const moments &b)
+{
+    const float count = a.count + b.count;
+    if (count == 0)
+        return a;
+    const float difference = b.mean - a.mean, share = b.count / count;
+    return {count, a.mean + difference * share, a.squares + b.squares + difference * difference * (a.count * share)};
+}
+
+/* Shared: 17 floats a thread: its count, then mean and squares of eight channels. */
+enum { MOMENTS_SHARED = 17 * KERNEL_THREADS };
+
+struct shared_moments {
+    float *memory;
+
+    __device__ moments get(int thread, int i) const
+    {
+        return {memory[thread], memory[(1 + i) * KERNEL_THREADS + thread], memory[(9 + i) * KERNEL_THREADS + thread]};
+    }
+    __device__ void set(int thread, int i, const moments &value) const
+    {
+        memory[(1 + i) * KERNEL_THREADS + thread] = value.mean;
+        memory[(9 + i) * KERNEL_THREADS + thread] = value.squares;
+    }
+};
+
+template <typename T>
+__device__ void sum_moments(const column<T> &z, const row_share &share, const thread_place &place,
+                            const shared_moments &shared)
+{
+    float count = 0;
+    octet pivot = zero_octet(), sum = zero_octet(), squares = zero_octet();
+    for (int row = share.begin + place.row; place.active && row < share.end; row += place.at_once) {
+        const octet value = z.load(row);
+        if (count == 0)
+            pivot = value;
+        count++;
+        for (int i = 0; i < 8; i++) {
+            const float deviation = value.at[i] - pivot.at[i];
+            sum.at[i] += deviation;
+            squares.at[i] += deviation * deviation;
+        }
+    }
+    const int me = (int)threadIdx.x;
+    shared.memory[me] = count;
+    for (int i = 0; i < 8; i++) {
+        const float shift = count > 0 ? sum.at[i] / count : 0;
+        shared.set(me, i, {count, pivot.at[i] + shift, squares.at[i] - sum.at[i] * shift});
+    }
+}
+
+template <typename T> __device__ void norm_moments(const kernel_norm_moments &k, float *memory)
+{
+    const thread_place place(k.channels);
+    const shared_moments shared = {memory};
+    const int me = (int)threadIdx.x;
+    const row_share share((int)blockIdx.x, (int)gridDim.x, k.batch * k.positions, k.step->count * k.positions);
+    sum_moments(column<T>(k.z, place.channel), share, place, shared);
+    for (int half = tree_top(place.at_once); half > 0; half /= 2) {
+        __syncthreads();
+        if (place.row >= half || place.row + half >= place.at_once)
+            continue;
+        const int other = me + half * place.lanes;
+        for (int i = 0; i < 8; i++)
+            shared.set(me, i, merge(shared.get(me, i), shared.get(other, i)));
+        memory[me] += memory[other];
+    }
+    if (!place.active || place.row > 0)
+        return;
+    for (int i = 0; i < 8; i++) {
+        const moments found = shared.get(me, i);
+        float *partial = k.partials + 2 * ((int64_t)(place.channel + i) * gridDim.x + blockIdx.x);
+        partial[0] = found.mean;
+        partial[1] = found.squares;
+    }
+}
+
+__device__ float move(float running, float decay, float batch)
+{
+    return decay * running + (1 - decay) * batch;
+}
+
+/* 32 threads a channel: each merges some of the blocks, then a tree. */
+__device__ void merge_statistics(const kernel_norm_statistics &k, float *memory)
+{
+    const int me = (int)threadIdx.x, lane = me % 32, channel = (int)blockIdx.x * 8 + me / 32;
+    const int rows = k.batch * k.positions, counted = k.step->count * k.positions, blocks = KERNEL_BLOCKS(rows);
+    moments all = {0, 0, 0};
+    for (int block = lane; block < blocks; block += 32) {
+        const row_share share(block, blocks, rows, counted);
+        const float *partial = k.partials + 2 * ((int64_t)channel * blocks + block);
+        all = merge(all, {(float)(share.end - share.begin), partial[0], partial[1]});
+    }
+    float *counts = memory, *means = memory + KERNEL_THREADS, *squares = memory + 2 * KERNEL_THREADS;
+    for (int half = 16;; half /= 2) {
+        counts[me] = all.count;
+        means[me] = all.mean;
+        squares[me] = all.squares;
+        if (half == 0)
+            break;
+        __syncthreads();
+        if (lane < half)
+            all = merge(all, {counts[me + half], means[me + half], squares[me + half]});
+        __syncthreads();
+    }
+    if (lane > 0)
+        return;
+    const float variance = all.squares / all.count, decay = k.step->bn_decay;
+    k.mean[channel] = all.mean;
+    k.inverse_std[channel] = inverse_std_of(variance);
+    k.running_mean[channel] = move(k.running_mean[channel], decay, all.mean);
+    if (counted > 1)
+        k.running_variance[channel] = move(k.running_variance[channel], decay, all.squares / (all.count - 1));
+}
+
+__device__ normaliser normaliser_of(const kernel_norm_forward &k, int channel)
+{
+    octet inverse_std = load_channels(k.variance ? k.variance : k.inverse_std, channel);
+    for (int i = 0; k.variance && i < 8; i++)
+        inverse_std.at[i] = inverse_std_of(inverse_std.at[i]);
+    return normaliser(k.mean, inverse_std, k.gamma, k.beta, channel);
+}
+
+template <typename T> __device__ void norm_forward(const kernel_norm_forward &k)
+{
+    const thread_place place(k.channels);
+    if (!place.active)
+        return;
+    const normaliser norm = normaliser_of(k, place.channel);
+    const column<T> z(k.z, place.channel), y(k.y, place.channel);
+    const int positions = k.height * k.width, rows = k.batch * positions, counted = k.step->count * positions;
+    for (row_walk walk(place); walk.row < rows; walk.row += walk.step)
+        y.store(walk.row, walk.row < counted ? norm.activate(z.load(walk.row)) : zero_octet());
+}
+
+template <typename T> __device__ void norm_pool_forward(const kernel_norm_forward &k)
+{
+    const thread_place place(k.channels);
+    if (!place.active)
+        return;
+    const normaliser norm = normaliser_of(k, place.channel);
+    const column<T> z(k.z, place.channel), y(k.y, place.channel);
+    const int positions = k.window.pooled_height * k.window.pooled_width;
+    const int rows = k.batch * positions, counted = k.step->count * positions;
+    for (row_walk walk(place); walk.row < rows; walk.row += walk.step) {
+        if (walk.row < counted)
+            pool_window(k.window, k.channels, place.channel, walk.row, k.height, k.width, y,
+                        [&](int row) { return norm.activate(z.load(row)); });
+        else
+            y.store(walk.row, zero_octet());
+    }
+}
+
+} // namespace
+
+KERNEL_EACH_TOGETHER(norm_moments, kernel_norm_moments, MOMENTS_SHARED)
+KERNEL(norm_statistics, kernel_norm_statistics, SHARED(float, shared, 3 * KERNEL_THREADS); merge_statistics(k, shared))
+KERNEL_EACH(norm_forward, kernel_norm_forward)
+KERNEL_EACH(norm_pool_forward, kernel_norm_forward)

@@ -1,0 +1,154 @@
+/*
+ * norm_backward.cu - backward through the pool, ReLU and BN.
+ *
+ * With g the gradient of the activation where that isn't 0, what reaches z through the batch's own mean and variance
+ * is gamma / std * (g - mean(g) - z^ mean(g z^)).  Three launches: sums within each block's share of the rows, their
+ * merging, and dz.  The activation isn't kept: it is computed again from z, to the same bits.
+ */
+#include "kernels/norm.cuh"
+
+namespace
+{
+
+/* g at one row: from the gradient of y, through the pool when there is one, masked by ReLU. */
+template <typename T, bool POOL>
+__device__ octet gradient_at(const kernel_norm_backward &k, const normaliser &norm, const column<T> &dy, int channel,
+                             int row, const octet &z)
+{
+    octet gradient = POOL ? gather_windows(k.window, k.channels, channel, row, k.height, k.width, dy) : dy.load(row);
+    const octet activation = norm.activate(z);
+    for (int i = 0; i < 8; i++)
+        if (activation.at[i] == 0)
+            gradient.at[i] = 0;
+    return gradient;
+}
+
+__device__ normaliser normaliser_of(const kernel_norm_backward &k, int channel)
+{
+    return normaliser(k.mean, load_channels(k.inverse_std, channel), k.gamma, k.beta, channel);
+}
+
+enum { SUMS_SHARED = 16 * KERNEL_THREADS };
+
+template <typename T, bool POOL> __device__ void sum_gradients(const kernel_norm_backward &k, float *memory)
+{
+    const thread_place place(k.channels);
+    const int me = (int)threadIdx.x, positions = k.height * k.width;
+    octet sum = zero_octet(), product = zero_octet();
+    if (place.active) {
+        const normaliser norm = normaliser_of(k, place.channel);
+        const column<T> z(k.z, place.channel), dy(k.dy, place.channel);
+        const row_share share((int)blockIdx.x, (int)gridDim.x, k.batch * positions, k.step->count * positions);
+        for (int row = share.begin + place.row; row < share.end; row += place.at_once) {
+            const octet value = z.load(row);
+            const octet gradient = gradient_at<T, POOL>(k, norm, dy, place.channel, row, value);
+            for (int i = 0; i < 8; i++) {
+                sum.at[i] += gradient.at[i];
+                product.at[i] += gradient.at[i] * (value.at[i] - norm.mean.at[i]);
+            }
+        }
+    }
+    for (int i = 0; i < 8; i++) {
+        memory[i * KERNEL_THREADS + me] = sum.at[i];
+        memory[(8 + i) * KERNEL_THREADS + me] = product.at[i];
+    }
+    for (int half = tree_top(place.at_once); half > 0; half /= 2) {
+        __syncthreads();
+        if (place.row < half && place.row + half < place.at_once)
+            for (int i = 0; i < 16; i++)
+                memory[i * KERNEL_THREADS + me] += memory[i * KERNEL_THREADS + me + half * place.lanes];
+    }
+    if (!place.active || place.row > 0)
+        return;
+    for (int i = 0; i < 8; i++) {
+        float *partial = k.partials + 2 * ((int64_t)(place.channel + i) * gridDim.x + blockIdx.x);
+        partial[0] = memory[i * KERNEL_THREADS + me];
+        partial[1] = memory[(8 + i) * KERNEL_THREADS + me] * k.inverse_std[place.channel + i];
+    }
+}
+
+template <typename T> __device__ void norm_sums(const kernel_norm_backward &k, float *memory)
+{
+    sum_gradients<T, false>(k, memory);
+}
+
+template <typename T> __device__ void norm_pool_sums(const kernel_norm_backward &k, float *memory)
+{
+    sum_gradients<T, true>(k, memory);
+}
+
+/* 32 threads a channel. */
+__device__ void merge_gradients(const kernel_norm_gradients &k, float *memory)
+{
+    const int me = (int)threadIdx.x, lane = me % 32, channel = (int)blockIdx.x * 8 + me / 32;
+    const int blocks = KERNEL_BLOCKS(k.batch * k.positions);
+    float sum = 0, product = 0;
+    for (int block = lane; block < blocks; block += 32) {
+        const float *partial = k.partials + 2 * ((int64_t)channel * blocks + block);
+        sum += partial[0];
+        product += partial[1];
+    }
+    float *sums = memory, *products = memory + KERNEL_THREADS;
+    sums[me] = sum;
+    products[me] = product;
+    for (int half = 16; half > 0; half /= 2) {
+        __syncthreads();
+        if (lane < half) {
+            sums[me] += sums[me + half];
+            products[me] += products[me + half];
+        }
+    }
+    if (lane > 0)
+        return;
+    const float rows = (float)(k.step->count * k.positions);
+    k.beta_gradient[channel] = sums[me];
+    k.gamma_gradient[channel] = products[me];
+    k.mean_gradient[channel] = sums[me] / rows;
+    k.mean_product[channel] = products[me] / rows;
+}
+
+template <typename T, bool POOL> __device__ void input_gradients(const kernel_norm_backward &k)
+{
+    const thread_place place(k.channels);
+    if (!place.active)
+        return;
+    const normaliser norm = normaliser_of(k, place.channel);
+    const octet mean_gradient = load_channels(k.mean_gradient, place.channel);
+    octet slope = load_channels(k.mean_product, place.channel); /* of what is taken off, by z */
+    for (int i = 0; i < 8; i++)
+        slope.at[i] *= k.inverse_std[place.channel + i];
+    const column<T> z(k.z, place.channel), dy(k.dy, place.channel), dz(k.dz, place.channel);
+    const int positions = k.height * k.width, rows = k.batch * positions, counted = k.step->count * positions;
+    for (row_walk walk(place); walk.row < rows; walk.row += walk.step) {
+        octet result = zero_octet();
+        if (walk.row < counted) {
+            const octet value = z.load(walk.row);
+            const octet gradient = gradient_at<T, POOL>(k, norm, dy, place.channel, walk.row, value);
+            for (int i = 0; i < 8; i++)
+                result.at[i] = norm.scale.at[i] *
+                               (gradient.at[i] - mean_gradient.at[i] - (value.at[i] - norm.mean.at[i]) * slope.at[i]);
+        }
+        if (k.accumulate)
+            dz.add(walk.row, result);
+        else
+            dz.store(walk.row, result);
+    }
+}
+
+template <typename T> __device__ void norm_backward(const kernel_norm_backward &k)
+{
+    input_gradients<T, false>(k);
+}
+
+template <typename T> __device__ void norm_pool_backward(const kernel_norm_backward &k)
+{
+    input_gradients<T, true>(k);
+}
+
+} // namespace
+
+KERNEL_EACH_TOGETHER(norm_sums, kernel_norm_backward, SUMS_SHARED)
+KERNEL_EACH_TOGETHER(norm_pool_sums, kernel_norm_backward, SUMS_SHARED)
+KERNEL(norm_gradients, kernel_norm_gradients, SHARED(float, shared, 2 * KERNEL_THREADS); merge_gradients(k, shared))
+KERNEL_EACH(norm_backward, kernel_norm_backward)
+KERNEL_EACH(norm_pool_backward, kernel_norm_backward)

@@ -20,6 +20,7 @@
 #include "util/bug.h"
 #include "util/memory.h"
 #include "util/random.h"
+#include "util/team.h"
 
 static const double tolerance = 1e-4;
 
@@ -173,6 +174,75 @@ static void operation(void **state)
             checked++;
         }
     assert_true(checked > 0);
+}
+
+/* Every array that comes out. */
+static void compare_bits(const char *name, const struct op_arrays *alone, const struct op_arrays *together)
+{
+    const struct {
+        const char *what;
+        const float *alone, *together;
+        size_t size;
+    } parts[] = {
+        {"y", alone->y, together->y, alone->y_size},
+        {"dx", alone->dx, together->dx, alone->x_size},
+        {"gradients", alone->gradients, together->gradients, alone->trained},
+        {"values", alone->values, together->values, alone->total},
+        {"logits", alone->logits, together->logits, alone->classes_size},
+    };
+    for (size_t i = 0; i < COUNT_OF(parts); i++)
+        if (!same_bits(parts[i].alone, parts[i].together, parts[i].size))
+            fail_msg("%s: %s differs when a team shares the work", name, parts[i].what);
+    assert_true(alone->loss == together->loss && alone->correct == together->correct);
+}
+
+static void check_shared(const struct backend *backend, const struct op_case *op_case, uint64_t seed, struct team *team)
+{
+    char name[OP_CASE_NAME];
+    struct plan *plan = memory_new(1, sizeof *plan);
+    struct op_arrays arrays[2];
+    op_case_name(op_case, name);
+    op_case_plan(op_case, plan);
+    for (int shared = 0; shared < 2; shared++) {
+        struct op_instance instance;
+        op_arrays_draw(op_case, plan, OP_DATA_CONTINUOUS, seed, &arrays[shared]);
+        op_instance_init(&instance, backend, op_case, plan, &arrays[shared]);
+        if (shared) {
+            int batch = op_case->batch ? op_case->batch : op_case->count;
+            instance.run.team = team;
+            instance.run.members = team_members_most(team);
+            free(instance.run.scratch);
+            instance.run.scratch = memory_new_aligned(
+                backend->scratch_bytes(plan, instance.run.op, batch, instance.run.members));
+        }
+        op_instance_forward(&instance, true);
+        op_instance_backward(&instance);
+        op_instance_forward(&instance, false);
+        op_instance_read(&instance, &arrays[shared]);
+        op_instance_done(&instance);
+    }
+    compare_bits(name, &arrays[0], &arrays[1]);
+    op_arrays_done(&arrays[0]);
+    op_arrays_done(&arrays[1]);
+    free(plan);
+}
+
+/* With two and with more threads, to the bit. */
+static void shared_by_a_team(void **state)
+{
+    const struct subject *subject = *state;
+    const int cores[] = {-1, -1, -1, -1};
+    if (!subject->backend->images_a_member)
+        skip();
+    for (int count = 1; count <= (int)COUNT_OF(cores); count += 3) {
+        struct helpers *helpers = helpers_new(cores, count, 1);
+        struct team *team = helpers_team(helpers, 0);
+        team_open(team, team_members_most(team));
+        for (int i = 0; i < op_case_count; i++)
+            check_shared(subject->backend, &op_cases[i], (uint64_t)i, team);
+        team_close(team);
+        helpers_free(helpers);
+    }
 }
 
 /* With a NaN in one image the batch statistics are NaN, and ReLU must not hide that from the loss. */
@@ -355,6 +425,7 @@ static const struct {
     {"classifier", operation, OP_CLASSIFIER},
     {"normalisation", operation, OP_NORM},
     {"convolution alone", operation, OP_CONV_ALONE},
+    {"shared by a team", shared_by_a_team, OP_KINDS},
     {"NaN passes", nan_passes, OP_KINDS},
     {"load", load, OP_KINDS},
     {"load places", load_places, OP_KINDS},

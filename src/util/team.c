@@ -146,10 +146,15 @@ static void wake_for(struct team *team, int count)
     pthread_mutex_unlock(&team->mutex);
 }
 
+int team_size(const struct team *team)
+{
+    return team ? 1 + atomic_load_explicit(&team->assigned, memory_order_relaxed) : 1;
+}
+
 void team_do(struct team *team, int count, team_work *work, void *context)
 {
     ASSERT(count <= TEAM_ITEMS_MAX);
-    if (!team || count < 2 || !atomic_load_explicit(&team->assigned, memory_order_relaxed)) {
+    if (count < 2 || team_size(team) == 1) {
         for (int item = 0; item < count; item++)
             work(context, item, 0);
         return;

@@ -34,6 +34,9 @@ int team_members_most(const struct team *team);
 void team_open(struct team *team, int members);
 void team_close(struct team *team);
 
+/* The leader and the helpers it has at this moment; 1 without a team (NULL).  To cut a loop by: no promise. */
+int team_size(const struct team *team);
+
 /* work(context, item, member) for items 0 … count-1, in any order, also at the same time; done on return.  `member` is
    one below those of team_open() and no other's at the same time: it names scratch.  The leader is 0.  Without a team
    (NULL), or while nobody helps: the items in their order. */

@@ -4,9 +4,12 @@
  * Forward: all groups through the convolution, which also gathers the batch statistics, then all through BN.
  * Inference knows the statistics, so each group goes through both while it is in the cache.
  *
- * Backward: one pass over the groups for the sums that BN needs, then for each group (or a few, of small maps) the
- * gradient of the linear part is written once, into a bordered scratch map that stays in the cache, and feeds the
- * weight gradient and the input gradient.
+ * Backward: one pass over the groups for the sums that BN needs.  Then rounds of a few groups (one, when nobody helps):
+ * their gradients of the linear part are written once, into bordered scratch maps that stay in the cache, and feed the
+ * weight gradient and the input gradients.
+ *
+ * Each loop over groups is one of a team's (util/team.h).  Sums over the batch are kept for each group and added in the
+ * order of the groups.
  */
 #ifndef ESPALIER_BACKEND_CPU_CONV_H
 #define ESPALIER_BACKEND_CPU_CONV_H
@@ -14,166 +17,260 @@
 #include "backend/cpu/convolve.h"
 #include "backend/cpu/normalise.h"
 
-struct conv_scratch {
-    struct kept kept; /* inference only */
-    struct moments moments;
-    struct channel_sums *sums;
-    float *start;
-    float *gradient; /* of `convolution.together` groups */
-    struct convolution convolution;
+/* --- weight and input gradients --- */
+
+/* Lays the gradient of the linear part of one group into `out`, a map with the border of `c->gradient` (not written).
+ */
+typedef void gradient_writer(const void *context, int group, float *out);
+
+struct round {
+    const struct op_run *run;
+    const struct convolution *convolution;
+    gradient_writer *write;
+    const void *context;
+    struct pass pass;
+    int shares;       /* of the weight gradient */
+    int first, count; /* groups */
 };
 
-static struct conv_scratch conv_scratch_new(struct pieces *pieces, const struct plan *plan, const struct op *op,
-                                            int groups)
+static float *round_gradient(const struct round *round, int group)
 {
-    struct map out = map_of(&plan->tensors[op->output]);
+    return round->convolution->gradients + (group - round->first) * round->convolution->gradient.group;
+}
+
+static void round_write(void *context, int item, int member)
+{
+    const struct round *round = context;
+    int group = round->first + item;
+    round->write(round->context, group, round_gradient(round, group));
+}
+
+/* First the shares of the weight gradient, then the groups' input gradients. */
+static void round_gradients(void *context, int item, int member)
+{
+    const struct round *round = context;
+    const struct op_run *run = round->run;
+    const struct convolution *c = round->convolution;
+    float *weight_gradient = run->gradients + run->op->weights.weight;
+    if (item >= round->shares) {
+        int group = round->first + item - round->shares;
+        input_gradient_run(c, &round->pass, member, round_gradient(round, group),
+                           (float *)run->dx + group * c->in.group);
+        return;
+    }
+    int last = round->first + round->count;
+    for (int group = round->first, count; group < last; group += count) {
+        count = last - group < c->together ? last - group : c->together;
+        weight_gradient_run(c, item, round->shares, member, count, (const float *)run->x + group * c->in.group,
+                            round_gradient(round, group), weight_gradient);
+    }
+}
+
+static void round_end(void *context, int item, int member)
+{
+    const struct round *round = context;
+    weight_gradient_end(round->convolution, item, round->shares,
+                        round->run->gradients + round->run->op->weights.weight);
+}
+
+static void convolution_backward(const struct op_run *run, const struct convolution *c, gradient_writer *write,
+                                 const void *context)
+{
+    struct round round = {.run = run, .convolution = c, .write = write, .context = context};
+    int groups = groups_of(run->count), columns = c->inputs * (c->filter_outer ? 1 : c->kernel * c->kernel);
+    int present = team_size(run->team), step = present > 1 ? c->round : c->together;
+    round.shares = present < columns ? present : columns;
+    for (int plane = 0; plane < step * c->outputs; plane++)
+        map_clear_border(&c->gradient, c->gradients + plane * c->gradient.plane);
+    weight_gradient_begin(c, run->gradients + run->op->weights.weight);
+    if (run->dx)
+        round.pass = input_gradient_begin(c, run->values + run->op->weights.weight, run->team);
+    for (; round.first < groups; round.first += round.count) {
+        round.count = groups - round.first < step ? groups - round.first : step;
+        team_do(run->team, round.count, round_write, &round);
+        team_do(run->team, round.shares + (run->dx ? round.count : 0), round_gradients, &round);
+    }
+    team_do(run->team, round.shares, round_end, &round);
+}
+
+/* --- OP_CONV --- */
+
+struct conv {
+    const struct op_run *run;
+    struct map out;
+    int groups;
+    struct kept kept;          /* in training what is saved, in inference in scratch: a linear part for each member */
+    struct moments moments;    /* for each member */
+    struct channel_sums *sums; /* [group][channel] */
+    float *start;
+    struct convolution convolution;
+    struct pass pass;
+};
+
+static struct conv conv_new(struct pieces *pieces, const struct plan *plan, const struct op *op, int groups,
+                            int members)
+{
+    struct conv conv = {.out = map_of(&plan->tensors[op->output]), .groups = groups};
     size_t outputs = (size_t)op->channels;
-    struct conv_scratch scratch = {.kept = kept_new(pieces, op, &out, 1, false)};
-    scratch.moments = moments_new(pieces, op->channels);
-    scratch.start = piece(pieces, outputs * sizeof(float));
-    scratch.sums = piece(pieces, outputs * sizeof *scratch.sums);
-    scratch.convolution = convolution_new(pieces, plan, op, groups);
-    scratch.gradient = piece(pieces, scratch.convolution.together * scratch.convolution.gradient.group * sizeof(float));
-    return scratch;
+    conv.kept = kept_new(pieces, op, &conv.out, members, false);
+    conv.moments = moments_new(pieces, members * op->channels);
+    conv.start = piece(pieces, outputs * sizeof(float));
+    conv.sums = piece(pieces, (size_t)groups * outputs * sizeof *conv.sums);
+    conv.convolution = convolution_new(pieces, plan, op, groups, members);
+    return conv;
+}
+
+static struct conv conv_begin(const struct op_run *run, bool training)
+{
+    const struct op *op = run->op;
+    int groups = groups_of(run->count);
+    struct conv conv = conv_new(&(struct pieces){run->scratch, 0}, run->plan, op, groups, run->members);
+    conv.run = run;
+    if (training)
+        conv.kept = kept_new(&(struct pieces){run->saved, 0}, op, &conv.out, groups, op->pool == POOL_MAX);
+    return conv;
+}
+
+/* The linear part of one group. */
+static float *conv_linear(const struct conv *conv, int group)
+{
+    return conv->kept.linear + group * conv->convolution.linear.group;
+}
+
+static void conv_pass(const struct conv *conv, int group, int member, float *linear, const struct moments *moments)
+{
+    const struct convolution *c = &conv->convolution;
+    const float *x = (const float *)conv->run->x + map_at(&c->in, 0, 0, 0) + group * c->in.group;
+    pass_run(c, &conv->pass, member, &c->in, x, linear, moments);
+}
+
+static void conv_infer_group(void *context, int group, int member)
+{
+    const struct conv *conv = context;
+    conv_pass(conv, group, member, conv_linear(conv, member), NULL);
+    normalise_forward(conv->run, &conv->kept, conv_linear(conv, member),
+                      (float *)conv->run->y + group * conv->out.group, NULL);
+}
+
+static void conv_train_group(void *context, int group, int member)
+{
+    const struct conv *conv = context;
+    int channels = conv->run->op->channels, lanes = lanes_of(conv->run->count, group);
+    struct channel_sums *sums = conv->sums + (size_t)group * channels;
+    struct moments moments = moments_of(&conv->moments, channels, member);
+    memset(sums, 0, (size_t)channels * sizeof *sums);
+    moments_clear(&moments, channels);
+    conv_pass(conv, group, member, conv_linear(conv, group), lanes == LANES ? &moments : NULL);
+    if (lanes == LANES)
+        channel_sums_add(sums, channels, &moments);
+    else
+        channel_sums_add_lanes(sums, &conv->convolution.linear, conv_linear(conv, group), lanes);
+}
+
+/* The last group is still in the cache, and the next operation begins with the first. */
+static void conv_normalise_group(void *context, int item, int member)
+{
+    const struct conv *conv = context;
+    int group = conv->groups - 1 - item;
+    normalise_forward(conv->run, &conv->kept, conv_linear(conv, group), (float *)conv->run->y + group * conv->out.group,
+                      selected_of(&conv->kept, group));
 }
 
 static void conv_forward(const struct op_run *run)
 {
-    const struct op *op = run->op;
-    struct map out = map_of(&run->plan->tensors[op->output]);
-    int groups = groups_of(run->count);
-    struct conv_scratch scratch = conv_scratch_new(&(struct pieces){run->scratch, 0}, run->plan, op, groups);
-    const struct convolution *c = &scratch.convolution;
-    start_from_shift(run, scratch.start);
-    struct pass pass = forward_begin(c, run->values + op->weights.weight, scratch.start);
-    const float *x = (const float *)run->x + map_at(&c->in, 0, 0, 0);
-    float *y = run->y;
+    struct conv conv = conv_begin(run, run->training);
+    start_from_shift(run, conv.start);
+    conv.pass = forward_begin(&conv.convolution, run->values + run->op->weights.weight, conv.start, run->team);
     if (!run->training) {
-        running_statistics(run, &scratch.kept);
-        for (int g = 0; g < groups; g++) {
-            pass_run(&pass, &c->in, x + g * c->in.group, scratch.kept.linear, NULL);
-            normalise_forward(run, &scratch.kept, scratch.kept.linear, y + g * out.group, NULL);
-        }
+        running_statistics(run, &conv.kept);
+        team_do(run->team, conv.groups, conv_infer_group, &conv);
         return;
     }
-    struct kept kept = kept_new(&(struct pieces){run->saved, 0}, op, &out, groups, op->pool == POOL_MAX);
-    memset(scratch.sums, 0, (size_t)op->channels * sizeof *scratch.sums);
-    for (int g = 0; g < groups; g++) {
-        bool whole = lanes_of(run->count, g) == LANES;
-        float *linear = kept.linear + g * c->linear.group;
-        moments_clear(&scratch.moments, op->channels);
-        pass_run(&pass, &c->in, x + g * c->in.group, linear, whole ? &scratch.moments : NULL);
-        if (whole)
-            channel_sums_add(scratch.sums, op->channels, &scratch.moments);
-        else
-            channel_sums_add_lanes(scratch.sums, &c->linear, linear, lanes_of(run->count, g));
-    }
-    batch_statistics(run, scratch.sums, &kept);
-    /* The last group is still in the cache, and the next operation begins with the first. */
-    for (int g = groups - 1; g >= 0; g--)
-        normalise_forward(run, &kept, kept.linear + g * c->linear.group, y + g * out.group, selected_of(&kept, g));
+    team_do(run->team, conv.groups, conv_train_group, &conv);
+    channel_sums_fold(conv.sums, run->op->channels, conv.groups);
+    batch_statistics(run, conv.sums, &conv.kept);
+    team_do(run->team, conv.groups, conv_normalise_group, &conv);
+}
+
+static void conv_sums_group(void *context, int group, int member)
+{
+    const struct conv *conv = context;
+    int channels = conv->run->op->channels;
+    struct channel_sums *sums = conv->sums + (size_t)group * channels;
+    memset(sums, 0, (size_t)channels * sizeof *sums);
+    normalise_sums(conv->run, &conv->kept, conv_linear(conv, group), selected_of(&conv->kept, group),
+                   (const float *)conv->run->dy + group * conv->out.group, sums);
+}
+
+static void conv_gradient_group(const void *context, int group, float *out)
+{
+    const struct conv *conv = context;
+    const struct op_run *run = conv->run;
+    normalise_backward(run, &conv->kept, conv->sums, &conv->convolution.gradient, lanes_of(run->count, group),
+                       conv_linear(conv, group), selected_of(&conv->kept, group),
+                       (const float *)run->dy + group * conv->out.group, out);
 }
 
 static void conv_backward(const struct op_run *run)
 {
-    const struct op *op = run->op;
-    struct map out = map_of(&run->plan->tensors[op->output]);
-    int groups = groups_of(run->count);
-    struct conv_scratch scratch = conv_scratch_new(&(struct pieces){run->scratch, 0}, run->plan, op, groups);
-    const struct convolution *c = &scratch.convolution;
-    struct kept kept = kept_new(&(struct pieces){run->saved, 0}, op, &out, groups, op->pool == POOL_MAX);
-    const float *x = run->x, *dy = run->dy, *weights = run->values + op->weights.weight;
-    float *dx = run->dx, *weight_gradient = run->gradients + op->weights.weight;
-    memset(scratch.sums, 0, (size_t)op->channels * sizeof *scratch.sums);
-    for (int g = 0; g < groups; g++)
-        normalise_sums(run, &kept, kept.linear + g * c->linear.group, selected_of(&kept, g), dy + g * out.group,
-                       scratch.sums);
-    parameter_gradients(run, &kept, scratch.sums);
-    for (int plane = 0; plane < c->together * c->outputs; plane++)
-        map_clear_border(&c->gradient, scratch.gradient + plane * c->gradient.plane);
-    weight_gradient_begin(c, weight_gradient);
-    struct pass pass = {0};
-    if (dx)
-        pass = input_gradient_begin(c, weights);
-    for (int first = 0, count; first < groups; first += count) {
-        count = groups - first < c->together ? groups - first : c->together;
-        for (int i = 0; i < count; i++) {
-            int g = first + i;
-            normalise_backward(run, &kept, scratch.sums, &c->gradient, lanes_of(run->count, g),
-                               kept.linear + g * c->linear.group, selected_of(&kept, g), dy + g * out.group,
-                               scratch.gradient + i * c->gradient.group);
-        }
-        weight_gradient_run(c, count, x + first * c->in.group, scratch.gradient, weight_gradient);
-        for (int i = 0; dx && i < count; i++)
-            input_gradient_run(c, &pass, weights, scratch.gradient + i * c->gradient.group,
-                               dx + (first + i) * c->in.group);
-    }
-    weight_gradient_end(c, weight_gradient);
+    struct conv conv = conv_begin(run, true);
+    team_do(run->team, conv.groups, conv_sums_group, &conv);
+    channel_sums_fold(conv.sums, run->op->channels, conv.groups);
+    parameter_gradients(run, &conv.kept, conv.sums);
+    convolution_backward(run, &conv.convolution, conv_gradient_group, &conv);
 }
 
-/* OP_CONV_ALONE: what it reads and writes lies as the linear part does, but for the border that the input gradient
-   wants around the output's: so the gradient goes through a bordered map in scratch here too. */
-struct alone_scratch {
+/* --- OP_CONV_ALONE: what it reads and writes lies as the linear part does, but for the border that the input gradient
+   wants around the output's: so the gradient goes through a bordered map in scratch here too --- */
+
+struct alone {
+    const struct op_run *run;
+    struct map out;
     struct convolution convolution;
-    float *gradient; /* of `convolution.together` groups */
+    struct pass pass;
 };
 
-static struct alone_scratch alone_scratch_new(struct pieces *pieces, const struct plan *plan, const struct op *op,
-                                              int groups)
+static struct alone alone_begin(const struct op_run *run)
 {
-    struct alone_scratch scratch = {.convolution = convolution_new(pieces, plan, op, groups)};
-    const struct convolution *c = &scratch.convolution;
-    ASSERT(plan->tensors[op->output].border == 0);
-    scratch.gradient = piece(pieces, c->together * c->gradient.group * sizeof(float));
-    return scratch;
+    struct alone alone = {.run = run, .out = map_of(&run->plan->tensors[run->op->output])};
+    ASSERT(alone.out.border == 0);
+    alone.convolution =
+        convolution_new(&(struct pieces){run->scratch, 0}, run->plan, run->op, groups_of(run->count), run->members);
+    return alone;
+}
+
+static void alone_forward_group(void *context, int group, int member)
+{
+    const struct alone *alone = context;
+    const struct convolution *c = &alone->convolution;
+    float *y = (float *)alone->run->y + group * alone->out.group;
+    for (int k = 0; k < alone->out.channels; k++)
+        map_clear_border(&alone->out, y + k * alone->out.plane);
+    pass_run(c, &alone->pass, member, &c->in,
+             (const float *)alone->run->x + map_at(&c->in, 0, 0, 0) + group * c->in.group, y, NULL);
 }
 
 static void alone_forward(const struct op_run *run)
 {
-    const struct op *op = run->op;
-    struct map out = map_of(&run->plan->tensors[op->output]);
-    int groups = groups_of(run->count);
-    struct alone_scratch scratch = alone_scratch_new(&(struct pieces){run->scratch, 0}, run->plan, op, groups);
-    const struct convolution *c = &scratch.convolution;
-    struct pass pass = forward_begin(c, run->values + op->weights.weight, NULL);
-    const float *x = (const float *)run->x + map_at(&c->in, 0, 0, 0);
-    for (int g = 0; g < groups; g++) {
-        float *y = (float *)run->y + g * out.group;
-        for (int k = 0; k < out.channels; k++)
-            map_clear_border(&out, y + k * out.plane);
-        pass_run(&pass, &c->in, x + g * c->in.group, y, NULL);
-    }
+    struct alone alone = alone_begin(run);
+    alone.pass = forward_begin(&alone.convolution, run->values + run->op->weights.weight, NULL, run->team);
+    team_do(run->team, groups_of(run->count), alone_forward_group, &alone);
+}
+
+static void alone_gradient_group(const void *context, int group, float *to)
+{
+    const struct alone *alone = context;
+    const struct map *out = &alone->out, *gradient = &alone->convolution.gradient;
+    const float *from = (const float *)alone->run->dy + group * out->group;
+    for (int k = 0; k < out->channels; k++)
+        for (int y = 0; y < out->height; y++)
+            memcpy(to + map_at(gradient, k, y, 0), from + map_at(out, k, y, 0), out->pitch * sizeof *to);
 }
 
 static void alone_backward(const struct op_run *run)
 {
-    const struct op *op = run->op;
-    struct map out = map_of(&run->plan->tensors[op->output]);
-    int groups = groups_of(run->count);
-    struct alone_scratch scratch = alone_scratch_new(&(struct pieces){run->scratch, 0}, run->plan, op, groups);
-    const struct convolution *c = &scratch.convolution;
-    const float *x = run->x, *dy = run->dy, *weights = run->values + op->weights.weight;
-    float *dx = run->dx, *weight_gradient = run->gradients + op->weights.weight;
-    for (int plane = 0; plane < c->together * c->outputs; plane++)
-        map_clear_border(&c->gradient, scratch.gradient + plane * c->gradient.plane);
-    weight_gradient_begin(c, weight_gradient);
-    struct pass pass = {0};
-    if (dx)
-        pass = input_gradient_begin(c, weights);
-    for (int first = 0, count; first < groups; first += count) {
-        count = groups - first < c->together ? groups - first : c->together;
-        for (int i = 0; i < count * c->outputs; i++) {
-            const float *from = dy + (first + i / c->outputs) * out.group + i % c->outputs * out.plane;
-            float *to = scratch.gradient + i * c->gradient.plane;
-            for (int y = 0; y < out.height; y++)
-                memcpy(to + map_at(&c->gradient, 0, y, 0), from + map_at(&out, 0, y, 0), out.pitch * sizeof *to);
-        }
-        weight_gradient_run(c, count, x + first * c->in.group, scratch.gradient, weight_gradient);
-        for (int i = 0; dx && i < count; i++)
-            input_gradient_run(c, &pass, weights, scratch.gradient + i * c->gradient.group,
-                               dx + (first + i) * c->in.group);
-    }
-    weight_gradient_end(c, weight_gradient);
+    struct alone alone = alone_begin(run);
+    convolution_backward(run, &alone.convolution, alone_gradient_group, &alone);
 }
 
 #endif

@@ -3,7 +3,10 @@
  *
  * Any convolution can go through `product` and `outer` directly (product.h); those that fit and are wide enough go
  * through them by way of minimal filtering (winograd.h).  A `begin` prepares weights and tables; then groups of images
- * follow one another.
+ * follow one another, or go to the members of a team: each has its own piece of the scratch that is written.
+ *
+ * The weight gradient is a sum over all images.  So that it comes out the same whoever helps, members share its columns
+ * (input channels, places of the kernel) and each walks all images in their order.
  *
  * The input gradient is a convolution of the output's gradient with the flipped, transposed kernel.  With stride s the
  * input's places fall into s x s phases (y mod s, x mod s): each phase meets only the kernel places that the forward
@@ -21,15 +24,25 @@ struct convolution {
     struct map in, linear, gradient; /* `gradient`: the linear part's, with the border that the input gradient wants */
     bool filter_product, filter_input, filter_outer; /* by minimal filtering: forward, input and weight gradient */
     int together;                                    /* groups that the weight gradient takes at once */
+    int round; /* groups whose gradients of the linear part are there at once: a multiple of `together`, or all */
     /* Scratch. */
-    int32_t *offsets, *gradient_offsets, *tile_offsets;
-    float *packed;            /* weights as the method at hand wants them */
-    float *filtered_gradient; /* of the weights, transformed */
-    float *tiles_in, *tiles_out;
+    int32_t *offsets, *gradient_offsets;
+    int32_t *product_tiles, *outer_tiles; /* of a channel in a chunk of PRODUCT_TILES, of OUTER_TILES */
+    float *packed;                        /* weights as the method at hand wants them */
+    float *filtered_gradient;             /* of the weights, transformed */
+    float *gradients;                     /* of the linear part, `round` groups */
+    float *tiles_in, *tiles_out;          /* chunks, one after another for each member */
+    size_t tiles;                         /* from one member's to the next's */
 };
 
+static void tile_offsets(int32_t *offsets, int channels, int tiles)
+{
+    for (int i = 0; i < channels; i++)
+        offsets[i] = i * tiles * LANES;
+}
+
 static struct convolution convolution_new(struct pieces *pieces, const struct plan *plan, const struct op *op,
-                                          int groups)
+                                          int groups, int members)
 {
     struct convolution c = {.kernel = op->kernel, .stride = op->stride, .outputs = op->channels, .together = 1};
     c.in = map_of(&plan->tensors[op->input]);
@@ -42,23 +55,29 @@ static struct convolution convolution_new(struct pieces *pieces, const struct pl
     c.gradient_offsets = piece(pieces, outputs * taps * sizeof(int32_t));
     if (!winograd_fits(c.kernel, c.stride, op->height, op->width)) {
         c.packed = piece(pieces, inputs * outputs * taps * sizeof(float));
-        return c;
+    } else {
+        c.filter_product = winograd_pays(c.inputs, c.outputs);
+        c.filter_input = winograd_pays(c.outputs, c.inputs);
+        c.filter_outer = c.filter_product && c.filter_input;
+        c.packed = piece(pieces, POINTS * winograd_weights_point(c.inputs, c.outputs) * sizeof(float));
     }
-    c.filter_product = winograd_pays(c.inputs, c.outputs);
-    c.filter_input = winograd_pays(c.outputs, c.inputs);
-    c.filter_outer = c.filter_product && c.filter_input;
-    int most = c.inputs > c.outputs ? c.inputs : c.outputs, tiles = op->height * op->width / 4;
-    c.packed = piece(pieces, POINTS * winograd_weights_point(c.inputs, c.outputs) * sizeof(float));
     if (c.filter_product || c.filter_input) {
-        c.tile_offsets = piece(pieces, (size_t)most * sizeof(int32_t));
-        c.tiles_in = piece(pieces, POINTS * winograd_point(most, OUTER_TILES) * sizeof(float));
-        c.tiles_out = piece(pieces, POINTS * winograd_point(most, OUTER_TILES) * sizeof(float));
+        int most = c.inputs > c.outputs ? c.inputs : c.outputs;
+        c.product_tiles = piece(pieces, (size_t)most * sizeof(int32_t));
+        c.outer_tiles = piece(pieces, (size_t)most * sizeof(int32_t));
+        c.tiles = POINTS * winograd_point(most, OUTER_TILES);
+        c.tiles_in = piece(pieces, (size_t)members * c.tiles * sizeof(float));
+        c.tiles_out = piece(pieces, (size_t)members * c.tiles * sizeof(float));
     }
     if (c.filter_outer) {
+        int tiles = op->height * op->width / 4;
         c.filtered_gradient = piece(pieces, POINTS * winograd_weights_point(c.inputs, c.outputs) * sizeof(float));
         c.together = OUTER_TILES > tiles ? OUTER_TILES / tiles : 1;
         c.together = c.together < groups ? c.together : groups;
     }
+    c.round = (members + c.together - 1) / c.together * c.together;
+    c.round = c.round < groups ? c.round : groups;
+    c.gradients = piece(pieces, (size_t)c.round * c.gradient.group * sizeof(float));
     return c;
 }
 
@@ -70,13 +89,17 @@ struct pass {
 };
 
 /* From `in` to `out`, which both begin at their first pixel; `moments` may be NULL. */
-static void pass_run(const struct pass *pass, const struct map *in, const float *x, float *out,
-                     const struct moments *moments)
+static void pass_run(const struct convolution *c, const struct pass *pass, int member, const struct map *in,
+                     const float *x, float *out, const struct moments *moments)
 {
-    if (pass->filtered)
-        winograd_product(&pass->filter, x - in->pitch - LANES, out, moments);
-    else
+    if (!pass->filtered) {
         product_run(&pass->product, x, out, moments);
+        return;
+    }
+    struct winograd filter = pass->filter;
+    filter.in = c->tiles_in + member * c->tiles;
+    filter.out = c->tiles_out + member * c->tiles;
+    winograd_product(&filter, x - in->pitch - LANES, out, moments);
 }
 
 static struct winograd filter_of(const struct convolution *c, const struct map *in, const struct map *out)
@@ -94,16 +117,40 @@ static struct winograd filter_of(const struct convolution *c, const struct map *
         .out_plane = out->plane,
         .out_pitch = out->pitch,
         .weights = c->packed,
-        .offsets = c->tile_offsets,
-        .in = c->tiles_in,
-        .out = c->tiles_out,
+        .offsets = c->product_tiles,
     };
 }
 
-static void tile_offsets(const struct convolution *c, int channels, int tiles)
+/* The share of a loop's `count` things that item `item` of `items` does: the first of them.  In whole steps. */
+static inline int share_of(int count, int step, int item, int items)
 {
-    for (int i = 0; i < channels; i++)
-        c->tile_offsets[i] = i * tiles * LANES;
+    int steps = (count + step - 1) / step, first = (int)((int64_t)steps * item / items) * step;
+    return first < count ? first : count;
+}
+
+/* Transform the weights for minimal filtering, some rows a member. */
+struct transform {
+    struct kernels kernels;
+    const float *weights;
+    float *packed;
+    int shares;
+};
+
+static void transform_share(void *context, int item, int member)
+{
+    const struct transform *t = context;
+    int rows = t->kernels.rows;
+    winograd_weights(&t->kernels, share_of(rows, 1, item, t->shares), share_of(rows, 1, item + 1, t->shares),
+                     t->weights, t->packed);
+}
+
+static struct winograd filter_begin(const struct convolution *c, const struct map *in, const struct map *out,
+                                    struct kernels kernels, const float *weights, struct team *team)
+{
+    struct transform transform = {kernels, weights, c->packed, team_size(team)};
+    team_do(team, transform.shares, transform_share, &transform);
+    tile_offsets(c->product_tiles, in->channels, PRODUCT_TILES);
+    return filter_of(c, in, out);
 }
 
 /* Offsets of the forward columns from the input's pixel. */
@@ -117,15 +164,13 @@ static void forward_offsets(const struct convolution *c)
 }
 
 /* Forward; `start` is what each channel's sums start from. */
-static struct pass forward_begin(const struct convolution *c, const float *weights, const float *start)
+static struct pass forward_begin(const struct convolution *c, const float *weights, const float *start,
+                                 struct team *team)
 {
     struct pass pass = {.filtered = c->filter_product};
     int columns = c->inputs * c->kernel * c->kernel;
     if (pass.filtered) {
-        struct kernels kernels = kernels_forward(c->outputs, c->inputs);
-        winograd_weights(&kernels, weights, c->packed);
-        tile_offsets(c, c->inputs, PRODUCT_TILES);
-        pass.filter = filter_of(c, &c->in, &c->linear);
+        pass.filter = filter_begin(c, &c->in, &c->linear, kernels_forward(c->outputs, c->inputs), weights, team);
         pass.filter.start = start;
         return pass;
     }
@@ -150,39 +195,53 @@ static struct pass forward_begin(const struct convolution *c, const float *weigh
     return pass;
 }
 
-/* The input gradient of one phase: rows are input channels, columns (output channel, the kernel places that lead
-   here). */
-static struct product phase_product(const struct convolution *c, const float *weights, int phase_y, int phase_x)
-{
-    int kernel = c->kernel, pad = kernel / 2, stride = c->stride, columns = 0, count = 0;
+/* A phase of the input gradient, and where its columns (output channel, the kernel places that lead here) begin among
+   those of all phases. */
+struct phase {
+    int y, x, before;
+    int count; /* kernel places */
     int taps[ARCH_KERNEL_MAX * ARCH_KERNEL_MAX], places[ARCH_KERNEL_MAX * ARCH_KERNEL_MAX];
+};
+
+/* The first phase after `last`, which starts at the end of all; false when there is none. */
+static bool phase_next(const struct convolution *c, struct phase *phase)
+{
+    int kernel = c->kernel, pad = kernel / 2, stride = c->stride;
     int origin = (int)map_at(&c->gradient, 0, 0, 0);
+    phase->before += phase->count;
+    if (++phase->x == stride) {
+        phase->x = 0;
+        if (++phase->y == stride)
+            return false;
+    }
+    phase->count = 0;
     for (int ky = 0; ky < kernel; ky++)
         for (int kx = 0; kx < kernel; kx++) {
-            int y = phase_y + pad - ky, x = phase_x + pad - kx;
+            int y = phase->y + pad - ky, x = phase->x + pad - kx;
             if (y % stride || x % stride)
                 continue;
-            taps[count] = ky * kernel + kx;
-            places[count++] = (int)map_at(&c->gradient, 0, y / stride, x / stride) - origin;
+            phase->taps[phase->count] = ky * kernel + kx;
+            phase->places[phase->count++] = (int)map_at(&c->gradient, 0, y / stride, x / stride) - origin;
         }
-    for (int k = 0; k < c->outputs; k++)
-        for (int t = 0; t < count; t++)
-            c->gradient_offsets[columns++] = (int32_t)(k * c->gradient.plane) + places[t];
-    float *packed = c->packed;
-    for (int i = 0; i < c->inputs; i++)
-        for (int k = 0; k < c->outputs; k++)
-            for (int t = 0; t < count; t++)
-                *packed++ = weights[((size_t)k * c->inputs + i) * kernel * kernel + taps[t]];
+    return true;
+}
+
+static const struct phase phase_none = {.x = -1};
+
+/* Rows are input channels. */
+static struct product phase_product(const struct convolution *c, const struct phase *phase)
+{
+    int stride = c->stride, columns = c->outputs * phase->count;
     return (struct product){
         .rows = c->inputs,
         .columns = columns,
-        .weights = c->packed,
+        .weights = c->packed + (size_t)phase->before * c->inputs * c->outputs,
         .weight_row = columns,
         .weight_column = 1,
-        .offsets = c->gradient_offsets,
+        .offsets = c->gradient_offsets + phase->before * c->outputs,
         .parts = stride == 1 ? 1 : PARTS,
-        .height = (c->in.height - phase_y + stride - 1) / stride,
-        .width = (c->in.width - phase_x + stride - 1) / stride * (stride == 1 ? PARTS : 1),
+        .height = (c->in.height - phase->y + stride - 1) / stride,
+        .width = (c->in.width - phase->x + stride - 1) / stride * (stride == 1 ? PARTS : 1),
         .x_pitch = (ptrdiff_t)c->gradient.pitch,
         .x_step = stride == 1 ? VECTOR_WIDTH : LANES,
         .out_plane = (ptrdiff_t)c->in.plane,
@@ -191,30 +250,41 @@ static struct product phase_product(const struct convolution *c, const float *we
     };
 }
 
-static struct pass input_gradient_begin(const struct convolution *c, const float *weights)
+static void phase_prepare(const struct convolution *c, const struct phase *phase, const float *weights)
+{
+    int32_t *offsets = c->gradient_offsets + phase->before * c->outputs;
+    float *packed = c->packed + (size_t)phase->before * c->inputs * c->outputs;
+    for (int k = 0; k < c->outputs; k++)
+        for (int t = 0; t < phase->count; t++)
+            *offsets++ = (int32_t)(k * c->gradient.plane) + phase->places[t];
+    for (int i = 0; i < c->inputs; i++)
+        for (int k = 0; k < c->outputs; k++)
+            for (int t = 0; t < phase->count; t++)
+                *packed++ = weights[((size_t)k * c->inputs + i) * c->kernel * c->kernel + phase->taps[t]];
+}
+
+static struct pass input_gradient_begin(const struct convolution *c, const float *weights, struct team *team)
 {
     struct pass pass = {.filtered = c->filter_input};
-    if (pass.filtered) {
-        struct kernels kernels = kernels_flipped(c->outputs, c->inputs);
-        winograd_weights(&kernels, weights, c->packed);
-        pass.filter = filter_of(c, &c->gradient, &c->in);
-    } else if (c->stride == 1) {
-        pass.product = phase_product(c, weights, 0, 0);
-    }
+    struct phase phase = phase_none;
+    if (pass.filtered)
+        pass.filter = filter_begin(c, &c->gradient, &c->in, kernels_flipped(c->outputs, c->inputs), weights, team);
+    while (!pass.filtered && phase_next(c, &phase))
+        phase_prepare(c, &phase, weights);
     return pass;
 }
 
 /* One group: `gradient` is the linear part's, `dx` the input's; both with their borders. */
-static void input_gradient_run(const struct convolution *c, struct pass *pass, const float *weights,
-                               const float *gradient, float *dx)
+static void input_gradient_run(const struct convolution *c, const struct pass *begun, int member, const float *gradient,
+                               float *dx)
 {
-    if (pass->filtered)
-        tile_offsets(c, c->outputs, PRODUCT_TILES);
-    for (int phase = 0; phase < c->stride * c->stride; phase++) {
-        int y = phase / c->stride, x = phase % c->stride;
-        if (c->stride > 1)
-            pass->product = phase_product(c, weights, y, x);
-        pass_run(pass, &c->gradient, gradient + map_at(&c->gradient, 0, 0, 0), dx + map_at(&c->in, 0, y, x), NULL);
+    struct pass pass = *begun;
+    struct phase phase = phase_none;
+    while (phase_next(c, &phase)) {
+        if (!pass.filtered)
+            pass.product = phase_product(c, &phase);
+        pass_run(c, &pass, member, &c->gradient, gradient + map_at(&c->gradient, 0, 0, 0),
+                 dx + map_at(&c->in, 0, phase.y, phase.x), NULL);
     }
 }
 
@@ -222,25 +292,34 @@ static void weight_gradient_begin(const struct convolution *c, float *out)
 {
     forward_offsets(c);
     memset(out, 0, (size_t)c->outputs * c->inputs * c->kernel * c->kernel * sizeof *out);
-    if (c->filter_outer)
+    if (c->filter_outer) {
         memset(c->filtered_gradient, 0, POINTS * winograd_weights_point(c->outputs, c->inputs) * sizeof(float));
+        tile_offsets(c->outer_tiles, c->inputs, OUTER_TILES);
+    }
 }
 
-/* Some groups: inputs `x` and the linear part's `gradient`, both with their borders. */
-static void weight_gradient_run(const struct convolution *c, int groups, const float *x, const float *gradient,
-                                float *out)
+/* Share `share` of `shares` of the columns; some groups: inputs `x` and the linear part's `gradient`, both with their
+   borders. */
+static void weight_gradient_run(const struct convolution *c, int share, int shares, int member, int groups,
+                                const float *x, const float *gradient, float *out)
 {
-    const float *first = gradient + map_at(&c->gradient, 0, 0, 0), *pixel = x + map_at(&c->in, 0, 0, 0);
+    const float *d = gradient + map_at(&c->gradient, 0, 0, 0), *pixel = x + map_at(&c->in, 0, 0, 0);
+    int columns = c->filter_outer ? c->inputs : c->inputs * c->kernel * c->kernel;
+    int first = share_of(columns, 1, share, shares), last = share_of(columns, 1, share + 1, shares);
     if (c->filter_outer) {
         struct winograd filter = filter_of(c, &c->in, &c->gradient);
         filter.groups = groups;
-        tile_offsets(c, c->inputs, OUTER_TILES);
-        winograd_outer(&filter, pixel - c->in.pitch - LANES, first, c->filtered_gradient);
+        filter.offsets = c->outer_tiles;
+        filter.in = c->tiles_in + member * c->tiles;
+        filter.out = c->tiles_out + member * c->tiles;
+        winograd_outer(&filter, first, last, pixel - c->in.pitch - LANES, d, c->filtered_gradient);
         return;
     }
     struct outer outer = {
         .rows = c->outputs,
-        .columns = c->inputs * c->kernel * c->kernel,
+        .columns = columns,
+        .first = first,
+        .last = last,
         .gradient = out,
         .offsets = c->offsets,
         .height = c->linear.height,
@@ -252,13 +331,16 @@ static void weight_gradient_run(const struct convolution *c, int groups, const f
         .d_step = LANES,
     };
     for (int g = 0; g < groups; g++)
-        outer_run(&outer, pixel + g * c->in.group, first + g * c->gradient.group);
+        outer_run(&outer, pixel + g * c->in.group, d + g * c->gradient.group);
 }
 
-static void weight_gradient_end(const struct convolution *c, float *out)
+static void weight_gradient_end(const struct convolution *c, int share, int shares, float *out)
 {
+    int kernels = c->outputs * c->inputs;
     if (c->filter_outer)
-        winograd_weights_gradient(c->outputs, c->inputs, c->filtered_gradient, out);
+        winograd_weights_gradient(c->outputs, c->inputs, (size_t)share_of(kernels, VECTOR_WIDTH, share, shares),
+                                  (size_t)share_of(kernels, VECTOR_WIDTH, share + 1, shares), c->filtered_gradient,
+                                  out);
 }
 
 #endif

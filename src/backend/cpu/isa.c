@@ -27,11 +27,11 @@ static size_t scratch_bytes(const struct plan *plan, const struct op *op, int ba
 {
     struct pieces pieces = {0};
     if (op->kind == OP_CONV)
-        conv_scratch_new(&pieces, plan, op, groups_of(batch));
+        conv_new(&pieces, plan, op, groups_of(batch), members);
     else if (op->kind == OP_CONV_ALONE)
-        alone_scratch_new(&pieces, plan, op, groups_of(batch));
+        convolution_new(&pieces, plan, op, groups_of(batch), members);
     else if (op->kind == OP_NORM)
-        norm_scratch_new(&pieces, plan, op);
+        norm_new(&pieces, plan, op, groups_of(batch));
     else if (op->kind == OP_FC || op->kind == OP_CLASSIFIER)
         linear_scratch_new(&pieces, plan, op, groups_of(batch));
     return pieces.used;
@@ -39,7 +39,8 @@ static size_t scratch_bytes(const struct plan *plan, const struct op *op, int ba
 
 const struct backend ISA_TABLE = {
     .name = "cpu",
-    .description = "16 images innermost, float32, one thread a network; " ISA_DESCRIPTION,
+    .description = "16 images innermost, float32; " ISA_DESCRIPTION,
+    .images_a_member = LANES,
     .tensor_bytes = tensor_bytes,
     .tensor_offset = tensor_offset,
     .saved_bytes = saved_bytes,

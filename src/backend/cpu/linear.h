@@ -70,6 +70,7 @@ static void linear_backward(const struct op_run *run, struct linear_scratch *scr
     struct outer outer = {
         .rows = op->channels,
         .columns = inputs,
+        .last = inputs,
         .gradient = run->gradients + op->weights.weight,
         .offsets = scratch->offsets,
         .height = 1,

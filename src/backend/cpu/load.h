@@ -164,25 +164,36 @@ static void clear_outside(const struct group *group, int y, int width, float *ro
         keep_between(group->left, group->right, x, row + (size_t)x * LANES);
 }
 
+struct loading {
+    struct map map;
+    const struct batch *batch;
+    float *data;
+};
+
+static void load_group(void *context, int g, int member)
+{
+    const struct loading *loading = context;
+    const struct map *map = &loading->map;
+    const struct view *view = loading->batch->view;
+    struct group group = group_of(loading->batch, g);
+    float *plane = loading->data + g * map->group;
+    for (int c = 0; c < map->channels; c++, plane += map->plane) {
+        map_clear_border(map, plane);
+        for (int y = 0; y < map->height; y++) {
+            float *row = plane + map_at(map, 0, y, 0);
+            load_row(view->images, group.lanes, c * map->height + y, view->scale[c], view->shift[c], row);
+            clear_outside(&group, y, map->width, row);
+        }
+    }
+}
+
 static void load(void *context, const struct tensor *tensor, const struct batch *batch, void *data, struct team *team)
 {
     struct map map = map_of(tensor);
-    const struct view *view = batch->view;
-    const struct images *images = view->images;
+    const struct images *images = batch->view->images;
     ASSERT(images->shape.channels == map.channels && images->shape.height == map.height &&
            images->shape.width == map.width);
-    float *plane = data;
-    for (int g = 0; g < groups_of(batch->count); g++) {
-        struct group group = group_of(batch, g);
-        for (int c = 0; c < map.channels; c++, plane += map.plane) {
-            map_clear_border(&map, plane);
-            for (int y = 0; y < map.height; y++) {
-                float *row = plane + map_at(&map, 0, y, 0);
-                load_row(images, group.lanes, c * map.height + y, view->scale[c], view->shift[c], row);
-                clear_outside(&group, y, map.width, row);
-            }
-        }
-    }
+    team_do(team, groups_of(batch->count), load_group, &(struct loading){map, batch, data});
 }
 
 #endif

@@ -10,19 +10,45 @@
 #include "backend/cpu/normalise.h"
 #include "util/bug.h"
 
-struct norm_scratch {
-    struct kept kept; /* inference only */
-    struct channel_sums *sums;
+struct norm {
+    const struct op_run *run;
+    struct map in, out;
+    int groups;
+    struct kept kept;          /* in training what is saved, in inference in scratch */
+    struct channel_sums *sums; /* [group][channel] */
     float *start;
 };
 
-static struct norm_scratch norm_scratch_new(struct pieces *pieces, const struct plan *plan, const struct op *op)
+static struct norm norm_new(struct pieces *pieces, const struct plan *plan, const struct op *op, int groups)
 {
-    struct map out = map_of(&plan->tensors[op->output]);
-    struct norm_scratch scratch = {.kept = kept_new(pieces, op, &out, 1, false)};
-    scratch.sums = piece(pieces, (size_t)op->channels * sizeof *scratch.sums);
-    scratch.start = piece(pieces, (size_t)op->channels * sizeof(float));
-    return scratch;
+    struct norm norm = {.groups = groups};
+    norm.in = map_of(&plan->tensors[op->input]);
+    norm.out = map_of(&plan->tensors[op->output]);
+    ASSERT(norm.in.border == 0);
+    norm.kept = kept_new(pieces, op, &norm.out, 1, false);
+    norm.sums = piece(pieces, (size_t)groups * op->channels * sizeof *norm.sums);
+    norm.start = piece(pieces, (size_t)op->channels * sizeof(float));
+    return norm;
+}
+
+static struct norm norm_begin(const struct op_run *run, bool training)
+{
+    const struct op *op = run->op;
+    struct norm norm = norm_new(&(struct pieces){run->scratch, 0}, run->plan, op, groups_of(run->count));
+    norm.run = run;
+    if (training)
+        norm.kept = kept_new(&(struct pieces){run->saved, 0}, op, &norm.out, norm.groups, op->pool == POOL_MAX);
+    return norm;
+}
+
+static const float *norm_x(const struct norm *norm, int group)
+{
+    return (const float *)norm->run->x + group * norm->in.group;
+}
+
+static const float *norm_dy(const struct norm *norm, int group)
+{
+    return (const float *)norm->run->dy + group * norm->out.group;
 }
 
 /* Adds the sums of value + start over one plane, of the lanes that the mask has: in two levels, as moments are. */
@@ -64,47 +90,64 @@ static void group_sums(const struct map *map, const float *group, const float *s
         plane_sums(map, group + c * map->plane, start[c], mask, &sums[c]);
 }
 
+static void norm_sums_group(void *context, int group, int member)
+{
+    const struct norm *norm = context;
+    struct channel_sums *sums = norm->sums + (size_t)group * norm->in.channels;
+    memset(sums, 0, (size_t)norm->in.channels * sizeof *sums);
+    group_sums(&norm->in, norm_x(norm, group), norm->start, lanes_of(norm->run->count, group), sums);
+}
+
+/* The last group is still in the cache, and the next operation begins with the first. */
+static void norm_forward_group(void *context, int item, int member)
+{
+    const struct norm *norm = context;
+    int group = norm->groups - 1 - item;
+    normalise_forward(norm->run, &norm->kept, norm_x(norm, group), (float *)norm->run->y + group * norm->out.group,
+                      selected_of(&norm->kept, group));
+}
+
 static void norm_forward(const struct op_run *run)
 {
-    const struct op *op = run->op;
-    struct map in = map_of(&run->plan->tensors[op->input]), out = map_of(&run->plan->tensors[op->output]);
-    int groups = groups_of(run->count);
-    struct norm_scratch scratch = norm_scratch_new(&(struct pieces){run->scratch, 0}, run->plan, op);
-    struct kept kept = scratch.kept;
-    const float *x = run->x;
-    ASSERT(in.border == 0);
-    start_from_shift(run, scratch.start);
+    struct norm norm = norm_begin(run, run->training);
+    start_from_shift(run, norm.start);
     if (run->training) {
-        kept = kept_new(&(struct pieces){run->saved, 0}, op, &out, groups, op->pool == POOL_MAX);
-        memset(scratch.sums, 0, (size_t)op->channels * sizeof *scratch.sums);
-        for (int g = 0; g < groups; g++)
-            group_sums(&in, x + g * in.group, scratch.start, lanes_of(run->count, g), scratch.sums);
-        batch_statistics(run, scratch.sums, &kept);
+        team_do(run->team, norm.groups, norm_sums_group, &norm);
+        channel_sums_fold(norm.sums, run->op->channels, norm.groups);
+        batch_statistics(run, norm.sums, &norm.kept);
     } else {
-        running_statistics(run, &kept);
+        running_statistics(run, &norm.kept);
     }
-    for (int k = 0; k < op->channels; k++)
-        kept.mean[k] -= scratch.start[k];
-    /* The last group is still in the cache, and the next operation begins with the first. */
-    for (int g = groups - 1; g >= 0; g--)
-        normalise_forward(run, &kept, x + g * in.group, (float *)run->y + g * out.group, selected_of(&kept, g));
+    for (int k = 0; k < run->op->channels; k++)
+        norm.kept.mean[k] -= norm.start[k];
+    team_do(run->team, norm.groups, norm_forward_group, &norm);
+}
+
+static void norm_gradient_sums_group(void *context, int group, int member)
+{
+    const struct norm *norm = context;
+    struct channel_sums *sums = norm->sums + (size_t)group * norm->in.channels;
+    memset(sums, 0, (size_t)norm->in.channels * sizeof *sums);
+    normalise_sums(norm->run, &norm->kept, norm_x(norm, group), selected_of(&norm->kept, group), norm_dy(norm, group),
+                   sums);
+}
+
+static void norm_backward_group(void *context, int group, int member)
+{
+    const struct norm *norm = context;
+    normalise_backward(norm->run, &norm->kept, norm->sums, &norm->in, lanes_of(norm->run->count, group),
+                       norm_x(norm, group), selected_of(&norm->kept, group), norm_dy(norm, group),
+                       (float *)norm->run->dx + group * norm->in.group);
 }
 
 static void norm_backward(const struct op_run *run)
 {
-    const struct op *op = run->op;
-    struct map in = map_of(&run->plan->tensors[op->input]), out = map_of(&run->plan->tensors[op->output]);
-    int groups = groups_of(run->count);
-    struct norm_scratch scratch = norm_scratch_new(&(struct pieces){run->scratch, 0}, run->plan, op);
-    struct kept kept = kept_new(&(struct pieces){run->saved, 0}, op, &out, groups, op->pool == POOL_MAX);
-    const float *x = run->x, *dy = run->dy;
-    memset(scratch.sums, 0, (size_t)op->channels * sizeof *scratch.sums);
-    for (int g = 0; g < groups; g++)
-        normalise_sums(run, &kept, x + g * in.group, selected_of(&kept, g), dy + g * out.group, scratch.sums);
-    parameter_gradients(run, &kept, scratch.sums);
-    for (int g = 0; run->dx && g < groups; g++)
-        normalise_backward(run, &kept, scratch.sums, &in, lanes_of(run->count, g), x + g * in.group,
-                           selected_of(&kept, g), dy + g * out.group, (float *)run->dx + g * in.group);
+    struct norm norm = norm_begin(run, true);
+    team_do(run->team, norm.groups, norm_gradient_sums_group, &norm);
+    channel_sums_fold(norm.sums, run->op->channels, norm.groups);
+    parameter_gradients(run, &norm.kept, norm.sums);
+    if (run->dx)
+        team_do(run->team, norm.groups, norm_backward_group, &norm);
 }
 
 #endif

@@ -92,6 +92,15 @@ static void channel_sums_add_lanes(struct channel_sums *sums, const struct map *
                 }
 }
 
+/* Sums of each group, [group][channel], to sums over all in the first: in the order of the groups. */
+static void channel_sums_fold(struct channel_sums *sums, int channels, int groups)
+{
+    for (int i = channels; i < groups * channels; i++) {
+        sums[i % channels].sum += sums[i].sum;
+        sums[i % channels].square += sums[i].square;
+    }
+}
+
 /* Batch statistics from the sums of `linear`; the running ones move. */
 static void batch_statistics(const struct op_run *run, const struct channel_sums *sums, struct kept *kept)
 {

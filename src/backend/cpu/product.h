@@ -46,6 +46,13 @@ static struct moments moments_new(struct pieces *pieces, int rows)
     return (struct moments){piece(pieces, bytes), piece(pieces, bytes), piece(pieces, bytes), piece(pieces, bytes)};
 }
 
+/* One member's, of those of a team. */
+static struct moments moments_of(const struct moments *all, int rows, int member)
+{
+    size_t at = (size_t)member * rows * VECTOR_WIDTH;
+    return (struct moments){all->sum + at, all->square + at, all->sum_all + at, all->square_all + at};
+}
+
 static void moments_clear(const struct moments *moments, int rows)
 {
     size_t bytes = (size_t)rows * sizeof(vector);
@@ -228,6 +235,7 @@ static void product_run(const struct product *product, const float *x, float *ou
 
 struct outer {
     int rows, columns;
+    int first, last; /* columns that are summed: first … last-1 */
     float *gradient; /* [row][column] */
     const int32_t *offsets;
     int height, width;
@@ -330,8 +338,8 @@ static void outer_run(const struct outer *outer, const float *x, const float *d)
         int height = outer->height - y < strip ? outer->height - y : strip;
         for (int row = 0, rows; row < outer->rows; row += rows) {
             rows = tile_size(outer->rows - row, TILE_ROWS);
-            for (int column = 0, columns; column < outer->columns; column += columns) {
-                columns = tile_size(outer->columns - column, TILE_COLUMNS);
+            for (int column = outer->first, columns; column < outer->last; column += columns) {
+                columns = tile_size(outer->last - column, TILE_COLUMNS);
                 outer_tiles[columns - 1][rows - 1](outer, outer->offsets + column, height, x + y * outer->x_pitch,
                                                    d + row * outer->d_plane + y * outer->d_pitch,
                                                    outer->gradient + (ptrdiff_t)row * outer->columns + column);

@@ -79,23 +79,33 @@ static void pool_backward(const struct op_run *run)
 }
 
 /* Both tensors have one shape; the border of what is written is cleared. */
-static void drop(const struct op_run *run, const struct map *from_map, const float *from, const struct map *to_map,
-                 float *to)
+struct drop {
+    const struct op_run *run;
+    struct map from_map, to_map;
+    const float *from;
+    float *to;
+};
+
+static void drop_group(void *context, int group, int member)
 {
-    int32_t threshold = dropout_threshold(run->op->drop);
-    float scale = 1 / (1 - run->op->drop);
+    const struct drop *drop = context;
+    const struct map *from_map = &drop->from_map, *to_map = &drop->to_map;
+    uint64_t key = drop->run->dropout_key;
+    int32_t threshold = dropout_threshold(drop->run->op->drop);
+    float scale = 1 / (1 - drop->run->op->drop);
     uint32_t pixels = (uint32_t)(from_map->height * from_map->width), image = pixels * (uint32_t)from_map->channels;
-    for (int plane = 0; plane < groups_of(run->count) * from_map->channels; plane++) {
-        int g = plane / from_map->channels, c = plane % from_map->channels;
-        uint32_t element = (uint32_t)g * LANES * image + (uint32_t)c * pixels;
-        map_clear_border(to_map, to + plane_at(to_map, plane));
+    uint32_t element = (uint32_t)group * LANES * image;
+    for (int c = 0; c < from_map->channels; c++) {
+        const float *from = drop->from + group * from_map->group + c * from_map->plane;
+        float *to = drop->to + group * to_map->group + c * to_map->plane;
+        map_clear_border(to_map, to);
         for (int y = 0; y < from_map->height; y++)
             for (int x = 0; x < from_map->width; x++, element++) {
-                const float *f = from + plane_at(from_map, plane) + map_at(from_map, 0, y, x);
-                float *t = to + plane_at(to_map, plane) + map_at(to_map, 0, y, x);
+                const float *f = from + map_at(from_map, 0, y, x);
+                float *t = to + map_at(to_map, 0, y, x);
                 for (uint32_t lane = 0; lane < LANES; lane++) {
                     float value = f[lane] * scale;
-                    t[lane] = dropout_keeps(run->dropout_key, element + lane * image, threshold) ? value : 0;
+                    t[lane] = dropout_keeps(key, element + lane * image, threshold) ? value : 0;
                 }
             }
     }
@@ -106,7 +116,7 @@ static void dropout_forward(const struct op_run *run)
     struct map in = map_of(&run->plan->tensors[run->op->input]), out = map_of(&run->plan->tensors[run->op->output]);
     ASSERT(in.border == out.border);
     if (run->training)
-        drop(run, &in, run->x, &out, run->y);
+        team_do(run->team, groups_of(run->count), drop_group, &(struct drop){run, in, out, run->x, run->y});
     for (int g = 0; !run->training && g < groups_of(run->count); g++)
         memcpy((float *)run->y + g * out.group, (const float *)run->x + g * in.group,
                in.channels * in.plane * sizeof(float));
@@ -116,7 +126,7 @@ static void dropout_backward(const struct op_run *run)
 {
     struct map in = map_of(&run->plan->tensors[run->op->input]), out = map_of(&run->plan->tensors[run->op->output]);
     if (run->dx)
-        drop(run, &out, run->dy, &in, run->dx);
+        team_do(run->team, groups_of(run->count), drop_group, &(struct drop){run, out, in, run->dy, run->dx});
 }
 
 static size_t tensor_bytes(const struct tensor *tensor, int batch)

@@ -33,7 +33,7 @@ struct winograd {
     const float *weights;   /* [point][output][input] */
     const float *start;     /* by output, what sums start from; or NULL */
     const int32_t *offsets; /* of each input in a chunk of PRODUCT_TILES (or OUTER_TILES) */
-    float *in, *out;        /* a chunk, transformed */
+    float *in, *out;        /* a chunk, transformed; scratch */
 };
 
 /* A chunk of the tiles of all groups, and where each begins. */
@@ -114,11 +114,11 @@ INLINE void kernels_transform(vector g[3][3], vector u[4][4])
     }
 }
 
-/* [point][row][column] of canonical weights. */
-static void winograd_weights(const struct kernels *k, const float *weights, float *u)
+/* [point][row][column] of canonical weights, rows first … last-1. */
+static void winograd_weights(const struct kernels *k, int first, int last, const float *weights, float *u)
 {
     size_t point = winograd_weights_point(k->rows, k->columns);
-    for (int row = 0; row < k->rows; row++)
+    for (int row = first; row < last; row++)
         for (int column = 0; column < k->columns; column += VECTOR_WIDTH) {
             int count = k->columns - column < VECTOR_WIDTH ? k->columns - column : VECTOR_WIDTH;
             const float *from = weights + k->first + row * k->row + column * k->column;
@@ -151,16 +151,19 @@ INLINE void kernels_gradient(vector u[4][4], vector g[3][3])
     }
 }
 
-/* Canonical gradient [output][input][3][3] of [point][output][input]. */
-static void winograd_weights_gradient(int outputs, int inputs, const float *u, float *gradient)
+/* Canonical gradient [output][input][3][3] of [point][output][input], kernels first … last-1; `first` is a multiple of
+   VECTOR_WIDTH. */
+static void winograd_weights_gradient(int outputs, int inputs, size_t first, size_t last, const float *u,
+                                      float *gradient)
 {
-    size_t point = winograd_weights_point(outputs, inputs), count = (size_t)outputs * inputs;
-    for (size_t first = 0; first < count; first += VECTOR_WIDTH) {
+    size_t point = winograd_weights_point(outputs, inputs);
+    gradient += 9 * first;
+    for (; first < last; first += VECTOR_WIDTH) {
         vector transformed[4][4], taps[3][3];
         for (int i = 0; i < POINTS; i++)
             transformed[i / 4][i % 4] = vector_load(u + i * point + first);
         kernels_gradient(transformed, taps);
-        for (size_t i = 0; i < VECTOR_WIDTH && first + i < count; i++)
+        for (size_t i = 0; i < VECTOR_WIDTH && first + i < last; i++)
             for (int tap = 0; tap < 9; tap++)
                 *gradient++ = ((float *)taps)[tap * VECTOR_WIDTH + i];
     }
@@ -227,10 +230,12 @@ INLINE void winograd_output(const float *m, size_t point, vector start, vector y
     }
 }
 
-static void winograd_inputs(const struct winograd *w, const struct chunk *chunk, int most, const float *x)
+/* Of channels first … last-1. */
+static void winograd_inputs(const struct winograd *w, const struct chunk *chunk, int most, int first, int last,
+                            const float *x)
 {
     size_t point = winograd_point(w->inputs, most);
-    for (int c = 0; c < w->inputs; c++)
+    for (int c = first; c < last; c++)
         for (int t = 0; t < chunk->tiles; t++) {
             const float *from = x + c * w->in_plane + chunk->in[t];
             float *to = w->in + ((size_t)c * most + t) * LANES;
@@ -300,7 +305,7 @@ static void winograd_product(const struct winograd *w, const float *x, float *ou
     };
     for (int first = 0; first < w->groups * w->tiles_y * w->tiles_x; first += PRODUCT_TILES) {
         struct chunk chunk = chunk_at(w, first, PRODUCT_TILES);
-        winograd_inputs(w, &chunk, PRODUCT_TILES, x);
+        winograd_inputs(w, &chunk, PRODUCT_TILES, 0, w->inputs, x);
         product.width = chunk.tiles * PARTS;
         for (int point = 0; point < POINTS; point++) {
             product.weights = w->weights + point * winograd_weights_point(w->outputs, w->inputs);
@@ -311,13 +316,16 @@ static void winograd_product(const struct winograd *w, const float *x, float *ou
     }
 }
 
-/* Adds dU, [point][output][input], to `gradient`; `out` holds D. */
-static void winograd_outer(const struct winograd *w, const float *x, const float *d, float *gradient)
+/* Adds dU, [point][output][input], of inputs first_input … last_input-1, to `gradient`; `out` holds D. */
+static void winograd_outer(const struct winograd *w, int first_input, int last_input, const float *x, const float *d,
+                           float *gradient)
 {
     size_t in_point = winograd_point(w->inputs, OUTER_TILES), out_point = winograd_point(w->outputs, OUTER_TILES);
     struct outer outer = {
         .rows = w->outputs,
         .columns = w->inputs,
+        .first = first_input,
+        .last = last_input,
         .offsets = w->offsets,
         .height = 1,
         .x_step = LANES,
@@ -326,7 +334,7 @@ static void winograd_outer(const struct winograd *w, const float *x, const float
     };
     for (int first = 0; first < w->groups * w->tiles_y * w->tiles_x; first += OUTER_TILES) {
         struct chunk chunk = chunk_at(w, first, OUTER_TILES);
-        winograd_inputs(w, &chunk, OUTER_TILES, x);
+        winograd_inputs(w, &chunk, OUTER_TILES, first_input, last_input, x);
         winograd_gradients(w, &chunk, d);
         outer.width = chunk.tiles;
         for (int point = 0; point < POINTS; point++) {

@@ -53,11 +53,24 @@ static void find_points(struct run *run, int window)
     }
 }
 
+/* Without the ending that a shell's completion gives. */
+static char *name_of(const char *typed)
+{
+    static const char ending[] = ".esp";
+    char *name = memory_copy_text(typed);
+    size_t length = strlen(name);
+    while (length > 1 && name[length - 1] == '/')
+        name[--length] = '\0';
+    if (length > strlen(ending) && !strcmp(name + length - strlen(ending), ending))
+        name[length - strlen(ending)] = '\0';
+    return name;
+}
+
 static int load_run(const char *name, int window, struct run *run, struct error *error)
 {
     struct error warning = {{0}};
     char *folder = NULL;
-    run->name = memory_copy_text(name);
+    run->name = name_of(name);
     int failed = session_find(name, &folder, error) || session_load(folder, &run->state, &warning, error) ||
                  engine_options_of(run->state, &run->options, error);
     free(folder);

@@ -24,7 +24,7 @@ struct point {
 };
 
 struct run {
-    char *name;            /* as the person typed it */
+    char *name;            /* as the person typed it, without `.esp` */
     bool finished;         /* its budget is spent */
     int point_count;
     struct point *points;

@@ -224,7 +224,7 @@ static int run(const struct cli_arguments *arguments)
 
 static const struct cli_option options_of_morph[] = {
     {"check", NULL, "grow weights too, and compare the logits of parent and child"},
-    {"data", "SPEC", "check on these images [the session's; for an architecture, noise]"},
+    {"data", "SPEC", "check on these images [those of the network; none: noise]"},
     {"split", "equal|unequal", "shares of the copies of a widened channel [equal]"},
     {"noise", "X", "noise on new copies, in units of the weights' std; a tenth of it on new layers [0]"},
     {"seed", "N", "of every random draw [1]"},

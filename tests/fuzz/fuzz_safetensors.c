@@ -43,5 +43,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
     as_weights(bytes, length);
     as_list(bytes, length);
+    free(safetensors_note(bytes, length, "arch"));
     return 0;
 }

@@ -2,35 +2,21 @@
  * onednn.c - would oneDNN's convolutions win anywhere?  Every convolution of the bench's networks, both ways.
  *
  * Three passes a layer: forward, input gradient (not of a network's first layer), weight gradient; the bare
- * convolution, batch 64, one thread.  Ours is the CPU backend's own code (convolve.h), with the flags of the machine
- * that builds it. oneDNN gets every algorithm (direct, minimal filtering), every implementation it offers, and four
- * pairs of formats: its choice for all tensors, plain, channels last, blocks of 8 channels.  What computes something
- * else than we do is an error.  Its tensors lie in its formats: a step that otherwise keeps our layout has to reorder
- * them, which oneDNN does itself, from a descriptor of our layout.  Of each pass the fastest is reported without
- * reorders and with them.
+ * convolution, batch 64, one thread.  Ours is the backend's OP_CONV_ALONE.  Its backward pass does both gradients: the
+ * input gradient's time is what it takes more when asked for that too; the weight gradient's includes a copy of the
+ * output's gradient, which convolutions with a BN behind them don't need.  oneDNN gets every algorithm (direct, minimal
+ * filtering), every implementation it offers, and four pairs of formats: its choice for all tensors, plain, channels
+ * last, blocks of 8 channels.  What computes something else than we do is an error.  Its tensors lie in its formats: a
+ * step that otherwise keeps our layout has to reorder them, which oneDNN does itself, from a descriptor of our layout.
+ * Of each pass the fastest is reported without reorders and with them.
  *
  * All that is compared takes turns; CPU time, the fastest tenth (times.h).
  */
 #include "config.h"
 
-/* As room.am of the backend has it. */
-#if defined __AVX512F__
-#define VECTOR_WIDTH 16
-#define TILE_ROWS    4
-#define TILE_PIXELS  4
-#define TILE_COLUMNS 5
-#elif defined __AVX2__
-#define VECTOR_WIDTH 8
-#define TILE_ROWS    4
-#define TILE_PIXELS  3
-#define TILE_COLUMNS 3
-#else
+/* The layout is the same for every width of vectors. */
 #define VECTOR_WIDTH 4
-#define TILE_ROWS    4
-#define TILE_PIXELS  3
-#define TILE_COLUMNS 3
-#endif
-#include "backend/cpu/convolve.h"
+#include "backend/cpu/layout.h"
 
 #include <dnnl.h>
 #include <math.h>
@@ -41,7 +27,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "backend/cpu/cpu.h"
+#include "nn/backend.h"
 #include "times.h"
+#include "util/bug.h"
+#include "util/memory.h"
 #include "util/random.h"
 
 enum { BATCH = 64, KERNEL = 3, HUGE_PAGE = 1 << 21 };
@@ -76,85 +66,105 @@ enum tensor_kind { X, Y, DY, DX, W, DW, TENSORS };
 struct subject {
     const struct shape_case *shape;
     struct plan plan;
-    const struct op *op;
-    struct convolution convolution;
-    struct map maps[W]; /* of X, Y, DY, DX */
-    size_t counts[TENSORS];
+    size_t bytes[TENSORS];
     float *values[TENSORS], *theirs[TENSORS];
     void *scratch;
 };
 
-static void run_ours(struct subject *subject, enum pass_kind pass)
+/* The plan's tensor that a map belongs to. */
+static const struct tensor *tensor_of(const struct subject *subject, enum tensor_kind kind)
 {
-    const struct convolution *c = &subject->convolution;
-    float **v = subject->values;
-    int groups = BATCH / LANES;
-    struct pass run;
-    switch (pass) {
-    case FORWARD:
-        run = forward_begin(c, v[W], NULL);
-        for (int g = 0; g < groups; g++)
-            pass_run(&run, &c->in, v[X] + map_at(&c->in, 0, 0, 0) + g * c->in.group, v[Y] + g * c->linear.group, NULL);
-        break;
-    case INPUT_GRADIENT:
-        run = input_gradient_begin(c, v[W]);
-        for (int g = 0; g < groups; g++)
-            input_gradient_run(c, &run, v[W], v[DY] + g * c->gradient.group, v[DX] + g * c->in.group);
-        break;
-    default:
-        weight_gradient_begin(c, v[DW]);
-        for (int g = 0; g < groups; g += c->together)
-            weight_gradient_run(c, c->together, v[X] + g * c->in.group, v[DY] + g * c->gradient.group, v[DW]);
-        weight_gradient_end(c, v[DW]);
-    }
+    return &subject->plan.tensors[kind == Y || kind == DY];
 }
 
-/* Random values inside the maps, zeros around them. */
+/* INPUT_GRADIENT: and the weight gradient. */
+static void run_ours(const struct subject *subject, enum pass_kind pass)
+{
+    float *const *v = subject->values;
+    struct op_run run = {
+        .plan = &subject->plan,
+        .op = &subject->plan.ops[0],
+        .count = BATCH,
+        .training = true,
+        .values = v[W],
+        .gradients = v[DW],
+        .x = v[X],
+        .y = v[Y],
+        .dy = v[DY],
+        .dx = pass == INPUT_GRADIENT ? v[DX] : NULL,
+        .scratch = subject->scratch,
+        .members = 1,
+    };
+    (pass == FORWARD ? backend_cpu()->forward : backend_cpu()->backward)[OP_CONV_ALONE](&run);
+}
+
+static int64_t count_of(const struct subject *subject, enum tensor_kind kind)
+{
+    const struct tensor *tensor = tensor_of(subject, kind);
+    return kind >= W ? subject->plan.total : (int64_t)BATCH * tensor->channels * tensor->height * tensor->width;
+}
+
+/* The values in plain order, the caller's to free(). */
+static float *read_tensor(const struct subject *subject, enum tensor_kind kind, const float *values)
+{
+    float *plain = memory_new((size_t)count_of(subject, kind), sizeof *plain);
+    if (kind >= W)
+        memcpy(plain, values, subject->bytes[kind]);
+    else
+        backend_cpu()->tensor_read(tensor_of(subject, kind), BATCH, values, plain);
+    return plain;
+}
+
 static void fill(struct subject *subject, enum tensor_kind kind)
 {
     struct random_stream stream = random_stream_new(1, RANDOM_TEST, (uint32_t)kind, 0);
-    float *values = subject->values[kind];
-    if (kind == W) {
-        for (size_t i = 0; i < subject->counts[W]; i++)
-            values[i] = random_normal(&stream);
-        return;
-    }
-    const struct map *map = &subject->maps[kind];
-    for (int n = 0; n < BATCH; n++)
-        for (int c = 0; c < map->channels; c++)
-            for (int y = 0; y < map->height; y++)
-                for (int x = 0; x < map->width; x++)
-                    values[n / LANES * map->group + map_at(map, c, y, x) + n % LANES] = random_normal(&stream);
+    int64_t count = count_of(subject, kind);
+    float *plain = memory_new((size_t)count, sizeof *plain);
+    for (int64_t i = 0; i < count; i++)
+        plain[i] = random_normal(&stream);
+    if (kind == W)
+        memcpy(subject->values[W], plain, subject->bytes[W]);
+    else
+        backend_cpu()->tensor_write(tensor_of(subject, kind), BATCH, plain, subject->values[kind]);
+    free(plain);
 }
 
 static struct subject *new_subject(const struct shape_case *shape)
 {
-    struct subject *subject = calloc(1, sizeof *subject);
-    ASSERT(subject);
+    struct subject *subject = memory_new(1, sizeof *subject);
+    struct plan *plan = &subject->plan;
     subject->shape = shape;
-    subject->plan.tensors[0] = (struct tensor){shape->inputs, shape->side, shape->side, KERNEL / 2};
-    subject->plan.ops[0] = (struct op){.kind = OP_CONV,
-                                       .output = 1,
-                                       .kernel = KERNEL,
-                                       .stride = 1,
-                                       .channels = shape->outputs,
-                                       .height = shape->side,
-                                       .width = shape->side};
-    subject->op = &subject->plan.ops[0];
-    struct pieces pieces = {0};
-    convolution_new(&pieces, &subject->plan, subject->op, BATCH / LANES);
-    subject->scratch = new_buffer(pieces.used);
-    pieces = (struct pieces){.base = subject->scratch};
-    subject->convolution = convolution_new(&pieces, &subject->plan, subject->op, BATCH / LANES);
-    subject->maps[X] = subject->maps[DX] = subject->convolution.in;
-    subject->maps[Y] = subject->convolution.linear;
-    subject->maps[DY] = subject->convolution.gradient;
-    for (int i = 0; i < W; i++)
-        subject->counts[i] = subject->maps[i].group * (BATCH / LANES);
-    subject->counts[W] = subject->counts[DW] = (size_t)shape->inputs * (size_t)shape->outputs * KERNEL * KERNEL;
+    plan->op_count = 1;
+    plan->tensor_count = 2;
+    plan->trained = plan->total = (int64_t)shape->inputs * shape->outputs * KERNEL * KERNEL;
+    plan->tensors[0] =
+        (struct tensor){.channels = shape->inputs, .height = shape->side, .width = shape->side, .border = KERNEL / 2};
+    plan->tensors[1] =
+        (struct tensor){.channels = shape->outputs, .height = shape->side, .width = shape->side, .buffer = 1};
+    plan->ops[0] = (struct op){
+        .kind = OP_CONV_ALONE,
+        .output = 1,
+        .kernel = KERNEL,
+        .stride = 1,
+        .channels = shape->outputs,
+        .height = shape->side,
+        .width = shape->side,
+        .needs_input_gradient = true,
+        .weights = {.bias = -1,
+                    .gamma = -1,
+                    .beta = -1,
+                    .mean = -1,
+                    .variance = -1,
+                    .inputs = shape->inputs,
+                    .outputs = shape->outputs,
+                    .kernel = KERNEL},
+    };
+    subject->scratch = new_buffer(backend_cpu()->scratch_bytes(plan, &plan->ops[0], BATCH, 1));
     for (int i = 0; i < TENSORS; i++) {
-        subject->values[i] = new_buffer(subject->counts[i] * sizeof(float));
-        subject->theirs[i] = new_buffer(subject->counts[i] * sizeof(float));
+        subject->bytes[i] =
+            i >= W ? (size_t)plan->total * sizeof(float) : backend_cpu()->tensor_bytes(tensor_of(subject, i), BATCH);
+        subject->values[i] = new_buffer(subject->bytes[i]);
+        subject->theirs[i] = new_buffer(subject->bytes[i]);
     }
     fill(subject, X);
     fill(subject, DY);
@@ -217,12 +227,12 @@ static dnnl_memory_desc_t our_layout(const struct subject *subject, enum tensor_
         must(dnnl_memory_desc_init_by_tag(&desc, 4, dims, dnnl_f32, dnnl_oihw));
         return desc;
     }
-    const struct map *map = &subject->maps[kind];
-    dnnl_dims_t dims = {BATCH, map->channels, map->height, map->width};
+    struct map map = map_of(tensor_of(subject, kind));
+    dnnl_dims_t dims = {BATCH, map.channels, map.height, map.width};
     must(dnnl_memory_desc_init_by_tag(&desc, 4, dims, dnnl_f32, dnnl_Abcd16a));
-    dnnl_dims_t strides = {(dnnl_dim_t)map->group, (dnnl_dim_t)map->plane, (dnnl_dim_t)map->pitch, LANES};
+    dnnl_dims_t strides = {(dnnl_dim_t)map.group, (dnnl_dim_t)map.plane, (dnnl_dim_t)map.pitch, LANES};
     memcpy(desc.format_desc.blocking.strides, strides, sizeof strides);
-    desc.offset0 = (dnnl_dim_t)map_at(map, 0, 0, 0);
+    desc.offset0 = (dnnl_dim_t)map_at(&map, 0, 0, 0);
     return desc;
 }
 
@@ -313,9 +323,8 @@ static void free_candidate(struct candidate *candidate)
 static struct candidate *new_candidate(const struct subject *subject, enum pass_kind pass,
                                        const struct formats *formats, const_dnnl_primitive_desc_t description)
 {
-    struct candidate *candidate = calloc(1, sizeof *candidate);
+    struct candidate *candidate = memory_new(1, sizeof *candidate);
     const char *name;
-    ASSERT(candidate);
     must(dnnl_primitive_desc_query(description, dnnl_query_impl_info_str, 0, &name));
     snprintf(candidate->name, sizeof candidate->name, "%s, %s", name, formats->name);
     must(dnnl_primitive_create(&candidate->primitive, description));
@@ -378,12 +387,15 @@ static void check(const struct subject *subject, const struct candidate *candida
     run_convolution(candidate);
     const struct operand *output = &candidate->operands[OPERANDS - 1];
     run_reorder(output);
-    const float *ours = subject->values[output->kind], *theirs = subject->theirs[output->kind];
+    float *ours = read_tensor(subject, output->kind, subject->values[output->kind]),
+          *theirs = read_tensor(subject, output->kind, subject->theirs[output->kind]);
     double largest = 0, difference = 0;
-    for (size_t i = 0; i < subject->counts[output->kind]; i++) {
+    for (int64_t i = 0; i < count_of(subject, output->kind); i++) {
         largest = fmax(largest, fabs((double)ours[i]));
         difference = fmax(difference, fabs((double)ours[i] - (double)theirs[i]));
     }
+    free(ours);
+    free(theirs);
     if (difference > 1e-3 * largest) {
         fprintf(stderr, "onednn: %s differs from ours by %g of %g\n", candidate->name, difference, largest);
         exit(1);
@@ -413,10 +425,22 @@ struct outcome {
     char bare_name[96], reordered_name[96];
 };
 
-static void take_turn(struct subject *subject, enum pass_kind pass, struct times *ours, struct candidate **candidates,
-                      int count, int repeats)
+/* Ours: the pass, and for INPUT_GRADIENT what it does besides. */
+struct our_times {
+    struct times whole, besides;
+};
+
+static double ours_best(struct our_times *ours)
 {
-    TIME(ours, repeats, run_ours(subject, pass));
+    return times_best(&ours->whole) - times_best(&ours->besides);
+}
+
+static void take_turn(struct subject *subject, enum pass_kind pass, struct our_times *ours,
+                      struct candidate **candidates, int count, int repeats)
+{
+    TIME(&ours->whole, repeats, run_ours(subject, pass));
+    if (pass == INPUT_GRADIENT)
+        TIME(&ours->besides, repeats, run_ours(subject, WEIGHT_GRADIENT));
     for (int i = 0; i < count; i++) {
         TIME(&candidates[i]->times, repeats, run_convolution(candidates[i]));
         for (int j = 0; j < OPERANDS; j++)
@@ -445,22 +469,22 @@ static int keep_contenders(struct candidate **candidates, int count)
 
 static struct outcome compare(struct subject *subject, enum pass_kind pass, double seconds)
 {
-    static struct times ours;
+    static struct our_times ours;
     struct candidate *candidates[CANDIDATES_MAX];
     struct outcome outcome = {.bare = INFINITY, .reordered = INFINITY};
     run_ours(subject, pass);
     int count = find_candidates(subject, pass, candidates);
     for (int i = 0; i < count; i++)
         check(subject, candidates[i]);
-    ours.count = 0;
-    TIME(&ours, 1, run_ours(subject, pass));
-    int repeats = (int)fmax(1, 2e-4 / times_best(&ours));
+    ours.whole.count = ours.besides.count = 0;
+    TIME(&ours.whole, 1, run_ours(subject, pass));
+    int repeats = (int)fmax(1, 2e-4 / times_best(&ours.whole));
     take_turn(subject, pass, &ours, candidates, count, repeats);
     count = keep_contenders(candidates, count);
     double began = cpu_seconds();
     for (int turn = 0; turn < 5 || cpu_seconds() - began < seconds; turn++)
         take_turn(subject, pass, &ours, candidates, count, repeats);
-    outcome.ours = times_best(&ours);
+    outcome.ours = ours_best(&ours);
     for (int i = 0; i < count; i++) {
         double bare = times_best(&candidates[i]->times), reordered = bare + reorders_best(candidates[i]);
         if (bare < outcome.bare) {
@@ -500,9 +524,9 @@ int main(int argc, char **argv)
     const dnnl_version_t *version = dnnl_version();
     must(dnnl_engine_create(&engine, dnnl_cpu, 0));
     must(dnnl_stream_create(&stream, engine, dnnl_stream_default_flags));
-    printf("oneDNN %d.%d.%d, ours with vectors of %d; microseconds, 3x3 convolutions, batch %d, one thread\n"
+    printf("oneDNN %d.%d.%d, ours by %s; microseconds, 3x3 convolutions, batch %d, one thread\n"
            "%-6s %-14s %-15s %8s %8s %6s %9s %6s  %s\n",
-           version->major, version->minor, version->patch, VECTOR_WIDTH, BATCH, "", "convolution", "pass", "ours",
+           version->major, version->minor, version->patch, cpu_isa_chosen(), BATCH, "", "convolution", "pass", "ours",
            "oneDNN", "x", "reordered", "x", "oneDNN's fastest, without and with reorders");
     int passes = 0, bare_wins = 0, reordered_wins = 0;
     for (size_t i = 0; i < COUNT_OF(cases); i++) {

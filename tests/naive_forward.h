@@ -8,8 +8,8 @@
 
 #include "arch/weights.h"
 
-/* What layer `layer` computes for an image ([channel][y][x]) before its BN; for a pool, what it gives; for the last
-   layer, the logits.  free() it. */
+/* What layer `layer` computes for an image ([channel][y][x]) before its BN; for a pool, D or T, what it gives; for the
+   last layer, the logits.  free() it. */
 double *naive_forward(const struct weights *weights, int layer, const float *image, struct shape *shape);
 
 /* Mean and biased variance per channel of that, over `count` images one after the other. */

@@ -5,13 +5,14 @@
 #include "arch/action.h"
 #include "util/random.h"
 
-/* Widen by one to three units a layer that has fewer than `units_max`, or deepen with a kernel of 1, 3 or 5. */
+/* Widen by one to three units a layer that has fewer than `units_max`, or deepen, convolutions with a kernel of 1, 3 or
+   5. */
 static inline struct action random_action(const struct arch *arch, int units_max, struct random_stream *stream)
 {
     for (;;) {
         int index = (int)random_below(stream, (uint32_t)arch->layer_count);
         const struct layer *layer = &arch->layers[index];
-        if (layer->kind != LAYER_CONV && layer->kind != LAYER_FC)
+        if (!layer_grows(layer))
             continue;
         if (random_below(stream, 2) && layer->units < units_max)
             return (struct action){ACTION_WIDEN, index, layer->units + 1 + (int)random_below(stream, 3), 0};

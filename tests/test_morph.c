@@ -38,6 +38,24 @@ static void fill_normal(float *values, int64_t count, float mean, float deviatio
 }
 
 /* Weights and statistics as a trained network may have them, some gammas negative. */
+static void draw_part(const struct weights_layer *place, float *values, struct random_stream *stream)
+{
+    int64_t fan_in = (int64_t)place->inputs * place->kernel * place->kernel;
+    if (place->weight >= 0)
+        fill_normal(values + place->weight, place->outputs * fan_in, 0, sqrtf(2.0f / (float)fan_in), stream);
+    if (place->bias >= 0)
+        fill_normal(values + place->bias, place->outputs, 0, 0.2f, stream);
+    if (place->gamma < 0)
+        return;
+    fill_normal(values + place->beta, place->outputs, 0.1f, 0.3f, stream);
+    fill_normal(values + place->mean, place->outputs, 0, 0.3f, stream);
+    for (int unit = 0; unit < place->outputs; unit++) {
+        float sign = random_below(stream, 8) ? 1 : -1;
+        values[place->gamma + unit] = sign * (0.5f + random_uniform(stream));
+        values[place->variance + unit] = 0.1f + 2 * random_uniform(stream);
+    }
+}
+
 static struct weights *random_weights(const char *notation, struct shape input, struct random_stream *stream)
 {
     struct arch arch;
@@ -45,25 +63,9 @@ static struct weights *random_weights(const char *notation, struct shape input, 
     if (arch_parse(&arch, notation, &error) < 0)
         fail_msg("%s", error.text);
     struct weights *weights = weights_new(&arch, input);
-    for (int i = 0; i < arch.layer_count; i++) {
-        const struct weights_layer *place = &weights->layout.layers[i];
-        if (place->weight < 0)
-            continue;
-        int64_t fan_in = (int64_t)place->inputs * place->kernel * place->kernel;
-        float *values = weights->values;
-        fill_normal(values + place->weight, place->outputs * fan_in, 0, sqrtf(2.0f / (float)fan_in), stream);
-        if (place->bias >= 0)
-            fill_normal(values + place->bias, place->outputs, 0, 0.2f, stream);
-        if (place->gamma < 0)
-            continue;
-        fill_normal(values + place->beta, place->outputs, 0.1f, 0.3f, stream);
-        fill_normal(values + place->mean, place->outputs, 0, 0.3f, stream);
-        for (int unit = 0; unit < place->outputs; unit++) {
-            float sign = random_below(stream, 8) ? 1 : -1;
-            values[place->gamma + unit] = sign * (0.5f + random_uniform(stream));
-            values[place->variance + unit] = 0.1f + 2 * random_uniform(stream);
-        }
-    }
+    for (int i = 0; i < arch.layer_count; i++)
+        for (int part = 0; part < WEIGHTS_PARTS; part++)
+            draw_part(&weights->layout.parts[part][i], weights->values, stream);
     return weights;
 }
 
@@ -165,23 +167,33 @@ static double chain_difference(const char *notation, struct shape input, int cha
     return apart;
 }
 
-static void check_chains(const struct morph_options *options)
+struct start {
+    const char *notation;
+    struct shape input;
+};
+
+static const struct start plain_starts[] = {
+    {"C(3,3,1) P(2,2) C(4,3,1) A(2,2) FC(6) SM(5)", {1, 8, 8}},
+    {"C(4,3,2) C(3,5,1) SM(3)", {3, 7, 9}},
+    {"C(3,1,1) A(3,2) C(4,3,1) P(2,2) FC(5) FC(4) SM(4)", {2, 9, 8}},
+    {"P(2,2) C(3,3,1) P(2,1) A(2,1) FC(5) SM(3)", {2, 8, 8}},
+};
+/* Blocks with and without bottleneck, of one and more layers, behind C, P, T and before T, P, A; two T in a row. */
+static const struct start dense_starts[] = {
+    {"C(3,3,1) D(2,[2,3]) T(0.5) D(2,[2]) A(3,3) SM(4)", {1, 6, 6}},
+    {"C(4,3,2) D(0,[2,2]) T(0.4) D(1,[3]) P(2,1) C(3,3,1) SM(3)", {2, 9, 8}},
+    {"C(2,1,1) P(2,2) D(1,[2]) D(0,[3]) A(2,1) FC(4) SM(3)", {1, 7, 6}},
+    {"C(3,3,1) T(1) T(0.67) D(2,[1,2,1]) A(1,1) SM(3)", {2, 5, 5}},
+};
+
+static void check_chains(const struct start *starts, size_t start_count, const struct morph_options *options)
 {
-    static const struct {
-        const char *notation;
-        struct shape input;
-    } starts[] = {
-        {"C(3,3,1) P(2,2) C(4,3,1) A(2,2) FC(6) SM(5)", {1, 8, 8}},
-        {"C(4,3,2) C(3,5,1) SM(3)", {3, 7, 9}},
-        {"C(3,1,1) A(3,2) C(4,3,1) P(2,2) FC(5) FC(4) SM(4)", {2, 9, 8}},
-        {"P(2,2) C(3,3,1) P(2,1) A(2,1) FC(5) SM(3)", {2, 8, 8}},
-    };
     double worst = 0;
     for (int chain = 0; chain < CHAINS; chain++) {
-        size_t start = (size_t)chain / 2 % COUNT_OF(starts);
-        double apart = chain_difference(starts[start].notation, starts[start].input, chain, options);
+        const struct start *start = &starts[(size_t)chain / 2 % start_count];
+        double apart = chain_difference(start->notation, start->input, chain, options);
         if (!(apart <= 1e-4))
-            fail_msg("chain %d from %s: logits differ by %g of the largest", chain, starts[start].notation, apart);
+            fail_msg("chain %d from %s: logits differ by %g of the largest", chain, start->notation, apart);
         worst = fmax(worst, apart);
     }
     print_message("# worst of %d chains: %.2g of the largest logit\n", CHAINS, worst);
@@ -189,12 +201,22 @@ static void check_chains(const struct morph_options *options)
 
 static void chains_keep_the_function_with_equal_split(void **state)
 {
-    check_chains(&exact_equal);
+    check_chains(plain_starts, COUNT_OF(plain_starts), &exact_equal);
 }
 
 static void chains_keep_the_function_with_unequal_split(void **state)
 {
-    check_chains(&exact_unequal);
+    check_chains(plain_starts, COUNT_OF(plain_starts), &exact_unequal);
+}
+
+static void dense_chains_keep_the_function_with_equal_split(void **state)
+{
+    check_chains(dense_starts, COUNT_OF(dense_starts), &exact_equal);
+}
+
+static void dense_chains_keep_the_function_with_unequal_split(void **state)
+{
+    check_chains(dense_starts, COUNT_OF(dense_starts), &exact_unequal);
 }
 
 /* What the law can't see. */
@@ -542,6 +564,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(chains_keep_the_function_with_equal_split),
         cmocka_unit_test(chains_keep_the_function_with_unequal_split),
+        cmocka_unit_test(dense_chains_keep_the_function_with_equal_split),
+        cmocka_unit_test(dense_chains_keep_the_function_with_unequal_split),
         cmocka_unit_test(index_map_is_fixed),
         cmocka_unit_test(index_map_draws_every_unit_equally),
         cmocka_unit_test(widening_remaps_the_layer_and_its_statistics),

@@ -17,34 +17,6 @@ int64_t morph_weight_count(const struct weights_layer *layer)
     return (int64_t)layer->outputs * layer->inputs * layer->kernel * layer->kernel;
 }
 
-void morph_copy_units(const struct weights *from, int from_layer, const int32_t *map, struct weights *to, int to_layer)
-{
-    const struct weights_layer *source = &from->layout.layers[from_layer], *target = &to->layout.layers[to_layer];
-    const int64_t pairs[][2] = {{source->bias, target->bias},
-                                {source->gamma, target->gamma},
-                                {source->beta, target->beta},
-                                {source->mean, target->mean},
-                                {source->variance, target->variance}};
-    for (size_t p = 0; p < COUNT_OF(pairs); p++) {
-        ASSERT((pairs[p][0] < 0) == (pairs[p][1] < 0));
-        if (pairs[p][0] < 0)
-            continue;
-        for (int i = 0; i < target->outputs; i++)
-            to->values[pairs[p][1] + i] = from->values[pairs[p][0] + (map ? map[i] : i)];
-    }
-}
-
-void morph_copy_layer(const struct weights *from, int from_layer, struct weights *to, int to_layer)
-{
-    const struct weights_layer *source = &from->layout.layers[from_layer], *target = &to->layout.layers[to_layer];
-    if (source->weight < 0)
-        return; /* a pool */
-    ASSERT(source->inputs == target->inputs && source->outputs == target->outputs && source->kernel == target->kernel);
-    memcpy(to->values + target->weight, from->values + source->weight,
-           (size_t)morph_weight_count(source) * sizeof(float));
-    morph_copy_units(from, from_layer, NULL, to, to_layer);
-}
-
 float morph_deviation(const float *values, int64_t count)
 {
     double sum = 0, square = 0;
@@ -74,8 +46,8 @@ int morph_apply(const struct weights *parent, const struct action *action, const
 
     struct weights *grown = weights_new(&arch, parent->input);
     int status = 0;
-    if (action->kind == ACTION_WIDEN)
-        morph_widen(parent, action->layer, options, stream, grown);
+    if (action->kind == ACTION_WIDEN || parent->arch.layers[action->layer].kind == LAYER_DENSE)
+        morph_widen(parent, action, options, stream, grown);
     else
         status = morph_deepen(parent, action->layer, options, measure, stream, grown, error);
     if (status)

@@ -1,106 +1,151 @@
 /*
- * widen.c - Net2Wider: a layer gets copies of its own units, and the layer that reads them shares out.
+ * widen.c - Net2Wider: a layer gets copies of its own units, and the layers that read them share out.
  *
  * With the index map g from new units to old ones:
  *     row j of the layer     = row g(j) of the parent's, with gamma, beta, mean and variance
- *     what the reader gives to unit j = what it gave to g(j), times share(j)
+ *     what a reader gives to unit j = what it gave to g(j), times share(j)
  * where the shares of all copies of a unit sum to 1, so that the reader sums to the same value as before.
  *
- * The reader is the next layer with weights: pools between pass channels through.  Its inputs are seen as
- * units × block, where a block is what one unit feeds there: the kernel's window for a convolution, the
- * whole map of a channel for the first FC, one value after an FC.  So one loop serves all three.
+ * One walk from front to back does it, with the map of the channels at hand (channels.h).  Pools and BN take it as it
+ * is: a copy's statistics are its original's.  A layer's linear part takes it in and gives its own out.  A dense layer
+ * hands on what it read, with its own channels behind it, so that every later layer of the block shares out too; a
+ * transition keeps its reduction: where it reads more, it may have more units itself, and these are copies again.
+ *
+ * A dense layer is widened with its bottleneck.  To deepen after one is a widening too: the new layer computes copies
+ * of its outputs, all over again, from the same channels by the same weights; what it could read of the old layer's own
+ * outputs has zeros for weights.  So the block gets copies of channels, as if the old layer had been widened.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "morph/channels.h"
 #include "morph/steps.h"
 #include "util/bug.h"
 #include "util/memory.h"
 
-void morph_index_map(struct random_stream *stream, int old_units, int new_units, int32_t *map)
+struct walk {
+    const struct weights *parent;
+    struct weights *child;
+    const struct morph_options *options;
+    struct random_stream *stream;
+    const struct action *action;
+    int from, to;                        /* the layers at hand, of parent and child */
+    struct channels map;                 /* that the layer at hand reads */
+    struct channels bottleneck, outputs; /* of the layer at hand */
+};
+
+/* The outputs of a part: copies where the child has more than the parent. */
+static void find_outputs(struct walk *walk, enum weights_part part, struct channels *outputs)
 {
-    ASSERT(old_units > 0 && new_units >= old_units);
-    for (int i = 0; i < new_units; i++)
-        map[i] = i < old_units ? i : (int32_t)random_below(stream, (uint32_t)old_units);
+    int old_count = walk->parent->layout.parts[part][walk->from].outputs;
+    int new_count = walk->child->layout.parts[part][walk->to].outputs;
+    if (new_count > old_count)
+        channels_widen(outputs, old_count, new_count, walk->options->split, walk->stream);
+    else
+        channels_same(outputs, old_count);
 }
 
-/* How much of its unit's outgoing weights each new unit gets.  Unequal parts are drawn from 0.5…1.5 before they are
-   normalised, so that none is lost: of two copies each keeps at least a quarter. */
-static void share_out(const int32_t *map, int old_units, int new_units, enum morph_split split,
-                      struct random_stream *stream, double *shares)
+static void copy_part(struct walk *walk, enum weights_part part, const struct channels *inputs,
+                      const struct channels *outputs)
 {
-    double *sums = memory_new((size_t)old_units, sizeof *sums);
-    for (int i = 0; i < new_units; i++) {
-        shares[i] = split == MORPH_SPLIT_EQUAL ? 1.0 : 0.5 + (double)random_uniform(stream);
-        sums[map[i]] += shares[i];
-    }
-    for (int i = 0; i < new_units; i++)
-        shares[i] /= sums[map[i]];
-    free(sums);
-}
-
-static void copy_rows(const struct weights *parent, struct weights *child, int layer, const int32_t *map)
-{
-    const struct weights_layer *from = &parent->layout.layers[layer], *to = &child->layout.layers[layer];
-    int64_t row = morph_weight_count(from) / from->outputs;
-    for (int i = 0; i < to->outputs; i++)
-        memcpy(child->values + to->weight + i * row, parent->values + from->weight + map[i] * row,
-               (size_t)row * sizeof(float));
-    morph_copy_units(parent, layer, map, child, layer);
+    channels_copy_part(walk->parent, walk->from, walk->child, walk->to, part, inputs, outputs);
 }
 
 /* The new copies' incoming weights move a little, so that training can tell them from their originals. */
-static void disturb_copies(struct weights *child, int layer, int old_units, float noise, struct random_stream *stream)
+static void disturb_copies(struct walk *walk, enum weights_part part, const struct channels *outputs)
 {
-    const struct weights_layer *place = &child->layout.layers[layer];
-    int64_t row = morph_weight_count(place) / place->outputs;
-    float *weight = child->values + place->weight;
-    float deviation = noise * morph_deviation(weight, old_units * row);
-    morph_add_noise(weight + old_units * row, (place->outputs - old_units) * row, deviation, stream);
+    const struct weights_layer *place = &walk->child->layout.parts[part][walk->to];
+    int64_t row = morph_weight_count(place) / place->outputs, old_values = outputs->old_count * row;
+    float *weight = walk->child->values + place->weight;
+    if (walk->options->widen_noise <= 0 || outputs->new_count == outputs->old_count)
+        return;
+    float deviation = walk->options->widen_noise * morph_deviation(weight, old_values);
+    morph_add_noise(weight + old_values, place->outputs * row - old_values, deviation, walk->stream);
 }
 
-static void share_inputs(const struct weights *parent, struct weights *child, int reader, int old_units, int new_units,
-                         const int32_t *map, const double *shares)
+/* A part with a linear part: from `inputs` to what find_outputs says. */
+static void carry_linear(struct walk *walk, enum weights_part part, const struct channels *inputs,
+                         struct channels *outputs)
 {
-    const struct weights_layer *from = &parent->layout.layers[reader], *to = &child->layout.layers[reader];
-    int64_t block = morph_weight_count(from) / from->outputs / old_units;
-    ASSERT(block * new_units * to->outputs == morph_weight_count(to));
-    float *target = child->values + to->weight;
-    for (int output = 0; output < to->outputs; output++) {
-        const float *row = parent->values + from->weight + output * block * old_units;
-        for (int unit = 0; unit < new_units; unit++)
-            for (int64_t i = 0; i < block; i++)
-                *target++ = (float)(row[map[unit] * block + i] * shares[unit]);
+    find_outputs(walk, part, outputs);
+    copy_part(walk, part, inputs, outputs);
+    disturb_copies(walk, part, outputs);
+}
+
+static void carry_dense(struct walk *walk)
+{
+    bool bottleneck = walk->parent->arch.layers[walk->from].bottleneck > 0;
+    if (bottleneck)
+        carry_linear(walk, PART_BOTTLENECK, &walk->map, &walk->bottleneck);
+    carry_linear(walk, PART_MAIN, bottleneck ? &walk->bottleneck : &walk->map, &walk->outputs);
+}
+
+static void disturb_part(struct walk *walk, enum weights_part part)
+{
+    const struct weights_layer *place = &walk->child->layout.parts[part][walk->to];
+    if (place->weight < 0 || walk->options->deepen_noise <= 0)
+        return;
+    float *weight = walk->child->values + place->weight;
+    int64_t count = morph_weight_count(place);
+    morph_add_noise(weight, count, walk->options->deepen_noise * morph_deviation(weight, count), walk->stream);
+}
+
+/* The new layer behind the one at hand, whose outputs it computes again.  Its first BN takes what it needs of the old
+   layer's outputs from the next one that reads them. */
+static void insert_copy(struct walk *walk)
+{
+    const struct weights *parent = walk->parent;
+    int growth = walk->outputs.old_count, channels = walk->map.new_count;
+    struct channels *copies = memory_new(1, sizeof *copies), *all = memory_new(1, sizeof *all);
+    channels_widen(&walk->outputs, growth, 2 * growth, walk->options->split, walk->stream);
+    *copies = (struct channels){.old_count = growth, .new_count = growth};
+    memcpy(copies->from, walk->outputs.from + growth, (size_t)growth * sizeof *copies->from);
+    channels_same(all, channels + growth);
+
+    walk->to++;
+    channels_copy_part(parent, walk->from + 1, walk->child, walk->to, PART_NORM, NULL, all);
+    copy_part(walk, PART_NORM, NULL, &walk->map);
+    if (parent->arch.layers[walk->from].bottleneck > 0)
+        copy_part(walk, PART_BOTTLENECK, &walk->map, &walk->bottleneck);
+    copy_part(walk, PART_MAIN, parent->arch.layers[walk->from].bottleneck > 0 ? &walk->bottleneck : &walk->map, copies);
+    disturb_part(walk, PART_BOTTLENECK);
+    disturb_part(walk, PART_MAIN);
+    free(copies);
+    free(all);
+}
+
+static void carry_layer(struct walk *walk)
+{
+    if (layer_begins_with_norm(&walk->parent->arch, walk->from))
+        copy_part(walk, PART_NORM, NULL, &walk->map);
+    switch (walk->parent->arch.layers[walk->from].kind) {
+    case LAYER_MAX_POOL:
+    case LAYER_AVERAGE_POOL:
+        break;
+    case LAYER_DENSE:
+        carry_dense(walk);
+        if (walk->action->kind == ACTION_DEEPEN && walk->action->layer == walk->from)
+            insert_copy(walk);
+        channels_append(&walk->map, &walk->outputs);
+        break;
+    case LAYER_CONV:
+    case LAYER_TRANSITION:
+    case LAYER_FC:
+    case LAYER_SOFTMAX:
+        carry_linear(walk, PART_MAIN, &walk->map, &walk->outputs);
+        walk->map = walk->outputs;
+        break;
     }
-    morph_copy_units(parent, reader, NULL, child, reader);
 }
 
-static int reader_of(const struct arch *arch, int layer)
-{
-    int reader = layer + 1;
-    while (reader < arch->layer_count && !layer_has_weights(&arch->layers[reader]))
-        reader++;
-    ASSERT(reader < arch->layer_count); /* the classifier at the latest */
-    return reader;
-}
-
-void morph_widen(const struct weights *parent, int layer, const struct morph_options *options,
+void morph_widen(const struct weights *parent, const struct action *action, const struct morph_options *options,
                  struct random_stream *stream, struct weights *child)
 {
-    int old_units = parent->arch.layers[layer].units, new_units = child->arch.layers[layer].units;
-    int reader = reader_of(&parent->arch, layer);
-    int32_t *map = memory_new((size_t)new_units, sizeof *map);
-    double *shares = memory_new((size_t)new_units, sizeof *shares);
-    morph_index_map(stream, old_units, new_units, map);
-    share_out(map, old_units, new_units, options->split, stream, shares);
-
-    for (int i = 0; i < parent->arch.layer_count; i++)
-        if (i != layer && i != reader)
-            morph_copy_layer(parent, i, child, i);
-    copy_rows(parent, child, layer, map);
-    if (options->widen_noise > 0)
-        disturb_copies(child, layer, old_units, options->widen_noise, stream);
-    share_inputs(parent, child, reader, old_units, new_units, map, shares);
-    free(shares);
-    free(map);
+    struct walk *walk = memory_new(1, sizeof *walk);
+    *walk = (struct walk){.parent = parent, .child = child, .options = options, .stream = stream, .action = action};
+    channels_same(&walk->map, parent->input.channels);
+    for (; walk->from < parent->arch.layer_count; walk->from++, walk->to++)
+        carry_layer(walk);
+    ASSERT(walk->to == child->arch.layer_count);
+    free(walk);
 }

@@ -45,7 +45,7 @@ static bool draw_actions(struct play *play, struct arch *arch, struct event_text
         *arch = wider;
     }
     int layer = (int)play_below(play, arch->layer_count);
-    if (space_deepens(&arch->layers[layer]) && arch->layer_count < 24) {
+    if (layer_grows(&arch->layers[layer]) && arch->layer_count < 24) {
         struct action action = {.kind = ACTION_DEEPEN,
                                 .layer = layer,
                                 .kernel =

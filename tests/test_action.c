@@ -168,7 +168,7 @@ static void random_chains_stay_well_formed(void **state)
             struct text text = TEXT_EMPTY;
             struct action same;
             struct error error = {""};
-            bool changes = space_deepens(&arch.layers[action.layer]);
+            bool changes = layer_grows(&arch.layers[action.layer]);
             if (space_complete(space, &arch, &action, &error) ||
                 action_apply(&arch, &action, &(struct arch){0}, NULL)) {
                 assert_true(!changes || action.kind == ACTION_WIDEN); /* only the widest refuse */
@@ -229,10 +229,10 @@ static void widths_step_through_the_space(void **state)
     assert_int_equal(space_wider(space, &layer), 0);
     layer = (struct layer){.kind = LAYER_SOFTMAX, .units = 10, .kernel = 0, .stride = 0};
     assert_int_equal(space_wider(space, &layer), 0);
-    assert_false(space_deepens(&layer));
+    assert_false(layer_grows(&layer));
     layer = (struct layer){.kind = LAYER_MAX_POOL, .units = 0, .kernel = 2, .stride = 2};
     assert_int_equal(space_wider(space, &layer), 0);
-    assert_false(space_deepens(&layer));
+    assert_false(layer_grows(&layer));
 }
 
 static void check_completed(const char *text, const char *expected)

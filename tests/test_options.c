@@ -81,7 +81,7 @@ static void test_messages(void **state)
         {"parent", "star", "--parent star: must be one of start|best|tournament"},
         {"limit-memory", "much", "--limit-memory much: must be a size such as 512M or 2G (0: no limit)"},
         {"widths", "big", "--widths big: must be small or paper"},
-        {"space", "dense", "--space dense: must be plain"},
+        {"space", "sparse", "--space sparse: must be one of plain|dense"},
         {"policy", "luck", "--policy luck: must be"},
         {"data", "imagenet", "--data imagenet: "},
         {"start", "C(4,3", "--start C(4,3: "},

@@ -77,7 +77,7 @@ static void draw_layer(const struct strip *strip, int layer, int largest, struct
     canvas_text(canvas, area, 2, y, style, "%s", name);
     canvas_text(canvas, area, 14, y, STYLE_DIM, "%s", kernel);
     canvas_text(canvas, area, 20, y, STYLE_DIM, "%s", map);
-    if (!layer_has_weights(at))
+    if (!at->units)
         return;
     canvas_text(canvas, area, 27, y, style, "%4d", at->units);
     int width = area.width - 32 - 9;

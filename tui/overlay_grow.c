@@ -1,8 +1,8 @@
 /*
  * overlay_grow.c - widen and deepen by hand: choose, see the price, queue.
  *
- * The choice is a layer and a width or kernel; the price comes from arch/ for parent and child side by side, the time from
- * how long the parent took, scaled by FLOPs. Nothing is changed here: Enter leaves the words `grow N ACTION`.
+ * The choice is a layer and a width or kernel; the price comes from arch/ for parent and child side by side, the time
+ * from how long the parent took, scaled by FLOPs. Nothing is changed here: Enter leaves the words `grow N ACTION`.
  */
 #include <math.h>
 #include <stdio.h>
@@ -25,8 +25,13 @@ struct grow {
 /* Can the dialog's action be done at this layer? */
 static bool offers(const struct grow *grow, int layer)
 {
-    const struct layer *at = &grow->arch.layers[layer];
-    return at->kind == LAYER_CONV || at->kind == LAYER_FC;
+    return layer_grows(&grow->arch.layers[layer]);
+}
+
+/* From width to width: as the small space's go. */
+static int step_of(const struct layer *layer)
+{
+    return layer->kind == LAYER_FC ? 8 : layer->kind == LAYER_DENSE ? 2 : 4;
 }
 
 /* The action at a layer with its first value: the next width of the space, or kernel 3. */
@@ -36,7 +41,7 @@ static void choose_layer(struct grow *grow, int layer)
     grow->action = (struct action){.kind = grow->kind, .layer = layer};
     if (grow->kind == ACTION_WIDEN) {
         int wider = space_wider(grow->space, at);
-        grow->action.units = wider ? wider : at->units + 4;
+        grow->action.units = wider ? wider : at->units + step_of(at);
     } else if (at->kind == LAYER_CONV) {
         grow->action.kernel = 3;
     }
@@ -51,12 +56,12 @@ static void step_layer(struct grow *grow, int direction)
     choose_layer(grow, layer);
 }
 
-/* Widths go by 4 (8 for FC) from the old one up, kernels through 1, 3, 5. */
+/* Widths go from the old one up, kernels through 1, 3, 5. */
 static void step_value(struct grow *grow, int direction)
 {
     const struct layer *at = &grow->arch.layers[grow->action.layer];
     if (grow->kind == ACTION_WIDEN) {
-        int units = grow->action.units + direction * (at->kind == LAYER_FC ? 8 : 4);
+        int units = grow->action.units + direction * step_of(at);
         if (units > at->units && units <= ARCH_UNITS_MAX)
             grow->action.units = units;
     } else if (at->kind == LAYER_CONV) {
@@ -84,8 +89,8 @@ static void draw_price(struct canvas *canvas, struct area inside, int row, const
     char a[TEXT_SHORT], b[TEXT_SHORT], c[TEXT_SHORT];
     double before = (double)now, more = (double)(after - now);
     canvas_text(canvas, inside, 1, row, STYLE_DIM, "%s", what);
-    canvas_text(canvas, inside, 14, row, STYLE_NORMAL, "%8s  %8s  +%s (%+.0f %%)", print(a, before), print(b, (double)after),
-                print(c, more), 100 * more / before);
+    canvas_text(canvas, inside, 14, row, STYLE_NORMAL, "%8s  %8s  +%s (%+.0f %%)", print(a, before),
+                print(b, (double)after), print(c, more), 100 * more / before);
 }
 
 static void draw_time(struct canvas *canvas, struct area inside, int row, const struct session_node *node, double ratio)
@@ -118,8 +123,10 @@ static void draw_grow(const struct overlay *overlay, const struct model *model, 
     if (widen)
         canvas_text(canvas, inside, 24, 0, STYLE_NORMAL, "width  %d → [ %d ]", at->units, grow->action.units);
     else if (at->kind == LAYER_CONV)
-        canvas_text(canvas, inside, 24, 0, STYLE_NORMAL, "new convolution  [ %d×%d ]  of %d filters", grow->action.kernel,
-                    grow->action.kernel, at->units);
+        canvas_text(canvas, inside, 24, 0, STYLE_NORMAL, "new convolution  [ %d×%d ]  of %d filters",
+                    grow->action.kernel, grow->action.kernel, at->units);
+    else if (at->kind == LAYER_DENSE)
+        canvas_text(canvas, inside, 24, 0, STYLE_NORMAL, "new dense layer of %d channels", at->units);
     else
         canvas_text(canvas, inside, 24, 0, STYLE_NORMAL, "new FC of %d units", at->units);
     struct arch child;
@@ -139,10 +146,11 @@ static void draw_grow(const struct overlay *overlay, const struct model *model, 
     canvas_text(canvas, inside, 1, 7, STYLE_DIM, "weights");
     canvas_text(canvas, inside, 14, 7, STYLE_NORMAL, "kept: the child starts near %.2f %%", 100 * node->accuracy);
     canvas_text(canvas, inside, 1, 8, STYLE_DIM, "duplicate");
-    canvas_text(canvas, inside, 14, 8, duplicate ? STYLE_WARNING : STYLE_NORMAL, duplicate ? "n%lld is this network already" : "none",
-                (long long)duplicate);
-    canvas_text(canvas, inside, 1, 9, STYLE_KEY, widen ? "←→ layer   ↑↓ width   Enter queue   Escape cancel"
-                                                       : "←→ place   ↑↓ kernel   Enter queue   Escape cancel");
+    canvas_text(canvas, inside, 14, 8, duplicate ? STYLE_WARNING : STYLE_NORMAL,
+                duplicate ? "n%lld is this network already" : "none", (long long)duplicate);
+    canvas_text(canvas, inside, 1, 9, STYLE_KEY,
+                widen ? "←→ layer   ↑↓ width   Enter queue   Escape cancel"
+                      : "←→ place   ↑↓ kernel   Enter queue   Escape cancel");
 }
 
 static enum overlay_answer key_grow(struct overlay *overlay, struct model *model, int key, struct text *words)
@@ -197,7 +205,8 @@ static struct overlay *grow_new(struct model *model, int64_t asked, enum action_
     const char *widths = session_option(model->state, "widths");
     struct error error = {{0}};
     if (!node) {
-        model_say(model, "n%lld is not trained yet, and nothing above it is: there is nothing to grow", (long long)asked);
+        model_say(model, "n%lld is not trained yet, and nothing above it is: there is nothing to grow",
+                  (long long)asked);
         return NULL;
     }
     struct grow *grow = memory_new(1, sizeof *grow);

@@ -56,15 +56,16 @@ enum style strip_style(enum strip_change change)
     return change == STRIP_SAME ? STYLE_CURVE_A : change == STRIP_WIDER ? STYLE_BEST : STYLE_GAIN;
 }
 
-static bool is_pool(const struct layer *layer)
+/* Pools and transitions have no width of their own to show. */
+static bool is_gap(const struct layer *layer)
 {
-    return layer->kind == LAYER_MAX_POOL || layer->kind == LAYER_AVERAGE_POOL;
+    return !layer->units;
 }
 
 static void label_of(const struct layer *layer, char label[16])
 {
-    if (is_pool(layer))
-        snprintf(label, 16, "%s", layer->kind == LAYER_MAX_POOL ? "P" : "A");
+    if (is_gap(layer))
+        snprintf(label, 16, "%s", layer->kind == LAYER_MAX_POOL ? "P" : layer->kind == LAYER_AVERAGE_POOL ? "A" : "T");
     else
         snprintf(label, 16, "%d", layer->units);
 }
@@ -92,12 +93,12 @@ bool strip_write(const struct strip *strip, struct canvas *canvas, struct area a
     char label[16];
     for (int i = 0; i < strip->arch.layer_count; i++) {
         label_of(&strip->arch.layers[i], label);
-        columns += is_pool(&strip->arch.layers[i]) ? 0 : (int)strlen(label) + 1;
+        columns += is_gap(&strip->arch.layers[i]) ? 0 : (int)strlen(label) + 1;
     }
     if (!strip->readable || columns - 1 > area.width || area.height < 1)
         return false;
     for (int i = 0; i < strip->arch.layer_count; i++) {
-        if (is_pool(&strip->arch.layers[i]))
+        if (is_gap(&strip->arch.layers[i]))
             continue;
         if (x > 0)
             x = canvas_text(canvas, area, x, 0, STYLE_DIM, stands_apart(strip, i) ? "│" : " ");
@@ -139,11 +140,11 @@ int strip_draw(const struct strip *strip, struct canvas *canvas, struct area are
         struct area column = area_part(area, i * width, 0, width > 1 ? width - 1 : 1, height);
         char text[16];
         label_of(layer, text);
-        if (!is_pool(layer))
+        if (!is_gap(layer))
             draw_column(canvas, column, (double)layer->units / largest, strip_style(strip->change[i]));
         if (labels)
-            canvas_text(canvas, area_part(area, i * width, height, width, 1), is_pool(layer) ? (width - 1) / 2 : 0, 0,
-                        is_pool(layer)     ? STYLE_DIM
+            canvas_text(canvas, area_part(area, i * width, height, width, 1), is_gap(layer) ? (width - 1) / 2 : 0, 0,
+                        is_gap(layer)      ? STYLE_DIM
                         : strip->change[i] ? strip_style(strip->change[i])
                                            : STYLE_NORMAL,
                         "%s", text);

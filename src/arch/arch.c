@@ -33,6 +33,14 @@ bool layer_is_dense(const struct layer *layer)
     return layer->kind == LAYER_DENSE || layer->kind == LAYER_TRANSITION;
 }
 
+bool arch_is_dense(const struct arch *arch)
+{
+    for (int i = 0; i < arch->layer_count; i++)
+        if (layer_is_dense(&arch->layers[i]))
+            return true;
+    return false;
+}
+
 bool layer_begins_with_norm(const struct arch *arch, int layer)
 {
     const struct layer *at = &arch->layers[layer];

@@ -122,6 +122,8 @@ int layer_find(const struct arch *arch, const char *name);
 bool layer_has_weights(const struct layer *layer);
 /* C, D and FC: those that actions can widen, and deepen after. */
 bool layer_grows(const struct layer *layer);
+/* Has it a D or a T? */
+bool arch_is_dense(const struct arch *arch);
 /* P and A. */
 bool layer_is_pool(const struct layer *layer);
 /* Does it begin with a BN and a ReLU? D, T, and pools behind them. */

@@ -12,6 +12,8 @@ static const struct space spaces[] = {
         .filters = {4, 8, 12, 16, 20, 24, 28, 32, 36, 40},
         .unit_count = 10,
         .units = {8, 16, 24, 32, 40, 48, 56, 64, 72, 80},
+        .growth_count = 23,
+        .growths = {4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32, 34, 36, 38, 40, 42, 44, 46, 48},
         .kernel_count = 3,
         .kernels = {1, 3, 5},
     },
@@ -21,6 +23,8 @@ static const struct space spaces[] = {
         .filters = {16, 32, 64, 96, 128, 192, 256, 320, 384, 448, 512, 576, 640},
         .unit_count = 11,
         .units = {64, 128, 256, 384, 512, 640, 768, 896, 1024, 1152, 1280},
+        .growth_count = 7,
+        .growths = {40, 44, 48, 52, 56, 60, 64},
         .kernel_count = 3,
         .kernels = {1, 3, 5},
     },
@@ -53,12 +57,9 @@ int space_wider(const struct space *space, const struct layer *layer)
         return next_above(space->filters, space->filter_count, layer->units);
     if (layer->kind == LAYER_FC)
         return next_above(space->units, space->unit_count, layer->units);
+    if (layer->kind == LAYER_DENSE)
+        return next_above(space->growths, space->growth_count, layer->units);
     return 0;
-}
-
-bool space_deepens(const struct layer *layer)
-{
-    return layer->kind == LAYER_CONV || layer->kind == LAYER_FC;
 }
 
 int space_complete(const struct space *space, const struct arch *arch, struct action *action, struct error *error)
@@ -86,10 +87,17 @@ static void add_layer(struct arch *arch, enum layer_kind kind, int units, int ke
         (struct layer){.kind = kind, .units = units, .kernel = kernel, .stride = stride};
 }
 
+enum { SMALLEST_MAP = 2 };
+
+static int smaller_side(struct shape input)
+{
+    return input.height < input.width ? input.height : input.width;
+}
+
 void space_start(const struct space *space, struct shape input, int classes, struct arch *arch)
 {
-    enum { BLOCKS = 4, SMALLEST_MAP = 2 };
-    int side = input.height < input.width ? input.height : input.width;
+    enum { BLOCKS = 4 };
+    int side = smaller_side(input);
     memset(arch, 0, sizeof(*arch));
     add_layer(arch, LAYER_CONV, space->filters[0], 3, 1);
     for (int block = 1; block < BLOCKS && side / 2 >= SMALLEST_MAP; block++) {
@@ -99,5 +107,27 @@ void space_start(const struct space *space, struct shape input, int classes, str
     }
     add_layer(arch, LAYER_AVERAGE_POOL, 0, side, side);
     add_layer(arch, LAYER_FC, space->units[0], 0, 0);
+    add_layer(arch, LAYER_SOFTMAX, classes, 0, 0);
+}
+
+void space_start_dense(const struct space *space, struct shape input, int classes, struct arch *arch)
+{
+    enum { DENSE_BLOCKS = 3, BOTTLENECK = 4, REDUCTION_PERCENT = 50 };
+    int side = smaller_side(input), growth = space->growths[0];
+    memset(arch, 0, sizeof(*arch));
+    const struct layer dense = {.kind = LAYER_DENSE, .units = growth, .bottleneck = BOTTLENECK};
+    const struct layer transition = {.kind = LAYER_TRANSITION, .percent = REDUCTION_PERCENT};
+    add_layer(arch, LAYER_CONV, 2 * growth, 3, 1);
+    if (side / 2 >= SMALLEST_MAP) {
+        add_layer(arch, LAYER_MAX_POOL, 0, 2, 2);
+        side /= 2;
+    }
+    arch->layers[arch->layer_count++] = dense;
+    for (int block = 1; block < DENSE_BLOCKS && side / 2 >= SMALLEST_MAP; block++) {
+        arch->layers[arch->layer_count++] = transition;
+        side /= TRANSITION_POOL;
+        arch->layers[arch->layer_count++] = dense;
+    }
+    add_layer(arch, LAYER_AVERAGE_POOL, 0, side, side);
     add_layer(arch, LAYER_SOFTMAX, classes, 0, 0);
 }

@@ -12,20 +12,19 @@ struct space {
     const char *name;
     int filter_count, filters[SPACE_WIDTHS_MAX]; /* ascending widths of C */
     int unit_count, units[SPACE_WIDTHS_MAX];     /* ascending widths of FC */
+    int growth_count, growths[SPACE_WIDTHS_MAX]; /* ascending growth rates of D */
     int kernel_count, kernels[SPACE_KERNELS_MAX];
 };
 
-/* `small`: filters 4,8,…,40, FC 8,16,…,80 (the published demonstration); `paper`: filters
-   16,32,64,96,128,192,256,320,384,448,512,576,640, FC 64,128,256,384,512,640,…,1280.  Kernels 1,3,5.
-   NULL when unknown. */
+/* `small`: filters 4,8,…,40, FC 8,16,…,80 (the published demonstration), growth rates 4,6,…,48; `paper`: filters
+   16,32,64,96,128,192,256,320,384,448,512,576,640, FC 64,128,256,384,512,640,…,1280, growth rates 40,44,…,64.
+   Kernels 1,3,5.  NULL when unknown. */
 const struct space *space_find(const char *name);
 /* The row number `index`, or NULL past the end: for --help. */
 const struct space *space_at(int index);
 
-/* The next candidate width above the layer's, or 0 when it can't grow (also for pools and SM). */
+/* The next candidate width above the layer's, or 0 when it can't grow (also for pools, T and SM). */
 int space_wider(const struct space *space, const struct layer *layer);
-/* May a layer be inserted after this one? (C and FC) */
-bool space_deepens(const struct layer *layer);
 /* Fill in a width or kernel left out of an action's text: the next wider, the kernel 3. */
 int space_complete(const struct space *space, const struct arch *arch, struct action *action, struct error *error);
 
@@ -33,5 +32,9 @@ int space_complete(const struct space *space, const struct arch *arch, struct ac
    average pool over what is left, one FC, classifier; every width the space's smallest.  Fewer blocks for
    images under 16 pixels.  (The published demonstration's, for 32×32.) */
 void space_start(const struct space *space, struct shape input, int classes, struct arch *arch);
+/* The same for dense networks: a 3×3 convolution of twice the smallest growth rate, max pool 2, then three blocks of one
+   layer with that growth rate and a bottleneck of 4, transitions of reduction 0.5 between, average pool over what is
+   left, classifier.  Fewer blocks likewise. */
+void space_start_dense(const struct space *space, struct shape input, int classes, struct arch *arch);
 
 #endif

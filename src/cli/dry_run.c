@@ -92,7 +92,7 @@ int dry_run(const struct search_options *options, const struct launch *launch, s
         start = target.arch;
         target_done(&target);
     } else {
-        space_start(space_find(options->widths), input, launch->images.classes, &start);
+        options_start(options, input, launch->images.classes, &start);
     }
     struct shape shapes[ARCH_LAYERS_MAX];
     double image_seconds;

@@ -141,7 +141,7 @@ static void sample_deeper(struct sampler *sampler, int step)
     offer_layers(block, &choice);
     probability *= sample_level(sampler, LEVEL_LAYER, number, &choice);
     int layer = choice.choice, kernel = 0;
-    if (!block->fc) {
+    if (growth_block_kernels(block)) {
         offer_kernels(options, block, layer, &choice);
         probability *= sample_level(sampler, LEVEL_KERNEL, layer, &choice);
         kernel = choice.choice;
@@ -211,7 +211,7 @@ static bool find_insertion(const struct policy_options *options, const struct gr
             levels[LEVEL_BLOCK].choice = b;
             levels[LEVEL_LAYER].choice = layer;
             levels[LEVEL_KERNEL].choice = kernel;
-            decision->level_count = block->fc ? DEEPER_LEVELS - 1 : DEEPER_LEVELS;
+            decision->level_count = growth_block_kernels(block) ? DEEPER_LEVELS : DEEPER_LEVELS - 1;
             return true;
         }
     }

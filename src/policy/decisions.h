@@ -29,7 +29,7 @@ struct decision {
     bool deeper;
     /* Wider: which layers could take their next width when their turn came, and which did. */
     bool offered[ARCH_LAYERS_MAX], chosen[ARCH_LAYERS_MAX];
-    /* Deeper: 3 levels after a convolution, 2 after an FC, 0 where nothing could be inserted. */
+    /* Deeper: 3 levels after a convolution, 2 after a D or an FC, 0 where nothing could be inserted. */
     int level_count;
     struct level_choice levels[DEEPER_LEVELS];
 };

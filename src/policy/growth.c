@@ -16,6 +16,11 @@ static bool possible(const struct policy_options *options, const struct arch *ar
            arch_within(&child, options->input, &options->limits, NULL) == 0;
 }
 
+bool growth_block_kernels(const struct growth_block *block)
+{
+    return block->kind == LAYER_CONV;
+}
+
 struct action growth_widen(int layer, int units)
 {
     return (struct action){.kind = ACTION_WIDEN, .layer = layer, .units = units};
@@ -26,7 +31,7 @@ struct action growth_deepen(const struct policy_options *options, const struct g
 {
     return (struct action){.kind = ACTION_DEEPEN,
                            .layer = block->first + layer,
-                           .kernel = block->fc ? 0 : options->space->kernels[kernel]};
+                           .kernel = growth_block_kernels(block) ? options->space->kernels[kernel] : 0};
 }
 
 int growth_wider(const struct policy_options *options, const struct arch *arch, int layer)
@@ -37,7 +42,7 @@ int growth_wider(const struct policy_options *options, const struct arch *arch, 
 
 static void offer(const struct policy_options *options, const struct arch *arch, struct growth_block *block)
 {
-    int kernels = block->fc ? 1 : options->space->kernel_count;
+    int kernels = growth_block_kernels(block) ? options->space->kernel_count : 1;
     for (int layer = 0; layer < block->count; layer++)
         for (int kernel = 0; kernel < kernels; kernel++)
             if (possible(options, arch, growth_deepen(options, block, layer, kernel)))
@@ -51,16 +56,15 @@ void growth_insertions(const struct policy_options *options, const struct arch *
     struct growth_block *block = NULL;
     for (int i = 0; i < arch->layer_count; i++) {
         const struct layer *layer = &arch->layers[i];
-        if (!space_deepens(layer)) {
+        if (!layer_grows(layer)) {
             block = NULL;
             continue;
         }
-        bool fc = layer->kind == LAYER_FC;
-        if (!block || block->fc != fc) {
+        if (!block || block->kind != layer->kind) {
             if (insertions->block_count == GROWTH_BLOCKS_MAX)
                 break;
             block = &insertions->blocks[insertions->block_count++];
-            *block = (struct growth_block){.first = i, .fc = fc};
+            *block = (struct growth_block){.first = i, .kind = layer->kind};
         }
         if (block->count < GROWTH_BLOCK_LAYERS_MAX)
             block->count++;

@@ -211,6 +211,7 @@ static int load(struct policy *policy, const void *bytes, size_t length, struct 
 const struct policy_kind policy_reinforce = {
     .name = "reinforce",
     .summary = "the paper's controller: an LSTM that learns by REINFORCE what to widen and deepen",
+    .plain_only = true,
     .create = create,
     .destroy = destroy,
     .propose = propose,

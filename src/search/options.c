@@ -22,13 +22,6 @@ static int valid_data(const char *value, struct error *error)
     return data_spec_parse(value, &spec, error);
 }
 
-static int valid_space(const char *value, struct error *error)
-{
-    if (strcmp(value, "plain"))
-        return error_set(error, "must be plain");
-    return 0;
-}
-
 static int valid_widths(const char *value, struct error *error)
 {
     if (space_find(value))
@@ -78,18 +71,19 @@ static int valid_start(const char *value, struct error *error)
 static const struct search_option table[] = {
     {"data", OPTION_TEXT, FIELD(data), .valid = valid_data, .argument = "SPEC", .fallback = "fashion-mnist",
      .help = "images: fashion-mnist, mnist, idx:DIR, cifar10:DIR, cifar100:DIR, svhn:DIR, images:DIR; NAME+ augments"},
-    {"space", OPTION_TEXT, FIELD(space), .valid = valid_space, .argument = "NAME", .fallback = "plain",
-     .help = "space of architectures: plain"},
+    {"space", OPTION_WORD, FIELD(dense), .words = "plain|dense", .argument = "NAME", .fallback = "plain",
+     .help = "kind of the start network when none is named: plain or dense"},
     {"widths", OPTION_TEXT, FIELD(widths), .valid = valid_widths, .argument = "NAME", .fallback = "small",
-     .help = "candidate widths: small (filters 4 to 40) or paper (16 to 640)"},
+     .help = "candidate widths: small (filters 4 to 40, growth rates 4 to 48) or paper (16 to 640, 40 to 64)"},
     {"start", OPTION_TEXT, FIELD(start), .valid = valid_start, .argument = "ARCH|SESSION:NODE", .fallback = "",
-     .help = "start network; none: the smallest of the space"},
+     .help = "start network; none: the smallest of its kind"},
     {"policy", OPTION_TEXT, FIELD(policy), .valid = valid_policy, .argument = "NAME", .fallback = "reinforce",
      .help = "who proposes: one of those below"},
     {"match", OPTION_TEXT, FIELD(match), .argument = "SESSION", .fallback = "",
      .help = "for random-flops: network k has about the FLOPs of network k that a policy grew there"},
     {"parent", OPTION_WORD, FIELD(parent), .words = "start|best|tournament|aging", .argument = "CHOICE",
-     .fallback = "tournament", .help = "which network grows: start, best, the best of a few drawn (tournament), or of the youngest (aging)"},
+     .fallback = "tournament",
+     .help = "which network grows: start, best, the best of a few drawn (tournament), or of the youngest (aging)"},
     {"tournament", OPTION_INTEGER, FIELD(tournament), 1, 1000, .argument = "N", .fallback = "4",
      .help = "networks drawn for a tournament"},
     {"population", OPTION_INTEGER, FIELD(population), 1, COUNT_MAX, .argument = "N", .fallback = "20",
@@ -358,4 +352,13 @@ int options_settle(struct search_options *options, struct error *error)
     if (options->start_epochs == 0 && (!options->start[0] || !arch_parse(&arch, options->start, NULL)))
         return error_set(error, "--start-epochs 0: only a trained start network (--start SESSION:NODE) needs none");
     return 0;
+}
+
+void options_start(const struct search_options *options, struct shape input, int classes, struct arch *arch)
+{
+    const struct space *space = space_find(options->widths);
+    if (options->dense)
+        space_start_dense(space, input, classes, arch);
+    else
+        space_start(space, input, classes, arch);
 }

@@ -14,8 +14,9 @@ enum parent_choice { PARENT_START, PARENT_BEST, PARENT_TOURNAMENT, PARENT_AGING 
 
 struct search_options {
     char data[1100];
-    char space[16], widths[16]; /* `plain`; `small` or `paper` */
-    char start[2048];           /* an architecture or SESSION:NODE; "": space_start() */
+    bool dense;       /* of which kind the default start network is */
+    char widths[16];  /* `small` or `paper` */
+    char start[2048]; /* an architecture or SESSION:NODE; "": options_start() */
     char policy[16];
     char match[1024]; /* a session, for policies that aim at its networks' FLOPs */
     enum parent_choice parent;
@@ -73,5 +74,8 @@ int options_read(struct search_options *options, const char *preset, struct erro
 int options_settle(struct search_options *options, struct error *error);
 /* How grown networks are trained; `node` is 0. */
 struct training options_training(const struct search_options *options);
+
+/* The start network when none is named: the smallest of its kind with these widths. */
+void options_start(const struct search_options *options, struct shape input, int classes, struct arch *arch);
 
 #endif

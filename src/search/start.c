@@ -71,7 +71,7 @@ int engine_find_start(struct engine *engine, struct error *error)
     const struct shape input = engine->data.input;
     struct shape shapes[ARCH_LAYERS_MAX];
     if (!engine->options.start[0])
-        space_start(engine->space, input, engine->data.classes, arch);
+        options_start(&engine->options, input, engine->data.classes, arch);
     else if (strchr(engine->options.start, ':') ? start_of_other(engine, error)
                                                 : arch_parse(arch, engine->options.start, error))
         return error_prefix(error, "--start");
@@ -83,6 +83,9 @@ int engine_find_start(struct engine *engine, struct error *error)
                          classes, engine->data.classes, engine->data.classes);
     if (arch_within(arch, input, &engine->limits, error))
         return error_prefix(error, "--start");
+    if (engine->policy_kind->plain_only && arch_is_dense(arch))
+        return error_set(error, "--policy %s: it can't read dense networks yet; use --policy random",
+                         engine->policy_kind->name);
     return 0;
 }
 

@@ -190,7 +190,7 @@ static void test_presets(void **state)
     static const struct {
         const char *name;
         int64_t episodes;
-    } presets[] = {{"quick", 0}, {"eas-small", 15}, {"eas-plain", 30}};
+    } presets[] = {{"quick", 0}, {"eas-small", 15}, {"eas-plain", 30}, {"eas-dense", 20}};
     for (size_t i = 0; i < COUNT_OF(presets); i++) {
         options_default(&options);
         if (options_read(&options, presets[i].name, &error) || options_settle(&options, &error))

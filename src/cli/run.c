@@ -96,7 +96,7 @@ static int run(const struct cli_arguments *arguments)
 }
 
 static const struct cli_option options_of_run[] = {
-    {"preset", "NAME|FILE", "options from an ini file, or one of the program's own: quick, eas-small, eas-plain"},
+    {"preset", "NAME|FILE", "options from an ini file, or one of the program's own: quick, eas-small, eas-plain, eas-dense"},
     {"out", "SESSION", "folder of the new session [a new one in ~/.local/state/espalier]"},
     {"theme", "NAME", "colours of the screens: dark, light, colour-blind, mono [dark]"},
     {"headless", NULL, "lines instead of screens (as without a terminal)"},

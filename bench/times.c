@@ -8,11 +8,21 @@
 #include <stdlib.h>
 #include <time.h>
 
-double cpu_seconds(void)
+static double seconds_of(clockid_t clock)
 {
     struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    clock_gettime(clock, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+double cpu_seconds(void)
+{
+    return seconds_of(CLOCK_THREAD_CPUTIME_ID);
+}
+
+double wall_seconds(void)
+{
+    return seconds_of(CLOCK_MONOTONIC);
 }
 
 void times_keep(struct times *times, double seconds)

@@ -9,8 +9,9 @@ struct times {
     double seconds[TIMES_MAX];
 };
 
-/* CPU time of this thread. */
+/* CPU time of this thread; time on the wall. */
 double cpu_seconds(void);
+double wall_seconds(void);
 /* Past TIMES_MAX they are dropped. */
 void times_keep(struct times *times, double seconds);
 /* The fastest tenth's slowest; 0 of none.  Not the very fastest: the kernel's count of CPU time is now and then short

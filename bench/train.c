@@ -2,13 +2,19 @@
  * train.c - how fast the CPU backend trains: whole steps of four networks, and each operation's part of them.
  *
  * One thread, batch 64, 32 x 32 x 3 random images, conv-BN-ReLU; times are the fastest tenth's slowest, in CPU time of
- * this thread, because the machine may be shared.  GFLOP/s count the multiply-adds of the linear parts (two each):
+ * this thread, because the machine may be shared.  With a team of threads (-t) they are time on the wall: the machine
+ * should have nothing else to do.  GFLOP/s count the multiply-adds of the linear parts (two each):
  * forward, weight gradient and input gradient (the first layer has none).  The peak is what independent fused
  * multiply-adds of the same instruction set reach in the same run.
+ *
+ * -p measures trainers that run side by side, each on a core and a network of its own, against one by itself: by the
+ * wall what a search gains from them, by CPU time what they cost each other in caches and memory alone.
  */
 #include "config.h"
 
 #include <getopt.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +26,8 @@
 #include "util/bug.h"
 #include "util/memory.h"
 #include "util/random.h"
+#include "util/team.h"
+#include "util/threads.h"
 
 enum { BATCH = 64, IMAGES = 512, CLASSES = 10, SIDE = 32, CHANNELS = 3 };
 
@@ -146,6 +154,8 @@ struct options {
     int steps;      /* instead, when not 0 */
     bool operations, bare;
     const char *only;
+    struct team *team; /* NULL: one thread */
+    int trainers;      /* side by side; 0: not asked for */
 };
 
 static double rate(double flops, double seconds)
@@ -182,47 +192,166 @@ static void print_operations(const struct plan *plan)
     print_row("load; update", &rest_times, 0, 0, step);
 }
 
-/* One network: returns the time of a step. */
-static double measure(const struct options *options, const struct subject *subject, const struct view *view,
-                      const struct augment *augment, struct plan *plan)
+/* What is trained again and again, and how long its steps take. */
+struct trainee {
+    struct weights *weights;
+    struct network *network;
+    const struct view *view;
+    const struct augment *augment;
+    int steps;
+    struct times cpu, wall;
+};
+
+static void trainee_init(struct trainee *trainee, const struct backend *backend, const struct subject *subject,
+                         const struct view *view, const struct augment *augment, struct plan *plan)
 {
     struct error error;
     struct arch arch;
     struct shape input = {CHANNELS, SIDE, SIDE};
     struct plan_options plain = {0};
-    struct backend backend = options->operations ? timed_backend(options->backend) : *options->backend;
-    memset(op_times, 0, sizeof op_times);
-    memset(&rest_times, 0, sizeof rest_times);
+    struct random_stream stream = random_stream_new(3, RANDOM_TEST, 0, 0);
     ASSERT(arch_parse(&arch, subject->notation, &error) == 0);
     plan_lower(&arch, input, &plain, plan);
     struct weights *weights = weights_new(&arch, input);
-    struct random_stream stream = random_stream_new(3, RANDOM_TEST, 0, 0);
     for (int64_t i = 0; i < weights->layout.trained; i++)
         if (weights->values[i] == 0)
             weights->values[i] = 0.05f * random_normal(&stream);
-    struct network *network = network_new(&backend, plan, BATCH, NETWORK_TRAINING, weights, &error);
+    struct network *network = network_new(backend, plan, BATCH, NETWORK_TRAINING, weights, &error);
     ASSERT(network);
-    struct sgd sgd = {.rate = 0.001f, .momentum = 0.9f, .weight_decay = 1e-4f, .nesterov = true};
-    static struct times steps;
-    steps.count = 0;
+    *trainee = (struct trainee){.weights = weights, .network = network, .view = view, .augment = augment};
+}
+
+static void trainee_done(struct trainee *trainee)
+{
+    network_free(trainee->network);
+    weights_free(trainee->weights);
+}
+
+static void trainee_step(struct trainee *trainee)
+{
+    static const struct sgd sgd = {.rate = 0.001f, .momentum = 0.9f, .weight_decay = 1e-4f, .nesterov = true};
+    int first = trainee->steps * BATCH % IMAGES;
+    struct batch batch = {trainee->view, trainee->view->index + first,
+                          trainee->augment ? trainee->augment + first : NULL, BATCH};
+    double cpu = cpu_seconds(), wall = wall_seconds();
+    network_train(trainee->network, &batch, &sgd, 0.9f, (uint64_t)trainee->steps++);
+    times_keep(&trainee->cpu, cpu_seconds() - cpu);
+    times_keep(&trainee->wall, wall_seconds() - wall);
+}
+
+/* One network: returns the time of a step. */
+static double measure(const struct options *options, const struct subject *subject, const struct view *view,
+                      const struct augment *augment, struct plan *plan)
+{
+    static struct trainee trainee;
+    struct backend backend = options->operations ? timed_backend(options->backend) : *options->backend;
+    memset(op_times, 0, sizeof op_times);
+    memset(&rest_times, 0, sizeof rest_times);
+    trainee_init(&trainee, &backend, subject, view, augment, plan);
+    if (options->team)
+        network_share(trainee.network, options->team);
     double began = cpu_seconds();
-    for (int i = 0; options->steps ? i < options->steps : i < 3 || cpu_seconds() - began < options->seconds; i++) {
-        int first = i * BATCH % IMAGES;
-        struct batch batch = {view, view->index + first, augment ? augment + first : NULL, BATCH};
-        double start = cpu_seconds();
-        network_train(network, &batch, &sgd, 0.9f, (uint64_t)i);
-        times_keep(&steps, cpu_seconds() - start);
+    while (options->steps ? trainee.steps < options->steps
+                          : trainee.steps < 3 || cpu_seconds() - began < options->seconds)
+        trainee_step(&trainee);
+    trainee_done(&trainee);
+    return times_best(options->team ? &trainee.wall : &trainee.cpu);
+}
+
+/* --- trainers side by side --- */
+
+enum { TRAINERS_MAX = 64 };
+
+/* The cores that this process may use; how many. */
+static int cores_here(int cores[TRAINERS_MAX])
+{
+    cpu_set_t set;
+    int count = 0;
+    sched_getaffinity(0, sizeof set, &set);
+    for (int core = 0; core < CPU_SETSIZE && count < TRAINERS_MAX; core++)
+        if (CPU_ISSET(core, &set))
+            cores[count++] = core;
+    return count;
+}
+
+struct pinned {
+    struct trainee trainee;
+    pthread_t thread;
+    pthread_barrier_t *start;
+    int core;
+    double seconds;   /* to train for, on the wall */
+    double rate, own; /* images/s by the wall, and by CPU time */
+};
+
+static void *train_pinned(void *context)
+{
+    struct pinned *pinned = context;
+    thread_pin(pinned->core);
+    for (int i = 0; i < 3; i++)
+        trainee_step(&pinned->trainee);
+    pthread_barrier_wait(pinned->start);
+    int before = pinned->trainee.steps;
+    double began = wall_seconds(), cpu = cpu_seconds();
+    while (wall_seconds() - began < pinned->seconds)
+        trainee_step(&pinned->trainee);
+    int images = (pinned->trainee.steps - before) * BATCH;
+    pinned->rate = images / (wall_seconds() - began);
+    pinned->own = images / (cpu_seconds() - cpu);
+    return NULL;
+}
+
+/* Sums over `count` trainers side by side. */
+static void train_side_by_side(const struct options *options, const struct subject *subject, const struct view *view,
+                               int count, const int *cores, double *rate_together, double *own_together)
+{
+    struct pinned *pinned = memory_new((size_t)count, sizeof *pinned);
+    struct plan *plan = memory_new(1, sizeof *plan);
+    pthread_barrier_t start;
+    pthread_barrier_init(&start, NULL, (unsigned)count);
+    *rate_together = *own_together = 0;
+    for (int i = 0; i < count; i++) {
+        trainee_init(&pinned[i].trainee, options->backend, subject, view, NULL, plan);
+        pinned[i].start = &start;
+        pinned[i].core = cores[i];
+        pinned[i].seconds = options->seconds;
+        if (!thread_start(&pinned[i].thread, train_pinned, &pinned[i]))
+            BUG("no thread for a trainer");
     }
-    network_free(network);
-    weights_free(weights);
-    return times_best(&steps);
+    for (int i = 0; i < count; i++) {
+        pthread_join(pinned[i].thread, NULL);
+        *rate_together += pinned[i].rate;
+        *own_together += pinned[i].own;
+        trainee_done(&pinned[i].trainee);
+    }
+    pthread_barrier_destroy(&start);
+    free(plan);
+    free(pinned);
+}
+
+static void compare_trainers(const struct options *options, const struct view *view)
+{
+    int cores[TRAINERS_MAX], here = cores_here(cores), count = options->trainers < here ? options->trainers : here;
+    printf("%-8s %21s %27s %21s\n", "network", "one trainer, images/s", "", "by the wall, CPU time");
+    for (size_t i = 0; i < COUNT_OF(subjects); i++) {
+        double rate[2], own[2];
+        if (options->only && strcmp(options->only, subjects[i].name))
+            continue;
+        train_side_by_side(options, &subjects[i], view, 1, cores, &rate[0], &own[0]);
+        train_side_by_side(options, &subjects[i], view, count, cores, &rate[1], &own[1]);
+        printf("%-8s %21.0f %2d together, times as fast %10.2f %10.2f\n", subjects[i].name, rate[0], count,
+               rate[1] / rate[0], own[1] / own[0]);
+        fflush(stdout);
+    }
 }
 
 static void usage(FILE *file)
 {
-    fprintf(file, "usage: train [-i ISA] [-n NETWORK] [-s SECONDS] [-k STEPS] [-a] [-o] [-b]\n"
-                  "  -a  augmented images   -o  each operation's times   -b  bare: images/s only, for scripts\n"
-                  "  -k  that many steps instead of a time, for instruction counts\n");
+    fprintf(file,
+            "usage: train [-i ISA] [-n NETWORK] [-s SECONDS] [-k STEPS] [-t THREADS] [-p TRAINERS] [-a] [-o] [-b]\n"
+            "  -a  augmented images   -o  each operation's times   -b  bare: images/s only, for scripts\n"
+            "  -k  that many steps instead of a time, for instruction counts\n"
+            "  -t  threads that train one network; times are by the wall then\n"
+            "  -p  trainers side by side, each on a core of its own, against one\n");
 }
 
 int main(int argc, char **argv)
@@ -230,7 +359,8 @@ int main(int argc, char **argv)
     struct options options = {.backend = backend_cpu(), .seconds = 2};
     const char *isa = cpu_isa_chosen();
     struct augment *augment = NULL;
-    for (int option; (option = getopt(argc, argv, "i:n:s:k:aobh")) != -1;)
+    int threads = 1, cores[TRAINERS_MAX], core_count = cores_here(cores);
+    for (int option; (option = getopt(argc, argv, "i:n:s:k:t:p:aobh")) != -1;)
         switch (option) {
         case 'i':
             isa = optarg;
@@ -244,6 +374,12 @@ int main(int argc, char **argv)
             break;
         case 'k':
             options.steps = atoi(optarg);
+            break;
+        case 't':
+            threads = atoi(optarg);
+            break;
+        case 'p':
+            options.trainers = atoi(optarg);
             break;
         case 'a':
             augment = new_augment();
@@ -262,8 +398,22 @@ int main(int argc, char **argv)
         fprintf(stderr, "train: this machine or build has no %s\n", isa);
         return 2;
     }
+    if (threads < 1 || threads > core_count || options.trainers < 0) {
+        fprintf(stderr, "train: from 1 thread to %d, one for each core here\n", core_count);
+        return 2;
+    }
     struct view *view = new_view();
     struct plan *plan = memory_new(1, sizeof *plan);
+    struct helpers *helpers = NULL;
+    if (options.trainers) {
+        compare_trainers(&options, view);
+        return 0;
+    }
+    if (threads > 1) {
+        helpers = helpers_new(cores + 1, threads - 1, 1); /* they would inherit this thread's core */
+        thread_pin(cores[0]);
+        options.team = helpers ? helpers_team(helpers, 0) : NULL;
+    }
     double peak = options.bare ? 0 : peak_flops(isa);
     if (!options.bare)
         printf("%s; peak %.1f GFLOP/s\n%-8s %10s %10s %10s %8s\n", options.backend->description, peak * 1e-9, "network",
@@ -282,6 +432,7 @@ int main(int argc, char **argv)
             print_operations(plan);
         fflush(stdout);
     }
+    helpers_free(helpers);
     free(plan);
     free(augment);
     free(view->index);

@@ -158,16 +158,17 @@ static void compare_block(const struct subject *subject, const struct fixture *f
 static void compare_flat(const struct subject *subject, const char *what, const struct weights *weights,
                          const float *expected, const float *got, bool statistics)
 {
-    for (int i = 0; i < weights->arch.layer_count; i++) {
-        const struct weights_layer *w = &weights->layout.layers[i];
-        const size_t outputs = (size_t)w->outputs;
-        const int64_t starts[] = {w->weight, w->bias, w->gamma, w->beta, w->mean, w->variance};
-        for (size_t k = 0; k < COUNT_OF(starts); k++) {
-            size_t size = k ? outputs : outputs * (size_t)(w->inputs * w->kernel * w->kernel);
-            if (starts[k] >= 0 && (k < 4 || statistics))
-                compare(subject, what, expected + starts[k], got + starts[k], size);
+    for (int i = 0; i < weights->arch.layer_count; i++)
+        for (int part = 0; part < WEIGHTS_PARTS; part++) {
+            const struct weights_layer *w = &weights->layout.parts[part][i];
+            const size_t outputs = (size_t)w->outputs;
+            const int64_t starts[] = {w->weight, w->bias, w->gamma, w->beta, w->mean, w->variance};
+            for (size_t k = 0; k < COUNT_OF(starts); k++) {
+                size_t size = k ? outputs : outputs * (size_t)(w->inputs * w->kernel * w->kernel);
+                if (starts[k] >= 0 && (k < 4 || statistics))
+                    compare(subject, what, expected + starts[k], got + starts[k], size);
+            }
         }
-    }
 }
 
 static void train_steps(const struct subject *subject, const struct fixture *fixture, struct network *network,
@@ -225,7 +226,7 @@ static void check_fixture(void **state)
 
 int main(void)
 {
-    static const char *const fixtures[] = {"odd", "stride", "deep"};
+    static const char *const fixtures[] = {"odd", "stride", "deep", "dense", "blocks"};
     enum { MOST = BACKENDS_MAX * (int)COUNT_OF(fixtures) };
     static struct CMUnitTest tests[MOST];
     static struct subject subjects[MOST];

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""What PyTorch computes for three small networks: fixtures of tests/test_pytorch.c.
+"""What PyTorch computes for some small networks: fixtures of tests/test_pytorch.c.
 
 Regenerate with
     /usr/bin/python3 tests/reference/torch_fixtures.py tests/reference
@@ -32,20 +32,64 @@ NETWORKS = {
     "stride": dict(arch="P(2,1) C(4,3,2) C(5,1,1) C(3,3,1) P(3,2) SM(3)", input=(1, 10, 10), batch=18, seed=2),
     "deep": dict(arch="C(8,3,1) C(6,5,1) P(2,2) A(2,1) C(7,3,1) A(2,2) FC(10) FC(9) SM(10)", input=(3, 8, 8),
                  batch=33, seed=3),
+    "dense": dict(arch="C(6,3,1) D(2,[3,5]) D(0,[4]) T(0.5) D(4,[2,3]) A(4,4) SM(5)", input=(3, 8, 9), batch=18,
+                  seed=4),
+    "blocks": dict(arch="C(4,3,2) D(0,[3,2]) P(2,2) C(5,3,1) D(1,[4]) T(0.4) P(1,1) FC(6) SM(3)",
+                   input=(1, 17, 16), batch=18, seed=5),
 }
 STEPS, RATE, MOMENTUM, DECAY = 4, 0.05, 0.9, 1e-2
 
 
+def norm_of(channels):
+    return nn.BatchNorm2d(channels, eps=1e-5, momentum=0.1)
+
+
+class Dense(nn.Module):
+    """One layer of a DenseNet: what it reads, and behind it what it adds."""
+
+    def __init__(self, *layers):
+        super().__init__()
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, x):
+        return torch.cat([x, self.layers(x)], 1)
+
+
 def build(arch, shape):
-    """The modules in order, and those with weights as (linear, norm or None)."""
+    """The modules in order, and those with weights as (linear or None, norm or None)."""
     channels, height, width = shape
     modules, weighted = [], []
-    flat = False
-    for kind, numbers in re.findall(r"(SM|FC|C|P|A)\(([\d,]+)\)", arch):
-        n = [int(x) for x in numbers.split(",")]
-        if kind == "C":
+    flat = due = False  # due: a BN and a ReLU, behind D and T
+    # The transition pools last, as the paper has it.
+    for kind, numbers in re.findall(r"(SM|FC|C|P|A|D|T)\(([\d.,[\]]+)\)", arch):
+        n = [float(x) if "." in x else int(x) for x in numbers.replace("[", "").replace("]", "").split(",")]
+        if due and kind in "PA":
+            norm = norm_of(channels)
+            modules += [norm, nn.ReLU()]
+            weighted.append((None, norm))
+        due = kind in "DT"
+        if kind == "D":
+            for growth in n[1:]:
+                norm, narrow = norm_of(channels), n[0] * growth
+                conv = nn.Conv2d(narrow or channels, growth, 3, padding=1, bias=False)
+                layers = [norm, nn.ReLU()]
+                weighted.append((None, norm))
+                if narrow:
+                    bottleneck, norm = nn.Conv2d(channels, narrow, 1, bias=False), norm_of(narrow)
+                    layers += [bottleneck, norm, nn.ReLU()]
+                    weighted.append((bottleneck, norm))
+                weighted.append((conv, None))
+                modules.append(Dense(*layers, conv))
+                channels += growth
+        elif kind == "T":
+            norm, outputs = norm_of(channels), max(1, int(channels * round(100 * n[0]) // 100))
+            conv = nn.Conv2d(channels, outputs, 1, bias=False)
+            modules += [norm, nn.ReLU(), conv, nn.AvgPool2d(2)]
+            weighted += [(None, norm), (conv, None)]
+            channels, height, width = outputs, height // 2, width // 2
+        elif kind == "C":
             linear = nn.Conv2d(channels, n[0], n[1], n[2], n[1] // 2, bias=False)
-            norm = nn.BatchNorm2d(n[0], eps=1e-5, momentum=0.1)
+            norm = norm_of(n[0])
             modules += [linear, norm, nn.ReLU()]
             weighted.append((linear, norm))
             channels, height, width = n[0], (height - 1) // n[2] + 1, (width - 1) // n[2] + 1
@@ -66,8 +110,12 @@ def build(arch, shape):
 
 def trained(weighted):
     for linear, norm in weighted:
-        yield linear.weight
-        yield from (norm.weight, norm.bias) if norm else (linear.bias,)
+        if linear:
+            yield linear.weight
+        if norm:
+            yield from (norm.weight, norm.bias)
+        elif linear.bias is not None:
+            yield linear.bias
 
 
 def statistics(weighted):
@@ -83,10 +131,12 @@ def flat(tensors):
 def draw(weighted, generator):
     """Float32 values everywhere, gamma and variance away from 0."""
     for linear, norm in weighted:
-        fan_in = linear.weight[0].numel()
-        linear.weight.data = torch.from_numpy(generator.normal(0, (2 / fan_in) ** 0.5, linear.weight.shape))
+        if linear:
+            fan_in = linear.weight[0].numel()
+            linear.weight.data = torch.from_numpy(generator.normal(0, (2 / fan_in) ** 0.5, linear.weight.shape))
         if norm is None:
-            linear.bias.data = torch.from_numpy(generator.normal(0, 0.3, linear.bias.shape))
+            if linear.bias is not None:
+                linear.bias.data = torch.from_numpy(generator.normal(0, 0.3, linear.bias.shape))
             continue
         shape = norm.weight.shape
         norm.weight.data = torch.from_numpy(generator.uniform(0.5, 1.5, shape) * generator.choice([1, 1, 1, -1], shape))

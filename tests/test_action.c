@@ -71,7 +71,8 @@ static void every_message_of_parsing(void **state)
         {"deepen:", "action \"deepen:\": there is no layer \"\"; layers are named conv1, conv2, …, dense1, …, fc1, …"},
         {"widen:conv3:4",
          "action \"widen:conv3:4\": there is no layer \"conv3\"; layers are named conv1, conv2, …, dense1, …, fc1, …"},
-        {"widen:pool1:4", "action \"widen:pool1:4\": pool1 can't be changed; only convolutions, dense and FC layers can"},
+        {"widen:pool1:4",
+         "action \"widen:pool1:4\": pool1 can't be changed; only convolutions, dense and FC layers can"},
         {"deepen:average1",
          "action \"deepen:average1\": average1 can't be changed; only convolutions, dense and FC layers can"},
         {"deepen:classifier",
@@ -292,6 +293,68 @@ static void start_networks(void **state)
         }
 }
 
+static void check_dense_start(const char *space, struct shape input, const char *expected)
+{
+    struct arch arch;
+    struct shape shapes[ARCH_LAYERS_MAX];
+    space_start_dense(space_find(space), input, 10, &arch);
+    check_arch(&arch, expected);
+    struct arch same = parsed(expected);
+    assert_true(arch_equal(&arch, &same)); /* also in what is not printed */
+    assert_int_equal(arch_shapes(&arch, input, shapes, NULL), 0);
+}
+
+static void dense_start_networks(void **state)
+{
+    check_dense_start("small", (struct shape){1, 28, 28},
+                      "C(8,3,1) P(2,2) D(4,[4]) T(0.5) D(4,[4]) T(0.5) D(4,[4]) A(3,3) SM(10)");
+    check_dense_start("paper", (struct shape){3, 32, 32},
+                      "C(80,3,1) P(2,2) D(4,[40]) T(0.5) D(4,[40]) T(0.5) D(4,[40]) A(4,4) SM(10)");
+    check_dense_start("small", (struct shape){3, 9, 40}, "C(8,3,1) P(2,2) D(4,[4]) T(0.5) D(4,[4]) A(2,2) SM(10)");
+    check_dense_start("small", (struct shape){3, 3, 3}, "C(8,3,1) D(4,[4]) A(3,3) SM(10)");
+    struct shape shapes[ARCH_LAYERS_MAX];
+    for (int height = 1; height < 70; height++)
+        for (int width = 1; width < 70; width += 3) {
+            struct arch arch;
+            space_start_dense(space_find("small"), (struct shape){3, height, width}, 2, &arch);
+            assert_int_equal(arch_shapes(&arch, (struct shape){3, height, width}, shapes, NULL), 0);
+        }
+}
+
+static void check_dense(const char *text, const char *expected, const char *shown)
+{
+    const struct arch parent = parsed("C(8,3,1) D(4,[4,6]) T(0.5) D(0,[48]) A(2,2) SM(10)");
+    struct arch child;
+    struct action action;
+    struct error error = {""};
+    struct text screen = TEXT_EMPTY;
+    if (action_parse(&parent, text, &action, &error) || space_complete(space_find("small"), &parent, &action, &error) ||
+        action_apply(&parent, &action, &child, &error)) {
+        assert_string_equal(error.text, expected);
+        return;
+    }
+    check_arch(&child, expected);
+    action_show(&parent, &action, true, &screen);
+    assert_string_equal(text_string(&screen), shown);
+    text_done(&screen);
+}
+
+static void dense_layers_grow(void **state)
+{
+    check_dense("widen:dense1", "C(8,3,1) D(4,[6,6]) T(0.5) D(0,[48]) A(2,2) SM(10)", "W dense1 4→6");
+    check_dense("widen:dense3:49", "C(8,3,1) D(4,[4,6]) T(0.5) D(0,[49]) A(2,2) SM(10)", "W dense3 48→49");
+    check_dense("deepen:dense2", "C(8,3,1) D(4,[4,6,6]) T(0.5) D(0,[48]) A(2,2) SM(10)", "D dense2 +dense");
+    check_dense("deepen:dense3", "C(8,3,1) D(4,[4,6]) T(0.5) D(0,[48,48]) A(2,2) SM(10)", "D dense3 +dense");
+    check_dense("deepen:conv1", "C(8,3,1) C(8,3,1) D(4,[4,6]) T(0.5) D(0,[48]) A(2,2) SM(10)", "D conv1 +3×3");
+    check_dense("widen:dense3", "dense3 has 48 already, the widest of the small space; name a width to go past it", "");
+    check_dense("widen:dense1:257", "dense1 can't be widened to 257; it can have at most 256", "");
+    check_dense("deepen:dense1:3",
+                "action \"deepen:dense1:3\": only a convolution's kernel can be chosen; write deepen:dense1", "");
+    check_dense(
+        "widen:transition1:4",
+        "action \"widen:transition1:4\": transition1 can't be changed; only convolutions, dense and FC layers can", "");
+}
+
 static void check_lineage(char *const *actions, int count, bool unicode, const char *expected)
 {
     struct text text = TEXT_EMPTY;
@@ -323,6 +386,8 @@ int main(void)
         cmocka_unit_test(widths_step_through_the_space),
         cmocka_unit_test(what_is_left_out_is_completed),
         cmocka_unit_test(start_networks),
+        cmocka_unit_test(dense_start_networks),
+        cmocka_unit_test(dense_layers_grow),
         cmocka_unit_test(lineage_names_each_step),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

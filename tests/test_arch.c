@@ -48,6 +48,25 @@ static void every_spelling_prints_as_one(void **state)
     }
 }
 
+static void every_dense_spelling_prints_as_one(void **state)
+{
+    static const char *const spellings[] = {
+        "C(4,3,1) D(4,[8,12]) D(0,[6]) T(0.5) D(2,[3]) T(1) T(0.07) A(1,1) SM(2)",
+        "c(4,3,1) d(4,[8]) d ( 4 , [ 12 ] ) D(0,[6]) t(0.50) D(02,[3]) T( 1.00 ) T(0.07)A(1,1)SM(2)",
+        "C(4,3,1)D(4,[8 , 12])D(0,[06])T(00.5)D(2,[3])T(1.0)T(0.07) A(1,1) SM(2)",
+    };
+    struct arch first = parsed(spellings[0]);
+    assert_int_equal(first.layer_count, 10);
+    assert_int_equal(first.layers[2].units, 12);
+    assert_int_equal(first.layers[2].bottleneck, 4);
+    assert_int_equal(first.layers[4].percent, 50);
+    for (size_t i = 0; i < sizeof(spellings) / sizeof(spellings[0]); i++) {
+        struct arch arch = parsed(spellings[i]);
+        check_printed(&arch, spellings[0]);
+        assert_true(arch_equal(&arch, &first));
+    }
+}
+
 static void layers_hold_what_is_written(void **state)
 {
     const struct arch arch = parsed("C(16,3,2) P(2,1) A(4,3) FC(256) SM(10)");
@@ -181,6 +200,17 @@ static void any_difference_counts(void **state)
         "C(4,3,1) P(2,2) FC(9) SM(10)",       "C(4,3,1) P(2,2) FC(8) SM(11)", "C(4,3,1) P(2,2) SM(10)",
         "C(4,3,1) P(2,2) FC(8) FC(8) SM(10)",
     };
+    static const char *const dense[] = {
+        "C(4,3,1) D(4,[8,9]) T(0.5) A(2,2) SM(10)",        "C(4,3,1) D(3,[8,8]) T(0.5) A(2,2) SM(10)",
+        "C(4,3,1) D(4,[8]) T(0.5) A(2,2) SM(10)",          "C(4,3,1) D(4,[8,8]) T(0.51) A(2,2) SM(10)",
+        "C(4,3,1) D(4,[8]) D(0,[8]) T(0.5) A(2,2) SM(10)",
+    };
+    const struct arch block = parsed("C(4,3,1) D(4,[8,8]) T(0.5) A(2,2) SM(10)");
+    for (size_t i = 0; i < sizeof(dense) / sizeof(dense[0]); i++) {
+        const struct arch other = parsed(dense[i]);
+        assert_false(arch_equal(&block, &other));
+        assert_false(hash_equal(arch_hash(&block), arch_hash(&other)));
+    }
     const struct arch arch = parsed("C(4,3,1) P(2,2) FC(8) SM(10)");
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
         const struct arch other = parsed(others[i]);
@@ -302,6 +332,70 @@ static void costs_by_hand(void **state)
                3 * values + 16 + 2);
 }
 
+/* D adds channels, T takes a part of them, rounded down but not to none, and halves the map. */
+static void dense_shapes_by_hand(void **state)
+{
+    check_shapes("C(4,3,1) D(2,[3,5]) T(0.4) D(0,[2]) P(2,1) C(3,1,1) T(0.01) A(1,1) SM(2)", (struct shape){1, 7, 9},
+                 (struct shape[]){{4, 7, 9},
+                                  {7, 7, 9},
+                                  {12, 7, 9},
+                                  {4, 3, 4},
+                                  {6, 3, 4},
+                                  {6, 2, 3},
+                                  {3, 2, 3},
+                                  {1, 1, 1},
+                                  {1, 1, 1},
+                                  {2, 1, 1}});
+    check_refused("C(4,3,1) T(0.5) A(1,1) SM(2)", (struct shape){1, 1, 8},
+                  "layer 2, T(0.5): its pool doesn't fit into the map of 1 x 8; use fewer pools");
+    check_refused("C(4000,1,1) D(0,[97]) A(1,1) SM(2)", (struct shape){1, 2, 2},
+                  "layer 2, D(0,[97]): the block has 4097 channels, more than 4096; use smaller growth rates or a T");
+}
+
+static void add_block(struct text *text, int layers, int growth)
+{
+    for (int i = 0; i < layers; i++)
+        text_add(text, "%s%d", i ? "," : "D(4,[", growth);
+    text_add(text, "]) ");
+}
+
+static void dense_costs_by_hand(void **state)
+{
+    /* 8 x 8 and then 4 x 4 pixels, a layer with bottleneck and one without, a transition, a pool with BN. */
+    check_cost("C(4,3,1) D(2,[3]) D(0,[2]) T(0.5) A(4,4) SM(5)", (struct shape){1, 8, 8},
+               36 + 8 + 8 + 4 * 6 + 12 + 9 * 6 * 3 + 14 + 9 * 7 * 2 + 18 + 9 * 4 + 8 + 20 + 5,
+               64 * (2 * 36 + 12 + 12 + 2 * 24 + 18 + 2 * 162 + 21 + 2 * 126 + 27) + 16 * (4 * 9 + 2 * 36 + 3 * 4) +
+                   16 * 4 + 2 * 20 + 5,
+               64 * (4 + 4 + 6 + 3 + 7 + 2) + 16 * (9 + 4) + 4 + 5);
+
+    /* As published: DenseNet-121 has 7,978,856 parameters; DenseNet-BC with 100 layers and k = 12 has 769,162 on
+       CIFAR-10, without the BN behind the first convolution, which is a part of C here. */
+    static const int layers_121[] = {6, 12, 24, 16};
+    struct text text = TEXT_EMPTY;
+    text_add(&text, "C(64,7,2) P(3,2) ");
+    for (int i = 0; i < 4; i++) {
+        add_block(&text, layers_121[i], 32);
+        text_add(&text, i < 3 ? "T(0.5) " : "A(6,6) SM(1000)");
+    }
+    struct arch arch = parsed(text_string(&text));
+    struct error error;
+    assert_int_equal(arch_cost(&arch, (struct shape){3, 224, 224}).parameters, 7978856);
+    assert_int_equal(
+        arch_within(&arch, (struct shape){3, 224, 224}, &(struct arch_limits){.depth = 121, .batch = 1}, &error), 0);
+    assert_int_equal(
+        arch_within(&arch, (struct shape){3, 224, 224}, &(struct arch_limits){.depth = 120, .batch = 1}, &error), -1);
+    text_done(&text);
+    text = TEXT_EMPTY;
+    text_add(&text, "C(24,3,1) ");
+    for (int i = 0; i < 3; i++) {
+        add_block(&text, 16, 12);
+        text_add(&text, i < 2 ? "T(0.5) " : "A(8,8) SM(10)");
+    }
+    arch = parsed(text_string(&text));
+    assert_int_equal(arch_cost(&arch, (struct shape){3, 32, 32}).parameters, 769162 + 2 * 24);
+    text_done(&text);
+}
+
 static void check_limit(struct arch_limits limits, const char *message)
 {
     const struct arch arch = parsed(START);
@@ -339,6 +433,16 @@ static void names_both_ways(void **state)
         assert_int_equal(layer_find(&arch, names[i]), i);
         assert_int_equal(layer_has_weights(&arch.layers[i]), strchr("cf", names[i][0]) != NULL);
     }
+    static const char *const dense_names[] = {"conv1",  "dense1",   "dense2",    "transition1",
+                                              "dense3", "average1", "classifier"};
+    const struct arch dense = parsed("C(4,3,1) D(4,[8]) D(0,[8]) T(0.5) D(0,[8]) A(2,2) SM(10)");
+    for (int i = 0; i < dense.layer_count; i++) {
+        char name[LAYER_NAME_MAX];
+        layer_name(&dense, i, name);
+        assert_string_equal(name, dense_names[i]);
+        assert_int_equal(layer_begins_with_norm(&dense, i), i > 0 && i < 6);
+        assert_int_equal(layer_grows(&dense.layers[i]), i != 3 && i < 5);
+    }
     static const char *const unknown[] = {"", "conv", "conv0", "conv4", "conv01", "Conv1", "conv1 ", "classifier1"};
     for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++)
         assert_int_equal(layer_find(&arch, unknown[i]), -1);
@@ -348,6 +452,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_spelling_prints_as_one),
+        cmocka_unit_test(every_dense_spelling_prints_as_one),
         cmocka_unit_test(layers_hold_what_is_written),
         cmocka_unit_test(every_message),
         cmocka_unit_test(depth_ends_at_the_most_layers),
@@ -358,6 +463,8 @@ int main(void)
         cmocka_unit_test(what_does_not_fit_is_refused),
         cmocka_unit_test(shapes_check_the_layers_too),
         cmocka_unit_test(costs_by_hand),
+        cmocka_unit_test(dense_shapes_by_hand),
+        cmocka_unit_test(dense_costs_by_hand),
         cmocka_unit_test(limits_are_inclusive_and_optional),
         cmocka_unit_test(names_both_ways),
     };

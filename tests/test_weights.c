@@ -44,6 +44,41 @@ static void layout_by_hand(void **state)
     assert_int_equal(layout.total, 323 + 2 * (4 + 5 + 6));
 }
 
+/* Three parts: the BN that a layer begins with, a bottleneck, the layer itself. */
+static void dense_layout_by_hand(void **state)
+{
+    enum { NONE = -1 };
+    struct arch arch;
+    struct weights_layout layout;
+    assert_int_equal(arch_parse(&arch, "C(4,1,1) D(2,[3]) T(0.5) A(1,1) SM(2)", NULL), 0);
+    weights_layout_of(&arch, (struct shape){1, 2, 2}, &layout);
+    static const struct weights_layer none = {NONE, NONE, NONE, NONE, NONE, NONE, 0, 0, 0};
+    static const struct weights_layer expected[5][WEIGHTS_PARTS] = {
+        {{NONE, NONE, NONE, NONE, NONE, NONE, 0, 0, 0},
+         {NONE, NONE, NONE, NONE, NONE, NONE, 0, 0, 0},
+         {0, NONE, 4, 8, 267, 271, 1, 4, 1}},
+        {{NONE, NONE, 12, 16, 275, 279, 4, 4, 0},
+         {20, NONE, 44, 50, 283, 289, 4, 6, 1},
+         {56, NONE, NONE, NONE, NONE, NONE, 6, 3, 3}},
+        {{NONE, NONE, 218, 225, 295, 302, 7, 7, 0},
+         {NONE, NONE, NONE, NONE, NONE, NONE, 0, 0, 0},
+         {232, NONE, NONE, NONE, NONE, NONE, 7, 3, 1}},
+        {{NONE, NONE, 253, 256, 309, 312, 3, 3, 0},
+         {NONE, NONE, NONE, NONE, NONE, NONE, 0, 0, 0},
+         {NONE, NONE, NONE, NONE, NONE, NONE, 0, 0, 0}},
+        {{NONE, NONE, NONE, NONE, NONE, NONE, 0, 0, 0},
+         {NONE, NONE, NONE, NONE, NONE, NONE, 0, 0, 0},
+         {259, 265, NONE, NONE, NONE, NONE, 3, 2, 1}},
+    };
+    for (int i = 0; i < arch.layer_count; i++)
+        for (int part = 0; part < WEIGHTS_PARTS; part++)
+            check_layer(&layout.parts[part][i], &expected[i][part]);
+    check_layer(&layout.bottlenecks[0], &none);
+    check_layer(&layout.layers[1], &expected[1][PART_MAIN]);
+    assert_int_equal(layout.trained, arch_cost(&arch, (struct shape){1, 2, 2}).parameters);
+    assert_int_equal(layout.total, layout.trained + 2 * (4 + 4 + 6 + 7 + 3));
+}
+
 /* Mark `count` values at `offset`; each may be marked once. */
 static void mark(unsigned char *marks, int64_t offset, int64_t count, int64_t from, int64_t to)
 {
@@ -134,9 +169,8 @@ static void copies_are_their_own(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(layout_by_hand),
-        cmocka_unit_test(pieces_cover_the_buffer_once),
-        cmocka_unit_test(new_weights_are_neutral),
+        cmocka_unit_test(dense_layout_by_hand),         cmocka_unit_test(layout_by_hand),
+        cmocka_unit_test(pieces_cover_the_buffer_once), cmocka_unit_test(new_weights_are_neutral),
         cmocka_unit_test(copies_are_their_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

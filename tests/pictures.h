@@ -35,6 +35,7 @@ static inline void pictures_draw(struct shape shape, int classes, int count, int
                     *pixel++ = (uint8_t)(random_below(&stream, 100) + (uint32_t)(bright ? signal : 0));
                 }
     }
+    images->hash = hash_of(images->pixels, bytes);
     for (int c = 0; c < shape.channels; c++) {
         view->scale[c] = 0.03f;
         view->shift[c] = -1.5f - 0.1f * (float)c;

@@ -42,7 +42,7 @@ only() {
     [ "$found" = "$* " ] || echo "# found: $found"
 }
 
-plan 20
+plan 21
 includes >"$work/includes"
 may util
 may arch util
@@ -51,6 +51,7 @@ may data arch util
 may nn arch data util
 may backend/ref nn arch data util
 may backend/cpu nn arch data util
+may backend/cuda device kernels nn arch data util
 may policy arch export util
 may device util
 may export arch sessions util
@@ -59,7 +60,7 @@ may sessions util
 may tui sessions arch util
 
 rooms=$(cut -d' ' -f1 "$work/includes" | sort -u | tr '\n' ' ')
-[ "$rooms" = "arch backend/cpu backend/ref cli data device export morph nn policy search sessions tui " ]
+[ "$rooms" = "arch backend/cpu backend/cuda backend/ref cli data device export morph nn policy search sessions tui " ]
 report $? "these are all rooms (of util and of cli nothing is asked): $rooms"
 
 only "curses" '#include <(n?curses|ncursesw/|term\.h)' tui/terminal.c

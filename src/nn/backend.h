@@ -98,7 +98,12 @@ static inline uint64_t step_dropout_key(const struct step *step, int op)
 /* The flat buffers of a network, in the canonical layout: `total` values, `trained` gradients and velocities. */
 enum flat { FLAT_VALUES, FLAT_GRADIENTS, FLAT_VELOCITY };
 
-enum device_trouble { DEVICE_FINE, DEVICE_NO_MEMORY, DEVICE_LOST };
+enum device_trouble {
+    DEVICE_FINE,
+    DEVICE_NO_MEMORY,
+    DEVICE_REFUSED, /* this network can't be run there */
+    DEVICE_LOST     /* nothing can, in this process */
+};
 
 struct backend;
 

@@ -270,7 +270,7 @@ struct network *network_open(const struct backend *backend, const struct plan *p
     ASSERT(batch > 0 && plan->op_count > 0 && plan->total == weights->layout.total);
     if (!runs_all(backend, plan, mode)) {
         error_set(error, "the backend \"%s\" has not all operations of this network; use the CPU", backend->name);
-        *trouble = DEVICE_NO_MEMORY;
+        *trouble = DEVICE_REFUSED;
         return NULL;
     }
     struct arena arena = arena_plan(backend, plan, batch, mode);

@@ -131,18 +131,19 @@ static bool weights_finite(const struct weights *weights)
     return true;
 }
 
+static enum training_outcome outcome_of(enum device_trouble trouble)
+{
+    static const enum training_outcome outcomes[] = {[DEVICE_FINE] = TRAINING_DONE,
+                                                     [DEVICE_NO_MEMORY] = TRAINING_NO_MEMORY,
+                                                     [DEVICE_REFUSED] = TRAINING_REFUSED,
+                                                     [DEVICE_LOST] = TRAINING_DEVICE_LOST};
+    return outcomes[trouble];
+}
+
 /* TRAINING_DONE: nothing is known to be wrong. */
 static enum training_outcome check_device(const struct trainer *trainer, struct error *error)
 {
-    switch (network_trouble(trainer->network, error)) {
-    case DEVICE_NO_MEMORY:
-        return TRAINING_NO_MEMORY;
-    case DEVICE_LOST:
-        return TRAINING_DEVICE_LOST;
-    case DEVICE_FINE:
-        break;
-    }
-    return TRAINING_DONE;
+    return outcome_of(network_trouble(trainer->network, error));
 }
 
 static enum training_outcome check_numbers(const struct trainer *trainer, int step, double loss, struct error *error)
@@ -236,7 +237,7 @@ enum training_outcome train(const struct backend *backend, struct weights *weigh
     struct network *network = network_open(backend, plan, training->batch, NETWORK_TRAINING, weights, &trouble, error);
     free(plan);
     if (!network)
-        return trouble == DEVICE_LOST ? TRAINING_DEVICE_LOST : TRAINING_NO_MEMORY;
+        return outcome_of(trouble);
     if (hooks && hooks->team)
         network_share(network, hooks->team);
     if (training->velocity)

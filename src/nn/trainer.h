@@ -57,6 +57,7 @@ enum training_outcome {
     TRAINING_STOPPED,
     TRAINING_DIVERGED,
     TRAINING_NO_MEMORY,
+    TRAINING_REFUSED,    /* the device can't run this network */
     TRAINING_DEVICE_LOST /* it will train nothing more in this process; another may */
 };
 

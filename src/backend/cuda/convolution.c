@@ -1,0 +1,352 @@
+/*
+ * convolution.c - from a shape to a plan: tensors, operation, graph, heuristics, engine, plan.
+ *
+ * A descriptor is made, filled attribute by attribute and finalised; what was used by a finalised one may be
+ * destroyed.  `struct builder` keeps all of one plan's for that and remembers the first status that isn't success, so
+ * that the steps read one after another; after a failure each does nothing.
+ */
+#include "backend/cuda/convolution.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/bug.h"
+#include "util/memory.h"
+
+enum { BUILT_MAX = 16, CANDIDATES = 16, DIMENSIONS = 4, NOTES_MAX = 16 };
+enum { UID_X = 'x', UID_W = 'w', UID_Y = 'y' };
+
+struct conv_target {
+    cudnnBackendDescriptor_t device;
+};
+
+struct builder {
+    cudnnStatus_t status;
+    cudnnBackendDescriptor_t built[BUILT_MAX];
+    int count;
+};
+
+static cudnnBackendDescriptor_t make(struct builder *builder, cudnnBackendDescriptorType_t type)
+{
+    cudnnBackendDescriptor_t descriptor = NULL;
+    ASSERT(builder->count < BUILT_MAX);
+    if (builder->status == CUDNN_STATUS_SUCCESS)
+        builder->status = cudnnBackendCreateDescriptor(type, &descriptor);
+    if (builder->status != CUDNN_STATUS_SUCCESS)
+        return NULL;
+    return builder->built[builder->count++] = descriptor;
+}
+
+static void set(struct builder *builder, cudnnBackendDescriptor_t descriptor, cudnnBackendAttributeName_t name,
+                cudnnBackendAttributeType_t type, int64_t count, const void *values)
+{
+    if (builder->status == CUDNN_STATUS_SUCCESS)
+        builder->status = cudnnBackendSetAttribute(descriptor, name, type, count, values);
+}
+
+static void set_descriptor(struct builder *builder, cudnnBackendDescriptor_t descriptor,
+                           cudnnBackendAttributeName_t name, cudnnBackendDescriptor_t value)
+{
+    set(builder, descriptor, name, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &value);
+}
+
+static void finish(struct builder *builder, cudnnBackendDescriptor_t descriptor)
+{
+    if (builder->status == CUDNN_STATUS_SUCCESS)
+        builder->status = cudnnBackendFinalize(descriptor);
+}
+
+static void builder_done(struct builder *builder)
+{
+    for (int i = builder->count - 1; i >= 0; i--)
+        cudnnBackendDestroyDescriptor(builder->built[i]);
+}
+
+/* --- target --- */
+
+struct conv_target *conv_target_new(cudnnHandle_t handle, const char *description, cudnnStatus_t *status)
+{
+    struct builder builder = {0};
+    cudnnBackendDescriptor_t device = make(&builder, CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR);
+    if (handle)
+        set(&builder, device, CUDNN_ATTR_DEVICEPROP_HANDLE, CUDNN_TYPE_HANDLE, 1, &handle);
+    else
+        set(&builder, device, CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION, CUDNN_TYPE_CHAR,
+            (int64_t)strlen(description) + 1, description);
+    finish(&builder, device);
+    *status = builder.status;
+    if (builder.status != CUDNN_STATUS_SUCCESS) {
+        builder_done(&builder);
+        return NULL;
+    }
+    struct conv_target *target = memory_new(1, sizeof *target);
+    target->device = device;
+    return target;
+}
+
+void conv_target_free(struct conv_target *target)
+{
+    if (target)
+        cudnnBackendDestroyDescriptor(target->device);
+    free(target);
+}
+
+/* --- the graph --- */
+
+static cudnnBackendDescriptor_t make_tensor(struct builder *builder, int64_t uid, enum storage storage,
+                                            const int64_t dimensions[DIMENSIONS], const int64_t strides[DIMENSIONS])
+{
+    static const cudnnDataType_t types[STORAGES] = {CUDNN_DATA_FLOAT, CUDNN_DATA_BFLOAT16, CUDNN_DATA_HALF};
+    int64_t alignment = 16;
+    cudnnBackendDescriptor_t tensor = make(builder, CUDNN_BACKEND_TENSOR_DESCRIPTOR);
+    set(builder, tensor, CUDNN_ATTR_TENSOR_DATA_TYPE, CUDNN_TYPE_DATA_TYPE, 1, &types[storage]);
+    set(builder, tensor, CUDNN_ATTR_TENSOR_DIMENSIONS, CUDNN_TYPE_INT64, DIMENSIONS, dimensions);
+    set(builder, tensor, CUDNN_ATTR_TENSOR_STRIDES, CUDNN_TYPE_INT64, DIMENSIONS, strides);
+    set(builder, tensor, CUDNN_ATTR_TENSOR_UNIQUE_ID, CUDNN_TYPE_INT64, 1, &uid);
+    set(builder, tensor, CUDNN_ATTR_TENSOR_BYTE_ALIGNMENT, CUDNN_TYPE_INT64, 1, &alignment);
+    finish(builder, tensor);
+    return tensor;
+}
+
+/* [image][y][x][channel], told to cuDNN in the order image, channel, y, x. */
+static cudnnBackendDescriptor_t make_map(struct builder *builder, int64_t uid, enum storage storage, int images,
+                                         int channels, int height, int width, int stride)
+{
+    const int64_t dimensions[DIMENSIONS] = {images, channels, height, width};
+    const int64_t strides[DIMENSIONS] = {(int64_t)height * width * stride, 1, (int64_t)width * stride, stride};
+    return make_tensor(builder, uid, storage, dimensions, strides);
+}
+
+static cudnnBackendDescriptor_t make_convolution(struct builder *builder, const struct conv_shape *shape)
+{
+    cudnnDataType_t compute = CUDNN_DATA_FLOAT;
+    cudnnConvolutionMode_t mode = CUDNN_CROSS_CORRELATION;
+    const int64_t rank = 2, ones[] = {1, 1}, strides[] = {shape->stride, shape->stride};
+    const int64_t pads[] = {shape->kernel / 2, shape->kernel / 2};
+    cudnnBackendDescriptor_t convolution = make(builder, CUDNN_BACKEND_CONVOLUTION_DESCRIPTOR);
+    set(builder, convolution, CUDNN_ATTR_CONVOLUTION_COMP_TYPE, CUDNN_TYPE_DATA_TYPE, 1, &compute);
+    set(builder, convolution, CUDNN_ATTR_CONVOLUTION_CONV_MODE, CUDNN_TYPE_CONVOLUTION_MODE, 1, &mode);
+    set(builder, convolution, CUDNN_ATTR_CONVOLUTION_SPATIAL_DIMS, CUDNN_TYPE_INT64, 1, &rank);
+    set(builder, convolution, CUDNN_ATTR_CONVOLUTION_PRE_PADDINGS, CUDNN_TYPE_INT64, 2, pads);
+    set(builder, convolution, CUDNN_ATTR_CONVOLUTION_POST_PADDINGS, CUDNN_TYPE_INT64, 2, pads);
+    set(builder, convolution, CUDNN_ATTR_CONVOLUTION_DILATIONS, CUDNN_TYPE_INT64, 2, ones);
+    set(builder, convolution, CUDNN_ATTR_CONVOLUTION_FILTER_STRIDES, CUDNN_TYPE_INT64, 2, strides);
+    finish(builder, convolution);
+    return convolution;
+}
+
+static cudnnBackendDescriptor_t make_graph(struct builder *builder, const struct conv_shape *shape,
+                                           enum conv_direction direction)
+{
+    static const struct {
+        cudnnBackendDescriptorType_t type;
+        cudnnBackendAttributeName_t convolution, x, w, y, alpha, beta;
+    } operations[CONV_DIRECTIONS] = {
+        [CONV_FORWARD] = {CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR,
+                          CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_CONV_DESC,
+                          CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_X, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_W,
+                          CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_Y, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_ALPHA,
+                          CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_BETA},
+        [CONV_DATA] = {CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_DATA_DESCRIPTOR,
+                       CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_CONV_DESC,
+                       CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DX, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_W,
+                       CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DY, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_ALPHA,
+                       CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_BETA},
+        [CONV_FILTER] = {CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_FILTER_DESCRIPTOR,
+                         CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_CONV_DESC,
+                         CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_X, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DW,
+                         CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DY,
+                         CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_ALPHA,
+                         CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_BETA},
+    };
+    const float one = 1, zero = 0;
+    cudnnBackendDescriptor_t x = make_map(builder, UID_X, shape->storage, shape->batch, shape->inputs, shape->height,
+                                          shape->width, shape->input_stride);
+    cudnnBackendDescriptor_t w = make_map(builder, UID_W, shape->storage, shape->outputs, shape->inputs, shape->kernel,
+                                          shape->kernel, shape->inputs);
+    cudnnBackendDescriptor_t y = make_map(builder, UID_Y, shape->storage, shape->batch, shape->outputs,
+                                          shape->out_height, shape->out_width, shape->output_stride);
+    cudnnBackendDescriptor_t convolution = make_convolution(builder, shape);
+    cudnnBackendDescriptor_t operation = make(builder, operations[direction].type);
+    set_descriptor(builder, operation, operations[direction].convolution, convolution);
+    set_descriptor(builder, operation, operations[direction].x, x);
+    set_descriptor(builder, operation, operations[direction].w, w);
+    set_descriptor(builder, operation, operations[direction].y, y);
+    set(builder, operation, operations[direction].alpha, CUDNN_TYPE_FLOAT, 1, &one);
+    set(builder, operation, operations[direction].beta, CUDNN_TYPE_FLOAT, 1, &zero);
+    finish(builder, operation);
+    cudnnBackendDescriptor_t graph = make(builder, CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR);
+    set_descriptor(builder, graph, CUDNN_ATTR_OPERATIONGRAPH_OPS, operation);
+    finish(builder, graph);
+    return graph;
+}
+
+/* --- the engine --- */
+
+/* False when it may give other bits another time, must be compiled at run time, or rounds the inputs of float32. */
+static bool engine_suits(cudnnBackendDescriptor_t configuration, enum storage storage)
+{
+    cudnnBackendDescriptor_t engine = NULL;
+    cudnnBackendNumericalNote_t notes[NOTES_MAX];
+    cudnnBackendBehaviorNote_t behaviours[NOTES_MAX];
+    int64_t count = 0, note_count = 0, behaviour_count = 0;
+    bool suits = false;
+    if (cudnnBackendCreateDescriptor(CUDNN_BACKEND_ENGINE_DESCRIPTOR, &engine) != CUDNN_STATUS_SUCCESS)
+        return false;
+    if (cudnnBackendGetAttribute(configuration, CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &count,
+                                 &engine) == CUDNN_STATUS_SUCCESS &&
+        cudnnBackendGetAttribute(engine, CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, CUDNN_TYPE_NUMERICAL_NOTE, NOTES_MAX,
+                                 &note_count, notes) == CUDNN_STATUS_SUCCESS &&
+        cudnnBackendGetAttribute(engine, CUDNN_ATTR_ENGINE_BEHAVIOR_NOTE, CUDNN_TYPE_BEHAVIOR_NOTE, NOTES_MAX,
+                                 &behaviour_count, behaviours) == CUDNN_STATUS_SUCCESS) {
+        suits = true;
+        for (int64_t i = 0; i < note_count; i++) {
+            bool rounds =
+                notes[i] == CUDNN_NUMERICAL_NOTE_TENSOR_CORE || notes[i] == CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS;
+            if (notes[i] == CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC || (rounds && storage == STORAGE_F32))
+                suits = false;
+        }
+        for (int64_t i = 0; i < behaviour_count; i++)
+            if (behaviours[i] == CUDNN_BEHAVIOR_NOTE_RUNTIME_COMPILATION)
+                suits = false;
+    }
+    cudnnBackendDestroyDescriptor(engine);
+    return suits;
+}
+
+/* A finalised plan of one configuration whose workspace fits, or NULL. */
+static cudnnBackendDescriptor_t plan_of(const struct conv_target *target, cudnnBackendDescriptor_t configuration,
+                                        int64_t most, int64_t *workspace, cudnnStatus_t *status)
+{
+    struct builder builder = {0};
+    int64_t count;
+    cudnnBackendDescriptor_t plan = make(&builder, CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
+    set_descriptor(&builder, plan, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, configuration);
+    set_descriptor(&builder, plan, CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, target->device);
+    finish(&builder, plan);
+    if (builder.status == CUDNN_STATUS_SUCCESS)
+        builder.status = cudnnBackendGetAttribute(plan, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1,
+                                                  &count, workspace);
+    if (builder.status == CUDNN_STATUS_SUCCESS && *workspace <= most)
+        return plan;
+    if (builder.status != CUDNN_STATUS_SUCCESS)
+        *status = builder.status;
+    builder_done(&builder);
+    return NULL;
+}
+
+/* The first that suits among what one mode of the heuristics proposes. */
+static cudnnBackendDescriptor_t search_plan(const struct conv_target *target, cudnnBackendDescriptor_t graph,
+                                            cudnnBackendHeurMode_t mode, enum storage storage, int64_t most,
+                                            int64_t *workspace, cudnnStatus_t *status)
+{
+    struct builder builder = {0};
+    cudnnBackendDescriptor_t candidates[CANDIDATES] = {0}, found = NULL;
+    int64_t count = 0;
+    cudnnBackendDescriptor_t heuristics = make(&builder, CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR);
+    set_descriptor(&builder, heuristics, CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, graph);
+    set(&builder, heuristics, CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, 1, &mode);
+    set_descriptor(&builder, heuristics, CUDNN_ATTR_ENGINEHEUR_DEVICEPROP, target->device);
+    finish(&builder, heuristics);
+    int made = 0;
+    while (made < CANDIDATES && builder.status == CUDNN_STATUS_SUCCESS) {
+        builder.status = cudnnBackendCreateDescriptor(CUDNN_BACKEND_ENGINECFG_DESCRIPTOR, &candidates[made]);
+        made += builder.status == CUDNN_STATUS_SUCCESS;
+    }
+    if (builder.status == CUDNN_STATUS_SUCCESS)
+        builder.status = cudnnBackendGetAttribute(heuristics, CUDNN_ATTR_ENGINEHEUR_RESULTS,
+                                                  CUDNN_TYPE_BACKEND_DESCRIPTOR, CANDIDATES, &count, candidates);
+    if (builder.status != CUDNN_STATUS_SUCCESS)
+        *status = builder.status;
+    for (int64_t i = 0; i < count && i < CANDIDATES && !found && builder.status == CUDNN_STATUS_SUCCESS; i++)
+        if (engine_suits(candidates[i], storage))
+            found = plan_of(target, candidates[i], most, workspace, status);
+    for (int i = 0; i < made; i++)
+        cudnnBackendDestroyDescriptor(candidates[i]);
+    builder_done(&builder);
+    return found;
+}
+
+static bool is_fatal(cudnnStatus_t status)
+{
+    return status == CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED ||
+           status == CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED ||
+           CUDNN_STATUS_CATEGORY(status) == CUDNN_STATUS_EXECUTION_FAILED;
+}
+
+cudnnStatus_t conv_plan_new(const struct conv_target *target, const struct conv_shape *shape,
+                            enum conv_direction direction, int64_t workspace, struct conv_plan **result)
+{
+    static const cudnnBackendHeurMode_t modes[] = {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK};
+    struct builder builder = {0};
+    cudnnBackendDescriptor_t graph = make_graph(&builder, shape, direction), found = NULL;
+    cudnnStatus_t status = builder.status != CUDNN_STATUS_SUCCESS ? builder.status : CUDNN_STATUS_NOT_SUPPORTED;
+    int64_t needed = 0;
+    for (size_t i = 0; i < COUNT_OF(modes) && !found && builder.status == CUDNN_STATUS_SUCCESS && !is_fatal(status);
+         i++)
+        found = search_plan(target, graph, modes[i], shape->storage, workspace, &needed, &status);
+    builder_done(&builder);
+    if (!found)
+        return status;
+    struct conv_plan *plan = memory_new(1, sizeof *plan);
+    *plan = (struct conv_plan){*shape, direction, found, needed};
+    *result = plan;
+    return CUDNN_STATUS_SUCCESS;
+}
+
+void conv_plan_free(struct conv_plan *plan)
+{
+    if (!plan)
+        return;
+    cudnnBackendDestroyDescriptor(plan->plan);
+    free(plan);
+}
+
+cudnnStatus_t conv_plan_run(cudnnHandle_t handle, const struct conv_plan *plan, const void *x, const void *w,
+                            const void *y, void *workspace)
+{
+    struct builder builder = {0};
+    const int64_t uids[] = {UID_X, UID_W, UID_Y};
+    const void *const data[] = {x, w, y};
+    cudnnBackendDescriptor_t pack = make(&builder, CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR);
+    set(&builder, pack, CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, CUDNN_TYPE_INT64, 3, uids);
+    set(&builder, pack, CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, CUDNN_TYPE_VOID_PTR, 3, data);
+    set(&builder, pack, CUDNN_ATTR_VARIANT_PACK_WORKSPACE, CUDNN_TYPE_VOID_PTR, 1, &workspace);
+    finish(&builder, pack);
+    if (builder.status == CUDNN_STATUS_SUCCESS)
+        builder.status = cudnnBackendExecute(handle, plan->plan, pack);
+    builder_done(&builder);
+    return builder.status;
+}
+
+/* --- plans that were made before --- */
+
+cudnnStatus_t conv_plans_find(struct conv_plans *plans, const struct conv_target *target,
+                              const struct conv_shape *shape, enum conv_direction direction, int64_t workspace,
+                              const struct conv_plan **result)
+{
+    for (size_t i = 0; i < plans->count; i++) {
+        struct conv_plan *plan = plans->items[i];
+        if (plan->direction == direction && plan->workspace <= workspace &&
+            memcmp(&plan->shape, shape, sizeof *shape) == 0) {
+            *result = plan;
+            return CUDNN_STATUS_SUCCESS;
+        }
+    }
+    struct conv_plan *plan;
+    cudnnStatus_t status = conv_plan_new(target, shape, direction, workspace, &plan);
+    if (status != CUDNN_STATUS_SUCCESS)
+        return status;
+    plans->items = memory_grow(plans->items, plans->count, &plans->capacity, sizeof(*plans->items));
+    plans->items[plans->count++] = plan;
+    *result = plan;
+    return CUDNN_STATUS_SUCCESS;
+}
+
+void conv_plans_done(struct conv_plans *plans)
+{
+    for (size_t i = 0; i < plans->count; i++)
+        conv_plan_free(plans->items[i]);
+    free(plans->items);
+    *plans = (struct conv_plans){0};
+}

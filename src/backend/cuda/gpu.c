@@ -1,0 +1,268 @@
+/*
+ * gpu.c - devices, and what stays on them between networks: lanes and data sets.
+ *
+ * A lane costs a second to make and is lent to one network at a time; there are as many as networks ran at once.  A
+ * data set lies on a device as long as a network uses it, and after that until another one is wanted there: a search
+ * has one.  What a lost device holds is left alone: no call on it succeeds any more.
+ */
+#include "backend/cuda/internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/memory.h"
+
+static struct {
+    pthread_once_t once;
+    struct gpu *list;
+    int count;
+    struct error reason;
+} all = {.once = PTHREAD_ONCE_INIT};
+
+/* --- devices --- */
+
+static void print_uuid(const cudaUUID_t *uuid, char text[48])
+{
+    const unsigned char *b = (const unsigned char *)uuid->bytes;
+    snprintf(text, 48, "GPU-%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2],
+             b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+}
+
+static bool read_facts(struct gpu *gpu)
+{
+    struct cudaDeviceProp facts;
+    if (cudaGetDeviceProperties(&facts, gpu->ordinal) != cudaSuccess) {
+        cudaGetLastError();
+        return false;
+    }
+    struct cuda_device *device = &gpu->facts;
+    snprintf(device->name, sizeof device->name, "%.63s", facts.name);
+    print_uuid(&facts.uuid, device->uuid);
+    snprintf(device->bus, sizeof device->bus, "%04x:%02x:%02x.0", (unsigned)facts.pciDomainID, (unsigned)facts.pciBusID,
+             (unsigned)facts.pciDeviceID);
+    device->major = facts.major;
+    device->minor = facts.minor;
+    device->processors = facts.multiProcessorCount;
+    device->memory = (double)facts.totalGlobalMem;
+    device->bf16 = facts.major >= 8;
+    return true;
+}
+
+static int by_bus(const void *a, const void *b)
+{
+    const struct gpu *first = a, *second = b;
+    int order = strcmp(first->facts.bus, second->facts.bus);
+    return order ? order : first->ordinal - second->ordinal; /* MIG: several at one address */
+}
+
+static void find_all(void)
+{
+    int count = 0;
+    cudaError_t status = cudaGetDeviceCount(&count); /* leaves it alone when there is no driver */
+    if (status == cudaErrorInsufficientDriver) {
+        int driver = 0, runtime = 0;
+        cudaDriverGetVersion(&driver);
+        cudaRuntimeGetVersion(&runtime);
+        if (driver)
+            error_set(&all.reason,
+                      "the NVIDIA driver is for CUDA %d.%d, older than CUDA %d.%d of this build; update it",
+                      driver / 1000, driver % 1000 / 10, runtime / 1000, runtime % 1000 / 10);
+        else
+            error_set(&all.reason, "there is no NVIDIA driver (libcuda.so.1)");
+        return;
+    }
+    if (status != cudaSuccess || !count) {
+        const char *visible = getenv("CUDA_VISIBLE_DEVICES");
+        error_set(&all.reason, "the driver shows no device: %s%s%s",
+                  status == cudaSuccess ? "none is there" : cudaGetErrorString(status),
+                  visible ? "; CUDA_VISIBLE_DEVICES is " : "", visible ? visible : "");
+        return;
+    }
+    if (count > CUDA_DEVICES_MAX)
+        count = CUDA_DEVICES_MAX;
+    all.list = memory_new((size_t)count, sizeof *all.list);
+    for (int i = 0; i < count; i++) {
+        struct gpu *gpu = &all.list[all.count];
+        *gpu = (struct gpu){.ordinal = i};
+        if (read_facts(gpu) && (gpu->facts.major > 7 || (gpu->facts.major == 7 && gpu->facts.minor >= 5)))
+            all.count++;
+    }
+    qsort(all.list, (size_t)all.count, sizeof *all.list, by_bus);
+    for (int i = 0; i < all.count; i++) {
+        all.list[i].number = i;
+        atomic_init(&all.list[i].lost, false);
+        pthread_mutex_init(&all.list[i].mutex, NULL);
+    }
+    if (!all.count)
+        error_set(&all.reason, "none of %d device%s has compute capability 7.5 or more (Turing)", count,
+                  count == 1 ? "" : "s");
+}
+
+struct gpu *gpus(int *count, struct error *error)
+{
+    pthread_once(&all.once, find_all);
+    *count = all.count;
+    if (!all.count)
+        error_set(error, "%s", all.reason.text);
+    return all.count ? all.list : NULL;
+}
+
+/* --- lanes --- */
+
+static void lane_free(struct lane *lane)
+{
+    conv_plans_done(&lane->plans);
+    conv_target_free(lane->target);
+    if (lane->cublas)
+        cublasDestroy(lane->cublas);
+    if (lane->cudnn)
+        cudnnDestroy(lane->cudnn);
+    cudaFree(lane->workspace);
+    cudaFree(lane->cublas_workspace);
+    cudaFreeHost(lane->pinned);
+    if (lane->done)
+        cudaEventDestroy(lane->done);
+    if (lane->stream)
+        cudaStreamDestroy(lane->stream);
+    free(lane);
+}
+
+static bool lane_make(struct context *context, struct lane *lane)
+{
+    cudnnStatus_t status = CUDNN_STATUS_SUCCESS;
+    return check_cuda(context, cudaStreamCreateWithFlags(&lane->stream, cudaStreamNonBlocking), "making a stream") &&
+           check_cuda(context, cudaEventCreateWithFlags(&lane->done, cudaEventDisableTiming | cudaEventBlockingSync),
+                      "making an event") &&
+           check_cudnn(context, cudnnCreate(&lane->cudnn), "starting cuDNN") &&
+           check_cudnn(context, cudnnSetStream(lane->cudnn, lane->stream), "starting cuDNN") &&
+           ((lane->target = conv_target_new(lane->cudnn, NULL, &status)) ||
+            check_cudnn(context, status, "describing the device to cuDNN")) &&
+           check_cublas(context, cublasCreate(&lane->cublas), "starting cuBLAS") &&
+           check_cublas(context, cublasSetStream(lane->cublas, lane->stream), "starting cuBLAS") &&
+           check_cuda(context, cudaMalloc(&lane->cublas_workspace, CUBLAS_WORKSPACE), "workspace for cuBLAS") &&
+           check_cublas(context, cublasSetWorkspace(lane->cublas, lane->cublas_workspace, CUBLAS_WORKSPACE),
+                        "workspace for cuBLAS");
+}
+
+struct lane *lane_take(struct context *context)
+{
+    struct gpu *gpu = context->gpu;
+    pthread_mutex_lock(&gpu->mutex);
+    struct lane *lane = gpu->idle;
+    if (lane)
+        gpu->idle = lane->next;
+    pthread_mutex_unlock(&gpu->mutex);
+    if (lane)
+        return lane;
+    lane = memory_new(1, sizeof *lane);
+    lane->gpu = gpu;
+    if (lane_make(context, lane))
+        return lane;
+    lane_free(lane);
+    return NULL;
+}
+
+void lane_return(struct context *context)
+{
+    struct lane *lane = context->lane;
+    struct gpu *gpu = context->gpu;
+    context->lane = NULL;
+    if (!lane)
+        return;
+    if (context->trouble != DEVICE_FINE) {
+        lane_free(lane);
+        return;
+    }
+    pthread_mutex_lock(&gpu->mutex);
+    lane->next = gpu->idle;
+    gpu->idle = lane;
+    pthread_mutex_unlock(&gpu->mutex);
+}
+
+void lanes_drop(struct gpu *gpu)
+{
+    pthread_mutex_lock(&gpu->mutex);
+    struct lane *lane = gpu->idle;
+    gpu->idle = NULL;
+    pthread_mutex_unlock(&gpu->mutex);
+    while (lane) {
+        struct lane *next = lane->next;
+        lane_free(lane);
+        lane = next;
+    }
+}
+
+/* --- data sets --- */
+
+static void data_set_free(struct data_set *set)
+{
+    cudaFree(set->pixels);
+    cudaFree(set->labels);
+    free(set);
+}
+
+/* With the mutex held: those that nobody uses. */
+static void drop_unused(struct gpu *gpu)
+{
+    for (struct data_set **at = &gpu->sets; *at;) {
+        struct data_set *set = *at;
+        if (set->users) {
+            at = &set->next;
+            continue;
+        }
+        *at = set->next;
+        data_set_free(set);
+    }
+}
+
+static struct data_set *data_set_make(struct context *context, const struct images *images)
+{
+    struct data_set *set = memory_new(1, sizeof *set);
+    size_t labels = (size_t)images->count * sizeof *images->labels;
+    size_t pixels = (size_t)images->count * images->shape.channels * images->shape.height * images->shape.width;
+    set->hash = images->hash;
+    if (check_cuda(context, cudaMalloc((void **)&set->pixels, pixels), "memory for the images") &&
+        check_cuda(context, cudaMalloc((void **)&set->labels, labels), "memory for the labels") &&
+        check_cuda(context,
+                   cudaMemcpyAsync(set->pixels, images->pixels, pixels, cudaMemcpyHostToDevice, context->lane->stream),
+                   "sending the images") &&
+        check_cuda(context,
+                   cudaMemcpyAsync(set->labels, images->labels, labels, cudaMemcpyHostToDevice, context->lane->stream),
+                   "sending the labels") &&
+        wait_for_all(context))
+        return set;
+    data_set_free(set);
+    return NULL;
+}
+
+struct data_set *data_set_take(struct context *context, const struct images *images)
+{
+    struct gpu *gpu = context->gpu;
+    pthread_mutex_lock(&gpu->mutex);
+    struct data_set *set = gpu->sets;
+    while (set && !hash_equal(set->hash, images->hash))
+        set = set->next;
+    if (!set) {
+        drop_unused(gpu);
+        set = data_set_make(context, images);
+        if (set) {
+            set->next = gpu->sets;
+            gpu->sets = set;
+        }
+    }
+    if (set)
+        set->users++;
+    pthread_mutex_unlock(&gpu->mutex);
+    return set;
+}
+
+void data_set_return(struct context *context)
+{
+    if (!context->set)
+        return;
+    pthread_mutex_lock(&context->gpu->mutex);
+    context->set->users--;
+    pthread_mutex_unlock(&context->gpu->mutex);
+    context->set = NULL;
+}

@@ -1,0 +1,151 @@
+/*
+ * module.c - what this module exports: its devices, and a backend for each of them and each type of storage.
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "backend/cuda/internal.h"
+#include "util/memory.h"
+
+/* --- backends --- */
+
+#define SIZES(suffix, storage)                                                                                         \
+    static size_t tensor_bytes_##suffix(const struct tensor *tensor, int batch)                                        \
+    {                                                                                                                  \
+        return tensor_bytes_of(tensor, batch, storage);                                                                \
+    }                                                                                                                  \
+    static size_t tensor_offset_##suffix(const struct tensor *tensor)                                                  \
+    {                                                                                                                  \
+        return (size_t)tensor->before * storage_bytes(storage);                                                        \
+    }                                                                                                                  \
+    static size_t saved_bytes_##suffix(const struct plan *plan, const struct op *op, int batch)                        \
+    {                                                                                                                  \
+        return saved_plan(plan, op, batch, storage).bytes;                                                             \
+    }                                                                                                                  \
+    static size_t scratch_bytes_##suffix(const struct plan *plan, const struct op *op, int batch, int members)         \
+    {                                                                                                                  \
+        return scratch_plan(plan, op, batch, storage).bytes;                                                           \
+    }
+SIZES(f32, STORAGE_F32)
+SIZES(half, STORAGE_F16) /* bf16 is as large */
+
+static const struct backend_device device_table = {
+    .open = context_open,
+    .close = context_close,
+    .write = context_write,
+    .read = context_read,
+    .download = context_download,
+    .begin = walk_begin,
+    .end = walk_end,
+    .results = walk_results,
+    .trouble = context_trouble,
+};
+
+static struct backend make_backend(enum storage storage)
+{
+    static const char *const names[STORAGES] = {"cuda f32", "cuda bf16", "cuda f16"};
+    static const char *const descriptions[STORAGES] = {
+        "[image][y][x][channel], float32, cuDNN and cuBLAS",
+        "[image][y][x][channel], bfloat16 with float32 masters, cuDNN and cuBLAS",
+        "[image][y][x][channel], float16 with float32 masters and loss scaling, cuDNN and cuBLAS",
+    };
+    bool whole = storage == STORAGE_F32;
+    return (struct backend){
+        .name = names[storage],
+        .description = descriptions[storage],
+        .tensor_bytes = whole ? tensor_bytes_f32 : tensor_bytes_half,
+        .tensor_offset = whole ? tensor_offset_f32 : tensor_offset_half,
+        .saved_bytes = whole ? saved_bytes_f32 : saved_bytes_half,
+        .scratch_bytes = whole ? scratch_bytes_f32 : scratch_bytes_half,
+        .load = operation_load,
+        .forward = {[OP_CONV] = conv_forward,
+                    [OP_CONV_ALONE] = conv_alone_forward,
+                    [OP_NORM] = norm_forward,
+                    [OP_FC] = fc_forward,
+                    [OP_POOL] = pool_forward,
+                    [OP_DROPOUT] = dropout_forward,
+                    [OP_CLASSIFIER] = classifier_forward},
+        .backward = {[OP_CONV] = conv_backward,
+                     [OP_CONV_ALONE] = conv_alone_backward,
+                     [OP_NORM] = norm_backward,
+                     [OP_FC] = fc_backward,
+                     [OP_POOL] = pool_backward,
+                     [OP_DROPOUT] = dropout_backward,
+                     [OP_CLASSIFIER] = classifier_backward},
+        .update = operation_update,
+        .device = &device_table,
+    };
+}
+
+static struct cuda_backend backends[CUDA_DEVICES_MAX][STORAGES];
+static pthread_once_t backends_once = PTHREAD_ONCE_INIT;
+
+static void make_backends(void)
+{
+    int count;
+    struct gpu *list = gpus(&count, NULL);
+    for (int i = 0; i < count; i++) {
+        for (int storage = 0; storage < STORAGES; storage++)
+            backends[i][storage] =
+                (struct cuda_backend){make_backend((enum storage)storage), &list[i], (enum storage)storage};
+        backends[i][STORAGE_F32].base.bf16 = &backends[i][list[i].facts.bf16 ? STORAGE_BF16 : STORAGE_F16].base;
+    }
+}
+
+static const struct backend *backend_of(int device)
+{
+    pthread_once(&backends_once, make_backends);
+    return &backends[device][STORAGE_F32].base;
+}
+
+/* --- the table --- */
+
+static const char *toolkit(void)
+{
+    static char text[96];
+    int runtime = 0, blas[3] = {0}, dnn[3] = {0};
+    cudaRuntimeGetVersion(&runtime);
+    cublasGetProperty(MAJOR_VERSION, &blas[0]);
+    cublasGetProperty(MINOR_VERSION, &blas[1]);
+    cudnnGetProperty(MAJOR_VERSION, &dnn[0]);
+    cudnnGetProperty(MINOR_VERSION, &dnn[1]);
+    cudnnGetProperty(PATCH_LEVEL, &dnn[2]);
+    snprintf(text, sizeof text, "CUDA %d.%d, cuDNN %d.%d.%d, cuBLAS %d.%d", runtime / 1000, runtime % 1000 / 10, dnn[0],
+             dnn[1], dnn[2], blas[0], blas[1]);
+    return text;
+}
+
+static int list_devices(struct cuda_device devices[CUDA_DEVICES_MAX], int *count, struct error *error)
+{
+    struct gpu *list = gpus(count, error);
+    for (int i = 0; i < *count; i++)
+        devices[i] = list[i].facts;
+    return list ? 0 : -1;
+}
+
+static int memory_free(int device, double *bytes, struct error *error)
+{
+    int count;
+    size_t available, total;
+    const struct gpu *list = gpus(&count, error);
+    if (!list || device >= count)
+        return -1;
+    cudaError_t status = cudaSetDevice(list[device].ordinal);
+    if (status == cudaSuccess)
+        status = cudaMemGetInfo(&available, &total);
+    if (status != cudaSuccess)
+        return error_set(error, "cuda:%d: %s (CUDA error %d)", device, cudaGetErrorString(status), (int)status);
+    *bytes = (double)available;
+    return 0;
+}
+
+__attribute__((visibility("default"))) const struct cuda_module espalier_cuda_module = {
+    .program = PACKAGE_STRING,
+    .plan_bytes = sizeof(struct plan),
+    .toolkit = toolkit,
+    .devices = list_devices,
+    .memory_free = memory_free,
+    .backend = backend_of,
+};

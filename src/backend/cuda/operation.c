@@ -1,0 +1,490 @@
+/*
+ * operation.c - every operation as what is put into the stream: convolutions by cuDNN, products by cuBLAS, the rest by
+ * the project's kernels.
+ *
+ * A map of N images is a matrix of N rows for cuBLAS, which counts columns first: what is [rows][columns] here is
+ * columns × rows there.  Weights are [output][position and input], so y = x W^T.
+ */
+#include "backend/cuda/internal.h"
+
+/* --- pieces --- */
+
+/* Of a map by itself. */
+static struct kernel_map map_of(void *data, int channels)
+{
+    return (struct kernel_map){data, KERNEL_ROUND(channels), KERNEL_ROUND(channels)};
+}
+
+/* Of a tensor: the padding is its own, unless the buffer is shared; there nobody reads padding. */
+static struct kernel_map tensor_map(const struct op_run *run, int tensor, const void *data)
+{
+    const struct context *context = run->context;
+    const struct tensor *at = &run->plan->tensors[tensor];
+    int stride = KERNEL_ROUND(tensor_buffer_channels(at));
+    return (struct kernel_map){(void *)data, stride, context->shared[at->buffer] ? at->channels : stride};
+}
+
+static struct kernel_map input_map(const struct op_run *run, const void *data)
+{
+    return tensor_map(run, run->op->input, data);
+}
+
+static struct kernel_map output_map(const struct op_run *run, const void *data)
+{
+    return tensor_map(run, run->op->output, data);
+}
+
+static int op_index(const struct op_run *run)
+{
+    return (int)(run->op - run->plan->ops);
+}
+
+static const struct stored_op *stored_of(const struct op_run *run)
+{
+    const struct context *context = run->context;
+    return &context->stored.ops[op_index(run)];
+}
+
+static char *weight_at(const struct op_run *run)
+{
+    const struct context *context = run->context;
+    return (char *)context->copies + (size_t)stored_of(run)->weight * storage_bytes(context->storage);
+}
+
+static char *weight_gradient_at(const struct op_run *run)
+{
+    const struct context *context = run->context;
+    return (char *)context->weight_gradients + (size_t)stored_of(run)->weight * storage_bytes(context->storage);
+}
+
+static float *vector_gradient_at(const struct op_run *run, int64_t offset)
+{
+    const struct context *context = run->context;
+    return context->vector_gradients + (offset - context->stored.weights);
+}
+
+static struct kernel_window window_of(const struct op_run *run, const struct saved *saved)
+{
+    const struct op *op = run->op;
+    const struct tensor *output = &run->plan->tensors[op->output];
+    struct kernel_window window = {.average = op->pool == POOL_AVERAGE,
+                                   .size = op->pool_size,
+                                   .stride = op->pool_stride,
+                                   .pooled_height = output->height,
+                                   .pooled_width = output->width};
+    if (op->pool == POOL_MAX && run->training)
+        window.choice = (uint16_t *)((char *)run->saved + saved->choice);
+    return window;
+}
+
+static int64_t rows_of(const struct context *context, int height, int width)
+{
+    return (int64_t)context->batch * height * width;
+}
+
+/* --- products --- */
+
+/* C = A B with A m × k and B k × n as cuBLAS counts, each transposed where it says so. */
+struct product {
+    cublasOperation_t a_operation, b_operation;
+    int m, n, k;
+    const void *a, *b;
+    int a_stride, b_stride;
+    void *c;
+    bool c_float; /* else C is of the storage type, as A and B */
+};
+
+static void multiply(struct context *context, const struct product *product)
+{
+    static const cudaDataType_t types[STORAGES] = {CUDA_R_32F, CUDA_R_16BF, CUDA_R_16F};
+    const float one = 1, zero = 0;
+    cudaDataType_t type = types[context->storage];
+    if (context->trouble == DEVICE_FINE)
+        check_cublas(context,
+                     cublasGemmEx(context->lane->cublas, product->a_operation, product->b_operation, product->m,
+                                  product->n, product->k, &one, product->a, type, product->a_stride, product->b, type,
+                                  product->b_stride, &zero, product->c, product->c_float ? CUDA_R_32F : type,
+                                  product->m, CUBLAS_COMPUTE_32F, CUBLAS_GEMM_DEFAULT),
+                     "a product of matrices");
+}
+
+static int row_of(const struct tensor *tensor)
+{
+    return tensor->height * tensor->width * KERNEL_ROUND(tensor->channels);
+}
+
+static void linear_forward(const struct op_run *run, void *z, bool z_float)
+{
+    struct context *context = run->context;
+    int inputs = row_of(&run->plan->tensors[run->op->input]), outputs = KERNEL_ROUND(run->op->channels);
+    multiply(context, &(struct product){CUBLAS_OP_T, CUBLAS_OP_N, outputs, context->batch, inputs, weight_at(run),
+                                        run->x, inputs, inputs, z, z_float});
+}
+
+static void linear_backward(const struct op_run *run, const void *dz)
+{
+    struct context *context = run->context;
+    int inputs = row_of(&run->plan->tensors[run->op->input]), outputs = KERNEL_ROUND(run->op->channels);
+    multiply(context, &(struct product){CUBLAS_OP_N, CUBLAS_OP_T, inputs, outputs, context->batch, run->x, dz, inputs,
+                                        outputs, weight_gradient_at(run), false});
+    if (run->dx)
+        multiply(context, &(struct product){CUBLAS_OP_N, CUBLAS_OP_N, inputs, context->batch, outputs, weight_at(run),
+                                            dz, inputs, outputs, run->dx, false});
+}
+
+/* --- convolutions --- */
+
+static void convolve(const struct op_run *run, enum conv_direction direction, const void *x, const void *w,
+                     const void *y)
+{
+    struct context *context = run->context;
+    const struct conv_plan *plan = context->plans[op_index(run)][direction];
+    if (context->trouble == DEVICE_FINE)
+        check_cudnn(context, conv_plan_run(context->lane->cudnn, plan, x, w, y, context->lane->workspace),
+                    "a convolution");
+}
+
+/* --- BN, ReLU and pool --- */
+
+/* Where the linear part lies: forward in training keeps it for backward. */
+static void *linear_part(const struct op_run *run, const struct saved *saved, const struct scratch *scratch)
+{
+    return run->training ? (char *)run->saved + saved->z : (char *)run->scratch + scratch->z;
+}
+
+static void gather_statistics(const struct op_run *run, const struct saved *saved, const struct scratch *scratch,
+                              struct kernel_map z)
+{
+    struct context *context = run->context;
+    const struct op *op = run->op;
+    char *kept = run->saved;
+    float *partials = (float *)((char *)run->scratch + scratch->partials);
+    struct kernel_norm_moments moments = {.step = context->step,
+                                          .batch = context->batch,
+                                          .positions = op->height * op->width,
+                                          .channels = op->channels,
+                                          .z = z,
+                                          .partials = partials};
+    launch(context, KERNEL_norm_moments, context->storage,
+           kernel_grid_sums(rows_of(context, op->height, op->width), op->channels), &moments);
+    struct kernel_norm_statistics statistics = {.step = context->step,
+                                                .batch = context->batch,
+                                                .positions = op->height * op->width,
+                                                .channels = op->channels,
+                                                .partials = partials,
+                                                .mean = (float *)(kept + saved->mean),
+                                                .inverse_std = (float *)(kept + saved->inverse_std),
+                                                .running_mean = context->values + stored_of(run)->mean,
+                                                .running_variance = context->values + stored_of(run)->variance};
+    launch(context, KERNEL_norm_statistics, context->storage, kernel_grid_channels(op->channels), &statistics);
+}
+
+static void normalise_forward(const struct op_run *run, const struct saved *saved, const struct scratch *scratch,
+                              struct kernel_map z)
+{
+    struct context *context = run->context;
+    const struct op *op = run->op;
+    const struct tensor *output = &run->plan->tensors[op->output];
+    const struct stored_op *at = stored_of(run);
+    char *kept = run->saved;
+    if (run->training)
+        gather_statistics(run, saved, scratch, z);
+    struct kernel_norm_forward arguments = {
+        .step = context->step,
+        .batch = context->batch,
+        .channels = op->channels,
+        .height = op->height,
+        .width = op->width,
+        .mean = run->training ? (float *)(kept + saved->mean) : context->values + at->mean,
+        .inverse_std = run->training ? (float *)(kept + saved->inverse_std) : NULL,
+        .variance = run->training ? NULL : context->values + at->variance,
+        .gamma = context->values + at->gamma,
+        .beta = context->values + at->beta,
+        .z = z,
+        .y = output_map(run, run->y),
+    };
+    if (op->pool)
+        arguments.window = window_of(run, saved);
+    launch(context, op->pool ? KERNEL_norm_pool_forward : KERNEL_norm_forward, context->storage,
+           kernel_grid_rows(rows_of(context, output->height, output->width), op->channels), &arguments);
+}
+
+/* From the gradient of the output to that of `z`, which is written or added to. */
+static void normalise_backward(const struct op_run *run, struct kernel_map z, struct kernel_map dz, bool accumulate)
+{
+    struct context *context = run->context;
+    const struct op *op = run->op;
+    const struct stored_op *at = stored_of(run);
+    struct saved saved = saved_plan(run->plan, op, context->batch, context->storage);
+    struct scratch scratch = scratch_plan(run->plan, op, context->batch, context->storage);
+    char *kept = run->saved, *passing = run->scratch;
+    int64_t rows = rows_of(context, op->height, op->width);
+    struct kernel_norm_backward arguments = {
+        .step = context->step,
+        .batch = context->batch,
+        .channels = op->channels,
+        .height = op->height,
+        .width = op->width,
+        .mean = (float *)(kept + saved.mean),
+        .inverse_std = (float *)(kept + saved.inverse_std),
+        .gamma = context->values + at->gamma,
+        .beta = context->values + at->beta,
+        .z = z,
+        .dy = output_map(run, run->dy),
+        .partials = (float *)(passing + scratch.partials),
+        .mean_gradient = (float *)(passing + scratch.mean_gradient),
+        .mean_product = (float *)(passing + scratch.mean_product),
+        .dz = dz,
+        .accumulate = accumulate,
+    };
+    if (op->pool)
+        arguments.window = window_of(run, &saved);
+    launch(context, op->pool ? KERNEL_norm_pool_sums : KERNEL_norm_sums, context->storage,
+           kernel_grid_sums(rows, op->channels), &arguments);
+    struct kernel_norm_gradients gradients = {.step = context->step,
+                                              .batch = context->batch,
+                                              .positions = op->height * op->width,
+                                              .channels = op->channels,
+                                              .partials = arguments.partials,
+                                              .gamma_gradient = vector_gradient_at(run, at->gamma),
+                                              .beta_gradient = vector_gradient_at(run, at->beta),
+                                              .mean_gradient = (float *)(passing + scratch.mean_gradient),
+                                              .mean_product = (float *)(passing + scratch.mean_product)};
+    launch(context, KERNEL_norm_gradients, context->storage, kernel_grid_channels(op->channels), &gradients);
+    launch(context, op->pool ? KERNEL_norm_pool_backward : KERNEL_norm_backward, context->storage,
+           kernel_grid_rows(rows, op->channels), &arguments);
+}
+
+/* The same where z is the operation's own linear part: its gradient is in scratch. */
+static void *linear_part_backward(const struct op_run *run)
+{
+    const struct context *context = run->context;
+    struct saved saved = saved_plan(run->plan, run->op, context->batch, context->storage);
+    struct scratch scratch = scratch_plan(run->plan, run->op, context->batch, context->storage);
+    void *dz = (char *)run->scratch + scratch.z;
+    normalise_backward(run, map_of((char *)run->saved + saved.z, run->op->channels), map_of(dz, run->op->channels),
+                       false);
+    return dz;
+}
+
+/* --- operations --- */
+
+void operation_load(void *opaque, const struct tensor *tensor, const struct batch *batch, void *data, struct team *team)
+{
+    struct context *context = opaque;
+    struct kernel_load arguments = context->load;
+    arguments.x = data;
+    launch(context, KERNEL_load, context->storage, kernel_grid_items(rows_of(context, tensor->height, tensor->width)),
+           &arguments);
+}
+
+void conv_forward(const struct op_run *run)
+{
+    struct context *context = run->context;
+    struct saved saved = saved_plan(run->plan, run->op, context->batch, context->storage);
+    struct scratch scratch = scratch_plan(run->plan, run->op, context->batch, context->storage);
+    void *z = linear_part(run, &saved, &scratch);
+    convolve(run, CONV_FORWARD, run->x, weight_at(run), z);
+    normalise_forward(run, &saved, &scratch, map_of(z, run->op->channels));
+}
+
+void conv_backward(const struct op_run *run)
+{
+    void *dz = linear_part_backward(run);
+    convolve(run, CONV_FILTER, run->x, weight_gradient_at(run), dz);
+    if (run->dx)
+        convolve(run, CONV_DATA, run->dx, weight_at(run), dz);
+}
+
+void fc_forward(const struct op_run *run)
+{
+    struct context *context = run->context;
+    struct saved saved = saved_plan(run->plan, run->op, context->batch, context->storage);
+    struct scratch scratch = scratch_plan(run->plan, run->op, context->batch, context->storage);
+    void *z = linear_part(run, &saved, &scratch);
+    linear_forward(run, z, false);
+    normalise_forward(run, &saved, &scratch, map_of(z, run->op->channels));
+}
+
+void fc_backward(const struct op_run *run)
+{
+    linear_backward(run, linear_part_backward(run));
+}
+
+void norm_forward(const struct op_run *run)
+{
+    const struct context *context = run->context;
+    struct saved saved = saved_plan(run->plan, run->op, context->batch, context->storage);
+    struct scratch scratch = scratch_plan(run->plan, run->op, context->batch, context->storage);
+    normalise_forward(run, &saved, &scratch, input_map(run, run->x));
+}
+
+void norm_backward(const struct op_run *run)
+{
+    normalise_backward(run, input_map(run, run->x), input_map(run, run->dx), run->op->adds_input_gradient);
+}
+
+/* Between a range of a buffer and a map by itself: cuDNN wants whole octets. */
+static void copy(const struct op_run *run, struct kernel_map from, struct kernel_map to)
+{
+    struct context *context = run->context;
+    const struct tensor *output = &run->plan->tensors[run->op->output];
+    struct kernel_copy arguments = {.step = context->step,
+                                    .batch = context->batch,
+                                    .positions = output->height * output->width,
+                                    .channels = output->channels,
+                                    .x = from,
+                                    .y = to};
+    launch(context, KERNEL_copy, context->storage,
+           kernel_grid_rows(rows_of(context, output->height, output->width), output->channels), &arguments);
+}
+
+void conv_alone_forward(const struct op_run *run)
+{
+    convolve(run, CONV_FORWARD, run->x, weight_at(run), run->scratch);
+    copy(run, map_of(run->scratch, run->op->channels), output_map(run, run->y));
+}
+
+void conv_alone_backward(const struct op_run *run)
+{
+    copy(run, output_map(run, run->dy), map_of(run->scratch, run->op->channels));
+    convolve(run, CONV_FILTER, run->x, weight_gradient_at(run), run->scratch);
+    if (run->dx)
+        convolve(run, CONV_DATA, run->dx, weight_at(run), run->scratch);
+}
+
+void pool_forward(const struct op_run *run)
+{
+    struct context *context = run->context;
+    const struct tensor *input = &run->plan->tensors[run->op->input], *output = &run->plan->tensors[run->op->output];
+    struct saved saved = saved_plan(run->plan, run->op, context->batch, context->storage);
+    struct kernel_pool_forward arguments = {.step = context->step,
+                                            .batch = context->batch,
+                                            .channels = input->channels,
+                                            .height = input->height,
+                                            .width = input->width,
+                                            .x = input_map(run, run->x),
+                                            .y = output_map(run, run->y),
+                                            .window = window_of(run, &saved)};
+    launch(context, KERNEL_pool_forward, context->storage,
+           kernel_grid_rows(rows_of(context, output->height, output->width), input->channels), &arguments);
+}
+
+void pool_backward(const struct op_run *run)
+{
+    struct context *context = run->context;
+    const struct tensor *input = &run->plan->tensors[run->op->input];
+    struct saved saved = saved_plan(run->plan, run->op, context->batch, context->storage);
+    struct kernel_pool_backward arguments = {.step = context->step,
+                                             .batch = context->batch,
+                                             .channels = input->channels,
+                                             .height = input->height,
+                                             .width = input->width,
+                                             .dy = output_map(run, run->dy),
+                                             .dx = input_map(run, run->dx),
+                                             .window = window_of(run, &saved)};
+    if (run->dx)
+        launch(context, KERNEL_pool_backward, context->storage,
+               kernel_grid_rows(rows_of(context, input->height, input->width), input->channels), &arguments);
+}
+
+static void drop(const struct op_run *run, struct kernel_map from, struct kernel_map to)
+{
+    struct context *context = run->context;
+    const struct tensor *tensor = &run->plan->tensors[run->op->input];
+    struct kernel_dropout arguments = {.step = context->step,
+                                       .key = step_dropout_key(&(struct step){0}, op_index(run)),
+                                       .batch = context->batch,
+                                       .positions = tensor->height * tensor->width,
+                                       .channels = tensor->channels,
+                                       .drop = run->op->drop,
+                                       .x = from,
+                                       .y = to};
+    launch(context, KERNEL_dropout, context->storage,
+           kernel_grid_rows(rows_of(context, tensor->height, tensor->width), tensor->channels), &arguments);
+}
+
+void dropout_forward(const struct op_run *run)
+{
+    struct kernel_map x = input_map(run, run->x), y = output_map(run, run->y);
+    if (run->training)
+        drop(run, x, y);
+    else
+        copy(run, x, y);
+}
+
+void dropout_backward(const struct op_run *run)
+{
+    if (run->dx)
+        drop(run, output_map(run, run->dy), input_map(run, run->dx));
+}
+
+void classifier_forward(const struct op_run *run)
+{
+    struct context *context = run->context;
+    struct scratch scratch = scratch_plan(run->plan, run->op, context->batch, context->storage);
+    char *passing = run->scratch;
+    linear_forward(run, passing + scratch.z, true);
+    struct kernel_classifier arguments = {.step = context->step,
+                                          .loss_scale = run->training ? context->loss_scale : NULL,
+                                          .batch = context->batch,
+                                          .classes = run->op->channels,
+                                          .linear = (float *)(passing + scratch.z),
+                                          .bias = context->values + stored_of(run)->bias,
+                                          .labels = context->labels,
+                                          .logits = run->logits,
+                                          .losses = (float *)(passing + scratch.losses),
+                                          .hits = (int32_t *)(passing + scratch.hits),
+                                          .gradient = run->training ? run->y : NULL};
+    launch(context, KERNEL_classifier, context->storage, kernel_grid_images(context->batch), &arguments);
+    struct kernel_loss loss = {context->step, arguments.losses, arguments.hits, context->result};
+    launch(context, KERNEL_loss, context->storage, (struct kernel_grid){1, 1}, &loss);
+}
+
+void classifier_backward(const struct op_run *run)
+{
+    struct context *context = run->context;
+    struct kernel_bias_gradient arguments = {context->step, run->op->channels, run->y,
+                                             vector_gradient_at(run, stored_of(run)->bias)};
+    launch(context, KERNEL_bias_gradient, context->storage, kernel_grid_channels(run->op->channels), &arguments);
+    linear_backward(run, run->y);
+}
+
+/* --- update --- */
+
+static void update(struct context *context, enum storage storage, int64_t first, int64_t count, const void *gradients,
+                   void *copies)
+{
+    struct kernel_update arguments = {.step = context->step,
+                                      .loss_scale = context->loss_scale,
+                                      .count = count,
+                                      .values = context->values + first,
+                                      .velocity = context->velocity + first,
+                                      .gradients = gradients,
+                                      .copies = copies};
+    launch(context, KERNEL_update, storage, kernel_grid_items(count / KERNEL_OCTET), &arguments);
+}
+
+static void check_gradients(struct context *context, enum storage storage, int64_t count, const void *gradients)
+{
+    struct kernel_check arguments = {context->loss_scale, count, gradients};
+    launch(context, KERNEL_check, storage, kernel_grid_items(count / KERNEL_OCTET), &arguments);
+}
+
+void operation_update(void *opaque, const struct sgd *sgd, int64_t count, float *values, const float *gradients,
+                      float *velocity)
+{
+    struct context *context = opaque;
+    int64_t weights = context->stored.weights, vectors = context->stored.trained - weights;
+    if (context->loss_scale) {
+        check_gradients(context, context->storage, weights, context->weight_gradients);
+        check_gradients(context, STORAGE_F32, vectors, context->vector_gradients);
+    }
+    update(context, context->storage, 0, weights, context->weight_gradients,
+           context->storage == STORAGE_F32 ? NULL : context->copies);
+    update(context, STORAGE_F32, weights, vectors, context->vector_gradients, NULL);
+    if (context->loss_scale) {
+        struct kernel_scale arguments = {context->loss_scale};
+        launch(context, KERNEL_scale, context->storage, (struct kernel_grid){1, 1}, &arguments);
+    }
+}

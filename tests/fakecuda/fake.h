@@ -1,0 +1,53 @@
+/*
+ * fake.h - a CUDA runtime, cuDNN and cuBLAS without a GPU: just the calls that the CUDA backend makes, compiled against
+ * NVIDIA's own headers and linked into a module in place of NVIDIA's libraries.
+ *
+ * What is strict in it, so that mistakes of the host's code show:
+ *   - device memory is full of NaN and can't be touched but by work that runs on its device (PROT_NONE: a crash);
+ *   - work that is put into a stream runs only when somebody waits for it, and then reads pinned memory as it is by then;
+ *   - a captured stream runs nothing until its graph is launched;
+ *   - cuDNN's descriptors must be finalised before they are used and not be changed after;
+ *   - the workspace of a convolution is filled with NaN, to its last byte;
+ *   - one call, the nth, can be made to fail; a sticky error then fails every later call on that device.
+ *
+ * Kernels run by tests/kernels/on_cpu.h, convolutions and products by plain loops.  The module exports `fake_cuda`.
+ * Environment: FAKE_CUDA_DEVICES (2), FAKE_CUDA_MEMORY (bytes of each device), FAKE_CUDA_CAPABILITY (80),
+ * FAKE_CUDA_FAIL_AT and FAKE_CUDA_FAIL_STATUS.
+ */
+#ifndef ESPALIER_TESTS_FAKE_CUDA_H
+#define ESPALIER_TESTS_FAKE_CUDA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { FAKE_DEVICES_MAX = 8 };
+
+struct fake_counts {
+    int allocations, pinned, streams, events, graphs, handles, descriptors;
+};
+
+struct fake_cuda {
+    int64_t (*calls)(void);                       /* so far */
+    void (*fail_at)(int64_t call, int status);    /* that call, counted from 1 over all; 0: none */
+    int (*failures)(void);                        /* that were injected so far */
+    void (*counts)(struct fake_counts *counts);   /* what is alive */
+    void (*set_memory)(size_t bytes);             /* of each device */
+    void (*heal)(void);                           /* no device is broken */
+    int64_t (*graph_launches)(void);
+};
+extern const struct fake_cuda fake_cuda;
+
+#ifdef FAKE_INTERNAL
+#include <cuda_runtime_api.h>
+
+/* Every entry point begins with this: counts the call, and says what it must fail with. */
+cudaError_t fake_enter(void);
+/* Work for a stream: `run` gets a copy of `arguments` when it runs. */
+void fake_enqueue(cudaStream_t stream, void (*run)(void *arguments), const void *arguments, size_t bytes);
+/* What lives: +1 or -1. */
+extern struct fake_counts fake_alive;
+void fake_count(int *counter, int change);
+#endif
+
+#endif

@@ -1,0 +1,260 @@
+/*
+ * launch.c - the fake of the CUDA runtime, continued: graphs and kernels; and how a test steers the fake.
+ */
+#include "state.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/kernels.h"
+#include "tests/kernels/on_cpu.h"
+
+/* --- graphs --- */
+
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, enum cudaStreamCaptureMode mode)
+{
+    fake_lock();
+    cudaError_t status = fake_count_call();
+    if (!status)
+        stream->captured = calloc(1, sizeof *stream->captured);
+    fake_unlock();
+    return status;
+}
+
+cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph)
+{
+    fake_lock();
+    cudaError_t status = fake_count_call();
+    *graph = NULL;
+    if (!status) {
+        *graph = stream->captured;
+        stream->captured = NULL;
+        fake_alive.graphs++;
+    }
+    fake_unlock();
+    return status;
+}
+
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t *executable, cudaGraph_t graph, unsigned long long flags)
+{
+    fake_lock();
+    cudaError_t status = fake_count_call();
+    if (!status) {
+        *executable = calloc(1, sizeof **executable);
+        for (struct work *work = graph->work.first; work; work = work->next)
+            fake_append(&(*executable)->work, work->run, work->arguments, work->bytes);
+        fake_alive.graphs++;
+    }
+    fake_unlock();
+    return status;
+}
+
+cudaError_t cudaGraphDestroy(cudaGraph_t graph)
+{
+    fake_lock();
+    cudaError_t status = fake_count_call();
+    fake_clear(&graph->work);
+    free(graph);
+    fake_alive.graphs--;
+    fake_unlock();
+    return status;
+}
+
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable)
+{
+    fake_lock();
+    cudaError_t status = fake_count_call();
+    fake_clear(&executable->work);
+    free(executable);
+    fake_alive.graphs--;
+    fake_unlock();
+    return status;
+}
+
+cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream)
+{
+    fake_lock();
+    cudaError_t status = fake_count_call();
+    for (struct work *work = executable->work.first; !status && work; work = work->next)
+        fake_append(&stream->waiting, work->run, work->arguments, work->bytes);
+    fake.graph_launches += !status;
+    fake_unlock();
+    return status;
+}
+
+/* --- kernels --- */
+
+static const struct {
+    const char *name;
+    size_t bytes; /* of its struct */
+} arguments_of[] = {
+    {"load", sizeof(struct kernel_load)},
+    {"norm_moments", sizeof(struct kernel_norm_moments)},
+    {"norm_statistics", sizeof(struct kernel_norm_statistics)},
+    {"norm_forward", sizeof(struct kernel_norm_forward)},
+    {"norm_pool_forward", sizeof(struct kernel_norm_forward)},
+    {"norm_sums", sizeof(struct kernel_norm_backward)},
+    {"norm_pool_sums", sizeof(struct kernel_norm_backward)},
+    {"norm_gradients", sizeof(struct kernel_norm_gradients)},
+    {"norm_backward", sizeof(struct kernel_norm_backward)},
+    {"norm_pool_backward", sizeof(struct kernel_norm_backward)},
+    {"pool_forward", sizeof(struct kernel_pool_forward)},
+    {"pool_backward", sizeof(struct kernel_pool_backward)},
+    {"dropout", sizeof(struct kernel_dropout)},
+    {"copy", sizeof(struct kernel_copy)},
+    {"classifier", sizeof(struct kernel_classifier)},
+    {"loss", sizeof(struct kernel_loss)},
+    {"bias_gradient", sizeof(struct kernel_bias_gradient)},
+    {"check", sizeof(struct kernel_check)},
+    {"update", sizeof(struct kernel_update)},
+    {"scale", sizeof(struct kernel_scale)},
+    {"pack", sizeof(struct kernel_pack)},
+    {"unpack", sizeof(struct kernel_unpack)},
+};
+
+struct CUkern_st {
+    char name[48];
+    size_t bytes;
+};
+enum { KERNELS_MAX = 128 };
+static struct CUkern_st kernels[KERNELS_MAX];
+static int kernel_count;
+
+const struct kernel_image kernel_images[] = {{"fake", "fake"}, {0}};
+
+cudaError_t cudaLibraryLoadData(cudaLibrary_t *library, const void *code, enum cudaJitOption *options,
+                                void **option_values, unsigned option_count, enum cudaLibraryOption *library_options,
+                                void **library_option_values, unsigned library_option_count)
+{
+    *library = (cudaLibrary_t)(uintptr_t)code;
+    return fake_enter();
+}
+
+static size_t bytes_of(const char *name)
+{
+    char stem[48];
+    snprintf(stem, sizeof stem, "%s", name);
+    for (size_t i = 0; i < sizeof arguments_of / sizeof arguments_of[0]; i++) {
+        size_t length = strlen(arguments_of[i].name);
+        const char *rest = stem + length;
+        if (strncmp(stem, arguments_of[i].name, length) == 0 &&
+            (!*rest || strcmp(rest, "_f32") == 0 || strcmp(rest, "_bf16") == 0 || strcmp(rest, "_f16") == 0))
+            return arguments_of[i].bytes;
+    }
+    return 0;
+}
+
+cudaError_t cudaLibraryGetKernel(cudaKernel_t *kernel, cudaLibrary_t library, const char *name)
+{
+    fake_lock();
+    cudaError_t status = fake_count_call();
+    if (!status && !shim_has(name))
+        status = fake_last_error = cudaErrorSymbolNotFound;
+    if (!status) {
+        struct CUkern_st *found = &kernels[kernel_count++];
+        snprintf(found->name, sizeof found->name, "%s", name);
+        found->bytes = bytes_of(name);
+        if (kernel_count > KERNELS_MAX || !found->bytes)
+            abort();
+        *kernel = found;
+    }
+    fake_unlock();
+    return status;
+}
+
+struct kernel_call {
+    const struct CUkern_st *kernel;
+    unsigned x, y;
+};
+
+static void run_kernel(void *arguments)
+{
+    struct kernel_call *call = arguments;
+    void *pointers[] = {call + 1};
+    shim_launch(call->kernel->name, call->x, call->y, pointers);
+}
+
+cudaError_t cudaLaunchKernelExC(const cudaLaunchConfig_t *configuration, const void *kernel, void **arguments)
+{
+    fake_lock();
+    cudaError_t status = fake_count_call();
+    struct {
+        struct kernel_call call;
+        char arguments[512];
+    } packed = {{kernel, configuration->gridDim.x, configuration->gridDim.y}, {0}};
+    if (packed.call.kernel->bytes > sizeof packed.arguments || configuration->blockDim.x != KERNEL_THREADS ||
+        !packed.call.x || !packed.call.y)
+        abort();
+    memcpy(packed.arguments, arguments[0], packed.call.kernel->bytes);
+    if (!status)
+        fake_put(configuration->stream, run_kernel, &packed, sizeof packed);
+    fake_unlock();
+    return status;
+}
+
+/* --- control --- */
+
+static int64_t control_calls(void)
+{
+    fake_lock();
+    int64_t calls = fake.calls;
+    fake_unlock();
+    return calls;
+}
+
+static void control_fail_at(int64_t call, int status)
+{
+    fake_lock();
+    fake.fail_at = call;
+    fake.fail_status = status;
+    fake_unlock();
+}
+
+static int control_failures(void)
+{
+    fake_lock();
+    int failures = fake.failures;
+    fake_unlock();
+    return failures;
+}
+
+static void control_counts(struct fake_counts *counts)
+{
+    fake_lock();
+    *counts = fake_alive;
+    fake_unlock();
+}
+
+static void control_set_memory(size_t bytes)
+{
+    fake_lock();
+    fake.memory = bytes;
+    fake_unlock();
+}
+
+static void control_heal(void)
+{
+    fake_lock();
+    memset(fake.broken, 0, sizeof fake.broken);
+    fake.fail_at = 0;
+    fake_unlock();
+}
+
+static int64_t control_graph_launches(void)
+{
+    fake_lock();
+    int64_t launches = fake.graph_launches;
+    fake_unlock();
+    return launches;
+}
+
+__attribute__((visibility("default"))) const struct fake_cuda fake_cuda = {
+    .calls = control_calls,
+    .fail_at = control_fail_at,
+    .failures = control_failures,
+    .counts = control_counts,
+    .set_memory = control_set_memory,
+    .heal = control_heal,
+    .graph_launches = control_graph_launches,
+};

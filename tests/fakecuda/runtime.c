@@ -1,0 +1,451 @@
+/*
+ * runtime.c - the fake of the CUDA runtime: devices, memory, streams, events.
+ *
+ * One mutex guards everything, and is held while work runs: the fake is for order, not for speed.  A stream is a list
+ * of work; an event remembers how much of it must have run.  Only the device that runs work has its memory readable.
+ */
+#include "state.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+struct fake_state fake = {.mutex = PTHREAD_MUTEX_INITIALIZER, .once = PTHREAD_ONCE_INIT};
+
+struct fake_counts fake_alive;
+static _Thread_local int current_device;
+_Thread_local cudaError_t fake_last_error;
+
+static int64_t number_from(const char *name, int64_t fallback)
+{
+    const char *text = getenv(name);
+    return text && *text ? strtoll(text, NULL, 10) : fallback;
+}
+
+static void initialise(void)
+{
+    fake.devices = (int)number_from("FAKE_CUDA_DEVICES", 2);
+    fake.capability = (int)number_from("FAKE_CUDA_CAPABILITY", 80);
+    fake.memory = (size_t)number_from("FAKE_CUDA_MEMORY", 1 << 30);
+    fake.fail_at = number_from("FAKE_CUDA_FAIL_AT", 0);
+    fake.fail_status = (int)number_from("FAKE_CUDA_FAIL_STATUS", cudaErrorMemoryAllocation);
+}
+
+void fake_lock(void)
+{
+    pthread_once(&fake.once, initialise);
+    pthread_mutex_lock(&fake.mutex);
+}
+
+void fake_unlock(void)
+{
+    pthread_mutex_unlock(&fake.mutex);
+}
+
+static bool is_sticky(int status)
+{
+    return status >= 700 && status < 800 && status != cudaErrorLaunchOutOfResources;
+}
+
+/* With the lock held. */
+cudaError_t fake_count_call(void)
+{
+    if (++fake.calls == fake.fail_at) {
+        fake.failures++;
+        if (is_sticky(fake.fail_status))
+            fake.broken[current_device] = (cudaError_t)fake.fail_status;
+        return fake_last_error = (cudaError_t)fake.fail_status;
+    }
+    if (fake.broken[current_device])
+        fake_last_error = fake.broken[current_device];
+    return fake.broken[current_device];
+}
+
+cudaError_t fake_enter(void)
+{
+    fake_lock();
+    cudaError_t status = fake_count_call();
+    fake_unlock();
+    return status;
+}
+
+void fake_count(int *counter, int change)
+{
+    fake_lock();
+    *counter += change;
+    fake_unlock();
+}
+
+/* --- work --- */
+
+void fake_append(struct list *list, void (*run)(void *), const void *arguments, size_t bytes)
+{
+    struct work *work = malloc(sizeof *work);
+    *work = (struct work){.run = run, .arguments = malloc(bytes ? bytes : 1), .bytes = bytes};
+    memcpy(work->arguments, arguments, bytes);
+    if (!list->first)
+        list->last = &list->first;
+    *list->last = work;
+    list->last = &work->next;
+    list->count++;
+}
+
+void fake_clear(struct list *list)
+{
+    for (struct work *work = list->first; work;) {
+        struct work *next = work->next;
+        free(work->arguments);
+        free(work);
+        work = next;
+    }
+    *list = (struct list){0};
+}
+
+void fake_put(struct CUstream_st *stream, void (*run)(void *), const void *arguments, size_t bytes)
+{
+    fake_append(stream->captured ? &stream->captured->work : &stream->waiting, run, arguments, bytes);
+}
+
+void fake_enqueue(cudaStream_t stream, void (*run)(void *arguments), const void *arguments, size_t bytes)
+{
+    fake_lock();
+    fake_put(stream, run, arguments, bytes);
+    fake_unlock();
+}
+
+static void protect(int device, int protection)
+{
+    for (struct allocation *at = fake.allocations; at; at = at->next)
+        if (at->device == device)
+            mprotect(at->memory, at->mapped, protection);
+}
+
+/* Run a stream's work until `until` of it is done. */
+static void run(struct CUstream_st *stream, int64_t until)
+{
+    if (stream->done >= until || fake.broken[stream->device])
+        return;
+    protect(stream->device, PROT_READ | PROT_WRITE);
+    while (stream->done < until) {
+        struct work *work = stream->waiting.first;
+        stream->waiting.first = work->next;
+        if (!work->next)
+            stream->waiting.last = &stream->waiting.first;
+        work->run(work->arguments);
+        free(work->arguments);
+        free(work);
+        stream->done++;
+    }
+    protect(stream->device, PROT_NONE);
+}
+
+static void run_device(int device)
+{
+    for (struct CUstream_st *stream = fake.streams; stream; stream = stream->next)
+        if (stream->device == device)
+            run(stream, stream->waiting.count);
+}
+
+/* --- devices --- */
+
+cudaError_t cudaGetDeviceCount(int *count)
+{
+    fake_lock();
+    cudaError_t status = fake_count_call();
+    if (!status && !fake.devices)
+        status = cudaErrorInsufficientDriver;
+    if (!status)
+        *count = fake.devices;
+    fake_unlock();
+    return status;
+}
+
+cudaError_t cudaSetDevice(int device)
+{
+    fake_lock();
+    current_device = device;
+    cudaError_t status = fake_count_call();
+    fake_unlock();
+    return status;
+}
+
+cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *facts, int device)
+{
+    fake_lock();
+    cudaError_t status = fake_count_call();
+    memset(facts, 0, sizeof *facts);
+    snprintf(facts->name, sizeof facts->name, "Fake GPU %d", device);
+    facts->uuid.bytes[15] = (char)device;
+    facts->pciBusID = 0x40 - device; /* not in the order of the ordinals */
+    facts->major = fake.capability / 10;
+    facts->minor = fake.capability % 10;
+    facts->multiProcessorCount = 4;
+    facts->totalGlobalMem = fake.memory;
+    fake_unlock();
+    return status;
+}
+
+cudaError_t cudaRuntimeGetVersion(int *version)
+{
+    *version = CUDART_VERSION;
+    return cudaSuccess;
+}
+
+cudaError_t cudaDriverGetVersion(int *version)
+{
+    fake_lock();
+    *version = fake.devices ? CUDART_VERSION : 0;
+    fake_unlock();
+    return cudaSuccess;
+}
+
+cudaError_t cudaGetLastError(void)
+{
+    cudaError_t status = fake_last_error;
+    fake_last_error = cudaSuccess;
+    return status;
+}
+
+const char *cudaGetErrorString(cudaError_t status)
+{
+    return status == cudaErrorMemoryAllocation ? "out of memory" : "a fake error";
+}
+
+cudaError_t cudaMemGetInfo(size_t *available, size_t *total)
+{
+    fake_lock();
+    cudaError_t status = fake_count_call();
+    *total = fake.memory;
+    *available = fake.memory - fake.used[current_device];
+    fake_unlock();
+    return status;
+}
+
+/* --- memory --- */
+
+static cudaError_t allocate(void **memory, size_t bytes, int device)
+{
+    fake_lock();
+    cudaError_t status = fake_count_call();
+    if (!status && device >= 0 && fake.used[device] + bytes > fake.memory)
+        status = fake_last_error = cudaErrorMemoryAllocation;
+    if (!status) {
+        size_t page = (size_t)sysconf(_SC_PAGESIZE);
+        struct allocation *allocation = malloc(sizeof *allocation);
+        *allocation = (struct allocation){fake.allocations, device, NULL, bytes, (bytes + page) / page * page};
+        allocation->memory = mmap(NULL, allocation->mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        memset(allocation->memory, 0xff, allocation->mapped); /* NaN in any type */
+        if (device >= 0) {
+            mprotect(allocation->memory, allocation->mapped, PROT_NONE);
+            fake.used[device] += bytes;
+        }
+        *(device >= 0 ? &fake_alive.allocations : &fake_alive.pinned) += 1;
+        fake.allocations = allocation;
+        *memory = allocation->memory;
+    }
+    fake_unlock();
+    return status;
+}
+
+/* Waits for the device, as CUDA does; gives back what it can even on a broken one. */
+static cudaError_t release(void *memory)
+{
+    fake_lock();
+    cudaError_t status = memory ? fake_count_call() : cudaSuccess;
+    for (struct allocation **at = &fake.allocations; memory && *at; at = &(*at)->next) {
+        struct allocation *allocation = *at;
+        if (allocation->memory != memory)
+            continue;
+        if (allocation->device >= 0) {
+            run_device(allocation->device);
+            fake.used[allocation->device] -= allocation->bytes;
+        }
+        *(allocation->device >= 0 ? &fake_alive.allocations : &fake_alive.pinned) -= 1;
+        munmap(allocation->memory, allocation->mapped);
+        *at = allocation->next;
+        free(allocation);
+        break;
+    }
+    fake_unlock();
+    return status;
+}
+
+cudaError_t cudaMalloc(void **memory, size_t bytes)
+{
+    return allocate(memory, bytes, current_device);
+}
+
+cudaError_t cudaFree(void *memory)
+{
+    return release(memory);
+}
+
+cudaError_t cudaMallocHost(void **memory, size_t bytes)
+{
+    return allocate(memory, bytes, -1);
+}
+
+cudaError_t cudaFreeHost(void *memory)
+{
+    return release(memory);
+}
+
+static bool is_pinned(const void *place)
+{
+    for (const struct allocation *at = fake.allocations; at; at = at->next)
+        if (at->device < 0 && (const char *)place >= at->memory && (const char *)place < at->memory + at->bytes)
+            return true;
+    return false;
+}
+
+struct copy {
+    void *to;
+    const void *from;
+    size_t bytes;
+};
+
+static void run_copy(void *arguments)
+{
+    const struct copy *copy = arguments;
+    memcpy(copy->to, copy->from, copy->bytes);
+}
+
+/* From pageable memory the bytes are taken at once: they stand behind the destination. */
+static void run_staged_copy(void *arguments)
+{
+    struct copy *copy = arguments;
+    memcpy(copy->to, copy + 1, copy->bytes);
+}
+
+cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind, cudaStream_t stream)
+{
+    fake_lock();
+    cudaError_t status = fake_count_call();
+    struct copy copy = {to, from, bytes};
+    if (!status && kind == cudaMemcpyHostToDevice && !is_pinned(from)) {
+        struct copy *staged = malloc(sizeof *staged + bytes);
+        *staged = copy;
+        memcpy(staged + 1, from, bytes);
+        fake_put(stream, run_staged_copy, staged, sizeof *staged + bytes);
+        free(staged);
+    } else if (!status) {
+        fake_put(stream, run_copy, &copy, sizeof copy);
+    }
+    fake_unlock();
+    return status;
+}
+
+struct fill {
+    void *to;
+    int value;
+    size_t bytes;
+};
+
+static void run_fill(void *arguments)
+{
+    const struct fill *fill = arguments;
+    memset(fill->to, fill->value, fill->bytes);
+}
+
+cudaError_t cudaMemsetAsync(void *to, int value, size_t bytes, cudaStream_t stream)
+{
+    fake_lock();
+    cudaError_t status = fake_count_call();
+    struct fill fill = {to, value, bytes};
+    if (!status)
+        fake_put(stream, run_fill, &fill, sizeof fill);
+    fake_unlock();
+    return status;
+}
+
+/* --- streams and events --- */
+
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags)
+{
+    fake_lock();
+    cudaError_t status = fake_count_call();
+    if (!status) {
+        *stream = calloc(1, sizeof **stream);
+        (*stream)->device = current_device;
+        (*stream)->next = fake.streams;
+        fake.streams = *stream;
+        fake_alive.streams++;
+    }
+    fake_unlock();
+    return status;
+}
+
+cudaError_t cudaStreamDestroy(cudaStream_t stream)
+{
+    fake_lock();
+    cudaError_t status = fake_count_call();
+    struct CUstream_st **at = &fake.streams;
+    while (*at != stream)
+        at = &(*at)->next;
+    *at = stream->next;
+    if (stream->captured) {
+        fake_clear(&stream->captured->work);
+        free(stream->captured);
+    }
+    fake_clear(&stream->waiting);
+    free(stream);
+    fake_alive.streams--;
+    fake_unlock();
+    return status;
+}
+
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned flags)
+{
+    fake_lock();
+    cudaError_t status = fake_count_call();
+    if (!status) {
+        *event = calloc(1, sizeof **event);
+        fake_alive.events++;
+    }
+    fake_unlock();
+    return status;
+}
+
+cudaError_t cudaEventDestroy(cudaEvent_t event)
+{
+    fake_lock();
+    cudaError_t status = fake_count_call();
+    free(event);
+    fake_alive.events--;
+    fake_unlock();
+    return status;
+}
+
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream)
+{
+    fake_lock();
+    cudaError_t status = fake_count_call();
+    if (!status) {
+        event->stream = stream;
+        event->after = stream->waiting.count;
+    }
+    fake_unlock();
+    return status;
+}
+
+cudaError_t cudaEventSynchronize(cudaEvent_t event)
+{
+    fake_lock();
+    cudaError_t status = fake_count_call();
+    if (!status && event->stream)
+        run(event->stream, event->after);
+    fake_unlock();
+    return status;
+}
+
+cudaError_t cudaEventQuery(cudaEvent_t event)
+{
+    fake_lock();
+    cudaError_t status = fake_count_call();
+    if (!status && event->stream && event->stream->done < event->after)
+        status = fake_last_error = cudaErrorNotReady;
+    fake_unlock();
+    return status;
+}

@@ -1,0 +1,71 @@
+/*
+ * state.h - what the files of the fake runtime share: its one state, its lists of work, and the lock over both.
+ */
+#ifndef ESPALIER_TESTS_FAKE_CUDA_STATE_H
+#define ESPALIER_TESTS_FAKE_CUDA_STATE_H
+
+#define FAKE_INTERNAL
+#include <pthread.h>
+
+#include "fake.h"
+
+struct work {
+    struct work *next;
+    void (*run)(void *arguments);
+    void *arguments;
+    size_t bytes;
+};
+
+struct list {
+    struct work *first, **last;
+    int64_t count;
+};
+
+struct CUstream_st {
+    int device;
+    struct list waiting;
+    int64_t done; /* work that has run */
+    struct CUgraph_st *captured;
+    struct CUstream_st *next;
+};
+struct CUevent_st {
+    struct CUstream_st *stream;
+    int64_t after; /* work of the stream */
+};
+struct CUgraph_st {
+    struct list work;
+};
+struct CUgraphExec_st {
+    struct list work;
+};
+
+struct allocation {
+    struct allocation *next;
+    int device; /* -1: pinned */
+    char *memory;
+    size_t bytes, mapped;
+};
+
+struct fake_state {
+    pthread_mutex_t mutex;
+    pthread_once_t once;
+    int devices, capability;
+    size_t memory, used[FAKE_DEVICES_MAX];
+    cudaError_t broken[FAKE_DEVICES_MAX];
+    struct allocation *allocations;
+    struct CUstream_st *streams;
+    int64_t calls, fail_at, graph_launches;
+    int fail_status, failures;
+};
+extern struct fake_state fake;
+extern _Thread_local cudaError_t fake_last_error;
+
+void fake_lock(void);
+void fake_unlock(void);
+/* With the lock held: counts a call, and says what it must fail with. */
+cudaError_t fake_count_call(void);
+void fake_append(struct list *list, void (*run)(void *), const void *arguments, size_t bytes);
+void fake_clear(struct list *list);
+void fake_put(struct CUstream_st *stream, void (*run)(void *), const void *arguments, size_t bytes);
+
+#endif

@@ -1,10 +1,11 @@
 /*
  * team.c - handing out the items of a loop.
  *
- * A team's loop is three words: `claim` (generation, count, next item) and what to do.  Whoever moves `next` forward by
- * a compare and exchange has that item.  The leader changes `work` and `context` only when every item is claimed and
- * done, so a claim that succeeds had read those of its own loop; the generation keeps a slow helper from claiming an
- * item of a later loop with an older one's work.
+ * The items are cut into lanes, one a member, so that a member meets the same items in loop after loop and finds what
+ * they touch in its own cache; who has finished a lane goes on with another's.  A lane's `claim` is one word:
+ * generation, end, next item.  Whoever moves `next` forward by a compare and exchange has that item.  The leader
+ * changes what is to be done only when every item is claimed and done, so a claim that succeeds had read the work of
+ * its own loop; the generation keeps a slow helper from claiming an item of a later loop with an older one's work.
  *
  * Between two loops of a step lie microseconds: helpers, and a leader at the end of a loop, look again and again for
  * about as long as a sleeper takes to wake, then they sleep on a condition.  `assigned` (how many helpers a team has)
@@ -29,6 +30,12 @@
 
 enum { LOOKS = 1000 }; /* 20 to 50 microseconds */
 
+/* On a cache line of its own. */
+struct lane {
+    atomic_ullong claim;
+    char apart[56];
+};
+
 struct team {
     struct helpers *helpers;
     int members;         /* under the mutex of `helpers`; 0: closed */
@@ -36,7 +43,8 @@ struct team {
     atomic_int assigned; /* helpers */
     atomic_uint places;  /* of members that are taken */
     /* The loop at hand. */
-    atomic_ullong claim;
+    struct lane lanes[TEAM_MEMBERS_MAX];
+    atomic_int lane_count, count; /* items */
     _Atomic(team_work *) work;
     _Atomic(void *) context;
     atomic_int done;
@@ -80,15 +88,19 @@ static int next_of(unsigned long long claim)
     return (int)(claim & 0xffff);
 }
 
-static int count_of(unsigned long long claim)
+static int end_of(unsigned long long claim)
 {
     return (int)(claim >> 16 & 0xffff);
 }
 
 static bool has_items(const struct team *team)
 {
-    unsigned long long claim = atomic_load(&team->claim);
-    return next_of(claim) < count_of(claim);
+    for (int i = 0; i < TEAM_MEMBERS_MAX; i++) {
+        unsigned long long claim = atomic_load(&team->lanes[i].claim);
+        if (next_of(claim) < end_of(claim))
+            return true;
+    }
+    return false;
 }
 
 static void count_item(struct team *team, int count)
@@ -100,22 +112,33 @@ static void count_item(struct team *team, int count)
     pthread_mutex_unlock(&team->mutex);
 }
 
-/* False: there is none left, or the team has been opened anew since the member took its place. */
-static bool do_item(struct team *team, int member, int opening)
+/* False: the lane has none left, or the team has been opened anew since the member took its place. */
+static bool do_item(struct team *team, struct lane *lane, int member, int opening)
 {
-    unsigned long long claim = atomic_load(&team->claim);
+    unsigned long long claim = atomic_load(&lane->claim);
     do {
-        if (next_of(claim) == count_of(claim) || atomic_load(&team->opening) != opening)
+        if (next_of(claim) >= end_of(claim) || atomic_load(&team->opening) != opening)
             return false;
         team_work *work = atomic_load_explicit(&team->work, memory_order_relaxed);
         void *context = atomic_load_explicit(&team->context, memory_order_relaxed);
-        int item = next_of(claim);
-        if (atomic_compare_exchange_weak(&team->claim, &claim, claim + 1)) {
+        int count = atomic_load_explicit(&team->count, memory_order_relaxed), item = next_of(claim);
+        if (atomic_compare_exchange_weak(&lane->claim, &claim, claim + 1)) {
             work(context, item, member);
-            count_item(team, count_of(claim));
+            count_item(team, count);
             return true;
         }
     } while (true);
+}
+
+/* First of the member's own lane, then of the others'.  Whether there was any. */
+static bool do_items(struct team *team, int member, int opening)
+{
+    int lanes = atomic_load_explicit(&team->lane_count, memory_order_relaxed);
+    bool any = false;
+    for (int i = 0; i < lanes; i++)
+        while (do_item(team, &team->lanes[(member + i) % lanes], member, opening))
+            any = true;
+    return any;
 }
 
 static void wait_for_all(struct team *team, int count)
@@ -159,15 +182,20 @@ void team_do(struct team *team, int count, team_work *work, void *context)
             work(context, item, 0);
         return;
     }
-    unsigned long long generation = (atomic_load(&team->claim) >> 32) + 1;
+    int opening = atomic_load(&team->opening), size = team_size(team), lanes = size < count ? size : count;
+    unsigned long long generation = (atomic_load(&team->lanes[0].claim) >> 32) + 1;
     atomic_store_explicit(&team->work, work, memory_order_relaxed);
     atomic_store_explicit(&team->context, context, memory_order_relaxed);
+    atomic_store_explicit(&team->count, count, memory_order_relaxed);
     atomic_store_explicit(&team->done, 0, memory_order_relaxed);
-    atomic_store(&team->claim, generation << 32 | (unsigned long long)count << 16);
+    atomic_store_explicit(&team->lane_count, lanes, memory_order_relaxed);
+    for (int i = lanes - 1; i >= 0; i--) {
+        unsigned long long first = (unsigned long long)count * i / lanes,
+                           end = (unsigned long long)count * (i + 1) / lanes;
+        atomic_store(&team->lanes[i].claim, generation << 32 | end << 16 | first);
+    }
     wake_for(team, count);
-    int opening = atomic_load(&team->opening);
-    while (do_item(team, 0, opening))
-        continue;
+    do_items(team, 0, opening);
     wait_for_all(team, count);
 }
 
@@ -208,7 +236,7 @@ static void sleep_until_posted(const struct helper *helper, struct team *team, i
 static void serve(const struct helper *helper, struct team *team, int opening, int member)
 {
     for (int look = 0; serves(helper, team, opening); look++) {
-        if (do_item(team, member, opening))
+        if (do_items(team, member, opening))
             look = 0;
         else if (look < LOOKS)
             look_again_soon();

@@ -3,6 +3,7 @@
 #
 #   results.sh run FOLDER SPEC [POLICY…]   run or go on with the searches in FOLDER, one after the other
 #   results.sh scratch FOLDER SESSION…     ten networks of each of these sessions of FOLDER against training from scratch
+#   results.sh noise FOLDER SESSION NODE SPEC   what the noise of widening does to that network, and its rate
 #   results.sh page FOLDER                 write into results.md what comes of FOLDER now
 #
 # SPEC is the data, as cifar10+:DIR.  The environment: ESPALIER, the program [espalier]; SEEDS [1 2 3]; JOBS may be had by
@@ -52,6 +53,34 @@ scratch)
     cd "$2"
     shift 2
     "$ESPALIER" compare --scratch --spread 10 --out scratch.csv "$@" | tee scratch.txt
+    ;;
+noise)
+    [ $# = 5 ] || usage
+    cd "$2"
+    session=$3 spec=$5
+    actions=$("$ESPALIER" show "$session" --events |
+        sed -n 's/.*"k":"node","node":'"$4"',.*"actions":\[\([^]]*\)\].*/\1/p' | tr -d '"' | tr , ' ')
+    {
+        printf '%-24s %10s %10s\n' "$session:n$4" "rate 0.02" "rate 0.1"
+        for noise in 0.01 0.3 1 fresh; do
+            scratch=
+            if [ "$noise" = fresh ]; then
+                scratch=--scratch
+            else
+                # shellcheck disable=SC2086
+                "$ESPALIER" morph "$session:start" $actions --noise "$noise" --out noise.safetensors >/dev/null
+            fi
+            printf '%-24s' "$([ $noise = fresh ] && echo fresh weights || echo "widened with noise $noise")"
+            for rate in 0.02 0.1; do
+                # shellcheck disable=SC2086
+                "$ESPALIER" train noise.safetensors --data "$spec" --epochs 10 --validation 40000 --rate "$rate" \
+                    $scratch --out trained.safetensors |
+                    sed -n 's/^epoch 10.* validation *\([0-9.]*\) %.*/\1/p' | xargs printf ' %8s %%'
+            done
+            echo
+        done
+    } | tee noise.txt
+    rm -f noise.safetensors trained.safetensors
     ;;
 page)
     [ $# = 2 ] || usage

@@ -91,7 +91,9 @@
     F(INTEGER, node, FACT) F(REAL, accuracy, FACT) F(REAL, loss, FACT) F(INTEGER, epochs, FACT)             \
     F(REAL, seconds, TIMING) F(REAL, images_per_second, TIMING)                                             \
     F(TEXT, weights, FACT)       /* file under weights/ */                                                  \
-    F(TEXT, weights_hash, FACT)
+    F(TEXT, weights_hash, FACT)                                                                             \
+    F(TEXT, stopped, FACT)       /* why it wasn't trained to the end; "": it was */                         \
+    F(REAL, predicted, FACT)     /* then: the accuracy that it would have come to; accuracy is measured */
 #define EVENT_FIELDS_FAILED(F)                                                                              \
     F(INTEGER, node, FACT) F(INTEGER, attempt, FACT)                                                        \
     F(TEXT, reason, FACT)        /* diverged, memory, cancelled, error */                                   \

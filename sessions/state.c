@@ -219,6 +219,8 @@ static void apply_result(struct session_state *state, const struct event_result 
     node->images_per_second = facts->images_per_second;
     replace_text(&node->weights, text_of(facts->weights));
     replace_text(&node->weights_hash, text_of(facts->weights_hash));
+    replace_text(&node->stopped, text_of(facts->stopped)[0] ? facts->stopped : NULL);
+    node->predicted = facts->predicted;
     forget_step(node);
     bool number = facts->accuracy == facts->accuracy;
     if (number && (!state->best || facts->accuracy > session_node(state, state->best)->accuracy)) {

@@ -30,6 +30,8 @@ struct session_node {
     double accuracy, loss;       /* of the result; accuracy is the last curve point's while it trains */
     double seconds, images_per_second;
     char *weights, *weights_hash; /* NULL before the result */
+    char *stopped;               /* why it wasn't trained to the end, or NULL; then: what it was predicted to reach */
+    double predicted;
     char *failure;               /* "diverged: loss is not finite at step 12", or NULL */
     bool pinned, pruned;
     char *note;

@@ -32,6 +32,7 @@ static void release_node(struct session_node *node)
     free(node->curve);
     free(node->weights);
     free(node->weights_hash);
+    free(node->stopped);
     free(node->failure);
     free(node->note);
     free(node);
@@ -93,6 +94,7 @@ static struct session_node *copy_node(const struct session_node *from)
     to->device = copy_text(from->device);
     to->weights = copy_text(from->weights);
     to->weights_hash = copy_text(from->weights_hash);
+    to->stopped = copy_text(from->stopped);
     to->failure = copy_text(from->failure);
     to->note = copy_text(from->note);
     to->references = 1;
@@ -183,6 +185,8 @@ static void add_node(struct text *bytes, const struct session_node *node)
     add_real(bytes, node->loss);
     add_text(bytes, node->weights);
     add_text(bytes, node->weights_hash);
+    add_text(bytes, node->stopped);
+    add_real(bytes, node->predicted);
     add_text(bytes, node->failure);
     add_integer(bytes, node->pinned);
     add_integer(bytes, node->pruned);

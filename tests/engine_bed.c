@@ -96,10 +96,10 @@ char *bed_story(const struct session_state *state)
     struct text text = TEXT_EMPTY;
     for (int64_t i = 0; i < state->node_count; i++) {
         const struct session_node *node = state->nodes[i];
-        text_add(&text, "n%" PRId64 " from %" PRId64 " proposal %" PRId64 " %s status %d attempts %d %.17g %s %s\n",
+        text_add(&text, "n%" PRId64 " from %" PRId64 " proposal %" PRId64 " %s status %d attempts %d %.17g %s %s %s\n",
                  node->facts.node, node->facts.parent, node->facts.proposal, node->facts.arch, node->status,
                  node->attempts, node->accuracy, node->weights_hash ? node->weights_hash : "-",
-                 node->failure ? node->failure : "-");
+                 node->failure ? node->failure : "-", node->stopped ? node->stopped : "-");
         for (int j = 0; j < node->facts.actions.count; j++)
             text_add(&text, "   %s %" PRId64 "\n", node->facts.actions.items[j], node->facts.steps.items[j]);
     }

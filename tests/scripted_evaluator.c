@@ -25,6 +25,7 @@ struct scripted_slot {
     struct trial trial; /* node 0: free */
     int epoch;
     bool cancelled;
+    bool waits, ended; /* for a verdict; by it */
     double began;
 };
 
@@ -50,11 +51,23 @@ struct engine_data scripted_data(void)
         .input = {1, 16, 16}, .classes = 10, .train_images = 100, .validation_images = 50, .hash = {1, 2}};
 }
 
+/* Within a point. */
+static double scripted_noise(const struct arch *arch, int epoch)
+{
+    return 0.02 * ((double)((arch_hash(arch).high >> (epoch % 16)) & 0xffff) / 0xffff - 0.5);
+}
+
 double scripted_accuracy(const struct arch *arch, struct shape input)
 {
     double parameters = (double)arch_cost(arch, input).parameters;
     double jitter = (double)(arch_hash(arch).low >> 11) * 0x1p-53;
     return 0.5 + 0.44 * (1 - exp(-parameters / 20000)) + 0.01 * jitter;
+}
+
+double scripted_curve(const struct arch *arch, struct shape input, int epoch, int epochs)
+{
+    double left = 1 - (double)epoch / epochs, noise = epoch == epochs ? 0 : scripted_noise(arch, epoch);
+    return scripted_accuracy(arch, input) - 0.25 * left * left + noise;
 }
 
 static int scripted_slots(const struct evaluator *evaluator)
@@ -95,12 +108,14 @@ static void report_last(struct scripted *scripted, struct scripted_slot *slot, s
     const struct script *script = &scripted->script;
     const struct trial *trial = &slot->trial;
     struct engine_data data = scripted_data();
+    int epochs = trial->training.epochs;
     enum scripted_fate fate = script->fate ? script->fate(script->context, trial) : FATE_RESULT;
     if (slot->cancelled)
         report->kind = REPORT_CANCELLED;
     else if (fate == FATE_RESULT) {
         report->kind = REPORT_RESULT;
-        report->result.accuracy = scripted_accuracy(&trial->arch, data.input);
+        report->result.accuracy = slot->ended ? scripted_curve(&trial->arch, data.input, slot->epoch, epochs)
+                                              : scripted_accuracy(&trial->arch, data.input);
         report->result.loss = 1 - report->result.accuracy;
         report->weights = weights_new(&trial->arch, data.input);
         results++;
@@ -123,6 +138,8 @@ static bool has_something_to_say(const struct scripted *scripted, const struct s
         return false;
     if (slot->cancelled)
         return true;
+    if (slot->waits)
+        return false;
     return !scripted->paused && clock_monotonic() - slot->began >= scripted->script.seconds;
 }
 
@@ -141,7 +158,7 @@ static bool scripted_poll(struct evaluator *evaluator, struct report *report, do
     struct scripted_slot *slot = &scripted->slots[chosen];
     const struct training *training = &slot->trial.training;
     *report = (struct report){.node = slot->trial.node, .slot = chosen, .seconds = 0.001};
-    if (scripted->script.no_epochs || slot->cancelled || slot->epoch == training->epochs) {
+    if (scripted->script.no_epochs || slot->cancelled || slot->ended || slot->epoch == training->epochs) {
         report_last(scripted, slot, report);
         return true;
     }
@@ -149,7 +166,9 @@ static bool scripted_poll(struct evaluator *evaluator, struct report *report, do
     report->epoch.epoch = ++slot->epoch;
     report->epoch.epochs = training->epochs;
     report->epoch.rate = training->rate;
-    report->epoch.validation_accuracy = 0.1 * slot->epoch;
+    report->epoch.validation_accuracy =
+        scripted_curve(&slot->trial.arch, scripted_data().input, slot->epoch, training->epochs);
+    slot->waits = slot->trial.judged && slot->epoch < training->epochs;
     return true;
 }
 
@@ -159,6 +178,17 @@ static void scripted_cancel(struct evaluator *evaluator, int64_t node)
     for (int i = 0; i < scripted->script.slots; i++)
         if (scripted->slots[i].trial.node == node)
             scripted->slots[i].cancelled = true;
+}
+
+static void scripted_judge(struct evaluator *evaluator, int64_t node, bool goes_on)
+{
+    struct scripted *scripted = (struct scripted *)evaluator;
+    for (int i = 0; i < scripted->script.slots; i++)
+        if (scripted->slots[i].trial.node == node) {
+            ASSERT(scripted->slots[i].waits);
+            scripted->slots[i].waits = false;
+            scripted->slots[i].ended = !goes_on;
+        }
 }
 
 static void scripted_pause(struct evaluator *evaluator, bool paused)
@@ -180,6 +210,7 @@ static const struct evaluator_kind kind_scripted = {
     .submit = scripted_submit,
     .poll = scripted_poll,
     .cancel = scripted_cancel,
+    .judge = scripted_judge,
     .pause = scripted_pause,
     .free = scripted_free,
 };

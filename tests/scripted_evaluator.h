@@ -31,6 +31,8 @@ int64_t scripted_results(void);
 
 /* Between 0.5 and 0.95, larger for more parameters, with a little that depends on the architecture's hash. */
 double scripted_accuracy(const struct arch *arch, struct shape input);
+/* After an epoch of its training: rises to scripted_accuracy, with some noise on the way. */
+double scripted_curve(const struct arch *arch, struct shape input, int epoch, int epochs);
 /* What a scripted search says of its data: 1×16×16 of 10 classes. */
 struct engine_data scripted_data(void);
 

@@ -87,7 +87,7 @@ static struct session_state *small_session(void)
     add_started(state, 1, 1);
     add_epoch(state, 4, 1, 1, 0.75);
     add_epoch(state, 7, 1, 2, 0.8125);
-    struct event_result result = {1, 0.8125, 0.625, 2, 6, 1000, "1.safetensors", "00ff"};
+    struct event_result result = {1, 0.8125, 0.625, 2, 6, 1000, "1.safetensors", "00ff", NULL, 0};
     apply(state, 7.5, (struct event){.kind = EVENT_RESULT, .as.result = result});
 
     add_node(state, 8,
@@ -161,15 +161,15 @@ static void networks_are_rows(void **unused)
         text_string(&text),
         "node,parent,status,accuracy,loss,parameters,flops,activation_bytes,epochs,seconds,images_per_second,by,"
         "episode,"
-        "proposal,proposed_again,children,attempts,pinned,pruned,joined,started,ended,device,weights,failure,note,"
+        "proposal,proposed_again,children,attempts,pinned,pruned,joined,started,ended,device,weights,stopped,predicted,failure,note,"
         "actions,arch\n"
-        "1,0,done,0.8125,0.625,31404,120000,12544,2,6,1000,start,0,0,0,2,1,0,0,0,1,7.5,cpu:0,1.safetensors,,,,"
+        "1,0,done,0.8125,0.625,31404,120000,12544,2,6,1000,start,0,0,0,2,1,0,0,0,1,7.5,cpu:0,1.safetensors,,,,,,"
         "\"C(4,3,1) SM(10)\"\n"
-        "2,1,failed,,,64000,5000000,50000,0,,,reinforce,1,1,0,0,1,0,1,8,9,10,cpu:0,,\"diverged: loss, at step 3\","
+        "2,1,failed,,,64000,5000000,50000,0,,,reinforce,1,1,0,0,1,0,1,8,9,10,cpu:0,,,,\"diverged: loss, at step 3\","
         "\"why, \"\"again\"\"?\nrate \\ 2\",widen:conv1:8 deepen:conv1:5,\"C(8,3,1) C(8,5,1) SM(10)\"\n"
-        "3,1,running,0.7,1.25,47000,180000,18816,1,,,user,0,2,0,1,1,1,0,11,12,,cpu:0,,,,widen:conv1:6,"
+        "3,1,running,0.7,1.25,47000,180000,18816,1,,,user,0,2,0,1,1,1,0,11,12,,cpu:0,,,,,,widen:conv1:6,"
         "\"C(6,3,1) SM(10)\"\n"
-        "4,3,queued,,,0,0,0,0,,,reinforce,1,3,0,0,0,0,0,17,,,,,,,deepen:conv1:1,\"C(6,3,1) C(6,1,1) SM(10)\"\n");
+        "4,3,queued,,,0,0,0,0,,,reinforce,1,3,0,0,0,0,0,17,,,,,,,,,deepen:conv1:1,\"C(6,3,1) C(6,1,1) SM(10)\"\n");
     text_done(&text);
 }
 

@@ -44,11 +44,24 @@ static void test_both_ways(void **state)
     static const struct {
         const char *name, *value;
     } cases[] = {
-        {"data", "cifar10+:/data/cifar"}, {"widths", "paper"},       {"start", "C(4,3,1) SM(10)"},
-        {"start", "a.esp:n12"},           {"policy", "random"},      {"parent", "best"},
-        {"episodes", "1000000000"},       {"seconds", "0.1"},        {"rate", "0.30000000000000004"},
-        {"limit-params", "123456789012"}, {"split", "unequal"},      {"baseline", "released"},
-        {"limit-memory", "536870912"},    {"actions", "widen:fc1;"}, {"seed", "0"},
+        {"data", "cifar10+:/data/cifar"},
+        {"widths", "paper"},
+        {"start", "C(4,3,1) SM(10)"},
+        {"start", "a.esp:n12"},
+        {"policy", "random"},
+        {"parent", "best"},
+        {"episodes", "1000000000"},
+        {"seconds", "0.1"},
+        {"rate", "0.30000000000000004"},
+        {"limit-params", "123456789012"},
+        {"split", "unequal"},
+        {"baseline", "released"},
+        {"limit-memory", "536870912"},
+        {"actions", "widen:fc1;"},
+        {"seed", "0"},
+        {"rungs", "2,5,12"},
+        {"rungs", ""},
+        {"asynchronous", "yes"},
     };
     struct search_options options;
     struct error error;
@@ -85,6 +98,12 @@ static void test_messages(void **state)
         {"policy", "luck", "--policy luck: must be"},
         {"data", "imagenet", "--data imagenet: "},
         {"start", "C(4,3", "--start C(4,3: "},
+        {"rungs", "5,2", "--rungs 5,2: must be epochs in ascending order, as in 2,5"},
+        {"rungs", "2,", "--rungs 2,: must be"},
+        {"rungs", ",2", "--rungs ,2: must be"},
+        {"rungs", "0", "--rungs 0: must be"},
+        {"rungs", "2x", "--rungs 2x: must be"},
+        {"rungs", "-2", "--rungs -2: must be"},
         {"colour", "red", "--colour: there is no such option"},
     };
     struct search_options options, before;
@@ -152,7 +171,9 @@ static void test_ini(void **state)
     struct search_options options, defaults;
     struct error error;
     options_default(&defaults);
-    assert_int_equal(read_text(folder, "# a comment\n  epochs = 7\n[search]\n\tbatch = 32\n rate=0.5 ; another\n", &options, &error), 0);
+    assert_int_equal(
+        read_text(folder, "# a comment\n  epochs = 7\n[search]\n\tbatch = 32\n rate=0.5 ; another\n", &options, &error),
+        0);
     assert_int_equal(options.epochs, 7);
     assert_int_equal(options.batch, 32);
     assert_true(options.rate == 0.5);

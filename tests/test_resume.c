@@ -121,6 +121,15 @@ static void test_cut_anywhere_imitating(void **state)
     check_cut_anywhere(&options, &(struct script){.slots = 1});
 }
 
+static void test_cut_anywhere_stopping(void **state)
+{
+    struct search_options options = learning_options();
+    options.epochs = 3;
+    strcpy(options.rungs, "1,2");
+    options.stop_hopeless = 0.3;
+    check_cut_anywhere(&options, &(struct script){.slots = 1});
+}
+
 /* Networks 3, 6, 9 … fail, and every other one's first attempt. */
 static enum scripted_fate failing(void *context, const struct trial *trial)
 {
@@ -439,6 +448,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cut_anywhere_random),  cmocka_unit_test(test_cut_anywhere_learning),
         cmocka_unit_test(test_cut_anywhere_imitating),
+        cmocka_unit_test(test_cut_anywhere_stopping),
         cmocka_unit_test(test_cut_anywhere_failing), cmocka_unit_test(test_cut_repeatedly),
         cmocka_unit_test(test_cut_with_slots),       cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_strange_logs),         cmocka_unit_test(test_settings_are_kept),

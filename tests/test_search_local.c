@@ -195,6 +195,45 @@ static void test_pause_stop_resume(void **state)
     real_close(&real);
 }
 
+/* Networks that are stopped at a rung have the weights of that epoch's end, which score what its curve says; the trainer
+   waits for the judgement, so that it makes no difference when it comes.  A pause in between doesn't either. */
+static void test_stops_at_rungs(void **state)
+{
+    struct real real;
+    if (!real_open(&real, 1000, 500))
+        skip();
+    char *folder = scratch_new(), *paths[] = {bed_path(folder, "a"), bed_path(folder, "b"), bed_path(folder, "c")};
+    struct search_options options = small_options();
+    options.networks = 6;
+    options.epochs = 3;
+    strcpy(options.rungs, "1,2");
+    struct session_state *sessions[3];
+    for (int i = 0; i < 3; i++) {
+        struct watcher watcher = {.at_epoch = i == 1 ? "pause" : NULL};
+        sessions[i] = search(paths[i], &real, &options, i == 2 ? 2 : 1, &watcher);
+        check_scores(paths[i], &real, sessions[i]);
+        int64_t epochs = 0, stopped = 0;
+        for (int64_t k = 2; k <= 6; k++) {
+            const struct session_node *node = session_node(sessions[i], k);
+            epochs += node->curve_count;
+            stopped += node->stopped != NULL;
+            assert_true((node->stopped != NULL) == (node->curve_count < 3));
+            assert_true(node->accuracy == node->curve[node->curve_count - 1].validation_accuracy);
+        }
+        assert_true(stopped > 0 && epochs < 15);
+        assert_int_equal(watcher.epochs, 2 + epochs);
+    }
+    for (int k = 0; k < 6; k++)
+        assert_string_equal(sessions[0]->nodes[k]->weights_hash, sessions[1]->nodes[k]->weights_hash);
+    for (int i = 0; i < 3; i++) {
+        session_state_free(sessions[i]);
+        free(paths[i]);
+    }
+    scratch_remove(folder);
+    free(folder);
+    real_close(&real);
+}
+
 /* --- one trial, straight to the evaluator --- */
 
 static struct report last_report(struct evaluator *evaluator)
@@ -303,6 +342,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_trains),
         cmocka_unit_test(test_pause_stop_resume),
+        cmocka_unit_test(test_stops_at_rungs),
         cmocka_unit_test(test_failures),
         cmocka_unit_test(test_cancels_all),
     };

@@ -26,7 +26,7 @@ static int draw_facts(const struct model *model, const struct session_node *node
 {
     char a[TEXT_SHORT], b[TEXT_SHORT], c[TEXT_SHORT];
     double gain;
-    canvas_glyph(canvas, area, 0, y, node_glyph(node->status), node_style(node->status));
+    canvas_glyph(canvas, area, 0, y, node_glyph(node), node_style(node->status));
     int x = canvas_text(canvas, area, 2, y, node_style(node->status), "%s", node_word(node->status));
     if (node->curve_count)
         x = canvas_text(canvas, area, x + 2, y, STYLE_HEADER, "%.2f%%", 100 * node->accuracy);
@@ -43,6 +43,9 @@ static int draw_facts(const struct model *model, const struct session_node *node
     y++;
     if (node->failure)
         canvas_text(canvas, area, 2, y++, STYLE_FAILED, "%s", node->failure);
+    if (node->stopped)
+        canvas_text(canvas, area, 2, y++, STYLE_DIM, "%.2f%% predicted; stopped at %s", 100 * node->predicted,
+                    node->stopped);
     canvas_text(canvas, area, 2, y++, STYLE_NORMAL, "%s parameters  %s FLOPs and %s an image",
                 text_count(a, (double)node->facts.parameters), text_count(b, (double)node->facts.flops),
                 text_bytes(c, (double)node->facts.activation_bytes));

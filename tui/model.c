@@ -135,8 +135,12 @@ static void log_result(struct model *model, double time, const struct event_resu
     if (parent && parent->status == NODE_DONE)
         snprintf(gain, sizeof gain, " %+.2f on n%lld", 100 * (result->accuracy - parent->accuracy),
                  (long long)node->facts.parent);
-    add_line(model, time, best ? STYLE_BEST : STYLE_NORMAL, best ? "best" : "done", "n%lld %.2f%%%s: %s",
-             (long long)result->node, 100 * result->accuracy, gain, edge_of(model, node, edge));
+    if (result->stopped && *result->stopped)
+        add_line(model, time, STYLE_DIM, "stop", "n%lld %.2f%%%s, %.2f%% predicted: %s", (long long)result->node,
+                 100 * result->accuracy, gain, 100 * result->predicted, result->stopped);
+    else
+        add_line(model, time, best ? STYLE_BEST : STYLE_NORMAL, best ? "best" : "done", "n%lld %.2f%%%s: %s",
+                 (long long)result->node, 100 * result->accuracy, gain, edge_of(model, node, edge));
 }
 
 static void log_failed(struct model *model, double time, const struct event_failed *failed)

@@ -15,10 +15,10 @@
 #include "arch/lineage.h"
 #include "util/memory.h"
 
-uint32_t node_glyph(enum node_status status)
+uint32_t node_glyph(const struct session_node *node)
 {
     static const uint32_t glyphs[NODE_STATUS_COUNT] = {L'·', L'*', L'✓', L'✗', L'-'};
-    return glyphs[status];
+    return node->status == NODE_DONE && node->stopped ? L'~' : glyphs[node->status];
 }
 
 enum style node_style(enum node_status status)

@@ -6,7 +6,7 @@
 
 #include "tui/model.h"
 
-uint32_t node_glyph(enum node_status status);
+uint32_t node_glyph(const struct session_node *node); /* ~: stopped before the end of its training */
 enum style node_style(enum node_status status);
 const char *node_word(enum node_status status); /* "in training" */
 bool node_is_users(const struct session_node *node);

@@ -14,7 +14,7 @@ static void draw_status(const struct model *model, const struct session_node *no
                         struct area area)
 {
     char left[TEXT_SHORT];
-    canvas_glyph(canvas, area, 0, 0, node_glyph(node->status), node_style(node->status));
+    canvas_glyph(canvas, area, 0, 0, node_glyph(node), node_style(node->status));
     int x = 2;
     if (node->status == NODE_RUNNING) {
         x = canvas_text(canvas, area, x, 0, STYLE_RUNNING, "epoch %d/%d on %s",
@@ -40,6 +40,9 @@ static void draw_status(const struct model *model, const struct session_node *no
         x = canvas_text(canvas, area, x + 1, 0, STYLE_PINNED, "P pinned");
     if (node->failure && node->status != NODE_DONE)
         canvas_text(canvas, area, x + 1, 0, STYLE_FAILED, "%s", node->failure);
+    else if (node->status == NODE_DONE && node->stopped)
+        canvas_text(canvas, area, x + 2, 0, STYLE_DIM, "stopped after %d/%d epochs, %.2f%% predicted", node->curve_count,
+                    node->epochs, 100 * node->predicted);
     else if (node->status == NODE_DONE)
         canvas_text(canvas, area, x + 2, 0, STYLE_DIM, "%d epochs in %s", node->curve_count,
                     text_duration(left, node->seconds));

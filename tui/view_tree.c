@@ -110,7 +110,7 @@ static void draw_left(const struct model *model, const struct tree_row *row, con
     bool dim = node->pruned || !row->matches;
     int x = draw_rails(row, canvas, area, y);
     x = canvas_text(canvas, area, x, y, dim ? STYLE_DIM : STYLE_BOLD, "n%lld", (long long)row->node);
-    canvas_glyph(canvas, area, x + 1, y, node_glyph(node->status), node_style(node->status));
+    canvas_glyph(canvas, area, x + 1, y, node_glyph(node), node_style(node->status));
     x += 3;
     int room = area.width - x - marks_width(model, row, node);
     node_edge(model, node, canvas->unicode, room, &edge);

@@ -41,6 +41,8 @@ static void print_network(struct progress *progress, const struct session_state 
             text_count(parameters, (double)node->facts.parameters), text_duration(seconds, node->seconds),
             number == state->best ? (progress->unicode ? "★ " : "* ") : "", text_string(&how));
     text_done(&how);
+    if (node->stopped)
+        fprintf(progress->out, "      stopped at %s; %.2f %% predicted\n", node->stopped, 100 * node->predicted);
 }
 
 static void print_failure(struct progress *progress, const struct event_failed *failed)

@@ -139,7 +139,7 @@ struct tree {
 static const char *status_glyph(const struct session_node *node, bool unicode)
 {
     static const char *const glyphs[2][NODE_STATUS_COUNT] = {{".", "*", "+", "x", "-"}, {"·", "*", "✓", "✗", "-"}};
-    return glyphs[unicode][node->status];
+    return node->status == NODE_DONE && node->stopped ? "~" : glyphs[unicode][node->status];
 }
 
 static void print_tree_node(const struct tree *tree, const struct session_node *node)
@@ -153,7 +153,7 @@ static void print_tree_node(const struct tree *tree, const struct session_node *
         text_add(&how, "start");
     fprintf(tree->out, "%s n%lld ", status_glyph(node, tree->unicode), (long long)node->facts.node);
     if (node->status == NODE_DONE)
-        fprintf(tree->out, "%.2f %%", 100 * node->accuracy);
+        fprintf(tree->out, "%.2f %%%s", 100 * node->accuracy, node->stopped ? " stopped" : "");
     else if (node->failure)
         fprintf(tree->out, "%s", node->failure);
     else
@@ -304,6 +304,8 @@ void report_node(FILE *out, const struct session_state *state, int64_t number)
         fprintf(out, "validation accuracy %.2f %%, loss %.4f; trained %d epochs in %s on %s, %.0f images/s\n",
                 100 * node->accuracy, node->loss, node->curve_count, text_duration(seconds, node->seconds), node->device,
                 node->images_per_second);
+    if (node->stopped)
+        fprintf(out, "stopped at %s; %.2f %% predicted\n", node->stopped, 100 * node->predicted);
     if (node->failure)
         fprintf(out, "failed: %s\n", node->failure);
     if (node->weights)

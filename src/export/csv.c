@@ -80,6 +80,8 @@ static void add_network(struct text *text, const struct session_node *node)
     csv_real(text, node->ended > 0 ? node->ended : NAN);
     csv_string(text, node->device);
     csv_string(text, node->weights);
+    csv_string(text, node->stopped);
+    csv_real(text, node->stopped ? node->predicted : NAN);
     csv_string(text, node->failure);
     csv_string(text, node->note);
     add_actions(text, &facts->actions);
@@ -91,7 +93,7 @@ void export_csv_networks(const struct session_state *state, struct text *text)
 {
     text_add(text, "node,parent,status,accuracy,loss,parameters,flops,activation_bytes,epochs,seconds,"
                    "images_per_second,by,episode,proposal,proposed_again,children,attempts,pinned,pruned,joined,"
-                   "started,ended,device,weights,failure,note,actions,arch\n");
+                   "started,ended,device,weights,stopped,predicted,failure,note,actions,arch\n");
     for (int64_t i = 0; i < state->node_count; i++)
         add_network(text, state->nodes[i]);
 }

@@ -122,6 +122,8 @@ static json_t *of_node(const struct session_node *node)
     set(object, "images_per_second", of_real(done ? node->images_per_second : NAN));
     set(object, "weights", of_text(node->weights));
     set(object, "weights_hash", of_text(node->weights_hash));
+    set(object, "stopped", of_text(node->stopped));
+    set(object, "predicted", of_real(node->stopped ? node->predicted : NAN));
     set(object, "failure", of_text(node->failure));
     set(object, "pinned", json_boolean(node->pinned));
     set(object, "pruned", json_boolean(node->pruned));

@@ -18,6 +18,7 @@ struct trial {
     int64_t node;
     struct arch arch;  /* what must come out */
     bool from_scratch; /* the start network: initialise, no parent */
+    bool judged;       /* after each epoch but the last, hold until judge() says whether it goes on */
     struct arch parent_arch;
     char *parent_weights; /* path; the trial's own */
     struct hash parent_hash;
@@ -61,6 +62,8 @@ struct evaluator_kind {
     bool (*poll)(struct evaluator *evaluator, struct report *report, double seconds);
     /* Ask a running trial to stop; a REPORT_CANCELLED, or the result if it came first, follows. */
     void (*cancel)(struct evaluator *evaluator, int64_t node);
+    /* The answer to the report of an epoch of a trial that is judged: it goes on, or ends with a result now. */
+    void (*judge)(struct evaluator *evaluator, int64_t node, bool goes_on);
     /* Hold or let go all training, within one batch. */
     void (*pause)(struct evaluator *evaluator, bool paused);
     /* Cancels what runs, joins threads, frees. */

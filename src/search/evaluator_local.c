@@ -2,8 +2,8 @@
  * evaluator_local.c - trials on this machine: one pinned trainer thread a device.
  *
  * A trainer owns its trial, the weights and the network while it trains; engine and trainers share two kinds of
- * queue (a trial in, reports out) and three tokens: `cancelled` (the node to give up), `closing`, and the gate
- * that pause shuts.  A trainer looks at the tokens before every batch.
+ * queue (a trial in, reports out) and four tokens: `cancelled` (the node to give up), `closing`, `verdict` (of a trial
+ * that is judged after each epoch), and the gate that pause shuts.  A trainer looks at the tokens before every batch.
  *
  *   1. A trial that is submitted gets exactly one last report: result, failure or cancellation.  Only when the
  *      evaluator is freed are reports that nobody takes dropped.
@@ -30,6 +30,9 @@
 enum { REPORTS_WAITING_MAX = 256, MEASURE_BATCHES = 4 };
 #define STEPS_A_SECOND 2.0
 
+/* Until the engine has judged an epoch, nothing goes on. */
+enum verdict_on_trial { VERDICT_GOES_ON, VERDICT_AWAITED, VERDICT_ENDS };
+
 struct trainer {
     struct local *local;
     int slot;
@@ -39,6 +42,7 @@ struct trainer {
     struct queue *inbox;    /* struct trial, to the trainer */
     int64_t submitted;      /* node of the last trial, the engine's to read and write */
     atomic_llong cancelled; /* node whose trial is to be given up */
+    atomic_int verdict;     /* enum verdict_on_trial, of the last epoch */
     /* The trainer's own, while a trial lasts: */
     const struct trial *trial;
     struct device_monitor *monitor; /* for the memory that is free */
@@ -67,17 +71,22 @@ static bool given_up(struct trainer *trainer)
     return atomic_load(&trainer->local->closing) || atomic_load(&trainer->cancelled) == trainer->trial->node;
 }
 
+static bool holds(struct trainer *trainer)
+{
+    return atomic_load(&trainer->local->paused) || atomic_load(&trainer->verdict) == VERDICT_AWAITED;
+}
+
 static bool proceed(void *context)
 {
     struct trainer *trainer = context;
     struct local *local = trainer->local;
-    if (atomic_load(&local->paused)) {
+    if (holds(trainer)) {
         pthread_mutex_lock(&local->mutex);
-        while (atomic_load(&local->paused) && !given_up(trainer))
+        while (holds(trainer) && !given_up(trainer))
             pthread_cond_wait(&local->opened, &local->mutex);
         pthread_mutex_unlock(&local->mutex);
     }
-    return !given_up(trainer);
+    return !given_up(trainer) && atomic_load(&trainer->verdict) != VERDICT_ENDS;
 }
 
 /* --- reports --- */
@@ -113,6 +122,8 @@ static void send_epoch(void *context, const struct epoch_report *epoch)
     trainer->rate_seconds += epoch->images_per_second;
     struct report report = report_new(trainer, REPORT_EPOCH);
     report.epoch = *epoch;
+    if (trainer->trial->judged && epoch->epoch < epoch->epochs)
+        atomic_store(&trainer->verdict, VERDICT_AWAITED);
     send(trainer, &report);
 }
 
@@ -129,7 +140,7 @@ static void send_result(struct trainer *trainer, struct weights *weights, const 
     struct report report = report_new(trainer, REPORT_RESULT);
     report.result = *result;
     report.seconds = trainer->seconds;
-    report.images_per_second = trainer->last.epochs ? trainer->rate_seconds / trainer->last.epochs : 0;
+    report.images_per_second = trainer->last.epoch ? trainer->rate_seconds / trainer->last.epoch : 0;
     report.weights = weights;
     send(trainer, &report);
 }
@@ -242,6 +253,7 @@ static void run_trial(struct trainer *trainer, const struct trial *trial)
     trainer->trial = trial;
     trainer->step_time = trainer->seconds = trainer->rate_seconds = 0;
     trainer->last = (struct epoch_report){0};
+    atomic_store(&trainer->verdict, VERDICT_GOES_ON);
     struct error error;
     if (check_memory(trainer, &error)) {
         send_failure(trainer, FAILURE_MEMORY, &error);
@@ -254,7 +266,8 @@ static void run_trial(struct trainer *trainer, const struct trial *trial)
     }
     struct evaluation result;
     enum training_outcome outcome = train_trial(trainer, weights, &result, &error);
-    if (outcome == TRAINING_DONE) {
+    bool ended = outcome == TRAINING_STOPPED && !given_up(trainer); /* by its verdict: with the weights of its epoch */
+    if (outcome == TRAINING_DONE || ended) {
         send_result(trainer, weights, &result);
         return;
     }
@@ -319,6 +332,15 @@ static void local_cancel(struct evaluator *evaluator, int64_t node)
     wake(local);
 }
 
+static void local_judge(struct evaluator *evaluator, int64_t node, bool goes_on)
+{
+    struct local *local = (struct local *)evaluator;
+    for (int i = 0; i < local->count; i++)
+        if (local->trainers[i].submitted == node)
+            atomic_store(&local->trainers[i].verdict, goes_on ? VERDICT_GOES_ON : VERDICT_ENDS);
+    wake(local);
+}
+
 static void local_pause(struct evaluator *evaluator, bool paused)
 {
     struct local *local = (struct local *)evaluator;
@@ -355,6 +377,7 @@ static const struct evaluator_kind kind_local = {
     .submit = local_submit,
     .poll = local_poll,
     .cancel = local_cancel,
+    .judge = local_judge,
     .pause = local_pause,
     .free = local_free,
 };

@@ -37,10 +37,19 @@ void monitor_free(struct monitor *monitor);
 
 /* --- engine.c --- */
 
+/* Why a network isn't trained to the end, and what it would have come to. */
+struct verdict {
+    double predicted;
+    struct error reason;
+};
+
 struct slot {
     int64_t node;   /* in training; 0: free */
+    bool judged;    /* after each epoch */
     bool cancelled; /* it was asked to stop */
     bool again;     /* and goes back to the queue */
+    bool stopped;   /* it was judged not worth the rest of its training */
+    struct verdict verdict;
 };
 
 struct command {
@@ -180,6 +189,13 @@ double trials_rate(const struct engine *engine);
 void trials_report(struct engine *engine, struct report *report);
 /* Ask a node's training, if it runs, to stop. */
 void trials_cancel(struct engine *engine, int64_t node, bool again);
+
+/* --- stopping.c --- */
+
+/* Is it asked of this network, after each epoch, whether it goes on? */
+bool stopping_applies(const struct engine *engine, const struct session_node *node);
+/* Should it stop now, after the last epoch of its curve?  Then `verdict` says why. */
+bool stopping_judge(const struct engine *engine, int64_t node, struct verdict *verdict);
 
 /* --- commands.c --- */
 

@@ -6,15 +6,16 @@
  * number.  With the barrier (propose.c) these are one episode.  Without it trainers never wait, and some outcomes of an
  * update are of the policy before the last one.  With one trainer the two are the same.
  *
- * An outcome is the accuracy of the network; a proposal that was refused, or whose network failed or was pruned before
- * it had a result, has none.  The POLICY event names the proposals of its batch, so that none is learned from twice.
- * Everything is rebuilt from the recorded proposals: a resumed search learns what an uninterrupted one would have.
+ * An outcome is the accuracy of the network, predicted when it was stopped (stopping.c); a proposal that was refused,
+ * or whose network failed or was pruned before it had a result, has none.  The POLICY event names the proposals of its
+ * batch, so that none is learned from twice. Everything is rebuilt from the recorded proposals: a resumed search learns
+ * what an uninterrupted one would have.
  *
  * With learn_from_user, an update is also shown the networks that a person grew and that were trained since the update
  * before; the event says which, so that none is shown twice.  Those of an update without an outcome wait.
  *
  * With `imitate`, it is also shown the proposals that led to the best networks so far, by accuracy, the earlier of
- * equals; of those that led to one network, the first.
+ * equals, none of them predicted; of those that led to one network, the first.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -62,8 +63,11 @@ static void batch_add(const struct engine *engine, int64_t parent_node, int64_t 
     engine_arch(engine, parent_node, parent);
     if (record_proposal(parent, actions, steps, probabilities, proposal, &error))
         BUG(error.text); /* resume has checked those that it found in the log */
-    batch->outcomes[batch->count++] = (struct outcome){
-        .parent = parent, .proposal = proposal, .accuracy = session_node(engine->state, node)->accuracy, .role = role};
+    const struct session_node *child = session_node(engine->state, node);
+    batch->outcomes[batch->count++] = (struct outcome){.parent = parent,
+                                                       .proposal = proposal,
+                                                       .accuracy = child->stopped ? child->predicted : child->accuracy,
+                                                       .role = role};
 }
 
 static void batch_add_record(const struct engine *engine, const struct proposal_record *record, enum outcome_role role,
@@ -163,6 +167,12 @@ static void batch_fill_asked(const struct engine *engine, struct batch_of_outcom
 
 /* --- the best --- */
 
+/* Was it trained to the end? */
+static bool is_measured(const struct session_node *node)
+{
+    return node->status == NODE_DONE && !node->stopped;
+}
+
 /* Is the outcome of the first better than that of the second? */
 static bool is_better(const struct engine *engine, const struct proposal_record *first,
                       const struct proposal_record *second)
@@ -179,7 +189,7 @@ static void batch_fill_best(const struct engine *engine, struct batch_of_outcome
     const struct proposal_record **best = memory_new((size_t)wanted + 1, sizeof *best);
     for (int64_t i = 0; wanted && i < engine->state->proposal_count; i++) {
         const struct proposal_record *record = engine->state->proposals[i];
-        if (!record->node || record->known || status_of(engine, record->node) != NODE_DONE)
+        if (!record->node || record->known || !is_measured(session_node(engine->state, record->node)))
             continue;
         int64_t place = count;
         for (; place > 0 && is_better(engine, record, best[place - 1]); place--)
@@ -221,8 +231,12 @@ static void observe(struct engine *engine, int64_t number, const struct batch_of
     policy->asked = batch->asked;
     for (int i = 0; i < batch->own; i++) {
         policy->accuracy_mean += batch->outcomes[i].accuracy / batch->own;
-        if (batch->outcomes[i].accuracy > policy->accuracy_best)
-            policy->accuracy_best = batch->outcomes[i].accuracy;
+    }
+    for (int i = 0; i < batch->proposals.count; i++) {
+        const struct session_node *node =
+            session_node(engine->state, engine->state->proposals[batch->proposals.items[i] - 1]->node);
+        if (node && node->status == NODE_DONE && node->accuracy > policy->accuracy_best)
+            policy->accuracy_best = node->accuracy;
     }
     if (batch->count)
         engine->policy_kind->observe(engine->policy, batch->outcomes, batch->count, &update);

@@ -8,6 +8,7 @@
  */
 #include "search/options.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,6 +60,20 @@ static int valid_start(const char *value, struct error *error)
     return error_set(error, "is neither an architecture (\"C(16,3,1) A(4,4) SM(10)\") nor SESSION:NODE (run-1:best)");
 }
 
+/* Ascending epochs with commas between, or nothing. */
+static int valid_rungs(const char *value, struct error *error)
+{
+    for (long long before = 0; *value;) {
+        char *end;
+        long long rung = isdigit((unsigned char)*value) ? strtoll(value, &end, 10) : 0;
+        if (rung <= before || rung > 100000 || (*end && (*end != ',' || !end[1])))
+            return error_set(error, "must be epochs in ascending order, as in 2,5");
+        before = rung;
+        value = *end ? end + 1 : end;
+    }
+    return 0;
+}
+
 #define FIELD(field)                                                                                                   \
     .offset = offsetof(struct search_options, field), .size = sizeof(((struct search_options *)0)->field)
 #define COUNT_MAX 1e9
@@ -104,6 +119,12 @@ static const struct search_option table[] = {
      .help = "epochs a grown network trains"},
     {"start-epochs", OPTION_INTEGER, FIELD(start_epochs), 0, 100000, .argument = "N", .fallback = "5",
      .help = "epochs the start network trains; 0 only with --start SESSION:NODE"},
+    {"rungs", OPTION_TEXT, FIELD(rungs), .valid = valid_rungs, .argument = "EPOCHS", .fallback = "",
+     .help = "at these epochs (as 2,5) networks stop that are not among the best of those that came so far"},
+    {"rung-keep", OPTION_REAL, FIELD(rung_keep), 0.01, 1, .argument = "SHARE", .fallback = "0.5",
+     .help = "share of the networks at a rung that goes on"},
+    {"stop-hopeless", OPTION_REAL, FIELD(stop_hopeless), 0, 0.5, "never", .argument = "P", .fallback = "0",
+     .help = "stop a network when its chance to beat the best is below P, as its curve so far predicts"},
     {"batch", OPTION_INTEGER, FIELD(batch), 1, 65536, .argument = "N", .fallback = "64", .help = "images a step"},
     {"rate", OPTION_REAL, FIELD(rate), 0, 100, .argument = "X", .fallback = "0.15",
      .help = "initial learning rate of grown networks"},

@@ -30,6 +30,9 @@ struct search_options {
     double rate, start_rate; /* grown networks; from scratch */
     double momentum, weight_decay, drop_pool, drop_fc;
     int64_t train_subset, validation, seed;
+    char rungs[64];       /* epochs, as "2,5" */
+    double rung_keep;     /* share */
+    double stop_hopeless; /* chance; 0: never */
     char devices[64];
     enum precision precision;
     int64_t limit_depth, limit_parameters, limit_flops, limit_memory;

@@ -121,6 +121,7 @@ static void start(struct engine *engine, int slot, int64_t number)
     engine_arch(engine, number, &trial.arch);
     trial_parent(engine, node, &trial);
     trial_training(engine, &trial);
+    trial.judged = stopping_applies(engine, node);
 
     struct event event = {.kind = EVENT_STARTED};
     event.as.started.node = number;
@@ -131,7 +132,7 @@ static void start(struct engine *engine, int slot, int64_t number)
         trial_done(&trial);
         return;
     }
-    engine->slots[slot] = (struct slot){.node = number};
+    engine->slots[slot] = (struct slot){.node = number, .judged = trial.judged};
     engine->running++;
     engine->evaluator->kind->submit(engine->evaluator, slot, &trial);
 }
@@ -200,12 +201,19 @@ static void report_epoch(struct engine *engine, const struct report *report)
         .seconds = epoch->seconds,
         .images_per_second = epoch->images_per_second,
     };
-    engine_emit(engine, &event);
+    if (engine_emit(engine, &event))
+        return;
+    struct slot *slot = &engine->slots[report->slot];
+    if (!slot->judged || epoch->epoch == epoch->epochs)
+        return;
+    slot->stopped = stopping_judge(engine, report->node, &slot->verdict);
+    engine->evaluator->kind->judge(engine->evaluator, report->node, !slot->stopped);
 }
 
 /* The weights first, then the event that names them. */
-static void report_result(struct engine *engine, const struct report *report)
+static void report_result(struct engine *engine, const struct report *report, const struct slot *slot)
 {
+    const struct session_node *node = session_node(engine->state, report->node);
     void *bytes;
     size_t length;
     struct hash hash;
@@ -217,7 +225,9 @@ static void report_result(struct engine *engine, const struct report *report)
     result->node = report->node;
     result->accuracy = report->result.accuracy;
     result->loss = report->result.loss;
-    result->epochs = session_node(engine->state, report->node)->epochs;
+    result->epochs = slot->stopped ? node->curve_count : node->epochs;
+    result->predicted = slot->stopped ? slot->verdict.predicted : 0;
+    result->stopped = event_text("%s", slot->stopped ? slot->verdict.reason.text : "");
     result->seconds = report->seconds;
     result->images_per_second = report->images_per_second;
     result->weights = event_text("n%" PRId64 "-%.8s.safetensors", report->node, text);
@@ -289,7 +299,7 @@ void trials_report(struct engine *engine, struct report *report)
         report_epoch(engine, report);
         break;
     case REPORT_RESULT:
-        report_result(engine, report);
+        report_result(engine, report, &slot);
         break;
     case REPORT_FAILED:
         report_failed(engine, report);

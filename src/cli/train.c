@@ -25,6 +25,8 @@
 #include "util/clock.h"
 #include "util/file.h"
 #include "util/memory.h"
+#include "util/team.h"
+#include "util/threads.h"
 
 static const double seconds_between_bars = 0.2, seconds_between_files = 30;
 
@@ -36,6 +38,7 @@ struct run {
     enum precision precision;
     const struct backend *backend;
     struct view train, validate;
+    struct helpers *helpers; /* or NULL: one thread */
     struct weights *weights;
     char *out, *settings;
     struct checkpoint checkpoint;
@@ -271,6 +274,9 @@ static void print_plan(const struct cli_arguments *arguments, const struct run *
     if (training->drop_pool > 0 || training->drop_fc > 0)
         printf(", dropout %g after pools, %g after FC", (double)training->drop_pool, (double)training->drop_fc);
     printf(", on %s\n", device->id);
+    if (run->helpers)
+        printf("threads  %d, one a core; the result is the same with any number\n",
+               team_members_most(helpers_team(run->helpers, 0)));
     if (run->resume)
         printf("         goes on after epoch %d\n", training->epochs_done);
     printf("\n");
@@ -327,7 +333,7 @@ static int stopped(struct run *run)
 /* Train, write, test.  The exit status. */
 static int train_and_test(struct run *run, struct error *error)
 {
-    struct trainer_hooks hooks = {.context = run, .proceed = proceed, .step = on_step, .epoch = on_epoch};
+    struct trainer_hooks hooks = {run, proceed, on_step, on_epoch, run->helpers ? helpers_team(run->helpers, 0) : NULL};
     cli_catch_signals(stop, run);
     run->began = clock_monotonic();
     enum training_outcome outcome = train(run->backend, run->weights, &run->train,
@@ -337,6 +343,19 @@ static int train_and_test(struct run *run, struct error *error)
     if (outcome == TRAINING_DONE)
         return finish(run, error);
     return outcome == TRAINING_STOPPED ? stopped(run) : cli_fail(error);
+}
+
+/* A thread for each device but the first, which is this thread's. */
+static struct helpers *new_helpers(const struct device *devices, int count)
+{
+    int cores[TEAM_MEMBERS_MAX], most = count < TEAM_MEMBERS_MAX ? count : TEAM_MEMBERS_MAX;
+    if (most < 2)
+        return NULL;
+    for (int i = 1; i < most; i++)
+        cores[i - 1] = devices[i].core;
+    struct helpers *helpers = helpers_new(cores, most - 1, 1); /* they would inherit this thread's core */
+    thread_pin(devices[0].core);
+    return helpers;
 }
 
 static int prepare_and_train(const struct cli_arguments *arguments, struct run *run, struct error *error)
@@ -349,7 +368,7 @@ static int prepare_and_train(const struct cli_arguments *arguments, struct run *
     int status = read_training(arguments, run, error);
     if (status)
         return status;
-    if (devices_find(device ? device : "cpu:1", devices, &device_count, error) ||
+    if (devices_find(device ? device : "cpu", devices, &device_count, error) ||
         !(run->backend = device_backend(&devices[0], run->precision, error)) || choose_file(arguments, run, error) ||
         subject_open_images(&run->subject, cli_value(arguments, "data"), "fashion-mnist", error) ||
         open_views(run, error))
@@ -361,6 +380,7 @@ static int prepare_and_train(const struct cli_arguments *arguments, struct run *
     describe(run);
     if (prepare_checkpoint(run, error))
         return cli_fail(error);
+    run->helpers = new_helpers(devices, device_count);
     print_plan(arguments, run, &devices[0]);
     return train_and_test(run, error);
 }
@@ -370,6 +390,7 @@ static int run_command(const struct cli_arguments *arguments)
     struct run *run = memory_new(1, sizeof *run);
     struct error error = {{0}};
     int status = prepare_and_train(arguments, run, &error);
+    helpers_free(run->helpers);
     weights_free(run->weights);
     view_done(&run->train);
     view_done(&run->validate);
@@ -393,7 +414,7 @@ static const struct cli_option options_of_train[] = {
     {"drop-pool", "X", "dropout after max pools [the session's, else 0]"},
     {"drop-fc", "X", "dropout after fully connected layers [the session's, else 0]"},
     {"resume", NULL, "go on where the same command was cut short"},
-    {"device", "NAME", "where to train: cpu [cpu]"},
+    {"device", "NAME", "where to train: cpu, all cores, or cpu:N, N of them [cpu]"},
     {"precision", "WORD", "what convolutions multiply: f32, or bf16 where the device has it [f32]"},
     {"out", "FILE", "weights as safetensors [SESSION-nNODE.safetensors, or network.safetensors]"},
     {0},

@@ -9,7 +9,11 @@
  *      evaluator is freed are reports that nobody takes dropped.
  *   2. Reports of epochs and the last one wait for room in the queue; reports of steps don't, and are made at
  *      most STEPS_A_SECOND times a second.
- *   3. What a trial computes depends on the trial and the views alone: not on the slot, a pause or the clock.
+ *   3. What a trial computes depends on the trial and the views alone: not on the slot, a pause, the clock
+ *      or who helps.
+ *
+ * While a trainer has nothing to do, a helper on its core serves those that have (util/team.h): the start network,
+ * which everyone waits for, and the last ones of an episode.
  */
 #include "config.h"
 
@@ -21,11 +25,12 @@
 
 #include "export/safetensors.h"
 #include "search/evaluator.h"
-#include "util/threads.h"
 #include "util/bug.h"
 #include "util/clock.h"
 #include "util/memory.h"
 #include "util/queue.h"
+#include "util/team.h"
+#include "util/threads.h"
 
 enum { REPORTS_WAITING_MAX = 256, MEASURE_BATCHES = 4 };
 #define STEPS_A_SECOND 2.0
@@ -56,7 +61,8 @@ struct local {
     const struct view *train, *validate;
     int count;
     struct trainer *trainers;
-    struct queue *reports; /* struct report, to the engine */
+    struct helpers *helpers; /* one a trainer; NULL: a trainer works alone */
+    struct queue *reports;   /* struct report, to the engine */
     atomic_bool closing;
     /* The gate: shut while `paused`; the mutex guards changes of anything that a waiting trainer looks at. */
     pthread_mutex_t mutex;
@@ -157,8 +163,9 @@ static int measure(void *context, const struct weights *network, int layer, floa
 {
     const struct measuring *measuring = context;
     const struct training *training = &measuring->trainer->trial->training;
-    return network_measure(measuring->trainer->backend, network, layer, measuring->trainer->local->train, MEASURE_BATCHES,
-                           training->batch, training->seed, training->node, measuring->action, mean, variance, error);
+    return network_measure(measuring->trainer->backend, network, layer, measuring->trainer->local->train,
+                           MEASURE_BATCHES, training->batch, training->seed, training->node, measuring->action, mean,
+                           variance, error);
 }
 
 /* Replace `*weights` by what the proposal's actions make of them. */
@@ -240,7 +247,8 @@ static enum training_outcome train_trial(struct trainer *trainer, struct weights
         trainer->seconds = clock_monotonic() - began;
         return TRAINING_DONE;
     }
-    struct trainer_hooks hooks = {trainer, proceed, send_step, send_epoch, NULL};
+    struct team *team = local->helpers ? helpers_team(local->helpers, trainer->slot) : NULL;
+    struct trainer_hooks hooks = {trainer, proceed, send_step, send_epoch, team};
     enum training_outcome outcome =
         train(trainer->backend, weights, local->train, local->validate, training, &hooks, error);
     *result =
@@ -279,14 +287,23 @@ static void run_trial(struct trainer *trainer, const struct trial *trial)
         send_failure(trainer, outcome == TRAINING_DIVERGED ? FAILURE_DIVERGED : FAILURE_MEMORY, &error);
 }
 
+/* A core that trainers share is nobody's to lend. */
+static void lend_core(const struct trainer *trainer, bool lent)
+{
+    if (trainer->local->helpers && trainer->device.core >= 0)
+        helpers_lend(trainer->local->helpers, trainer->slot, lent);
+}
+
 static void *trainer_thread(void *context)
 {
     struct trainer *trainer = context;
     struct trial trial;
     thread_pin(trainer->device.core);
     while (queue_take(trainer->inbox, &trial, -1)) {
+        lend_core(trainer, false);
         run_trial(trainer, &trial);
         trial_done(&trial);
+        lend_core(trainer, true);
     }
     return NULL;
 }
@@ -361,6 +378,7 @@ static void local_free(struct evaluator *evaluator)
         queue_free(trainer->inbox);
         device_monitor_free(trainer->monitor);
     }
+    helpers_free(local->helpers);
     struct report report;
     while (queue_take(local->reports, &report, 0))
         report_done(&report);
@@ -392,6 +410,20 @@ const struct backend *device_backend(const struct device *device, enum precision
     return NULL;
 }
 
+static struct helpers *new_helpers(const struct device *devices, int count)
+{
+    if (count < 2)
+        return NULL;
+    int *cores = memory_new((size_t)count, sizeof *cores);
+    for (int i = 0; i < count; i++)
+        cores[i] = devices[i].core;
+    struct helpers *helpers = helpers_new(cores, count, count);
+    for (int i = 0; helpers && i < count; i++)
+        helpers_lend(helpers, i, cores[i] >= 0);
+    free(cores);
+    return helpers;
+}
+
 struct evaluator *evaluator_local_new(const struct device *devices, int count, enum precision precision,
                                       const struct view *train_view, const struct view *validate)
 {
@@ -406,6 +438,7 @@ struct evaluator *evaluator_local_new(const struct device *devices, int count, e
         .reports = queue_new(sizeof(struct report), REPORTS_WAITING_MAX),
     };
     ASSERT(pthread_mutex_init(&local->mutex, NULL) == 0 && pthread_cond_init(&local->opened, NULL) == 0);
+    local->helpers = new_helpers(devices, count);
     for (int i = 0; i < count; i++) {
         struct trainer *trainer = &local->trainers[i];
         trainer->local = local;

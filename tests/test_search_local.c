@@ -337,6 +337,38 @@ static void test_cancels_all(void **state)
     real_close(&real);
 }
 
+/* Dense networks go the same way: grown, trained, and read back from their files. */
+static void test_trains_dense(void **state)
+{
+    struct real real;
+    if (!real_open(&real, 1000, 500))
+        skip();
+    char *folder = scratch_new(), *path = bed_path(folder, "a");
+    struct search_options options = small_options();
+    struct error error = {""};
+    struct watcher watcher = {0};
+    struct engine *engine;
+    struct evaluator *evaluator = trainers(&real, 1);
+    options.dense = true;
+    assert_int_equal(engine_create(&options, path, &real.data, evaluator, &engine, &error), -1);
+    assert_string_equal(error.text, "--policy reinforce: it can't read dense networks yet; use --policy random");
+    evaluator->kind->free(evaluator);
+    assert_int_equal(options_set(&options, "policy", "random", &error), 0);
+    struct session_state *session = search(path, &real, &options, 1, &watcher);
+    assert_int_equal(session->status_count[NODE_DONE], 3);
+    assert_non_null(strstr(session->nodes[2]->facts.arch, "D(4,["));
+    int dense = 0;
+    for (int64_t i = 1; i < session->node_count; i++)
+        for (int a = 0; a < session->nodes[i]->facts.actions.count; a++)
+            dense += strstr(session->nodes[i]->facts.actions.items[a], ":dense") != NULL;
+    assert_true(dense > 0);
+    check_scores(path, &real, session);
+    session_state_free(session);
+    real_close(&real);
+    scratch_remove(folder);
+    free(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -345,6 +377,7 @@ int main(void)
         cmocka_unit_test(test_stops_at_rungs),
         cmocka_unit_test(test_failures),
         cmocka_unit_test(test_cancels_all),
+        cmocka_unit_test(test_trains_dense),
     };
     return cmocka_run_group_tests_name("search on this machine", tests, NULL, NULL);
 }

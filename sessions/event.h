@@ -96,7 +96,7 @@
     F(REAL, predicted, FACT)     /* then: the accuracy that it would have come to; accuracy is measured */
 #define EVENT_FIELDS_FAILED(F)                                                                              \
     F(INTEGER, node, FACT) F(INTEGER, attempt, FACT)                                                        \
-    F(TEXT, reason, FACT)        /* diverged, memory, cancelled, error */                                   \
+    F(TEXT, reason, FACT)        /* diverged, memory, device, cancelled, error */                                \
     F(TEXT, message, FACT)                                                                                  \
     F(BOOL, again, FACT)         /* back in the queue */
 #define EVENT_FIELDS_POLICY(F)                                                                              \

@@ -135,8 +135,8 @@ static void every_message(void **state)
         {"cpu:two", "--devices cpu:two: \"two\" is not a number of trainers; write for example cpu:2"},
         {"cpu:257", "--devices cpu:257: more than 256 devices; ask for fewer"},
         {"cpu:200,cpu:57", "--devices cpu:200,cpu:57: more than 256 devices; ask for fewer"},
-        {"cuda", "--devices cuda: this program is built without CUDA; use cpu"},
-        {"cpu:1,cuda:0", "--devices cpu:1,cuda:0: this program is built without CUDA; use cpu"},
+        {"cuda", "--devices cuda: ESPALIER_CUDA_MODULE is \"no\"; use cpu"},
+        {"cpu:1,cuda:0", "--devices cpu:1,cuda:0: ESPALIER_CUDA_MODULE is \"no\"; use cpu"},
     };
     struct device devices[DEVICES_MAX];
     put_processors(2, 1);
@@ -422,6 +422,7 @@ static void this_machine(void **state)
 
 int main(void)
 {
+    setenv("ESPALIER_CUDA_MODULE", "no", 1);
     const struct CMUnitTest tests[] = {
         ON_A_MACHINE(one_trainer_a_core),
         ON_A_MACHINE(hardware_threads_come_after_the_cores),

@@ -27,7 +27,7 @@ static int run(const struct cli_arguments *arguments)
 }
 
 static const struct cli_option options_of_devices[] = {
-    {"devices", "LIST", "what to list: auto, cpu, cpu:N [auto]"},
+    {"devices", "LIST", "what to list: auto, cpu, cpu:N, cuda, cuda:N [auto]"},
     {"explain", NULL, "processor, instruction sets, limits, and why there is no GPU"},
     {0},
 };

@@ -12,17 +12,20 @@
 #include "util/error.h"
 #include "util/text.h"
 
+struct backend;
+
 struct device {
     char id[16];   /* "cpu:0": the name in --devices and in events; one trainer runs on it */
     char name[96]; /* "AMD EPYC, core 0, avx2" */
     int core;      /* CPU number to pin the trainer to, or -1 */
+    const struct backend *cuda; /* of a GPU, at float32 (cuda.h); NULL: a processor */
 };
 
 enum { DEVICES_MAX = 256 };
 
 /* `auto`: one CPU device for each core this process may use (affinity, and the CPU quota of its cgroup).
    `cpu` the same, `cpu:N` N trainers, the first of them pinned to one processor each; entries may be joined by commas.
-   `cuda…` is refused with the reason.  A core is a physical one: its second hardware thread is used by `cpu:N` only. */
+   `cuda` all GPUs, `cuda:N` one, by its number: one trainer each; refused with the reason where there is none.  A core is a physical one: its second hardware thread is used by `cpu:N` only. */
 int devices_find(const char *list, struct device devices[DEVICES_MAX], int *count, struct error *error);
 
 enum device_field {

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "device/cuda.h"
 #include "device/device_internal.h"
 
 static void explain_caches(const char *root, int processor, struct text *text)
@@ -70,14 +71,35 @@ static void explain_sensors(const char *root, const struct processors *processor
         text_add(text, "power         not known: /sys/class/powercap has no energy counter that can be read\n");
 }
 
+/* Each step until one fails: the module, what it is linked with, the devices. */
 static void explain_cuda(const char *root, struct text *text)
 {
+    static struct cuda_device devices[CUDA_DEVICES_MAX];
     struct text driver = TEXT_EMPTY;
+    struct error error = {{0}};
+    int count;
     bool has_driver = proc_read(root, &driver, "/proc/driver/nvidia/version");
-    text_add(text, "cuda          not available: this program is built without CUDA; %s\n",
-             has_driver ? "an NVIDIA driver is loaded, but networks are trained on the CPU"
-                        : "there is no NVIDIA driver here either (/proc/driver/nvidia)");
     text_done(&driver);
+    const struct cuda_module *module = cuda_module(&error);
+    if (!module) {
+        text_add(text, "cuda          not available: %s; %s\n", error.text,
+                 has_driver ? "an NVIDIA driver is loaded, but networks are trained on the CPU"
+                            : "there is no NVIDIA driver here either (/proc/driver/nvidia)");
+        return;
+    }
+    text_add(text, "cuda module   %s\n", cuda_module_path());
+    text_add(text, "cuda toolkit  %s\n", module->toolkit());
+    if (module->devices(devices, &count, &error)) {
+        text_add(text, "cuda          not available: %s\n", error.text);
+        return;
+    }
+    for (int i = 0; i < count; i++) {
+        char bytes[TEXT_SHORT];
+        text_add(text, "cuda:%-2d       %s, %s, %s, compute capability %d.%d, %s, %s\n", i, devices[i].name,
+                 devices[i].bus, devices[i].uuid, devices[i].major, devices[i].minor,
+                 text_bytes(bytes, devices[i].memory), devices[i].bf16 ? "bf16" : "f16 in place of bf16");
+    }
+    text_add(text, "              used when --devices names cuda; this backend has never been run on a GPU yet\n");
 }
 
 void devices_explain_under(const char *root, struct text *text)

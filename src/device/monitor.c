@@ -21,6 +21,7 @@ enum { SENSORS_MAX = 8, SENSOR_PATH = 64 };
 /* One device's processor: its ticks at the last sample, and what they gave. */
 struct load {
     int core; /* -1: all of them together */
+    bool is_gpu;
     double busy, total;
     bool has_ticks, has_utilisation;
     double utilisation;
@@ -164,8 +165,10 @@ struct device_monitor *device_monitor_new_under(const char *root, const struct d
     monitor->root = memory_copy_text(root);
     monitor->count = count;
     monitor->loads = memory_new((size_t)count, sizeof(*monitor->loads));
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count; i++) {
         monitor->loads[i].core = devices[i].core;
+        monitor->loads[i].is_gpu = devices[i].cuda != NULL;
+    }
     monitor->time = now;
     find_thermometers(monitor);
     find_energies(monitor);
@@ -219,6 +222,10 @@ void device_monitor_sample_at(struct device_monitor *monitor, struct device_samp
         const struct load *load = &monitor->loads[i];
         double kilohertz;
         samples[i] = machine;
+        if (load->is_gpu) { /* what the machine does says nothing about it */
+            samples[i] = (struct device_sample){0};
+            continue;
+        }
         if (load->has_utilisation) {
             samples[i].utilisation = load->utilisation;
             samples[i].valid |= DEVICE_UTILISATION;

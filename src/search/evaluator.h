@@ -35,7 +35,7 @@ enum report_kind {
     REPORT_FAILED, /* `failure` and `message` */
     REPORT_CANCELLED
 };
-enum failure_reason { FAILURE_DIVERGED, FAILURE_MEMORY, FAILURE_ERROR };
+enum failure_reason { FAILURE_DIVERGED, FAILURE_MEMORY, FAILURE_DEVICE, FAILURE_ERROR };
 
 struct report {
     enum report_kind kind;

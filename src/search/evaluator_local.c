@@ -22,6 +22,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "export/safetensors.h"
 #include "search/evaluator.h"
@@ -163,9 +164,11 @@ static int measure(void *context, const struct weights *network, int layer, floa
 {
     const struct measuring *measuring = context;
     const struct training *training = &measuring->trainer->trial->training;
-    return network_measure(measuring->trainer->backend, network, layer, measuring->trainer->local->train,
-                           MEASURE_BATCHES, training->batch, training->seed, training->node, measuring->action, mean,
-                           variance, error);
+    const struct backend *backend = measuring->trainer->backend;
+    if (backend->device) /* a few batches: the processor does them at once, and can't be lost */
+        backend = backend_cpu();
+    return network_measure(backend, network, layer, measuring->trainer->local->train, MEASURE_BATCHES, training->batch,
+                           training->seed, training->node, measuring->action, mean, variance, error);
 }
 
 /* Replace `*weights` by what the proposal's actions make of them. */
@@ -221,6 +224,10 @@ static int check_memory(const struct trainer *trainer, struct error *error)
     struct plan *plan = memory_new(1, sizeof *plan);
     struct plan_options options = {training->drop_pool, training->drop_fc};
     plan_lower(&trainer->trial->arch, trainer->local->train->images->shape, &options, plan);
+    if (trainer->backend->device) { /* it says so itself when it has no memory */
+        free(plan);
+        return 0;
+    }
     double bytes = (double)network_bytes(trainer->backend, plan, training->batch, NETWORK_TRAINING);
     free(plan);
     device_monitor_sample(trainer->monitor, &sample);
@@ -256,6 +263,20 @@ static enum training_outcome train_trial(struct trainer *trainer, struct weights
     return outcome;
 }
 
+static void fail_trial(struct trainer *trainer, enum training_outcome outcome, struct error *error)
+{
+    enum failure_reason reason = outcome == TRAINING_DIVERGED    ? FAILURE_DIVERGED
+                                 : outcome == TRAINING_NO_MEMORY ? FAILURE_MEMORY
+                                                                 : FAILURE_ERROR;
+    if (outcome == TRAINING_DEVICE_LOST) {
+        struct error lost = *error;
+        reason = FAILURE_DEVICE;
+        trainer->backend = backend_cpu();
+        error_set(error, "%s; its trainer goes on with the processor", lost.text);
+    }
+    send_failure(trainer, reason, error);
+}
+
 static void run_trial(struct trainer *trainer, const struct trial *trial)
 {
     trainer->trial = trial;
@@ -284,7 +305,7 @@ static void run_trial(struct trainer *trainer, const struct trial *trial)
         struct report report = report_new(trainer, REPORT_CANCELLED);
         send(trainer, &report);
     } else
-        send_failure(trainer, outcome == TRAINING_DIVERGED ? FAILURE_DIVERGED : FAILURE_MEMORY, &error);
+        fail_trial(trainer, outcome, &error);
 }
 
 /* A core that trainers share is nobody's to lend. */
@@ -330,7 +351,17 @@ static void local_submit(struct evaluator *evaluator, int slot, struct trial *tr
 
 static bool local_poll(struct evaluator *evaluator, struct report *report, double seconds)
 {
-    return queue_take(((struct local *)evaluator)->reports, report, seconds);
+    struct local *local = (struct local *)evaluator;
+    if (!queue_take(local->reports, report, seconds))
+        return false;
+    if (report->kind == REPORT_FAILED && report->failure == FAILURE_DEVICE) { /* its trainer is idle now */
+        struct device *device = &local->trainers[report->slot].device;
+        char lost[sizeof device->id];
+        memcpy(lost, device->id, sizeof lost);
+        snprintf(device->id, sizeof device->id, "cpu(%.10s)", lost);
+        snprintf(device->name, sizeof device->name, "the processor, in place of %s", lost);
+    }
+    return true;
 }
 
 static void wake(struct local *local)
@@ -402,7 +433,7 @@ static const struct evaluator_kind kind_local = {
 
 const struct backend *device_backend(const struct device *device, enum precision precision, struct error *error)
 {
-    const struct backend *backend = backend_cpu();
+    const struct backend *backend = device->cuda ? device->cuda : backend_cpu();
     if (precision == PRECISION_F32 || backend->bf16)
         return precision == PRECISION_F32 ? backend : backend->bf16;
     error_set(error, "%s: this processor (%s) has no AVX512_BF16 instruction; use --precision f32", device->id,

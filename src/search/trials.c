@@ -248,6 +248,8 @@ static const char *failure_name(enum failure_reason reason)
         return "diverged";
     case FAILURE_MEMORY:
         return "memory";
+    case FAILURE_DEVICE:
+        return "device";
     case FAILURE_ERROR:
         break;
     }
@@ -269,8 +271,10 @@ static void emit_failed(struct engine *engine, int64_t node, const char *reason,
 
 static void report_failed(struct engine *engine, const struct report *report)
 {
-    bool again = report->failure != FAILURE_DIVERGED &&
-                 session_node(engine->state, report->node)->attempts < engine->options.attempts;
+    /* A device is lost but once. */
+    bool again = report->failure == FAILURE_DEVICE ||
+                 (report->failure != FAILURE_DIVERGED &&
+                  session_node(engine->state, report->node)->attempts < engine->options.attempts);
     if (!again) {
         engine->failures++;
         engine->last_failed = report->node;

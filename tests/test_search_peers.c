@@ -170,13 +170,46 @@ static void test_match_messages(void **state)
     free(folder);
 }
 
+/* --- parents whose weights are lost --- */
+
+/* Lost before the search goes on: the others go on growing. */
+static void test_lost_weights(void **state)
+{
+    char *folder = scratch_new(), *path = bed_path(folder, "a");
+    struct search_options options = bed_options();
+    options.parent = PARENT_BEST;
+    options.networks = 8;
+    struct session_state *session = bed_run(folder, "a", &options, &one_slot);
+    int64_t lost = session->best;
+    struct text file = TEXT_EMPTY;
+    text_add(&file, "%s/weights/%s", path, session_node(session, lost)->weights);
+    assert_int_equal(remove(text_string(&file)), 0);
+    text_done(&file);
+    session_state_free(session);
+
+    struct engine_data data = scripted_data();
+    struct evaluator *evaluator = scripted_evaluator_new(&one_slot);
+    struct engine *engine;
+    struct error error, warning;
+    assert_int_equal(engine_resume(path, &data, evaluator, &engine, &warning, &error), 0);
+    engine_command(engine, "user", "budget networks 12");
+    assert_int_equal(engine_run(engine, &error), 0);
+    assert_int_equal(engine_state(engine)->status_count[NODE_DONE], 12);
+    for (int64_t number = 9; number <= 12; number++)
+        assert_int_not_equal(session_node(engine_state(engine), number)->facts.parent, lost);
+    engine_free(engine);
+    evaluator->kind->free(evaluator);
+    free(path);
+    scratch_remove(folder);
+    free(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_hillclimb_climbs),
-        cmocka_unit_test(test_evolve_ages),
-        cmocka_unit_test(test_random_flops_matches),
-        cmocka_unit_test(test_match_messages),
+        cmocka_unit_test(test_hillclimb_climbs),     cmocka_unit_test(test_evolve_ages),
+        cmocka_unit_test(test_random_flops_matches), cmocka_unit_test(test_match_messages),
+        cmocka_unit_test(test_lost_weights),
     };
     return cmocka_run_group_tests_name("search peers", tests, NULL, NULL);
 }

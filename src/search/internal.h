@@ -177,6 +177,8 @@ void learn(struct engine *engine);
 /* --- parents.c --- */
 
 int64_t parent_choose(struct engine *engine, int64_t proposal);
+/* Growing from this network failed: look at it again before it is chosen again. */
+void parent_doubt(struct engine *engine, int64_t node);
 
 /* --- trials.c: the queue and the slots --- */
 

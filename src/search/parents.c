@@ -2,16 +2,17 @@
  * parents.c - which network the next one grows from.
  *
  * Every trained network that isn't pruned may be a parent; once some of those are pinned, only the pinned ones
- * may; and those that can't grow any more stand back for those that can.  `start`: the start network (of pinned
- * ones, one drawn uniformly).  `best`: the highest accuracy, the earlier of equals.  `tournament`: the best of a few
- * drawn with replacement.  `aging`: such a tournament among the youngest, by number.  A draw depends on the seed, the
- * proposal's number and the networks that are trained by then, and on nothing else.
+ * may; and those that can't grow any more, or whose weights are lost, stand back for those that can.  `start`: the
+ * start network (of pinned ones, one drawn uniformly).  `best`: the highest accuracy, the earlier of equals.
+ * `tournament`: the best of a few drawn with replacement.  `aging`: such a tournament among the youngest, by number.  A
+ * draw depends on the seed, the proposal's number and the networks that are trained by then, and on nothing else.
  */
 #include <stdlib.h>
 
 #include "policy/growth.h"
 #include "search/internal.h"
 #include "util/bug.h"
+#include "util/file.h"
 #include "util/memory.h"
 
 static bool may_be_parent(const struct session_node *node)
@@ -19,7 +20,22 @@ static bool may_be_parent(const struct session_node *node)
     return node->status == NODE_DONE && !node->pruned;
 }
 
-/* Looked up once a network: neither space nor limits change. */
+static bool has_weights(const struct engine *engine, int64_t number)
+{
+    struct text path = TEXT_EMPTY;
+    text_add(&path, "%s/weights/%s", log_folder(engine->log), session_node(engine->state, number)->weights);
+    bool there = file_exists(text_string(&path));
+    text_done(&path);
+    return there;
+}
+
+void parent_doubt(struct engine *engine, int64_t number)
+{
+    if (number >= 1 && number <= engine->grows_count)
+        engine->grows[number - 1] = -1;
+}
+
+/* Looked up once a network, and again when growing from it failed: neither space nor limits change, but files may. */
 static bool can_grow(struct engine *engine, int64_t number)
 {
     struct arch arch;
@@ -31,7 +47,7 @@ static bool can_grow(struct engine *engine, int64_t number)
     signed char *answer = &engine->grows[number - 1];
     if (*answer < 0) {
         engine_arch(engine, number, &arch);
-        *answer = growth_possible(&engine->policy_options, &arch);
+        *answer = growth_possible(&engine->policy_options, &arch) && has_weights(engine, number);
     }
     return *answer;
 }

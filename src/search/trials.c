@@ -277,6 +277,7 @@ static void report_failed(struct engine *engine, const struct report *report)
                   session_node(engine->state, report->node)->attempts < engine->options.attempts);
     if (!again) {
         engine->failures++;
+        parent_doubt(engine, session_node(engine->state, report->node)->facts.parent);
         engine->last_failed = report->node;
     }
     emit_failed(engine, report->node, failure_name(report->failure), report->message, again);

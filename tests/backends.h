@@ -2,6 +2,8 @@
 #ifndef ESPALIER_TESTS_BACKENDS_H
 #define ESPALIER_TESTS_BACKENDS_H
 
+#include <string.h>
+
 #include "backend/cpu/cpu.h"
 #include "nn/backend.h"
 
@@ -18,13 +20,13 @@ static inline int backends_here(const struct backend *list[BACKENDS_MAX])
     return count;
 }
 
-/* "ref", or the name of the CPU backend's instruction set. */
+/* "ref", the name of the CPU backend's instruction set, or the description of one that is for tests alone. */
 static inline const char *backend_label(const struct backend *backend)
 {
     for (int i = 0; cpu_isa_names[i]; i++)
         if (backend_cpu_isa(cpu_isa_names[i]) == backend)
             return cpu_isa_names[i];
-    return backend->name;
+    return strcmp(backend->name, "cpu") ? backend->name : backend->description;
 }
 
 #endif

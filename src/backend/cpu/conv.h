@@ -107,8 +107,8 @@ struct conv {
     struct pass pass;
 };
 
-static struct conv conv_new(struct pieces *pieces, const struct plan *plan, const struct op *op, int groups,
-                            int members)
+static struct conv conv_new(struct pieces *pieces, const struct plan *plan, const struct op *op,
+                            enum precision precision, int groups, int members)
 {
     struct conv conv = {.out = map_of(&plan->tensors[op->output]), .groups = groups};
     size_t outputs = (size_t)op->channels;
@@ -116,15 +116,15 @@ static struct conv conv_new(struct pieces *pieces, const struct plan *plan, cons
     conv.moments = moments_new(pieces, members * op->channels);
     conv.start = piece(pieces, outputs * sizeof(float));
     conv.sums = piece(pieces, (size_t)groups * outputs * sizeof *conv.sums);
-    conv.convolution = convolution_new(pieces, plan, op, groups, members);
+    conv.convolution = convolution_new(pieces, plan, op, precision, groups, members);
     return conv;
 }
 
-static struct conv conv_begin(const struct op_run *run, bool training)
+static struct conv conv_begin(const struct op_run *run, enum precision precision, bool training)
 {
     const struct op *op = run->op;
     int groups = groups_of(run->count);
-    struct conv conv = conv_new(&(struct pieces){run->scratch, 0}, run->plan, op, groups, run->members);
+    struct conv conv = conv_new(&(struct pieces){run->scratch, 0}, run->plan, op, precision, groups, run->members);
     conv.run = run;
     if (training)
         conv.kept = kept_new(&(struct pieces){run->saved, 0}, op, &conv.out, groups, op->pool == POOL_MAX);
@@ -176,9 +176,9 @@ static void conv_normalise_group(void *context, int item, int member)
                       selected_of(&conv->kept, group));
 }
 
-static void conv_forward(const struct op_run *run)
+static void conv_forward(const struct op_run *run, enum precision precision)
 {
-    struct conv conv = conv_begin(run, run->training);
+    struct conv conv = conv_begin(run, precision, run->training);
     start_from_shift(run, conv.start);
     conv.pass = forward_begin(&conv.convolution, run->values + run->op->weights.weight, conv.start, run->team);
     if (!run->training) {
@@ -211,9 +211,9 @@ static void conv_gradient_group(const void *context, int group, float *out)
                        (const float *)run->dy + group * conv->out.group, out);
 }
 
-static void conv_backward(const struct op_run *run)
+static void conv_backward(const struct op_run *run, enum precision precision)
 {
-    struct conv conv = conv_begin(run, true);
+    struct conv conv = conv_begin(run, precision, true);
     team_do(run->team, conv.groups, conv_sums_group, &conv);
     channel_sums_fold(conv.sums, run->op->channels, conv.groups);
     parameter_gradients(run, &conv.kept, conv.sums);
@@ -230,12 +230,12 @@ struct alone {
     struct pass pass;
 };
 
-static struct alone alone_begin(const struct op_run *run)
+static struct alone alone_begin(const struct op_run *run, enum precision precision)
 {
     struct alone alone = {.run = run, .out = map_of(&run->plan->tensors[run->op->output])};
     ASSERT(alone.out.border == 0);
-    alone.convolution =
-        convolution_new(&(struct pieces){run->scratch, 0}, run->plan, run->op, groups_of(run->count), run->members);
+    alone.convolution = convolution_new(&(struct pieces){run->scratch, 0}, run->plan, run->op, precision,
+                                        groups_of(run->count), run->members);
     return alone;
 }
 
@@ -250,9 +250,9 @@ static void alone_forward_group(void *context, int group, int member)
              (const float *)alone->run->x + map_at(&c->in, 0, 0, 0) + group * c->in.group, y, NULL);
 }
 
-static void alone_forward(const struct op_run *run)
+static void alone_forward(const struct op_run *run, enum precision precision)
 {
-    struct alone alone = alone_begin(run);
+    struct alone alone = alone_begin(run, precision);
     alone.pass = forward_begin(&alone.convolution, run->values + run->op->weights.weight, NULL, run->team);
     team_do(run->team, groups_of(run->count), alone_forward_group, &alone);
 }
@@ -267,9 +267,9 @@ static void alone_gradient_group(const void *context, int group, float *to)
             memcpy(to + map_at(gradient, k, y, 0), from + map_at(out, k, y, 0), out->pitch * sizeof *to);
 }
 
-static void alone_backward(const struct op_run *run)
+static void alone_backward(const struct op_run *run, enum precision precision)
 {
-    struct alone alone = alone_begin(run);
+    struct alone alone = alone_begin(run, precision);
     convolution_backward(run, &alone.convolution, alone_gradient_group, &alone);
 }
 

@@ -15,6 +15,7 @@
 #ifndef ESPALIER_BACKEND_CPU_CONVOLVE_H
 #define ESPALIER_BACKEND_CPU_CONVOLVE_H
 
+#include "backend/cpu/operands.h"
 #include "backend/cpu/winograd.h"
 #include "nn/backend.h"
 #include "util/bug.h"
@@ -22,6 +23,7 @@
 struct convolution {
     int kernel, stride, inputs, outputs;
     struct map in, linear, gradient; /* `gradient`: the linear part's, with the border that the input gradient wants */
+    bool pairs;                      /* in bf16 */
     bool filter_product, filter_input, filter_outer; /* by minimal filtering: forward, input and weight gradient */
     int together;                                    /* groups that the weight gradient takes at once */
     int round; /* groups whose gradients of the linear part are there at once: a multiple of `together`, or all */
@@ -33,6 +35,8 @@ struct convolution {
     float *gradients;                     /* of the linear part, `round` groups */
     float *tiles_in, *tiles_out;          /* chunks, one after another for each member */
     size_t tiles;                         /* from one member's to the next's */
+    float *operands, *gradient_operands;  /* one group in pairs, where it is multiplied directly; for each member */
+    size_t operand, gradient_operand;     /* from one member's to the next's */
 };
 
 static void tile_offsets(int32_t *offsets, int channels, int tiles)
@@ -41,8 +45,43 @@ static void tile_offsets(int32_t *offsets, int channels, int tiles)
         offsets[i] = i * tiles * LANES;
 }
 
+/* Whether multiplying in bf16 saves more than making the operands costs.  In instructions for 16 images of a pixel,
+   with C inputs, K outputs and T taps, as compiled for AVX-512: the three sums take 5.5 TCK, and pairs half of that;
+   operands are made in some 8 (C + K).  To be sure, twice that.  With fewer than four inputs pairs are part empty; that
+   is the first layer, which so keeps its pixels as they are. */
+static bool pairs_pay(const struct convolution *c)
+{
+    int64_t saved = INT64_C(27) * c->kernel * c->kernel * c->inputs * c->outputs;
+    return c->stride == 1 && c->inputs >= 4 && saved >= INT64_C(160) * (c->inputs + c->outputs);
+}
+
+static void operands_new(struct pieces *pieces, struct convolution *c, int members)
+{
+    size_t product = (size_t)(c->inputs + 1) / 2 * c->in.plane;
+    size_t gradient = (size_t)(c->outputs + 1) / 2 * c->gradient.plane;
+    size_t images = ((size_t)c->inputs * c->in.plane + LANES) / 2;
+    c->operand = product > gradient ? product : gradient;
+    c->operand = ((c->operand > images ? c->operand : images) + LANES - 1) / LANES * LANES;
+    c->gradient_operand = map_of_pixel_pairs(&c->gradient).group;
+    c->operands = piece(pieces, members * c->operand * sizeof(float));
+    c->gradient_operands = piece(pieces, members * c->gradient_operand * sizeof(float));
+}
+
+/* Pairs of channels, of each tap: [row][pair][tap] of canonical weights; the last of an odd number pairs with 0. */
+static void pair_weights(const struct convolution *c, const float *weights, float *packed)
+{
+    size_t taps = (size_t)c->kernel * c->kernel;
+    pair *to = (pair *)packed;
+    for (int k = 0; k < c->outputs; k++)
+        for (int i = 0; i < c->inputs; i += 2) {
+            const float *first = weights + ((size_t)k * c->inputs + i) * taps;
+            for (size_t t = 0; t < taps; t++)
+                *to++ = pair_of(first[t], i + 1 < c->inputs ? first[taps + t] : 0);
+        }
+}
+
 static struct convolution convolution_new(struct pieces *pieces, const struct plan *plan, const struct op *op,
-                                          int groups, int members)
+                                          enum precision precision, int groups, int members)
 {
     struct convolution c = {.kernel = op->kernel, .stride = op->stride, .outputs = op->channels, .together = 1};
     c.in = map_of(&plan->tensors[op->input]);
@@ -50,14 +89,15 @@ static struct convolution convolution_new(struct pieces *pieces, const struct pl
     c.linear = map_new(op->channels, op->height, op->width, 0);
     c.gradient = map_new(op->channels, op->height, op->width, op->kernel / 2);
     ASSERT(c.in.border >= op->kernel / 2);
+    c.pairs = BF16 && precision == PRECISION_BF16 && pairs_pay(&c);
     size_t taps = (size_t)c.kernel * c.kernel, inputs = (size_t)c.inputs, outputs = (size_t)c.outputs;
     c.offsets = piece(pieces, inputs * taps * sizeof(int32_t));
     c.gradient_offsets = piece(pieces, outputs * taps * sizeof(int32_t));
     if (!winograd_fits(c.kernel, c.stride, op->height, op->width)) {
         c.packed = piece(pieces, inputs * outputs * taps * sizeof(float));
     } else {
-        c.filter_product = winograd_pays(c.inputs, c.outputs);
-        c.filter_input = winograd_pays(c.outputs, c.inputs);
+        c.filter_product = winograd_pays(c.pairs, c.inputs, c.outputs);
+        c.filter_input = winograd_pays(c.pairs, c.outputs, c.inputs);
         c.filter_outer = c.filter_product && c.filter_input;
         c.packed = piece(pieces, POINTS * winograd_weights_point(c.inputs, c.outputs) * sizeof(float));
     }
@@ -74,6 +114,8 @@ static struct convolution convolution_new(struct pieces *pieces, const struct pl
         c.filtered_gradient = piece(pieces, POINTS * winograd_weights_point(c.inputs, c.outputs) * sizeof(float));
         c.together = OUTER_TILES > tiles ? OUTER_TILES / tiles : 1;
         c.together = c.together < groups ? c.together : groups;
+    } else if (c.pairs) {
+        operands_new(pieces, &c, members);
     }
     c.round = (members + c.together - 1) / c.together * c.together;
     c.round = c.round < groups ? c.round : groups;
@@ -93,6 +135,12 @@ static void pass_run(const struct convolution *c, const struct pass *pass, int m
                      const float *x, float *out, const struct moments *moments)
 {
     if (!pass->filtered) {
+        if (BF16 && pass->product.pairs) {
+            float *operand = c->operands + member * c->operand;
+            size_t origin = map_at(in, 0, 0, 0);
+            pairs_of_channels(in, x - origin, operand);
+            x = operand + origin;
+        }
         product_run(&pass->product, x, out, moments);
         return;
     }
@@ -105,6 +153,7 @@ static void pass_run(const struct convolution *c, const struct pass *pass, int m
 static struct winograd filter_of(const struct convolution *c, const struct map *in, const struct map *out)
 {
     return (struct winograd){
+        .pairs = c->pairs,
         .inputs = in->channels,
         .outputs = out->channels,
         .groups = 1,
@@ -149,15 +198,17 @@ static struct winograd filter_begin(const struct convolution *c, const struct ma
 {
     struct transform transform = {kernels, weights, c->packed, team_size(team)};
     team_do(team, transform.shares, transform_share, &transform);
+    if (BF16 && c->pairs)
+        winograd_weights_pair(kernels.rows, kernels.columns, c->packed);
     tile_offsets(c->product_tiles, in->channels, PRODUCT_TILES);
     return filter_of(c, in, out);
 }
 
-/* Offsets of the forward columns from the input's pixel. */
-static void forward_offsets(const struct convolution *c)
+/* Offsets of the forward columns, of channels or pairs of them, from the input's pixel. */
+static void forward_offsets(const struct convolution *c, int channels)
 {
     int32_t *offset = c->offsets, origin = (int32_t)map_at(&c->in, 0, 0, 0);
-    for (int channel = 0; channel < c->inputs; channel++)
+    for (int channel = 0; channel < channels; channel++)
         for (int y = 0; y < c->kernel; y++)
             for (int x = 0; x < c->kernel; x++)
                 *offset++ = (int32_t)map_at(&c->in, channel, y - c->kernel / 2, x - c->kernel / 2) - origin;
@@ -168,14 +219,20 @@ static struct pass forward_begin(const struct convolution *c, const float *weigh
                                  struct team *team)
 {
     struct pass pass = {.filtered = c->filter_product};
-    int columns = c->inputs * c->kernel * c->kernel;
+    bool pairs = BF16 && c->pairs;
+    int channels = pairs ? (c->inputs + 1) / 2 : c->inputs, columns = channels * c->kernel * c->kernel;
     if (pass.filtered) {
         pass.filter = filter_begin(c, &c->in, &c->linear, kernels_forward(c->outputs, c->inputs), weights, team);
         pass.filter.start = start;
         return pass;
     }
-    forward_offsets(c);
+    forward_offsets(c, channels);
+    if (pairs) {
+        pair_weights(c, weights, c->packed);
+        weights = c->packed;
+    }
     pass.product = (struct product){
+        .pairs = pairs,
         .rows = c->outputs,
         .columns = columns,
         .weights = weights,
@@ -231,8 +288,10 @@ static const struct phase phase_none = {.x = -1};
 /* Rows are input channels. */
 static struct product phase_product(const struct convolution *c, const struct phase *phase)
 {
-    int stride = c->stride, columns = c->outputs * phase->count;
+    bool pairs = BF16 && c->pairs;
+    int stride = c->stride, columns = (pairs ? (c->outputs + 1) / 2 : c->outputs) * phase->count;
     return (struct product){
+        .pairs = pairs,
         .rows = c->inputs,
         .columns = columns,
         .weights = c->packed + (size_t)phase->before * c->inputs * c->outputs,
@@ -254,13 +313,20 @@ static void phase_prepare(const struct convolution *c, const struct phase *phase
 {
     int32_t *offsets = c->gradient_offsets + phase->before * c->outputs;
     float *packed = c->packed + (size_t)phase->before * c->inputs * c->outputs;
-    for (int k = 0; k < c->outputs; k++)
+    bool pairs = BF16 && c->pairs;
+    int taps = c->kernel * c->kernel, each = pairs ? 2 : 1;
+    for (int k = 0; k * each < c->outputs; k++)
         for (int t = 0; t < phase->count; t++)
             *offsets++ = (int32_t)(k * c->gradient.plane) + phase->places[t];
     for (int i = 0; i < c->inputs; i++)
-        for (int k = 0; k < c->outputs; k++)
-            for (int t = 0; t < phase->count; t++)
-                *packed++ = weights[((size_t)k * c->inputs + i) * c->kernel * c->kernel + phase->taps[t]];
+        for (int k = 0; k < c->outputs; k += each)
+            for (int t = 0; t < phase->count; t++, packed++) {
+                const float *weight = weights + ((size_t)k * c->inputs + i) * taps + phase->taps[t];
+                if (pairs)
+                    *(pair *)packed = pair_of(*weight, k + 1 < c->outputs ? weight[c->inputs * taps] : 0);
+                else
+                    *packed = *weight;
+            }
 }
 
 static struct pass input_gradient_begin(const struct convolution *c, const float *weights, struct team *team)
@@ -290,12 +356,33 @@ static void input_gradient_run(const struct convolution *c, const struct pass *b
 
 static void weight_gradient_begin(const struct convolution *c, float *out)
 {
-    forward_offsets(c);
+    forward_offsets(c, c->inputs);
+    for (int i = 0; BF16 && c->pairs && i < c->inputs * c->kernel * c->kernel; i++)
+        c->offsets[i] /= 2; /* images are paired */
     memset(out, 0, (size_t)c->outputs * c->inputs * c->kernel * c->kernel * sizeof *out);
     if (c->filter_outer) {
         memset(c->filtered_gradient, 0, POINTS * winograd_weights_point(c->outputs, c->inputs) * sizeof(float));
-        tile_offsets(c->outer_tiles, c->inputs, OUTER_TILES);
+        tile_offsets(c->outer_tiles, c->inputs, BF16 && c->pairs ? OUTER_TILES / 2 : OUTER_TILES);
     }
+}
+
+/* One group, multiplied directly in bf16. */
+static void weight_gradient_pairs(const struct convolution *c, struct outer outer, int member, const float *x,
+                                  const float *gradient)
+{
+    struct map d = map_of_pixel_pairs(&c->gradient);
+    int taps = c->kernel * c->kernel;
+    float *operand = c->operands + member * c->operand;
+    float *gradient_operand = c->gradient_operands + member * c->gradient_operand;
+    pairs_of_images(&c->in, outer.first / taps, (outer.last + taps - 1) / taps, x, operand);
+    pairs_of_pixels(&c->gradient, gradient, gradient_operand);
+    outer.pairs = true;
+    outer.width = d.width;
+    outer.x_pitch = (ptrdiff_t)c->in.pitch / 2;
+    outer.x_step = LANES;
+    outer.d_plane = (ptrdiff_t)d.plane;
+    outer.d_pitch = (ptrdiff_t)d.pitch;
+    outer_run(&outer, operand + map_at(&c->in, 0, 0, 0) / 2, gradient_operand);
 }
 
 /* Share `share` of `shares` of the columns; some groups: inputs `x` and the linear part's `gradient`, both with their
@@ -331,7 +418,10 @@ static void weight_gradient_run(const struct convolution *c, int share, int shar
         .d_step = LANES,
     };
     for (int g = 0; g < groups; g++)
-        outer_run(&outer, pixel + g * c->in.group, d + g * c->gradient.group);
+        if (BF16 && c->pairs)
+            weight_gradient_pairs(c, outer, member, x + g * c->in.group, gradient + g * c->gradient.group);
+        else
+            outer_run(&outer, pixel + g * c->in.group, d + g * c->gradient.group);
 }
 
 static void weight_gradient_end(const struct convolution *c, int share, int shares, float *out)

@@ -8,18 +8,25 @@
 
 const char *const cpu_isa_names[] = {
 #ifdef ESPALIER_X86_64
-    "avx512",
-    "avx2",
+    "avx512bf16", "avx512", "avx2",
 #endif
-    "baseline",
-    NULL,
+    "baseline",   NULL,
 };
+
+#ifdef ESPALIER_X86_64
+static bool has_avx512(void)
+{
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+}
+#endif
 
 const struct backend *backend_cpu_isa(const char *name)
 {
 #ifdef ESPALIER_X86_64
-    if (!strcmp(name, "avx512") && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
+    if (!strcmp(name, "avx512bf16") && has_avx512() && __builtin_cpu_supports("avx512bf16"))
+        return &backend_cpu_avx512bf16;
+    if (!strcmp(name, "avx512") && has_avx512())
         return &backend_cpu_avx512;
     if (!strcmp(name, "avx2") && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
         return &backend_cpu_avx2;

@@ -11,16 +11,21 @@
  * A tile keeps TILE_ROWS x TILE_PIXELS (or TILE_COLUMNS) vectors of sums in registers; remainders are spread over
  * smaller tiles as evenly as they go.  Columns are walked in blocks, so that what a tile reads again stays in the
  * first-level cache; between blocks the sums of `product` wait in `out`.
+ *
+ * The same sums over pairs of bf16 numbers (bf16.h): `x`, weights and `d` are then buffers of pairs, what comes out is
+ * floats.
  */
 #ifndef ESPALIER_BACKEND_CPU_PRODUCT_H
 #define ESPALIER_BACKEND_CPU_PRODUCT_H
 
+#include "backend/cpu/bf16.h"
 #include "backend/cpu/layout.h"
 
 /* Columns in a block, and columns times pixels that one tile function walks before the next rows come. */
 enum { COLUMN_BLOCK = 144, SPAN = 864 };
 
 struct product {
+    bool pairs; /* weights and `x` are pairs of bf16 */
     int rows, columns;
     const float *weights;
     ptrdiff_t weight_row, weight_column; /* steps from row to row, from column to column */
@@ -84,7 +89,7 @@ struct span {
     float *sum, *square; /* moments of the first row, or NULL */
 };
 
-INLINE void product_span(int rows, int pixels, const struct span *span)
+INLINE void product_span(bool pairs, int rows, int pixels, const struct span *span)
 {
     const struct product *product = span->product;
     ptrdiff_t step = product->x_step, weight_row = product->weight_row, weight_column = product->weight_column;
@@ -123,10 +128,10 @@ INLINE void product_span(int rows, int pixels, const struct span *span)
                 in[p] = vector_load(at + p * step);
 #pragma GCC unroll 8
             for (int r = 0; r < rows; r++) {
-                vector weight = vector_all(w[r * weight_row]);
+                vector weight = weight_all(pairs, w + r * weight_row);
 #pragma GCC unroll 8
                 for (int p = 0; p < pixels; p++)
-                    sums[r][p] += weight * in[p];
+                    sums[r][p] = multiply_add(pairs, sums[r][p], weight, in[p]);
             }
         }
 #pragma GCC unroll 8
@@ -150,36 +155,43 @@ INLINE void product_span(int rows, int pixels, const struct span *span)
     }
 }
 
-#define PRODUCT_SPAN(rows, pixels)                                                                                     \
-    static __attribute__((noinline)) void product_span_##rows##x##pixels(const struct span *span)                      \
+#define PRODUCT_SPAN(name, pairs, rows, pixels)                                                                        \
+    static __attribute__((noinline)) void name##_span_##rows##x##pixels(const struct span *span)                       \
     {                                                                                                                  \
-        product_span(rows, pixels, span);                                                                              \
+        product_span(pairs, rows, pixels, span);                                                                       \
     }
-#define PRODUCT_SPANS(pixels)                                                                                          \
-    PRODUCT_SPAN(1, pixels)                                                                                            \
-    PRODUCT_SPAN(2, pixels)                                                                                            \
-    PRODUCT_SPAN(3, pixels)                                                                                            \
-    PRODUCT_SPAN(4, pixels)
-#define PRODUCT_SPAN_ROW(pixels)                                                                                       \
+#define PRODUCT_SPANS(name, pairs, pixels)                                                                             \
+    PRODUCT_SPAN(name, pairs, 1, pixels)                                                                               \
+    PRODUCT_SPAN(name, pairs, 2, pixels)                                                                               \
+    PRODUCT_SPAN(name, pairs, 3, pixels)                                                                               \
+    PRODUCT_SPAN(name, pairs, 4, pixels)
+#define PRODUCT_SPAN_ROW(name, pixels)                                                                                 \
     {                                                                                                                  \
-        product_span_1x##pixels, product_span_2x##pixels, product_span_3x##pixels, product_span_4x##pixels             \
+        name##_span_1x##pixels, name##_span_2x##pixels, name##_span_3x##pixels, name##_span_4x##pixels                 \
     }
-PRODUCT_SPANS(1)
-PRODUCT_SPANS(2)
-PRODUCT_SPANS(3)
-#if TILE_PIXELS == 4
-PRODUCT_SPANS(4)
-#endif
-
 typedef void product_span_function(const struct span *span);
-static product_span_function *const product_spans[TILE_PIXELS][TILE_ROWS] = {
-    PRODUCT_SPAN_ROW(1),
-    PRODUCT_SPAN_ROW(2),
-    PRODUCT_SPAN_ROW(3),
 #if TILE_PIXELS == 4
-    PRODUCT_SPAN_ROW(4),
+#define PRODUCT_TABLE(name, pairs)                                                                                     \
+    PRODUCT_SPANS(name, pairs, 1)                                                                                      \
+    PRODUCT_SPANS(name, pairs, 2)                                                                                      \
+    PRODUCT_SPANS(name, pairs, 3)                                                                                      \
+    PRODUCT_SPANS(name, pairs, 4)                                                                                      \
+    static product_span_function *const name##_spans[TILE_PIXELS][TILE_ROWS] = {                                       \
+        PRODUCT_SPAN_ROW(name, 1), PRODUCT_SPAN_ROW(name, 2), PRODUCT_SPAN_ROW(name, 3), PRODUCT_SPAN_ROW(name, 4)};
+#else
+#define PRODUCT_TABLE(name, pairs)                                                                                     \
+    PRODUCT_SPANS(name, pairs, 1)                                                                                      \
+    PRODUCT_SPANS(name, pairs, 2)                                                                                      \
+    PRODUCT_SPANS(name, pairs, 3)                                                                                      \
+    static product_span_function *const name##_spans[TILE_PIXELS][TILE_ROWS] = {                                       \
+        PRODUCT_SPAN_ROW(name, 1), PRODUCT_SPAN_ROW(name, 2), PRODUCT_SPAN_ROW(name, 3)};
 #endif
-};
+PRODUCT_TABLE(product, false)
+#if defined VECTOR_BF16 || defined EMULATE_BF16
+PRODUCT_TABLE(product_pairs, true)
+#else
+#define product_pairs_spans product_spans /* none: nothing comes in pairs */
+#endif
 
 /* The next tile's size when `left` are left: as even as `most` allows, the larger ones first. */
 INLINE int tile_size(int left, int most)
@@ -216,7 +228,10 @@ static void product_row(const struct product *product, int column, const float *
             span.start = product->start && !column ? product->start + row : NULL;
             span.sum = moments && last ? moments->sum + row * VECTOR_WIDTH : NULL;
             span.square = moments && last ? moments->square + row * VECTOR_WIDTH : NULL;
-            product_spans[pixels - 1][rows - 1](&span);
+            if (BF16 && product->pairs)
+                product_pairs_spans[pixels - 1][rows - 1](&span);
+            else
+                product_spans[pixels - 1][rows - 1](&span);
         }
     }
 }
@@ -234,6 +249,7 @@ static void product_run(const struct product *product, const float *x, float *ou
 }
 
 struct outer {
+    bool pairs; /* `x` and `d` are pairs of bf16, of neighbouring lanes or pixels; `x` need not be aligned */
     int rows, columns;
     int first, last; /* columns that are summed: first … last-1 */
     float *gradient; /* [row][column] */
@@ -243,7 +259,7 @@ struct outer {
     ptrdiff_t d_plane, d_pitch, d_step;
 };
 
-INLINE void outer_tile(int rows, int columns, const struct outer *outer, const int32_t *offsets, int height,
+INLINE void outer_tile(bool pairs, int rows, int columns, const struct outer *outer, const int32_t *offsets, int height,
                        const float *x, const float *d, float *gradient)
 {
     vector sums[TILE_ROWS][TILE_COLUMNS];
@@ -264,13 +280,14 @@ INLINE void outer_tile(int rows, int columns, const struct outer *outer, const i
                 vector in[TILE_COLUMNS];
 #pragma GCC unroll 8
                 for (int c = 0; c < columns; c++)
-                    in[c] = vector_load(xs[c] + part * VECTOR_WIDTH);
+                    in[c] = pairs ? vector_load_unaligned(xs[c] + part * VECTOR_WIDTH)
+                                  : vector_load(xs[c] + part * VECTOR_WIDTH);
 #pragma GCC unroll 8
                 for (int r = 0; r < rows; r++) {
                     vector dr = vector_load(ds + r * plane + part * VECTOR_WIDTH);
 #pragma GCC unroll 8
                     for (int c = 0; c < columns; c++)
-                        sums[r][c] += dr * in[c];
+                        sums[r][c] = multiply_add(pairs, sums[r][c], dr, in[c]);
                 }
             }
 #pragma GCC unroll 8
@@ -294,37 +311,47 @@ INLINE void outer_tile(int rows, int columns, const struct outer *outer, const i
     }
 }
 
-#define OUTER_TILE(rows, columns)                                                                                      \
-    static __attribute__((noinline)) void outer_tile_##rows##x##columns(                                               \
+#define OUTER_TILE(name, pairs, rows, columns)                                                                         \
+    static __attribute__((noinline)) void name##_tile_##rows##x##columns(                                              \
         const struct outer *outer, const int32_t *offsets, int height, const float *x, const float *d, float *g)       \
     {                                                                                                                  \
-        outer_tile(rows, columns, outer, offsets, height, x, d, g);                                                    \
+        outer_tile(pairs, rows, columns, outer, offsets, height, x, d, g);                                             \
     }
-#define OUTER_TILES(columns)                                                                                           \
-    OUTER_TILE(1, columns)                                                                                             \
-    OUTER_TILE(2, columns)                                                                                             \
-    OUTER_TILE(3, columns)                                                                                             \
-    OUTER_TILE(4, columns)
-#define OUTER_TILE_ROW(columns)                                                                                        \
+#define OUTER_TILES_OF(name, pairs, columns)                                                                           \
+    OUTER_TILE(name, pairs, 1, columns)                                                                                \
+    OUTER_TILE(name, pairs, 2, columns)                                                                                \
+    OUTER_TILE(name, pairs, 3, columns)                                                                                \
+    OUTER_TILE(name, pairs, 4, columns)
+#define OUTER_TILE_ROW(name, columns)                                                                                  \
     {                                                                                                                  \
-        outer_tile_1x##columns, outer_tile_2x##columns, outer_tile_3x##columns, outer_tile_4x##columns                 \
+        name##_tile_1x##columns, name##_tile_2x##columns, name##_tile_3x##columns, name##_tile_4x##columns             \
     }
-OUTER_TILES(1)
-OUTER_TILES(2)
-OUTER_TILES(3)
-#if TILE_COLUMNS == 5
-OUTER_TILES(4)
-OUTER_TILES(5)
-#endif
-
 typedef void outer_tile_function(const struct outer *outer, const int32_t *offsets, int height, const float *x,
                                  const float *d, float *gradient);
-static outer_tile_function *const outer_tiles[TILE_COLUMNS][TILE_ROWS] = {
-    OUTER_TILE_ROW(1), OUTER_TILE_ROW(2), OUTER_TILE_ROW(3),
 #if TILE_COLUMNS == 5
-    OUTER_TILE_ROW(4), OUTER_TILE_ROW(5),
+#define OUTER_TABLE(name, pairs)                                                                                       \
+    OUTER_TILES_OF(name, pairs, 1)                                                                                     \
+    OUTER_TILES_OF(name, pairs, 2)                                                                                     \
+    OUTER_TILES_OF(name, pairs, 3)                                                                                     \
+    OUTER_TILES_OF(name, pairs, 4)                                                                                     \
+    OUTER_TILES_OF(name, pairs, 5)                                                                                     \
+    static outer_tile_function *const name##_tiles[TILE_COLUMNS][TILE_ROWS] = {                                        \
+        OUTER_TILE_ROW(name, 1), OUTER_TILE_ROW(name, 2), OUTER_TILE_ROW(name, 3), OUTER_TILE_ROW(name, 4),            \
+        OUTER_TILE_ROW(name, 5)};
+#else
+#define OUTER_TABLE(name, pairs)                                                                                       \
+    OUTER_TILES_OF(name, pairs, 1)                                                                                     \
+    OUTER_TILES_OF(name, pairs, 2)                                                                                     \
+    OUTER_TILES_OF(name, pairs, 3)                                                                                     \
+    static outer_tile_function *const name##_tiles[TILE_COLUMNS][TILE_ROWS] = {                                        \
+        OUTER_TILE_ROW(name, 1), OUTER_TILE_ROW(name, 2), OUTER_TILE_ROW(name, 3)};
 #endif
-};
+OUTER_TABLE(outer, false)
+#if defined VECTOR_BF16 || defined EMULATE_BF16
+OUTER_TABLE(outer_pairs, true)
+#else
+#define outer_pairs_tiles outer_tiles
+#endif
 
 /* Adds to `gradient`.  Walks rows of pixels in strips, so that a strip of TILE_ROWS planes of `d` stays in the cache
    while all columns pass over it. */
@@ -340,9 +367,12 @@ static void outer_run(const struct outer *outer, const float *x, const float *d)
             rows = tile_size(outer->rows - row, TILE_ROWS);
             for (int column = outer->first, columns; column < outer->last; column += columns) {
                 columns = tile_size(outer->last - column, TILE_COLUMNS);
-                outer_tiles[columns - 1][rows - 1](outer, outer->offsets + column, height, x + y * outer->x_pitch,
-                                                   d + row * outer->d_plane + y * outer->d_pitch,
-                                                   outer->gradient + (ptrdiff_t)row * outer->columns + column);
+                outer_tile_function *tile = outer_tiles[columns - 1][rows - 1];
+                if (BF16 && outer->pairs)
+                    tile = outer_pairs_tiles[columns - 1][rows - 1];
+                tile(outer, outer->offsets + column, height, x + y * outer->x_pitch,
+                     d + row * outer->d_plane + y * outer->d_pitch,
+                     outer->gradient + (ptrdiff_t)row * outer->columns + column);
             }
         }
     }

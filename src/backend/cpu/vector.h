@@ -41,6 +41,11 @@ INLINE vector vector_load(const float *from)
     return *(const vector *)from;
 }
 
+INLINE vector vector_load_unaligned(const float *from)
+{
+    return *(const vector_unaligned *)from;
+}
+
 INLINE void vector_store(float *to, vector value)
 {
     *(vector *)to = value;

@@ -11,12 +11,14 @@
  * transformed once and then multiplied by all channels, they are cheap from about 12 channels on.  The factors of G
  * are halves: nothing is lost that float32 did not lose before.
  *
- * Tiles are taken in chunks that stay in the cache, as [point][channel][tile][image].
+ * Tiles are taken in chunks that stay in the cache, as [point][channel][tile][image].  In bf16, what the transforms
+ * write is rounded: chunks and weights are [point][pair of channels][tile][image], and for the weight gradient
+ * [point][channel][pair of tiles][image].
  */
 #ifndef ESPALIER_BACKEND_CPU_WINOGRAD_H
 #define ESPALIER_BACKEND_CPU_WINOGRAD_H
 
-#include "backend/cpu/product.h"
+#include "backend/cpu/winograd_pairs.h"
 
 enum {
     POINTS = 16,
@@ -26,11 +28,12 @@ enum {
 
 /* What is transformed, its tiles by their first pixel.  Inputs are at their first pixel less one row and column. */
 struct winograd {
+    bool pairs;          /* multiply in bf16; `weights` are pairs */
     int inputs, outputs; /* channels */
     int groups, tiles_y, tiles_x;
     size_t in_group, in_plane, in_pitch;
     size_t out_group, out_plane, out_pitch;
-    const float *weights;   /* [point][output][input] */
+    const float *weights;   /* [point][output][input or pair of them] */
     const float *start;     /* by output, what sums start from; or NULL */
     const int32_t *offsets; /* of each input in a chunk of PRODUCT_TILES (or OUTER_TILES) */
     float *in, *out;        /* a chunk, transformed; scratch */
@@ -65,10 +68,19 @@ static inline bool winograd_fits(int kernel, int stride, int height, int width)
     return kernel == 3 && stride == 1 && height % 2 == 0 && width % 2 == 0;
 }
 
-/* Whether the products get shorter by more than the transforms cost: measured. */
-static inline bool winograd_pays(int inputs, int outputs)
+/* Whether the products get shorter by more than the transforms cost.  For floats this is measured: 8 x 8 channels are
+   even, where a count of instructions would have 4 x 4.  For pairs the same count has 10 x 10 (half the products, and
+   transforms that also round), so some 20 x 20 are even. */
+static inline bool winograd_pays(bool pairs, int inputs, int outputs)
 {
-    return inputs >= 8 && outputs >= 8 && inputs * outputs >= 128;
+    int least = pairs ? 16 : 8;
+    return inputs >= least && outputs >= least && inputs * outputs >= 2 * least * least;
+}
+
+/* Columns of a product: channels, or pairs of them. */
+static inline int winograd_columns(bool pairs, int inputs)
+{
+    return pairs ? (inputs + 1) / 2 : inputs;
 }
 
 /* From point to point of transformed weights or their gradient. */
@@ -131,6 +143,15 @@ static void winograd_weights(const struct kernels *k, int first, int last, const
             for (int i = 0; i < POINTS; i++, to += point)
                 memcpy(to, &transformed[i / 4][i % 4], (size_t)count * sizeof(float));
         }
+}
+
+/* In place: rows get half as long, the step from point to point stays. */
+static void winograd_weights_pair(int rows, int columns, float *u)
+{
+    size_t point = winograd_weights_point(rows, columns);
+    for (int i = 0; i < POINTS; i++, u += point)
+        for (int row = 0; row < rows; row++)
+            pairs_of_row(u + (size_t)row * columns, (size_t)columns, u + (size_t)row * winograd_columns(true, columns));
 }
 
 /* dg = Gt dU G of VECTOR_WIDTH kernels. */
@@ -245,6 +266,35 @@ static void winograd_inputs(const struct winograd *w, const struct chunk *chunk,
         }
 }
 
+/* Pairs of channels. */
+static void winograd_inputs_pairs(const struct winograd *w, const struct chunk *chunk, int most, const float *x)
+{
+    size_t point = winograd_point(winograd_columns(true, w->inputs), most);
+    for (int c = 0; c < w->inputs; c += 2)
+        for (int t = 0; t < chunk->tiles; t++) {
+            const float *from = x + c * w->in_plane + chunk->in[t];
+            winograd_input_pairs(from, c + 1 < w->inputs ? from + w->in_plane : NULL, w->in_pitch,
+                                 w->in + ((size_t)c / 2 * most + t) * LANES, point);
+        }
+}
+
+/* Pairs of tiles, of inputs first … last-1 and of all gradients. */
+static void winograd_outer_pairs(const struct winograd *w, const struct chunk *chunk, int first, int last,
+                                 const float *x, const float *d)
+{
+    enum { MOST = OUTER_TILES / 2 };
+    size_t in_point = winograd_point(w->inputs, MOST), out_point = winograd_point(w->outputs, MOST);
+    x += first * w->in_plane;
+    for (int c = first; c < last; c++, x += w->in_plane)
+        for (int t = 0; t < chunk->tiles; t += 2)
+            winograd_input_pairs(x + chunk->in[t], t + 1 < chunk->tiles ? x + chunk->in[t + 1] : NULL, w->in_pitch,
+                                 w->in + ((size_t)c * MOST + t / 2) * LANES, in_point);
+    for (int k = 0; k < w->outputs; k++, d += w->out_plane)
+        for (int t = 0; t < chunk->tiles; t += 2)
+            winograd_gradient_pairs(d + chunk->out[t], t + 1 < chunk->tiles ? d + chunk->out[t + 1] : NULL,
+                                    w->out_pitch, w->out + ((size_t)k * MOST + t / 2) * LANES, out_point);
+}
+
 static void winograd_outputs(const struct winograd *w, const struct chunk *chunk, float *out,
                              const struct moments *moments)
 {
@@ -291,11 +341,14 @@ static void winograd_gradients(const struct winograd *w, const struct chunk *chu
 /* A convolution.  With `moments`, of one group. */
 static void winograd_product(const struct winograd *w, const float *x, float *out, const struct moments *moments)
 {
-    size_t in_point = winograd_point(w->inputs, PRODUCT_TILES), out_point = winograd_point(w->outputs, PRODUCT_TILES);
+    bool pairs = BF16 && w->pairs;
+    int columns = winograd_columns(pairs, w->inputs);
+    size_t in_point = winograd_point(columns, PRODUCT_TILES), out_point = winograd_point(w->outputs, PRODUCT_TILES);
     struct product product = {
+        .pairs = pairs,
         .rows = w->outputs,
-        .columns = w->inputs,
-        .weight_row = w->inputs,
+        .columns = columns,
+        .weight_row = columns,
         .weight_column = 1,
         .offsets = w->offsets,
         .height = 1,
@@ -305,11 +358,14 @@ static void winograd_product(const struct winograd *w, const float *x, float *ou
     };
     for (int first = 0; first < w->groups * w->tiles_y * w->tiles_x; first += PRODUCT_TILES) {
         struct chunk chunk = chunk_at(w, first, PRODUCT_TILES);
-        winograd_inputs(w, &chunk, PRODUCT_TILES, 0, w->inputs, x);
+        if (pairs)
+            winograd_inputs_pairs(w, &chunk, PRODUCT_TILES, x);
+        else
+            winograd_inputs(w, &chunk, PRODUCT_TILES, 0, w->inputs, x);
         product.width = chunk.tiles * PARTS;
         for (int point = 0; point < POINTS; point++) {
             product.weights = w->weights + point * winograd_weights_point(w->outputs, w->inputs);
-            for (int column = 0; column < w->inputs; column += COLUMN_BLOCK)
+            for (int column = 0; column < columns; column += COLUMN_BLOCK)
                 product_row(&product, column, w->in + point * in_point, w->out + point * out_point, NULL);
         }
         winograd_outputs(w, &chunk, out, moments);
@@ -320,8 +376,11 @@ static void winograd_product(const struct winograd *w, const float *x, float *ou
 static void winograd_outer(const struct winograd *w, int first_input, int last_input, const float *x, const float *d,
                            float *gradient)
 {
-    size_t in_point = winograd_point(w->inputs, OUTER_TILES), out_point = winograd_point(w->outputs, OUTER_TILES);
+    bool pairs = BF16 && w->pairs;
+    int most = pairs ? OUTER_TILES / 2 : OUTER_TILES;
+    size_t in_point = winograd_point(w->inputs, most), out_point = winograd_point(w->outputs, most);
     struct outer outer = {
+        .pairs = pairs,
         .rows = w->outputs,
         .columns = w->inputs,
         .first = first_input,
@@ -329,14 +388,18 @@ static void winograd_outer(const struct winograd *w, int first_input, int last_i
         .offsets = w->offsets,
         .height = 1,
         .x_step = LANES,
-        .d_plane = OUTER_TILES * LANES,
+        .d_plane = (ptrdiff_t)most * LANES,
         .d_step = LANES,
     };
     for (int first = 0; first < w->groups * w->tiles_y * w->tiles_x; first += OUTER_TILES) {
         struct chunk chunk = chunk_at(w, first, OUTER_TILES);
-        winograd_inputs(w, &chunk, OUTER_TILES, first_input, last_input, x);
-        winograd_gradients(w, &chunk, d);
-        outer.width = chunk.tiles;
+        if (pairs) {
+            winograd_outer_pairs(w, &chunk, first_input, last_input, x, d);
+        } else {
+            winograd_inputs(w, &chunk, OUTER_TILES, first_input, last_input, x);
+            winograd_gradients(w, &chunk, d);
+        }
+        outer.width = pairs ? (chunk.tiles + 1) / 2 : chunk.tiles;
         for (int point = 0; point < POINTS; point++) {
             outer.gradient = gradient + point * winograd_weights_point(w->outputs, w->inputs);
             outer_run(&outer, w->in + point * in_point, w->out + point * out_point);

@@ -1,0 +1,97 @@
+/*
+ * test_bf16_training.c - what bf16 (emulated) does to a training: on Fashion-MNIST it ends where float32 ends, within
+ * what another seed changes; it gives the same bits each time; and a batch may have any size.
+ */
+#include "config.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "backend/cpu/cpu.h"
+#include "nn/trainer.h"
+#include "pictures.h"
+#include "util/bug.h"
+#include "util/file.h"
+#include "util/memory.h"
+
+/* Direct convolutions and, in the third, minimal filtering. */
+static const char network_text[] = "C(8,3,1) P(2,2) C(12,5,1) P(2,2) C(16,3,1) C(32,1,1) C(16,3,1) A(7,7) SM(10)";
+
+static struct weights *new_weights(const char *text, struct shape shape, uint64_t seed)
+{
+    struct arch arch;
+    struct error error;
+    if (arch_parse(&arch, text, &error))
+        fail_msg("%s", error.text);
+    struct weights *weights = weights_new(&arch, shape);
+    struct random_stream stream = random_stream_new(seed, RANDOM_INITIALISE, 1, 0);
+    weights_initialise(weights, &stream);
+    return weights;
+}
+
+/* Accuracy on `validate`, in the precision that was trained in. */
+static double accuracy(const struct backend *backend, const struct view *train_view, const struct view *validate,
+                       uint64_t seed)
+{
+    struct training training = training_paper;
+    struct weights *weights = new_weights(network_text, train_view->images->shape, seed);
+    struct evaluation evaluation;
+    struct error error;
+    training.epochs = 1;
+    training.rate = 0.1f;
+    training.seed = seed;
+    assert_int_equal(train(backend, weights, train_view, validate, &training, NULL, &error), TRAINING_DONE);
+    assert_int_equal(network_evaluate(backend, weights, validate, training.batch, &evaluation, &error), 0);
+    weights_free(weights);
+    return evaluation.accuracy;
+}
+
+static void as_good_as_float32(void **state)
+{
+    enum { SEEDS = 3, STEPS = 300, BATCH = 64, VALIDATION = 2000 };
+    struct data_spec spec;
+    struct images images;
+    struct view train_view, validate;
+    struct error error;
+    assert_int_equal(data_spec_parse("fashion-mnist", &spec, &error), 0);
+    if (!file_exists(spec.folder)) {
+        print_message("skipped: %s is not there; apt-get install dataset-fashion-mnist\n", spec.folder);
+        skip();
+    }
+    if (images_open(&spec, DATA_TRAIN, &images, &error) ||
+        data_split(&images, VALIDATION, STEPS * BATCH, 1, &train_view, &validate, &error))
+        fail_msg("%s", error.text);
+    double sum = 0, sum_bf16 = 0, squares = 0;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        double exact = accuracy(backend_cpu(), &train_view, &validate, seed);
+        double rounded = accuracy(backend_cpu_wide.bf16, &train_view, &validate, seed);
+        print_message("# seed %d, %d steps: float32 %.2f %%, bf16 %.2f %%\n", (int)seed, STEPS, 100 * exact, 100 * rounded);
+        assert_true(exact != rounded);
+        sum += exact;
+        sum_bf16 += rounded;
+        squares += exact * exact;
+    }
+    double mean = sum / SEEDS, deviation = sqrt((squares - sum * mean) / (SEEDS - 1));
+    print_message("# mean: float32 %.2f %% (deviation of a seed %.2f), bf16 %.2f %%\n", 100 * mean, 100 * deviation,
+                  100 * sum_bf16 / SEEDS);
+    assert_true(mean > 0.75);
+    assert_true(fabs(mean - sum_bf16 / SEEDS) < 3 * fmax(deviation, 0.005));
+    view_done(&train_view);
+    view_done(&validate);
+    images_done(&images);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(as_good_as_float32),
+    };
+    return cmocka_run_group_tests_name("training in bf16", tests, NULL, NULL);
+}

@@ -1,6 +1,6 @@
 /*
  * test_bf16_training.c - what bf16 (emulated) does to a training: on Fashion-MNIST it ends where float32 ends, within
- * what another seed changes; it gives the same bits each time; and a batch may have any size.
+ * what another seed changes.  The last batch is a partial one.
  */
 #include "config.h"
 
@@ -16,13 +16,12 @@
 
 #include "backend/cpu/cpu.h"
 #include "nn/trainer.h"
-#include "pictures.h"
 #include "util/bug.h"
 #include "util/file.h"
 #include "util/memory.h"
 
-/* Direct convolutions and, in the third, minimal filtering. */
-static const char network_text[] = "C(8,3,1) P(2,2) C(12,5,1) P(2,2) C(16,3,1) C(32,1,1) C(16,3,1) A(7,7) SM(10)";
+/* After the first, in float32: direct convolutions, and in the last one minimal filtering. */
+static const char network_text[] = "C(4,3,1) P(2,2) C(8,3,1) P(3,3) C(16,3,1) C(32,3,1) A(4,4) SM(10)";
 
 static struct weights *new_weights(const char *text, struct shape shape, uint64_t seed)
 {
@@ -55,7 +54,7 @@ static double accuracy(const struct backend *backend, const struct view *train_v
 
 static void as_good_as_float32(void **state)
 {
-    enum { SEEDS = 3, STEPS = 300, BATCH = 64, VALIDATION = 2000 };
+    enum { SEEDS = 3, STEPS = 60, BATCH = 64, VALIDATION = 2000 };
     struct data_spec spec;
     struct images images;
     struct view train_view, validate;
@@ -66,13 +65,14 @@ static void as_good_as_float32(void **state)
         skip();
     }
     if (images_open(&spec, DATA_TRAIN, &images, &error) ||
-        data_split(&images, VALIDATION, STEPS * BATCH, 1, &train_view, &validate, &error))
+        data_split(&images, VALIDATION, STEPS * BATCH - 1, 1, &train_view, &validate, &error))
         fail_msg("%s", error.text);
     double sum = 0, sum_bf16 = 0, squares = 0;
     for (uint64_t seed = 1; seed <= SEEDS; seed++) {
         double exact = accuracy(backend_cpu(), &train_view, &validate, seed);
         double rounded = accuracy(backend_cpu_wide.bf16, &train_view, &validate, seed);
-        print_message("# seed %d, %d steps: float32 %.2f %%, bf16 %.2f %%\n", (int)seed, STEPS, 100 * exact, 100 * rounded);
+        print_message("# seed %d, %d steps: float32 %.2f %%, bf16 %.2f %%\n", (int)seed, STEPS, 100 * exact,
+                      100 * rounded);
         assert_true(exact != rounded);
         sum += exact;
         sum_bf16 += rounded;
@@ -81,8 +81,8 @@ static void as_good_as_float32(void **state)
     double mean = sum / SEEDS, deviation = sqrt((squares - sum * mean) / (SEEDS - 1));
     print_message("# mean: float32 %.2f %% (deviation of a seed %.2f), bf16 %.2f %%\n", 100 * mean, 100 * deviation,
                   100 * sum_bf16 / SEEDS);
-    assert_true(mean > 0.75);
-    assert_true(fabs(mean - sum_bf16 / SEEDS) < 3 * fmax(deviation, 0.005));
+    assert_true(mean > 0.5);
+    assert_true(fabs(mean - sum_bf16 / SEEDS) < 3 * fmax(deviation, 0.01));
     view_done(&train_view);
     view_done(&validate);
     images_done(&images);

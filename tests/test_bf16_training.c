@@ -54,7 +54,7 @@ static double accuracy(const struct backend *backend, const struct view *train_v
 
 static void as_good_as_float32(void **state)
 {
-    enum { SEEDS = 3, STEPS = 60, BATCH = 64, VALIDATION = 2000 };
+    enum { SEEDS = 3, STEPS = 30, BATCH = 64, VALIDATION = 2000 };
     struct data_spec spec;
     struct images images;
     struct view train_view, validate;
@@ -81,7 +81,7 @@ static void as_good_as_float32(void **state)
     double mean = sum / SEEDS, deviation = sqrt((squares - sum * mean) / (SEEDS - 1));
     print_message("# mean: float32 %.2f %% (deviation of a seed %.2f), bf16 %.2f %%\n", 100 * mean, 100 * deviation,
                   100 * sum_bf16 / SEEDS);
-    assert_true(mean > 0.5);
+    assert_true(mean > 0.4);
     assert_true(fabs(mean - sum_bf16 / SEEDS) < 3 * fmax(deviation, 0.01));
     view_done(&train_view);
     view_done(&validate);

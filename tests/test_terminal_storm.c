@@ -111,7 +111,7 @@ static bool has_drawn(struct pty_terminal *terminal, const void *context)
 static void expect_answer(struct pty_terminal *terminal)
 {
     expect(terminal, pty_wait_quiet(terminal, 0.03)); /* what was sent before is read: no Alt, no half a key */
-    pty_send(terminal, "\033[201~");               /* a paste that was begun swallows keys until it ends */
+    pty_send(terminal, "\033[201~"); /* a paste that was begun swallows keys until it ends */
     expect(terminal, pty_wait_quiet(terminal, 0.03));
     pty_forget(terminal);
     pty_send(terminal, PTY_CONTROL('l'));

@@ -1,8 +1,9 @@
 /*
  * on_cpu.cc - all kernels in one file, and the threads that they run on.
  *
- * A kernel whose threads meet runs on fibres (ucontext): the scheduler lets each thread of the block run, in order,
- * until it stands at a barrier or has ended, and when all stand there, again.  Some at a barrier while others have
+ * A kernel whose threads meet runs on fibres: the scheduler lets each thread of the block run, in order, until it stands
+ * at a barrier or has ended, and when all stand there, again.  ucontext makes a fibre; later switches are _longjmp,
+ * which asks nothing of the system, and a fibre that has ended runs the same thread of the next block.  Some at a barrier while others have
  * ended is a bug of the kernel, and aborts.  A kernel whose threads don't meet needs none: it is called thread by
  * thread.
  *
@@ -11,6 +12,7 @@
 #include "tests/kernels/cuda_shim.h"
 
 #include <pthread.h>
+#include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <ucontext.h>
@@ -114,15 +116,16 @@ void forget_shared()
 
 /* --- fibres --- */
 
-enum { STACK = 128 << 10 };
+enum { STACK = 32 << 10 };
 
 struct fibre {
-    ucontext_t context;
+    ucontext_t beginning;
+    jmp_buf place; /* where it goes on, once begun */
     char *stack;
     void *fake_stack; /* of the address sanitizer */
-    bool ended;
+    bool begun, ended;
 } fibres[KERNEL_THREADS];
-ucontext_t scheduler;
+jmp_buf scheduler;
 const void *scheduler_stack;
 size_t scheduler_stack_bytes;
 fibre *running;
@@ -130,33 +133,48 @@ fibre *running;
 const entry *launched;
 void **launched_arguments;
 
+/* From the running fibre to the scheduler, until it is resumed. */
+void pause_fibre()
+{
+    fibre *me = running;
+    __sanitizer_start_switch_fiber(&me->fake_stack, scheduler_stack, scheduler_stack_bytes);
+    if (!_setjmp(me->place))
+        _longjmp(scheduler, 1);
+    __sanitizer_finish_switch_fiber(me->fake_stack, nullptr, nullptr);
+}
+
 void fibre_main()
 {
     __sanitizer_finish_switch_fiber(nullptr, &scheduler_stack, &scheduler_stack_bytes);
-    launched->run(launched_arguments);
-    running->ended = true;
-    __sanitizer_start_switch_fiber(nullptr, scheduler_stack, scheduler_stack_bytes);
-    setcontext(&scheduler);
+    for (;;) {
+        launched->run(launched_arguments);
+        running->ended = true;
+        pause_fibre();
+    }
 }
 
-void start(fibre *fibre)
+void begin(fibre *fibre)
 {
-    if (!fibre->stack)
-        fibre->stack = static_cast<char *>(malloc(STACK));
-    getcontext(&fibre->context);
-    fibre->context.uc_stack.ss_sp = fibre->stack;
-    fibre->context.uc_stack.ss_size = STACK;
-    fibre->context.uc_link = nullptr;
-    fibre->ended = false;
-    makecontext(&fibre->context, fibre_main, 0);
+    fibre->begun = true;
+    getcontext(&fibre->beginning);
+    fibre->beginning.uc_stack.ss_sp = fibre->stack;
+    fibre->beginning.uc_stack.ss_size = STACK;
+    makecontext(&fibre->beginning, fibre_main, 0);
+    setcontext(&fibre->beginning);
 }
 
 void resume(fibre *fibre)
 {
-    void *fake_stack;
+    static void *fake_stack;
     running = fibre;
+    if (!fibre->stack)
+        fibre->stack = static_cast<char *>(malloc(STACK));
     __sanitizer_start_switch_fiber(&fake_stack, fibre->stack, STACK);
-    swapcontext(&scheduler, &fibre->context);
+    if (!_setjmp(scheduler)) {
+        if (fibre->begun)
+            _longjmp(fibre->place, 1);
+        begin(fibre);
+    }
     __sanitizer_finish_switch_fiber(fake_stack, nullptr, nullptr);
     running = nullptr;
 }
@@ -165,7 +183,7 @@ void run_together()
 {
     unsigned numbers[KERNEL_THREADS], ended = 0;
     for (fibre &each : fibres)
-        start(&each);
+        each.ended = false;
     while (ended == 0) {
         fill_order(numbers, KERNEL_THREADS);
         for (const unsigned number : numbers) {
@@ -194,11 +212,8 @@ void __syncthreads()
 {
     if (!running)
         bug(launched->name, "a barrier in a kernel that has none in KERNELS (kernels.h)");
-    fibre *me = running;
     const unsigned number = threadIdx.x;
-    __sanitizer_start_switch_fiber(&me->fake_stack, scheduler_stack, scheduler_stack_bytes);
-    swapcontext(&me->context, &scheduler);
-    __sanitizer_finish_switch_fiber(me->fake_stack, nullptr, nullptr);
+    pause_fibre();
     threadIdx.x = number;
 }
 

@@ -295,7 +295,7 @@ static void test_log_probability_is_recovered(void **unused)
 {
     struct policy_options options = default_options();
     struct random_stream stream = test_stream(7);
-    struct controller *controller = controller_new(options.space, 5);
+    struct controller *controller = controller_new(options.space, false, 5);
     struct chooser chooser = controller_chooser(controller);
     struct decision decisions[PROPOSAL_STEPS_MAX];
     struct proposal proposal;
@@ -482,7 +482,19 @@ static void test_tokens(void **unused)
     struct arch arch = parsed("C(4,1,1) C(4,3,1) C(8,1,1) C(3,1,1) C(39,7,1) C(36,5,2) C(200,3,1) P(2,2) A(2,2) FC(8) "
                               "FC(1) FC(79) FC(500) SM(10)");
     const int expected[] = {0, 1, 3, 0, 26, 26, 28, 40, 41, 30, 30, 38, 39, 42};
-    assert_int_equal(token_count(space), 43);
+    assert_int_equal(token_count(space, false), 43);
+    assert_int_equal(arch.layer_count, COUNT_OF(expected));
+    for (int i = 0; i < arch.layer_count; i++)
+        assert_int_equal(token_of(space, &arch.layers[i]), expected[i]);
+}
+
+/* The words of dense networks come behind those of plain ones, which keep their numbers. */
+static void test_dense_tokens(void **unused)
+{
+    const struct space *space = space_find("small");
+    struct arch arch = parsed("C(8,3,1) D(4,[4,6,7]) T(0.5) D(4,[48,60]) A(16,16) SM(10)");
+    const int expected[] = {4, 44, 45, 45, 43, 66, 66, 41, 42};
+    assert_int_equal(token_count(space, true), 67);
     assert_int_equal(arch.layer_count, COUNT_OF(expected));
     for (int i = 0; i < arch.layer_count; i++)
         assert_int_equal(token_of(space, &arch.layers[i]), expected[i]);
@@ -521,6 +533,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table),
         cmocka_unit_test(test_tokens),
+        cmocka_unit_test(test_dense_tokens),
         cmocka_unit_test(test_persons_actions),
         cmocka_unit_test(test_random_stays_within),
         cmocka_unit_test(test_widen_stays_within),

@@ -184,17 +184,20 @@ static void shake(struct controller *controller)
     }
 }
 
-static void sample_decisions(struct decisions_case *c, int wider, int deeper, double bonus)
+static void sample_decisions(struct decisions_case *c, bool dense, int wider, int deeper, double bonus)
 {
-    struct policy_options options = {
-        .space = space_find("small"), .input = {3, 32, 32}, .wider_decisions = wider, .deeper_decisions = deeper};
+    struct policy_options options = {.space = space_find("small"),
+                                     .dense = dense,
+                                     .input = {3, 32, 32},
+                                     .wider_decisions = wider,
+                                     .deeper_decisions = deeper};
     struct random_stream stream = random_stream_new(5, RANDOM_TEST, (uint32_t)wider, (uint32_t)deeper);
     struct arch start;
     struct proposal proposal;
-    *c = (struct decisions_case){.controller = controller_new(options.space, 7), .bonus = bonus};
+    *c = (struct decisions_case){.controller = controller_new(options.space, options.dense, 7), .bonus = bonus};
     c->decisions = calloc(DECISIONS_MAX, sizeof *c->decisions);
     shake(c->controller);
-    space_start(options.space, options.input, 10, &start);
+    (dense ? space_start_dense : space_start)(options.space, options.input, 10, &start);
     struct chooser chooser = controller_chooser(c->controller);
     for (int network = 0; network < 2; network++) {
         decisions_sample(&options, &chooser, &start, &stream, &proposal);
@@ -206,11 +209,13 @@ static void sample_decisions(struct decisions_case *c, int wider, int deeper, do
 
 static void check_case(int wider, int deeper, double bonus)
 {
-    struct decisions_case c;
-    sample_decisions(&c, wider, deeper, bonus);
-    check_decisions(&c);
-    controller_free(c.controller);
-    free(c.decisions);
+    for (int dense = 0; dense < 2; dense++) {
+        struct decisions_case c;
+        sample_decisions(&c, dense, wider, deeper, bonus);
+        check_decisions(&c);
+        controller_free(c.controller);
+        free(c.decisions);
+    }
 }
 
 static void test_wider_actor(void **unused)
@@ -239,7 +244,7 @@ static void test_person(void **unused)
     struct arch start;
     struct proposal proposal = {0};
     struct error error;
-    sample_decisions(&c, 2, 2, 0.1);
+    sample_decisions(&c, false, 2, 2, 0.1);
     space_start(options.space, options.input, 10, &start);
     for (int i = 0; i < 4; i++)
         assert_int_equal(proposal_add_text(&start, options.space, actions[i], &proposal, &error), 0);

@@ -118,7 +118,7 @@ static void test_person_decides(void **unused)
 static double score_of(const struct policy_kind *kind, const struct policy *policy,
                        const struct policy_options *options, const struct decision *decisions, int count)
 {
-    struct controller *controller = controller_new(options->space, 1);
+    struct controller *controller = controller_new(options->space, false, 1);
     double numbers[2], sum = 0;
     void *bytes;
     size_t length;

@@ -133,7 +133,7 @@ static FILE *open_reference(void)
 
 static void test_decisions(void **unused)
 {
-    struct controller *controller = controller_new(space_find("small"), 1);
+    struct controller *controller = controller_new(space_find("small"), false, 1);
     FILE *file = open_reference();
     char line[LINE];
     int cases = 0;

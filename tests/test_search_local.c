@@ -349,11 +349,13 @@ static void test_trains_dense(void **state)
     struct watcher watcher = {0};
     struct engine *engine;
     struct evaluator *evaluator = trainers(&real, 1);
-    options.dense = true;
+    snprintf(options.start, sizeof options.start, "C(8,3,1) D(4,[4]) A(28,28) SM(10)");
+    options.dense = false;
     assert_int_equal(engine_create(&options, path, &real.data, evaluator, &engine, &error), -1);
-    assert_string_equal(error.text, "--policy reinforce: it can't read dense networks yet; use --policy random");
+    assert_string_equal(error.text, "--start: a dense network needs --space dense");
     evaluator->kind->free(evaluator);
-    assert_int_equal(options_set(&options, "policy", "random", &error), 0);
+    options.dense = true;
+    options.start[0] = '\0';
     struct session_state *session = search(path, &real, &options, 1, &watcher);
     assert_int_equal(session->status_count[NODE_DONE], 3);
     assert_non_null(strstr(session->nodes[2]->facts.arch, "D(4,["));

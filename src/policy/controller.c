@@ -16,11 +16,11 @@
 
 #include "util/memory.h"
 
-struct controller *controller_new(const struct space *space, uint64_t seed)
+struct controller *controller_new(const struct space *space, bool dense, uint64_t seed)
 {
     struct controller *controller = memory_new(1, sizeof *controller);
     struct random_stream stream = random_stream_new(seed, RANDOM_CONTROLLER, 0, 0);
-    encoder_init(&controller->encoder, &controller->parameters, &stream, space);
+    encoder_init(&controller->encoder, &controller->parameters, &stream, space, dense);
     wider_actor_init(&controller->wider, &controller->parameters, &stream);
     deeper_actor_init(&controller->deeper, &controller->parameters, &stream, space);
     return controller;

@@ -29,8 +29,8 @@ struct decision_score {
     double entropy; /* mean of the decision's choices, in nats; 0 where it had none */
 };
 
-/* Initial weights by `seed`.  Borrows `space`. */
-struct controller *controller_new(const struct space *space, uint64_t seed);
+/* Initial weights by `seed`.  `dense`: it reads dense networks too.  Borrows `space`. */
+struct controller *controller_new(const struct space *space, bool dense, uint64_t seed);
 void controller_free(struct controller *controller);
 
 /* Its probabilities, to sample from; borrows the controller. */

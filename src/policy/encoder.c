@@ -7,10 +7,10 @@
 #include <string.h>
 
 void encoder_init(struct encoder *encoder, struct parameters *parameters, struct random_stream *stream,
-                  const struct space *space)
+                  const struct space *space, bool dense)
 {
     encoder->space = space;
-    encoder->embedding = parameters_add(parameters, "encoder.embedding", token_count(space), EMBEDDING);
+    encoder->embedding = parameters_add(parameters, "encoder.embedding", token_count(space, dense), EMBEDDING);
     parameter_uniform(encoder->embedding, stream, sqrt(3)); /* variance 1 */
     lstm_init(&encoder->forwards, parameters, stream, "encoder.forwards.weight", "encoder.forwards.bias", EMBEDDING,
               ENCODER_SIDE);

@@ -28,7 +28,7 @@ struct encoder_trace {
 };
 
 void encoder_init(struct encoder *encoder, struct parameters *parameters, struct random_stream *stream,
-                  const struct space *space);
+                  const struct space *space, bool dense);
 void encoder_forward(const struct encoder *encoder, const struct arch *arch, struct encoding *encoding,
                      struct encoder_trace *trace);
 /* Adds to the gradients of the parameters. */

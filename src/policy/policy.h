@@ -53,6 +53,7 @@ struct policy_update {
 
 struct policy_options {
     const struct space *space;
+    bool dense; /* networks may be dense */
     struct shape input;
     struct arch_limits limits;
     int wider_decisions, deeper_decisions; /* per proposal: all wider first, then deeper (EAS, section 5) */
@@ -70,7 +71,6 @@ struct policy_kind {
     const char *name;
     const char *summary; /* one line for --help and the man page */
     const char *parent;  /* the parent choice that makes it what it is, as --parent has it; NULL: any */
-    bool plain_only;     /* it can't read dense layers */
     struct policy *(*create)(const struct policy_options *options);
     void (*destroy)(struct policy *policy);
     /* How many FLOPs the network of the next proposal should have.  NULL: this policy doesn't aim. */

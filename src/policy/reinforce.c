@@ -54,7 +54,7 @@ static struct policy *create(const struct policy_options *options)
     ASSERT(options->wider_decisions >= 0 && options->deeper_decisions >= 0);
     policy->options = *options;
     ASSERT(decision_count(policy) <= PROPOSAL_STEPS_MAX);
-    policy->controller = controller_new(options->space, options->seed);
+    policy->controller = controller_new(options->space, options->dense, options->seed);
     return policy;
 }
 
@@ -211,7 +211,6 @@ static int load(struct policy *policy, const void *bytes, size_t length, struct 
 const struct policy_kind policy_reinforce = {
     .name = "reinforce",
     .summary = "the paper's controller: an LSTM that learns by REINFORCE what to widen and deepen",
-    .plain_only = true,
     .create = create,
     .destroy = destroy,
     .propose = propose,

@@ -1,5 +1,6 @@
 /*
- * tokens.c - numbers the words: convolutions by filters and then kernel, FC, max pool, average pool, classifier.
+ * tokens.c - numbers the words: convolutions by filters and then kernel, FC, max pool, average pool, classifier; then,
+ * in a dense space, transition and growth rates.
  */
 #include "policy/tokens.h"
 
@@ -15,9 +16,14 @@ static int bucket(const int *values, int count, int value)
     return found;
 }
 
-int token_count(const struct space *space)
+static int plain_count(const struct space *space)
 {
     return space->filter_count * space->kernel_count + space->unit_count + 3;
+}
+
+int token_count(const struct space *space, bool dense)
+{
+    return plain_count(space) + (dense ? 1 + space->growth_count : 0);
 }
 
 int token_of(const struct space *space, const struct layer *layer)
@@ -35,7 +41,10 @@ int token_of(const struct space *space, const struct layer *layer)
         return pools + 1;
     case LAYER_SOFTMAX:
         return pools + 2;
-    default:
-        BUG("a layer without a token");
+    case LAYER_TRANSITION:
+        return plain_count(space);
+    case LAYER_DENSE:
+        return plain_count(space) + 1 + bucket(space->growths, space->growth_count, layer->units);
     }
+    BUG("a layer of no kind");
 }

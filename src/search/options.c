@@ -87,7 +87,7 @@ static const struct search_option table[] = {
     {"data", OPTION_TEXT, FIELD(data), .valid = valid_data, .argument = "SPEC", .fallback = "fashion-mnist",
      .help = "images: fashion-mnist, mnist, idx:DIR, cifar10:DIR, cifar100:DIR, svhn:DIR, images:DIR; NAME+ augments"},
     {"space", OPTION_WORD, FIELD(dense), .words = "plain|dense", .argument = "NAME", .fallback = "plain",
-     .help = "kind of the start network when none is named: plain or dense"},
+     .help = "plain networks, or dense ones (DenseNet-BC) too"},
     {"widths", OPTION_TEXT, FIELD(widths), .valid = valid_widths, .argument = "NAME", .fallback = "small",
      .help = "candidate widths: small (filters 4 to 40, growth rates 4 to 48) or paper (16 to 640, 40 to 64)"},
     {"start", OPTION_TEXT, FIELD(start), .valid = valid_start, .argument = "ARCH|SESSION:NODE", .fallback = "",

@@ -83,9 +83,8 @@ int engine_find_start(struct engine *engine, struct error *error)
                          classes, engine->data.classes, engine->data.classes);
     if (arch_within(arch, input, &engine->limits, error))
         return error_prefix(error, "--start");
-    if (engine->policy_kind->plain_only && arch_is_dense(arch))
-        return error_set(error, "--policy %s: it can't read dense networks yet; use --policy random",
-                         engine->policy_kind->name);
+    if (arch_is_dense(arch) && !engine->options.dense)
+        return error_set(error, "--start: a dense network needs --space dense");
     return 0;
 }
 
@@ -130,6 +129,7 @@ void engine_prepare(struct engine *engine)
     };
     engine->policy_options = (struct policy_options){
         .space = engine->space,
+        .dense = options->dense,
         .input = engine->data.input,
         .limits = engine->limits,
         .wider_decisions = (int)options->wider,

@@ -284,6 +284,31 @@ static void memory_is_what_programs_can_not_have(void **state)
     device_monitor_free(monitor);
 }
 
+static void memory_is_what_the_control_group_leaves(void **state)
+{
+    struct device device = {.core = 0};
+    struct device_sample sample;
+    struct device_monitor *monitor = device_monitor_new_under(root, &device, 1, 0);
+    put("/proc/meminfo", "MemTotal: 1000 kB\nMemAvailable: 400 kB\n");
+    put("/proc/self/cgroup", "0::/slice/job\n");
+    put("/sys/fs/cgroup/slice/job/memory.max", "max\n");
+    put("/sys/fs/cgroup/slice/job/memory.current", "5000\n");
+    put("/sys/fs/cgroup/slice/memory.max", "300000\n");
+    put("/sys/fs/cgroup/slice/memory.current", "170000\n");
+    put("/sys/fs/cgroup/slice/memory.stat", "file 90000\ninactive_file 70000\nactive_file 20000\n");
+    device_monitor_sample_at(monitor, &sample, 1);
+    assert_true(sample.memory_total == 300000 && sample.memory_used == 100000);
+    put("/sys/fs/cgroup/slice/memory.max", "900000\n"); /* more than the machine has left */
+    device_monitor_sample_at(monitor, &sample, 1);
+    assert_true(sample.memory_total == 1024000 && sample.memory_used == 614400);
+    put("/proc/self/cgroup", "7:memory:/box\n");
+    put("/sys/fs/cgroup/memory/box/memory.limit_in_bytes", "200000\n");
+    put("/sys/fs/cgroup/memory/box/memory.usage_in_bytes", "250000\n");
+    device_monitor_sample_at(monitor, &sample, 1);
+    assert_true(sample.memory_total == 200000 && sample.memory_used == 200000);
+    device_monitor_free(monitor);
+}
+
 static void temperature_is_the_hottest_processors(void **state)
 {
     struct device device = {.core = 0};
@@ -435,6 +460,7 @@ int main(void)
         ON_A_MACHINE(bare_machine),
         ON_A_MACHINE(utilisation_is_the_share_of_busy_ticks),
         ON_A_MACHINE(memory_is_what_programs_can_not_have),
+        ON_A_MACHINE(memory_is_what_the_control_group_leaves),
         ON_A_MACHINE(temperature_is_the_hottest_processors),
         ON_A_MACHINE(clock_is_each_processors_own),
         ON_A_MACHINE(power_is_energy_over_time),

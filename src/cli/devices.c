@@ -1,9 +1,34 @@
 /*
  * devices.c - `espalier devices`: what a search would train on here.
  */
+#include <stdlib.h>
+
+#include "arch/space.h"
 #include "cli/cli.h"
 #include "device/device.h"
-#include "nn/backend.h"
+#include "nn/network.h"
+#include "util/memory.h"
+
+/* A trainer's memory is the arena of the network that it trains: what a small and a large one take. */
+static void print_arenas(void)
+{
+    const struct shape input = {3, 32, 32};
+    const struct plan_options none = {0};
+    struct plan *plan = memory_new(1, sizeof *plan);
+    for (int i = 0; space_at(i); i++) {
+        struct arch start;
+        struct text text = TEXT_EMPTY;
+        char bytes[TEXT_SHORT];
+        space_start(space_at(i), input, 10, &start);
+        arch_print(&start, &text);
+        plan_lower(&start, input, &none, plan);
+        text_bytes(bytes, (double)network_bytes(backend_cpu(), plan, 64, NETWORK_TRAINING));
+        printf("%-8s %s to train %s\n", i ? "" : "memory", bytes, text_string(&text));
+        text_done(&text);
+    }
+    printf("         (one arena a trainer; batches of 64 images of 3x32x32)\n");
+    free(plan);
+}
 
 static int run(const struct cli_arguments *arguments)
 {
@@ -16,7 +41,8 @@ static int run(const struct cli_arguments *arguments)
     for (int i = 0; i < count; i++)
         printf("%-8s %s\n", devices[i].id, devices[i].name);
     printf("backend  %s: %s\n", backend_cpu()->name, backend_cpu()->description);
-    printf("precision %s\n", backend_cpu()->bf16 ? "f32, bf16" : "f32; bf16 needs a processor with AVX512_BF16");
+    printf("operands %s\n", backend_cpu()->bf16 ? "f32, bf16" : "f32; bf16 needs a processor with AVX512_BF16");
+    print_arenas();
     if (cli_value(arguments, "explain")) {
         struct text text = TEXT_EMPTY;
         devices_explain(&text);

@@ -44,8 +44,24 @@ static int time_training(const struct arch *arch, const struct launch *launch, c
     return network ? 0 : -1;
 }
 
-/* FLOPs an image of all networks of an imagined search, forward. */
-static double imagine(const struct search_options *options, const struct launch *launch, const struct arch *start,
+/* Of the one arena that a network in training has. */
+static int64_t training_bytes(const struct arch *arch, const struct launch *launch, const struct search_options *options)
+{
+    struct plan *plan = memory_new(1, sizeof *plan);
+    struct plan_options none = {0};
+    plan_lower(arch, launch->images.shape, &none, plan);
+    int64_t bytes = network_bytes(backend_cpu(), plan, (int)options->batch, NETWORK_TRAINING);
+    free(plan);
+    return bytes;
+}
+
+/* Of all networks of an imagined search. */
+struct imagined {
+    double flops;  /* of an image, forward, together */
+    int64_t bytes; /* the largest arena of one in training */
+};
+
+static struct imagined imagine(const struct search_options *options, const struct launch *launch, const struct arch *start,
                       int64_t networks)
 {
     struct policy_options policy_options = {
@@ -58,9 +74,9 @@ static double imagine(const struct search_options *options, const struct launch 
     };
     const struct policy_kind *kind = policy_find("random");
     struct policy *policy = kind->create(&policy_options);
+    struct imagined imagined = {0};
     struct arch *pool = memory_new((size_t)networks + 1, sizeof *pool);
     struct proposal *proposal = memory_new(1, sizeof *proposal);
-    double flops = 0;
     pool[0] = *start;
     for (int64_t i = 1; i <= networks; i++) {
         struct random_stream stream =
@@ -69,12 +85,14 @@ static double imagine(const struct search_options *options, const struct launch 
         kind->propose(policy, parent, &stream, proposal);
         if (proposal_apply(parent, proposal, &pool[i], NULL))
             pool[i] = *parent;
-        flops += (double)arch_cost(&pool[i], launch->images.shape).flops;
+        int64_t bytes = training_bytes(&pool[i], launch, options);
+        imagined.bytes = bytes > imagined.bytes ? bytes : imagined.bytes;
+        imagined.flops += (double)arch_cost(&pool[i], launch->images.shape).flops;
     }
     kind->destroy(policy);
     free(proposal);
     free(pool);
-    return flops;
+    return imagined;
 }
 
 int dry_run(const struct search_options *options, const struct launch *launch, struct error *error)
@@ -100,12 +118,12 @@ int dry_run(const struct search_options *options, const struct launch *launch, s
         time_training(&start, launch, options, &image_seconds, error))
         return -1;
     struct text text = TEXT_EMPTY;
-    char parameters[TEXT_SHORT], work[TEXT_SHORT], time[TEXT_SHORT];
+    char parameters[TEXT_SHORT], work[TEXT_SHORT], time[TEXT_SHORT], memory[TEXT_SHORT];
     struct arch_cost cost = arch_cost(&start, input);
     arch_print(&start, &text);
-    printf("start     %s\n          %s parameters, %s FLOPs an image; %.0f images/s in training on one device\n",
+    printf("start     %s\n          %s parameters, %s FLOPs an image, %s in training; %.0f images/s on one device\n",
            text_string(&text), text_count(parameters, (double)cost.parameters), text_count(work, (double)cost.flops),
-           1 / image_seconds);
+           text_bytes(memory, (double)training_bytes(&start, launch, options)), 1 / image_seconds);
     text_done(&text);
     printf("data      %d training images, %d for validation\n", launch->train.count, launch->validate.count);
     printf("devices   %d\n", launch->device_count);
@@ -114,14 +132,18 @@ int dry_run(const struct search_options *options, const struct launch *launch, s
                options->seconds > 0 ? text_duration(time, options->seconds) : "it runs until it is stopped");
         return 0;
     }
-    double images = (double)launch->train.count, grown = imagine(options, launch, &start, networks);
+    double images = (double)launch->train.count;
+    struct imagined imagined = imagine(options, launch, &start, networks);
     double start_seconds = image_seconds * images * (double)options->start_epochs;
-    double grown_seconds = image_seconds / (double)cost.flops * grown * images * (double)options->epochs;
-    double flops = 3 * images * ((double)cost.flops * (double)options->start_epochs + grown * (double)options->epochs);
+    double grown_seconds = image_seconds / (double)cost.flops * imagined.flops * images * (double)options->epochs;
+    double flops =
+        3 * images * ((double)cost.flops * (double)options->start_epochs + imagined.flops * (double)options->epochs);
     double seconds = start_seconds + grown_seconds / launch->device_count;
     bool cut = options->seconds > 0 && options->seconds < seconds;
     printf("search    %lld grown networks of %lld epochs, about %s FLOPs, about %s%s\n", (long long)networks,
            (long long)options->epochs, text_count(work, flops), text_duration(time, cut ? options->seconds : seconds),
            cut ? " (ended by --seconds)" : "");
+    printf("memory    about %s a device for the largest network, besides the images\n",
+           text_bytes(memory, (double)imagined.bytes));
     return 0;
 }

@@ -41,4 +41,9 @@ bool proc_field(const char *text, const char *key, char *value, size_t size);
 /* The names in a folder, sorted, each followed by a zero byte; `*count` of them. */
 void proc_list(const char *root, const char *folder, struct text *names, int *count);
 
+/* Each folder, without `root`, whose limits of a controller ("cpu", "memory") hold for this process: that of its control
+   group and all above it.  They need not exist. */
+typedef void control_group_visit(void *context, const char *folder);
+void control_group_each(const char *root, const char *controller, control_group_visit *visit, void *context);
+
 #endif

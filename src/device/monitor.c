@@ -181,14 +181,50 @@ struct device_monitor *device_monitor_new(const struct device *devices, int coun
     return device_monitor_new_under("", devices, count, clock_monotonic());
 }
 
+/* Bytes of a group's files that nobody has used for a while: they count as used, but make room when it is needed. */
+static double reclaimable(const char *root, const char *folder)
+{
+    struct text text = TEXT_EMPTY;
+    proc_read(root, &text, "%s/memory.stat", folder);
+    const char *place = strstr(text_string(&text), "inactive_file ");
+    double bytes = place ? strtod(strchr(place, ' '), NULL) : 0;
+    text_done(&text);
+    return bytes;
+}
+
+/* Narrows the machine's memory by the limit of one folder, where less is left below it. */
+struct memory {
+    const char *root;
+    double total, left; /* bytes */
+};
+
+static void narrow_memory(void *context, const char *folder)
+{
+    struct memory *memory = context;
+    double limit, used;
+    bool limited = (proc_number(memory->root, &limit, "%s/memory.max", folder) &&
+                    proc_number(memory->root, &used, "%s/memory.current", folder)) ||
+                   (proc_number(memory->root, &limit, "%s/memory.limit_in_bytes", folder) &&
+                    proc_number(memory->root, &used, "%s/memory.usage_in_bytes", folder));
+    if (!limited)
+        return;
+    used -= reclaimable(memory->root, folder);
+    if (limit - used >= memory->left)
+        return;
+    memory->total = limit;
+    memory->left = limit > used ? limit - used : 0;
+}
+
 static void sample_memory(const char *root, struct device_sample *sample)
 {
     struct text text = TEXT_EMPTY;
     char total[32], available[32];
     if (proc_read(root, &text, "/proc/meminfo") && proc_field(text_string(&text), "MemTotal", total, sizeof(total)) &&
         proc_field(text_string(&text), "MemAvailable", available, sizeof(available))) {
-        sample->memory_total = strtod(total, NULL) * 1024;
-        sample->memory_used = sample->memory_total - strtod(available, NULL) * 1024;
+        struct memory memory = {root, strtod(total, NULL) * 1024, strtod(available, NULL) * 1024};
+        control_group_each(root, "memory", narrow_memory, &memory);
+        sample->memory_total = memory.total;
+        sample->memory_used = memory.total - memory.left;
         sample->valid |= DEVICE_MEMORY;
     }
     text_done(&text);

@@ -113,63 +113,28 @@ static void read_model(const char *root, struct processors *processors)
     text_done(&information);
 }
 
-/* The limit that stands in one group's folder: version 2 "QUOTA PERIOD" or "max PERIOD", version 1 two files. */
-static double folder_quota(const char *root, const char *folder)
+/* Narrows the quota by that of one folder: version 2 "QUOTA PERIOD" or "max PERIOD", version 1 two files, and -1 for no
+   limit. */
+struct quota {
+    const char *root;
+    double processors; /* 0: no limit yet */
+};
+
+static void narrow_quota(void *context, const char *folder)
 {
+    struct quota *quota = context;
     struct text text = TEXT_EMPTY;
-    double quota = 0, period = 0;
-    if (proc_read(root, &text, "%s/cpu.max", folder)) {
-        if (sscanf(text_string(&text), "%lf %lf", &quota, &period) != 2)
-            quota = 0;
-    } else if (!proc_number(root, &quota, "%s/cpu.cfs_quota_us", folder) ||
-               !proc_number(root, &period, "%s/cpu.cfs_period_us", folder)) {
-        quota = 0;
+    double time = 0, period = 0;
+    if (proc_read(quota->root, &text, "%s/cpu.max", folder)) {
+        if (sscanf(text_string(&text), "%lf %lf", &time, &period) != 2)
+            time = 0;
+    } else if (!proc_number(quota->root, &time, "%s/cpu.cfs_quota_us", folder) ||
+               !proc_number(quota->root, &period, "%s/cpu.cfs_period_us", folder)) {
+        time = 0;
     }
     text_done(&text);
-    return quota > 0 && period > 0 ? quota / period : 0; /* version 1 writes -1 for no limit */
-}
-
-/* The smallest limit from a group up to the root of its tree.  Inside a container the group's name may be the host's,
-   and only the root be there. */
-static double smallest_quota(const char *root, const char *tree, const char *group)
-{
-    char folder[512];
-    snprintf(folder, sizeof(folder), "%s%s", tree, group);
-    double smallest = 0;
-    for (;;) {
-        double quota = folder_quota(root, folder);
-        if (quota > 0 && (smallest == 0 || quota < smallest))
-            smallest = quota;
-        char *slash = strrchr(folder, '/');
-        if (strlen(folder) <= strlen(tree) || !slash)
-            return smallest;
-        *slash = 0;
-    }
-}
-
-/* Each line of /proc/self/cgroup is NUMBER:CONTROLLERS:GROUP; version 2 has no controllers in it. */
-static double read_quota(const char *root)
-{
-    struct text groups = TEXT_EMPTY;
-    double smallest = 0;
-    proc_read(root, &groups, "/proc/self/cgroup");
-    char *rest = text_take(&groups);
-    for (char *place = rest, *line; (line = strsep(&place, "\n"));) {
-        char *controllers = strchr(line, ':'), *group = controllers ? strchr(controllers + 1, ':') : NULL;
-        if (!group)
-            continue;
-        *controllers++ = *group++ = 0;
-        double quota = 0;
-        if (!*controllers)
-            quota = smallest_quota(root, "/sys/fs/cgroup", group);
-        for (char *names = controllers, *name; (name = strsep(&names, ","));)
-            if (strcmp(name, "cpu") == 0)
-                quota = smallest_quota(root, "/sys/fs/cgroup/cpu", group);
-        if (quota > 0 && (smallest == 0 || quota < smallest))
-            smallest = quota;
-    }
-    free(rest);
-    return smallest;
+    if (time > 0 && period > 0 && (quota->processors == 0 || time / period < quota->processors))
+        quota->processors = time / period;
 }
 
 void processors_read(const char *root, struct processors *processors)
@@ -178,7 +143,9 @@ void processors_read(const char *root, struct processors *processors)
     read_model(root, processors);
     read_allowed(root, processors);
     order_by_core(root, processors);
-    processors->quota = read_quota(root);
+    struct quota quota = {.root = root};
+    control_group_each(root, "cpu", narrow_quota, &quota);
+    processors->quota = quota.processors;
 }
 
 int processors_trainers(const struct processors *processors)

@@ -69,7 +69,7 @@ static void test_widen_takes_all(void **unused)
             assert_memory_equal(decisions[step].offered, decisions[step].chosen, sizeof decisions[step].offered);
         assert_true(isfinite(proposal.log_probability) && proposal.log_probability <= 0);
         int widened = 0;
-        while (proposal.actions[widened].action.kind == ACTION_WIDEN)
+        while (widened < proposal.count && proposal.actions[widened].action.kind == ACTION_WIDEN)
             widened++;
         assert_true(i % 2 || widened == 4 * 5); /* four convolutions and an FC, four times */
     }

@@ -368,6 +368,7 @@ static void test_trains_dense(void **state)
     session_state_free(session);
     real_close(&real);
     scratch_remove(folder);
+    free(folder);
     free(path);
 }
 

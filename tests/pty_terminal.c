@@ -305,14 +305,16 @@ void pty_resize(struct pty_terminal *terminal, int width, int height)
 
 /* --- bytes both ways --- */
 
-/* Take what has come; true when there was any. */
+/* Take what has come; true when there was any.  Not more than 16 pieces: a program may write faster than the emulator
+   reads, and a wait must end all the same. */
 static bool take(struct pty_terminal *terminal)
 {
     char bytes[65536];
     bool any = false;
-    for (ssize_t count;
-         terminal->master >= 0 && !terminal->deaf && (count = read(terminal->master, bytes, sizeof bytes)) > 0;
-         any = true) {
+    ssize_t count;
+    for (int i = 0; i < 16 && terminal->master >= 0 && !terminal->deaf &&
+                    (count = read(terminal->master, bytes, sizeof bytes)) > 0;
+         i++, any = true) {
         text_add_bytes(&terminal->bytes, bytes, (size_t)count);
         vterm_input_write(terminal->emulator, bytes, (size_t)count);
         terminal->heard = clock_monotonic();
@@ -335,7 +337,8 @@ static bool pump(struct pty_terminal *terminal, double seconds)
         while (waitpid(terminal->process, &terminal->status, 0) < 0 && errno == EINTR)
             continue;
         terminal->ended = true;
-        take(terminal);
+        while (take(terminal))
+            continue;
     }
     return any || wait[1].revents;
 }

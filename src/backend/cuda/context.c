@@ -5,7 +5,7 @@
  * weights in the storage type, a canonical buffer for the way in and out, and what goes up with each walk.
  *
  * Plans are chosen when the network is made, under a bounded workspace.  When memory is short the bound is halved and
- * plans are chosen again, down to none; before that the idle lanes give theirs back.
+ * plans are chosen again, down to none; before that what is idle on the device gives its memory back.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -81,15 +81,9 @@ static void place_pieces(struct context *context, const struct pieces *pieces)
     context->result = (struct kernel_result *)(memory + pieces->result);
 }
 
-/* A second try after the idle lanes gave back what they hold. */
 static bool allocate(struct context *context, void **memory, size_t bytes, const char *what)
 {
-    cudaError_t status = cudaMalloc(memory, bytes);
-    if (status == cudaErrorMemoryAllocation) {
-        cudaGetLastError();
-        lanes_drop(context->gpu);
-        status = cudaMalloc(memory, bytes);
-    }
+    cudaError_t status = device_memory(context->gpu, memory, bytes);
     if (status == cudaErrorMemoryAllocation) {
         char size[TEXT_SHORT];
         cudaGetLastError();
@@ -167,7 +161,7 @@ static bool grow_workspace(struct context *context, int64_t bytes)
     lane->workspace = NULL;
     lane->workspace_bytes = 0;
     if (status == cudaSuccess)
-        status = cudaMalloc(&lane->workspace, (size_t)bytes);
+        status = device_memory(context->gpu, &lane->workspace, (size_t)bytes);
     if (status == cudaErrorMemoryAllocation) {
         cudaGetLastError();
         return false;
@@ -195,6 +189,20 @@ static void choose_plans(struct context *context)
 }
 
 /* --- life --- */
+
+/* What a backward pass notes of a max pool has sixteen bits. */
+static bool pools_fit(struct context *context)
+{
+    for (int i = 0; i < context->plan->op_count && context->training; i++) {
+        const struct op *op = &context->plan->ops[i];
+        if (op->pool == POOL_MAX && op->pool_size > POOL_SIZE_MAX)
+            set_trouble(context, DEVICE_REFUSED,
+                        "a max pool of %d pixels a side can't be trained there, %d is the most; use smaller pools or "
+                        "train on the CPU",
+                        op->pool_size, POOL_SIZE_MAX);
+    }
+    return context->trouble == DEVICE_FINE;
+}
 
 static void start(struct context *context)
 {
@@ -226,7 +234,7 @@ void *context_open(const struct backend *backend, const struct plan *plan, int b
         if (plan->tensors[t].before || plan->tensors[t].after)
             context->shared[plan->tensors[t].buffer] = true;
     struct pieces pieces = plan_pieces(context, bytes);
-    if (enter(context) && (context->lane = lane_take(context)) && make_slots(context) &&
+    if (pools_fit(context) && enter(context) && (context->lane = lane_take(context)) && make_slots(context) &&
         allocate(context, &context->memory, pieces.bytes, "this network")) {
         place_pieces(context, &pieces);
         choose_plans(context);
@@ -256,7 +264,8 @@ void context_close(void *opaque)
         if (context->slots[i].done)
             cudaEventDestroy(context->slots[i].done);
     cudaFree(context->memory);
-    data_set_return(context);
+    for (int i = 0; i < HELD_SETS; i++)
+        data_set_return(context->gpu, context->sets[i]);
     lane_return(context);
     cudaGetLastError();
     free(context);

@@ -289,7 +289,7 @@ cudnnStatus_t conv_plan_new(const struct conv_target *target, const struct conv_
     if (!found)
         return status;
     struct conv_plan *plan = memory_new(1, sizeof *plan);
-    *plan = (struct conv_plan){*shape, direction, found, needed};
+    *plan = (struct conv_plan){*shape, direction, found, needed, workspace};
     *result = plan;
     return CUDNN_STATUS_SUCCESS;
 }
@@ -325,28 +325,38 @@ cudnnStatus_t conv_plans_find(struct conv_plans *plans, const struct conv_target
                               const struct conv_shape *shape, enum conv_direction direction, int64_t workspace,
                               const struct conv_plan **result)
 {
-    for (size_t i = 0; i < plans->count; i++) {
-        struct conv_plan *plan = plans->items[i];
-        if (plan->direction == direction && plan->workspace <= workspace &&
-            memcmp(&plan->shape, shape, sizeof *shape) == 0) {
-            *result = plan;
-            return CUDNN_STATUS_SUCCESS;
-        }
+    struct conv_plan *plan = NULL;
+    for (size_t i = plans->count; i-- > 0 && !plan;) {
+        struct conv_plan *known = plans->items[i];
+        if (known->direction != direction || known->workspace > workspace || known->most < workspace ||
+            memcmp(&known->shape, shape, sizeof *shape) != 0)
+            continue;
+        plan = known;
+        memmove(plans->items + i, plans->items + i + 1, (--plans->count - i) * sizeof *plans->items);
     }
-    struct conv_plan *plan;
-    cudnnStatus_t status = conv_plan_new(target, shape, direction, workspace, &plan);
+    cudnnStatus_t status = CUDNN_STATUS_SUCCESS;
+    if (!plan)
+        status = conv_plan_new(target, shape, direction, workspace, &plan);
     if (status != CUDNN_STATUS_SUCCESS)
         return status;
-    plans->items = memory_grow(plans->items, plans->count, &plans->capacity, sizeof(*plans->items));
+    plans->items = memory_grow(plans->items, plans->count, &plans->capacity, sizeof *plans->items);
     plans->items[plans->count++] = plan;
     *result = plan;
     return CUDNN_STATUS_SUCCESS;
 }
 
+void conv_plans_trim(struct conv_plans *plans, size_t most)
+{
+    size_t over = plans->count > most ? plans->count - most : 0;
+    for (size_t i = 0; i < over; i++)
+        conv_plan_free(plans->items[i]);
+    if (over)
+        memmove(plans->items, plans->items + over, (plans->count -= over) * sizeof *plans->items);
+}
+
 void conv_plans_done(struct conv_plans *plans)
 {
-    for (size_t i = 0; i < plans->count; i++)
-        conv_plan_free(plans->items[i]);
+    conv_plans_trim(plans, 0);
     free(plans->items);
     *plans = (struct conv_plans){0};
 }

@@ -32,6 +32,7 @@ struct conv_plan {
     enum conv_direction direction;
     cudnnBackendDescriptor_t plan;
     int64_t workspace; /* bytes */
+    int64_t most;      /* bytes that it was allowed: with more another might have come first */
 };
 
 /* For what device plans are made. */
@@ -48,7 +49,7 @@ void conv_plan_free(struct conv_plan *plan);
 cudnnStatus_t conv_plan_run(cudnnHandle_t handle, const struct conv_plan *plan, const void *x, const void *w,
                             const void *y, void *workspace);
 
-/* Plans that were made before. */
+/* Plans that were made before, the one used last at the end. */
 struct conv_plans {
     struct conv_plan **items;
     size_t count, capacity;
@@ -56,6 +57,8 @@ struct conv_plans {
 cudnnStatus_t conv_plans_find(struct conv_plans *plans, const struct conv_target *target,
                               const struct conv_shape *shape, enum conv_direction direction, int64_t workspace,
                               const struct conv_plan **plan);
+/* Keep at most so many, those used last.  Nobody may hold one of the others. */
+void conv_plans_trim(struct conv_plans *plans, size_t most);
 void conv_plans_done(struct conv_plans *plans);
 
 #endif

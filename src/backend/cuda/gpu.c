@@ -1,9 +1,10 @@
 /*
  * gpu.c - devices, and what stays on them between networks: lanes and data sets.
  *
- * A lane costs a second to make and is lent to one network at a time; there are as many as networks ran at once.  A
- * data set lies on a device as long as a network uses it, and after that until another one is wanted there: a search
- * has one.  What a lost device holds is left alone: no call on it succeeds any more.
+ * A lane costs a second to make and is lent to one network at a time; there are as many as networks ran at once.  It
+ * keeps the plans of convolutions that it used last.  A data set lies on a device as long as a network uses it.  What
+ * is idle, lanes and data sets, stays until memory is wanted and there is none (device_memory).  What a lost device
+ * holds is left alone: no call on it succeeds any more.
  */
 #include "backend/cuda/internal.h"
 
@@ -93,6 +94,7 @@ static void find_all(void)
         all.list[i].number = i;
         atomic_init(&all.list[i].lost, false);
         pthread_mutex_init(&all.list[i].mutex, NULL);
+        pthread_mutex_init(&all.list[i].upload, NULL);
     }
     if (!all.count)
         error_set(&all.reason, "none of %d device%s has compute capability 7.5 or more (Turing)", count,
@@ -140,7 +142,8 @@ static bool lane_make(struct context *context, struct lane *lane)
             check_cudnn(context, status, "describing the device to cuDNN")) &&
            check_cublas(context, cublasCreate(&lane->cublas), "starting cuBLAS") &&
            check_cublas(context, cublasSetStream(lane->cublas, lane->stream), "starting cuBLAS") &&
-           check_cuda(context, cudaMalloc(&lane->cublas_workspace, CUBLAS_WORKSPACE), "workspace for cuBLAS") &&
+           check_cuda(context, device_memory(context->gpu, &lane->cublas_workspace, CUBLAS_WORKSPACE),
+                      "workspace for cuBLAS") &&
            check_cublas(context, cublasSetWorkspace(lane->cublas, lane->cublas_workspace, CUBLAS_WORKSPACE),
                         "workspace for cuBLAS");
 }
@@ -174,23 +177,11 @@ void lane_return(struct context *context)
         lane_free(lane);
         return;
     }
+    conv_plans_trim(&lane->plans, PLANS_KEPT);
     pthread_mutex_lock(&gpu->mutex);
     lane->next = gpu->idle;
     gpu->idle = lane;
     pthread_mutex_unlock(&gpu->mutex);
-}
-
-void lanes_drop(struct gpu *gpu)
-{
-    pthread_mutex_lock(&gpu->mutex);
-    struct lane *lane = gpu->idle;
-    gpu->idle = NULL;
-    pthread_mutex_unlock(&gpu->mutex);
-    while (lane) {
-        struct lane *next = lane->next;
-        lane_free(lane);
-        lane = next;
-    }
 }
 
 /* --- data sets --- */
@@ -202,28 +193,14 @@ static void data_set_free(struct data_set *set)
     free(set);
 }
 
-/* With the mutex held: those that nobody uses. */
-static void drop_unused(struct gpu *gpu)
-{
-    for (struct data_set **at = &gpu->sets; *at;) {
-        struct data_set *set = *at;
-        if (set->users) {
-            at = &set->next;
-            continue;
-        }
-        *at = set->next;
-        data_set_free(set);
-    }
-}
-
 static struct data_set *data_set_make(struct context *context, const struct images *images)
 {
     struct data_set *set = memory_new(1, sizeof *set);
     size_t labels = (size_t)images->count * sizeof *images->labels;
     size_t pixels = (size_t)images->count * images->shape.channels * images->shape.height * images->shape.width;
     set->hash = images->hash;
-    if (check_cuda(context, cudaMalloc((void **)&set->pixels, pixels), "memory for the images") &&
-        check_cuda(context, cudaMalloc((void **)&set->labels, labels), "memory for the labels") &&
+    if (check_cuda(context, device_memory(context->gpu, (void **)&set->pixels, pixels), "memory for the images") &&
+        check_cuda(context, device_memory(context->gpu, (void **)&set->labels, labels), "memory for the labels") &&
         check_cuda(context,
                    cudaMemcpyAsync(set->pixels, images->pixels, pixels, cudaMemcpyHostToDevice, context->lane->stream),
                    "sending the images") &&
@@ -236,33 +213,86 @@ static struct data_set *data_set_make(struct context *context, const struct imag
     return NULL;
 }
 
-struct data_set *data_set_take(struct context *context, const struct images *images)
+static struct data_set *find_set(struct gpu *gpu, struct hash hash)
 {
-    struct gpu *gpu = context->gpu;
     pthread_mutex_lock(&gpu->mutex);
     struct data_set *set = gpu->sets;
-    while (set && !hash_equal(set->hash, images->hash))
+    while (set && !hash_equal(set->hash, hash))
         set = set->next;
-    if (!set) {
-        drop_unused(gpu);
-        set = data_set_make(context, images);
-        if (set) {
-            set->next = gpu->sets;
-            gpu->sets = set;
-        }
-    }
     if (set)
         set->users++;
     pthread_mutex_unlock(&gpu->mutex);
     return set;
 }
 
-void data_set_return(struct context *context)
+struct data_set *data_set_take(struct context *context, const struct images *images)
 {
-    if (!context->set)
+    struct gpu *gpu = context->gpu;
+    pthread_mutex_lock(&gpu->upload); /* two that want the same one send it once */
+    struct data_set *set = find_set(gpu, images->hash);
+    if (!set && (set = data_set_make(context, images))) {
+        set->users = 1;
+        pthread_mutex_lock(&gpu->mutex);
+        set->next = gpu->sets;
+        gpu->sets = set;
+        pthread_mutex_unlock(&gpu->mutex);
+    }
+    pthread_mutex_unlock(&gpu->upload);
+    return set;
+}
+
+void data_set_return(struct gpu *gpu, struct data_set *set)
+{
+    if (!set)
         return;
-    pthread_mutex_lock(&context->gpu->mutex);
-    context->set->users--;
-    pthread_mutex_unlock(&context->gpu->mutex);
-    context->set = NULL;
+    pthread_mutex_lock(&gpu->mutex);
+    set->users--;
+    pthread_mutex_unlock(&gpu->mutex);
+}
+
+/* --- memory --- */
+
+/* What nobody uses, out of the gpu's lists. */
+static struct lane *take_idle_lanes(struct gpu *gpu)
+{
+    pthread_mutex_lock(&gpu->mutex);
+    struct lane *lanes = gpu->idle;
+    gpu->idle = NULL;
+    pthread_mutex_unlock(&gpu->mutex);
+    return lanes;
+}
+
+static struct data_set *take_unused_sets(struct gpu *gpu)
+{
+    struct data_set *unused = NULL;
+    pthread_mutex_lock(&gpu->mutex);
+    for (struct data_set **at = &gpu->sets; *at;) {
+        struct data_set *set = *at;
+        if (set->users) {
+            at = &set->next;
+            continue;
+        }
+        *at = set->next;
+        set->next = unused;
+        unused = set;
+    }
+    pthread_mutex_unlock(&gpu->mutex);
+    return unused;
+}
+
+cudaError_t device_memory(struct gpu *gpu, void **memory, size_t bytes)
+{
+    cudaError_t status = cudaMalloc(memory, bytes);
+    if (status != cudaErrorMemoryAllocation)
+        return status;
+    cudaGetLastError();
+    for (struct lane *lane = take_idle_lanes(gpu), *next; lane; lane = next) {
+        next = lane->next;
+        lane_free(lane);
+    }
+    for (struct data_set *set = take_unused_sets(gpu), *next; set; set = next) {
+        next = set->next;
+        data_set_free(set);
+    }
+    return cudaMalloc(memory, bytes);
 }

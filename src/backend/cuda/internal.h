@@ -6,7 +6,8 @@
  *             network at a time, so that what it cost to make is there for the next
  *   context   one network on the device: memory, walks, recorded walks, results, and what went wrong
  *
- * Locks: a gpu's mutex guards its idle lanes and its data sets; all else belongs to the thread of the network.
+ * Locks: a gpu's mutex guards its idle lanes and its data sets, for a moment each; `upload` is held, before it, while a
+ * data set is sent.  All else belongs to the thread of the network.
  *
  * What went wrong first stays: from then on every call of that context does nothing.  A device is lost when CUDA says
  * so by an error that it repeats from then on; memory that can't be had, and what cuDNN refuses, are one network's.
@@ -32,7 +33,7 @@ enum kernel {
 #define KERNEL_ENUM(name, together) KERNEL_##name,
     KERNELS(KERNEL_ENUM, KERNEL_ENUM)
 #undef KERNEL_ENUM
-    KERNEL_COUNT
+        KERNEL_COUNT
 };
 
 /* --- devices (gpu.c) --- */
@@ -64,7 +65,7 @@ struct gpu {
     int number, ordinal; /* ours, and the runtime's */
     struct cuda_device facts;
     atomic_bool lost;
-    pthread_mutex_t mutex;
+    pthread_mutex_t mutex, upload;
     struct lane *idle;
     struct data_set *sets;
 };
@@ -98,7 +99,14 @@ struct slot {
     int count; /* images of the result; 0: it has none */
 };
 
-enum { SLOTS = 4, RECORDED_MAX = 4, CUBLAS_WORKSPACE = 8 << 20 };
+enum {
+    SLOTS = 4,
+    RECORDED_MAX = 4,
+    HELD_SETS = 2,       /* one to train with and one to test with, by turns */
+    PLANS_KEPT = 512,    /* of a lane, between two networks: those of the last few */
+    POOL_SIZE_MAX = 255, /* of a max pool that is trained: see kernel_window.choice */
+    CUBLAS_WORKSPACE = 8 << 20
+};
 
 struct context {
     struct gpu *gpu;
@@ -107,8 +115,8 @@ struct context {
     const struct plan *plan;
     int batch;
     bool training;
-    bool shared[PLAN_TENSORS_MAX]; /* buffers that hold more than one tensor */
-    struct data_set *set;          /* of the last walk */
+    bool shared[PLAN_TENSORS_MAX];    /* buffers that hold more than one tensor */
+    struct data_set *sets[HELD_SETS]; /* that of the last walk first; the rest may be NULL */
 
     enum device_trouble trouble;
     struct error reason;
@@ -153,10 +161,11 @@ struct gpu *gpus(int *count, struct error *error);
 struct lane *lane_take(struct context *context);
 /* Give it back, or take it apart when it was in trouble. */
 void lane_return(struct context *context);
-/* Take the idle ones apart, for their memory. */
-void lanes_drop(struct gpu *gpu);
+/* NULL when the context is in trouble by that. */
 struct data_set *data_set_take(struct context *context, const struct images *images);
-void data_set_return(struct context *context);
+void data_set_return(struct gpu *gpu, struct data_set *set); /* or NULL */
+/* As cudaMalloc, but where there is no memory, once more after idle lanes and unused data sets gave theirs back. */
+cudaError_t device_memory(struct gpu *gpu, void **memory, size_t bytes);
 
 /* --- trouble (trouble.c): true when fine; else the context is in trouble and says so --- */
 

@@ -6,8 +6,8 @@
  *   end:    end the recording | launch it | the result to the slot | an event
  *
  * The host runs ahead of the device by at most SLOTS walks.  All that differs between two walks of a kind lies in
- * memory that goes up first, so that one recording serves full and smaller batches, every rate and every key.  A
- * change of the data set or of its normalisation makes a new one.
+ * memory that goes up first, so that one recording serves full and smaller batches, every rate and every key.  Each
+ * data set and normalisation has its own; two sets stay on the device by turns.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -84,20 +84,33 @@ static bool send_step(struct context *context, const struct step *step)
                       "sending a step");
 }
 
+/* The images on the device, first among the sets that the context holds; the last of them makes room. */
+static bool hold_set(struct context *context, const struct images *images)
+{
+    int place = 0;
+    while (place < HELD_SETS - 1 && !(context->sets[place] && hash_equal(context->sets[place]->hash, images->hash)))
+        place++;
+    struct data_set *set = context->sets[place];
+    if (!set || !hash_equal(set->hash, images->hash)) {
+        context->sets[place] = NULL;
+        data_set_return(context->gpu, set);
+        set = data_set_take(context, images);
+    }
+    memmove(context->sets + 1, context->sets, (size_t)place * sizeof *context->sets);
+    context->sets[0] = set;
+    return set != NULL;
+}
+
 static bool prepare_load(struct context *context, const struct batch *batch)
 {
     const struct images *images = batch->view->images;
-    if (!context->set || !hash_equal(context->set->hash, images->hash)) {
-        data_set_return(context);
-        context->set = data_set_take(context, images);
-        if (!context->set)
-            return false;
-    }
+    if (!hold_set(context, images))
+        return false;
     struct kernel_load *load = &context->load;
     memset(load, 0, sizeof *load); /* it is compared as memory */
     load->step = context->step;
-    load->pixels = context->set->pixels;
-    load->labels = context->set->labels;
+    load->pixels = context->sets[0]->pixels;
+    load->labels = context->sets[0]->labels;
     load->index = context->index;
     load->augment = batch->augment ? context->augment : NULL;
     load->batch = context->batch;

@@ -1,0 +1,196 @@
+/*
+ * test_sharing.c - what the networks on one device share, on a fake of CUDA (fake.h): memory, data sets, plans.
+ */
+#include "config.h"
+
+#include <dlfcn.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "device/cuda.h"
+#include "fake.h"
+#include "nn/trainer.h"
+#include "pictures.h"
+#include "util/bug.h"
+
+enum { CLASSES = 5, IMAGES = 20, BATCH = 4 };
+
+static const struct cuda_module *module;
+static const struct fake_cuda *fake;
+
+static int open_module(void **state)
+{
+    struct error error;
+    char path[4096];
+    snprintf(path, sizeof path, "%s/tests/fakecuda/espalier-cuda.so", getenv("top_builddir"));
+    setenv("ESPALIER_CUDA_MODULE", path, 0);
+    module = cuda_module(&error);
+    if (!module)
+        fail_msg("%s", error.text);
+    fake = dlsym(dlopen(cuda_module_path(), RTLD_NOW | RTLD_LOCAL), "fake_cuda");
+    assert_non_null(fake);
+    return 0;
+}
+
+/* A network on the first device with what it borrows. */
+struct subject {
+    struct weights *weights;
+    struct plan *plan;
+    struct network *network; /* NULL: refused, for the reason in `trouble` and `error` */
+    enum device_trouble trouble;
+    struct error error;
+};
+
+static void subject_open(struct subject *subject, const char *text, struct shape input, enum network_mode mode)
+{
+    struct arch arch;
+    *subject = (struct subject){.plan = memory_new(1, sizeof *subject->plan)};
+    if (arch_parse(&arch, text, &subject->error))
+        fail_msg("%s: %s", text, subject->error.text);
+    struct random_stream stream = random_stream_new(3, RANDOM_TEST, 1, 0);
+    subject->weights = weights_new(&arch, input);
+    weights_initialise(subject->weights, &stream);
+    plan_lower(&arch, input, &(struct plan_options){0}, subject->plan);
+    subject->network = network_open(module->backend(0), subject->plan, BATCH, mode, subject->weights, &subject->trouble,
+                                    &subject->error);
+}
+
+static void subject_close(struct subject *subject)
+{
+    network_free(subject->network);
+    weights_free(subject->weights);
+    free(subject->plan);
+}
+
+static void max_pools_of_a_side_that_choices_hold(void **state)
+{
+    struct subject subject;
+    const struct shape input = {1, 256, 256};
+    subject_open(&subject, "C(1,1,1) P(256,1) SM(5)", input, NETWORK_TRAINING);
+    assert_null(subject.network);
+    assert_int_equal(subject.trouble, DEVICE_REFUSED);
+    assert_string_equal(subject.error.text,
+                        "cuda:0: a max pool of 256 pixels a side can't be trained there, 255 is the most; use smaller "
+                        "pools or train on the CPU");
+    subject_close(&subject);
+    static const char *const fine[] = {"C(1,1,1) P(255,1) SM(5)", "C(1,1,1) A(256,1) SM(5)"};
+    for (int i = 0; i < 2; i++) {
+        subject_open(&subject, fine[i], input, NETWORK_TRAINING);
+        assert_non_null(subject.network);
+        subject_close(&subject);
+    }
+    subject_open(&subject, "C(1,1,1) P(256,1) SM(5)", input, NETWORK_INFERENCE); /* no backward pass, no choices */
+    assert_non_null(subject.network);
+    subject_close(&subject);
+}
+
+/* The fake's convolutions want 64 MiB, or 1000 bytes where they can't have it. */
+static void idle_lanes_give_back_before_workspaces_shrink(void **state)
+{
+    static const char text[] = "C(3,3,1) A(8,8) SM(5)";
+    const struct shape input = {3, 8, 8};
+    struct fake_counts counts;
+    struct subject a, b, c;
+    subject_open(&a, text, input, NETWORK_TRAINING);
+    fake->set_memory(100 << 20);
+    subject_open(&b, text, input, NETWORK_TRAINING);
+    assert_non_null(b.network); /* with a small workspace */
+    subject_close(&a);
+    subject_close(&b);
+    fake->counts(&counts);
+    int before = counts.streams;
+    subject_open(&c, text, input, NETWORK_TRAINING); /* in the lane of b; that of a has the memory */
+    assert_non_null(c.network);
+    fake->counts(&counts);
+    assert_int_equal(counts.streams, before - 1);
+    subject_close(&c);
+    fake->set_memory(1 << 30);
+}
+
+static void train_on(const struct subject *subject, const struct view *view)
+{
+    struct sgd sgd = {0.01f, 0.9f, 0, true};
+    struct batch batch = {.view = view, .index = view->index, .count = BATCH};
+    network_train(subject->network, &batch, &sgd, 0.9f, 1);
+    network_infer(subject->network, &batch, NULL);
+    network_finish(subject->network);
+}
+
+/* Training and testing by turns: each set is sent once, and every walk but the first two of each is a replay. */
+static void two_data_sets_stay(void **state)
+{
+    enum { TURNS = 6 };
+    const struct shape input = {3, 8, 8};
+    struct images images[2];
+    struct view views[2];
+    struct subject subject;
+    struct fake_counts first, now;
+    subject_open(&subject, "C(3,3,1) P(2,2) SM(5)", input, NETWORK_TRAINING);
+    for (int i = 0; i < 2; i++) {
+        pictures_draw(input, CLASSES, IMAGES, 50, 20 + (uint64_t)i, &images[i], &views[i]);
+        train_on(&subject, &views[i]);
+    }
+    fake->counts(&first);
+    int64_t launches = fake->graph_launches();
+    for (int turn = 1; turn < TURNS; turn++)
+        for (int i = 0; i < 2; i++)
+            train_on(&subject, &views[i]);
+    fake->counts(&now);
+    struct error error;
+    assert_int_equal(network_trouble(subject.network, &error), DEVICE_FINE);
+    assert_int_equal(now.allocations, first.allocations);
+    assert_int_equal(now.graphs, first.graphs + 4);
+    assert_int_equal(fake->graph_launches() - launches, 4 * (TURNS - 1));
+    subject_close(&subject);
+    /* What nobody uses stays until its memory is wanted. */
+    fake->counts(&now);
+    fake->set_memory(0);
+    subject_open(&subject, "C(3,1,1) SM(5)", input, NETWORK_TRAINING);
+    assert_null(subject.network);
+    assert_int_equal(subject.trouble, DEVICE_NO_MEMORY);
+    subject_close(&subject);
+    fake->counts(&first);
+    assert_true(first.allocations <= now.allocations - 4); /* pixels and labels of both */
+    fake->set_memory(1 << 30);
+    for (int i = 0; i < 2; i++)
+        pictures_done(&images[i], &views[i]);
+}
+
+/* Of a search that never makes the same shape twice. */
+static void plans_of_a_lane_are_bounded(void **state)
+{
+    struct fake_counts counts;
+    int most = 0;
+    for (int round = 0; round < 60; round++) {
+        struct text text = TEXT_EMPTY;
+        for (int layer = 0; layer < 8; layer++)
+            text_add(&text, "C(%d,1,1) ", 8 * (1 + layer));
+        text_add(&text, "SM(5)");
+        struct subject subject;
+        subject_open(&subject, text_string(&text), (struct shape){3, 1, 1 + round}, NETWORK_TRAINING);
+        if (!subject.network)
+            fail_msg("%s", subject.error.text);
+        subject_close(&subject);
+        text_done(&text);
+        fake->counts(&counts);
+        most = counts.descriptors > most ? counts.descriptors : most;
+    }
+    assert_true(most > 400 && most < 700); /* 60 networks have 1380 plans */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(max_pools_of_a_side_that_choices_hold),
+        cmocka_unit_test(idle_lanes_give_back_before_workspaces_shrink),
+        cmocka_unit_test(two_data_sets_stay),
+        cmocka_unit_test(plans_of_a_lane_are_bounded),
+    };
+    return cmocka_run_group_tests(tests, open_module, NULL);
+}

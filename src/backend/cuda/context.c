@@ -15,8 +15,6 @@
 #include "util/memory.h"
 #include "util/text.h"
 
-enum { WORKSPACE_MOST = 256 << 20 };
-
 /* --- memory --- */
 
 struct pieces {
@@ -133,16 +131,12 @@ static cudnnStatus_t find_plans(struct context *context, int64_t most, int64_t *
     *needed = 0;
     for (int i = 0; i < plan->op_count; i++) {
         const struct op *op = &plan->ops[i];
-        if (op->kind != OP_CONV && op->kind != OP_CONV_ALONE)
-            continue;
-        struct conv_shape shape = conv_shape_of(plan, op, context->batch, context->storage);
-        for (int direction = 0; direction < CONV_DIRECTIONS; direction++) {
-            bool wanted = direction == CONV_FORWARD || (context->training && direction == CONV_FILTER) ||
-                          (context->training && op->needs_input_gradient);
-            if (!wanted)
+        for (enum conv_direction direction = 0; direction < CONV_DIRECTIONS; direction++) {
+            if (!conv_wanted(op, direction, context->training))
                 continue;
-            cudnnStatus_t status = conv_plans_find(&lane->plans, lane->target, &shape, (enum conv_direction)direction,
-                                                   most, &context->plans[i][direction]);
+            struct conv_shape shape = conv_shape_of(plan, op, context->batch, context->storage);
+            cudnnStatus_t status =
+                conv_plans_find(&lane->plans, lane->target, &shape, direction, most, &context->plans[i][direction]);
             if (status != CUDNN_STATUS_SUCCESS)
                 return status;
             if (context->plans[i][direction]->workspace > *needed)
@@ -173,11 +167,12 @@ static bool grow_workspace(struct context *context, int64_t bytes)
 
 static void choose_plans(struct context *context)
 {
-    int64_t most = WORKSPACE_MOST;
+    int64_t most = CONV_WORKSPACE_MOST;
     for (;;) {
         int64_t needed;
         cudnnStatus_t status = find_plans(context, most, &needed);
-        bool short_of_memory = most < WORKSPACE_MOST && CUDNN_STATUS_CATEGORY(status) == CUDNN_STATUS_NOT_SUPPORTED;
+        bool short_of_memory =
+            most < CONV_WORKSPACE_MOST && CUDNN_STATUS_CATEGORY(status) == CUDNN_STATUS_NOT_SUPPORTED;
         if (short_of_memory)
             set_trouble(context, DEVICE_NO_MEMORY, "no memory for the workspace of convolutions");
         if (short_of_memory || !check_cudnn(context, status, "choosing convolutions"))

@@ -20,6 +20,9 @@ enum storage { STORAGE_F32, STORAGE_BF16, STORAGE_F16, STORAGES };
 
 enum conv_direction { CONV_FORWARD, CONV_DATA, CONV_FILTER, CONV_DIRECTIONS };
 
+/* What a network's convolutions may take between them, unless memory is short. */
+enum { CONV_WORKSPACE_MOST = 256 << 20 };
+
 /* Channels as stored, rounded up; NHWC.  Plain integers only: compared as memory. */
 struct conv_shape {
     int batch, inputs, outputs, height, width, out_height, out_width, kernel, stride;

@@ -225,6 +225,8 @@ size_t storage_bytes(enum storage storage);
 /* Bytes, rounded up so that what follows is aligned for any kernel. */
 size_t aligned(size_t bytes);
 void stored_plan(const struct plan *plan, struct stored *stored);
+/* Must the operation be planned in that direction? */
+bool conv_wanted(const struct op *op, enum conv_direction direction, bool training);
 struct conv_shape conv_shape_of(const struct plan *plan, const struct op *op, int batch, enum storage storage);
 
 /* Pieces of an operation's `saved`. */

@@ -98,6 +98,12 @@ void stored_plan(const struct plan *plan, struct stored *stored)
     }
 }
 
+bool conv_wanted(const struct op *op, enum conv_direction direction, bool training)
+{
+    return is_convolution(op) &&
+           (direction == CONV_FORWARD || (training && (direction == CONV_FILTER || op->needs_input_gradient)));
+}
+
 struct conv_shape conv_shape_of(const struct plan *plan, const struct op *op, int batch, enum storage storage)
 {
     const struct tensor *input = &plan->tensors[op->input];

@@ -127,9 +127,9 @@ static void lists_are_added_up(void **state)
 static void every_message(void **state)
 {
     static const char *const rows[][2] = {
-        {"", "--devices : \"\" is no device; use auto, cpu or cpu:N for N trainers"},
-        {"gpu", "--devices gpu: \"gpu\" is no device; use auto, cpu or cpu:N for N trainers"},
-        {"cpu:2,", "--devices cpu:2,: \"\" is no device; use auto, cpu or cpu:N for N trainers"},
+        {"", "--devices : \"\" is no device; use auto, cpu, cpu:N for N trainers, cuda or cuda:N"},
+        {"gpu", "--devices gpu: \"gpu\" is no device; use auto, cpu, cpu:N for N trainers, cuda or cuda:N"},
+        {"cpu:2,", "--devices cpu:2,: \"\" is no device; use auto, cpu, cpu:N for N trainers, cuda or cuda:N"},
         {"cpu:0", "--devices cpu:0: \"0\" is not a number of trainers; write for example cpu:2"},
         {"cpu:-1", "--devices cpu:-1: \"-1\" is not a number of trainers; write for example cpu:2"},
         {"cpu:two", "--devices cpu:two: \"two\" is not a number of trainers; write for example cpu:2"},

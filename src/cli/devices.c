@@ -30,6 +30,17 @@ static void print_arenas(void)
     free(plan);
 }
 
+/* GPUs that nobody has asked for. */
+static void print_unnamed(void)
+{
+    static struct device gpus[DEVICES_MAX];
+    int count;
+    if (devices_find("cudax1", gpus, &count, NULL))
+        return;
+    for (int i = 0; i < count; i++)
+        printf("         %s (%s) only when --devices names it\n", gpus[i].id, gpus[i].name);
+}
+
 static int run(const struct cli_arguments *arguments)
 {
     static struct device devices[DEVICES_MAX];
@@ -40,6 +51,8 @@ static int run(const struct cli_arguments *arguments)
         return cli_fail(&error);
     for (int i = 0; i < count; i++)
         printf("%-8s %s\n", devices[i].id, devices[i].name);
+    if (!list)
+        print_unnamed();
     printf("backend  %s: %s\n", backend_cpu()->name, backend_cpu()->description);
     printf("operands %s\n", backend_cpu()->bf16 ? "f32, bf16" : "f32; bf16 needs a processor with AVX512_BF16");
     print_arenas();
@@ -53,8 +66,8 @@ static int run(const struct cli_arguments *arguments)
 }
 
 static const struct cli_option options_of_devices[] = {
-    {"devices", "LIST", "what to list: auto, cpu, cpu:N, cuda, cuda:N [auto]"},
-    {"explain", NULL, "processor, instruction sets, limits, and why there is no GPU"},
+    {"devices", "LIST", "what to list: auto, cpu, cpu:N, cuda, cuda:0,2, cuda:UUID [auto]"},
+    {"explain", NULL, "processor, instruction sets, limits, the GPUs or why there is none"},
     {0},
 };
 

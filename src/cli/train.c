@@ -380,7 +380,7 @@ static int prepare_and_train(const struct cli_arguments *arguments, struct run *
     describe(run);
     if (prepare_checkpoint(run, error))
         return cli_fail(error);
-    run->helpers = new_helpers(devices, device_count);
+    run->helpers = devices[0].cuda ? NULL : new_helpers(devices, device_count);
     print_plan(arguments, run, &devices[0]);
     return train_and_test(run, error);
 }

@@ -2,13 +2,16 @@
 #include "cli/cli.h"
 
 #include "config.h"
+#include "device/cuda.h"
 #include "nn/backend.h"
 
 static int run(const struct cli_arguments *arguments)
 {
     (void)arguments;
-    printf("espalier %s\nCPU backend: %s\nCUDA backend: not built\nsession format: %d\n", PACKAGE_VERSION,
-           backend_cpu()->description, EVENT_FORMAT);
+    struct error reason;
+    const struct cuda_module *cuda = cuda_module(&reason);
+    printf("espalier %s\nCPU backend: %s\nCUDA backend: %s\nsession format: %d\n", PACKAGE_VERSION,
+           backend_cpu()->description, cuda ? cuda->toolkit() : reason.text, EVENT_FORMAT);
     return 0;
 }
 

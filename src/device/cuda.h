@@ -20,18 +20,18 @@ struct backend;
 enum { CUDA_DEVICES_MAX = 64 };
 
 struct cuda_device {
-    char name[64];     /* "NVIDIA A100-SXM4-40GB" */
-    char uuid[48];     /* "GPU-…" */
-    char bus[20];      /* PCI address, "0000:3b:00.0" */
-    int major, minor;  /* compute capability */
-    int processors;    /* streaming multiprocessors */
-    double memory;     /* bytes */
-    bool bf16;         /* else float16 with loss scaling is what is fast there */
+    char name[64];    /* "NVIDIA A100-SXM4-40GB" */
+    char uuid[48];    /* "GPU-…", of a part of a GPU "MIG-…" */
+    char bus[20];     /* PCI address, "0000:3b:00.0" */
+    int major, minor; /* compute capability */
+    int processors;   /* streaming multiprocessors */
+    double memory;    /* bytes */
+    bool bf16;        /* else float16 with loss scaling is what is fast there */
 };
 
 struct cuda_module {
-    const char *program; /* of the same build: "espalier 0.1.0" */
-    size_t plan_bytes;   /* of struct plan: both sides must mean the same by it */
+    const char *program;          /* of the same build: "espalier 0.1.0" */
+    size_t plan_bytes;            /* of struct plan: both sides must mean the same by it */
     const char *(*toolkit)(void); /* "CUDA 13.0, cuDNN 9.19.0, cuBLAS 13.1", as found at run time */
     /* All devices, in the order of their numbers.  -1 with the reason when there are none; any thread. */
     int (*devices)(struct cuda_device devices[CUDA_DEVICES_MAX], int *count, struct error *error);

@@ -2,15 +2,19 @@
  * device.c - from the text of --devices to a list of devices.
  *
  * A CPU device is a place for one trainer.  The first ones are pinned, each to a processor of its own in the order of
- * processors.c; those past the last processor are not pinned (core -1) and share.
+ * processors.c; those past the last processor are not pinned (core -1) and share.  On a GPU several trainers may
+ * share too; its devices follow each other.
  */
 #include "config.h"
 
 #include "device/device.h"
 
+#include <ctype.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "device/cuda.h"
 #include "device/device_internal.h"
@@ -28,7 +32,8 @@ static int entry_trainers(const char *list, const char *entry, const struct proc
     if (strcmp(entry, "auto") == 0 || strcmp(entry, "cpu") == 0)
         return processors_trainers(processors);
     if (strncmp(entry, "cpu:", 4) != 0)
-        return error_set(error, "--devices %s: \"%s\" is no device; use auto, cpu or cpu:N for N trainers", list,
+        return error_set(error,
+                         "--devices %s: \"%s\" is no device; use auto, cpu, cpu:N for N trainers, cuda or cuda:N", list,
                          entry);
     if (text_to_integer(entry + 4, 1, INT64_MAX, &number))
         return error_set(error, "--devices %s: \"%s\" is not a number of trainers; write for example cpu:2", list,
@@ -48,37 +53,99 @@ static struct device make_device(const struct processors *processors, int index)
     return device;
 }
 
-static bool is_cuda(const char *entry)
+/* --- GPUs --- */
+
+/* "cuda", "cuda:0"; behind one of them also "2" and "GPU-1fd0" alone. */
+static bool is_gpu(const char *entry, bool behind_gpu)
 {
-    return strncmp(entry, "cuda", 4) == 0 && (!entry[4] || entry[4] == ':');
+    if (behind_gpu &&
+        (isdigit((unsigned char)*entry) || !strncasecmp(entry, "GPU-", 4) || !strncasecmp(entry, "MIG-", 4)))
+        return true;
+    return strncmp(entry, "cuda", 4) == 0 && (!entry[4] || entry[4] == ':' || entry[4] == 'x');
 }
 
-/* Put the GPUs of one entry at devices[*total]. */
-static int add_cuda(const char *list, const char *entry, struct device *devices, int *total, struct error *error)
+int gpu_trainers(const struct cuda_device *gpu)
 {
-    static struct cuda_device found[CUDA_DEVICES_MAX];
-    const struct cuda_module *module = cuda_module(error);
-    int count;
-    int64_t first = 0, last;
-    if (!module || module->devices(found, &count, error)) {
-        struct error reason = *error;
-        return error_set(error, "--devices %s: %s; use cpu", list, reason.text);
+    double trainers = gpu->memory / 0x1p31;
+    return trainers < 1 ? 1 : trainers > 4 ? 4 : (int)trainers;
+}
+
+/* The number of the one GPU that a number or the beginning of a UUID names; -1 when it is refused. */
+static int which_gpu(const char *list, const char *which, const struct cuda_device *gpus, int count,
+                     struct error *error)
+{
+    int64_t number;
+    int found = -1, matches = 0;
+    if (isdigit((unsigned char)*which)) {
+        if (text_to_integer(which, 0, count - 1, &number))
+            return error_set(error, "--devices %s: \"%s\" is no GPU; there %s %d, from cuda:0 on", list, which,
+                             count == 1 ? "is" : "are", count);
+        return (int)number;
     }
-    last = count - 1;
-    if (entry[4] && text_to_integer(entry + 5, 0, count - 1, &first))
-        return error_set(error, "--devices %s: \"%s\" is no GPU; there are %d, from cuda:0 on", list, entry, count);
-    if (entry[4])
-        last = first;
-    for (int64_t i = first; i <= last; i++) {
+    for (int i = 0; i < count; i++)
+        if (*which && !strncasecmp(gpus[i].uuid, which, strlen(which))) {
+            found = i;
+            matches++;
+        }
+    if (!matches)
+        return error_set(error, "--devices %s: no GPU's UUID begins with \"%s\"; espalier devices --explain has them",
+                         list, which);
+    return matches == 1 ? found
+                        : error_set(error, "--devices %s: the UUIDs of %d GPUs begin with \"%s\"; give more of it",
+                                    list, matches, which);
+}
+
+static int add_gpu(const char *list, const struct cuda_module *module, const struct cuda_device *gpus, int number,
+                   int trainers, struct device *devices, int *total, struct error *error)
+{
+    for (int i = 0; i < *total; i++)
+        if (devices[i].cuda && devices[i].gpu == number)
+            return error_set(error, "--devices %s: names cuda:%d twice; cuda:%dx2 is two trainers on it", list, number,
+                             number);
+    for (int i = 0; i < (trainers ? trainers : gpu_trainers(&gpus[number])); i++) {
         if (*total == DEVICES_MAX)
             return too_many(list, error);
         struct device *device = &devices[(*total)++];
-        *device = (struct device){.core = -1, .cuda = module->backend((int)i)};
-        snprintf(device->id, sizeof(device->id), "cuda:%d", (int)i);
-        snprintf(device->name, sizeof(device->name), "%s, %s", found[i].name, found[i].bus);
+        *device = (struct device){.core = -1, .cuda = module->backend(number), .gpu = number};
+        snprintf(device->id, sizeof(device->id), i ? "cuda:%d.%d" : "cuda:%d", number, i);
+        snprintf(device->name, sizeof(device->name), "%s, %s, %s", gpus[number].name, gpus[number].bus,
+                 gpus[number].uuid);
+        memcpy(device->bus, gpus[number].bus, sizeof(device->bus));
+        memcpy(device->uuid, gpus[number].uuid, sizeof(device->uuid));
     }
     return 0;
 }
+
+/* Put the trainers of one entry's GPUs behind the devices that are there. */
+static int add_gpus(const char *list, const char *entry, struct device *devices, int *total, struct error *error)
+{
+    static struct cuda_device gpus[CUDA_DEVICES_MAX];
+    char which[sizeof(gpus[0].uuid)];
+    const struct cuda_module *module = cuda_module(error);
+    int count, number;
+    int64_t trainers = 0;
+    if (!module || module->devices(gpus, &count, error)) {
+        struct error reason = *error;
+        return error_set(error, "--devices %s: %s; use cpu", list, reason.text);
+    }
+    const char *times = strchr(entry, 'x'); /* no UUID has one */
+    if (times && text_to_integer(times + 1, 1, GPU_TRAINERS_MAX, &trainers))
+        return error_set(error, "--devices %s: \"%s\" is not 1 to %d trainers on a GPU; write for example cuda:0x2",
+                         list, times + 1, GPU_TRAINERS_MAX);
+    const char *name = strncmp(entry, "cuda", 4) == 0 ? entry + 4 : entry;
+    if (*name && name != times) {
+        name += *name == ':';
+        snprintf(which, sizeof(which), "%.*s", (int)(times ? times - name : (ptrdiff_t)strlen(name)), name);
+        number = which_gpu(list, which, gpus, count, error);
+        return number < 0 ? -1 : add_gpu(list, module, gpus, number, (int)trainers, devices, total, error);
+    }
+    for (number = 0; number < count; number++)
+        if (add_gpu(list, module, gpus, number, (int)trainers, devices, total, error))
+            return -1;
+    return 0;
+}
+
+/* --- the list --- */
 
 int devices_find_under(const char *root, const char *list, struct device devices[DEVICES_MAX], int *count,
                        struct error *error)
@@ -87,9 +154,11 @@ int devices_find_under(const char *root, const char *list, struct device devices
     processors_read(root, &processors);
     char *entries = memory_copy_text(list), *place = entries, *entry;
     int result = 0, total = 0, processor = 0;
+    bool behind_gpu = false;
     while (result == 0 && (entry = strsep(&place, ","))) {
-        if (is_cuda(entry)) {
-            result = add_cuda(list, entry, devices, &total, error);
+        behind_gpu = is_gpu(entry, behind_gpu);
+        if (behind_gpu) {
+            result = add_gpus(list, entry, devices, &total, error);
             continue;
         }
         int trainers = entry_trainers(list, entry, &processors, error);

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 
+#include "device/cuda.h"
 #include "device/device.h"
 
 enum { PROCESSORS_MAX = 1024 };
@@ -26,12 +27,21 @@ void processors_read(const char *root, struct processors *processors);
 /* One for each core, but no more than the quota can keep busy. */
 int processors_trainers(const struct processors *processors);
 
+/* On a GPU, when nobody says how many.  Small networks leave most of one idle: one for each two gibibytes, up to
+   four. */
+int gpu_trainers(const struct cuda_device *gpu);
+
 int devices_find_under(const char *root, const char *list, struct device devices[DEVICES_MAX], int *count,
                        struct error *error);
 struct device_monitor *device_monitor_new_under(const char *root, const struct device *devices, int count, double now);
 /* `now`: seconds of a clock that never goes back; power is energy over the time between two samples. */
 void device_monitor_sample_at(struct device_monitor *monitor, struct device_sample *samples, double now);
 void devices_explain_under(const char *root, struct text *text);
+
+/* nvml.c: can NVIDIA's management library be used?  Any thread; false with the reason. */
+bool nvml_open(struct error *error);
+/* What it says of the GPU at a PCI address, or of a part of it (a UUID "MIG-…"); may block on a hung driver. */
+void nvml_sample(const char *bus, const char *uuid, struct device_sample *sample);
 
 /* proc.c: the text of a small file (false: there is none, or it can't be read), the number at its start, and the rest
    of the line that starts with `key` (after blanks and one colon), as a copy in `value`. */
@@ -41,8 +51,8 @@ bool proc_field(const char *text, const char *key, char *value, size_t size);
 /* The names in a folder, sorted, each followed by a zero byte; `*count` of them. */
 void proc_list(const char *root, const char *folder, struct text *names, int *count);
 
-/* Each folder, without `root`, whose limits of a controller ("cpu", "memory") hold for this process: that of its control
-   group and all above it.  They need not exist. */
+/* Each folder, without `root`, whose limits of a controller ("cpu", "memory") hold for this process: that of its
+   control group and all above it.  They need not exist. */
 typedef void control_group_visit(void *context, const char *folder);
 void control_group_each(const char *root, const char *controller, control_group_visit *visit, void *context);
 

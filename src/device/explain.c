@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "device/cuda.h"
@@ -93,13 +94,19 @@ static void explain_cuda(const char *root, struct text *text)
         text_add(text, "cuda          not available: %s\n", error.text);
         return;
     }
+    const char *visible = getenv("CUDA_VISIBLE_DEVICES");
+    if (visible)
+        text_add(text, "cuda devices  those that CUDA_VISIBLE_DEVICES names: \"%s\"\n", visible);
     for (int i = 0; i < count; i++) {
         char bytes[TEXT_SHORT];
-        text_add(text, "cuda:%-2d       %s, %s, %s, compute capability %d.%d, %s, %s\n", i, devices[i].name,
-                 devices[i].bus, devices[i].uuid, devices[i].major, devices[i].minor,
-                 text_bytes(bytes, devices[i].memory), devices[i].bf16 ? "bf16" : "f16 in place of bf16");
+        int trainers = gpu_trainers(&devices[i]);
+        text_add(text, "cuda:%-2d       %s, %s, %s, compute capability %d.%d, %s, %s, %d trainer%s\n", i,
+                 devices[i].name, devices[i].bus, devices[i].uuid, devices[i].major, devices[i].minor,
+                 text_bytes(bytes, devices[i].memory), devices[i].bf16 ? "bf16" : "f16 in place of bf16", trainers,
+                 trainers == 1 ? "" : "s");
     }
     text_add(text, "              used when --devices names cuda; this backend has never been run on a GPU yet\n");
+    text_add(text, "cuda sensors  %s\n", nvml_open(&error) ? "read from NVML (libnvidia-ml.so.1)" : error.text);
 }
 
 void devices_explain_under(const char *root, struct text *text)

@@ -1,10 +1,10 @@
 /*
- * monitor.c - how busy the devices are, from /proc and /sys.
+ * monitor.c - how busy the devices are: processors from /proc and /sys, GPUs by nvml.c.
  *
  * Utilisation and power are differences between two readings of a counter: the monitor keeps the last ones.  The
  * first are taken when it is made, so that the first sample has something to compare with.  A counter that has not
  * moved yet (two samples within one tick) gives the value of the sample before.  Memory, temperature and power are
- * the whole machine's and the same for every device.
+ * the whole machine's and the same for every processor.  Trainers on one GPU have one reading.
  */
 #include "config.h"
 
@@ -21,7 +21,6 @@ enum { SENSORS_MAX = 8, SENSOR_PATH = 64 };
 /* One device's processor: its ticks at the last sample, and what they gave. */
 struct load {
     int core; /* -1: all of them together */
-    bool is_gpu;
     double busy, total;
     bool has_ticks, has_utilisation;
     double utilisation;
@@ -36,6 +35,7 @@ struct energy {
 struct device_monitor {
     char *root;
     int count;
+    struct device *devices;
     struct load *loads;
     int thermometer_count, energy_count;
     char thermometers[SENSORS_MAX][SENSOR_PATH];
@@ -164,11 +164,11 @@ struct device_monitor *device_monitor_new_under(const char *root, const struct d
     struct device_monitor *monitor = memory_new(1, sizeof(*monitor));
     monitor->root = memory_copy_text(root);
     monitor->count = count;
+    monitor->devices = memory_new((size_t)count, sizeof(*monitor->devices));
+    memcpy(monitor->devices, devices, (size_t)count * sizeof(*devices));
     monitor->loads = memory_new((size_t)count, sizeof(*monitor->loads));
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < count; i++)
         monitor->loads[i].core = devices[i].core;
-        monitor->loads[i].is_gpu = devices[i].cuda != NULL;
-    }
     monitor->time = now;
     find_thermometers(monitor);
     find_energies(monitor);
@@ -258,8 +258,12 @@ void device_monitor_sample_at(struct device_monitor *monitor, struct device_samp
         const struct load *load = &monitor->loads[i];
         double kilohertz;
         samples[i] = machine;
-        if (load->is_gpu) { /* what the machine does says nothing about it */
-            samples[i] = (struct device_sample){0};
+        const struct device *device = &monitor->devices[i];
+        if (device->cuda) {
+            if (i && device[-1].cuda && device[-1].gpu == device->gpu)
+                samples[i] = samples[i - 1];
+            else
+                nvml_sample(device->bus, device->uuid, &samples[i]);
             continue;
         }
         if (load->has_utilisation) {
@@ -284,6 +288,7 @@ void device_monitor_free(struct device_monitor *monitor)
     if (!monitor)
         return;
     free(monitor->loads);
+    free(monitor->devices);
     free(monitor->root);
     free(monitor);
 }

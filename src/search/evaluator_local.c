@@ -51,7 +51,7 @@ struct trainer {
     atomic_int verdict;     /* enum verdict_on_trial, of the last epoch */
     /* The trainer's own, while a trial lasts: */
     const struct trial *trial;
-    struct device_monitor *monitor; /* for the memory that is free */
+    struct device_monitor *monitor; /* for the machine's memory that is free */
     double step_time;               /* of the last report of a step */
     struct epoch_report last;       /* epoch; all zero before the first */
     double seconds, rate_seconds;   /* of training and evaluation; sum of images/s over epochs */
@@ -479,7 +479,7 @@ struct evaluator *evaluator_local_new(const struct device *devices, int count, e
         trainer->backend = device_backend(&devices[i], precision, &error);
         ASSERT(trainer->backend);
         trainer->inbox = queue_new(sizeof(struct trial), 1);
-        trainer->monitor = device_monitor_new(&devices[i], 1);
+        trainer->monitor = device_monitor_new(&(struct device){.core = -1}, 1);
         if (!thread_start(&trainer->thread, trainer_thread, trainer))
             BUG("no thread for a trainer");
     }

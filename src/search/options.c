@@ -145,7 +145,7 @@ static const struct search_option table[] = {
     {"seed", OPTION_INTEGER, FIELD(seed), 0, COUNT_MAX, .argument = "N", .fallback = "1",
      .help = "of every random draw"},
     {"devices", OPTION_TEXT, FIELD(devices), .argument = "LIST", .fallback = "auto",
-     .help = "auto, cpu, cpu:N (N trainers), cuda or cuda:N (a GPU)"},
+     .help = "auto, cpu, cpu:N (N trainers), cuda (all GPUs), cuda:0,2, cuda:UUID, cuda:0x3 (3 trainers)"},
     {"precision", OPTION_WORD, FIELD(precision), .words = "f32|bf16", .argument = "WORD", .fallback = "f32",
      .help = "what convolutions multiply: f32, or bf16 where the device has it"},
     {"limit-depth", OPTION_INTEGER, FIELD(limit_depth), 0, ARCH_LAYERS_MAX, "no limit", .argument = "N",

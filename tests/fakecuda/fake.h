@@ -12,7 +12,7 @@
  *
  * Kernels run by tests/kernels/on_cpu.h, convolutions and products by plain loops.  The module exports `fake_cuda`.
  * Environment: FAKE_CUDA_DEVICES (2), FAKE_CUDA_MEMORY (bytes of each device), FAKE_CUDA_CAPABILITY (80),
- * FAKE_CUDA_FAIL_AT and FAKE_CUDA_FAIL_STATUS.
+ * FAKE_CUDA_NAME ("Fake GPU"), FAKE_CUDA_FAIL_AT and FAKE_CUDA_FAIL_STATUS.
  */
 #ifndef ESPALIER_TESTS_FAKE_CUDA_H
 #define ESPALIER_TESTS_FAKE_CUDA_H

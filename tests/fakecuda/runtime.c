@@ -176,7 +176,8 @@ cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *facts, int device)
     fake_lock();
     cudaError_t status = fake_count_call();
     memset(facts, 0, sizeof *facts);
-    snprintf(facts->name, sizeof facts->name, "Fake GPU %d", device);
+    const char *name = getenv("FAKE_CUDA_NAME");
+    snprintf(facts->name, sizeof facts->name, "%s %d", name ? name : "Fake GPU", device);
     facts->uuid.bytes[15] = (char)device;
     facts->pciBusID = 0x40 - device; /* not in the order of the ordinals */
     facts->major = fake.capability / 10;

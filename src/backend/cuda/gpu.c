@@ -23,11 +23,13 @@ static struct {
 
 /* --- devices --- */
 
-static void print_uuid(const cudaUUID_t *uuid, char text[48])
+/* As the driver's tools print it.  A part of a GPU (MIG) says so in its name: "NVIDIA A100 MIG 1g.5gb". */
+static void print_uuid(const struct cudaDeviceProp *facts, char text[48])
 {
-    const unsigned char *b = (const unsigned char *)uuid->bytes;
-    snprintf(text, 48, "GPU-%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2],
-             b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+    const unsigned char *b = (const unsigned char *)facts->uuid.bytes;
+    snprintf(text, 48, "%s-%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
+             strstr(facts->name, " MIG ") ? "MIG" : "GPU", b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9],
+             b[10], b[11], b[12], b[13], b[14], b[15]);
 }
 
 static bool read_facts(struct gpu *gpu)
@@ -39,7 +41,7 @@ static bool read_facts(struct gpu *gpu)
     }
     struct cuda_device *device = &gpu->facts;
     snprintf(device->name, sizeof device->name, "%.63s", facts.name);
-    print_uuid(&facts.uuid, device->uuid);
+    print_uuid(&facts, device->uuid);
     snprintf(device->bus, sizeof device->bus, "%04x:%02x:%02x.0", (unsigned)facts.pciDomainID, (unsigned)facts.pciBusID,
              (unsigned)facts.pciDeviceID);
     device->major = facts.major;

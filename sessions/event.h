@@ -32,6 +32,7 @@
     K(EPOCH, epoch, DURABLE)      \
     K(RESULT, result, DURABLE)    /* trained; its weights are on disk */ \
     K(FAILED, failed, DURABLE)    /* this attempt ended without a result */ \
+    K(LOST, lost, DURABLE)        /* a device: nothing can run on it in this process any more */ \
     K(POLICY, policy, DURABLE)    /* the policy learned from a batch */ \
     K(COMMAND, command, DURABLE)  /* what a person asked, and the answer */ \
     K(PAUSED, paused, DURABLE)    \
@@ -60,7 +61,10 @@
     F(INTEGERS, match, FACT)     /* FLOPs of the networks that a policy grew in the session of --match */   \
     F(TEXTS, devices, TIMING)    /* ids */                                                                  \
     F(TEXTS, device_names, TIMING)
-#define EVENT_FIELDS_OPENED(F) F(REAL, date, TIMING) F(TEXT, host, TIMING) F(INTEGER, process, TIMING) F(TEXT, program, TIMING)
+#define EVENT_FIELDS_OPENED(F)                                                                              \
+    F(REAL, date, TIMING) F(TEXT, host, TIMING) F(INTEGER, process, TIMING) F(TEXT, program, TIMING)        \
+    F(TEXTS, devices, TIMING)    /* of this process: ids; none in logs of before this field */              \
+    F(TEXTS, device_names, TIMING)
 #define EVENT_FIELDS_NODE(F)                                                                                \
     F(INTEGER, node, FACT)       /* from 1 in order of joining; 1 is the start network */                   \
     F(INTEGER, parent, FACT)     /* 0: none */                                                              \
@@ -99,6 +103,9 @@
     F(TEXT, reason, FACT)        /* diverged, memory, device, cancelled, error */                                \
     F(TEXT, message, FACT)                                                                                  \
     F(BOOL, again, FACT)         /* back in the queue */
+#define EVENT_FIELDS_LOST(F)                                                                                \
+    F(TEXT, device, TIMING)      /* with all its trainers: cuda:0 means cuda:0.1 too */                     \
+    F(TEXT, message, TIMING)
 #define EVENT_FIELDS_POLICY(F)                                                                              \
     F(INTEGER, update, FACT)     /* from 1 */                                                               \
     F(INTEGER, episode, FACT) F(INTEGER, networks, FACT)                                                    \

@@ -40,15 +40,21 @@ static void set_status(struct session_state *state, struct session_node *node, e
 
 /* --- devices ------------------------------------------------------------------------------------------------- */
 
-static struct session_device *device_at(struct session_state *state, const char *id, const char *name)
+static struct session_device *device_at(struct session_state *state, const char *id)
 {
     for (int i = 0; i < state->device_count; i++)
         if (!strcmp(state->devices[i].id, id))
             return &state->devices[i];
     state->devices = memory_resize(state->devices, (size_t)state->device_count + 1, sizeof *state->devices);
     struct session_device *device = &state->devices[state->device_count++];
-    *device = (struct session_device){.id = memory_copy_text(id), .name = memory_copy_text(name), .sampled = -1};
+    *device = (struct session_device){.id = memory_copy_text(id), .name = memory_copy_text(""), .sampled = -1};
     return device;
+}
+
+static void meet_devices(struct session_state *state, const struct event_texts *ids, const struct event_texts *names)
+{
+    for (int i = 0; i < ids->count; i++)
+        replace_text(&device_at(state, ids->items[i])->name, i < names->count ? names->items[i] : "");
 }
 
 static void release_device(struct session_state *state, int64_t node)
@@ -91,9 +97,7 @@ static double real_option(const struct session_state *state, const char *name, d
 static void apply_session(struct session_state *state, const struct event_session *session)
 {
     event_fields_copy(EVENT_SESSION, session, &state->facts);
-    for (int i = 0; i < session->devices.count; i++)
-        device_at(state, session->devices.items[i],
-                  i < session->device_names.count ? session->device_names.items[i] : "");
+    meet_devices(state, &session->devices, &session->device_names);
     state->budget_episodes = integer_option(state, "episodes");
     state->budget_networks = integer_option(state, "networks");
     state->budget_seconds = real_option(state, "seconds", 0);
@@ -187,7 +191,7 @@ static void apply_started(struct session_state *state, const struct event_starte
     replace_text(&node->device, text_of(facts->device));
     forget_step(node);
     if (node->device[0])
-        device_at(state, node->device, "")->node = facts->node;
+        device_at(state, node->device)->node = facts->node;
 }
 
 static void apply_epoch(struct session_state *state, const struct event_epoch *facts)
@@ -247,6 +251,28 @@ static void apply_failed(struct session_state *state, const struct event_failed 
         state->failure_count++;
 }
 
+static void apply_lost(struct session_state *state, const struct event_lost *facts)
+{
+    const char *id = text_of(facts->device);
+    size_t length = strlen(id);
+    device_at(state, id);
+    for (int i = 0; i < state->device_count; i++) {
+        struct session_device *device = &state->devices[i];
+        if (!strncmp(device->id, id, length) && (!device->id[length] || device->id[length] == '.'))
+            device->lost = true;
+    }
+}
+
+static void apply_opened(struct session_state *state, const struct event_opened *facts)
+{
+    nobody_trains(state);
+    state->opened_count++;
+    state->finished = false;
+    for (int i = 0; i < state->device_count; i++)
+        state->devices[i].lost = false;
+    meet_devices(state, &facts->devices, &facts->device_names);
+}
+
 static void apply_policy(struct session_state *state, const struct event_policy *facts, double time)
 {
     state->policies =
@@ -288,7 +314,7 @@ static void apply_step(struct session_state *state, const struct event_step *fac
 
 static void apply_sample(struct session_state *state, const struct event_sample *facts, double time)
 {
-    struct session_device *device = device_at(state, text_of(facts->device), "");
+    struct session_device *device = device_at(state, text_of(facts->device));
     device->sample = *facts;
     device->sample.device = NULL;
     device->sampled = time;
@@ -322,9 +348,7 @@ static void apply_kind(struct session_state *state, const struct event *event)
         apply_session(state, &event->as.session);
         break;
     case EVENT_OPENED:
-        nobody_trains(state);
-        state->opened_count++;
-        state->finished = false;
+        apply_opened(state, &event->as.opened);
         break;
     case EVENT_NODE:
         apply_node(state, &event->as.node, event->time);
@@ -346,6 +370,9 @@ static void apply_kind(struct session_state *state, const struct event *event)
         break;
     case EVENT_FAILED:
         apply_failed(state, &event->as.failed, event->time);
+        break;
+    case EVENT_LOST:
+        apply_lost(state, &event->as.lost);
         break;
     case EVENT_POLICY:
         apply_policy(state, &event->as.policy, event->time);

@@ -50,6 +50,7 @@ struct session_device {
     int64_t node;                /* in training, or 0 */
     struct event_sample sample;  /* the last, its `device` NULL; time of it below */
     double sampled;              /* negative: never */
+    bool lost;                   /* to the process that has the session */
 };
 
 /* What a policy was answered: every proposal, in order; resume feeds unfinished batches from here. */

@@ -189,6 +189,7 @@ static int accepts_kind(const struct session_state *state, const struct event *e
     case EVENT_STEP: /* a late one, of a network that has ended, is harmless */
         return needs_node(state, event->as.step.node, error);
     case EVENT_OPENED:
+    case EVENT_LOST:
     case EVENT_COMMAND:
     case EVENT_PAUSED:
     case EVENT_BUDGET:

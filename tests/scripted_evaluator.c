@@ -120,11 +120,14 @@ static void report_last(struct scripted *scripted, struct scripted_slot *slot, s
         report->weights = weights_new(&trial->arch, data.input);
         results++;
     } else {
-        static const enum failure_reason reasons[] = {
-            [FATE_DIVERGE] = FAILURE_DIVERGED, [FATE_NO_MEMORY] = FAILURE_MEMORY, [FATE_ERROR] = FAILURE_ERROR};
+        static const enum failure_reason reasons[] = {[FATE_DIVERGE] = FAILURE_DIVERGED,
+                                                      [FATE_NO_MEMORY] = FAILURE_MEMORY,
+                                                      [FATE_ERROR] = FAILURE_ERROR,
+                                                      [FATE_LOSE_DEVICE] = FAILURE_DEVICE};
         report->kind = REPORT_FAILED;
         report->failure = reasons[fate];
         report->message = memory_copy_text("as scripted");
+        scripted->devices[report->slot].lost = fate == FATE_LOSE_DEVICE;
     }
     if (script->answered)
         script->answered(script->context, trial);

@@ -10,7 +10,7 @@
 
 #include "search/engine.h"
 
-enum scripted_fate { FATE_RESULT, FATE_DIVERGE, FATE_NO_MEMORY, FATE_ERROR };
+enum scripted_fate { FATE_RESULT, FATE_DIVERGE, FATE_NO_MEMORY, FATE_ERROR, FATE_LOSE_DEVICE };
 
 struct script {
     int slots;

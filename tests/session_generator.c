@@ -345,8 +345,12 @@ static void person(struct play *play)
     play_emit(play, &event);
 }
 
+/* Who loses a device starts a new process. */
 static void crash(struct play *play)
 {
+    struct event event = {.kind = EVENT_LOST};
+    event.as.lost = (struct event_lost){.device = event_text("cpu:0"), .message = event_text("fell off the bus")};
+    play_emit(play, &event);
     for (int slot = 0; slot < play->recipe.devices; slot++) {
         if (play->lanes[slot].node)
             move(play, play->lanes[slot].node, NODE_QUEUED);

@@ -256,6 +256,44 @@ static void test_failures(void **state)
     session_state_free(session);
 }
 
+/* What a lost device trained goes elsewhere, however few attempts there are, and nothing goes there any more. */
+static enum scripted_fate lose_two(void *context, const struct trial *trial)
+{
+    int *losses = context;
+    if (*losses >= 2 || trial->node < 3)
+        return FATE_RESULT;
+    ++*losses;
+    return FATE_LOSE_DEVICE;
+}
+
+static void test_lost_devices(void **state)
+{
+    struct search_options options = bed_options();
+    options.attempts = 1;
+    int losses = 0;
+    char *folder = scratch_new();
+    struct script script = {.slots = 3, .seed = 4, .fate = lose_two, .context = &losses};
+    struct session_state *session = bed_run(folder, "a", &options, &script);
+    assert_int_equal(session->status_count[NODE_DONE], 12);
+    assert_int_equal(session->failure_count, 2);
+    int lost = 0, first = -1;
+    for (int i = 0; i < session->device_count; i++) {
+        lost += session->devices[i].lost;
+        first = session->devices[i].lost ? first : i;
+    }
+    assert_int_equal(lost, 2);
+    for (int64_t i = 5; i < session->node_count; i++) /* when both are lost, three networks have started at most */
+        assert_string_equal(session->nodes[i]->device, session->devices[first].id);
+    /* A new process has its devices again. */
+    options.networks = 13;
+    session_state_free(session);
+    session = bed_resume(folder, "a", &script);
+    for (int i = 0; i < session->device_count; i++)
+        assert_false(session->devices[i].lost);
+    session_state_free(session);
+    scratch_remove(folder);
+}
+
 static int attempts_seen;
 
 static enum scripted_fate fail_first_attempt(void *context, const struct trial *trial)
@@ -504,6 +542,7 @@ int main(void)
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_barrier),
         cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_lost_devices),
         cmocka_unit_test(test_second_attempt),
         cmocka_unit_test(test_failures_in_episodes),
         cmocka_unit_test(test_start_fails),

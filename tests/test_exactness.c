@@ -159,7 +159,7 @@ static void the_networks_have_learned(void **state)
     for (size_t i = 0; i < COUNT_OF(notations); i++) {
         struct evaluation evaluation;
         struct error error;
-        if (network_evaluate(backend_cpu(), shared.networks[i], &shared.train, 64, &evaluation, &error) < 0)
+        if (network_evaluate(backend_cpu(), shared.networks[i], &shared.train, 64, &evaluation, &error))
             fail_msg("%s", error.text);
         print_message("# %s: accuracy %.3f\n", notations[i], evaluation.accuracy);
         assert_true(evaluation.accuracy > 0.4);

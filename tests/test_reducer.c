@@ -271,6 +271,34 @@ static void test_what_a_person_takes_back_is_gone(void **unused)
     session_state_free(state);
 }
 
+static const struct session_device *device_of(const struct session_state *state, const char *id)
+{
+    for (int i = 0; i < state->device_count; i++)
+        if (!strcmp(state->devices[i].id, id))
+            return &state->devices[i];
+    fail_msg("there is no device %s", id);
+    return NULL;
+}
+
+static void test_a_lost_device_is_lost_with_all_its_trainers(void **unused)
+{
+    struct session_state *state = small_session();
+    char *ids[] = {"cuda:1", "cuda:1.1", "cuda:10", "cpu:0"}, *names[] = {"one", "two"};
+    struct event event = {.kind = EVENT_OPENED, .number = state->last_number + 1, .time = 3};
+    event.as.opened = (struct event_opened){.devices = {4, ids}, .device_names = {2, names}};
+    apply(state, &event);
+    assert_string_equal(device_of(state, "cuda:1.1")->name, "two");
+    event = (struct event){.kind = EVENT_LOST, .number = state->last_number + 1, .time = 3};
+    event.as.lost = (struct event_lost){.device = "cuda:1", .message = "fell off the bus"};
+    apply(state, &event);
+    assert_true(device_of(state, "cuda:1")->lost && device_of(state, "cuda:1.1")->lost);
+    assert_true(!device_of(state, "cuda:10")->lost && !device_of(state, "cpu:0")->lost);
+    event = (struct event){.kind = EVENT_OPENED, .number = state->last_number + 1, .time = 4};
+    apply(state, &event);
+    assert_false(device_of(state, "cuda:1")->lost);
+    session_state_free(state);
+}
+
 static void test_epochs_add_up_until_the_result(void **unused)
 {
     struct session_state *state = small_session();
@@ -390,6 +418,7 @@ int main(void)
         cmocka_unit_test(test_best_is_the_first_of_the_highest),
         cmocka_unit_test(test_numbers_may_jump_over_unknown_kinds),
         cmocka_unit_test(test_what_a_person_takes_back_is_gone),
+        cmocka_unit_test(test_a_lost_device_is_lost_with_all_its_trainers),
         cmocka_unit_test(test_epochs_add_up_until_the_result),
         cmocka_unit_test(test_what_the_policy_was_shown),
         cmocka_unit_test(test_late_step_is_ignored),

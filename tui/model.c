@@ -211,6 +211,9 @@ static void log_event(struct model *model, const struct event *event)
     case EVENT_FAILED:
         log_failed(model, time, &event->as.failed);
         break;
+    case EVENT_LOST:
+        add_line(model, time, STYLE_FAILED, "lost", "%s: %s", event->as.lost.device, event->as.lost.message);
+        break;
     case EVENT_POLICY:
         log_policy(model, time, &event->as.policy);
         break;

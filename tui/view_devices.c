@@ -61,6 +61,10 @@ static void draw_training(const struct model *model, const struct session_device
 {
     const struct session_node *node = session_node(model->state, device->node);
     char rate[TEXT_SHORT], left[TEXT_SHORT];
+    if (device->lost) {
+        canvas_text(canvas, area, 0, y, STYLE_FAILED, "lost");
+        return;
+    }
     if (!node) {
         canvas_text(canvas, area, 0, y, STYLE_DIM, model->state->finished ? "ended" : "idle");
         return;
@@ -125,7 +129,7 @@ static void draw_lane(const struct model *model, int index, const struct lane *l
         x += lane->power + 1;
     }
     struct area rest = area_part(inside, x, 0, inside.width - x, inside.height);
-    if (stale)
+    if (stale && !device->lost)
         canvas_text(canvas, rest, 0, y, STYLE_WARNING, "no sample for %s",
                     node_age(used, model->now - device->sampled));
     else
@@ -158,10 +162,11 @@ static void draw_devices(const struct model *model, struct canvas *canvas, struc
 static void title_devices(const struct model *model, struct text *text)
 {
     double sum = 0;
-    int known = 0, stale = 0;
+    int known = 0, stale = 0, lost = 0;
     for (int i = 0; i < model->state->device_count; i++) {
         const struct session_device *device = &model->state->devices[i];
-        stale += is_stale(model, device);
+        stale += is_stale(model, device) && !device->lost;
+        lost += device->lost;
         if (device->sampled < 0 || !isfinite(device->sample.utilisation))
             continue;
         sum += device->sample.utilisation;
@@ -172,6 +177,8 @@ static void title_devices(const struct model *model, struct text *text)
         text_add(text, ", mean %.0f%%", 100 * sum / known);
     if (stale)
         text_add(text, ", %d stale", stale);
+    if (lost)
+        text_add(text, ", %d lost", lost);
 }
 
 const struct view view_devices = {.draw = draw_devices, .title = title_devices, .request = tree_request};

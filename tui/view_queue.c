@@ -25,7 +25,10 @@ static double mean_seconds(const struct session_state *state)
 
 static int lanes(const struct session_state *state)
 {
-    return state->device_count > 0 ? state->device_count : 1;
+    int count = 0;
+    for (int i = 0; i < state->device_count; i++)
+        count += !state->devices[i].lost;
+    return count ? count : 1;
 }
 
 struct queue_line {

@@ -124,6 +124,9 @@ static void print_event(struct progress *progress, const struct event *event)
     case EVENT_FAILED:
         print_failure(progress, &event->as.failed);
         break;
+    case EVENT_LOST:
+        fprintf(progress->out, "%s is lost: %s\n", event->as.lost.device, event->as.lost.message);
+        break;
     case EVENT_POLICY:
         print_episode(progress, &event->as.policy);
         break;

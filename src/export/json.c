@@ -177,6 +177,7 @@ static json_t *of_device(const struct session_device *device)
     set(object, "id", of_text(device->id));
     set(object, "name", of_text(device->name));
     set(object, "node", json_integer(device->node));
+    set(object, "lost", json_boolean(device->lost));
     set(object, "sample", sample);
     return object;
 }

@@ -30,19 +30,20 @@ bool network_evaluate_view(struct network *network, const struct view *view, boo
     return whole;
 }
 
-int network_evaluate(const struct backend *backend, struct weights *weights, const struct view *view, int batch,
-                     struct evaluation *evaluation, struct error *error)
+enum device_trouble network_evaluate(const struct backend *backend, struct weights *weights, const struct view *view,
+                                     int batch, struct evaluation *evaluation, struct error *error)
 {
+    enum device_trouble trouble;
     struct plan *plan = memory_new(1, sizeof *plan);
     plan_lower(&weights->arch, weights->input, &(struct plan_options){0}, plan);
-    struct network *network = network_new(backend, plan, batch, NETWORK_INFERENCE, weights, error);
+    struct network *network = network_open(backend, plan, batch, NETWORK_INFERENCE, weights, &trouble, error);
     free(plan);
     if (!network)
-        return -1;
+        return trouble;
     network_evaluate_view(network, view, NULL, NULL, evaluation);
-    bool failed = network_trouble(network, error) != DEVICE_FINE;
+    trouble = network_trouble(network, error);
     network_free(network);
-    return failed ? -1 : 0;
+    return trouble;
 }
 
 /* Mean and sum of squared deviations of `count` values, grown part by part (Chan, Golub, LeVeque, 1979). */

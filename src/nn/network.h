@@ -28,8 +28,8 @@ struct network *network_open(const struct backend *backend, const struct plan *p
 struct network *network_new(const struct backend *backend, const struct plan *plan, int batch, enum network_mode mode,
                             struct weights *weights, struct error *error);
 void network_free(struct network *network);
-/* Let the helpers of a team take part from now on until network_free(); results stay the same to the bit.  Once at most.
-   Takes memory for their scratch: when that can't be had, the network goes on alone. */
+/* Let the helpers of a team take part from now on until network_free(); results stay the same to the bit.  Once at
+   most. Takes memory for their scratch: when that can't be had, the network goes on alone. */
 void network_share(struct network *network, struct team *team);
 /* The most images of a batch. */
 int network_batch(const struct network *network);
@@ -68,8 +68,9 @@ struct evaluation {
    said no: then `evaluation` covers the images so far.  Its loss is NaN when the device was in trouble. */
 bool network_evaluate_view(struct network *network, const struct view *view, bool (*proceed)(void *context),
                            void *context, struct evaluation *evaluation);
-int network_evaluate(const struct backend *backend, struct weights *weights, const struct view *view, int batch,
-                     struct evaluation *evaluation, struct error *error);
+/* With a network of its own.  DEVICE_FINE, or what went wrong. */
+enum device_trouble network_evaluate(const struct backend *backend, struct weights *weights, const struct view *view,
+                                     int batch, struct evaluation *evaluation, struct error *error);
 
 /* Mean and variance per channel of what layer `layer` (C or FC) computes before its BN: over `batches` batches of
    the view, without repeats as long as it has images, drawn by the stream RANDOM_MEASURE of (seed, node, action);

@@ -131,7 +131,7 @@ static bool weights_finite(const struct weights *weights)
     return true;
 }
 
-static enum training_outcome outcome_of(enum device_trouble trouble)
+enum training_outcome training_outcome_of(enum device_trouble trouble)
 {
     static const enum training_outcome outcomes[] = {[DEVICE_FINE] = TRAINING_DONE,
                                                      [DEVICE_NO_MEMORY] = TRAINING_NO_MEMORY,
@@ -143,7 +143,7 @@ static enum training_outcome outcome_of(enum device_trouble trouble)
 /* TRAINING_DONE: nothing is known to be wrong. */
 static enum training_outcome check_device(const struct trainer *trainer, struct error *error)
 {
-    return outcome_of(network_trouble(trainer->network, error));
+    return training_outcome_of(network_trouble(trainer->network, error));
 }
 
 static enum training_outcome check_numbers(const struct trainer *trainer, int step, double loss, struct error *error)
@@ -237,7 +237,7 @@ enum training_outcome train(const struct backend *backend, struct weights *weigh
     struct network *network = network_open(backend, plan, training->batch, NETWORK_TRAINING, weights, &trouble, error);
     free(plan);
     if (!network)
-        return outcome_of(trouble);
+        return training_outcome_of(trouble);
     if (hooks && hooks->team)
         network_share(network, hooks->team);
     if (training->velocity)

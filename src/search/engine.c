@@ -260,7 +260,7 @@ static void begin(struct engine *engine)
         record_session(engine, &event);
         engine_emit(engine, &event);
     }
-    record_opened(&event);
+    record_opened(engine, &event);
     engine_emit(engine, &event);
     if (engine->state->paused) { /* whoever resumes wants it to go on */
         event = (struct event){.kind = EVENT_PAUSED};
@@ -325,10 +325,12 @@ static void show_samples(struct engine *engine, struct monitor *monitor)
     struct monitor_sample message;
     while (monitor && monitor_take(monitor, &message)) {
         const struct device_sample *sample = &message.sample;
+        if (!sample->valid)
+            continue;
 #define KNOWN(field, value) (sample->valid & (field) ? sample->value : NAN)
         struct event event = {.kind = EVENT_SAMPLE};
         event.as.sample = (struct event_sample){
-            .device = event_text("%s", engine->evaluator->kind->device(engine->evaluator, message.device)->id),
+            .device = event_text("%s", message.device),
             .utilisation = KNOWN(DEVICE_UTILISATION, utilisation),
             .memory_used = KNOWN(DEVICE_MEMORY, memory_used),
             .memory_total = KNOWN(DEVICE_MEMORY, memory_total),

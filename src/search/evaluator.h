@@ -53,7 +53,8 @@ void report_done(struct report *report);
 
 struct evaluator;
 struct evaluator_kind {
-    /* How many trials may run at once, and on what. */
+    /* How many trials may run at once, and on what.  When a device is lost, a report of FAILURE_DEVICE comes before it
+       is marked so; nothing is submitted to it from then on. */
     int (*slots)(const struct evaluator *evaluator);
     const struct device *(*device)(const struct evaluator *evaluator, int slot);
     /* Give a trial to a free slot.  It is moved: its texts are the evaluator's from here. */

@@ -46,7 +46,9 @@ struct trainer {
     const struct backend *backend;
     pthread_t thread;
     struct queue *inbox;    /* struct trial, to the trainer */
-    int64_t submitted;      /* node of the last trial, the engine's to read and write */
+    int64_t submitted;      /* node of the last trial, the engine's to read and write, as the next two */
+    bool busy;              /* from there to its last report */
+    bool replaced;          /* the device is lost, and the processor in its place */
     atomic_llong cancelled; /* node whose trial is to be given up */
     atomic_int verdict;     /* enum verdict_on_trial, of the last epoch */
     /* The trainer's own, while a trial lasts: */
@@ -249,10 +251,10 @@ static enum training_outcome train_trial(struct trainer *trainer, struct weights
         double began = clock_monotonic();
         if (!proceed(trainer))
             return TRAINING_STOPPED;
-        if (network_evaluate(trainer->backend, weights, local->validate, training->batch, result, error))
-            return TRAINING_NO_MEMORY;
+        enum device_trouble trouble =
+            network_evaluate(trainer->backend, weights, local->validate, training->batch, result, error);
         trainer->seconds = clock_monotonic() - began;
-        return TRAINING_DONE;
+        return training_outcome_of(trouble);
     }
     struct team *team = local->helpers ? helpers_team(local->helpers, trainer->slot) : NULL;
     struct trainer_hooks hooks = {trainer, proceed, send_step, send_epoch, team};
@@ -263,23 +265,20 @@ static enum training_outcome train_trial(struct trainer *trainer, struct weights
     return outcome;
 }
 
-static void fail_trial(struct trainer *trainer, enum training_outcome outcome, struct error *error)
+static void fail_trial(struct trainer *trainer, enum training_outcome outcome, const struct error *error)
 {
-    enum failure_reason reason = outcome == TRAINING_DIVERGED    ? FAILURE_DIVERGED
-                                 : outcome == TRAINING_NO_MEMORY ? FAILURE_MEMORY
-                                                                 : FAILURE_ERROR;
-    if (outcome == TRAINING_DEVICE_LOST) {
-        struct error lost = *error;
-        reason = FAILURE_DEVICE;
-        trainer->backend = backend_cpu();
-        error_set(error, "%s; its trainer goes on with the processor", lost.text);
-    }
+    enum failure_reason reason = outcome == TRAINING_DIVERGED      ? FAILURE_DIVERGED
+                                 : outcome == TRAINING_NO_MEMORY   ? FAILURE_MEMORY
+                                 : outcome == TRAINING_DEVICE_LOST ? FAILURE_DEVICE
+                                                                   : FAILURE_ERROR;
     send_failure(trainer, reason, error);
 }
 
 static void run_trial(struct trainer *trainer, const struct trial *trial)
 {
     trainer->trial = trial;
+    if (trainer->replaced)
+        trainer->backend = backend_cpu();
     trainer->step_time = trainer->seconds = trainer->rate_seconds = 0;
     trainer->last = (struct epoch_report){0};
     atomic_store(&trainer->verdict, VERDICT_GOES_ON);
@@ -346,7 +345,35 @@ static void local_submit(struct evaluator *evaluator, int slot, struct trial *tr
     struct trainer *trainer = &((struct local *)evaluator)->trainers[slot];
     atomic_store(&trainer->cancelled, 0);
     trainer->submitted = trial->node;
+    trainer->busy = true;
     ASSERT(queue_try_put(trainer->inbox, trial));
+}
+
+static void replace_device(struct trainer *trainer)
+{
+    struct device *device = &trainer->device;
+    char lost[sizeof device->id];
+    memcpy(lost, device->id, sizeof lost);
+    snprintf(device->id, sizeof device->id, "cpu(%.10s)", lost);
+    snprintf(device->name, sizeof device->name, "the processor, in place of %s", lost);
+    device->cuda = NULL;
+    device->lost = false;
+    trainer->replaced = true;
+}
+
+/* All trainers of a GPU rest.  When no other device is left, the processor takes the places of those that are idle. */
+static void lose_device(struct local *local, int gpu)
+{
+    bool left = false;
+    for (int i = 0; i < local->count; i++) {
+        struct trainer *trainer = &local->trainers[i];
+        if (trainer->device.cuda && trainer->device.gpu == gpu)
+            trainer->device.lost = true;
+        left |= !trainer->device.lost && !trainer->replaced;
+    }
+    for (int i = 0; i < local->count && !left; i++)
+        if (local->trainers[i].device.lost && !local->trainers[i].busy)
+            replace_device(&local->trainers[i]);
 }
 
 static bool local_poll(struct evaluator *evaluator, struct report *report, double seconds)
@@ -354,13 +381,11 @@ static bool local_poll(struct evaluator *evaluator, struct report *report, doubl
     struct local *local = (struct local *)evaluator;
     if (!queue_take(local->reports, report, seconds))
         return false;
-    if (report->kind == REPORT_FAILED && report->failure == FAILURE_DEVICE) { /* its trainer is idle now */
-        struct device *device = &local->trainers[report->slot].device;
-        char lost[sizeof device->id];
-        memcpy(lost, device->id, sizeof lost);
-        snprintf(device->id, sizeof device->id, "cpu(%.10s)", lost);
-        snprintf(device->name, sizeof device->name, "the processor, in place of %s", lost);
-    }
+    struct trainer *trainer = &local->trainers[report->slot];
+    if (report->kind != REPORT_STEP && report->kind != REPORT_EPOCH)
+        trainer->busy = false;
+    if (report->kind == REPORT_FAILED && report->failure == FAILURE_DEVICE)
+        lose_device(local, trainer->device.gpu);
     return true;
 }
 

@@ -28,7 +28,7 @@ void pool_done(struct pool *pool);
 
 struct monitor;
 struct monitor_sample {
-    int device;
+    char device[sizeof((struct device *)0)->id];
     struct device_sample sample;
 };
 struct monitor *monitor_new(const struct device *devices, int count);
@@ -86,8 +86,8 @@ struct engine {
     signed char *grows; /* parents.c: of node i + 1, for the first grows_count: can the policy grow it? */
     int64_t grows_count;
     struct pool pool;
-    int barren;   /* proposals in a row that led to no new network */
-    int failures; /* networks in a row that failed, in this process: whoever resumes has seen to the cause */
+    int barren;          /* proposals in a row that led to no new network */
+    int failures;        /* networks in a row that failed, in this process: whoever resumes has seen to the cause */
     int64_t last_failed; /* of those */
 
     struct queue *commands; /* struct command */
@@ -138,7 +138,7 @@ struct hash record_hash(const char *text);
 enum { RECORD_INPUT = 48 };
 const char *record_input(struct shape input, char text[RECORD_INPUT]);
 void record_session(const struct engine *engine, struct event *event);
-void record_opened(struct event *event);
+void record_opened(const struct engine *engine, struct event *event);
 /* What the actions of a node or proposal record were. */
 void record_actions(const struct proposal *proposal, const struct arch *parent, struct event_texts *actions,
                     struct event_integers *steps, struct event_reals *probabilities);

@@ -6,11 +6,12 @@
  * thread that doesn't say goodbye in time is left behind, with everything it may still touch.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "search/internal.h"
-#include "util/threads.h"
 #include "util/bug.h"
 #include "util/memory.h"
+#include "util/threads.h"
 
 #define MONITOR_PERIOD  1.0 /* seconds between samples */
 #define MONITOR_GOODBYE 2.0 /* seconds that the end waits for the thread */
@@ -22,6 +23,7 @@ struct monitor {
     struct queue *goodbye; /* one char, from the thread */
     atomic_bool stopping;
     struct device_monitor *devices;
+    char (*ids)[sizeof((struct device *)0)->id];
     int count;
 };
 
@@ -33,7 +35,8 @@ static void *monitor_thread(void *context)
     do {
         device_monitor_sample(monitor->devices, samples);
         for (int i = 0; i < monitor->count; i++) {
-            struct monitor_sample message = {.device = i, .sample = samples[i]};
+            struct monitor_sample message = {.sample = samples[i]};
+            memcpy(message.device, monitor->ids[i], sizeof message.device);
             queue_try_put(monitor->samples, &message);
         }
         queue_take(monitor->stop, &nothing, MONITOR_PERIOD);
@@ -48,6 +51,9 @@ struct monitor *monitor_new(const struct device *devices, int count)
     struct monitor *monitor = memory_new(1, sizeof *monitor);
     monitor->count = count;
     monitor->devices = device_monitor_new(devices, count);
+    monitor->ids = memory_new((size_t)count, sizeof *monitor->ids);
+    for (int i = 0; i < count; i++)
+        memcpy(monitor->ids[i], devices[i].id, sizeof monitor->ids[i]);
     monitor->samples = queue_new(sizeof(struct monitor_sample), (size_t)count * 2);
     monitor->stop = queue_new(1, 1);
     monitor->goodbye = queue_new(1, 1);
@@ -73,6 +79,7 @@ void monitor_free(struct monitor *monitor)
     }
     pthread_join(monitor->thread, NULL);
     device_monitor_free(monitor->devices);
+    free(monitor->ids);
     queue_free(monitor->samples);
     queue_free(monitor->stop);
     queue_free(monitor->goodbye);

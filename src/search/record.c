@@ -57,6 +57,15 @@ const char *record_input(struct shape input, char text[RECORD_INPUT])
     return text;
 }
 
+static void record_devices(const struct engine *engine, struct event_texts *ids, struct event_texts *names)
+{
+    for (int i = 0; i < engine->slot_count; i++) {
+        const struct device *device = engine->evaluator->kind->device(engine->evaluator, i);
+        event_texts_add(ids, device->id);
+        event_texts_add(names, device->name);
+    }
+}
+
 void record_session(const struct engine *engine, struct event *event)
 {
     char hash[HASH_TEXT], input[RECORD_INPUT];
@@ -76,14 +85,10 @@ void record_session(const struct engine *engine, struct event *event)
     session->validation_images = data->validation_images;
     for (int i = 0; i < engine->match.count; i++)
         event_integers_add(&session->match, engine->match.items[i]);
-    for (int i = 0; i < engine->slot_count; i++) {
-        const struct device *device = engine->evaluator->kind->device(engine->evaluator, i);
-        event_texts_add(&session->devices, device->id);
-        event_texts_add(&session->device_names, device->name);
-    }
+    record_devices(engine, &session->devices, &session->device_names);
 }
 
-void record_opened(struct event *event)
+void record_opened(const struct engine *engine, struct event *event)
 {
     char host[256] = "";
     if (gethostname(host, sizeof host - 1))
@@ -93,6 +98,7 @@ void record_opened(struct event *event)
     event->as.opened.host = event_text("%s", host);
     event->as.opened.process = getpid();
     event->as.opened.program = event_text("%s", PACKAGE_STRING);
+    record_devices(engine, &event->as.opened.devices, &event->as.opened.device_names);
 }
 
 void record_actions(const struct proposal *proposal, const struct arch *parent, struct event_texts *actions,

@@ -6,7 +6,8 @@
  *
  * An attempt that failed for want of memory or by an error (a file that can't be read) is tried again while
  * attempts are left.  One that diverged isn't: with the same seed it would diverge again.  An attempt that a stop
- * or a crash cut short counts for nothing.
+ * or a crash cut short counts for nothing.  A device that is lost gets nothing any more, and what it trained goes to
+ * the others.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -140,7 +141,7 @@ static void start(struct engine *engine, int slot, int64_t number)
 void trials_fill(struct engine *engine)
 {
     for (int slot = 0; slot < engine->slot_count && !engine->broken; slot++) {
-        if (engine->slots[slot].node)
+        if (engine->slots[slot].node || engine->evaluator->kind->device(engine->evaluator, slot)->lost)
             continue;
         /* Until the start network has its weights, nothing can grow. */
         if (!engine->queue_count && (session_node(engine->state, 1)->status != NODE_DONE || !propose(engine)))
@@ -269,8 +270,24 @@ static void emit_failed(struct engine *engine, int64_t node, const char *reason,
         trials_enqueue(engine, node);
 }
 
+/* The first of its trainers to notice says so for all. */
+static void tell_lost(struct engine *engine, const struct report *report)
+{
+    const struct session_state *state = engine->state;
+    const char *id = session_node(state, report->node)->device;
+    for (int i = 0; i < state->device_count; i++)
+        if (!strcmp(state->devices[i].id, id) && state->devices[i].lost)
+            return;
+    struct event event = {.kind = EVENT_LOST};
+    event.as.lost.device = event_text("%.*s", (int)strcspn(id, "."), id);
+    event.as.lost.message = event_text("%s", report->message ? report->message : "");
+    engine_emit(engine, &event);
+}
+
 static void report_failed(struct engine *engine, const struct report *report)
 {
+    if (report->failure == FAILURE_DEVICE)
+        tell_lost(engine, report);
     /* A device is lost but once. */
     bool again = report->failure == FAILURE_DEVICE ||
                  (report->failure != FAILURE_DIVERGED &&

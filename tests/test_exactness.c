@@ -118,7 +118,8 @@ static void logits_of(const struct backend *backend, struct weights *weights, fl
 static struct weights *grow(const struct weights *start, struct measuring *measuring)
 {
     struct random_stream stream = random_stream_new(SEED, RANDOM_TEST, measuring->chain, 0);
-    struct morph_options options = {measuring->chain % 2 ? MORPH_SPLIT_UNEQUAL : MORPH_SPLIT_EQUAL, 0, 0};
+    static const enum morph_split splits[] = {MORPH_SPLIT_EQUAL, MORPH_SPLIT_UNEQUAL, MORPH_SPLIT_FRESH};
+    struct morph_options options = {splits[measuring->chain % COUNT_OF(splits)], 0, 0};
     struct morph_measure measure = {measure_on_images, measuring};
     struct weights *network = weights_copy(start);
     for (int i = 0; i < CHAIN_ACTIONS; i++) {

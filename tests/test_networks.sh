@@ -1,7 +1,7 @@
 #!/bin/sh
 # morph, train and eval, on a small data set made here: black images and white ones of 8×8 pixels.
 . "$top_srcdir/tests/tap.sh"
-plan 55
+plan 56
 
 # prints NAME PATTERN: the last command wrote a line like this
 prints() {
@@ -34,8 +34,9 @@ prints "the new layer" '^conv3 +C\(4,5,1\) +D +4×4×4$'
 ok "the function is kept" "$espalier" morph "$small" widen:conv1 deepen:conv2:5 widen:fc1 deepen:fc1 --input 1,8,8 --check
 prints "and that is said" "the child computes its parent's function"
 ok "with unequal shares" "$espalier" morph "$small" widen:conv1:40 widen:conv2:12 --split unequal --input 1,8,8 --check
+ok "with copies" "$espalier" morph "$small" widen:conv1:40 widen:conv2:12 --split equal --input 1,8,8 --check
 ok "on the images of a set" "$espalier" morph "$small" widen:conv1 deepen:conv1 --data idx:set --check
-fails "noise changes the function" 1 "$espalier" morph "$small" widen:conv1 --noise 5 --input 1,8,8 --check
+fails "noise changes the function" 1 "$espalier" morph "$small" widen:conv1 --split equal --noise 5 --input 1,8,8 --check
 prints "and that is said too" "does not compute its parent's function"
 says "no such layer" 1 'conv9' "$espalier" morph "$small" widen:conv9
 says "a network that does not fit" 1 'layer 4.*A\(4,4\)' "$espalier" morph "$small" widen:conv1 --input 1,4,4

@@ -6,6 +6,7 @@
  */
 #include "arch/weights.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -122,6 +123,11 @@ struct weights *weights_new(const struct arch *arch, struct shape input)
                 weights->values[at->gamma + unit] = weights->values[at->variance + unit] = 1;
         }
     return weights;
+}
+
+float weights_fresh_deviation(const struct weights_layer *part)
+{
+    return sqrtf(2.0f / (float)((int64_t)part->inputs * part->kernel * part->kernel));
 }
 
 struct weights *weights_copy(const struct weights *weights)

@@ -52,6 +52,8 @@ struct weights {
 void weights_layout_of(const struct arch *arch, struct shape input, struct weights_layout *layout);
 /* Zeroed, with gamma 1 and variance 1; weights_free() it. */
 struct weights *weights_new(const struct arch *arch, struct shape input);
+/* Standard deviation of a part's fresh weights: He, Zhang, Ren, Sun, 2015. */
+float weights_fresh_deviation(const struct weights_layer *part);
 struct weights *weights_copy(const struct weights *weights);
 void weights_free(struct weights *weights);
 

@@ -47,6 +47,8 @@ static int parse_input(const char *text, struct shape *input)
 static int read_options(const struct cli_arguments *arguments, struct work *work)
 {
     double noise;
+    static const char *const splits[] = {
+        [MORPH_SPLIT_EQUAL] = "equal", [MORPH_SPLIT_UNEQUAL] = "unequal", [MORPH_SPLIT_FRESH] = "fresh"};
     const char *split = cli_value(arguments, "split");
     if (cli_integer(arguments, "seed", 1, 0, INT64_MAX, &work->seed) || cli_real(arguments, "noise", 0, 0, 100, &noise))
         return 2;
@@ -56,10 +58,13 @@ static int read_options(const struct cli_arguments *arguments, struct work *work
     work->space = widths ? space_find(widths) : NULL;
     if (widths && !work->space)
         return cli_usage(arguments, "--widths %s: must be small or paper", widths);
-    if (split && strcmp(split, "equal") && strcmp(split, "unequal"))
-        return cli_usage(arguments, "--split %s: must be equal or unequal", split);
+    int found = MORPH_SPLIT_FRESH;
+    while (split && found >= 0 && strcmp(splits[found], split))
+        found--;
+    if (found < 0)
+        return cli_usage(arguments, "--split %s: must be equal, unequal or fresh", split);
     work->options = (struct morph_options){
-        .split = split && !strcmp(split, "unequal") ? MORPH_SPLIT_UNEQUAL : MORPH_SPLIT_EQUAL,
+        .split = (enum morph_split)found,
         .widen_noise = (float)noise,
         .deepen_noise = (float)noise / 10,
     };
@@ -225,8 +230,8 @@ static int run(const struct cli_arguments *arguments)
 static const struct cli_option options_of_morph[] = {
     {"check", NULL, "grow weights too, and compare the logits of parent and child"},
     {"data", "SPEC", "check on these images [those of the network; none: noise]"},
-    {"split", "equal|unequal", "shares of the copies of a widened channel [equal]"},
-    {"noise", "X", "noise on new copies, in units of the weights' std; a tenth of it on new layers [0]"},
+    {"split", "HOW", "new units: copies with equal or unequal shares, or fresh [fresh]"},
+    {"noise", "X", "noise on copies, in units of the weights' std; a tenth of it on new layers [0]"},
     {"seed", "N", "of every random draw [1]"},
     {"input", "C,H,W", "what an architecture takes [that of --data, else 1,28,28]"},
     {"widths", "small|paper", "the next width of a widening that names none [the session's, else small]"},

@@ -25,8 +25,21 @@ void channels_same(struct channels *channels, int count)
     }
 }
 
-/* Unequal parts are drawn from 0.5…1.5 before they are normalised, so that none is lost: of two copies each keeps at
-   least a quarter. */
+/* What the layers that read a unit give to it, before it is normalised.  Unequal parts are drawn from 0.5…1.5, so that
+   none is lost: of two copies each keeps at least a quarter. */
+static double draw_share(enum morph_split split, bool is_old, struct random_stream *stream)
+{
+    switch (split) {
+    case MORPH_SPLIT_EQUAL:
+        return 1;
+    case MORPH_SPLIT_UNEQUAL:
+        return 0.5 + (double)random_uniform(stream);
+    case MORPH_SPLIT_FRESH:
+        return is_old;
+    }
+    BUG("split");
+}
+
 void channels_widen(struct channels *channels, int old_count, int new_count, enum morph_split split,
                     struct random_stream *stream)
 {
@@ -37,7 +50,7 @@ void channels_widen(struct channels *channels, int old_count, int new_count, enu
     channels->same = false;
     morph_index_map(stream, old_count, new_count, channels->from);
     for (int i = 0; i < new_count; i++) {
-        channels->share[i] = split == MORPH_SPLIT_EQUAL ? 1.0 : 0.5 + (double)random_uniform(stream);
+        channels->share[i] = draw_share(split, i < old_count, stream);
         sums[channels->from[i]] += channels->share[i];
     }
     for (int i = 0; i < new_count; i++)

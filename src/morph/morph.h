@@ -12,15 +12,17 @@
 #include "arch/weights.h"
 #include "util/random.h"
 
-/* How the outgoing weights of a replicated channel are shared among its copies. */
+/* What the units that a widening adds are, and how they and the old ones share the outgoing weights.  All are exact. */
 enum morph_split {
-    MORPH_SPLIT_EQUAL,  /* each 1/copies (the paper) */
-    MORPH_SPLIT_UNEQUAL /* random shares that sum to 1: exact and breaks the symmetry */
+    MORPH_SPLIT_EQUAL,   /* copies, each with 1/copies of them (Net2Wider) */
+    MORPH_SPLIT_UNEQUAL, /* copies, with random shares that sum to 1 */
+    MORPH_SPLIT_FRESH    /* no copies: fresh incoming weights, and 0 for outgoing ones (Network Morphism: Wei, Wang, Rui,
+                            Chen, ICML 2016), so that there is no symmetry that training must break */
 };
 
 struct morph_options {
     enum morph_split split;
-    float widen_noise;  /* gaussian on the new copies' incoming weights, in units of the weights' own std; 1e-2 */
+    float widen_noise;  /* gaussian on the copies' incoming weights, in units of the weights' own std; 1e-2 */
     float deepen_noise; /* gaussian on the identity kernel, likewise; 1e-3 */
 };
 

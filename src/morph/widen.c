@@ -1,10 +1,13 @@
 /*
- * widen.c - Net2Wider: a layer gets copies of its own units, and the layers that read them share out.
+ * widen.c - Net2Wider: a layer gets copies of its own units, and the layers that read them share out.  Or it gets fresh
+ * units that these layers give nothing to yet.
  *
  * With the index map g from new units to old ones:
  *     row j of the layer     = row g(j) of the parent's, with gamma, beta, mean and variance
  *     what a reader gives to unit j = what it gave to g(j), times share(j)
- * where the shares of all copies of a unit sum to 1, so that the reader sums to the same value as before.
+ * where the shares of all copies of a unit sum to 1, so that the reader sums to the same value as before.  Fresh units
+ * are copies with share 0 whose rows are drawn: of their originals they keep gamma, beta, mean and variance only, until
+ * training finds their own.
  *
  * One walk from front to back does it, with the map of the channels at hand (channels.h).  Pools and BN take it as it
  * is: a copy's statistics are its original's.  A layer's linear part takes it in and gives its own out.  A dense layer
@@ -51,16 +54,20 @@ static void copy_part(struct walk *walk, enum weights_part part, const struct ch
     channels_copy_part(walk->parent, walk->from, walk->child, walk->to, part, inputs, outputs);
 }
 
-/* The new copies' incoming weights move a little, so that training can tell them from their originals. */
-static void disturb_copies(struct walk *walk, enum weights_part part, const struct channels *outputs)
+/* The incoming weights of the units behind the first `old_count`, if any: those of copies move a little, so that
+   training can tell them from their originals.  Fresh units are drawn; of their originals they keep the BN alone. */
+static void begin_units(struct walk *walk, enum weights_part part, int old_count)
 {
     const struct weights_layer *place = &walk->child->layout.parts[part][walk->to];
-    int64_t row = morph_weight_count(place) / place->outputs, old_values = outputs->old_count * row;
-    float *weight = walk->child->values + place->weight;
-    if (walk->options->widen_noise <= 0 || outputs->new_count == outputs->old_count)
-        return;
-    float deviation = walk->options->widen_noise * morph_deviation(weight, old_values);
-    morph_add_noise(weight + old_values, place->outputs * row - old_values, deviation, walk->stream);
+    int64_t row = morph_weight_count(place) / place->outputs, count = (place->outputs - old_count) * row;
+    float *weight = walk->child->values + place->weight, *added = weight + old_count * row;
+    if (walk->options->split == MORPH_SPLIT_FRESH) {
+        memset(added, 0, (size_t)count * sizeof *added);
+        morph_add_noise(added, count, weights_fresh_deviation(place), walk->stream);
+    } else if (count > 0 && walk->options->widen_noise > 0) {
+        float deviation = walk->options->widen_noise * morph_deviation(weight, old_count * row);
+        morph_add_noise(added, count, deviation, walk->stream);
+    }
 }
 
 /* A part with a linear part: from `inputs` to what find_outputs says. */
@@ -69,7 +76,7 @@ static void carry_linear(struct walk *walk, enum weights_part part, const struct
 {
     find_outputs(walk, part, outputs);
     copy_part(walk, part, inputs, outputs);
-    disturb_copies(walk, part, outputs);
+    begin_units(walk, part, outputs->old_count);
 }
 
 static void carry_dense(struct walk *walk)
@@ -80,14 +87,19 @@ static void carry_dense(struct walk *walk)
     carry_linear(walk, PART_MAIN, bottleneck ? &walk->bottleneck : &walk->map, &walk->outputs);
 }
 
-static void disturb_part(struct walk *walk, enum weights_part part)
+/* The same for a part of a layer that is a copy, or fresh, as a whole. */
+static void begin_part(struct walk *walk, enum weights_part part)
 {
     const struct weights_layer *place = &walk->child->layout.parts[part][walk->to];
-    if (place->weight < 0 || walk->options->deepen_noise <= 0)
+    if (place->weight < 0)
         return;
-    float *weight = walk->child->values + place->weight;
-    int64_t count = morph_weight_count(place);
-    morph_add_noise(weight, count, walk->options->deepen_noise * morph_deviation(weight, count), walk->stream);
+    if (walk->options->split == MORPH_SPLIT_FRESH) {
+        begin_units(walk, part, 0);
+    } else if (walk->options->deepen_noise > 0) {
+        float *weight = walk->child->values + place->weight;
+        int64_t count = morph_weight_count(place);
+        morph_add_noise(weight, count, walk->options->deepen_noise * morph_deviation(weight, count), walk->stream);
+    }
 }
 
 /* The new layer behind the one at hand, whose outputs it computes again.  Its first BN takes what it needs of the old
@@ -108,8 +120,8 @@ static void insert_copy(struct walk *walk)
     if (parent->arch.layers[walk->from].bottleneck > 0)
         copy_part(walk, PART_BOTTLENECK, &walk->map, &walk->bottleneck);
     copy_part(walk, PART_MAIN, parent->arch.layers[walk->from].bottleneck > 0 ? &walk->bottleneck : &walk->map, copies);
-    disturb_part(walk, PART_BOTTLENECK);
-    disturb_part(walk, PART_MAIN);
+    begin_part(walk, PART_BOTTLENECK);
+    begin_part(walk, PART_MAIN);
     free(copies);
     free(all);
 }

@@ -1,6 +1,4 @@
 /* initialise.c - weights from scratch (He, Zhang, Ren, Sun, 2015): keeps the variance through layers of ReLU. */
-#include <math.h>
-
 #include "nn/trainer.h"
 
 void weights_initialise(struct weights *weights, struct random_stream *stream)
@@ -11,7 +9,7 @@ void weights_initialise(struct weights *weights, struct random_stream *stream)
             if (part->weight < 0)
                 continue;
             int64_t fan_in = (int64_t)part->inputs * part->kernel * part->kernel;
-            float std = sqrtf(2.0f / (float)fan_in);
+            float std = weights_fresh_deviation(part);
             for (int64_t k = 0; k < part->outputs * fan_in; k++)
                 weights->values[part->weight + k] = std * random_normal(stream);
         }

@@ -4,7 +4,8 @@
  *
  * What is strict in it, so that mistakes of the host's code show:
  *   - device memory is full of NaN and can't be touched but by work that runs on its device (PROT_NONE: a crash);
- *   - work that is put into a stream runs only when somebody waits for it, and then reads pinned memory as it is by then;
+ *   - work that is put into a stream runs only when somebody waits for it, and then reads pinned memory as it is by
+ * then;
  *   - a captured stream runs nothing until its graph is launched;
  *   - cuDNN's descriptors must be finalised before they are used and not be changed after;
  *   - the workspace of a convolution is filled with NaN, to its last byte;
@@ -12,7 +13,8 @@
  *
  * Kernels run by tests/kernels/on_cpu.h, convolutions and products by plain loops.  The module exports `fake_cuda`.
  * Environment: FAKE_CUDA_DEVICES (2), FAKE_CUDA_MEMORY (bytes of each device), FAKE_CUDA_CAPABILITY (80),
- * FAKE_CUDA_NAME ("Fake GPU"), FAKE_CUDA_FAIL_AT and FAKE_CUDA_FAIL_STATUS.
+ * FAKE_CUDA_NAME ("Fake GPU"), FAKE_CUDA_WORKSPACE (64 MiB: what the engine of cuDNN takes that is chosen where there
+ * is room), FAKE_CUDA_FAIL_AT and FAKE_CUDA_FAIL_STATUS.
  */
 #ifndef ESPALIER_TESTS_FAKE_CUDA_H
 #define ESPALIER_TESTS_FAKE_CUDA_H
@@ -21,19 +23,27 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { FAKE_DEVICES_MAX = 8 };
+enum { FAKE_DEVICES_MAX = 8, FAKE_FUNCTIONS_MAX = 64 };
 
 struct fake_counts {
     int allocations, pinned, streams, events, graphs, handles, descriptors;
 };
 
+struct fake_function {
+    const char *name;
+    int64_t calls;
+};
+
 struct fake_cuda {
-    int64_t (*calls)(void);                       /* so far */
-    void (*fail_at)(int64_t call, int status);    /* that call, counted from 1 over all; 0: none */
-    int (*failures)(void);                        /* that were injected so far */
-    void (*counts)(struct fake_counts *counts);   /* what is alive */
-    void (*set_memory)(size_t bytes);             /* of each device */
-    void (*heal)(void);                           /* no device is broken */
+    int64_t (*calls)(void);                                            /* so far */
+    void (*fail_at)(int64_t call, int status);                         /* that call, counted from 1 over all; 0: none */
+    void (*fail_function)(const char *name, int64_t call, int status); /* that call of one function, the same */
+    int (*functions)(struct fake_function functions[FAKE_FUNCTIONS_MAX]); /* all that were called so far */
+    int (*failures)(void);                                                /* that were injected so far */
+    void (*counts)(struct fake_counts *counts);                           /* what is alive */
+    void (*set_memory)(size_t bytes);                                     /* of each device */
+    void (*heal)(void);                                                   /* no device is broken */
+    void (*drop_idle)(void); /* the backend gives back all that no network uses */
     int64_t (*graph_launches)(void);
 };
 extern const struct fake_cuda fake_cuda;
@@ -42,7 +52,11 @@ extern const struct fake_cuda fake_cuda;
 #include <cuda_runtime_api.h>
 
 /* Every entry point begins with this: counts the call, and says what it must fail with. */
-cudaError_t fake_enter(void);
+cudaError_t fake_enter_named(const char *function);
+#define fake_enter() fake_enter_named(__func__)
+int64_t fake_large_workspace(void);
+/* This memory was lent to a library: no work touches it. */
+void fake_close(const void *memory);
 /* Work for a stream: `run` gets a copy of `arguments` when it runs. */
 void fake_enqueue(cudaStream_t stream, void (*run)(void *arguments), const void *arguments, size_t bytes);
 /* What lives: +1 or -1. */

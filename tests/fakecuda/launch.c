@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernels/kernels.h"
+#include "backend/cuda/internal.h"
 #include "tests/kernels/on_cpu.h"
 
 /* --- graphs --- */
@@ -203,12 +203,27 @@ static int64_t control_calls(void)
     return calls;
 }
 
-static void control_fail_at(int64_t call, int status)
+static void control_fail_function(const char *name, int64_t call, int status)
 {
     fake_lock();
+    fake.fail_function = name;
     fake.fail_at = call;
     fake.fail_status = status;
     fake_unlock();
+}
+
+static void control_fail_at(int64_t call, int status)
+{
+    control_fail_function(NULL, call, status);
+}
+
+static int control_functions(struct fake_function functions[FAKE_FUNCTIONS_MAX])
+{
+    fake_lock();
+    int count = fake.function_count;
+    memcpy(functions, fake.functions, sizeof fake.functions);
+    fake_unlock();
+    return count;
 }
 
 static int control_failures(void)
@@ -241,6 +256,18 @@ static void control_heal(void)
     fake_unlock();
 }
 
+/* More than any device has is asked for, and then all that is idle goes. */
+static void control_drop_idle(void)
+{
+    int count;
+    struct gpu *list = gpus(&count, NULL);
+    for (int i = 0; i < count; i++) {
+        void *memory;
+        if (cudaSetDevice(list[i].ordinal) || device_memory(&list[i], &memory, SIZE_MAX / 2) == cudaSuccess)
+            abort();
+    }
+}
+
 static int64_t control_graph_launches(void)
 {
     fake_lock();
@@ -252,9 +279,12 @@ static int64_t control_graph_launches(void)
 __attribute__((visibility("default"))) const struct fake_cuda fake_cuda = {
     .calls = control_calls,
     .fail_at = control_fail_at,
+    .fail_function = control_fail_function,
+    .functions = control_functions,
     .failures = control_failures,
     .counts = control_counts,
     .set_memory = control_set_memory,
     .heal = control_heal,
+    .drop_idle = control_drop_idle,
     .graph_launches = control_graph_launches,
 };

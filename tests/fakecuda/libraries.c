@@ -94,6 +94,7 @@ cublasStatus_t cublasSetStream_v2(cublasHandle_t handle, cudaStream_t stream)
 
 cublasStatus_t cublasSetWorkspace_v2(cublasHandle_t handle, void *workspace, size_t bytes)
 {
+    fake_close(workspace);
     return cublas_status(fake_enter());
 }
 
@@ -168,7 +169,10 @@ struct descriptor {
     int engine;
 };
 
-static const int64_t workspaces[ENGINES] = {0, 64 << 20, 1000};
+static int64_t workspace_of(int engine)
+{
+    return engine == 0 ? 0 : engine == 1 ? fake_large_workspace() : 1000;
+}
 
 static size_t size_of(cudnnBackendAttributeType_t type)
 {
@@ -364,7 +368,7 @@ cudnnStatus_t cudnnBackendGetAttribute(cudnnBackendDescriptor_t opaque, cudnnBac
         *count = 0;
         return CUDNN_STATUS_SUCCESS;
     case CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE:
-        *(int64_t *)values = workspaces[descriptor->engine];
+        *(int64_t *)values = workspace_of(descriptor->engine);
         return CUDNN_STATUS_SUCCESS;
     default:
         return CUDNN_STATUS_NOT_SUPPORTED;
@@ -390,53 +394,83 @@ static int64_t place(const struct tensor *tensor, int64_t a, int64_t b, int64_t 
     return a * s[0] + b * s[1] + c * s[2] + d * s[3];
 }
 
-static int64_t size(const struct tensor *tensor)
+/* A tensor's values in the order of its dimensions. */
+static double *gather(const struct tensor *tensor, const void *data)
 {
     const int64_t *d = tensor->dimensions;
-    return d[0] * d[1] * d[2] * d[3];
+    double *values = malloc((size_t)(d[0] * d[1] * d[2] * d[3]) * sizeof *values), *value = values;
+    for (int64_t i = 0; i < d[0]; i++)
+        for (int64_t j = 0; j < d[1]; j++)
+            for (int64_t k = 0; k < d[2]; k++)
+                for (int64_t l = 0; l < d[3]; l++)
+                    *value++ = read_value(data, plain_type(tensor->type), place(tensor, i, j, k, l));
+    return values;
 }
 
-/* What is written is summed in double first. */
+static void scatter(const struct tensor *tensor, const double *value, void *data)
+{
+    const int64_t *d = tensor->dimensions;
+    for (int64_t i = 0; i < d[0]; i++)
+        for (int64_t j = 0; j < d[1]; j++)
+            for (int64_t k = 0; k < d[2]; k++)
+                for (int64_t l = 0; l < d[3]; l++)
+                    write_value(data, plain_type(tensor->type), place(tensor, i, j, k, l), (float)*value++);
+}
+
+/* One row of the output and one place of the filter; one of the three is what is summed. */
+static void convolve_row(const struct convolution *s, int64_t first, double *x_row, double *w, double *y_row)
+{
+    const int64_t width = s->x.dimensions[3], out_width = s->y.dimensions[3];
+    for (int64_t x = 0, ix = first; x < out_width; x++, ix += s->stride) {
+        if (ix < 0 || ix >= width)
+            continue;
+        if (s->direction == CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR)
+            y_row[x] += x_row[ix] * *w;
+        else if (s->direction == CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_DATA_DESCRIPTOR)
+            x_row[ix] += y_row[x] * *w;
+        else
+            *w += x_row[ix] * y_row[x];
+    }
+}
+
+static void convolve(const struct convolution *s, double *x, double *w, double *y)
+{
+    const int64_t *xd = s->x.dimensions, *wd = s->w.dimensions, *yd = s->y.dimensions;
+    for (int64_t n = 0; n < yd[0]; n++)
+        for (int64_t o = 0; o < wd[0]; o++)
+            for (int64_t c = 0; c < wd[1]; c++)
+                for (int64_t ky = 0; ky < wd[2]; ky++)
+                    for (int64_t kx = 0; kx < wd[3]; kx++)
+                        for (int64_t row = 0; row < yd[2]; row++) {
+                            int64_t iy = row * s->stride - s->pad + ky;
+                            if (iy >= 0 && iy < xd[2])
+                                convolve_row(s, kx - s->pad, x + ((n * xd[1] + c) * xd[2] + iy) * xd[3],
+                                             w + ((o * wd[1] + c) * wd[2] + ky) * wd[3] + kx,
+                                             y + ((n * yd[1] + o) * yd[2] + row) * yd[3]);
+                        }
+}
+
+/* In double, rounded once. */
 static void run_convolution(void *arguments)
 {
     const struct convolution_call *call = arguments;
     const struct convolution *s = &call->shape;
-    cudaDataType_t type = plain_type(s->x.type);
-    bool forward = s->direction == CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR;
-    bool data = s->direction == CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_DATA_DESCRIPTOR;
-    const struct tensor *target = forward ? &s->y : data ? &s->x : &s->w;
-    double *sums = calloc((size_t)size(target), sizeof *sums); /* target order: as its dimensions */
-    const int64_t *xd = s->x.dimensions, *wd = s->w.dimensions, *yd = s->y.dimensions;
+    const struct tensor *tensors[] = {&s->x, &s->w, &s->y};
+    void *data[] = {call->x, call->w, call->y};
+    const int target = s->direction == CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR         ? 2
+                       : s->direction == CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_DATA_DESCRIPTOR ? 0
+                                                                                                      : 1;
+    double *values[3];
+    for (int i = 0; i < 3; i++) {
+        const int64_t *d = tensors[i]->dimensions;
+        values[i] =
+            i == target ? calloc((size_t)(d[0] * d[1] * d[2] * d[3]), sizeof *values[i]) : gather(tensors[i], data[i]);
+    }
     memset(call->workspace, 0xff, (size_t)call->workspace_bytes);
-    for (int64_t n = 0; n < yd[0]; n++)
-        for (int64_t o = 0; o < yd[1]; o++)
-            for (int64_t y = 0; y < yd[2]; y++)
-                for (int64_t x = 0; x < yd[3]; x++)
-                    for (int64_t c = 0; c < wd[1]; c++)
-                        for (int64_t ky = 0; ky < wd[2]; ky++)
-                            for (int64_t kx = 0; kx < wd[3]; kx++) {
-                                int64_t iy = y * s->stride - s->pad + ky, ix = x * s->stride - s->pad + kx;
-                                if (iy < 0 || iy >= xd[2] || ix < 0 || ix >= xd[3])
-                                    continue;
-                                int64_t at_x = place(&s->x, n, c, iy, ix), at_w = place(&s->w, o, c, ky, kx),
-                                        at_y = place(&s->y, n, o, y, x);
-                                if (forward)
-                                    sums[((n * yd[1] + o) * yd[2] + y) * yd[3] + x] +=
-                                        (double)read_value(call->x, type, at_x) * read_value(call->w, type, at_w);
-                                else if (data)
-                                    sums[((n * xd[1] + c) * xd[2] + iy) * xd[3] + ix] +=
-                                        (double)read_value(call->y, type, at_y) * read_value(call->w, type, at_w);
-                                else
-                                    sums[((o * wd[1] + c) * wd[2] + ky) * wd[3] + kx] +=
-                                        (double)read_value(call->x, type, at_x) * read_value(call->y, type, at_y);
-                            }
-    void *out = forward ? call->y : data ? call->x : call->w;
-    const int64_t *d = target->dimensions;
-    for (int64_t i = 0; i < size(target); i++)
-        write_value(out, type,
-                    place(target, i / (d[1] * d[2] * d[3]), i / (d[2] * d[3]) % d[1], i / d[3] % d[2], i % d[3]),
-                    (float)sums[i]);
-    free(sums);
+    convolve(s, values[0], values[1], values[2]);
+    scatter(tensors[target], values[target], data[target]);
+    for (int i = 0; i < 3; i++)
+        free(values[i]);
 }
 
 cudnnStatus_t cudnnBackendExecute(cudnnHandle_t handle, cudnnBackendDescriptor_t plan_opaque,
@@ -451,7 +485,7 @@ cudnnStatus_t cudnnBackendExecute(cudnnHandle_t handle, cudnnBackendDescriptor_t
     const int64_t *uids = attribute(pack, CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS);
     void *const *pointers = attribute(pack, CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS);
     void *const *workspace = attribute(pack, CUDNN_ATTR_VARIANT_PACK_WORKSPACE);
-    struct convolution_call call = {plan->convolution, workspaces[plan->engine], NULL, NULL, NULL, *workspace};
+    struct convolution_call call = {plan->convolution, workspace_of(plan->engine), NULL, NULL, NULL, *workspace};
     for (int i = 0; i < 3; i++) {
         if (uids[i] == call.shape.x.uid)
             call.x = pointers[i];

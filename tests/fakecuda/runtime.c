@@ -12,6 +12,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+enum { FILLED_MOST = 2 << 20 };
+
 struct fake_state fake = {.mutex = PTHREAD_MUTEX_INITIALIZER, .once = PTHREAD_ONCE_INIT};
 
 struct fake_counts fake_alive;
@@ -29,6 +31,7 @@ static void initialise(void)
     fake.devices = (int)number_from("FAKE_CUDA_DEVICES", 2);
     fake.capability = (int)number_from("FAKE_CUDA_CAPABILITY", 80);
     fake.memory = (size_t)number_from("FAKE_CUDA_MEMORY", 1 << 30);
+    fake.large_workspace = number_from("FAKE_CUDA_WORKSPACE", 64 << 20);
     fake.fail_at = number_from("FAKE_CUDA_FAIL_AT", 0);
     fake.fail_status = (int)number_from("FAKE_CUDA_FAIL_STATUS", cudaErrorMemoryAllocation);
 }
@@ -49,10 +52,31 @@ static bool is_sticky(int status)
     return status >= 700 && status < 800 && status != cudaErrorLaunchOutOfResources;
 }
 
-/* With the lock held. */
-cudaError_t fake_count_call(void)
+static struct fake_function *find_function(const char *name)
 {
-    if (++fake.calls == fake.fail_at) {
+    int i = 0;
+    while (i < fake.function_count && strcmp(fake.functions[i].name, name) != 0)
+        i++;
+    if (i == FAKE_FUNCTIONS_MAX)
+        abort();
+    if (i == fake.function_count)
+        fake.functions[fake.function_count++] = (struct fake_function){name, 0};
+    return &fake.functions[i];
+}
+
+static bool must_fail(const struct fake_function *function)
+{
+    if (!fake.fail_function)
+        return fake.calls == fake.fail_at;
+    return function->calls == fake.fail_at && strcmp(function->name, fake.fail_function) == 0;
+}
+
+cudaError_t fake_count_named(const char *name)
+{
+    struct fake_function *function = find_function(name);
+    function->calls++;
+    fake.calls++;
+    if (must_fail(function)) {
         fake.failures++;
         if (is_sticky(fake.fail_status))
             fake.broken[current_device] = (cudaError_t)fake.fail_status;
@@ -63,12 +87,20 @@ cudaError_t fake_count_call(void)
     return fake.broken[current_device];
 }
 
-cudaError_t fake_enter(void)
+cudaError_t fake_enter_named(const char *function)
 {
     fake_lock();
-    cudaError_t status = fake_count_call();
+    cudaError_t status = fake_count_named(function);
     fake_unlock();
     return status;
+}
+
+int64_t fake_large_workspace(void)
+{
+    fake_lock();
+    int64_t bytes = fake.large_workspace;
+    fake_unlock();
+    return bytes;
 }
 
 void fake_count(int *counter, int change)
@@ -118,8 +150,16 @@ void fake_enqueue(cudaStream_t stream, void (*run)(void *arguments), const void 
 static void protect(int device, int protection)
 {
     for (struct allocation *at = fake.allocations; at; at = at->next)
-        if (at->device == device)
+        if (at->device == device && !at->closed)
             mprotect(at->memory, at->mapped, protection);
+}
+
+void fake_close(const void *memory)
+{
+    fake_lock();
+    for (struct allocation *at = fake.allocations; at; at = at->next)
+        at->closed |= at->memory == memory;
+    fake_unlock();
 }
 
 /* Run a stream's work until `until` of it is done. */
@@ -226,18 +266,26 @@ cudaError_t cudaMemGetInfo(size_t *available, size_t *total)
 
 /* --- memory --- */
 
-static cudaError_t allocate(void **memory, size_t bytes, int device)
+/* In any type.  Of large memory the two ends: what lies between is the libraries' workspace, and takes time. */
+static void fill_with_nan(char *memory, size_t bytes)
+{
+    size_t end = bytes < FILLED_MOST ? bytes : FILLED_MOST;
+    memset(memory, 0xff, end);
+    memset(memory + bytes - end, 0xff, end);
+}
+
+static cudaError_t allocate(const char *function, void **memory, size_t bytes, int device)
 {
     fake_lock();
-    cudaError_t status = fake_count_call();
+    cudaError_t status = fake_count_named(function);
     if (!status && device >= 0 && fake.used[device] + bytes > fake.memory)
         status = fake_last_error = cudaErrorMemoryAllocation;
     if (!status) {
         size_t page = (size_t)sysconf(_SC_PAGESIZE);
         struct allocation *allocation = malloc(sizeof *allocation);
-        *allocation = (struct allocation){fake.allocations, device, NULL, bytes, (bytes + page) / page * page};
+        *allocation = (struct allocation){fake.allocations, device, NULL, bytes, (bytes + page) / page * page, false};
         allocation->memory = mmap(NULL, allocation->mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        memset(allocation->memory, 0xff, allocation->mapped); /* NaN in any type */
+        fill_with_nan(allocation->memory, allocation->mapped);
         if (device >= 0) {
             mprotect(allocation->memory, allocation->mapped, PROT_NONE);
             fake.used[device] += bytes;
@@ -251,10 +299,10 @@ static cudaError_t allocate(void **memory, size_t bytes, int device)
 }
 
 /* Waits for the device, as CUDA does; gives back what it can even on a broken one. */
-static cudaError_t release(void *memory)
+static cudaError_t release(const char *function, void *memory)
 {
     fake_lock();
-    cudaError_t status = memory ? fake_count_call() : cudaSuccess;
+    cudaError_t status = memory ? fake_count_named(function) : cudaSuccess;
     for (struct allocation **at = &fake.allocations; memory && *at; at = &(*at)->next) {
         struct allocation *allocation = *at;
         if (allocation->memory != memory)
@@ -275,22 +323,22 @@ static cudaError_t release(void *memory)
 
 cudaError_t cudaMalloc(void **memory, size_t bytes)
 {
-    return allocate(memory, bytes, current_device);
+    return allocate(__func__, memory, bytes, current_device);
 }
 
 cudaError_t cudaFree(void *memory)
 {
-    return release(memory);
+    return release(__func__, memory);
 }
 
 cudaError_t cudaMallocHost(void **memory, size_t bytes)
 {
-    return allocate(memory, bytes, -1);
+    return allocate(__func__, memory, bytes, -1);
 }
 
 cudaError_t cudaFreeHost(void *memory)
 {
-    return release(memory);
+    return release(__func__, memory);
 }
 
 static bool is_pinned(const void *place)

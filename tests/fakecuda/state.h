@@ -44,16 +44,21 @@ struct allocation {
     int device; /* -1: pinned */
     char *memory;
     size_t bytes, mapped;
+    bool closed; /* to the device's work too */
 };
 
 struct fake_state {
     pthread_mutex_t mutex;
     pthread_once_t once;
     int devices, capability;
+    int64_t large_workspace;
     size_t memory, used[FAKE_DEVICES_MAX];
     cudaError_t broken[FAKE_DEVICES_MAX];
     struct allocation *allocations;
     struct CUstream_st *streams;
+    struct fake_function functions[FAKE_FUNCTIONS_MAX];
+    int function_count;
+    const char *fail_function; /* NULL: any */
     int64_t calls, fail_at, graph_launches;
     int fail_status, failures;
 };
@@ -62,8 +67,9 @@ extern _Thread_local cudaError_t fake_last_error;
 
 void fake_lock(void);
 void fake_unlock(void);
-/* With the lock held: counts a call, and says what it must fail with. */
-cudaError_t fake_count_call(void);
+/* With the lock held: counts a call of a function, and says what it must fail with. */
+cudaError_t fake_count_named(const char *function);
+#define fake_count_call() fake_count_named(__func__)
 void fake_append(struct list *list, void (*run)(void *), const void *arguments, size_t bytes);
 void fake_clear(struct list *list);
 void fake_put(struct CUstream_st *stream, void (*run)(void *), const void *arguments, size_t bytes);

@@ -32,12 +32,13 @@ static void print_uuid(const struct cudaDeviceProp *facts, char text[48])
              b[10], b[11], b[12], b[13], b[14], b[15]);
 }
 
-static bool read_facts(struct gpu *gpu)
+static cudaError_t read_facts(struct gpu *gpu)
 {
     struct cudaDeviceProp facts;
-    if (cudaGetDeviceProperties(&facts, gpu->ordinal) != cudaSuccess) {
+    cudaError_t status = cudaGetDeviceProperties(&facts, gpu->ordinal);
+    if (status != cudaSuccess) {
         cudaGetLastError();
-        return false;
+        return status;
     }
     struct cuda_device *device = &gpu->facts;
     snprintf(device->name, sizeof device->name, "%.63s", facts.name);
@@ -49,7 +50,7 @@ static bool read_facts(struct gpu *gpu)
     device->processors = facts.multiProcessorCount;
     device->memory = (double)facts.totalGlobalMem;
     device->bf16 = facts.major >= 8;
-    return true;
+    return cudaSuccess;
 }
 
 static int by_bus(const void *a, const void *b)
@@ -88,7 +89,10 @@ static void find_all(void)
     for (int i = 0; i < count; i++) {
         struct gpu *gpu = &all.list[all.count];
         *gpu = (struct gpu){.ordinal = i};
-        if (read_facts(gpu) && (gpu->facts.major > 7 || (gpu->facts.major == 7 && gpu->facts.minor >= 5)))
+        cudaError_t unreadable = read_facts(gpu);
+        if (unreadable != cudaSuccess)
+            status = unreadable;
+        else if (gpu->facts.major > 7 || (gpu->facts.major == 7 && gpu->facts.minor >= 5))
             all.count++;
     }
     qsort(all.list, (size_t)all.count, sizeof *all.list, by_bus);
@@ -98,7 +102,10 @@ static void find_all(void)
         pthread_mutex_init(&all.list[i].mutex, NULL);
         pthread_mutex_init(&all.list[i].upload, NULL);
     }
-    if (!all.count)
+    if (!all.count && status != cudaSuccess)
+        error_set(&all.reason, "the driver says nothing of %d device%s: %s (CUDA error %d)", count,
+                  count == 1 ? "" : "s", cudaGetErrorString(status), (int)status);
+    else if (!all.count)
         error_set(&all.reason, "none of %d device%s has compute capability 7.5 or more (Turing)", count,
                   count == 1 ? "" : "s");
 }

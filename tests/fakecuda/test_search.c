@@ -1,0 +1,346 @@
+/*
+ * test_search.c - whole searches over four GPUs of the fake (fake.h): the accuracies are the processor's, and a call of
+ * CUDA, cuDNN or cuBLAS that fails, whichever it is, costs no network.
+ *
+ * A search runs in a process of its own, so that it finds its devices anew, its end is seen whatever it is, and a crash
+ * or a hang is that search's.  Parents and proposals depend on the seed alone (policy random, parent start), so that
+ * all searches of one size have the same networks, whatever happens to them.
+ *
+ * In the suite each function of the three libraries fails in its first, a middle and its last call of a small search.
+ * ESPALIER_TEST_LONG: every call of it in turn; the kinds of error take turns too, from ESPALIER_TEST_SEED on.
+ */
+#include "config.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "engine_bed.h"
+#include "open.h"
+#include "pictures.h"
+#include "util/bug.h"
+#include "util/file.h"
+
+enum { CLASSES = 3, TRAIN = 24, VALIDATION = 16, BATCH = 8, NETWORKS = 20, FEW_NETWORKS = 4, HANGS_AFTER = 120 };
+static const struct shape input = {1, 6, 6};
+
+/* What the process of a search ends with. */
+enum ending {
+    ENDED,
+    NOT_REACHED, /* it ended too, and there were not so many calls */
+    REFUSED,     /* no device was found; the reason is on standard error */
+    LEFT_BEHIND, /* something is alive on the devices that nobody uses */
+    WENT_WRONG
+};
+
+struct failure {
+    const char *function; /* NULL: any */
+    int64_t call;         /* 0: none fails */
+    int status;
+};
+
+static struct {
+    struct images images;
+    struct view train, validate;
+} data;
+
+static int draw_data(void **state)
+{
+    setenv("FAKE_CUDA_DEVICES", "4", 1);
+    setenv("FAKE_CUDA_WORKSPACE", "10000", 1);
+    pictures_draw(input, CLASSES, TRAIN + VALIDATION, 80, 5, &data.images, &data.train);
+    data.validate = data.train;
+    data.train.count = TRAIN;
+    data.validate.count = VALIDATION;
+    data.validate.index += TRAIN;
+    return 0;
+}
+
+static int drop_data(void **state)
+{
+    pictures_done(&data.images, &data.train);
+    return 0;
+}
+
+static struct search_options options_for(int networks)
+{
+    struct search_options options = bed_options();
+    strcpy(options.start, "C(4,3,1) P(2,2) A(3,3) FC(8) SM(3)");
+    options.parent = PARENT_START;
+    options.networks = networks;
+    options.epochs = options.start_epochs = 1;
+    options.batch = BATCH;
+    options.wider = 2; /* by one there are too few ways to grow */
+    options.limit_flops = 1000000;
+    return options;
+}
+
+/* --- one search, in its own process --- */
+
+static int search(const char *path, const char *list, int networks)
+{
+    static struct device devices[DEVICES_MAX];
+    struct search_options options = options_for(networks);
+    struct engine_data facts = {input, CLASSES, TRAIN, VALIDATION, data.images.hash};
+    struct engine *engine;
+    struct error error;
+    int count;
+    if (devices_find(list, devices, &count, &error)) {
+        fprintf(stderr, "# %s\n", error.text);
+        return REFUSED;
+    }
+    struct evaluator *evaluator = evaluator_local_new(devices, count, PRECISION_F32, &data.train, &data.validate);
+    int failed = engine_create(&options, path, &facts, evaluator, &engine, &error);
+    if (!failed) {
+        failed = engine_run(engine, &error);
+        engine_free(engine);
+    }
+    evaluator->kind->free(evaluator);
+    if (failed)
+        fprintf(stderr, "# %s\n", error.text);
+    return failed ? WENT_WRONG : ENDED;
+}
+
+static int search_on_gpus(const char *path, int networks, const struct failure *failure, const char *tally)
+{
+    const struct fake_cuda *fake;
+    if (!fake_open(&fake))
+        return WENT_WRONG;
+    fake->fail_function(failure->function, failure->call, failure->status);
+    int ending = search(path, "cuda", networks);
+    if (tally) {
+        struct fake_function functions[FAKE_FUNCTIONS_MAX];
+        int count = fake->functions(functions);
+        struct text text = TEXT_EMPTY;
+        for (int i = 0; i < count; i++)
+            text_add(&text, "%s %lld\n", functions[i].name, (long long)functions[i].calls);
+        FILE *file = fopen(tally, "w");
+        fputs(text_string(&text), file);
+        fclose(file);
+        text_done(&text);
+    }
+    if (ending == ENDED && failure->call && !fake->failures())
+        ending = NOT_REACHED;
+    fake->heal();
+    fake->drop_idle();
+    struct fake_counts alive, none = {0};
+    fake->counts(&alive);
+    if (memcmp(&alive, &none, sizeof none) == 0)
+        return ending;
+    fprintf(
+        stderr, "# alive: %d allocations, %d pinned, %d streams, %d events, %d graphs, %d handles, %d descriptors\n",
+        alive.allocations, alive.pinned, alive.streams, alive.events, alive.graphs, alive.handles, alive.descriptors);
+    return LEFT_BEHIND;
+}
+
+/* In a new process; its ending, or -1 with a line when it was killed. */
+static int in_process(const char *path, const char *list, int networks, const struct failure *failure,
+                      const char *tally)
+{
+    fflush(stdout);
+    pid_t child = fork();
+    if (!child) {
+        alarm(HANGS_AFTER);
+        exit(strcmp(list, "cuda") == 0 ? search_on_gpus(path, networks, failure, tally) : search(path, list, networks));
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    if (WIFEXITED(status))
+        return WEXITSTATUS(status);
+    fprintf(stderr, "# the search was ended by signal %d%s\n", WTERMSIG(status),
+            WTERMSIG(status) == SIGALRM ? ": it hung" : "");
+    return -1;
+}
+
+/* --- what came of it --- */
+
+static struct session_state *load(const char *path)
+{
+    struct session_state *session;
+    struct error error, warning;
+    if (session_load(path, &session, &warning, &error))
+        fail_msg("%s", error.text);
+    return session;
+}
+
+/* The same networks, all trained, to the same figures: an image that stands on the edge may fall to the other side. */
+static const char *differs(const struct session_state *expected, const struct session_state *got)
+{
+    static char text[256];
+    if (!got->finished || got->node_count != expected->node_count)
+        return "it has other networks, or no end";
+    for (int64_t i = 0; i < got->node_count; i++) {
+        const struct session_node *a = expected->nodes[i], *b = got->nodes[i];
+        const char *what = strcmp(a->facts.arch, b->facts.arch)                       ? "is another one"
+                           : b->status != NODE_DONE                                   ? "has no result"
+                           : !(fabs(a->loss - b->loss) <= 1e-3 * a->loss)             ? "has another loss"
+                           : !(fabs(a->accuracy - b->accuracy) <= 1.001 / VALIDATION) ? "has another accuracy"
+                                                                                      : NULL;
+        if (what) {
+            snprintf(text, sizeof text, "network %lld %s: %g, %g and not %g, %g %s", (long long)i + 1, what, b->loss,
+                     b->accuracy, a->loss, a->accuracy, b->failure ? b->failure : "");
+            return text;
+        }
+    }
+    return NULL;
+}
+
+static bool used_devices(const struct session_state *session, int wanted)
+{
+    bool used[4] = {false};
+    for (int64_t i = 0; i < session->node_count; i++) {
+        int number;
+        if (session->nodes[i]->device && sscanf(session->nodes[i]->device, "cuda:%d", &number) == 1 && number < 4)
+            used[number] = true;
+    }
+    return used[0] + used[1] + used[2] + used[3] == wanted;
+}
+
+/* --- tests --- */
+
+/* The processor's search, which all others are held against. */
+static struct session_state *reference(const char *folder, int networks)
+{
+    char *path = bed_path(folder, "processor");
+    assert_int_equal(in_process(path, "cpu:1", networks, NULL, NULL), ENDED);
+    struct session_state *session = load(path);
+    assert_int_equal(session->status_count[NODE_DONE], networks);
+    free(path);
+    return session;
+}
+
+static void accuracies_are_the_processors(void **state)
+{
+    char *folder = scratch_new(), *path = bed_path(folder, "gpus");
+    struct session_state *expected = reference(folder, NETWORKS);
+    struct failure none = {NULL, 0, 0};
+    assert_int_equal(in_process(path, "cuda", NETWORKS, &none, NULL), ENDED);
+    struct session_state *got = load(path);
+    const char *difference = differs(expected, got);
+    if (difference)
+        fail_msg("%s", difference);
+    assert_int_equal(got->failure_count, 0);
+    assert_true(used_devices(got, 4));
+    session_state_free(expected);
+    session_state_free(got);
+    scratch_remove(folder);
+    free(folder);
+    free(path);
+}
+
+/* Then no device is found: the calls that look for them. */
+static bool may_refuse(const struct failure *failure)
+{
+    if (!failure->function)
+        return failure->call <= 2;
+    return strcmp(failure->function, "cudaGetDeviceCount") == 0 ||
+           (strcmp(failure->function, "cudaGetDeviceProperties") == 0 && failure->call == 1);
+}
+
+/* One search with one call that fails.  True when the call was made. */
+static bool fail_once(const char *folder, const struct session_state *expected, const struct failure *failure)
+{
+    char *path = bed_path(folder, "failing");
+    int ending = in_process(path, "cuda", (int)expected->node_count, failure, NULL);
+    struct session_state *got = ending == ENDED || ending == NOT_REACHED ? load(path) : NULL;
+    const char *difference = got ? differs(expected, got) : NULL;
+    if (difference || (!got && !(ending == REFUSED && may_refuse(failure))))
+        fail_msg("call %lld of %s fails with %d: the search ended with %d; %s", (long long)failure->call,
+                 failure->function ? failure->function : "all", failure->status, ending, difference ? difference : "");
+    if (got)
+        assert_true(got->failure_count <= 1);
+    session_state_free(got);
+    scratch_remove(path);
+    free(path);
+    return ending != NOT_REACHED;
+}
+
+static int read_tally(const char *tally, struct fake_function functions[FAKE_FUNCTIONS_MAX])
+{
+    static char names[FAKE_FUNCTIONS_MAX][64];
+    FILE *file = fopen(tally, "r");
+    long long calls;
+    int count = 0;
+    assert_non_null(file);
+    while (fscanf(file, "%63s %lld", names[count], &calls) == 2) {
+        functions[count] = (struct fake_function){names[count], calls};
+        count++;
+    }
+    fclose(file);
+    return count;
+}
+
+/* What a search that nothing happens to calls. */
+static int tally_calls(const char *folder, int networks, struct fake_function functions[FAKE_FUNCTIONS_MAX])
+{
+    char *path = bed_path(folder, "tally"), file[4096];
+    struct failure none = {NULL, 0, 0};
+    snprintf(file, sizeof file, "%s/tally", folder);
+    assert_int_equal(in_process(path, "cuda", networks, &none, file), ENDED);
+    free(path);
+    return read_tally(file, functions);
+}
+
+/* Memory; an argument that is refused; an address that was wrong, and a launch that failed: the device is lost. */
+static const int statuses[] = {2, 1, 700, 719};
+
+static void no_failing_call_costs_a_network(void **state)
+{
+    char *folder = scratch_new();
+    struct session_state *expected = reference(folder, FEW_NETWORKS);
+    struct fake_function functions[FAKE_FUNCTIONS_MAX];
+    int count = tally_calls(folder, FEW_NETWORKS, functions), searches = 0, reached = 0;
+    for (int i = 0; i < count; i++) {
+        const int64_t calls[] = {1, functions[i].calls / 2, functions[i].calls};
+        for (size_t c = 0; c < COUNT_OF(calls); c++) {
+            if (c && calls[c] <= calls[c - 1])
+                continue;
+            struct failure failure = {functions[i].name, calls[c], statuses[searches % (int)COUNT_OF(statuses)]};
+            bool made = fail_once(folder, expected, &failure);
+            assert_true(made || c); /* which network meets which device is chance: of later calls there may be fewer */
+            searches++;
+            reached += made;
+        }
+    }
+    print_message("# %d functions, %d searches, in %d of them the call was made and failed\n", count, searches,
+                  reached);
+    assert_true(reached * 10 >= searches * 9);
+    session_state_free(expected);
+    scratch_remove(folder);
+    free(folder);
+}
+
+static void not_even_one_of_all_calls(void **state)
+{
+    if (!getenv("ESPALIER_TEST_LONG"))
+        skip();
+    char *folder = scratch_new();
+    struct session_state *expected = reference(folder, FEW_NETWORKS);
+    const char *seed = getenv("ESPALIER_TEST_SEED");
+    int searches = 0, missed = 0;
+    for (int first = seed ? atoi(seed) : 0; missed < 10; searches++) {
+        struct failure failure = {NULL, searches + 1, statuses[(first + searches) % (int)COUNT_OF(statuses)]};
+        missed += !fail_once(folder, expected, &failure);
+    }
+    print_message("# each of %d calls failed, one a search\n", searches - missed);
+    session_state_free(expected);
+    scratch_remove(folder);
+    free(folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(accuracies_are_the_processors),
+        cmocka_unit_test(no_failing_call_costs_a_network),
+        cmocka_unit_test(not_even_one_of_all_calls),
+    };
+    return cmocka_run_group_tests_name("a search on four fake GPUs", tests, draw_data, drop_data);
+}

@@ -44,13 +44,14 @@ static int time_training(const struct arch *arch, const struct launch *launch, c
     return network ? 0 : -1;
 }
 
-/* Of the one arena that a network in training has. */
+/* Of a network in training on the first device. */
 static int64_t training_bytes(const struct arch *arch, const struct launch *launch, const struct search_options *options)
 {
+    const struct backend *backend = device_backend(&launch->devices[0], options->precision, NULL);
     struct plan *plan = memory_new(1, sizeof *plan);
     struct plan_options none = {0};
     plan_lower(arch, launch->images.shape, &none, plan);
-    int64_t bytes = network_bytes(backend_cpu(), plan, (int)options->batch, NETWORK_TRAINING);
+    int64_t bytes = network_bytes(backend, plan, (int)options->batch, NETWORK_TRAINING);
     free(plan);
     return bytes;
 }

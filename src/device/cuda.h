@@ -31,7 +31,6 @@ struct cuda_device {
 
 struct cuda_module {
     const char *program;          /* of the same build: "espalier 0.1.0" */
-    size_t plan_bytes;            /* of struct plan: both sides must mean the same by it */
     const char *(*toolkit)(void); /* "CUDA 13.0, cuDNN 9.19.0, cuBLAS 13.1", as found at run time */
     /* All devices, in the order of their numbers.  -1 with the reason when there are none; any thread. */
     int (*devices)(struct cuda_device devices[CUDA_DEVICES_MAX], int *count, struct error *error);

@@ -110,6 +110,11 @@ struct backend;
 /* A network's life on a device, all on the network's thread.  After the first failure every call does nothing and
    results are NaN, until `trouble` has been asked and the context is closed. */
 struct backend_device {
+    size_t plan_bytes;     /* of struct plan where this table was compiled: a module of another build means another */
+    size_t workspace_most; /* bytes that may be taken there beside a network's, whatever network it is */
+    /* Bytes that `open` takes for a network, of which `bytes` are the walker's. */
+    size_t (*network_bytes)(const struct backend *backend, const struct plan *plan, int batch, bool training,
+                            size_t bytes);
     /* A context with `bytes` of device memory at `*memory`, for a plan that stays where it is.  Weights, gradients and
        velocity (zeros) are the context's own and lie as it likes; in an op_run they are NULL.  NULL with the reason, and
        in `*trouble` whether that was memory or the device. */

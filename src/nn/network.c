@@ -179,7 +179,10 @@ static struct arena arena_plan(const struct backend *backend, const struct plan 
 
 int64_t network_bytes(const struct backend *backend, const struct plan *plan, int batch, enum network_mode mode)
 {
-    return (int64_t)arena_plan(backend, plan, batch, mode).bytes;
+    size_t arena = arena_plan(backend, plan, batch, mode).bytes;
+    if (!backend->device)
+        return (int64_t)arena;
+    return (int64_t)backend->device->network_bytes(backend, plan, batch, mode == NETWORK_TRAINING, arena);
 }
 
 static void *place_of(const struct network *network, const size_t *offsets, int tensor)

@@ -17,7 +17,7 @@ enum network_mode { NETWORK_INFERENCE, NETWORK_TRAINING };
 
 struct network;
 
-/* Bytes of the one arena that network_new takes: planned from the shapes. */
+/* Bytes that network_new takes, planned from the shapes: one arena; on a device, also what it keeps beside it there. */
 int64_t network_bytes(const struct backend *backend, const struct plan *plan, int batch, enum network_mode mode);
 
 /* Fails when memory for the arena can't be had (a trial that is too large fails alone), or the device is lost:

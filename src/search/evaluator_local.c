@@ -24,8 +24,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "device/cuda.h"
 #include "export/safetensors.h"
 #include "search/evaluator.h"
+#include "search/gpu_memory.h"
 #include "util/bug.h"
 #include "util/clock.h"
 #include "util/memory.h"
@@ -43,6 +45,7 @@ struct trainer {
     struct local *local;
     int slot;
     struct device device;
+    int gpu; /* the device's number, while the backend is of one */
     const struct backend *backend;
     pthread_t thread;
     struct queue *inbox;    /* struct trial, to the trainer */
@@ -66,6 +69,7 @@ struct local {
     struct trainer *trainers;
     struct helpers *helpers; /* one a trainer; NULL: a trainer works alone */
     struct queue *reports;   /* struct report, to the engine */
+    struct gpu_memory *memory;
     atomic_bool closing;
     /* The gate: shut while `paused`; the mutex guards changes of anything that a waiting trainer looks at. */
     pthread_mutex_t mutex;
@@ -218,32 +222,35 @@ static struct weights *initial_weights(const struct trainer *trainer, struct err
     return weights;
 }
 
-/* Linux gives out more memory than there is and kills when it is used: so look before. */
-static int check_memory(const struct trainer *trainer, struct error *error)
+static double trial_bytes(const struct trainer *trainer)
 {
     const struct training *training = &trainer->trial->training;
-    struct device_sample sample;
     struct plan *plan = memory_new(1, sizeof *plan);
     struct plan_options options = {training->drop_pool, training->drop_fc};
     plan_lower(&trainer->trial->arch, trainer->local->train->images->shape, &options, plan);
-    if (trainer->backend->device) { /* it says so itself when it has no memory */
-        free(plan);
-        return 0;
-    }
     double bytes = (double)network_bytes(trainer->backend, plan, training->batch, NETWORK_TRAINING);
     free(plan);
+    return bytes;
+}
+
+/* Linux gives out more memory than there is and kills when it is used: so look before.  A GPU says so itself. */
+static int check_memory(const struct trainer *trainer, struct error *error)
+{
+    struct device_sample sample;
+    if (trainer->backend->device)
+        return 0;
+    double bytes = trial_bytes(trainer);
     device_monitor_sample(trainer->monitor, &sample);
     double left = sample.memory_total - sample.memory_used;
     if (!(sample.valid & DEVICE_MEMORY) || bytes <= left)
         return 0;
     char needed[TEXT_SHORT], there[TEXT_SHORT];
-    return error_set(error, "training with batch %d takes %s, and %s are free", training->batch,
+    return error_set(error, "training with batch %d takes %s, and %s are free", trainer->trial->training.batch,
                      text_bytes(needed, bytes), text_bytes(there, left));
 }
 
-/* Train and judge; on TRAINING_DONE `result` is filled in. */
-static enum training_outcome train_trial(struct trainer *trainer, struct weights *weights, struct evaluation *result,
-                                         struct error *error)
+static enum training_outcome train_here(struct trainer *trainer, struct weights *weights, struct evaluation *result,
+                                        struct error *error)
 {
     const struct local *local = trainer->local;
     const struct training *training = &trainer->trial->training;
@@ -262,6 +269,26 @@ static enum training_outcome train_trial(struct trainer *trainer, struct weights
         train(trainer->backend, weights, local->train, local->validate, training, &hooks, error);
     *result =
         (struct evaluation){trainer->last.validation_loss, trainer->last.validation_accuracy, local->validate->count};
+    return outcome;
+}
+
+static bool is_given_up(void *trainer)
+{
+    return given_up(trainer);
+}
+
+/* Train and judge; on TRAINING_DONE `result` is filled in.  On a GPU, when there is room beside its other trainers. */
+static enum training_outcome train_trial(struct trainer *trainer, struct weights *weights, struct evaluation *result,
+                                         struct error *error)
+{
+    const struct backend_device *device = trainer->backend->device;
+    struct gpu_memory *memory = trainer->local->memory;
+    double bytes = device ? trial_bytes(trainer) + (double)device->workspace_most : 0;
+    if (device && !gpu_memory_book(memory, trainer->gpu, bytes, is_given_up, trainer))
+        return TRAINING_STOPPED;
+    enum training_outcome outcome = train_here(trainer, weights, result, error);
+    if (device)
+        gpu_memory_release(memory, trainer->gpu, bytes);
     return outcome;
 }
 
@@ -394,6 +421,7 @@ static void wake(struct local *local)
     pthread_mutex_lock(&local->mutex);
     pthread_cond_broadcast(&local->opened);
     pthread_mutex_unlock(&local->mutex);
+    gpu_memory_wake(local->memory);
 }
 
 static void local_cancel(struct evaluator *evaluator, int64_t node)
@@ -439,6 +467,7 @@ static void local_free(struct evaluator *evaluator)
     while (queue_take(local->reports, &report, 0))
         report_done(&report);
     queue_free(local->reports);
+    gpu_memory_free(local->memory);
     pthread_cond_destroy(&local->opened);
     pthread_mutex_destroy(&local->mutex);
     free(local->trainers);
@@ -459,6 +488,11 @@ static const struct evaluator_kind kind_local = {
 const struct backend *device_backend(const struct device *device, enum precision precision, struct error *error)
 {
     const struct backend *backend = device->cuda ? device->cuda : backend_cpu();
+    if (backend->device && backend->device->plan_bytes != sizeof(struct plan)) {
+        error_set(error, "%s: %s is of another build than this program; build both together", device->id,
+                  cuda_module_path());
+        return NULL;
+    }
     if (precision == PRECISION_F32 || backend->bf16)
         return precision == PRECISION_F32 ? backend : backend->bf16;
     error_set(error, "%s: this processor (%s) has no AVX512_BF16 instruction; use --precision f32", device->id,
@@ -480,6 +514,13 @@ static struct helpers *new_helpers(const struct device *devices, int count)
     return helpers;
 }
 
+/* On a device; training and validation images are of one set. */
+static double images_bytes(const struct images *images)
+{
+    double values = (double)images->shape.channels * images->shape.height * images->shape.width;
+    return images->count * (values + sizeof *images->labels);
+}
+
 struct evaluator *evaluator_local_new(const struct device *devices, int count, enum precision precision,
                                       const struct view *train_view, const struct view *validate)
 {
@@ -495,11 +536,13 @@ struct evaluator *evaluator_local_new(const struct device *devices, int count, e
     };
     ASSERT(pthread_mutex_init(&local->mutex, NULL) == 0 && pthread_cond_init(&local->opened, NULL) == 0);
     local->helpers = new_helpers(devices, count);
+    local->memory = gpu_memory_new(devices, count, images_bytes(train_view->images));
     for (int i = 0; i < count; i++) {
         struct trainer *trainer = &local->trainers[i];
         trainer->local = local;
         trainer->slot = i;
         trainer->device = devices[i];
+        trainer->gpu = devices[i].gpu;
         struct error error;
         trainer->backend = device_backend(&devices[i], precision, &error);
         ASSERT(trainer->backend);

@@ -47,7 +47,8 @@ struct subject {
     struct error error;
 };
 
-static void subject_open(struct subject *subject, const char *text, struct shape input, enum network_mode mode)
+static void subject_open(struct subject *subject, const struct backend *backend, const char *text, struct shape input,
+                         enum network_mode mode)
 {
     struct arch arch;
     *subject = (struct subject){.plan = memory_new(1, sizeof *subject->plan)};
@@ -57,8 +58,8 @@ static void subject_open(struct subject *subject, const char *text, struct shape
     subject->weights = weights_new(&arch, input);
     weights_initialise(subject->weights, &stream);
     plan_lower(&arch, input, &(struct plan_options){0}, subject->plan);
-    subject->network = network_open(module->backend(0), subject->plan, BATCH, mode, subject->weights, &subject->trouble,
-                                    &subject->error);
+    subject->network =
+        network_open(backend, subject->plan, BATCH, mode, subject->weights, &subject->trouble, &subject->error);
 }
 
 static void subject_close(struct subject *subject)
@@ -68,11 +69,47 @@ static void subject_close(struct subject *subject)
     free(subject->plan);
 }
 
+static double free_memory(void)
+{
+    double bytes;
+    struct error error;
+    if (module->memory_free(0, &bytes, &error))
+        fail_msg("%s", error.text);
+    return bytes;
+}
+
+/* What a search books for a trial is what is taken: the network's memory to the byte, the rest at most. */
+static void memory_is_known_beforehand(void **state)
+{
+    static const char *const texts[] = {
+        "C(3,3,1) A(8,8) SM(5)",
+        "P(2,1) C(5,3,1) P(2,2) C(6,5,1) A(2,1) P(2,1) FC(9) FC(8) SM(5)",
+        "C(5,3,1) P(2,1) D(2,[3,4]) D(0,[2]) T(0.5) D(1,[4,3]) P(2,1) A(2,2) SM(5)",
+    };
+    const struct backend *const backends[] = {module->backend(0), module->backend(0)->bf16};
+    for (size_t i = 0; i < COUNT_OF(texts); i++)
+        for (int b = 0; b < 2; b++)
+            for (int mode = 0; mode < 2; mode++) {
+                struct subject subject;
+                double start = free_memory();
+                subject_open(&subject, backends[b], texts[i], (struct shape){3, 16, 16}, (enum network_mode)mode);
+                if (!subject.network)
+                    fail_msg("%s", subject.error.text);
+                double needed = (double)network_bytes(backends[b], subject.plan, BATCH, (enum network_mode)mode);
+                double open = free_memory();
+                assert_true(start - open <= needed + (double)backends[b]->device->workspace_most);
+                subject_close(&subject);
+                if (free_memory() - open != needed) /* the workspace stays with the lane */
+                    fail_msg("%s, %d, %d: %g bytes were taken, %g were expected", texts[i], b, mode,
+                             free_memory() - open, needed);
+            }
+}
+
 static void max_pools_of_a_side_that_choices_hold(void **state)
 {
     struct subject subject;
     const struct shape input = {1, 256, 256};
-    subject_open(&subject, "C(1,1,1) P(256,1) SM(5)", input, NETWORK_TRAINING);
+    subject_open(&subject, module->backend(0), "C(1,1,1) P(256,1) SM(5)", input, NETWORK_TRAINING);
     assert_null(subject.network);
     assert_int_equal(subject.trouble, DEVICE_REFUSED);
     assert_string_equal(subject.error.text,
@@ -81,11 +118,12 @@ static void max_pools_of_a_side_that_choices_hold(void **state)
     subject_close(&subject);
     static const char *const fine[] = {"C(1,1,1) P(255,1) SM(5)", "C(1,1,1) A(256,1) SM(5)"};
     for (int i = 0; i < 2; i++) {
-        subject_open(&subject, fine[i], input, NETWORK_TRAINING);
+        subject_open(&subject, module->backend(0), fine[i], input, NETWORK_TRAINING);
         assert_non_null(subject.network);
         subject_close(&subject);
     }
-    subject_open(&subject, "C(1,1,1) P(256,1) SM(5)", input, NETWORK_INFERENCE); /* no backward pass, no choices */
+    subject_open(&subject, module->backend(0), "C(1,1,1) P(256,1) SM(5)", input,
+                 NETWORK_INFERENCE); /* no backward pass, no choices */
     assert_non_null(subject.network);
     subject_close(&subject);
 }
@@ -97,15 +135,16 @@ static void idle_lanes_give_back_before_workspaces_shrink(void **state)
     const struct shape input = {3, 8, 8};
     struct fake_counts counts;
     struct subject a, b, c;
-    subject_open(&a, text, input, NETWORK_TRAINING);
+    subject_open(&a, module->backend(0), text, input, NETWORK_TRAINING);
     fake->set_memory(100 << 20);
-    subject_open(&b, text, input, NETWORK_TRAINING);
+    subject_open(&b, module->backend(0), text, input, NETWORK_TRAINING);
     assert_non_null(b.network); /* with a small workspace */
     subject_close(&a);
     subject_close(&b);
     fake->counts(&counts);
     int before = counts.streams;
-    subject_open(&c, text, input, NETWORK_TRAINING); /* in the lane of b; that of a has the memory */
+    subject_open(&c, module->backend(0), text, input,
+                 NETWORK_TRAINING); /* in the lane of b; that of a has the memory */
     assert_non_null(c.network);
     fake->counts(&counts);
     assert_int_equal(counts.streams, before - 1);
@@ -131,7 +170,7 @@ static void two_data_sets_stay(void **state)
     struct view views[2];
     struct subject subject;
     struct fake_counts first, now;
-    subject_open(&subject, "C(3,3,1) P(2,2) SM(5)", input, NETWORK_TRAINING);
+    subject_open(&subject, module->backend(0), "C(3,3,1) P(2,2) SM(5)", input, NETWORK_TRAINING);
     for (int i = 0; i < 2; i++) {
         pictures_draw(input, CLASSES, IMAGES, 50, 20 + (uint64_t)i, &images[i], &views[i]);
         train_on(&subject, &views[i]);
@@ -151,7 +190,7 @@ static void two_data_sets_stay(void **state)
     /* What nobody uses stays until its memory is wanted. */
     fake->counts(&now);
     fake->set_memory(0);
-    subject_open(&subject, "C(3,1,1) SM(5)", input, NETWORK_TRAINING);
+    subject_open(&subject, module->backend(0), "C(3,1,1) SM(5)", input, NETWORK_TRAINING);
     assert_null(subject.network);
     assert_int_equal(subject.trouble, DEVICE_NO_MEMORY);
     subject_close(&subject);
@@ -173,7 +212,8 @@ static void plans_of_a_lane_are_bounded(void **state)
             text_add(&text, "C(%d,1,1) ", 8 * (1 + layer));
         text_add(&text, "SM(5)");
         struct subject subject;
-        subject_open(&subject, text_string(&text), (struct shape){3, 1, 1 + round}, NETWORK_TRAINING);
+        subject_open(&subject, module->backend(0), text_string(&text), (struct shape){3, 1, 1 + round},
+                     NETWORK_TRAINING);
         if (!subject.network)
             fail_msg("%s", subject.error.text);
         subject_close(&subject);
@@ -187,6 +227,7 @@ static void plans_of_a_lane_are_bounded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(memory_is_known_beforehand),
         cmocka_unit_test(max_pools_of_a_side_that_choices_hold),
         cmocka_unit_test(idle_lanes_give_back_before_workspaces_shrink),
         cmocka_unit_test(two_data_sets_stay),

@@ -217,14 +217,28 @@ static void start(struct context *context)
                    "sending the scale of the loss");
 }
 
-void *context_open(const struct backend *backend, const struct plan *plan, int batch, bool training, size_t bytes,
-                   void **memory, enum device_trouble *trouble, struct error *error)
+static struct context *context_new(const struct backend *backend, const struct plan *plan, int batch, bool training)
 {
     const struct cuda_backend *cuda = (const struct cuda_backend *)backend;
     struct context *context = memory_new(1, sizeof *context);
     *context = (struct context){
         .gpu = cuda->gpu, .storage = cuda->storage, .plan = plan, .batch = batch, .training = training};
     stored_plan(plan, &context->stored);
+    return context;
+}
+
+size_t context_bytes(const struct backend *backend, const struct plan *plan, int batch, bool training, size_t bytes)
+{
+    struct context *context = context_new(backend, plan, batch, training);
+    size_t all = plan_pieces(context, bytes).bytes;
+    free(context);
+    return all;
+}
+
+void *context_open(const struct backend *backend, const struct plan *plan, int batch, bool training, size_t bytes,
+                   void **memory, enum device_trouble *trouble, struct error *error)
+{
+    struct context *context = context_new(backend, plan, batch, training);
     for (int t = 0; t < plan->tensor_count; t++)
         if (plan->tensors[t].before || plan->tensors[t].after)
             context->shared[plan->tensors[t].buffer] = true;

@@ -187,6 +187,7 @@ void launch(struct context *context, enum kernel kernel, enum storage storage, s
 
 /* --- context.c, walk.c --- */
 
+size_t context_bytes(const struct backend *backend, const struct plan *plan, int batch, bool training, size_t bytes);
 void *context_open(const struct backend *backend, const struct plan *plan, int batch, bool training, size_t bytes,
                    void **memory, enum device_trouble *trouble, struct error *error);
 void context_close(void *context);

@@ -32,6 +32,9 @@ SIZES(f32, STORAGE_F32)
 SIZES(half, STORAGE_F16) /* bf16 is as large */
 
 static const struct backend_device device_table = {
+    .plan_bytes = sizeof(struct plan),
+    .workspace_most = (size_t)CONV_WORKSPACE_MOST + CUBLAS_WORKSPACE,
+    .network_bytes = context_bytes,
     .open = context_open,
     .close = context_close,
     .write = context_write,
@@ -143,7 +146,6 @@ static int memory_free(int device, double *bytes, struct error *error)
 
 __attribute__((visibility("default"))) const struct cuda_module espalier_cuda_module = {
     .program = PACKAGE_STRING,
-    .plan_bytes = sizeof(struct plan),
     .toolkit = toolkit,
     .devices = list_devices,
     .memory_free = memory_free,

@@ -1,0 +1,107 @@
+/*
+ * gpu_memory.c - an account a GPU, and who waits for it, in the order of coming.
+ *
+ * What the libraries take for themselves isn't booked: the tenth that stays free is for that.
+ */
+#include "search/gpu_memory.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "device/cuda.h"
+#include "util/bug.h"
+#include "util/memory.h"
+
+struct waiter {
+    struct waiter *next;
+};
+
+struct account {
+    double bytes, booked;
+    int trials;           /* that have booked */
+    struct waiter *first; /* each on its thread's stack */
+};
+
+struct gpu_memory {
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    struct account accounts[CUDA_DEVICES_MAX]; /* by number */
+};
+
+/* Where the device doesn't say, it will when it has none. */
+static double free_bytes(int gpu)
+{
+    double bytes;
+    const struct cuda_module *module = cuda_module(NULL);
+    return module && module->memory_free(gpu, &bytes, NULL) == 0 ? bytes : INFINITY;
+}
+
+struct gpu_memory *gpu_memory_new(const struct device *devices, int count, double kept)
+{
+    struct gpu_memory *memory = memory_new(1, sizeof *memory);
+    ASSERT(pthread_mutex_init(&memory->mutex, NULL) == 0 && pthread_cond_init(&memory->changed, NULL) == 0);
+    for (int i = 0; i < count; i++)
+        if (devices[i].cuda)
+            memory->accounts[devices[i].gpu].bytes = 0.9 * (free_bytes(devices[i].gpu) - kept);
+    return memory;
+}
+
+void gpu_memory_free(struct gpu_memory *memory)
+{
+    pthread_cond_destroy(&memory->changed);
+    pthread_mutex_destroy(&memory->mutex);
+    free(memory);
+}
+
+static void join(struct account *account, struct waiter *waiter)
+{
+    struct waiter **last = &account->first;
+    while (*last)
+        last = &(*last)->next;
+    *last = waiter;
+}
+
+static void leave(struct account *account, const struct waiter *waiter)
+{
+    struct waiter **at = &account->first;
+    while (*at != waiter)
+        at = &(*at)->next;
+    *at = waiter->next;
+}
+
+bool gpu_memory_book(struct gpu_memory *memory, int gpu, double bytes, bool (*given_up)(void *context), void *context)
+{
+    struct account *account = &memory->accounts[gpu];
+    struct waiter waiter = {NULL};
+    bool gone;
+    pthread_mutex_lock(&memory->mutex);
+    join(account, &waiter);
+    while (!(gone = given_up(context)) &&
+           (account->first != &waiter || (account->trials && account->booked + bytes > account->bytes)))
+        pthread_cond_wait(&memory->changed, &memory->mutex);
+    leave(account, &waiter);
+    if (!gone) {
+        account->booked += bytes;
+        account->trials++;
+    }
+    pthread_cond_broadcast(&memory->changed); /* another is first now */
+    pthread_mutex_unlock(&memory->mutex);
+    return !gone;
+}
+
+void gpu_memory_release(struct gpu_memory *memory, int gpu, double bytes)
+{
+    pthread_mutex_lock(&memory->mutex);
+    memory->accounts[gpu].booked -= bytes;
+    memory->accounts[gpu].trials--;
+    pthread_cond_broadcast(&memory->changed);
+    pthread_mutex_unlock(&memory->mutex);
+}
+
+void gpu_memory_wake(struct gpu_memory *memory)
+{
+    pthread_mutex_lock(&memory->mutex);
+    pthread_cond_broadcast(&memory->changed);
+    pthread_mutex_unlock(&memory->mutex);
+}

@@ -6,9 +6,8 @@
 #include "cli/scratch.h"
 
 /* Options that one way of comparing has and the other has not. */
-static const char *const of_searches[] = {"curves", "plot", "csv", "json", "window"}, *const of_scratch[] = {
-                                                                                          "best", "spread", "equal",
-                                                                                          "out", "precision"};
+static const char *const of_searches[] = {"curves", "plot", "csv", "json", "window"};
+static const char *const of_scratch[] = {"best", "spread", "equal", "out", "device", "precision"};
 
 static int check_options(const struct cli_arguments *arguments)
 {
@@ -73,6 +72,7 @@ static const struct cli_option options_of_compare[] = {
     {"spread", "N", "for --scratch: N networks of each session, evenly from the best to the worst"},
     {"equal", "WORD", "for --scratch: as many FLOPs as the lineage had, or epochs [flops]"},
     {"out", "FILE", "for --scratch: keep results in FILE, and train nothing that it has"},
+    {"device", "NAME", "for --scratch: where to train: cpu, all cores, or cpu:N, N of them [cpu]"},
     {"precision", "WORD", "for --scratch: f32, or bf16 where this machine has it [the session's]"},
     {0},
 };

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "cli/statistics.h"
+#include "cli/workplace.h"
 #include "export/csv.h"
 #include "search/engine.h"
 #include "sessions/log.h"
@@ -44,24 +45,20 @@ struct work {
 struct setting {
     struct target target;
     struct search_options options;
-    const struct backend *backend;
+    struct workplace workplace;
     struct images images;
     struct view train, validate;
 };
 
 /* --- the session --- */
 
-/* The session's precision, or --precision's. */
-static int find_backend(const struct cli_arguments *arguments, struct setting *setting, struct error *error)
+/* Precision is the session's, or --precision's. */
+static int find_workplace(const struct cli_arguments *arguments, struct setting *setting, struct error *error)
 {
-    static struct device devices[DEVICES_MAX];
     const char *precision = cli_value(arguments, "precision");
-    int count;
-    if ((precision && options_set(&setting->options, "precision", precision, error)) ||
-        devices_find("cpu:1", devices, &count, error))
+    if (precision && options_set(&setting->options, "precision", precision, error))
         return -1;
-    setting->backend = device_backend(&devices[0], setting->options.precision, error);
-    return setting->backend ? 0 : -1;
+    return workplace_open(cli_value(arguments, "device"), setting->options.precision, &setting->workplace, error);
 }
 
 /* `word` names a session or one of its networks. */
@@ -78,7 +75,7 @@ static int open_setting(const struct cli_arguments *arguments, const char *word,
     const struct session_state *state = setting->target.state;
     if (!state)
         return error_set(error, "%s: is not a session's; give SESSION or SESSION:NODE", word);
-    if (engine_options_of(state, &setting->options, error) || find_backend(arguments, setting, error) ||
+    if (engine_options_of(state, &setting->options, error) || find_workplace(arguments, setting, error) ||
         data_spec_parse(setting->options.data, &spec, error) || images_open(&spec, DATA_TRAIN, &setting->images, error))
         return -1;
     char hash[HASH_TEXT];
@@ -91,6 +88,7 @@ static int open_setting(const struct cli_arguments *arguments, const char *word,
 
 static void close_setting(struct setting *setting)
 {
+    workplace_close(&setting->workplace);
     view_done(&setting->train);
     view_done(&setting->validate);
     images_done(&setting->images);
@@ -174,9 +172,10 @@ static int train_scratch(const struct setting *setting, const struct session_nod
     struct weights *weights = weights_new(&arch, setting->images.shape);
     struct random_stream stream = random_stream_new(training.seed, RANDOM_INITIALISE, training.node, 0);
     weights_initialise(weights, &stream);
-    struct trainer_hooks hooks = {.context = name, .epoch = on_epoch};
-    int failed = train(setting->backend, weights, &setting->train, NULL, &training, &hooks, error) != TRAINING_DONE ||
-                 network_evaluate(setting->backend, weights, &setting->validate, training.batch, &evaluation, error);
+    struct trainer_hooks hooks = {.context = name, .epoch = on_epoch, .team = workplace_team(&setting->workplace)};
+    int failed =
+        train(setting->workplace.backend, weights, &setting->train, NULL, &training, &hooks, error) != TRAINING_DONE ||
+        network_evaluate(setting->workplace.backend, weights, &setting->validate, training.batch, &evaluation, error);
     result->scratch = failed ? NAN : evaluation.accuracy;
     weights_free(weights);
     return failed ? -1 : 0;

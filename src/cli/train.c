@@ -18,15 +18,13 @@
 #include "cli/checkpoint.h"
 #include "cli/score.h"
 #include "cli/subject.h"
-#include "device/device.h"
+#include "cli/workplace.h"
 #include "export/safetensors.h"
 #include "nn/trainer.h"
 #include "search/engine.h"
 #include "util/clock.h"
 #include "util/file.h"
 #include "util/memory.h"
-#include "util/team.h"
-#include "util/threads.h"
 
 static const double seconds_between_bars = 0.2, seconds_between_files = 30;
 
@@ -36,9 +34,8 @@ struct run {
     int64_t validation;
     struct training training;
     enum precision precision;
-    const struct backend *backend;
+    struct workplace workplace;
     struct view train, validate;
-    struct helpers *helpers; /* or NULL: one thread */
     struct weights *weights;
     char *out, *settings;
     struct checkpoint checkpoint;
@@ -254,7 +251,7 @@ static int prepare_checkpoint(struct run *run, struct error *error)
     return 0;
 }
 
-static void print_plan(const struct cli_arguments *arguments, const struct run *run, const struct device *device)
+static void print_plan(const struct cli_arguments *arguments, const struct run *run)
 {
     const struct training *training = &run->training;
     const struct target *target = &run->subject.target;
@@ -273,10 +270,10 @@ static void print_plan(const struct cli_arguments *arguments, const struct run *
            training->epochs == 1 ? "" : "s", training->batch, (double)training->rate, (double)training->weight_decay);
     if (training->drop_pool > 0 || training->drop_fc > 0)
         printf(", dropout %g after pools, %g after FC", (double)training->drop_pool, (double)training->drop_fc);
-    printf(", on %s\n", device->id);
-    if (run->helpers)
-        printf("threads  %d, one a core; the result is the same with any number\n",
-               team_members_most(helpers_team(run->helpers, 0)));
+    printf(", on %s\n", run->workplace.id);
+    struct team *team = workplace_team(&run->workplace);
+    if (team)
+        printf("threads  %d, one a core; the result is the same with any number\n", team_members_most(team));
     if (run->resume)
         printf("         goes on after epoch %d\n", training->epochs_done);
     printf("\n");
@@ -294,7 +291,7 @@ static int test(const struct run *run, struct text *line, struct error *error)
     if (subject_open_test(&run->subject, &test_images, error))
         return -1;
     view_all(&test_images, &run->train, &view);
-    int failed = score_network(run->backend, run->weights, &view, &score, error);
+    int failed = score_network(run->workplace.backend, run->weights, &view, &score, error);
     if (!failed) {
         score_print(&score, line);
         score_done(&score);
@@ -333,10 +330,10 @@ static int stopped(struct run *run)
 /* Train, write, test.  The exit status. */
 static int train_and_test(struct run *run, struct error *error)
 {
-    struct trainer_hooks hooks = {run, proceed, on_step, on_epoch, run->helpers ? helpers_team(run->helpers, 0) : NULL};
+    struct trainer_hooks hooks = {run, proceed, on_step, on_epoch, workplace_team(&run->workplace)};
     cli_catch_signals(stop, run);
     run->began = clock_monotonic();
-    enum training_outcome outcome = train(run->backend, run->weights, &run->train,
+    enum training_outcome outcome = train(run->workplace.backend, run->weights, &run->train,
                                           run->validate.count ? &run->validate : NULL, &run->training, &hooks, error);
     if (run->bar)
         bar_clear(stdout);
@@ -345,31 +342,15 @@ static int train_and_test(struct run *run, struct error *error)
     return outcome == TRAINING_STOPPED ? stopped(run) : cli_fail(error);
 }
 
-/* A thread for each device but the first, which is this thread's. */
-static struct helpers *new_helpers(const struct device *devices, int count)
-{
-    int cores[TEAM_MEMBERS_MAX], most = count < TEAM_MEMBERS_MAX ? count : TEAM_MEMBERS_MAX;
-    if (most < 2)
-        return NULL;
-    for (int i = 1; i < most; i++)
-        cores[i - 1] = devices[i].core;
-    struct helpers *helpers = helpers_new(cores, most - 1, 1); /* they would inherit this thread's core */
-    thread_pin(devices[0].core);
-    return helpers;
-}
-
 static int prepare_and_train(const struct cli_arguments *arguments, struct run *run, struct error *error)
 {
-    static struct device devices[DEVICES_MAX];
-    int device_count;
-    const char *device = cli_value(arguments, "device");
     if (subject_find(arguments->words[0], &run->subject, error))
         return cli_fail(error);
     int status = read_training(arguments, run, error);
     if (status)
         return status;
-    if (devices_find(device ? device : "cpu", devices, &device_count, error) ||
-        !(run->backend = device_backend(&devices[0], run->precision, error)) || choose_file(arguments, run, error) ||
+    if (workplace_open(cli_value(arguments, "device"), run->precision, &run->workplace, error) ||
+        choose_file(arguments, run, error) ||
         subject_open_images(&run->subject, cli_value(arguments, "data"), "fashion-mnist", error) ||
         open_views(run, error))
         return cli_fail(error);
@@ -380,8 +361,7 @@ static int prepare_and_train(const struct cli_arguments *arguments, struct run *
     describe(run);
     if (prepare_checkpoint(run, error))
         return cli_fail(error);
-    run->helpers = devices[0].cuda ? NULL : new_helpers(devices, device_count);
-    print_plan(arguments, run, &devices[0]);
+    print_plan(arguments, run);
     return train_and_test(run, error);
 }
 
@@ -390,7 +370,7 @@ static int run_command(const struct cli_arguments *arguments)
     struct run *run = memory_new(1, sizeof *run);
     struct error error = {{0}};
     int status = prepare_and_train(arguments, run, &error);
-    helpers_free(run->helpers);
+    workplace_close(&run->workplace);
     weights_free(run->weights);
     view_done(&run->train);
     view_done(&run->validate);

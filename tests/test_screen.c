@@ -4,6 +4,7 @@
  * ESPALIER_UPDATE_SCREENS=1 writes the texts anew: look at every one before it is kept.
  */
 #include <locale.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,6 +20,7 @@
 #include "session_generator.h"
 #include "tui/overlay.h"
 #include "tui/view.h"
+#include "util/bug.h"
 #include "util/file.h"
 #include "util/random.h"
 
@@ -145,6 +147,53 @@ static void states_of_a_search(void **state)
     model.state->paused = true;
     model.now += 75;
     check_screen(&model, 80, 24, true, "paused-80x24");
+    model_done(&model);
+}
+
+/* A search that mixes processors and GPUs: two trainers on one, a part of one that doesn't say how busy it is, a lost
+   one, and one without any reading. */
+static void gpu_screens(void **state)
+{
+    (void)state;
+    char *ids[] = {"cuda:0", "cuda:0.1", "cuda:1", "cuda:2", "cuda:3"};
+    struct model model;
+    open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
+    int64_t number = model.state->last_number;
+    double time = model.state->time;
+    struct event event = {.kind = EVENT_OPENED, .number = ++number, .time = time};
+    event.as.opened = (struct event_opened){.program = "espalier", .host = "box", .devices = {COUNT_OF(ids), ids}};
+    model_apply(&model, &event);
+    for (int i = 0, queued = 0; i < 3 && queued < model.state->node_count;) {
+        const struct session_node *node = session_node(model.state, ++queued);
+        if (node->status != NODE_QUEUED)
+            continue;
+        event = (struct event){.kind = EVENT_STARTED, .number = ++number, .time = time};
+        event.as.started = (struct event_started){.node = queued, .device = ids[i++], .attempt = 1, .epochs = 8};
+        model_apply(&model, &event);
+    }
+    event = (struct event){.kind = EVENT_LOST, .number = ++number, .time = time};
+    event.as.lost = (struct event_lost){.device = "cuda:2", .message = "launching a kernel: CUDA error 719"};
+    model_apply(&model, &event);
+    for (int second = 0; second < 30; second++) {
+        const struct event_sample samples[] = {
+            {ids[0], 0.7 + 0.01 * second, 11.2 * 0x1p30, 80 * 0x1p30, 61, 402, 1.98e9},
+            {ids[1], 0.7 + 0.01 * second, 11.2 * 0x1p30, 80 * 0x1p30, 61, 402, 1.98e9},
+            {ids[2], NAN, 0.5 * 0x1p30, 4.75 * 0x1p30, 93, 71, 1.41e9},
+            {ids[3], 0, 0.4 * 0x1p30, 16 * 0x1p30, 34, NAN, 0.3e9},
+        };
+        for (size_t i = 0; i < COUNT_OF(samples); i++) {
+            event = (struct event){.kind = EVENT_SAMPLE, .number = number, .time = time + second * 0.1};
+            event.as.sample = samples[i];
+            model_apply(&model, &event);
+        }
+    }
+    model.now = model.state->time;
+    check_screen(&model, 80, 24, true, "gpus-80x24");
+    check_screen(&model, 120, 40, true, "gpus-120x40");
+    check_screen(&model, 200, 60, true, "gpus-200x60");
+    model.focus = PANE_DEVICES;
+    model.zoomed = true;
+    check_screen(&model, 80, 24, true, "gpus-zoomed-80x24");
     model_done(&model);
 }
 
@@ -351,6 +400,7 @@ int main(void)
         cmocka_unit_test(gallery_screens),
         cmocka_unit_test(detail_screens),
         cmocka_unit_test(states_of_a_search),
+        cmocka_unit_test(gpu_screens),
         cmocka_unit_test(replay_screen),
         cmocka_unit_test(small_and_zoomed_screens),
         cmocka_unit_test(grow_above_what_trains),

@@ -18,13 +18,25 @@ static bool is_stale(const struct model *model, const struct session_device *dev
 
 /* Columns of a lane; 0: not shown. */
 struct lane {
-    int id, history, meter, memory, heat, power, left;
+    int id, history, meter, memory, heat, power, clock, left;
 };
+
+/* For "n187 epoch 14/20  12.3k/s" and for "n187 14/20"; " 11.2/80 GiB" and " 11.2/80G". */
+enum { ROOMY = 27, COMPACT = 11, MEMORY_ROOMY = 13, MEMORY_COMPACT = 10 };
+
+/* Take `columns` and a space from what is left, when `rest` stay. */
+static int take(struct lane *lane, bool wanted, int columns, int rest)
+{
+    if (!wanted || lane->left - columns - 1 < rest)
+        return 0;
+    lane->left -= columns + 1;
+    return columns;
+}
 
 static struct lane lane_for(const struct model *model, int width)
 {
     struct lane lane = {.id = 2, .meter = 6};
-    bool memory = false, heat = false, power = false;
+    bool memory = false, heat = false, power = false, clock = false;
     for (int i = 0; i < model->state->device_count; i++) {
         const struct session_device *device = &model->state->devices[i];
         int columns = canvas_columns(device->id);
@@ -32,27 +44,18 @@ static struct lane lane_for(const struct model *model, int width)
         memory |= device->sampled >= 0 && isfinite(device->sample.memory_used);
         heat |= device->sampled >= 0 && isfinite(device->sample.temperature);
         power |= device->sampled >= 0 && isfinite(device->sample.power);
+        clock |= device->sampled >= 0 && isfinite(device->sample.clock);
     }
     lane.id = lane.id > 8 ? 8 : lane.id;
     lane.left = width - lane.id - lane.meter - 6; /* and " 100%" */
-    enum { TRAINS = 27 };                         /* " n187 epoch 14/20  12.3k/s" */
-    if (memory && lane.left - 14 >= TRAINS) {
-        lane.memory = 13;
-        lane.left -= 14;
-    }
-    if (heat && lane.left - 5 >= TRAINS) {
-        lane.heat = 4;
-        lane.left -= 5;
-    }
-    if (power && lane.left - 5 >= TRAINS) {
-        lane.power = 4;
-        lane.left -= 5;
-    }
-    int spare = lane.left - TRAINS - 1;
-    if (spare >= 6) {
-        lane.history = spare > 60 ? 60 : spare;
-        lane.left -= lane.history + 1;
-    }
+    bool roomy = lane.left - 14 * memory - 5 * heat - 5 * power >= ROOMY;
+    int rest = roomy ? ROOMY : COMPACT;
+    lane.memory = take(&lane, memory, roomy ? MEMORY_ROOMY : MEMORY_COMPACT, rest);
+    lane.heat = take(&lane, heat, 4, rest);
+    lane.power = take(&lane, power, 4, rest);
+    lane.clock = take(&lane, clock, 5, ROOMY);
+    int spare = lane.left - ROOMY - 1;
+    lane.history = take(&lane, spare >= 6, spare > 60 ? 60 : spare, ROOMY);
     return lane;
 }
 
@@ -69,12 +72,14 @@ static void draw_training(const struct model *model, const struct session_device
         canvas_text(canvas, area, 0, y, STYLE_DIM, model->state->finished ? "ended" : "idle");
         return;
     }
+    bool roomy = area.width >= ROOMY - 1;
     int x = canvas_text(canvas, area, 0, y, STYLE_RUNNING, "n%lld", (long long)device->node);
-    x = canvas_text(canvas, area, x < 5 ? 5 : x + 1, y, STYLE_NORMAL, "epoch %d/%d",
+    x = canvas_text(canvas, area, x < 5 ? 5 : x + 1, y, STYLE_NORMAL, roomy ? "epoch %d/%d" : "%d/%d",
                     node->curve_count + (node->curve_count < node->epochs), node->epochs);
     double seconds = node_seconds_left(model, node);
-    if (node_rate(node) > 0 && x + 9 <= area.width)
-        x = canvas_text(canvas, area, x + 1, y, STYLE_DIM, "%6s/s", text_count(rate, node_rate(node)));
+    text_count(rate, node_rate(node));
+    if (node_rate(node) > 0 && x + (roomy ? 9 : 3 + canvas_columns(rate)) <= area.width)
+        x = canvas_text(canvas, area, x + 1, y, STYLE_DIM, roomy ? "%6s/s" : "%s/s", rate);
     if (seconds >= 0)
         canvas_text_right(canvas, area, 0, x + 1, y, STYLE_DIM, "%s left", text_duration(left, seconds));
 }
@@ -113,8 +118,8 @@ static void draw_lane(const struct model *model, int index, const struct lane *l
     x += 6;
     if (lane->memory) {
         if (device->sampled >= 0 && isfinite(sample->memory_used) && isfinite(sample->memory_total))
-            canvas_text(canvas, inside, x, y, STYLE_DIM, "%5.1f/%.0f GiB", sample->memory_used / 0x1p30,
-                        sample->memory_total / 0x1p30);
+            canvas_text(canvas, inside, x, y, STYLE_DIM, lane->memory < MEMORY_ROOMY ? "%5.1f/%.0fG" : "%5.1f/%.0f GiB",
+                        sample->memory_used / 0x1p30, sample->memory_total / 0x1p30);
         x += lane->memory + 1;
     }
     if (lane->heat) {
@@ -128,9 +133,14 @@ static void draw_lane(const struct model *model, int index, const struct lane *l
             canvas_text(canvas, inside, x, y, STYLE_DIM, "%3.0fW", sample->power);
         x += lane->power + 1;
     }
+    if (lane->clock) {
+        if (device->sampled >= 0 && isfinite(sample->clock))
+            canvas_text(canvas, inside, x, y, STYLE_DIM, "%4.2fG", sample->clock / 1e9);
+        x += lane->clock + 1;
+    }
     struct area rest = area_part(inside, x, 0, inside.width - x, inside.height);
     if (stale && !device->lost)
-        canvas_text(canvas, rest, 0, y, STYLE_WARNING, "no sample for %s",
+        canvas_text(canvas, rest, 0, y, STYLE_WARNING, rest.width < ROOMY - 1 ? "stale %s" : "no sample for %s",
                     node_age(used, model->now - device->sampled));
     else
         draw_training(model, device, canvas, rest, y);

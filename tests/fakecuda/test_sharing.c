@@ -3,7 +3,6 @@
  */
 #include "config.h"
 
-#include <dlfcn.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,9 +12,8 @@
 
 #include <cmocka.h>
 
-#include "device/cuda.h"
-#include "fake.h"
 #include "nn/trainer.h"
+#include "open.h"
 #include "pictures.h"
 #include "util/bug.h"
 
@@ -26,16 +24,8 @@ static const struct fake_cuda *fake;
 
 static int open_module(void **state)
 {
-    struct error error;
-    char path[4096];
-    snprintf(path, sizeof path, "%s/tests/fakecuda/espalier-cuda.so", getenv("top_builddir"));
-    setenv("ESPALIER_CUDA_MODULE", path, 0);
-    module = cuda_module(&error);
-    if (!module)
-        fail_msg("%s", error.text);
-    fake = dlsym(dlopen(cuda_module_path(), RTLD_NOW | RTLD_LOCAL), "fake_cuda");
-    assert_non_null(fake);
-    return 0;
+    module = fake_open(&fake);
+    return module ? 0 : -1;
 }
 
 /* A network on the first device with what it borrows. */

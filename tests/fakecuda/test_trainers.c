@@ -3,7 +3,6 @@
  */
 #include "config.h"
 
-#include <dlfcn.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,9 +14,8 @@
 
 #include <cmocka.h>
 
-#include "device/cuda.h"
 #include "engine_bed.h"
-#include "fake.h"
+#include "open.h"
 #include "pictures.h"
 #include "sessions/log.h"
 
@@ -27,15 +25,7 @@ static const struct fake_cuda *fake;
 
 static int open_module(void **state)
 {
-    struct error error;
-    char path[4096];
-    snprintf(path, sizeof path, "%s/tests/fakecuda/espalier-cuda.so", getenv("top_builddir"));
-    setenv("ESPALIER_CUDA_MODULE", path, 0);
-    if (!cuda_module(&error))
-        fail_msg("%s", error.text);
-    fake = dlsym(dlopen(cuda_module_path(), RTLD_NOW | RTLD_LOCAL), "fake_cuda");
-    assert_non_null(fake);
-    return 0;
+    return fake_open(&fake) ? 0 : -1;
 }
 
 static struct evaluator *trainers(const char *list, const struct view *train, const struct view *validate)

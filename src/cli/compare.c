@@ -72,7 +72,7 @@ static const struct cli_option options_of_compare[] = {
     {"spread", "N", "for --scratch: N networks of each session, evenly from the best to the worst"},
     {"equal", "WORD", "for --scratch: as many FLOPs as the lineage had, or epochs [flops]"},
     {"out", "FILE", "for --scratch: keep results in FILE, and train nothing that it has"},
-    {"device", "NAME", "for --scratch: where to train: cpu, all cores, or cpu:N, N of them [cpu]"},
+    {"device", "NAME", "for --scratch: where to train: cpu, all cores, cpu:N, N of them, or cuda:N, a GPU [cpu]"},
     {"precision", "WORD", "for --scratch: f32, or bf16 where this machine has it [the session's]"},
     {0},
 };

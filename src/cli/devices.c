@@ -9,24 +9,27 @@
 #include "nn/network.h"
 #include "util/memory.h"
 
-/* A trainer's memory is the arena of the network that it trains: what a small and a large one take. */
-static void print_arenas(void)
+/* What training a small and a large network takes on a device. */
+static void print_memory(const struct backend *backend)
 {
     const struct shape input = {3, 32, 32};
     const struct plan_options none = {0};
     struct plan *plan = memory_new(1, sizeof *plan);
+    char bytes[TEXT_SHORT];
     for (int i = 0; space_at(i); i++) {
         struct arch start;
         struct text text = TEXT_EMPTY;
-        char bytes[TEXT_SHORT];
         space_start(space_at(i), input, 10, &start);
         arch_print(&start, &text);
         plan_lower(&start, input, &none, plan);
-        text_bytes(bytes, (double)network_bytes(backend_cpu(), plan, 64, NETWORK_TRAINING));
+        text_bytes(bytes, (double)network_bytes(backend, plan, 64, NETWORK_TRAINING));
         printf("%-8s %s to train %s\n", i ? "" : "memory", bytes, text_string(&text));
         text_done(&text);
     }
-    printf("         (one arena a trainer; batches of 64 images of 3x32x32)\n");
+    printf("         (for each trainer, %s; batches of 64 images of 3x32x32", backend->name);
+    if (backend->device)
+        printf("; workspaces take up to %s more", text_bytes(bytes, (double)backend->device->workspace_most));
+    printf(")\n");
     free(plan);
 }
 
@@ -55,7 +58,7 @@ static int run(const struct cli_arguments *arguments)
         print_unnamed();
     printf("backend  %s: %s\n", backend_cpu()->name, backend_cpu()->description);
     printf("operands %s\n", backend_cpu()->bf16 ? "f32, bf16" : "f32; bf16 needs a processor with AVX512_BF16");
-    print_arenas();
+    print_memory(devices[0].cuda ? devices[0].cuda : backend_cpu());
     if (cli_value(arguments, "explain")) {
         struct text text = TEXT_EMPTY;
         devices_explain(&text);

@@ -96,6 +96,17 @@ static struct imagined imagine(const struct search_options *options, const struc
     return imagined;
 }
 
+/* Trainers that share a GPU share its speed: it counts once, so that the time is rather too long here too. */
+static int devices_apart(const struct launch *launch)
+{
+    int count = 0;
+    for (int i = 0; i < launch->device_count; i++) {
+        const struct device *device = &launch->devices[i];
+        count += !i || !device->cuda || !device[-1].cuda || device[-1].gpu != device->gpu;
+    }
+    return count;
+}
+
 int dry_run(const struct search_options *options, const struct launch *launch, struct error *error)
 {
     struct arch start;
@@ -127,7 +138,7 @@ int dry_run(const struct search_options *options, const struct launch *launch, s
            text_bytes(memory, (double)training_bytes(&start, launch, options)), 1 / image_seconds);
     text_done(&text);
     printf("data      %d training images, %d for validation\n", launch->train.count, launch->validate.count);
-    printf("devices   %d\n", launch->device_count);
+    printf("devices   %d\n", devices_apart(launch));
     if (!networks) {
         printf("search    no limit of networks or episodes; %s\n",
                options->seconds > 0 ? text_duration(time, options->seconds) : "it runs until it is stopped");
@@ -139,12 +150,12 @@ int dry_run(const struct search_options *options, const struct launch *launch, s
     double grown_seconds = image_seconds / (double)cost.flops * imagined.flops * images * (double)options->epochs;
     double flops =
         3 * images * ((double)cost.flops * (double)options->start_epochs + imagined.flops * (double)options->epochs);
-    double seconds = start_seconds + grown_seconds / launch->device_count;
+    double seconds = start_seconds + grown_seconds / devices_apart(launch);
     bool cut = options->seconds > 0 && options->seconds < seconds;
     printf("search    %lld grown networks of %lld epochs, about %s FLOPs, about %s%s\n", (long long)networks,
            (long long)options->epochs, text_count(work, flops), text_duration(time, cut ? options->seconds : seconds),
            cut ? " (ended by --seconds)" : "");
-    printf("memory    about %s a device for the largest network, besides the images\n",
+    printf("memory    about %s a trainer for the largest network, besides the images\n",
            text_bytes(memory, (double)imagined.bytes));
     return 0;
 }

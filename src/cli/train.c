@@ -394,7 +394,7 @@ static const struct cli_option options_of_train[] = {
     {"drop-pool", "X", "dropout after max pools [the session's, else 0]"},
     {"drop-fc", "X", "dropout after fully connected layers [the session's, else 0]"},
     {"resume", NULL, "go on where the same command was cut short"},
-    {"device", "NAME", "where to train: cpu, all cores, or cpu:N, N of them [cpu]"},
+    {"device", "NAME", "where to train: cpu, all cores, cpu:N, N of them, or cuda:N, a GPU [cpu]"},
     {"precision", "WORD", "what convolutions multiply: f32, or bf16 where the device has it [f32]"},
     {"out", "FILE", "weights as safetensors [SESSION-nNODE.safetensors, or network.safetensors]"},
     {0},

@@ -38,8 +38,9 @@ static struct evaluator *trainers(const char *list, const struct view *train, co
     return evaluator_local_new(devices, count, PRECISION_F32, train, validate);
 }
 
-/* Small random networks; the state of the finished session, folded from its log. */
-static struct session_state *search(const char *devices)
+/* Small random networks, NETWORKS of them or for some seconds; the state of the finished session, folded from its
+   log. */
+static struct session_state *search(const char *devices, double seconds)
 {
     struct images images;
     struct view all;
@@ -51,7 +52,8 @@ static struct session_state *search(const char *devices)
     validate.index = all.index + TRAIN;
     struct search_options options = bed_options();
     struct error error, warning = {""};
-    options.networks = NETWORKS;
+    options.networks = seconds > 0 ? 0 : NETWORKS;
+    options.seconds = seconds;
     options.epochs = options.start_epochs = 1;
     options.batch = 8;
     options.deeper = 1;
@@ -70,7 +72,8 @@ static struct session_state *search(const char *devices)
     scratch_remove(folder);
     free(path);
     pictures_done(&images, &all);
-    assert_int_equal(session->status_count[NODE_DONE], NETWORKS);
+    if (!(seconds > 0))
+        assert_int_equal(session->status_count[NODE_DONE], NETWORKS);
     return session;
 }
 
@@ -86,7 +89,7 @@ static void one_after_the_other_where_memory_is_short(void **state)
 {
     fake->set_memory(500 << 20);
     int before = streams();
-    struct session_state *session = search("cuda:1x3");
+    struct session_state *session = search("cuda:1x3", 0);
     assert_int_equal(session->failure_count, 0);
     assert_int_equal(session->device_count, 3);
     assert_int_equal(streams(), before + 1); /* one lane, lent from one to the next */
@@ -96,7 +99,7 @@ static void one_after_the_other_where_memory_is_short(void **state)
 static void side_by_side_where_there_is_room(void **state)
 {
     fake->set_memory((size_t)2 << 30);
-    struct session_state *session = search("cuda:0x3");
+    struct session_state *session = search("cuda:0x3", 0);
     int used = 0;
     assert_int_equal(session->failure_count, 0);
     for (int d = 0; d < session->device_count; d++)
@@ -106,6 +109,17 @@ static void side_by_side_where_there_is_room(void **state)
                 break;
             }
     assert_in_range(used, 2, 3);
+    session_state_free(session);
+}
+
+/* The time is up while one trains and two wait for memory: all of them hear it. */
+static void who_waits_can_be_stopped(void **state)
+{
+    fake->set_memory(500 << 20);
+    struct session_state *session = search("cuda:1x3", 0.5);
+    assert_string_equal(session->finish_reason, "budget");
+    assert_int_equal(session->status_count[NODE_RUNNING], 0);
+    assert_int_equal(session->status_count[NODE_FAILED], 0);
     session_state_free(session);
 }
 
@@ -127,7 +141,7 @@ static void in_a_child(int (*test)(void))
 static int lose_one_of_two(void)
 {
     fake->fail_at(fake->calls() + 300, LAUNCH_FAILED);
-    struct session_state *session = search("cuda:0x2,1");
+    struct session_state *session = search("cuda:0x2,1", 0);
     if (!fake->failures() || !session->failure_count)
         return 1;
     const struct session_device *devices = session->devices;
@@ -144,7 +158,7 @@ static void what_one_gpu_loses_another_trains(void **state)
 static int lose_the_only_one(void)
 {
     fake->fail_at(fake->calls() + 300, LAUNCH_FAILED);
-    struct session_state *session = search("cuda:1x2");
+    struct session_state *session = search("cuda:1x2", 0);
     bool processor = false;
     if (!fake->failures())
         return 1;
@@ -165,6 +179,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_after_the_other_where_memory_is_short),
         cmocka_unit_test(side_by_side_where_there_is_room),
+        cmocka_unit_test(who_waits_can_be_stopped),
         cmocka_unit_test(what_one_gpu_loses_another_trains),
         cmocka_unit_test(the_processor_when_none_is_left),
     };

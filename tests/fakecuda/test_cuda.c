@@ -42,6 +42,7 @@ static int open_module(void **state)
     char path[4096];
     snprintf(path, sizeof path, "%s/tests/fakecuda/espalier-cuda.so", getenv("top_builddir"));
     setenv("ESPALIER_CUDA_MODULE", path, 0);
+    setenv("FAKE_CUDA_WORKSPACE", "100000", 0);
     module = cuda_module(&error);
     if (!module)
         fail_msg("%s", error.text);

@@ -3,8 +3,10 @@
  *
  * A kernel whose threads meet runs on fibres: the scheduler lets each thread of the block run, in order, until it stands
  * at a barrier or has ended, and when all stand there, again.  ucontext makes a fibre; later switches are _longjmp,
- * which asks nothing of the system, and a fibre that has ended runs the same thread of the next block.  Some at a barrier while others have
- * ended is a bug of the kernel, and aborts.  A kernel whose threads don't meet needs none: it is called thread by
+ * which asks nothing of the system, and a fibre that has ended runs the same thread of the next block.  (The thread
+ * sanitizer takes a jump to another stack for a mistake, and the address sanitizer clears what it knows of a whole
+ * stack at each: for them swapcontext makes every switch.)  Some at a barrier
+ * while others have ended is a bug of the kernel, and aborts.  A kernel whose threads don't meet needs none: it is called thread by
  * thread.
  *
  * The shared memory of a block lies in heap blocks of exactly its size, filled with NaN when the block starts.
@@ -27,6 +29,7 @@
 #include "kernels/weights.cu"
 
 #if defined __SANITIZE_ADDRESS__
+#define SHIM_SWAPCONTEXT
 #include <sanitizer/common_interface_defs.h>
 #else
 static void __sanitizer_start_switch_fiber(void **, const void *, size_t)
@@ -118,14 +121,32 @@ void forget_shared()
 
 enum { STACK = 32 << 10 };
 
+struct place {
+    ucontext_t context;
+    jmp_buf jump;
+};
+
+/* Keep where we are, and go on where `to` was kept, or at its beginning. */
+void change(place *from, place *to, bool begins)
+{
+#ifdef SHIM_SWAPCONTEXT
+    swapcontext(&from->context, &to->context);
+#else
+    if (_setjmp(from->jump))
+        return;
+    if (!begins)
+        _longjmp(to->jump, 1);
+    setcontext(&to->context);
+#endif
+}
+
 struct fibre {
-    ucontext_t beginning;
-    jmp_buf place; /* where it goes on, once begun */
+    struct place place;
     char *stack;
     void *fake_stack; /* of the address sanitizer */
-    bool begun, ended;
+    bool ended;
 } fibres[KERNEL_THREADS];
-jmp_buf scheduler;
+place scheduler;
 const void *scheduler_stack;
 size_t scheduler_stack_bytes;
 fibre *running;
@@ -138,8 +159,7 @@ void pause_fibre()
 {
     fibre *me = running;
     __sanitizer_start_switch_fiber(&me->fake_stack, scheduler_stack, scheduler_stack_bytes);
-    if (!_setjmp(me->place))
-        _longjmp(scheduler, 1);
+    change(&me->place, &scheduler, false);
     __sanitizer_finish_switch_fiber(me->fake_stack, nullptr, nullptr);
 }
 
@@ -153,28 +173,24 @@ void fibre_main()
     }
 }
 
-void begin(fibre *fibre)
+void make(fibre *fibre)
 {
-    fibre->begun = true;
-    getcontext(&fibre->beginning);
-    fibre->beginning.uc_stack.ss_sp = fibre->stack;
-    fibre->beginning.uc_stack.ss_size = STACK;
-    makecontext(&fibre->beginning, fibre_main, 0);
-    setcontext(&fibre->beginning);
+    fibre->stack = static_cast<char *>(malloc(STACK));
+    getcontext(&fibre->place.context);
+    fibre->place.context.uc_stack.ss_sp = fibre->stack;
+    fibre->place.context.uc_stack.ss_size = STACK;
+    makecontext(&fibre->place.context, fibre_main, 0);
 }
 
 void resume(fibre *fibre)
 {
     static void *fake_stack;
+    const bool begins = !fibre->stack;
     running = fibre;
-    if (!fibre->stack)
-        fibre->stack = static_cast<char *>(malloc(STACK));
+    if (begins)
+        make(fibre);
     __sanitizer_start_switch_fiber(&fake_stack, fibre->stack, STACK);
-    if (!_setjmp(scheduler)) {
-        if (fibre->begun)
-            _longjmp(fibre->place, 1);
-        begin(fibre);
-    }
+    change(&scheduler, &fibre->place, begins);
     __sanitizer_finish_switch_fiber(fake_stack, nullptr, nullptr);
     running = nullptr;
 }

@@ -14,6 +14,6 @@ if [ -f "$1" ]; then
     report $? "all $expected kernels of kernels.h were compiled"
     [ "$found" = "$expected" ] || echo "# found: $found"
 else
-    skip "no kernel spills registers" "built without the CUDA toolkit"
-    skip "all kernels were compiled" "built without the CUDA toolkit"
+    skip "no kernel spills registers" "built without the GPU module"
+    skip "all kernels were compiled" "built without the GPU module"
 fi

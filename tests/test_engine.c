@@ -292,6 +292,7 @@ static void test_lost_devices(void **state)
         assert_false(session->devices[i].lost);
     session_state_free(session);
     scratch_remove(folder);
+    free(folder);
 }
 
 static int attempts_seen;

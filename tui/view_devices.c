@@ -46,7 +46,7 @@ static struct lane lane_for(const struct model *model, int width)
         power |= device->sampled >= 0 && isfinite(device->sample.power);
         clock |= device->sampled >= 0 && isfinite(device->sample.clock);
     }
-    lane.id = lane.id > 8 ? 8 : lane.id;
+    lane.id = lane.id > 11 ? 11 : lane.id; /* cpu(cuda:0) */
     lane.left = width - lane.id - lane.meter - 6; /* and " 100%" */
     bool roomy = lane.left - 14 * memory - 5 * heat - 5 * power >= ROOMY;
     int rest = roomy ? ROOMY : COMPACT;

@@ -70,6 +70,7 @@ static struct session_state *search(const char *devices, double seconds)
     struct session_state *session;
     assert_int_equal(session_load(path, &session, &warning, &error), 0);
     scratch_remove(folder);
+    free(folder);
     free(path);
     pictures_done(&images, &all);
     if (!(seconds > 0))

@@ -3,7 +3,7 @@
 #
 #   results.sh run FOLDER SPEC [POLICY…]   run or go on with the searches in FOLDER, one after the other
 #   results.sh scratch FOLDER SESSION…     ten networks of each of these sessions of FOLDER against training from scratch
-#   results.sh noise FOLDER SESSION NODE SPEC   what the noise of widening does to that network, and its rate
+#   results.sh copies FOLDER SESSION NODE SPEC   that network grown with copies and with fresh units, at two rates
 #   results.sh page FOLDER                 write into results.md what comes of FOLDER now
 #
 # SPEC is the data, as cifar10+:DIR.  The environment: ESPALIER, the program [espalier]; SEEDS [1 2 3]; JOBS may be had by
@@ -14,8 +14,8 @@
 set -eu
 ESPALIER=${ESPALIER:-espalier}
 seeds=${SEEDS:-1 2 3}
-# random-flops needs the session that it matches.
-policies="random reinforce random-flops widen hillclimb"
+# random-flops needs the session that it matches.  random-stopping is random with rungs and termination.
+policies="random reinforce random-flops widen hillclimb random-stopping"
 page=$(cd "$(dirname "$0")" && pwd)/results.md
 
 usage() {
@@ -24,11 +24,14 @@ usage() {
 }
 
 start() { # POLICY SEED
-    match=
-    [ "$1" = random-flops ] && match="--match reinforce-$2"
+    more=
+    case $1 in
+    random-flops) more="--match reinforce-$2" ;;
+    random-stopping) more="--rungs 3 --stop-hopeless 0.05" ;;
+    esac
     # shellcheck disable=SC2086
-    "$ESPALIER" run --preset eas-small --data "$spec" --train-subset 10000 --epochs 10 --policy "$1" --seed "$2" \
-        --devices cpu:1 --headless $match --out "$1-$2"
+    "$ESPALIER" run --preset eas-small --data "$spec" --train-subset 10000 --epochs 10 --split fresh --rate 0.1 \
+        --policy "${1%-stopping}" --seed "$2" --devices cpu:1 --headless $more --out "$1-$2"
 }
 
 case ${1-} in
@@ -54,7 +57,7 @@ scratch)
     shift 2
     "$ESPALIER" compare --scratch --spread 10 --out scratch.csv "$@" | tee scratch.txt
     ;;
-noise)
+copies)
     [ $# = 5 ] || usage
     cd "$2"
     session=$3 spec=$5
@@ -62,25 +65,27 @@ noise)
         sed -n 's/.*"k":"node","node":'"$4"',.*"actions":\[\([^]]*\)\].*/\1/p' | tr -d '"' | tr , ' ')
     {
         printf '%-24s %10s %10s\n' "$session:n$4" "rate 0.02" "rate 0.1"
-        for noise in 0.01 0.3 1 fresh; do
+        while read -r split noise name; do
+            # shellcheck disable=SC2086
+            "$ESPALIER" morph "$session:start" $actions --split "$split" --noise "$noise" --out grown.safetensors >/dev/null
             scratch=
-            if [ "$noise" = fresh ]; then
-                scratch=--scratch
-            else
-                # shellcheck disable=SC2086
-                "$ESPALIER" morph "$session:start" $actions --noise "$noise" --out noise.safetensors >/dev/null
-            fi
-            printf '%-24s' "$([ $noise = fresh ] && echo fresh weights || echo "widened with noise $noise")"
+            [ "$name" != "from scratch" ] || scratch=--scratch
+            printf '%-24s' "$name"
             for rate in 0.02 0.1; do
                 # shellcheck disable=SC2086
-                "$ESPALIER" train noise.safetensors --data "$spec" --epochs 10 --validation 40000 --rate "$rate" \
-                    $scratch --out trained.safetensors |
+                "$ESPALIER" train grown.safetensors --data "$spec" --epochs 10 --validation 40000 --rate "$rate" \
+                    --device cpu:1 $scratch --out trained.safetensors |
                     sed -n 's/^epoch 10.* validation *\([0-9.]*\) %.*/\1/p' | xargs printf ' %8s %%'
             done
             echo
-        done
-    } | tee noise.txt
-    rm -f noise.safetensors trained.safetensors
+        done <<-EOF
+		equal 0.01 copies
+		equal 1 copies, noise 1
+		fresh 0.01 fresh units
+		fresh 0 from scratch
+		EOF
+    } | tee copies.txt
+    rm -f grown.safetensors trained.safetensors
     ;;
 page)
     [ $# = 2 ] || usage

@@ -121,8 +121,8 @@ static void test_agrees_with_show(void **state)
     place = strstr(bytes, "state  ");
     assert_non_null(place);
     assert_int_equal(sscanf(place,
-                            "state %*[^:]: %lld networks trained in %*[^;]; %lld proposals were known already, "
-                            "%lld refused, %lld failed",
+                            "state %*[^:]: %lld networks trained in %*[^;]; %lld proposals were known already; "
+                            "%lld refused; %lld failed",
                             &done, &known, &refused, &failed),
                      4);
     pty_free(terminal);

@@ -51,23 +51,25 @@ char *report_session(const char *folder)
     return words;
 }
 
-static void print_count(FILE *out, int64_t count, const char *what, const char *end)
+static void print_count(FILE *out, const char *before, int64_t count, const char *what)
 {
     if (count)
-        fprintf(out, "%lld %s%s", (long long)count, what, end);
+        fprintf(out, "%s%lld %s", before, (long long)count, what);
 }
 
 static void print_counts(FILE *out, const struct session_state *state)
 {
     char duration[TEXT_SHORT];
+    int64_t stopped = 0;
+    for (int64_t i = 1; i <= state->node_count; i++)
+        stopped += session_node(state, i)->status == NODE_DONE && session_node(state, i)->stopped;
     fprintf(out, "%lld networks trained in %s", (long long)state->status_count[NODE_DONE],
             text_duration(duration, state->time));
-    if (state->status_count[NODE_QUEUED] + state->status_count[NODE_RUNNING])
-        fprintf(out, ", %lld not yet", (long long)(state->status_count[NODE_QUEUED] + state->status_count[NODE_RUNNING]));
-    fputs("; ", out);
-    print_count(out, state->known_count, "proposals were known already", ", ");
-    print_count(out, state->refused_count, "refused", ", ");
-    fprintf(out, "%lld failed\n", (long long)state->status_count[NODE_FAILED]);
+    print_count(out, ", ", stopped, "of them stopped early");
+    print_count(out, ", ", state->status_count[NODE_QUEUED] + state->status_count[NODE_RUNNING], "not yet");
+    print_count(out, "; ", state->known_count, "proposals were known already");
+    print_count(out, "; ", state->refused_count, "refused");
+    fprintf(out, "; %lld failed\n", (long long)state->status_count[NODE_FAILED]);
 }
 
 static void print_best(FILE *out, const struct session_state *state)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # morph, train and eval, on a small data set made here: black images and white ones of 8×8 pixels.
 . "$top_srcdir/tests/tap.sh"
-plan 56
+plan 58
 
 # prints NAME PATTERN: the last command wrote a line like this
 prints() {
@@ -115,6 +115,10 @@ best() { # SESSION NETWORK: its accuracy and loss on the validation images
 first=$(best one best) second=$(best two start)
 [ -n "$first" ] && [ "$first" = "$second" ]
 report $? "a second stage starts with the weights of the first ($first and $second)"
+says "a second stage that other images would judge" 1 "one.esp: its networks were trained on .* use its --seed 1 and .* 112" \
+    "$espalier" run --data idx:set --start one:best --validation 112 --seed 2 --out three --headless
+says "or more of them" 1 "one.esp: its networks were trained on" \
+    "$espalier" run --data idx:set --start one:best --validation 113 --out three --headless
 ok "and goes on with widths of its own" "$espalier" show two
 prints "from there" '[WD] (conv|fc)[12] '
 ok "morph grows it" "$espalier" morph one:start widen:conv1 deepen:conv2 --check

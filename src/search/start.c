@@ -12,6 +12,24 @@
 #include "util/bug.h"
 #include "util/memory.h"
 
+/* Has a network of that session been trained on images that judge here?  The first images of one shuffle do. */
+static int check_split(const struct engine *engine, const struct session_state *state, struct error *error)
+{
+    struct search_options theirs;
+    const struct search_options *own = &engine->options;
+    char hash[HASH_TEXT];
+    if (strcmp(state->facts.data_hash, hash_print(engine->data.hash, hash)))
+        return 0;
+    if (engine_options_of(state, &theirs, error))
+        return -1;
+    if (own->seed == theirs.seed && own->validation <= theirs.validation)
+        return 0;
+    return error_set(error,
+                     "its networks were trained on images that would judge here: use its --seed %" PRId64
+                     " and at most its --validation %" PRId64,
+                     theirs.seed, theirs.validation);
+}
+
 static int start_of_session(struct engine *engine, const char *folder, const char *node_text, struct error *error)
 {
     struct session_state *state;
@@ -30,6 +48,8 @@ static int start_of_session(struct engine *engine, const char *folder, const cha
                            "%s: its networks take images of %s, the data has %s; give the architecture alone to "
                            "begin with fresh weights",
                            folder, state->facts.input, input);
+    else if (check_split(engine, state, error))
+        status = error_prefix(error, "%s", folder);
     else if (!(status = arch_parse(&engine->start.arch, node->facts.arch, error))) {
         struct text path = TEXT_EMPTY;
         text_add(&path, "%s/weights/%s", folder, node->weights);

@@ -138,11 +138,37 @@ static void start(struct engine *engine, int slot, int64_t number)
     engine->evaluator->kind->submit(engine->evaluator, slot, &trial);
 }
 
-void trials_fill(struct engine *engine)
+/* How many train on the GPU of this slot. */
+static int running_beside(const struct engine *engine, int slot)
 {
-    for (int slot = 0; slot < engine->slot_count && !engine->broken; slot++) {
+    const struct device *device = engine->evaluator->kind->device(engine->evaluator, slot);
+    int count = 0;
+    for (int i = 0; i < engine->slot_count && device->cuda; i++) {
+        const struct device *other = engine->evaluator->kind->device(engine->evaluator, i);
+        count += engine->slots[i].node && other->cuda && other->gpu == device->gpu;
+    }
+    return count;
+}
+
+/* The first of those on the least busy device; -1: none is free. */
+static int free_slot(const struct engine *engine)
+{
+    int found = -1, least = 0;
+    for (int slot = 0; slot < engine->slot_count; slot++) {
         if (engine->slots[slot].node || engine->evaluator->kind->device(engine->evaluator, slot)->lost)
             continue;
+        int beside = running_beside(engine, slot);
+        if (found < 0 || beside < least) {
+            found = slot;
+            least = beside;
+        }
+    }
+    return found;
+}
+
+void trials_fill(struct engine *engine)
+{
+    for (int slot; !engine->broken && (slot = free_slot(engine)) >= 0;) {
         /* Until the start network has its weights, nothing can grow. */
         if (!engine->queue_count && (session_node(engine->state, 1)->status != NODE_DONE || !propose(engine)))
             return;

@@ -113,6 +113,17 @@ static void side_by_side_where_there_is_room(void **state)
     session_state_free(session);
 }
 
+/* GPUs are shared when each has something to do. */
+static void another_gpu_before_a_place_beside(void **state)
+{
+    fake->set_memory((size_t)2 << 30);
+    struct session_state *session = search("cuda:0x3,1x3", 0);
+    assert_string_equal(session->nodes[1]->device, "cuda:0");
+    assert_string_equal(session->nodes[2]->device, "cuda:1");
+    assert_string_equal(session->nodes[3]->device, "cuda:0.1");
+    session_state_free(session);
+}
+
 /* The time is up while one trains and two wait for memory: all of them hear it. */
 static void who_waits_can_be_stopped(void **state)
 {
@@ -178,11 +189,9 @@ static void the_processor_when_none_is_left(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_after_the_other_where_memory_is_short),
-        cmocka_unit_test(side_by_side_where_there_is_room),
-        cmocka_unit_test(who_waits_can_be_stopped),
-        cmocka_unit_test(what_one_gpu_loses_another_trains),
-        cmocka_unit_test(the_processor_when_none_is_left),
+        cmocka_unit_test(one_after_the_other_where_memory_is_short), cmocka_unit_test(side_by_side_where_there_is_room),
+        cmocka_unit_test(another_gpu_before_a_place_beside),         cmocka_unit_test(who_waits_can_be_stopped),
+        cmocka_unit_test(what_one_gpu_loses_another_trains),         cmocka_unit_test(the_processor_when_none_is_left),
     };
     return cmocka_run_group_tests(tests, open_module, NULL);
 }

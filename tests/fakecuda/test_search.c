@@ -22,8 +22,8 @@
 
 #include <cmocka.h>
 
+#include "bed.h"
 #include "engine_bed.h"
-#include "open.h"
 #include "pictures.h"
 #include "util/bug.h"
 #include "util/file.h"
@@ -120,7 +120,7 @@ static int search_on_gpus(const char *path, const char *list, int networks, cons
                           const char *tally)
 {
     const struct fake_cuda *fake;
-    if (!fake_open(&fake))
+    if (!bed_module(&fake) || !fake)
         return WENT_WRONG;
     fake->fail_function(failure->function, failure->call, failure->status);
     int ending = search(path, list, networks);

@@ -1,0 +1,354 @@
+/*
+ * test_numbers.c - what the CUDA backend computes: the reference's numbers, the slope of the loss, the same function
+ * after growing.
+ *
+ * On a fake of CUDA (fake.h) the kernels are the real ones, compiled for the CPU; convolutions and products are the
+ * fake's.  So what is checked there is what the host decides: layouts, arguments, order, memory, recordings.  On a GPU
+ * (make check-gpu; ESPALIER_CUDA_MODULE names the real module) it is all of it.
+ */
+#include "config.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "bed.h"
+#include "morph/morph.h"
+#include "nn/trainer.h"
+#include "pictures.h"
+#include "random_action.h"
+
+/* Every kind of operation, joined pools and others; widths that are no multiples of eight. */
+static const char plain[] = "P(2,1) C(5,3,1) P(2,2) C(6,5,1) A(2,1) P(2,1) C(4,1,2) FC(9) FC(8) SM(5)";
+static const char dense[] = "C(5,3,1) P(2,1) D(2,[3,4]) D(0,[2]) T(0.5) D(1,[4,3]) P(2,1) C(4,3,1) D(0,[3]) P(2,1) "
+                            "D(2,[2]) A(2,2) FC(9) SM(5)";
+static const struct shape input = {3, 12, 11};
+enum { CLASSES = 5, IMAGES = 50, BATCH = 16 };
+
+static const struct cuda_module *module;
+static const struct fake_cuda *fake;
+
+static int open_module(void **state)
+{
+    struct cuda_device devices[CUDA_DEVICES_MAX];
+    struct error error;
+    int count;
+    setenv("FAKE_CUDA_WORKSPACE", "100000", 0);
+    module = bed_module(&fake);
+    if (module && module->devices(devices, &count, &error) == 0)
+        return 0;
+    if (module)
+        fprintf(stderr, "# %s\n", error.text);
+    return -1;
+}
+
+static struct plan *lower(const struct weights *weights, const struct plan_options *options)
+{
+    struct plan *plan = memory_new(1, sizeof *plan);
+    plan_lower(&weights->arch, weights->input, options, plan);
+    return plan;
+}
+
+static struct network *open_network(const struct backend *backend, const struct plan *plan, struct weights *weights)
+{
+    struct error error;
+    struct network *network = network_new(backend, plan, BATCH, NETWORK_TRAINING, weights, &error);
+    if (!network)
+        fail_msg("%s", error.text);
+    return network;
+}
+
+/* float32: each value. */
+static void compare(const char *what, const float *expected, const float *got, size_t size, double tolerance)
+{
+    double scale = 1e-3;
+    for (size_t i = 0; i < size; i++)
+        scale = fmax(scale, fabs((double)expected[i]));
+    for (size_t i = 0; i < size; i++)
+        if (!(fabs((double)expected[i] - got[i]) <= tolerance * scale))
+            fail_msg("%s[%zu] of %zu is %g, the reference has %g (largest %g)", what, i, size, (double)got[i],
+                     (double)expected[i], scale);
+}
+
+/* bf16: all of them, for a rounding that turns a ReLU around changes single ones much. */
+static void compare_whole(const char *what, const float *expected, const float *got, size_t size, double tolerance)
+{
+    double difference = 0, whole = 0;
+    for (size_t i = 0; i < size; i++) {
+        difference += ((double)expected[i] - got[i]) * ((double)expected[i] - got[i]);
+        whole += (double)expected[i] * expected[i];
+    }
+    if (!(difference <= tolerance * tolerance * whole))
+        fail_msg("%s: differs by %g of its length", what, sqrt(difference / whole));
+}
+
+struct subject {
+    const char *text;
+    struct plan_options options;
+    bool bf16;
+};
+
+static const struct backend *backend_for(const struct subject *subject)
+{
+    const struct backend *backend = module->backend(0);
+    return subject->bf16 ? backend->bf16 : backend;
+}
+
+/* Two networks from the same weights, one on the reference. */
+struct pair {
+    struct images images;
+    struct view view;
+    struct augment augment[IMAGES];
+    struct plan *plan;
+    struct weights *weights[2];
+    struct network *networks[2];
+};
+
+static void pair_open(struct pair *pair, const struct subject *subject)
+{
+    pictures_draw(input, CLASSES, IMAGES, 50, 3, &pair->images, &pair->view);
+    struct random_stream stream = random_stream_new(7, RANDOM_TEST, 2, 0);
+    for (int i = 0; i < IMAGES; i++)
+        pair->augment[i] = (struct augment){(int8_t)((int)random_below(&stream, 9) - 4),
+                                            (int8_t)((int)random_below(&stream, 9) - 4), random_below(&stream, 2)};
+    for (int i = 0; i < 2; i++) {
+        pair->weights[i] = bed_weights(subject->text, input, 4);
+        if (!pair->plan)
+            pair->plan = lower(pair->weights[i], &subject->options);
+        pair->networks[i] = open_network(i ? backend_for(subject) : &backend_ref, pair->plan, pair->weights[i]);
+    }
+}
+
+static void pair_close(struct pair *pair)
+{
+    for (int i = 0; i < 2; i++) {
+        network_free(pair->networks[i]);
+        weights_free(pair->weights[i]);
+    }
+    free(pair->plan);
+    pictures_done(&pair->images, &pair->view);
+}
+
+static struct batch batch_of(const struct pair *pair, int start, bool augmented)
+{
+    int rest = IMAGES - start;
+    return (struct batch){&pair->view, pair->view.index + start, augmented ? pair->augment + start : NULL,
+                          rest < BATCH ? rest : BATCH};
+}
+
+static void gradients_agree(void **state)
+{
+    const struct subject *subject = *state;
+    struct pair pair = {0};
+    pair_open(&pair, subject);
+    double tolerance = subject->bf16 ? 0.1 : 1e-4;
+    for (int start = 0; start < IMAGES; start += BATCH) { /* the last batch is of two */
+        struct batch batch = batch_of(&pair, start, start > 0);
+        struct step_result results[2];
+        const float *gradients[2];
+        float logits[2][BATCH * CLASSES];
+        for (int i = 0; i < 2; i++) {
+            gradients[i] = network_gradient(pair.networks[i], &batch, 5, &results[i]);
+            network_infer(pair.networks[i], &batch, logits[i]);
+            network_finish(pair.networks[i]);
+        }
+        assert_int_equal(results[1].count, batch.count);
+        assert_true(fabs(results[0].loss - results[1].loss) <= tolerance * fabs(results[0].loss));
+        if (subject->bf16) {
+            compare_whole("gradient", gradients[0], gradients[1], (size_t)pair.plan->trained, 0.3);
+            compare_whole("logits", logits[0], logits[1], (size_t)(batch.count * CLASSES), 0.1);
+            continue;
+        }
+        assert_int_equal(results[0].correct, results[1].correct);
+        compare("gradient", gradients[0], gradients[1], (size_t)pair.plan->trained, tolerance);
+        compare("logits", logits[0], logits[1], (size_t)(batch.count * CLASSES), tolerance);
+    }
+    pair_close(&pair);
+}
+
+/* Over full and smaller batches, replayed and not, with inference in between. */
+static void steps_agree(void **state)
+{
+    const struct subject *subject = *state;
+    struct pair pair = {0};
+    pair_open(&pair, subject);
+    struct step_result sums[2] = {{0}};
+    int64_t replays = fake ? fake->graph_launches() : 0;
+    for (int step = 0; step < 12; step++) {
+        /* A BN over two values turns a rounding of bf16 into another network. */
+        struct batch batch = batch_of(&pair, step % (subject->bf16 ? 3 : 4) * BATCH, step % 3 > 0);
+        struct sgd sgd = {(subject->bf16 ? 0.002f : 0.02f) / (float)(step + 1), 0.9f, 1e-4f, true};
+        for (int i = 0; i < 2; i++) {
+            step_result_add(&sums[i], network_train(pair.networks[i], &batch, &sgd, 0.9f, 100 + (uint64_t)step));
+            if (step % 4 == 1)
+                step_result_add(&sums[i], network_infer(pair.networks[i], &batch, NULL));
+        }
+    }
+    struct error error;
+    double tolerance = subject->bf16 ? 0.4 : 1e-3;
+    for (int i = 0; i < 2; i++) {
+        step_result_add(&sums[i], network_finish(pair.networks[i]));
+        network_fetch(pair.networks[i]);
+        assert_int_equal(network_trouble(pair.networks[i], &error), DEVICE_FINE);
+    }
+    assert_true(!fake || fake->graph_launches() > replays + 4);
+    assert_int_equal(sums[0].count, sums[1].count);
+    assert_true(fabs(sums[0].loss - sums[1].loss) <= tolerance * fabs(sums[0].loss));
+    const struct weights_layout *layout = &pair.weights[0]->layout;
+    const float *values[2] = {pair.weights[0]->values, pair.weights[1]->values};
+    size_t trained = (size_t)layout->trained, statistics = (size_t)layout->total - trained;
+    if (subject->bf16) {
+        compare_whole("weights", values[0], values[1], trained, tolerance);
+        compare_whole("statistics", values[0] + trained, values[1] + trained, statistics, tolerance);
+    } else {
+        compare("weights", values[0], values[1], trained, tolerance);
+        compare("statistics", values[0] + trained, values[1] + trained, statistics, tolerance);
+        compare("velocity", network_velocity(pair.networks[0]), network_velocity(pair.networks[1]), trained, tolerance);
+    }
+    pair_close(&pair);
+}
+
+/* Values go there and come back as they are; a velocity too. */
+static void values_keep_their_bits(void **state)
+{
+    const struct subject *subject = *state;
+    struct weights *weights = bed_weights(subject->text, input, 9), *before = weights_copy(weights);
+    struct plan *plan = lower(weights, &subject->options);
+    struct network *network = open_network(backend_for(subject), plan, weights);
+    size_t total = (size_t)plan->total, trained = (size_t)plan->trained;
+    memset(weights->values, 0, total * sizeof(float));
+    network_fetch(network);
+    assert_memory_equal(weights->values, before->values, total * sizeof(float));
+    const float *velocity = network_velocity(network);
+    for (size_t i = 0; i < trained; i++)
+        assert_true(velocity[i] == 0);
+    network_set_velocity(network, before->values);
+    assert_memory_equal(network_velocity(network), before->values, trained * sizeof(float));
+    network_free(network);
+    weights_free(weights);
+    weights_free(before);
+    free(plan);
+}
+
+/* The gradient of the device's own loss by differences along it: loss(w + d) - loss(w - d) = 2 |d| |gradient|. */
+static void gradient_is_the_slope(void **state)
+{
+    const struct subject *subject = *state;
+    struct pair pair = {0};
+    pair_open(&pair, subject);
+    struct batch batch = batch_of(&pair, 0, false);
+    size_t trained = (size_t)pair.plan->trained;
+    struct weights *moved[2] = {weights_copy(pair.weights[1]), weights_copy(pair.weights[1])};
+    struct step_result result;
+    const float *gradient = network_gradient(pair.networks[1], &batch, 5, &result);
+    const double step = 2e-3;
+    double length = 0, losses[2];
+    for (size_t i = 0; i < trained; i++)
+        length += (double)gradient[i] * gradient[i];
+    length = sqrt(length);
+    for (int side = 0; side < 2; side++) {
+        for (size_t i = 0; i < trained; i++)
+            moved[side]->values[i] += (float)((side ? -step : step) * gradient[i] / length);
+        struct network *network = open_network(backend_for(subject), pair.plan, moved[side]);
+        network_gradient(network, &batch, 5, &result);
+        losses[side] = result.loss / result.count;
+        network_free(network);
+        weights_free(moved[side]);
+    }
+    double slope = (losses[0] - losses[1]) / (2 * step);
+    if (!(fabs(slope - length) <= 0.03 * length))
+        fail_msg("the loss rises by %g along the gradient, whose length is %g", slope, length);
+    pair_close(&pair);
+}
+
+static void infer(const struct subject *subject, const struct pair *pair, struct weights *weights, float *logits)
+{
+    struct plan *plan = lower(weights, &(struct plan_options){0});
+    struct network *network = open_network(backend_for(subject), plan, weights);
+    struct batch batch = batch_of(pair, 0, false);
+    network_infer(network, &batch, logits);
+    network_finish(network);
+    network_free(network);
+    free(plan);
+}
+
+/* A chain of actions on weights that were trained a little: the device computes the same function after each. */
+static void growing_keeps_the_function(void **state)
+{
+    const struct subject *subject = *state;
+    struct pair pair = {0};
+    pair_open(&pair, subject);
+    for (int step = 0; step < 6; step++) {
+        struct batch batch = batch_of(&pair, step % 3 * BATCH, false);
+        struct sgd sgd = {0.02f, 0.9f, 1e-4f, true};
+        network_train(pair.networks[1], &batch, &sgd, 0.9f, (uint64_t)step);
+    }
+    network_finish(pair.networks[1]);
+    network_fetch(pair.networks[1]);
+    struct weights *weights = weights_copy(pair.weights[1]);
+    float before[BATCH * CLASSES], after[BATCH * CLASSES];
+    infer(subject, &pair, weights, before);
+    struct random_stream stream = random_stream_new(11, RANDOM_TEST, 3, 0);
+    for (int i = 0; i < 8; i++) {
+        struct action action = random_action(&weights->arch, 12, &stream);
+        struct weights *child;
+        struct error error;
+        if (morph_apply(weights, &action, &(struct morph_options){0}, NULL, &stream, &child, &error))
+            fail_msg("%s", error.text);
+        weights_free(weights);
+        weights = child;
+        infer(subject, &pair, weights, after);
+        if (subject->bf16)
+            compare_whole("logits", before, after, COUNT_OF(before), 0.1);
+        else
+            compare("logits", before, after, COUNT_OF(before), 1e-4);
+    }
+    weights_free(weights);
+    pair_close(&pair);
+}
+
+static const struct subject subjects[] = {
+    {plain, {0, 0}, false},
+    {plain, {.drop_pool = 0.2f, .drop_fc = 0.3f}, false},
+    {dense, {.drop_fc = 0.3f}, false},
+    {plain, {0, 0}, true},
+    {"C(16,3,1) C(8,1,1) C(12,5,2) C(7,3,1) A(2,2) FC(16) SM(5)", {0, 0}, false}, /* kernels and strides */
+    {"C(33,3,1) P(3,2) C(20,3,1) A(5,5) SM(5)", {0, 0}, true},
+};
+
+#define ON(test, i)                                                                                                    \
+    {                                                                                                                  \
+#test " on " #i, test, NULL, NULL, (void *)&subjects[i]                                                        \
+    }
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ON(values_keep_their_bits, 0),
+        ON(values_keep_their_bits, 2),
+        ON(values_keep_their_bits, 3),
+        ON(gradients_agree, 0),
+        ON(gradients_agree, 1),
+        ON(gradients_agree, 2),
+        ON(gradients_agree, 3),
+        ON(gradients_agree, 4),
+        ON(gradients_agree, 5),
+        ON(steps_agree, 0),
+        ON(steps_agree, 1),
+        ON(steps_agree, 2),
+        ON(steps_agree, 3),
+        ON(steps_agree, 4),
+        ON(steps_agree, 5),
+        ON(gradient_is_the_slope, 0),
+        ON(gradient_is_the_slope, 2),
+        ON(gradient_is_the_slope, 4),
+        ON(growing_keeps_the_function, 0),
+        ON(growing_keeps_the_function, 3),
+        ON(growing_keeps_the_function, 4),
+    };
+    return cmocka_run_group_tests_name("numbers of the CUDA backend", tests, open_module, NULL);
+}

@@ -121,13 +121,12 @@ static int add_gpus(const char *list, const char *entry, struct device *devices,
 {
     static struct cuda_device gpus[CUDA_DEVICES_MAX];
     char which[sizeof(gpus[0].uuid)];
-    const struct cuda_module *module = cuda_module(error);
+    struct error reason;
+    const struct cuda_module *module = cuda_module(&reason);
     int count, number;
     int64_t trainers = 0;
-    if (!module || module->devices(gpus, &count, error)) {
-        struct error reason = *error;
+    if (!module || module->devices(gpus, &count, &reason))
         return error_set(error, "--devices %s: %s; use cpu", list, reason.text);
-    }
     const char *times = strchr(entry, 'x'); /* no UUID has one */
     if (times && text_to_integer(times + 1, 1, GPU_TRAINERS_MAX, &trainers))
         return error_set(error, "--devices %s: \"%s\" is not 1 to %d trainers on a GPU; write for example cuda:0x2",

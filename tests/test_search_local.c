@@ -129,7 +129,7 @@ static void check_scores(const char *path, const struct real *real, const struct
         assert_int_equal(safetensors_read(text_string(&file), NULL, &weights, &error), 0);
         assert_int_equal(network_evaluate(backend_cpu(), weights, &real->validate, 64, &evaluation, &error), 0);
         assert_true(evaluation.accuracy == node->accuracy);
-        assert_true(node->accuracy > 0.15); /* chance is 0.1 */
+        assert_true(node->stopped || node->accuracy > 0.15); /* chance is 0.1 */
         weights_free(weights);
         text_done(&file);
     }
@@ -207,6 +207,7 @@ static void test_stops_at_rungs(void **state)
     options.networks = 6;
     options.epochs = 3;
     strcpy(options.rungs, "1,2");
+    options.rung_keep = 0.25;
     struct session_state *sessions[3];
     for (int i = 0; i < 3; i++) {
         struct watcher watcher = {.at_epoch = i == 1 ? "pause" : NULL};
@@ -220,7 +221,8 @@ static void test_stops_at_rungs(void **state)
             assert_true((node->stopped != NULL) == (node->curve_count < 3));
             assert_true(node->accuracy == node->curve[node->curve_count - 1].validation_accuracy);
         }
-        assert_true(stopped > 0 && epochs < 15);
+        assert_int_equal(epochs < 15, stopped > 0);
+        assert_true(stopped > 0 || i == 2); /* of two trainers, chance says who comes to a rung first */
         assert_int_equal(watcher.epochs, 2 + epochs);
     }
     for (int k = 0; k < 6; k++)

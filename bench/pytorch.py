@@ -2,6 +2,7 @@
 """Train the bench's networks with PyTorch, in turns with Espalier, one thread each, and print the ratio.
 
 Usage: pytorch.py PATH-TO-bench/train [NETWORK...]
+       pytorch.py --cuda [NETWORK...]       PyTorch alone, on a GPU: float32 without TF32, and autocast
 
 PyTorch gets its better memory format, and malloc settings that keep large blocks (without them it spends much of its
 time in page faults). Times are those of the fastest tenth of the steps, in CPU time; the two take turns, because a shared machine's
@@ -76,6 +77,43 @@ class Trainer:
         return BATCH / sorted(times)[len(times) // 10]
 
 
+def on_gpu(layers, half):
+    """Images a second on a GPU by the wall; `half`: the 16-bit type of autocast, or None."""
+    model = network(layers).cuda().to(memory_format=torch.channels_last)
+    optimiser = torch.optim.SGD(model.parameters(), 0.001, 0.9, weight_decay=1e-4, nesterov=True)
+    images = torch.randn(BATCH, 3, 32, 32, device="cuda").to(memory_format=torch.channels_last)
+    labels = torch.randint(0, 10, (BATCH,), device="cuda")
+    scaler = torch.cuda.amp.GradScaler(enabled=half == torch.float16)
+
+    def steps(count):
+        for _ in range(count):
+            optimiser.zero_grad(set_to_none=True)
+            with torch.autocast("cuda", dtype=half or torch.bfloat16, enabled=half is not None):
+                loss = nn.functional.cross_entropy(model(images), labels)
+            scaler.scale(loss).backward()
+            scaler.step(optimiser)
+            scaler.update()
+        torch.cuda.synchronize()
+
+    steps(20)
+    began, done = time.monotonic(), 0
+    while time.monotonic() - began < 2 * SECONDS:
+        steps(50)
+        done += 50
+    return done * BATCH / (time.monotonic() - began)
+
+
+def gpu_table(names):
+    if not torch.cuda.is_available():
+        sys.exit(f"PyTorch {torch.__version__} has no GPU")
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    half = torch.bfloat16 if torch.cuda.get_device_capability() >= (8, 0) else torch.float16
+    print(f"PyTorch {torch.__version__} on {torch.cuda.get_device_name()}, eager, channels last; images/s, batch {BATCH}")
+    print(f"{'network':8} {'float32':>14} {str(half).split('.')[1]:>14}")
+    for name in names:
+        print(f"{name:8} {on_gpu(NETWORKS[name], None):14.0f} {on_gpu(NETWORKS[name], half):14.0f}", flush=True)
+
+
 def espalier(program, name):
     out = subprocess.run([program, "-b", "-n", name, "-s", str(SECONDS)], check=True, capture_output=True, text=True)
     return float(out.stdout)
@@ -85,6 +123,8 @@ def main():
     if len(sys.argv) < 2:
         sys.exit(__doc__)
     program, names = sys.argv[1], sys.argv[2:] or list(NETWORKS)
+    if program == "--cuda":
+        return gpu_table(names)
     torch.set_num_threads(1)
     print(f"PyTorch {torch.__version__}; images/s, one thread, best of {ROUNDS} turns")
     print(f"{'network':8} {'PyTorch':>10} {'Espalier':>10} {'ratio':>7}")

@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "backend/cpu/cpu.h"
+#include "networks.h"
 #include "nn/network.h"
 #include "peak.h"
 #include "times.h"
@@ -30,18 +31,6 @@
 #include "util/threads.h"
 
 enum { BATCH = 64, IMAGES = 512, CLASSES = 10, SIDE = 32, CHANNELS = 3 };
-
-static const struct subject {
-    const char *name, *notation;
-} subjects[] = {
-    {"TINY", "C(4,3,1) P(2,2) C(4,3,1) P(2,2) C(4,3,1) P(2,2) C(4,3,1) A(4,4) FC(8) SM(10)"},
-    {"SMALL", "C(16,3,1) P(2,2) C(32,3,1) P(2,2) C(64,3,1) P(2,2) C(128,3,1) A(4,4) FC(256) SM(10)"},
-    {"MID", "C(32,3,1) C(32,3,1) P(2,2) C(64,3,1) C(64,3,1) P(2,2) C(128,3,1) C(128,3,1) P(2,2) C(192,3,1) C(192,3,1) "
-            "A(4,4) FC(256) SM(10)"},
-    {"BIG",
-     "C(64,3,1) C(64,3,1) C(64,3,1) C(64,3,1) P(2,2) C(128,3,1) C(128,3,1) C(128,3,1) C(128,3,1) P(2,2) "
-     "C(256,3,1) C(256,3,1) C(256,3,1) C(256,3,1) P(2,2) C(256,3,1) C(256,3,1) C(256,3,1) A(4,4) FC(512) SM(10)"},
-};
 
 static struct op_times {
     struct times forward, backward;

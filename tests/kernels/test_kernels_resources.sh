@@ -2,7 +2,7 @@
 # No CUDA kernel spills registers, on any GPU generation that it was compiled for.
 . "$top_srcdir/tests/tap.sh"
 
-plan 2
+plan 3
 set -- "$top_builddir"/kernels/*.ptxas
 if [ -f "$1" ]; then
     ok "no kernel spills registers" sh "$top_srcdir/kernels/resources.sh" "$@"
@@ -13,7 +13,11 @@ if [ -f "$1" ]; then
     [ "$found" = "$expected" ]
     report $? "all $expected kernels of kernels.h were compiled"
     [ "$found" = "$expected" ] || echo "# found: $found"
+    sed '0,/ 0 bytes spill stores/s// 8 bytes spill stores/' "$1" >spilling.ptxas
+    ! sh "$top_srcdir/kernels/resources.sh" spilling.ptxas >spilling && grep -q "^spilled:" spilling
+    report $? "one that does would be noticed"
 else
     skip "no kernel spills registers" "built without the GPU module"
     skip "all kernels were compiled" "built without the GPU module"
+    skip "one that does would be noticed" "built without the GPU module"
 fi

@@ -1,0 +1,182 @@
+#!/bin/sh
+# make check-gpu: everything that can be checked and measured on a machine with a GPU, and a report of it that can be sent.
+#   check_gpu.sh BUILD-FOLDER [--small]
+# Writes gpu-report.txt into the current folder; ends with 0 when no part failed. --small: on made images and few steps,
+# to try this script itself. ESPALIER_CUDA_MODULE: another module than the build's. COMPUTE_SANITIZER: where NVIDIA's
+# tool is, or "no".
+build=$(cd "$1" && pwd) source=$(cd "$(dirname "$0")/../.." && pwd) small=$2
+espalier=$build/espalier report=$PWD/gpu-report.txt
+export ESPALIER_CUDA_MODULE="${ESPALIER_CUDA_MODULE:-$build/espalier-cuda.so}" LC_ALL=C.UTF-8 top_builddir="$build"
+export CMOCKA_MESSAGE_OUTPUT=TAP
+
+if ! devices=$("$espalier" devices --devices cuda 2>&1); then
+    echo "check-gpu: there is no GPU to check: $devices" >&2
+    exit 1
+fi
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+XDG_STATE_HOME=$work/state
+export XDG_STATE_HOME
+failed=
+
+# say TEXT: into the report and onto the screen
+say() {
+    echo "$*" | tee -a "$report"
+}
+
+# part NAME FUNCTION: its output goes into the report; it returns 0, or 77 when it can't be had here, or has failed
+part() {
+    say
+    say "== $1"
+    "$2" >"$work/out" 2>&1
+    status=$?
+    sed 's/^/   /' "$work/out" | tee -a "$report"
+    case $status in
+    0) say "-- $1: ok" ;;
+    77) say "-- $1: not done" ;;
+    *) say "-- $1: FAILED (status $status)" && failed="$failed, $1" ;;
+    esac
+}
+
+# --- the machine ---
+
+machine() {
+    "$espalier" --version
+    git -C "$source" describe --always --dirty 2>/dev/null
+    uname -srm
+    "$espalier" devices --explain | grep -E '^(processor|memory|cuda| )'
+    command -v nvidia-smi >/dev/null || return 0
+    nvidia-smi --query-gpu=index,name,driver_version,pci.bus_id,memory.total,clocks.max.sm,power.limit --format=csv
+    nvidia-smi | grep -o 'CUDA Version: [0-9.]*'
+}
+
+# --- numbers: operations against the reference, slope of the loss, exactness of growing ---
+
+numbers() {
+    "$build/tests/fakecuda/test_numbers" >"$work/tap" 2>&1
+    status=$?
+    grep -c '^ok' "$work/tap" | sed 's/$/ of its tests passed/'
+    grep -vE '^(ok|1\.\.)' "$work/tap" | head -n 60
+    return $status
+}
+
+# --- searches ---
+
+# made_images: an IDX data set of 512 images, in turn black (class 0) and white (class 1)
+made_images() {
+    mkdir "$work/images" && (
+        cd "$work/images" || exit
+        { head -c 64 /dev/zero; head -c 64 /dev/zero | tr '\000' '\377'; } >images
+        printf '\000\001' >labels
+        for doubling in 1 2 3 4 5 6 7 8; do
+            cat images images >more && mv more images
+            cat labels labels >more && mv more labels
+        done
+        for part in train t10k; do
+            { printf '\000\000\010\003\000\000\002\000\000\000\000\010\000\000\000\010'; cat images; } >$part-images-idx3-ubyte
+            { printf '\000\000\010\001\000\000\002\000'; cat labels; } >$part-labels-idx1-ubyte
+        done
+    )
+}
+
+# run DEVICES OPTIONS…: a search without screens; what it says is in $work/search
+run() {
+    devices=$1
+    shift
+    rm -rf "$work/session.esp"
+    # shellcheck disable=SC2086
+    "$espalier" run $data --devices "$devices" --headless --out "$work/session" "$@" >"$work/search" 2>&1 ||
+        { tail -n 5 "$work/search"; return 1; }
+}
+
+search() {
+    run cuda --networks 6 --epochs 1 --start-epochs 1 || return 1
+    grep -E '^best |networks? trained in' "$work/search" | tail -n 2
+    grep -q ' 0 failed' "$work/search" && ! grep -q 'the processor' "$work/search"
+}
+
+# accuracy_of DEVICES PRECISION SEED: " NUMBER", of the start network, in per cent
+accuracy_of() {
+    run "$1" --networks 1 --start-epochs $epochs --precision "$2" --seed "$3" >&2 || return 1
+    value=$(sed -n 's/^best .*accuracy \([0-9.]*\) %.*/\1/p' "$work/search" | tail -n 1)
+    printf ' %s' "$value"
+    [ -n "$value" ] || { echo "no accuracy in:" && cat "$work/search"; } >&2
+    [ -n "$value" ]
+}
+
+# The same seeds on the processor and on the GPU. Sums are rounded in another order there, so that trainings part; the
+# mean of the differences may be noise: three standard errors of it, and half a point.
+accuracy() {
+    for device in cpu:1/f32 cuda:0x1/f32 cuda:0x1/bf16; do
+        printf '%s' "$device"
+        for seed in $seeds; do
+            accuracy_of "${device%/*}" "${device#*/}" "$seed" || return 1
+        done
+        echo
+    done >"$work/accuracies" || return 1
+    awk '{
+            n = NF - 1
+            sum = differences = squares = 0
+            for (i = 2; i <= NF; i++) {
+                if (NR == 1) processor[i] = $i
+                sum += $i
+                differences += $i - processor[i]
+                squares += ($i - processor[i]) ^ 2
+            }
+            printf "%-14s mean %6.2f %%, of seeds:", $1, sum / n
+            for (i = 2; i <= NF; i++) printf " %s", $i
+            print ""
+            if (NR == 1) next
+            variance = n > 1 ? (squares - differences ^ 2 / n) / (n - 1) / n : 0
+            bound = 0.5 + 3 * sqrt(variance > 0 ? variance : 0)
+            printf "%-14s differs by %.2f points, allowed are %.2f\n", "", differences / n, bound
+            if (differences / n > bound || differences / n < -bound) bad = 1
+        }
+        END {exit bad || NR != 3}' "$work/accuracies"
+}
+
+# --- speed ---
+
+speed() {
+    # shellcheck disable=SC2086
+    "$build/bench/gpu" $speed
+}
+
+pytorch() {
+    "$source/bench/pytorch.py" --cuda 2>"$work/err" || { tail -n 1 "$work/err"; return 77; }
+}
+
+# --- NVIDIA's own check of memory and of races ---
+
+sanitizer() {
+    tool=${COMPUTE_SANITIZER:-$(command -v compute-sanitizer || ls /usr/local/cuda/bin/compute-sanitizer 2>/dev/null)}
+    [ -x "$tool" ] || { echo "compute-sanitizer is not installed"; return 77; }
+    for check in memcheck racecheck initcheck synccheck; do
+        "$tool" --tool $check --error-exitcode 9 "$build/bench/gpu" -n TINY -b 16 -k 3 >"$work/sanitizer" 2>&1
+        status=$?
+        echo "$check: $(grep -oE 'ERROR SUMMARY.*|RACECHECK SUMMARY.*' "$work/sanitizer" | tail -n 1)"
+        [ $status = 0 ] || { tail -n 40 "$work/sanitizer"; return $status; }
+    done
+}
+
+: >"$report" || exit 1
+if [ "$small" = --small ]; then
+    made_images
+    data="--data idx:$work/images --train-subset 64 --validation 32 --batch 16 --limit-flops 0"
+    seeds="1 2" epochs=1 speed="-n TINY -b 8 -k 2"
+else
+    data="--data fashion-mnist --train-subset 20000"
+    seeds="1 2 3 4" epochs=3 speed=""
+fi
+say "Espalier on a GPU: what was checked and measured, $(date -u '+%Y-%m-%d %H:%M UTC')${small:+ ($small)}"
+part "machine" machine
+part "numbers against the reference, gradients, exactness" numbers
+part "a search of 6 networks" search
+part "accuracy on the processor and on the GPU" accuracy
+part "speed" speed
+part "speed of PyTorch" pytorch
+part "compute-sanitizer" sanitizer
+say
+if [ -n "$failed" ]; then say "failed: ${failed#, }"; else say "all that could be done here is ok"; fi
+echo "check-gpu: the report is in $report" >&2
+[ -z "$failed" ]

@@ -26,7 +26,8 @@ static int read_node_weights(const struct session_node *node, struct target *tar
         return 0;
     char *folder = file_join(target->session, "weights");
     char *path = file_join(folder, node->weights);
-    int failed = safetensors_read(path, NULL, &target->weights, error);
+    struct hash recorded = hash_scan(node->weights_hash);
+    int failed = safetensors_read(path, &recorded, &target->weights, error);
     free(path);
     free(folder);
     return failed;

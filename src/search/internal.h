@@ -132,8 +132,6 @@ int engine_restore(struct engine *engine, struct error *error);
 
 /* --- record.c: options, session and nodes as facts --- */
 
-/* The hash that 32 hexadecimal digits spell; zero when they don't. */
-struct hash record_hash(const char *text);
 /* "channels,height,width", as sessions have it. */
 enum { RECORD_INPUT = 48 };
 const char *record_input(struct shape input, char text[RECORD_INPUT]);

@@ -6,7 +6,6 @@
  */
 #include "config.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -41,14 +40,6 @@ int engine_options_of(const struct session_state *state, struct search_options *
             return error_prefix(error, "the session was made with an option that this program doesn't take");
     }
     return 0;
-}
-
-struct hash record_hash(const char *text)
-{
-    struct hash hash;
-    if (sscanf(text, "%16" SCNx64 "%16" SCNx64, &hash.high, &hash.low) != 2)
-        return (struct hash){0};
-    return hash;
 }
 
 const char *record_input(struct shape input, char text[RECORD_INPUT])

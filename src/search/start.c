@@ -54,7 +54,7 @@ static int start_of_session(struct engine *engine, const char *folder, const cha
         struct text path = TEXT_EMPTY;
         text_add(&path, "%s/weights/%s", folder, node->weights);
         engine->start.weights = text_take(&path);
-        engine->start.hash = record_hash(node->weights_hash);
+        engine->start.hash = hash_scan(node->weights_hash);
     }
     session_state_free(state);
     return status;

@@ -80,7 +80,7 @@ static void trial_parent(const struct engine *engine, const struct session_node 
     struct text path = TEXT_EMPTY;
     text_add(&path, "%s/weights/%s", log_folder(engine->log), parent->weights);
     trial->parent_weights = text_take(&path);
-    trial->parent_hash = record_hash(parent->weights_hash);
+    trial->parent_hash = hash_scan(parent->weights_hash);
 }
 
 int64_t trials_epochs(const struct engine *engine)

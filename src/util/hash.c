@@ -21,3 +21,9 @@ char *hash_print(struct hash hash, char buffer[HASH_TEXT])
     snprintf(buffer, HASH_TEXT, "%016" PRIx64 "%016" PRIx64, hash.high, hash.low);
     return buffer;
 }
+
+struct hash hash_scan(const char *text)
+{
+    struct hash hash;
+    return sscanf(text, "%16" SCNx64 "%16" SCNx64, &hash.high, &hash.low) == 2 ? hash : (struct hash){0};
+}

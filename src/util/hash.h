@@ -16,5 +16,7 @@ struct hash {
 struct hash hash_of(const void *bytes, size_t length);
 bool hash_equal(struct hash a, struct hash b);
 char *hash_print(struct hash hash, char buffer[HASH_TEXT]);
+/* The hash that hash_print() wrote; zero when it didn't. */
+struct hash hash_scan(const char *text);
 
 #endif

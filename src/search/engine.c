@@ -323,7 +323,7 @@ static bool wind_up(struct engine *engine, struct error *error)
 static void show_samples(struct engine *engine, struct monitor *monitor)
 {
     struct monitor_sample message;
-    while (monitor && monitor_take(monitor, &message)) {
+    while (monitor_take(monitor, &message)) {
         const struct device_sample *sample = &message.sample;
         if (!sample->valid)
             continue;
@@ -343,19 +343,28 @@ static void show_samples(struct engine *engine, struct monitor *monitor)
     }
 }
 
-static struct monitor *watch_devices(const struct engine *engine)
+/* Processors and GPUs apart: a driver that hangs hides nothing of the others. */
+enum { MONITORS = 2 };
+
+static void watch_devices(const struct engine *engine, struct monitor *monitors[MONITORS])
 {
     struct device *devices = memory_new((size_t)engine->slot_count, sizeof *devices);
-    for (int i = 0; i < engine->slot_count; i++)
-        devices[i] = *engine->evaluator->kind->device(engine->evaluator, i);
-    struct monitor *monitor = monitor_new(devices, engine->slot_count);
+    for (int gpus = 0; gpus < MONITORS; gpus++) {
+        int count = 0;
+        for (int i = 0; i < engine->slot_count; i++) {
+            const struct device *device = engine->evaluator->kind->device(engine->evaluator, i);
+            if ((device->cuda != NULL) == gpus)
+                devices[count++] = *device;
+        }
+        monitors[gpus] = count ? monitor_new(devices, count) : NULL;
+    }
     free(devices);
-    return monitor;
 }
 
 int engine_run(struct engine *engine, struct error *error)
 {
-    struct monitor *monitor = watch_devices(engine);
+    struct monitor *monitors[MONITORS];
+    watch_devices(engine, monitors);
     struct error trouble = {.text = ""};
     bool over = false;
     begin(engine);
@@ -369,9 +378,11 @@ int engine_run(struct engine *engine, struct error *error)
         struct report report;
         if (!over && engine->evaluator->kind->poll(engine->evaluator, &report, POLL_WAIT))
             trials_report(engine, &report);
-        show_samples(engine, monitor);
+        for (int i = 0; i < MONITORS; i++)
+            show_samples(engine, monitors[i]);
     }
-    monitor_free(monitor);
+    for (int i = 0; i < MONITORS; i++)
+        monitor_free(monitors[i]);
     if (engine->broken)
         return error_set(error, "%s; the session is intact: resume it when there is room", engine->trouble.text);
     return trouble.text[0] ? error_set(error, "%s", trouble.text) : 0;

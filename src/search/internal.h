@@ -24,7 +24,7 @@ void pool_put(struct pool *pool, struct hash hash, int64_t node); /* replaces th
 int64_t pool_find(const struct pool *pool, struct hash hash);     /* 0: unknown */
 void pool_done(struct pool *pool);
 
-/* --- monitor.c: a thread that samples the devices --- */
+/* --- monitor.c: a thread that samples devices; NULL samples none --- */
 
 struct monitor;
 struct monitor_sample {

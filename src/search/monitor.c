@@ -65,12 +65,14 @@ struct monitor *monitor_new(const struct device *devices, int count)
 
 bool monitor_take(struct monitor *monitor, struct monitor_sample *sample)
 {
-    return queue_take(monitor->samples, sample, 0);
+    return monitor && queue_take(monitor->samples, sample, 0);
 }
 
 void monitor_free(struct monitor *monitor)
 {
     char nothing;
+    if (!monitor)
+        return;
     atomic_store(&monitor->stopping, true);
     queue_close(monitor->stop);
     if (!queue_take(monitor->goodbye, &nothing, MONITOR_GOODBYE)) {

@@ -6,12 +6,13 @@
  *     PCI address or UUID, utilisation %, memory used MiB, total MiB, degrees, watts, MHz
  *     0000:3f:00.0 94 11500 81559 61 402 1980;MIG-12ab - 500 4864 - - -
  *
- * It is read anew at every call, so that a test can change it.
+ * It is read anew at every call, so that a test can change it.  "hang": no call but the first returns.
  */
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { SUCCESS = 0, NOT_SUPPORTED = 3, NOT_FOUND = 6, DRIVER_NOT_LOADED = 9, READINGS = 6 };
 enum { UTILISATION, USED, TOTAL, DEGREES, WATTS, MEGAHERTZ };
@@ -35,6 +36,8 @@ static bool read_entry(long number, char name[64], char readings[READINGS][16])
 static int find(const char *wanted, void **device)
 {
     char name[64], readings[READINGS][16];
+    while (strcmp(getenv("FAKE_NVML"), "hang") == 0)
+        pause();
     for (long number = 1; read_entry(number, name, readings); number++)
         if (strcmp(name, wanted) == 0) {
             *device = (void *)number;

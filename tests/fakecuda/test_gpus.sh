@@ -8,7 +8,7 @@ if [ ! -r "$fakes/espalier-cuda.so" ] || [ ! -r "$fakes/libnvidia-ml.so.1" ]; th
     skip "GPUs" "the fake of CUDA is built with the CUDA toolkit and cmocka only"
     exit 0
 fi
-plan 14
+plan 16
 ESPALIER_CUDA_MODULE=$fakes/espalier-cuda.so
 LD_LIBRARY_PATH=$fakes
 FAKE_CUDA_MEMORY=5000000000
@@ -35,11 +35,17 @@ shows "a driver without its library" "^cuda sensors  NVML doesn't start" env -u 
 
 # --- a search on a processor and two GPUs, one of them with two trainers ---
 black_and_white data
-ok "a search" "$espalier" run --out s.esp --data idx:data --devices cuda:0x2,1x1,cpu:1 --networks 5 --epochs 1 \
-    --start-epochs 1 --train-subset 64 --validation 32 --batch 32 --policy random --deeper 1 --headless \
-    --start "C(4,3,1) A(2,2) SM(2)"
+options="--data idx:data --epochs 1 --start-epochs 1 --train-subset 64 --validation 32 --batch 32 --policy random
+    --deeper 1 --headless"
+ok "a search" "$espalier" run --out s.esp --devices cuda:0x2,1x1,cpu:1 --networks 5 $options --start "C(4,3,1) A(2,2) SM(2)"
 "$espalier" show s.esp --json >state.json
 shows "devices by their names" '"Fake GPU 1, 0000:3f:00.0, GPU-' cat state.json
 shows "a reading" '"utilisation": *0.94' cat state.json
 shows "of a board that has few" '"utilisation": *null' cat state.json
 shows "results name their device" '"device": *"cuda:0"' cat state.json
+
+# --- a driver that hangs hides nothing but its GPU ---
+ok "a search while NVML hangs" env FAKE_NVML=hang "$espalier" run --out h.esp --devices cpu:1,cuda:0x1 --networks 2 $options \
+    --start "C(4,3,1) A(2,2) SM(2)"
+"$espalier" show h.esp --json >state.json
+shows "the processor's readings are there" '"memory_total": *[1-9]' cat state.json

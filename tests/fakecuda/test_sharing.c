@@ -12,8 +12,7 @@
 
 #include <cmocka.h>
 
-#include "nn/trainer.h"
-#include "open.h"
+#include "bed.h"
 #include "pictures.h"
 #include "util/bug.h"
 
@@ -24,8 +23,8 @@ static const struct fake_cuda *fake;
 
 static int open_module(void **state)
 {
-    module = fake_open(&fake);
-    return module ? 0 : -1;
+    module = bed_module(&fake);
+    return fake ? 0 : -1;
 }
 
 /* A network on the first device with what it borrows. */
@@ -40,14 +39,8 @@ struct subject {
 static void subject_open(struct subject *subject, const struct backend *backend, const char *text, struct shape input,
                          enum network_mode mode)
 {
-    struct arch arch;
-    *subject = (struct subject){.plan = memory_new(1, sizeof *subject->plan)};
-    if (arch_parse(&arch, text, &subject->error))
-        fail_msg("%s: %s", text, subject->error.text);
-    struct random_stream stream = random_stream_new(3, RANDOM_TEST, 1, 0);
-    subject->weights = weights_new(&arch, input);
-    weights_initialise(subject->weights, &stream);
-    plan_lower(&arch, input, &(struct plan_options){0}, subject->plan);
+    *subject = (struct subject){.weights = bed_weights(text, input, 3), .plan = memory_new(1, sizeof *subject->plan)};
+    plan_lower(&subject->weights->arch, input, &(struct plan_options){0}, subject->plan);
     subject->network =
         network_open(backend, subject->plan, BATCH, mode, subject->weights, &subject->trouble, &subject->error);
 }

@@ -14,8 +14,8 @@
 
 #include <cmocka.h>
 
+#include "bed.h"
 #include "engine_bed.h"
-#include "open.h"
 #include "pictures.h"
 #include "sessions/log.h"
 
@@ -25,7 +25,8 @@ static const struct fake_cuda *fake;
 
 static int open_module(void **state)
 {
-    return fake_open(&fake) ? 0 : -1;
+    bed_module(&fake);
+    return fake ? 0 : -1;
 }
 
 static struct evaluator *trainers(const char *list, const struct view *train, const struct view *validate)

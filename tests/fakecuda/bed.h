@@ -15,6 +15,13 @@
 #include "util/bug.h"
 #include "util/random.h"
 
+/* Under a sanitizer, which makes all of it ten times as slow, tests do a part of what they do otherwise. */
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
+enum { BED_SLOW = 1 };
+#else
+enum { BED_SLOW = 0 };
+#endif
+
 /* NULL with a line on standard error.  `*fake` is NULL where the module is the real one. */
 static inline const struct cuda_module *bed_module(const struct fake_cuda **fake)
 {

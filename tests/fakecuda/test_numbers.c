@@ -330,14 +330,16 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ON(values_keep_their_bits, 0),
         ON(values_keep_their_bits, 2),
+        ON(gradients_agree, 2),
+        ON(gradients_agree, 3),
+        ON(steps_agree, 0),
+        ON(growing_keeps_the_function, 0),
+        /* from here on left out where it is slow */
         ON(values_keep_their_bits, 3),
         ON(gradients_agree, 0),
         ON(gradients_agree, 1),
-        ON(gradients_agree, 2),
-        ON(gradients_agree, 3),
         ON(gradients_agree, 4),
         ON(gradients_agree, 5),
-        ON(steps_agree, 0),
         ON(steps_agree, 1),
         ON(steps_agree, 2),
         ON(steps_agree, 3),
@@ -346,9 +348,12 @@ int main(void)
         ON(gradient_is_the_slope, 0),
         ON(gradient_is_the_slope, 2),
         ON(gradient_is_the_slope, 4),
-        ON(growing_keeps_the_function, 0),
         ON(growing_keeps_the_function, 3),
         ON(growing_keeps_the_function, 4),
     };
-    return cmocka_run_group_tests_name("numbers of the CUDA backend", tests, open_module, NULL);
+    const struct CMUnitTest few[] = {
+        tests[0], tests[1], tests[2], tests[3], tests[4], tests[5],
+    };
+    return BED_SLOW ? cmocka_run_group_tests_name("some numbers of the CUDA backend", few, open_module, NULL)
+                    : cmocka_run_group_tests_name("numbers of the CUDA backend", tests, open_module, NULL);
 }

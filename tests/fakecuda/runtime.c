@@ -303,10 +303,13 @@ static cudaError_t release(const char *function, void *memory)
 {
     fake_lock();
     cudaError_t status = memory ? fake_count_named(function) : cudaSuccess;
-    for (struct allocation **at = &fake.allocations; memory && *at; at = &(*at)->next) {
+    struct allocation **at = &fake.allocations;
+    while (memory && *at && (*at)->memory != memory)
+        at = &(*at)->next;
+    if (memory) {
         struct allocation *allocation = *at;
-        if (allocation->memory != memory)
-            continue;
+        if (!allocation)
+            abort(); /* it was given back before */
         if (allocation->device >= 0) {
             run_device(allocation->device);
             fake.used[allocation->device] -= allocation->bytes;
@@ -315,7 +318,6 @@ static cudaError_t release(const char *function, void *memory)
         munmap(allocation->memory, allocation->mapped);
         *at = allocation->next;
         free(allocation);
-        break;
     }
     fake_unlock();
     return status;

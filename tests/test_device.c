@@ -113,6 +113,19 @@ static void hardware_threads_come_after_the_cores(void **state)
     assert_string_equal(devices[4].name, "Made-up 9000, any core, avx2");
 }
 
+static void fewer_trainers_than_cores_are_not_pinned(void **state)
+{
+    struct device devices[DEVICES_MAX];
+    put_processors(4, 1);
+    assert_int_equal(find("cpu:3", devices), 3);
+    for (int i = 0; i < 3; i++)
+        assert_true(devices[i].core == -1 && devices[i].own_core);
+    assert_string_equal(devices[2].name, "Made-up 9000, any core, avx2");
+    assert_int_equal(find("cpu:1,cpu:4", devices), 5);
+    for (int i = 0; i < 5; i++)
+        assert_true(devices[i].core == (i < 4 ? i : -1) && devices[i].own_core == (i < 4));
+}
+
 static void lists_are_added_up(void **state)
 {
     struct device devices[DEVICES_MAX];
@@ -451,6 +464,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ON_A_MACHINE(one_trainer_a_core),
         ON_A_MACHINE(hardware_threads_come_after_the_cores),
+        ON_A_MACHINE(fewer_trainers_than_cores_are_not_pinned),
         ON_A_MACHINE(lists_are_added_up),
         ON_A_MACHINE(every_message),
         ON_A_MACHINE(quota_of_version_2),

@@ -68,7 +68,7 @@ static struct evaluator *trainers(const struct real *real, int count)
     struct device devices[4];
     ASSERT(count <= 4);
     for (int i = 0; i < count; i++) {
-        devices[i] = (struct device){.core = i};
+        devices[i] = (struct device){.core = i, .own_core = true};
         snprintf(devices[i].id, sizeof devices[i].id, "cpu:%d", i);
     }
     return evaluator_local_new(devices, count, PRECISION_F32, &real->train, &real->validate);

@@ -1,9 +1,10 @@
 /*
  * device.c - from the text of --devices to a list of devices.
  *
- * A CPU device is a place for one trainer.  The first ones are pinned, each to a processor of its own in the order of
- * processors.c; those past the last processor are not pinned (core -1) and share.  On a GPU several trainers may
- * share too; its devices follow each other.
+ * A CPU device is a place for one trainer.  When they are as many as the cores or more, the first ones are pinned, each
+ * to a processor of its own in the order of processors.c, and those past the last processor are not (core -1) and
+ * share.  When they are fewer, none is: another program may do the same, and where there is room the system knows.  On
+ * a GPU several trainers may share too; its devices follow each other.
  */
 #include "config.h"
 
@@ -41,9 +42,10 @@ static int entry_trainers(const char *list, const char *entry, const struct proc
     return number > DEVICES_MAX ? too_many(list, error) : (int)number;
 }
 
-static struct device make_device(const struct processors *processors, int index)
+static struct device make_device(const struct processors *processors, int index, bool pinned)
 {
-    struct device device = {.core = index < processors->count ? processors->numbers[index] : -1};
+    bool own = index < processors->count;
+    struct device device = {.core = own && pinned ? processors->numbers[index] : -1, .own_core = own};
     snprintf(device.id, sizeof(device.id), "cpu:%d", index);
     if (device.core >= 0)
         snprintf(device.name, sizeof(device.name), "%s, core %d, %s", processors->model, device.core,
@@ -152,7 +154,7 @@ int devices_find_under(const char *root, const char *list, struct device devices
     struct processors processors;
     processors_read(root, &processors);
     char *entries = memory_copy_text(list), *place = entries, *entry;
-    int result = 0, total = 0, processor = 0;
+    int result = 0, total = 0, processor = 0, places[DEVICES_MAX];
     bool behind_gpu = false;
     while (result == 0 && (entry = strsep(&place, ","))) {
         behind_gpu = is_gpu(entry, behind_gpu);
@@ -167,8 +169,10 @@ int devices_find_under(const char *root, const char *list, struct device devices
             result = too_many(list, error);
         else
             for (int i = 0; i < trainers; i++)
-                devices[total++] = make_device(&processors, processor++);
+                places[processor++] = total++;
     }
+    for (int i = 0; i < processor; i++)
+        devices[places[i]] = make_device(&processors, i, processor >= processors.cores);
     free(entries);
     if (result == 0)
         *count = total;

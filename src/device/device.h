@@ -20,6 +20,7 @@ struct device {
     char id[16];    /* the name in events: "cpu:0"; "cuda:0" and, for further trainers on that GPU, "cuda:0.1" */
     char name[160]; /* "AMD EPYC, core 0, avx2"; "NVIDIA L4, 0000:3b:00.0, GPU-1fd0…" */
     int core;       /* CPU number to pin the trainer to, or -1 */
+    bool own_core;  /* pinned or not, no other trainer of the list needs it: it may help others while this one is idle */
     const struct backend *cuda; /* of a GPU, at float32 (cuda.h); NULL: a processor, and the rest has no meaning */
     int gpu;                    /* its number */
     char bus[20], uuid[48];     /* as in struct cuda_device */
@@ -30,7 +31,7 @@ enum { DEVICES_MAX = 256, GPU_TRAINERS_MAX = 16 };
 
 /* A list of entries, joined by commas:
      auto       one CPU device for each core this process may use (affinity, and the CPU quota of its cgroup)
-     cpu        the same; cpu:N is N trainers, the first of them pinned to one processor each
+     cpu        the same; cpu:N is N trainers; as many as the cores or more are pinned to one each
      cuda       every GPU; cuda:0,2 are two of them by their numbers, cuda:GPU-1fd0 is one by how its UUID begins
    A core is a physical one: its second hardware thread is used by `cpu:N` only.  A GPU has one
    trainer for each 2 GiB of memory, up to four, or as many as stand behind an x (cuda:0x2, cudax1).  Refused with the

@@ -340,7 +340,7 @@ static void run_trial(struct trainer *trainer, const struct trial *trial)
 /* A core that trainers share is nobody's to lend. */
 static void lend_core(const struct trainer *trainer, bool lent)
 {
-    if (trainer->local->helpers && trainer->device.core >= 0)
+    if (trainer->local->helpers && trainer->device.own_core)
         helpers_lend(trainer->local->helpers, trainer->slot, lent);
 }
 
@@ -512,7 +512,7 @@ static struct helpers *new_helpers(const struct device *devices, int count)
         cores[i] = devices[i].core;
     struct helpers *helpers = helpers_new(cores, count, count);
     for (int i = 0; helpers && i < count; i++)
-        helpers_lend(helpers, i, cores[i] >= 0);
+        helpers_lend(helpers, i, devices[i].own_core);
     free(cores);
     return helpers;
 }

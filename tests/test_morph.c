@@ -232,6 +232,14 @@ static void fresh_units_are_drawn_and_nobody_reads_them_yet(void **state)
     double ratio = deviation_of(drawn, (NEW - OLD) * ROW) / sqrt(2.0 / ROW);
     assert_true(ratio > 0.96 && ratio < 1.04);
 
+    const struct weights_layer *place = &child->layout.layers[CONV2];
+    for (int i = OLD; i < NEW; i++) {
+        const float *values = child->values;
+        assert_true(values[place->gamma + i] == 1 && values[place->beta + i] == 0);
+        assert_true(values[place->mean + i] == 0 && values[place->variance + i] == 1);
+    }
+    assert_same(child->values + place->gamma, parent->values + parent->layout.layers[CONV2].gamma, OLD);
+
     for (int output = 0; output < 5; output++) {
         const float *row = weight_of(child, FC1) + output * NEW * BLOCK;
         assert_same(row, weight_of(parent, FC1) + output * OLD * BLOCK, OLD * BLOCK);

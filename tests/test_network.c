@@ -354,8 +354,8 @@ static void evaluation_counts(void **state)
     pictures_done(&images, &view);
 }
 
-/* The input of operation `op`, by the reference's own functions in inference mode: count × size floats.  Every buffer
-   has memory of its own. */
+/* The input of operation `op`, by the reference's own functions in training mode: count × size floats.  Every buffer
+   has memory of its own; what the backward pass would need of a forward one is left aside. */
 static float *input_of_op(const struct plan *plan, int op, struct weights *weights, const struct batch *batch,
                           size_t *size)
 {
@@ -367,15 +367,20 @@ static float *input_of_op(const struct plan *plan, int op, struct weights *weigh
     for (int i = 0; i < op; i++) {
         const struct tensor *in = &plan->tensors[plan->ops[i].input], *out = &plan->tensors[plan->ops[i].output];
         void *scratch = memory_new_aligned(backend_ref.scratch_bytes(plan, &plan->ops[i], batch->count, 1));
+        void *saved = memory_new_aligned(backend_ref.saved_bytes(plan, &plan->ops[i], batch->count));
         struct op_run run = {.plan = plan,
                              .op = &plan->ops[i],
                              .count = batch->count,
+                             .training = true,
+                             .bn_decay = 1,
                              .values = weights->values,
+                             .saved = saved,
                              .x = (char *)buffers[in->buffer] + backend_ref.tensor_offset(in),
                              .y = (char *)buffers[out->buffer] + backend_ref.tensor_offset(out),
                              .scratch = scratch};
         backend_ref.forward[run.op->kind](&run);
         free(scratch);
+        free(saved);
     }
     const struct tensor *in = &plan->tensors[plan->ops[op].input];
     *size = (size_t)in->channels * in->height * in->width;
@@ -387,7 +392,7 @@ static float *input_of_op(const struct plan *plan, int op, struct weights *weigh
 }
 
 /* The layer is made an identity, as a deepened one is: what it computes before BN is then its input. */
-static void check_measure(const struct backend *backend, const char *text, int layer, int op)
+static void check_measure(const struct backend *backend, const char *text, int layer, int op, int batch)
 {
     struct images images;
     struct view view;
@@ -402,8 +407,8 @@ static void check_measure(const struct backend *backend, const char *text, int l
         for (int i = 0; i < w->inputs * area; i++)
             weights->values[w->weight + o * w->inputs * area + i] = i == o * area + area / 2;
     struct weights *before = weights_copy(weights);
-    /* More batches than the view has: every image once, the last batch smaller. */
-    assert_int_equal(network_measure(backend, weights, layer, &view, 9, 16, 1, 2, 3, mean, variance, &error), 0);
+    /* More batches than the view has: every image once. */
+    assert_int_equal(network_measure(backend, weights, layer, &view, 9, batch, 1, 2, 3, mean, variance, &error), 0);
     assert_memory_equal(weights->values, before->values, (size_t)weights->layout.total * sizeof(float));
 
     size_t size;
@@ -432,10 +437,13 @@ static void check_measure(const struct backend *backend, const char *text, int l
 static void measure_is_exact(void **state)
 {
     const struct subject *subject = *state;
-    check_measure(subject->backend, "C(5,3,1) P(2,2) C(5,3,1) P(2,2) FC(8) SM(5)", 2, 1);
-    check_measure(subject->backend, "C(5,3,1) C(5,5,1) FC(8) SM(5)", 1, 1);
-    check_measure(subject->backend, "C(5,3,1) P(3,3) FC(8) FC(8) SM(5)", 3, 2);
-    check_measure(subject->backend, "C(5,3,1) D(2,[3]) D(0,[3]) P(3,3) C(11,3,1) D(1,[2]) A(2,2) FC(8) SM(5)", 4, 7);
+    check_measure(subject->backend, "C(5,3,1) P(2,2) C(5,3,1) P(2,2) FC(8) SM(5)", 2, 1, IMAGES);
+    check_measure(subject->backend, "C(5,3,1) C(5,5,1) FC(8) SM(5)", 1, 1, IMAGES);
+    check_measure(subject->backend, "C(5,3,1) P(3,3) FC(8) FC(8) SM(5)", 3, 2, IMAGES);
+    check_measure(subject->backend, "C(5,3,1) D(2,[3]) D(0,[3]) P(3,3) C(11,3,1) D(1,[2]) A(2,2) FC(8) SM(5)", 4, 7,
+                  IMAGES);
+    /* Batches have their own statistics, but those of images are the same however they are cut; the last is smaller. */
+    check_measure(subject->backend, "C(3,3,1) FC(8) SM(5)", 0, 0, 16);
 }
 
 static void measure_draws_by_name(void **state)

@@ -89,8 +89,9 @@ static void copy_weight(const struct weights *parent, const struct weights_layer
     ASSERT(block * inputs->old_count == from_row && block * inputs->new_count <= to_row);
     ASSERT(to->outputs == outputs->new_count);
     for (int i = 0; i < to->outputs; i++)
-        copy_row(parent->values + from->weight + outputs->from[i] * from_row, child->values + to->weight + i * to_row,
-                 block, inputs);
+        if (outputs->share[i] != 0)
+            copy_row(parent->values + from->weight + outputs->from[i] * from_row,
+                     child->values + to->weight + i * to_row, block, inputs);
 }
 
 void channels_copy_part(const struct weights *parent, int parent_layer, struct weights *child, int child_layer,
@@ -108,6 +109,7 @@ void channels_copy_part(const struct weights *parent, int parent_layer, struct w
     for (size_t p = 0; p < COUNT_OF(pairs); p++) {
         ASSERT((pairs[p][0] < 0) == (pairs[p][1] < 0));
         for (int i = 0; i < outputs->new_count && pairs[p][0] >= 0; i++)
-            child->values[pairs[p][1] + i] = parent->values[pairs[p][0] + outputs->from[i]];
+            if (outputs->share[i] != 0)
+                child->values[pairs[p][1] + i] = parent->values[pairs[p][0] + outputs->from[i]];
     }
 }

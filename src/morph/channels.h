@@ -25,7 +25,8 @@ void channels_append(struct channels *channels, const struct channels *added);
 
 /* Fill a part of the child's layer from that of the parent's: rows by `outputs`, what they read by `inputs`.  Each
    input may stand for a block of values (a window, or a whole map in front of an FC).  `inputs` may be NULL where there
-   is no weight.  What the child's rows have more than the parent's, at their end, is left alone: zero. */
+   is no weight.  What the child's rows have more than the parent's, at their end, is left alone: zero.  So are outputs
+   with share 0, which show nothing of the parent: they stay as weights_new() made them. */
 void channels_copy_part(const struct weights *parent, int parent_layer, struct weights *child, int child_layer,
                         enum weights_part part, const struct channels *inputs, const struct channels *outputs);
 

@@ -26,8 +26,8 @@ struct morph_options {
     float deepen_noise; /* gaussian on the identity kernel, likewise; 1e-3 */
 };
 
-/* Mean and variance, per channel, of what layer `layer` of `network` computes before its BN, over training
-   images in inference mode.  `network` holds the identity layer already, so that this is the mean and
+/* Mean and variance, per channel, of what layer `layer` of `network` computes before its BN, over batches of training
+   images, in training mode.  `network` holds the identity layer already, so that this is the mean and
    variance of the new layer's input.  Returns 0, or -1. */
 struct morph_measure {
     int (*measure)(void *context, const struct weights *network, int layer, float *mean, float *variance,

@@ -6,8 +6,7 @@
  *     row j of the layer     = row g(j) of the parent's, with gamma, beta, mean and variance
  *     what a reader gives to unit j = what it gave to g(j), times share(j)
  * where the shares of all copies of a unit sum to 1, so that the reader sums to the same value as before.  Fresh units
- * are copies with share 0 whose rows are drawn: of their originals they keep gamma, beta, mean and variance only, until
- * training finds their own.
+ * have share 0, drawn rows, and the BN of a network from scratch: a copied one might be that of a dead unit.
  *
  * One walk from front to back does it, with the map of the channels at hand (channels.h).  Pools and BN take it as it
  * is: a copy's statistics are its original's.  A layer's linear part takes it in and gives its own out.  A dense layer
@@ -55,14 +54,13 @@ static void copy_part(struct walk *walk, enum weights_part part, const struct ch
 }
 
 /* The incoming weights of the units behind the first `old_count`, if any: those of copies move a little, so that
-   training can tell them from their originals.  Fresh units are drawn; of their originals they keep the BN alone. */
+   training can tell them from their originals.  Fresh ones are drawn. */
 static void begin_units(struct walk *walk, enum weights_part part, int old_count)
 {
     const struct weights_layer *place = &walk->child->layout.parts[part][walk->to];
     int64_t row = morph_weight_count(place) / place->outputs, count = (place->outputs - old_count) * row;
     float *weight = walk->child->values + place->weight, *added = weight + old_count * row;
     if (walk->options->split == MORPH_SPLIT_FRESH) {
-        memset(added, 0, (size_t)count * sizeof *added);
         morph_add_noise(added, count, weights_fresh_deviation(place), walk->stream);
     } else if (count > 0 && walk->options->widen_noise > 0) {
         float deviation = walk->options->widen_noise * morph_deviation(weight, old_count * row);
@@ -112,14 +110,16 @@ static void insert_copy(struct walk *walk)
     channels_widen(&walk->outputs, growth, 2 * growth, walk->options->split, walk->stream);
     *copies = (struct channels){.old_count = growth, .new_count = growth};
     memcpy(copies->from, walk->outputs.from + growth, (size_t)growth * sizeof *copies->from);
+    memcpy(copies->share, walk->outputs.share + growth, (size_t)growth * sizeof *copies->share);
     channels_same(all, channels + growth);
 
     walk->to++;
     channels_copy_part(parent, walk->from + 1, walk->child, walk->to, PART_NORM, NULL, all);
     copy_part(walk, PART_NORM, NULL, &walk->map);
-    if (parent->arch.layers[walk->from].bottleneck > 0)
+    bool bottleneck = parent->arch.layers[walk->from].bottleneck > 0;
+    if (bottleneck && walk->options->split != MORPH_SPLIT_FRESH)
         copy_part(walk, PART_BOTTLENECK, &walk->map, &walk->bottleneck);
-    copy_part(walk, PART_MAIN, parent->arch.layers[walk->from].bottleneck > 0 ? &walk->bottleneck : &walk->map, copies);
+    copy_part(walk, PART_MAIN, bottleneck ? &walk->bottleneck : &walk->map, copies);
     begin_part(walk, PART_BOTTLENECK);
     begin_part(walk, PART_MAIN);
     free(copies);

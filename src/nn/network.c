@@ -479,7 +479,7 @@ void network_probe(struct network *network, const struct batch *batch, int op)
     const struct step step = {.kind = STEP_PROBE, .batch = batch};
     if (begin(network, &step)) {
         for (int i = 0; i < op; i++)
-            forward(network, i, false, 1);
+            forward(network, i, true, 1);
         forward(network, op, true, 0);
     }
     end(network);

@@ -74,7 +74,8 @@ enum device_trouble network_evaluate(const struct backend *backend, struct weigh
 
 /* Mean and variance per channel of what layer `layer` (C or FC) computes before its BN: over `batches` batches of
    the view, without repeats as long as it has images, drawn by the stream RANDOM_MEASURE of (seed, node, action);
-   every layer in inference mode.  Neither weights nor statistics change. */
+   every layer with the statistics of the batch, as in training: the running ones of units that a widening has just
+   added say nothing yet.  Neither weights nor statistics change. */
 int network_measure(const struct backend *backend, const struct weights *weights, int layer, const struct view *view,
                     int batches, int batch, uint64_t seed, uint32_t node, uint32_t action, float *mean, float *variance,
                     struct error *error);

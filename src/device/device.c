@@ -168,8 +168,10 @@ int devices_find_under(const char *root, const char *list, struct device devices
         else if (trainers > DEVICES_MAX - total)
             result = too_many(list, error);
         else
-            for (int i = 0; i < trainers; i++)
-                places[processor++] = total++;
+            for (int i = 0; i < trainers; i++) {
+                places[processor++] = total;
+                devices[total++] = (struct device){.core = -1};
+            }
     }
     for (int i = 0; i < processor; i++)
         devices[places[i]] = make_device(&processors, i, processor >= processors.cores);

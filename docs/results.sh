@@ -2,7 +2,7 @@
 # results.sh - run the searches that results.md reports, and write its tables anew from them.
 #
 #   results.sh run FOLDER SPEC [POLICY…]   run or go on with the searches in FOLDER, one after the other
-#   results.sh scratch FOLDER SESSION…     ten networks of each of these sessions of FOLDER against training from scratch
+#   results.sh scratch FOLDER SESSION…     five networks of each of these sessions of FOLDER against training from scratch
 #   results.sh copies FOLDER SESSION NODE SPEC   that network grown with copies and with fresh units, at two rates
 #   results.sh page FOLDER                 write into results.md what comes of FOLDER now
 #
@@ -55,7 +55,7 @@ scratch)
     [ $# -ge 3 ] || usage
     cd "$2"
     shift 2
-    "$ESPALIER" compare --scratch --spread 10 --out scratch.csv "$@" | tee scratch.txt
+    "$ESPALIER" compare --scratch --spread 5 --out scratch.csv "$@" | tee scratch.txt
     ;;
 copies)
     [ $# = 5 ] || usage

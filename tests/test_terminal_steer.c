@@ -5,6 +5,7 @@
 #include "config.h"
 
 #include "terminal_bed.h"
+#include "util/bug.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -244,8 +245,31 @@ static void test_attached(void **state)
     pty_free(end);
 }
 
+/* No dialog opens that promises what nobody does any more. */
+static void test_after_the_end(void **state)
+{
+    struct pty_setup setup = usual_setup();
+    struct pty_terminal *terminal =
+        start_espalier(&setup, "run", "--out", "over", SMALL_SEARCH, "--networks", "2", NULL);
+    static const char *const keys[] = {"w", "d", "x", "p", "+"};
+    expect_text(terminal, 0, "ENDED");
+    for (size_t i = 0; i < COUNT_OF(keys); i++) {
+        pty_send(terminal, "?"); /* hides the last answer */
+        expect_no_text(terminal, -1, "the search has ended");
+        pty_send(terminal, PTY_ESCAPE);
+        pty_send(terminal, keys[i]);
+        expect_text(terminal, -1, "the search has ended: `espalier resume over");
+        expect_no_text(terminal, -1, "Widen n");
+        expect_no_text(terminal, -1, "Deepen n");
+    }
+    pty_send(terminal, "q");
+    expect_exit(terminal, 0);
+    pty_free(terminal);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_steer), cmocka_unit_test(test_attached)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_steer), cmocka_unit_test(test_attached),
+                                       cmocka_unit_test(test_after_the_end)};
     return cmocka_run_group_tests_name("terminal steer", tests, open_bed, terminal_bed_close);
 }

@@ -74,9 +74,18 @@ static void leave(struct app *app, enum tui_outcome outcome)
     app->outcome = outcome;
 }
 
+/* Nothing answers any more. */
+static bool is_over(const struct app *app)
+{
+    return app->model.ended && app->model.mode != MODE_REPLAY;
+}
+
 static void send(struct app *app, const char *words)
 {
-    if (app->source->command)
+    if (is_over(app))
+        model_say(&app->model, "the search has ended: `espalier resume %s --networks N` goes on",
+                  app->model.session_name);
+    else if (app->source->command)
         app->source->command(app->source->context, words);
     else if (app->model.mode != MODE_REPLAY || !replay_bar_command(app->source, &app->model, words))
         model_say(&app->model, "this session is only watched: `espalier resume %s` goes on with it", app->model.session_name);
@@ -146,7 +155,7 @@ static const struct session_node *selected(const struct app *app)
     return session_node(app->model.state, app->model.selected);
 }
 
-/* Requests that reach the search. */
+/* Requests that reach the search, or open what asks for them. */
 static bool steer(struct app *app, enum request request)
 {
     struct model *model = &app->model;
@@ -196,8 +205,14 @@ static void answer(struct app *app, enum request request)
     char key[16];
     if (model->mode == MODE_REPLAY && replay_bar_request(app->source, model, request))
         return;
-    if (steer(app, request))
+    if (steer(app, request)) {
+        if (is_over(app) && app->overlay) { /* it would promise what can't be done */
+            overlay_free(app->overlay);
+            app->overlay = NULL;
+            send(app, "");
+        }
         return;
+    }
     switch (request) {
     case REQUEST_HELP:
         app->overlay = overlay_help();

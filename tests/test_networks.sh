@@ -1,7 +1,7 @@
 #!/bin/sh
 # morph, train and eval, on a small data set made here: black images and white ones of 8×8 pixels.
 . "$top_srcdir/tests/tap.sh"
-plan 59
+plan 60
 
 # prints NAME PATTERN: the last command wrote a line like this
 prints() {
@@ -112,6 +112,8 @@ report $? "scores what the session has ($seen and $kept)"
 cp -r one.esp bad.esp
 printf x | dd of="bad.esp/weights/$(ls one.esp/weights | head -n 1)" bs=1 seek=5000 conv=notrunc 2>dd.out
 says "weights that rotted" 1 "bad.esp/weights/.* not the weights that the session recorded" "$espalier" eval bad:start
+rm "bad.esp/weights/$(ls one.esp/weights | head -n 1)"
+says "weights that went" 1 'bad.esp/weights/.* is not there; .* begin from the architecture: "C.4,3,1. ' "$espalier" eval bad:start
 best() { # SESSION NETWORK: its accuracy and loss on the validation images
     "$espalier" eval "$1:$2" --validation | sed -n 's/^valid\..*accuracy \([0-9.]*\) %.*loss \([0-9.]*\) .*/\1 \2/p'
 }

@@ -27,7 +27,11 @@ static int read_node_weights(const struct session_node *node, struct target *tar
     char *folder = file_join(target->session, "weights");
     char *path = file_join(folder, node->weights);
     struct hash recorded = hash_scan(node->weights_hash);
-    int failed = safetensors_read(path, &recorded, &target->weights, error);
+    int failed = file_exists(path) ? safetensors_read(path, &recorded, &target->weights, error)
+                                   : error_set(error,
+                                               "%s: is not there; a recorded search may come without weights: "
+                                               "begin from the architecture: \"%s\"",
+                                               path, node->facts.arch);
     free(path);
     free(folder);
     return failed;
@@ -37,8 +41,10 @@ static int find_in_session(const char *text, struct target *target, struct error
 {
     const char *colon = strrchr(text, ':');
     if (!colon || colon == text || !colon[1])
-        return error_set(error, "%s: names no network; give SESSION:NODE (run-1:best), a FILE.safetensors, or an "
-                                "architecture (\"C(16,3,1) A(4,4) SM(10)\")", text);
+        return error_set(error,
+                         "%s: names no network; give SESSION:NODE (run-1:best), a FILE.safetensors, or an "
+                         "architecture (\"C(16,3,1) A(4,4) SM(10)\")",
+                         text);
     char *name = memory_copy_text(text);
     name[colon - text] = '\0';
     struct error warning = {{0}};
@@ -59,7 +65,8 @@ static int find_in_session(const char *text, struct target *target, struct error
     target->train_subset = options.train_subset;
     target->seed = options.seed;
     if (parse_input(target->state->facts.input, &target->input))
-        return error_set(error, "%s: the first event has no image size; espalier fsck %s", target->session, target->session);
+        return error_set(error, "%s: the first event has no image size; espalier fsck %s", target->session,
+                         target->session);
     if (arch_parse(&target->arch, node->facts.arch, error))
         return error_prefix(error, "%s: n%lld", target->session, (long long)target->node);
     return read_node_weights(node, target, error);

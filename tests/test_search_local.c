@@ -208,6 +208,7 @@ static void test_stops_at_rungs(void **state)
     options.epochs = 3;
     strcpy(options.rungs, "1,2");
     options.rung_keep = 0.25;
+    options.limit_flops = 500000; /* quick under the sanitizers too */
     struct session_state *sessions[3];
     for (int i = 0; i < 3; i++) {
         struct watcher watcher = {.at_epoch = i == 1 ? "pause" : NULL};

@@ -7,7 +7,8 @@
  * all searches of one size have the same networks, whatever happens to them.
  *
  * In the suite each function of the three libraries fails in its first, a middle and its last call of a small search.
- * ESPALIER_TEST_LONG: every call of it in turn; the kinds of error take turns too, from ESPALIER_TEST_SEED on.
+ * ESPALIER_TEST_LONG: every call of it in turn; the kinds of error take turns too, from ESPALIER_TEST_SEED on.  More
+ * than 1 there is the number of networks of that search.
  */
 #include "config.h"
 
@@ -334,17 +335,20 @@ static void no_failing_call_costs_a_network(void **state)
 
 static void not_even_one_of_all_calls(void **state)
 {
-    if (!getenv("ESPALIER_TEST_LONG"))
+    const char *extent = getenv("ESPALIER_TEST_LONG"), *seed = getenv("ESPALIER_TEST_SEED");
+    if (!extent)
         skip();
     char *folder = scratch_new();
-    struct session_state *expected = reference(folder, FEW_NETWORKS);
-    const char *seed = getenv("ESPALIER_TEST_SEED");
+    struct session_state *expected = reference(folder, atoi(extent) > 1 ? atoi(extent) : FEW_NETWORKS);
     int searches = 0, missed = 0;
     for (int first = seed ? atoi(seed) : 0; missed < 10; searches++) {
         struct failure failure = {each_gpu, NULL, searches + 1, statuses[(first + searches) % (int)COUNT_OF(statuses)]};
         missed += !fail_once(folder, expected, &failure);
+        if (failure.call % 500 == 0)
+            print_message("# call %lld has failed\n", (long long)failure.call);
     }
-    print_message("# each of %d calls failed, one a search\n", searches - missed);
+    print_message("# each of %d calls of a search of %lld networks failed, one a search\n", searches - missed,
+                  (long long)expected->node_count);
     session_state_free(expected);
     scratch_remove(folder);
     free(folder);

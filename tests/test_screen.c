@@ -81,7 +81,7 @@ static void live_screens(void **state)
 static void gallery_screens(void **state)
 {
     (void)state;
-    const double seconds = 180;
+    const double seconds = 300;
     const char *source = getenv("top_srcdir");
     struct text folder = TEXT_EMPTY;
     struct error error;

@@ -13,6 +13,7 @@
  */
 #include "sessions/state_internal.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,7 +111,10 @@ static struct proposal_record *add_proposal(struct session_state *state, int64_t
     state->proposals = memory_grow(state->proposals, (size_t)state->proposal_count, &state->proposal_capacity,
                                    sizeof *state->proposals);
     struct proposal_record *record = memory_new(1, sizeof *record);
-    *record = (struct proposal_record){.proposal = proposal, .episode = episode, .references = 1};
+    *record = (struct proposal_record){.proposal = proposal,
+                                       .episode = episode,
+                                       .trained = state->status_count[NODE_DONE],
+                                       .references = 1};
     state->proposals[state->proposal_count++] = record;
     state->episode = episode;
     return record;
@@ -183,7 +187,7 @@ static void apply_started(struct session_state *state, const struct event_starte
     set_status(state, node, NODE_RUNNING);
     node->started = time;
     node->ended = 0;
-    node->attempts = (int)facts->attempt;
+    node->attempts = facts->attempt < INT_MAX ? (int)facts->attempt : INT_MAX - 1; /* another may follow */
     node->epochs = (int)facts->epochs;
     node->curve_count = 0;
     node->accuracy = node->loss = node->seconds = node->images_per_second = 0;

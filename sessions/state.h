@@ -57,6 +57,7 @@ struct session_device {
 struct proposal_record {
     int64_t proposal, episode, parent;
     int64_t node;                /* where it led; 0: refused */
+    int64_t trained;             /* how many networks were, by then */
     bool known;
     struct event_texts actions;
     struct event_integers steps;

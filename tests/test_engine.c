@@ -124,6 +124,20 @@ static void test_exhausted_space(void **state)
     session_state_free(session);
 }
 
+/* `widen` knows one child of each network.  With more trainers than networks that can grow, most proposals lead to
+   those in training: that says nothing of what grows from them. */
+static void test_more_trainers_than_parents(void **state)
+{
+    struct search_options options = bed_options();
+    strcpy(options.policy, "widen");
+    options.deeper = 0;
+    options.networks = 8;
+    struct session_state *session = bed_search(&options, &(struct script){.slots = 4, .seed = 3});
+    assert_string_equal(session->finish_reason, "budget");
+    assert_int_equal(session->status_count[NODE_DONE], 8);
+    session_state_free(session);
+}
+
 static void test_limits(void **state)
 {
     struct search_options options = bed_options();
@@ -540,6 +554,7 @@ int main(void)
         cmocka_unit_test(test_same_seed_same_digest),
         cmocka_unit_test(test_known_networks),
         cmocka_unit_test(test_exhausted_space),
+        cmocka_unit_test(test_more_trainers_than_parents),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_barrier),
         cmocka_unit_test(test_failures),

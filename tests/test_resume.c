@@ -204,6 +204,30 @@ static void test_cut_with_slots(void **state)
     free(folder);
 }
 
+/* Proposals that led nowhere while other networks were in training are not held against what was trained since. */
+static void test_cut_with_more_slots_than_parents(void **state)
+{
+    struct search_options options = bed_options();
+    strcpy(options.policy, "widen");
+    options.deeper = 0;
+    options.networks = 4;
+    options.epochs = 1;
+    char *folder = scratch_new(), *path = bed_path(folder, "whole");
+    int64_t offsets[EVENTS_MAX];
+    session_state_free(bed_run(folder, "whole", &options, &(struct script){.slots = 2}));
+    int count = event_offsets(path, offsets);
+    for (int i = 1; i < count; i += i < count - 20 ? 9 : 1) {
+        cut(folder, "whole", "cut", offsets[i]);
+        struct session_state *resumed = bed_resume(folder, "cut", &(struct script){.slots = 2});
+        assert_string_equal(resumed->finish_reason, "budget");
+        assert_int_equal(resumed->status_count[NODE_DONE], 4);
+        session_state_free(resumed);
+    }
+    scratch_remove(folder);
+    free(folder);
+    free(path);
+}
+
 /* --- what a resume refuses --- */
 
 static void check_refusal(const char *folder, const char *name, const struct engine_data *data, const char *reason)
@@ -322,6 +346,42 @@ static void damage_start(struct event *event)
     }
 }
 
+/* Whole networks, and not of this search: its controller has no word for a dense layer, its images have ten classes. */
+static void damage_space(struct event *event)
+{
+    if (event->kind == EVENT_NODE && event->as.node.node == 1)
+        replace(&event->as.node.arch, "C(8,3,1) P(2,2) D(4,[4]) A(8,8) SM(10)");
+}
+
+static void damage_classes(struct event *event)
+{
+    if (event->kind == EVENT_NODE && event->as.node.node == 1)
+        replace(&event->as.node.arch, "C(4,3,1) A(16,16) SM(3)");
+}
+
+static void damage_accuracy(struct event *event)
+{
+    if (event->kind == EVENT_RESULT && event->as.result.node == 3)
+        event->as.result.accuracy = 7;
+}
+
+static void damage_prediction(struct event *event)
+{
+    if (event->kind != EVENT_RESULT || event->as.result.node != 3)
+        return;
+    replace(&event->as.result.stopped, "hopeless");
+    event->as.result.predicted = -1;
+}
+
+static void damage_end(struct event *event)
+{
+    if (event->kind != EVENT_FINISHED)
+        return;
+    event_done(event);
+    *event = (struct event){.number = event->number, .time = event->time, .kind = EVENT_PRUNED};
+    event->as.pruned.node = 1;
+}
+
 /* Write the events of FOLDER/whole to FOLDER/damaged, each through `damage`. */
 static void rewrite(const char *folder, void (*damage)(struct event *event))
 {
@@ -358,6 +418,11 @@ static void test_strange_logs(void **state)
         {damage_twin, 3, "network 3: it is the same network as 2"},
         {damage_option, 3, "--colour: there is no such option"},
         {damage_start, 1, "its start network failed (diverged)"},
+        {damage_space, 1, "network 1: a dense network needs --space dense"},
+        {damage_classes, 1, "network 1: the classifier SM(3) has 3 classes"},
+        {damage_accuracy, 3, "network 3: an accuracy of 7 is none"},
+        {damage_prediction, 3, "network 3: an accuracy of -1 is none"},
+        {damage_end, 1, "its start network is pruned"},
     };
     struct engine_data data = scripted_data();
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -370,6 +435,34 @@ static void test_strange_logs(void **state)
         scratch_remove(folder);
         free(folder);
     }
+}
+
+/* The next attempt after the last that a number holds is a number too. */
+static void damage_attempts(struct event *event)
+{
+    if (event->kind == EVENT_STARTED && event->as.started.node == 1)
+        event->as.started.attempt = INT32_MAX;
+    if (event->kind == EVENT_RESULT && event->as.result.node == 1) {
+        event_done(event);
+        struct event failed = {.number = event->number, .time = event->time, .kind = EVENT_FAILED};
+        failed.as.failed = (struct event_failed){.node = 1, .reason = strdup("error"), .again = true};
+        *event = failed;
+    }
+}
+
+static void test_attempts_without_end(void **state)
+{
+    char *folder = scratch_new();
+    struct search_options options = bed_options();
+    options.networks = 1;
+    session_state_free(bed_run(folder, "whole", &options, &(struct script){.slots = 1}));
+    rewrite(folder, damage_attempts);
+    struct session_state *session = bed_resume(folder, "damaged", &(struct script){.slots = 1});
+    assert_int_equal(session->status_count[NODE_DONE], 1);
+    assert_true(session->nodes[0]->attempts > 0);
+    session_state_free(session);
+    scratch_remove(folder);
+    free(folder);
 }
 
 /* What a person set holds after a resume too. */
@@ -450,9 +543,10 @@ int main(void)
         cmocka_unit_test(test_cut_anywhere_imitating),
         cmocka_unit_test(test_cut_anywhere_stopping),
         cmocka_unit_test(test_cut_anywhere_failing), cmocka_unit_test(test_cut_repeatedly),
-        cmocka_unit_test(test_cut_with_slots),       cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_cut_with_slots),       cmocka_unit_test(test_cut_with_more_slots_than_parents),
+        cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_strange_logs),         cmocka_unit_test(test_settings_are_kept),
-        cmocka_unit_test(test_shown_once),
+        cmocka_unit_test(test_shown_once),           cmocka_unit_test(test_attempts_without_end),
     };
     return cmocka_run_group_tests_name("resume", tests, NULL, NULL);
 }

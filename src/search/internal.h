@@ -86,7 +86,7 @@ struct engine {
     signed char *grows; /* parents.c: of node i + 1, for the first grows_count: can the policy grow it? */
     int64_t grows_count;
     struct pool pool;
-    int barren;          /* proposals in a row that led to no new network */
+    int barren;          /* proposals in a row that led to no new network, since one was last trained */
     int failures;        /* networks in a row that failed, in this process: whoever resumes has seen to the cause */
     int64_t last_failed; /* of those */
 
@@ -100,7 +100,8 @@ struct engine {
     struct error trouble;
 };
 
-/* The search ends when this many proposals in a row led to networks that are known or can't be built. */
+/* The search ends when this many proposals in a row led to networks that are known or can't be built, and none is in
+   training from which others may grow. */
 enum { ENGINE_BARREN_MAX = 50 };
 /* … or this many networks in a row failed: weights are lost, or the training can't work. */
 enum { ENGINE_FAILURES_MAX = 20 };
@@ -117,6 +118,8 @@ void engine_end(struct engine *engine, const char *ending);
 
 /* --- start.c: what the options mean --- */
 
+/* Can a network be of this search: of its images, its classes and its space? */
+int engine_check_arch(const struct engine *engine, const struct arch *arch, struct error *error);
 /* The start network that the options name. */
 int engine_find_start(struct engine *engine, struct error *error);
 /* What a policy that aims at the networks of another session should know of it. */

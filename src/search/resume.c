@@ -2,7 +2,8 @@
  * resume.c - the engine from the folded state of its session.
  *
  * The state was folded from a file, so everything is checked here that the rest of the engine takes for granted:
- * that architectures, actions and options can be read, that parents were trained, that the data is the same.
+ * that architectures, actions and options can be read and are of this search, that parents were trained, that the data
+ * is the same.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include <string.h>
 
 #include "search/internal.h"
+#include "util/bug.h"
 #include "util/file.h"
 #include "util/memory.h"
 
@@ -44,6 +46,16 @@ static int check_proposal(const struct engine *engine, const struct proposal_rec
     return 0;
 }
 
+/* What it reached: policies are taught by it. */
+static int check_result(const struct session_node *node, struct error *error)
+{
+    const double values[] = {node->accuracy, node->stopped ? node->predicted : 0};
+    for (size_t i = 0; i < COUNT_OF(values) && node->status == NODE_DONE; i++)
+        if (!(values[i] >= 0 && values[i] <= 1))
+            return error_set(error, "an accuracy of %g is none", values[i]);
+    return 0;
+}
+
 /* Node `number` into the pool, and into the queue when it waits for training. */
 static int restore_node(struct engine *engine, int64_t number, struct error *error)
 {
@@ -51,8 +63,8 @@ static int restore_node(struct engine *engine, int64_t number, struct error *err
     const struct session_node *parent = session_node(engine->state, node->facts.parent);
     struct arch arch, parent_arch, made;
     struct proposal proposal;
-    struct shape shapes[ARCH_LAYERS_MAX];
-    if (arch_parse(&arch, node->facts.arch, error) || arch_shapes(&arch, engine->data.input, shapes, error))
+    if (arch_parse(&arch, node->facts.arch, error) || engine_check_arch(engine, &arch, error) ||
+        check_result(node, error))
         return -1;
     bool waits = (node->status == NODE_QUEUED || node->status == NODE_RUNNING) && !node->pruned;
     if (parent) {
@@ -93,7 +105,7 @@ static int restore_nodes(struct engine *engine, struct error *error)
         return error_set(error,
                          "its start network failed (%s): begin a new search with another --start or --start-rate",
                          start->failure ? start->failure : "cancelled");
-    return 0;
+    return start && start->pruned ? error_set(error, "its start network is pruned: nothing can grow") : 0;
 }
 
 /* The policy as its last update left it. */
@@ -119,13 +131,19 @@ static int restore_policy(struct engine *engine, struct error *error)
     return status;
 }
 
-/* Proposals in a row, up to the last, that led to no new network.  A search that ended for that has another go. */
+/* Did this proposal lead to no new network, and none was trained since? */
+static bool is_barren(const struct session_state *state, const struct proposal_record *record)
+{
+    return (record->known || !record->node) && record->trained == state->status_count[NODE_DONE];
+}
+
+/* Such proposals in a row, up to the last.  A search that ended for that has another go. */
 static int count_barren(const struct session_state *state)
 {
     int barren = 0;
     if (state->finished && !strcmp(state->finish_reason, "exhausted"))
         return 0;
-    for (int64_t i = state->proposal_count - 1; i >= 0 && (state->proposals[i]->known || !state->proposals[i]->node); i--)
+    for (int64_t i = state->proposal_count - 1; i >= 0 && is_barren(state, state->proposals[i]); i--)
         barren++;
     return barren;
 }

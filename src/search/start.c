@@ -85,26 +85,32 @@ static int start_of_other(struct engine *engine, struct error *error)
     return status;
 }
 
+int engine_check_arch(const struct engine *engine, const struct arch *arch, struct error *error)
+{
+    const struct shape input = engine->data.input;
+    struct shape shapes[ARCH_LAYERS_MAX];
+    if (arch_shapes(arch, input, shapes, error))
+        return error_prefix(error, "on images of %dx%dx%d", input.channels, input.height, input.width);
+    int classes = arch->layers[arch->layer_count - 1].units;
+    if (classes != engine->data.classes)
+        return error_set(error, "the classifier SM(%d) has %d classes, the data has %d: use SM(%d)", classes, classes,
+                         engine->data.classes, engine->data.classes);
+    if (arch_is_dense(arch) && !engine->options.dense)
+        return error_set(error, "a dense network needs --space dense");
+    return 0;
+}
+
 int engine_find_start(struct engine *engine, struct error *error)
 {
     struct arch *arch = &engine->start.arch;
     const struct shape input = engine->data.input;
-    struct shape shapes[ARCH_LAYERS_MAX];
     if (!engine->options.start[0])
         options_start(&engine->options, input, engine->data.classes, arch);
     else if (strchr(engine->options.start, ':') ? start_of_other(engine, error)
                                                 : arch_parse(arch, engine->options.start, error))
         return error_prefix(error, "--start");
-    if (arch_shapes(arch, input, shapes, error))
-        return error_prefix(error, "--start: on images of %dx%dx%d", input.channels, input.height, input.width);
-    int classes = arch->layers[arch->layer_count - 1].units;
-    if (classes != engine->data.classes)
-        return error_set(error, "--start: the classifier SM(%d) has %d classes, the data has %d: use SM(%d)", classes,
-                         classes, engine->data.classes, engine->data.classes);
-    if (arch_within(arch, input, &engine->limits, error))
+    if (engine_check_arch(engine, arch, error) || arch_within(arch, input, &engine->limits, error))
         return error_prefix(error, "--start");
-    if (arch_is_dense(arch) && !engine->options.dense)
-        return error_set(error, "--start: a dense network needs --space dense");
     return 0;
 }
 

@@ -261,7 +261,7 @@ static void report_result(struct engine *engine, const struct report *report, co
     result->weights_hash = event_text("%s", text);
     int status = engine_write(engine, "weights", result->weights, bytes, length);
     free(bytes);
-    engine->failures = 0;
+    engine->failures = engine->barren = 0; /* something new may grow from it */
     if (status)
         event_done(&event);
     else

@@ -2,8 +2,8 @@
  * log_reader.c - events out of a log, one at a time, and whole sessions.
  *
  * The reader keeps a window of the file that begins at or before the next frame.  It forgets it where a frame is torn,
- * so that the next call sees what a writer has put in its place. A frame that is not whole is torn when nothing good
- * follows it in the file, and damage otherwise.
+ * so that it sees what a writer has put in its place since.  A frame that is not whole is torn when nothing good follows
+ * it in the file, and damage otherwise.
  */
 #include "config.h"
 
@@ -102,18 +102,22 @@ int log_read(const char *folder, struct log_reader **reader, struct error *error
     return 0;
 }
 
-/* Not a whole frame: is it the file's torn end? */
+/* Not a whole frame: is it the file's torn end?  A writer may be at it, so it is read anew with what follows; LOG_EVENT:
+   it is whole by now. */
 static int torn_or_damaged(struct log_reader *reader, struct error *error)
 {
     struct stat status;
     if (fstat(reader->file, &status))
         return error_set(error, "%s: can't be read (%s)", reader->path, strerror(errno));
     int64_t rest = status.st_size - reader->offset;
+    forget_window(reader);
     if (fill(reader, rest > 0 ? (size_t)rest : 0, error))
         return -1;
-    size_t skip = (size_t)(reader->offset - reader->window_offset);
-    size_t next = frame_find(reader->window + skip, reader->used - skip, 1);
-    bool damaged = next < reader->used - skip;
+    size_t payload;
+    if (frame_check(reader->window, reader->used, &payload) == FRAME_GOOD)
+        return LOG_EVENT;
+    size_t next = frame_find(reader->window, reader->used, 1);
+    bool damaged = next < reader->used;
     forget_window(reader);
     if (!damaged)
         return LOG_TORN;
@@ -161,8 +165,12 @@ int log_next(struct log_reader *reader, struct event *event, struct error *error
         }
         if (reader->used == skip)
             return LOG_END;
-        if (status != FRAME_GOOD)
-            return torn_or_damaged(reader, error);
+        if (status != FRAME_GOOD) {
+            int found = torn_or_damaged(reader, error);
+            if (found != LOG_EVENT)
+                return found;
+            continue;
+        }
         int decoded = decode(reader->window + skip + FRAME_HEADER, payload, event, error);
         if (decoded < 0)
             return error_prefix(error, "%s: the event at byte %lld can't be read", reader->path,

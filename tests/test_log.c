@@ -9,8 +9,10 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "log_bed.h"
 #include "random_event.h"
@@ -280,6 +282,58 @@ static void test_a_torn_frame_may_be_replaced(void **unused)
     event_list_done(&list);
 }
 
+/* Called when the reader asks for the file's length: between its reads. */
+static void (*meanwhile)(void);
+
+int fstat(int file, struct stat *status)
+{
+    if (meanwhile)
+        meanwhile();
+    return fstatat(file, "", status, AT_EMPTY_PATH);
+}
+
+static struct {
+    const char *folder;
+    const unsigned char *bytes;
+    size_t length;
+} growing;
+
+static void grow(void)
+{
+    meanwhile = NULL;
+    log_put(growing.folder, growing.bytes, growing.length);
+}
+
+/* The reader sees a frame half written; before it has looked what comes behind it, it is whole and another is there. */
+static void test_a_torn_frame_may_become_whole(void **unused)
+{
+    struct event_list list = generate(8, 2);
+    size_t *offsets, count = list.count;
+    unsigned char *bytes = log_bytes(&list, &offsets);
+    char *folder = folder_new();
+    struct log_reader *reader;
+    struct event event;
+    log_put(folder, bytes, offsets[count - 2] + 11);
+    OK(log_read(folder, &reader, &error));
+    growing.folder = folder;
+    growing.bytes = bytes;
+    growing.length = offsets[count];
+    for (size_t i = 0; i < count; i++) {
+        meanwhile = i == count - 2 ? grow : NULL;
+        OK(log_next(reader, &event, &error) != LOG_EVENT);
+        assert_true(event_equal(&event, &list.items[i]));
+        event_done(&event);
+    }
+    assert_null(meanwhile);
+    assert_int_equal(log_next(reader, &event, NULL), LOG_END);
+    log_reader_free(reader);
+    free(bytes);
+    free(offsets);
+    folder_remove(folder);
+    free(folder);
+    event_list_done(&list);
+}
+
 /* --- newer programs ------------------------------------------------------------------------------------------ */
 
 /* {"n": number, "t": 1e6, "k": "grafted", "onto": 3} */
@@ -345,6 +399,7 @@ int main(void)
         cmocka_unit_test(test_zeros_at_the_end_are_torn),
         cmocka_unit_test(test_a_reader_follows_a_growing_log),
         cmocka_unit_test(test_a_torn_frame_may_be_replaced),
+        cmocka_unit_test(test_a_torn_frame_may_become_whole),
         cmocka_unit_test(test_unknown_kinds_count_and_are_skipped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -327,6 +327,7 @@ void terminal_resized(struct terminal *terminal)
 {
     read_size(terminal);
     resize_term(terminal->height, terminal->width); /* resizeterm() would also make a key of it */
+    clearok(stdscr, TRUE);                          /* a terminal that shrinks may have moved what it shows */
 }
 
 void terminal_suspend(struct terminal *terminal, bool group)
@@ -346,7 +347,6 @@ void terminal_resume(struct terminal *terminal)
 {
     tty_take();
     terminal_resized(terminal);
-    clearok(stdscr, TRUE);
     terminal->modes_due = true;
 }
 

@@ -41,7 +41,7 @@ int terminal_input(const struct terminal *terminal); /* readable: keys wait */
 bool terminal_is_behind(const struct terminal *terminal);
 void terminal_flush(struct terminal *terminal);
 int terminal_output(const struct terminal *terminal);
-/* SIGWINCH came: look at the size. */
+/* SIGWINCH came: look at the size, and draw all of it anew with the next show. */
 void terminal_resized(struct terminal *terminal);
 /* Give the terminal back, stop this process or its whole group, and take it again when it goes on.  It does not stop
    where no shell could make it go on.  SIGTSTP must be blocked. */

@@ -502,6 +502,49 @@ static void test_start_of_session(void **state)
     free(unused);
 }
 
+/* Run a session that is there, or a new one, with a word for the engine first. */
+static void run_with(const char *path, const struct search_options *options, const char *words)
+{
+    struct engine_data data = scripted_data();
+    struct evaluator *evaluator = scripted_evaluator_new(&(struct script){.slots = 1});
+    struct engine *engine;
+    struct error error, warning;
+    assert_int_equal(options ? engine_create(options, path, &data, evaluator, &engine, &error)
+                             : engine_resume(path, &data, evaluator, &engine, &warning, &error),
+                     0);
+    engine_command(engine, "user", words);
+    assert_int_equal(engine_run(engine, &error), 0);
+    engine_free(engine);
+    evaluator->kind->free(evaluator);
+}
+
+/* A search began with the best network of another, was stopped at once, and the other has a better one now. */
+static void test_start_stays_what_it_was(void **state)
+{
+    char *folder = scratch_new(), *first = bed_path(folder, "a"), *second = bed_path(folder, "b");
+    struct search_options options = bed_options();
+    struct session_state *before, *after;
+    struct error error;
+    options.networks = 2;
+    session_state_free(bed_run(folder, "a", &options, &(struct script){.slots = 1}));
+    snprintf(options.start, sizeof options.start, "%s:best", first);
+    run_with(second, &options, "stop");
+    assert_int_equal(session_load(first, &before, NULL, &error), 0);
+    run_with(first, NULL, "budget networks 12");
+    assert_int_equal(session_load(first, &after, NULL, &error), 0);
+    assert_int_not_equal(before->best, after->best);
+    struct session_state *session = bed_resume(folder, "b", &(struct script){.slots = 1});
+    assert_int_equal(session->status_count[NODE_DONE], 2);
+    assert_string_equal(session->nodes[0]->facts.arch, session_node(before, before->best)->facts.arch);
+    session_state_free(before);
+    session_state_free(after);
+    session_state_free(session);
+    scratch_remove(folder);
+    free(folder);
+    free(first);
+    free(second);
+}
+
 /* --- a full disk --- */
 
 /* In a child process whose files can't grow past `limit` bytes.  Exit status 0: the search ended with a message
@@ -568,6 +611,7 @@ int main(void)
         cmocka_unit_test(test_full_grown_parents_stand_back),
         cmocka_unit_test(test_manual),
         cmocka_unit_test(test_start_of_session),
+        cmocka_unit_test(test_start_stays_what_it_was),
         cmocka_unit_test(test_full_disk),
     };
     return cmocka_run_group_tests_name("engine", tests, NULL, NULL);

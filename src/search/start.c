@@ -30,13 +30,16 @@ static int check_split(const struct engine *engine, const struct session_state *
                      theirs.seed, theirs.validation);
 }
 
-static int start_of_session(struct engine *engine, const char *folder, const char *node_text, struct error *error)
+/* `*number`: of the network. */
+static int start_of_session(struct engine *engine, const char *folder, const char *node_text, int64_t *number,
+                            struct error *error)
 {
     struct session_state *state;
     struct error warning;
     if (session_load(folder, &state, &warning, error))
         return -1;
-    const struct session_node *node = session_node(state, session_find_node(state, node_text, error));
+    *number = session_find_node(state, node_text, error);
+    const struct session_node *node = session_node(state, *number);
     char input[RECORD_INPUT];
     int status = 0;
     if (!node)
@@ -60,7 +63,8 @@ static int start_of_session(struct engine *engine, const char *folder, const cha
     return status;
 }
 
-/* The folder becomes absolute in the options: a resume may come from elsewhere. */
+/* The folder becomes absolute in the options, since a resume may come from elsewhere, and the network a number: another
+   may be the best by then. */
 static int start_of_other(struct engine *engine, struct error *error)
 {
     char name[sizeof engine->options.start], *folder;
@@ -73,9 +77,10 @@ static int start_of_other(struct engine *engine, struct error *error)
     free(folder);
     if (!path)
         return error_set(error, "%s: the session can't be found any more", name);
-    int status = start_of_session(engine, path, colon + 1, error);
+    int64_t number = 0;
+    int status = start_of_session(engine, path, colon + 1, &number, error);
     struct text text = TEXT_EMPTY;
-    text_add(&text, "%s:%s", path, colon + 1);
+    text_add(&text, "%s:%" PRId64, path, number);
     if (!status && text.length >= sizeof engine->options.start)
         status = error_set(error, "%s: the path is too long", path);
     if (!status)

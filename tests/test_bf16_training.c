@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "backend/cpu/cpu.h"
+#include "fresh_weights.h"
 #include "nn/trainer.h"
 #include "util/bug.h"
 #include "util/file.h"
@@ -23,24 +24,12 @@
 /* After the first, in float32: direct convolutions, and in the last one minimal filtering. */
 static const char network_text[] = "C(4,3,1) P(2,2) C(8,3,1) P(3,3) C(16,3,1) C(32,3,1) A(4,4) SM(10)";
 
-static struct weights *new_weights(const char *text, struct shape shape, uint64_t seed)
-{
-    struct arch arch;
-    struct error error;
-    if (arch_parse(&arch, text, &error))
-        fail_msg("%s", error.text);
-    struct weights *weights = weights_new(&arch, shape);
-    struct random_stream stream = random_stream_new(seed, RANDOM_INITIALISE, 1, 0);
-    weights_initialise(weights, &stream);
-    return weights;
-}
-
 /* Accuracy on `validate`, in the precision that was trained in. */
 static double accuracy(const struct backend *backend, const struct view *train_view, const struct view *validate,
                        uint64_t seed)
 {
     struct training training = training_paper;
-    struct weights *weights = new_weights(network_text, train_view->images->shape, seed);
+    struct weights *weights = fresh_weights(network_text, train_view->images->shape, seed);
     struct evaluation evaluation;
     struct error error;
     training.epochs = 1;

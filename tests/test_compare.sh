@@ -1,7 +1,7 @@
 #!/bin/sh
 # compare on the command line: searches of two seeds; grown networks against the same ones from scratch, kept in a file.
 . "$top_srcdir/tests/tap.sh"
-plan 23
+plan 31
 
 # prints NAME PATTERN: the last command wrote a line like this
 prints() {
@@ -26,6 +26,15 @@ ok "as CSV" "$espalier" compare s1 s2 --csv
 prints "a row a network" '^random,s2,2,4,[0-9.]+,3,[0-9.e+]+,'
 says "not both" 2 "--csv and --json exclude" "$espalier" compare s1 --csv --json
 says "no such network" 1 "no such network" "$espalier" compare s1:9 --scratch
+# Nothing is printed, or trained, before all is known to be right.
+refuses() {
+    says "$@"
+    [ ! -s "$work/out" ]
+    report $? "$1: before anything is printed"
+}
+refuses "no such device" 1 "^espalier: --device gpu: \"gpu\" is no device" "$espalier" compare s1 --scratch --device gpu
+refuses "a second session that is not there" 1 "s9: there is no such session" "$espalier" compare s1 s9 --scratch
+refuses "an architecture" 1 "SM.2.: is not a session's" "$espalier" compare s1 'C(4,3,1) A(8,8) SM(2)' --scratch
 says "an option of the other way" 2 "--curves is not for --scratch" "$espalier" compare s1 --scratch --curves
 says "and the other way round" 2 "--best is for --scratch alone" "$espalier" compare s1 --best 3
 says "named and chosen" 2 "leave out which in s1:2" "$espalier" compare s1 s1:2 --scratch --spread 2
@@ -44,4 +53,7 @@ prints "as many epochs as the lineage" '^s1.esp:n[234] .* 3 +3 +[0-9.]+'
 [ "$(wc -l <results.csv)" = 5 ]
 report $? "the file holds both"
 echo "weights" >other.csv
+says "a file where none can be" 1 "^espalier: --out: nowhere/x.csv: can't be written" \
+    "$espalier" compare s1 --scratch --out nowhere/x.csv
+says "a precision that is none" 2 "--precision f8: must be one of f32|bf16" "$espalier" compare s1 --scratch --precision f8
 says "a file of something else" 1 "other.csv: holds no results" "$espalier" compare s1 --scratch --out other.csv

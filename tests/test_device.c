@@ -140,16 +140,16 @@ static void lists_are_added_up(void **state)
 static void every_message(void **state)
 {
     static const char *const rows[][2] = {
-        {"", "--devices : \"\" is no device; use auto, cpu, cpu:N for N trainers, cuda or cuda:N"},
-        {"gpu", "--devices gpu: \"gpu\" is no device; use auto, cpu, cpu:N for N trainers, cuda or cuda:N"},
-        {"cpu:2,", "--devices cpu:2,: \"\" is no device; use auto, cpu, cpu:N for N trainers, cuda or cuda:N"},
-        {"cpu:0", "--devices cpu:0: \"0\" is not a number of trainers; write for example cpu:2"},
-        {"cpu:-1", "--devices cpu:-1: \"-1\" is not a number of trainers; write for example cpu:2"},
-        {"cpu:two", "--devices cpu:two: \"two\" is not a number of trainers; write for example cpu:2"},
-        {"cpu:257", "--devices cpu:257: more than 256 devices; ask for fewer"},
-        {"cpu:200,cpu:57", "--devices cpu:200,cpu:57: more than 256 devices; ask for fewer"},
-        {"cuda", "--devices cuda: ESPALIER_CUDA_MODULE is \"no\"; use cpu"},
-        {"cpu:1,cuda:0", "--devices cpu:1,cuda:0: ESPALIER_CUDA_MODULE is \"no\"; use cpu"},
+        {"", "\"\" is no device; use auto, cpu, cpu:N for N trainers, cuda or cuda:N"},
+        {"gpu", "\"gpu\" is no device; use auto, cpu, cpu:N for N trainers, cuda or cuda:N"},
+        {"cpu:2,", "\"\" is no device; use auto, cpu, cpu:N for N trainers, cuda or cuda:N"},
+        {"cpu:0", "\"0\" is not a number of trainers; write for example cpu:2"},
+        {"cpu:-1", "\"-1\" is not a number of trainers; write for example cpu:2"},
+        {"cpu:two", "\"two\" is not a number of trainers; write for example cpu:2"},
+        {"cpu:257", "more than 256 devices; ask for fewer"},
+        {"cpu:200,cpu:57", "more than 256 devices; ask for fewer"},
+        {"cuda", "ESPALIER_CUDA_MODULE is \"no\"; use cpu"},
+        {"cpu:1,cuda:0", "ESPALIER_CUDA_MODULE is \"no\"; use cpu"},
     };
     struct device devices[DEVICES_MAX];
     put_processors(2, 1);

@@ -192,9 +192,34 @@ static void folder_without_permission(void **state)
         assert_int_equal(seteuid(somebody), 0);
     }
     check_unwritable(in_folder("closed/file"), "Permission denied");
+    assert_int_equal(file_may_write(in_folder("closed/file"), &error), -1);
     check_content(in_folder("closed/file"), "old", 3);
     assert_int_equal(seteuid(user), 0);
     assert_int_equal(chmod(in_folder("closed"), 0755), 0);
+}
+
+static void check_may_write(const char *path, const char *reason)
+{
+    struct error error = {""};
+    assert_int_equal(file_may_write(path, &error), reason ? -1 : 0);
+    if (reason && !strstr(error.text, reason))
+        fail_msg("\"%s\" does not say \"%s\"", error.text, reason);
+}
+
+static void places_are_looked_at_before(void **state)
+{
+    struct error error = {""};
+    check_may_write(in_folder("later"), NULL);
+    assert_false(file_exists(in_folder("later")));
+    check_may_write("later", NULL);
+    check_may_write("/dev/null", NULL);
+    assert_int_equal(file_write(in_folder("present"), "old", 3, &error), 0);
+    check_may_write(in_folder("present"), NULL);
+    check_content(in_folder("present"), "old", 3);
+    check_may_write("", "names no file");
+    check_may_write(folder, "is a folder");
+    check_may_write(in_folder("absent/file"), "No such file or directory");
+    check_may_write(in_folder("present/below"), "Not a directory");
 }
 
 /* When the rename fails, the old content stays and nothing new lies about. */
@@ -268,6 +293,7 @@ int main(void)
         cmocka_unit_test(unreadable_paths),
         cmocka_unit_test(unwritable_places),
         cmocka_unit_test(folder_without_permission),
+        cmocka_unit_test(places_are_looked_at_before),
         cmocka_unit_test(failed_write_leaves_the_old_file),
         cmocka_unit_test(written_in_the_current_folder),
         cmocka_unit_test(folders_are_made),

@@ -1,6 +1,7 @@
 /*
- * test_score.c - the confidence interval of an error: its ends are the shares from which what was seen is just 1.96
- * standard errors away, which is how Wilson defines it; the formula is not repeated here.
+ * test_score.c - a score is the same whoever helps; and the confidence interval of an error: its ends are the shares
+ * from which what was seen is just 1.96 standard errors away, which is how Wilson defines it; the formula is not
+ * repeated here.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,6 +13,39 @@
 #include <math.h>
 
 #include "cli/score.h"
+#include "fresh_weights.h"
+#include "pictures.h"
+#include "util/team.h"
+
+/* 600 images are two whole batches and a part of one. */
+static void test_team(void **state)
+{
+    const struct shape shape = {1, 12, 12};
+    enum { COUNT = 600, CLASSES = 5, HELPERS = 3 };
+    struct images images;
+    struct view view;
+    struct score alone, together;
+    struct error error;
+    pictures_draw(shape, CLASSES, COUNT, 100, 1, &images, &view);
+    struct weights *weights = fresh_weights("C(8,3,1) P(2,2) C(16,3,1) A(6,6) SM(5)", shape, 1);
+    struct helpers *helpers = helpers_new((const int[HELPERS]){-1, -1, -1}, HELPERS, 1);
+    assert_non_null(helpers);
+    assert_int_equal(score_network(backend_cpu(), NULL, weights, &view, &alone, &error), 0);
+    assert_int_equal(score_network(backend_cpu(), helpers_team(helpers, 0), weights, &view, &together, &error), 0);
+    assert_int_equal(alone.count, COUNT);
+    assert_int_equal(alone.correct, together.correct);
+    assert_true(alone.loss > 0 && alone.loss == together.loss);
+    assert_memory_equal(alone.confusion, together.confusion, CLASSES * CLASSES * sizeof *alone.confusion);
+    int counted = 0;
+    for (int i = 0; i < CLASSES * CLASSES; i++)
+        counted += alone.confusion[i];
+    assert_int_equal(counted, COUNT);
+    helpers_free(helpers);
+    score_done(&alone);
+    score_done(&together);
+    weights_free(weights);
+    pictures_done(&images, &view);
+}
 
 /* How many standard errors the share that was seen is from `share`. */
 static double errors_away(int hits, int count, double share)
@@ -45,6 +79,7 @@ static void test_limits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_team),
         cmocka_unit_test(test_ends),
         cmocka_unit_test(test_limits),
     };

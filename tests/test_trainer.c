@@ -17,6 +17,7 @@
 
 #include "arch/space.h"
 #include "backends.h"
+#include "fresh_weights.h"
 #include "nn/trainer.h"
 #include "pictures.h"
 #include "util/bug.h"
@@ -37,18 +38,6 @@ const char *__tsan_default_options(void)
 static const struct shape small = {1, 10, 10};
 enum { CLASSES = 4 };
 
-static struct weights *new_weights(const char *text, struct shape shape, uint64_t seed)
-{
-    struct arch arch;
-    struct error error;
-    if (arch_parse(&arch, text, &error))
-        fail_msg("%s", error.text);
-    struct weights *weights = weights_new(&arch, shape);
-    struct random_stream stream = random_stream_new(seed, RANDOM_INITIALISE, 1, 0);
-    weights_initialise(weights, &stream);
-    return weights;
-}
-
 /* What the recording backend saw. */
 enum { RECORDS_MAX = 4096 };
 static struct {
@@ -62,7 +51,8 @@ static struct {
     int key_count;
 } record;
 
-static void record_load(void *context, const struct tensor *tensor, const struct batch *batch, void *data, struct team *team)
+static void record_load(void *context, const struct tensor *tensor, const struct batch *batch, void *data,
+                        struct team *team)
 {
     record.counts[record.loads++] = batch->count;
     record.augmented = batch->augment != NULL;
@@ -108,7 +98,7 @@ static void record_training(const struct training *training, int count)
     struct view view;
     struct error error;
     pictures_draw(small, CLASSES, count, 100, 1, &images, &view);
-    struct weights *weights = new_weights("C(4,3,1) P(2,2) FC(5) SM(4)", small, 1);
+    struct weights *weights = fresh_weights("C(4,3,1) P(2,2) FC(5) SM(4)", small, 1);
     assert_int_equal(train(&backend, weights, &view, NULL, training, NULL, &error), TRAINING_DONE);
     weights_free(weights);
     pictures_done(&images, &view);
@@ -251,7 +241,7 @@ static void hooks_are_called(void **state)
     training.epochs = 3;
     training.batch = 32;
     pictures_draw(small, CLASSES, 100, 100, 2, &images, &view);
-    struct weights *weights = new_weights("C(4,3,1) P(2,2) FC(5) SM(4)", small, 2);
+    struct weights *weights = fresh_weights("C(4,3,1) P(2,2) FC(5) SM(4)", small, 2);
     assert_int_equal(train_listening(&training, &listener, &view, weights, &error), TRAINING_DONE);
     assert_int_equal(listener.asked, 3 * (4 + 2));
     assert_int_equal(listener.steps, 3 * 4);
@@ -286,7 +276,7 @@ static void stops_within_a_batch(void **state)
     const int allowed[] = {8, 0, 5}, steps[] = {6, 0, 4}, epochs[] = {1, 0, 0};
     for (size_t i = 0; i < COUNT_OF(allowed); i++) {
         struct listener listener = {.left = allowed[i]};
-        struct weights *weights = new_weights("C(4,3,1) P(2,2) FC(5) SM(4)", small, 2);
+        struct weights *weights = fresh_weights("C(4,3,1) P(2,2) FC(5) SM(4)", small, 2);
         assert_int_equal(train_listening(&training, &listener, &view, weights, &error), TRAINING_STOPPED);
         assert_int_equal(listener.asked, allowed[i] + 1);
         assert_int_equal(listener.steps, steps[i]);
@@ -305,7 +295,7 @@ static void divergence_is_seen(void **state)
     struct error error = {""};
     pictures_draw(small, CLASSES, 100, 100, 3, &images, &view);
     training.rate = 1e30f;
-    struct weights *weights = new_weights("C(4,3,1) P(2,2) FC(5) SM(4)", small, 3);
+    struct weights *weights = fresh_weights("C(4,3,1) P(2,2) FC(5) SM(4)", small, 3);
     assert_int_equal(train(backend, weights, &view, NULL, &training, NULL, &error), TRAINING_DIVERGED);
     assert_non_null(strstr(error.text, "not finite at step"));
     weights_free(weights);
@@ -313,7 +303,7 @@ static void divergence_is_seen(void **state)
     /* A weight that is lost behind a max pool: the loss may stay finite, the weights are not. */
     training.rate = 1e-3f;
     training.epochs = 1;
-    weights = new_weights("C(4,3,1) P(2,2) FC(5) SM(4)", small, 3);
+    weights = fresh_weights("C(4,3,1) P(2,2) FC(5) SM(4)", small, 3);
     weights->values[weights->layout.layers[0].weight] = NAN;
     assert_int_equal(train(backend, weights, &view, NULL, &training, NULL, &error), TRAINING_DIVERGED);
     weights_free(weights);
@@ -328,7 +318,7 @@ static void no_memory_is_an_outcome(void **state)
     struct error error = {""};
     pictures_draw(small, CLASSES, 100, 100, 3, &images, &view);
     training.batch = 2000000000;
-    struct weights *weights = new_weights("C(4000,3,1) SM(4)", small, 3);
+    struct weights *weights = fresh_weights("C(4000,3,1) SM(4)", small, 3);
     assert_int_equal(train(&backend_ref, weights, &view, NULL, &training, NULL, &error), TRAINING_NO_MEMORY);
     assert_true(error.text[0] != 0);
     weights_free(weights);
@@ -337,7 +327,7 @@ static void no_memory_is_an_outcome(void **state)
 
 static void initialisation_keeps_variance(void **state)
 {
-    struct weights *weights = new_weights("C(64,3,1) FC(50) SM(10)", (struct shape){3, 8, 8}, 4);
+    struct weights *weights = fresh_weights("C(64,3,1) FC(50) SM(10)", (struct shape){3, 8, 8}, 4);
     const double fan_ins[] = {27, 4096, 50};
     for (int i = 0; i < 3; i++) {
         const struct weights_layer *w = &weights->layout.layers[i];
@@ -363,7 +353,7 @@ static struct weights *train_once(const struct backend *backend, const struct vi
     training.augment = true;
     training.drop_pool = training.drop_fc = 0.2f;
     training.seed = seed;
-    struct weights *weights = new_weights("C(5,3,1) P(2,2) C(6,5,1) A(2,2) FC(7) SM(4)", small, 5);
+    struct weights *weights = fresh_weights("C(5,3,1) P(2,2) C(6,5,1) A(2,2) FC(7) SM(4)", small, 5);
     assert_int_equal(train(backend, weights, view, view, &training, NULL, &error), TRAINING_DONE);
     return weights;
 }
@@ -414,7 +404,7 @@ static void goes_on_as_if_never_stopped(void **state)
     training.batch = 24;
     training.augment = true;
     training.drop_pool = training.drop_fc = 0.2f;
-    struct weights *whole = new_weights("C(5,3,1) P(2,2) C(6,5,1) A(2,2) FC(7) SM(4)", small, 5);
+    struct weights *whole = fresh_weights("C(5,3,1) P(2,2) C(6,5,1) A(2,2) FC(7) SM(4)", small, 5);
     struct weights *second = weights_copy(whole);
     struct kept kept = {.epoch = 2, .weights = whole};
     kept.values = second->values;
@@ -453,7 +443,7 @@ static void learns_to_tell_squares_apart(void **state)
     training.epochs = 8;
     training.batch = 32;
     training.rate = 0.1f;
-    struct weights *weights = new_weights("C(4,3,1) P(2,2) C(8,3,1) P(2,2) FC(8) SM(4)", small, 9);
+    struct weights *weights = fresh_weights("C(4,3,1) P(2,2) C(8,3,1) P(2,2) FC(8) SM(4)", small, 9);
     assert_int_equal(network_evaluate(backend, weights, &unseen, 64, &evaluation, &error), 0);
     assert_true(evaluation.accuracy < 0.6);
     assert_int_equal(train(backend, weights, &view, NULL, &training, NULL, &error), TRAINING_DONE);
@@ -476,7 +466,7 @@ static void a_batch_of_one_is_harmless(void **state)
     struct evaluation evaluation;
     pictures_draw(small, CLASSES, 65, 100, 10, &images, &view);
     training.epochs = 3;
-    struct weights *weights = new_weights("C(4,3,1) A(10,10) FC(8) SM(4)", small, 11);
+    struct weights *weights = fresh_weights("C(4,3,1) A(10,10) FC(8) SM(4)", small, 11);
     assert_int_equal(train(backend, weights, &view, &view, &training, NULL, &error), TRAINING_DONE);
     assert_int_equal(network_evaluate(backend, weights, &view, 64, &evaluation, &error), 0);
     assert_true(isfinite(evaluation.loss) && evaluation.loss < 5);

@@ -50,8 +50,10 @@ static int run(const struct cli_arguments *arguments)
     struct error error = {{0}};
     int count;
     const char *list = cli_value(arguments, "devices");
-    if (devices_find(list ? list : "auto", devices, &count, &error))
+    if (devices_find(list ? list : "auto", devices, &count, &error)) {
+        error_prefix(&error, "--devices %s", list ? list : "auto");
         return cli_fail(&error);
+    }
     for (int i = 0; i < count; i++)
         printf("%-8s %s\n", devices[i].id, devices[i].name);
     if (!list)

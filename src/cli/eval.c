@@ -8,7 +8,7 @@
 
 #include "cli/score.h"
 #include "cli/subject.h"
-#include "search/evaluator.h"
+#include "cli/workplace.h"
 
 /* The views of one evaluation; images of the test part are its own. */
 struct evaluated {
@@ -62,14 +62,11 @@ static void print(const struct cli_arguments *arguments, const struct subject *s
 }
 
 static int evaluate(const struct cli_arguments *arguments, struct subject *subject, struct evaluated *views,
-                    struct error *error)
+                    struct workplace *workplace, struct error *error)
 {
-    static struct device devices[DEVICES_MAX];
     bool validation = cli_value(arguments, "validation");
     enum precision precision;
-    const struct backend *backend;
     struct score score;
-    int device_count;
     if (cli_precision(arguments, PRECISION_F32, &precision))
         return 2;
     if (subject_find(arguments->words[0], subject, error))
@@ -79,11 +76,11 @@ static int evaluate(const struct cli_arguments *arguments, struct subject *subje
                   arguments->words[0], arguments->words[0]);
         return cli_fail(error);
     }
-    if (devices_find("cpu:1", devices, &device_count, error) ||
-        !(backend = device_backend(&devices[0], precision, error)) ||
+    if (workplace_open(cli_value(arguments, "device"), precision, workplace, error) ||
         subject_open_images(subject, cli_value(arguments, "data"), "fashion-mnist", error) ||
         open_views(subject, validation, views, error) ||
-        score_network(backend, subject->target.weights, validation ? &views->validate : &views->test, &score, error))
+        score_network(workplace->backend, workplace_team(workplace), subject->target.weights,
+                      validation ? &views->validate : &views->test, &score, error))
         return cli_fail(error);
     print(arguments, subject, validation, &score);
     score_done(&score);
@@ -94,10 +91,12 @@ static int run(const struct cli_arguments *arguments)
 {
     struct subject subject = {0};
     struct evaluated views = {0};
+    struct workplace workplace = {.backend = NULL};
     struct error error = {{0}};
     if (cli_value(arguments, "test") && cli_value(arguments, "validation"))
         return cli_usage(arguments, "--test and --validation exclude each other");
-    int status = evaluate(arguments, &subject, &views, &error);
+    int status = evaluate(arguments, &subject, &views, &workplace, &error);
+    workplace_close(&workplace);
     view_done(&views.train);
     view_done(&views.validate);
     view_done(&views.test);
@@ -110,7 +109,8 @@ static const struct cli_option options_of_eval[] = {
     {"data", "SPEC", "these images [those of the network; unknown: fashion-mnist]"},
     {"test", NULL, "the test images (the default)"},
     {"validation", NULL, "the validation images of the session's split"},
-    {"precision", "WORD", "what convolutions multiply: f32, or bf16 where this machine has it [f32]"},
+    {"device", "NAME", "where: cpu, all cores, cpu:N, N of them, or cuda:N, a GPU [cpu]"},
+    {"precision", "WORD", "what convolutions multiply: f32, or bf16 where the device has it [f32]"},
     {0},
 };
 

@@ -18,7 +18,7 @@ int launch_open(struct launch *launch, const struct search_options *options, str
     struct data_spec spec;
     *launch = (struct launch){0};
     if (devices_find(options->devices, launch->devices, &launch->device_count, error))
-        return -1;
+        return error_prefix(error, "--devices %s", options->devices);
     for (int i = 0; i < launch->device_count; i++)
         if (!device_backend(&launch->devices[i], options->precision, error))
             return -1;

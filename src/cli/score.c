@@ -33,8 +33,8 @@ static void count_batch(const struct batch *batch, const float *logits, struct s
     }
 }
 
-int score_network(const struct backend *backend, struct weights *weights, const struct view *view, struct score *score,
-                  struct error *error)
+int score_network(const struct backend *backend, struct team *team, struct weights *weights, const struct view *view,
+                  struct score *score, struct error *error)
 {
     struct plan *plan = memory_new(1, sizeof *plan);
     plan_lower(&weights->arch, weights->input, &(struct plan_options){0}, plan);
@@ -43,21 +43,27 @@ int score_network(const struct backend *backend, struct weights *weights, const 
     free(plan);
     if (!network)
         return -1;
+    if (team)
+        network_share(network, team);
     *score = (struct score){.count = view->count, .classes = classes};
     score->confusion = memory_new((size_t)classes * (size_t)classes, sizeof *score->confusion);
+    struct step_result sum = {0};
     float *logits = memory_new((size_t)BATCH * (size_t)classes, sizeof *logits);
     for (int at = 0; at < view->count; at += BATCH) {
         struct batch batch = {.view = view, .index = view->index + at, .count = view->count - at};
         if (batch.count > BATCH)
             batch.count = BATCH;
-        score->loss += network_infer(network, &batch, logits).loss;
+        step_result_add(&sum, network_infer(network, &batch, logits));
         count_batch(&batch, logits, score);
     }
-    if (view->count)
-        score->loss /= view->count;
+    step_result_add(&sum, network_finish(network));
+    score->loss = view->count ? sum.loss / view->count : 0;
+    int failed = network_trouble(network, error) != DEVICE_FINE;
     free(logits);
     network_free(network);
-    return 0;
+    if (failed)
+        score_done(score);
+    return failed ? -1 : 0;
 }
 
 void score_done(struct score *score)

@@ -15,9 +15,10 @@ struct score {
     int *confusion; /* [label][prediction], the score's own */
 };
 
-/* Run the whole view through the network in inference mode.  score_done() it. */
-int score_network(const struct backend *backend, struct weights *weights, const struct view *view, struct score *score,
-                  struct error *error);
+/* Run the whole view through the network in inference mode, with the help of a team (NULL: none): the score is the same
+   to the bit.  score_done() it. */
+int score_network(const struct backend *backend, struct team *team, struct weights *weights, const struct view *view,
+                  struct score *score, struct error *error);
 void score_done(struct score *score);
 
 struct interval {

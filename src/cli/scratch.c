@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/score.h"
 #include "cli/statistics.h"
 #include "cli/workplace.h"
 #include "export/csv.h"
@@ -33,10 +34,11 @@ enum choice { CHOICE_NAMED, CHOICE_BEST, CHOICE_SPREAD };
 struct work {
     const struct cli_arguments *arguments;
     enum choice choice;
-    int64_t wanted;    /* networks of each session; CHOICE_NAMED: 1 */
-    const char *equal; /* "flops" or "epochs" */
-    const char *out;   /* or NULL */
-    struct text kept;  /* the file's lines */
+    int64_t wanted;           /* networks of each session; CHOICE_NAMED: 1 */
+    const char *equal;        /* "flops" or "epochs" */
+    enum precision precision; /* when --precision is given */
+    const char *out;          /* or NULL */
+    struct text kept;         /* the file's lines */
     int count;
     double *grown, *scratch; /* `count` accuracies each */
 };
@@ -53,19 +55,19 @@ struct setting {
 /* --- the session --- */
 
 /* Precision is the session's, or --precision's. */
-static int find_workplace(const struct cli_arguments *arguments, struct setting *setting, struct error *error)
+static int open_workplace(const struct work *work, struct setting *setting, struct error *error)
 {
-    const char *precision = cli_value(arguments, "precision");
-    if (precision && options_set(&setting->options, "precision", precision, error))
-        return -1;
-    return workplace_open(cli_value(arguments, "device"), setting->options.precision, &setting->workplace, error);
+    bool given = cli_value(work->arguments, "precision");
+    return workplace_open(cli_value(work->arguments, "device"), given ? work->precision : setting->options.precision,
+                          &setting->workplace, error);
 }
 
 /* `word` names a session or one of its networks. */
-static int open_setting(const struct cli_arguments *arguments, const char *word, struct setting *setting,
-                        struct error *error)
+static int open_setting(const struct work *work, const char *word, struct setting *setting, struct error *error)
 {
     struct data_spec spec;
+    if (strchr(word, '('))
+        return error_set(error, "%s: is not a session's; give SESSION or SESSION:NODE", word);
     struct text name = TEXT_EMPTY;
     text_add(&name, "%s%s", word, strchr(word, ':') ? "" : ":best");
     int failed = target_find(text_string(&name), &setting->target, error);
@@ -75,7 +77,7 @@ static int open_setting(const struct cli_arguments *arguments, const char *word,
     const struct session_state *state = setting->target.state;
     if (!state)
         return error_set(error, "%s: is not a session's; give SESSION or SESSION:NODE", word);
-    if (engine_options_of(state, &setting->options, error) || find_workplace(arguments, setting, error) ||
+    if (engine_options_of(state, &setting->options, error) || open_workplace(work, setting, error) ||
         data_spec_parse(setting->options.data, &spec, error) || images_open(&spec, DATA_TRAIN, &setting->images, error))
         return -1;
     char hash[HASH_TEXT];
@@ -108,13 +110,18 @@ static int by_accuracy(const void *a, const void *b)
     return first->facts.node < second->facts.node ? -1 : 1;
 }
 
+static bool has_result(const struct session_node *node)
+{
+    return node->status == NODE_DONE && node->weights_hash;
+}
+
 /* Trained networks that were grown, best first; the caller's to free(). */
 static const struct session_node **rank(const struct session_state *state, int64_t *count)
 {
     const struct session_node **ranked = memory_new((size_t)state->node_count, sizeof(struct session_node *));
     *count = 0;
     for (int64_t i = 1; i <= state->node_count; i++)
-        if (session_node(state, i)->status == NODE_DONE && session_node(state, i)->facts.parent)
+        if (has_result(session_node(state, i)) && session_node(state, i)->facts.parent)
             ranked[(*count)++] = session_node(state, i);
     qsort(ranked, (size_t)*count, sizeof(struct session_node *), by_accuracy);
     return ranked;
@@ -160,7 +167,7 @@ static int train_scratch(const struct setting *setting, const struct session_nod
                          struct error *error)
 {
     struct arch arch;
-    struct evaluation evaluation;
+    struct score score;
     char name[32];
     if (arch_parse(&arch, node->facts.arch, error))
         return error_prefix(error, "%s: n%lld", setting->target.session, (long long)node->facts.node);
@@ -172,13 +179,17 @@ static int train_scratch(const struct setting *setting, const struct session_nod
     struct weights *weights = weights_new(&arch, setting->images.shape);
     struct random_stream stream = random_stream_new(training.seed, RANDOM_INITIALISE, training.node, 0);
     weights_initialise(weights, &stream);
-    struct trainer_hooks hooks = {.context = name, .epoch = on_epoch, .team = workplace_team(&setting->workplace)};
-    int failed =
-        train(setting->workplace.backend, weights, &setting->train, NULL, &training, &hooks, error) != TRAINING_DONE ||
-        network_evaluate(setting->workplace.backend, weights, &setting->validate, training.batch, &evaluation, error);
-    result->scratch = failed ? NAN : evaluation.accuracy;
+    const struct backend *backend = setting->workplace.backend;
+    struct team *team = workplace_team(&setting->workplace);
+    struct trainer_hooks hooks = {.context = name, .epoch = on_epoch, .team = team};
+    int failed = train(backend, weights, &setting->train, NULL, &training, &hooks, error) != TRAINING_DONE ||
+                 score_network(backend, team, weights, &setting->validate, &score, error);
     weights_free(weights);
-    return failed ? -1 : 0;
+    if (failed)
+        return -1;
+    result->scratch = (double)score.correct / score.count;
+    score_done(&score);
+    return 0;
 }
 
 /* --- the file of results --- */
@@ -189,6 +200,8 @@ static int read_results(struct work *work, struct error *error)
 {
     void *bytes;
     size_t length;
+    if (work->out && file_may_write(work->out, error))
+        return error_prefix(error, "--out");
     if (!work->out || !file_exists(work->out)) {
         text_add(&work->kept, "%s", heading);
         return 0;
@@ -247,9 +260,6 @@ static void print_result(const struct setting *setting, const struct session_nod
 static int compare_network(struct work *work, const struct setting *setting, const struct session_node *node,
                            struct error *error)
 {
-    if (node->status != NODE_DONE || !node->weights_hash)
-        return error_set(error, "n%lld has no result to compare; choose a trained network",
-                         (long long)node->facts.node);
     struct lineage lineage = lineage_of(setting->target.state, node);
     double own = 3.0 * (double)node->facts.flops;
     struct result result = {.grown = node->accuracy};
@@ -265,10 +275,23 @@ static int compare_network(struct work *work, const struct setting *setting, con
     return 0;
 }
 
+/* Whatever would refuse a word refuses it before the first training begins. */
+static int check_word(const struct work *work, const char *word, struct error *error)
+{
+    struct setting *setting = memory_new(1, sizeof *setting);
+    int failed = open_setting(work, word, setting, error);
+    if (!failed && work->choice == CHOICE_NAMED) {
+        if (!has_result(session_node(setting->target.state, setting->target.node)))
+            failed = error_set(error, "%s: has no result to compare; choose a trained network", word);
+    }
+    close_setting(setting);
+    return failed;
+}
+
 static int compare_word(struct work *work, const char *word, struct error *error)
 {
     struct setting *setting = memory_new(1, sizeof *setting);
-    int failed = open_setting(work->arguments, word, setting, error);
+    int failed = open_setting(work, word, setting, error);
     if (!failed && work->choice == CHOICE_NAMED) {
         failed = compare_network(work, setting, session_node(setting->target.state, setting->target.node), error);
     } else if (!failed) {
@@ -306,7 +329,8 @@ static int read_options(const struct cli_arguments *arguments, struct work *work
         if (strchr(arguments->words[i], ':'))
             return cli_usage(arguments, "--%s chooses the networks: leave out which in %s", best ? "best" : "spread",
                              arguments->words[i]);
-    if (cli_integer(arguments, best ? "best" : "spread", 1, 1, 1000000, &work->wanted))
+    if (cli_integer(arguments, best ? "best" : "spread", 1, 1, 1000000, &work->wanted) ||
+        cli_precision(arguments, PRECISION_F32, &work->precision))
         return 2;
     const char *equal = cli_value(arguments, "equal");
     work->equal = equal ? equal : "flops";
@@ -324,6 +348,8 @@ int compare_scratch(const struct cli_arguments *arguments)
     if (status)
         return status;
     int failed = read_results(&work, &error);
+    for (int i = 0; !failed && i < arguments->word_count; i++)
+        failed = check_word(&work, arguments->words[i], &error);
     if (!failed)
         printf("%-28s %7s %9s %9s %7s %7s %8s %8s\n", "network", "params", "grown", "scratch", "gain", "epochs",
                "scratch", "FLOPs");

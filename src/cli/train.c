@@ -179,17 +179,7 @@ static int choose_file(const struct cli_arguments *arguments, struct run *run, s
     run->out = text_take(&text);
     if (!out && !run->resume && file_exists(run->out))
         return error_set(error, "%s: exists already; name the file to write by --out", run->out);
-    struct stat status;
-    if (!*run->out)
-        return error_set(error, "--out: names no file");
-    if (!stat(run->out, &status) && S_ISDIR(status.st_mode))
-        return error_set(error, "%s: is a folder; name a file in it by --out", run->out);
-    char *folder = memory_copy_text(run->out), *slash = strrchr(folder, '/');
-    if (slash)
-        slash[slash == folder] = '\0';
-    int failed = access(slash ? folder : ".", W_OK);
-    free(folder);
-    return failed ? error_set(error, "%s: can't be written in its folder; name another file by --out", run->out) : 0;
+    return file_may_write(run->out, error) ? error_prefix(error, "--out") : 0;
 }
 
 static int open_views(struct run *run, struct error *error)
@@ -291,7 +281,8 @@ static int test(const struct run *run, struct text *line, struct error *error)
     if (subject_open_test(&run->subject, &test_images, error))
         return -1;
     view_all(&test_images, &run->train, &view);
-    int failed = score_network(run->workplace.backend, run->weights, &view, &score, error);
+    int failed =
+        score_network(run->workplace.backend, workplace_team(&run->workplace), run->weights, &view, &score, error);
     if (!failed) {
         score_print(&score, line);
         score_done(&score);

@@ -23,9 +23,11 @@ int workplace_open(const char *device, enum precision precision, struct workplac
 {
     static struct device devices[DEVICES_MAX];
     int count;
+    device = device ? device : "cpu";
     *workplace = (struct workplace){.backend = NULL};
-    if (devices_find(device ? device : "cpu", devices, &count, error) ||
-        !(workplace->backend = device_backend(&devices[0], precision, error)))
+    if (devices_find(device, devices, &count, error))
+        return error_prefix(error, "--device %s", device);
+    if (!(workplace->backend = device_backend(&devices[0], precision, error)))
         return -1;
     memcpy(workplace->id, devices[0].id, sizeof workplace->id);
     workplace->helpers = devices[0].cuda ? NULL : new_helpers(devices, count);

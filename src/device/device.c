@@ -21,25 +21,22 @@
 #include "device/device_internal.h"
 #include "util/memory.h"
 
-static int too_many(const char *list, struct error *error)
+static int too_many(struct error *error)
 {
-    return error_set(error, "--devices %s: more than %d devices; ask for fewer", list, DEVICES_MAX);
+    return error_set(error, "more than %d devices; ask for fewer", DEVICES_MAX);
 }
 
 /* How many trainers one entry of the list asks for; -1 when it is refused. */
-static int entry_trainers(const char *list, const char *entry, const struct processors *processors, struct error *error)
+static int entry_trainers(const char *entry, const struct processors *processors, struct error *error)
 {
     int64_t number;
     if (strcmp(entry, "auto") == 0 || strcmp(entry, "cpu") == 0)
         return processors_trainers(processors);
     if (strncmp(entry, "cpu:", 4) != 0)
-        return error_set(error,
-                         "--devices %s: \"%s\" is no device; use auto, cpu, cpu:N for N trainers, cuda or cuda:N", list,
-                         entry);
+        return error_set(error, "\"%s\" is no device; use auto, cpu, cpu:N for N trainers, cuda or cuda:N", entry);
     if (text_to_integer(entry + 4, 1, INT64_MAX, &number))
-        return error_set(error, "--devices %s: \"%s\" is not a number of trainers; write for example cpu:2", list,
-                         entry + 4);
-    return number > DEVICES_MAX ? too_many(list, error) : (int)number;
+        return error_set(error, "\"%s\" is not a number of trainers; write for example cpu:2", entry + 4);
+    return number > DEVICES_MAX ? too_many(error) : (int)number;
 }
 
 static struct device make_device(const struct processors *processors, int index, bool pinned)
@@ -73,15 +70,14 @@ int gpu_trainers(const struct cuda_device *gpu)
 }
 
 /* The number of the one GPU that a number or the beginning of a UUID names; -1 when it is refused. */
-static int which_gpu(const char *list, const char *which, const struct cuda_device *gpus, int count,
-                     struct error *error)
+static int which_gpu(const char *which, const struct cuda_device *gpus, int count, struct error *error)
 {
     int64_t number;
     int found = -1, matches = 0;
     if (isdigit((unsigned char)*which)) {
         if (text_to_integer(which, 0, count - 1, &number))
-            return error_set(error, "--devices %s: \"%s\" is no GPU; there %s %d, from cuda:0 on", list, which,
-                             count == 1 ? "is" : "are", count);
+            return error_set(error, "\"%s\" is no GPU; there %s %d, from cuda:0 on", which, count == 1 ? "is" : "are",
+                             count);
         return (int)number;
     }
     for (int i = 0; i < count; i++)
@@ -90,23 +86,20 @@ static int which_gpu(const char *list, const char *which, const struct cuda_devi
             matches++;
         }
     if (!matches)
-        return error_set(error, "--devices %s: no GPU's UUID begins with \"%s\"; espalier devices --explain has them",
-                         list, which);
+        return error_set(error, "no GPU's UUID begins with \"%s\"; espalier devices --explain has them", which);
     return matches == 1 ? found
-                        : error_set(error, "--devices %s: the UUIDs of %d GPUs begin with \"%s\"; give more of it",
-                                    list, matches, which);
+                        : error_set(error, "the UUIDs of %d GPUs begin with \"%s\"; give more of it", matches, which);
 }
 
-static int add_gpu(const char *list, const struct cuda_module *module, const struct cuda_device *gpus, int number,
-                   int trainers, struct device *devices, int *total, struct error *error)
+static int add_gpu(const struct cuda_module *module, const struct cuda_device *gpus, int number, int trainers,
+                   struct device *devices, int *total, struct error *error)
 {
     for (int i = 0; i < *total; i++)
         if (devices[i].cuda && devices[i].gpu == number)
-            return error_set(error, "--devices %s: names cuda:%d twice; cuda:%dx2 is two trainers on it", list, number,
-                             number);
+            return error_set(error, "names cuda:%d twice; cuda:%dx2 is two trainers on it", number, number);
     for (int i = 0; i < (trainers ? trainers : gpu_trainers(&gpus[number])); i++) {
         if (*total == DEVICES_MAX)
-            return too_many(list, error);
+            return too_many(error);
         struct device *device = &devices[(*total)++];
         *device = (struct device){.core = -1, .cuda = module->backend(number), .gpu = number};
         snprintf(device->id, sizeof(device->id), i ? "cuda:%d.%d" : "cuda:%d", number, i);
@@ -119,7 +112,7 @@ static int add_gpu(const char *list, const struct cuda_module *module, const str
 }
 
 /* Put the trainers of one entry's GPUs behind the devices that are there. */
-static int add_gpus(const char *list, const char *entry, struct device *devices, int *total, struct error *error)
+static int add_gpus(const char *entry, struct device *devices, int *total, struct error *error)
 {
     static struct cuda_device gpus[CUDA_DEVICES_MAX];
     char which[sizeof(gpus[0].uuid)];
@@ -128,20 +121,20 @@ static int add_gpus(const char *list, const char *entry, struct device *devices,
     int count, number;
     int64_t trainers = 0;
     if (!module || module->devices(gpus, &count, &reason))
-        return error_set(error, "--devices %s: %s; use cpu", list, reason.text);
+        return error_set(error, "%s; use cpu", reason.text);
     const char *times = strchr(entry, 'x'); /* no UUID has one */
     if (times && text_to_integer(times + 1, 1, GPU_TRAINERS_MAX, &trainers))
-        return error_set(error, "--devices %s: \"%s\" is not 1 to %d trainers on a GPU; write for example cuda:0x2",
-                         list, times + 1, GPU_TRAINERS_MAX);
+        return error_set(error, "\"%s\" is not 1 to %d trainers on a GPU; write for example cuda:0x2", times + 1,
+                         GPU_TRAINERS_MAX);
     const char *name = strncmp(entry, "cuda", 4) == 0 ? entry + 4 : entry;
     if (*name && name != times) {
         name += *name == ':';
         snprintf(which, sizeof(which), "%.*s", (int)(times ? times - name : (ptrdiff_t)strlen(name)), name);
-        number = which_gpu(list, which, gpus, count, error);
-        return number < 0 ? -1 : add_gpu(list, module, gpus, number, (int)trainers, devices, total, error);
+        number = which_gpu(which, gpus, count, error);
+        return number < 0 ? -1 : add_gpu(module, gpus, number, (int)trainers, devices, total, error);
     }
     for (number = 0; number < count; number++)
-        if (add_gpu(list, module, gpus, number, (int)trainers, devices, total, error))
+        if (add_gpu(module, gpus, number, (int)trainers, devices, total, error))
             return -1;
     return 0;
 }
@@ -159,14 +152,14 @@ int devices_find_under(const char *root, const char *list, struct device devices
     while (result == 0 && (entry = strsep(&place, ","))) {
         behind_gpu = is_gpu(entry, behind_gpu);
         if (behind_gpu) {
-            result = add_gpus(list, entry, devices, &total, error);
+            result = add_gpus(entry, devices, &total, error);
             continue;
         }
-        int trainers = entry_trainers(list, entry, &processors, error);
+        int trainers = entry_trainers(entry, &processors, error);
         if (trainers < 0)
             result = -1;
         else if (trainers > DEVICES_MAX - total)
-            result = too_many(list, error);
+            result = too_many(error);
         else
             for (int i = 0; i < trainers; i++) {
                 places[processor++] = total;

@@ -181,6 +181,24 @@ int file_write(const char *path, const void *bytes, size_t length, struct error 
     return 0;
 }
 
+int file_may_write(const char *path, struct error *error)
+{
+    struct stat status;
+    bool exists = stat(path, &status) == 0;
+    if (!*path)
+        return error_set(error, "\"\" names no file");
+    if (exists && S_ISDIR(status.st_mode))
+        return error_set(error, "%s: is a folder; name a file in it", path);
+    const char *slash = strrchr(path, '/');
+    struct text folder = TEXT_EMPTY;
+    text_add(&folder, "%.*s.", slash ? (int)(slash + 1 - path) : 0, path);
+    const char *written = exists && !S_ISREG(status.st_mode) ? path : text_string(&folder);
+    int failed = faccessat(AT_FDCWD, written, W_OK, AT_EACCESS);
+    int reason = errno;
+    text_done(&folder);
+    return failed ? error_set(error, "%s: can't be written (%s); name another file", path, strerror(reason)) : 0;
+}
+
 int file_make_folder(const char *path, struct error *error)
 {
     char *partial = memory_copy_text(path);

@@ -18,6 +18,9 @@ int file_read(const char *path, size_t limit, void **bytes, size_t *length, stru
    file (/dev/stdout, a pipe) is written straight. */
 int file_write(const char *path, const void *bytes, size_t length, struct error *error);
 
+/* Can file_write() write it later?  Asked before long work; no promise. */
+int file_may_write(const char *path, struct error *error);
+
 /* mkdir -p; an existing folder is fine. */
 int file_make_folder(const char *path, struct error *error);
 

@@ -1,5 +1,5 @@
-# tap.sh - TAP for shell tests, read by them: `plan N`, then N times `is`, `ok` or `skip`. Works in a folder of its own
-# ($work, removed at the end), where no session or preset of the person's is seen.
+# tap.sh - TAP for shell tests, read by them: `plan N`, then N times `ok`, `prints`, `says`, `report` or `skip`. Works in a
+# folder of its own ($work, removed at the end), where no session or preset of the person's is seen.
 
 espalier=$top_builddir/espalier
 work=$(mktemp -d)
@@ -29,6 +29,14 @@ ok() {
         report 1 "$name"
         sed 's/^/# /' "$work/out" "$work/err" | tail -n 20
     fi
+}
+
+# prints NAME PATTERN [FILE]: the last command, or what FILE is kept of, wrote a line like this
+prints() {
+    grep -qE -e "$2" "${3-$work/out}"
+    status=$?
+    report $status "$1"
+    [ $status = 0 ] || { echo "# expected: $2"; sed 's/^/# /' "${3-$work/out}" | tail -n 30; }
 }
 
 # says NAME STATUS PATTERN COMMAND…: the command ends with that status, and one line on stderr that matches

@@ -28,14 +28,6 @@ within() {
     report 0 "$name"
 }
 
-# prints NAME PATTERN FILE
-prints() {
-    grep -qE -e "$2" "$3"
-    status=$?
-    report $status "$1"
-    [ $status = 0 ] || { echo "# expected: $2"; sed 's/^/# /' "$3" | tail -n 20; }
-}
-
 gone() {
     ! owner "$1/lock"
 }

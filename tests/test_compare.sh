@@ -3,14 +3,6 @@
 . "$top_srcdir/tests/tap.sh"
 plan 31
 
-# prints NAME PATTERN: the last command wrote a line like this
-prints() {
-    grep -qE -e "$2" "$work/out"
-    status=$?
-    report $status "$1"
-    [ $status = 0 ] || { echo "# expected: $2"; sed 's/^/# /' "$work/out" | tail -n 30; }
-}
-
 black_and_white set
 for seed in 1 2; do
     ok "a search with seed $seed" "$espalier" run --data idx:set --start 'C(4,3,1) P(2,2) A(4,4) FC(8) SM(2)' \

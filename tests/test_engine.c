@@ -159,7 +159,7 @@ static void test_limits(void **state)
     struct error error;
     char *folder = scratch_new();
     assert_int_equal(engine_create(&options, folder, &data, evaluator, &engine, &error), -1);
-    assert_non_null(strstr(error.text, "--start"));
+    assert_non_null(strstr(error.text, "the start network: "));
     evaluator->kind->free(evaluator);
     scratch_remove(folder);
     free(folder);

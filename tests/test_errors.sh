@@ -1,7 +1,7 @@
 #!/bin/sh
 # Bad input and a bad environment: one line that says what to do, the right exit status, nothing lost.
 . "$top_srcdir/tests/tap.sh"
-plan 55
+plan 56
 
 small="--networks 2 --epochs 1 --start-epochs 1 --train-subset 300 --validation 100 --devices cpu:1 --limit-flops 0 --headless"
 
@@ -17,6 +17,8 @@ says "a negative number of episodes" 2 "--episodes -1: must be a whole number" "
 says "a number that is none" 2 "--networks many" "$espalier" run --networks many
 says "no such policy" 2 "--policy oracle.*reinforce" "$espalier" run --policy oracle
 says "no such preset" 2 "nonesuch" "$espalier" run --preset nonesuch
+says "an action that is none" 2 '--actions: "grow" is no action' \
+    "$espalier" run --policy manual --actions 'widen:conv1; grow'
 says "a start that is no network" 2 "neither an architecture.*nor SESSION:NODE" "$espalier" run --start one
 says "one argument too few" 2 "resume: needs SESSION" "$espalier" resume
 says "one argument too many" 2 "too many" "$espalier" fsck a b
@@ -48,7 +50,7 @@ head -c 5000 /dev/zero >odd/data_batch_1.bin
 says "a CIFAR file of a wrong size" 1 "odd/data_batch_1.bin.*3073" "$espalier" run --data cifar10:odd $small
 
 if [ ! -d "$fashion" ]; then
-    while [ "$number" -lt 52 ]; do skip "with a session" "no Fashion-MNIST"; done
+    while [ "$number" -lt 53 ]; do skip "with a session" "no Fashion-MNIST"; done
     exit 0
 fi
 

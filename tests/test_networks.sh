@@ -3,14 +3,6 @@
 . "$top_srcdir/tests/tap.sh"
 plan 60
 
-# prints NAME PATTERN: the last command wrote a line like this
-prints() {
-    grep -qE -e "$2" "$work/out"
-    status=$?
-    report $status "$1"
-    [ $status = 0 ] || { echo "# expected: $2"; sed 's/^/# /' "$work/out" | tail -n 30; }
-}
-
 # fails NAME STATUS COMMAND…: the command ends with that status; what it prints is kept for prints()
 fails() {
     name=$1 expected=$2

@@ -1,13 +1,18 @@
 /*
- * dry_run.c - an estimate in three steps: time the start network, imagine a tree of random decisions without training
- * any of it, and scale by FLOPs.  Larger networks reach more FLOP/s than the start network, so that the time is
- * rather too long than too short.
+ * dry_run.c - an estimate in three steps: time the start network, imagine a tree without training any of it, and scale
+ * by FLOPs.  The policy proposes as it does before it has learned anything; no accuracy being known, any network may
+ * be a parent.  Larger networks reach more FLOP/s than the start network, so that the time is rather too long than too
+ * short.
  */
 #include "cli/dry_run.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "nn/trainer.h"
+#include "search/engine.h"
+#include "search/manual.h"
+#include "util/bug.h"
 #include "util/clock.h"
 #include "util/memory.h"
 
@@ -45,7 +50,8 @@ static int time_training(const struct arch *arch, const struct launch *launch, c
 }
 
 /* Of a network in training on the first device. */
-static int64_t training_bytes(const struct arch *arch, const struct launch *launch, const struct search_options *options)
+static int64_t training_bytes(const struct arch *arch, const struct launch *launch,
+                              const struct search_options *options)
 {
     const struct backend *backend = device_backend(&launch->devices[0], options->precision, NULL);
     struct plan *plan = memory_new(1, sizeof *plan);
@@ -59,39 +65,53 @@ static int64_t training_bytes(const struct arch *arch, const struct launch *laun
 /* Of all networks of an imagined search. */
 struct imagined {
     double flops;  /* of an image, forward, together */
-    int64_t bytes; /* the largest arena of one in training */
+    int64_t bytes; /* the largest arena of one in training, the start network's included */
 };
 
-static struct imagined imagine(const struct search_options *options, const struct launch *launch, const struct arch *start,
-                      int64_t networks)
+/* Who proposes in the imagined search: the policy itself, but it learns nothing; and one that aims has nothing to aim
+   at before the session of --match is read. */
+static const struct policy_kind *imagined_policy(const struct search_options *options)
 {
-    struct policy_options policy_options = {
-        .space = space_find(options->widths),
-        .input = launch->images.shape,
-        .limits = {options->limit_depth, options->limit_parameters, options->limit_flops, options->limit_memory,
-                   (int)options->batch},
-        .wider_decisions = (int)options->wider,
-        .deeper_decisions = (int)options->deeper,
-    };
-    const struct policy_kind *kind = policy_find("random");
+    const struct policy_kind *kind = policy_find(options->policy);
+    return kind->aim ? policy_find("random") : kind;
+}
+
+static void imagine_one(const struct search_options *options, const struct policy_kind *kind, struct policy *policy,
+                        int64_t number, const struct arch *parent, struct random_stream *stream, struct arch *child)
+{
+    struct proposal proposal;
+    bool manual = !strcmp(options->policy, "manual");
+    if (!manual)
+        kind->propose(policy, parent, stream, &proposal);
+    else if (manual_propose(options->actions, number, parent, space_find(options->widths), &proposal, NULL))
+        proposal.count = 0;
+    if (proposal_apply(parent, &proposal, child, NULL))
+        *child = *parent;
+}
+
+/* Of a long search the first IMAGINED_MOST networks stand for all. */
+enum { IMAGINED_MOST = 2000 };
+
+static struct imagined imagine(const struct search_options *options, const struct launch *launch,
+                               const struct arch *start, int64_t networks)
+{
+    struct policy_options policy_options = options_policy(options, launch->images.shape);
+    const struct policy_kind *kind = imagined_policy(options);
     struct policy *policy = kind->create(&policy_options);
-    struct imagined imagined = {0};
-    struct arch *pool = memory_new((size_t)networks + 1, sizeof *pool);
-    struct proposal *proposal = memory_new(1, sizeof *proposal);
+    struct imagined imagined = {.bytes = training_bytes(start, launch, options)};
+    int64_t count = networks < IMAGINED_MOST ? networks : IMAGINED_MOST;
+    struct arch *pool = memory_new((size_t)count + 1, sizeof *pool);
     pool[0] = *start;
-    for (int64_t i = 1; i <= networks; i++) {
-        struct random_stream stream =
-            random_stream_new((uint64_t)options->seed, RANDOM_POLICY, (uint32_t)i, 0);
+    for (int64_t i = 1; i <= count; i++) {
+        struct random_stream stream = random_stream_new((uint64_t)options->seed, RANDOM_POLICY, (uint32_t)i, 0);
         const struct arch *parent = &pool[options->parent == PARENT_START ? 0 : random_below(&stream, (uint32_t)i)];
-        kind->propose(policy, parent, &stream, proposal);
-        if (proposal_apply(parent, proposal, &pool[i], NULL))
-            pool[i] = *parent;
+        imagine_one(options, kind, policy, i, parent, &stream, &pool[i]);
         int64_t bytes = training_bytes(&pool[i], launch, options);
         imagined.bytes = bytes > imagined.bytes ? bytes : imagined.bytes;
         imagined.flops += (double)arch_cost(&pool[i], launch->images.shape).flops;
     }
+    imagined.flops *= count ? (double)networks / (double)count : 0;
     kind->destroy(policy);
-    free(proposal);
     free(pool);
     return imagined;
 }
@@ -107,55 +127,86 @@ static int devices_apart(const struct launch *launch)
     return count;
 }
 
-int dry_run(const struct search_options *options, const struct launch *launch, struct error *error)
+/* That the budget allows; INT64_MAX: as many as there is time for. */
+static int64_t grown_networks(const struct search_options *options)
 {
-    struct arch start;
-    struct shape input = launch->images.shape;
-    int64_t networks = options->networks > 0   ? options->networks - 1
-                       : options->episodes > 0 ? options->episodes * options->episode_networks
-                                               : 0;
-    networks = networks > 100000 ? 100000 : networks;
-    if (*options->start) {
-        struct target target;
-        if (target_find(options->start, &target, error))
-            return -1;
-        start = target.arch;
-        target_done(&target);
+    const int64_t limits[] = {
+        options->networks > 0 ? options->networks - 1 : INT64_MAX,
+        options->episodes > 0 ? options->episodes * options->episode_networks : INT64_MAX,
+        !strcmp(options->policy, "manual") ? manual_count(options->actions) : INT64_MAX,
+    };
+    int64_t least = INT64_MAX;
+    for (size_t i = 0; i < COUNT_OF(limits); i++)
+        least = limits[i] < least ? limits[i] : least;
+    return least;
+}
+
+static int find_start(const struct search_options *options, const struct launch *launch, struct arch *start,
+                      struct error *error)
+{
+    struct target target;
+    if (!*options->start) {
+        options_start(options, launch->images.shape, launch->images.classes, start);
     } else {
-        options_start(options, input, launch->images.classes, &start);
+        if (target_find(options->start, &target, error))
+            return error_prefix(error, "--start");
+        *start = target.arch;
+        target_done(&target);
     }
-    struct shape shapes[ARCH_LAYERS_MAX];
-    double image_seconds;
-    if (arch_shapes(&start, input, shapes, error) ||
-        time_training(&start, launch, options, &image_seconds, error))
-        return -1;
+    return engine_check_start(options, &launch->data, start, error);
+}
+
+static void print_start(const struct arch *start, const struct search_options *options, const struct launch *launch,
+                        double image_seconds)
+{
+    char parameters[TEXT_SHORT], flops[TEXT_SHORT], memory[TEXT_SHORT];
     struct text text = TEXT_EMPTY;
-    char parameters[TEXT_SHORT], work[TEXT_SHORT], time[TEXT_SHORT], memory[TEXT_SHORT];
-    struct arch_cost cost = arch_cost(&start, input);
-    arch_print(&start, &text);
+    struct arch_cost cost = arch_cost(start, launch->images.shape);
+    arch_print(start, &text);
     printf("start     %s\n          %s parameters, %s FLOPs an image, %s in training; %.0f images/s on one device\n",
-           text_string(&text), text_count(parameters, (double)cost.parameters), text_count(work, (double)cost.flops),
-           text_bytes(memory, (double)training_bytes(&start, launch, options)), 1 / image_seconds);
+           text_string(&text), text_count(parameters, (double)cost.parameters), text_count(flops, (double)cost.flops),
+           text_bytes(memory, (double)training_bytes(start, launch, options)), 1 / image_seconds);
     text_done(&text);
     printf("data      %d training images, %d for validation\n", launch->train.count, launch->validate.count);
     printf("devices   %d\n", devices_apart(launch));
-    if (!networks) {
-        printf("search    no limit of networks or episodes; %s\n",
-               options->seconds > 0 ? text_duration(time, options->seconds) : "it runs until it is stopped");
-        return 0;
-    }
-    double images = (double)launch->train.count;
-    struct imagined imagined = imagine(options, launch, &start, networks);
-    double start_seconds = image_seconds * images * (double)options->start_epochs;
-    double grown_seconds = image_seconds / (double)cost.flops * imagined.flops * images * (double)options->epochs;
-    double flops =
-        3 * images * ((double)cost.flops * (double)options->start_epochs + imagined.flops * (double)options->epochs);
-    double seconds = start_seconds + grown_seconds / devices_apart(launch);
+}
+
+static void print_search(const struct arch *start, const struct search_options *options, const struct launch *launch,
+                         int64_t networks, double image_seconds)
+{
+    char work[TEXT_SHORT], time[TEXT_SHORT], memory[TEXT_SHORT];
+    const struct policy_kind *kind = imagined_policy(options);
+    struct imagined imagined = imagine(options, launch, start, networks);
+    double images = launch->train.count, start_flops = (double)arch_cost(start, launch->images.shape).flops;
+    double start_work = start_flops * images * (double)options->start_epochs,
+           grown_work = imagined.flops * images * (double)options->epochs;
+    double seconds = image_seconds / start_flops * (start_work + grown_work / devices_apart(launch));
     bool cut = options->seconds > 0 && options->seconds < seconds;
-    printf("search    %lld grown networks of %lld epochs, about %s FLOPs, about %s%s\n", (long long)networks,
-           (long long)options->epochs, text_count(work, flops), text_duration(time, cut ? options->seconds : seconds),
-           cut ? " (ended by --seconds)" : "");
+    printf("search    %lld grown networks of %lld epoch%s, about %s FLOPs, about %s%s\n", (long long)networks,
+           (long long)options->epochs, options->epochs == 1 ? "" : "s", text_count(work, 3 * (start_work + grown_work)),
+           text_duration(time, cut ? options->seconds : seconds), cut ? " (ended by --seconds)" : "");
+    printf("          (imagined: proposed by %s%s, on %s)\n", kind->name,
+           kind->observe                       ? ", which has learned nothing"
+           : policy_find(options->policy)->aim ? ", whatever --match says"
+                                               : "",
+           options->parent == PARENT_START ? "the start network" : "parents drawn at random");
     printf("memory    about %s a trainer for the largest network, besides the images\n",
            text_bytes(memory, (double)imagined.bytes));
+}
+
+int dry_run(const struct search_options *options, const struct launch *launch, struct error *error)
+{
+    struct arch start;
+    double image_seconds;
+    char time[TEXT_SHORT];
+    if (find_start(options, launch, &start, error) || time_training(&start, launch, options, &image_seconds, error))
+        return -1;
+    print_start(&start, options, launch, image_seconds);
+    int64_t networks = grown_networks(options);
+    if (networks < INT64_MAX)
+        print_search(&start, options, launch, networks, image_seconds);
+    else
+        printf("search    no limit of networks or episodes; %s\n",
+               options->seconds > 0 ? text_duration(time, options->seconds) : "it runs until it is stopped");
     return 0;
 }

@@ -22,6 +22,10 @@ struct engine_data { /* what the first event says of the data */
     struct hash hash;
 };
 
+/* Can a search with these options begin with this network: of its images, its classes, its space, within its limits? */
+int engine_check_start(const struct search_options *options, const struct engine_data *data, const struct arch *arch,
+                       struct error *error);
+
 /* Sees every event, in order.  Must not block for long; copies what it keeps. */
 struct engine_sink {
     void (*event)(void *context, const struct event *event);

@@ -119,7 +119,8 @@ void engine_end(struct engine *engine, const char *ending);
 /* --- start.c: what the options mean --- */
 
 /* Can a network be of this search: of its images, its classes and its space? */
-int engine_check_arch(const struct engine *engine, const struct arch *arch, struct error *error);
+int engine_check_arch(const struct search_options *options, const struct engine_data *data, const struct arch *arch,
+                      struct error *error);
 /* The start network that the options name. */
 int engine_find_start(struct engine *engine, struct error *error);
 /* What a policy that aims at the networks of another session should know of it. */

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "data/images.h"
+#include "search/manual.h"
 #include "util/bug.h"
 
 static int valid_data(const char *value, struct error *error)
@@ -350,6 +351,31 @@ struct training options_training(const struct search_options *options)
     };
 }
 
+struct policy_options options_policy(const struct search_options *options, struct shape input)
+{
+    return (struct policy_options){
+        .space = space_find(options->widths),
+        .dense = options->dense,
+        .input = input,
+        .limits =
+            {
+                .depth = options->limit_depth,
+                .parameters = options->limit_parameters,
+                .flops = options->limit_flops,
+                .memory = options->limit_memory,
+                .batch = (int)options->batch,
+            },
+        .wider_decisions = (int)options->wider,
+        .deeper_decisions = (int)options->deeper,
+        .rate = options->policy_rate,
+        .entropy_bonus = options->entropy_bonus,
+        .baseline_decay = options->baseline_decay,
+        .baseline_released = options->baseline_released,
+        .imitate_weight = options->imitate_weight,
+        .seed = (uint64_t)options->seed,
+    };
+}
+
 int options_settle(struct search_options *options, struct error *error)
 {
     const struct policy_kind *kind = policy_find(options->policy);
@@ -364,6 +390,8 @@ int options_settle(struct search_options *options, struct error *error)
     if (manual && !options->actions[0])
         return error_set(error,
                          "--policy manual: needs --actions, for example --actions \"widen:conv1; deepen:conv2\"");
+    if (manual && manual_check(options->actions, error))
+        return error_prefix(error, "--actions");
     if (!manual && options->actions[0])
         return error_set(error, "--actions: is for --policy manual only, not for %s", options->policy);
     if (!manual && options->wider + options->deeper == 0)

@@ -77,6 +77,8 @@ int options_read(struct search_options *options, const char *preset, struct erro
 int options_settle(struct search_options *options, struct error *error);
 /* How grown networks are trained; `node` is 0. */
 struct training options_training(const struct search_options *options);
+/* What the policy is made with, for images of that shape; the space and the limits in it are the search's. */
+struct policy_options options_policy(const struct search_options *options, struct shape input);
 
 /* The start network when none is named: the smallest of its kind with these widths. */
 void options_start(const struct search_options *options, struct shape input, int classes, struct arch *arch);

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "search/internal.h"
+#include "search/manual.h"
 #include "util/bug.h"
 #include "util/memory.h"
 
@@ -104,45 +105,6 @@ static void emit_refused(struct engine *engine, const struct growing *growing, c
     engine_emit(engine, &event);
 }
 
-/* --- the networks of --actions --- */
-
-/* The actions of network `number` (from 1) in "a b; c": its first byte and length.  False past the last. */
-static bool manual_item(const char *list, int64_t number, const char **item, size_t *length)
-{
-    while (number-- > 1) {
-        list += strcspn(list, ";");
-        if (!*list)
-            return false;
-        list++;
-    }
-    *length = strcspn(list, ";");
-    *item = list;
-    return list[strspn(list, " ")] != '\0';
-}
-
-static int manual_propose(const struct engine *engine, int64_t number, const struct arch *parent,
-                          struct proposal *proposal, struct error *error)
-{
-    const char *item;
-    size_t length;
-    memset(proposal, 0, sizeof *proposal);
-    ASSERT(manual_item(engine->options.actions, number, &item, &length));
-    for (const char *end = item + length; item < end;) {
-        size_t word = strcspn(item, " ;");
-        if (word) {
-            char text[64];
-            if (word >= sizeof text)
-                return error_set(error, "%.*s: is not an action", (int)word, item);
-            memcpy(text, item, word);
-            text[word] = '\0';
-            if (proposal_add_text(parent, engine->space, text, proposal, error))
-                return -1;
-        }
-        item += word + 1;
-    }
-    return 0;
-}
-
 /* --- proposing --- */
 
 /* Of the networks that the policy made, the number that the next one will have. */
@@ -159,13 +121,11 @@ const char *propose_end(const struct engine *engine, struct error *message)
     const struct session_state *state = engine->state;
     const int64_t *counts = state->status_count;
     int64_t next = state->proposal_count + 1, networks = counts[NODE_DONE] + counts[NODE_RUNNING] + counts[NODE_QUEUED];
-    const char *item;
-    size_t length;
     if (state->budget_networks && networks >= state->budget_networks)
         error_set(message, "%" PRId64 " networks are trained", counts[NODE_DONE]);
     else if (state->budget_episodes && episode_of(engine, next) > state->budget_episodes)
         error_set(message, "%" PRId64 " episodes are done", state->budget_episodes);
-    else if (is_manual(engine) && !manual_item(engine->options.actions, next, &item, &length))
+    else if (is_manual(engine) && next > manual_count(engine->options.actions))
         error_set(message, "all networks of --actions are made");
     else if (engine->policy_kind->aim && next_grown(state) > state->facts.match.count)
         error_set(message, "all %d networks of --match are matched", state->facts.match.count);
@@ -196,14 +156,14 @@ static bool propose_one(struct engine *engine)
     engine_arch(engine, growing.parent, &growing.parent_arch);
     enum growth growth = GROWTH_NEW;
     if (is_manual(engine)) {
-        if (manual_propose(engine, number, &growing.parent_arch, &growing.proposal, &reason))
+        if (manual_propose(engine->options.actions, number, &growing.parent_arch, engine->space, &growing.proposal,
+                           &reason))
             growth = GROWTH_REFUSED;
     } else {
         struct random_stream stream =
             random_stream_new((uint64_t)engine->options.seed, RANDOM_POLICY, (uint32_t)number, 0);
         if (engine->policy_kind->aim)
-            engine->policy_kind->aim(engine->policy,
-                                     engine->state->facts.match.items[next_grown(engine->state) - 1]);
+            engine->policy_kind->aim(engine->policy, engine->state->facts.match.items[next_grown(engine->state) - 1]);
         engine->policy_kind->propose(engine->policy, &growing.parent_arch, &stream, &growing.proposal);
     }
     if (growth == GROWTH_NEW)

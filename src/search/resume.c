@@ -63,7 +63,7 @@ static int restore_node(struct engine *engine, int64_t number, struct error *err
     const struct session_node *parent = session_node(engine->state, node->facts.parent);
     struct arch arch, parent_arch, made;
     struct proposal proposal;
-    if (arch_parse(&arch, node->facts.arch, error) || engine_check_arch(engine, &arch, error) ||
+    if (arch_parse(&arch, node->facts.arch, error) || engine_check_arch(&engine->options, &engine->data, &arch, error) ||
         check_result(node, error))
         return -1;
     bool waits = (node->status == NODE_QUEUED || node->status == NODE_RUNNING) && !node->pruned;

@@ -90,33 +90,40 @@ static int start_of_other(struct engine *engine, struct error *error)
     return status;
 }
 
-int engine_check_arch(const struct engine *engine, const struct arch *arch, struct error *error)
+int engine_check_arch(const struct search_options *options, const struct engine_data *data, const struct arch *arch,
+                      struct error *error)
 {
-    const struct shape input = engine->data.input;
+    const struct shape input = data->input;
     struct shape shapes[ARCH_LAYERS_MAX];
     if (arch_shapes(arch, input, shapes, error))
         return error_prefix(error, "on images of %dx%dx%d", input.channels, input.height, input.width);
     int classes = arch->layers[arch->layer_count - 1].units;
-    if (classes != engine->data.classes)
+    if (classes != data->classes)
         return error_set(error, "the classifier SM(%d) has %d classes, the data has %d: use SM(%d)", classes, classes,
-                         engine->data.classes, engine->data.classes);
-    if (arch_is_dense(arch) && !engine->options.dense)
+                         data->classes, data->classes);
+    if (arch_is_dense(arch) && !options->dense)
         return error_set(error, "a dense network needs --space dense");
+    return 0;
+}
+
+int engine_check_start(const struct search_options *options, const struct engine_data *data, const struct arch *arch,
+                       struct error *error)
+{
+    struct arch_limits limits = options_policy(options, data->input).limits;
+    if (engine_check_arch(options, data, arch, error) || arch_within(arch, data->input, &limits, error))
+        return error_prefix(error, options->start[0] ? "--start" : "the start network");
     return 0;
 }
 
 int engine_find_start(struct engine *engine, struct error *error)
 {
     struct arch *arch = &engine->start.arch;
-    const struct shape input = engine->data.input;
     if (!engine->options.start[0])
-        options_start(&engine->options, input, engine->data.classes, arch);
+        options_start(&engine->options, engine->data.input, engine->data.classes, arch);
     else if (strchr(engine->options.start, ':') ? start_of_other(engine, error)
                                                 : arch_parse(arch, engine->options.start, error))
         return error_prefix(error, "--start");
-    if (engine_check_arch(engine, arch, error) || arch_within(arch, input, &engine->limits, error))
-        return error_prefix(error, "--start");
-    return 0;
+    return engine_check_start(&engine->options, &engine->data, arch, error);
 }
 
 int engine_find_match(struct engine *engine, struct error *error)
@@ -149,29 +156,9 @@ int engine_find_match(struct engine *engine, struct error *error)
 
 void engine_prepare(struct engine *engine)
 {
-    const struct search_options *options = &engine->options;
-    engine->space = space_find(options->widths);
-    engine->limits = (struct arch_limits){
-        .depth = options->limit_depth,
-        .parameters = options->limit_parameters,
-        .flops = options->limit_flops,
-        .memory = options->limit_memory,
-        .batch = (int)options->batch,
-    };
-    engine->policy_options = (struct policy_options){
-        .space = engine->space,
-        .dense = options->dense,
-        .input = engine->data.input,
-        .limits = engine->limits,
-        .wider_decisions = (int)options->wider,
-        .deeper_decisions = (int)options->deeper,
-        .rate = options->policy_rate,
-        .entropy_bonus = options->entropy_bonus,
-        .baseline_decay = options->baseline_decay,
-        .baseline_released = options->baseline_released,
-        .imitate_weight = options->imitate_weight,
-        .seed = (uint64_t)options->seed,
-    };
-    engine->policy_kind = policy_find(options->policy);
+    engine->policy_options = options_policy(&engine->options, engine->data.input);
+    engine->space = engine->policy_options.space;
+    engine->limits = engine->policy_options.limits;
+    engine->policy_kind = policy_find(engine->options.policy);
     engine->policy = engine->policy_kind->create(&engine->policy_options);
 }

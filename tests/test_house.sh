@@ -42,7 +42,7 @@ only() {
     [ "$found" = "$* " ] || echo "# found: $found"
 }
 
-plan 21
+plan 22
 includes >"$work/includes"
 may util
 may arch util
@@ -64,6 +64,7 @@ rooms=$(cut -d' ' -f1 "$work/includes" | sort -u | tr '\n' ' ')
 report $? "these are all rooms (of util and of cli nothing is asked): $rooms"
 
 only "curses" '#include <(n?curses|ncursesw/|term\.h)' tui/terminal.c
+only "protobuf-c" '#include .*(protobuf-c|\.pb-c\.h)' src/export/onnx.c
 only "msgpack" '#include <msgpack' sessions/event_msgpack.c
 
 # --- files ---

@@ -1,7 +1,7 @@
 #!/bin/sh
 # morph, train and eval, on a small data set made here: black images and white ones of 8×8 pixels.
 . "$top_srcdir/tests/tap.sh"
-plan 60
+plan 68
 
 # fails NAME STATUS COMMAND…: the command ends with that status; what it prints is kept for prints()
 fails() {
@@ -94,6 +94,14 @@ prints "the same images" '^test .* 512 images$'
 # --- networks of a session ---
 "$espalier" run --data idx:set --start "$small" --networks 2 --epochs 1 --start-epochs 2 --validation 112 --devices cpu:1 \
     --out one --headless >run.out 2>&1
+ok "export of a session's network" "$espalier" export one:start
+prints "what goes in" '^input +image: N,1,8,8 float32, pixels from 0 to 255$'
+prints "what comes out" '^output +probabilities: N,2 float32$'
+prints "and where it is" "^file +one-n1.onnx, $(wc -c <one-n1.onnx) bytes$"
+says "a file that is there" 1 "one-n1.onnx: exists already" "$espalier" export one:start
+ok "of a file of weights" "$espalier" export whole.safetensors --out named.onnx
+says "no weights to export" 1 "has no weights" "$espalier" export "$small" --data idx:set
+says "images that went" 1 "gone: train-images-idx3-ubyte" "$espalier" export one:start --data idx:gone
 ok "eval of a session's network" "$espalier" eval one:start --validation
 seen=$(sed -n 's/^valid\..*accuracy \([0-9.]*\) %.*loss \([0-9.]*\) .*/\1 \2/p' "$work/out")
 kept=$(sed -n 's/^ *the session has \([0-9.]*\) % accuracy, loss \([0-9.]*\)$/\1 \2/p' "$work/out")

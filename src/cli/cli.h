@@ -89,6 +89,6 @@ int target_find(const char *text, struct target *target, struct error *error);
 void target_done(struct target *target);
 
 extern const struct cli_command command_run, command_resume, command_attach, command_replay, command_show, command_compare,
-    command_morph, command_train, command_eval, command_devices, command_fsck, command_keys, command_version;
+    command_morph, command_train, command_eval, command_export, command_devices, command_fsck, command_keys, command_version;
 
 #endif

@@ -19,14 +19,8 @@ struct evaluated {
 /* Views are set where they are needed: normalisation comes from `train`. */
 static int open_views(const struct subject *subject, bool validation, struct evaluated *views, struct error *error)
 {
-    const struct target *target = &subject->target;
-    if (subject->session_split) {
-        if (data_split(&subject->images, (int)target->validation, (int)target->train_subset, (uint64_t)target->seed,
-                       &views->train, &views->validate, error))
-            return -1;
-    } else {
-        view_all(&subject->images, NULL, &views->train);
-    }
+    if (subject_training_views(subject, &views->train, &views->validate, error))
+        return -1;
     if (validation) {
         if (views->validate.count)
             return 0;

@@ -5,7 +5,9 @@
 
 #include <string.h>
 
+#include "util/file.h"
 #include "util/hash.h"
+#include "util/memory.h"
 
 int subject_find(const char *text, struct subject *subject, struct error *error)
 {
@@ -66,6 +68,43 @@ int subject_open_test(const struct subject *subject, struct images *test, struct
         return 0;
     images_done(test);
     return -1;
+}
+
+int subject_training_views(const struct subject *subject, struct view *train, struct view *validate,
+                           struct error *error)
+{
+    const struct target *target = &subject->target;
+    *train = *validate = (struct view){0};
+    if (subject->session_split)
+        return data_split(&subject->images, (int)target->validation, (int)target->train_subset, (uint64_t)target->seed,
+                          train, validate, error);
+    view_all(&subject->images, NULL, train);
+    return 0;
+}
+
+/* After the network. */
+static char *default_name(const struct target *target, const char *ending)
+{
+    struct text text = TEXT_EMPTY;
+    if (target->node) {
+        const char *slash = strrchr(target->session, '/'), *name = slash ? slash + 1 : target->session;
+        size_t length = strlen(name);
+        if (length > 4 && !strcmp(name + length - 4, ".esp"))
+            length -= 4;
+        text_add(&text, "%.*s-n%lld%s", (int)length, name, (long long)target->node, ending);
+    } else {
+        text_add(&text, "network%s", ending);
+    }
+    return text_take(&text);
+}
+
+int subject_choose_file(const struct subject *subject, const char *out, const char *ending, bool replace, char **path,
+                        struct error *error)
+{
+    *path = out ? memory_copy_text(out) : default_name(&subject->target, ending);
+    if (!out && !replace && file_exists(*path))
+        return error_set(error, "%s: exists already; name the file to write by --out", *path);
+    return file_may_write(*path, error) ? error_prefix(error, "--out") : 0;
 }
 
 void subject_name(const struct subject *subject, const char *text, struct text *name)

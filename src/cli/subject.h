@@ -22,6 +22,14 @@ int subject_find(const char *text, struct subject *subject, struct error *error)
 int subject_open_images(struct subject *subject, const char *data, const char *fallback, struct error *error);
 /* The test part of the same set, checked likewise; images_done() it. */
 int subject_open_test(const struct subject *subject, struct images *test, struct error *error);
+/* The images that normalise pixels for this network, as they did in its training: for one of a session those of its
+   split, whose validation images come too, else all training images.  view_done() both. */
+int subject_training_views(const struct subject *subject, struct view *train, struct view *validate,
+                           struct error *error);
+/* Where to write what becomes of the network: `out`, or where it is NULL SESSION-nNODE or "network" and `ending` in the
+   current folder, which must be free unless `replace`.  `*path` is the caller's, also after a failure. */
+int subject_choose_file(const struct subject *subject, const char *out, const char *ending, bool replace, char **path,
+                        struct error *error);
 /* "fashion-mnist-1:n5", FILE, or "the architecture". */
 void subject_name(const struct subject *subject, const char *text, struct text *name);
 void subject_done(struct subject *subject);

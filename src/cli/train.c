@@ -11,8 +11,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "cli/bar.h"
 #include "cli/checkpoint.h"
@@ -157,29 +155,6 @@ static int read_training(const struct cli_arguments *arguments, struct run *run,
     training->drop_fc = (float)fc;
     training->node = (uint32_t)target->node;
     return 0;
-}
-
-/* --out, or a name after the network that is still free, so that nothing is overwritten that was not named. */
-static int choose_file(const struct cli_arguments *arguments, struct run *run, struct error *error)
-{
-    const struct target *target = &run->subject.target;
-    const char *out = cli_value(arguments, "out");
-    struct text text = TEXT_EMPTY;
-    if (out) {
-        text_add(&text, "%s", out);
-    } else if (target->node) {
-        const char *slash = strrchr(target->session, '/'), *name = slash ? slash + 1 : target->session;
-        size_t length = strlen(name);
-        if (length > 4 && !strcmp(name + length - 4, ".esp"))
-            length -= 4;
-        text_add(&text, "%.*s-n%lld.safetensors", (int)length, name, (long long)target->node);
-    } else {
-        text_add(&text, "network.safetensors");
-    }
-    run->out = text_take(&text);
-    if (!out && !run->resume && file_exists(run->out))
-        return error_set(error, "%s: exists already; name the file to write by --out", run->out);
-    return file_may_write(run->out, error) ? error_prefix(error, "--out") : 0;
 }
 
 static int open_views(struct run *run, struct error *error)
@@ -341,7 +316,8 @@ static int prepare_and_train(const struct cli_arguments *arguments, struct run *
     if (status)
         return status;
     if (workplace_open(cli_value(arguments, "device"), run->precision, &run->workplace, error) ||
-        choose_file(arguments, run, error) ||
+        subject_choose_file(&run->subject, cli_value(arguments, "out"), ".safetensors", run->resume, &run->out,
+                            error) ||
         subject_open_images(&run->subject, cli_value(arguments, "data"), "fashion-mnist", error) ||
         open_views(run, error))
         return cli_fail(error);

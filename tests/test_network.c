@@ -38,7 +38,7 @@ static const char every_kind[] = "P(2,1) C(5,3,1) P(2,2) C(6,5,1) A(2,1) P(2,1) 
 static const char dense[] = "C(5,3,1) P(2,1) D(2,[3,4]) D(0,[2]) T(0.5) D(1,[4,3]) P(2,1) C(4,3,1) D(0,[3]) P(2,1) "
                             "D(2,[2]) A(2,2) FC(9) SM(5)";
 static const struct shape input = {3, 12, 11};
-static const struct plan_options dropping = {.drop_pool = 0.2f, .drop_fc = 0.3f};
+static const struct plan_options dropping = {.drop_pool = 0.2f, .drop_fc = 0.3f, .drop_dense = 0.25f};
 enum { CLASSES = 5, IMAGES = 50, BATCH = 20 };
 
 struct subject {
@@ -146,7 +146,7 @@ static void lowering_concatenates_in_place(void **state)
         {OP_NORM, 4, 0, 4, 1, 0, 4, 0, true},  {OP_CONV_ALONE, 4, 0, 4, 0, 4, 1, 0, false},
         {OP_NORM, 5, 0, 5, 0, 0, 5, 0, false}, {OP_CLASSIFIER, 6, 0, 5, 0, 0, 5, 0, false},
     };
-    struct plan *plan = lower("C(4,3,1) D(2,[3]) D(0,[2]) T(0.5) D(0,[1]) A(5,5) SM(5)", input, &dropping);
+    struct plan *plan = lower("C(4,3,1) D(2,[3]) D(0,[2]) T(0.5) D(0,[1]) A(5,5) SM(5)", input, &(struct plan_options){0});
     assert_int_equal(plan->op_count, COUNT_OF(expected));
     for (int i = 0; i < plan->op_count; i++) {
         const struct op *op = &plan->ops[i];
@@ -174,6 +174,34 @@ static void lowering_concatenates_in_place(void **state)
     assert_int_equal(plan->ops[6].pool, POOL_AVERAGE);
     assert_int_equal(plan->ops[10].pool_size, 5);
     free(plan);
+}
+
+/* Between a bottleneck and its BN too: they are one operation no more, and share out their weights. */
+static void lowering_adds_dropout_to_dense_layers(void **state)
+{
+    static const enum op_kind kinds[] = {OP_CONV,       OP_NORM,    OP_CONV_ALONE, OP_DROPOUT, OP_NORM,
+                                         OP_CONV_ALONE, OP_DROPOUT, OP_NORM,       OP_CONV_ALONE, OP_DROPOUT,
+                                         OP_NORM,       OP_CLASSIFIER};
+    struct plan *plan = lower("C(4,3,1) D(2,[3]) T(0.5) A(5,5) SM(5)", input, &dropping);
+    struct plan *plain = lower("C(4,3,1) D(2,[3]) T(0.5) A(5,5) SM(5)", input, &(struct plan_options){0});
+    assert_int_equal(plan->op_count, COUNT_OF(kinds));
+    for (int i = 0; i < plan->op_count; i++) {
+        const struct op *op = &plan->ops[i];
+        const struct tensor *in = &plan->tensors[op->input], *out = &plan->tensors[op->output];
+        assert_int_equal(op->kind, kinds[i]);
+        assert_true(op->kind != OP_DROPOUT || (op->drop == dropping.drop_dense && in->channels == out->channels &&
+                                               in->border == out->border && !in->before && !in->after));
+    }
+    const struct weights_layer *joined = &plain->ops[2].weights, *linear = &plan->ops[2].weights;
+    const struct weights_layer *norm = &plan->ops[4].weights;
+    assert_true(linear->weight == joined->weight && linear->gamma < 0 && linear->mean < 0);
+    assert_true(norm->weight < 0 && norm->gamma == joined->gamma && norm->variance == joined->variance);
+    /* What the block gets is what was dropped. */
+    assert_int_equal(plan->tensors[plan->ops[6].output].before, 4);
+    assert_int_equal(plan->tensors[plan->ops[6].output].buffer, plan->tensors[plan->ops[7].input].buffer);
+    assert_int_equal(plan->tensors[plan->ops[5].output].buffer, plan->ops[5].output);
+    free(plan);
+    free(plain);
 }
 
 static void modes_and_batches_agree(void **state)
@@ -526,6 +554,7 @@ int main(void)
         cmocka_unit_test(lowering_joins_pools),
         cmocka_unit_test(lowering_adds_dropout),
         cmocka_unit_test(lowering_concatenates_in_place),
+        cmocka_unit_test(lowering_adds_dropout_to_dense_layers),
     };
     static char names[MOST][80];
     static struct subject subjects[MOST];

@@ -1,7 +1,7 @@
 #!/bin/sh
 # morph, train and eval, on a small data set made here: black images and white ones of 8×8 pixels.
 . "$top_srcdir/tests/tap.sh"
-plan 68
+plan 72
 
 # fails NAME STATUS COMMAND…: the command ends with that status; what it prints is kept for prints()
 fails() {
@@ -57,6 +57,14 @@ cp network.safetensors kept.safetensors
 says "a training that diverges" 1 "diverged.*lower" \
     "$espalier" train network.safetensors --data idx:set --epochs 9 --rate 1e6 --out kept.safetensors
 ok "leaves the file alone" cmp network.safetensors kept.safetensors
+dense='C(4,3,1) D(2,[4,4]) T(0.5) A(4,4) SM(2)'
+ok "a dense network trains" "$espalier" train "$dense" --data idx:set --epochs 1 --out dense.safetensors
+loss=$(grep -o 'loss [0-9.]*' "$work/out")
+ok "and with dropout in its layers" \
+    "$espalier" train "$dense" --data idx:set --epochs 1 --drop-dense 0.2 --out dropped.safetensors
+prints "as the plan says" 'dropout 0.2 in dense layers'
+[ -n "$loss" ] && [ "$loss" != "$(grep -o 'loss [0-9.]*' "$work/out")" ]
+report $? "otherwise"
 says "other classes" 1 "has 2 classes, the network's classifier SM\(3\)" \
     "$espalier" train 'C(4,3,1) SM(3)' --data idx:set --out other.safetensors
 says "no weights to evaluate" 1 "has no weights" "$espalier" eval "$small" --data idx:set

@@ -130,7 +130,7 @@ static int read_training(const struct cli_arguments *arguments, struct run *run,
     const struct target *target = &run->subject.target;
     struct training *training = &run->training;
     int64_t epochs, batch, seed;
-    double rate, decay, pool, fc;
+    double rate, decay, pool, fc, dense;
     run->resume = cli_value(arguments, "resume");
     run->scratch = cli_value(arguments, "scratch") || !target->weights;
     *training = training_paper;
@@ -144,6 +144,7 @@ static int read_training(const struct cli_arguments *arguments, struct run *run,
         cli_real(arguments, "weight-decay", (double)training->weight_decay, 0, 1, &decay) ||
         cli_real(arguments, "drop-pool", (double)training->drop_pool, 0, 0.99, &pool) ||
         cli_real(arguments, "drop-fc", (double)training->drop_fc, 0, 0.99, &fc) ||
+        cli_real(arguments, "drop-dense", (double)training->drop_dense, 0, 0.99, &dense) ||
         cli_precision(arguments, PRECISION_F32, &run->precision))
         return 2;
     training->epochs = (int)epochs;
@@ -153,6 +154,7 @@ static int read_training(const struct cli_arguments *arguments, struct run *run,
     training->weight_decay = (float)decay;
     training->drop_pool = (float)pool;
     training->drop_fc = (float)fc;
+    training->drop_dense = (float)dense;
     training->node = (uint32_t)target->node;
     return 0;
 }
@@ -192,11 +194,12 @@ static void describe(struct run *run)
     struct text text = TEXT_EMPTY;
     hash_print(run->subject.images.hash, images);
     hash_print(hash_of(run->weights->values, (size_t)run->weights->layout.total * sizeof(float)), weights);
-    text_add(&text,
-             "%d epochs, batch %d, rate %g, weight decay %g, dropout %g %g, seed %llu, %d images of %.8s%s, "
-             "from %.8s%s",
-             training->epochs, training->batch, (double)training->rate, (double)training->weight_decay,
-             (double)training->drop_pool, (double)training->drop_fc, (unsigned long long)training->seed,
+    text_add(&text, "%d epochs, batch %d, rate %g, weight decay %g, dropout %g %g", training->epochs, training->batch,
+             (double)training->rate, (double)training->weight_decay, (double)training->drop_pool,
+             (double)training->drop_fc);
+    if (training->drop_dense > 0) /* checkpoints of before this option go on */
+        text_add(&text, " %g", (double)training->drop_dense);
+    text_add(&text, ", seed %llu, %d images of %.8s%s, from %.8s%s", (unsigned long long)training->seed,
              run->train.count, images, training->augment ? " augmented" : "", weights,
              run->precision == PRECISION_BF16 ? ", bf16" : "");
     run->settings = text_take(&text);
@@ -235,6 +238,8 @@ static void print_plan(const struct cli_arguments *arguments, const struct run *
            training->epochs == 1 ? "" : "s", training->batch, (double)training->rate, (double)training->weight_decay);
     if (training->drop_pool > 0 || training->drop_fc > 0)
         printf(", dropout %g after pools, %g after FC", (double)training->drop_pool, (double)training->drop_fc);
+    if (training->drop_dense > 0)
+        printf(", dropout %g in dense layers", (double)training->drop_dense);
     printf(", on %s\n", run->workplace.id);
     struct team *team = workplace_team(&run->workplace);
     if (team)
@@ -360,6 +365,7 @@ static const struct cli_option options_of_train[] = {
     {"weight-decay", "X", "weight decay [the session's, else 0.0001]"},
     {"drop-pool", "X", "dropout after max pools [the session's, else 0]"},
     {"drop-fc", "X", "dropout after fully connected layers [the session's, else 0]"},
+    {"drop-dense", "X", "dropout after the convolutions of dense layers and transitions [the session's, else 0]"},
     {"resume", NULL, "go on where the same command was cut short"},
     {"device", "NAME", "where to train: cpu, all cores, cpu:N, N of them, or cuda:N, a GPU [cpu]"},
     {"precision", "WORD", "what convolutions multiply: f32, or bf16 where the device has it [f32]"},

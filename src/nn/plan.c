@@ -2,8 +2,8 @@
  * plan.c - lowering: layers to operations.
  *
  * One pass forward emits operations and tensors: a pool right behind a convolution or a BN joins it, any other is an
- * OP_POOL; dropout follows max pools and FC layers when asked for.  One pass backward gives each tensor the border that
- * its reader wants, and says whose input gradients add up.
+ * OP_POOL; dropout follows max pools, FC layers and the convolutions of D and T when asked for.  One pass backward
+ * gives each tensor the border that its reader wants, and says whose input gradients add up.
  *
  * `state.map` is the tensor with the map at hand.  At the first D of a block it becomes the beginning of a buffer with
  * room for the whole block: it hasn't been read yet, so only what it says of its buffer changes.
@@ -14,6 +14,7 @@
 
 struct lowering {
     const struct arch *arch;
+    const struct plan_options *options;
     const struct shape *shapes; /* of the layers' outputs */
     struct weights_layout layout;
     struct plan *plan;
@@ -119,18 +120,43 @@ static void begin_block(struct lowering *at, int layer)
     map->after = at->shapes[last].channels - map->channels;
 }
 
+/* With its dropout, to `output`. */
+static void emit_conv_alone(struct lowering *at, int layer, const struct weights_layer *weights, int kernel,
+                            struct shape map, int output)
+{
+    float drop = at->options->drop_dense;
+    int between = drop > 0 ? add_tensor(at->plan, (struct shape){weights->outputs, map.height, map.width}) : output;
+    set_linear(add_op(at, OP_CONV_ALONE, layer, between), weights, kernel, 1, map);
+    if (drop > 0)
+        add_op(at, OP_DROPOUT, layer, output)->drop = drop;
+}
+
+/* One operation; with dropout between convolution and BN, three. */
+static void emit_bottleneck(struct lowering *at, int layer, const struct weights_layer *weights, struct shape in)
+{
+    struct shape middle = {weights->outputs, in.height, in.width};
+    if (!(at->options->drop_dense > 0)) {
+        set_linear(emit(at, OP_CONV, layer, middle), weights, 1, 1, in);
+        return;
+    }
+    struct weights_layer linear = *weights, norm = *weights;
+    linear.gamma = linear.beta = linear.mean = linear.variance = norm.weight = -1;
+    norm.inputs = norm.outputs;
+    norm.kernel = 0;
+    emit_conv_alone(at, layer, &linear, 1, in, add_tensor(at->plan, middle));
+    set_linear(emit(at, OP_NORM, layer, middle), &norm, 0, 0, middle);
+}
+
 static void emit_dense(struct lowering *at, int layer)
 {
     const struct weights_layer *main = &at->layout.layers[layer], *bottleneck = &at->layout.bottlenecks[layer];
-    struct shape in = at->shapes[layer - 1], middle = in;
+    struct shape in = at->shapes[layer - 1];
     int block = at->map;
     emit_norm(at, layer, in, in);
-    if (bottleneck->weight >= 0) {
-        middle.channels = bottleneck->outputs;
-        set_linear(emit(at, OP_CONV, layer, middle), bottleneck, 1, 1, in);
-    }
+    if (bottleneck->weight >= 0)
+        emit_bottleneck(at, layer, bottleneck, in);
     int added = add_part(at->plan, block, in.channels, main->outputs);
-    set_linear(add_op(at, OP_CONV_ALONE, layer, added), main, DENSE_KERNEL, 1, in);
+    emit_conv_alone(at, layer, main, DENSE_KERNEL, in, added);
     at->map = add_part(at->plan, block, 0, in.channels + main->outputs);
 }
 
@@ -140,7 +166,7 @@ static void emit_transition(struct lowering *at, int layer)
     struct op *norm = emit_norm(at, layer, in, pooled);
     norm->pool = POOL_AVERAGE;
     norm->pool_size = norm->pool_stride = TRANSITION_POOL;
-    set_linear(emit(at, OP_CONV_ALONE, layer, out), &at->layout.layers[layer], 1, 1, out);
+    emit_conv_alone(at, layer, &at->layout.layers[layer], 1, out, add_tensor(at->plan, out));
 }
 
 static void emit_linear(struct lowering *at, int layer)
@@ -189,7 +215,7 @@ void plan_lower(const struct arch *arch, struct shape input, const struct plan_o
     struct shape shapes[ARCH_LAYERS_MAX];
     struct error error;
     ASSERT(arch_shapes(arch, input, shapes, &error) == 0);
-    struct lowering at = {.arch = arch, .shapes = shapes, .plan = plan};
+    struct lowering at = {.arch = arch, .options = options, .shapes = shapes, .plan = plan};
     weights_layout_of(arch, input, &at.layout);
 
     *plan = (struct plan){.trained = at.layout.trained, .total = at.layout.total};

@@ -55,7 +55,8 @@ struct op {
     struct weights_layer weights; /* offsets into the flat buffer */
 };
 
-enum { PLAN_OPS_MAX = 3 * ARCH_LAYERS_MAX, PLAN_TENSORS_MAX = 4 * ARCH_LAYERS_MAX + 1 };
+/* A D with dropout has most: a BN, two convolutions with a dropout each, and the BN between. */
+enum { PLAN_OPS_MAX = 6 * ARCH_LAYERS_MAX, PLAN_TENSORS_MAX = 7 * ARCH_LAYERS_MAX + 1 };
 
 struct plan {
     int op_count, tensor_count;
@@ -67,6 +68,7 @@ struct plan {
 
 struct plan_options {
     float drop_pool, drop_fc; /* dropout after max pools and after FC; 0: none */
+    float drop_dense;         /* after each convolution of D and T (Huang et al. 2017, section 4.2) */
 };
 
 /* All channels of a tensor's buffer. */

@@ -230,7 +230,7 @@ enum training_outcome train(const struct backend *backend, struct weights *weigh
 {
     ASSERT(view->count > 0 && training->epochs > 0 && training->batch > 0);
     static const struct trainer_hooks no_hooks;
-    struct plan_options options = {.drop_pool = training->drop_pool, .drop_fc = training->drop_fc};
+    struct plan_options options = {training->drop_pool, training->drop_fc, training->drop_dense};
     struct plan *plan = memory_new(1, sizeof *plan);
     plan_lower(&weights->arch, weights->input, &options, plan);
     enum device_trouble trouble;

@@ -14,7 +14,7 @@ struct training {
     float rate;          /* initial; cosine to 0 over all steps: rate/2 * (1 + cos(pi * step / steps)) */
     float momentum, weight_decay;
     float bn_decay;      /* 0.9 */
-    float drop_pool, drop_fc;
+    float drop_pool, drop_fc, drop_dense; /* as plan_options has them */
     bool augment;
     uint64_t seed;
     uint32_t node;       /* names the random streams: order, augmentation, dropout */

@@ -229,7 +229,7 @@ static double trial_bytes(const struct trainer *trainer)
 {
     const struct training *training = &trainer->trial->training;
     struct plan *plan = memory_new(1, sizeof *plan);
-    struct plan_options options = {training->drop_pool, training->drop_fc};
+    struct plan_options options = {training->drop_pool, training->drop_fc, training->drop_dense};
     plan_lower(&trainer->trial->arch, trainer->local->train->images->shape, &options, plan);
     double bytes = (double)network_bytes(trainer->backend, plan, training->batch, NETWORK_TRAINING);
     free(plan);

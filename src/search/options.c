@@ -82,9 +82,8 @@ static int valid_rungs(const char *value, struct error *error)
 
 /* The defaults make a search that is watched from beginning to end: on Fashion-MNIST and two cores it takes a few
    minutes and passes 91 %.  What makes it quick is the limit of FLOPs.  The rate of grown networks is the one
-   in the middle of those that end alike: the best of 12 networks of the preset quick, three seeds, had 87.8 % with 0.05,
-   87.9 % with 0.1 and 88.1 % with 0.15.
-   The paper's 0.02, for 20 epochs, is in the preset eas-small. */
+   in the middle of those that end alike: the best of 12 networks of the preset quick, three seeds, had 87.8 % with
+   0.05, 87.9 % with 0.1 and 88.1 % with 0.15. The paper's 0.02, for 20 epochs, is in the preset eas-small. */
 static const struct search_option table[] = {
     {"data", OPTION_TEXT, FIELD(data), .valid = valid_data, .argument = "SPEC", .fallback = "fashion-mnist",
      .help = "images: fashion-mnist, mnist, idx:DIR, cifar10:DIR, cifar100:DIR, svhn:DIR, images:DIR; NAME+ augments"},
@@ -140,6 +139,8 @@ static const struct search_option table[] = {
      .help = "dropout after max pools"},
     {"drop-fc", OPTION_REAL, FIELD(drop_fc), 0, 0.99, .argument = "P", .fallback = "0",
      .help = "dropout after FC layers"},
+    {"drop-dense", OPTION_REAL, FIELD(drop_dense), 0, 0.99, .argument = "P", .fallback = "0",
+     .help = "dropout after the convolutions of dense layers and transitions"},
     {"train-subset", OPTION_INTEGER, FIELD(train_subset), 0, COUNT_MAX, "all", .argument = "N", .fallback = "0",
      .help = "train on that many images, drawn by seed"},
     {"validation", OPTION_INTEGER, FIELD(validation), 1, COUNT_MAX, .argument = "N", .fallback = "5000",
@@ -346,6 +347,7 @@ struct training options_training(const struct search_options *options)
         .bn_decay = training_paper.bn_decay,
         .drop_pool = (float)options->drop_pool,
         .drop_fc = (float)options->drop_fc,
+        .drop_dense = (float)options->drop_dense,
         .augment = data_spec_augments(options->data),
         .seed = (uint64_t)options->seed,
     };

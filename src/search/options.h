@@ -28,7 +28,7 @@ struct search_options {
     int64_t wider, deeper;    /* decisions a network */
     int64_t epochs, start_epochs, batch;
     double rate, start_rate; /* grown networks; from scratch */
-    double momentum, weight_decay, drop_pool, drop_fc;
+    double momentum, weight_decay, drop_pool, drop_fc, drop_dense;
     int64_t train_subset, validation, seed;
     char rungs[64];       /* epochs, as "2,5" */
     double rung_keep;     /* share */

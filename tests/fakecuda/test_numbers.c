@@ -312,12 +312,12 @@ static void growing_keeps_the_function(void **state)
 }
 
 static const struct subject subjects[] = {
-    {plain, {0, 0}, false},
+    {plain, {0, 0, 0}, false},
     {plain, {.drop_pool = 0.2f, .drop_fc = 0.3f}, false},
-    {dense, {.drop_fc = 0.3f}, false},
-    {plain, {0, 0}, true},
-    {"C(16,3,1) C(8,1,1) C(12,5,2) C(7,3,1) A(2,2) FC(16) SM(5)", {0, 0}, false}, /* kernels and strides */
-    {"C(33,3,1) P(3,2) C(20,3,1) A(5,5) SM(5)", {0, 0}, true},
+    {dense, {.drop_fc = 0.3f, .drop_dense = 0.25f}, false},
+    {plain, {0, 0, 0}, true},
+    {"C(16,3,1) C(8,1,1) C(12,5,2) C(7,3,1) A(2,2) FC(16) SM(5)", {0, 0, 0}, false}, /* kernels and strides */
+    {"C(33,3,1) P(3,2) C(20,3,1) A(5,5) SM(5)", {0, 0, 0}, true},
 };
 
 #define ON(test, i)                                                                                                    \

@@ -106,6 +106,7 @@ page)
         '<!-- results: '*' -->')
             command=${line#<!-- results: }
             printf '```text\n'
+            stopping() { "${page%/*}/stopping.py" "$@"; }
             espalier() { LC_ALL=C.UTF-8 "$ESPALIER" "$@"; }
             eval "${command% -->}"
             printf '```\n'

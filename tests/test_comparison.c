@@ -23,13 +23,15 @@
 /* --- scripted sessions: node k + 1 is the kth network grown from the start network, two epochs each --- */
 
 enum { EPOCHS = 2, IMAGES = 10, NETWORKS_MAX = 12, START_FLOPS = 100 };
+static const double predicted_more = 0.2;
 
 struct script {
     const char *name, *policy, *more; /* one more option, or NULL */
     int seed;
     const char *data_hash;
     int flops;                       /* of network k: k times this */
-    double accuracies[NETWORKS_MAX]; /* of the grown ones, up to a 0; negative: fails after one epoch */
+    double accuracies[NETWORKS_MAX]; /* of the grown ones, up to a 0; negative: fails after one epoch;
+                                        over 1: less 1, stopped early with predicted_more more in view */
     bool finished;
 };
 
@@ -60,7 +62,9 @@ static void train_node(struct log_writer *writer, int node, double accuracy)
     } else {
         event = (struct event){.kind = EVENT_RESULT};
         event.as.result.node = node;
-        event.as.result.accuracy = accuracy;
+        event.as.result.accuracy = accuracy > 1 ? accuracy - 1 : accuracy;
+        event.as.result.stopped = accuracy > 1 ? "rung 1" : NULL;
+        event.as.result.predicted = accuracy > 1 ? accuracy - 1 + predicted_more : 0;
         event.as.result.epochs = EPOCHS;
         event.as.result.weights = "w";
         event.as.result.weights_hash = "h";
@@ -172,6 +176,20 @@ static void look_at_points(const struct comparison *comparison)
     assert_ptr_equal(run_at(run, AXIS_FLOPS, 186e3), &run->points[1]);
     assert_int_equal(comparison->group_count, 2);
     assert_int_equal(comparison->groups[1].runs[0]->options.seed, 1);
+}
+
+static void look_at_stopped(const struct comparison *comparison)
+{
+    const struct point *last = &comparison->runs[0].points[1];
+    assert_true(fabs(last->accuracy - .4) < 1e-12);
+    assert_true(fabs(last->measure[MEASURE_MEAN] - .55) < 1e-12);
+    assert_true(last->measure[MEASURE_BEST] == .5);
+}
+
+static void test_stopped(void **unused)
+{
+    static const struct script script = {"s", "random", NULL, 1, NULL, 1000, {.50, 1.40}, true};
+    with_sessions(&script, 1, 10, look_at_stopped);
 }
 
 static void test_points(void **unused)
@@ -403,9 +421,9 @@ static void test_few_and_many(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_points),   cmocka_unit_test(test_tables),       cmocka_unit_test(test_export),
-        cmocka_unit_test(test_odd_ones), cmocka_unit_test(test_other_data),   cmocka_unit_test(test_plot),
-        cmocka_unit_test(test_scipy),    cmocka_unit_test(test_few_and_many),
+        cmocka_unit_test(test_points), cmocka_unit_test(test_stopped),  cmocka_unit_test(test_tables),
+        cmocka_unit_test(test_export), cmocka_unit_test(test_odd_ones), cmocka_unit_test(test_other_data),
+        cmocka_unit_test(test_plot),   cmocka_unit_test(test_scipy),    cmocka_unit_test(test_few_and_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

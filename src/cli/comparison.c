@@ -27,7 +27,7 @@ static double mean_of_last(const struct run *run, int window)
     int first = window && run->point_count > window ? run->point_count - window : 0;
     double sum = 0;
     for (int i = first; i < run->point_count; i++)
-        sum += run->points[i].accuracy;
+        sum += run->points[i].expected;
     return sum / (run->point_count - first);
 }
 
@@ -45,7 +45,8 @@ static void find_points(struct run *run, int window)
         if (!node->facts.parent)
             continue;
         struct point *point = &run->points[run->point_count++];
-        *point = (struct point){.node = i, .accuracy = node->accuracy};
+        *point = (struct point){
+            .node = i, .accuracy = node->accuracy, .expected = node->stopped ? node->predicted : node->accuracy};
         point->at[AXIS_NETWORKS] = run->point_count;
         point->at[AXIS_FLOPS] = run->flops;
         point->measure[MEASURE_MEAN] = mean_of_last(run, window);

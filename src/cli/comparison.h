@@ -18,9 +18,10 @@ enum measure { MEASURE_MEAN, MEASURE_BEST, MEASURES };
    FLOPs, not as a network.  Networks come in the order in which they joined the tree. */
 struct point {
     int64_t node;
-    double accuracy;
+    double accuracy;          /* as measured */
+    double expected;          /* the same, or of a network that was stopped early what it was predicted to reach */
     double at[AXES];          /* networks, this one included; FLOPs of training all that joined up to it */
-    double measure[MEASURES]; /* mean accuracy of the last `window` networks; the best so far */
+    double measure[MEASURES]; /* mean of what is expected of the last `window` networks; the best accuracy so far */
 };
 
 struct run {

@@ -12,7 +12,8 @@ number=0
 fashion=/usr/share/datasets/fashion-mnist
 
 plan() {
-    echo "1..$1"
+    planned=$1
+    echo "1..$planned"
 }
 
 # report STATUS NAME: one line of TAP

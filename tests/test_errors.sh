@@ -1,7 +1,7 @@
 #!/bin/sh
 # Bad input and a bad environment: one line that says what to do, the right exit status, nothing lost.
 . "$top_srcdir/tests/tap.sh"
-plan 56
+plan 63
 
 small="--networks 2 --epochs 1 --start-epochs 1 --train-subset 300 --validation 100 --devices cpu:1 --limit-flops 0 --headless"
 
@@ -19,6 +19,8 @@ says "no such policy" 2 "--policy oracle.*reinforce" "$espalier" run --policy or
 says "no such preset" 2 "nonesuch" "$espalier" run --preset nonesuch
 says "an action that is none" 2 '--actions: "grow" is no action' \
     "$espalier" run --policy manual --actions 'widen:conv1; grow'
+says "a theme that is none, also without a terminal" 2 "--theme pink: must be dark, light" "$espalier" run --theme pink
+says "a replay without a terminal" 1 "replay needs a terminal .*espalier show x" "$espalier" replay x
 says "a start that is no network" 2 "neither an architecture.*nor SESSION:NODE" "$espalier" run --start one
 says "one argument too few" 2 "resume: needs SESSION" "$espalier" resume
 says "one argument too many" 2 "too many" "$espalier" fsck a b
@@ -50,7 +52,7 @@ head -c 5000 /dev/zero >odd/data_batch_1.bin
 says "a CIFAR file of a wrong size" 1 "odd/data_batch_1.bin.*3073" "$espalier" run --data cifar10:odd $small
 
 if [ ! -d "$fashion" ]; then
-    while [ "$number" -lt 53 ]; do skip "with a session" "no Fashion-MNIST"; done
+    while [ "$number" -lt "$planned" ]; do skip "with a session" "no Fashion-MNIST"; done
     exit 0
 fi
 
@@ -88,6 +90,11 @@ says "they can't be repaired" 1 "" sh -c '"$0" fsck lost --repair; status=$?; ec
 cp -a one.esp/weights lost.esp
 ok "when they are back, the search goes on" "$espalier" resume lost --networks 3
 says "two forms at once" 2 "--json and --csv exclude each other" "$espalier" show one --csv --json
+says "a list that has no single network" 2 "--best prints the whole session: leave start out" "$espalier" show one:start --best 2
+ok "a network as other commands name it" "$espalier" show one:best
+says "a network where a search is meant" 2 "one:best: searches are compared, name SESSION" "$espalier" compare one:best
+ok "a search at the end of its budget" "$espalier" resume one
+prints "says how to go on" '^more +espalier resume one --networks 4 goes on'
 says "a form that has no single network" 2 "--csv prints the whole session: leave best out" "$espalier" show one best --csv
 mkdir -p folder
 says "a folder where weights should go, before it trains" 1 "folder: is a folder" "$espalier" train one:best --out folder

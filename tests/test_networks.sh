@@ -1,7 +1,7 @@
 #!/bin/sh
 # morph, train and eval, on a small data set made here: black images and white ones of 8×8 pixels.
 . "$top_srcdir/tests/tap.sh"
-plan 72
+plan 75
 
 # fails NAME STATUS COMMAND…: the command ends with that status; what it prints is kept for prints()
 fails() {
@@ -136,3 +136,10 @@ ok "and goes on with widths of its own" "$espalier" show two
 prints "from there" '[WD] (conv|fc)[12] '
 ok "morph grows it" "$espalier" morph one:start widen:conv1 deepen:conv2 --check
 ok "train goes on from it" "$espalier" train one:best --epochs 1
+
+# --- no images to test on ---
+mkdir half
+cp set/train-* half
+fails "without test images" 1 "$espalier" train "$small" --data idx:half --epochs 1 --out half.safetensors
+prints "which is said before" '^espalier: there will be no test error: half: t10k-images' err
+ok "the weights are there" "$espalier" morph half.safetensors widen:conv1

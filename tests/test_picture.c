@@ -360,7 +360,8 @@ static void test_sets_refused(void **state)
 
     put_even("lost/train/red/1.png", red, 4);
     put_even("lost/train/blue/1.png", blue, 4);
-    assert_refused("lost", DATA_TEST, "/lost/test: is no folder that can be read");
+    assert_refused("lost", DATA_TRAIN, "/lost: has train/ with folders, and no test/");
+    assert_refused("lost", DATA_TEST, "/lost: has train/ with folders, and no test/");
     put_even("lost/test/green/1.png", blue, 4);
     assert_refused("lost", DATA_TEST, "/lost/test: green is no class of the training part");
     assert_int_equal(file_make_folder(path, &error), 0);

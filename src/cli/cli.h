@@ -84,6 +84,8 @@ struct target {
     char data[1100];               /* the session's --data, or what a file was trained on, or "" */
     int64_t validation, train_subset, seed; /* the session's split, or 0 */
 };
+/* Is this, colons and all, the name of a session? */
+bool target_is_session(const char *name);
 /* NODE is a number, "n12", "best" or "start".  A network without a result has weights NULL. */
 int target_find(const char *text, struct target *target, struct error *error);
 void target_done(struct target *target);

@@ -1,6 +1,8 @@
 /*
  * compare.c - `espalier compare`: searches side by side, and growing against training from scratch (scratch.c).
  */
+#include <string.h>
+
 #include "cli/cli.h"
 #include "cli/comparison_print.h"
 #include "cli/scratch.h"
@@ -20,6 +22,10 @@ static int check_options(const struct cli_arguments *arguments)
                              others[i]);
     if (cli_value(arguments, "csv") && cli_value(arguments, "json"))
         return cli_usage(arguments, "--csv and --json exclude each other");
+    for (int i = 0; !scratch && i < arguments->word_count; i++)
+        if (strchr(arguments->words[i], ':') && !target_is_session(arguments->words[i]))
+            return cli_usage(arguments, "%s: searches are compared, name SESSION; networks with --scratch alone",
+                             arguments->words[i]);
     return 0;
 }
 

@@ -196,7 +196,9 @@ static int run_words(int argc, char **argv)
         return 2;
     }
     bool help = !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help");
-    const char *name = help ? argv[2] : !strcmp(argv[1], "--version") ? "version" : argv[1];
+    const char *name = help ? (argc > 2 && strcmp(argv[2], "help") && *argv[2] != '-' ? argv[2] : NULL)
+                       : !strcmp(argv[1], "--version") ? "version"
+                                                       : argv[1];
     const struct cli_command *command = name ? find_command(name) : NULL;
     if (name && !command) {
         fprintf(stderr, "espalier: %s is not a command; `espalier help` lists them\n", name);

@@ -28,8 +28,8 @@ static int play(const struct cli_arguments *arguments, struct replay *replay, co
 {
     struct error error = {{0}};
     enum tui_outcome outcome;
-    struct tui_source source = {.mode = MODE_REPLAY, .descriptor = descriptor, .next = next, .ended = ended,
-                                .replay = replay};
+    struct tui_source source = {
+        .mode = MODE_REPLAY, .descriptor = descriptor, .next = next, .ended = ended, .replay = replay};
     const char *from = cli_value(arguments, "at");
     if (cli_real(arguments, "speed", 8, 0.25, 1000, &source.speed))
         return 2;
@@ -50,6 +50,11 @@ static int run(const struct cli_arguments *arguments)
     int status = screens_prepare(arguments);
     if (status)
         return status;
+    if (!screens_wanted(arguments)) {
+        error_set(&error, "replay needs a terminal as standard input and output; `espalier show %s` prints a session",
+                  arguments->words[0]);
+        return cli_fail(&error);
+    }
     if (session_find(arguments->words[0], &folder, &error) || replay_open(folder, &replay, &warning, &error)) {
         status = cli_fail(&error);
     } else {
@@ -74,8 +79,9 @@ const struct cli_command command_replay = {
     .name = "replay",
     .synopsis = "SESSION",
     .summary = "play a recorded session again on the screens",
-    .details = "Space plays and stops, < and > change the speed, . and , go by events, ] and [ to the next and the last new\n"
-               "best. Nothing is trained, and the session is only read.",
+    .details =
+        "Space plays and stops, < and > change the speed, . and , go by events, ] and [ to the next and the last new\n"
+        "best. Nothing is trained, and the session is only read.",
     .words_minimum = 1,
     .words_maximum = 1,
     .options = options_of_replay,

@@ -100,7 +100,11 @@ void report_end(FILE *out, const struct session_state *state, const char *folder
     if (interrupted)
         fprintf(out, "stopped   espalier resume %s goes on\n", name);
     else if (state->best)
-        fprintf(out, "next      espalier show %s; espalier train %s:best trains its best network to the end\n", name, name);
+        fprintf(out, "next      espalier show %s; espalier train %s:best trains its best network to the end\n", name,
+                name);
+    if (state->finished && state->budget_networks && state->status_count[NODE_DONE] >= state->budget_networks)
+        fprintf(out, "more      espalier resume %s --networks %lld goes on to as many again\n", name,
+                2 * (long long)state->budget_networks);
     free(name);
 }
 
@@ -208,7 +212,8 @@ void report_tree(FILE *out, const struct session_state *state)
 
 static int by_accuracy(const void *left, const void *right)
 {
-    const struct session_node *a = *(const struct session_node *const *)left, *b = *(const struct session_node *const *)right;
+    const struct session_node *a = *(const struct session_node *const *)left,
+                              *b = *(const struct session_node *const *)right;
     if (a->accuracy != b->accuracy)
         return a->accuracy < b->accuracy ? 1 : -1;
     return a->facts.node < b->facts.node ? -1 : 1;
@@ -216,7 +221,8 @@ static int by_accuracy(const void *left, const void *right)
 
 static int by_parameters(const void *left, const void *right)
 {
-    const struct session_node *a = *(const struct session_node *const *)left, *b = *(const struct session_node *const *)right;
+    const struct session_node *a = *(const struct session_node *const *)left,
+                              *b = *(const struct session_node *const *)right;
     if (a->facts.parameters != b->facts.parameters)
         return a->facts.parameters < b->facts.parameters ? -1 : 1;
     return by_accuracy(left, right);
@@ -303,9 +309,9 @@ void report_node(FILE *out, const struct session_state *state, int64_t number)
             node->facts.arch, text_count(parameters, (double)node->facts.parameters),
             text_count(flops, (double)node->facts.flops), text_bytes(memory, (double)node->facts.activation_bytes));
     if (node->status == NODE_DONE)
-        fprintf(out, "validation accuracy %.2f %%, loss %.4f; trained %d epochs in %s on %s, %.0f images/s\n",
-                100 * node->accuracy, node->loss, node->curve_count, text_duration(seconds, node->seconds), node->device,
-                node->images_per_second);
+        fprintf(out, "validation accuracy %.2f %%, loss %.4f; trained %d epoch%s in %s on %s, %.0f images/s\n",
+                100 * node->accuracy, node->loss, node->curve_count, node->curve_count == 1 ? "" : "s",
+                text_duration(seconds, node->seconds), node->device, node->images_per_second);
     if (node->stopped)
         fprintf(out, "stopped at %s; %.2f %% predicted\n", node->stopped, 100 * node->predicted);
     if (node->failure)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "tui/keys.h"
+#include "tui/theme.h"
 
 bool screens_wanted(const struct cli_arguments *arguments)
 {
@@ -23,10 +24,13 @@ int screens_read_keys(void)
 
 int screens_prepare(const struct cli_arguments *arguments)
 {
+    const char *theme = cli_value(arguments, "theme");
     struct error error;
+    if (theme && !theme_find(theme))
+        return cli_usage(arguments, "--theme %s: must be dark, light, colour-blind or mono", theme);
     if (!screens_wanted(arguments))
         return 0;
-    if (tui_check(cli_value(arguments, "theme"), &error))
+    if (tui_check(theme, &error))
         return cli_fail(&error);
     int status = screens_read_keys();
     if (!status)

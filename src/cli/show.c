@@ -2,6 +2,7 @@
  * show.c - `espalier show`: what a session holds, as text, JSON, CSV or Graphviz.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli/cli.h"
 #include "cli/report.h"
@@ -9,6 +10,7 @@
 #include "export/dot.h"
 #include "export/json.h"
 #include "sessions/log.h"
+#include "util/memory.h"
 
 /* Every durable event of the log as it stands there: no fold, so that a damaged log shows what it has. */
 static int print_events(const char *folder)
@@ -32,17 +34,19 @@ static int print_events(const char *folder)
     return got < 0 ? cli_fail(&error) : 0;
 }
 
+static int print_network(const struct session_state *state, const char *name)
+{
+    struct error error = {{0}};
+    int64_t node = session_find_node(state, name, &error);
+    if (!node)
+        return cli_fail(&error);
+    report_node(stdout, state, node);
+    return 0;
+}
+
 static int print(const struct cli_arguments *arguments, const struct session_state *state, const char *folder,
                  int64_t best)
 {
-    struct error error = {{0}};
-    if (arguments->word_count > 1) {
-        int64_t node = session_find_node(state, arguments->words[1], &error);
-        if (!node)
-            return cli_fail(&error);
-        report_node(stdout, state, node);
-        return 0;
-    }
     struct text text = TEXT_EMPTY;
     if (cli_value(arguments, "json"))
         export_json(state, &text);
@@ -70,7 +74,7 @@ static int print(const struct cli_arguments *arguments, const struct session_sta
 }
 
 /* A session is printed in one way, a network in the one that it has. */
-static int check_form(const struct cli_arguments *arguments)
+static int check_form(const struct cli_arguments *arguments, const char *network)
 {
     static const char *const forms[] = {"json", "csv", "curves", "events", "dot", "pareto"};
     const char *form = NULL;
@@ -81,8 +85,10 @@ static int check_form(const struct cli_arguments *arguments)
             return cli_usage(arguments, "--%s and --%s exclude each other", form, forms[i]);
         form = forms[i];
     }
-    if (form && arguments->word_count > 1)
-        return cli_usage(arguments, "--%s prints the whole session: leave %s out", form, arguments->words[1]);
+    if (network && !form && cli_value(arguments, "best"))
+        form = "best";
+    if (form && network)
+        return cli_usage(arguments, "--%s prints the whole session: leave %s out", form, network);
     return 0;
 }
 
@@ -93,9 +99,15 @@ static int run(const struct cli_arguments *arguments)
     char *folder = NULL;
     int64_t best;
     int status;
-    if (cli_integer(arguments, "best", 5, 0, 1000000, &best) || check_form(arguments))
-        return 2;
-    if (session_find(arguments->words[0], &folder, &error)) {
+    char *session = memory_copy_text(arguments->words[0]), *colon = strrchr(session, ':');
+    const char *network = arguments->word_count > 1 ? arguments->words[1] : NULL;
+    if (colon && !network && !target_is_session(session)) { /* SESSION:NODE, as other commands take it */
+        *colon = '\0';
+        network = colon + 1;
+    }
+    if (cli_integer(arguments, "best", 5, 0, 1000000, &best) || check_form(arguments, network)) {
+        status = 2;
+    } else if (session_find(session, &folder, &error)) {
         status = cli_fail(&error);
     } else if (cli_value(arguments, "events")) {
         status = print_events(folder);
@@ -103,8 +115,9 @@ static int run(const struct cli_arguments *arguments)
         status = cli_fail(&error);
     } else {
         cli_warn(&warning);
-        status = print(arguments, state, folder, best);
+        status = network ? print_network(state, network) : print(arguments, state, folder, best);
     }
+    free(session);
     if (state)
         session_state_free(state);
     free(folder);
@@ -124,7 +137,7 @@ static const struct cli_option options_of_show[] = {
 
 const struct cli_command command_show = {
     .name = "show",
-    .synopsis = "SESSION [NODE]",
+    .synopsis = "SESSION [NODE]|SESSION:NODE",
     .summary = "print a session: its tree and best networks, or one network with its curve",
     .details = "NODE is a number, `best` or `start`. A session in use may be shown: its log is only read.",
     .words_minimum = 1,

@@ -37,6 +37,14 @@ static int read_node_weights(const struct session_node *node, struct target *tar
     return failed;
 }
 
+bool target_is_session(const char *name)
+{
+    char *folder = NULL;
+    bool there = !session_find(name, &folder, NULL);
+    free(folder);
+    return there;
+}
+
 static int find_in_session(const char *text, struct target *target, struct error *error)
 {
     const char *colon = strrchr(text, ':');

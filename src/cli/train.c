@@ -313,6 +313,19 @@ static int train_and_test(struct run *run, struct error *error)
     return outcome == TRAINING_STOPPED ? stopped(run) : cli_fail(error);
 }
 
+/* Better said now than after three hundred epochs; the weights are worth having all the same. */
+static void warn_of_test(const struct run *run)
+{
+    struct images images;
+    struct error error;
+    if (!subject_open_test(&run->subject, &images, &error)) {
+        images_done(&images);
+        return;
+    }
+    error_prefix(&error, "there will be no test error");
+    cli_warn(&error);
+}
+
 static int prepare_and_train(const struct cli_arguments *arguments, struct run *run, struct error *error)
 {
     if (subject_find(arguments->words[0], &run->subject, error))
@@ -329,6 +342,7 @@ static int prepare_and_train(const struct cli_arguments *arguments, struct run *
     run->training.augment = run->subject.spec.augment;
     run->bar = cli_is_terminal(stdout);
     run->unicode = cli_is_unicode();
+    warn_of_test(run);
     prepare_weights(run);
     describe(run);
     if (prepare_checkpoint(run, error))

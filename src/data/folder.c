@@ -215,8 +215,15 @@ static int read_set(const struct data_spec *spec, const struct data_format *form
     struct reading reading = {.part = part, .split = !has_folders(train), .images = images};
     const char *classes = reading.split ? spec->folder : train;
     images->shape = (struct shape){.channels = channels, .height = spec->side, .width = spec->side};
-    int failed = find_classes(classes, format, images, error) ||
-                 read_part(&reading, part == DATA_TEST && !reading.split ? test : classes, error);
+    int failed =
+        !reading.split && !has_folders(test)
+            ? error_set(error,
+                        "%s: has train/ with folders, and no test/ with the same; put the test images there, or "
+                        "name %s, of which one image in %d is then for the test",
+                        spec->folder, train, TEST_SHARE)
+            : 0;
+    failed = failed || find_classes(classes, format, images, error) ||
+             read_part(&reading, part == DATA_TEST && !reading.split ? test : classes, error);
     free(train);
     free(test);
     return failed ? -1 : 0;

@@ -212,11 +212,33 @@ static void boxes_that_share_lines_join(void **state)
         }
 }
 
+/* Words go on below where a line is full; one that is too long for any is cut. */
+static void words(void **state)
+{
+    (void)state;
+    struct canvas canvas;
+    struct text text = TEXT_EMPTY;
+    canvas_init(&canvas, 12, 6, true);
+    struct area area = {1, 1, 9, 4};
+    assert_int_equal(canvas_words(&canvas, area, 0, STYLE_NORMAL, "one two three fourteenth five"), 4);
+    canvas_print(&canvas, &text);
+    assert_string_equal(text_string(&text), "\n one two\n three\n fourteen…\n five\n\n");
+    assert_int_equal(canvas_words(&canvas, area, -1, STYLE_NORMAL, "seven eight"), 1);
+    assert_int_equal(canvas_words(&canvas, (struct area){.width = 9}, 0, STYLE_NORMAL, "a b"), 1);
+    assert_int_equal(canvas_words(&canvas, (struct area){0}, 0, STYLE_NORMAL, "a b"), 2);
+    assert_int_equal(canvas_words(&canvas, area, 3, STYLE_NORMAL, ""), 3);
+    text_clear(&text);
+    canvas_print(&canvas, &text);
+    assert_string_equal(text_string(&text), "\n eightwo\n three\n fourteen…\n five\n\n");
+    canvas_done(&canvas);
+    text_done(&text);
+}
+
 int main(void)
 {
     setlocale(LC_ALL, "C.UTF-8");
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(text_is_cut_at_its_area),
+        cmocka_unit_test(text_is_cut_at_its_area), cmocka_unit_test(words),
         cmocka_unit_test(text_that_begins_left_of_its_area),
         cmocka_unit_test(text_at_the_right),
         cmocka_unit_test(wide_characters),

@@ -268,6 +268,99 @@ static void grow_above_what_trains(void **state)
     text_done(&words);
 }
 
+static bool shows(struct model *model, int width, int height, const char *what)
+{
+    struct canvas canvas;
+    struct text text = TEXT_EMPTY;
+    canvas_init(&canvas, width, height, true);
+    screen_draw(model, &canvas);
+    canvas_print(&canvas, &text);
+    bool found = strstr(text_string(&text), what) != NULL;
+    canvas_done(&canvas);
+    text_done(&text);
+    return found;
+}
+
+/* The keys never go to a pane that is not on the screen. */
+static void focus(void **state)
+{
+    (void)state;
+    struct model model;
+    open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
+    screen_focus(&model, PANE_LOG, 80, 24);
+    assert_false(model.zoomed);
+    model.detail = true;
+    screen_focus(&model, PANE_CONTROLLER, 80, 24); /* it has no room beside the others */
+    assert_true(model.zoomed);
+    assert_true(shows(&model, 80, 24, "┌5 Controller ─"));
+    assert_int_equal(screen_next_pane(&model, 1, 80, 24), PANE_LOG);
+    model.zoomed = false;
+    assert_true(shows(&model, 80, 24, "┌1 Tree ─"));
+    assert_int_equal(model.focus, PANE_TREE);
+    assert_int_equal(screen_next_pane(&model, -1, 80, 24), PANE_LOG);
+    screen_focus(&model, PANE_QUEUE, 200, 60);
+    assert_false(model.zoomed);
+    shows(&model, 20, 5, ""); /* no pane at all: it stays */
+    assert_int_equal(model.focus, PANE_QUEUE);
+    assert_true(shows(&model, 60, 15, "┌8 Queue ─"));
+    shows(&model, 120, 40, "");
+    assert_int_equal(model.focus, PANE_TREE);
+    screen_focus(&model, PANE_TRADE, 20, 5);
+    assert_false(model.zoomed);
+    model_done(&model);
+}
+
+/* What takes the middle has the keys and the wheel; nothing behind it moves. */
+static void over_the_panes(void **state)
+{
+    (void)state;
+    struct model model;
+    open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
+    model_select(&model, 37);
+    model.detail = true;
+    shows(&model, 80, 24, "");
+    screen_mouse(&model, 80, 24, 5, 6, 0);
+    assert_int_equal(model.selected, 37);
+    screen_mouse(&model, 80, 24, 5, 6, 1);
+    assert_int_equal(model.detail_top, 3);
+    model.marked[0] = 33;
+    model.marked[1] = 37;
+    model.comparing = true;
+    for (enum request request = REQUEST_UP; request <= REQUEST_LAST; request++)
+        assert_true(screen_request(&model, request, 80, 24));
+    screen_mouse(&model, 80, 24, 5, 6, -1);
+    assert_int_equal(model.selected, 37);
+    assert_int_equal(model.detail_top, 3);
+    assert_false(screen_request(&model, REQUEST_CANCEL, 80, 24));
+    model.comparing = model.detail = false;
+    screen_mouse(&model, 80, 24, 5, 6, 0);
+    assert_int_not_equal(model.selected, 37);
+    model_done(&model);
+}
+
+static void find(void **state)
+{
+    (void)state;
+    struct model model;
+    open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
+    model_select(&model, 2);
+    tree_find(&model, "n33");
+    assert_int_equal(model.selected, 33);
+    assert_true(shows(&model, 80, 24, " /n33, 1 found "));
+    tree_find(&model, "done"); /* it is one of them: it stays */
+    assert_int_equal(model.selected, 33);
+    tree_find(&model, "no such thing");
+    assert_int_equal(model.selected, 33);
+    assert_non_null(strstr(model.message, "nothing matches"));
+    tree_find(&model, "n4"); /* what is selected is not to be seen: before it comes the last */
+    model.selected = 33;
+    assert_true(screen_request(&model, REQUEST_FIND_PREVIOUS, 80, 24));
+    assert_int_equal(model.selected, 4);
+    tree_find(&model, "");
+    assert_false(shows(&model, 80, 24, "found"));
+    model_done(&model);
+}
+
 /* --- any size, any keys, any session --- */
 
 static void draw_at(struct model *model, struct random_stream *random, struct canvas *canvas)
@@ -404,6 +497,9 @@ int main(void)
         cmocka_unit_test(replay_screen),
         cmocka_unit_test(small_and_zoomed_screens),
         cmocka_unit_test(grow_above_what_trains),
+        cmocka_unit_test(focus),
+        cmocka_unit_test(over_the_panes),
+        cmocka_unit_test(find),
         cmocka_unit_test(anything_at_any_size),
         cmocka_unit_test(views_in_any_area),
     };

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/bug.h"
 #include "util/clock.h"
 #include "util/file.h"
 
@@ -299,6 +300,26 @@ static void test_paste(void **state)
     quit(terminal);
 }
 
+/* Nothing can be steered, and no dialog asks first; what growing would cost is shown all the same. */
+static void test_refusals(void **state)
+{
+    static const char *const keys[] = {"x", "e", "r", "R", "p", "u", "+"};
+    struct pty_terminal *terminal = start_still();
+    go_to(terminal, "50%");
+    for (size_t i = 0; i < COUNT_OF(keys); i++) {
+        pty_send(terminal, "?"); /* hides the last answer */
+        expect_no_text(terminal, -1, "can't be steered");
+        pty_send(terminal, PTY_ESCAPE);
+        pty_send(terminal, keys[i]);
+        expect_text(terminal, 44, "a recording can't be steered");
+    }
+    pty_send(terminal, "w");
+    expect_text(terminal, -1, "Widen n");
+    pty_send(terminal, PTY_ENTER);
+    expect_text(terminal, 44, "a recording can't be steered");
+    quit(terminal);
+}
+
 /* `S` writes what the terminal shows: the picture and its description have one source, and nothing is lost between. */
 static void test_saved_screen(void **state)
 {
@@ -379,6 +400,7 @@ int main(void)
         cmocka_unit_test(test_drag),
         cmocka_unit_test(test_typing),
         cmocka_unit_test(test_paste),
+        cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_saved_screen),
     };
     return cmocka_run_group_tests_name("terminal replay", tests, open_bed, terminal_bed_close);

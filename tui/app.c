@@ -88,7 +88,7 @@ static void send(struct app *app, const char *words)
     else if (app->source->command)
         app->source->command(app->source->context, words);
     else if (app->model.mode != MODE_REPLAY || !replay_bar_command(app->source, &app->model, words))
-        model_say(&app->model, "this session is only watched: `espalier resume %s` goes on with it", app->model.session_name);
+        model_say(&app->model, "a recording can't be steered: `espalier resume` goes on with a session");
 }
 
 static void draw(struct app *app)
@@ -118,26 +118,23 @@ static void save_screen(struct app *app)
     text_done(&text);
 }
 
+static void focus(struct app *app, enum pane pane)
+{
+    screen_focus(&app->model, pane, app->canvas.width, app->canvas.height);
+}
+
 static void next_pane(struct app *app, int direction)
 {
-    struct layout layout;
-    int pane = app->model.focus;
-    layout_compute(app->canvas.width, app->canvas.height, app->model.state->device_count, app->model.focus, false,
-                   app->model.mode == MODE_REPLAY, &layout);
-    bool single = app->canvas.width < 80 || app->canvas.height < 24 || app->model.zoomed;
-    do
-        pane = (pane + direction + PANE_COUNT) % PANE_COUNT;
-    while (!single && !layout.panes[pane].width && pane != (int)app->model.focus);
-    app->model.focus = (enum pane)pane;
+    focus(app, screen_next_pane(&app->model, direction, app->canvas.width, app->canvas.height));
 }
 
 static void ask_quit(struct app *app)
 {
     bool running = app->model.mode == MODE_LIVE && !app->model.ended;
     if (running)
-        app->overlay = overlay_quit(false);
+        app->overlay = overlay_quit();
     else
-        leave(app, app->model.mode == MODE_ATTACHED ? TUI_DETACH : TUI_QUIT);
+        leave(app, TUI_QUIT);
 }
 
 static void send_node(struct app *app, const char *word)
@@ -199,6 +196,26 @@ static bool steer(struct app *app, enum request request)
     }
 }
 
+/* May a dialog open?  Not one that promises what nobody does; but in a recording a person may see what growing costs. */
+static bool can_ask(const struct app *app, enum request request)
+{
+    if (app->model.mode == MODE_REPLAY)
+        return request == REQUEST_WIDEN || request == REQUEST_DEEPEN;
+    return !is_over(app);
+}
+
+static void close_overlay(struct app *app)
+{
+    overlay_free(app->overlay);
+    app->overlay = NULL;
+}
+
+static void refuse(struct app *app)
+{
+    close_overlay(app);
+    send(app, "");
+}
+
 static void answer(struct app *app, enum request request)
 {
     struct model *model = &app->model;
@@ -206,11 +223,8 @@ static void answer(struct app *app, enum request request)
     if (model->mode == MODE_REPLAY && replay_bar_request(app->source, model, request))
         return;
     if (steer(app, request)) {
-        if (is_over(app) && app->overlay) { /* it would promise what can't be done */
-            overlay_free(app->overlay);
-            app->overlay = NULL;
-            send(app, "");
-        }
+        if (app->overlay && !can_ask(app, request))
+            refuse(app);
         return;
     }
     switch (request) {
@@ -285,14 +299,19 @@ static void answer(struct app *app, enum request request)
     }
 }
 
-/* Where a pane's inside was drawn. */
-static struct area inside_of(const struct app *app, enum pane pane, struct layout *layout)
+static void on_overlay_key(struct app *app, int key)
 {
-    layout_compute(app->canvas.width, app->canvas.height, app->model.state->device_count, app->model.focus,
-                   app->model.zoomed, app->model.mode == MODE_REPLAY, layout);
-    struct area area = layout->panes[pane];
-    bool framed = area.width >= 2 && area.height >= 2;
-    return framed ? (struct area){area.x + 1, area.y + 1, area.width - 2, area.height - 2} : (struct area){0};
+    struct text words = TEXT_EMPTY;
+    enum overlay_answer answered = overlay_key(app->overlay, &app->model, key, &words);
+    if (answered != OVERLAY_OPEN)
+        close_overlay(app);
+    if (answered == OVERLAY_COMMAND)
+        send(app, text_string(&words));
+    if (answered == OVERLAY_FIND)
+        tree_find(&app->model, text_string(&words));
+    if (answered == OVERLAY_STOP)
+        leave(app, TUI_QUIT);
+    text_done(&words);
 }
 
 /* A press on replay's bar, or the button held since one: true, and the replay is there. */
@@ -307,47 +326,16 @@ static bool move_replay(struct app *app, struct mouse mouse, struct area bar)
 
 static void on_mouse(struct app *app)
 {
-    struct layout layout;
+    int width = app->canvas.width, height = app->canvas.height;
     struct mouse mouse = terminal_mouse(app->terminal);
-    inside_of(app, app->model.focus, &layout);
-    if (move_replay(app, mouse, layout.transport) || mouse.drag)
-        return;
-    for (int pane = 0; pane < PANE_COUNT; pane++) {
-        struct area inside = inside_of(app, (enum pane)pane, &layout);
-        int x = mouse.x - inside.x, y = mouse.y - inside.y;
-        if (x < 0 || y < 0 || x >= inside.width || y >= inside.height)
-            continue;
-        app->model.focus = (enum pane)pane;
-        if (views[pane]->mouse)
-            views[pane]->mouse(&app->model, inside, x, y, mouse.wheel);
-        return;
-    }
-}
-
-static void on_overlay_key(struct app *app, int key)
-{
-    struct text words = TEXT_EMPTY;
-    enum overlay_answer answered = overlay_key(app->overlay, &app->model, key, &words);
-    if (answered != OVERLAY_OPEN) {
-        overlay_free(app->overlay);
-        app->overlay = NULL;
-    }
-    if (answered == OVERLAY_COMMAND)
-        send(app, text_string(&words));
-    if (answered == OVERLAY_FIND) {
-        snprintf(app->model.filter, sizeof app->model.filter, "%s", text_string(&words));
-        app->model.rows_stale = true;
-    }
-    if (answered == OVERLAY_STOP)
-        leave(app, TUI_QUIT);
-    if (answered == OVERLAY_DETACH)
-        leave(app, TUI_DETACH);
-    text_done(&words);
+    if (app->overlay && mouse.wheel) /* which is the arrow keys to it, and no click reaches what lies behind */
+        on_overlay_key(app, mouse.wheel < 0 ? KEY_CODE_UP : KEY_CODE_DOWN);
+    else if (!app->overlay && !move_replay(app, mouse, screen_transport(&app->model, width, height)) && !mouse.drag)
+        screen_mouse(&app->model, width, height, mouse.x, mouse.y, mouse.wheel);
 }
 
 static void on_key(struct app *app, int key)
 {
-    struct layout layout;
     app->model.message[0] = '\0'; /* the answer of the last request has been read */
     if (terminal_pasted(app->terminal)) {
         if (app->overlay && overlay_takes_text(app->overlay))
@@ -361,16 +349,12 @@ static void on_key(struct app *app, int key)
     } else if (app->overlay) {
         on_overlay_key(app, key);
     } else if (key >= '1' && key < '1' + PANE_COUNT) {
-        app->model.focus = (enum pane)(key - '1');
+        focus(app, (enum pane)(key - '1'));
     } else if (key == KEY_CODE_INTERRUPT) {
         ask_quit(app);
     } else {
         enum request request = request_of_key(key);
-        const struct view *view = views[app->model.focus];
-        bool answered = app->model.detail ? detail_request(&app->model, request, app->canvas.height)
-                                          : view->request && view->request(&app->model, request,
-                                                                           inside_of(app, app->model.focus, &layout));
-        if (request && !answered)
+        if (request && !screen_request(&app->model, request, app->canvas.width, app->canvas.height))
             answer(app, request);
     }
 }

@@ -248,6 +248,15 @@ static const struct bar_key keys_replay[] = {
     {REQUEST_FOLLOW, 0, "Follow"},
     {REQUEST_SORT, 0, "Order"},
 };
+/* After the end of a search: nothing is left to be steered. */
+static const struct bar_key keys_ended[] = {
+    {REQUEST_HELP, 0, "Help"},       {REQUEST_OPEN, 0, "Details"}, {REQUEST_NEXT_PANE, 0, "Pane"},
+    {REQUEST_ZOOM, 0, "Zoom"},       {REQUEST_QUIT, 0, "Quit"},    {REQUEST_FIND, 0, "Find"},
+    {REQUEST_BEST, 0, "Best"},       {REQUEST_SORT, 0, "Order"},   {REQUEST_MARK, 0, "Mark"},
+    {REQUEST_COMPARE, 0, "Compare"}, {REQUEST_SCALE, 0, "Scale"},  {REQUEST_SAVE_SCREEN, 0, "Save"},
+};
+static const struct bar_key keys_compare[] = {
+    {REQUEST_CANCEL, 0, "Back"}, {REQUEST_HELP, 0, "Help"}, {REQUEST_QUIT, 0, "Quit"}};
 static const struct bar_key keys_over[] = {{REQUEST_CANCEL, 0, "Back"},
                                            {REQUEST_LEFT, REQUEST_RIGHT, "Sibling"},
                                            {REQUEST_BEST, 0, "Best"},
@@ -295,10 +304,14 @@ void bars_draw_keys(const struct model *model, struct canvas *canvas, struct are
         canvas_text(canvas, area, 1, 0, STYLE_WARNING, "%s", model->message);
         return;
     }
-    if (model->detail || model->comparing)
+    if (model->comparing)
+        say_keys(&bar, keys_compare, COUNT_OF(keys_compare), model);
+    else if (model->detail)
         say_keys(&bar, keys_over, COUNT_OF(keys_over), model);
     else if (model->mode == MODE_REPLAY)
         say_keys(&bar, keys_replay, COUNT_OF(keys_replay), model);
+    else if (model->ended)
+        say_keys(&bar, keys_ended, COUNT_OF(keys_ended), model);
     else
         say_keys(&bar, keys_live, COUNT_OF(keys_live), model);
 }

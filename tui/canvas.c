@@ -167,6 +167,32 @@ int canvas_text(struct canvas *canvas, struct area area, int x, int y, enum styl
     return write_text(canvas, area, x, y, style, text);
 }
 
+/* Bytes of the words at a text's begin that fit into `columns`; of one at least. */
+static size_t words_within(const char *text, int columns)
+{
+    char line[1024];
+    size_t taken = 0, word;
+    do {
+        word = taken + strspn(text + taken, " ");
+        word += strcspn(text + word, " ");
+        snprintf(line, sizeof line, "%.*s", (int)word, text);
+        if (taken && canvas_columns(line) > columns)
+            break;
+        taken = word;
+    } while (text[taken]);
+    return taken;
+}
+
+int canvas_words(struct canvas *canvas, struct area area, int y, enum style style, const char *text)
+{
+    for (; *text; y++) {
+        size_t length = words_within(text, area.width);
+        canvas_text(canvas, area, 0, y, style, "%.*s", (int)length, text);
+        text += length + strspn(text + length, " ");
+    }
+    return y;
+}
+
 void canvas_text_right(struct canvas *canvas, struct area area, int margin, int from, int y, enum style style,
                        const char *format, ...)
 {

@@ -59,7 +59,9 @@ void canvas_glyph(struct canvas *canvas, struct area area, int x, int y, uint32_
    area's right edge (with … when `x` leaves room).  Returns the column behind the text. */
 int canvas_text(struct canvas *canvas, struct area area, int x, int y, enum style style, const char *format, ...)
     __attribute__((format(printf, 6, 7)));
-/* The same, ending at the area's right edge less `margin`; left out when it would not fit right of column `from`. */
+/* Write a text from row `y` down, broken between words where the area ends; returns the row behind the last. */
+int canvas_words(struct canvas *canvas, struct area area, int y, enum style style, const char *text);
+/* As canvas_text, ending at the area's right edge less `margin`; left out when it would not fit right of column `from`. */
 void canvas_text_right(struct canvas *canvas, struct area area, int margin, int from, int y, enum style style,
                        const char *format, ...) __attribute__((format(printf, 7, 8)));
 void canvas_fill(struct canvas *canvas, struct area area, uint32_t glyph, enum style style);

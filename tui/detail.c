@@ -12,6 +12,7 @@
 #include "tui/node.h"
 #include "tui/strip.h"
 #include "tui/view.h"
+#include "util/bug.h"
 
 static int heading(struct canvas *canvas, struct area area, int y, const char *text)
 {
@@ -41,7 +42,7 @@ static int draw_facts(const struct model *model, const struct session_node *node
     if (node->known_count)
         canvas_text(canvas, area, x + 2, y, STYLE_DIM, "proposed %d times", node->known_count + 1);
     y++;
-    if (node->failure)
+    if (node->failure && strcmp(node->failure, node_word(node->status)))
         canvas_text(canvas, area, 2, y++, STYLE_FAILED, "%s", node->failure);
     if (node->stopped)
         canvas_text(canvas, area, 2, y++, STYLE_DIM, "%.2f%% predicted; stopped at %s", 100 * node->predicted,
@@ -49,7 +50,11 @@ static int draw_facts(const struct model *model, const struct session_node *node
     canvas_text(canvas, area, 2, y++, STYLE_NORMAL, "%s parameters  %s FLOPs and %s an image",
                 text_count(a, (double)node->facts.parameters), text_count(b, (double)node->facts.flops),
                 text_bytes(c, (double)node->facts.activation_bytes));
-    if (node->device)
+    if (node->status == NODE_RUNNING && node->device)
+        canvas_text(canvas, area, 2, y++, STYLE_NORMAL, "epoch %d/%d on %s, %s images/s",
+                    node->curve_count + (node->curve_count < node->epochs), node->epochs, node->device,
+                    text_count(b, node_rate(node)));
+    else if (node->device)
         canvas_text(canvas, area, 2, y++, STYLE_NORMAL, "%d/%d epochs on %s in %s, %s images/s", node->curve_count,
                     node->epochs, node->device, text_duration(a, node->seconds), text_count(b, node_rate(node)));
     if (node->note && *node->note)
@@ -396,6 +401,19 @@ void detail_draw(const struct model *model, struct canvas *canvas, struct area a
         heading(canvas, right, height, "Epochs");
         draw_epochs(node, canvas, right, height + 1);
     }
+}
+
+bool compare_request(enum request request)
+{
+    static const enum request moves[] = {
+        REQUEST_UP,        REQUEST_DOWN,      REQUEST_LEFT,          REQUEST_RIGHT,    REQUEST_PAGE_UP,
+        REQUEST_PAGE_DOWN, REQUEST_FIRST,     REQUEST_LAST,          REQUEST_FOLD_ALL, REQUEST_UNFOLD_ALL,
+        REQUEST_OPEN,      REQUEST_FIND_NEXT, REQUEST_FIND_PREVIOUS, REQUEST_BEST,
+    };
+    for (size_t i = 0; i < COUNT_OF(moves); i++)
+        if (moves[i] == request)
+            return true;
+    return false;
 }
 
 void compare_draw(const struct model *model, struct canvas *canvas, struct area area)

@@ -1,5 +1,5 @@
 /*
- * overlay.c - the overlay's common part, the help page, and the two questions.
+ * overlay.c - the overlay's common part, and the two questions.
  */
 #include "tui/overlay.h"
 
@@ -10,7 +10,7 @@
 #include "tui/overlay_kind.h"
 #include "util/memory.h"
 
-void overlay_draw(const struct overlay *overlay, const struct model *model, struct canvas *canvas)
+void overlay_draw(struct overlay *overlay, const struct model *model, struct canvas *canvas)
 {
     overlay->kind->draw(overlay, model, canvas);
 }
@@ -31,78 +31,37 @@ struct area overlay_box(struct canvas *canvas, int width, int height, const char
     height = height < canvas->height ? height : canvas->height;
     struct area area = {(canvas->width - width) / 2, (canvas->height - height) / 2, width, height};
     canvas_fill(canvas, area, ' ', STYLE_DIALOG);
-    return canvas_box(canvas, area, title, STYLE_FOCUS);
-}
-
-/* --- help: the table of requests --- */
-
-struct help {
-    struct overlay overlay;
-    int top;
-};
-
-static void draw_help(const struct overlay *overlay, const struct model *model, struct canvas *canvas)
-{
-    const struct help *help = (const struct help *)overlay;
-    struct area inside = overlay_box(canvas, 78, REQUEST_COUNT + 2, " Keys ─ ↑↓ scroll, Escape closes ");
-    for (int i = 0; i < inside.height; i++) {
-        int request = help->top + i + 1;
-        if (request >= REQUEST_COUNT)
-            break;
-        const struct request_row *row = request_row((enum request)request);
-        canvas_text(canvas, area_part(inside, 1, i, 13, 1), 0, 0, STYLE_KEY, "%s", request_keys((enum request)request));
-        canvas_text(canvas, inside, 15, i, STYLE_NORMAL, "%s", row->help);
-    }
-}
-
-static enum overlay_answer key_help(struct overlay *overlay, struct model *model, int key, struct text *words)
-{
-    struct help *help = (struct help *)overlay;
-    int last = REQUEST_COUNT - 2;
-    switch (request_of_key(key)) {
-    case REQUEST_UP:
-        help->top -= help->top > 0;
-        return OVERLAY_OPEN;
-    case REQUEST_DOWN:
-        help->top += help->top < last;
-        return OVERLAY_OPEN;
-    case REQUEST_PAGE_UP:
-        help->top = help->top > 10 ? help->top - 10 : 0;
-        return OVERLAY_OPEN;
-    case REQUEST_PAGE_DOWN:
-        help->top = help->top + 10 < last ? help->top + 10 : last;
-        return OVERLAY_OPEN;
-    case REQUEST_FIRST:
-        help->top = 0;
-        return OVERLAY_OPEN;
-    default:
-        return OVERLAY_CLOSED;
-    }
-}
-
-struct overlay *overlay_help(void)
-{
-    static const struct overlay_kind kind = {.draw = draw_help, .key = key_help};
-    struct help *help = memory_new(1, sizeof *help);
-    help->overlay.kind = &kind;
-    return &help->overlay;
+    return width < 3 || height < 3 ? area : canvas_box(canvas, area, title, STYLE_FOCUS);
 }
 
 /* --- questions: a letter answers, never Enter --- */
 
+enum { QUESTION_LINES = 3 };
+
 struct question {
     struct overlay overlay;
-    char title[64], lines[3][72];
-    bool can_detach, prunes;
+    char title[64];
+    const char *lines[QUESTION_LINES];
+    bool prunes;
     int64_t node;
 };
 
-static void draw_question(const struct overlay *overlay, const struct model *model, struct canvas *canvas)
+/* Its lines from row `y` down; returns the row behind the last. */
+static int draw_lines(const struct question *question, struct canvas *canvas, struct area area, int y)
 {
+    for (int i = 0; i < QUESTION_LINES; i++)
+        y = canvas_words(canvas, area, y, i == 0 ? STYLE_NORMAL : STYLE_KEY, question->lines[i]);
+    return y;
+}
+
+static void draw_question(struct overlay *overlay, const struct model *model, struct canvas *canvas)
+{
+    enum { WIDTH = 64, AROUND = 4 }; /* a frame, and a blank at each side */
     const struct question *question = (const struct question *)overlay;
-    struct area inside = overlay_box(canvas, 64, 5, question->title);
-    for (int i = 0; i < 3; i++)
-        canvas_text(canvas, inside, 1, i, i == 0 ? STYLE_NORMAL : STYLE_KEY, "%s", question->lines[i]);
+    int width = (WIDTH < canvas->width ? WIDTH : canvas->width) - AROUND;
+    int height = draw_lines(question, canvas, (struct area){.width = width}, 0);
+    struct area inside = overlay_box(canvas, WIDTH, height + 2, question->title);
+    draw_lines(question, canvas, inside.width > width ? area_part(inside, 1, 0, width, inside.height) : inside, 0);
 }
 
 /* Ctrl-C here is said again: it means it. */
@@ -115,9 +74,8 @@ static enum overlay_answer key_question(struct overlay *overlay, struct model *m
     }
     if (!question->prunes && (key == 's' || key == 'y' || key == KEY_CODE_INTERRUPT))
         return OVERLAY_STOP;
-    if (question->can_detach && key == 'd')
-        return OVERLAY_DETACH;
-    return key == KEY_CODE_ESCAPE || key == KEY_CODE_INTERRUPT || key == 'n' || key == 'q' || key == 'c' ? OVERLAY_CLOSED : OVERLAY_OPEN;
+    return key == KEY_CODE_ESCAPE || key == KEY_CODE_INTERRUPT || key == 'n' || key == 'q' || key == 'c' ? OVERLAY_CLOSED
+                                                                                                        : OVERLAY_OPEN;
 }
 
 static struct question *question_new(void)
@@ -136,14 +94,13 @@ enum overlay_answer overlay_key(struct overlay *overlay, struct model *model, in
     return overlay->kind->key(overlay, model, key, words);
 }
 
-struct overlay *overlay_quit(bool can_detach)
+struct overlay *overlay_quit(void)
 {
     struct question *question = question_new();
-    question->can_detach = can_detach;
     strcpy(question->title, " The search is running ");
-    strcpy(question->lines[0], "What is in training is given up; all results are kept.");
-    strcpy(question->lines[1], "s stop and leave (resume goes on later)");
-    strcpy(question->lines[2], can_detach ? "d leave it running     Escape stay" : "Escape stay");
+    question->lines[0] = "What is in training is given up; all results are kept.";
+    question->lines[1] = "s stop and leave (resume goes on later)";
+    question->lines[2] = "Escape stay";
     return &question->overlay;
 }
 
@@ -153,8 +110,8 @@ struct overlay *overlay_prune(int64_t node)
     question->prunes = true;
     question->node = node;
     snprintf(question->title, sizeof question->title, " Prune n%lld ", (long long)node);
-    strcpy(question->lines[0], "It and all that grew from it: nothing grows there any more.");
-    strcpy(question->lines[1], "y prune");
-    strcpy(question->lines[2], "Escape keep");
+    question->lines[0] = "It and all that grew from it: nothing grows there any more.";
+    question->lines[1] = "y prune";
+    question->lines[2] = "Escape keep";
     return &question->overlay;
 }

@@ -16,8 +16,7 @@ enum overlay_answer {
     OVERLAY_CLOSED,
     OVERLAY_COMMAND, /* closed; `words` is a command */
     OVERLAY_FIND,    /* closed; `words` is what to find */
-    OVERLAY_STOP,    /* closed: end the search and leave */
-    OVERLAY_DETACH   /* closed: leave, the search goes on */
+    OVERLAY_STOP     /* closed: end the search and leave */
 };
 
 struct overlay *overlay_help(void);
@@ -25,8 +24,8 @@ struct overlay *overlay_help(void);
    network. `start` is what stands there at first. */
 enum prompt_kind { PROMPT_COMMAND, PROMPT_FIND, PROMPT_NOTE };
 struct overlay *overlay_prompt(enum prompt_kind kind, int64_t node, const char *start);
-/* Leave a running search? `can_detach`: it goes on without this terminal. */
-struct overlay *overlay_quit(bool can_detach);
+/* End a running search and leave? */
+struct overlay *overlay_quit(void);
 /* Give up this network and all that grew from it? */
 struct overlay *overlay_prune(int64_t node);
 /* Choose a layer and a width, or a place and a kernel; shows what it costs. NULL with a message said on the model when
@@ -34,7 +33,8 @@ struct overlay *overlay_prune(int64_t node);
 struct overlay *overlay_widen(struct model *model, int64_t node);
 struct overlay *overlay_deepen(struct model *model, int64_t node);
 
-void overlay_draw(const struct overlay *overlay, const struct model *model, struct canvas *canvas);
+/* What scrolls settles for the canvas's size. */
+void overlay_draw(struct overlay *overlay, const struct model *model, struct canvas *canvas);
 enum overlay_answer overlay_key(struct overlay *overlay, struct model *model, int key, struct text *words);
 bool overlay_takes_text(const struct overlay *overlay); /* a prompt: pasted text may go in */
 void overlay_free(struct overlay *overlay);

@@ -104,7 +104,17 @@ static void draw_time(struct canvas *canvas, struct area inside, int row, const 
         canvas_text(canvas, inside, 14, row, STYLE_DIM, "not known before the parent is trained");
 }
 
-static void draw_grow(const struct overlay *overlay, const struct model *model, struct canvas *canvas)
+/* In the last line, whatever else has room. */
+static void draw_keys(const struct model *model, struct canvas *canvas, struct area inside, const char *choices)
+{
+    struct area line = area_part(inside, 0, inside.height - 1, inside.width, 1);
+    bool preview = model->mode == MODE_REPLAY;
+    canvas_fill(canvas, line, ' ', STYLE_DIALOG);
+    canvas_text(canvas, line, 1, 0, STYLE_KEY, "%s←→ %s   Escape %s", preview ? "" : "Enter queue   ", choices,
+                preview ? "close" : "cancel");
+}
+
+static void draw_grow(struct overlay *overlay, const struct model *model, struct canvas *canvas)
 {
     const struct grow *grow = (const struct grow *)overlay;
     const struct session_node *node = session_node(model->state, grow->node);
@@ -148,9 +158,7 @@ static void draw_grow(const struct overlay *overlay, const struct model *model, 
     canvas_text(canvas, inside, 1, 8, STYLE_DIM, "duplicate");
     canvas_text(canvas, inside, 14, 8, duplicate ? STYLE_WARNING : STYLE_NORMAL,
                 duplicate ? "n%lld is this network already" : "none", (long long)duplicate);
-    canvas_text(canvas, inside, 1, 9, STYLE_KEY,
-                widen ? "←→ layer   ↑↓ width   Enter queue   Escape cancel"
-                      : "←→ place   ↑↓ kernel   Enter queue   Escape cancel");
+    draw_keys(model, canvas, inside, widen ? "layer   ↑↓ width" : "place   ↑↓ kernel");
 }
 
 static enum overlay_answer key_grow(struct overlay *overlay, struct model *model, int key, struct text *words)

@@ -7,7 +7,7 @@
 #include "tui/overlay.h"
 
 struct overlay_kind {
-    void (*draw)(const struct overlay *overlay, const struct model *model, struct canvas *canvas);
+    void (*draw)(struct overlay *overlay, const struct model *model, struct canvas *canvas);
     enum overlay_answer (*key)(struct overlay *overlay, struct model *model, int key, struct text *words);
     bool takes_text;
 };
@@ -17,7 +17,8 @@ struct overlay {
     const struct overlay_kind *kind;
 };
 
-/* An empty framed box of this size in the middle of the screen, smaller where the screen is; its inside. */
+/* An empty framed box of this size in the middle of the screen, smaller where the screen is and without its frame where
+   nothing would be left inside; its inside. */
 struct area overlay_box(struct canvas *canvas, int width, int height, const char *title);
 
 #endif

@@ -29,46 +29,59 @@ static struct {
     int count;
 } history;
 
-/* The words of search/engine.h. */
+/* The words of search/engine.h; and the one that a recording understands. */
 static const struct {
     const char *word, *arguments;
     enum request requests[2]; /* that have keys for it */
     const char *help;
+    bool replay;
 } commands[] = {
-    {"pause", "", {REQUEST_PAUSE}, "hold all training"},
-    {"continue", "", {REQUEST_PAUSE}, "go on"},
-    {"pin", "N", {REQUEST_PIN}, "grow from pinned networks only"},
-    {"unpin", "N", {REQUEST_PIN}, "let go of a pinned network"},
-    {"prune", "N", {REQUEST_PRUNE}, "give up a network and all that grew from it"},
-    {"grow", "N ACTION…", {REQUEST_WIDEN, REQUEST_DEEPEN}, "widen:conv2:48 deepen:conv1:3 deepen:fc1"},
-    {"undo", "", {REQUEST_UNDO}, "take back your last action that has not started"},
-    {"note", "N TEXT", {REQUEST_NOTE}, "write a note on a network"},
-    {"budget", "networks|episodes|seconds VALUE", {REQUEST_MORE, REQUEST_FEWER}, "in all, or +N, -N; 0 is no limit"},
-    {"rate", "X", {REQUEST_RATE}, "learning rate of networks that start from now on"},
-    {"epochs", "N", {REQUEST_EPOCHS}, "epochs of networks that start from now on"},
-    {"goto", "N% or 1h02m", {REQUEST_NONE}, "replay: go to a place"},
-    {"stop", "", {REQUEST_QUIT}, "end the search in good order"},
+    {"pause", "", {REQUEST_PAUSE}, "hold all training", false},
+    {"continue", "", {REQUEST_PAUSE}, "go on", false},
+    {"pin", "N", {REQUEST_PIN}, "grow from pinned networks only", false},
+    {"unpin", "N", {REQUEST_PIN}, "let go of a pinned network", false},
+    {"prune", "N", {REQUEST_PRUNE}, "give up a network and all that grew from it", false},
+    {"grow", "N ACTION…", {REQUEST_WIDEN, REQUEST_DEEPEN}, "widen:conv2:48 deepen:conv1:3 deepen:fc1", false},
+    {"undo", "", {REQUEST_UNDO}, "take back your last action that has not started", false},
+    {"note", "N TEXT", {REQUEST_NOTE}, "write a note on a network", false},
+    {"budget",
+     "networks|episodes|seconds VALUE",
+     {REQUEST_MORE, REQUEST_FEWER},
+     "in all, or +N, -N; 0 is no limit",
+     false},
+    {"rate", "X", {REQUEST_RATE}, "learning rate of networks that start from now on", false},
+    {"epochs", "N", {REQUEST_EPOCHS}, "epochs of networks that start from now on", false},
+    {"goto", "N% or 1h02m", {REQUEST_NONE}, "go to a place of the recording", true},
+    {"stop", "", {REQUEST_QUIT}, "end the search in good order", false},
 };
 
-static bool begins(const struct prompt *prompt, size_t command)
+/* Is it one that can be meant: understood here, and beginning like the line? */
+static bool begins(const struct prompt *prompt, const struct model *model, size_t command)
 {
     size_t word = strcspn(prompt->text, " ");
     bool whole = prompt->text[word] == ' ';
-    return strncmp(commands[command].word, prompt->text, word) == 0 && (!whole || !commands[command].word[word]);
+    return commands[command].replay == (model->mode == MODE_REPLAY) &&
+           strncmp(commands[command].word, prompt->text, word) == 0 && (!whole || !commands[command].word[word]);
 }
 
-static void draw_commands(const struct prompt *prompt, struct canvas *canvas)
+/* Is it a byte within a character, not its first? */
+static bool is_inside(const struct prompt *prompt, int place)
+{
+    return ((unsigned char)prompt->text[place] & 0xc0) == 0x80;
+}
+
+static void draw_commands(const struct prompt *prompt, const struct model *model, struct canvas *canvas)
 {
     int count = 0, row = 0;
     for (size_t i = 0; i < COUNT_OF(commands); i++)
-        count += begins(prompt, i);
+        count += begins(prompt, model, i);
     if (!count || canvas->height < count + 3)
         return;
     struct area area = {0, canvas->height - 1 - count - 2, canvas->width < 78 ? canvas->width : 78, count + 2};
     canvas_fill(canvas, area, ' ', STYLE_DIALOG);
     struct area inside = canvas_box(canvas, area, " Commands ─ Tab completes ", STYLE_FOCUS);
     for (size_t i = 0; i < COUNT_OF(commands); i++) {
-        if (!begins(prompt, i))
+        if (!begins(prompt, model, i))
             continue;
         int x = canvas_text(canvas, inside, 1, row, STYLE_KEY, "%s", commands[i].word);
         x = canvas_text(canvas, inside, x + 1, row, STYLE_DIM, "%s", commands[i].arguments);
@@ -82,21 +95,40 @@ static void draw_commands(const struct prompt *prompt, struct canvas *canvas)
     }
 }
 
-static void draw_prompt(const struct overlay *overlay, const struct model *model, struct canvas *canvas)
+/* Columns from a byte of the line to the cursor. */
+static int columns_before(const struct prompt *prompt, int from)
+{
+    char text[PROMPT_MAX];
+    snprintf(text, sizeof text, "%.*s", prompt->cursor - from, prompt->text + from);
+    return canvas_columns(text);
+}
+
+/* Bytes that a line longer than its room leaves out at the left, so that the cursor is seen: whole characters. */
+static int skipped(const struct prompt *prompt, int room)
+{
+    int skip = 0;
+    while (skip < prompt->cursor && columns_before(prompt, skip) > room)
+        do
+            skip++;
+        while (is_inside(prompt, skip));
+    return skip;
+}
+
+static void draw_prompt(struct overlay *overlay, const struct model *model, struct canvas *canvas)
 {
     const struct prompt *prompt = (const struct prompt *)overlay;
     struct area line = {0, canvas->height - 1, canvas->width, 1};
     canvas_fill(canvas, line, ' ', STYLE_NORMAL);
-    int x = prompt->kind == PROMPT_NOTE ? canvas_text(canvas, line, 0, 0, STYLE_KEY, "note on n%lld: ", (long long)prompt->node)
-                                        : canvas_text(canvas, line, 0, 0, STYLE_KEY, "%s", prompt->kind == PROMPT_FIND ? "/" : ":");
-    /* A line longer than the screen shows the part around the cursor. */
-    int room = canvas->width - x - 1, skip = prompt->cursor > room ? prompt->cursor - room : 0;
-    canvas_text(canvas, line, x, 0, STYLE_NORMAL, "%s", prompt->text + (room > 0 ? skip : 0));
-    struct cell *cursor = canvas_cell(canvas, x + prompt->cursor - skip, line.y);
+    int x = prompt->kind == PROMPT_NOTE
+                ? canvas_text(canvas, line, 0, 0, STYLE_KEY, "note on n%lld: ", (long long)prompt->node)
+                : canvas_text(canvas, line, 0, 0, STYLE_KEY, "%s", prompt->kind == PROMPT_FIND ? "/" : ":");
+    int skip = skipped(prompt, canvas->width - x - 1);
+    canvas_text(canvas, line, x, 0, STYLE_NORMAL, "%s", prompt->text + skip);
+    struct cell *cursor = canvas_cell(canvas, x + columns_before(prompt, skip), line.y);
     if (cursor)
         cursor->style = STYLE_SELECTED;
     if (prompt->kind == PROMPT_COMMAND)
-        draw_commands(prompt, canvas);
+        draw_commands(prompt, model, canvas);
 }
 
 static void set_text(struct prompt *prompt, const char *text)
@@ -124,13 +156,13 @@ static void remember(const char *text)
     history.lines[history.count++] = memory_copy_text(text);
 }
 
-static void complete(struct prompt *prompt)
+static void complete(struct prompt *prompt, const struct model *model)
 {
     size_t found = COUNT_OF(commands);
     if (prompt->kind != PROMPT_COMMAND || strchr(prompt->text, ' '))
         return;
     for (size_t i = 0; i < COUNT_OF(commands); i++) {
-        if (!begins(prompt, i))
+        if (!begins(prompt, model, i))
             continue;
         if (found < COUNT_OF(commands))
             return; /* more than one: the list shows them */
@@ -147,7 +179,7 @@ static void complete(struct prompt *prompt)
 static int step_of(const struct prompt *prompt, int direction)
 {
     int place = prompt->cursor + (direction < 0 ? -1 : 1);
-    while (place > 0 && place < prompt->length && ((unsigned char)prompt->text[place] & 0xc0) == 0x80)
+    while (place > 0 && place < prompt->length && is_inside(prompt, place))
         place += direction;
     return place < 0 || place > prompt->length ? 0 : abs(place - prompt->cursor);
 }
@@ -157,6 +189,17 @@ static void erase(struct prompt *prompt, int from, int count)
     memmove(prompt->text + from, prompt->text + from + count, (size_t)(prompt->length - from - count + 1));
     prompt->length -= count;
     prompt->cursor = from;
+}
+
+/* The word before the cursor, and the blanks behind it. */
+static void erase_word(struct prompt *prompt)
+{
+    int from = prompt->cursor;
+    while (from > 0 && prompt->text[from - 1] == ' ')
+        from--;
+    while (from > 0 && prompt->text[from - 1] != ' ')
+        from--;
+    erase(prompt, from, prompt->cursor - from);
 }
 
 static void insert(struct prompt *prompt, int key)
@@ -198,7 +241,6 @@ static enum overlay_answer key_prompt(struct overlay *overlay, struct model *mod
     struct prompt *prompt = (struct prompt *)overlay;
     switch (key) {
     case KEY_CODE_ESCAPE:
-    case 3: /* C-c */
         return OVERLAY_CLOSED;
     case KEY_CODE_ENTER:
         return finish(prompt, words);
@@ -227,6 +269,9 @@ static enum overlay_answer key_prompt(struct overlay *overlay, struct model *mod
     case 21: /* C-u */
         set_text(prompt, "");
         break;
+    case 23: /* C-w */
+        erase_word(prompt);
+        break;
     case KEY_CODE_UP:
         recall(prompt, 1);
         break;
@@ -234,7 +279,7 @@ static enum overlay_answer key_prompt(struct overlay *overlay, struct model *mod
         recall(prompt, -1);
         break;
     case KEY_CODE_TAB:
-        complete(prompt);
+        complete(prompt, model);
         break;
     default:
         if (key >= ' ' && key < KEY_CODE_UP)

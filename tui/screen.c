@@ -2,7 +2,7 @@
  * screen.c - the whole screen: layout, frames, views in them, bars around them.
  *
  * Details and the comparison take the middle, over all panes. What a view scrolls is settled for its size before it is
- * drawn; that is all that drawing changes in a model.
+ * drawn, and a focus that has no pane on the screen goes to the tree; that is all that drawing changes in a model.
  */
 #include <stdio.h>
 #include <string.h>
@@ -51,11 +51,18 @@ static void draw_title(const struct model *model, const struct view *view, struc
     text_done(&text);
 }
 
+/* Within its frame. */
+static struct area inside_of(struct area pane)
+{
+    bool framed = pane.width >= 2 && pane.height >= 2;
+    return framed ? (struct area){pane.x + 1, pane.y + 1, pane.width - 2, pane.height - 2} : (struct area){0};
+}
+
 static void draw_pane(struct model *model, struct canvas *canvas, struct area area, enum pane pane)
 {
     if (area.width < 2 || area.height < 2)
         return;
-    struct area inside = {area.x + 1, area.y + 1, area.width - 2, area.height - 2};
+    struct area inside = inside_of(area);
     int end = canvas_text(canvas, area_part(area, 1, 0, inside.width, 1), 0, 0,
                           pane == model->focus ? STYLE_FOCUS : STYLE_TITLE, "%c %s ", panes[pane].key, panes[pane].title);
     draw_title(model, views[pane], canvas, area, 1 + end);
@@ -101,13 +108,93 @@ static void draw_detail(struct model *model, struct canvas *canvas, struct area 
     detail_draw(model, canvas, area);
 }
 
+/* --- what is where, and what answers there --- */
+
+static void compute_layout(const struct model *model, int width, int height, struct layout *layout)
+{
+    layout_compute(width, height, model->state->device_count, model->focus, model->zoomed, model->mode == MODE_REPLAY,
+                   layout);
+}
+
+void screen_focus(struct model *model, enum pane pane, int width, int height)
+{
+    struct layout layout;
+    model->focus = pane;
+    model->detail = model->comparing = false;
+    compute_layout(model, width, height, &layout);
+    if (layout.header.width && !layout.panes[pane].width)
+        model->zoomed = true;
+}
+
+enum pane screen_next_pane(const struct model *model, int direction, int width, int height)
+{
+    struct layout layout;
+    int seen = 0, pane = model->focus;
+    compute_layout(model, width, height, &layout);
+    for (int i = 0; i < PANE_COUNT; i++)
+        seen += layout.panes[i].width > 0;
+    do
+        pane = (pane + direction + PANE_COUNT) % PANE_COUNT;
+    while (seen > 1 && !layout.panes[pane].width);
+    return (enum pane)pane;
+}
+
+struct area screen_transport(const struct model *model, int width, int height)
+{
+    struct layout layout;
+    compute_layout(model, width, height, &layout);
+    return layout.transport;
+}
+
+bool screen_request(struct model *model, enum request request, int width, int height)
+{
+    struct layout layout;
+    const struct view *view = views[model->focus];
+    compute_layout(model, width, height, &layout);
+    if (model->comparing)
+        return compare_request(request);
+    if (model->detail)
+        return detail_request(model, request, height);
+    return view->request && view->request(model, request, inside_of(layout.panes[model->focus]));
+}
+
+/* The wheel scrolls details; no click reaches the panes behind them. */
+static void mouse_over_panes(struct model *model, int height, int wheel)
+{
+    enum { LINES = 3 };
+    for (int i = 0; i < LINES && wheel && !model->comparing; i++)
+        detail_request(model, wheel < 0 ? REQUEST_UP : REQUEST_DOWN, height);
+}
+
+void screen_mouse(struct model *model, int width, int height, int x, int y, int wheel)
+{
+    struct layout layout;
+    if (model->detail || model->comparing) {
+        mouse_over_panes(model, height, wheel);
+        return;
+    }
+    compute_layout(model, width, height, &layout);
+    for (int pane = 0; pane < PANE_COUNT; pane++) {
+        struct area inside = inside_of(layout.panes[pane]);
+        if (x < inside.x || y < inside.y || x >= inside.x + inside.width || y >= inside.y + inside.height)
+            continue;
+        model->focus = (enum pane)pane;
+        if (views[pane]->mouse)
+            views[pane]->mouse(model, inside, x - inside.x, y - inside.y, wheel);
+        return;
+    }
+}
+
+/* --- the whole --- */
+
 void screen_draw(struct model *model, struct canvas *canvas)
 {
     struct layout layout;
     model_build_rows(model);
-    layout_compute(canvas->width, canvas->height, model->state->device_count, model->focus, model->zoomed,
-                   model->mode == MODE_REPLAY, &layout);
-    if (!layout.header.width) { /* one line in all */
+    compute_layout(model, canvas->width, canvas->height, &layout);
+    if (layout.panes[PANE_TREE].width && !layout.panes[model->focus].width)
+        model->focus = PANE_TREE; /* the screen has become smaller, or is shared again */
+    if (!layout.header.width) {   /* one line in all */
         bars_draw_header(model, canvas, layout.keys);
         return;
     }

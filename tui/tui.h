@@ -34,7 +34,7 @@ struct tui_options {
 };
 
 /* TUI_SIGNAL + N: signal N came (SIGHUP also when the terminal is gone); that number is the exit status too. */
-enum tui_outcome { TUI_QUIT, TUI_DETACH, TUI_LOST, TUI_SIGNAL = 128 };
+enum tui_outcome { TUI_QUIT, TUI_SIGNAL = 128 };
 
 /* Block the signals that tui_run() reads (SIGWINCH, SIGINT, SIGTERM, SIGHUP, SIGTSTP, SIGCONT), before any thread is made:
    threads inherit the mask, and the terminal's thread alone takes them.  They stay blocked when it returns, but for

@@ -23,6 +23,8 @@ extern const struct view view_tree, view_network, view_curves, view_devices, vie
     view_queue;
 /* What the tree answers, also for panes that show what is selected there. */
 bool tree_request(struct model *model, enum request request, struct area inside);
+/* Show only what matches ("": all), and select the first that does, unless the selected one does. */
+void tree_find(struct model *model, const char *what);
 /* By enum pane. */
 extern const struct view *const views[PANE_COUNT];
 
@@ -37,10 +39,23 @@ void detail_draw(const struct model *model, struct canvas *canvas, struct area a
 void detail_settle(struct model *model, struct area area);
 /* True: answered, on a screen of that height. */
 bool detail_request(struct model *model, enum request request, int height);
-/* The two marked networks side by side. */
+/* The two marked networks side by side: nothing moves there, so that it answers what would move something behind it. */
+bool compare_request(enum request request);
 void compare_draw(const struct model *model, struct canvas *canvas, struct area area);
 
-/* Everything: layout, frames, views, bars.  Pure but for the canvas. */
+/* Everything: layout, frames, views, bars.  Pure but for the canvas; what scrolls settles, and the focus goes to the
+   tree when its pane has no room beside the others. */
 void screen_draw(struct model *model, struct canvas *canvas);
+/* The keys go to a pane, and details are closed: one that has no room beside the others gets the whole middle. */
+void screen_focus(struct model *model, enum pane pane, int width, int height);
+/* A request to what has the middle of the screen: details, or the pane with the focus.  True: answered. */
+bool screen_request(struct model *model, enum request request, int width, int height);
+/* A click (wheel 0) or the wheel at a place of the screen. */
+void screen_mouse(struct model *model, int width, int height, int x, int y, int wheel);
+/* Where replay's bar is; maybe empty. */
+struct area screen_transport(const struct model *model, int width, int height);
+/* The pane behind (1) or before (-1) the one with the focus, of those that are seen; of all where one is seen at a
+   time. */
+enum pane screen_next_pane(const struct model *model, int direction, int width, int height);
 
 #endif

@@ -246,12 +246,20 @@ static void draw_tree(const struct model *model, struct canvas *canvas, struct a
     }
 }
 
+static int found(const struct model *model)
+{
+    int count = 0;
+    for (int i = 0; i < model->row_count; i++)
+        count += model->rows[i].matches;
+    return count;
+}
+
 static void title_tree(const struct model *model, struct text *text)
 {
     static const char *const orders[ORDER_COUNT] = {"", "by accuracy, ", "by gain, ", "by size, "};
     int64_t count = model->state->node_count;
     if (model->filter[0])
-        text_add(text, "/%s", model->filter);
+        text_add(text, "/%s, %d found", model->filter, found(model));
     else
         text_add(text, "%s%lld network%s%s", orders[model->order], (long long)count, count == 1 ? "" : "s",
                  model->follow && !model->state->finished ? ", following" : "");
@@ -304,14 +312,25 @@ static void find(struct model *model, int row, int direction)
         model_say(model, "/ finds networks first");
         return;
     }
+    int from = row < 0 && direction < 0 ? 0 : row; /* nothing is selected there: the first, or the last */
     for (int i = 1; i <= model->row_count; i++) {
-        int place = (row + direction * i + 2 * model->row_count) % model->row_count;
+        int place = (from + direction * i + 2 * model->row_count) % model->row_count;
         if (model->rows[place].matches) {
             model_select(model, model->rows[place].node);
             return;
         }
     }
     model_say(model, "nothing matches %s", model->filter);
+}
+
+void tree_find(struct model *model, const char *what)
+{
+    snprintf(model->filter, sizeof model->filter, "%s", what);
+    model->rows_stale = true;
+    model_build_rows(model);
+    int row = model_row_of(model, model->selected);
+    if (model->filter[0] && (row < 0 || !model->rows[row].matches))
+        find(model, -1, 1);
 }
 
 static void mark(struct model *model)

@@ -1,0 +1,197 @@
+/*
+ * test_overlay.c - what stands over the screen: help that says everything in any width, questions, the line to edit,
+ * and dialogs over a recording.
+ */
+#include <locale.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "screen_session.h"
+#include "tui/overlay.h"
+
+struct bed {
+    struct model model;
+    struct canvas canvas;
+    struct text text, words;
+    struct overlay *overlay;
+};
+
+static void fold(void *model, const struct event *event)
+{
+    model_apply(model, event);
+}
+
+static void open_bed(struct bed *bed, enum model_mode mode, struct overlay *overlay)
+{
+    *bed = (struct bed){.overlay = overlay};
+    model_init(&bed->model, mode, "fashion-7");
+    screen_session_play(SCREEN_SESSION_MIDDLE, fold, &bed->model);
+    canvas_init(&bed->canvas, 80, 24, true);
+}
+
+static void close_bed(struct bed *bed)
+{
+    if (bed->overlay)
+        overlay_free(bed->overlay);
+    model_done(&bed->model);
+    canvas_done(&bed->canvas);
+    text_done(&bed->text);
+    text_done(&bed->words);
+}
+
+/* The overlay on a screen of this size, as text. */
+static const char *shown(struct bed *bed, int width, int height)
+{
+    canvas_reset(&bed->canvas, width, height);
+    overlay_draw(bed->overlay, &bed->model, &bed->canvas);
+    text_clear(&bed->text);
+    canvas_print(&bed->canvas, &bed->text);
+    return text_string(&bed->text);
+}
+
+static void press(struct bed *bed, int key)
+{
+    assert_int_equal(overlay_key(bed->overlay, &bed->model, key, &bed->words), OVERLAY_OPEN);
+}
+
+static void type(struct bed *bed, const char *text)
+{
+    for (; *text; text++)
+        press(bed, *text);
+}
+
+/* Nothing is cut, the last line is the page's end, and no further. */
+static void help(void **state)
+{
+    struct bed bed;
+    (void)state;
+    open_bed(&bed, MODE_LIVE, overlay_help());
+    for (int width = 36; width <= 120; width += 7) {
+        press(&bed, KEY_CODE_HOME);
+        assert_non_null(strstr(shown(&bed, width, 24), "show the keys"));
+        for (int page = 0; page < 12; page++) {
+            assert_null(strstr(strchr(shown(&bed, width, 24), '\n'), "…"));
+            press(&bed, KEY_CODE_PAGE_DOWN);
+        }
+        assert_non_null(strstr(shown(&bed, width, 24), "4W 1D"));
+        press(&bed, KEY_CODE_END);
+        assert_non_null(strstr(shown(&bed, width, 24), "4W 1D"));
+        char *end = strdup(text_string(&bed.text));
+        press(&bed, KEY_CODE_DOWN);
+        assert_string_equal(shown(&bed, width, 24), end);
+        press(&bed, KEY_CODE_UP);
+        assert_string_not_equal(shown(&bed, width, 24), end);
+        press(&bed, KEY_CODE_DOWN);
+        assert_string_equal(shown(&bed, width, 24), end);
+        free(end);
+    }
+    for (int height = 1; height < 10; height++)
+        shown(&bed, height, height);
+    close_bed(&bed);
+}
+
+static void questions(void **state)
+{
+    struct bed bed;
+    (void)state;
+    open_bed(&bed, MODE_LIVE, overlay_prune(7));
+    assert_non_null(strstr(shown(&bed, 80, 24), "nothing grows there any more."));
+    shown(&bed, 30, 10);
+    assert_null(strstr(text_string(&bed.text), "…"));
+    assert_non_null(strstr(text_string(&bed.text), "y prune"));
+    assert_non_null(strstr(text_string(&bed.text), "Escape keep"));
+    assert_non_null(strstr(shown(&bed, 30, 1), "It and all that"));
+    press(&bed, KEY_CODE_ENTER); /* a letter answers */
+    assert_int_equal(overlay_key(bed.overlay, &bed.model, 'y', &bed.words), OVERLAY_COMMAND);
+    assert_string_equal(text_string(&bed.words), "prune 7");
+    close_bed(&bed);
+}
+
+/* Where the cursor is; -1: nowhere. */
+static int cursor(const struct bed *bed)
+{
+    const struct cell *line = &bed->canvas.cells[(bed->canvas.height - 1) * bed->canvas.width];
+    for (int x = 0; x < bed->canvas.width; x++)
+        if (line[x].style == STYLE_SELECTED)
+            return x;
+    return -1;
+}
+
+/* The cursor stands on its character, however many bytes and columns those before it have. */
+static void line_to_edit(void **state)
+{
+    struct bed bed;
+    (void)state;
+    open_bed(&bed, MODE_LIVE, overlay_prompt(PROMPT_NOTE, 5, "größe 日本 ok"));
+    assert_string_equal(strrchr(shown(&bed, 80, 2), ':'), ": größe 日本 ok\n");
+    int begin = canvas_columns("note on n5: ");
+    assert_int_equal(cursor(&bed), begin + 13);
+    press(&bed, KEY_CODE_LEFT);
+    press(&bed, KEY_CODE_LEFT);
+    press(&bed, KEY_CODE_LEFT);
+    press(&bed, KEY_CODE_LEFT);
+    shown(&bed, 80, 2);
+    assert_int_equal(cursor(&bed), begin + 8);
+    press(&bed, 23); /* C-w: the word before the cursor */
+    assert_string_equal(strrchr(shown(&bed, 80, 2), ':'), ": größe 本 ok\n");
+    press(&bed, KEY_CODE_END);
+    press(&bed, 23);
+    press(&bed, 23);
+    assert_string_equal(strrchr(shown(&bed, 80, 2), ':'), ": größe\n");
+    type(&bed, " and a line that is longer than its screen");
+    for (int width = 14; width < 60; width++) { /* whole characters are left out, and the cursor is seen */
+        assert_null(strchr(shown(&bed, width, 1), '?'));
+        assert_int_equal(cursor(&bed), width - 1 < begin + 48 ? width - 1 : begin + 48);
+    }
+    close_bed(&bed);
+}
+
+/* Each source offers what it understands. */
+static void commands(void **state)
+{
+    struct bed bed;
+    (void)state;
+    for (int replay = 0; replay < 2; replay++) {
+        open_bed(&bed, replay ? MODE_REPLAY : MODE_LIVE, overlay_prompt(PROMPT_COMMAND, 0, ""));
+        shown(&bed, 80, 24);
+        assert_int_equal(strstr(text_string(&bed.text), "│ goto") != NULL, replay);
+        assert_int_equal(strstr(text_string(&bed.text), "│ prune") == NULL, replay);
+        type(&bed, "g");
+        press(&bed, KEY_CODE_TAB);
+        type(&bed, "1");
+        assert_int_equal(overlay_key(bed.overlay, &bed.model, KEY_CODE_ENTER, &bed.words), OVERLAY_COMMAND);
+        assert_string_equal(text_string(&bed.words), replay ? "goto 1" : "grow 1");
+        close_bed(&bed);
+    }
+}
+
+/* In a recording the dialog shows what growing costs and offers nothing; its keys are there on every screen. */
+static void growing(void **state)
+{
+    struct bed bed;
+    (void)state;
+    for (int replay = 0; replay < 2; replay++) {
+        open_bed(&bed, replay ? MODE_REPLAY : MODE_LIVE, NULL);
+        bed.overlay = overlay_widen(&bed.model, 37);
+        assert_non_null(bed.overlay);
+        assert_int_equal(strstr(shown(&bed, 80, 24), "Enter queue") == NULL, replay);
+        assert_int_equal(strstr(shown(&bed, 40, 8), "Enter queue") == NULL, replay);
+        close_bed(&bed);
+    }
+}
+
+int main(void)
+{
+    setlocale(LC_ALL, "C.UTF-8");
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(help),     cmocka_unit_test(questions), cmocka_unit_test(line_to_edit),
+        cmocka_unit_test(commands), cmocka_unit_test(growing),
+    };
+    return cmocka_run_group_tests_name("overlay", tests, NULL, NULL);
+}

@@ -1,0 +1,120 @@
+/*
+ * overlay_help.c - the help page: the table of requests with the keys in force, the keys that can't be changed, and
+ * what the signs in the tree mean.
+ *
+ * Long lines go on below; the page is as long as its width makes it, and scrolls as far as its end.
+ */
+#include "tui/overlay_kind.h"
+#include "util/bug.h"
+#include "util/memory.h"
+
+struct help {
+    struct overlay overlay;
+    int top, page; /* first line shown, and how many are; settled when it is drawn */
+};
+
+struct entry {
+    const char *sign, *meaning;
+};
+
+static const struct entry fixed_keys[] = {
+    {"1 to 8", "go to that pane; one that has no room beside the others has the whole screen"},
+    {"C-c", "leave, whatever is open"},
+};
+
+static const struct entry signs[] = {
+    {"*", "in training"},
+    {"·", "queued"},
+    {"✓", "trained"},
+    {"~", "stopped early: it fell behind"},
+    {"✗", "failed"},
+    {"-", "cancelled"},
+    {"★", "the best"},
+    {"P", "pinned: networks grow from pinned ones only"},
+    {"you", "asked for by a person"},
+    {"◆", "marked for comparison; on replay's bar: a person's action"},
+    {"✎", "has a note"},
+    {"×3", "proposed three times, trained once"},
+    {"(12)", "so many are folded away below"},
+    {"W conv2 8→12", "conv2 was widened from 8 to 12 units"},
+    {"D conv2 +3×3", "a layer was inserted behind conv2"},
+    {"W c1-3 f1", "short for: conv1, conv2, conv3 and fc1 were widened"},
+    {"4W 1D", "shorter still: four were widened and one inserted"},
+};
+
+static int draw_entry(struct canvas *canvas, struct area area, int y, const char *sign, const char *meaning)
+{
+    enum { SIGN = 13 };
+    int under = canvas_words(canvas, area_part(area, 1, 0, SIGN, area.height), y, STYLE_KEY, sign);
+    int below = canvas_words(canvas, area_part(area, SIGN + 2, 0, area.width - SIGN - 2, area.height), y, STYLE_NORMAL,
+                             meaning);
+    return under > below ? under : below;
+}
+
+static int draw_entries(struct canvas *canvas, struct area area, int y, const struct entry *entries, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        y = draw_entry(canvas, area, y, entries[i].sign, entries[i].meaning);
+    return y;
+}
+
+/* The page with its first line in row `y`; returns the row behind its last. */
+static int draw_page(struct canvas *canvas, struct area area, int y)
+{
+    for (enum request request = REQUEST_NONE + 1; request < REQUEST_COUNT; request++)
+        y = draw_entry(canvas, area, y, request_keys(request), request_row(request)->help);
+    y = draw_entries(canvas, area, y, fixed_keys, COUNT_OF(fixed_keys));
+    canvas_text(canvas, area, 1, y + 1, STYLE_TITLE, "Signs");
+    return draw_entries(canvas, area, y + 2, signs, COUNT_OF(signs));
+}
+
+static void draw_help(struct overlay *overlay, const struct model *model, struct canvas *canvas)
+{
+    struct help *help = (struct help *)overlay;
+    enum { WIDTH = 78 };
+    int width = (WIDTH < canvas->width ? WIDTH : canvas->width) - 2;
+    int lines = draw_page(canvas, (struct area){.width = width}, 0);
+    struct area inside = overlay_box(canvas, WIDTH, lines + 2, " Keys and signs ─ ↑↓ scroll, Escape closes ");
+    int last = lines - inside.height;
+    help->page = inside.height > 2 ? inside.height - 1 : 1;
+    help->top = help->top > last ? last : help->top;
+    help->top = help->top < 0 ? 0 : help->top;
+    draw_page(canvas, inside, -help->top);
+}
+
+static enum overlay_answer key_help(struct overlay *overlay, struct model *model, int key, struct text *words)
+{
+    enum { END = 1 << 20 };
+    struct help *help = (struct help *)overlay;
+    switch (request_of_key(key)) {
+    case REQUEST_UP:
+        help->top--;
+        return OVERLAY_OPEN;
+    case REQUEST_DOWN:
+        help->top++;
+        return OVERLAY_OPEN;
+    case REQUEST_PAGE_UP:
+        help->top -= help->page;
+        return OVERLAY_OPEN;
+    case REQUEST_PAGE_DOWN:
+        help->top += help->page;
+        return OVERLAY_OPEN;
+    case REQUEST_FIRST:
+        help->top = 0;
+        return OVERLAY_OPEN;
+    case REQUEST_LAST:
+        help->top = END;
+        return OVERLAY_OPEN;
+    default:
+        return OVERLAY_CLOSED;
+    }
+}
+
+struct overlay *overlay_help(void)
+{
+    static const struct overlay_kind kind = {.draw = draw_help, .key = key_help};
+    struct help *help = memory_new(1, sizeof *help);
+    help->overlay.kind = &kind;
+    help->page = 10; /* for keys that come before it is drawn */
+    return &help->overlay;
+}

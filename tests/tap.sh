@@ -1,6 +1,8 @@
 # tap.sh - TAP for shell tests, read by them: `plan N`, then N times `ok`, `prints`, `says`, `report` or `skip`. Works in a
 # folder of its own ($work, removed at the end), where no session or preset of the person's is seen.
 
+. "$top_srcdir/tests/black_and_white.sh"
+
 espalier=$top_builddir/espalier
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -59,20 +61,4 @@ says() {
 skip() {
     number=$((number + 1))
     echo "ok $number - $1 # SKIP $2"
-}
-
-# black_and_white FOLDER: an IDX data set of 512 images of 8×8 pixels, in turn black (class 0) and white (class 1)
-black_and_white() {
-    mkdir "$1"
-    { head -c 64 /dev/zero; head -c 64 /dev/zero | tr '\000' '\377'; } >images
-    printf '\000\001' >labels
-    for doubling in 1 2 3 4 5 6 7 8; do
-        cat images images >more && mv more images
-        cat labels labels >more && mv more labels
-    done
-    for part in train t10k; do
-        { printf '\000\000\010\003\000\000\002\000\000\000\000\010\000\000\000\010'; cat images; } \
-            >"$1/$part-images-idx3-ubyte"
-        { printf '\000\000\010\001\000\000\002\000'; cat labels; } >"$1/$part-labels-idx1-ubyte"
-    done
 }

@@ -20,38 +20,14 @@
 #include <zlib.h>
 
 #include "data/formats.h"
+#include "test_folder.h"
 #include "util/bug.h"
 #include "util/file.h"
 #include "util/text.h"
 
-static char folder[64];
-
-static int make_folder(void **state)
-{
-    strcpy(folder, "/tmp/espalier-test-data-XXXXXX");
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-    char command[128];
-    snprintf(command, sizeof command, "rm -r '%s'", folder);
-    return system(command);
-}
-
-/* Paths in the test's folder; a few live at once. */
-static const char *inside(const char *name)
-{
-    static char paths[4][256];
-    static int next;
-    char *path = paths[next++ % 4];
-    snprintf(path, sizeof paths[0], "%s/%s", folder, name);
-    return path;
-}
-
 static void put(const char *name, const void *bytes, size_t length)
 {
-    FILE *file = fopen(inside(name), "wb");
+    FILE *file = fopen(in_folder(name), "wb");
     assert_non_null(file);
     assert_int_equal(fwrite(bytes, 1, length, file), length);
     assert_int_equal(fclose(file), 0);
@@ -59,7 +35,7 @@ static void put(const char *name, const void *bytes, size_t length)
 
 static void put_gzip(const char *name, const void *bytes, unsigned length)
 {
-    gzFile file = gzopen(inside(name), "wb");
+    gzFile file = gzopen(in_folder(name), "wb");
     assert_non_null(file);
     assert_int_equal(gzwrite(file, bytes, length), (int)length);
     assert_int_equal(gzclose(file), Z_OK);
@@ -67,7 +43,7 @@ static void put_gzip(const char *name, const void *bytes, unsigned length)
 
 static void take_away(const char *name)
 {
-    assert_int_equal(unlink(inside(name)), 0);
+    assert_int_equal(unlink(in_folder(name)), 0);
 }
 
 /* Three images of 2 rows and 3 columns: pixel = 10 * image + place; labels 0, 2, 1. */
@@ -143,12 +119,12 @@ static void test_spec_environment(void **state)
     setenv("ESPALIER_DATA", folder, 1);
     assert_int_equal(data_spec_parse("mnist", &spec, &error), 0);
     assert_string_equal(spec.folder, "/usr/share/datasets/mnist"); /* nothing in ours yet */
-    assert_int_equal(mkdir(inside("mnist"), 0700), 0);
-    assert_int_equal(mkdir(inside("cifar10"), 0700), 0);
+    assert_int_equal(mkdir(in_folder("mnist"), 0700), 0);
+    assert_int_equal(mkdir(in_folder("cifar10"), 0700), 0);
     assert_int_equal(data_spec_parse("mnist", &spec, &error), 0);
-    assert_string_equal(spec.folder, inside("mnist"));
+    assert_string_equal(spec.folder, in_folder("mnist"));
     assert_int_equal(data_spec_parse("cifar10+", &spec, &error), 0);
-    assert_string_equal(spec.folder, inside("cifar10"));
+    assert_string_equal(spec.folder, in_folder("cifar10"));
     char *much = calloc(2000, 1);
     memset(much, 'x', 1999);
     setenv("ESPALIER_DATA", much, 1);
@@ -156,8 +132,8 @@ static void test_spec_environment(void **state)
     assert_non_null(strstr(error.text, "too long"));
     free(much);
     unsetenv("ESPALIER_DATA");
-    rmdir(inside("mnist"));
-    rmdir(inside("cifar10"));
+    rmdir(in_folder("mnist"));
+    rmdir(in_folder("cifar10"));
 }
 
 static void test_spec_refused(void **state)
@@ -287,7 +263,7 @@ static void test_idx_refused(void **state)
         size_t length = images[i].length < 0 ? 0 : images[i].length ? (size_t)images[i].length : sizeof bytes;
         put("train-images-idx3-ubyte", bytes, length);
         assert_refused("idx", DATA_TRAIN, images[i].message);
-        assert_refused("idx", DATA_TRAIN, inside("train-images-idx3-ubyte: "));
+        assert_refused("idx", DATA_TRAIN, in_folder("train-images-idx3-ubyte: "));
     }
 }
 
@@ -335,7 +311,7 @@ static void test_idx_missing(void **state)
 
     /* A gzip file that ends early. */
     void *bytes;
-    FILE *file = fopen(inside("whole.gz"), "rb");
+    FILE *file = fopen(in_folder("whole.gz"), "rb");
     assert_non_null(file);
     bytes = calloc(1, 256);
     size_t length = fread(bytes, 1, 256, file);
@@ -414,7 +390,7 @@ static void test_cifar_archive_folder(void **state)
     static uint8_t bytes[2 * (PIXELS + 1)];
     struct images images;
     struct error error;
-    assert_int_equal(mkdir(inside("cifar-10-batches-bin"), 0700), 0);
+    assert_int_equal(mkdir(in_folder("cifar-10-batches-bin"), 0700), 0);
     put("cifar-10-batches-bin/data_batch_1.bin", bytes, cifar_records(bytes, 2, 1, 3));
     assert_int_equal(open_set("cifar10", DATA_TRAIN, &images, &error), 0);
     assert_int_equal(images.count, 2);

@@ -14,33 +14,10 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "test_folder.h"
 #include "util/file.h"
 #include "util/memory.h"
 #include "util/text.h"
-
-static char folder[] = "/tmp/espalier-test-XXXXXX";
-
-static int make_folder(void **state)
-{
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-    char command[64];
-    snprintf(command, sizeof(command), "rm -rf %s", folder);
-    return system(command);
-}
-
-/* A path in the test's folder; valid until the next call but one. */
-static const char *in_folder(const char *name)
-{
-    static char paths[2][256];
-    static int turn;
-    turn = !turn;
-    snprintf(paths[turn], sizeof(paths[turn]), "%s/%s", folder, name);
-    return paths[turn];
-}
 
 static void check_content(const char *path, const char *expected, size_t expected_length)
 {

@@ -20,25 +20,11 @@
 
 #include "data/formats.h"
 #include "data/picture.h"
+#include "test_folder.h"
 #include "util/bug.h"
 #include "util/file.h"
 #include "util/memory.h"
 #include "util/text.h"
-
-static char folder[64];
-
-static int make_folder(void **state)
-{
-    strcpy(folder, "/tmp/espalier-test-picture-XXXXXX");
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-    char command[128];
-    snprintf(command, sizeof command, "rm -r '%s'", folder);
-    return system(command);
-}
 
 /* What tests/reference/scaling.py has too. */
 static uint8_t pixel(int x, int y, int c)

@@ -15,25 +15,11 @@
 #include <unistd.h>
 
 #include "data/formats.h"
+#include "test_folder.h"
 #include "util/bug.h"
 #include "util/file.h"
 
 enum { SIDE = 32, PIXELS = 3 * SIDE * SIDE, MOST = 5 };
-
-static char folder[64];
-
-static int make_folder(void **state)
-{
-    strcpy(folder, "/tmp/espalier-test-svhn-XXXXXX");
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-    char command[128];
-    snprintf(command, sizeof command, "rm -r '%s'", folder);
-    return system(command);
-}
 
 /* What the script has too. */
 static uint8_t pixel(int image, int channel, int y, int x)

@@ -9,6 +9,8 @@ espalier=$build/espalier report=$PWD/gpu-report.txt
 export ESPALIER_CUDA_MODULE="${ESPALIER_CUDA_MODULE:-$build/espalier-cuda.so}" LC_ALL=C.UTF-8 top_builddir="$build"
 export CMOCKA_MESSAGE_OUTPUT=TAP
 
+. "$source/tests/black_and_white.sh"
+
 if ! devices=$("$espalier" devices --devices cuda 2>&1); then
     echo "check-gpu: there is no GPU to check: $devices" >&2
     exit 1
@@ -61,23 +63,6 @@ numbers() {
 }
 
 # --- searches ---
-
-# made_images: an IDX data set of 512 images, in turn black (class 0) and white (class 1)
-made_images() {
-    mkdir "$work/images" && (
-        cd "$work/images" || exit
-        { head -c 64 /dev/zero; head -c 64 /dev/zero | tr '\000' '\377'; } >images
-        printf '\000\001' >labels
-        for doubling in 1 2 3 4 5 6 7 8; do
-            cat images images >more && mv more images
-            cat labels labels >more && mv more labels
-        done
-        for part in train t10k; do
-            { printf '\000\000\010\003\000\000\002\000\000\000\000\010\000\000\000\010'; cat images; } >$part-images-idx3-ubyte
-            { printf '\000\000\010\001\000\000\002\000'; cat labels; } >$part-labels-idx1-ubyte
-        done
-    )
-}
 
 # run DEVICES OPTIONS…: a search without screens; what it says is in $work/search
 run() {
@@ -162,7 +147,7 @@ sanitizer() {
 
 : >"$report" || exit 1
 if [ "$small" = --small ]; then
-    made_images
+    black_and_white "$work/images"
     data="--data idx:$work/images --train-subset 64 --validation 32 --batch 16 --limit-flops 0"
     seeds="1 2" epochs=1 speed="-n TINY -b 8 -k 2"
 else

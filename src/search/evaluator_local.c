@@ -26,8 +26,8 @@
 
 #include "device/cuda.h"
 #include "export/safetensors.h"
+#include "search/device_memory.h"
 #include "search/evaluator.h"
-#include "search/gpu_memory.h"
 #include "util/bug.h"
 #include "util/clock.h"
 #include "util/memory.h"
@@ -69,7 +69,7 @@ struct local {
     struct trainer *trainers;
     struct helpers *helpers; /* one a trainer; NULL: a trainer works alone */
     struct queue *reports;   /* struct report, to the engine */
-    struct gpu_memory *memory;
+    struct device_memory *memory;
     atomic_bool closing;
     /* The gate: shut while `paused`; the mutex guards changes of anything that a waiting trainer looks at. */
     pthread_mutex_t mutex;
@@ -236,16 +236,19 @@ static double trial_bytes(const struct trainer *trainer)
     return bytes;
 }
 
-/* Linux gives out more memory than there is and kills when it is used: so look before.  A GPU says so itself. */
-static int check_memory(const struct trainer *trainer, struct error *error)
+/* Of the machine; where that isn't known, there is enough. */
+static double free_memory(struct device_monitor *monitor)
 {
     struct device_sample sample;
-    if (trainer->backend->device)
-        return 0;
-    double bytes = trial_bytes(trainer);
-    device_monitor_sample(trainer->monitor, &sample);
-    double left = sample.memory_total - sample.memory_used;
-    if (!(sample.valid & DEVICE_MEMORY) || bytes <= left)
+    device_monitor_sample(monitor, &sample);
+    return sample.valid & DEVICE_MEMORY ? sample.memory_total - sample.memory_used : INFINITY;
+}
+
+/* Linux gives out more memory than there is and kills when it is used: so look before. */
+static int check_memory(const struct trainer *trainer, double bytes, struct error *error)
+{
+    double left = free_memory(trainer->monitor);
+    if (bytes <= left)
         return 0;
     char needed[TEXT_SHORT], there[TEXT_SHORT];
     return error_set(error, "training with batch %d takes %s, and %s are free", trainer->trial->training.batch,
@@ -285,13 +288,13 @@ static enum training_outcome train_trial(struct trainer *trainer, struct weights
                                          struct error *error)
 {
     const struct backend_device *device = trainer->backend->device;
-    struct gpu_memory *memory = trainer->local->memory;
+    struct device_memory *memory = trainer->local->memory;
     double bytes = device ? trial_bytes(trainer) + (double)device->workspace_most : 0;
-    if (device && !gpu_memory_book(memory, trainer->gpu, bytes, is_given_up, trainer))
+    if (device && !device_memory_book(memory, trainer->gpu, bytes, is_given_up, trainer))
         return TRAINING_STOPPED;
     enum training_outcome outcome = train_here(trainer, weights, result, error);
     if (device)
-        gpu_memory_release(memory, trainer->gpu, bytes);
+        device_memory_release(memory, trainer->gpu, bytes);
     return outcome;
 }
 
@@ -304,19 +307,16 @@ static void fail_trial(struct trainer *trainer, enum training_outcome outcome, c
     send_failure(trainer, reason, error);
 }
 
-static void run_trial(struct trainer *trainer, const struct trial *trial)
+static void send_cancelled(struct trainer *trainer)
 {
-    trainer->trial = trial;
-    if (trainer->replaced)
-        trainer->backend = backend_cpu();
-    trainer->step_time = trainer->seconds = trainer->rate_seconds = 0;
-    trainer->last = (struct epoch_report){0};
-    atomic_store(&trainer->verdict, VERDICT_GOES_ON);
+    struct report report = report_new(trainer, REPORT_CANCELLED);
+    send(trainer, &report);
+}
+
+/* To its last report. */
+static void go_through(struct trainer *trainer)
+{
     struct error error;
-    if (check_memory(trainer, &error)) {
-        send_failure(trainer, FAILURE_MEMORY, &error);
-        return;
-    }
     struct weights *weights = initial_weights(trainer, &error);
     if (!weights) {
         send_failure(trainer, FAILURE_ERROR, &error);
@@ -330,11 +330,41 @@ static void run_trial(struct trainer *trainer, const struct trial *trial)
         return;
     }
     weights_free(weights);
-    if (outcome == TRAINING_STOPPED) {
-        struct report report = report_new(trainer, REPORT_CANCELLED);
-        send(trainer, &report);
-    } else
+    if (outcome == TRAINING_STOPPED)
+        send_cancelled(trainer);
+    else
         fail_trial(trainer, outcome, &error);
+}
+
+/* On the processor, when there is room beside its other trainers. */
+static void go_through_on_processor(struct trainer *trainer)
+{
+    struct error error;
+    struct device_memory *memory = trainer->local->memory;
+    double bytes = trial_bytes(trainer);
+    if (!device_memory_book(memory, MACHINE_MEMORY, bytes, is_given_up, trainer)) {
+        send_cancelled(trainer);
+        return;
+    }
+    if (check_memory(trainer, bytes, &error))
+        send_failure(trainer, FAILURE_MEMORY, &error);
+    else
+        go_through(trainer);
+    device_memory_release(memory, MACHINE_MEMORY, bytes);
+}
+
+static void run_trial(struct trainer *trainer, const struct trial *trial)
+{
+    trainer->trial = trial;
+    if (trainer->replaced)
+        trainer->backend = backend_cpu();
+    trainer->step_time = trainer->seconds = trainer->rate_seconds = 0;
+    trainer->last = (struct epoch_report){0};
+    atomic_store(&trainer->verdict, VERDICT_GOES_ON);
+    if (trainer->backend->device)
+        go_through(trainer);
+    else
+        go_through_on_processor(trainer);
 }
 
 /* A core that trainers share is nobody's to lend. */
@@ -424,7 +454,7 @@ static void wake(struct local *local)
     pthread_mutex_lock(&local->mutex);
     pthread_cond_broadcast(&local->opened);
     pthread_mutex_unlock(&local->mutex);
-    gpu_memory_wake(local->memory);
+    device_memory_wake(local->memory);
 }
 
 static void local_cancel(struct evaluator *evaluator, int64_t node)
@@ -470,7 +500,7 @@ static void local_free(struct evaluator *evaluator)
     while (queue_take(local->reports, &report, 0))
         report_done(&report);
     queue_free(local->reports);
-    gpu_memory_free(local->memory);
+    device_memory_free(local->memory);
     pthread_cond_destroy(&local->opened);
     pthread_mutex_destroy(&local->mutex);
     free(local->trainers);
@@ -539,7 +569,9 @@ struct evaluator *evaluator_local_new(const struct device *devices, int count, e
     };
     ASSERT(pthread_mutex_init(&local->mutex, NULL) == 0 && pthread_cond_init(&local->opened, NULL) == 0);
     local->helpers = new_helpers(devices, count);
-    local->memory = gpu_memory_new(devices, count, images_bytes(train_view->images));
+    struct device_monitor *machine = device_monitor_new(&(struct device){.core = -1}, 1);
+    local->memory = device_memory_new(devices, count, images_bytes(train_view->images), free_memory(machine));
+    device_monitor_free(machine);
     for (int i = 0; i < count; i++) {
         struct trainer *trainer = &local->trainers[i];
         trainer->local = local;

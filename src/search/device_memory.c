@@ -1,9 +1,9 @@
 /*
- * gpu_memory.c - an account a GPU, and who waits for it, in the order of coming.
+ * device_memory.c - an account a GPU and one for the machine, and who waits for it, in the order of coming.
  *
  * What the libraries take for themselves isn't booked: the tenth that stays free is for that.
  */
-#include "search/gpu_memory.h"
+#include "search/device_memory.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -23,11 +23,16 @@ struct account {
     struct waiter *first; /* each on its thread's stack */
 };
 
-struct gpu_memory {
+struct device_memory {
     pthread_mutex_t mutex;
     pthread_cond_t changed;
-    struct account accounts[CUDA_DEVICES_MAX]; /* by number */
+    struct account accounts[1 + CUDA_DEVICES_MAX]; /* by number, from MACHINE_MEMORY */
 };
+
+static struct account *account_of(struct device_memory *memory, int gpu)
+{
+    return &memory->accounts[gpu - MACHINE_MEMORY];
+}
 
 /* Where the device doesn't say, it will when it has none. */
 static double free_bytes(int gpu)
@@ -37,17 +42,18 @@ static double free_bytes(int gpu)
     return module && module->memory_free(gpu, &bytes, NULL) == 0 ? bytes : INFINITY;
 }
 
-struct gpu_memory *gpu_memory_new(const struct device *devices, int count, double kept)
+struct device_memory *device_memory_new(const struct device *devices, int count, double kept, double machine)
 {
-    struct gpu_memory *memory = memory_new(1, sizeof *memory);
+    struct device_memory *memory = memory_new(1, sizeof *memory);
     ASSERT(pthread_mutex_init(&memory->mutex, NULL) == 0 && pthread_cond_init(&memory->changed, NULL) == 0);
+    account_of(memory, MACHINE_MEMORY)->bytes = 0.9 * machine;
     for (int i = 0; i < count; i++)
         if (devices[i].cuda)
-            memory->accounts[devices[i].gpu].bytes = 0.9 * (free_bytes(devices[i].gpu) - kept);
+            account_of(memory, devices[i].gpu)->bytes = 0.9 * (free_bytes(devices[i].gpu) - kept);
     return memory;
 }
 
-void gpu_memory_free(struct gpu_memory *memory)
+void device_memory_free(struct device_memory *memory)
 {
     pthread_cond_destroy(&memory->changed);
     pthread_mutex_destroy(&memory->mutex);
@@ -70,9 +76,10 @@ static void leave(struct account *account, const struct waiter *waiter)
     *at = waiter->next;
 }
 
-bool gpu_memory_book(struct gpu_memory *memory, int gpu, double bytes, bool (*given_up)(void *context), void *context)
+bool device_memory_book(struct device_memory *memory, int gpu, double bytes, bool (*given_up)(void *context),
+                        void *context)
 {
-    struct account *account = &memory->accounts[gpu];
+    struct account *account = account_of(memory, gpu);
     struct waiter waiter = {NULL};
     bool gone;
     pthread_mutex_lock(&memory->mutex);
@@ -90,16 +97,16 @@ bool gpu_memory_book(struct gpu_memory *memory, int gpu, double bytes, bool (*gi
     return !gone;
 }
 
-void gpu_memory_release(struct gpu_memory *memory, int gpu, double bytes)
+void device_memory_release(struct device_memory *memory, int gpu, double bytes)
 {
     pthread_mutex_lock(&memory->mutex);
-    memory->accounts[gpu].booked -= bytes;
-    memory->accounts[gpu].trials--;
+    account_of(memory, gpu)->booked -= bytes;
+    account_of(memory, gpu)->trials--;
     pthread_cond_broadcast(&memory->changed);
     pthread_mutex_unlock(&memory->mutex);
 }
 
-void gpu_memory_wake(struct gpu_memory *memory)
+void device_memory_wake(struct device_memory *memory)
 {
     pthread_mutex_lock(&memory->mutex);
     pthread_cond_broadcast(&memory->changed);

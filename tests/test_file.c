@@ -7,10 +7,13 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -249,6 +252,48 @@ static void folders_are_made(void **state)
     assert_int_equal(file_make_folder("", &error), -1);
 }
 
+/* What is synced, by its number in the file system. */
+static struct {
+    int count;
+    ino_t items[16];
+} synced;
+
+int fsync(int file)
+{
+    struct stat status;
+    assert_int_equal(fstatat(file, "", &status, AT_EMPTY_PATH), 0);
+    if (synced.count < 16)
+        synced.items[synced.count++] = status.st_ino;
+    return (int)syscall(SYS_fsync, file);
+}
+
+static bool is_synced(const char *path)
+{
+    struct stat status;
+    assert_int_equal(stat(path, &status), 0);
+    for (int i = 0; i < synced.count; i++)
+        if (synced.items[i] == status.st_ino)
+            return true;
+    return false;
+}
+
+/* A file that is safe in a folder is lost with the folder. */
+static void new_folders_are_there_after_a_power_cut(void **state)
+{
+    struct error error = {""};
+    char *place = memory_copy_text(in_folder("place"));
+    char *deep = file_join(place, "a/b/c"), *a = file_join(place, "a"), *b = file_join(place, "a/b");
+    assert_int_equal(mkdir(place, 0777), 0);
+    synced.count = 0;
+    assert_int_equal(file_make_folder(deep, &error), 0);
+    assert_true(is_synced(place) && is_synced(a) && is_synced(b));
+    assert_false(is_synced(in_folder("."))); /* it made nothing there */
+    free(place);
+    free(deep);
+    free(a);
+    free(b);
+}
+
 static void paths_are_joined(void **state)
 {
     static const char *const rows[][3] = {
@@ -274,6 +319,7 @@ int main(void)
         cmocka_unit_test(failed_write_leaves_the_old_file),
         cmocka_unit_test(written_in_the_current_folder),
         cmocka_unit_test(folders_are_made),
+        cmocka_unit_test(new_folders_are_there_after_a_power_cut),
         cmocka_unit_test(paths_are_joined),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -136,7 +136,7 @@ static void folder_of(const char *path, struct text *folder)
         text_add_bytes(folder, path, (size_t)(slash - path));
 }
 
-/* Make the rename itself last through a power cut. */
+/* Make what has a new name there last through a power cut. */
 static int sync_folder_of(const char *path)
 {
     struct text folder = TEXT_EMPTY;
@@ -208,7 +208,9 @@ int file_make_folder(const char *path, struct error *error)
         end += strcspn(end, "/");
         char after = *end;
         *end = 0;
-        if (*partial && mkdir(partial, 0777) && errno != EEXIST)
+        if (*partial && !mkdir(partial, 0777))
+            sync_folder_of(partial); /* a wish: what can't be synced is there all the same */
+        else if (*partial && errno != EEXIST)
             result = -1;
         *end = after;
     }

@@ -21,7 +21,7 @@ int file_write(const char *path, const void *bytes, size_t length, struct error 
 /* Can file_write() write it later?  Asked before long work; no promise. */
 int file_may_write(const char *path, struct error *error);
 
-/* mkdir -p; an existing folder is fine. */
+/* mkdir -p, and fsync the folders that got one; an existing folder is fine. */
 int file_make_folder(const char *path, struct error *error);
 
 int file_exists(const char *path);

@@ -94,7 +94,7 @@ says "a list that has no single network" 2 "--best prints the whole session: lea
 ok "a network as other commands name it" "$espalier" show one:best
 says "a network where a search is meant" 2 "one:best: searches are compared, name SESSION" "$espalier" compare one:best
 ok "a search at the end of its budget" "$espalier" resume one
-prints "says how to go on" '^more +espalier resume one --networks 4 goes on'
+prints "says how to go on" '^more +espalier resume one --networks 4 goes on to twice as much$'
 says "a form that has no single network" 2 "--csv prints the whole session: leave best out" "$espalier" show one best --csv
 mkdir -p folder
 says "a folder where weights should go, before it trains" 1 "folder: is a folder" "$espalier" train one:best --out folder

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Every page is clean mdoc, and says every option that --help says.
+# Every page is clean mdoc, and says every option that --help says; --help fits a terminal.
 . "$top_srcdir/tests/tap.sh"
 
 commands=$("$espalier" help | sed -n 's/^  \([a-z]*\) .*/\1/p')
-plan $((2 * $(echo "$commands" | wc -w) + 1))
+plan $((2 * $(echo "$commands" | wc -w) + 2))
 
 lint() {
     command -v mandoc >/dev/null || { skip "$1 is clean mdoc" "mandoc is not installed"; return; }
@@ -27,3 +27,11 @@ for command in $commands; do
     ok "espalier-$command.1 names every option" names_all "$command"
 done
 lint espalier.1
+
+fits() {
+    for command in $commands; do
+        "$espalier" "$command" --help | LC_ALL=C.UTF-8 grep -E '^.{81}' && return 1
+    done
+    return 0
+}
+ok "--help fits 80 columns" fits

@@ -255,8 +255,8 @@ const struct cli_command command_attach = {
     .synopsis = "SESSION",
     .summary = "watch and steer a search that another process runs",
     .details = "Leaving doesn't stop the search. WORDS are those of the : line: pause, continue, stop, pin N, unpin N, "
-               "prune N,\n"
-               "grow N ACTION..., undo, budget episodes|networks|seconds VALUE, note N TEXT, rate X, epochs N.\n"
+               "prune N, "
+               "grow N ACTION..., undo, budget episodes|networks|seconds VALUE, note N TEXT, rate X, epochs N. "
                "Exit status 1: refused.",
     .words_minimum = 1,
     .words_maximum = 1,

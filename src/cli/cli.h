@@ -37,7 +37,7 @@ struct cli_command {
     const char *name;
     const char *synopsis;  /* "SESSION [NODE]" */
     const char *summary;   /* one line: what it is for */
-    const char *details;   /* paragraphs for --help, or NULL */
+    const char *details;   /* a paragraph for --help, which wraps it, or NULL */
     int words_minimum, words_maximum; /* negative maximum: any number */
     bool search_options;   /* also takes every option of search/options.h */
     const struct cli_option *options; /* ends with a NULL name; may be NULL */

@@ -88,8 +88,8 @@ const struct cli_command command_compare = {
     .synopsis = "SESSION[:NODE]…",
     .summary = "set searches side by side, or growing against training from scratch",
     .details =
-        "Sessions that differ in nothing but their seed are one group; other groups are tested against the first.\n"
-        "With --scratch, of each SESSION:NODE (SESSION alone: its best) the architecture is trained from fresh\n"
+        "Sessions that differ in nothing but their seed are one group; other groups are tested against the first. "
+        "With --scratch, of each SESSION:NODE (SESSION alone: its best) the architecture is trained from fresh "
         "weights with the FLOPs that its whole lineage was trained with.",
     .words_minimum = 1,
     .words_maximum = -1,

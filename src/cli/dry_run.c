@@ -182,9 +182,10 @@ static void print_search(const struct arch *start, const struct search_options *
            grown_work = imagined.flops * images * (double)options->epochs;
     double seconds = image_seconds / start_flops * (start_work + grown_work / devices_apart(launch));
     bool cut = options->seconds > 0 && options->seconds < seconds;
-    printf("search    %lld grown networks of %lld epoch%s, about %s FLOPs, about %s%s\n", (long long)networks,
-           (long long)options->epochs, options->epochs == 1 ? "" : "s", text_count(work, 3 * (start_work + grown_work)),
-           text_duration(time, cut ? options->seconds : seconds), cut ? " (ended by --seconds)" : "");
+    printf("search    %lld grown network%s of %lld epoch%s, about %s FLOPs, about %s%s\n", (long long)networks,
+           networks == 1 ? "" : "s", (long long)options->epochs, options->epochs == 1 ? "" : "s",
+           text_count(work, 3 * (start_work + grown_work)), text_duration(time, cut ? options->seconds : seconds),
+           cut ? " (ended by --seconds)" : "");
     printf("          (imagined: proposed by %s%s, on %s)\n", kind->name,
            kind->observe                       ? ", which has learned nothing"
            : policy_find(options->policy)->aim ? ", whatever --match says"

@@ -113,7 +113,7 @@ const struct cli_command command_eval = {
     .synopsis = "SESSION:NODE|FILE",
     .summary = "evaluate a trained network: error, loss, and accuracy class by class",
     .details =
-        "The error's interval is Wilson's, at 95 %. A search never reads the test images: choose networks by their\n"
+        "The error's interval is Wilson's, at 95 %. A search never reads the test images: choose networks by their "
         "validation accuracy, and look here once.",
     .words_minimum = 1,
     .words_maximum = 1,

@@ -84,7 +84,7 @@ const struct cli_command command_export = {
     .synopsis = "SESSION:NODE|FILE",
     .summary = "write a trained network as an ONNX file, for other programs to run",
     .details = "The file takes pixels from 0 to 255 and returns probabilities. Its metadata name the architecture, the "
-               "data, and\n"
+               "data, and "
                "the classes where they have names.",
     .words_minimum = 1,
     .words_maximum = 1,

@@ -23,10 +23,10 @@ static int run(const struct cli_arguments *arguments)
     printf("%s: %lld good frames, %lld bad, %lld bytes skipped; weights: %lld missing, %lld wrong, %lld not named%s\n",
            folder, (long long)report.frames_good, (long long)report.frames_bad, (long long)report.bytes_skipped,
            (long long)report.weights_missing, (long long)report.weights_wrong, (long long)report.orphans,
-           clean                          ? ": clean"
-           : repair && report.frames_bad  ? ": events.log is written anew, the old one is events.log.damaged"
-           : report.frames_bad            ? ": --repair keeps the good frames"
-                                          : "");
+           clean                         ? ": clean"
+           : repair && report.frames_bad ? ": events.log is written anew, the old one is events.log.damaged"
+           : report.frames_bad           ? ": --repair keeps the good frames"
+                                         : "");
     text_done(&findings);
     free(folder);
     bool whole = clean || (repair && !report.weights_missing && !report.weights_wrong);

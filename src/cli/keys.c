@@ -25,8 +25,8 @@ const struct cli_command command_keys = {
     .name = "keys",
     .synopsis = "",
     .summary = "print the keys of the screens, as the file that changes them",
-    .details = "The file is $XDG_CONFIG_HOME/espalier/keys, or ~/.config/espalier/keys: lines `request = key key...`.\n"
-               "espalier keys >~/.config/espalier/keys makes one to start from.",
+    .details = "The file is $XDG_CONFIG_HOME/espalier/keys, or ~/.config/espalier/keys: lines `request = key key...`. "
+               "`espalier keys >~/.config/espalier/keys` makes one to start from.",
     .options = options_of_keys,
     .run = run,
 };

@@ -36,22 +36,49 @@ static void print_help(FILE *out)
           out);
 }
 
+enum { HELP_COLUMN = 29, HELP_WIDTH = 80 };
+
+/* The words of `text`, from `column` on, where the line is; more lines begin at `margin`. */
+static void print_words(FILE *out, const char *text, int column, int margin)
+{
+    for (bool first = true; *text; first = false) {
+        int length = (int)strcspn(text, " \n");
+        if (!first && column + 1 + length > HELP_WIDTH)
+            column = fprintf(out, "\n%*s", margin, "") - 1;
+        else if (!first)
+            column += fprintf(out, " ");
+        column += fprintf(out, "%.*s", length, text);
+        text += length;
+        text += strspn(text, " \n");
+    }
+    fputc('\n', out);
+}
+
+static void print_beside(FILE *out, const char *left, const char *text)
+{
+    print_words(out, text, fprintf(out, "  %-26s ", left), HELP_COLUMN);
+}
+
 static void print_option(FILE *out, const char *name, const char *argument, const char *help, const char *fallback)
 {
     char left[64];
+    struct text text = TEXT_EMPTY;
     snprintf(left, sizeof left, "--%s%s%s", name, argument ? " " : "", argument ? argument : "");
-    fprintf(out, "  %-26s %s", left, help);
+    text_add(&text, "%s", help);
     if (fallback && *fallback)
-        fprintf(out, " [%s]", fallback);
-    fputc('\n', out);
+        text_add(&text, " [%s]", fallback);
+    print_beside(out, left, text_string(&text));
+    text_done(&text);
 }
 
 static void print_command_help(const struct cli_command *command)
 {
     printf("usage: espalier %s%s%s [OPTIONS]\n\n%s\n", command->name, *command->synopsis ? " " : "", command->synopsis,
            command->summary);
-    if (command->details)
-        printf("\n%s\n", command->details);
+    if (command->details) {
+        putchar('\n');
+        print_words(stdout, command->details, 0, 0);
+    }
     printf("\nOptions:\n");
     for (const struct cli_option *option = command->options; option && option->name; option++)
         print_option(stdout, option->name, option->argument, option->help, NULL);
@@ -63,7 +90,7 @@ static void print_command_help(const struct cli_command *command)
         print_option(stdout, option_at(i)->name, option_at(i)->argument, option_at(i)->help, option_at(i)->fallback);
     printf("\nPolicies:\n");
     for (int i = 0; policy_at(i); i++)
-        printf("  %-12s  %s\n", policy_at(i)->name, policy_at(i)->summary);
+        print_beside(stdout, policy_at(i)->name, policy_at(i)->summary);
 }
 
 static const struct cli_command *find_command(const char *name)

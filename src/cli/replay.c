@@ -80,7 +80,7 @@ const struct cli_command command_replay = {
     .synopsis = "SESSION",
     .summary = "play a recorded session again on the screens",
     .details =
-        "Space plays and stops, < and > change the speed, . and , go by events, ] and [ to the next and the last new\n"
+        "Space plays and stops, < and > change the speed, . and , go by events, ] and [ to the next and the last new "
         "best. Nothing is trained, and the session is only read.",
     .words_minimum = 1,
     .words_maximum = 1,

@@ -88,6 +88,21 @@ static void print_best(FILE *out, const struct session_state *state)
             text_count(parameters, (double)best->facts.parameters), text_count(flops, (double)best->facts.flops));
 }
 
+/* The budget that is spent, doubled.  None is when a list of networks came to its end (--actions, --match). */
+static void print_more(FILE *out, const struct session_state *state, const char *name)
+{
+    bool networks = state->budget_networks && state->status_count[NODE_DONE] >= state->budget_networks,
+         seconds = state->budget_seconds > 0 && state->time >= state->budget_seconds;
+    if (networks)
+        fprintf(out, "more      espalier resume %s --networks %lld", name, 2 * (long long)state->budget_networks);
+    else if (seconds)
+        fprintf(out, "more      espalier resume %s --seconds %g", name, 2 * state->budget_seconds);
+    else if (state->budget_episodes)
+        fprintf(out, "more      espalier resume %s --episodes %lld", name, 2 * (long long)state->budget_episodes);
+    if (networks || seconds || state->budget_episodes)
+        fputs(" goes on to twice as much\n", out);
+}
+
 void report_end(FILE *out, const struct session_state *state, const char *folder)
 {
     bool interrupted = !state->finished || !strcmp(state->finish_reason, "interrupted");
@@ -102,9 +117,8 @@ void report_end(FILE *out, const struct session_state *state, const char *folder
     else if (state->best)
         fprintf(out, "next      espalier show %s; espalier train %s:best trains its best network to the end\n", name,
                 name);
-    if (state->finished && state->budget_networks && state->status_count[NODE_DONE] >= state->budget_networks)
-        fprintf(out, "more      espalier resume %s --networks %lld goes on to as many again\n", name,
-                2 * (long long)state->budget_networks);
+    if (state->finished && !strcmp(state->finish_reason, "budget"))
+        print_more(out, state, name);
     free(name);
 }
 

@@ -96,7 +96,8 @@ static int run(const struct cli_arguments *arguments)
 }
 
 static const struct cli_option options_of_run[] = {
-    {"preset", "NAME|FILE", "options from an ini file, or one of the program's own: quick, eas-small, eas-plain, eas-dense"},
+    {"preset", "NAME|FILE",
+     "options from an ini file, or one of the program's own: quick, eas-small, eas-plain, eas-dense"},
     {"out", "SESSION", "folder of the new session [a new one in ~/.local/state/espalier]"},
     {"theme", "NAME", "colours of the screens: dark, light, colour-blind, mono [dark]"},
     {"headless", NULL, "lines instead of screens (as without a terminal)"},
@@ -111,7 +112,7 @@ const struct cli_command command_run = {
     .synopsis = "",
     .summary = "search: grow networks from a small one, train each, keep the best",
     .details =
-        "Ctrl-C ends in good order and says how to go on; a second Ctrl-C ends at once. Nothing recorded is lost\n"
+        "Ctrl-C ends in good order and says how to go on; a second Ctrl-C ends at once. Nothing recorded is lost "
         "either way.",
     .search_options = true,
     .options = options_of_run,

@@ -392,8 +392,7 @@ const struct cli_command command_train = {
     .synopsis = "ARCH|SESSION:NODE|FILE",
     .summary = "train one network for long on all training images, then test it",
     .details = "Ctrl-C stops after the running step and writes the weights as they are; a second Ctrl-C ends at once. "
-               "What was\n"
-               "stopped or killed goes on with --resume, from the last epoch that was kept.",
+               "What was stopped or killed goes on with --resume, from the last epoch that was kept.",
     .words_minimum = 1,
     .words_maximum = 1,
     .options = options_of_train,

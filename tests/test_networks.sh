@@ -1,7 +1,7 @@
 #!/bin/sh
 # morph, train and eval, on a small data set made here: black images and white ones of 8×8 pixels.
 . "$top_srcdir/tests/tap.sh"
-plan 75
+plan 77
 
 # fails NAME STATUS COMMAND…: the command ends with that status; what it prints is kept for prints()
 fails() {
@@ -117,6 +117,10 @@ kept=$(sed -n 's/^ *the session has \([0-9.]*\) % accuracy, loss \([0-9.]*\)$/\1
 report $? "scores what the session has ($seen and $kept)"
 "$espalier" run --data idx:set --start one:best --start-epochs 0 --widths paper --networks 2 --epochs 1 --validation 112 \
     --devices cpu:1 --out two --headless >run.out 2>&1
+"$espalier" eval one:start >all.out 2>&1
+ok "eval on one core" "$espalier" eval one:start --device cpu:1
+cmp -s out all.out
+report $? "says what all cores say"
 cp -r one.esp bad.esp
 printf x | dd of="bad.esp/weights/$(ls one.esp/weights | head -n 1)" bs=1 seek=5000 conv=notrunc 2>dd.out
 says "weights that rotted" 1 "bad.esp/weights/.* not the weights that the session recorded" "$espalier" eval bad:start

@@ -16,6 +16,12 @@
 #include "util/clock.h"
 #include "util/memory.h"
 
+/* It takes time and memory. */
+static struct plan_options dropout_of(const struct search_options *options)
+{
+    return (struct plan_options){(float)options->drop_pool, (float)options->drop_fc, (float)options->drop_dense};
+}
+
 /* Seconds of training an image of this architecture takes. */
 static int time_training(const struct arch *arch, const struct launch *launch, const struct search_options *options,
                          double *seconds, struct error *error)
@@ -28,9 +34,9 @@ static int time_training(const struct arch *arch, const struct launch *launch, c
     struct weights *weights = weights_new(arch, launch->images.shape);
     struct random_stream stream = random_stream_new(0, RANDOM_INITIALISE, 0, 0);
     struct sgd sgd = {.rate = 0.01f, .momentum = 0.9f, .nesterov = true};
-    struct plan_options none = {0};
+    struct plan_options dropout = dropout_of(options);
     weights_initialise(weights, &stream);
-    plan_lower(arch, launch->images.shape, &none, plan);
+    plan_lower(arch, launch->images.shape, &dropout, plan);
     struct network *network = network_new(backend, plan, batch, NETWORK_TRAINING, weights, error);
     if (network) {
         int count = launch->train.count < batch ? launch->train.count : batch, images = 0;
@@ -55,8 +61,8 @@ static int64_t training_bytes(const struct arch *arch, const struct launch *laun
 {
     const struct backend *backend = device_backend(&launch->devices[0], options->precision, NULL);
     struct plan *plan = memory_new(1, sizeof *plan);
-    struct plan_options none = {0};
-    plan_lower(arch, launch->images.shape, &none, plan);
+    struct plan_options dropout = dropout_of(options);
+    plan_lower(arch, launch->images.shape, &dropout, plan);
     int64_t bytes = network_bytes(backend, plan, (int)options->batch, NETWORK_TRAINING);
     free(plan);
     return bytes;

@@ -1,7 +1,7 @@
 #!/bin/sh
 # morph, train and eval, on a small data set made here: black images and white ones of 8×8 pixels.
 . "$top_srcdir/tests/tap.sh"
-plan 77
+plan 80
 
 # fails NAME STATUS COMMAND…: the command ends with that status; what it prints is kept for prints()
 fails() {
@@ -126,6 +126,11 @@ printf x | dd of="bad.esp/weights/$(ls one.esp/weights | head -n 1)" bs=1 seek=5
 says "weights that rotted" 1 "bad.esp/weights/.* not the weights that the session recorded" "$espalier" eval bad:start
 rm "bad.esp/weights/$(ls one.esp/weights | head -n 1)"
 says "weights that went" 1 'bad.esp/weights/.* is not there; .* begin from the architecture: "C.4,3,1. ' "$espalier" eval bad:start
+says "which a search would begin with" 1 "--start: .*bad.esp/weights/.* is not there" \
+    "$espalier" run --data idx:set --start bad:start --validation 112 --out four --headless
+[ ! -e four.esp ]
+report $? "before it makes a session"
+ok "nor does training from scratch need them" "$espalier" train bad:start --scratch --epochs 1 --out scratch.safetensors
 best() { # SESSION NETWORK: its accuracy and loss on the validation images
     "$espalier" eval "$1:$2" --validation | sed -n 's/^valid\..*accuracy \([0-9.]*\) %.*loss \([0-9.]*\) .*/\1 \2/p'
 }

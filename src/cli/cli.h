@@ -76,6 +76,7 @@ int cli_exit_status(int status);
 
 struct target {
     struct weights *weights;       /* NULL when only an architecture is known */
+    char *absent;                  /* why a trained network's are not: their file is not there; or NULL */
     struct arch arch;
     struct shape input;            /* channels 0 when unknown (ARCH without data) */
     char *session;                 /* folder, or NULL */
@@ -88,6 +89,10 @@ struct target {
 bool target_is_session(const char *name);
 /* NODE is a number, "n12", "best" or "start".  A network without a result has weights NULL. */
 int target_find(const char *text, struct target *target, struct error *error);
+/* For commands that use weights where there are any: -1 when they should be there and are not. */
+int target_check_weights(const struct target *target, struct error *error);
+/* For commands that can't do without: -1 also when the network, which `text` names, was never trained. */
+int target_need_weights(const struct target *target, const char *text, struct error *error);
 void target_done(struct target *target);
 
 extern const struct cli_command command_run, command_resume, command_attach, command_replay, command_show, command_compare,

@@ -157,7 +157,10 @@ static int find_start(const struct search_options *options, const struct launch 
         if (target_find(options->start, &target, error))
             return error_prefix(error, "--start");
         *start = target.arch;
+        int absent = target_check_weights(&target, error);
         target_done(&target);
+        if (absent)
+            return error_prefix(error, "--start");
     }
     return engine_check_start(options, &launch->data, start, error);
 }

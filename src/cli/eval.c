@@ -63,14 +63,9 @@ static int evaluate(const struct cli_arguments *arguments, struct subject *subje
     struct score score;
     if (cli_precision(arguments, PRECISION_F32, &precision))
         return 2;
-    if (subject_find(arguments->words[0], subject, error))
-        return cli_fail(error);
-    if (!subject->target.weights) {
-        error_set(error, "%s: has no weights: it is not trained; name another, or train it: espalier train '%s'",
-                  arguments->words[0], arguments->words[0]);
-        return cli_fail(error);
-    }
-    if (workplace_open(cli_value(arguments, "device"), precision, workplace, error) ||
+    if (subject_find(arguments->words[0], subject, error) ||
+        target_need_weights(&subject->target, arguments->words[0], error) ||
+        workplace_open(cli_value(arguments, "device"), precision, workplace, error) ||
         subject_open_images(subject, cli_value(arguments, "data"), "fashion-mnist", error) ||
         open_views(subject, validation, views, error) ||
         score_network(workplace->backend, workplace_team(workplace), subject->target.weights,

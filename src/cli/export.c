@@ -39,12 +39,9 @@ static int export(const struct cli_arguments *arguments, struct subject *subject
                   struct view *validate, char **path, struct error *error)
 {
     size_t length;
-    if (subject_find(arguments->words[0], subject, error))
-        return -1;
-    if (!subject->target.weights)
-        return error_set(error, "%s: has no weights: it is not trained; name another, or train it: espalier train '%s'",
-                         arguments->words[0], arguments->words[0]);
-    if (subject_open_images(subject, cli_value(arguments, "data"), "fashion-mnist", error) ||
+    if (subject_find(arguments->words[0], subject, error) ||
+        target_need_weights(&subject->target, arguments->words[0], error) ||
+        subject_open_images(subject, cli_value(arguments, "data"), "fashion-mnist", error) ||
         subject_training_views(subject, train, validate, error) ||
         subject_choose_file(subject, cli_value(arguments, "out"), ".onnx", false, path, error) ||
         write(subject, train, *path, &length, error))

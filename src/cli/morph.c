@@ -190,7 +190,8 @@ static int work_on(const struct cli_arguments *arguments, struct work *work, str
 {
     const char *out = cli_value(arguments, "out");
     bool checks = cli_value(arguments, "check");
-    if (subject_find(arguments->words[0], &work->subject, error))
+    if (subject_find(arguments->words[0], &work->subject, error) ||
+        ((out || checks) && target_check_weights(&work->subject.target, error)))
         return cli_fail(error);
     if (out && !work->subject.target.weights)
         return cli_usage(arguments, "--out: %s has no weights to grow; name a trained SESSION:NODE or a file",

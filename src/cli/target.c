@@ -20,21 +20,34 @@ static int parse_input(const char *text, struct shape *input)
     return sscanf(text, "%d,%d,%d", &input->channels, &input->height, &input->width) == 3 ? 0 : -1;
 }
 
+/* A file that isn't there is no failure yet: not every command needs it. */
 static int read_node_weights(const struct session_node *node, struct target *target, struct error *error)
 {
+    char *path;
+    struct error absent;
     if (!node->weights)
         return 0;
-    char *folder = file_join(target->session, "weights");
-    char *path = file_join(folder, node->weights);
+    if (engine_weights_path(target->session, node, &path, &absent)) {
+        target->absent = memory_copy_text(absent.text);
+        return 0;
+    }
     struct hash recorded = hash_scan(node->weights_hash);
-    int failed = file_exists(path) ? safetensors_read(path, &recorded, &target->weights, error)
-                                   : error_set(error,
-                                               "%s: is not there; a recorded search may come without weights: "
-                                               "begin from the architecture: \"%s\"",
-                                               path, node->facts.arch);
+    int failed = safetensors_read(path, &recorded, &target->weights, error);
     free(path);
-    free(folder);
     return failed;
+}
+
+int target_check_weights(const struct target *target, struct error *error)
+{
+    return target->absent ? error_set(error, "%s", target->absent) : 0;
+}
+
+int target_need_weights(const struct target *target, const char *text, struct error *error)
+{
+    if (target->weights || target_check_weights(target, error))
+        return target->weights ? 0 : -1;
+    return error_set(error, "%s: has no weights: it is not trained; name another, or train it: espalier train '%s'",
+                     text, text);
 }
 
 bool target_is_session(const char *name)
@@ -135,6 +148,7 @@ void target_done(struct target *target)
 {
     weights_free(target->weights);
     free(target->session);
+    free(target->absent);
     if (target->state)
         session_state_free(target->state);
     *target = (struct target){0};

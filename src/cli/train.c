@@ -134,6 +134,8 @@ static int read_training(const struct cli_arguments *arguments, struct run *run,
     run->resume = cli_value(arguments, "resume");
     run->scratch = cli_value(arguments, "scratch") || !target->weights;
     *training = training_paper;
+    if (!cli_value(arguments, "scratch") && target_check_weights(target, error))
+        return cli_fail(error);
     if (target->state && training_of_session(target->state, training, error))
         return cli_fail(error);
     if (cli_integer(arguments, "epochs", 300, 1, 100000, &epochs) ||

@@ -26,6 +26,9 @@ struct engine_data { /* what the first event says of the data */
 int engine_check_start(const struct search_options *options, const struct engine_data *data, const struct arch *arch,
                        struct error *error);
 
+/* Where the weights of a trained network of a session are, the caller's to free().  -1 when the file is not there. */
+int engine_weights_path(const char *folder, const struct session_node *node, char **path, struct error *error);
+
 /* Sees every event, in order.  Must not block for long; copies what it keeps. */
 struct engine_sink {
     void (*event)(void *context, const struct event *event);

@@ -10,6 +10,7 @@
 #include "search/internal.h"
 #include "sessions/log.h"
 #include "util/bug.h"
+#include "util/file.h"
 #include "util/memory.h"
 
 /* Has a network of that session been trained on images that judge here?  The first images of one shuffle do. */
@@ -31,6 +32,21 @@ static int check_split(const struct engine *engine, const struct session_state *
 }
 
 /* `*number`: of the network. */
+int engine_weights_path(const char *folder, const struct session_node *node, char **path, struct error *error)
+{
+    struct text text = TEXT_EMPTY;
+    text_add(&text, "%s/weights/%s", folder, node->weights);
+    *path = text_take(&text);
+    if (file_exists(*path))
+        return 0;
+    error_set(error,
+              "%s: is not there; a recorded search may come without weights: begin from the architecture: \"%s\"",
+              *path, node->facts.arch);
+    free(*path);
+    *path = NULL;
+    return -1;
+}
+
 static int start_of_session(struct engine *engine, const char *folder, const char *node_text, int64_t *number,
                             struct error *error)
 {
@@ -53,12 +69,9 @@ static int start_of_session(struct engine *engine, const char *folder, const cha
                            folder, state->facts.input, input);
     else if (check_split(engine, state, error))
         status = error_prefix(error, "%s", folder);
-    else if (!(status = arch_parse(&engine->start.arch, node->facts.arch, error))) {
-        struct text path = TEXT_EMPTY;
-        text_add(&path, "%s/weights/%s", folder, node->weights);
-        engine->start.weights = text_take(&path);
+    else if (!(status = arch_parse(&engine->start.arch, node->facts.arch, error)) &&
+             !(status = engine_weights_path(folder, node, &engine->start.weights, error)))
         engine->start.hash = hash_scan(node->weights_hash);
-    }
     session_state_free(state);
     return status;
 }

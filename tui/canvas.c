@@ -2,7 +2,8 @@
  * canvas.c - cells, and the few shapes that the views are made of.
  *
  * Braille: a cell's dots are bits of the code point U+2800 + bits, so that dots drawn later join those there. Without
- * Unicode the bits are kept in the cell all the same and become `.` or `:` when it is read (canvas_shown).
+ * Unicode the bits are kept in the cell all the same and become a character of their style when it is read
+ * (canvas_shown), so that curves are told apart.
  */
 #include "tui/canvas.h"
 
@@ -325,7 +326,12 @@ void canvas_line(struct canvas *canvas, struct area area, int x0, int y0, int x1
 
 uint32_t canvas_shown(const struct canvas *canvas, const struct cell *cell)
 {
-    return canvas->unicode ? cell->glyph : ascii_of(cell->glyph);
+    static const char curves[STYLE_COUNT] = {
+        [STYLE_CURVE_B] = 'o', [STYLE_CURVE_C] = '+', [STYLE_CURVE_D] = '-', [STYLE_DIM] = '\''};
+    if (canvas->unicode)
+        return cell->glyph;
+    bool dots = cell->glyph > BRAILLE && cell->glyph <= BRAILLE + 0xff;
+    return dots && curves[cell->style] ? (uint32_t)curves[cell->style] : ascii_of(cell->glyph);
 }
 
 static void add_glyph(struct text *text, uint32_t glyph)

@@ -228,6 +228,15 @@ static void draw_training(const struct plot *plot, struct canvas *canvas, const 
     }
 }
 
+/* A line as the curve has it. */
+static void draw_sample(struct canvas *canvas, struct area line, int x, uint32_t glyph, enum style style)
+{
+    if (canvas->unicode)
+        canvas_glyph(canvas, line, x, 0, glyph, style);
+    else
+        canvas_dot(canvas, area_part(line, x, 0, 1, 1), 0, 1, style);
+}
+
 /* "━ n187 ━ n142 parent ━ n90 best ━ others  ⠂ training" */
 static void draw_legend(const struct series *series, int count, struct canvas *canvas, struct area line)
 {
@@ -242,15 +251,17 @@ static void draw_legend(const struct series *series, int count, struct canvas *c
                  series[i].role);
         if (x + 2 + (int)strlen(text) > line.width)
             return;
-        canvas_glyph(canvas, line, x, 0, L'━', series[i].style);
+        draw_sample(canvas, line, x, L'━', series[i].style);
         x = canvas_text(canvas, line, x + 1, 0, STYLE_NORMAL, " %s", text) + 2;
     }
     if (others && x + 13 <= line.width) {
-        canvas_glyph(canvas, line, x, 0, L'━', STYLE_CURVE_D);
+        draw_sample(canvas, line, x, L'━', STYLE_CURVE_D);
         x = canvas_text(canvas, line, x + 1, 0, STYLE_NORMAL, " in training") + 2;
     }
-    if (count && x + 12 <= line.width)
-        canvas_text(canvas, line, x, 0, STYLE_DIM, "┄ train data");
+    if (count && x + 12 <= line.width) {
+        draw_sample(canvas, line, x, L'┄', STYLE_DIM);
+        canvas_text(canvas, line, x + 1, 0, STYLE_DIM, " train data");
+    }
 }
 
 static void draw_curves(const struct model *model, struct canvas *canvas, struct area inside)

@@ -126,7 +126,8 @@ static void test_refused(void **state)
         pty_modes(terminal, &before);
         expect_exit(terminal, 1);
         pty_modes(terminal, &after);
-        expect(terminal, pty_has_text(terminal, 0, "espalier: TERM=") && pty_has_text(terminal, -1, "headless"));
+        expect(terminal, pty_has_text(terminal, 0, "espalier: TERM=no-such-terminal:") ||
+                             pty_has_text(terminal, 0, "espalier: replay needs a terminal with a cursor"));
         expect(terminal, count_lines(terminal) == 1);
         expect(terminal, before.c_lflag == after.c_lflag);
         pty_free(terminal);
@@ -156,7 +157,7 @@ static void test_not_a_terminal(void **state)
     setup.folder = terminal_bed_folder();
     struct pty_terminal *terminal = pty_start(&setup, (const char *[]){"sh", "-c", text_string(&command), NULL});
     expect_exit(terminal, 1);
-    expect(terminal, pty_has_text(terminal, 0, "espalier: the terminal: standard input and output"));
+    expect(terminal, pty_has_text(terminal, 0, "espalier: replay needs a terminal"));
     pty_free(terminal);
     text_done(&command);
 }

@@ -51,7 +51,9 @@ static int run(const struct cli_arguments *arguments)
     if (status)
         return status;
     if (!screens_wanted(arguments)) {
-        error_set(&error, "replay needs a terminal as standard input and output; `espalier show %s` prints a session",
+        error_set(&error,
+                  "replay needs a terminal with a cursor (TERM) as standard input and output; "
+                  "`espalier show %s` prints a session",
                   arguments->words[0]);
         return cli_fail(&error);
     }

@@ -5,7 +5,8 @@
  * programs share. Where that is not allowed (another user's terminal, after su) standard output is used and may block.
  *
  * A crash (SIGSEGV, SIGABRT, …) restores the terminal in the handler, with bytes and modes prepared before, and dies of
- * the same signal.
+ * the same signal. The thread that opened the terminal has a stack of its own for it, since its usual one may have
+ * overflown.
  */
 #include "tui/tty.h"
 
@@ -32,6 +33,7 @@ static struct {
     struct text kept; /* what the terminal did not take yet */
 } tty = {.descriptor = STDOUT_FILENO};
 
+static char crash_stack[1 << 16];
 static const int crash_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGQUIT};
 
 static void on_crash(int number)
@@ -53,8 +55,10 @@ void tty_open(const char *restore, size_t length)
     tty.restore_length = length < sizeof tty.restore ? length : sizeof tty.restore;
     memcpy(tty.restore, restore, tty.restore_length);
     tcgetattr(STDIN_FILENO, &tty.modes);
+    sigaltstack(&(stack_t){.ss_sp = crash_stack, .ss_size = sizeof crash_stack}, NULL);
+    struct sigaction action = {.sa_handler = on_crash, .sa_flags = SA_ONSTACK};
     for (size_t i = 0; i < sizeof crash_signals / sizeof *crash_signals; i++)
-        signal(crash_signals[i], on_crash);
+        sigaction(crash_signals[i], &action, NULL);
 }
 
 void tty_close(void)
@@ -62,6 +66,7 @@ void tty_close(void)
     tty_give_back();
     for (size_t i = 0; i < sizeof crash_signals / sizeof *crash_signals; i++)
         signal(crash_signals[i], SIG_DFL);
+    sigaltstack(&(stack_t){.ss_flags = SS_DISABLE}, NULL);
     if (tty.descriptor != STDOUT_FILENO)
         close(tty.descriptor);
     tty.descriptor = STDOUT_FILENO;

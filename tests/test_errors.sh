@@ -1,7 +1,7 @@
 #!/bin/sh
 # Bad input and a bad environment: one line that says what to do, the right exit status, nothing lost.
 . "$top_srcdir/tests/tap.sh"
-plan 63
+plan 65
 
 small="--networks 2 --epochs 1 --start-epochs 1 --train-subset 300 --validation 100 --devices cpu:1 --limit-flops 0 --headless"
 
@@ -85,7 +85,12 @@ says "other images than the session's" 1 "moved.esp: the images .* not those" "$
 
 cp -a one.esp lost.esp
 rm -r lost.esp/weights lost.esp/policy
-says "weights that are lost end a search soon" 1 "20 networks in a row failed .*weights/n" "$espalier" resume lost --networks 9
+says "weights that are lost" 1 'lost.esp: came without its weights: .* --start "C' "$espalier" resume lost --networks 9
+ok "leave the session as it is" [ ! -e lost.esp/weights ]
+mkdir lost.esp/weights
+cp one.esp/weights/n1-* lost.esp/weights
+: >"lost.esp/weights/$(ls lost.esp/weights)"
+says "weights that are damaged end a search soon" 1 "20 networks in a row failed .*weights/n" "$espalier" resume lost --networks 9
 says "they can't be repaired" 1 "" sh -c '"$0" fsck lost --repair; status=$?; echo >&2; exit $status' "$espalier"
 cp -a one.esp/weights lost.esp
 ok "when they are back, the search goes on" "$espalier" resume lost --networks 3

@@ -2,8 +2,8 @@
  * terminal.c - the only file that calls curses.
  *
  * curses writes into a memory file instead of the terminal; after each frame its bytes go to the terminal in one piece
- * (tty.h), bracketed as a synchronised update, or not at all when there are none. So the terminal's modes are set there,
- * not by curses, which sees no terminal at its output, and curses' own handlers of signals are taken out again.
+ * (tty.h), bracketed as a synchronised update, or not at all when there are none. So the terminal's modes are set
+ * there, not by curses, which sees no terminal at its output, and curses' own handlers of signals are taken out again.
  */
 #include "tui/terminal.h"
 
@@ -25,8 +25,8 @@
 
 struct terminal {
     SCREEN *screen;
-    WINDOW *keys;       /* never shown: reading keys from stdscr would refresh it */
-    FILE *output;       /* the memory file */
+    WINDOW *keys; /* never shown: reading keys from stdscr would refresh it */
+    FILE *output; /* the memory file */
     int width, height;
     attr_t attributes[STYLE_COUNT];
     short pairs[STYLE_COUNT];
@@ -70,8 +70,10 @@ static void read_size(struct terminal *terminal)
 
 static void prepare_styles(struct terminal *terminal, const struct look *looks, bool mono)
 {
-    static const struct { unsigned ours; attr_t theirs; } bits[] = {
-        {LOOK_BOLD, A_BOLD}, {LOOK_DIM, A_DIM}, {LOOK_REVERSE, A_REVERSE}, {LOOK_UNDERLINE, A_UNDERLINE}};
+    static const struct {
+        unsigned ours;
+        attr_t theirs;
+    } bits[] = {{LOOK_BOLD, A_BOLD}, {LOOK_DIM, A_DIM}, {LOOK_REVERSE, A_REVERSE}, {LOOK_UNDERLINE, A_UNDERLINE}};
     bool colours = !mono && has_colors() && start_color() == OK;
     if (colours)
         use_default_colors();
@@ -94,8 +96,8 @@ static int add_byte(int byte)
     return byte;
 }
 
-/* Modes that curses doesn't know: places while a button is held (it asks for presses alone), and marks around pasted text.
-   Asked for behind what curses has written, for its own mode of the mouse would take the place of this one. */
+/* Modes that curses doesn't know: places while a button is held (it asks for presses alone), and marks around pasted
+   text. Asked for behind what curses has written, for its own mode of the mouse would take the place of this one. */
 static void set_modes(struct terminal *terminal, bool on)
 {
     const char *mouse = tigetstr("kmous");
@@ -111,7 +113,8 @@ static void leave_screen(struct terminal *terminal)
     flush_output(terminal);
 }
 
-/* After a crash: leave the alternate screen, show the cursor, end attributes, the mouse and marks around pasted text. */
+/* After a crash: leave the alternate screen, show the cursor, end attributes, the mouse and marks around pasted text.
+ */
 static void open_tty(void)
 {
     static const char *const names[] = {"rmkx", "sgr0", "cnorm", "rmcup"};
@@ -150,8 +153,11 @@ int terminal_check(const char *theme, struct error *error)
     if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
         return error_set(error, "the terminal: standard input and output must both be one; --headless needs none");
     if (!name || !*name || setupterm(name, STDOUT_FILENO, &found) != OK)
-        return error_set(error, "TERM=%s: no such terminal is known here; set TERM (xterm, screen, linux) or use --headless",
-                         name ? name : "");
+        return error_set(
+            error,
+            "TERM=%s: no such terminal is known here; set TERM (xterm, screen, linux) a search needs none with "
+            "--headless",
+            name ? name : "");
     const char *move = tigetstr("cup");
     int usable = move && move != (char *)-1;
     del_curterm(cur_term);
@@ -253,14 +259,34 @@ static int read_mouse(struct terminal *terminal)
 
 int terminal_key(struct terminal *terminal)
 {
-    static const struct { wint_t theirs; int ours; } codes[] = {
-        {KEY_UP, KEY_CODE_UP}, {KEY_DOWN, KEY_CODE_DOWN}, {KEY_LEFT, KEY_CODE_LEFT}, {KEY_RIGHT, KEY_CODE_RIGHT},
-        {KEY_PPAGE, KEY_CODE_PAGE_UP}, {KEY_NPAGE, KEY_CODE_PAGE_DOWN}, {KEY_HOME, KEY_CODE_HOME}, {KEY_END, KEY_CODE_END},
-        {KEY_ENTER, KEY_CODE_ENTER}, {KEY_BTAB, KEY_CODE_BACK_TAB}, {KEY_BACKSPACE, KEY_CODE_BACKSPACE},
-        {KEY_DC, KEY_CODE_DELETE}, {KEY_F(1), KEY_CODE_F1}, {KEY_F(2), KEY_CODE_F1 + 1},
-        {KEY_F(3), KEY_CODE_F1 + 2}, {KEY_F(4), KEY_CODE_F1 + 3}, {KEY_F(5), KEY_CODE_F1 + 4}, {KEY_F(6), KEY_CODE_F1 + 5},
-        {KEY_F(7), KEY_CODE_F1 + 6}, {KEY_F(8), KEY_CODE_F1 + 7}, {KEY_F(9), KEY_CODE_F1 + 8}, {KEY_F(10), KEY_CODE_F10},
-        {KEY_SLEFT, KEY_CODE_SHIFT_LEFT}, {KEY_SRIGHT, KEY_CODE_SHIFT_RIGHT},
+    static const struct {
+        wint_t theirs;
+        int ours;
+    } codes[] = {
+        {KEY_UP, KEY_CODE_UP},
+        {KEY_DOWN, KEY_CODE_DOWN},
+        {KEY_LEFT, KEY_CODE_LEFT},
+        {KEY_RIGHT, KEY_CODE_RIGHT},
+        {KEY_PPAGE, KEY_CODE_PAGE_UP},
+        {KEY_NPAGE, KEY_CODE_PAGE_DOWN},
+        {KEY_HOME, KEY_CODE_HOME},
+        {KEY_END, KEY_CODE_END},
+        {KEY_ENTER, KEY_CODE_ENTER},
+        {KEY_BTAB, KEY_CODE_BACK_TAB},
+        {KEY_BACKSPACE, KEY_CODE_BACKSPACE},
+        {KEY_DC, KEY_CODE_DELETE},
+        {KEY_F(1), KEY_CODE_F1},
+        {KEY_F(2), KEY_CODE_F1 + 1},
+        {KEY_F(3), KEY_CODE_F1 + 2},
+        {KEY_F(4), KEY_CODE_F1 + 3},
+        {KEY_F(5), KEY_CODE_F1 + 4},
+        {KEY_F(6), KEY_CODE_F1 + 5},
+        {KEY_F(7), KEY_CODE_F1 + 6},
+        {KEY_F(8), KEY_CODE_F1 + 7},
+        {KEY_F(9), KEY_CODE_F1 + 8},
+        {KEY_F(10), KEY_CODE_F10},
+        {KEY_SLEFT, KEY_CODE_SHIFT_LEFT},
+        {KEY_SRIGHT, KEY_CODE_SHIFT_RIGHT},
     };
     wint_t key;
     for (;;) {
@@ -311,7 +337,8 @@ void terminal_use_mouse(struct terminal *terminal, bool use)
 {
     if (terminal->reports && !use)
         set_modes(terminal, false);
-    mousemask(use ? BUTTON1_PRESSED | BUTTON1_CLICKED | BUTTON4_PRESSED | BUTTON5_PRESSED | REPORT_MOUSE_POSITION : 0, NULL);
+    mousemask(use ? BUTTON1_PRESSED | BUTTON1_CLICKED | BUTTON4_PRESSED | BUTTON5_PRESSED | REPORT_MOUSE_POSITION : 0,
+              NULL);
     mouseinterval(0);
     terminal->reports = use;
     terminal->modes_due = true;

@@ -18,17 +18,18 @@
 #include "cli/screens.h"
 #include "sessions/log.h"
 #include "util/queue.h"
+#include "util/threads.h"
 
 enum { LIVE_QUEUE = 4096 };
 
 struct live {
     struct engine *engine;
     struct queue *events;
-    int wake;                    /* eventfd: something is in the queue, or the engine has ended */
-    struct log_reader *past;     /* NULL once read to its end */
-    int64_t last;                /* number of the last durable event handed out */
-    atomic_bool stopped;         /* the engine's thread is at its end */
-    bool ended;                  /* … and its last event was handed out */
+    int wake;                /* eventfd: something is in the queue, or the engine has ended */
+    struct log_reader *past; /* NULL once read to its end */
+    int64_t last;            /* number of the last durable event handed out */
+    atomic_bool stopped;     /* the engine's thread is at its end */
+    bool ended;              /* … and its last event was handed out */
     pthread_t thread;
     int failed;
     struct error error;
@@ -134,17 +135,25 @@ int live_search(struct engine *engine, const struct cli_arguments *arguments, co
 {
     struct live live = {.engine = engine};
     enum tui_outcome outcome;
-    struct tui_source source = {.context = &live, .mode = MODE_LIVE, .descriptor = descriptor, .next = next,
-                                .ended = ended, .command = command};
+    struct tui_source source = {.context = &live,
+                                .mode = MODE_LIVE,
+                                .descriptor = descriptor,
+                                .next = next,
+                                .ended = ended,
+                                .command = command};
     if (log_read(folder, &live.past, error))
         return -1;
     live.events = queue_new(sizeof(struct event), LIVE_QUEUE);
     live.wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     engine_add_sink(engine, (struct engine_sink){on_event, &live});
-    pthread_create(&live.thread, NULL, engine_thread, &live);
-    int refused = screens_run(&source, arguments, folder, &outcome, error);
-    engine_stop(engine);
-    join(&live);
+    int refused = -1;
+    if (!thread_start(&live.thread, engine_thread, &live)) {
+        error_set(error, "the search: the system has no thread for it; end other programs, or raise ulimit -u");
+    } else {
+        refused = screens_run(&source, arguments, folder, &outcome, error);
+        engine_stop(engine);
+        join(&live);
+    }
     if (live.past)
         log_reader_free(live.past);
     queue_free(live.events);

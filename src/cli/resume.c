@@ -8,12 +8,37 @@
 #include "cli/screens.h"
 #include "util/memory.h"
 
+/* A recorded search may come without its files; where some are left, it goes on with the networks whose they are. */
+static int check_weights(const char *folder, const struct session_state *state, struct error *error)
+{
+    const struct session_node *trained = NULL;
+    struct error missing;
+    for (int64_t i = 1; i <= state->node_count; i++) {
+        const struct session_node *node = session_node(state, i);
+        char *path;
+        if (!node->weights)
+            continue;
+        if (engine_weights_path(folder, node, &path, &missing) == 0) {
+            free(path);
+            return 0;
+        }
+        trained = node;
+    }
+    return trained
+               ? error_set(error,
+                           "%s: came without its weights: it can be shown and replayed, but not gone on with; begin "
+                           "anew: espalier run --start \"%s\"",
+                           folder, session_node(state, state->best)->facts.arch)
+               : 0;
+}
+
 /* The options as the session has them, for the data and the devices of this process. */
 static int read_session(const char *folder, struct search_options *options, struct error *error)
 {
     struct session_state *state = NULL;
     struct error warning = {{0}};
-    int failed = session_load(folder, &state, &warning, error) || engine_options_of(state, options, error);
+    int failed = session_load(folder, &state, &warning, error) || check_weights(folder, state, error) ||
+                 engine_options_of(state, options, error);
     if (state)
         session_state_free(state);
     return failed ? -1 : 0;

@@ -238,6 +238,13 @@ const struct op_case op_cases[] = {
     POOL(4, 7, 7, 33, MAX(2, 2), .out_after = 6),
     POOL(4, 8, 8, 17, AVERAGE(2, 2), .out_after = 1),
     DROPOUT(4, 7, 7, 0.25f, 33, .out_after = 3),
+
+    /* Minimal filtering: whole tiles, and tiles that hang over an edge. */
+    CONV(16, 14, 14, 20, 3, 1, 33, MAX(2, 2), .border = 1),
+    CONV(24, 9, 11, 19, 3, 1, 17, .border = 1),
+    CONV(17, 16, 16, 13, 3, 1, 49, AVERAGE(2, 2), .border = 1),
+    ALONE(12, 8, 8, 12, 3, 33, .out_before = 2),
+    ALONE(32, 10, 7, 24, 3, 49, .out_after = 3),
 };
 const int op_case_count = COUNT_OF(op_cases);
 
@@ -382,6 +389,12 @@ void op_case_plan(const struct op_case *op_case, struct plan *plan)
                                        .before = op_case->out_before,
                                        .after = op_case->out_after,
                                        .buffer = 1};
+}
+
+enum op_data op_case_data(const struct op_case *op_case)
+{
+    bool filtered = op_case->kind == OP_CONV && op_case->kernel == 3 && op_case->stride == 1 && op_case->inputs >= 8;
+    return filtered && op_case->pool == POOL_MAX ? OP_DATA_CONTINUOUS : OP_DATA_GRID;
 }
 
 static size_t size_of(const struct tensor *tensor, int count)

@@ -53,8 +53,12 @@ enum op_data {
     /* x and weights are small multiples of 1/4 and 1/8: the linear part is exact in float32 in any order, so that two
        backends agree on every ReLU and on every maximum, ties included. */
     OP_DATA_GRID,
-    OP_DATA_CONTINUOUS /* normal: no ties, for finite differences */
+    OP_DATA_CONTINUOUS /* normal: no ties, for finite differences and where the linear part can't be exact */
 };
+
+/* The grid but for maxima of wide 3 x 3 convolutions, which a backend may take by minimal filtering: its factors are no
+   powers of two. */
+enum op_data op_case_data(const struct op_case *op_case);
 
 void op_arrays_draw(const struct op_case *op_case, const struct plan *plan, enum op_data data, uint64_t seed,
                     struct op_arrays *arrays);

@@ -132,8 +132,9 @@ static void check_case(const struct backend *backend, const struct op_case *op_c
     struct op_instance reference, tested;
     op_case_name(op_case, name);
     op_case_plan(op_case, plan);
-    op_arrays_draw(op_case, plan, OP_DATA_GRID, seed, &expected);
-    op_arrays_draw(op_case, plan, OP_DATA_GRID, seed, &got);
+    enum op_data data = backend == backend_cpu_wide.bf16 ? OP_DATA_GRID : op_case_data(op_case);
+    op_arrays_draw(op_case, plan, data, seed, &expected);
+    op_arrays_draw(op_case, plan, data, seed, &got);
     op_instance_init(&reference, &backend_ref, op_case, plan, &expected);
     op_instance_init(&tested, backend, op_case, plan, &got);
 
@@ -223,8 +224,8 @@ static void check_shared(const struct backend *backend, const struct op_case *op
             instance.run.team = team;
             instance.run.members = team_members_most(team);
             free(instance.run.scratch);
-            instance.run.scratch = memory_new_aligned(
-                backend->scratch_bytes(plan, instance.run.op, batch, instance.run.members));
+            instance.run.scratch =
+                memory_new_aligned(backend->scratch_bytes(plan, instance.run.op, batch, instance.run.members));
         }
         op_instance_forward(&instance, true);
         op_instance_backward(&instance);

@@ -77,7 +77,7 @@ static void convolution_backward(const struct op_run *run, const struct convolut
                                  const void *context)
 {
     struct round round = {.run = run, .convolution = c, .write = write, .context = context};
-    int groups = groups_of(run->count), columns = c->inputs * (c->filter_outer ? 1 : c->kernel * c->kernel);
+    int groups = groups_of(run->count), columns = c->inputs * (c->tile ? 1 : c->kernel * c->kernel);
     int present = team_size(run->team), step = present > 1 ? c->round : c->together;
     round.shares = present < columns ? present : columns;
     for (int plane = 0; plane < step * c->outputs; plane++)

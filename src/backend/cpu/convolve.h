@@ -24,12 +24,12 @@ struct convolution {
     int kernel, stride, inputs, outputs;
     struct map in, linear, gradient; /* `gradient`: the linear part's, with the border that the input gradient wants */
     bool pairs;                      /* in bf16 */
-    bool filter_product, filter_input, filter_outer; /* by minimal filtering: forward, input and weight gradient */
-    int together;                                    /* groups that the weight gradient takes at once */
+    int tile;                        /* of minimal filtering; 0: multiplied directly */
+    int together;                    /* groups that the weight gradient takes at once */
     int round; /* groups whose gradients of the linear part are there at once: a multiple of `together`, or all */
     /* Scratch. */
     int32_t *offsets, *gradient_offsets;
-    int32_t *product_tiles, *outer_tiles; /* of a channel in a chunk of PRODUCT_TILES, of OUTER_TILES */
+    int32_t *product_tiles, *outer_tiles; /* of a channel in a chunk of a product, of an outer product */
     float *packed;                        /* weights as the method at hand wants them */
     float *filtered_gradient;             /* of the weights, transformed */
     float *gradients;                     /* of the linear part, `round` groups */
@@ -93,29 +93,24 @@ static struct convolution convolution_new(struct pieces *pieces, const struct pl
     size_t taps = (size_t)c.kernel * c.kernel, inputs = (size_t)c.inputs, outputs = (size_t)c.outputs;
     c.offsets = piece(pieces, inputs * taps * sizeof(int32_t));
     c.gradient_offsets = piece(pieces, outputs * taps * sizeof(int32_t));
-    if (!winograd_fits(c.kernel, c.stride, op->height, op->width)) {
-        c.packed = piece(pieces, inputs * outputs * taps * sizeof(float));
-    } else {
-        c.filter_product = winograd_pays(c.pairs, c.inputs, c.outputs);
-        c.filter_input = winograd_pays(c.pairs, c.outputs, c.inputs);
-        c.filter_outer = c.filter_product && c.filter_input;
-        c.packed = piece(pieces, POINTS * winograd_weights_point(c.inputs, c.outputs) * sizeof(float));
-    }
-    if (c.filter_product || c.filter_input) {
-        int most = c.inputs > c.outputs ? c.inputs : c.outputs;
+    c.tile = winograd_tile(c.pairs, c.kernel, c.stride, op->height, op->width, c.inputs, c.outputs);
+    if (c.tile) {
+        int most = c.inputs > c.outputs ? c.inputs : c.outputs, chunk = winograd_outer_tiles(c.tile);
+        int points = winograd_points(c.tile), tiles = winograd_tiles(c.tile, op->height, op->width);
+        size_t filtered = points * winograd_weights_point(c.inputs, c.outputs) * sizeof(float);
+        c.packed = piece(pieces, filtered);
+        c.filtered_gradient = piece(pieces, filtered);
         c.product_tiles = piece(pieces, (size_t)most * sizeof(int32_t));
         c.outer_tiles = piece(pieces, (size_t)most * sizeof(int32_t));
-        c.tiles = POINTS * winograd_point(most, OUTER_TILES);
+        c.tiles = points * winograd_point(most, chunk > PRODUCT_TILES ? chunk : PRODUCT_TILES);
         c.tiles_in = piece(pieces, (size_t)members * c.tiles * sizeof(float));
         c.tiles_out = piece(pieces, (size_t)members * c.tiles * sizeof(float));
-    }
-    if (c.filter_outer) {
-        int tiles = op->height * op->width / 4;
-        c.filtered_gradient = piece(pieces, POINTS * winograd_weights_point(c.inputs, c.outputs) * sizeof(float));
-        c.together = OUTER_TILES > tiles ? OUTER_TILES / tiles : 1;
+        c.together = chunk > tiles ? chunk / tiles : 1;
         c.together = c.together < groups ? c.together : groups;
-    } else if (c.pairs) {
-        operands_new(pieces, &c, members);
+    } else {
+        c.packed = piece(pieces, inputs * outputs * taps * sizeof(float));
+        if (c.pairs)
+            operands_new(pieces, &c, members);
     }
     c.round = (members + c.together - 1) / c.together * c.together;
     c.round = c.round < groups ? c.round : groups;
@@ -123,9 +118,8 @@ static struct convolution convolution_new(struct pieces *pieces, const struct pl
     return c;
 }
 
-/* One direction of a convolution, ready to run: by `filter` or else by `product`. */
+/* One direction of a convolution, ready to run: by `filter` where it has tiles, else by `product`. */
 struct pass {
-    bool filtered;
     struct product product;
     struct winograd filter;
 };
@@ -134,7 +128,7 @@ struct pass {
 static void pass_run(const struct convolution *c, const struct pass *pass, int member, const struct map *in,
                      const float *x, float *out, const struct moments *moments)
 {
-    if (!pass->filtered) {
+    if (!c->tile) {
         if (BF16 && pass->product.pairs) {
             float *operand = c->operands + member * c->operand;
             size_t origin = map_at(in, 0, 0, 0);
@@ -153,12 +147,13 @@ static void pass_run(const struct convolution *c, const struct pass *pass, int m
 static struct winograd filter_of(const struct convolution *c, const struct map *in, const struct map *out)
 {
     return (struct winograd){
+        .tile = c->tile,
         .pairs = c->pairs,
         .inputs = in->channels,
         .outputs = out->channels,
         .groups = 1,
-        .tiles_y = c->linear.height / 2,
-        .tiles_x = c->linear.width / 2,
+        .height = c->linear.height,
+        .width = c->linear.width,
         .in_group = in->group,
         .in_plane = in->plane,
         .in_pitch = in->pitch,
@@ -180,6 +175,7 @@ static inline int share_of(int count, int step, int item, int items)
 /* Transform the weights for minimal filtering, some rows a member. */
 struct transform {
     struct kernels kernels;
+    int tile;
     const float *weights;
     float *packed;
     int shares;
@@ -189,14 +185,14 @@ static void transform_share(void *context, int item, int member)
 {
     const struct transform *t = context;
     int rows = t->kernels.rows;
-    winograd_weights(&t->kernels, share_of(rows, 1, item, t->shares), share_of(rows, 1, item + 1, t->shares),
+    winograd_weights(t->tile, &t->kernels, share_of(rows, 1, item, t->shares), share_of(rows, 1, item + 1, t->shares),
                      t->weights, t->packed);
 }
 
 static struct winograd filter_begin(const struct convolution *c, const struct map *in, const struct map *out,
                                     struct kernels kernels, const float *weights, struct team *team)
 {
-    struct transform transform = {kernels, weights, c->packed, team_size(team)};
+    struct transform transform = {kernels, c->tile, weights, c->packed, team_size(team)};
     team_do(team, transform.shares, transform_share, &transform);
     if (BF16 && c->pairs)
         winograd_weights_pair(kernels.rows, kernels.columns, c->packed);
@@ -218,10 +214,10 @@ static void forward_offsets(const struct convolution *c, int channels)
 static struct pass forward_begin(const struct convolution *c, const float *weights, const float *start,
                                  struct team *team)
 {
-    struct pass pass = {.filtered = c->filter_product};
+    struct pass pass = {0};
     bool pairs = BF16 && c->pairs;
     int channels = pairs ? (c->inputs + 1) / 2 : c->inputs, columns = channels * c->kernel * c->kernel;
-    if (pass.filtered) {
+    if (c->tile) {
         pass.filter = filter_begin(c, &c->in, &c->linear, kernels_forward(c->outputs, c->inputs), weights, team);
         pass.filter.start = start;
         return pass;
@@ -331,11 +327,11 @@ static void phase_prepare(const struct convolution *c, const struct phase *phase
 
 static struct pass input_gradient_begin(const struct convolution *c, const float *weights, struct team *team)
 {
-    struct pass pass = {.filtered = c->filter_input};
+    struct pass pass = {0};
     struct phase phase = phase_none;
-    if (pass.filtered)
+    if (c->tile)
         pass.filter = filter_begin(c, &c->gradient, &c->in, kernels_flipped(c->outputs, c->inputs), weights, team);
-    while (!pass.filtered && phase_next(c, &phase))
+    while (!c->tile && phase_next(c, &phase))
         phase_prepare(c, &phase, weights);
     return pass;
 }
@@ -347,7 +343,7 @@ static void input_gradient_run(const struct convolution *c, const struct pass *b
     struct pass pass = *begun;
     struct phase phase = phase_none;
     while (phase_next(c, &phase)) {
-        if (!pass.filtered)
+        if (!c->tile)
             pass.product = phase_product(c, &phase);
         pass_run(c, &pass, member, &c->gradient, gradient + map_at(&c->gradient, 0, 0, 0),
                  dx + map_at(&c->in, 0, phase.y, phase.x), NULL);
@@ -360,9 +356,10 @@ static void weight_gradient_begin(const struct convolution *c, float *out)
     for (int i = 0; BF16 && c->pairs && i < c->inputs * c->kernel * c->kernel; i++)
         c->offsets[i] /= 2; /* images are paired */
     memset(out, 0, (size_t)c->outputs * c->inputs * c->kernel * c->kernel * sizeof *out);
-    if (c->filter_outer) {
-        memset(c->filtered_gradient, 0, POINTS * winograd_weights_point(c->outputs, c->inputs) * sizeof(float));
-        tile_offsets(c->outer_tiles, c->inputs, BF16 && c->pairs ? OUTER_TILES / 2 : OUTER_TILES);
+    if (c->tile) {
+        memset(c->filtered_gradient, 0,
+               winograd_points(c->tile) * winograd_weights_point(c->outputs, c->inputs) * sizeof(float));
+        tile_offsets(c->outer_tiles, c->inputs, winograd_outer_tiles(c->tile) / (BF16 && c->pairs ? 2 : 1));
     }
 }
 
@@ -391,9 +388,9 @@ static void weight_gradient_run(const struct convolution *c, int share, int shar
                                 const float *x, const float *gradient, float *out)
 {
     const float *d = gradient + map_at(&c->gradient, 0, 0, 0), *pixel = x + map_at(&c->in, 0, 0, 0);
-    int columns = c->filter_outer ? c->inputs : c->inputs * c->kernel * c->kernel;
+    int columns = c->tile ? c->inputs : c->inputs * c->kernel * c->kernel;
     int first = share_of(columns, 1, share, shares), last = share_of(columns, 1, share + 1, shares);
-    if (c->filter_outer) {
+    if (c->tile) {
         struct winograd filter = filter_of(c, &c->in, &c->gradient);
         filter.groups = groups;
         filter.offsets = c->outer_tiles;
@@ -427,10 +424,10 @@ static void weight_gradient_run(const struct convolution *c, int share, int shar
 static void weight_gradient_end(const struct convolution *c, int share, int shares, float *out)
 {
     int kernels = c->outputs * c->inputs;
-    if (c->filter_outer)
-        winograd_weights_gradient(c->outputs, c->inputs, (size_t)share_of(kernels, VECTOR_WIDTH, share, shares),
-                                  (size_t)share_of(kernels, VECTOR_WIDTH, share + 1, shares), c->filtered_gradient,
-                                  out);
+    if (c->tile)
+        winograd_weights_gradient(
+            c->tile, c->outputs, c->inputs, (size_t)share_of(kernels, VECTOR_WIDTH, share, shares),
+            (size_t)share_of(kernels, VECTOR_WIDTH, share + 1, shares), c->filtered_gradient, out);
 }
 
 #endif

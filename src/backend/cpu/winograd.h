@@ -1,60 +1,90 @@
 /*
- * winograd.h - 3 x 3 convolutions with stride 1 by minimal filtering (Winograd 1980; Lavin and Gray 2016, F(2x2,3x3)).
+ * winograd.h - 3 x 3 convolutions with stride 1 by minimal filtering (Winograd 1980; Lavin and Gray 2016).
  *
- * A tile of 2 x 2 outputs of one channel pair takes 16 multiplies instead of 36:
+ * A tile of 4 x 4 outputs of one channel pair, F(4x4,3x3), takes 36 multiplies instead of 144; one of 2 x 2 takes 16
+ * instead of 36:
  *
- *     Y = At [ U * V ] A      U = G g Gt   V = Bt d B      g: the kernel, d: the tile's 4 x 4 inputs
+ *     Y = At [ U * V ] A      U = G g Gt   V = Bt d B      g: the kernel, d: the tile's inputs, a pixel more all round
  *     dg = Gt [ D * V ] G     D = A dY At                  * is by element; sums over channels, or tiles, are inside
  *
- * For each of the 16 points the sum over channels is a plain matrix product, and the sum over tiles an outer product:
- * both are those of product.h, with tiles for pixels.  The transforms are additions only, and as each value is
- * transformed once and then multiplied by all channels, they are cheap from about 12 channels on.  The factors of G
- * are halves: nothing is lost that float32 did not lose before.
+ * For each point (16 or 36) the sum over channels is a plain matrix product, and the sum over tiles an outer product:
+ * both are those of product.h, with tiles for pixels.  As each value is transformed once (winograd_tiles.h) and then
+ * multiplied by all channels, that is cheap from about 8 channels on.
+ *
+ * Tiles may hang over the map's lower and right edge; what is outside counts as zeros and is not written.
  *
  * Tiles are taken in chunks that stay in the cache, as [point][channel][tile][image].  In bf16, what the transforms
- * write is rounded: chunks and weights are [point][pair of channels][tile][image], and for the weight gradient
- * [point][channel][pair of tiles][image].
+ * write is rounded, and tiles are 2 x 2, as those of 4 x 4 would multiply the error: chunks and weights are
+ * [point][pair of channels][tile][image], and for the weight gradient [point][channel][pair of tiles][image].
  */
 #ifndef ESPALIER_BACKEND_CPU_WINOGRAD_H
 #define ESPALIER_BACKEND_CPU_WINOGRAD_H
 
 #include "backend/cpu/winograd_pairs.h"
+#include "backend/cpu/winograd_tiles.h"
 
 enum {
-    POINTS = 16,
     PRODUCT_TILES = 12 / PARTS > 0 ? 12 / PARTS : 1, /* in a chunk of a product: whole register tiles */
-    OUTER_TILES = 32                                 /* of an outer product: long sums, as each ends in a reduction */
+    OUTER_TILES = 32                                 /* at most, in a chunk of an outer product */
 };
 
 /* What is transformed, its tiles by their first pixel.  Inputs are at their first pixel less one row and column. */
 struct winograd {
+    int tile;            /* outputs in a line of one: 2 or 4 */
     bool pairs;          /* multiply in bf16; `weights` are pairs */
     int inputs, outputs; /* channels */
-    int groups, tiles_y, tiles_x;
+    int groups, height, width;
     size_t in_group, in_plane, in_pitch;
     size_t out_group, out_plane, out_pitch;
     const float *weights;   /* [point][output][input or pair of them] */
     const float *start;     /* by output, what sums start from; or NULL */
-    const int32_t *offsets; /* of each input in a chunk of PRODUCT_TILES (or OUTER_TILES) */
+    const int32_t *offsets; /* of each input in a chunk of a product (or outer product) */
     float *in, *out;        /* a chunk, transformed; scratch */
 };
 
-/* A chunk of the tiles of all groups, and where each begins. */
+/* A chunk of the tiles of all groups: where each begins, and how many of its outputs are in the map. */
 struct chunk {
     int tiles;
     size_t in[OUTER_TILES], out[OUTER_TILES];
+    int rows[OUTER_TILES], columns[OUTER_TILES];
 };
+
+static inline int tiles_across(int tile, int pixels)
+{
+    return (pixels + tile - 1) / tile;
+}
+
+/* Tiles of a map. */
+static inline int winograd_tiles(int tile, int height, int width)
+{
+    return tiles_across(tile, height) * tiles_across(tile, width);
+}
+
+static inline int winograd_points(int tile)
+{
+    return (tile + 2) * (tile + 2);
+}
 
 static struct chunk chunk_at(const struct winograd *w, int first, int most)
 {
-    int each = w->tiles_y * w->tiles_x, left = w->groups * each - first;
+    int across = tiles_across(w->tile, w->width), each = winograd_tiles(w->tile, w->height, w->width);
+    int left = w->groups * each - first;
     struct chunk chunk = {.tiles = left < most ? left : most};
     for (int t = 0; t < chunk.tiles; t++) {
-        int tile = first + t, y = 2 * (tile % each / w->tiles_x), x = 2 * (tile % w->tiles_x);
+        int tile = first + t, y = w->tile * (tile % each / across), x = w->tile * (tile % across);
         chunk.in[t] = tile / each * w->in_group + y * w->in_pitch + (size_t)x * LANES;
         chunk.out[t] = tile / each * w->out_group + y * w->out_pitch + (size_t)x * LANES;
+        chunk.rows[t] = w->height - y < w->tile ? w->height - y : w->tile;
+        chunk.columns[t] = w->width - x < w->tile ? w->width - x : w->tile;
     }
     return chunk;
+}
+
+/* Tiles in a chunk of an outer product.  Its sums should be long, as each ends in a reduction, and what is transformed
+   should stay in the cache. */
+static inline int winograd_outer_tiles(int tile)
+{
+    return tile == 2 ? OUTER_TILES : 8;
 }
 
 /* From point to point in a chunk: an odd number of cache lines. */
@@ -63,18 +93,32 @@ static inline size_t winograd_point(int channels, int tiles)
     return ((size_t)channels * tiles * LANES) | LANES;
 }
 
-static inline bool winograd_fits(int kernel, int stride, int height, int width)
+/* Multiplies of a map, for each of the inputs * outputs kernels: by tiles of 2 or 4, or directly (0).  In those of the
+   tiles are counted what was measured: the kernel's own transform, which serves the few groups of a batch, as two
+   tiles; those of inputs and outputs as 26 multiplies a pixel of a channel. */
+static inline double winograd_cost(int tile, int height, int width, int inputs, int outputs)
 {
-    return kernel == 3 && stride == 1 && height % 2 == 0 && width % 2 == 0;
+    if (!tile)
+        return 9.0 * height * width;
+    int tiles = winograd_tiles(tile, height, width);
+    double transforms = 26.0 * tile * tile * tiles * (1.0 / inputs + 1.0 / outputs);
+    return winograd_points(tile) * (tiles + 2) + transforms;
 }
 
-/* Whether the products get shorter by more than the transforms cost.  For floats this is measured: 8 x 8 channels are
-   even, where a count of instructions would have 4 x 4.  For pairs the same count has 10 x 10 (half the products, and
-   transforms that also round), so some 20 x 20 are even. */
-static inline bool winograd_pays(bool pairs, int inputs, int outputs)
+/* The tile that takes the least time; 0: none does, directly is faster.  Pairs have 2 where it fits: a count of
+   instructions has 10 x 10 channels even (half the products, and transforms that also round), some 20 x 20 by the
+   measure of floats. */
+static inline int winograd_tile(bool pairs, int kernel, int stride, int height, int width, int inputs, int outputs)
 {
-    int least = pairs ? 16 : 8;
-    return inputs >= least && outputs >= least && inputs * outputs >= 2 * least * least;
+    if (kernel != 3 || stride != 1)
+        return 0;
+    if (pairs)
+        return height % 2 == 0 && width % 2 == 0 && inputs >= 16 && outputs >= 16 && inputs * outputs >= 512 ? 2 : 0;
+    int best = 0;
+    for (int tile = 2; tile <= TILE_MOST; tile += 2)
+        if (winograd_cost(tile, height, width, inputs, outputs) < winograd_cost(best, height, width, inputs, outputs))
+            best = tile;
+    return best;
 }
 
 /* Columns of a product: channels, or pairs of them. */
@@ -106,164 +150,117 @@ static struct kernels kernels_flipped(int outputs, int inputs)
     return (struct kernels){inputs, outputs, 8, 9, 9 * (ptrdiff_t)inputs, -1};
 }
 
-/* U = G g Gt of VECTOR_WIDTH kernels. */
-INLINE void kernels_transform(vector g[3][3], vector u[4][4])
-{
-    vector rows[4][3];
-#pragma GCC unroll 3
-    for (int x = 0; x < 3; x++) {
-        rows[0][x] = g[0][x];
-        rows[1][x] = 0.5f * (g[0][x] + g[1][x] + g[2][x]);
-        rows[2][x] = 0.5f * (g[0][x] - g[1][x] + g[2][x]);
-        rows[3][x] = g[2][x];
-    }
-#pragma GCC unroll 4
-    for (int y = 0; y < 4; y++) {
-        u[y][0] = rows[y][0];
-        u[y][1] = 0.5f * (rows[y][0] + rows[y][1] + rows[y][2]);
-        u[y][2] = 0.5f * (rows[y][0] - rows[y][1] + rows[y][2]);
-        u[y][3] = rows[y][2];
-    }
-}
-
-/* [point][row][column] of canonical weights, rows first … last-1. */
-static void winograd_weights(const struct kernels *k, int first, int last, const float *weights, float *u)
+/* U = G g Gt of some rows of kernels, VECTOR_WIDTH of them at once. */
+INLINE void winograd_weights_of(int tile, const struct kernels *k, int first, int last, const float *weights, float *u)
 {
     size_t point = winograd_weights_point(k->rows, k->columns);
     for (int row = first; row < last; row++)
         for (int column = 0; column < k->columns; column += VECTOR_WIDTH) {
             int count = k->columns - column < VECTOR_WIDTH ? k->columns - column : VECTOR_WIDTH;
             const float *from = weights + k->first + row * k->row + column * k->column;
-            vector taps[3][3] = {0}, transformed[4][4];
-            for (int i = 0; i < count; i++, from += k->column)
-                for (int tap = 0; tap < 9; tap++)
-                    ((float *)taps)[tap * VECTOR_WIDTH + i] = from[tap * k->tap];
-            kernels_transform(taps, transformed);
+            float taps[9 * LANES] __attribute__((aligned(64)));
+            vector transformed[POINTS_MOST];
+            for (int tap = 0; tap < 9; tap++)
+                for (int i = 0; i < VECTOR_WIDTH; i++)
+                    taps[tap * LANES + i] = i < count ? from[tap * k->tap + i * k->column] : 0;
+            map_to_points(line_of_kernel, tile, 3, tile + 2, taps, 3 * LANES, (float *)transformed, VECTOR_WIDTH);
             float *to = u + (size_t)row * k->columns + column;
-            for (int i = 0; i < POINTS; i++, to += point)
-                memcpy(to, &transformed[i / 4][i % 4], (size_t)count * sizeof(float));
+            for (int i = 0; i < winograd_points(tile); i++, to += point)
+                memcpy(to, &transformed[i], (size_t)count * sizeof(float));
         }
+}
+
+/* [point][row][column] of canonical weights, rows first … last-1. */
+static void winograd_weights(int tile, const struct kernels *k, int first, int last, const float *weights, float *u)
+{
+    if (tile == 2)
+        winograd_weights_of(2, k, first, last, weights, u);
+    else
+        winograd_weights_of(4, k, first, last, weights, u);
 }
 
 /* In place: rows get half as long, the step from point to point stays. */
 static void winograd_weights_pair(int rows, int columns, float *u)
 {
     size_t point = winograd_weights_point(rows, columns);
-    for (int i = 0; i < POINTS; i++, u += point)
+    for (int i = 0; i < winograd_points(2); i++, u += point)
         for (int row = 0; row < rows; row++)
             pairs_of_row(u + (size_t)row * columns, (size_t)columns, u + (size_t)row * winograd_columns(true, columns));
 }
 
-/* dg = Gt dU G of VECTOR_WIDTH kernels. */
-INLINE void kernels_gradient(vector u[4][4], vector g[3][3])
+/* dg = Gt dU G, VECTOR_WIDTH kernels at once. */
+INLINE void winograd_weights_gradient_of(int tile, int outputs, int inputs, size_t first, size_t last, const float *u,
+                                         float *gradient)
 {
-    vector rows[3][4];
-#pragma GCC unroll 4
-    for (int x = 0; x < 4; x++) {
-        rows[0][x] = u[0][x] + 0.5f * (u[1][x] + u[2][x]);
-        rows[1][x] = 0.5f * (u[1][x] - u[2][x]);
-        rows[2][x] = 0.5f * (u[1][x] + u[2][x]) + u[3][x];
-    }
-#pragma GCC unroll 3
-    for (int y = 0; y < 3; y++) {
-        g[y][0] = rows[y][0] + 0.5f * (rows[y][1] + rows[y][2]);
-        g[y][1] = 0.5f * (rows[y][1] - rows[y][2]);
-        g[y][2] = 0.5f * (rows[y][1] + rows[y][2]) + rows[y][3];
+    size_t point = winograd_weights_point(outputs, inputs);
+    gradient += 9 * first;
+    for (; first < last; first += VECTOR_WIDTH) {
+        vector taps[LINE_MOST][LINE_MOST];
+        points_to_square(line_of_kernel_gradient, tile, tile + 2, 3, u + first, point, taps);
+        for (size_t i = 0; i < VECTOR_WIDTH && first + i < last; i++)
+            for (int tap = 0; tap < 9; tap++)
+                *gradient++ = taps[tap / 3][tap % 3][i];
     }
 }
 
 /* Canonical gradient [output][input][3][3] of [point][output][input], kernels first … last-1; `first` is a multiple of
    VECTOR_WIDTH. */
-static void winograd_weights_gradient(int outputs, int inputs, size_t first, size_t last, const float *u,
+static void winograd_weights_gradient(int tile, int outputs, int inputs, size_t first, size_t last, const float *u,
                                       float *gradient)
 {
-    size_t point = winograd_weights_point(outputs, inputs);
-    gradient += 9 * first;
-    for (; first < last; first += VECTOR_WIDTH) {
-        vector transformed[4][4], taps[3][3];
-        for (int i = 0; i < POINTS; i++)
-            transformed[i / 4][i % 4] = vector_load(u + i * point + first);
-        kernels_gradient(transformed, taps);
-        for (size_t i = 0; i < VECTOR_WIDTH && first + i < last; i++)
-            for (int tap = 0; tap < 9; tap++)
-                *gradient++ = ((float *)taps)[tap * VECTOR_WIDTH + i];
-    }
+    if (tile == 2)
+        winograd_weights_gradient_of(2, outputs, inputs, first, last, u, gradient);
+    else
+        winograd_weights_gradient_of(4, outputs, inputs, first, last, u, gradient);
 }
 
-/* V = Bt d B of one tile. */
-INLINE void winograd_input(const float *d, size_t pitch, float *v, size_t point)
+/* Pixels of one channel's map, or where they are laid out afresh: those that a tile wants and are not there, as zeros.
+ */
+struct pixels {
+    const float *from;
+    size_t pitch;
+    float patch[LINE_MOST * LINE_MOST * LANES] __attribute__((aligned(64)));
+};
+
+/* `side` x `side` pixels, `rows` x `columns` of which are there. */
+static void pixels_patch(struct pixels *pixels, int side, int rows, int columns)
 {
-    vector rows[4][4];
-#pragma GCC unroll 4
-    for (int x = 0; x < 4; x++) {
-        vector a = vector_load(d + x * LANES), b = vector_load(d + pitch + x * LANES);
-        vector c = vector_load(d + 2 * pitch + x * LANES), e = vector_load(d + 3 * pitch + x * LANES);
-        rows[0][x] = a - c;
-        rows[1][x] = b + c;
-        rows[2][x] = c - b;
-        rows[3][x] = b - e;
+    float *to = pixels->patch;
+    size_t most = (size_t)side * LANES;
+    for (int y = 0; y < side; y++, to += most) {
+        size_t there = y < rows ? (size_t)columns * LANES : 0;
+        memcpy(to, pixels->from + y * pixels->pitch, there * sizeof *to);
+        memset(to + there, 0, (most - there) * sizeof *to);
     }
-#pragma GCC unroll 4
-    for (int y = 0; y < 4; y++) {
-        vector_store(v + (4 * y) * point, rows[y][0] - rows[y][2]);
-        vector_store(v + (4 * y + 1) * point, rows[y][1] + rows[y][2]);
-        vector_store(v + (4 * y + 2) * point, rows[y][2] - rows[y][1]);
-        vector_store(v + (4 * y + 3) * point, rows[y][1] - rows[y][3]);
-    }
+    pixels->from = pixels->patch;
+    pixels->pitch = most;
 }
 
-/* D = A dY At of one tile. */
-INLINE void winograd_gradient(const float *d, size_t pitch, float *out, size_t point)
+INLINE void winograd_inputs_of(int tile, const struct winograd *w, const struct chunk *chunk, int most, int first,
+                               int last, const float *x)
 {
-    vector rows[4][2];
-#pragma GCC unroll 2
-    for (int x = 0; x < 2; x++) {
-        vector a = vector_load(d + x * LANES), b = vector_load(d + pitch + x * LANES);
-        rows[0][x] = a;
-        rows[1][x] = a + b;
-        rows[2][x] = a - b;
-        rows[3][x] = -b;
-    }
-#pragma GCC unroll 4
-    for (int y = 0; y < 4; y++) {
-        vector_store(out + (4 * y) * point, rows[y][0]);
-        vector_store(out + (4 * y + 1) * point, rows[y][0] + rows[y][1]);
-        vector_store(out + (4 * y + 2) * point, rows[y][0] - rows[y][1]);
-        vector_store(out + (4 * y + 3) * point, -rows[y][1]);
-    }
-}
-
-/* Y = At m A + start of one tile. */
-INLINE void winograd_output(const float *m, size_t point, vector start, vector y[2][2])
-{
-    vector rows[2][4];
-#pragma GCC unroll 4
-    for (int x = 0; x < 4; x++) {
-        vector a = vector_load(m + x * point), b = vector_load(m + (4 + x) * point);
-        vector c = vector_load(m + (8 + x) * point), d = vector_load(m + (12 + x) * point);
-        rows[0][x] = a + b + c;
-        rows[1][x] = b - c - d;
-    }
-#pragma GCC unroll 2
-    for (int r = 0; r < 2; r++) {
-        y[r][0] = rows[r][0] + rows[r][1] + rows[r][2] + start;
-        y[r][1] = rows[r][1] - rows[r][2] - rows[r][3] + start;
-    }
+    size_t point = winograd_point(w->inputs, most);
+    struct pixels pixels;
+    for (int c = first; c < last; c++)
+        for (int t = 0; t < chunk->tiles; t++) {
+            float *to = w->in + ((size_t)c * most + t) * LANES;
+            pixels.from = x + c * w->in_plane + chunk->in[t];
+            pixels.pitch = w->in_pitch;
+            if (chunk->rows[t] < tile || chunk->columns[t] < tile)
+                pixels_patch(&pixels, tile + 2, chunk->rows[t] + 2, chunk->columns[t] + 2);
+            for (int part = 0; part < LANES; part += VECTOR_WIDTH)
+                tile_of_inputs(tile, pixels.from + part, pixels.pitch, to + part, point);
+        }
 }
 
 /* Of channels first … last-1. */
 static void winograd_inputs(const struct winograd *w, const struct chunk *chunk, int most, int first, int last,
                             const float *x)
 {
-    size_t point = winograd_point(w->inputs, most);
-    for (int c = first; c < last; c++)
-        for (int t = 0; t < chunk->tiles; t++) {
-            const float *from = x + c * w->in_plane + chunk->in[t];
-            float *to = w->in + ((size_t)c * most + t) * LANES;
-#pragma GCC unroll 4
-            for (int part = 0; part < LANES; part += VECTOR_WIDTH)
-                winograd_input(from + part, w->in_pitch, to + part, point);
-        }
+    if (w->tile == 2)
+        winograd_inputs_of(2, w, chunk, most, first, last, x);
+    else
+        winograd_inputs_of(4, w, chunk, most, first, last, x);
 }
 
 /* Pairs of channels. */
@@ -295,8 +292,29 @@ static void winograd_outer_pairs(const struct winograd *w, const struct chunk *c
                                     w->out_pitch, w->out + ((size_t)k * MOST + t / 2) * LANES, out_point);
 }
 
-static void winograd_outputs(const struct winograd *w, const struct chunk *chunk, float *out,
-                             const struct moments *moments)
+/* Adds `start` to a tile, writes what of it is in the map, and adds that and its square to two sums. */
+INLINE void tile_store(int tile, int rows, int columns, vector y[LINE_MOST][LINE_MOST], vector start, float *to,
+                       size_t pitch, vector *sum, vector *square)
+{
+#pragma GCC unroll 4
+    for (int r = 0; r < tile; r++)
+        if (r < rows) {
+            vector row_sum = {0}, row_square = {0};
+#pragma GCC unroll 4
+            for (int c = 0; c < tile; c++)
+                if (c < columns) {
+                    vector value = y[r][c] + start;
+                    vector_store(to + r * pitch + c * LANES, value);
+                    row_sum += value;
+                    row_square += value * value;
+                }
+            *sum += row_sum;
+            *square += row_square;
+        }
+}
+
+INLINE void winograd_outputs_of(int tile, const struct winograd *w, const struct chunk *chunk, float *out,
+                                const struct moments *moments)
 {
     size_t point = winograd_point(w->outputs, PRODUCT_TILES);
     for (int k = 0; k < w->outputs; k++) {
@@ -304,16 +322,14 @@ static void winograd_outputs(const struct winograd *w, const struct chunk *chunk
         const float *m = w->out + (size_t)k * PRODUCT_TILES * LANES;
         for (int t = 0; t < chunk->tiles; t++) {
             float *to = out + k * w->out_plane + chunk->out[t];
-#pragma GCC unroll 4
+            int rows = chunk->rows[t], columns = chunk->columns[t];
             for (int part = 0; part < PARTS; part++, m += VECTOR_WIDTH, to += VECTOR_WIDTH) {
-                vector y[2][2];
-                winograd_output(m, point, start, y);
-                vector_store(to, y[0][0]);
-                vector_store(to + LANES, y[0][1]);
-                vector_store(to + w->out_pitch, y[1][0]);
-                vector_store(to + w->out_pitch + LANES, y[1][1]);
-                sum += (y[0][0] + y[0][1]) + (y[1][0] + y[1][1]);
-                square += y[0][0] * y[0][0] + y[0][1] * y[0][1] + (y[1][0] * y[1][0] + y[1][1] * y[1][1]);
+                vector y[LINE_MOST][LINE_MOST];
+                tile_of_outputs(tile, m, point, y);
+                if (rows == tile && columns == tile)
+                    tile_store(tile, tile, tile, y, start, to, w->out_pitch, &sum, &square);
+                else
+                    tile_store(tile, rows, columns, y, start, to, w->out_pitch, &sum, &square);
             }
         }
         if (moments) {
@@ -325,17 +341,38 @@ static void winograd_outputs(const struct winograd *w, const struct chunk *chunk
         moments_fold(moments, w->outputs);
 }
 
-static void winograd_gradients(const struct winograd *w, const struct chunk *chunk, const float *d)
+static void winograd_outputs(const struct winograd *w, const struct chunk *chunk, float *out,
+                             const struct moments *moments)
 {
-    size_t point = winograd_point(w->outputs, OUTER_TILES);
+    if (w->tile == 2)
+        winograd_outputs_of(2, w, chunk, out, moments);
+    else
+        winograd_outputs_of(4, w, chunk, out, moments);
+}
+
+INLINE void winograd_gradients_of(int tile, const struct winograd *w, const struct chunk *chunk, const float *dy)
+{
+    int most = winograd_outer_tiles(tile);
+    size_t point = winograd_point(w->outputs, most);
+    struct pixels pixels;
     for (int k = 0; k < w->outputs; k++)
         for (int t = 0; t < chunk->tiles; t++) {
-            const float *from = d + k * w->out_plane + chunk->out[t];
-            float *to = w->out + ((size_t)k * OUTER_TILES + t) * LANES;
-#pragma GCC unroll 4
+            float *to = w->out + ((size_t)k * most + t) * LANES;
+            pixels.from = dy + k * w->out_plane + chunk->out[t];
+            pixels.pitch = w->out_pitch;
+            if (chunk->rows[t] < tile || chunk->columns[t] < tile)
+                pixels_patch(&pixels, tile, chunk->rows[t], chunk->columns[t]);
             for (int part = 0; part < LANES; part += VECTOR_WIDTH)
-                winograd_gradient(from + part, w->out_pitch, to + part, point);
+                tile_of_gradient(tile, pixels.from + part, pixels.pitch, to + part, point);
         }
+}
+
+static void winograd_gradients(const struct winograd *w, const struct chunk *chunk, const float *dy)
+{
+    if (w->tile == 2)
+        winograd_gradients_of(2, w, chunk, dy);
+    else
+        winograd_gradients_of(4, w, chunk, dy);
 }
 
 /* A convolution.  With `moments`, of one group. */
@@ -356,14 +393,14 @@ static void winograd_product(const struct winograd *w, const float *x, float *ou
         .out_plane = PRODUCT_TILES * LANES,
         .out_step = VECTOR_WIDTH,
     };
-    for (int first = 0; first < w->groups * w->tiles_y * w->tiles_x; first += PRODUCT_TILES) {
+    for (int first = 0; first < w->groups * winograd_tiles(w->tile, w->height, w->width); first += PRODUCT_TILES) {
         struct chunk chunk = chunk_at(w, first, PRODUCT_TILES);
         if (pairs)
             winograd_inputs_pairs(w, &chunk, PRODUCT_TILES, x);
         else
             winograd_inputs(w, &chunk, PRODUCT_TILES, 0, w->inputs, x);
         product.width = chunk.tiles * PARTS;
-        for (int point = 0; point < POINTS; point++) {
+        for (int point = 0; point < winograd_points(w->tile); point++) {
             product.weights = w->weights + point * winograd_weights_point(w->outputs, w->inputs);
             for (int column = 0; column < columns; column += COLUMN_BLOCK)
                 product_row(&product, column, w->in + point * in_point, w->out + point * out_point, NULL);
@@ -377,7 +414,7 @@ static void winograd_outer(const struct winograd *w, int first_input, int last_i
                            float *gradient)
 {
     bool pairs = BF16 && w->pairs;
-    int most = pairs ? OUTER_TILES / 2 : OUTER_TILES;
+    int tiles = winograd_outer_tiles(w->tile), most = pairs ? tiles / 2 : tiles;
     size_t in_point = winograd_point(w->inputs, most), out_point = winograd_point(w->outputs, most);
     struct outer outer = {
         .pairs = pairs,
@@ -391,16 +428,16 @@ static void winograd_outer(const struct winograd *w, int first_input, int last_i
         .d_plane = (ptrdiff_t)most * LANES,
         .d_step = LANES,
     };
-    for (int first = 0; first < w->groups * w->tiles_y * w->tiles_x; first += OUTER_TILES) {
-        struct chunk chunk = chunk_at(w, first, OUTER_TILES);
+    for (int first = 0; first < w->groups * winograd_tiles(w->tile, w->height, w->width); first += tiles) {
+        struct chunk chunk = chunk_at(w, first, tiles);
         if (pairs) {
             winograd_outer_pairs(w, &chunk, first_input, last_input, x, d);
         } else {
-            winograd_inputs(w, &chunk, OUTER_TILES, first_input, last_input, x);
+            winograd_inputs(w, &chunk, most, first_input, last_input, x);
             winograd_gradients(w, &chunk, d);
         }
         outer.width = pairs ? (chunk.tiles + 1) / 2 : chunk.tiles;
-        for (int point = 0; point < POINTS; point++) {
+        for (int point = 0; point < winograd_points(w->tile); point++) {
             outer.gradient = gradient + point * winograd_weights_point(w->outputs, w->inputs);
             outer_run(&outer, w->in + point * in_point, w->out + point * out_point);
         }

@@ -56,7 +56,7 @@ enum op_data {
     OP_DATA_CONTINUOUS /* normal: no ties, for finite differences and where the linear part can't be exact */
 };
 
-/* The grid but for maxima of wide 3 x 3 convolutions, which a backend may take by minimal filtering: its factors are no
+/* The grid but for maxima of wide convolutions, which a backend may take by minimal filtering: its factors are no
    powers of two. */
 enum op_data op_case_data(const struct op_case *op_case);
 

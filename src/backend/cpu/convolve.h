@@ -96,7 +96,7 @@ static struct convolution convolution_new(struct pieces *pieces, const struct pl
     c.tile = winograd_tile(c.pairs, c.kernel, c.stride, op->height, op->width, c.inputs, c.outputs);
     if (c.tile) {
         int most = c.inputs > c.outputs ? c.inputs : c.outputs, chunk = winograd_outer_tiles(c.tile);
-        int points = winograd_points(c.tile), tiles = winograd_tiles(c.tile, op->height, op->width);
+        int points = winograd_points(c.tile, c.kernel), tiles = winograd_tiles(c.tile, op->height, op->width);
         size_t filtered = points * winograd_weights_point(c.inputs, c.outputs) * sizeof(float);
         c.packed = piece(pieces, filtered);
         c.filtered_gradient = piece(pieces, filtered);
@@ -141,13 +141,14 @@ static void pass_run(const struct convolution *c, const struct pass *pass, int m
     struct winograd filter = pass->filter;
     filter.in = c->tiles_in + member * c->tiles;
     filter.out = c->tiles_out + member * c->tiles;
-    winograd_product(&filter, x - in->pitch - LANES, out, moments);
+    winograd_product(&filter, x - (size_t)(c->kernel / 2) * (in->pitch + LANES), out, moments);
 }
 
 static struct winograd filter_of(const struct convolution *c, const struct map *in, const struct map *out)
 {
     return (struct winograd){
         .tile = c->tile,
+        .kernel = c->kernel,
         .pairs = c->pairs,
         .inputs = in->channels,
         .outputs = out->channels,
@@ -175,7 +176,7 @@ static inline int share_of(int count, int step, int item, int items)
 /* Transform the weights for minimal filtering, some rows a member. */
 struct transform {
     struct kernels kernels;
-    int tile;
+    int tile, kernel;
     const float *weights;
     float *packed;
     int shares;
@@ -185,14 +186,14 @@ static void transform_share(void *context, int item, int member)
 {
     const struct transform *t = context;
     int rows = t->kernels.rows;
-    winograd_weights(t->tile, &t->kernels, share_of(rows, 1, item, t->shares), share_of(rows, 1, item + 1, t->shares),
-                     t->weights, t->packed);
+    winograd_weights(t->tile, t->kernel, &t->kernels, share_of(rows, 1, item, t->shares),
+                     share_of(rows, 1, item + 1, t->shares), t->weights, t->packed);
 }
 
 static struct winograd filter_begin(const struct convolution *c, const struct map *in, const struct map *out,
                                     struct kernels kernels, const float *weights, struct team *team)
 {
-    struct transform transform = {kernels, c->tile, weights, c->packed, team_size(team)};
+    struct transform transform = {kernels, c->tile, c->kernel, weights, c->packed, team_size(team)};
     team_do(team, transform.shares, transform_share, &transform);
     if (BF16 && c->pairs)
         winograd_weights_pair(kernels.rows, kernels.columns, c->packed);
@@ -218,7 +219,8 @@ static struct pass forward_begin(const struct convolution *c, const float *weigh
     bool pairs = BF16 && c->pairs;
     int channels = pairs ? (c->inputs + 1) / 2 : c->inputs, columns = channels * c->kernel * c->kernel;
     if (c->tile) {
-        pass.filter = filter_begin(c, &c->in, &c->linear, kernels_forward(c->outputs, c->inputs), weights, team);
+        pass.filter = filter_begin(c, &c->in, &c->linear, kernels_forward(c->outputs, c->inputs, c->kernel * c->kernel),
+                                   weights, team);
         pass.filter.start = start;
         return pass;
     }
@@ -330,7 +332,8 @@ static struct pass input_gradient_begin(const struct convolution *c, const float
     struct pass pass = {0};
     struct phase phase = phase_none;
     if (c->tile)
-        pass.filter = filter_begin(c, &c->gradient, &c->in, kernels_flipped(c->outputs, c->inputs), weights, team);
+        pass.filter = filter_begin(c, &c->gradient, &c->in,
+                                   kernels_flipped(c->outputs, c->inputs, c->kernel * c->kernel), weights, team);
     while (!c->tile && phase_next(c, &phase))
         phase_prepare(c, &phase, weights);
     return pass;
@@ -358,7 +361,7 @@ static void weight_gradient_begin(const struct convolution *c, float *out)
     memset(out, 0, (size_t)c->outputs * c->inputs * c->kernel * c->kernel * sizeof *out);
     if (c->tile) {
         memset(c->filtered_gradient, 0,
-               winograd_points(c->tile) * winograd_weights_point(c->outputs, c->inputs) * sizeof(float));
+               winograd_points(c->tile, c->kernel) * winograd_weights_point(c->outputs, c->inputs) * sizeof(float));
         tile_offsets(c->outer_tiles, c->inputs, winograd_outer_tiles(c->tile) / (BF16 && c->pairs ? 2 : 1));
     }
 }
@@ -396,7 +399,8 @@ static void weight_gradient_run(const struct convolution *c, int share, int shar
         filter.offsets = c->outer_tiles;
         filter.in = c->tiles_in + member * c->tiles;
         filter.out = c->tiles_out + member * c->tiles;
-        winograd_outer(&filter, first, last, pixel - c->in.pitch - LANES, d, c->filtered_gradient);
+        winograd_outer(&filter, first, last, pixel - (size_t)(c->kernel / 2) * (c->in.pitch + LANES), d,
+                       c->filtered_gradient);
         return;
     }
     struct outer outer = {
@@ -426,7 +430,7 @@ static void weight_gradient_end(const struct convolution *c, int share, int shar
     int kernels = c->outputs * c->inputs;
     if (c->tile)
         winograd_weights_gradient(
-            c->tile, c->outputs, c->inputs, (size_t)share_of(kernels, VECTOR_WIDTH, share, shares),
+            c->tile, c->kernel, c->outputs, c->inputs, (size_t)share_of(kernels, VECTOR_WIDTH, share, shares),
             (size_t)share_of(kernels, VECTOR_WIDTH, share + 1, shares), c->filtered_gradient, out);
 }
 

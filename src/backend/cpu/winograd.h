@@ -1,15 +1,15 @@
 /*
- * winograd.h - 3 x 3 convolutions with stride 1 by minimal filtering (Winograd 1980; Lavin and Gray 2016).
+ * winograd.h - convolutions with stride 1 by minimal filtering (Winograd 1980; Lavin and Gray 2016).
  *
- * A tile of 4 x 4 outputs of one channel pair, F(4x4,3x3), takes 36 multiplies instead of 144; one of 2 x 2 takes 16
- * instead of 36:
+ * A tile of 4 x 4 outputs of one channel pair takes 36 multiplies instead of 144 with a kernel of 3 x 3, and 64 instead
+ * of 400 with one of 5 x 5; a tile of 2 x 2 takes 16 instead of 36:
  *
- *     Y = At [ U * V ] A      U = G g Gt   V = Bt d B      g: the kernel, d: the tile's inputs, a pixel more all round
+ *     Y = At [ U * V ] A      U = G g Gt   V = Bt d B      g: the kernel, d: the inputs that the tile's outputs see
  *     dg = Gt [ D * V ] G     D = A dY At                  * is by element; sums over channels, or tiles, are inside
  *
- * For each point (16 or 36) the sum over channels is a plain matrix product, and the sum over tiles an outer product:
- * both are those of product.h, with tiles for pixels.  As each value is transformed once (winograd_tiles.h) and then
- * multiplied by all channels, that is cheap from about 8 channels on.
+ * For each point (16, 36 or 64) the sum over channels is a plain matrix product, and the sum over tiles an outer
+ * product: both are those of product.h, with tiles for pixels.  As each value is transformed once (winograd_tiles.h)
+ * and then multiplied by all channels, that is cheap from some 8 channels on.
  *
  * Tiles may hang over the map's lower and right edge; what is outside counts as zeros and is not written.
  *
@@ -28,9 +28,9 @@ enum {
     OUTER_TILES = 32                                 /* at most, in a chunk of an outer product */
 };
 
-/* What is transformed, its tiles by their first pixel.  Inputs are at their first pixel less one row and column. */
+/* What is transformed, its tiles by their first pixel.  Inputs are at the first that the first output sees. */
 struct winograd {
-    int tile;            /* outputs in a line of one: 2 or 4 */
+    int tile, kernel;    /* outputs in a line of a tile, taps in a line of a kernel: 2 and 3, 4 and 3, or 4 and 5 */
     bool pairs;          /* multiply in bf16; `weights` are pairs */
     int inputs, outputs; /* channels */
     int groups, height, width;
@@ -60,10 +60,26 @@ static inline int winograd_tiles(int tile, int height, int width)
     return tiles_across(tile, height) * tiles_across(tile, width);
 }
 
-static inline int winograd_points(int tile)
+static inline int winograd_line(int tile, int kernel)
 {
-    return (tile + 2) * (tile + 2);
+    return tile + kernel - 1;
 }
+
+static inline int winograd_points(int tile, int kernel)
+{
+    return winograd_line(tile, kernel) * winograd_line(tile, kernel);
+}
+
+/* function(tile, kernel, …) with constants. */
+#define WINOGRAD_CALL(function, tile, kernel, ...)                                                                     \
+    do {                                                                                                               \
+        if ((kernel) == 5)                                                                                             \
+            function(4, 5, __VA_ARGS__);                                                                               \
+        else if ((tile) == 4)                                                                                          \
+            function(4, 3, __VA_ARGS__);                                                                               \
+        else                                                                                                           \
+            function(2, 3, __VA_ARGS__);                                                                               \
+    } while (0)
 
 static struct chunk chunk_at(const struct winograd *w, int first, int most)
 {
@@ -93,16 +109,16 @@ static inline size_t winograd_point(int channels, int tiles)
     return ((size_t)channels * tiles * LANES) | LANES;
 }
 
-/* Multiplies of a map, for each of the inputs * outputs kernels: by tiles of 2 or 4, or directly (0).  In those of the
-   tiles are counted what was measured: the kernel's own transform, which serves the few groups of a batch, as two
-   tiles; those of inputs and outputs as 26 multiplies a pixel of a channel. */
-static inline double winograd_cost(int tile, int height, int width, int inputs, int outputs)
+/* Multiplies of a map, for each of the inputs * outputs kernels: by tiles, or directly (0).  In those of the tiles are
+   counted what was measured: the kernel's own transform, which serves the few groups of a batch, as two tiles; those of
+   a channel's inputs and outputs as so many multiplies a tile. */
+static inline double winograd_cost(int tile, int kernel, int height, int width, int inputs, int outputs)
 {
     if (!tile)
-        return 9.0 * height * width;
-    int tiles = winograd_tiles(tile, height, width);
-    double transforms = 26.0 * tile * tile * tiles * (1.0 / inputs + 1.0 / outputs);
-    return winograd_points(tile) * (tiles + 2) + transforms;
+        return (double)kernel * kernel * height * width;
+    int line = winograd_line(tile, kernel), tiles = winograd_tiles(tile, height, width);
+    double transforms = line == 4 ? 100 : line == 6 ? 420 : 900;
+    return line * line * (tiles + 2) + transforms * tiles * (1.0 / inputs + 1.0 / outputs);
 }
 
 /* The tile that takes the least time; 0: none does, directly is faster.  Pairs have 2 where it fits: a count of
@@ -110,13 +126,17 @@ static inline double winograd_cost(int tile, int height, int width, int inputs, 
    measure of floats. */
 static inline int winograd_tile(bool pairs, int kernel, int stride, int height, int width, int inputs, int outputs)
 {
-    if (kernel != 3 || stride != 1)
+    if ((kernel != 3 && kernel != 5) || stride != 1)
         return 0;
     if (pairs)
-        return height % 2 == 0 && width % 2 == 0 && inputs >= 16 && outputs >= 16 && inputs * outputs >= 512 ? 2 : 0;
+        return kernel == 3 && height % 2 == 0 && width % 2 == 0 && inputs >= 16 && outputs >= 16 &&
+                       inputs * outputs >= 512
+                   ? 2
+                   : 0;
     int best = 0;
-    for (int tile = 2; tile <= TILE_MOST; tile += 2)
-        if (winograd_cost(tile, height, width, inputs, outputs) < winograd_cost(best, height, width, inputs, outputs))
+    for (int tile = kernel == 3 ? 2 : 4; tile <= 4; tile += 2)
+        if (winograd_cost(tile, kernel, height, width, inputs, outputs) <
+            winograd_cost(best, kernel, height, width, inputs, outputs))
             best = tile;
     return best;
 }
@@ -139,79 +159,77 @@ struct kernels {
     ptrdiff_t first, row, column, tap;
 };
 
-static struct kernels kernels_forward(int outputs, int inputs)
+static struct kernels kernels_forward(int outputs, int inputs, int taps)
 {
-    return (struct kernels){outputs, inputs, 0, 9 * (ptrdiff_t)inputs, 9, 1};
+    return (struct kernels){outputs, inputs, 0, taps * (ptrdiff_t)inputs, taps, 1};
 }
 
 /* For the input gradient inputs and outputs change places and the kernel is flipped. */
-static struct kernels kernels_flipped(int outputs, int inputs)
+static struct kernels kernels_flipped(int outputs, int inputs, int taps)
 {
-    return (struct kernels){inputs, outputs, 8, 9, 9 * (ptrdiff_t)inputs, -1};
+    return (struct kernels){inputs, outputs, taps - 1, taps, taps * (ptrdiff_t)inputs, -1};
 }
 
 /* U = G g Gt of some rows of kernels, VECTOR_WIDTH of them at once. */
-INLINE void winograd_weights_of(int tile, const struct kernels *k, int first, int last, const float *weights, float *u)
+INLINE void winograd_weights_of(int tile, int kernel, const struct kernels *k, int first, int last,
+                                const float *weights, float *u)
 {
+    int line = winograd_line(tile, kernel);
     size_t point = winograd_weights_point(k->rows, k->columns);
     for (int row = first; row < last; row++)
         for (int column = 0; column < k->columns; column += VECTOR_WIDTH) {
             int count = k->columns - column < VECTOR_WIDTH ? k->columns - column : VECTOR_WIDTH;
             const float *from = weights + k->first + row * k->row + column * k->column;
-            float taps[9 * LANES] __attribute__((aligned(64)));
+            float taps[TAPS_MOST * LANES] __attribute__((aligned(64)));
             vector transformed[POINTS_MOST];
-            for (int tap = 0; tap < 9; tap++)
+            for (int tap = 0; tap < kernel * kernel; tap++)
                 for (int i = 0; i < VECTOR_WIDTH; i++)
                     taps[tap * LANES + i] = i < count ? from[tap * k->tap + i * k->column] : 0;
-            map_to_points(line_of_kernel, tile, 3, tile + 2, taps, 3 * LANES, (float *)transformed, VECTOR_WIDTH);
+            map_to_points(line_of_kernel, line, kernel, taps, (size_t)kernel * LANES, (float *)transformed,
+                          VECTOR_WIDTH);
             float *to = u + (size_t)row * k->columns + column;
-            for (int i = 0; i < winograd_points(tile); i++, to += point)
+            for (int i = 0; i < line * line; i++, to += point)
                 memcpy(to, &transformed[i], (size_t)count * sizeof(float));
         }
 }
 
 /* [point][row][column] of canonical weights, rows first … last-1. */
-static void winograd_weights(int tile, const struct kernels *k, int first, int last, const float *weights, float *u)
+static void winograd_weights(int tile, int kernel, const struct kernels *k, int first, int last, const float *weights,
+                             float *u)
 {
-    if (tile == 2)
-        winograd_weights_of(2, k, first, last, weights, u);
-    else
-        winograd_weights_of(4, k, first, last, weights, u);
+    WINOGRAD_CALL(winograd_weights_of, tile, kernel, k, first, last, weights, u);
 }
 
 /* In place: rows get half as long, the step from point to point stays. */
 static void winograd_weights_pair(int rows, int columns, float *u)
 {
     size_t point = winograd_weights_point(rows, columns);
-    for (int i = 0; i < winograd_points(2); i++, u += point)
+    for (int i = 0; i < winograd_points(2, 3); i++, u += point)
         for (int row = 0; row < rows; row++)
             pairs_of_row(u + (size_t)row * columns, (size_t)columns, u + (size_t)row * winograd_columns(true, columns));
 }
 
 /* dg = Gt dU G, VECTOR_WIDTH kernels at once. */
-INLINE void winograd_weights_gradient_of(int tile, int outputs, int inputs, size_t first, size_t last, const float *u,
-                                         float *gradient)
+INLINE void winograd_weights_gradient_of(int tile, int kernel, int outputs, int inputs, size_t first, size_t last,
+                                         const float *u, float *gradient)
 {
     size_t point = winograd_weights_point(outputs, inputs);
-    gradient += 9 * first;
+    gradient += (size_t)(kernel * kernel) * first;
     for (; first < last; first += VECTOR_WIDTH) {
         vector taps[LINE_MOST][LINE_MOST];
-        points_to_square(line_of_kernel_gradient, tile, tile + 2, 3, u + first, point, taps);
+        points_to_square(line_of_kernel_gradient, winograd_line(tile, kernel), kernel, u + first, point, taps);
         for (size_t i = 0; i < VECTOR_WIDTH && first + i < last; i++)
-            for (int tap = 0; tap < 9; tap++)
-                *gradient++ = taps[tap / 3][tap % 3][i];
+            for (int tap = 0; tap < kernel * kernel; tap++)
+                *gradient++ = taps[tap / kernel][tap % kernel][i];
     }
 }
 
-/* Canonical gradient [output][input][3][3] of [point][output][input], kernels first … last-1; `first` is a multiple of
-   VECTOR_WIDTH. */
-static void winograd_weights_gradient(int tile, int outputs, int inputs, size_t first, size_t last, const float *u,
-                                      float *gradient)
+/* Canonical gradient [output][input][kernel][kernel] of [point][output][input], kernels first … last-1; `first` is a
+   multiple of VECTOR_WIDTH. */
+static void winograd_weights_gradient(int tile, int kernel, int outputs, int inputs, size_t first, size_t last,
+                                      const float *u, float *gradient)
 {
-    if (tile == 2)
-        winograd_weights_gradient_of(2, outputs, inputs, first, last, u, gradient);
-    else
-        winograd_weights_gradient_of(4, outputs, inputs, first, last, u, gradient);
+    WINOGRAD_CALL(winograd_weights_gradient_of, tile, kernel, outputs, inputs, first, last, u, gradient);
 }
 
 /* Pixels of one channel's map, or where they are laid out afresh: those that a tile wants and are not there, as zeros.
@@ -219,7 +237,7 @@ static void winograd_weights_gradient(int tile, int outputs, int inputs, size_t 
 struct pixels {
     const float *from;
     size_t pitch;
-    float patch[LINE_MOST * LINE_MOST * LANES] __attribute__((aligned(64)));
+    float patch[POINTS_MOST * LANES] __attribute__((aligned(64)));
 };
 
 /* `side` x `side` pixels, `rows` x `columns` of which are there. */
@@ -236,9 +254,11 @@ static void pixels_patch(struct pixels *pixels, int side, int rows, int columns)
     pixels->pitch = most;
 }
 
-INLINE void winograd_inputs_of(int tile, const struct winograd *w, const struct chunk *chunk, int most, int first,
-                               int last, const float *x)
+/* V = Bt d B. */
+INLINE void winograd_inputs_of(int tile, int kernel, const struct winograd *w, const struct chunk *chunk, int most,
+                               int first, int last, const float *x)
 {
+    int line = winograd_line(tile, kernel);
     size_t point = winograd_point(w->inputs, most);
     struct pixels pixels;
     for (int c = first; c < last; c++)
@@ -247,9 +267,9 @@ INLINE void winograd_inputs_of(int tile, const struct winograd *w, const struct 
             pixels.from = x + c * w->in_plane + chunk->in[t];
             pixels.pitch = w->in_pitch;
             if (chunk->rows[t] < tile || chunk->columns[t] < tile)
-                pixels_patch(&pixels, tile + 2, chunk->rows[t] + 2, chunk->columns[t] + 2);
+                pixels_patch(&pixels, line, chunk->rows[t] + kernel - 1, chunk->columns[t] + kernel - 1);
             for (int part = 0; part < LANES; part += VECTOR_WIDTH)
-                tile_of_inputs(tile, pixels.from + part, pixels.pitch, to + part, point);
+                map_to_points(line_of_inputs, line, line, pixels.from + part, pixels.pitch, to + part, point);
         }
 }
 
@@ -257,10 +277,7 @@ INLINE void winograd_inputs_of(int tile, const struct winograd *w, const struct 
 static void winograd_inputs(const struct winograd *w, const struct chunk *chunk, int most, int first, int last,
                             const float *x)
 {
-    if (w->tile == 2)
-        winograd_inputs_of(2, w, chunk, most, first, last, x);
-    else
-        winograd_inputs_of(4, w, chunk, most, first, last, x);
+    WINOGRAD_CALL(winograd_inputs_of, w->tile, w->kernel, w, chunk, most, first, last, x);
 }
 
 /* Pairs of channels. */
@@ -313,7 +330,8 @@ INLINE void tile_store(int tile, int rows, int columns, vector y[LINE_MOST][LINE
         }
 }
 
-INLINE void winograd_outputs_of(int tile, const struct winograd *w, const struct chunk *chunk, float *out,
+/* Y = At m A. */
+INLINE void winograd_outputs_of(int tile, int kernel, const struct winograd *w, const struct chunk *chunk, float *out,
                                 const struct moments *moments)
 {
     size_t point = winograd_point(w->outputs, PRODUCT_TILES);
@@ -325,7 +343,7 @@ INLINE void winograd_outputs_of(int tile, const struct winograd *w, const struct
             int rows = chunk->rows[t], columns = chunk->columns[t];
             for (int part = 0; part < PARTS; part++, m += VECTOR_WIDTH, to += VECTOR_WIDTH) {
                 vector y[LINE_MOST][LINE_MOST];
-                tile_of_outputs(tile, m, point, y);
+                points_to_square(line_of_outputs, winograd_line(tile, kernel), tile, m, point, y);
                 if (rows == tile && columns == tile)
                     tile_store(tile, tile, tile, y, start, to, w->out_pitch, &sum, &square);
                 else
@@ -344,13 +362,12 @@ INLINE void winograd_outputs_of(int tile, const struct winograd *w, const struct
 static void winograd_outputs(const struct winograd *w, const struct chunk *chunk, float *out,
                              const struct moments *moments)
 {
-    if (w->tile == 2)
-        winograd_outputs_of(2, w, chunk, out, moments);
-    else
-        winograd_outputs_of(4, w, chunk, out, moments);
+    WINOGRAD_CALL(winograd_outputs_of, w->tile, w->kernel, w, chunk, out, moments);
 }
 
-INLINE void winograd_gradients_of(int tile, const struct winograd *w, const struct chunk *chunk, const float *dy)
+/* D = A dY At. */
+INLINE void winograd_gradients_of(int tile, int kernel, const struct winograd *w, const struct chunk *chunk,
+                                  const float *dy)
 {
     int most = winograd_outer_tiles(tile);
     size_t point = winograd_point(w->outputs, most);
@@ -363,16 +380,14 @@ INLINE void winograd_gradients_of(int tile, const struct winograd *w, const stru
             if (chunk->rows[t] < tile || chunk->columns[t] < tile)
                 pixels_patch(&pixels, tile, chunk->rows[t], chunk->columns[t]);
             for (int part = 0; part < LANES; part += VECTOR_WIDTH)
-                tile_of_gradient(tile, pixels.from + part, pixels.pitch, to + part, point);
+                map_to_points(line_of_gradient, winograd_line(tile, kernel), tile, pixels.from + part, pixels.pitch,
+                              to + part, point);
         }
 }
 
 static void winograd_gradients(const struct winograd *w, const struct chunk *chunk, const float *dy)
 {
-    if (w->tile == 2)
-        winograd_gradients_of(2, w, chunk, dy);
-    else
-        winograd_gradients_of(4, w, chunk, dy);
+    WINOGRAD_CALL(winograd_gradients_of, w->tile, w->kernel, w, chunk, dy);
 }
 
 /* A convolution.  With `moments`, of one group. */
@@ -400,7 +415,7 @@ static void winograd_product(const struct winograd *w, const float *x, float *ou
         else
             winograd_inputs(w, &chunk, PRODUCT_TILES, 0, w->inputs, x);
         product.width = chunk.tiles * PARTS;
-        for (int point = 0; point < winograd_points(w->tile); point++) {
+        for (int point = 0; point < winograd_points(w->tile, w->kernel); point++) {
             product.weights = w->weights + point * winograd_weights_point(w->outputs, w->inputs);
             for (int column = 0; column < columns; column += COLUMN_BLOCK)
                 product_row(&product, column, w->in + point * in_point, w->out + point * out_point, NULL);
@@ -437,7 +452,7 @@ static void winograd_outer(const struct winograd *w, int first_input, int last_i
             winograd_gradients(w, &chunk, d);
         }
         outer.width = pairs ? (chunk.tiles + 1) / 2 : chunk.tiles;
-        for (int point = 0; point < winograd_points(w->tile); point++) {
+        for (int point = 0; point < winograd_points(w->tile, w->kernel); point++) {
             outer.gradient = gradient + point * winograd_weights_point(w->outputs, w->inputs);
             outer_run(&outer, w->in + point * in_point, w->out + point * out_point);
         }

@@ -177,6 +177,7 @@ static void test_idx(void **state)
     struct error error;
     struct images train, test;
     assert_int_equal(open_set("idx", DATA_TRAIN, &train, &error), 0);
+    assert_false(train.mirrors);
     assert_int_equal(train.count, 3);
     assert_int_equal(train.classes, 3);
     assert_int_equal(train.shape.channels, 1);
@@ -345,6 +346,7 @@ static void test_cifar10(void **state)
     put("data_batch_2.bin", bytes, cifar_records(bytes, 3, 1, 7));
     put("test_batch.bin", bytes, cifar_records(bytes, 1, 1, 4));
     assert_int_equal(open_set("cifar10", DATA_TRAIN, &images, &error), 0);
+    assert_true(images.mirrors);
     assert_int_equal(images.count, 5);
     assert_int_equal(images.classes, 10);
     assert_int_equal(images.shape.channels, 3);

@@ -454,7 +454,7 @@ static void test_manual(void **state)
     struct error error;
     assert_int_equal(options_set(&options, "policy", "manual", &error), 0);
     assert_int_equal(options_set(&options, "actions",
-                                 "widen:conv1 deepen:conv2:3; widen:fc1:24;widen:conv9; widen:conv1:4 ; deepen:fc1;",
+                                 "widen:conv1 deepen:conv2:3; ;widen:fc1:24;widen:conv9;; widen:conv1:4 ; deepen:fc1;",
                                  &error),
                      0);
     options.parent = PARENT_START;

@@ -135,6 +135,7 @@ static void test_extra_images(void **state)
     put_file("extra_32x32.mat", SIDE, 3, extra, 3);
     assert_int_equal(open_set("svhn", DATA_TRAIN, &images, &error), 0);
     assert_int_equal(images.count, 2);
+    assert_false(images.mirrors); /* digits */
     images_done(&images);
     assert_int_equal(open_set("svhn-extra", DATA_TRAIN, &images, &error), 0);
     assert_int_equal(images.count, 5);

@@ -91,6 +91,8 @@ static struct backend recording_backend(void)
     return backend;
 }
 
+static bool mirrors = true; /* of the images */
+
 static void record_training(const struct training *training, int count)
 {
     struct backend backend = recording_backend();
@@ -98,6 +100,7 @@ static void record_training(const struct training *training, int count)
     struct view view;
     struct error error;
     pictures_draw(small, CLASSES, count, 100, 1, &images, &view);
+    images.mirrors = mirrors;
     struct weights *weights = fresh_weights("C(4,3,1) P(2,2) FC(5) SM(4)", small, 1);
     assert_int_equal(train(&backend, weights, &view, NULL, training, NULL, &error), TRAINING_DONE);
     weights_free(weights);
@@ -159,6 +162,26 @@ static void augmentation_crops_and_flips(void **state)
         for (int x = 0; x < PLACES; x++)
             assert_in_range(crops[y][x], 1, 40);
     assert_in_range(flips, IMAGES / 2 - 75, IMAGES / 2 + 75);
+}
+
+/* Digits: the same crops, but no 2 becomes its mirror image. */
+static void what_has_no_mirror_image_is_not_flipped(void **state)
+{
+    enum { IMAGES = 50 };
+    struct training training = training_paper;
+    struct augment mirrored[IMAGES];
+    training.epochs = 1;
+    training.augment = true;
+    record_training(&training, IMAGES);
+    memcpy(mirrored, record.augment, sizeof mirrored);
+    mirrors = false;
+    record_training(&training, IMAGES);
+    mirrors = true;
+    for (int i = 0; i < IMAGES; i++) {
+        assert_int_equal(record.augment[i].dx, mirrored[i].dx);
+        assert_int_equal(record.augment[i].dy, mirrored[i].dy);
+        assert_false(record.augment[i].flip);
+    }
 }
 
 static void schedule_is_a_cosine(void **state)
@@ -525,6 +548,7 @@ int main(void)
     const struct CMUnitTest protocol[] = {
         cmocka_unit_test(every_epoch_shows_every_image),
         cmocka_unit_test(augmentation_crops_and_flips),
+        cmocka_unit_test(what_has_no_mirror_image_is_not_flipped),
         cmocka_unit_test(schedule_is_a_cosine),
         cmocka_unit_test(dropout_has_a_key_a_step),
         cmocka_unit_test(hooks_are_called),

@@ -22,6 +22,7 @@ struct data_format {
     const char *const *class_names; /* `classes` of them; NULL: the reader finds them, or there are none */
     int side;                       /* images are scaled to such a square unless the spec says another; 0: they aren't */
     bool unit_range;                /* normalised to 0…1 */
+    bool mirrors;                   /* a mirrored image is still of its class; of digits and letters it isn't */
     const char *advice;             /* how to come by the files */
     int (*read)(const struct data_spec *spec, const struct data_format *format, enum data_part part,
                 struct images *images, struct error *error);

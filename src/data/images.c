@@ -58,6 +58,7 @@ int images_open(const struct data_spec *spec, enum data_part part, struct images
     ASSERT(format);
     images->classes = format->classes;
     images->unit_range = format->unit_range;
+    images->mirrors = format->mirrors;
     if (format->class_names)
         copy_names(format, images);
     if (format->read(spec, format, part, images, error)) {

@@ -24,6 +24,7 @@ struct images {
     uint16_t *labels;  /* count, below `classes` */
     char **class_names; /* `classes` of them; NULL: the set has no names */
     bool unit_range;    /* normalised to 0…1, not by mean and std */
+    bool mirrors;       /* a mirrored image is still of its class: augmentation flips */
     struct hash hash;   /* of pixels and labels: the data set's checksum */
 };
 
@@ -67,7 +68,7 @@ void view_all(const struct images *images, const struct view *like, struct view 
 void view_done(struct view *view);
 
 /* One image's place in an augmented batch: the crop of the zero-padded image starts at (dx, dy), each in
-   -pad…pad; then a horizontal flip. */
+   -pad…pad; then, where the set mirrors, perhaps a horizontal flip. */
 struct augment {
     int8_t dx, dy;
     bool flip;

@@ -62,7 +62,8 @@ static void draw_augmentation(struct trainer *trainer)
     for (int i = 0; i < trainer->view->count; i++) {
         int dx = (int)random_below(&stream, 2 * AUGMENT_PAD + 1) - AUGMENT_PAD;
         int dy = (int)random_below(&stream, 2 * AUGMENT_PAD + 1) - AUGMENT_PAD;
-        trainer->augment[i] = (struct augment){(int8_t)dx, (int8_t)dy, random_below(&stream, 2)};
+        bool flip = random_below(&stream, 2) && trainer->view->images->mirrors;
+        trainer->augment[i] = (struct augment){(int8_t)dx, (int8_t)dy, flip};
     }
 }
 

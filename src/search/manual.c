@@ -19,17 +19,16 @@ static const char *next_word(const char *place, char word[WORD_MAX])
     return place + length;
 }
 
-/* Where the actions of network `number` begin; NULL when it has none. */
+/* Where the actions of network `number` begin; NULL when it has none.  Between two semicolons that follow one another
+   is no network. */
 static const char *find(const char *list, int64_t number)
 {
-    char word[WORD_MAX];
-    while (number-- > 1) {
+    list += strspn(list, " ;");
+    while (*list && --number > 0) {
         list += strcspn(list, ";");
-        if (!*list)
-            return NULL;
-        list++;
+        list += strspn(list, " ;");
     }
-    return next_word(list, word) ? list : NULL;
+    return *list ? list : NULL;
 }
 
 int manual_check(const char *list, struct error *error)

@@ -373,6 +373,13 @@ static void damage_prediction(struct event *event)
     event->as.result.predicted = -1;
 }
 
+static void damage_update(struct event *event)
+{
+    if (event->kind == EVENT_POLICY)
+        while (event->as.policy.proposals.count < 100)
+            event_integers_add(&event->as.policy.proposals, 1);
+}
+
 static void damage_end(struct event *event)
 {
     if (event->kind != EVENT_FINISHED)
@@ -422,6 +429,7 @@ static void test_strange_logs(void **state)
         {damage_classes, 1, "network 1: the classifier SM(3) has 3 classes"},
         {damage_accuracy, 3, "network 3: an accuracy of 7 is none"},
         {damage_prediction, 3, "network 3: an accuracy of -1 is none"},
+        {damage_update, 12, "update 1 learns from 100 proposals, but an episode has 4"},
         {damage_end, 1, "its start network is pruned"},
     };
     struct engine_data data = scripted_data();
@@ -429,6 +437,8 @@ static void test_strange_logs(void **state)
         char *folder = scratch_new();
         struct search_options options = bed_options();
         options.networks = cases[i].networks;
+        if (cases[i].damage == damage_update) /* random learns nothing */
+            strcpy(options.policy, "reinforce");
         session_state_free(bed_run(folder, "whole", &options, &(struct script){.slots = 1}));
         rewrite(folder, cases[i].damage);
         check_refusal(folder, "damaged", &data, cases[i].message);

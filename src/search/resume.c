@@ -46,6 +46,15 @@ static int check_proposal(const struct engine *engine, const struct proposal_rec
     return 0;
 }
 
+/* An update learns from an episode's proposals: from more, and the next would wait for proposals that never come. */
+static int check_update(const struct engine *engine, const struct event_policy *facts, struct error *error)
+{
+    if (facts->proposals.count <= engine->options.episode_networks)
+        return 0;
+    return error_set(error, "update %" PRId64 " learns from %d proposals, but an episode has %" PRId64, facts->update,
+                     facts->proposals.count, engine->options.episode_networks);
+}
+
 /* What it reached: policies are taught by it. */
 static int check_result(const struct session_node *node, struct error *error)
 {
@@ -99,6 +108,9 @@ static int restore_nodes(struct engine *engine, struct error *error)
             return error_prefix(error, "network %" PRId64, number);
     for (int64_t i = 0; i < state->proposal_count; i++)
         if (check_proposal(engine, state->proposals[i], error))
+            return -1;
+    for (int64_t i = 0; i < state->policy_count; i++)
+        if (check_update(engine, &state->policies[i].facts, error))
             return -1;
     const struct session_node *start = session_node(state, 1);
     if (start && (start->status == NODE_FAILED || start->status == NODE_CANCELLED))

@@ -1,0 +1,60 @@
+/*
+ * local.h - what the two halves of the local evaluator share: evaluator_local.c, which the engine's thread calls, and
+ * local_trainer.c, the trainers' threads.
+ */
+#ifndef ESPALIER_SEARCH_LOCAL_H
+#define ESPALIER_SEARCH_LOCAL_H
+
+#include <stdatomic.h>
+
+#include "search/device_memory.h"
+#include "search/evaluator.h"
+#include "util/queue.h"
+#include "util/team.h"
+#include "util/threads.h"
+
+/* Until the engine has judged an epoch, nothing goes on. */
+enum verdict_on_trial { VERDICT_GOES_ON, VERDICT_AWAITED, VERDICT_ENDS };
+
+struct trainer {
+    struct local *local;
+    int slot;
+    struct device device;
+    int gpu; /* the device's number, while the backend is of one */
+    const struct backend *backend;
+    pthread_t thread;
+    struct queue *inbox;    /* struct trial, to the trainer */
+    int64_t submitted;      /* node of the last trial, the engine's to read and write, as the next two */
+    bool busy;              /* from there to its last report */
+    bool replaced;          /* the device is lost, and the processor in its place */
+    atomic_llong cancelled; /* node whose trial is to be given up */
+    atomic_int verdict;     /* enum verdict_on_trial, of the last epoch */
+    /* The trainer's own, while a trial lasts: */
+    const struct trial *trial;
+    struct device_monitor *monitor; /* for the machine's memory that is free */
+    double step_time;               /* of the last report of a step */
+    struct epoch_report last;       /* epoch; all zero before the first */
+    double seconds, rate_seconds;   /* of training and evaluation; sum of images/s over epochs */
+};
+
+struct local {
+    struct evaluator evaluator; /* the first member */
+    const struct view *train, *validate;
+    int count;
+    struct trainer *trainers;
+    struct helpers *helpers; /* one a trainer; NULL: a trainer works alone */
+    struct queue *reports;   /* struct report, to the engine */
+    struct device_memory *memory;
+    atomic_bool closing;
+    /* The gate: shut while `paused`; the mutex guards changes of anything that a waiting trainer looks at. */
+    pthread_mutex_t mutex;
+    pthread_cond_t opened;
+    atomic_bool paused;
+};
+
+/* A trainer's thread: trials from its inbox, until that is closed. */
+void *local_trainer(void *trainer);
+/* Bytes of the machine that are free; INFINITY where it doesn't say. */
+double local_free_memory(struct device_monitor *monitor);
+
+#endif

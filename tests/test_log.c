@@ -242,44 +242,63 @@ static void test_a_reader_follows_a_growing_log(void **unused)
     free(folder);
 }
 
-/* The reader sees a frame half written, then another in its place: it must not keep the first one's bytes. */
+/* A log whose last frame but one is half written, and a reader of it. */
+struct torn {
+    struct event_list list;
+    size_t *offsets, count;
+    unsigned char *bytes;
+    char *folder;
+    struct log_reader *reader;
+};
+
+static struct torn torn_new(void)
+{
+    struct torn torn = {.list = generate(8, 2), .folder = folder_new()};
+    torn.count = torn.list.count;
+    torn.bytes = log_bytes(&torn.list, &torn.offsets);
+    log_put(torn.folder, torn.bytes, torn.offsets[torn.count - 2] + 11);
+    OK(log_read(torn.folder, &torn.reader, &error));
+    return torn;
+}
+
+static void torn_done(struct torn *torn)
+{
+    log_reader_free(torn->reader);
+    free(torn->bytes);
+    free(torn->offsets);
+    folder_remove(torn->folder);
+    free(torn->folder);
+    event_list_done(&torn->list);
+}
+
+/* Another frame comes in its place: the reader must not keep the first one's bytes. */
 static void test_a_torn_frame_may_be_replaced(void **unused)
 {
-    struct event_list list = generate(8, 2);
-    size_t *offsets, count = list.count;
-    unsigned char *bytes = log_bytes(&list, &offsets);
-    char *folder = folder_new();
-    struct log_reader *reader;
+    struct torn torn = torn_new();
+    size_t whole = torn.offsets[torn.count - 2];
     struct event event;
-    log_put(folder, bytes, offsets[count - 2] + 11);
-    OK(log_read(folder, &reader, &error));
-    for (size_t i = 0; i < count - 2; i++) {
-        assert_int_equal(log_next(reader, &event, NULL), LOG_EVENT);
+    for (size_t i = 0; i < torn.count - 2; i++) {
+        assert_int_equal(log_next(torn.reader, &event, NULL), LOG_EVENT);
         event_done(&event);
     }
-    assert_int_equal(log_next(reader, &event, NULL), LOG_TORN);
-    assert_int_equal(log_offset(reader), offsets[count - 2]);
+    assert_int_equal(log_next(torn.reader, &event, NULL), LOG_TORN);
+    assert_int_equal(log_offset(torn.reader), whole);
     struct text other = TEXT_EMPTY;
-    text_add_bytes(&other, (const char *)bytes, offsets[count - 2]);
+    text_add_bytes(&other, (const char *)torn.bytes, whole);
     struct event paused = pause_event();
-    paused.number = list.items[count - 3].number + 1;
+    paused.number = torn.list.items[torn.count - 3].number + 1;
     void *payload;
     size_t length;
     event_encode(&paused, &payload, &length);
     log_add_frame(&other, payload, length);
-    log_put(folder, other.bytes, other.length);
-    assert_int_equal(log_next(reader, &event, NULL), LOG_EVENT);
+    log_put(torn.folder, other.bytes, other.length);
+    assert_int_equal(log_next(torn.reader, &event, NULL), LOG_EVENT);
     assert_int_equal(event.kind, EVENT_PAUSED);
     event_done(&event);
-    assert_int_equal(log_next(reader, &event, NULL), LOG_END);
+    assert_int_equal(log_next(torn.reader, &event, NULL), LOG_END);
     free(payload);
     text_done(&other);
-    log_reader_free(reader);
-    free(bytes);
-    free(offsets);
-    folder_remove(folder);
-    free(folder);
-    event_list_done(&list);
+    torn_done(&torn);
 }
 
 /* Called when the reader asks for the file's length: between its reads. */
@@ -304,34 +323,23 @@ static void grow(void)
     log_put(growing.folder, growing.bytes, growing.length);
 }
 
-/* The reader sees a frame half written; before it has looked what comes behind it, it is whole and another is there. */
+/* Before the reader has looked what comes behind it, it is whole and another is there. */
 static void test_a_torn_frame_may_become_whole(void **unused)
 {
-    struct event_list list = generate(8, 2);
-    size_t *offsets, count = list.count;
-    unsigned char *bytes = log_bytes(&list, &offsets);
-    char *folder = folder_new();
-    struct log_reader *reader;
+    struct torn torn = torn_new();
     struct event event;
-    log_put(folder, bytes, offsets[count - 2] + 11);
-    OK(log_read(folder, &reader, &error));
-    growing.folder = folder;
-    growing.bytes = bytes;
-    growing.length = offsets[count];
-    for (size_t i = 0; i < count; i++) {
-        meanwhile = i == count - 2 ? grow : NULL;
-        OK(log_next(reader, &event, &error) != LOG_EVENT);
-        assert_true(event_equal(&event, &list.items[i]));
+    growing.folder = torn.folder;
+    growing.bytes = torn.bytes;
+    growing.length = torn.offsets[torn.count];
+    for (size_t i = 0; i < torn.count; i++) {
+        meanwhile = i == torn.count - 2 ? grow : NULL;
+        OK(log_next(torn.reader, &event, &error) != LOG_EVENT);
+        assert_true(event_equal(&event, &torn.list.items[i]));
         event_done(&event);
     }
     assert_null(meanwhile);
-    assert_int_equal(log_next(reader, &event, NULL), LOG_END);
-    log_reader_free(reader);
-    free(bytes);
-    free(offsets);
-    folder_remove(folder);
-    free(folder);
-    event_list_done(&list);
+    assert_int_equal(log_next(torn.reader, &event, NULL), LOG_END);
+    torn_done(&torn);
 }
 
 /* --- newer programs ------------------------------------------------------------------------------------------ */

@@ -243,7 +243,7 @@ const struct op_case op_cases[] = {
     CONV(16, 14, 14, 20, 3, 1, 33, MAX(2, 2), .border = 1),
     CONV(24, 9, 11, 19, 3, 1, 17, .border = 1),
     CONV(17, 16, 16, 13, 3, 1, 49, AVERAGE(2, 2), .border = 1),
-    CONV(16, 16, 16, 20, 5, 1, 33, MAX(2, 2), .border = 1),
+    CONV(16, 16, 16, 20, 5, 1, 33, AVERAGE(2, 2), .border = 1),
     CONV(9, 13, 10, 12, 5, 1, 17, .border = 2),
     CONV(12, 4, 4, 10, 5, 1, 49, AVERAGE(4, 4)),
     ALONE(12, 8, 8, 12, 3, 33, .out_before = 2),
@@ -397,7 +397,7 @@ void op_case_plan(const struct op_case *op_case, struct plan *plan)
 
 enum op_data op_case_data(const struct op_case *op_case)
 {
-    bool filtered = op_case->kind == OP_CONV && op_case->kernel > 1 && op_case->stride == 1 && op_case->inputs >= 8;
+    bool filtered = op_case->kind == OP_CONV && op_case->kernel > 1 && op_case->stride == 1 && op_case->inputs >= 5;
     return filtered && op_case->pool == POOL_MAX ? OP_DATA_CONTINUOUS : OP_DATA_GRID;
 }
 

@@ -387,6 +387,20 @@ static void filtered_outer(const struct bed *bed, struct difference *found)
         }
 }
 
+/* 5 x 5 kernels have tiles in float32 and none in pairs. */
+static void wide_kernels_stay_floats(void **state)
+{
+    static const struct shapes shapes[] = {{8, 12, 8, 8, 5, false}, {32, 32, 8, 8, 5, true}};
+    for (size_t s = 0; s < COUNT_OF(shapes); s++) {
+        struct random_stream stream = random_stream_new(4, RANDOM_TEST, (uint32_t)s, 0);
+        struct bed bed = {0};
+        bed_open(&bed, &shapes[s], &stream);
+        assert_int_equal(bed.c.pairs, !shapes[s].filtered);
+        assert_int_equal(bed.c.tile, shapes[s].filtered ? 4 : 0);
+        bed_close(&bed);
+    }
+}
+
 static void convolutions(void **state)
 {
     static const struct shapes shapes[] = {
@@ -431,6 +445,7 @@ int main(void)
         cmocka_unit_test(rounding),
         cmocka_unit_test(dot_product),
         cmocka_unit_test(convolutions),
+        cmocka_unit_test(wide_kernels_stay_floats),
     };
     return cmocka_run_group_tests_name("convolutions in bf16", tests, NULL, NULL);
 }

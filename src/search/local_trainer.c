@@ -2,8 +2,7 @@
  * local_trainer.c - a trainer of the local evaluator: its tokens, its reports, and a trial from beginning to end.
  *
  * A trainer owns its trial, the weights and the network while it trains.  It looks at its tokens (evaluator_local.c)
- * before every batch; it makes reports of steps at most STEPS_A_SECOND times a second, and drops those for which the
- * queue has no room.
+ * before every batch; it reports steps at most STEPS_A_SECOND times a second.
  */
 #include "search/local.h"
 

@@ -8,7 +8,7 @@
 
 /* Is every word the beginning of an action?  Whether it can be applied, only its parent shows. */
 int manual_check(const char *list, struct error *error);
-/* How many networks: up to the first that has no actions. */
+/* How many networks. */
 int64_t manual_count(const char *list);
 /* The proposal of network `number`, from 1 to manual_count(), on `parent`. */
 int manual_propose(const char *list, int64_t number, const struct arch *parent, const struct space *space,

@@ -27,8 +27,8 @@ import numpy as np
 import torch
 from torch import nn
 
-# deep's seed is that of 100 ... 259 with which no ReLU's input and no maximum's lead is below 6e-5: minimal filtering of its
-# 5 x 5 layer rounds otherwise than a direct sum, and must not change which way a gradient goes.
+# deep's seed is that of 100 ... 259 with which no ReLU's input and no maximum's lead is below 6e-5: minimal filtering
+# of its 5 x 5 layer rounds otherwise than a direct sum, and must not change which way a gradient goes.
 NETWORKS = {
     "odd": dict(arch="C(5,3,1) P(2,2) C(6,5,2) A(2,1) FC(7) SM(4)", input=(3, 11, 9), batch=6, seed=1),
     "stride": dict(arch="P(2,1) C(4,3,2) C(5,1,1) C(3,3,1) P(3,2) SM(3)", input=(1, 10, 10), batch=18, seed=2),

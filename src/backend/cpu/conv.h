@@ -4,9 +4,9 @@
  * Forward: all groups through the convolution, which also gathers the batch statistics, then all through BN.
  * Inference knows the statistics, so each group goes through both while it is in the cache.
  *
- * Backward: one pass over the groups for the sums that BN needs.  Then rounds of a few groups (one, when nobody helps):
- * their gradients of the linear part are written once, into bordered scratch maps that stay in the cache, and feed the
- * weight gradient and the input gradients.
+ * Backward: one pass over the groups for the sums that BN needs.  Then rounds of a few groups (when nobody helps, only
+ * as many as the weight gradient takes at once): their gradients of the linear part are written once, into bordered
+ * scratch maps that stay in the cache, and feed the weight gradient and the input gradients.
  *
  * Each loop over groups is one of a team's (util/team.h).  Sums over the batch are kept for each group and added in the
  * order of the groups.

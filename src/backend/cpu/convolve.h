@@ -48,11 +48,16 @@ static void tile_offsets(int32_t *offsets, int channels, int tiles)
 /* Whether multiplying in bf16 saves more than making the operands costs.  In instructions for 16 images of a pixel,
    with C inputs, K outputs and T taps, as compiled for AVX-512: the three sums take 5.5 TCK, and pairs half of that;
    operands are made in some 8 (C + K).  To be sure, twice that.  With fewer than four inputs pairs are part empty; that
-   is the first layer, which so keeps its pixels as they are. */
+   is the first layer, which so keeps its pixels as they are.  5 x 5 kernels are multiplied directly in pairs: where
+   tiles of floats take less than half of the multiplies, floats are faster. */
 static bool pairs_pay(const struct convolution *c)
 {
+    int height = c->linear.height, width = c->linear.width;
     int64_t saved = INT64_C(27) * c->kernel * c->kernel * c->inputs * c->outputs;
-    return c->stride == 1 && c->inputs >= 4 && saved >= INT64_C(160) * (c->inputs + c->outputs);
+    if (c->stride != 1 || c->inputs < 4 || saved < INT64_C(160) * (c->inputs + c->outputs))
+        return false;
+    return c->kernel != 5 || winograd_cost(4, 5, height, width, c->inputs, c->outputs) >
+                                 winograd_cost(0, 5, height, width, c->inputs, c->outputs) / 2;
 }
 
 static void operands_new(struct pieces *pieces, struct convolution *c, int members)
@@ -118,7 +123,7 @@ static struct convolution convolution_new(struct pieces *pieces, const struct pl
     return c;
 }
 
-/* One direction of a convolution, ready to run: by `filter` where it has tiles, else by `product`. */
+/* One direction of a convolution, ready to run: by `filter` where the convolution has a tile, else by `product`. */
 struct pass {
     struct product product;
     struct winograd filter;
@@ -355,15 +360,16 @@ static void input_gradient_run(const struct convolution *c, const struct pass *b
 
 static void weight_gradient_begin(const struct convolution *c, float *out)
 {
-    forward_offsets(c, c->inputs);
-    for (int i = 0; BF16 && c->pairs && i < c->inputs * c->kernel * c->kernel; i++)
-        c->offsets[i] /= 2; /* images are paired */
-    memset(out, 0, (size_t)c->outputs * c->inputs * c->kernel * c->kernel * sizeof *out);
     if (c->tile) {
         memset(c->filtered_gradient, 0,
                winograd_points(c->tile, c->kernel) * winograd_weights_point(c->outputs, c->inputs) * sizeof(float));
         tile_offsets(c->outer_tiles, c->inputs, winograd_outer_tiles(c->tile) / (BF16 && c->pairs ? 2 : 1));
+        return;
     }
+    forward_offsets(c, c->inputs);
+    for (int i = 0; BF16 && c->pairs && i < c->inputs * c->kernel * c->kernel; i++)
+        c->offsets[i] /= 2; /* images are paired */
+    memset(out, 0, (size_t)c->outputs * c->inputs * c->kernel * c->kernel * sizeof *out);
 }
 
 /* One group, multiplied directly in bf16. */

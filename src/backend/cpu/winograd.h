@@ -24,8 +24,8 @@
 #include "backend/cpu/winograd_tiles.h"
 
 enum {
-    PRODUCT_TILES = 12 / PARTS > 0 ? 12 / PARTS : 1, /* in a chunk of a product: whole register tiles */
-    OUTER_TILES = 32                                 /* at most, in a chunk of an outer product */
+    PRODUCT_TILES = 12 / PARTS, /* in a chunk of a product: whole register tiles */
+    OUTER_TILES = 32            /* at most, in a chunk of an outer product */
 };
 
 /* What is transformed, its tiles by their first pixel.  Inputs are at the first that the first output sees. */
@@ -109,9 +109,9 @@ static inline size_t winograd_point(int channels, int tiles)
     return ((size_t)channels * tiles * LANES) | LANES;
 }
 
-/* Multiplies of a map, for each of the inputs * outputs kernels: by tiles, or directly (0).  In those of the tiles are
-   counted what was measured: the kernel's own transform, which serves the few groups of a batch, as two tiles; those of
-   a channel's inputs and outputs as so many multiplies a tile. */
+/* Multiplies of a map, for each of the inputs * outputs kernels: by tiles, or directly (0).  Transforms count as the
+   multiplies that take as long, which was measured: the kernel's, once for the few groups of a batch, as those of two
+   tiles; a tile's, for each channel, as `transforms`. */
 static inline double winograd_cost(int tile, int kernel, int height, int width, int inputs, int outputs)
 {
     if (!tile)
@@ -121,9 +121,9 @@ static inline double winograd_cost(int tile, int kernel, int height, int width, 
     return line * line * (tiles + 2) + transforms * tiles * (1.0 / inputs + 1.0 / outputs);
 }
 
-/* The tile that takes the least time; 0: none does, directly is faster.  Pairs have 2 where it fits: a count of
-   instructions has 10 x 10 channels even (half the products, and transforms that also round), some 20 x 20 by the
-   measure of floats. */
+/* The tile that takes the least time; 0: directly is faster.  Pairs have 2, without overhang, from some 20 x 20
+   channels on: a count of instructions has 10 x 10 even, and of floats twice as many channels were even as were
+   counted. */
 static inline int winograd_tile(bool pairs, int kernel, int stride, int height, int width, int inputs, int outputs)
 {
     if ((kernel != 3 && kernel != 5) || stride != 1)
@@ -247,7 +247,8 @@ static void pixels_patch(struct pixels *pixels, int side, int rows, int columns)
     size_t most = (size_t)side * LANES;
     for (int y = 0; y < side; y++, to += most) {
         size_t there = y < rows ? (size_t)columns * LANES : 0;
-        memcpy(to, pixels->from + y * pixels->pitch, there * sizeof *to);
+        if (there)
+            memcpy(to, pixels->from + y * pixels->pitch, there * sizeof *to);
         memset(to + there, 0, (most - there) * sizeof *to);
     }
     pixels->from = pixels->patch;
@@ -280,7 +281,7 @@ static void winograd_inputs(const struct winograd *w, const struct chunk *chunk,
     WINOGRAD_CALL(winograd_inputs_of, w->tile, w->kernel, w, chunk, most, first, last, x);
 }
 
-/* Pairs of channels. */
+/* Pairs of channels; with tiles of 2, none of which hangs over. */
 static void winograd_inputs_pairs(const struct winograd *w, const struct chunk *chunk, int most, const float *x)
 {
     size_t point = winograd_point(winograd_columns(true, w->inputs), most);
@@ -292,21 +293,20 @@ static void winograd_inputs_pairs(const struct winograd *w, const struct chunk *
         }
 }
 
-/* Pairs of tiles, of inputs first … last-1 and of all gradients. */
-static void winograd_outer_pairs(const struct winograd *w, const struct chunk *chunk, int first, int last,
+/* Pairs of such tiles, of inputs first … last-1 and of all gradients; `most` pairs in a chunk. */
+static void winograd_outer_pairs(const struct winograd *w, const struct chunk *chunk, int most, int first, int last,
                                  const float *x, const float *d)
 {
-    enum { MOST = OUTER_TILES / 2 };
-    size_t in_point = winograd_point(w->inputs, MOST), out_point = winograd_point(w->outputs, MOST);
+    size_t in_point = winograd_point(w->inputs, most), out_point = winograd_point(w->outputs, most);
     x += first * w->in_plane;
     for (int c = first; c < last; c++, x += w->in_plane)
         for (int t = 0; t < chunk->tiles; t += 2)
             winograd_input_pairs(x + chunk->in[t], t + 1 < chunk->tiles ? x + chunk->in[t + 1] : NULL, w->in_pitch,
-                                 w->in + ((size_t)c * MOST + t / 2) * LANES, in_point);
+                                 w->in + ((size_t)c * most + t / 2) * LANES, in_point);
     for (int k = 0; k < w->outputs; k++, d += w->out_plane)
         for (int t = 0; t < chunk->tiles; t += 2)
             winograd_gradient_pairs(d + chunk->out[t], t + 1 < chunk->tiles ? d + chunk->out[t + 1] : NULL,
-                                    w->out_pitch, w->out + ((size_t)k * MOST + t / 2) * LANES, out_point);
+                                    w->out_pitch, w->out + ((size_t)k * most + t / 2) * LANES, out_point);
 }
 
 /* Adds `start` to a tile, writes what of it is in the map, and adds that and its square to two sums. */
@@ -446,7 +446,7 @@ static void winograd_outer(const struct winograd *w, int first_input, int last_i
     for (int first = 0; first < w->groups * winograd_tiles(w->tile, w->height, w->width); first += tiles) {
         struct chunk chunk = chunk_at(w, first, tiles);
         if (pairs) {
-            winograd_outer_pairs(w, &chunk, first_input, last_input, x, d);
+            winograd_outer_pairs(w, &chunk, most, first_input, last_input, x, d);
         } else {
             winograd_inputs(w, &chunk, most, first_input, last_input, x);
             winograd_gradients(w, &chunk, d);

@@ -9,6 +9,7 @@
 #define ESPALIER_BACKEND_CPU_WINOGRAD_PAIRS_H
 
 #include "backend/cpu/product.h"
+#include "backend/cpu/winograd_tiles.h"
 
 /* Row `y` of V = Bt d B of one tile. */
 INLINE void winograd_input_row(const float *d, size_t pitch, int y, vector v[4])
@@ -21,10 +22,7 @@ INLINE void winograd_input_row(const float *d, size_t pitch, int y, vector v[4])
         vector a = vector_load(from + x * LANES), b = vector_load(less + x * LANES);
         row[x] = y == 1 ? a + b : a - b;
     }
-    v[0] = row[0] - row[2];
-    v[1] = row[1] + row[2];
-    v[2] = row[2] - row[1];
-    v[3] = row[1] - row[3];
+    line_of_inputs(4, 4, row, v);
 }
 
 /* Row `y` of D = A dY At of one tile. */
@@ -40,10 +38,7 @@ INLINE void winograd_gradient_row(const float *d, size_t pitch, int y, vector v[
         else if (y > 1)
             row[x] -= vector_load(at + pitch);
     }
-    v[0] = row[0];
-    v[1] = row[0] + row[1];
-    v[2] = row[0] - row[1];
-    v[3] = -row[1];
+    line_of_gradient(4, 2, row, v);
 }
 
 INLINE void store_pairs(const vector first[4], const vector second[4], float *to, size_t point)

@@ -12,8 +12,9 @@
  *     of kernels  dg = Gt du   n to kernel     sums of du times powers of the points, scaled
  *
  * Points are 0, pairs of either sign, and infinity: 1 for n = 4; 3/4 and 3/2 for n = 6; 1/2, 1 and 2 for n = 8.  They
- * and their powers are exact in float32; and with products near 1 they keep the sums small: of 64 channels the error is
- * twice that of a direct sum for n = 6, where the textbook's 1 and 2 have four times, and six times for n = 8.
+ * and their powers are exact in float32; and with products near 1 they keep the sums small: with 64 channels the error
+ * of outputs is twice that of direct sums for n = 6, where the textbook's 1 and 2 have four times, and five times for
+ * n = 8; that of the weight gradient is three and thirteen times.
  */
 #ifndef ESPALIER_BACKEND_CPU_WINOGRAD_TILES_H
 #define ESPALIER_BACKEND_CPU_WINOGRAD_TILES_H
@@ -64,7 +65,8 @@ INLINE float line_distances(int n, int of)
     return of < 0 ? product : 2 * square * product;
 }
 
-/* Of lines of 4, which bf16 has too, the signs are such that G is positive. */
+/* `count`: how many come in where n go out, or go out where n come in.  Lines of 4 have the usual signs of F(2x2,3x3).
+ */
 typedef void line_transform(int n, int count, const vector *from, vector *to);
 
 INLINE void line_of_inputs(int n, int count, const vector *d, vector *v)

@@ -144,6 +144,12 @@ static void test_conditions(void **state)
     struct search_options options;
     struct error error;
     options_default(&options);
+    assert_int_equal(options_set(&options, "policy", "manual", &error), 0);
+    assert_int_equal(options_set(&options, "actions", " ; ;", &error), 0);
+    assert_int_equal(options_settle(&options, &error), -1);
+    assert_non_null(strstr(error.text, "needs --actions"));
+
+    options_default(&options);
     options.wider = options.deeper = 0;
     assert_int_equal(options_settle(&options, &error), -1);
 

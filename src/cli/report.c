@@ -63,7 +63,8 @@ static void print_counts(FILE *out, const struct session_state *state)
     int64_t stopped = 0;
     for (int64_t i = 1; i <= state->node_count; i++)
         stopped += session_node(state, i)->status == NODE_DONE && session_node(state, i)->stopped;
-    fprintf(out, "%lld networks trained in %s", (long long)state->status_count[NODE_DONE],
+    int64_t done = state->status_count[NODE_DONE];
+    fprintf(out, "%lld network%s trained in %s", (long long)done, done == 1 ? "" : "s",
             text_duration(duration, state->time));
     print_count(out, ", ", stopped, "of them stopped early");
     print_count(out, ", ", state->status_count[NODE_QUEUED] + state->status_count[NODE_RUNNING], "not yet");

@@ -389,7 +389,7 @@ int options_settle(struct search_options *options, struct error *error)
         return error_set(error, "--match: is not for --policy %s; policies that match FLOPs take it: random-flops",
                          kind->name);
     bool manual = !strcmp(options->policy, "manual");
-    if (manual && !options->actions[0])
+    if (manual && !manual_count(options->actions))
         return error_set(error,
                          "--policy manual: needs --actions, for example --actions \"widen:conv1; deepen:conv2\"");
     if (manual && manual_check(options->actions, error))

@@ -44,7 +44,7 @@ double peak_flops(const char *isa)
     void (*run)(void) = peak_baseline;
     int width = 4;
 #ifdef ESPALIER_X86_64
-    if (!strcmp(isa, "avx512")) {
+    if (!strncmp(isa, "avx512", strlen("avx512"))) {
         run = peak_avx512;
         width = 16;
     } else if (!strcmp(isa, "avx2")) {

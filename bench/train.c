@@ -142,7 +142,8 @@ struct options {
     double seconds; /* of each network */
     int steps;      /* instead, when not 0 */
     bool operations, bare;
-    const char *only;
+    const struct subject *subjects;
+    size_t subject_count;
     struct team *team; /* NULL: one thread */
     int trainers;      /* side by side; 0: not asked for */
 };
@@ -171,8 +172,12 @@ static void print_operations(const struct plan *plan)
         const struct op *op = &plan->ops[i];
         const struct tensor *input = &plan->tensors[op->input];
         char name[80];
-        snprintf(name, sizeof name, "%s %d>%d %dx%d%s", kinds[op->kind], input->channels, op->channels, input->height,
+        snprintf(name, sizeof name, "%s %d>%d %dx%d%s%s", kinds[op->kind], input->channels, op->channels, input->height,
                  input->width,
+                 op->kind != OP_CONV       ? ""
+                 : op->weights.kernel == 1 ? " k1"
+                 : op->weights.kernel == 5 ? " k5"
+                                           : "",
                  op->pool == POOL_MAX       ? " max"
                  : op->pool == POOL_AVERAGE ? " average"
                                             : "");
@@ -321,13 +326,12 @@ static void compare_trainers(const struct options *options, const struct view *v
 {
     int cores[TRAINERS_MAX], here = cores_here(cores), count = options->trainers < here ? options->trainers : here;
     printf("%-8s %21s %27s %21s\n", "network", "one trainer, images/s", "", "by the wall, CPU time");
-    for (size_t i = 0; i < COUNT_OF(subjects); i++) {
+    for (size_t i = 0; i < options->subject_count; i++) {
+        const struct subject *subject = &options->subjects[i];
         double rate[2], own[2];
-        if (options->only && strcmp(options->only, subjects[i].name))
-            continue;
-        train_side_by_side(options, &subjects[i], view, 1, cores, &rate[0], &own[0]);
-        train_side_by_side(options, &subjects[i], view, count, cores, &rate[1], &own[1]);
-        printf("%-8s %21.0f %2d together, times as fast %10.2f %10.2f\n", subjects[i].name, rate[0], count,
+        train_side_by_side(options, subject, view, 1, cores, &rate[0], &own[0]);
+        train_side_by_side(options, subject, view, count, cores, &rate[1], &own[1]);
+        printf("%-8s %21.0f %2d together, times as fast %10.2f %10.2f\n", subject->name, rate[0], count,
                rate[1] / rate[0], own[1] / own[0]);
         fflush(stdout);
     }
@@ -335,28 +339,54 @@ static void compare_trainers(const struct options *options, const struct view *v
 
 static void usage(FILE *file)
 {
-    fprintf(file,
-            "usage: train [-i ISA] [-n NETWORK] [-s SECONDS] [-k STEPS] [-t THREADS] [-p TRAINERS] [-a] [-o] [-b]\n"
-            "  -a  augmented images   -o  each operation's times   -b  bare: images/s only, for scripts\n"
-            "  -k  that many steps instead of a time, for instruction counts\n"
-            "  -t  threads that train one network; times are by the wall then\n"
-            "  -p  trainers side by side, each on a core of its own, against one\n");
+    fprintf(
+        file,
+        "usage: train [-i ISA] [-n NETWORK] [-s SECONDS] [-k STEPS] [-t THREADS] [-p TRAINERS] [-a] [-o] [-b] [-r]\n"
+        "  -n  TINY, SMALL, MID, BIG, or one in notation\n"
+        "  -a  augmented images   -o  each operation's times   -b  bare: images/s only, for scripts\n"
+        "  -r  convolutions of numbers rounded to bf16\n"
+        "  -k  that many steps instead of a time, for instruction counts\n"
+        "  -t  threads that train one network; times are by the wall then\n"
+        "  -p  trainers side by side, each on a core of its own, against one\n");
+}
+
+/* One of the networks, or any in notation. */
+static bool choose(struct options *options, const char *name)
+{
+    static struct subject given = {.name = "given"};
+    struct arch arch;
+    struct error error;
+    options->subject_count = 1;
+    for (size_t i = 0; i < COUNT_OF(subjects); i++)
+        if (!strcmp(name, subjects[i].name)) {
+            options->subjects = &subjects[i];
+            return true;
+        }
+    given.notation = name;
+    options->subjects = &given;
+    if (arch_parse(&arch, name, &error) == 0)
+        return true;
+    fprintf(stderr, "train: -n %s: %s\n", name, error.text);
+    return false;
 }
 
 int main(int argc, char **argv)
 {
-    struct options options = {.backend = backend_cpu(), .seconds = 2};
+    struct options options = {
+        .backend = backend_cpu(), .seconds = 2, .subjects = subjects, .subject_count = COUNT_OF(subjects)};
+    bool rounded = false;
     const char *isa = cpu_isa_chosen();
     struct augment *augment = NULL;
     int threads = 1, cores[TRAINERS_MAX], core_count = cores_here(cores);
-    for (int option; (option = getopt(argc, argv, "i:n:s:k:t:p:aobh")) != -1;)
+    for (int option; (option = getopt(argc, argv, "i:n:s:k:t:p:aobrh")) != -1;)
         switch (option) {
         case 'i':
             isa = optarg;
             options.backend = backend_cpu_isa(isa);
             break;
         case 'n':
-            options.only = optarg;
+            if (!choose(&options, optarg))
+                return 2;
             break;
         case 's':
             options.seconds = atof(optarg);
@@ -379,12 +409,17 @@ int main(int argc, char **argv)
         case 'b':
             options.bare = true;
             break;
+        case 'r':
+            rounded = true;
+            break;
         default:
             usage(option == 'h' ? stdout : stderr);
             return option == 'h' ? 0 : 2;
         }
+    if (options.backend && rounded)
+        options.backend = options.backend->bf16;
     if (!options.backend) {
-        fprintf(stderr, "train: this machine or build has no %s\n", isa);
+        fprintf(stderr, "train: this machine or build has no %s%s\n", rounded ? "bf16 in " : "", isa);
         return 2;
     }
     if (threads < 1 || threads > core_count || options.trainers < 0) {
@@ -407,15 +442,14 @@ int main(int argc, char **argv)
     if (!options.bare)
         printf("%s; peak %.1f GFLOP/s\n%-8s %10s %10s %10s %8s\n", options.backend->description, peak * 1e-9, "network",
                "images/s", "ms/step", "GFLOP/s", "of peak");
-    for (size_t i = 0; i < COUNT_OF(subjects); i++) {
-        if (options.only && strcmp(options.only, subjects[i].name))
-            continue;
-        double step = measure(&options, &subjects[i], view, augment, plan);
+    for (size_t i = 0; i < options.subject_count; i++) {
+        const struct subject *subject = &options.subjects[i];
+        double step = measure(&options, subject, view, augment, plan);
         double flops = BATCH * training_flops(plan) / step;
         if (options.bare)
             printf("%.1f\n", BATCH / step);
         else
-            printf("%-8s %10.0f %10.3f %10.1f %7.1f%%\n", subjects[i].name, BATCH / step, step * 1e3, flops * 1e-9,
+            printf("%-8s %10.0f %10.3f %10.1f %7.1f%%\n", subject->name, BATCH / step, step * 1e3, flops * 1e-9,
                    100 * flops / peak);
         if (options.operations)
             print_operations(plan);

@@ -27,7 +27,9 @@ start() { # POLICY SEED
     more=
     case $1 in
     random-flops) more="--match reinforce-$2" ;;
-    random-stopping) more="--rungs 3 --stop-hopeless 0.05" ;;
+    # Its steps add up: small ones, and no network larger than those of random are in the mean.
+    hillclimb) more="--wider 1 --deeper 1 --limit-flops 8000000" ;;
+    random-stopping) more="--rungs 5 --stop-hopeless 0.01" ;;
     esac
     # shellcheck disable=SC2086
     "$ESPALIER" run --preset eas-small --data "$spec" --train-subset 10000 --epochs 10 --split fresh --rate 0.1 \

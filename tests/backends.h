@@ -23,9 +23,13 @@ static inline int backends_here(const struct backend *list[BACKENDS_MAX])
 /* "ref", the name of the CPU backend's instruction set, or the description of one that is for tests alone. */
 static inline const char *backend_label(const struct backend *backend)
 {
-    for (int i = 0; cpu_isa_names[i]; i++)
-        if (backend_cpu_isa(cpu_isa_names[i]) == backend)
+    for (int i = 0; cpu_isa_names[i]; i++) {
+        const struct backend *isa = backend_cpu_isa(cpu_isa_names[i]);
+        if (isa == backend)
             return cpu_isa_names[i];
+        if (isa && isa->bf16 == backend)
+            return "bf16";
+    }
     return strcmp(backend->name, "cpu") ? backend->name : backend->description;
 }
 

@@ -1,5 +1,6 @@
 /*
- * test_bf16.c - convolutions in bf16, emulated, against sums in double over operands that are rounded alike.
+ * test_bf16.c - convolutions in bf16, emulated or by the processor, against sums in double over operands that are
+ * rounded alike.
  *
  * The convolution of vectors of 16 is compiled into this test (convolve.h), so that it can be given any output gradient
  * and what it is given is known: what is left to differ is the order of float32 sums.  Against operands that are not
@@ -439,8 +440,20 @@ static void convolutions(void **state)
     }
 }
 
+#ifdef VECTOR_BF16
+static void no_such_processor(void **state)
+{
+    skip();
+}
+#endif
+
 int main(void)
 {
+#ifdef VECTOR_BF16
+    const struct CMUnitTest none[] = {cmocka_unit_test(no_such_processor)};
+    if (!__builtin_cpu_supports("avx512bf16"))
+        return cmocka_run_group_tests_name("convolutions in bf16", none, NULL, NULL);
+#endif
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rounding),
         cmocka_unit_test(dot_product),

@@ -31,6 +31,13 @@ struct subject {
     enum op_kind kind;
 };
 
+/* Of the processor, or emulated. */
+static bool rounds_to_bf16(const struct backend *backend)
+{
+    const struct backend *own = backend_cpu_isa("avx512bf16");
+    return backend == backend_cpu_wide.bf16 || (own && backend == own->bf16);
+}
+
 /* Equal within a part of the array's largest value. */
 static void compare_within(double part, const struct backend *backend, const char *name, const char *what,
                            const float *expected, const float *got, size_t size)
@@ -57,7 +64,7 @@ static void compare_weights(const struct op_instance *tested, const char *name, 
 {
     const struct weights_layer *w = &tested->run.op->weights;
     size_t outputs = (size_t)w->outputs, weights = outputs * (size_t)(w->inputs * w->kernel * w->kernel);
-    double weight_part = tested->backend == backend_cpu_wide.bf16 ? bf16_tolerance : tolerance;
+    double weight_part = rounds_to_bf16(tested->backend) ? bf16_tolerance : tolerance;
     const struct {
         const char *what;
         int64_t at;
@@ -132,7 +139,7 @@ static void check_case(const struct backend *backend, const struct op_case *op_c
     struct op_instance reference, tested;
     op_case_name(op_case, name);
     op_case_plan(op_case, plan);
-    enum op_data data = backend == backend_cpu_wide.bf16 ? OP_DATA_GRID : op_case_data(op_case);
+    enum op_data data = rounds_to_bf16(backend) ? OP_DATA_GRID : op_case_data(op_case);
     op_arrays_draw(op_case, plan, data, seed, &expected);
     op_arrays_draw(op_case, plan, data, seed, &got);
     op_instance_init(&reference, &backend_ref, op_case, plan, &expected);
@@ -161,8 +168,8 @@ static void check_case(const struct backend *backend, const struct op_case *op_c
     compare(backend, name, "y", expected.y, got.y, got.y_size);
     compare(backend, name, "logits", expected.logits, got.logits, got.classes_size);
     compare_weights(&tested, name, &expected, &got);
-    compare_within(backend == backend_cpu_wide.bf16 ? bf16_tolerance : tolerance, backend, name, "dx", expected.dx,
-                   got.dx, got.x_size);
+    compare_within(rounds_to_bf16(backend) ? bf16_tolerance : tolerance, backend, name, "dx", expected.dx, got.dx,
+                   got.x_size);
     check_others(&tested, &plan->tensors[0], tested.dx, name);
     check_others(&tested, &plan->tensors[1], tested.y, name);
     if (fabs(expected.loss - got.loss) > 1e-5 * fabs(expected.loss) || expected.correct != got.correct)
@@ -455,6 +462,8 @@ int main(void)
     int backend_count = backends_here(backends), count = 0;
     backends[backend_count++] = &backend_cpu_wide;
     backends[backend_count++] = backend_cpu_wide.bf16;
+    if (backend_cpu_isa("avx512bf16"))
+        backends[backend_count++] = backend_cpu_isa("avx512bf16")->bf16;
     ASSERT(backend_count <= BACKENDS_MAX);
     for (int b = 0; b < backend_count; b++)
         for (size_t c = 0; c < COUNT_OF(checks); c++, count++) {

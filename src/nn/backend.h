@@ -171,7 +171,8 @@ struct backend {
 };
 
 extern const struct backend backend_ref;
-/* The CPU backend for the best instruction set of this machine, or that of ESPALIER_ISA (avx512, avx2, baseline). */
+/* The CPU backend for the best instruction set of this machine, or that of ESPALIER_ISA (avx512bf16, avx512, avx2,
+   baseline). */
 const struct backend *backend_cpu(void);
 
 #endif

@@ -192,13 +192,18 @@ int log_create(const char *folder, struct log_writer **writer, struct error *err
         return -1;
     struct log_writer *created = writer_new(folder);
     if (create_files(created, error)) {
-        if (created->lock >= 0)
-            remove_files(created);
-        writer_free(created);
+        log_remove(created);
         return -1;
     }
     *writer = created;
     return 0;
+}
+
+void log_remove(struct log_writer *writer)
+{
+    if (writer->lock >= 0)
+        remove_files(writer);
+    writer_free(writer);
 }
 
 static int cut(struct log_writer *writer, struct error *error)

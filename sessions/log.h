@@ -65,4 +65,16 @@ struct fsck_report {
    good frames that still fold, keeping the old one as events.log.damaged. */
 int session_check(const char *folder, bool repair, struct fsck_report *report, struct text *text, struct error *error);
 
+/* Which of the files that events name: COPY_BEST means the best network's weights, the start network's, and the last
+   state of the policy: what is needed to use the one, and to go on with a search that grows from the other. */
+enum copy_files { COPY_NO_FILES, COPY_BEST, COPY_ALL };
+struct copy_report {
+    int64_t events, left_out;      /* in the copy's log; transient ones that are not */
+    int64_t files, missing, bytes; /* weights and states of the policy; `bytes` are those of the whole copy */
+};
+/* Copy a session, which may be in use, into the folder `to`, which must not exist, or be empty.  `thin`: without
+   transient events.  -1 leaves nothing behind. */
+int session_copy(const char *from, const char *to, enum copy_files files, bool thin, struct copy_report *report,
+                 struct error *error);
+
 #endif

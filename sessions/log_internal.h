@@ -15,6 +15,9 @@ int log_fold(struct log_reader *reader, struct session_state *state, struct erro
    everything else as it is, unknown keys too. */
 void event_renumber(const void *payload, size_t length, int64_t number, struct text *out);
 
+/* log_close() of a session that log_create() made, and remove it. */
+void log_remove(struct log_writer *writer);
+
 /* Lock a session's folder: the lock's file, which log_unlock() closes, or -1 with who has it. */
 int log_lock(const char *folder, struct error *error);
 void log_unlock(int lock);

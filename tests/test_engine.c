@@ -124,6 +124,22 @@ static void test_exhausted_space(void **state)
     session_state_free(session);
 }
 
+/* The best network is at its limits, and soon all that can come of it is known: then others grow. */
+static void test_spent_parents(void **state)
+{
+    struct search_options options = bed_options();
+    strcpy(options.policy, "hillclimb");
+    options.parent = PARENT_BEST;
+    options.wider = options.deeper = 1;
+    options.networks = 60;
+    options.limit_parameters = 1200;
+    struct session_state *session = bed_search(&options, &(struct script){.slots = 1, .seed = 3});
+    assert_string_equal(session->finish_reason, "budget");
+    assert_int_equal(session->status_count[NODE_DONE], 60);
+    assert_true(session->known_count + session->refused_count > 50);
+    session_state_free(session);
+}
+
 /* `widen` knows one child of each network.  With more trainers than networks that can grow, most proposals lead to
    those in training: that says nothing of what grows from them. */
 static void test_more_trainers_than_parents(void **state)
@@ -520,6 +536,7 @@ int main(void)
         cmocka_unit_test(test_same_seed_same_digest),
         cmocka_unit_test(test_known_networks),
         cmocka_unit_test(test_exhausted_space),
+        cmocka_unit_test(test_spent_parents),
         cmocka_unit_test(test_more_trainers_than_parents),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_barrier),

@@ -96,6 +96,7 @@ int target_need_weights(const struct target *target, const char *text, struct er
 void target_done(struct target *target);
 
 extern const struct cli_command command_run, command_resume, command_attach, command_replay, command_show, command_compare,
-    command_morph, command_train, command_eval, command_export, command_devices, command_fsck, command_keys, command_version;
+    command_morph, command_train, command_eval, command_export, command_copy, command_devices, command_fsck, command_keys,
+    command_version;
 
 #endif

@@ -180,7 +180,7 @@ void engine_free(struct engine *engine)
     free(engine->start.weights);
     free(engine->match.items);
     free(engine->queue);
-    free(engine->grows);
+    free(engine->prospects);
     free(engine->slots);
     free(engine);
 }

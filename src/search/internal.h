@@ -83,8 +83,8 @@ struct engine {
     const struct policy_kind *policy_kind;
     struct policy *policy;
     struct policy_options policy_options;
-    signed char *grows; /* parents.c: of node i + 1, for the first grows_count: can the policy grow it? */
-    int64_t grows_count;
+    struct prospect *prospects; /* parents.c: of node i + 1 as a parent, for the first prospect_count */
+    int64_t prospect_count, proposals_seen;
     struct pool pool;
     int barren;          /* proposals in a row that led to no new network, since one was last trained */
     int failures;        /* networks in a row that failed, in this process: whoever resumes has seen to the cause */
@@ -100,8 +100,8 @@ struct engine {
     struct error trouble;
 };
 
-/* The search ends when this many proposals in a row led to networks that are known or can't be built, and none is in
-   training from which others may grow. */
+/* The search ends when this many proposals in a row led to networks that are known or can't be built, every network that
+   may be a parent is spent (parents.c), and none is in training from which others may grow. */
 enum { ENGINE_BARREN_MAX = 50 };
 /* … or this many networks in a row failed: weights are lost, or the training can't work. */
 enum { ENGINE_FAILURES_MAX = 20 };
@@ -167,7 +167,7 @@ void growing_join(struct engine *engine, const struct growing *growing, const ch
 /* Propose until a new network is in the queue.  False: there is none for now, or ever (propose_end). */
 bool propose(struct engine *engine);
 /* Why no more networks will be proposed: a FINISHED event's reason with `message`; NULL: more may come. */
-const char *propose_end(const struct engine *engine, struct error *message);
+const char *propose_end(struct engine *engine, struct error *message);
 /* Do the networks of --actions take the place of a policy's proposals? */
 bool is_manual(const struct engine *engine);
 
@@ -179,6 +179,8 @@ void learn(struct engine *engine);
 /* --- parents.c --- */
 
 int64_t parent_choose(struct engine *engine, int64_t proposal);
+/* Did the last proposals from each network that may be a parent lead to nothing new? */
+bool parents_spent(struct engine *engine);
 /* Growing from this network failed: look at it again before it is chosen again. */
 void parent_doubt(struct engine *engine, int64_t node);
 

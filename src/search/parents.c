@@ -2,12 +2,14 @@
  * parents.c - which network the next one grows from.
  *
  * Every trained network that isn't pruned may be a parent; once some of those are pinned, only the pinned ones
- * may; and those that can't grow any more, or whose weights are lost, stand back for those that can.  `start`: the
+ * may; those that can't grow any more, or whose weights are lost, stand back for those that can; and so do those
+ * that are spent, from which proposal after proposal led to nothing new.  `start`: the
  * start network (of pinned ones, one drawn uniformly).  `best`: the highest accuracy, the earlier of equals.
  * `tournament`: the best of a few drawn with replacement.  `aging`: such a tournament among the youngest, by number.  A
  * draw depends on the seed, the proposal's number and the networks that are trained by then, and on nothing else.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "policy/growth.h"
 #include "search/internal.h"
@@ -29,27 +31,55 @@ static bool has_weights(const struct engine *engine, int64_t number)
     return there;
 }
 
-void parent_doubt(struct engine *engine, int64_t number)
+/* Of a network as a parent.  Neither space nor limits change, but files may. */
+struct prospect {
+    enum { GROWTH_UNKNOWN, CAN_GROW, CAN_NOT_GROW } growth; /* looked up once, and again when growing from it failed */
+    int barren; /* the last proposals from it, in a row, that led to no new network */
+};
+
+/* So many, and it is spent.  Of a network near the limits nearly all children may be known, with the search elsewhere
+   far from its end. */
+enum { SPENT = 1000000 };
+
+/* Of every network there is, with every proposal there was: a function of the session's state. */
+static void look(struct engine *engine)
 {
-    if (number >= 1 && number <= engine->grows_count)
-        engine->grows[number - 1] = -1;
+    const struct session_state *state = engine->state;
+    if (engine->prospect_count < state->node_count) {
+        engine->prospects = memory_resize(engine->prospects, (size_t)state->node_count, sizeof *engine->prospects);
+        for (; engine->prospect_count < state->node_count; engine->prospect_count++)
+            engine->prospects[engine->prospect_count] = (struct prospect){0};
+    }
+    for (; engine->proposals_seen < state->proposal_count; engine->proposals_seen++) {
+        const struct proposal_record *proposal = state->proposals[engine->proposals_seen];
+        if (!proposal->parent || proposal->by_user) /* its parent was lost in a salvaged log; asked for by a person */
+            continue;
+        struct prospect *parent = &engine->prospects[proposal->parent - 1];
+        parent->barren = proposal->node && !proposal->known ? 0 : parent->barren + 1;
+    }
 }
 
-/* Looked up once a network, and again when growing from it failed: neither space nor limits change, but files may. */
+void parent_doubt(struct engine *engine, int64_t number)
+{
+    if (number >= 1 && number <= engine->prospect_count)
+        engine->prospects[number - 1].growth = GROWTH_UNKNOWN;
+}
+
 static bool can_grow(struct engine *engine, int64_t number)
 {
+    struct prospect *prospect = &engine->prospects[number - 1];
     struct arch arch;
-    if (engine->grows_count < engine->state->node_count) {
-        engine->grows = memory_resize(engine->grows, (size_t)engine->state->node_count, 1);
-        for (; engine->grows_count < engine->state->node_count; engine->grows_count++)
-            engine->grows[engine->grows_count] = -1;
-    }
-    signed char *answer = &engine->grows[number - 1];
-    if (*answer < 0) {
+    if (prospect->growth == GROWTH_UNKNOWN) {
         engine_arch(engine, number, &arch);
-        *answer = growth_possible(&engine->policy_options, &arch) && has_weights(engine, number);
+        bool can = growth_possible(&engine->policy_options, &arch) && has_weights(engine, number);
+        prospect->growth = can ? CAN_GROW : CAN_NOT_GROW;
     }
-    return *answer;
+    return prospect->growth == CAN_GROW;
+}
+
+static bool is_unspent(struct engine *engine, int64_t number)
+{
+    return engine->prospects[number - 1].barren < SPENT;
 }
 
 /* Keep the numbers for which `good` holds, or all when there is none. */
@@ -72,19 +102,49 @@ static bool is_pinned(struct engine *engine, int64_t number)
     return session_node(engine->state, number)->pinned;
 }
 
+/* Keep those of which the parent choice chooses. */
+static int64_t reach(const struct engine *engine, int64_t *nodes, int64_t count)
+{
+    int64_t population = engine->options.population;
+    if (!count)
+        return 0;
+    if (engine->options.parent == PARENT_START && !session_node(engine->state, nodes[0])->pinned) {
+        nodes[0] = 1;
+        return 1;
+    }
+    if (engine->options.parent != PARENT_AGING || count <= population)
+        return count;
+    memmove(nodes, nodes + count - population, (size_t)population * sizeof *nodes);
+    return population;
+}
+
 /* Their numbers, ascending. */
 static int64_t *candidates(struct engine *engine, int64_t *count)
 {
     const struct session_state *state = engine->state;
     int64_t *nodes = memory_new((size_t)state->node_count, sizeof *nodes);
     *count = 0;
+    look(engine);
     for (int64_t number = 1; number <= state->node_count; number++)
         if (may_be_parent(session_node(state, number)))
             nodes[(*count)++] = number;
     *count = narrow(engine, nodes, *count, is_pinned);
     if (!is_manual(engine)) /* a person knows other ways */
         *count = narrow(engine, nodes, *count, can_grow);
+    *count = reach(engine, nodes, *count);
+    if (!is_manual(engine))
+        *count = narrow(engine, nodes, *count, is_unspent);
     return nodes;
+}
+
+bool parents_spent(struct engine *engine)
+{
+    int64_t count, unspent = 0;
+    int64_t *nodes = candidates(engine, &count);
+    for (int64_t i = 0; i < count; i++)
+        unspent += is_unspent(engine, nodes[i]);
+    free(nodes);
+    return !unspent;
 }
 
 /* The first argument on a tie. */
@@ -100,17 +160,12 @@ int64_t parent_choose(struct engine *engine, int64_t proposal)
 {
     struct random_stream stream =
         random_stream_new((uint64_t)engine->options.seed, RANDOM_PARENT, (uint32_t)proposal, 0);
-    int64_t count;
-    int64_t *all = candidates(engine, &count), *nodes = all;
+    int64_t count, chosen = 0;
+    int64_t *nodes = candidates(engine, &count);
     ASSERT(count > 0);
-    if (engine->options.parent == PARENT_AGING && count > engine->options.population) {
-        nodes += count - engine->options.population;
-        count = engine->options.population;
-    }
-    int64_t chosen = 0;
     switch (engine->options.parent) {
     case PARENT_START:
-        chosen = is_pinned(engine, nodes[0]) ? nodes[random_below(&stream, (uint32_t)count)] : 1;
+        chosen = nodes[random_below(&stream, (uint32_t)count)];
         break;
     case PARENT_BEST:
         chosen = nodes[0];
@@ -124,6 +179,6 @@ int64_t parent_choose(struct engine *engine, int64_t proposal)
             chosen = better(engine->state, chosen, nodes[random_below(&stream, (uint32_t)count)]);
         break;
     }
-    free(all);
+    free(nodes);
     return chosen;
 }

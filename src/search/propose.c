@@ -116,7 +116,7 @@ static int64_t next_grown(const struct session_state *state)
     return grown;
 }
 
-const char *propose_end(const struct engine *engine, struct error *message)
+const char *propose_end(struct engine *engine, struct error *message)
 {
     const struct session_state *state = engine->state;
     const int64_t *counts = state->status_count;
@@ -129,7 +129,7 @@ const char *propose_end(const struct engine *engine, struct error *message)
         error_set(message, "all networks of --actions are made");
     else if (engine->policy_kind->aim && next_grown(state) > state->facts.match.count)
         error_set(message, "all %d networks of --match are matched", state->facts.match.count);
-    else if (engine->barren >= ENGINE_BARREN_MAX) {
+    else if (engine->barren >= ENGINE_BARREN_MAX && parents_spent(engine)) {
         error_set(message, "%d proposals in a row led to no new network: the space is exhausted, or too narrow",
                   engine->barren);
         return "exhausted";

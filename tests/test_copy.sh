@@ -1,0 +1,50 @@
+#!/bin/sh
+# Copies of a session: whole and thin, with and without files; resumed, damaged, and with no room for them.
+. "$top_srcdir/tests/tap.sh"
+plan 22
+
+if [ ! -d "$fashion" ]; then
+    while [ "$number" -lt "$planned" ]; do skip "copies of a session" "no Fashion-MNIST"; done
+    exit 0
+fi
+
+"$espalier" run --networks 5 --episode-networks 2 --policy reinforce --parent start --epochs 1 --start-epochs 1 \
+    --train-subset 300 --validation 100 --devices cpu:1 --limit-flops 0 --headless --out one >/dev/null 2>&1
+
+# --- whole ---
+ok "a session is copied" "$espalier" copy one all
+prints "with all that it has" "^all.esp: [0-9]+ events, [0-9]+ files .*, [0-9.]+ [KM]iB$"
+ok "the copy is whole" "$espalier" fsck all
+cmp -s one.esp/events.log all.esp/events.log
+report $? "its log is the session's, byte for byte"
+ok "it can be resumed" "$espalier" resume all --networks 6 --headless
+
+# --- smaller ---
+"$espalier" show one --events >events
+ok "a thin copy without files" "$espalier" copy --thin --weights none one thin
+prints "says what was left out" "^thin.esp: [0-9]+ events \([0-9]+ left out\), 0 files "
+[ "$(wc -c <thin.esp/events.log)" -lt "$(wc -c <one.esp/events.log)" ]
+report $? "it is smaller"
+"$espalier" show thin --events | cmp -s - events
+report $? "and has every durable event"
+[ -z "$(ls thin.esp/weights thin.esp/policy | grep -v :)" ]
+report $? "and no file"
+says "what needs weights says so" 1 "weights" "$espalier" export thin:best --out x.onnx
+
+ok "a copy with the best network" "$espalier" copy --thin --weights best one best
+[ "$(ls best.esp/weights | wc -l)" -le 2 ] && [ "$(ls best.esp/policy | wc -l)" = 1 ]
+report $? "has two networks and the last state of the controller"
+ok "which is evaluated" "$espalier" eval best:best
+ok "and the search goes on" "$espalier" resume best --networks 6 --headless
+ok "with a clean log" sh -c '"$0" show best --events >/dev/null' "$espalier"
+
+# --- refused ---
+says "a name that is taken" 1 "all.esp: is there already" "$espalier" copy one all
+says "weights that are none" 2 "--weights some: must be one of all\|best\|none" "$espalier" copy one two --weights some
+says "no such session" 1 "no-such" "$espalier" copy no-such two
+cp -r one.esp bad.esp
+printf 'XXXXXXXX' | dd of=bad.esp/events.log bs=1 seek=700 conv=notrunc 2>/dev/null
+says "a damaged session" 1 "bad.esp/events.log: damaged at byte [0-9]+; .espalier fsck --repair" "$espalier" copy bad two
+says "no room for it" 1 "two.esp/weights/.*can't be written" sh -c 'ulimit -f 8; "$0" copy one two' "$espalier"
+[ ! -e two.esp ]
+report $? "nothing is left of a copy that failed"

@@ -4,19 +4,21 @@
 #   results.sh run FOLDER SPEC [POLICY…]   run or go on with the searches in FOLDER, one after the other
 #   results.sh scratch FOLDER SESSION…     five networks of each of these sessions of FOLDER against training from scratch
 #   results.sh copies FOLDER SESSION NODE SPEC   that network grown with copies and with fresh units, at two rates
-#   results.sh page FOLDER                 write into results.md what comes of FOLDER now
+#   results.sh keep FOLDER                 copy the logs of its sessions, and what else the page reads, to searches/ here
+#   results.sh page [FOLDER]               write into results.md what comes of FOLDER [searches/] now
 #
 # SPEC is the data, as cifar10+:DIR.  The environment: ESPALIER, the program [espalier]; SEEDS [1 2 3]; JOBS may be had by
 # starting several with different policies.  Everything may be stopped and started again.
 #
 # A block of results.md is the output of the command in the mark above it, run in FOLDER; there, $sessions are all
-# sessions.
+# sessions.  What searches/ has are copies without weights, which the tables don't need.
 set -eu
 ESPALIER=${ESPALIER:-espalier}
 seeds=${SEEDS:-1 2 3}
 # random-flops needs the session that it matches.  random-stopping is random with rungs and termination.
 policies="random reinforce random-flops widen hillclimb random-stopping"
-page=$(cd "$(dirname "$0")" && pwd)/results.md
+docs=$(cd "$(dirname "$0")" && pwd)
+page=$docs/results.md
 
 usage() {
     sed -n 's/^#   //p' "$0" >&2
@@ -89,9 +91,21 @@ copies)
     } | tee copies.txt
     rm -f grown.safetensors trained.safetensors
     ;;
-page)
+keep)
     [ $# = 2 ] || usage
-    cd "$2"
+    mkdir -p "$docs/searches"
+    for session in "$2"/*.esp; do
+        rm -rf "$docs/searches/${session##*/}"
+        "$ESPALIER" copy --thin --weights none "$session" "$docs/searches/${session##*/}"
+        rm -rf "$docs/searches/${session##*/}"/[!e]* # the folders for weights, the lock
+    done
+    for table in "$2"/scratch.txt "$2"/copies.txt; do
+        [ ! -f "$table" ] || cp "$table" "$docs/searches"
+    done
+    ;;
+page)
+    [ $# -le 2 ] || usage
+    cd "${2-$docs/searches}"
     sessions=
     for policy in $policies; do
         for seed in $seeds; do
@@ -108,7 +122,7 @@ page)
         '<!-- results: '*' -->')
             command=${line#<!-- results: }
             printf '```text\n'
-            stopping() { "${page%/*}/stopping.py" "$@"; }
+            stopping() { "$docs/stopping.py" "$@"; }
             espalier() { LC_ALL=C.UTF-8 "$ESPALIER" "$@"; }
             eval "${command% -->}"
             printf '```\n'

@@ -26,7 +26,7 @@ struct point {
 
 struct run {
     char *name;            /* as the person typed it, without `.esp` */
-    bool finished;         /* its budget is spent */
+    bool finished;         /* its budget is spent, or its space is exhausted */
     int point_count;
     struct point *points;
     double flops, seconds; /* of all its training; of the search, pauses included */

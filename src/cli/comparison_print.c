@@ -15,11 +15,21 @@ static const char *const measure_names[MEASURES] = {"mean", "best"};
 
 /* --- sessions and groups --- */
 
-static void print_run(FILE *out, const struct run *run)
+/* Of the column of the sessions' names. */
+static int name_width(const struct comparison *comparison)
+{
+    size_t width = 22;
+    for (int i = 0; i < comparison->run_count; i++)
+        if (strlen(comparison->runs[i].name) > width)
+            width = strlen(comparison->runs[i].name);
+    return (int)width;
+}
+
+static void print_run(FILE *out, const struct run *run, int width)
 {
     const struct point *last = run->point_count ? &run->points[run->point_count - 1] : NULL;
     char duration[TEXT_SHORT], work[TEXT_SHORT], parameters[TEXT_SHORT] = "";
-    fprintf(out, "%-22s %-12s %4lld %5d ", run->name, run->options.policy, (long long)run->options.seed,
+    fprintf(out, "%-*s %-12s %4lld %5d ", width, run->name, run->options.policy, (long long)run->options.seed,
             run->point_count);
     for (int measure = 0; measure < MEASURES; measure++)
         if (last)
@@ -125,10 +135,11 @@ static void print_duels(FILE *out, const struct comparison *comparison, bool uni
 
 void comparison_print(FILE *out, const struct comparison *comparison, bool unicode)
 {
-    fprintf(out, "%-22s %-12s %4s %5s  %8s %8s %7s %7s %7s\n", "session", "policy", "seed", "nets", "mean", "best",
-            "params", "FLOPs", "time");
+    int width = name_width(comparison);
+    fprintf(out, "%-*s %-12s %4s %5s  %8s %8s %7s %7s %7s\n", width, "session", "policy", "seed", "nets", "mean",
+            "best", "params", "FLOPs", "time");
     for (int i = 0; i < comparison->run_count; i++)
-        print_run(out, &comparison->runs[i]);
+        print_run(out, &comparison->runs[i], width);
     print_mean(out, comparison);
     if (comparison->run_count < 2)
         return;

@@ -39,7 +39,7 @@ static void print_network(struct progress *progress, const struct session_state 
     }
     fprintf(progress->out, "%-5s %6.2f %% %6s  %-5s %6s %6s  %s%s\n", name, 100 * node->accuracy, gain, from,
             text_count(parameters, (double)node->facts.parameters), text_duration(seconds, node->seconds),
-            number == state->best ? (progress->unicode ? "★ " : "* ") : "", text_string(&how));
+            number == state->best ? (progress->unicode ? "★ " : "^ ") : "", text_string(&how));
     text_done(&how);
     if (node->stopped)
         fprintf(progress->out, "      stopped at %s; %.2f %% predicted\n", node->stopped, 100 * node->predicted);

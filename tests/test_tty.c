@@ -20,6 +20,7 @@
 
 #include "pty_terminal.h"
 #include "tui/tty.h"
+#include "util/threads.h"
 
 static const char *program;
 
@@ -33,23 +34,34 @@ static int overflow(volatile char *above)
     return deeper ? overflow(here) + here[0] : 0;
 }
 
-static int crash(void)
+static void *overflow_thread(void *context)
+{
+    char start = 0;
+    overflow(&start);
+    return context;
+}
+
+/* In this thread, or in one beside it. */
+static int crash(bool beside)
 {
     static const char restore[] = "put back";
-    char start = 0;
+    pthread_t thread;
     setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
     tty_open(restore, strlen(restore));
     tty_take();
-    return overflow(&start);
+    if (beside && thread_start(&thread, overflow_thread, NULL))
+        pthread_join(thread, NULL);
+    else
+        overflow_thread(NULL);
+    return 0;
 }
 
-static void stack_overflow(void **state)
+static void check_crash(const char *where)
 {
     struct termios before, after;
     int status;
     struct pty_setup setup = {.width = 80, .height = 24, .terminal = "xterm", .folder = "/"};
-    (void)state;
-    struct pty_terminal *terminal = pty_start(&setup, (const char *[]){program, "crash", NULL});
+    struct pty_terminal *terminal = pty_start(&setup, (const char *[]){program, where, NULL});
     if (!terminal)
         skip();
     pty_modes_at_first(terminal, &before);
@@ -62,11 +74,21 @@ static void stack_overflow(void **state)
     pty_free(terminal);
 }
 
+static void stack_overflow(void **state)
+{
+    check_crash("crash");
+}
+
+static void stack_overflow_of_a_thread(void **state)
+{
+    check_crash("crash beside");
+}
+
 int main(int count, char **arguments)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(stack_overflow)};
-    if (count > 1 && !strcmp(arguments[1], "crash"))
-        return crash();
+    const struct CMUnitTest tests[] = {cmocka_unit_test(stack_overflow), cmocka_unit_test(stack_overflow_of_a_thread)};
+    if (count > 1)
+        return crash(!strcmp(arguments[1], "crash beside"));
     char *path = realpath("/proc/self/exe", NULL);
     program = path;
     int failed = cmocka_run_group_tests_name("tty", tests, NULL, NULL);

@@ -5,8 +5,8 @@
  * programs share. Where that is not allowed (another user's terminal, after su) standard output is used and may block.
  *
  * A crash (SIGSEGV, SIGABRT, …) restores the terminal in the handler, with bytes and modes prepared before, and dies of
- * the same signal. The thread that opened the terminal has a stack of its own for it, since its usual one may have
- * overflown.
+ * the same signal. The thread that opened the terminal has a stack of its own for it, as the others have
+ * (util/threads.c), since its usual one may have overflown.
  */
 #include "tui/tty.h"
 

@@ -39,7 +39,7 @@ struct prospect {
 
 /* So many, and it is spent.  Of a network near the limits nearly all children may be known, with the search elsewhere
    far from its end. */
-enum { SPENT = 1000000 };
+enum { SPENT = 10 };
 
 /* Of every network there is, with every proposal there was: a function of the session's state. */
 static void look(struct engine *engine)

@@ -1,5 +1,6 @@
 /*
- * train.c - how fast the CPU backend trains: whole steps of four networks, and each operation's part of them.
+ * train.c - how fast the CPU backend trains: whole steps of four networks, or of one that is given, and each
+ * operation's part of them.
  *
  * One thread, batch 64, 32 x 32 x 3 random images, conv-BN-ReLU; times are the fastest tenth's slowest, in CPU time of
  * this thread, because the machine may be shared.  With a team of threads (-t) they are time on the wall: the machine
@@ -364,8 +365,12 @@ static bool choose(struct options *options, const char *name)
         }
     given.notation = name;
     options->subjects = &given;
-    if (arch_parse(&arch, name, &error) == 0)
-        return true;
+    if (arch_parse(&arch, name, &error) == 0 &&
+        arch_shapes(&arch, (struct shape){CHANNELS, SIDE, SIDE}, (struct shape[ARCH_LAYERS_MAX]){{0}}, &error) == 0) {
+        if (arch.layers[arch.layer_count - 1].units == CLASSES)
+            return true;
+        error_set(&error, "the images have %d classes: end with SM(%d)", CLASSES, CLASSES);
+    }
     fprintf(stderr, "train: -n %s: %s\n", name, error.text);
     return false;
 }

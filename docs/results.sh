@@ -93,15 +93,17 @@ copies)
     ;;
 keep)
     [ $# = 2 ] || usage
-    mkdir -p "$docs/searches"
+    fresh=$(mktemp -d "$docs/searches.XXXXXX")
     for session in "$2"/*.esp; do
-        rm -rf "$docs/searches/${session##*/}"
-        "$ESPALIER" copy --thin --weights none "$session" "$docs/searches/${session##*/}"
-        rm -rf "$docs/searches/${session##*/}"/[!e]* # the folders for weights, the lock
+        "$ESPALIER" copy --thin --weights none "$session" "$fresh/${session##*/}"
+        rm -rf "$fresh/${session##*/}"/[!e]* # the folders for weights, the lock
     done
-    for table in "$2"/scratch.txt "$2"/copies.txt; do
-        [ ! -f "$table" ] || cp "$table" "$docs/searches"
+    for table in "$2"/*.txt; do
+        [ ! -f "$table" ] || cp "$table" "$fresh"
     done
+    chmod 755 "$fresh"
+    rm -rf "$docs/searches"
+    mv "$fresh" "$docs/searches"
     ;;
 page)
     [ $# -le 2 ] || usage

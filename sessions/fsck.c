@@ -17,8 +17,7 @@
 #include "util/file.h"
 #include "util/memory.h"
 
-#define LOG_SIZE_MAX  ((size_t)1 << 40)
-#define FILE_SIZE_MAX ((size_t)1 << 30)
+#define LOG_SIZE_MAX ((size_t)1 << 40)
 
 struct check {
     const char *folder;
@@ -54,7 +53,7 @@ static void check_file(struct check *check, const char *place, const char *name,
     if (!file_exists(path)) {
         check->report->weights_missing++;
         text_add(check->findings, "%s/%s: missing\n", place, name);
-    } else if (file_read(path, FILE_SIZE_MAX, &bytes, &length, &reason)) {
+    } else if (file_read(path, SESSION_FILE_MAX, &bytes, &length, &reason)) {
         check->report->weights_wrong++;
         text_add(check->findings, "%s\n", reason.text);
     } else {

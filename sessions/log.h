@@ -73,8 +73,9 @@ struct copy_report {
     int64_t files, missing, bytes; /* weights and states of the policy; `bytes` are those of the whole copy */
 };
 /* Copy a session, which may be in use, into the folder `to`, which must not exist, or be empty.  `thin`: without
-   transient events.  -1 leaves nothing behind. */
-int session_copy(const char *from, const char *to, enum copy_files files, bool thin, struct copy_report *report,
-                 struct error *error);
+   transient events, but for the last, which has the session's time.  `stopped` is asked before each file.  -1 also when
+   that was so, and then the folder `to` is removed again. */
+int session_copy(const char *from, const char *to, enum copy_files files, bool thin, bool (*stopped)(void),
+                 struct copy_report *report, struct error *error);
 
 #endif

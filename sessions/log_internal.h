@@ -4,8 +4,16 @@
 
 #include "sessions/log.h"
 
+/* Of weights and of a policy's state, the most that is read. */
+#define SESSION_FILE_MAX ((size_t)1 << 30)
+
 /* Number of the last durable event read, of unknown kinds too. */
 int64_t log_reader_number(const struct log_reader *reader);
+/* log_next() of one frame of any kind, and that frame, which is the reader's until it is asked again.  LOG_UNKNOWN: an
+   event of a kind that we don't know, `event` is not set. */
+enum { LOG_UNKNOWN = 3 };
+int log_next_frame(struct log_reader *reader, struct event *event, const void **frame, size_t *length,
+                   struct error *error);
 /* Go on at the frame at `offset`; `number` is that of the last durable event before it. */
 void log_seek(struct log_reader *reader, int64_t offset, int64_t number);
 /* Fold all that is there: LOG_END, LOG_TORN or -1. */

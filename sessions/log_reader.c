@@ -2,8 +2,8 @@
  * log_reader.c - events out of a log, one at a time, and whole sessions.
  *
  * The reader keeps a window of the file that begins at or before the next frame.  It forgets it where a frame is torn,
- * so that it sees what a writer has put in its place since.  A frame that is not whole is torn when nothing good follows
- * it in the file, and damage otherwise.
+ * so that it sees what a writer has put in its place since.  A frame that is not whole is torn when nothing good
+ * follows it in the file, and damage otherwise.
  */
 #include "config.h"
 
@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "sessions/frame.h"
-#include "sessions/log.h"
+#include "sessions/log_internal.h"
 #include "util/bug.h"
 #include "util/file.h"
 #include "util/memory.h"
@@ -102,8 +102,8 @@ int log_read(const char *folder, struct log_reader **reader, struct error *error
     return 0;
 }
 
-/* Not a whole frame: is it the file's torn end?  A writer may be at it, so it is read anew with what follows; LOG_EVENT:
-   it is whole by now. */
+/* Not a whole frame: is it the file's torn end?  A writer may be at it, so it is read anew with what follows;
+   LOG_EVENT: it is whole by now. */
 static int torn_or_damaged(struct log_reader *reader, struct error *error)
 {
     struct stat status;
@@ -149,7 +149,8 @@ static int check_number(struct log_reader *reader, int decoded, const struct eve
     return 0;
 }
 
-int log_next(struct log_reader *reader, struct event *event, struct error *error)
+int log_next_frame(struct log_reader *reader, struct event *event, const void **frame, size_t *length,
+                   struct error *error)
 {
     for (;;) {
         size_t payload = 0;
@@ -181,9 +182,21 @@ int log_next(struct log_reader *reader, struct event *event, struct error *error
             return -1;
         }
         reader->offset += (int64_t)(FRAME_HEADER + payload);
-        if (decoded == EVENT_DECODED)
-            return LOG_EVENT;
+        *frame = reader->window + skip;
+        *length = FRAME_HEADER + payload;
+        return decoded == EVENT_DECODED ? LOG_EVENT : LOG_UNKNOWN;
     }
+}
+
+int log_next(struct log_reader *reader, struct event *event, struct error *error)
+{
+    const void *frame;
+    size_t length;
+    int result;
+    do
+        result = log_next_frame(reader, event, &frame, &length, error);
+    while (result == LOG_UNKNOWN);
+    return result;
 }
 
 int64_t log_offset(const struct log_reader *reader)

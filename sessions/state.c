@@ -111,10 +111,8 @@ static struct proposal_record *add_proposal(struct session_state *state, int64_t
     state->proposals = memory_grow(state->proposals, (size_t)state->proposal_count, &state->proposal_capacity,
                                    sizeof *state->proposals);
     struct proposal_record *record = memory_new(1, sizeof *record);
-    *record = (struct proposal_record){.proposal = proposal,
-                                       .episode = episode,
-                                       .trained = state->status_count[NODE_DONE],
-                                       .references = 1};
+    *record = (struct proposal_record){
+        .proposal = proposal, .episode = episode, .trained = state->status_count[NODE_DONE], .references = 1};
     state->proposals[state->proposal_count++] = record;
     state->episode = episode;
     return record;
@@ -155,6 +153,8 @@ static void apply_known(struct session_state *state, const struct event_known *f
     record->parent = facts->parent;
     record->node = facts->node;
     record->known = true;
+    enum node_status status = session_node(state, facts->node)->status;
+    record->barren = status != NODE_QUEUED && status != NODE_RUNNING;
     record->log_probability = facts->log_probability;
     record->entropy = facts->entropy;
     record->by_user = !strcmp(text_of(facts->by), "user");
@@ -171,6 +171,7 @@ static void apply_refused(struct session_state *state, const struct event_refuse
     struct proposal_record *record = add_proposal(state, facts->proposal, facts->episode);
     record->parent = facts->parent;
     record->by_user = !strcmp(text_of(facts->by), "user");
+    record->barren = !record->by_user && strcmp(text_of(facts->by), "lost"); /* which stands in for any (bridge.c) */
     event_texts_copy(&facts->actions, &record->actions);
     event_integers_copy(&facts->steps, &record->steps);
 }

@@ -59,6 +59,7 @@ struct proposal_record {
     int64_t node;                /* where it led; 0: refused */
     int64_t trained;             /* how many networks were, by then */
     bool known;
+    bool barren;                 /* led to nothing new: refused, or known when it was no longer in training */
     struct event_texts actions;
     struct event_integers steps;
     struct event_reals probabilities;

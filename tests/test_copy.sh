@@ -1,7 +1,7 @@
 #!/bin/sh
 # Copies of a session: whole and thin, with and without files; resumed, damaged, and with no room for them.
 . "$top_srcdir/tests/tap.sh"
-plan 22
+plan 27
 
 if [ ! -d "$fashion" ]; then
     while [ "$number" -lt "$planned" ]; do skip "copies of a session" "no Fashion-MNIST"; done
@@ -27,7 +27,7 @@ prints "says what was left out" "^thin.esp: [0-9]+ events \([0-9]+ left out\), 0
 report $? "it is smaller"
 "$espalier" show thin --events | cmp -s - events
 report $? "and has every durable event"
-[ -z "$(ls thin.esp/weights thin.esp/policy | grep -v :)" ]
+[ -d thin.esp/weights ] && [ -d thin.esp/policy ] && [ -z "$(ls thin.esp/weights thin.esp/policy | grep -v :)" ]
 report $? "and no file"
 says "what needs weights says so" 1 "weights" "$espalier" export thin:best --out x.onnx
 
@@ -36,15 +36,36 @@ ok "a copy with the best network" "$espalier" copy --thin --weights best one bes
 report $? "has two networks and the last state of the controller"
 ok "which is evaluated" "$espalier" eval best:best
 ok "and the search goes on" "$espalier" resume best --networks 6 --headless
-ok "with a clean log" sh -c '"$0" show best --events >/dev/null' "$espalier"
+ok "with a good log" sh -c '"$0" show best --events >/dev/null' "$espalier"
+"$espalier" compare one thin >rows
+[ "$(sed -n 's/^one *//p' rows)" = "$(sed -n 's/^thin *//p' rows)" ]
+report $? "a thin copy has lasted as long"
+
+# --- while it is being written ---
+cp -r one.esp torn.esp
+printf '\100\000\000\000abcdefg' >>torn.esp/events.log
+ok "a session with half an event at its end" "$espalier" copy torn untorn
+cmp -s one.esp/events.log untorn.esp/events.log
+report $? "is copied up to there"
 
 # --- refused ---
 says "a name that is taken" 1 "all.esp: is there already" "$espalier" copy one all
 says "weights that are none" 2 "--weights some: must be one of all\|best\|none" "$espalier" copy one two --weights some
 says "no such session" 1 "no-such" "$espalier" copy no-such two
 cp -r one.esp bad.esp
-printf 'XXXXXXXX' | dd of=bad.esp/events.log bs=1 seek=700 conv=notrunc 2>/dev/null
-says "a damaged session" 1 "bad.esp/events.log: damaged at byte [0-9]+; .espalier fsck --repair" "$espalier" copy bad two
+head -c 40 /dev/zero | dd of=bad.esp/events.log bs=1 seek=1400 conv=notrunc 2>/dev/null
+python3 - <<'END'
+log, out, at, number = open("one.esp/events.log", "rb").read(), b"", 8, 0
+while at < len(log):  # all frames but the third
+    end, number = at + 8 + int.from_bytes(log[at:at + 4], "little"), number + 1
+    out, at = out + (log[at:end] if number != 3 else b""), end
+open("gap.log", "wb").write(log[:8] + out)
+END
+cp -r one.esp gap.esp && mv gap.log gap.esp/events.log
+says "a session that lacks an event" 1 "events are missing; .espalier fsck --repair" "$espalier" copy gap two
+sed 's/^ESPALOG./ESPALOG\x09/' one.esp/events.log >gap.esp/events.log
+says "a session of a format to come" 1 "use a newer espalier" "$espalier" copy gap two
+says "a damaged session" 1 "bad.esp/events.log: damaged at byte [0-9]+ .*espalier fsck --repair" "$espalier" copy bad two
 says "no room for it" 1 "two.esp/weights/.*can't be written" sh -c 'ulimit -f 8; "$0" copy one two' "$espalier"
 [ ! -e two.esp ]
 report $? "nothing is left of a copy that failed"

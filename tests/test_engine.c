@@ -124,6 +124,19 @@ static void test_exhausted_space(void **state)
     session_state_free(session);
 }
 
+/* Ten proposals in a row that lead to nothing new are the most from any network while there are others. */
+static void check_spent(const struct session_state *session)
+{
+    int *barren = calloc((size_t)session->node_count, sizeof *barren);
+    for (int64_t i = 0; i < session->proposal_count; i++) {
+        const struct proposal_record *proposal = session->proposals[i];
+        int *parent = &barren[proposal->parent - 1];
+        assert_true(*parent < 10);
+        *parent = proposal->known || !proposal->node ? *parent + 1 : 0;
+    }
+    free(barren);
+}
+
 /* The best network is at its limits, and soon all that can come of it is known: then others grow. */
 static void test_spent_parents(void **state)
 {
@@ -137,6 +150,7 @@ static void test_spent_parents(void **state)
     assert_string_equal(session->finish_reason, "budget");
     assert_int_equal(session->status_count[NODE_DONE], 60);
     assert_true(session->known_count + session->refused_count > 50);
+    check_spent(session);
     session_state_free(session);
 }
 

@@ -130,6 +130,19 @@ static void test_cut_anywhere_stopping(void **state)
     check_cut_anywhere(&options, &(struct script){.slots = 1});
 }
 
+/* At its limits, where parents are spent. */
+static void test_cut_anywhere_spent(void **state)
+{
+    struct search_options options = bed_options();
+    strcpy(options.policy, "hillclimb");
+    options.networks = 14;
+    options.limit_parameters = 700;
+    struct session_state *session = bed_search(&options, &(struct script){.slots = 1});
+    assert_true(session->known_count + session->refused_count > 20);
+    session_state_free(session);
+    check_cut_anywhere(&options, &(struct script){.slots = 1});
+}
+
 /* Networks 3, 6, 9 … fail, and every other one's first attempt. */
 static enum scripted_fate failing(void *context, const struct trial *trial)
 {
@@ -552,6 +565,7 @@ int main(void)
         cmocka_unit_test(test_cut_anywhere_random),  cmocka_unit_test(test_cut_anywhere_learning),
         cmocka_unit_test(test_cut_anywhere_imitating),
         cmocka_unit_test(test_cut_anywhere_stopping),
+        cmocka_unit_test(test_cut_anywhere_spent),
         cmocka_unit_test(test_cut_anywhere_failing), cmocka_unit_test(test_cut_repeatedly),
         cmocka_unit_test(test_cut_with_slots),       cmocka_unit_test(test_cut_with_more_slots_than_parents),
         cmocka_unit_test(test_refusals),

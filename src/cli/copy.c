@@ -24,6 +24,16 @@ static int files_wanted(const struct cli_arguments *arguments, enum copy_files *
     return cli_usage(arguments, "--weights %s: must be one of all|best|none", word);
 }
 
+static bool stopped(void)
+{
+    return cli_signal() != 0;
+}
+
+/* The copy looks for itself. */
+static void stop(void *context)
+{
+}
+
 static int run(const struct cli_arguments *arguments)
 {
     struct error error = {{0}};
@@ -32,9 +42,10 @@ static int run(const struct cli_arguments *arguments)
     enum copy_files files;
     if (files_wanted(arguments, &files))
         return 2;
+    cli_catch_signals(stop, NULL);
     int failed = session_find(arguments->words[0], &from, &error) ||
                  session_path_of(arguments->words[1], &to, &error) ||
-                 session_copy(from, to, files, cli_value(arguments, "thin") != NULL, &report, &error);
+                 session_copy(from, to, files, cli_value(arguments, "thin") != NULL, stopped, &report, &error);
     if (!failed) {
         printf("%s: %lld events", to, (long long)report.events);
         if (report.left_out)

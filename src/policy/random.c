@@ -95,7 +95,7 @@ const struct policy_kind policy_widen = {
 
 const struct policy_kind policy_hillclimb = {
     .name = "hillclimb",
-    .summary = "as random, always from the best network so far (sets --parent best)",
+    .summary = "as random, from the best network so far (sets --parent best)",
     .parent = "best",
     .create = create_random,
     .destroy = destroy,

@@ -164,7 +164,7 @@ bool node_came_to_nothing(const struct session_node *node);
 /* A new network joins tree, pool and queue. */
 void growing_join(struct engine *engine, const struct growing *growing, const char *by, int64_t episode,
                   int64_t proposal);
-/* Propose until a new network is in the queue.  False: there is none for now, or ever (propose_end). */
+/* Propose until a new network is in the queue.  False: there is none for now, none yet, or none ever (propose_end). */
 bool propose(struct engine *engine);
 /* Why no more networks will be proposed: a FINISHED event's reason with `message`; NULL: more may come. */
 const char *propose_end(struct engine *engine, struct error *message);

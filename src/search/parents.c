@@ -6,7 +6,8 @@
  * that are spent, from which proposal after proposal led to nothing new.  `start`: the
  * start network (of pinned ones, one drawn uniformly).  `best`: the highest accuracy, the earlier of equals.
  * `tournament`: the best of a few drawn with replacement.  `aging`: such a tournament among the youngest, by number.  A
- * draw depends on the seed, the proposal's number and the networks that are trained by then, and on nothing else.
+ * draw depends on the seed, the proposals before and the networks that are trained by then, and on nothing else: a
+ * resumed search chooses as one that was never cut.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -52,10 +53,12 @@ static void look(struct engine *engine)
     }
     for (; engine->proposals_seen < state->proposal_count; engine->proposals_seen++) {
         const struct proposal_record *proposal = state->proposals[engine->proposals_seen];
-        if (!proposal->parent || proposal->by_user) /* its parent was lost in a salvaged log; asked for by a person */
-            continue;
+        ASSERT(proposal->parent > 0 && proposal->parent <= engine->prospect_count);
         struct prospect *parent = &engine->prospects[proposal->parent - 1];
-        parent->barren = proposal->node && !proposal->known ? 0 : parent->barren + 1;
+        if (proposal->barren)
+            parent->barren++;
+        else if (proposal->node && !proposal->known)
+            parent->barren = 0;
     }
 }
 

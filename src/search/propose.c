@@ -185,7 +185,8 @@ static bool propose_one(struct engine *engine)
 
 bool propose(struct engine *engine)
 {
-    while (!engine->broken) {
+    /* Not for long at once: a command, a result, the end of the time may be waiting. */
+    for (int tries = 0; tries < ENGINE_BARREN_MAX && !engine->broken; tries++) {
         learn(engine);
         struct error message;
         if (propose_end(engine, &message))

@@ -15,8 +15,9 @@
 set -eu
 ESPALIER=${ESPALIER:-espalier}
 seeds=${SEEDS:-1 2 3}
-# random-flops needs the session that it matches.  random-stopping is random with rungs and termination.
-policies="random reinforce random-flops widen hillclimb random-stopping"
+# random-flops needs the session that it matches.  random-stopping is random with rungs and termination,
+# reinforce-tournament the controller with parents and steps as hillclimb's.
+policies="random reinforce random-flops widen hillclimb reinforce-tournament random-stopping"
 docs=$(cd "$(dirname "$0")" && pwd)
 page=$docs/results.md
 
@@ -26,16 +27,19 @@ usage() {
 }
 
 start() { # POLICY SEED
-    more=
+    more= policy=${1%-stopping}
+    policy=${policy%-tournament}
+    # Steps from grown networks add up: they are small, and no network gets larger than half of those of random in the mean.
+    steps="--wider 1 --deeper 1 --limit-flops 4000000 --episodes 0 --networks 151"
     case $1 in
     random-flops) more="--match reinforce-$2" ;;
-    # Its steps add up: they are small, and no network gets larger than half of those of random in the mean.
-    hillclimb) more="--wider 1 --deeper 1 --limit-flops 4000000 --episodes 0 --networks 151" ;;
+    hillclimb) more=$steps ;;
+    reinforce-tournament) more="--parent tournament $steps" ;;
     random-stopping) more="--rungs 5 --stop-hopeless 0.01" ;;
     esac
     # shellcheck disable=SC2086
     "$ESPALIER" run --preset eas-small --data "$spec" --train-subset 10000 --epochs 10 --split fresh --rate 0.1 \
-        --policy "${1%-stopping}" --seed "$2" --devices cpu:1 --headless $more --out "$1-$2"
+        --policy "$policy" --seed "$2" --devices cpu:1 --headless $more --out "$1-$2"
 }
 
 case ${1-} in

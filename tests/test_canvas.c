@@ -99,7 +99,7 @@ static void stand_ins_without_unicode(void **state)
         canvas_dot(&canvas, inside, 8 + 2 * (style - STYLE_CURVE_A), 8, style);
     for (int y = 8; y < 12; y++)
         canvas_dot(&canvas, inside, 2, y, STYLE_NORMAL);
-    expect(&canvas, "+1 Tree------+\n|+ x * 32>48~|\n||vn1 | .~   |\n|.:  .o+-    |\n`------------+\n");
+    expect(&canvas, "+1 Tree------+\n|+ x ^ 32>48~|\n||vn1 | .~   |\n|.:  .o+-    |\n`------------+\n");
     for (int i = 0; i < 14 * 5; i++)
         assert_true(canvas_shown(&canvas, &canvas.cells[i]) < 0x80);
     canvas_done(&canvas);

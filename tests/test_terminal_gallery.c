@@ -16,7 +16,7 @@
 #include "util/text.h"
 
 static const char *const names[] = {"fashion-mnist", "cifar10"};
-enum { NAMES = sizeof names / sizeof *names, PLACES = 30, SIZE_MAX_BYTES = 1000000 };
+enum { NAMES = sizeof names / sizeof *names, PLACES = 30, SIZE_MAX_BYTES = 1500000 };
 
 static char *gallery_path(const char *name)
 {

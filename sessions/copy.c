@@ -85,8 +85,13 @@ static int read_log(struct copy *copy, struct error *error)
 
 /* --- files --------------------------------------------------------------------------------------------------- */
 
+/* Takes `path` over. */
 static int write_made(struct copy *copy, char *path, const void *bytes, size_t length, struct error *error)
 {
+    if (copy->stopped()) {
+        free(path);
+        return error_set(error, "%s: stopped, and nothing is left of it", copy->to);
+    }
     copy->made = memory_grow(copy->made, copy->made_count, &copy->made_capacity, sizeof *copy->made);
     copy->made[copy->made_count++] = path;
     copy->report->bytes += (int64_t)length;
@@ -100,9 +105,7 @@ static int copy_file(struct copy *copy, const char *place, const char *name, str
     void *bytes = NULL;
     size_t length;
     int result = 0;
-    if (copy->stopped()) {
-        result = error_set(error, "%s: stopped, and nothing is left of it", copy->to);
-    } else if (!file_exists(from)) {
+    if (!file_exists(from)) {
         copy->report->missing++;
     } else if (!(result = file_read(from, SESSION_FILE_MAX, &bytes, &length, error))) {
         copy->report->files++;

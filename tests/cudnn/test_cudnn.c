@@ -105,6 +105,7 @@ static int collect_networks(void **state)
 {
     add_session("fashion-mnist");
     add_session("cifar10");
+    add_session("cifar10-dense");
     networks.recorded = networks.count;
     static const struct shape cifar = {3, 32, 32};
     static const char *const more[] = {

@@ -2,7 +2,7 @@
  * onednn.c - would oneDNN's convolutions win anywhere?  Every convolution of the bench's networks, both ways.
  *
  * Three passes a layer: forward, input gradient (not of a network's first layer), weight gradient; the bare
- * convolution, batch 64, one thread.  Ours is the backend's OP_CONV_ALONE.  Its backward pass does both gradients: the
+ * convolution, batch 64, one thread.  Ours is the backend's OP_CONV.  Its backward pass does both gradients: the
  * input gradient's time is what it takes more when asked for that too; the weight gradient's includes a copy of the
  * output's gradient, which convolutions with a BN behind them don't need.  oneDNN gets every algorithm (direct, minimal
  * filtering), every implementation it offers, and four pairs of formats: its choice for all tensors, plain, channels
@@ -95,7 +95,7 @@ static void run_ours(const struct subject *subject, enum pass_kind pass)
         .scratch = subject->scratch,
         .members = 1,
     };
-    (pass == FORWARD ? backend_cpu()->forward : backend_cpu()->backward)[OP_CONV_ALONE](&run);
+    (pass == FORWARD ? backend_cpu()->forward : backend_cpu()->backward)[OP_CONV](&run);
 }
 
 static int64_t count_of(const struct subject *subject, enum tensor_kind kind)
@@ -142,7 +142,7 @@ static struct subject *new_subject(const struct shape_case *shape)
     plan->tensors[1] =
         (struct tensor){.channels = shape->outputs, .height = shape->side, .width = shape->side, .buffer = 1};
     plan->ops[0] = (struct op){
-        .kind = OP_CONV_ALONE,
+        .kind = OP_CONV,
         .output = 1,
         .kernel = KERNEL,
         .stride = 1,

@@ -86,7 +86,7 @@ static struct backend timed_backend(const struct backend *backend)
 static double op_flops(const struct op *op)
 {
     const struct weights_layer *w = &op->weights;
-    if (op->kind != OP_CONV && op->kind != OP_FC && op->kind != OP_CLASSIFIER)
+    if (op->kind != OP_CONV_BN_RELU && op->kind != OP_FC_BN_RELU && op->kind != OP_CLASSIFIER)
         return 0;
     return 2.0 * w->inputs * w->outputs * w->kernel * w->kernel * op->height * op->width;
 }
@@ -171,11 +171,11 @@ static void print_operations(const struct plan *plan)
     printf("  %-34s %9s %8s %9s %8s %7s\n", "operation", "fwd us", "GFLOP/s", "bwd us", "GFLOP/s", "share");
     for (int i = 0; i < plan->op_count; i++) {
         const struct op *op = &plan->ops[i];
-        const struct tensor *input = &plan->tensors[op->input];
+        const struct tensor *input = &plan->tensors[op->inputs[0]];
         char name[80];
         snprintf(name, sizeof name, "%s %d>%d %dx%d%s%s", kinds[op->kind], input->channels, op->channels, input->height,
                  input->width,
-                 op->kind != OP_CONV       ? ""
+                 op->kind != OP_CONV_BN_RELU       ? ""
                  : op->weights.kernel == 1 ? " k1"
                  : op->weights.kernel == 5 ? " k5"
                                            : "",

@@ -19,12 +19,12 @@
 
 #define CONV(in, h, w, out, k, s, n, ...)                                                                              \
     {                                                                                                                  \
-        .kind = OP_CONV, .inputs = in, .height = h, .width = w, .outputs = out, .kernel = k, .stride = s, .count = n,  \
+        .kind = OP_CONV_BN_RELU, .inputs = in, .height = h, .width = w, .outputs = out, .kernel = k, .stride = s, .count = n,  \
         __VA_ARGS__                                                                                                    \
     }
 #define FC(in, h, w, out, n, ...)                                                                                      \
     {                                                                                                                  \
-        .kind = OP_FC, .inputs = in, .height = h, .width = w, .outputs = out, .count = n, __VA_ARGS__                  \
+        .kind = OP_FC_BN_RELU, .inputs = in, .height = h, .width = w, .outputs = out, .count = n, __VA_ARGS__                  \
     }
 #define POOL(in, h, w, n, ...)                                                                                         \
     {                                                                                                                  \
@@ -40,11 +40,11 @@
     }
 #define NORM(in, h, w, n, ...)                                                                                         \
     {                                                                                                                  \
-        .kind = OP_NORM, .inputs = in, .height = h, .width = w, .count = n, __VA_ARGS__                                \
+        .kind = OP_BN_RELU, .inputs = in, .height = h, .width = w, .count = n, __VA_ARGS__                                \
     }
 #define ALONE(in, h, w, out, k, n, ...)                                                                                \
     {                                                                                                                  \
-        .kind = OP_CONV_ALONE, .inputs = in, .height = h, .width = w, .outputs = out, .kernel = k, .stride = 1,        \
+        .kind = OP_CONV, .inputs = in, .height = h, .width = w, .outputs = out, .kernel = k, .stride = 1,        \
         .count = n, __VA_ARGS__                                                                                        \
     }
 #define MAX(size, step)     .pool = POOL_MAX, .pool_size = size, .pool_stride = step
@@ -255,15 +255,15 @@ const int op_case_count = COUNT_OF(op_cases);
 static struct shape output_of(const struct op_case *op_case)
 {
     switch (op_case->kind) {
-    case OP_CONV:
-    case OP_CONV_ALONE: {
+    case OP_CONV_BN_RELU:
+    case OP_CONV: {
         int height = (op_case->height - 1) / op_case->stride + 1, width = (op_case->width - 1) / op_case->stride + 1;
         if (!op_case->pool)
             return (struct shape){op_case->outputs, height, width};
         return (struct shape){op_case->outputs, (height - op_case->pool_size) / op_case->pool_stride + 1,
                               (width - op_case->pool_size) / op_case->pool_stride + 1};
     }
-    case OP_NORM:
+    case OP_BN_RELU:
         if (!op_case->pool)
             return (struct shape){op_case->inputs, op_case->height, op_case->width};
         /* fall through */
@@ -290,7 +290,7 @@ char *op_case_name(const struct op_case *op_case, char name[OP_CASE_NAME])
     if (op_case->outputs)
         print_part(name, ">%d", op_case->outputs, 0);
     print_part(name, " %dx%d", op_case->height, op_case->width);
-    if (op_case->kind == OP_CONV || op_case->kind == OP_CONV_ALONE)
+    if (op_case->kind == OP_CONV_BN_RELU || op_case->kind == OP_CONV)
         print_part(name, " k%d s%d", op_case->kernel, op_case->stride);
     if (op_case->pool)
         print_part(name, op_case->pool == POOL_MAX ? " max %d/%d" : " average %d/%d", op_case->pool_size,
@@ -309,10 +309,10 @@ char *op_case_name(const struct op_case *op_case, char name[OP_CASE_NAME])
 
 int64_t op_case_multiplies(const struct op_case *op_case)
 {
-    if (op_case->kind == OP_POOL || op_case->kind == OP_DROPOUT || op_case->kind == OP_NORM)
+    if (op_case->kind == OP_POOL || op_case->kind == OP_DROPOUT || op_case->kind == OP_BN_RELU)
         return 0;
     int64_t matrix = (int64_t)op_case->inputs * op_case->outputs;
-    if (op_case->kind != OP_CONV && op_case->kind != OP_CONV_ALONE)
+    if (op_case->kind != OP_CONV_BN_RELU && op_case->kind != OP_CONV)
         return matrix * op_case->height * op_case->width;
     int height = (op_case->height - 1) / op_case->stride + 1, width = (op_case->width - 1) / op_case->stride + 1;
     return matrix * op_case->kernel * op_case->kernel * height * width;
@@ -321,13 +321,13 @@ int64_t op_case_multiplies(const struct op_case *op_case)
 /* In the order of arch/weights.h: what is trained, then the statistics. */
 static void lay_weights(struct plan *plan, struct op *op, int inputs)
 {
-    bool normalised = op->kind == OP_CONV || op->kind == OP_FC || op->kind == OP_NORM;
+    bool normalised = op->kind == OP_CONV_BN_RELU || op->kind == OP_FC_BN_RELU || op->kind == OP_BN_RELU;
     op->weights = (struct weights_layer){-1, -1, -1, -1, -1, -1, inputs, op->channels, 1};
     if (op->kind == OP_POOL || op->kind == OP_DROPOUT)
         return;
     if (op->kernel)
         op->weights.kernel = op->kernel;
-    if (op->kind != OP_NORM) {
+    if (op->kind != OP_BN_RELU) {
         op->weights.weight = 0;
         plan->trained = (int64_t)inputs * op->channels * op->weights.kernel * op->weights.kernel;
     }
@@ -364,16 +364,16 @@ void op_case_plan(const struct op_case *op_case, struct plan *plan)
                       .needs_input_gradient = !op_case->first,
                       .adds_input_gradient = op_case->adds};
     int border = 0, inputs = op_case->inputs;
-    if (op->kind == OP_CONV || op->kind == OP_CONV_ALONE) {
+    if (op->kind == OP_CONV_BN_RELU || op->kind == OP_CONV) {
         op->height = (op_case->height - 1) / op_case->stride + 1;
         op->width = (op_case->width - 1) / op_case->stride + 1;
         border = op_case->kernel / 2;
-    } else if (op->kind == OP_FC || op->kind == OP_CLASSIFIER) {
+    } else if (op->kind == OP_FC_BN_RELU || op->kind == OP_CLASSIFIER) {
         op->height = op->width = 1;
         inputs *= op_case->height * op_case->width;
     } else if (op->kind == OP_DROPOUT) {
         border = op_case->border;
-    } else if (op->kind == OP_NORM) {
+    } else if (op->kind == OP_BN_RELU) {
         op->height = op_case->height;
         op->width = op_case->width;
         op->channels = inputs;
@@ -397,7 +397,7 @@ void op_case_plan(const struct op_case *op_case, struct plan *plan)
 
 enum op_data op_case_data(const struct op_case *op_case)
 {
-    bool filtered = op_case->kind == OP_CONV && op_case->kernel > 1 && op_case->stride == 1 && op_case->inputs >= 5;
+    bool filtered = op_case->kind == OP_CONV_BN_RELU && op_case->kernel > 1 && op_case->stride == 1 && op_case->inputs >= 5;
     return filtered && op_case->pool == POOL_MAX ? OP_DATA_CONTINUOUS : OP_DATA_GRID;
 }
 

@@ -13,8 +13,8 @@
 struct op_case {
     enum op_kind kind;
     int inputs, height, width; /* of the input tensor */
-    int outputs;               /* OP_CONV, OP_CONV_ALONE: filters; OP_FC: units; OP_CLASSIFIER: classes */
-    int kernel, stride;        /* OP_CONV, OP_CONV_ALONE */
+    int outputs;               /* OP_CONV_BN_RELU, OP_CONV: filters; OP_FC_BN_RELU: units; OP_CLASSIFIER: classes */
+    int kernel, stride;        /* OP_CONV_BN_RELU, OP_CONV */
     enum pool_kind pool;
     int pool_size, pool_stride;
     float drop;

@@ -165,7 +165,7 @@ static float *map_draw(const struct map *map, struct random_stream *stream, bool
 
 static void bed_open(struct bed *bed, const struct shapes *shapes, struct random_stream *stream)
 {
-    struct op_case op_case = {.kind = OP_CONV,
+    struct op_case op_case = {.kind = OP_CONV_BN_RELU,
                               .inputs = shapes->inputs,
                               .height = shapes->height,
                               .width = shapes->width,

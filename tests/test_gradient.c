@@ -163,12 +163,12 @@ static void check_kind(enum op_kind kind)
 
 static void convolution(void **state)
 {
-    check_kind(OP_CONV);
+    check_kind(OP_CONV_BN_RELU);
 }
 
 static void fc(void **state)
 {
-    check_kind(OP_FC);
+    check_kind(OP_FC_BN_RELU);
 }
 
 static void pool(void **state)
@@ -188,12 +188,12 @@ static void classifier(void **state)
 
 static void normalisation(void **state)
 {
-    check_kind(OP_NORM);
+    check_kind(OP_BN_RELU);
 }
 
 static void convolution_alone(void **state)
 {
-    check_kind(OP_CONV_ALONE);
+    check_kind(OP_CONV);
 }
 
 int main(void)

@@ -93,7 +93,7 @@ static struct network *open_network(const struct backend *backend, const struct 
 
 static void lowering_joins_pools(void **state)
 {
-    static const enum op_kind kinds[] = {OP_POOL, OP_CONV, OP_CONV, OP_POOL, OP_CONV, OP_FC, OP_FC, OP_CLASSIFIER};
+    static const enum op_kind kinds[] = {OP_POOL, OP_CONV_BN_RELU, OP_CONV_BN_RELU, OP_POOL, OP_CONV_BN_RELU, OP_FC_BN_RELU, OP_FC_BN_RELU, OP_CLASSIFIER};
     static const int layers[] = {0, 1, 3, 5, 6, 7, 8, 9}, borders[] = {0, 1, 2, 0, 0, 0, 0, 0, 0};
     static const enum pool_kind pools[] = {POOL_MAX, POOL_MAX, POOL_AVERAGE, POOL_MAX, 0, 0, 0, 0};
     struct plan *plan = lower(every_kind, input, &(struct plan_options){0});
@@ -103,7 +103,7 @@ static void lowering_joins_pools(void **state)
         assert_int_equal(op->kind, kinds[i]);
         assert_int_equal(op->layer, layers[i]);
         assert_int_equal(op->pool, pools[i]);
-        assert_int_equal(op->input, i);
+        assert_int_equal(op->inputs[0], i);
         assert_int_equal(op->output, i + 1);
         assert_int_equal(op->needs_input_gradient, i > 1);
     }
@@ -119,7 +119,7 @@ static void lowering_joins_pools(void **state)
 
 static void lowering_adds_dropout(void **state)
 {
-    static const enum op_kind kinds[] = {OP_CONV, OP_DROPOUT, OP_CONV, OP_FC, OP_DROPOUT, OP_CLASSIFIER};
+    static const enum op_kind kinds[] = {OP_CONV_BN_RELU, OP_DROPOUT, OP_CONV_BN_RELU, OP_FC_BN_RELU, OP_DROPOUT, OP_CLASSIFIER};
     struct plan *plan = lower("C(4,3,1) P(2,2) C(6,5,1) A(2,2) FC(9) SM(5)", input, &dropping);
     assert_int_equal(plan->op_count, COUNT_OF(kinds));
     for (int i = 0; i < plan->op_count; i++)
@@ -139,18 +139,18 @@ static void lowering_concatenates_in_place(void **state)
         int layer, in_before, in_channels, in_after, out_before, out_channels, out_after;
         bool adds;
     } expected[] = {
-        {OP_CONV, 0, 0, 3, 0, 0, 4, 5, false}, {OP_NORM, 1, 0, 4, 5, 0, 4, 0, true},
-        {OP_CONV, 1, 0, 4, 0, 0, 6, 0, false}, {OP_CONV_ALONE, 1, 0, 6, 0, 4, 3, 2, false},
-        {OP_NORM, 2, 0, 7, 2, 0, 7, 0, true},  {OP_CONV_ALONE, 2, 0, 7, 0, 7, 2, 0, false},
-        {OP_NORM, 3, 0, 9, 0, 0, 9, 0, false}, {OP_CONV_ALONE, 3, 0, 9, 0, 0, 4, 1, false},
-        {OP_NORM, 4, 0, 4, 1, 0, 4, 0, true},  {OP_CONV_ALONE, 4, 0, 4, 0, 4, 1, 0, false},
-        {OP_NORM, 5, 0, 5, 0, 0, 5, 0, false}, {OP_CLASSIFIER, 6, 0, 5, 0, 0, 5, 0, false},
+        {OP_CONV_BN_RELU, 0, 0, 3, 0, 0, 4, 5, false}, {OP_BN_RELU, 1, 0, 4, 5, 0, 4, 0, true},
+        {OP_CONV_BN_RELU, 1, 0, 4, 0, 0, 6, 0, false}, {OP_CONV, 1, 0, 6, 0, 4, 3, 2, false},
+        {OP_BN_RELU, 2, 0, 7, 2, 0, 7, 0, true},  {OP_CONV, 2, 0, 7, 0, 7, 2, 0, false},
+        {OP_BN_RELU, 3, 0, 9, 0, 0, 9, 0, false}, {OP_CONV, 3, 0, 9, 0, 0, 4, 1, false},
+        {OP_BN_RELU, 4, 0, 4, 1, 0, 4, 0, true},  {OP_CONV, 4, 0, 4, 0, 4, 1, 0, false},
+        {OP_BN_RELU, 5, 0, 5, 0, 0, 5, 0, false}, {OP_CLASSIFIER, 6, 0, 5, 0, 0, 5, 0, false},
     };
     struct plan *plan = lower("C(4,3,1) D(2,[3]) D(0,[2]) T(0.5) D(0,[1]) A(5,5) SM(5)", input, &(struct plan_options){0});
     assert_int_equal(plan->op_count, COUNT_OF(expected));
     for (int i = 0; i < plan->op_count; i++) {
         const struct op *op = &plan->ops[i];
-        const struct tensor *in = &plan->tensors[op->input], *out = &plan->tensors[op->output];
+        const struct tensor *in = &plan->tensors[op->inputs[0]], *out = &plan->tensors[op->output];
         assert_int_equal(op->kind, expected[i].kind);
         assert_int_equal(op->layer, expected[i].layer);
         assert_int_equal(in->before, expected[i].in_before);
@@ -163,14 +163,14 @@ static void lowering_concatenates_in_place(void **state)
         assert_int_equal(op->needs_input_gradient, i > 0);
     }
     /* One buffer a block, and the zero border where a 3x3 convolution reads. */
-    assert_int_equal(plan->tensors[plan->ops[0].output].buffer, plan->tensors[plan->ops[6].input].buffer);
-    assert_int_equal(plan->tensors[plan->ops[3].output].buffer, plan->tensors[plan->ops[6].input].buffer);
-    assert_int_equal(plan->tensors[plan->ops[7].output].buffer, plan->tensors[plan->ops[10].input].buffer);
-    assert_int_not_equal(plan->tensors[plan->ops[6].output].buffer, plan->tensors[plan->ops[6].input].buffer);
+    assert_int_equal(plan->tensors[plan->ops[0].output].buffer, plan->tensors[plan->ops[6].inputs[0]].buffer);
+    assert_int_equal(plan->tensors[plan->ops[3].output].buffer, plan->tensors[plan->ops[6].inputs[0]].buffer);
+    assert_int_equal(plan->tensors[plan->ops[7].output].buffer, plan->tensors[plan->ops[10].inputs[0]].buffer);
+    assert_int_not_equal(plan->tensors[plan->ops[6].output].buffer, plan->tensors[plan->ops[6].inputs[0]].buffer);
     assert_int_equal(plan->tensors[plan->ops[2].output].border, 1);
     assert_int_equal(plan->tensors[plan->ops[1].output].border, 0);
     assert_int_equal(plan->tensors[plan->ops[4].output].border, 1);
-    assert_int_equal(plan->tensors[plan->ops[4].input].border, 0);
+    assert_int_equal(plan->tensors[plan->ops[4].inputs[0]].border, 0);
     assert_int_equal(plan->ops[6].pool, POOL_AVERAGE);
     assert_int_equal(plan->ops[10].pool_size, 5);
     free(plan);
@@ -179,15 +179,15 @@ static void lowering_concatenates_in_place(void **state)
 /* Between a bottleneck and its BN too: they are one operation no more, and share out their weights. */
 static void lowering_adds_dropout_to_dense_layers(void **state)
 {
-    static const enum op_kind kinds[] = {OP_CONV,       OP_NORM,    OP_CONV_ALONE, OP_DROPOUT, OP_NORM,
-                                         OP_CONV_ALONE, OP_DROPOUT, OP_NORM,       OP_CONV_ALONE, OP_DROPOUT,
-                                         OP_NORM,       OP_CLASSIFIER};
+    static const enum op_kind kinds[] = {OP_CONV_BN_RELU,       OP_BN_RELU,    OP_CONV, OP_DROPOUT, OP_BN_RELU,
+                                         OP_CONV, OP_DROPOUT, OP_BN_RELU,       OP_CONV, OP_DROPOUT,
+                                         OP_BN_RELU,       OP_CLASSIFIER};
     struct plan *plan = lower("C(4,3,1) D(2,[3]) T(0.5) A(5,5) SM(5)", input, &dropping);
     struct plan *plain = lower("C(4,3,1) D(2,[3]) T(0.5) A(5,5) SM(5)", input, &(struct plan_options){0});
     assert_int_equal(plan->op_count, COUNT_OF(kinds));
     for (int i = 0; i < plan->op_count; i++) {
         const struct op *op = &plan->ops[i];
-        const struct tensor *in = &plan->tensors[op->input], *out = &plan->tensors[op->output];
+        const struct tensor *in = &plan->tensors[op->inputs[0]], *out = &plan->tensors[op->output];
         assert_int_equal(op->kind, kinds[i]);
         assert_true(op->kind != OP_DROPOUT || (op->drop == dropping.drop_dense && in->channels == out->channels &&
                                                in->border == out->border && !in->before && !in->after));
@@ -198,7 +198,7 @@ static void lowering_adds_dropout_to_dense_layers(void **state)
     assert_true(norm->weight < 0 && norm->gamma == joined->gamma && norm->variance == joined->variance);
     /* What the block gets is what was dropped. */
     assert_int_equal(plan->tensors[plan->ops[6].output].before, 4);
-    assert_int_equal(plan->tensors[plan->ops[6].output].buffer, plan->tensors[plan->ops[7].input].buffer);
+    assert_int_equal(plan->tensors[plan->ops[6].output].buffer, plan->tensors[plan->ops[7].inputs[0]].buffer);
     assert_int_equal(plan->tensors[plan->ops[5].output].buffer, plan->ops[5].output);
     free(plan);
     free(plain);
@@ -393,7 +393,7 @@ static float *input_of_op(const struct plan *plan, int op, struct weights *weigh
             buffers[t] = memory_new_aligned(backend_ref.tensor_bytes(&plan->tensors[t], batch->count));
     backend_ref.load(NULL, &plan->tensors[0], batch, buffers[0], NULL);
     for (int i = 0; i < op; i++) {
-        const struct tensor *in = &plan->tensors[plan->ops[i].input], *out = &plan->tensors[plan->ops[i].output];
+        const struct tensor *in = &plan->tensors[plan->ops[i].inputs[0]], *out = &plan->tensors[plan->ops[i].output];
         void *scratch = memory_new_aligned(backend_ref.scratch_bytes(plan, &plan->ops[i], batch->count, 1));
         void *saved = memory_new_aligned(backend_ref.saved_bytes(plan, &plan->ops[i], batch->count));
         struct op_run run = {.plan = plan,
@@ -410,7 +410,7 @@ static float *input_of_op(const struct plan *plan, int op, struct weights *weigh
         free(scratch);
         free(saved);
     }
-    const struct tensor *in = &plan->tensors[plan->ops[op].input];
+    const struct tensor *in = &plan->tensors[plan->ops[op].inputs[0]];
     *size = (size_t)in->channels * in->height * in->width;
     float *plain = memory_new(*size * (size_t)batch->count, sizeof *plain);
     backend_ref.tensor_read(in, batch->count, buffers[in->buffer], plain);

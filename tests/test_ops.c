@@ -269,10 +269,10 @@ static void nan_passes(void **state)
 {
     const struct subject *subject = *state;
     const struct op_case cases[] = {
-        {.kind = OP_CONV, .inputs = 3, .height = 5, .width = 5, .outputs = 4, .kernel = 3, .stride = 1, .count = 17},
-        {.kind = OP_FC, .inputs = 5, .height = 1, .width = 1, .outputs = 4, .count = 17},
+        {.kind = OP_CONV_BN_RELU, .inputs = 3, .height = 5, .width = 5, .outputs = 4, .kernel = 3, .stride = 1, .count = 17},
+        {.kind = OP_FC_BN_RELU, .inputs = 5, .height = 1, .width = 1, .outputs = 4, .count = 17},
         {.kind = OP_CLASSIFIER, .inputs = 5, .height = 1, .width = 1, .outputs = 4, .count = 17},
-        {.kind = OP_NORM, .inputs = 1, .height = 5, .width = 5, .count = 17},
+        {.kind = OP_BN_RELU, .inputs = 1, .height = 5, .width = 5, .count = 17},
     };
     struct plan *plan = memory_new(1, sizeof *plan);
     for (size_t k = 0; k < COUNT_OF(cases); k++) {
@@ -437,13 +437,13 @@ static const struct {
     CMUnitTestFunction run;
     enum op_kind kind;
 } checks[] = {
-    {"convolution", operation, OP_CONV},
-    {"fc", operation, OP_FC},
+    {"convolution", operation, OP_CONV_BN_RELU},
+    {"fc", operation, OP_FC_BN_RELU},
     {"pool", operation, OP_POOL},
     {"dropout", operation, OP_DROPOUT},
     {"classifier", operation, OP_CLASSIFIER},
-    {"normalisation", operation, OP_NORM},
-    {"convolution alone", operation, OP_CONV_ALONE},
+    {"normalisation", operation, OP_BN_RELU},
+    {"convolution alone", operation, OP_CONV},
     {"shared by a team", shared_by_a_team, OP_KINDS},
     {"NaN passes", nan_passes, OP_KINDS},
     {"load", load, OP_KINDS},

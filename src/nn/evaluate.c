@@ -62,7 +62,7 @@ static void moments_add(struct moments *all, struct moments part)
 static int op_of_layer(const struct plan *plan, int layer)
 {
     for (int i = 0; i < plan->op_count; i++)
-        if (plan->ops[i].layer == layer && (plan->ops[i].kind == OP_CONV || plan->ops[i].kind == OP_FC))
+        if (plan->ops[i].layer == layer && (plan->ops[i].kind == OP_CONV_BN_RELU || plan->ops[i].kind == OP_FC_BN_RELU))
             return i;
     BUG("only a convolution or an FC layer has statistics to measure");
 }

@@ -86,7 +86,7 @@ static void forward_lifetimes(const struct plan *plan, struct lifetime *lifetime
 {
     touch(&lifetimes[plan->tensors[0].buffer], 1);
     for (int i = 0; i < plan->op_count; i++) {
-        touch(&lifetimes[plan->tensors[plan->ops[i].input].buffer], i + 2);
+        touch(&lifetimes[plan->tensors[plan->ops[i].inputs[0]].buffer], i + 2);
         touch(&lifetimes[plan->tensors[plan->ops[i].output].buffer], i + 2);
     }
 }
@@ -99,7 +99,7 @@ static void backward_lifetimes(const struct plan *plan, struct lifetime *lifetim
         if (output->first)
             touch(output, plan->op_count - i);
         if (plan->ops[i].needs_input_gradient)
-            touch(&lifetimes[plan->tensors[plan->ops[i].input].buffer], plan->op_count - i);
+            touch(&lifetimes[plan->tensors[plan->ops[i].inputs[0]].buffer], plan->op_count - i);
     }
 }
 
@@ -204,10 +204,10 @@ static void bind(struct network *network, const struct arena *arena)
             .op = op,
             .values = network->values,
             .gradients = network->gradients,
-            .x = place_of(network, arena->buffers, op->input),
+            .x = place_of(network, arena->buffers, op->inputs[0]),
             .y = place_of(network, arena->buffers, op->output),
             .dy = training ? place_of(network, arena->buffer_gradients, op->output) : NULL,
-            .dx = training && op->needs_input_gradient ? place_of(network, arena->buffer_gradients, op->input) : NULL,
+            .dx = training && op->needs_input_gradient ? place_of(network, arena->buffer_gradients, op->inputs[0]) : NULL,
             .saved = training ? base + arena->saved[i] : NULL,
             .scratch = base + arena->scratch,
             .members = 1,

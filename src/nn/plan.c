@@ -48,7 +48,7 @@ static struct op *add_op(struct lowering *at, enum op_kind kind, int layer, int 
     struct plan *plan = at->plan;
     ASSERT(plan->op_count < PLAN_OPS_MAX);
     struct op *op = &plan->ops[plan->op_count++];
-    *op = (struct op){.kind = kind, .layer = layer, .input = at->map, .output = output};
+    *op = (struct op){.kind = kind, .layer = layer, .inputs = {at->map}, .output = output};
     at->map = output;
     return op;
 }
@@ -84,7 +84,7 @@ static void emit_dropout(struct lowering *at, float drop, int layer, struct shap
 /* The BN that a layer begins with, on the map `in`; `out` is behind its pool. */
 static struct op *emit_norm(struct lowering *at, int layer, struct shape in, struct shape out)
 {
-    struct op *op = emit(at, OP_NORM, layer, out);
+    struct op *op = emit(at, OP_BN_RELU, layer, out);
     set_linear(op, &at->layout.norms[layer], 0, 0, in);
     return op;
 }
@@ -93,7 +93,7 @@ static void emit_conv(struct lowering *at, int layer)
 {
     const struct layer *l = &at->arch->layers[layer];
     bool joined = layer + 1 < at->arch->layer_count && layer_is_pool(l + 1);
-    struct op *op = emit(at, OP_CONV, layer, at->shapes[layer + joined]);
+    struct op *op = emit(at, OP_CONV_BN_RELU, layer, at->shapes[layer + joined]);
     set_linear(op, &at->layout.layers[layer], l->kernel, l->stride, at->shapes[layer]);
     if (joined)
         set_pool(op, l + 1);
@@ -102,7 +102,7 @@ static void emit_conv(struct lowering *at, int layer)
 static void emit_pool(struct lowering *at, int layer)
 {
     const struct op *last = at->plan->op_count ? &at->plan->ops[at->plan->op_count - 1] : NULL;
-    if (last && last->kind == OP_CONV && last->layer == layer - 1)
+    if (last && last->kind == OP_CONV_BN_RELU && last->layer == layer - 1)
         return; /* joined already */
     bool norm = layer_begins_with_norm(at->arch, layer);
     set_pool(norm ? emit_norm(at, layer, at->shapes[layer - 1], at->shapes[layer])
@@ -126,7 +126,7 @@ static void emit_conv_alone(struct lowering *at, int layer, const struct weights
 {
     float drop = at->options->drop_dense;
     int between = drop > 0 ? add_tensor(at->plan, (struct shape){weights->outputs, map.height, map.width}) : output;
-    set_linear(add_op(at, OP_CONV_ALONE, layer, between), weights, kernel, 1, map);
+    set_linear(add_op(at, OP_CONV, layer, between), weights, kernel, 1, map);
     if (drop > 0)
         add_op(at, OP_DROPOUT, layer, output)->drop = drop;
 }
@@ -136,7 +136,7 @@ static void emit_bottleneck(struct lowering *at, int layer, const struct weights
 {
     struct shape middle = {weights->outputs, in.height, in.width};
     if (!(at->options->drop_dense > 0)) {
-        set_linear(emit(at, OP_CONV, layer, middle), weights, 1, 1, in);
+        set_linear(emit(at, OP_CONV_BN_RELU, layer, middle), weights, 1, 1, in);
         return;
     }
     struct weights_layer linear = *weights, norm = *weights;
@@ -144,7 +144,7 @@ static void emit_bottleneck(struct lowering *at, int layer, const struct weights
     norm.inputs = norm.outputs;
     norm.kernel = 0;
     emit_conv_alone(at, layer, &linear, 1, in, add_tensor(at->plan, middle));
-    set_linear(emit(at, OP_NORM, layer, middle), &norm, 0, 0, middle);
+    set_linear(emit(at, OP_BN_RELU, layer, middle), &norm, 0, 0, middle);
 }
 
 static void emit_dense(struct lowering *at, int layer)
@@ -172,24 +172,24 @@ static void emit_transition(struct lowering *at, int layer)
 static void emit_linear(struct lowering *at, int layer)
 {
     bool fc = at->arch->layers[layer].kind == LAYER_FC;
-    struct op *op = emit(at, fc ? OP_FC : OP_CLASSIFIER, layer, at->shapes[layer]);
+    struct op *op = emit(at, fc ? OP_FC_BN_RELU : OP_CLASSIFIER, layer, at->shapes[layer]);
     set_linear(op, &at->layout.layers[layer], 0, 0, at->shapes[layer]);
     if (!fc)
         at->plan->classes = op->channels;
 }
 
-/* Tensors of one buffer have one border: operations go backward, so the buffer's last reader decides, and only OP_NORM
+/* Tensors of one buffer have one border: operations go backward, so the buffer's last reader decides, and only OP_BN_RELU
    reads a buffer with others. */
 static void set_borders(struct plan *plan)
 {
     for (int i = plan->op_count - 1; i >= 0; i--) {
         const struct op *op = &plan->ops[i];
         int border = 0;
-        if (op->kind == OP_CONV || op->kind == OP_CONV_ALONE)
+        if (op->kind == OP_CONV_BN_RELU || op->kind == OP_CONV)
             border = op->kernel / 2;
         else if (op->kind == OP_DROPOUT)
             border = plan->tensors[op->output].border;
-        plan->tensors[op->input].border = border;
+        plan->tensors[op->inputs[0]].border = border;
     }
 }
 
@@ -203,9 +203,9 @@ static void set_gradients(struct plan *plan)
     }
     for (int i = plan->op_count - 1; i >= 0; i--) {
         struct op *op = &plan->ops[i];
-        bool *buffer_read = &read[plan->tensors[op->input].buffer];
+        bool *buffer_read = &read[plan->tensors[op->inputs[0]].buffer];
         op->adds_input_gradient = *buffer_read;
-        ASSERT(!op->adds_input_gradient || (op->kind == OP_NORM && op->pool == POOL_NONE));
+        ASSERT(!op->adds_input_gradient || (op->kind == OP_BN_RELU && op->pool == POOL_NONE));
         *buffer_read = true;
     }
 }

@@ -2,13 +2,13 @@
  * plan.h - an architecture lowered to the list of operations that a backend runs.
  *
  * One operation stands for what is best done in one pass: convolution, BN, ReLU and the pool behind it are
- * one OP_CONV.  Tensor 0 is the input.  Operations are in the order in which they run; each reads one tensor and
+ * one OP_CONV_BN_RELU.  Tensor 0 is the input.  Operations are in the order in which they run; each reads one tensor and
  * writes one.  A plan is a plain value.
  *
  * A tensor is a range of the channels of a buffer; an ordinary one is the whole of its own.  A dense block is one
  * buffer: what comes before the block writes its first channels, each layer of the block reads those written so far
  * and writes the next, and what comes behind it reads all of them.  So nothing is ever copied to concatenate.  Tensors
- * of one buffer have one height, width and border, and only OP_NORM reads a buffer that more than one operation reads.
+ * of one buffer have one height, width and border, and only OP_BN_RELU reads a buffer that more than one operation reads.
  */
 #ifndef ESPALIER_NN_PLAN_H
 #define ESPALIER_NN_PLAN_H
@@ -16,13 +16,13 @@
 #include "arch/weights.h"
 
 enum op_kind {
-    OP_CONV,       /* convolution, BN, ReLU, then `pool` when it has one */
-    OP_FC,         /* linear over the flattened input, BN, ReLU */
+    OP_CONV_BN_RELU,       /* convolution, BN, ReLU, then `pool` when it has one */
+    OP_FC_BN_RELU,         /* linear over the flattened input, BN, ReLU */
     OP_POOL,       /* a pool that no convolution precedes */
     OP_DROPOUT,    /* training only: zero with probability `drop`, scale the rest by 1/(1-drop) */
     OP_CLASSIFIER, /* linear with bias; softmax cross-entropy in training */
-    OP_NORM,       /* BN, ReLU, then `pool` when it has one */
-    OP_CONV_ALONE, /* convolution and nothing else; its output has no border */
+    OP_BN_RELU,       /* BN, ReLU, then `pool` when it has one */
+    OP_CONV, /* convolution and nothing else; its output has no border */
     OP_KINDS
 };
 
@@ -40,18 +40,18 @@ struct op {
     enum op_kind kind;
     int layer;             /* of the architecture: the one whose weights it uses; OP_POOL: the pool's; OP_DROPOUT:
                               the one it follows */
-    int input, output;     /* tensors */
-    int kernel, stride;    /* OP_CONV, OP_CONV_ALONE */
-    int channels;          /* OP_CONV, OP_CONV_ALONE, OP_FC: outputs of the linear part; OP_CLASSIFIER: classes;
-                              OP_NORM: of its input */
-    int height, width;     /* OP_CONV, OP_CONV_ALONE, OP_NORM: of the map before the pool; else 1 × 1, or 0 without
+    int inputs[2], output; /* tensors; the second only where the operation reads two */
+    int kernel, stride;    /* OP_CONV_BN_RELU, OP_CONV */
+    int channels;          /* OP_CONV_BN_RELU, OP_CONV, OP_FC_BN_RELU: outputs of the linear part; OP_CLASSIFIER: classes;
+                              OP_BN_RELU: of its input */
+    int height, width;     /* OP_CONV_BN_RELU, OP_CONV, OP_BN_RELU: of the map before the pool; else 1 × 1, or 0 without
                               weights */
-    enum pool_kind pool;   /* OP_CONV, OP_NORM, OP_POOL */
+    enum pool_kind pool;   /* OP_CONV_BN_RELU, OP_BN_RELU, OP_POOL */
     int pool_size, pool_stride;
     float drop;            /* OP_DROPOUT */
     bool needs_input_gradient; /* false when nothing before it is trained */
     bool adds_input_gradient;  /* a later operation reads its input's buffer too, and in the backward pass has written
-                                  the gradient already; OP_NORM without a pool on part of a buffer only */
+                                  the gradient already; OP_BN_RELU without a pool on part of a buffer only */
     struct weights_layer weights; /* offsets into the flat buffer */
 };
 

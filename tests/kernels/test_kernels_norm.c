@@ -124,7 +124,7 @@ static void arrays_done(struct arrays *a)
 static void reference(const struct norm_case *c, struct arrays *a)
 {
     int channels = c->channels, planes = c->count * channels;
-    struct op op = {.kind = OP_CONV, .channels = channels, .height = c->height, .width = c->width};
+    struct op op = {.kind = OP_CONV_BN_RELU, .channels = channels, .height = c->height, .width = c->width};
     op.pool = c->pool;
     op.pool_size = c->size;
     op.pool_stride = c->stride;

@@ -1,5 +1,5 @@
 /*
- * conv.h - OP_CONV: convolution, BN, ReLU and the pool behind it; and OP_CONV_ALONE, the convolution by itself.
+ * conv.h - OP_CONV_BN_RELU: convolution, BN, ReLU and the pool behind it; and OP_CONV, the convolution by itself.
  *
  * Forward: all groups through the convolution, which also gathers the batch statistics, then all through BN.
  * Inference knows the statistics, so each group goes through both while it is in the cache.
@@ -93,7 +93,7 @@ static void convolution_backward(const struct op_run *run, const struct convolut
     team_do(run->team, round.shares, round_end, &round);
 }
 
-/* --- OP_CONV --- */
+/* --- OP_CONV_BN_RELU --- */
 
 struct conv {
     const struct op_run *run;
@@ -220,7 +220,7 @@ static void conv_backward(const struct op_run *run, enum precision precision)
     convolution_backward(run, &conv.convolution, conv_gradient_group, &conv);
 }
 
-/* --- OP_CONV_ALONE: what it reads and writes lies as the linear part does, but for the border that the input gradient
+/* --- OP_CONV: what it reads and writes lies as the linear part does, but for the border that the input gradient
    wants around the output's: so the gradient goes through a bordered map in scratch here too --- */
 
 struct alone {

@@ -1,5 +1,5 @@
 /*
- * convolve.h - the linear part of OP_CONV: forward, input gradient and weight gradient, each by the best method.
+ * convolve.h - the linear part of OP_CONV_BN_RELU: forward, input gradient and weight gradient, each by the best method.
  *
  * Any convolution can go through `product` and `outer` directly (product.h); those that fit and are wide enough go
  * through them by way of minimal filtering (winograd.h).  A `begin` prepares weights and tables; then groups of images
@@ -89,7 +89,7 @@ static struct convolution convolution_new(struct pieces *pieces, const struct pl
                                           enum precision precision, int groups, int members)
 {
     struct convolution c = {.kernel = op->kernel, .stride = op->stride, .outputs = op->channels, .together = 1};
-    c.in = map_of(&plan->tensors[op->input]);
+    c.in = map_of(&plan->tensors[op->inputs[0]]);
     c.inputs = c.in.channels;
     c.linear = map_new(op->channels, op->height, op->width, 0);
     c.gradient = map_new(op->channels, op->height, op->width, op->kernel / 2);

@@ -18,8 +18,8 @@ static size_t saved_bytes(const struct plan *plan, const struct op *op, int batc
 {
     struct pieces pieces = {0};
     struct map out = map_of(&plan->tensors[op->output]);
-    if (op->kind == OP_CONV || op->kind == OP_FC || op->kind == OP_NORM)
-        kept_new(&pieces, op, &out, groups_of(batch), op->kind != OP_FC && op->pool == POOL_MAX);
+    if (op->kind == OP_CONV_BN_RELU || op->kind == OP_FC_BN_RELU || op->kind == OP_BN_RELU)
+        kept_new(&pieces, op, &out, groups_of(batch), op->kind != OP_FC_BN_RELU && op->pool == POOL_MAX);
     return pieces.used;
 }
 
@@ -27,13 +27,13 @@ static size_t scratch_bytes(const struct plan *plan, const struct op *op, enum p
                             int members)
 {
     struct pieces pieces = {0};
-    if (op->kind == OP_CONV)
+    if (op->kind == OP_CONV_BN_RELU)
         conv_new(&pieces, plan, op, precision, groups_of(batch), members);
-    else if (op->kind == OP_CONV_ALONE)
+    else if (op->kind == OP_CONV)
         convolution_new(&pieces, plan, op, precision, groups_of(batch), members);
-    else if (op->kind == OP_NORM)
+    else if (op->kind == OP_BN_RELU)
         norm_new(&pieces, plan, op, groups_of(batch));
-    else if (op->kind == OP_FC || op->kind == OP_CLASSIFIER)
+    else if (op->kind == OP_FC_BN_RELU || op->kind == OP_CLASSIFIER)
         linear_scratch_new(&pieces, plan, op, groups_of(batch));
     return pieces.used;
 }
@@ -72,20 +72,20 @@ static size_t scratch_bytes(const struct plan *plan, const struct op *op, enum p
         .tensor_write = tensor_write,                                                                                  \
         .tensor_read = tensor_read,                                                                                    \
         .load = load,                                                                                                  \
-        .forward = {[OP_CONV] = conv_forward_##precision,                                                              \
-                    [OP_FC] = fc_forward,                                                                              \
+        .forward = {[OP_CONV_BN_RELU] = conv_forward_##precision,                                                              \
+                    [OP_FC_BN_RELU] = fc_forward,                                                                              \
                     [OP_POOL] = pool_forward,                                                                          \
                     [OP_DROPOUT] = dropout_forward,                                                                    \
                     [OP_CLASSIFIER] = classifier_forward,                                                              \
-                    [OP_NORM] = norm_forward,                                                                          \
-                    [OP_CONV_ALONE] = alone_forward_##precision},                                                      \
-        .backward = {[OP_CONV] = conv_backward_##precision,                                                            \
-                     [OP_FC] = fc_backward,                                                                            \
+                    [OP_BN_RELU] = norm_forward,                                                                          \
+                    [OP_CONV] = alone_forward_##precision},                                                      \
+        .backward = {[OP_CONV_BN_RELU] = conv_backward_##precision,                                                            \
+                     [OP_FC_BN_RELU] = fc_backward,                                                                            \
                      [OP_POOL] = pool_backward,                                                                        \
                      [OP_DROPOUT] = dropout_backward,                                                                  \
                      [OP_CLASSIFIER] = classifier_backward,                                                            \
-                     [OP_NORM] = norm_backward,                                                                        \
-                     [OP_CONV_ALONE] = alone_backward_##precision},                                                    \
+                     [OP_BN_RELU] = norm_backward,                                                                        \
+                     [OP_CONV] = alone_backward_##precision},                                                    \
         .update = update,                                                                                              \
     };
 

@@ -1,5 +1,5 @@
 /*
- * linear.h - OP_FC (linear, BN, ReLU) and OP_CLASSIFIER (linear with bias, softmax cross-entropy).
+ * linear.h - OP_FC_BN_RELU (linear, BN, ReLU) and OP_CLASSIFIER (linear with bias, softmax cross-entropy).
  *
  * Both are products with one "pixel" a group of images: a column is an input feature in the order [channel][y][x].
  * The classifier's output tensor holds probabilities, [group][class][image].
@@ -41,7 +41,7 @@ static void feature_offsets(const struct map *in, int32_t *offsets)
 static void linear_forward(const struct op_run *run, const int32_t *offsets, const float *start, float *out)
 {
     const struct op *op = run->op;
-    struct map in = map_of(&run->plan->tensors[op->input]);
+    struct map in = map_of(&run->plan->tensors[op->inputs[0]]);
     struct product product = {
         .rows = op->channels,
         .columns = op->weights.inputs,
@@ -64,7 +64,7 @@ static void linear_forward(const struct op_run *run, const int32_t *offsets, con
 static void linear_backward(const struct op_run *run, struct linear_scratch *scratch)
 {
     const struct op *op = run->op;
-    struct map in = map_of(&run->plan->tensors[op->input]);
+    struct map in = map_of(&run->plan->tensors[op->inputs[0]]);
     int inputs = op->weights.inputs, groups = groups_of(run->count);
     ptrdiff_t group = (ptrdiff_t)op->channels * LANES;
     struct outer outer = {
@@ -113,7 +113,7 @@ static void fc_forward(const struct op_run *run)
 {
     const struct op *op = run->op;
     int groups = groups_of(run->count);
-    struct map in = map_of(&run->plan->tensors[op->input]), out = map_of(&run->plan->tensors[op->output]);
+    struct map in = map_of(&run->plan->tensors[op->inputs[0]]), out = map_of(&run->plan->tensors[op->output]);
     struct map linear = linear_map(op);
     struct linear_scratch scratch = linear_scratch_new(&(struct pieces){run->scratch, 0}, run->plan, op, groups);
     struct kept kept = scratch.kept;
@@ -205,7 +205,7 @@ static void classifier_forward(const struct op_run *run)
 {
     const struct op *op = run->op;
     int groups = groups_of(run->count), classes = op->channels;
-    struct map in = map_of(&run->plan->tensors[op->input]);
+    struct map in = map_of(&run->plan->tensors[op->inputs[0]]);
     struct linear_scratch scratch = linear_scratch_new(&(struct pieces){run->scratch, 0}, run->plan, op, groups);
     feature_offsets(&in, scratch.offsets);
     linear_forward(run, scratch.offsets, run->values + op->weights.bias, run->y);

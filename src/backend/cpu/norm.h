@@ -1,7 +1,7 @@
 /*
- * norm.h - OP_NORM: BN, ReLU and the pool behind it, of a map that is there already.
+ * norm.h - OP_BN_RELU: BN, ReLU and the pool behind it, of a map that is there already.
  *
- * Its input takes the place of the linear part that OP_CONV keeps (normalise.h).  It is a dense block's buffer, or the
+ * Its input takes the place of the linear part that OP_CONV_BN_RELU keeps (normalise.h).  It is a dense block's buffer, or the
  * beginning of one, and holds no shift: the sums take it off, the statistics put it back.
  */
 #ifndef ESPALIER_BACKEND_CPU_NORM_H
@@ -22,7 +22,7 @@ struct norm {
 static struct norm norm_new(struct pieces *pieces, const struct plan *plan, const struct op *op, int groups)
 {
     struct norm norm = {.groups = groups};
-    norm.in = map_of(&plan->tensors[op->input]);
+    norm.in = map_of(&plan->tensors[op->inputs[0]]);
     norm.out = map_of(&plan->tensors[op->output]);
     ASSERT(norm.in.border == 0);
     norm.kept = kept_new(pieces, op, &norm.out, 1, false);

@@ -19,7 +19,7 @@
 
 /* What forward keeps for backward, in `saved`; in inference only what is needed, in scratch. */
 struct kept {
-    float *linear;             /* [group][channel][y][x]: before BN, less the shift, no border; none of OP_NORM */
+    float *linear;             /* [group][channel][y][x]: before BN, less the shift, no border; none of OP_BN_RELU */
     float *selected;           /* max pools, [group][channel][y][x] of the output: the linear value that won; or NULL */
     size_t selected_group;     /* floats of `selected` a group */
     float *mean, *inverse_std; /* of `linear` as it is kept */
@@ -35,7 +35,7 @@ static struct kept kept_new(struct pieces *pieces, const struct op *op, const st
 {
     size_t linear = linear_map(op).group, selected = (size_t)op->channels * out->height * out->width * LANES;
     struct kept kept = {.selected_group = selected};
-    if (op->kind != OP_NORM)
+    if (op->kind != OP_BN_RELU)
         kept.linear = piece(pieces, groups * linear * sizeof(float));
     if (select)
         kept.selected = piece(pieces, groups * selected * sizeof(float));

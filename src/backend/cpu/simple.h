@@ -18,7 +18,7 @@ static inline size_t plane_at(const struct map *map, int number)
 static void pool_forward(const struct op_run *run)
 {
     const struct op *op = run->op;
-    struct map in = map_of(&run->plan->tensors[op->input]), out = map_of(&run->plan->tensors[op->output]);
+    struct map in = map_of(&run->plan->tensors[op->inputs[0]]), out = map_of(&run->plan->tensors[op->output]);
     int planes = groups_of(run->count) * in.channels, size = op->pool_size, stride = op->pool_stride;
     vector share = vector_all(1.0f / (float)(size * size));
     for (int plane = 0; plane < planes; plane++) {
@@ -46,7 +46,7 @@ static void pool_forward(const struct op_run *run)
 static void pool_backward(const struct op_run *run)
 {
     const struct op *op = run->op;
-    struct map in = map_of(&run->plan->tensors[op->input]), out = map_of(&run->plan->tensors[op->output]);
+    struct map in = map_of(&run->plan->tensors[op->inputs[0]]), out = map_of(&run->plan->tensors[op->output]);
     int planes = groups_of(run->count) * in.channels, size = op->pool_size, stride = op->pool_stride;
     vector share = vector_all(1.0f / (float)(size * size));
     if (!run->dx)
@@ -113,7 +113,7 @@ static void drop_group(void *context, int group, int member)
 
 static void dropout_forward(const struct op_run *run)
 {
-    struct map in = map_of(&run->plan->tensors[run->op->input]), out = map_of(&run->plan->tensors[run->op->output]);
+    struct map in = map_of(&run->plan->tensors[run->op->inputs[0]]), out = map_of(&run->plan->tensors[run->op->output]);
     ASSERT(in.border == out.border);
     if (run->training)
         team_do(run->team, groups_of(run->count), drop_group, &(struct drop){run, in, out, run->x, run->y});
@@ -124,7 +124,7 @@ static void dropout_forward(const struct op_run *run)
 
 static void dropout_backward(const struct op_run *run)
 {
-    struct map in = map_of(&run->plan->tensors[run->op->input]), out = map_of(&run->plan->tensors[run->op->output]);
+    struct map in = map_of(&run->plan->tensors[run->op->inputs[0]]), out = map_of(&run->plan->tensors[run->op->output]);
     if (run->dx)
         team_do(run->team, groups_of(run->count), drop_group, &(struct drop){run, out, in, run->dy, run->dx});
 }

@@ -32,17 +32,17 @@ size_t tensor_bytes_of(const struct tensor *tensor, int batch, enum storage stor
 
 static bool is_convolution(const struct op *op)
 {
-    return op->kind == OP_CONV || op->kind == OP_CONV_ALONE;
+    return op->kind == OP_CONV_BN_RELU || op->kind == OP_CONV;
 }
 
 static bool has_weight(const struct op *op)
 {
-    return is_convolution(op) || op->kind == OP_FC || op->kind == OP_CLASSIFIER;
+    return is_convolution(op) || op->kind == OP_FC_BN_RELU || op->kind == OP_CLASSIFIER;
 }
 
 static bool has_vectors(const struct op *op)
 {
-    return has_weight(op) || op->kind == OP_NORM;
+    return has_weight(op) || op->kind == OP_BN_RELU;
 }
 
 /* --- weights --- */
@@ -65,7 +65,7 @@ static int64_t add_vector(struct stored *stored, int64_t canonical, int channels
 
 static int64_t add_weight(struct stored *stored, const struct plan *plan, const struct op *op)
 {
-    const struct tensor *input = &plan->tensors[op->input];
+    const struct tensor *input = &plan->tensors[op->inputs[0]];
     int outputs = op->weights.outputs;
     int positions = is_convolution(op) ? op->kernel * op->kernel : input->height * input->width;
     return add_part(stored, op->weights.weight, outputs, input->channels, positions, KERNEL_ROUND(outputs));
@@ -106,7 +106,7 @@ bool conv_wanted(const struct op *op, enum conv_direction direction, bool traini
 
 struct conv_shape conv_shape_of(const struct plan *plan, const struct op *op, int batch, enum storage storage)
 {
-    const struct tensor *input = &plan->tensors[op->input];
+    const struct tensor *input = &plan->tensors[op->inputs[0]];
     ASSERT(!input->before && !input->after);
     return (struct conv_shape){.batch = batch,
                                .inputs = KERNEL_ROUND(input->channels),
@@ -132,12 +132,12 @@ static size_t linear_bytes(const struct op *op, int batch, enum storage storage)
 /* Has a linear part that lies by itself, in what BN keeps or in scratch. */
 static bool has_linear_part(const struct op *op)
 {
-    return is_convolution(op) || op->kind == OP_FC;
+    return is_convolution(op) || op->kind == OP_FC_BN_RELU;
 }
 
 static bool is_normalised(const struct op *op)
 {
-    return op->kind == OP_CONV || op->kind == OP_FC || op->kind == OP_NORM;
+    return op->kind == OP_CONV_BN_RELU || op->kind == OP_FC_BN_RELU || op->kind == OP_BN_RELU;
 }
 
 struct saved saved_plan(const struct plan *plan, const struct op *op, int batch, enum storage storage)
@@ -145,7 +145,7 @@ struct saved saved_plan(const struct plan *plan, const struct op *op, int batch,
     struct saved saved = {0};
     if (is_normalised(op)) {
         size_t vector = (size_t)KERNEL_ROUND(op->channels) * sizeof(float);
-        if (has_linear_part(op)) /* OP_NORM reads its input again */
+        if (has_linear_part(op)) /* OP_BN_RELU reads its input again */
             saved.z = take(&saved.bytes, linear_bytes(op, batch, storage));
         saved.mean = take(&saved.bytes, vector);
         saved.inverse_std = take(&saved.bytes, vector);

@@ -26,7 +26,7 @@ static struct kernel_map tensor_map(const struct op_run *run, int tensor, const 
 
 static struct kernel_map input_map(const struct op_run *run, const void *data)
 {
-    return tensor_map(run, run->op->input, data);
+    return tensor_map(run, run->op->inputs[0], data);
 }
 
 static struct kernel_map output_map(const struct op_run *run, const void *data)
@@ -116,7 +116,7 @@ static int row_of(const struct tensor *tensor)
 static void linear_forward(const struct op_run *run, void *z, bool z_float)
 {
     struct context *context = run->context;
-    int inputs = row_of(&run->plan->tensors[run->op->input]), outputs = KERNEL_ROUND(run->op->channels);
+    int inputs = row_of(&run->plan->tensors[run->op->inputs[0]]), outputs = KERNEL_ROUND(run->op->channels);
     multiply(context, &(struct product){CUBLAS_OP_T, CUBLAS_OP_N, outputs, context->batch, inputs, weight_at(run),
                                         run->x, inputs, inputs, z, z_float});
 }
@@ -124,7 +124,7 @@ static void linear_forward(const struct op_run *run, void *z, bool z_float)
 static void linear_backward(const struct op_run *run, const void *dz)
 {
     struct context *context = run->context;
-    int inputs = row_of(&run->plan->tensors[run->op->input]), outputs = KERNEL_ROUND(run->op->channels);
+    int inputs = row_of(&run->plan->tensors[run->op->inputs[0]]), outputs = KERNEL_ROUND(run->op->channels);
     multiply(context, &(struct product){CUBLAS_OP_N, CUBLAS_OP_T, inputs, outputs, context->batch, run->x, dz, inputs,
                                         outputs, weight_gradient_at(run), false});
     if (run->dx)
@@ -356,7 +356,7 @@ void conv_alone_backward(const struct op_run *run)
 void pool_forward(const struct op_run *run)
 {
     struct context *context = run->context;
-    const struct tensor *input = &run->plan->tensors[run->op->input], *output = &run->plan->tensors[run->op->output];
+    const struct tensor *input = &run->plan->tensors[run->op->inputs[0]], *output = &run->plan->tensors[run->op->output];
     struct saved saved = saved_plan(run->plan, run->op, context->batch, context->storage);
     struct kernel_pool_forward arguments = {.step = context->step,
                                             .batch = context->batch,
@@ -373,7 +373,7 @@ void pool_forward(const struct op_run *run)
 void pool_backward(const struct op_run *run)
 {
     struct context *context = run->context;
-    const struct tensor *input = &run->plan->tensors[run->op->input];
+    const struct tensor *input = &run->plan->tensors[run->op->inputs[0]];
     struct saved saved = saved_plan(run->plan, run->op, context->batch, context->storage);
     struct kernel_pool_backward arguments = {.step = context->step,
                                              .batch = context->batch,
@@ -391,7 +391,7 @@ void pool_backward(const struct op_run *run)
 static void drop(const struct op_run *run, struct kernel_map from, struct kernel_map to)
 {
     struct context *context = run->context;
-    const struct tensor *tensor = &run->plan->tensors[run->op->input];
+    const struct tensor *tensor = &run->plan->tensors[run->op->inputs[0]];
     struct kernel_dropout arguments = {.step = context->step,
                                        .key = step_dropout_key(&(struct step){0}, op_index(run)),
                                        .batch = context->batch,

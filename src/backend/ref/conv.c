@@ -1,6 +1,6 @@
 /*
- * conv.c - OP_CONV: convolution with zero padding kernel/2, then BN, ReLU and the pool joined to it; and the two
- * halves, OP_CONV_ALONE and OP_NORM.
+ * conv.c - OP_CONV_BN_RELU: convolution with zero padding kernel/2, then BN, ReLU and the pool joined to it; and the two
+ * halves, OP_CONV and OP_BN_RELU.
  *
  * Scratch is two maps before the pool: the linear part's output (inference) or its gradient (backward), and the
  * activation when a pool follows or backward needs it again.
@@ -18,7 +18,7 @@ struct geometry {
 static struct geometry geometry_of(const struct op_run *run)
 {
     const struct op *op = run->op;
-    const struct tensor *input = &run->plan->tensors[op->input];
+    const struct tensor *input = &run->plan->tensors[op->inputs[0]];
     return (struct geometry){input->channels, op->channels, op->kernel, op->stride, op->kernel / 2,
                              input->height,   input->width, op->height, op->width};
 }

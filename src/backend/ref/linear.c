@@ -1,5 +1,5 @@
 /*
- * linear.c - OP_FC (linear, BN, ReLU) and OP_CLASSIFIER (linear with bias, softmax cross-entropy).
+ * linear.c - OP_FC_BN_RELU (linear, BN, ReLU) and OP_CLASSIFIER (linear with bias, softmax cross-entropy).
  *
  * The input is flattened [channel][y][x], which is the order that it lies in.  The classifier's output tensor
  * holds the probabilities.

@@ -32,7 +32,7 @@ static size_t tensor_offset(const struct tensor *tensor)
 
 static size_t saved_bytes(const struct plan *plan, const struct op *op, int batch)
 {
-    bool normalised = op->kind == OP_CONV || op->kind == OP_FC || op->kind == OP_NORM;
+    bool normalised = op->kind == OP_CONV_BN_RELU || op->kind == OP_FC_BN_RELU || op->kind == OP_BN_RELU;
     return normalised ? whole_lines(2 * op->channels + ref_maps_size(ref_maps_of(op, batch))) : 0;
 }
 
@@ -51,7 +51,7 @@ static bool is_part(const struct tensor *tensor)
    gradient. */
 static size_t scratch_bytes(const struct plan *plan, const struct op *op, int batch, int members)
 {
-    const struct tensor *input = &plan->tensors[op->input], *output = &plan->tensors[op->output];
+    const struct tensor *input = &plan->tensors[op->inputs[0]], *output = &plan->tensors[op->output];
     size_t size = scratch_size(op, batch);
     if (is_part(input))
         size += 2 * ref_tensor_size(input, batch);
@@ -115,7 +115,7 @@ static void tensor_read(const struct tensor *tensor, int count, const void *data
 /* Run one function on tensors by themselves: parts of buffers are copied before and after. */
 static void run_plainly(const struct op_run *run, void (*function)(const struct op_run *run), bool backward)
 {
-    const struct tensor *input = &run->plan->tensors[run->op->input], *output = &run->plan->tensors[run->op->output];
+    const struct tensor *input = &run->plan->tensors[run->op->inputs[0]], *output = &run->plan->tensors[run->op->output];
     struct op_run plain = *run;
     float *room = (float *)run->scratch + scratch_size(run->op, run->count);
     if (is_part(input)) {
@@ -142,20 +142,20 @@ static void run_plainly(const struct op_run *run, void (*function)(const struct 
 
 static void pool_forward(const struct op_run *run)
 {
-    const struct tensor *input = &run->plan->tensors[run->op->input];
+    const struct tensor *input = &run->plan->tensors[run->op->inputs[0]];
     ref_pool_forward(run->op, run->count * input->channels, input->height, input->width, run->x, run->y);
 }
 
 static void pool_backward(const struct op_run *run)
 {
-    const struct tensor *input = &run->plan->tensors[run->op->input];
+    const struct tensor *input = &run->plan->tensors[run->op->inputs[0]];
     if (run->dx)
         ref_pool_backward(run->op, run->count * input->channels, input->height, input->width, run->x, run->dy, run->dx);
 }
 
 static void drop(const struct op_run *run, const float *from, float *to)
 {
-    size_t size = ref_tensor_size(&run->plan->tensors[run->op->input], run->count);
+    size_t size = ref_tensor_size(&run->plan->tensors[run->op->inputs[0]], run->count);
     int32_t threshold = dropout_threshold(run->op->drop);
     float scale = 1 / (1 - run->op->drop);
     for (size_t i = 0; i < size; i++)
@@ -167,7 +167,7 @@ static void dropout_forward(const struct op_run *run)
     if (run->training)
         drop(run, run->x, run->y);
     else
-        memcpy(run->y, run->x, ref_tensor_size(&run->plan->tensors[run->op->input], run->count) * sizeof(float));
+        memcpy(run->y, run->x, ref_tensor_size(&run->plan->tensors[run->op->inputs[0]], run->count) * sizeof(float));
 }
 
 static void dropout_backward(const struct op_run *run)
@@ -188,13 +188,13 @@ static void update(void *context, const struct sgd *sgd, int64_t count, float *v
 
 /* By kind: forward and backward of tensors by themselves. */
 static void (*const plain_functions[OP_KINDS][2])(const struct op_run *run) = {
-    [OP_CONV] = {ref_conv_forward, ref_conv_backward},
-    [OP_FC] = {ref_fc_forward, ref_fc_backward},
+    [OP_CONV_BN_RELU] = {ref_conv_forward, ref_conv_backward},
+    [OP_FC_BN_RELU] = {ref_fc_forward, ref_fc_backward},
     [OP_POOL] = {pool_forward, pool_backward},
     [OP_DROPOUT] = {dropout_forward, dropout_backward},
     [OP_CLASSIFIER] = {ref_classifier_forward, ref_classifier_backward},
-    [OP_NORM] = {ref_norm_forward, ref_norm_backward},
-    [OP_CONV_ALONE] = {ref_conv_alone_forward, ref_conv_alone_backward},
+    [OP_BN_RELU] = {ref_norm_forward, ref_norm_backward},
+    [OP_CONV] = {ref_conv_alone_forward, ref_conv_alone_backward},
 };
 
 static void forward(const struct op_run *run)

@@ -17,7 +17,7 @@
 
 #include "bed.h"
 #include "nn/trainer.h"
-#include "pictures.h"
+#include "tests/pictures.h"
 #include "util/bug.h"
 
 static const struct shape input = {3, 12, 11};

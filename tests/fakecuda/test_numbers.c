@@ -19,8 +19,8 @@
 #include "bed.h"
 #include "morph/morph.h"
 #include "nn/trainer.h"
-#include "pictures.h"
-#include "random_action.h"
+#include "tests/pictures.h"
+#include "tests/random_action.h"
 
 /* Every kind of operation, joined pools and others; widths that are no multiples of eight. */
 static const char plain[] = "P(2,1) C(5,3,1) P(2,2) C(6,5,1) A(2,1) P(2,1) C(4,1,2) FC(9) FC(8) SM(5)";

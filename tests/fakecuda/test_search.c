@@ -24,8 +24,8 @@
 #include <cmocka.h>
 
 #include "bed.h"
-#include "engine_bed.h"
-#include "pictures.h"
+#include "tests/engine_bed.h"
+#include "tests/pictures.h"
 #include "util/bug.h"
 #include "util/file.h"
 

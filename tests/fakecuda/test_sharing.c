@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "bed.h"
-#include "pictures.h"
+#include "tests/pictures.h"
 #include "util/bug.h"
 
 enum { CLASSES = 5, IMAGES = 20, BATCH = 4 };

@@ -15,8 +15,8 @@
 #include <cmocka.h>
 
 #include "bed.h"
-#include "engine_bed.h"
-#include "pictures.h"
+#include "tests/engine_bed.h"
+#include "tests/pictures.h"
 #include "sessions/log.h"
 
 enum { CLASSES = 3, TRAIN = 24, VALIDATE = 8, NETWORKS = 6 };

@@ -454,7 +454,7 @@ static void normalise_backward(const struct op_run *run, const struct kept *kept
         const float *l = linear + k * from.plane, *d = dy + k * to.plane;
         const float *s = selected ? selected + (size_t)k * to.height * to.width * LANES : NULL;
         float *o = out + k * gradient->plane;
-        if (op->adds_input_gradient)
+        if (op->adds_input_gradient[0])
             backward_plain(&from, &to, gradient, &g, l, d, true, o);
         else if (op->pool == POOL_NONE)
             backward_plain(&from, &to, gradient, &g, l, d, false, o);

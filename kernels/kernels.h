@@ -39,6 +39,7 @@
     EACH(pool_backward, 0)                                                                                             \
     EACH(dropout, 0)                                                                                                   \
     EACH(copy, 0)                                                                                                      \
+    EACH(add, 0)                                                                                                       \
     EACH(classifier, 1)                                                                                                \
     ONE(loss, 1)                                                                                                       \
     EACH(bias_gradient, 1)                                                                                             \
@@ -213,6 +214,13 @@ struct kernel_copy {
     int32_t batch, positions, channels;
     struct kernel_map x, y;
     int32_t accumulate;
+};
+
+/* y = x + x2; y may be one of them.  Grid: kernel_grid_rows(batch * positions, channels). */
+struct kernel_add {
+    const struct kernel_step *step;
+    int32_t batch, positions, channels;
+    struct kernel_map x, x2, y;
 };
 
 /* Bias, softmax, cross-entropy and its gradient, image by image.  Grid: kernel_grid_images(batch). */

@@ -1,4 +1,4 @@
-/* pointwise.cu - dropout, and copies into and out of slices. */
+/* pointwise.cu - dropout, copies into and out of slices, and the sum of two tensors. */
 #include "kernels/device.cuh"
 
 namespace
@@ -62,7 +62,26 @@ template <typename T> __device__ void copy(const kernel_copy &k)
     }
 }
 
+template <typename T> __device__ void add(const kernel_add &k)
+{
+    const thread_place place(k.channels);
+    if (!place.active)
+        return;
+    const column<T> x(k.x, place.channel), x2(k.x2, place.channel), y(k.y, place.channel);
+    const int rows = k.batch * k.positions, counted = k.step->count * k.positions;
+    for (row_walk walk(place); walk.row < rows; walk.row += walk.step) {
+        octet sum = zero_octet();
+        if (walk.row < counted) {
+            const octet values = x.load(walk.row), more = x2.load(walk.row);
+            for (int i = 0; i < 8; i++)
+                sum.at[i] = values.at[i] + more.at[i];
+        }
+        y.store(walk.row, sum);
+    }
+}
+
 } // namespace
 
 KERNEL_EACH(dropout, kernel_dropout)
 KERNEL_EACH(copy, kernel_copy)
+KERNEL_EACH(add, kernel_add)

@@ -103,6 +103,7 @@ static const struct {
     {"pool_backward", sizeof(struct kernel_pool_backward)},
     {"dropout", sizeof(struct kernel_dropout)},
     {"copy", sizeof(struct kernel_copy)},
+    {"add", sizeof(struct kernel_add)},
     {"classifier", sizeof(struct kernel_classifier)},
     {"loss", sizeof(struct kernel_loss)},
     {"bias_gradient", sizeof(struct kernel_bias_gradient)},

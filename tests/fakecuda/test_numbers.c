@@ -19,15 +19,11 @@
 #include "bed.h"
 #include "morph/morph.h"
 #include "nn/trainer.h"
+#include "tests/lowered.h"
 #include "tests/pictures.h"
 #include "tests/random_action.h"
 
-/* Every kind of operation, joined pools and others; widths that are no multiples of eight. */
-static const char plain[] = "P(2,1) C(5,3,1) P(2,2) C(6,5,1) A(2,1) P(2,1) C(4,1,2) FC(9) FC(8) SM(5)";
-static const char dense[] = "C(5,3,1) P(2,1) D(2,[3,4]) D(0,[2]) T(0.5) D(1,[4,3]) P(2,1) C(4,3,1) D(0,[3]) P(2,1) "
-                            "D(2,[2]) A(2,2) FC(9) SM(5)";
-static const struct shape input = {3, 12, 11};
-enum { CLASSES = 5, IMAGES = 50, BATCH = 16 };
+enum { FULL_BATCH = 16 };
 
 static const struct cuda_module *module;
 static const struct fake_cuda *fake;
@@ -46,17 +42,15 @@ static int open_module(void **state)
     return -1;
 }
 
-static struct plan *lower(const struct weights *weights, const struct plan_options *options)
+static struct weights *draw_weights(const char *text, uint64_t seed)
 {
-    struct plan *plan = memory_new(1, sizeof *plan);
-    plan_lower(&weights->arch, weights->input, options, plan);
-    return plan;
+    return bed_weights(text[0] == '+' ? text + 2 : text, input, seed);
 }
 
 static struct network *open_network(const struct backend *backend, const struct plan *plan, struct weights *weights)
 {
     struct error error;
-    struct network *network = network_new(backend, plan, BATCH, NETWORK_TRAINING, weights, &error);
+    struct network *network = network_new(backend, plan, FULL_BATCH, NETWORK_TRAINING, weights, &error);
     if (!network)
         fail_msg("%s", error.text);
     return network;
@@ -89,7 +83,7 @@ static void compare_whole(const char *what, const float *expected, const float *
 struct subject {
     const char *text;
     struct plan_options options;
-    bool bf16;
+    bool bf16, doubled;
 };
 
 static const struct backend *backend_for(const struct subject *subject)
@@ -108,6 +102,18 @@ struct pair {
     struct network *networks[2];
 };
 
+/* The sum of a residual network is added to itself: the gradient of one input is added to that of the other. */
+static void double_sum(struct plan *plan)
+{
+    int sum = plan->ops[3].output, twice = plan->tensor_count++;
+    plan->tensors[twice] = plan->tensors[sum];
+    plan->tensors[twice].buffer = twice;
+    memmove(&plan->ops[5], &plan->ops[4], (size_t)(plan->op_count++ - 4) * sizeof *plan->ops);
+    plan->ops[4] = (struct op){.kind = OP_ADD, .layer = 2, .inputs = {sum, sum}, .output = twice};
+    plan->ops[5].inputs[0] = twice;
+    plan_complete(plan);
+}
+
 static void pair_open(struct pair *pair, const struct subject *subject)
 {
     pictures_draw(input, CLASSES, IMAGES, 50, 3, &pair->images, &pair->view);
@@ -116,9 +122,11 @@ static void pair_open(struct pair *pair, const struct subject *subject)
         pair->augment[i] = (struct augment){(int8_t)((int)random_below(&stream, 9) - 4),
                                             (int8_t)((int)random_below(&stream, 9) - 4), random_below(&stream, 2)};
     for (int i = 0; i < 2; i++) {
-        pair->weights[i] = bed_weights(subject->text, input, 4);
+        pair->weights[i] = draw_weights(subject->text, 4);
         if (!pair->plan)
-            pair->plan = lower(pair->weights[i], &subject->options);
+            pair->plan = lower(subject->text, input, &subject->options);
+        if (subject->doubled && i == 0)
+            double_sum(pair->plan);
         pair->networks[i] = open_network(i ? backend_for(subject) : &backend_ref, pair->plan, pair->weights[i]);
     }
 }
@@ -137,7 +145,7 @@ static struct batch batch_of(const struct pair *pair, int start, bool augmented)
 {
     int rest = IMAGES - start;
     return (struct batch){&pair->view, pair->view.index + start, augmented ? pair->augment + start : NULL,
-                          rest < BATCH ? rest : BATCH};
+                          rest < FULL_BATCH ? rest : FULL_BATCH};
 }
 
 static void gradients_agree(void **state)
@@ -146,11 +154,11 @@ static void gradients_agree(void **state)
     struct pair pair = {0};
     pair_open(&pair, subject);
     double tolerance = subject->bf16 ? 0.1 : 1e-4;
-    for (int start = 0; start < IMAGES; start += BATCH) { /* the last batch is of two */
+    for (int start = 0; start < IMAGES; start += FULL_BATCH) { /* the last batch is of two */
         struct batch batch = batch_of(&pair, start, start > 0);
         struct step_result results[2];
         const float *gradients[2];
-        float logits[2][BATCH * CLASSES];
+        float logits[2][FULL_BATCH * CLASSES];
         for (int i = 0; i < 2; i++) {
             gradients[i] = network_gradient(pair.networks[i], &batch, 5, &results[i]);
             network_infer(pair.networks[i], &batch, logits[i]);
@@ -180,7 +188,7 @@ static void steps_agree(void **state)
     int64_t replays = fake ? fake->graph_launches() : 0;
     for (int step = 0; step < 12; step++) {
         /* A BN over two values turns a rounding of bf16 into another network. */
-        struct batch batch = batch_of(&pair, step % (subject->bf16 ? 3 : 4) * BATCH, step % 3 > 0);
+        struct batch batch = batch_of(&pair, step % (subject->bf16 ? 3 : 4) * FULL_BATCH, step % 3 > 0);
         struct sgd sgd = {(subject->bf16 ? 0.002f : 0.02f) / (float)(step + 1), 0.9f, 1e-4f, true};
         for (int i = 0; i < 2; i++) {
             step_result_add(&sums[i], network_train(pair.networks[i], &batch, &sgd, 0.9f, 100 + (uint64_t)step));
@@ -216,8 +224,8 @@ static void steps_agree(void **state)
 static void values_keep_their_bits(void **state)
 {
     const struct subject *subject = *state;
-    struct weights *weights = bed_weights(subject->text, input, 9), *before = weights_copy(weights);
-    struct plan *plan = lower(weights, &subject->options);
+    struct weights *weights = draw_weights(subject->text, 9), *before = weights_copy(weights);
+    struct plan *plan = lower(subject->text, input, &subject->options);
     struct network *network = open_network(backend_for(subject), plan, weights);
     size_t total = (size_t)plan->total, trained = (size_t)plan->trained;
     memset(weights->values, 0, total * sizeof(float));
@@ -267,7 +275,8 @@ static void gradient_is_the_slope(void **state)
 
 static void infer(const struct subject *subject, const struct pair *pair, struct weights *weights, float *logits)
 {
-    struct plan *plan = lower(weights, &(struct plan_options){0});
+    struct plan *plan = memory_new(1, sizeof *plan);
+    plan_lower(&weights->arch, weights->input, &(struct plan_options){0}, plan);
     struct network *network = open_network(backend_for(subject), plan, weights);
     struct batch batch = batch_of(pair, 0, false);
     network_infer(network, &batch, logits);
@@ -283,14 +292,14 @@ static void growing_keeps_the_function(void **state)
     struct pair pair = {0};
     pair_open(&pair, subject);
     for (int step = 0; step < 6; step++) {
-        struct batch batch = batch_of(&pair, step % 3 * BATCH, false);
+        struct batch batch = batch_of(&pair, step % 3 * FULL_BATCH, false);
         struct sgd sgd = {0.02f, 0.9f, 1e-4f, true};
         network_train(pair.networks[1], &batch, &sgd, 0.9f, (uint64_t)step);
     }
     network_finish(pair.networks[1]);
     network_fetch(pair.networks[1]);
     struct weights *weights = weights_copy(pair.weights[1]);
-    float before[BATCH * CLASSES], after[BATCH * CLASSES];
+    float before[FULL_BATCH * CLASSES], after[FULL_BATCH * CLASSES];
     infer(subject, &pair, weights, before);
     struct random_stream stream = random_stream_new(11, RANDOM_TEST, 3, 0);
     for (int i = 0; i < 8; i++) {
@@ -312,12 +321,14 @@ static void growing_keeps_the_function(void **state)
 }
 
 static const struct subject subjects[] = {
-    {plain, {0, 0, 0}, false},
-    {plain, {.drop_pool = 0.2f, .drop_fc = 0.3f}, false},
+    {every_kind, {0, 0, 0}, false},
+    {every_kind, {.drop_pool = 0.2f, .drop_fc = 0.3f}, false},
     {dense, {.drop_fc = 0.3f, .drop_dense = 0.25f}, false},
-    {plain, {0, 0, 0}, true},
+    {every_kind, {0, 0, 0}, true},
     {"C(16,3,1) C(8,1,1) C(12,5,2) C(7,3,1) A(2,2) FC(16) SM(5)", {0, 0, 0}, false}, /* kernels and strides */
     {"C(33,3,1) P(3,2) C(20,3,1) A(5,5) SM(5)", {0, 0, 0}, true},
+    {residual, {0, 0, 0}, false, .doubled = true},
+    {residual, {0, 0, 0}, true},
 };
 
 #define ON(test, i)                                                                                                    \
@@ -333,6 +344,7 @@ int main(void)
         ON(gradients_agree, 2),
         ON(gradients_agree, 3),
         ON(steps_agree, 0),
+        ON(gradients_agree, 6),
         ON(growing_keeps_the_function, 0),
         /* from here on left out where it is slow */
         ON(values_keep_their_bits, 3),
@@ -340,11 +352,14 @@ int main(void)
         ON(gradients_agree, 1),
         ON(gradients_agree, 4),
         ON(gradients_agree, 5),
+        ON(gradients_agree, 7),
         ON(steps_agree, 1),
         ON(steps_agree, 2),
         ON(steps_agree, 3),
         ON(steps_agree, 4),
         ON(steps_agree, 5),
+        ON(steps_agree, 6),
+        ON(steps_agree, 7),
         ON(gradient_is_the_slope, 0),
         ON(gradient_is_the_slope, 2),
         ON(gradient_is_the_slope, 4),
@@ -352,7 +367,7 @@ int main(void)
         ON(growing_keeps_the_function, 4),
     };
     const struct CMUnitTest few[] = {
-        tests[0], tests[1], tests[2], tests[3], tests[4], tests[5],
+        tests[0], tests[1], tests[2], tests[3], tests[4], tests[5], tests[6],
     };
     return BED_SLOW ? cmocka_run_group_tests_name("some numbers of the CUDA backend", few, open_module, NULL)
                     : cmocka_run_group_tests_name("numbers of the CUDA backend", tests, open_module, NULL);

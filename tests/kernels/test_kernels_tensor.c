@@ -1,5 +1,5 @@
 /*
- * test_kernels_tensor.c - what moves and reshapes values: load, pools, dropout, copies; kernels against the reference
+ * test_kernels_tensor.c - what moves and reshapes values: load, pools, dropout, copies, sums; kernels against the reference
  * backend, for every storage type, place of a tensor and order of threads.
  */
 #include <math.h>
@@ -280,6 +280,53 @@ static void copies(void **state)
                 check_copy(*state, from, to, accumulate);
 }
 
+/* `y`: where the sum goes; BED_PLACES: over x. */
+static void check_add(const struct subject *subject, int channels, enum bed_place place, enum bed_place place2, int y)
+{
+    enum { POSITIONS = 6, COUNT = 3, BATCH = 4 };
+    const struct bed_type *type = subject->type;
+    struct random_stream stream = random_stream_new(5, RANDOM_TEST, 34, 0);
+    struct plan *plan = memory_new(1, sizeof *plan);
+    struct op *op = &plan->ops[0];
+    *op = (struct op){.kind = OP_ADD, .inputs = {0, 1}, .output = 2};
+    for (int t = 0; t < 3; t++)
+        plan->tensors[t] = (struct tensor){.channels = channels, .height = 1, .width = POSITIONS};
+    size_t size = ref_tensor_size(&plan->tensors[0], COUNT);
+    float *x = bed_floats(size), *x2 = bed_floats(size), *expected = bed_floats(size);
+    bed_draw(&stream, type, false, size, x);
+    bed_draw(&stream, type, false, size, x2);
+    backend_ref.forward[OP_ADD](
+        &(struct op_run){.plan = plan, .op = op, .count = COUNT, .x = x, .x2 = x2, .y = expected});
+    round_all(type, size, expected);
+
+    struct bed_tensor tx = bed_tensor_new(type, place, BATCH, channels, POSITIONS);
+    struct bed_tensor tx2 = bed_tensor_new(type, place2, BATCH, channels, POSITIONS);
+    struct bed_tensor ty = bed_tensor_new(type, y == BED_PLACES ? BED_OWN : (enum bed_place)y, BATCH, channels, POSITIONS);
+    struct bed_tensor *sum = y == BED_PLACES ? &tx : &ty;
+    struct kernel_step step = {.count = COUNT};
+    bed_write(&tx, COUNT, x);
+    bed_write(&tx2, COUNT, x2);
+    bed_launch("add", type, kernel_grid_rows(BATCH * POSITIONS, channels),
+               &(struct kernel_add){&step, BATCH, POSITIONS, channels, tx.map, tx2.map, sum->map});
+    expect("add", sum, COUNT, expected, 0, 0);
+    bed_tensor_done(&tx);
+    bed_tensor_done(&tx2);
+    bed_tensor_done(&ty);
+    free(x);
+    free(x2);
+    free(expected);
+    free(plan);
+}
+
+static void sums(void **state)
+{
+    for (int x = 0; x < BED_PLACES; x++)
+        for (int x2 = 0; x2 < BED_PLACES; x2++)
+            for (int y = 0; y <= BED_PLACES; y++)
+                check_add(*state, 20, (enum bed_place)x, (enum bed_place)x2, y);
+    check_add(*state, 264, BED_OWN, BED_SLICE, BED_OWN);
+}
+
 static int set_order(void **state)
 {
     shim_set_order(((const struct subject *)*state)->order, 5);
@@ -291,7 +338,7 @@ int main(void)
     static const struct {
         const char *name;
         CMUnitTestFunction run;
-    } checks[] = {{"load", load}, {"pools", pools}, {"dropout", dropout}, {"copies", copies}};
+    } checks[] = {{"load", load}, {"pools", pools}, {"dropout", dropout}, {"copies", copies}, {"sums", sums}};
     static const char *const orders[SHIM_ORDERS] = {"forward", "reverse", "random"};
     enum { TESTS = (int)COUNT_OF(checks) * BED_TYPES * SHIM_ORDERS };
     static struct CMUnitTest tests[TESTS];

@@ -217,6 +217,8 @@ void pool_forward(const struct op_run *run);
 void pool_backward(const struct op_run *run);
 void dropout_forward(const struct op_run *run);
 void dropout_backward(const struct op_run *run);
+void add_forward(const struct op_run *run);
+void add_backward(const struct op_run *run);
 void classifier_forward(const struct op_run *run);
 void classifier_backward(const struct op_run *run);
 

@@ -29,6 +29,12 @@ static struct kernel_map input_map(const struct op_run *run, const void *data)
     return tensor_map(run, run->op->inputs[0], data);
 }
 
+/* Of the second input. */
+static struct kernel_map input2_map(const struct op_run *run, const void *data)
+{
+    return tensor_map(run, run->op->inputs[1], data);
+}
+
 static struct kernel_map output_map(const struct op_run *run, const void *data)
 {
     return tensor_map(run, run->op->output, data);
@@ -209,7 +215,7 @@ static void normalise_forward(const struct op_run *run, const struct saved *save
            kernel_grid_rows(rows_of(context, output->height, output->width), op->channels), &arguments);
 }
 
-/* From the gradient of the output to that of `z`, which is written or added to. */
+/* From the gradient of the output to that of `z`, which is written or added to; without data it isn't wanted. */
 static void normalise_backward(const struct op_run *run, struct kernel_map z, struct kernel_map dz, bool accumulate)
 {
     struct context *context = run->context;
@@ -251,8 +257,9 @@ static void normalise_backward(const struct op_run *run, struct kernel_map z, st
                                               .mean_gradient = (float *)(passing + scratch.mean_gradient),
                                               .mean_product = (float *)(passing + scratch.mean_product)};
     launch(context, KERNEL_norm_gradients, context->storage, kernel_grid_channels(op->channels), &gradients);
-    launch(context, op->pool ? KERNEL_norm_pool_backward : KERNEL_norm_backward, context->storage,
-           kernel_grid_rows(rows, op->channels), &arguments);
+    if (dz.data)
+        launch(context, op->pool ? KERNEL_norm_pool_backward : KERNEL_norm_backward, context->storage,
+               kernel_grid_rows(rows, op->channels), &arguments);
 }
 
 /* The same where z is the operation's own linear part: its gradient is in scratch. */
@@ -324,8 +331,8 @@ void norm_backward(const struct op_run *run)
     normalise_backward(run, input_map(run, run->x), input_map(run, run->dx), run->op->adds_input_gradient[0]);
 }
 
-/* Between a range of a buffer and a map by itself: cuDNN wants whole octets. */
-static void copy(const struct op_run *run, struct kernel_map from, struct kernel_map to)
+/* A tensor of the output's shape. */
+static void copy(const struct op_run *run, struct kernel_map from, struct kernel_map to, bool accumulate)
 {
     struct context *context = run->context;
     const struct tensor *output = &run->plan->tensors[run->op->output];
@@ -334,20 +341,22 @@ static void copy(const struct op_run *run, struct kernel_map from, struct kernel
                                     .positions = output->height * output->width,
                                     .channels = output->channels,
                                     .x = from,
-                                    .y = to};
+                                    .y = to,
+                                    .accumulate = accumulate};
     launch(context, KERNEL_copy, context->storage,
            kernel_grid_rows(rows_of(context, output->height, output->width), output->channels), &arguments);
 }
 
+/* cuDNN wants whole octets of channels, and a range of a buffer may have others: it writes to scratch, and reads there. */
 void conv_alone_forward(const struct op_run *run)
 {
     convolve(run, CONV_FORWARD, run->x, weight_at(run), run->scratch);
-    copy(run, map_of(run->scratch, run->op->channels), output_map(run, run->y));
+    copy(run, map_of(run->scratch, run->op->channels), output_map(run, run->y), false);
 }
 
 void conv_alone_backward(const struct op_run *run)
 {
-    copy(run, output_map(run, run->dy), map_of(run->scratch, run->op->channels));
+    copy(run, output_map(run, run->dy), map_of(run->scratch, run->op->channels), false);
     convolve(run, CONV_FILTER, run->x, weight_gradient_at(run), run->scratch);
     if (run->dx)
         convolve(run, CONV_DATA, run->dx, weight_at(run), run->scratch);
@@ -410,13 +419,36 @@ void dropout_forward(const struct op_run *run)
     if (run->training)
         drop(run, x, y);
     else
-        copy(run, x, y);
+        copy(run, x, y, false);
 }
 
 void dropout_backward(const struct op_run *run)
 {
     if (run->dx)
         drop(run, output_map(run, run->dy), input_map(run, run->dx));
+}
+
+void add_forward(const struct op_run *run)
+{
+    struct context *context = run->context;
+    const struct tensor *output = &run->plan->tensors[run->op->output];
+    struct kernel_add arguments = {.step = context->step,
+                                   .batch = context->batch,
+                                   .positions = output->height * output->width,
+                                   .channels = output->channels,
+                                   .x = input_map(run, run->x),
+                                   .x2 = input2_map(run, run->x2),
+                                   .y = output_map(run, run->y)};
+    launch(context, KERNEL_add, context->storage,
+           kernel_grid_rows(rows_of(context, output->height, output->width), output->channels), &arguments);
+}
+
+void add_backward(const struct op_run *run)
+{
+    if (run->dx)
+        copy(run, output_map(run, run->dy), input_map(run, run->dx), run->op->adds_input_gradient[0]);
+    if (run->dx2)
+        copy(run, output_map(run, run->dy), input2_map(run, run->dx2), run->op->adds_input_gradient[1]);
 }
 
 void classifier_forward(const struct op_run *run)

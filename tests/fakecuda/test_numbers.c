@@ -321,14 +321,14 @@ static void growing_keeps_the_function(void **state)
 }
 
 static const struct subject subjects[] = {
-    {every_kind, {0, 0, 0}, false},
-    {every_kind, {.drop_pool = 0.2f, .drop_fc = 0.3f}, false},
-    {dense, {.drop_fc = 0.3f, .drop_dense = 0.25f}, false},
-    {every_kind, {0, 0, 0}, true},
-    {"C(16,3,1) C(8,1,1) C(12,5,2) C(7,3,1) A(2,2) FC(16) SM(5)", {0, 0, 0}, false}, /* kernels and strides */
-    {"C(33,3,1) P(3,2) C(20,3,1) A(5,5) SM(5)", {0, 0, 0}, true},
-    {residual, {0, 0, 0}, false, .doubled = true},
-    {residual, {0, 0, 0}, true},
+    {.text = every_kind},
+    {.text = every_kind, .options = {.drop_pool = 0.2f, .drop_fc = 0.3f}},
+    {.text = dense, .options = {.drop_fc = 0.3f, .drop_dense = 0.25f}},
+    {.text = every_kind, .bf16 = true},
+    {.text = "C(16,3,1) C(8,1,1) C(12,5,2) C(7,3,1) A(2,2) FC(16) SM(5)"}, /* kernels and strides */
+    {.text = "C(33,3,1) P(3,2) C(20,3,1) A(5,5) SM(5)", .bf16 = true},
+    {.text = residual, .doubled = true},
+    {.text = residual, .bf16 = true},
 };
 
 #define ON(test, i)                                                                                                    \

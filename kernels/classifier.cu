@@ -1,8 +1,9 @@
 /*
  * classifier.cu - bias, softmax, cross-entropy and its gradient; the sums over a batch.
  *
- * 32 threads take an image: the largest logit (the first of equals), the sum of exponentials below it, then what is
- * wanted.  Losses and hits are left image by image and summed by one block in double, in one order.
+ * 32 threads work on an image: they find its largest logit (the first of equal ones), then the sum of exponentials
+ * relative to it, then loss and gradient.  One block adds the losses and hits of all images, in double and in a fixed
+ * order.
  */
 #include "kernels/device.cuh"
 
@@ -11,7 +12,7 @@ namespace
 
 enum { CLASSIFIER_SHARED = 2 * KERNEL_THREADS };
 
-/* The largest logit of an image and its class, in every one of its 32 threads. */
+/* The largest logit of an image, and its class in `*where`; all of the image's 32 threads get them. */
 __device__ float largest_logit(const float *linear, const float *bias, int classes, float *memory, int *where)
 {
     const int me = (int)threadIdx.x, lane = me % 32;
@@ -59,7 +60,7 @@ __device__ float sum_exponentials(const float *linear, const float *bias, int cl
     return memory[me - lane];
 }
 
-/* Of image `image`, by class; zero in the padding and beyond the count. */
+/* The gradient of one image by class; zero in the padding, and for images beyond the count. */
 template <typename T>
 __device__ void store_gradient(const kernel_classifier &k, int image, const float *linear, float top, float sum)
 {
@@ -79,7 +80,7 @@ __device__ void store_gradient(const kernel_classifier &k, int image, const floa
 template <typename T> __device__ void classifier(const kernel_classifier &k, float *memory)
 {
     const int lane = (int)threadIdx.x % 32, image = (int)(blockIdx.x * 8 + threadIdx.x / 32);
-    /* All threads meet at the barriers, those without an image too: they look at image 0. */
+    /* Threads without an image must reach the barriers too: they read image 0. */
     const bool counted = image < k.step->count;
     const float *linear = k.linear + (int64_t)(counted ? image : 0) * KERNEL_ROUND(k.classes);
     int best;
@@ -122,7 +123,7 @@ __device__ void sum_losses(const kernel_loss &k, double *losses, int *hits)
     }
 }
 
-/* A block takes eight channels, 32 threads each. */
+/* A block sums eight channels, each by 32 threads. */
 template <typename T> __device__ void bias_gradient(const kernel_bias_gradient &k, float *memory)
 {
     const int me = (int)threadIdx.x, channel = (int)blockIdx.x * 8 + me % 8, first = me / 8;
@@ -142,7 +143,7 @@ template <typename T> __device__ void bias_gradient(const kernel_bias_gradient &
 
 } // namespace
 
-KERNEL_EACH_TOGETHER(classifier, kernel_classifier, CLASSIFIER_SHARED)
+KERNEL_EACH_SHARED(classifier, kernel_classifier, CLASSIFIER_SHARED)
 KERNEL(loss, kernel_loss, SHARED(double, losses, KERNEL_THREADS); SHARED(int, hits, KERNEL_THREADS);
        sum_losses(k, losses, hits))
-KERNEL_EACH_TOGETHER(bias_gradient, kernel_bias_gradient, KERNEL_THREADS)
+KERNEL_EACH_SHARED(bias_gradient, kernel_bias_gradient, KERNEL_THREADS)

@@ -1,13 +1,13 @@
 /*
- * device.cuh - what all kernels share: octets of channels as floats, how threads lie over a tensor, sums over a block.
+ * device.cuh - what all kernels share: octets of channels, the mapping of threads to a tensor, sums over a block,
+ * pools.
  *
  * A thread works on one octet (8 neighbouring channels of one pixel): 16 bytes of bfloat16 or half, the widest load
- * there is, and a channel count of 4 or 12 costs one or two of them.  Neighbouring threads take neighbouring octets,
- * then the next pixel, so that a warp reads one piece of memory; a thread's channels stay the same, so that it reads
- * their means and gammas once.
+ * there is.  Neighbouring threads take neighbouring octets, then the next pixel, so that a warp reads contiguous
+ * memory. A thread keeps its channels, so that it reads their means and gammas once.
  *
- * Compiled without contraction of a*b+c (-fmad=false): the arithmetic is what is written, so that forward and backward
- * agree on every ReLU, and tests/kernels, which compiles these files for the CPU, sees the numbers of the device.
+ * a*b+c is compiled without contraction (-fmad=false).  So forward and backward agree on every ReLU, and tests/kernels,
+ * which compiles these files for the CPU, computes the device's numbers.
  */
 #ifndef ESPALIER_KERNELS_DEVICE_CUH
 #define ESPALIER_KERNELS_DEVICE_CUH
@@ -18,13 +18,13 @@
 
 #include "kernels/kernels.h"
 
-/* tests/kernels has one of its own, of memory that is checked. */
+/* tests/kernels defines its own, whose memory is checked. */
 #ifndef SHARED
 #define SHARED(type, name, count) __shared__ type name[count]
 #endif
 
-/* The kernel NAME_SUFFIX of each storage type, from the template `NAME`; those of _TOGETHER get `floats` of shared
-   memory. */
+/* KERNEL_EACH: the kernel NAME_SUFFIX of each storage type, from the template NAME; KERNEL_EACH_SHARED: with `floats`
+   floats of shared memory. */
 #define KERNEL(name, arguments, ...)                                                                                   \
     extern "C" __global__ void __launch_bounds__(KERNEL_THREADS, 2) name(const __grid_constant__ struct arguments k)   \
     {                                                                                                                  \
@@ -34,7 +34,7 @@
     KERNEL(name##_f32, arguments, name<float>(k))                                                                      \
     KERNEL(name##_bf16, arguments, name<__nv_bfloat16>(k))                                                             \
     KERNEL(name##_f16, arguments, name<__half>(k))
-#define KERNEL_EACH_TOGETHER(name, arguments, floats)                                                                  \
+#define KERNEL_EACH_SHARED(name, arguments, floats)                                                                    \
     KERNEL(name##_f32, arguments, SHARED(float, shared, floats); name<float>(k, shared))                               \
     KERNEL(name##_bf16, arguments, SHARED(float, shared, floats); name<__nv_bfloat16>(k, shared))                      \
     KERNEL(name##_f16, arguments, SHARED(float, shared, floats); name<__half>(k, shared))
@@ -138,15 +138,15 @@ template <> __device__ void store_aligned<float>(float *to, const octet &values)
     reinterpret_cast<float4 *>(to)[1] = {v[4], v[5], v[6], v[7]};
 }
 
-/* One octet of a map, in any row. */
+/* The same octet of all rows of a map. */
 template <typename T> struct column {
     T *data; /* of row 0 */
     int64_t stride;
-    int left;     /* channels from here that belong to the map */
-    bool aligned; /* all eight do, and lie right for wide loads */
+    int left;     /* channels of the map from here on, with its padding */
+    bool aligned; /* all eight belong to the map and are aligned for wide loads */
 
     __device__ column(const kernel_map &map, int channel)
-        : data(static_cast<T *>(map.data) + channel), stride(map.stride), left(map.room - channel),
+        : data(static_cast<T *>(map.data) + channel), stride(map.stride), left(map.padded - channel),
           aligned(left >= 8 && map.stride % 8 == 0 && reinterpret_cast<uintptr_t>(map.data) % 16 == 0)
     {
     }
@@ -185,7 +185,7 @@ __device__ inline octet zero_octet()
     return {{0, 0, 0, 0, 0, 0, 0, 0}};
 }
 
-/* Of an array by channel. */
+/* An octet of an array by channel. */
 __device__ inline octet load_channels(const float *values, int channel)
 {
     octet found;
@@ -196,32 +196,32 @@ __device__ inline octet load_channels(const float *values, int channel)
 
 /* --- threads --- */
 
-/* Where this thread is in a tensor of so many channels: its octet, and its row among those that the block has at
-   once.  Some threads of a block have none. */
+/* This thread's octet in a tensor of so many channels, and its row among those that the block covers at once.  Threads
+   that are left over are not active. */
 struct thread_place {
-    int lanes, at_once;
+    int octets, rows_at_once;
     int channel, row;
     bool active;
 
     __device__ explicit thread_place(int channels)
-        : lanes(KERNEL_LANES(channels)), at_once(KERNEL_THREADS / lanes),
-          channel(((int)blockIdx.y * lanes + (int)threadIdx.x % lanes) * 8), row((int)threadIdx.x / lanes),
-          active(row < at_once && channel < channels)
+        : octets(KERNEL_BLOCK_OCTETS(channels)), rows_at_once(KERNEL_THREADS / octets),
+          channel(((int)blockIdx.y * octets + (int)threadIdx.x % octets) * 8), row((int)threadIdx.x / octets),
+          active(row < rows_at_once && channel < channels)
     {
     }
 };
 
-/* The rows of this thread when the grid walks over all of them. */
+/* The rows of this thread, when the grid covers all rows. */
 struct row_walk {
     int row, step;
 
     __device__ explicit row_walk(const thread_place &place)
-        : row((int)blockIdx.x * place.at_once + place.row), step((int)gridDim.x * place.at_once)
+        : row((int)blockIdx.x * place.rows_at_once + place.row), step((int)gridDim.x * place.rows_at_once)
     {
     }
 };
 
-/* A block's share of the rows in a sum: `all` rows for the whole tensor, `counted` of them for the batch. */
+/* A block's share of the rows in a sum: the tensor has `all` rows, the first `counted` are the batch's. */
 struct row_share {
     int begin, end;
 
@@ -233,7 +233,7 @@ struct row_share {
     }
 };
 
-/* The largest power of two below `value`, 0 for 1: where a tree of sums begins. */
+/* The largest power of two below `value`, 0 for 1: the first step of a tree reduction of so many values. */
 __device__ inline int tree_top(int value)
 {
     int half = 0;
@@ -256,7 +256,7 @@ struct pixel {
     }
 };
 
-/* Eight numbers of places in a window, as they are stored: 16 bits each. */
+/* For each channel of an octet, the number of a place in a window, in 16 bits. */
 struct choices {
     unsigned pairs[4];
 
@@ -280,7 +280,7 @@ struct choices {
     }
 };
 
-/* One pooled octet: `value(row)` gives that of one row of the map below. */
+/* Compute one pooled octet; `value(row)` is the octet of one row of the map that is pooled. */
 template <typename T, typename F>
 __device__ void pool_window(const kernel_window &window, int channels, int channel, int pooled_row, int height,
                             int width, const column<T> &y, const F &value)
@@ -310,7 +310,7 @@ __device__ void pool_window(const kernel_window &window, int channels, int chann
     y.store(pooled_row, result);
 }
 
-/* The gradient that reaches one octet of the map below, from all windows that hold it, in row order. */
+/* The gradient of one octet of the map that is pooled: a sum over all windows that hold it, in row order. */
 template <typename T>
 __device__ octet gather_windows(const kernel_window &window, int channels, int channel, int row, int height, int width,
                                 const column<T> &dy)

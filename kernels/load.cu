@@ -1,12 +1,13 @@
 /*
- * load.cu - a batch of the data set, which is resident as bytes, into the network's input: a thread a pixel.
+ * load.cu - copies a batch of the data set, which lies on the device as bytes, to the network's input; one thread a
+ * pixel.
  */
 #include "kernels/device.cuh"
 
 namespace
 {
 
-/* Where pixel (y, x) of a batch's image comes from; false: from beyond the image. */
+/* The pixel of the image that `at` shows; false: it lies beyond the image's edges. */
 __device__ bool source_of(const kernel_load &k, int place, const pixel &at, int *y, int *x)
 {
     *y = at.y;

@@ -1,21 +1,21 @@
 /*
- * norm.cu - batch normalisation and ReLU, with the pool behind them, forward.
+ * norm.cu - batch normalisation, ReLU and the pool behind them, forward.
  *
- * Statistics in two launches: each block takes its share of the rows and leaves mean and sum of squared deviations
- * of each channel; a second kernel merges the blocks' (Chan, Golub, LeVeque, 1979).  A thread sums deviations
- * from the first value that it meets, so that a mean far from 0 costs no digits.
+ * Statistics take two launches: each block computes mean and sum of squared deviations of each channel over its share
+ * of the rows, then a second kernel merges them (Chan, Golub, LeVeque, 1979).  A thread sums deviations from the first
+ * value that it reads, so that a mean far from 0 costs no precision.
  */
 #include "kernels/norm.cuh"
 
 namespace
 {
 
-/* Of `count` values. */
-struct moments {
+/* Mean and sum of squared deviations of `count` values. */
+struct channel_moments {
     float count, mean, squares;
 };
 
-__device__ moments merge(const moments &a, const moments &b)
+__device__ channel_moments merge(const channel_moments &a, const channel_moments &b)
 {
     const float count = a.count + b.count;
     if (count == 0)
@@ -24,17 +24,17 @@ __device__ moments merge(const moments &a, const moments &b)
     return {count, a.mean + difference * share, a.squares + b.squares + difference * difference * (a.count * share)};
 }
 
-/* Shared: 17 floats a thread: its count, then mean and squares of eight channels. */
+/* Shared memory: 17 floats a thread, for its count and for mean and squares of eight channels. */
 enum { MOMENTS_SHARED = 17 * KERNEL_THREADS };
 
 struct shared_moments {
     float *memory;
 
-    __device__ moments get(int thread, int i) const
+    __device__ channel_moments get(int thread, int i) const
     {
         return {memory[thread], memory[(1 + i) * KERNEL_THREADS + thread], memory[(9 + i) * KERNEL_THREADS + thread]};
     }
-    __device__ void set(int thread, int i, const moments &value) const
+    __device__ void set(int thread, int i, const channel_moments &value) const
     {
         memory[(1 + i) * KERNEL_THREADS + thread] = value.mean;
         memory[(9 + i) * KERNEL_THREADS + thread] = value.squares;
@@ -47,7 +47,7 @@ __device__ void sum_moments(const column<T> &z, const row_share &share, const th
 {
     float count = 0;
     octet pivot = zero_octet(), sum = zero_octet(), squares = zero_octet();
-    for (int row = share.begin + place.row; place.active && row < share.end; row += place.at_once) {
+    for (int row = share.begin + place.row; place.active && row < share.end; row += place.rows_at_once) {
         const octet value = z.load(row);
         if (count == 0)
             pivot = value;
@@ -73,11 +73,11 @@ template <typename T> __device__ void norm_moments(const kernel_norm_moments &k,
     const int me = (int)threadIdx.x;
     const row_share share((int)blockIdx.x, (int)gridDim.x, k.batch * k.positions, k.step->count * k.positions);
     sum_moments(column<T>(k.z, place.channel), share, place, shared);
-    for (int half = tree_top(place.at_once); half > 0; half /= 2) {
+    for (int half = tree_top(place.rows_at_once); half > 0; half /= 2) {
         __syncthreads();
-        if (place.row >= half || place.row + half >= place.at_once)
+        if (place.row >= half || place.row + half >= place.rows_at_once)
             continue;
-        const int other = me + half * place.lanes;
+        const int other = me + half * place.octets;
         for (int i = 0; i < 8; i++)
             shared.set(me, i, merge(shared.get(me, i), shared.get(other, i)));
         memory[me] += memory[other];
@@ -85,24 +85,24 @@ template <typename T> __device__ void norm_moments(const kernel_norm_moments &k,
     if (!place.active || place.row > 0)
         return;
     for (int i = 0; i < 8; i++) {
-        const moments found = shared.get(me, i);
+        const channel_moments found = shared.get(me, i);
         float *partial = k.partials + 2 * ((int64_t)(place.channel + i) * gridDim.x + blockIdx.x);
         partial[0] = found.mean;
         partial[1] = found.squares;
     }
 }
 
-__device__ float move(float running, float decay, float batch)
+__device__ float update_running(float running, float decay, float batch)
 {
     return decay * running + (1 - decay) * batch;
 }
 
-/* 32 threads a channel: each merges some of the blocks, then a tree. */
+/* 32 threads a channel: each merges the moments of some blocks, then a tree reduction merges theirs. */
 __device__ void merge_statistics(const kernel_norm_statistics &k, float *memory)
 {
     const int me = (int)threadIdx.x, lane = me % 32, channel = (int)blockIdx.x * 8 + me / 32;
     const int rows = k.batch * k.positions, counted = k.step->count * k.positions, blocks = KERNEL_BLOCKS(rows);
-    moments all = {0, 0, 0};
+    channel_moments all = {0, 0, 0};
     for (int block = lane; block < blocks; block += 32) {
         const row_share share(block, blocks, rows, counted);
         const float *partial = k.partials + 2 * ((int64_t)channel * blocks + block);
@@ -125,9 +125,9 @@ __device__ void merge_statistics(const kernel_norm_statistics &k, float *memory)
     const float variance = all.squares / all.count, decay = k.step->bn_decay;
     k.mean[channel] = all.mean;
     k.inverse_std[channel] = inverse_std_of(variance);
-    k.running_mean[channel] = move(k.running_mean[channel], decay, all.mean);
+    k.running_mean[channel] = update_running(k.running_mean[channel], decay, all.mean);
     if (counted > 1)
-        k.running_variance[channel] = move(k.running_variance[channel], decay, all.squares / (all.count - 1));
+        k.running_variance[channel] = update_running(k.running_variance[channel], decay, all.squares / (all.count - 1));
 }
 
 __device__ normaliser normaliser_of(const kernel_norm_forward &k, int channel)
@@ -170,7 +170,7 @@ template <typename T> __device__ void norm_pool_forward(const kernel_norm_forwar
 
 } // namespace
 
-KERNEL_EACH_TOGETHER(norm_moments, kernel_norm_moments, MOMENTS_SHARED)
+KERNEL_EACH_SHARED(norm_moments, kernel_norm_moments, MOMENTS_SHARED)
 KERNEL(norm_statistics, kernel_norm_statistics, SHARED(float, shared, 3 * KERNEL_THREADS); merge_statistics(k, shared))
 KERNEL_EACH(norm_forward, kernel_norm_forward)
 KERNEL_EACH(norm_pool_forward, kernel_norm_forward)

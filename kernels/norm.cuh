@@ -1,4 +1,4 @@
-/* norm.cuh - what norm.cu and norm_backward.cu must compute alike: BN and ReLU of an octet. */
+/* norm.cuh - BN and ReLU of an octet, which norm.cu and norm_backward.cu must compute alike. */
 #ifndef ESPALIER_KERNELS_NORM_CUH
 #define ESPALIER_KERNELS_NORM_CUH
 

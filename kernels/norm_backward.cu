@@ -1,16 +1,16 @@
 /*
  * norm_backward.cu - backward through the pool, ReLU and BN.
  *
- * With g the gradient of the activation where that isn't 0, what reaches z through the batch's own mean and variance
- * is gamma / std * (g - mean(g) - z^ mean(g z^)).  Three launches: sums within each block's share of the rows, their
- * merging, and dz.  The activation isn't kept: it is computed again from z, to the same bits.
+ * Let g be the gradient of the activation where that isn't 0, else 0.  Then dz = gamma / std * (g - mean(g) - z^ mean(g
+ * z^)), since mean and variance depend on z.  It takes three launches: each block sums over its share of the rows, the
+ * blocks' sums are added, dz is computed.  The activation isn't saved: it is computed again from z, to the same bits.
  */
 #include "kernels/norm.cuh"
 
 namespace
 {
 
-/* g at one row: from the gradient of y, through the pool when there is one, masked by ReLU. */
+/* g at one row: the gradient of y, back through the pool when there is one, and 0 where ReLU gave 0. */
 template <typename T, bool POOL>
 __device__ octet gradient_at(const kernel_norm_backward &k, const normaliser &norm, const column<T> &dy, int channel,
                              int row, const octet &z)
@@ -39,7 +39,7 @@ template <typename T, bool POOL> __device__ void sum_gradients(const kernel_norm
         const normaliser norm = normaliser_of(k, place.channel);
         const column<T> z(k.z, place.channel), dy(k.dy, place.channel);
         const row_share share((int)blockIdx.x, (int)gridDim.x, k.batch * positions, k.step->count * positions);
-        for (int row = share.begin + place.row; row < share.end; row += place.at_once) {
+        for (int row = share.begin + place.row; row < share.end; row += place.rows_at_once) {
             const octet value = z.load(row);
             const octet gradient = gradient_at<T, POOL>(k, norm, dy, place.channel, row, value);
             for (int i = 0; i < 8; i++) {
@@ -52,11 +52,11 @@ template <typename T, bool POOL> __device__ void sum_gradients(const kernel_norm
         memory[i * KERNEL_THREADS + me] = sum.at[i];
         memory[(8 + i) * KERNEL_THREADS + me] = product.at[i];
     }
-    for (int half = tree_top(place.at_once); half > 0; half /= 2) {
+    for (int half = tree_top(place.rows_at_once); half > 0; half /= 2) {
         __syncthreads();
-        if (place.row < half && place.row + half < place.at_once)
+        if (place.row < half && place.row + half < place.rows_at_once)
             for (int i = 0; i < 16; i++)
-                memory[i * KERNEL_THREADS + me] += memory[i * KERNEL_THREADS + me + half * place.lanes];
+                memory[i * KERNEL_THREADS + me] += memory[i * KERNEL_THREADS + me + half * place.octets];
     }
     if (!place.active || place.row > 0)
         return;
@@ -147,8 +147,8 @@ template <typename T> __device__ void norm_pool_backward(const kernel_norm_backw
 
 } // namespace
 
-KERNEL_EACH_TOGETHER(norm_sums, kernel_norm_backward, SUMS_SHARED)
-KERNEL_EACH_TOGETHER(norm_pool_sums, kernel_norm_backward, SUMS_SHARED)
+KERNEL_EACH_SHARED(norm_sums, kernel_norm_backward, SUMS_SHARED)
+KERNEL_EACH_SHARED(norm_pool_sums, kernel_norm_backward, SUMS_SHARED)
 KERNEL(norm_gradients, kernel_norm_gradients, SHARED(float, shared, 2 * KERNEL_THREADS); merge_gradients(k, shared))
 KERNEL_EACH(norm_backward, kernel_norm_backward)
 KERNEL_EACH(norm_pool_backward, kernel_norm_backward)

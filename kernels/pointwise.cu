@@ -4,7 +4,7 @@
 namespace
 {
 
-/* As nn/dropout.h has it: tests/kernels holds the two together. */
+/* The hash of nn/dropout.h: tests/kernels compares the two. */
 __device__ unsigned dropout_mix(unsigned word)
 {
     word ^= word >> 16;
@@ -33,7 +33,7 @@ template <typename T> __device__ void dropout(const kernel_dropout &k)
         octet values = zero_octet();
         if (walk.row < counted) {
             values = x.load(walk.row);
-            /* The value's number in plain [image][channel][position] order. */
+            /* The value's number in the order [image][channel][position]. */
             const unsigned image = (unsigned)walk.row / (unsigned)k.positions;
             const unsigned position = (unsigned)walk.row - image * (unsigned)k.positions;
             for (int i = 0; i < 8; i++) {

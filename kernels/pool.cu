@@ -1,4 +1,4 @@
-/* pool.cu - a pool by itself, forward and backward; device.cuh has the windows. */
+/* pool.cu - a pool that isn't joined to a BN, forward and backward; device.cuh has the windows. */
 #include "kernels/device.cuh"
 
 namespace

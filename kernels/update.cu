@@ -1,12 +1,12 @@
 /*
- * update.cu - SGD over the stored values, and the loss scale of half precision.
+ * update.cu - a step of SGD, and the loss scale of half precision.
  */
 #include "kernels/device.cuh"
 
 namespace
 {
 
-/* Octets of flat buffers, from the thread's first on. */
+/* This thread's octets of a flat buffer. */
 struct octet_walk {
     int64_t at, step;
 
@@ -25,7 +25,7 @@ template <typename T> __device__ void check(const kernel_check &k)
             overflow = overflow || !(fabsf(gradient.at[i]) < INFINITY);
     }
     if (overflow)
-        k.loss_scale->overflow = 1; /* whoever writes, writes this */
+        k.loss_scale->overflow = 1; /* all threads that write, write 1 */
 }
 
 __device__ bool is_skipped(const kernel_loss_scale *loss_scale)

@@ -1,5 +1,6 @@
 /*
- * weights.cu - between the canonical layout of weights and the stored one.  Runs twice a trial: simple, not fast.
+ * weights.cu - copies weights between the canonical layout and the device's.  It runs twice a trial, and is simple
+ * rather than fast.
  */
 #include "kernels/device.cuh"
 

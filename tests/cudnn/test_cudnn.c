@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/cuda/internal.h"
+#include "backend/cuda/layout.h"
 #include "sessions/log.h"
 #include "util/bug.h"
 #include "util/memory.h"
@@ -53,12 +53,12 @@ static void describe(const struct described *device, char text[DESCRIPTION_MAX])
              (long long)device->shared_reserved, (long long)device->cache, (long long)device->memory);
 }
 
-static struct conv_target *target_of(const struct described *device)
+static struct conv_device *target_of(const struct described *device)
 {
     char text[DESCRIPTION_MAX], why[512];
     cudnnStatus_t status;
     describe(device, text);
-    struct conv_target *target = conv_target_new(NULL, text, &status);
+    struct conv_device *target = conv_device_new(NULL, text, &status);
     cudnnGetLastErrorString(why, sizeof why);
     if (!target)
         fail_msg("cuDNN can't be told of %s: %s (%s)", device->name, cudnnGetErrorString(status), why);
@@ -148,13 +148,13 @@ static void fail_for(const struct described *device, const struct conv_shape *sh
 }
 
 /* Every convolution of a network, as context.c asks for them. */
-static int64_t plan_network(const struct described *device, const struct conv_target *target, struct conv_plans *plans,
+static int64_t plan_network(const struct described *device, const struct conv_device *target, struct conv_plans *plans,
                             const struct plan *network, bool training, enum storage storage, int64_t most)
 {
     int64_t asked = 0;
     for (int i = 0; i < network->op_count; i++)
         for (enum conv_direction direction = 0; direction < CONV_DIRECTIONS; direction++) {
-            if (!conv_wanted(&network->ops[i], direction, training))
+            if (!conv_is_needed(&network->ops[i], direction, training))
                 continue;
             const struct conv_plan *plan = NULL;
             struct conv_shape shape = conv_shape_of(network, &network->ops[i], BATCH, storage);
@@ -171,7 +171,7 @@ static int64_t plan_network(const struct described *device, const struct conv_ta
 static void every_convolution_has_a_plan(void **state)
 {
     const struct described *device = *state;
-    struct conv_target *target = target_of(device);
+    struct conv_device *target = target_of(device);
     const enum storage storages[] = {STORAGE_F32, device->version >= 800 ? STORAGE_BF16 : STORAGE_F16};
     for (size_t s = 0; s < COUNT_OF(storages); s++) {
         struct conv_plans plans = {0};
@@ -190,7 +190,7 @@ static void every_convolution_has_a_plan(void **state)
         assert_true(asked > 3 * networks.recorded && plans.count > 100);
         conv_plans_done(&plans);
     }
-    conv_target_free(target);
+    conv_device_free(target);
 }
 
 /* With less workspace there is another plan or, so that the network fails for want of memory and by nothing else, the
@@ -198,13 +198,13 @@ static void every_convolution_has_a_plan(void **state)
 static void little_workspace_has_one_of_two_answers(void **state)
 {
     const struct described *device = &devices[0];
-    struct conv_target *target = target_of(device);
+    struct conv_device *target = target_of(device);
     struct conv_plans plans = {0};
     int64_t without = 0, refused = 0;
     for (int n = 0; n < networks.count; n++)
         for (int i = 0; i < networks.plans[n]->op_count; i++)
             for (enum conv_direction direction = 0; direction < CONV_DIRECTIONS; direction++) {
-                if (!conv_wanted(&networks.plans[n]->ops[i], direction, true))
+                if (!conv_is_needed(&networks.plans[n]->ops[i], direction, true))
                     continue;
                 const struct conv_plan *plan = NULL;
                 struct conv_shape shape =
@@ -219,13 +219,13 @@ static void little_workspace_has_one_of_two_answers(void **state)
     print_message("# %s, float32, no workspace at all: %lld convolutions have a plan, %lld don't\n", device->name,
                   (long long)without, (long long)refused);
     conv_plans_done(&plans);
-    conv_target_free(target);
+    conv_device_free(target);
 }
 
 /* Two runs of one search take the same engines with the same settings: what cuDNN writes of a plan is the same. */
 static char *written_plan(const struct described *device, const struct conv_shape *shape, enum conv_direction direction)
 {
-    struct conv_target *target = target_of(device);
+    struct conv_device *target = target_of(device);
     struct conv_plan *plan = NULL;
     cudnnStatus_t status = conv_plan_new(target, shape, direction, CONV_WORKSPACE_MOST, &plan);
     if (status != CUDNN_STATUS_SUCCESS)
@@ -239,7 +239,7 @@ static char *written_plan(const struct described *device, const struct conv_shap
                                               CUDNN_TYPE_CHAR, length, &length, text),
                      CUDNN_STATUS_SUCCESS);
     conv_plan_free(plan);
-    conv_target_free(target);
+    conv_device_free(target);
     return text;
 }
 
@@ -264,7 +264,7 @@ static void same_engine_each_time(void **state)
 static void refusals_are_a_status(void **state)
 {
     struct conv_shape shape = {BATCH, 16, 32, 16, 16, 16, 16, 3, 1, 16, 32, STORAGE_BF16};
-    struct conv_target *target = target_of(&devices[2]);
+    struct conv_device *target = target_of(&devices[2]);
     for (enum conv_direction direction = 0; direction < CONV_DIRECTIONS; direction++) {
         struct conv_plan *plan = NULL;
         assert_int_not_equal(conv_plan_new(target, &shape, direction, CONV_WORKSPACE_MOST, &plan),
@@ -279,9 +279,9 @@ static void refusals_are_a_status(void **state)
         assert_int_equal(conv_plan_new(target, &wrong, direction, CONV_WORKSPACE_MOST, &plan), CUDNN_STATUS_SUCCESS);
         conv_plan_free(plan);
     }
-    conv_target_free(target);
+    conv_device_free(target);
     cudnnStatus_t status;
-    assert_null(conv_target_new(NULL, "{\"deviceVer\": 800}", &status));
+    assert_null(conv_device_new(NULL, "{\"deviceVer\": 800}", &status));
     assert_int_not_equal(status, CUDNN_STATUS_SUCCESS);
 }
 

@@ -1,6 +1,6 @@
 /*
- * bed.h - what tests of the CUDA backend share: the module, which has the fake inside unless ESPALIER_CUDA_MODULE names
- * another, and weights to begin with.
+ * bed.h - what tests of the CUDA backend share: the module, which contains the fake unless ESPALIER_CUDA_MODULE names
+ * another, and initial weights.
  */
 #ifndef ESPALIER_TESTS_FAKE_BED_H
 #define ESPALIER_TESTS_FAKE_BED_H
@@ -15,7 +15,7 @@
 #include "util/bug.h"
 #include "util/random.h"
 
-/* Under a sanitizer, which makes all of it ten times as slow, tests do a part of what they do otherwise. */
+/* Under a sanitizer tests are ten times as slow, and do less. */
 #if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
 enum { BED_SLOW = 1 };
 #else

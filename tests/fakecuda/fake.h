@@ -1,20 +1,19 @@
 /*
- * fake.h - a CUDA runtime, cuDNN and cuBLAS without a GPU: just the calls that the CUDA backend makes, compiled against
- * NVIDIA's own headers and linked into a module in place of NVIDIA's libraries.
+ * fake.h - a CUDA runtime, cuDNN and cuBLAS without a GPU: only the calls that the CUDA backend makes, compiled against
+ * NVIDIA's headers and linked into a module in place of NVIDIA's libraries.
  *
- * What is strict in it, so that mistakes of the host's code show:
- *   - device memory is full of NaN and can't be touched but by work that runs on its device (PROT_NONE: a crash);
- *   - work that is put into a stream runs only when somebody waits for it, and then reads pinned memory as it is by
- * then;
+ * It is stricter than a GPU, so that mistakes of the host's code show:
+ *   - device memory starts as NaN, and only work that runs on its device can access it (PROT_NONE: else a crash);
+ *   - work in a stream runs only when somebody waits for it, and reads pinned memory as it is then;
  *   - a captured stream runs nothing until its graph is launched;
- *   - cuDNN's descriptors must be finalised before they are used and not be changed after;
+ *   - cuDNN's descriptors must be finalised before they are used, and can't be changed afterwards;
  *   - the workspace of a convolution is filled with NaN, to its last byte;
- *   - one call, the nth, can be made to fail; a sticky error then fails every later call on that device.
+ *   - the nth call can be made to fail; a sticky error then fails every later call on that device.
  *
- * Kernels run by tests/kernels/on_cpu.h, convolutions and products by plain loops.  The module exports `fake_cuda`.
- * Environment: FAKE_CUDA_DEVICES (2), FAKE_CUDA_MEMORY (bytes of each device), FAKE_CUDA_CAPABILITY (80),
- * FAKE_CUDA_NAME ("Fake GPU"), FAKE_CUDA_WORKSPACE (64 MiB: what the engine of cuDNN takes that is chosen where there
- * is room), FAKE_CUDA_FAIL_AT and FAKE_CUDA_FAIL_STATUS.
+ * tests/kernels/on_cpu.h runs the kernels, plain loops compute convolutions and matrix products.  The module exports
+ * `fake_cuda`.  Environment: FAKE_CUDA_DEVICES (2), FAKE_CUDA_MEMORY (bytes of each device), FAKE_CUDA_CAPABILITY (80),
+ * FAKE_CUDA_NAME ("Fake GPU"), FAKE_CUDA_WORKSPACE (64 MiB: what cuDNN's preferred engine needs), FAKE_CUDA_FAIL_AT and
+ * FAKE_CUDA_FAIL_STATUS.
  */
 #ifndef ESPALIER_TESTS_FAKE_CUDA_H
 #define ESPALIER_TESTS_FAKE_CUDA_H
@@ -35,11 +34,11 @@ struct fake_function {
 };
 
 struct fake_cuda {
-    int64_t (*calls)(void);                                            /* so far */
-    void (*fail_at)(int64_t call, int status);                         /* that call, counted from 1 over all; 0: none */
-    void (*fail_function)(const char *name, int64_t call, int status); /* that call of one function, the same */
+    int64_t (*calls)(void);                                               /* so far */
+    void (*fail_at)(int64_t call, int status);                            /* that call, counted from 1; 0: none */
+    void (*fail_function)(const char *name, int64_t call, int status);    /* that call of one function, the same */
     int (*functions)(struct fake_function functions[FAKE_FUNCTIONS_MAX]); /* all that were called so far */
-    int (*failures)(void);                                                /* that were injected so far */
+    int (*failures)(void);                                                /* calls that were made to fail so far */
     void (*counts)(struct fake_counts *counts);                           /* what is alive */
     void (*set_memory)(size_t bytes);                                     /* of each device */
     void (*heal)(void);                                                   /* no device is broken */
@@ -51,15 +50,15 @@ extern const struct fake_cuda fake_cuda;
 #ifdef FAKE_INTERNAL
 #include <cuda_runtime_api.h>
 
-/* Every entry point begins with this: counts the call, and says what it must fail with. */
+/* Every function of CUDA begins with this: it counts the call, and returns the status that it must fail with. */
 cudaError_t fake_enter_named(const char *function);
 #define fake_enter() fake_enter_named(__func__)
 int64_t fake_large_workspace(void);
-/* This memory was lent to a library: no work touches it. */
+/* A library owns this memory: no work may access it. */
 void fake_close(const void *memory);
 /* Work for a stream: `run` gets a copy of `arguments` when it runs. */
 void fake_enqueue(cudaStream_t stream, void (*run)(void *arguments), const void *arguments, size_t bytes);
-/* What lives: +1 or -1. */
+/* Objects that exist; `change` is 1 or -1. */
 extern struct fake_counts fake_alive;
 void fake_count(int *counter, int change);
 #endif

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/cuda/internal.h"
+#include "backend/cuda/gpu.h"
+#include "kernels/kernels.h"
 #include "tests/kernels/on_cpu.h"
 
 /* --- graphs --- */
@@ -42,7 +43,7 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t *executable, cudaGraph_t graph,
     cudaError_t status = fake_count_call();
     if (!status) {
         *executable = calloc(1, sizeof **executable);
-        for (struct work *work = graph->work.first; work; work = work->next)
+        for (struct stream_work *work = graph->work.first; work; work = work->next)
             fake_append(&(*executable)->work, work->run, work->arguments, work->bytes);
         fake_alive.graphs++;
     }
@@ -76,7 +77,7 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream)
 {
     fake_lock();
     cudaError_t status = fake_count_call();
-    for (struct work *work = executable->work.first; !status && work; work = work->next)
+    for (struct stream_work *work = executable->work.first; !status && work; work = work->next)
         fake_append(&stream->waiting, work->run, work->arguments, work->bytes);
     fake.graph_launches += !status;
     fake_unlock();
@@ -89,30 +90,11 @@ static const struct {
     const char *name;
     size_t bytes; /* of its struct */
 } arguments_of[] = {
-    {"load", sizeof(struct kernel_load)},
-    {"norm_moments", sizeof(struct kernel_norm_moments)},
-    {"norm_statistics", sizeof(struct kernel_norm_statistics)},
-    {"norm_forward", sizeof(struct kernel_norm_forward)},
-    {"norm_pool_forward", sizeof(struct kernel_norm_forward)},
-    {"norm_sums", sizeof(struct kernel_norm_backward)},
-    {"norm_pool_sums", sizeof(struct kernel_norm_backward)},
-    {"norm_gradients", sizeof(struct kernel_norm_gradients)},
-    {"norm_backward", sizeof(struct kernel_norm_backward)},
-    {"norm_pool_backward", sizeof(struct kernel_norm_backward)},
-    {"pool_forward", sizeof(struct kernel_pool_forward)},
-    {"pool_backward", sizeof(struct kernel_pool_backward)},
-    {"dropout", sizeof(struct kernel_dropout)},
-    {"copy", sizeof(struct kernel_copy)},
-    {"add", sizeof(struct kernel_add)},
-    {"classifier", sizeof(struct kernel_classifier)},
-    {"loss", sizeof(struct kernel_loss)},
-    {"bias_gradient", sizeof(struct kernel_bias_gradient)},
-    {"check", sizeof(struct kernel_check)},
-    {"update", sizeof(struct kernel_update)},
-    {"scale", sizeof(struct kernel_scale)},
-    {"pack", sizeof(struct kernel_pack)},
-    {"unpack", sizeof(struct kernel_unpack)},
-};
+#define ARGUMENTS_ONE(name, arguments, barriers) {#name, sizeof(struct arguments)},
+#define ARGUMENTS_EACH(name, arguments, barriers)                                                                      \
+    {#name "_f32", sizeof(struct arguments)}, {#name "_bf16", sizeof(struct arguments)},                               \
+        {#name "_f16", sizeof(struct arguments)},
+    KERNELS(ARGUMENTS_EACH, ARGUMENTS_ONE)};
 
 struct CUkern_st {
     char name[48];
@@ -134,15 +116,9 @@ cudaError_t cudaLibraryLoadData(cudaLibrary_t *library, const void *code, enum c
 
 static size_t bytes_of(const char *name)
 {
-    char stem[48];
-    snprintf(stem, sizeof stem, "%s", name);
-    for (size_t i = 0; i < sizeof arguments_of / sizeof arguments_of[0]; i++) {
-        size_t length = strlen(arguments_of[i].name);
-        const char *rest = stem + length;
-        if (strncmp(stem, arguments_of[i].name, length) == 0 &&
-            (!*rest || strcmp(rest, "_f32") == 0 || strcmp(rest, "_bf16") == 0 || strcmp(rest, "_f16") == 0))
+    for (size_t i = 0; i < sizeof arguments_of / sizeof arguments_of[0]; i++)
+        if (strcmp(arguments_of[i].name, name) == 0)
             return arguments_of[i].bytes;
-    }
     return 0;
 }
 

@@ -39,7 +39,7 @@ struct cublasContext {
     cudaStream_t stream;
 };
 
-struct product {
+struct gemm_call {
     bool a_transposed, b_transposed;
     int m, n, k, a_stride, b_stride, c_stride;
     const void *a, *b;
@@ -49,7 +49,7 @@ struct product {
 
 static void run_product(void *arguments)
 {
-    const struct product *p = arguments;
+    const struct gemm_call *p = arguments;
     for (int column = 0; column < p->n; column++)
         for (int row = 0; row < p->m; row++) {
             double sum = 0;
@@ -116,19 +116,19 @@ cublasStatus_t cublasGemmEx(cublasHandle_t handle, cublasOperation_t a_operation
                             cublasGemmAlgo_t algorithm)
 {
     cudaError_t status = fake_enter();
-    struct product product = {a_operation == CUBLAS_OP_T,
-                              b_operation == CUBLAS_OP_T,
-                              m,
-                              n,
-                              k,
-                              a_stride,
-                              b_stride,
-                              c_stride,
-                              a,
-                              b,
-                              c,
-                              a_type,
-                              c_type};
+    struct gemm_call product = {a_operation == CUBLAS_OP_T,
+                                b_operation == CUBLAS_OP_T,
+                                m,
+                                n,
+                                k,
+                                a_stride,
+                                b_stride,
+                                c_stride,
+                                a,
+                                b,
+                                c,
+                                a_type,
+                                c_type};
     if (a_type != b_type || *(const float *)alpha != 1 || *(const float *)beta != 0 || compute != CUBLAS_COMPUTE_32F)
         abort();
     if (status == cudaSuccess)
@@ -144,14 +144,14 @@ struct cudnnContext {
     cudaStream_t stream;
 };
 
-struct tensor {
+struct tensor_facts {
     int64_t uid, dimensions[4], strides[4];
     cudnnDataType_t type;
 };
 
-struct convolution {
+struct conv_facts {
     cudnnBackendDescriptorType_t direction;
-    struct tensor x, w, y;
+    struct tensor_facts x, w, y;
     int64_t pad, stride;
 };
 
@@ -164,8 +164,8 @@ struct descriptor {
         void *values;
     } attributes[ATTRIBUTES_MAX];
     int attribute_count;
-    struct tensor tensor;
-    struct convolution convolution;
+    struct tensor_facts tensor;
+    struct conv_facts convolution;
     int engine;
 };
 
@@ -279,8 +279,8 @@ static bool resolve_operation(struct descriptor *descriptor, cudnnBackendAttribu
             return false;
     const int64_t *pads = attribute(parts[3], CUDNN_ATTR_CONVOLUTION_PRE_PADDINGS);
     const int64_t *strides = attribute(parts[3], CUDNN_ATTR_CONVOLUTION_FILTER_STRIDES);
-    descriptor->convolution = (struct convolution){descriptor->type, parts[0]->tensor, parts[1]->tensor,
-                                                   parts[2]->tensor, pads[0],          strides[0]};
+    descriptor->convolution = (struct conv_facts){descriptor->type, parts[0]->tensor, parts[1]->tensor,
+                                                  parts[2]->tensor, pads[0],          strides[0]};
     return true;
 }
 
@@ -378,7 +378,7 @@ cudnnStatus_t cudnnBackendGetAttribute(cudnnBackendDescriptor_t opaque, cudnnBac
 /* --- cuDNN: running --- */
 
 struct convolution_call {
-    struct convolution shape;
+    struct conv_facts shape;
     int64_t workspace_bytes;
     void *x, *w, *y, *workspace;
 };
@@ -388,14 +388,14 @@ static cudaDataType_t plain_type(cudnnDataType_t type)
     return type == CUDNN_DATA_FLOAT ? CUDA_R_32F : type == CUDNN_DATA_BFLOAT16 ? CUDA_R_16BF : CUDA_R_16F;
 }
 
-static int64_t place(const struct tensor *tensor, int64_t a, int64_t b, int64_t c, int64_t d)
+static int64_t place(const struct tensor_facts *tensor, int64_t a, int64_t b, int64_t c, int64_t d)
 {
     const int64_t *s = tensor->strides;
     return a * s[0] + b * s[1] + c * s[2] + d * s[3];
 }
 
 /* A tensor's values in the order of its dimensions. */
-static double *gather(const struct tensor *tensor, const void *data)
+static double *gather(const struct tensor_facts *tensor, const void *data)
 {
     const int64_t *d = tensor->dimensions;
     double *values = malloc((size_t)(d[0] * d[1] * d[2] * d[3]) * sizeof *values), *value = values;
@@ -407,7 +407,7 @@ static double *gather(const struct tensor *tensor, const void *data)
     return values;
 }
 
-static void scatter(const struct tensor *tensor, const double *value, void *data)
+static void scatter(const struct tensor_facts *tensor, const double *value, void *data)
 {
     const int64_t *d = tensor->dimensions;
     for (int64_t i = 0; i < d[0]; i++)
@@ -418,7 +418,7 @@ static void scatter(const struct tensor *tensor, const double *value, void *data
 }
 
 /* One row of the output and one place of the filter; one of the three is what is summed. */
-static void convolve_row(const struct convolution *s, int64_t first, double *x_row, double *w, double *y_row)
+static void convolve_row(const struct conv_facts *s, int64_t first, double *x_row, double *w, double *y_row)
 {
     const int64_t width = s->x.dimensions[3], out_width = s->y.dimensions[3];
     for (int64_t x = 0, ix = first; x < out_width; x++, ix += s->stride) {
@@ -433,7 +433,7 @@ static void convolve_row(const struct convolution *s, int64_t first, double *x_r
     }
 }
 
-static void convolve(const struct convolution *s, double *x, double *w, double *y)
+static void convolve(const struct conv_facts *s, double *x, double *w, double *y)
 {
     const int64_t *xd = s->x.dimensions, *wd = s->w.dimensions, *yd = s->y.dimensions;
     for (int64_t n = 0; n < yd[0]; n++)
@@ -454,8 +454,8 @@ static void convolve(const struct convolution *s, double *x, double *w, double *
 static void run_convolution(void *arguments)
 {
     const struct convolution_call *call = arguments;
-    const struct convolution *s = &call->shape;
-    const struct tensor *tensors[] = {&s->x, &s->w, &s->y};
+    const struct conv_facts *s = &call->shape;
+    const struct tensor_facts *tensors[] = {&s->x, &s->w, &s->y};
     void *data[] = {call->x, call->w, call->y};
     const int target = s->direction == CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR         ? 2
                        : s->direction == CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_DATA_DESCRIPTOR ? 0

@@ -1,7 +1,7 @@
 /*
  * runtime.c - the fake of the CUDA runtime: devices, memory, streams, events.
  *
- * One mutex guards everything, and is held while work runs: the fake is for order, not for speed.  A stream is a list
+ * One mutex guards everything, and is held while work runs: the fake needn't be fast.  A stream is a list
  * of work; an event remembers how much of it must have run.  Only the device that runs work has its memory readable.
  */
 #include "state.h"
@@ -112,10 +112,10 @@ void fake_count(int *counter, int change)
 
 /* --- work --- */
 
-void fake_append(struct list *list, void (*run)(void *), const void *arguments, size_t bytes)
+void fake_append(struct work_list *list, void (*run)(void *), const void *arguments, size_t bytes)
 {
-    struct work *work = malloc(sizeof *work);
-    *work = (struct work){.run = run, .arguments = malloc(bytes ? bytes : 1), .bytes = bytes};
+    struct stream_work *work = malloc(sizeof *work);
+    *work = (struct stream_work){.run = run, .arguments = malloc(bytes ? bytes : 1), .bytes = bytes};
     memcpy(work->arguments, arguments, bytes);
     if (!list->first)
         list->last = &list->first;
@@ -124,15 +124,15 @@ void fake_append(struct list *list, void (*run)(void *), const void *arguments, 
     list->count++;
 }
 
-void fake_clear(struct list *list)
+void fake_clear(struct work_list *list)
 {
-    for (struct work *work = list->first; work;) {
-        struct work *next = work->next;
+    for (struct stream_work *work = list->first; work;) {
+        struct stream_work *next = work->next;
         free(work->arguments);
         free(work);
         work = next;
     }
-    *list = (struct list){0};
+    *list = (struct work_list){0};
 }
 
 void fake_put(struct CUstream_st *stream, void (*run)(void *), const void *arguments, size_t bytes)
@@ -169,7 +169,7 @@ static void run(struct CUstream_st *stream, int64_t until)
         return;
     protect(stream->device, PROT_READ | PROT_WRITE);
     while (stream->done < until) {
-        struct work *work = stream->waiting.first;
+        struct stream_work *work = stream->waiting.first;
         stream->waiting.first = work->next;
         if (!work->next)
             stream->waiting.last = &stream->waiting.first;
@@ -266,7 +266,8 @@ cudaError_t cudaMemGetInfo(size_t *available, size_t *total)
 
 /* --- memory --- */
 
-/* In any type.  Of large memory the two ends: what lies between is the libraries' workspace, and takes time. */
+/* NaN in any type.  In large memory only the two ends are filled: it is a library's workspace, and filling takes time.
+ */
 static void fill_with_nan(char *memory, size_t bytes)
 {
     size_t end = bytes < FILLED_MOST ? bytes : FILLED_MOST;
@@ -298,7 +299,7 @@ static cudaError_t allocate(const char *function, void **memory, size_t bytes, i
     return status;
 }
 
-/* Waits for the device, as CUDA does; gives back what it can even on a broken one. */
+/* Waits for the device, as CUDA does; on a broken device it frees the memory all the same. */
 static cudaError_t release(const char *function, void *memory)
 {
     fake_lock();
@@ -351,7 +352,7 @@ static bool is_pinned(const void *place)
     return false;
 }
 
-struct copy {
+struct copy_call {
     void *to;
     const void *from;
     size_t bytes;
@@ -359,14 +360,14 @@ struct copy {
 
 static void run_copy(void *arguments)
 {
-    const struct copy *copy = arguments;
+    const struct copy_call *copy = arguments;
     memcpy(copy->to, copy->from, copy->bytes);
 }
 
-/* From pageable memory the bytes are taken at once: they stand behind the destination. */
+/* Pageable memory is read at once: the bytes follow the struct. */
 static void run_staged_copy(void *arguments)
 {
-    struct copy *copy = arguments;
+    struct copy_call *copy = arguments;
     memcpy(copy->to, copy + 1, copy->bytes);
 }
 
@@ -374,9 +375,9 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enum cudaM
 {
     fake_lock();
     cudaError_t status = fake_count_call();
-    struct copy copy = {to, from, bytes};
+    struct copy_call copy = {to, from, bytes};
     if (!status && kind == cudaMemcpyHostToDevice && !is_pinned(from)) {
-        struct copy *staged = malloc(sizeof *staged + bytes);
+        struct copy_call *staged = malloc(sizeof *staged + bytes);
         *staged = copy;
         memcpy(staged + 1, from, bytes);
         fake_put(stream, run_staged_copy, staged, sizeof *staged + bytes);
@@ -388,7 +389,7 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enum cudaM
     return status;
 }
 
-struct fill {
+struct fill_call {
     void *to;
     int value;
     size_t bytes;
@@ -396,7 +397,7 @@ struct fill {
 
 static void run_fill(void *arguments)
 {
-    const struct fill *fill = arguments;
+    const struct fill_call *fill = arguments;
     memset(fill->to, fill->value, fill->bytes);
 }
 
@@ -404,7 +405,7 @@ cudaError_t cudaMemsetAsync(void *to, int value, size_t bytes, cudaStream_t stre
 {
     fake_lock();
     cudaError_t status = fake_count_call();
-    struct fill fill = {to, value, bytes};
+    struct fill_call fill = {to, value, bytes};
     if (!status)
         fake_put(stream, run_fill, &fill, sizeof fill);
     fake_unlock();

@@ -1,5 +1,5 @@
 /*
- * state.h - what the files of the fake runtime share: its one state, its lists of work, and the lock over both.
+ * state.h - what the files of the fake runtime share: its state, its lists of work, and the lock of both.
  */
 #ifndef ESPALIER_TESTS_FAKE_CUDA_STATE_H
 #define ESPALIER_TESTS_FAKE_CUDA_STATE_H
@@ -9,21 +9,21 @@
 
 #include "fake.h"
 
-struct work {
-    struct work *next;
+struct stream_work {
+    struct stream_work *next;
     void (*run)(void *arguments);
     void *arguments;
     size_t bytes;
 };
 
-struct list {
-    struct work *first, **last;
+struct work_list {
+    struct stream_work *first, **last;
     int64_t count;
 };
 
 struct CUstream_st {
     int device;
-    struct list waiting;
+    struct work_list waiting;
     int64_t done; /* work that has run */
     struct CUgraph_st *captured;
     struct CUstream_st *next;
@@ -33,10 +33,10 @@ struct CUevent_st {
     int64_t after; /* work of the stream */
 };
 struct CUgraph_st {
-    struct list work;
+    struct work_list work;
 };
 struct CUgraphExec_st {
-    struct list work;
+    struct work_list work;
 };
 
 struct allocation {
@@ -44,7 +44,7 @@ struct allocation {
     int device; /* -1: pinned */
     char *memory;
     size_t bytes, mapped;
-    bool closed; /* to the device's work too */
+    bool closed; /* the device's work may not access it either */
 };
 
 struct fake_state {
@@ -70,8 +70,8 @@ void fake_unlock(void);
 /* With the lock held: counts a call of a function, and says what it must fail with. */
 cudaError_t fake_count_named(const char *function);
 #define fake_count_call() fake_count_named(__func__)
-void fake_append(struct list *list, void (*run)(void *), const void *arguments, size_t bytes);
-void fake_clear(struct list *list);
+void fake_append(struct work_list *list, void (*run)(void *), const void *arguments, size_t bytes);
+void fake_clear(struct work_list *list);
 void fake_put(struct CUstream_st *stream, void (*run)(void *), const void *arguments, size_t bytes);
 
 #endif

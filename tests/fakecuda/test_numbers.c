@@ -80,16 +80,16 @@ static void compare_whole(const char *what, const float *expected, const float *
         fail_msg("%s: differs by %g of its length", what, sqrt(difference / whole));
 }
 
-struct subject {
+struct numbers_case {
     const char *text;
     struct plan_options options;
     bool bf16, doubled;
 };
 
-static const struct backend *backend_for(const struct subject *subject)
+static const struct backend *backend_for(const struct numbers_case *test)
 {
     const struct backend *backend = module->backend(0);
-    return subject->bf16 ? backend->bf16 : backend;
+    return test->bf16 ? backend->bf16 : backend;
 }
 
 /* Two networks from the same weights, one on the reference. */
@@ -114,7 +114,7 @@ static void double_sum(struct plan *plan)
     plan_complete(plan);
 }
 
-static void pair_open(struct pair *pair, const struct subject *subject)
+static void pair_open(struct pair *pair, const struct numbers_case *test)
 {
     pictures_draw(input, CLASSES, IMAGES, 50, 3, &pair->images, &pair->view);
     struct random_stream stream = random_stream_new(7, RANDOM_TEST, 2, 0);
@@ -122,12 +122,12 @@ static void pair_open(struct pair *pair, const struct subject *subject)
         pair->augment[i] = (struct augment){(int8_t)((int)random_below(&stream, 9) - 4),
                                             (int8_t)((int)random_below(&stream, 9) - 4), random_below(&stream, 2)};
     for (int i = 0; i < 2; i++) {
-        pair->weights[i] = draw_weights(subject->text, 4);
+        pair->weights[i] = draw_weights(test->text, 4);
         if (!pair->plan)
-            pair->plan = lower(subject->text, input, &subject->options);
-        if (subject->doubled && i == 0)
+            pair->plan = lower(test->text, input, &test->options);
+        if (test->doubled && i == 0)
             double_sum(pair->plan);
-        pair->networks[i] = open_network(i ? backend_for(subject) : &backend_ref, pair->plan, pair->weights[i]);
+        pair->networks[i] = open_network(i ? backend_for(test) : &backend_ref, pair->plan, pair->weights[i]);
     }
 }
 
@@ -150,10 +150,10 @@ static struct batch batch_of(const struct pair *pair, int start, bool augmented)
 
 static void gradients_agree(void **state)
 {
-    const struct subject *subject = *state;
+    const struct numbers_case *test = *state;
     struct pair pair = {0};
-    pair_open(&pair, subject);
-    double tolerance = subject->bf16 ? 0.1 : 1e-4;
+    pair_open(&pair, test);
+    double tolerance = test->bf16 ? 0.1 : 1e-4;
     for (int start = 0; start < IMAGES; start += FULL_BATCH) { /* the last batch is of two */
         struct batch batch = batch_of(&pair, start, start > 0);
         struct step_result results[2];
@@ -166,7 +166,7 @@ static void gradients_agree(void **state)
         }
         assert_int_equal(results[1].count, batch.count);
         assert_true(fabs(results[0].loss - results[1].loss) <= tolerance * fabs(results[0].loss));
-        if (subject->bf16) {
+        if (test->bf16) {
             compare_whole("gradient", gradients[0], gradients[1], (size_t)pair.plan->trained, 0.3);
             compare_whole("logits", logits[0], logits[1], (size_t)(batch.count * CLASSES), 0.1);
             continue;
@@ -181,15 +181,15 @@ static void gradients_agree(void **state)
 /* Over full and smaller batches, replayed and not, with inference in between. */
 static void steps_agree(void **state)
 {
-    const struct subject *subject = *state;
+    const struct numbers_case *test = *state;
     struct pair pair = {0};
-    pair_open(&pair, subject);
+    pair_open(&pair, test);
     struct step_result sums[2] = {{0}};
     int64_t replays = fake ? fake->graph_launches() : 0;
     for (int step = 0; step < 12; step++) {
         /* A BN over two values turns a rounding of bf16 into another network. */
-        struct batch batch = batch_of(&pair, step % (subject->bf16 ? 3 : 4) * FULL_BATCH, step % 3 > 0);
-        struct sgd sgd = {(subject->bf16 ? 0.002f : 0.02f) / (float)(step + 1), 0.9f, 1e-4f, true};
+        struct batch batch = batch_of(&pair, step % (test->bf16 ? 3 : 4) * FULL_BATCH, step % 3 > 0);
+        struct sgd sgd = {(test->bf16 ? 0.002f : 0.02f) / (float)(step + 1), 0.9f, 1e-4f, true};
         for (int i = 0; i < 2; i++) {
             step_result_add(&sums[i], network_train(pair.networks[i], &batch, &sgd, 0.9f, 100 + (uint64_t)step));
             if (step % 4 == 1)
@@ -197,7 +197,7 @@ static void steps_agree(void **state)
         }
     }
     struct error error;
-    double tolerance = subject->bf16 ? 0.4 : 1e-3;
+    double tolerance = test->bf16 ? 0.4 : 1e-3;
     for (int i = 0; i < 2; i++) {
         step_result_add(&sums[i], network_finish(pair.networks[i]));
         network_fetch(pair.networks[i]);
@@ -209,7 +209,7 @@ static void steps_agree(void **state)
     const struct weights_layout *layout = &pair.weights[0]->layout;
     const float *values[2] = {pair.weights[0]->values, pair.weights[1]->values};
     size_t trained = (size_t)layout->trained, statistics = (size_t)layout->total - trained;
-    if (subject->bf16) {
+    if (test->bf16) {
         compare_whole("weights", values[0], values[1], trained, tolerance);
         compare_whole("statistics", values[0] + trained, values[1] + trained, statistics, tolerance);
     } else {
@@ -223,10 +223,10 @@ static void steps_agree(void **state)
 /* Values go there and come back as they are; a velocity too. */
 static void values_keep_their_bits(void **state)
 {
-    const struct subject *subject = *state;
-    struct weights *weights = draw_weights(subject->text, 9), *before = weights_copy(weights);
-    struct plan *plan = lower(subject->text, input, &subject->options);
-    struct network *network = open_network(backend_for(subject), plan, weights);
+    const struct numbers_case *test = *state;
+    struct weights *weights = draw_weights(test->text, 9), *before = weights_copy(weights);
+    struct plan *plan = lower(test->text, input, &test->options);
+    struct network *network = open_network(backend_for(test), plan, weights);
     size_t total = (size_t)plan->total, trained = (size_t)plan->trained;
     memset(weights->values, 0, total * sizeof(float));
     network_fetch(network);
@@ -245,9 +245,9 @@ static void values_keep_their_bits(void **state)
 /* The gradient of the device's own loss by differences along it: loss(w + d) - loss(w - d) = 2 |d| |gradient|. */
 static void gradient_is_the_slope(void **state)
 {
-    const struct subject *subject = *state;
+    const struct numbers_case *test = *state;
     struct pair pair = {0};
-    pair_open(&pair, subject);
+    pair_open(&pair, test);
     struct batch batch = batch_of(&pair, 0, false);
     size_t trained = (size_t)pair.plan->trained;
     struct weights *moved[2] = {weights_copy(pair.weights[1]), weights_copy(pair.weights[1])};
@@ -261,7 +261,7 @@ static void gradient_is_the_slope(void **state)
     for (int side = 0; side < 2; side++) {
         for (size_t i = 0; i < trained; i++)
             moved[side]->values[i] += (float)((side ? -step : step) * gradient[i] / length);
-        struct network *network = open_network(backend_for(subject), pair.plan, moved[side]);
+        struct network *network = open_network(backend_for(test), pair.plan, moved[side]);
         network_gradient(network, &batch, 5, &result);
         losses[side] = result.loss / result.count;
         network_free(network);
@@ -273,11 +273,11 @@ static void gradient_is_the_slope(void **state)
     pair_close(&pair);
 }
 
-static void infer(const struct subject *subject, const struct pair *pair, struct weights *weights, float *logits)
+static void infer(const struct numbers_case *test, const struct pair *pair, struct weights *weights, float *logits)
 {
     struct plan *plan = memory_new(1, sizeof *plan);
     plan_lower(&weights->arch, weights->input, &(struct plan_options){0}, plan);
-    struct network *network = open_network(backend_for(subject), plan, weights);
+    struct network *network = open_network(backend_for(test), plan, weights);
     struct batch batch = batch_of(pair, 0, false);
     network_infer(network, &batch, logits);
     network_finish(network);
@@ -288,9 +288,9 @@ static void infer(const struct subject *subject, const struct pair *pair, struct
 /* A chain of actions on weights that were trained a little: the device computes the same function after each. */
 static void growing_keeps_the_function(void **state)
 {
-    const struct subject *subject = *state;
+    const struct numbers_case *test = *state;
     struct pair pair = {0};
-    pair_open(&pair, subject);
+    pair_open(&pair, test);
     for (int step = 0; step < 6; step++) {
         struct batch batch = batch_of(&pair, step % 3 * FULL_BATCH, false);
         struct sgd sgd = {0.02f, 0.9f, 1e-4f, true};
@@ -300,7 +300,7 @@ static void growing_keeps_the_function(void **state)
     network_fetch(pair.networks[1]);
     struct weights *weights = weights_copy(pair.weights[1]);
     float before[FULL_BATCH * CLASSES], after[FULL_BATCH * CLASSES];
-    infer(subject, &pair, weights, before);
+    infer(test, &pair, weights, before);
     struct random_stream stream = random_stream_new(11, RANDOM_TEST, 3, 0);
     for (int i = 0; i < 8; i++) {
         struct action action = random_action(&weights->arch, 12, &stream);
@@ -310,8 +310,8 @@ static void growing_keeps_the_function(void **state)
             fail_msg("%s", error.text);
         weights_free(weights);
         weights = child;
-        infer(subject, &pair, weights, after);
-        if (subject->bf16)
+        infer(test, &pair, weights, after);
+        if (test->bf16)
             compare_whole("logits", before, after, COUNT_OF(before), 0.1);
         else
             compare("logits", before, after, COUNT_OF(before), 1e-4);
@@ -320,7 +320,7 @@ static void growing_keeps_the_function(void **state)
     pair_close(&pair);
 }
 
-static const struct subject subjects[] = {
+static const struct numbers_case cases[] = {
     {.text = every_kind},
     {.text = every_kind, .options = {.drop_pool = 0.2f, .drop_fc = 0.3f}},
     {.text = dense, .options = {.drop_fc = 0.3f, .drop_dense = 0.25f}},
@@ -333,7 +333,7 @@ static const struct subject subjects[] = {
 
 #define ON(test, i)                                                                                                    \
     {                                                                                                                  \
-#test " on " #i, test, NULL, NULL, (void *)&subjects[i]                                                        \
+#test " on " #i, test, NULL, NULL, (void *)&cases[i]                                                           \
     }
 
 int main(void)

@@ -27,29 +27,28 @@ static int open_module(void **state)
     return fake ? 0 : -1;
 }
 
-/* A network on the first device with what it borrows. */
-struct subject {
+/* A network on the first device, with its weights and plan. */
+struct test_network {
     struct weights *weights;
     struct plan *plan;
-    struct network *network; /* NULL: refused, for the reason in `trouble` and `error` */
-    enum device_trouble trouble;
+    struct network *network; /* NULL: `status` and `error` say why */
+    enum device_trouble status;
     struct error error;
 };
 
-static void subject_open(struct subject *subject, const struct backend *backend, const char *text, struct shape input,
-                         enum network_mode mode)
+static void test_network_open(struct test_network *test, const struct backend *backend, const char *text,
+                              struct shape input, enum network_mode mode)
 {
-    *subject = (struct subject){.weights = bed_weights(text, input, 3), .plan = memory_new(1, sizeof *subject->plan)};
-    plan_lower(&subject->weights->arch, input, &(struct plan_options){0}, subject->plan);
-    subject->network =
-        network_open(backend, subject->plan, BATCH, mode, subject->weights, &subject->trouble, &subject->error);
+    *test = (struct test_network){.weights = bed_weights(text, input, 3), .plan = memory_new(1, sizeof *test->plan)};
+    plan_lower(&test->weights->arch, input, &(struct plan_options){0}, test->plan);
+    test->network = network_open(backend, test->plan, BATCH, mode, test->weights, &test->status, &test->error);
 }
 
-static void subject_close(struct subject *subject)
+static void test_network_close(struct test_network *test)
 {
-    network_free(subject->network);
-    weights_free(subject->weights);
-    free(subject->plan);
+    network_free(test->network);
+    weights_free(test->weights);
+    free(test->plan);
 }
 
 static double free_memory(void)
@@ -73,16 +72,16 @@ static void memory_is_known_beforehand(void **state)
     for (size_t i = 0; i < COUNT_OF(texts); i++)
         for (int b = 0; b < 2; b++)
             for (int mode = 0; mode < 2; mode++) {
-                struct subject subject;
+                struct test_network test;
                 double start = free_memory();
-                subject_open(&subject, backends[b], texts[i], (struct shape){3, 16, 16}, (enum network_mode)mode);
-                if (!subject.network)
-                    fail_msg("%s", subject.error.text);
-                double needed = (double)network_bytes(backends[b], subject.plan, BATCH, (enum network_mode)mode);
+                test_network_open(&test, backends[b], texts[i], (struct shape){3, 16, 16}, (enum network_mode)mode);
+                if (!test.network)
+                    fail_msg("%s", test.error.text);
+                double needed = (double)network_bytes(backends[b], test.plan, BATCH, (enum network_mode)mode);
                 double open = free_memory();
                 assert_true(start - open <= needed + (double)backends[b]->device->workspace_most);
-                subject_close(&subject);
-                if (free_memory() - open != needed) /* the workspace stays with the lane */
+                test_network_close(&test);
+                if (free_memory() - open != needed) /* the stream keeps the workspace */
                     fail_msg("%s, %d, %d: %g bytes were taken, %g were expected", texts[i], b, mode,
                              free_memory() - open, needed);
             }
@@ -90,58 +89,58 @@ static void memory_is_known_beforehand(void **state)
 
 static void max_pools_of_a_side_that_choices_hold(void **state)
 {
-    struct subject subject;
+    struct test_network test;
     const struct shape input = {1, 256, 256};
-    subject_open(&subject, module->backend(0), "C(1,1,1) P(256,1) SM(5)", input, NETWORK_TRAINING);
-    assert_null(subject.network);
-    assert_int_equal(subject.trouble, DEVICE_REFUSED);
-    assert_string_equal(subject.error.text,
+    test_network_open(&test, module->backend(0), "C(1,1,1) P(256,1) SM(5)", input, NETWORK_TRAINING);
+    assert_null(test.network);
+    assert_int_equal(test.status, DEVICE_REFUSED);
+    assert_string_equal(test.error.text,
                         "cuda:0: a max pool of 256 pixels a side can't be trained there, 255 is the most; use smaller "
                         "pools or train on the CPU");
-    subject_close(&subject);
+    test_network_close(&test);
     static const char *const fine[] = {"C(1,1,1) P(255,1) SM(5)", "C(1,1,1) A(256,1) SM(5)"};
     for (int i = 0; i < 2; i++) {
-        subject_open(&subject, module->backend(0), fine[i], input, NETWORK_TRAINING);
-        assert_non_null(subject.network);
-        subject_close(&subject);
+        test_network_open(&test, module->backend(0), fine[i], input, NETWORK_TRAINING);
+        assert_non_null(test.network);
+        test_network_close(&test);
     }
-    subject_open(&subject, module->backend(0), "C(1,1,1) P(256,1) SM(5)", input,
-                 NETWORK_INFERENCE); /* no backward pass, no choices */
-    assert_non_null(subject.network);
-    subject_close(&subject);
+    test_network_open(&test, module->backend(0), "C(1,1,1) P(256,1) SM(5)", input,
+                      NETWORK_INFERENCE); /* no backward pass, no choices */
+    assert_non_null(test.network);
+    test_network_close(&test);
 }
 
 /* The fake's convolutions want 64 MiB, or 1000 bytes where they can't have it. */
-static void idle_lanes_give_back_before_workspaces_shrink(void **state)
+static void idle_streams_are_freed_before_workspaces_shrink(void **state)
 {
     static const char text[] = "C(3,3,1) A(8,8) SM(5)";
     const struct shape input = {3, 8, 8};
     struct fake_counts counts;
-    struct subject a, b, c;
-    subject_open(&a, module->backend(0), text, input, NETWORK_TRAINING);
+    struct test_network a, b, c;
+    test_network_open(&a, module->backend(0), text, input, NETWORK_TRAINING);
     fake->set_memory(100 << 20);
-    subject_open(&b, module->backend(0), text, input, NETWORK_TRAINING);
+    test_network_open(&b, module->backend(0), text, input, NETWORK_TRAINING);
     assert_non_null(b.network); /* with a small workspace */
-    subject_close(&a);
-    subject_close(&b);
+    test_network_close(&a);
+    test_network_close(&b);
     fake->counts(&counts);
     int before = counts.streams;
-    subject_open(&c, module->backend(0), text, input,
-                 NETWORK_TRAINING); /* in the lane of b; that of a has the memory */
+    test_network_open(&c, module->backend(0), text, input,
+                      NETWORK_TRAINING); /* in the stream of b; that of a was freed */
     assert_non_null(c.network);
     fake->counts(&counts);
     assert_int_equal(counts.streams, before - 1);
-    subject_close(&c);
+    test_network_close(&c);
     fake->set_memory(1 << 30);
 }
 
-static void train_on(const struct subject *subject, const struct view *view)
+static void train_on(const struct test_network *test, const struct view *view)
 {
     struct sgd sgd = {0.01f, 0.9f, 0, true};
     struct batch batch = {.view = view, .index = view->index, .count = BATCH};
-    network_train(subject->network, &batch, &sgd, 0.9f, 1);
-    network_infer(subject->network, &batch, NULL);
-    network_finish(subject->network);
+    network_train(test->network, &batch, &sgd, 0.9f, 1);
+    network_infer(test->network, &batch, NULL);
+    network_finish(test->network);
 }
 
 /* Training and testing by turns: each set is sent once, and every walk but the first two of each is a replay. */
@@ -151,32 +150,32 @@ static void two_data_sets_stay(void **state)
     const struct shape input = {3, 8, 8};
     struct images images[2];
     struct view views[2];
-    struct subject subject;
+    struct test_network test;
     struct fake_counts first, now;
-    subject_open(&subject, module->backend(0), "C(3,3,1) P(2,2) SM(5)", input, NETWORK_TRAINING);
+    test_network_open(&test, module->backend(0), "C(3,3,1) P(2,2) SM(5)", input, NETWORK_TRAINING);
     for (int i = 0; i < 2; i++) {
         pictures_draw(input, CLASSES, IMAGES, 50, 20 + (uint64_t)i, &images[i], &views[i]);
-        train_on(&subject, &views[i]);
+        train_on(&test, &views[i]);
     }
     fake->counts(&first);
     int64_t launches = fake->graph_launches();
     for (int turn = 1; turn < TURNS; turn++)
         for (int i = 0; i < 2; i++)
-            train_on(&subject, &views[i]);
+            train_on(&test, &views[i]);
     fake->counts(&now);
     struct error error;
-    assert_int_equal(network_trouble(subject.network, &error), DEVICE_FINE);
+    assert_int_equal(network_trouble(test.network, &error), DEVICE_FINE);
     assert_int_equal(now.allocations, first.allocations);
     assert_int_equal(now.graphs, first.graphs + 4);
     assert_int_equal(fake->graph_launches() - launches, 4 * (TURNS - 1));
-    subject_close(&subject);
+    test_network_close(&test);
     /* What nobody uses stays until its memory is wanted. */
     fake->counts(&now);
     fake->set_memory(0);
-    subject_open(&subject, module->backend(0), "C(3,1,1) SM(5)", input, NETWORK_TRAINING);
-    assert_null(subject.network);
-    assert_int_equal(subject.trouble, DEVICE_NO_MEMORY);
-    subject_close(&subject);
+    test_network_open(&test, module->backend(0), "C(3,1,1) SM(5)", input, NETWORK_TRAINING);
+    assert_null(test.network);
+    assert_int_equal(test.status, DEVICE_NO_MEMORY);
+    test_network_close(&test);
     fake->counts(&first);
     assert_true(first.allocations <= now.allocations - 4); /* pixels and labels of both */
     fake->set_memory(1 << 30);
@@ -185,7 +184,7 @@ static void two_data_sets_stay(void **state)
 }
 
 /* Of a search that never makes the same shape twice. */
-static void plans_of_a_lane_are_bounded(void **state)
+static void plans_of_a_stream_are_bounded(void **state)
 {
     struct fake_counts counts;
     int most = 0;
@@ -194,12 +193,12 @@ static void plans_of_a_lane_are_bounded(void **state)
         for (int layer = 0; layer < 8; layer++)
             text_add(&text, "C(%d,1,1) ", 8 * (1 + layer));
         text_add(&text, "SM(5)");
-        struct subject subject;
-        subject_open(&subject, module->backend(0), text_string(&text), (struct shape){3, 1, 1 + round},
-                     NETWORK_TRAINING);
-        if (!subject.network)
-            fail_msg("%s", subject.error.text);
-        subject_close(&subject);
+        struct test_network test;
+        test_network_open(&test, module->backend(0), text_string(&text), (struct shape){3, 1, 1 + round},
+                          NETWORK_TRAINING);
+        if (!test.network)
+            fail_msg("%s", test.error.text);
+        test_network_close(&test);
         text_done(&text);
         fake->counts(&counts);
         most = counts.descriptors > most ? counts.descriptors : most;
@@ -212,9 +211,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory_is_known_beforehand),
         cmocka_unit_test(max_pools_of_a_side_that_choices_hold),
-        cmocka_unit_test(idle_lanes_give_back_before_workspaces_shrink),
+        cmocka_unit_test(idle_streams_are_freed_before_workspaces_shrink),
         cmocka_unit_test(two_data_sets_stay),
-        cmocka_unit_test(plans_of_a_lane_are_bounded),
+        cmocka_unit_test(plans_of_a_stream_are_bounded),
     };
     return cmocka_run_group_tests(tests, open_module, NULL);
 }

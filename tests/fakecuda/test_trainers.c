@@ -15,9 +15,9 @@
 #include <cmocka.h>
 
 #include "bed.h"
+#include "sessions/log.h"
 #include "tests/engine_bed.h"
 #include "tests/pictures.h"
-#include "sessions/log.h"
 
 enum { CLASSES = 3, TRAIN = 24, VALIDATE = 8, NETWORKS = 6 };
 
@@ -86,7 +86,7 @@ static int streams(void)
     return counts.streams;
 }
 
-/* A trial books 264 MiB and a little for its network: there is room for one. */
+/* A trial reserves 264 MiB, and memory for its network: there is room for one trial. */
 static void one_after_the_other_where_memory_is_short(void **state)
 {
     fake->set_memory(500 << 20);
@@ -94,7 +94,7 @@ static void one_after_the_other_where_memory_is_short(void **state)
     struct session_state *session = search("cuda:1x3", 0);
     assert_int_equal(session->failure_count, 0);
     assert_int_equal(session->device_count, 3);
-    assert_int_equal(streams(), before + 1); /* one lane, lent from one to the next */
+    assert_int_equal(streams(), before + 1); /* one stream, used by one network after the other */
     session_state_free(session);
 }
 

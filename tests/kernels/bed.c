@@ -8,7 +8,7 @@
 
 #include "util/bug.h"
 
-/* What lies beside a slice. */
+/* The value of what lies beside a slice. */
 static const float beside = 77;
 
 static float read_f32(const void *values, size_t i)
@@ -54,11 +54,12 @@ float bed_rounded(const struct bed_type *type, float value)
     return type->read(&stored, 0);
 }
 
-/* As device memory is aligned, and no longer than asked for. */
+/* Aligned as device memory is, and not longer than `bytes`, so that the address sanitizer sees its end. */
 static void *new_memory(size_t bytes)
 {
     void *memory;
-    ASSERT(posix_memalign(&memory, 256, bytes) == 0);
+    if (posix_memalign(&memory, 256, bytes))
+        BUG("out of memory");
     return memory;
 }
 
@@ -91,7 +92,7 @@ static size_t index_of(const struct bed_tensor *tensor, int image, int channel, 
 void bed_zero(struct bed_tensor *tensor)
 {
     for (int n = 0; n < tensor->batch; n++)
-        for (int c = 0; c < tensor->map.room; c++)
+        for (int c = 0; c < tensor->map.padded; c++)
             for (int p = 0; p < tensor->positions; p++)
                 tensor->type->write(tensor->memory, index_of(tensor, n, c, p), 0);
 }
@@ -99,7 +100,7 @@ void bed_zero(struct bed_tensor *tensor)
 void bed_write(struct bed_tensor *tensor, int count, const float *plain)
 {
     for (int n = 0; n < count; n++)
-        for (int c = 0; c < tensor->map.room; c++)
+        for (int c = 0; c < tensor->map.padded; c++)
             for (int p = 0; p < tensor->positions; p++)
                 tensor->type->write(tensor->memory, index_of(tensor, n, c, p), c < tensor->channels ? *plain++ : 0);
 }
@@ -118,7 +119,7 @@ const char *bed_wrong_beside(const struct bed_tensor *tensor, int count)
         for (int p = 0; p < tensor->positions; p++)
             for (int c = -tensor->offset; c < tensor->map.stride - tensor->offset; c++) {
                 float value = tensor->type->read(tensor->memory, index_of(tensor, n, c, p));
-                bool inside = c >= 0 && c < tensor->map.room;
+                bool inside = c >= 0 && c < tensor->map.padded;
                 if (!inside && value != beside)
                     return "what lies beside the slice was changed";
                 if (inside && c >= tensor->channels && value != 0)

@@ -1,9 +1,9 @@
 /*
- * bed.h - what tests of kernels stand on: storage types, tensors as the kernels lay them, launches in every order.
+ * bed.h - what tests of kernels share: storage types, tensors in the kernels' layout, launches.
  *
- * A tensor is drawn plain, [image][channel][position], and written into memory of exactly its size.  Memory is NaN
- * wherever nothing was written, so that a kernel that reads what it may not gives NaN, or touches what the address
- * sanitizer sees.
+ * A tensor is drawn in the order [image][channel][position], and written into memory of exactly its size.  Memory is
+ * NaN until it is written, so that a kernel that reads what it may not gives NaN, or is caught by the address
+ * sanitizer.
  */
 #ifndef ESPALIER_TESTS_KERNELS_BED_H
 #define ESPALIER_TESTS_KERNELS_BED_H
@@ -25,10 +25,10 @@ struct bed_type {
 };
 enum { BED_TYPES = 3 };
 extern const struct bed_type bed_types[BED_TYPES];
-/* As it would be after storage. */
+/* The value after it was stored as that type. */
 float bed_rounded(const struct bed_type *type, float value);
 
-/* Where a tensor's channels lie: in a tensor of their own, or as a slice of a wider one. */
+/* Where a tensor's channels lie: in memory of their own, or in a slice of a wider tensor. */
 enum bed_place { BED_OWN, BED_SLICE, BED_SLICE_UNALIGNED, BED_PLACES };
 
 struct bed_tensor {
@@ -45,22 +45,21 @@ struct bed_tensor bed_tensor_new(const struct bed_type *type, enum bed_place pla
                                  int positions);
 void bed_tensor_done(struct bed_tensor *tensor);
 void bed_zero(struct bed_tensor *tensor);
-/* Images below `count`, and zeros into their padding. */
+/* Write the images below `count`, and zeros into their padding. */
 void bed_write(struct bed_tensor *tensor, int count, const float *plain);
 void bed_read(const struct bed_tensor *tensor, int count, float *plain);
-/* NULL, or what is wrong beside the values: padding and images beyond the count must be zero, what lies beside a slice
-   untouched. */
+/* NULL, or what is wrong: padding and images beyond the count must be zero, and what lies beside a slice unchanged. */
 const char *bed_wrong_beside(const struct bed_tensor *tensor, int count);
 
-/* Floats of exactly so many, all NaN. */
+/* Exactly so many floats, all NaN. */
 float *bed_floats(size_t count);
-/* Rounded to storage: multiples of 1/4, many of them equal; or normal. */
+/* Values of that type: multiples of 1/4, many of them equal, where `grid`; else normally distributed. */
 void bed_draw(struct random_stream *stream, const struct bed_type *type, bool grid, size_t count, float *values);
 
 /* Launch "name_suffix" (or "name", when `type` is NULL). */
 void bed_launch(const char *name, const struct bed_type *type, struct kernel_grid grid, void *arguments);
 
-/* -1 when all are within `relative` of themselves and `absolute` of the largest, else the first that isn't. */
+/* -1, or the first value that differs by more than `relative` times itself plus `absolute` times the largest. */
 ptrdiff_t bed_compare(size_t count, const float *expected, const float *got, double relative, double absolute);
 
 #endif

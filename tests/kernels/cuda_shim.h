@@ -1,5 +1,5 @@
 /*
- * cuda_shim.h - as much of CUDA's C++ as the kernels use, for a plain C++ compiler.  on_cpu.cc has the threads.
+ * cuda_shim.h - the part of CUDA's C++ that the kernels use, for an ordinary C++ compiler.  on_cpu.cc has the threads.
  */
 #ifndef ESPALIER_TESTS_KERNELS_CUDA_SHIM_H
 #define ESPALIER_TESTS_KERNELS_CUDA_SHIM_H
@@ -16,7 +16,7 @@
 #define __launch_bounds__(...)
 #define __grid_constant__
 
-/* Of the block that runs: the same memory for all of its threads. */
+/* The running block's: the same memory for all of its threads. */
 #define SHARED(type, name, count) type *name = static_cast<type *>(shim_shared(__COUNTER__, sizeof(type) * (count)))
 void *shim_shared(int which, size_t bytes);
 void __syncthreads();

@@ -1,13 +1,13 @@
 /*
  * on_cpu.cc - all kernels in one file, and the threads that they run on.
  *
- * A kernel whose threads meet runs on fibres: the scheduler lets each thread of the block run, in order, until it stands
- * at a barrier or has ended, and when all stand there, again.  ucontext makes a fibre; later switches are _longjmp,
- * which asks nothing of the system, and a fibre that has ended runs the same thread of the next block.  (The thread
- * sanitizer takes a jump to another stack for a mistake, and the address sanitizer clears what it knows of a whole
- * stack at each: for them swapcontext makes every switch.)  Some at a barrier
- * while others have ended is a bug of the kernel, and aborts.  A kernel whose threads don't meet needs none: it is called thread by
- * thread.
+ * A kernel with barriers runs on fibres.  The scheduler runs each thread of the block in turn until it reaches a
+ * barrier or ends; when all have, it starts again.  If some threads are at a barrier and others have ended, the kernel
+ * has a bug, and the program aborts.  A kernel without barriers needs no fibres: it is called once for each thread.
+ *
+ * ucontext creates a fibre; later switches use _longjmp, which makes no system call.  A fibre that has ended runs the
+ * same thread of the next block.  (The thread sanitizer reports a jump to another stack, and the address sanitizer
+ * forgets the whole stack at one; for them swapcontext makes every switch.)
  *
  * The shared memory of a block lies in heap blocks of exactly its size, filled with NaN when the block starts.
  */
@@ -52,19 +52,20 @@ template <typename A> void call(void (*kernel)(A), void **arguments)
     kernel(*static_cast<A *>(arguments[0]));
 }
 
-struct entry {
+struct kernel_entry {
     const char *name;
     void (*run)(void **arguments);
-    bool together;
+    bool barriers;
 };
 
-#define ONE(name, together)  {#name, [](void **arguments) { call(name, arguments); }, together},
-#define EACH(name, together) ONE(name##_f32, together) ONE(name##_bf16, together) ONE(name##_f16, together)
-const entry entries[] = {KERNELS(EACH, ONE)};
+#define ONE(name, type, barriers) {#name, [](void **arguments) { call(name, arguments); }, barriers},
+#define EACH(name, type, barriers)                                                                                     \
+    ONE(name##_f32, type, barriers) ONE(name##_bf16, type, barriers) ONE(name##_f16, type, barriers)
+const kernel_entry entries[] = {KERNELS(EACH, ONE)};
 
-const entry *find(const char *name)
+const kernel_entry *find(const char *name)
 {
-    for (const entry &found : entries)
+    for (const kernel_entry &found : entries)
         if (strcmp(found.name, name) == 0)
             return &found;
     return nullptr;
@@ -126,7 +127,7 @@ struct place {
     jmp_buf jump;
 };
 
-/* Keep where we are, and go on where `to` was kept, or at its beginning. */
+/* Save the current place in `from`, and go on at `to`, or at its beginning. */
 void change(place *from, place *to, bool begins)
 {
 #ifdef SHIM_SWAPCONTEXT
@@ -151,7 +152,7 @@ const void *scheduler_stack;
 size_t scheduler_stack_bytes;
 fibre *running;
 
-const entry *launched;
+const kernel_entry *launched;
 void **launched_arguments;
 
 /* From the running fibre to the scheduler, until it is resumed. */
@@ -195,7 +196,7 @@ void resume(fibre *fibre)
     running = nullptr;
 }
 
-void run_together()
+void run_with_barriers()
 {
     unsigned numbers[KERNEL_THREADS], ended = 0;
     for (fibre &each : fibres)
@@ -212,7 +213,7 @@ void run_together()
         bug(launched->name, "some threads have ended, others are at a barrier");
 }
 
-void run_alone()
+void run_without_barriers()
 {
     unsigned numbers[KERNEL_THREADS];
     fill_order(numbers, KERNEL_THREADS);
@@ -273,10 +274,10 @@ void shim_launch(const char *name, unsigned grid_x, unsigned grid_y, void **argu
     gridDim = {grid_x, grid_y, 1};
     for (unsigned i = 0; i < blocks; i++) {
         blockIdx = {numbers[i] % grid_x, numbers[i] / grid_x, 0};
-        if (launched->together)
-            run_together();
+        if (launched->barriers)
+            run_with_barriers();
         else
-            run_alone();
+            run_without_barriers();
         forget_shared();
     }
     free(numbers);

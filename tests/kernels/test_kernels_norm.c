@@ -1,9 +1,9 @@
 /*
- * test_kernels_norm.c - BN, ReLU and the pool behind them, forward and backward: kernels against the reference backend.
+ * test_kernels_norm.c - the kernels for BN, ReLU and the pool behind them against the reference backend.
  *
- * Both get the same stored values, so that statistics, their gradients and all that is kept in float must agree
- * closely for every storage type, and what is stored again may differ by one rounding.  Every case runs in three orders
- * of threads and blocks, whose results must be the same to the bit.
+ * Both get the same stored values.  So all that is computed in float must agree closely for every storage type, and
+ * what is stored may differ by one rounding.  Every case runs in three orders of threads and blocks, whose results must
+ * be the same to the bit.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -167,7 +167,7 @@ static void reference(const struct norm_case *c, struct arrays *a)
 /* --- the kernels --- */
 
 /* Device memory of one case.  By channel: KERNEL_ROUND(channels) values. */
-struct device {
+struct device_arrays {
     const struct norm_case *c;
     const struct bed_type *type;
     struct bed_tensor z, y, dy, dz;
@@ -185,11 +185,11 @@ static float *by_channel(const struct norm_case *c, const float *values)
     return padded;
 }
 
-static void device_init(struct device *d, const struct norm_case *c, const struct bed_type *type,
+static void device_init(struct device_arrays *d, const struct norm_case *c, const struct bed_type *type,
                         const struct arrays *a)
 {
     int rows = c->batch * c->height * c->width, ph = pooled(c->height, c), pw = pooled(c->width, c);
-    *d = (struct device){
+    *d = (struct device_arrays){
         .c = c,
         .type = type,
         .z = bed_tensor_new(type, c->place, c->batch, c->channels, c->height * c->width),
@@ -220,7 +220,7 @@ static void device_init(struct device *d, const struct norm_case *c, const struc
     }
 }
 
-static void device_done(struct device *d)
+static void device_done(struct device_arrays *d)
 {
     struct bed_tensor *tensors[] = {&d->z, &d->y, &d->dy, &d->dz};
     float *floats[] = {d->gamma,    d->beta,   d->running_mean, d->running_variance, d->mean,        d->inverse_std,
@@ -232,7 +232,7 @@ static void device_done(struct device *d)
     free(d->window.choice);
 }
 
-static void forward(struct device *d, bool training)
+static void forward(struct device_arrays *d, bool training)
 {
     const struct norm_case *c = d->c;
     int positions = c->height * c->width, pooled_rows = c->batch * d->window.pooled_height * d->window.pooled_width;
@@ -264,7 +264,7 @@ static void forward(struct device *d, bool training)
                &arguments);
 }
 
-static void backward(struct device *d)
+static void backward(struct device_arrays *d)
 {
     const struct norm_case *c = d->c;
     int positions = c->height * c->width, rows = c->batch * positions;
@@ -309,7 +309,7 @@ static void check_beside(const struct bed_tensor *tensor, int count, const char 
 
 static void run_kernels(const struct norm_case *c, const struct bed_type *type, const char *name, struct arrays *a)
 {
-    struct device device;
+    struct device_arrays device;
     device_init(&device, c, type, a);
     forward(&device, false);
     bed_read(&device.y, c->count, a->y_inference);

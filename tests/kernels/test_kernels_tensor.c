@@ -1,6 +1,6 @@
 /*
- * test_kernels_tensor.c - what moves and reshapes values: load, pools, dropout, copies, sums; kernels against the reference
- * backend, for every storage type, place of a tensor and order of threads.
+ * test_kernels_tensor.c - the kernels for load, pools, dropout, copies and sums against the reference backend, for
+ * every storage type, place of a tensor and order of threads.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -16,7 +16,7 @@
 #include "util/bug.h"
 #include "util/memory.h"
 
-struct subject {
+struct kernel_test {
     const struct bed_type *type;
     enum shim_order order;
 };
@@ -38,7 +38,7 @@ static void expect(const char *what, const struct bed_tensor *tensor, int count,
     free(got);
 }
 
-/* As they would be after storage. */
+/* The values after they were stored as that type. */
 static void round_all(const struct bed_type *type, size_t size, float *values)
 {
     for (size_t i = 0; i < size; i++)
@@ -85,7 +85,7 @@ static void data_draw(struct data *data, struct shape shape)
     }
 }
 
-static void check_load(const struct subject *subject, struct shape shape, int count, int batch, bool augmented)
+static void check_load(const struct kernel_test *test, struct shape shape, int count, int batch, bool augmented)
 {
     struct data data;
     data_draw(&data, shape);
@@ -94,9 +94,9 @@ static void check_load(const struct subject *subject, struct shape shape, int co
     size_t size = ref_tensor_size(&tensor, count);
     float *expected = memory_new_aligned(backend_ref.tensor_bytes(&tensor, count));
     backend_ref.load(NULL, &tensor, &images, expected, NULL);
-    round_all(subject->type, size, expected);
+    round_all(test->type, size, expected);
 
-    struct bed_tensor x = bed_tensor_new(subject->type, BED_OWN, batch, shape.channels, shape.height * shape.width);
+    struct bed_tensor x = bed_tensor_new(test->type, BED_OWN, batch, shape.channels, shape.height * shape.width);
     uint16_t *labels = memory_new((size_t)batch, sizeof *labels);
     struct kernel_step step = {.first = FIRST, .count = count};
     struct kernel_load arguments = {.step = &step,
@@ -113,7 +113,7 @@ static void check_load(const struct subject *subject, struct shape shape, int co
     memcpy(arguments.normalise, data.view.scale, sizeof arguments.normalise);
     memcpy(arguments.shift, data.view.shift, sizeof arguments.shift);
     memset(labels, 0xff, (size_t)batch * sizeof *labels);
-    bed_launch("load", subject->type, kernel_grid_items((int64_t)batch * shape.height * shape.width), &arguments);
+    bed_launch("load", test->type, kernel_grid_items((int64_t)batch * shape.height * shape.width), &arguments);
     expect(augmented ? "load, augmented" : "load", &x, count, expected, 0, 0);
     for (int n = 0; n < batch; n++)
         assert_int_equal(labels[n], n < count ? data.images.labels[data.index[FIRST + n]] : 0);
@@ -154,9 +154,9 @@ static const struct pool_case pool_cases[] = {
     {3, 1, 1, 2, 2, 1, 1, false, false, BED_OWN},    {264, 2, 2, 1, 2, 2, 2, true, true, BED_SLICE},
 };
 
-static void check_pool(const struct subject *subject, const struct pool_case *c)
+static void check_pool(const struct kernel_test *test, const struct pool_case *c)
 {
-    const struct bed_type *type = subject->type;
+    const struct bed_type *type = test->type;
     struct random_stream stream = random_stream_new(2, RANDOM_TEST, 31, 0);
     int ph = (c->height - c->size) / c->stride + 1, pw = (c->width - c->size) / c->stride + 1;
     int planes = c->count * c->channels;
@@ -210,9 +210,9 @@ static void pools(void **state)
 
 /* --- dropout and copies --- */
 
-static void check_dropout(const struct subject *subject, int channels, int side, int count, int batch, float drop)
+static void check_dropout(const struct kernel_test *test, int channels, int side, int count, int batch, float drop)
 {
-    const struct bed_type *type = subject->type;
+    const struct bed_type *type = test->type;
     struct random_stream stream = random_stream_new(3, RANDOM_TEST, 32, 0);
     struct plan *plan = memory_new(1, sizeof *plan);
     struct op *op = &plan->ops[0];
@@ -249,23 +249,23 @@ static void dropout(void **state)
     check_dropout(*state, 40, 3, 2, 5, 0.1f);
 }
 
-static void check_copy(const struct subject *subject, enum bed_place from, enum bed_place to, bool accumulate)
+static void check_copy(const struct kernel_test *test, enum bed_place from, enum bed_place to, bool accumulate)
 {
     enum { CHANNELS = 20, POSITIONS = 6, COUNT = 3, BATCH = 4, SIZE = COUNT * CHANNELS * POSITIONS };
     struct random_stream stream = random_stream_new(4, RANDOM_TEST, 33, 0);
     float x[SIZE], expected[SIZE];
-    bed_draw(&stream, subject->type, false, SIZE, x);
-    bed_draw(&stream, subject->type, false, SIZE, expected);
-    struct bed_tensor tx = bed_tensor_new(subject->type, from, BATCH, CHANNELS, POSITIONS);
-    struct bed_tensor ty = bed_tensor_new(subject->type, to, BATCH, CHANNELS, POSITIONS);
+    bed_draw(&stream, test->type, false, SIZE, x);
+    bed_draw(&stream, test->type, false, SIZE, expected);
+    struct bed_tensor tx = bed_tensor_new(test->type, from, BATCH, CHANNELS, POSITIONS);
+    struct bed_tensor ty = bed_tensor_new(test->type, to, BATCH, CHANNELS, POSITIONS);
     struct kernel_step step = {.count = COUNT};
     bed_write(&tx, COUNT, x);
     if (accumulate) {
         bed_zero(&ty);
         bed_write(&ty, COUNT, expected);
-        add_all(subject->type, SIZE, x, expected);
+        add_all(test->type, SIZE, x, expected);
     }
-    bed_launch("copy", subject->type, kernel_grid_rows(BATCH * POSITIONS, CHANNELS),
+    bed_launch("copy", test->type, kernel_grid_rows(BATCH * POSITIONS, CHANNELS),
                &(struct kernel_copy){&step, BATCH, POSITIONS, CHANNELS, tx.map, ty.map, accumulate});
     expect("copy", &ty, COUNT, accumulate ? expected : x, 0, 0);
     bed_tensor_done(&tx);
@@ -281,10 +281,10 @@ static void copies(void **state)
 }
 
 /* `y`: where the sum goes; BED_PLACES: over x. */
-static void check_add(const struct subject *subject, int channels, enum bed_place place, enum bed_place place2, int y)
+static void check_add(const struct kernel_test *test, int channels, enum bed_place place, enum bed_place place2, int y)
 {
     enum { POSITIONS = 6, COUNT = 3, BATCH = 4 };
-    const struct bed_type *type = subject->type;
+    const struct bed_type *type = test->type;
     struct random_stream stream = random_stream_new(5, RANDOM_TEST, 34, 0);
     struct plan *plan = memory_new(1, sizeof *plan);
     struct op *op = &plan->ops[0];
@@ -301,7 +301,8 @@ static void check_add(const struct subject *subject, int channels, enum bed_plac
 
     struct bed_tensor tx = bed_tensor_new(type, place, BATCH, channels, POSITIONS);
     struct bed_tensor tx2 = bed_tensor_new(type, place2, BATCH, channels, POSITIONS);
-    struct bed_tensor ty = bed_tensor_new(type, y == BED_PLACES ? BED_OWN : (enum bed_place)y, BATCH, channels, POSITIONS);
+    struct bed_tensor ty =
+        bed_tensor_new(type, y == BED_PLACES ? BED_OWN : (enum bed_place)y, BATCH, channels, POSITIONS);
     struct bed_tensor *sum = y == BED_PLACES ? &tx : &ty;
     struct kernel_step step = {.count = COUNT};
     bed_write(&tx, COUNT, x);
@@ -329,7 +330,7 @@ static void sums(void **state)
 
 static int set_order(void **state)
 {
-    shim_set_order(((const struct subject *)*state)->order, 5);
+    shim_set_order(((const struct kernel_test *)*state)->order, 5);
     return 0;
 }
 
@@ -342,7 +343,7 @@ int main(void)
     static const char *const orders[SHIM_ORDERS] = {"forward", "reverse", "random"};
     enum { TESTS = (int)COUNT_OF(checks) * BED_TYPES * SHIM_ORDERS };
     static struct CMUnitTest tests[TESTS];
-    static struct subject subjects[TESTS];
+    static struct kernel_test kernel_tests[TESTS];
     static char names[TESTS][64];
     int count = 0;
     for (size_t c = 0; c < COUNT_OF(checks); c++)
@@ -350,8 +351,8 @@ int main(void)
             for (int order = 0; order < SHIM_ORDERS; order++, count++) {
                 snprintf(names[count], sizeof names[count], "%s, %s, threads %s", checks[c].name, bed_types[t].suffix,
                          orders[order]);
-                subjects[count] = (struct subject){&bed_types[t], order};
-                tests[count] = (struct CMUnitTest){names[count], checks[c].run, set_order, NULL, &subjects[count]};
+                kernel_tests[count] = (struct kernel_test){&bed_types[t], order};
+                tests[count] = (struct CMUnitTest){names[count], checks[c].run, set_order, NULL, &kernel_tests[count]};
             }
     return _cmocka_run_group_tests("kernels that move values, against the reference", tests, (size_t)count, NULL, NULL);
 }

@@ -1,9 +1,9 @@
 /*
  * convolution.c - from a shape to a plan: tensors, operation, graph, heuristics, engine, plan.
  *
- * A descriptor is made, filled attribute by attribute and finalised; what was used by a finalised one may be
- * destroyed.  `struct builder` keeps all of one plan's for that and remembers the first status that isn't success, so
- * that the steps read one after another; after a failure each does nothing.
+ * A descriptor is created, its attributes are set, and it is finalised; after that the descriptors that it was made of
+ * may be destroyed.  `struct builder` holds all descriptors of one plan until then.  It keeps the first status that
+ * isn't success; after a failure its functions do nothing, so that their callers need no checks.
  */
 #include "backend/cuda/convolution.h"
 
@@ -16,8 +16,8 @@
 enum { BUILT_MAX = 16, CANDIDATES = 16, DIMENSIONS = 4, NOTES_MAX = 16 };
 enum { UID_X = 'x', UID_W = 'w', UID_Y = 'y' };
 
-struct conv_target {
-    cudnnBackendDescriptor_t device;
+struct conv_device {
+    cudnnBackendDescriptor_t descriptor;
 };
 
 struct builder {
@@ -62,33 +62,33 @@ static void builder_done(struct builder *builder)
         cudnnBackendDestroyDescriptor(builder->built[i]);
 }
 
-/* --- target --- */
+/* --- devices --- */
 
-struct conv_target *conv_target_new(cudnnHandle_t handle, const char *description, cudnnStatus_t *status)
+struct conv_device *conv_device_new(cudnnHandle_t handle, const char *description, cudnnStatus_t *status)
 {
     struct builder builder = {0};
-    cudnnBackendDescriptor_t device = make(&builder, CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR);
+    cudnnBackendDescriptor_t descriptor = make(&builder, CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR);
     if (handle)
-        set(&builder, device, CUDNN_ATTR_DEVICEPROP_HANDLE, CUDNN_TYPE_HANDLE, 1, &handle);
+        set(&builder, descriptor, CUDNN_ATTR_DEVICEPROP_HANDLE, CUDNN_TYPE_HANDLE, 1, &handle);
     else
-        set(&builder, device, CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION, CUDNN_TYPE_CHAR,
+        set(&builder, descriptor, CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION, CUDNN_TYPE_CHAR,
             (int64_t)strlen(description) + 1, description);
-    finish(&builder, device);
+    finish(&builder, descriptor);
     *status = builder.status;
     if (builder.status != CUDNN_STATUS_SUCCESS) {
         builder_done(&builder);
         return NULL;
     }
-    struct conv_target *target = memory_new(1, sizeof *target);
-    target->device = device;
-    return target;
+    struct conv_device *device = memory_new(1, sizeof *device);
+    device->descriptor = descriptor;
+    return device;
 }
 
-void conv_target_free(struct conv_target *target)
+void conv_device_free(struct conv_device *device)
 {
-    if (target)
-        cudnnBackendDestroyDescriptor(target->device);
-    free(target);
+    if (device)
+        cudnnBackendDestroyDescriptor(device->descriptor);
+    free(device);
 }
 
 /* --- the graph --- */
@@ -108,7 +108,7 @@ static cudnnBackendDescriptor_t make_tensor(struct builder *builder, int64_t uid
     return tensor;
 }
 
-/* [image][y][x][channel], told to cuDNN in the order image, channel, y, x. */
+/* A tensor [image][y][x][channel]; cuDNN wants its dimensions in the order image, channel, y, x. */
 static cudnnBackendDescriptor_t make_map(struct builder *builder, int64_t uid, enum storage storage, int images,
                                          int channels, int height, int width, int stride)
 {
@@ -183,14 +183,14 @@ static cudnnBackendDescriptor_t make_graph(struct builder *builder, const struct
 
 /* --- the engine --- */
 
-/* False when it may give other bits another time, must be compiled at run time, or rounds the inputs of float32. */
-static bool engine_suits(cudnnBackendDescriptor_t configuration, enum storage storage)
+/* False when the engine isn't deterministic, must be compiled at run time, or rounds the inputs of float32. */
+static bool engine_is_suitable(cudnnBackendDescriptor_t configuration, enum storage storage)
 {
     cudnnBackendDescriptor_t engine = NULL;
     cudnnBackendNumericalNote_t notes[NOTES_MAX];
     cudnnBackendBehaviorNote_t behaviours[NOTES_MAX];
     int64_t count = 0, note_count = 0, behaviour_count = 0;
-    bool suits = false;
+    bool suitable = false;
     if (cudnnBackendCreateDescriptor(CUDNN_BACKEND_ENGINE_DESCRIPTOR, &engine) != CUDNN_STATUS_SUCCESS)
         return false;
     if (cudnnBackendGetAttribute(configuration, CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &count,
@@ -199,30 +199,30 @@ static bool engine_suits(cudnnBackendDescriptor_t configuration, enum storage st
                                  &note_count, notes) == CUDNN_STATUS_SUCCESS &&
         cudnnBackendGetAttribute(engine, CUDNN_ATTR_ENGINE_BEHAVIOR_NOTE, CUDNN_TYPE_BEHAVIOR_NOTE, NOTES_MAX,
                                  &behaviour_count, behaviours) == CUDNN_STATUS_SUCCESS) {
-        suits = true;
+        suitable = true;
         for (int64_t i = 0; i < note_count; i++) {
             bool rounds =
                 notes[i] == CUDNN_NUMERICAL_NOTE_TENSOR_CORE || notes[i] == CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS;
             if (notes[i] == CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC || (rounds && storage == STORAGE_F32))
-                suits = false;
+                suitable = false;
         }
         for (int64_t i = 0; i < behaviour_count; i++)
             if (behaviours[i] == CUDNN_BEHAVIOR_NOTE_RUNTIME_COMPILATION)
-                suits = false;
+                suitable = false;
     }
     cudnnBackendDestroyDescriptor(engine);
-    return suits;
+    return suitable;
 }
 
 /* A finalised plan of one configuration whose workspace fits, or NULL. */
-static cudnnBackendDescriptor_t plan_of(const struct conv_target *target, cudnnBackendDescriptor_t configuration,
+static cudnnBackendDescriptor_t plan_of(const struct conv_device *device, cudnnBackendDescriptor_t configuration,
                                         int64_t most, int64_t *workspace, cudnnStatus_t *status)
 {
     struct builder builder = {0};
     int64_t count;
     cudnnBackendDescriptor_t plan = make(&builder, CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
     set_descriptor(&builder, plan, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, configuration);
-    set_descriptor(&builder, plan, CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, target->device);
+    set_descriptor(&builder, plan, CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, device->descriptor);
     finish(&builder, plan);
     if (builder.status == CUDNN_STATUS_SUCCESS)
         builder.status = cudnnBackendGetAttribute(plan, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1,
@@ -235,8 +235,8 @@ static cudnnBackendDescriptor_t plan_of(const struct conv_target *target, cudnnB
     return NULL;
 }
 
-/* The first that suits among what one mode of the heuristics proposes. */
-static cudnnBackendDescriptor_t search_plan(const struct conv_target *target, cudnnBackendDescriptor_t graph,
+/* The first suitable engine that one mode of the heuristics proposes. */
+static cudnnBackendDescriptor_t search_plan(const struct conv_device *device, cudnnBackendDescriptor_t graph,
                                             cudnnBackendHeurMode_t mode, enum storage storage, int64_t most,
                                             int64_t *workspace, cudnnStatus_t *status)
 {
@@ -246,7 +246,7 @@ static cudnnBackendDescriptor_t search_plan(const struct conv_target *target, cu
     cudnnBackendDescriptor_t heuristics = make(&builder, CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR);
     set_descriptor(&builder, heuristics, CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, graph);
     set(&builder, heuristics, CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, 1, &mode);
-    set_descriptor(&builder, heuristics, CUDNN_ATTR_ENGINEHEUR_DEVICEPROP, target->device);
+    set_descriptor(&builder, heuristics, CUDNN_ATTR_ENGINEHEUR_DEVICEPROP, device->descriptor);
     finish(&builder, heuristics);
     int made = 0;
     while (made < CANDIDATES && builder.status == CUDNN_STATUS_SUCCESS) {
@@ -259,8 +259,8 @@ static cudnnBackendDescriptor_t search_plan(const struct conv_target *target, cu
     if (builder.status != CUDNN_STATUS_SUCCESS)
         *status = builder.status;
     for (int64_t i = 0; i < count && i < CANDIDATES && !found && builder.status == CUDNN_STATUS_SUCCESS; i++)
-        if (engine_suits(candidates[i], storage))
-            found = plan_of(target, candidates[i], most, workspace, status);
+        if (engine_is_suitable(candidates[i], storage))
+            found = plan_of(device, candidates[i], most, workspace, status);
     for (int i = 0; i < made; i++)
         cudnnBackendDestroyDescriptor(candidates[i]);
     builder_done(&builder);
@@ -274,7 +274,7 @@ static bool is_fatal(cudnnStatus_t status)
            CUDNN_STATUS_CATEGORY(status) == CUDNN_STATUS_EXECUTION_FAILED;
 }
 
-cudnnStatus_t conv_plan_new(const struct conv_target *target, const struct conv_shape *shape,
+cudnnStatus_t conv_plan_new(const struct conv_device *device, const struct conv_shape *shape,
                             enum conv_direction direction, int64_t workspace, struct conv_plan **result)
 {
     static const cudnnBackendHeurMode_t modes[] = {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK};
@@ -284,7 +284,7 @@ cudnnStatus_t conv_plan_new(const struct conv_target *target, const struct conv_
     int64_t needed = 0;
     for (size_t i = 0; i < COUNT_OF(modes) && !found && builder.status == CUDNN_STATUS_SUCCESS && !is_fatal(status);
          i++)
-        found = search_plan(target, graph, modes[i], shape->storage, workspace, &needed, &status);
+        found = search_plan(device, graph, modes[i], shape->storage, workspace, &needed, &status);
     builder_done(&builder);
     if (!found)
         return status;
@@ -319,9 +319,9 @@ cudnnStatus_t conv_plan_run(cudnnHandle_t handle, const struct conv_plan *plan, 
     return builder.status;
 }
 
-/* --- plans that were made before --- */
+/* --- reuse of plans --- */
 
-cudnnStatus_t conv_plans_find(struct conv_plans *plans, const struct conv_target *target,
+cudnnStatus_t conv_plans_find(struct conv_plans *plans, const struct conv_device *device,
                               const struct conv_shape *shape, enum conv_direction direction, int64_t workspace,
                               const struct conv_plan **result)
 {
@@ -336,7 +336,7 @@ cudnnStatus_t conv_plans_find(struct conv_plans *plans, const struct conv_target
     }
     cudnnStatus_t status = CUDNN_STATUS_SUCCESS;
     if (!plan)
-        status = conv_plan_new(target, shape, direction, workspace, &plan);
+        status = conv_plan_new(device, shape, direction, workspace, &plan);
     if (status != CUDNN_STATUS_SUCCESS)
         return status;
     plans->items = memory_grow(plans->items, plans->count, &plans->capacity, sizeof *plans->items);

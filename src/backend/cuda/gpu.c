@@ -1,12 +1,10 @@
 /*
- * gpu.c - devices, and what stays on them between networks: lanes and data sets.
+ * gpu.c - see gpu.h.
  *
- * A lane costs a second to make and is lent to one network at a time; there are as many as networks ran at once.  It
- * keeps the plans of convolutions that it used last.  A data set lies on a device as long as a network uses it.  What
- * is idle, lanes and data sets, stays until memory is wanted and there is none (device_memory).  What a lost device
- * holds is left alone: no call on it succeeds any more.
+ * There are as many streams as networks ran at once.  Idle streams and unused data sets stay until an allocation finds
+ * no memory (device_memory).  What a lost device holds is never freed: no call on that device succeeds any more.
  */
-#include "backend/cuda/internal.h"
+#include "backend/cuda/context.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +21,7 @@ static struct {
 
 /* --- devices --- */
 
-/* As the driver's tools print it.  A part of a GPU (MIG) says so in its name: "NVIDIA A100 MIG 1g.5gb". */
+/* As the driver's tools print it.  The name of a MIG device holds " MIG ": "NVIDIA A100 MIG 1g.5gb". */
 static void print_uuid(const struct cudaDeviceProp *facts, char text[48])
 {
     const unsigned char *b = (const unsigned char *)facts->uuid.bytes;
@@ -57,13 +55,13 @@ static int by_bus(const void *a, const void *b)
 {
     const struct gpu *first = a, *second = b;
     int order = strcmp(first->facts.bus, second->facts.bus);
-    return order ? order : first->ordinal - second->ordinal; /* MIG: several at one address */
+    return order ? order : first->ordinal - second->ordinal; /* MIG devices share an address */
 }
 
 static void find_all(void)
 {
     int count = 0;
-    cudaError_t status = cudaGetDeviceCount(&count); /* leaves it alone when there is no driver */
+    cudaError_t status = cudaGetDeviceCount(&count); /* without a driver it doesn't set count */
     if (status == cudaErrorInsufficientDriver) {
         int driver = 0, runtime = 0;
         cudaDriverGetVersion(&driver);
@@ -103,7 +101,7 @@ static void find_all(void)
         pthread_mutex_init(&all.list[i].upload, NULL);
     }
     if (!all.count && status != cudaSuccess)
-        error_set(&all.reason, "the driver says nothing of %d device%s: %s (CUDA error %d)", count,
+        error_set(&all.reason, "the driver can't describe %d device%s: %s (CUDA error %d)", count,
                   count == 1 ? "" : "s", cudaGetErrorString(status), (int)status);
     else if (!all.count)
         error_set(&all.reason, "none of %d device%s has compute capability 7.5 or more (Turing)", count,
@@ -119,77 +117,77 @@ struct gpu *gpus(int *count, struct error *error)
     return all.count ? all.list : NULL;
 }
 
-/* --- lanes --- */
+/* --- streams --- */
 
-static void lane_free(struct lane *lane)
+static void stream_free(struct stream *stream)
 {
-    conv_plans_done(&lane->plans);
-    conv_target_free(lane->target);
-    if (lane->cublas)
-        cublasDestroy(lane->cublas);
-    if (lane->cudnn)
-        cudnnDestroy(lane->cudnn);
-    cudaFree(lane->workspace);
-    cudaFree(lane->cublas_workspace);
-    cudaFreeHost(lane->pinned);
-    if (lane->done)
-        cudaEventDestroy(lane->done);
-    if (lane->stream)
-        cudaStreamDestroy(lane->stream);
-    free(lane);
+    conv_plans_done(&stream->plans);
+    conv_device_free(stream->conv_device);
+    if (stream->cublas)
+        cublasDestroy(stream->cublas);
+    if (stream->cudnn)
+        cudnnDestroy(stream->cudnn);
+    cudaFree(stream->workspace);
+    cudaFree(stream->cublas_workspace);
+    cudaFreeHost(stream->pinned);
+    if (stream->done)
+        cudaEventDestroy(stream->done);
+    if (stream->handle)
+        cudaStreamDestroy(stream->handle);
+    free(stream);
 }
 
-static bool lane_make(struct context *context, struct lane *lane)
+static bool stream_make(struct context *context, struct stream *stream)
 {
     cudnnStatus_t status = CUDNN_STATUS_SUCCESS;
-    return check_cuda(context, cudaStreamCreateWithFlags(&lane->stream, cudaStreamNonBlocking), "making a stream") &&
-           check_cuda(context, cudaEventCreateWithFlags(&lane->done, cudaEventDisableTiming | cudaEventBlockingSync),
+    return check_cuda(context, cudaStreamCreateWithFlags(&stream->handle, cudaStreamNonBlocking), "making a stream") &&
+           check_cuda(context, cudaEventCreateWithFlags(&stream->done, cudaEventDisableTiming | cudaEventBlockingSync),
                       "making an event") &&
-           check_cudnn(context, cudnnCreate(&lane->cudnn), "starting cuDNN") &&
-           check_cudnn(context, cudnnSetStream(lane->cudnn, lane->stream), "starting cuDNN") &&
-           ((lane->target = conv_target_new(lane->cudnn, NULL, &status)) ||
+           check_cudnn(context, cudnnCreate(&stream->cudnn), "starting cuDNN") &&
+           check_cudnn(context, cudnnSetStream(stream->cudnn, stream->handle), "starting cuDNN") &&
+           ((stream->conv_device = conv_device_new(stream->cudnn, NULL, &status)) ||
             check_cudnn(context, status, "describing the device to cuDNN")) &&
-           check_cublas(context, cublasCreate(&lane->cublas), "starting cuBLAS") &&
-           check_cublas(context, cublasSetStream(lane->cublas, lane->stream), "starting cuBLAS") &&
-           check_cuda(context, device_memory(context->gpu, &lane->cublas_workspace, CUBLAS_WORKSPACE),
+           check_cublas(context, cublasCreate(&stream->cublas), "starting cuBLAS") &&
+           check_cublas(context, cublasSetStream(stream->cublas, stream->handle), "starting cuBLAS") &&
+           check_cuda(context, device_memory(context->gpu, &stream->cublas_workspace, CUBLAS_WORKSPACE),
                       "workspace for cuBLAS") &&
-           check_cublas(context, cublasSetWorkspace(lane->cublas, lane->cublas_workspace, CUBLAS_WORKSPACE),
+           check_cublas(context, cublasSetWorkspace(stream->cublas, stream->cublas_workspace, CUBLAS_WORKSPACE),
                         "workspace for cuBLAS");
 }
 
-struct lane *lane_take(struct context *context)
+struct stream *stream_acquire(struct context *context)
 {
     struct gpu *gpu = context->gpu;
     pthread_mutex_lock(&gpu->mutex);
-    struct lane *lane = gpu->idle;
-    if (lane)
-        gpu->idle = lane->next;
+    struct stream *stream = gpu->idle;
+    if (stream)
+        gpu->idle = stream->next;
     pthread_mutex_unlock(&gpu->mutex);
-    if (lane)
-        return lane;
-    lane = memory_new(1, sizeof *lane);
-    lane->gpu = gpu;
-    if (lane_make(context, lane))
-        return lane;
-    lane_free(lane);
+    if (stream)
+        return stream;
+    stream = memory_new(1, sizeof *stream);
+    stream->gpu = gpu;
+    if (stream_make(context, stream))
+        return stream;
+    stream_free(stream);
     return NULL;
 }
 
-void lane_return(struct context *context)
+void stream_release(struct context *context)
 {
-    struct lane *lane = context->lane;
+    struct stream *stream = context->stream;
     struct gpu *gpu = context->gpu;
-    context->lane = NULL;
-    if (!lane)
+    context->stream = NULL;
+    if (!stream)
         return;
-    if (context->trouble != DEVICE_FINE) {
-        lane_free(lane);
+    if (context->status != DEVICE_FINE) {
+        stream_free(stream);
         return;
     }
-    conv_plans_trim(&lane->plans, PLANS_KEPT);
+    conv_plans_trim(&stream->plans, PLANS_KEPT);
     pthread_mutex_lock(&gpu->mutex);
-    lane->next = gpu->idle;
-    gpu->idle = lane;
+    stream->next = gpu->idle;
+    gpu->idle = stream;
     pthread_mutex_unlock(&gpu->mutex);
 }
 
@@ -210,13 +208,15 @@ static struct data_set *data_set_make(struct context *context, const struct imag
     set->hash = images->hash;
     if (check_cuda(context, device_memory(context->gpu, (void **)&set->pixels, pixels), "memory for the images") &&
         check_cuda(context, device_memory(context->gpu, (void **)&set->labels, labels), "memory for the labels") &&
-        check_cuda(context,
-                   cudaMemcpyAsync(set->pixels, images->pixels, pixels, cudaMemcpyHostToDevice, context->lane->stream),
-                   "sending the images") &&
-        check_cuda(context,
-                   cudaMemcpyAsync(set->labels, images->labels, labels, cudaMemcpyHostToDevice, context->lane->stream),
-                   "sending the labels") &&
-        wait_for_all(context))
+        check_cuda(
+            context,
+            cudaMemcpyAsync(set->pixels, images->pixels, pixels, cudaMemcpyHostToDevice, context->stream->handle),
+            "sending the images") &&
+        check_cuda(
+            context,
+            cudaMemcpyAsync(set->labels, images->labels, labels, cudaMemcpyHostToDevice, context->stream->handle),
+            "sending the labels") &&
+        synchronise(context))
         return set;
     data_set_free(set);
     return NULL;
@@ -225,7 +225,7 @@ static struct data_set *data_set_make(struct context *context, const struct imag
 static struct data_set *find_set(struct gpu *gpu, struct hash hash)
 {
     pthread_mutex_lock(&gpu->mutex);
-    struct data_set *set = gpu->sets;
+    struct data_set *set = gpu->data_sets;
     while (set && !hash_equal(set->hash, hash))
         set = set->next;
     if (set)
@@ -234,23 +234,23 @@ static struct data_set *find_set(struct gpu *gpu, struct hash hash)
     return set;
 }
 
-struct data_set *data_set_take(struct context *context, const struct images *images)
+struct data_set *data_set_acquire(struct context *context, const struct images *images)
 {
     struct gpu *gpu = context->gpu;
-    pthread_mutex_lock(&gpu->upload); /* two that want the same one send it once */
+    pthread_mutex_lock(&gpu->upload); /* so that two threads send a data set once */
     struct data_set *set = find_set(gpu, images->hash);
     if (!set && (set = data_set_make(context, images))) {
         set->users = 1;
         pthread_mutex_lock(&gpu->mutex);
-        set->next = gpu->sets;
-        gpu->sets = set;
+        set->next = gpu->data_sets;
+        gpu->data_sets = set;
         pthread_mutex_unlock(&gpu->mutex);
     }
     pthread_mutex_unlock(&gpu->upload);
     return set;
 }
 
-void data_set_return(struct gpu *gpu, struct data_set *set)
+void data_set_release(struct gpu *gpu, struct data_set *set)
 {
     if (!set)
         return;
@@ -261,21 +261,21 @@ void data_set_return(struct gpu *gpu, struct data_set *set)
 
 /* --- memory --- */
 
-/* What nobody uses, out of the gpu's lists. */
-static struct lane *take_idle_lanes(struct gpu *gpu)
+/* Take all idle streams out of the gpu's list. */
+static struct stream *take_idle_streams(struct gpu *gpu)
 {
     pthread_mutex_lock(&gpu->mutex);
-    struct lane *lanes = gpu->idle;
+    struct stream *streams = gpu->idle;
     gpu->idle = NULL;
     pthread_mutex_unlock(&gpu->mutex);
-    return lanes;
+    return streams;
 }
 
 static struct data_set *take_unused_sets(struct gpu *gpu)
 {
     struct data_set *unused = NULL;
     pthread_mutex_lock(&gpu->mutex);
-    for (struct data_set **at = &gpu->sets; *at;) {
+    for (struct data_set **at = &gpu->data_sets; *at;) {
         struct data_set *set = *at;
         if (set->users) {
             at = &set->next;
@@ -295,9 +295,9 @@ cudaError_t device_memory(struct gpu *gpu, void **memory, size_t bytes)
     if (status != cudaErrorMemoryAllocation)
         return status;
     cudaGetLastError();
-    for (struct lane *lane = take_idle_lanes(gpu), *next; lane; lane = next) {
-        next = lane->next;
-        lane_free(lane);
+    for (struct stream *stream = take_idle_streams(gpu), *next; stream; stream = next) {
+        next = stream->next;
+        stream_free(stream);
     }
     for (struct data_set *set = take_unused_sets(gpu), *next; set; set = next) {
         next = set->next;

@@ -1,12 +1,12 @@
 /*
- * kernel.c - the project's own kernels: loaded once for all devices, found by name, launched.
+ * kernel.c - loads the project's kernels, once for all devices, finds them by name and launches them.
  *
- * The images of kernels/ are fat binaries inside this module; the runtime loads what fits a device when it is first
- * used there.  A kernel takes one struct by value.
+ * The images of kernels/ are fat binaries inside this module; the runtime loads the right code for a device when a
+ * kernel first runs there.  A kernel takes one struct by value.
  */
 #include <stdio.h>
 
-#include "backend/cuda/internal.h"
+#include "backend/cuda/context.h"
 #include "util/bug.h"
 
 enum { LIBRARIES_MAX = 16 };
@@ -21,10 +21,10 @@ static struct {
 
 static const struct {
     const char *name;
-    bool each; /* one for each type of storage */
+    bool each; /* there is one for each storage type */
 } names[KERNEL_COUNT] = {
-#define KERNEL_EACH(name, together) [KERNEL_##name] = {#name, true},
-#define KERNEL_ONE(name, together)  [KERNEL_##name] = {#name, false},
+#define KERNEL_EACH(name, arguments, barriers) [KERNEL_##name] = {#name, true},
+#define KERNEL_ONE(name, arguments, barriers)  [KERNEL_##name] = {#name, false},
     KERNELS(KERNEL_EACH, KERNEL_ONE)
 #undef KERNEL_EACH
 #undef KERNEL_ONE
@@ -65,13 +65,13 @@ static cudaKernel_t find(struct context *context, enum kernel kernel, enum stora
 void launch(struct context *context, enum kernel kernel, enum storage storage, struct kernel_grid grid,
             const void *arguments)
 {
-    if (context->trouble != DEVICE_FINE)
+    if (context->status != DEVICE_FINE)
         return;
     cudaKernel_t found = atomic_load(&all.kernels[kernel][storage]);
     if (!found && !(found = find(context, kernel, storage)))
         return;
     cudaLaunchConfig_t configuration = {
-        .gridDim = {grid.x, grid.y, 1}, .blockDim = {KERNEL_THREADS, 1, 1}, .stream = context->lane->stream};
+        .gridDim = {grid.x, grid.y, 1}, .blockDim = {KERNEL_THREADS, 1, 1}, .stream = context->stream->handle};
     void *pointers[] = {(void *)arguments};
     check_cuda(context, cudaLaunchKernelExC(&configuration, (const void *)found, pointers), names[kernel].name);
 }

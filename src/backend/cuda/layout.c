@@ -1,10 +1,11 @@
 /*
- * layout.c - how large things are and where their pieces lie: from shapes alone, without a device.
+ * layout.c - see layout.h.
  *
- * A tensor is [image][y][x][channel] with the channels rounded up to eight.  Weights are stored [output][position]
- * [input], both rounded up, so that cuDNN takes them as they are, and an FC over a map reads the map as it lies.
+ * A tensor is [image][y][x][channel] with the channels rounded up to eight.  Weights are [output][position][input] with
+ * outputs and inputs rounded up, so that cuDNN can use them without a copy, and a fully connected layer reads a map
+ * without one.
  */
-#include "backend/cuda/internal.h"
+#include "backend/cuda/layout.h"
 #include "util/bug.h"
 
 size_t storage_bytes(enum storage storage)
@@ -17,7 +18,7 @@ size_t aligned(size_t bytes)
     return (bytes + 255) / 256 * 256;
 }
 
-static size_t take(size_t *end, size_t bytes)
+size_t reserve(size_t *end, size_t bytes)
 {
     size_t at = *end;
     *end += aligned(bytes);
@@ -47,58 +48,58 @@ static bool has_vectors(const struct op *op)
 
 /* --- weights --- */
 
-/* Outputs of one position each with `inputs`, which is also how a vector by channel is told. */
-static int64_t add_part(struct stored *stored, int64_t canonical, int outputs, int inputs, int positions,
+/* A vector by channel is one output with that many inputs. */
+static int64_t add_part(struct weight_layout *layout, int64_t canonical, int outputs, int inputs, int positions,
                         int stored_outputs)
 {
-    struct kernel_part *part = &stored->parts[stored->part_count++];
-    *part = (struct kernel_part){canonical,      stored->total,       outputs, inputs, positions,
+    struct kernel_part *part = &layout->parts[layout->part_count++];
+    *part = (struct kernel_part){canonical,      layout->total,       outputs, inputs, positions,
                                  stored_outputs, KERNEL_ROUND(inputs)};
-    stored->total += (int64_t)stored_outputs * positions * part->stored_inputs;
+    layout->total += (int64_t)stored_outputs * positions * part->stored_inputs;
     return part->stored;
 }
 
-static int64_t add_vector(struct stored *stored, int64_t canonical, int channels)
+static int64_t add_vector(struct weight_layout *layout, int64_t canonical, int channels)
 {
-    return canonical < 0 ? -1 : add_part(stored, canonical, 1, channels, 1, 1);
+    return canonical < 0 ? -1 : add_part(layout, canonical, 1, channels, 1, 1);
 }
 
-static int64_t add_weight(struct stored *stored, const struct plan *plan, const struct op *op)
+static int64_t add_weight(struct weight_layout *layout, const struct plan *plan, const struct op *op)
 {
     const struct tensor *input = &plan->tensors[op->inputs[0]];
     int outputs = op->weights.outputs;
     int positions = is_convolution(op) ? op->kernel * op->kernel : input->height * input->width;
-    return add_part(stored, op->weights.weight, outputs, input->channels, positions, KERNEL_ROUND(outputs));
+    return add_part(layout, op->weights.weight, outputs, input->channels, positions, KERNEL_ROUND(outputs));
 }
 
-void stored_plan(const struct plan *plan, struct stored *stored)
+void weight_layout_of(const struct plan *plan, struct weight_layout *layout)
 {
-    *stored = (struct stored){0};
+    *layout = (struct weight_layout){0};
     for (int i = 0; i < plan->op_count; i++)
         if (has_weight(&plan->ops[i]))
-            stored->ops[i].weight = add_weight(stored, plan, &plan->ops[i]);
-    stored->weights = stored->total;
-    stored->weight_parts = stored->part_count;
+            layout->ops[i].weight = add_weight(layout, plan, &plan->ops[i]);
+    layout->weights = layout->total;
+    layout->weight_parts = layout->part_count;
     for (int i = 0; i < plan->op_count; i++) {
         const struct weights_layer *layer = &plan->ops[i].weights;
         if (!has_vectors(&plan->ops[i]))
             continue;
-        stored->ops[i].gamma = add_vector(stored, layer->gamma, layer->outputs);
-        stored->ops[i].beta = add_vector(stored, layer->beta, layer->outputs);
-        stored->ops[i].bias = add_vector(stored, layer->bias, layer->outputs);
+        layout->ops[i].gamma = add_vector(layout, layer->gamma, layer->outputs);
+        layout->ops[i].beta = add_vector(layout, layer->beta, layer->outputs);
+        layout->ops[i].bias = add_vector(layout, layer->bias, layer->outputs);
     }
-    stored->trained = stored->total;
-    stored->trained_parts = stored->part_count;
+    layout->trained = layout->total;
+    layout->trained_parts = layout->part_count;
     for (int i = 0; i < plan->op_count; i++) {
         const struct weights_layer *layer = &plan->ops[i].weights;
         if (!has_vectors(&plan->ops[i]))
             continue;
-        stored->ops[i].mean = add_vector(stored, layer->mean, layer->outputs);
-        stored->ops[i].variance = add_vector(stored, layer->variance, layer->outputs);
+        layout->ops[i].mean = add_vector(layout, layer->mean, layer->outputs);
+        layout->ops[i].variance = add_vector(layout, layer->variance, layer->outputs);
     }
 }
 
-bool conv_wanted(const struct op *op, enum conv_direction direction, bool training)
+bool conv_is_needed(const struct op *op, enum conv_direction direction, bool training)
 {
     return is_convolution(op) &&
            (direction == CONV_FORWARD || (training && (direction == CONV_FILTER || op->needs_input_gradient[0])));
@@ -129,7 +130,7 @@ static size_t linear_bytes(const struct op *op, int batch, enum storage storage)
     return (size_t)batch * op->height * op->width * KERNEL_ROUND(op->channels) * storage_bytes(storage);
 }
 
-/* Has a linear part that lies by itself, in what BN keeps or in scratch. */
+/* Whether its linear part is stored: BN saves it for backward, in inference it is in scratch memory. */
 static bool has_linear_part(const struct op *op)
 {
     return is_convolution(op) || op->kind == OP_FC_BN_RELU;
@@ -140,40 +141,40 @@ static bool is_normalised(const struct op *op)
     return op->kind == OP_CONV_BN_RELU || op->kind == OP_FC_BN_RELU || op->kind == OP_BN_RELU;
 }
 
-struct saved saved_plan(const struct plan *plan, const struct op *op, int batch, enum storage storage)
+struct saved saved_layout(const struct plan *plan, const struct op *op, int batch, enum storage storage)
 {
     struct saved saved = {0};
     if (is_normalised(op)) {
         size_t vector = (size_t)KERNEL_ROUND(op->channels) * sizeof(float);
         if (has_linear_part(op)) /* OP_BN_RELU reads its input again */
-            saved.z = take(&saved.bytes, linear_bytes(op, batch, storage));
-        saved.mean = take(&saved.bytes, vector);
-        saved.inverse_std = take(&saved.bytes, vector);
+            saved.z = reserve(&saved.bytes, linear_bytes(op, batch, storage));
+        saved.mean = reserve(&saved.bytes, vector);
+        saved.inverse_std = reserve(&saved.bytes, vector);
     }
     if (op->pool == POOL_MAX) {
         const struct tensor *output = &plan->tensors[op->output];
-        saved.choice = take(&saved.bytes, (size_t)batch * output->height * output->width *
-                                              KERNEL_ROUND(output->channels) * sizeof(uint16_t));
+        saved.choice = reserve(&saved.bytes, (size_t)batch * output->height * output->width *
+                                                 KERNEL_ROUND(output->channels) * sizeof(uint16_t));
     }
     return saved;
 }
 
-struct scratch scratch_plan(const struct plan *plan, const struct op *op, int batch, enum storage storage)
+struct scratch scratch_layout(const struct plan *plan, const struct op *op, int batch, enum storage storage)
 {
     struct scratch scratch = {0};
     size_t vector = (size_t)KERNEL_ROUND(op->channels) * sizeof(float);
     if (has_linear_part(op))
-        scratch.z = take(&scratch.bytes, linear_bytes(op, batch, storage));
+        scratch.z = reserve(&scratch.bytes, linear_bytes(op, batch, storage));
     if (is_normalised(op)) {
         scratch.partials =
-            take(&scratch.bytes,
-                 (size_t)kernel_partials((int64_t)batch * op->height * op->width, op->channels) * sizeof(float));
-        scratch.mean_gradient = take(&scratch.bytes, vector);
-        scratch.mean_product = take(&scratch.bytes, vector);
+            reserve(&scratch.bytes,
+                    (size_t)kernel_partials((int64_t)batch * op->height * op->width, op->channels) * sizeof(float));
+        scratch.mean_gradient = reserve(&scratch.bytes, vector);
+        scratch.mean_product = reserve(&scratch.bytes, vector);
     } else if (op->kind == OP_CLASSIFIER) {
-        scratch.z = take(&scratch.bytes, (size_t)batch * vector);
-        scratch.losses = take(&scratch.bytes, (size_t)batch * sizeof(float));
-        scratch.hits = take(&scratch.bytes, (size_t)batch * sizeof(int32_t));
+        scratch.z = reserve(&scratch.bytes, (size_t)batch * vector);
+        scratch.losses = reserve(&scratch.bytes, (size_t)batch * sizeof(float));
+        scratch.hits = reserve(&scratch.bytes, (size_t)batch * sizeof(int32_t));
     }
     return scratch;
 }

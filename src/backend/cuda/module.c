@@ -1,12 +1,13 @@
 /*
- * module.c - what this module exports: its devices, and a backend for each of them and each type of storage.
+ * module.c - what this module exports: its devices, and a backend for each device and storage type.
  */
 #include "config.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "backend/cuda/internal.h"
+#include "backend/cuda/context.h"
+#include "backend/cuda/operation.h"
 #include "util/memory.h"
 
 /* --- backends --- */
@@ -22,11 +23,11 @@
     }                                                                                                                  \
     static size_t saved_bytes_##suffix(const struct plan *plan, const struct op *op, int batch)                        \
     {                                                                                                                  \
-        return saved_plan(plan, op, batch, storage).bytes;                                                             \
+        return saved_layout(plan, op, batch, storage).bytes;                                                           \
     }                                                                                                                  \
     static size_t scratch_bytes_##suffix(const struct plan *plan, const struct op *op, int batch, int members)         \
     {                                                                                                                  \
-        return scratch_plan(plan, op, batch, storage).bytes;                                                           \
+        return scratch_layout(plan, op, batch, storage).bytes;                                                         \
     }
 SIZES(f32, STORAGE_F32)
 SIZES(half, STORAGE_F16) /* bf16 is as large */
@@ -40,10 +41,10 @@ static const struct backend_device device_table = {
     .write = context_write,
     .read = context_read,
     .download = context_download,
-    .begin = walk_begin,
-    .end = walk_end,
-    .results = walk_results,
-    .trouble = context_trouble,
+    .begin = step_begin,
+    .end = step_end,
+    .results = step_results,
+    .trouble = context_status,
 };
 
 static struct backend make_backend(enum storage storage)
@@ -63,18 +64,18 @@ static struct backend make_backend(enum storage storage)
         .saved_bytes = whole ? saved_bytes_f32 : saved_bytes_half,
         .scratch_bytes = whole ? scratch_bytes_f32 : scratch_bytes_half,
         .load = operation_load,
-        .forward = {[OP_CONV_BN_RELU] = conv_forward,
-                    [OP_CONV] = conv_alone_forward,
-                    [OP_BN_RELU] = norm_forward,
-                    [OP_FC_BN_RELU] = fc_forward,
+        .forward = {[OP_CONV_BN_RELU] = conv_bn_relu_forward,
+                    [OP_CONV] = conv_forward,
+                    [OP_BN_RELU] = bn_relu_forward,
+                    [OP_FC_BN_RELU] = fc_bn_relu_forward,
                     [OP_POOL] = pool_forward,
                     [OP_DROPOUT] = dropout_forward,
                     [OP_ADD] = add_forward,
                     [OP_CLASSIFIER] = classifier_forward},
-        .backward = {[OP_CONV_BN_RELU] = conv_backward,
-                     [OP_CONV] = conv_alone_backward,
-                     [OP_BN_RELU] = norm_backward,
-                     [OP_FC_BN_RELU] = fc_backward,
+        .backward = {[OP_CONV_BN_RELU] = conv_bn_relu_backward,
+                     [OP_CONV] = conv_backward,
+                     [OP_BN_RELU] = bn_relu_backward,
+                     [OP_FC_BN_RELU] = fc_bn_relu_backward,
                      [OP_POOL] = pool_backward,
                      [OP_DROPOUT] = dropout_backward,
                      [OP_ADD] = add_backward,

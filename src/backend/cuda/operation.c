@@ -1,21 +1,22 @@
 /*
- * operation.c - every operation as what is put into the stream: convolutions by cuDNN, products by cuBLAS, the rest by
- * the project's kernels.
+ * operation.c - what each operation puts into the stream: cuDNN's convolutions, cuBLAS's matrix products, the project's
+ * kernels.
  *
- * A map of N images is a matrix of N rows for cuBLAS, which counts columns first: what is [rows][columns] here is
+ * For cuBLAS a map of N images is a matrix of N rows.  cuBLAS counts columns first: [rows][columns] here is
  * columns × rows there.  Weights are [output][position and input], so y = x W^T.
  */
-#include "backend/cuda/internal.h"
+#include "backend/cuda/operation.h"
+#include "backend/cuda/context.h"
 
-/* --- pieces --- */
+/* --- arguments --- */
 
-/* Of a map by itself. */
+/* Memory that holds one map. */
 static struct kernel_map map_of(void *data, int channels)
 {
     return (struct kernel_map){data, KERNEL_ROUND(channels), KERNEL_ROUND(channels)};
 }
 
-/* Of a tensor: the padding is its own, unless the buffer is shared; there nobody reads padding. */
+/* A tensor in the network's memory.  In a buffer of several tensors it has no padding, and nobody reads any there. */
 static struct kernel_map tensor_map(const struct op_run *run, int tensor, const void *data)
 {
     const struct context *context = run->context;
@@ -29,7 +30,6 @@ static struct kernel_map input_map(const struct op_run *run, const void *data)
     return tensor_map(run, run->op->inputs[0], data);
 }
 
-/* Of the second input. */
 static struct kernel_map input2_map(const struct op_run *run, const void *data)
 {
     return tensor_map(run, run->op->inputs[1], data);
@@ -45,28 +45,28 @@ static int op_index(const struct op_run *run)
     return (int)(run->op - run->plan->ops);
 }
 
-static const struct stored_op *stored_of(const struct op_run *run)
+static const struct op_offsets *offsets_of(const struct op_run *run)
 {
     const struct context *context = run->context;
-    return &context->stored.ops[op_index(run)];
+    return &context->layout.ops[op_index(run)];
 }
 
 static char *weight_at(const struct op_run *run)
 {
     const struct context *context = run->context;
-    return (char *)context->copies + (size_t)stored_of(run)->weight * storage_bytes(context->storage);
+    return (char *)context->copies + (size_t)offsets_of(run)->weight * storage_bytes(context->storage);
 }
 
 static char *weight_gradient_at(const struct op_run *run)
 {
     const struct context *context = run->context;
-    return (char *)context->weight_gradients + (size_t)stored_of(run)->weight * storage_bytes(context->storage);
+    return (char *)context->weight_gradients + (size_t)offsets_of(run)->weight * storage_bytes(context->storage);
 }
 
 static float *vector_gradient_at(const struct op_run *run, int64_t offset)
 {
     const struct context *context = run->context;
-    return context->vector_gradients + (offset - context->stored.weights);
+    return context->vector_gradients + (offset - context->layout.weights);
 }
 
 static struct kernel_window window_of(const struct op_run *run, const struct saved *saved)
@@ -88,10 +88,10 @@ static int64_t rows_of(const struct context *context, int height, int width)
     return (int64_t)context->batch * height * width;
 }
 
-/* --- products --- */
+/* --- matrix products --- */
 
-/* C = A B with A m × k and B k × n as cuBLAS counts, each transposed where it says so. */
-struct product {
+/* C = A B with A m × k and B k × n in cuBLAS's order; the operations say which is transposed. */
+struct gemm {
     cublasOperation_t a_operation, b_operation;
     int m, n, k;
     const void *a, *b;
@@ -100,17 +100,17 @@ struct product {
     bool c_float; /* else C is of the storage type, as A and B */
 };
 
-static void multiply(struct context *context, const struct product *product)
+static void run_gemm(struct context *context, const struct gemm *gemm)
 {
     static const cudaDataType_t types[STORAGES] = {CUDA_R_32F, CUDA_R_16BF, CUDA_R_16F};
     const float one = 1, zero = 0;
     cudaDataType_t type = types[context->storage];
-    if (context->trouble == DEVICE_FINE)
+    if (context->status == DEVICE_FINE)
         check_cublas(context,
-                     cublasGemmEx(context->lane->cublas, product->a_operation, product->b_operation, product->m,
-                                  product->n, product->k, &one, product->a, type, product->a_stride, product->b, type,
-                                  product->b_stride, &zero, product->c, product->c_float ? CUDA_R_32F : type,
-                                  product->m, CUBLAS_COMPUTE_32F, CUBLAS_GEMM_DEFAULT),
+                     cublasGemmEx(context->stream->cublas, gemm->a_operation, gemm->b_operation, gemm->m, gemm->n,
+                                  gemm->k, &one, gemm->a, type, gemm->a_stride, gemm->b, type, gemm->b_stride, &zero,
+                                  gemm->c, gemm->c_float ? CUDA_R_32F : type, gemm->m, CUBLAS_COMPUTE_32F,
+                                  CUBLAS_GEMM_DEFAULT),
                      "a product of matrices");
 }
 
@@ -123,19 +123,19 @@ static void linear_forward(const struct op_run *run, void *z, bool z_float)
 {
     struct context *context = run->context;
     int inputs = row_of(&run->plan->tensors[run->op->inputs[0]]), outputs = KERNEL_ROUND(run->op->channels);
-    multiply(context, &(struct product){CUBLAS_OP_T, CUBLAS_OP_N, outputs, context->batch, inputs, weight_at(run),
-                                        run->x, inputs, inputs, z, z_float});
+    run_gemm(context, &(struct gemm){CUBLAS_OP_T, CUBLAS_OP_N, outputs, context->batch, inputs, weight_at(run), run->x,
+                                     inputs, inputs, z, z_float});
 }
 
 static void linear_backward(const struct op_run *run, const void *dz)
 {
     struct context *context = run->context;
     int inputs = row_of(&run->plan->tensors[run->op->inputs[0]]), outputs = KERNEL_ROUND(run->op->channels);
-    multiply(context, &(struct product){CUBLAS_OP_N, CUBLAS_OP_T, inputs, outputs, context->batch, run->x, dz, inputs,
-                                        outputs, weight_gradient_at(run), false});
+    run_gemm(context, &(struct gemm){CUBLAS_OP_N, CUBLAS_OP_T, inputs, outputs, context->batch, run->x, dz, inputs,
+                                     outputs, weight_gradient_at(run), false});
     if (run->dx)
-        multiply(context, &(struct product){CUBLAS_OP_N, CUBLAS_OP_N, inputs, context->batch, outputs, weight_at(run),
-                                            dz, inputs, outputs, run->dx, false});
+        run_gemm(context, &(struct gemm){CUBLAS_OP_N, CUBLAS_OP_N, inputs, context->batch, outputs, weight_at(run), dz,
+                                         inputs, outputs, run->dx, false});
 }
 
 /* --- convolutions --- */
@@ -145,14 +145,14 @@ static void convolve(const struct op_run *run, enum conv_direction direction, co
 {
     struct context *context = run->context;
     const struct conv_plan *plan = context->plans[op_index(run)][direction];
-    if (context->trouble == DEVICE_FINE)
-        check_cudnn(context, conv_plan_run(context->lane->cudnn, plan, x, w, y, context->lane->workspace),
+    if (context->status == DEVICE_FINE)
+        check_cudnn(context, conv_plan_run(context->stream->cudnn, plan, x, w, y, context->stream->workspace),
                     "a convolution");
 }
 
 /* --- BN, ReLU and pool --- */
 
-/* Where the linear part lies: forward in training keeps it for backward. */
+/* Where the linear part lies; in training it is saved for backward. */
 static void *linear_part(const struct op_run *run, const struct saved *saved, const struct scratch *scratch)
 {
     return run->training ? (char *)run->saved + saved->z : (char *)run->scratch + scratch->z;
@@ -163,7 +163,7 @@ static void gather_statistics(const struct op_run *run, const struct saved *save
 {
     struct context *context = run->context;
     const struct op *op = run->op;
-    char *kept = run->saved;
+    char *saved_memory = run->saved;
     float *partials = (float *)((char *)run->scratch + scratch->partials);
     struct kernel_norm_moments moments = {.step = context->step,
                                           .batch = context->batch,
@@ -178,10 +178,10 @@ static void gather_statistics(const struct op_run *run, const struct saved *save
                                                 .positions = op->height * op->width,
                                                 .channels = op->channels,
                                                 .partials = partials,
-                                                .mean = (float *)(kept + saved->mean),
-                                                .inverse_std = (float *)(kept + saved->inverse_std),
-                                                .running_mean = context->values + stored_of(run)->mean,
-                                                .running_variance = context->values + stored_of(run)->variance};
+                                                .mean = (float *)(saved_memory + saved->mean),
+                                                .inverse_std = (float *)(saved_memory + saved->inverse_std),
+                                                .running_mean = context->values + offsets_of(run)->mean,
+                                                .running_variance = context->values + offsets_of(run)->variance};
     launch(context, KERNEL_norm_statistics, context->storage, kernel_grid_channels(op->channels), &statistics);
 }
 
@@ -191,8 +191,8 @@ static void normalise_forward(const struct op_run *run, const struct saved *save
     struct context *context = run->context;
     const struct op *op = run->op;
     const struct tensor *output = &run->plan->tensors[op->output];
-    const struct stored_op *at = stored_of(run);
-    char *kept = run->saved;
+    const struct op_offsets *at = offsets_of(run);
+    char *saved_memory = run->saved;
     if (run->training)
         gather_statistics(run, saved, scratch, z);
     struct kernel_norm_forward arguments = {
@@ -201,8 +201,8 @@ static void normalise_forward(const struct op_run *run, const struct saved *save
         .channels = op->channels,
         .height = op->height,
         .width = op->width,
-        .mean = run->training ? (float *)(kept + saved->mean) : context->values + at->mean,
-        .inverse_std = run->training ? (float *)(kept + saved->inverse_std) : NULL,
+        .mean = run->training ? (float *)(saved_memory + saved->mean) : context->values + at->mean,
+        .inverse_std = run->training ? (float *)(saved_memory + saved->inverse_std) : NULL,
         .variance = run->training ? NULL : context->values + at->variance,
         .gamma = context->values + at->gamma,
         .beta = context->values + at->beta,
@@ -215,15 +215,15 @@ static void normalise_forward(const struct op_run *run, const struct saved *save
            kernel_grid_rows(rows_of(context, output->height, output->width), op->channels), &arguments);
 }
 
-/* From the gradient of the output to that of `z`, which is written or added to; without data it isn't wanted. */
+/* Compute the gradients of gamma, beta and `z` from that of the output.  `dz` without data: not wanted. */
 static void normalise_backward(const struct op_run *run, struct kernel_map z, struct kernel_map dz, bool accumulate)
 {
     struct context *context = run->context;
     const struct op *op = run->op;
-    const struct stored_op *at = stored_of(run);
-    struct saved saved = saved_plan(run->plan, op, context->batch, context->storage);
-    struct scratch scratch = scratch_plan(run->plan, op, context->batch, context->storage);
-    char *kept = run->saved, *passing = run->scratch;
+    const struct op_offsets *at = offsets_of(run);
+    struct saved saved = saved_layout(run->plan, op, context->batch, context->storage);
+    struct scratch scratch = scratch_layout(run->plan, op, context->batch, context->storage);
+    char *saved_memory = run->saved, *scratch_memory = run->scratch;
     int64_t rows = rows_of(context, op->height, op->width);
     struct kernel_norm_backward arguments = {
         .step = context->step,
@@ -231,15 +231,15 @@ static void normalise_backward(const struct op_run *run, struct kernel_map z, st
         .channels = op->channels,
         .height = op->height,
         .width = op->width,
-        .mean = (float *)(kept + saved.mean),
-        .inverse_std = (float *)(kept + saved.inverse_std),
+        .mean = (float *)(saved_memory + saved.mean),
+        .inverse_std = (float *)(saved_memory + saved.inverse_std),
         .gamma = context->values + at->gamma,
         .beta = context->values + at->beta,
         .z = z,
         .dy = output_map(run, run->dy),
-        .partials = (float *)(passing + scratch.partials),
-        .mean_gradient = (float *)(passing + scratch.mean_gradient),
-        .mean_product = (float *)(passing + scratch.mean_product),
+        .partials = (float *)(scratch_memory + scratch.partials),
+        .mean_gradient = (float *)(scratch_memory + scratch.mean_gradient),
+        .mean_product = (float *)(scratch_memory + scratch.mean_product),
         .dz = dz,
         .accumulate = accumulate,
     };
@@ -254,20 +254,20 @@ static void normalise_backward(const struct op_run *run, struct kernel_map z, st
                                               .partials = arguments.partials,
                                               .gamma_gradient = vector_gradient_at(run, at->gamma),
                                               .beta_gradient = vector_gradient_at(run, at->beta),
-                                              .mean_gradient = (float *)(passing + scratch.mean_gradient),
-                                              .mean_product = (float *)(passing + scratch.mean_product)};
+                                              .mean_gradient = (float *)(scratch_memory + scratch.mean_gradient),
+                                              .mean_product = (float *)(scratch_memory + scratch.mean_product)};
     launch(context, KERNEL_norm_gradients, context->storage, kernel_grid_channels(op->channels), &gradients);
     if (dz.data)
         launch(context, op->pool ? KERNEL_norm_pool_backward : KERNEL_norm_backward, context->storage,
                kernel_grid_rows(rows, op->channels), &arguments);
 }
 
-/* The same where z is the operation's own linear part: its gradient is in scratch. */
+/* The same where z is the operation's own linear part.  Returns its gradient, in scratch memory. */
 static void *linear_part_backward(const struct op_run *run)
 {
     const struct context *context = run->context;
-    struct saved saved = saved_plan(run->plan, run->op, context->batch, context->storage);
-    struct scratch scratch = scratch_plan(run->plan, run->op, context->batch, context->storage);
+    struct saved saved = saved_layout(run->plan, run->op, context->batch, context->storage);
+    struct scratch scratch = scratch_layout(run->plan, run->op, context->batch, context->storage);
     void *dz = (char *)run->scratch + scratch.z;
     normalise_backward(run, map_of((char *)run->saved + saved.z, run->op->channels), map_of(dz, run->op->channels),
                        false);
@@ -285,17 +285,17 @@ void operation_load(void *opaque, const struct tensor *tensor, const struct batc
            &arguments);
 }
 
-void conv_forward(const struct op_run *run)
+void conv_bn_relu_forward(const struct op_run *run)
 {
     struct context *context = run->context;
-    struct saved saved = saved_plan(run->plan, run->op, context->batch, context->storage);
-    struct scratch scratch = scratch_plan(run->plan, run->op, context->batch, context->storage);
+    struct saved saved = saved_layout(run->plan, run->op, context->batch, context->storage);
+    struct scratch scratch = scratch_layout(run->plan, run->op, context->batch, context->storage);
     void *z = linear_part(run, &saved, &scratch);
     convolve(run, CONV_FORWARD, run->x, weight_at(run), z);
     normalise_forward(run, &saved, &scratch, map_of(z, run->op->channels));
 }
 
-void conv_backward(const struct op_run *run)
+void conv_bn_relu_backward(const struct op_run *run)
 {
     void *dz = linear_part_backward(run);
     convolve(run, CONV_FILTER, run->x, weight_gradient_at(run), dz);
@@ -303,35 +303,35 @@ void conv_backward(const struct op_run *run)
         convolve(run, CONV_DATA, run->dx, weight_at(run), dz);
 }
 
-void fc_forward(const struct op_run *run)
+void fc_bn_relu_forward(const struct op_run *run)
 {
     struct context *context = run->context;
-    struct saved saved = saved_plan(run->plan, run->op, context->batch, context->storage);
-    struct scratch scratch = scratch_plan(run->plan, run->op, context->batch, context->storage);
+    struct saved saved = saved_layout(run->plan, run->op, context->batch, context->storage);
+    struct scratch scratch = scratch_layout(run->plan, run->op, context->batch, context->storage);
     void *z = linear_part(run, &saved, &scratch);
     linear_forward(run, z, false);
     normalise_forward(run, &saved, &scratch, map_of(z, run->op->channels));
 }
 
-void fc_backward(const struct op_run *run)
+void fc_bn_relu_backward(const struct op_run *run)
 {
     linear_backward(run, linear_part_backward(run));
 }
 
-void norm_forward(const struct op_run *run)
+void bn_relu_forward(const struct op_run *run)
 {
     const struct context *context = run->context;
-    struct saved saved = saved_plan(run->plan, run->op, context->batch, context->storage);
-    struct scratch scratch = scratch_plan(run->plan, run->op, context->batch, context->storage);
+    struct saved saved = saved_layout(run->plan, run->op, context->batch, context->storage);
+    struct scratch scratch = scratch_layout(run->plan, run->op, context->batch, context->storage);
     normalise_forward(run, &saved, &scratch, input_map(run, run->x));
 }
 
-void norm_backward(const struct op_run *run)
+void bn_relu_backward(const struct op_run *run)
 {
     normalise_backward(run, input_map(run, run->x), input_map(run, run->dx), run->op->adds_input_gradient[0]);
 }
 
-/* A tensor of the output's shape. */
+/* Copy a tensor that has the output's shape. */
 static void copy(const struct op_run *run, struct kernel_map from, struct kernel_map to, bool accumulate)
 {
     struct context *context = run->context;
@@ -347,14 +347,15 @@ static void copy(const struct op_run *run, struct kernel_map from, struct kernel
            kernel_grid_rows(rows_of(context, output->height, output->width), output->channels), &arguments);
 }
 
-/* cuDNN wants whole octets of channels, and a range of a buffer may have others: it writes to scratch, and reads there. */
-void conv_alone_forward(const struct op_run *run)
+/* cuDNN needs whole octets of channels, which a tensor in a shared buffer may not have: scratch memory stands for y and
+   dy. */
+void conv_forward(const struct op_run *run)
 {
     convolve(run, CONV_FORWARD, run->x, weight_at(run), run->scratch);
     copy(run, map_of(run->scratch, run->op->channels), output_map(run, run->y), false);
 }
 
-void conv_alone_backward(const struct op_run *run)
+void conv_backward(const struct op_run *run)
 {
     copy(run, output_map(run, run->dy), map_of(run->scratch, run->op->channels), false);
     convolve(run, CONV_FILTER, run->x, weight_gradient_at(run), run->scratch);
@@ -365,8 +366,9 @@ void conv_alone_backward(const struct op_run *run)
 void pool_forward(const struct op_run *run)
 {
     struct context *context = run->context;
-    const struct tensor *input = &run->plan->tensors[run->op->inputs[0]], *output = &run->plan->tensors[run->op->output];
-    struct saved saved = saved_plan(run->plan, run->op, context->batch, context->storage);
+    const struct tensor *input = &run->plan->tensors[run->op->inputs[0]],
+                        *output = &run->plan->tensors[run->op->output];
+    struct saved saved = saved_layout(run->plan, run->op, context->batch, context->storage);
     struct kernel_pool_forward arguments = {.step = context->step,
                                             .batch = context->batch,
                                             .channels = input->channels,
@@ -383,7 +385,7 @@ void pool_backward(const struct op_run *run)
 {
     struct context *context = run->context;
     const struct tensor *input = &run->plan->tensors[run->op->inputs[0]];
-    struct saved saved = saved_plan(run->plan, run->op, context->batch, context->storage);
+    struct saved saved = saved_layout(run->plan, run->op, context->batch, context->storage);
     struct kernel_pool_backward arguments = {.step = context->step,
                                              .batch = context->batch,
                                              .channels = input->channels,
@@ -454,19 +456,19 @@ void add_backward(const struct op_run *run)
 void classifier_forward(const struct op_run *run)
 {
     struct context *context = run->context;
-    struct scratch scratch = scratch_plan(run->plan, run->op, context->batch, context->storage);
-    char *passing = run->scratch;
-    linear_forward(run, passing + scratch.z, true);
+    struct scratch scratch = scratch_layout(run->plan, run->op, context->batch, context->storage);
+    char *scratch_memory = run->scratch;
+    linear_forward(run, scratch_memory + scratch.z, true);
     struct kernel_classifier arguments = {.step = context->step,
                                           .loss_scale = run->training ? context->loss_scale : NULL,
                                           .batch = context->batch,
                                           .classes = run->op->channels,
-                                          .linear = (float *)(passing + scratch.z),
-                                          .bias = context->values + stored_of(run)->bias,
+                                          .linear = (float *)(scratch_memory + scratch.z),
+                                          .bias = context->values + offsets_of(run)->bias,
                                           .labels = context->labels,
                                           .logits = run->logits,
-                                          .losses = (float *)(passing + scratch.losses),
-                                          .hits = (int32_t *)(passing + scratch.hits),
+                                          .losses = (float *)(scratch_memory + scratch.losses),
+                                          .hits = (int32_t *)(scratch_memory + scratch.hits),
                                           .gradient = run->training ? run->y : NULL};
     launch(context, KERNEL_classifier, context->storage, kernel_grid_images(context->batch), &arguments);
     struct kernel_loss loss = {context->step, arguments.losses, arguments.hits, context->result};
@@ -477,7 +479,7 @@ void classifier_backward(const struct op_run *run)
 {
     struct context *context = run->context;
     struct kernel_bias_gradient arguments = {context->step, run->op->channels, run->y,
-                                             vector_gradient_at(run, stored_of(run)->bias)};
+                                             vector_gradient_at(run, offsets_of(run)->bias)};
     launch(context, KERNEL_bias_gradient, context->storage, kernel_grid_channels(run->op->channels), &arguments);
     linear_backward(run, run->y);
 }
@@ -507,7 +509,7 @@ void operation_update(void *opaque, const struct sgd *sgd, int64_t count, float 
                       float *velocity)
 {
     struct context *context = opaque;
-    int64_t weights = context->stored.weights, vectors = context->stored.trained - weights;
+    int64_t weights = context->layout.weights, vectors = context->layout.trained - weights;
     if (context->loss_scale) {
         check_gradients(context, context->storage, weights, context->weight_gradients);
         check_gradients(context, STORAGE_F32, vectors, context->vector_gradients);

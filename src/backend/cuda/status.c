@@ -1,31 +1,31 @@
 /*
- * trouble.c - what a status of CUDA, cuDNN or cuBLAS means for a network and its device.
+ * status.c - what a status of CUDA, cuDNN or cuBLAS means for a network and its device.
  *
- * Three outcomes: memory that can't be had (the next network may be smaller), a refusal (an argument, a shape: this
- * network's matter), and a lost device.  CUDA repeats the errors of the last kind at every call from then on; they are
- * told apart by their number.  cuDNN and cuBLAS say "execution failed" for either, so the runtime is asked.
+ * There are three kinds: no memory (a smaller network may succeed), refused (an argument or a shape of this network),
+ * and a lost device, whose error CUDA repeats at every later call.  CUDA's error number tells the kind.  cuDNN and
+ * cuBLAS report "execution failed" for the last two, so the runtime's last error is read.
  */
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "backend/cuda/internal.h"
+#include "backend/cuda/context.h"
 
-void set_trouble(struct context *context, enum device_trouble trouble, const char *format, ...)
+void context_fail(struct context *context, enum device_trouble status, const char *format, ...)
 {
-    if (context->trouble != DEVICE_FINE)
+    if (context->status != DEVICE_FINE)
         return;
     char what[sizeof context->reason.text];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(what, sizeof what, format, arguments);
     va_end(arguments);
-    context->trouble = trouble;
+    context->status = status;
     error_set(&context->reason, "cuda:%d: %s", context->gpu->number, what);
-    if (trouble == DEVICE_LOST)
+    if (status == DEVICE_LOST)
         atomic_store(&context->gpu->lost, true);
 }
 
-static enum device_trouble meaning(cudaError_t status)
+static enum device_trouble status_of(cudaError_t status)
 {
     switch (status) {
     case cudaErrorMemoryAllocation:
@@ -53,25 +53,26 @@ bool check_cuda(struct context *context, cudaError_t status, const char *what)
 {
     if (status == cudaSuccess)
         return true;
-    enum device_trouble trouble = meaning(status);
-    if (trouble != DEVICE_LOST)
-        cudaGetLastError(); /* else the next call would report it again */
-    static const char *const outcomes[] = {
+    enum device_trouble kind = status_of(status);
+    if (kind != DEVICE_LOST)
+        cudaGetLastError(); /* or the next call would report it again */
+    static const char *const advice[] = {
         [DEVICE_FINE] = "",
         [DEVICE_NO_MEMORY] = "; use a smaller batch, fewer trainers, or a limit on parameters or memory",
         [DEVICE_REFUSED] = "",
         [DEVICE_LOST] = "; the device is lost for this process",
     };
-    set_trouble(context, trouble, "%s: %s (CUDA error %d)%s", what, cudaGetErrorString(status), (int)status,
-                outcomes[trouble]);
+    context_fail(context, kind, "%s: %s (CUDA error %d)%s", what, cudaGetErrorString(status), (int)status,
+                 advice[kind]);
     return false;
 }
 
-/* After a library said that execution failed: the runtime's own word, if it has one. */
-static void ask_runtime(struct context *context, const char *what, const char *library, const char *text, int status)
+/* A library reported that execution failed: use the runtime's error, if there is one. */
+static void check_execution(struct context *context, const char *what, const char *library, const char *text,
+                            int status)
 {
     if (check_cuda(context, cudaGetLastError(), what))
-        set_trouble(context, DEVICE_REFUSED, "%s: %s (%s status %d)", what, text, library, status);
+        context_fail(context, DEVICE_REFUSED, "%s: %s (%s status %d)", what, text, library, status);
 }
 
 bool check_cudnn(struct context *context, cudnnStatus_t status, const char *what)
@@ -81,7 +82,7 @@ bool check_cudnn(struct context *context, cudnnStatus_t status, const char *what
     if (status == CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED ||
         status == CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED)
         return check_cuda(context, cudaErrorMemoryAllocation, what);
-    ask_runtime(context, what, "cuDNN", cudnnGetErrorString(status), (int)status);
+    check_execution(context, what, "cuDNN", cudnnGetErrorString(status), (int)status);
     return false;
 }
 
@@ -91,20 +92,20 @@ bool check_cublas(struct context *context, cublasStatus_t status, const char *wh
         return true;
     if (status == CUBLAS_STATUS_ALLOC_FAILED)
         return check_cuda(context, cudaErrorMemoryAllocation, what);
-    ask_runtime(context, what, "cuBLAS", cublasGetStatusString(status), (int)status);
+    check_execution(context, what, "cuBLAS", cublasGetStatusString(status), (int)status);
     return false;
 }
 
-bool enter(struct context *context)
+bool select_device(struct context *context)
 {
-    if (context->trouble == DEVICE_FINE && atomic_load(&context->gpu->lost))
-        set_trouble(context, DEVICE_LOST, "the device was lost before");
-    return context->trouble == DEVICE_FINE &&
+    if (context->status == DEVICE_FINE && atomic_load(&context->gpu->lost))
+        context_fail(context, DEVICE_LOST, "the device was lost before");
+    return context->status == DEVICE_FINE &&
            check_cuda(context, cudaSetDevice(context->gpu->ordinal), "choosing the device");
 }
 
-bool wait_for_all(struct context *context)
+bool synchronise(struct context *context)
 {
-    return check_cuda(context, cudaEventRecord(context->lane->done, context->lane->stream), "marking the stream") &&
-           check_cuda(context, cudaEventSynchronize(context->lane->done), "waiting for the device");
+    return check_cuda(context, cudaEventRecord(context->stream->done, context->stream->handle), "marking the stream") &&
+           check_cuda(context, cudaEventSynchronize(context->stream->done), "waiting for the device");
 }

@@ -1,0 +1,125 @@
+/*
+ * context.h - one network on a device.
+ *
+ * A context belongs to the thread of its network.  The first error stays: from then on every call does nothing, and
+ * context_status() says what it was.  A device is lost when CUDA reports an error that it repeats from then on; memory
+ * that can't be had, and what cuDNN refuses, concern this network only.
+ */
+#ifndef ESPALIER_BACKEND_CUDA_CONTEXT_H
+#define ESPALIER_BACKEND_CUDA_CONTEXT_H
+
+#include "backend/cuda/gpu.h"
+#include "backend/cuda/layout.h"
+
+/* A step that is replayed: run as it is the first time, captured the second. */
+struct step_graph {
+    enum step_kind kind;
+    struct kernel_load load; /* what differs between two steps of one kind and isn't in kernel_step */
+    int runs;
+    cudaGraphExec_t executable;
+};
+
+/* Pinned memory for what one step sends and fetches. */
+struct step_slot {
+    struct kernel_step *step; /* then the index, then the places of augmentation */
+    struct kernel_result *result;
+    cudaEvent_t done;
+    int count; /* images of the result; 0: it has none */
+};
+
+enum {
+    SLOTS = 4,
+    GRAPHS_MAX = 4,
+    DATA_SETS_HELD = 2,  /* one to train with and one to test with, by turns */
+    POOL_SIZE_MAX = 255, /* of a max pool that is trained: see kernel_window.choice */
+};
+
+struct context {
+    struct gpu *gpu;
+    struct stream *stream;
+    enum storage storage;
+    const struct plan *plan;
+    int batch;
+    bool training;
+    bool shared[PLAN_TENSORS_MAX];              /* buffers that hold more than one tensor */
+    struct data_set *data_sets[DATA_SETS_HELD]; /* that of the last step first; the rest may be NULL */
+
+    enum device_trouble status;
+    struct error reason;
+
+    void *memory; /* one allocation, which holds the following: */
+    struct weight_layout layout;
+    float *values, *velocity, *vector_gradients, *canonical;
+    void *copies; /* of the weights in the storage type; f32: the values themselves */
+    void *weight_gradients;
+    struct kernel_part *parts;
+    struct kernel_loss_scale *loss_scale; /* f16; else NULL */
+    struct kernel_step *step;             /* what each step sends: itself, the index, the augmentation */
+    int32_t *index;
+    int8_t *augment;
+    uint16_t *labels;
+    struct kernel_result *result;
+
+    const struct conv_plan *plans[PLAN_OPS_MAX][CONV_DIRECTIONS];
+    struct step_graph graphs[GRAPHS_MAX];
+    int graph_count;
+
+    /* Steps before `oldest` are over and in `known`, those before `next` are under way. */
+    struct step_slot slots[SLOTS];
+    unsigned oldest, next;
+    struct step_result known; /* not yet handed out */
+
+    /* Between step_begin and step_end: */
+    struct kernel_load load;
+    struct step_graph *graph; /* NULL: neither captured nor replayed */
+    bool capturing;
+};
+
+/* A backend of one device and one type of storage. */
+struct cuda_backend {
+    struct backend base;
+    struct gpu *gpu;
+    enum storage storage;
+};
+
+/* --- backend_device (nn/backend.h): context.c, step.c --- */
+
+size_t context_bytes(const struct backend *backend, const struct plan *plan, int batch, bool training, size_t bytes);
+void *context_open(const struct backend *backend, const struct plan *plan, int batch, bool training, size_t bytes,
+                   void **memory, enum device_trouble *status, struct error *error);
+void context_close(void *context);
+void context_write(void *context, enum flat which, const float *canonical);
+void context_read(void *context, enum flat which, float *canonical);
+void context_download(void *context, void *to, const void *from, size_t bytes);
+enum device_trouble context_status(void *context, struct error *error);
+bool step_begin(void *context, const struct step *step);
+void step_end(void *context);
+struct step_result step_results(void *context, bool wait);
+
+/* --- kernels (kernel.c) --- */
+
+enum kernel {
+#define KERNEL_ENUM(name, arguments, barriers) KERNEL_##name,
+    KERNELS(KERNEL_ENUM, KERNEL_ENUM)
+#undef KERNEL_ENUM
+        KERNEL_COUNT
+};
+
+/* Put a kernel into the context's stream; `arguments` is its struct. */
+void launch(struct context *context, enum kernel kernel, enum storage storage, struct kernel_grid grid,
+            const void *arguments);
+
+/* --- errors (status.c): true, or false with the context's status and reason set --- */
+
+bool check_cuda(struct context *context, cudaError_t status, const char *what);
+bool check_cudnn(struct context *context, cudnnStatus_t status, const char *what);
+bool check_cublas(struct context *context, cublasStatus_t status, const char *what);
+/* Make this thread's calls go to the context's device. */
+bool select_device(struct context *context);
+/* Wait until the stream has done all that was put into it. */
+bool synchronise(struct context *context);
+/* Set status and reason, unless they are set. */
+void context_fail(struct context *context, enum device_trouble status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

@@ -1,0 +1,50 @@
+/*
+ * layout.h - how large things are on a device and where their pieces lie: from shapes alone, without a device.
+ */
+#ifndef ESPALIER_BACKEND_CUDA_LAYOUT_H
+#define ESPALIER_BACKEND_CUDA_LAYOUT_H
+
+#include "backend/cuda/convolution.h"
+#include "kernels/kernels.h"
+#include "nn/plan.h"
+
+size_t storage_bytes(enum storage storage);
+/* Bytes, rounded up so that what follows is aligned for any kernel. */
+size_t aligned(size_t bytes);
+/* Reserve aligned bytes at `*end`, which moves behind them; returns where they begin. */
+size_t reserve(size_t *end, size_t bytes);
+
+/* Of the whole buffer that the tensor lies in. */
+size_t tensor_bytes_of(const struct tensor *tensor, int batch, enum storage storage);
+
+/* The device's order of values: every weight, each as kernels want it; then vectors by channel, gamma, beta and biases,
+   which are trained too; then the running statistics. */
+struct weight_layout {
+    int64_t weights, trained, total; /* values before the vectors, before the statistics, and all */
+    int weight_parts, trained_parts, part_count;
+    struct kernel_part parts[PLAN_OPS_MAX * 5];
+    struct op_offsets {
+        int64_t weight, gamma, beta, bias, mean, variance; /* of the first value */
+    } ops[PLAN_OPS_MAX];
+};
+void weight_layout_of(const struct plan *plan, struct weight_layout *layout);
+
+/* Whether the operation is a convolution that runs in that direction. */
+bool conv_is_needed(const struct op *op, enum conv_direction direction, bool training);
+struct conv_shape conv_shape_of(const struct plan *plan, const struct op *op, int batch, enum storage storage);
+
+/* Offsets of what an operation saves for its backward pass: its linear part, the batch's statistics, and where a max
+   pool found its values. */
+struct saved {
+    size_t z, mean, inverse_std, choice, bytes;
+};
+struct saved saved_layout(const struct plan *plan, const struct op *op, int batch, enum storage storage);
+
+/* Offsets in scratch memory: the linear part or its gradient, the sums of blocks, two vectors by channel; losses and
+   hits of the classifier. */
+struct scratch {
+    size_t z, partials, mean_gradient, mean_product, losses, hits, bytes;
+};
+struct scratch scratch_layout(const struct plan *plan, const struct op *op, int batch, enum storage storage);
+
+#endif

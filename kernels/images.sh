@@ -1,5 +1,5 @@
 #!/bin/sh
-# images.sh BIN2C IMAGE.fatbin… - the images as C: kernel_images[] of kernels.h.
+# images.sh BIN2C IMAGE.fatbin… - write the images as C: kernel_images[] of kernels.h.
 set -e
 bin2c=$1
 shift

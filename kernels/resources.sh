@@ -1,6 +1,6 @@
 #!/bin/sh
-# resources.sh FILE.ptxas… - registers and shared memory of every kernel, the most over all GPU generations; what spills
-# registers to memory, or has a stack frame, is named and makes the status 1.
+# resources.sh FILE.ptxas… - print registers and shared memory of every kernel, the maximum over all GPU generations.
+# Kernels that spill registers to memory, or have a stack frame, are named, and the status is 1.
 cat "$@" | tr -d "'" | awk '
     /Compiling entry function/ {name = $7; generation = $9; generations[generation]}
     /bytes stack frame/ {

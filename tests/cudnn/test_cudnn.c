@@ -1,10 +1,10 @@
 /*
  * test_cudnn.c - real cuDNN, without a device: it has a plan for every convolution of the recorded searches and of the
- * benchmark's networks, on GPUs that are only described to it.
+ * benchmark's networks, on GPUs that are described to it.
  *
- * What is shown: cuDNN accepts the descriptors that the backend makes (the module's own convolution.c and layout.c),
- * its heuristics propose engines, one of them suits, and its plan is finalised within the bound of workspace.  What
- * isn't: that the plan runs, and what it computes.  Nothing here calls the driver.
+ * The test shows that cuDNN accepts the descriptors that the backend makes (the module's own convolution.c and
+ * layout.c), that its heuristics propose a suitable engine, and that a plan within the bound of workspace is finalised.
+ * It doesn't show that the plan runs, or what it computes.  Nothing here calls the driver.
  */
 #include "config.h"
 
@@ -26,7 +26,7 @@
 
 enum { BATCH = 64, NETWORKS_MAX = 512, DESCRIPTION_MAX = 1024 };
 
-/* As the runtime's device attributes have them. */
+/* Values of the runtime's device attributes. */
 static const struct described {
     const char *name;
     int version, processors, clock, memory_clock, threads_per_processor, blocks_per_processor;
@@ -37,7 +37,7 @@ static const struct described {
     {"Tesla T4", 750, 40, 1590000, 5001000, 1024, 16, 65536, 0, 4194304, 15655829504},
 };
 
-/* The names are cuDNN's; it wants all of them. */
+/* The names are cuDNN's; it needs all of them. */
 static void describe(const struct described *device, char text[DESCRIPTION_MAX])
 {
     snprintf(text, DESCRIPTION_MAX,
@@ -147,7 +147,7 @@ static void fail_for(const struct described *device, const struct conv_shape *sh
              shape->stride, cudnnGetErrorString(status), why);
 }
 
-/* Every convolution of a network, as context.c asks for them. */
+/* Find plans for every convolution of a network, as context.c does.  Returns their number. */
 static int64_t plan_network(const struct described *device, const struct conv_device *target, struct conv_plans *plans,
                             const struct plan *network, bool training, enum storage storage, int64_t most)
 {
@@ -167,7 +167,7 @@ static int64_t plan_network(const struct described *device, const struct conv_de
     return asked;
 }
 
-/* float32, and what the device multiplies fast. */
+/* In float32, and in the type that the device multiplies fast. */
 static void every_convolution_has_a_plan(void **state)
 {
     const struct described *device = *state;
@@ -193,9 +193,8 @@ static void every_convolution_has_a_plan(void **state)
     conv_device_free(target);
 }
 
-/* With less workspace there is another plan or, so that the network fails for want of memory and by nothing else, the
-   answer that it isn't supported. */
-static void little_workspace_has_one_of_two_answers(void **state)
+/* Without workspace cuDNN has another plan, or says that it isn't supported; the backend reports that as no memory. */
+static void no_workspace_is_a_plan_or_not_supported(void **state)
 {
     const struct described *device = &devices[0];
     struct conv_device *target = target_of(device);
@@ -222,7 +221,7 @@ static void little_workspace_has_one_of_two_answers(void **state)
     conv_device_free(target);
 }
 
-/* Two runs of one search take the same engines with the same settings: what cuDNN writes of a plan is the same. */
+/* A plan as cuDNN writes it: engine and settings.  Two runs of one search must get the same. */
 static char *written_plan(const struct described *device, const struct conv_shape *shape, enum conv_direction direction)
 {
     struct conv_device *target = target_of(device);
@@ -259,8 +258,8 @@ static void same_engine_each_time(void **state)
     }
 }
 
-/* What can't be comes back as a status, and leaves the target good: bfloat16 on a T4, which is why float16 is asked for
-   there; a filter that doesn't fit its map; a description that lacks something. */
+/* An impossible plan is a status, and the device can be used afterwards: bfloat16 on a T4, which has float16 only; a
+   filter that doesn't fit its map; an incomplete description of a device. */
 static void refusals_are_a_status(void **state)
 {
     struct conv_shape shape = {BATCH, 16, 32, 16, 16, 16, 16, 3, 1, 16, 32, STORAGE_BF16};
@@ -293,7 +292,7 @@ int main(void)
     }
     const struct CMUnitTest tests[] = {
         ON(every_convolution_has_a_plan, 0),     ON(every_convolution_has_a_plan, 1),
-        ON(every_convolution_has_a_plan, 2),     cmocka_unit_test(little_workspace_has_one_of_two_answers),
+        ON(every_convolution_has_a_plan, 2),     cmocka_unit_test(no_workspace_is_a_plan_or_not_supported),
         cmocka_unit_test(same_engine_each_time), cmocka_unit_test(refusals_are_a_status),
     };
     return cmocka_run_group_tests_name("plans of real cuDNN", tests, collect_networks, drop_networks);

@@ -1,5 +1,5 @@
 /*
- * launch.c - the fake of the CUDA runtime, continued: graphs and kernels; and how a test steers the fake.
+ * launch.c - the fake of the CUDA runtime, continued: graphs, kernels, and the functions that control the fake.
  */
 #include "state.h"
 
@@ -233,7 +233,7 @@ static void control_heal(void)
     fake_unlock();
 }
 
-/* More than any device has is asked for, and then all that is idle goes. */
+/* An allocation that no device can satisfy makes the backend free all that is idle. */
 static void control_drop_idle(void)
 {
     int count;

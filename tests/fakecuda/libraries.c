@@ -1,9 +1,9 @@
 /*
- * libraries.c - the fake of cuDNN's graph API and of cuBLAS: convolutions and products by plain loops.
+ * libraries.c - the fake of cuDNN's graph API and of cuBLAS: convolutions and matrix products by plain loops.
  *
- * A descriptor keeps its attributes as bytes; finalising one resolves what it means (a convolution's shapes), so that
- * what it was made of may go.  The heuristics propose three engines: one that isn't repeatable, one that needs a large
- * workspace, and one that needs little.
+ * A descriptor keeps its attributes as bytes.  When it is finalised, its meaning (a convolution's shapes) is computed,
+ * so that the descriptors it was made of may be destroyed.  The heuristics propose three engines: one that isn't
+ * deterministic, one that needs a large workspace, and one that needs little.
  */
 #define FAKE_INTERNAL
 #include "fake.h"
@@ -417,7 +417,7 @@ static void scatter(const struct tensor_facts *tensor, const double *value, void
                     write_value(data, plain_type(tensor->type), place(tensor, i, j, k, l), (float)*value++);
 }
 
-/* One row of the output and one place of the filter; one of the three is what is summed. */
+/* Multiply for one row of the output and one place of the filter; the direction says which tensor is the sum. */
 static void convolve_row(const struct conv_facts *s, int64_t first, double *x_row, double *w, double *y_row)
 {
     const int64_t width = s->x.dimensions[3], out_width = s->y.dimensions[3];
@@ -450,7 +450,7 @@ static void convolve(const struct conv_facts *s, double *x, double *w, double *y
                         }
 }
 
-/* In double, rounded once. */
+/* Sums are double, and rounded once. */
 static void run_convolution(void *arguments)
 {
     const struct convolution_call *call = arguments;

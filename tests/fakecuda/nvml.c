@@ -1,12 +1,12 @@
 /*
  * nvml.c - a fake libnvidia-ml.so.1: the calls of src/device/nvml.c, answered from a text.
  *
- * FAKE_NVML has a board or a part of one per entry, parted by semicolons; `-` is what it doesn't have:
+ * FAKE_NVML has an entry for each board or part of one, separated by semicolons; `-` is a reading that it doesn't have:
  *
  *     PCI address or UUID, utilisation %, memory used MiB, total MiB, degrees, watts, MHz
  *     0000:3f:00.0 94 11500 81559 61 402 1980;MIG-12ab - 500 4864 - - -
  *
- * It is read anew at every call, so that a test can change it.  "hang": no call but the first returns.
+ * It is read anew at every call, so that a test can change it.  With "hang" only the first call returns.
  */
 #include <stdbool.h>
 #include <stdio.h>

@@ -2,7 +2,8 @@
  * runtime.c - the fake of the CUDA runtime: devices, memory, streams, events.
  *
  * One mutex guards everything, and is held while work runs: the fake needn't be fast.  A stream is a list
- * of work; an event remembers how much of it must have run.  Only the device that runs work has its memory readable.
+ * of work; an event remembers how much of it must have run.  A device's memory can be accessed only while its work
+ * runs.
  */
 #include "state.h"
 
@@ -162,7 +163,7 @@ void fake_close(const void *memory)
     fake_unlock();
 }
 
-/* Run a stream's work until `until` of it is done. */
+/* Run a stream's work until `until` pieces of it are done. */
 static void run(struct CUstream_st *stream, int64_t until)
 {
     if (stream->done >= until || fake.broken[stream->device])
@@ -310,7 +311,7 @@ static cudaError_t release(const char *function, void *memory)
     if (memory) {
         struct allocation *allocation = *at;
         if (!allocation)
-            abort(); /* it was given back before */
+            abort(); /* it was freed before */
         if (allocation->device >= 0) {
             run_device(allocation->device);
             fake.used[allocation->device] -= allocation->bytes;

@@ -1,6 +1,6 @@
 /*
- * test_cuda.c - devices and failures of the CUDA backend, on a fake of CUDA (fake.h): one clear outcome whatever fails,
- * and nothing left behind.  test_numbers.c has what it computes, test_search.c whole searches.
+ * test_cuda.c - devices and failures of the CUDA backend, on a fake of CUDA (fake.h): whichever call fails, the outcome
+ * says so and nothing leaks.  test_numbers.c tests its results, test_search.c whole searches.
  */
 #include "config.h"
 
@@ -83,7 +83,7 @@ static void training_leaves_nothing_behind(void **state)
     struct fake_counts before, after;
     struct error error;
     double accuracy;
-    assert_int_equal(train_a_little(module->backend(0), &accuracy, &error), TRAINING_DONE); /* makes what stays */
+    assert_int_equal(train_a_little(module->backend(0), &accuracy, &error), TRAINING_DONE); /* allocates what stays */
     fake->counts(&before);
     assert_int_equal(train_a_little(module->backend(0), &accuracy, &error), TRAINING_DONE);
     fake->counts(&after);
@@ -106,7 +106,7 @@ static void too_little_memory_fails_one_network(void **state)
     assert_true(accuracy == whole);
 }
 
-/* One call fails; what must come of it is written by the child that it happened to. */
+/* Let one call fail, in a process of its own.  Returns that process's exit status: 0 when the outcome is right. */
 static int fail_one_call(int64_t after, int status)
 {
     struct error error = {{0}};
@@ -117,7 +117,8 @@ static int fail_one_call(int64_t after, int status)
         return 2; /* there are not so many calls */
     bool sticky = status >= 700;
     bool known = sticky ? outcome == TRAINING_DEVICE_LOST : outcome == TRAINING_NO_MEMORY;
-    /* In clearing up, or where a second try is made, an error changes nothing; an engine that failed isn't chosen. */
+    /* A failure may change nothing: while memory is freed, before a second attempt, or of an engine that isn't chosen
+     * then. */
     if (!known && outcome != TRAINING_DONE) {
         fprintf(stderr, "# call %lld failed with %d: outcome %d, %s\n", (long long)after, status, (int)outcome,
                 error.text);
@@ -127,7 +128,7 @@ static int fail_one_call(int64_t after, int status)
         fprintf(stderr, "# call %lld: the message is \"%s\"\n", (long long)after, error.text);
         return 1;
     }
-    /* The other device goes on; this one too after anything but a sticky error. */
+    /* The other device works, and this one too unless the error is sticky. */
     double there;
     fake->fail_at(0, 0);
     if (train_a_little(module->backend(1), &there, &error) != TRAINING_DONE ||

@@ -1,6 +1,6 @@
 /*
- * test_devices.c - the GPUs that a list names, on a fake of CUDA with three of them (fake.h): the first by PCI address
- * is the last that the driver counts.
+ * test_devices.c - the GPUs that a list names, on a fake of CUDA with three of them (fake.h).  The order of their PCI
+ * addresses is the reverse of the driver's.
  */
 #include "config.h"
 
@@ -40,7 +40,7 @@ static void lists_of_gpus(void **state)
         {"cuda:1," UUID "2," UUID "0x2", "cuda:1 cuda:0 cuda:2 cuda:2.1"},
         {"cuda:1x3", "cuda:1 cuda:1.1 cuda:1.2"},
         {"cudax2", "cuda:0 cuda:0.1 cuda:1 cuda:1.1 cuda:2 cuda:2.1"},
-        {"cuda", "cuda:0 cuda:1 cuda:2"}, /* of one gibibyte */
+        {"cuda", "cuda:0 cuda:1 cuda:2"}, /* each has one gibibyte: room for one trainer */
         {"cpu:1,cuda:0,2x2,cpu:1", "cuda:0 cuda:2 cuda:2.1"},
     };
     static struct device devices[DEVICES_MAX];

@@ -44,7 +44,7 @@ shows "a reading" '"utilisation": *0.94' cat state.json
 shows "of a board that has few" '"utilisation": *null' cat state.json
 shows "results name their device" '"device": *"cuda:0"' cat state.json
 
-# --- a driver that hangs hides nothing but its GPU ---
+# --- while the driver hangs, only the GPU has no readings ---
 ok "a search while NVML hangs" env FAKE_NVML=hang "$espalier" run --out h.esp --devices cpu:1,cuda:0x1 --networks 2 $options \
     --start "C(4,3,1) A(2,2) SM(2)"
 "$espalier" show h.esp --json >state.json

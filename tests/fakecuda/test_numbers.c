@@ -1,10 +1,10 @@
 /*
- * test_numbers.c - what the CUDA backend computes: the reference's numbers, the slope of the loss, the same function
- * after growing.
+ * test_numbers.c - the results of the CUDA backend: they agree with the reference, gradients are slopes of the loss,
+ * and growing a network keeps its function.
  *
- * On a fake of CUDA (fake.h) the kernels are the real ones, compiled for the CPU; convolutions and products are the
- * fake's.  So what is checked there is what the host decides: layouts, arguments, order, memory, recordings.  On a GPU
- * (make check-gpu; ESPALIER_CUDA_MODULE names the real module) it is all of it.
+ * On a fake of CUDA (fake.h) the kernels are the real ones, compiled for the CPU, but convolutions and matrix products
+ * are the fake's.  There the test checks what the host decides: layouts, arguments, order, memory, captured graphs.  On
+ * a GPU (make check-gpu; ESPALIER_CUDA_MODULE names the real module) it checks everything.
  */
 #include "config.h"
 
@@ -56,7 +56,7 @@ static struct network *open_network(const struct backend *backend, const struct 
     return network;
 }
 
-/* float32: each value. */
+/* float32: compare each value. */
 static void compare(const char *what, const float *expected, const float *got, size_t size, double tolerance)
 {
     double scale = 1e-3;
@@ -68,7 +68,7 @@ static void compare(const char *what, const float *expected, const float *got, s
                      (double)expected[i], scale);
 }
 
-/* bf16: all of them, for a rounding that turns a ReLU around changes single ones much. */
+/* bf16: compare the whole vector, since one rounding may switch a ReLU and so change single values much. */
 static void compare_whole(const char *what, const float *expected, const float *got, size_t size, double tolerance)
 {
     double difference = 0, whole = 0;
@@ -92,7 +92,7 @@ static const struct backend *backend_for(const struct numbers_case *test)
     return test->bf16 ? backend->bf16 : backend;
 }
 
-/* Two networks from the same weights, one on the reference. */
+/* Two networks with the same weights; the first runs on the reference backend. */
 struct pair {
     struct images images;
     struct view view;
@@ -178,7 +178,7 @@ static void gradients_agree(void **state)
     pair_close(&pair);
 }
 
-/* Over full and smaller batches, replayed and not, with inference in between. */
+/* Full and smaller batches, captured and not, with inference in between. */
 static void steps_agree(void **state)
 {
     const struct numbers_case *test = *state;
@@ -187,7 +187,7 @@ static void steps_agree(void **state)
     struct step_result sums[2] = {{0}};
     int64_t replays = fake ? fake->graph_launches() : 0;
     for (int step = 0; step < 12; step++) {
-        /* A BN over two values turns a rounding of bf16 into another network. */
+        /* bf16: not the batch of two images; a BN over two values amplifies rounding too much. */
         struct batch batch = batch_of(&pair, step % (test->bf16 ? 3 : 4) * FULL_BATCH, step % 3 > 0);
         struct sgd sgd = {(test->bf16 ? 0.002f : 0.02f) / (float)(step + 1), 0.9f, 1e-4f, true};
         for (int i = 0; i < 2; i++) {
@@ -220,7 +220,7 @@ static void steps_agree(void **state)
     pair_close(&pair);
 }
 
-/* Values go there and come back as they are; a velocity too. */
+/* Values and velocity are the same after a copy to the device and back. */
 static void values_keep_their_bits(void **state)
 {
     const struct numbers_case *test = *state;
@@ -242,7 +242,7 @@ static void values_keep_their_bits(void **state)
     free(plan);
 }
 
-/* The gradient of the device's own loss by differences along it: loss(w + d) - loss(w - d) = 2 |d| |gradient|. */
+/* Compare the gradient with differences of the device's loss along it: loss(w + d) - loss(w - d) = 2 |d| |gradient|. */
 static void gradient_is_the_slope(void **state)
 {
     const struct numbers_case *test = *state;
@@ -285,7 +285,7 @@ static void infer(const struct numbers_case *test, const struct pair *pair, stru
     free(plan);
 }
 
-/* A chain of actions on weights that were trained a little: the device computes the same function after each. */
+/* Apply a chain of actions to weights that were trained a little: the function stays the same after each. */
 static void growing_keeps_the_function(void **state)
 {
     const struct numbers_case *test = *state;
@@ -346,7 +346,7 @@ int main(void)
         ON(steps_agree, 0),
         ON(gradients_agree, 6),
         ON(growing_keeps_the_function, 0),
-        /* from here on left out where it is slow */
+        /* not run where tests are slow: */
         ON(values_keep_their_bits, 3),
         ON(gradients_agree, 0),
         ON(gradients_agree, 1),

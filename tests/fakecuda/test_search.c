@@ -1,14 +1,14 @@
 /*
- * test_search.c - whole searches over four GPUs of the fake (fake.h): the accuracies are the processor's, and a call of
- * CUDA, cuDNN or cuBLAS that fails, whichever it is, costs no network.
+ * test_search.c - whole searches on four GPUs of the fake (fake.h): accuracies are those of the CPU backend, and no
+ * network is lost when a call of CUDA, cuDNN or cuBLAS fails.
  *
- * A search runs in a process of its own, so that it finds its devices anew, its end is seen whatever it is, and a crash
- * or a hang is that search's.  Parents and proposals depend on the seed alone (policy random, parent start), so that
- * all searches of one size have the same networks, whatever happens to them.
+ * Each search runs in a process of its own: it finds its devices anew, and a crash or a hang ends only that search.
+ * Parents and proposals depend on the seed alone (policy random, parent start), so that all searches of one size have
+ * the same networks.
  *
- * In the suite each function of the three libraries fails in its first, a middle and its last call of a small search.
- * ESPALIER_TEST_LONG: every call of it in turn; the kinds of error take turns too, from ESPALIER_TEST_SEED on.  More
- * than 1 there is the number of networks of that search.
+ * Each function of the three libraries fails in its first, a middle and its last call of a small search.  With
+ * ESPALIER_TEST_LONG every call fails in turn, with errors of every kind by turns, from ESPALIER_TEST_SEED on; a value
+ * above 1 is the number of networks.
  */
 #include "config.h"
 
@@ -33,12 +33,12 @@ enum { CLASSES = 3, TRAIN = 24, VALIDATION = 16, BATCH = 8, NETWORKS = 20, FEW_N
 static const struct shape input = {1, 6, 6};
 static const char each_gpu[] = "cuda", twice_two[] = "cuda:0x2,1x2";
 
-/* What the process of a search ends with. */
+/* How the process of a search ends. */
 enum ending {
     ENDED,
-    NOT_REACHED, /* it ended too, and there were not so many calls */
+    NOT_REACHED, /* as ENDED, but the call that was to fail was never made */
     REFUSED,     /* no device was found; the reason is on standard error */
-    LEFT_BEHIND, /* something is alive on the devices that nobody uses */
+    LEFT_BEHIND, /* objects are left on the devices */
     WENT_WRONG
 };
 
@@ -80,7 +80,7 @@ static struct search_options options_for(int networks)
     options.networks = networks;
     options.epochs = options.start_epochs = 1;
     options.batch = BATCH;
-    options.wider = 2; /* by one there are too few ways to grow */
+    options.wider = 2; /* with 1 there are too few actions */
     options.limit_flops = 1000000;
     return options;
 }
@@ -144,7 +144,7 @@ static int search_on_gpus(const char *path, const char *list, int networks, cons
     return LEFT_BEHIND;
 }
 
-/* In a new process; its ending, or -1 with a line when it was killed. */
+/* Run a search in a new process.  Returns how it ended, or -1 with a line when it was killed. */
 static int in_process(const char *path, const char *list, int networks, const struct failure *failure,
                       const char *tally)
 {
@@ -175,7 +175,7 @@ static struct session_state *load(const char *path)
     return session;
 }
 
-/* The same networks, all trained, to the same figures: an image that stands on the edge may fall to the other side. */
+/* NULL when the networks are the same, all are trained, and their results agree, up to one image. */
 static const char *differs(const struct session_state *expected, const struct session_state *got)
 {
     static char text[256];
@@ -210,7 +210,7 @@ static bool used_devices(const struct session_state *session, int wanted)
 
 /* --- tests --- */
 
-/* The processor's search, which all others are held against. */
+/* The search on the CPU, which all others are compared with. */
 static struct session_state *reference(const char *folder, int networks)
 {
     char *path = bed_path(folder, "processor");
@@ -243,7 +243,7 @@ static void accuracies_are_the_processors(void **state)
     free(path);
 }
 
-/* Then a device that was asked for may not be found: the calls that look for them, which come first. */
+/* When one of these calls fails, which look for devices, a device that was asked for may not be found. */
 static bool may_refuse(const struct failure *failure)
 {
     if (!failure->function)
@@ -252,7 +252,7 @@ static bool may_refuse(const struct failure *failure)
            strcmp(failure->function, "cudaGetDeviceProperties") == 0;
 }
 
-/* One search with one call that fails.  True when the call was made. */
+/* Run a search in which one call fails.  True when the call was made. */
 static bool fail_once(const char *folder, const struct session_state *expected, const struct failure *failure)
 {
     char *path = bed_path(folder, "failing");
@@ -285,7 +285,7 @@ static int read_tally(const char *tally, struct fake_function functions[FAKE_FUN
     return count;
 }
 
-/* What a search that nothing happens to calls. */
+/* The functions that a search calls when nothing fails. */
 static int tally_calls(const char *folder, int networks, struct fake_function functions[FAKE_FUNCTIONS_MAX])
 {
     char *path = bed_path(folder, "tally"), file[4096];
@@ -296,10 +296,10 @@ static int tally_calls(const char *folder, int networks, struct fake_function fu
     return read_tally(file, functions);
 }
 
-/* Memory; an argument that is refused; an address that was wrong, and a launch that failed: the device is lost. */
+/* Out of memory; an invalid argument; an illegal address and a failed launch, which lose the device. */
 static const int statuses[] = {2, 1, 700, 719};
 
-/* The first and the last call of a function fail alone, in one of two ways; the middle one loses the device. */
+/* An error at the first and the last call of a function is not sticky; one at the middle call loses the device. */
 static int status_for(int function, int place)
 {
     return statuses[place == 1 ? 2 + function % 2 : (function + place / 2) % 2];
@@ -320,7 +320,7 @@ static void no_failing_call_costs_a_network(void **state)
             struct failure failure = {searches / 2 % 2 ? twice_two : each_gpu, functions[i].name, calls[c],
                                       status_for(i, c)};
             bool made = fail_once(folder, expected, &failure);
-            assert_true(made || c); /* which network meets which device is chance: of later calls there may be fewer */
+            assert_true(made || c); /* which network runs on which device varies, and so does the number of calls */
             searches++;
             reached += made;
         }

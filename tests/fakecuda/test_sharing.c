@@ -60,7 +60,7 @@ static double free_memory(void)
     return bytes;
 }
 
-/* What a search books for a trial is what is taken: the network's memory to the byte, the rest at most. */
+/* A search reserves for a trial what it takes: exactly the network's memory, and at least the workspaces. */
 static void memory_is_known_beforehand(void **state)
 {
     static const char *const texts[] = {
@@ -110,7 +110,7 @@ static void max_pools_of_a_side_that_choices_hold(void **state)
     test_network_close(&test);
 }
 
-/* The fake's convolutions want 64 MiB, or 1000 bytes where they can't have it. */
+/* The fake's convolutions use 64 MiB of workspace, or 1000 bytes when memory is short. */
 static void idle_streams_are_freed_before_workspaces_shrink(void **state)
 {
     static const char text[] = "C(3,3,1) A(8,8) SM(5)";
@@ -143,7 +143,7 @@ static void train_on(const struct test_network *test, const struct view *view)
     network_finish(test->network);
 }
 
-/* Training and testing by turns: each set is sent once, and every walk but the first two of each is a replay. */
+/* Training and testing by turns: each set is sent once, and all but its first two steps are replayed. */
 static void two_data_sets_stay(void **state)
 {
     enum { TURNS = 6 };
@@ -169,7 +169,7 @@ static void two_data_sets_stay(void **state)
     assert_int_equal(now.graphs, first.graphs + 4);
     assert_int_equal(fake->graph_launches() - launches, 4 * (TURNS - 1));
     test_network_close(&test);
-    /* What nobody uses stays until its memory is wanted. */
+    /* Unused data sets stay until memory is short. */
     fake->counts(&now);
     fake->set_memory(0);
     test_network_open(&test, module->backend(0), "C(3,1,1) SM(5)", input, NETWORK_TRAINING);
@@ -183,7 +183,7 @@ static void two_data_sets_stay(void **state)
         pictures_done(&images[i], &views[i]);
 }
 
-/* Of a search that never makes the same shape twice. */
+/* As in a search whose networks never have the same shape. */
 static void plans_of_a_stream_are_bounded(void **state)
 {
     struct fake_counts counts;

@@ -114,7 +114,7 @@ static void side_by_side_where_there_is_room(void **state)
     session_state_free(session);
 }
 
-/* GPUs are shared when each has something to do. */
+/* A second trainer of a GPU gets a network only when every GPU has one. */
 static void another_gpu_before_a_place_beside(void **state)
 {
     fake->set_memory((size_t)2 << 30);
@@ -125,7 +125,7 @@ static void another_gpu_before_a_place_beside(void **state)
     session_state_free(session);
 }
 
-/* The time is up while one trains and two wait for memory: all of them hear it. */
+/* The time is up while one trainer trains and two wait for memory: all of them stop. */
 static void who_waits_can_be_stopped(void **state)
 {
     fake->set_memory(500 << 20);
@@ -159,7 +159,7 @@ static int lose_one_of_two(void)
         return 1;
     const struct session_device *devices = session->devices;
     if (session->device_count != 3 || devices[0].lost != devices[1].lost || devices[0].lost == devices[2].lost)
-        return 2; /* one GPU with all its trainers, and nobody in its place */
+        return 2; /* one GPU is lost with all its trainers, and the CPU isn't used */
     return 0;
 }
 

@@ -1,9 +1,9 @@
 #!/bin/sh
-# make check-gpu: everything that can be checked and measured on a machine with a GPU, and a report of it that can be sent.
+# make check-gpu: checks and measures everything that needs a GPU, and writes a report, gpu-report.txt, into the current
+# folder. The status is 0 when no part failed.
 #   check_gpu.sh BUILD-FOLDER [--small]
-# Writes gpu-report.txt into the current folder; ends with 0 when no part failed. --small: on made images and few steps,
-# to try this script itself. ESPALIER_CUDA_MODULE: another module than the build's. COMPUTE_SANITIZER: where NVIDIA's
-# tool is, or "no".
+# --small: generated images and few steps, to test this script itself. ESPALIER_CUDA_MODULE: the module to use instead of
+# the build's. COMPUTE_SANITIZER: the path of NVIDIA's tool, or "no".
 build=$(cd "$1" && pwd) source=$(cd "$(dirname "$0")/../.." && pwd) small=$2
 espalier=$build/espalier report=$PWD/gpu-report.txt
 export ESPALIER_CUDA_MODULE="${ESPALIER_CUDA_MODULE:-$build/espalier-cuda.so}" LC_ALL=C.UTF-8 top_builddir="$build"
@@ -21,12 +21,12 @@ XDG_STATE_HOME=$work/state
 export XDG_STATE_HOME
 failed=
 
-# say TEXT: into the report and onto the screen
+# say TEXT: print it and add it to the report
 say() {
     echo "$*" | tee -a "$report"
 }
 
-# part NAME FUNCTION: its output goes into the report; it returns 0, or 77 when it can't be had here, or has failed
+# part NAME FUNCTION: its output goes into the report. Its status is 0, 77 when this machine can't do it, else it failed
 part() {
     say
     say "== $1"
@@ -64,7 +64,7 @@ numbers() {
 
 # --- searches ---
 
-# run DEVICES OPTIONS…: a search without screens; what it says is in $work/search
+# run DEVICES OPTIONS…: a search without screens; its output is in $work/search
 run() {
     devices=$1
     shift
@@ -81,7 +81,7 @@ search() {
     grep -q ' 0 failed' "$work/search"
 }
 
-# accuracy_of DEVICES PRECISION SEED: " NUMBER", of the start network, in per cent
+# accuracy_of DEVICES PRECISION SEED: print " NUMBER", the start network's accuracy in per cent
 accuracy_of() {
     run "$1" --networks 1 --start-epochs $epochs --precision "$2" --seed "$3" >&2 || return 1
     value=$(sed -n 's/^best .*accuracy \([0-9.]*\) %.*/\1/p' "$work/search" | tail -n 1)
@@ -90,8 +90,8 @@ accuracy_of() {
     [ -n "$value" ]
 }
 
-# The same seeds on the processor and on the GPU. Sums are rounded in another order there, so that trainings part; the
-# mean of the differences may be noise: three standard errors of it, and half a point.
+# The same seeds on the processor and on the GPU. The order of sums differs, and so do the results of a training. The mean
+# difference may be three of its standard errors and half a point.
 accuracy() {
     for device in cpu:1/f32 cuda:0x1/f32 cuda:0x1/bf16; do
         printf '%s' "$device"
@@ -132,7 +132,7 @@ pytorch() {
     "$source/bench/pytorch.py" --cuda 2>"$work/err" || { tail -n 1 "$work/err"; return 77; }
 }
 
-# --- NVIDIA's own check of memory and of races ---
+# --- NVIDIA's compute-sanitizer ---
 
 sanitizer() {
     tool=${COMPUTE_SANITIZER:-$(command -v compute-sanitizer || ls /usr/local/cuda/bin/compute-sanitizer 2>/dev/null)}

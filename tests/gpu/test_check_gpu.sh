@@ -1,6 +1,6 @@
 #!/bin/sh
-# make check-gpu where there is no GPU, and its script on a fake of CUDA (tests/fakecuda): each part is done, a failure is
-# told, and the report is whole.
+# The script of make check-gpu, without a GPU and on a fake of CUDA (tests/fakecuda): every part runs, failures are
+# reported, and the report is complete.
 . "$top_srcdir/tests/tap.sh"
 
 check_gpu=$top_srcdir/tests/gpu/check_gpu.sh

@@ -82,6 +82,9 @@ struct cuda_backend {
     enum storage storage;
 };
 
+/* The operations, each of which puts work into the context's stream; no other field is set (operation.c). */
+extern const struct backend cuda_operations;
+
 /* --- backend_device (nn/backend.h): context.c, step.c --- */
 
 size_t context_bytes(const struct backend *backend, const struct plan *plan, int batch, bool training, size_t bytes);

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 
 #include "backend/cuda/context.h"
-#include "backend/cuda/operation.h"
 #include "util/memory.h"
 
 /* --- backends --- */
@@ -56,33 +55,15 @@ static struct backend make_backend(enum storage storage)
         "[image][y][x][channel], float16 with float32 masters and loss scaling, cuDNN and cuBLAS",
     };
     bool whole = storage == STORAGE_F32;
-    return (struct backend){
-        .name = names[storage],
-        .description = descriptions[storage],
-        .tensor_bytes = whole ? tensor_bytes_f32 : tensor_bytes_half,
-        .tensor_offset = whole ? tensor_offset_f32 : tensor_offset_half,
-        .saved_bytes = whole ? saved_bytes_f32 : saved_bytes_half,
-        .scratch_bytes = whole ? scratch_bytes_f32 : scratch_bytes_half,
-        .load = operation_load,
-        .forward = {[OP_CONV_BN_RELU] = conv_bn_relu_forward,
-                    [OP_CONV] = conv_forward,
-                    [OP_BN_RELU] = bn_relu_forward,
-                    [OP_FC_BN_RELU] = fc_bn_relu_forward,
-                    [OP_POOL] = pool_forward,
-                    [OP_DROPOUT] = dropout_forward,
-                    [OP_ADD] = add_forward,
-                    [OP_CLASSIFIER] = classifier_forward},
-        .backward = {[OP_CONV_BN_RELU] = conv_bn_relu_backward,
-                     [OP_CONV] = conv_backward,
-                     [OP_BN_RELU] = bn_relu_backward,
-                     [OP_FC_BN_RELU] = fc_bn_relu_backward,
-                     [OP_POOL] = pool_backward,
-                     [OP_DROPOUT] = dropout_backward,
-                     [OP_ADD] = add_backward,
-                     [OP_CLASSIFIER] = classifier_backward},
-        .update = operation_update,
-        .device = &device_table,
-    };
+    struct backend backend = cuda_operations;
+    backend.name = names[storage];
+    backend.description = descriptions[storage];
+    backend.tensor_bytes = whole ? tensor_bytes_f32 : tensor_bytes_half;
+    backend.tensor_offset = whole ? tensor_offset_f32 : tensor_offset_half;
+    backend.saved_bytes = whole ? saved_bytes_f32 : saved_bytes_half;
+    backend.scratch_bytes = whole ? scratch_bytes_f32 : scratch_bytes_half;
+    backend.device = &device_table;
+    return backend;
 }
 
 static struct cuda_backend backends[CUDA_DEVICES_MAX][STORAGES];

@@ -5,7 +5,6 @@
  * For cuBLAS a map of N images is a matrix of N rows.  cuBLAS counts columns first: [rows][columns] here is
  * columns × rows there.  Weights are [output][position and input], so y = x W^T.
  */
-#include "backend/cuda/operation.h"
 #include "backend/cuda/context.h"
 
 /* --- arguments --- */
@@ -69,7 +68,19 @@ static float *vector_gradient_at(const struct op_run *run, int64_t offset)
     return context->vector_gradients + (offset - context->layout.weights);
 }
 
-static struct kernel_window window_of(const struct op_run *run, const struct saved *saved)
+static struct saved saved_of(const struct op_run *run)
+{
+    const struct context *context = run->context;
+    return saved_layout(run->plan, run->op, context->batch, context->storage);
+}
+
+static struct scratch scratch_of(const struct op_run *run)
+{
+    const struct context *context = run->context;
+    return scratch_layout(run->plan, run->op, context->batch, context->storage);
+}
+
+static struct kernel_window window_of(const struct op_run *run)
 {
     const struct op *op = run->op;
     const struct tensor *output = &run->plan->tensors[op->output];
@@ -79,7 +90,7 @@ static struct kernel_window window_of(const struct op_run *run, const struct sav
                                    .pooled_height = output->height,
                                    .pooled_width = output->width};
     if (op->pool == POOL_MAX && run->training)
-        window.choice = (uint16_t *)((char *)run->saved + saved->choice);
+        window.choice = (uint16_t *)((char *)run->saved + saved_of(run).choice);
     return window;
 }
 
@@ -153,18 +164,17 @@ static void convolve(const struct op_run *run, enum conv_direction direction, co
 /* --- BN, ReLU and pool --- */
 
 /* Where the linear part lies; in training it is saved for backward. */
-static void *linear_part(const struct op_run *run, const struct saved *saved, const struct scratch *scratch)
+static void *linear_part(const struct op_run *run)
 {
-    return run->training ? (char *)run->saved + saved->z : (char *)run->scratch + scratch->z;
+    return run->training ? (char *)run->saved + saved_of(run).z : (char *)run->scratch + scratch_of(run).z;
 }
 
-static void gather_statistics(const struct op_run *run, const struct saved *saved, const struct scratch *scratch,
-                              struct kernel_map z)
+static void gather_statistics(const struct op_run *run, const struct saved *saved, struct kernel_map z)
 {
     struct context *context = run->context;
     const struct op *op = run->op;
     char *saved_memory = run->saved;
-    float *partials = (float *)((char *)run->scratch + scratch->partials);
+    float *partials = (float *)((char *)run->scratch + scratch_of(run).partials);
     struct kernel_norm_moments moments = {.step = context->step,
                                           .batch = context->batch,
                                           .positions = op->height * op->width,
@@ -185,24 +195,24 @@ static void gather_statistics(const struct op_run *run, const struct saved *save
     launch(context, KERNEL_norm_statistics, context->storage, kernel_grid_channels(op->channels), &statistics);
 }
 
-static void normalise_forward(const struct op_run *run, const struct saved *saved, const struct scratch *scratch,
-                              struct kernel_map z)
+static void normalise_forward(const struct op_run *run, struct kernel_map z)
 {
     struct context *context = run->context;
     const struct op *op = run->op;
     const struct tensor *output = &run->plan->tensors[op->output];
     const struct op_offsets *at = offsets_of(run);
+    struct saved saved = saved_of(run);
     char *saved_memory = run->saved;
     if (run->training)
-        gather_statistics(run, saved, scratch, z);
+        gather_statistics(run, &saved, z);
     struct kernel_norm_forward arguments = {
         .step = context->step,
         .batch = context->batch,
         .channels = op->channels,
         .height = op->height,
         .width = op->width,
-        .mean = run->training ? (float *)(saved_memory + saved->mean) : context->values + at->mean,
-        .inverse_std = run->training ? (float *)(saved_memory + saved->inverse_std) : NULL,
+        .mean = run->training ? (float *)(saved_memory + saved.mean) : context->values + at->mean,
+        .inverse_std = run->training ? (float *)(saved_memory + saved.inverse_std) : NULL,
         .variance = run->training ? NULL : context->values + at->variance,
         .gamma = context->values + at->gamma,
         .beta = context->values + at->beta,
@@ -210,7 +220,7 @@ static void normalise_forward(const struct op_run *run, const struct saved *save
         .y = output_map(run, run->y),
     };
     if (op->pool)
-        arguments.window = window_of(run, saved);
+        arguments.window = window_of(run);
     launch(context, op->pool ? KERNEL_norm_pool_forward : KERNEL_norm_forward, context->storage,
            kernel_grid_rows(rows_of(context, output->height, output->width), op->channels), &arguments);
 }
@@ -221,8 +231,8 @@ static void normalise_backward(const struct op_run *run, struct kernel_map z, st
     struct context *context = run->context;
     const struct op *op = run->op;
     const struct op_offsets *at = offsets_of(run);
-    struct saved saved = saved_layout(run->plan, op, context->batch, context->storage);
-    struct scratch scratch = scratch_layout(run->plan, op, context->batch, context->storage);
+    struct saved saved = saved_of(run);
+    struct scratch scratch = scratch_of(run);
     char *saved_memory = run->saved, *scratch_memory = run->scratch;
     int64_t rows = rows_of(context, op->height, op->width);
     struct kernel_norm_backward arguments = {
@@ -244,7 +254,7 @@ static void normalise_backward(const struct op_run *run, struct kernel_map z, st
         .accumulate = accumulate,
     };
     if (op->pool)
-        arguments.window = window_of(run, &saved);
+        arguments.window = window_of(run);
     launch(context, op->pool ? KERNEL_norm_pool_sums : KERNEL_norm_sums, context->storage,
            kernel_grid_sums(rows, op->channels), &arguments);
     struct kernel_norm_gradients gradients = {.step = context->step,
@@ -265,18 +275,15 @@ static void normalise_backward(const struct op_run *run, struct kernel_map z, st
 /* The same where z is the operation's own linear part.  Returns its gradient, in scratch memory. */
 static void *linear_part_backward(const struct op_run *run)
 {
-    const struct context *context = run->context;
-    struct saved saved = saved_layout(run->plan, run->op, context->batch, context->storage);
-    struct scratch scratch = scratch_layout(run->plan, run->op, context->batch, context->storage);
-    void *dz = (char *)run->scratch + scratch.z;
-    normalise_backward(run, map_of((char *)run->saved + saved.z, run->op->channels), map_of(dz, run->op->channels),
-                       false);
+    int channels = run->op->channels;
+    void *z = (char *)run->saved + saved_of(run).z, *dz = (char *)run->scratch + scratch_of(run).z;
+    normalise_backward(run, map_of(z, channels), map_of(dz, channels), false);
     return dz;
 }
 
 /* --- operations --- */
 
-void operation_load(void *opaque, const struct tensor *tensor, const struct batch *batch, void *data, struct team *team)
+static void load(void *opaque, const struct tensor *tensor, const struct batch *batch, void *data, struct team *team)
 {
     struct context *context = opaque;
     struct kernel_load arguments = context->load;
@@ -285,17 +292,14 @@ void operation_load(void *opaque, const struct tensor *tensor, const struct batc
            &arguments);
 }
 
-void conv_bn_relu_forward(const struct op_run *run)
+static void conv_bn_relu_forward(const struct op_run *run)
 {
-    struct context *context = run->context;
-    struct saved saved = saved_layout(run->plan, run->op, context->batch, context->storage);
-    struct scratch scratch = scratch_layout(run->plan, run->op, context->batch, context->storage);
-    void *z = linear_part(run, &saved, &scratch);
+    void *z = linear_part(run);
     convolve(run, CONV_FORWARD, run->x, weight_at(run), z);
-    normalise_forward(run, &saved, &scratch, map_of(z, run->op->channels));
+    normalise_forward(run, map_of(z, run->op->channels));
 }
 
-void conv_bn_relu_backward(const struct op_run *run)
+static void conv_bn_relu_backward(const struct op_run *run)
 {
     void *dz = linear_part_backward(run);
     convolve(run, CONV_FILTER, run->x, weight_gradient_at(run), dz);
@@ -303,30 +307,24 @@ void conv_bn_relu_backward(const struct op_run *run)
         convolve(run, CONV_DATA, run->dx, weight_at(run), dz);
 }
 
-void fc_bn_relu_forward(const struct op_run *run)
+static void fc_bn_relu_forward(const struct op_run *run)
 {
-    struct context *context = run->context;
-    struct saved saved = saved_layout(run->plan, run->op, context->batch, context->storage);
-    struct scratch scratch = scratch_layout(run->plan, run->op, context->batch, context->storage);
-    void *z = linear_part(run, &saved, &scratch);
+    void *z = linear_part(run);
     linear_forward(run, z, false);
-    normalise_forward(run, &saved, &scratch, map_of(z, run->op->channels));
+    normalise_forward(run, map_of(z, run->op->channels));
 }
 
-void fc_bn_relu_backward(const struct op_run *run)
+static void fc_bn_relu_backward(const struct op_run *run)
 {
     linear_backward(run, linear_part_backward(run));
 }
 
-void bn_relu_forward(const struct op_run *run)
+static void bn_relu_forward(const struct op_run *run)
 {
-    const struct context *context = run->context;
-    struct saved saved = saved_layout(run->plan, run->op, context->batch, context->storage);
-    struct scratch scratch = scratch_layout(run->plan, run->op, context->batch, context->storage);
-    normalise_forward(run, &saved, &scratch, input_map(run, run->x));
+    normalise_forward(run, input_map(run, run->x));
 }
 
-void bn_relu_backward(const struct op_run *run)
+static void bn_relu_backward(const struct op_run *run)
 {
     normalise_backward(run, input_map(run, run->x), input_map(run, run->dx), run->op->adds_input_gradient[0]);
 }
@@ -349,13 +347,13 @@ static void copy(const struct op_run *run, struct kernel_map from, struct kernel
 
 /* cuDNN needs whole octets of channels, which a tensor in a shared buffer may not have: scratch memory stands for y and
    dy. */
-void conv_forward(const struct op_run *run)
+static void conv_forward(const struct op_run *run)
 {
     convolve(run, CONV_FORWARD, run->x, weight_at(run), run->scratch);
     copy(run, map_of(run->scratch, run->op->channels), output_map(run, run->y), false);
 }
 
-void conv_backward(const struct op_run *run)
+static void conv_backward(const struct op_run *run)
 {
     copy(run, output_map(run, run->dy), map_of(run->scratch, run->op->channels), false);
     convolve(run, CONV_FILTER, run->x, weight_gradient_at(run), run->scratch);
@@ -363,12 +361,11 @@ void conv_backward(const struct op_run *run)
         convolve(run, CONV_DATA, run->dx, weight_at(run), run->scratch);
 }
 
-void pool_forward(const struct op_run *run)
+static void pool_forward(const struct op_run *run)
 {
     struct context *context = run->context;
     const struct tensor *input = &run->plan->tensors[run->op->inputs[0]],
                         *output = &run->plan->tensors[run->op->output];
-    struct saved saved = saved_layout(run->plan, run->op, context->batch, context->storage);
     struct kernel_pool_forward arguments = {.step = context->step,
                                             .batch = context->batch,
                                             .channels = input->channels,
@@ -376,16 +373,15 @@ void pool_forward(const struct op_run *run)
                                             .width = input->width,
                                             .x = input_map(run, run->x),
                                             .y = output_map(run, run->y),
-                                            .window = window_of(run, &saved)};
+                                            .window = window_of(run)};
     launch(context, KERNEL_pool_forward, context->storage,
            kernel_grid_rows(rows_of(context, output->height, output->width), input->channels), &arguments);
 }
 
-void pool_backward(const struct op_run *run)
+static void pool_backward(const struct op_run *run)
 {
     struct context *context = run->context;
     const struct tensor *input = &run->plan->tensors[run->op->inputs[0]];
-    struct saved saved = saved_layout(run->plan, run->op, context->batch, context->storage);
     struct kernel_pool_backward arguments = {.step = context->step,
                                              .batch = context->batch,
                                              .channels = input->channels,
@@ -393,7 +389,7 @@ void pool_backward(const struct op_run *run)
                                              .width = input->width,
                                              .dy = output_map(run, run->dy),
                                              .dx = input_map(run, run->dx),
-                                             .window = window_of(run, &saved)};
+                                             .window = window_of(run)};
     if (run->dx)
         launch(context, KERNEL_pool_backward, context->storage,
                kernel_grid_rows(rows_of(context, input->height, input->width), input->channels), &arguments);
@@ -415,7 +411,7 @@ static void drop(const struct op_run *run, struct kernel_map from, struct kernel
            kernel_grid_rows(rows_of(context, tensor->height, tensor->width), tensor->channels), &arguments);
 }
 
-void dropout_forward(const struct op_run *run)
+static void dropout_forward(const struct op_run *run)
 {
     struct kernel_map x = input_map(run, run->x), y = output_map(run, run->y);
     if (run->training)
@@ -424,13 +420,13 @@ void dropout_forward(const struct op_run *run)
         copy(run, x, y, false);
 }
 
-void dropout_backward(const struct op_run *run)
+static void dropout_backward(const struct op_run *run)
 {
     if (run->dx)
         drop(run, output_map(run, run->dy), input_map(run, run->dx));
 }
 
-void add_forward(const struct op_run *run)
+static void add_forward(const struct op_run *run)
 {
     struct context *context = run->context;
     const struct tensor *output = &run->plan->tensors[run->op->output];
@@ -445,7 +441,7 @@ void add_forward(const struct op_run *run)
            kernel_grid_rows(rows_of(context, output->height, output->width), output->channels), &arguments);
 }
 
-void add_backward(const struct op_run *run)
+static void add_backward(const struct op_run *run)
 {
     if (run->dx)
         copy(run, output_map(run, run->dy), input_map(run, run->dx), run->op->adds_input_gradient[0]);
@@ -453,10 +449,10 @@ void add_backward(const struct op_run *run)
         copy(run, output_map(run, run->dy), input2_map(run, run->dx2), run->op->adds_input_gradient[1]);
 }
 
-void classifier_forward(const struct op_run *run)
+static void classifier_forward(const struct op_run *run)
 {
     struct context *context = run->context;
-    struct scratch scratch = scratch_layout(run->plan, run->op, context->batch, context->storage);
+    struct scratch scratch = scratch_of(run);
     char *scratch_memory = run->scratch;
     linear_forward(run, scratch_memory + scratch.z, true);
     struct kernel_classifier arguments = {.step = context->step,
@@ -475,7 +471,7 @@ void classifier_forward(const struct op_run *run)
     launch(context, KERNEL_loss, context->storage, (struct kernel_grid){1, 1}, &loss);
 }
 
-void classifier_backward(const struct op_run *run)
+static void classifier_backward(const struct op_run *run)
 {
     struct context *context = run->context;
     struct kernel_bias_gradient arguments = {context->step, run->op->channels, run->y,
@@ -505,8 +501,8 @@ static void check_gradients(struct context *context, enum storage storage, int64
     launch(context, KERNEL_check, storage, kernel_grid_items(count / KERNEL_OCTET), &arguments);
 }
 
-void operation_update(void *opaque, const struct sgd *sgd, int64_t count, float *values, const float *gradients,
-                      float *velocity)
+static void update_all(void *opaque, const struct sgd *sgd, int64_t count, float *values, const float *gradients,
+                       float *velocity)
 {
     struct context *context = opaque;
     int64_t weights = context->layout.weights, vectors = context->layout.trained - weights;
@@ -522,3 +518,24 @@ void operation_update(void *opaque, const struct sgd *sgd, int64_t count, float 
         launch(context, KERNEL_scale, context->storage, (struct kernel_grid){1, 1}, &arguments);
     }
 }
+
+const struct backend cuda_operations = {
+    .load = load,
+    .forward = {[OP_CONV_BN_RELU] = conv_bn_relu_forward,
+                [OP_CONV] = conv_forward,
+                [OP_BN_RELU] = bn_relu_forward,
+                [OP_FC_BN_RELU] = fc_bn_relu_forward,
+                [OP_POOL] = pool_forward,
+                [OP_DROPOUT] = dropout_forward,
+                [OP_ADD] = add_forward,
+                [OP_CLASSIFIER] = classifier_forward},
+    .backward = {[OP_CONV_BN_RELU] = conv_bn_relu_backward,
+                 [OP_CONV] = conv_backward,
+                 [OP_BN_RELU] = bn_relu_backward,
+                 [OP_FC_BN_RELU] = fc_bn_relu_backward,
+                 [OP_POOL] = pool_backward,
+                 [OP_DROPOUT] = dropout_backward,
+                 [OP_ADD] = add_backward,
+                 [OP_CLASSIFIER] = classifier_backward},
+    .update = update_all,
+};

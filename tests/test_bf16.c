@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#include "backend/cpu/convolve.h"
+#include "backend/cpu/conv.h"
 #include "op_cases.h"
 #include "util/memory.h"
 #include "util/random.h"

@@ -49,7 +49,8 @@ static bool is_part(const struct tensor *tensor)
 
 /* Copies of tensors that are parts of a buffer, behind the operation's own scratch: input, its gradient, output and its
    gradient. */
-static size_t scratch_bytes(const struct plan *plan, const struct op *op, int batch, int members)
+static size_t scratch_bytes(const struct backend *backend, const struct plan *plan, const struct op *op, int batch,
+                            int members)
 {
     const struct tensor *input = &plan->tensors[op->inputs[0]], *output = &plan->tensors[op->output];
     size_t size = scratch_size(op, batch);

@@ -149,7 +149,7 @@ static struct subject *new_subject(const struct shape_case *shape)
         .channels = shape->outputs,
         .height = shape->side,
         .width = shape->side,
-        .needs_input_gradient = true,
+        .needs_input_gradient = {true},
         .weights = {.bias = -1,
                     .gamma = -1,
                     .beta = -1,

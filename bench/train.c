@@ -93,7 +93,7 @@ static double op_flops(const struct op *op)
 
 static double op_backward_flops(const struct op *op)
 {
-    return (op->needs_input_gradient ? 2 : 1) * op_flops(op);
+    return (op->needs_input_gradient[0] ? 2 : 1) * op_flops(op);
 }
 
 static double training_flops(const struct plan *plan)
@@ -164,7 +164,7 @@ static void print_row(const char *what, struct op_times *times, double forward_f
 
 static void print_operations(const struct plan *plan)
 {
-    static const char *const kinds[OP_KINDS] = {"conv", "fc", "pool", "dropout", "classifier"};
+    static const char *const kinds[OP_KINDS] = {"conv", "fc", "pool", "dropout", "classifier", "bn", "conv alone", "add"};
     double step = times_best(&rest_times.forward) + times_best(&rest_times.backward);
     for (int i = 0; i < plan->op_count; i++)
         step += times_best(&op_times[i].forward) + times_best(&op_times[i].backward);

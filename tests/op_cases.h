@@ -3,7 +3,7 @@
  *
  * Used by test_gradient (the reference against finite differences), test_ops (every backend against the
  * reference) and the bench of operations (speed).  A case is one operation with its shapes; op_case_plan() gives the
- * plan of that operation alone: tensor 0 in, tensor 1 out.
+ * plan of that operation alone: tensor 0 in, tensor 1 out, tensor 2 the second input.
  */
 #ifndef ESPALIER_TESTS_OP_CASES_H
 #define ESPALIER_TESTS_OP_CASES_H
@@ -24,6 +24,9 @@ struct op_case {
     int in_after;     /* channels of the input's buffer behind the input */
     int out_before, out_after;
     bool adds; /* the input gradient is added to what is there */
+    /* OP_ADD: borders of its inputs; of its second input as above. */
+    int in_border, in2_border, in2_before, in2_after;
+    bool adds2;
 };
 
 extern const struct op_case op_cases[];
@@ -41,8 +44,9 @@ struct op_arrays {
     size_t x_size, y_size, trained, total, classes_size;
     float *values;    /* total; in, and out: running statistics */
     float *gradients; /* trained; out */
-    float *x, *dy;    /* in */
-    float *y, *dx;    /* out; y not for OP_CLASSIFIER, dx zero where not asked for, and without what it was added to */
+    float *x, *x2, *dy; /* in */
+    float *y, *dx, *dx2; /* out; y not for OP_CLASSIFIER, dx zero where not asked for, and without what it was added to;
+                            x2 and dx2 have x_size values, and are OP_ADD's */
     uint16_t *labels; /* count; in */
     float *logits;    /* count × classes; out */
     double loss;
@@ -69,7 +73,7 @@ void op_arrays_done(struct op_arrays *arrays);
 struct op_instance {
     const struct backend *backend;
     struct op_run run;
-    void *x, *y, *dx, *dy; /* buffers */
+    void *x, *x2, *y, *dx, *dx2, *dy; /* buffers */
     double loss;
     int correct;
 };

@@ -142,6 +142,12 @@ static void check_case(const struct op_case *op_case, uint64_t seed)
         probe.size = arrays.x_size;
         check_array(&probe, "input", &stream);
     }
+    if (op_case->kind == OP_ADD) {
+        probe.point = probe.moved.x2;
+        probe.gradient = arrays.dx2;
+        probe.size = arrays.x_size;
+        check_array(&probe, "second input", &stream);
+    }
     op_instance_done(&instance);
     op_arrays_done(&arrays);
     op_arrays_done(&out);
@@ -196,12 +202,17 @@ static void convolution_alone(void **state)
     check_kind(OP_CONV);
 }
 
+static void add(void **state)
+{
+    check_kind(OP_ADD);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(convolution), cmocka_unit_test(fc),         cmocka_unit_test(pool),
         cmocka_unit_test(dropout),     cmocka_unit_test(classifier), cmocka_unit_test(normalisation),
-        cmocka_unit_test(convolution_alone),
+        cmocka_unit_test(convolution_alone), cmocka_unit_test(add),
     };
     return cmocka_run_group_tests_name("reference gradients against finite differences", tests, NULL, NULL);
 }

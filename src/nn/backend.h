@@ -41,10 +41,10 @@ struct op_run {
     uint64_t dropout_key; /* OP_DROPOUT: the same mask for the same key and element (dropout.h) */
     float *values;    /* flat weights; forward in training writes the running statistics only */
     float *gradients; /* backward: flat, `trained` values; this op's are overwritten, not added to */
-    const void *x;    /* input tensor */
+    const void *x, *x2; /* input tensors; x2 is OP_ADD's */
     void *y;          /* forward: output tensor, with its border zeroed; backward: what forward wrote, read only */
     const void *dy;   /* backward: gradient of the output tensor; unused for OP_CLASSIFIER */
-    void *dx;         /* backward: gradient of the input tensor, overwritten, or added to where the op says
+    void *dx, *dx2;   /* backward: gradients of the input tensors, overwritten, or added to where the op says
                          adds_input_gradient; NULL when not needed */
     void *saved;      /* saved_bytes: written by forward in training, read by backward; NULL in inference */
     void *scratch;    /* scratch_bytes: no meaning between calls */
@@ -160,7 +160,7 @@ struct backend {
     void (*load)(void *context, const struct tensor *tensor, const struct batch *batch, void *data,
                  struct team *team);
 
-    /* NULL: not supported. */
+    /* NULL: not supported.  OP_ADD's forward may write over one of its inputs: the network adds gradients with it. */
     void (*forward[OP_KINDS])(const struct op_run *run);
     void (*backward[OP_KINDS])(const struct op_run *run);
 

@@ -3,13 +3,14 @@
  *
  * One arena holds everything, planned once from the shapes:
  *
- *   training:  all buffers | saved of every op | slots of gradients | scratch | gradient | velocity | …
- *   inference: slots of buffers                |                      scratch |                       …
+ *   training:  all buffers | saved of every op | slots of gradients | scratch | addend | gradient | velocity | …
+ *   inference: slots of buffers                |                      scratch |                                …
  *
  * What is needed for part of a walk only (buffers in inference, the gradients of buffers in training) lies in slots:
  * each takes the next that is free when it is first written, until the last operation that touches it has run, and
  * is as large as the largest that it ever holds.  A chain of layers needs two.  Scratch is as large as the largest
- * need.  Each piece starts on a 64-byte line.  Only the velocity starts as zero: a backend writes the whole of
+ * need.  An operation that should add to an input gradient and can't writes the addend, which OP_ADD adds.  Each piece
+ * starts on a 64-byte line.  Only the velocity starts as zero: a backend writes the whole of
  * what it is asked for, borders included, before anyone reads it.
  *
  * A network that a team shares has a larger scratch of its own, for all members.
@@ -41,6 +42,8 @@ struct network {
     struct team *team;    /* or NULL */
     char *shared_scratch; /* of its members */
     struct op_run *runs;
+    struct op_run *sums; /* by operation, where it sums_input_gradient: OP_ADD of that gradient and the addend */
+    struct op *sum_ops;
     float *values, *gradients, *velocity;
     uint16_t *labels; /* NULL on a device, which has its own */
     struct step_result result;
@@ -53,7 +56,7 @@ struct arena {
     size_t bytes;
     size_t buffers[PLAN_TENSORS_MAX], buffer_gradients[PLAN_TENSORS_MAX]; /* NONE: has none */
     size_t saved[PLAN_OPS_MAX];
-    size_t scratch, gradients, velocity, logits, labels;
+    size_t scratch, addend, gradients, velocity, logits, labels;
 };
 
 #define NONE SIZE_MAX
@@ -86,8 +89,10 @@ static void forward_lifetimes(const struct plan *plan, struct lifetime *lifetime
 {
     touch(&lifetimes[plan->tensors[0].buffer], 1);
     for (int i = 0; i < plan->op_count; i++) {
-        touch(&lifetimes[plan->tensors[plan->ops[i].inputs[0]].buffer], i + 2);
-        touch(&lifetimes[plan->tensors[plan->ops[i].output].buffer], i + 2);
+        const struct op *op = &plan->ops[i];
+        for (int k = 0; k < op_input_count(op); k++)
+            touch(&lifetimes[plan->tensors[op->inputs[k]].buffer], i + 2);
+        touch(&lifetimes[plan->tensors[op->output].buffer], i + 2);
     }
 }
 
@@ -95,11 +100,13 @@ static void forward_lifetimes(const struct plan *plan, struct lifetime *lifetime
 static void backward_lifetimes(const struct plan *plan, struct lifetime *lifetimes)
 {
     for (int i = plan->op_count - 1; i >= 0; i--) {
-        struct lifetime *output = &lifetimes[plan->tensors[plan->ops[i].output].buffer];
+        const struct op *op = &plan->ops[i];
+        struct lifetime *output = &lifetimes[plan->tensors[op->output].buffer];
         if (output->first)
             touch(output, plan->op_count - i);
-        if (plan->ops[i].needs_input_gradient)
-            touch(&lifetimes[plan->tensors[plan->ops[i].inputs[0]].buffer], plan->op_count - i);
+        for (int k = 0; k < op_input_count(op); k++)
+            if (op->needs_input_gradient[k])
+                touch(&lifetimes[plan->tensors[op->inputs[k]].buffer], plan->op_count - i);
     }
 }
 
@@ -152,7 +159,7 @@ static struct arena arena_plan(const struct backend *backend, const struct plan 
     struct arena arena = {0};
     struct lifetime lifetimes[PLAN_TENSORS_MAX] = {{0}}, gradient_lifetimes[PLAN_TENSORS_MAX] = {{0}};
     bool training = mode == NETWORK_TRAINING;
-    size_t scratch = 0;
+    size_t scratch = 0, addend = 0;
     forward_lifetimes(plan, lifetimes);
     for (int t = 0; t < plan->tensor_count && training; t++)
         arena.buffers[t] = lifetimes[t].first ? reserve(&arena, backend->tensor_bytes(&plan->tensors[t], batch)) : NONE;
@@ -160,6 +167,8 @@ static struct arena arena_plan(const struct backend *backend, const struct plan 
         scratch = larger(scratch, backend->scratch_bytes(backend, plan, &plan->ops[i], batch, 1));
         if (training)
             arena.saved[i] = reserve(&arena, backend->saved_bytes(plan, &plan->ops[i], batch));
+        if (training && plan->ops[i].sums_input_gradient)
+            addend = larger(addend, backend->tensor_bytes(&plan->tensors[plan->ops[i].inputs[0]], batch));
     }
     if (training) {
         backward_lifetimes(plan, gradient_lifetimes);
@@ -168,6 +177,7 @@ static struct arena arena_plan(const struct backend *backend, const struct plan 
         reserve_slots(&arena, backend, plan, batch, lifetimes, plan->op_count + 1, arena.buffers);
     }
     arena.scratch = reserve(&arena, scratch);
+    arena.addend = reserve(&arena, addend);
     if (training && !backend->device) {
         arena.gradients = reserve(&arena, (size_t)plan->trained * sizeof(float));
         arena.velocity = reserve(&arena, (size_t)plan->trained * sizeof(float));
@@ -192,6 +202,27 @@ static void *place_of(const struct network *network, const size_t *offsets, int 
     return offset == NONE ? NULL : network->arena + offset + network->backend->tensor_offset(at);
 }
 
+static void *input_gradient(const struct network *network, const struct arena *arena, const struct op *op, int input)
+{
+    bool needed = network->mode == NETWORK_TRAINING && op->needs_input_gradient[input];
+    return needed ? place_of(network, arena->buffer_gradients, op->inputs[input]) : NULL;
+}
+
+/* Let operation `i` write its input gradient into the addend, and have OP_ADD add it to what is there. */
+static void bind_sum(struct network *network, const struct arena *arena, int i)
+{
+    struct op_run *run = &network->runs[i], *sum = &network->sums[i];
+    int input = run->op->inputs[0];
+    if (!run->op->sums_input_gradient || !run->dx)
+        return;
+    network->sum_ops[i] = (struct op){.kind = OP_ADD, .inputs = {input, input}, .output = input};
+    *sum = *run;
+    sum->op = &network->sum_ops[i];
+    sum->x = sum->y = run->dx;
+    sum->x2 = run->dx =
+        network->arena + arena->addend + network->backend->tensor_offset(&network->plan.tensors[input]);
+}
+
 static void bind(struct network *network, const struct arena *arena)
 {
     char *base = network->arena;
@@ -208,7 +239,7 @@ static void bind(struct network *network, const struct arena *arena)
             .x = place_of(network, arena->buffers, op->inputs[0]),
             .y = place_of(network, arena->buffers, op->output),
             .dy = training ? place_of(network, arena->buffer_gradients, op->output) : NULL,
-            .dx = training && op->needs_input_gradient ? place_of(network, arena->buffer_gradients, op->inputs[0]) : NULL,
+            .dx = input_gradient(network, arena, op, 0),
             .saved = training ? base + arena->saved[i] : NULL,
             .scratch = base + arena->scratch,
             .members = 1,
@@ -217,6 +248,12 @@ static void bind(struct network *network, const struct arena *arena)
             .loss = &network->result.loss,
             .correct = &network->result.correct,
         };
+        if (op_input_count(op) > 1) {
+            network->runs[i].x2 = place_of(network, arena->buffers, op->inputs[1]);
+            network->runs[i].dx2 = input_gradient(network, arena, op, 1);
+        }
+        if (training)
+            bind_sum(network, arena, i);
     }
 }
 
@@ -240,7 +277,8 @@ static bool runs_all(const struct backend *backend, const struct plan *plan, enu
 {
     for (int i = 0; i < plan->op_count; i++) {
         enum op_kind kind = plan->ops[i].kind;
-        if (!backend->forward[kind] || (mode == NETWORK_TRAINING && !backend->backward[kind]))
+        if (!backend->forward[kind] || (mode == NETWORK_TRAINING && !backend->backward[kind]) ||
+            (plan->ops[i].sums_input_gradient && !backend->forward[OP_ADD]))
             return false;
     }
     return true;
@@ -287,6 +325,8 @@ struct network *network_open(const struct backend *backend, const struct plan *p
     char *memory = network->arena;
     const struct backend_device *device = backend->device;
     network->runs = memory_new((size_t)plan->op_count, sizeof *network->runs);
+    network->sums = memory_new((size_t)plan->op_count, sizeof *network->sums);
+    network->sum_ops = memory_new((size_t)plan->op_count, sizeof *network->sum_ops);
     if (device)
         device->write(network->context, FLAT_VALUES, weights->values);
     else {
@@ -322,6 +362,8 @@ void network_free(struct network *network)
         free(network->arena);
     free(network->fetched);
     free(network->runs);
+    free(network->sums);
+    free(network->sum_ops);
     free(network);
 }
 
@@ -396,17 +438,25 @@ static void forward(struct network *network, int op, bool training, float bn_dec
     network->backend->forward[run->op->kind](run);
 }
 
+static void backward(struct network *network, int i)
+{
+    const struct op *op = &network->plan.ops[i];
+    if (!op_is_trained(op) && !op->needs_input_gradient[0] && !op->needs_input_gradient[1])
+        return;
+    network->backend->backward[op->kind](&network->runs[i]);
+    if (!network->sums[i].op)
+        return;
+    network->sums[i].count = network->runs[i].count;
+    network->backend->forward[OP_ADD](&network->sums[i]);
+}
+
 static void forward_and_backward(struct network *network, float bn_decay)
 {
     ASSERT(network->mode == NETWORK_TRAINING && network->plan.classes > 0);
     for (int i = 0; i < network->plan.op_count; i++)
         forward(network, i, true, bn_decay);
-    /* The first operation that is trained needs no input gradient, and nothing before it any at all. */
-    int i = network->plan.op_count;
-    do {
-        i--;
-        network->backend->backward[network->plan.ops[i].kind](&network->runs[i]);
-    } while (network->plan.ops[i].needs_input_gradient);
+    for (int i = network->plan.op_count - 1; i >= 0; i--)
+        backward(network, i);
 }
 
 struct step_result network_train(struct network *network, const struct batch *batch, const struct sgd *sgd,

@@ -3,7 +3,7 @@
  *
  * One pass forward emits operations and tensors: a pool right behind a convolution or a BN joins it, any other is an
  * OP_POOL; dropout follows max pools, FC layers and the convolutions of D and T when asked for.  One pass backward
- * gives each tensor the border that its reader wants, and says whose input gradients add up.
+ * gives each tensor the border that its readers want, and says whose input gradients add up.
  *
  * `state.map` is the tensor with the map at hand.  At the first D of a block it becomes the beginning of a buffer with
  * room for the whole block: it hasn't been read yet, so only what it says of its buffer changes.
@@ -178,36 +178,65 @@ static void emit_linear(struct lowering *at, int layer)
         at->plan->classes = op->channels;
 }
 
-/* Tensors of one buffer have one border: operations go backward, so the buffer's last reader decides, and only OP_BN_RELU
-   reads a buffer with others. */
+/* Tensors of one buffer have one border, as wide as the widest that a reader wants.  Operations go backward, since a
+   dropout wants the border of its output. */
 static void set_borders(struct plan *plan)
 {
+    int borders[PLAN_TENSORS_MAX] = {0}; /* by buffer */
     for (int i = plan->op_count - 1; i >= 0; i--) {
         const struct op *op = &plan->ops[i];
-        int border = 0;
+        int *border = &borders[plan->tensors[op->inputs[0]].buffer], wanted = 0;
         if (op->kind == OP_CONV_BN_RELU || op->kind == OP_CONV)
-            border = op->kernel / 2;
+            wanted = op->kernel / 2;
         else if (op->kind == OP_DROPOUT)
-            border = plan->tensors[op->output].border;
-        plan->tensors[op->inputs[0]].border = border;
+            wanted = borders[plan->tensors[op->output].buffer];
+        *border = wanted > *border ? wanted : *border;
     }
+    for (int t = 0; t < plan->tensor_count; t++)
+        plan->tensors[t].border = borders[plan->tensors[t].buffer];
+}
+
+/* Whether an operation's backward pass can add to its input gradients. */
+static bool can_add(const struct op *op)
+{
+    return op->kind == OP_ADD || (op->kind == OP_BN_RELU && op->pool == POOL_NONE);
+}
+
+/* The channels of a buffer's gradient that have been written: all before this one. */
+static void set_adding(const struct plan *plan, struct op *op, int input, int *written)
+{
+    const struct tensor *tensor = &plan->tensors[op->inputs[input]];
+    int *end = &written[tensor->buffer];
+    bool adds = *end > 0;
+    ASSERT(adds ? tensor->before + tensor->channels <= *end : tensor->before == 0);
+    if (!adds)
+        *end = tensor->channels;
+    op->adds_input_gradient[input] = adds && can_add(op);
+    op->sums_input_gradient = adds && !can_add(op);
 }
 
 static void set_gradients(struct plan *plan)
 {
-    bool trained = false, read[PLAN_TENSORS_MAX] = {false}; /* by buffer: a later operation reads it */
+    bool trained[PLAN_TENSORS_MAX] = {false}; /* by buffer: something that is trained has written to it */
+    int written[PLAN_TENSORS_MAX] = {0};
     for (int i = 0; i < plan->op_count; i++) {
         struct op *op = &plan->ops[i];
-        op->needs_input_gradient = trained;
-        trained = trained || (op->kind != OP_POOL && op->kind != OP_DROPOUT);
+        bool *output = &trained[plan->tensors[op->output].buffer];
+        *output = *output || op_is_trained(op);
+        for (int k = 0; k < op_input_count(op); k++) {
+            op->needs_input_gradient[k] = trained[plan->tensors[op->inputs[k]].buffer];
+            *output = *output || op->needs_input_gradient[k];
+        }
     }
-    for (int i = plan->op_count - 1; i >= 0; i--) {
-        struct op *op = &plan->ops[i];
-        bool *buffer_read = &read[plan->tensors[op->inputs[0]].buffer];
-        op->adds_input_gradient = *buffer_read;
-        ASSERT(!op->adds_input_gradient || (op->kind == OP_BN_RELU && op->pool == POOL_NONE));
-        *buffer_read = true;
-    }
+    for (int i = plan->op_count - 1; i >= 0; i--)
+        for (int k = 0; k < op_input_count(&plan->ops[i]); k++)
+            set_adding(plan, &plan->ops[i], k, written);
+}
+
+void plan_complete(struct plan *plan)
+{
+    set_borders(plan);
+    set_gradients(plan);
 }
 
 void plan_lower(const struct arch *arch, struct shape input, const struct plan_options *options, struct plan *plan)
@@ -247,6 +276,5 @@ void plan_lower(const struct arch *arch, struct shape input, const struct plan_o
         else if (arch->layers[i].kind == LAYER_FC)
             emit_dropout(&at, options->drop_fc, i, shapes[i]);
     }
-    set_borders(plan);
-    set_gradients(plan);
+    plan_complete(plan);
 }

@@ -2,13 +2,16 @@
  * plan.h - an architecture lowered to the list of operations that a backend runs.
  *
  * One operation stands for what is best done in one pass: convolution, BN, ReLU and the pool behind it are
- * one OP_CONV_BN_RELU.  Tensor 0 is the input.  Operations are in the order in which they run; each reads one tensor and
- * writes one.  A plan is a plain value.
+ * one OP_CONV_BN_RELU.  Tensor 0 is the input.  Operations are in the order in which they run; OP_ADD reads two tensors,
+ * any other one, and each writes one.  A plan is a plain value.
  *
  * A tensor is a range of the channels of a buffer; an ordinary one is the whole of its own.  A dense block is one
  * buffer: what comes before the block writes its first channels, each layer of the block reads those written so far
  * and writes the next, and what comes behind it reads all of them.  So nothing is ever copied to concatenate.  Tensors
- * of one buffer have one height, width and border, and only OP_BN_RELU reads a buffer that more than one operation reads.
+ * of one buffer have one height, width and border.
+ *
+ * Where several operations read one buffer, their input gradients add up: in the backward pass the last reader comes
+ * first and writes the gradient, the others add to it.
  */
 #ifndef ESPALIER_NN_PLAN_H
 #define ESPALIER_NN_PLAN_H
@@ -23,6 +26,7 @@ enum op_kind {
     OP_CLASSIFIER, /* linear with bias; softmax cross-entropy in training */
     OP_BN_RELU,       /* BN, ReLU, then `pool` when it has one */
     OP_CONV, /* convolution and nothing else; its output has no border */
+    OP_ADD,  /* the sum of two tensors of one shape, which may have different borders */
     OP_KINDS
 };
 
@@ -40,7 +44,7 @@ struct op {
     enum op_kind kind;
     int layer;             /* of the architecture: the one whose weights it uses; OP_POOL: the pool's; OP_DROPOUT:
                               the one it follows */
-    int inputs[2], output; /* tensors; the second only where the operation reads two */
+    int inputs[2], output; /* tensors; the second input is OP_ADD's */
     int kernel, stride;    /* OP_CONV_BN_RELU, OP_CONV */
     int channels;          /* OP_CONV_BN_RELU, OP_CONV, OP_FC_BN_RELU: outputs of the linear part; OP_CLASSIFIER: classes;
                               OP_BN_RELU: of its input */
@@ -49,9 +53,12 @@ struct op {
     enum pool_kind pool;   /* OP_CONV_BN_RELU, OP_BN_RELU, OP_POOL */
     int pool_size, pool_stride;
     float drop;            /* OP_DROPOUT */
-    bool needs_input_gradient; /* false when nothing before it is trained */
-    bool adds_input_gradient;  /* a later operation reads its input's buffer too, and in the backward pass has written
-                                  the gradient already; OP_BN_RELU without a pool on part of a buffer only */
+    /* One for each input. */
+    bool needs_input_gradient[2]; /* something is trained that the input depends on */
+    bool adds_input_gradient[2];  /* backward adds to the gradient that a later reader of the buffer has written;
+                                     OP_ADD, and OP_BN_RELU without a pool */
+    bool sums_input_gradient; /* the same for any other operation: it writes a gradient of its own for inputs[0], and
+                                 the network adds that */
     struct weights_layer weights; /* offsets into the flat buffer */
 };
 
@@ -76,6 +83,20 @@ static inline int tensor_buffer_channels(const struct tensor *tensor)
 {
     return tensor->before + tensor->channels + tensor->after;
 }
+
+static inline int op_input_count(const struct op *op)
+{
+    return op->kind == OP_ADD ? 2 : 1;
+}
+
+static inline bool op_is_trained(const struct op *op)
+{
+    return op->kind != OP_POOL && op->kind != OP_DROPOUT && op->kind != OP_ADD;
+}
+
+/* Set what follows from which operation reads what: the borders of tensors, and the fields of operations about input
+   gradients. */
+void plan_complete(struct plan *plan);
 
 /* Asserts that arch_shapes accepts the pair. */
 void plan_lower(const struct arch *arch, struct shape input, const struct plan_options *options, struct plan *plan);

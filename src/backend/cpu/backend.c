@@ -86,33 +86,22 @@ static void update(void *context, const struct sgd *sgd, int64_t count, float *v
 }
 
 /* In either precision. */
-#define BACKEND                                                                                                        \
+#define FORWARD(kind, name)  [kind] = ISA_SYMBOL(name##_forward),
+#define BACKWARD(kind, name) [kind] = ISA_SYMBOL(name##_backward),
+#define COMMON                                                                                                         \
     .name = "cpu", .images_a_member = BLOCK, .tensor_bytes = tensor_bytes, .tensor_offset = tensor_offset,             \
     .saved_bytes = saved_bytes, .scratch_bytes = scratch_bytes, .tensor_write = tensor_write,                          \
-    .tensor_read = tensor_read, .load = load_batch, .update = update,                                                  \
-    .forward = {[OP_CONV_BN_RELU] = conv_bn_relu_forward,                                                              \
-                [OP_FC_BN_RELU] = fc_bn_relu_forward,                                                                  \
-                [OP_POOL] = pool_forward,                                                                              \
-                [OP_DROPOUT] = dropout_forward,                                                                        \
-                [OP_CLASSIFIER] = classifier_forward,                                                                  \
-                [OP_BN_RELU] = bn_relu_forward,                                                                        \
-                [OP_CONV] = conv_forward},                                                                             \
-    .backward = {[OP_CONV_BN_RELU] = conv_bn_relu_backward,                                                            \
-                 [OP_FC_BN_RELU] = fc_bn_relu_backward,                                                                \
-                 [OP_POOL] = pool_backward,                                                                            \
-                 [OP_DROPOUT] = dropout_backward,                                                                      \
-                 [OP_CLASSIFIER] = classifier_backward,                                                                \
-                 [OP_BN_RELU] = bn_relu_backward,                                                                      \
-                 [OP_CONV] = conv_backward}
+    .tensor_read = tensor_read, .load = load_batch, .forward = {OPERATIONS(FORWARD)},                                  \
+    .backward = {OPERATIONS(BACKWARD)}, .update = update
 #define DESCRIPTION(precision) "16 images innermost, " precision "; " ISA_DESCRIPTION
 
 #ifdef HAVE_BF16
-static const struct backend bf16 = {BACKEND, .precision = PRECISION_BF16,
+static const struct backend bf16 = {COMMON, .precision = PRECISION_BF16,
                                     .description = DESCRIPTION("bf16 in convolutions")};
 #endif
 
 const struct backend ISA_SYMBOL(backend_cpu) = {
-    BACKEND,
+    COMMON,
     .precision = PRECISION_F32,
     .description = DESCRIPTION("float32"),
 #ifdef HAVE_BF16

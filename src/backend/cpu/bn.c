@@ -380,7 +380,7 @@ void bn_backward_block(const struct bn *bn, int block, const struct map *gradien
         struct channel_gradient g = channel_gradient_of(bn, k);
         const float *s = selected ? selected + k * to->height * selected_pitch : NULL;
         float *o = out + k * gradient->plane;
-        if (op->adds_input_gradient) {
+        if (op->adds_input_gradient[0]) {
             backward_plain(from, to, gradient, &g, values, dy, true, o);
         } else if (op->pool == POOL_NONE) {
             backward_plain(from, to, gradient, &g, values, dy, false, o);

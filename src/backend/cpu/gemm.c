@@ -16,35 +16,23 @@ enum { TILE_PIXELS = 3, TILE_COLUMNS = 3 };
 /* Columns of a panel; columns times pixels that a tile function does before the next rows. */
 enum { PANEL = 144, SPAN = 864 };
 
-/* A function for each size of tile, and its table: [pixels or columns - 1][rows - 1]. */
+/* A function for each size of tile, and the table of them: [pixels or columns - 1][rows - 1], in one row. */
 #define TILES_OF(define, name, pairs, n)                                                                               \
     define(name, pairs, 1, n) define(name, pairs, 2, n) define(name, pairs, 3, n) define(name, pairs, 4, n)
 #define TILES_TO_3(define, name, pairs)                                                                                \
     TILES_OF(define, name, pairs, 1) TILES_OF(define, name, pairs, 2) TILES_OF(define, name, pairs, 3)
-#define TABLE_OF(name, n)                                                                                              \
-    {                                                                                                                  \
-        name##_1x##n, name##_2x##n, name##_3x##n, name##_4x##n                                                         \
-    }
-#define TABLE_TO_3(name) TABLE_OF(name, 1), TABLE_OF(name, 2), TABLE_OF(name, 3)
+#define TABLE_OF(name, n) name##_1x##n, name##_2x##n, name##_3x##n, name##_4x##n
+#define TABLE_TO_3(name)  TABLE_OF(name, 1), TABLE_OF(name, 2), TABLE_OF(name, 3)
 #if VECTOR_WIDTH == 16
 #define PIXEL_TILES(define, name, pairs)  TILES_TO_3(define, name, pairs) TILES_OF(define, name, pairs, 4)
 #define COLUMN_TILES(define, name, pairs) PIXEL_TILES(define, name, pairs) TILES_OF(define, name, pairs, 5)
-#define PIXEL_TABLE(name)                                                                                              \
-    {                                                                                                                  \
-        TABLE_TO_3(name), TABLE_OF(name, 4)                                                                            \
-    }
-#define COLUMN_TABLE(name)                                                                                             \
-    {                                                                                                                  \
-        TABLE_TO_3(name), TABLE_OF(name, 4), TABLE_OF(name, 5)                                                         \
-    }
+#define PIXEL_TABLE(name)                 TABLE_TO_3(name), TABLE_OF(name, 4)
+#define COLUMN_TABLE(name)                PIXEL_TABLE(name), TABLE_OF(name, 5)
 #else
 #define PIXEL_TILES  TILES_TO_3
 #define COLUMN_TILES TILES_TO_3
-#define PIXEL_TABLE(name)                                                                                              \
-    {                                                                                                                  \
-        TABLE_TO_3(name)                                                                                               \
-    }
-#define COLUMN_TABLE PIXEL_TABLE
+#define PIXEL_TABLE  TABLE_TO_3
+#define COLUMN_TABLE TABLE_TO_3
 #endif
 
 /* How large the next tile is when `left` are left: as even as `most` allows, the larger tiles first. */
@@ -151,9 +139,10 @@ typedef void span_function(const struct span *span);
 PIXEL_TILES(SPAN_FUNCTION, span, false)
 #ifdef HAVE_BF16
 PIXEL_TILES(SPAN_FUNCTION, span_pairs, true)
-static span_function *const span_functions[2][TILE_PIXELS][TILE_ROWS] = {PIXEL_TABLE(span), PIXEL_TABLE(span_pairs)};
+static span_function *const span_functions[2][TILE_PIXELS * TILE_ROWS] = {{PIXEL_TABLE(span)},
+                                                                          {PIXEL_TABLE(span_pairs)}};
 #else
-static span_function *const span_functions[1][TILE_PIXELS][TILE_ROWS] = {PIXEL_TABLE(span)};
+static span_function *const span_functions[1][TILE_PIXELS * TILE_ROWS] = {{PIXEL_TABLE(span)}};
 #endif
 
 /* One row of `vectors` vectors of pixels, the panel from `column` on. */
@@ -180,7 +169,7 @@ static void panel_run(const struct span *row_span, int vectors, int column, cons
             span.bias = gemm->bias && !column ? gemm->bias + row : NULL;
             span.sum = moments && last ? moments->sum + row * VECTOR_WIDTH : NULL;
             span.square = moments && last ? moments->square + row * VECTOR_WIDTH : NULL;
-            span_functions[BF16 && gemm->pairs][pixels - 1][rows - 1](&span);
+            span_functions[BF16 && gemm->pairs][(pixels - 1) * TILE_ROWS + rows - 1](&span);
         }
     }
 }
@@ -268,10 +257,10 @@ typedef void outer_function(const struct outer *outer, const int32_t *offsets, i
 COLUMN_TILES(OUTER_FUNCTION, outer, false)
 #ifdef HAVE_BF16
 COLUMN_TILES(OUTER_FUNCTION, outer_pairs, true)
-static outer_function *const outer_functions[2][TILE_COLUMNS][TILE_ROWS] = {COLUMN_TABLE(outer),
-                                                                            COLUMN_TABLE(outer_pairs)};
+static outer_function *const outer_functions[2][TILE_COLUMNS * TILE_ROWS] = {{COLUMN_TABLE(outer)},
+                                                                             {COLUMN_TABLE(outer_pairs)}};
 #else
-static outer_function *const outer_functions[1][TILE_COLUMNS][TILE_ROWS] = {COLUMN_TABLE(outer)};
+static outer_function *const outer_functions[1][TILE_COLUMNS * TILE_ROWS] = {{COLUMN_TABLE(outer)}};
 #endif
 
 /* Rows of pixels are walked in strips, so that a strip of TILE_ROWS planes of `d` stays in the cache while all columns
@@ -288,7 +277,7 @@ void outer_run(const struct outer *outer, const float *x, const float *d)
             rows = tile_size(outer->rows - row, TILE_ROWS);
             for (int column = outer->first, columns; column < outer->last; column += columns) {
                 columns = tile_size(outer->last - column, TILE_COLUMNS);
-                outer_functions[BF16 && outer->pairs][columns - 1][rows - 1](
+                outer_functions[BF16 && outer->pairs][(columns - 1) * TILE_ROWS + rows - 1](
                     outer, outer->offsets + column, height, x + y * outer->x_pitch,
                     d + row * outer->d_plane + y * outer->d_pitch,
                     outer->gradient + (ptrdiff_t)row * outer->columns + column);

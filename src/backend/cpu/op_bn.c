@@ -61,7 +61,7 @@ static void sums_item(void *context, int block, int member)
                    &bn->sums[block * bn->in.channels + k]);
 }
 
-void bn_relu_forward(const struct op_run *run)
+void ISA_SYMBOL(bn_relu_forward)(const struct op_run *run)
 {
     struct bn bn = begin(run, run->training);
     if (run->training) {
@@ -81,7 +81,7 @@ static void backward_item(void *context, int block, int member)
     bn_backward_block(bn, block, &bn->in, (float *)bn->run->dx + block * bn->in.block_stride);
 }
 
-void bn_relu_backward(const struct op_run *run)
+void ISA_SYMBOL(bn_relu_backward)(const struct op_run *run)
 {
     struct bn bn = begin(run, true);
     bn_gradient_sums(&bn);

@@ -159,7 +159,7 @@ static void train_item(void *context, int block, int member)
         bn_add_values(sums, &all->conv.linear, linear, images);
 }
 
-void conv_bn_relu_forward(const struct op_run *run)
+void ISA_SYMBOL(conv_bn_relu_forward)(const struct op_run *run)
 {
     struct conv_bn_relu all = begin(run, run->training);
     all.pass = conv_forward_begin(&all.conv, run->values + run->op->weights.weight, all.bn.minus_shift, run->team);
@@ -179,7 +179,7 @@ static void bn_gradient(const void *context, int block, float *out)
     bn_backward_block(&all->bn, block, &all->conv.gradient, out);
 }
 
-void conv_bn_relu_backward(const struct op_run *run)
+void ISA_SYMBOL(conv_bn_relu_backward)(const struct op_run *run)
 {
     struct conv_bn_relu all = begin(run, true);
     bn_gradient_sums(&all.bn);
@@ -221,7 +221,7 @@ static void conv_item(void *context, int block, int member)
     linear_part(all->run, &all->conv, &all->pass, block, member, y, NULL);
 }
 
-void conv_forward(const struct op_run *run)
+void ISA_SYMBOL(conv_forward)(const struct op_run *run)
 {
     struct conv_alone all = conv_begin(run);
     all.pass = conv_forward_begin(&all.conv, run->values + run->op->weights.weight, NULL, run->team);
@@ -239,7 +239,7 @@ static void copy_gradient(const void *context, int block, float *to)
             memcpy(to + map_at(gradient, k, y, 0), from + map_at(out, k, y, 0), out->pitch * sizeof *to);
 }
 
-void conv_backward(const struct op_run *run)
+void ISA_SYMBOL(conv_backward)(const struct op_run *run)
 {
     struct conv_alone all = conv_begin(run);
     gradients_run(run, &all.conv, copy_gradient, &all);

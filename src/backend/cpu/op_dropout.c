@@ -40,7 +40,7 @@ static void dropout_item(void *context, int block, int member)
     }
 }
 
-void dropout_forward(const struct op_run *run)
+void ISA_SYMBOL(dropout_forward)(const struct op_run *run)
 {
     struct map in = map_of(&run->plan->tensors[run->op->inputs[0]]), out = map_of(&run->plan->tensors[run->op->output]);
     ASSERT(in.border == out.border);
@@ -51,7 +51,7 @@ void dropout_forward(const struct op_run *run)
                in.channels * in.plane * sizeof(float));
 }
 
-void dropout_backward(const struct op_run *run)
+void ISA_SYMBOL(dropout_backward)(const struct op_run *run)
 {
     struct map in = map_of(&run->plan->tensors[run->op->inputs[0]]), out = map_of(&run->plan->tensors[run->op->output]);
     if (run->dx)

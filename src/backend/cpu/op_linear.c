@@ -137,7 +137,7 @@ static void linear_backward(const struct op_run *run, const struct linear *linea
 
 /* --- OP_FC_BN_RELU --- */
 
-void fc_bn_relu_forward(const struct op_run *run)
+void ISA_SYMBOL(fc_bn_relu_forward)(const struct op_run *run)
 {
     struct linear linear = linear_begin(run, run->training);
     struct bn *bn = &linear.bn;
@@ -155,7 +155,7 @@ void fc_bn_relu_forward(const struct op_run *run)
     bn_forward(bn);
 }
 
-void fc_bn_relu_backward(const struct op_run *run)
+void ISA_SYMBOL(fc_bn_relu_backward)(const struct op_run *run)
 {
     struct linear linear = linear_begin(run, true);
     bn_gradient_sums(&linear.bn);
@@ -215,7 +215,7 @@ static int largest(const float *values, int count)
     return best;
 }
 
-void classifier_forward(const struct op_run *run)
+void ISA_SYMBOL(classifier_forward)(const struct op_run *run)
 {
     const struct op *op = run->op;
     int classes = op->channels;
@@ -238,7 +238,7 @@ void classifier_forward(const struct op_run *run)
     }
 }
 
-void classifier_backward(const struct op_run *run)
+void ISA_SYMBOL(classifier_backward)(const struct op_run *run)
 {
     const struct op *op = run->op;
     int classes = op->channels;

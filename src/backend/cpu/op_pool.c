@@ -5,7 +5,7 @@
 
 #include "backend/cpu/pool.h"
 
-void pool_forward(const struct op_run *run)
+void ISA_SYMBOL(pool_forward)(const struct op_run *run)
 {
     const struct op *op = run->op;
     struct map in = map_of(&run->plan->tensors[op->inputs[0]]), out = map_of(&run->plan->tensors[op->output]);
@@ -20,7 +20,7 @@ void pool_forward(const struct op_run *run)
     }
 }
 
-void pool_backward(const struct op_run *run)
+void ISA_SYMBOL(pool_backward)(const struct op_run *run)
 {
     const struct op *op = run->op;
     struct map in = map_of(&run->plan->tensors[op->inputs[0]]), out = map_of(&run->plan->tensors[op->output]);

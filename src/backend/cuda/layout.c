@@ -101,7 +101,7 @@ void stored_plan(const struct plan *plan, struct stored *stored)
 bool conv_wanted(const struct op *op, enum conv_direction direction, bool training)
 {
     return is_convolution(op) &&
-           (direction == CONV_FORWARD || (training && (direction == CONV_FILTER || op->needs_input_gradient)));
+           (direction == CONV_FORWARD || (training && (direction == CONV_FILTER || op->needs_input_gradient[0])));
 }
 
 struct conv_shape conv_shape_of(const struct plan *plan, const struct op *op, int batch, enum storage storage)

@@ -321,7 +321,7 @@ void norm_forward(const struct op_run *run)
 
 void norm_backward(const struct op_run *run)
 {
-    normalise_backward(run, input_map(run, run->x), input_map(run, run->dx), run->op->adds_input_gradient);
+    normalise_backward(run, input_map(run, run->x), input_map(run, run->dx), run->op->adds_input_gradient[0]);
 }
 
 /* Between a range of a buffer and a map by itself: cuDNN wants whole octets. */

@@ -47,15 +47,22 @@ static bool is_part(const struct tensor *tensor)
     return tensor->before + tensor->after > 0;
 }
 
-/* Copies of tensors that are parts of a buffer, behind the operation's own scratch: input, its gradient, output and its
+/* The operations here write whole tensors: others are copied. */
+static bool is_copied(const struct plan *plan, const struct op *op, int input)
+{
+    return is_part(&plan->tensors[op->inputs[input]]) || op->adds_input_gradient[input];
+}
+
+/* Copies of tensors behind the operation's own scratch: of each input and its gradient, of the output and its
    gradient. */
 static size_t scratch_bytes(const struct backend *backend, const struct plan *plan, const struct op *op, int batch,
                             int members)
 {
-    const struct tensor *input = &plan->tensors[op->inputs[0]], *output = &plan->tensors[op->output];
+    const struct tensor *output = &plan->tensors[op->output];
     size_t size = scratch_size(op, batch);
-    if (is_part(input))
-        size += 2 * ref_tensor_size(input, batch);
+    for (int k = 0; k < op_input_count(op); k++)
+        if (is_copied(plan, op, k))
+            size += 2 * ref_tensor_size(&plan->tensors[op->inputs[k]], batch);
     if (is_part(output))
         size += 2 * ref_tensor_size(output, batch);
     return whole_lines(size);
@@ -113,30 +120,49 @@ static void tensor_read(const struct tensor *tensor, int count, const void *data
     gather(tensor, count, data, plain);
 }
 
+/* Point an input and its gradient at copies in `room`, if it is copied; returns the room behind them. */
+static float *copy_input(const struct op_run *run, int input, const void **x, void **dx, float *room)
+{
+    const struct tensor *tensor = &run->plan->tensors[run->op->inputs[input]];
+    if (!is_copied(run->plan, run->op, input))
+        return room;
+    size_t size = ref_tensor_size(tensor, run->count);
+    gather(tensor, run->count, *x, room);
+    *x = room;
+    *dx = *dx ? room + size : NULL;
+    return room + 2 * size;
+}
+
+static void copy_back_gradient(const struct op_run *run, int input, const void *plain, void *dx)
+{
+    if (dx && is_copied(run->plan, run->op, input))
+        scatter(&run->plan->tensors[run->op->inputs[input]], run->count, plain, run->op->adds_input_gradient[input],
+                dx);
+}
+
 /* Run one function on tensors by themselves: parts of buffers are copied before and after. */
 static void run_plainly(const struct op_run *run, void (*function)(const struct op_run *run), bool backward)
 {
-    const struct tensor *input = &run->plan->tensors[run->op->inputs[0]], *output = &run->plan->tensors[run->op->output];
+    const struct tensor *output = &run->plan->tensors[run->op->output];
     struct op_run plain = *run;
-    float *room = (float *)run->scratch + scratch_size(run->op, run->count);
-    if (is_part(input)) {
-        gather(input, run->count, run->x, room);
-        plain.x = room;
-        plain.dx = run->dx ? room + ref_tensor_size(input, run->count) : NULL;
-        room += 2 * ref_tensor_size(input, run->count);
-    }
+    bool two = op_input_count(run->op) > 1;
+    float *room = copy_input(run, 0, &plain.x, &plain.dx, (float *)run->scratch + scratch_size(run->op, run->count));
+    if (two)
+        room = copy_input(run, 1, &plain.x2, &plain.dx2, room);
     if (is_part(output)) {
+        float *dy = room + ref_tensor_size(output, run->count);
         plain.y = room;
-        plain.dy = room + ref_tensor_size(output, run->count);
+        plain.dy = dy;
         if (backward) {
             gather(output, run->count, run->y, plain.y);
-            gather(output, run->count, run->dy, room + ref_tensor_size(output, run->count));
+            gather(output, run->count, run->dy, dy);
         }
     }
-    ASSERT(!backward || is_part(input) || !run->op->adds_input_gradient);
     function(&plain);
-    if (backward && run->dx && is_part(input))
-        scatter(input, run->count, plain.dx, run->op->adds_input_gradient, run->dx);
+    if (backward)
+        copy_back_gradient(run, 0, plain.dx, run->dx);
+    if (backward && two)
+        copy_back_gradient(run, 1, plain.dx2, run->dx2);
     if (!backward && is_part(output))
         scatter(output, run->count, plain.y, false, run->y);
 }
@@ -177,6 +203,24 @@ static void dropout_backward(const struct op_run *run)
         drop(run, run->dy, run->dx);
 }
 
+static void add_forward(const struct op_run *run)
+{
+    const float *x = run->x, *x2 = run->x2;
+    float *y = run->y;
+    size_t size = ref_tensor_size(&run->plan->tensors[run->op->output], run->count);
+    for (size_t i = 0; i < size; i++)
+        y[i] = x[i] + x2[i];
+}
+
+static void add_backward(const struct op_run *run)
+{
+    size_t bytes = ref_tensor_size(&run->plan->tensors[run->op->output], run->count) * sizeof(float);
+    if (run->dx)
+        memcpy(run->dx, run->dy, bytes);
+    if (run->dx2)
+        memcpy(run->dx2, run->dy, bytes);
+}
+
 static void update(void *context, const struct sgd *sgd, int64_t count, float *values, const float *gradients,
                    float *velocity)
 {
@@ -196,6 +240,7 @@ static void (*const plain_functions[OP_KINDS][2])(const struct op_run *run) = {
     [OP_CLASSIFIER] = {ref_classifier_forward, ref_classifier_backward},
     [OP_BN_RELU] = {ref_norm_forward, ref_norm_backward},
     [OP_CONV] = {ref_conv_alone_forward, ref_conv_alone_backward},
+    [OP_ADD] = {add_forward, add_backward},
 };
 
 static void forward(const struct op_run *run)
@@ -218,7 +263,7 @@ const struct backend backend_ref = {
     .tensor_write = tensor_write,
     .tensor_read = tensor_read,
     .load = load,
-    .forward = {forward, forward, forward, forward, forward, forward, forward},
-    .backward = {backward, backward, backward, backward, backward, backward, backward},
+    .forward = {forward, forward, forward, forward, forward, forward, forward, forward},
+    .backward = {backward, backward, backward, backward, backward, backward, backward, backward},
     .update = update,
 };

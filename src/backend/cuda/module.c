@@ -25,7 +25,8 @@
     {                                                                                                                  \
         return saved_layout(plan, op, batch, storage).bytes;                                                           \
     }                                                                                                                  \
-    static size_t scratch_bytes_##suffix(const struct plan *plan, const struct op *op, int batch, int members)         \
+    static size_t scratch_bytes_##suffix(const struct backend *backend, const struct plan *plan, const struct op *op,  \
+                                         int batch, int members)                                                       \
     {                                                                                                                  \
         return scratch_layout(plan, op, batch, storage).bytes;                                                         \
     }
@@ -59,6 +60,7 @@ static struct backend make_backend(enum storage storage)
     return (struct backend){
         .name = names[storage],
         .description = descriptions[storage],
+        .precision = whole ? PRECISION_F32 : PRECISION_BF16,
         .tensor_bytes = whole ? tensor_bytes_f32 : tensor_bytes_half,
         .tensor_offset = whole ? tensor_offset_f32 : tensor_offset_half,
         .saved_bytes = whole ? saved_bytes_f32 : saved_bytes_half,

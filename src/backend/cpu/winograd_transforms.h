@@ -1,23 +1,23 @@
 /*
- * winograd_tiles.h - the transforms of minimal filtering (winograd.h).
+ * winograd_transforms.h - the transforms of minimal filtering (winograd.h).
  *
- * A line of `tile` outputs of a kernel of `kernel` taps is the product of two polynomials, worked out by their values
- * at n = tile + kernel - 1 points, the last of which is infinity.  What is done along columns is done along rows, so
- * each transform is written once, of a line:
+ * A line of `tile` outputs of a kernel of `kernel` taps is the product of two polynomials, computed from their values
+ * at n = tile + kernel - 1 points, the last of which is infinity (Winograd 1980; Lavin and Gray 2016).  Rows are
+ * transformed as columns are, so each transform is written once, for a line:
  *
- *     inputs      v = Bt d     n to n          by n points alone
+ *     inputs      v = Bt d     n to n          a matrix of n points alone
  *     kernel      u = G g      kernel to n     values of the polynomial g at the points, scaled
  *     outputs     y = At m     n to tile       sums of m times powers of the points
  *     gradient    d = A dy     tile to n       values of the polynomial dy at the points
  *     of kernels  dg = Gt du   n to kernel     sums of du times powers of the points, scaled
  *
- * Points are 0, pairs of either sign, and infinity: 1 for n = 4; 3/4 and 3/2 for n = 6; 1/2, 1 and 2 for n = 8.  They
- * and their powers are exact in float32; and with products near 1 they keep the sums small: with 64 channels the error
- * of outputs is twice that of direct sums for n = 6, where the textbook's 1 and 2 have four times, and five times for
- * n = 8; that of the weight gradient is three and thirteen times.
+ * The points are 0, pairs of either sign, and infinity: 1 for n = 4; 3/4 and 3/2 for n = 6; 1/2, 1 and 2 for n = 8.
+ * They and their powers are exact in float32, and their products are near 1, which keeps the sums small.  With 64
+ * channels the error of outputs is twice that of direct sums for n = 6 (the textbook's 1 and 2: four times), and five
+ * times for n = 8; the error of the weight gradient is three and thirteen times.
  */
-#ifndef ESPALIER_BACKEND_CPU_WINOGRAD_TILES_H
-#define ESPALIER_BACKEND_CPU_WINOGRAD_TILES_H
+#ifndef ESPALIER_BACKEND_CPU_WINOGRAD_TRANSFORMS_H
+#define ESPALIER_BACKEND_CPU_WINOGRAD_TRANSFORMS_H
 
 #include "backend/cpu/vector.h"
 
@@ -54,7 +54,8 @@ INLINE int line_factors(int n, int skip, float coefficients[LINE_MOST / 2])
     return count;
 }
 
-/* What a kernel's value at the points of a pair (-1: at 0) is divided by: the product of distances to the others. */
+/* A kernel's value at the points of pair `of` (-1: at 0) is divided by this: the product of distances to the other
+   points. */
 INLINE float line_distances(int n, int of)
 {
     float product = 1, square = of < 0 ? 0 : line_point(n, of) * line_point(n, of);
@@ -65,8 +66,7 @@ INLINE float line_distances(int n, int of)
     return of < 0 ? product : 2 * square * product;
 }
 
-/* `count`: how many come in where n go out, or go out where n come in.  Lines of 4 have the usual signs of F(2x2,3x3).
- */
+/* `count`: the length of the side that isn't n.  Lines of 4 have the usual signs of F(2x2,3x3). */
 typedef void line_transform(int n, int count, const vector *from, vector *to);
 
 INLINE void line_of_inputs(int n, int count, const vector *d, vector *v)
@@ -192,8 +192,8 @@ INLINE void line_of_kernel_gradient(int n, int count, const vector *du, vector *
     line_of_outputs(n, count, scaled, dg);
 }
 
-/* The place `step` further.  Said so that the compiler takes it one after another: it would work out the places of all
-   points ahead of a loop, keep them in memory and load each. */
+/* at + step, hidden from the compiler, which would otherwise compute the addresses of all points before a loop, keep
+   them in memory and load each. */
 INLINE const float *further(const float *at, size_t step)
 {
     at += step;
@@ -201,7 +201,7 @@ INLINE const float *further(const float *at, size_t step)
     return at;
 }
 
-/* L X Lt of a transform L, from `in` x `in` pixels of a map to n x n points, one after another. */
+/* L X Lt, where L is the transform: from `in` x `in` pixels of a map to n x n points, `point` apart. */
 INLINE void map_to_points(line_transform *line, int n, int in, const float *from, size_t pitch, float *to, size_t point)
 {
     const float *rows[LINE_MOST];
@@ -214,7 +214,7 @@ INLINE void map_to_points(line_transform *line, int n, int in, const float *from
         vector column[LINE_MOST], transformed[LINE_MOST];
 #pragma GCC unroll 8
         for (int y = 0; y < in; y++)
-            column[y] = vector_load(rows[y] + x * LANES);
+            column[y] = vector_load(rows[y] + x * BLOCK);
         line(n, in, column, transformed);
 #pragma GCC unroll 8
         for (int y = 0; y < n; y++)
@@ -230,7 +230,7 @@ INLINE void map_to_points(line_transform *line, int n, int in, const float *from
     }
 }
 
-/* L X Lt of a transform L, from n x n points, one after another, to out[out][out]. */
+/* L X Lt, where L is the transform: from n x n points, `point` apart, to a square of `out` x `out`. */
 INLINE void points_to_square(line_transform *line, int n, int out, const float *from, size_t point,
                              vector to[LINE_MOST][LINE_MOST])
 {

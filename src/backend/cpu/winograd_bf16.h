@@ -1,15 +1,15 @@
 /*
- * winograd_pairs.h - the transforms of minimal filtering that end in pairs of bf16 numbers, for winograd.h.
+ * winograd_bf16.h - the transforms of minimal filtering whose results are pairs of bf16 numbers.
  *
- * Two tiles are transformed side by side, in float32, and rounded as they are paired: of two channels for a product,
- * whose sum is over channels; of two neighbours for an outer product, whose sum is over tiles.  Where the second is
- * missing it counts as zeros.  They are transformed a row at a time: both would not fit the registers at once.
+ * Two tiles are transformed side by side in float32 and rounded as they are paired: tiles of two channels for a gemm,
+ * which sums over channels; two neighbouring tiles for an outer product, which sums over tiles.  A missing second tile
+ * counts as zeros.  A row is transformed at a time, since two whole tiles don't fit the registers.
  */
-#ifndef ESPALIER_BACKEND_CPU_WINOGRAD_PAIRS_H
-#define ESPALIER_BACKEND_CPU_WINOGRAD_PAIRS_H
+#ifndef ESPALIER_BACKEND_CPU_WINOGRAD_BF16_H
+#define ESPALIER_BACKEND_CPU_WINOGRAD_BF16_H
 
-#include "backend/cpu/product.h"
-#include "backend/cpu/winograd_tiles.h"
+#include "backend/cpu/bf16.h"
+#include "backend/cpu/winograd_transforms.h"
 
 /* Row `y` of V = Bt d B of one tile. */
 INLINE void winograd_input_row(const float *d, size_t pitch, int y, vector v[4])
@@ -19,7 +19,7 @@ INLINE void winograd_input_row(const float *d, size_t pitch, int y, vector v[4])
     vector row[4];
 #pragma GCC unroll 4
     for (int x = 0; x < 4; x++) {
-        vector a = vector_load(from + x * LANES), b = vector_load(less + x * LANES);
+        vector a = vector_load(from + x * BLOCK), b = vector_load(less + x * BLOCK);
         row[x] = y == 1 ? a + b : a - b;
     }
     line_of_inputs(4, 4, row, v);
@@ -31,7 +31,7 @@ INLINE void winograd_gradient_row(const float *d, size_t pitch, int y, vector v[
     vector row[2];
 #pragma GCC unroll 2
     for (int x = 0; x < 2; x++) {
-        const float *at = d + x * LANES;
+        const float *at = d + x * BLOCK;
         row[x] = y < 3 ? vector_load(at) : (vector){0};
         if (y == 1)
             row[x] += vector_load(at + pitch);
@@ -48,7 +48,7 @@ INLINE void store_pairs(const vector first[4], const vector second[4], float *to
         vector_store(to + x * point, pairs_of(first[x], second[x]));
 }
 
-/* Of the tiles at `a` and `b`; NULL: zeros. */
+/* Tiles at `a` and `b`; a NULL `b` stands for zeros. */
 INLINE void winograd_input_pairs(const float *a, const float *b, size_t pitch, float *v, size_t point)
 {
 #pragma GCC unroll 4

@@ -26,16 +26,20 @@
 #define FIELD_ROW(type, name, timing)                                                                                  \
     {#name, sizeof #name - 1, EVENT_FIELD_##type, IS_FACT_##timing, offsetof(row_struct, name)},
 
-#define FIELDS_FUNCTION(kind, kind_name, durability)                                                                   \
+#define FIELDS_FUNCTION(kind, kind_name, struct_name)                                                                  \
     static const struct event_field *fields_of_##kind_name(int *count)                                                 \
     {                                                                                                                  \
-        typedef struct event_##kind_name row_struct;                                                                   \
+        typedef struct struct_name row_struct;                                                                         \
         static const struct event_field fields[] = {EVENT_FIELDS_##kind(FIELD_ROW)};                                   \
         _Static_assert(COUNT_OF(fields) <= EVENT_FIELDS_MAX, "EVENT_FIELDS_MAX is too small");                         \
         *count = (int)COUNT_OF(fields);                                                                                \
         return fields;                                                                                                 \
     }
-EVENT_KINDS(FIELDS_FUNCTION)
+#define OWN_FUNCTION(kind, kind_name, durability)      FIELDS_FUNCTION(kind, kind_name, event_##kind_name)
+#define PROPOSAL_FUNCTION(kind, kind_name, durability) FIELDS_FUNCTION(kind, kind_name, event_proposal)
+EVENT_OPENING_KINDS(OWN_FUNCTION)
+EVENT_PROPOSAL_KINDS(PROPOSAL_FUNCTION)
+EVENT_OTHER_KINDS(OWN_FUNCTION)
 
 static const struct {
     const char *name;
@@ -44,7 +48,8 @@ static const struct {
     const struct event_field *(*fields)(int *count);
 } kinds[] = {
 #define KIND_ROW(kind, kind_name, durability)                                                                          \
-    [EVENT_##kind] = {#kind_name, IS_DURABLE_##durability, sizeof(struct event_##kind_name), fields_of_##kind_name},
+    [EVENT_##                                                                                                          \
+        kind] = {#kind_name, IS_DURABLE_##durability, sizeof((struct event *)0)->as.kind_name, fields_of_##kind_name},
     EVENT_KINDS(KIND_ROW)};
 _Static_assert(COUNT_OF(kinds) == EVENT_KIND_COUNT, "one row a kind");
 
@@ -75,6 +80,76 @@ bool event_has_facts(enum event_kind kind)
             return true;
     return false;
 }
+
+/* --- words --- */
+
+#define WORD(value, word) [value] = #word,
+static const char *const authors[] = {EVENT_AUTHORS(WORD) NULL};
+static const char *const failures[] = {FAILURE_REASONS(WORD) NULL};
+static const char *const finishes[] = {FINISH_REASONS(WORD) NULL};
+
+/* The words of a type, from 1; NULL behind the last. */
+static const char *const *words_of(enum event_field_type type)
+{
+    return type == EVENT_FIELD_AUTHOR ? authors : type == EVENT_FIELD_FAILURE ? failures : finishes;
+}
+
+const char *event_word_text(enum event_field_type type, const struct event_word *word)
+{
+    return word->value ? words_of(type)[word->value] : word->other ? word->other : "";
+}
+
+void event_word_set(enum event_field_type type, const char *text, size_t length, struct event_word *word)
+{
+    const char *const *words = words_of(type);
+    *word = (struct event_word){0};
+    for (int i = 1; words[i]; i++)
+        if (!strncmp(words[i], text, length) && !words[i][length])
+            word->value = i;
+    if (word->value || !length)
+        return;
+    word->other = memory_new(length + 1, 1);
+    memcpy(word->other, text, length);
+}
+
+void event_word_copy(const struct event_word *from, struct event_word *to)
+{
+    *to = (struct event_word){from->value, from->other ? memory_copy_text(from->other) : NULL};
+}
+
+const char *author_name(const struct event_word *author)
+{
+    return event_word_text(EVENT_FIELD_AUTHOR, author);
+}
+
+const char *failure_name(const struct event_word *reason)
+{
+    return event_word_text(EVENT_FIELD_FAILURE, reason);
+}
+
+const char *finish_name(const struct event_word *reason)
+{
+    return event_word_text(EVENT_FIELD_FINISH, reason);
+}
+
+struct event_word author_of(const char *word)
+{
+    struct event_word author;
+    event_word_set(EVENT_FIELD_AUTHOR, word, strlen(word), &author);
+    return author;
+}
+
+enum event_author event_author(const struct event *event)
+{
+    int count;
+    const struct event_field *fields = event_fields(event->kind, &count);
+    for (int i = 0; i < count; i++)
+        if (fields[i].type == EVENT_FIELD_AUTHOR)
+            return (enum event_author)((const struct event_word *)event_field_of(&fields[i], &event->as))->value;
+    return AUTHOR_POLICY;
+}
+
+/* --- copies --- */
 
 static void *copy_array(const void *items, int count, size_t size)
 {
@@ -132,6 +207,11 @@ static void copy_field(enum event_field_type type, const void *from, void *to)
     case EVENT_FIELD_INTEGERS:
         event_integers_copy(from, to);
         break;
+    case EVENT_FIELD_AUTHOR:
+    case EVENT_FIELD_FAILURE:
+    case EVENT_FIELD_FINISH:
+        event_word_copy(from, to);
+        break;
     }
 }
 
@@ -161,6 +241,11 @@ void event_fields_done(enum event_kind kind, void *values)
             break;
         case EVENT_FIELD_INTEGERS:
             free(((struct event_integers *)value)->items);
+            break;
+        case EVENT_FIELD_AUTHOR:
+        case EVENT_FIELD_FAILURE:
+        case EVENT_FIELD_FINISH:
+            free(((struct event_word *)value)->other);
             break;
         case EVENT_FIELD_INTEGER:
         case EVENT_FIELD_REAL:
@@ -238,6 +323,11 @@ static void add_fact(enum event_field_type type, const void *value, struct text 
             add_integer(bytes, integers->items[i]);
         break;
     }
+    case EVENT_FIELD_AUTHOR:
+    case EVENT_FIELD_FAILURE:
+    case EVENT_FIELD_FINISH:
+        add_string(bytes, event_word_text(type, value));
+        break;
     }
 }
 

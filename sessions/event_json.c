@@ -78,6 +78,11 @@ static void print_value(struct text *text, enum event_field_type type, const voi
     case EVENT_FIELD_TEXT:
         print_string(text, *(char *const *)value);
         break;
+    case EVENT_FIELD_AUTHOR:
+    case EVENT_FIELD_FAILURE:
+    case EVENT_FIELD_FINISH:
+        print_string(text, event_word_text(type, value));
+        break;
     case EVENT_FIELD_TEXTS: {
         const struct event_texts *texts = value;
         for (int i = 0; i < texts->count; i++) {

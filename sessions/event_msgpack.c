@@ -51,6 +51,11 @@ static void pack_value(msgpack_packer *packer, enum event_field_type type, const
     case EVENT_FIELD_TEXT:
         pack_string(packer, *(char *const *)value);
         break;
+    case EVENT_FIELD_AUTHOR:
+    case EVENT_FIELD_FAILURE:
+    case EVENT_FIELD_FINISH:
+        pack_string(packer, event_word_text(type, value));
+        break;
     case EVENT_FIELD_TEXTS: {
         const struct event_texts *texts = value;
         msgpack_pack_array(packer, (size_t)texts->count);
@@ -233,10 +238,15 @@ static bool take_real(const msgpack_object *object, double *value)
     return true;
 }
 
+static bool is_string(const msgpack_object *object)
+{
+    return object->type == MSGPACK_OBJECT_STR &&
+           (!object->via.str.size || !memchr(object->via.str.ptr, 0, object->via.str.size));
+}
+
 static bool take_text(const msgpack_object *object, char **value)
 {
-    if (object->type != MSGPACK_OBJECT_STR ||
-        (object->via.str.size && memchr(object->via.str.ptr, 0, object->via.str.size)))
+    if (!is_string(object))
         return false;
     char *text = memory_new((size_t)object->via.str.size + 1, 1);
     if (object->via.str.size)
@@ -292,6 +302,13 @@ static bool take_value(const msgpack_object *object, enum event_field_type type,
         return true;
     case EVENT_FIELD_TEXT:
         return take_text(object, value);
+    case EVENT_FIELD_AUTHOR:
+    case EVENT_FIELD_FAILURE:
+    case EVENT_FIELD_FINISH:
+        if (!is_string(object))
+            return false;
+        event_word_set(type, object->via.str.ptr, object->via.str.size, value);
+        return true;
     case EVENT_FIELD_TEXTS: {
         struct event_texts *texts = value;
         return take_array(object, sizeof *texts->items, (void **)&texts->items, &texts->count, take_text_item);
@@ -319,6 +336,9 @@ static const char *type_name(enum event_field_type type)
         [EVENT_FIELD_TEXTS] = "an array of texts",
         [EVENT_FIELD_REALS] = "an array of numbers",
         [EVENT_FIELD_INTEGERS] = "an array of integers",
+        [EVENT_FIELD_AUTHOR] = "a text",
+        [EVENT_FIELD_FAILURE] = "a text",
+        [EVENT_FIELD_FINISH] = "a text",
     };
     return names[type];
 }

@@ -14,7 +14,10 @@ enum event_field_type {
     EVENT_FIELD_TEXT,
     EVENT_FIELD_TEXTS,
     EVENT_FIELD_REALS,
-    EVENT_FIELD_INTEGERS
+    EVENT_FIELD_INTEGERS,
+    EVENT_FIELD_AUTHOR, /* from here on: struct event_word */
+    EVENT_FIELD_FAILURE,
+    EVENT_FIELD_FINISH
 };
 
 struct event_field {
@@ -34,6 +37,11 @@ static inline void *event_field_of(const struct event_field *field, const void *
 {
     return (char *)fields + field->offset;
 }
+
+/* The word that `value` stands for, "" when it has none; and back: `*word` owns a copy of one that is not in the list. */
+const char *event_word_text(enum event_field_type type, const struct event_word *word);
+void event_word_set(enum event_field_type type, const char *text, size_t length, struct event_word *word);
+void event_word_copy(const struct event_word *from, struct event_word *to);
 
 /* One struct event_<kind> by itself, as a state keeps it.  A NULL text is copied as "". */
 void event_fields_copy(enum event_kind kind, const void *from, void *to);

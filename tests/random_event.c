@@ -56,6 +56,19 @@ static int random_count(struct random_stream *stream)
     return (int)random_below(stream, random_below(stream, 20) ? 5 : 100);
 }
 
+/* A word of the list, or one that this program doesn't know. */
+static void fill_word(struct random_stream *stream, enum event_field_type type, struct event_word *word)
+{
+    static const int known[] = {[EVENT_FIELD_AUTHOR] = AUTHOR_REPAIR,
+                                [EVENT_FIELD_FAILURE] = FAILURE_LOST,
+                                [EVENT_FIELD_FINISH] = FINISH_ERROR};
+    char *text = random_text(stream);
+    event_word_set(type, text, strlen(text), word);
+    free(text);
+    if (!word->other)
+        word->value = (int)random_below(stream, (uint32_t)known[type] + 1);
+}
+
 static void fill_field(struct random_stream *stream, enum event_field_type type, void *value)
 {
     switch (type) {
@@ -70,6 +83,11 @@ static void fill_field(struct random_stream *stream, enum event_field_type type,
         break;
     case EVENT_FIELD_TEXT:
         *(char **)value = random_text(stream);
+        break;
+    case EVENT_FIELD_AUTHOR:
+    case EVENT_FIELD_FAILURE:
+    case EVENT_FIELD_FINISH:
+        fill_word(stream, type, value);
         break;
     case EVENT_FIELD_TEXTS:
         for (int count = random_count(stream); count > 0; count--) {
@@ -120,6 +138,10 @@ static bool field_equal(enum event_field_type type, const void *a, const void *b
         return *(const bool *)a == *(const bool *)b;
     case EVENT_FIELD_TEXT:
         return text_equal(*(char *const *)a, *(char *const *)b);
+    case EVENT_FIELD_AUTHOR:
+    case EVENT_FIELD_FAILURE:
+    case EVENT_FIELD_FINISH:
+        return text_equal(event_word_text(type, a), event_word_text(type, b));
     case EVENT_FIELD_TEXTS: {
         const struct event_texts *left = a, *right = b;
         for (int i = 0; i < left->count && i < right->count; i++)
@@ -166,6 +188,11 @@ void random_field(struct random_stream *stream, const struct event_field *field,
         switch (field->type) {
         case EVENT_FIELD_TEXT:
             free(*(char **)value);
+            break;
+        case EVENT_FIELD_AUTHOR:
+        case EVENT_FIELD_FAILURE:
+        case EVENT_FIELD_FINISH:
+            free(((struct event_word *)value)->other);
             break;
         case EVENT_FIELD_TEXTS:
             event_texts_done(value);

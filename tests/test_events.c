@@ -75,6 +75,11 @@ static void check_json(const json_t *json, enum event_field_type type, const voi
     case EVENT_FIELD_TEXT:
         assert_string_equal(json_string_value(json), *(char *const *)value);
         break;
+    case EVENT_FIELD_AUTHOR:
+    case EVENT_FIELD_FAILURE:
+    case EVENT_FIELD_FINISH:
+        assert_string_equal(json_string_value(json), event_word_text(type, value));
+        break;
     case EVENT_FIELD_TEXTS: {
         const struct event_texts *texts = value;
         assert_int_equal(json_array_size(json), texts->count);
@@ -130,7 +135,7 @@ static void test_json_says_every_field(void **unused)
 static void check_json_text(const char *contents, const char *expected)
 {
     struct event event = {.kind = EVENT_PINNED, .number = 3, .time = 0.1};
-    event.as.pinned.by = memory_copy_text(contents);
+    event.as.pinned.by = author_of(contents);
     struct text text = TEXT_EMPTY, whole = TEXT_EMPTY;
     event_print_json(&event, &text);
     text_add(&whole, "{\"n\":3,\"t\":0.1,\"k\":\"pinned\",\"node\":0,\"pinned\":false,\"by\":\"%s\"}", expected);
@@ -242,7 +247,7 @@ static void test_unknown_kinds_and_keys_are_skipped(void **unused)
     assert_int_equal(map_decode(&map, &event, NULL), EVENT_DECODED);
     assert_int_equal(event.kind, EVENT_PINNED);
     assert_int_equal(event.as.pinned.node, 9);
-    assert_string_equal(event.as.pinned.by, "");
+    assert_string_equal(author_name(&event.as.pinned.by), "");
     event_done(&event);
 }
 
@@ -270,7 +275,7 @@ static void test_wrong_types_are_refused(void **unused)
         for (int i = 0; i < count; i++) {
             for (int wrong = 0; wrong < WRONGS; wrong++) {
                 enum event_field_type type = fields[i].type;
-                if ((wrong == TRUTH && type == EVENT_FIELD_BOOL) || (wrong == TEXT && type == EVENT_FIELD_TEXT) ||
+                if ((wrong == TRUTH && type == EVENT_FIELD_BOOL) || (wrong == TEXT && (type == EVENT_FIELD_TEXT || type >= EVENT_FIELD_AUTHOR)) ||
                     (wrong == NUMBER && (type == EVENT_FIELD_INTEGER || type == EVENT_FIELD_REAL)) ||
                     (wrong == REAL && type == EVENT_FIELD_REAL))
                     continue;

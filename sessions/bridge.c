@@ -179,11 +179,9 @@ bool bridge_after(const struct event *before, struct event *bridge)
 
 static void cut_off(struct event_proposal *node)
 {
-    event_texts_done(&node->actions);
-    free(node->steps.items);
-    free(node->probabilities.items);
-    node->steps = (struct event_integers){0};
-    node->probabilities = (struct event_reals){0};
+    event_field_done(EVENT_FIELD_TEXTS, &node->actions);
+    event_field_done(EVENT_FIELD_INTEGERS, &node->steps);
+    event_field_done(EVENT_FIELD_REALS, &node->probabilities);
     node->log_probability = node->entropy = 0;
     node->parent = node->proposal = 0;
 }

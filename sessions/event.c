@@ -112,11 +112,6 @@ void event_word_set(enum event_field_type type, const char *text, size_t length,
     memcpy(word->other, text, length);
 }
 
-void event_word_copy(const struct event_word *from, struct event_word *to)
-{
-    *to = (struct event_word){from->value, from->other ? memory_copy_text(from->other) : NULL};
-}
-
 const char *author_name(const struct event_word *author)
 {
     return event_word_text(EVENT_FIELD_AUTHOR, author);
@@ -149,69 +144,79 @@ enum event_author event_author(const struct event *event)
     return AUTHOR_POLICY;
 }
 
-/* --- copies --- */
+/* --- fields --- */
 
-static void *copy_array(const void *items, int count, size_t size)
+struct plain_list { /* as event_texts, event_reals and event_integers lie in memory */
+    int count;
+    void *items;
+};
+_Static_assert(sizeof(struct plain_list) == sizeof(struct event_texts) &&
+                   offsetof(struct plain_list, items) == offsetof(struct event_texts, items),
+               "the lists lie alike");
+
+bool field_list_get(enum event_field_type type, const void *value, struct field_list *list)
 {
-    return count ? memcpy(memory_new((size_t)count, size), items, (size_t)count * size) : NULL;
+    static const struct field_list elements[] = {
+        [EVENT_FIELD_TEXTS] = {EVENT_FIELD_TEXT, sizeof(char *), 0, NULL},
+        [EVENT_FIELD_REALS] = {EVENT_FIELD_REAL, sizeof(double), 0, NULL},
+        [EVENT_FIELD_INTEGERS] = {EVENT_FIELD_INTEGER, sizeof(int64_t), 0, NULL},
+    };
+    struct plain_list plain;
+    if (type < EVENT_FIELD_TEXTS || type > EVENT_FIELD_INTEGERS)
+        return false;
+    memcpy(&plain, value, sizeof plain);
+    *list = elements[type];
+    list->count = plain.count;
+    list->items = plain.items;
+    return true;
 }
 
-void event_texts_copy(const struct event_texts *from, struct event_texts *to)
+void field_list_set(const struct field_list *list, void *value)
 {
-    *to = (struct event_texts){from->count, from->count ? memory_new((size_t)from->count, sizeof *to->items) : NULL};
-    for (int i = 0; i < from->count; i++)
-        to->items[i] = memory_copy_text(from->items[i] ? from->items[i] : "");
+    memcpy(value, &(struct plain_list){list->count, list->items}, sizeof(struct plain_list));
 }
 
-void event_texts_done(struct event_texts *texts)
+const char *event_field_text(enum event_field_type type, const void *value)
 {
-    for (int i = 0; i < texts->count; i++)
-        free(texts->items[i]);
-    free(texts->items);
-    *texts = (struct event_texts){0};
+    const char *text = type == EVENT_FIELD_TEXT ? *(char *const *)value : event_word_text(type, value);
+    return text ? text : "";
 }
 
-void event_reals_copy(const struct event_reals *from, struct event_reals *to)
+void event_field_copy(enum event_field_type type, const void *from, void *to)
 {
-    *to = (struct event_reals){from->count, copy_array(from->items, from->count, sizeof *from->items)};
-}
-
-void event_integers_copy(const struct event_integers *from, struct event_integers *to)
-{
-    *to = (struct event_integers){from->count, copy_array(from->items, from->count, sizeof *from->items)};
-}
-
-static void copy_field(enum event_field_type type, const void *from, void *to)
-{
-    switch (type) {
-    case EVENT_FIELD_INTEGER:
+    struct field_list list, copy;
+    if (field_list_get(type, from, &list)) {
+        copy = list;
+        copy.items = list.count ? memory_new((size_t)list.count, list.size) : NULL;
+        for (int i = 0; i < list.count; i++)
+            event_field_copy(list.element, field_list_item(&list, i), field_list_item(&copy, i));
+        field_list_set(&copy, to);
+    } else if (type == EVENT_FIELD_INTEGER)
         *(int64_t *)to = *(const int64_t *)from;
-        break;
-    case EVENT_FIELD_REAL:
+    else if (type == EVENT_FIELD_REAL)
         *(double *)to = *(const double *)from;
-        break;
-    case EVENT_FIELD_BOOL:
+    else if (type == EVENT_FIELD_BOOL)
         *(bool *)to = *(const bool *)from;
-        break;
-    case EVENT_FIELD_TEXT: {
-        const char *text = *(char *const *)from;
-        *(char **)to = memory_copy_text(text ? text : "");
-        break;
+    else if (type == EVENT_FIELD_TEXT)
+        *(char **)to = memory_copy_text(event_field_text(type, from));
+    else {
+        const struct event_word *word = from;
+        *(struct event_word *)to = (struct event_word){word->value, word->other ? memory_copy_text(word->other) : NULL};
     }
-    case EVENT_FIELD_TEXTS:
-        event_texts_copy(from, to);
-        break;
-    case EVENT_FIELD_REALS:
-        event_reals_copy(from, to);
-        break;
-    case EVENT_FIELD_INTEGERS:
-        event_integers_copy(from, to);
-        break;
-    case EVENT_FIELD_AUTHOR:
-    case EVENT_FIELD_FAILURE:
-    case EVENT_FIELD_FINISH:
-        event_word_copy(from, to);
-        break;
+}
+
+void event_field_done(enum event_field_type type, void *value)
+{
+    struct field_list list;
+    if (type == EVENT_FIELD_TEXT)
+        free(*(char **)value);
+    else if (type >= EVENT_FIELD_AUTHOR)
+        free(((struct event_word *)value)->other);
+    else if (field_list_get(type, value, &list)) {
+        for (int i = 0; i < list.count; i++)
+            event_field_done(list.element, field_list_item(&list, i));
+        free(list.items);
+        field_list_set(&(struct field_list){0}, value);
     }
 }
 
@@ -220,39 +225,15 @@ void event_fields_copy(enum event_kind kind, const void *from, void *to)
     int count;
     const struct event_field *fields = event_fields(kind, &count);
     for (int i = 0; i < count; i++)
-        copy_field(fields[i].type, event_field_of(&fields[i], from), event_field_of(&fields[i], to));
+        event_field_copy(fields[i].type, event_field_of(&fields[i], from), event_field_of(&fields[i], to));
 }
 
 void event_fields_done(enum event_kind kind, void *values)
 {
     int count;
     const struct event_field *fields = event_fields(kind, &count);
-    for (int i = 0; i < count; i++) {
-        void *value = event_field_of(&fields[i], values);
-        switch (fields[i].type) {
-        case EVENT_FIELD_TEXT:
-            free(*(char **)value);
-            break;
-        case EVENT_FIELD_TEXTS:
-            event_texts_done(value);
-            break;
-        case EVENT_FIELD_REALS:
-            free(((struct event_reals *)value)->items);
-            break;
-        case EVENT_FIELD_INTEGERS:
-            free(((struct event_integers *)value)->items);
-            break;
-        case EVENT_FIELD_AUTHOR:
-        case EVENT_FIELD_FAILURE:
-        case EVENT_FIELD_FINISH:
-            free(((struct event_word *)value)->other);
-            break;
-        case EVENT_FIELD_INTEGER:
-        case EVENT_FIELD_REAL:
-        case EVENT_FIELD_BOOL:
-            break;
-        }
-    }
+    for (int i = 0; i < count; i++)
+        event_field_done(fields[i].type, event_field_of(&fields[i], values));
     memset(values, 0, kinds[kind].size);
 }
 
@@ -279,55 +260,24 @@ static void add_real(struct text *bytes, double value)
     text_add_bytes(bytes, (const char *)&value, sizeof value);
 }
 
-static void add_string(struct text *bytes, const char *string)
-{
-    size_t length = string ? strlen(string) : 0;
-    add_integer(bytes, (int64_t)length);
-    if (length)
-        text_add_bytes(bytes, string, length);
-}
-
 static void add_fact(enum event_field_type type, const void *value, struct text *bytes)
 {
-    switch (type) {
-    case EVENT_FIELD_INTEGER:
+    struct field_list list;
+    if (field_list_get(type, value, &list)) {
+        add_integer(bytes, list.count);
+        for (int i = 0; i < list.count; i++)
+            add_fact(list.element, field_list_item(&list, i), bytes);
+    } else if (type == EVENT_FIELD_INTEGER)
         add_integer(bytes, *(const int64_t *)value);
-        break;
-    case EVENT_FIELD_REAL:
+    else if (type == EVENT_FIELD_REAL)
         add_real(bytes, *(const double *)value);
-        break;
-    case EVENT_FIELD_BOOL:
+    else if (type == EVENT_FIELD_BOOL)
         add_integer(bytes, *(const bool *)value);
-        break;
-    case EVENT_FIELD_TEXT:
-        add_string(bytes, *(char *const *)value);
-        break;
-    case EVENT_FIELD_TEXTS: {
-        const struct event_texts *texts = value;
-        add_integer(bytes, texts->count);
-        for (int i = 0; i < texts->count; i++)
-            add_string(bytes, texts->items[i]);
-        break;
-    }
-    case EVENT_FIELD_REALS: {
-        const struct event_reals *reals = value;
-        add_integer(bytes, reals->count);
-        for (int i = 0; i < reals->count; i++)
-            add_real(bytes, reals->items[i]);
-        break;
-    }
-    case EVENT_FIELD_INTEGERS: {
-        const struct event_integers *integers = value;
-        add_integer(bytes, integers->count);
-        for (int i = 0; i < integers->count; i++)
-            add_integer(bytes, integers->items[i]);
-        break;
-    }
-    case EVENT_FIELD_AUTHOR:
-    case EVENT_FIELD_FAILURE:
-    case EVENT_FIELD_FINISH:
-        add_string(bytes, event_word_text(type, value));
-        break;
+    else {
+        const char *text = event_field_text(type, value);
+        add_integer(bytes, (int64_t)strlen(text));
+        if (*text)
+            text_add_bytes(bytes, text, strlen(text));
     }
 }
 

@@ -347,7 +347,7 @@ static void apply_finished(struct session_state *state, const struct event_finis
     nobody_trains(state);
     state->finished = true;
     free(state->finish_reason.other);
-    event_word_copy(&facts->reason, &state->finish_reason);
+    event_field_copy(EVENT_FIELD_FINISH, &facts->reason, &state->finish_reason);
     replace_text(&state->finish_message, text_of(facts->message));
     if (facts->reason.value == FINISH_EXHAUSTED)
         state->not_new_count = 0; /* whoever resumes it tries again */

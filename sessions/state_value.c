@@ -137,7 +137,7 @@ struct session_state *session_state_copy(const struct session_state *from)
     if (from->event_count)
         event_fields_copy(EVENT_SESSION, &from->facts, &to->facts);
     copy_lists(from, to);
-    event_word_copy(&from->finish_reason, &to->finish_reason);
+    event_field_copy(EVENT_FIELD_FINISH, &from->finish_reason, &to->finish_reason);
     to->finish_message = copy_text(from->finish_message);
     to->scratch = TEXT_EMPTY;
     return to;

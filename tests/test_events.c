@@ -62,46 +62,19 @@ static void check_json_real(const json_t *json, double value)
 static void check_json(const json_t *json, enum event_field_type type, const void *value)
 {
     assert_non_null(json);
-    switch (type) {
-    case EVENT_FIELD_INTEGER:
+    struct field_list list;
+    if (field_list_get(type, value, &list)) {
+        assert_int_equal(json_array_size(json), list.count);
+        for (int i = 0; i < list.count; i++)
+            check_json(json_array_get(json, (size_t)i), list.element, field_list_item(&list, i));
+    } else if (type == EVENT_FIELD_INTEGER)
         assert_true(json_is_integer(json) && json_integer_value(json) == *(const int64_t *)value);
-        break;
-    case EVENT_FIELD_REAL:
+    else if (type == EVENT_FIELD_REAL)
         check_json_real(json, *(const double *)value);
-        break;
-    case EVENT_FIELD_BOOL:
+    else if (type == EVENT_FIELD_BOOL)
         assert_true(json_is_boolean(json) && json_boolean_value(json) == *(const bool *)value);
-        break;
-    case EVENT_FIELD_TEXT:
-        assert_string_equal(json_string_value(json), *(char *const *)value);
-        break;
-    case EVENT_FIELD_AUTHOR:
-    case EVENT_FIELD_FAILURE:
-    case EVENT_FIELD_FINISH:
-        assert_string_equal(json_string_value(json), event_word_text(type, value));
-        break;
-    case EVENT_FIELD_TEXTS: {
-        const struct event_texts *texts = value;
-        assert_int_equal(json_array_size(json), texts->count);
-        for (int i = 0; i < texts->count; i++)
-            assert_string_equal(json_string_value(json_array_get(json, (size_t)i)), texts->items[i]);
-        break;
-    }
-    case EVENT_FIELD_REALS: {
-        const struct event_reals *reals = value;
-        assert_int_equal(json_array_size(json), reals->count);
-        for (int i = 0; i < reals->count; i++)
-            check_json_real(json_array_get(json, (size_t)i), reals->items[i]);
-        break;
-    }
-    case EVENT_FIELD_INTEGERS: {
-        const struct event_integers *integers = value;
-        assert_int_equal(json_array_size(json), integers->count);
-        for (int i = 0; i < integers->count; i++)
-            assert_true(json_integer_value(json_array_get(json, (size_t)i)) == integers->items[i]);
-        break;
-    }
-    }
+    else
+        assert_string_equal(json_string_value(json), event_field_text(type, value));
 }
 
 static void test_json_says_every_field(void **unused)

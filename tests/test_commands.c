@@ -73,7 +73,7 @@ static void play_event(void *context, const struct event *event)
         note_order(play, "P", event->as.paused.paused);
     while (play->cues->words && play->cues->kind == event->kind &&
            (!play->cues->node || play->cues->node == node_of(event)))
-        engine_command(play->engine, "user", (play->cues++)->words);
+        engine_command(play->engine, AUTHOR_USER, (play->cues++)->words);
 }
 
 static struct session_state *perform(struct play *play, const struct search_options *options,
@@ -195,7 +195,7 @@ static void test_grow(void **state)
     assert_answers(&play, "grow 1 widen:conv1 deepen:conv2:5: it is n3, next in the queue\n"
                           "grow n1 widen:conv1 deepen:conv2:5! that network is n3 already\n");
     assert_string_equal(play.order, "S1 R1 S2 R2 S3 R3 S4 R4 S5 R5 ");
-    assert_string_equal(session->nodes[2]->facts.by, "user");
+    assert_int_equal(session->nodes[2]->facts.by.value, AUTHOR_USER);
     assert_string_equal(session->nodes[2]->facts.actions.items[0], "widen:conv1:8");
     assert_string_equal(session->nodes[2]->facts.actions.items[1], "deepen:conv2:5");
     assert_int_equal(session->nodes[2]->facts.proposal, 0);
@@ -283,7 +283,7 @@ static void test_prune(void **state)
     for (int64_t i = 5; i < session->node_count; i++)
         assert_int_not_equal(session->nodes[i]->facts.parent, 2);
     assert_int_equal(session->status_count[NODE_DONE], 9);
-    assert_string_equal(session->finish_reason, "budget");
+    assert_int_equal(session->finish_reason.value, FINISH_BUDGET);
     perform_end(&play, session);
 }
 
@@ -315,7 +315,7 @@ static void test_stop(void **state)
     struct play play;
     struct search_options options = options_of(12);
     struct session_state *session = perform(&play, &options, &(struct script){.slots = 2}, cues);
-    assert_string_equal(session->finish_reason, "interrupted");
+    assert_int_equal(session->finish_reason.value, FINISH_INTERRUPTED);
     assert_true(session->status_count[NODE_QUEUED] >= 1);
     assert_int_equal(session->status_count[NODE_RUNNING], 0);
     assert_int_equal(session->failure_count, 0);
@@ -329,7 +329,7 @@ static void test_stop_while_paused(void **state)
     struct play play;
     struct search_options options = options_of(12);
     struct session_state *session = perform(&play, &options, &(struct script){.slots = 2}, cues);
-    assert_string_equal(session->finish_reason, "interrupted");
+    assert_int_equal(session->finish_reason.value, FINISH_INTERRUPTED);
     perform_end(&play, session);
 }
 
@@ -423,7 +423,7 @@ static void test_the_policy_is_shown_what_a_person_grew(void **state)
             const struct event_policy *update = &session->policies[i].facts;
             for (int j = 0; j < update->asked.count; j++, shown++) {
                 const struct session_node *node = session_node(session, update->asked.items[j]);
-                assert_string_equal(node->facts.by, "user");
+                assert_int_equal(node->facts.by.value, AUTHOR_USER);
                 assert_true(node->shown && node->ended <= session->policies[i].time);
                 if (shown)
                     assert_int_equal(i, 1); /* the second episode's */

@@ -84,7 +84,7 @@ static int say_end(const struct session_state *state, enum progress_kind kind, c
     }
     if (kind != PROGRESS_JSON)
         report_end(stdout, state, folder);
-    if (strcmp(state->finish_reason, "error"))
+    if (state->finish_reason.value != FINISH_ERROR)
         return 0;
     error_set(&error, "%s: %s", folder, state->finish_message);
     return cli_fail(&error);

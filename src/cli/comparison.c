@@ -79,8 +79,8 @@ static int load_run(const char *name, int window, struct run *run, struct error 
         return -1;
     const struct session_state *state = run->state;
     const struct session_node *best = session_node(state, state->best);
-    run->finished = state->finished && state->finish_reason &&
-                    (!strcmp(state->finish_reason, "budget") || !strcmp(state->finish_reason, "exhausted"));
+    run->finished = state->finished &&
+                    (state->finish_reason.value == FINISH_BUDGET || state->finish_reason.value == FINISH_EXHAUSTED);
     run->seconds = state->time;
     run->best_parameters = best ? best->facts.parameters : 0;
     find_points(run, window);

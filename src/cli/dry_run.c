@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "nn/trainer.h"
+#include "policy/manual.h"
 #include "search/engine.h"
-#include "search/manual.h"
 #include "util/bug.h"
 #include "util/clock.h"
 #include "util/memory.h"
@@ -79,19 +79,15 @@ struct imagined {
 static const struct policy_kind *imagined_policy(const struct search_options *options)
 {
     const struct policy_kind *kind = policy_find(options->policy);
-    return kind->aim ? policy_find("random") : kind;
+    return kind->takes_match ? policy_find("random") : kind;
 }
 
-static void imagine_one(const struct search_options *options, const struct policy_kind *kind, struct policy *policy,
-                        int64_t number, const struct arch *parent, struct random_stream *stream, struct arch *child)
+static void imagine_one(const struct policy_kind *kind, struct policy *policy, int64_t number,
+                        const struct arch *parent, struct random_stream *stream, struct arch *child)
 {
     struct proposal proposal;
-    bool manual = !strcmp(options->policy, "manual");
-    if (!manual)
-        kind->propose(policy, parent, stream, &proposal);
-    else if (manual_propose(options->actions, number, parent, space_find(options->widths), &proposal, NULL))
-        proposal.count = 0;
-    if (proposal_apply(parent, &proposal, child, NULL))
+    struct proposal_request request = {.parent = parent, .proposal = number, .network = number, .stream = stream};
+    if (kind->propose(policy, &request, &proposal, NULL) || proposal_apply(parent, &proposal, child, NULL))
         *child = *parent;
 }
 
@@ -111,7 +107,7 @@ static struct imagined imagine(const struct search_options *options, const struc
     for (int64_t i = 1; i <= count; i++) {
         struct random_stream stream = random_stream_new((uint64_t)options->seed, RANDOM_POLICY, (uint32_t)i, 0);
         const struct arch *parent = &pool[options->parent == PARENT_START ? 0 : random_below(&stream, (uint32_t)i)];
-        imagine_one(options, kind, policy, i, parent, &stream, &pool[i]);
+        imagine_one(kind, policy, i, parent, &stream, &pool[i]);
         int64_t bytes = training_bytes(&pool[i], launch, options);
         imagined.bytes = bytes > imagined.bytes ? bytes : imagined.bytes;
         imagined.flops += (double)arch_cost(&pool[i], launch->images.shape).flops;
@@ -139,7 +135,7 @@ static int64_t grown_networks(const struct search_options *options)
     const int64_t limits[] = {
         options->networks > 0 ? options->networks - 1 : INT64_MAX,
         options->episodes > 0 ? options->episodes * options->episode_networks : INT64_MAX,
-        !strcmp(options->policy, "manual") ? manual_count(options->actions) : INT64_MAX,
+        policy_find(options->policy)->takes_actions ? manual_count(options->actions) : INT64_MAX,
     };
     int64_t least = INT64_MAX;
     for (size_t i = 0; i < COUNT_OF(limits); i++)
@@ -196,9 +192,9 @@ static void print_search(const struct arch *start, const struct search_options *
            text_count(work, 3 * (start_work + grown_work)), text_duration(time, cut ? options->seconds : seconds),
            cut ? " (ended by --seconds)" : "");
     printf("          (imagined: proposed by %s%s, on %s)\n", kind->name,
-           kind->observe                       ? ", which has learned nothing"
-           : policy_find(options->policy)->aim ? ", whatever --match says"
-                                               : "",
+           kind->observe                               ? ", which has learned nothing"
+           : policy_find(options->policy)->takes_match ? ", whatever --match says"
+                                                       : "",
            options->parent == PARENT_START ? "the start network" : "parents drawn at random");
     printf("memory    about %s a trainer for the largest network, besides the images\n",
            text_bytes(memory, (double)imagined.bytes));

@@ -53,7 +53,7 @@ static void set_budget(struct engine *engine, const struct cli_arguments *argume
         struct text words = TEXT_EMPTY;
         if (value) {
             text_add(&words, "budget %s %s", names[i], value);
-            engine_command(engine, "user", text_string(&words));
+            engine_command(engine, AUTHOR_USER, text_string(&words));
         }
         text_done(&words);
     }

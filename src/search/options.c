@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "data/images.h"
-#include "search/manual.h"
+#include "policy/manual.h"
 #include "util/bug.h"
 
 static int valid_data(const char *value, struct error *error)
@@ -375,6 +375,7 @@ struct policy_options options_policy(const struct search_options *options, struc
         .baseline_released = options->baseline_released,
         .imitate_weight = options->imitate_weight,
         .seed = (uint64_t)options->seed,
+        .actions = options->actions,
     };
 }
 
@@ -383,12 +384,12 @@ int options_settle(struct search_options *options, struct error *error)
     const struct policy_kind *kind = policy_find(options->policy);
     if (kind->parent && options_set(options, "parent", kind->parent, error))
         BUG(error->text);
-    if (kind->aim && !options->match[0])
+    if (kind->takes_match && !options->match[0])
         return error_set(error, "--policy %s: needs --match SESSION, whose networks it matches", kind->name);
-    if (!kind->aim && options->match[0])
+    if (!kind->takes_match && options->match[0])
         return error_set(error, "--match: is not for --policy %s; policies that match FLOPs take it: random-flops",
                          kind->name);
-    bool manual = !strcmp(options->policy, "manual");
+    bool manual = kind->takes_actions;
     if (manual && !manual_count(options->actions))
         return error_set(error,
                          "--policy manual: needs --actions, for example --actions \"widen:conv1; deepen:conv2\"");

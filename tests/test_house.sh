@@ -54,7 +54,7 @@ may backend/cpu nn arch data util
 may backend/cuda device kernels nn arch data util
 may policy arch export util
 may device util
-may export arch sessions util
+may export arch nn sessions util
 may search arch morph data nn policy device export sessions util
 may sessions util
 may tui sessions arch util

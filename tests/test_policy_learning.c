@@ -19,7 +19,7 @@ enum { SEEDS = 10, EPISODES = 12, NETWORKS = 10, WIDER = 4, DEEPER = 5 };
 static int widenings(const struct space *space, const struct layer *layer)
 {
     int count = 0;
-    while (space->filters[count] < layer->units)
+    while (space->widths[WIDTHS_FILTERS].values[count] < layer->units)
         count++;
     return count;
 }

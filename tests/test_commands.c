@@ -151,7 +151,9 @@ static void test_refusals(void **state)
     struct session_state *session = perform(&play, &options, &(struct script){.slots = 1}, cues);
     const char *expected[] = {
         "grow 1 widen:conv1! n1 has no weights yet: wait until it is trained\n",
-        "dance! dance: is not a command; there are stop, pause,",
+        "dance! dance: is not a command; there are pause, continue,",
+        "! no command is given; there are pause, continue,",
+        "rate, epochs and stop\n",
         "continue! the search isn't paused\n",
         "pin! which network? give its number\n",
         "pin 99! there is no network 99\n",

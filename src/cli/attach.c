@@ -254,10 +254,8 @@ const struct cli_command command_attach = {
     .name = "attach",
     .synopsis = "SESSION",
     .summary = "watch and steer a search that another process runs",
-    .details = "Leaving doesn't stop the search. WORDS are those of the : line: pause, continue, stop, pin N, unpin N, "
-               "prune N, "
-               "grow N ACTION..., undo, budget episodes|networks|seconds VALUE, note N TEXT, rate X, epochs N. "
-               "Exit status 1: refused.",
+    .details = "Leaving doesn't stop the search. Exit status 1: a command was refused.",
+    .lists_commands = true,
     .words_minimum = 1,
     .words_maximum = 1,
     .options = options_of_attach,

@@ -15,6 +15,7 @@
 #include "backend/cpu/cpu.h"
 #include "config.h"
 #include "search/options.h"
+#include "sessions/command.h"
 #include "util/bug.h"
 #include "util/memory.h"
 
@@ -56,7 +57,11 @@ static void print_words(FILE *out, const char *text, int column, int margin)
 
 static void print_beside(FILE *out, const char *left, const char *text)
 {
-    print_words(out, text, fprintf(out, "  %-26s ", left), HELP_COLUMN);
+    int column = fprintf(out, "  %s", left);
+    if (column >= HELP_COLUMN)
+        column = fprintf(out, "\n") - 1;
+    fprintf(out, "%*s", HELP_COLUMN - column, "");
+    print_words(out, text, HELP_COLUMN, HELP_COLUMN);
 }
 
 static void print_option(FILE *out, const char *name, const char *argument, const char *help, const char *fallback)
@@ -71,6 +76,17 @@ static void print_option(FILE *out, const char *name, const char *argument, cons
     text_done(&text);
 }
 
+static void print_commands(void)
+{
+    printf("\nCommands of a running search:\n");
+    for (enum command_kind kind = 0; kind < COMMAND_COUNT; kind++) {
+        const struct command_row *command = command_row(kind);
+        char left[64];
+        snprintf(left, sizeof left, "%s %s", command->name, command->arguments);
+        print_beside(stdout, left, command->help);
+    }
+}
+
 static void print_command_help(const struct cli_command *command)
 {
     printf("usage: espalier %s%s%s [OPTIONS]\n\n%s\n", command->name, *command->synopsis ? " " : "", command->synopsis,
@@ -83,6 +99,8 @@ static void print_command_help(const struct cli_command *command)
     for (const struct cli_option *option = command->options; option && option->name; option++)
         print_option(stdout, option->name, option->argument, option->help, NULL);
     print_option(stdout, "help", NULL, "print this", NULL);
+    if (command->lists_commands)
+        print_commands();
     if (!command->search_options)
         return;
     printf("\nOptions of the search (each may stand in a preset as `name = value`):\n");

@@ -170,7 +170,7 @@ static void test_refusals(void **state)
         "budget episodes +3! the budget has no limit of episodes: `budget episodes N` sets one\n",
         "budget networks 3.5! --networks 3.5: must be a whole number from 0 to 1000000000 (0: no limit)\n",
         "rate! which value? networks train 2 epochs from rate 0.05 now\n",
-        "rate fast! --rate fast: must be a number from 0 to 100\n",
+        "rate fast! --rate fast: must be a number from 0 to 1000000\n",
         "epochs 0! --epochs 0: must be a whole number from 1 to 100000\n",
         "epochs 2 3! 3: is one word too many\n",
     };

@@ -151,7 +151,9 @@ static void test_refusals(void **state)
     struct session_state *session = perform(&play, &options, &(struct script){.slots = 1}, cues);
     const char *expected[] = {
         "grow 1 widen:conv1! n1 has no weights yet: wait until it is trained\n",
-        "dance! dance: is not a command; there are stop, pause,",
+        "dance! dance: is not a command; there are pause, continue,",
+        "! no command is given; there are pause, continue,",
+        "rate, epochs and stop\n",
         "continue! the search isn't paused\n",
         "pin! which network? give its number\n",
         "pin 99! there is no network 99\n",
@@ -168,7 +170,7 @@ static void test_refusals(void **state)
         "budget episodes +3! the budget has no limit of episodes: `budget episodes N` sets one\n",
         "budget networks 3.5! --networks 3.5: must be a whole number from 0 to 1000000000 (0: no limit)\n",
         "rate! which value? networks train 2 epochs from rate 0.05 now\n",
-        "rate fast! --rate fast: must be a number from 0 to 100\n",
+        "rate fast! --rate fast: must be a number from 0 to 1000000\n",
         "epochs 0! --epochs 0: must be a whole number from 1 to 100000\n",
         "epochs 2 3! 3: is one word too many\n",
     };

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "cli/comparison_print.h"
+#include "compare/comparison_print.h"
 #include "log_bed.h"
 #include "util/bug.h"
 #include "util/file.h"

@@ -56,11 +56,12 @@ may policy arch export util
 may device util
 may export arch nn sessions util
 may search arch morph data nn policy device export sessions util
+may compare arch policy search export sessions util
 may sessions util
 may tui sessions arch util
 
 rooms=$(cut -d' ' -f1 "$work/includes" | sort -u | tr '\n' ' ')
-[ "$rooms" = "arch backend/cpu backend/cuda backend/ref cli data device export morph nn policy search sessions tui " ]
+[ "$rooms" = "arch backend/cpu backend/cuda backend/ref cli compare data device export morph nn policy search sessions tui " ]
 report $? "these are all rooms (of util and of cli nothing is asked): $rooms"
 
 only "curses" '#include <(n?curses|ncursesw/|term\.h)' tui/terminal.c

@@ -9,7 +9,7 @@
 
 #include "arch/lineage.h"
 #include "cli/cli.h"
-#include "cli/plot.h"
+#include "compare/plot.h"
 #include "sessions/log.h"
 #include "util/memory.h"
 

@@ -1,8 +1,9 @@
 /*
  * cuda.c - finds the CUDA module and opens it, once.
  *
- * In this order: the file that ESPALIER_CUDA_MODULE names ("no": none); beside the program, where a build leaves it;
- * the package's library folder.  A module of another build is refused: the two share structs.
+ * It is the file that ESPALIER_CUDA_MODULE names ("no" turns CUDA off), else the one beside the program, where a build
+ * puts it, else the one in the package's library folder.  A module of another build is refused, because program and
+ * module share structs.
  */
 #include "config.h"
 

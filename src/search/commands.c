@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sessions/command.h"
 #include "util/bug.h"
 
 struct request {
@@ -238,6 +239,11 @@ static int check_undo(struct engine *engine, struct request *request, struct err
     return no_more_words(request, error);
 }
 
+static void do_undo(struct engine *engine, struct request *request)
+{
+    do_prune(engine, request);
+}
+
 /* --- budget --- */
 
 /* What is in force, and what the search has come to: a smaller budget than that says no more. */
@@ -371,24 +377,27 @@ static void do_epochs(struct engine *engine, struct request *request)
 
 /* --- the table --- */
 
-static const struct word {
-    const char *name;
-    /* Read the rest and look whether it can be done: 0 with an answer, or -1 with the reason why not. */
+static const struct handler {
+    /* Read the arguments and check that the command can be done: 0 with an answer, or -1 with the reason why not. */
     int (*check)(struct engine *engine, struct request *request, struct error *error);
     void (*act)(struct engine *engine, struct request *request);
-} words[] = {
-    {"stop", check_stop, do_stop}, {"pause", check_pause, do_pause}, {"continue", check_continue, do_continue},
-    {"pin", check_pin, do_pin},    {"unpin", check_unpin, do_unpin}, {"prune", check_prune, do_prune},
-    {"grow", check_grow, do_grow}, {"undo", check_undo, do_prune},   {"budget", check_budget, do_budget},
-    {"note", check_note, do_note}, {"rate", check_rate, do_rate},    {"epochs", check_epochs, do_epochs},
+} handlers[] = {
+#define HANDLER(kind, name, arguments, help) [COMMAND_##kind] = {check_##name, do_##name},
+    COMMANDS(HANDLER)
+#undef HANDLER
 };
 
-static const struct word *find_word(const char *name)
+static int refuse_unknown(const char *name, struct error *error)
 {
-    for (size_t i = 0; name && i < COUNT_OF(words); i++)
-        if (!strcmp(words[i].name, name))
-            return &words[i];
-    return NULL;
+    struct text names = TEXT_EMPTY;
+    for (enum command_kind kind = 0; kind < COMMAND_COUNT; kind++)
+        text_add(&names, "%s%s", !kind ? "" : kind + 1 < COMMAND_COUNT ? ", " : " and ", command_row(kind)->name);
+    if (name)
+        error_set(error, "%s: is not a command; there are %s", name, text_string(&names));
+    else
+        error_set(error, "no command is given; there are %s", text_string(&names));
+    text_done(&names);
+    return -1;
 }
 
 static void handle(struct engine *engine, const struct command *command)
@@ -398,19 +407,16 @@ static void handle(struct engine *engine, const struct command *command)
     struct request request = {.by = command->by, .rest = copy, .candidate = &candidate};
     struct error refusal;
     const char *name = next_word(&request);
-    const struct word *word = find_word(name);
-    int status = word ? word->check(engine, &request, &refusal)
-                      : error_set(&refusal,
-                                  "%s%s; there are stop, pause, continue, pin, unpin, prune, grow, undo, budget, note, "
-                                  "rate and epochs",
-                                  name ? name : "no command is given", name ? ": is not a command" : "");
+    enum command_kind kind = name ? command_find(name) : COMMAND_COUNT;
+    int status =
+        kind < COMMAND_COUNT ? handlers[kind].check(engine, &request, &refusal) : refuse_unknown(name, &refusal);
     struct event event = {.kind = EVENT_COMMAND};
     event.as.command.by.value = (int)command->by;
     event.as.command.words = event_text("%s", command->words);
     event.as.command.refused = status != 0;
     event.as.command.answer = event_text("%s", status ? refusal.text : request.answer.text);
     if (!journal_emit(&engine->journal, &event) && !status)
-        word->act(engine, &request);
+        handlers[kind].act(engine, &request);
     free(copy);
 }
 

@@ -32,10 +32,8 @@ int engine_run(struct engine *engine, struct error *error);
 const struct session_state *engine_state(const struct engine *engine); /* engine's thread, or after engine_run */
 void engine_free(struct engine *engine);
 
-/* A person's request: the words of the `:` line, `by` who asks.  They may be refused; the answer is a COMMAND
-   event.  Words: `stop`, `pause`, `continue`, `pin N`, `unpin N`, `prune N`, `grow N ACTION…`, `undo`,
-   `budget episodes|networks|seconds VALUE` (or a change: +10, -10), `note N TEXT`, and for networks that start from now
-   on `rate X`, `epochs N`.  Any thread; async-signal-safe is engine_stop. */
+/* Ask for a command of sessions/command.h, as a line of words; `by` says who asks.  It may be refused.  The answer is a
+   COMMAND event.  Any thread; async-signal-safe is engine_stop(). */
 void engine_command(struct engine *engine, enum event_author by, const char *words);
 /* Ask for an orderly end: safe in a signal handler. */
 void engine_stop(struct engine *engine);

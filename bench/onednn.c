@@ -159,7 +159,7 @@ static struct subject *new_subject(const struct shape_case *shape)
                     .outputs = shape->outputs,
                     .kernel = KERNEL},
     };
-    subject->scratch = new_buffer(backend_cpu()->scratch_bytes(plan, &plan->ops[0], BATCH, 1));
+    subject->scratch = new_buffer(backend_cpu()->scratch_bytes(backend_cpu(), plan, &plan->ops[0], BATCH, 1));
     for (int i = 0; i < TENSORS; i++) {
         subject->bytes[i] =
             i >= W ? (size_t)plan->total * sizeof(float) : backend_cpu()->tensor_bytes(tensor_of(subject, i), BATCH);

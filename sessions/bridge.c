@@ -25,27 +25,20 @@
 #include "sessions/log_internal.h"
 #include "util/memory.h"
 
-static const char lost[] = "lost";
-
 enum { LOST_MAX = 10000 }; /* a number beyond it is damage itself */
-
-static char *lost_text(void)
-{
-    return memory_copy_text(lost);
-}
 
 static bool is_placeholder(const struct session_node *node)
 {
-    return node && node->facts.by && !strcmp(node->facts.by, lost);
+    return node && node->facts.by.value == AUTHOR_REPAIR;
 }
 
 static void lost_node(const struct session_state *state, struct event *bridge)
 {
     const struct session_node *start = session_node(state, 1);
     bridge->kind = EVENT_NODE;
-    bridge->as.node = (struct event_node){
+    bridge->as.node = (struct event_proposal){
         .node = state->node_count + 1,
-        .by = lost_text(),
+        .by = {AUTHOR_REPAIR},
         .arch = memory_copy_text(start ? start->facts.arch : ""),
     };
 }
@@ -53,17 +46,17 @@ static void lost_node(const struct session_state *state, struct event *bridge)
 static void lost_pruned(int64_t node, struct event *bridge)
 {
     bridge->kind = EVENT_PRUNED;
-    bridge->as.pruned = (struct event_pruned){.node = node, .by = lost_text()};
+    bridge->as.pruned = (struct event_pruned){.node = node, .by = {AUTHOR_REPAIR}};
 }
 
 static void lost_proposal(const struct session_state *state, struct event *bridge)
 {
     bridge->kind = EVENT_REFUSED;
-    bridge->as.refused = (struct event_refused){.parent = 1,
-                                                .by = lost_text(),
-                                                .reason = lost_text(),
-                                                .episode = state->episode,
-                                                .proposal = state->proposal_count + 1};
+    bridge->as.refused = (struct event_proposal){.parent = 1,
+                                                 .by = {AUTHOR_REPAIR},
+                                                 .reason = memory_copy_text("lost"),
+                                                 .episode = state->episode,
+                                                 .proposal = state->proposal_count + 1};
 }
 
 static void lost_start(const struct session_node *node, int64_t epochs, struct event *bridge)
@@ -77,7 +70,7 @@ static void lost_end(const struct session_node *node, struct event *bridge)
 {
     bridge->kind = EVENT_FAILED;
     bridge->as.failed = (struct event_failed){
-        .node = node->facts.node, .attempt = node->attempts, .reason = lost_text(), .again = true};
+        .node = node->facts.node, .attempt = node->attempts, .reason = {FAILURE_LOST}, .again = true};
 }
 
 static bool bridge_proposal(const struct session_state *state, int64_t proposal, struct event *bridge)
@@ -88,7 +81,7 @@ static bool bridge_proposal(const struct session_state *state, int64_t proposal,
     return true;
 }
 
-static bool bridge_node(const struct session_state *state, const struct event_node *event, struct event *bridge)
+static bool bridge_node(const struct session_state *state, const struct event_proposal *event, struct event *bridge)
 {
     if (event->node <= state->node_count + 1)
         return bridge_proposal(state, event->proposal, bridge);
@@ -184,13 +177,11 @@ bool bridge_after(const struct event *before, struct event *bridge)
     return true;
 }
 
-static void cut_off(struct event_node *node)
+static void cut_off(struct event_proposal *node)
 {
-    event_texts_done(&node->actions);
-    free(node->steps.items);
-    free(node->probabilities.items);
-    node->steps = (struct event_integers){0};
-    node->probabilities = (struct event_reals){0};
+    event_field_done(EVENT_FIELD_TEXTS, &node->actions);
+    event_field_done(EVENT_FIELD_INTEGERS, &node->steps);
+    event_field_done(EVENT_FIELD_REALS, &node->probabilities);
     node->log_probability = node->entropy = 0;
     node->parent = node->proposal = 0;
 }

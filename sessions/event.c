@@ -26,16 +26,20 @@
 #define FIELD_ROW(type, name, timing)                                                                                  \
     {#name, sizeof #name - 1, EVENT_FIELD_##type, IS_FACT_##timing, offsetof(row_struct, name)},
 
-#define FIELDS_FUNCTION(kind, kind_name, durability)                                                                   \
+#define FIELDS_FUNCTION(kind, kind_name, struct_name)                                                                  \
     static const struct event_field *fields_of_##kind_name(int *count)                                                 \
     {                                                                                                                  \
-        typedef struct event_##kind_name row_struct;                                                                   \
+        typedef struct struct_name row_struct;                                                                         \
         static const struct event_field fields[] = {EVENT_FIELDS_##kind(FIELD_ROW)};                                   \
         _Static_assert(COUNT_OF(fields) <= EVENT_FIELDS_MAX, "EVENT_FIELDS_MAX is too small");                         \
         *count = (int)COUNT_OF(fields);                                                                                \
         return fields;                                                                                                 \
     }
-EVENT_KINDS(FIELDS_FUNCTION)
+#define OWN_FUNCTION(kind, kind_name, durability)      FIELDS_FUNCTION(kind, kind_name, event_##kind_name)
+#define PROPOSAL_FUNCTION(kind, kind_name, durability) FIELDS_FUNCTION(kind, kind_name, event_proposal)
+EVENT_OPENING_KINDS(OWN_FUNCTION)
+EVENT_PROPOSAL_KINDS(PROPOSAL_FUNCTION)
+EVENT_OTHER_KINDS(OWN_FUNCTION)
 
 static const struct {
     const char *name;
@@ -44,7 +48,8 @@ static const struct {
     const struct event_field *(*fields)(int *count);
 } kinds[] = {
 #define KIND_ROW(kind, kind_name, durability)                                                                          \
-    [EVENT_##kind] = {#kind_name, IS_DURABLE_##durability, sizeof(struct event_##kind_name), fields_of_##kind_name},
+    [EVENT_##                                                                                                          \
+        kind] = {#kind_name, IS_DURABLE_##durability, sizeof((struct event *)0)->as.kind_name, fields_of_##kind_name},
     EVENT_KINDS(KIND_ROW)};
 _Static_assert(COUNT_OF(kinds) == EVENT_KIND_COUNT, "one row a kind");
 
@@ -76,62 +81,142 @@ bool event_has_facts(enum event_kind kind)
     return false;
 }
 
-static void *copy_array(const void *items, int count, size_t size)
+/* --- words --- */
+
+#define WORD(value, word) [value] = #word,
+static const char *const authors[] = {EVENT_AUTHORS(WORD) NULL};
+static const char *const failures[] = {FAILURE_REASONS(WORD) NULL};
+static const char *const finishes[] = {FINISH_REASONS(WORD) NULL};
+
+/* The words of a type, from 1; NULL behind the last. */
+static const char *const *words_of(enum event_field_type type)
 {
-    return count ? memcpy(memory_new((size_t)count, size), items, (size_t)count * size) : NULL;
+    return type == EVENT_FIELD_AUTHOR ? authors : type == EVENT_FIELD_FAILURE ? failures : finishes;
 }
 
-void event_texts_copy(const struct event_texts *from, struct event_texts *to)
+const char *event_word_text(enum event_field_type type, const struct event_word *word)
 {
-    *to = (struct event_texts){from->count, from->count ? memory_new((size_t)from->count, sizeof *to->items) : NULL};
-    for (int i = 0; i < from->count; i++)
-        to->items[i] = memory_copy_text(from->items[i] ? from->items[i] : "");
+    return word->value ? words_of(type)[word->value] : word->other ? word->other : "";
 }
 
-void event_texts_done(struct event_texts *texts)
+void event_word_set(enum event_field_type type, const char *text, size_t length, struct event_word *word)
 {
-    for (int i = 0; i < texts->count; i++)
-        free(texts->items[i]);
-    free(texts->items);
-    *texts = (struct event_texts){0};
+    const char *const *words = words_of(type);
+    *word = (struct event_word){0};
+    for (int i = 1; words[i]; i++)
+        if (!strncmp(words[i], text, length) && !words[i][length])
+            word->value = i;
+    if (word->value || !length)
+        return;
+    word->other = memory_new(length + 1, 1);
+    memcpy(word->other, text, length);
 }
 
-void event_reals_copy(const struct event_reals *from, struct event_reals *to)
+const char *author_name(const struct event_word *author)
 {
-    *to = (struct event_reals){from->count, copy_array(from->items, from->count, sizeof *from->items)};
+    return event_word_text(EVENT_FIELD_AUTHOR, author);
 }
 
-void event_integers_copy(const struct event_integers *from, struct event_integers *to)
+const char *failure_name(const struct event_word *reason)
 {
-    *to = (struct event_integers){from->count, copy_array(from->items, from->count, sizeof *from->items)};
+    return event_word_text(EVENT_FIELD_FAILURE, reason);
 }
 
-static void copy_field(enum event_field_type type, const void *from, void *to)
+const char *finish_name(const struct event_word *reason)
 {
-    switch (type) {
-    case EVENT_FIELD_INTEGER:
+    return event_word_text(EVENT_FIELD_FINISH, reason);
+}
+
+struct event_word author_of(const char *word)
+{
+    struct event_word author;
+    event_word_set(EVENT_FIELD_AUTHOR, word, strlen(word), &author);
+    return author;
+}
+
+enum event_author event_author(const struct event *event)
+{
+    int count;
+    const struct event_field *fields = event_fields(event->kind, &count);
+    for (int i = 0; i < count; i++)
+        if (fields[i].type == EVENT_FIELD_AUTHOR)
+            return (enum event_author)((const struct event_word *)event_field_of(&fields[i], &event->as))->value;
+    return AUTHOR_POLICY;
+}
+
+/* --- fields --- */
+
+struct plain_list { /* as event_texts, event_reals and event_integers lie in memory */
+    int count;
+    void *items;
+};
+_Static_assert(sizeof(struct plain_list) == sizeof(struct event_texts) &&
+                   offsetof(struct plain_list, items) == offsetof(struct event_texts, items),
+               "the lists lie alike");
+
+bool field_list_get(enum event_field_type type, const void *value, struct field_list *list)
+{
+    static const struct field_list elements[] = {
+        [EVENT_FIELD_TEXTS] = {EVENT_FIELD_TEXT, sizeof(char *), 0, NULL},
+        [EVENT_FIELD_REALS] = {EVENT_FIELD_REAL, sizeof(double), 0, NULL},
+        [EVENT_FIELD_INTEGERS] = {EVENT_FIELD_INTEGER, sizeof(int64_t), 0, NULL},
+    };
+    struct plain_list plain;
+    if (type < EVENT_FIELD_TEXTS || type > EVENT_FIELD_INTEGERS)
+        return false;
+    memcpy(&plain, value, sizeof plain);
+    *list = elements[type];
+    list->count = plain.count;
+    list->items = plain.items;
+    return true;
+}
+
+void field_list_set(const struct field_list *list, void *value)
+{
+    memcpy(value, &(struct plain_list){list->count, list->items}, sizeof(struct plain_list));
+}
+
+const char *event_field_text(enum event_field_type type, const void *value)
+{
+    const char *text = type == EVENT_FIELD_TEXT ? *(char *const *)value : event_word_text(type, value);
+    return text ? text : "";
+}
+
+void event_field_copy(enum event_field_type type, const void *from, void *to)
+{
+    struct field_list list, copy;
+    if (field_list_get(type, from, &list)) {
+        copy = list;
+        copy.items = list.count ? memory_new((size_t)list.count, list.size) : NULL;
+        for (int i = 0; i < list.count; i++)
+            event_field_copy(list.element, field_list_item(&list, i), field_list_item(&copy, i));
+        field_list_set(&copy, to);
+    } else if (type == EVENT_FIELD_INTEGER)
         *(int64_t *)to = *(const int64_t *)from;
-        break;
-    case EVENT_FIELD_REAL:
+    else if (type == EVENT_FIELD_REAL)
         *(double *)to = *(const double *)from;
-        break;
-    case EVENT_FIELD_BOOL:
+    else if (type == EVENT_FIELD_BOOL)
         *(bool *)to = *(const bool *)from;
-        break;
-    case EVENT_FIELD_TEXT: {
-        const char *text = *(char *const *)from;
-        *(char **)to = memory_copy_text(text ? text : "");
-        break;
+    else if (type == EVENT_FIELD_TEXT)
+        *(char **)to = memory_copy_text(event_field_text(type, from));
+    else {
+        const struct event_word *word = from;
+        *(struct event_word *)to = (struct event_word){word->value, word->other ? memory_copy_text(word->other) : NULL};
     }
-    case EVENT_FIELD_TEXTS:
-        event_texts_copy(from, to);
-        break;
-    case EVENT_FIELD_REALS:
-        event_reals_copy(from, to);
-        break;
-    case EVENT_FIELD_INTEGERS:
-        event_integers_copy(from, to);
-        break;
+}
+
+void event_field_done(enum event_field_type type, void *value)
+{
+    struct field_list list;
+    if (type == EVENT_FIELD_TEXT)
+        free(*(char **)value);
+    else if (type >= EVENT_FIELD_AUTHOR)
+        free(((struct event_word *)value)->other);
+    else if (field_list_get(type, value, &list)) {
+        for (int i = 0; i < list.count; i++)
+            event_field_done(list.element, field_list_item(&list, i));
+        free(list.items);
+        field_list_set(&(struct field_list){0}, value);
     }
 }
 
@@ -140,34 +225,15 @@ void event_fields_copy(enum event_kind kind, const void *from, void *to)
     int count;
     const struct event_field *fields = event_fields(kind, &count);
     for (int i = 0; i < count; i++)
-        copy_field(fields[i].type, event_field_of(&fields[i], from), event_field_of(&fields[i], to));
+        event_field_copy(fields[i].type, event_field_of(&fields[i], from), event_field_of(&fields[i], to));
 }
 
 void event_fields_done(enum event_kind kind, void *values)
 {
     int count;
     const struct event_field *fields = event_fields(kind, &count);
-    for (int i = 0; i < count; i++) {
-        void *value = event_field_of(&fields[i], values);
-        switch (fields[i].type) {
-        case EVENT_FIELD_TEXT:
-            free(*(char **)value);
-            break;
-        case EVENT_FIELD_TEXTS:
-            event_texts_done(value);
-            break;
-        case EVENT_FIELD_REALS:
-            free(((struct event_reals *)value)->items);
-            break;
-        case EVENT_FIELD_INTEGERS:
-            free(((struct event_integers *)value)->items);
-            break;
-        case EVENT_FIELD_INTEGER:
-        case EVENT_FIELD_REAL:
-        case EVENT_FIELD_BOOL:
-            break;
-        }
-    }
+    for (int i = 0; i < count; i++)
+        event_field_done(fields[i].type, event_field_of(&fields[i], values));
     memset(values, 0, kinds[kind].size);
 }
 
@@ -194,50 +260,24 @@ static void add_real(struct text *bytes, double value)
     text_add_bytes(bytes, (const char *)&value, sizeof value);
 }
 
-static void add_string(struct text *bytes, const char *string)
-{
-    size_t length = string ? strlen(string) : 0;
-    add_integer(bytes, (int64_t)length);
-    if (length)
-        text_add_bytes(bytes, string, length);
-}
-
 static void add_fact(enum event_field_type type, const void *value, struct text *bytes)
 {
-    switch (type) {
-    case EVENT_FIELD_INTEGER:
+    struct field_list list;
+    if (field_list_get(type, value, &list)) {
+        add_integer(bytes, list.count);
+        for (int i = 0; i < list.count; i++)
+            add_fact(list.element, field_list_item(&list, i), bytes);
+    } else if (type == EVENT_FIELD_INTEGER)
         add_integer(bytes, *(const int64_t *)value);
-        break;
-    case EVENT_FIELD_REAL:
+    else if (type == EVENT_FIELD_REAL)
         add_real(bytes, *(const double *)value);
-        break;
-    case EVENT_FIELD_BOOL:
+    else if (type == EVENT_FIELD_BOOL)
         add_integer(bytes, *(const bool *)value);
-        break;
-    case EVENT_FIELD_TEXT:
-        add_string(bytes, *(char *const *)value);
-        break;
-    case EVENT_FIELD_TEXTS: {
-        const struct event_texts *texts = value;
-        add_integer(bytes, texts->count);
-        for (int i = 0; i < texts->count; i++)
-            add_string(bytes, texts->items[i]);
-        break;
-    }
-    case EVENT_FIELD_REALS: {
-        const struct event_reals *reals = value;
-        add_integer(bytes, reals->count);
-        for (int i = 0; i < reals->count; i++)
-            add_real(bytes, reals->items[i]);
-        break;
-    }
-    case EVENT_FIELD_INTEGERS: {
-        const struct event_integers *integers = value;
-        add_integer(bytes, integers->count);
-        for (int i = 0; i < integers->count; i++)
-            add_integer(bytes, integers->items[i]);
-        break;
-    }
+    else {
+        const char *text = event_field_text(type, value);
+        add_integer(bytes, (int64_t)strlen(text));
+        if (*text)
+            text_add_bytes(bytes, text, strlen(text));
     }
 }
 

@@ -9,6 +9,8 @@
  * leaving them all out leaves the durable state unchanged.  Fields marked TIMING (seconds, rates, names of
  * devices) are left out of the digest: two runs with one seed differ in them and in nothing else.
  *
+ * A field of a word type (AUTHOR, FAILURE, FINISH) holds one of a few words: an enum in memory, the word on disk.
+ *
  * Architectures, actions and shapes are text in arch/'s notation: this room knows nothing of networks.
  */
 #ifndef ESPALIER_SESSIONS_EVENT_H
@@ -22,12 +24,16 @@
 #include "util/text.h"
 
 /* kind, msgpack name, DURABLE or TRANSIENT */
-#define EVENT_KINDS(K)            \
+#define EVENT_KINDS(K) EVENT_OPENING_KINDS(K) EVENT_PROPOSAL_KINDS(K) EVENT_OTHER_KINDS(K)
+#define EVENT_OPENING_KINDS(K)    \
     K(SESSION, session, DURABLE)  /* the first: all that is needed to do the run again */ \
-    K(OPENED, opened, DURABLE)    /* a process took the session: the first time and at each resume */ \
+    K(OPENED, opened, DURABLE)    /* a process took the session: the first time and at each resume */
+/* Where a proposal led: these share struct event_proposal, the others have a struct event_<name> each. */
+#define EVENT_PROPOSAL_KINDS(K)   \
     K(NODE, node, DURABLE)        /* a network joins the tree and the queue */ \
     K(KNOWN, known, DURABLE)      /* a proposal led to a network that is in the tree already */ \
-    K(REFUSED, refused, DURABLE)  /* a proposal that can't be built: over a limit, no layer can grow */ \
+    K(REFUSED, refused, DURABLE)  /* a proposal that can't be built: over a limit, no layer can grow */
+#define EVENT_OTHER_KINDS(K)      \
     K(STARTED, started, DURABLE)  /* a device took it; its curve starts anew */ \
     K(EPOCH, epoch, DURABLE)      \
     K(RESULT, result, DURABLE)    /* trained; its weights are on disk */ \
@@ -65,27 +71,24 @@
     F(REAL, date, TIMING) F(TEXT, host, TIMING) F(INTEGER, process, TIMING) F(TEXT, program, TIMING)        \
     F(TEXTS, devices, TIMING)    /* of this process: ids; none in logs of before this field */              \
     F(TEXTS, device_names, TIMING)
-#define EVENT_FIELDS_NODE(F)                                                                                \
-    F(INTEGER, node, FACT)       /* from 1 in order of joining; 1 is the start network */                   \
+/* `own` are fields of a kind, `sampled` EVENT_FIELDS_SAMPLED(F) or nothing.  The digest depends on the order. */
+#define EVENT_FIELDS_PROPOSAL(F, own, sampled)                                                              \
     F(INTEGER, parent, FACT)     /* 0: none */                                                              \
-    F(TEXT, by, FACT)            /* start, user, or the policy's name */                                    \
-    F(TEXT, arch, FACT)                                                                                     \
+    F(AUTHOR, by, FACT) own                                                                                 \
     F(TEXTS, actions, FACT)      /* each on what those before it made: widen:conv2:48 */                    \
     F(INTEGERS, steps, FACT)     /* which decision each action belongs to */                                \
-    F(REALS, probabilities, FACT)                                                                           \
-    F(REAL, log_probability, FACT)                                                                          \
-    F(REAL, entropy, FACT)                                                                                  \
+    sampled                                                                                                 \
     F(INTEGER, episode, FACT)    /* from 1; 0: none */                                                      \
-    F(INTEGER, proposal, FACT)   /* from 1, counts known and refused ones too; 0: none */                   \
+    F(INTEGER, proposal, FACT)   /* from 1, counts known and refused ones too; 0: none */
+#define EVENT_FIELDS_SAMPLED(F) F(REALS, probabilities, FACT) F(REAL, log_probability, FACT) F(REAL, entropy, FACT)
+#define EVENT_FIELDS_NODE(F)                                                                                \
+    F(INTEGER, node, FACT)       /* from 1 in order of joining; 1 is the start network */                   \
+    EVENT_FIELDS_PROPOSAL(F, F(TEXT, arch, FACT), EVENT_FIELDS_SAMPLED(F))                                  \
     F(INTEGER, parameters, FACT) F(INTEGER, flops, FACT) F(INTEGER, activation_bytes, FACT)
 #define EVENT_FIELDS_KNOWN(F)                                                                               \
     F(INTEGER, node, FACT)       /* the one that has this architecture */                                   \
-    F(INTEGER, parent, FACT) F(TEXT, by, FACT) F(TEXTS, actions, FACT) F(INTEGERS, steps, FACT)             \
-    F(REALS, probabilities, FACT) F(REAL, log_probability, FACT) F(REAL, entropy, FACT)                     \
-    F(INTEGER, episode, FACT) F(INTEGER, proposal, FACT)
-#define EVENT_FIELDS_REFUSED(F)                                                                             \
-    F(INTEGER, parent, FACT) F(TEXT, by, FACT) F(TEXT, reason, FACT) F(TEXTS, actions, FACT)                \
-    F(INTEGERS, steps, FACT) F(INTEGER, episode, FACT) F(INTEGER, proposal, FACT)
+    EVENT_FIELDS_PROPOSAL(F, , EVENT_FIELDS_SAMPLED(F))
+#define EVENT_FIELDS_REFUSED(F) EVENT_FIELDS_PROPOSAL(F, F(TEXT, reason, FACT), )
 #define EVENT_FIELDS_STARTED(F) F(INTEGER, node, FACT) F(TEXT, device, TIMING) F(INTEGER, attempt, FACT) F(INTEGER, epochs, FACT)
 #define EVENT_FIELDS_EPOCH(F)                                                                               \
     F(INTEGER, node, FACT) F(INTEGER, epoch, FACT) F(INTEGER, epochs, FACT) F(REAL, rate, FACT)             \
@@ -100,8 +103,7 @@
     F(REAL, predicted, FACT)     /* then: the accuracy that it would have come to; accuracy is measured */
 #define EVENT_FIELDS_FAILED(F)                                                                              \
     F(INTEGER, node, FACT) F(INTEGER, attempt, FACT)                                                        \
-    F(TEXT, reason, FACT)        /* diverged, memory, device, cancelled, error */                                \
-    F(TEXT, message, FACT)                                                                                  \
+    F(FAILURE, reason, FACT) F(TEXT, message, FACT)                                                         \
     F(BOOL, again, FACT)         /* back in the queue */
 #define EVENT_FIELDS_LOST(F)                                                                                \
     F(TEXT, device, TIMING)      /* with all its trainers: cuda:0 means cuda:0.1 too */                     \
@@ -116,14 +118,14 @@
     F(TEXT, state_hash, FACT)                                                                               \
     F(INTEGERS, asked, FACT)     /* networks that a person asked for and that it was shown beside the batch */ \
     F(INTEGERS, proposals, FACT) /* the batch; none: those of the episode */
-#define EVENT_FIELDS_COMMAND(F) F(TEXT, by, FACT) F(TEXT, words, FACT) F(BOOL, refused, FACT) F(TEXT, answer, FACT)
-#define EVENT_FIELDS_PAUSED(F) F(BOOL, paused, FACT) F(TEXT, by, FACT)
-#define EVENT_FIELDS_PINNED(F) F(INTEGER, node, FACT) F(BOOL, pinned, FACT) F(TEXT, by, FACT)
-#define EVENT_FIELDS_PRUNED(F) F(INTEGER, node, FACT) F(TEXT, by, FACT) /* with all that grew from it */
-#define EVENT_FIELDS_NOTED(F) F(INTEGER, node, FACT) F(TEXT, note, FACT) F(TEXT, by, FACT)
-#define EVENT_FIELDS_BUDGET(F) F(INTEGER, episodes, FACT) F(INTEGER, networks, FACT) F(REAL, seconds, FACT) F(TEXT, by, FACT)
-#define EVENT_FIELDS_SETTINGS(F) F(INTEGER, epochs, FACT) F(REAL, rate, FACT) F(TEXT, by, FACT)
-#define EVENT_FIELDS_FINISHED(F) F(TEXT, reason, FACT) /* budget, interrupted, error */ F(TEXT, message, FACT)
+#define EVENT_FIELDS_COMMAND(F) F(AUTHOR, by, FACT) F(TEXT, words, FACT) F(BOOL, refused, FACT) F(TEXT, answer, FACT)
+#define EVENT_FIELDS_PAUSED(F) F(BOOL, paused, FACT) F(AUTHOR, by, FACT)
+#define EVENT_FIELDS_PINNED(F) F(INTEGER, node, FACT) F(BOOL, pinned, FACT) F(AUTHOR, by, FACT)
+#define EVENT_FIELDS_PRUNED(F) F(INTEGER, node, FACT) F(AUTHOR, by, FACT) /* with all that grew from it */
+#define EVENT_FIELDS_NOTED(F) F(INTEGER, node, FACT) F(TEXT, note, FACT) F(AUTHOR, by, FACT)
+#define EVENT_FIELDS_BUDGET(F) F(INTEGER, episodes, FACT) F(INTEGER, networks, FACT) F(REAL, seconds, FACT) F(AUTHOR, by, FACT)
+#define EVENT_FIELDS_SETTINGS(F) F(INTEGER, epochs, FACT) F(REAL, rate, FACT) F(AUTHOR, by, FACT)
+#define EVENT_FIELDS_FINISHED(F) F(FINISH, reason, FACT) F(TEXT, message, FACT)
 #define EVENT_FIELDS_STEP(F)                                                                                \
     F(INTEGER, node, FACT) F(INTEGER, epoch, FACT) F(INTEGER, step, FACT) F(INTEGER, steps, FACT)           \
     F(REAL, loss, FACT) F(REAL, images_per_second, TIMING)
@@ -133,6 +135,30 @@
     /* unknown ones are NaN */
 
 enum { EVENT_FORMAT = 1 };
+
+/* Who wrote or asked for an event.  Any other word is the name of a policy. */
+#define EVENT_AUTHORS(W)                                                                                    \
+    W(AUTHOR_START, start)       /* the options: the start network */                                       \
+    W(AUTHOR_USER, user)                                                                                    \
+    W(AUTHOR_RESUME, resume)     /* the program, when a session is taken up again */                        \
+    W(AUTHOR_REPAIR, lost)       /* fsck: stands in for an event that is lost */
+#define FAILURE_REASONS(W)                                                                                  \
+    W(FAILURE_DIVERGED, diverged) W(FAILURE_MEMORY, memory) W(FAILURE_DEVICE, device) W(FAILURE_ERROR, error) \
+    W(FAILURE_CANCELLED, cancelled) /* stopped by a person, a pruned parent or the end of the search */     \
+    W(FAILURE_LOST, lost)        /* fsck: how the attempt ended is not in the log */
+#define FINISH_REASONS(W)                                                                                   \
+    W(FINISH_BUDGET, budget) W(FINISH_INTERRUPTED, interrupted)                                             \
+    W(FINISH_EXHAUSTED, exhausted) /* proposals lead to nothing new any more */                             \
+    W(FINISH_ERROR, error)
+
+#define EVENT_WORD(value, word) value,
+enum event_author { AUTHOR_POLICY, EVENT_AUTHORS(EVENT_WORD) };
+enum failure_reason { FAILURE_UNKNOWN, FAILURE_REASONS(EVENT_WORD) };
+enum finish_reason { FINISH_UNKNOWN, FINISH_REASONS(EVENT_WORD) };
+#undef EVENT_WORD
+
+/* One of these enums.  At 0 `other` has the word itself (a policy's name, a word of a newer program) or is NULL: none. */
+struct event_word { int value; char *other; };
 
 enum event_kind {
 #define EVENT_ENUM(kind, name, durability) EVENT_##kind,
@@ -149,15 +175,21 @@ struct event_integers { int count; int64_t *items; };
 #define EVENT_TYPE_REAL double
 #define EVENT_TYPE_BOOL bool
 #define EVENT_TYPE_TEXT char *
+#define EVENT_TYPE_AUTHOR struct event_word
+#define EVENT_TYPE_FAILURE struct event_word
+#define EVENT_TYPE_FINISH struct event_word
 #define EVENT_TYPE_TEXTS struct event_texts
 #define EVENT_TYPE_REALS struct event_reals
 #define EVENT_TYPE_INTEGERS struct event_integers
 #define EVENT_MEMBER(type, name, timing) EVENT_TYPE_##type name;
 
-/* struct event_session, struct event_node, …: one a kind */
+/* struct event_session, struct event_opened, … */
 #define EVENT_STRUCT(kind, name, durability) struct event_##name { EVENT_FIELDS_##kind(EVENT_MEMBER) };
-EVENT_KINDS(EVENT_STRUCT)
+EVENT_OPENING_KINDS(EVENT_STRUCT)
+EVENT_OTHER_KINDS(EVENT_STRUCT)
 #undef EVENT_STRUCT
+/* Of NODE, KNOWN and REFUSED; each has the fields of its list, the others stay 0. */
+struct event_proposal { EVENT_FIELDS_NODE(EVENT_MEMBER) char *reason; };
 
 struct event {
     int64_t number; /* of durable events: from 1, without gaps; transient ones repeat the last durable's */
@@ -165,17 +197,27 @@ struct event {
     enum event_kind kind;
     union {
 #define EVENT_UNION(kind, name, durability) struct event_##name name;
-        EVENT_KINDS(EVENT_UNION)
+        EVENT_OPENING_KINDS(EVENT_UNION)
+        EVENT_OTHER_KINDS(EVENT_UNION)
 #undef EVENT_UNION
+        struct event_proposal node, known, refused;
     } as;
 };
 
-/* Texts and arrays inside an event are its own.  A NULL text is written as "". */
+/* Texts, words and arrays inside an event are its own.  A NULL text is written as "". */
 void event_done(struct event *event);
 void event_copy(const struct event *from, struct event *to);
 
 const char *event_kind_name(enum event_kind kind);
 bool event_is_durable(enum event_kind kind);
+/* Whose it is: the field `by`; AUTHOR_POLICY for kinds without one. */
+enum event_author event_author(const struct event *event);
+/* The words; "" for none.  They live as long as the argument. */
+const char *author_name(const struct event_word *author);
+const char *failure_name(const struct event_word *reason);
+const char *finish_name(const struct event_word *reason);
+/* An author from its word; a policy's name is copied. */
+struct event_word author_of(const char *word);
 
 /* One msgpack map: {"n": number, "t": time, "k": kind, field: value, …}; `*bytes` the caller's to free(). */
 void event_encode(const struct event *event, void **bytes, size_t *length);

@@ -48,7 +48,7 @@ static int utf8_length(const unsigned char *bytes)
 static void print_string(struct text *text, const char *string)
 {
     text_add(text, "\"");
-    for (const unsigned char *at = (const unsigned char *)(string ? string : ""); *at;) {
+    for (const unsigned char *at = (const unsigned char *)string; *at;) {
         int length = utf8_length(at);
         if (!length)
             text_add(text, "\\ufffd");
@@ -65,45 +65,22 @@ static void print_string(struct text *text, const char *string)
 
 static void print_value(struct text *text, enum event_field_type type, const void *value)
 {
-    switch (type) {
-    case EVENT_FIELD_INTEGER:
+    struct field_list list;
+    if (field_list_get(type, value, &list)) {
+        text_add(text, "[");
+        for (int i = 0; i < list.count; i++) {
+            text_add(text, i ? "," : "");
+            print_value(text, list.element, field_list_item(&list, i));
+        }
+        text_add(text, "]");
+    } else if (type == EVENT_FIELD_INTEGER)
         text_add(text, "%lld", (long long)*(const int64_t *)value);
-        break;
-    case EVENT_FIELD_REAL:
+    else if (type == EVENT_FIELD_REAL)
         print_real(text, *(const double *)value);
-        break;
-    case EVENT_FIELD_BOOL:
+    else if (type == EVENT_FIELD_BOOL)
         text_add(text, *(const bool *)value ? "true" : "false");
-        break;
-    case EVENT_FIELD_TEXT:
-        print_string(text, *(char *const *)value);
-        break;
-    case EVENT_FIELD_TEXTS: {
-        const struct event_texts *texts = value;
-        for (int i = 0; i < texts->count; i++) {
-            text_add(text, i ? "," : "[");
-            print_string(text, texts->items[i]);
-        }
-        text_add(text, texts->count ? "]" : "[]");
-        break;
-    }
-    case EVENT_FIELD_REALS: {
-        const struct event_reals *reals = value;
-        for (int i = 0; i < reals->count; i++) {
-            text_add(text, i ? "," : "[");
-            print_real(text, reals->items[i]);
-        }
-        text_add(text, reals->count ? "]" : "[]");
-        break;
-    }
-    case EVENT_FIELD_INTEGERS: {
-        const struct event_integers *integers = value;
-        for (int i = 0; i < integers->count; i++)
-            text_add(text, "%s%lld", i ? "," : "[", (long long)integers->items[i]);
-        text_add(text, integers->count ? "]" : "[]");
-        break;
-    }
-    }
+    else
+        print_string(text, event_field_text(type, value));
 }
 
 void event_print_json(const struct event *event, struct text *text)

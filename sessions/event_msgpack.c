@@ -29,50 +29,24 @@ static int write_to_text(void *context, const char *bytes, size_t length)
 
 static void pack_string(msgpack_packer *packer, const char *string)
 {
-    size_t length = string ? strlen(string) : 0;
-    msgpack_pack_str_with_body(packer, string ? string : "", length);
+    msgpack_pack_str_with_body(packer, string, strlen(string));
 }
 
 static void pack_value(msgpack_packer *packer, enum event_field_type type, const void *value)
 {
-    switch (type) {
-    case EVENT_FIELD_INTEGER:
+    struct field_list list;
+    if (field_list_get(type, value, &list)) {
+        msgpack_pack_array(packer, (size_t)list.count);
+        for (int i = 0; i < list.count; i++)
+            pack_value(packer, list.element, field_list_item(&list, i));
+    } else if (type == EVENT_FIELD_INTEGER)
         msgpack_pack_int64(packer, *(const int64_t *)value);
-        break;
-    case EVENT_FIELD_REAL:
+    else if (type == EVENT_FIELD_REAL)
         msgpack_pack_double(packer, *(const double *)value);
-        break;
-    case EVENT_FIELD_BOOL:
-        if (*(const bool *)value)
-            msgpack_pack_true(packer);
-        else
-            msgpack_pack_false(packer);
-        break;
-    case EVENT_FIELD_TEXT:
-        pack_string(packer, *(char *const *)value);
-        break;
-    case EVENT_FIELD_TEXTS: {
-        const struct event_texts *texts = value;
-        msgpack_pack_array(packer, (size_t)texts->count);
-        for (int i = 0; i < texts->count; i++)
-            pack_string(packer, texts->items[i]);
-        break;
-    }
-    case EVENT_FIELD_REALS: {
-        const struct event_reals *reals = value;
-        msgpack_pack_array(packer, (size_t)reals->count);
-        for (int i = 0; i < reals->count; i++)
-            msgpack_pack_double(packer, reals->items[i]);
-        break;
-    }
-    case EVENT_FIELD_INTEGERS: {
-        const struct event_integers *integers = value;
-        msgpack_pack_array(packer, (size_t)integers->count);
-        for (int i = 0; i < integers->count; i++)
-            msgpack_pack_int64(packer, integers->items[i]);
-        break;
-    }
-    }
+    else if (type == EVENT_FIELD_BOOL)
+        *(const bool *)value ? msgpack_pack_true(packer) : msgpack_pack_false(packer);
+    else
+        pack_string(packer, event_field_text(type, value));
 }
 
 void event_encode(const struct event *event, void **bytes, size_t *length)
@@ -233,80 +207,47 @@ static bool take_real(const msgpack_object *object, double *value)
     return true;
 }
 
-static bool take_text(const msgpack_object *object, char **value)
+/* A text or a word. */
+static bool take_string(const msgpack_object *object, enum event_field_type type, void *value)
 {
-    if (object->type != MSGPACK_OBJECT_STR ||
-        (object->via.str.size && memchr(object->via.str.ptr, 0, object->via.str.size)))
+    const char *bytes = object->via.str.ptr;
+    size_t length = object->via.str.size;
+    if (object->type != MSGPACK_OBJECT_STR || (length && memchr(bytes, 0, length)))
         return false;
-    char *text = memory_new((size_t)object->via.str.size + 1, 1);
-    if (object->via.str.size)
-        memcpy(text, object->via.str.ptr, object->via.str.size);
-    *value = text;
-    return true;
-}
-
-/* An array whose elements are taken one by one into `items`; on failure `*count` says how many are there. */
-static bool take_array(const msgpack_object *object, size_t size, void **items, int *count,
-                       bool (*take)(const msgpack_object *element, void *item))
-{
-    if (object->type != MSGPACK_OBJECT_ARRAY || object->via.array.size > INT32_MAX)
-        return false;
-    if (!object->via.array.size)
+    if (type != EVENT_FIELD_TEXT) {
+        event_word_set(type, bytes, length, value);
         return true;
-    *items = memory_new(object->via.array.size, size);
-    for (uint32_t i = 0; i < object->via.array.size; i++) {
-        if (!take(&object->via.array.ptr[i], (char *)*items + i * size))
-            return false;
-        *count = (int)i + 1;
     }
+    char *text = memory_new(length + 1, 1);
+    if (length)
+        memcpy(text, bytes, length);
+    *(char **)value = text;
     return true;
-}
-
-static bool take_text_item(const msgpack_object *element, void *item)
-{
-    return take_text(element, item);
-}
-
-static bool take_real_item(const msgpack_object *element, void *item)
-{
-    return take_real(element, item);
-}
-
-static bool take_integer_item(const msgpack_object *element, void *item)
-{
-    return take_integer(element, item);
 }
 
 /* On failure the field may hold a part: event_done() frees it. */
 static bool take_value(const msgpack_object *object, enum event_field_type type, void *value)
 {
-    switch (type) {
-    case EVENT_FIELD_INTEGER:
+    struct field_list list;
+    if (type == EVENT_FIELD_INTEGER)
         return take_integer(object, value);
-    case EVENT_FIELD_REAL:
+    if (type == EVENT_FIELD_REAL)
         return take_real(object, value);
-    case EVENT_FIELD_BOOL:
-        if (object->type != MSGPACK_OBJECT_BOOLEAN)
-            return false;
+    if (type == EVENT_FIELD_BOOL) {
         *(bool *)value = object->via.boolean;
-        return true;
-    case EVENT_FIELD_TEXT:
-        return take_text(object, value);
-    case EVENT_FIELD_TEXTS: {
-        struct event_texts *texts = value;
-        return take_array(object, sizeof *texts->items, (void **)&texts->items, &texts->count, take_text_item);
+        return object->type == MSGPACK_OBJECT_BOOLEAN;
     }
-    case EVENT_FIELD_REALS: {
-        struct event_reals *reals = value;
-        return take_array(object, sizeof *reals->items, (void **)&reals->items, &reals->count, take_real_item);
-    }
-    case EVENT_FIELD_INTEGERS: {
-        struct event_integers *integers = value;
-        return take_array(object, sizeof *integers->items, (void **)&integers->items, &integers->count,
-                          take_integer_item);
-    }
-    }
-    return false;
+    if (!field_list_get(type, value, &list))
+        return take_string(object, type, value);
+    if (object->type != MSGPACK_OBJECT_ARRAY || object->via.array.size > INT32_MAX)
+        return false;
+    int count = (int)object->via.array.size;
+    list.items = count ? memory_new((size_t)count, list.size) : NULL;
+    while (list.count < count &&
+           take_value(&object->via.array.ptr[list.count], list.element, field_list_item(&list, list.count)))
+        list.count++;
+    field_list_set(&list, value);
+    return list.count == count;
 }
 
 static const char *type_name(enum event_field_type type)
@@ -320,7 +261,7 @@ static const char *type_name(enum event_field_type type)
         [EVENT_FIELD_REALS] = "an array of numbers",
         [EVENT_FIELD_INTEGERS] = "an array of integers",
     };
-    return names[type];
+    return names[type < EVENT_FIELD_AUTHOR ? type : EVENT_FIELD_TEXT];
 }
 
 /* Number, time and kind; `*kind` is EVENT_KIND_COUNT for a kind that isn't ours. */

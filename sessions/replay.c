@@ -46,39 +46,6 @@ struct replay {
 
 /* --- the index ----------------------------------------------------------------------------------------------- */
 
-static bool is_user(const char *by)
-{
-    return by && !strcmp(by, "user");
-}
-
-static bool is_of_user(const struct event *event)
-{
-    switch (event->kind) {
-    case EVENT_COMMAND:
-        return true;
-    case EVENT_NODE:
-        return is_user(event->as.node.by);
-    case EVENT_KNOWN:
-        return is_user(event->as.known.by);
-    case EVENT_REFUSED:
-        return is_user(event->as.refused.by);
-    case EVENT_PAUSED:
-        return is_user(event->as.paused.by);
-    case EVENT_PINNED:
-        return is_user(event->as.pinned.by);
-    case EVENT_PRUNED:
-        return is_user(event->as.pruned.by);
-    case EVENT_NOTED:
-        return is_user(event->as.noted.by);
-    case EVENT_BUDGET:
-        return is_user(event->as.budget.by);
-    case EVENT_SETTINGS:
-        return is_user(event->as.settings.by);
-    default:
-        return false;
-    }
-}
-
 /* `best` and `failures` are those before the event. */
 static unsigned marks_of(struct replay *replay, const struct event *event, int64_t best, int64_t failures)
 {
@@ -87,7 +54,7 @@ static unsigned marks_of(struct replay *replay, const struct event *event, int64
         marks |= REPLAY_BEST;
     if (replay->state->failure_count != failures)
         marks |= REPLAY_FAILURE;
-    if (is_of_user(event)) {
+    if (event->kind == EVENT_COMMAND || event_author(event) == AUTHOR_USER) {
         if (event->time - replay->last_user > user_seconds)
             marks |= REPLAY_USER;
         replay->last_user = event->time;

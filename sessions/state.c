@@ -106,19 +106,42 @@ static void apply_session(struct session_state *state, const struct event_sessio
     state->rate = real_option(state, "rate", -1);
 }
 
-static struct proposal_record *add_proposal(struct session_state *state, int64_t proposal, int64_t episode)
+bool node_is_pending(const struct session_node *node)
 {
-    state->proposals = memory_grow(state->proposals, (size_t)state->proposal_count, &state->proposal_capacity,
-                                   sizeof *state->proposals);
-    struct proposal_record *record = memory_new(1, sizeof *record);
-    *record = (struct proposal_record){
-        .proposal = proposal, .episode = episode, .trained = state->status_count[NODE_DONE], .references = 1};
-    state->proposals[state->proposal_count++] = record;
-    state->episode = episode;
-    return record;
+    return node->status == NODE_QUEUED || node->status == NODE_RUNNING;
 }
 
-static void apply_node(struct session_state *state, const struct event_node *facts, double time)
+bool node_has_no_result(const struct session_node *node)
+{
+    return node->status == NODE_FAILED || node->status == NODE_CANCELLED;
+}
+
+static bool is_fruitless(const struct session_state *state, const struct proposal_record *record)
+{
+    enum event_author author = (enum event_author)record->facts.by.value;
+    if (record->answer == EVENT_REFUSED)
+        return author != AUTHOR_USER && author != AUTHOR_REPAIR; /* the latter may stand in for a new network */
+    return record->answer == EVENT_KNOWN && !node_is_pending(session_node(state, record->facts.node));
+}
+
+static void add_proposal(struct session_state *state, enum event_kind kind, const struct event_proposal *facts)
+{
+    struct proposal_record *record = memory_new(1, sizeof *record);
+    *record = (struct proposal_record){.answer = kind, .references = 1};
+    event_fields_copy(kind, facts, &record->facts);
+    record->fruitless = is_fruitless(state, record);
+    state->proposals = memory_grow(state->proposals, (size_t)state->proposal_count, &state->proposal_capacity,
+                                   sizeof *state->proposals);
+    state->proposals[state->proposal_count++] = record;
+    state->episode = facts->episode;
+    state->not_new_count = kind == EVENT_NODE ? 0 : state->not_new_count + 1;
+    if (facts->parent && (record->fruitless || kind == EVENT_NODE)) {
+        struct session_node *parent = session_node_own(state, facts->parent);
+        parent->fruitless_count = record->fruitless ? parent->fruitless_count + 1 : 0;
+    }
+}
+
+static void add_node(struct session_state *state, const struct event_proposal *facts, double time)
 {
     struct session_node *node = memory_new(1, sizeof *node);
     event_fields_copy(EVENT_NODE, facts, &node->facts);
@@ -130,50 +153,19 @@ static void apply_node(struct session_state *state, const struct event_node *fac
     state->nodes[state->node_count++] = node;
     if (facts->parent)
         session_node_own(state, facts->parent)->child_count++;
-    if (!facts->proposal)
-        return;
-    struct proposal_record *record = add_proposal(state, facts->proposal, facts->episode);
-    record->parent = facts->parent;
-    record->node = facts->node;
-    record->log_probability = facts->log_probability;
-    record->entropy = facts->entropy;
-    record->by_user = !strcmp(text_of(facts->by), "user");
-    event_texts_copy(&facts->actions, &record->actions);
-    event_integers_copy(&facts->steps, &record->steps);
-    event_reals_copy(&facts->probabilities, &record->probabilities);
 }
 
-static void apply_known(struct session_state *state, const struct event_known *facts)
+static void apply_proposal(struct session_state *state, enum event_kind kind, const struct event_proposal *facts,
+                           double time)
 {
-    state->known_count++;
-    session_node_own(state, facts->node)->known_count++;
-    if (!facts->proposal)
-        return;
-    struct proposal_record *record = add_proposal(state, facts->proposal, facts->episode);
-    record->parent = facts->parent;
-    record->node = facts->node;
-    record->known = true;
-    enum node_status status = session_node(state, facts->node)->status;
-    record->barren = status != NODE_QUEUED && status != NODE_RUNNING;
-    record->log_probability = facts->log_probability;
-    record->entropy = facts->entropy;
-    record->by_user = !strcmp(text_of(facts->by), "user");
-    event_texts_copy(&facts->actions, &record->actions);
-    event_integers_copy(&facts->steps, &record->steps);
-    event_reals_copy(&facts->probabilities, &record->probabilities);
-}
-
-static void apply_refused(struct session_state *state, const struct event_refused *facts)
-{
-    state->refused_count++;
-    if (!facts->proposal)
-        return;
-    struct proposal_record *record = add_proposal(state, facts->proposal, facts->episode);
-    record->parent = facts->parent;
-    record->by_user = !strcmp(text_of(facts->by), "user");
-    record->barren = !record->by_user && strcmp(text_of(facts->by), "lost"); /* which stands in for any (bridge.c) */
-    event_texts_copy(&facts->actions, &record->actions);
-    event_integers_copy(&facts->steps, &record->steps);
+    if (kind == EVENT_NODE)
+        add_node(state, facts, time);
+    else if (kind == EVENT_KNOWN)
+        session_node_own(state, facts->node)->known_count++;
+    state->known_count += kind == EVENT_KNOWN;
+    state->refused_count += kind == EVENT_REFUSED;
+    if (facts->proposal)
+        add_proposal(state, kind, facts);
 }
 
 static void forget_step(struct session_node *node)
@@ -192,6 +184,7 @@ static void apply_started(struct session_state *state, const struct event_starte
     node->epochs = (int)facts->epochs;
     node->curve_count = 0;
     node->accuracy = node->loss = node->seconds = node->images_per_second = 0;
+    node->failure_reason = FAILURE_UNKNOWN;
     replace_text(&node->failure, NULL);
     replace_text(&node->device, text_of(facts->device));
     forget_step(node);
@@ -231,6 +224,7 @@ static void apply_result(struct session_state *state, const struct event_result 
     replace_text(&node->stopped, text_of(facts->stopped)[0] ? facts->stopped : NULL);
     node->predicted = facts->predicted;
     forget_step(node);
+    state->not_new_count = 0;
     bool number = facts->accuracy == facts->accuracy;
     if (number && (!state->best || facts->accuracy > session_node(state, state->best)->accuracy)) {
         state->best = facts->node;
@@ -241,7 +235,8 @@ static void apply_result(struct session_state *state, const struct event_result 
 static void apply_failed(struct session_state *state, const struct event_failed *facts, double time)
 {
     struct session_node *node = session_node_own(state, facts->node);
-    bool cancelled = !strcmp(text_of(facts->reason), "cancelled");
+    const char *reason = failure_name(&facts->reason);
+    bool cancelled = facts->reason.value == FAILURE_CANCELLED;
     if (facts->again)
         set_status(state, node, node->pruned ? NODE_CANCELLED : NODE_QUEUED);
     else
@@ -249,8 +244,9 @@ static void apply_failed(struct session_state *state, const struct event_failed 
     release_device(state, facts->node);
     node->ended = time;
     free(node->failure);
-    node->failure = text_of(facts->message)[0] ? event_text("%s: %s", text_of(facts->reason), facts->message)
-                                               : memory_copy_text(text_of(facts->reason));
+    node->failure_reason = (enum failure_reason)facts->reason.value;
+    node->failure =
+        text_of(facts->message)[0] ? event_text("%s: %s", reason, facts->message) : memory_copy_text(reason);
     forget_step(node);
     if (!cancelled)
         state->failure_count++;
@@ -346,6 +342,17 @@ static void apply_paused(struct session_state *state, const struct event_paused 
     state->paused_at = time;
 }
 
+static void apply_finished(struct session_state *state, const struct event_finished *facts)
+{
+    nobody_trains(state);
+    state->finished = true;
+    free(state->finish_reason.other);
+    event_field_copy(EVENT_FIELD_FINISH, &facts->reason, &state->finish_reason);
+    replace_text(&state->finish_message, text_of(facts->message));
+    if (facts->reason.value == FINISH_EXHAUSTED)
+        state->not_new_count = 0; /* whoever resumes it tries again */
+}
+
 static void apply_kind(struct session_state *state, const struct event *event)
 {
     switch (event->kind) {
@@ -356,13 +363,9 @@ static void apply_kind(struct session_state *state, const struct event *event)
         apply_opened(state, &event->as.opened);
         break;
     case EVENT_NODE:
-        apply_node(state, &event->as.node, event->time);
-        break;
     case EVENT_KNOWN:
-        apply_known(state, &event->as.known);
-        break;
     case EVENT_REFUSED:
-        apply_refused(state, &event->as.refused);
+        apply_proposal(state, event->kind, &event->as.node, event->time);
         break;
     case EVENT_STARTED:
         apply_started(state, &event->as.started, event->time);
@@ -404,10 +407,7 @@ static void apply_kind(struct session_state *state, const struct event *event)
         apply_settings(state, &event->as.settings);
         break;
     case EVENT_FINISHED:
-        nobody_trains(state);
-        state->finished = true;
-        replace_text(&state->finish_reason, text_of(event->as.finished.reason));
-        replace_text(&state->finish_message, text_of(event->as.finished.message));
+        apply_finished(state, &event->as.finished);
         break;
     case EVENT_STEP:
         apply_step(state, &event->as.step);

@@ -17,7 +17,7 @@ struct curve_point {
 };
 
 struct session_node {
-    struct event_node facts;     /* as it joined; facts.node is its number */
+    struct event_proposal facts; /* as it joined; facts.node is its number */
     double joined, started, ended; /* event times; started and ended 0 while unknown */
     enum node_status status;
     int attempts;
@@ -32,11 +32,13 @@ struct session_node {
     char *weights, *weights_hash; /* NULL before the result */
     char *stopped;               /* why it wasn't trained to the end, or NULL; then: what it was predicted to reach */
     double predicted;
-    char *failure;               /* "diverged: loss is not finite at step 12", or NULL */
+    char *failure;               /* of the last attempt: "diverged: loss is not finite at step 12", or NULL */
+    enum failure_reason failure_reason;
     bool pinned, pruned;
     char *note;
     int child_count;
     int known_count;             /* proposals that led here again */
+    int fruitless_count;         /* proposals from it since the last that led to a new network: see proposal_record */
     bool shown;                  /* to the policy, as a person's: by the field `asked` of POLICY */
     /* Of the running step, transient. */
     int64_t step, steps;
@@ -53,18 +55,11 @@ struct session_device {
     bool lost;                   /* to the process that has the session */
 };
 
-/* What a policy was answered: every proposal, in order; resume feeds unfinished batches from here. */
+/* A proposal and its answer, in order; resume feeds unfinished batches from here. */
 struct proposal_record {
-    int64_t proposal, episode, parent;
-    int64_t node;                /* where it led; 0: refused */
-    int64_t trained;             /* how many networks were, by then */
-    bool known;
-    bool barren;                 /* led to nothing new: refused, or known when it was no longer in training */
-    struct event_texts actions;
-    struct event_integers steps;
-    struct event_reals probabilities;
-    double log_probability, entropy;
-    bool by_user;
+    enum event_kind answer;      /* EVENT_NODE, EVENT_KNOWN or EVENT_REFUSED */
+    struct event_proposal facts; /* of that event; facts.node is 0 when it was refused */
+    bool fruitless;              /* nothing new can come of it: refused, or known and no longer in training */
     int references;              /* private to state*.c: the states that share it */
 };
 
@@ -83,6 +78,7 @@ struct session_state {
     int64_t proposal_count;      /* proposals[i] is proposal i + 1 */
     struct proposal_record **proposals;
     int64_t known_count, refused_count, failure_count;
+    int64_t not_new_count;       /* known and refused ones since one was new, a network was done, or the search was exhausted */
     int64_t episode;             /* of the last proposal */
 
     int64_t policy_count;
@@ -97,13 +93,13 @@ struct session_state {
     double rate;                 /* options' until a SETTINGS event; 0 and -1: the first event doesn't say */
     bool paused, finished;
     double paused_at, paused_seconds; /* event time of the last pause; all pauses that have ended */
-    char *finish_reason;         /* budget, interrupted, error; NULL before the first FINISHED */
+    struct event_word finish_reason; /* an enum finish_reason; none before the first FINISHED */
     char *finish_message;
     int64_t opened_count;
     int64_t command_count;
 
-    /* Private to state*.c: growing arrays' room; the sum of the hashes of every event's facts, which covers what is
-       kept nowhere else and doesn't depend on the order of events that trainers finished side by side. */
+    /* Private to state*.c: capacities of the arrays; the sum of the hashes of every event's facts.  It covers facts that
+       the state doesn't keep, and doesn't depend on the order of events that trainers finished side by side. */
     size_t node_capacity, proposal_capacity, policy_capacity;
     struct hash history;
     struct text scratch;
@@ -127,6 +123,10 @@ int session_accepts(const struct session_state *state, const struct event *event
 double session_active_seconds(const struct session_state *state, double now);
 /* NULL when there is no such node. */
 const struct session_node *session_node(const struct session_state *state, int64_t node);
+/* Does it wait for training or train? */
+bool node_is_pending(const struct session_node *node);
+/* Did it fail or was it cancelled?  Then a person may ask for the same network again. */
+bool node_has_no_result(const struct session_node *node);
 /* The value of an option in the first event, or NULL. */
 const char *session_option(const struct session_state *state, const char *name);
 

@@ -39,19 +39,6 @@ static int needs_running(const struct session_state *state, int64_t node, struct
     return 0;
 }
 
-/* A proposal (numbers from 1 without gaps; 0: the event is not one) with its parallel arrays. */
-static int accepts_proposal(const struct session_state *state, int64_t proposal, const struct event_texts *actions,
-                            const struct event_integers *steps, const struct event_reals *probabilities,
-                            struct error *error)
-{
-    if (proposal && proposal != state->proposal_count + 1)
-        REFUSE("proposal %lld follows proposal %lld", (long long)proposal, (long long)state->proposal_count);
-    if (steps->count != actions->count || (probabilities && probabilities->count != actions->count))
-        REFUSE("%d actions have %d steps and %d probabilities", actions->count, steps->count,
-               probabilities ? probabilities->count : actions->count);
-    return 0;
-}
-
 static int accepts_session(const struct session_state *state, const struct event_session *session, struct error *error)
 {
     if (state->event_count)
@@ -61,28 +48,22 @@ static int accepts_session(const struct session_state *state, const struct event
     return 0;
 }
 
-static int accepts_node(const struct session_state *state, const struct event_node *node, struct error *error)
+/* Proposals are numbered from 1 without gaps; 0: no policy made it.  Its arrays are parallel. */
+static int accepts_proposal(const struct session_state *state, enum event_kind kind, const struct event_proposal *facts,
+                            struct error *error)
 {
-    if (node->node != state->node_count + 1)
-        REFUSE("network %lld follows network %lld", (long long)node->node, (long long)state->node_count);
-    if (node->parent && needs_node(state, node->parent, error))
+    int probabilities = kind == EVENT_REFUSED ? facts->actions.count : facts->probabilities.count;
+    if (kind == EVENT_NODE && facts->node != state->node_count + 1)
+        REFUSE("network %lld follows network %lld", (long long)facts->node, (long long)state->node_count);
+    if ((kind == EVENT_KNOWN && needs_node(state, facts->node, error)) ||
+        ((kind != EVENT_NODE || facts->parent) && needs_node(state, facts->parent, error)))
         return -1;
-    return accepts_proposal(state, node->proposal, &node->actions, &node->steps, &node->probabilities, error);
-}
-
-static int accepts_known(const struct session_state *state, const struct event_known *proposal, struct error *error)
-{
-    if (needs_node(state, proposal->node, error) || needs_node(state, proposal->parent, error))
-        return -1;
-    return accepts_proposal(state, proposal->proposal, &proposal->actions, &proposal->steps, &proposal->probabilities,
-                            error);
-}
-
-static int accepts_refused(const struct session_state *state, const struct event_refused *proposal, struct error *error)
-{
-    if (needs_node(state, proposal->parent, error))
-        return -1;
-    return accepts_proposal(state, proposal->proposal, &proposal->actions, &proposal->steps, NULL, error);
+    if (facts->proposal && facts->proposal != state->proposal_count + 1)
+        REFUSE("proposal %lld follows proposal %lld", (long long)facts->proposal, (long long)state->proposal_count);
+    if (facts->steps.count != facts->actions.count || probabilities != facts->actions.count)
+        REFUSE("%d actions have %d steps and %d probabilities", facts->actions.count, facts->steps.count,
+               probabilities);
+    return 0;
 }
 
 static int accepts_started(const struct session_state *state, const struct event_started *started, struct error *error)
@@ -163,11 +144,9 @@ static int accepts_kind(const struct session_state *state, const struct event *e
     case EVENT_SESSION:
         return accepts_session(state, &event->as.session, error);
     case EVENT_NODE:
-        return accepts_node(state, &event->as.node, error);
     case EVENT_KNOWN:
-        return accepts_known(state, &event->as.known, error);
     case EVENT_REFUSED:
-        return accepts_refused(state, &event->as.refused, error);
+        return accepts_proposal(state, event->kind, &event->as.node, error);
     case EVENT_STARTED:
         return accepts_started(state, &event->as.started, error);
     case EVENT_EPOCH:

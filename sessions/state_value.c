@@ -42,9 +42,7 @@ static void release_proposal(struct proposal_record *record)
 {
     if (--record->references)
         return;
-    event_texts_done(&record->actions);
-    free(record->steps.items);
-    free(record->probabilities.items);
+    event_fields_done(record->answer, &record->facts);
     free(record);
 }
 
@@ -67,7 +65,7 @@ void session_state_free(struct session_state *state)
         free(state->devices[i].name);
     }
     free(state->devices);
-    free(state->finish_reason);
+    free(state->finish_reason.other);
     free(state->finish_message);
     text_done(&state->scratch);
     free(state);
@@ -139,7 +137,7 @@ struct session_state *session_state_copy(const struct session_state *from)
     if (from->event_count)
         event_fields_copy(EVENT_SESSION, &from->facts, &to->facts);
     copy_lists(from, to);
-    to->finish_reason = copy_text(from->finish_reason);
+    event_field_copy(EVENT_FIELD_FINISH, &from->finish_reason, &to->finish_reason);
     to->finish_message = copy_text(from->finish_message);
     to->scratch = TEXT_EMPTY;
     return to;
@@ -197,19 +195,20 @@ static void add_node(struct text *bytes, const struct session_node *node)
 
 static void add_proposal(struct text *bytes, const struct proposal_record *record)
 {
-    add_integer(bytes, record->proposal);
-    add_integer(bytes, record->episode);
-    add_integer(bytes, record->parent);
-    add_integer(bytes, record->node);
-    add_integer(bytes, record->known);
-    add_integer(bytes, record->by_user);
-    add_real(bytes, record->log_probability);
-    add_real(bytes, record->entropy);
-    add_integer(bytes, record->actions.count);
-    for (int i = 0; i < record->actions.count; i++) {
-        add_text(bytes, record->actions.items[i]);
-        add_integer(bytes, record->steps.items[i]);
-        add_real(bytes, i < record->probabilities.count ? record->probabilities.items[i] : 0);
+    const struct event_proposal *facts = &record->facts;
+    add_integer(bytes, facts->proposal);
+    add_integer(bytes, facts->episode);
+    add_integer(bytes, facts->parent);
+    add_integer(bytes, facts->node);
+    add_integer(bytes, record->answer == EVENT_KNOWN);
+    add_integer(bytes, facts->by.value == AUTHOR_USER);
+    add_real(bytes, facts->log_probability);
+    add_real(bytes, facts->entropy);
+    add_integer(bytes, facts->actions.count);
+    for (int i = 0; i < facts->actions.count; i++) {
+        add_text(bytes, facts->actions.items[i]);
+        add_integer(bytes, facts->steps.items[i]);
+        add_real(bytes, i < facts->probabilities.count ? facts->probabilities.items[i] : 0);
     }
 }
 
@@ -240,7 +239,8 @@ struct hash session_digest(const struct session_state *state)
     add_real(&bytes, state->rate);
     add_integer(&bytes, state->paused);
     add_integer(&bytes, state->finished);
-    add_text(&bytes, state->finish_reason);
+    const char *reason = finish_name(&state->finish_reason);
+    add_text(&bytes, *reason ? reason : NULL);
     add_text(&bytes, state->finish_message);
     add_integer(&bytes, state->command_count);
     add_integer(&bytes, (int64_t)state->history.low);

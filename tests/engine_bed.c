@@ -104,8 +104,8 @@ char *bed_story(const struct session_state *state)
             text_add(&text, "   %s %" PRId64 "\n", node->facts.actions.items[j], node->facts.steps.items[j]);
     }
     for (int64_t i = 0; i < state->proposal_count; i++)
-        text_add(&text, "p%" PRId64 " to %" PRId64 "%s\n", i + 1, state->proposals[i]->node,
-                 state->proposals[i]->known ? " known" : "");
+        text_add(&text, "p%" PRId64 " to %" PRId64 "%s\n", i + 1, state->proposals[i]->facts.node,
+                 state->proposals[i]->answer == EVENT_KNOWN ? " known" : "");
     for (int64_t i = 0; i < state->policy_count; i++)
         text_add(&text, "update %" PRId64 " of %" PRId64 " networks, loss %.17g %s\n", state->policies[i].facts.update,
                  state->policies[i].facts.networks, state->policies[i].facts.loss, state->policies[i].facts.state_hash);

@@ -1,5 +1,5 @@
 /*
- * naive_forward.c - the definitions of arch.h and weights.h, one loop each.
+ * naive_forward.c - the parts of kinds.h, one loop each.
  *
  * A map is [channel][y][x] in doubles; every step makes a new one and frees the old.
  */
@@ -43,7 +43,7 @@ static double convolve(const struct map *in, const float *weight, int kernel, in
     return sum;
 }
 
-static double pool(const struct map *in, enum layer_kind kind, int size, int channel, int top, int left)
+static double pool(const struct map *in, enum part_kind kind, int size, int channel, int top, int left)
 {
     double sum = 0, largest = -INFINITY;
     for (int y = top; y < top + size; y++)
@@ -51,7 +51,7 @@ static double pool(const struct map *in, enum layer_kind kind, int size, int cha
             sum += value_at(in, channel, y, x);
             largest = fmax(largest, value_at(in, channel, y, x));
         }
-    return kind == LAYER_MAX_POOL ? largest : sum / (size * size);
+    return kind == PART_MAX_POOL ? largest : sum / (size * size);
 }
 
 static float channel_value(const struct weights *weights, int64_t offset, int channel)
@@ -73,9 +73,9 @@ static void normalise_and_rectify(const struct weights *weights, const struct we
     }
 }
 
-/* A convolution without BN. */
-static struct map linear(const struct weights *weights, const struct weights_layer *place, const struct map *in,
-                         int stride, struct shape shape)
+/* A convolution or a linear part, which is a convolution of the flattened map. */
+static struct map linear(const struct weights *weights, const struct weights_layer *place, struct map in, int stride,
+                         struct shape shape)
 {
     struct map out = map_new(shape);
     int margin = place->kernel / 2;
@@ -85,90 +85,81 @@ static struct map linear(const struct weights *weights, const struct weights_lay
             const float *kernel =
                 weights->values + place->weight + (int64_t)channel * place->inputs * place->kernel * place->kernel;
             double *value = &out.values[channel * area_of(shape) + i];
-            *value = convolve(in, kernel, place->kernel, top, left);
+            *value = convolve(&in, kernel, place->kernel, top, left);
             if (place->bias >= 0)
                 *value += weights->values[place->bias + channel];
         }
     return out;
 }
 
-static struct map pooled(enum layer_kind kind, int size, int stride, const struct map *in, struct shape shape)
+static struct map pooled(const struct part *part, const struct map *in)
 {
-    struct map out = map_new(shape);
-    for (int channel = 0; channel < shape.channels; channel++)
-        for (int i = 0; i < area_of(shape); i++)
-            out.values[channel * area_of(shape) + i] =
-                pool(in, kind, size, channel, i / shape.width * stride, i % shape.width * stride);
+    struct map out = map_new(part->out);
+    for (int channel = 0; channel < part->out.channels; channel++)
+        for (int i = 0; i < area_of(part->out); i++)
+            out.values[channel * area_of(part->out) + i] =
+                pool(in, part->kind, part->kernel, channel, i / part->out.width * part->stride,
+                     i % part->out.width * part->stride);
     return out;
 }
 
-/* The old channels and then what the layer adds. */
-static struct map dense(const struct weights *weights, int index, const struct map *in, struct map normalised,
-                        struct shape shape)
+static int size_of(const struct map *map)
 {
-    const struct weights_layer *bottleneck = &weights->layout.bottlenecks[index];
-    struct shape added = {weights->arch.layers[index].units, shape.height, shape.width};
-    if (weights->arch.layers[index].bottleneck) {
-        struct map narrow =
-            linear(weights, bottleneck, &normalised, 1, (struct shape){bottleneck->outputs, shape.height, shape.width});
-        normalise_and_rectify(weights, bottleneck, &narrow);
-        free(normalised.values);
-        normalised = narrow;
-    }
-    struct map out = map_new(shape), new = linear(weights, &weights->layout.layers[index], &normalised, 1, added);
-    int old = in->shape.channels * area_of(shape);
-    for (int i = 0; i < shape.channels * area_of(shape); i++)
-        out.values[i] = i < old ? in->values[i] : new.values[i - old];
-    free(normalised.values);
-    free(new.values);
-    return out;
+    return map->shape.channels * area_of(map->shape);
 }
 
-/* What a layer computes before a BN of its own.  FC and SM are a convolution of the flattened map. */
-static struct map apply(const struct weights *weights, int index, struct map in, struct shape shape)
+/* What a part makes of `in`.  `layer_in`: what the layer reads. */
+static struct map apply(const struct weights *weights, int layer, const struct part *part, struct map in,
+                        const struct map *layer_in)
 {
-    const struct layer *layer = &weights->arch.layers[index];
-    const struct weights_layer *place = &weights->layout.layers[index], *norm = &weights->layout.norms[index];
-    struct map normalised = map_new(in.shape), out, wide;
-    for (int i = 0; i < in.shape.channels * area_of(in.shape); i++)
-        normalised.values[i] = in.values[i];
-    if (norm->gamma >= 0)
-        normalise_and_rectify(weights, norm, &normalised);
-    switch (layer->kind) {
-    case LAYER_CONV:
-        out = linear(weights, place, &normalised, layer->stride, shape);
-        break;
-    case LAYER_FC:
-    case LAYER_SOFTMAX:
-        normalised.shape = (struct shape){in.shape.channels * area_of(in.shape), 1, 1};
-        out = linear(weights, place, &normalised, 1, shape);
-        break;
-    case LAYER_DENSE:
-        return dense(weights, index, &in, normalised, shape);
-    case LAYER_TRANSITION: /* as the paper has it: the pool last */
-        wide = linear(weights, place, &normalised, 1, (struct shape){shape.channels, in.shape.height, in.shape.width});
-        out = pooled(LAYER_AVERAGE_POOL, 2, 2, &wide, shape);
-        free(wide.values);
-        break;
+    const struct weights_layer *place = &weights->layout.parts[part->weights][layer];
+    struct map out;
+    switch (part->kind) {
+    case PART_LINEAR:
+        in.shape = (struct shape){size_of(&in), 1, 1};
+        return linear(weights, place, in, 1, part->out);
+    case PART_CONV:
+        return linear(weights, place, in, part->stride, part->out);
+    case PART_MAX_POOL:
+    case PART_AVERAGE_POOL:
+        return pooled(part, &in);
     default:
-        out = pooled(layer->kind, layer->kernel, layer->stride, &normalised, shape);
         break;
     }
-    free(normalised.values);
+    out = map_new(part->out);
+    int own = part->kind == PART_CONCAT ? size_of(layer_in) : 0;
+    for (int i = 0; i < size_of(&out); i++)
+        out.values[i] = i < own ? layer_in->values[i] : in.values[i - own];
+    for (int i = 0; i < size_of(&out) && part->kind == PART_ADD; i++)
+        out.values[i] += layer_in->values[i];
+    if (part->kind == PART_BN_RELU)
+        normalise_and_rectify(weights, place, &out);
     return out;
+}
+
+/* `whole`: with the BN at its end. */
+static struct map apply_layer(const struct weights *weights, int layer, const struct map *in, bool whole)
+{
+    struct layer_parts parts;
+    layer_parts_of(&weights->arch, layer, in->shape, &parts);
+    if (!whole && parts.parts[parts.count - 1].kind == PART_BN_RELU)
+        parts.count--;
+    struct map map = apply(weights, layer, &parts.parts[0], *in, in);
+    for (int p = 1; p < parts.count; p++) {
+        struct map next = apply(weights, layer, &parts.parts[p], map, in);
+        free(map.values);
+        map = next;
+    }
+    return map;
 }
 
 double *naive_forward(const struct weights *weights, int layer, const float *image, struct shape *shape)
 {
-    struct shape shapes[ARCH_LAYERS_MAX];
-    arch_shapes(&weights->arch, weights->input, shapes, NULL);
     struct map map = map_new(weights->input);
-    for (int i = 0; i < map.shape.channels * area_of(map.shape); i++)
+    for (int i = 0; i < size_of(&map); i++)
         map.values[i] = image[i];
     for (int i = 0; i <= layer; i++) {
-        struct map next = apply(weights, i, map, shapes[i]);
-        if (i < layer && weights->layout.layers[i].gamma >= 0)
-            normalise_and_rectify(weights, &weights->layout.layers[i], &next);
+        struct map next = apply_layer(weights, i, &map, i < layer);
         free(map.values);
         map = next;
     }

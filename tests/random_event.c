@@ -56,6 +56,19 @@ static int random_count(struct random_stream *stream)
     return (int)random_below(stream, random_below(stream, 20) ? 5 : 100);
 }
 
+/* A word of the list, or one that this program doesn't know. */
+static void fill_word(struct random_stream *stream, enum event_field_type type, struct event_word *word)
+{
+    static const int known[] = {[EVENT_FIELD_AUTHOR] = AUTHOR_REPAIR,
+                                [EVENT_FIELD_FAILURE] = FAILURE_LOST,
+                                [EVENT_FIELD_FINISH] = FINISH_ERROR};
+    char *text = random_text(stream);
+    event_word_set(type, text, strlen(text), word);
+    free(text);
+    if (!word->other)
+        word->value = (int)random_below(stream, (uint32_t)known[type] + 1);
+}
+
 static void fill_field(struct random_stream *stream, enum event_field_type type, void *value)
 {
     switch (type) {
@@ -70,6 +83,11 @@ static void fill_field(struct random_stream *stream, enum event_field_type type,
         break;
     case EVENT_FIELD_TEXT:
         *(char **)value = random_text(stream);
+        break;
+    case EVENT_FIELD_AUTHOR:
+    case EVENT_FIELD_FAILURE:
+    case EVENT_FIELD_FINISH:
+        fill_word(stream, type, value);
         break;
     case EVENT_FIELD_TEXTS:
         for (int count = random_count(stream); count > 0; count--) {
@@ -104,45 +122,22 @@ static bool real_equal(double a, double b)
     return (isnan(a) && isnan(b)) || !memcmp(&a, &b, sizeof a);
 }
 
-static bool text_equal(const char *a, const char *b)
-{
-    return !strcmp(a ? a : "", b ? b : "");
-}
-
 static bool field_equal(enum event_field_type type, const void *a, const void *b)
 {
-    switch (type) {
-    case EVENT_FIELD_INTEGER:
+    struct field_list left, right;
+    if (field_list_get(type, a, &left) && field_list_get(type, b, &right)) {
+        for (int i = 0; i < left.count && i < right.count; i++)
+            if (!field_equal(left.element, field_list_item(&left, i), field_list_item(&right, i)))
+                return false;
+        return left.count == right.count;
+    }
+    if (type == EVENT_FIELD_INTEGER)
         return *(const int64_t *)a == *(const int64_t *)b;
-    case EVENT_FIELD_REAL:
+    if (type == EVENT_FIELD_REAL)
         return real_equal(*(const double *)a, *(const double *)b);
-    case EVENT_FIELD_BOOL:
+    if (type == EVENT_FIELD_BOOL)
         return *(const bool *)a == *(const bool *)b;
-    case EVENT_FIELD_TEXT:
-        return text_equal(*(char *const *)a, *(char *const *)b);
-    case EVENT_FIELD_TEXTS: {
-        const struct event_texts *left = a, *right = b;
-        for (int i = 0; i < left->count && i < right->count; i++)
-            if (!text_equal(left->items[i], right->items[i]))
-                return false;
-        return left->count == right->count;
-    }
-    case EVENT_FIELD_REALS: {
-        const struct event_reals *left = a, *right = b;
-        for (int i = 0; i < left->count && i < right->count; i++)
-            if (!real_equal(left->items[i], right->items[i]))
-                return false;
-        return left->count == right->count;
-    }
-    case EVENT_FIELD_INTEGERS: {
-        const struct event_integers *left = a, *right = b;
-        for (int i = 0; i < left->count && i < right->count; i++)
-            if (left->items[i] != right->items[i])
-                return false;
-        return left->count == right->count;
-    }
-    }
-    return false;
+    return !strcmp(event_field_text(type, a), event_field_text(type, b));
 }
 
 bool event_equal(const struct event *a, const struct event *b)
@@ -163,26 +158,7 @@ void random_field(struct random_stream *stream, const struct event_field *field,
     event_copy(event, &before);
     void *value = event_field_of(field, &event->as);
     do {
-        switch (field->type) {
-        case EVENT_FIELD_TEXT:
-            free(*(char **)value);
-            break;
-        case EVENT_FIELD_TEXTS:
-            event_texts_done(value);
-            break;
-        case EVENT_FIELD_REALS:
-            free(((struct event_reals *)value)->items);
-            *(struct event_reals *)value = (struct event_reals){0};
-            break;
-        case EVENT_FIELD_INTEGERS:
-            free(((struct event_integers *)value)->items);
-            *(struct event_integers *)value = (struct event_integers){0};
-            break;
-        case EVENT_FIELD_INTEGER:
-        case EVENT_FIELD_REAL:
-        case EVENT_FIELD_BOOL:
-            break;
-        }
+        event_field_done(field->type, value);
         fill_field(stream, field->type, value);
     } while (event_equal(&before, event));
     event_done(&before);

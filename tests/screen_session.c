@@ -149,7 +149,7 @@ static void begin(struct play *play)
 }
 
 /* The script's actions in full, as an engine records them. */
-static void write_actions(const struct space *space, const char *words, struct arch *arch, struct event_node *node)
+static void write_actions(const struct space *space, const char *words, struct arch *arch, struct event_proposal *node)
 {
     char copy[256], *rest = copy, *word;
     snprintf(copy, sizeof copy, "%s", words);
@@ -177,10 +177,10 @@ static void join(struct play *play, int index, bool user)
     struct trainee *trainee = &play->trainees[index];
     int parent = script[index].parent;
     struct event event = {.kind = EVENT_NODE};
-    struct event_node *node = &event.as.node;
+    struct event_proposal *node = &event.as.node;
     node->node = trainee->number = ++play->nodes;
     node->parent = parent < 0 ? 0 : play->trainees[parent].number;
-    node->by = event_text("%s", parent < 0 ? "start" : user ? "user" : "reinforce");
+    node->by = author_of(parent < 0 ? "start" : user ? "user" : "reinforce");
     if (parent < 0)
         space_start(space, play->input, 10, &trainee->arch);
     else
@@ -309,7 +309,7 @@ static void advance(struct play *play, int slot)
         struct event event = {.kind = EVENT_FAILED};
         event.as.failed = (struct event_failed){.node = trainee->number,
                                                 .attempt = 1,
-                                                .reason = event_text("diverged"),
+                                                .reason = {.value = FAILURE_DIVERGED},
                                                 .message = event_text("the loss is not finite at step 2210")};
         lane->index = -1;
         emit(play, &event);
@@ -360,7 +360,7 @@ static void sample(struct play *play)
 static void command(struct play *play, bool refused, const char *words, const char *answer)
 {
     struct event event = {.kind = EVENT_COMMAND};
-    event.as.command = (struct event_command){.by = event_text("user"),
+    event.as.command = (struct event_command){.by = {AUTHOR_USER},
                                               .words = event_text("%s", words),
                                               .refused = refused,
                                               .answer = event_text("%s", answer)};
@@ -370,8 +370,8 @@ static void command(struct play *play, bool refused, const char *words, const ch
 static void known(struct play *play)
 {
     struct event event = {.kind = EVENT_KNOWN};
-    event.as.known = (struct event_known){
-        .node = 2, .parent = 1, .by = event_text("reinforce"), .episode = 1, .proposal = ++play->proposals};
+    event.as.known = (struct event_proposal){
+        .node = 2, .parent = 1, .by = author_of("reinforce"), .episode = 1, .proposal = ++play->proposals};
     event_texts_add(&event.as.known.actions, "widen:conv1:8");
     event_integers_add(&event.as.known.steps, 0);
     event_reals_add(&event.as.known.probabilities, 0.5);
@@ -381,8 +381,8 @@ static void known(struct play *play)
 static void refused(struct play *play)
 {
     struct event event = {.kind = EVENT_REFUSED};
-    event.as.refused = (struct event_refused){.parent = 4,
-                                              .by = event_text("reinforce"),
+    event.as.refused = (struct event_proposal){.parent = 4,
+                                              .by = author_of("reinforce"),
                                               .reason = event_text("51 layers are over the limit of 50"),
                                               .episode = 2,
                                               .proposal = ++play->proposals};
@@ -393,7 +393,7 @@ static void pin(struct play *play, bool pinned)
 {
     command(play, false, pinned ? "pin 10" : "unpin 10", pinned ? "networks grow from pinned ones only" : "");
     struct event event = {.kind = EVENT_PINNED};
-    event.as.pinned = (struct event_pinned){.node = 10, .pinned = pinned, .by = event_text("user")};
+    event.as.pinned = (struct event_pinned){.node = 10, .pinned = pinned, .by = {AUTHOR_USER}};
     emit(play, &event);
 }
 
@@ -410,7 +410,7 @@ static void happen(struct play *play, const char *what)
     else if (!strcmp(what, "note")) {
         struct event event = {.kind = EVENT_NOTED};
         event.as.noted =
-            (struct event_noted){.node = 16, .note = event_text("best with eight layers"), .by = event_text("user")};
+            (struct event_noted){.node = 16, .note = event_text("best with eight layers"), .by = {AUTHOR_USER}};
         command(play, false, "note 16 best with eight layers", "");
         emit(play, &event);
     } else {
@@ -479,7 +479,7 @@ void screen_session_play(double seconds, void (*sink)(void *context, const struc
     if (seconds >= SCREEN_SESSION_END) {
         struct event event = {.kind = EVENT_FINISHED};
         event.as.finished =
-            (struct event_finished){.reason = event_text("budget"), .message = event_text("48 networks are trained")};
+            (struct event_finished){.reason = {FINISH_BUDGET}, .message = event_text("48 networks are trained")};
         emit(play, &event);
     }
     free(play);

@@ -171,7 +171,7 @@ static bool scripted_poll(struct evaluator *evaluator, struct report *report, do
     report->epoch.rate = training->rate;
     report->epoch.validation_accuracy =
         scripted_curve(&slot->trial.arch, scripted_data().input, slot->epoch, training->epochs);
-    slot->waits = slot->trial.judged && slot->epoch < training->epochs;
+    slot->waits = slot->trial.may_stop && slot->epoch < training->epochs;
     return true;
 }
 
@@ -183,7 +183,7 @@ static void scripted_cancel(struct evaluator *evaluator, int64_t node)
             scripted->slots[i].cancelled = true;
 }
 
-static void scripted_judge(struct evaluator *evaluator, int64_t node, bool goes_on)
+static void scripted_proceed(struct evaluator *evaluator, int64_t node, bool goes_on)
 {
     struct scripted *scripted = (struct scripted *)evaluator;
     for (int i = 0; i < scripted->script.slots; i++)
@@ -213,7 +213,7 @@ static const struct evaluator_kind kind_scripted = {
     .submit = scripted_submit,
     .poll = scripted_poll,
     .cancel = scripted_cancel,
-    .judge = scripted_judge,
+    .proceed = scripted_proceed,
     .pause = scripted_pause,
     .free = scripted_free,
 };

@@ -120,7 +120,7 @@ static void begin(struct play *play)
 static void finish(struct play *play)
 {
     struct event event = {.kind = EVENT_FINISHED};
-    event.as.finished.reason = event_text("budget");
+    event.as.finished.reason.value = FINISH_BUDGET;
     play_emit(play, &event);
 }
 
@@ -165,18 +165,18 @@ static void start(struct play *play, int slot, int64_t node)
     play_emit(play, &event);
 }
 
-static void fail(struct play *play, int slot, const char *reason, const char *message)
+static void fail(struct play *play, int slot, enum failure_reason reason, const char *message)
 {
     int64_t node = play->lanes[slot].node;
     struct plan *plan = play_plan_of(play, node);
-    bool cancelled = !strcmp(reason, "cancelled"), again = !cancelled && plan->attempts < ATTEMPTS;
+    bool cancelled = reason == FAILURE_CANCELLED, again = !cancelled && plan->attempts < ATTEMPTS;
     move(play, node, cancelled ? NODE_CANCELLED : again ? NODE_QUEUED : NODE_FAILED);
     play->expected.failures += !cancelled;
     play->lanes[slot] = (struct lane){0};
     struct event event = {.kind = EVENT_FAILED};
     event.as.failed = (struct event_failed){.node = node,
                                             .attempt = plan->attempts,
-                                            .reason = memory_copy_text(reason),
+                                            .reason = {.value = (int)reason},
                                             .message = memory_copy_text(message),
                                             .again = again};
     play_emit(play, &event);
@@ -229,7 +229,7 @@ static void train_epoch(struct play *play, int slot)
     train_steps(play, lane);
     if (lane->node > 1 && play_chance(play, play->recipe.failures / plan->epochs)) {
         bool memory = play_chance(play, 0.5);
-        fail(play, slot, memory ? "memory" : "diverged", memory ? "" : "loss is not finite at step 12");
+        fail(play, slot, memory ? FAILURE_MEMORY : FAILURE_DIVERGED, memory ? "" : "loss is not finite at step 12");
         return;
     }
     double progress = (double)lane->epoch / plan->epochs;
@@ -276,7 +276,7 @@ static void command(struct play *play, bool refused, char *words, const char *an
 {
     struct event event = {.kind = EVENT_COMMAND};
     event.as.command = (struct event_command){
-        .by = event_text("user"), .words = words, .refused = refused, .answer = memory_copy_text(answer)};
+        .by = {AUTHOR_USER}, .words = words, .refused = refused, .answer = memory_copy_text(answer)};
     play_emit(play, &event);
 }
 
@@ -284,7 +284,7 @@ static void prune(struct play *play, int64_t node)
 {
     command(play, false, event_text("prune %lld", (long long)node), "pruned");
     struct event event = {.kind = EVENT_PRUNED};
-    event.as.pruned = (struct event_pruned){.node = node, .by = event_text("user")};
+    event.as.pruned = (struct event_pruned){.node = node, .by = {AUTHOR_USER}};
     play_emit(play, &event);
     for (int64_t i = node; i <= play->expected.nodes; i++) {
         struct plan *plan = play_plan_of(play, i);
@@ -299,7 +299,7 @@ static void prune(struct play *play, int64_t node)
     }
     for (int slot = 0; slot < play->recipe.devices; slot++)
         if (play->lanes[slot].node && play_plan_of(play, play->lanes[slot].node)->pruned)
-            fail(play, slot, "cancelled", "");
+            fail(play, slot, FAILURE_CANCELLED, "");
 }
 
 static void person(struct play *play)
@@ -311,7 +311,7 @@ static void person(struct play *play)
         command(play, false, event_text("pin %lld", (long long)node), "pinned");
         event.kind = EVENT_PINNED;
         event.as.pinned =
-            (struct event_pinned){.node = node, .pinned = play_chance(play, 0.7), .by = event_text("user")};
+            (struct event_pinned){.node = node, .pinned = play_chance(play, 0.7), .by = {AUTHOR_USER}};
         break;
     case 1:
         if (node > 1 && play_chance(play, 0.3))
@@ -320,26 +320,26 @@ static void person(struct play *play)
     case 2:
         event.kind = EVENT_NOTED;
         event.as.noted = (struct event_noted){
-            .node = node, .note = event_text("größer als n%lld ✓", (long long)node - 1), .by = event_text("user")};
+            .node = node, .note = event_text("größer als n%lld ✓", (long long)node - 1), .by = {AUTHOR_USER}};
         break;
     case 3:
         event.kind = EVENT_PAUSED;
-        event.as.paused = (struct event_paused){.paused = true, .by = event_text("user")};
+        event.as.paused = (struct event_paused){.paused = true, .by = {AUTHOR_USER}};
         play_emit(play, &event);
         play->time += 30 * play_uniform(play);
         event = (struct event){.kind = EVENT_PAUSED};
-        event.as.paused.by = event_text("user");
+        event.as.paused.by.value = AUTHOR_USER;
         break;
     case 4:
         command(play, true, event_text("grow %lld widen:conv99", (long long)node), "there is no layer conv99");
         return;
     case 5:
         event.kind = EVENT_SETTINGS;
-        event.as.settings = (struct event_settings){.epochs = 3, .rate = 0.01, .by = event_text("user")};
+        event.as.settings = (struct event_settings){.epochs = 3, .rate = 0.01, .by = {AUTHOR_USER}};
         play_emit(play, &event);
         event = (struct event){.kind = EVENT_BUDGET};
         event.as.budget =
-            (struct event_budget){.networks = play->recipe.networks, .seconds = 3600, .by = event_text("user")};
+            (struct event_budget){.networks = play->recipe.networks, .seconds = 3600, .by = {AUTHOR_USER}};
         break;
     }
     play_emit(play, &event);

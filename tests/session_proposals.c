@@ -91,7 +91,7 @@ static void emit_node(struct play *play, struct event *event, const struct arch 
     arch_print(arch, &text);
     event->as.node.node = play->expected.nodes;
     event->as.node.arch = text_take(&text);
-    event->as.node.by = memory_copy_text(by);
+    event->as.node.by = author_of(by);
     event->as.node.parameters = cost.parameters;
     event->as.node.flops = cost.flops;
     event->as.node.activation_bytes = cost.activation_bytes;
@@ -100,11 +100,11 @@ static void emit_node(struct play *play, struct event *event, const struct arch 
 
 static void emit_known(struct play *play, struct event *event, int64_t known)
 {
-    struct event_node *node = &event->as.node;
+    struct event_proposal *node = &event->as.node;
     struct event other = {.kind = EVENT_KNOWN};
-    other.as.known = (struct event_known){.node = known,
+    other.as.known = (struct event_proposal){.node = known,
                                           .parent = node->parent,
-                                          .by = memory_copy_text("reinforce"),
+                                          .by = author_of("reinforce"),
                                           .actions = node->actions,
                                           .steps = node->steps,
                                           .probabilities = node->probabilities,
@@ -118,10 +118,10 @@ static void emit_known(struct play *play, struct event *event, int64_t known)
 
 static void emit_refused(struct play *play, struct event *event, const char *reason)
 {
-    struct event_node *node = &event->as.node;
+    struct event_proposal *node = &event->as.node;
     struct event other = {.kind = EVENT_REFUSED};
-    other.as.refused = (struct event_refused){.parent = node->parent,
-                                              .by = memory_copy_text("reinforce"),
+    other.as.refused = (struct event_proposal){.parent = node->parent,
+                                              .by = author_of("reinforce"),
                                               .reason = memory_copy_text(reason),
                                               .actions = node->actions,
                                               .steps = node->steps,
@@ -137,7 +137,7 @@ static void propose(struct play *play)
     int64_t parent = choose_parent(play);
     struct arch arch = play_plan_of(play, parent)->arch;
     struct event event = {.kind = EVENT_NODE};
-    struct event_node *node = &event.as.node;
+    struct event_proposal *node = &event.as.node;
     node->parent = parent;
     node->episode = play->episode;
     node->proposal = ++play->expected.proposals;

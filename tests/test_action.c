@@ -194,12 +194,13 @@ static void spaces_are_ascending_lists(void **state)
     int count = 0;
     for (const struct space *space; (space = space_at(count)); count++) {
         assert_ptr_equal(space_find(space->name), space);
-        for (int i = 1; i < space->filter_count; i++)
-            assert_true(space->filters[i] > space->filters[i - 1]);
-        for (int i = 1; i < space->unit_count; i++)
-            assert_true(space->units[i] > space->units[i - 1]);
-        assert_int_equal(space->filters[space->filter_count], 0);
-        assert_int_equal(space->units[space->unit_count], 0);
+        for (int list = WIDTHS_NONE + 1; list < WIDTH_LISTS; list++) {
+            const struct space_widths *widths = &space->widths[list];
+            assert_true(widths->count > 1);
+            for (int i = 1; i < widths->count; i++)
+                assert_true(widths->values[i] > widths->values[i - 1]);
+            assert_int_equal(widths->values[widths->count], 0);
+        }
         assert_int_equal(space->kernel_count, 3);
         for (int i = 0; i < 3; i++)
             assert_int_equal(space->kernels[i], 2 * i + 1);
@@ -208,10 +209,10 @@ static void spaces_are_ascending_lists(void **state)
     assert_null(space_at(-1));
     assert_null(space_find("large"));
     const struct space *paper = space_find("paper");
-    assert_int_equal(paper->filter_count, 13);
-    assert_int_equal(paper->filters[12], 640);
-    assert_int_equal(paper->unit_count, 11);
-    assert_int_equal(paper->units[10], 1280);
+    assert_int_equal(paper->widths[WIDTHS_FILTERS].count, 13);
+    assert_int_equal(paper->widths[WIDTHS_FILTERS].values[12], 640);
+    assert_int_equal(paper->widths[WIDTHS_UNITS].count, 11);
+    assert_int_equal(paper->widths[WIDTHS_UNITS].values[10], 1280);
 }
 
 static void widths_step_through_the_space(void **state)

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "arch/arch.h"
+#include "arch/kinds.h"
 #include "tests/random_arch.h"
 
 #define START "C(4,3,1) P(2,2) C(4,3,1) P(2,2) C(4,3,1) P(2,2) C(4,3,1) A(4,4) FC(8) SM(10)"
@@ -112,11 +112,11 @@ static void every_message(void **state)
         {"D(4,[12,12,12])", "layer 1, D(4,[12]): a C must come before D and T"},
         {"P(2,2) T(0.5) C(4,3,1) SM(2)", "layer 2, T(0.5): a C must come before D and T"},
         {"C(4,3,1) D(4,[8,8]) C(4,3,1) SM(2)",
-         "layer 4, C(4,3,1): only D, T, P or A may follow D and T: they begin with the BN that is due"},
+         "layer 4, C(4,3,1): only P, A, D or T may follow D and T: they begin with the BN that is due"},
         {"C(4,3,1) T(1) FC(4) SM(2)",
-         "layer 3, FC(4): only D, T, P or A may follow D and T: they begin with the BN that is due"},
+         "layer 3, FC(4): only P, A, D or T may follow D and T: they begin with the BN that is due"},
         {"C(4,3,1) D(0,[4]) SM(2)",
-         "layer 3, SM(2): only D, T, P or A may follow D and T: they begin with the BN that is due"},
+         "layer 3, SM(2): only P, A, D or T may follow D and T: they begin with the BN that is due"},
         {"C(4,3,1) FC(4) D(0,[4]) SM(2)", "layer 3, D(0,[4]): C, P, A, D and T must come before FC"},
         {"C(4,3,1) D(17,[4]) A(1,1) SM(2)", "layer 2, D(17,[4]): bottleneck must lie in 0 to 16"},
         {"C(4,3,1) D(4,[4,257]) A(1,1) SM(2)", "layer 3, D(4,[257]): growth rate must lie in 1 to 256"},
@@ -273,9 +273,9 @@ static void check_refused(const char *text, struct shape input, const char *mess
 static void what_does_not_fit_is_refused(void **state)
 {
     check_refused("C(4,3,1) P(2,2) A(4,4) SM(2)", (struct shape){1, 7, 9},
-                  "layer 3, A(4,4): the window doesn't fit into the map of 3 x 4; use a smaller one or fewer pools");
+                  "layer 3, A(4,4): its pool of 4 x 4 doesn't fit into the map of 3 x 4; use fewer pools or smaller ones");
     check_refused("C(4,3,1) P(5,1) SM(2)", (struct shape){1, 9, 4},
-                  "layer 2, P(5,1): the window doesn't fit into the map of 9 x 4; use a smaller one or fewer pools");
+                  "layer 2, P(5,1): its pool of 5 x 5 doesn't fit into the map of 9 x 4; use fewer pools or smaller ones");
     check_refused(
         "C(17,1,1) P(8,8) SM(2)", (struct shape){1, 1024, 1024},
         "layer 1, C(17,1,1): 17825792 output values an image, more than 16777216; use fewer filters or a pool "
@@ -347,7 +347,7 @@ static void dense_shapes_by_hand(void **state)
                                   {1, 1, 1},
                                   {2, 1, 1}});
     check_refused("C(4,3,1) T(0.5) A(1,1) SM(2)", (struct shape){1, 1, 8},
-                  "layer 2, T(0.5): its pool doesn't fit into the map of 1 x 8; use fewer pools");
+                  "layer 2, T(0.5): its pool of 2 x 2 doesn't fit into the map of 1 x 8; use fewer pools or smaller ones");
     check_refused("C(4000,1,1) D(0,[97]) A(1,1) SM(2)", (struct shape){1, 2, 2},
                   "layer 2, D(0,[97]): the block has 4097 channels, more than 4096; use smaller growth rates or a T");
 }
@@ -431,7 +431,7 @@ static void names_both_ways(void **state)
         layer_name(&arch, i, name);
         assert_string_equal(name, names[i]);
         assert_int_equal(layer_find(&arch, names[i]), i);
-        assert_int_equal(layer_has_weights(&arch.layers[i]), strchr("cf", names[i][0]) != NULL);
+        assert_int_equal(layer_is_flat(&arch.layers[i]), i > 6);
     }
     static const char *const dense_names[] = {"conv1",  "dense1",   "dense2",    "transition1",
                                               "dense3", "average1", "classifier"};
@@ -440,7 +440,9 @@ static void names_both_ways(void **state)
         char name[LAYER_NAME_MAX];
         layer_name(&dense, i, name);
         assert_string_equal(name, dense_names[i]);
-        assert_int_equal(layer_begins_with_norm(&dense, i), i > 0 && i < 6);
+        struct layer_parts parts;
+        layer_parts_of(&dense, i, (struct shape){4, 8, 8}, &parts);
+        assert_int_equal(parts.parts[0].kind == PART_BN_RELU, i > 0 && i < 6);
         assert_int_equal(layer_grows(&dense.layers[i]), i != 3 && i < 5);
     }
     static const char *const unknown[] = {"", "conv", "conv0", "conv4", "conv01", "Conv1", "conv1 ", "classifier1"};

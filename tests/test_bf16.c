@@ -1,10 +1,10 @@
 /*
  * test_bf16.c - convolutions in bf16, emulated or by the processor, against sums in double over operands that are
- * rounded alike.
+ * rounded in the same way.
  *
- * The convolution of vectors of 16 is compiled into this test (convolve.h), so that it can be given any output gradient
- * and what it is given is known: what is left to differ is the order of float32 sums.  Against operands that are not
- * rounded the difference is what bf16 costs.
+ * This file is compiled for one instruction set and calls the linear part of its convolutions (conv.h) with an output
+ * gradient of its own.  So only the order of float32 sums may differ.  The difference from operands that are not
+ * rounded is the error of bf16.
  */
 #include <float.h>
 #include <math.h>
@@ -16,8 +16,9 @@
 
 #include <cmocka.h>
 
-#include "backend/cpu/convolve.h"
+#include "backend/cpu/conv.h"
 #include "op_cases.h"
+#include "util/bug.h"
 #include "util/memory.h"
 #include "util/random.h"
 
@@ -37,7 +38,7 @@ static uint32_t bits_of_float(float value)
 
 /* --- rounding --- */
 
-/* The nearer of the two bf16 numbers around `value`, the even one of two as near; by comparing distances. */
+/* The nearer of the two bf16 numbers around `value`, the even one of a tie; found by comparing distances. */
 static float nearest(float value)
 {
     uint32_t below = bits_of_float(value) & 0xffff0000u, above = below + 0x10000u;
@@ -53,18 +54,18 @@ static float nearest(float value)
     return float_of_bits(up ? above : below);
 }
 
-static void check_rounding(const float values[2 * LANES])
+static void check_rounding(const float values[2 * VECTOR_WIDTH])
 {
-    vector pairs = pairs_of(vector_load(values), vector_load(values + LANES));
-    vector neighbours = pairs_of_neighbours(vector_load(values), vector_load(values + LANES));
-    for (int i = 0; i < 2 * LANES; i++) {
+    vector pairs = pairs_of(vector_load(values), vector_load(values + VECTOR_WIDTH));
+    vector neighbours = pairs_of_neighbours(vector_load(values), vector_load(values + VECTOR_WIDTH));
+    for (int i = 0; i < 2 * VECTOR_WIDTH; i++) {
         uint32_t scalar = bf16_of(values[i]);
-        uint32_t lane = ((pair *)&pairs)[i % LANES], next = ((pair *)&neighbours)[i / 2];
+        uint32_t lane = ((pair *)&pairs)[i % VECTOR_WIDTH], next = ((pair *)&neighbours)[i / 2];
         if (isnan(values[i]))
             assert_true(isnan(float_of_bits(scalar << 16)));
         else
             assert_int_equal(scalar << 16, bits_of_float(nearest(values[i])));
-        assert_int_equal(i < LANES ? lane & 0xffff : lane >> 16, scalar);
+        assert_int_equal(i < VECTOR_WIDTH ? lane & 0xffff : lane >> 16, scalar);
         assert_int_equal(i % 2 ? next >> 16 : next & 0xffff, scalar);
     }
 }
@@ -72,7 +73,7 @@ static void check_rounding(const float values[2 * LANES])
 static void rounding(void **state)
 {
     struct random_stream stream = random_stream_new(1, RANDOM_TEST, 0, 0);
-    float values[2 * LANES] __attribute__((aligned(64)));
+    float values[2 * VECTOR_WIDTH] __attribute__((aligned(64)));
     const uint32_t special[] = {0,          0x80000000, 1,          0x007fffff, 0x00800000, 0x7f7fffff,
                                 0x7f800000, 0xff800000, 0x7f800001, 0x7fffffff, 0xffffffff, 0x3f808000,
                                 0x3f818000, 0x3f808001, 0x3f807fff, 0x7f7f8000, 0xbf808000, 0xbf818000};
@@ -80,7 +81,7 @@ static void rounding(void **state)
     memcpy(values, special, sizeof special);
     check_rounding(values);
     for (int n = 0; n < 20000; n++) {
-        for (int i = 0; i < 2 * LANES; i++)
+        for (int i = 0; i < 2 * VECTOR_WIDTH; i++)
             values[i] = float_of_bits(random_word(&stream) & (n % 2 ? 0xffffffffu : 0xffff8000u));
         check_rounding(values);
     }
@@ -117,8 +118,8 @@ static void dot_product(void **state)
     struct random_stream stream = random_stream_new(2, RANDOM_TEST, 0, 0);
     for (int n = 0; n < 20000; n++) {
         vector a, b, sum;
-        float expected[LANES];
-        for (int i = 0; i < LANES; i++) {
+        float expected[VECTOR_WIDTH];
+        for (int i = 0; i < VECTOR_WIDTH; i++) {
             pair x = draw_pair(&stream), y = draw_pair(&stream);
             ((pair *)&a)[i] = x;
             ((pair *)&b)[i] = y;
@@ -129,7 +130,7 @@ static void dot_product(void **state)
             expected[i] = s;
         }
         vector got = pairs_dot(sum, a, b);
-        for (int i = 0; i < LANES; i++)
+        for (int i = 0; i < VECTOR_WIDTH; i++)
             assert_int_equal(bits_of_float(got[i]), bits_of_float(expected[i]));
     }
 }
@@ -138,29 +139,29 @@ static void dot_product(void **state)
 
 struct shapes {
     int inputs, outputs, height, width, kernel;
-    bool filtered; /* what must be chosen */
+    bool filtered; /* must be done by minimal filtering */
 };
 
-/* The same convolution twice: as the backend has it, and as plain arrays [channel][y][x] of each image. */
+/* A convolution, one block of images, and the arrays of its three sums. */
 struct bed {
-    struct convolution c;
+    struct conv c;
     float *scratch, *x, *y, *d, *dx, *dw, *weights, *start;
 };
 
 static float *map_draw(const struct map *map, struct random_stream *stream, bool border)
 {
-    float *group = memory_new_aligned((map->group + LANES) * sizeof *group);
-    for (size_t i = 0; i < map->group + LANES; i++)
-        group[i] = NAN;
+    float *block = memory_new_aligned((map->block_stride + BLOCK) * sizeof *block);
+    for (size_t i = 0; i < map->block_stride + BLOCK; i++)
+        block[i] = NAN;
     for (int k = 0; k < map->channels; k++) {
         if (border)
-            map_clear_border(map, group + k * map->plane);
+            map_clear_border(map, block + k * map->plane);
         for (int y = 0; y < map->height; y++)
             for (int x = 0; x < map->width; x++)
-                for (int lane = 0; stream && lane < LANES; lane++)
-                    group[map_at(map, k, y, x) + lane] = random_normal(stream);
+                for (int image = 0; stream && image < BLOCK; image++)
+                    block[map_at(map, k, y, x) + image] = random_normal(stream);
     }
-    return group;
+    return block;
 }
 
 static void bed_open(struct bed *bed, const struct shapes *shapes, struct random_stream *stream)
@@ -172,15 +173,15 @@ static void bed_open(struct bed *bed, const struct shapes *shapes, struct random
                               .outputs = shapes->outputs,
                               .kernel = shapes->kernel,
                               .stride = 1,
-                              .count = LANES};
+                              .count = BLOCK};
     struct plan *plan = memory_new(1, sizeof *plan);
-    struct pieces pieces = {0};
+    struct workspace workspace = {0};
     op_case_plan(&op_case, plan);
-    convolution_new(&pieces, plan, &plan->ops[0], PRECISION_BF16, 1, 1);
-    bed->scratch = memory_new_aligned(pieces.used);
-    for (size_t i = 0; i < pieces.used / sizeof(float); i++)
+    conv_new(&workspace, plan, &plan->ops[0], PRECISION_BF16, 1, 1);
+    bed->scratch = memory_new_aligned(workspace.used);
+    for (size_t i = 0; i < workspace.used / sizeof(float); i++)
         bed->scratch[i] = NAN;
-    bed->c = convolution_new(&(struct pieces){(char *)bed->scratch, 0}, plan, &plan->ops[0], PRECISION_BF16, 1, 1);
+    bed->c = conv_new(&(struct workspace){(char *)bed->scratch, 0}, plan, &plan->ops[0], PRECISION_BF16, 1, 1);
     free(plan);
     size_t weights = (size_t)shapes->inputs * shapes->outputs * shapes->kernel * shapes->kernel;
     bed->weights = memory_new(weights, sizeof(float));
@@ -210,14 +211,14 @@ static void bed_close(struct bed *bed)
 
 static void bed_run(struct bed *bed)
 {
-    const struct convolution *c = &bed->c;
-    struct pass pass = forward_begin(c, bed->weights, bed->start, NULL);
-    pass_run(c, &pass, 0, &c->in, bed->x + map_at(&c->in, 0, 0, 0), bed->y, NULL);
-    weight_gradient_begin(c, bed->dw);
-    struct pass back = input_gradient_begin(c, bed->weights, NULL);
-    weight_gradient_run(c, 0, 1, 0, 1, bed->x, bed->d, bed->dw);
-    input_gradient_run(c, &back, 0, bed->d, bed->dx);
-    weight_gradient_end(c, 0, 1, bed->dw);
+    const struct conv *c = &bed->c;
+    struct pass pass = conv_forward_begin(c, bed->weights, bed->start, NULL);
+    conv_pass_run(c, &pass, 0, &c->in, bed->x + map_at(&c->in, 0, 0, 0), bed->y, NULL);
+    conv_weight_gradient_begin(c, bed->dw);
+    struct pass back = conv_input_gradient_begin(c, bed->weights, NULL);
+    conv_weight_gradient_run(c, 0, 1, 0, 1, bed->x, bed->d, bed->dw);
+    conv_input_gradient_run(c, &back, 0, bed->d, bed->dx);
+    conv_weight_gradient_end(c, 0, 1, bed->dw);
 }
 
 static double rounded(float value, bool round)
@@ -225,10 +226,10 @@ static double rounded(float value, bool round)
     return (double)(round ? nearest(value) : value);
 }
 
-static float at(const struct map *map, const float *group, int channel, int y, int x, int lane)
+static float at(const struct map *map, const float *block, int channel, int y, int x, int image)
 {
     bool inside = y >= 0 && y < map->height && x >= 0 && x < map->width;
-    return inside ? group[map_at(map, channel, y, x) + (size_t)lane] : 0;
+    return inside ? block[map_at(map, channel, y, x) + (size_t)image] : 0;
 }
 
 /* The largest difference, and the root mean square of differences and of values. */
@@ -251,36 +252,36 @@ static double relative(const struct difference *difference)
     return sqrt(difference->squares / difference->values);
 }
 
-/* The three sums in double, of operands rounded or not. */
+/* Compares the three sums with those in double, of operands that are rounded or not. */
 static void direct(const struct bed *bed, bool round, struct difference found[3])
 {
-    const struct convolution *c = &bed->c;
+    const struct conv *c = &bed->c;
     int kernel = c->kernel, pad = kernel / 2;
     memset(found, 0, 3 * sizeof *found);
     for (int k = 0; k < c->outputs; k++)
         for (int y = 0; y < c->linear.height; y++)
             for (int x = 0; x < c->linear.width; x++)
-                for (int lane = 0; lane < LANES; lane += 5) {
+                for (int image = 0; image < BLOCK; image += 5) {
                     double sum = (double)bed->start[k];
                     for (int i = 0; i < c->inputs; i++)
                         for (int t = 0; t < kernel * kernel; t++)
-                            sum +=
-                                rounded(bed->weights[(k * c->inputs + i) * kernel * kernel + t], round) *
-                                rounded(at(&c->in, bed->x, i, y + t / kernel - pad, x + t % kernel - pad, lane), round);
-                    difference_add(&found[0], sum, at(&c->linear, bed->y, k, y, x, lane));
+                            sum += rounded(bed->weights[(k * c->inputs + i) * kernel * kernel + t], round) *
+                                   rounded(at(&c->in, bed->x, i, y + t / kernel - pad, x + t % kernel - pad, image),
+                                           round);
+                    difference_add(&found[0], sum, at(&c->linear, bed->y, k, y, x, image));
                 }
     for (int i = 0; i < c->inputs; i++)
         for (int y = 0; y < c->in.height; y++)
             for (int x = 0; x < c->in.width; x++)
-                for (int lane = 0; lane < LANES; lane += 5) {
+                for (int image = 0; image < BLOCK; image += 5) {
                     double sum = 0;
                     for (int k = 0; k < c->outputs; k++)
                         for (int t = 0; t < kernel * kernel; t++)
                             sum +=
                                 rounded(bed->weights[(k * c->inputs + i) * kernel * kernel + t], round) *
-                                rounded(at(&c->gradient, bed->d, k, y + pad - t / kernel, x + pad - t % kernel, lane),
+                                rounded(at(&c->gradient, bed->d, k, y + pad - t / kernel, x + pad - t % kernel, image),
                                         round);
-                    difference_add(&found[1], sum, at(&c->in, bed->dx, i, y, x, lane));
+                    difference_add(&found[1], sum, at(&c->in, bed->dx, i, y, x, image));
                 }
     for (int k = 0; k < c->outputs; k++)
         for (int i = 0; i < c->inputs; i++)
@@ -288,15 +289,15 @@ static void direct(const struct bed *bed, bool round, struct difference found[3]
                 double sum = 0;
                 for (int y = 0; y < c->linear.height; y++)
                     for (int x = 0; x < c->linear.width; x++)
-                        for (int lane = 0; lane < LANES; lane++)
-                            sum +=
-                                rounded(at(&c->gradient, bed->d, k, y, x, lane), round) *
-                                rounded(at(&c->in, bed->x, i, y + t / kernel - pad, x + t % kernel - pad, lane), round);
+                        for (int image = 0; image < BLOCK; image++)
+                            sum += rounded(at(&c->gradient, bed->d, k, y, x, image), round) *
+                                   rounded(at(&c->in, bed->x, i, y + t / kernel - pad, x + t % kernel - pad, image),
+                                           round);
                 difference_add(&found[2], sum, bed->dw[(k * c->inputs + i) * kernel * kernel + t]);
             }
 }
 
-/* --- the same by minimal filtering, rounded after the transforms --- */
+/* --- minimal filtering, rounded after the transforms --- */
 
 static const float matrix_b[4][4] = {{1, 0, -1, 0}, {0, 1, 1, 0}, {0, -1, 1, 0}, {0, 1, 0, -1}}; /* Bt */
 static const float matrix_g[4][3] = {{1, 0, 0}, {0.5f, 0.5f, 0.5f}, {0.5f, -0.5f, 0.5f}, {0, 0, 1}};
@@ -317,12 +318,12 @@ static void transform(const float *m, int rows, int size, const float *d, double
         }
 }
 
-/* Of the tile whose first output is (y, x); its inputs begin one before. */
-static void tile_of(const struct map *map, const float *group, int channel, int y, int x, int lane, double v[16])
+/* V of the tile whose first output is (y, x); its inputs begin one pixel before. */
+static void tile_of(const struct map *map, const float *block, int channel, int y, int x, int image, double v[16])
 {
     float d[16];
     for (int i = 0; i < 16; i++)
-        d[i] = at(map, group, channel, y - 1 + i / 4, x - 1 + i % 4, lane);
+        d[i] = at(map, block, channel, y - 1 + i / 4, x - 1 + i % 4, image);
     transform(&matrix_b[0][0], 4, 4, d, v);
 }
 
@@ -337,13 +338,13 @@ static double untransform(const double m[16], int row, int column)
 /* One direction of a product: `flipped` is the input gradient. */
 static void filtered_product(const struct bed *bed, bool flipped, struct difference *found)
 {
-    const struct convolution *c = &bed->c;
+    const struct conv *c = &bed->c;
     const struct map *in = flipped ? &c->gradient : &c->in, *out = flipped ? &c->in : &c->linear;
-    const float *x_group = flipped ? bed->d : bed->x, *got = flipped ? bed->dx : bed->y;
+    const float *x_block = flipped ? bed->d : bed->x, *got = flipped ? bed->dx : bed->y;
     for (int k = 0; k < out->channels; k++)
         for (int y = 0; y < out->height; y += 2)
             for (int x = 0; x < out->width; x += 2)
-                for (int lane = 0; lane < LANES; lane += 5) {
+                for (int image = 0; image < BLOCK; image += 5) {
                     double m[16] = {0}, u[16], v[16];
                     for (int i = 0; i < in->channels; i++) {
                         float g[9];
@@ -351,31 +352,31 @@ static void filtered_product(const struct bed *bed, bool flipped, struct differe
                         for (int t = 0; t < 9; t++)
                             g[t] = bed->weights[kernel * 9 + (flipped ? 8 - t : t)];
                         transform(&matrix_g[0][0], 4, 3, g, u);
-                        tile_of(in, x_group, i, y, x, lane, v);
+                        tile_of(in, x_block, i, y, x, image, v);
                         for (int p = 0; p < 16; p++)
                             m[p] += u[p] * v[p];
                     }
                     for (int p = 0; p < 4; p++)
                         difference_add(found, untransform(m, p / 2, p % 2) + (flipped ? 0 : (double)bed->start[k]),
-                                       at(out, got, k, y + p / 2, x + p % 2, lane));
+                                       at(out, got, k, y + p / 2, x + p % 2, image));
                 }
 }
 
 static void filtered_outer(const struct bed *bed, struct difference *found)
 {
     static const float matrix_at[4][2] = {{1, 0}, {1, 1}, {1, -1}, {0, -1}};
-    const struct convolution *c = &bed->c;
+    const struct conv *c = &bed->c;
     for (int k = 0; k < c->outputs; k += 3)
         for (int i = 0; i < c->inputs; i++) {
             double m[16] = {0}, v[16], d[16];
             for (int y = 0; y < c->linear.height; y += 2)
                 for (int x = 0; x < c->linear.width; x += 2)
-                    for (int lane = 0; lane < LANES; lane++) {
+                    for (int image = 0; image < BLOCK; image++) {
                         float tile[4];
                         for (int p = 0; p < 4; p++)
-                            tile[p] = at(&c->gradient, bed->d, k, y + p / 2, x + p % 2, lane);
+                            tile[p] = at(&c->gradient, bed->d, k, y + p / 2, x + p % 2, image);
                         transform(&matrix_at[0][0], 4, 2, tile, d);
-                        tile_of(&c->in, bed->x, i, y, x, lane, v);
+                        tile_of(&c->in, bed->x, i, y, x, image, v);
                         for (int p = 0; p < 16; p++)
                             m[p] += d[p] * v[p];
                     }
@@ -388,7 +389,7 @@ static void filtered_outer(const struct bed *bed, struct difference *found)
         }
 }
 
-/* 5 x 5 kernels have tiles in float32 and none in pairs. */
+/* Kernels of 5 x 5 have tiles in float32 alone, so wide layers are float32. */
 static void wide_kernels_stay_floats(void **state)
 {
     static const struct shapes shapes[] = {{8, 12, 8, 8, 5, false}, {32, 32, 8, 8, 5, true}};

@@ -73,7 +73,7 @@ static void play_event(void *context, const struct event *event)
         note_order(play, "P", event->as.paused.paused);
     while (play->cues->words && play->cues->kind == event->kind &&
            (!play->cues->node || play->cues->node == node_of(event)))
-        engine_command(play->engine, "user", (play->cues++)->words);
+        engine_command(play->engine, AUTHOR_USER, (play->cues++)->words);
 }
 
 static struct session_state *perform(struct play *play, const struct search_options *options,
@@ -151,7 +151,9 @@ static void test_refusals(void **state)
     struct session_state *session = perform(&play, &options, &(struct script){.slots = 1}, cues);
     const char *expected[] = {
         "grow 1 widen:conv1! n1 has no weights yet: wait until it is trained\n",
-        "dance! dance: is not a command; there are stop, pause,",
+        "dance! dance: is not a command; there are pause, continue,",
+        "! no command is given; there are pause, continue,",
+        "rate, epochs and stop\n",
         "continue! the search isn't paused\n",
         "pin! which network? give its number\n",
         "pin 99! there is no network 99\n",
@@ -168,7 +170,7 @@ static void test_refusals(void **state)
         "budget episodes +3! the budget has no limit of episodes: `budget episodes N` sets one\n",
         "budget networks 3.5! --networks 3.5: must be a whole number from 0 to 1000000000 (0: no limit)\n",
         "rate! which value? networks train 2 epochs from rate 0.05 now\n",
-        "rate fast! --rate fast: must be a number from 0 to 100\n",
+        "rate fast! --rate fast: must be a number from 0 to 1000000\n",
         "epochs 0! --epochs 0: must be a whole number from 1 to 100000\n",
         "epochs 2 3! 3: is one word too many\n",
     };
@@ -195,7 +197,7 @@ static void test_grow(void **state)
     assert_answers(&play, "grow 1 widen:conv1 deepen:conv2:5: it is n3, next in the queue\n"
                           "grow n1 widen:conv1 deepen:conv2:5! that network is n3 already\n");
     assert_string_equal(play.order, "S1 R1 S2 R2 S3 R3 S4 R4 S5 R5 ");
-    assert_string_equal(session->nodes[2]->facts.by, "user");
+    assert_int_equal(session->nodes[2]->facts.by.value, AUTHOR_USER);
     assert_string_equal(session->nodes[2]->facts.actions.items[0], "widen:conv1:8");
     assert_string_equal(session->nodes[2]->facts.actions.items[1], "deepen:conv2:5");
     assert_int_equal(session->nodes[2]->facts.proposal, 0);
@@ -283,7 +285,7 @@ static void test_prune(void **state)
     for (int64_t i = 5; i < session->node_count; i++)
         assert_int_not_equal(session->nodes[i]->facts.parent, 2);
     assert_int_equal(session->status_count[NODE_DONE], 9);
-    assert_string_equal(session->finish_reason, "budget");
+    assert_int_equal(session->finish_reason.value, FINISH_BUDGET);
     perform_end(&play, session);
 }
 
@@ -315,7 +317,7 @@ static void test_stop(void **state)
     struct play play;
     struct search_options options = options_of(12);
     struct session_state *session = perform(&play, &options, &(struct script){.slots = 2}, cues);
-    assert_string_equal(session->finish_reason, "interrupted");
+    assert_int_equal(session->finish_reason.value, FINISH_INTERRUPTED);
     assert_true(session->status_count[NODE_QUEUED] >= 1);
     assert_int_equal(session->status_count[NODE_RUNNING], 0);
     assert_int_equal(session->failure_count, 0);
@@ -329,7 +331,7 @@ static void test_stop_while_paused(void **state)
     struct play play;
     struct search_options options = options_of(12);
     struct session_state *session = perform(&play, &options, &(struct script){.slots = 2}, cues);
-    assert_string_equal(session->finish_reason, "interrupted");
+    assert_int_equal(session->finish_reason.value, FINISH_INTERRUPTED);
     perform_end(&play, session);
 }
 
@@ -423,7 +425,7 @@ static void test_the_policy_is_shown_what_a_person_grew(void **state)
             const struct event_policy *update = &session->policies[i].facts;
             for (int j = 0; j < update->asked.count; j++, shown++) {
                 const struct session_node *node = session_node(session, update->asked.items[j]);
-                assert_string_equal(node->facts.by, "user");
+                assert_int_equal(node->facts.by.value, AUTHOR_USER);
                 assert_true(node->shown && node->ended <= session->policies[i].time);
                 if (shown)
                     assert_int_equal(i, 1); /* the second episode's */

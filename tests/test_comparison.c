@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "cli/comparison_print.h"
+#include "compare/comparison_print.h"
 #include "log_bed.h"
 #include "util/bug.h"
 #include "util/file.h"
@@ -58,7 +58,7 @@ static void train_node(struct log_writer *writer, int node, double accuracy)
         event = (struct event){.kind = EVENT_FAILED};
         event.as.failed.node = node;
         event.as.failed.attempt = 1;
-        event.as.failed.reason = "diverged";
+        event.as.failed.reason.value = FAILURE_DIVERGED;
     } else {
         event = (struct event){.kind = EVENT_RESULT};
         event.as.result.node = node;
@@ -79,7 +79,7 @@ static void add_node(struct log_writer *writer, int node, int flops, double accu
     snprintf(arch, sizeof arch, "FC(%d) SM(10)", 8 * node);
     event.as.node.node = node;
     event.as.node.parent = node > 1;
-    event.as.node.by = node > 1 ? "random" : "start";
+    event.as.node.by = node > 1 ? (struct event_word){.other = "random"} : (struct event_word){.value = AUTHOR_START};
     event.as.node.arch = arch;
     event.as.node.parameters = 1000 * node;
     event.as.node.flops = flops;
@@ -108,7 +108,7 @@ static void put_session(const char *folder, const struct script *script)
         add_node(writer, i + 2, (i + 1) * script->flops, script->accuracies[i]);
     if (script->finished) {
         event = (struct event){.kind = EVENT_FINISHED};
-        event.as.finished.reason = "budget";
+        event.as.finished.reason.value = FINISH_BUDGET;
         append(writer, event);
     }
     log_close(writer);

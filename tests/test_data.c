@@ -148,12 +148,12 @@ static void test_spec_refused(void **state)
         {"fashion-mnist-of-a-very-long-name", "no data set `fashion-mnist-of-a-very-long-name`"},
         {"idx", "no folder is named; name a folder with train-images-idx3-ubyte"},
         {"cifar10", "no folder is named; unpack cifar-10-binary.tar.gz"},
-        {"cifar10:", "no folder stands behind the colon"},
-        {"cifar10@32:/x", "`@32` behind cifar10: only `+` can stand there"},
-        {"images@3:/x", "`@3` behind images: the side that images are scaled to is a whole number from 4 to 512"},
+        {"cifar10:", "no folder follows the colon"},
+        {"cifar10@32:/x", "`@32` after cifar10: only `+` may follow"},
+        {"images@3:/x", "`@3` after images: the side that images are scaled to is a whole number from 4 to 512"},
         {"images@:/x", "a whole number from 4 to 512"},
         {"images@00000000000000064:/x", "a whole number from 4 to 512"},
-        {"images+@64:/x", "`+@64` behind images: only `+` can stand there, or `@`"},
+        {"images+@64:/x", "`+@64` after images: only `+` may follow, or `@`"},
     };
     unsetenv("ESPALIER_DATA");
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -248,11 +248,11 @@ static void test_idx_refused(void **state)
         {7, 0, 0, "is empty: dimension 1 is 0 (byte 4)"},
         {4, 200, 0, "its dimensions make more than 2147483647 bytes (dimension 1 is 3355443203, byte 4)"},
         {8, 100, 0, "its dimensions make more than 2147483647 bytes (dimension 2 is 1677721602, byte 8)"},
-        {7, 4, 0, "is cut short (its header asks for 40 bytes, 34 are there); copy it again"},
-        {7, 2, 0, "has 6 bytes after its last value (its header asks for 28 bytes)"},
-        {-1, 0, 33, "is cut short (its header asks for 34 bytes, 33 are there)"},
-        {-1, 0, 15, "is cut short in its header (16 bytes expected, 15 there)"},
-        {-1, 0, 3, "is cut short in its header (4 bytes expected, 3 there)"},
+        {7, 4, 0, "is cut short (its header says 40 bytes, there are 34); copy it again"},
+        {7, 2, 0, "has 6 bytes after its last value (its header says 28 bytes)"},
+        {-1, 0, 33, "is cut short (its header says 34 bytes, there are 33)"},
+        {-1, 0, 15, "is cut short in its header (of 16 bytes there are 15)"},
+        {-1, 0, 3, "is cut short in its header (of 4 bytes there are 3)"},
         {-1, 0, -1, "train-images-idx3-ubyte: is empty; copy it again"},
     };
     for (size_t i = 0; i < COUNT_OF(images); i++) {
@@ -304,10 +304,10 @@ static void test_idx_missing(void **state)
 {
     put_small_set();
     take_away("train-labels-idx1-ubyte");
-    assert_refused("idx", DATA_TRAIN, ": train-labels-idx1-ubyte[.gz] is not there; name a folder with");
+    assert_refused("idx", DATA_TRAIN, ": train-labels-idx1-ubyte[.gz] is missing; name a folder with");
     assert_refused("fashion-mnist", DATA_TRAIN, "apt-get install dataset-fashion-mnist");
     take_away("t10k-images-idx3-ubyte.gz");
-    assert_refused("idx", DATA_TEST, ": t10k-images-idx3-ubyte[.gz] is not there");
+    assert_refused("idx", DATA_TEST, ": t10k-images-idx3-ubyte[.gz] is missing");
     put_gzip("whole.gz", small_images, sizeof small_images);
 
     /* A gzip file that ends early. */
@@ -365,7 +365,7 @@ static void test_cifar10(void **state)
     images_done(&images);
 
     put("data_batch_4.bin", bytes, cifar_records(bytes, 1, 1, 0));
-    assert_refused("cifar10", DATA_TRAIN, ": data_batch_3.bin is not there, though data_batch_4.bin is");
+    assert_refused("cifar10", DATA_TRAIN, ": data_batch_3.bin is missing, though data_batch_4.bin is");
     take_away("data_batch_4.bin");
 }
 
@@ -383,8 +383,8 @@ static void test_cifar10_refused(void **state)
     take_away("data_batch_1.bin");
     take_away("data_batch_2.bin");
     take_away("test_batch.bin");
-    assert_refused("cifar10", DATA_TRAIN, ": data_batch_1.bin is not there; unpack cifar-10-binary.tar.gz");
-    assert_refused("cifar10", DATA_TEST, ": test_batch.bin is not there; unpack cifar-10-binary.tar.gz");
+    assert_refused("cifar10", DATA_TRAIN, ": data_batch_1.bin is missing; unpack cifar-10-binary.tar.gz");
+    assert_refused("cifar10", DATA_TEST, ": test_batch.bin is missing; unpack cifar-10-binary.tar.gz");
 }
 
 static void test_cifar_archive_folder(void **state)
@@ -433,7 +433,7 @@ static void test_cifar100(void **state)
     put("test.bin", bytes, cifar_records(bytes, 4, 2, 97));
     assert_refused("cifar100", DATA_TEST, "test.bin: label 100 of record 3 (byte 9223) is outside 0…99");
     take_away("test.bin");
-    assert_refused("cifar100", DATA_TEST, ": test.bin is not there; unpack cifar-100-binary.tar.gz");
+    assert_refused("cifar100", DATA_TEST, ": test.bin is missing; unpack cifar-100-binary.tar.gz");
 }
 
 /* 40 images of 2 channels, 2×2, made of a simple recurrence; the third channel never changes. */

@@ -29,9 +29,9 @@ static void test_budget_of_networks(void **state)
         struct session_state *session = bed_search(&options, &(struct script){.slots = slots, .seed = 1});
         assert_int_equal(session->status_count[NODE_DONE], 12);
         assert_int_equal(session->node_count, 12);
-        assert_string_equal(session->finish_reason, "budget");
-        assert_string_equal(session->nodes[0]->facts.by, "start");
-        assert_string_equal(session->nodes[1]->facts.by, "random");
+        assert_int_equal(session->finish_reason.value, FINISH_BUDGET);
+        assert_int_equal(session->nodes[0]->facts.by.value, AUTHOR_START);
+        assert_string_equal(author_name(&session->nodes[1]->facts.by), "random");
         session_state_free(session);
     }
 }
@@ -43,9 +43,9 @@ static void test_budget_of_episodes(void **state)
     options.episodes = 3;
     struct session_state *session = bed_search(&options, &(struct script){.slots = 2});
     assert_int_equal(session->proposal_count, 12);
-    assert_int_equal(session->proposals[11]->episode, 3);
+    assert_int_equal(session->proposals[11]->facts.episode, 3);
     assert_int_equal(session->policy_count, 0); /* random doesn't learn */
-    assert_string_equal(session->finish_reason, "budget");
+    assert_int_equal(session->finish_reason.value, FINISH_BUDGET);
     session_state_free(session);
 }
 
@@ -56,7 +56,7 @@ static void test_budget_of_seconds(void **state)
     struct search_options options = bed_options();
     options.seconds = 0.05;
     struct session_state *session = bed_run(folder, "a", &options, &(struct script){.slots = 1, .seconds = 1e6});
-    assert_string_equal(session->finish_reason, "budget");
+    assert_int_equal(session->finish_reason.value, FINISH_BUDGET);
     assert_int_equal(session->node_count, 1);
     assert_int_equal(session->nodes[0]->status, NODE_QUEUED);
     assert_string_equal(session->nodes[0]->failure, "cancelled: it goes back to the queue");
@@ -67,7 +67,7 @@ static void test_budget_of_seconds(void **state)
     struct engine *engine;
     struct error error, warning;
     assert_int_equal(engine_resume(path, &data, evaluator, &engine, &warning, &error), 0);
-    engine_command(engine, "user", "budget seconds 1000");
+    engine_command(engine, AUTHOR_USER, "budget seconds 1000");
     assert_int_equal(engine_run(engine, &error), 0);
     assert_int_equal(engine_state(engine)->status_count[NODE_DONE], 12);
     assert_int_equal(session_node(engine_state(engine), 1)->attempts, 1); /* cut short: it doesn't count */
@@ -107,8 +107,8 @@ static void test_known_networks(void **state)
     struct session_state *session = bed_search(&options, &(struct script){.slots = 2, .seed = 3});
     assert_true(session->known_count > 0);
     for (int64_t i = 0; i < session->proposal_count; i++)
-        if (session->proposals[i]->known)
-            assert_in_range(session->proposals[i]->node, 1, session->node_count);
+        if (session->proposals[i]->answer == EVENT_KNOWN)
+            assert_in_range(session->proposals[i]->facts.node, 1, session->node_count);
     session_state_free(session);
 }
 
@@ -119,22 +119,22 @@ static void test_exhausted_space(void **state)
     options.wider = 0;
     options.networks = 0; /* for ever, if it could */
     struct session_state *session = bed_search(&options, &(struct script){.slots = 2});
-    assert_string_equal(session->finish_reason, "exhausted");
+    assert_int_equal(session->finish_reason.value, FINISH_EXHAUSTED);
     assert_int_equal(session->node_count, 1 + 4 * 3 + 1); /* four convolutions by three kernels, one FC */
     session_state_free(session);
 }
 
 /* Ten proposals in a row that lead to nothing new are the most from any network while there are others. */
-static void check_spent(const struct session_state *session)
+static void check_exhausted(const struct session_state *session)
 {
-    int *barren = calloc((size_t)session->node_count, sizeof *barren);
+    int *fruitless = calloc((size_t)session->node_count, sizeof *fruitless);
     for (int64_t i = 0; i < session->proposal_count; i++) {
         const struct proposal_record *proposal = session->proposals[i];
-        int *parent = &barren[proposal->parent - 1];
+        int *parent = &fruitless[proposal->facts.parent - 1];
         assert_true(*parent < 10);
-        *parent = proposal->known || !proposal->node ? *parent + 1 : 0;
+        *parent = proposal->answer == EVENT_NODE ? 0 : *parent + 1;
     }
-    free(barren);
+    free(fruitless);
 }
 
 /* The best network is at its limits, and soon all that can come of it is known: then others grow. */
@@ -147,10 +147,10 @@ static void test_spent_parents(void **state)
     options.networks = 60;
     options.limit_parameters = 1200;
     struct session_state *session = bed_search(&options, &(struct script){.slots = 1, .seed = 3});
-    assert_string_equal(session->finish_reason, "budget");
+    assert_int_equal(session->finish_reason.value, FINISH_BUDGET);
     assert_int_equal(session->status_count[NODE_DONE], 60);
     assert_true(session->known_count + session->refused_count > 50);
-    check_spent(session);
+    check_exhausted(session);
     session_state_free(session);
 }
 
@@ -163,7 +163,7 @@ static void test_more_trainers_than_parents(void **state)
     options.deeper = 0;
     options.networks = 8;
     struct session_state *session = bed_search(&options, &(struct script){.slots = 4, .seed = 3});
-    assert_string_equal(session->finish_reason, "budget");
+    assert_int_equal(session->finish_reason.value, FINISH_BUDGET);
     assert_int_equal(session->status_count[NODE_DONE], 8);
     session_state_free(session);
 }
@@ -175,7 +175,7 @@ static void test_limits(void **state)
     options.limit_parameters = 1200;
     options.limit_depth = 9;
     struct session_state *session = bed_search(&options, &(struct script){.slots = 1});
-    assert_string_equal(session->finish_reason, "exhausted");
+    assert_int_equal(session->finish_reason.value, FINISH_EXHAUSTED);
     for (int64_t i = 0; i < session->node_count; i++)
         assert_in_range(session->nodes[i]->facts.parameters, 1, 1200);
     assert_true(session->node_count > 10);
@@ -372,7 +372,7 @@ static void test_failures_in_episodes(void **state)
     for (int i = 0; i < 2; i++)
         learned += session->policies[i].facts.networks;
     for (int i = 0; i < session->proposal_count; i++)
-        usable += session->proposals[i]->node && session->nodes[session->proposals[i]->node - 1]->status == NODE_DONE;
+        usable += session->proposals[i]->facts.node && session->nodes[session->proposals[i]->facts.node - 1]->status == NODE_DONE;
     assert_true(session->failure_count > 0);
     assert_int_equal(learned, usable);
     session_state_free(session);
@@ -394,7 +394,7 @@ static void test_start_fails(void **state)
     assert_int_equal(engine_create(&options, path, &data, evaluator, &engine, &error), 0);
     assert_int_equal(engine_run(engine, &error), -1);
     assert_non_null(strstr(error.text, "the start network failed (diverged: as scripted)"));
-    assert_string_equal(engine_state(engine)->finish_reason, "error");
+    assert_int_equal(engine_state(engine)->finish_reason.value, FINISH_ERROR);
     engine_free(engine);
     assert_int_equal(engine_resume(path, &data, evaluator, &engine, &warning, &error), -1);
     assert_non_null(strstr(error.text, "its start network failed"));
@@ -472,7 +472,7 @@ static void test_full_grown_parents_stand_back(void **state)
         full_grown += session->nodes[i]->facts.parameters > 1100 - 24; /* a convolution of 4 filters, 1x1, takes 24 */
     assert_true(full_grown > 3);
     assert_int_equal(session->refused_count, 0);
-    assert_string_equal(session->finish_reason, "budget");
+    assert_int_equal(session->finish_reason.value, FINISH_BUDGET);
     session_state_free(session);
 }
 

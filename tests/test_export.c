@@ -56,7 +56,7 @@ static void add_session(struct session_state *state)
     apply(state, 0, (struct event){.kind = EVENT_SESSION, .as.session = session});
 }
 
-static void add_node(struct session_state *state, double time, struct event_node node)
+static void add_node(struct session_state *state, double time, struct event_proposal node)
 {
     apply(state, time, (struct event){.kind = EVENT_NODE, .as.node = node});
 }
@@ -78,8 +78,8 @@ static struct session_state *small_session(void)
     struct session_state *state = session_state_new();
     add_session(state);
     add_node(state, 0,
-             (struct event_node){.node = 1,
-                                 .by = "start",
+             (struct event_proposal){.node = 1,
+                                 .by = {AUTHOR_START},
                                  .arch = "C(4,3,1) SM(10)",
                                  .parameters = 31404,
                                  .flops = 120000,
@@ -91,9 +91,9 @@ static struct session_state *small_session(void)
     apply(state, 7.5, (struct event){.kind = EVENT_RESULT, .as.result = result});
 
     add_node(state, 8,
-             (struct event_node){.node = 2,
+             (struct event_proposal){.node = 2,
                                  .parent = 1,
-                                 .by = "reinforce",
+                                 .by = {.other = "reinforce"},
                                  .arch = "C(8,3,1) C(8,5,1) SM(10)",
                                  .actions = TEXTS("widen:conv1:8", "deepen:conv1:5"),
                                  .steps = {2, (int64_t[]){0, 1}},
@@ -106,16 +106,16 @@ static struct session_state *small_session(void)
                                  .flops = 5000000,
                                  .activation_bytes = 50000});
     add_started(state, 9, 2);
-    struct event_failed failed = {2, 1, "diverged", "loss, at step 3", false};
+    struct event_failed failed = {2, 1, {.value = FAILURE_DIVERGED}, "loss, at step 3", false};
     apply(state, 10, (struct event){.kind = EVENT_FAILED, .as.failed = failed});
-    struct event_noted noted = {2, "why, \"again\"?\nrate \\ 2", "user"};
+    struct event_noted noted = {2, "why, \"again\"?\nrate \\ 2", {.value = AUTHOR_USER}};
     apply(state, 10, (struct event){.kind = EVENT_NOTED, .as.noted = noted});
-    apply(state, 10, (struct event){.kind = EVENT_PRUNED, .as.pruned = {2, "user"}});
+    apply(state, 10, (struct event){.kind = EVENT_PRUNED, .as.pruned = {2, {.value = AUTHOR_USER}}});
 
     add_node(state, 11,
-             (struct event_node){.node = 3,
+             (struct event_proposal){.node = 3,
                                  .parent = 1,
-                                 .by = "user",
+                                 .by = {AUTHOR_USER},
                                  .arch = "C(6,3,1) SM(10)",
                                  .actions = TEXTS("widen:conv1:6"),
                                  .steps = {1, (int64_t[]){0}},
@@ -126,16 +126,16 @@ static struct session_state *small_session(void)
                                  .activation_bytes = 18816});
     add_started(state, 12, 3);
     add_epoch(state, 15, 3, 1, 0.7);
-    apply(state, 15, (struct event){.kind = EVENT_PINNED, .as.pinned = {3, true, "user"}});
+    apply(state, 15, (struct event){.kind = EVENT_PINNED, .as.pinned = {3, true, {.value = AUTHOR_USER}}});
     struct event_sample sample = {"cpu:0", 0.5, 1e9, 4e9, NAN, NAN, 3e9};
     apply(state, 15, (struct event){.kind = EVENT_SAMPLE, .as.sample = sample});
     struct event_policy policy = {
         .update = 1, .episode = 1, .networks = 2, .accuracy_mean = 0.8, .state = "", .state_hash = ""};
     apply(state, 16, (struct event){.kind = EVENT_POLICY, .as.policy = policy});
     add_node(state, 17,
-             (struct event_node){.node = 4,
+             (struct event_proposal){.node = 4,
                                  .parent = 3,
-                                 .by = "reinforce",
+                                 .by = {.other = "reinforce"},
                                  .arch = "C(6,3,1) C(6,1,1) SM(10)",
                                  .actions = TEXTS("deepen:conv1:1"),
                                  .steps = {1, (int64_t[]){0}},
@@ -213,7 +213,7 @@ static void graph_labels_are_quoted(void **unused)
     struct session_state *state = session_state_new();
     struct text text = TEXT_EMPTY;
     add_session(state);
-    add_node(state, 0, (struct event_node){.node = 1, .by = "a\"];\n\\", .arch = "\\\""});
+    add_node(state, 0, (struct event_proposal){.node = 1, .by = {.other = "a\"];\n\\"}, .arch = "\\\""});
     export_dot(state, &text);
     assert_non_null(strstr(text_string(&text), "label=\"1  a\\\"];\\n\\\\\\nqueued"));
     assert_non_null(strstr(text_string(&text), "tooltip=\"\\\\\\\"\""));
@@ -313,7 +313,7 @@ static void text_that_is_not_utf8_is_replaced(void **unused)
     struct session_state *state = session_state_new();
     struct text text = TEXT_EMPTY;
     add_session(state);
-    add_node(state, 0, (struct event_node){.node = 1, .by = "caf\xe9", .arch = "caf\xc3\xa9"});
+    add_node(state, 0, (struct event_proposal){.node = 1, .by = {.other = "caf\xe9"}, .arch = "caf\xc3\xa9"});
     export_json(state, &text);
     assert_non_null(strstr(text_string(&text), "\"by\": \"caf?\""));
     assert_non_null(strstr(text_string(&text), "\"arch\": \"caf\xc3\xa9\""));

@@ -297,10 +297,10 @@ static void test_a_lost_network_gets_a_placeholder(void **unused)
         struct session_state *state = without(&bed, at, at, hole);
         assert_int_equal(state->node_count, 30);
         const struct session_node *lost = session_node(state, 4), *start = session_node(state, 1);
-        assert_string_equal(lost->facts.by, "lost");
+        assert_int_equal(lost->facts.by.value, AUTHOR_REPAIR);
         assert_string_equal(lost->facts.arch, start->facts.arch);
         assert_true(lost->pruned && lost->status == NODE_CANCELLED);
-        assert_true(state->proposals[2]->node == 0 || state->proposals[2]->node != 4);
+        assert_true(state->proposals[2]->facts.node == 0 || state->proposals[2]->facts.node != 4);
         for (int64_t i = 5; i <= 30; i++) { /* the others are what they were */
             const struct session_node *node = session_node(state, i);
             assert_int_equal(node->facts.node, i);

@@ -42,7 +42,7 @@ only() {
     [ "$found" = "$* " ] || echo "# found: $found"
 }
 
-plan 22
+plan 23
 includes >"$work/includes"
 may util
 may arch util
@@ -54,18 +54,45 @@ may backend/cpu nn arch data util
 may backend/cuda device kernels nn arch data util
 may policy arch export util
 may device util
-may export arch sessions util
+may export arch nn sessions util
 may search arch morph data nn policy device export sessions util
+may compare arch policy search export sessions util
 may sessions util
 may tui sessions arch util
 
 rooms=$(cut -d' ' -f1 "$work/includes" | sort -u | tr '\n' ' ')
-[ "$rooms" = "arch backend/cpu backend/cuda backend/ref cli data device export morph nn policy search sessions tui " ]
+[ "$rooms" = "arch backend/cpu backend/cuda backend/ref cli compare data device export morph nn policy search sessions tui " ]
 report $? "these are all rooms (of util and of cli nothing is asked): $rooms"
 
 only "curses" '#include <(n?curses|ncursesw/|term\.h)' tui/terminal.c
 only "protobuf-c" '#include .*(protobuf-c|\.pb-c\.h)' src/export/onnx.c
 only "msgpack" '#include <msgpack' sessions/event_msgpack.c
+
+# --- the parts of src/search (a .c with its .h): each knows and calls only those below it ---
+
+# lines of "part used-part"
+part_includes() {
+    grep -rE '^#include "search/' src/search | awk -F'[:"]' '
+        function part(path) {sub(".*/", "", path); sub("[.][ch]$", "", path); return path}
+        part($1) != part($3) {print part($1), part($3)}'
+}
+part_calls() {
+    nm -A "$top_builddir/libsearch.a" | awk '
+        {part = $1; sub(".*libsearch_a-", "", part); sub("[.]o:.*", "", part)}
+        $(NF - 1) == "U" {calls[part " " $NF]}
+        $(NF - 1) ~ /^[TDRBC]$/ {home[$NF] = part}
+        END {
+            for (call in calls) {
+                split(call, word, " ")
+                if (word[2] in home && home[word[2]] != word[1]) print word[1], home[word[2]]
+            }
+        }'
+}
+{ part_includes; part_calls; } | sort -u >"$work/parts"
+tsort "$work/parts" >"$work/order" 2>"$work/circles"
+[ $? = 0 ] && [ "$(wc -l <"$work/order")" -gt 15 ]
+report $? "the parts of src/search form no circle"
+sed 's/^/# /' "$work/circles"
 
 # --- files ---
 sources=$(find src sessions tui tests bench -name '*.[ch]' | sort)

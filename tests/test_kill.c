@@ -44,7 +44,7 @@ static void run_child(const char *path, bool fresh, const char *command)
         _exit(3);
     }
     if (command)
-        engine_command(engine, "user", command);
+        engine_command(engine, AUTHOR_USER, command);
     int status = engine_run(engine, &error);
     engine_free(engine);
     evaluator->kind->free(evaluator);

@@ -163,7 +163,7 @@ static void test_older_logs(void **state)
     struct engine *engine;
     struct error warning;
     assert_int_equal(engine_resume(old_path, &data, evaluator, &engine, &warning, &error), 0);
-    engine_command(engine, "user", "budget episodes 6");
+    engine_command(engine, AUTHOR_USER, "budget episodes 6");
     assert_int_equal(engine_run(engine, &error), 0);
     char *resumed = bed_story(engine_state(engine));
     assert_string_equal(story, resumed);

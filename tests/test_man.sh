@@ -3,7 +3,7 @@
 . "$top_srcdir/tests/tap.sh"
 
 commands=$("$espalier" help | sed -n 's/^  \([a-z]*\) .*/\1/p')
-plan $((2 * $(echo "$commands" | wc -w) + 2))
+plan $((2 * $(echo "$commands" | wc -w) + 3))
 
 lint() {
     command -v mandoc >/dev/null || { skip "$1 is clean mdoc" "mandoc is not installed"; return; }
@@ -27,6 +27,14 @@ for command in $commands; do
     ok "espalier-$command.1 names every option" names_all "$command"
 done
 lint espalier.1
+
+# The commands of a running search, as the table has them, against the page.
+names_commands() {
+    "$espalier" attach --help | sed -n '1,/^Commands/d; s/^  \([a-z][a-z]*\) .*/\1/p' >commands
+    grep '^\.It Cm' "$top_srcdir/man/espalier-attach.1" | grep -o 'Cm [a-z]*' | cut -c4- | sort >named
+    sort commands | diff - named
+}
+ok "espalier-attach.1 names every command and no other" names_commands
 
 fits() {
     for command in $commands; do

@@ -52,10 +52,10 @@ static struct model small_tree(void)
     event_done(&event);
     for (int i = 0; i < 8; i++) {
         event = (struct event){.number = 2 + 3 * i, .time = 10 * i, .kind = EVENT_NODE};
-        struct event_node *node = &event.as.node;
+        struct event_proposal *node = &event.as.node;
         node->node = i + 1;
         node->parent = nodes[i].parent;
-        node->by = event_text("%s", i == 5 ? "user" : "random");
+        node->by = author_of(i == 5 ? "user" : "random");
         node->arch = event_text("C(4,3,1) A(28,28) FC(8) SM(10)");
         node->parameters = nodes[i].parameters;
         if (nodes[i].action) {
@@ -344,7 +344,7 @@ static void old_lines_make_room(void **state)
     struct model model = small_tree();
     struct event event = {.kind = EVENT_COMMAND};
     event.as.command =
-        (struct event_command){.by = event_text("user"), .words = event_text("pause"), .answer = event_text("%s", "")};
+        (struct event_command){.by = {AUTHOR_USER}, .words = event_text("pause"), .answer = event_text("%s", "")};
     for (int i = 0; i < 2 * LOG_LINES; i++) {
         event.number = model.state->last_number + 1;
         event.time = 100 + i;

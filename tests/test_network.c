@@ -262,7 +262,7 @@ static float *input_of_op(const struct plan *plan, int op, struct weights *weigh
     backend_ref.load(NULL, &plan->tensors[0], batch, buffers[0], NULL);
     for (int i = 0; i < op; i++) {
         const struct tensor *in = &plan->tensors[plan->ops[i].inputs[0]], *out = &plan->tensors[plan->ops[i].output];
-        void *scratch = memory_new_aligned(backend_ref.scratch_bytes(plan, &plan->ops[i], batch->count, 1));
+        void *scratch = memory_new_aligned(backend_ref.scratch_bytes(&backend_ref, plan, &plan->ops[i], batch->count, 1));
         void *saved = memory_new_aligned(backend_ref.saved_bytes(plan, &plan->ops[i], batch->count));
         struct op_run run = {.plan = plan,
                              .op = &plan->ops[i],

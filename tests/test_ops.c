@@ -237,7 +237,7 @@ static void check_shared(const struct backend *backend, const struct op_case *op
             instance.run.members = team_members_most(team);
             free(instance.run.scratch);
             instance.run.scratch =
-                memory_new_aligned(backend->scratch_bytes(plan, instance.run.op, batch, instance.run.members));
+                memory_new_aligned(backend->scratch_bytes(backend, plan, instance.run.op, batch, instance.run.members));
         }
         op_instance_forward(&instance, true);
         op_instance_backward(&instance);

@@ -88,8 +88,8 @@ static void test_messages(void **state)
         {"episodes", "2.5", "--episodes 2.5: must be a whole number from 0 to 1000000000 (0: no limit)"},
         {"episodes", "", "--episodes : must be a whole number from 0 to 1000000000 (0: no limit)"},
         {"epochs", "0", "--epochs 0: must be a whole number from 1 to 100000"},
-        {"rate", "fast", "--rate fast: must be a number from 0 to 100"},
-        {"rate", "nan", "--rate nan: must be a number from 0 to 100"},
+        {"rate", "fast", "--rate fast: must be a number from 0 to 1000000"},
+        {"rate", "nan", "--rate nan: must be a number from 0 to 1000000"},
         {"parent", "worst", "--parent worst: must be one of start|best|tournament"},
         {"parent", "star", "--parent star: must be one of start|best|tournament"},
         {"limit-memory", "much", "--limit-memory much: must be a size such as 512M or 2G (0: no limit)"},
@@ -140,6 +140,7 @@ static void test_conditions(void **state)
     check_fails("actions", "widen:conv1", "is for --policy manual only");
     check_fails("policy", "random-flops", "needs --match SESSION");
     check_fails("match", "run-1", "is not for --policy reinforce");
+    check_fails("validation", "0", "needs at least one");
     check_fails("start-epochs", "0", "only a trained start network");
     struct search_options options;
     struct error error;

@@ -171,6 +171,30 @@ static void commands(void **state)
     }
 }
 
+/* Tab completes a name, and an argument that is one of a few words, where only one begins like it. */
+static void completion(void **state)
+{
+    static const char *const cases[][2] = {
+        {"bu", "budget "},
+        {"budget ne", "budget networks "},
+        {"budget x", "budget x"},
+        {"p", "p"},
+        {"budget ", "budget "},
+        {"budget networks 5", "budget networks 5"},
+        {"note 3", "note 3"},
+        {"sto", "stop"},
+        {"x", "x"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct bed bed;
+        open_bed(&bed, MODE_LIVE, overlay_prompt(PROMPT_COMMAND, 0, cases[i][0]));
+        press(&bed, KEY_CODE_TAB);
+        assert_int_equal(overlay_key(bed.overlay, &bed.model, KEY_CODE_ENTER, &bed.words), OVERLAY_COMMAND);
+        assert_string_equal(text_string(&bed.words), cases[i][1]);
+        close_bed(&bed);
+    }
+}
+
 /* In a recording the dialog shows what growing costs and offers nothing; its keys are there on every screen. */
 static void growing(void **state)
 {
@@ -190,8 +214,8 @@ int main(void)
 {
     setlocale(LC_ALL, "C.UTF-8");
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(help),     cmocka_unit_test(questions), cmocka_unit_test(line_to_edit),
-        cmocka_unit_test(commands), cmocka_unit_test(growing),
+        cmocka_unit_test(help),     cmocka_unit_test(questions),  cmocka_unit_test(line_to_edit),
+        cmocka_unit_test(commands), cmocka_unit_test(completion), cmocka_unit_test(growing),
     };
     return cmocka_run_group_tests_name("overlay", tests, NULL, NULL);
 }

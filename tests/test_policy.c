@@ -158,7 +158,7 @@ static void check_networks(const char *name, int count)
         options.space = space_find(below(&stream, 4) ? "small" : "paper");
         options.limits = random_limits(&stream, &parent, options.input);
         struct policy *policy = kind->create(&options);
-        kind->propose(policy, &parent, &stream, &proposal);
+        kind->propose(policy, &(struct proposal_request){.parent = &parent, .stream = &stream}, &proposal, NULL);
         check_proposal(&options, &parent, &proposal);
         assert_true(decisions_recover(&options, &parent, &proposal, decisions));
         empty += proposal.count == 0;
@@ -198,7 +198,7 @@ static void test_largest(void **unused)
     for (int k = 0; k < 2; k++) {
         const struct policy_kind *kind = policy_find(k ? "reinforce" : "random");
         struct policy *policy = kind->create(&options);
-        kind->propose(policy, &arch, &stream, &proposal);
+        kind->propose(policy, &(struct proposal_request){.parent = &arch, .stream = &stream}, &proposal, NULL);
         check_proposal(&options, &arch, &proposal);
         assert_int_equal(proposal.count, PROPOSAL_ACTIONS_MAX - options.deeper_decisions + 2);
         assert_int_equal(child_of(&arch, &proposal).layer_count, ARCH_LAYERS_MAX);
@@ -220,7 +220,7 @@ static void test_random_is_uniform(void **unused)
     options.wider_decisions = options.deeper_decisions = 1;
     struct policy *policy = kind->create(&options);
     for (int i = 0; i < PROPOSALS; i++) {
-        kind->propose(policy, &start, &stream, &proposal);
+        kind->propose(policy, &(struct proposal_request){.parent = &start, .stream = &stream}, &proposal, NULL);
         const struct proposed_action *last = &proposal.actions[proposal.count - 1];
         int layer = last->action.layer, choices = 3 * (layer < 3 ? 3 : 1) * (layer == 6 ? 1 : 3);
         assert_int_equal(last->action.kind, ACTION_DEEPEN);
@@ -242,16 +242,23 @@ static void test_random_is_uniform(void **unused)
     kind->destroy(policy);
 }
 
-static void test_manual_proposes_nothing(void **unused)
+static void test_manual_proposes_the_given_actions(void **unused)
 {
     struct policy_options options = default_options();
+    options.actions = "widen:conv1 deepen:conv1:3;; widen:conv9";
     const struct policy_kind *kind = policy_find("manual");
-    struct random_stream stream = test_stream(4);
     struct arch start = parsed("C(4,3,1) SM(10)");
     struct proposal proposal = {.count = 3};
+    struct error error;
     struct policy *policy = kind->create(&options);
-    kind->propose(policy, &start, &stream, &proposal);
-    assert_int_equal(proposal.count, 0);
+    assert_true(kind->has_next(policy, 2, 1, &error) && !kind->has_next(policy, 3, 1, &error));
+    assert_string_equal(error.text, "all networks of --actions are made");
+    assert_int_equal(
+        kind->propose(policy, &(struct proposal_request){.parent = &start, .proposal = 1}, &proposal, &error), 0);
+    assert_int_equal(proposal.count, 2);
+    assert_int_equal(proposal.actions[1].action.kind, ACTION_DEEPEN);
+    assert_int_equal(
+        kind->propose(policy, &(struct proposal_request){.parent = &start, .proposal = 2}, &proposal, &error), -1);
     assert_null(kind->observe);
     kind->destroy(policy);
 }
@@ -282,7 +289,7 @@ static void test_same_seed_same_proposals(void **unused)
         for (int i = 0; i < 3; i++) {
             struct random_stream stream = test_stream(i < 2 ? 5 : 6);
             struct policy *policy = kind->create(&options);
-            kind->propose(policy, &start, &stream, &proposals[i]);
+            kind->propose(policy, &(struct proposal_request){.parent = &start, .stream = &stream}, &proposals[i], NULL);
             kind->destroy(policy);
         }
         assert_true(same_proposal(&proposals[0], &proposals[1]));
@@ -356,7 +363,7 @@ static void test_baselines(void **unused)
         for (int i = 0; i < 3; i++) {
             struct policy_update update;
             double reward = tan(accuracies[i] * acos(0)), subtracted;
-            kind->propose(policy, &parent, &stream, &proposal);
+            kind->propose(policy, &(struct proposal_request){.parent = &parent, .stream = &stream}, &proposal, NULL);
             const struct outcome outcome = {.parent = &parent, .proposal = &proposal, .accuracy = accuracies[i]};
             kind->observe(policy, &outcome, 1, &update);
             if (released) {
@@ -384,11 +391,11 @@ static void test_perfect_accuracy(void **unused)
     struct proposal proposal;
     struct policy_update update;
     struct policy *policy = kind->create(&options);
-    kind->propose(policy, &parent, &stream, &proposal);
+    kind->propose(policy, &(struct proposal_request){.parent = &parent, .stream = &stream}, &proposal, NULL);
     const struct outcome outcomes[2] = {{.parent = &parent, .proposal = &proposal, .accuracy = 1}, {.parent = &parent, .proposal = &proposal, .accuracy = 0}};
     kind->observe(policy, outcomes, 2, &update);
     assert_true(update.reward_best > 1000 && isfinite(update.reward_best));
-    kind->propose(policy, &parent, &stream, &proposal);
+    kind->propose(policy, &(struct proposal_request){.parent = &parent, .stream = &stream}, &proposal, NULL);
     assert_true(isfinite(proposal.log_probability));
     kind->observe(policy, outcomes, 0, &update);
     assert_true(update.gradient_norm == 0 && isfinite(update.baseline));
@@ -402,7 +409,7 @@ static void run_episode(const struct policy_kind *kind, struct policy *policy, c
     struct outcome outcomes[10];
     for (int i = 0; i < 10; i++) {
         struct random_stream stream = test_stream((uint32_t)(100 + episode * 10 + i));
-        kind->propose(policy, start, &stream, &proposals[i]);
+        kind->propose(policy, &(struct proposal_request){.parent = start, .stream = &stream}, &proposals[i], NULL);
         outcomes[i] = (struct outcome){.parent = start, .proposal = &proposals[i], .accuracy = 0.4 + 0.01 * proposals[i].count};
     }
     kind->observe(policy, outcomes, 10, update);
@@ -540,7 +547,7 @@ int main(void)
         cmocka_unit_test(test_reinforce_stays_within),
         cmocka_unit_test(test_largest),
         cmocka_unit_test(test_random_is_uniform),
-        cmocka_unit_test(test_manual_proposes_nothing),
+        cmocka_unit_test(test_manual_proposes_the_given_actions),
         cmocka_unit_test(test_same_seed_same_proposals),
         cmocka_unit_test(test_log_probability_is_recovered),
         cmocka_unit_test(test_empty_decision_is_recovered),

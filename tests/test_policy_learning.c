@@ -19,7 +19,7 @@ enum { SEEDS = 10, EPISODES = 12, NETWORKS = 10, WIDER = 4, DEEPER = 5 };
 static int widenings(const struct space *space, const struct layer *layer)
 {
     int count = 0;
-    while (space->filters[count] < layer->units)
+    while (space->widths[WIDTHS_FILTERS].values[count] < layer->units)
         count++;
     return count;
 }
@@ -70,7 +70,7 @@ static double search(const char *name, uint64_t seed, bool released)
         mean = 0;
         for (int i = 0; i < NETWORKS; i++) {
             struct random_stream stream = random_stream_new(seed, RANDOM_POLICY, (uint32_t)(episode * NETWORKS + i), 0);
-            kind->propose(policy, &start, &stream, &proposals[i]);
+            kind->propose(policy, &(struct proposal_request){.parent = &start, .stream = &stream}, &proposals[i], NULL);
             assert_int_equal(proposal_apply(&start, &proposals[i], &child, NULL), 0);
             outcomes[i] = (struct outcome){.parent = &start, .proposal = &proposals[i], .accuracy = scripted_accuracy(options.space, &child)};
             mean += outcomes[i].accuracy / NETWORKS;

@@ -47,10 +47,11 @@ static void propose_once(const char *name, const struct policy_options *options,
     const struct policy_kind *kind = policy_find(name);
     struct arch start = smallest(options);
     struct random_stream stream = test_stream(number);
-    struct policy *policy = kind->create(options);
-    if (kind->aim)
-        kind->aim(policy, aim);
-    kind->propose(policy, &start, &stream, proposal);
+    struct policy_options own = *options;
+    own.match = &aim;
+    own.match_count = aim > 0;
+    struct policy *policy = kind->create(&own);
+    kind->propose(policy, &(struct proposal_request){.parent = &start, .network = 1, .stream = &stream}, proposal, NULL);
     kind->destroy(policy);
 }
 

@@ -57,7 +57,7 @@ static void test_person_is_left_out(void **unused)
         struct policy_update update;
         struct policy *policy = kind->create(&options);
         if (!with)
-            kind->propose(policy, &parent, &stream, &proposals[0]);
+            kind->propose(policy, &(struct proposal_request){.parent = &parent, .stream = &stream}, &proposals[0], NULL);
         const struct outcome outcomes[2] = {{.parent = &parent, .proposal = &proposals[0], .accuracy = 0.6},
                                             {.parent = &parent, .proposal = &proposals[1], .accuracy = 0.95}};
         kind->observe(policy, outcomes, 1 + with, &update);
@@ -152,7 +152,7 @@ static void test_person_is_learned_from(void **unused)
         struct random_stream stream = test_stream(21);
         struct policy_update with, without;
         struct policy *policy = kind->create(&options), *other = kind->create(&options);
-        kind->propose(policy, &parent, &stream, &proposals[0]);
+        kind->propose(policy, &(struct proposal_request){.parent = &parent, .stream = &stream}, &proposals[0], NULL);
         const struct outcome outcomes[] = {
             {.parent = &parent, .proposal = &proposals[1], .accuracy = accuracies[i], .role = OUTCOME_BY_PERSON},
             {.parent = &parent, .proposal = &proposals[0], .accuracy = 0.6},
@@ -194,7 +194,7 @@ static void test_best_are_imitated(void **unused)
     struct policy *policy = kind->create(&options), *other = kind->create(&options);
     for (int i = 0; i < 3; i++) {
         struct random_stream stream = test_stream(31 + (uint32_t)i);
-        kind->propose(policy, &parent, &stream, &proposals[i]);
+        kind->propose(policy, &(struct proposal_request){.parent = &parent, .stream = &stream}, &proposals[i], NULL);
     }
     const struct outcome outcomes[] = {
         {.parent = &parent, .proposal = &proposals[0], .accuracy = 0.01, .role = OUTCOME_TO_IMITATE},

@@ -35,7 +35,7 @@ static struct session_state *small_session(void)
     for (int64_t node = 1; node <= 3; node++) {
         event = (struct event){.kind = EVENT_NODE, .number = state->last_number + 1, .time = 1};
         event.as.node =
-            (struct event_node){.node = node, .parent = node > 1, .proposal = node - 1, .episode = node > 1};
+            (struct event_proposal){.node = node, .parent = node > 1, .proposal = node - 1, .episode = node > 1};
         apply(state, &event);
     }
     event = (struct event){.kind = EVENT_STARTED, .number = state->last_number + 1, .time = 1};
@@ -163,7 +163,7 @@ static void test_a_second_attempt_starts_anew(void **unused)
     assert_true(node->accuracy == 0.7 && node->step == 5);
     event = (struct event){.kind = EVENT_FAILED, .number = state->last_number + 1, .time = 3};
     event.as.failed = (struct event_failed){
-        .node = 2, .attempt = 1, .reason = (char[]){"memory"}, .message = (char[]){"8 GiB"}, .again = true};
+        .node = 2, .attempt = 1, .reason = {.value = FAILURE_MEMORY}, .message = (char[]){"8 GiB"}, .again = true};
     apply(state, &event);
     assert_int_equal(node->status, NODE_QUEUED);
     assert_string_equal(node->failure, "memory: 8 GiB");
@@ -193,7 +193,7 @@ static void test_pruning_takes_the_branch(void **unused)
 {
     struct session_state *state = small_session();
     struct event event = {.kind = EVENT_NODE, .number = state->last_number + 1, .time = 3};
-    event.as.node = (struct event_node){.node = 4, .parent = 2};
+    event.as.node = (struct event_proposal){.node = 4, .parent = 2};
     apply(state, &event);
     event = (struct event){.kind = EVENT_PRUNED, .number = state->last_number + 1, .time = 3, .as.pruned = {.node = 2}};
     apply(state, &event);
@@ -202,7 +202,7 @@ static void test_pruning_takes_the_branch(void **unused)
     assert_int_equal(session_node(state, 2)->status, NODE_RUNNING); /* until its trainer says so */
     assert_int_equal(session_node(state, 4)->status, NODE_CANCELLED);
     event = (struct event){.kind = EVENT_FAILED, .number = state->last_number + 1, .time = 3};
-    event.as.failed = (struct event_failed){.node = 2, .reason = (char[]){"cancelled"}};
+    event.as.failed = (struct event_failed){.node = 2, .reason = {.value = FAILURE_CANCELLED}};
     apply(state, &event);
     assert_int_equal(session_node(state, 2)->status, NODE_CANCELLED);
     assert_int_equal(state->failure_count, 0);

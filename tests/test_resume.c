@@ -232,7 +232,7 @@ static void test_cut_with_more_slots_than_parents(void **state)
     for (int i = 1; i < count; i += i < count - 20 ? 9 : 1) {
         cut(folder, "whole", "cut", offsets[i]);
         struct session_state *resumed = bed_resume(folder, "cut", &(struct script){.slots = 2});
-        assert_string_equal(resumed->finish_reason, "budget");
+        assert_int_equal(resumed->finish_reason.value, FINISH_BUDGET);
         assert_int_equal(resumed->status_count[NODE_DONE], 4);
         session_state_free(resumed);
     }
@@ -354,7 +354,7 @@ static void damage_start(struct event *event)
         event_done(event);
         struct event failed = {.number = event->number, .time = event->time, .kind = EVENT_FAILED};
         failed.as.failed.node = 1;
-        failed.as.failed.reason = strdup("diverged");
+        failed.as.failed.reason.value = FAILURE_DIVERGED;
         *event = failed;
     }
 }
@@ -468,7 +468,7 @@ static void damage_attempts(struct event *event)
     if (event->kind == EVENT_RESULT && event->as.result.node == 1) {
         event_done(event);
         struct event failed = {.number = event->number, .time = event->time, .kind = EVENT_FAILED};
-        failed.as.failed = (struct event_failed){.node = 1, .reason = strdup("error"), .again = true};
+        failed.as.failed = (struct event_failed){.node = 1, .reason = {.value = FAILURE_ERROR}, .again = true};
         *event = failed;
     }
 }
@@ -502,9 +502,9 @@ static void test_settings_are_kept(void **state)
         assert_int_equal(process ? engine_resume(path, &data, evaluator, &engine, &warning, &error)
                                  : engine_create(&options, path, &data, evaluator, &engine, &error),
                          0);
-        engine_command(engine, "user", process ? "budget networks 4" : "epochs 5");
+        engine_command(engine, AUTHOR_USER, process ? "budget networks 4" : "epochs 5");
         if (!process)
-            engine_command(engine, "user", "rate 0.003");
+            engine_command(engine, AUTHOR_USER, "rate 0.003");
         assert_int_equal(engine_run(engine, &error), 0);
         engine_free(engine);
         evaluator->kind->free(evaluator);
@@ -543,7 +543,7 @@ static void test_shown_once(void **state)
                                  : engine_create(&options, path, &data, evaluator, &engine, &error),
                          0);
         for (int i = 0; process < 3 && i < 2; i++)
-            engine_command(engine, "user", words[process][i]);
+            engine_command(engine, AUTHOR_USER, words[process][i]);
         assert_int_equal(engine_run(engine, &error), 0);
         engine_free(engine);
         evaluator->kind->free(evaluator);

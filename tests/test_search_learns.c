@@ -35,8 +35,8 @@ static double last_episode(const char *policy, int64_t seed)
     int count = 0;
     for (int64_t i = 0; i < session->proposal_count; i++) {
         const struct proposal_record *proposal = session->proposals[i];
-        if (proposal->episode == EPISODES && proposal->node) {
-            sum += session_node(session, proposal->node)->accuracy;
+        if (proposal->facts.episode == EPISODES && proposal->facts.node) {
+            sum += session_node(session, proposal->facts.node)->accuracy;
             count++;
         }
     }

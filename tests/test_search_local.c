@@ -87,12 +87,12 @@ static void watch(void *context, const struct event *event)
     watcher->epochs += event->kind == EVENT_EPOCH;
     watcher->results += event->kind == EVENT_RESULT;
     if (event->kind == EVENT_EPOCH && watcher->at_epoch) {
-        engine_command(watcher->engine, "user", watcher->at_epoch);
+        engine_command(watcher->engine, AUTHOR_USER, watcher->at_epoch);
         watcher->at_epoch = NULL;
     }
     if (event->kind == EVENT_PAUSED && event->as.paused.paused) {
         watcher->pauses++;
-        engine_command(watcher->engine, "user", "continue");
+        engine_command(watcher->engine, AUTHOR_USER, "continue");
     }
 }
 
@@ -176,7 +176,7 @@ static void test_pause_stop_resume(void **state)
     options.networks = 5;
     struct watcher stopping = {.at_epoch = "stop"};
     struct session_state *stopped = search(path, &real, &options, 2, &stopping);
-    assert_string_equal(stopped->finish_reason, "interrupted");
+    assert_int_equal(stopped->finish_reason.value, FINISH_INTERRUPTED);
     assert_true(stopped->status_count[NODE_DONE] < 5);
     assert_int_equal(stopped->status_count[NODE_RUNNING], 0);
 

@@ -36,7 +36,7 @@ static void test_hillclimb_climbs(void **state)
     for (int64_t number = 2; number <= session->node_count; number++) {
         const struct session_node *node = session_node(session, number);
         assert_int_equal(node->facts.parent, best);
-        assert_string_equal(node->facts.by, "hillclimb");
+        assert_string_equal(author_name(&node->facts.by), "hillclimb");
         if (node->accuracy > session_node(session, best)->accuracy) {
             best = number;
             climbed++;
@@ -63,7 +63,7 @@ static void test_evolve_ages(void **state)
     int ranked = 0;
     assert_string_equal(session_option(session, "parent"), "aging");
     for (int64_t number = 2; number <= session->node_count; number++) {
-        const struct event_node *facts = &session_node(session, number)->facts;
+        const struct event_proposal *facts = &session_node(session, number)->facts;
         double parent = session_node(session, facts->parent)->accuracy;
         assert_true(facts->parent >= number - 12 && facts->steps.items[facts->steps.count - 1] == 0);
         if (number <= 13)
@@ -125,7 +125,7 @@ static void test_random_flops_matches(void **state)
     struct engine *engine;
     struct error error, warning;
     assert_int_equal(engine_resume(half_path, &data, evaluator, &engine, &warning, &error), 0);
-    engine_command(engine, "user", "budget networks 0");
+    engine_command(engine, AUTHOR_USER, "budget networks 0");
     assert_int_equal(engine_run(engine, &error), 0);
     char *whole = bed_story(session), *resumed = bed_story(engine_state(engine));
     assert_string_equal(whole, resumed);
@@ -193,7 +193,7 @@ static void test_lost_weights(void **state)
     struct engine *engine;
     struct error error, warning;
     assert_int_equal(engine_resume(path, &data, evaluator, &engine, &warning, &error), 0);
-    engine_command(engine, "user", "budget networks 12");
+    engine_command(engine, AUTHOR_USER, "budget networks 12");
     assert_int_equal(engine_run(engine, &error), 0);
     assert_int_equal(engine_state(engine)->status_count[NODE_DONE], 12);
     for (int64_t number = 9; number <= 12; number++)

@@ -185,7 +185,7 @@ static void *ask(void *context)
     if (!follower_ask(follower, asker->words, &event, &error)) {
         asker->number = event.number;
         asker->refused = event.as.command.refused;
-        if (strcmp(event.as.command.words, asker->words) || strcmp(event.as.command.by, "user"))
+        if (strcmp(event.as.command.words, asker->words) || event.as.command.by.value != AUTHOR_USER)
             asker->number = 0;
         event_done(&event);
     }
@@ -215,7 +215,7 @@ static void test_commands(void **state)
     assert_true(accepted(&search, "stop"));
     search_join(&search);
     assert_string_equal(session_node(engine_state(search.engine), 1)->note, "a note of several words");
-    assert_string_equal(engine_state(search.engine)->finish_reason, "interrupted");
+    assert_int_equal(engine_state(search.engine)->finish_reason.value, FINISH_INTERRUPTED);
     search_done(&search);
 }
 

@@ -30,7 +30,8 @@ static void add_fields(enum event_kind kind, struct text *text)
     static const char *const types[] = {
         [EVENT_FIELD_INTEGER] = "integer",   [EVENT_FIELD_REAL] = "real",   [EVENT_FIELD_BOOL] = "bool",
         [EVENT_FIELD_TEXT] = "text",         [EVENT_FIELD_TEXTS] = "texts", [EVENT_FIELD_REALS] = "reals",
-        [EVENT_FIELD_INTEGERS] = "integers",
+        [EVENT_FIELD_INTEGERS] = "integers", [EVENT_FIELD_AUTHOR] = "text",  [EVENT_FIELD_FAILURE] = "text",
+        [EVENT_FIELD_FINISH] = "text",
     };
     int count;
     const struct event_field *fields = event_fields(kind, &count);

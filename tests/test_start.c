@@ -59,7 +59,7 @@ static void run_with(const char *path, const struct search_options *options, con
     assert_int_equal(options ? engine_create(options, path, &data, evaluator, &engine, &error)
                              : engine_resume(path, &data, evaluator, &engine, &warning, &error),
                      0);
-    engine_command(engine, "user", words);
+    engine_command(engine, AUTHOR_USER, words);
     assert_int_equal(engine_run(engine, &error), 0);
     engine_free(engine);
     evaluator->kind->free(evaluator);

@@ -108,7 +108,7 @@ static void check_invariants(const struct session_state *state)
     }
     assert_int_equal(busy, state->status_count[NODE_RUNNING]);
     for (int64_t i = 0; i < state->proposal_count; i++)
-        assert_int_equal(state->proposals[i]->proposal, i + 1);
+        assert_int_equal(state->proposals[i]->facts.proposal, i + 1);
 }
 
 static void test_generated_sessions_fold_to_what_they_are(void **unused)
@@ -251,7 +251,8 @@ static void test_digest_sees_facts_and_nothing_else(void **unused)
         if (!found)
             fail_msg("the generated session has no event %s", event_kind_name((enum event_kind)kind));
         for (int i = 0; i < count; i++)
-            if (!taken[i] && (fields[i].type == EVENT_FIELD_REAL || fields[i].type == EVENT_FIELD_TEXT))
+            if (!taken[i] && (fields[i].type == EVENT_FIELD_REAL || fields[i].type == EVENT_FIELD_TEXT ||
+                              fields[i].type >= EVENT_FIELD_AUTHOR))
                 fail_msg("no other %s.%s was ever taken", event_kind_name((enum event_kind)kind), fields[i].name);
     }
     event_list_done(&list);
@@ -282,6 +283,8 @@ static void test_digest_sees_the_state(void **unused)
     struct session_node *node = state->nodes[state->best - 1];
     struct hash whole = session_digest(state);
     char *note = node->note;
+    enum event_kind answer = state->proposals[3]->answer;
+    int by = state->proposals[3]->facts.by.value;
     double *baseline = &state->policies[1].facts.baseline;
 #define CHANGES(change, back)                                                                                          \
     do {                                                                                                               \
@@ -317,16 +320,16 @@ static void test_digest_sees_the_state(void **unused)
     CHANGES(state->status_count[0]++, state->status_count[0]--);
     CHANGES(state->paused ^= 1, state->paused ^= 1);
     CHANGES(state->finished ^= 1, state->finished ^= 1);
-    CHANGES(state->finish_reason[0]++, state->finish_reason[0]--);
+    CHANGES(state->finish_reason.value++, state->finish_reason.value--);
     CHANGES(state->budget_episodes++, state->budget_episodes--);
     CHANGES(state->budget_networks++, state->budget_networks--);
     CHANGES(state->budget_seconds += 1, state->budget_seconds -= 1);
     CHANGES(state->epochs++, state->epochs--);
     CHANGES(state->rate *= 2, state->rate /= 2);
-    CHANGES(state->proposals[3]->parent++, state->proposals[3]->parent--);
-    CHANGES(state->proposals[3]->node++, state->proposals[3]->node--);
-    CHANGES(state->proposals[3]->known ^= 1, state->proposals[3]->known ^= 1);
-    CHANGES(state->proposals[3]->by_user ^= 1, state->proposals[3]->by_user ^= 1);
+    CHANGES(state->proposals[3]->facts.parent++, state->proposals[3]->facts.parent--);
+    CHANGES(state->proposals[3]->facts.node++, state->proposals[3]->facts.node--);
+    CHANGES(state->proposals[3]->answer = state->proposals[3]->answer == EVENT_KNOWN ? EVENT_NODE : EVENT_KNOWN, state->proposals[3]->answer = answer);
+    CHANGES(state->proposals[3]->facts.by.value = AUTHOR_USER, state->proposals[3]->facts.by.value = by);
     CHANGES(*baseline = -*baseline, *baseline = -*baseline);
     CHANGES(state->policies[1].facts.networks++, state->policies[1].facts.networks--);
 #undef CHANGES

@@ -228,7 +228,7 @@ static void test_predictions_are_rewards(void **state)
         double accuracy = 0, reward = 0, best = 0;
         for (int k = 0; k < facts->proposals.count; k++) {
             const struct session_node *node =
-                session_node(session, session->proposals[facts->proposals.items[k] - 1]->node);
+                session_node(session, session->proposals[facts->proposals.items[k] - 1]->facts.node);
             double told = node->stopped ? node->predicted : node->accuracy;
             accuracy += told / facts->proposals.count;
             reward += tan(told * acos(0)) / facts->proposals.count;
@@ -254,10 +254,10 @@ static void test_a_persons_network_goes_on(void **state)
     struct engine *engine;
     struct error error, warning;
     assert_int_equal(engine_resume(path, &data, evaluator, &engine, &warning, &error), 0);
-    engine_command(engine, "user", "grow 1 widen:fc1"); /* the least that can be done */
+    engine_command(engine, AUTHOR_USER, "grow 1 widen:fc1"); /* the least that can be done */
     assert_int_equal(engine_run(engine, &error), 0);
     const struct session_node *node = session_node(engine_state(engine), 41);
-    assert_string_equal(node->facts.by, "user");
+    assert_int_equal(node->facts.by.value, AUTHOR_USER);
     assert_true(node->status == NODE_DONE && node->curve_count == 20 && !node->stopped);
     engine_free(engine);
     evaluator->kind->free(evaluator);

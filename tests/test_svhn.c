@@ -184,7 +184,7 @@ static void test_refused(void **state)
     assert_int_equal(file_write(path, "not a matrix", 12, &error), 0);
     assert_refused(DATA_TRAIN, "train_32x32.mat: is no MATLAB file");
     unlink(path);
-    assert_refused(DATA_TRAIN, ": train_32x32.mat is not there; copy train_32x32.mat");
+    assert_refused(DATA_TRAIN, ": train_32x32.mat is missing; copy train_32x32.mat");
 
     /* Cut short in the pixels. */
     void *bytes;

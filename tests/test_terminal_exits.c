@@ -165,7 +165,7 @@ static void test_stop_a_search(void **state)
     expect_text(terminal, -1, "espalier resume stopped goes on");
     struct session_state *session = load_session("stopped");
     assert_true(session->finished);
-    assert_string_equal(session->finish_reason, "interrupted");
+    assert_int_equal(session->finish_reason.value, FINISH_INTERRUPTED);
     session_state_free(session);
     pty_free(terminal);
 }

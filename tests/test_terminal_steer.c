@@ -27,7 +27,7 @@ static int64_t grown_by_user(void)
     struct session_state *session = load_session("steered");
     int64_t found = 0;
     for (int64_t i = 1; i <= session->node_count; i++)
-        if (!strcmp(session_node(session, i)->facts.by, "user") && session_node(session, i)->status == NODE_DONE)
+        if (session_node(session, i)->facts.by.value == AUTHOR_USER && session_node(session, i)->status == NODE_DONE)
             found = i;
     session_state_free(session);
     return found;
@@ -36,35 +36,6 @@ static int64_t grown_by_user(void)
 static bool is_grown(struct pty_terminal *terminal, const void *context)
 {
     return grown_by_user() != 0;
-}
-
-/* What an event says in someone's name, or NULL. */
-static const char *author(const struct event *event)
-{
-    switch (event->kind) {
-    case EVENT_NODE:
-        return event->as.node.by;
-    case EVENT_KNOWN:
-        return event->as.known.by;
-    case EVENT_REFUSED:
-        return event->as.refused.by;
-    case EVENT_COMMAND:
-        return event->as.command.by;
-    case EVENT_PAUSED:
-        return event->as.paused.by;
-    case EVENT_PINNED:
-        return event->as.pinned.by;
-    case EVENT_PRUNED:
-        return event->as.pruned.by;
-    case EVENT_NOTED:
-        return event->as.noted.by;
-    case EVENT_BUDGET:
-        return event->as.budget.by;
-    case EVENT_SETTINGS:
-        return event->as.settings.by;
-    default:
-        return NULL;
-    }
 }
 
 static void describe(const struct event *event, struct text *text)
@@ -91,7 +62,7 @@ static void read_what_was_asked(const char *name, struct text *text)
     char *path = session_path(name);
     assert_int_equal(log_read(path, &reader, &error), 0);
     while (log_next(reader, &event, &error) == LOG_EVENT) {
-        if (author(&event) && !strcmp(author(&event), "user"))
+        if (event_author(&event) == AUTHOR_USER)
             describe(&event, text);
         event_done(&event);
     }
@@ -175,7 +146,7 @@ static void test_steer(void **state)
     assert_in_range((int)(1000 * node->curve[0].rate), 100, 250); /* in the middle of a falling schedule */
     assert_true(session->budget_networks == 4010 && session->epochs == 2 && session->rate == 0.25);
     assert_true(node->pinned && !session->paused && session->finished);
-    assert_string_equal(session->finish_reason, "interrupted");
+    assert_int_equal(session->finish_reason.value, FINISH_INTERRUPTED);
     const char *action = node->facts.actions.items[0];
     text_add(&expected, "command pause\npaused 1\n");
     text_add(&expected, "command budget networks +10 (refused)\n");

@@ -73,8 +73,8 @@ static void dense_layout_by_hand(void **state)
     for (int i = 0; i < arch.layer_count; i++)
         for (int part = 0; part < WEIGHTS_PARTS; part++)
             check_layer(&layout.parts[part][i], &expected[i][part]);
-    check_layer(&layout.bottlenecks[0], &none);
-    check_layer(&layout.layers[1], &expected[1][PART_MAIN]);
+    check_layer(&layout.parts[WEIGHTS_BOTTLENECK][0], &none);
+    check_layer(&layout.layers[1], &expected[1][WEIGHTS_MAIN]);
     assert_int_equal(layout.trained, arch_cost(&arch, (struct shape){1, 2, 2}).parameters);
     assert_int_equal(layout.total, layout.trained + 2 * (4 + 4 + 6 + 7 + 3));
 }

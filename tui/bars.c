@@ -72,7 +72,7 @@ static void say_end(struct bar *bar, const struct session_state *state)
     if (message && say(bar, 3, STYLE_NORMAL, "%s", state->finish_message))
         return;
     bar->full = false;
-    say(bar, 3, STYLE_NORMAL, "%s", state->finish_reason ? state->finish_reason : "");
+    say(bar, 3, STYLE_NORMAL, "%s", finish_name(&state->finish_reason));
 }
 
 /* The limit that the budget's meter stands for. */

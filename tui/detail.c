@@ -76,7 +76,7 @@ static void draw_layer(const struct strip *strip, int layer, int largest, struct
         snprintf(kernel, sizeof kernel, "%d×%d%s", at->kernel, at->kernel, at->stride > 1 ? "/" : "");
     if (at->kernel && at->stride > 1)
         snprintf(kernel + strlen(kernel), sizeof kernel - strlen(kernel), "%d", at->stride);
-    if (at->kind != LAYER_FC && at->kind != LAYER_SOFTMAX)
+    if (!layer_is_flat(at))
         snprintf(map, sizeof map, "%d×%d", shape->height, shape->width);
     if (strip->change[layer] == STRIP_WIDER)
         snprintf(was, sizeof was, "was %d", strip->before[layer]);

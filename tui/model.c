@@ -101,7 +101,7 @@ static void log_opened(struct model *model, double time, const struct event_open
              opened->program, opened->host, (long long)opened->process);
 }
 
-static void log_node(struct model *model, double time, const struct event_node *facts)
+static void log_node(struct model *model, double time, const struct event_proposal *facts)
 {
     const struct session_node *node = session_node(model->state, facts->node);
     char edge[160];
@@ -145,9 +145,9 @@ static void log_result(struct model *model, double time, const struct event_resu
 
 static void log_failed(struct model *model, double time, const struct event_failed *failed)
 {
-    bool cancelled = failed->reason && !strcmp(failed->reason, "cancelled");
+    bool cancelled = failed->reason.value == FAILURE_CANCELLED;
     add_line(model, time, cancelled ? STYLE_DIM : STYLE_FAILED, cancelled ? "cancel" : "fail", "n%lld %s%s%s%s",
-             (long long)failed->node, failed->reason, failed->message && *failed->message ? ": " : "",
+             (long long)failed->node, failure_name(&failed->reason), failed->message && *failed->message ? ": " : "",
              failed->message ? failed->message : "", failed->again ? "; it will be tried again" : "");
 }
 
@@ -163,7 +163,7 @@ static void log_policy(struct model *model, double time, const struct event_poli
 
 static void log_command(struct model *model, double time, const struct event_command *command)
 {
-    bool user = command->by && !strcmp(command->by, "user");
+    bool user = command->by.value == AUTHOR_USER;
     add_line(model, time, command->refused ? STYLE_WARNING : STYLE_USER, user ? "you" : "asked", "%s%s%s%s",
              command->words, command->answer && *command->answer ? ": " : "", command->refused ? "no: " : "",
              command->answer ? command->answer : "");
@@ -227,7 +227,7 @@ static void log_event(struct model *model, const struct event *event)
         log_settings(model, time, &event->as.settings);
         break;
     case EVENT_FINISHED:
-        add_line(model, time, STYLE_WARNING, "end", "%s%s%s", event->as.finished.reason,
+        add_line(model, time, STYLE_WARNING, "end", "%s%s%s", finish_name(&event->as.finished.reason),
                  event->as.finished.message && *event->as.finished.message ? ": " : "",
                  event->as.finished.message ? event->as.finished.message : "");
         break;

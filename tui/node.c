@@ -36,7 +36,7 @@ const char *node_word(enum node_status status)
 
 bool node_is_users(const struct session_node *node)
 {
-    return node->facts.by && !strcmp(node->facts.by, "user");
+    return node->facts.by.value == AUTHOR_USER;
 }
 
 static bool has_accuracy(const struct session_node *node)

@@ -2,7 +2,7 @@
  * overlay.h - what stands over the screen and has the keys: help, a prompt, a question, the widen and deepen dialogs.
  *
  * One at a time. An overlay answers every key; when it closes it may leave words for the source (the commands of
- * search/engine.h) or an answer for the application.
+ * sessions/command.h) or an answer for the application.
  */
 #ifndef ESPALIER_TUI_OVERLAY_H
 #define ESPALIER_TUI_OVERLAY_H

@@ -28,12 +28,6 @@ static bool offers(const struct grow *grow, int layer)
     return layer_grows(&grow->arch.layers[layer]);
 }
 
-/* From width to width: as the small space's go. */
-static int step_of(const struct layer *layer)
-{
-    return layer->kind == LAYER_FC ? 8 : layer->kind == LAYER_DENSE ? 2 : 4;
-}
-
 /* The action at a layer with its first value: the next width of the space, or kernel 3. */
 static void choose_layer(struct grow *grow, int layer)
 {
@@ -41,8 +35,8 @@ static void choose_layer(struct grow *grow, int layer)
     grow->action = (struct action){.kind = grow->kind, .layer = layer};
     if (grow->kind == ACTION_WIDEN) {
         int wider = space_wider(grow->space, at);
-        grow->action.units = wider ? wider : at->units + step_of(at);
-    } else if (at->kind == LAYER_CONV) {
+        grow->action.units = wider ? wider : at->units + space_step(at);
+    } else if (layer_traits(at)->has_kernel) {
         grow->action.kernel = 3;
     }
 }
@@ -61,10 +55,10 @@ static void step_value(struct grow *grow, int direction)
 {
     const struct layer *at = &grow->arch.layers[grow->action.layer];
     if (grow->kind == ACTION_WIDEN) {
-        int units = grow->action.units + direction * step_of(at);
+        int units = grow->action.units + direction * space_step(at);
         if (units > at->units && units <= ARCH_UNITS_MAX)
             grow->action.units = units;
-    } else if (at->kind == LAYER_CONV) {
+    } else if (layer_traits(at)->has_kernel) {
         int kernel = grow->action.kernel + 2 * direction;
         if (kernel >= 1 && kernel <= 5)
             grow->action.kernel = kernel;
@@ -128,17 +122,16 @@ static void draw_grow(struct overlay *overlay, const struct model *model, struct
     struct area inside = overlay_box(canvas, 66, 12, title);
     layer_name(&grow->arch, grow->action.layer, name);
     const struct layer *at = &grow->arch.layers[grow->action.layer];
+    const struct layer_traits *traits = layer_traits(at);
     int x = canvas_text(canvas, inside, 1, 0, STYLE_DIM, widen ? "layer  " : "after  ");
     canvas_text(canvas, inside, x, 0, STYLE_KEY, "◂ %s ▸", name);
     if (widen)
         canvas_text(canvas, inside, 24, 0, STYLE_NORMAL, "width  %d → [ %d ]", at->units, grow->action.units);
-    else if (at->kind == LAYER_CONV)
-        canvas_text(canvas, inside, 24, 0, STYLE_NORMAL, "new convolution  [ %d×%d ]  of %d filters",
-                    grow->action.kernel, grow->action.kernel, at->units);
-    else if (at->kind == LAYER_DENSE)
-        canvas_text(canvas, inside, 24, 0, STYLE_NORMAL, "new dense layer of %d channels", at->units);
+    else if (traits->has_kernel)
+        canvas_text(canvas, inside, 24, 0, STYLE_NORMAL, "new %s  [ %d×%d ]  of %d %s", traits->noun,
+                    grow->action.kernel, grow->action.kernel, at->units, traits->counts);
     else
-        canvas_text(canvas, inside, 24, 0, STYLE_NORMAL, "new FC of %d units", at->units);
+        canvas_text(canvas, inside, 24, 0, STYLE_NORMAL, "new %s of %d %s", traits->noun, at->units, traits->counts);
     struct arch child;
     struct shape shapes[ARCH_LAYERS_MAX];
     struct error error = {{0}};

@@ -1,16 +1,16 @@
 /*
- * overlay_prompt.c - one line to edit, in the key bar's place: commands, what to find, a note.
+ * overlay_prompt.c - one line to edit, in the place of the key bar: a command, a text to find, or a note.
  *
- * Above a command's line stand the commands that begin like it, with their keys; Tab completes, ↑ and ↓ go through the
- * commands given before (of this run of the program).
+ * The commands that begin like the line are listed above it with their keys (sessions/command.h).  Tab completes; up
+ * and down go through the commands that were given before in this process.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <wchar.h>
 
+#include "sessions/command.h"
 #include "tui/overlay_kind.h"
-#include "util/bug.h"
 #include "util/memory.h"
 
 enum { PROMPT_MAX = 200, HISTORY_MAX = 50 };
@@ -29,39 +29,30 @@ static struct {
     int count;
 } history;
 
-/* The words of search/engine.h; and the one that a recording understands. */
-static const struct {
-    const char *word, *arguments;
-    enum request requests[2]; /* that have keys for it */
-    const char *help;
-    bool replay;
-} commands[] = {
-    {"pause", "", {REQUEST_PAUSE}, "hold all training", false},
-    {"continue", "", {REQUEST_PAUSE}, "go on", false},
-    {"pin", "N", {REQUEST_PIN}, "grow from pinned networks only", false},
-    {"unpin", "N", {REQUEST_PIN}, "let go of a pinned network", false},
-    {"prune", "N", {REQUEST_PRUNE}, "give up a network and all that grew from it", false},
-    {"grow", "N ACTION…", {REQUEST_WIDEN, REQUEST_DEEPEN}, "widen:conv2:48 deepen:conv1:3 deepen:fc1", false},
-    {"undo", "", {REQUEST_UNDO}, "take back your last action that has not started", false},
-    {"note", "N TEXT", {REQUEST_NOTE}, "write a note on a network", false},
-    {"budget",
-     "networks|episodes|seconds VALUE",
-     {REQUEST_MORE, REQUEST_FEWER},
-     "in all, or +N, -N; 0 is no limit",
-     false},
-    {"rate", "X", {REQUEST_RATE}, "learning rate of networks that start from now on", false},
-    {"epochs", "N", {REQUEST_EPOCHS}, "epochs of networks that start from now on", false},
-    {"goto", "N% or 1h02m", {REQUEST_NONE}, "go to a place of the recording", true},
-    {"stop", "", {REQUEST_QUIT}, "end the search in good order", false},
+/* Requests whose keys give the same command. */
+static const enum request requests_of[COMMAND_COUNT][2] = {
+    [COMMAND_PAUSE] = {REQUEST_PAUSE},   [COMMAND_CONTINUE] = {REQUEST_PAUSE},
+    [COMMAND_PIN] = {REQUEST_PIN},       [COMMAND_UNPIN] = {REQUEST_PIN},
+    [COMMAND_PRUNE] = {REQUEST_PRUNE},   [COMMAND_GROW] = {REQUEST_WIDEN, REQUEST_DEEPEN},
+    [COMMAND_UNDO] = {REQUEST_UNDO},     [COMMAND_NOTE] = {REQUEST_NOTE},
+    [COMMAND_RATE] = {REQUEST_RATE},     [COMMAND_BUDGET] = {REQUEST_MORE, REQUEST_FEWER},
+    [COMMAND_EPOCHS] = {REQUEST_EPOCHS}, [COMMAND_STOP] = {REQUEST_QUIT},
 };
 
-/* Is it one that can be meant: understood here, and beginning like the line? */
-static bool begins(const struct prompt *prompt, const struct model *model, size_t command)
+/* The commands of a search, or the one of a recording; NULL past the last. */
+static const struct command_row *command_at(const struct model *model, int index)
 {
-    size_t word = strcspn(prompt->text, " ");
-    bool whole = prompt->text[word] == ' ';
-    return commands[command].replay == (model->mode == MODE_REPLAY) &&
-           strncmp(commands[command].word, prompt->text, word) == 0 && (!whole || !commands[command].word[word]);
+    static const struct command_row go = {"goto", "N% or 1h02m", "go to a place of the recording"};
+    if (model->mode == MODE_REPLAY)
+        return index ? NULL : &go;
+    return index < COMMAND_COUNT ? command_row((enum command_kind)index) : NULL;
+}
+
+/* Does the command's name begin like the line's first word?  Where a blank follows the word, it is the whole name. */
+static bool matches(const struct prompt *prompt, const struct command_row *command)
+{
+    size_t length = strcspn(prompt->text, " ");
+    return !strncmp(command->name, prompt->text, length) && (!prompt->text[length] || !command->name[length]);
 }
 
 /* Is it a byte within a character, not its first? */
@@ -70,29 +61,33 @@ static bool is_inside(const struct prompt *prompt, int place)
     return ((unsigned char)prompt->text[place] & 0xc0) == 0x80;
 }
 
+static void draw_command(const struct model *model, int index, struct canvas *canvas, struct area inside, int row)
+{
+    const struct command_row *command = command_at(model, index);
+    char keys[2][16] = {"", ""};
+    for (int i = 0; i < 2 && model->mode != MODE_REPLAY; i++)
+        if (requests_of[index][i])
+            request_key(requests_of[index][i], keys[i]);
+    int x = canvas_text(canvas, inside, 1, row, STYLE_KEY, "%s", command->name);
+    x = canvas_text(canvas, inside, x + 1, row, STYLE_DIM, "%s", command->arguments);
+    x = canvas_text(canvas, inside, x + 2 < 20 ? 20 : x + 2, row, STYLE_NORMAL, "%s", command->help);
+    canvas_text_right(canvas, inside, 1, x + 1, row, STYLE_DIM, "%s%s%s", keys[0], *keys[1] ? " " : "", keys[1]);
+}
+
 static void draw_commands(const struct prompt *prompt, const struct model *model, struct canvas *canvas)
 {
+    const struct command_row *command;
     int count = 0, row = 0;
-    for (size_t i = 0; i < COUNT_OF(commands); i++)
-        count += begins(prompt, model, i);
+    for (int i = 0; (command = command_at(model, i)); i++)
+        count += matches(prompt, command);
     if (!count || canvas->height < count + 3)
         return;
     struct area area = {0, canvas->height - 1 - count - 2, canvas->width < 78 ? canvas->width : 78, count + 2};
     canvas_fill(canvas, area, ' ', STYLE_DIALOG);
     struct area inside = canvas_box(canvas, area, " Commands ─ Tab completes ", STYLE_FOCUS);
-    for (size_t i = 0; i < COUNT_OF(commands); i++) {
-        if (!begins(prompt, model, i))
-            continue;
-        int x = canvas_text(canvas, inside, 1, row, STYLE_KEY, "%s", commands[i].word);
-        x = canvas_text(canvas, inside, x + 1, row, STYLE_DIM, "%s", commands[i].arguments);
-        x = canvas_text(canvas, inside, x + 2 < 20 ? 20 : x + 2, row, STYLE_NORMAL, "%s", commands[i].help);
-        char keys[2][16] = {"", ""};
-        for (int j = 0; j < 2; j++)
-            if (commands[i].requests[j])
-                request_key(commands[i].requests[j], keys[j]);
-        canvas_text_right(canvas, inside, 1, x + 1, row, STYLE_DIM, "%s%s%s", keys[0], *keys[1] ? " " : "", keys[1]);
-        row++;
-    }
+    for (int i = 0; (command = command_at(model, i)); i++)
+        if (matches(prompt, command))
+            draw_command(model, i, canvas, inside, row++);
 }
 
 /* Columns from a byte of the line to the cursor. */
@@ -156,23 +151,52 @@ static void remember(const char *text)
     history.lines[history.count++] = memory_copy_text(text);
 }
 
+/* The only command that begins like the line; NULL when there is none, or there are more: the list shows them. */
+static const struct command_row *only_match(const struct prompt *prompt, const struct model *model)
+{
+    const struct command_row *command, *found = NULL;
+    for (int i = 0; (command = command_at(model, i)); i++) {
+        if (!matches(prompt, command))
+            continue;
+        if (found)
+            return NULL;
+        found = command;
+    }
+    return found;
+}
+
+/* The only word of the first argument ("networks|episodes|seconds") that begins with `typed`, or NULL. */
+static const char *only_choice(const char *arguments, const char *typed, int *length)
+{
+    const char *found = NULL;
+    size_t end = strcspn(arguments, " "), size;
+    for (const char *choice = arguments; choice < arguments + end; choice += size + 1) {
+        size = strcspn(choice, "| ");
+        if (size == end || strlen(typed) > size || strncmp(choice, typed, strlen(typed)))
+            continue;
+        if (found)
+            return NULL;
+        found = choice;
+        *length = (int)size;
+    }
+    return found;
+}
+
+/* The command's name, or its first argument where that is one of a few words. */
 static void complete(struct prompt *prompt, const struct model *model)
 {
-    size_t found = COUNT_OF(commands);
-    if (prompt->kind != PROMPT_COMMAND || strchr(prompt->text, ' '))
+    const struct command_row *command = only_match(prompt, model);
+    const char *blank = strchr(prompt->text, ' ');
+    int length = 0;
+    if (prompt->kind != PROMPT_COMMAND || !command)
         return;
-    for (size_t i = 0; i < COUNT_OF(commands); i++) {
-        if (!begins(prompt, model, i))
-            continue;
-        if (found < COUNT_OF(commands))
-            return; /* more than one: the list shows them */
-        found = i;
-    }
+    const char *choice = blank ? only_choice(command->arguments, blank + 1, &length) : "";
     char text[PROMPT_MAX];
-    if (found < COUNT_OF(commands)) {
-        snprintf(text, sizeof text, "%s%s", commands[found].word, *commands[found].arguments ? " " : "");
-        set_text(prompt, text);
-    }
+    if (!choice)
+        return;
+    snprintf(text, sizeof text, "%s%s%.*s%s", command->name, blank ? " " : "", length, choice,
+             blank || *command->arguments ? " " : "");
+    set_text(prompt, text);
 }
 
 /* Bytes of the character before (-1) or at (+1) the cursor. */

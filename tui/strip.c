@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "arch/action.h"
+#include "arch/kinds.h"
 
 /* Replay the edge's actions on the parent, and follow what they do to the layers. */
 static bool follow_actions(const struct session_node *parent, const struct session_node *node, struct strip *strip)
@@ -65,7 +66,7 @@ static bool is_gap(const struct layer *layer)
 static void label_of(const struct layer *layer, char label[16])
 {
     if (is_gap(layer))
-        snprintf(label, 16, "%s", layer->kind == LAYER_MAX_POOL ? "P" : layer->kind == LAYER_AVERAGE_POOL ? "A" : "T");
+        snprintf(label, 16, "%s", layer_traits(layer)->symbol);
     else
         snprintf(label, 16, "%d", layer->units);
 }

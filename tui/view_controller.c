@@ -78,7 +78,7 @@ static void draw_update(const struct session_state *state, struct canvas *canvas
 static const struct proposal_record *last_decision(const struct session_state *state)
 {
     for (int64_t i = state->proposal_count; i-- > 0;)
-        if (!state->proposals[i]->by_user && state->proposals[i]->probabilities.count)
+        if (state->proposals[i]->facts.by.value != AUTHOR_USER && state->proposals[i]->facts.probabilities.count)
             return state->proposals[i];
     return NULL;
 }
@@ -99,24 +99,24 @@ static int draw_decision(const struct session_state *state, struct canvas *canva
     if (!record || rows < 1)
         return y;
     int x = canvas_text(canvas, inside, 0, y, STYLE_DIM, "last decision ");
-    x = canvas_text(canvas, inside, x, y, STYLE_NORMAL, "n%lld → ", (long long)record->parent);
-    if (record->node)
-        x = canvas_text(canvas, inside, x, y, STYLE_BOLD, "n%lld%s", (long long)record->node,
-                        record->known ? " (known)" : "");
+    x = canvas_text(canvas, inside, x, y, STYLE_NORMAL, "n%lld → ", (long long)record->facts.parent);
+    if (record->facts.node)
+        x = canvas_text(canvas, inside, x, y, STYLE_BOLD, "n%lld%s", (long long)record->facts.node,
+                        record->answer == EVENT_KNOWN ? " (known)" : "");
     else
         x = canvas_text(canvas, inside, x, y, STYLE_DIM, "refused");
-    if (record->log_probability < 0)
-        canvas_text(canvas, inside, x + 2, y, STYLE_DIM, "log p %.2f", record->log_probability);
-    int count = record->actions.count;
+    if (record->facts.log_probability < 0)
+        canvas_text(canvas, inside, x + 2, y, STYLE_DIM, "log p %.2f", record->facts.log_probability);
+    int count = record->facts.actions.count;
     for (int i = 0; i < count && i < rows; i++) {
         char words[40];
         bool more = i == rows - 1 && count > rows;
-        action_words(record->actions.items[i], words);
+        action_words(record->facts.actions.items[i], words);
         if (more) {
             canvas_text(canvas, inside, 1, y + 1 + i, STYLE_DIM, "and %d more", count - i);
             break;
         }
-        double probability = i < record->probabilities.count ? record->probabilities.items[i] : NAN;
+        double probability = i < record->facts.probabilities.count ? record->facts.probabilities.items[i] : NAN;
         canvas_text(canvas, inside, 1, y + 1 + i, STYLE_NORMAL, "%s", words);
         int width = inside.width - 16 - 6;
         width = width > 30 ? 30 : width;
@@ -136,25 +136,25 @@ static void draw_earlier(const struct model *model, struct canvas *canvas, struc
     if (!last || y >= inside.height - 1)
         return;
     canvas_text(canvas, inside, 0, y++, STYLE_DIM, "before it");
-    for (int64_t i = last->proposal - 2; i >= 0 && y < inside.height; i--) {
+    for (int64_t i = last->facts.proposal - 2; i >= 0 && y < inside.height; i--) {
         const struct proposal_record *record = state->proposals[i];
-        const struct session_node *node = session_node(state, record->node);
+        const struct session_node *node = session_node(state, record->facts.node);
         double gain;
         char from[TEXT_SHORT], to[TEXT_SHORT] = "refused";
-        if (record->by_user)
+        if (record->facts.by.value == AUTHOR_USER)
             continue;
-        snprintf(from, sizeof from, "n%lld", (long long)record->parent);
+        snprintf(from, sizeof from, "n%lld", (long long)record->facts.parent);
         if (node)
-            snprintf(to, sizeof to, "n%lld", (long long)record->node);
+            snprintf(to, sizeof to, "n%lld", (long long)record->facts.node);
         canvas_text(canvas, inside, 1, y, STYLE_NORMAL, "%-5s → %-5s", from, to);
         int end = inside.width - 14;
-        if (node && !record->known && end > 19) {
+        if (node && record->answer != EVENT_KNOWN && end > 19) {
             struct text edge = TEXT_EMPTY;
             node_edge(model, node, canvas->unicode, end - 16, &edge);
             canvas_text(canvas, area_part(inside, 0, 0, end, inside.height), 15, y, STYLE_NORMAL, "%s",
                         text_string(&edge));
             text_done(&edge);
-        } else if (record->known) {
+        } else if (record->answer == EVENT_KNOWN) {
             canvas_text(canvas, inside, 15, y, STYLE_DIM, "known already");
         }
         if (node && node->status == NODE_DONE && end > 0) {

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/kinds.h"
 #include "util/bug.h"
 #include "util/memory.h"
 
@@ -34,7 +35,7 @@ static int parse_words(const struct arch *arch, char *const words[3], struct act
         return error_set(error, "%s can't be changed; only convolutions, dense and FC layers can", words[1]);
     if (!words[2])
         return 0;
-    if (action->kind == ACTION_DEEPEN && layer->kind != LAYER_CONV)
+    if (action->kind == ACTION_DEEPEN && !layer_traits(layer)->has_kernel)
         return error_set(error, "only a convolution's kernel can be chosen; write deepen:%s", words[1]);
     bool widen = action->kind == ACTION_WIDEN;
     int64_t number;
@@ -78,7 +79,7 @@ void action_show(const struct arch *arch, const struct action *action, bool unic
     else if (action->kernel)
         text_add(text, "D %s +%d%s%d", name, action->kernel, unicode ? "×" : "x", action->kernel);
     else
-        text_add(text, "D %s +%s", name, arch->layers[action->layer].kind == LAYER_DENSE ? "dense" : "fc");
+        text_add(text, "D %s +%s", name, layer_traits(&arch->layers[action->layer])->name);
 }
 
 static int check(const struct arch *arch, const struct action *action, struct error *error)
@@ -94,12 +95,12 @@ static int check(const struct arch *arch, const struct action *action, struct er
         if (action->units <= layer->units)
             return error_set(error, "%s can't be widened from %d to %d; choose more than it has", name, layer->units,
                              action->units);
-        int most = layer->kind == LAYER_DENSE ? ARCH_GROWTH_MAX : ARCH_UNITS_MAX;
+        int most = layer_units_max(layer);
         if (action->units > most)
             return error_set(error, "%s can't be widened to %d; it can have at most %d", name, action->units, most);
         return 0;
     }
-    if (layer->kind == LAYER_CONV &&
+    if (layer_traits(layer)->has_kernel &&
         (action->kernel < 1 || action->kernel > ARCH_KERNEL_MAX || action->kernel % 2 == 0))
         return error_set(error, "no layer with kernel %d can follow %s; kernels are odd, from 1 to %d", action->kernel,
                          name, ARCH_KERNEL_MAX);
@@ -123,7 +124,7 @@ int action_apply(const struct arch *parent, const struct action *action, struct 
     int after = child->layer_count - action->layer - 1;
     memmove(layer + 2, layer + 1, (size_t)after * sizeof(*layer));
     layer[1] = layer[0]; /* the same filters, units or growth rate */
-    if (layer->kind == LAYER_CONV) {
+    if (layer_traits(layer)->has_kernel) {
         layer[1].kernel = action->kernel;
         layer[1].stride = 1;
     }

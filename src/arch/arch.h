@@ -1,7 +1,7 @@
 /*
  * arch.h - an architecture as a plain value: a list of layers, its notation, shapes and cost.
  *
- * Pure: values in, values out, no I/O, any thread.  The notation is the paper's (EAS, section 4):
+ * Pure: values in, values out, no I/O, any thread.  What is known of each kind of layer stands in kinds.h.  The notation is the paper's (EAS, section 4):
  *     C(16,3,1) P(2,2) C(32,3,1) A(4,4) FC(256) SM(10)
  *     C(24,3,1) D(4,[12,12,12]) T(0.5) D(4,[12,12,12]) A(14,14) SM(10)
  * C filters, kernel, stride; P max pool size, stride; A average pool size, stride; FC units; SM classes.
@@ -35,10 +35,11 @@ enum layer_kind {
     LAYER_CONV,
     LAYER_MAX_POOL,
     LAYER_AVERAGE_POOL,
+    LAYER_DENSE, /* one layer of a D */
+    LAYER_TRANSITION,
     LAYER_FC,
     LAYER_SOFTMAX,
-    LAYER_DENSE, /* one layer of a D */
-    LAYER_TRANSITION
+    LAYER_KINDS
 };
 
 struct layer {
@@ -50,8 +51,8 @@ struct layer {
     int percent;    /* of T: 100 * reduction, 1 to 100; 0 otherwise */
 };
 
-/* The fixed shapes inside D and T. */
-enum { DENSE_KERNEL = 3, TRANSITION_POOL = 2 };
+/* Side and stride of the pool in T. */
+enum { TRANSITION_POOL = 2 };
 
 enum {
     ARCH_LAYERS_MAX = 128,
@@ -77,17 +78,18 @@ struct shape {
 
 /* What one network costs.  FLOPs: a multiply and an add count as two, for one image, forward:
    convolutions, FC, BN (2 per value), ReLU (1), pooling (1 per window element), classifier (with 1 for its bias).
-   A layer's outputs are what it computes: of D its normalised input, bottleneck and new channels, of T its pooled
-   input and its output. */
+   A layer's outputs are what its parts compute (kinds.h), but for what lies between parts that are computed in one
+   pass. */
 struct arch_cost {
     int64_t parameters; /* trainable values: weights, gamma, beta, the classifier's bias */
     int64_t flops;
     int64_t activation_bytes; /* float32 outputs of all layers for one image */
+    int64_t depth;            /* parts with a weight */
 };
 
 /* 0 means no limit. */
 struct arch_limits {
-    int64_t depth; /* convolutions (two in a D with bottleneck), FC and SM */
+    int64_t depth; /* parts with a weight: convolutions, FC and SM */
     int64_t parameters;
     int64_t flops;
     int64_t memory; /* bytes of activations for one batch of `batch` images, kept for the backward pass */
@@ -118,17 +120,11 @@ int arch_within(const struct arch *arch, struct shape input, const struct arch_l
 void layer_name(const struct arch *arch, int layer, char name[LAYER_NAME_MAX]);
 /* Its index, or -1. */
 int layer_find(const struct arch *arch, const char *name);
-/* C, D, T, FC and SM: those with a linear part. */
-bool layer_has_weights(const struct layer *layer);
 /* C, D and FC: those that actions can widen, and deepen after. */
 bool layer_grows(const struct layer *layer);
+/* FC and SM: those that make a vector of a map. */
+bool layer_is_flat(const struct layer *layer);
 /* Has it a D or a T? */
 bool arch_is_dense(const struct arch *arch);
-/* P and A. */
-bool layer_is_pool(const struct layer *layer);
-/* Does it begin with a BN and a ReLU? D, T, and pools behind them. */
-bool layer_begins_with_norm(const struct arch *arch, int layer);
-/* Channels of the bottleneck of D, or 0. */
-int layer_bottleneck(const struct layer *layer);
 
 #endif

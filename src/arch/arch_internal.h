@@ -6,8 +6,6 @@
 
 /* Everything that holds without knowing the input: numbers in range, order of the kinds, a C and an SM. */
 int arch_check(const struct arch *arch, struct error *error);
-/* D and T: what they hand on has not seen a BN. */
-bool layer_is_dense(const struct layer *layer);
 /* "layer 3, P(2,2): WHAT".  Returns -1. */
 int layer_error(const struct arch *arch, int layer, struct error *error, const char *what);
 

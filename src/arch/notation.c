@@ -1,8 +1,8 @@
 /*
  * notation.c - an architecture to and from text, its names, and the rules of a well-formed list of layers.
  *
- * One table row a kind of layer says how it is written, what its numbers are and how large they may be; reading,
- * printing and checking all follow the table.  A list in brackets is one layer for each of its numbers.
+ * Reading, printing and checking all follow the table of kinds.h.  A list in brackets is one layer for each of its
+ * numbers.
  */
 #include <ctype.h>
 #include <stdio.h>
@@ -10,74 +10,13 @@
 
 #include "arch/arch.h"
 #include "arch/arch_internal.h"
+#include "arch/kinds.h"
 #include "util/bug.h"
 
-enum { VALUES_MAX = 3 };
-
-/* One number in a layer's parentheses: where it lies in struct layer, and its range. */
-struct value {
-    const char *what;
-    size_t offset;
-    int minimum, maximum;
-    enum { ANY, ODD, HUNDREDTHS, LIST } form; /* HUNDREDTHS: 50 is written 0.5 */
-};
-
-struct notation {
-    const char *symbol; /* as written */
-    const char *name;   /* as in layer_name() */
-    const char *form;   /* for messages */
-    int value_count;
-    struct value values[VALUES_MAX];
-};
-
-#define UNITS(what, minimum)                                                                                           \
-    {                                                                                                                  \
-        what, offsetof(struct layer, units), minimum, ARCH_UNITS_MAX, ANY                                              \
-    }
-#define KERNEL                                                                                                         \
-    {                                                                                                                  \
-        "kernel", offsetof(struct layer, kernel), 1, ARCH_KERNEL_MAX, ODD                                              \
-    }
-#define WINDOW                                                                                                         \
-    {                                                                                                                  \
-        "pool size", offsetof(struct layer, kernel), 1, ARCH_SIDE_MAX, ANY                                             \
-    }
-#define STRIDE                                                                                                         \
-    {                                                                                                                  \
-        "stride", offsetof(struct layer, stride), 1, ARCH_SIDE_MAX, ANY                                                \
-    }
-#define BOTTLENECK                                                                                                     \
-    {                                                                                                                  \
-        "bottleneck", offsetof(struct layer, bottleneck), 0, ARCH_BOTTLENECK_MAX, ANY                                  \
-    }
-#define GROWTH                                                                                                         \
-    {                                                                                                                  \
-        "growth rate", offsetof(struct layer, units), 1, ARCH_GROWTH_MAX, LIST                                         \
-    }
-#define REDUCTION                                                                                                      \
-    {                                                                                                                  \
-        "reduction", offsetof(struct layer, percent), 1, 100, HUNDREDTHS                                               \
-    }
-
-static const struct notation notations[] = {
-    [LAYER_CONV] = {"C", "conv", "C(filters,kernel,stride)", 3, {UNITS("filters", 1), KERNEL, STRIDE}},
-    [LAYER_MAX_POOL] = {"P", "pool", "P(size,stride)", 2, {WINDOW, STRIDE}},
-    [LAYER_AVERAGE_POOL] = {"A", "average", "A(size,stride)", 2, {WINDOW, STRIDE}},
-    [LAYER_FC] = {"FC", "fc", "FC(units)", 1, {UNITS("units", 1)}},
-    [LAYER_SOFTMAX] = {"SM", "classifier", "SM(classes)", 1, {UNITS("classes", 2)}},
-    [LAYER_DENSE] = {"D", "dense", "D(bottleneck,[growth,...])", 2, {BOTTLENECK, GROWTH}},
-    [LAYER_TRANSITION] = {"T", "transition", "T(reduction) with at most two decimals", 1, {REDUCTION}},
-};
-
-static int *value_of(struct layer *layer, const struct value *value)
-{
-    return (int *)((char *)layer + value->offset);
-}
-
-static int number_of(const struct layer *layer, const struct value *value)
+static int number_of(const struct layer *layer, const struct layer_argument *argument)
 {
     struct layer copy = *layer;
-    return *value_of(&copy, value);
+    return *layer_argument(&copy, argument);
 }
 
 static void add_hundredths(int hundredths, struct text *text)
@@ -90,17 +29,17 @@ static void add_hundredths(int hundredths, struct text *text)
 /* `count` layers that stand in one pair of parentheses: they differ in the numbers of the list alone. */
 static void print_together(const struct layer *layers, int count, struct text *text)
 {
-    const struct notation *notation = &notations[layers->kind];
-    text_add(text, "%s", notation->symbol);
-    for (int i = 0; i < notation->value_count; i++) {
-        const struct value *value = &notation->values[i];
+    const struct layer_traits *traits = layer_traits(layers);
+    text_add(text, "%s", traits->symbol);
+    for (int i = 0; i < traits->argument_count; i++) {
+        const struct layer_argument *argument = &traits->arguments[i];
         text_add(text, i ? "," : "(");
-        if (value->form == HUNDREDTHS)
-            add_hundredths(number_of(layers, value), text);
-        else if (value->form != LIST)
-            text_add(text, "%d", number_of(layers, value));
-        for (int k = 0; k < count && value->form == LIST; k++)
-            text_add(text, "%s%d%s", k ? "," : "[", number_of(&layers[k], value), k + 1 < count ? "" : "]");
+        if (argument->form == ARGUMENT_HUNDREDTHS)
+            add_hundredths(number_of(layers, argument), text);
+        else if (argument->form != ARGUMENT_LIST)
+            text_add(text, "%d", number_of(layers, argument));
+        for (int k = 0; k < count && argument->form == ARGUMENT_LIST; k++)
+            text_add(text, "%s%d%s", k ? "," : "[", number_of(&layers[k], argument), k + 1 < count ? "" : "]");
     }
     text_add(text, ")");
 }
@@ -110,13 +49,29 @@ void layer_print(const struct layer *layer, struct text *text)
     print_together(layer, 1, text);
 }
 
-/* How many layers from this one on are written as one: 1, or those of a D. */
+/* Of one kind that has a list, and alike in all that isn't in the list. */
+static bool belong_together(const struct layer *a, const struct layer *b)
+{
+    const struct layer_traits *traits = layer_traits(a);
+    bool list = false;
+    if (a->kind != b->kind)
+        return false;
+    for (int i = 0; i < traits->argument_count; i++) {
+        const struct layer_argument *argument = &traits->arguments[i];
+        if (argument->form == ARGUMENT_LIST)
+            list = true;
+        else if (number_of(a, argument) != number_of(b, argument))
+            return false;
+    }
+    return list;
+}
+
+/* How many layers from this one on are written as one. */
 static int written_together(const struct arch *arch, int layer)
 {
     const struct layer *first = &arch->layers[layer];
     int count = 1;
-    while (first->kind == LAYER_DENSE && layer + count < arch->layer_count && first[count].kind == LAYER_DENSE &&
-           first[count].bottleneck == first->bottleneck)
+    while (layer + count < arch->layer_count && belong_together(first, &first[count]))
         count++;
     return count;
 }
@@ -142,31 +97,65 @@ int layer_error(const struct arch *arch, int layer, struct error *error, const c
 
 static int check_values(const struct arch *arch, int layer, struct error *error)
 {
-    const struct notation *notation = &notations[arch->layers[layer].kind];
-    for (int i = 0; i < notation->value_count; i++) {
-        const struct value *value = &notation->values[i];
-        int number = number_of(&arch->layers[layer], value);
+    const struct layer_traits *traits = layer_traits(&arch->layers[layer]);
+    for (int i = 0; i < traits->argument_count; i++) {
+        const struct layer_argument *argument = &traits->arguments[i];
+        int number = number_of(&arch->layers[layer], argument);
         char what[80];
-        if (number < value->minimum || number > value->maximum) {
-            if (value->form == HUNDREDTHS)
-                snprintf(what, sizeof(what), "%s must lie in %.2f to %.2f", value->what, value->minimum / 100.0,
-                         value->maximum / 100.0);
+        if (number < argument->minimum || number > argument->maximum) {
+            if (argument->form == ARGUMENT_HUNDREDTHS)
+                snprintf(what, sizeof(what), "%s must lie in %.2f to %.2f", argument->what, argument->minimum / 100.0,
+                         argument->maximum / 100.0);
             else
-                snprintf(what, sizeof(what), "%s must lie in %d to %d", value->what, value->minimum, value->maximum);
+                snprintf(what, sizeof(what), "%s must lie in %d to %d", argument->what, argument->minimum, argument->maximum);
             return layer_error(arch, layer, error, what);
         }
-        if (value->form == ODD && number % 2 == 0) {
-            snprintf(what, sizeof(what), "%s must be odd", value->what);
+        if (argument->form == ARGUMENT_ODD && number % 2 == 0) {
+            snprintf(what, sizeof(what), "%s must be odd", argument->what);
             return layer_error(arch, layer, error, what);
         }
     }
     return 0;
 }
 
-/* C, P, A, D, T come first, then FC, then SM: the kinds' ranks never fall. */
-static int rank_of(enum layer_kind kind)
+static bool is_of_maps(const struct layer_traits *traits)
 {
-    return kind == LAYER_SOFTMAX ? 2 : kind == LAYER_FC ? 1 : 0;
+    return traits->section == SECTION_MAPS;
+}
+
+static bool is_dense(const struct layer_traits *traits)
+{
+    return traits->dense;
+}
+
+static bool hands_on_raw(const struct layer_traits *traits)
+{
+    return traits->raw_output;
+}
+
+static bool reads_raw(const struct layer_traits *traits)
+{
+    return traits->reads_raw;
+}
+
+/* May `layer` stand where it does?  `convolutions`: how many C come before it. */
+static int check_place(const struct arch *arch, int layer, int convolutions, struct error *error)
+{
+    const struct layer_traits *at = layer_traits(&arch->layers[layer]);
+    const struct layer_traits *before = layer ? layer_traits(&arch->layers[layer - 1]) : NULL;
+    char what[3 * LAYER_SYMBOLS_MAX], symbols[LAYER_SYMBOLS_MAX], others[LAYER_SYMBOLS_MAX];
+    if (before && before->section == SECTION_CLASSIFIER)
+        snprintf(what, sizeof(what), "nothing may follow SM, the classifier");
+    else if (before && at->section < before->section)
+        snprintf(what, sizeof(what), "%s must come before FC", layer_symbols(is_of_maps, " and ", symbols));
+    else if (before && before->raw_output && !at->reads_raw)
+        snprintf(what, sizeof(what), "only %s may follow %s: they begin with the BN that is due",
+                 layer_symbols(reads_raw, " or ", symbols), layer_symbols(hands_on_raw, " and ", others));
+    else if (at->dense && !convolutions)
+        snprintf(what, sizeof(what), "a C must come before %s", layer_symbols(is_dense, " and ", symbols));
+    else
+        return 0;
+    return layer_error(arch, layer, error, what);
 }
 
 int arch_check(const struct arch *arch, struct error *error)
@@ -175,20 +164,9 @@ int arch_check(const struct arch *arch, struct error *error)
     if (arch->layer_count == 0)
         return error_set(error, "there is no layer; write for example C(16,3,1) P(2,2) C(32,3,1) A(4,4) FC(64) SM(10)");
     for (int i = 0; i < arch->layer_count; i++) {
-        enum layer_kind kind = arch->layers[i].kind;
-        if (check_values(arch, i, error))
+        if (check_values(arch, i, error) || check_place(arch, i, convolutions, error))
             return -1;
-        if (i && arch->layers[i - 1].kind == LAYER_SOFTMAX)
-            return layer_error(arch, i, error, "nothing may follow SM, the classifier");
-        if (i && rank_of(kind) < rank_of(arch->layers[i - 1].kind))
-            return layer_error(arch, i, error, "C, P, A, D and T must come before FC");
-        if (i && layer_is_dense(&arch->layers[i - 1]) && !layer_is_dense(&arch->layers[i]) &&
-            !layer_is_pool(&arch->layers[i]))
-            return layer_error(arch, i, error,
-                               "only D, T, P or A may follow D and T: they begin with the BN that is due");
-        if (layer_is_dense(&arch->layers[i]) && !convolutions)
-            return layer_error(arch, i, error, "a C must come before D and T");
-        convolutions += kind == LAYER_CONV;
+        convolutions += arch->layers[i].kind == LAYER_CONV;
     }
     if (arch->layers[arch->layer_count - 1].kind != LAYER_SOFTMAX)
         return error_set(error, "the last layer must be the classifier; add SM(classes)");
@@ -245,28 +223,28 @@ static const char *read_number(const char *at, bool hundredths, int *number)
 
 static int find_kind(const char *at, size_t length)
 {
-    for (size_t kind = 0; kind < COUNT_OF(notations); kind++) {
-        const char *symbol = notations[kind].symbol;
+    for (int kind = 0; kind < LAYER_KINDS; kind++) {
+        const char *symbol = layer_kind_traits((enum layer_kind)kind)->symbol;
         if (strlen(symbol) != length)
             continue;
         size_t same = 0;
         while (same < length && toupper((unsigned char)at[same]) == symbol[same])
             same++;
         if (same == length)
-            return (int)kind;
+            return kind;
     }
     return -1;
 }
 
 /* Add a layer like the last one for each further number of a list: behind the first, at the comma or bracket. */
-static const char *read_list(const char *at, const struct value *value, struct arch *arch)
+static const char *read_list(const char *at, const struct layer_argument *argument, struct arch *arch)
 {
     for (at = skip_blanks(at); *at == ','; at = skip_blanks(at)) {
         if (arch->layer_count == ARCH_LAYERS_MAX)
             return at; /* not the bracket: told by the caller */
         struct layer *layer = &arch->layers[arch->layer_count];
         *layer = layer[-1];
-        at = read_number(skip_blanks(at + 1), false, value_of(layer, value));
+        at = read_number(skip_blanks(at + 1), false, layer_argument(layer, argument));
         if (!at)
             return NULL;
         arch->layer_count++;
@@ -288,32 +266,34 @@ static int parse_layer(const char **at, struct arch *arch, struct error *error)
     while (isalpha((unsigned char)start[letters]))
         letters++;
     int kind = find_kind(start, letters);
-    if (kind < 0)
-        return syntax_error(index, start, error, "not a kind of layer; known are C, P, A, D, T, FC and SM");
+    char known[LAYER_SYMBOLS_MAX], form[2 * LAYER_SYMBOLS_MAX];
+    if (kind < 0) {
+        snprintf(form, sizeof(form), "not a kind of layer; known are %s", layer_symbols(NULL, " and ", known));
+        return syntax_error(index, start, error, form);
+    }
     if (index == ARCH_LAYERS_MAX)
         return too_many(error);
-    const struct notation *notation = &notations[kind];
-    char form[64];
-    snprintf(form, sizeof(form), "expected %s", notation->form);
+    const struct layer_traits *traits = layer_kind_traits((enum layer_kind)kind);
+    snprintf(form, sizeof(form), "expected %s", traits->form);
     struct layer *layer = &arch->layers[arch->layer_count++];
     *layer = (struct layer){.kind = (enum layer_kind)kind};
     const char *next = start + letters;
-    for (int i = 0; i < notation->value_count; i++) {
-        const struct value *value = &notation->values[i];
+    for (int i = 0; i < traits->argument_count; i++) {
+        const struct layer_argument *argument = &traits->arguments[i];
         next = skip_blanks(next);
         if (*next != (i ? ',' : '('))
             return syntax_error(index, start, error, form);
         next = skip_blanks(next + 1);
-        if (value->form == LIST && *next != '[')
+        if (argument->form == ARGUMENT_LIST && *next != '[')
             return syntax_error(index, start, error, form);
-        if (value->form == LIST)
+        if (argument->form == ARGUMENT_LIST)
             next = skip_blanks(next + 1);
-        next = read_number(next, value->form == HUNDREDTHS, value_of(layer, value));
-        if (next && value->form == LIST)
-            next = read_list(next, value, arch);
-        if (next && value->form == LIST && *next == ',')
+        next = read_number(next, argument->form == ARGUMENT_HUNDREDTHS, layer_argument(layer, argument));
+        if (next && argument->form == ARGUMENT_LIST)
+            next = read_list(next, argument, arch);
+        if (next && argument->form == ARGUMENT_LIST && *next == ',')
             return too_many(error);
-        if (!next || (value->form == LIST && *next++ != ']'))
+        if (!next || (argument->form == ARGUMENT_LIST && *next++ != ']'))
             return syntax_error(index, start, error, form);
     }
     next = skip_blanks(next);
@@ -339,10 +319,10 @@ void layer_name(const struct arch *arch, int layer, char name[LAYER_NAME_MAX])
     int number = 0;
     for (int i = 0; i <= layer; i++)
         number += arch->layers[i].kind == kind;
-    if (kind == LAYER_SOFTMAX)
-        snprintf(name, LAYER_NAME_MAX, "%s", notations[kind].name);
+    if (layer_kind_traits(kind)->section == SECTION_CLASSIFIER)
+        snprintf(name, LAYER_NAME_MAX, "%s", layer_kind_traits(kind)->name);
     else
-        snprintf(name, LAYER_NAME_MAX, "%s%d", notations[kind].name, number);
+        snprintf(name, LAYER_NAME_MAX, "%s%d", layer_kind_traits(kind)->name, number);
 }
 
 int layer_find(const struct arch *arch, const char *name)

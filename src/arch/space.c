@@ -8,23 +8,17 @@
 static const struct space spaces[] = {
     {
         .name = "small",
-        .filter_count = 10,
-        .filters = {4, 8, 12, 16, 20, 24, 28, 32, 36, 40},
-        .unit_count = 10,
-        .units = {8, 16, 24, 32, 40, 48, 56, 64, 72, 80},
-        .growth_count = 23,
-        .growths = {4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32, 34, 36, 38, 40, 42, 44, 46, 48},
+        .widths[WIDTHS_FILTERS] = {10, {4, 8, 12, 16, 20, 24, 28, 32, 36, 40}},
+        .widths[WIDTHS_UNITS] = {10, {8, 16, 24, 32, 40, 48, 56, 64, 72, 80}},
+        .widths[WIDTHS_GROWTHS] = {23, {4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32, 34, 36, 38, 40, 42, 44, 46, 48}},
         .kernel_count = 3,
         .kernels = {1, 3, 5},
     },
     {
         .name = "paper",
-        .filter_count = 13,
-        .filters = {16, 32, 64, 96, 128, 192, 256, 320, 384, 448, 512, 576, 640},
-        .unit_count = 11,
-        .units = {64, 128, 256, 384, 512, 640, 768, 896, 1024, 1152, 1280},
-        .growth_count = 7,
-        .growths = {40, 44, 48, 52, 56, 60, 64},
+        .widths[WIDTHS_FILTERS] = {13, {16, 32, 64, 96, 128, 192, 256, 320, 384, 448, 512, 576, 640}},
+        .widths[WIDTHS_UNITS] = {11, {64, 128, 256, 384, 512, 640, 768, 896, 1024, 1152, 1280}},
+        .widths[WIDTHS_GROWTHS] = {7, {40, 44, 48, 52, 56, 60, 64}},
         .kernel_count = 3,
         .kernels = {1, 3, 5},
     },
@@ -43,30 +37,31 @@ const struct space *space_find(const char *name)
     return NULL;
 }
 
-static int next_above(const int *widths, int count, int width)
+const struct space_widths *space_widths(const struct space *space, const struct layer *layer)
 {
-    for (int i = 0; i < count; i++)
-        if (widths[i] > width)
-            return widths[i];
-    return 0;
+    return &space->widths[layer_traits(layer)->widths];
 }
 
 int space_wider(const struct space *space, const struct layer *layer)
 {
-    if (layer->kind == LAYER_CONV)
-        return next_above(space->filters, space->filter_count, layer->units);
-    if (layer->kind == LAYER_FC)
-        return next_above(space->units, space->unit_count, layer->units);
-    if (layer->kind == LAYER_DENSE)
-        return next_above(space->growths, space->growth_count, layer->units);
+    const struct space_widths *widths = space_widths(space, layer);
+    for (int i = 0; i < widths->count; i++)
+        if (widths->values[i] > layer->units)
+            return widths->values[i];
     return 0;
+}
+
+int space_step(const struct layer *layer)
+{
+    const struct space_widths *widths = space_widths(&spaces[0], layer);
+    return widths->values[1] - widths->values[0];
 }
 
 int space_complete(const struct space *space, const struct arch *arch, struct action *action, struct error *error)
 {
     const struct layer *layer = &arch->layers[action->layer];
     if (action->kind == ACTION_DEEPEN) {
-        if (!action->kernel && layer->kind == LAYER_CONV)
+        if (!action->kernel && layer_traits(layer)->has_kernel)
             action->kernel = 3;
         return 0;
     }
@@ -99,21 +94,21 @@ void space_start(const struct space *space, struct shape input, int classes, str
     enum { BLOCKS = 4 };
     int side = smaller_side(input);
     memset(arch, 0, sizeof(*arch));
-    add_layer(arch, LAYER_CONV, space->filters[0], 3, 1);
+    add_layer(arch, LAYER_CONV, space->widths[WIDTHS_FILTERS].values[0], 3, 1);
     for (int block = 1; block < BLOCKS && side / 2 >= SMALLEST_MAP; block++) {
         add_layer(arch, LAYER_MAX_POOL, 0, 2, 2);
         side /= 2;
-        add_layer(arch, LAYER_CONV, space->filters[0], 3, 1);
+        add_layer(arch, LAYER_CONV, space->widths[WIDTHS_FILTERS].values[0], 3, 1);
     }
     add_layer(arch, LAYER_AVERAGE_POOL, 0, side, side);
-    add_layer(arch, LAYER_FC, space->units[0], 0, 0);
+    add_layer(arch, LAYER_FC, space->widths[WIDTHS_UNITS].values[0], 0, 0);
     add_layer(arch, LAYER_SOFTMAX, classes, 0, 0);
 }
 
 void space_start_dense(const struct space *space, struct shape input, int classes, struct arch *arch)
 {
     enum { DENSE_BLOCKS = 3, BOTTLENECK = 4, REDUCTION_PERCENT = 50 };
-    int side = smaller_side(input), growth = space->growths[0];
+    int side = smaller_side(input), growth = space->widths[WIDTHS_GROWTHS].values[0];
     memset(arch, 0, sizeof(*arch));
     const struct layer dense = {.kind = LAYER_DENSE, .units = growth, .bottleneck = BOTTLENECK};
     const struct layer transition = {.kind = LAYER_TRANSITION, .percent = REDUCTION_PERCENT};

@@ -5,14 +5,15 @@
 #define ESPALIER_ARCH_SPACE_H
 
 #include "arch/action.h"
+#include "arch/kinds.h"
 
 enum { SPACE_WIDTHS_MAX = 32, SPACE_KERNELS_MAX = 4 };
 
 struct space {
     const char *name;
-    int filter_count, filters[SPACE_WIDTHS_MAX]; /* ascending widths of C */
-    int unit_count, units[SPACE_WIDTHS_MAX];     /* ascending widths of FC */
-    int growth_count, growths[SPACE_WIDTHS_MAX]; /* ascending growth rates of D */
+    struct space_widths {
+        int count, values[SPACE_WIDTHS_MAX]; /* ascending */
+    } widths[WIDTH_LISTS];                   /* by kind of layer (kinds.h); WIDTHS_NONE is empty */
     int kernel_count, kernels[SPACE_KERNELS_MAX];
 };
 
@@ -23,6 +24,10 @@ const struct space *space_find(const char *name);
 /* The row number `index`, or NULL past the end: for --help. */
 const struct space *space_at(int index);
 
+/* The candidate widths of a layer like this one. */
+const struct space_widths *space_widths(const struct space *space, const struct layer *layer);
+/* From one width to the next in the small space: for steps past the last of any space. */
+int space_step(const struct layer *layer);
 /* The next candidate width above the layer's, or 0 when it can't grow (also for pools, T and SM). */
 int space_wider(const struct space *space, const struct layer *layer);
 /* Fill in a width or kernel left out of an action's text: the next wider, the kernel 3. */

@@ -24,79 +24,40 @@ static int64_t place(int64_t *end, int64_t count)
 static const struct weights_layer no_part = {
     .weight = -1, .bias = -1, .gamma = -1, .beta = -1, .mean = -1, .variance = -1};
 
-static struct weights_layer linear(int inputs, int outputs, int kernel, int64_t *end)
+/* Place what a part has.  A BN behind a weight shares its entry; one by itself has an entry with no weight. */
+static void place_part(const struct part *part, struct weights_layer *at, int64_t *end)
 {
-    struct weights_layer part = no_part;
-    part.inputs = inputs;
-    part.outputs = outputs;
-    part.kernel = kernel;
-    part.weight = place(end, (int64_t)outputs * inputs * kernel * kernel);
-    return part;
-}
-
-static void add_norm(struct weights_layer *part, int64_t *end)
-{
-    part->gamma = place(end, part->outputs);
-    part->beta = place(end, part->outputs);
-}
-
-static struct weights_layer norm(int channels, int64_t *end)
-{
-    struct weights_layer part = no_part;
-    part.inputs = part.outputs = channels;
-    add_norm(&part, end);
-    return part;
-}
-
-static void place_layer(const struct arch *arch, int index, struct shape in, struct shape out,
-                        struct weights_layout *layout, int64_t *end)
-{
-    const struct layer *layer = &arch->layers[index];
-    struct weights_layer *main = &layout->layers[index], *bottleneck = &layout->bottlenecks[index];
-    int inputs = in.channels;
-    if (layer_begins_with_norm(arch, index))
-        layout->norms[index] = norm(inputs, end);
-    switch (layer->kind) {
-    case LAYER_CONV:
-        *main = linear(inputs, layer->units, layer->kernel, end);
-        add_norm(main, end);
-        break;
-    case LAYER_FC:
-        *main = linear(inputs * in.height * in.width, layer->units, 1, end);
-        add_norm(main, end);
-        break;
-    case LAYER_SOFTMAX:
-        *main = linear(inputs * in.height * in.width, layer->units, 1, end);
-        main->bias = place(end, main->outputs);
-        break;
-    case LAYER_DENSE:
-        if (layer->bottleneck) {
-            *bottleneck = linear(inputs, layer_bottleneck(layer), 1, end);
-            add_norm(bottleneck, end);
-            inputs = bottleneck->outputs;
-        }
-        *main = linear(inputs, layer->units, DENSE_KERNEL, end);
-        break;
-    case LAYER_TRANSITION:
-        *main = linear(inputs, out.channels, 1, end);
-        break;
-    case LAYER_MAX_POOL:
-    case LAYER_AVERAGE_POOL:
-        break;
+    at->outputs = part->out.channels;
+    if (part->kind == PART_BN_RELU) {
+        at->inputs = at->weight < 0 ? at->outputs : at->inputs;
+        at->gamma = place(end, at->outputs);
+        at->beta = place(end, at->outputs);
+        return;
     }
+    bool conv = part->kind == PART_CONV;
+    at->inputs = part->in.channels * (conv ? 1 : part->in.height * part->in.width);
+    at->kernel = conv ? part->kernel : 1;
+    at->weight = place(end, (int64_t)at->outputs * at->inputs * at->kernel * at->kernel);
+    if (part->bias)
+        at->bias = place(end, at->outputs);
 }
 
 void weights_layout_of(const struct arch *arch, struct shape input, struct weights_layout *layout)
 {
-    struct shape shapes[ARCH_LAYERS_MAX], in = input;
+    struct shape shapes[ARCH_LAYERS_MAX];
     ASSERT(arch_shapes(arch, input, shapes, NULL) == 0);
     memset(layout, 0, sizeof(*layout));
     int64_t end = 0;
     for (int part = 0; part < WEIGHTS_PARTS; part++)
         for (int i = 0; i < arch->layer_count; i++)
             layout->parts[part][i] = no_part;
-    for (int i = 0; i < arch->layer_count; in = shapes[i], i++)
-        place_layer(arch, i, in, shapes[i], layout, &end);
+    for (int i = 0; i < arch->layer_count; i++) {
+        struct layer_parts parts;
+        layer_parts_of(arch, i, i ? shapes[i - 1] : input, &parts);
+        for (int p = 0; p < parts.count; p++)
+            if (part_has_weights(&parts.parts[p]))
+                place_part(&parts.parts[p], &layout->parts[parts.parts[p].weights][i], &end);
+    }
     layout->trained = end;
     for (int i = 0; i < arch->layer_count; i++)
         for (int part = 0; part < WEIGHTS_PARTS; part++) {
@@ -107,6 +68,14 @@ void weights_layout_of(const struct arch *arch, struct shape input, struct weigh
             at->variance = place(&end, at->outputs);
         }
     layout->total = end;
+}
+
+char *weights_part_name(const struct arch *arch, int layer, enum weights_part part, char name[WEIGHTS_NAME_MAX])
+{
+    static const char *const suffixes[] = {
+        [WEIGHTS_NORM] = ".norm", [WEIGHTS_BOTTLENECK] = ".bottleneck", [WEIGHTS_MAIN] = ""};
+    layer_name(arch, layer, name);
+    return strcat(name, suffixes[part]);
 }
 
 struct weights *weights_new(const struct arch *arch, struct shape input)

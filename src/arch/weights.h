@@ -5,20 +5,18 @@
  * Convolution [out][in][kernel][kernel], FC and SM [out][in], where the inputs of the first FC after a map
  * are channel-major ([channel][y][x]).  A backend packs what it needs from this and hands it back so.
  *
- * A layer has up to three parts, in this order: the BN that it begins with (D, T, and pools behind them), the
- * bottleneck of D with its BN, and what the layer itself computes.
+ * A layer has up to one entry for each weights_part (kinds.h): the BN that it begins with (D, T, and pools behind them),
+ * the bottleneck of D with its BN, and what the layer itself computes.
  */
 #ifndef ESPALIER_ARCH_WEIGHTS_H
 #define ESPALIER_ARCH_WEIGHTS_H
 
 #include <stdint.h>
 
-#include "arch/arch.h"
+#include "arch/kinds.h"
 
 /* Added to BN's variance before the square root: a network's function depends on it. */
 #define BN_EPSILON 1e-5f
-
-enum weights_part { PART_NORM, PART_BOTTLENECK, PART_MAIN, WEIGHTS_PARTS };
 
 /* Offsets into the buffer; -1: this part has none. */
 struct weights_layer {
@@ -36,7 +34,7 @@ struct weights_layout {
     union {
         struct weights_layer parts[WEIGHTS_PARTS][ARCH_LAYERS_MAX];
         struct {
-            struct weights_layer norms[ARCH_LAYERS_MAX], bottlenecks[ARCH_LAYERS_MAX], layers[ARCH_LAYERS_MAX];
+            struct weights_layer others[WEIGHTS_MAIN][ARCH_LAYERS_MAX], layers[ARCH_LAYERS_MAX];
         };
     };
 };
@@ -50,6 +48,9 @@ struct weights {
 
 /* Asserts that arch_shapes accepts the pair. */
 void weights_layout_of(const struct arch *arch, struct shape input, struct weights_layout *layout);
+/* "dense1.norm", "dense1.bottleneck"; "dense1" of WEIGHTS_MAIN. */
+enum { WEIGHTS_NAME_MAX = 2 * LAYER_NAME_MAX };
+char *weights_part_name(const struct arch *arch, int layer, enum weights_part part, char name[WEIGHTS_NAME_MAX]);
 /* Zeroed, with gamma 1 and variance 1; weights_free() it. */
 struct weights *weights_new(const struct arch *arch, struct shape input);
 /* Standard deviation of a part's fresh weights: He, Zhang, Ren, Sun, 2015. */

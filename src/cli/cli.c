@@ -11,11 +11,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "util/text.h"
+
 const char *cli_value(const struct cli_arguments *arguments, const char *name)
 {
     for (int i = arguments->value_count - 1; i >= 0; i--)
         if (!strcmp(arguments->values[i].name, name))
-            return arguments->values[i].value;
+            return arguments->values[i].value ? arguments->values[i].value : "";
     return NULL;
 }
 
@@ -39,19 +41,6 @@ int cli_real(const struct cli_arguments *arguments, const char *name, double fal
     if (!text || !text_to_real(text, minimum, maximum, value))
         return 0;
     cli_usage(arguments, "--%s %s: must be a number from %g to %g", name, text, minimum, maximum);
-    return -1;
-}
-
-int cli_precision(const struct cli_arguments *arguments, enum precision fallback, enum precision *value)
-{
-    const char *text = cli_value(arguments, "precision");
-    *value = fallback;
-    if (!text)
-        return 0;
-    *value = strcmp(text, "bf16") ? PRECISION_F32 : PRECISION_BF16;
-    if (*value == PRECISION_BF16 || !strcmp(text, "f32"))
-        return 0;
-    cli_usage(arguments, "--precision %s: must be one of f32|bf16", text);
     return -1;
 }
 

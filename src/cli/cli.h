@@ -8,29 +8,32 @@
 #define ESPALIER_CLI_CLI_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
-#include "arch/weights.h"
-#include "data/images.h"
-#include "nn/backend.h"
-#include "sessions/state.h"
 #include "util/error.h"
 
+struct search_options;
+
+/* A row with nothing but a name and a default stands for an option that several commands have (cli_options.c), or for one
+   of the search (search/options.h): argument and help are found there. */
 struct cli_option {
     const char *name;     /* "epochs": --epochs */
     const char *argument; /* "N", or NULL for a flag */
-    const char *help;     /* one line, with the default */
+    const char *help;     /* one line */
+    const char *fallback; /* what holds without it, for --help; NULL: that of the table.  Where it ends with "else", that
+                             follows it */
 };
 
 enum { CLI_VALUES_MAX = 96 };
 
-/* What the person typed: positional words, and the options in their order. */
+/* What the person typed: the words, and the options in their order. */
 struct cli_arguments {
     const char *command; /* the subcommand's name, for messages */
     int word_count;
     char **words;
     int value_count;
-    struct { const char *name, *value; } values[CLI_VALUES_MAX]; /* value "" for flags */
+    struct { const char *name, *value; } values[CLI_VALUES_MAX]; /* value NULL for flags */
 };
 
 struct cli_command {
@@ -40,20 +43,24 @@ struct cli_command {
     const char *details;   /* a paragraph for --help, which wraps it, or NULL */
     int words_minimum, words_maximum; /* negative maximum: any number */
     bool search_options;   /* also takes every option of search/options.h */
+    bool lists_commands;   /* --help lists the commands of a running search (sessions/command.h) */
     const struct cli_option *options; /* ends with a NULL name; may be NULL */
     int (*run)(const struct cli_arguments *arguments);
 };
 
+/* The row with everything that it leaves to the tables of cli_options.c and search/options.h. */
+struct cli_option cli_option_complete(const struct cli_option *row);
+
 /* The last value given for an option, or NULL.  A flag that was given has "". */
 const char *cli_value(const struct cli_arguments *arguments, const char *name);
-/* As numbers; on a bad value they print the usage line themselves and return -1. */
+/* As numbers; they print the message about a bad value and return -1. */
 int cli_integer(const struct cli_arguments *arguments, const char *name, int64_t fallback, int64_t minimum,
                 int64_t maximum, int64_t *value);
 int cli_real(const struct cli_arguments *arguments, const char *name, double fallback, double minimum, double maximum,
              double *value);
 
-/* --precision likewise. */
-int cli_precision(const struct cli_arguments *arguments, enum precision fallback, enum precision *value);
+/* Set all options of the search that were given.  On a bad value print the message and return -1. */
+int cli_set_options(const struct cli_arguments *arguments, struct search_options *options);
 
 /* "espalier: TEXT" on stderr.  Return 1. */
 int cli_fail(const struct error *error);
@@ -71,29 +78,6 @@ void cli_catch_signals(void (*stop)(void *context), void *context);
 int cli_signal(void);
 /* The exit status that says which signal ended the program: 128 + signal, or `status` when none came. */
 int cli_exit_status(int status);
-
-/* --- what SESSION:NODE, ARCH and FILE.safetensors name (target.c) --- */
-
-struct target {
-    struct weights *weights;       /* NULL when only an architecture is known */
-    char *absent;                  /* why a trained network's are not: their file is not there; or NULL */
-    struct arch arch;
-    struct shape input;            /* channels 0 when unknown (ARCH without data) */
-    char *session;                 /* folder, or NULL */
-    struct session_state *state;   /* of that session, or NULL */
-    int64_t node;                  /* in that session, or 0 */
-    char data[1100];               /* the session's --data, or what a file was trained on, or "" */
-    int64_t validation, train_subset, seed; /* the session's split, or 0 */
-};
-/* Is this, colons and all, the name of a session? */
-bool target_is_session(const char *name);
-/* NODE is a number, "n12", "best" or "start".  A network without a result has weights NULL. */
-int target_find(const char *text, struct target *target, struct error *error);
-/* For commands that use weights where there are any: -1 when they should be there and are not. */
-int target_check_weights(const struct target *target, struct error *error);
-/* For commands that can't do without: -1 also when the network, which `text` names, was never trained. */
-int target_need_weights(const struct target *target, const char *text, struct error *error);
-void target_done(struct target *target);
 
 extern const struct cli_command command_run, command_resume, command_attach, command_replay, command_show, command_compare,
     command_morph, command_train, command_eval, command_export, command_copy, command_devices, command_fsck, command_keys,

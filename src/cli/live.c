@@ -119,7 +119,7 @@ static bool ended(void *context)
 
 static void command(void *context, const char *words)
 {
-    engine_command(((struct live *)context)->engine, "user", words);
+    engine_command(((struct live *)context)->engine, AUTHOR_USER, words);
 }
 
 /* The engine may be waiting for room in the queue: take until it has ended. */

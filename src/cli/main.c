@@ -15,6 +15,7 @@
 #include "backend/cpu/cpu.h"
 #include "config.h"
 #include "search/options.h"
+#include "sessions/command.h"
 #include "util/bug.h"
 #include "util/memory.h"
 
@@ -56,19 +57,41 @@ static void print_words(FILE *out, const char *text, int column, int margin)
 
 static void print_beside(FILE *out, const char *left, const char *text)
 {
-    print_words(out, text, fprintf(out, "  %-26s ", left), HELP_COLUMN);
+    int column = fprintf(out, "  %s", left);
+    if (column >= HELP_COLUMN)
+        column = fprintf(out, "\n") - 1;
+    fprintf(out, "%*s", HELP_COLUMN - column, "");
+    print_words(out, text, HELP_COLUMN, HELP_COLUMN);
 }
 
-static void print_option(FILE *out, const char *name, const char *argument, const char *help, const char *fallback)
+static void print_option(FILE *out, const struct cli_option *option)
 {
+    const struct search_option *search = option_find(option->name);
+    const char *fallback = option->fallback ? option->fallback : "";
+    size_t length = strlen(fallback);
+    bool goes_on = length > 4 && !strcmp(fallback + length - 4, "else");
     char left[64];
     struct text text = TEXT_EMPTY;
-    snprintf(left, sizeof left, "--%s%s%s", name, argument ? " " : "", argument ? argument : "");
-    text_add(&text, "%s", help);
-    if (fallback && *fallback)
-        text_add(&text, " [%s]", fallback);
+    snprintf(left, sizeof left, "--%s%s%s", option->name, option->argument ? " " : "",
+             option->argument ? option->argument : "");
+    text_add(&text, "%s", option->help);
+    if (search && search->help == option->help && search->zero)
+        text_add(&text, !strcmp(fallback, "0") ? " [0: %s]" : " (0: %s)", search->zero);
+    if (length && text.bytes[text.length - 1] != ']')
+        text_add(&text, " [%s%s%s]", fallback, goes_on ? " " : "", goes_on ? search->fallback : "");
     print_beside(out, left, text_string(&text));
     text_done(&text);
+}
+
+static void print_commands(void)
+{
+    printf("\nCommands of a running search:\n");
+    for (enum command_kind kind = 0; kind < COMMAND_COUNT; kind++) {
+        const struct command_row *command = command_row(kind);
+        char left[64];
+        snprintf(left, sizeof left, "%s %s", command->name, command->arguments);
+        print_beside(stdout, left, command->help);
+    }
 }
 
 static void print_command_help(const struct cli_command *command)
@@ -80,14 +103,20 @@ static void print_command_help(const struct cli_command *command)
         print_words(stdout, command->details, 0, 0);
     }
     printf("\nOptions:\n");
-    for (const struct cli_option *option = command->options; option && option->name; option++)
-        print_option(stdout, option->name, option->argument, option->help, NULL);
-    print_option(stdout, "help", NULL, "print this", NULL);
+    for (const struct cli_option *row = command->options; row && row->name; row++) {
+        struct cli_option option = cli_option_complete(row);
+        print_option(stdout, &option);
+    }
+    print_option(stdout, &(struct cli_option){.name = "help", .help = "print this"});
+    if (command->lists_commands)
+        print_commands();
     if (!command->search_options)
         return;
     printf("\nOptions of the search (each may stand in a preset as `name = value`):\n");
-    for (int i = 0; option_at(i); i++)
-        print_option(stdout, option_at(i)->name, option_at(i)->argument, option_at(i)->help, option_at(i)->fallback);
+    for (int i = 0; option_at(i); i++) {
+        struct cli_option option = cli_option_complete(&(struct cli_option){.name = option_at(i)->name});
+        print_option(stdout, &option);
+    }
     printf("\nPolicies:\n");
     for (int i = 0; policy_at(i); i++)
         print_beside(stdout, policy_at(i)->name, policy_at(i)->summary);
@@ -117,7 +146,7 @@ static struct option *long_options(const struct cli_command *command)
     struct option *list = NULL;
     for (const struct cli_option *option = command->options; option && option->name; option++) {
         list = memory_grow(list, count, &capacity, sizeof *list);
-        list[count] = option_row(option->name, option->argument, count);
+        list[count] = option_row(option->name, cli_option_complete(option).argument, count);
         count++;
     }
     for (int i = 0; command->search_options && option_at(i); i++) {
@@ -164,7 +193,7 @@ static int parse_and_run(const struct cli_command *command, int argc, char **arg
             status = cli_usage(&arguments, "more than %d options", CLI_VALUES_MAX);
         } else {
             arguments.values[arguments.value_count].name = list[which].name;
-            arguments.values[arguments.value_count++].value = optarg ? optarg : "";
+            arguments.values[arguments.value_count++].value = optarg;
         }
     }
     arguments.word_count = argc - optind;

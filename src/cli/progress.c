@@ -47,12 +47,12 @@ static void print_network(struct progress *progress, const struct session_state 
 
 static void print_failure(struct progress *progress, const struct event_failed *failed)
 {
-    if (!strcmp(failed->reason, "cancelled"))
+    if (failed->reason.value == FAILURE_CANCELLED)
         fprintf(progress->out, "n%-4lld stopped%s\n", (long long)failed->node,
                 failed->again ? ": it goes back to the queue" : "");
     else
-        fprintf(progress->out, "n%-4lld failed: %s: %s%s\n", (long long)failed->node, failed->reason, failed->message,
-                failed->again ? "; it will be tried again" : "");
+        fprintf(progress->out, "n%-4lld failed: %s: %s%s\n", (long long)failed->node, failure_name(&failed->reason),
+                failed->message, failed->again ? "; it will be tried again" : "");
 }
 
 static void print_episode(struct progress *progress, const struct event_policy *policy)
@@ -131,7 +131,7 @@ static void print_event(struct progress *progress, const struct event *event)
         print_episode(progress, &event->as.policy);
         break;
     case EVENT_COMMAND:
-        fprintf(progress->out, "%s: %s%s%s\n", event->as.command.by, event->as.command.words,
+        fprintf(progress->out, "%s: %s%s%s\n", author_name(&event->as.command.by), event->as.command.words,
                 *event->as.command.answer ? ": " : "", event->as.command.answer);
         break;
     default:

@@ -9,7 +9,7 @@
 
 #include "arch/lineage.h"
 #include "cli/cli.h"
-#include "cli/plot.h"
+#include "compare/plot.h"
 #include "sessions/log.h"
 #include "util/memory.h"
 
@@ -106,7 +106,7 @@ static void print_more(FILE *out, const struct session_state *state, const char 
 
 void report_end(FILE *out, const struct session_state *state, const char *folder)
 {
-    bool interrupted = !state->finished || !strcmp(state->finish_reason, "interrupted");
+    bool interrupted = !state->finished || state->finish_reason.value == FINISH_INTERRUPTED;
     char *name = report_session(folder);
     fputc('\n', out);
     print_best(out, state);
@@ -118,7 +118,7 @@ void report_end(FILE *out, const struct session_state *state, const char *folder
     else if (state->best)
         fprintf(out, "next      espalier show %s; espalier train %s:best trains its best network to the end\n", name,
                 name);
-    if (state->finished && !strcmp(state->finish_reason, "budget"))
+    if (state->finished && state->finish_reason.value == FINISH_BUDGET)
         print_more(out, state, name);
     free(name);
 }
@@ -141,7 +141,7 @@ void report_summary(FILE *out, const struct session_state *state, const char *fo
             fprintf(out, ", %s %s", options[i], session_option(state, options[i]));
     fputs("\nstate     ", out);
     if (state->finished)
-        fprintf(out, "finished (%s): ", state->finish_reason);
+        fprintf(out, "finished (%s): ", finish_name(&state->finish_reason));
     print_counts(out, state);
     char digest[HASH_TEXT];
     fprintf(out, "digest    %s\n", hash_print(session_digest(state), digest));
@@ -182,7 +182,7 @@ static void print_tree_node(const struct tree *tree, const struct session_node *
     if (parent && parent->status == NODE_DONE && node->status == NODE_DONE)
         fprintf(tree->out, " %+.2f", 100 * (node->accuracy - parent->accuracy));
     fprintf(tree->out, "  %s  %s%s%s%s%s\n", text_count(parameters, (double)node->facts.parameters), text_string(&how),
-            !strcmp(node->facts.by, "user") ? "  by you" : "", node->pinned ? "  pinned" : "",
+            node->facts.by.value == AUTHOR_USER ? "  by you" : "", node->pinned ? "  pinned" : "",
             node->facts.node == tree->state->best ? "  best" : "", node->note ? "  noted" : "");
     text_done(&how);
 }
@@ -312,7 +312,8 @@ static void print_lineage(FILE *out, const struct session_state *state, const st
         fprintf(out, " %6.2f %%", 100 * node->accuracy);
     else
         fprintf(out, "         ");
-    fprintf(out, "  %s (by %s)\n", text_string(&how), !strcmp(node->facts.by, "user") ? "you" : node->facts.by);
+    fprintf(out, "  %s (by %s)\n", text_string(&how),
+            node->facts.by.value == AUTHOR_USER ? "you" : author_name(&node->facts.by));
     text_done(&how);
 }
 

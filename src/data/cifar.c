@@ -1,9 +1,9 @@
 /*
  * cifar.c - the binary versions of CIFAR-10 and CIFAR-100.
  *
- * Files are records without a header: label bytes, then 3 planes of 32×32 pixels, which is this house's own pixel
- * order.  CIFAR-10 trains on data_batch_1.bin … data_batch_N.bin without a gap (published: 5), in that order; any
- * whole number of records a file is fine.
+ * A file is a list of records without a header: label bytes, then 3 planes of 32 × 32 pixels, as struct images has
+ * them. CIFAR-10's training part is data_batch_1.bin … data_batch_N.bin, in that order and without a gap (5 are
+ * published).  A file may have any number of records.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,17 +24,19 @@ int cifar_parse(const void *bytes, size_t length, int label_bytes, struct images
     if (!length)
         return error_set(error, "is empty; copy it again");
     if (length % record)
-        return error_set(error,
-                         "is cut short or is no such file: records have %zu bytes, and after %zu whole ones (byte %zu) "
-                         "%zu bytes are there; copy it again",
-                         record, count, count * record, length % record);
+        return error_set(
+            error,
+            "is cut short, or is another kind of file: records have %zu bytes, but after %zu of them (byte %zu) "
+            "there are %zu bytes; copy it again",
+            record, count, count * record, length % record);
     if (count > IMAGES_BYTES_MAX / PIXELS - (size_t)images->count)
         return error_set(error, "makes the set larger than %d images; leave some files out", IMAGES_BYTES_MAX / PIXELS);
     for (size_t i = 0; i < count; i++) {
         size_t at = i * record + (size_t)label_bytes - 1;
         if (records[at] >= images->classes)
-            return error_set(error, "label %d of record %zu (byte %zu) is outside 0…%d; check that it is this set's",
-                             records[at], i, at, images->classes - 1);
+            return error_set(
+                error, "label %d of record %zu (byte %zu) is outside 0…%d; check that the file belongs to this set",
+                records[at], i, at, images->classes - 1);
     }
 
     size_t before = (size_t)images->count, all = before + count;
@@ -60,7 +62,7 @@ static int read_file(const char *path, int label_bytes, struct images *images, s
     return result;
 }
 
-/* The folder named, or the one in it that the published archive unpacks to. */
+/* The folder that was named, or the one in it that the published archive unpacks to. */
 static char *set_folder(const struct data_spec *spec, const char *archive_folder)
 {
     char *inner = file_join(spec->folder, archive_folder);
@@ -75,7 +77,7 @@ static int read_named(const char *folder, const char *name, int label_bytes, con
 {
     char *path = file_join(folder, name);
     int result = file_exists(path) ? read_file(path, label_bytes, images, error)
-                                   : error_set(error, "%s: %s is not there; %s", folder, name, format->advice);
+                                   : error_set(error, "%s: %s is missing; %s", folder, name, format->advice);
     free(path);
     return result;
 }
@@ -100,8 +102,8 @@ static int read_batches(const char *folder, const struct data_format *format, st
         bool exists = batch_exists(folder, batch, name);
         if (!exists && batch < last)
             return error_set(error,
-                             "%s: %s is not there, though data_batch_%d.bin is; copy it too, or take the later "
-                             "ones away",
+                             "%s: %s is missing, though data_batch_%d.bin is there; copy it too, or remove the "
+                             "later ones",
                              folder, name, last);
         if (read_named(folder, name, 1, format, images, error))
             return -1;
@@ -133,7 +135,7 @@ static int take_names(char *text, int classes, struct images *images, struct err
     return count == classes ? 0 : error_set(error, "names %d classes, not %d; copy it again", count, classes);
 }
 
-/* The archive names its classes in a file, which need not be there. */
+/* The archive has a file with the names of the classes; without it they have none. */
 static int read_names(const char *folder, int classes, struct images *images, struct error *error)
 {
     char *path = file_join(folder, "fine_label_names.txt");

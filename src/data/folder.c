@@ -1,15 +1,15 @@
 /*
- * folder.c - a set of one's own: folders of PNG and JPEG files, one a class.
+ * folder.c - a person's own images: folders of PNG and JPEG files, one a class.
  *
- * A class is called as its folder; its number is its place among the names in order of bytes.  Within a class images
- * come in order of their names.  So the set, and its checksum, depend on names and pictures alone.
+ * A class has the name of its folder, and its number is its place among the names in byte order.  The images of a class
+ * come in the byte order of their names.  So the set and its checksum depend on names and pictures alone.
  *
- *   FOLDER/train/CLASS/… and FOLDER/test/CLASS/…   when FOLDER/train has folders: the person has split it
- *   FOLDER/CLASS/…                                 otherwise: the hash of `CLASS/FILE` puts one image in TEST_SHARE
- *                                                  into the test part, the same one whatever else is there
+ *   FOLDER/train/CLASS/… and FOLDER/test/CLASS/…   when FOLDER/train has folders: the person has split the set
+ *   FOLDER/CLASS/…                                 otherwise: by the hash of `CLASS/FILE` one image in TEST_SHARE
+ * belongs to the test part, always the same ones
  *
- * Hidden files, and files that are not called *.png, *.jpg or *.jpeg, are no part of it.  One that is and can't be read
- * is an error that names it: a set that silently lacks images would be another set.
+ * Hidden files, and files that are not named *.png, *.jpg or *.jpeg, are left out.  An image that can't be read is an
+ * error: a set that lacks it would be another set.
  */
 #include <dirent.h>
 #include <stdlib.h>
@@ -62,13 +62,13 @@ static bool is_picture(const char *path)
     return false;
 }
 
-/* What is not hidden in a folder and is `wanted`. */
+/* The names in a folder that are not hidden and `wanted`. */
 static int list_folder(const char *folder, bool (*wanted)(const char *path), struct list *list, struct error *error)
 {
     *list = (struct list){0};
     DIR *directory = opendir(folder);
     if (!directory)
-        return error_set(error, "%s: is no folder that can be read; check the name", folder);
+        return error_set(error, "%s: can't be read as a folder; check the name", folder);
     const struct dirent *entry;
     while ((entry = readdir(directory))) {
         if (entry->d_name[0] == '.')
@@ -115,7 +115,7 @@ static int add_image(struct reading *reading, const char *path, int label, struc
     struct picture picture;
     if (count >= IMAGES_BYTES_MAX / size)
         return error_set(error,
-                         "%s: makes the set larger than %zu images; take some away, or scale them to a smaller "
+                         "%s: makes the set larger than %zu images; remove some, or scale them to a smaller "
                          "side",
                          path, IMAGES_BYTES_MAX / size);
     if (file_read(path, FILE_BYTES_MAX, &bytes, &length, error))
@@ -143,7 +143,7 @@ static int read_class(struct reading *reading, const char *folder, int label, st
     struct list files;
     int failed = list_folder(path, is_picture, &files, error);
     if (!failed && !files.count)
-        failed = error_set(error, "%s: has no PNG or JPEG file; fill it or take it away", path);
+        failed = error_set(error, "%s: has no PNG or JPEG file; fill it or remove it", path);
     for (size_t i = 0; i < files.count && !failed; i++)
         if (belongs(reading, name, files.names[i])) {
             char *file = file_join(path, files.names[i]);
@@ -165,8 +165,8 @@ static int find_classes(const char *folder, const struct data_format *format, st
     images->class_names = list.names;
     images->classes = (int)list.count;
     if (list.count < 2 || list.count > IMAGES_CLASSES_MAX)
-        return error_set(error, "%s: has %zu folders, a class each, where 2 to %d can be told apart; %s", folder,
-                         list.count, IMAGES_CLASSES_MAX, format->advice);
+        return error_set(error, "%s: has %zu folders, one a class; a set needs 2 to %d; %s", folder, list.count,
+                         IMAGES_CLASSES_MAX, format->advice);
     for (size_t i = 0; i < list.count; i++)
         if (class_name_check(list.names[i], error))
             return error_prefix(error, "%s", folder);
@@ -181,21 +181,20 @@ static int class_of(const struct images *images, const char *name)
     return -1;
 }
 
-/* Every folder of `folder` that is a class; one that is none is an error. */
+/* Read every folder of `folder`; each must be a class. */
 static int read_part(struct reading *reading, const char *folder, struct error *error)
 {
     struct list list;
     int failed = list_folder(folder, is_folder, &list, error);
     for (size_t i = 0; i < list.count && !failed; i++) {
         int label = class_of(reading->images, list.names[i]);
-        failed = label < 0
-                     ? error_set(error, "%s: %s is no class of the training part; call it as one, or take it away",
-                                 folder, list.names[i])
-                     : read_class(reading, folder, label, error);
+        failed = label < 0 ? error_set(error, "%s: %s is no class of the training part; rename it or remove it", folder,
+                                       list.names[i])
+                           : read_class(reading, folder, label, error);
     }
     list_done(&list);
     if (!failed && !reading->images->count)
-        failed = error_set(error, "%s: no image is in the %s part; add images", folder,
+        failed = error_set(error, "%s: has no images in the %s part; add some", folder,
                            reading->part == DATA_TEST ? "test" : "training");
     return failed;
 }
@@ -218,8 +217,8 @@ static int read_set(const struct data_spec *spec, const struct data_format *form
     int failed =
         !reading.split && !has_folders(test)
             ? error_set(error,
-                        "%s: has train/ with folders, and no test/ with the same; put the test images there, or "
-                        "name %s, of which one image in %d is then for the test",
+                        "%s: has train/ with folders, but no test/ with folders; put the test images there, or "
+                        "name %s: one image in %d then is a test image",
                         spec->folder, train, TEST_SHARE)
             : 0;
     failed = failed || find_classes(classes, format, images, error) ||

@@ -1,9 +1,8 @@
 /*
- * formats.h - inside this room: the table of data sets, and the parser of each file format.
+ * formats.h - the table of data sets and the parsers of their file formats; for src/data/ and its tests.
  *
- * A parser reads a file that is in memory and trusts nothing in it.  Its messages say what is wrong and where;
- * the caller puts the path in front.  What a parser stores in `images` belongs to images_done(), also after a
- * failure.
+ * A parser reads a file that is in memory, and trusts nothing in it.  Its message says what is wrong and where, and the
+ * caller puts the path before it.  images_done() frees what a parser stored in `images`, also after a failure.
  */
 #ifndef ESPALIER_DATA_FORMATS_H
 #define ESPALIER_DATA_FORMATS_H
@@ -17,13 +16,13 @@ enum { IMAGES_BYTES_MAX = INT32_MAX };
 
 struct data_format {
     const char *name;
-    const char *folder;             /* where Debian puts it; NULL: nowhere, --data names the folder */
+    const char *folder;             /* where Debian's package puts it; NULL: --data must name the folder */
     int classes;                    /* 0: the largest training label + 1 */
     const char *const *class_names; /* `classes` of them; NULL: the reader finds them, or there are none */
-    int side;                       /* images are scaled to such a square unless the spec says another; 0: they aren't */
-    bool unit_range;                /* normalised to 0…1 */
-    bool mirrors;                   /* a mirrored image is still of its class; of digits and letters it isn't */
-    const char *advice;             /* how to come by the files */
+    int side;                       /* of the square that images are scaled to, unless the spec says another; 0: they aren't scaled */
+    bool unit_range;                /* pixels are normalised to 0…1 */
+    bool mirrors;                   /* a mirrored image keeps its class (digits and letters don't) */
+    const char *advice;             /* where to get the files */
     int (*read)(const struct data_spec *spec, const struct data_format *format, enum data_part part,
                 struct images *images, struct error *error);
 };
@@ -31,15 +30,15 @@ struct data_format {
 /* NULL when unknown. */
 const struct data_format *data_format_find(const char *name);
 
-/* Names of classes are printed: they have no control characters. */
+/* -1: the name has a control character, and can't be printed. */
 int class_name_check(const char *name, struct error *error);
 
 /* IDX: big-endian header, then bytes.  Images have 3 dimensions (count, height, width) or 4 (count, channels,
    height, width). */
 int idx_parse_images(const void *bytes, size_t length, struct images *images, struct error *error);
-/* Largest label + 1. */
+/* Sets `classes` to the largest label + 1. */
 int idx_parse_classes(const void *bytes, size_t length, struct images *images, struct error *error);
-/* After the images, whose count must agree; every label must be below `images->classes`. */
+/* Call it after the images: their number must agree, and every label must be below `images->classes`. */
 int idx_parse_labels(const void *bytes, size_t length, struct images *images, struct error *error);
 int idx_read(const struct data_spec *spec, const struct data_format *format, enum data_part part, struct images *images,
              struct error *error);
@@ -53,7 +52,7 @@ int cifar100_read(const struct data_spec *spec, const struct data_format *format
                   struct images *images, struct error *error);
 
 /* SVHN, format 2 (cropped digits): MATLAB files with the variables `X`, uint8 of 32 × 32 × 3 × count, and `y`, where 10
-   is the digit 0.  The other one trains on the extra images too. */
+   is the digit 0.  The training part of svhn_extra_read() has the extra images too. */
 int svhn_read(const struct data_spec *spec, const struct data_format *format, enum data_part part,
               struct images *images, struct error *error);
 int svhn_extra_read(const struct data_spec *spec, const struct data_format *format, enum data_part part,

@@ -2,9 +2,9 @@
  * idx.c - IDX files (MNIST's format), plain or gzip.
  *
  * Two zero bytes, a type (0x08: unsigned bytes), the number of dimensions, their sizes as big-endian 32-bit
- * numbers, then the values, and nothing after them.  One folder has four files: images and labels of `train` and
- * of `t10k`.  The training labels alone say how many classes an `idx:` set has; they are read for the test
- * part too, and a test label that training never saw is an error.
+ * numbers, then the values, and nothing after them.  A folder has four files: images and labels of `train` and of
+ * `t10k`. The training labels say how many classes an `idx:` set has.  They are read for the test part too, so that a
+ * test label that no training image has is an error.
  */
 #include <limits.h>
 #include <stdio.h>
@@ -69,7 +69,7 @@ static int parse(const uint8_t *bytes, size_t length, struct idx *idx, struct er
     if (!length)
         return error_set(error, "is empty; copy it again");
     if (length < 4)
-        return error_set(error, "is cut short in its header (4 bytes expected, %zu there); copy it again", length);
+        return error_set(error, "is cut short in its header (of 4 bytes there are %zu); copy it again", length);
     if (bytes[0] || bytes[1])
         return error_set(error, "is not an IDX file (bytes 0 to 1 are %02x %02x, not 00 00); check what it is",
                          bytes[0], bytes[1]);
@@ -81,16 +81,16 @@ static int parse(const uint8_t *bytes, size_t length, struct idx *idx, struct er
         return error_set(error, "has %d dimensions (byte 3); images have 3 or 4, labels 1", idx->dimensions);
     size_t header = 4 + 4 * (size_t)idx->dimensions;
     if (length < header)
-        return error_set(error, "is cut short in its header (%zu bytes expected, %zu there); copy it again", header,
+        return error_set(error, "is cut short in its header (of %zu bytes there are %zu); copy it again", header,
                          length);
     size_t values;
     if (parse_sizes(bytes, idx, &values, error))
         return -1;
     if (length - header < values)
-        return error_set(error, "is cut short (its header asks for %zu bytes, %zu are there); copy it again",
+        return error_set(error, "is cut short (its header says %zu bytes, there are %zu); copy it again",
                          header + values, length);
     if (length - header > values)
-        return error_set(error, "has %zu bytes after its last value (its header asks for %zu bytes); copy it again",
+        return error_set(error, "has %zu bytes after its last value (its header says %zu bytes); copy it again",
                          length - header - values, header + values);
     idx->values = bytes + header;
     return 0;
@@ -167,7 +167,7 @@ int idx_parse_labels(const void *bytes, size_t length, struct images *images, st
     return 0;
 }
 
-/* As published, as some archives spell it, and with a dimension of channels; each may be gzip (".gz"). */
+/* The published name, how some archives spell it, and files with a dimension of channels; each may end in ".gz". */
 enum idx_content { IDX_IMAGES, IDX_LABELS };
 static const char *const file_names[2][2][3] = {
     [DATA_TRAIN] = {[IDX_IMAGES] = {"train-images-idx3-ubyte", "train-images.idx3-ubyte", "train-images-idx4-ubyte"},
@@ -176,7 +176,7 @@ static const char *const file_names[2][2][3] = {
                    [IDX_LABELS] = {"t10k-labels-idx1-ubyte", "t10k-labels.idx1-ubyte"}},
 };
 
-/* The path of the first of the usual names that is there; free() it. */
+/* The path of the first of these files that exists; free() it. */
 static int find_file(const struct data_spec *spec, const struct data_format *format, enum data_part part,
                      enum idx_content content, char **path, struct error *error)
 {
@@ -191,7 +191,7 @@ static int find_file(const struct data_spec *spec, const struct data_format *for
             free(*path);
         }
     *path = NULL;
-    return error_set(error, "%s: %s[.gz] is not there; %s", spec->folder, names[0], format->advice);
+    return error_set(error, "%s: %s[.gz] is missing; %s", spec->folder, names[0], format->advice);
 }
 
 typedef int parse_function(const void *bytes, size_t length, struct images *images, struct error *error);

@@ -1,8 +1,8 @@
 /*
- * images.c - opening one part of a data set, and its checksum.
+ * images.c - opens one part of a data set and computes its checksum.
  *
- * The format's reader fills shape, pixels, labels and classes; here the result is checked once more as a whole
- * (a reader that lets something through is a bug) and named by its content.
+ * The format's reader fills shape, pixels, labels and classes, and refuses what is wrong.  The asserts here find bugs
+ * of readers.
  */
 #include "data/images.h"
 
@@ -34,7 +34,7 @@ int class_name_check(const char *name, struct error *error)
 {
     for (const unsigned char *at = (const unsigned char *)name; *at; at++)
         if (*at < ' ' || *at == 0x7f)
-            return error_set(error, "the name of a class has a control character (0x%02x); give it another", *at);
+            return error_set(error, "the name of a class has a control character (0x%02x); rename it", *at);
     return 0;
 }
 

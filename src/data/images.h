@@ -1,9 +1,8 @@
 /*
- * images.h - labelled images in memory, and views on them.
+ * images.h - labelled images in memory, and views of them.
  *
- * Pixels stay uint8, [image][channel][y][x]; normalisation, crop and flip happen while a batch is loaded
- * into a backend's tensor, so that nothing is copied per epoch.  `struct images` is read-only once opened and
- * may then be shared by every thread.
+ * Pixels are uint8, [image][channel][y][x].  They are normalised, cropped and flipped while a batch is loaded into a
+ * backend's tensor, so that no epoch copies them.  An open struct images is read-only, and all threads may share it.
  */
 #ifndef ESPALIER_DATA_IMAGES_H
 #define ESPALIER_DATA_IMAGES_H
@@ -24,14 +23,14 @@ struct images {
     uint16_t *labels;  /* count, below `classes` */
     char **class_names; /* `classes` of them; NULL: the set has no names */
     bool unit_range;    /* normalised to 0…1, not by mean and std */
-    bool mirrors;       /* a mirrored image is still of its class: augmentation flips */
+    bool mirrors;       /* a mirrored image keeps its class: augmentation flips */
     struct hash hash;   /* of pixels and labels: the data set's checksum */
 };
 
 /* What --data names: `fashion-mnist`, `mnist`, `idx:DIR`, `cifar10:DIR`, `cifar100:DIR`, `svhn:DIR`, `svhn-extra:DIR`,
    `images:DIR`, `grey-images:DIR`; a `+` after the name (`cifar10+:DIR`, `fashion-mnist+`) turns augmentation on, and
-   image folders take the side of the square they are scaled to (`images@48+:DIR`).  Without `:DIR` the folder is
-   $ESPALIER_DATA/NAME, or the one of Debian's package.  Each may name its folder. */
+   image folders take the side of the square that they are scaled to (`images@48+:DIR`).  Without `:DIR` the folder is
+   $ESPALIER_DATA/NAME, or that of Debian's package. */
 struct data_spec {
     char name[16];
     char folder[1024];
@@ -42,16 +41,16 @@ struct data_spec {
 enum data_part { DATA_TRAIN, DATA_TEST };
 
 int data_spec_parse(const char *text, struct data_spec *spec, struct error *error);
-/* Does a text that was parsed ask for augmentation? */
+/* Does a valid text ask for augmentation? */
 bool data_spec_augments(const char *text);
-/* Read one part.  The search opens DATA_TRAIN only; DATA_TEST is for the final evaluation (EAS, section 5).
-   Messages name the file, the byte or record, and the package or folder that would help. */
+/* Read one part.  A search opens DATA_TRAIN only; DATA_TEST is for the final evaluation (EAS, section 5).  -1: the message
+   names the file, the byte or record, and the package or folder that would help. */
 int images_open(const struct data_spec *spec, enum data_part part, struct images *images, struct error *error);
 /* "ankle boot"; NULL where the set has no names. */
 const char *images_class_name(const struct images *images, int class);
 void images_done(struct images *images);
 
-/* Some of the images, in an order of their own, with how to normalise them.  Borrows `images`. */
+/* Some of the images, in any order, and their normalisation.  Borrows `images`. */
 struct view {
     const struct images *images;
     int32_t *index; /* count image numbers; the view's own */
@@ -63,23 +62,23 @@ struct view {
    RANDOM_SPLIT of `seed`.  Normalisation: channel mean and std of the training view, in both views. */
 int data_split(const struct images *images, int validation, int subset, uint64_t seed, struct view *train,
                struct view *validate, struct error *error);
-/* All images in file order, normalised as `like` is (NULL: by their own mean and std). */
+/* All images in file order, normalised as `like` is; with NULL by their own mean and std. */
 void view_all(const struct images *images, const struct view *like, struct view *view);
 void view_done(struct view *view);
 
-/* One image's place in an augmented batch: the crop of the zero-padded image starts at (dx, dy), each in
-   -pad…pad; then, where the set mirrors, perhaps a horizontal flip. */
+/* How one image is augmented: the crop of the zero-padded image starts at (dx, dy), each in -AUGMENT_PAD…AUGMENT_PAD; then
+   it may be flipped horizontally. */
 struct augment {
     int8_t dx, dy;
     bool flip;
 };
 enum { AUGMENT_PAD = 4 };
 
-/* A batch: which images, and how they are laid into the network's input.  All pointers are borrowed. */
+/* A batch of images for a network's input.  All pointers are borrowed. */
 struct batch {
     const struct view *view;
     const int32_t *index;          /* `count` image numbers of view->images */
-    const struct augment *augment; /* `count`, or NULL: as they are */
+    const struct augment *augment; /* `count`, or NULL: not augmented */
     int count;
 };
 

@@ -1,9 +1,9 @@
 /*
- * picture.c - decoding is libpng's and libjpeg-turbo's; scaling is done here.
+ * picture.c - libpng and libjpeg-turbo decode; scaling is done here.
  *
- * Scaling is separable, columns after rows, with the triangle filter: linear interpolation where a picture grows, and
- * where it shrinks a triangle as wide as two of the new pixels, so that every old one counts.  All sums are doubles in
- * one order, rounded once at the end: the same pixels, and so the same checksum, on every machine.
+ * Scaling is separable, rows first, with the triangle filter: linear interpolation where a picture grows; where it
+ * shrinks, a triangle as wide as two new pixels, so that every old pixel counts.  All sums are doubles in one order and
+ * rounded once at the end, so that pixels and checksum are the same on every machine.
  */
 #include "config.h"
 
@@ -26,7 +26,7 @@ enum { COLOURS = 3 };
 static int picture_new(struct picture *picture, int64_t width, int64_t height, struct error *error)
 {
     if (width < 1 || height < 1 || width > PICTURE_PIXELS_MAX / height)
-        return error_set(error, "has %lld × %lld pixels, and at most %d are read; scale it down", (long long)width,
+        return error_set(error, "has %lld × %lld pixels; at most %d are read: scale it down", (long long)width,
                          (long long)height, PICTURE_PIXELS_MAX);
     *picture = (struct picture){.width = (int)width, .height = (int)height};
     picture->pixels = memory_new((size_t)width * (size_t)height, COLOURS);
@@ -44,14 +44,14 @@ static int png_decode(const void *bytes, size_t length, struct picture *picture,
         return -1;
     }
     image.format = PNG_FORMAT_RGB;
-    image.flags |= PNG_IMAGE_FLAG_16BIT_sRGB; /* as cameras and editors mean it */
+    image.flags |= PNG_IMAGE_FLAG_16BIT_sRGB; /* as cameras and editors write it */
     if (png_image_finish_read(&image, &black, picture->pixels, 0, NULL))
         return 0;
     picture_done(picture);
     return error_set(error, "is damaged or cut short (%s); replace it", image.message);
 }
 
-/* A warning counts as a failure: what libjpeg only warns of is a file that is damaged. */
+/* A warning counts as a failure: libjpeg only warns of damaged files. */
 static int jpeg_decode_by(tjhandle handle, const void *bytes, size_t length, struct picture *picture,
                           struct error *error)
 {
@@ -83,7 +83,7 @@ int picture_decode(const void *bytes, size_t length, struct picture *picture, st
         return png_decode(bytes, length, picture, error);
     if (length >= sizeof jpeg && !memcmp(bytes, jpeg, sizeof jpeg))
         return jpeg_decode(bytes, length, picture, error);
-    return error_set(error, "is neither a PNG nor a JPEG file (%zu bytes); replace it or take it away", length);
+    return error_set(error, "is neither a PNG nor a JPEG file (%zu bytes); replace it or remove it", length);
 }
 
 #else
@@ -105,7 +105,7 @@ void picture_done(struct picture *picture)
 
 /* --- scaling --- */
 
-/* What the old pixels from `first` on count for in one new one; the shares add to 1. */
+/* The shares that the old pixels from `first` on have in a new one; they add up to 1. */
 struct filter {
     int first, count;
     double *share;
@@ -157,7 +157,7 @@ static void scale_row(const uint8_t *row, const struct filter *filters, int side
         }
 }
 
-/* Add one old row to every new row that it counts for. */
+/* Add an old row to every new row in which it has a share. */
 static void add_row(const double *row, int y, const struct filter *filters, int side, double *scaled)
 {
     int values = side * COLOURS;

@@ -1,5 +1,5 @@
 /*
- * picture.h - one PNG or JPEG file, decoded, and scaled to the size of a set's images.
+ * picture.h - decodes a PNG or JPEG file and scales it to the size of a set's images.
  */
 #ifndef ESPALIER_DATA_PICTURE_H
 #define ESPALIER_DATA_PICTURE_H
@@ -16,11 +16,11 @@ struct picture {
     uint8_t *pixels; /* [y][x][red, green, blue]; the picture's own */
 };
 
-/* PNG or JPEG, whatever the file is called.  Transparent places show black.  A file that is damaged or cut short is
-   refused, even where a part of it could be shown.  picture_done() it after success. */
+/* Decode a PNG or JPEG file, whatever its name is.  Transparent pixels become black.  A file that is damaged or cut short
+   is refused, even when a part of it could be decoded.  picture_done() it after success. */
 int picture_decode(const void *bytes, size_t length, struct picture *picture, struct error *error);
 void picture_done(struct picture *picture);
-/* Scale to side × side whatever the shape was, into `channels` planes: 3, red, green and blue; 1, grey. */
+/* Scale to side × side pixels, whatever the shape was, into `channels` planes: 3 are red, green and blue; 1 is grey. */
 void picture_fit(const struct picture *picture, int side, int channels, uint8_t *planes);
 
 #endif

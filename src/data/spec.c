@@ -1,8 +1,8 @@
 /*
- * spec.c - what --data names: the table of data sets, and the text `NAME[@SIDE][+][:FOLDER]`.
+ * spec.c - the table of data sets, and the parser of `NAME[@SIDE][+][:FOLDER]`, the value of --data.
  *
- * A set that needs no folder is looked for in $ESPALIER_DATA/NAME, when there is such a folder, and then where
- * Debian's package puts it.  The folder is settled when the text is read; nothing is opened here.
+ * Without FOLDER a set is in $ESPALIER_DATA/NAME if that folder exists, else where Debian's package puts it.  The
+ * folder is chosen when the text is parsed; nothing is opened here.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 
 enum { SIDE_MAX = 512 };
 
-#define SVHN_PAGE "http://ufldl.stanford.edu/housenumbers/"
+#define SVHN_PAGE  "http://ufldl.stanford.edu/housenumbers/"
 #define CIFAR_PAGE "https://www.cs.toronto.edu/~kriz/cifar.html"
 
 static const char *const fashion_classes[] = {"T-shirt/top", "trouser", "pullover", "dress", "coat",
@@ -113,19 +113,19 @@ bool data_spec_augments(const char *text)
     return name > 0 && text[name - 1] == '+';
 }
 
-/* What stands between the name and a `+`: nothing, or `@` and the side. */
+/* Parse what follows the name: nothing, or `@` and the side. */
 static int parse_side(const char *text, int length, const struct data_format *format, struct data_spec *spec,
                       struct error *error)
 {
     char digits[8] = "";
     int64_t side = format->side;
     if (length > 0 && (*text != '@' || !format->side))
-        return error_set(error, "`%.*s` behind %s: only `+` can stand there%s", length, text, format->name,
+        return error_set(error, "`%.*s` after %s: only `+` may follow%s", length, text, format->name,
                          format->side ? ", or `@` and the side that images are scaled to, as in images@48" : "");
     if (length > 1 && length <= (int)sizeof digits)
         memcpy(digits, text + 1, (size_t)length - 1);
     if (length > 0 && text_to_integer(digits, 4, SIDE_MAX, &side))
-        return error_set(error, "`%.*s` behind %s: the side that images are scaled to is a whole number from 4 to %d",
+        return error_set(error, "`%.*s` after %s: the side that images are scaled to is a whole number from 4 to %d",
                          length, text, format->name, SIDE_MAX);
     spec->side = (int)side;
     return 0;
@@ -148,7 +148,7 @@ int data_spec_parse(const char *text, struct data_spec *spec, struct error *erro
         return default_folder(format, spec, error);
     const char *folder = text + whole + 1;
     if (!*folder)
-        return error_set(error, "no folder stands behind the colon; %s", format->advice);
+        return error_set(error, "no folder follows the colon; %s", format->advice);
     if (strlen(folder) >= sizeof spec->folder)
         return error_set(error, "the folder's name is too long (%zu bytes; at most %zu); use a shorter path",
                          strlen(folder), sizeof spec->folder - 1);

@@ -1,9 +1,10 @@
 /*
  * split.c - views: which images train and which validate, and how pixels are normalised.
  *
- * One shuffle of all image numbers by the stream RANDOM_SPLIT of the seed: the first `validation` validate, those
- * behind them train.  So the validation images depend on the seed and their number only, and a smaller subset is
- * part of a larger one.  Sums of pixels and of their squares are integers, hence exact, in any order.
+ * The stream RANDOM_SPLIT of the seed shuffles all image numbers.  The first `validation` of them validate, and those
+ * that follow train.  So the validation images depend on the seed and on their number only, and a smaller training
+ * subset is part of a larger one.  The sums of pixels and of their squares are integers, so they are exact in any
+ * order.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -13,7 +14,7 @@
 #include "util/memory.h"
 #include "util/random.h"
 
-/* By channel mean and std of the view's own images, where the set does not ask for 0…1. */
+/* To 0…1 where the set says so, else by channel mean and std of the view's own images. */
 static void normalise(struct view *view)
 {
     const struct shape *shape = &view->images->shape;
@@ -29,7 +30,7 @@ static void normalise(struct view *view)
         uint64_t sum = 0, squares = 0;
         for (int i = 0; i < view->count; i++) {
             const uint8_t *pixels = view->images->pixels + ((size_t)view->index[i] * shape->channels + channel) * plane;
-            uint32_t image_sum = 0; /* a plane has at most 1024 × 1024 pixels: fits */
+            uint32_t image_sum = 0; /* fits: a plane has at most 1024 × 1024 pixels */
             uint64_t image_squares = 0;
             for (size_t p = 0; p < plane; p++) {
                 image_sum += pixels[p];
@@ -41,7 +42,7 @@ static void normalise(struct view *view)
         double values = (double)view->count * (double)plane;
         double mean = (double)sum / values;
         double variance = (double)squares / values - mean * mean;
-        /* Pixels are whole numbers: a std below this is a channel that never changes. */
+        /* Pixels are whole numbers: with a smaller variance the channel is constant. */
         double scale = variance > 1e-6 ? 1 / sqrt(variance) : 1;
         view->scale[channel] = (float)scale;
         view->shift[channel] = (float)(-mean * scale);
@@ -73,8 +74,8 @@ int data_split(const struct images *images, int validation, int subset, uint64_t
                struct view *validate, struct error *error)
 {
     if (validation < 0 || subset < 0)
-        return error_set(error, "a negative number of images: %d to validate, %d to train; use 0 or more", validation,
-                         subset);
+        return error_set(error, "a number of images is negative: %d to validate, %d to train; use 0 or more",
+                         validation, subset);
     if (validation >= images->count)
         return error_set(error, "%d validation images leave none of the %d to train on; use a smaller --validation",
                          validation, images->count);

@@ -1,11 +1,11 @@
 /*
  * svhn.c - SVHN's cropped digits: MATLAB files, read by libmatio.
  *
- * A file has X, uint8 of 32 × 32 × 3 × count (y, x, channel, image: the first runs fastest), and y, one label an image,
- * 1 to 10, where 10 is the digit 0.  The training part of `svhn-extra` is train and extra, in that order.
+ * A file has X, uint8 of 32 × 32 × 3 × count (y, x, channel, image: the first index runs fastest), and y, one label an
+ * image, 1 to 10, where 10 is the digit 0.  The training part of `svhn-extra` is train and extra, in that order.
  *
- * libmatio brings thirty libraries with it, HDF5's, curl's and LDAP's among them.  It is opened when such a file is, so
- * that nobody else's program carries and starts them; from then on it stays.
+ * libmatio loads thirty other libraries, among them those of HDF5, curl and LDAP.  So it is opened only when such a
+ * file is read, and then stays open.
  */
 #include "config.h"
 
@@ -28,7 +28,7 @@ static void stay_silent(int level, char *message)
 
 static size_t count_of(const matvar_t *x)
 {
-    return x->rank > 3 ? x->dims[3] : 1; /* MATLAB leaves the last dimension out where it is 1 */
+    return x->rank > 3 ? x->dims[3] : 1; /* MATLAB drops a last dimension of 1 */
 }
 
 static int check_pixels(const matvar_t *x, int count_before, struct error *error)
@@ -56,7 +56,7 @@ static int check_labels(const matvar_t *y, size_t count, struct error *error)
     return 0;
 }
 
-/* -1 for what is no digit. */
+/* -1: the label is no digit. */
 static int digit_of(const matvar_t *y, size_t i)
 {
     double label = y->class_type == MAT_C_UINT8 ? ((const uint8_t *)y->data)[i] : ((const double *)y->data)[i];
@@ -106,7 +106,7 @@ static int matio_open(struct matio *matio, struct error *error)
 #define LOOK_UP(name) (matio->name = (__typeof__(matio->name))dlsym(library, #name)) &&
     if (library && FUNCTIONS(LOOK_UP) true)
         return 0;
-    return error_set(error, "libmatio, which reads SVHN's files, can't be used (%s); install it again", dlerror());
+    return error_set(error, "libmatio, which reads SVHN's files, can't be loaded (%s); install it again", dlerror());
 }
 
 static int read_file(const char *path, struct images *images, struct error *error)
@@ -114,10 +114,10 @@ static int read_file(const char *path, struct images *images, struct error *erro
     struct matio matio = {0};
     if (matio_open(&matio, error))
         return -1;
-    matio.Mat_LogInitFunc("espalier", stay_silent); /* what libmatio has to say is said here */
+    matio.Mat_LogInitFunc("espalier", stay_silent); /* the errors are reported here */
     mat_t *file = matio.Mat_Open(path, MAT_ACC_RDONLY);
     if (!file)
-        return error_set(error, "%s: is no MATLAB file, or can't be opened; copy it again", path);
+        return error_set(error, "%s: can't be opened as a MATLAB file; copy it again", path);
     matvar_t *x = matio.Mat_VarRead(file, "X"), *y = matio.Mat_VarRead(file, "y");
     int failed = take(x, y, images, error);
     matio.Mat_VarFree(x);
@@ -131,7 +131,7 @@ static int read_named(const struct data_spec *spec, const struct data_format *fo
 {
     char *path = file_join(spec->folder, name);
     int result = file_exists(path) ? read_file(path, images, error)
-                                   : error_set(error, "%s: %s is not there; %s", spec->folder, name, format->advice);
+                                   : error_set(error, "%s: %s is missing; %s", spec->folder, name, format->advice);
     free(path);
     return result;
 }

@@ -1,8 +1,8 @@
 /*
- * control_group.c - the folders whose limits hold for this process: its control group's and those of all above it.
+ * control_group.c - the folders of the control groups whose limits hold for this process: its own and all above it.
  *
- * Version 2 is one tree, /sys/fs/cgroup; version 1 has a tree for each controller, below it.  Inside a container the
- * group's name may be the host's, and only the root be there: a folder that is missing has no limits.
+ * Version 2 has one tree, /sys/fs/cgroup; version 1 has a tree below it for each controller.  In a container the
+ * group's name may be the host's while only the root is mounted: a folder that is missing has no limits.
  */
 #include "config.h"
 
@@ -25,7 +25,7 @@ static void climb(const char *tree, const char *group, control_group_visit *visi
     }
 }
 
-/* Each line of /proc/self/cgroup is NUMBER:CONTROLLERS:GROUP; version 2 has no controllers in it. */
+/* Each line of /proc/self/cgroup is NUMBER:CONTROLLERS:GROUP; in version 2 CONTROLLERS is empty. */
 void control_group_each(const char *root, const char *controller, control_group_visit *visit, void *context)
 {
     struct text groups = TEXT_EMPTY;

@@ -1,8 +1,9 @@
 /*
  * cuda.c - finds the CUDA module and opens it, once.
  *
- * It is looked for in this order: the file that ESPALIER_CUDA_MODULE names ("no": none); the program's folder, where a
- * build puts it; the package's library folder.  A module of another build is refused, because they share structs.
+ * It is the file that ESPALIER_CUDA_MODULE names ("no" turns CUDA off), else the one beside the program, where a build
+ * puts it, else the one in the package's library folder.  A module of another build is refused, because program and
+ * module share structs.
  */
 #include "config.h"
 
@@ -25,7 +26,7 @@ static struct {
     struct error reason;
 } opened = {.once = PTHREAD_ONCE_INIT};
 
-/* The module's path in the running program's folder, or "". */
+/* Beside the running program, or "". */
 static void path_beside_program(char path[PATH_MAX])
 {
     ssize_t length = readlink("/proc/self/exe", path, PATH_MAX - sizeof MODULE - 1);
@@ -70,7 +71,7 @@ static void open_module(void)
     }
     const struct cuda_module *module = dlsym(library, "espalier_cuda_module");
     if (!module || strcmp(module->program, PACKAGE_STRING) != 0)
-        error_set(&opened.reason, "%s belongs to %s, this is %s; build both together", opened.path,
+        error_set(&opened.reason, "%s is of %s, this is %s; build both together", opened.path,
                   module ? module->program : "another program", PACKAGE_STRING);
     else
         opened.module = module;

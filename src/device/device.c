@@ -1,10 +1,10 @@
 /*
  * device.c - from the text of --devices to a list of devices.
  *
- * A CPU device is a place for one trainer.  When they are as many as the cores or more, the first ones are pinned, each
- * to a processor of its own in the order of processors.c, and those past the last processor are not (core -1) and
- * share.  When they are fewer, none is: another program may do the same, and where there is room the system knows.  On
- * a GPU several trainers may share too; its devices follow each other.
+ * A device is a place for one trainer.  When there are at least as many CPU devices as cores, each is pinned to a
+ * processor of its own, in the order of processors.c; those beyond the last processor are not pinned (core -1).  When
+ * there are fewer, none is pinned: other programs run too, and the system knows where there is room.  Several devices
+ * may be on one GPU; they follow each other in the list.
  */
 #include "config.h"
 
@@ -54,10 +54,10 @@ static struct device make_device(const struct processors *processors, int index,
 
 /* --- GPUs --- */
 
-/* "cuda", "cuda:0"; behind one of them also "2" and "GPU-1fd0" alone. */
-static bool is_gpu(const char *entry, bool behind_gpu)
+/* "cuda", "cuda:0"; after such an entry also "2" and "GPU-1fd0" alone. */
+static bool is_gpu(const char *entry, bool after_gpu)
 {
-    if (behind_gpu &&
+    if (after_gpu &&
         (isdigit((unsigned char)*entry) || !strncasecmp(entry, "GPU-", 4) || !strncasecmp(entry, "MIG-", 4)))
         return true;
     return strncmp(entry, "cuda", 4) == 0 && (!entry[4] || entry[4] == ':' || entry[4] == 'x');
@@ -69,26 +69,26 @@ int gpu_trainers(const struct cuda_device *gpu)
     return trainers < 1 ? 1 : trainers > 4 ? 4 : (int)trainers;
 }
 
-/* The number of the one GPU that a number or the beginning of a UUID names; -1 when it is refused. */
-static int which_gpu(const char *which, const struct cuda_device *gpus, int count, struct error *error)
+/* The number of the GPU that `name`, a number or the beginning of a UUID, stands for; -1 when it is refused. */
+static int find_gpu(const char *name, const struct cuda_device *gpus, int count, struct error *error)
 {
     int64_t number;
     int found = -1, matches = 0;
-    if (isdigit((unsigned char)*which)) {
-        if (text_to_integer(which, 0, count - 1, &number))
-            return error_set(error, "\"%s\" is no GPU; there %s %d, from cuda:0 on", which, count == 1 ? "is" : "are",
+    if (isdigit((unsigned char)*name)) {
+        if (text_to_integer(name, 0, count - 1, &number))
+            return error_set(error, "\"%s\" is no GPU; there %s %d, from cuda:0 on", name, count == 1 ? "is" : "are",
                              count);
         return (int)number;
     }
     for (int i = 0; i < count; i++)
-        if (*which && !strncasecmp(gpus[i].uuid, which, strlen(which))) {
+        if (*name && !strncasecmp(gpus[i].uuid, name, strlen(name))) {
             found = i;
             matches++;
         }
     if (!matches)
-        return error_set(error, "no GPU's UUID begins with \"%s\"; espalier devices --explain has them", which);
+        return error_set(error, "no GPU's UUID begins with \"%s\"; espalier devices --explain has them", name);
     return matches == 1 ? found
-                        : error_set(error, "the UUIDs of %d GPUs begin with \"%s\"; give more of it", matches, which);
+                        : error_set(error, "the UUIDs of %d GPUs begin with \"%s\"; give more of it", matches, name);
 }
 
 static int add_gpu(const struct cuda_module *module, const struct cuda_device *gpus, int number, int trainers,
@@ -111,11 +111,11 @@ static int add_gpu(const struct cuda_module *module, const struct cuda_device *g
     return 0;
 }
 
-/* Put the trainers of one entry's GPUs behind the devices that are there. */
+/* Append the trainers of one entry's GPUs to the list. */
 static int add_gpus(const char *entry, struct device *devices, int *total, struct error *error)
 {
     static struct cuda_device gpus[CUDA_DEVICES_MAX];
-    char which[sizeof(gpus[0].uuid)];
+    char uuid[sizeof(gpus[0].uuid)];
     struct error reason;
     const struct cuda_module *module = cuda_module(&reason);
     int count, number;
@@ -129,8 +129,8 @@ static int add_gpus(const char *entry, struct device *devices, int *total, struc
     const char *name = strncmp(entry, "cuda", 4) == 0 ? entry + 4 : entry;
     if (*name && name != times) {
         name += *name == ':';
-        snprintf(which, sizeof(which), "%.*s", (int)(times ? times - name : (ptrdiff_t)strlen(name)), name);
-        number = which_gpu(which, gpus, count, error);
+        snprintf(uuid, sizeof(uuid), "%.*s", (int)(times ? times - name : (ptrdiff_t)strlen(name)), name);
+        number = find_gpu(uuid, gpus, count, error);
         return number < 0 ? -1 : add_gpu(module, gpus, number, (int)trainers, devices, total, error);
     }
     for (number = 0; number < count; number++)
@@ -148,10 +148,10 @@ int devices_find_under(const char *root, const char *list, struct device devices
     processors_read(root, &processors);
     char *entries = memory_copy_text(list), *place = entries, *entry;
     int result = 0, total = 0, processor = 0, places[DEVICES_MAX];
-    bool behind_gpu = false;
+    bool after_gpu = false;
     while (result == 0 && (entry = strsep(&place, ","))) {
-        behind_gpu = is_gpu(entry, behind_gpu);
-        if (behind_gpu) {
+        after_gpu = is_gpu(entry, after_gpu);
+        if (after_gpu) {
             result = add_gpus(entry, devices, &total, error);
             continue;
         }

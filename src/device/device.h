@@ -1,8 +1,8 @@
 /*
  * device.h - which devices exist and how busy they are.
  *
- * Figures come from /proc and /sys, those of GPUs from NVIDIA's management library (NVML), and are optional one by one:
- * `valid` says which are known.  Samples may block on a hung driver: take them on a thread of their own.
+ * The values come from /proc and /sys, those of GPUs from NVIDIA's management library (NVML).  Each may be unknown:
+ * `valid` says which are known.  Sampling may block on a hung driver: do it on a thread of its own.
  */
 #ifndef ESPALIER_DEVICE_DEVICE_H
 #define ESPALIER_DEVICE_DEVICE_H
@@ -15,27 +15,26 @@
 
 struct backend;
 
-/* One trainer runs on it. */
+/* A place for one trainer. */
 struct device {
-    char id[16];    /* the name in events: "cpu:0"; "cuda:0" and, for further trainers on that GPU, "cuda:0.1" */
+    char id[16];    /* as in events: "cpu:0", "cuda:0", "cuda:0.1" (the second trainer on that GPU) */
     char name[160]; /* "AMD EPYC, core 0, avx2"; "NVIDIA L4, 0000:3b:00.0, GPU-1fd0…" */
     int core;       /* CPU number to pin the trainer to, or -1 */
-    bool own_core;  /* pinned or not, no other trainer of the list needs it: it may help others while this one is idle */
-    const struct backend *cuda; /* of a GPU, at float32 (cuda.h); NULL: a processor, and the rest has no meaning */
+    bool own_core;  /* a core of its own, pinned or not, which may help other trainers while this one is idle */
+    const struct backend *cuda; /* of a GPU, in float32 (cuda.h); NULL: a processor, and the fields below mean nothing */
     int gpu;                    /* its number */
     char bus[20], uuid[48];     /* as in struct cuda_device */
-    bool lost;                  /* in this process: nothing can run on it any more */
+    bool lost;                  /* nothing can run on it any more in this process */
 };
 
 enum { DEVICES_MAX = 256, GPU_TRAINERS_MAX = 16 };
 
-/* A list of entries, joined by commas:
-     auto       one CPU device for each core this process may use (affinity, and the CPU quota of its cgroup)
-     cpu        the same; cpu:N is N trainers; as many as the cores or more are pinned to one each
-     cuda       every GPU; cuda:0,2 are two of them by their numbers, cuda:GPU-1fd0 is one by how its UUID begins
-   A core is a physical one: its second hardware thread is used by `cpu:N` only.  A GPU has one
-   trainer for each 2 GiB of memory, up to four, or as many as stand behind an x (cuda:0x2, cudax1).  Refused with the
-   reason where there is no such device. */
+/* Find the devices of a list, whose entries are joined by commas:
+     auto   one CPU device for each core that this process may use (affinity, and the CPU quota of its control group)
+     cpu    the same; cpu:N is N devices, pinned to one core each where N is at least the number of cores
+     cuda   every GPU; cuda:0,2 are two of them by number, cuda:GPU-1fd0 is one by the beginning of its UUID
+   A core is a physical one; only `cpu:N` uses its second hardware thread.  A GPU has one trainer for each 2 GiB of memory,
+   up to four, or the number that follows an x (cuda:0x2, cudax1).  -1 with the reason: there is no such device. */
 int devices_find(const char *list, struct device devices[DEVICES_MAX], int *count, struct error *error);
 
 enum device_field {
@@ -48,10 +47,10 @@ enum device_field {
 
 struct device_sample {
     unsigned valid;                   /* of enum device_field */
-    double utilisation;               /* 0…1 of this core since the last sample; of a GPU, as its driver counts */
-    double memory_used, memory_total; /* bytes, of the machine; of a GPU its own */
-    double temperature;               /* °C, of the hottest processor; of the GPU */
-    double power;                     /* W, of the machine's processors; of the GPU's board */
+    double utilisation;               /* 0…1 of this core since the last sample; of a GPU as its driver counts it */
+    double memory_used, memory_total; /* bytes, of the machine or of the GPU */
+    double temperature;               /* °C, of the hottest processor or of the GPU */
+    double power;                     /* W, of the machine's processors or of the GPU's board */
     double clock;                     /* Hz */
 };
 
@@ -60,8 +59,8 @@ struct device_monitor *device_monitor_new(const struct device *devices, int coun
 void device_monitor_sample(struct device_monitor *monitor, struct device_sample *samples);
 void device_monitor_free(struct device_monitor *monitor);
 
-/* Everything `espalier devices --explain` prints: processor, caches, instruction sets, quota, memory, and why
-   CUDA is or isn't available. */
+/* What `espalier devices --explain` prints: processor, caches, instruction sets, quota, memory, and the GPUs or why there
+   are none. */
 void devices_explain(struct text *text);
 
 #endif

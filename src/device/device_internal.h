@@ -1,7 +1,7 @@
 /*
- * device_internal.h - what the files of this room share, and its tests use: for src/device/ and tests only.
+ * device_internal.h - what the files of src/device/ share; its tests use it too.
  *
- * `root` is put before /proc and /sys: "" is this machine, a folder in a test is a made-up one.
+ * `root` is put before /proc and /sys: "" is this machine, and tests name a folder with files of another one.
  */
 #ifndef ESPALIER_DEVICE_DEVICE_INTERNAL_H
 #define ESPALIER_DEVICE_DEVICE_INTERNAL_H
@@ -20,39 +20,39 @@ struct processors {
     int count;                   /* processors in `numbers` */
     int cores;                   /* physical cores among them */
     int numbers[PROCESSORS_MAX]; /* one of each core first, then the cores' other hardware threads */
-    double quota;                /* processors' worth of time that the cgroup allows; 0: no limit */
+    double quota;                /* processor seconds a second that the control group allows; 0: no limit */
 };
 
 void processors_read(const char *root, struct processors *processors);
-/* One for each core, but no more than the quota can keep busy. */
+/* The default number of trainers: one for each core, but no more than the quota can keep busy. */
 int processors_trainers(const struct processors *processors);
 
-/* On a GPU, when nobody says how many.  Small networks leave most of one idle: one for each two gibibytes, up to
-   four. */
+/* The default number of trainers on a GPU: one for each 2 GiB, up to four, because a small network leaves most of it
+   idle. */
 int gpu_trainers(const struct cuda_device *gpu);
 
 int devices_find_under(const char *root, const char *list, struct device devices[DEVICES_MAX], int *count,
                        struct error *error);
 struct device_monitor *device_monitor_new_under(const char *root, const struct device *devices, int count, double now);
-/* `now`: seconds of a clock that never goes back; power is energy over the time between two samples. */
+/* `now` is of the monotonic clock, in seconds: power is energy divided by the time between two samples. */
 void device_monitor_sample_at(struct device_monitor *monitor, struct device_sample *samples, double now);
 void devices_explain_under(const char *root, struct text *text);
 
 /* nvml.c: can NVIDIA's management library be used?  Any thread; false with the reason. */
 bool nvml_open(struct error *error);
-/* What it says of the GPU at a PCI address, or of a part of it (a UUID "MIG-…"); may block on a hung driver. */
+/* Sample the GPU at a PCI address, or a part of it (a UUID "MIG-…").  May block on a hung driver. */
 void nvml_sample(const char *bus, const char *uuid, struct device_sample *sample);
 
-/* proc.c: the text of a small file (false: there is none, or it can't be read), the number at its start, and the rest
-   of the line that starts with `key` (after blanks and one colon), as a copy in `value`. */
+/* proc.c: read a small file as text, or the number at its start.  False: there is none, or it can't be read. */
 bool proc_read(const char *root, struct text *text, const char *format, ...) __attribute__((format(printf, 3, 4)));
 bool proc_number(const char *root, double *number, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* Copy to `value` what follows `key`, blanks and a colon on the line that begins with `key`.  False: no such line. */
 bool proc_field(const char *text, const char *key, char *value, size_t size);
 /* The names in a folder, sorted, each followed by a zero byte; `*count` of them. */
 void proc_list(const char *root, const char *folder, struct text *names, int *count);
 
-/* Each folder, without `root`, whose limits of a controller ("cpu", "memory") hold for this process: that of its
-   control group and all above it.  They need not exist. */
+/* Visit each folder, without `root`, whose limits of a controller ("cpu", "memory") hold for this process: that of its
+   control group and all above it.  A folder need not exist. */
 typedef void control_group_visit(void *context, const char *folder);
 void control_group_each(const char *root, const char *controller, control_group_visit *visit, void *context);
 

@@ -1,4 +1,4 @@
-/* explain.c - the page of `espalier devices --explain`: what was found, where, and what follows from it. */
+/* explain.c - the text of `espalier devices --explain`: what was found, where, and what follows from it. */
 #include "config.h"
 
 #include <stdio.h>
@@ -72,7 +72,7 @@ static void explain_sensors(const char *root, const struct processors *processor
         text_add(text, "power         not known: /sys/class/powercap has no energy counter that can be read\n");
 }
 
-/* Each step until one fails: the module, what it is linked with, the devices. */
+/* The module, its libraries and the devices, until one of them is missing. */
 static void explain_cuda(const char *root, struct text *text)
 {
     static struct cuda_device devices[CUDA_DEVICES_MAX];
@@ -105,7 +105,7 @@ static void explain_cuda(const char *root, struct text *text)
                  text_bytes(bytes, devices[i].memory), devices[i].bf16 ? "bf16" : "f16 in place of bf16", trainers,
                  trainers == 1 ? "" : "s");
     }
-    text_add(text, "              used when --devices names cuda; this backend has never been run on a GPU yet\n");
+    text_add(text, "              used when --devices names cuda; this backend has never run on a GPU\n");
     text_add(text, "cuda sensors  %s\n", nvml_open(&error) ? "read from NVML (libnvidia-ml.so.1)" : error.text);
 }
 

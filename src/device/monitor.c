@@ -1,10 +1,10 @@
 /*
  * monitor.c - how busy the devices are: processors from /proc and /sys, GPUs by nvml.c.
  *
- * Utilisation and power are differences between two readings of a counter: the monitor keeps the last ones.  The
- * first are taken when it is made, so that the first sample has something to compare with.  A counter that has not
- * moved yet (two samples within one tick) gives the value of the sample before.  Memory, temperature and power are
- * the whole machine's and the same for every processor.  Trainers on one GPU have one reading.
+ * Utilisation and power are differences between two readings of a counter.  The monitor keeps the last reading, and
+ * takes the first when it is made.  A counter that has not moved (two samples within one tick) gives the value of the
+ * sample before.  Memory, temperature and power are those of the whole machine, the same for every processor.  Trainers
+ * on one GPU share its sample.
  */
 #include "config.h"
 
@@ -18,7 +18,7 @@
 
 enum { SENSORS_MAX = 8, SENSOR_PATH = 64 };
 
-/* One device's processor: its ticks at the last sample, and what they gave. */
+/* A processor: its ticks at the last sample, and the utilisation that they gave. */
 struct load {
     int core; /* -1: all of them together */
     double busy, total;
@@ -26,7 +26,7 @@ struct load {
     double utilisation;
 };
 
-/* One counter of energy (a processor package): microjoules, wrapping at `range`. */
+/* The energy counter of a processor package: microjoules, which wrap at `range`. */
 struct energy {
     char path[SENSOR_PATH];
     double range, last;
@@ -45,7 +45,7 @@ struct device_monitor {
     bool has_power;
 };
 
-/* Sensors that sit on the processor, by the name of their driver. */
+/* Is it the driver of a sensor on the processor? */
 static bool is_processor_sensor(const char *name)
 {
     static const char *const drivers[] = {"coretemp", "k10temp", "zenpower", "cpu_thermal", "cpu-thermal"};
@@ -73,7 +73,8 @@ static void find_thermometers(struct device_monitor *monitor)
     text_done(&driver);
 }
 
-/* Packages are intel-rapl:0, intel-rapl:1, … (AMD's too); intel-rapl:0:0 is a part of one.  Mostly for root only. */
+/* Packages are intel-rapl:0, intel-rapl:1, … (AMD's too); intel-rapl:0:0 is a part of one.  On most machines only root
+ * may read them. */
 static void find_energies(struct device_monitor *monitor)
 {
     for (int package = 0; package < SENSORS_MAX; package++) {
@@ -86,7 +87,7 @@ static void find_energies(struct device_monitor *monitor)
     }
 }
 
-/* Ticks of one line of /proc/stat: user nice system idle iowait irq softirq steal; what follows is part of user. */
+/* A line of /proc/stat: user nice system idle iowait irq softirq steal; the fields after them are counted in user. */
 static bool read_ticks(const char *statistics, int core, double *busy, double *total)
 {
     char key[16];
@@ -181,7 +182,7 @@ struct device_monitor *device_monitor_new(const struct device *devices, int coun
     return device_monitor_new_under("", devices, count, clock_monotonic());
 }
 
-/* Bytes of a group's files that nobody has used for a while: they count as used, but make room when it is needed. */
+/* Bytes of cached files in a group: they count as used memory, but are given up when memory is needed. */
 static double reclaimable(const char *root, const char *folder)
 {
     struct text text = TEXT_EMPTY;
@@ -192,13 +193,13 @@ static double reclaimable(const char *root, const char *folder)
     return bytes;
 }
 
-/* Narrows the machine's memory by the limit of one folder, where less is left below it. */
+/* The machine's memory, or the smallest limit of a control group on it. */
 struct memory {
     const char *root;
     double total, left; /* bytes */
 };
 
-static void narrow_memory(void *context, const char *folder)
+static void apply_memory_limit(void *context, const char *folder)
 {
     struct memory *memory = context;
     double limit, used;
@@ -222,7 +223,7 @@ static void sample_memory(const char *root, struct device_sample *sample)
     if (proc_read(root, &text, "/proc/meminfo") && proc_field(text_string(&text), "MemTotal", total, sizeof(total)) &&
         proc_field(text_string(&text), "MemAvailable", available, sizeof(available))) {
         struct memory memory = {root, strtod(total, NULL) * 1024, strtod(available, NULL) * 1024};
-        control_group_each(root, "memory", narrow_memory, &memory);
+        control_group_each(root, "memory", apply_memory_limit, &memory);
         sample->memory_total = memory.total;
         sample->memory_used = memory.total - memory.left;
         sample->valid |= DEVICE_MEMORY;

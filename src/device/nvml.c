@@ -1,12 +1,12 @@
 /*
  * nvml.c - how busy a GPU is, by NVIDIA's management library.
  *
- * The library comes with the driver, so it is opened when it is first asked for and never closed; what it exports has
- * been the same for ten years, and the few prototypes needed stand here, so that no header of NVIDIA's is.  Every
- * reading may be missing (N/A on some boards, most of them of a part of a GPU): a call that fails leaves its field out.
+ * The library comes with the driver.  It is opened at its first use and never closed.  Its interface has not changed
+ * for ten years, so the few prototypes stand here, and no header of NVIDIA's is needed.  Any value may be missing (N/A
+ * on some boards, and for parts of a GPU): when a call fails, its field is not valid.
  *
- * A GPU is found by its PCI address.  A part of one (MIG) is found by its UUID, and has its own memory; temperature,
- * power and clock are the board's.  How busy a part is nobody counts.
+ * A GPU is found by its PCI address.  A part of one (MIG) is found by its UUID and has its own memory; temperature,
+ * power and clock are the board's; its utilisation is not counted.
  */
 #include "config.h"
 
@@ -20,7 +20,7 @@
 enum { NVML_SUCCESS = 0, NVML_TEMPERATURE_GPU = 0, NVML_CLOCK_SM = 1 };
 
 struct nvml_utilization {
-    unsigned gpu, memory; /* percent of the last second or less in which a kernel ran; in which memory was used */
+    unsigned gpu, memory; /* percent of the last second or less in which a kernel ran, and in which memory was used */
 };
 struct nvml_memory {
     unsigned long long total, free, used;
@@ -45,7 +45,7 @@ static struct {
 #undef NVML_MEMBER
 } nvml = {.once = PTHREAD_ONCE_INIT};
 
-/* Has it this call, and did it succeed? */
+/* Does the library have this call, and did it succeed? */
 #define ASK(name, ...) (nvml.name && nvml.name(__VA_ARGS__) == NVML_SUCCESS)
 
 static void open_library(void)

@@ -1,7 +1,7 @@
 /*
  * proc.c - reading /proc and /sys.
  *
- * Any of these files may be missing, unreadable or empty on some machine: that is an answer, not an error.
+ * Any of these files may be missing, unreadable or empty on some machine.  That is no error.
  */
 #include "config.h"
 
@@ -16,7 +16,7 @@
 
 #include "device/device_internal.h"
 
-/* ROOT followed by what the format gives, cut to fit. */
+/* ROOT and the formatted rest, cut to fit. */
 enum { PROC_PATH_MAX = 512 };
 
 static void make_path(char path[PROC_PATH_MAX], const char *root, const char *format, va_list values)

@@ -1,10 +1,9 @@
 /*
  * processors.c - which processors this process may use, and how much of their time.
  *
- * Two limits meet: the affinity mask (taskset, cpusets; /proc/self/status has it) says which, the quota of the control
- * group says how much.  The quota holds for a group and all above it, so the smallest one on the way to the root
- * counts.  A training step keeps the arithmetic units of a core busy by itself: the unit is the physical core, and a
- * core's other hardware threads come after all cores.
+ * The affinity mask (taskset, cpusets; in /proc/self/status) says which.  The quota of the control group says how much;
+ * of the group and all above it the smallest quota holds.  One training step keeps the arithmetic units of a physical
+ * core busy, so trainers get one core each; the other hardware threads come after all cores.
  */
 #include "config.h"
 
@@ -17,7 +16,7 @@
 
 #include "device/device_internal.h"
 
-/* "0-3,8,10-11" into ascending numbers; what can't be read ends the list. */
+/* Read "0-3,8,10-11" as ascending numbers, up to the first character that doesn't fit. */
 static int read_list(const char *text, int *numbers, int most)
 {
     int count = 0;
@@ -40,7 +39,7 @@ static int read_list(const char *text, int *numbers, int most)
     }
 }
 
-/* The processors by the affinity mask; without /proc, as many as are online. */
+/* The processors of the affinity mask; without /proc all that are online. */
 static void read_allowed(const char *root, struct processors *processors)
 {
     struct text status = TEXT_EMPTY;
@@ -57,7 +56,7 @@ static void read_allowed(const char *root, struct processors *processors)
         processors->numbers[i] = i;
 }
 
-/* Put one processor of each physical core first; the order is otherwise kept. */
+/* Put one processor of each physical core first, and keep the order otherwise. */
 static void order_by_core(const char *root, struct processors *processors)
 {
     int cores[PROCESSORS_MAX], others[PROCESSORS_MAX], other_count = 0;
@@ -113,14 +112,14 @@ static void read_model(const char *root, struct processors *processors)
     text_done(&information);
 }
 
-/* Narrows the quota by that of one folder: version 2 "QUOTA PERIOD" or "max PERIOD", version 1 two files, and -1 for no
+/* The smallest quota of the folders.  Version 2 has "QUOTA PERIOD" or "max PERIOD", version 1 two files, where -1 is no
    limit. */
 struct quota {
     const char *root;
     double processors; /* 0: no limit yet */
 };
 
-static void narrow_quota(void *context, const char *folder)
+static void apply_quota(void *context, const char *folder)
 {
     struct quota *quota = context;
     struct text text = TEXT_EMPTY;
@@ -144,7 +143,7 @@ void processors_read(const char *root, struct processors *processors)
     read_allowed(root, processors);
     order_by_core(root, processors);
     struct quota quota = {.root = root};
-    control_group_each(root, "cpu", narrow_quota, &quota);
+    control_group_each(root, "cpu", apply_quota, &quota);
     processors->quota = quota.processors;
 }
 

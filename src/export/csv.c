@@ -54,7 +54,7 @@ static void add_actions(struct text *text, const struct event_texts *actions)
 
 static void add_network(struct text *text, const struct session_node *node)
 {
-    const struct event_node *facts = &node->facts;
+    const struct event_proposal *facts = &node->facts;
     bool measured = export_is_measured(node);
     csv_integer(text, facts->node);
     csv_integer(text, facts->parent);
@@ -67,7 +67,7 @@ static void add_network(struct text *text, const struct session_node *node)
     csv_integer(text, node->curve_count);
     csv_real(text, node->status == NODE_DONE ? node->seconds : NAN);
     csv_real(text, node->status == NODE_DONE ? node->images_per_second : NAN);
-    csv_string(text, facts->by);
+    csv_string(text, author_name(&facts->by));
     csv_integer(text, facts->episode);
     csv_integer(text, facts->proposal);
     csv_integer(text, node->known_count);

@@ -23,7 +23,7 @@ static void add_escaped(struct text *text, const char *string)
 static const char *last_action(const struct session_node *node)
 {
     const struct event_texts *actions = &node->facts.actions;
-    return actions->count ? actions->items[actions->count - 1] : node->facts.by;
+    return actions->count ? actions->items[actions->count - 1] : author_name(&node->facts.by);
 }
 
 static void add_label(const struct session_node *node, struct text *text)

@@ -77,6 +77,7 @@ static void set(json_t *object, const char *key, json_t *value)
 #define OF_TEXTS(value)               of_texts(&(value))
 #define OF_REALS(value)               of_reals(&(value))
 #define OF_INTEGERS(value)            of_integers(&(value))
+#define OF_AUTHOR(value)              of_text(author_name(&(value)))
 #define SET_FIELD(type, name, timing) set(object, #name, OF_##type(facts->name));
 
 static json_t *of_session(const struct event_session *facts)
@@ -105,7 +106,7 @@ static json_t *of_curve(const struct session_node *node)
 
 static json_t *of_node(const struct session_node *node)
 {
-    const struct event_node *facts = &node->facts;
+    const struct event_proposal *facts = &node->facts;
     bool measured = export_is_measured(node), done = node->status == NODE_DONE;
     json_t *object = json_object();
     EVENT_FIELDS_NODE(SET_FIELD)
@@ -134,15 +135,16 @@ static json_t *of_node(const struct session_node *node)
     return object;
 }
 
-static json_t *of_proposal(const struct proposal_record *facts)
+static json_t *of_proposal(const struct proposal_record *record)
 {
+    const struct event_proposal *facts = &record->facts;
     json_t *object = json_object();
     SET_FIELD(INTEGER, proposal, FACT)
     SET_FIELD(INTEGER, episode, FACT)
     SET_FIELD(INTEGER, parent, FACT)
     SET_FIELD(INTEGER, node, FACT)
-    SET_FIELD(BOOL, known, FACT)
-    SET_FIELD(BOOL, by_user, FACT)
+    set(object, "known", json_boolean(record->answer == EVENT_KNOWN));
+    set(object, "by_user", json_boolean(facts->by.value == AUTHOR_USER));
     SET_FIELD(TEXTS, actions, FACT)
     SET_FIELD(INTEGERS, steps, FACT)
     SET_FIELD(REALS, probabilities, FACT)
@@ -231,7 +233,8 @@ static json_t *of_state(const struct session_state *state)
     set(object, "time", of_real(state->time));
     set(object, "paused", json_boolean(state->paused));
     set(object, "finished", json_boolean(state->finished));
-    set(object, "finish_reason", of_text(state->finish_reason));
+    set(object, "finish_reason",
+        of_text(*finish_name(&state->finish_reason) ? finish_name(&state->finish_reason) : NULL));
     set(object, "finish_message", of_text(state->finish_message));
     set(object, "best", state->best ? json_integer(state->best) : json_null());
     set(object, "best_time", state->best ? of_real(state->best_time) : json_null());

@@ -1,9 +1,9 @@
 /*
- * onnx.c - an architecture with its weights as ONNX's graph: nodes in the order in which they run, each named after the
- * layer it comes from, and its output after the node.
+ * onnx.c - a plan with its weights as ONNX's graph: nodes in the order in which they run, each named after the layer it
+ * comes from, and its output after the node.
  *
- * The graph is built as protobuf-c's messages, every part in memory of its own, then packed and freed as one.  It is a
- * chain but for dense layers, whose Concat reads what the layer read and what it made.  A weight is [out][in][kernel]
+ * The graph is built as protobuf-c's messages, every part in memory of its own, then packed and freed as one.  Where an
+ * operation adds channels to a buffer, a Concat joins them to those before.  A weight is [out][in][kernel]
  * [kernel] here and there (weights.h), so that folding BN into it is all that happens to it: with f = gamma /
  * sqrt(variance + epsilon), the weight times f and a bias of beta - mean f, in double.
  */
@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "export/onnx.pb-c.h"
+#include "nn/plan.h"
 #include "util/bug.h"
 #include "util/memory.h"
 #include "util/text.h"
@@ -29,7 +30,10 @@ enum { FORMAT = 8, OPERATOR_SET = 13, INPUTS_MAX = 5 };
 struct graph {
     Onnx__GraphProto *proto;
     const struct weights *weights;
-    const char *value; /* what the last node of the chain made */
+    const struct plan *plan;
+    const char *value;                     /* what the last node made */
+    const char *buffers[PLAN_TENSORS_MAX]; /* the value of each buffer of the plan, as far as it is written */
+    bool flat;                             /* the map has become a vector */
 };
 
 static void *message_new(const ProtobufCMessageDescriptor *descriptor)
@@ -69,7 +73,7 @@ static const char *add_tensor(struct graph *graph, const char *layer, const char
     return tensor->name;
 }
 
-/* A node that reads `inputs` (to the first NULL), and whose output goes on with the chain. */
+/* A node that reads `inputs` (to the first NULL). */
 static Onnx__NodeProto *add_node(struct graph *graph, const char *operator, char * name,
                                  const char *const inputs[INPUTS_MAX])
 {
@@ -145,118 +149,138 @@ static Onnx__ValueInfoProto *value_new(const char *name, const int64_t *dims)
     return value;
 }
 
-/* --- layers --- */
+/* --- operations --- */
 
-static void add_relu(struct graph *graph, const char *layer)
+/* A node named after `prefix` and what it does, that reads the last value. */
+static Onnx__NodeProto *add_unary(struct graph *graph, const char *operator, const char * prefix, const char *what)
 {
-    NODE(graph, "Relu", name_of(layer, "relu"), graph->value);
+    return NODE(graph, operator, name_of(prefix, what), graph->value);
 }
 
-/* A convolution, or on what is no `map` an FC or the classifier, with the BN and the bias of its part in it. */
-static void add_linear(struct graph *graph, const char *layer, const struct weights_layer *part, bool map, int stride)
+/* A weight [out][in][kernel][kernel], or [out][in] where `kernel` is 0, and a bias where `op` has a BN or a bias. */
+static void add_weights(struct graph *graph, const struct op *op, const char *prefix, int64_t kernel,
+                        const char *names[2])
 {
+    const struct weights_layer *at = &op->weights;
     const float *values = graph->weights->values;
-    int64_t each = (int64_t)part->inputs * part->kernel * part->kernel;
-    float *weight = memory_new((size_t)(part->outputs * each), sizeof *weight);
-    float *bias = memory_new((size_t)part->outputs, sizeof *bias);
-    for (int o = 0; o < part->outputs; o++) {
-        double factor = 1, shift = part->bias >= 0 ? values[part->bias + o] : 0;
-        if (part->gamma >= 0) {
-            factor = values[part->gamma + o] / sqrt((double)values[part->variance + o] + BN_EPSILON);
-            shift = values[part->beta + o] - values[part->mean + o] * factor;
+    int64_t each = (int64_t)at->inputs * at->kernel * at->kernel;
+    float *weight = memory_new((size_t)(at->outputs * each), sizeof *weight);
+    float *bias = memory_new((size_t)at->outputs, sizeof *bias);
+    for (int o = 0; o < at->outputs; o++) {
+        double factor = 1, shift = at->bias >= 0 ? values[at->bias + o] : 0;
+        if (at->gamma >= 0) {
+            factor = values[at->gamma + o] / sqrt((double)values[at->variance + o] + BN_EPSILON);
+            shift = values[at->beta + o] - values[at->mean + o] * factor;
         }
         for (int64_t i = 0; i < each; i++)
-            weight[o * each + i] = (float)(values[part->weight + o * each + i] * factor);
+            weight[o * each + i] = (float)(values[at->weight + o * each + i] * factor);
         bias[o] = (float)shift;
     }
-    int64_t kernel = map ? part->kernel : 0, dims[] = {part->outputs, part->inputs, kernel, kernel, 0};
-    const char *weight_name = add_tensor(graph, layer, "weight", dims, weight);
-    const char *bias_name = NULL;
-    if (part->gamma >= 0 || part->bias >= 0)
-        bias_name = add_tensor(graph, layer, "bias", (int64_t[]){part->outputs, 0}, bias);
+    const int64_t dims[] = {at->outputs, at->inputs, kernel, kernel, 0};
+    names[0] = add_tensor(graph, prefix, "weight", dims, weight);
+    names[1] = at->gamma >= 0 || at->bias >= 0 ? add_tensor(graph, prefix, "bias", (int64_t[]){at->outputs, 0}, bias)
+                                               : NULL;
     free(weight);
     free(bias);
-    Onnx__NodeProto *node =
-        NODE(graph, map ? "Conv" : "Gemm", name_of(layer, ""), graph->value, weight_name, bias_name);
-    if (!map) {
-        set_integer(node, "transB", 1);
-        return;
-    }
-    set_integers(node, "kernel_shape", part->kernel, 2);
-    set_integers(node, "strides", stride, 2);
-    set_integers(node, "pads", part->kernel / 2, 4);
 }
 
-static void add_norm(struct graph *graph, const char *layer, const struct weights_layer *part)
+static void add_conv(struct graph *graph, const struct op *op, const char *prefix)
+{
+    const char *names[2];
+    add_weights(graph, op, prefix, op->kernel, names);
+    Onnx__NodeProto *node = NODE(graph, "Conv", name_of(prefix, ""), graph->value, names[0], names[1]);
+    set_integers(node, "kernel_shape", op->kernel, 2);
+    set_integers(node, "strides", op->stride, 2);
+    set_integers(node, "pads", op->kernel / 2, 4);
+}
+
+static void add_gemm(struct graph *graph, const struct op *op, const char *prefix)
+{
+    const char *names[2];
+    if (!graph->flat)
+        add_unary(graph, "Flatten", "flatten", "");
+    graph->flat = true;
+    add_weights(graph, op, prefix, 0, names);
+    set_integer(NODE(graph, "Gemm", name_of(prefix, ""), graph->value, names[0], names[1]), "transB", 1);
+}
+
+static void add_norm(struct graph *graph, const struct op *op, const char *prefix)
 {
     static const char *const names[] = {"gamma", "beta", "mean", "variance"};
-    const int64_t at[] = {part->gamma, part->beta, part->mean, part->variance}, dims[] = {part->outputs, 0};
+    const struct weights_layer *of = &op->weights;
+    const int64_t at[] = {of->gamma, of->beta, of->mean, of->variance}, dims[] = {of->outputs, 0};
     const char *inputs[INPUTS_MAX] = {graph->value};
     for (int i = 0; i < 4; i++)
-        inputs[1 + i] = add_tensor(graph, layer, names[i], dims, graph->weights->values + at[i]);
-    set_real(add_node(graph, "BatchNormalization", name_of(layer, "norm"), inputs), "epsilon", BN_EPSILON);
-    add_relu(graph, layer);
+        inputs[1 + i] = add_tensor(graph, prefix, names[i], dims, graph->weights->values + at[i]);
+    set_real(add_node(graph, "BatchNormalization", name_of(prefix, "norm"), inputs), "epsilon", BN_EPSILON);
 }
 
-static void add_pool(struct graph *graph, char *name, bool average, int size, int stride)
-{
-    Onnx__NodeProto *node = NODE(graph, average ? "AveragePool" : "MaxPool", name, graph->value);
-    set_integers(node, "kernel_shape", size, 2);
-    set_integers(node, "strides", stride, 2);
-}
-
-/* What is behind the BN that the layer begins with: a pool, a transition or a dense layer; or a C. */
-static void add_map_layer(struct graph *graph, int index, const char *layer, const char *before)
-{
-    const struct layer *of = &graph->weights->arch.layers[index];
-    const struct weights_layout *layout = &graph->weights->layout;
-    const struct weights_layer *main = &layout->layers[index], *bottleneck = &layout->bottlenecks[index];
-    switch (of->kind) {
-    case LAYER_CONV:
-        add_linear(graph, layer, main, true, of->stride);
-        add_relu(graph, layer);
-        break;
-    case LAYER_DENSE:
-        if (bottleneck->outputs) {
-            char *name = name_of(layer, "bottleneck");
-            add_linear(graph, name, bottleneck, true, 1);
-            add_relu(graph, name);
-            free(name);
-        }
-        add_linear(graph, layer, main, true, 1);
-        set_integer(NODE(graph, "Concat", name_of(layer, "concat"), before, graph->value), "axis", 1);
-        break;
-    case LAYER_TRANSITION:
-        add_pool(graph, name_of(layer, "pool"), true, TRANSITION_POOL, TRANSITION_POOL);
-        add_linear(graph, layer, main, true, 1);
-        break;
-    default:
-        ASSERT(layer_is_pool(of));
-        add_pool(graph, name_of(layer, ""), of->kind == LAYER_AVERAGE_POOL, of->kernel, of->stride);
-    }
-}
-
-static void add_layers(struct graph *graph)
+/* A pool has the name of its layer, but where the layer has a convolution too. */
+static void add_pool(struct graph *graph, const struct op *op)
 {
     const struct arch *arch = &graph->weights->arch;
-    bool flat = false;
-    for (int i = 0; i < arch->layer_count; i++) {
-        const struct layer *of = &arch->layers[i];
-        const char *before = graph->value;
-        char layer[LAYER_NAME_MAX];
-        layer_name(arch, i, layer);
-        if (layer_begins_with_norm(arch, i))
-            add_norm(graph, layer, &graph->weights->layout.norms[i]);
-        if (of->kind != LAYER_FC && of->kind != LAYER_SOFTMAX) {
-            add_map_layer(graph, i, layer, before);
-            continue;
-        }
-        if (!flat)
-            NODE(graph, "Flatten", name_of("flatten", ""), graph->value);
-        flat = true;
-        add_linear(graph, layer, &graph->weights->layout.layers[i], false, 1);
-        if (of->kind == LAYER_FC)
-            add_relu(graph, layer);
+    char layer[LAYER_NAME_MAX];
+    if (op->pool == POOL_NONE)
+        return;
+    layer_name(arch, op->pool_layer, layer);
+    bool inside = graph->weights->layout.layers[op->pool_layer].outputs > 0;
+    Onnx__NodeProto *node =
+        add_unary(graph, op->pool == POOL_AVERAGE ? "AveragePool" : "MaxPool", layer, inside ? "pool" : "");
+    set_integers(node, "kernel_shape", op->pool_size, 2);
+    set_integers(node, "strides", op->pool_stride, 2);
+}
+
+/* From the value of the operation's input to that of its output. */
+static void add_nodes(struct graph *graph, const struct op *op)
+{
+    const struct tensor *tensors = graph->plan->tensors;
+    char layer[LAYER_NAME_MAX], part[WEIGHTS_NAME_MAX];
+    layer_name(&graph->weights->arch, op->layer, layer);
+    weights_part_name(&graph->weights->arch, op->layer, op->part, part);
+    switch (op->kind) {
+    case OP_CONV_BN_RELU:
+        add_conv(graph, op, part);
+        add_unary(graph, "Relu", part, "relu");
+        break;
+    case OP_CONV:
+        add_conv(graph, op, part);
+        break;
+    case OP_BN_RELU:
+        add_norm(graph, op, layer);
+        add_unary(graph, "Relu", layer, "relu");
+        break;
+    case OP_FC_BN_RELU:
+        add_gemm(graph, op, part);
+        add_unary(graph, "Relu", part, "relu");
+        break;
+    case OP_CLASSIFIER:
+        add_gemm(graph, op, part);
+        break;
+    case OP_ADD:
+        NODE(graph, "Add", name_of(layer, "add"), graph->value, graph->buffers[tensors[op->inputs[1]].buffer]);
+        break;
+    case OP_POOL:
+        break;
+    case OP_DROPOUT:
+    case OP_KINDS:
+        BUG("no operation of inference");
+    }
+    add_pool(graph, op);
+    if (tensors[op->output].before)
+        set_integer(NODE(graph, "Concat", name_of(layer, "concat"), graph->buffers[tensors[op->output].buffer],
+                         graph->value),
+                    "axis", 1);
+}
+
+static void add_operations(struct graph *graph)
+{
+    const struct tensor *tensors = graph->plan->tensors;
+    graph->buffers[tensors[0].buffer] = graph->value;
+    for (int i = 0; i < graph->plan->op_count; i++) {
+        const struct op *op = &graph->plan->ops[i];
+        graph->value = graph->buffers[tensors[op->inputs[0]].buffer];
+        add_nodes(graph, op);
+        graph->buffers[tensors[op->output].buffer] = graph->value;
     }
 }
 
@@ -264,9 +288,13 @@ static void add_layers(struct graph *graph)
 
 static Onnx__GraphProto *graph_new(const struct weights *weights, const float *scale, const float *shift)
 {
-    struct graph graph = {NEW(Onnx__GraphProto, onnx__graph_proto__descriptor), weights, "image"};
+    struct plan *plan = memory_new(1, sizeof *plan);
+    plan_lower(&weights->arch, weights->input, &(struct plan_options){0}, plan);
+    struct graph graph = {.proto = NEW(Onnx__GraphProto, onnx__graph_proto__descriptor),
+                          .weights = weights,
+                          .plan = plan,
+                          .value = "image"};
     struct shape input = weights->input;
-    int classes = weights->arch.layers[weights->arch.layer_count - 1].units;
     const int64_t channels[] = {input.channels, 1, 1, 0};
     Onnx__GraphProto *proto = graph.proto;
     proto->name = memory_copy_text("espalier");
@@ -275,9 +303,10 @@ static Onnx__GraphProto *graph_new(const struct weights *weights, const float *s
     NODE(&graph, "Mul", name_of("image", "scaled"), graph.value, add_tensor(&graph, "image", "scale", channels, scale));
     NODE(&graph, "Add", name_of("image", "shifted"), graph.value,
          add_tensor(&graph, "image", "shift", channels, shift));
-    add_layers(&graph);
+    add_operations(&graph);
     NODE(&graph, "Softmax", name_of("probabilities", ""), graph.value);
-    APPEND(proto->output, proto->n_output, value_new(graph.value, (int64_t[]){classes, 0}));
+    APPEND(proto->output, proto->n_output, value_new(graph.value, (int64_t[]){plan->classes, 0}));
+    free(plan);
     return proto;
 }
 

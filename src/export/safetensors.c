@@ -281,13 +281,10 @@ static void add_tensor(struct named_tensor *tensors, int *count, const char *lay
 static void add_part(struct named_tensor *tensors, int *count, const struct weights *weights, int layer,
                      enum weights_part part)
 {
-    static const char *const suffixes[] = {[PART_NORM] = ".norm", [PART_BOTTLENECK] = ".bottleneck", [PART_MAIN] = ""};
     const struct weights_layer *place = &weights->layout.parts[part][layer];
-    char name[LAYER_NAME_MAX], whole[2 * LAYER_NAME_MAX];
-    layer_name(&weights->arch, layer, name);
-    snprintf(whole, sizeof whole, "%s%s", name, suffixes[part]);
-    enum layer_kind kind = weights->arch.layers[layer].kind;
-    int rank = kind == LAYER_FC || kind == LAYER_SOFTMAX ? 2 : 4;
+    char name[WEIGHTS_NAME_MAX];
+    weights_part_name(&weights->arch, layer, part, name);
+    int rank = layer_is_flat(&weights->arch.layers[layer]) ? 2 : 4;
     const struct {
         const char *what;
         int64_t offset;
@@ -296,7 +293,7 @@ static void add_part(struct named_tensor *tensors, int *count, const struct weig
                   {"beta", place->beta, 1},        {"mean", place->mean, 1}, {"variance", place->variance, 1}};
     for (size_t i = 0; i < COUNT_OF(pieces); i++)
         if (pieces[i].offset >= 0)
-            add_tensor(tensors, count, whole, pieces[i].what, weights->values + pieces[i].offset, pieces[i].rank,
+            add_tensor(tensors, count, name, pieces[i].what, weights->values + pieces[i].offset, pieces[i].rank,
                        place);
 }
 

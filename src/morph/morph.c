@@ -46,7 +46,7 @@ int morph_apply(const struct weights *parent, const struct action *action, const
 
     struct weights *grown = weights_new(&arch, parent->input);
     int status = 0;
-    if (action->kind == ACTION_WIDEN || parent->arch.layers[action->layer].kind == LAYER_DENSE)
+    if (action->kind == ACTION_WIDEN || layer_traits(&parent->arch.layers[action->layer])->widens_to_deepen)
         morph_widen(parent, action, options, stream, grown);
     else
         status = morph_deepen(parent, action->layer, options, measure, stream, grown, error);

@@ -31,9 +31,11 @@ struct walk {
     const struct morph_options *options;
     struct random_stream *stream;
     const struct action *action;
-    int from, to;                        /* the layers at hand, of parent and child */
-    struct channels map;                 /* that the layer at hand reads */
-    struct channels bottleneck, outputs; /* of the layer at hand */
+    int from, to;                          /* the layers at hand, of parent and child */
+    struct shape shape;                    /* that it reads in the parent */
+    const struct channels *at;             /* that the part at hand reads */
+    struct channels map;                   /* that the layer at hand reads */
+    struct channels outputs[WEIGHTS_PARTS]; /* of its weights */
 };
 
 /* The outputs of a part: copies where the child has more than the parent. */
@@ -68,23 +70,6 @@ static void begin_units(struct walk *walk, enum weights_part part, int old_count
     }
 }
 
-/* A part with a linear part: from `inputs` to what find_outputs says. */
-static void carry_linear(struct walk *walk, enum weights_part part, const struct channels *inputs,
-                         struct channels *outputs)
-{
-    find_outputs(walk, part, outputs);
-    copy_part(walk, part, inputs, outputs);
-    begin_units(walk, part, outputs->old_count);
-}
-
-static void carry_dense(struct walk *walk)
-{
-    bool bottleneck = walk->parent->arch.layers[walk->from].bottleneck > 0;
-    if (bottleneck)
-        carry_linear(walk, PART_BOTTLENECK, &walk->map, &walk->bottleneck);
-    carry_linear(walk, PART_MAIN, bottleneck ? &walk->bottleneck : &walk->map, &walk->outputs);
-}
-
 /* The same for a part of a layer that is a copy, or fresh, as a whole. */
 static void begin_part(struct walk *walk, enum weights_part part)
 {
@@ -105,56 +90,83 @@ static void begin_part(struct walk *walk, enum weights_part part)
 static void insert_copy(struct walk *walk)
 {
     const struct weights *parent = walk->parent;
-    int growth = walk->outputs.old_count, channels = walk->map.new_count;
+    struct channels *outputs = &walk->outputs[WEIGHTS_MAIN];
+    int growth = outputs->old_count, channels = walk->map.new_count;
     struct channels *copies = memory_new(1, sizeof *copies), *all = memory_new(1, sizeof *all);
-    channels_widen(&walk->outputs, growth, 2 * growth, walk->options->split, walk->stream);
+    channels_widen(outputs, growth, 2 * growth, walk->options->split, walk->stream);
     *copies = (struct channels){.old_count = growth, .new_count = growth};
-    memcpy(copies->from, walk->outputs.from + growth, (size_t)growth * sizeof *copies->from);
-    memcpy(copies->share, walk->outputs.share + growth, (size_t)growth * sizeof *copies->share);
+    memcpy(copies->from, outputs->from + growth, (size_t)growth * sizeof *copies->from);
+    memcpy(copies->share, outputs->share + growth, (size_t)growth * sizeof *copies->share);
     channels_same(all, channels + growth);
 
     walk->to++;
-    channels_copy_part(parent, walk->from + 1, walk->child, walk->to, PART_NORM, NULL, all);
-    copy_part(walk, PART_NORM, NULL, &walk->map);
-    bool bottleneck = parent->arch.layers[walk->from].bottleneck > 0;
+    channels_copy_part(parent, walk->from + 1, walk->child, walk->to, WEIGHTS_NORM, NULL, all);
+    copy_part(walk, WEIGHTS_NORM, NULL, &walk->map);
+    bool bottleneck = parent->layout.parts[WEIGHTS_BOTTLENECK][walk->from].weight >= 0;
     if (bottleneck && walk->options->split != MORPH_SPLIT_FRESH)
-        copy_part(walk, PART_BOTTLENECK, &walk->map, &walk->bottleneck);
-    copy_part(walk, PART_MAIN, bottleneck ? &walk->bottleneck : &walk->map, copies);
-    begin_part(walk, PART_BOTTLENECK);
-    begin_part(walk, PART_MAIN);
+        copy_part(walk, WEIGHTS_BOTTLENECK, &walk->map, &walk->outputs[WEIGHTS_BOTTLENECK]);
+    copy_part(walk, WEIGHTS_MAIN, bottleneck ? &walk->outputs[WEIGHTS_BOTTLENECK] : &walk->map, copies);
+    begin_part(walk, WEIGHTS_BOTTLENECK);
+    begin_part(walk, WEIGHTS_MAIN);
     free(copies);
     free(all);
 }
 
-static void carry_layer(struct walk *walk)
+/* A linear part, whose outputs go on.  Where they are added to what the layer reads they are its channels. */
+static void carry_linear(struct walk *walk, const struct part *part, bool added)
 {
-    if (layer_begins_with_norm(&walk->parent->arch, walk->from))
-        copy_part(walk, PART_NORM, NULL, &walk->map);
-    switch (walk->parent->arch.layers[walk->from].kind) {
-    case LAYER_MAX_POOL:
-    case LAYER_AVERAGE_POOL:
+    struct channels *outputs = &walk->outputs[part->weights];
+    if (added)
+        *outputs = walk->map;
+    else
+        find_outputs(walk, part->weights, outputs);
+    copy_part(walk, part->weights, walk->at, outputs);
+    begin_units(walk, part->weights, outputs->old_count);
+    walk->at = outputs;
+}
+
+static void carry_part(struct walk *walk, const struct part *part, const struct part *next)
+{
+    switch (part->kind) {
+    case PART_CONV:
+    case PART_LINEAR:
+        carry_linear(walk, part, next && next->kind == PART_ADD);
         break;
-    case LAYER_DENSE:
-        carry_dense(walk);
+    case PART_BN_RELU:
+        if (walk->parent->layout.parts[part->weights][walk->from].weight < 0)
+            copy_part(walk, part->weights, NULL, walk->at);
+        break;
+    case PART_CONCAT:
         if (walk->action->kind == ACTION_DEEPEN && walk->action->layer == walk->from)
             insert_copy(walk);
-        channels_append(&walk->map, &walk->outputs);
+        channels_append(&walk->map, walk->at);
+        walk->at = &walk->map;
         break;
-    case LAYER_CONV:
-    case LAYER_TRANSITION:
-    case LAYER_FC:
-    case LAYER_SOFTMAX:
-        carry_linear(walk, PART_MAIN, &walk->map, &walk->outputs);
-        walk->map = walk->outputs;
+    case PART_MAX_POOL:
+    case PART_AVERAGE_POOL:
+    case PART_ADD:
         break;
     }
+}
+
+static void carry_layer(struct walk *walk)
+{
+    struct layer_parts parts;
+    layer_parts_of(&walk->parent->arch, walk->from, walk->shape, &parts);
+    walk->at = &walk->map;
+    for (int p = 0; p < parts.count; p++)
+        carry_part(walk, &parts.parts[p], p + 1 < parts.count ? &parts.parts[p + 1] : NULL);
+    walk->shape = parts.parts[parts.count - 1].out;
+    if (walk->at != &walk->map)
+        walk->map = *walk->at;
 }
 
 void morph_widen(const struct weights *parent, const struct action *action, const struct morph_options *options,
                  struct random_stream *stream, struct weights *child)
 {
     struct walk *walk = memory_new(1, sizeof *walk);
-    *walk = (struct walk){.parent = parent, .child = child, .options = options, .stream = stream, .action = action};
+    *walk = (struct walk){.parent = parent, .child = child, .options = options, .stream = stream, .action = action,
+                          .shape = parent->input};
     channels_same(&walk->map, parent->input.channels);
     for (; walk->from < parent->arch.layer_count; walk->from++, walk->to++)
         carry_layer(walk);

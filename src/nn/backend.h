@@ -24,6 +24,9 @@
 #include "nn/plan.h"
 #include "util/team.h"
 
+/* Of what is multiplied in the sums of convolutions.  Sums, weights, BN and the update are float32 in any. */
+enum precision { PRECISION_F32, PRECISION_BF16 };
+
 /* One operation, one direction, one batch.  `count` images of at most the `batch` that the buffers were
    sized for: the last batch of an epoch is smaller and exact.  A tensor is given by its first value, which may lie
    inside a buffer (plan.h): an operation writes its own channels and leaves the others alone. */
@@ -32,6 +35,7 @@ struct op_run {
     const struct plan *plan;
     const struct op *op;
     int count;
+    enum precision precision; /* the backend's */
     bool training;    /* forward: batch statistics, running ones updated, dropout on, `saved` filled */
     float bn_decay;   /* training: running = decay * running + (1 - decay) * batch */
     uint64_t dropout_key; /* OP_DROPOUT: the same mask for the same key and element (dropout.h) */
@@ -58,9 +62,6 @@ struct sgd {
     float rate, momentum, weight_decay;
     bool nesterov;
 };
-
-/* Of what is multiplied in the sums of convolutions.  Sums, weights, BN and the update are float32 in any. */
-enum precision { PRECISION_F32, PRECISION_BF16 };
 
 /* What became known of one or more walks. */
 struct step_result {
@@ -137,6 +138,7 @@ struct backend_device {
 struct backend {
     const char *name;
     const char *description; /* for `espalier devices`: layout, instruction set */
+    enum precision precision;
     const struct backend *bf16; /* the same with bf16 operands where that is faster, or NULL: it can't */
 
     int images_a_member; /* a team may have a member for each so many images of a batch; 0: no team is of use */
@@ -146,7 +148,8 @@ struct backend {
     size_t (*tensor_bytes)(const struct tensor *tensor, int batch);
     size_t (*tensor_offset)(const struct tensor *tensor);
     size_t (*saved_bytes)(const struct plan *plan, const struct op *op, int batch);
-    size_t (*scratch_bytes)(const struct plan *plan, const struct op *op, int batch, int members);
+    size_t (*scratch_bytes)(const struct backend *backend, const struct plan *plan, const struct op *op, int batch,
+                            int members);
 
     /* Between the backend's layout and plain [count][channel][y][x] floats (no border): tests, fixtures. */
     void (*tensor_write)(const struct tensor *tensor, int count, const float *plain, void *data);

@@ -164,7 +164,7 @@ static struct arena arena_plan(const struct backend *backend, const struct plan 
     for (int t = 0; t < plan->tensor_count && training; t++)
         arena.buffers[t] = lifetimes[t].first ? reserve(&arena, backend->tensor_bytes(&plan->tensors[t], batch)) : NONE;
     for (int i = 0; i < plan->op_count; i++) {
-        scratch = larger(scratch, backend->scratch_bytes(plan, &plan->ops[i], batch, 1));
+        scratch = larger(scratch, backend->scratch_bytes(backend, plan, &plan->ops[i], batch, 1));
         if (training)
             arena.saved[i] = reserve(&arena, backend->saved_bytes(plan, &plan->ops[i], batch));
         if (training && plan->ops[i].sums_input_gradient)
@@ -233,6 +233,7 @@ static void bind(struct network *network, const struct arena *arena)
             .context = network->context,
             .plan = &network->plan,
             .op = op,
+            .precision = network->backend->precision,
             .values = network->values,
             .gradients = network->gradients,
             .x = place_of(network, arena->buffers, op->inputs[0]),
@@ -374,8 +375,8 @@ void network_share(struct network *network, struct team *team)
     members = members < useful ? members : useful;
     size_t bytes = 0;
     for (int i = 0; i < network->plan.op_count; i++)
-        bytes = larger(bytes,
-                       network->backend->scratch_bytes(&network->plan, &network->plan.ops[i], network->batch, members));
+        bytes = larger(bytes, network->backend->scratch_bytes(network->backend, &network->plan, &network->plan.ops[i],
+                                                              network->batch, members));
     if (members == 1 || !(network->shared_scratch = arena_new((bytes + 63) / 64 * 64)))
         return;
     network->team = team;

@@ -1,12 +1,12 @@
 /*
- * plan.c - lowering: layers to operations.
+ * plan.c - lowering: the parts of layers to operations.
  *
- * One pass forward emits operations and tensors: a pool right behind a convolution or a BN joins it, any other is an
- * OP_POOL; dropout follows max pools, FC layers and the convolutions of D and T when asked for.  One pass backward
- * gives each tensor the border that its readers want, and says whose input gradients add up.
+ * One pass forward emits operations and tensors.  A BN joins the linear part before it, and a pool the BN before it,
+ * when nothing lies between them: then they are one operation.  Dropout is an operation where the options ask for it.
+ * One pass backward gives each tensor the border that its readers want, and says whose input gradients add up.
  *
- * `state.map` is the tensor with the map at hand.  At the first D of a block it becomes the beginning of a buffer with
- * room for the whole block: it hasn't been read yet, so only what it says of its buffer changes.
+ * `map` is the tensor that the next part reads.  At the first layer of a dense block it becomes the beginning of a buffer
+ * with room for the whole block: it hasn't been read yet, so only what it says of its buffer changes.
  */
 #include "nn/plan.h"
 
@@ -15,10 +15,13 @@
 struct lowering {
     const struct arch *arch;
     const struct plan_options *options;
+    struct shape input;
     const struct shape *shapes; /* of the layers' outputs */
     struct weights_layout layout;
     struct plan *plan;
-    int map; /* the tensor that the next layer reads */
+    int map;
+    int layer, layer_input; /* at hand, and the tensor that it reads */
+    struct layer_parts parts; /* of the layer at hand */
 };
 
 /* A tensor with a buffer of its own. */
@@ -43,140 +46,164 @@ static int add_part(struct plan *plan, int tensor, int first, int count)
     return index;
 }
 
-static struct op *add_op(struct lowering *at, enum op_kind kind, int layer, int output)
+static struct op *add_op(struct lowering *at, enum op_kind kind, int output)
 {
     struct plan *plan = at->plan;
     ASSERT(plan->op_count < PLAN_OPS_MAX);
     struct op *op = &plan->ops[plan->op_count++];
-    *op = (struct op){.kind = kind, .layer = layer, .inputs = {at->map}, .output = output};
+    *op = (struct op){.kind = kind, .layer = at->layer, .inputs = {at->map}, .output = output};
     at->map = output;
     return op;
 }
 
-static struct op *emit(struct lowering *at, enum op_kind kind, int layer, struct shape shape)
+/* --- one part --- */
+
+static const struct part *next_of(const struct lowering *at, int part)
 {
-    return add_op(at, kind, layer, add_tensor(at->plan, shape));
+    return part + 1 < at->parts.count ? &at->parts.parts[part + 1] : NULL;
 }
 
-static void set_pool(struct op *op, const struct layer *layer)
+/* A tensor for what a part makes: a range of the block's buffer where it is what the layer adds to it. */
+static int output_of(struct lowering *at, int part)
 {
-    op->pool = layer->kind == LAYER_MAX_POOL ? POOL_MAX : POOL_AVERAGE;
-    op->pool_size = layer->kernel;
-    op->pool_stride = layer->stride;
+    const struct part *made = &at->parts.parts[part], *next = next_of(at, part);
+    if (next && next->kind == PART_CONCAT)
+        return add_part(at->plan, at->layer_input, at->parts.in.channels, made->out.channels);
+    return add_tensor(at->plan, made->out);
 }
 
-static void set_linear(struct op *op, const struct weights_layer *weights, int kernel, int stride, struct shape map)
+/* The operation that made `map`, when it is one of these kinds and has no pool. */
+static struct op *open_op(const struct lowering *at, enum op_kind kind, enum op_kind other)
 {
-    op->kernel = kernel;
-    op->stride = stride;
+    struct op *last = at->plan->op_count ? &at->plan->ops[at->plan->op_count - 1] : NULL;
+    bool open = last && last->output == at->map && (last->kind == kind || last->kind == other) && !last->pool;
+    return open ? last : NULL;
+}
+
+static void set_weights(struct op *op, const struct part *part, const struct weights_layer *weights, struct shape map)
+{
+    op->part = part->weights;
     op->channels = weights->outputs;
     op->height = map.height;
     op->width = map.width;
     op->weights = *weights;
 }
 
-static void emit_dropout(struct lowering *at, float drop, int layer, struct shape shape)
+static void emit_linear(struct lowering *at, const struct part *part, int output)
 {
+    struct weights_layer weights = at->layout.parts[part->weights][at->layer];
+    bool conv = part->kind == PART_CONV;
+    if (conv)
+        weights.gamma = weights.beta = weights.mean = weights.variance = -1;
+    struct op *op = add_op(at, conv ? OP_CONV : part->bias ? OP_CLASSIFIER : OP_FC_BN_RELU, output);
+    set_weights(op, part, &weights, part->out);
+    op->kernel = part->kernel;
+    op->stride = part->stride;
+    if (part->bias)
+        at->plan->classes = op->channels;
+}
+
+static void emit_bn_relu(struct lowering *at, const struct part *part, int number)
+{
+    struct weights_layer weights = at->layout.parts[part->weights][at->layer];
+    struct op *linear = open_op(at, OP_CONV, OP_FC_BN_RELU);
+    if (linear && linear->layer == at->layer && linear->part == part->weights) {
+        linear->kind = linear->kind == OP_CONV ? OP_CONV_BN_RELU : OP_FC_BN_RELU;
+        linear->weights = weights;
+        return;
+    }
+    weights.weight = -1;
+    weights.inputs = weights.outputs;
+    weights.kernel = 0;
+    set_weights(add_op(at, OP_BN_RELU, output_of(at, number)), part, &weights, part->in);
+}
+
+static void emit_pool(struct lowering *at, const struct part *part, int number)
+{
+    struct op *op = open_op(at, OP_CONV_BN_RELU, OP_BN_RELU);
+    if (op) {
+        at->plan->tensors[op->output].height = part->out.height;
+        at->plan->tensors[op->output].width = part->out.width;
+    } else {
+        op = add_op(at, OP_POOL, output_of(at, number));
+    }
+    op->pool = part->kind == PART_MAX_POOL ? POOL_MAX : POOL_AVERAGE;
+    op->pool_size = part->kernel;
+    op->pool_stride = part->stride;
+    op->pool_layer = at->layer;
+}
+
+static float drop_after(const struct plan_options *options, const struct part *part)
+{
+    const float drops[] = {[DROPOUT_NONE] = 0,
+                           [DROPOUT_POOL] = options->drop_pool,
+                           [DROPOUT_FC] = options->drop_fc,
+                           [DROPOUT_DENSE] = options->drop_dense};
+    return drops[part->dropout];
+}
+
+static void emit_part(struct lowering *at, int number)
+{
+    const struct part *part = &at->parts.parts[number];
+    float drop = drop_after(at->options, part);
+    switch (part->kind) {
+    case PART_CONV:
+    case PART_LINEAR:
+        emit_linear(at, part, drop > 0 ? add_tensor(at->plan, part->out) : output_of(at, number));
+        break;
+    case PART_BN_RELU:
+        emit_bn_relu(at, part, number);
+        break;
+    case PART_MAX_POOL:
+    case PART_AVERAGE_POOL:
+        emit_pool(at, part, number);
+        break;
+    case PART_CONCAT:
+        at->map = add_part(at->plan, at->layer_input, 0, part->out.channels);
+        break;
+    case PART_ADD:
+        add_op(at, OP_ADD, output_of(at, number))->inputs[1] = at->layer_input;
+        break;
+    }
     if (drop > 0)
-        emit(at, OP_DROPOUT, layer, shape)->drop = drop;
+        add_op(at, OP_DROPOUT, output_of(at, number))->drop = drop;
 }
 
-/* The BN that a layer begins with, on the map `in`; `out` is behind its pool. */
-static struct op *emit_norm(struct lowering *at, int layer, struct shape in, struct shape out)
+/* --- a layer --- */
+
+static void find_parts(const struct lowering *at, int layer, struct layer_parts *parts)
 {
-    struct op *op = emit(at, OP_BN_RELU, layer, out);
-    set_linear(op, &at->layout.norms[layer], 0, 0, in);
-    return op;
+    layer_parts_of(at->arch, layer, layer ? at->shapes[layer - 1] : at->input, parts);
 }
 
-static void emit_conv(struct lowering *at, int layer)
+static bool concatenates(const struct lowering *at, int layer)
 {
-    const struct layer *l = &at->arch->layers[layer];
-    bool joined = layer + 1 < at->arch->layer_count && layer_is_pool(l + 1);
-    struct op *op = emit(at, OP_CONV_BN_RELU, layer, at->shapes[layer + joined]);
-    set_linear(op, &at->layout.layers[layer], l->kernel, l->stride, at->shapes[layer]);
-    if (joined)
-        set_pool(op, l + 1);
+    struct layer_parts parts;
+    find_parts(at, layer, &parts);
+    return parts.parts[parts.count - 1].kind == PART_CONCAT;
 }
 
-static void emit_pool(struct lowering *at, int layer)
+/* Give `map` room behind it for the channels that this layer and those behind it add. */
+static void begin_block(struct lowering *at)
 {
-    const struct op *last = at->plan->op_count ? &at->plan->ops[at->plan->op_count - 1] : NULL;
-    if (last && last->kind == OP_CONV_BN_RELU && last->layer == layer - 1)
-        return; /* joined already */
-    bool norm = layer_begins_with_norm(at->arch, layer);
-    set_pool(norm ? emit_norm(at, layer, at->shapes[layer - 1], at->shapes[layer])
-                  : emit(at, OP_POOL, layer, at->shapes[layer]),
-             &at->arch->layers[layer]);
-}
-
-/* Give the map at hand room behind it for the channels of all D that follow. */
-static void begin_block(struct lowering *at, int layer)
-{
-    int last = layer;
-    while (at->arch->layers[last + 1].kind == LAYER_DENSE)
+    int last = at->layer;
+    while (concatenates(at, last + 1))
         last++;
     struct tensor *map = &at->plan->tensors[at->map];
     map->after = at->shapes[last].channels - map->channels;
 }
 
-/* With its dropout, to `output`. */
-static void emit_conv_alone(struct lowering *at, int layer, const struct weights_layer *weights, int kernel,
-                            struct shape map, int output)
+static void lower_layer(struct lowering *at)
 {
-    float drop = at->options->drop_dense;
-    int between = drop > 0 ? add_tensor(at->plan, (struct shape){weights->outputs, map.height, map.width}) : output;
-    set_linear(add_op(at, OP_CONV, layer, between), weights, kernel, 1, map);
-    if (drop > 0)
-        add_op(at, OP_DROPOUT, layer, output)->drop = drop;
+    find_parts(at, at->layer, &at->parts);
+    if (concatenates(at, at->layer) && !(at->layer && concatenates(at, at->layer - 1)))
+        begin_block(at);
+    at->layer_input = at->map;
+    for (int p = 0; p < at->parts.count; p++)
+        emit_part(at, p);
 }
 
-/* One operation; with dropout between convolution and BN, three. */
-static void emit_bottleneck(struct lowering *at, int layer, const struct weights_layer *weights, struct shape in)
-{
-    struct shape middle = {weights->outputs, in.height, in.width};
-    if (!(at->options->drop_dense > 0)) {
-        set_linear(emit(at, OP_CONV_BN_RELU, layer, middle), weights, 1, 1, in);
-        return;
-    }
-    struct weights_layer linear = *weights, norm = *weights;
-    linear.gamma = linear.beta = linear.mean = linear.variance = norm.weight = -1;
-    norm.inputs = norm.outputs;
-    norm.kernel = 0;
-    emit_conv_alone(at, layer, &linear, 1, in, add_tensor(at->plan, middle));
-    set_linear(emit(at, OP_BN_RELU, layer, middle), &norm, 0, 0, middle);
-}
-
-static void emit_dense(struct lowering *at, int layer)
-{
-    const struct weights_layer *main = &at->layout.layers[layer], *bottleneck = &at->layout.bottlenecks[layer];
-    struct shape in = at->shapes[layer - 1];
-    int block = at->map;
-    emit_norm(at, layer, in, in);
-    if (bottleneck->weight >= 0)
-        emit_bottleneck(at, layer, bottleneck, in);
-    int added = add_part(at->plan, block, in.channels, main->outputs);
-    emit_conv_alone(at, layer, main, DENSE_KERNEL, in, added);
-    at->map = add_part(at->plan, block, 0, in.channels + main->outputs);
-}
-
-static void emit_transition(struct lowering *at, int layer)
-{
-    struct shape in = at->shapes[layer - 1], out = at->shapes[layer], pooled = {in.channels, out.height, out.width};
-    struct op *norm = emit_norm(at, layer, in, pooled);
-    norm->pool = POOL_AVERAGE;
-    norm->pool_size = norm->pool_stride = TRANSITION_POOL;
-    emit_conv_alone(at, layer, &at->layout.layers[layer], 1, out, add_tensor(at->plan, out));
-}
-
-static void emit_linear(struct lowering *at, int layer)
-{
-    bool fc = at->arch->layers[layer].kind == LAYER_FC;
-    struct op *op = emit(at, fc ? OP_FC_BN_RELU : OP_CLASSIFIER, layer, at->shapes[layer]);
-    set_linear(op, &at->layout.layers[layer], 0, 0, at->shapes[layer]);
-    if (!fc)
-        at->plan->classes = op->channels;
-}
+/* --- the whole --- */
 
 /* Tensors of one buffer have one border, as wide as the widest that a reader wants.  Operations go backward, since a
    dropout wants the border of its output. */
@@ -244,37 +271,12 @@ void plan_lower(const struct arch *arch, struct shape input, const struct plan_o
     struct shape shapes[ARCH_LAYERS_MAX];
     struct error error;
     ASSERT(arch_shapes(arch, input, shapes, &error) == 0);
-    struct lowering at = {.arch = arch, .options = options, .shapes = shapes, .plan = plan};
+    struct lowering at = {.arch = arch, .options = options, .input = input, .shapes = shapes, .plan = plan};
     weights_layout_of(arch, input, &at.layout);
 
     *plan = (struct plan){.trained = at.layout.trained, .total = at.layout.total};
     at.map = add_tensor(plan, input);
-    for (int i = 0; i < arch->layer_count; i++) {
-        switch (arch->layers[i].kind) {
-        case LAYER_CONV:
-            emit_conv(&at, i);
-            break;
-        case LAYER_MAX_POOL:
-        case LAYER_AVERAGE_POOL:
-            emit_pool(&at, i);
-            break;
-        case LAYER_DENSE:
-            if (arch->layers[i - 1].kind != LAYER_DENSE)
-                begin_block(&at, i);
-            emit_dense(&at, i);
-            break;
-        case LAYER_TRANSITION:
-            emit_transition(&at, i);
-            break;
-        case LAYER_FC:
-        case LAYER_SOFTMAX:
-            emit_linear(&at, i);
-            break;
-        }
-        if (arch->layers[i].kind == LAYER_MAX_POOL)
-            emit_dropout(&at, options->drop_pool, i, shapes[i]);
-        else if (arch->layers[i].kind == LAYER_FC)
-            emit_dropout(&at, options->drop_fc, i, shapes[i]);
-    }
+    for (; at.layer < arch->layer_count; at.layer++)
+        lower_layer(&at);
     plan_complete(plan);
 }

@@ -44,6 +44,7 @@ struct op {
     enum op_kind kind;
     int layer;             /* of the architecture: the one whose weights it uses; OP_POOL: the pool's; OP_DROPOUT:
                               the one it follows */
+    enum weights_part part; /* of the layer's weights: those it uses */
     int inputs[2], output; /* tensors; the second input is OP_ADD's */
     int kernel, stride;    /* OP_CONV_BN_RELU, OP_CONV */
     int channels;          /* OP_CONV_BN_RELU, OP_CONV, OP_FC_BN_RELU: outputs of the linear part; OP_CLASSIFIER: classes;
@@ -52,6 +53,7 @@ struct op {
                               weights */
     enum pool_kind pool;   /* OP_CONV_BN_RELU, OP_BN_RELU, OP_POOL */
     int pool_size, pool_stride;
+    int pool_layer;        /* the layer that the pool is of */
     float drop;            /* OP_DROPOUT */
     /* One for each input. */
     bool needs_input_gradient[2]; /* something is trained that the input depends on */

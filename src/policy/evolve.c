@@ -47,19 +47,21 @@ static bool can_mutate(const struct policy *policy, const struct arch *parent)
            (policy->deeper_share && growth_possible(&policy->deeper, parent));
 }
 
-static void propose(struct policy *policy, const struct arch *parent, struct random_stream *stream,
-                    struct proposal *proposal)
+static int propose(struct policy *policy, const struct proposal_request *request, struct proposal *proposal,
+                   struct error *error)
 {
     const struct chooser chooser = random_chooser(&policy->widening);
     *proposal = (struct proposal){0};
-    if (!can_mutate(policy, parent))
-        return;
+    if (!can_mutate(policy, request->parent))
+        return 0;
     while (!proposal->count) {
-        uint32_t drawn = random_below(stream, (uint32_t)(policy->wider_share + policy->deeper_share));
+        uint32_t drawn = random_below(request->stream, (uint32_t)(policy->wider_share + policy->deeper_share));
         bool wider = drawn < (uint32_t)policy->wider_share;
-        decisions_sample(wider ? &policy->wider : &policy->deeper, &chooser, parent, stream, proposal);
+        decisions_sample(wider ? &policy->wider : &policy->deeper, &chooser, request->parent, request->stream,
+                         proposal);
     }
     proposal->log_probability = proposal->entropy = 0;
+    return 0;
 }
 
 const struct policy_kind policy_evolve = {

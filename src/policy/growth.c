@@ -18,7 +18,7 @@ static bool possible(const struct policy_options *options, const struct arch *ar
 
 bool growth_block_kernels(const struct growth_block *block)
 {
-    return block->kind == LAYER_CONV;
+    return layer_kind_traits(block->kind)->has_kernel;
 }
 
 struct action growth_widen(int layer, int units)

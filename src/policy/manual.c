@@ -1,21 +1,70 @@
 /*
- * manual.c - the person decides: this policy proposes nothing by itself.  The engine fills a proposal with the
- * actions that the person asked for (proposal_add_text), which then takes the path of any other.
+ * manual.c - the person decides: proposal k is the k-th network of --actions.
  */
-#include "policy/kinds.h"
+#include "policy/manual.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "policy/kinds.h"
+#include "util/bug.h"
 #include "util/memory.h"
 
 struct policy {
-    int unused; /* C has no empty structs */
+    struct policy_options options;
 };
+
+enum { WORD_MAX = 64 };
+
+/* The next word of a network's actions and what is behind it; NULL at its end. */
+static const char *next_word(const char *place, char word[WORD_MAX])
+{
+    place += strspn(place, " ");
+    size_t length = strcspn(place, " ;");
+    if (!length)
+        return NULL;
+    snprintf(word, WORD_MAX, "%.*s", (int)length, place);
+    return place + length;
+}
+
+/* Where the actions of network `number` begin; NULL when it has none.  Between two semicolons that follow one another
+   is no network. */
+static const char *find(const char *list, int64_t number)
+{
+    list += strspn(list, " ;");
+    while (*list && --number > 0) {
+        list += strcspn(list, ";");
+        list += strspn(list, " ;");
+    }
+    return *list ? list : NULL;
+}
+
+int manual_check(const char *list, struct error *error)
+{
+    char word[WORD_MAX];
+    while (*list) {
+        const char *next = next_word(list, word);
+        if (next && strncmp(word, "widen:", 6) && strncmp(word, "deepen:", 7))
+            return error_set(error, "\"%s\" is no action; write widen:LAYER[:WIDTH] or deepen:LAYER[:KERNEL]", word);
+        list = next ? next : list + 1;
+    }
+    return 0;
+}
+
+int64_t manual_count(const char *list)
+{
+    int64_t count = 0;
+    while (find(list, count + 1))
+        count++;
+    return count;
+}
 
 static struct policy *create(const struct policy_options *options)
 {
-    return memory_new(1, sizeof(struct policy));
+    struct policy *policy = memory_new(1, sizeof *policy);
+    policy->options = *options;
+    return policy;
 }
 
 static void destroy(struct policy *policy)
@@ -23,16 +72,33 @@ static void destroy(struct policy *policy)
     free(policy);
 }
 
-static void propose(struct policy *policy, const struct arch *parent, struct random_stream *stream,
-                    struct proposal *proposal)
+static bool has_next(const struct policy *policy, int64_t proposal, int64_t network, struct error *end)
 {
-    memset(proposal, 0, sizeof *proposal);
+    if (find(policy->options.actions, proposal))
+        return true;
+    error_set(end, "all networks of --actions are made");
+    return false;
+}
+
+static int propose(struct policy *policy, const struct proposal_request *request, struct proposal *proposal,
+                   struct error *error)
+{
+    char word[WORD_MAX];
+    const char *place = find(policy->options.actions, request->proposal);
+    ASSERT(place);
+    *proposal = (struct proposal){0};
+    while ((place = next_word(place, word)))
+        if (proposal_add_text(request->parent, policy->options.space, word, proposal, error))
+            return -1;
+    return 0;
 }
 
 const struct policy_kind policy_manual = {
     .name = "manual",
     .summary = "only the actions that a person gives",
+    .takes_actions = true,
     .create = create,
     .destroy = destroy,
+    .has_next = has_next,
     .propose = propose,
 };

@@ -51,6 +51,14 @@ struct policy_update {
     double gradient_norm;            /* before Adam */
 };
 
+/* What a policy is asked. */
+struct proposal_request {
+    const struct arch *parent;
+    int64_t proposal;             /* the number of the proposal, from 1 */
+    int64_t network;              /* the number that its network will have among those that proposals grew, from 1 */
+    struct random_stream *stream; /* of this proposal alone */
+};
+
 struct policy_options {
     const struct space *space;
     bool dense; /* networks may be dense */
@@ -63,6 +71,9 @@ struct policy_options {
     bool baseline_released; /* true: as the published code: move by 0.95 of the difference, before subtracting */
     double imitate_weight; /* of the mean log-likelihood of what is to be imitated */
     uint64_t seed;
+    const char *actions;  /* of kinds that take them: --actions; borrowed, as `match` is */
+    const int64_t *match; /* of kinds that take them: FLOPs of the networks of --match */
+    int match_count;
 };
 
 struct policy;
@@ -71,13 +82,16 @@ struct policy_kind {
     const char *name;
     const char *summary; /* one line for --help and the man page */
     const char *parent;  /* the parent choice that makes it what it is, as --parent has it; NULL: any */
+    bool takes_match;    /* it needs --match */
+    bool takes_actions;  /* it needs --actions, and proposes them on any parent */
     struct policy *(*create)(const struct policy_options *options);
     void (*destroy)(struct policy *policy);
-    /* How many FLOPs the network of the next proposal should have.  NULL: this policy doesn't aim. */
-    void (*aim)(struct policy *policy, int64_t flops);
-    /* Sample one proposal on `parent`; only layers that can grow within space and limits are offered. */
-    void (*propose)(struct policy *policy, const struct arch *parent, struct random_stream *stream,
-                    struct proposal *proposal);
+    /* Has it an answer to a request with these numbers?  If not, `end` says why the search ends.  NULL: always. */
+    bool (*has_next)(const struct policy *policy, int64_t proposal, int64_t network, struct error *end);
+    /* Make one proposal.  One that is sampled takes only what can grow within space and limits, and is empty when nothing
+       can.  -1: there is none that can be built on this parent; the error has the reason. */
+    int (*propose)(struct policy *policy, const struct proposal_request *request, struct proposal *proposal,
+                   struct error *error);
     /* Learn from a batch.  What this policy can't have sampled (other options; a width or a kernel that it doesn't offer)
        is left out of it, and so are others' in a batch without one of its own.  NULL: this policy does not learn. */
     void (*observe)(struct policy *policy, const struct outcome *outcomes, int count, struct policy_update *update);
@@ -86,8 +100,7 @@ struct policy_kind {
     int (*load)(struct policy *policy, const void *bytes, size_t length, struct error *error);
 };
 
-/* By name, NULL when unknown; and by row, for --help.  `manual` proposes nothing: the engine fills its proposals with a
-   person's actions. */
+/* By name, NULL when unknown; and by row, for --help. */
 const struct policy_kind *policy_find(const char *name);
 const struct policy_kind *policy_at(int index);
 

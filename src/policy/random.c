@@ -70,11 +70,12 @@ struct chooser random_chooser(double *widening)
     return (struct chooser){.wider = wider, .deeper = deeper, .level = level, .context = widening};
 }
 
-static void propose(struct policy *policy, const struct arch *parent, struct random_stream *stream,
-                    struct proposal *proposal)
+static int propose(struct policy *policy, const struct proposal_request *request, struct proposal *proposal,
+                   struct error *error)
 {
     const struct chooser chooser = random_chooser(&policy->widening);
-    decisions_sample(&policy->options, &chooser, parent, stream, proposal);
+    decisions_sample(&policy->options, &chooser, request->parent, request->stream, proposal);
+    return 0;
 }
 
 const struct policy_kind policy_random = {

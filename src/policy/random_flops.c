@@ -23,7 +23,6 @@ enum { DRAWS = 1024 };
 
 struct policy {
     struct policy_options options;
-    double aim; /* FLOPs; 0: the first draw is as good as any */
     struct proposal draw;
 };
 
@@ -39,41 +38,49 @@ static void destroy(struct policy *policy)
     free(policy);
 }
 
-static void aim(struct policy *policy, int64_t flops)
+static bool has_next(const struct policy *policy, int64_t proposal, int64_t network, struct error *end)
 {
-    policy->aim = (double)flops;
+    if (network <= policy->options.match_count)
+        return true;
+    error_set(end, "all %d networks of --match are matched", policy->options.match_count);
+    return false;
 }
 
-/* How far the draw's child is from the aim: |log(its FLOPs / the aim)|. */
-static double distance(const struct policy *policy, const struct arch *parent)
+/* How far the draw's child is from the aim: |log(its FLOPs / the aim)|.  With no aim (0) every draw is as good. */
+static double distance(const struct policy *policy, const struct arch *parent, int64_t aim)
 {
     struct arch child;
-    ASSERT(proposal_apply(parent, &policy->draw, &child, NULL) == 0);
-    return policy->aim > 0 ? fabs(log((double)arch_cost(&child, policy->options.input).flops / policy->aim)) : 0;
+    if (proposal_apply(parent, &policy->draw, &child, NULL))
+        BUG("a draw that can't be built");
+    return aim > 0 ? fabs(log((double)arch_cost(&child, policy->options.input).flops / (double)aim)) : 0;
 }
 
-static void propose(struct policy *policy, const struct arch *parent, struct random_stream *stream,
-                    struct proposal *proposal)
+static int propose(struct policy *policy, const struct proposal_request *request, struct proposal *proposal,
+                   struct error *error)
 {
+    bool aims = request->network > 0 && request->network <= policy->options.match_count;
+    int64_t aim = aims ? policy->options.match[request->network - 1] : 0;
     double nearest = INFINITY;
     for (int i = 0; i < DRAWS && nearest > log1p(NEAR_ENOUGH); i++) {
-        double widening = random_uniform(stream);
+        double widening = random_uniform(request->stream);
         struct chooser chooser = random_chooser(&widening);
-        decisions_sample(&policy->options, &chooser, parent, stream, &policy->draw);
-        double far = distance(policy, parent);
+        decisions_sample(&policy->options, &chooser, request->parent, request->stream, &policy->draw);
+        double far = distance(policy, request->parent, aim);
         if (far >= nearest)
             continue;
         nearest = far;
         *proposal = policy->draw;
     }
     proposal->log_probability = proposal->entropy = 0;
+    return 0;
 }
 
 const struct policy_kind policy_random_flops = {
     .name = "random-flops",
     .summary = "as random, each network as large as its counterpart in the session of --match",
+    .takes_match = true,
     .create = create,
     .destroy = destroy,
-    .aim = aim,
+    .has_next = has_next,
     .propose = propose,
 };

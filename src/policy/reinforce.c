@@ -66,11 +66,12 @@ static void destroy(struct policy *policy)
     free(policy);
 }
 
-static void propose(struct policy *policy, const struct arch *parent, struct random_stream *stream,
-                    struct proposal *proposal)
+static int propose(struct policy *policy, const struct proposal_request *request, struct proposal *proposal,
+                   struct error *error)
 {
     struct chooser chooser = controller_chooser(policy->controller);
-    decisions_sample(&policy->options, &chooser, parent, stream, proposal);
+    decisions_sample(&policy->options, &chooser, request->parent, request->stream, proposal);
+    return 0;
 }
 
 /* tan has a pole at accuracy 1: one wrong image in 10,000 is as good as none. */

@@ -1,10 +1,7 @@
 /*
- * tokens.c - numbers the words: convolutions by filters and then kernel, FC, max pool, average pool, classifier; then,
- * in a dense space, transition and growth rates.
+ * tokens.c - numbers the words: kinds in the order of their token_place, in a kind widths, in a width kernels.
  */
 #include "policy/tokens.h"
-
-#include "util/bug.h"
 
 /* The last of the ascending values that is not above `value`, or the first. */
 static int bucket(const int *values, int count, int value)
@@ -16,35 +13,31 @@ static int bucket(const int *values, int count, int value)
     return found;
 }
 
-static int plain_count(const struct space *space)
+static int words_of(const struct space *space, enum layer_kind kind)
 {
-    return space->filter_count * space->kernel_count + space->unit_count + 3;
+    const struct layer_traits *traits = layer_kind_traits(kind);
+    int widths = space->widths[traits->widths].count;
+    return (widths ? widths : 1) * (traits->has_kernel ? space->kernel_count : 1);
 }
 
 int token_count(const struct space *space, bool dense)
 {
-    return plain_count(space) + (dense ? 1 + space->growth_count : 0);
+    int count = 0;
+    for (int kind = 0; kind < LAYER_KINDS; kind++)
+        if (dense || !layer_kind_traits((enum layer_kind)kind)->dense)
+            count += words_of(space, (enum layer_kind)kind);
+    return count;
 }
 
 int token_of(const struct space *space, const struct layer *layer)
 {
-    int fc = space->filter_count * space->kernel_count, pools = fc + space->unit_count;
-    switch (layer->kind) {
-    case LAYER_CONV:
-        return bucket(space->filters, space->filter_count, layer->units) * space->kernel_count +
-               bucket(space->kernels, space->kernel_count, layer->kernel);
-    case LAYER_FC:
-        return fc + bucket(space->units, space->unit_count, layer->units);
-    case LAYER_MAX_POOL:
-        return pools;
-    case LAYER_AVERAGE_POOL:
-        return pools + 1;
-    case LAYER_SOFTMAX:
-        return pools + 2;
-    case LAYER_TRANSITION:
-        return plain_count(space);
-    case LAYER_DENSE:
-        return plain_count(space) + 1 + bucket(space->growths, space->growth_count, layer->units);
-    }
-    BUG("a layer of no kind");
+    const struct layer_traits *traits = layer_traits(layer);
+    const struct space_widths *widths = space_widths(space, layer);
+    int token = bucket(widths->values, widths->count, layer->units);
+    if (traits->has_kernel)
+        token = token * space->kernel_count + bucket(space->kernels, space->kernel_count, layer->kernel);
+    for (int kind = 0; kind < LAYER_KINDS; kind++)
+        if (layer_kind_traits((enum layer_kind)kind)->token_place < traits->token_place)
+            token += words_of(space, (enum layer_kind)kind);
+    return token;
 }

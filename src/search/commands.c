@@ -4,22 +4,24 @@
  * A request is first read and checked against the state; the COMMAND event then says what was asked and answered,
  * and when it wasn't refused the event of its effect follows.  One row of the table a word.
  */
+#include "search/commands.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "search/internal.h"
+#include "sessions/command.h"
 #include "util/bug.h"
 
 struct request {
-    const char *by;
+    enum event_author by;
     char *rest; /* words after the first, read from the left by next_word() */
     int64_t node;
     double value;
-    const char *what;        /* budget: which */
-    struct growing *growing; /* grow */
-    struct error answer;     /* what will happen */
+    const char *what;            /* budget: which */
+    struct candidate *candidate; /* grow */
+    struct error answer;         /* what will happen */
 };
 
 /* The next word, cut out of `rest`; NULL when there is none. */
@@ -40,7 +42,7 @@ static int read_node(const struct engine *engine, struct request *request, struc
     const char *word = next_word(request);
     if (!word)
         return error_set(error, "which network? give its number");
-    if (text_to_integer(word + (*word == 'n'), 1, engine->state->node_count, &request->node))
+    if (text_to_integer(word + (*word == 'n'), 1, engine->journal.state->node_count, &request->node))
         return error_set(error, "there is no network %s", word);
     return 0;
 }
@@ -56,7 +58,7 @@ static int read_living_node(const struct engine *engine, struct request *request
 {
     if (read_node(engine, request, error))
         return -1;
-    if (session_node(engine->state, request->node)->pruned)
+    if (session_node(engine->journal.state, request->node)->pruned)
         return error_set(error, "n%" PRId64 " is pruned", request->node);
     return 0;
 }
@@ -71,19 +73,19 @@ static int check_stop(struct engine *engine, struct request *request, struct err
 
 static void do_stop(struct engine *engine, struct request *request)
 {
-    engine_stop(engine);
+    atomic_store(&engine->stop, true);
 }
 
 static int check_pause(struct engine *engine, struct request *request, struct error *error)
 {
-    if (engine->state->paused)
+    if (engine->journal.state->paused)
         return error_set(error, "the search is paused already");
     return no_more_words(request, error);
 }
 
 static int check_continue(struct engine *engine, struct request *request, struct error *error)
 {
-    if (!engine->state->paused)
+    if (!engine->journal.state->paused)
         return error_set(error, "the search isn't paused");
     return no_more_words(request, error);
 }
@@ -92,8 +94,8 @@ static void set_paused(struct engine *engine, struct request *request, bool paus
 {
     struct event event = {.kind = EVENT_PAUSED};
     event.as.paused.paused = paused;
-    event.as.paused.by = event_text("%s", request->by);
-    if (!engine_emit(engine, &event))
+    event.as.paused.by.value = (int)request->by;
+    if (!journal_emit(&engine->journal, &event))
         engine->evaluator->kind->pause(engine->evaluator, paused);
 }
 
@@ -113,7 +115,7 @@ static int check_pin(struct engine *engine, struct request *request, struct erro
 {
     if (read_living_node(engine, request, error))
         return -1;
-    if (session_node(engine->state, request->node)->pinned)
+    if (session_node(engine->journal.state, request->node)->pinned)
         return error_set(error, "n%" PRId64 " is pinned already", request->node);
     error_set(&request->answer, "networks grow from pinned ones only");
     return no_more_words(request, error);
@@ -123,7 +125,7 @@ static int check_unpin(struct engine *engine, struct request *request, struct er
 {
     if (read_node(engine, request, error))
         return -1;
-    if (!session_node(engine->state, request->node)->pinned)
+    if (!session_node(engine->journal.state, request->node)->pinned)
         return error_set(error, "n%" PRId64 " isn't pinned", request->node);
     return no_more_words(request, error);
 }
@@ -133,8 +135,8 @@ static void set_pinned(struct engine *engine, struct request *request, bool pinn
     struct event event = {.kind = EVENT_PINNED};
     event.as.pinned.node = request->node;
     event.as.pinned.pinned = pinned;
-    event.as.pinned.by = event_text("%s", request->by);
-    engine_emit(engine, &event);
+    event.as.pinned.by.value = (int)request->by;
+    journal_emit(&engine->journal, &event);
 }
 
 static void do_pin(struct engine *engine, struct request *request)
@@ -161,16 +163,16 @@ static void do_prune(struct engine *engine, struct request *request)
 {
     struct event event = {.kind = EVENT_PRUNED};
     event.as.pruned.node = request->node;
-    event.as.pruned.by = event_text("%s", request->by);
-    if (engine_emit(engine, &event))
+    event.as.pruned.by.value = (int)request->by;
+    if (journal_emit(&engine->journal, &event))
         return;
-    for (int64_t number = request->node; number <= engine->state->node_count; number++) {
-        const struct session_node *node = session_node(engine->state, number);
+    for (int64_t number = request->node; number <= engine->journal.state->node_count; number++) {
+        const struct session_node *node = session_node(engine->journal.state, number);
         if (!node->pruned)
             continue;
-        trials_dequeue(engine, number);
+        trials_dequeue(&engine->trials, number);
         if (node->status == NODE_RUNNING)
-            trials_cancel(engine, number, false);
+            trials_cancel(&engine->trials, number, false);
     }
 }
 
@@ -187,56 +189,59 @@ static void do_note(struct engine *engine, struct request *request)
     struct event event = {.kind = EVENT_NOTED};
     event.as.noted.node = request->node;
     event.as.noted.note = event_text("%s", request->rest);
-    event.as.noted.by = event_text("%s", request->by);
-    engine_emit(engine, &event);
+    event.as.noted.by.value = (int)request->by;
+    journal_emit(&engine->journal, &event);
 }
 
 /* --- grow, undo --- */
 
 static int check_grow(struct engine *engine, struct request *request, struct error *error)
 {
-    struct growing *growing = request->growing;
+    struct candidate *candidate = request->candidate;
     if (read_living_node(engine, request, error))
         return -1;
-    if (session_node(engine->state, request->node)->status != NODE_DONE)
+    if (session_node(engine->journal.state, request->node)->status != NODE_DONE)
         return error_set(error, "n%" PRId64 " has no weights yet: wait until it is trained", request->node);
-    growing->parent = request->node;
-    engine_arch(engine, request->node, &growing->parent_arch);
+    candidate->parent = request->node;
+    journal_arch(&engine->journal, request->node, &candidate->parent_arch);
     const char *word;
     while ((word = next_word(request)))
-        if (proposal_add_text(&growing->parent_arch, engine->space, word, &growing->proposal, error))
+        if (proposal_add_text(&candidate->parent_arch, engine->learner.policy_options.space, word, &candidate->proposal,
+                              error))
             return -1;
-    if (!growing->proposal.count)
+    if (!candidate->proposal.count)
         return error_set(error, "by which actions? for example widen:conv1 or deepen:conv2:3");
-    switch (growing_check(engine, growing, error)) {
-    case GROWTH_REFUSED:
-        return -1;
-    case GROWTH_KNOWN:
-        if (!node_came_to_nothing(session_node(engine->state, growing->known)))
-            return error_set(error, "that network is n%" PRId64 " already", growing->known);
-        break;
-    case GROWTH_NEW:
-        break;
-    }
-    error_set(&request->answer, "it is n%" PRId64 ", next in the queue", engine->state->node_count + 1);
+    enum event_kind kind = proposals_check(&engine->proposals, candidate);
+    if (kind == EVENT_REFUSED)
+        return error_set(error, "%s", candidate->refusal.text);
+    if (kind == EVENT_KNOWN && !node_has_no_result(session_node(engine->journal.state, candidate->known)))
+        return error_set(error, "that network is n%" PRId64 " already", candidate->known);
+    error_set(&request->answer, "it is n%" PRId64 ", next in the queue", engine->journal.state->node_count + 1);
     return 0;
 }
 
 static void do_grow(struct engine *engine, struct request *request)
 {
-    growing_join(engine, request->growing, request->by, 0, 0);
+    proposals_join(&engine->proposals, request->candidate, (struct event_word){.value = (int)request->by});
 }
 
 static int check_undo(struct engine *engine, struct request *request, struct error *error)
 {
-    for (size_t i = 0; i < engine->queue_count; i++)
-        if (!strcmp(session_node(engine->state, engine->queue[i])->facts.by, request->by) &&
-            engine->queue[i] > request->node)
-            request->node = engine->queue[i];
+    const struct trials *trials = &engine->trials;
+    for (size_t i = 0; i < trials->queue_count; i++) {
+        const struct session_node *node = session_node(engine->journal.state, trials->queue[i]);
+        if (node->facts.by.value == (int)request->by && node->facts.node > request->node)
+            request->node = node->facts.node;
+    }
     if (!request->node)
         return error_set(error, "nothing of yours waits in the queue");
     error_set(&request->answer, "n%" PRId64 " is taken back", request->node);
     return no_more_words(request, error);
+}
+
+static void do_undo(struct engine *engine, struct request *request)
+{
+    do_prune(engine, request);
 }
 
 /* --- budget --- */
@@ -244,7 +249,7 @@ static int check_undo(struct engine *engine, struct request *request, struct err
 /* What is in force, and what the search has come to: a smaller budget than that says no more. */
 static double budget_now(const struct engine *engine, const char *what, double *spent)
 {
-    const struct session_state *state = engine->state;
+    const struct session_state *state = engine->journal.state;
     if (!strcmp(what, "episodes")) {
         *spent = (double)state->episode;
         return (double)state->budget_episodes;
@@ -253,7 +258,7 @@ static double budget_now(const struct engine *engine, const char *what, double *
         *spent = (double)state->status_count[NODE_DONE];
         return (double)state->budget_networks;
     }
-    *spent = ceil(session_active_seconds(state, engine_time(engine)));
+    *spent = ceil(session_active_seconds(state, journal_time(&engine->journal)));
     return state->budget_seconds;
 }
 
@@ -311,17 +316,17 @@ static int check_budget(struct engine *engine, struct request *request, struct e
 static void do_budget(struct engine *engine, struct request *request)
 {
     struct event event = {.kind = EVENT_BUDGET};
-    event.as.budget.episodes = engine->state->budget_episodes;
-    event.as.budget.networks = engine->state->budget_networks;
-    event.as.budget.seconds = engine->state->budget_seconds;
-    event.as.budget.by = event_text("%s", request->by);
+    event.as.budget.episodes = engine->journal.state->budget_episodes;
+    event.as.budget.networks = engine->journal.state->budget_networks;
+    event.as.budget.seconds = engine->journal.state->budget_seconds;
+    event.as.budget.by.value = (int)request->by;
     if (!strcmp(request->what, "episodes"))
         event.as.budget.episodes = (int64_t)request->value;
     else if (!strcmp(request->what, "networks"))
         event.as.budget.networks = (int64_t)request->value;
     else
         event.as.budget.seconds = request->value;
-    engine_emit(engine, &event);
+    journal_emit(&engine->journal, &event);
 }
 
 /* --- rate, epochs: of networks that start from now on --- */
@@ -331,7 +336,8 @@ static int check_setting(struct engine *engine, struct request *request, const c
     const char *value = next_word(request);
     if (!value)
         return error_set(error, "which value? networks train %" PRId64 " epochs from rate %g now",
-                         trials_epochs(engine), trials_rate(engine));
+                         trials_epochs(engine->journal.state, &engine->options),
+                         trials_rate(engine->journal.state, &engine->options));
     struct search_options options = engine->options; /* the option's own rules */
     if (options_set(&options, name, value, error))
         return -1;
@@ -355,71 +361,70 @@ static void set_training(struct engine *engine, struct request *request, int64_t
     struct event event = {.kind = EVENT_SETTINGS};
     event.as.settings.epochs = epochs;
     event.as.settings.rate = rate;
-    event.as.settings.by = event_text("%s", request->by);
-    engine_emit(engine, &event);
+    event.as.settings.by.value = (int)request->by;
+    journal_emit(&engine->journal, &event);
 }
 
 static void do_rate(struct engine *engine, struct request *request)
 {
-    set_training(engine, request, trials_epochs(engine), request->value);
+    set_training(engine, request, trials_epochs(engine->journal.state, &engine->options), request->value);
 }
 
 static void do_epochs(struct engine *engine, struct request *request)
 {
-    set_training(engine, request, (int64_t)request->value, trials_rate(engine));
+    set_training(engine, request, (int64_t)request->value, trials_rate(engine->journal.state, &engine->options));
 }
 
 /* --- the table --- */
 
-static const struct word {
-    const char *name;
-    /* Read the rest and look whether it can be done: 0 with an answer, or -1 with the reason why not. */
+static const struct handler {
+    /* Read the arguments and check that the command can be done: 0 with an answer, or -1 with the reason why not. */
     int (*check)(struct engine *engine, struct request *request, struct error *error);
     void (*act)(struct engine *engine, struct request *request);
-} words[] = {
-    {"stop", check_stop, do_stop}, {"pause", check_pause, do_pause}, {"continue", check_continue, do_continue},
-    {"pin", check_pin, do_pin},    {"unpin", check_unpin, do_unpin}, {"prune", check_prune, do_prune},
-    {"grow", check_grow, do_grow}, {"undo", check_undo, do_prune},   {"budget", check_budget, do_budget},
-    {"note", check_note, do_note}, {"rate", check_rate, do_rate},    {"epochs", check_epochs, do_epochs},
+} handlers[] = {
+#define HANDLER(kind, name, arguments, help) [COMMAND_##kind] = {check_##name, do_##name},
+    COMMANDS(HANDLER)
+#undef HANDLER
 };
 
-static const struct word *find_word(const char *name)
+static int refuse_unknown(const char *name, struct error *error)
 {
-    for (size_t i = 0; name && i < COUNT_OF(words); i++)
-        if (!strcmp(words[i].name, name))
-            return &words[i];
-    return NULL;
+    struct text names = TEXT_EMPTY;
+    for (enum command_kind kind = 0; kind < COMMAND_COUNT; kind++)
+        text_add(&names, "%s%s", !kind ? "" : kind + 1 < COMMAND_COUNT ? ", " : " and ", command_row(kind)->name);
+    if (name)
+        error_set(error, "%s: is not a command; there are %s", name, text_string(&names));
+    else
+        error_set(error, "no command is given; there are %s", text_string(&names));
+    text_done(&names);
+    return -1;
 }
 
 static void handle(struct engine *engine, const struct command *command)
 {
-    struct growing growing = {0};
+    struct candidate candidate = {0};
     char *copy = event_text("%s", command->words);
-    struct request request = {.by = command->by, .rest = copy, .growing = &growing};
+    struct request request = {.by = command->by, .rest = copy, .candidate = &candidate};
     struct error refusal;
     const char *name = next_word(&request);
-    const struct word *word = find_word(name);
-    int status = word ? word->check(engine, &request, &refusal)
-                      : error_set(&refusal,
-                                  "%s%s; there are stop, pause, continue, pin, unpin, prune, grow, undo, budget, note, "
-                                  "rate and epochs",
-                                  name ? name : "no command is given", name ? ": is not a command" : "");
+    enum command_kind kind = name ? command_find(name) : COMMAND_COUNT;
+    int status =
+        kind < COMMAND_COUNT ? handlers[kind].check(engine, &request, &refusal) : refuse_unknown(name, &refusal);
     struct event event = {.kind = EVENT_COMMAND};
-    event.as.command.by = event_text("%s", command->by);
+    event.as.command.by.value = (int)command->by;
     event.as.command.words = event_text("%s", command->words);
     event.as.command.refused = status != 0;
     event.as.command.answer = event_text("%s", status ? refusal.text : request.answer.text);
-    if (!engine_emit(engine, &event) && !status)
-        word->act(engine, &request);
+    if (!journal_emit(&engine->journal, &event) && !status)
+        handlers[kind].act(engine, &request);
     free(copy);
 }
 
 void commands_handle(struct engine *engine)
 {
     struct command command;
-    while (!engine->broken && queue_take(engine->commands, &command, 0)) {
+    while (!engine->journal.broken && queue_take(engine->commands, &command, 0)) {
         handle(engine, &command);
-        free(command.by);
         free(command.words);
     }
 }

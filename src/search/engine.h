@@ -9,32 +9,10 @@
 #ifndef ESPALIER_SEARCH_ENGINE_H
 #define ESPALIER_SEARCH_ENGINE_H
 
-#include "search/evaluator.h"
-#include "search/options.h"
-#include "sessions/log.h"
+#include "search/journal.h"
+#include "search/start.h"
 
 struct engine;
-
-struct engine_data { /* what the first event says of the data */
-    struct shape input;
-    int classes;
-    int64_t train_images, validation_images;
-    struct hash hash;
-};
-
-/* Can a search with these options begin with this network: of its images, its classes, its space, within its limits? */
-int engine_check_start(const struct search_options *options, const struct engine_data *data, const struct arch *arch,
-                       struct error *error);
-
-/* Where the weights of a trained network of a session are, the caller's to free().  -1 when the file is not there. */
-int engine_weights_path(const char *folder, const struct session_node *node, char **path, struct error *error);
-
-/* Sees every event, in order.  Must not block for long; copies what it keeps. */
-struct engine_sink {
-    void (*event)(void *context, const struct event *event);
-    void *context;
-};
-enum { ENGINE_SINKS_MAX = 8 };
 
 /* A new search in a new session folder.  Borrows `evaluator`. */
 int engine_create(const struct search_options *options, const char *folder, const struct engine_data *data,
@@ -54,15 +32,10 @@ int engine_run(struct engine *engine, struct error *error);
 const struct session_state *engine_state(const struct engine *engine); /* engine's thread, or after engine_run */
 void engine_free(struct engine *engine);
 
-/* A person's request: the words of the `:` line, `by` who asks.  They may be refused; the answer is a COMMAND
-   event.  Words: `stop`, `pause`, `continue`, `pin N`, `unpin N`, `prune N`, `grow N ACTION…`, `undo`,
-   `budget episodes|networks|seconds VALUE` (or a change: +10, -10), `note N TEXT`, and for networks that start from now
-   on `rate X`, `epochs N`.  Any thread; async-signal-safe is engine_stop. */
-void engine_command(struct engine *engine, const char *by, const char *words);
+/* Ask for a command of sessions/command.h, as a line of words; `by` says who asks.  It may be refused.  The answer is a
+   COMMAND event.  Any thread; async-signal-safe is engine_stop(). */
+void engine_command(struct engine *engine, enum event_author by, const char *words);
 /* Ask for an orderly end: safe in a signal handler. */
 void engine_stop(struct engine *engine);
-
-/* Options of a session's first event. */
-int engine_options_of(const struct session_state *state, struct search_options *options, struct error *error);
 
 #endif

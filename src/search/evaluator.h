@@ -12,13 +12,14 @@
 #include "morph/morph.h"
 #include "nn/trainer.h"
 #include "policy/policy.h"
+#include "sessions/event.h"
 
 /* One network to train.  Plain values and owned texts only: it may cross a thread or a wire. */
 struct trial {
     int64_t node;
     struct arch arch;  /* what must come out */
     bool from_scratch; /* the start network: initialise, no parent */
-    bool judged;       /* after each epoch but the last, hold until judge() says whether it goes on */
+    bool may_stop;     /* after each epoch but the last, wait until proceed() says whether it goes on */
     struct arch parent_arch;
     char *parent_weights; /* path; the trial's own */
     struct hash parent_hash;
@@ -32,10 +33,9 @@ enum report_kind {
     REPORT_STEP,   /* at most a few a second for each slot, and not all of them need arrive */
     REPORT_EPOCH,  /* these and the last report of a trial do */
     REPORT_RESULT, /* trained; `weights` changes owner */
-    REPORT_FAILED, /* `failure` and `message` */
+    REPORT_FAILED, /* `failure` (diverged, memory, device, error) and `message` */
     REPORT_CANCELLED
 };
-enum failure_reason { FAILURE_DIVERGED, FAILURE_MEMORY, FAILURE_DEVICE, FAILURE_ERROR };
 
 struct report {
     enum report_kind kind;
@@ -63,8 +63,8 @@ struct evaluator_kind {
     bool (*poll)(struct evaluator *evaluator, struct report *report, double seconds);
     /* Ask a running trial to stop; a REPORT_CANCELLED, or the result if it came first, follows. */
     void (*cancel)(struct evaluator *evaluator, int64_t node);
-    /* The answer to the report of an epoch of a trial that is judged: it goes on, or ends with a result now. */
-    void (*judge)(struct evaluator *evaluator, int64_t node, bool goes_on);
+    /* The answer to the report of an epoch of a trial that may stop: it goes on, or ends with a result now. */
+    void (*proceed)(struct evaluator *evaluator, int64_t node, bool goes_on);
     /* Hold or let go all training, within one batch. */
     void (*pause)(struct evaluator *evaluator, bool paused);
     /* Cancels what runs, joins threads, frees. */

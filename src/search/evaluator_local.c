@@ -2,7 +2,7 @@
  * evaluator_local.c - trials on this machine: one pinned trainer thread a device (local_trainer.c).
  *
  * Engine and trainers share two kinds of queue (a trial in, reports out) and four tokens: `cancelled` (the node to give
- * up), `closing`, `verdict` (of a trial that is judged after each epoch), and the gate that pause shuts.
+ * up), `closing`, `answer` (to a trial that may stop after each epoch), and the gate that pause shuts.
  *
  *   1. A trial that is submitted gets exactly one last report: result, failure or cancellation.  Only when the
  *      evaluator is freed are reports that nobody takes dropped.
@@ -102,12 +102,12 @@ static void local_cancel(struct evaluator *evaluator, int64_t node)
     wake(local);
 }
 
-static void local_judge(struct evaluator *evaluator, int64_t node, bool goes_on)
+static void local_proceed(struct evaluator *evaluator, int64_t node, bool goes_on)
 {
     struct local *local = (struct local *)evaluator;
     for (int i = 0; i < local->count; i++)
         if (local->trainers[i].submitted == node)
-            atomic_store(&local->trainers[i].verdict, goes_on ? VERDICT_GOES_ON : VERDICT_ENDS);
+            atomic_store(&local->trainers[i].answer, goes_on ? EPOCH_GOES_ON : EPOCH_ENDS);
     wake(local);
 }
 
@@ -149,7 +149,7 @@ static const struct evaluator_kind kind_local = {
     .submit = local_submit,
     .poll = local_poll,
     .cancel = local_cancel,
-    .judge = local_judge,
+    .proceed = local_proceed,
     .pause = local_pause,
     .free = local_free,
 };

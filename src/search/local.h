@@ -13,8 +13,8 @@
 #include "util/team.h"
 #include "util/threads.h"
 
-/* Until the engine has judged an epoch, nothing goes on. */
-enum verdict_on_trial { VERDICT_GOES_ON, VERDICT_AWAITED, VERDICT_ENDS };
+/* Does a trial go on after an epoch?  It waits for the engine's answer. */
+enum epoch_answer { EPOCH_GOES_ON, EPOCH_WAITS, EPOCH_ENDS };
 
 struct trainer {
     struct local *local;
@@ -28,7 +28,7 @@ struct trainer {
     bool busy;              /* from there to its last report */
     bool replaced;          /* the device is lost, and the processor in its place */
     atomic_llong cancelled; /* node whose trial is to be given up */
-    atomic_int verdict;     /* enum verdict_on_trial, of the last epoch */
+    atomic_int answer;      /* enum epoch_answer, of the last epoch */
     /* The trainer's own, while a trial lasts: */
     const struct trial *trial;
     struct device_monitor *monitor; /* for the machine's memory that is free */

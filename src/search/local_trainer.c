@@ -26,7 +26,7 @@ static bool given_up(struct trainer *trainer)
 
 static bool holds(struct trainer *trainer)
 {
-    return atomic_load(&trainer->local->paused) || atomic_load(&trainer->verdict) == VERDICT_AWAITED;
+    return atomic_load(&trainer->local->paused) || atomic_load(&trainer->answer) == EPOCH_WAITS;
 }
 
 static bool proceed(void *context)
@@ -39,7 +39,7 @@ static bool proceed(void *context)
             pthread_cond_wait(&local->opened, &local->mutex);
         pthread_mutex_unlock(&local->mutex);
     }
-    return !given_up(trainer) && atomic_load(&trainer->verdict) != VERDICT_ENDS;
+    return !given_up(trainer) && atomic_load(&trainer->answer) != EPOCH_ENDS;
 }
 
 /* --- reports --- */
@@ -75,8 +75,8 @@ static void send_epoch(void *context, const struct epoch_report *epoch)
     trainer->rate_seconds += epoch->images_per_second;
     struct report report = report_new(trainer, REPORT_EPOCH);
     report.epoch = *epoch;
-    if (trainer->trial->judged && epoch->epoch < epoch->epochs)
-        atomic_store(&trainer->verdict, VERDICT_AWAITED);
+    if (trainer->trial->may_stop && epoch->epoch < epoch->epochs)
+        atomic_store(&trainer->answer, EPOCH_WAITS);
     send(trainer, &report);
 }
 
@@ -263,7 +263,7 @@ static void go_through(struct trainer *trainer)
     }
     struct evaluation result;
     enum training_outcome outcome = train_trial(trainer, weights, &result, &error);
-    bool ended = outcome == TRAINING_STOPPED && !given_up(trainer); /* by its verdict: with the weights of its epoch */
+    bool ended = outcome == TRAINING_STOPPED && !given_up(trainer); /* by its answer: with the weights of its epoch */
     if (outcome == TRAINING_DONE || ended) {
         send_result(trainer, weights, &result);
         return;
@@ -299,7 +299,7 @@ static void run_trial(struct trainer *trainer, const struct trial *trial)
         trainer->backend = backend_cpu();
     trainer->step_time = trainer->seconds = trainer->rate_seconds = 0;
     trainer->last = (struct epoch_report){0};
-    atomic_store(&trainer->verdict, VERDICT_GOES_ON);
+    atomic_store(&trainer->answer, EPOCH_GOES_ON);
     if (trainer->backend->device)
         go_through(trainer);
     else

@@ -5,12 +5,15 @@
  * Thread and engine share two queues: samples (dropped when nobody takes them) and the thread's goodbye.  A
  * thread that doesn't say goodbye in time is left behind, with everything it may still touch.
  */
+#include "search/monitor.h"
+
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "search/internal.h"
 #include "util/bug.h"
 #include "util/memory.h"
+#include "util/queue.h"
 #include "util/threads.h"
 
 #define MONITOR_PERIOD  1.0 /* seconds between samples */

@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "data/images.h"
-#include "search/manual.h"
+#include "policy/manual.h"
 #include "util/bug.h"
 
 static int valid_data(const char *value, struct error *error)
@@ -77,8 +77,8 @@ static int valid_rungs(const char *value, struct error *error)
 
 #define FIELD(field)                                                                                                   \
     .offset = offsetof(struct search_options, field), .size = sizeof(((struct search_options *)0)->field)
-#define COUNT_MAX 1e9
-#define FLOPS_MAX 1e18 /* a double holds it, and every smaller limit that anyone types, exactly enough */
+#define COUNT_MAX  1e9
+#define NUMBER_MAX 1e18 /* below 2^63; a double is close enough to it, and exact up to 2^53 */
 
 /* The defaults make a search that is watched from beginning to end: on Fashion-MNIST and two cores it takes a few
    minutes and passes 91 %.  What makes it quick is the limit of FLOPs.  The rate of grown networks is the one
@@ -107,7 +107,7 @@ static const struct search_option table[] = {
     {"episodes", OPTION_INTEGER, FIELD(episodes), 0, COUNT_MAX, "no limit", .argument = "N", .fallback = "0",
      .help = "budget: episodes"},
     {"networks", OPTION_INTEGER, FIELD(networks), 0, COUNT_MAX, "no limit", .argument = "N", .fallback = "31",
-     .help = "budget: trained networks, the start network included; no limit when only another budget is given"},
+     .help = "budget: trained networks, with the start network"},
     {"seconds", OPTION_REAL, FIELD(seconds), 0, COUNT_MAX, "no limit", .argument = "SECONDS", .fallback = "0",
      .help = "budget: time; what trains then goes back to the queue"},
     {"episode-networks", OPTION_INTEGER, FIELD(episode_networks), 1, 10000, .argument = "N", .fallback = "10",
@@ -127,9 +127,9 @@ static const struct search_option table[] = {
     {"stop-hopeless", OPTION_REAL, FIELD(stop_hopeless), 0, 0.5, "never", .argument = "P", .fallback = "0",
      .help = "stop a network when its chance to beat the best is below P, as its curve so far predicts"},
     {"batch", OPTION_INTEGER, FIELD(batch), 1, 65536, .argument = "N", .fallback = "64", .help = "images a step"},
-    {"rate", OPTION_REAL, FIELD(rate), 0, 100, .argument = "X", .fallback = "0.1",
+    {"rate", OPTION_REAL, FIELD(rate), 0, 1e6, .argument = "X", .fallback = "0.1",
      .help = "initial learning rate of grown networks"},
-    {"start-rate", OPTION_REAL, FIELD(start_rate), 0, 100, .argument = "X", .fallback = "0.1",
+    {"start-rate", OPTION_REAL, FIELD(start_rate), 0, 1e6, .argument = "X", .fallback = "0.1",
      .help = "initial learning rate from scratch"},
     {"momentum", OPTION_REAL, FIELD(momentum), 0, 0.9999, .argument = "X", .fallback = "0.9",
      .help = "Nesterov momentum"},
@@ -143,22 +143,23 @@ static const struct search_option table[] = {
      .help = "dropout after the convolutions of dense layers and transitions"},
     {"train-subset", OPTION_INTEGER, FIELD(train_subset), 0, COUNT_MAX, "all", .argument = "N", .fallback = "0",
      .help = "train on that many images, drawn by seed"},
-    {"validation", OPTION_INTEGER, FIELD(validation), 1, COUNT_MAX, .argument = "N", .fallback = "5000",
+    {"validation", OPTION_INTEGER, FIELD(validation), 0, COUNT_MAX, .argument = "N", .fallback = "5000",
      .help = "training images held out to judge networks"},
-    {"seed", OPTION_INTEGER, FIELD(seed), 0, COUNT_MAX, .argument = "N", .fallback = "1",
+    {"seed", OPTION_INTEGER, FIELD(seed), 0, NUMBER_MAX, .argument = "N", .fallback = "1",
      .help = "of every random draw"},
     {"devices", OPTION_TEXT, FIELD(devices), .argument = "LIST", .fallback = "auto",
-     .help = "auto, cpu, cpu:N (N trainers), cuda (all GPUs), cuda:0,2, cuda:UUID, cuda:0x3 (3 trainers)"},
+     .help =
+         "where to train: auto, cpu, cpu:N (N trainers), cuda (all GPUs), cuda:0,2, cuda:UUID, cuda:0x3 (3 trainers)"},
     {"precision", OPTION_WORD, FIELD(precision), .words = "f32|bf16", .argument = "WORD", .fallback = "f32",
      .help = "what convolutions multiply: f32, or bf16 where the device has it"},
     {"limit-depth", OPTION_INTEGER, FIELD(limit_depth), 0, ARCH_LAYERS_MAX, "no limit", .argument = "N",
      .fallback = "0", .help = "layers with weights a network may have"},
-    {"limit-params", OPTION_INTEGER, FIELD(limit_parameters), 0, FLOPS_MAX, "no limit", .argument = "N",
+    {"limit-params", OPTION_INTEGER, FIELD(limit_parameters), 0, NUMBER_MAX, "no limit", .argument = "N",
      .fallback = "0", .help = "parameters a network may have"},
-    {"limit-flops", OPTION_INTEGER, FIELD(limit_flops), 0, FLOPS_MAX, "no limit", .argument = "N",
+    {"limit-flops", OPTION_INTEGER, FIELD(limit_flops), 0, NUMBER_MAX, "no limit", .argument = "N",
      .fallback = "2500000",
      .help = "FLOPs a network may take for one image, forward; the default keeps a search short"},
-    {"limit-memory", OPTION_SIZE, FIELD(limit_memory), 0, FLOPS_MAX, "no limit", .argument = "SIZE", .fallback = "0",
+    {"limit-memory", OPTION_SIZE, FIELD(limit_memory), 0, NUMBER_MAX, "no limit", .argument = "SIZE", .fallback = "0",
      .help = "memory a batch's activations may take: 512M, 2G"},
     {"widen-noise", OPTION_REAL, FIELD(widen_noise), 0, 10, .argument = "X", .fallback = "0.01",
      .help = "noise on copies, in units of the weights' own deviation; 0: exact"},
@@ -375,6 +376,7 @@ struct policy_options options_policy(const struct search_options *options, struc
         .baseline_released = options->baseline_released,
         .imitate_weight = options->imitate_weight,
         .seed = (uint64_t)options->seed,
+        .actions = options->actions,
     };
 }
 
@@ -383,12 +385,12 @@ int options_settle(struct search_options *options, struct error *error)
     const struct policy_kind *kind = policy_find(options->policy);
     if (kind->parent && options_set(options, "parent", kind->parent, error))
         BUG(error->text);
-    if (kind->aim && !options->match[0])
+    if (kind->takes_match && !options->match[0])
         return error_set(error, "--policy %s: needs --match SESSION, whose networks it matches", kind->name);
-    if (!kind->aim && options->match[0])
+    if (!kind->takes_match && options->match[0])
         return error_set(error, "--match: is not for --policy %s; policies that match FLOPs take it: random-flops",
                          kind->name);
-    bool manual = !strcmp(options->policy, "manual");
+    bool manual = kind->takes_actions;
     if (manual && !manual_count(options->actions))
         return error_set(error,
                          "--policy manual: needs --actions, for example --actions \"widen:conv1; deepen:conv2\"");
@@ -396,6 +398,8 @@ int options_settle(struct search_options *options, struct error *error)
         return error_prefix(error, "--actions");
     if (!manual && options->actions[0])
         return error_set(error, "--actions: is for --policy manual only, not for %s", options->policy);
+    if (!options->validation)
+        return error_set(error, "--validation 0: a search judges networks by validation images; it needs at least one");
     if (!manual && options->wider + options->deeper == 0)
         return error_set(error, "--wider 0 --deeper 0: a network needs at least one decision to grow");
     if (!manual && options->wider + options->deeper > PROPOSAL_STEPS_MAX)

@@ -2,152 +2,140 @@
  * parents.c - which network the next one grows from.
  *
  * Every trained network that isn't pruned may be a parent; once some of those are pinned, only the pinned ones
- * may; those that can't grow any more, or whose weights are lost, stand back for those that can; and so do those
- * that are spent, from which proposal after proposal led to nothing new.  `start`: the
- * start network (of pinned ones, one drawn uniformly).  `best`: the highest accuracy, the earlier of equals.
- * `tournament`: the best of a few drawn with replacement.  `aging`: such a tournament among the youngest, by number.  A
- * draw depends on the seed, the proposals before and the networks that are trained by then, and on nothing else: a
- * resumed search chooses as one that was never cut.
+ * may.  A network that can't grow any more, whose weights are lost, or that is exhausted (the last proposals from it
+ * led to nothing new) is chosen only when there is no other.
+ *
+ *     start        the start network; of pinned ones, one drawn uniformly
+ *     best         the highest accuracy, the earlier of equals
+ *     tournament   the best of a few drawn with replacement
+ *     aging        such a tournament among the youngest, by number
+ *
+ * A draw depends on the seed, the proposals before and the networks that are trained by then, and on nothing else: a
+ * resumed search chooses as one that was never interrupted.
  */
+#include "search/parents.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "policy/growth.h"
-#include "search/internal.h"
 #include "util/bug.h"
 #include "util/file.h"
 #include "util/memory.h"
 
-static bool may_be_parent(const struct session_node *node)
+/* After this many fruitless proposals in a row a parent is exhausted.  Near the limits nearly all children of a network
+   may be known while the search is far from its end elsewhere. */
+enum { EXHAUSTED = 10 };
+
+void parents_recheck(struct parents *parents, int64_t number)
 {
-    return node->status == NODE_DONE && !node->pruned;
+    if (number >= 1 && number <= parents->count)
+        parents->growth[number - 1] = GROWTH_UNKNOWN;
 }
 
-static bool has_weights(const struct engine *engine, int64_t number)
+void parents_done(struct parents *parents)
 {
-    struct text path = TEXT_EMPTY;
-    text_add(&path, "%s/weights/%s", log_folder(engine->log), session_node(engine->state, number)->weights);
-    bool there = file_exists(text_string(&path));
-    text_done(&path);
+    free(parents->growth);
+}
+
+static const struct session_node *node_of(const struct parents *parents, int64_t number)
+{
+    return session_node(parents->journal->state, number);
+}
+
+static bool has_weights(const struct parents *parents, int64_t number)
+{
+    char *path = journal_path(parents->journal, "weights", node_of(parents, number)->weights);
+    bool there = file_exists(path);
+    free(path);
     return there;
 }
 
-/* Of a network as a parent.  Neither space nor limits change, but files may. */
-struct prospect {
-    enum { GROWTH_UNKNOWN, CAN_GROW, CAN_NOT_GROW } growth; /* looked up once, and again when growing from it failed */
-    int barren; /* the last proposals from it, in a row, that led to no new network */
-};
-
-/* So many, and it is spent.  Of a network near the limits nearly all children may be known, with the search elsewhere
-   far from its end. */
-enum { SPENT = 10 };
-
-/* Of every network there is, with every proposal there was: a function of the session's state. */
-static void look(struct engine *engine)
+static bool can_grow(struct parents *parents, int64_t number)
 {
-    const struct session_state *state = engine->state;
-    if (engine->prospect_count < state->node_count) {
-        engine->prospects = memory_resize(engine->prospects, (size_t)state->node_count, sizeof *engine->prospects);
-        for (; engine->prospect_count < state->node_count; engine->prospect_count++)
-            engine->prospects[engine->prospect_count] = (struct prospect){0};
+    int64_t count = parents->journal->state->node_count;
+    if (parents->count < count) {
+        parents->growth = memory_resize(parents->growth, (size_t)count, sizeof *parents->growth);
+        while (parents->count < count)
+            parents->growth[parents->count++] = GROWTH_UNKNOWN;
     }
-    for (; engine->proposals_seen < state->proposal_count; engine->proposals_seen++) {
-        const struct proposal_record *proposal = state->proposals[engine->proposals_seen];
-        ASSERT(proposal->parent > 0 && proposal->parent <= engine->prospect_count);
-        struct prospect *parent = &engine->prospects[proposal->parent - 1];
-        if (proposal->barren)
-            parent->barren++;
-        else if (proposal->node && !proposal->known)
-            parent->barren = 0;
+    enum growth *growth = &parents->growth[number - 1];
+    if (*growth == GROWTH_UNKNOWN) {
+        struct arch arch;
+        journal_arch(parents->journal, number, &arch);
+        *growth =
+            growth_possible(parents->policy_options, &arch) && has_weights(parents, number) ? CAN_GROW : CAN_NOT_GROW;
     }
+    return *growth == CAN_GROW;
 }
 
-void parent_doubt(struct engine *engine, int64_t number)
+static bool is_not_exhausted(struct parents *parents, int64_t number)
 {
-    if (number >= 1 && number <= engine->prospect_count)
-        engine->prospects[number - 1].growth = GROWTH_UNKNOWN;
+    return node_of(parents, number)->fruitless_count < EXHAUSTED;
 }
 
-static bool can_grow(struct engine *engine, int64_t number)
+static bool is_pinned(struct parents *parents, int64_t number)
 {
-    struct prospect *prospect = &engine->prospects[number - 1];
-    struct arch arch;
-    if (prospect->growth == GROWTH_UNKNOWN) {
-        engine_arch(engine, number, &arch);
-        bool can = growth_possible(&engine->policy_options, &arch) && has_weights(engine, number);
-        prospect->growth = can ? CAN_GROW : CAN_NOT_GROW;
-    }
-    return prospect->growth == CAN_GROW;
-}
-
-static bool is_unspent(struct engine *engine, int64_t number)
-{
-    return engine->prospects[number - 1].barren < SPENT;
+    return node_of(parents, number)->pinned;
 }
 
 /* Keep the numbers for which `good` holds, or all when there is none. */
-static int64_t narrow(struct engine *engine, int64_t *nodes, int64_t count, bool (*good)(struct engine *, int64_t))
+static int64_t narrow(struct parents *parents, int64_t *nodes, int64_t count, bool (*good)(struct parents *, int64_t))
 {
-    int64_t kept = 0;
+    int64_t left = 0;
     for (int64_t i = 0; i < count; i++)
-        kept += good(engine, nodes[i]);
-    if (!kept)
+        left += good(parents, nodes[i]);
+    if (!left)
         return count;
-    kept = 0;
+    left = 0;
     for (int64_t i = 0; i < count; i++)
-        if (good(engine, nodes[i]))
-            nodes[kept++] = nodes[i];
-    return kept;
+        if (good(parents, nodes[i]))
+            nodes[left++] = nodes[i];
+    return left;
 }
 
-static bool is_pinned(struct engine *engine, int64_t number)
+/* Keep those that the option --parent chooses from. */
+static int64_t narrow_by_option(const struct parents *parents, int64_t *nodes, int64_t count)
 {
-    return session_node(engine->state, number)->pinned;
-}
-
-/* Keep those of which the parent choice chooses. */
-static int64_t reach(const struct engine *engine, int64_t *nodes, int64_t count)
-{
-    int64_t population = engine->options.population;
+    int64_t population = parents->options->population;
     if (!count)
         return 0;
-    if (engine->options.parent == PARENT_START && !session_node(engine->state, nodes[0])->pinned) {
+    if (parents->options->parent == PARENT_START && !node_of(parents, nodes[0])->pinned) {
         nodes[0] = 1;
         return 1;
     }
-    if (engine->options.parent != PARENT_AGING || count <= population)
+    if (parents->options->parent != PARENT_AGING || count <= population)
         return count;
     memmove(nodes, nodes + count - population, (size_t)population * sizeof *nodes);
     return population;
 }
 
-/* Their numbers, ascending. */
-static int64_t *candidates(struct engine *engine, int64_t *count)
+/* The numbers of the networks to choose from, ascending; the caller's to free(). */
+static int64_t *find_candidates(struct parents *parents, int64_t *count)
 {
-    const struct session_state *state = engine->state;
+    const struct session_state *state = parents->journal->state;
     int64_t *nodes = memory_new((size_t)state->node_count, sizeof *nodes);
     *count = 0;
-    look(engine);
     for (int64_t number = 1; number <= state->node_count; number++)
-        if (may_be_parent(session_node(state, number)))
+        if (session_node(state, number)->status == NODE_DONE && !session_node(state, number)->pruned)
             nodes[(*count)++] = number;
-    *count = narrow(engine, nodes, *count, is_pinned);
-    if (!is_manual(engine)) /* a person knows other ways */
-        *count = narrow(engine, nodes, *count, can_grow);
-    *count = reach(engine, nodes, *count);
-    if (!is_manual(engine))
-        *count = narrow(engine, nodes, *count, is_unspent);
+    *count = narrow(parents, nodes, *count, is_pinned);
+    if (!parents->any)
+        *count = narrow(parents, nodes, *count, can_grow);
+    *count = narrow_by_option(parents, nodes, *count);
+    if (!parents->any)
+        *count = narrow(parents, nodes, *count, is_not_exhausted);
     return nodes;
 }
 
-bool parents_spent(struct engine *engine)
+bool parents_exhausted(struct parents *parents)
 {
-    int64_t count, unspent = 0;
-    int64_t *nodes = candidates(engine, &count);
+    int64_t count, left = 0;
+    int64_t *nodes = find_candidates(parents, &count);
     for (int64_t i = 0; i < count; i++)
-        unspent += is_unspent(engine, nodes[i]);
+        left += is_not_exhausted(parents, nodes[i]);
     free(nodes);
-    return !unspent;
+    return !left;
 }
 
 /* The first argument on a tie. */
@@ -159,27 +147,27 @@ static int64_t better(const struct session_state *state, int64_t a, int64_t b)
     return first > second ? a : b;
 }
 
-int64_t parent_choose(struct engine *engine, int64_t proposal)
+int64_t parents_choose(struct parents *parents, int64_t proposal)
 {
     struct random_stream stream =
-        random_stream_new((uint64_t)engine->options.seed, RANDOM_PARENT, (uint32_t)proposal, 0);
+        random_stream_new((uint64_t)parents->options->seed, RANDOM_PARENT, (uint32_t)proposal, 0);
     int64_t count, chosen = 0;
-    int64_t *nodes = candidates(engine, &count);
+    int64_t *nodes = find_candidates(parents, &count);
     ASSERT(count > 0);
-    switch (engine->options.parent) {
+    switch (parents->options->parent) {
     case PARENT_START:
         chosen = nodes[random_below(&stream, (uint32_t)count)];
         break;
     case PARENT_BEST:
         chosen = nodes[0];
         for (int64_t i = 1; i < count; i++)
-            chosen = better(engine->state, chosen, nodes[i]);
+            chosen = better(parents->journal->state, chosen, nodes[i]);
         break;
     case PARENT_TOURNAMENT:
     case PARENT_AGING:
         chosen = nodes[random_below(&stream, (uint32_t)count)];
-        for (int64_t i = 1; i < engine->options.tournament; i++)
-            chosen = better(engine->state, chosen, nodes[random_below(&stream, (uint32_t)count)]);
+        for (int64_t i = 1; i < parents->options->tournament; i++)
+            chosen = better(parents->journal->state, chosen, nodes[random_below(&stream, (uint32_t)count)]);
         break;
     }
     free(nodes);

@@ -1,17 +1,12 @@
-/*
- * record.c - options, the session and proposals as facts of the log, and back.
- *
- * What is written here must be enough to do the run again; what is read back here is what resume and the
- * policy's batches are made of.
- */
+/* record.c - see record.h. */
 #include "config.h"
+
+#include "search/record.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "search/internal.h"
-#include "util/bug.h"
 #include "util/clock.h"
 
 static void record_options(const struct search_options *options, struct event_texts *texts)
@@ -48,38 +43,38 @@ const char *record_input(struct shape input, char text[RECORD_INPUT])
     return text;
 }
 
-static void record_devices(const struct engine *engine, struct event_texts *ids, struct event_texts *names)
+static void record_devices(const struct evaluator *evaluator, struct event_texts *ids, struct event_texts *names)
 {
-    for (int i = 0; i < engine->slot_count; i++) {
-        const struct device *device = engine->evaluator->kind->device(engine->evaluator, i);
+    for (int i = 0; i < evaluator->kind->slots(evaluator); i++) {
+        const struct device *device = evaluator->kind->device(evaluator, i);
         event_texts_add(ids, device->id);
         event_texts_add(names, device->name);
     }
 }
 
-void record_session(const struct engine *engine, struct event *event)
+void record_session(const struct search_options *options, const struct engine_data *data,
+                    const struct event_integers *match, const struct evaluator *evaluator, struct event *event)
 {
     char hash[HASH_TEXT], input[RECORD_INPUT];
-    const struct engine_data *data = &engine->data;
     *event = (struct event){.kind = EVENT_SESSION};
     struct event_session *session = &event->as.session;
     session->format = EVENT_FORMAT;
     session->program = event_text("%s", PACKAGE_STRING);
     session->created = clock_wall();
-    session->seed = engine->options.seed;
-    record_options(&engine->options, &session->options);
-    session->data = event_text("%s", engine->options.data);
+    session->seed = options->seed;
+    record_options(options, &session->options);
+    session->data = event_text("%s", options->data);
     session->data_hash = event_text("%s", hash_print(data->hash, hash));
     session->input = event_text("%s", record_input(data->input, input));
     session->classes = data->classes;
     session->train_images = data->train_images;
     session->validation_images = data->validation_images;
-    for (int i = 0; i < engine->match.count; i++)
-        event_integers_add(&session->match, engine->match.items[i]);
-    record_devices(engine, &session->devices, &session->device_names);
+    for (int i = 0; i < match->count; i++)
+        event_integers_add(&session->match, match->items[i]);
+    record_devices(evaluator, &session->devices, &session->device_names);
 }
 
-void record_opened(const struct engine *engine, struct event *event)
+void record_opened(const struct evaluator *evaluator, struct event *event)
 {
     char host[256] = "";
     if (gethostname(host, sizeof host - 1))
@@ -89,44 +84,48 @@ void record_opened(const struct engine *engine, struct event *event)
     event->as.opened.host = event_text("%s", host);
     event->as.opened.process = getpid();
     event->as.opened.program = event_text("%s", PACKAGE_STRING);
-    record_devices(engine, &event->as.opened.devices, &event->as.opened.device_names);
+    record_devices(evaluator, &event->as.opened.devices, &event->as.opened.device_names);
 }
 
-void record_actions(const struct proposal *proposal, const struct arch *parent, struct event_texts *actions,
-                    struct event_integers *steps, struct event_reals *probabilities)
+void record_proposal(const struct proposal *proposal, const struct arch *parent, enum event_kind kind,
+                     struct event_proposal *facts)
 {
     struct arch arch = *parent, next;
     for (int i = 0; i < proposal->count; i++) {
         const struct proposed_action *proposed = &proposal->actions[i];
         struct text text = TEXT_EMPTY;
         action_print(&arch, &proposed->action, &text);
-        event_texts_add(actions, text_string(&text));
+        event_texts_add(&facts->actions, text_string(&text));
         text_done(&text);
-        event_integers_add(steps, proposed->step);
-        if (probabilities)
-            event_reals_add(probabilities, proposed->probability);
+        event_integers_add(&facts->steps, proposed->step);
+        if (kind != EVENT_REFUSED)
+            event_reals_add(&facts->probabilities, proposed->probability);
         if (action_apply(&arch, &proposed->action, &next, NULL))
             break; /* a refused proposal: the last action is the one that can't be */
         arch = next;
     }
+    if (kind == EVENT_REFUSED)
+        return;
+    facts->log_probability = proposal->log_probability;
+    facts->entropy = proposal->entropy;
 }
 
-int record_proposal(const struct arch *parent, const struct event_texts *actions, const struct event_integers *steps,
-                    const struct event_reals *probabilities, struct proposal *proposal, struct error *error)
+int recorded_proposal(const struct arch *parent, const struct event_proposal *facts, struct proposal *proposal,
+                      struct error *error)
 {
-    if (actions->count > PROPOSAL_ACTIONS_MAX || steps->count != actions->count ||
-        probabilities->count != actions->count)
-        return error_set(error, "%d actions, %d steps and %d probabilities don't fit together", actions->count,
-                         steps->count, probabilities->count);
+    int count = facts->actions.count;
+    if (count > PROPOSAL_ACTIONS_MAX || facts->steps.count != count || facts->probabilities.count != count)
+        return error_set(error, "%d actions, %d steps and %d probabilities don't fit together", count,
+                         facts->steps.count, facts->probabilities.count);
     struct arch arch = *parent, next;
     memset(proposal, 0, sizeof *proposal);
-    for (int i = 0; i < actions->count; i++) {
+    for (int i = 0; i < count; i++) {
         struct proposed_action *proposed = &proposal->actions[proposal->count++];
-        if (action_parse(&arch, actions->items[i], &proposed->action, error) ||
+        if (action_parse(&arch, facts->actions.items[i], &proposed->action, error) ||
             action_apply(&arch, &proposed->action, &next, error))
             return -1;
-        proposed->step = (int)steps->items[i];
-        proposed->probability = (float)probabilities->items[i];
+        proposed->step = (int)facts->steps.items[i];
+        proposed->probability = (float)facts->probabilities.items[i];
         arch = next;
     }
     return 0;

@@ -226,7 +226,7 @@ static void ask(struct server *server, struct client *client)
     *end = '\0';
     client->asked = memory_copy_text(client->line);
     client->turn = server->turn++;
-    engine_command(server->engine, "user", client->asked);
+    engine_command(server->engine, AUTHOR_USER, client->asked);
     size_t taken = (size_t)(end - client->line) + 1;
     client->used -= taken;
     memmove(client->line, client->line + taken, client->used);

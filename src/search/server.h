@@ -4,7 +4,7 @@
  * The log is the stream of events; the socket is a bell and a letterbox beside it.  What is said there, in lines:
  *
  *     server: espalier 1     once, first: the protocol's version
- *     client: WORDS          a command (search/engine.h lists them); the next is read when this one is answered
+ *     client: WORDS          a command (sessions/command.h lists them); the next is read when this one is answered
  *     server: NUMBER         the command is answered by the COMMAND event of that number, which is in the log
  *     server: (empty line)   the log has grown
  *     server: refused WHY    and the connection is closed

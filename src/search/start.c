@@ -1,25 +1,24 @@
-/*
- * start.c - from the options of a search to what the engine works with: the start network, the space, the policy.
- */
+/* start.c - see start.h. */
 #include "config.h"
+
+#include "search/start.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "search/internal.h"
 #include "sessions/log.h"
 #include "util/bug.h"
 #include "util/file.h"
 #include "util/memory.h"
 
 /* Has a network of that session been trained on images that judge here?  The first images of one shuffle do. */
-static int check_split(const struct engine *engine, const struct session_state *state, struct error *error)
+static int check_split(const struct search_options *own, const struct engine_data *data,
+                       const struct session_state *state, struct error *error)
 {
     struct search_options theirs;
-    const struct search_options *own = &engine->options;
     char hash[HASH_TEXT];
-    if (strcmp(state->facts.data_hash, hash_print(engine->data.hash, hash)))
+    if (strcmp(state->facts.data_hash, hash_print(data->hash, hash)))
         return 0;
     if (engine_options_of(state, &theirs, error))
         return -1;
@@ -31,7 +30,6 @@ static int check_split(const struct engine *engine, const struct session_state *
                      theirs.seed, theirs.validation);
 }
 
-/* `*number`: of the network. */
 int engine_weights_path(const char *folder, const struct session_node *node, char **path, struct error *error)
 {
     struct text text = TEXT_EMPTY;
@@ -47,8 +45,9 @@ int engine_weights_path(const char *folder, const struct session_node *node, cha
     return -1;
 }
 
-static int start_of_session(struct engine *engine, const char *folder, const char *node_text, int64_t *number,
-                            struct error *error)
+/* `*number`: of the network. */
+static int start_of_session(const struct search_options *options, const struct engine_data *data, const char *folder,
+                            const char *node_text, int64_t *number, struct start_network *start, struct error *error)
 {
     struct session_state *state;
     struct error warning;
@@ -62,26 +61,27 @@ static int start_of_session(struct engine *engine, const char *folder, const cha
         status = error_prefix(error, "%s", folder);
     else if (node->status != NODE_DONE)
         status = error_set(error, "%s: network %s has no weights yet; choose one that is trained", folder, node_text);
-    else if (strcmp(state->facts.input, record_input(engine->data.input, input)))
+    else if (strcmp(state->facts.input, record_input(data->input, input)))
         status = error_set(error,
                            "%s: its networks take images of %s, the data has %s; give the architecture alone to "
                            "begin with fresh weights",
                            folder, state->facts.input, input);
-    else if (check_split(engine, state, error))
+    else if (check_split(options, data, state, error))
         status = error_prefix(error, "%s", folder);
-    else if (!(status = arch_parse(&engine->start.arch, node->facts.arch, error)) &&
-             !(status = engine_weights_path(folder, node, &engine->start.weights, error)))
-        engine->start.hash = hash_scan(node->weights_hash);
+    else if (!(status = arch_parse(&start->arch, node->facts.arch, error)) &&
+             !(status = engine_weights_path(folder, node, &start->weights, error)))
+        start->hash = hash_scan(node->weights_hash);
     session_state_free(state);
     return status;
 }
 
 /* The folder becomes absolute in the options, since a resume may come from elsewhere, and the network a number: another
    may be the best by then. */
-static int start_of_other(struct engine *engine, struct error *error)
+static int start_of_other(struct search_options *options, const struct engine_data *data, struct start_network *start,
+                          struct error *error)
 {
-    char name[sizeof engine->options.start], *folder;
-    strcpy(name, engine->options.start);
+    char name[sizeof options->start], *folder;
+    strcpy(name, options->start);
     char *colon = strrchr(name, ':');
     *colon = '\0';
     if (session_find(name, &folder, error))
@@ -91,20 +91,20 @@ static int start_of_other(struct engine *engine, struct error *error)
     if (!path)
         return error_set(error, "%s: the session can't be found any more", name);
     int64_t number = 0;
-    int status = start_of_session(engine, path, colon + 1, &number, error);
+    int status = start_of_session(options, data, path, colon + 1, &number, start, error);
     struct text text = TEXT_EMPTY;
     text_add(&text, "%s:%" PRId64, path, number);
-    if (!status && text.length >= sizeof engine->options.start)
+    if (!status && text.length >= sizeof options->start)
         status = error_set(error, "%s: the path is too long", path);
     if (!status)
-        strcpy(engine->options.start, text_string(&text));
+        strcpy(options->start, text_string(&text));
     text_done(&text);
     free(path);
     return status;
 }
 
-int engine_check_arch(const struct search_options *options, const struct engine_data *data, const struct arch *arch,
-                      struct error *error)
+int start_check_arch(const struct search_options *options, const struct engine_data *data, const struct arch *arch,
+                     struct error *error)
 {
     const struct shape input = data->input;
     struct shape shapes[ARCH_LAYERS_MAX];
@@ -123,30 +123,32 @@ int engine_check_start(const struct search_options *options, const struct engine
                        struct error *error)
 {
     struct arch_limits limits = options_policy(options, data->input).limits;
-    if (engine_check_arch(options, data, arch, error) || arch_within(arch, data->input, &limits, error))
+    if (start_check_arch(options, data, arch, error) || arch_within(arch, data->input, &limits, error))
         return error_prefix(error, options->start[0] ? "--start" : "the start network");
     return 0;
 }
 
-int engine_find_start(struct engine *engine, struct error *error)
+int start_find(struct search_options *options, const struct engine_data *data, struct start_network *start,
+               struct error *error)
 {
-    struct arch *arch = &engine->start.arch;
-    if (!engine->options.start[0])
-        options_start(&engine->options, engine->data.input, engine->data.classes, arch);
-    else if (strchr(engine->options.start, ':') ? start_of_other(engine, error)
-                                                : arch_parse(arch, engine->options.start, error))
+    struct arch *arch = &start->arch;
+    if (!options->start[0])
+        options_start(options, data->input, data->classes, arch);
+    else if (strchr(options->start, ':') ? start_of_other(options, data, start, error)
+                                         : arch_parse(arch, options->start, error))
         return error_prefix(error, "--start");
-    return engine_check_start(&engine->options, &engine->data, arch, error);
+    return engine_check_start(options, data, arch, error);
 }
 
-int engine_find_match(struct engine *engine, struct error *error)
+int start_find_match(const struct search_options *options, const struct engine_data *data, struct event_integers *match,
+                     struct error *error)
 {
     struct session_state *state;
     struct error warning;
     char *folder, input[RECORD_INPUT];
-    if (!engine->options.match[0])
+    if (!options->match[0])
         return 0;
-    int status = session_find(engine->options.match, &folder, error);
+    int status = session_find(options->match, &folder, error);
     if (!status) {
         status = session_load(folder, &state, &warning, error);
         free(folder);
@@ -156,22 +158,13 @@ int engine_find_match(struct engine *engine, struct error *error)
     for (int64_t i = 1; i <= state->node_count; i++) {
         const struct session_node *node = session_node(state, i);
         if (node->status == NODE_DONE && node->facts.proposal)
-            event_integers_add(&engine->match, node->facts.flops);
+            event_integers_add(match, node->facts.flops);
     }
-    if (strcmp(state->facts.input, record_input(engine->data.input, input)))
-        status = error_set(error, "--match %s: its images are %s, the data has %s", engine->options.match,
-                           state->facts.input, input);
-    else if (!engine->match.count)
-        status = error_set(error, "--match %s: a policy has grown no network there yet", engine->options.match);
+    if (strcmp(state->facts.input, record_input(data->input, input)))
+        status = error_set(error, "--match %s: its images are %s, the data has %s", options->match, state->facts.input,
+                           input);
+    else if (!match->count)
+        status = error_set(error, "--match %s: a policy has grown no network there yet", options->match);
     session_state_free(state);
     return status;
-}
-
-void engine_prepare(struct engine *engine)
-{
-    engine->policy_options = options_policy(&engine->options, engine->data.input);
-    engine->space = engine->policy_options.space;
-    engine->limits = engine->policy_options.limits;
-    engine->policy_kind = policy_find(engine->options.policy);
-    engine->policy = engine->policy_kind->create(&engine->policy_options);
 }

@@ -25,11 +25,11 @@
  * That the worst at this epoch were stopped doesn't bias a regression of y given x.  That those who were left behind at
  * a later epoch are missing does, a little: predictions are hopeful by half a point on scripted searches.
  */
+#include "search/stopping.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
-
-#include "search/internal.h"
 
 enum { REFERENCES_MIN = 5 };
 static const double shrink = 0.001; /* of one network three points off */
@@ -59,23 +59,24 @@ static bool is_rung(const char *rungs, int64_t epoch)
     return false;
 }
 
-static bool fails_rung(const struct engine *engine, const struct session_node *node, struct error *reason)
+static bool fails_rung(const struct session_state *state, const struct search_options *options,
+                       const struct session_node *node, struct error *reason)
 {
     int epoch = node->curve_count, reached = 1, better = 0;
-    if (!is_rung(engine->options.rungs, epoch))
+    if (!is_rung(options->rungs, epoch))
         return false;
-    for (int64_t i = 1; i <= engine->state->node_count; i++) {
-        const struct session_node *other = session_node(engine->state, i);
+    for (int64_t i = 1; i <= state->node_count; i++) {
+        const struct session_node *other = session_node(state, i);
         if (!is_comparable(other, node, epoch))
             continue;
         reached++;
         better += accuracy_at(other, epoch) > accuracy_at(node, epoch);
     }
-    int kept = (int)ceil(engine->options.rung_keep * reached);
-    if (better < kept)
+    int going_on = (int)ceil(options->rung_keep * reached);
+    if (better < going_on)
         return false;
     error_set(reason, "rung %d: %.2f %% is number %d of %d, and %d go on", epoch, 100 * accuracy_at(node, epoch),
-              better + 1, reached, kept);
+              better + 1, reached, going_on);
     return true;
 }
 
@@ -134,35 +135,36 @@ static struct prediction predict(const struct session_state *state, const struct
 
 /* --- hopeless --- */
 
-static bool is_hopeless(const struct engine *engine, const struct prediction *prediction, int epoch,
-                        struct error *reason)
+static bool is_hopeless(const struct session_state *state, const struct search_options *options,
+                        const struct prediction *prediction, int epoch, struct error *reason)
 {
-    const struct session_node *best = session_node(engine->state, engine->state->best);
-    if (!engine->options.stop_hopeless || !best || prediction->references < REFERENCES_MIN)
+    const struct session_node *best = session_node(state, state->best);
+    if (!options->stop_hopeless || !best || prediction->references < REFERENCES_MIN)
         return false;
     double behind = (best->accuracy - prediction->accuracy) / prediction->deviation;
     double chance = 0.5 * erfc(behind / sqrt(2));
-    if (chance >= engine->options.stop_hopeless)
+    if (chance >= options->stop_hopeless)
         return false;
     error_set(reason, "epoch %d: hopeless, %.2f +- %.2f %% expected and n%" PRId64 " has %.2f %%", epoch,
-              100 * prediction->accuracy, 100 * prediction->deviation, engine->state->best, 100 * best->accuracy);
+              100 * prediction->accuracy, 100 * prediction->deviation, state->best, 100 * best->accuracy);
     return true;
 }
 
-/* --- judging --- */
+/* --- the answer --- */
 
-bool stopping_applies(const struct engine *engine, const struct session_node *node)
+bool stopping_applies(const struct search_options *options, const struct session_node *node)
 {
-    return (engine->options.rungs[0] || engine->options.stop_hopeless > 0) && node->facts.proposal;
+    return (options->rungs[0] || options->stop_hopeless > 0) && node->facts.proposal;
 }
 
-bool stopping_judge(const struct engine *engine, int64_t number, struct verdict *verdict)
+bool stopping_check(const struct session_state *state, const struct search_options *options, int64_t number,
+                    struct early_stop *stop)
 {
-    const struct session_node *node = session_node(engine->state, number);
+    const struct session_node *node = session_node(state, number);
     if (!isfinite(accuracy_at(node, node->curve_count)))
         return false;
-    struct prediction prediction = predict(engine->state, node);
-    verdict->predicted = prediction.accuracy;
-    return fails_rung(engine, node, &verdict->reason) ||
-           is_hopeless(engine, &prediction, node->curve_count, &verdict->reason);
+    struct prediction prediction = predict(state, node);
+    stop->predicted = prediction.accuracy;
+    return fails_rung(state, options, node, &stop->reason) ||
+           is_hopeless(state, options, &prediction, node->curve_count, &stop->reason);
 }

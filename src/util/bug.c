@@ -1,4 +1,4 @@
-/* bug.c - the last words of a program that broke its own promise. */
+/* bug.c - prints where a bug was met, and aborts. */
 #include "util/bug.h"
 
 #include <stdio.h>

@@ -10,7 +10,7 @@
 static double seconds_of(clockid_t clock)
 {
     struct timespec now;
-    ASSERT(clock_gettime(clock, &now) == 0);
+    CHECK(clock_gettime(clock, &now) == 0);
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 

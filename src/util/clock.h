@@ -1,4 +1,4 @@
-/* clock.h - the two clocks.  Pure code (arch, morph, sessions/state) takes times as arguments. */
+/* clock.h - the two clocks.  Code without side effects (arch, morph, sessions/state) takes times as arguments. */
 #ifndef ESPALIER_UTIL_CLOCK_H
 #define ESPALIER_UTIL_CLOCK_H
 

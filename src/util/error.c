@@ -1,4 +1,4 @@
-/* error.c - the text of an error: always terminated, cut to fit, nothing allocated. */
+/* error.c - the text of an error is always terminated, cut to fit, and allocates nothing. */
 #include "util/error.h"
 
 #include <stdarg.h>

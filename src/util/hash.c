@@ -1,4 +1,4 @@
-/* hash.c - XXH3-128 with its default seed: the same name on every machine. */
+/* hash.c - XXH3-128 with its default seed gives the same hash on every machine. */
 #include "util/hash.h"
 
 #include <inttypes.h>

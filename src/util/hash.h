@@ -1,5 +1,5 @@
 /*
- * hash.h - 128-bit content names (XXH3-128 by libxxhash): of architectures, weight files, data sets.
+ * hash.h - 128-bit hashes (XXH3-128 by libxxhash) that name architectures, weight files and data sets by their content.
  */
 #ifndef ESPALIER_UTIL_HASH_H
 #define ESPALIER_UTIL_HASH_H
@@ -16,7 +16,7 @@ struct hash {
 struct hash hash_of(const void *bytes, size_t length);
 bool hash_equal(struct hash a, struct hash b);
 char *hash_print(struct hash hash, char buffer[HASH_TEXT]);
-/* The hash that hash_print() wrote; zero when it didn't. */
+/* The hash that hash_print() wrote; zero for any other text. */
 struct hash hash_scan(const char *text);
 
 #endif

@@ -1,4 +1,4 @@
-/* memory.c - host allocation: the program can't go on without it, so one place aborts. */
+/* memory.c - the only place that aborts when the host has no memory left. */
 #include "util/memory.h"
 
 #include <stdint.h>

@@ -6,8 +6,8 @@
  *     [0] number of the block in its stream, low 32 bits
  *     [1] purpose (16 bits), number of the block, high 16 bits
  *     [2] a    [3] b
- * so no two streams of one seed ever share a block, and a stream has 2^50 words.  Integer arithmetic only
- * up to random_uniform(): the same bits on every machine.
+ * so no two streams of one seed ever share a block, and a stream has 2^50 words.  All arithmetic before
+ * random_uniform() is on integers, so the bits are the same on every machine.
  */
 #include "util/random.h"
 
@@ -58,8 +58,8 @@ uint32_t random_word(struct random_stream *stream)
     return stream->block[stream->used++];
 }
 
-/* Lemire, "Fast random integer generation in an interval" (2019): the high half of word × bound, where the
-   few low halves that would make some values likelier are drawn again. */
+/* Lemire, "Fast random integer generation in an interval" (2019): the high half of word × bound.  A word whose low half
+   would make some values more likely than others is drawn again. */
 uint32_t random_below(struct random_stream *stream, uint32_t bound)
 {
     ASSERT(bound >= 1);

@@ -1,9 +1,9 @@
 /*
  * random.h - counter-based random numbers: Philox4x32-10 (Salmon et al., SC 2011).
  *
- * Every draw comes from a named stream: (seed, purpose, a, b).  Two streams that differ in any of the
- * four are independent, a stream can be made anew at any time and place, and nothing has to be saved
- * for a resume.  A `struct random_stream` is a plain value; copy it to remember a place in it.
+ * Every draw comes from a stream that four numbers name: (seed, purpose, a, b).  Two streams that differ in any of them
+ * are independent.  A stream can be made anew at any time and place, so nothing has to be saved for a resume.  A struct
+ * random_stream is a plain value; a copy remembers a place in the stream.
  */
 #ifndef ESPALIER_UTIL_RANDOM_H
 #define ESPALIER_UTIL_RANDOM_H
@@ -22,7 +22,7 @@ enum random_purpose {
     RANDOM_PARENT = 8,     /* parent choice; a: proposal */
     RANDOM_CONTROLLER = 9, /* initial weights of the controller's networks */
     RANDOM_MEASURE = 10,   /* batches that measure BN statistics for a deepened layer; a: node, b: action */
-    RANDOM_TEST = 100      /* tests and benches */
+    RANDOM_TEST = 100      /* tests and benchmarks */
 };
 
 struct random_stream {

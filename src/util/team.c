@@ -1,19 +1,21 @@
 /*
- * team.c - handing out the items of a loop.
+ * team.c - shares out the items of a loop among threads.
  *
- * The items are cut into lanes, one a member, so that a member meets the same items in loop after loop and finds what
- * they touch in its own cache; who has finished a lane goes on with another's.  A lane's `claim` is one word:
- * generation, end, next item.  Whoever moves `next` forward by a compare and exchange has that item.  The leader
- * changes what is to be done only when every item is claimed and done, so a claim that succeeds had read the work of
- * its own loop; the generation keeps a slow helper from claiming an item of a later loop with an older one's work.
+ * The items are cut into ranges, one a member, so that a member works on the same items in loop after loop and finds
+ * their data in its own cache.  A member that has finished its range takes items of the others'.  A range's `claim` is
+ * one word: generation, end, next item.  A member has an item when its compare-and-exchange moves `next` past it.
  *
- * Between two loops of a step lie microseconds: helpers, and a leader at the end of a loop, look again and again for
- * about as long as a sleeper takes to wake, then they sleep on a condition.  `assigned` (how many helpers a team has)
- * is 0 in a search whose trainers are all at work: then team_do() is a plain loop.
+ * The leader sets the work of a loop only when every item of the loop before is done, so a member whose claim succeeds
+ * has read the work of the same loop.  The generation keeps a slow member from claiming an item of a later loop with
+ * the work of an older one.
  *
- * Which team a helper serves is decided anew for all of them, under the mutex of `helpers`, whenever a team opens or
- * closes or a core is lent or called back: seldom, once or twice a network.  A helper finds out between two items;
- * until then it may hold a place (`places`, a bit for each member) in a team that it no longer belongs to.
+ * Two loops of a step are microseconds apart.  So helpers, and a leader at the end of a loop, first spin for about as
+ * long as a sleeping thread takes to wake, and then sleep on a condition.  `assigned` (how many helpers a team has) is
+ * 0 in a search whose trainers are all at work; then team_do() is a plain loop.
+ *
+ * Whenever a team opens or closes, and whenever a core is lent or called back, all helpers are assigned to teams anew,
+ * under the mutex of `helpers`.  That happens once or twice a network.  A helper notices between two items.  Until then
+ * it may hold a place (`places` has a bit for each member) in a team that it no longer belongs to.
  */
 #include "config.h"
 
@@ -28,12 +30,12 @@
 #include "util/memory.h"
 #include "util/threads.h"
 
-enum { LOOKS = 1000 }; /* 20 to 50 microseconds */
+enum { SPINS = 1000 }; /* 20 to 50 microseconds */
 
-/* On a cache line of its own. */
-struct lane {
+/* Padded to a cache line. */
+struct range {
     atomic_ullong claim;
-    char apart[56];
+    char padding[56];
 };
 
 struct team {
@@ -42,9 +44,9 @@ struct team {
     atomic_int opening;  /* counts team_open and team_close */
     atomic_int assigned; /* helpers */
     atomic_uint places;  /* of members that are taken */
-    /* The loop at hand. */
-    struct lane lanes[TEAM_MEMBERS_MAX];
-    atomic_int lane_count, count; /* items */
+    /* The running loop. */
+    struct range ranges[TEAM_MEMBERS_MAX];
+    atomic_int range_count, count; /* items */
     _Atomic(team_work *) work;
     _Atomic(void *) context;
     atomic_int done;
@@ -72,7 +74,7 @@ struct helpers {
     bool closing;
 };
 
-static inline void look_again_soon(void)
+static inline void spin_pause(void)
 {
 #if defined __x86_64__ || defined __i386__
     __builtin_ia32_pause();
@@ -96,7 +98,7 @@ static int end_of(unsigned long long claim)
 static bool has_items(const struct team *team)
 {
     for (int i = 0; i < TEAM_MEMBERS_MAX; i++) {
-        unsigned long long claim = atomic_load(&team->lanes[i].claim);
+        unsigned long long claim = atomic_load(&team->ranges[i].claim);
         if (next_of(claim) < end_of(claim))
             return true;
     }
@@ -112,17 +114,17 @@ static void count_item(struct team *team, int count)
     pthread_mutex_unlock(&team->mutex);
 }
 
-/* False: the lane has none left, or the team has been opened anew since the member took its place. */
-static bool do_item(struct team *team, struct lane *lane, int member, int opening)
+/* False: the range has no items left, or the team was opened anew since the member took its place. */
+static bool do_item(struct team *team, struct range *range, int member, int opening)
 {
-    unsigned long long claim = atomic_load(&lane->claim);
+    unsigned long long claim = atomic_load(&range->claim);
     do {
         if (next_of(claim) >= end_of(claim) || atomic_load(&team->opening) != opening)
             return false;
         team_work *work = atomic_load_explicit(&team->work, memory_order_relaxed);
         void *context = atomic_load_explicit(&team->context, memory_order_relaxed);
         int count = atomic_load_explicit(&team->count, memory_order_relaxed), item = next_of(claim);
-        if (atomic_compare_exchange_weak(&lane->claim, &claim, claim + 1)) {
+        if (atomic_compare_exchange_weak(&range->claim, &claim, claim + 1)) {
             work(context, item, member);
             count_item(team, count);
             return true;
@@ -130,23 +132,23 @@ static bool do_item(struct team *team, struct lane *lane, int member, int openin
     } while (true);
 }
 
-/* First of the member's own lane, then of the others'.  Whether there was any. */
+/* First the member's own range, then the others'.  True: there was an item. */
 static bool do_items(struct team *team, int member, int opening)
 {
-    int lanes = atomic_load_explicit(&team->lane_count, memory_order_relaxed);
+    int ranges = atomic_load_explicit(&team->range_count, memory_order_relaxed);
     bool any = false;
-    for (int i = 0; i < lanes; i++)
-        while (do_item(team, &team->lanes[(member + i) % lanes], member, opening))
+    for (int i = 0; i < ranges; i++)
+        while (do_item(team, &team->ranges[(member + i) % ranges], member, opening))
             any = true;
     return any;
 }
 
 static void wait_for_all(struct team *team, int count)
 {
-    for (int look = 0; look < LOOKS; look++) {
+    for (int spins = 0; spins < SPINS; spins++) {
         if (atomic_load(&team->done) == count)
             return;
-        look_again_soon();
+        spin_pause();
     }
     pthread_mutex_lock(&team->mutex);
     atomic_store(&team->waiting, true);
@@ -156,7 +158,7 @@ static void wait_for_all(struct team *team, int count)
     pthread_mutex_unlock(&team->mutex);
 }
 
-/* As many sleepers as there are items for, beyond what the leader and those awake do. */
+/* Wake as many sleeping helpers as there are items for, less the leader and the helpers that are awake. */
 static void wake_for(struct team *team, int count)
 {
     int sleeping = atomic_load(&team->sleeping);
@@ -182,17 +184,17 @@ void team_do(struct team *team, int count, team_work *work, void *context)
             work(context, item, 0);
         return;
     }
-    int opening = atomic_load(&team->opening), size = team_size(team), lanes = size < count ? size : count;
-    unsigned long long generation = (atomic_load(&team->lanes[0].claim) >> 32) + 1;
+    int opening = atomic_load(&team->opening), size = team_size(team), ranges = size < count ? size : count;
+    unsigned long long generation = (atomic_load(&team->ranges[0].claim) >> 32) + 1;
     atomic_store_explicit(&team->work, work, memory_order_relaxed);
     atomic_store_explicit(&team->context, context, memory_order_relaxed);
     atomic_store_explicit(&team->count, count, memory_order_relaxed);
     atomic_store_explicit(&team->done, 0, memory_order_relaxed);
-    atomic_store_explicit(&team->lane_count, lanes, memory_order_relaxed);
-    for (int i = lanes - 1; i >= 0; i--) {
-        unsigned long long first = (unsigned long long)count * i / lanes,
-                           end = (unsigned long long)count * (i + 1) / lanes;
-        atomic_store(&team->lanes[i].claim, generation << 32 | end << 16 | first);
+    atomic_store_explicit(&team->range_count, ranges, memory_order_relaxed);
+    for (int i = ranges - 1; i >= 0; i--) {
+        unsigned long long first = (unsigned long long)count * i / ranges,
+                           end = (unsigned long long)count * (i + 1) / ranges;
+        atomic_store(&team->ranges[i].claim, generation << 32 | end << 16 | first);
     }
     wake_for(team, count);
     do_items(team, 0, opening);
@@ -201,7 +203,7 @@ void team_do(struct team *team, int count, team_work *work, void *context)
 
 /* --- helpers --- */
 
-/* The lowest free place of a member; -1: those who are leaving have not yet left. */
+/* The lowest free place; -1: all are taken, because leaving helpers have not left yet. */
 static int take_place(struct team *team)
 {
     unsigned places = atomic_load(&team->places);
@@ -235,14 +237,14 @@ static void sleep_until_posted(const struct helper *helper, struct team *team, i
 
 static void serve(const struct helper *helper, struct team *team, int opening, int member)
 {
-    for (int look = 0; serves(helper, team, opening); look++) {
+    for (int spins = 0; serves(helper, team, opening); spins++) {
         if (do_items(team, member, opening))
-            look = 0;
-        else if (look < LOOKS)
-            look_again_soon();
+            spins = 0;
+        else if (spins < SPINS)
+            spin_pause();
         else {
             sleep_until_posted(helper, team, opening);
-            look = 0;
+            spins = 0;
         }
     }
 }
@@ -357,12 +359,12 @@ struct helpers *helpers_new(const int *cores, int count, int teams)
     helpers->team_count = teams;
     helpers->list = memory_new((size_t)count + 1, sizeof *helpers->list);
     helpers->teams = memory_new((size_t)teams, sizeof *helpers->teams);
-    ASSERT(pthread_mutex_init(&helpers->mutex, NULL) == 0 && pthread_cond_init(&helpers->changed, NULL) == 0);
+    CHECK(pthread_mutex_init(&helpers->mutex, NULL) == 0 && pthread_cond_init(&helpers->changed, NULL) == 0);
     for (int i = 0; i < teams; i++) {
         struct team *team = &helpers->teams[i];
         team->helpers = helpers;
-        ASSERT(pthread_mutex_init(&team->mutex, NULL) == 0 && pthread_cond_init(&team->posted, NULL) == 0 &&
-               pthread_cond_init(&team->finished, NULL) == 0);
+        CHECK(pthread_mutex_init(&team->mutex, NULL) == 0 && pthread_cond_init(&team->posted, NULL) == 0 &&
+              pthread_cond_init(&team->finished, NULL) == 0);
     }
     for (int i = 0; i < count; i++) {
         struct helper *helper = &helpers->list[i];

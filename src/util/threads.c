@@ -1,8 +1,8 @@
 /*
- * threads.c - how a thread starts here: with every signal blocked that a person or the system may send.
+ * threads.c - a thread starts with every signal blocked that a person or the system may send.
  *
- * Signals that a fault raises in the thread itself stay deliverable: blocking them has no meaning.  For them it has a
- * stack of its own (SA_ONSTACK), since its usual one may have overflown; a sanitizer's own stays in its place.
+ * Signals that a fault raises in the thread itself are not blocked.  Their handlers run on a stack of their own
+ * (SA_ONSTACK), because the thread's stack may have overflowed; where a sanitizer has set one, that one stays.
  */
 #include "config.h"
 
@@ -17,14 +17,14 @@
 
 enum { FAULT_STACK = 1 << 16 };
 
-struct beginning {
+struct thread_start {
     void *(*run)(void *context);
     void *context;
 };
 
-static void *begin(void *data)
+static void *run_thread(void *data)
 {
-    struct beginning beginning = *(struct beginning *)data;
+    struct thread_start start = *(struct thread_start *)data;
     char *stack = NULL;
     stack_t before;
     free(data);
@@ -32,7 +32,7 @@ static void *begin(void *data)
         stack = memory_new(FAULT_STACK, 1);
         sigaltstack(&(stack_t){.ss_sp = stack, .ss_size = FAULT_STACK}, NULL);
     }
-    void *result = beginning.run(beginning.context);
+    void *result = start.run(start.context);
     if (stack)
         sigaltstack(&(stack_t){.ss_flags = SS_DISABLE}, NULL);
     free(stack);
@@ -42,17 +42,17 @@ static void *begin(void *data)
 bool thread_start(pthread_t *thread, void *(*run)(void *context), void *context)
 {
     static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
-    struct beginning *beginning = memory_new(1, sizeof *beginning);
-    *beginning = (struct beginning){run, context};
+    struct thread_start *start = memory_new(1, sizeof *start);
+    *start = (struct thread_start){run, context};
     sigset_t blocked, before;
     sigfillset(&blocked);
     for (size_t i = 0; i < COUNT_OF(faults); i++)
         sigdelset(&blocked, faults[i]);
-    pthread_sigmask(SIG_BLOCK, &blocked, &before); /* inherited by the new thread */
-    bool started = pthread_create(thread, NULL, begin, beginning) == 0;
+    pthread_sigmask(SIG_BLOCK, &blocked, &before); /* the new thread inherits it */
+    bool started = pthread_create(thread, NULL, run_thread, start) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (!started)
-        free(beginning);
+        free(start);
     return started;
 }
 

@@ -130,7 +130,7 @@ static void who_waits_can_be_stopped(void **state)
 {
     fake->set_memory(500 << 20);
     struct session_state *session = search("cuda:1x3", 0.5);
-    assert_string_equal(session->finish_reason, "budget");
+    assert_int_equal(session->finish_reason.value, FINISH_BUDGET);
     assert_int_equal(session->status_count[NODE_RUNNING], 0);
     assert_int_equal(session->status_count[NODE_FAILED], 0);
     session_state_free(session);

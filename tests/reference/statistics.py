@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Exact permutation tests by SciPy (pip install scipy), as test_comparison.c expects them of src/cli/statistics.c.
+"""Exact permutation tests by SciPy (pip install scipy), as test_comparison.c expects them of src/compare/statistics.c.
 
     statistics.py > statistics.txt
 

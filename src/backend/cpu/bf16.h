@@ -1,25 +1,31 @@
 /*
- * bf16.h - pairs of bf16 numbers: made of floats, and summed as a product of pairs.
+ * bf16.h - pairs of bf16 numbers: made of floats, of a block of a map, and multiplied.
  *
- * A bf16 number is a float's upper half.  A pair is two of them in the four bytes of a float, the first in the lower
- * half.  VDPBF16PS multiplies pairs and adds both products to a float: two multiply-adds in each lane.  So what is
- * summed over has to come in pairs: of channels, or of pixels.  Vectors of pairs have the type of vectors of floats,
- * and buffers of them lie as buffers of floats do; only their numbers may not be computed with.
+ * A bf16 number is the upper half of a float.  A pair is two of them in the four bytes of a float, the first in the
+ * lower half.  VDPBF16PS multiplies two vectors of pairs and adds both products to floats: two multiply-adds in each
+ * lane.  So a sum has to have its terms in pairs.  A block of a map is paired in one of two ways:
  *
- * BF16 says whether this instruction set does it: the processor's own instructions where the compiler has them, else in
- * plain C for tests (EMULATE_BF16).  Elsewhere all of it compiles and none is called.
+ *   by channel: for a sum over input channels.  [pair of channels][y][x][image]: the map with half the channels.
+ *   by image:   for a sum over pixels and images, the weight gradient.  [channel][y][x][pair of images]: the map with
+ *               all distances halved; a vector is two pixels.
+ *
+ * Vectors and buffers of pairs have the types of vectors and buffers of floats.
+ *
+ * BF16: whether this instruction set multiplies pairs, by its own instruction or, for tests, emulated (EMULATE_BF16).
+ * Elsewhere this file compiles, and no code with pairs runs.
  */
 #ifndef ESPALIER_BACKEND_CPU_BF16_H
 #define ESPALIER_BACKEND_CPU_BF16_H
 
 #include <stdbool.h>
 
-#include "backend/cpu/vector.h"
+#include "backend/cpu/layout.h"
 
 #if defined VECTOR_AVX512 && defined __AVX512BF16__
 #define VECTOR_BF16
 #endif
 #if defined VECTOR_BF16 || defined EMULATE_BF16
+#define HAVE_BF16
 enum { BF16 = 1 };
 #else
 enum { BF16 = 0 };
@@ -28,8 +34,8 @@ enum { BF16 = 0 };
 typedef uint32_t vector_words __attribute__((vector_size(4 * VECTOR_WIDTH), may_alias));
 typedef uint32_t pair __attribute__((may_alias));
 
-/* To the nearest, halves to even, in the lower half of the result.  As the instruction does it, a number below the
-   smallest normal one becomes 0, and a NaN stays one. */
+/* Rounds to nearest, ties to even; the result is in the lower half.  As with the instruction, a subnormal number
+   becomes 0 and a NaN stays one. */
 static inline uint32_t bf16_of(float value)
 {
     uint32_t bits;
@@ -49,7 +55,7 @@ static inline pair pair_of(float first, float second)
     return bf16_of(first) | bf16_of(second) << 16;
 }
 
-/* The same in the upper half; the lower one is anything. */
+/* The result is in the upper half of each word; the lower half is not cleared. */
 INLINE vector_words bf16_round(vector value)
 {
     vector_words bits = (vector_words)value, magnitude = bits & 0x7fffffffu;
@@ -60,7 +66,7 @@ INLINE vector_words bf16_round(vector value)
     return (rounded & ~subnormal) | (bits & 0x80000000u & subnormal);
 }
 
-/* Pairs of the lanes of two vectors. */
+/* Pair i: number i of both vectors. */
 INLINE vector pairs_of(vector first, vector second)
 {
 #ifdef VECTOR_BF16
@@ -72,13 +78,13 @@ INLINE vector pairs_of(vector first, vector second)
 #endif
 }
 
-/* Pairs of neighbours within each. */
+/* Pair i: numbers 2i and 2i + 1 of `a` followed by `b`. */
 INLINE vector pairs_of_neighbours(vector a, vector b)
 {
 #ifdef VECTOR_BF16
     return (vector)_mm512_cvtne2ps_pbh((__m512)b, (__m512)a);
 #else
-    vector_words low = bf16_round(a) >> 16, high = bf16_round(b) >> 16, pairs;
+    vector_words low = bf16_round(a) >> 16, high = bf16_round(b) >> 16, pairs = {0};
     for (int i = 0; i < VECTOR_WIDTH / 2; i++) {
         pairs[i] = low[2 * i] | low[2 * i + 1] << 16;
         pairs[VECTOR_WIDTH / 2 + i] = high[2 * i] | high[2 * i + 1] << 16;
@@ -87,9 +93,8 @@ INLINE vector pairs_of_neighbours(vector a, vector b)
 #endif
 }
 
-/* Pairs of `count` neighbours, the last one of a number and 0 where `count` is odd.  `to` may be `from`, or before it.
- */
-static void pairs_of_row(const float *from, size_t count, float *to)
+/* Pairs `count` neighbours; an odd last one with 0.  `to` may be `from`, or before it. */
+static inline void pairs_of_row(const float *from, size_t count, float *to)
 {
     size_t i = 0;
 #pragma GCC unroll 4
@@ -113,9 +118,9 @@ INLINE vector bf16_flush(vector value)
     return (vector)(bits & (normal | 0x80000000u));
 }
 
-/* Bit by bit as the instruction does it (Intel's manual): two fused multiply-adds, the second halves first, each
-   rounded to the nearest and flushed to 0 below the smallest normal number.  A product of two bf16 numbers is exact in
-   a float above 2^-133; below, and only there, this rounds once more.  Not inlined: the tiles would be huge. */
+/* To the bit what the instruction does (Intel's manual): two fused multiply-adds, that of the upper halves first, each
+   rounded to nearest and flushed to 0 when subnormal.  A product of two bf16 numbers is exact in a float unless it is
+   below 2^-133; there this rounds twice.  Not inlined: the tiles of gemm.c would be huge. */
 static __attribute__((noinline, unused)) void pairs_dot_emulated(vector *sum, const vector *a, const vector *b)
 {
     vector_words x = (vector_words)*a, y = (vector_words)*b;
@@ -136,7 +141,7 @@ INLINE vector pairs_dot(vector sum, vector a, vector b)
 #endif
 }
 
-/* One multiply-add of a sum: of floats, or of pairs. */
+/* sum + a * b, of floats or of pairs. */
 INLINE vector multiply_add(bool pairs, vector sum, vector a, vector b)
 {
     if (pairs)
@@ -144,10 +149,60 @@ INLINE vector multiply_add(bool pairs, vector sum, vector a, vector b)
     return sum + a * b;
 }
 
-/* A weight in all lanes. */
+/* A weight, or a pair of them, in all lanes. */
 INLINE vector weight_all(bool pairs, const float *weight)
 {
     return pairs ? pairs_all(*(const pair *)weight) : vector_all(*weight);
+}
+
+/* --- blocks of a map --- */
+
+_Static_assert(!BF16 || PARTS == 1, "two pixels of pairs are one vector");
+
+/* A NULL `second` stands for zeros. */
+INLINE void pair_planes(const float *first, const float *second, size_t size, float *to)
+{
+#pragma GCC unroll 4
+    for (size_t i = 0; i < size; i += VECTOR_WIDTH)
+        vector_store(to + i, pairs_of(vector_load(first + i), second ? vector_load(second + i) : (vector){0}));
+}
+
+/* With the borders.  An odd last channel is paired with zeros. */
+static inline void pair_by_channel(const struct map *map, const float *block, float *to)
+{
+    for (int c = 0; c < map->channels; c += 2, block += 2 * map->plane, to += map->plane)
+        if (c + 1 < map->channels)
+            pair_planes(block, block + map->plane, map->plane, to);
+        else
+            pair_planes(block, NULL, map->plane, to);
+}
+
+/* Channels first … last-1.  A vector at the last pixel reads one pixel more, which is zero here.  `to` has room for
+   half of block + BLOCK floats. */
+static inline void pair_by_image(const struct map *map, int first, int last, const float *block, float *to)
+{
+    pairs_of_row(block + first * map->plane, (size_t)(last - first) * map->plane, to + first * map->plane / 2);
+    memset(to + last * map->plane / 2, 0, BLOCK / 2 * sizeof *to);
+}
+
+/* The map of pair_by_pixel: no border; a row with an odd number of pixels has one more, of zeros. */
+static inline struct map map_of_pixel_pairs(const struct map *map)
+{
+    return map_new(map->channels, map->height, (map->width + 1) / 2, 0);
+}
+
+/* Images are paired, two pixels a vector. */
+static inline void pair_by_pixel(const struct map *map, const float *block, float *to)
+{
+    struct map pixels = map_of_pixel_pairs(map);
+    for (int c = 0; c < map->channels; c++)
+        for (int y = 0; y < map->height; y++) {
+            const float *row = block + map_at(map, c, y, 0);
+            float *out = to + map_at(&pixels, c, y, 0);
+            for (int x = 0; x < map->width; x += 2, row += 2 * BLOCK, out += BLOCK)
+                vector_store(out, pairs_of_neighbours(vector_load(row),
+                                                      x + 1 < map->width ? vector_load(row + BLOCK) : (vector){0}));
+        }
 }
 
 #endif

@@ -1,11 +1,11 @@
 /*
- * layout.h - where things lie: [group of 16 images][channel][y + border][x + border][image].
+ * layout.h - where a tensor's values lie: [block of 16 images][channel][y + border][x + border][image].
  *
- * The channels are those of a tensor's buffer: the tensor's own are some of them, one after another, and from group to
- * group is as far as all of them go.
+ * The channels are those of the tensor's buffer: a tensor has some of them, one after another, and its blocks are as
+ * far apart as those of the whole buffer.
  *
- * The lanes of a last, partial group that belong to no image hold finite values that nobody reads in tensors, and
- * zeros in gradients: so that sums over lanes need no mask in the backward pass.
+ * A last block may be part full.  The places of its missing images hold finite values that nobody reads; in gradients
+ * they hold zeros, so that sums over images in the backward pass need no mask.
  */
 #ifndef ESPALIER_BACKEND_CPU_LAYOUT_H
 #define ESPALIER_BACKEND_CPU_LAYOUT_H
@@ -13,50 +13,58 @@
 #include "backend/cpu/vector.h"
 #include "nn/plan.h"
 
-/* A tensor's shape and the steps through it, in floats.  A plane is an odd number of cache lines: were it a power of
-   two, as maps of 8 x 8, 16 x 16 and 32 x 32 are, one pixel of all channels would fall into one set of a cache. */
+/* A tensor's shape, and the distances from row to row, channel to channel and block to block, in floats. */
 struct map {
     int channels, height, width, border;
-    size_t pitch, plane, group; /* from row to row, channel to channel, group to group */
+    size_t pitch, plane, block_stride;
 };
 
+/* A plane is an odd number of cache lines: were it a power of two, as maps of 8 x 8, 16 x 16 and 32 x 32 are, a pixel's
+   channels would all fall into one set of the cache. */
 static inline struct map map_new(int channels, int height, int width, int border)
 {
     struct map map = {channels, height, width, border, 0, 0, 0};
-    map.pitch = (size_t)(width + 2 * border) * LANES;
-    map.plane = ((size_t)(height + 2 * border) * map.pitch) | LANES;
-    map.group = (size_t)channels * map.plane;
+    map.pitch = (size_t)(width + 2 * border) * BLOCK;
+    map.plane = ((size_t)(height + 2 * border) * map.pitch) | BLOCK;
+    map.block_stride = (size_t)channels * map.plane;
     return map;
 }
 
 static inline struct map map_of(const struct tensor *tensor)
 {
     struct map map = map_new(tensor->channels, tensor->height, tensor->width, tensor->border);
-    map.group = (size_t)tensor_buffer_channels(tensor) * map.plane;
+    map.block_stride = (size_t)tensor_buffer_channels(tensor) * map.plane;
     return map;
 }
 
+/* From a block's first value to a pixel. */
 static inline size_t map_at(const struct map *map, int channel, int y, int x)
 {
-    return (size_t)channel * map->plane + (size_t)(y + map->border) * map->pitch + (size_t)(x + map->border) * LANES;
+    return (size_t)channel * map->plane + (size_t)(y + map->border) * map->pitch + (size_t)(x + map->border) * BLOCK;
 }
 
-static inline int groups_of(int count)
+/* From the tensor to plane number `plane`, counted through all blocks. */
+static inline size_t map_plane(const struct map *map, int plane)
 {
-    return (count + LANES - 1) / LANES;
+    return (size_t)(plane / map->channels) * map->block_stride + (size_t)(plane % map->channels) * map->plane;
 }
 
-/* Images in group `group` of `count` images. */
-static inline int lanes_of(int count, int group)
+static inline int blocks_of(int count)
 {
-    int left = count - group * LANES;
-    return left < LANES ? left : LANES;
+    return (count + BLOCK - 1) / BLOCK;
 }
 
-/* Zero all of a plane that is not the map. */
-static void map_clear_border(const struct map *map, float *plane)
+/* Images of block `block` in a batch of `count`. */
+static inline int images_in(int count, int block)
 {
-    size_t side = (size_t)map->border * LANES;
+    int left = count - block * BLOCK;
+    return left < BLOCK ? left : BLOCK;
+}
+
+/* Zeros what a plane has around its map, and behind it. */
+static inline void map_clear_border(const struct map *map, float *plane)
+{
+    size_t side = (size_t)map->border * BLOCK;
     float *row = plane + (size_t)map->border * map->pitch, *end = plane + map->plane;
     if (side) {
         memset(plane, 0, (size_t)(row - plane) * sizeof *plane);
@@ -70,17 +78,18 @@ static void map_clear_border(const struct map *map, float *plane)
     memset(row, 0, (size_t)(end - row) * sizeof *row);
 }
 
-/* Scratch and saved memory are cut into pieces by one function each, which also counts when `base` is NULL. */
-struct pieces {
+/* Scratch or saved memory, given away from its start.  One function takes all that an operation needs: with a NULL
+   `base` it gives NULL and counts. */
+struct workspace {
     char *base;
     size_t used;
 };
 
-static void *piece(struct pieces *pieces, size_t bytes)
+static inline void *workspace_take(struct workspace *workspace, size_t bytes)
 {
-    size_t at = pieces->used;
-    pieces->used += (bytes + 63) / 64 * 64;
-    return pieces->base ? pieces->base + at : NULL;
+    size_t at = workspace->used;
+    workspace->used += (bytes + 63) / 64 * 64;
+    return workspace->base ? workspace->base + at : NULL;
 }
 
 #endif

@@ -1,13 +1,14 @@
 /*
- * vector.h - the one vector type of this instruction set, and the few things that C can't say about it.
+ * vector.h - the one vector type of this instruction set, and what C can't say about it.
  *
- * A group is 16 images, innermost in every tensor.  It is PARTS vectors of VECTOR_WIDTH floats; all code is written
- * over (part, vector) and knows the instruction set only by VECTOR_WIDTH and the sizes of the register tiles:
+ * Every file of this folder but cpu.c is compiled once for each instruction set, with these macros (room.am):
  *
+ *     ISA             its name: what is visible outside its file ends in it (ISA_SYMBOL)
  *     VECTOR_WIDTH    floats in a vector register: 16 (AVX-512), 8 (AVX2), 4 (SSE2, NEON)
- *     TILE_ROWS       output channels of a tile that are summed at once
- *     TILE_PIXELS     vectors of pixels in a tile of `product`: TILE_ROWS * TILE_PIXELS sums stay in registers
- *     TILE_COLUMNS    weights of a row in a tile of `outer`
+ *     EMULATE_BF16    for tests: bf16 in plain C (bf16.h)
+ *
+ * The innermost dimension of every tensor is a block of 16 images: PARTS vectors.  All code is written over them and
+ * knows nothing else of the instruction set, so any width compiles for any processor.
  */
 #ifndef ESPALIER_BACKEND_CPU_VECTOR_H
 #define ESPALIER_BACKEND_CPU_VECTOR_H
@@ -16,7 +17,11 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Where the instruction set has this width, its own instructions do what C says badly; any width compiles for any. */
+#define ISA_PASTE(name, isa)        name##_##isa
+#define ISA_PASTE_VALUES(name, isa) ISA_PASTE(name, isa)
+#define ISA_SYMBOL(name)            ISA_PASTE_VALUES(name, ISA)
+
+/* Where the processor has vectors of this width, a few functions use its own instructions. */
 #if VECTOR_WIDTH == 16 && defined __AVX512F__ && defined __AVX512DQ__
 #define VECTOR_AVX512
 #elif VECTOR_WIDTH == 8 && defined __AVX2__
@@ -24,11 +29,11 @@
 #elif VECTOR_WIDTH == 4 && defined __SSE2__
 #define VECTOR_SSE2
 #endif
-#ifdef __SSE2__
+#if defined VECTOR_AVX512 || defined VECTOR_AVX2 || defined VECTOR_SSE2
 #include <immintrin.h>
 #endif
 
-enum { LANES = 16, PARTS = LANES / VECTOR_WIDTH };
+enum { BLOCK = 16 /* images */, PARTS = BLOCK / VECTOR_WIDTH };
 
 typedef float vector __attribute__((vector_size(4 * VECTOR_WIDTH), may_alias));
 typedef float vector_unaligned __attribute__((vector_size(4 * VECTOR_WIDTH), may_alias, aligned(4)));

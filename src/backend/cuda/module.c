@@ -24,7 +24,8 @@
     {                                                                                                                  \
         return saved_layout(plan, op, batch, storage).bytes;                                                           \
     }                                                                                                                  \
-    static size_t scratch_bytes_##suffix(const struct plan *plan, const struct op *op, int batch, int members)         \
+    static size_t scratch_bytes_##suffix(const struct backend *backend, const struct plan *plan, const struct op *op,  \
+                                         int batch, int members)                                                       \
     {                                                                                                                  \
         return scratch_layout(plan, op, batch, storage).bytes;                                                         \
     }
@@ -58,6 +59,7 @@ static struct backend make_backend(enum storage storage)
     struct backend backend = cuda_operations;
     backend.name = names[storage];
     backend.description = descriptions[storage];
+    backend.precision = whole ? PRECISION_F32 : PRECISION_BF16;
     backend.tensor_bytes = whole ? tensor_bytes_f32 : tensor_bytes_half;
     backend.tensor_offset = whole ? tensor_offset_f32 : tensor_offset_half;
     backend.saved_bytes = whole ? saved_bytes_f32 : saved_bytes_half;

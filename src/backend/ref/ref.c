@@ -55,7 +55,8 @@ static bool is_copied(const struct plan *plan, const struct op *op, int input)
 
 /* Copies of tensors behind the operation's own scratch: of each input and its gradient, of the output and its
    gradient. */
-static size_t scratch_bytes(const struct plan *plan, const struct op *op, int batch, int members)
+static size_t scratch_bytes(const struct backend *backend, const struct plan *plan, const struct op *op, int batch,
+                            int members)
 {
     const struct tensor *output = &plan->tensors[op->output];
     size_t size = scratch_size(op, batch);

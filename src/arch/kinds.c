@@ -1,0 +1,269 @@
+/*
+ * kinds.c - the table of kinds, and for each kind the function that lists its parts.
+ */
+#include "arch/kinds.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "util/bug.h"
+
+/* --- what layers are made of --- */
+
+static struct part *add(struct layer_parts *parts, enum part_kind kind)
+{
+    ASSERT(parts->count < LAYER_PARTS_MAX);
+    struct part *part = &parts->parts[parts->count++];
+    *part = (struct part){.kind = kind, .in = parts->count > 1 ? part[-1].out : parts->in};
+    part->out = part->in;
+    return part;
+}
+
+static struct part *add_conv(struct layer_parts *parts, enum weights_part weights, int filters,
+                             int kernel, int stride)
+{
+    struct part *part = add(parts, PART_CONV);
+    part->weights = weights;
+    part->kernel = kernel;
+    part->stride = stride;
+    part->out = (struct shape){filters, (part->in.height - 1) / stride + 1, (part->in.width - 1) / stride + 1};
+    return part;
+}
+
+static struct part *add_bn_relu(struct layer_parts *parts, enum weights_part weights)
+{
+    struct part *part = add(parts, PART_BN_RELU);
+    part->weights = weights;
+    return part;
+}
+
+static struct part *add_pool(struct layer_parts *parts, enum part_kind kind, int size, int stride)
+{
+    struct part *part = add(parts, kind);
+    part->kernel = size;
+    part->stride = stride;
+    part->out.height = (part->in.height - size) / stride + 1;
+    part->out.width = (part->in.width - size) / stride + 1;
+    return part;
+}
+
+static struct part *add_linear(struct layer_parts *parts, int units, bool bias)
+{
+    struct part *part = add(parts, PART_LINEAR);
+    part->weights = WEIGHTS_MAIN;
+    part->bias = bias;
+    part->out = (struct shape){units, 1, 1};
+    return part;
+}
+
+static void conv_parts(const struct layer *layer, bool raw_input, struct layer_parts *parts)
+{
+    add_conv(parts, WEIGHTS_MAIN, layer->units, layer->kernel, layer->stride);
+    add_bn_relu(parts, WEIGHTS_MAIN);
+}
+
+static void pool_parts(const struct layer *layer, bool raw_input, struct layer_parts *parts)
+{
+    bool max = layer->kind == LAYER_MAX_POOL;
+    if (raw_input)
+        add_bn_relu(parts, WEIGHTS_NORM);
+    add_pool(parts, max ? PART_MAX_POOL : PART_AVERAGE_POOL, layer->kernel, layer->stride)->dropout =
+        max ? DROPOUT_POOL : DROPOUT_NONE;
+}
+
+static void dense_parts(const struct layer *layer, bool raw_input, struct layer_parts *parts)
+{
+    add_bn_relu(parts, WEIGHTS_NORM);
+    if (layer->bottleneck) {
+        add_conv(parts, WEIGHTS_BOTTLENECK, layer->bottleneck * layer->units, 1, 1)->dropout = DROPOUT_DENSE;
+        add_bn_relu(parts, WEIGHTS_BOTTLENECK);
+    }
+    add_conv(parts, WEIGHTS_MAIN, layer->units, 3, 1)->dropout = DROPOUT_DENSE;
+    add(parts, PART_CONCAT)->out.channels += parts->in.channels;
+}
+
+static void transition_parts(const struct layer *layer, bool raw_input, struct layer_parts *parts)
+{
+    int channels = parts->in.channels * layer->percent / 100;
+    add_bn_relu(parts, WEIGHTS_NORM);
+    add_pool(parts, PART_AVERAGE_POOL, TRANSITION_POOL, TRANSITION_POOL);
+    add_conv(parts, WEIGHTS_MAIN, channels ? channels : 1, 1, 1)->dropout = DROPOUT_DENSE;
+}
+
+static void fc_parts(const struct layer *layer, bool raw_input, struct layer_parts *parts)
+{
+    add_linear(parts, layer->units, false);
+    add_bn_relu(parts, WEIGHTS_MAIN)->dropout = DROPOUT_FC;
+}
+
+static void classifier_parts(const struct layer *layer, bool raw_input, struct layer_parts *parts)
+{
+    add_linear(parts, layer->units, true);
+}
+
+bool part_is_linear(const struct part *part)
+{
+    return part->kind == PART_CONV || part->kind == PART_LINEAR;
+}
+
+bool part_has_weights(const struct part *part)
+{
+    return part_is_linear(part) || part->kind == PART_BN_RELU;
+}
+
+bool part_is_pool(const struct part *part)
+{
+    return part->kind == PART_MAX_POOL || part->kind == PART_AVERAGE_POOL;
+}
+
+bool part_joins(const struct part *part, const struct part *next)
+{
+    return next->kind == PART_BN_RELU ? part_is_linear(part) : part->kind == PART_BN_RELU && part_is_pool(next);
+}
+
+/* --- the table --- */
+
+#define UNITS(what, minimum, maximum, form)                                                                            \
+    {                                                                                                                  \
+        what, offsetof(struct layer, units), minimum, maximum, form                                                    \
+    }
+#define KERNEL                                                                                                         \
+    {                                                                                                                  \
+        "kernel", offsetof(struct layer, kernel), 1, ARCH_KERNEL_MAX, ARGUMENT_ODD                                     \
+    }
+#define WINDOW                                                                                                         \
+    {                                                                                                                  \
+        "pool size", offsetof(struct layer, kernel), 1, ARCH_SIDE_MAX, ARGUMENT_ANY                                    \
+    }
+#define STRIDE                                                                                                         \
+    {                                                                                                                  \
+        "stride", offsetof(struct layer, stride), 1, ARCH_SIDE_MAX, ARGUMENT_ANY                                       \
+    }
+#define BOTTLENECK                                                                                                     \
+    {                                                                                                                  \
+        "bottleneck", offsetof(struct layer, bottleneck), 0, ARCH_BOTTLENECK_MAX, ARGUMENT_ANY                         \
+    }
+#define REDUCTION                                                                                                      \
+    {                                                                                                                  \
+        "reduction", offsetof(struct layer, percent), 1, 100, ARGUMENT_HUNDREDTHS                                      \
+    }
+
+static const struct layer_traits table[] = {
+    [LAYER_CONV] = {.symbol = "C",
+                    .name = "conv",
+                    .form = "C(filters,kernel,stride)",
+                    .noun = "convolution",
+                    .counts = "filters",
+                    .argument_count = 3,
+                    .arguments = {UNITS("filters", 1, ARCH_UNITS_MAX, ARGUMENT_ANY), KERNEL, STRIDE},
+                    .widths = WIDTHS_FILTERS,
+                    .has_kernel = true,
+                    .token_place = 0,
+                    .parts = conv_parts},
+    [LAYER_MAX_POOL] = {.symbol = "P",
+                        .name = "pool",
+                        .form = "P(size,stride)",
+                        .argument_count = 2,
+                        .arguments = {WINDOW, STRIDE},
+                        .reads_raw = true,
+                        .token_place = 2,
+                        .parts = pool_parts},
+    [LAYER_AVERAGE_POOL] = {.symbol = "A",
+                            .name = "average",
+                            .form = "A(size,stride)",
+                            .argument_count = 2,
+                            .arguments = {WINDOW, STRIDE},
+                            .reads_raw = true,
+                            .token_place = 3,
+                            .parts = pool_parts},
+    [LAYER_DENSE] = {.symbol = "D",
+                     .name = "dense",
+                     .form = "D(bottleneck,[growth,...])",
+                     .noun = "dense layer",
+                     .counts = "channels",
+                     .argument_count = 2,
+                     .arguments = {BOTTLENECK, UNITS("growth rate", 1, ARCH_GROWTH_MAX, ARGUMENT_LIST)},
+                     .widths = WIDTHS_GROWTHS,
+                     .widens_to_deepen = true,
+                     .dense = true,
+                     .raw_output = true,
+                     .reads_raw = true,
+                     .token_place = 6,
+                     .parts = dense_parts},
+    [LAYER_TRANSITION] = {.symbol = "T",
+                          .name = "transition",
+                          .form = "T(reduction) with at most two decimals",
+                          .argument_count = 1,
+                          .arguments = {REDUCTION},
+                          .dense = true,
+                          .raw_output = true,
+                          .reads_raw = true,
+                          .token_place = 5,
+                          .parts = transition_parts},
+    [LAYER_FC] = {.symbol = "FC",
+                  .name = "fc",
+                  .form = "FC(units)",
+                  .noun = "FC",
+                  .counts = "units",
+                  .argument_count = 1,
+                  .arguments = {UNITS("units", 1, ARCH_UNITS_MAX, ARGUMENT_ANY)},
+                  .section = SECTION_VECTORS,
+                  .widths = WIDTHS_UNITS,
+                  .token_place = 1,
+                  .parts = fc_parts},
+    [LAYER_SOFTMAX] = {.symbol = "SM",
+                       .name = "classifier",
+                       .form = "SM(classes)",
+                       .argument_count = 1,
+                       .arguments = {UNITS("classes", 2, ARCH_UNITS_MAX, ARGUMENT_ANY)},
+                       .section = SECTION_CLASSIFIER,
+                       .token_place = 4,
+                       .parts = classifier_parts},
+};
+
+const struct layer_traits *layer_kind_traits(enum layer_kind kind)
+{
+    return &table[kind];
+}
+
+const struct layer_traits *layer_traits(const struct layer *layer)
+{
+    return &table[layer->kind];
+}
+
+void layer_parts_of(const struct arch *arch, int layer, struct shape in, struct layer_parts *parts)
+{
+    const struct layer *at = &arch->layers[layer];
+    *parts = (struct layer_parts){.in = in};
+    layer_traits(at)->parts(at, layer && layer_traits(at - 1)->raw_output, parts);
+}
+
+int *layer_argument(struct layer *layer, const struct layer_argument *argument)
+{
+    return (int *)((char *)layer + argument->offset);
+}
+
+int layer_units_max(const struct layer *layer)
+{
+    const struct layer_traits *traits = layer_traits(layer);
+    for (int i = 0; i < traits->argument_count; i++)
+        if (traits->arguments[i].offset == offsetof(struct layer, units))
+            return traits->arguments[i].maximum;
+    return 0;
+}
+
+char *layer_symbols(bool (*chosen)(const struct layer_traits *traits), const char *last, char text[LAYER_SYMBOLS_MAX])
+{
+    const char *symbols[LAYER_KINDS];
+    int count = 0;
+    for (int kind = 0; kind < LAYER_KINDS; kind++)
+        if (!chosen || chosen(&table[kind]))
+            symbols[count++] = table[kind].symbol;
+    size_t length = 0;
+    text[0] = 0;
+    for (int i = 0; i < count; i++) {
+        const char *between = !i ? "" : i + 1 < count ? ", " : last;
+        length += (size_t)snprintf(text + length, LAYER_SYMBOLS_MAX - length, "%s%s", between, symbols[i]);
+    }
+    return text;
+}

@@ -1,0 +1,108 @@
+/*
+ * kinds.h - the kinds of layers: one row of traits each, and the parts that each is made of.
+ *
+ * What the program knows of a kind stands here once: how it is written, what its numbers are, how it may grow, what the
+ * screens call it, and what it computes.  Shapes, cost, the layout of weights, lowering, transformations and the tests'
+ * reference all walk the parts.  Pure, any thread.
+ */
+#ifndef ESPALIER_ARCH_KINDS_H
+#define ESPALIER_ARCH_KINDS_H
+
+#include <stddef.h>
+
+#include "arch/arch.h"
+
+/* --- parts --- */
+
+enum part_kind {
+    PART_CONV,    /* no bias; zero padding kernel / 2 */
+    PART_LINEAR,  /* of all values of its input */
+    PART_BN_RELU, /* batch normalisation, then ReLU */
+    PART_MAX_POOL,
+    PART_AVERAGE_POOL,
+    PART_CONCAT, /* the layer's input, then the channels that the part before it made */
+    PART_ADD     /* the layer's input plus what the part before it made, which has the same shape */
+};
+
+/* A layer has up to so many weights with the BN behind them; a BN without a weight before it has its own.  Parts that
+   share one set of values name one weights_part. */
+enum weights_part { WEIGHTS_NORM, WEIGHTS_BOTTLENECK, WEIGHTS_MAIN, WEIGHTS_PARTS };
+
+enum part_dropout { DROPOUT_NONE, DROPOUT_POOL, DROPOUT_FC, DROPOUT_DENSE };
+
+struct part {
+    enum part_kind kind;
+    struct shape in, out; /* one image */
+    int kernel, stride;   /* convolutions and pools */
+    enum weights_part weights; /* convolutions, linear parts and BN */
+    bool bias;                 /* linear parts */
+    enum part_dropout dropout; /* which of the options for dropout acts on its output */
+};
+
+enum { LAYER_PARTS_MAX = 6 };
+
+struct layer_parts {
+    struct shape in; /* the layer's input */
+    int count;
+    struct part parts[LAYER_PARTS_MAX];
+};
+
+/* The parts of layer number `layer` for an input of shape `in`, in the order in which they run.  Sizes are not checked:
+   a pool may be larger than its map (arch_shapes). */
+void layer_parts_of(const struct arch *arch, int layer, struct shape in, struct layer_parts *parts);
+
+/* Whether the part and the one behind it are computed in one pass, and what lies between them isn't stored: a linear
+   part and its BN, a BN and its pool. */
+bool part_joins(const struct part *part, const struct part *next);
+bool part_has_weights(const struct part *part);
+bool part_is_linear(const struct part *part); /* a convolution or linear */
+bool part_is_pool(const struct part *part);
+
+/* --- traits --- */
+
+/* One number in a layer's parentheses: where it lies in struct layer, and its range. */
+struct layer_argument {
+    const char *what;
+    size_t offset;
+    int minimum, maximum;
+    enum { ARGUMENT_ANY, ARGUMENT_ODD, ARGUMENT_HUNDREDTHS, ARGUMENT_LIST } form; /* HUNDREDTHS: 50 is written 0.5;
+                                                    LIST: one layer for each number in brackets */
+};
+
+enum { LAYER_ARGUMENTS_MAX = 3 };
+
+/* A network is maps, then vectors, then the classifier. */
+enum layer_section { SECTION_MAPS, SECTION_VECTORS, SECTION_CLASSIFIER };
+
+/* Which list of a space has the layer's candidate widths (space.h). */
+enum width_list { WIDTHS_NONE, WIDTHS_FILTERS, WIDTHS_UNITS, WIDTHS_GROWTHS, WIDTH_LISTS };
+
+struct layer_traits {
+    const char *symbol;        /* as written, and on charts */
+    const char *name;          /* as in layer_name() */
+    const char *form;          /* for messages */
+    const char *noun, *counts; /* "new convolution of 8 filters"; of layers that grow */
+    int argument_count;
+    struct layer_argument arguments[LAYER_ARGUMENTS_MAX];
+    enum layer_section section;
+    enum width_list widths; /* WIDTHS_NONE: it can't be widened, and no layer can be inserted behind it */
+    bool has_kernel;        /* a layer that is inserted behind it may have any kernel of the space */
+    bool widens_to_deepen;  /* a layer that is inserted behind it adds channels to the map (morph/widen.c) */
+    bool dense;             /* in dense spaces only, and behind a C */
+    bool raw_output;        /* what it hands on has not seen a BN and a ReLU */
+    bool reads_raw;         /* it may stand behind such a layer, and then begins with them */
+    int token_place;        /* of its words in the controller's vocabulary; those of dense kinds are last */
+    void (*parts)(const struct layer *layer, bool raw_input, struct layer_parts *parts);
+};
+
+const struct layer_traits *layer_kind_traits(enum layer_kind kind);
+const struct layer_traits *layer_traits(const struct layer *layer);
+int *layer_argument(struct layer *layer, const struct layer_argument *argument);
+/* The most that `units` may be. */
+int layer_units_max(const struct layer *layer);
+/* The symbols of the kinds that `chosen` picks, or of all: "C, P and A". */
+enum { LAYER_SYMBOLS_MAX = 64 };
+char *layer_symbols(bool (*chosen)(const struct layer_traits *traits), const char *last,
+                    char text[LAYER_SYMBOLS_MAX]);
+
+#endif

@@ -1,0 +1,79 @@
+/*
+ * bn.h - BN (Ioffe and Szegedy 2015), ReLU and the pool behind them, for all operations that have one.
+ *
+ * What BN reads is a convolution's or FC layer's linear part, which is saved less a shift near the running mean: so
+ * sums of squares lose no digits to a large mean; or it is a tensor (OP_BN_RELU), from which the sums take the shift.
+ *
+ * With c such a value, r = relu(scale * c + offset).  The sign of the scale is known, so the largest r of a window is
+ * at its largest (or smallest) c.  Forward saves that c, `selected`, and backward sends the gradient to the first place
+ * of the window that equals it.  No mask is saved.
+ *
+ * Backward, with g the gradient of scale * c + offset (0 where r is 0), n values a channel and x^ = (c - mean) / std:
+ *     d beta = sum g    d gamma = sum g x^    d c = scale * (g - d beta / n - x^ d gamma / n)
+ */
+#ifndef ESPALIER_BACKEND_CPU_BN_H
+#define ESPALIER_BACKEND_CPU_BN_H
+
+#include "backend/cpu/gemm.h"
+#include "nn/backend.h"
+
+#define bn_saved_bytes        ISA_SYMBOL(bn_saved_bytes)
+#define bn_new                ISA_SYMBOL(bn_new)
+#define bn_begin              ISA_SYMBOL(bn_begin)
+#define bn_add_moments        ISA_SYMBOL(bn_add_moments)
+#define bn_add_values         ISA_SYMBOL(bn_add_values)
+#define bn_batch_statistics   ISA_SYMBOL(bn_batch_statistics)
+#define bn_running_statistics ISA_SYMBOL(bn_running_statistics)
+#define bn_forward_block      ISA_SYMBOL(bn_forward_block)
+#define bn_forward            ISA_SYMBOL(bn_forward)
+#define bn_gradient_sums      ISA_SYMBOL(bn_gradient_sums)
+#define bn_backward_block     ISA_SYMBOL(bn_backward_block)
+
+/* Sums over one channel. */
+struct bn_sums {
+    double sum, square; /* of values and their squares; backward: of d beta, and of d gamma times std */
+};
+
+/* A BN in one batch. */
+struct bn {
+    const struct op_run *run;
+    struct team *team;
+    struct map in, out;
+    int blocks;
+    const float *x;            /* what it reads, of map `in`: `linear`, or the tensor of OP_BN_RELU */
+    float *minus_shift;        /* scratch, by channel */
+    struct bn_sums *sums;      /* scratch, [block][channel]; after a reduction the first block's are those of all */
+    float *mean, *inverse_std; /* of `x`; in training saved, in inference scratch */
+    /* Saved in training, NULL in inference. */
+    float *linear;         /* [block][channel][y][x], less the shift, no border; OP_BN_RELU: NULL */
+    float *selected;       /* [block][channel][y][x] of the output; NULL without a max pool */
+    size_t selected_block; /* from block to block */
+};
+
+size_t bn_saved_bytes(const struct plan *plan, const struct op *op, int batch);
+/* Takes its scratch from the workspace. */
+struct bn bn_new(struct workspace *scratch, const struct plan *plan, const struct op *op, int blocks);
+/* And the rest for a run; minus_shift is set. */
+struct bn bn_begin(struct workspace *scratch, const struct op_run *run, bool training);
+
+/* --- forward: sums of each block, statistics, then the blocks --- */
+
+void bn_add_moments(struct bn_sums *sums, int channels, const struct moments *moments);
+/* One block, of which only the first `images` count. */
+void bn_add_values(struct bn_sums *sums, const struct map *map, const float *values, int images);
+/* Of the batch, from the sums of the first `blocks` blocks; the running statistics move. */
+void bn_batch_statistics(const struct bn *bn, int blocks);
+void bn_running_statistics(const struct bn *bn);
+/* All blocks of `x`; or one, whose values may lie elsewhere. */
+void bn_forward(const struct bn *bn);
+void bn_forward_block(const struct bn *bn, int block, const float *values);
+
+/* --- backward: sums over all blocks, then the blocks --- */
+
+/* And from them the gradients of gamma and beta. */
+void bn_gradient_sums(const struct bn *bn);
+/* Writes the gradient of `x`, or adds it where the operation says so, to `out`, a block of map `gradient`, but for the
+   border; missing images get zeros. */
+void bn_backward_block(const struct bn *bn, int block, const struct map *gradient, float *out);
+
+#endif

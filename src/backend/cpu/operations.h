@@ -1,0 +1,44 @@
+/*
+ * operations.h - the operations of one instruction set: the list, from which backend.c makes its table.
+ *
+ * To add an operation, write its file with NAME_forward and NAME_backward, and a row here; if it needs scratch or saves
+ * something, backend.c says how much.
+ */
+#ifndef ESPALIER_BACKEND_CPU_OPERATIONS_H
+#define ESPALIER_BACKEND_CPU_OPERATIONS_H
+
+#include "backend/cpu/vector.h"
+#include "nn/backend.h"
+
+#define OPERATIONS(_)                                                                                                  \
+    _(OP_CONV_BN_RELU, conv_bn_relu)                                                                                   \
+    _(OP_CONV, conv)                                                                                                   \
+    _(OP_BN_RELU, bn_relu)                                                                                             \
+    _(OP_FC_BN_RELU, fc_bn_relu)                                                                                       \
+    _(OP_CLASSIFIER, classifier)                                                                                       \
+    _(OP_POOL, pool)                                                                                                   \
+    _(OP_ADD, add)                                                                                                     \
+    _(OP_DROPOUT, dropout)
+
+#define OPERATION_DECLARE(kind, name)                                                                                  \
+    void ISA_SYMBOL(name##_forward)(const struct op_run *run);                                                         \
+    void ISA_SYMBOL(name##_backward)(const struct op_run *run);
+OPERATIONS(OPERATION_DECLARE)
+
+#define conv_scratch_bytes         ISA_SYMBOL(conv_scratch_bytes)
+#define conv_bn_relu_scratch_bytes ISA_SYMBOL(conv_bn_relu_scratch_bytes)
+#define bn_relu_scratch_bytes      ISA_SYMBOL(bn_relu_scratch_bytes)
+#define linear_scratch_bytes       ISA_SYMBOL(linear_scratch_bytes)
+size_t conv_scratch_bytes(const struct plan *plan, const struct op *op, enum precision precision, int blocks,
+                          int members);
+size_t conv_bn_relu_scratch_bytes(const struct plan *plan, const struct op *op, enum precision precision, int blocks,
+                                  int members);
+size_t bn_relu_scratch_bytes(const struct plan *plan, const struct op *op, int blocks);
+/* Of both operations in op_linear.c. */
+size_t linear_scratch_bytes(const struct plan *plan, const struct op *op, int blocks);
+
+/* The backend's `load` (load.c). */
+#define load_batch ISA_SYMBOL(load_batch)
+void load_batch(void *context, const struct tensor *tensor, const struct batch *batch, void *data, struct team *team);
+
+#endif

@@ -1,0 +1,59 @@
+/*
+ * cli_network.h - the network that a person names on the command line, and the images that belong to it.
+ *
+ * SESSION:NODE is a network of a session, FILE.safetensors a file with weights, and "C(16,3,1) A(4,4) SM(10)" an
+ * architecture.  One thread.
+ */
+#ifndef ESPALIER_CLI_CLI_NETWORK_H
+#define ESPALIER_CLI_CLI_NETWORK_H
+
+#include "arch/weights.h"
+#include "search/options.h"
+#include "sessions/state.h"
+
+struct cli_network {
+    struct arch arch;
+    struct shape input;            /* channels 0: unknown (an architecture, no images yet) */
+    struct weights *weights;       /* NULL: only the architecture is known */
+    char *weights_missing;         /* why the weights of a trained network are not there, or NULL */
+    char *session;                 /* its folder, or NULL */
+    struct session_state *state;   /* of that session, or NULL */
+    int64_t node;                  /* in that session, or 0 */
+    struct search_options options; /* of that session, else the defaults */
+    bool has_data;                 /* options.data is what it was trained on */
+
+    struct images images;  /* the training part; count 0 until cli_network_open_images() */
+    struct data_spec spec; /* of the images */
+    const char *data;      /* their name, borrowed from `options` or the caller */
+    bool session_split;    /* they are the session's: its split holds for them */
+};
+
+/* Find what `text` names; no images yet.  NODE is a number, "n12", "best" or "start".  A network without a result has no
+   weights.  cli_network_done() it, also after a failure. */
+int cli_network_find(const char *text, struct cli_network *network, struct error *error);
+/* For commands that use weights where there are any: -1 when the file of a trained network is missing. */
+int cli_network_check_weights(const struct cli_network *network, struct error *error);
+/* For commands that need weights: -1 also when the network, which `text` names, was never trained. */
+int cli_network_need_weights(const struct cli_network *network, const char *text, struct error *error);
+/* Open the training images of `data`, or where it is NULL the network's own (the default data when it has none), and
+   check that the network takes them: shape, classes, and that every window fits.  Sets `input` where it was unknown.  A
+   session's data that has changed since is refused unless `data` names it. */
+int cli_network_open_images(struct cli_network *network, const char *data, struct error *error);
+/* The test part of the same set, checked likewise.  images_done() it. */
+int cli_network_open_test(const struct cli_network *network, struct images *test, struct error *error);
+/* The images that pixels are normalised by, as in the network's training: for one of a session the training images of its
+   split, whose validation images come too; else all training images.  view_done() both. */
+int cli_network_training_views(const struct cli_network *network, struct view *train, struct view *validate,
+                               struct error *error);
+/* The file to write: `out`, or where it is NULL SESSION-nNODE (without a session "network") and `ending` in the current
+   folder, where no such file may be unless `replace`.  `*path` is the caller's, also after a failure. */
+int cli_network_choose_file(const struct cli_network *network, const char *out, const char *ending, bool replace,
+                            char **path, struct error *error);
+/* "fashion-mnist-1.esp, network n5", FILE, or "the architecture". */
+void cli_network_name(const struct cli_network *network, const char *text, struct text *name);
+void cli_network_done(struct cli_network *network);
+
+/* Is this, colons and all, the name of a session? */
+bool cli_is_session(const char *name);
+
+#endif

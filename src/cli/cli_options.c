@@ -1,0 +1,42 @@
+/*
+ * cli_options.c - the options that several subcommands share, and those of the search as a subcommand takes them.
+ */
+#include <string.h>
+
+#include "cli/cli.h"
+#include "search/options.h"
+#include "util/bug.h"
+
+static const struct cli_option shared[] = {
+    {"theme", "NAME", "colours of the screens: dark, light, colour-blind, mono", "dark"},
+    {"headless", NULL, "lines instead of screens (as without a terminal)", NULL},
+    {"json", NULL, "print one JSON object for each durable event", NULL},
+    {"detach", NULL, "search in the background, and say how to attach to it", NULL},
+    {"device", "NAME", "where: cpu, all cores; cpu:N, N of them; cuda:N, a GPU", "cpu"},
+};
+
+struct cli_option cli_option_complete(const struct cli_option *row)
+{
+    const struct search_option *search = option_find(row->name);
+    if (row->help)
+        return *row;
+    for (size_t i = 0; i < COUNT_OF(shared); i++)
+        if (!strcmp(shared[i].name, row->name))
+            return shared[i];
+    ASSERT(search);
+    return (struct cli_option){row->name, search->argument, search->help,
+                               row->fallback ? row->fallback : search->fallback};
+}
+
+int cli_set_options(const struct cli_arguments *arguments, struct search_options *options)
+{
+    struct error error;
+    for (int i = 0; i < arguments->value_count; i++) {
+        const char *name = arguments->values[i].name, *value = arguments->values[i].value;
+        if (value && option_find(name) && options_set(options, name, value, &error)) {
+            cli_usage(arguments, "%s", error.text);
+            return -1;
+        }
+    }
+    return 0;
+}

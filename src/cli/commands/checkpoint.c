@@ -1,0 +1,114 @@
+/*
+ * checkpoint.c - a checkpoint is a safetensors file of two flat tensors, `weights` and `velocity`, with two notes:
+ * `epochs`, how many are done, and `settings`.
+ *
+ * The state is copied at every epoch's end, so that a stop in the middle of the next one loses only that part.
+ */
+#include "cli/commands/checkpoint.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "export/safetensors.h"
+#include "util/file.h"
+#include "util/memory.h"
+#include "util/text.h"
+
+enum { TENSORS = 2 };
+
+void checkpoint_init(struct checkpoint *checkpoint, const char *out, const struct weights *weights,
+                     const char *settings)
+{
+    struct text path = TEXT_EMPTY;
+    text_add(&path, "%s.checkpoint", out);
+    *checkpoint = (struct checkpoint){
+        .path = text_take(&path),
+        .settings = memory_copy_text(settings),
+        .total = weights->layout.total,
+        .trained = weights->layout.trained,
+        .values = memory_new((size_t)weights->layout.total, sizeof(float)),
+        .velocity = memory_new((size_t)weights->layout.trained, sizeof(float)),
+    };
+}
+
+void checkpoint_done(struct checkpoint *checkpoint)
+{
+    free(checkpoint->path);
+    free(checkpoint->settings);
+    free(checkpoint->values);
+    free(checkpoint->velocity);
+    *checkpoint = (struct checkpoint){0};
+}
+
+void checkpoint_keep(struct checkpoint *checkpoint, const struct weights *weights, const struct epoch_report *report)
+{
+    checkpoint->epochs = report->epoch;
+    memcpy(checkpoint->values, weights->values, (size_t)checkpoint->total * sizeof(float));
+    memcpy(checkpoint->velocity, report->velocity, (size_t)checkpoint->trained * sizeof(float));
+}
+
+static void tensors_of(const struct checkpoint *checkpoint, struct named_tensor tensors[TENSORS])
+{
+    tensors[0] = (struct named_tensor){"weights", 1, {checkpoint->total}, checkpoint->values};
+    tensors[1] = (struct named_tensor){"velocity", 1, {checkpoint->trained}, checkpoint->velocity};
+}
+
+int checkpoint_write(const struct checkpoint *checkpoint, struct error *error)
+{
+    if (!checkpoint->epochs)
+        return 0;
+    char epochs[16];
+    void *bytes;
+    size_t length;
+    struct named_tensor tensors[TENSORS];
+    snprintf(epochs, sizeof epochs, "%d", checkpoint->epochs);
+    const struct safetensors_note notes[] = {{"epochs", epochs}, {"settings", checkpoint->settings}, {0}};
+    tensors_of(checkpoint, tensors);
+    safetensors_encode_list(tensors, TENSORS, notes, &bytes, &length);
+    int failed = file_write(checkpoint->path, bytes, length, error);
+    free(bytes);
+    return failed;
+}
+
+static int decode(struct checkpoint *checkpoint, const void *bytes, size_t length, struct error *error)
+{
+    struct named_tensor tensors[TENSORS];
+    char *settings = safetensors_note(bytes, length, "settings"), *epochs = safetensors_note(bytes, length, "epochs");
+    int64_t count;
+    int failed = 0;
+    tensors_of(checkpoint, tensors);
+    if (!settings || !epochs || text_to_integer(epochs, 1, INT_MAX, &count))
+        failed = error_set(error, "is no checkpoint of a training; leave --resume out to begin anew");
+    else if (strcmp(settings, checkpoint->settings))
+        failed = error_set(error,
+                           "is of a training with other settings (%s, not %s); give the same ones, or leave "
+                           "--resume out to begin anew",
+                           settings, checkpoint->settings);
+    else if (!(failed = safetensors_decode_list(bytes, length, tensors, TENSORS, error)))
+        checkpoint->epochs = (int)count;
+    free(settings);
+    free(epochs);
+    return failed;
+}
+
+int checkpoint_read(struct checkpoint *checkpoint, struct error *error)
+{
+    void *bytes;
+    size_t length;
+    if (!file_exists(checkpoint->path))
+        return error_set(error, "%s: is not there: no training that writes this file was cut short; leave --resume out",
+                         checkpoint->path);
+    if (file_read(checkpoint->path, 2 * (size_t)SAFETENSORS_FILE_MAX, &bytes, &length, error))
+        return -1;
+    int failed = decode(checkpoint, bytes, length, error);
+    free(bytes);
+    return failed ? error_prefix(error, "%s", checkpoint->path) : 0;
+}
+
+void checkpoint_remove(const struct checkpoint *checkpoint)
+{
+    unlink(checkpoint->path);
+}

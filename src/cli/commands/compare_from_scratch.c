@@ -1,0 +1,356 @@
+/*
+ * compare_from_scratch.c - what inherited weights are worth: each network's architecture is trained again from fresh
+ * ones.
+ *
+ * With as much compute as the grown network had: its lineage's, that is its own training and that of every network from
+ * the start network on, of which it inherited.  By FLOPs (the default) its architecture gets as many epochs as cost
+ * that, by epochs as many as the lineage had, which is more work, because the ancestors were smaller.  Same split of
+ * the same data, the search's options, and its rate for networks from scratch.
+ *
+ * With --out each result is in the file, which is written whole, before the next training begins; a network that the
+ * file has is not trained again.  A network is known by the checksum of its weights.
+ */
+#include "cli/commands/compare_from_scratch.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli_device.h"
+#include "cli/cli_network.h"
+#include "cli/score.h"
+#include "compare/statistics.h"
+#include "export/csv.h"
+#include "search/engine.h"
+#include "sessions/log.h"
+#include "util/file.h"
+#include "util/memory.h"
+
+enum { RESULTS_FILE_MAX = 1 << 26 };
+/* Names the random streams, apart from those of any network of a search. */
+static const uint32_t scratch_stream = 0x80000000u;
+
+enum choice { CHOICE_NAMED, CHOICE_BEST, CHOICE_SPREAD };
+
+/* One call of the command. */
+struct scratch_comparison {
+    const struct cli_arguments *arguments;
+    enum choice choice;
+    int64_t wanted;           /* networks of each session; CHOICE_NAMED: 1 */
+    const char *equal;        /* "flops" or "epochs" */
+    enum precision precision; /* when --precision is given */
+    const char *out;          /* or NULL */
+    struct text kept;         /* the file's lines */
+    int count;
+    double *grown, *scratch; /* `count` accuracies each */
+};
+
+/* A session, and what its networks are trained on. */
+struct setting {
+    struct cli_network network;
+    struct cli_device device;
+    struct view train, validate;
+};
+
+/* --- the session --- */
+
+/* `word` names a session or one of its networks. */
+static int open_setting(const struct scratch_comparison *work, const char *word, struct setting *setting,
+                        struct error *error)
+{
+    struct cli_network *network = &setting->network;
+    struct text name = TEXT_EMPTY;
+    text_add(&name, "%s%s", word, strchr(word, ':') || strchr(word, '(') ? "" : ":best");
+    int failed = cli_network_find(text_string(&name), network, error);
+    text_done(&name);
+    if (failed)
+        return -1;
+    if (!network->state)
+        return error_set(error, "%s: is not a session's; give SESSION or SESSION:NODE", word);
+    if (cli_value(work->arguments, "precision"))
+        network->options.precision = work->precision;
+    if (cli_device_open(cli_value(work->arguments, "device"), network->options.precision, &setting->device, error) ||
+        cli_network_open_images(network, network->options.data, error))
+        return -1;
+    if (!network->session_split)
+        return error_set(error, "%s: is not what %s was trained on: the files have changed since", network->data,
+                         network->session);
+    return cli_network_training_views(network, &setting->train, &setting->validate, error);
+}
+
+static void close_setting(struct setting *setting)
+{
+    cli_device_close(&setting->device);
+    view_done(&setting->train);
+    view_done(&setting->validate);
+    cli_network_done(&setting->network);
+    free(setting);
+}
+
+/* --- which networks --- */
+
+/* Best first, of equals the earlier. */
+static int by_accuracy(const void *a, const void *b)
+{
+    const struct session_node *first = *(const struct session_node *const *)a,
+                              *second = *(const struct session_node *const *)b;
+    if (first->accuracy != second->accuracy)
+        return first->accuracy > second->accuracy ? -1 : 1;
+    return first->facts.node < second->facts.node ? -1 : 1;
+}
+
+static bool has_result(const struct session_node *node)
+{
+    return node->status == NODE_DONE && node->weights_hash;
+}
+
+/* Trained networks that were grown, best first; the caller's to free(). */
+static const struct session_node **rank(const struct session_state *state, int64_t *count)
+{
+    const struct session_node **ranked = memory_new((size_t)state->node_count, sizeof(struct session_node *));
+    *count = 0;
+    for (int64_t i = 1; i <= state->node_count; i++)
+        if (has_result(session_node(state, i)) && session_node(state, i)->facts.parent)
+            ranked[(*count)++] = session_node(state, i);
+    qsort(ranked, (size_t)*count, sizeof(struct session_node *), by_accuracy);
+    return ranked;
+}
+
+/* The place in the ranking of the `i`th of `wanted`: the first ones, or evenly from the best to the worst. */
+static int64_t place_of(enum choice choice, int64_t i, int64_t wanted, int64_t count)
+{
+    return choice == CHOICE_SPREAD && wanted > 1 ? llround((double)i * (double)(count - 1) / (double)(wanted - 1)) : i;
+}
+
+/* --- one network --- */
+
+struct lineage {
+    int64_t epochs;
+    double flops, seconds; /* FLOPs of training on one image, all epochs together */
+};
+
+static struct lineage lineage_of(const struct session_state *state, const struct session_node *node)
+{
+    struct lineage lineage = {0};
+    for (; node; node = session_node(state, node->facts.parent)) {
+        lineage.epochs += node->curve_count;
+        lineage.flops += 3.0 * (double)node->facts.flops * node->curve_count;
+        lineage.seconds += node->seconds;
+    }
+    return lineage;
+}
+
+struct result {
+    int epochs; /* from scratch */
+    double grown, scratch;
+};
+
+static void on_epoch(void *context, const struct epoch_report *report)
+{
+    if (cli_is_terminal(stderr))
+        fprintf(stderr, "\r  %s: epoch %d of %d: training %.2f %%\033[K%s", (const char *)context, report->epoch,
+                report->epochs, 100 * report->train_accuracy, report->epoch == report->epochs ? "\r\033[K" : "");
+}
+
+static int train_scratch(const struct setting *setting, const struct session_node *node, struct result *result,
+                         struct error *error)
+{
+    struct arch arch;
+    struct score score;
+    char name[32];
+    if (arch_parse(&arch, node->facts.arch, error))
+        return error_prefix(error, "%s: n%lld", setting->network.session, (long long)node->facts.node);
+    snprintf(name, sizeof name, "n%lld", (long long)node->facts.node);
+    struct training training = options_training(&setting->network.options);
+    training.epochs = result->epochs;
+    training.rate = (float)setting->network.options.start_rate;
+    training.node = scratch_stream | (uint32_t)node->facts.node;
+    struct weights *weights = weights_new(&arch, setting->network.input);
+    struct random_stream stream = random_stream_new(training.seed, RANDOM_INITIALISE, training.node, 0);
+    weights_initialise(weights, &stream);
+    const struct backend *backend = setting->device.backend;
+    struct team *team = cli_device_team(&setting->device);
+    struct trainer_hooks hooks = {.context = name, .epoch = on_epoch, .team = team};
+    int failed = train(backend, weights, &setting->train, NULL, &training, &hooks, error) != TRAINING_DONE ||
+                 score_network(backend, team, weights, &setting->validate, &score, error);
+    weights_free(weights);
+    if (failed)
+        return -1;
+    result->scratch = (double)score.correct / score.count;
+    score_done(&score);
+    return 0;
+}
+
+/* --- the file of results --- */
+
+static const char heading[] = "weights,equal,epochs,grown,scratch,node,session\n";
+
+static int read_results(struct scratch_comparison *work, struct error *error)
+{
+    void *bytes;
+    size_t length;
+    if (work->out && file_may_write(work->out, error))
+        return error_prefix(error, "--out");
+    if (!work->out || !file_exists(work->out)) {
+        text_add(&work->kept, "%s", heading);
+        return 0;
+    }
+    if (file_read(work->out, RESULTS_FILE_MAX, &bytes, &length, error))
+        return -1;
+    text_add_bytes(&work->kept, bytes, length);
+    free(bytes);
+    return strncmp(text_string(&work->kept), heading, strlen(heading))
+               ? error_set(error, "%s: holds no results of compare --scratch; name another file by --out", work->out)
+               : 0;
+}
+
+/* Has the file this network with as many epochs? */
+static bool find_result(const struct scratch_comparison *work, const struct session_node *node, struct result *result)
+{
+    struct text key = TEXT_EMPTY;
+    text_add(&key, "\n%s,%s,%d,", node->weights_hash, work->equal, result->epochs);
+    const char *line = strstr(text_string(&work->kept), text_string(&key));
+    bool found = line && sscanf(line + key.length, "%*f,%lf", &result->scratch) == 1;
+    text_done(&key);
+    return found;
+}
+
+static int keep_result(struct scratch_comparison *work, const struct setting *setting, const struct session_node *node,
+                       const struct result *result, struct error *error)
+{
+    csv_string(&work->kept, node->weights_hash);
+    csv_string(&work->kept, work->equal);
+    csv_integer(&work->kept, result->epochs);
+    csv_real(&work->kept, result->grown);
+    csv_real(&work->kept, result->scratch);
+    csv_integer(&work->kept, node->facts.node);
+    csv_string(&work->kept, setting->network.session);
+    text_add(&work->kept, "\n");
+    return work->out ? file_write(work->out, work->kept.bytes, work->kept.length, error) : 0;
+}
+
+/* --- all of them --- */
+
+static void print_result(const struct setting *setting, const struct session_node *node, const struct lineage *lineage,
+                         const struct result *result)
+{
+    char flops[TEXT_SHORT], parameters[TEXT_SHORT];
+    struct text name = TEXT_EMPTY;
+    const char *slash = strrchr(setting->network.session, '/');
+    text_add(&name, "%s:n%lld", slash && slash[1] ? slash + 1 : setting->network.session, (long long)node->facts.node);
+    printf("%-28s %7s %7.2f %% %7.2f %% %+7.2f %7lld %8d %8s\n", text_string(&name),
+           text_count(parameters, (double)node->facts.parameters), 100 * result->grown, 100 * result->scratch,
+           100 * (result->grown - result->scratch), (long long)lineage->epochs, result->epochs,
+           text_count(flops, lineage->flops * setting->train.count));
+    fflush(stdout);
+    text_done(&name);
+}
+
+static int compare_network(struct scratch_comparison *work, const struct setting *setting,
+                           const struct session_node *node, struct error *error)
+{
+    struct lineage lineage = lineage_of(setting->network.state, node);
+    double own = 3.0 * (double)node->facts.flops;
+    struct result result = {.grown = node->accuracy};
+    result.epochs = !strcmp(work->equal, "epochs") ? (int)lineage.epochs : (int)fmax(1, round(lineage.flops / own));
+    if (!find_result(work, node, &result) &&
+        (train_scratch(setting, node, &result, error) || keep_result(work, setting, node, &result, error)))
+        return -1;
+    print_result(setting, node, &lineage, &result);
+    work->grown = memory_resize(work->grown, (size_t)work->count + 1, sizeof *work->grown);
+    work->scratch = memory_resize(work->scratch, (size_t)work->count + 1, sizeof *work->scratch);
+    work->grown[work->count] = result.grown;
+    work->scratch[work->count++] = result.scratch;
+    return 0;
+}
+
+/* Whatever would refuse a word refuses it before the first training begins. */
+static int check_word(const struct scratch_comparison *work, const char *word, struct error *error)
+{
+    struct setting *setting = memory_new(1, sizeof *setting);
+    int failed = open_setting(work, word, setting, error);
+    if (!failed && work->choice == CHOICE_NAMED) {
+        if (!has_result(session_node(setting->network.state, setting->network.node)))
+            failed = error_set(error, "%s: has no result to compare; choose a trained network", word);
+    }
+    close_setting(setting);
+    return failed;
+}
+
+static int compare_word(struct scratch_comparison *work, const char *word, struct error *error)
+{
+    struct setting *setting = memory_new(1, sizeof *setting);
+    int failed = open_setting(work, word, setting, error);
+    if (!failed && work->choice == CHOICE_NAMED) {
+        failed = compare_network(work, setting, session_node(setting->network.state, setting->network.node), error);
+    } else if (!failed) {
+        int64_t count, wanted = work->wanted;
+        const struct session_node **ranked = rank(setting->network.state, &count);
+        wanted = wanted < count ? wanted : count;
+        for (int64_t i = 0; !failed && i < wanted; i++)
+            failed = compare_network(work, setting, ranked[place_of(work->choice, i, wanted, count)], error);
+        free(ranked);
+    }
+    close_setting(setting);
+    return failed ? -1 : 0;
+}
+
+static void print_mean(const struct scratch_comparison *work)
+{
+    struct test test = test_paired(work->scratch, work->grown, work->count);
+    if (work->count < 2)
+        return;
+    printf("%d networks, grown against from scratch: %+.2f points, standard error %.2f", work->count,
+           100 * test.difference, 100 * test.standard_error);
+    if (!isnan(test.p))
+        printf(", p %.3f", test.p);
+    fputc('\n', stdout);
+}
+
+/* 0, or the exit status of wrong usage. */
+static int read_options(const struct cli_arguments *arguments, struct scratch_comparison *work)
+{
+    const char *best = cli_value(arguments, "best"), *spread = cli_value(arguments, "spread");
+    if (best && spread)
+        return cli_usage(arguments, "--best and --spread exclude each other");
+    work->choice = best ? CHOICE_BEST : spread ? CHOICE_SPREAD : CHOICE_NAMED;
+    for (int i = 0; work->choice != CHOICE_NAMED && i < arguments->word_count; i++)
+        if (strchr(arguments->words[i], ':'))
+            return cli_usage(arguments, "--%s chooses the networks: leave out which in %s", best ? "best" : "spread",
+                             arguments->words[i]);
+    struct search_options given;
+    options_default(&given);
+    if (cli_integer(arguments, best ? "best" : "spread", 1, 1, 1000000, &work->wanted) ||
+        cli_set_options(arguments, &given))
+        return 2;
+    work->precision = given.precision;
+    const char *equal = cli_value(arguments, "equal");
+    work->equal = equal ? equal : "flops";
+    if (strcmp(work->equal, "flops") && strcmp(work->equal, "epochs"))
+        return cli_usage(arguments, "--equal %s: must be flops or epochs", equal);
+    work->out = cli_value(arguments, "out");
+    return 0;
+}
+
+int compare_scratch(const struct cli_arguments *arguments)
+{
+    struct scratch_comparison work = {.arguments = arguments};
+    struct error error = {{0}};
+    int status = read_options(arguments, &work);
+    if (status)
+        return status;
+    int failed = read_results(&work, &error);
+    for (int i = 0; !failed && i < arguments->word_count; i++)
+        failed = check_word(&work, arguments->words[i], &error);
+    if (!failed)
+        printf("%-28s %7s %9s %9s %7s %7s %8s %8s\n", "network", "params", "grown", "scratch", "gain", "epochs",
+               "scratch", "FLOPs");
+    for (int i = 0; !failed && i < arguments->word_count; i++)
+        failed = compare_word(&work, arguments->words[i], &error);
+    if (!failed)
+        print_mean(&work);
+    free(work.grown);
+    free(work.scratch);
+    text_done(&work.kept);
+    return failed ? cli_fail(&error) : 0;
+}

@@ -1,0 +1,78 @@
+/*
+ * copy.c - `espalier copy`: a session's copy, to keep or to pass on, smaller than it is.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "sessions/log.h"
+#include "util/bug.h"
+#include "util/text.h"
+
+static int files_wanted(const struct cli_arguments *arguments, enum copy_files *files)
+{
+    static const char *const words[] = {[COPY_NO_FILES] = "none", [COPY_BEST] = "best", [COPY_ALL] = "all"};
+    const char *word = cli_value(arguments, "weights");
+    *files = COPY_ALL;
+    if (!word)
+        return 0;
+    for (size_t i = 0; i < COUNT_OF(words); i++)
+        if (!strcmp(word, words[i])) {
+            *files = (enum copy_files)i;
+            return 0;
+        }
+    return cli_usage(arguments, "--weights %s: must be one of all|best|none", word);
+}
+
+static bool stopped(void)
+{
+    return cli_signal() != 0;
+}
+
+/* The copy looks for itself. */
+static void stop(void *context)
+{
+}
+
+static int run(const struct cli_arguments *arguments)
+{
+    struct error error = {{0}};
+    struct copy_report report = {0};
+    char *from = NULL, *to = NULL, size[TEXT_SHORT];
+    enum copy_files files;
+    if (files_wanted(arguments, &files))
+        return 2;
+    cli_catch_signals(stop, NULL);
+    int failed = session_find(arguments->words[0], &from, &error) ||
+                 session_path_of(arguments->words[1], &to, &error) ||
+                 session_copy(from, to, files, cli_value(arguments, "thin") != NULL, stopped, &report, &error);
+    if (!failed) {
+        printf("%s: %lld events", to, (long long)report.events);
+        if (report.left_out)
+            printf(" (%lld left out)", (long long)report.left_out);
+        printf(", %lld files of weights and of the controller's state", (long long)report.files);
+        if (report.missing)
+            printf(" (%lld are not there)", (long long)report.missing);
+        printf(", %s\n", text_bytes(size, (double)report.bytes));
+    }
+    free(from);
+    free(to);
+    return failed ? cli_fail(&error) : 0;
+}
+
+static const struct cli_option options_of_copy[] = {
+    {"weights", "WHICH", "all, best (the best network's and the start network's), none", "all"},
+    {"thin", NULL, "leave out the steps within epochs and the samples of devices", NULL},
+    {0},
+};
+
+const struct cli_command command_copy = {
+    .name = "copy",
+    .synopsis = "SESSION NEW",
+    .summary = "copy a session, to keep or to pass on: whole, or without what is large",
+    .details = "A copy without weights can be shown, compared and replayed. The session may be in use.",
+    .words_minimum = 2,
+    .words_maximum = 2,
+    .options = options_of_copy,
+    .run = run,
+};

@@ -1,0 +1,85 @@
+/*
+ * devices.c - `espalier devices`: what a search would train on here.
+ */
+#include <stdlib.h>
+
+#include "arch/space.h"
+#include "cli/cli.h"
+#include "device/device.h"
+#include "nn/network.h"
+#include "util/memory.h"
+
+/* What training a small and a large network takes on a device. */
+static void print_memory(const struct backend *backend)
+{
+    const struct shape input = {3, 32, 32};
+    const struct plan_options none = {0};
+    struct plan *plan = memory_new(1, sizeof *plan);
+    char bytes[TEXT_SHORT];
+    for (int i = 0; space_at(i); i++) {
+        struct arch start;
+        struct text text = TEXT_EMPTY;
+        space_start(space_at(i), input, 10, &start);
+        arch_print(&start, &text);
+        plan_lower(&start, input, &none, plan);
+        text_bytes(bytes, (double)network_bytes(backend, plan, 64, NETWORK_TRAINING));
+        printf("%-8s %s to train %s\n", i ? "" : "memory", bytes, text_string(&text));
+        text_done(&text);
+    }
+    printf("         (for each trainer, %s; batches of 64 images of 3x32x32", backend->name);
+    if (backend->device)
+        printf("; workspaces take up to %s more", text_bytes(bytes, (double)backend->device->workspace_most));
+    printf(")\n");
+    free(plan);
+}
+
+/* GPUs that nobody has asked for. */
+static void print_unnamed(void)
+{
+    static struct device gpus[DEVICES_MAX];
+    int count;
+    if (devices_find("cudax1", gpus, &count, NULL))
+        return;
+    for (int i = 0; i < count; i++)
+        printf("         %s (%s) only when --devices names it\n", gpus[i].id, gpus[i].name);
+}
+
+static int run(const struct cli_arguments *arguments)
+{
+    static struct device devices[DEVICES_MAX];
+    struct error error = {{0}};
+    int count;
+    const char *list = cli_value(arguments, "devices");
+    if (devices_find(list ? list : "auto", devices, &count, &error)) {
+        error_prefix(&error, "--devices %s", list ? list : "auto");
+        return cli_fail(&error);
+    }
+    for (int i = 0; i < count; i++)
+        printf("%-8s %s\n", devices[i].id, devices[i].name);
+    if (!list)
+        print_unnamed();
+    printf("backend  %s: %s\n", backend_cpu()->name, backend_cpu()->description);
+    printf("operands %s\n", backend_cpu()->bf16 ? "f32, bf16" : "f32; bf16 needs a processor with AVX512_BF16");
+    print_memory(devices[0].cuda ? devices[0].cuda : backend_cpu());
+    if (cli_value(arguments, "explain")) {
+        struct text text = TEXT_EMPTY;
+        devices_explain(&text);
+        printf("\n%s", text_string(&text));
+        text_done(&text);
+    }
+    return 0;
+}
+
+static const struct cli_option options_of_devices[] = {
+    {.name = "devices"},
+    {"explain", NULL, "processor, instruction sets, limits, the GPUs or why there is none", NULL},
+    {0},
+};
+
+const struct cli_command command_devices = {
+    .name = "devices",
+    .synopsis = "",
+    .summary = "list the devices that a search trains on here",
+    .options = options_of_devices,
+    .run = run,
+};

@@ -1,0 +1,118 @@
+/*
+ * eval.c - `espalier eval`: how well a trained network classifies images that it was not trained on.
+ *
+ * Pixels are normalised as they were in training: for a network of a session by the images of its split, for a file by
+ * all training images, as `espalier train` does it.
+ */
+#include <stdlib.h>
+
+#include "cli/cli.h"
+#include "cli/cli_device.h"
+#include "cli/cli_network.h"
+#include "cli/score.h"
+
+/* The views of one evaluation; images of the test part are its own. */
+struct evaluated {
+    struct view train, validate, test;
+    struct images images;
+};
+
+/* Views are set where they are needed: normalisation comes from `train`. */
+static int open_views(const struct cli_network *network, bool validation, struct evaluated *views, struct error *error)
+{
+    if (cli_network_training_views(network, &views->train, &views->validate, error))
+        return -1;
+    if (validation) {
+        if (views->validate.count)
+            return 0;
+        return error_set(error, "there are no validation images: they belong to a session's own data; leave "
+                                "--validation out to use the test images");
+    }
+    if (cli_network_open_test(network, &views->images, error))
+        return -1;
+    view_all(&views->images, &views->train, &views->test);
+    return 0;
+}
+
+static void print(const struct cli_arguments *arguments, const struct cli_network *network, bool validation,
+                  const struct score *score)
+{
+    struct text text = TEXT_EMPTY;
+    cli_network_name(network, arguments->words[0], &text);
+    printf("network  %s\n", text_string(&text));
+    text_clear(&text);
+    arch_print(&network->arch, &text);
+    printf("         %s\n%-8s ", text_string(&text), validation ? "valid." : "test");
+    text_clear(&text);
+    score_print(score, &text);
+    printf("%s\n", text_string(&text));
+    text_done(&text);
+    if (validation && network->node) {
+        const struct session_node *node = session_node(network->state, network->node);
+        printf("         the session has %.2f %% accuracy, loss %.4f\n", 100 * node->accuracy, node->loss);
+    }
+    printf("\n");
+    score_print_classes(stdout, score, &network->images);
+}
+
+static int evaluate(const struct cli_arguments *arguments, struct cli_network *network, struct evaluated *views,
+                    struct cli_device *device, struct error *error)
+{
+    bool validation = cli_value(arguments, "validation");
+    struct search_options given;
+    struct score score;
+    options_default(&given);
+    if (cli_set_options(arguments, &given))
+        return 2;
+    if (cli_network_find(arguments->words[0], network, error) ||
+        cli_network_need_weights(network, arguments->words[0], error) ||
+        cli_device_open(cli_value(arguments, "device"), given.precision, device, error) ||
+        cli_network_open_images(network, cli_value(arguments, "data"), error) ||
+        open_views(network, validation, views, error) ||
+        score_network(device->backend, cli_device_team(device), network->weights,
+                      validation ? &views->validate : &views->test, &score, error))
+        return cli_fail(error);
+    print(arguments, network, validation, &score);
+    score_done(&score);
+    return 0;
+}
+
+static int run(const struct cli_arguments *arguments)
+{
+    struct cli_network network = {0};
+    struct evaluated views = {0};
+    struct cli_device device = {.backend = NULL};
+    struct error error = {{0}};
+    if (cli_value(arguments, "test") && cli_value(arguments, "validation"))
+        return cli_usage(arguments, "--test and --validation exclude each other");
+    int status = evaluate(arguments, &network, &views, &device, &error);
+    cli_device_close(&device);
+    view_done(&views.train);
+    view_done(&views.validate);
+    view_done(&views.test);
+    images_done(&views.images);
+    cli_network_done(&network);
+    return status;
+}
+
+static const struct cli_option options_of_eval[] = {
+    {.name = "data", .fallback = "the network's, else fashion-mnist"},
+    {"test", NULL, "the test images (the default)", NULL},
+    {"validation", NULL, "the validation images of the session's split", NULL},
+    {.name = "device"},
+    {.name = "precision"},
+    {0},
+};
+
+const struct cli_command command_eval = {
+    .name = "eval",
+    .synopsis = "SESSION:NODE|FILE",
+    .summary = "evaluate a trained network: error, loss, and accuracy class by class",
+    .details =
+        "The error's interval is Wilson's, at 95 %. A search never reads the test images: choose networks by their "
+        "validation accuracy, and look here once.",
+    .words_minimum = 1,
+    .words_maximum = 1,
+    .options = options_of_eval,
+    .run = run,
+};

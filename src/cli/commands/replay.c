@@ -1,0 +1,91 @@
+/*
+ * replay.c - `espalier replay`: a recorded session on the live screens, with another clock.
+ */
+#include "sessions/replay.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/screens.h"
+
+static int descriptor(void *context)
+{
+    return -1;
+}
+
+static bool next(void *context, struct event *event)
+{
+    return false;
+}
+
+static bool ended(void *context)
+{
+    return false;
+}
+
+static int play(const struct cli_arguments *arguments, struct replay *replay, const char *folder)
+{
+    struct error error = {{0}};
+    enum tui_outcome outcome;
+    struct tui_source source = {
+        .mode = MODE_REPLAY, .descriptor = descriptor, .next = next, .ended = ended, .replay = replay};
+    const char *from = cli_value(arguments, "at");
+    if (cli_real(arguments, "speed", 8, 0.25, 1000, &source.speed))
+        return 2;
+    if (cli_real(arguments, "compress", 0, 0, 1e6, &source.compress))
+        return 2;
+    if (from && text_to_place(from, replay_time(replay, replay_count(replay)), &source.from))
+        return cli_usage(arguments, "--at %s: must be a share (50%%) or a time (90, 1h02m)", from);
+    if (screens_run(&source, arguments, folder, &outcome, &error))
+        return cli_fail(&error);
+    return outcome > TUI_SIGNAL ? (int)outcome : 0;
+}
+
+static int run(const struct cli_arguments *arguments)
+{
+    struct error error = {{0}}, warning = {{0}};
+    struct replay *replay = NULL;
+    char *folder = NULL;
+    int status = screens_prepare(arguments);
+    if (status)
+        return status;
+    if (!screens_wanted(arguments)) {
+        error_set(&error,
+                  "replay needs a terminal with a cursor (TERM) as standard input and output; "
+                  "`espalier show %s` prints a session",
+                  arguments->words[0]);
+        return cli_fail(&error);
+    }
+    if (session_find(arguments->words[0], &folder, &error) || replay_open(folder, &replay, &warning, &error)) {
+        status = cli_fail(&error);
+    } else {
+        cli_warn(&warning);
+        status = play(arguments, replay, folder);
+    }
+    if (replay)
+        replay_free(replay);
+    free(folder);
+    return status;
+}
+
+static const struct cli_option options_of_replay[] = {
+    {"speed", "X", "0.25 to 1000 times as fast as it was", "8"},
+    {"at", "PLACE", "begin there: 50% or 1h02m", "0"},
+    {"compress", "SECONDS", "waits longer than that pass in that time", "0: none do"},
+    {.name = "theme"},
+    {0},
+};
+
+const struct cli_command command_replay = {
+    .name = "replay",
+    .synopsis = "SESSION",
+    .summary = "play a recorded session again on the screens",
+    .details =
+        "Space plays and stops, < and > change the speed, . and , go by events, ] and [ to the next and the last new "
+        "best. Nothing is trained, and the session is only read.",
+    .words_minimum = 1,
+    .words_maximum = 1,
+    .options = options_of_replay,
+    .run = run,
+};

@@ -1,0 +1,128 @@
+/*
+ * resume.c - `espalier resume`: go on with a session, after a stop, a kill, or with a larger budget.
+ */
+#include <stdlib.h>
+
+#include "cli/detach.h"
+#include "cli/screens.h"
+#include "cli/search_setup.h"
+#include "util/memory.h"
+
+/* A recorded search may come without its files; where some are left, it goes on with the networks whose they are. */
+static int check_weights(const char *folder, const struct session_state *state, struct error *error)
+{
+    const struct session_node *trained = NULL;
+    struct error missing;
+    for (int64_t i = 1; i <= state->node_count; i++) {
+        const struct session_node *node = session_node(state, i);
+        char *path;
+        if (!node->weights)
+            continue;
+        if (engine_weights_path(folder, node, &path, &missing) == 0) {
+            free(path);
+            return 0;
+        }
+        trained = node;
+    }
+    return trained
+               ? error_set(error,
+                           "%s: came without its weights: it can be shown and replayed, but not gone on with; begin "
+                           "anew: espalier run --start \"%s\"",
+                           folder, session_node(state, state->best)->facts.arch)
+               : 0;
+}
+
+/* The options as the session has them, for the data and the devices of this process. */
+static int read_session(const char *folder, struct search_options *options, struct error *error)
+{
+    struct session_state *state = NULL;
+    struct error warning = {{0}};
+    int failed = session_load(folder, &state, &warning, error) || check_weights(folder, state, error) ||
+                 engine_options_of(state, options, error);
+    if (state)
+        session_state_free(state);
+    return failed ? -1 : 0;
+}
+
+/* A new budget is a command like any other: recorded, and in force from here on. */
+static void set_budget(struct engine *engine, const struct cli_arguments *arguments)
+{
+    static const char *const names[] = {"episodes", "networks", "seconds"};
+    for (int i = 0; i < 3; i++) {
+        const char *value = cli_value(arguments, names[i]);
+        struct text words = TEXT_EMPTY;
+        if (value) {
+            text_add(&words, "budget %s %s", names[i], value);
+            engine_command(engine, AUTHOR_USER, text_string(&words));
+        }
+        text_done(&words);
+    }
+}
+
+static int go_on(const struct cli_arguments *arguments, const char *folder, struct search_options *options)
+{
+    struct error error = {{0}}, warning = {{0}};
+    struct search_setup setup = {0};
+    struct engine *engine = NULL;
+    int status = 1;
+    if (search_setup_open(&setup, options, &error) ||
+        engine_resume(folder, &setup.data, setup.evaluator, &engine, &warning, &error)) {
+        cli_fail(&error);
+    } else {
+        cli_warn(&warning);
+        set_budget(engine, arguments);
+        status = search_setup_run(engine, arguments, folder);
+    }
+    if (engine)
+        engine_free(engine);
+    search_setup_close(&setup);
+    return status;
+}
+
+static int run(const struct cli_arguments *arguments)
+{
+    struct search_options *options = memory_new(1, sizeof *options);
+    struct error error = {{0}};
+    char *folder = NULL;
+    int status;
+    options_default(options);
+    if (cli_set_options(arguments, options)) {
+        status = 2;
+    } else if (session_find(arguments->words[0], &folder, &error) || read_session(folder, options, &error)) {
+        status = cli_fail(&error);
+    } else if (cli_set_options(arguments, options)) {
+        status = 2;
+    } else if (!(status = screens_prepare(arguments)) && (status = detach_begin(arguments)) < 0) {
+        status = go_on(arguments, folder, options);
+    }
+    free(folder);
+    free(options);
+    return status;
+}
+
+static const struct cli_option options_of_resume[] = {
+    {.name = "episodes", .fallback = "the session's"},
+    {.name = "networks", .fallback = "the session's"},
+    {.name = "seconds", .fallback = "the session's"},
+    {"data", "SPEC", "where the session's images are now", "where they were"},
+    {.name = "devices", .fallback = "the session's"},
+    {.name = "precision", .fallback = "the session's"},
+    {.name = "theme"},
+    {.name = "headless"},
+    {.name = "json"},
+    {.name = "detach"},
+    {0},
+};
+
+const struct cli_command command_resume = {
+    .name = "resume",
+    .synopsis = "SESSION",
+    .summary = "go on with a session that was stopped or killed",
+    .details =
+        "Every network whose result was recorded stays; those in training start again from their parents. A budget "
+        "counts what was done before.",
+    .words_minimum = 1,
+    .words_maximum = 1,
+    .options = options_of_resume,
+    .run = run,
+};

@@ -1,0 +1,117 @@
+/*
+ * run.c - `espalier run`: a new search in a new session.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/commands/dry_run.h"
+#include "cli/detach.h"
+#include "cli/screens.h"
+#include "cli/search_setup.h"
+#include "util/file.h"
+#include "util/memory.h"
+
+/* A folder of images becomes absolute: a resume may come from elsewhere.  One that isn't there is left to
+   images_open(), which says so in the person's words. */
+static int settle_data(struct search_options *options, struct error *error)
+{
+    const char *colon = strchr(options->data, ':');
+    char *path = colon ? realpath(colon + 1, NULL) : NULL;
+    if (!path)
+        return 0;
+    struct text text = TEXT_EMPTY;
+    text_add(&text, "%.*s:%s", (int)(colon - options->data), options->data, path);
+    int status = options_set(options, "data", text_string(&text), error);
+    text_done(&text);
+    free(path);
+    return status;
+}
+
+/* The preset first, then the command line over it, in whatever order they stand there.  0, or the exit status. */
+static int read_options(const struct cli_arguments *arguments, struct search_options *options)
+{
+    const char *preset = cli_value(arguments, "preset");
+    struct error error;
+    options_default(options);
+    int64_t networks = options->networks;
+    options->networks = -1; /* not given */
+    if (preset && options_read(options, preset, &error))
+        return cli_usage(arguments, "%s", error.text);
+    if (cli_set_options(arguments, options))
+        return 2;
+    if (options->networks < 0) /* who gives hours wants hours */
+        options->networks = options->seconds > 0 || options->episodes > 0 ? 0 : networks;
+    if (options_settle(options, &error) || settle_data(options, &error))
+        return cli_usage(arguments, "%s", error.text);
+    return 0;
+}
+
+/* The session is named after its data: fashion-mnist-1.esp. */
+static int choose_folder(const struct cli_arguments *arguments, const struct search_options *options, char **folder,
+                         struct error *error)
+{
+    const char *out = cli_value(arguments, "out");
+    struct data_spec spec;
+    if (out)
+        return session_path_of(out, folder, error) ? error_prefix(error, "--out") : 0;
+    return data_spec_parse(options->data, &spec, error) || session_new_path(spec.name, folder, error) ? -1 : 0;
+}
+
+static int search(const struct cli_arguments *arguments, const struct search_options *options, struct error *error)
+{
+    struct search_setup setup;
+    struct engine *engine = NULL;
+    char *folder = NULL;
+    int status = 1;
+    if (search_setup_open(&setup, options, error)) {
+        cli_fail(error);
+    } else if (cli_value(arguments, "dry-run")) {
+        status = dry_run(options, &setup, error) ? cli_fail(error) : 0;
+    } else if (choose_folder(arguments, options, &folder, error) ||
+               engine_create(options, folder, &setup.data, setup.evaluator, &engine, error)) {
+        cli_fail(error);
+    } else {
+        status = search_setup_run(engine, arguments, folder);
+    }
+    if (engine)
+        engine_free(engine);
+    search_setup_close(&setup);
+    free(folder);
+    return status;
+}
+
+static int run(const struct cli_arguments *arguments)
+{
+    struct search_options *options = memory_new(1, sizeof *options);
+    struct error error = {{0}};
+    int status = read_options(arguments, options);
+    if (!status && !(status = screens_prepare(arguments)) &&
+        (cli_value(arguments, "dry-run") || (status = detach_begin(arguments)) < 0))
+        status = search(arguments, options, &error);
+    free(options);
+    return status;
+}
+
+static const struct cli_option options_of_run[] = {
+    {"preset", "NAME|FILE",
+     "options from an ini file, or one of the program's own: quick, eas-small, eas-plain, eas-dense", NULL},
+    {"out", "SESSION", "folder of the new session", "a new one in ~/.local/state/espalier"},
+    {.name = "theme"},
+    {.name = "headless"},
+    {.name = "json"},
+    {.name = "detach"},
+    {"dry-run", NULL, "say what would run and how long it would take, and stop", NULL},
+    {0},
+};
+
+const struct cli_command command_run = {
+    .name = "run",
+    .synopsis = "",
+    .summary = "search: grow networks from a small one, train each, keep the best",
+    .details = "A budget of --seconds or --episodes alone sets no limit of networks. Ctrl-C ends in good order and "
+               "says how to go "
+               "on; a second Ctrl-C ends at once. Nothing recorded is lost either way.",
+    .search_options = true,
+    .options = options_of_run,
+    .run = run,
+};

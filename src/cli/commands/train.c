@@ -1,0 +1,376 @@
+/*
+ * train.c - `espalier train`: the long training at the end of a search (EAS, section 5), then the test error.
+ *
+ * By default all training images train and none validate.  Pixels are normalised by all training images, whatever
+ * --validation says, so that `espalier eval FILE` needs to know nothing of this run but the data, which a note in the
+ * file names.
+ *
+ * Two files are written at the first epoch's end and then at most every half minute, and when training is stopped: the
+ * weights, and a checkpoint to go on from, which is removed when all is done.  Each is whole at every moment.
+ */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/bar.h"
+#include "cli/cli.h"
+#include "cli/cli_device.h"
+#include "cli/cli_network.h"
+#include "cli/commands/checkpoint.h"
+#include "cli/score.h"
+#include "export/safetensors.h"
+#include "nn/trainer.h"
+#include "search/engine.h"
+#include "util/clock.h"
+#include "util/file.h"
+#include "util/memory.h"
+
+static const double seconds_between_bars = 0.2, seconds_between_files = 30;
+
+struct training_run {
+    struct cli_network network;
+    bool scratch, resume;
+    int validation;
+    struct training training;
+    enum precision precision;
+    struct cli_device device;
+    struct view train, validate;
+    struct weights *weights;
+    char *out, *settings;
+    struct checkpoint checkpoint;
+    bool bar, unicode;
+    volatile sig_atomic_t stopped;
+    double began, drawn, written; /* on the monotonic clock; written 0: nothing is yet */
+    struct error unwritten;       /* why the last file could not be written, or "" */
+};
+
+/* --- what the trainer asks and tells --- */
+
+static void stop(void *context)
+{
+    ((struct training_run *)context)->stopped = 1;
+}
+
+static bool proceed(void *context)
+{
+    return !((struct training_run *)context)->stopped;
+}
+
+/* With what it takes to evaluate them, and to know how they came about; `test` may be NULL. */
+static int write_weights(const struct training_run *run, const char *test, struct error *error)
+{
+    const struct safetensors_note notes[] = {
+        {"data", run->network.data}, {"training", run->settings}, {test ? "test" : NULL, test}, {0}};
+    return safetensors_write(run->out, run->weights, notes, error);
+}
+
+/* A failure to write does not end hours of training: the next epoch tries again. */
+static int write_both(struct training_run *run)
+{
+    run->written = clock_monotonic();
+    run->unwritten = (struct error){{0}};
+    return write_weights(run, NULL, &run->unwritten) || checkpoint_write(&run->checkpoint, &run->unwritten);
+}
+
+static double seconds_left(const struct training_run *run, double epochs)
+{
+    double here = epochs - run->training.epochs_done; /* of them in this process */
+    return (clock_monotonic() - run->began) / here * (run->training.epochs - epochs);
+}
+
+static void on_step(void *context, const struct step_report *report)
+{
+    struct training_run *run = context;
+    double now = clock_monotonic();
+    if (!run->bar || now - run->drawn < seconds_between_bars)
+        return;
+    run->drawn = now;
+    struct text text = TEXT_EMPTY;
+    char left[TEXT_SHORT], rate[TEXT_SHORT];
+    double done = report->epoch - 1 + (double)report->step / report->steps;
+    text_add(&text, "epoch %d of %d  eta %s  loss %.4f  %s images/s", report->epoch, run->training.epochs,
+             text_duration(left, seconds_left(run, done)), report->loss, text_count(rate, report->images_per_second));
+    bar_draw(stdout, done / run->training.epochs, run->unicode, text_string(&text));
+    text_done(&text);
+}
+
+static void on_epoch(void *context, const struct epoch_report *report)
+{
+    struct training_run *run = context;
+    char left[TEXT_SHORT], rate[TEXT_SHORT], seconds[TEXT_SHORT];
+    checkpoint_keep(&run->checkpoint, run->weights, report);
+    if (run->bar)
+        bar_clear(stdout);
+    printf("epoch %*d/%d  rate %.5f  train %6.2f %% loss %.4f", report->epochs > 99 ? 3 : 2, report->epoch,
+           report->epochs, report->rate, 100 * report->train_accuracy, report->train_loss);
+    if (run->validate.count)
+        printf("  validation %6.2f %% loss %.4f", 100 * report->validation_accuracy, report->validation_loss);
+    printf("  %s  %s images/s  eta %s\n", text_duration(seconds, report->seconds),
+           text_count(rate, report->images_per_second), text_duration(left, seconds_left(run, report->epoch)));
+    fflush(stdout);
+    bool last = report->epoch == report->epochs; /* written when training returns */
+    bool due = !run->written || clock_monotonic() - run->written >= seconds_between_files;
+    if (!last && due && write_both(run))
+        cli_warn(&run->unwritten);
+}
+
+/* --- before and after --- */
+
+/* A network goes on with the settings of its session; how long, from which rate and on which split is this command's.
+   0, or the exit status. */
+static int read_training(const struct cli_arguments *arguments, struct training_run *run, struct error *error)
+{
+    const struct cli_network *network = &run->network;
+    struct search_options options = network->options;
+    run->resume = cli_value(arguments, "resume");
+    run->scratch = cli_value(arguments, "scratch") || !network->weights;
+    if (!cli_value(arguments, "scratch") && cli_network_check_weights(network, error))
+        return cli_fail(error);
+    options.epochs = 300;
+    options.rate = run->scratch ? 0.1 : 0.02;
+    options.seed = 1;
+    options.validation = 0;
+    options.precision = PRECISION_F32;
+    if (cli_set_options(arguments, &options))
+        return 2;
+    run->training = options_training(&options);
+    run->training.node = (uint32_t)network->node;
+    run->validation = (int)options.validation;
+    run->precision = options.precision;
+    return 0;
+}
+
+static int open_views(struct training_run *run, struct error *error)
+{
+    struct view all;
+    if (data_split(&run->network.images, run->validation, 0, run->training.seed, &run->train, &run->validate, error))
+        return -1;
+    view_all(&run->network.images, NULL, &all);
+    memcpy(run->train.scale, all.scale, sizeof all.scale);
+    memcpy(run->train.shift, all.shift, sizeof all.shift);
+    memcpy(run->validate.scale, all.scale, sizeof all.scale);
+    memcpy(run->validate.shift, all.shift, sizeof all.shift);
+    view_done(&all);
+    return 0;
+}
+
+static void prepare_weights(struct training_run *run)
+{
+    if (!run->scratch) {
+        run->weights = weights_copy(run->network.weights);
+        return;
+    }
+    struct random_stream stream = random_stream_new(run->training.seed, RANDOM_INITIALISE, run->training.node, 0);
+    run->weights = weights_new(&run->network.arch, run->network.input);
+    weights_initialise(run->weights, &stream);
+}
+
+/* What makes this training what it is, for the file and for people. */
+static void describe(struct training_run *run)
+{
+    const struct training *training = &run->training;
+    char images[HASH_TEXT], weights[HASH_TEXT];
+    struct text text = TEXT_EMPTY;
+    hash_print(run->network.images.hash, images);
+    hash_print(hash_of(run->weights->values, (size_t)run->weights->layout.total * sizeof(float)), weights);
+    text_add(&text, "%d epochs, batch %d, rate %g, weight decay %g, dropout %g %g", training->epochs, training->batch,
+             (double)training->rate, (double)training->weight_decay, (double)training->drop_pool,
+             (double)training->drop_fc);
+    if (training->drop_dense > 0) /* checkpoints of before this option go on */
+        text_add(&text, " %g", (double)training->drop_dense);
+    text_add(&text, ", seed %llu, %d images of %.8s%s, from %.8s%s", (unsigned long long)training->seed,
+             run->train.count, images, training->augment ? " augmented" : "", weights,
+             run->precision == PRECISION_BF16 ? ", bf16" : "");
+    run->settings = text_take(&text);
+}
+
+/* After prepare_weights(): the checkpoint is of a training from there. */
+static int prepare_checkpoint(struct training_run *run, struct error *error)
+{
+    checkpoint_init(&run->checkpoint, run->out, run->weights, run->settings);
+    if (!run->resume)
+        return 0;
+    if (checkpoint_read(&run->checkpoint, error))
+        return -1;
+    memcpy(run->weights->values, run->checkpoint.values, (size_t)run->checkpoint.total * sizeof(float));
+    run->training.epochs_done = run->checkpoint.epochs;
+    run->training.velocity = run->checkpoint.velocity; /* copied before the first epoch ends */
+    return 0;
+}
+
+static void print_plan(const struct cli_arguments *arguments, const struct training_run *run)
+{
+    const struct training *training = &run->training;
+    struct arch_cost cost = arch_cost(&run->network.arch, run->network.input);
+    char parameters[TEXT_SHORT], flops[TEXT_SHORT];
+    struct text text = TEXT_EMPTY, name = TEXT_EMPTY;
+    arch_print(&run->network.arch, &text);
+    cli_network_name(&run->network, arguments->words[0], &name);
+    printf("network  %s\n         %s parameters, %s FLOPs an image\n", text_string(&text),
+           text_count(parameters, (double)cost.parameters), text_count(flops, (double)cost.flops));
+    printf("weights  %s%s, to %s\n", run->scratch ? "from scratch" : "of ", run->scratch ? "" : text_string(&name),
+           run->out);
+    printf("data     %d training images of %s%s, %d for validation\n", run->train.count, run->network.spec.name,
+           run->training.augment ? " with augmentation" : "", run->validate.count);
+    printf("plan     %d epoch%s, batch %d, rate %g, weight decay %g", training->epochs,
+           training->epochs == 1 ? "" : "s", training->batch, (double)training->rate, (double)training->weight_decay);
+    if (training->drop_pool > 0 || training->drop_fc > 0)
+        printf(", dropout %g after pools, %g after FC", (double)training->drop_pool, (double)training->drop_fc);
+    if (training->drop_dense > 0)
+        printf(", dropout %g in dense layers", (double)training->drop_dense);
+    printf(", on %s\n", run->device.id);
+    struct team *team = cli_device_team(&run->device);
+    if (team)
+        printf("threads  %d, one a core; the result is the same with any number\n", team_members_most(team));
+    if (run->resume)
+        printf("         goes on after epoch %d\n", training->epochs_done);
+    printf("\n");
+    fflush(stdout);
+    text_done(&text);
+    text_done(&name);
+}
+
+/* Read the test images and say how well they are classified; `line` is text_done()d by the caller. */
+static int test(const struct training_run *run, struct text *line, struct error *error)
+{
+    struct images test_images;
+    struct view view;
+    struct score score;
+    if (cli_network_open_test(&run->network, &test_images, error))
+        return -1;
+    view_all(&test_images, &run->train, &view);
+    int failed = score_network(run->device.backend, cli_device_team(&run->device), run->weights, &view, &score, error);
+    if (!failed) {
+        score_print(&score, line);
+        score_done(&score);
+    }
+    view_done(&view);
+    images_done(&test_images);
+    return failed;
+}
+
+/* The weights are safe before the test images are looked for. */
+static int finish(struct training_run *run, struct error *error)
+{
+    struct text line = TEXT_EMPTY;
+    int failed = write_weights(run, NULL, error);
+    if (!failed) {
+        checkpoint_remove(&run->checkpoint);
+        failed = test(run, &line, error) || write_weights(run, text_string(&line), error);
+    }
+    if (!failed)
+        printf("\ntest     %s\nweights  %s\n", text_string(&line), run->out);
+    text_done(&line);
+    return failed ? cli_fail(error) : 0;
+}
+
+static int stopped(struct training_run *run)
+{
+    const struct checkpoint *checkpoint = &run->checkpoint;
+    if (write_both(run))
+        return cli_fail(&run->unwritten);
+    printf("stopped after %d of %d epochs; weights: %s\n", checkpoint->epochs, run->training.epochs, run->out);
+    if (checkpoint->epochs)
+        printf("the same command with --resume%s goes on\n", run->resume ? "" : " added");
+    return 0;
+}
+
+/* Train, write, test.  The exit status. */
+static int train_and_test(struct training_run *run, struct error *error)
+{
+    struct trainer_hooks hooks = {run, proceed, on_step, on_epoch, cli_device_team(&run->device)};
+    cli_catch_signals(stop, run);
+    run->began = clock_monotonic();
+    enum training_outcome outcome = train(run->device.backend, run->weights, &run->train,
+                                          run->validate.count ? &run->validate : NULL, &run->training, &hooks, error);
+    if (run->bar)
+        bar_clear(stdout);
+    if (outcome == TRAINING_DONE)
+        return finish(run, error);
+    return outcome == TRAINING_STOPPED ? stopped(run) : cli_fail(error);
+}
+
+/* Better said now than after three hundred epochs; the weights are worth having all the same. */
+static void warn_of_test(const struct training_run *run)
+{
+    struct images images;
+    struct error error;
+    if (!cli_network_open_test(&run->network, &images, &error)) {
+        images_done(&images);
+        return;
+    }
+    error_prefix(&error, "there will be no test error");
+    cli_warn(&error);
+}
+
+static int prepare_and_train(const struct cli_arguments *arguments, struct training_run *run, struct error *error)
+{
+    if (cli_network_find(arguments->words[0], &run->network, error))
+        return cli_fail(error);
+    int status = read_training(arguments, run, error);
+    if (status)
+        return status;
+    if (cli_device_open(cli_value(arguments, "device"), run->precision, &run->device, error) ||
+        cli_network_choose_file(&run->network, cli_value(arguments, "out"), ".safetensors", run->resume, &run->out,
+                                error) ||
+        cli_network_open_images(&run->network, cli_value(arguments, "data"), error) || open_views(run, error))
+        return cli_fail(error);
+    run->training.augment = run->network.spec.augment;
+    run->bar = cli_is_terminal(stdout);
+    run->unicode = cli_is_unicode();
+    warn_of_test(run);
+    prepare_weights(run);
+    describe(run);
+    if (prepare_checkpoint(run, error))
+        return cli_fail(error);
+    print_plan(arguments, run);
+    return train_and_test(run, error);
+}
+
+static int run_command(const struct cli_arguments *arguments)
+{
+    struct training_run *run = memory_new(1, sizeof *run);
+    struct error error = {{0}};
+    int status = prepare_and_train(arguments, run, &error);
+    cli_device_close(&run->device);
+    weights_free(run->weights);
+    view_done(&run->train);
+    view_done(&run->validate);
+    cli_network_done(&run->network);
+    checkpoint_done(&run->checkpoint);
+    free(run->settings);
+    free(run->out);
+    free(run);
+    return status;
+}
+
+static const struct cli_option options_of_train[] = {
+    {.name = "data", .fallback = "the network's, else fashion-mnist"},
+    {"epochs", "N", "how long", "300"},
+    {"rate", "X", "initial learning rate, which falls to 0 along a cosine", "0.02; from scratch 0.1"},
+    {.name = "batch", .fallback = "the session's, else"},
+    {.name = "seed"},
+    {"validation", "N", "keep N training images out, and report their accuracy each epoch", "0"},
+    {"scratch", NULL, "start from fresh weights though the network has its own", NULL},
+    {.name = "weight-decay", .fallback = "the session's, else"},
+    {.name = "drop-pool", .fallback = "the session's, else"},
+    {.name = "drop-fc", .fallback = "the session's, else"},
+    {.name = "drop-dense", .fallback = "the session's, else"},
+    {"resume", NULL, "go on where the same command was stopped or killed", NULL},
+    {.name = "device"},
+    {.name = "precision"},
+    {"out", "FILE", "weights as safetensors", "SESSION-nNODE.safetensors, or network.safetensors"},
+    {0},
+};
+
+const struct cli_command command_train = {
+    .name = "train",
+    .synopsis = "ARCH|SESSION:NODE|FILE",
+    .summary = "train one network for long on all training images, then test it",
+    .details = "Ctrl-C stops after the running step and writes the weights as they are; a second Ctrl-C ends at once. "
+               "What was stopped or killed goes on with --resume, from the last epoch that was kept.",
+    .words_minimum = 1,
+    .words_maximum = 1,
+    .options = options_of_train,
+    .run = run_command,
+};

@@ -1,0 +1,24 @@
+/* version.c - `espalier version`. */
+#include "cli/cli.h"
+
+#include "config.h"
+#include "device/cuda.h"
+#include "nn/backend.h"
+#include "sessions/event.h"
+
+static int run(const struct cli_arguments *arguments)
+{
+    (void)arguments;
+    struct error reason;
+    const struct cuda_module *cuda = cuda_module(&reason);
+    printf("espalier %s\nCPU backend: %s\nCUDA backend: %s\nsession format: %d\n", PACKAGE_VERSION,
+           backend_cpu()->description, cuda ? cuda->toolkit() : reason.text, EVENT_FORMAT);
+    return 0;
+}
+
+const struct cli_command command_version = {
+    .name = "version",
+    .synopsis = "",
+    .summary = "print the version and what this program was built with",
+    .run = run,
+};

@@ -1,0 +1,81 @@
+/*
+ * setup.c - puts a search together; the engine runs on the main thread, trainers on their own.
+ */
+#include "cli/search_setup.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/detach.h"
+#include "cli/live.h"
+#include "cli/progress.h"
+#include "cli/report.h"
+#include "cli/screens.h"
+#include "search/server.h"
+
+int search_setup_open(struct search_setup *setup, const struct search_options *options, struct error *error)
+{
+    struct data_spec spec;
+    *setup = (struct search_setup){0};
+    if (devices_find(options->devices, setup->devices, &setup->device_count, error))
+        return error_prefix(error, "--devices %s", options->devices);
+    for (int i = 0; i < setup->device_count; i++)
+        if (!device_backend(&setup->devices[i], options->precision, error))
+            return -1;
+    if (data_spec_parse(options->data, &spec, error) || images_open(&spec, DATA_TRAIN, &setup->images, error) ||
+        data_split(&setup->images, (int)options->validation, (int)options->train_subset, (uint64_t)options->seed,
+                   &setup->train, &setup->validate, error))
+        return -1;
+    setup->data = (struct engine_data){
+        .input = setup->images.shape,
+        .classes = setup->images.classes,
+        .train_images = setup->train.count,
+        .validation_images = setup->validate.count,
+        .hash = setup->images.hash,
+    };
+    setup->evaluator = evaluator_local_new(setup->devices, setup->device_count, options->precision, &setup->train,
+                                            &setup->validate);
+    return 0;
+}
+
+void search_setup_close(struct search_setup *setup)
+{
+    if (setup->evaluator)
+        setup->evaluator->kind->free(setup->evaluator);
+    view_done(&setup->train);
+    view_done(&setup->validate);
+    images_done(&setup->images);
+}
+
+static void stop_engine(void *engine)
+{
+    engine_stop(engine);
+}
+
+static int search_in_lines(struct engine *engine, const struct cli_arguments *arguments, const char *folder)
+{
+    struct error error = {{0}};
+    enum progress_kind kind = progress_kind_for(stdout, cli_value(arguments, "json"));
+    struct progress *progress = progress_new(stdout, kind, engine_state(engine));
+    engine_add_sink(engine, (struct engine_sink){progress_event, progress});
+    cli_catch_signals(stop_engine, engine);
+    int failed = engine_run(engine, &error);
+    progress_free(progress);
+    if (kind != PROGRESS_JSON)
+        report_end(stdout, engine_state(engine), folder);
+    return failed ? cli_fail(&error) : 0;
+}
+
+int search_setup_run(struct engine *engine, const struct cli_arguments *arguments, const char *folder)
+{
+    struct server *server = NULL;
+    struct error error = {{0}};
+    if (detach_settle(engine, folder, &error))
+        return cli_fail(&error);
+    if (server_open(engine, folder, &server, &error))
+        cli_warn(&error);
+    int status = screens_wanted(arguments) ? live_search(engine, arguments, folder, &error)
+                                           : search_in_lines(engine, arguments, folder);
+    server_close(server);
+    return status < 0 ? cli_fail(&error) : status;
+}

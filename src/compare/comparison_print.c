@@ -1,0 +1,254 @@
+/*
+ * comparison_print.c - groups have letters, so that tables stay narrow whatever tells the groups apart.
+ */
+#include "compare/comparison_print.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "compare/plot.h"
+#include "util/memory.h"
+
+static const char *const axis_names[AXES] = {"networks", "FLOPs"};
+static const char *const measure_names[MEASURES] = {"mean", "best"};
+
+/* --- sessions and groups --- */
+
+/* Of the column of the sessions' names. */
+static int name_width(const struct comparison *comparison)
+{
+    size_t width = 22;
+    for (int i = 0; i < comparison->run_count; i++)
+        if (strlen(comparison->runs[i].name) > width)
+            width = strlen(comparison->runs[i].name);
+    return (int)width;
+}
+
+static void print_run(FILE *out, const struct run *run, int width)
+{
+    const struct point *last = run->point_count ? &run->points[run->point_count - 1] : NULL;
+    char duration[TEXT_SHORT], work[TEXT_SHORT], parameters[TEXT_SHORT] = "";
+    fprintf(out, "%-*s %-12s %4lld %5d ", width, run->name, run->options.policy, (long long)run->options.seed,
+            run->point_count);
+    for (int measure = 0; measure < MEASURES; measure++)
+        if (last)
+            fprintf(out, " %6.2f %%", 100 * last->measure[measure]);
+        else
+            fprintf(out, " %8s", "");
+    fprintf(out, " %7s %7s %7s%s\n", run->best_parameters ? text_count(parameters, (double)run->best_parameters) : "",
+            text_count(work, run->flops), text_duration(duration, run->seconds), run->finished ? "" : "  unfinished");
+}
+
+static void print_mean(FILE *out, const struct comparison *comparison)
+{
+    fputs("nets: grown from the start network and trained; mean: of the accuracies of ", out);
+    if (comparison->window)
+        fprintf(out, "the last %d;", comparison->window);
+    else
+        fputs("all;", out);
+    fputs(" best: of all so far\n", out);
+}
+
+static void print_group(FILE *out, const struct group *group)
+{
+    fprintf(out, "%c  %s, seed%s", group->letter, group->label, group->run_count > 1 ? "s" : "");
+    for (int i = 0; i < group->run_count; i++)
+        fprintf(out, " %lld", (long long)group->runs[i]->options.seed);
+    fputc('\n', out);
+}
+
+/* "150 networks", "1.84P FLOPs" */
+static void print_place(FILE *out, enum axis axis, double place)
+{
+    char text[TEXT_SHORT];
+    fprintf(out, "%6s %-8s", text_count(text, place), axis_names[axis]);
+}
+
+static const char *plus_minus(bool unicode)
+{
+    return unicode ? "±" : "+-";
+}
+
+/* A sign and a number in `width` columns, or blanks where it is not known. */
+static void print_error(FILE *out, double error, int width, bool unicode)
+{
+    if (isnan(error))
+        fprintf(out, "%*s", width, "");
+    else
+        fprintf(out, "%s%*.2f", plus_minus(unicode), width - (unicode ? 1 : 2), 100 * error);
+}
+
+static void print_test(FILE *out, const struct test *test, bool unicode)
+{
+    fprintf(out, " %+7.2f ", 100 * test->difference);
+    print_error(out, test->standard_error, 7, unicode);
+    if (isnan(test->p))
+        fprintf(out, "      -");
+    else
+        fprintf(out, "  %5.3f", test->p);
+}
+
+/* What the test is, and how small its p could be. */
+static void print_kind(FILE *out, const struct group *first, const struct group *other, const struct duel *duel)
+{
+    if (first->run_count < 2 || other->run_count < 2) {
+        fputs("  one seed: no test\n", out);
+    } else if (!duel->test.cases) {
+        fprintf(out, "  more than %d sessions: no test\n", TEST_VALUES_MAX);
+    } else {
+        int least = first->run_count == other->run_count ? 2 : 1;
+        fprintf(out, "  %s, least %.3f\n", duel->paired ? "paired" : "unpaired", least / (double)duel->test.cases);
+    }
+}
+
+static void print_duel(FILE *out, const struct group *first, const struct group *other, enum axis axis, bool unicode)
+{
+    struct duel duels[MEASURES];
+    for (int measure = 0; measure < MEASURES; measure++)
+        duels[measure] = duel_of(first, other, axis, measure);
+    fprintf(out, "%c  ", other->letter);
+    if (!duels[0].place) {
+        fprintf(out, "no number of %s that all sessions have reached\n", axis_names[axis]);
+        return;
+    }
+    print_place(out, axis, duels[0].place);
+    for (int measure = 0; measure < MEASURES; measure++)
+        print_test(out, &duels[measure].test, unicode);
+    print_kind(out, first, other, &duels[0]);
+}
+
+static void print_duels(FILE *out, const struct comparison *comparison, bool unicode)
+{
+    const struct group *groups = comparison->groups;
+    if (!comparison->one_data) {
+        fputs("the sessions were not trained on the same images: their accuracies can't be compared\n", out);
+        return;
+    }
+    fprintf(out, "\n%-18s %15s %6s %15s %6s  in points, %s standard error\n", "against A, after", "mean", "p", "best",
+            "p", plus_minus(unicode));
+    for (int i = 1; i < comparison->group_count; i++)
+        for (int axis = 0; axis < AXES; axis++)
+            print_duel(out, &groups[0], &groups[i], axis, unicode);
+    fputs("p: exact permutation test over the seeds, two-sided\n", out);
+}
+
+void comparison_print(FILE *out, const struct comparison *comparison, bool unicode)
+{
+    int width = name_width(comparison);
+    fprintf(out, "%-*s %-12s %4s %5s  %8s %8s %7s %7s %7s\n", width, "session", "policy", "seed", "nets", "mean",
+            "best", "params", "FLOPs", "time");
+    for (int i = 0; i < comparison->run_count; i++)
+        print_run(out, &comparison->runs[i], width);
+    print_mean(out, comparison);
+    if (comparison->run_count < 2)
+        return;
+    fputc('\n', out);
+    for (int i = 0; i < comparison->group_count; i++)
+        print_group(out, &comparison->groups[i]);
+    if (comparison->group_count > 1)
+        print_duels(out, comparison, unicode);
+}
+
+/* --- along the axes --- */
+
+static double reach_of(const struct comparison *comparison, enum axis axis)
+{
+    double reach = 0;
+    for (int i = 0; i < comparison->run_count; i++)
+        reach = fmax(reach, run_reach(&comparison->runs[i], axis));
+    return reach;
+}
+
+/* A round step, of which at most ten go into `reach`. */
+static double step_of(double reach)
+{
+    static const double round[] = {1, 2, 5, 10};
+    double power = pow(10, floor(log10(reach / 10)));
+    for (size_t i = 0; i < sizeof round / sizeof *round; i++)
+        if (reach <= 10 * round[i] * power * (1 + 1e-9))
+            return round[i] * power;
+    return reach;
+}
+
+enum { CELL = 18 }; /* columns of a table */
+
+static void print_spread(FILE *out, const struct spread *spread, bool unicode)
+{
+    fprintf(out, "  %6.2f ", 100 * spread->mean);
+    print_error(out, spread->deviation, 7, unicode);
+    fprintf(out, " %d", spread->count);
+}
+
+static void print_curve_row(FILE *out, const struct comparison *comparison, enum axis axis, enum measure measure,
+                            double place, bool unicode)
+{
+    char text[TEXT_SHORT];
+    int blank = 0; /* columns of empty cells, printed when something follows */
+    fprintf(out, "%8s", text_count(text, place));
+    for (int i = 0; i < comparison->group_count; i++) {
+        struct spread spread = group_at(&comparison->groups[i], axis, place, measure);
+        if (!spread.count) {
+            blank += CELL;
+            continue;
+        }
+        fprintf(out, "%*s", blank, "");
+        print_spread(out, &spread, unicode);
+        blank = 0;
+    }
+    fputc('\n', out);
+}
+
+static void print_curve(FILE *out, const struct comparison *comparison, enum axis axis, enum measure measure,
+                        bool unicode)
+{
+    double reach = reach_of(comparison, axis), step = fmax(step_of(reach), axis == AXIS_NETWORKS);
+    fprintf(out, "\n%-8s", axis_names[axis]);
+    for (int i = 0; i < comparison->group_count; i++)
+        fprintf(out, "%*s%c %s", i ? CELL - 6 : 2, "", comparison->groups[i].letter, measure_names[measure]);
+    fputc('\n', out);
+    for (int i = 1; i * step < reach * (1 - 1e-9); i++)
+        print_curve_row(out, comparison, axis, measure, i * step, unicode);
+    print_curve_row(out, comparison, axis, measure, reach, unicode);
+}
+
+void comparison_print_curves(FILE *out, const struct comparison *comparison, bool unicode)
+{
+    fprintf(out, "\naccuracy in %%, mean %s standard deviation over the sessions that came so far, and how many did\n",
+            plus_minus(unicode));
+    for (int axis = 0; axis < AXES; axis++)
+        for (int measure = 0; reach_of(comparison, axis) > 0 && measure < MEASURES; measure++)
+            print_curve(out, comparison, axis, measure, unicode);
+}
+
+struct curve {
+    const struct group *group;
+    enum axis axis;
+    enum measure measure;
+};
+
+static double curve_value(const void *context, double place)
+{
+    const struct curve *curve = context;
+    return group_at(curve->group, curve->axis, place, curve->measure).mean;
+}
+
+static void print_plot(FILE *out, const struct comparison *comparison, enum axis axis, enum measure measure,
+                       bool unicode)
+{
+    struct curve curves[GROUPS_MAX];
+    struct plot_line lines[GROUPS_MAX];
+    for (int i = 0; i < comparison->group_count; i++) {
+        curves[i] = (struct curve){&comparison->groups[i], axis, measure};
+        lines[i] = (struct plot_line){comparison->groups[i].letter, curve_value, &curves[i]};
+    }
+    fprintf(out, "\n%s accuracy against %s\n", measure_names[measure], axis_names[axis]);
+    plot_lines(out, lines, comparison->group_count, reach_of(comparison, axis), axis_names[axis], unicode);
+}
+
+void comparison_print_plots(FILE *out, const struct comparison *comparison, bool unicode)
+{
+    for (int axis = 0; axis < AXES; axis++)
+        for (int measure = 0; reach_of(comparison, axis) > 0 && measure < MEASURES; measure++)
+            print_plot(out, comparison, axis, measure, unicode);
+}

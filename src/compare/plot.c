@@ -1,0 +1,112 @@
+/*
+ * plot.c - a small canvas of characters: the vertical axis spans the values, a column is a place on the horizontal one.
+ */
+#include "compare/plot.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { PLOT_HEIGHT = 10, PLOT_WIDTH = 60 };
+/* What stands in a place: one of these, or a letter. */
+enum { MARK_NONE = 0, MARK_TRAIN = '.', MARK_VALIDATION = '*', MARK_MEETING = '*' };
+
+struct canvas {
+    char marks[PLOT_HEIGHT][PLOT_WIDTH];
+    double low, high;
+};
+
+static const char *glyph_of(char mark, bool unicode, char letter[2])
+{
+    if (mark == MARK_TRAIN && unicode)
+        return "·";
+    if (mark == MARK_VALIDATION && unicode)
+        return "●";
+    letter[0] = mark ? mark : ' ';
+    letter[1] = '\0';
+    return letter;
+}
+
+/* The axis holds `value`. */
+static void extend(struct canvas *canvas, double value)
+{
+    canvas->low = fmin(canvas->low, value);
+    canvas->high = fmax(canvas->high, value);
+}
+
+static char *mark_at(struct canvas *canvas, int column, double value)
+{
+    long row = lround((canvas->high - value) / (canvas->high - canvas->low) * (PLOT_HEIGHT - 1));
+    return &canvas->marks[row][column];
+}
+
+static void print_canvas(FILE *out, const struct canvas *canvas, bool unicode)
+{
+    for (int row = 0; row < PLOT_HEIGHT; row++) {
+        double value = canvas->high - (canvas->high - canvas->low) * row / (PLOT_HEIGHT - 1);
+        fprintf(out, "%6.2f %s", 100 * value, unicode ? "┤" : "|");
+        int end = PLOT_WIDTH;
+        char letter[2];
+        while (end && !canvas->marks[row][end - 1])
+            end--;
+        for (int column = 0; column < end; column++)
+            fputs(glyph_of(canvas->marks[row][column], unicode, letter), out);
+        fputc('\n', out);
+    }
+}
+
+/* The curve's value at a column, between epochs by a straight line. */
+static double value_at(const struct curve_point *curve, int count, int column, int columns, bool validation)
+{
+    double place = columns > 1 ? (double)column / (columns - 1) * (count - 1) : 0;
+    int before = (int)place;
+    int after = before + 1 < count ? before + 1 : before;
+    double a = validation ? curve[before].validation_accuracy : curve[before].train_accuracy;
+    double b = validation ? curve[after].validation_accuracy : curve[after].train_accuracy;
+    return a + (b - a) * (place - before);
+}
+
+void plot_curve(FILE *out, const struct curve_point *curve, int count, bool unicode)
+{
+    struct canvas canvas = {.low = 1, .high = 0};
+    char letter[2];
+    int columns = count > 1 ? PLOT_WIDTH : 1;
+    for (int i = 0; i < count; i++) {
+        extend(&canvas, curve[i].train_accuracy);
+        extend(&canvas, curve[i].validation_accuracy);
+    }
+    canvas.high = fmax(canvas.high, canvas.low + 1e-3);
+    for (int validation = 0; validation < 2; validation++)
+        for (int column = 0; column < columns; column++)
+            *mark_at(&canvas, column, value_at(curve, count, column, columns, validation)) =
+                validation ? MARK_VALIDATION : MARK_TRAIN;
+    print_canvas(out, &canvas, unicode);
+    fprintf(out, "       1%*d epochs", columns > 1 ? columns - 1 : 2, count);
+    fprintf(out, "   %s validation", glyph_of(MARK_VALIDATION, unicode, letter));
+    fprintf(out, "   %s training\n", glyph_of(MARK_TRAIN, unicode, letter));
+}
+
+void plot_lines(FILE *out, const struct plot_line *lines, int count, double end, const char *axis, bool unicode)
+{
+    struct canvas canvas = {.low = 1, .high = 0};
+    for (int pass = 0; pass < 2; pass++) { /* first find the values' span, then draw */
+        for (int i = 0; i < count; i++)
+            for (int column = 0; column < PLOT_WIDTH; column++) {
+                double place = column + 1 < PLOT_WIDTH ? end * (column + 1) / PLOT_WIDTH : end;
+                double value = lines[i].value(lines[i].context, place);
+                if (isnan(value))
+                    continue;
+                if (pass == 0) {
+                    extend(&canvas, value);
+                } else {
+                    char *mark = mark_at(&canvas, column, value);
+                    *mark = *mark ? MARK_MEETING : lines[i].letter;
+                }
+            }
+        if (canvas.high < canvas.low)
+            return;
+        canvas.high = fmax(canvas.high, canvas.low + 1e-3);
+    }
+    print_canvas(out, &canvas, unicode);
+    char text[TEXT_SHORT];
+    fprintf(out, "       0%*s %s\n", PLOT_WIDTH - 1, text_count(text, end), axis);
+}

@@ -1,0 +1,40 @@
+/*
+ * engine_parts.h - what an engine is made of: for the files that know all its parts.  Each part has a header of its own,
+ * and knows of those below it alone:
+ *
+ *     engine                             the loop
+ *     commands    resume
+ *     proposals                          asks the learner, joins networks to the queue
+ *     parents     trials     learner
+ *     stopping    start      record      functions of state and options
+ *     journal                            log, state, time
+ *     evaluator   options    arch_index
+ */
+#ifndef ESPALIER_SEARCH_ENGINE_PARTS_H
+#define ESPALIER_SEARCH_ENGINE_PARTS_H
+
+#include "search/proposals.h"
+#include "util/queue.h"
+
+struct command {
+    enum event_author by;
+    char *words;
+};
+
+struct engine {
+    struct search_options options;
+    struct engine_data data;
+    struct start_network start;
+    struct event_integers match; /* of a new search: FLOPs of the networks of --match; else in the state's facts */
+    struct evaluator *evaluator;
+    struct journal journal;
+    struct trials trials;
+    struct parents parents;
+    struct learner learner;
+    struct proposals proposals;
+    struct queue *commands; /* struct command */
+    atomic_bool stop;
+    enum finish_reason ending; /* why all training is being cancelled; FINISH_UNKNOWN: it isn't */
+};
+
+#endif

@@ -1,0 +1,300 @@
+/*
+ * learner.c - what the policy learns from: batches of its proposals and what they came to.
+ *
+ * A proposal is settled when the network that it led to, known or new, has ended, or when it was refused.  As soon as
+ * `episode_networks` settled proposals are there that it hasn't learned from, it learns from the first of them, by
+ * number.  With the barrier (propose.c) these are one episode.  Without it trainers never wait, and some outcomes of an
+ * update are of the policy before the last one.  With one trainer the two are the same.
+ *
+ * An outcome is the accuracy of the network, predicted when it was stopped (stopping.c); a proposal that was refused,
+ * or whose network failed or was pruned before it had a result, has none.  The POLICY event names the proposals of its
+ * batch, so that none is learned from twice. Everything is rebuilt from the recorded proposals: a resumed search learns
+ * what an uninterrupted one would have.
+ *
+ * With learn_from_user, an update is also shown the networks that a person grew and that were trained since the update
+ * before; the event says which, so that none is shown twice.  Those of an update without an outcome wait.
+ *
+ * With `imitate`, it is also shown the proposals that led to the best networks so far, by accuracy, the earlier of
+ * equals, none of them predicted; of those that led to one network, the first.
+ */
+#include "search/learner.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "search/record.h"
+#include "util/bug.h"
+#include "util/file.h"
+#include "util/memory.h"
+
+enum { POLICY_BYTES_MAX = 1 << 28 };
+
+void learner_init(struct learner *learner, struct journal *journal, const struct search_options *options,
+                  struct shape input, const struct event_integers *match)
+{
+    *learner = (struct learner){.journal = journal, .options = options, .kind = policy_find(options->policy)};
+    learner->policy_options = options_policy(options, input);
+    learner->policy_options.match = match->items;
+    learner->policy_options.match_count = match->count;
+    learner->policy = learner->kind->create(&learner->policy_options);
+}
+
+void learner_done(struct learner *learner)
+{
+    if (learner->policy)
+        learner->kind->destroy(learner->policy);
+}
+
+int learner_restore(struct learner *learner, struct error *error)
+{
+    const struct session_state *state = learner->journal->state;
+    if (!state->policy_count || !learner->kind->load)
+        return 0;
+    const struct event_policy *facts = &state->policies[state->policy_count - 1].facts;
+    char *path = journal_path(learner->journal, "policy", facts->state);
+    void *bytes = NULL;
+    size_t length;
+    char hash[HASH_TEXT];
+    int status = file_read(path, POLICY_BYTES_MAX, &bytes, &length, error);
+    if (!status && strcmp(hash_print(hash_of(bytes, length), hash), facts->state_hash))
+        status = error_set(error, "%s: is not the file that was written (checksum %.8s, was %.8s)", path, hash,
+                           facts->state_hash);
+    else if (!status && learner->kind->load(learner->policy, bytes, length, error))
+        status = error_prefix(error, "%s", path);
+    free(bytes);
+    free(path);
+    return status;
+}
+
+/* --- the batch --- */
+
+/* Each outcome borrows from the arrays beside it. */
+struct batch_of_outcomes {
+    struct event_integers proposals, asked; /* what it is made of, for the event */
+    int count, own;                         /* the policy's own come first */
+    struct outcome *outcomes;
+    struct arch *parents;
+    struct proposal *proposal_values;
+};
+
+static struct batch_of_outcomes batch_new(int64_t capacity)
+{
+    return (struct batch_of_outcomes){
+        .outcomes = memory_new((size_t)capacity, sizeof(struct outcome)),
+        .parents = memory_new((size_t)capacity, sizeof(struct arch)),
+        .proposal_values = memory_new((size_t)capacity, sizeof(struct proposal)),
+    };
+}
+
+static void batch_done(struct batch_of_outcomes *batch)
+{
+    free(batch->outcomes);
+    free(batch->parents);
+    free(batch->proposal_values);
+}
+
+/* What became of a proposal: network facts->node. */
+static void batch_add(const struct learner *learner, const struct event_proposal *facts, enum outcome_role role,
+                      struct batch_of_outcomes *batch)
+{
+    struct arch *parent = &batch->parents[batch->count];
+    struct proposal *proposal = &batch->proposal_values[batch->count];
+    struct error error;
+    journal_arch(learner->journal, facts->parent, parent);
+    if (recorded_proposal(parent, facts, proposal, &error))
+        BUG(error.text); /* resume has checked those that it found in the log */
+    const struct session_node *child = session_node(learner->journal->state, facts->node);
+    batch->outcomes[batch->count++] = (struct outcome){.parent = parent,
+                                                       .proposal = proposal,
+                                                       .accuracy = child->stopped ? child->predicted : child->accuracy,
+                                                       .role = role};
+}
+
+/* --- the policy's own --- */
+
+static bool is_settled(const struct session_state *state, const struct proposal_record *record)
+{
+    return record->answer == EVENT_REFUSED || !node_is_pending(session_node(state, record->facts.node));
+}
+
+/* Of each proposal, by number - 1: has the policy learned from it?  The caller's to free(). */
+static bool *find_learned(const struct learner *learner)
+{
+    const struct session_state *state = learner->journal->state;
+    int64_t size = learner->options->episode_networks;
+    bool *learned = memory_new((size_t)state->proposal_count + 1, sizeof *learned);
+    for (int64_t i = 0; i < state->policy_count; i++) {
+        const struct event_integers *proposals = &state->policies[i].facts.proposals;
+        for (int k = 0; k < proposals->count; k++)
+            learned[proposals->items[k] - 1] = true;
+        for (int64_t k = i * size; !proposals->count && k < (i + 1) * size && k < state->proposal_count; k++)
+            learned[k] = true; /* older events name the episode alone */
+    }
+    return learned;
+}
+
+/* The numbers of the next batch's proposals; empty while it isn't complete. */
+static struct event_integers next_proposals(const struct learner *learner)
+{
+    const struct session_state *state = learner->journal->state;
+    struct event_integers proposals = {0};
+    int64_t size = learner->options->episode_networks;
+    if (state->proposal_count < (state->policy_count + 1) * size)
+        return proposals;
+    bool *learned = find_learned(learner);
+    for (int64_t i = 0; i < state->proposal_count && proposals.count < size; i++)
+        if (!learned[i] && is_settled(state, state->proposals[i]))
+            event_integers_add(&proposals, i + 1);
+    free(learned);
+    if (proposals.count < size) {
+        free(proposals.items);
+        proposals = (struct event_integers){0};
+    }
+    return proposals;
+}
+
+static void batch_fill(const struct learner *learner, struct batch_of_outcomes *batch)
+{
+    const struct session_state *state = learner->journal->state;
+    for (int i = 0; i < batch->proposals.count; i++) {
+        const struct event_proposal *facts = &state->proposals[batch->proposals.items[i] - 1]->facts;
+        if (facts->node && session_node(state, facts->node)->status == NODE_DONE)
+            batch_add(learner, facts, OUTCOME_SAMPLED, batch);
+    }
+    batch->own = batch->count;
+}
+
+/* --- a person's --- */
+
+/* Did a person grow it, and has the policy not seen it yet? */
+static bool is_to_be_shown(const struct session_node *node)
+{
+    return node->status == NODE_DONE && !node->shown && !node->facts.proposal && node->facts.parent &&
+           node->facts.by.value == AUTHOR_USER;
+}
+
+static int64_t count_to_be_shown(const struct learner *learner)
+{
+    int64_t count = 0;
+    for (int64_t i = 1; learner->options->learn_from_user && i <= learner->journal->state->node_count; i++)
+        count += is_to_be_shown(session_node(learner->journal->state, i));
+    return count;
+}
+
+static void batch_fill_asked(const struct learner *learner, struct batch_of_outcomes *batch)
+{
+    for (int64_t i = 1; learner->options->learn_from_user && i <= learner->journal->state->node_count; i++) {
+        const struct session_node *node = session_node(learner->journal->state, i);
+        if (!is_to_be_shown(node))
+            continue;
+        batch_add(learner, &node->facts, OUTCOME_BY_PERSON, batch);
+        event_integers_add(&batch->asked, i);
+    }
+}
+
+/* --- the best --- */
+
+/* Was it trained to the end? */
+static bool is_measured(const struct session_node *node)
+{
+    return node->status == NODE_DONE && !node->stopped;
+}
+
+/* Is the outcome of the first better than that of the second? */
+static bool is_better(const struct session_state *state, const struct event_proposal *first,
+                      const struct event_proposal *second)
+{
+    double a = session_node(state, first->node)->accuracy, b = session_node(state, second->node)->accuracy;
+    return a > b || (a == b && first->proposal < second->proposal);
+}
+
+/* The best `imitate` proposals with different networks, in order. */
+static void batch_fill_best(const struct learner *learner, struct batch_of_outcomes *batch)
+{
+    const struct session_state *state = learner->journal->state;
+    int64_t wanted = learner->options->imitate, count = 0;
+    const struct event_proposal **best = memory_new((size_t)wanted + 1, sizeof *best);
+    for (int64_t i = 0; wanted && i < state->proposal_count; i++) {
+        const struct event_proposal *facts = &state->proposals[i]->facts;
+        if (state->proposals[i]->answer != EVENT_NODE || !is_measured(session_node(state, facts->node)))
+            continue;
+        int64_t place = count;
+        for (; place > 0 && is_better(state, facts, best[place - 1]); place--)
+            best[place] = best[place - 1];
+        best[place] = facts;
+        count += count < wanted;
+    }
+    for (int64_t i = 0; i < count; i++)
+        batch_add(learner, best[i], OUTCOME_TO_IMITATE, batch);
+    free(best);
+}
+
+/* --- learning --- */
+
+/* Keep the policy's state in a file named by its content.  `*name` and `*hash_text` are new texts. */
+static int write_policy(struct learner *learner, int64_t update, char **name, char **hash_text)
+{
+    void *bytes;
+    size_t length;
+    char hash[HASH_TEXT];
+    learner->kind->save(learner->policy, &bytes, &length);
+    hash_print(hash_of(bytes, length), hash);
+    *name = event_text("u%" PRId64 "-%.8s.safetensors", update, hash);
+    *hash_text = event_text("%s", hash);
+    int status = journal_write(learner->journal, "policy", *name, bytes, length);
+    free(bytes);
+    return status;
+}
+
+/* The lists of the batch become the event's. */
+static void observe(struct learner *learner, int64_t number, const struct batch_of_outcomes *batch)
+{
+    const struct session_state *state = learner->journal->state;
+    struct event event = {.kind = EVENT_POLICY};
+    struct event_policy *policy = &event.as.policy;
+    struct policy_update update = {0};
+    policy->update = policy->episode = number;
+    policy->networks = batch->own;
+    policy->proposals = batch->proposals;
+    policy->asked = batch->asked;
+    for (int i = 0; i < batch->own; i++)
+        policy->accuracy_mean += batch->outcomes[i].accuracy / batch->own;
+    for (int i = 0; i < batch->proposals.count; i++) {
+        const struct session_node *node =
+            session_node(state, state->proposals[batch->proposals.items[i] - 1]->facts.node);
+        if (node && node->status == NODE_DONE && node->accuracy > policy->accuracy_best)
+            policy->accuracy_best = node->accuracy;
+    }
+    if (batch->count)
+        learner->kind->observe(learner->policy, batch->outcomes, batch->count, &update);
+    policy->reward_mean = update.reward_mean;
+    policy->baseline = update.baseline;
+    policy->loss = update.loss;
+    policy->entropy = update.entropy;
+    policy->gradient_norm = update.gradient_norm;
+    if (learner->kind->save && write_policy(learner, number, &policy->state, &policy->state_hash)) {
+        event_done(&event);
+        return;
+    }
+    journal_emit(learner->journal, &event);
+}
+
+void learner_learn(struct learner *learner)
+{
+    while (learner->kind->observe && !learner->journal->broken) {
+        struct event_integers proposals = next_proposals(learner);
+        if (!proposals.count)
+            return;
+        struct batch_of_outcomes batch =
+            batch_new(proposals.count + count_to_be_shown(learner) + learner->options->imitate);
+        batch.proposals = proposals;
+        batch_fill(learner, &batch);
+        if (batch.own) {
+            batch_fill_asked(learner, &batch);
+            batch_fill_best(learner, &batch);
+        }
+        observe(learner, learner->journal->state->policy_count + 1, &batch);
+        batch_done(&batch);
+    }
+}

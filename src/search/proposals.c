@@ -1,0 +1,176 @@
+/*
+ * proposals.c - proposals, and the networks they lead to.
+ *
+ * Proposals are numbered from 1; every `episode_networks` of them are one episode, known and refused ones
+ * included.  Everything here is a function of the session's state: a policy is asked with a stream named by the
+ * proposal's number.  So a resumed search proposes what an uninterrupted one would have.
+ *
+ * A policy that learns has a barrier, the paper's: episode e + 1 isn't proposed before update e.  An asynchronous
+ * search has none: it proposes whenever a trainer is free, with the policy as its last update (learner.c) left it.
+ */
+#include "search/proposals.h"
+
+#include <inttypes.h>
+
+#include "search/record.h"
+
+/* The search ends when this many proposals in a row led to networks that are known or can't be built, every network
+   that may be a parent is exhausted (parents.c), and none is in training from which others may grow. */
+enum { NOT_NEW_MAX = 50 };
+/* It also ends when this many networks in a row failed: weights are lost, or the training can't work. */
+enum { FAILURES_MAX = 20 };
+
+void proposals_done(struct proposals *proposals)
+{
+    arch_index_done(&proposals->known);
+}
+
+static int64_t episode_of(const struct proposals *proposals, int64_t proposal)
+{
+    return (proposal - 1) / proposals->options->episode_networks + 1;
+}
+
+/* --- where a proposal leads --- */
+
+enum event_kind proposals_check(const struct proposals *proposals, struct candidate *candidate)
+{
+    candidate->known = 0;
+    if (!candidate->proposal.count) {
+        error_set(&candidate->refusal, "no layer can grow within the space and its limits");
+        return EVENT_REFUSED;
+    }
+    if (proposal_apply(&candidate->parent_arch, &candidate->proposal, &candidate->arch, &candidate->refusal) ||
+        arch_shapes(&candidate->arch, proposals->input, (struct shape[ARCH_LAYERS_MAX]){{0}}, &candidate->refusal) ||
+        arch_within(&candidate->arch, proposals->input, &proposals->learner->policy_options.limits,
+                    &candidate->refusal))
+        return EVENT_REFUSED;
+    candidate->known = arch_index_find(&proposals->known, arch_hash(&candidate->arch));
+    return candidate->known ? EVENT_KNOWN : EVENT_NODE;
+}
+
+static void add_network(struct proposals *proposals, const struct arch *arch, struct event_proposal *facts)
+{
+    struct arch_cost cost = arch_cost(arch, proposals->input);
+    struct text text = TEXT_EMPTY;
+    arch_print(arch, &text);
+    facts->node = proposals->journal->state->node_count + 1;
+    facts->arch = text_take(&text);
+    facts->parameters = cost.parameters;
+    facts->flops = cost.flops;
+    facts->activation_bytes = cost.activation_bytes;
+}
+
+/* Write where a candidate led.  `number` 0: it isn't a proposal of the policy. */
+static void emit(struct proposals *proposals, enum event_kind kind, const struct candidate *candidate,
+                 struct event_word by, int64_t number)
+{
+    struct event event = {.kind = kind};
+    struct event_proposal *facts = &event.as.node; /* the same for the three kinds */
+    facts->parent = candidate->parent;
+    facts->by = by;
+    facts->proposal = number;
+    facts->episode = number ? episode_of(proposals, number) : 0;
+    record_proposal(&candidate->proposal, &candidate->parent_arch, kind, facts);
+    if (kind == EVENT_NODE)
+        add_network(proposals, &candidate->arch, facts);
+    else if (kind == EVENT_KNOWN)
+        facts->node = candidate->known;
+    else
+        facts->reason = event_text("%s", candidate->refusal.text);
+    int64_t node = facts->node;
+    if (journal_emit(proposals->journal, &event) || kind != EVENT_NODE)
+        return;
+    arch_index_put(&proposals->known, arch_hash(&candidate->arch), node);
+    trials_enqueue(proposals->trials, node);
+}
+
+void proposals_join(struct proposals *proposals, const struct candidate *candidate, struct event_word by)
+{
+    emit(proposals, EVENT_NODE, candidate, by, 0);
+}
+
+/* --- proposing --- */
+
+/* The number that the next network will have among those that proposals grew. */
+static int64_t next_grown(const struct session_state *state)
+{
+    int64_t grown = 1;
+    for (int64_t i = 0; i < state->proposal_count; i++)
+        grown += state->proposals[i]->answer == EVENT_NODE;
+    return grown;
+}
+
+static bool has_next(const struct proposals *proposals, struct error *end)
+{
+    const struct learner *learner = proposals->learner;
+    const struct session_state *state = proposals->journal->state;
+    return !learner->kind->has_next ||
+           learner->kind->has_next(learner->policy, state->proposal_count + 1, next_grown(state), end);
+}
+
+enum finish_reason proposals_end(const struct proposals *proposals, struct error *message)
+{
+    const struct session_state *state = proposals->journal->state;
+    const struct trials *trials = proposals->trials;
+    const int64_t *counts = state->status_count;
+    int64_t networks = counts[NODE_DONE] + counts[NODE_RUNNING] + counts[NODE_QUEUED];
+    if (state->budget_networks && networks >= state->budget_networks)
+        error_set(message, "%" PRId64 " networks are trained", counts[NODE_DONE]);
+    else if (state->budget_episodes && episode_of(proposals, state->proposal_count + 1) > state->budget_episodes)
+        error_set(message, "%" PRId64 " episodes are done", state->budget_episodes);
+    else if (has_next(proposals, message)) {
+        if (state->not_new_count >= NOT_NEW_MAX && parents_exhausted(proposals->parents)) {
+            error_set(message,
+                      "%" PRId64 " proposals in a row led to no new network: the space is exhausted, or too narrow",
+                      state->not_new_count);
+            return FINISH_EXHAUSTED;
+        }
+        if (trials->failures < FAILURES_MAX)
+            return FINISH_UNKNOWN;
+        error_set(message, "%d networks in a row failed (the last: %s)", trials->failures,
+                  session_node(state, trials->last_failed)->failure);
+        return FINISH_ERROR;
+    }
+    return FINISH_BUDGET;
+}
+
+static bool has_barrier(const struct proposals *proposals)
+{
+    return proposals->learner->kind->observe && !proposals->options->asynchronous;
+}
+
+/* Make one proposal.  True when a network joined. */
+static bool make_one(struct proposals *proposals)
+{
+    const struct session_state *state = proposals->journal->state;
+    const struct learner *learner = proposals->learner;
+    int64_t number = state->proposal_count + 1;
+    struct random_stream stream =
+        random_stream_new((uint64_t)proposals->options->seed, RANDOM_POLICY, (uint32_t)number, 0);
+    struct candidate candidate = {.parent = parents_choose(proposals->parents, number)};
+    journal_arch(proposals->journal, candidate.parent, &candidate.parent_arch);
+    struct proposal_request request = {
+        .parent = &candidate.parent_arch, .proposal = number, .network = next_grown(state), .stream = &stream};
+    bool refused = learner->kind->propose(learner->policy, &request, &candidate.proposal, &candidate.refusal);
+    enum event_kind kind = refused ? EVENT_REFUSED : proposals_check(proposals, &candidate);
+    emit(proposals, kind, &candidate, author_of(learner->kind->name), number);
+    return kind == EVENT_NODE;
+}
+
+bool proposals_make(struct proposals *proposals)
+{
+    const struct session_state *state = proposals->journal->state;
+    /* A limit, since a command, a result or the end of the time may be waiting. */
+    for (int tries = 0; tries < NOT_NEW_MAX && !proposals->journal->broken; tries++) {
+        learner_learn(proposals->learner);
+        struct error message;
+        if (proposals_end(proposals, &message))
+            return false;
+        int64_t episode = episode_of(proposals, state->proposal_count + 1);
+        if (has_barrier(proposals) && episode > state->policy_count + 1)
+            return false;
+        if (make_one(proposals))
+            return true;
+    }
+    return false;
+}

@@ -1,0 +1,30 @@
+/*
+ * start.h - what the options name in other sessions: the start network, and the networks of --match.
+ */
+#ifndef ESPALIER_SEARCH_START_H
+#define ESPALIER_SEARCH_START_H
+
+#include "search/record.h"
+
+struct start_network {
+    struct arch arch;
+    char *weights; /* the path of its weights in another session, its own; NULL: it is trained from scratch */
+    struct hash hash;
+};
+
+/* Find the start network; SESSION:NODE in the options becomes an absolute path and a number. */
+int start_find(struct search_options *options, const struct engine_data *data, struct start_network *start,
+               struct error *error);
+/* FLOPs of the networks of --match; none without it. */
+int start_find_match(const struct search_options *options, const struct engine_data *data, struct event_integers *match,
+                     struct error *error);
+/* Can a network be of this search: of its images, its classes and its space? */
+int start_check_arch(const struct search_options *options, const struct engine_data *data, const struct arch *arch,
+                     struct error *error);
+/* Can a search with these options begin with this network: is it of the search, and within its limits? */
+int engine_check_start(const struct search_options *options, const struct engine_data *data, const struct arch *arch,
+                       struct error *error);
+/* Where the weights of a trained network of a session are, the caller's to free().  -1 when the file is not there. */
+int engine_weights_path(const char *folder, const struct session_node *node, char **path, struct error *error);
+
+#endif

@@ -48,7 +48,7 @@ faults() {
 }
 
 cd "$top_srcdir" || exit 99
-plan 5
+plan 6
 faults ARCHITECTURE.md >"$work/faults"
 [ ! -s "$work/faults" ]
 report $? "the files and names of the recipes exist"
@@ -63,7 +63,11 @@ done >"$work/missing"
 report $? "there is a recipe for each kind of extension"
 cat "$work/missing"
 
-# the test can fail
+items ARCHITECTURE.md | grep '^A layer kind' | grep -o '`[^`]*/[^`]*`' | sort -u >"$work/layer"
+[ "$(wc -l <"$work/layer")" -gt 0 ] && [ "$(wc -l <"$work/layer")" -le 13 ]
+report $? "a layer kind takes 13 files at most"
+
+# --- this test can fail ---
 printf '## Recipes\n\n### A thing\n\n* `src/arch/gone.c`, `src/nowhere/NAME.c`: gone.\n' >"$work/gone.md"
 [ "$(faults "$work/gone.md" | grep -c 'is gone$')" = 2 ]
 report $? "a file that is gone is noticed"

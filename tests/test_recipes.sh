@@ -1,8 +1,8 @@
 #!/bin/sh
 # The recipes of ARCHITECTURE.md name files that exist, and names that those files have.
 #
-# A recipe is a heading `### …` below `## Recipes`, and a list.  In an item of the list, quoted words with a slash or a dot in
-# them are paths, where NAME stands for any name.  The other quoted words must be in one of these files, unless they begin
+# A recipe is a heading `### …` below `## Recipes`, and a list.  In an item of the list, quoted words with a slash or a dot
+# are paths, where NAME stands for any name.  The other quoted words must be in one of these files, unless they begin
 # with a dash or have a blank.
 . "$top_srcdir/tests/tap.sh"
 

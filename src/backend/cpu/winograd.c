@@ -68,14 +68,12 @@ INLINE void winograd_weights_of(int tile, int kernel, const struct kernels *k, i
         }
 }
 
-/* [point][row][column] of canonical weights, rows first … last-1. */
 void winograd_weights(int tile, int kernel, const struct kernels *k, int first, int last, const float *weights,
                       float *u)
 {
     WINOGRAD_CALL(winograd_weights_of, tile, kernel, k, first, last, weights, u);
 }
 
-/* In place: rows get half as long, the step from point to point stays. */
 void winograd_weights_pair(int rows, int columns, float *u)
 {
     size_t point = winograd_weights_point(rows, columns);
@@ -99,8 +97,6 @@ INLINE void winograd_weights_gradient_of(int tile, int kernel, int outputs, int 
     }
 }
 
-/* Canonical gradient [output][input][kernel][kernel] of [point][output][input], kernels first … last-1; `first` is a
-   multiple of VECTOR_WIDTH. */
 void winograd_weights_gradient(int tile, int kernel, int outputs, int inputs, size_t first, size_t last, const float *u,
                                float *gradient)
 {
@@ -206,8 +202,8 @@ INLINE void tile_store(int tile, int rows, int columns, vector y[LINE_MOST][LINE
 }
 
 /* Y = At m A. */
-INLINE void winograd_outputs_of(int tile, int kernel, const struct winograd *w, const struct chunk *chunk, float *out,
-                                const struct moments *moments)
+INLINE void winograd_outputs(int tile, int kernel, const struct winograd *w, const struct chunk *chunk, float *out,
+                             const struct moments *moments)
 {
     size_t point = winograd_point(w->outputs, GEMM_TILES);
     for (int k = 0; k < w->outputs; k++) {
@@ -234,15 +230,9 @@ INLINE void winograd_outputs_of(int tile, int kernel, const struct winograd *w, 
         moments_end_row(moments, w->outputs);
 }
 
-static void winograd_outputs(const struct winograd *w, const struct chunk *chunk, float *out,
-                             const struct moments *moments)
-{
-    WINOGRAD_CALL(winograd_outputs_of, w->tile, w->kernel, w, chunk, out, moments);
-}
-
 /* D = A dY At. */
-INLINE void winograd_gradients_of(int tile, int kernel, const struct winograd *w, const struct chunk *chunk,
-                                  const float *dy)
+INLINE void winograd_gradients(int tile, int kernel, const struct winograd *w, const struct chunk *chunk,
+                               const float *dy)
 {
     int most = winograd_outer_tiles(tile);
     size_t point = winograd_point(w->outputs, most);
@@ -258,11 +248,6 @@ INLINE void winograd_gradients_of(int tile, int kernel, const struct winograd *w
                 map_to_points(line_of_gradient, winograd_line(tile, kernel), tile, pixels.from + part, pixels.pitch,
                               to + part, point);
         }
-}
-
-static void winograd_gradients(const struct winograd *w, const struct chunk *chunk, const float *dy)
-{
-    WINOGRAD_CALL(winograd_gradients_of, w->tile, w->kernel, w, chunk, dy);
 }
 
 void winograd_gemm(const struct winograd *w, const float *x, float *out, const struct moments *moments)
@@ -293,7 +278,7 @@ void winograd_gemm(const struct winograd *w, const float *x, float *out, const s
             gemm.weights = w->weights + point * winograd_weights_point(w->outputs, w->inputs);
             gemm_run(&gemm, w->in + point * in_point, w->out + point * out_point, NULL);
         }
-        winograd_outputs(w, &chunk, out, moments);
+        WINOGRAD_CALL(winograd_outputs, w->tile, w->kernel, w, &chunk, out, moments);
     }
 }
 
@@ -322,7 +307,7 @@ void winograd_outer(const struct winograd *w, int first_channel, int last_channe
             winograd_outer_pairs(w, &chunk, most, first_channel, last_channel, x, d);
         } else {
             winograd_inputs(w, &chunk, most, first_channel, last_channel, x);
-            winograd_gradients(w, &chunk, d);
+            WINOGRAD_CALL(winograd_gradients, w->tile, w->kernel, w, &chunk, d);
         }
         outer.width = pairs ? (chunk.tiles + 1) / 2 : chunk.tiles;
         for (int point = 0; point < winograd_points(w->tile, w->kernel); point++) {

@@ -1,16 +1,16 @@
 /*
- * onednn.c - would oneDNN's convolutions win anywhere?  Every convolution of the bench's networks, both ways.
+ * onednn.c - is a convolution of oneDNN faster than ours?  Each convolution of the bench's networks, by both.
  *
- * Three passes a layer: forward, input gradient (not of a network's first layer), weight gradient; the bare
- * convolution, batch 64, one thread.  Ours is the backend's OP_CONV.  Its backward pass does both gradients: the
- * input gradient's time is what it takes more when asked for that too; the weight gradient's includes a copy of the
- * output's gradient, which convolutions with a BN behind them don't need.  oneDNN gets every algorithm (direct, minimal
- * filtering), every implementation it offers, and four pairs of formats: its choice for all tensors, plain, channels
- * last, blocks of 8 channels.  A result that differs from ours is an error.  Its tensors lie in its formats: a
- * step that otherwise keeps our layout has to reorder them, which oneDNN does itself, from a descriptor of our layout.
- * Of each pass the fastest is reported without reorders and with them.
+ * Three passes a layer: forward, input gradient (not of a network's first layer), weight gradient; the convolution by
+ * itself, batch 64, one thread.  Ours is the backend's OP_CONV.  Its backward pass computes both gradients: the time of
+ * the input gradient is the difference to a pass without it; that of the weight gradient includes a copy of the
+ * output's gradient, which convolutions with a BN behind them don't make.  oneDNN is tried with both algorithms
+ * (direct, minimal filtering), all its implementations, and four pairs of formats: its own choice, plain, channels
+ * last, blocks of 8 channels.  A result that differs from ours is an error.  In a step that otherwise keeps our layout
+ * its tensors would have to be reordered; oneDNN does that itself, from a descriptor of our layout.  The fastest of
+ * each pass is reported without reorders and with them.
  *
- * All that is compared takes turns; CPU time, the fastest tenth (times.h).
+ * All take turns; times are the 10th percentile, in CPU time (times.h).
  */
 #include "config.h"
 
@@ -74,7 +74,7 @@ static const struct tensor *tensor_of(const struct conv_layer *layer, enum tenso
     return &layer->plan.tensors[kind == Y || kind == DY];
 }
 
-/* INPUT_GRADIENT: and the weight gradient. */
+/* INPUT_GRADIENT computes the weight gradient too. */
 static void run_ours(const struct conv_layer *layer, enum pass_kind pass)
 {
     float *const *v = layer->values;
@@ -101,7 +101,7 @@ static int64_t count_of(const struct conv_layer *layer, enum tensor_kind kind)
     return kind >= W ? layer->plan.total : (int64_t)BATCH * tensor->channels * tensor->height * tensor->width;
 }
 
-/* The values in plain order, the caller's to free(). */
+/* The values in plain order; the caller frees them. */
 static float *read_tensor(const struct conv_layer *layer, enum tensor_kind kind, const float *values)
 {
     float *plain = memory_new((size_t)count_of(layer, kind), sizeof *plain);
@@ -189,7 +189,7 @@ static void must(dnnl_status_t status)
     ASSERT(status == dnnl_success);
 }
 
-/* One tensor of a pass: in our layout, in oneDNN's, and the way between. */
+/* One tensor of a pass: in our layout, in oneDNN's, and the reorder between them. */
 struct operand {
     enum tensor_kind kind;
     int argument; /* oneDNN's name of it */
@@ -245,7 +245,7 @@ static const struct formats all_formats[] = {
 };
 static const dnnl_alg_kind_t algorithms[] = {dnnl_convolution_direct, dnnl_convolution_winograd};
 
-/* The operation's descriptor; false: oneDNN has no such thing. */
+/* The operation's descriptor; false when oneDNN doesn't support it. */
 static bool describe(const struct conv_layer *layer, enum pass_kind pass, const struct formats *formats,
                      dnnl_alg_kind_t algorithm, dnnl_convolution_desc_t *convolution)
 {
@@ -331,7 +331,7 @@ static struct candidate *new_candidate(const struct conv_layer *layer, enum pass
     return candidate;
 }
 
-/* Reference code is not a contender. */
+/* All but its reference code. */
 static bool is_fast(const_dnnl_primitive_desc_t description)
 {
     const char *name;
@@ -376,7 +376,7 @@ static int find_candidates(const struct conv_layer *layer, enum pass_kind pass, 
 
 /* --- the comparison --- */
 
-/* The same numbers?  Ours must have run. */
+/* Ends the program if the results differ.  Ours has run. */
 static void check(const struct conv_layer *layer, const struct candidate *candidate)
 {
     for (int i = 0; i < OPERANDS - 1; i++)
@@ -399,7 +399,7 @@ static void check(const struct conv_layer *layer, const struct candidate *candid
     }
 }
 
-/* Seconds of one turn; what is short runs many times in a row, so that the clock costs nothing. */
+/* Adds the seconds of one turn.  Short calls are repeated, so that reading the clock costs nothing. */
 #define TIME(times, repeats, call)                                                                                     \
     do {                                                                                                               \
         double began_ = cpu_seconds();                                                                                 \
@@ -422,7 +422,7 @@ struct outcome {
     char bare_name[96], reordered_name[96];
 };
 
-/* Ours: the pass, and for INPUT_GRADIENT what it does besides. */
+/* Ours: the pass; for INPUT_GRADIENT also the part of it that is the weight gradient. */
 struct our_times {
     struct times whole, besides;
 };

@@ -115,12 +115,12 @@ static struct augment *new_augment(void)
 struct options {
     struct workload_options workload;
     const char *isa;
-    const struct backend *backend; /* of that; NULL: this machine or build has none */
+    const struct backend *backend; /* for `isa`; NULL: this machine or build has none */
     bool bf16, augmented;
     bool operations, bare;
     int threads;
     struct team *team; /* NULL: one thread */
-    int trainers;      /* side by side; 0: not asked for */
+    int trainers;      /* side by side; 0: no comparison */
 };
 
 static double rate(double flops, double seconds)
@@ -229,7 +229,7 @@ struct pinned {
     pthread_t thread;
     pthread_barrier_t *start;
     int core;
-    double seconds;   /* to train for, on the wall */
+    double seconds;   /* to train for, by the wall */
     double rate, own; /* images/s by the wall, and by CPU time */
 };
 

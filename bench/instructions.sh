@@ -1,7 +1,7 @@
 #!/bin/sh
-# Instructions of one training step, counted by valgrind: the same on a busy machine as on an idle one, so a change
-# of a few percent shows.  Compares with bench/instructions.txt, which holds what the compiler named there makes of
-# it; another compiler may differ.  Fails when a network takes 2 % more than is written.
+# Counts the instructions of one training step with valgrind, and compares them with bench/instructions.txt.  The counts
+# don't depend on the load of the machine, so a change of a few percent shows; they do depend on the compiler, which that
+# file names.  Fails when a network takes 2 % more than is written there.
 #
 # Usage: instructions.sh PATH-TO-bench/train
 set -eu

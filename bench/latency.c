@@ -1,11 +1,11 @@
 /*
- * latency.c - what the terminal costs: from a key to its frame while a search trains on all cores, and processor time
- * and bytes of a screen that stands, that plays, and that shows a search.
+ * latency.c - the cost of the terminal: the time from a key to its frame while a search trains on all cores; processor
+ * time and bytes of a paused replay, of a playing one, and of a search's screen.
  *
  *   bench/latency [PROGRAM]     ./espalier; needs Fashion-MNIST
  *
- * Times are those of a person: from the key's byte into a pseudo-terminal to the last byte of the frame that shows it,
- * libvterm's work included. Processor time is the terminal's thread alone.
+ * Times run from the key's byte into a pseudo-terminal to the last byte of the frame that shows it, with the work of
+ * libvterm. Processor time is that of the terminal's thread.
  */
 #include "config.h"
 
@@ -28,7 +28,7 @@ static struct pty_terminal *start(const char *const *arguments)
     struct pty_setup setup = {.width = 120, .height = 40, .terminal = "screen-256color", .folder = folder};
     struct pty_terminal *terminal = pty_start(&setup, arguments);
     if (!terminal || !pty_wait_text(terminal, 1, "★")) { /* a network is trained */
-        fprintf(stderr, "latency: the screens don't come\n");
+        fprintf(stderr, "latency: the program draws no screen\n");
         exit(1);
     }
     return terminal;

@@ -1,22 +1,18 @@
 /*
- * onednn.c - would oneDNN's convolutions win anywhere?  Every convolution of the bench's networks, both ways.
+ * onednn.c - is a convolution of oneDNN faster than ours?  Each convolution of the bench's networks, by both.
  *
- * Three passes a layer: forward, input gradient (not of a network's first layer), weight gradient; the bare
- * convolution, batch 64, one thread.  Ours is the backend's OP_CONV.  Its backward pass does both gradients: the
- * input gradient's time is what it takes more when asked for that too; the weight gradient's includes a copy of the
- * output's gradient, which convolutions with a BN behind them don't need.  oneDNN gets every algorithm (direct, minimal
- * filtering), every implementation it offers, and four pairs of formats: its choice for all tensors, plain, channels
- * last, blocks of 8 channels.  What computes something else than we do is an error.  Its tensors lie in its formats: a
- * step that otherwise keeps our layout has to reorder them, which oneDNN does itself, from a descriptor of our layout.
- * Of each pass the fastest is reported without reorders and with them.
+ * Three passes a layer: forward, input gradient (not of a network's first layer), weight gradient; the convolution by
+ * itself, batch 64, one thread.  Ours is the backend's OP_CONV.  Its backward pass computes both gradients: the time of
+ * the input gradient is the difference to a pass without it; that of the weight gradient includes a copy of the
+ * output's gradient, which convolutions with a BN behind them don't make.  oneDNN is tried with both algorithms
+ * (direct, minimal filtering), all its implementations, and four pairs of formats: its own choice, plain, channels
+ * last, blocks of 8 channels.  A result that differs from ours is an error.  In a step that otherwise keeps our layout
+ * its tensors would have to be reordered; oneDNN does that itself, from a descriptor of our layout.  The fastest of
+ * each pass is reported without reorders and with them.
  *
- * All that is compared takes turns; CPU time, the fastest tenth (times.h).
+ * All take turns; times are the 10th percentile, in CPU time (times.h).
  */
 #include "config.h"
-
-/* The layout is the same for every width of vectors. */
-#define VECTOR_WIDTH 4
-#include "backend/cpu/layout.h"
 
 #include <dnnl.h>
 #include <math.h>
@@ -28,6 +24,7 @@
 #include <unistd.h>
 
 #include "backend/cpu/cpu.h"
+#include "backend/cpu/layout.h" /* the same for any VECTOR_WIDTH */
 #include "nn/backend.h"
 #include "times.h"
 #include "util/bug.h"
@@ -61,9 +58,9 @@ static void *new_buffer(size_t bytes)
 
 /* --- ours --- */
 
-/* Tensors of one layer in our layout; an output has a second place for what oneDNN says. */
+/* Tensors of one layer in our layout; an output has a second buffer for the result of oneDNN. */
 enum tensor_kind { X, Y, DY, DX, W, DW, TENSORS };
-struct subject {
+struct conv_layer {
     const struct shape_case *shape;
     struct plan plan;
     size_t bytes[TENSORS];
@@ -72,18 +69,18 @@ struct subject {
 };
 
 /* The plan's tensor that a map belongs to. */
-static const struct tensor *tensor_of(const struct subject *subject, enum tensor_kind kind)
+static const struct tensor *tensor_of(const struct conv_layer *layer, enum tensor_kind kind)
 {
-    return &subject->plan.tensors[kind == Y || kind == DY];
+    return &layer->plan.tensors[kind == Y || kind == DY];
 }
 
-/* INPUT_GRADIENT: and the weight gradient. */
-static void run_ours(const struct subject *subject, enum pass_kind pass)
+/* INPUT_GRADIENT computes the weight gradient too. */
+static void run_ours(const struct conv_layer *layer, enum pass_kind pass)
 {
-    float *const *v = subject->values;
+    float *const *v = layer->values;
     struct op_run run = {
-        .plan = &subject->plan,
-        .op = &subject->plan.ops[0],
+        .plan = &layer->plan,
+        .op = &layer->plan.ops[0],
         .count = BATCH,
         .training = true,
         .values = v[W],
@@ -92,48 +89,48 @@ static void run_ours(const struct subject *subject, enum pass_kind pass)
         .y = v[Y],
         .dy = v[DY],
         .dx = pass == INPUT_GRADIENT ? v[DX] : NULL,
-        .scratch = subject->scratch,
+        .scratch = layer->scratch,
         .members = 1,
     };
     (pass == FORWARD ? backend_cpu()->forward : backend_cpu()->backward)[OP_CONV](&run);
 }
 
-static int64_t count_of(const struct subject *subject, enum tensor_kind kind)
+static int64_t count_of(const struct conv_layer *layer, enum tensor_kind kind)
 {
-    const struct tensor *tensor = tensor_of(subject, kind);
-    return kind >= W ? subject->plan.total : (int64_t)BATCH * tensor->channels * tensor->height * tensor->width;
+    const struct tensor *tensor = tensor_of(layer, kind);
+    return kind >= W ? layer->plan.total : (int64_t)BATCH * tensor->channels * tensor->height * tensor->width;
 }
 
-/* The values in plain order, the caller's to free(). */
-static float *read_tensor(const struct subject *subject, enum tensor_kind kind, const float *values)
+/* The values in plain order; the caller frees them. */
+static float *read_tensor(const struct conv_layer *layer, enum tensor_kind kind, const float *values)
 {
-    float *plain = memory_new((size_t)count_of(subject, kind), sizeof *plain);
+    float *plain = memory_new((size_t)count_of(layer, kind), sizeof *plain);
     if (kind >= W)
-        memcpy(plain, values, subject->bytes[kind]);
+        memcpy(plain, values, layer->bytes[kind]);
     else
-        backend_cpu()->tensor_read(tensor_of(subject, kind), BATCH, values, plain);
+        backend_cpu()->tensor_read(tensor_of(layer, kind), BATCH, values, plain);
     return plain;
 }
 
-static void fill(struct subject *subject, enum tensor_kind kind)
+static void fill(struct conv_layer *layer, enum tensor_kind kind)
 {
     struct random_stream stream = random_stream_new(1, RANDOM_TEST, (uint32_t)kind, 0);
-    int64_t count = count_of(subject, kind);
+    int64_t count = count_of(layer, kind);
     float *plain = memory_new((size_t)count, sizeof *plain);
     for (int64_t i = 0; i < count; i++)
         plain[i] = random_normal(&stream);
     if (kind == W)
-        memcpy(subject->values[W], plain, subject->bytes[W]);
+        memcpy(layer->values[W], plain, layer->bytes[W]);
     else
-        backend_cpu()->tensor_write(tensor_of(subject, kind), BATCH, plain, subject->values[kind]);
+        backend_cpu()->tensor_write(tensor_of(layer, kind), BATCH, plain, layer->values[kind]);
     free(plain);
 }
 
-static struct subject *new_subject(const struct shape_case *shape)
+static struct conv_layer *new_layer(const struct shape_case *shape)
 {
-    struct subject *subject = memory_new(1, sizeof *subject);
-    struct plan *plan = &subject->plan;
-    subject->shape = shape;
+    struct conv_layer *layer = memory_new(1, sizeof *layer);
+    struct plan *plan = &layer->plan;
+    layer->shape = shape;
     plan->op_count = 1;
     plan->tensor_count = 2;
     plan->trained = plan->total = (int64_t)shape->inputs * shape->outputs * KERNEL * KERNEL;
@@ -159,27 +156,27 @@ static struct subject *new_subject(const struct shape_case *shape)
                     .outputs = shape->outputs,
                     .kernel = KERNEL},
     };
-    subject->scratch = new_buffer(backend_cpu()->scratch_bytes(backend_cpu(), plan, &plan->ops[0], BATCH, 1));
+    layer->scratch = new_buffer(backend_cpu()->scratch_bytes(backend_cpu(), plan, &plan->ops[0], BATCH, 1));
     for (int i = 0; i < TENSORS; i++) {
-        subject->bytes[i] =
-            i >= W ? (size_t)plan->total * sizeof(float) : backend_cpu()->tensor_bytes(tensor_of(subject, i), BATCH);
-        subject->values[i] = new_buffer(subject->bytes[i]);
-        subject->theirs[i] = new_buffer(subject->bytes[i]);
+        layer->bytes[i] =
+            i >= W ? (size_t)plan->total * sizeof(float) : backend_cpu()->tensor_bytes(tensor_of(layer, i), BATCH);
+        layer->values[i] = new_buffer(layer->bytes[i]);
+        layer->theirs[i] = new_buffer(layer->bytes[i]);
     }
-    fill(subject, X);
-    fill(subject, DY);
-    fill(subject, W);
-    return subject;
+    fill(layer, X);
+    fill(layer, DY);
+    fill(layer, W);
+    return layer;
 }
 
-static void free_subject(struct subject *subject)
+static void free_layer(struct conv_layer *layer)
 {
     for (int i = 0; i < TENSORS; i++) {
-        free(subject->values[i]);
-        free(subject->theirs[i]);
+        free(layer->values[i]);
+        free(layer->theirs[i]);
     }
-    free(subject->scratch);
-    free(subject);
+    free(layer->scratch);
+    free(layer);
 }
 
 /* --- oneDNN --- */
@@ -192,7 +189,7 @@ static void must(dnnl_status_t status)
     ASSERT(status == dnnl_success);
 }
 
-/* One tensor of a pass: in our layout, in oneDNN's, and the way between. */
+/* One tensor of a pass: in our layout, in oneDNN's, and the reorder between them. */
 struct operand {
     enum tensor_kind kind;
     int argument; /* oneDNN's name of it */
@@ -219,18 +216,18 @@ static const struct operand pass_operands[PASSES][OPERANDS] = {
 };
 
 /* Our layout as oneDNN's descriptors have it: 16 images innermost, borders and padding as strides and an offset. */
-static dnnl_memory_desc_t our_layout(const struct subject *subject, enum tensor_kind kind)
+static dnnl_memory_desc_t our_layout(const struct conv_layer *layer, enum tensor_kind kind)
 {
     dnnl_memory_desc_t desc;
     if (kind == W || kind == DW) {
-        dnnl_dims_t dims = {subject->shape->outputs, subject->shape->inputs, KERNEL, KERNEL};
+        dnnl_dims_t dims = {layer->shape->outputs, layer->shape->inputs, KERNEL, KERNEL};
         must(dnnl_memory_desc_init_by_tag(&desc, 4, dims, dnnl_f32, dnnl_oihw));
         return desc;
     }
-    struct map map = map_of(tensor_of(subject, kind));
+    struct map map = map_of(tensor_of(layer, kind));
     dnnl_dims_t dims = {BATCH, map.channels, map.height, map.width};
     must(dnnl_memory_desc_init_by_tag(&desc, 4, dims, dnnl_f32, dnnl_Abcd16a));
-    dnnl_dims_t strides = {(dnnl_dim_t)map.group, (dnnl_dim_t)map.plane, (dnnl_dim_t)map.pitch, LANES};
+    dnnl_dims_t strides = {(dnnl_dim_t)map.block_stride, (dnnl_dim_t)map.plane, (dnnl_dim_t)map.pitch, BLOCK};
     memcpy(desc.format_desc.blocking.strides, strides, sizeof strides);
     desc.offset0 = (dnnl_dim_t)map_at(&map, 0, 0, 0);
     return desc;
@@ -248,11 +245,11 @@ static const struct formats all_formats[] = {
 };
 static const dnnl_alg_kind_t algorithms[] = {dnnl_convolution_direct, dnnl_convolution_winograd};
 
-/* The operation's descriptor; false: oneDNN has no such thing. */
-static bool describe(const struct subject *subject, enum pass_kind pass, const struct formats *formats,
+/* The operation's descriptor; false when oneDNN doesn't support it. */
+static bool describe(const struct conv_layer *layer, enum pass_kind pass, const struct formats *formats,
                      dnnl_alg_kind_t algorithm, dnnl_convolution_desc_t *convolution)
 {
-    const struct shape_case *shape = subject->shape;
+    const struct shape_case *shape = layer->shape;
     dnnl_dims_t in_dims = {BATCH, shape->inputs, shape->side, shape->side},
                 out_dims = {BATCH, shape->outputs, shape->side, shape->side},
                 weight_dims = {shape->outputs, shape->inputs, KERNEL, KERNEL}, strides = {1, 1}, pad = {1, 1};
@@ -277,13 +274,13 @@ static bool describe(const struct subject *subject, enum pass_kind pass, const s
     return status == dnnl_success;
 }
 
-static void make_operand(const struct subject *subject, const_dnnl_primitive_desc_t primitive, struct operand *operand)
+static void make_operand(const struct conv_layer *layer, const_dnnl_primitive_desc_t primitive, struct operand *operand)
 {
-    dnnl_memory_desc_t ours = our_layout(subject, operand->kind);
+    dnnl_memory_desc_t ours = our_layout(layer, operand->kind);
     const dnnl_memory_desc_t *theirs =
         dnnl_primitive_desc_query_md(primitive, dnnl_query_exec_arg_md, operand->argument);
     operand->buffer = new_buffer(dnnl_memory_desc_get_size(theirs));
-    float *values = operand->output ? subject->theirs[operand->kind] : subject->values[operand->kind];
+    float *values = operand->output ? layer->theirs[operand->kind] : layer->values[operand->kind];
     must(dnnl_memory_create(&operand->ours, &ours, engine, values));
     must(dnnl_memory_create(&operand->theirs, theirs, engine, operand->buffer));
     dnnl_primitive_desc_t reorder;
@@ -320,7 +317,7 @@ static void free_candidate(struct candidate *candidate)
     free(candidate);
 }
 
-static struct candidate *new_candidate(const struct subject *subject, enum pass_kind pass,
+static struct candidate *new_candidate(const struct conv_layer *layer, enum pass_kind pass,
                                        const struct formats *formats, const_dnnl_primitive_desc_t description)
 {
     struct candidate *candidate = memory_new(1, sizeof *candidate);
@@ -330,11 +327,11 @@ static struct candidate *new_candidate(const struct subject *subject, enum pass_
     must(dnnl_primitive_create(&candidate->primitive, description));
     memcpy(candidate->operands, pass_operands[pass], sizeof candidate->operands);
     for (int i = 0; i < OPERANDS; i++)
-        make_operand(subject, description, &candidate->operands[i]);
+        make_operand(layer, description, &candidate->operands[i]);
     return candidate;
 }
 
-/* Reference code is not a contender. */
+/* All but its reference code. */
 static bool is_fast(const_dnnl_primitive_desc_t description)
 {
     const char *name;
@@ -343,22 +340,22 @@ static bool is_fast(const_dnnl_primitive_desc_t description)
 }
 
 /* Every implementation for these formats and this algorithm. */
-static int find_implementations(const struct subject *subject, enum pass_kind pass, const struct formats *formats,
+static int find_implementations(const struct conv_layer *layer, enum pass_kind pass, const struct formats *formats,
                                 dnnl_alg_kind_t algorithm, struct candidate **candidates, int count)
 {
     dnnl_convolution_desc_t wanted, hint_wanted;
     dnnl_primitive_desc_t hint = NULL;
     dnnl_primitive_desc_iterator_t iterator;
-    if (!describe(subject, pass, formats, algorithm, &wanted))
+    if (!describe(layer, pass, formats, algorithm, &wanted))
         return count;
-    if (pass != FORWARD && (!describe(subject, FORWARD, formats, dnnl_convolution_direct, &hint_wanted) ||
+    if (pass != FORWARD && (!describe(layer, FORWARD, formats, dnnl_convolution_direct, &hint_wanted) ||
                             dnnl_primitive_desc_create(&hint, &hint_wanted, NULL, engine, NULL) != dnnl_success))
         return count;
     if (dnnl_primitive_desc_iterator_create(&iterator, &wanted, NULL, engine, hint) == dnnl_success) {
         do {
             dnnl_primitive_desc_t description = dnnl_primitive_desc_iterator_fetch(iterator);
             if (count < CANDIDATES_MAX && is_fast(description))
-                candidates[count++] = new_candidate(subject, pass, formats, description);
+                candidates[count++] = new_candidate(layer, pass, formats, description);
             dnnl_primitive_desc_destroy(description);
         } while (dnnl_primitive_desc_iterator_next(iterator) == dnnl_success);
         dnnl_primitive_desc_iterator_destroy(iterator);
@@ -368,29 +365,29 @@ static int find_implementations(const struct subject *subject, enum pass_kind pa
     return count;
 }
 
-static int find_candidates(const struct subject *subject, enum pass_kind pass, struct candidate **candidates)
+static int find_candidates(const struct conv_layer *layer, enum pass_kind pass, struct candidate **candidates)
 {
     int count = 0;
     for (size_t f = 0; f < COUNT_OF(all_formats); f++)
         for (size_t a = 0; a < COUNT_OF(algorithms); a++)
-            count = find_implementations(subject, pass, &all_formats[f], algorithms[a], candidates, count);
+            count = find_implementations(layer, pass, &all_formats[f], algorithms[a], candidates, count);
     return count;
 }
 
 /* --- the comparison --- */
 
-/* The same numbers?  Ours must have run. */
-static void check(const struct subject *subject, const struct candidate *candidate)
+/* Ends the program if the results differ.  Ours has run. */
+static void check(const struct conv_layer *layer, const struct candidate *candidate)
 {
     for (int i = 0; i < OPERANDS - 1; i++)
         run_reorder(&candidate->operands[i]);
     run_convolution(candidate);
     const struct operand *output = &candidate->operands[OPERANDS - 1];
     run_reorder(output);
-    float *ours = read_tensor(subject, output->kind, subject->values[output->kind]),
-          *theirs = read_tensor(subject, output->kind, subject->theirs[output->kind]);
+    float *ours = read_tensor(layer, output->kind, layer->values[output->kind]),
+          *theirs = read_tensor(layer, output->kind, layer->theirs[output->kind]);
     double largest = 0, difference = 0;
-    for (int64_t i = 0; i < count_of(subject, output->kind); i++) {
+    for (int64_t i = 0; i < count_of(layer, output->kind); i++) {
         largest = fmax(largest, fabs((double)ours[i]));
         difference = fmax(difference, fabs((double)ours[i] - (double)theirs[i]));
     }
@@ -402,13 +399,13 @@ static void check(const struct subject *subject, const struct candidate *candida
     }
 }
 
-/* Seconds of one turn; what is short runs many times in a row, so that the clock costs nothing. */
+/* Adds the seconds of one turn.  Short calls are repeated, so that reading the clock costs nothing. */
 #define TIME(times, repeats, call)                                                                                     \
     do {                                                                                                               \
         double began_ = cpu_seconds();                                                                                 \
         for (int i_ = 0; i_ < (repeats); i_++)                                                                         \
             call;                                                                                                      \
-        times_keep(times, (cpu_seconds() - began_) / (repeats));                                                       \
+        times_add(times, (cpu_seconds() - began_) / (repeats));                                                        \
     } while (0)
 
 static double reorders_best(struct candidate *candidate)
@@ -425,7 +422,7 @@ struct outcome {
     char bare_name[96], reordered_name[96];
 };
 
-/* Ours: the pass, and for INPUT_GRADIENT what it does besides. */
+/* Ours: the pass; for INPUT_GRADIENT also the part of it that is the weight gradient. */
 struct our_times {
     struct times whole, besides;
 };
@@ -435,12 +432,12 @@ static double ours_best(struct our_times *ours)
     return times_best(&ours->whole) - times_best(&ours->besides);
 }
 
-static void take_turn(struct subject *subject, enum pass_kind pass, struct our_times *ours,
+static void take_turn(struct conv_layer *layer, enum pass_kind pass, struct our_times *ours,
                       struct candidate **candidates, int count, int repeats)
 {
-    TIME(&ours->whole, repeats, run_ours(subject, pass));
+    TIME(&ours->whole, repeats, run_ours(layer, pass));
     if (pass == INPUT_GRADIENT)
-        TIME(&ours->besides, repeats, run_ours(subject, WEIGHT_GRADIENT));
+        TIME(&ours->besides, repeats, run_ours(layer, WEIGHT_GRADIENT));
     for (int i = 0; i < count; i++) {
         TIME(&candidates[i]->times, repeats, run_convolution(candidates[i]));
         for (int j = 0; j < OPERANDS; j++)
@@ -448,11 +445,11 @@ static void take_turn(struct subject *subject, enum pass_kind pass, struct our_t
     }
 }
 
-/* Keep those that may still be the fastest, after a first turn. */
-static int keep_contenders(struct candidate **candidates, int count)
+/* Frees those that are clearly slower after a first turn; returns how many are left. */
+static int drop_slow(struct candidate **candidates, int count)
 {
     double bare = INFINITY, reordered = INFINITY;
-    int kept = 0;
+    int left = 0;
     for (int i = 0; i < count; i++) {
         bare = fmin(bare, times_best(&candidates[i]->times));
         reordered = fmin(reordered, times_best(&candidates[i]->times) + reorders_best(candidates[i]));
@@ -462,28 +459,28 @@ static int keep_contenders(struct candidate **candidates, int count)
         if (seconds > 1.3 * bare && seconds + reorders_best(candidates[i]) > 1.3 * reordered)
             free_candidate(candidates[i]);
         else
-            candidates[kept++] = candidates[i];
+            candidates[left++] = candidates[i];
     }
-    return kept;
+    return left;
 }
 
-static struct outcome compare(struct subject *subject, enum pass_kind pass, double seconds)
+static struct outcome compare(struct conv_layer *layer, enum pass_kind pass, double seconds)
 {
     static struct our_times ours;
     struct candidate *candidates[CANDIDATES_MAX];
     struct outcome outcome = {.bare = INFINITY, .reordered = INFINITY};
-    run_ours(subject, pass);
-    int count = find_candidates(subject, pass, candidates);
+    run_ours(layer, pass);
+    int count = find_candidates(layer, pass, candidates);
     for (int i = 0; i < count; i++)
-        check(subject, candidates[i]);
+        check(layer, candidates[i]);
     ours.whole.count = ours.besides.count = 0;
-    TIME(&ours.whole, 1, run_ours(subject, pass));
+    TIME(&ours.whole, 1, run_ours(layer, pass));
     int repeats = (int)fmax(1, 2e-4 / times_best(&ours.whole));
-    take_turn(subject, pass, &ours, candidates, count, repeats);
-    count = keep_contenders(candidates, count);
+    take_turn(layer, pass, &ours, candidates, count, repeats);
+    count = drop_slow(candidates, count);
     double began = cpu_seconds();
     for (int turn = 0; turn < 5 || cpu_seconds() - began < seconds; turn++)
-        take_turn(subject, pass, &ours, candidates, count, repeats);
+        take_turn(layer, pass, &ours, candidates, count, repeats);
     outcome.ours = ours_best(&ours);
     for (int i = 0; i < count; i++) {
         double bare = times_best(&candidates[i]->times), reordered = bare + reorders_best(candidates[i]);
@@ -530,11 +527,11 @@ int main(int argc, char **argv)
            "oneDNN", "x", "reordered", "x", "oneDNN's fastest, without and with reorders");
     int passes = 0, bare_wins = 0, reordered_wins = 0;
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        struct subject *subject = new_subject(&cases[i]);
+        struct conv_layer *layer = new_layer(&cases[i]);
         for (enum pass_kind pass = FORWARD; pass < PASSES; pass++) {
             if (pass == INPUT_GRADIENT && cases[i].inputs == 3)
                 continue;
-            struct outcome o = compare(subject, pass, seconds);
+            struct outcome o = compare(layer, pass, seconds);
             char name[32];
             snprintf(name, sizeof name, "%d>%d %dx%d", cases[i].inputs, cases[i].outputs, cases[i].side, cases[i].side);
             printf("%-6s %-14s %-15s %8.1f %8.1f %6.2f %9.1f %6.2f  %s%s%s\n", cases[i].networks, name,
@@ -546,7 +543,7 @@ int main(int argc, char **argv)
             bare_wins += o.bare < o.ours;
             reordered_wins += o.reordered < o.ours;
         }
-        free_subject(subject);
+        free_layer(layer);
     }
     printf("of %d passes oneDNN is faster in %d without reorders, in %d with them\n", passes, bare_wins,
            reordered_wins);

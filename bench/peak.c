@@ -1,8 +1,8 @@
 /*
  * peak.c - the floating-point peak of one core, one instruction set.
  *
- * Twelve independent sums in registers, as many as hide the latency of a fused multiply-add on any processor known
- * here.  The fastest tenth of many short runs, in CPU time.
+ * Twelve independent sums in registers: enough to hide the latency of a fused multiply-add on any processor tried so
+ * far.  The 10th percentile of many short runs, in CPU time.
  */
 #include "config.h"
 
@@ -15,7 +15,7 @@ enum { SUMS = 12, TURNS = 20000, RUNS = 200 };
 
 typedef float vector4 __attribute__((vector_size(16)));
 
-/* The asm keeps the sums in registers and the compiler from folding the turns. */
+/* The asm keeps the sums in registers, and the compiler from removing iterations. */
 #define PEAK(name, vector, constraint, attributes)                                                                     \
     attributes static void name(void)                                                                                  \
     {                                                                                                                  \
@@ -57,7 +57,7 @@ double peak_flops(const char *isa)
     for (int i = 0; i < RUNS; i++) {
         double start = cpu_seconds();
         run();
-        times_keep(&times, cpu_seconds() - start);
+        times_add(&times, cpu_seconds() - start);
     }
     return 2.0 * SUMS * TURNS * width / times_best(&times);
 }

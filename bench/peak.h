@@ -1,4 +1,4 @@
-/* peak.h - what this core's multipliers can do, measured. */
+/* peak.h - the peak of this core's multiply-adds, measured. */
 #ifndef ESPALIER_BENCH_PEAK_H
 #define ESPALIER_BENCH_PEAK_H
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Networks an hour of a whole search: the one that ./start runs, on all cores, for so many networks; training,
-# evaluation, growing, writing, everything counts.  The start network is one of them.
+# How many networks an hour the search of ./start trains, on all cores.  Training, evaluation, growing and writing all
+# count, and so does the start network.
 #
 # Usage: search.sh PATH-TO-espalier [NETWORKS]
 set -eu

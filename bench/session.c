@@ -1,11 +1,11 @@
 /*
- * session.c - what a big session costs: a million events of 20,000 networks are opened, drawn and moved about in.
+ * session.c - the cost of a big session: opening, drawing and seeking in a million events of 20,000 networks.
  *
  *   bench/session [NETWORKS]
  *
- * The session is a synthetic one (tests/session_generator.h) in a temporary folder.  Each part runs in a process of its
- * own, so that peak memory is that part's.  Times are CPU time of the process, so that others on the machine count
- * little; the file was written just before and lies in the page cache.
+ * The session is synthetic (tests/session_generator.h), in a temporary folder.  Each part runs in a process of its own, to
+ * measure its peak memory.  Times are CPU time of the process, so that other work on the machine matters little.  The file
+ * has just been written and is in the page cache.
  */
 #include "config.h"
 

@@ -1,6 +1,4 @@
-/*
- * times.c - CPU time, not wall time, because the machine may be shared.
- */
+/* times.c - clocks, and the times of one thing. */
 #include "config.h"
 
 #include "times.h"
@@ -25,7 +23,7 @@ double wall_seconds(void)
     return seconds_of(CLOCK_MONOTONIC);
 }
 
-void times_keep(struct times *times, double seconds)
+void times_add(struct times *times, double seconds)
 {
     if (times->count < TIMES_MAX)
         times->seconds[times->count++] = seconds;

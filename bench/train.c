@@ -1,15 +1,14 @@
 /*
- * train.c - how fast the CPU backend trains: whole steps of four networks, or of one that is given, and each
- * operation's part of them.
+ * train.c - how fast the CPU backend trains: whole steps of four networks, or of a given one, and the part that each
+ * operation has in them.
  *
- * One thread, batch 64, 32 x 32 x 3 random images, conv-BN-ReLU; times are the fastest tenth's slowest, in CPU time of
- * this thread, because the machine may be shared.  With a team of threads (-t) they are time on the wall: the machine
- * should have nothing else to do.  GFLOP/s count the multiply-adds of the linear parts (two each):
- * forward, weight gradient and input gradient (the first layer has none).  The peak is what independent fused
- * multiply-adds of the same instruction set reach in the same run.
+ * One thread, batch 64.  Times are the 10th percentile, in CPU time of this thread, because the machine may be shared.
+ * With a team of threads (-t) they are by the wall, and the machine should be idle.  GFLOP/s count the multiply-adds of
+ * the linear parts, two each: forward, weight gradient and input gradient (the first layer has none).  The peak is what
+ * independent fused multiply-adds of the same instruction set reach in the same run.
  *
- * -p measures trainers that run side by side, each on a core and a network of its own, against one by itself: by the
- * wall what a search gains from them, by CPU time what they cost each other in caches and memory alone.
+ * -p measures trainers that run side by side, each on a core and a network of its own, against a single one: by the
+ * wall what a search gains from them; by CPU time what they cost each other in caches and memory alone.
  */
 #include "config.h"
 
@@ -21,8 +20,6 @@
 #include <string.h>
 
 #include "backend/cpu/cpu.h"
-#include "networks.h"
-#include "nn/network.h"
 #include "peak.h"
 #include "times.h"
 #include "util/bug.h"
@@ -30,49 +27,50 @@
 #include "util/random.h"
 #include "util/team.h"
 #include "util/threads.h"
+#include "workload.h"
 
-enum { BATCH = 64, IMAGES = 512, CLASSES = 10, SIDE = 32, CHANNELS = 3 };
+enum { BATCH = 64, IMAGES = 512 };
 
 static struct op_times {
     struct times forward, backward;
 } op_times[PLAN_OPS_MAX], rest_times; /* rest_times: load, update */
-static const struct backend *real;
+static const struct backend *measured;
 
-/* A backend that times another. */
+/* A backend that measures another one's times. */
 static void timed_forward(const struct op_run *run)
 {
     double start = cpu_seconds();
-    real->forward[run->op->kind](run);
-    times_keep(&op_times[run->op - run->plan->ops].forward, cpu_seconds() - start);
+    measured->forward[run->op->kind](run);
+    times_add(&op_times[run->op - run->plan->ops].forward, cpu_seconds() - start);
 }
 
 static void timed_backward(const struct op_run *run)
 {
     double start = cpu_seconds();
-    real->backward[run->op->kind](run);
-    times_keep(&op_times[run->op - run->plan->ops].backward, cpu_seconds() - start);
+    measured->backward[run->op->kind](run);
+    times_add(&op_times[run->op - run->plan->ops].backward, cpu_seconds() - start);
 }
 
 static void timed_load(void *context, const struct tensor *tensor, const struct batch *batch, void *data,
                        struct team *team)
 {
     double start = cpu_seconds();
-    real->load(context, tensor, batch, data, team);
-    times_keep(&rest_times.forward, cpu_seconds() - start);
+    measured->load(context, tensor, batch, data, team);
+    times_add(&rest_times.forward, cpu_seconds() - start);
 }
 
 static void timed_update(void *context, const struct sgd *sgd, int64_t count, float *values, const float *gradients,
                          float *velocity)
 {
     double start = cpu_seconds();
-    real->update(context, sgd, count, values, gradients, velocity);
-    times_keep(&rest_times.backward, cpu_seconds() - start);
+    measured->update(context, sgd, count, values, gradients, velocity);
+    times_add(&rest_times.backward, cpu_seconds() - start);
 }
 
 static struct backend timed_backend(const struct backend *backend)
 {
     struct backend timed = *backend;
-    real = backend;
+    measured = backend;
     for (int kind = 0; kind < OP_KINDS; kind++) {
         timed.forward[kind] = timed_forward;
         timed.backward[kind] = timed_backward;
@@ -104,30 +102,6 @@ static double training_flops(const struct plan *plan)
     return flops;
 }
 
-static struct view *new_view(void)
-{
-    struct images *images = memory_new(1, sizeof *images);
-    struct view *view = memory_new(1, sizeof *view);
-    struct random_stream stream = random_stream_new(1, RANDOM_TEST, 0, 0);
-    *images = (struct images){.count = IMAGES, .classes = CLASSES, .shape = {CHANNELS, SIDE, SIDE}};
-    images->pixels = memory_new((size_t)IMAGES * CHANNELS * SIDE, SIDE);
-    images->labels = memory_new(IMAGES, sizeof *images->labels);
-    for (size_t i = 0; i < (size_t)IMAGES * CHANNELS * SIDE * SIDE; i++)
-        images->pixels[i] = (uint8_t)random_below(&stream, 256);
-    for (int i = 0; i < IMAGES; i++)
-        images->labels[i] = (uint16_t)random_below(&stream, CLASSES);
-    *view = (struct view){.images = images, .count = IMAGES};
-    view->index = memory_new(IMAGES, sizeof *view->index);
-    for (int i = 0; i < IMAGES; i++)
-        view->index[i] = i;
-    random_shuffle(&stream, view->index, IMAGES);
-    for (int c = 0; c < CHANNELS; c++) {
-        view->scale[c] = 1 / 64.0f;
-        view->shift[c] = -2;
-    }
-    return view;
-}
-
 static struct augment *new_augment(void)
 {
     struct augment *augment = memory_new(IMAGES, sizeof *augment);
@@ -139,14 +113,14 @@ static struct augment *new_augment(void)
 }
 
 struct options {
-    const struct backend *backend;
-    double seconds; /* of each network */
-    int steps;      /* instead, when not 0 */
+    struct workload_options workload;
+    const char *isa;
+    const struct backend *backend; /* for `isa`; NULL: this machine or build has none */
+    bool bf16, augmented;
     bool operations, bare;
-    const struct subject *subjects;
-    size_t subject_count;
+    int threads;
     struct team *team; /* NULL: one thread */
-    int trainers;      /* side by side; 0: not asked for */
+    int trainers;      /* side by side; 0: no comparison */
 };
 
 static double rate(double flops, double seconds)
@@ -164,7 +138,7 @@ static void print_row(const char *what, struct op_times *times, double forward_f
 
 static void print_operations(const struct plan *plan)
 {
-    static const char *const kinds[OP_KINDS] = {"conv", "fc", "pool", "dropout", "classifier", "bn", "conv alone", "add"};
+    static const char *const kinds[OP_KINDS] = {"conv", "fc", "pool", "dropout", "classifier", "bn", "conv", "add"};
     double step = times_best(&rest_times.forward) + times_best(&rest_times.backward);
     for (int i = 0; i < plan->op_count; i++)
         step += times_best(&op_times[i].forward) + times_best(&op_times[i].backward);
@@ -175,10 +149,10 @@ static void print_operations(const struct plan *plan)
         char name[80];
         snprintf(name, sizeof name, "%s %d>%d %dx%d%s%s", kinds[op->kind], input->channels, op->channels, input->height,
                  input->width,
-                 op->kind != OP_CONV_BN_RELU       ? ""
-                 : op->weights.kernel == 1 ? " k1"
-                 : op->weights.kernel == 5 ? " k5"
-                                           : "",
+                 op->kind != OP_CONV_BN_RELU ? ""
+                 : op->weights.kernel == 1   ? " k1"
+                 : op->weights.kernel == 5   ? " k5"
+                                             : "",
                  op->pool == POOL_MAX       ? " max"
                  : op->pool == POOL_AVERAGE ? " average"
                                             : "");
@@ -187,70 +161,51 @@ static void print_operations(const struct plan *plan)
     print_row("load; update", &rest_times, 0, 0, step);
 }
 
-/* What is trained again and again, and how long its steps take. */
-struct trainee {
-    struct weights *weights;
-    struct network *network;
-    const struct view *view;
-    const struct augment *augment;
-    int steps;
+/* The times of one network's steps. */
+struct step_times {
+    struct workload workload;
     struct times cpu, wall;
 };
 
-static void trainee_init(struct trainee *trainee, const struct backend *backend, const struct subject *subject,
-                         const struct view *view, const struct augment *augment, struct plan *plan)
+static void start_workload(struct workload *workload, const struct backend *backend,
+                           const struct bench_network *network, const struct view *view)
 {
     struct error error;
-    struct arch arch;
-    struct shape input = {CHANNELS, SIDE, SIDE};
-    struct plan_options plain = {0};
-    struct random_stream stream = random_stream_new(3, RANDOM_TEST, 0, 0);
-    ASSERT(arch_parse(&arch, subject->notation, &error) == 0);
-    plan_lower(&arch, input, &plain, plan);
-    struct weights *weights = weights_new(&arch, input);
-    for (int64_t i = 0; i < weights->layout.trained; i++)
-        if (weights->values[i] == 0)
-            weights->values[i] = 0.05f * random_normal(&stream);
-    struct network *network = network_new(backend, plan, BATCH, NETWORK_TRAINING, weights, &error);
-    ASSERT(network);
-    *trainee = (struct trainee){.weights = weights, .network = network, .view = view, .augment = augment};
+    if (workload_start(workload, backend, network, view, BATCH, &error)) {
+        fprintf(stderr, "train: %s: %s\n", network->name, error.text);
+        exit(1);
+    }
 }
 
-static void trainee_done(struct trainee *trainee)
+static void timed_step(struct step_times *times)
 {
-    network_free(trainee->network);
-    weights_free(trainee->weights);
-}
-
-static void trainee_step(struct trainee *trainee)
-{
-    static const struct sgd sgd = {.rate = 0.001f, .momentum = 0.9f, .weight_decay = 1e-4f, .nesterov = true};
-    int first = trainee->steps * BATCH % IMAGES;
-    struct batch batch = {trainee->view, trainee->view->index + first,
-                          trainee->augment ? trainee->augment + first : NULL, BATCH};
     double cpu = cpu_seconds(), wall = wall_seconds();
-    network_train(trainee->network, &batch, &sgd, 0.9f, (uint64_t)trainee->steps++);
-    times_keep(&trainee->cpu, cpu_seconds() - cpu);
-    times_keep(&trainee->wall, wall_seconds() - wall);
+    workload_step(&times->workload);
+    times_add(&times->cpu, cpu_seconds() - cpu);
+    times_add(&times->wall, wall_seconds() - wall);
 }
 
 /* One network: returns the time of a step. */
-static double measure(const struct options *options, const struct subject *subject, const struct view *view,
+static double measure(const struct options *options, const struct bench_network *network, const struct view *view,
                       const struct augment *augment, struct plan *plan)
 {
-    static struct trainee trainee;
+    static struct step_times times;
     struct backend backend = options->operations ? timed_backend(options->backend) : *options->backend;
+    int steps = options->workload.steps;
     memset(op_times, 0, sizeof op_times);
     memset(&rest_times, 0, sizeof rest_times);
-    trainee_init(&trainee, &backend, subject, view, augment, plan);
+    times.cpu.count = times.wall.count = 0;
+    start_workload(&times.workload, &backend, network, view);
+    times.workload.augment = augment;
     if (options->team)
-        network_share(trainee.network, options->team);
+        network_share(times.workload.network, options->team);
     double began = cpu_seconds();
-    while (options->steps ? trainee.steps < options->steps
-                          : trainee.steps < 3 || cpu_seconds() - began < options->seconds)
-        trainee_step(&trainee);
-    trainee_done(&trainee);
-    return times_best(options->team ? &trainee.wall : &trainee.cpu);
+    while (steps ? times.workload.steps < steps
+                 : times.workload.steps < 3 || cpu_seconds() - began < options->workload.seconds)
+        timed_step(&times);
+    *plan = times.workload.plan;
+    workload_stop(&times.workload);
+    return times_best(options->team ? &times.wall : &times.cpu);
 }
 
 /* --- trainers side by side --- */
@@ -270,11 +225,11 @@ static int cores_here(int cores[TRAINERS_MAX])
 }
 
 struct pinned {
-    struct trainee trainee;
+    struct workload workload;
     pthread_t thread;
     pthread_barrier_t *start;
     int core;
-    double seconds;   /* to train for, on the wall */
+    double seconds;   /* to train for, by the wall */
     double rate, own; /* images/s by the wall, and by CPU time */
 };
 
@@ -283,32 +238,32 @@ static void *train_pinned(void *context)
     struct pinned *pinned = context;
     thread_pin(pinned->core);
     for (int i = 0; i < 3; i++)
-        trainee_step(&pinned->trainee);
+        workload_step(&pinned->workload);
     pthread_barrier_wait(pinned->start);
-    int before = pinned->trainee.steps;
+    int before = pinned->workload.steps;
     double began = wall_seconds(), cpu = cpu_seconds();
     while (wall_seconds() - began < pinned->seconds)
-        trainee_step(&pinned->trainee);
-    int images = (pinned->trainee.steps - before) * BATCH;
+        workload_step(&pinned->workload);
+    int images = (pinned->workload.steps - before) * BATCH;
     pinned->rate = images / (wall_seconds() - began);
     pinned->own = images / (cpu_seconds() - cpu);
     return NULL;
 }
 
 /* Sums over `count` trainers side by side. */
-static void train_side_by_side(const struct options *options, const struct subject *subject, const struct view *view,
-                               int count, const int *cores, double *rate_together, double *own_together)
+static void train_side_by_side(const struct options *options, const struct bench_network *network,
+                               const struct view *view, int count, const int *cores, double *rate_together,
+                               double *own_together)
 {
     struct pinned *pinned = memory_new((size_t)count, sizeof *pinned);
-    struct plan *plan = memory_new(1, sizeof *plan);
     pthread_barrier_t start;
     pthread_barrier_init(&start, NULL, (unsigned)count);
     *rate_together = *own_together = 0;
     for (int i = 0; i < count; i++) {
-        trainee_init(&pinned[i].trainee, options->backend, subject, view, NULL, plan);
+        start_workload(&pinned[i].workload, options->backend, network, view);
         pinned[i].start = &start;
         pinned[i].core = cores[i];
-        pinned[i].seconds = options->seconds;
+        pinned[i].seconds = options->workload.seconds;
         if (!thread_start(&pinned[i].thread, train_pinned, &pinned[i]))
             BUG("no thread for a trainer");
     }
@@ -316,10 +271,9 @@ static void train_side_by_side(const struct options *options, const struct subje
         pthread_join(pinned[i].thread, NULL);
         *rate_together += pinned[i].rate;
         *own_together += pinned[i].own;
-        trainee_done(&pinned[i].trainee);
+        workload_stop(&pinned[i].workload);
     }
     pthread_barrier_destroy(&start);
-    free(plan);
     free(pinned);
 }
 
@@ -327,146 +281,110 @@ static void compare_trainers(const struct options *options, const struct view *v
 {
     int cores[TRAINERS_MAX], here = cores_here(cores), count = options->trainers < here ? options->trainers : here;
     printf("%-8s %21s %27s %21s\n", "network", "one trainer, images/s", "", "by the wall, CPU time");
-    for (size_t i = 0; i < options->subject_count; i++) {
-        const struct subject *subject = &options->subjects[i];
+    for (int i = 0; i < options->workload.network_count; i++) {
+        const struct bench_network *network = &options->workload.networks[i];
         double rate[2], own[2];
-        train_side_by_side(options, subject, view, 1, cores, &rate[0], &own[0]);
-        train_side_by_side(options, subject, view, count, cores, &rate[1], &own[1]);
-        printf("%-8s %21.0f %2d together, times as fast %10.2f %10.2f\n", subject->name, rate[0], count,
+        train_side_by_side(options, network, view, 1, cores, &rate[0], &own[0]);
+        train_side_by_side(options, network, view, count, cores, &rate[1], &own[1]);
+        printf("%-8s %21.0f %2d together, times as fast %10.2f %10.2f\n", network->name, rate[0], count,
                rate[1] / rate[0], own[1] / own[0]);
         fflush(stdout);
     }
 }
 
-static void usage(FILE *file)
+/* --- networks one after another --- */
+
+static void print_networks(const struct options *options, const struct view *view)
 {
-    fprintf(
-        file,
-        "usage: train [-i ISA] [-n NETWORK] [-s SECONDS] [-k STEPS] [-t THREADS] [-p TRAINERS] [-a] [-o] [-b] [-r]\n"
-        "  -n  TINY, SMALL, MID, BIG, or one in notation\n"
-        "  -a  augmented images   -o  each operation's times   -b  bare: images/s only, for scripts\n"
-        "  -r  convolutions of numbers rounded to bf16\n"
-        "  -k  that many steps instead of a time, for instruction counts\n"
-        "  -t  threads that train one network; times are by the wall then\n"
-        "  -p  trainers side by side, each on a core of its own, against one\n");
+    struct augment *augment = options->augmented ? new_augment() : NULL;
+    struct plan *plan = memory_new(1, sizeof *plan);
+    double peak = options->bare ? 0 : peak_flops(options->isa);
+    if (!options->bare)
+        printf("%s; peak %.1f GFLOP/s\n%-8s %10s %10s %10s %8s\n", options->backend->description, peak * 1e-9,
+               "network", "images/s", "ms/step", "GFLOP/s", "of peak");
+    for (int i = 0; i < options->workload.network_count; i++) {
+        const struct bench_network *network = &options->workload.networks[i];
+        double step = measure(options, network, view, augment, plan), flops = BATCH * training_flops(plan) / step;
+        if (options->bare)
+            printf("%.1f\n", BATCH / step);
+        else
+            printf("%-8s %10.0f %10.3f %10.1f %7.1f%%\n", network->name, BATCH / step, step * 1e3, flops * 1e-9,
+                   100 * flops / peak);
+        if (options->operations)
+            print_operations(plan);
+        fflush(stdout);
+    }
+    free(plan);
+    free(augment);
 }
 
-/* One of the networks, or any in notation. */
-static bool choose(struct options *options, const char *name)
+static void usage(FILE *file)
 {
-    static struct subject given = {.name = "given"};
-    struct arch arch;
-    struct error error;
-    options->subject_count = 1;
-    for (size_t i = 0; i < COUNT_OF(subjects); i++)
-        if (!strcmp(name, subjects[i].name)) {
-            options->subjects = &subjects[i];
-            return true;
-        }
-    given.notation = name;
-    options->subjects = &given;
-    if (arch_parse(&arch, name, &error) == 0 &&
-        arch_shapes(&arch, (struct shape){CHANNELS, SIDE, SIDE}, (struct shape[ARCH_LAYERS_MAX]){{0}}, &error) == 0) {
-        if (arch.layers[arch.layer_count - 1].units == CLASSES)
-            return true;
-        error_set(&error, "the images have %d classes: end with SM(%d)", CLASSES, CLASSES);
+    fprintf(file,
+            "usage: train [-i ISA] [-n NETWORK] [-s SECONDS] [-k STEPS] [-t THREADS] [-p TRAINERS] [-a] [-o] [-b] "
+            "[-r]\n" WORKLOAD_USAGE "  -i  instruction set   -r  bf16 in convolutions   -a  augmented images\n"
+            "  -o  the times of each operation   -b  images/s and nothing else, for scripts\n"
+            "  -t  threads that train one network; times are by the wall then\n"
+            "  -p  trainers side by side, each on a core of its own, against one\n");
+}
+
+static bool take_option(struct options *options, int option, const char *value)
+{
+    switch (option) {
+    case 'i':
+        options->isa = value;
+        return true;
+    case 't':
+        options->threads = atoi(value);
+        return true;
+    case 'p':
+        options->trainers = atoi(value);
+        return true;
+    case 'a':
+        return options->augmented = true;
+    case 'o':
+        return options->operations = true;
+    case 'b':
+        return options->bare = true;
+    case 'r':
+        return options->bf16 = true;
+    default:
+        return workload_option(&options->workload, option, value);
     }
-    fprintf(stderr, "train: -n %s: %s\n", name, error.text);
-    return false;
 }
 
 int main(int argc, char **argv)
 {
-    struct options options = {
-        .backend = backend_cpu(), .seconds = 2, .subjects = subjects, .subject_count = COUNT_OF(subjects)};
-    bool rounded = false;
-    const char *isa = cpu_isa_chosen();
-    struct augment *augment = NULL;
-    int threads = 1, cores[TRAINERS_MAX], core_count = cores_here(cores);
-    for (int option; (option = getopt(argc, argv, "i:n:s:k:t:p:aobrh")) != -1;)
-        switch (option) {
-        case 'i':
-            isa = optarg;
-            options.backend = backend_cpu_isa(isa);
-            break;
-        case 'n':
-            if (!choose(&options, optarg))
-                return 2;
-            break;
-        case 's':
-            options.seconds = atof(optarg);
-            break;
-        case 'k':
-            options.steps = atoi(optarg);
-            break;
-        case 't':
-            threads = atoi(optarg);
-            break;
-        case 'p':
-            options.trainers = atoi(optarg);
-            break;
-        case 'a':
-            augment = new_augment();
-            break;
-        case 'o':
-            options.operations = true;
-            break;
-        case 'b':
-            options.bare = true;
-            break;
-        case 'r':
-            rounded = true;
-            break;
-        default:
+    struct options options = {.workload = workload_defaults, .isa = cpu_isa_chosen(), .threads = 1};
+    int cores[TRAINERS_MAX], core_count = cores_here(cores);
+    for (int option; (option = getopt(argc, argv, WORKLOAD_OPTIONS "i:t:p:aobrh")) != -1;)
+        if (!take_option(&options, option, optarg)) {
             usage(option == 'h' ? stdout : stderr);
             return option == 'h' ? 0 : 2;
         }
-    if (options.backend && rounded)
+    options.backend = backend_cpu_isa(options.isa);
+    if (options.backend && options.bf16)
         options.backend = options.backend->bf16;
     if (!options.backend) {
-        fprintf(stderr, "train: this machine or build has no %s%s\n", rounded ? "bf16 in " : "", isa);
+        fprintf(stderr, "train: this machine or build has no %s%s\n", options.bf16 ? "bf16 in " : "", options.isa);
         return 2;
     }
-    if (threads < 1 || threads > core_count || options.trainers < 0) {
+    if (options.threads < 1 || options.threads > core_count || options.trainers < 0) {
         fprintf(stderr, "train: from 1 thread to %d, one for each core here\n", core_count);
         return 2;
     }
-    struct view *view = new_view();
-    struct plan *plan = memory_new(1, sizeof *plan);
+    struct view *view = workload_images(IMAGES);
     struct helpers *helpers = NULL;
-    if (options.trainers) {
-        compare_trainers(&options, view);
-        return 0;
-    }
-    if (threads > 1) {
-        helpers = helpers_new(cores + 1, threads - 1, 1); /* they would inherit this thread's core */
+    if (options.threads > 1 && !options.trainers) {
+        helpers = helpers_new(cores + 1, options.threads - 1, 1); /* before this thread is pinned: they would be too */
         thread_pin(cores[0]);
         options.team = helpers ? helpers_team(helpers, 0) : NULL;
     }
-    double peak = options.bare ? 0 : peak_flops(isa);
-    if (!options.bare)
-        printf("%s; peak %.1f GFLOP/s\n%-8s %10s %10s %10s %8s\n", options.backend->description, peak * 1e-9, "network",
-               "images/s", "ms/step", "GFLOP/s", "of peak");
-    for (size_t i = 0; i < options.subject_count; i++) {
-        const struct subject *subject = &options.subjects[i];
-        double step = measure(&options, subject, view, augment, plan);
-        double flops = BATCH * training_flops(plan) / step;
-        if (options.bare)
-            printf("%.1f\n", BATCH / step);
-        else
-            printf("%-8s %10.0f %10.3f %10.1f %7.1f%%\n", subject->name, BATCH / step, step * 1e3, flops * 1e-9,
-                   100 * flops / peak);
-        if (options.operations)
-            print_operations(plan);
-        fflush(stdout);
-    }
+    if (options.trainers)
+        compare_trainers(&options, view);
+    else
+        print_networks(&options, view);
     helpers_free(helpers);
-    free(plan);
-    free(augment);
-    free(view->index);
-    free(view->images->pixels);
-    free(view->images->labels);
-    free((void *)view->images);
-    free(view);
+    workload_images_free(view);
     return 0;
 }

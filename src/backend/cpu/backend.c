@@ -15,14 +15,15 @@ static size_t saved_bytes(const struct plan *plan, const struct op *op, int batc
 static size_t scratch_bytes(const struct backend *backend, const struct plan *plan, const struct op *op, int batch,
                             int members)
 {
+    struct workspace scratch = {0};
     int blocks = blocks_of(batch);
     switch (op->kind) {
     case OP_CONV_BN_RELU:
-        return conv_bn_relu_scratch_bytes(plan, op, backend->precision, blocks, members);
     case OP_CONV:
         return conv_scratch_bytes(plan, op, backend->precision, blocks, members);
     case OP_BN_RELU:
-        return bn_relu_scratch_bytes(plan, op, blocks);
+        bn_new(&scratch, plan, op, blocks);
+        return scratch.used;
     case OP_FC_BN_RELU:
     case OP_CLASSIFIER:
         return linear_scratch_bytes(plan, op, blocks);

@@ -146,30 +146,29 @@ static span_function *const span_functions[1][TILE_PIXELS * TILE_ROWS] = {{PIXEL
 #endif
 
 /* One row of `vectors` vectors of pixels, the panel from `column` on. */
-static void panel_run(const struct span *row_span, int vectors, int column, const float *x, float *out,
+static void panel_run(struct span *span, int vectors, int column, const float *x, float *out,
                       const struct moments *moments)
 {
-    struct span span = *row_span;
-    const struct gemm *gemm = span.gemm;
+    const struct gemm *gemm = span->gemm;
     int columns = gemm->columns - column;
     bool last = columns <= PANEL;
-    span.columns = last ? columns : PANEL;
-    span.resume = column > 0;
-    span.offsets = gemm->offsets + column;
-    int longest = span.columns * TILE_PIXELS > SPAN ? 1 : SPAN / (span.columns * TILE_PIXELS + 1) + 1;
-    for (int pixel = 0, pixels; pixel < vectors; pixel += span.tiles * pixels) {
+    span->columns = last ? columns : PANEL;
+    span->resume = column > 0;
+    span->offsets = gemm->offsets + column;
+    int longest = span->columns * TILE_PIXELS > SPAN ? 1 : SPAN / (span->columns * TILE_PIXELS + 1) + 1;
+    for (int pixel = 0, pixels; pixel < vectors; pixel += span->tiles * pixels) {
         pixels = tile_size(vectors - pixel, TILE_PIXELS);
-        span.tiles = tiles_of_size(vectors - pixel, TILE_PIXELS);
-        span.tiles = span.tiles < longest ? span.tiles : longest;
-        span.x = x + pixel * span.x_step;
+        span->tiles = tiles_of_size(vectors - pixel, TILE_PIXELS);
+        span->tiles = span->tiles < longest ? span->tiles : longest;
+        span->x = x + pixel * span->x_step;
         for (int row = 0, rows; row < gemm->rows; row += rows) {
             rows = tile_size(gemm->rows - row, TILE_ROWS);
-            span.weights = gemm->weights + row * gemm->weight_row + column * gemm->weight_column;
-            span.out = out + row * gemm->out_plane + pixel * span.out_step;
-            span.bias = gemm->bias && !column ? gemm->bias + row : NULL;
-            span.sum = moments && last ? moments->sum + row * VECTOR_WIDTH : NULL;
-            span.square = moments && last ? moments->square + row * VECTOR_WIDTH : NULL;
-            span_functions[BF16 && gemm->pairs][(pixels - 1) * TILE_ROWS + rows - 1](&span);
+            span->weights = gemm->weights + row * gemm->weight_row + column * gemm->weight_column;
+            span->out = out + row * gemm->out_plane + pixel * span->out_step;
+            span->bias = gemm->bias && !column ? gemm->bias + row : NULL;
+            span->sum = moments && last ? moments->sum + row * VECTOR_WIDTH : NULL;
+            span->square = moments && last ? moments->square + row * VECTOR_WIDTH : NULL;
+            span_functions[BF16 && gemm->pairs][(pixels - 1) * TILE_ROWS + rows - 1](span);
         }
     }
 }

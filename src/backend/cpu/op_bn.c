@@ -7,13 +7,6 @@
 #include "backend/cpu/bn.h"
 #include "util/bug.h"
 
-size_t bn_relu_scratch_bytes(const struct plan *plan, const struct op *op, int blocks)
-{
-    struct workspace scratch = {0};
-    bn_new(&scratch, plan, op, blocks);
-    return scratch.used;
-}
-
 static struct bn begin(const struct op_run *run, bool training)
 {
     struct bn bn = bn_begin(&(struct workspace){run->scratch, 0}, run, training);

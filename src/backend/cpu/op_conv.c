@@ -90,150 +90,137 @@ static void gradients_run(const struct op_run *run, const struct conv *c, gradie
     team_do(run->team, round.shares, round_end_item, &round);
 }
 
-/* --- OP_CONV_BN_RELU --- */
+/* --- the operations --- */
 
-struct conv_bn_relu {
-    struct bn bn;
+struct conv_layer {
+    const struct op_run *run;
+    struct map out;
     struct conv conv;
     struct pass pass;
+    /* OP_CONV_BN_RELU. */
+    struct bn bn;
     float *member_linear;   /* scratch: in inference, a linear part for each member */
     struct moments moments; /* scratch: for each member */
 };
 
-static void take_scratch(struct workspace *scratch, const struct plan *plan, const struct op *op,
-                         enum precision precision, int blocks, int members, struct conv_bn_relu *all)
+/* Takes the scratch but for bn's. */
+static struct conv_layer layer_new(struct workspace *scratch, const struct plan *plan, const struct op *op,
+                                   enum precision precision, int blocks, int members)
 {
-    size_t linear = map_new(op->channels, op->height, op->width, 0).block_stride;
-    all->member_linear = workspace_take(scratch, members * linear * sizeof(float));
-    all->moments = moments_new(scratch, members * op->channels);
-    all->conv = conv_new(scratch, plan, op, precision, blocks, members);
-}
-
-size_t conv_bn_relu_scratch_bytes(const struct plan *plan, const struct op *op, enum precision precision, int blocks,
-                                  int members)
-{
-    struct workspace scratch = {0};
-    struct conv_bn_relu all;
-    bn_new(&scratch, plan, op, blocks);
-    take_scratch(&scratch, plan, op, precision, blocks, members, &all);
-    return scratch.used;
-}
-
-static struct conv_bn_relu begin(const struct op_run *run, bool training)
-{
-    struct workspace scratch = {run->scratch, 0};
-    struct conv_bn_relu all = {.bn = bn_begin(&scratch, run, training)};
-    take_scratch(&scratch, run->plan, run->op, run->precision, all.bn.blocks, run->members, &all);
-    return all;
-}
-
-static void linear_part(const struct op_run *run, const struct conv *c, const struct pass *pass, int block, int member,
-                        float *out, const struct moments *moments)
-{
-    const float *x = (const float *)run->x + map_at(&c->in, 0, 0, 0) + block * c->in.block_stride;
-    conv_pass_run(c, pass, member, &c->in, x, out, moments);
-}
-
-static void infer_item(void *context, int block, int member)
-{
-    const struct conv_bn_relu *all = context;
-    float *linear = all->member_linear + member * all->conv.linear.block_stride;
-    linear_part(all->bn.run, &all->conv, &all->pass, block, member, linear, NULL);
-    bn_forward_block(&all->bn, block, linear);
-}
-
-static void train_item(void *context, int block, int member)
-{
-    const struct conv_bn_relu *all = context;
-    const struct op_run *run = all->bn.run;
-    int channels = run->op->channels, images = images_in(run->count, block);
-    struct bn_sums *sums = all->bn.sums + (size_t)block * channels;
-    struct moments moments = moments_of(&all->moments, channels, member);
-    float *linear = all->bn.linear + block * all->conv.linear.block_stride;
-    memset(sums, 0, (size_t)channels * sizeof *sums);
-    moments_clear(&moments, channels);
-    linear_part(run, &all->conv, &all->pass, block, member, linear, images == BLOCK ? &moments : NULL);
-    if (images == BLOCK)
-        bn_add_moments(sums, channels, &moments);
-    else
-        bn_add_values(sums, &all->conv.linear, linear, images);
-}
-
-void ISA_SYMBOL(conv_bn_relu_forward)(const struct op_run *run)
-{
-    struct conv_bn_relu all = begin(run, run->training);
-    all.pass = conv_forward_begin(&all.conv, run->values + run->op->weights.weight, all.bn.minus_shift, run->team);
-    if (run->training) {
-        team_do(run->team, all.bn.blocks, train_item, &all);
-        bn_batch_statistics(&all.bn, all.bn.blocks);
-        bn_forward(&all.bn);
-    } else {
-        bn_running_statistics(&all.bn);
-        team_do(run->team, all.bn.blocks, infer_item, &all);
+    struct conv_layer layer = {.out = map_of(&plan->tensors[op->output])};
+    if (op->kind == OP_CONV_BN_RELU) {
+        size_t linear = map_new(op->channels, op->height, op->width, 0).block_stride;
+        layer.member_linear = workspace_take(scratch, members * linear * sizeof(float));
+        layer.moments = moments_new(scratch, members * op->channels);
     }
+    layer.conv = conv_new(scratch, plan, op, precision, blocks, members);
+    return layer;
 }
-
-static void bn_gradient(const void *context, int block, float *out)
-{
-    const struct conv_bn_relu *all = context;
-    bn_backward_block(&all->bn, block, &all->conv.gradient, out);
-}
-
-void ISA_SYMBOL(conv_bn_relu_backward)(const struct op_run *run)
-{
-    struct conv_bn_relu all = begin(run, true);
-    bn_gradient_sums(&all.bn);
-    gradients_run(run, &all.conv, bn_gradient, &all);
-}
-
-/* --- OP_CONV --- */
 
 size_t conv_scratch_bytes(const struct plan *plan, const struct op *op, enum precision precision, int blocks,
                           int members)
 {
     struct workspace scratch = {0};
-    conv_new(&scratch, plan, op, precision, blocks, members);
+    layer_new(&scratch, plan, op, precision, blocks, members);
+    if (op->kind == OP_CONV_BN_RELU)
+        bn_new(&scratch, plan, op, blocks);
     return scratch.used;
 }
 
-struct conv_alone {
-    const struct op_run *run;
-    struct map out;
-    struct conv conv;
-    struct pass pass;
-};
-
-static struct conv_alone conv_begin(const struct op_run *run)
+static struct conv_layer layer_begin(const struct op_run *run, bool training)
 {
-    struct conv_alone all = {.run = run, .out = map_of(&run->plan->tensors[run->op->output])};
-    ASSERT(all.out.border == 0);
-    all.conv = conv_new(&(struct workspace){run->scratch, 0}, run->plan, run->op, run->precision, blocks_of(run->count),
-                        run->members);
-    return all;
+    struct workspace scratch = {run->scratch, 0};
+    struct conv_layer layer =
+        layer_new(&scratch, run->plan, run->op, run->precision, blocks_of(run->count), run->members);
+    layer.run = run;
+    if (run->op->kind == OP_CONV_BN_RELU)
+        layer.bn = bn_begin(&scratch, run, training);
+    return layer;
+}
+
+static void linear_part(const struct conv_layer *layer, int block, int member, float *out,
+                        const struct moments *moments)
+{
+    const struct conv *c = &layer->conv;
+    const float *x = (const float *)layer->run->x + map_at(&c->in, 0, 0, 0) + block * c->in.block_stride;
+    conv_pass_run(c, &layer->pass, member, &c->in, x, out, moments);
+}
+
+static void infer_item(void *context, int block, int member)
+{
+    const struct conv_layer *layer = context;
+    float *linear = layer->member_linear + member * layer->conv.linear.block_stride;
+    linear_part(layer, block, member, linear, NULL);
+    bn_forward_block(&layer->bn, block, linear);
+}
+
+static void train_item(void *context, int block, int member)
+{
+    const struct conv_layer *layer = context;
+    int channels = layer->run->op->channels, images = images_in(layer->run->count, block);
+    struct bn_sums *sums = layer->bn.sums + (size_t)block * channels;
+    struct moments moments = moments_of(&layer->moments, channels, member);
+    float *linear = layer->bn.linear + block * layer->conv.linear.block_stride;
+    memset(sums, 0, (size_t)channels * sizeof *sums);
+    moments_clear(&moments, channels);
+    linear_part(layer, block, member, linear, images == BLOCK ? &moments : NULL);
+    if (images == BLOCK)
+        bn_add_moments(sums, channels, &moments);
+    else
+        bn_add_values(sums, &layer->conv.linear, linear, images);
+}
+
+void ISA_SYMBOL(conv_bn_relu_forward)(const struct op_run *run)
+{
+    struct conv_layer layer = layer_begin(run, run->training);
+    layer.pass =
+        conv_forward_begin(&layer.conv, run->values + run->op->weights.weight, layer.bn.minus_shift, run->team);
+    if (run->training) {
+        team_do(run->team, layer.bn.blocks, train_item, &layer);
+        bn_batch_statistics(&layer.bn, layer.bn.blocks);
+        bn_forward(&layer.bn);
+    } else {
+        bn_running_statistics(&layer.bn);
+        team_do(run->team, layer.bn.blocks, infer_item, &layer);
+    }
+}
+
+static void bn_gradient(const void *context, int block, float *out)
+{
+    const struct conv_layer *layer = context;
+    bn_backward_block(&layer->bn, block, &layer->conv.gradient, out);
+}
+
+void ISA_SYMBOL(conv_bn_relu_backward)(const struct op_run *run)
+{
+    struct conv_layer layer = layer_begin(run, true);
+    bn_gradient_sums(&layer.bn);
+    gradients_run(run, &layer.conv, bn_gradient, &layer);
 }
 
 static void conv_item(void *context, int block, int member)
 {
-    const struct conv_alone *all = context;
-    float *y = (float *)all->run->y + block * all->out.block_stride;
-    for (int k = 0; k < all->out.channels; k++)
-        map_clear_border(&all->out, y + k * all->out.plane);
-    linear_part(all->run, &all->conv, &all->pass, block, member, y, NULL);
+    const struct conv_layer *layer = context;
+    float *y = (float *)layer->run->y + block * layer->out.block_stride;
+    for (int k = 0; k < layer->out.channels; k++)
+        map_clear_border(&layer->out, y + k * layer->out.plane);
+    linear_part(layer, block, member, y, NULL);
 }
 
 void ISA_SYMBOL(conv_forward)(const struct op_run *run)
 {
-    struct conv_alone all = conv_begin(run);
-    all.pass = conv_forward_begin(&all.conv, run->values + run->op->weights.weight, NULL, run->team);
-    team_do(run->team, blocks_of(run->count), conv_item, &all);
+    struct conv_layer layer = layer_begin(run, run->training);
+    ASSERT(layer.out.border == 0);
+    layer.pass = conv_forward_begin(&layer.conv, run->values + run->op->weights.weight, NULL, run->team);
+    team_do(run->team, blocks_of(run->count), conv_item, &layer);
 }
 
 /* A copy with the border that the input gradient wants. */
 static void copy_gradient(const void *context, int block, float *to)
 {
-    const struct conv_alone *all = context;
-    const struct map *out = &all->out, *gradient = &all->conv.gradient;
-    const float *from = (const float *)all->run->dy + block * out->block_stride;
+    const struct conv_layer *layer = context;
+    const struct map *out = &layer->out, *gradient = &layer->conv.gradient;
+    const float *from = (const float *)layer->run->dy + block * out->block_stride;
     for (int k = 0; k < out->channels; k++)
         for (int y = 0; y < out->height; y++)
             memcpy(to + map_at(gradient, k, y, 0), from + map_at(out, k, y, 0), out->pitch * sizeof *to);
@@ -241,6 +228,6 @@ static void copy_gradient(const void *context, int block, float *to)
 
 void ISA_SYMBOL(conv_backward)(const struct op_run *run)
 {
-    struct conv_alone all = conv_begin(run);
-    gradients_run(run, &all.conv, copy_gradient, &all);
+    struct conv_layer layer = layer_begin(run, true);
+    gradients_run(run, &layer.conv, copy_gradient, &layer);
 }

@@ -25,20 +25,13 @@
     void ISA_SYMBOL(name##_backward)(const struct op_run *run);
 OPERATIONS(OPERATION_DECLARE)
 
-#define conv_scratch_bytes         ISA_SYMBOL(conv_scratch_bytes)
-#define conv_bn_relu_scratch_bytes ISA_SYMBOL(conv_bn_relu_scratch_bytes)
-#define bn_relu_scratch_bytes      ISA_SYMBOL(bn_relu_scratch_bytes)
-#define linear_scratch_bytes       ISA_SYMBOL(linear_scratch_bytes)
+/* Of all operations of op_conv.c, of op_linear.c; and the backend's `load` (load.c). */
+#define conv_scratch_bytes   ISA_SYMBOL(conv_scratch_bytes)
+#define linear_scratch_bytes ISA_SYMBOL(linear_scratch_bytes)
+#define load_batch           ISA_SYMBOL(load_batch)
 size_t conv_scratch_bytes(const struct plan *plan, const struct op *op, enum precision precision, int blocks,
                           int members);
-size_t conv_bn_relu_scratch_bytes(const struct plan *plan, const struct op *op, enum precision precision, int blocks,
-                                  int members);
-size_t bn_relu_scratch_bytes(const struct plan *plan, const struct op *op, int blocks);
-/* Of both operations in op_linear.c. */
 size_t linear_scratch_bytes(const struct plan *plan, const struct op *op, int blocks);
-
-/* The backend's `load` (load.c). */
-#define load_batch ISA_SYMBOL(load_batch)
 void load_batch(void *context, const struct tensor *tensor, const struct batch *batch, void *data, struct team *team);
 
 #endif

@@ -50,10 +50,10 @@ INLINE void pool_max(const struct map *from, const struct map *to, int size, int
                      const float *values, float *y, float *selected)
 {
     vector_bits flip = (vector_bits){0} + (affine && affine->scale < 0 ? INT32_MIN : 0);
-    for (int row = 0; row < to->height; row++)
-        for (int column = 0; column < to->width; column++) {
-            const float *window = values + map_at(from, 0, row * stride, column * stride);
-            float *out = y + map_at(to, 0, row, column);
+    for (int row = 0; row < to->height; row++) {
+        const float *window = values + map_at(from, 0, row * stride, 0);
+        float *out = y + map_at(to, 0, row, 0);
+        for (int column = 0; column < to->width; column++, window += (stride - 1) * BLOCK)
 #pragma GCC unroll 4
             for (int part = 0; part < PARTS; part++, window += VECTOR_WIDTH, out += VECTOR_WIDTH) {
                 vector best = window_select(window, size, from->pitch, flip);
@@ -63,17 +63,17 @@ INLINE void pool_max(const struct map *from, const struct map *to, int size, int
                     selected += VECTOR_WIDTH;
                 }
             }
-        }
+    }
 }
 
 INLINE void pool_average(const struct map *from, const struct map *to, int size, int stride,
                          const struct affine *affine, const float *values, float *y)
 {
     float share = 1.0f / (float)(size * size);
-    for (int row = 0; row < to->height; row++)
-        for (int column = 0; column < to->width; column++) {
-            const float *window = values + map_at(from, 0, row * stride, column * stride);
-            float *out = y + map_at(to, 0, row, column);
+    for (int row = 0; row < to->height; row++) {
+        const float *window = values + map_at(from, 0, row * stride, 0);
+        float *out = y + map_at(to, 0, row, 0);
+        for (int column = 0; column < to->width; column++, window += (stride - 1) * BLOCK)
             for (int part = 0; part < PARTS; part++, window += VECTOR_WIDTH, out += VECTOR_WIDTH) {
                 vector sum = {0};
                 for (int i = 0; i < size; i++)
@@ -81,7 +81,7 @@ INLINE void pool_average(const struct map *from, const struct map *to, int size,
                         sum += activate(affine, vector_load(window + i * from->pitch + j * BLOCK));
                 vector_store(out, sum * share);
             }
-        }
+    }
 }
 
 /* Adds to `out`, of map `gradient`, the gradient of `values`.  `selected`: the selected values of a max pool, the first

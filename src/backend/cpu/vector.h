@@ -88,7 +88,7 @@ INLINE vector vector_where(vector_bits mask, vector value)
     return (vector)((vector_bits)value & mask);
 }
 
-/* The first VECTOR_WIDTH of some bytes, as floats. */
+/* VECTOR_WIDTH bytes, as floats. */
 INLINE vector vector_from_bytes(const uint8_t *from)
 {
 #if defined VECTOR_AVX512
@@ -105,7 +105,7 @@ INLINE vector vector_from_bytes(const uint8_t *from)
 
 typedef float quad __attribute__((vector_size(16), may_alias));
 
-/* Four sums, each of every fourth lane. */
+/* Four sums, each over every fourth lane. */
 INLINE quad vector_fold(vector value)
 {
 #if defined VECTOR_AVX512

@@ -6,14 +6,14 @@
 #include "backend/cpu/winograd_bf16.h"
 #include "backend/cpu/winograd_transforms.h"
 
-/* A chunk of the tiles of all blocks: where each begins, and how many of its outputs are in the map. */
+/* A chunk of the tiles of all blocks: where each begins in inputs and outputs, and how much of it is in the map. */
 struct chunk {
     int tiles;
     size_t in[OUTER_TILES], out[OUTER_TILES];
     int rows[OUTER_TILES], columns[OUTER_TILES];
 };
 
-/* function(tile, kernel, …) with constants. */
+/* Calls function(tile, kernel, …) with constants, so that the compiler unrolls the transforms. */
 #define WINOGRAD_CALL(function, tile, kernel, ...)                                                                     \
     do {                                                                                                               \
         if ((kernel) == 5)                                                                                             \
@@ -39,13 +39,13 @@ static struct chunk chunk_at(const struct winograd *w, int first, int most)
     return chunk;
 }
 
-/* Columns of a product: channels, or pairs of them. */
+/* Columns of a gemm: channels, or pairs of them. */
 static inline int winograd_columns(bool pairs, int inputs)
 {
     return pairs ? (inputs + 1) / 2 : inputs;
 }
 
-/* U = G g Gt of some rows of kernels, VECTOR_WIDTH of them at once. */
+/* U = G g Gt, VECTOR_WIDTH kernels at once. */
 INLINE void winograd_weights_of(int tile, int kernel, const struct kernels *k, int first, int last,
                                 const float *weights, float *u)
 {
@@ -68,14 +68,12 @@ INLINE void winograd_weights_of(int tile, int kernel, const struct kernels *k, i
         }
 }
 
-/* [point][row][column] of canonical weights, rows first … last-1. */
 void winograd_weights(int tile, int kernel, const struct kernels *k, int first, int last, const float *weights,
                       float *u)
 {
     WINOGRAD_CALL(winograd_weights_of, tile, kernel, k, first, last, weights, u);
 }
 
-/* In place: rows get half as long, the step from point to point stays. */
 void winograd_weights_pair(int rows, int columns, float *u)
 {
     size_t point = winograd_weights_point(rows, columns);
@@ -99,15 +97,13 @@ INLINE void winograd_weights_gradient_of(int tile, int kernel, int outputs, int 
     }
 }
 
-/* Canonical gradient [output][input][kernel][kernel] of [point][output][input], kernels first … last-1; `first` is a
-   multiple of VECTOR_WIDTH. */
 void winograd_weights_gradient(int tile, int kernel, int outputs, int inputs, size_t first, size_t last, const float *u,
                                float *gradient)
 {
     WINOGRAD_CALL(winograd_weights_gradient_of, tile, kernel, outputs, inputs, first, last, u, gradient);
 }
 
-/* Pixels of one channel's map, or where they are laid out afresh: those that a tile wants and are not there, as zeros.
+/* Pixels of one channel that a tile wants: in the map, or, where the tile hangs over, copied into `patch` with zeros.
  */
 struct pixels {
     const float *from;
@@ -115,16 +111,16 @@ struct pixels {
     float patch[POINTS_MOST * BLOCK] __attribute__((aligned(64)));
 };
 
-/* `side` x `side` pixels, `rows` x `columns` of which are there. */
+/* `side` x `side` pixels, of which `rows` x `columns` exist. */
 static void pixels_patch(struct pixels *pixels, int side, int rows, int columns)
 {
     float *to = pixels->patch;
     size_t most = (size_t)side * BLOCK;
     for (int y = 0; y < side; y++, to += most) {
-        size_t there = y < rows ? (size_t)columns * BLOCK : 0;
-        if (there)
-            memcpy(to, pixels->from + y * pixels->pitch, there * sizeof *to);
-        memset(to + there, 0, (most - there) * sizeof *to);
+        size_t existing = y < rows ? (size_t)columns * BLOCK : 0;
+        if (existing)
+            memcpy(to, pixels->from + y * pixels->pitch, existing * sizeof *to);
+        memset(to + existing, 0, (most - existing) * sizeof *to);
     }
     pixels->from = pixels->patch;
     pixels->pitch = most;
@@ -149,14 +145,14 @@ INLINE void winograd_inputs_of(int tile, int kernel, const struct winograd *w, c
         }
 }
 
-/* Of channels first … last-1. */
+/* Channels first … last-1. */
 static void winograd_inputs(const struct winograd *w, const struct chunk *chunk, int most, int first, int last,
                             const float *x)
 {
     WINOGRAD_CALL(winograd_inputs_of, w->tile, w->kernel, w, chunk, most, first, last, x);
 }
 
-/* Pairs of channels; with tiles of 2, none of which hangs over. */
+/* In pairs of channels, with tiles of 2 that don't hang over. */
 static void winograd_inputs_pairs(const struct winograd *w, const struct chunk *chunk, int most, const float *x)
 {
     size_t point = winograd_point(winograd_columns(true, w->inputs), most);
@@ -168,7 +164,7 @@ static void winograd_inputs_pairs(const struct winograd *w, const struct chunk *
         }
 }
 
-/* Pairs of such tiles, of inputs first … last-1 and of all gradients; `most` pairs in a chunk. */
+/* In pairs of such tiles: inputs first … last-1 and all gradients.  A chunk has room for `most` pairs. */
 static void winograd_outer_pairs(const struct winograd *w, const struct chunk *chunk, int most, int first, int last,
                                  const float *x, const float *d)
 {
@@ -206,8 +202,8 @@ INLINE void tile_store(int tile, int rows, int columns, vector y[LINE_MOST][LINE
 }
 
 /* Y = At m A. */
-INLINE void winograd_outputs_of(int tile, int kernel, const struct winograd *w, const struct chunk *chunk, float *out,
-                                const struct moments *moments)
+INLINE void winograd_outputs(int tile, int kernel, const struct winograd *w, const struct chunk *chunk, float *out,
+                             const struct moments *moments)
 {
     size_t point = winograd_point(w->outputs, GEMM_TILES);
     for (int k = 0; k < w->outputs; k++) {
@@ -234,15 +230,9 @@ INLINE void winograd_outputs_of(int tile, int kernel, const struct winograd *w, 
         moments_end_row(moments, w->outputs);
 }
 
-static void winograd_outputs(const struct winograd *w, const struct chunk *chunk, float *out,
-                             const struct moments *moments)
-{
-    WINOGRAD_CALL(winograd_outputs_of, w->tile, w->kernel, w, chunk, out, moments);
-}
-
 /* D = A dY At. */
-INLINE void winograd_gradients_of(int tile, int kernel, const struct winograd *w, const struct chunk *chunk,
-                                  const float *dy)
+INLINE void winograd_gradients(int tile, int kernel, const struct winograd *w, const struct chunk *chunk,
+                               const float *dy)
 {
     int most = winograd_outer_tiles(tile);
     size_t point = winograd_point(w->outputs, most);
@@ -258,11 +248,6 @@ INLINE void winograd_gradients_of(int tile, int kernel, const struct winograd *w
                 map_to_points(line_of_gradient, winograd_line(tile, kernel), tile, pixels.from + part, pixels.pitch,
                               to + part, point);
         }
-}
-
-static void winograd_gradients(const struct winograd *w, const struct chunk *chunk, const float *dy)
-{
-    WINOGRAD_CALL(winograd_gradients_of, w->tile, w->kernel, w, chunk, dy);
 }
 
 void winograd_gemm(const struct winograd *w, const float *x, float *out, const struct moments *moments)
@@ -293,7 +278,7 @@ void winograd_gemm(const struct winograd *w, const float *x, float *out, const s
             gemm.weights = w->weights + point * winograd_weights_point(w->outputs, w->inputs);
             gemm_run(&gemm, w->in + point * in_point, w->out + point * out_point, NULL);
         }
-        winograd_outputs(w, &chunk, out, moments);
+        WINOGRAD_CALL(winograd_outputs, w->tile, w->kernel, w, &chunk, out, moments);
     }
 }
 
@@ -322,7 +307,7 @@ void winograd_outer(const struct winograd *w, int first_channel, int last_channe
             winograd_outer_pairs(w, &chunk, most, first_channel, last_channel, x, d);
         } else {
             winograd_inputs(w, &chunk, most, first_channel, last_channel, x);
-            winograd_gradients(w, &chunk, d);
+            WINOGRAD_CALL(winograd_gradients, w->tile, w->kernel, w, &chunk, d);
         }
         outer.width = pairs ? (chunk.tiles + 1) / 2 : chunk.tiles;
         for (int point = 0; point < winograd_points(w->tile, w->kernel); point++) {

@@ -339,7 +339,7 @@ static void test_what_the_policy_was_shown(void **unused)
     event.as.policy = (struct event_policy){.update = 1, .episode = 1, .asked = {1, (int64_t[]){2}}};
     apply(state, &event);
     struct session_state *copy = session_state_copy(state);
-    assert_true(session_node(copy, 2)->shown && !session_node(copy, 1)->shown && !session_node(copy, 3)->shown);
+    assert_true(session_node(copy, 2)->observed && !session_node(copy, 1)->observed && !session_node(copy, 3)->observed);
     assert_int_equal(copy->policies[0].facts.asked.items[0], 2);
     session_state_free(state);
     session_state_free(copy);

@@ -1,16 +1,16 @@
 /*
  * evolve.c - aging evolution (regularised evolution: Real, Aggarwal, Huang, Le; AAAI 2019).
  *
- * A population of the youngest trained networks; the best of a sample of them is mutated; the child joins, the oldest
- * leaves, however good it is.  Population and sample are a parent choice (`aging`: search/parents.c), which this policy
- * needs; what is here is the mutation, one decision of random's: a wider one (each layer with probability 1/2) or a
- * deeper one, as often as the options' numbers of the two are to each other.  A draw that changes nothing (no layer
- * widens, no insertion is offered) is drawn again, so that an empty proposal means that nothing can grow.
+ * The population is the youngest trained networks.  The best of a sample of it is mutated; the child joins, and the
+ * oldest leaves, however good it is.  Population and sample are the parent choice `aging` (search/parents.c), which
+ * this policy sets.  The mutation is one decision of the policy random, a wider one or a deeper one, in the ratio of
+ * their numbers in the options.  A draw that changes nothing is drawn again, so that an empty proposal means that
+ * nothing can grow.
  *
- * What isn't the paper's: the first population isn't random networks but what grows from the start network, which dies
- * too; and a child inherits its parent's weights.
+ * Two things differ from the paper: the first population grows from the start network, which dies too, and a child
+ * inherits its parent's weights.
  *
- * The log-probability isn't that of the last draw alone: it is 0.
+ * A proposal's log-probability is not known: it is written as 0.
  */
 #include <stdlib.h>
 

@@ -1,13 +1,13 @@
 /*
- * random.c - three peers that a controller has to beat.  They learn nothing and keep nothing but a probability.
+ * random.c - three policies that learn nothing, to compare the controller with.
  *
  *     random      every offered layer widens with probability one half, an insertion's block, layer and kernel are
  *                 uniform among those offered (EAS, section 5.1)
- *     widen       deepens as random does, but every offered layer widens in every wider decision: what a controller
- *                 may learn that learns nothing else
+ *     widen       deepens as random does, but every offered layer widens in every wider decision: the simplest thing
+ *                 that a controller may learn
  *     hillclimb   random's decisions on the best network so far; a child that is better takes its place (NASH: Elsken,
- *                 Metzen, Hutter 2017, section 3.2, with one neighbour at a time).  So it is random with the parent
- *                 choice `best`, and says so
+ *                 Metzen, Hutter 2017, section 3.2, with one neighbour at a time).  It is random with the parent choice
+ *                 `best`
  */
 #include "policy/random.h"
 

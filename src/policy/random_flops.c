@@ -4,10 +4,10 @@
  * It aims at a number of FLOPs (of a network of another session) by rejection.  A draw first takes a probability of
  * widening, uniform between 0 and 1, and then makes all decisions that the options say, as random does with that
  * probability.  The first draw whose child is within 2 % of the aim is the proposal; when 1024 draws have none, the one
- * nearest to it by ratio.  So the depth is that of every other policy's networks, and what is matched is the width, and
- * where and how large the inserted layers are.
+ * nearest to it by ratio.  So the networks are as deep as any other policy's; their widths, and the places and sizes of
+ * the inserted layers, are what is matched.
  *
- * A proposal's log-probability is not that of its decisions alone, and not known: it is 0.
+ * A proposal's log-probability is not known: it is written as 0.
  */
 #include "policy/random.h"
 

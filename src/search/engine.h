@@ -1,8 +1,7 @@
 /*
- * engine.h - the search itself: asks the policy, keeps the pool of known networks and the queue, hands trials
- * to the evaluator, and is the only one that numbers and writes events.
+ * engine.h - the search: asks the policy for networks, gives them to the evaluator as trials, and writes the session.
  *
- * engine_run() owns its thread.  Other threads may call engine_command() and nothing else.  Every event, durable
+ * engine_run() owns its thread.  Other threads may call engine_command() and engine_stop() only.  Every event, durable
  * or not, goes to the log, to the engine's own state by session_apply(), and to the sinks, in that order, on the
  * engine's thread.
  */
@@ -32,12 +31,12 @@ int engine_run(struct engine *engine, struct error *error);
 const struct session_state *engine_state(const struct engine *engine); /* engine's thread, or after engine_run */
 void engine_free(struct engine *engine);
 
-/* A person's request: the words of the `:` line, `by` who asks.  They may be refused; the answer is a COMMAND
-   event.  Words: `stop`, `pause`, `continue`, `pin N`, `unpin N`, `prune N`, `grow N ACTION…`, `undo`,
+/* A request: `by` asks for `words`, which are those of the `:` line.  The answer, or the refusal, is a COMMAND event.
+   Words: `stop`, `pause`, `continue`, `pin N`, `unpin N`, `prune N`, `grow N ACTION…`, `undo`,
    `budget episodes|networks|seconds VALUE` (or a change: +10, -10), `note N TEXT`, and for networks that start from now
-   on `rate X`, `epochs N`.  Any thread; async-signal-safe is engine_stop. */
+   on `rate X`, `epochs N`.  Any thread. */
 void engine_command(struct engine *engine, enum event_author by, const char *words);
-/* Ask for an orderly end: safe in a signal handler. */
+/* Ask for an orderly end.  Any thread, and safe in a signal handler. */
 void engine_stop(struct engine *engine);
 
 #endif

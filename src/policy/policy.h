@@ -76,7 +76,12 @@ struct policy_options {
     int match_count;
 };
 
-struct policy;
+struct policy_kind;
+struct policy {
+    const struct policy_kind *kind;
+    struct policy_options options;
+    void *state; /* of kinds that learn, their own; NULL of others */
+};
 
 struct policy_kind {
     const char *name;
@@ -84,7 +89,8 @@ struct policy_kind {
     const char *parent;  /* the parent choice that it needs, as --parent has it; NULL: any */
     bool takes_match;    /* it needs --match */
     bool takes_actions;  /* it needs --actions, and proposes them on any parent */
-    struct policy *(*create)(const struct policy_options *options);
+    /* Make and free `state`.  NULL: it has none. */
+    void (*create)(struct policy *policy);
     void (*destroy)(struct policy *policy);
     /* Has it an answer to a request with these numbers?  If not, `end` says why the search ends.  NULL: always. */
     bool (*has_next)(const struct policy *policy, int64_t proposal, int64_t network, struct error *end);
@@ -103,6 +109,10 @@ struct policy_kind {
 /* By name, NULL when unknown; and by row, for --help. */
 const struct policy_kind *policy_find(const char *name);
 const struct policy_kind *policy_at(int index);
+
+/* Copies the options and borrows what they point at. */
+struct policy *policy_new(const struct policy_kind *kind, const struct policy_options *options);
+void policy_free(struct policy *policy); /* NULL is fine */
 
 /* The child of a proposal: all its actions in order.  -1 with the first that can't be applied. */
 int proposal_apply(const struct arch *parent, const struct proposal *proposal, struct arch *child, struct error *error);

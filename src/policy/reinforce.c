@@ -34,8 +34,7 @@
 #include "util/bug.h"
 #include "util/memory.h"
 
-struct policy {
-    struct policy_options options;
+struct reinforce {
     struct controller *controller;
     bool has_baseline;
     double baseline;
@@ -46,28 +45,27 @@ static int decision_count(const struct policy *policy)
     return policy->options.wider_decisions + policy->options.deeper_decisions;
 }
 
-static struct policy *create(const struct policy_options *options)
+static void create(struct policy *policy)
 {
-    struct policy *policy = memory_new(1, sizeof *policy);
+    const struct policy_options *options = &policy->options;
+    struct reinforce *state = policy->state = memory_new(1, sizeof *state);
     ASSERT(options->wider_decisions >= 0 && options->deeper_decisions >= 0);
-    policy->options = *options;
     ASSERT(decision_count(policy) <= PROPOSAL_STEPS_MAX);
-    policy->controller = controller_new(options->space, options->dense, options->seed);
-    return policy;
+    state->controller = controller_new(options->space, options->dense, options->seed);
 }
 
 static void destroy(struct policy *policy)
 {
-    if (!policy)
-        return;
-    controller_free(policy->controller);
-    free(policy);
+    struct reinforce *state = policy->state;
+    controller_free(state->controller);
+    free(state);
 }
 
 static int propose(struct policy *policy, const struct proposal_request *request, struct proposal *proposal,
                    struct error *error)
 {
-    struct chooser chooser = controller_chooser(policy->controller);
+    const struct reinforce *state = policy->state;
+    struct chooser chooser = controller_chooser(state->controller);
     decisions_sample(&policy->options, &chooser, request->parent, request->stream, proposal);
     return 0;
 }
@@ -83,15 +81,16 @@ static double reward_of(double accuracy)
 /* Returns what to subtract from this batch's rewards. */
 static double move_baseline(struct policy *policy, double mean)
 {
+    struct reinforce *state = policy->state;
     double decay = policy->options.baseline_decay, subtracted;
     if (policy->options.baseline_released) {
-        policy->baseline = (float)(policy->baseline + decay * (mean - policy->baseline));
-        subtracted = policy->baseline;
+        state->baseline = (float)(state->baseline + decay * (mean - state->baseline));
+        subtracted = state->baseline;
     } else {
-        subtracted = policy->has_baseline ? policy->baseline : mean;
-        policy->baseline = (float)(decay * subtracted + (1 - decay) * mean);
+        subtracted = state->has_baseline ? state->baseline : mean;
+        state->baseline = (float)(decay * subtracted + (1 - decay) * mean);
     }
-    policy->has_baseline = true;
+    state->has_baseline = true;
     return subtracted;
 }
 
@@ -151,6 +150,7 @@ static void batch_done(struct example_batch *batch)
 static void add_gradients(struct policy *policy, const struct example_batch *batch, double baseline,
                           struct policy_update *update)
 {
+    struct controller *controller = ((struct reinforce *)policy->state)->controller;
     int rewarded_decisions = batch->examples[batch->rewarded].first;
     for (int i = 0; i < batch->count; i++) {
         const struct example *example = &batch->examples[i];
@@ -159,8 +159,8 @@ static void add_gradients(struct policy *policy, const struct example_batch *bat
                                  : policy->options.imitate_weight / (batch->count - batch->rewarded);
         double bonus = rewarded ? policy->options.entropy_bonus / rewarded_decisions : 0;
         for (int d = example->first; d < example[1].first; d++) {
-            struct decision_score score = controller_score(policy->controller, &batch->decisions[d]);
-            controller_learn(policy->controller, &batch->decisions[d], weight, bonus);
+            struct decision_score score = controller_score(controller, &batch->decisions[d]);
+            controller_learn(controller, &batch->decisions[d], weight, bonus);
             update->loss -= weight * score.log_probability + bonus * score.entropy;
             update->entropy += rewarded ? score.entropy / rewarded_decisions : 0;
         }
@@ -170,8 +170,9 @@ static void add_gradients(struct policy *policy, const struct example_batch *bat
 static void observe(struct policy *policy, const struct outcome *outcomes, int count, struct policy_update *update)
 {
     struct example_batch batch = batch_of(policy, outcomes, count);
-    struct parameters *parameters = &policy->controller->parameters;
-    *update = (struct policy_update){.baseline = policy->baseline};
+    const struct reinforce *state = policy->state;
+    struct parameters *parameters = &state->controller->parameters;
+    *update = (struct policy_update){.baseline = state->baseline};
     if (batch.own) {
         update->reward_best = batch.examples[0].reward;
         for (int i = 0; i < batch.own; i++) {
@@ -181,7 +182,7 @@ static void observe(struct policy *policy, const struct outcome *outcomes, int c
         double baseline = move_baseline(policy, update->reward_mean);
         parameters_clear_gradients(parameters);
         add_gradients(policy, &batch, baseline, update);
-        update->baseline = policy->baseline;
+        update->baseline = state->baseline;
         update->gradient_norm = parameters_gradient_norm(parameters);
         parameters_adam_step(parameters, policy->options.rate);
     }
@@ -193,18 +194,19 @@ enum { NUMBER_HAS_BASELINE, NUMBER_BASELINE, NUMBERS };
 
 static void save(const struct policy *policy, void **bytes, size_t *length)
 {
-    const double numbers[NUMBERS] = {
-        [NUMBER_HAS_BASELINE] = policy->has_baseline, [NUMBER_BASELINE] = policy->baseline};
-    parameters_encode(&policy->controller->parameters, numbers, NUMBERS, bytes, length);
+    const struct reinforce *state = policy->state;
+    const double numbers[NUMBERS] = {[NUMBER_HAS_BASELINE] = state->has_baseline, [NUMBER_BASELINE] = state->baseline};
+    parameters_encode(&state->controller->parameters, numbers, NUMBERS, bytes, length);
 }
 
 static int load(struct policy *policy, const void *bytes, size_t length, struct error *error)
 {
+    struct reinforce *state = policy->state;
     double numbers[NUMBERS];
-    if (parameters_decode(&policy->controller->parameters, numbers, NUMBERS, bytes, length, error) != 0)
+    if (parameters_decode(&state->controller->parameters, numbers, NUMBERS, bytes, length, error) != 0)
         return -1;
-    policy->has_baseline = numbers[NUMBER_HAS_BASELINE] != 0;
-    policy->baseline = numbers[NUMBER_BASELINE];
+    state->has_baseline = numbers[NUMBER_HAS_BASELINE] != 0;
+    state->baseline = numbers[NUMBER_BASELINE];
     return 0;
 }
 

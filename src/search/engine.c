@@ -78,8 +78,8 @@ static void make_parts(struct engine *engine, const struct event_integers *match
     trials_init(&engine->trials, &engine->journal, engine->evaluator, options, &engine->start);
     engine->parents = (struct parents){.journal = &engine->journal,
                                        .options = options,
-                                       .policy_options = &engine->learner.policy_options,
-                                       .any = engine->learner.kind->takes_actions};
+                                       .policy_options = &engine->learner.policy->options,
+                                       .any = engine->learner.policy->kind->takes_actions};
     engine->proposals = (struct proposals){.journal = &engine->journal,
                                            .options = options,
                                            .input = engine->data.input,
@@ -116,17 +116,21 @@ static int create(struct engine *engine, const char *folder, struct error *error
     return 0;
 }
 
+/* The engine when nothing failed. */
+static int hand_over(struct engine *engine, int status, struct engine **result)
+{
+    *result = status ? NULL : engine;
+    if (status)
+        engine_free(engine);
+    return status;
+}
+
 int engine_create(const struct search_options *options, const char *folder, const struct engine_data *data,
                   struct evaluator *evaluator, struct engine **result, struct error *error)
 {
     struct engine *engine = engine_new(data, evaluator);
     engine->options = *options;
-    if (create(engine, folder, error)) {
-        engine_free(engine);
-        return -1;
-    }
-    *result = engine;
-    return 0;
+    return hand_over(engine, create(engine, folder, error), result);
 }
 
 static int restore(struct engine *engine, struct error *error)
@@ -149,12 +153,7 @@ int engine_resume(const char *folder, const struct engine_data *data, struct eva
     int status = journal_open(&engine->journal, folder, warning, error);
     if (!status && restore(engine, error))
         status = error_prefix(error, "%s", log_folder(engine->journal.log));
-    if (status) {
-        engine_free(engine);
-        return -1;
-    }
-    *result = engine;
-    return 0;
+    return hand_over(engine, status, result);
 }
 
 void engine_add_sink(struct engine *engine, struct engine_sink sink)

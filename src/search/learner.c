@@ -34,23 +34,21 @@ enum { POLICY_BYTES_MAX = 1 << 28 };
 void learner_init(struct learner *learner, struct journal *journal, const struct search_options *options,
                   struct shape input, const struct event_integers *match)
 {
-    *learner = (struct learner){.journal = journal, .options = options, .kind = policy_find(options->policy)};
-    learner->policy_options = options_policy(options, input);
-    learner->policy_options.match = match->items;
-    learner->policy_options.match_count = match->count;
-    learner->policy = learner->kind->create(&learner->policy_options);
+    struct policy_options policy_options = options_policy(options, input);
+    policy_options.match = match->items;
+    policy_options.match_count = match->count;
+    *learner = (struct learner){journal, options, policy_new(policy_find(options->policy), &policy_options)};
 }
 
 void learner_done(struct learner *learner)
 {
-    if (learner->policy)
-        learner->kind->destroy(learner->policy);
+    policy_free(learner->policy);
 }
 
 int learner_restore(struct learner *learner, struct error *error)
 {
     const struct session_state *state = learner->journal->state;
-    if (!state->policy_count || !learner->kind->load)
+    if (!state->policy_count || !learner->policy->kind->load)
         return 0;
     const struct event_policy *facts = &state->policies[state->policy_count - 1].facts;
     char *path = journal_path(learner->journal, "policy", facts->state);
@@ -61,7 +59,7 @@ int learner_restore(struct learner *learner, struct error *error)
     if (!status && strcmp(hash_print(hash_of(bytes, length), hash), facts->state_hash))
         status = error_set(error, "%s: is not the file that was written (checksum %.8s, was %.8s)", path, hash,
                            facts->state_hash);
-    else if (!status && learner->kind->load(learner->policy, bytes, length, error))
+    else if (!status && learner->policy->kind->load(learner->policy, bytes, length, error))
         status = error_prefix(error, "%s", path);
     free(bytes);
     free(path);
@@ -239,7 +237,7 @@ static int write_policy(struct learner *learner, int64_t update, char **name, ch
     void *bytes;
     size_t length;
     char hash[HASH_TEXT];
-    learner->kind->save(learner->policy, &bytes, &length);
+    learner->policy->kind->save(learner->policy, &bytes, &length);
     hash_print(hash_of(bytes, length), hash);
     *name = event_text("u%" PRId64 "-%.8s.safetensors", update, hash);
     *hash_text = event_text("%s", hash);
@@ -268,13 +266,13 @@ static void observe(struct learner *learner, int64_t number, const struct batch_
             policy->accuracy_best = node->accuracy;
     }
     if (batch->count)
-        learner->kind->observe(learner->policy, batch->outcomes, batch->count, &update);
+        learner->policy->kind->observe(learner->policy, batch->outcomes, batch->count, &update);
     policy->reward_mean = update.reward_mean;
     policy->baseline = update.baseline;
     policy->loss = update.loss;
     policy->entropy = update.entropy;
     policy->gradient_norm = update.gradient_norm;
-    if (learner->kind->save && write_policy(learner, number, &policy->state, &policy->state_hash)) {
+    if (learner->policy->kind->save && write_policy(learner, number, &policy->state, &policy->state_hash)) {
         event_done(&event);
         return;
     }
@@ -283,7 +281,7 @@ static void observe(struct learner *learner, int64_t number, const struct batch_
 
 void learner_learn(struct learner *learner)
 {
-    while (learner->kind->observe && !learner->journal->broken) {
+    while (learner->policy->kind->observe && !learner->journal->broken) {
         struct event_integers proposals = next_proposals(learner);
         if (!proposals.count)
             return;

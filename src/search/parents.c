@@ -84,14 +84,9 @@ static int64_t narrow(struct parents *parents, int64_t *nodes, int64_t count, bo
 {
     int64_t left = 0;
     for (int64_t i = 0; i < count; i++)
-        left += good(parents, nodes[i]);
-    if (!left)
-        return count;
-    left = 0;
-    for (int64_t i = 0; i < count; i++)
         if (good(parents, nodes[i]))
             nodes[left++] = nodes[i];
-    return left;
+    return left ? left : count; /* nothing has moved when none is good */
 }
 
 /* Keep those that the option --parent chooses from. */

@@ -76,10 +76,8 @@ static void make_parts(struct engine *engine, const struct event_integers *match
     const struct search_options *options = &engine->options;
     learner_init(&engine->learner, &engine->journal, options, engine->data.input, match);
     trials_init(&engine->trials, &engine->journal, engine->evaluator, options, &engine->start);
-    engine->parents = (struct parents){.journal = &engine->journal,
-                                       .options = options,
-                                       .policy_options = &engine->learner.policy->options,
-                                       .any = engine->learner.policy->kind->takes_actions};
+    engine->parents =
+        (struct parents){.journal = &engine->journal, .options = options, .policy = engine->learner.policy};
     engine->proposals = (struct proposals){.journal = &engine->journal,
                                            .options = options,
                                            .input = engine->data.input,

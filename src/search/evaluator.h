@@ -7,6 +7,8 @@
 #ifndef ESPALIER_SEARCH_EVALUATOR_H
 #define ESPALIER_SEARCH_EVALUATOR_H
 
+#include <stdlib.h>
+
 #include "arch/weights.h"
 #include "device/device.h"
 #include "morph/morph.h"
@@ -27,7 +29,11 @@ struct trial {
     struct morph_options morph;
     struct training training;
 };
-void trial_done(struct trial *trial);
+static inline void trial_done(struct trial *trial)
+{
+    free(trial->parent_weights);
+    trial->parent_weights = NULL;
+}
 
 enum report_kind {
     REPORT_STEP,   /* a few a second for each slot; some may be dropped */
@@ -49,7 +55,13 @@ struct report {
     enum failure_reason failure;
     char *message; /* the receiver's to free(), or NULL */
 };
-void report_done(struct report *report);
+static inline void report_done(struct report *report)
+{
+    weights_free(report->weights);
+    free(report->message);
+    report->weights = NULL;
+    report->message = NULL;
+}
 
 struct evaluator;
 struct evaluator_kind {

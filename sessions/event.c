@@ -304,7 +304,8 @@ char *event_text(const char *format, ...)
     return text;
 }
 
-/* One more place.  These arrays are short and keep no capacity; the allocator's own slack makes growing cheap. */
+/* Make space for one more item.  These arrays are short and have no capacity field: the allocator makes growing cheap.
+ */
 static void *grow(void *items, int count, size_t size)
 {
     return memory_resize(items, (size_t)count + 1, size);

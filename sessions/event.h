@@ -1,8 +1,8 @@
 /*
  * event.h - the facts of a session.  Everything else is a function of their stream (state.h).
  *
- * An event is a number, a time, a kind and that kind's fields.  Kinds and fields stand once, in the lists
- * below: they make the enum, the structs, the msgpack keys, the JSON names, the comparison and the digest.
+ * An event is a number, a time, a kind and that kind's fields.  Kinds and fields are in the lists below,
+ * which make the enum, the structs, the msgpack keys, the JSON names, the comparison and the digest.
  * To add one: a row here, a case in session_apply(), a line in espalier-session(5).
  *
  * DURABLE events are never dropped.  TRANSIENT ones (a step's loss, a device's sample) are thinned, and
@@ -11,7 +11,7 @@
  *
  * A field of a word type (AUTHOR, FAILURE, FINISH) holds one of a few words: an enum in memory, the word on disk.
  *
- * Architectures, actions and shapes are text in arch/'s notation: this room knows nothing of networks.
+ * Architectures, actions and shapes are texts in the notation of arch/.
  */
 #ifndef ESPALIER_SESSIONS_EVENT_H
 #define ESPALIER_SESSIONS_EVENT_H
@@ -100,7 +100,7 @@
     F(TEXT, weights, FACT)       /* file under weights/ */                                                  \
     F(TEXT, weights_hash, FACT)                                                                             \
     F(TEXT, stopped, FACT)       /* why it wasn't trained to the end; "": it was */                         \
-    F(REAL, predicted, FACT)     /* then: the accuracy that it would have come to; accuracy is measured */
+    F(REAL, predicted, FACT)     /* then: the accuracy that it would have reached; accuracy is measured */
 #define EVENT_FIELDS_FAILED(F)                                                                              \
     F(INTEGER, node, FACT) F(INTEGER, attempt, FACT)                                                        \
     F(FAILURE, reason, FACT) F(TEXT, message, FACT)                                                         \
@@ -116,7 +116,7 @@
     F(REAL, loss, FACT) F(REAL, entropy, FACT) F(REAL, gradient_norm, FACT)                                 \
     F(TEXT, state, FACT)         /* file under policy/ with the policy's networks, or "" */                 \
     F(TEXT, state_hash, FACT)                                                                               \
-    F(INTEGERS, asked, FACT)     /* networks that a person asked for and that it was shown beside the batch */ \
+    F(INTEGERS, asked, FACT)     /* networks of a person that it observed beside the batch */ \
     F(INTEGERS, proposals, FACT) /* the batch; none: those of the episode */
 #define EVENT_FIELDS_COMMAND(F) F(AUTHOR, by, FACT) F(TEXT, words, FACT) F(BOOL, refused, FACT) F(TEXT, answer, FACT)
 #define EVENT_FIELDS_PAUSED(F) F(BOOL, paused, FACT) F(AUTHOR, by, FACT)

@@ -17,8 +17,8 @@
 #include "util/bug.h"
 #include "util/memory.h"
 
-/* Room that the library takes at first to unpack an event: enough for the keys and values of most kinds, and little
-   enough for the allocator to give the same block again each time; msgpack_unpack_next() would take 8 KB. */
+/* Bytes that the library allocates at first to unpack an event: enough for the keys and values of most kinds, and few
+   enough for the allocator to give the same block each time; msgpack_unpack_next() would allocate 8 KB. */
 enum { ZONE = 960 };
 
 static int write_to_text(void *context, const char *bytes, size_t length)
@@ -139,7 +139,8 @@ void event_renumber(const void *payload, size_t length, int64_t number, struct t
     const unsigned char *bytes = payload;
     size_t at;
     uint64_t size, inside;
-    ASSERT(frame_begins_event(bytes, length, &at) && head_of(bytes + at, length - at, &size, &inside));
+    if (!frame_begins_event(bytes, length, &at) || !head_of(bytes + at, length - at, &size, &inside))
+        BUG("not an event");
     msgpack_packer packer;
     msgpack_packer_init(&packer, out, write_to_text);
     text_add_bytes(out, payload, at);

@@ -1,8 +1,8 @@
 /*
- * forecast.c - the pace of the past, held to the limit that will be reached first.
+ * forecast.c - the pace of the search so far, applied to the limit that it will reach first.
  *
- * Networks in training count by the epochs that they have: a search of few long trainings does not stand still
- * between results.
+ * Networks in training count in part, by their epochs: so the forecast of a search of few long trainings moves between
+ * results too.
  */
 #include "sessions/forecast.h"
 
@@ -11,7 +11,7 @@ static double larger(double a, double b)
     return a > b ? a : b;
 }
 
-/* What is trained, in networks. */
+/* Trained networks, and the parts of those in training. */
 static double trained(const struct session_state *state)
 {
     double sum = (double)state->status_count[NODE_DONE];

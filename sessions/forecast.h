@@ -6,8 +6,8 @@
 
 #include "sessions/state.h"
 
-/* The budget's share that is spent (0…1; 0 when there is no limit) and the seconds left (negative: unknown), by the
-   pace of this search so far. */
+/* The share of the budget that is spent (0…1; 0 when there is no limit), and the seconds left by the pace of this search
+   so far (negative: unknown). */
 struct forecast {
     double share, seconds_left;
 };

@@ -52,7 +52,7 @@ static struct session_device *device_at(struct session_state *state, const char 
     return device;
 }
 
-static void meet_devices(struct session_state *state, const struct event_texts *ids, const struct event_texts *names)
+static void add_devices(struct session_state *state, const struct event_texts *ids, const struct event_texts *names)
 {
     for (int i = 0; i < ids->count; i++)
         replace_text(&device_at(state, ids->items[i])->name, i < names->count ? names->items[i] : "");
@@ -65,7 +65,7 @@ static void release_device(struct session_state *state, int64_t node)
             state->devices[i].node = 0;
 }
 
-static void nobody_trains(struct session_state *state)
+static void stop_all_training(struct session_state *state)
 {
     for (int i = 0; i < state->device_count; i++)
         state->devices[i].node = 0;
@@ -98,7 +98,7 @@ static double real_option(const struct session_state *state, const char *name, d
 static void apply_session(struct session_state *state, const struct event_session *session)
 {
     event_fields_copy(EVENT_SESSION, session, &state->facts);
-    meet_devices(state, &session->devices, &session->device_names);
+    add_devices(state, &session->devices, &session->device_names);
     state->budget_episodes = integer_option(state, "episodes");
     state->budget_networks = integer_option(state, "networks");
     state->budget_seconds = real_option(state, "seconds", 0);
@@ -168,7 +168,7 @@ static void apply_proposal(struct session_state *state, enum event_kind kind, co
         add_proposal(state, kind, facts);
 }
 
-static void forget_step(struct session_node *node)
+static void clear_step(struct session_node *node)
 {
     node->step = node->steps = 0;
     node->step_loss = node->step_rate = 0;
@@ -187,7 +187,7 @@ static void apply_started(struct session_state *state, const struct event_starte
     node->failure_reason = FAILURE_UNKNOWN;
     replace_text(&node->failure, NULL);
     replace_text(&node->device, text_of(facts->device));
-    forget_step(node);
+    clear_step(node);
     if (node->device[0])
         device_at(state, node->device)->node = facts->node;
 }
@@ -206,7 +206,7 @@ static void apply_epoch(struct session_state *state, const struct event_epoch *f
     node->loss = facts->validation_loss;
     node->seconds += facts->seconds;
     node->images_per_second = facts->images_per_second;
-    forget_step(node);
+    clear_step(node);
 }
 
 static void apply_result(struct session_state *state, const struct event_result *facts, double time)
@@ -223,7 +223,7 @@ static void apply_result(struct session_state *state, const struct event_result 
     replace_text(&node->weights_hash, text_of(facts->weights_hash));
     replace_text(&node->stopped, text_of(facts->stopped)[0] ? facts->stopped : NULL);
     node->predicted = facts->predicted;
-    forget_step(node);
+    clear_step(node);
     state->not_new_count = 0;
     bool number = facts->accuracy == facts->accuracy;
     if (number && (!state->best || facts->accuracy > session_node(state, state->best)->accuracy)) {
@@ -247,7 +247,7 @@ static void apply_failed(struct session_state *state, const struct event_failed 
     node->failure_reason = (enum failure_reason)facts->reason.value;
     node->failure =
         text_of(facts->message)[0] ? event_text("%s: %s", reason, facts->message) : memory_copy_text(reason);
-    forget_step(node);
+    clear_step(node);
     if (!cancelled)
         state->failure_count++;
 }
@@ -266,12 +266,12 @@ static void apply_lost(struct session_state *state, const struct event_lost *fac
 
 static void apply_opened(struct session_state *state, const struct event_opened *facts)
 {
-    nobody_trains(state);
+    stop_all_training(state);
     state->opened_count++;
     state->finished = false;
     for (int i = 0; i < state->device_count; i++)
         state->devices[i].lost = false;
-    meet_devices(state, &facts->devices, &facts->device_names);
+    add_devices(state, &facts->devices, &facts->device_names);
 }
 
 static void apply_policy(struct session_state *state, const struct event_policy *facts, double time)
@@ -282,7 +282,7 @@ static void apply_policy(struct session_state *state, const struct event_policy 
     record->time = time;
     event_fields_copy(EVENT_POLICY, facts, &record->facts);
     for (int i = 0; i < facts->asked.count; i++)
-        session_node_own(state, facts->asked.items[i])->shown = true;
+        session_node_own(state, facts->asked.items[i])->observed = true;
 }
 
 /* The node and all that grew from it.  What is in training ends by itself, soon: the engine cancels it. */
@@ -344,7 +344,7 @@ static void apply_paused(struct session_state *state, const struct event_paused 
 
 static void apply_finished(struct session_state *state, const struct event_finished *facts)
 {
-    nobody_trains(state);
+    stop_all_training(state);
     state->finished = true;
     free(state->finish_reason.other);
     event_field_copy(EVENT_FIELD_FINISH, &facts->reason, &state->finish_reason);

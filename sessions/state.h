@@ -39,7 +39,7 @@ struct session_node {
     int child_count;
     int known_count;             /* proposals that led here again */
     int fruitless_count;         /* proposals from it since the last that led to a new network: see proposal_record */
-    bool shown;                  /* to the policy, as a person's: by the field `asked` of POLICY */
+    bool observed;               /* by the policy, as a network of a person: the field `asked` of POLICY */
     /* Of the running step, transient. */
     int64_t step, steps;
     double step_loss, step_rate;

@@ -18,14 +18,9 @@
 
 #define REFUSE(...) return error_set(error, __VA_ARGS__)
 
-static const struct session_node *known(const struct session_state *state, int64_t node)
-{
-    return node >= 1 && node <= state->node_count ? state->nodes[node - 1] : NULL;
-}
-
 static int needs_node(const struct session_state *state, int64_t node, struct error *error)
 {
-    if (!known(state, node))
+    if (!session_node(state, node))
         REFUSE("there is no network %lld", (long long)node);
     return 0;
 }
@@ -34,7 +29,7 @@ static int needs_running(const struct session_state *state, int64_t node, struct
 {
     if (needs_node(state, node, error))
         return -1;
-    if (known(state, node)->status != NODE_RUNNING)
+    if (session_node(state, node)->status != NODE_RUNNING)
         REFUSE("network %lld is not in training", (long long)node);
     return 0;
 }
@@ -70,7 +65,7 @@ static int accepts_started(const struct session_state *state, const struct event
 {
     if (needs_node(state, started->node, error))
         return -1;
-    if (known(state, started->node)->status != NODE_QUEUED)
+    if (session_node(state, started->node)->status != NODE_QUEUED)
         REFUSE("network %lld starts, but it is not in the queue", (long long)started->node);
     if (started->attempt < 1 || started->attempt > INT_MAX || started->epochs < 0 || started->epochs > INT_MAX)
         REFUSE("network %lld starts attempt %lld of %lld epochs", (long long)started->node, (long long)started->attempt,
@@ -82,7 +77,7 @@ static int accepts_epoch(const struct session_state *state, const struct event_e
 {
     if (needs_running(state, epoch->node, error))
         return -1;
-    int curve = known(state, epoch->node)->curve_count;
+    int curve = session_node(state, epoch->node)->curve_count;
     if (epoch->epoch != curve + 1 || curve == INT_MAX)
         REFUSE("epoch %lld of network %lld follows epoch %d", (long long)epoch->epoch, (long long)epoch->node, curve);
     if (epoch->epochs < 0 || epoch->epochs > INT_MAX)
@@ -109,7 +104,7 @@ static int accepts_failed(const struct session_state *state, const struct event_
 {
     if (needs_node(state, failed->node, error))
         return -1;
-    enum node_status status = known(state, failed->node)->status;
+    enum node_status status = session_node(state, failed->node)->status;
     if (status != NODE_RUNNING && status != NODE_QUEUED)
         REFUSE("network %lld fails, but it is neither in training nor in the queue", (long long)failed->node);
     return 0;

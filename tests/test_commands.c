@@ -426,7 +426,7 @@ static void test_the_policy_is_shown_what_a_person_grew(void **state)
             for (int j = 0; j < update->asked.count; j++, shown++) {
                 const struct session_node *node = session_node(session, update->asked.items[j]);
                 assert_int_equal(node->facts.by.value, AUTHOR_USER);
-                assert_true(node->shown && node->ended <= session->policies[i].time);
+                assert_true(node->observed && node->ended <= session->policies[i].time);
                 if (shown)
                     assert_int_equal(i, 1); /* the second episode's */
                 else

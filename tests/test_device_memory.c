@@ -35,7 +35,7 @@ static void *book(void *context)
 {
     struct trainer *trainer = context;
     atomic_store(&trainer->booked,
-                 device_memory_book(trainer->memory, MACHINE_MEMORY, trainer->bytes, is_given_up, trainer));
+                 device_memory_reserve(trainer->memory, MACHINE_MEMORY, trainer->bytes, is_given_up, trainer));
     return NULL;
 }
 
@@ -68,8 +68,8 @@ static void test_large_networks_train_one_after_the_other(void **state)
 {
     struct device_memory *memory = device_memory_new(NULL, 0, 0, 100);
     struct trainer large, small;
-    assert_true(device_memory_book(memory, MACHINE_MEMORY, 60, never, NULL));
-    assert_true(device_memory_book(memory, MACHINE_MEMORY, 20, never, NULL)); /* beside it */
+    assert_true(device_memory_reserve(memory, MACHINE_MEMORY, 60, never, NULL));
+    assert_true(device_memory_reserve(memory, MACHINE_MEMORY, 20, never, NULL)); /* beside it */
     trainer_start(&large, memory, 60);
     trainer_start(&small, memory, 5); /* would fit, but it came later */
     device_memory_release(memory, MACHINE_MEMORY, 20);
@@ -85,7 +85,7 @@ static void test_who_waits_can_give_up(void **state)
 {
     struct device_memory *memory = device_memory_new(NULL, 0, 0, 100);
     struct trainer waiting;
-    assert_true(device_memory_book(memory, MACHINE_MEMORY, 500, never, NULL)); /* alone: the machine says whether */
+    assert_true(device_memory_reserve(memory, MACHINE_MEMORY, 500, never, NULL)); /* alone: the machine says whether */
     trainer_start(&waiting, memory, 1);
     atomic_store(&waiting.given_up, true);
     device_memory_wake(memory);

@@ -149,6 +149,44 @@ static void test_empty_event_is_empty_texts(void **unused)
     }
 }
 
+/* The words of enums, and one that this program doesn't know, which is written again as it was read. */
+static void test_words(void **unused)
+{
+    struct event event = {.kind = EVENT_FINISHED, .number = 1}, back;
+    void *bytes;
+    size_t length;
+    struct event_word user = author_of("user"), policy = author_of("random"), longer = author_of("users");
+    assert_true(user.value == AUTHOR_USER && !user.other);
+    assert_true(policy.value == AUTHOR_POLICY && longer.value == AUTHOR_POLICY && author_of("").value == AUTHOR_POLICY);
+    assert_string_equal(author_name(&policy), "random");
+    free(policy.other);
+    free(longer.other);
+    event.as.finished.reason.value = FINISH_EXHAUSTED;
+    event_encode(&event, &bytes, &length);
+    assert_non_null(memmem(bytes, length, "exhausted", 9));
+    ((char *)memmem(bytes, length, "exhausted", 9))[0] = 'E';
+    assert_int_equal(event_decode(bytes, length, &back, NULL), EVENT_DECODED);
+    free(bytes);
+    assert_int_equal(back.as.finished.reason.value, FINISH_UNKNOWN);
+    event_encode(&back, &bytes, &length);
+    assert_non_null(memmem(bytes, length, "Exhausted", 9));
+    assert_string_equal(finish_name(&back.as.finished.reason), "Exhausted");
+    free(bytes);
+    event_done(&back);
+}
+
+/* Whose it is: the field `by`, wherever it stands. */
+static void test_author(void **unused)
+{
+    struct event event = {.kind = EVENT_REFUSED};
+    event.as.refused.by.value = AUTHOR_REPAIR;
+    assert_int_equal(event_author(&event), AUTHOR_REPAIR);
+    event = (struct event){.kind = EVENT_SETTINGS, .as.settings.by.value = AUTHOR_USER};
+    assert_int_equal(event_author(&event), AUTHOR_USER);
+    event = (struct event){.kind = EVENT_STEP, .as.step.node = AUTHOR_USER};
+    assert_int_equal(event_author(&event), AUTHOR_POLICY);
+}
+
 /* --- maps by hand -------------------------------------------------------------------------------------------- */
 
 struct map {
@@ -395,6 +433,8 @@ int main(void)
         cmocka_unit_test(test_msgpack_there_and_back),
         cmocka_unit_test(test_json_says_every_field),
         cmocka_unit_test(test_json_of_bytes_that_are_not_utf8),
+        cmocka_unit_test(test_words),
+        cmocka_unit_test(test_author),
         cmocka_unit_test(test_empty_event_is_empty_texts),
         cmocka_unit_test(test_unknown_kinds_and_keys_are_skipped),
         cmocka_unit_test(test_whole_numbers_are_reals),

@@ -157,13 +157,13 @@ static void check_networks(const char *name, int count)
         struct arch parent = random_arch(&stream, options.input);
         options.space = space_find(below(&stream, 4) ? "small" : "paper");
         options.limits = random_limits(&stream, &parent, options.input);
-        struct policy *policy = kind->create(&options);
+        struct policy *policy = policy_new(kind, &options);
         kind->propose(policy, &(struct proposal_request){.parent = &parent, .stream = &stream}, &proposal, NULL);
         check_proposal(&options, &parent, &proposal);
         assert_true(decisions_recover(&options, &parent, &proposal, decisions));
         empty += proposal.count == 0;
         full += proposal.count > 9;
-        kind->destroy(policy);
+        policy_free(policy);
     }
     assert_true(empty > count / 200 && full > count / 5); /* both ends were met */
 }
@@ -197,13 +197,13 @@ static void test_largest(void **unused)
     options.wider_decisions = PROPOSAL_STEPS_MAX - options.deeper_decisions;
     for (int k = 0; k < 2; k++) {
         const struct policy_kind *kind = policy_find(k ? "reinforce" : "random");
-        struct policy *policy = kind->create(&options);
+        struct policy *policy = policy_new(kind, &options);
         kind->propose(policy, &(struct proposal_request){.parent = &arch, .stream = &stream}, &proposal, NULL);
         check_proposal(&options, &arch, &proposal);
         assert_int_equal(proposal.count, PROPOSAL_ACTIONS_MAX - options.deeper_decisions + 2);
         assert_int_equal(child_of(&arch, &proposal).layer_count, ARCH_LAYERS_MAX);
         assert_true(decisions_recover(&options, &arch, &proposal, decisions));
-        kind->destroy(policy);
+        policy_free(policy);
     }
 }
 
@@ -218,7 +218,7 @@ static void test_random_is_uniform(void **unused)
     struct proposal proposal;
     int layers[ARCH_LAYERS_MAX] = {0}, widened = 0, kernels[ARCH_KERNEL_MAX + 1] = {0};
     options.wider_decisions = options.deeper_decisions = 1;
-    struct policy *policy = kind->create(&options);
+    struct policy *policy = policy_new(kind, &options);
     for (int i = 0; i < PROPOSALS; i++) {
         kind->propose(policy, &(struct proposal_request){.parent = &start, .stream = &stream}, &proposal, NULL);
         const struct proposed_action *last = &proposal.actions[proposal.count - 1];
@@ -239,7 +239,7 @@ static void test_random_is_uniform(void **unused)
     assert_in_range(layers[6], 2000 - 5 * 37, 2000 + 5 * 37);
     for (int kernel = 1; kernel <= 5; kernel += 2)
         assert_in_range(kernels[kernel], 1333 - 5 * 33, 1333 + 5 * 33);
-    kind->destroy(policy);
+    policy_free(policy);
 }
 
 static void test_manual_proposes_the_given_actions(void **unused)
@@ -250,7 +250,7 @@ static void test_manual_proposes_the_given_actions(void **unused)
     struct arch start = parsed("C(4,3,1) SM(10)");
     struct proposal proposal = {.count = 3};
     struct error error;
-    struct policy *policy = kind->create(&options);
+    struct policy *policy = policy_new(kind, &options);
     assert_true(kind->has_next(policy, 2, 1, &error) && !kind->has_next(policy, 3, 1, &error));
     assert_string_equal(error.text, "all networks of --actions are made");
     assert_int_equal(
@@ -260,7 +260,7 @@ static void test_manual_proposes_the_given_actions(void **unused)
     assert_int_equal(
         kind->propose(policy, &(struct proposal_request){.parent = &start, .proposal = 2}, &proposal, &error), -1);
     assert_null(kind->observe);
-    kind->destroy(policy);
+    policy_free(policy);
 }
 
 static void test_table(void **unused)
@@ -288,9 +288,9 @@ static void test_same_seed_same_proposals(void **unused)
         struct proposal proposals[3];
         for (int i = 0; i < 3; i++) {
             struct random_stream stream = test_stream(i < 2 ? 5 : 6);
-            struct policy *policy = kind->create(&options);
+            struct policy *policy = policy_new(kind, &options);
             kind->propose(policy, &(struct proposal_request){.parent = &start, .stream = &stream}, &proposals[i], NULL);
-            kind->destroy(policy);
+            policy_free(policy);
         }
         assert_true(same_proposal(&proposals[0], &proposals[1]));
         assert_false(same_proposal(&proposals[0], &proposals[2]));
@@ -357,7 +357,7 @@ static void test_baselines(void **unused)
     for (int released = 0; released < 2; released++) {
         struct random_stream stream = test_stream(9);
         options.baseline_released = released;
-        struct policy *policy = kind->create(&options);
+        struct policy *policy = policy_new(kind, &options);
         struct proposal proposal;
         double baseline = 0;
         for (int i = 0; i < 3; i++) {
@@ -378,7 +378,7 @@ static void test_baselines(void **unused)
             assert_true(fabs(update.loss + (reward - subtracted) * proposal.log_probability) <
                         1e-4 * (1 + fabs(update.loss)));
         }
-        kind->destroy(policy);
+        policy_free(policy);
     }
 }
 
@@ -390,7 +390,7 @@ static void test_perfect_accuracy(void **unused)
     struct random_stream stream = test_stream(10);
     struct proposal proposal;
     struct policy_update update;
-    struct policy *policy = kind->create(&options);
+    struct policy *policy = policy_new(kind, &options);
     kind->propose(policy, &(struct proposal_request){.parent = &parent, .stream = &stream}, &proposal, NULL);
     const struct outcome outcomes[2] = {{.parent = &parent, .proposal = &proposal, .accuracy = 1}, {.parent = &parent, .proposal = &proposal, .accuracy = 0}};
     kind->observe(policy, outcomes, 2, &update);
@@ -399,7 +399,7 @@ static void test_perfect_accuracy(void **unused)
     assert_true(isfinite(proposal.log_probability));
     kind->observe(policy, outcomes, 0, &update);
     assert_true(update.gradient_norm == 0 && isfinite(update.baseline));
-    kind->destroy(policy);
+    policy_free(policy);
 }
 
 /* One episode of scripted outcomes. */
@@ -426,12 +426,12 @@ static void test_state_continues(void **unused)
     void *bytes, *again;
     size_t length, again_length;
     space_start(options.space, options.input, 10, &start);
-    struct policy *policy = kind->create(&options);
+    struct policy *policy = policy_new(kind, &options);
     for (int episode = 0; episode < 3; episode++)
         run_episode(kind, policy, &start, episode, kept, &kept_update);
     kind->save(policy, &bytes, &length);
     options.seed = 1234; /* the state holds all that the seed gave */
-    struct policy *other = kind->create(&options);
+    struct policy *other = policy_new(kind, &options);
     if (kind->load(other, bytes, length, &error) != 0)
         fail_msg("%s", error.text);
     kind->save(other, &again, &again_length);
@@ -446,8 +446,8 @@ static void test_state_continues(void **unused)
     }
     free(bytes);
     free(again);
-    kind->destroy(policy);
-    kind->destroy(other);
+    policy_free(policy);
+    policy_free(other);
 }
 
 static void test_bad_state_changes_nothing(void **unused)
@@ -457,9 +457,9 @@ static void test_bad_state_changes_nothing(void **unused)
     struct error error;
     void *before, *after, *wrong;
     size_t before_length, after_length, wrong_length;
-    struct policy *policy = kind->create(&options);
+    struct policy *policy = policy_new(kind, &options);
     options.space = space_find("paper");
-    struct policy *paper = kind->create(&options);
+    struct policy *paper = policy_new(kind, &options);
     kind->save(policy, &before, &before_length);
     kind->save(paper, &wrong, &wrong_length);
     assert_int_equal(kind->load(policy, wrong, wrong_length, &error), -1); /* another vocabulary */
@@ -470,7 +470,7 @@ static void test_bad_state_changes_nothing(void **unused)
     assert_int_equal(kind->load(policy, before, before_length, &error), -1);
     free(before);
     struct policy_options same = default_options();
-    struct policy *fresh = kind->create(&same);
+    struct policy *fresh = policy_new(kind, &same);
     kind->save(fresh, &before, &before_length);
     kind->save(policy, &after, &after_length);
     assert_int_equal(before_length, after_length);
@@ -478,9 +478,9 @@ static void test_bad_state_changes_nothing(void **unused)
     free(before);
     free(after);
     free(wrong);
-    kind->destroy(policy);
-    kind->destroy(paper);
-    kind->destroy(fresh);
+    policy_free(policy);
+    policy_free(paper);
+    policy_free(fresh);
 }
 
 static void test_tokens(void **unused)

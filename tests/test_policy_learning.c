@@ -59,7 +59,7 @@ static double search(const char *name, uint64_t seed, bool released)
                                      .baseline_released = released,
                                      .seed = seed};
     const struct policy_kind *kind = policy_find(name);
-    struct policy *policy = kind->create(&options);
+    struct policy *policy = policy_new(kind, &options);
     struct proposal proposals[NETWORKS];
     struct outcome outcomes[NETWORKS];
     struct policy_update update;
@@ -78,7 +78,7 @@ static double search(const char *name, uint64_t seed, bool released)
         if (kind->observe)
             kind->observe(policy, outcomes, NETWORKS, &update);
     }
-    kind->destroy(policy);
+    policy_free(policy);
     return mean;
 }
 

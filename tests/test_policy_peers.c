@@ -50,9 +50,9 @@ static void propose_once(const char *name, const struct policy_options *options,
     struct policy_options own = *options;
     own.match = &aim;
     own.match_count = aim > 0;
-    struct policy *policy = kind->create(&own);
+    struct policy *policy = policy_new(kind, &own);
     kind->propose(policy, &(struct proposal_request){.parent = &start, .network = 1, .stream = &stream}, proposal, NULL);
-    kind->destroy(policy);
+    policy_free(policy);
 }
 
 /* Whatever a wider decision offers is taken, also where a limit leaves room for some layers only. */

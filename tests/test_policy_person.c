@@ -55,7 +55,7 @@ static void test_person_is_left_out(void **unused)
         static void *bytes[2];
         size_t lengths[2];
         struct policy_update update;
-        struct policy *policy = kind->create(&options);
+        struct policy *policy = policy_new(kind, &options);
         if (!with)
             kind->propose(policy, &(struct proposal_request){.parent = &parent, .stream = &stream}, &proposals[0], NULL);
         const struct outcome outcomes[2] = {{.parent = &parent, .proposal = &proposals[0], .accuracy = 0.6},
@@ -63,7 +63,7 @@ static void test_person_is_left_out(void **unused)
         kind->observe(policy, outcomes, 1 + with, &update);
         assert_true(fabs(update.reward_best - tan(0.6 * acos(0))) < 1e-12);
         kind->save(policy, &bytes[with], &lengths[with]);
-        kind->destroy(policy);
+        policy_free(policy);
         if (with) {
             assert_int_equal(lengths[0], lengths[1]);
             assert_memory_equal(bytes[0], bytes[1], lengths[0]);
@@ -151,7 +151,7 @@ static void test_person_is_learned_from(void **unused)
     for (int i = 0; i < 2; i++) {
         struct random_stream stream = test_stream(21);
         struct policy_update with, without;
-        struct policy *policy = kind->create(&options), *other = kind->create(&options);
+        struct policy *policy = policy_new(kind, &options), *other = policy_new(kind, &options);
         kind->propose(policy, &(struct proposal_request){.parent = &parent, .stream = &stream}, &proposals[0], NULL);
         const struct outcome outcomes[] = {
             {.parent = &parent, .proposal = &proposals[1], .accuracy = accuracies[i], .role = OUTCOME_BY_PERSON},
@@ -164,18 +164,18 @@ static void test_person_is_learned_from(void **unused)
         assert_true(i ? after < before : after > before);
         assert_true(with.baseline == without.baseline && with.reward_mean == without.reward_mean);
         assert_true(with.gradient_norm > without.gradient_norm);
-        kind->destroy(policy);
-        kind->destroy(other);
+        policy_free(policy);
+        policy_free(other);
     }
     /* Alone it has nothing to be held against. */
     struct policy_update update;
-    struct policy *policy = kind->create(&options);
+    struct policy *policy = policy_new(kind, &options);
     const struct outcome alone = {
         .parent = &parent, .proposal = &proposals[1], .accuracy = 0.9, .role = OUTCOME_BY_PERSON};
     double before = score_of(kind, policy, &options, decisions, count);
     kind->observe(policy, &alone, 1, &update);
     assert_true(score_of(kind, policy, &options, decisions, count) == before && update.baseline == 0);
-    kind->destroy(policy);
+    policy_free(policy);
 }
 
 /* --- imitation --- */
@@ -191,7 +191,7 @@ static void test_best_are_imitated(void **unused)
     struct proposal proposals[3] = {0};
     double before = 0, after = 0;
     options.imitate_weight = 0.3;
-    struct policy *policy = kind->create(&options), *other = kind->create(&options);
+    struct policy *policy = policy_new(kind, &options), *other = policy_new(kind, &options);
     for (int i = 0; i < 3; i++) {
         struct random_stream stream = test_stream(31 + (uint32_t)i);
         kind->propose(policy, &(struct proposal_request){.parent = &parent, .stream = &stream}, &proposals[i], NULL);
@@ -218,8 +218,8 @@ static void test_best_are_imitated(void **unused)
     before = score_of(kind, policy, &options, decisions[0], 9);
     kind->observe(policy, outcomes, 2, &alone);
     assert_true(score_of(kind, policy, &options, decisions[0], 9) == before);
-    kind->destroy(policy);
-    kind->destroy(other);
+    policy_free(policy);
+    policy_free(other);
 }
 
 int main(void)

@@ -209,6 +209,44 @@ static void test_pruning_takes_the_branch(void **unused)
     session_state_free(state);
 }
 
+/* Propose network `node` from n1; 0: refused. */
+static void propose(struct session_state *state, enum event_kind kind, int64_t node, struct event_word by)
+{
+    struct event event = {.kind = kind, .number = state->last_number + 1, .time = 3};
+    event.as.node =
+        (struct event_proposal){.node = node, .parent = 1, .by = by, .proposal = state->proposal_count + 1, .episode = 1};
+    apply(state, &event);
+}
+
+/* What led to nothing new, in a row: of the search, and of a parent, which a network still in training may yet help. */
+static void test_fruitless_proposals_are_counted(void **unused)
+{
+    struct session_state *state = small_session();
+    const struct event_word policy = {.other = (char[]){"random"}};
+    propose(state, EVENT_KNOWN, 1, policy);
+    propose(state, EVENT_KNOWN, 2, policy); /* in training */
+    propose(state, EVENT_REFUSED, 0, policy);
+    propose(state, EVENT_REFUSED, 0, (struct event_word){.value = AUTHOR_REPAIR});
+    assert_int_equal(session_node(state, 1)->fruitless_count, 2);
+    assert_int_equal(state->not_new_count, 4);
+    assert_true(state->proposals[2]->fruitless && !state->proposals[3]->fruitless && !state->proposals[5]->fruitless);
+    struct event event = {.kind = EVENT_RESULT, .number = state->last_number + 1, .time = 3};
+    event.as.result = (struct event_result){.node = 2, .accuracy = 0.4, .weights = (char[]){"2.safetensors"}};
+    apply(state, &event);
+    assert_int_equal(state->not_new_count, 0);
+    assert_int_equal(session_node(state, 1)->fruitless_count, 2);
+    propose(state, EVENT_KNOWN, 2, policy);
+    assert_int_equal(state->not_new_count, 1);
+    assert_int_equal(session_node(state, 1)->fruitless_count, 3);
+    event = (struct event){.kind = EVENT_FINISHED, .number = state->last_number + 1, .time = 3};
+    event.as.finished.reason.value = FINISH_EXHAUSTED;
+    apply(state, &event);
+    assert_int_equal(state->not_new_count, 0);
+    propose(state, EVENT_NODE, 4, policy);
+    assert_int_equal(session_node(state, 1)->fruitless_count, 0);
+    session_state_free(state);
+}
+
 static void test_best_is_the_first_of_the_highest(void **unused)
 {
     static const double accuracies[] = {(double)NAN, 0.4, 0.6, 0.6, 0.5};
@@ -339,7 +377,7 @@ static void test_what_the_policy_was_shown(void **unused)
     event.as.policy = (struct event_policy){.update = 1, .episode = 1, .asked = {1, (int64_t[]){2}}};
     apply(state, &event);
     struct session_state *copy = session_state_copy(state);
-    assert_true(session_node(copy, 2)->shown && !session_node(copy, 1)->shown && !session_node(copy, 3)->shown);
+    assert_true(session_node(copy, 2)->observed && !session_node(copy, 1)->observed && !session_node(copy, 3)->observed);
     assert_int_equal(copy->policies[0].facts.asked.items[0], 2);
     session_state_free(state);
     session_state_free(copy);
@@ -415,6 +453,7 @@ int main(void)
         cmocka_unit_test(test_a_second_attempt_starts_anew),
         cmocka_unit_test(test_opening_again_brings_networks_back),
         cmocka_unit_test(test_pruning_takes_the_branch),
+        cmocka_unit_test(test_fruitless_proposals_are_counted),
         cmocka_unit_test(test_best_is_the_first_of_the_highest),
         cmocka_unit_test(test_numbers_may_jump_over_unknown_kinds),
         cmocka_unit_test(test_what_a_person_takes_back_is_gone),

@@ -21,16 +21,16 @@ void wider_actor_forward(const struct wider_actor *actor, const struct encoding 
 void wider_actor_backward(const struct wider_actor *actor, const struct encoding *encoding, int count,
                           const double *logit_gradients, struct encoding *gradient);
 
-/* An LSTM that starts in the encoder's last state.  At each level it reads a word (at the first the same always, then
-   the choice of the level above) and a linear layer of that level reads it. */
+/* An LSTM that starts in the encoder's last state.  At each level its input is an embedding (at the first level always the
+   same, then that of the choice at the level above), and a linear layer of that level gives the logits. */
 struct deeper_actor {
     struct lstm lstm;
-    struct parameter *words[DEEPER_LEVELS]; /* a row a choice of the level above */
+    struct parameter *embeddings[DEEPER_LEVELS]; /* a row for each choice of the level above */
     struct linear heads[DEEPER_LEVELS];
 };
 
 struct deeper_trace {
-    int words[DEEPER_LEVELS];
+    int inputs[DEEPER_LEVELS]; /* rows of the embeddings */
     struct lstm_state states[DEEPER_LEVELS];
     struct lstm_trace steps[DEEPER_LEVELS];
 };
@@ -40,7 +40,7 @@ void deeper_actor_init(struct deeper_actor *actor, struct parameters *parameters
 /* The logits of one level; the levels above it are in `trace`. */
 void deeper_actor_forward(const struct deeper_actor *actor, const struct encoding *encoding, enum deeper_level level,
                           int previous, struct deeper_trace *trace, double logits[LEVEL_CHOICES_MAX]);
-/* Of all levels that were asked. */
+/* Of the first `level_count` levels. */
 void deeper_actor_backward(const struct deeper_actor *actor, const struct deeper_trace *trace, int level_count,
                            double logit_gradients[DEEPER_LEVELS][LEVEL_CHOICES_MAX], struct encoding *gradient);
 

@@ -1,11 +1,11 @@
 /*
- * decisions.c - one walk from the parent to the child, taken in two ways: drawing each choice, or reading it
- * back from the recorded actions.
+ * decisions.c - the way from the parent to the child, action by action: each choice is drawn, or read from the recorded
+ * actions.
  *
- * Both use the same struct walk for what is offered, so that they can't disagree on a mask.  A wider decision
- * asks its layers in order, and each layer sees those widened before it: near a limit an early layer may
- * take the room of a later one, which is then not offered.  No proposal outgrows PROPOSAL_ACTIONS_MAX, because
- * the walk stops offering when only the room for the deeper decisions is left.
+ * Both use struct decision_walk for what is offered, so that they can't disagree on a mask.  A wider decision goes
+ * through the layers in order, each on the architecture that is left by those before it: near a limit a layer may not
+ * be offered because an earlier one was widened.  No proposal has more than PROPOSAL_ACTIONS_MAX actions: layers are
+ * offered only while the deeper decisions still fit.
  */
 #include "policy/decisions.h"
 
@@ -14,23 +14,24 @@
 
 #include "util/bug.h"
 
-struct walk {
+struct decision_walk {
     const struct policy_options *options;
     struct arch arch; /* after `count` actions */
     int count;
 };
 
-static int walk_wider(const struct walk *walk, int layer)
+static int walk_wider(const struct decision_walk *walk, int layer)
 {
     if (walk->count >= PROPOSAL_ACTIONS_MAX - walk->options->deeper_decisions)
         return 0;
     return growth_wider(walk->options, &walk->arch, layer);
 }
 
-static void walk_take(struct walk *walk, const struct action *action)
+static void walk_take(struct decision_walk *walk, const struct action *action)
 {
     struct arch child;
-    ASSERT(action_apply(&walk->arch, action, &child, NULL) == 0);
+    if (action_apply(&walk->arch, action, &child, NULL))
+        BUG("an action that was offered can't be applied");
     walk->arch = child;
     walk->count++;
 }
@@ -66,10 +67,10 @@ static bool any_offered(const struct level_choice *choice)
     return false;
 }
 
-/* Drawing. */
+/* --- drawing --- */
 
 struct sampler {
-    struct walk walk;
+    struct decision_walk walk;
     const struct chooser *chooser;
     struct random_stream *stream;
     struct proposal *proposal;
@@ -161,7 +162,7 @@ void decisions_sample(const struct policy_options *options, const struct chooser
         sample_deeper(&sampler, options->wider_decisions + i);
 }
 
-/* Reading back. */
+/* --- reading back --- */
 
 static bool same_action(const struct action *a, const struct action *b)
 {
@@ -169,14 +170,15 @@ static bool same_action(const struct action *a, const struct action *b)
 }
 
 /* The next recorded action, if it belongs to this step. */
-static const struct action *next_action(const struct walk *walk, const struct proposal *proposal, int step)
+static const struct action *next_action(const struct decision_walk *walk, const struct proposal *proposal, int step)
 {
     if (walk->count == proposal->count || proposal->actions[walk->count].step != step)
         return NULL;
     return &proposal->actions[walk->count].action;
 }
 
-static void recover_wider(struct walk *walk, const struct proposal *proposal, int step, struct decision *decision)
+static void recover_wider(struct decision_walk *walk, const struct proposal *proposal, int step,
+                          struct decision *decision)
 {
     for (int layer = 0; layer < walk->arch.layer_count; layer++) {
         int units = walk_wider(walk, layer);
@@ -219,7 +221,7 @@ static bool find_insertion(const struct policy_options *options, const struct gr
 }
 
 /* `action`: NULL when nothing was inserted. */
-static bool recover_deeper(struct walk *walk, const struct action *action, struct decision *decision)
+static bool recover_deeper(struct decision_walk *walk, const struct action *action, struct decision *decision)
 {
     struct growth_insertions insertions;
     growth_insertions(walk->options, &walk->arch, &insertions);
@@ -235,7 +237,7 @@ static bool recover_deeper(struct walk *walk, const struct action *action, struc
 bool decisions_recover(const struct policy_options *options, const struct arch *parent, const struct proposal *proposal,
                        struct decision *decisions)
 {
-    struct walk walk = {.options = options, .arch = *parent};
+    struct decision_walk walk = {.options = options, .arch = *parent};
     int count = options->wider_decisions + options->deeper_decisions;
     for (int step = 0; step < count; step++) {
         struct decision *decision = &decisions[step];
@@ -248,10 +250,10 @@ bool decisions_recover(const struct policy_options *options, const struct arch *
     return walk.count == proposal->count;
 }
 
-/* A person's. */
+/* --- of a person's actions --- */
 
 /* One wider decision, of this layer alone and not past `units`. */
-static bool widen_alone(struct walk *walk, const struct action *wanted, struct decision *decision)
+static bool widen_alone(struct decision_walk *walk, const struct action *wanted, struct decision *decision)
 {
     for (int layer = 0; layer < walk->arch.layer_count; layer++) {
         int units = walk_wider(walk, layer);
@@ -267,14 +269,14 @@ static bool widen_alone(struct walk *walk, const struct action *wanted, struct d
     return true;
 }
 
-/* The next of the decisions that come to `action`; the walk goes on by it. */
-static bool decide_for(struct walk *walk, const struct action *action, struct decision *decision)
+/* The next of the decisions that together make `action`; the walk takes it. */
+static bool next_decision(struct decision_walk *walk, const struct action *action, struct decision *decision)
 {
     *decision = (struct decision){.arch = walk->arch, .deeper = action->kind == ACTION_DEEPEN};
     return decision->deeper ? recover_deeper(walk, action, decision) : widen_alone(walk, action, decision);
 }
 
-static bool is_reached(const struct walk *walk, const struct action *action)
+static bool is_reached(const struct decision_walk *walk, const struct action *action)
 {
     return action->kind == ACTION_DEEPEN || walk->arch.layers[action->layer].units == action->units;
 }
@@ -282,12 +284,12 @@ static bool is_reached(const struct walk *walk, const struct action *action)
 int decisions_of_person(const struct policy_options *options, const struct arch *parent,
                         const struct proposal *proposal, struct decision decisions[DECISIONS_OF_PERSON_MAX])
 {
-    struct walk walk = {.options = options, .arch = *parent};
+    struct decision_walk walk = {.options = options, .arch = *parent};
     int count = 0;
     for (int i = 0; i < proposal->count; i++)
         do
             if (count == DECISIONS_OF_PERSON_MAX ||
-                !decide_for(&walk, &proposal->actions[i].action, &decisions[count++]))
+                !next_decision(&walk, &proposal->actions[i].action, &decisions[count++]))
                 return 0;
         while (!is_reached(&walk, &proposal->actions[i].action));
     return count;

@@ -3,10 +3,10 @@
  *
  * Every policy decides in the same order (EAS, section 5): `wider_decisions` times one coin a layer, then
  * `deeper_decisions` times block, layer, kernel; each on the architecture that the decisions before it made.
- * A chooser gives the probabilities; this room masks, draws, applies and sums up.
+ * A chooser gives the probabilities; the functions here mask, draw, apply and sum up.
  *
- * What was offered depends on the parent, the options and the actions alone, so a decision can be recovered
- * from a proposal that went through a file, with nothing else kept.
+ * What was offered depends on the parent, the options and the actions alone, so that decisions can be recovered from a
+ * recorded proposal.
  */
 #ifndef ESPALIER_POLICY_DECISIONS_H
 #define ESPALIER_POLICY_DECISIONS_H
@@ -15,7 +15,7 @@
 
 enum deeper_level { LEVEL_BLOCK, LEVEL_LAYER, LEVEL_KERNEL, DEEPER_LEVELS };
 
-/* Room for the choices of any level. */
+/* As many choices as any level has. */
 enum { LEVEL_CHOICES_MAX = GROWTH_BLOCK_LAYERS_MAX };
 
 /* A softmax choice among those offered. */
@@ -55,7 +55,7 @@ void decisions_sample(const struct policy_options *options, const struct chooser
 bool decisions_recover(const struct policy_options *options, const struct arch *parent, const struct proposal *proposal,
                        struct decision *decisions);
 
-/* The decisions that a policy would have made to do what a person did, whatever their number in the options: for each
+/* The decisions that a policy would have made for a person's actions, whatever their number in the options: for each
    action in turn, wider ones that chose this layer alone, one for each width on the way, or a deeper one.  Their count;
    0 when no policy in this space can have made them, or they are more than DECISIONS_OF_PERSON_MAX. */
 enum { DECISIONS_OF_PERSON_MAX = 64 };

@@ -1,9 +1,8 @@
 /*
- * growth.c - asks of each possible action whether its child would exist and keep within the limits.
+ * growth.c - for each possible action: does its child exist, within the limits?
  *
- * The answer is found by building the child: no second copy of the rules of arch/ that could disagree with
- * them.  An architecture is a small value and its cost a short sum, so this is cheap beside the controller's
- * own networks.
+ * The child is built to find out, so that no second copy of the rules of arch/ can disagree with them.  An architecture
+ * is a small value and its cost a short sum: this is cheap beside the controller's own networks.
  */
 #include "policy/growth.h"
 

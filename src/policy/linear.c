@@ -1,9 +1,8 @@
 /*
- * linear.c - the sums that everything else is made of.
+ * linear.c - the matrix products of the controller.
  *
- * Weights lie with one row an input, so that the inner loops run over outputs, whose sums don't depend on each
- * other.  They are spelled with vectors because compilers leave such loops scalar at -O2: a search's controller
- * runs twice as fast.
+ * A weight has one row for each input, so that the inner loops run over outputs, whose sums don't depend on each other.
+ * They are written with vector types because compilers leave such loops scalar at -O2: the controller runs twice as fast.
  */
 #include "policy/linear.h"
 

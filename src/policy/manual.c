@@ -4,16 +4,10 @@
 #include "policy/manual.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "policy/kinds.h"
 #include "util/bug.h"
-#include "util/memory.h"
-
-struct policy {
-    struct policy_options options;
-};
 
 enum { WORD_MAX = 64 };
 
@@ -60,18 +54,6 @@ int64_t manual_count(const char *list)
     return count;
 }
 
-static struct policy *create(const struct policy_options *options)
-{
-    struct policy *policy = memory_new(1, sizeof *policy);
-    policy->options = *options;
-    return policy;
-}
-
-static void destroy(struct policy *policy)
-{
-    free(policy);
-}
-
 static bool has_next(const struct policy *policy, int64_t proposal, int64_t network, struct error *end)
 {
     if (find(policy->options.actions, proposal))
@@ -97,8 +79,6 @@ const struct policy_kind policy_manual = {
     .name = "manual",
     .summary = "only the actions that a person gives",
     .takes_actions = true,
-    .create = create,
-    .destroy = destroy,
     .has_next = has_next,
     .propose = propose,
 };

@@ -1,7 +1,7 @@
 /*
- * parameters.c - a flat list of matrices: layers keep pointers into it, Adam and the file go through all.
+ * parameters.c - a flat list of matrices: layers have pointers into it; Adam and the file go through all.
  *
- * `items` never moves, so a pointer to an item is good for as long as the set.
+ * `items` never moves: a pointer to an item is valid as long as the set.
  */
 #include "policy/parameters.h"
 

@@ -1,6 +1,5 @@
 /*
- * parameters_file.c - one list of float32 tensors in a fixed order, filled from the parameters or poured back into
- * them.
+ * parameters_file.c - a list of float32 tensors in a fixed order, copied from the parameters or back into them.
  */
 #include "policy/parameters_file.h"
 
@@ -14,7 +13,7 @@
 
 enum { TENSORS_MAX = 1 + 3 * PARAMETERS_MAX };
 
-struct list {
+struct tensor_list {
     int count;
     struct named_tensor tensors[TENSORS_MAX];
 };
@@ -24,7 +23,7 @@ static size_t size_of(const struct named_tensor *tensor)
     return (size_t)tensor->shape[0] * (size_t)tensor->shape[1];
 }
 
-static void add(struct list *list, const char *name, const char *suffix, int rows, int columns)
+static void add(struct tensor_list *list, const char *name, const char *suffix, int rows, int columns)
 {
     ASSERT(list->count < TENSORS_MAX);
     struct named_tensor *tensor = &list->tensors[list->count++];
@@ -35,9 +34,9 @@ static void add(struct list *list, const char *name, const char *suffix, int row
 }
 
 /* All tensors, zeroed: three a parameter, in its order, and `state` last. */
-static struct list *list_new(const struct parameters *parameters, int number_count)
+static struct tensor_list *tensor_list_new(const struct parameters *parameters, int number_count)
 {
-    struct list *list = memory_new(1, sizeof *list);
+    struct tensor_list *list = memory_new(1, sizeof *list);
     for (int i = 0; i < parameters->count; i++) {
         const struct parameter *parameter = &parameters->items[i];
         add(list, parameter->name, "", parameter->rows, parameter->columns);
@@ -48,20 +47,20 @@ static struct list *list_new(const struct parameters *parameters, int number_cou
     return list;
 }
 
-static void list_free(struct list *list)
+static void tensor_list_free(struct tensor_list *list)
 {
     for (int i = 0; i < list->count; i++)
         free(list->tensors[i].values);
     free(list);
 }
 
-static void fill(struct named_tensor *tensor, const double *values)
+static void copy_to_tensor(struct named_tensor *tensor, const double *values)
 {
     for (size_t i = 0; i < size_of(tensor); i++)
         tensor->values[i] = (float)values[i];
 }
 
-static void pour(const struct named_tensor *tensor, double *values)
+static void copy_from_tensor(const struct named_tensor *tensor, double *values)
 {
     for (size_t i = 0; i < size_of(tensor); i++)
         values[i] = tensor->values[i];
@@ -70,21 +69,21 @@ static void pour(const struct named_tensor *tensor, double *values)
 void parameters_encode(const struct parameters *parameters, const double *numbers, int number_count, void **bytes,
                        size_t *length)
 {
-    struct list *list = list_new(parameters, number_count);
+    struct tensor_list *list = tensor_list_new(parameters, number_count);
     struct named_tensor *tensor = list->tensors;
     for (int i = 0; i < parameters->count; i++) {
-        fill(tensor++, parameters->items[i].values);
-        fill(tensor++, parameters->items[i].mean);
-        fill(tensor++, parameters->items[i].variance);
+        copy_to_tensor(tensor++, parameters->items[i].values);
+        copy_to_tensor(tensor++, parameters->items[i].mean);
+        copy_to_tensor(tensor++, parameters->items[i].variance);
     }
     tensor->values[0] = (float)parameters->steps;
     for (int i = 0; i < number_count; i++)
         tensor->values[1 + i] = (float)numbers[i];
     safetensors_encode_list(list->tensors, list->count, NULL, bytes, length);
-    list_free(list);
+    tensor_list_free(list);
 }
 
-static int check(const struct list *list, struct error *error)
+static int check(const struct tensor_list *list, struct error *error)
 {
     for (int i = 0; i < list->count; i++)
         for (size_t j = 0; j < size_of(&list->tensors[i]); j++)
@@ -101,21 +100,21 @@ static int check(const struct list *list, struct error *error)
 int parameters_decode(struct parameters *parameters, double *numbers, int number_count, const void *bytes,
                       size_t length, struct error *error)
 {
-    struct list *list = list_new(parameters, number_count);
+    struct tensor_list *list = tensor_list_new(parameters, number_count);
     int result = safetensors_decode_list(bytes, length, list->tensors, list->count, error);
     if (result == 0)
         result = check(list, error);
     if (result == 0) {
         const struct named_tensor *tensor = list->tensors;
         for (int i = 0; i < parameters->count; i++) {
-            pour(tensor++, parameters->items[i].values);
-            pour(tensor++, parameters->items[i].mean);
-            pour(tensor++, parameters->items[i].variance);
+            copy_from_tensor(tensor++, parameters->items[i].values);
+            copy_from_tensor(tensor++, parameters->items[i].mean);
+            copy_from_tensor(tensor++, parameters->items[i].variance);
         }
         parameters->steps = (int64_t)tensor->values[0];
         for (int i = 0; i < number_count; i++)
             numbers[i] = tensor->values[1 + i];
     }
-    list_free(list);
+    tensor_list_free(list);
     return result;
 }

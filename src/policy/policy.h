@@ -1,10 +1,10 @@
 /*
- * policy.h - who decides how a network grows: one small interface, and its peers.
+ * policy.h - the interface of policies, which decide how a network grows.
  *
- * A policy is asked for a proposal on a parent's architecture and later told what came of whole batches of
- * proposals.  It never sees weights, threads or files, and it keeps no proposal: what it needs to learn
- * is in the outcome (the parent and the sampled actions are facts of the session), so a resumed search
- * learns exactly as an uninterrupted one.  One thread.
+ * A policy makes a proposal on a parent's architecture, and later observes batches of proposals with their outcomes.  It
+ * has nothing to do with weights, threads or files, and keeps no proposals: an outcome has all that it learns from (the
+ * parent and the sampled actions are facts of the session).  So a resumed search learns exactly as an uninterrupted one.
+ * One thread.
  */
 #ifndef ESPALIER_POLICY_POLICY_H
 #define ESPALIER_POLICY_POLICY_H
@@ -14,12 +14,12 @@
 
 enum { PROPOSAL_ACTIONS_MAX = 256, PROPOSAL_STEPS_MAX = 32 };
 
-/* One decision may widen several layers (they share `step`) or none; a deeper decision inserts one layer
-   or, where none may be inserted, nothing.  Each action applies to the architecture left by those before it. */
+/* A wider decision widens any number of layers, whose actions share its `step`; a deeper decision inserts one layer, or
+   none where none can be inserted.  Each action applies to the architecture that is left by those before it. */
 struct proposed_action {
     struct action action;
     int step;
-    float probability; /* that the policy gave this choice, for the screen; 1 for a person's */
+    float probability; /* of this choice, by the policy, for the screen; 1 for a person's */
 };
 
 struct proposal {
@@ -30,9 +30,9 @@ struct proposal {
 };
 
 enum outcome_role {
-    OUTCOME_SAMPLED,   /* the policy's own, that it is to be taught by */
-    OUTCOME_BY_PERSON, /* not proposed by the policy: it may learn from it as if it had been */
-    OUTCOME_TO_IMITATE /* among the policy's best so far, whenever that was: to be made more likely, whatever it is worth */
+    OUTCOME_SAMPLED,   /* of a proposal of this policy */
+    OUTCOME_BY_PERSON, /* of a person's actions: it may learn from them as if it had proposed them */
+    OUTCOME_TO_IMITATE /* of one of the policy's best proposals so far: it becomes likelier, whatever the reward */
 };
 
 struct outcome {
@@ -44,7 +44,7 @@ struct outcome {
 
 /* What an update did, for the event and the screen. */
 struct policy_update {
-    double reward_mean, reward_best; /* of its own in the batch: tan(accuracy * pi / 2) */
+    double reward_mean, reward_best; /* of its own proposals in the batch: tan(accuracy * pi / 2) */
     double baseline;                 /* after the update */
     double loss;
     double entropy;                  /* of one choice, in nats: the mean over the batch's decisions */
@@ -69,22 +69,28 @@ struct policy_options {
     double entropy_bonus; /* 1e-5 */
     double baseline_decay; /* 0.95 */
     bool baseline_released; /* true: as the published code: move by 0.95 of the difference, before subtracting */
-    double imitate_weight; /* of the mean log-likelihood of what is to be imitated */
+    double imitate_weight; /* of the mean log-likelihood of the outcomes to imitate */
     uint64_t seed;
     const char *actions;  /* of kinds that take them: --actions; borrowed, as `match` is */
     const int64_t *match; /* of kinds that take them: FLOPs of the networks of --match */
     int match_count;
 };
 
-struct policy;
+struct policy_kind;
+struct policy {
+    const struct policy_kind *kind;
+    struct policy_options options;
+    void *state; /* of kinds that learn, their own; NULL of others */
+};
 
 struct policy_kind {
     const char *name;
     const char *summary; /* one line for --help and the man page */
-    const char *parent;  /* the parent choice that makes it what it is, as --parent has it; NULL: any */
+    const char *parent;  /* the parent choice that it needs, as --parent has it; NULL: any */
     bool takes_match;    /* it needs --match */
     bool takes_actions;  /* it needs --actions, and proposes them on any parent */
-    struct policy *(*create)(const struct policy_options *options);
+    /* Make and free `state`.  NULL: it has none. */
+    void (*create)(struct policy *policy);
     void (*destroy)(struct policy *policy);
     /* Has it an answer to a request with these numbers?  If not, `end` says why the search ends.  NULL: always. */
     bool (*has_next)(const struct policy *policy, int64_t proposal, int64_t network, struct error *end);
@@ -92,8 +98,8 @@ struct policy_kind {
        can.  -1: there is none that can be built on this parent; the error has the reason. */
     int (*propose)(struct policy *policy, const struct proposal_request *request, struct proposal *proposal,
                    struct error *error);
-    /* Learn from a batch.  What this policy can't have sampled (other options; a width or a kernel that it doesn't offer)
-       is left out of it, and so are others' in a batch without one of its own.  NULL: this policy does not learn. */
+    /* Learn from a batch.  Outcomes that this policy can't have sampled (other options; a width or a kernel that it doesn't
+       offer) are left out; in a batch without an outcome of its own, all are.  NULL: this policy does not learn. */
     void (*observe)(struct policy *policy, const struct outcome *outcomes, int count, struct policy_update *update);
     /* State to and from a safetensors file's bytes (free() them).  NULL: there is none. */
     void (*save)(const struct policy *policy, void **bytes, size_t *length);
@@ -103,6 +109,10 @@ struct policy_kind {
 /* By name, NULL when unknown; and by row, for --help. */
 const struct policy_kind *policy_find(const char *name);
 const struct policy_kind *policy_at(int index);
+
+/* Copies the options and borrows what they point at. */
+struct policy *policy_new(const struct policy_kind *kind, const struct policy_options *options);
+void policy_free(struct policy *policy); /* NULL is fine */
 
 /* The child of a proposal: all its actions in order.  -1 with the first that can't be applied. */
 int proposal_apply(const struct arch *parent, const struct proposal *proposal, struct arch *child, struct error *error);

@@ -1,8 +1,7 @@
 /*
- * proposal.c - a proposal as a path from parent to child, whoever made it.
+ * proposal.c - a proposal as a path from parent to child.
  *
- * Each action is read on the architecture that those before it leave, so a person's action is checked by
- * applying the ones before it first.
+ * Each action applies to the architecture that is left by those before it.
  */
 #include "policy/policy.h"
 

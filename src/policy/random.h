@@ -8,6 +8,6 @@
 
 /* Every offered layer widens with probability `*widening`; an insertion's block, layer and kernel are uniform among
    those offered.  Borrows `widening`. */
-struct chooser random_chooser(double *widening);
+struct chooser random_chooser(const double *widening);
 
 #endif

@@ -4,39 +4,20 @@
  * It aims at a number of FLOPs (of a network of another session) by rejection.  A draw first takes a probability of
  * widening, uniform between 0 and 1, and then makes all decisions that the options say, as random does with that
  * probability.  The first draw whose child is within 2 % of the aim is the proposal; when 1024 draws have none, the one
- * nearest to it by ratio.  So the depth is that of every other policy's networks, and what is matched is the width, and
- * where and how large the inserted layers are.
+ * nearest to it by ratio.  So the networks are as deep as any other policy's; their widths, and the places and sizes of
+ * the inserted layers, are what is matched.
  *
- * A proposal's log-probability is not that of its decisions alone, and not known: it is 0.
+ * A proposal's log-probability is not known: it is written as 0.
  */
 #include "policy/random.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 #include "policy/kinds.h"
 #include "util/bug.h"
-#include "util/memory.h"
 
 enum { DRAWS = 1024 };
 #define NEAR_ENOUGH 0.02
-
-struct policy {
-    struct policy_options options;
-    struct proposal draw;
-};
-
-static struct policy *create(const struct policy_options *options)
-{
-    struct policy *policy = memory_new(1, sizeof *policy);
-    policy->options = *options;
-    return policy;
-}
-
-static void destroy(struct policy *policy)
-{
-    free(policy);
-}
 
 static bool has_next(const struct policy *policy, int64_t proposal, int64_t network, struct error *end)
 {
@@ -47,12 +28,12 @@ static bool has_next(const struct policy *policy, int64_t proposal, int64_t netw
 }
 
 /* How far the draw's child is from the aim: |log(its FLOPs / the aim)|.  With no aim (0) every draw is as good. */
-static double distance(const struct policy *policy, const struct arch *parent, int64_t aim)
+static double distance(const struct proposal *draw, const struct arch *parent, struct shape input, int64_t aim)
 {
     struct arch child;
-    if (proposal_apply(parent, &policy->draw, &child, NULL))
+    if (proposal_apply(parent, draw, &child, NULL))
         BUG("a draw that can't be built");
-    return aim > 0 ? fabs(log((double)arch_cost(&child, policy->options.input).flops / (double)aim)) : 0;
+    return aim > 0 ? fabs(log((double)arch_cost(&child, input).flops / (double)aim)) : 0;
 }
 
 static int propose(struct policy *policy, const struct proposal_request *request, struct proposal *proposal,
@@ -61,15 +42,16 @@ static int propose(struct policy *policy, const struct proposal_request *request
     bool aims = request->network > 0 && request->network <= policy->options.match_count;
     int64_t aim = aims ? policy->options.match[request->network - 1] : 0;
     double nearest = INFINITY;
+    struct proposal draw;
     for (int i = 0; i < DRAWS && nearest > log1p(NEAR_ENOUGH); i++) {
         double widening = random_uniform(request->stream);
         struct chooser chooser = random_chooser(&widening);
-        decisions_sample(&policy->options, &chooser, request->parent, request->stream, &policy->draw);
-        double far = distance(policy, request->parent, aim);
+        decisions_sample(&policy->options, &chooser, request->parent, request->stream, &draw);
+        double far = distance(&draw, request->parent, policy->options.input, aim);
         if (far >= nearest)
             continue;
         nearest = far;
-        *proposal = policy->draw;
+        *proposal = draw;
     }
     proposal->log_probability = proposal->entropy = 0;
     return 0;
@@ -79,8 +61,6 @@ const struct policy_kind policy_random_flops = {
     .name = "random-flops",
     .summary = "as random, each network as large as its counterpart in the session of --match",
     .takes_match = true,
-    .create = create,
-    .destroy = destroy,
     .has_next = has_next,
     .propose = propose,
 };

@@ -1,6 +1,6 @@
 /*
  * reinforce.c - the paper's policy (EAS, section 3): the controller samples, and REINFORCE (Williams 1992)
- * makes what paid off more likely.
+ * makes likelier what had a high reward.
  *
  *     reward     tan(accuracy * pi / 2): a point of accuracy counts the more the higher it is
  *     advantage  reward - baseline, the moving average of the batches' mean rewards
@@ -12,20 +12,18 @@
  * the parameters at hand, so it makes no difference how long ago or by which process they were sampled.
  * An outcome that this policy can't have sampled is left out.
  *
- * A person's network, where it is asked to learn from those too, is scored as the decisions that the controller would
- * have made to get there (decisions.h), and its reward is held against the same baseline: was it better than what the
- * controller gets?  It doesn't move the baseline, which is of the controller's own.
+ * A person's network is scored as the decisions that the controller would have made to get there (decisions.h), and its
+ * advantage is taken over the same baseline.  It doesn't move the baseline, which is the mean of the controller's own.
  *
- * In an asynchronous search some outcomes are of the controller before the last update.  They are used as they are:
- * on scripted searches with 8 and 16 trainers, weighting them by P now / P then, truncated at 1 or not, changed
- * nothing.
+ * In an asynchronous search some outcomes are of the controller before the last update.  They are not corrected for
+ * that: on scripted searches with 8 and 16 trainers, weights of P now / P then, truncated at 1 or not, changed nothing.
  *
- * What is to be imitated adds -(weight * mean of log P) to the loss, without reward or baseline: priority queue
- * training (Abolafia et al. 2018) beside the policy gradient.
+ * An outcome to imitate adds -(weight * mean of log P) to the loss, without reward or baseline: priority queue training
+ * (Abolafia et al. 2018) beside the policy gradient.
  *
- * Baselines: the paper's prose has b move by 1 - decay of the difference, after it was subtracted; it starts at the
- * first batch's mean, where an average of nothing would reward every choice.  The published code starts at 0, moves by
- * decay of the difference, and does so before it is subtracted.
+ * Baselines: in the paper's text the baseline moves by 1 - decay of the difference, after it was subtracted.  It starts
+ * at the first batch's mean: from 0 every choice of that batch would be rewarded.  In the published code it starts at
+ * 0, and moves by decay of the difference before it is subtracted.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -36,8 +34,7 @@
 #include "util/bug.h"
 #include "util/memory.h"
 
-struct policy {
-    struct policy_options options;
+struct reinforce {
     struct controller *controller;
     bool has_baseline;
     double baseline;
@@ -48,28 +45,27 @@ static int decision_count(const struct policy *policy)
     return policy->options.wider_decisions + policy->options.deeper_decisions;
 }
 
-static struct policy *create(const struct policy_options *options)
+static void create(struct policy *policy)
 {
-    struct policy *policy = memory_new(1, sizeof *policy);
+    const struct policy_options *options = &policy->options;
+    struct reinforce *state = policy->state = memory_new(1, sizeof *state);
     ASSERT(options->wider_decisions >= 0 && options->deeper_decisions >= 0);
-    policy->options = *options;
     ASSERT(decision_count(policy) <= PROPOSAL_STEPS_MAX);
-    policy->controller = controller_new(options->space, options->dense, options->seed);
-    return policy;
+    state->controller = controller_new(options->space, options->dense, options->seed);
 }
 
 static void destroy(struct policy *policy)
 {
-    if (!policy)
-        return;
-    controller_free(policy->controller);
-    free(policy);
+    struct reinforce *state = policy->state;
+    controller_free(state->controller);
+    free(state);
 }
 
 static int propose(struct policy *policy, const struct proposal_request *request, struct proposal *proposal,
                    struct error *error)
 {
-    struct chooser chooser = controller_chooser(policy->controller);
+    const struct reinforce *state = policy->state;
+    struct chooser chooser = controller_chooser(state->controller);
     decisions_sample(&policy->options, &chooser, request->parent, request->stream, proposal);
     return 0;
 }
@@ -85,39 +81,40 @@ static double reward_of(double accuracy)
 /* Returns what to subtract from this batch's rewards. */
 static double move_baseline(struct policy *policy, double mean)
 {
+    struct reinforce *state = policy->state;
     double decay = policy->options.baseline_decay, subtracted;
     if (policy->options.baseline_released) {
-        policy->baseline = (float)(policy->baseline + decay * (mean - policy->baseline));
-        subtracted = policy->baseline;
+        state->baseline = (float)(state->baseline + decay * (mean - state->baseline));
+        subtracted = state->baseline;
     } else {
-        subtracted = policy->has_baseline ? policy->baseline : mean;
-        policy->baseline = (float)(decay * subtracted + (1 - decay) * mean);
+        subtracted = state->has_baseline ? state->baseline : mean;
+        state->baseline = (float)(decay * subtracted + (1 - decay) * mean);
     }
-    policy->has_baseline = true;
+    state->has_baseline = true;
     return subtracted;
 }
 
-/* What is learned from one outcome; its decisions end where the next lesson's begin. */
-struct lesson {
+/* One outcome to learn from; its decisions end where those of the next example begin. */
+struct example {
     const struct outcome *outcome;
     double reward;
     int first;
 };
 
-/* The outcomes that it can learn from, by their role: `own` of the policy's sampling, to `graded` a person's, then what
-   is to be imitated.  One more lesson than `count` ends the last. */
-struct batch {
-    int own, graded, count;
-    struct lesson *lessons;
+/* The outcomes that it can learn from, by their role: `own` that the policy sampled, then those of a person, up to
+   `rewarded`; then those to imitate.  After the last example there is one more, whose `first` is the end. */
+struct example_batch {
+    int own, rewarded, count;
+    struct example *examples;
     struct decision *decisions;
 };
 
-static void batch_add(const struct policy *policy, const struct outcome *outcome, struct batch *batch)
+static void batch_add(const struct policy *policy, const struct outcome *outcome, struct example_batch *batch)
 {
-    int begin = batch->lessons[batch->count].first, steps = decision_count(policy);
+    int begin = batch->examples[batch->count].first, steps = decision_count(policy);
     bool by_person = outcome->role == OUTCOME_BY_PERSON;
-    int room = by_person ? DECISIONS_OF_PERSON_MAX : steps, added = steps;
-    batch->decisions = memory_resize(batch->decisions, (size_t)(begin + room), sizeof *batch->decisions);
+    int capacity = by_person ? DECISIONS_OF_PERSON_MAX : steps, added = steps;
+    batch->decisions = memory_resize(batch->decisions, (size_t)(begin + capacity), sizeof *batch->decisions);
     struct decision *decisions = batch->decisions + begin;
     if (by_person)
         added = decisions_of_person(&policy->options, outcome->parent, outcome->proposal, decisions);
@@ -125,17 +122,17 @@ static void batch_add(const struct policy *policy, const struct outcome *outcome
         added = 0;
     if (!added)
         return;
-    struct lesson *lesson = &batch->lessons[batch->count++];
-    lesson->outcome = outcome;
-    lesson->reward = reward_of(outcome->accuracy);
-    lesson[1].first = begin + added;
+    struct example *example = &batch->examples[batch->count++];
+    example->outcome = outcome;
+    example->reward = reward_of(outcome->accuracy);
+    example[1].first = begin + added;
     batch->own += outcome->role == OUTCOME_SAMPLED;
-    batch->graded += outcome->role != OUTCOME_TO_IMITATE;
+    batch->rewarded += outcome->role != OUTCOME_TO_IMITATE;
 }
 
-static struct batch batch_of(const struct policy *policy, const struct outcome *outcomes, int count)
+static struct example_batch batch_of(const struct policy *policy, const struct outcome *outcomes, int count)
 {
-    struct batch batch = {.lessons = memory_new((size_t)count + 1, sizeof *batch.lessons)};
+    struct example_batch batch = {.examples = memory_new((size_t)count + 1, sizeof *batch.examples)};
     for (enum outcome_role role = OUTCOME_SAMPLED; role <= OUTCOME_TO_IMITATE; role++)
         for (int i = 0; i < count; i++)
             if (outcomes[i].role == role)
@@ -143,69 +140,73 @@ static struct batch batch_of(const struct policy *policy, const struct outcome *
     return batch;
 }
 
-static void batch_done(struct batch *batch)
+static void batch_done(struct example_batch *batch)
 {
-    free(batch->lessons);
+    free(batch->examples);
     free(batch->decisions);
 }
 
-/* Add the gradients of all lessons, and what they come to to `update`. */
-static void study(struct policy *policy, const struct batch *batch, double baseline, struct policy_update *update)
+/* Add the gradients of all examples, and their loss and entropy to `update`. */
+static void add_gradients(struct policy *policy, const struct example_batch *batch, double baseline,
+                          struct policy_update *update)
 {
-    int graded_decisions = batch->lessons[batch->graded].first;
+    struct controller *controller = ((struct reinforce *)policy->state)->controller;
+    int rewarded_decisions = batch->examples[batch->rewarded].first;
     for (int i = 0; i < batch->count; i++) {
-        const struct lesson *lesson = &batch->lessons[i];
-        bool graded = i < batch->graded;
-        double weight = graded ? (lesson->reward - baseline) / batch->graded
-                               : policy->options.imitate_weight / (batch->count - batch->graded);
-        double bonus = graded ? policy->options.entropy_bonus / graded_decisions : 0;
-        for (int d = lesson->first; d < lesson[1].first; d++) {
-            struct decision_score score = controller_score(policy->controller, &batch->decisions[d]);
-            controller_learn(policy->controller, &batch->decisions[d], weight, bonus);
+        const struct example *example = &batch->examples[i];
+        bool rewarded = i < batch->rewarded;
+        double weight = rewarded ? (example->reward - baseline) / batch->rewarded
+                                 : policy->options.imitate_weight / (batch->count - batch->rewarded);
+        double bonus = rewarded ? policy->options.entropy_bonus / rewarded_decisions : 0;
+        for (int d = example->first; d < example[1].first; d++) {
+            struct decision_score score = controller_score(controller, &batch->decisions[d]);
+            controller_learn(controller, &batch->decisions[d], weight, bonus);
             update->loss -= weight * score.log_probability + bonus * score.entropy;
-            update->entropy += graded ? score.entropy / graded_decisions : 0;
+            update->entropy += rewarded ? score.entropy / rewarded_decisions : 0;
         }
     }
 }
 
 static void observe(struct policy *policy, const struct outcome *outcomes, int count, struct policy_update *update)
 {
-    struct batch batch = batch_of(policy, outcomes, count);
-    struct parameters *parameters = &policy->controller->parameters;
-    *update = (struct policy_update){.baseline = policy->baseline};
+    struct example_batch batch = batch_of(policy, outcomes, count);
+    const struct reinforce *state = policy->state;
+    struct parameters *parameters = &state->controller->parameters;
+    *update = (struct policy_update){.baseline = state->baseline};
     if (batch.own) {
-        update->reward_best = batch.lessons[0].reward;
+        update->reward_best = batch.examples[0].reward;
         for (int i = 0; i < batch.own; i++) {
-            update->reward_mean += batch.lessons[i].reward / batch.own;
-            update->reward_best = fmax(update->reward_best, batch.lessons[i].reward);
+            update->reward_mean += batch.examples[i].reward / batch.own;
+            update->reward_best = fmax(update->reward_best, batch.examples[i].reward);
         }
         double baseline = move_baseline(policy, update->reward_mean);
         parameters_clear_gradients(parameters);
-        study(policy, &batch, baseline, update);
-        update->baseline = policy->baseline;
+        add_gradients(policy, &batch, baseline, update);
+        update->baseline = state->baseline;
         update->gradient_norm = parameters_gradient_norm(parameters);
         parameters_adam_step(parameters, policy->options.rate);
     }
     batch_done(&batch);
 }
 
-/* What is kept beside the parameters. */
+/* What is saved beside the parameters. */
 enum { NUMBER_HAS_BASELINE, NUMBER_BASELINE, NUMBERS };
 
 static void save(const struct policy *policy, void **bytes, size_t *length)
 {
-    const double numbers[NUMBERS] = {
-        [NUMBER_HAS_BASELINE] = policy->has_baseline, [NUMBER_BASELINE] = policy->baseline};
-    parameters_encode(&policy->controller->parameters, numbers, NUMBERS, bytes, length);
+    const struct reinforce *state = policy->state;
+    const double numbers[NUMBERS] = {[NUMBER_HAS_BASELINE] = state->has_baseline, [NUMBER_BASELINE] = state->baseline};
+    parameters_encode(&state->controller->parameters, numbers, NUMBERS, bytes, length);
 }
 
 static int load(struct policy *policy, const void *bytes, size_t length, struct error *error)
 {
+    struct reinforce *state = policy->state;
     double numbers[NUMBERS];
-    if (parameters_decode(&policy->controller->parameters, numbers, NUMBERS, bytes, length, error) != 0)
+    if (parameters_decode(&state->controller->parameters, numbers, NUMBERS, bytes, length, error) != 0)
         return -1;
-    policy->has_baseline = numbers[NUMBER_HAS_BASELINE] != 0;
-    policy->baseline = numbers[NUMBER_BASELINE];
+    state->has_baseline = numbers[NUMBER_HAS_BASELINE] != 0;
+    state->baseline = numbers[NUMBER_BASELINE];
     return 0;
 }
 

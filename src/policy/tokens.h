@@ -1,10 +1,10 @@
 /*
  * tokens.h - a layer as a word of the controller's vocabulary.
  *
- * One word for each pair of filters and kernel, and for each FC width, of the space; one for each kind of
- * pool and one for the classifier; in a dense space also one for the transition and one for each growth rate.
- * A width or kernel that isn't in the space reads as the next lower that is, or as the lowest.  Strides have no
- * words, as in EAS, nor do bottleneck and reduction, which are the same all over a search.
+ * There is one word for each pair of filters and kernel of the space, for each FC width, for each kind of pool and for
+ * the classifier; in a dense space also for the transition and for each growth rate.  A width or kernel that isn't in
+ * the space has the word of the next lower one, or of the lowest.  Strides have no words, as in EAS; nor have bottleneck
+ * and reduction, which are the same in all networks of a search.
  */
 #ifndef ESPALIER_POLICY_TOKENS_H
 #define ESPALIER_POLICY_TOKENS_H

@@ -206,7 +206,7 @@ static int check_grow(struct engine *engine, struct request *request, struct err
     journal_arch(&engine->journal, request->node, &candidate->parent_arch);
     const char *word;
     while ((word = next_word(request)))
-        if (proposal_add_text(&candidate->parent_arch, engine->learner.policy_options.space, word, &candidate->proposal,
+        if (proposal_add_text(&candidate->parent_arch, engine->learner.policy->options.space, word, &candidate->proposal,
                               error))
             return -1;
     if (!candidate->proposal.count)

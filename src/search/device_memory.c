@@ -1,7 +1,7 @@
 /*
- * device_memory.c - an account a GPU and one for the machine, and who waits for it, in the order of coming.
+ * device_memory.c - an account for each GPU and one for the machine, each with a queue of those who wait.
  *
- * What the libraries take for themselves isn't booked: the tenth that stays free is for that.
+ * What the libraries allocate for themselves isn't reserved: a tenth of the memory stays free for that.
  */
 #include "search/device_memory.h"
 
@@ -18,9 +18,9 @@ struct waiter {
 };
 
 struct account {
-    double bytes, booked;
-    int trials;           /* that have booked */
-    struct waiter *first; /* each on its thread's stack */
+    double bytes, reserved;
+    int trials;           /* that have a reservation */
+    struct waiter *first; /* the head of the queue; each waiter is on its thread's stack */
 };
 
 struct device_memory {
@@ -34,7 +34,7 @@ static struct account *account_of(struct device_memory *memory, int gpu)
     return &memory->accounts[gpu - MACHINE_MEMORY];
 }
 
-/* Where the device doesn't say, it will when it has none. */
+/* INFINITY where it isn't known: then an allocation fails when there is no more. */
 static double free_bytes(int gpu)
 {
     double bytes;
@@ -42,14 +42,15 @@ static double free_bytes(int gpu)
     return module && module->memory_free(gpu, &bytes, NULL) == 0 ? bytes : INFINITY;
 }
 
-struct device_memory *device_memory_new(const struct device *devices, int count, double kept, double machine)
+struct device_memory *device_memory_new(const struct device *devices, int count, double images, double machine)
 {
     struct device_memory *memory = memory_new(1, sizeof *memory);
-    ASSERT(pthread_mutex_init(&memory->mutex, NULL) == 0 && pthread_cond_init(&memory->changed, NULL) == 0);
+    if (pthread_mutex_init(&memory->mutex, NULL) || pthread_cond_init(&memory->changed, NULL))
+        BUG("no mutex for the memory of devices");
     account_of(memory, MACHINE_MEMORY)->bytes = 0.9 * machine;
     for (int i = 0; i < count; i++)
         if (devices[i].cuda)
-            account_of(memory, devices[i].gpu)->bytes = 0.9 * (free_bytes(devices[i].gpu) - kept);
+            account_of(memory, devices[i].gpu)->bytes = 0.9 * (free_bytes(devices[i].gpu) - images);
     return memory;
 }
 
@@ -60,7 +61,7 @@ void device_memory_free(struct device_memory *memory)
     free(memory);
 }
 
-static void join(struct account *account, struct waiter *waiter)
+static void add_waiter(struct account *account, struct waiter *waiter)
 {
     struct waiter **last = &account->first;
     while (*last)
@@ -68,7 +69,7 @@ static void join(struct account *account, struct waiter *waiter)
     *last = waiter;
 }
 
-static void leave(struct account *account, const struct waiter *waiter)
+static void remove_waiter(struct account *account, const struct waiter *waiter)
 {
     struct waiter **at = &account->first;
     while (*at != waiter)
@@ -76,23 +77,23 @@ static void leave(struct account *account, const struct waiter *waiter)
     *at = waiter->next;
 }
 
-bool device_memory_book(struct device_memory *memory, int gpu, double bytes, bool (*given_up)(void *context),
-                        void *context)
+bool device_memory_reserve(struct device_memory *memory, int gpu, double bytes, bool (*cancelled)(void *context),
+                           void *context)
 {
     struct account *account = account_of(memory, gpu);
     struct waiter waiter = {NULL};
     bool gone;
     pthread_mutex_lock(&memory->mutex);
-    join(account, &waiter);
-    while (!(gone = given_up(context)) &&
-           (account->first != &waiter || (account->trials && account->booked + bytes > account->bytes)))
+    add_waiter(account, &waiter);
+    while (!(gone = cancelled(context)) &&
+           (account->first != &waiter || (account->trials && account->reserved + bytes > account->bytes)))
         pthread_cond_wait(&memory->changed, &memory->mutex);
-    leave(account, &waiter);
+    remove_waiter(account, &waiter);
     if (!gone) {
-        account->booked += bytes;
+        account->reserved += bytes;
         account->trials++;
     }
-    pthread_cond_broadcast(&memory->changed); /* another is first now */
+    pthread_cond_broadcast(&memory->changed); /* another waiter is the first now */
     pthread_mutex_unlock(&memory->mutex);
     return !gone;
 }
@@ -100,7 +101,7 @@ bool device_memory_book(struct device_memory *memory, int gpu, double bytes, boo
 void device_memory_release(struct device_memory *memory, int gpu, double bytes)
 {
     pthread_mutex_lock(&memory->mutex);
-    account_of(memory, gpu)->booked -= bytes;
+    account_of(memory, gpu)->reserved -= bytes;
     account_of(memory, gpu)->trials--;
     pthread_cond_broadcast(&memory->changed);
     pthread_mutex_unlock(&memory->mutex);

@@ -1,10 +1,10 @@
 /*
- * device_memory.h - the memory of devices, booked by the trainers that share it before they take it.
+ * device_memory.h - the memory of devices, reserved by the trainers that share it before they allocate it.
  *
- * A trial waits until what it may come to take fits beside what the others on its GPU have booked, or, on the processor,
- * all others there; who came first goes first.  Alone, a trial is always let through: then the device itself says
- * whether it has the memory.  So networks that grow train side by side while they are small and one after the other when
- * they are large.  Any thread.
+ * A trial waits until the most that it may allocate fits beside the reservations of the other trials on its GPU, or, on
+ * the processor, of all other trials there.  Trials are served in the order in which they came.  A trial that is alone
+ * never waits: the device itself says whether it has the memory.  So networks train side by side while they are small
+ * and one after the other when they are large.  Any thread.
  */
 #ifndef ESPALIER_SEARCH_DEVICE_MEMORY_H
 #define ESPALIER_SEARCH_DEVICE_MEMORY_H
@@ -15,16 +15,18 @@
 
 struct device_memory;
 
-/* The number of what isn't a GPU's. */
+/* In place of a GPU's number: the memory of the machine. */
 enum { MACHINE_MEMORY = -1 };
 
-/* What is free on each GPU now, less `kept` bytes (the images), and in the machine, as `machine` says; less a tenth. */
-struct device_memory *device_memory_new(const struct device *devices, int count, double kept, double machine);
+/* Nine tenths of what is free: on each GPU now, less `images` bytes; in the machine, `machine` bytes. */
+struct device_memory *device_memory_new(const struct device *devices, int count, double images, double machine);
 void device_memory_free(struct device_memory *memory);
-/* Waits.  False, and nothing is booked: `given_up` said so, which is asked at first and after each wake. */
-bool device_memory_book(struct device_memory *memory, int gpu, double bytes, bool (*given_up)(void *context), void *context);
+/* Waits for the memory.  False, with nothing reserved, when `cancelled` says so, which is called at first and after each
+   wake. */
+bool device_memory_reserve(struct device_memory *memory, int gpu, double bytes, bool (*cancelled)(void *context),
+                           void *context);
 void device_memory_release(struct device_memory *memory, int gpu, double bytes);
-/* After a change of what `given_up` says. */
+/* Let those who wait call `cancelled` again. */
 void device_memory_wake(struct device_memory *memory);
 
 #endif

@@ -1,16 +1,16 @@
 /*
  * engine.c - the search: one thread that asks, schedules and writes.
  *
- * The model.  The session's state is the fold of its log, and the engine decides from it: what is kept beside it
- * (index of networks, queue, slots, the policy's networks) is an index of the state or can be made anew from it and the
- * files that it names.  So resume.c is short, and a resumed search does what an uninterrupted one would.
+ * The model.  The session's state is the fold of its log, and the engine decides from that state.  Its other data
+ * (index of networks, queue, slots, the policy's networks) is an index of the state, or is made again from it and from
+ * the files that it names.  So a resumed search does what an uninterrupted one would have done.
  *
  * Invariants, between two events:
  *
  *   1. One writer: only journal_emit() numbers, appends and folds events, on the engine's thread.  An event is in
  *      the log before anything happens because of it, and a file is synced before the event that names it.
  *   2. The queue holds exactly the networks with NODE_QUEUED, the slots exactly those with NODE_RUNNING.
- *   3. The index holds every architecture of the tree, whatever became of it: none is trained to a result twice.
+ *   3. The index holds every architecture of the tree, with or without a result: none is trained to a result twice.
  *   4. Networks are finished at most once: a RESULT is written for a running network, and then it is done.
  *   5. Randomness comes from streams named by the seed, a purpose and the number of a proposal or network.  With
  *      one slot two runs of one seed have one digest; with more they differ in the order of results.
@@ -39,8 +39,8 @@
  *                      +-- the log or a file can't be written: BROKEN, engine_run returns -1; no event says so,
  *                          and the session resumes where it was when the disk has room
  *
- * START, SEARCH and DRAIN are not stored: they are what the state says.  PAUSED lies over any of them: nothing
- * starts, and trainers hold between two batches.
+ * START, SEARCH and DRAIN are not stored: they follow from the state.  In each of them the search may be paused: then
+ * nothing starts, and trainers wait between two batches.
  */
 #include "search/engine.h"
 
@@ -76,10 +76,8 @@ static void make_parts(struct engine *engine, const struct event_integers *match
     const struct search_options *options = &engine->options;
     learner_init(&engine->learner, &engine->journal, options, engine->data.input, match);
     trials_init(&engine->trials, &engine->journal, engine->evaluator, options, &engine->start);
-    engine->parents = (struct parents){.journal = &engine->journal,
-                                       .options = options,
-                                       .policy_options = &engine->learner.policy_options,
-                                       .any = engine->learner.kind->takes_actions};
+    engine->parents =
+        (struct parents){.journal = &engine->journal, .options = options, .policy = engine->learner.policy};
     engine->proposals = (struct proposals){.journal = &engine->journal,
                                            .options = options,
                                            .input = engine->data.input,
@@ -116,17 +114,21 @@ static int create(struct engine *engine, const char *folder, struct error *error
     return 0;
 }
 
+/* The engine when nothing failed. */
+static int hand_over(struct engine *engine, int status, struct engine **result)
+{
+    *result = status ? NULL : engine;
+    if (status)
+        engine_free(engine);
+    return status;
+}
+
 int engine_create(const struct search_options *options, const char *folder, const struct engine_data *data,
                   struct evaluator *evaluator, struct engine **result, struct error *error)
 {
     struct engine *engine = engine_new(data, evaluator);
     engine->options = *options;
-    if (create(engine, folder, error)) {
-        engine_free(engine);
-        return -1;
-    }
-    *result = engine;
-    return 0;
+    return hand_over(engine, create(engine, folder, error), result);
 }
 
 static int restore(struct engine *engine, struct error *error)
@@ -149,12 +151,7 @@ int engine_resume(const char *folder, const struct engine_data *data, struct eva
     int status = journal_open(&engine->journal, folder, warning, error);
     if (!status && restore(engine, error))
         status = error_prefix(error, "%s", log_folder(engine->journal.log));
-    if (status) {
-        engine_free(engine);
-        return -1;
-    }
-    *result = engine;
-    return 0;
+    return hand_over(engine, status, result);
 }
 
 void engine_add_sink(struct engine *engine, struct engine_sink sink)
@@ -178,7 +175,7 @@ void engine_command(struct engine *engine, enum event_author by, const char *wor
 {
     struct command command = {by, memory_copy_text(words)};
     if (!queue_try_put(engine->commands, &command))
-        free(command.words); /* nobody types that fast: the engine has ended, or has more than enough to answer */
+        free(command.words); /* the engine has ended, or has more commands than a person can type */
 }
 
 void engine_stop(struct engine *engine)
@@ -199,7 +196,7 @@ static void begin(struct engine *engine)
     }
     record_opened(engine->evaluator, &event);
     journal_emit(&engine->journal, &event);
-    if (state->paused) { /* whoever resumes wants it to go on */
+    if (state->paused) { /* a person who resumes a session wants it to go on */
         event = (struct event){.kind = EVENT_PAUSED};
         event.as.paused.by.value = AUTHOR_RESUME;
         journal_emit(&engine->journal, &event);
@@ -301,7 +298,7 @@ static void show_samples(struct engine *engine, struct monitor *monitor)
     }
 }
 
-/* Processors and GPUs apart: a driver that hangs hides nothing of the others. */
+/* One for processors and one for GPUs: while a driver hangs, the others are still sampled. */
 enum { MONITORS = 2 };
 
 static void watch_devices(const struct engine *engine, struct monitor *monitors[MONITORS])

@@ -1,8 +1,7 @@
 /*
- * engine.h - the search itself: asks the policy, keeps the pool of known networks and the queue, hands trials
- * to the evaluator, and is the only one that numbers and writes events.
+ * engine.h - the search: asks the policy for networks, gives them to the evaluator as trials, and writes the session.
  *
- * engine_run() owns its thread.  Other threads may call engine_command() and nothing else.  Every event, durable
+ * engine_run() owns its thread.  Other threads may call engine_command() and engine_stop() only.  Every event, durable
  * or not, goes to the log, to the engine's own state by session_apply(), and to the sinks, in that order, on the
  * engine's thread.
  */
@@ -35,7 +34,7 @@ void engine_free(struct engine *engine);
 /* Ask for a command of sessions/command.h, as a line of words; `by` says who asks.  It may be refused.  The answer is a
    COMMAND event.  Any thread; async-signal-safe is engine_stop(). */
 void engine_command(struct engine *engine, enum event_author by, const char *words);
-/* Ask for an orderly end: safe in a signal handler. */
+/* Ask for an orderly end.  Any thread, and safe in a signal handler. */
 void engine_stop(struct engine *engine);
 
 #endif

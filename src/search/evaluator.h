@@ -1,11 +1,13 @@
 /*
- * evaluator.h - the seam between the engine and whoever trains: submit, poll, cancel.
+ * evaluator.h - the interface between the engine and what trains networks: submit, poll, cancel.
  *
- * Local threads now (evaluator_local), a scripted fake in tests; workers on other
- * machines later.  The engine's thread makes all calls.
+ * Trainers are threads of this process (evaluator_local.c); tests have a scripted evaluator.  The engine's thread makes
+ * all calls.
  */
 #ifndef ESPALIER_SEARCH_EVALUATOR_H
 #define ESPALIER_SEARCH_EVALUATOR_H
+
+#include <stdlib.h>
 
 #include "arch/weights.h"
 #include "device/device.h"
@@ -17,7 +19,7 @@
 /* One network to train.  Plain values and owned texts only: it may cross a thread or a wire. */
 struct trial {
     int64_t node;
-    struct arch arch;  /* what must come out */
+    struct arch arch;  /* of the network that is trained */
     bool from_scratch; /* the start network: initialise, no parent */
     bool may_stop;     /* after each epoch but the last, wait until proceed() says whether it goes on */
     struct arch parent_arch;
@@ -27,11 +29,15 @@ struct trial {
     struct morph_options morph;
     struct training training;
 };
-void trial_done(struct trial *trial);
+static inline void trial_done(struct trial *trial)
+{
+    free(trial->parent_weights);
+    trial->parent_weights = NULL;
+}
 
 enum report_kind {
-    REPORT_STEP,   /* at most a few a second for each slot, and not all of them need arrive */
-    REPORT_EPOCH,  /* these and the last report of a trial do */
+    REPORT_STEP,   /* a few a second for each slot; some may be dropped */
+    REPORT_EPOCH,  /* none of these and of the following is dropped */
     REPORT_RESULT, /* trained; `weights` changes owner */
     REPORT_FAILED, /* `failure` (diverged, memory, device, error) and `message` */
     REPORT_CANCELLED
@@ -40,7 +46,7 @@ enum report_kind {
 struct report {
     enum report_kind kind;
     int64_t node;
-    int slot; /* free again from a result, a failure or a cancellation on */
+    int slot; /* free again after a result, a failure or a cancellation */
     struct step_report step;
     struct epoch_report epoch;
     struct evaluation result;
@@ -49,7 +55,13 @@ struct report {
     enum failure_reason failure;
     char *message; /* the receiver's to free(), or NULL */
 };
-void report_done(struct report *report);
+static inline void report_done(struct report *report)
+{
+    weights_free(report->weights);
+    free(report->message);
+    report->weights = NULL;
+    report->message = NULL;
+}
 
 struct evaluator;
 struct evaluator_kind {
@@ -57,7 +69,7 @@ struct evaluator_kind {
        is marked so; nothing is submitted to it from then on. */
     int (*slots)(const struct evaluator *evaluator);
     const struct device *(*device)(const struct evaluator *evaluator, int slot);
-    /* Give a trial to a free slot.  It is moved: its texts are the evaluator's from here. */
+    /* Give a trial to a free slot.  The evaluator owns its texts from then on. */
     void (*submit)(struct evaluator *evaluator, int slot, struct trial *trial);
     /* The next report, waiting up to `seconds`.  False: none. */
     bool (*poll)(struct evaluator *evaluator, struct report *report, double seconds);
@@ -65,7 +77,7 @@ struct evaluator_kind {
     void (*cancel)(struct evaluator *evaluator, int64_t node);
     /* The answer to the report of an epoch of a trial that may stop: it goes on, or ends with a result now. */
     void (*proceed)(struct evaluator *evaluator, int64_t node, bool goes_on);
-    /* Hold or let go all training, within one batch. */
+    /* Pause or continue all training, within one batch. */
     void (*pause)(struct evaluator *evaluator, bool paused);
     /* Cancels what runs, joins threads, frees. */
     void (*free)(struct evaluator *evaluator);

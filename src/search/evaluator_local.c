@@ -1,17 +1,17 @@
 /*
  * evaluator_local.c - trials on this machine: one pinned trainer thread a device (local_trainer.c).
  *
- * Engine and trainers share two kinds of queue (a trial in, reports out) and four tokens: `cancelled` (the node to give
- * up), `closing`, `answer` (to a trial that may stop after each epoch), and the gate that pause shuts.
+ * Engine and trainers share two kinds of queue (a trial in, reports out) and four flags: `cancelled` (the node whose
+ * trial must end), `closing`, `answer` (to a trial that may stop after each epoch), and `paused`.
  *
- *   1. A trial that is submitted gets exactly one last report: result, failure or cancellation.  Only when the
- *      evaluator is freed are reports that nobody takes dropped.
- *   2. Reports of epochs and the last one wait for room in the queue; reports of steps don't.
- *   3. What a trial computes depends on the trial and the views alone: not on the slot, a pause, the clock
- *      or who helps.
+ *   1. A trial that is submitted gets exactly one last report: result, failure or cancellation.  Reports are dropped
+ *      only when the evaluator is freed.
+ *   2. Reports of epochs and the last one wait while the queue is full; reports of steps are dropped then.
+ *   3. What a trial computes depends on the trial and the views alone: not on the slot, a pause, the clock or the
+ *      helpers.
  *
- * While a trainer has nothing to do, a helper on its core serves those that have (util/team.h): the start network,
- * which everyone waits for, and the last ones of an episode.
+ * While a trainer has nothing to do, a helper on its core works for those that have (util/team.h): during the start
+ * network, which all wait for, and during the last networks of an episode.
  */
 #include "config.h"
 
@@ -42,7 +42,8 @@ static void local_submit(struct evaluator *evaluator, int slot, struct trial *tr
     atomic_store(&trainer->cancelled, 0);
     trainer->submitted = trial->node;
     trainer->busy = true;
-    ASSERT(queue_try_put(trainer->inbox, trial));
+    if (!queue_try_put(trainer->inbox, trial))
+        BUG("a trial for a slot that is not free");
 }
 
 static void replace_device(struct trainer *trainer)
@@ -57,8 +58,8 @@ static void replace_device(struct trainer *trainer)
     trainer->replaced = true;
 }
 
-/* All trainers of a GPU rest.  When no other device is left, the processor takes the places of those that are idle. */
-static void lose_device(struct local *local, int gpu)
+/* Mark all trainers of a GPU as lost.  When no other device is left, the processor replaces those that are idle. */
+static void mark_lost(struct local *local, int gpu)
 {
     bool left = false;
     for (int i = 0; i < local->count; i++) {
@@ -81,14 +82,14 @@ static bool local_poll(struct evaluator *evaluator, struct report *report, doubl
     if (report->kind != REPORT_STEP && report->kind != REPORT_EPOCH)
         trainer->busy = false;
     if (report->kind == REPORT_FAILED && report->failure == FAILURE_DEVICE)
-        lose_device(local, trainer->device.gpu);
+        mark_lost(local, trainer->device.gpu);
     return true;
 }
 
 static void wake(struct local *local)
 {
     pthread_mutex_lock(&local->mutex);
-    pthread_cond_broadcast(&local->opened);
+    pthread_cond_broadcast(&local->resumed);
     pthread_mutex_unlock(&local->mutex);
     device_memory_wake(local->memory);
 }
@@ -97,7 +98,7 @@ static void local_cancel(struct evaluator *evaluator, int64_t node)
 {
     struct local *local = (struct local *)evaluator;
     for (int i = 0; i < local->count; i++)
-        if (local->trainers[i].submitted == node) /* another's may have been cancelled a moment ago */
+        if (local->trainers[i].submitted == node) /* the flag of another trial stays */
             atomic_store(&local->trainers[i].cancelled, node);
     wake(local);
 }
@@ -137,7 +138,7 @@ static void local_free(struct evaluator *evaluator)
         report_done(&report);
     queue_free(local->reports);
     device_memory_free(local->memory);
-    pthread_cond_destroy(&local->opened);
+    pthread_cond_destroy(&local->resumed);
     pthread_mutex_destroy(&local->mutex);
     free(local->trainers);
     free(local);
@@ -203,7 +204,8 @@ struct evaluator *evaluator_local_new(const struct device *devices, int count, e
         .trainers = memory_new((size_t)count, sizeof(struct trainer)),
         .reports = queue_new(sizeof(struct report), REPORTS_WAITING_MAX),
     };
-    ASSERT(pthread_mutex_init(&local->mutex, NULL) == 0 && pthread_cond_init(&local->opened, NULL) == 0);
+    if (pthread_mutex_init(&local->mutex, NULL) || pthread_cond_init(&local->resumed, NULL))
+        BUG("no mutex for the evaluator");
     local->helpers = new_helpers(devices, count);
     struct device_monitor *machine = device_monitor_new(&(struct device){.core = -1}, 1);
     local->memory = device_memory_new(devices, count, images_bytes(train_view->images), local_free_memory(machine));

@@ -1,21 +1,22 @@
 /*
- * learner.c - what the policy learns from: batches of its proposals and what they came to.
+ * learner.c - what the policy learns from: batches of its proposals with their outcomes.
  *
- * A proposal is settled when the network that it led to, known or new, has ended, or when it was refused.  As soon as
- * `episode_networks` settled proposals are there that it hasn't learned from, it learns from the first of them, by
- * number.  With the barrier (propose.c) these are one episode.  Without it trainers never wait, and some outcomes of an
- * update are of the policy before the last one.  With one trainer the two are the same.
+ * A proposal is settled when it was refused, or when the network that it led to, known or new, is not in the queue or
+ * in training any more.  The policy learns as soon as there are `episode_networks` settled proposals that it hasn't
+ * learned from; it takes the first of them, by number.  With the barrier (proposals.c) these are one episode.  Without
+ * it trainers never wait, and some outcomes of an update are of the policy before the last update.  With one trainer
+ * the two are the same.
  *
- * An outcome is the accuracy of the network, predicted when it was stopped (stopping.c); a proposal that was refused,
- * or whose network failed or was pruned before it had a result, has none.  The POLICY event names the proposals of its
- * batch, so that none is learned from twice. Everything is rebuilt from the recorded proposals: a resumed search learns
- * what an uninterrupted one would have.
+ * The outcome is the accuracy of the network; the predicted accuracy when it was stopped early (stopping.c).  A
+ * proposal that was refused, or whose network has no result, has no outcome.  The POLICY event names the proposals of
+ * its batch, so that none is used twice.  A batch is built from the recorded proposals: a resumed search learns what an
+ * uninterrupted one would have learned.
  *
- * With learn_from_user, an update is also shown the networks that a person grew and that were trained since the update
- * before; the event says which, so that none is shown twice.  Those of an update without an outcome wait.
+ * With learn_from_user, an update also observes the networks that a person grew and that no update has observed; the
+ * event names them.  They wait while an update has no outcome of its own.
  *
- * With `imitate`, it is also shown the proposals that led to the best networks so far, by accuracy, the earlier of
- * equals, none of them predicted; of those that led to one network, the first.
+ * With `imitate`, it also observes the proposals that led to the best networks so far, by accuracy, the earlier of
+ * equals; no stopped ones; of those that led to one network, the first.
  */
 #include "search/learner.h"
 
@@ -33,23 +34,21 @@ enum { POLICY_BYTES_MAX = 1 << 28 };
 void learner_init(struct learner *learner, struct journal *journal, const struct search_options *options,
                   struct shape input, const struct event_integers *match)
 {
-    *learner = (struct learner){.journal = journal, .options = options, .kind = policy_find(options->policy)};
-    learner->policy_options = options_policy(options, input);
-    learner->policy_options.match = match->items;
-    learner->policy_options.match_count = match->count;
-    learner->policy = learner->kind->create(&learner->policy_options);
+    struct policy_options policy_options = options_policy(options, input);
+    policy_options.match = match->items;
+    policy_options.match_count = match->count;
+    *learner = (struct learner){journal, options, policy_new(policy_find(options->policy), &policy_options)};
 }
 
 void learner_done(struct learner *learner)
 {
-    if (learner->policy)
-        learner->kind->destroy(learner->policy);
+    policy_free(learner->policy);
 }
 
 int learner_restore(struct learner *learner, struct error *error)
 {
     const struct session_state *state = learner->journal->state;
-    if (!state->policy_count || !learner->kind->load)
+    if (!state->policy_count || !learner->policy->kind->load)
         return 0;
     const struct event_policy *facts = &state->policies[state->policy_count - 1].facts;
     char *path = journal_path(learner->journal, "policy", facts->state);
@@ -60,7 +59,7 @@ int learner_restore(struct learner *learner, struct error *error)
     if (!status && strcmp(hash_print(hash_of(bytes, length), hash), facts->state_hash))
         status = error_set(error, "%s: is not the file that was written (checksum %.8s, was %.8s)", path, hash,
                            facts->state_hash);
-    else if (!status && learner->kind->load(learner->policy, bytes, length, error))
+    else if (!status && learner->policy->kind->load(learner->policy, bytes, length, error))
         status = error_prefix(error, "%s", path);
     free(bytes);
     free(path);
@@ -71,8 +70,8 @@ int learner_restore(struct learner *learner, struct error *error)
 
 /* Each outcome borrows from the arrays beside it. */
 struct batch_of_outcomes {
-    struct event_integers proposals, asked; /* what it is made of, for the event */
-    int count, own;                         /* the policy's own come first */
+    struct event_integers proposals, of_person; /* for the event: proposals, and networks that a person grew */
+    int count, own;                             /* outcomes, and how many of them are the policy's: these come first */
     struct outcome *outcomes;
     struct arch *parents;
     struct proposal *proposal_values;
@@ -94,7 +93,7 @@ static void batch_done(struct batch_of_outcomes *batch)
     free(batch->proposal_values);
 }
 
-/* What became of a proposal: network facts->node. */
+/* Add a proposal with its outcome, which is that of network facts->node. */
 static void batch_add(const struct learner *learner, const struct event_proposal *facts, enum outcome_role role,
                       struct batch_of_outcomes *batch)
 {
@@ -118,7 +117,7 @@ static bool is_settled(const struct session_state *state, const struct proposal_
     return record->answer == EVENT_REFUSED || !node_is_pending(session_node(state, record->facts.node));
 }
 
-/* Of each proposal, by number - 1: has the policy learned from it?  The caller's to free(). */
+/* Has the policy learned from proposal i + 1?  One bool for each, the caller's to free(). */
 static bool *find_learned(const struct learner *learner)
 {
     const struct session_state *state = learner->journal->state;
@@ -167,29 +166,29 @@ static void batch_fill(const struct learner *learner, struct batch_of_outcomes *
 
 /* --- a person's --- */
 
-/* Did a person grow it, and has the policy not seen it yet? */
-static bool is_to_be_shown(const struct session_node *node)
+/* Did a person grow it, and has the policy not observed it yet? */
+static bool awaits_policy(const struct session_node *node)
 {
-    return node->status == NODE_DONE && !node->shown && !node->facts.proposal && node->facts.parent &&
+    return node->status == NODE_DONE && !node->observed && !node->facts.proposal && node->facts.parent &&
            node->facts.by.value == AUTHOR_USER;
 }
 
-static int64_t count_to_be_shown(const struct learner *learner)
+static int64_t count_of_person(const struct learner *learner)
 {
     int64_t count = 0;
     for (int64_t i = 1; learner->options->learn_from_user && i <= learner->journal->state->node_count; i++)
-        count += is_to_be_shown(session_node(learner->journal->state, i));
+        count += awaits_policy(session_node(learner->journal->state, i));
     return count;
 }
 
-static void batch_fill_asked(const struct learner *learner, struct batch_of_outcomes *batch)
+static void batch_fill_of_person(const struct learner *learner, struct batch_of_outcomes *batch)
 {
     for (int64_t i = 1; learner->options->learn_from_user && i <= learner->journal->state->node_count; i++) {
         const struct session_node *node = session_node(learner->journal->state, i);
-        if (!is_to_be_shown(node))
+        if (!awaits_policy(node))
             continue;
         batch_add(learner, &node->facts, OUTCOME_BY_PERSON, batch);
-        event_integers_add(&batch->asked, i);
+        event_integers_add(&batch->of_person, i);
     }
 }
 
@@ -232,13 +231,13 @@ static void batch_fill_best(const struct learner *learner, struct batch_of_outco
 
 /* --- learning --- */
 
-/* Keep the policy's state in a file named by its content.  `*name` and `*hash_text` are new texts. */
+/* Write the policy's state into a file named by its content.  `*name` and `*hash_text` are new texts. */
 static int write_policy(struct learner *learner, int64_t update, char **name, char **hash_text)
 {
     void *bytes;
     size_t length;
     char hash[HASH_TEXT];
-    learner->kind->save(learner->policy, &bytes, &length);
+    learner->policy->kind->save(learner->policy, &bytes, &length);
     hash_print(hash_of(bytes, length), hash);
     *name = event_text("u%" PRId64 "-%.8s.safetensors", update, hash);
     *hash_text = event_text("%s", hash);
@@ -257,7 +256,7 @@ static void observe(struct learner *learner, int64_t number, const struct batch_
     policy->update = policy->episode = number;
     policy->networks = batch->own;
     policy->proposals = batch->proposals;
-    policy->asked = batch->asked;
+    policy->asked = batch->of_person;
     for (int i = 0; i < batch->own; i++)
         policy->accuracy_mean += batch->outcomes[i].accuracy / batch->own;
     for (int i = 0; i < batch->proposals.count; i++) {
@@ -267,13 +266,13 @@ static void observe(struct learner *learner, int64_t number, const struct batch_
             policy->accuracy_best = node->accuracy;
     }
     if (batch->count)
-        learner->kind->observe(learner->policy, batch->outcomes, batch->count, &update);
+        learner->policy->kind->observe(learner->policy, batch->outcomes, batch->count, &update);
     policy->reward_mean = update.reward_mean;
     policy->baseline = update.baseline;
     policy->loss = update.loss;
     policy->entropy = update.entropy;
     policy->gradient_norm = update.gradient_norm;
-    if (learner->kind->save && write_policy(learner, number, &policy->state, &policy->state_hash)) {
+    if (learner->policy->kind->save && write_policy(learner, number, &policy->state, &policy->state_hash)) {
         event_done(&event);
         return;
     }
@@ -282,16 +281,16 @@ static void observe(struct learner *learner, int64_t number, const struct batch_
 
 void learner_learn(struct learner *learner)
 {
-    while (learner->kind->observe && !learner->journal->broken) {
+    while (learner->policy->kind->observe && !learner->journal->broken) {
         struct event_integers proposals = next_proposals(learner);
         if (!proposals.count)
             return;
         struct batch_of_outcomes batch =
-            batch_new(proposals.count + count_to_be_shown(learner) + learner->options->imitate);
+            batch_new(proposals.count + count_of_person(learner) + learner->options->imitate);
         batch.proposals = proposals;
         batch_fill(learner, &batch);
         if (batch.own) {
-            batch_fill_asked(learner, &batch);
+            batch_fill_of_person(learner, &batch);
             batch_fill_best(learner, &batch);
         }
         observe(learner, learner->journal->state->policy_count + 1, &batch);

@@ -12,9 +12,7 @@
 struct learner {
     struct journal *journal;
     const struct search_options *options;
-    const struct policy_kind *kind;
-    struct policy_options policy_options; /* the space and the limits in it are the search's */
-    struct policy *policy;
+    struct policy *policy; /* the space and the limits in its options are those of the search */
 };
 
 /* `match`: FLOPs of the networks of --match, which outlive the learner. */

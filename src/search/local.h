@@ -24,12 +24,12 @@ struct trainer {
     const struct backend *backend;
     pthread_t thread;
     struct queue *inbox;    /* struct trial, to the trainer */
-    int64_t submitted;      /* node of the last trial, the engine's to read and write, as the next two */
-    bool busy;              /* from there to its last report */
-    bool replaced;          /* the device is lost, and the processor in its place */
-    atomic_llong cancelled; /* node whose trial is to be given up */
+    int64_t submitted;      /* node of the last trial; this and the next two are used by the engine's thread only */
+    bool busy;              /* until the last report of that trial */
+    bool replaced;          /* the device is lost, and the processor is in its place */
+    atomic_llong cancelled; /* node whose trial must end */
     atomic_int answer;      /* enum epoch_answer, of the last epoch */
-    /* The trainer's own, while a trial lasts: */
+    /* Used by the trainer's thread only, during a trial: */
     const struct trial *trial;
     struct device_monitor *monitor; /* for the machine's memory that is free */
     double step_time;               /* of the last report of a step */
@@ -46,15 +46,15 @@ struct local {
     struct queue *reports;   /* struct report, to the engine */
     struct device_memory *memory;
     atomic_bool closing;
-    /* The gate: shut while `paused`; the mutex guards changes of anything that a waiting trainer looks at. */
+    /* A trainer waits for `resumed` while the search is paused or an answer is missing. */
     pthread_mutex_t mutex;
-    pthread_cond_t opened;
+    pthread_cond_t resumed;
     atomic_bool paused;
 };
 
 /* A trainer's thread: trials from its inbox, until that is closed. */
 void *local_trainer(void *trainer);
-/* Bytes of the machine that are free; INFINITY where it doesn't say. */
+/* Free bytes of the machine's memory; INFINITY where they aren't known. */
 double local_free_memory(struct device_monitor *monitor);
 
 #endif

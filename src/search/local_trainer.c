@@ -1,8 +1,8 @@
 /*
- * local_trainer.c - a trainer of the local evaluator: its tokens, its reports, and a trial from beginning to end.
+ * local_trainer.c - a trainer of the local evaluator: its flags, its reports, and a trial from beginning to end.
  *
- * A trainer owns its trial, the weights and the network while it trains.  It looks at its tokens (evaluator_local.c)
- * before every batch; it reports steps at most STEPS_A_SECOND times a second.
+ * A trainer owns its trial, the weights and the network while it trains.  It reads its flags (evaluator_local.c) before
+ * every batch, and reports steps at most STEPS_A_SECOND times a second.
  */
 #include "search/local.h"
 
@@ -17,14 +17,15 @@
 enum { MEASURE_BATCHES = 4 };
 #define STEPS_A_SECOND 2.0
 
-/* --- tokens --- */
+/* --- flags --- */
 
-static bool given_up(struct trainer *trainer)
+static bool is_cancelled(void *context)
 {
+    const struct trainer *trainer = context;
     return atomic_load(&trainer->local->closing) || atomic_load(&trainer->cancelled) == trainer->trial->node;
 }
 
-static bool holds(struct trainer *trainer)
+static bool must_wait(struct trainer *trainer)
 {
     return atomic_load(&trainer->local->paused) || atomic_load(&trainer->answer) == EPOCH_WAITS;
 }
@@ -33,13 +34,13 @@ static bool proceed(void *context)
 {
     struct trainer *trainer = context;
     struct local *local = trainer->local;
-    if (holds(trainer)) {
+    if (must_wait(trainer)) {
         pthread_mutex_lock(&local->mutex);
-        while (holds(trainer) && !given_up(trainer))
-            pthread_cond_wait(&local->opened, &local->mutex);
+        while (must_wait(trainer) && !is_cancelled(trainer))
+            pthread_cond_wait(&local->resumed, &local->mutex);
         pthread_mutex_unlock(&local->mutex);
     }
-    return !given_up(trainer) && atomic_load(&trainer->answer) != EPOCH_ENDS;
+    return !is_cancelled(trainer) && atomic_load(&trainer->answer) != EPOCH_ENDS;
 }
 
 /* --- reports --- */
@@ -105,9 +106,9 @@ struct measuring {
     uint32_t action;
 };
 
-/* For a GPU on the processor, in float32: a device would first need plans for a network that is used once, and other
-   trainers keep it busy meanwhile.  One core takes 2 ms for a deepening of bench's TINY, 20 ms for SMALL, 0.25 s for
-   MID and 2.3 s for BIG, each of which then trains for several times that on any GPU. */
+/* A GPU's networks are measured on the processor, in float32: a device would first need plans for a network that is
+   used once, and other trainers keep it busy.  One core takes 2 ms for a deepening of bench's TINY, 20 ms for SMALL,
+   0.25 s for MID and 2.3 s for BIG, each of which then trains for several times that on any GPU. */
 static int measure(void *context, const struct weights *network, int layer, float *mean, float *variance,
                    struct error *error)
 {
@@ -183,7 +184,7 @@ double local_free_memory(struct device_monitor *monitor)
     return sample.valid & DEVICE_MEMORY ? sample.memory_total - sample.memory_used : INFINITY;
 }
 
-/* Linux gives out more memory than there is and kills when it is used: so look before. */
+/* Linux grants more memory than there is, and kills the process when it is used: so ask first. */
 static int check_memory(const struct trainer *trainer, double bytes, struct error *error)
 {
     double left = local_free_memory(trainer->monitor);
@@ -199,7 +200,7 @@ static enum training_outcome train_here(struct trainer *trainer, struct weights 
 {
     const struct local *local = trainer->local;
     const struct training *training = &trainer->trial->training;
-    if (!training->epochs) { /* a start network that is taken as it is */
+    if (!training->epochs) { /* a start network with the weights of another session */
         double began = clock_monotonic();
         if (!proceed(trainer))
             return TRAINING_STOPPED;
@@ -217,19 +218,14 @@ static enum training_outcome train_here(struct trainer *trainer, struct weights 
     return outcome;
 }
 
-static bool is_given_up(void *trainer)
-{
-    return given_up(trainer);
-}
-
-/* Train and judge; on TRAINING_DONE `result` is filled in.  On a GPU, when there is room beside its other trainers. */
+/* Train and evaluate; on TRAINING_DONE `result` is filled in.  On a GPU it first reserves the memory. */
 static enum training_outcome train_trial(struct trainer *trainer, struct weights *weights, struct evaluation *result,
                                          struct error *error)
 {
     const struct backend_device *device = trainer->backend->device;
     struct device_memory *memory = trainer->local->memory;
     double bytes = device ? trial_bytes(trainer) + (double)device->workspace_most : 0;
-    if (device && !device_memory_book(memory, trainer->gpu, bytes, is_given_up, trainer))
+    if (device && !device_memory_reserve(memory, trainer->gpu, bytes, is_cancelled, trainer))
         return TRAINING_STOPPED;
     enum training_outcome outcome = train_here(trainer, weights, result, error);
     if (device)
@@ -252,8 +248,8 @@ static void send_cancelled(struct trainer *trainer)
     send(trainer, &report);
 }
 
-/* To its last report. */
-static void go_through(struct trainer *trainer)
+/* The trial from its weights to its last report. */
+static void train_and_report(struct trainer *trainer)
 {
     struct error error;
     struct weights *weights = initial_weights(trainer, &error);
@@ -263,7 +259,8 @@ static void go_through(struct trainer *trainer)
     }
     struct evaluation result;
     enum training_outcome outcome = train_trial(trainer, weights, &result, &error);
-    bool ended = outcome == TRAINING_STOPPED && !given_up(trainer); /* by its answer: with the weights of its epoch */
+    bool ended = outcome == TRAINING_STOPPED &&
+                 !is_cancelled(trainer); /* it stops early: the weights are those of the epoch's end */
     if (outcome == TRAINING_DONE || ended) {
         send_result(trainer, weights, &result);
         return;
@@ -275,20 +272,20 @@ static void go_through(struct trainer *trainer)
         fail_trial(trainer, outcome, &error);
 }
 
-/* On the processor, when there is room beside its other trainers. */
-static void go_through_on_processor(struct trainer *trainer)
+/* The same on the processor, when it has reserved the memory. */
+static void train_and_report_on_processor(struct trainer *trainer)
 {
     struct error error;
     struct device_memory *memory = trainer->local->memory;
     double bytes = trial_bytes(trainer);
-    if (!device_memory_book(memory, MACHINE_MEMORY, bytes, is_given_up, trainer)) {
+    if (!device_memory_reserve(memory, MACHINE_MEMORY, bytes, is_cancelled, trainer)) {
         send_cancelled(trainer);
         return;
     }
     if (check_memory(trainer, bytes, &error))
         send_failure(trainer, FAILURE_MEMORY, &error);
     else
-        go_through(trainer);
+        train_and_report(trainer);
     device_memory_release(memory, MACHINE_MEMORY, bytes);
 }
 
@@ -301,12 +298,12 @@ static void run_trial(struct trainer *trainer, const struct trial *trial)
     trainer->last = (struct epoch_report){0};
     atomic_store(&trainer->answer, EPOCH_GOES_ON);
     if (trainer->backend->device)
-        go_through(trainer);
+        train_and_report(trainer);
     else
-        go_through_on_processor(trainer);
+        train_and_report_on_processor(trainer);
 }
 
-/* A core that trainers share is nobody's to lend. */
+/* Only a core that no other trainer shares is lent to helpers. */
 static void lend_core(const struct trainer *trainer, bool lent)
 {
     if (trainer->local->helpers && trainer->device.own_core)

@@ -1,9 +1,9 @@
 /*
- * monitor.c - samples the devices about once a second on a thread of its own.
+ * monitor.c - see monitor.h.
  *
- * A driver that hangs hangs this thread and nothing else: samples stop coming and the screen shows them as old.
- * Thread and engine share two queues: samples (dropped when nobody takes them) and the thread's goodbye.  A
- * thread that doesn't say goodbye in time is left behind, with everything it may still touch.
+ * A driver that hangs blocks this thread and nothing else: no more samples come, and the screen shows the last as old.
+ * Thread and engine share two queues: `samples` (dropped when the queue is full) and `ended`.  A thread that doesn't
+ * end in time is detached and never freed, with everything that it may still use.
  */
 #include "search/monitor.h"
 
@@ -16,14 +16,14 @@
 #include "util/queue.h"
 #include "util/threads.h"
 
-#define MONITOR_PERIOD  1.0 /* seconds between samples */
-#define MONITOR_GOODBYE 2.0 /* seconds that the end waits for the thread */
+#define MONITOR_PERIOD   1.0 /* seconds between samples */
+#define MONITOR_END_WAIT 2.0 /* seconds that monitor_free() waits for the thread */
 
 struct monitor {
     pthread_t thread;
     struct queue *samples; /* struct monitor_sample, to the engine */
-    struct queue *stop;    /* nothing is ever put: its close is the sign to stop */
-    struct queue *goodbye; /* one char, from the thread */
+    struct queue *stop;    /* stays empty; closing it wakes the thread */
+    struct queue *ended;   /* one char, from the thread */
     atomic_bool stopping;
     struct device_monitor *devices;
     char (*ids)[sizeof((struct device *)0)->id];
@@ -45,7 +45,7 @@ static void *monitor_thread(void *context)
         queue_take(monitor->stop, &nothing, MONITOR_PERIOD);
     } while (!atomic_load(&monitor->stopping));
     free(samples);
-    queue_put(monitor->goodbye, &nothing);
+    queue_put(monitor->ended, &nothing);
     return NULL;
 }
 
@@ -59,7 +59,7 @@ struct monitor *monitor_new(const struct device *devices, int count)
         memcpy(monitor->ids[i], devices[i].id, sizeof monitor->ids[i]);
     monitor->samples = queue_new(sizeof(struct monitor_sample), (size_t)count * 2);
     monitor->stop = queue_new(1, 1);
-    monitor->goodbye = queue_new(1, 1);
+    monitor->ended = queue_new(1, 1);
     atomic_init(&monitor->stopping, false);
     if (!thread_start(&monitor->thread, monitor_thread, monitor))
         BUG("no thread for the device monitor");
@@ -78,7 +78,7 @@ void monitor_free(struct monitor *monitor)
         return;
     atomic_store(&monitor->stopping, true);
     queue_close(monitor->stop);
-    if (!queue_take(monitor->goodbye, &nothing, MONITOR_GOODBYE)) {
+    if (!queue_take(monitor->ended, &nothing, MONITOR_END_WAIT)) {
         pthread_detach(monitor->thread);
         return;
     }
@@ -87,6 +87,6 @@ void monitor_free(struct monitor *monitor)
     free(monitor->ids);
     queue_free(monitor->samples);
     queue_free(monitor->stop);
-    queue_free(monitor->goodbye);
+    queue_free(monitor->ended);
     free(monitor);
 }

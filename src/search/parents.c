@@ -64,7 +64,7 @@ static bool can_grow(struct parents *parents, int64_t number)
         struct arch arch;
         journal_arch(parents->journal, number, &arch);
         *growth =
-            growth_possible(parents->policy_options, &arch) && has_weights(parents, number) ? CAN_GROW : CAN_NOT_GROW;
+            growth_possible(&parents->policy->options, &arch) && has_weights(parents, number) ? CAN_GROW : CAN_NOT_GROW;
     }
     return *growth == CAN_GROW;
 }
@@ -84,14 +84,9 @@ static int64_t narrow(struct parents *parents, int64_t *nodes, int64_t count, bo
 {
     int64_t left = 0;
     for (int64_t i = 0; i < count; i++)
-        left += good(parents, nodes[i]);
-    if (!left)
-        return count;
-    left = 0;
-    for (int64_t i = 0; i < count; i++)
         if (good(parents, nodes[i]))
             nodes[left++] = nodes[i];
-    return left;
+    return left ? left : count; /* nothing has moved when none is good */
 }
 
 /* Keep those that the option --parent chooses from. */
@@ -120,10 +115,10 @@ static int64_t *find_candidates(struct parents *parents, int64_t *count)
         if (session_node(state, number)->status == NODE_DONE && !session_node(state, number)->pruned)
             nodes[(*count)++] = number;
     *count = narrow(parents, nodes, *count, is_pinned);
-    if (!parents->any)
+    if (!parents->policy->kind->takes_actions)
         *count = narrow(parents, nodes, *count, can_grow);
     *count = narrow_by_option(parents, nodes, *count);
-    if (!parents->any)
+    if (!parents->policy->kind->takes_actions)
         *count = narrow(parents, nodes, *count, is_not_exhausted);
     return nodes;
 }

@@ -13,8 +13,7 @@
 struct parents {
     const struct journal *journal;
     const struct search_options *options;
-    const struct policy_options *policy_options;
-    bool any; /* also one that can't grow or is exhausted: the policy's proposals are a person's */
+    const struct policy *policy; /* of one that takes actions every network may be a parent: a person chooses what grows */
     enum growth { GROWTH_UNKNOWN, CAN_GROW, CAN_NOT_GROW } *growth; /* of node i + 1, for the first `count` */
     int64_t count;
 };

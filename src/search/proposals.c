@@ -41,7 +41,7 @@ enum event_kind proposals_check(const struct proposals *proposals, struct candid
     }
     if (proposal_apply(&candidate->parent_arch, &candidate->proposal, &candidate->arch, &candidate->refusal) ||
         arch_shapes(&candidate->arch, proposals->input, (struct shape[ARCH_LAYERS_MAX]){{0}}, &candidate->refusal) ||
-        arch_within(&candidate->arch, proposals->input, &proposals->learner->policy_options.limits,
+        arch_within(&candidate->arch, proposals->input, &proposals->learner->policy->options.limits,
                     &candidate->refusal))
         return EVENT_REFUSED;
     candidate->known = arch_index_find(&proposals->known, arch_hash(&candidate->arch));
@@ -102,10 +102,9 @@ static int64_t next_grown(const struct session_state *state)
 
 static bool has_next(const struct proposals *proposals, struct error *end)
 {
-    const struct learner *learner = proposals->learner;
+    const struct policy *policy = proposals->learner->policy;
     const struct session_state *state = proposals->journal->state;
-    return !learner->kind->has_next ||
-           learner->kind->has_next(learner->policy, state->proposal_count + 1, next_grown(state), end);
+    return !policy->kind->has_next || policy->kind->has_next(policy, state->proposal_count + 1, next_grown(state), end);
 }
 
 enum finish_reason proposals_end(const struct proposals *proposals, struct error *message)
@@ -136,14 +135,14 @@ enum finish_reason proposals_end(const struct proposals *proposals, struct error
 
 static bool has_barrier(const struct proposals *proposals)
 {
-    return proposals->learner->kind->observe && !proposals->options->asynchronous;
+    return proposals->learner->policy->kind->observe && !proposals->options->asynchronous;
 }
 
 /* Make one proposal.  True when a network joined. */
 static bool make_one(struct proposals *proposals)
 {
     const struct session_state *state = proposals->journal->state;
-    const struct learner *learner = proposals->learner;
+    struct policy *policy = proposals->learner->policy;
     int64_t number = state->proposal_count + 1;
     struct random_stream stream =
         random_stream_new((uint64_t)proposals->options->seed, RANDOM_POLICY, (uint32_t)number, 0);
@@ -151,9 +150,9 @@ static bool make_one(struct proposals *proposals)
     journal_arch(proposals->journal, candidate.parent, &candidate.parent_arch);
     struct proposal_request request = {
         .parent = &candidate.parent_arch, .proposal = number, .network = next_grown(state), .stream = &stream};
-    bool refused = learner->kind->propose(learner->policy, &request, &candidate.proposal, &candidate.refusal);
+    bool refused = policy->kind->propose(policy, &request, &candidate.proposal, &candidate.refusal);
     enum event_kind kind = refused ? EVENT_REFUSED : proposals_check(proposals, &candidate);
-    emit(proposals, kind, &candidate, author_of(learner->kind->name), number);
+    emit(proposals, kind, &candidate, author_of(policy->kind->name), number);
     return kind == EVENT_NODE;
 }
 

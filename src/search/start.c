@@ -12,7 +12,7 @@
 #include "util/file.h"
 #include "util/memory.h"
 
-/* Has a network of that session been trained on images that judge here?  The first images of one shuffle do. */
+/* Were its networks trained on images that validate here?  Those are the first of a shuffle by the seed. */
 static int check_split(const struct search_options *own, const struct engine_data *data,
                        const struct session_state *state, struct error *error)
 {
@@ -25,7 +25,7 @@ static int check_split(const struct search_options *own, const struct engine_dat
     if (own->seed == theirs.seed && own->validation <= theirs.validation)
         return 0;
     return error_set(error,
-                     "its networks were trained on images that would judge here: use its --seed %" PRId64
+                     "its networks were trained on images that would validate here: use its --seed %" PRId64
                      " and at most its --validation %" PRId64,
                      theirs.seed, theirs.validation);
 }

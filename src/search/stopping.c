@@ -1,8 +1,8 @@
 /*
  * stopping.c - which networks aren't worth the rest of their training.
  *
- * After each epoch but its last a network of the policy may be stopped, for one of two reasons; a person's network and
- * the start network never are.  A judgement is a function of the session's state: of curves that are in the log.
+ * After each epoch but its last a network of the policy may be stopped, for one of two reasons.  A person's network and
+ * the start network never are.  The answer is a function of the session's state: of curves that are in the log.
  *
  *   rungs      asynchronous successive halving (ASHA: Li et al., MLSys 2020), its stopping kind: at certain epochs a
  *              network goes on when its accuracy is among the best share of all that reached this epoch by now, the
@@ -10,20 +10,21 @@
  *   hopeless   the chance that it would end better than the best network so far is less than the options say, by the
  *              prediction below (Domhan, Springenberg, Hutter 2015; Baker et al. 2017).
  *
- * The prediction.  What a network will gain by the end can't be told from its own curve: under the cosine schedule most
- * of it comes when the rate falls.  But the networks that were trained to the end with as many epochs tell: a
- * regression of their final accuracy y on that at this epoch, x.  It shrinks to a slope of 1 (all gain the same) while
- * they are few or alike: a ridge of SHRINK added to both sums of squares.  With n of them
+ * The prediction.  A network's own curve doesn't say what it will gain by the end: under the cosine schedule most of
+ * the gain comes when the rate falls.  The prediction is a regression over the networks that were trained to the end
+ * with as many epochs: of their final accuracy y on their accuracy x at this epoch.  While they are few or alike it
+ * shrinks to a slope of 1 (all gain the same), by a ridge of SHRINK that is added to both sums of squares.  With n of
+ * them
  *
  *     y = mean(y) + slope * (x - mean(x)),     slope = (Sxy + SHRINK) / (Sxx + SHRINK)
  *     deviation^2 = s^2 * (1 + 1/n + (x - mean(x))^2 / (Sxx + SHRINK)) * (n - 2) / (n - 4)
  *
- * where s^2 is the mean square of the residuals with n - 2 degrees of freedom, at least what counting on the validation
- * images leaves to chance, and the last factor is Student's for few networks.  With fewer than REFERENCES_MIN nothing
- * is hopeless; with none the prediction is the accuracy at hand.
+ * where s^2 is the mean square of the residuals with n - 2 degrees of freedom, or the variance of counting on the
+ * validation images if that is larger, and the last factor is Student's for few networks.  With fewer than
+ * REFERENCES_MIN networks nothing is hopeless.  With none the prediction is the present accuracy.
  *
- * That the worst at this epoch were stopped doesn't bias a regression of y given x.  That those who were left behind at
- * a later epoch are missing does, a little: predictions are hopeful by half a point on scripted searches.
+ * Networks that were stopped at this epoch don't bias a regression of y given x.  Those that were stopped later are
+ * missing from it and do, a little: on scripted searches predictions are too high by half a point.
  */
 #include "search/stopping.h"
 
@@ -32,7 +33,7 @@
 #include <stdlib.h>
 
 enum { REFERENCES_MIN = 5 };
-static const double shrink = 0.001; /* of one network three points off */
+static const double shrink = 0.001; /* as much as one network three points off */
 
 /* --- curves to compare with --- */
 

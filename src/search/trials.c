@@ -4,10 +4,9 @@
  * The queue holds exactly the networks whose status is NODE_QUEUED: a person's first, then by number.  A slot
  * holds exactly one network whose status is NODE_RUNNING, from its STARTED event to its RESULT or FAILED.
  *
- * An attempt that failed for want of memory or by an error (a file that can't be read) is tried again while
- * attempts are left.  One that diverged isn't: with the same seed it would diverge again.  An attempt that a stop
- * or a crash cut short counts for nothing.  A device that is lost gets nothing any more, and what it trained goes to
- * the others.
+ * A network that failed for want of memory or by an error (a file that can't be read) is tried again while attempts are
+ * left.  One that diverged isn't: with the same seed it would diverge again.  An attempt that was cancelled, or ended
+ * with its process, doesn't count.  A lost device gets no more trials, and its networks go back to the queue.
  */
 #include "search/trials.h"
 
@@ -120,7 +119,7 @@ static void trial_training(const struct trials *trials, struct trial *trial)
     trial->training.node = (uint32_t)trial->node;
 }
 
-/* The number of the attempt that starts now: one that was cut short is begun anew under its own number. */
+/* The number of the attempt that starts now.  One that was cancelled is begun again under its own number. */
 static int64_t attempt_number(const struct session_node *node)
 {
     bool failed = node->failure && node->failure_reason != FAILURE_CANCELLED;
@@ -301,7 +300,7 @@ static bool report_failed(struct trials *trials, const struct report *report)
 {
     if (report->failure == FAILURE_DEVICE)
         emit_lost(trials, report);
-    /* A device is lost but once. */
+    /* However often: a device is lost only once. */
     bool again =
         report->failure == FAILURE_DEVICE ||
         (report->failure != FAILURE_DIVERGED && node_of(trials, report->node)->attempts < trials->options->attempts);

@@ -83,12 +83,12 @@ static const struct policy_kind *imagined_policy(const struct search_options *op
     return kind->takes_match ? policy_find("random") : kind;
 }
 
-static void imagine_one(const struct policy_kind *kind, struct policy *policy, int64_t number,
-                        const struct arch *parent, struct random_stream *stream, struct arch *child)
+static void imagine_one(struct policy *policy, int64_t number, const struct arch *parent, struct random_stream *stream,
+                        struct arch *child)
 {
     struct proposal proposal;
     struct proposal_request request = {.parent = parent, .proposal = number, .network = number, .stream = stream};
-    if (kind->propose(policy, &request, &proposal, NULL) || proposal_apply(parent, &proposal, child, NULL))
+    if (policy->kind->propose(policy, &request, &proposal, NULL) || proposal_apply(parent, &proposal, child, NULL))
         *child = *parent;
 }
 
@@ -100,7 +100,7 @@ static struct imagined imagine(const struct search_options *options, const struc
 {
     struct policy_options policy_options = options_policy(options, setup->images.shape);
     const struct policy_kind *kind = imagined_policy(options);
-    struct policy *policy = kind->create(&policy_options);
+    struct policy *policy = policy_new(kind, &policy_options);
     struct imagined imagined = {.bytes = training_bytes(start, setup, options)};
     int64_t count = networks < IMAGINED_MOST ? networks : IMAGINED_MOST;
     struct arch *pool = memory_new((size_t)count + 1, sizeof *pool);
@@ -108,13 +108,13 @@ static struct imagined imagine(const struct search_options *options, const struc
     for (int64_t i = 1; i <= count; i++) {
         struct random_stream stream = random_stream_new((uint64_t)options->seed, RANDOM_POLICY, (uint32_t)i, 0);
         const struct arch *parent = &pool[options->parent == PARENT_START ? 0 : random_below(&stream, (uint32_t)i)];
-        imagine_one(kind, policy, i, parent, &stream, &pool[i]);
+        imagine_one(policy, i, parent, &stream, &pool[i]);
         int64_t bytes = training_bytes(&pool[i], setup, options);
         imagined.bytes = bytes > imagined.bytes ? bytes : imagined.bytes;
         imagined.flops += (double)arch_cost(&pool[i], setup->images.shape).flops;
     }
     imagined.flops *= count ? (double)networks / (double)count : 0;
-    kind->destroy(policy);
+    policy_free(policy);
     free(pool);
     return imagined;
 }

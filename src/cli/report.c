@@ -1,5 +1,5 @@
 /*
- * report.c - tables and the tree.  Columns are padded by hand where glyphs have more bytes than columns.
+ * report.c - a session's state as lines of text.
  */
 #include "cli/report.h"
 
@@ -13,7 +13,7 @@
 #include "sessions/log.h"
 #include "util/memory.h"
 
-/* As a shell takes it: quoted where that is needed. */
+/* Quoted for a shell where that is needed. */
 static char *quoted(const char *name)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:+@%,=-";
@@ -89,7 +89,7 @@ static void print_best(FILE *out, const struct session_state *state)
             text_count(parameters, (double)best->facts.parameters), text_count(flops, (double)best->facts.flops));
 }
 
-/* The budget that is spent, doubled.  None is when a list of networks came to its end (--actions, --match). */
+/* Suggest to double the budget that was reached.  None was when a list of networks ended (--actions, --match). */
 static void print_more(FILE *out, const struct session_state *state, const char *name)
 {
     bool networks = state->budget_networks && state->status_count[NODE_DONE] >= state->budget_networks,

@@ -1,6 +1,6 @@
 /*
- * score.c - evaluation for people.  The trainer's own evaluation is network_evaluate(); this one keeps what each
- * image was taken for.
+ * score.c - evaluates a network and counts the predictions for each class; network_evaluate(), which trainers use, does
+ * not count them.
  */
 #include "cli/score.h"
 
@@ -12,7 +12,7 @@
 
 enum { BATCH = 256 };
 
-/* NaN is never the largest, so that a broken network is wrong and not class 0 by chance. */
+/* NaN is never the largest, so that a broken network has no prediction instead of class 0. */
 static int largest(const float *logits, int classes)
 {
     int best = -1;
@@ -80,7 +80,7 @@ struct interval score_interval(int hits, int count)
     double n = count, share = hits / n, z2 = z * z;
     double centre = (share + z2 / (2 * n)) / (1 + z2 / n);
     double half = z / (1 + z2 / n) * sqrt(share * (1 - share) / n + z2 / (4 * n * n));
-    /* At 0 and 1 the formula is exact but for rounding. */
+    /* At 0 and 1 the formula differs from these by rounding alone. */
     return (struct interval){hits ? centre - half : 0, hits < count ? centre + half : 1};
 }
 

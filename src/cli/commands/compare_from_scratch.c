@@ -1,14 +1,14 @@
 /*
- * compare_from_scratch.c - what inherited weights are worth: each network's architecture is trained again from fresh
- * ones.
+ * compare_from_scratch.c - the worth of inherited weights: each network's architecture is trained again from fresh
+ * weights.
  *
- * With as much compute as the grown network had: its lineage's, that is its own training and that of every network from
- * the start network on, of which it inherited.  By FLOPs (the default) its architecture gets as many epochs as cost
- * that, by epochs as many as the lineage had, which is more work, because the ancestors were smaller.  Same split of
- * the same data, the search's options, and its rate for networks from scratch.
+ * It gets the compute of the grown network's lineage, which is its own training and that of all its ancestors.  By
+ * FLOPs (the default) it trains as many epochs as cost that much.  By epochs it trains as many as the lineage, which is
+ * more work because the ancestors were smaller.  Data, split and options are the search's, with its learning rate from
+ * scratch.
  *
- * With --out each result is in the file, which is written whole, before the next training begins; a network that the
- * file has is not trained again.  A network is known by the checksum of its weights.
+ * With --out each result is in the file before the next training begins.  A network that the file has is not trained
+ * again; it is known by the checksum of its weights.
  */
 #include "cli/commands/compare_from_scratch.h"
 
@@ -27,7 +27,7 @@
 #include "util/memory.h"
 
 enum { RESULTS_FILE_MAX = 1 << 26 };
-/* Names the random streams, apart from those of any network of a search. */
+/* Added to a node's number: random streams that no network of a search has. */
 static const uint32_t scratch_stream = 0x80000000u;
 
 enum choice { CHOICE_NAMED, CHOICE_BEST, CHOICE_SPREAD };
@@ -45,7 +45,7 @@ struct scratch_comparison {
     double *grown, *scratch; /* `count` accuracies each */
 };
 
-/* A session, and what its networks are trained on. */
+/* A session, and the images and device that its architectures are trained with. */
 struct setting {
     struct cli_network network;
     struct cli_device device;
@@ -89,7 +89,7 @@ static void close_setting(struct setting *setting)
 
 /* --- which networks --- */
 
-/* Best first, of equals the earlier. */
+/* Best first; of equals the earlier first. */
 static int by_accuracy(const void *a, const void *b)
 {
     const struct session_node *first = *(const struct session_node *const *)a,
@@ -104,7 +104,7 @@ static bool has_result(const struct session_node *node)
     return node->status == NODE_DONE && node->weights_hash;
 }
 
-/* Trained networks that were grown, best first; the caller's to free(). */
+/* The grown networks with a result, best first; free() the list. */
 static const struct session_node **rank(const struct session_state *state, int64_t *count)
 {
     const struct session_node **ranked = memory_new((size_t)state->node_count, sizeof(struct session_node *));
@@ -116,7 +116,7 @@ static const struct session_node **rank(const struct session_state *state, int64
     return ranked;
 }
 
-/* The place in the ranking of the `i`th of `wanted`: the first ones, or evenly from the best to the worst. */
+/* The rank of the `i`th of `wanted` networks: the best ones, or evenly from the best to the worst. */
 static int64_t place_of(enum choice choice, int64_t i, int64_t wanted, int64_t count)
 {
     return choice == CHOICE_SPREAD && wanted > 1 ? llround((double)i * (double)(count - 1) / (double)(wanted - 1)) : i;
@@ -126,7 +126,7 @@ static int64_t place_of(enum choice choice, int64_t i, int64_t wanted, int64_t c
 
 struct lineage {
     int64_t epochs;
-    double flops, seconds; /* FLOPs of training on one image, all epochs together */
+    double flops, seconds; /* FLOPs of all epochs together for one image */
 };
 
 static struct lineage lineage_of(const struct session_state *state, const struct session_node *node)
@@ -264,7 +264,7 @@ static int compare_network(struct scratch_comparison *work, const struct setting
     return 0;
 }
 
-/* Whatever would refuse a word refuses it before the first training begins. */
+/* Refuse a bad word before the first training begins. */
 static int check_word(const struct scratch_comparison *work, const char *word, struct error *error)
 {
     struct setting *setting = memory_new(1, sizeof *setting);
@@ -297,7 +297,7 @@ static int compare_word(struct scratch_comparison *work, const char *word, struc
 
 static void print_mean(const struct scratch_comparison *work)
 {
-    struct test test = test_paired(work->scratch, work->grown, work->count);
+    struct permutation_test test = permutation_test_paired(work->scratch, work->grown, work->count);
     if (work->count < 2)
         return;
     printf("%d networks, grown against from scratch: %+.2f points, standard error %.2f", work->count,
@@ -332,7 +332,7 @@ static int read_options(const struct cli_arguments *arguments, struct scratch_co
     return 0;
 }
 
-int compare_scratch(const struct cli_arguments *arguments)
+int compare_from_scratch(const struct cli_arguments *arguments)
 {
     struct scratch_comparison work = {.arguments = arguments};
     struct error error = {{0}};

@@ -1,5 +1,5 @@
 /*
- * function_check.c - the law of every transformation (EAS, section 3), for one pair of networks: logits side by side.
+ * function_check.c - compares the logits of parent and child: every transformation keeps the function (EAS, section 3).
  */
 #include "cli/commands/function_check.h"
 
@@ -39,7 +39,7 @@ static int largest(const float *logits, int classes)
     return best;
 }
 
-/* The larger, or NaN when either is: fmax() would lose it. */
+/* The larger, or NaN when either is NaN (fmax() would drop it). */
 static double worse(double a, double b)
 {
     return isnan(a) || a > b ? a : b;

@@ -31,13 +31,19 @@ static char *quoted(const char *name)
     return text_take(&text);
 }
 
-char *report_session(const char *folder)
+char *report_short_name(const char *folder)
 {
     const char *slash = strrchr(folder, '/');
-    char *name = memory_copy_text(slash && slash[1] ? slash + 1 : folder), *found = NULL;
+    char *name = memory_copy_text(slash && slash[1] ? slash + 1 : folder);
     size_t length = strlen(name);
     if (length > 4 && !strcmp(name + length - 4, ".esp"))
         name[length - 4] = '\0';
+    return name;
+}
+
+char *report_session(const char *folder)
+{
+    char *name = report_short_name(folder), *found = NULL;
     char *path = !session_find(name, &found, NULL) ? realpath(found, NULL) : NULL, *wanted = realpath(folder, NULL);
     if (!path || !wanted || strcmp(path, wanted)) {
         free(name);
@@ -243,7 +249,6 @@ static int by_parameters(const void *left, const void *right)
     return by_accuracy(left, right);
 }
 
-/* The trained networks, sorted; free() the list. */
 static const struct session_node **sorted(const struct session_state *state, int64_t *count,
                                           int (*order)(const void *, const void *))
 {
@@ -254,6 +259,11 @@ static const struct session_node **sorted(const struct session_state *state, int
             list[(*count)++] = session_node(state, i);
     qsort(list, (size_t)*count, sizeof *list, order);
     return list;
+}
+
+const struct session_node **report_ranked(const struct session_state *state, int64_t *count)
+{
+    return sorted(state, count, by_accuracy);
 }
 
 static void print_row(FILE *out, const struct session_node *node)
@@ -273,7 +283,7 @@ static void print_head(FILE *out)
 void report_best(FILE *out, const struct session_state *state, int limit)
 {
     int64_t count;
-    const struct session_node **list = sorted(state, &count, by_accuracy);
+    const struct session_node **list = report_ranked(state, &count);
     print_head(out);
     for (int64_t i = 0; i < count && i < limit; i++)
         print_row(out, list[i]);

@@ -11,6 +11,8 @@
 
 #include "sessions/state.h"
 
+/* A session's name, without its path and ".esp".  free() it. */
+char *report_short_name(const char *folder);
 /* The name of the session on a command line: the short name where that finds it, else its path, quoted for the shell.
    free() it. */
 char *report_session(const char *folder);
@@ -19,6 +21,8 @@ void report_end(FILE *out, const struct session_state *state, const char *folder
 /* Data, main options, counts and the best network. */
 void report_summary(FILE *out, const struct session_state *state, const char *folder);
 void report_tree(FILE *out, const struct session_state *state);
+/* The trained networks, best first; of equals the earlier first.  free() the list. */
+const struct session_node **report_ranked(const struct session_state *state, int64_t *count);
 void report_best(FILE *out, const struct session_state *state, int count);
 /* The networks that no other beats in both accuracy and parameters, smallest first. */
 void report_pareto(FILE *out, const struct session_state *state);

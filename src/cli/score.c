@@ -12,8 +12,7 @@
 
 enum { BATCH = 256 };
 
-/* NaN is never the largest, so that a broken network has no prediction instead of class 0. */
-static int largest(const float *logits, int classes)
+int score_prediction(const float *logits, int classes)
 {
     int best = -1;
     for (int i = 0; i < classes; i++)
@@ -26,7 +25,7 @@ static void count_batch(const struct batch *batch, const float *logits, struct s
 {
     for (int i = 0; i < batch->count; i++) {
         int label = batch->view->images->labels[batch->index[i]];
-        int prediction = largest(logits + (size_t)i * (size_t)score->classes, score->classes);
+        int prediction = score_prediction(logits + (size_t)i * (size_t)score->classes, score->classes);
         score->correct += prediction == label;
         if (prediction >= 0)
             score->confusion[(size_t)label * (size_t)score->classes + (size_t)prediction]++;

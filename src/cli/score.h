@@ -21,6 +21,9 @@ int score_network(const struct backend *backend, struct team *team, struct weigh
                   struct score *score, struct error *error);
 void score_done(struct score *score);
 
+/* The class with the largest logit, or -1 when all are NaN: a broken network must not predict class 0. */
+int score_prediction(const float *logits, int classes);
+
 struct interval {
     double low, high;
 };

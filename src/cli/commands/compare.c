@@ -89,12 +89,10 @@ const struct cli_command command_compare = {
     .name = "compare",
     .synopsis = "SESSION[:NODE]…",
     .summary = "compare searches, or grown networks with networks trained from scratch",
-    .details =
-        "Sessions that differ in nothing but their seed are one group; other groups are tested against the first. "
-        "With --scratch, of each SESSION:NODE (SESSION alone: its best) the architecture is trained from fresh "
-        "weights with the FLOPs that its whole lineage was trained with. --best, --spread, --equal, --out, --device "
-        "and "
-        "--precision are for --scratch.",
+    .details = "Sessions that differ in nothing but their seed are one group; each other group is tested against the "
+               "first. With --scratch the architecture of each SESSION:NODE (SESSION alone: of its best network) is "
+               "trained from fresh weights with the FLOPs of its whole lineage. --best, --spread, --equal, --out, "
+               "--device and --precision are for --scratch.",
     .words_minimum = 1,
     .words_maximum = -1,
     .options = options_of_compare,

@@ -18,6 +18,7 @@
 
 #include "cli/cli_device.h"
 #include "cli/cli_network.h"
+#include "cli/report.h"
 #include "cli/score.h"
 #include "compare/statistics.h"
 #include "export/csv.h"
@@ -36,11 +37,10 @@ enum choice { CHOICE_NAMED, CHOICE_BEST, CHOICE_SPREAD };
 struct scratch_comparison {
     const struct cli_arguments *arguments;
     enum choice choice;
-    int64_t wanted;           /* networks of each session; CHOICE_NAMED: 1 */
-    const char *equal;        /* "flops" or "epochs" */
-    enum precision precision; /* when --precision is given */
-    const char *out;          /* or NULL */
-    struct text kept;         /* the file's lines */
+    int64_t wanted;    /* networks of each session; CHOICE_NAMED: 1 */
+    const char *equal; /* "flops" or "epochs" */
+    const char *out;   /* or NULL */
+    struct text kept;  /* the file's lines */
     int count;
     double *grown, *scratch; /* `count` accuracies each */
 };
@@ -67,8 +67,8 @@ static int open_setting(const struct scratch_comparison *work, const char *word,
         return -1;
     if (!network->state)
         return error_set(error, "%s: is not a session's; give SESSION or SESSION:NODE", word);
-    if (cli_value(work->arguments, "precision"))
-        network->options.precision = work->precision;
+    if (cli_set_options(work->arguments, &network->options)) /* --precision, which read_options() has checked */
+        return -1;
     if (cli_device_open(cli_value(work->arguments, "device"), network->options.precision, &setting->device, error) ||
         cli_network_open_images(network, network->options.data, error))
         return -1;
@@ -89,16 +89,6 @@ static void close_setting(struct setting *setting)
 
 /* --- which networks --- */
 
-/* Best first; of equals the earlier first. */
-static int by_accuracy(const void *a, const void *b)
-{
-    const struct session_node *first = *(const struct session_node *const *)a,
-                              *second = *(const struct session_node *const *)b;
-    if (first->accuracy != second->accuracy)
-        return first->accuracy > second->accuracy ? -1 : 1;
-    return first->facts.node < second->facts.node ? -1 : 1;
-}
-
 static bool has_result(const struct session_node *node)
 {
     return node->status == NODE_DONE && node->weights_hash;
@@ -107,12 +97,12 @@ static bool has_result(const struct session_node *node)
 /* The grown networks with a result, best first; free() the list. */
 static const struct session_node **rank(const struct session_state *state, int64_t *count)
 {
-    const struct session_node **ranked = memory_new((size_t)state->node_count, sizeof(struct session_node *));
+    int64_t trained;
+    const struct session_node **ranked = report_ranked(state, &trained);
     *count = 0;
-    for (int64_t i = 1; i <= state->node_count; i++)
-        if (has_result(session_node(state, i)) && session_node(state, i)->facts.parent)
-            ranked[(*count)++] = session_node(state, i);
-    qsort(ranked, (size_t)*count, sizeof(struct session_node *), by_accuracy);
+    for (int64_t i = 0; i < trained; i++)
+        if (has_result(ranked[i]) && ranked[i]->facts.parent)
+            ranked[(*count)++] = ranked[i];
     return ranked;
 }
 
@@ -323,7 +313,6 @@ static int read_options(const struct cli_arguments *arguments, struct scratch_co
     if (cli_integer(arguments, best ? "best" : "spread", 1, 1, 1000000, &work->wanted) ||
         cli_set_options(arguments, &given))
         return 2;
-    work->precision = given.precision;
     const char *equal = cli_value(arguments, "equal");
     work->equal = equal ? equal : "flops";
     if (strcmp(work->equal, "flops") && strcmp(work->equal, "epochs"))

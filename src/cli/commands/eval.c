@@ -108,9 +108,8 @@ const struct cli_command command_eval = {
     .name = "eval",
     .synopsis = "SESSION:NODE|FILE",
     .summary = "evaluate a trained network: error, loss, and accuracy class by class",
-    .details =
-        "The error's interval is Wilson's, at 95 %. A search never reads the test images: choose networks by their "
-        "validation accuracy, and use eval once.",
+    .details = "The error's interval is Wilson's, at 95 %. A search never reads the test images: choose a network by "
+               "its validation accuracy, and then evaluate it once.",
     .words_minimum = 1,
     .words_maximum = 1,
     .options = options_of_eval,

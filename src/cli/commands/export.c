@@ -81,9 +81,8 @@ const struct cli_command command_export = {
     .name = "export",
     .synopsis = "SESSION:NODE|FILE",
     .summary = "write a trained network as an ONNX file, for other programs to run",
-    .details = "The file takes pixels from 0 to 255 and returns probabilities. Its metadata name the architecture, the "
-               "data, and the "
-               "classes where they have names.",
+    .details = "The file takes pixels from 0 to 255 and returns probabilities. Its metadata name the architecture, the"
+               " data, and the classes where they have names.",
     .words_minimum = 1,
     .words_maximum = 1,
     .options = options_of_export,

@@ -227,10 +227,9 @@ const struct cli_command command_morph = {
     .name = "morph",
     .synopsis = "ARCH|SESSION:NODE|FILE ACTION...",
     .summary = "widen and deepen a network by hand: parent and child side by side",
-    .details =
-        "ACTION is widen:LAYER[:WIDTH] or deepen:LAYER[:KERNEL]; each applies to what those before it made. "
-        "Layers are conv1, ..., dense1, ..., fc1, ... With --check the exit status is 1 when the logits differ by "
-        "more than 1e-4 of the largest.",
+    .details = "ACTION is widen:LAYER[:WIDTH] or deepen:LAYER[:KERNEL]; each applies to the result of those before it."
+               " Layers are conv1, ..., dense1, ..., fc1, ... With --check the exit status is 1 when the logits differ"
+               " by more than 1e-4 of the largest.",
     .words_minimum = 2,
     .words_maximum = -1,
     .options = options_of_morph,

@@ -80,7 +80,7 @@ static const struct cli_option options_of_replay[] = {
 const struct cli_command command_replay = {
     .name = "replay",
     .synopsis = "SESSION",
-    .summary = "play a recorded session again on the screens",
+    .summary = "play a recorded session on the screens",
     .details =
         "Space plays and stops, < and > change the speed, . and , go by events, ] and [ to the next and the previous "
         "new best. Nothing is trained, and the session is only read.",

@@ -26,7 +26,7 @@ static int check_weights(const char *folder, const struct session_state *state, 
     }
     return trained
                ? error_set(error,
-                           "%s: came without its weights: it can be shown and replayed, but not gone on with; begin "
+                           "%s: came without its weights: it can be shown and replayed, but not resumed; begin "
                            "anew: espalier run --start \"%s\"",
                            folder, session_node(state, state->best)->facts.arch)
                : 0;
@@ -118,9 +118,8 @@ const struct cli_command command_resume = {
     .name = "resume",
     .synopsis = "SESSION",
     .summary = "go on with a session that was stopped or killed",
-    .details =
-        "Every network whose result was recorded stays; those in training start again from their parents. A budget "
-        "counts what was done before.",
+    .details = "Every network with a recorded result stays; those in training start again from their parents. A budget"
+               " counts what was done before.",
     .words_minimum = 1,
     .words_maximum = 1,
     .options = options_of_resume,

@@ -40,7 +40,7 @@ struct scratch_comparison {
     int64_t wanted;    /* networks of each session; CHOICE_NAMED: 1 */
     const char *equal; /* "flops" or "epochs" */
     const char *out;   /* or NULL */
-    struct text kept;  /* the file's lines */
+    struct text lines; /* the file's lines */
     int count;
     double *grown, *scratch; /* `count` accuracies each */
 };
@@ -182,14 +182,14 @@ static int read_results(struct scratch_comparison *work, struct error *error)
     if (work->out && file_may_write(work->out, error))
         return error_prefix(error, "--out");
     if (!work->out || !file_exists(work->out)) {
-        text_add(&work->kept, "%s", heading);
+        text_add(&work->lines, "%s", heading);
         return 0;
     }
     if (file_read(work->out, RESULTS_FILE_MAX, &bytes, &length, error))
         return -1;
-    text_add_bytes(&work->kept, bytes, length);
+    text_add_bytes(&work->lines, bytes, length);
     free(bytes);
-    return strncmp(text_string(&work->kept), heading, strlen(heading))
+    return strncmp(text_string(&work->lines), heading, strlen(heading))
                ? error_set(error, "%s: holds no results of compare --scratch; name another file by --out", work->out)
                : 0;
 }
@@ -199,7 +199,7 @@ static bool find_result(const struct scratch_comparison *work, const struct sess
 {
     struct text key = TEXT_EMPTY;
     text_add(&key, "\n%s,%s,%d,", node->weights_hash, work->equal, result->epochs);
-    const char *line = strstr(text_string(&work->kept), text_string(&key));
+    const char *line = strstr(text_string(&work->lines), text_string(&key));
     bool found = line && sscanf(line + key.length, "%*f,%lf", &result->scratch) == 1;
     text_done(&key);
     return found;
@@ -208,15 +208,15 @@ static bool find_result(const struct scratch_comparison *work, const struct sess
 static int keep_result(struct scratch_comparison *work, const struct setting *setting, const struct session_node *node,
                        const struct result *result, struct error *error)
 {
-    csv_string(&work->kept, node->weights_hash);
-    csv_string(&work->kept, work->equal);
-    csv_integer(&work->kept, result->epochs);
-    csv_real(&work->kept, result->grown);
-    csv_real(&work->kept, result->scratch);
-    csv_integer(&work->kept, node->facts.node);
-    csv_string(&work->kept, setting->network.session);
-    text_add(&work->kept, "\n");
-    return work->out ? file_write(work->out, work->kept.bytes, work->kept.length, error) : 0;
+    csv_string(&work->lines, node->weights_hash);
+    csv_string(&work->lines, work->equal);
+    csv_integer(&work->lines, result->epochs);
+    csv_real(&work->lines, result->grown);
+    csv_real(&work->lines, result->scratch);
+    csv_integer(&work->lines, node->facts.node);
+    csv_string(&work->lines, setting->network.session);
+    text_add(&work->lines, "\n");
+    return work->out ? file_write(work->out, work->lines.bytes, work->lines.length, error) : 0;
 }
 
 /* --- all of them --- */
@@ -340,6 +340,6 @@ int compare_from_scratch(const struct cli_arguments *arguments)
         print_mean(&work);
     free(work.grown);
     free(work.scratch);
-    text_done(&work.kept);
+    text_done(&work.lines);
     return failed ? cli_fail(&error) : 0;
 }

@@ -55,7 +55,7 @@ static bool matches(const struct prompt *prompt, const struct command_row *comma
     return !strncmp(command->name, prompt->text, length) && (!prompt->text[length] || !command->name[length]);
 }
 
-/* Is it a byte within a character, not its first? */
+/* Is it a byte of a character, but not its first? */
 static bool is_inside(const struct prompt *prompt, int place)
 {
     return ((unsigned char)prompt->text[place] & 0xc0) == 0x80;
@@ -98,11 +98,11 @@ static int columns_before(const struct prompt *prompt, int from)
     return canvas_columns(text);
 }
 
-/* Bytes that a line longer than its room leaves out at the left, so that the cursor is seen: whole characters. */
-static int skipped(const struct prompt *prompt, int room)
+/* The bytes (whole characters) to leave out at the left of a long line, so that the cursor is visible in `width`. */
+static int skipped(const struct prompt *prompt, int width)
 {
     int skip = 0;
-    while (skip < prompt->cursor && columns_before(prompt, skip) > room)
+    while (skip < prompt->cursor && columns_before(prompt, skip) > width)
         do
             skip++;
         while (is_inside(prompt, skip));
@@ -187,7 +187,7 @@ static void erase(struct prompt *prompt, int from, int count)
     prompt->cursor = from;
 }
 
-/* The word before the cursor, and the blanks behind it. */
+/* Erase the word before the cursor, and the blanks after it. */
 static void erase_word(struct prompt *prompt)
 {
     int from = prompt->cursor;

@@ -15,14 +15,13 @@
 
 struct search_options;
 
-/* A row with nothing but a name and a default stands for an option that several commands have (cli_options.c), or for one
-   of the search (search/options.h): argument and help are found there. */
+/* A row with only a name, or a name and a default, means an option that several commands share (cli_options.c) or one of the
+   search (search/options.h): argument and help are taken from there. */
 struct cli_option {
     const char *name;     /* "epochs": --epochs */
     const char *argument; /* "N", or NULL for a flag */
     const char *help;     /* one line */
-    const char *fallback; /* what holds without it, for --help; NULL: that of the table.  Where it ends with "else", that
-                             follows it */
+    const char *fallback; /* the default, for --help; NULL: that of the table; after a final "else" the table's follows */
 };
 
 enum { CLI_VALUES_MAX = 96 };
@@ -48,7 +47,7 @@ struct cli_command {
     int (*run)(const struct cli_arguments *arguments);
 };
 
-/* The row with everything that it leaves to the tables of cli_options.c and search/options.h. */
+/* The row, with argument and help from these tables where it has none. */
 struct cli_option cli_option_complete(const struct cli_option *row);
 
 /* The last value given for an option, or NULL.  A flag that was given has "". */

@@ -39,7 +39,7 @@ static void print_help(FILE *out)
 
 enum { HELP_COLUMN = 29, HELP_WIDTH = 80 };
 
-/* Print words from `column` on, where the line has come to; further lines begin at `margin`. */
+/* Print words on a line that has `column` characters already; further lines begin at `margin`. */
 static void print_words(FILE *out, const char *text, int column, int margin)
 {
     for (bool first = true; *text; first = false) {

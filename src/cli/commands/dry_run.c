@@ -98,7 +98,7 @@ static void simulate_network(const struct search_options *options, const struct 
         *child = *parent;
 }
 
-/* The first networks of a long search stand for all. */
+/* A long search is estimated by its first networks. */
 enum { SIMULATED_MOST = 2000 };
 
 static struct simulation simulate(const struct search_options *options, const struct search_setup *setup,

@@ -27,7 +27,7 @@ static int settle_data(struct search_options *options, struct error *error)
     return status;
 }
 
-/* The preset first, then the command line over it, in whatever order they stand there.  0, or the exit status. */
+/* Set the options of the preset, then those of the command line, whatever their order.  0, or the exit status. */
 static int read_options(const struct cli_arguments *arguments, struct search_options *options)
 {
     const char *preset = cli_value(arguments, "preset");

@@ -10,7 +10,7 @@
 #ifndef ESPALIER_SESSIONS_COMMAND_H
 #define ESPALIER_SESSIONS_COMMAND_H
 
-/* kind, name, arguments, help.  Words in lower case among the arguments are typed as they stand (and completed). */
+/* kind, name, arguments, help.  Words in lower case among the arguments are typed as they stand. */
 #define COMMANDS(C)                                                                                   \
     C(PAUSE, pause, "", "hold all training")                                                          \
     C(CONTINUE, continue, "", "let training go on")                                                   \

@@ -28,7 +28,7 @@ refuses "no such device" 1 "^espalier: --device gpu: \"gpu\" is no device" "$esp
 refuses "a second session that is not there" 1 "s9: there is no such session" "$espalier" compare s1 s9 --scratch
 refuses "an architecture" 1 "SM.2.: is not a session's" "$espalier" compare s1 'C(4,3,1) A(8,8) SM(2)' --scratch
 says "an option of the other way" 2 "--curves is not for --scratch" "$espalier" compare s1 --scratch --curves
-says "and the other way round" 2 "--best is for --scratch alone" "$espalier" compare s1 --best 3
+says "and the other way round" 2 "--best is for --scratch only" "$espalier" compare s1 --best 3
 says "named and chosen" 2 "leave out which in s1:2" "$espalier" compare s1 s1:2 --scratch --spread 2
 
 ok "from scratch" "$espalier" compare s1 s2:start --scratch --out results.csv

@@ -374,15 +374,15 @@ static void check_line(const char *line)
 {
     char kind[16];
     int a_count, b_count, used;
-    double values[TEST_VALUES_MAX], difference, error, p;
+    double values[PERMUTATION_VALUES_MAX], difference, error, p;
     assert_int_equal(sscanf(line, "%15s %d %d%n", kind, &a_count, &b_count, &used), 3);
-    assert_true(a_count + b_count <= TEST_VALUES_MAX);
+    assert_true(a_count + b_count <= PERMUTATION_VALUES_MAX);
     line += used;
     for (int i = 0; i < a_count + b_count; i++, line += used)
         assert_int_equal(sscanf(line, "%lf%n", &values[i], &used), 1);
     assert_int_equal(sscanf(line, "%lf %lf %lf", &difference, &error, &p), 3);
-    struct test test = !strcmp(kind, "paired") ? test_paired(values, values + a_count, a_count)
-                                               : test_unpaired(values, a_count, values + a_count, b_count);
+    struct permutation_test test = !strcmp(kind, "paired") ? permutation_test_paired(values, values + a_count, a_count)
+                                               : permutation_test_unpaired(values, a_count, values + a_count, b_count);
     assert_true(fabs(test.difference - difference) < 1e-11);
     assert_true(fabs(test.standard_error - error) < 1e-11);
     assert_true(fabs(test.p - p) < 1e-11);
@@ -404,17 +404,17 @@ static void test_scipy(void **unused)
 
 static void test_few_and_many(void **unused)
 {
-    double values[TEST_VALUES_MAX + 1] = {0.5, 0.25, 0.75};
-    assert_true(isnan(spread_of(values, 0).mean) && spread_of(values, 1).mean == 0.5);
-    assert_true(isnan(spread_of(values, 1).deviation) && spread_of(values, 3).deviation == 0.25);
-    struct test test = test_unpaired(values, 1, values + 1, 2);
+    double values[PERMUTATION_VALUES_MAX + 1] = {0.5, 0.25, 0.75};
+    assert_true(isnan(sample_stats_of(values, 0).mean) && sample_stats_of(values, 1).mean == 0.5);
+    assert_true(isnan(sample_stats_of(values, 1).deviation) && sample_stats_of(values, 3).deviation == 0.25);
+    struct permutation_test test = permutation_test_unpaired(values, 1, values + 1, 2);
     assert_true(test.difference == 0 && isnan(test.standard_error) && isnan(test.p) && !test.cases);
-    test = test_paired(values, values + 1, 1);
+    test = permutation_test_paired(values, values + 1, 1);
     assert_true(test.difference == -0.25 && isnan(test.standard_error) && isnan(test.p) && !test.cases);
-    assert_true(isnan(test_paired(values, values, 0).difference));
-    test = test_paired(values, values, TEST_VALUES_MAX + 1);
+    assert_true(isnan(permutation_test_paired(values, values, 0).difference));
+    test = permutation_test_paired(values, values, PERMUTATION_VALUES_MAX + 1);
     assert_true(test.difference == 0 && test.standard_error == 0 && isnan(test.p));
-    test = test_unpaired(values, TEST_VALUES_MAX - 1, values, 2);
+    test = permutation_test_unpaired(values, PERMUTATION_VALUES_MAX - 1, values, 2);
     assert_true(test.standard_error > 0 && isnan(test.p));
 }
 

@@ -374,8 +374,8 @@ static void test_cifar10_refused(void **state)
     static uint8_t bytes[8 * (PIXELS + 1)];
     put("data_batch_1.bin", bytes, cifar_records(bytes, 2, 1, 0) - 5);
     assert_refused("cifar10", DATA_TRAIN,
-                   "data_batch_1.bin: is cut short or is no such file: records have 3073 bytes, and after 1 whole ones "
-                   "(byte 3073) 3068 bytes are there; copy it again");
+                   "data_batch_1.bin: is cut short, or is another kind of file: records have 3073 bytes, but after 1 of them "
+                   "(byte 3073) there are 3068 bytes; copy it again");
     put("data_batch_1.bin", bytes, cifar_records(bytes, 3, 1, 8));
     assert_refused("cifar10", DATA_TRAIN, "data_batch_1.bin: label 10 of record 2 (byte 6146) is outside 0…9");
     put("data_batch_1.bin", bytes, 0);
@@ -542,7 +542,7 @@ static void test_split_refused(void **state)
     assert_int_equal(data_split(&images, 30, 11, 1, &train, &validate, &error), -1);
     assert_non_null(strstr(error.text, "a training subset of 11 images is more than the 10"));
     assert_int_equal(data_split(&images, -1, 0, 1, &train, &validate, &error), -1);
-    assert_non_null(strstr(error.text, "a negative number of images"));
+    assert_non_null(strstr(error.text, "a number of images is negative"));
     assert_int_equal(data_split(&images, 0, 0, 1, &train, &validate, &error), 0);
     assert_int_equal(validate.count, 0);
     view_done(&train);

@@ -9,10 +9,10 @@ dry() {
     ok "$1" "$espalier" run --dry-run --data idx:set --validation 112 --start "$start" --devices cpu:1 "$@"
 }
 ok "the default policy" "$espalier" run --dry-run --data idx:set --validation 112 --devices cpu:1
-prints "has learned nothing" '^  .*imagined: proposed by reinforce, which has learned nothing, on parents drawn at random'
+prints "has learned nothing" '^  .*simulated: proposed by reinforce, which has learned nothing, on parents drawn at random'
 prints "a start network of this data" '^start +C\(4,3,1\) .* SM\(2\)$'
 dry --policy widen --parent start --networks 8
-prints "the policy that was asked for" 'imagined: proposed by widen, on the start network'
+prints "the policy that was asked for" 'simulated: proposed by widen, on the start network'
 prints "as many as the budget has" '^search +7 grown networks of 3 epochs, about [0-9.]+[MG] FLOPs'
 dry --policy manual --actions 'widen:conv1; deepen:conv1 ; ' --networks 8
 prints "only those of --actions" '^search +2 grown networks'

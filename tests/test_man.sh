@@ -3,7 +3,7 @@
 . "$top_srcdir/tests/tap.sh"
 
 commands=$("$espalier" help | sed -n 's/^  \([a-z]*\) .*/\1/p')
-plan $((2 * $(echo "$commands" | wc -w) + 3))
+plan $((2 * $(echo "$commands" | wc -w) + 4))
 
 lint() {
     command -v mandoc >/dev/null || { skip "$1 is clean mdoc" "mandoc is not installed"; return; }
@@ -35,6 +35,16 @@ names_commands() {
     sort commands | diff - named
 }
 ok "espalier-attach.1 names every command and no other" names_commands
+
+# The defaults of the search's options, as the table has them, against the page.
+names_defaults() {
+    "$espalier" run --help | sed -n '/^Options of the search/,/^Policies/p' |
+        awk '/^  --/ {print line; line = $0; next} {line = line " " $0} END {print line}' |
+        sed -n 's/^  --\([a-z-]*\) .*\[\([^] :]*\)\(: [^]]*\)*\] *\(Policies:.*\)*$/\1 \2/p' | sort >defaults
+    awk '/^\.It Fl Fl/ {name = $4} /^The default is$/ {getline; print name, $2}' "$top_srcdir/man/espalier-run.1" |
+        sort | diff defaults -
+}
+ok "espalier-run.1 names every default" names_defaults
 
 fits() {
     for command in $commands; do

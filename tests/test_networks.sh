@@ -94,7 +94,7 @@ ok "the same command goes on" \
 prints "after an epoch" '^ +goes on after epoch [1-9]'
 ok "to the very file" cmp whole.safetensors part.safetensors
 ok "and then there is nothing to go on from" [ ! -e part.safetensors.checkpoint ]
-says "which it says" 1 "part.safetensors.checkpoint: is not there" \
+says "which it says" 1 "part.safetensors.checkpoint: is missing" \
     "$espalier" train "$small" --data idx:set --epochs 1500 --drop-fc 0.2 --out part.safetensors --resume
 ok "a file says what it was trained on" "$espalier" eval whole.safetensors
 prints "the same images" '^test .* 512 images$'

@@ -335,8 +335,8 @@ static void test_sets_refused(void **state)
     struct error error;
     char *path = file_join(folder, "one");
     put_even("one/only/1.png", red, 4);
-    assert_refused("one", DATA_TRAIN, "/one: has 1 folders, a class each, where 2 to 1000");
-    assert_refused("nowhere", DATA_TRAIN, "/nowhere: is no folder that can be read");
+    assert_refused("one", DATA_TRAIN, "/one: has 1 folders, one a class; a set needs 2 to 1000");
+    assert_refused("nowhere", DATA_TRAIN, "/nowhere: can't be read as a folder");
     put_text("one/other/2.txt", "");
     assert_refused("one", DATA_TRAIN, "/one/other: has no PNG or JPEG file");
     put_text("one/other/2.png", "broken");
@@ -346,8 +346,8 @@ static void test_sets_refused(void **state)
 
     put_even("lost/train/red/1.png", red, 4);
     put_even("lost/train/blue/1.png", blue, 4);
-    assert_refused("lost", DATA_TRAIN, "/lost: has train/ with folders, and no test/");
-    assert_refused("lost", DATA_TEST, "/lost: has train/ with folders, and no test/");
+    assert_refused("lost", DATA_TRAIN, "/lost: has train/ with folders, but no test/");
+    assert_refused("lost", DATA_TEST, "/lost: has train/ with folders, but no test/");
     put_even("lost/test/green/1.png", blue, 4);
     assert_refused("lost", DATA_TEST, "/lost/test: green is no class of the training part");
     assert_int_equal(file_make_folder(path, &error), 0);

@@ -182,7 +182,7 @@ static void test_refused(void **state)
     char *path = file_join(folder, "train_32x32.mat");
     struct error error;
     assert_int_equal(file_write(path, "not a matrix", 12, &error), 0);
-    assert_refused(DATA_TRAIN, "train_32x32.mat: is no MATLAB file");
+    assert_refused(DATA_TRAIN, "train_32x32.mat: can't be opened as a MATLAB file");
     unlink(path);
     assert_refused(DATA_TRAIN, ": train_32x32.mat is missing; copy train_32x32.mat");
 

@@ -55,7 +55,7 @@ static bool matches(const struct prompt *prompt, const struct command_row *comma
     return !strncmp(command->name, prompt->text, length) && (!prompt->text[length] || !command->name[length]);
 }
 
-/* Is it a byte within a character, not its first? */
+/* Is it a byte of a character, but not its first? */
 static bool is_inside(const struct prompt *prompt, int place)
 {
     return ((unsigned char)prompt->text[place] & 0xc0) == 0x80;
@@ -98,11 +98,11 @@ static int columns_before(const struct prompt *prompt, int from)
     return canvas_columns(text);
 }
 
-/* Bytes that a line longer than its room leaves out at the left, so that the cursor is seen: whole characters. */
-static int skipped(const struct prompt *prompt, int room)
+/* The bytes (whole characters) to leave out at the left of a long line, so that the cursor is visible in `width`. */
+static int skipped(const struct prompt *prompt, int width)
 {
     int skip = 0;
-    while (skip < prompt->cursor && columns_before(prompt, skip) > room)
+    while (skip < prompt->cursor && columns_before(prompt, skip) > width)
         do
             skip++;
         while (is_inside(prompt, skip));
@@ -151,52 +151,24 @@ static void remember(const char *text)
     history.lines[history.count++] = memory_copy_text(text);
 }
 
-/* The only command that begins like the line; NULL when there is none, or there are more: the list shows them. */
-static const struct command_row *only_match(const struct prompt *prompt, const struct model *model)
+/* Complete the name of the only command that begins like the line; when there are more, the list shows them. */
+static void complete(struct prompt *prompt, const struct model *model)
 {
     const struct command_row *command, *found = NULL;
+    if (prompt->kind != PROMPT_COMMAND || strchr(prompt->text, ' '))
+        return;
     for (int i = 0; (command = command_at(model, i)); i++) {
         if (!matches(prompt, command))
             continue;
         if (found)
-            return NULL;
+            return;
         found = command;
     }
-    return found;
-}
-
-/* The only word of the first argument ("networks|episodes|seconds") that begins with `typed`, or NULL. */
-static const char *only_choice(const char *arguments, const char *typed, int *length)
-{
-    const char *found = NULL;
-    size_t end = strcspn(arguments, " "), size;
-    for (const char *choice = arguments; choice < arguments + end; choice += size + 1) {
-        size = strcspn(choice, "| ");
-        if (size == end || strlen(typed) > size || strncmp(choice, typed, strlen(typed)))
-            continue;
-        if (found)
-            return NULL;
-        found = choice;
-        *length = (int)size;
-    }
-    return found;
-}
-
-/* The command's name, or its first argument where that is one of a few words. */
-static void complete(struct prompt *prompt, const struct model *model)
-{
-    const struct command_row *command = only_match(prompt, model);
-    const char *blank = strchr(prompt->text, ' ');
-    int length = 0;
-    if (prompt->kind != PROMPT_COMMAND || !command)
-        return;
-    const char *choice = blank ? only_choice(command->arguments, blank + 1, &length) : "";
     char text[PROMPT_MAX];
-    if (!choice)
-        return;
-    snprintf(text, sizeof text, "%s%s%.*s%s", command->name, blank ? " " : "", length, choice,
-             blank || *command->arguments ? " " : "");
-    set_text(prompt, text);
+    if (found) {
+        snprintf(text, sizeof text, "%s%s", found->name, *found->arguments ? " " : "");
+        set_text(prompt, text);
+    }
 }
 
 /* Bytes of the character before (-1) or at (+1) the cursor. */
@@ -215,7 +187,7 @@ static void erase(struct prompt *prompt, int from, int count)
     prompt->cursor = from;
 }
 
-/* The word before the cursor, and the blanks behind it. */
+/* Erase the word before the cursor, and the blanks after it. */
 static void erase_word(struct prompt *prompt)
 {
     int from = prompt->cursor;

@@ -1,5 +1,5 @@
 /*
- * bar.c - drawn over itself with a carriage return: the one line that is not scrolled away.
+ * bar.c - a carriage return lets the line be drawn over itself.
  */
 #include "cli/bar.h"
 
@@ -18,7 +18,7 @@ static size_t terminal_columns(FILE *out)
     return size.ws_col ? size.ws_col : 80;
 }
 
-/* Bytes of `string` that take at most `columns`: characters count, not bytes; the bar's cells have three each. */
+/* The bytes of `string` that take at most `columns` columns, one for each UTF-8 character. */
 static int cut(const char *string, size_t columns)
 {
     size_t used = 0;

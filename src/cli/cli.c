@@ -1,5 +1,5 @@
 /*
- * cli.c - what every subcommand uses: values from the parsed arguments, messages, signals, the terminal's nature.
+ * cli.c - what every subcommand uses: option values, messages, signals, and what the terminal can do.
  */
 #include "cli/cli.h"
 
@@ -80,7 +80,7 @@ bool cli_is_unicode(void)
     return !strcmp(nl_langinfo(CODESET), "UTF-8");
 }
 
-/* The one piece of global state: signals are the process's. */
+/* Global, because signals come to the process. */
 static struct {
     void (*stop)(void *context);
     void *context;
@@ -108,7 +108,7 @@ void cli_catch_signals(void (*stop)(void *context), void *context)
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     struct sigaction hangup;
-    if (!sigaction(SIGHUP, NULL, &hangup) && hangup.sa_handler != SIG_IGN) /* nohup keeps its word */
+    if (!sigaction(SIGHUP, NULL, &hangup) && hangup.sa_handler != SIG_IGN) /* nohup stays in force */
         sigaction(SIGHUP, &action, NULL);
 }
 

@@ -1,8 +1,8 @@
 /*
- * cli.h - the command line: one file a subcommand, one row each in main.c's table.
+ * cli.h - the command line: each subcommand is a file in src/cli/commands/ and a row in main.c.
  *
- * main.c parses options by the subcommand's own table, answers --help from it, and calls `run`.  A subcommand
- * returns the exit status (0; 1 with cli_fail; 2 with cli_usage) and never calls exit().
+ * main.c parses the options by the subcommand's table, prints --help from it, and calls `run`.  A subcommand returns the
+ * exit status (0; 1 from cli_fail(); 2 from cli_usage()) and never calls exit().
  */
 #ifndef ESPALIER_CLI_CLI_H
 #define ESPALIER_CLI_CLI_H
@@ -15,14 +15,13 @@
 
 struct search_options;
 
-/* A row with nothing but a name and a default stands for an option that several commands have (cli_options.c), or for one
-   of the search (search/options.h): argument and help are found there. */
+/* A row with only a name, or a name and a default, means an option that several commands share (cli_options.c) or one of the
+   search (search/options.h): argument and help are taken from there. */
 struct cli_option {
     const char *name;     /* "epochs": --epochs */
     const char *argument; /* "N", or NULL for a flag */
     const char *help;     /* one line */
-    const char *fallback; /* what holds without it, for --help; NULL: that of the table.  Where it ends with "else", that
-                             follows it */
+    const char *fallback; /* the default, for --help; NULL: that of the table; after a final "else" the table's follows */
 };
 
 enum { CLI_VALUES_MAX = 96 };
@@ -39,7 +38,7 @@ struct cli_arguments {
 struct cli_command {
     const char *name;
     const char *synopsis;  /* "SESSION [NODE]" */
-    const char *summary;   /* one line: what it is for */
+    const char *summary;   /* one line */
     const char *details;   /* a paragraph for --help, which wraps it, or NULL */
     int words_minimum, words_maximum; /* negative maximum: any number */
     bool search_options;   /* also takes every option of search/options.h */
@@ -48,7 +47,7 @@ struct cli_command {
     int (*run)(const struct cli_arguments *arguments);
 };
 
-/* The row with everything that it leaves to the tables of cli_options.c and search/options.h. */
+/* The row, with argument and help from these tables where it has none. */
 struct cli_option cli_option_complete(const struct cli_option *row);
 
 /* The last value given for an option, or NULL.  A flag that was given has "". */
@@ -68,15 +67,15 @@ void cli_warn(const struct error *warning);
 /* "espalier COMMAND: TEXT; `espalier COMMAND --help` lists the options" on stderr.  Return 2. */
 int cli_usage(const struct cli_arguments *arguments, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Is `stream` a terminal that takes a line redrawn in place?  Does the locale print UTF-8? */
+/* Can a line be redrawn in place on this stream?  Is the locale's encoding UTF-8? */
 bool cli_is_terminal(FILE *stream);
 bool cli_is_unicode(void);
 
-/* Ctrl-C, SIGTERM and SIGHUP: the first asks for an orderly end (`stop(context)`, in the handler: it must be
-   async-signal-safe), the second ends at once.  cli_signal() is the signal that came, or 0. */
+/* Handle Ctrl-C, SIGTERM and SIGHUP: the first signal calls stop(context), which must be async-signal-safe; the second ends
+   the program.  cli_signal() is the signal that came, or 0. */
 void cli_catch_signals(void (*stop)(void *context), void *context);
 int cli_signal(void);
-/* The exit status that says which signal ended the program: 128 + signal, or `status` when none came. */
+/* The exit status: 128 + the signal that came, or `status` when none did. */
 int cli_exit_status(int status);
 
 extern const struct cli_command command_run, command_resume, command_attach, command_replay, command_show, command_compare,

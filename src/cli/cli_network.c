@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "cli/cli.h"
+#include "cli/report.h"
 #include "export/safetensors.h"
 #include "search/engine.h"
 #include "sessions/log.h"
@@ -223,15 +224,13 @@ int cli_network_training_views(const struct cli_network *network, struct view *t
 static char *default_file(const struct cli_network *network, const char *ending)
 {
     struct text text = TEXT_EMPTY;
-    if (network->node) {
-        const char *slash = strrchr(network->session, '/'), *name = slash ? slash + 1 : network->session;
-        size_t length = strlen(name);
-        if (length > 4 && !strcmp(name + length - 4, ".esp"))
-            length -= 4;
-        text_add(&text, "%.*s-n%lld%s", (int)length, name, (long long)network->node, ending);
-    } else {
+    if (!network->node) {
         text_add(&text, "network%s", ending);
+        return text_take(&text);
     }
+    char *name = report_short_name(network->session);
+    text_add(&text, "%s-n%lld%s", name, (long long)network->node, ending);
+    free(name);
     return text_take(&text);
 }
 

@@ -1,11 +1,11 @@
 /*
- * detach.c - from the foreground to the background.
+ * detach.c - forks a search into the background.
  *
- * The fork comes before everything else, so there is nothing to share: the foreground process only waits, the
- * background one is a search like any other.  A pipe ties them.  Until the search has begun, the background process
- * belongs to the terminal: errors are printed there, Ctrl-C ends both.  When the engine has written that the session is
- * opened (then it can be attached to as well), the background process becomes a session of its own, and sends the
- * folder's name through the pipe.  A pipe that ends without a name: the search ended before it began.
+ * The fork comes before everything else, so the processes share nothing but a pipe.  The foreground process waits; the
+ * background process searches like any other.  Until the search has begun, the background process belongs to the
+ * terminal: it prints errors there, and Ctrl-C ends both.  When the engine has written the OPENED event, the search can
+ * be attached to: the background process then leaves the terminal (setsid) and sends the folder's name through the
+ * pipe.  A pipe that ends without a name says that the search failed before it began.
  */
 #include "config.h"
 
@@ -23,9 +23,9 @@
 
 #define OUTPUT_FILE "output.log"
 
-/* Being in the background is the process's, and so is this. */
+/* Global, because the process is in the background. */
 static struct {
-    int ready;  /* the pipe's end, until the search has begun; -1 in all other processes */
+    int ready;  /* the end of the pipe until the search has begun; -1 otherwise, and in all other processes */
     int output; /* FOLDER/output.log */
     const char *folder;
 } background = {-1, -1, NULL};
@@ -64,7 +64,7 @@ static int wait_for_beginning(pid_t child, int pipe)
 
 /* --- the background process --- */
 
-/* What the shell had open (a lock, a pipe that someone reads to its end) is not for the search to hold. */
+/* Close what the shell had open: a search must not hold a lock, or a pipe that someone reads to its end. */
 static void keep_only(int pipe)
 {
     enum { KEPT = STDERR_FILENO + 1 };
@@ -77,7 +77,7 @@ static void keep_only(int pipe)
     background.ready = KEPT;
 }
 
-static void let_go(void)
+static void leave_terminal(void)
 {
     int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (nothing >= 0)
@@ -88,7 +88,7 @@ static void let_go(void)
     close(background.output);
     setsid();
     ssize_t told = write(background.ready, background.folder, strlen(background.folder));
-    (void)told; /* nobody waits any more: then nobody needs to know */
+    (void)told; /* a failure means that nobody waits any more */
     close(background.ready);
     background.ready = -1;
 }
@@ -96,7 +96,7 @@ static void let_go(void)
 static void on_event(void *context, const struct event *event)
 {
     if (background.ready >= 0 && event->kind == EVENT_OPENED)
-        let_go();
+        leave_terminal();
 }
 
 int detach_settle(struct engine *engine, const char *folder, struct error *error)

@@ -1,5 +1,5 @@
 /*
- * main.c - one table of subcommands; options parsed and --help printed from the subcommand's own table.
+ * main.c - the table of subcommands; parses options and prints --help by the subcommand's own table.
  */
 #include "cli/cli.h"
 
@@ -32,14 +32,14 @@ static void print_help(FILE *out)
           out);
     for (size_t i = 0; i < COUNT_OF(commands); i++)
         fprintf(out, "  %-8s %s\n", commands[i]->name, commands[i]->summary);
-    fputs("\n`espalier COMMAND --help` describes one; `man espalier` tells the whole story.\n"
+    fputs("\n`espalier COMMAND --help` describes one; `man espalier` is the manual.\n"
           "First steps: espalier run --networks 5\n",
           out);
 }
 
 enum { HELP_COLUMN = 29, HELP_WIDTH = 80 };
 
-/* The words of `text`, from `column` on, where the line is; more lines begin at `margin`. */
+/* Print words on a line that has `column` characters already; further lines begin at `margin`. */
 static void print_words(FILE *out, const char *text, int column, int margin)
 {
     for (bool first = true; *text; first = false) {
@@ -130,8 +130,8 @@ static const struct cli_command *find_command(const char *name)
     return NULL;
 }
 
-/* A number of its own for each option, above all letters: getopt_long takes options of one number for one option,
-   and would read the beginning of several as the first of them. */
+/* Each option has a number of its own, above all letters.  Options with the same number would be the same to
+   getopt_long: it would read an ambiguous beginning as the first of them. */
 enum { FIRST_NUMBER = 256 };
 
 static struct option option_row(const char *name, const char *argument, size_t index)
@@ -139,7 +139,7 @@ static struct option option_row(const char *name, const char *argument, size_t i
     return (struct option){name, argument ? required_argument : no_argument, NULL, FIRST_NUMBER + (int)index};
 }
 
-/* The command's options, the search's where it takes them, and --help, as getopt_long wants them. */
+/* The options of the command, those of the search where it takes them, and --help, for getopt_long. */
 static struct option *long_options(const struct cli_command *command)
 {
     size_t count = 0, capacity = 0;
@@ -160,7 +160,7 @@ static struct option *long_options(const struct cli_command *command)
     return list;
 }
 
-/* getopt_long's '?': in optopt is an unknown letter, or the number of a flag that was given a value, or 0. */
+/* After '?' of getopt_long, optopt is an unknown letter, the number of a flag that was given a value, or 0. */
 static int refuse_option(const struct cli_arguments *arguments, const struct option *list, char **argv)
 {
     const char *word = argv[optind - 1];
@@ -208,7 +208,7 @@ static int parse_and_run(const struct cli_command *command, int argc, char **arg
     return cli_exit_status(status);
 }
 
-/* A program may be started with standard streams closed.  A log opened as descriptor 1 would get the messages. */
+/* Standard streams may be closed.  Then a log would be opened as descriptor 1, and get the messages. */
 static void hold_standard_descriptors(void)
 {
     int file;
@@ -219,7 +219,7 @@ static void hold_standard_descriptors(void)
         close(file);
 }
 
-/* What was printed may be less than what was meant: then success is none. */
+/* Output that could not be written is a failure. */
 static int close_output(int status)
 {
     bool failed = ferror(stdout) != 0;
@@ -231,7 +231,7 @@ static int close_output(int status)
     return status ? status : 1;
 }
 
-/* The environment names an instruction set that isn't here: better said than silently replaced. */
+/* Refuse an instruction set of the environment that this machine lacks, rather than replace it silently. */
 static int check_environment(void)
 {
     const char *name = getenv("ESPALIER_ISA");
@@ -273,6 +273,6 @@ int main(int argc, char **argv)
 {
     hold_standard_descriptors();
     setlocale(LC_CTYPE, "");
-    signal(SIGXFSZ, SIG_IGN); /* a file over its limit is a write that fails, and is told as one */
+    signal(SIGXFSZ, SIG_IGN); /* a write over the file size limit then fails with EFBIG, and is reported */
     return close_output(run_words(argc, argv));
 }

@@ -1,5 +1,5 @@
 /*
- * report.c - tables and the tree.  Columns are padded by hand where glyphs have more bytes than columns.
+ * report.c - a session's state as lines of text.
  */
 #include "cli/report.h"
 
@@ -13,7 +13,7 @@
 #include "sessions/log.h"
 #include "util/memory.h"
 
-/* As a shell takes it: quoted where that is needed. */
+/* Quoted for a shell where that is needed. */
 static char *quoted(const char *name)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:+@%,=-";
@@ -31,13 +31,19 @@ static char *quoted(const char *name)
     return text_take(&text);
 }
 
-char *report_session(const char *folder)
+char *report_short_name(const char *folder)
 {
     const char *slash = strrchr(folder, '/');
-    char *name = memory_copy_text(slash && slash[1] ? slash + 1 : folder), *found = NULL;
+    char *name = memory_copy_text(slash && slash[1] ? slash + 1 : folder);
     size_t length = strlen(name);
     if (length > 4 && !strcmp(name + length - 4, ".esp"))
         name[length - 4] = '\0';
+    return name;
+}
+
+char *report_session(const char *folder)
+{
+    char *name = report_short_name(folder), *found = NULL;
     char *path = !session_find(name, &found, NULL) ? realpath(found, NULL) : NULL, *wanted = realpath(folder, NULL);
     if (!path || !wanted || strcmp(path, wanted)) {
         free(name);
@@ -89,7 +95,7 @@ static void print_best(FILE *out, const struct session_state *state)
             text_count(parameters, (double)best->facts.parameters), text_count(flops, (double)best->facts.flops));
 }
 
-/* The budget that is spent, doubled.  None is when a list of networks came to its end (--actions, --match). */
+/* Suggest to double the budget that was reached.  None was when a list of networks ended (--actions, --match). */
 static void print_more(FILE *out, const struct session_state *state, const char *name)
 {
     bool networks = state->budget_networks && state->status_count[NODE_DONE] >= state->budget_networks,
@@ -243,7 +249,6 @@ static int by_parameters(const void *left, const void *right)
     return by_accuracy(left, right);
 }
 
-/* The trained networks, sorted; free() the list. */
 static const struct session_node **sorted(const struct session_state *state, int64_t *count,
                                           int (*order)(const void *, const void *))
 {
@@ -254,6 +259,11 @@ static const struct session_node **sorted(const struct session_state *state, int
             list[(*count)++] = session_node(state, i);
     qsort(list, (size_t)*count, sizeof *list, order);
     return list;
+}
+
+const struct session_node **report_ranked(const struct session_state *state, int64_t *count)
+{
+    return sorted(state, count, by_accuracy);
 }
 
 static void print_row(FILE *out, const struct session_node *node)
@@ -273,7 +283,7 @@ static void print_head(FILE *out)
 void report_best(FILE *out, const struct session_state *state, int limit)
 {
     int64_t count;
-    const struct session_node **list = sorted(state, &count, by_accuracy);
+    const struct session_node **list = report_ranked(state, &count);
     print_head(out);
     for (int64_t i = 0; i < count && i < limit; i++)
         print_row(out, list[i]);

@@ -1,7 +1,7 @@
 /*
- * report.h - a session's state as text: summary, tree, best networks, one network with its curve.
+ * report.h - prints a session's state: summary, tree, best networks, one network with its curve.
  *
- * Functions of const state, for `show`, `run` and `resume`; the glyphs follow the locale.
+ * For `show`, `run`, `resume` and `attach`.  Glyphs are UTF-8 where the locale is.
  */
 #ifndef ESPALIER_CLI_REPORT_H
 #define ESPALIER_CLI_REPORT_H
@@ -11,14 +11,18 @@
 
 #include "sessions/state.h"
 
-/* What a person types to name this session from here: the short name where that finds it, else its path.  The caller's
-   to free(). */
+/* A session's name, without its path and ".esp".  free() it. */
+char *report_short_name(const char *folder);
+/* The name of the session on a command line: the short name where that finds it, else its path, quoted for the shell.
+   free() it. */
 char *report_session(const char *folder);
-/* What a search prints last: the best network, what was done, where the session is, what to type next. */
+/* The end of a search: the best network, what was done, where the session is, and the next commands. */
 void report_end(FILE *out, const struct session_state *state, const char *folder);
-/* Data, options that matter, counts, best. */
+/* Data, main options, counts and the best network. */
 void report_summary(FILE *out, const struct session_state *state, const char *folder);
 void report_tree(FILE *out, const struct session_state *state);
+/* The trained networks, best first; of equals the earlier first.  free() the list. */
+const struct session_node **report_ranked(const struct session_state *state, int64_t *count);
 void report_best(FILE *out, const struct session_state *state, int count);
 /* The networks that no other beats in both accuracy and parameters, smallest first. */
 void report_pareto(FILE *out, const struct session_state *state);

@@ -1,6 +1,6 @@
 /*
- * score.c - evaluation for people.  The trainer's own evaluation is network_evaluate(); this one keeps what each
- * image was taken for.
+ * score.c - evaluates a network and counts the predictions for each class; network_evaluate(), which trainers use, does
+ * not count them.
  */
 #include "cli/score.h"
 
@@ -12,8 +12,7 @@
 
 enum { BATCH = 256 };
 
-/* NaN is never the largest, so that a broken network is wrong and not class 0 by chance. */
-static int largest(const float *logits, int classes)
+int score_prediction(const float *logits, int classes)
 {
     int best = -1;
     for (int i = 0; i < classes; i++)
@@ -26,7 +25,7 @@ static void count_batch(const struct batch *batch, const float *logits, struct s
 {
     for (int i = 0; i < batch->count; i++) {
         int label = batch->view->images->labels[batch->index[i]];
-        int prediction = largest(logits + (size_t)i * (size_t)score->classes, score->classes);
+        int prediction = score_prediction(logits + (size_t)i * (size_t)score->classes, score->classes);
         score->correct += prediction == label;
         if (prediction >= 0)
             score->confusion[(size_t)label * (size_t)score->classes + (size_t)prediction]++;
@@ -80,7 +79,7 @@ struct interval score_interval(int hits, int count)
     double n = count, share = hits / n, z2 = z * z;
     double centre = (share + z2 / (2 * n)) / (1 + z2 / n);
     double half = z / (1 + z2 / n) * sqrt(share * (1 - share) / n + z2 / (4 * n * n));
-    /* At 0 and 1 the formula is exact but for rounding. */
+    /* At 0 and 1 the formula differs from these by rounding alone. */
     return (struct interval){hits ? centre - half : 0, hits < count ? centre + half : 1};
 }
 

@@ -1,5 +1,5 @@
 /*
- * score.h - how well a network classifies a view: class by class, and with what certainty.
+ * score.h - how well a network classifies the images of a view: error with its confidence interval, loss, classes.
  */
 #ifndef ESPALIER_CLI_SCORE_H
 #define ESPALIER_CLI_SCORE_H
@@ -12,14 +12,17 @@
 struct score {
     int count, correct, classes;
     double loss;    /* mean cross-entropy */
-    int *confusion; /* [label][prediction], the score's own */
+    int *confusion; /* [label][prediction], owned */
 };
 
-/* Run the whole view through the network in inference mode, with the help of a team (NULL: none): the score is the same
-   to the bit.  score_done() it. */
+/* Run the whole view through the network in inference mode, with a team or without (NULL): the score is the same to the bit.
+   score_done() it. */
 int score_network(const struct backend *backend, struct team *team, struct weights *weights, const struct view *view,
                   struct score *score, struct error *error);
 void score_done(struct score *score);
+
+/* The class with the largest logit, or -1 when all are NaN: a broken network must not predict class 0. */
+int score_prediction(const float *logits, int classes);
 
 struct interval {
     double low, high;
@@ -29,7 +32,7 @@ struct interval score_interval(int hits, int count);
 
 /* "error 7.61 % (95 % interval 7.11 to 8.15), accuracy 92.39 %, loss 0.2210 on 10000 images" */
 void score_print(const struct score *score, struct text *text);
-/* One row a class, named as `images` names them: images, right, accuracy, and what it is taken for most often. */
+/* A row for each class, with its name in `images`: images, right, accuracy, and the most frequent wrong class. */
 void score_print_classes(FILE *out, const struct score *score, const struct images *images);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * setup.c - puts a search together; the engine runs on the main thread, trainers on their own.
+ * search_setup.c - without screens the engine runs on the main thread; trainers have threads of their own.
  */
 #include "cli/search_setup.h"
 
@@ -33,8 +33,8 @@ int search_setup_open(struct search_setup *setup, const struct search_options *o
         .validation_images = setup->validate.count,
         .hash = setup->images.hash,
     };
-    setup->evaluator = evaluator_local_new(setup->devices, setup->device_count, options->precision, &setup->train,
-                                            &setup->validate);
+    setup->evaluator =
+        evaluator_local_new(setup->devices, setup->device_count, options->precision, &setup->train, &setup->validate);
     return 0;
 }
 

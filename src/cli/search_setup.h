@@ -1,6 +1,5 @@
 /*
- * setup.h - a search in this process: data, devices, trainers, engine and display put together for `run` and
- * `resume`.
+ * search_setup.h - what `run` and `resume` need for a search in this process: images, devices and trainers.
  */
 #ifndef ESPALIER_CLI_SEARCH_SETUP_H
 #define ESPALIER_CLI_SEARCH_SETUP_H
@@ -17,11 +16,11 @@ struct search_setup {
     struct engine_data data;
 };
 
-/* Find the devices, open the data, split it, start the trainers.  search_setup_close() it, also after a failure. */
+/* Find the devices, open and split the images, start the trainers.  search_setup_close() it, also after a failure. */
 int search_setup_open(struct search_setup *setup, const struct search_options *options, struct error *error);
 void search_setup_close(struct search_setup *setup);
 
-/* Run the engine with the screens or the lines that the options ask for, then print the summary.  The exit status. */
+/* Run the engine with screens or in lines, as the options say, and print the summary.  Return the exit status. */
 int search_setup_run(struct engine *engine, const struct cli_arguments *arguments, const char *folder);
 
 #endif

@@ -1,11 +1,11 @@
 /*
- * comparison.c - from sessions to points, and from sessions to groups.
+ * comparison.c - makes runs of sessions, and groups of runs.
  *
- * What training costs: 3 times a network's forward FLOPs (forward, and two as much backward), times images, times the
- * epochs that it really trained, whether it came to a result or not.
+ * Training costs 3 times a network's forward FLOPs (the backward pass costs twice the forward pass), times images,
+ * times the epochs that it trained, with or without a result.
  *
- * Sessions are of one group when all of their options are the same but for those that say how long, where and with what
- * luck: `varying` below.  Data is the same when its name and its checksum are, wherever it lies.
+ * Runs belong to one group when all options are equal but for those of `ignored` (seed, budget, devices), and the data
+ * has the same name and checksum, in whatever folder it is.
  */
 #include "compare/comparison.h"
 
@@ -54,7 +54,7 @@ static void find_points(struct run *run, int window)
     }
 }
 
-/* Without the ending that a shell's completion gives. */
+/* Without the ".esp" or "/" that a shell's completion appends. */
 static char *name_of(const char *typed)
 {
     static const char ending[] = ".esp";
@@ -89,16 +89,16 @@ static int load_run(const char *name, int window, struct run *run, struct error 
 
 /* --- groups --- */
 
-static bool is_varying(const char *option)
+static bool is_ignored(const char *option)
 {
-    static const char *const varying[] = {"seed", "episodes", "networks", "seconds", "devices", "match"};
-    for (size_t i = 0; i < sizeof varying / sizeof *varying; i++)
-        if (!strcmp(option, varying[i]))
+    static const char *const ignored[] = {"seed", "episodes", "networks", "seconds", "devices", "match"};
+    for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
+        if (!strcmp(option, ignored[i]))
             return true;
     return false;
 }
 
-/* What tells sessions apart: of data, its kind (`cifar10+`), not its folder. */
+/* The value that is compared: of data its kind (`cifar10+`), without the folder. */
 static void value_of(const struct run *run, const struct search_option *option, struct text *text)
 {
     options_get(&run->options, option, text);
@@ -125,7 +125,7 @@ static bool same_data(const struct run *a, const struct run *b)
 static bool are_one_group(const struct run *a, const struct run *b)
 {
     for (int i = 0; option_at(i); i++)
-        if (!is_varying(option_at(i)->name) && !same_value(a, b, option_at(i)))
+        if (!is_ignored(option_at(i)->name) && !same_value(a, b, option_at(i)))
             return false;
     return same_data(a, b);
 }
@@ -149,8 +149,9 @@ static void add_to_group(struct comparison *comparison, struct run *run)
     group->runs[place] = run;
 }
 
-/* Has a group of the same policy another value? */
-static bool is_telling(const struct comparison *comparison, const struct run *run, const struct search_option *option)
+/* Does a group of the same policy have another value? */
+static bool distinguishes(const struct comparison *comparison, const struct run *run,
+                          const struct search_option *option)
 {
     for (int i = 0; i < comparison->group_count; i++) {
         const struct run *other = comparison->groups[i].runs[0];
@@ -165,7 +166,7 @@ static void label_group(const struct comparison *comparison, struct group *group
     struct text label = TEXT_EMPTY;
     text_add(&label, "%s", group->runs[0]->options.policy);
     for (int i = 0; option_at(i); i++) {
-        if (is_varying(option_at(i)->name) || !is_telling(comparison, group->runs[0], option_at(i)))
+        if (is_ignored(option_at(i)->name) || !distinguishes(comparison, group->runs[0], option_at(i)))
             continue;
         struct text value = TEXT_EMPTY;
         value_of(group->runs[0], option_at(i), &value);
@@ -177,14 +178,14 @@ static void label_group(const struct comparison *comparison, struct group *group
 
 int comparison_load(char **names, int count, int window, struct comparison *comparison, struct error *error)
 {
-    *comparison = (struct comparison){.window = window, .one_data = true};
+    *comparison = (struct comparison){.window = window, .same_data = true};
     comparison->runs = memory_new((size_t)count, sizeof *comparison->runs);
     for (int i = 0; i < count; i++) {
         struct run *run = &comparison->runs[comparison->run_count++];
         if (load_run(names[i], window, run, error))
             return -1;
         add_to_group(comparison, run);
-        comparison->one_data = comparison->one_data && same_data(&comparison->runs[0], run);
+        comparison->same_data = comparison->same_data && same_data(&comparison->runs[0], run);
         if (comparison->group_count > GROUPS_MAX)
             return error_set(error, "%s: differs from all %d groups before it in more than its seed; compare fewer",
                              names[i], GROUPS_MAX);
@@ -222,7 +223,8 @@ const struct point *run_at(const struct run *run, enum axis axis, double place)
 {
     if (place > run_reach(run, axis))
         return NULL;
-    int low = 0, high = run->point_count; /* points before `low` are not past it, from `high` on they are */
+    int low = 0,
+        high = run->point_count; /* points before `low` are up to `place`, those from `high` on are beyond it */
     while (low < high) {
         int middle = (low + high) / 2;
         if (run->points[middle].at[axis] <= place)
@@ -233,7 +235,7 @@ const struct point *run_at(const struct run *run, enum axis axis, double place)
     return low ? &run->points[low - 1] : NULL;
 }
 
-/* The measure of each run that came so far; how many. */
+/* The measure of each run that reaches `place`; their number. */
 static int values_at(const struct group *group, enum axis axis, double place, enum measure measure, double *values)
 {
     int count = 0;
@@ -245,12 +247,12 @@ static int values_at(const struct group *group, enum axis axis, double place, en
     return count;
 }
 
-struct spread group_at(const struct group *group, enum axis axis, double place, enum measure measure)
+struct sample_stats group_at(const struct group *group, enum axis axis, double place, enum measure measure)
 {
     double *values = memory_new((size_t)group->run_count, sizeof *values);
-    struct spread spread = spread_of(values, values_at(group, axis, place, measure, values));
+    struct sample_stats stats = sample_stats_of(values, values_at(group, axis, place, measure, values));
     free(values);
-    return spread;
+    return stats;
 }
 
 static double common_reach(const struct group *group, enum axis axis)
@@ -273,19 +275,21 @@ static bool have_same_seeds(const struct group *a, const struct group *b)
     return true;
 }
 
-struct duel duel_of(const struct group *first, const struct group *other, enum axis axis, enum measure measure)
+struct group_test group_test_of(const struct group *first, const struct group *other, enum axis axis,
+                                enum measure measure)
 {
-    struct duel duel = {.place = fmin(common_reach(first, axis), common_reach(other, axis)),
-                        .paired = have_same_seeds(first, other)};
+    struct group_test group_test = {.place = fmin(common_reach(first, axis), common_reach(other, axis)),
+                                    .paired = have_same_seeds(first, other)};
     double *a = memory_new((size_t)first->run_count, sizeof *a), *b = memory_new((size_t)other->run_count, sizeof *b);
-    int a_count = values_at(first, axis, duel.place, measure, a),
-        b_count = values_at(other, axis, duel.place, measure, b);
-    /* A run whose first network cost more than all of another's has nowhere been that both have. */
+    int a_count = values_at(first, axis, group_test.place, measure, a),
+        b_count = values_at(other, axis, group_test.place, measure, b);
+    /* The first network of a run may cost more than all networks of another: then there is no common place. */
     if (a_count < first->run_count || b_count < other->run_count)
-        duel.place = 0;
+        group_test.place = 0;
     else
-        duel.test = duel.paired ? test_paired(a, b, a_count) : test_unpaired(a, a_count, b, b_count);
+        group_test.test = group_test.paired ? permutation_test_paired(a, b, a_count)
+                                            : permutation_test_unpaired(a, a_count, b, b_count);
     free(a);
     free(b);
-    return duel;
+    return group_test;
 }

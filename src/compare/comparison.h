@@ -1,8 +1,8 @@
 /*
- * comparison.h - how searches came along: networks grown, FLOPs spent, accuracy reached; those that differ in nothing but
- * their seed are one group.
+ * comparison.h - sessions as runs, in groups that differ in nothing but their seed, with the accuracy of each run against
+ * the networks that it grew and the FLOPs that it spent.
  *
- * Values throughout, no I/O but comparison_load()'s; what is printed of them is comparison_print.h's.
+ * Only comparison_load() reads files.  comparison_print.h prints a comparison.
  */
 #ifndef ESPALIER_COMPARE_COMPARISON_H
 #define ESPALIER_COMPARE_COMPARISON_H
@@ -14,22 +14,22 @@
 enum axis { AXIS_NETWORKS, AXIS_FLOPS, AXES };
 enum measure { MEASURE_MEAN, MEASURE_BEST, MEASURES };
 
-/* Where a search stood when one more grown network had its result.  The start network counts in `best` and in the
-   FLOPs, not as a network.  Networks come in the order in which they joined the tree. */
+/* The state of a run when one more grown network has its result.  The start network counts for the best accuracy and for
+   the FLOPs, not as a network.  Networks come in the order in which they joined the tree. */
 struct point {
     int64_t node;
-    double accuracy;          /* as measured */
-    double expected;          /* the same, or of a network that was stopped early what it was predicted to reach */
-    double at[AXES];          /* networks, this one included; FLOPs of training all that joined up to it */
-    double measure[MEASURES]; /* mean of what is expected of the last `window` networks; the best accuracy so far */
+    double accuracy;          /* measured */
+    double expected;          /* the same, or the prediction for a network that was stopped early */
+    double at[AXES];          /* networks so far, and the FLOPs of their training; this one included */
+    double measure[MEASURES]; /* mean of the last `window` expected accuracies; the best accuracy so far */
 };
 
 struct run {
     char *name;            /* as the person typed it, without `.esp` */
-    bool finished;         /* its budget is spent, or its space is exhausted */
+    bool finished;         /* its budget was spent, or its space exhausted */
     int point_count;
     struct point *points;
-    double flops, seconds; /* of all its training; of the search, pauses included */
+    double flops, seconds; /* of all its training; of the search, with its pauses */
     int64_t best_parameters; /* 0: no network yet */
     struct session_state *state;
     struct search_options options;
@@ -37,7 +37,7 @@ struct run {
 
 struct group {
     char letter;           /* A, B, …: in tables and plots */
-    char *label;           /* the policy, and what else tells it from groups of the same policy */
+    char *label;           /* the policy, and the options that distinguish it from groups of the same policy */
     int run_count;
     struct run **runs;     /* in the order of their seeds */
 };
@@ -48,7 +48,7 @@ struct comparison {
     struct run *runs;      /* as typed */
     int group_count;
     struct group *groups;  /* in the order of their first session */
-    bool one_data;         /* all trained and validated on the same images' files */
+    bool same_data;         /* all runs have the same training and validation images */
 };
 enum { GROUPS_MAX = 26 };
 
@@ -56,19 +56,19 @@ enum { GROUPS_MAX = 26 };
 int comparison_load(char **names, int count, int window, struct comparison *comparison, struct error *error);
 void comparison_done(struct comparison *comparison);
 
-/* The run's last point that is not past `place`; NULL when it has none, or ended before `place`. */
+/* The run's last point up to `place`; NULL when there is none, or the run ended before `place`. */
 const struct point *run_at(const struct run *run, enum axis axis, double place);
-/* How far the run came. */
+/* The end of the run on that axis. */
 double run_reach(const struct run *run, enum axis axis);
-/* Over the group's runs that came as far as `place`. */
-struct spread group_at(const struct group *group, enum axis axis, double place, enum measure measure);
+/* Over the runs of the group that reach `place`. */
+struct sample_stats group_at(const struct group *group, enum axis axis, double place, enum measure measure);
 
-/* Another group against the first, where all runs of both have been: `place` 0 when one of them has nowhere been. */
-struct duel {
+/* Another group against the first, at the last place that all their runs reach; `place` 0: there is none. */
+struct group_test {
     double place;
-    bool paired; /* by seed: both have the same seeds, each once */
-    struct test test;
+    bool paired; /* both have the same seeds, each once */
+    struct permutation_test test;
 };
-struct duel duel_of(const struct group *first, const struct group *other, enum axis axis, enum measure measure);
+struct group_test group_test_of(const struct group *first, const struct group *other, enum axis axis, enum measure measure);
 
 #endif

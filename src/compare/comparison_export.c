@@ -1,5 +1,5 @@
 /*
- * comparison_export.c - a comparison for other programs: accuracies from 0 to 1, what is unknown is empty or null.
+ * comparison_export.c - a comparison as CSV and JSON: accuracies are from 0 to 1, an unknown value is empty or null.
  */
 #include <jansson.h>
 #include <math.h>
@@ -46,7 +46,7 @@ static json_t *of_real(double value)
     return isfinite(value) ? json_real(value) : json_null();
 }
 
-/* Names may be bytes that are no UTF-8, which JSON can't say. */
+/* A name that is no UTF-8 becomes null: JSON can't express it. */
 static json_t *of_string(const char *string)
 {
     json_t *value = json_string(string);
@@ -90,35 +90,35 @@ static json_t *of_group(const struct group *group)
     return object;
 }
 
-static json_t *of_duel(const struct group *first, const struct group *other, enum axis axis, enum measure measure)
+static json_t *of_test(const struct group *first, const struct group *other, enum axis axis, enum measure measure)
 {
-    struct duel duel = duel_of(first, other, axis, measure);
+    struct group_test group_test = group_test_of(first, other, axis, measure);
     json_t *object = json_object();
     json_object_set_new(object, "first", of_string(first->label));
     json_object_set_new(object, "other", of_string(other->label));
     json_object_set_new(object, "measure", json_string(measure_names[measure]));
     json_object_set_new(object, "after", json_string(axis_names[axis]));
-    json_object_set_new(object, "place", of_real(duel.place));
-    json_object_set_new(object, "paired", json_boolean(duel.paired));
-    json_object_set_new(object, "difference", of_real(duel.place ? duel.test.difference : NAN));
-    json_object_set_new(object, "standard_error", of_real(duel.place ? duel.test.standard_error : NAN));
-    json_object_set_new(object, "p", of_real(duel.place ? duel.test.p : NAN));
-    json_object_set_new(object, "cases", json_integer(duel.test.cases));
+    json_object_set_new(object, "place", of_real(group_test.place));
+    json_object_set_new(object, "paired", json_boolean(group_test.paired));
+    json_object_set_new(object, "difference", of_real(group_test.place ? group_test.test.difference : NAN));
+    json_object_set_new(object, "standard_error", of_real(group_test.place ? group_test.test.standard_error : NAN));
+    json_object_set_new(object, "p", of_real(group_test.place ? group_test.test.p : NAN));
+    json_object_set_new(object, "cases", json_integer(group_test.test.cases));
     return object;
 }
 
 void comparison_json(const struct comparison *comparison, struct text *text)
 {
-    json_t *object = json_object(), *groups = json_array(), *duels = json_array();
+    json_t *object = json_object(), *groups = json_array(), *tests = json_array();
     json_object_set_new(object, "window", json_integer(comparison->window));
     for (int i = 0; i < comparison->group_count; i++)
         json_array_append_new(groups, of_group(&comparison->groups[i]));
-    for (int i = 1; comparison->one_data && i < comparison->group_count; i++)
+    for (int i = 1; comparison->same_data && i < comparison->group_count; i++)
         for (int axis = 0; axis < AXES; axis++)
             for (int measure = 0; measure < MEASURES; measure++)
-                json_array_append_new(duels, of_duel(&comparison->groups[0], &comparison->groups[i], axis, measure));
+                json_array_append_new(tests, of_test(&comparison->groups[0], &comparison->groups[i], axis, measure));
     json_object_set_new(object, "groups", groups);
-    json_object_set_new(object, "differences", duels);
+    json_object_set_new(object, "differences", tests);
     char *dump = json_dumps(object, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
     ASSERT(dump);
     text_add(text, "%s\n", dump);

@@ -1,5 +1,5 @@
 /*
- * comparison_print.c - groups have letters, so that tables stay narrow whatever tells the groups apart.
+ * comparison_print.c - tables and plots, in which a letter stands for a group, so that columns stay narrow.
  */
 #include "compare/comparison_print.h"
 
@@ -70,7 +70,7 @@ static const char *plus_minus(bool unicode)
     return unicode ? "±" : "+-";
 }
 
-/* A sign and a number in `width` columns, or blanks where it is not known. */
+/* A sign and a number in `width` columns, or blanks when the number is unknown. */
 static void print_error(FILE *out, double error, int width, bool unicode)
 {
     if (isnan(error))
@@ -79,7 +79,7 @@ static void print_error(FILE *out, double error, int width, bool unicode)
         fprintf(out, "%s%*.2f", plus_minus(unicode), width - (unicode ? 1 : 2), 100 * error);
 }
 
-static void print_test(FILE *out, const struct test *test, bool unicode)
+static void print_test(FILE *out, const struct permutation_test *test, bool unicode)
 {
     fprintf(out, " %+7.2f ", 100 * test->difference);
     print_error(out, test->standard_error, 7, unicode);
@@ -89,39 +89,42 @@ static void print_test(FILE *out, const struct test *test, bool unicode)
         fprintf(out, "  %5.3f", test->p);
 }
 
-/* What the test is, and how small its p could be. */
-static void print_kind(FILE *out, const struct group *first, const struct group *other, const struct duel *duel)
+/* The kind of test, and the smallest p that it can have. */
+static void print_kind(FILE *out, const struct group *first, const struct group *other,
+                       const struct group_test *group_test)
 {
     if (first->run_count < 2 || other->run_count < 2) {
         fputs("  one seed: no test\n", out);
-    } else if (!duel->test.cases) {
-        fprintf(out, "  more than %d sessions: no test\n", TEST_VALUES_MAX);
+    } else if (!group_test->test.cases) {
+        fprintf(out, "  more than %d sessions: no test\n", PERMUTATION_VALUES_MAX);
     } else {
         int least = first->run_count == other->run_count ? 2 : 1;
-        fprintf(out, "  %s, least %.3f\n", duel->paired ? "paired" : "unpaired", least / (double)duel->test.cases);
+        fprintf(out, "  %s, least %.3f\n", group_test->paired ? "paired" : "unpaired",
+                least / (double)group_test->test.cases);
     }
 }
 
-static void print_duel(FILE *out, const struct group *first, const struct group *other, enum axis axis, bool unicode)
+static void print_group_test(FILE *out, const struct group *first, const struct group *other, enum axis axis,
+                             bool unicode)
 {
-    struct duel duels[MEASURES];
+    struct group_test tests[MEASURES];
     for (int measure = 0; measure < MEASURES; measure++)
-        duels[measure] = duel_of(first, other, axis, measure);
+        tests[measure] = group_test_of(first, other, axis, measure);
     fprintf(out, "%c  ", other->letter);
-    if (!duels[0].place) {
+    if (!tests[0].place) {
         fprintf(out, "no number of %s that all sessions have reached\n", axis_names[axis]);
         return;
     }
-    print_place(out, axis, duels[0].place);
+    print_place(out, axis, tests[0].place);
     for (int measure = 0; measure < MEASURES; measure++)
-        print_test(out, &duels[measure].test, unicode);
-    print_kind(out, first, other, &duels[0]);
+        print_test(out, &tests[measure].test, unicode);
+    print_kind(out, first, other, &tests[0]);
 }
 
-static void print_duels(FILE *out, const struct comparison *comparison, bool unicode)
+static void print_tests(FILE *out, const struct comparison *comparison, bool unicode)
 {
     const struct group *groups = comparison->groups;
-    if (!comparison->one_data) {
+    if (!comparison->same_data) {
         fputs("the sessions were not trained on the same images: their accuracies can't be compared\n", out);
         return;
     }
@@ -129,7 +132,7 @@ static void print_duels(FILE *out, const struct comparison *comparison, bool uni
             "p", plus_minus(unicode));
     for (int i = 1; i < comparison->group_count; i++)
         for (int axis = 0; axis < AXES; axis++)
-            print_duel(out, &groups[0], &groups[i], axis, unicode);
+            print_group_test(out, &groups[0], &groups[i], axis, unicode);
     fputs("p: exact permutation test over the seeds, two-sided\n", out);
 }
 
@@ -147,7 +150,7 @@ void comparison_print(FILE *out, const struct comparison *comparison, bool unico
     for (int i = 0; i < comparison->group_count; i++)
         print_group(out, &comparison->groups[i]);
     if (comparison->group_count > 1)
-        print_duels(out, comparison, unicode);
+        print_tests(out, comparison, unicode);
 }
 
 /* --- along the axes --- */
@@ -160,7 +163,7 @@ static double reach_of(const struct comparison *comparison, enum axis axis)
     return reach;
 }
 
-/* A round step, of which at most ten go into `reach`. */
+/* A round step of which at most ten fit into `reach`. */
 static double step_of(double reach)
 {
     static const double round[] = {1, 2, 5, 10};
@@ -173,27 +176,27 @@ static double step_of(double reach)
 
 enum { CELL = 18 }; /* columns of a table */
 
-static void print_spread(FILE *out, const struct spread *spread, bool unicode)
+static void print_stats(FILE *out, const struct sample_stats *stats, bool unicode)
 {
-    fprintf(out, "  %6.2f ", 100 * spread->mean);
-    print_error(out, spread->deviation, 7, unicode);
-    fprintf(out, " %d", spread->count);
+    fprintf(out, "  %6.2f ", 100 * stats->mean);
+    print_error(out, stats->deviation, 7, unicode);
+    fprintf(out, " %d", stats->count);
 }
 
 static void print_curve_row(FILE *out, const struct comparison *comparison, enum axis axis, enum measure measure,
                             double place, bool unicode)
 {
     char text[TEXT_SHORT];
-    int blank = 0; /* columns of empty cells, printed when something follows */
+    int blank = 0; /* columns of empty cells, printed only before another cell */
     fprintf(out, "%8s", text_count(text, place));
     for (int i = 0; i < comparison->group_count; i++) {
-        struct spread spread = group_at(&comparison->groups[i], axis, place, measure);
-        if (!spread.count) {
+        struct sample_stats stats = group_at(&comparison->groups[i], axis, place, measure);
+        if (!stats.count) {
             blank += CELL;
             continue;
         }
         fprintf(out, "%*s", blank, "");
-        print_spread(out, &spread, unicode);
+        print_stats(out, &stats, unicode);
         blank = 0;
     }
     fputc('\n', out);

@@ -1,5 +1,6 @@
 /*
- * plot.c - a small canvas of characters: the vertical axis spans the values, a column is a place on the horizontal one.
+ * plot.c - a small canvas of characters: the vertical axis spans the values; a column is a place on the horizontal
+ * axis.
  */
 #include "compare/plot.h"
 
@@ -7,10 +8,10 @@
 #include <string.h>
 
 enum { PLOT_HEIGHT = 10, PLOT_WIDTH = 60 };
-/* What stands in a place: one of these, or a letter. */
-enum { MARK_NONE = 0, MARK_TRAIN = '.', MARK_VALIDATION = '*', MARK_MEETING = '*' };
+/* The mark of a cell: one of these, or a letter. */
+enum { MARK_NONE = 0, MARK_TRAIN = '.', MARK_VALIDATION = '*', MARK_SEVERAL = '*' };
 
-struct canvas {
+struct plot {
     char marks[PLOT_HEIGHT][PLOT_WIDTH];
     double low, high;
 };
@@ -26,20 +27,20 @@ static const char *glyph_of(char mark, bool unicode, char letter[2])
     return letter;
 }
 
-/* The axis holds `value`. */
-static void extend(struct canvas *canvas, double value)
+/* Extend the axis so that it holds `value`. */
+static void extend(struct plot *canvas, double value)
 {
     canvas->low = fmin(canvas->low, value);
     canvas->high = fmax(canvas->high, value);
 }
 
-static char *mark_at(struct canvas *canvas, int column, double value)
+static char *mark_at(struct plot *canvas, int column, double value)
 {
     long row = lround((canvas->high - value) / (canvas->high - canvas->low) * (PLOT_HEIGHT - 1));
     return &canvas->marks[row][column];
 }
 
-static void print_canvas(FILE *out, const struct canvas *canvas, bool unicode)
+static void print_canvas(FILE *out, const struct plot *canvas, bool unicode)
 {
     for (int row = 0; row < PLOT_HEIGHT; row++) {
         double value = canvas->high - (canvas->high - canvas->low) * row / (PLOT_HEIGHT - 1);
@@ -54,7 +55,7 @@ static void print_canvas(FILE *out, const struct canvas *canvas, bool unicode)
     }
 }
 
-/* The curve's value at a column, between epochs by a straight line. */
+/* The curve's value at a column, interpolated between epochs. */
 static double value_at(const struct curve_point *curve, int count, int column, int columns, bool validation)
 {
     double place = columns > 1 ? (double)column / (columns - 1) * (count - 1) : 0;
@@ -67,7 +68,7 @@ static double value_at(const struct curve_point *curve, int count, int column, i
 
 void plot_curve(FILE *out, const struct curve_point *curve, int count, bool unicode)
 {
-    struct canvas canvas = {.low = 1, .high = 0};
+    struct plot canvas = {.low = 1, .high = 0};
     char letter[2];
     int columns = count > 1 ? PLOT_WIDTH : 1;
     for (int i = 0; i < count; i++) {
@@ -87,8 +88,8 @@ void plot_curve(FILE *out, const struct curve_point *curve, int count, bool unic
 
 void plot_lines(FILE *out, const struct plot_line *lines, int count, double end, const char *axis, bool unicode)
 {
-    struct canvas canvas = {.low = 1, .high = 0};
-    for (int pass = 0; pass < 2; pass++) { /* first find the values' span, then draw */
+    struct plot canvas = {.low = 1, .high = 0};
+    for (int pass = 0; pass < 2; pass++) { /* first find the range of the values, then draw */
         for (int i = 0; i < count; i++)
             for (int column = 0; column < PLOT_WIDTH; column++) {
                 double place = column + 1 < PLOT_WIDTH ? end * (column + 1) / PLOT_WIDTH : end;
@@ -99,7 +100,7 @@ void plot_lines(FILE *out, const struct plot_line *lines, int count, double end,
                     extend(&canvas, value);
                 } else {
                     char *mark = mark_at(&canvas, column, value);
-                    *mark = *mark ? MARK_MEETING : lines[i].letter;
+                    *mark = *mark ? MARK_SEVERAL : lines[i].letter;
                 }
             }
         if (canvas.high < canvas.low)

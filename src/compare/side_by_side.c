@@ -1,6 +1,6 @@
 /*
- * side_by_side.c - which layer of the child came from which of the parent follows from the actions: deepening inserts
- * one behind its layer, widening keeps all places.
+ * side_by_side.c - the actions say which layer of the child comes from which of the parent: deepening inserts a layer
+ * after the one that it names, and widening keeps all places.
  */
 #include "compare/side_by_side.h"
 
@@ -28,7 +28,7 @@ static void find_origins(const struct arch *parent, const struct proposal *propo
     }
 }
 
-/* Each layer as it is written alone, with a blank behind it. */
+/* The text of each layer. */
 struct spelling {
     struct text text;
     const char *layer[ARCH_LAYERS_MAX];

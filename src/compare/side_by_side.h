@@ -1,7 +1,5 @@
 /*
- * side_by_side.h - a parent and its child as text: layer beside layer, and what each costs.
- *
- * Functions of const values.
+ * side_by_side.h - prints a parent and its child side by side: layers, and what each network costs.
  */
 #ifndef ESPALIER_COMPARE_SIDE_BY_SIDE_H
 #define ESPALIER_COMPARE_SIDE_BY_SIDE_H
@@ -11,7 +9,7 @@
 
 #include "policy/policy.h"
 
-/* `child` is what the proposal makes of `parent` (asserted); both take `input`. */
+/* `child` must be what the proposal makes of `parent`; both take `input`. */
 void side_by_side_print(FILE *out, const struct arch *parent, const struct proposal *proposal, const struct arch *child,
                         struct shape input, bool unicode);
 

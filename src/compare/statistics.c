@@ -1,8 +1,8 @@
 /*
- * statistics.c - exact permutation tests (Fisher 1935; Pitman 1937), every case counted.
+ * statistics.c - exact permutation tests (Fisher 1935; Pitman 1937), which count every case.
  *
- * A case is a set of bits: which values belong to sample b, or which pairs' differences change their sign.  Cases that
- * differ from what was seen by rounding alone count as equal to it.
+ * A case is a set of bits: the values that belong to sample b, or the pairs whose difference changes its sign.  A case
+ * that differs from the observed difference by rounding alone counts as equal.
  */
 #include "compare/statistics.h"
 
@@ -11,23 +11,23 @@
 
 #include "util/memory.h"
 
-struct spread spread_of(const double *values, int count)
+struct sample_stats sample_stats_of(const double *values, int count)
 {
     double sum = 0, squares = 0;
     for (int i = 0; i < count; i++)
         sum += values[i];
-    struct spread spread = {count, count ? sum / count : NAN, NAN};
+    struct sample_stats stats = {count, count ? sum / count : NAN, NAN};
     for (int i = 0; i < count; i++)
-        squares += (values[i] - spread.mean) * (values[i] - spread.mean);
+        squares += (values[i] - stats.mean) * (values[i] - stats.mean);
     if (count > 1)
-        spread.deviation = sqrt(squares / (count - 1));
-    return spread;
+        stats.deviation = sqrt(squares / (count - 1));
+    return stats;
 }
 
-/* Is it at least as large as what was seen, but for rounding?  Values are accuracies, at most 1. */
-static bool reaches(double difference, double seen)
+/* Is it at least as large as the observed one, but for rounding?  Values are at most 1. */
+static bool reaches(double difference, double observed)
 {
-    return fabs(difference) >= fabs(seen) - 1e-12;
+    return fabs(difference) >= fabs(observed) - 1e-12;
 }
 
 /* The next larger number with as many bits set (Gosper). */
@@ -37,17 +37,17 @@ static uint32_t next_choice(uint32_t bits)
     return ripple | ((bits ^ ripple) >> 2) / lowest;
 }
 
-struct test test_unpaired(const double *a, int a_count, const double *b, int b_count)
+struct permutation_test permutation_test_unpaired(const double *a, int a_count, const double *b, int b_count)
 {
-    struct spread of_a = spread_of(a, a_count), of_b = spread_of(b, b_count);
+    struct sample_stats of_a = sample_stats_of(a, a_count), of_b = sample_stats_of(b, b_count);
     int count = a_count + b_count;
-    struct test test = {.difference = of_b.mean - of_a.mean, .standard_error = NAN, .p = NAN};
+    struct permutation_test test = {.difference = of_b.mean - of_a.mean, .standard_error = NAN, .p = NAN};
     if (a_count < 2 || b_count < 2)
         return test;
     test.standard_error = sqrt(of_a.deviation * of_a.deviation / a_count + of_b.deviation * of_b.deviation / b_count);
-    if (count > TEST_VALUES_MAX)
+    if (count > PERMUTATION_VALUES_MAX)
         return test;
-    double values[TEST_VALUES_MAX], sum = 0;
+    double values[PERMUTATION_VALUES_MAX], sum = 0;
     int64_t reached = 0;
     for (int i = 0; i < count; i++)
         sum += values[i] = i < a_count ? a[i] : b[i - a_count];
@@ -63,14 +63,15 @@ struct test test_unpaired(const double *a, int a_count, const double *b, int b_c
     return test;
 }
 
-struct test test_paired(const double *a, const double *b, int count)
+struct permutation_test permutation_test_paired(const double *a, const double *b, int count)
 {
     double *differences = memory_new((size_t)count, sizeof *differences);
     for (int i = 0; i < count; i++)
         differences[i] = b[i] - a[i];
-    struct spread spread = spread_of(differences, count);
-    struct test test = {.difference = spread.mean, .standard_error = spread.deviation / sqrt(count), .p = NAN};
-    if (count >= 2 && count <= TEST_VALUES_MAX)
+    struct sample_stats stats = sample_stats_of(differences, count);
+    struct permutation_test test = {
+        .difference = stats.mean, .standard_error = stats.deviation / sqrt(count), .p = NAN};
+    if (count >= 2 && count <= PERMUTATION_VALUES_MAX)
         test.cases = (int64_t)1 << count;
     int64_t reached = 0;
     for (int64_t signs = 0; signs < test.cases; signs++) {

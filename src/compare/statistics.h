@@ -1,7 +1,7 @@
 /*
- * statistics.h - means, their spread, and exact tests for the few seeds that a search is run with.
+ * statistics.h - means, standard deviations, and exact permutation tests for the few seeds that a search is run with.
  *
- * Functions of const values: of shares, from 0 to 1.
+ * Pure functions.  The values are shares, from 0 to 1.
  */
 #ifndef ESPALIER_COMPARE_STATISTICS_H
 #define ESPALIER_COMPARE_STATISTICS_H
@@ -9,28 +9,31 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Mean and sample standard deviation: NaN of no value, and the deviation of one. */
-struct spread {
+/* NaN: the mean of no values, the sample standard deviation of fewer than two. */
+struct sample_stats {
     int count;
     double mean, deviation;
 };
-struct spread spread_of(const double *values, int count);
+struct sample_stats sample_stats_of(const double *values, int count);
 
-/* Values in both samples together that an exact test goes through: 2^24 cases, a second. */
-enum { TEST_VALUES_MAX = 24 };
+/* The most values, both samples together, of an exact test: 2^24 cases take a second. */
+enum { PERMUTATION_VALUES_MAX = 24 };
 
 /*
- * How `b` differs from `a`, in the mean.  p is two-sided: the share of the equally likely cases in which the difference
- * is at least as large as the one seen, were there no difference.  Cases are all ways to share the values out among
- * the two samples (unpaired), or all signs of the pairs' differences (paired).  p can't be below 1/cases, nor, by
- * symmetry, below 2/cases when the samples are of one size.  NaN: p of fewer than two values a sample or of too many
- * for an exact test; the standard error likewise, but for the latter.
+ * How the mean of `b` differs from that of `a`.
+ *
+ * p is two-sided: the share of cases in which the difference is at least as large as the observed one.  Under the null
+ * hypothesis all cases are equally likely.  They are all ways to divide the values between the two samples (unpaired), or
+ * all signs of the pairs' differences (paired).  p is at least 1/cases, and by symmetry at least 2/cases when the samples
+ * have the same size.
+ *
+ * With fewer than two values a sample, p and the standard error are NaN.  With too many for an exact test, p is NaN.
  */
-struct test {
+struct permutation_test {
     double difference, standard_error, p;
     int64_t cases;
 };
-struct test test_unpaired(const double *a, int a_count, const double *b, int b_count);
-struct test test_paired(const double *a, const double *b, int count);
+struct permutation_test permutation_test_unpaired(const double *a, int a_count, const double *b, int b_count);
+struct permutation_test permutation_test_paired(const double *a, const double *b, int count);
 
 #endif

@@ -1,8 +1,8 @@
 /*
- * commands.c - what a person may ask of a search that runs.
+ * commands.c - carries out the commands of sessions/command.h.
  *
- * A request is first read and checked against the state; the COMMAND event then says what was asked and answered,
- * and when it wasn't refused the event of its effect follows.  One row of the table a word.
+ * check_NAME() reads the arguments and checks them against the state.  The COMMAND event then says what was asked and
+ * answered.  If it was not refused, do_NAME() has its effect, an event of its own.
  */
 #include "search/commands.h"
 
@@ -16,12 +16,12 @@
 
 struct request {
     enum event_author by;
-    char *rest; /* words after the first, read from the left by next_word() */
+    char *rest; /* the words that next_word() has not read yet */
     int64_t node;
     double value;
-    const char *what;            /* budget: which */
+    const char *what;            /* budget: the name of the option */
     struct candidate *candidate; /* grow */
-    struct error answer;         /* what will happen */
+    struct error answer;         /* what will happen, or "" */
 };
 
 /* The next word, cut out of `rest`; NULL when there is none. */
@@ -36,7 +36,7 @@ static char *next_word(struct request *request)
     return word;
 }
 
-/* "12" or "n12" of the tree. */
+/* "12" or "n12", a network of the tree. */
 static int read_node(const struct engine *engine, struct request *request, struct error *error)
 {
     const char *word = next_word(request);
@@ -246,7 +246,7 @@ static void do_undo(struct engine *engine, struct request *request)
 
 /* --- budget --- */
 
-/* What is in force, and what the search has come to: a smaller budget than that says no more. */
+/* The budget in force, and what is spent of it, which is the smallest budget that means anything. */
 static double budget_now(const struct engine *engine, const char *what, double *spent)
 {
     const struct session_state *state = engine->journal.state;
@@ -262,7 +262,7 @@ static double budget_now(const struct engine *engine, const char *what, double *
     return state->budget_seconds;
 }
 
-/* "+10" and "-10" as the budget that they lead to, in `*value`. */
+/* The budget that "+10" or "-10" leads to, in `*value`. */
 static int change_budget(const struct engine *engine, const char *what, double change, struct text *value,
                          struct error *error)
 {
@@ -276,7 +276,7 @@ static int change_budget(const struct engine *engine, const char *what, double c
     return 0;
 }
 
-/* A value, or a change of the present one by "+10" or "-10", by the option's own rules. */
+/* A value, or a change of the present one by "+10" or "-10"; the option's range holds for the result. */
 static int read_budget(const struct engine *engine, struct request *request, const char *value, struct error *error)
 {
     struct search_options options = engine->options;
@@ -338,7 +338,7 @@ static int check_setting(struct engine *engine, struct request *request, const c
         return error_set(error, "which value? networks train %" PRId64 " epochs from rate %g now",
                          trials_epochs(engine->journal.state, &engine->options),
                          trials_rate(engine->journal.state, &engine->options));
-    struct search_options options = engine->options; /* the option's own rules */
+    struct search_options options = engine->options; /* to check it by the option's range */
     if (options_set(&options, name, value, error))
         return -1;
     request->value = strtod(value, NULL);

@@ -1,10 +1,8 @@
 /*
- * options.c - the table of options, and how one is read from text and printed back.
+ * options.c - the table of options; reads an option from text, and prints it as text.
  *
- * A row of the table is the only place that knows an option: its field, range, default and help.  The command
- * line, presets, the session's first event and --help walk the rows; none of them names an option.  Texts are
- * checked when they are set, so that a message comes from where the value was written; what depends on
- * several options is left to options_settle().
+ * A row of the table is the only place that knows an option's field, range, default and help.  A value is checked when
+ * it is set, so that the message can name its source.  Conditions on several options are checked by options_settle().
  */
 #include "search/options.h"
 
@@ -49,7 +47,7 @@ static int valid_policy(const char *value, struct error *error)
     return -1;
 }
 
-/* An architecture, SESSION:NODE (which is looked up when the search starts), or nothing. */
+/* An architecture, SESSION:NODE (looked up when the search starts), or "". */
 static int valid_start(const char *value, struct error *error)
 {
     const char *colon = strrchr(value, ':');
@@ -61,7 +59,7 @@ static int valid_start(const char *value, struct error *error)
     return error_set(error, "is neither an architecture (\"C(16,3,1) A(4,4) SM(10)\") nor SESSION:NODE (run-1:best)");
 }
 
-/* Ascending epochs with commas between, or nothing. */
+/* Ascending epochs, separated by commas, or "". */
 static int valid_rungs(const char *value, struct error *error)
 {
     for (long long before = 0; *value;) {
@@ -80,10 +78,10 @@ static int valid_rungs(const char *value, struct error *error)
 #define COUNT_MAX  1e9
 #define NUMBER_MAX 1e18 /* below 2^63; a double is close enough to it, and exact up to 2^53 */
 
-/* The defaults make a search that is watched from beginning to end: on Fashion-MNIST and two cores it takes a few
-   minutes and passes 91 %.  What makes it quick is the limit of FLOPs.  The rate of grown networks is the one
-   in the middle of those that end alike: the best of 12 networks of the preset quick, three seeds, had 87.8 % with
-   0.05, 87.9 % with 0.1 and 88.1 % with 0.15. The paper's 0.02, for 20 epochs, is in the preset eas-small. */
+/* With the defaults a search can be watched from beginning to end: on Fashion-MNIST and two cores it takes a few
+   minutes and passes 91 %.  The limit of FLOPs makes it quick.  The rate of grown networks is the middle of three that
+   do equally well: the best of 12 networks of the preset quick, over three seeds, had 87.8 % with 0.05, 87.9 % with 0.1
+   and 88.1 % with 0.15.  The paper's 0.02, for 20 epochs, is in the preset eas-small. */
 static const struct search_option table[] = {
     {"data", OPTION_TEXT, FIELD(data), .valid = valid_data, .argument = "SPEC", .fallback = "fashion-mnist",
      .help = "images: fashion-mnist, mnist, idx:DIR, cifar10:DIR, cifar100:DIR, svhn:DIR, images:DIR; NAME+ augments"},
@@ -92,11 +90,11 @@ static const struct search_option table[] = {
     {"widths", OPTION_TEXT, FIELD(widths), .valid = valid_widths, .argument = "NAME", .fallback = "small",
      .help = "candidate widths: small (filters 4 to 40, growth rates 4 to 48) or paper (16 to 640, 40 to 64)"},
     {"start", OPTION_TEXT, FIELD(start), .valid = valid_start, .argument = "ARCH|SESSION:NODE", .fallback = "",
-     .help = "start network; none: the smallest of its kind"},
+     .help = "start network [the smallest of its kind]"},
     {"policy", OPTION_TEXT, FIELD(policy), .valid = valid_policy, .argument = "NAME", .fallback = "reinforce",
-     .help = "who proposes: one of those below"},
+     .help = "who proposes: one of the policies below"},
     {"match", OPTION_TEXT, FIELD(match), .argument = "SESSION", .fallback = "",
-     .help = "for random-flops: network k has about the FLOPs of network k that a policy grew there"},
+     .help = "for random-flops: network k gets about the FLOPs of network k of that session"},
     {"parent", OPTION_WORD, FIELD(parent), .words = "start|best|tournament|aging", .argument = "CHOICE",
      .fallback = "tournament",
      .help = "which network grows: start, best, the best of a few drawn (tournament), or of the youngest (aging)"},
@@ -109,7 +107,7 @@ static const struct search_option table[] = {
     {"networks", OPTION_INTEGER, FIELD(networks), 0, COUNT_MAX, "no limit", .argument = "N", .fallback = "31",
      .help = "budget: trained networks, with the start network"},
     {"seconds", OPTION_REAL, FIELD(seconds), 0, COUNT_MAX, "no limit", .argument = "SECONDS", .fallback = "0",
-     .help = "budget: time; what trains then goes back to the queue"},
+     .help = "budget: time; networks in training then go back to the queue"},
     {"episode-networks", OPTION_INTEGER, FIELD(episode_networks), 1, 10000, .argument = "N", .fallback = "10",
      .help = "proposals an episode; the policy learns after each episode"},
     {"wider", OPTION_INTEGER, FIELD(wider), 0, 16, .argument = "N", .fallback = "2",
@@ -121,11 +119,11 @@ static const struct search_option table[] = {
     {"start-epochs", OPTION_INTEGER, FIELD(start_epochs), 0, 100000, .argument = "N", .fallback = "5",
      .help = "epochs the start network trains; 0 only with --start SESSION:NODE"},
     {"rungs", OPTION_TEXT, FIELD(rungs), .valid = valid_rungs, .argument = "EPOCHS", .fallback = "",
-     .help = "at these epochs (as 2,5) networks stop that are not among the best of those that came so far"},
+     .help = "at these epochs (as 2,5), stop a network that is not among the best that reached them"},
     {"rung-keep", OPTION_REAL, FIELD(rung_keep), 0.01, 1, .argument = "SHARE", .fallback = "0.5",
-     .help = "share of the networks at a rung that goes on"},
+     .help = "share of the networks at a rung that go on"},
     {"stop-hopeless", OPTION_REAL, FIELD(stop_hopeless), 0, 0.5, "never", .argument = "P", .fallback = "0",
-     .help = "stop a network when its chance to beat the best is below P, as its curve so far predicts"},
+     .help = "stop a network when its curve predicts a chance below P to beat the best"},
     {"batch", OPTION_INTEGER, FIELD(batch), 1, 65536, .argument = "N", .fallback = "64", .help = "images a step"},
     {"rate", OPTION_REAL, FIELD(rate), 0, 1e6, .argument = "X", .fallback = "0.1",
      .help = "initial learning rate of grown networks"},
@@ -146,7 +144,7 @@ static const struct search_option table[] = {
     {"validation", OPTION_INTEGER, FIELD(validation), 0, COUNT_MAX, .argument = "N", .fallback = "5000",
      .help = "training images held out to judge networks"},
     {"seed", OPTION_INTEGER, FIELD(seed), 0, NUMBER_MAX, .argument = "N", .fallback = "1",
-     .help = "of every random draw"},
+     .help = "seed of every random draw"},
     {"devices", OPTION_TEXT, FIELD(devices), .argument = "LIST", .fallback = "auto",
      .help =
          "where to train: auto, cpu, cpu:N (N trainers), cuda (all GPUs), cuda:0,2, cuda:UUID, cuda:0x3 (3 trainers)"},
@@ -181,7 +179,7 @@ static const struct search_option table[] = {
     {"imitate", OPTION_INTEGER, FIELD(imitate), 0, 1000, "none", .argument = "K", .fallback = "0",
      .help = "the controller also imitates its K best proposals so far"},
     {"imitate-weight", OPTION_REAL, FIELD(imitate_weight), 0, 1000, .argument = "X", .fallback = "0.1",
-     .help = "weight of their mean log-likelihood in the controller's objective"},
+     .help = "weight of the imitated proposals' mean log-likelihood in its objective"},
     {"learn-from-user", OPTION_WORD, FIELD(learn_from_user), .words = "no|yes", .argument = "WHICH", .fallback = "no",
      .help = "the controller also learns from networks that a person grew: no or yes"},
     {"attempts", OPTION_INTEGER, FIELD(attempts), 1, 100, .argument = "N", .fallback = "2",
@@ -218,7 +216,7 @@ static int out_of_range(const struct search_option *option, const char *value, s
                      option->type == OPTION_REAL ? "number" : "whole number", option->minimum, option->maximum, zero);
 }
 
-/* The place of `value` in "a|b|c", or -1. */
+/* The index of `value` in "a|b|c", or -1. */
 static int word_index(const char *words, const char *value)
 {
     size_t length = strlen(value);
@@ -287,7 +285,7 @@ int options_set(struct search_options *options, const char *name, const char *va
     BUG("an option's type");
 }
 
-/* The shortest digits that are read back as the same number. */
+/* The fewest digits that are read back as the same number. */
 static void print_real(double value, struct text *text)
 {
     char digits[32];

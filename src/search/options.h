@@ -1,6 +1,9 @@
 /*
- * options.h - every option of a search: one table for the command line, presets (ini), the session's first
- * event, --help and the man page.
+ * options.h - every option of a search, as one table.
+ *
+ * The command line, presets (ini files), the session's first event and --help read it; tests/test_man.sh checks the manual
+ * page against it.  The commands `train`, `eval`, `morph`, `resume` and `compare` take some of these options too
+ * (cli/cli_options.c).
  */
 #ifndef ESPALIER_SEARCH_OPTIONS_H
 #define ESPALIER_SEARCH_OPTIONS_H
@@ -14,14 +17,14 @@ enum parent_choice { PARENT_START, PARENT_BEST, PARENT_TOURNAMENT, PARENT_AGING 
 
 struct search_options {
     char data[1100];
-    bool dense;       /* of which kind the default start network is */
+    bool dense;       /* the kind of the default start network */
     char widths[16];  /* `small` or `paper` */
-    char start[2048]; /* an architecture or SESSION:NODE; "": options_start() */
+    char start[2048]; /* an architecture or SESSION:NODE; "": that of options_start() */
     char policy[16];
-    char match[1024]; /* a session, for policies that aim at its networks' FLOPs */
+    char match[1024]; /* a session, for policies that match the FLOPs of its networks */
     enum parent_choice parent;
     int64_t tournament;         /* networks drawn */
-    int64_t population;         /* youngest networks that are drawn from, of PARENT_AGING */
+    int64_t population;         /* PARENT_AGING draws from that many of the youngest networks */
     int64_t episodes, networks; /* 0: no limit */
     double seconds;
     int64_t episode_networks; /* proposals an episode */
@@ -42,9 +45,9 @@ struct search_options {
     bool baseline_released, asynchronous;
     int64_t imitate; /* best proposals */
     double imitate_weight;
-    bool learn_from_user; /* the policy is shown what a person grew */
-    int64_t attempts;   /* of one network before it is given up */
-    char actions[2048]; /* policy manual: the queue, "widen:conv1 deepen:conv2:3; widen:fc1" (; next network) */
+    bool learn_from_user; /* the policy also learns from networks that a person grew */
+    int64_t attempts;   /* before a network that fails is given up */
+    char actions[2048]; /* of policy manual: "widen:conv1 deepen:conv2:3; widen:fc1" (; next network) */
 };
 
 enum option_type { OPTION_INTEGER, OPTION_REAL, OPTION_SIZE, OPTION_WORD, OPTION_TEXT };
@@ -55,9 +58,9 @@ struct search_option {
     enum option_type type;
     size_t offset, size; /* in struct search_options */
     double minimum, maximum;
-    const char *zero;  /* what 0 means: "no limit", or NULL */
+    const char *zero;  /* what 0 means ("no limit"), or NULL */
     const char *words; /* OPTION_WORD: "start|best|tournament"; the index is stored in an enum or a bool */
-    int (*valid)(const char *value, struct error *error); /* OPTION_TEXT: is it one?  NULL: any text is */
+    int (*valid)(const char *value, struct error *error); /* OPTION_TEXT: 0 if it is valid; NULL: any text is */
     const char *argument;                                 /* "N" */
     const char *fallback;                                 /* default, as text */
     const char *help;                                     /* one line */
@@ -65,22 +68,22 @@ struct search_option {
 const struct search_option *option_at(int index); /* NULL past the end */
 const struct search_option *option_find(const char *name);
 
-/* Defaults: those of ./start (made to be watched: tournament parents, 1 + 1 decisions, few epochs). */
+/* Set every option to its default. */
 void options_default(struct search_options *options);
-/* Set one from text.  The message names option, value, and what would be right. */
+/* Set one from its text.  The message names the option, the value, and what is allowed. */
 int options_set(struct search_options *options, const char *name, const char *value, struct error *error);
-/* Print one as options_set reads it. */
+/* Print one as options_set() reads it. */
 void options_get(const struct search_options *options, const struct search_option *option, struct text *text);
-/* Read an ini file, or a preset of the program by name (`quick`, `eas-small`, …). */
+/* Set the options of an ini file, or of a preset of the program (`quick`, `eas-small`, …). */
 int options_read(struct search_options *options, const char *preset, struct error *error);
-/* Conditions between options (`--policy manual` needs --actions …), and what the policy settles: its parent choice. */
+/* Check conditions between options (`--policy manual` needs --actions …), and set what the policy requires. */
 int options_settle(struct search_options *options, struct error *error);
-/* How grown networks are trained; `node` is 0. */
+/* How a grown network is trained; its `node` is not set. */
 struct training options_training(const struct search_options *options);
-/* What the policy is made with, for images of that shape; the space and the limits in it are the search's. */
+/* The options of the policy, with the search's space and limits, for images of that shape. */
 struct policy_options options_policy(const struct search_options *options, struct shape input);
 
-/* The start network when none is named: the smallest of its kind with these widths. */
+/* The default start network: the smallest of its kind with these widths. */
 void options_start(const struct search_options *options, struct shape input, int classes, struct arch *arch);
 
 #endif

@@ -1,8 +1,8 @@
 /*
- * presets.c - options read from an ini file: one of the person's, or a preset that comes with the program.
+ * presets.c - reads options from an ini file: a person's own, or a preset that comes with the program.
  *
- * A preset is looked up as NAME.ini in $ESPALIER_PRESETS, in the installed data folder, and in the source tree
- * that this program was built from.  A name with a slash, or one that ends in ".ini", is a path.
+ * A name with a slash, or one that ends in ".ini", is a path.  Any other name is the preset NAME.ini in
+ * $ESPALIER_PRESETS, in the installed data folder, or in the source tree that this program was built from.
  */
 #include "search/options.h"
 
@@ -34,7 +34,7 @@ static int handle(void *context, const char *section, const char *name, const ch
     return 0;
 }
 
-/* inih cuts a line that is longer than its buffer into two. */
+/* Refuse a line that is longer than inih's buffer: it would be read as two. */
 static int check_lines(const char *text, struct error *error)
 {
     int line = 1;
@@ -47,7 +47,7 @@ static int check_lines(const char *text, struct error *error)
     return 0;
 }
 
-/* inih takes an indented line for more of the one before; here every line stands for itself. */
+/* Remove indentation: inih reads an indented line as a continuation of the one before. */
 static void unindent(char *text)
 {
     char *to = text;
@@ -118,6 +118,6 @@ int options_read(struct search_options *options, const char *preset, struct erro
         }
         free(path);
     }
-    return error_set(error, "--preset %s: there is none in %s; a file is named by its path, as in ./%s.ini", preset,
+    return error_set(error, "--preset %s: there is none in %s; a file needs a path, as ./%s.ini", preset,
                      folders[0] && *folders[0] ? folders[0] : folders[1], preset);
 }

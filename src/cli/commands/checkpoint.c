@@ -2,7 +2,7 @@
  * checkpoint.c - a checkpoint is a safetensors file of two flat tensors, `weights` and `velocity`, with two notes:
  * `epochs`, how many are done, and `settings`.
  *
- * The state is copied at every epoch's end, so that a stop in the middle of the next one loses only that part.
+ * The state is copied at the end of every epoch, so that a stop loses only the part of the running epoch.
  */
 #include "cli/commands/checkpoint.h"
 
@@ -43,7 +43,7 @@ void checkpoint_done(struct checkpoint *checkpoint)
     *checkpoint = (struct checkpoint){0};
 }
 
-void checkpoint_keep(struct checkpoint *checkpoint, const struct weights *weights, const struct epoch_report *report)
+void checkpoint_copy(struct checkpoint *checkpoint, const struct weights *weights, const struct epoch_report *report)
 {
     checkpoint->epochs = report->epoch;
     memcpy(checkpoint->values, weights->values, (size_t)checkpoint->total * sizeof(float));
@@ -81,11 +81,11 @@ static int decode(struct checkpoint *checkpoint, const void *bytes, size_t lengt
     int failed = 0;
     tensors_of(checkpoint, tensors);
     if (!settings || !epochs || text_to_integer(epochs, 1, INT_MAX, &count))
-        failed = error_set(error, "is no checkpoint of a training; leave --resume out to begin anew");
+        failed = error_set(error, "is no checkpoint of a training; leave --resume out to start over");
     else if (strcmp(settings, checkpoint->settings))
         failed = error_set(error,
                            "is of a training with other settings (%s, not %s); give the same ones, or leave "
-                           "--resume out to begin anew",
+                           "--resume out to start over",
                            settings, checkpoint->settings);
     else if (!(failed = safetensors_decode_list(bytes, length, tensors, TENSORS, error)))
         checkpoint->epochs = (int)count;
@@ -99,7 +99,7 @@ int checkpoint_read(struct checkpoint *checkpoint, struct error *error)
     void *bytes;
     size_t length;
     if (!file_exists(checkpoint->path))
-        return error_set(error, "%s: is not there: no training that writes this file was cut short; leave --resume out",
+        return error_set(error, "%s: is missing: no training of this file was stopped; leave --resume out",
                          checkpoint->path);
     if (file_read(checkpoint->path, 2 * (size_t)SAFETENSORS_FILE_MAX, &bytes, &length, error))
         return -1;

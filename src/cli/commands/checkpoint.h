@@ -1,8 +1,8 @@
 /*
- * checkpoint.h - where a long training stands between two epochs: enough to go on to the bit after a kill.
+ * checkpoint.h - the state of a long training between two epochs, from which it goes on to the same bits after a kill.
  *
- * One file beside the weights, FILE.checkpoint.  It is bound to the settings of its training, a text; another
- * training's is refused.
+ * It is a file beside the weights, FILE.checkpoint.  It holds the settings of its training as a text; with other settings
+ * it is refused.
  */
 #ifndef ESPALIER_CLI_COMMANDS_CHECKPOINT_H
 #define ESPALIER_CLI_COMMANDS_CHECKPOINT_H
@@ -12,21 +12,21 @@
 
 struct checkpoint {
     char *path, *settings;
-    int epochs;                /* done; 0: nothing is kept yet */
+    int epochs;                /* done; 0: there is no state yet */
     int64_t total, trained;    /* of the network's weights */
-    float *values, *velocity;  /* as they were then */
+    float *values, *velocity;  /* at the end of the last of these epochs */
 };
 
 /* For the training that writes `weights` to `out`.  checkpoint_done() it. */
 void checkpoint_init(struct checkpoint *checkpoint, const char *out, const struct weights *weights,
                      const char *settings);
-/* Keep the state at an epoch's end, in memory. */
-void checkpoint_keep(struct checkpoint *checkpoint, const struct weights *weights, const struct epoch_report *report);
-/* What is kept, to the file; nothing where nothing is. */
+/* Copy the state at the end of an epoch. */
+void checkpoint_copy(struct checkpoint *checkpoint, const struct weights *weights, const struct epoch_report *report);
+/* Write the copy to the file, if there is one. */
 int checkpoint_write(const struct checkpoint *checkpoint, struct error *error);
-/* From the file, into memory. */
+/* Read the copy from the file. */
 int checkpoint_read(struct checkpoint *checkpoint, struct error *error);
-/* The training is whole: the file is not needed any more. */
+/* Remove the file when the training is done. */
 void checkpoint_remove(const struct checkpoint *checkpoint);
 void checkpoint_done(struct checkpoint *checkpoint);
 

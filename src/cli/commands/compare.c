@@ -1,5 +1,6 @@
 /*
- * compare.c - `espalier compare`: searches side by side, and growing against training from scratch (scratch.c).
+ * compare.c - `espalier compare`: searches side by side, or networks against the same architectures trained from
+ * scratch.
  */
 #include <string.h>
 
@@ -8,7 +9,7 @@
 #include "cli/commands/compare_from_scratch.h"
 #include "compare/comparison_print.h"
 
-/* Options that one way of comparing has and the other has not. */
+/* Options of one way of comparing that the other lacks. */
 static const char *const of_searches[] = {"curves", "plot", "csv", "json", "window"};
 static const char *const of_scratch[] = {"best", "spread", "equal", "out", "device", "precision"};
 
@@ -19,13 +20,13 @@ static int check_options(const struct cli_arguments *arguments)
     size_t count = scratch ? sizeof of_searches / sizeof *of_searches : sizeof of_scratch / sizeof *of_scratch;
     for (size_t i = 0; i < count; i++)
         if (cli_value(arguments, others[i]))
-            return cli_usage(arguments, scratch ? "--%s is not for --scratch" : "--%s is for --scratch alone",
+            return cli_usage(arguments, scratch ? "--%s is not for --scratch" : "--%s is for --scratch only",
                              others[i]);
     if (cli_value(arguments, "csv") && cli_value(arguments, "json"))
         return cli_usage(arguments, "--csv and --json exclude each other");
     for (int i = 0; !scratch && i < arguments->word_count; i++)
         if (strchr(arguments->words[i], ':') && !cli_is_session(arguments->words[i]))
-            return cli_usage(arguments, "%s: searches are compared, name SESSION; networks with --scratch alone",
+            return cli_usage(arguments, "%s: searches are compared, name SESSION; networks only with --scratch",
                              arguments->words[i]);
     return 0;
 }
@@ -57,7 +58,7 @@ static int run(const struct cli_arguments *arguments)
     if (status)
         return status;
     if (cli_value(arguments, "scratch"))
-        return compare_scratch(arguments);
+        return compare_from_scratch(arguments);
     if (cli_integer(arguments, "window", 10, 0, 1000000, &window))
         return 2;
     if (comparison_load(arguments->words, arguments->word_count, (int)window, &comparison, &error))
@@ -72,13 +73,13 @@ static const struct cli_option options_of_compare[] = {
     {"curves", NULL, "mean and best accuracy against networks and against FLOPs, as tables", NULL},
     {"plot", NULL, "the same as plots", NULL},
     {"window", "N", "the mean is that of the last N networks; 0: of all", "10"},
-    {"csv", NULL, "a row a grown network of each session", NULL},
-    {"json", NULL, "all of it as one JSON document", NULL},
-    {"scratch", NULL, "train the networks' architectures from fresh weights, and set beside the grown ones", NULL},
+    {"csv", NULL, "a CSV row for each grown network of each session", NULL},
+    {"json", NULL, "runs, groups and tests as one JSON document", NULL},
+    {"scratch", NULL, "compare networks with the same architectures trained from fresh weights", NULL},
     {"best", "N", "the N best networks of each session", NULL},
     {"spread", "N", "N networks of each session, evenly from the best to the worst", NULL},
-    {"equal", "WORD", "as many FLOPs as the lineage had, or epochs", "flops"},
-    {"out", "FILE", "keep results in FILE, and train nothing that it has", NULL},
+    {"equal", "WORD", "train for as many FLOPs as the lineage, or as many epochs", "flops"},
+    {"out", "FILE", "keep results in FILE, and do not train again what it has", NULL},
     {.name = "device"},
     {.name = "precision", .fallback = "the session's"},
     {0},
@@ -87,13 +88,11 @@ static const struct cli_option options_of_compare[] = {
 const struct cli_command command_compare = {
     .name = "compare",
     .synopsis = "SESSION[:NODE]…",
-    .summary = "set searches side by side, or growing against training from scratch",
-    .details =
-        "Sessions that differ in nothing but their seed are one group; other groups are tested against the first. "
-        "With --scratch, of each SESSION:NODE (SESSION alone: its best) the architecture is trained from fresh "
-        "weights with the FLOPs that its whole lineage was trained with. --best, --spread, --equal, --out, --device "
-        "and "
-        "--precision are for --scratch.",
+    .summary = "compare searches, or grown networks with networks trained from scratch",
+    .details = "Sessions that differ in nothing but their seed are one group; each other group is tested against the "
+               "first. With --scratch the architecture of each SESSION:NODE (SESSION alone: of its best network) is "
+               "trained from fresh weights with the FLOPs of its whole lineage. --best, --spread, --equal, --out, "
+               "--device and --precision are for --scratch.",
     .words_minimum = 1,
     .words_maximum = -1,
     .options = options_of_compare,

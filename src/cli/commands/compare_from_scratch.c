@@ -1,14 +1,14 @@
 /*
- * compare_from_scratch.c - what inherited weights are worth: each network's architecture is trained again from fresh
- * ones.
+ * compare_from_scratch.c - the worth of inherited weights: each network's architecture is trained again from fresh
+ * weights.
  *
- * With as much compute as the grown network had: its lineage's, that is its own training and that of every network from
- * the start network on, of which it inherited.  By FLOPs (the default) its architecture gets as many epochs as cost
- * that, by epochs as many as the lineage had, which is more work, because the ancestors were smaller.  Same split of
- * the same data, the search's options, and its rate for networks from scratch.
+ * It gets the compute of the grown network's lineage, which is its own training and that of all its ancestors.  By
+ * FLOPs (the default) it trains as many epochs as cost that much.  By epochs it trains as many as the lineage, which is
+ * more work because the ancestors were smaller.  Data, split and options are the search's, with its learning rate from
+ * scratch.
  *
- * With --out each result is in the file, which is written whole, before the next training begins; a network that the
- * file has is not trained again.  A network is known by the checksum of its weights.
+ * With --out each result is in the file before the next training begins.  A network that the file has is not trained
+ * again; it is known by the checksum of its weights.
  */
 #include "cli/commands/compare_from_scratch.h"
 
@@ -18,6 +18,7 @@
 
 #include "cli/cli_device.h"
 #include "cli/cli_network.h"
+#include "cli/report.h"
 #include "cli/score.h"
 #include "compare/statistics.h"
 #include "export/csv.h"
@@ -27,7 +28,7 @@
 #include "util/memory.h"
 
 enum { RESULTS_FILE_MAX = 1 << 26 };
-/* Names the random streams, apart from those of any network of a search. */
+/* Added to a node's number: random streams that no network of a search has. */
 static const uint32_t scratch_stream = 0x80000000u;
 
 enum choice { CHOICE_NAMED, CHOICE_BEST, CHOICE_SPREAD };
@@ -36,16 +37,15 @@ enum choice { CHOICE_NAMED, CHOICE_BEST, CHOICE_SPREAD };
 struct scratch_comparison {
     const struct cli_arguments *arguments;
     enum choice choice;
-    int64_t wanted;           /* networks of each session; CHOICE_NAMED: 1 */
-    const char *equal;        /* "flops" or "epochs" */
-    enum precision precision; /* when --precision is given */
-    const char *out;          /* or NULL */
-    struct text kept;         /* the file's lines */
+    int64_t wanted;    /* networks of each session; CHOICE_NAMED: 1 */
+    const char *equal; /* "flops" or "epochs" */
+    const char *out;   /* or NULL */
+    struct text lines; /* the file's lines */
     int count;
     double *grown, *scratch; /* `count` accuracies each */
 };
 
-/* A session, and what its networks are trained on. */
+/* A session, and the images and device that its architectures are trained with. */
 struct setting {
     struct cli_network network;
     struct cli_device device;
@@ -67,8 +67,8 @@ static int open_setting(const struct scratch_comparison *work, const char *word,
         return -1;
     if (!network->state)
         return error_set(error, "%s: is not a session's; give SESSION or SESSION:NODE", word);
-    if (cli_value(work->arguments, "precision"))
-        network->options.precision = work->precision;
+    if (cli_set_options(work->arguments, &network->options)) /* --precision, which read_options() has checked */
+        return -1;
     if (cli_device_open(cli_value(work->arguments, "device"), network->options.precision, &setting->device, error) ||
         cli_network_open_images(network, network->options.data, error))
         return -1;
@@ -89,34 +89,24 @@ static void close_setting(struct setting *setting)
 
 /* --- which networks --- */
 
-/* Best first, of equals the earlier. */
-static int by_accuracy(const void *a, const void *b)
-{
-    const struct session_node *first = *(const struct session_node *const *)a,
-                              *second = *(const struct session_node *const *)b;
-    if (first->accuracy != second->accuracy)
-        return first->accuracy > second->accuracy ? -1 : 1;
-    return first->facts.node < second->facts.node ? -1 : 1;
-}
-
 static bool has_result(const struct session_node *node)
 {
     return node->status == NODE_DONE && node->weights_hash;
 }
 
-/* Trained networks that were grown, best first; the caller's to free(). */
+/* The grown networks with a result, best first; free() the list. */
 static const struct session_node **rank(const struct session_state *state, int64_t *count)
 {
-    const struct session_node **ranked = memory_new((size_t)state->node_count, sizeof(struct session_node *));
+    int64_t trained;
+    const struct session_node **ranked = report_ranked(state, &trained);
     *count = 0;
-    for (int64_t i = 1; i <= state->node_count; i++)
-        if (has_result(session_node(state, i)) && session_node(state, i)->facts.parent)
-            ranked[(*count)++] = session_node(state, i);
-    qsort(ranked, (size_t)*count, sizeof(struct session_node *), by_accuracy);
+    for (int64_t i = 0; i < trained; i++)
+        if (has_result(ranked[i]) && ranked[i]->facts.parent)
+            ranked[(*count)++] = ranked[i];
     return ranked;
 }
 
-/* The place in the ranking of the `i`th of `wanted`: the first ones, or evenly from the best to the worst. */
+/* The rank of the `i`th of `wanted` networks: the best ones, or evenly from the best to the worst. */
 static int64_t place_of(enum choice choice, int64_t i, int64_t wanted, int64_t count)
 {
     return choice == CHOICE_SPREAD && wanted > 1 ? llround((double)i * (double)(count - 1) / (double)(wanted - 1)) : i;
@@ -126,7 +116,7 @@ static int64_t place_of(enum choice choice, int64_t i, int64_t wanted, int64_t c
 
 struct lineage {
     int64_t epochs;
-    double flops, seconds; /* FLOPs of training on one image, all epochs together */
+    double flops, seconds; /* FLOPs of all epochs together for one image */
 };
 
 static struct lineage lineage_of(const struct session_state *state, const struct session_node *node)
@@ -192,14 +182,14 @@ static int read_results(struct scratch_comparison *work, struct error *error)
     if (work->out && file_may_write(work->out, error))
         return error_prefix(error, "--out");
     if (!work->out || !file_exists(work->out)) {
-        text_add(&work->kept, "%s", heading);
+        text_add(&work->lines, "%s", heading);
         return 0;
     }
     if (file_read(work->out, RESULTS_FILE_MAX, &bytes, &length, error))
         return -1;
-    text_add_bytes(&work->kept, bytes, length);
+    text_add_bytes(&work->lines, bytes, length);
     free(bytes);
-    return strncmp(text_string(&work->kept), heading, strlen(heading))
+    return strncmp(text_string(&work->lines), heading, strlen(heading))
                ? error_set(error, "%s: holds no results of compare --scratch; name another file by --out", work->out)
                : 0;
 }
@@ -209,7 +199,7 @@ static bool find_result(const struct scratch_comparison *work, const struct sess
 {
     struct text key = TEXT_EMPTY;
     text_add(&key, "\n%s,%s,%d,", node->weights_hash, work->equal, result->epochs);
-    const char *line = strstr(text_string(&work->kept), text_string(&key));
+    const char *line = strstr(text_string(&work->lines), text_string(&key));
     bool found = line && sscanf(line + key.length, "%*f,%lf", &result->scratch) == 1;
     text_done(&key);
     return found;
@@ -218,15 +208,15 @@ static bool find_result(const struct scratch_comparison *work, const struct sess
 static int keep_result(struct scratch_comparison *work, const struct setting *setting, const struct session_node *node,
                        const struct result *result, struct error *error)
 {
-    csv_string(&work->kept, node->weights_hash);
-    csv_string(&work->kept, work->equal);
-    csv_integer(&work->kept, result->epochs);
-    csv_real(&work->kept, result->grown);
-    csv_real(&work->kept, result->scratch);
-    csv_integer(&work->kept, node->facts.node);
-    csv_string(&work->kept, setting->network.session);
-    text_add(&work->kept, "\n");
-    return work->out ? file_write(work->out, work->kept.bytes, work->kept.length, error) : 0;
+    csv_string(&work->lines, node->weights_hash);
+    csv_string(&work->lines, work->equal);
+    csv_integer(&work->lines, result->epochs);
+    csv_real(&work->lines, result->grown);
+    csv_real(&work->lines, result->scratch);
+    csv_integer(&work->lines, node->facts.node);
+    csv_string(&work->lines, setting->network.session);
+    text_add(&work->lines, "\n");
+    return work->out ? file_write(work->out, work->lines.bytes, work->lines.length, error) : 0;
 }
 
 /* --- all of them --- */
@@ -264,7 +254,7 @@ static int compare_network(struct scratch_comparison *work, const struct setting
     return 0;
 }
 
-/* Whatever would refuse a word refuses it before the first training begins. */
+/* Refuse a bad word before the first training begins. */
 static int check_word(const struct scratch_comparison *work, const char *word, struct error *error)
 {
     struct setting *setting = memory_new(1, sizeof *setting);
@@ -297,7 +287,7 @@ static int compare_word(struct scratch_comparison *work, const char *word, struc
 
 static void print_mean(const struct scratch_comparison *work)
 {
-    struct test test = test_paired(work->scratch, work->grown, work->count);
+    struct permutation_test test = permutation_test_paired(work->scratch, work->grown, work->count);
     if (work->count < 2)
         return;
     printf("%d networks, grown against from scratch: %+.2f points, standard error %.2f", work->count,
@@ -323,7 +313,6 @@ static int read_options(const struct cli_arguments *arguments, struct scratch_co
     if (cli_integer(arguments, best ? "best" : "spread", 1, 1, 1000000, &work->wanted) ||
         cli_set_options(arguments, &given))
         return 2;
-    work->precision = given.precision;
     const char *equal = cli_value(arguments, "equal");
     work->equal = equal ? equal : "flops";
     if (strcmp(work->equal, "flops") && strcmp(work->equal, "epochs"))
@@ -332,7 +321,7 @@ static int read_options(const struct cli_arguments *arguments, struct scratch_co
     return 0;
 }
 
-int compare_scratch(const struct cli_arguments *arguments)
+int compare_from_scratch(const struct cli_arguments *arguments)
 {
     struct scratch_comparison work = {.arguments = arguments};
     struct error error = {{0}};
@@ -351,6 +340,6 @@ int compare_scratch(const struct cli_arguments *arguments)
         print_mean(&work);
     free(work.grown);
     free(work.scratch);
-    text_done(&work.kept);
+    text_done(&work.lines);
     return failed ? cli_fail(&error) : 0;
 }

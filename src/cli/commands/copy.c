@@ -1,5 +1,5 @@
 /*
- * copy.c - `espalier copy`: a session's copy, to keep or to pass on, smaller than it is.
+ * copy.c - `espalier copy`: copies a session, whole or without its large parts.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +29,7 @@ static bool stopped(void)
     return cli_signal() != 0;
 }
 
-/* The copy looks for itself. */
+/* Nothing to do: session_copy() asks stopped(). */
 static void stop(void *context)
 {
 }
@@ -69,7 +69,7 @@ static const struct cli_option options_of_copy[] = {
 const struct cli_command command_copy = {
     .name = "copy",
     .synopsis = "SESSION NEW",
-    .summary = "copy a session, to keep or to pass on: whole, or without what is large",
+    .summary = "copy a session, whole or without its large parts",
     .details = "A copy without weights can be shown, compared and replayed. The session may be in use.",
     .words_minimum = 2,
     .words_maximum = 2,

@@ -1,5 +1,5 @@
 /*
- * devices.c - `espalier devices`: what a search would train on here.
+ * devices.c - `espalier devices`: lists the devices of this machine.
  */
 #include <stdlib.h>
 
@@ -9,7 +9,7 @@
 #include "nn/network.h"
 #include "util/memory.h"
 
-/* What training a small and a large network takes on a device. */
+/* The memory that training a small and a large network needs on a device. */
 static void print_memory(const struct backend *backend)
 {
     const struct shape input = {3, 32, 32};
@@ -33,7 +33,7 @@ static void print_memory(const struct backend *backend)
     free(plan);
 }
 
-/* GPUs that nobody has asked for. */
+/* GPUs that a search uses only when --devices names them. */
 static void print_unnamed(void)
 {
     static struct device gpus[DEVICES_MAX];

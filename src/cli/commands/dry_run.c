@@ -1,8 +1,9 @@
 /*
- * dry_run.c - an estimate in three steps: time the start network, imagine a tree without training any of it, and scale
- * by FLOPs.  The policy proposes as it does before it has learned anything; no accuracy being known, any network may
- * be a parent.  Larger networks reach more FLOP/s than the start network, so that the time is rather too long than too
- * short.
+ * dry_run.c - estimates a search: time the start network, simulate a tree without training, and scale by FLOPs.
+ *
+ * In the simulation the policy proposes as it does before it has learned anything, and parents are drawn at random
+ * because no accuracy is known.  Larger networks reach more FLOP/s than the start network, so the estimated time is
+ * rather too long than too short.
  */
 #include "cli/commands/dry_run.h"
 
@@ -17,7 +18,7 @@
 #include "util/clock.h"
 #include "util/memory.h"
 
-/* It takes time and memory. */
+/* Dropout takes time and memory too. */
 static struct plan_options dropout_of(const struct search_options *options)
 {
     return (struct plan_options){(float)options->drop_pool, (float)options->drop_fc, (float)options->drop_dense};
@@ -56,7 +57,7 @@ static int time_training(const struct arch *arch, const struct search_setup *set
     return network ? 0 : -1;
 }
 
-/* Of a network in training on the first device. */
+/* The memory of a network in training on the first device. */
 static int64_t training_bytes(const struct arch *arch, const struct search_setup *setup,
                               const struct search_options *options)
 {
@@ -69,21 +70,21 @@ static int64_t training_bytes(const struct arch *arch, const struct search_setup
     return bytes;
 }
 
-/* Of all networks of an imagined search. */
-struct imagined {
-    double flops;  /* of an image, forward, together */
-    int64_t bytes; /* the largest arena of one in training, the start network's included */
+/* All networks of a simulated search together. */
+struct simulation {
+    double flops;  /* forward, of one image */
+    int64_t bytes; /* the most memory that one of them needs in training */
 };
 
-/* Who proposes in the imagined search: the policy itself, but it learns nothing; and one that aims has nothing to aim
-   at before the session of --match is read. */
-static const struct policy_kind *imagined_policy(const struct search_options *options)
+/* The policy that proposes: the one of the options, or random for a policy that matches a session, which isn't read
+   here. */
+static const struct policy_kind *simulated_policy(const struct search_options *options)
 {
     const struct policy_kind *kind = policy_find(options->policy);
     return kind->takes_match ? policy_find("random") : kind;
 }
 
-static void imagine_one(struct policy *policy, int64_t number, const struct arch *parent, struct random_stream *stream,
+static void simulate_network(struct policy *policy, int64_t number, const struct arch *parent, struct random_stream *stream,
                         struct arch *child)
 {
     struct proposal proposal;
@@ -92,35 +93,35 @@ static void imagine_one(struct policy *policy, int64_t number, const struct arch
         *child = *parent;
 }
 
-/* Of a long search the first IMAGINED_MOST networks stand for all. */
-enum { IMAGINED_MOST = 2000 };
+/* A long search is estimated by its first networks. */
+enum { SIMULATED_MOST = 2000 };
 
-static struct imagined imagine(const struct search_options *options, const struct search_setup *setup,
-                               const struct arch *start, int64_t networks)
+static struct simulation simulate(const struct search_options *options, const struct search_setup *setup,
+                                  const struct arch *start, int64_t networks)
 {
     struct policy_options policy_options = options_policy(options, setup->images.shape);
-    const struct policy_kind *kind = imagined_policy(options);
+    const struct policy_kind *kind = simulated_policy(options);
     struct policy *policy = policy_new(kind, &policy_options);
-    struct imagined imagined = {.bytes = training_bytes(start, setup, options)};
-    int64_t count = networks < IMAGINED_MOST ? networks : IMAGINED_MOST;
+    struct simulation simulation = {.bytes = training_bytes(start, setup, options)};
+    int64_t count = networks < SIMULATED_MOST ? networks : SIMULATED_MOST;
     struct arch *pool = memory_new((size_t)count + 1, sizeof *pool);
     pool[0] = *start;
     for (int64_t i = 1; i <= count; i++) {
         struct random_stream stream = random_stream_new((uint64_t)options->seed, RANDOM_POLICY, (uint32_t)i, 0);
         const struct arch *parent = &pool[options->parent == PARENT_START ? 0 : random_below(&stream, (uint32_t)i)];
-        imagine_one(policy, i, parent, &stream, &pool[i]);
+        simulate_network(policy, i, parent, &stream, &pool[i]);
         int64_t bytes = training_bytes(&pool[i], setup, options);
-        imagined.bytes = bytes > imagined.bytes ? bytes : imagined.bytes;
-        imagined.flops += (double)arch_cost(&pool[i], setup->images.shape).flops;
+        simulation.bytes = bytes > simulation.bytes ? bytes : simulation.bytes;
+        simulation.flops += (double)arch_cost(&pool[i], setup->images.shape).flops;
     }
-    imagined.flops *= count ? (double)networks / (double)count : 0;
+    simulation.flops *= count ? (double)networks / (double)count : 0;
     policy_free(policy);
     free(pool);
-    return imagined;
+    return simulation;
 }
 
-/* Trainers that share a GPU share its speed: it counts once, so that the time is rather too long here too. */
-static int devices_apart(const struct search_setup *setup)
+/* Trainers on one GPU share its speed, so the GPU counts once. */
+static int distinct_devices(const struct search_setup *setup)
 {
     int count = 0;
     for (int i = 0; i < setup->device_count; i++) {
@@ -130,7 +131,7 @@ static int devices_apart(const struct search_setup *setup)
     return count;
 }
 
-/* That the budget allows; INT64_MAX: as many as there is time for. */
+/* The number that the budget allows; INT64_MAX: any number. */
 static int64_t grown_networks(const struct search_options *options)
 {
     const int64_t limits[] = {
@@ -172,31 +173,31 @@ static void print_start(const struct arch *start, const struct search_options *o
            text_bytes(memory, (double)training_bytes(start, setup, options)), 1 / image_seconds);
     text_done(&text);
     printf("data      %d training images, %d for validation\n", setup->train.count, setup->validate.count);
-    printf("devices   %d\n", devices_apart(setup));
+    printf("devices   %d\n", distinct_devices(setup));
 }
 
 static void print_search(const struct arch *start, const struct search_options *options,
                          const struct search_setup *setup, int64_t networks, double image_seconds)
 {
     char work[TEXT_SHORT], time[TEXT_SHORT], memory[TEXT_SHORT];
-    const struct policy_kind *kind = imagined_policy(options);
-    struct imagined imagined = imagine(options, setup, start, networks);
+    const struct policy_kind *kind = simulated_policy(options);
+    struct simulation simulation = simulate(options, setup, start, networks);
     double images = setup->train.count, start_flops = (double)arch_cost(start, setup->images.shape).flops;
     double start_work = start_flops * images * (double)options->start_epochs,
-           grown_work = imagined.flops * images * (double)options->epochs;
-    double seconds = image_seconds / start_flops * (start_work + grown_work / devices_apart(setup));
+           grown_work = simulation.flops * images * (double)options->epochs;
+    double seconds = image_seconds / start_flops * (start_work + grown_work / distinct_devices(setup));
     bool cut = options->seconds > 0 && options->seconds < seconds;
     printf("search    %lld grown network%s of %lld epoch%s, about %s FLOPs, about %s%s\n", (long long)networks,
            networks == 1 ? "" : "s", (long long)options->epochs, options->epochs == 1 ? "" : "s",
            text_count(work, 3 * (start_work + grown_work)), text_duration(time, cut ? options->seconds : seconds),
            cut ? " (ended by --seconds)" : "");
-    printf("          (imagined: proposed by %s%s, on %s)\n", kind->name,
+    printf("          (simulated: proposed by %s%s, on %s)\n", kind->name,
            kind->observe                               ? ", which has learned nothing"
            : policy_find(options->policy)->takes_match ? ", whatever --match says"
                                                        : "",
            options->parent == PARENT_START ? "the start network" : "parents drawn at random");
     printf("memory    about %s a trainer for the largest network, besides the images\n",
-           text_bytes(memory, (double)imagined.bytes));
+           text_bytes(memory, (double)simulation.bytes));
 }
 
 int dry_run(const struct search_options *options, const struct search_setup *setup, struct error *error)

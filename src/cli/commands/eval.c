@@ -1,8 +1,8 @@
 /*
  * eval.c - `espalier eval`: how well a trained network classifies images that it was not trained on.
  *
- * Pixels are normalised as they were in training: for a network of a session by the images of its split, for a file by
- * all training images, as `espalier train` does it.
+ * Pixels are normalised as in training: for a network of a session by the training images of its split, for a file by
+ * all training images, like `espalier train` does it.
  */
 #include <stdlib.h>
 
@@ -11,14 +11,14 @@
 #include "cli/cli_network.h"
 #include "cli/score.h"
 
-/* The views of one evaluation; images of the test part are its own. */
-struct evaluated {
+/* The views of one evaluation, and the images of the test part. */
+struct eval_views {
     struct view train, validate, test;
     struct images images;
 };
 
-/* Views are set where they are needed: normalisation comes from `train`. */
-static int open_views(const struct cli_network *network, bool validation, struct evaluated *views, struct error *error)
+/* Open the view that is evaluated; `train` normalises it. */
+static int open_views(const struct cli_network *network, bool validation, struct eval_views *views, struct error *error)
 {
     if (cli_network_training_views(network, &views->train, &views->validate, error))
         return -1;
@@ -55,7 +55,7 @@ static void print(const struct cli_arguments *arguments, const struct cli_networ
     score_print_classes(stdout, score, &network->images);
 }
 
-static int evaluate(const struct cli_arguments *arguments, struct cli_network *network, struct evaluated *views,
+static int evaluate(const struct cli_arguments *arguments, struct cli_network *network, struct eval_views *views,
                     struct cli_device *device, struct error *error)
 {
     bool validation = cli_value(arguments, "validation");
@@ -80,7 +80,7 @@ static int evaluate(const struct cli_arguments *arguments, struct cli_network *n
 static int run(const struct cli_arguments *arguments)
 {
     struct cli_network network = {0};
-    struct evaluated views = {0};
+    struct eval_views views = {0};
     struct cli_device device = {.backend = NULL};
     struct error error = {{0}};
     if (cli_value(arguments, "test") && cli_value(arguments, "validation"))
@@ -108,9 +108,8 @@ const struct cli_command command_eval = {
     .name = "eval",
     .synopsis = "SESSION:NODE|FILE",
     .summary = "evaluate a trained network: error, loss, and accuracy class by class",
-    .details =
-        "The error's interval is Wilson's, at 95 %. A search never reads the test images: choose networks by their "
-        "validation accuracy, and look here once.",
+    .details = "The error's interval is Wilson's, at 95 %. A search never reads the test images: choose a network by "
+               "its validation accuracy, and then evaluate it once.",
     .words_minimum = 1,
     .words_maximum = 1,
     .options = options_of_eval,

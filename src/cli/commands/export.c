@@ -1,8 +1,8 @@
 /*
- * export.c - `espalier export`: a trained network as an ONNX file, for programs that are not this one.
+ * export.c - `espalier export`: writes a trained network as an ONNX file, for other programs.
  *
- * The file normalises pixels itself, so the images that the network was trained on must be there: their mean and
- * deviation are not in a session.
+ * The network in the file normalises pixels itself.  A session doesn't record the mean and deviation of its images, so
+ * the images are needed.
  */
 #include <stdlib.h>
 
@@ -11,7 +11,7 @@
 #include "export/onnx.h"
 #include "util/file.h"
 
-/* The names of the classes, a line each; "" where the set has none. */
+/* The names of the classes, one a line; "" when the set has none. */
 static void list_classes(const struct images *images, struct text *text)
 {
     for (int i = 0; i < images->classes && images_class_name(images, i); i++)
@@ -81,9 +81,8 @@ const struct cli_command command_export = {
     .name = "export",
     .synopsis = "SESSION:NODE|FILE",
     .summary = "write a trained network as an ONNX file, for other programs to run",
-    .details = "The file takes pixels from 0 to 255 and returns probabilities. Its metadata name the architecture, the "
-               "data, and the "
-               "classes where they have names.",
+    .details = "The file takes pixels from 0 to 255 and returns probabilities. Its metadata name the architecture, the"
+               " data, and the classes where they have names.",
     .words_minimum = 1,
     .words_maximum = 1,
     .options = options_of_export,

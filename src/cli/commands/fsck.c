@@ -1,5 +1,5 @@
 /*
- * fsck.c - `espalier fsck`: check a session, and salvage a damaged log.
+ * fsck.c - `espalier fsck`: checks a session, and repairs a damaged log.
  */
 #include <stdlib.h>
 
@@ -41,7 +41,7 @@ static const struct cli_option options_of_fsck[] = {
 const struct cli_command command_fsck = {
     .name = "fsck",
     .synopsis = "SESSION",
-    .summary = "check a session's log and weights, and salvage what is damaged",
+    .summary = "check a session's log and weights, and repair a damaged log",
     .details = "Exit status 1 when something is wrong and was not repaired.",
     .words_minimum = 1,
     .words_maximum = 1,

@@ -1,11 +1,12 @@
 /*
- * function_check.c - the law of every transformation (EAS, section 3), for one pair of networks: logits side by side.
+ * function_check.c - compares the logits of parent and child: every transformation keeps the function (EAS, section 3).
  */
 #include "cli/commands/function_check.h"
 
 #include <math.h>
 #include <stdlib.h>
 
+#include "cli/score.h"
 #include "nn/network.h"
 #include "nn/trainer.h"
 #include "util/memory.h"
@@ -30,16 +31,7 @@ static int infer(struct weights *weights, const struct view *view, int count, fl
     return 0;
 }
 
-static int largest(const float *logits, int classes)
-{
-    int best = 0;
-    for (int i = 1; i < classes; i++)
-        if (logits[i] > logits[best])
-            best = i;
-    return best;
-}
-
-/* The larger, or NaN when either is: fmax() would lose it. */
+/* The larger, or NaN when either is NaN (fmax() would drop it). */
 static double worse(double a, double b)
 {
     return isnan(a) || a > b ? a : b;
@@ -60,7 +52,7 @@ int function_check(struct weights *parent, struct weights *child, const struct v
             check->difference = worse(check->difference, fabs((double)of_child[c] - (double)of_parent[c]));
             check->largest = worse(check->largest, fabs((double)of_parent[c]));
         }
-        check->agree += largest(of_parent, classes) == largest(of_child, classes);
+        check->agree += score_prediction(of_parent, classes) == score_prediction(of_child, classes);
     }
     free(old);
     free(new);

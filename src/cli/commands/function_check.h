@@ -1,5 +1,5 @@
 /*
- * function_check.h - does a child compute its parent's function?  Measured, on images.
+ * function_check.h - measures on images whether a child computes its parent's function.
  */
 #ifndef ESPALIER_CLI_COMMANDS_FUNCTION_CHECK_H
 #define ESPALIER_CLI_COMMANDS_FUNCTION_CHECK_H
@@ -7,13 +7,13 @@
 #include "arch/weights.h"
 #include "data/images.h"
 
-/* What the transformations promise with noise 0, of the largest logit. */
+/* The largest difference that the transformations allow without noise, as a share of the largest logit. */
 #define FUNCTION_CHECK_LIMIT 1e-4
 
 struct function_check {
     double difference; /* max |logit of child - logit of parent| */
     double largest;    /* max |logit of parent| */
-    int images, agree; /* images that both put into the same class */
+    int images, agree; /* images with the same prediction of both */
 };
 
 /* Both networks on the first images of the view, in inference mode. */
@@ -22,9 +22,9 @@ int function_check(struct weights *parent, struct weights *child, const struct v
 /* False also when either network's logits are not numbers. */
 bool function_check_passes(const struct function_check *check);
 
-/* Images of uniform noise, for when there are no others.  images_done() them. */
+/* Images of uniform noise.  images_done() them. */
 void function_check_noise_images(struct shape input, int classes, uint64_t seed, struct images *images);
-/* He initialisation, and random BN values in place of the fresh ones, which would hide mistakes. */
+/* He initialisation, and random BN values, because fresh ones (0 and 1) would hide mistakes. */
 struct weights *function_check_random_weights(const struct arch *arch, struct shape input, uint64_t seed);
 
 #endif

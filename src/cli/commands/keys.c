@@ -1,4 +1,4 @@
-/* keys.c - `espalier keys`. */
+/* keys.c - `espalier keys`: prints the keys of the screens. */
 #include "cli/cli.h"
 
 #include "cli/screens.h"
@@ -17,7 +17,7 @@ static int run(const struct cli_arguments *arguments)
 }
 
 static const struct cli_option options_of_keys[] = {
-    {"default", NULL, "those of the program, whatever the file says", NULL},
+    {"default", NULL, "the program's own keys, without those of the file", NULL},
     {0},
 };
 

@@ -1,8 +1,8 @@
 /*
- * morph.c - `espalier morph`: what a step of growth would make of a network, and whether it keeps the function.
+ * morph.c - `espalier morph`: the child that actions make of a network, and whether it computes the same function.
  *
- * Without --check and --out no weights are needed and none are made.  With a trained network its own weights grow;
- * an architecture alone gets random ones, which are enough to check the function and not worth a file.
+ * Without --check and --out no weights are needed.  A trained network's own weights grow.  An architecture gets random
+ * weights, which are enough to check the function; they can't be written to a file.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +19,7 @@
 static const struct shape default_input = {1, 28, 28}; /* of fashion-mnist */
 enum { MEASURE_BATCHES = 8, BATCH = 64 };
 
-/* Everything that one call works on. */
+/* One call of the command. */
 struct morph_work {
     struct cli_network network;
     struct shape input;          /* of --input; channels 0 without */
@@ -27,8 +27,8 @@ struct morph_work {
     struct proposal proposal;
     struct arch child_arch;
     struct morph_options options;
-    struct images noise; /* when there are no real images */
-    struct view view;    /* of real images or of noise */
+    struct images noise; /* images of noise, when there are no others */
+    struct view view;    /* of the images or the noise */
     struct weights *parent, *child;
 };
 
@@ -227,10 +227,9 @@ const struct cli_command command_morph = {
     .name = "morph",
     .synopsis = "ARCH|SESSION:NODE|FILE ACTION...",
     .summary = "widen and deepen a network by hand: parent and child side by side",
-    .details =
-        "ACTION is widen:LAYER[:WIDTH] or deepen:LAYER[:KERNEL]; each applies to what those before it made. "
-        "Layers are conv1, ..., dense1, ..., fc1, ... With --check the exit status is 1 when the logits differ by "
-        "more than 1e-4 of the largest.",
+    .details = "ACTION is widen:LAYER[:WIDTH] or deepen:LAYER[:KERNEL]; each applies to the result of those before it."
+               " Layers are conv1, ..., dense1, ..., fc1, ... With --check the exit status is 1 when the logits differ"
+               " by more than 1e-4 of the largest.",
     .words_minimum = 2,
     .words_maximum = -1,
     .options = options_of_morph,

@@ -1,5 +1,5 @@
 /*
- * replay.c - `espalier replay`: a recorded session on the live screens, with another clock.
+ * replay.c - `espalier replay`: plays a recorded session on the screens.
  */
 #include "sessions/replay.h"
 
@@ -71,8 +71,8 @@ static int run(const struct cli_arguments *arguments)
 
 static const struct cli_option options_of_replay[] = {
     {"speed", "X", "0.25 to 1000 times as fast as it was", "8"},
-    {"at", "PLACE", "begin there: 50% or 1h02m", "0"},
-    {"compress", "SECONDS", "waits longer than that pass in that time", "0: none do"},
+    {"at", "PLACE", "begin at this place: 50% or 1h02m", "0"},
+    {"compress", "SECONDS", "shorten longer waits to this time", "0: none"},
     {.name = "theme"},
     {0},
 };
@@ -80,10 +80,10 @@ static const struct cli_option options_of_replay[] = {
 const struct cli_command command_replay = {
     .name = "replay",
     .synopsis = "SESSION",
-    .summary = "play a recorded session again on the screens",
+    .summary = "play a recorded session on the screens",
     .details =
-        "Space plays and stops, < and > change the speed, . and , go by events, ] and [ to the next and the last new "
-        "best. Nothing is trained, and the session is only read.",
+        "Space plays and stops, < and > change the speed, . and , go by events, ] and [ to the next and the previous "
+        "new best. Nothing is trained, and the session is only read.",
     .words_minimum = 1,
     .words_maximum = 1,
     .options = options_of_replay,

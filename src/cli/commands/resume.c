@@ -1,5 +1,5 @@
 /*
- * resume.c - `espalier resume`: go on with a session, after a stop, a kill, or with a larger budget.
+ * resume.c - `espalier resume`: goes on with a session after a stop or a kill, or with a larger budget.
  */
 #include <stdlib.h>
 
@@ -8,7 +8,7 @@
 #include "cli/search_setup.h"
 #include "util/memory.h"
 
-/* A recorded search may come without its files; where some are left, it goes on with the networks whose they are. */
+/* A copied session may lack the files of its weights.  It can go on when at least one network has its file. */
 static int check_weights(const char *folder, const struct session_state *state, struct error *error)
 {
     const struct session_node *trained = NULL;
@@ -26,13 +26,13 @@ static int check_weights(const char *folder, const struct session_state *state, 
     }
     return trained
                ? error_set(error,
-                           "%s: came without its weights: it can be shown and replayed, but not gone on with; begin "
+                           "%s: came without its weights: it can be shown and replayed, but not resumed; begin "
                            "anew: espalier run --start \"%s\"",
                            folder, session_node(state, state->best)->facts.arch)
                : 0;
 }
 
-/* The options as the session has them, for the data and the devices of this process. */
+/* Read the session's options. */
 static int read_session(const char *folder, struct search_options *options, struct error *error)
 {
     struct session_state *state = NULL;
@@ -44,7 +44,7 @@ static int read_session(const char *folder, struct search_options *options, stru
     return failed ? -1 : 0;
 }
 
-/* A new budget is a command like any other: recorded, and in force from here on. */
+/* A new budget is given as a command: it is recorded, and in force from now on. */
 static void set_budget(struct engine *engine, const struct cli_arguments *arguments)
 {
     static const char *const names[] = {"episodes", "networks", "seconds"};
@@ -118,9 +118,8 @@ const struct cli_command command_resume = {
     .name = "resume",
     .synopsis = "SESSION",
     .summary = "go on with a session that was stopped or killed",
-    .details =
-        "Every network whose result was recorded stays; those in training start again from their parents. A budget "
-        "counts what was done before.",
+    .details = "Every network with a recorded result stays; those in training start again from their parents. A budget"
+               " counts what was done before.",
     .words_minimum = 1,
     .words_maximum = 1,
     .options = options_of_resume,

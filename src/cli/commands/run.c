@@ -1,5 +1,5 @@
 /*
- * run.c - `espalier run`: a new search in a new session.
+ * run.c - `espalier run`: starts a search in a new session.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,8 +11,8 @@
 #include "util/file.h"
 #include "util/memory.h"
 
-/* A folder of images becomes absolute: a resume may come from elsewhere.  One that isn't there is left to
-   images_open(), which says so in the person's words. */
+/* Make the folder of the images absolute, because `resume` may be called in another folder.  A missing folder stays as
+   it was typed, for the message of images_open(). */
 static int settle_data(struct search_options *options, struct error *error)
 {
     const char *colon = strchr(options->data, ':');
@@ -27,19 +27,19 @@ static int settle_data(struct search_options *options, struct error *error)
     return status;
 }
 
-/* The preset first, then the command line over it, in whatever order they stand there.  0, or the exit status. */
+/* Set the options of the preset, then those of the command line, whatever their order.  0, or the exit status. */
 static int read_options(const struct cli_arguments *arguments, struct search_options *options)
 {
     const char *preset = cli_value(arguments, "preset");
     struct error error;
     options_default(options);
     int64_t networks = options->networks;
-    options->networks = -1; /* not given */
+    options->networks = -1; /* marks that no option has set it */
     if (preset && options_read(options, preset, &error))
         return cli_usage(arguments, "%s", error.text);
     if (cli_set_options(arguments, options))
         return 2;
-    if (options->networks < 0) /* who gives hours wants hours */
+    if (options->networks < 0) /* another budget replaces the default */
         options->networks = options->seconds > 0 || options->episodes > 0 ? 0 : networks;
     if (options_settle(options, &error) || settle_data(options, &error))
         return cli_usage(arguments, "%s", error.text);
@@ -100,7 +100,7 @@ static const struct cli_option options_of_run[] = {
     {.name = "headless"},
     {.name = "json"},
     {.name = "detach"},
-    {"dry-run", NULL, "say what would run and how long it would take, and stop", NULL},
+    {"dry-run", NULL, "print what would run and how long it would take, and stop", NULL},
     {0},
 };
 
@@ -109,8 +109,7 @@ const struct cli_command command_run = {
     .synopsis = "",
     .summary = "search: grow networks from a small one, train each, keep the best",
     .details = "A budget of --seconds or --episodes alone sets no limit of networks. Ctrl-C ends in good order and "
-               "says how to go "
-               "on; a second Ctrl-C ends at once. Nothing recorded is lost either way.",
+               "says how to go on; a second Ctrl-C ends at once. In both cases nothing that was recorded is lost.",
     .search_options = true,
     .options = options_of_run,
     .run = run,

@@ -1,5 +1,5 @@
 /*
- * show.c - `espalier show`: what a session holds, as text, JSON, CSV or Graphviz.
+ * show.c - `espalier show`: prints a session as text, JSON, CSV or Graphviz.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 #include "sessions/log.h"
 #include "util/memory.h"
 
-/* Every durable event of the log as it stands there: no fold, so that a damaged log shows what it has. */
+/* Every durable event of the log, not folded into a state, so that a damaged log can be printed too. */
 static int print_events(const char *folder)
 {
     struct error error = {{0}};

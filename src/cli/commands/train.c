@@ -1,12 +1,11 @@
 /*
  * train.c - `espalier train`: the long training at the end of a search (EAS, section 5), then the test error.
  *
- * By default all training images train and none validate.  Pixels are normalised by all training images, whatever
- * --validation says, so that `espalier eval FILE` needs to know nothing of this run but the data, which a note in the
- * file names.
+ * By default all training images train and none validate.  Pixels are normalised by all training images, also with
+ * --validation, so that `espalier eval FILE` needs only the data, which a note in the file names.
  *
- * Two files are written at the first epoch's end and then at most every half minute, and when training is stopped: the
- * weights, and a checkpoint to go on from, which is removed when all is done.  Each is whole at every moment.
+ * Two files are written at the end of the first epoch, then at most every half minute, and when training is stopped:
+ * the weights, and a checkpoint to go on from, which is removed at the end.  Each file is complete at every moment.
  */
 #include <signal.h>
 #include <stdlib.h>
@@ -40,11 +39,11 @@ struct training_run {
     struct checkpoint checkpoint;
     bool bar, unicode;
     volatile sig_atomic_t stopped;
-    double began, drawn, written; /* on the monotonic clock; written 0: nothing is yet */
+    double began, drawn, written; /* on the monotonic clock; written 0: no file yet */
     struct error unwritten;       /* why the last file could not be written, or "" */
 };
 
-/* --- what the trainer asks and tells --- */
+/* --- the trainer's hooks --- */
 
 static void stop(void *context)
 {
@@ -56,7 +55,7 @@ static bool proceed(void *context)
     return !((struct training_run *)context)->stopped;
 }
 
-/* With what it takes to evaluate them, and to know how they came about; `test` may be NULL. */
+/* The notes say how the weights were trained, and on what; `test` may be NULL. */
 static int write_weights(const struct training_run *run, const char *test, struct error *error)
 {
     const struct safetensors_note notes[] = {
@@ -64,7 +63,7 @@ static int write_weights(const struct training_run *run, const char *test, struc
     return safetensors_write(run->out, run->weights, notes, error);
 }
 
-/* A failure to write does not end hours of training: the next epoch tries again. */
+/* A failed write does not end the training: the next epoch tries again. */
 static int write_both(struct training_run *run)
 {
     run->written = clock_monotonic();
@@ -98,7 +97,7 @@ static void on_epoch(void *context, const struct epoch_report *report)
 {
     struct training_run *run = context;
     char left[TEXT_SHORT], rate[TEXT_SHORT], seconds[TEXT_SHORT];
-    checkpoint_keep(&run->checkpoint, run->weights, report);
+    checkpoint_copy(&run->checkpoint, run->weights, report);
     if (run->bar)
         bar_clear(stdout);
     printf("epoch %*d/%d  rate %.5f  train %6.2f %% loss %.4f", report->epochs > 99 ? 3 : 2, report->epoch,
@@ -165,7 +164,7 @@ static void prepare_weights(struct training_run *run)
     weights_initialise(run->weights, &stream);
 }
 
-/* What makes this training what it is, for the file and for people. */
+/* All settings that the result depends on, for the file and for people. */
 static void describe(struct training_run *run)
 {
     const struct training *training = &run->training;
@@ -176,7 +175,7 @@ static void describe(struct training_run *run)
     text_add(&text, "%d epochs, batch %d, rate %g, weight decay %g, dropout %g %g", training->epochs, training->batch,
              (double)training->rate, (double)training->weight_decay, (double)training->drop_pool,
              (double)training->drop_fc);
-    if (training->drop_dense > 0) /* checkpoints of before this option go on */
+    if (training->drop_dense > 0) /* so that checkpoints from before this option still match */
         text_add(&text, " %g", (double)training->drop_dense);
     text_add(&text, ", seed %llu, %d images of %.8s%s, from %.8s%s", (unsigned long long)training->seed,
              run->train.count, images, training->augment ? " augmented" : "", weights,
@@ -184,7 +183,7 @@ static void describe(struct training_run *run)
     run->settings = text_take(&text);
 }
 
-/* After prepare_weights(): the checkpoint is of a training from there. */
+/* Call it after prepare_weights(): the settings name the initial weights. */
 static int prepare_checkpoint(struct training_run *run, struct error *error)
 {
     checkpoint_init(&run->checkpoint, run->out, run->weights, run->settings);
@@ -194,7 +193,7 @@ static int prepare_checkpoint(struct training_run *run, struct error *error)
         return -1;
     memcpy(run->weights->values, run->checkpoint.values, (size_t)run->checkpoint.total * sizeof(float));
     run->training.epochs_done = run->checkpoint.epochs;
-    run->training.velocity = run->checkpoint.velocity; /* copied before the first epoch ends */
+    run->training.velocity = run->checkpoint.velocity; /* train() copies it before the first epoch ends */
     return 0;
 }
 
@@ -230,7 +229,7 @@ static void print_plan(const struct cli_arguments *arguments, const struct train
     text_done(&name);
 }
 
-/* Read the test images and say how well they are classified; `line` is text_done()d by the caller. */
+/* Evaluate the test images, and add the result to `line`. */
 static int test(const struct training_run *run, struct text *line, struct error *error)
 {
     struct images test_images;
@@ -249,7 +248,7 @@ static int test(const struct training_run *run, struct text *line, struct error 
     return failed;
 }
 
-/* The weights are safe before the test images are looked for. */
+/* Write the weights before the test images are read, which may fail. */
 static int finish(struct training_run *run, struct error *error)
 {
     struct text line = TEXT_EMPTY;
@@ -275,7 +274,7 @@ static int stopped(struct training_run *run)
     return 0;
 }
 
-/* Train, write, test.  The exit status. */
+/* Train, write and test.  Return the exit status. */
 static int train_and_test(struct training_run *run, struct error *error)
 {
     struct trainer_hooks hooks = {run, proceed, on_step, on_epoch, cli_device_team(&run->device)};
@@ -290,7 +289,7 @@ static int train_and_test(struct training_run *run, struct error *error)
     return outcome == TRAINING_STOPPED ? stopped(run) : cli_fail(error);
 }
 
-/* Better said now than after three hundred epochs; the weights are worth having all the same. */
+/* Warn before the training when there are no test images; the weights are useful without them. */
 static void warn_of_test(const struct training_run *run)
 {
     struct images images;
@@ -346,12 +345,12 @@ static int run_command(const struct cli_arguments *arguments)
 
 static const struct cli_option options_of_train[] = {
     {.name = "data", .fallback = "the network's, else fashion-mnist"},
-    {"epochs", "N", "how long", "300"},
+    {"epochs", "N", "epochs to train", "300"},
     {"rate", "X", "initial learning rate, which falls to 0 along a cosine", "0.02; from scratch 0.1"},
     {.name = "batch", .fallback = "the session's, else"},
     {.name = "seed"},
     {"validation", "N", "keep N training images out, and report their accuracy each epoch", "0"},
-    {"scratch", NULL, "start from fresh weights though the network has its own", NULL},
+    {"scratch", NULL, "start from fresh weights, though the network is trained", NULL},
     {.name = "weight-decay", .fallback = "the session's, else"},
     {.name = "drop-pool", .fallback = "the session's, else"},
     {.name = "drop-fc", .fallback = "the session's, else"},
@@ -366,9 +365,9 @@ static const struct cli_option options_of_train[] = {
 const struct cli_command command_train = {
     .name = "train",
     .synopsis = "ARCH|SESSION:NODE|FILE",
-    .summary = "train one network for long on all training images, then test it",
+    .summary = "train one network to the end on all training images, then test it",
     .details = "Ctrl-C stops after the running step and writes the weights as they are; a second Ctrl-C ends at once. "
-               "What was stopped or killed goes on with --resume, from the last epoch that was kept.",
+               "A training that was stopped or killed goes on with --resume, from the last epoch that was written.",
     .words_minimum = 1,
     .words_maximum = 1,
     .options = options_of_train,

@@ -438,7 +438,8 @@ int main(void)
             snprintf(names[count], sizeof names[count], "%s: %s", backend_label(backends[b]), checks[c].name);
             subjects[count] = (struct subject){backends[b], checks[c].text};
             bool skipped = checks[c].text == residual && !backends[b]->forward[OP_ADD];
-            tests[count] = (struct CMUnitTest){names[count], skipped ? not_supported : checks[c].run, NULL, NULL, &subjects[count]};
+            tests[count] = (struct CMUnitTest){names[count], skipped ? not_supported : checks[c].run, NULL, NULL,
+                                               &subjects[count]};
         }
     return _cmocka_run_group_tests("networks", tests, (size_t)count, NULL, NULL);
 }

@@ -178,6 +178,14 @@ void layer_parts_of(const struct arch *arch, int layer, struct shape in, struct 
     layer_traits(at)->parts(at, layer && layer_traits(at - 1)->raw_output, parts);
 }
 
+char *weights_part_name(const struct arch *arch, int layer, enum weights_part part, char name[WEIGHTS_NAME_MAX])
+{
+    static const char *const suffixes[] = {
+        [WEIGHTS_NORM] = ".norm", [WEIGHTS_BOTTLENECK] = ".bottleneck", [WEIGHTS_MAIN] = ""};
+    layer_name(arch, layer, name);
+    return strcat(name, suffixes[part]);
+}
+
 int *layer_argument(struct layer *layer, const struct layer_argument *argument)
 {
     return (int *)((char *)layer + argument->offset);

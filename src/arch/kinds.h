@@ -28,6 +28,10 @@ enum part_kind {
    share one set of values name one weights_part. */
 enum weights_part { WEIGHTS_NORM, WEIGHTS_BOTTLENECK, WEIGHTS_MAIN, WEIGHTS_PARTS };
 
+/* "dense1.norm", "dense1.bottleneck"; "dense1" of WEIGHTS_MAIN. */
+enum { WEIGHTS_NAME_MAX = 2 * LAYER_NAME_MAX };
+char *weights_part_name(const struct arch *arch, int layer, enum weights_part part, char name[WEIGHTS_NAME_MAX]);
+
 enum part_dropout { DROPOUT_NONE, DROPOUT_POOL, DROPOUT_FC, DROPOUT_DENSE };
 
 struct part {

@@ -48,9 +48,6 @@ struct weights {
 
 /* Asserts that arch_shapes accepts the pair. */
 void weights_layout_of(const struct arch *arch, struct shape input, struct weights_layout *layout);
-/* "dense1.norm", "dense1.bottleneck"; "dense1" of WEIGHTS_MAIN. */
-enum { WEIGHTS_NAME_MAX = 2 * LAYER_NAME_MAX };
-char *weights_part_name(const struct arch *arch, int layer, enum weights_part part, char name[WEIGHTS_NAME_MAX]);
 /* Zeroed, with gamma 1 and variance 1; weights_free() it. */
 struct weights *weights_new(const struct arch *arch, struct shape input);
 /* Standard deviation of a part's fresh weights: He, Zhang, Ren, Sun, 2015. */

@@ -9,12 +9,12 @@
 
 #define CONV(in, h, w, out, k, s, n, ...)                                                                              \
     {                                                                                                                  \
-        .kind = OP_CONV_BN_RELU, .inputs = in, .height = h, .width = w, .outputs = out, .kernel = k, .stride = s, .count = n,  \
-        __VA_ARGS__                                                                                                    \
+        .kind = OP_CONV_BN_RELU, .inputs = in, .height = h, .width = w, .outputs = out, .kernel = k, .stride = s,      \
+        .count = n, __VA_ARGS__                                                                                        \
     }
 #define FC(in, h, w, out, n, ...)                                                                                      \
     {                                                                                                                  \
-        .kind = OP_FC_BN_RELU, .inputs = in, .height = h, .width = w, .outputs = out, .count = n, __VA_ARGS__                  \
+        .kind = OP_FC_BN_RELU, .inputs = in, .height = h, .width = w, .outputs = out, .count = n, __VA_ARGS__          \
     }
 #define POOL(in, h, w, n, ...)                                                                                         \
     {                                                                                                                  \
@@ -30,12 +30,12 @@
     }
 #define NORM(in, h, w, n, ...)                                                                                         \
     {                                                                                                                  \
-        .kind = OP_BN_RELU, .inputs = in, .height = h, .width = w, .count = n, __VA_ARGS__                                \
+        .kind = OP_BN_RELU, .inputs = in, .height = h, .width = w, .count = n, __VA_ARGS__                             \
     }
 #define ALONE(in, h, w, out, k, n, ...)                                                                                \
     {                                                                                                                  \
-        .kind = OP_CONV, .inputs = in, .height = h, .width = w, .outputs = out, .kernel = k, .stride = 1,        \
-        .count = n, __VA_ARGS__                                                                                        \
+        .kind = OP_CONV, .inputs = in, .height = h, .width = w, .outputs = out, .kernel = k, .stride = 1, .count = n,  \
+        __VA_ARGS__                                                                                                    \
     }
 #define ADD(in, h, w, n, ...)                                                                                          \
     {                                                                                                                  \

@@ -47,7 +47,8 @@ static void print_part(char *name, const char *format, int a, int b)
 
 char *op_case_name(const struct op_case *op_case, char name[OP_CASE_NAME])
 {
-    static const char *const kinds[OP_KINDS] = {"conv", "fc", "pool", "dropout", "classifier", "norm", "conv alone", "add"};
+    static const char *const kinds[OP_KINDS] = {"conv",       "fc",   "pool",       "dropout",
+                                                "classifier", "norm", "conv alone", "add"};
     snprintf(name, OP_CASE_NAME, "%s %d", kinds[op_case->kind], op_case->inputs);
     if (op_case->outputs)
         print_part(name, ">%d", op_case->outputs, 0);
@@ -173,7 +174,8 @@ void op_case_plan(const struct op_case *op_case, struct plan *plan)
 
 enum op_data op_case_data(const struct op_case *op_case)
 {
-    bool filtered = op_case->kind == OP_CONV_BN_RELU && op_case->kernel > 1 && op_case->stride == 1 && op_case->inputs >= 5;
+    bool filtered =
+        op_case->kind == OP_CONV_BN_RELU && op_case->kernel > 1 && op_case->stride == 1 && op_case->inputs >= 5;
     return filtered && op_case->pool == POOL_MAX ? OP_DATA_CONTINUOUS : OP_DATA_GRID;
 }
 

@@ -42,13 +42,13 @@ int64_t op_case_multiplies(const struct op_case *op_case);
 /* Everything that goes in and comes out, as plain arrays; op_arrays_done() frees them. */
 struct op_arrays {
     size_t x_size, y_size, trained, total, classes_size;
-    float *values;    /* total; in, and out: running statistics */
-    float *gradients; /* trained; out */
-    float *x, *x2, *dy; /* in */
+    float *values;       /* total; in, and out: running statistics */
+    float *gradients;    /* trained; out */
+    float *x, *x2, *dy;  /* in */
     float *y, *dx, *dx2; /* out; y not for OP_CLASSIFIER, dx zero where not asked for, and without what it was added to;
                             x2 and dx2 have x_size values, and are OP_ADD's */
-    uint16_t *labels; /* count; in */
-    float *logits;    /* count × classes; out */
+    uint16_t *labels;    /* count; in */
+    float *logits;       /* count × classes; out */
     double loss;
     int correct;
 };

@@ -272,10 +272,12 @@ static void check_refused(const char *text, struct shape input, const char *mess
 
 static void what_does_not_fit_is_refused(void **state)
 {
-    check_refused("C(4,3,1) P(2,2) A(4,4) SM(2)", (struct shape){1, 7, 9},
-                  "layer 3, A(4,4): its pool of 4 x 4 doesn't fit into the map of 3 x 4; use fewer pools or smaller ones");
-    check_refused("C(4,3,1) P(5,1) SM(2)", (struct shape){1, 9, 4},
-                  "layer 2, P(5,1): its pool of 5 x 5 doesn't fit into the map of 9 x 4; use fewer pools or smaller ones");
+    check_refused(
+        "C(4,3,1) P(2,2) A(4,4) SM(2)", (struct shape){1, 7, 9},
+        "layer 3, A(4,4): its pool of 4 x 4 doesn't fit into the map of 3 x 4; use fewer pools or smaller ones");
+    check_refused(
+        "C(4,3,1) P(5,1) SM(2)", (struct shape){1, 9, 4},
+        "layer 2, P(5,1): its pool of 5 x 5 doesn't fit into the map of 9 x 4; use fewer pools or smaller ones");
     check_refused(
         "C(17,1,1) P(8,8) SM(2)", (struct shape){1, 1024, 1024},
         "layer 1, C(17,1,1): 17825792 output values an image, more than 16777216; use fewer filters or a pool "
@@ -346,8 +348,9 @@ static void dense_shapes_by_hand(void **state)
                                   {1, 1, 1},
                                   {1, 1, 1},
                                   {2, 1, 1}});
-    check_refused("C(4,3,1) T(0.5) A(1,1) SM(2)", (struct shape){1, 1, 8},
-                  "layer 2, T(0.5): its pool of 2 x 2 doesn't fit into the map of 1 x 8; use fewer pools or smaller ones");
+    check_refused(
+        "C(4,3,1) T(0.5) A(1,1) SM(2)", (struct shape){1, 1, 8},
+        "layer 2, T(0.5): its pool of 2 x 2 doesn't fit into the map of 1 x 8; use fewer pools or smaller ones");
     check_refused("C(4000,1,1) D(0,[97]) A(1,1) SM(2)", (struct shape){1, 2, 2},
                   "layer 2, D(0,[97]): the block has 4097 channels, more than 4096; use smaller growth rates or a T");
 }
@@ -450,6 +453,28 @@ static void names_both_ways(void **state)
         assert_int_equal(layer_find(&arch, unknown[i]), -1);
 }
 
+/* A row of the table that lacks something shows here. */
+static void every_kind_is_described(void **state)
+{
+    bool taken[LAYER_KINDS] = {false};
+    for (int kind = 0; kind < LAYER_KINDS; kind++) {
+        const struct layer_traits *traits = layer_kind_traits((enum layer_kind)kind);
+        assert_true(traits->symbol && traits->name && traits->form && traits->parts);
+        assert_true(traits->widths == WIDTHS_NONE || (traits->noun && traits->counts));
+        assert_true(traits->token_place >= 0 && traits->token_place < LAYER_KINDS && !taken[traits->token_place]);
+        taken[traits->token_place] = true;
+        assert_memory_equal(traits->form, traits->symbol, strlen(traits->symbol));
+        for (int other = 0; other < kind; other++) {
+            assert_string_not_equal(traits->symbol, layer_kind_traits((enum layer_kind)other)->symbol);
+            assert_string_not_equal(traits->name, layer_kind_traits((enum layer_kind)other)->name);
+            /* A dense space's words come behind those of any space. */
+            assert_true(layer_kind_traits((enum layer_kind)other)->dense == traits->dense ||
+                        (layer_kind_traits((enum layer_kind)other)->token_place < traits->token_place) ==
+                            traits->dense);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -469,6 +494,7 @@ int main(void)
         cmocka_unit_test(dense_costs_by_hand),
         cmocka_unit_test(limits_are_inclusive_and_optional),
         cmocka_unit_test(names_both_ways),
+        cmocka_unit_test(every_kind_is_described),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

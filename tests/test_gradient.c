@@ -210,8 +210,8 @@ static void add(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(convolution), cmocka_unit_test(fc),         cmocka_unit_test(pool),
-        cmocka_unit_test(dropout),     cmocka_unit_test(classifier), cmocka_unit_test(normalisation),
+        cmocka_unit_test(convolution),       cmocka_unit_test(fc),         cmocka_unit_test(pool),
+        cmocka_unit_test(dropout),           cmocka_unit_test(classifier), cmocka_unit_test(normalisation),
         cmocka_unit_test(convolution_alone), cmocka_unit_test(add),
     };
     return cmocka_run_group_tests_name("reference gradients against finite differences", tests, NULL, NULL);

@@ -14,7 +14,8 @@
 
 static void lowering_joins_pools(void **state)
 {
-    static const enum op_kind kinds[] = {OP_POOL, OP_CONV_BN_RELU, OP_CONV_BN_RELU, OP_POOL, OP_CONV_BN_RELU, OP_FC_BN_RELU, OP_FC_BN_RELU, OP_CLASSIFIER};
+    static const enum op_kind kinds[] = {OP_POOL,         OP_CONV_BN_RELU, OP_CONV_BN_RELU, OP_POOL,
+                                         OP_CONV_BN_RELU, OP_FC_BN_RELU,   OP_FC_BN_RELU,   OP_CLASSIFIER};
     static const int layers[] = {0, 1, 3, 5, 6, 7, 8, 9}, borders[] = {0, 1, 2, 0, 0, 0, 0, 0, 0};
     static const enum pool_kind pools[] = {POOL_MAX, POOL_MAX, POOL_AVERAGE, POOL_MAX, 0, 0, 0, 0};
     struct plan *plan = lower(every_kind, input, &(struct plan_options){0});
@@ -40,7 +41,8 @@ static void lowering_joins_pools(void **state)
 
 static void lowering_adds_dropout(void **state)
 {
-    static const enum op_kind kinds[] = {OP_CONV_BN_RELU, OP_DROPOUT, OP_CONV_BN_RELU, OP_FC_BN_RELU, OP_DROPOUT, OP_CLASSIFIER};
+    static const enum op_kind kinds[] = {OP_CONV_BN_RELU, OP_DROPOUT, OP_CONV_BN_RELU,
+                                         OP_FC_BN_RELU,   OP_DROPOUT, OP_CLASSIFIER};
     struct plan *plan = lower("C(4,3,1) P(2,2) C(6,5,1) A(2,2) FC(9) SM(5)", input, &dropping);
     assert_int_equal(plan->op_count, COUNT_OF(kinds));
     for (int i = 0; i < plan->op_count; i++)
@@ -62,12 +64,13 @@ static void lowering_concatenates_in_place(void **state)
     } expected[] = {
         {OP_CONV_BN_RELU, 0, 0, 3, 0, 0, 4, 5, false}, {OP_BN_RELU, 1, 0, 4, 5, 0, 4, 0, true},
         {OP_CONV_BN_RELU, 1, 0, 4, 0, 0, 6, 0, false}, {OP_CONV, 1, 0, 6, 0, 4, 3, 2, false},
-        {OP_BN_RELU, 2, 0, 7, 2, 0, 7, 0, true},  {OP_CONV, 2, 0, 7, 0, 7, 2, 0, false},
-        {OP_BN_RELU, 3, 0, 9, 0, 0, 9, 0, false}, {OP_CONV, 3, 0, 9, 0, 0, 4, 1, false},
-        {OP_BN_RELU, 4, 0, 4, 1, 0, 4, 0, true},  {OP_CONV, 4, 0, 4, 0, 4, 1, 0, false},
-        {OP_BN_RELU, 5, 0, 5, 0, 0, 5, 0, false}, {OP_CLASSIFIER, 6, 0, 5, 0, 0, 5, 0, false},
+        {OP_BN_RELU, 2, 0, 7, 2, 0, 7, 0, true},       {OP_CONV, 2, 0, 7, 0, 7, 2, 0, false},
+        {OP_BN_RELU, 3, 0, 9, 0, 0, 9, 0, false},      {OP_CONV, 3, 0, 9, 0, 0, 4, 1, false},
+        {OP_BN_RELU, 4, 0, 4, 1, 0, 4, 0, true},       {OP_CONV, 4, 0, 4, 0, 4, 1, 0, false},
+        {OP_BN_RELU, 5, 0, 5, 0, 0, 5, 0, false},      {OP_CLASSIFIER, 6, 0, 5, 0, 0, 5, 0, false},
     };
-    struct plan *plan = lower("C(4,3,1) D(2,[3]) D(0,[2]) T(0.5) D(0,[1]) A(5,5) SM(5)", input, &(struct plan_options){0});
+    struct plan *plan =
+        lower("C(4,3,1) D(2,[3]) D(0,[2]) T(0.5) D(0,[1]) A(5,5) SM(5)", input, &(struct plan_options){0});
     assert_int_equal(plan->op_count, COUNT_OF(expected));
     for (int i = 0; i < plan->op_count; i++) {
         const struct op *op = &plan->ops[i];
@@ -100,9 +103,8 @@ static void lowering_concatenates_in_place(void **state)
 /* Between a bottleneck and its BN too: they are one operation no more, and share out their weights. */
 static void lowering_adds_dropout_to_dense_layers(void **state)
 {
-    static const enum op_kind kinds[] = {OP_CONV_BN_RELU,       OP_BN_RELU,    OP_CONV, OP_DROPOUT, OP_BN_RELU,
-                                         OP_CONV, OP_DROPOUT, OP_BN_RELU,       OP_CONV, OP_DROPOUT,
-                                         OP_BN_RELU,       OP_CLASSIFIER};
+    static const enum op_kind kinds[] = {OP_CONV_BN_RELU, OP_BN_RELU, OP_CONV, OP_DROPOUT, OP_BN_RELU, OP_CONV,
+                                         OP_DROPOUT,      OP_BN_RELU, OP_CONV, OP_DROPOUT, OP_BN_RELU, OP_CLASSIFIER};
     struct plan *plan = lower("C(4,3,1) D(2,[3]) T(0.5) A(5,5) SM(5)", input, &dropping);
     struct plan *plain = lower("C(4,3,1) D(2,[3]) T(0.5) A(5,5) SM(5)", input, &(struct plan_options){0});
     assert_int_equal(plan->op_count, COUNT_OF(kinds));
@@ -125,7 +127,8 @@ static void lowering_adds_dropout_to_dense_layers(void **state)
     free(plain);
 }
 
-/* Of the two that read the shortcut's tensor the addition writes the gradient, and the network adds the convolution's. */
+/* Of the two that read the shortcut's tensor the addition writes the gradient, and the network adds the convolution's.
+ */
 static void shortcut_gradients_add_up(void **state)
 {
     struct plan *plan = lower(residual, input, &(struct plan_options){0});
@@ -145,10 +148,8 @@ static void shortcut_gradients_add_up(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lowering_joins_pools),
-        cmocka_unit_test(lowering_adds_dropout),
-        cmocka_unit_test(lowering_concatenates_in_place),
-        cmocka_unit_test(lowering_adds_dropout_to_dense_layers),
+        cmocka_unit_test(lowering_joins_pools),           cmocka_unit_test(lowering_adds_dropout),
+        cmocka_unit_test(lowering_concatenates_in_place), cmocka_unit_test(lowering_adds_dropout_to_dense_layers),
         cmocka_unit_test(shortcut_gradients_add_up),
     };
     return cmocka_run_group_tests_name("lowering", tests, NULL, NULL);

@@ -54,25 +54,25 @@ static void dense_layout_by_hand(void **state)
     weights_layout_of(&arch, (struct shape){1, 2, 2}, &layout);
     static const struct weights_layer none = {NONE, NONE, NONE, NONE, NONE, NONE, 0, 0, 0};
     static const struct weights_layer expected[5][WEIGHTS_PARTS] = {
-        {{NONE, NONE, NONE, NONE, NONE, NONE, 0, 0, 0},
-         {NONE, NONE, NONE, NONE, NONE, NONE, 0, 0, 0},
-         {0, NONE, 4, 8, 267, 271, 1, 4, 1}},
-        {{NONE, NONE, 12, 16, 275, 279, 4, 4, 0},
-         {20, NONE, 44, 50, 283, 289, 4, 6, 1},
-         {56, NONE, NONE, NONE, NONE, NONE, 6, 3, 3}},
-        {{NONE, NONE, 218, 225, 295, 302, 7, 7, 0},
-         {NONE, NONE, NONE, NONE, NONE, NONE, 0, 0, 0},
-         {232, NONE, NONE, NONE, NONE, NONE, 7, 3, 1}},
-        {{NONE, NONE, 253, 256, 309, 312, 3, 3, 0},
-         {NONE, NONE, NONE, NONE, NONE, NONE, 0, 0, 0},
-         {NONE, NONE, NONE, NONE, NONE, NONE, 0, 0, 0}},
-        {{NONE, NONE, NONE, NONE, NONE, NONE, 0, 0, 0},
-         {NONE, NONE, NONE, NONE, NONE, NONE, 0, 0, 0},
-         {259, 265, NONE, NONE, NONE, NONE, 3, 2, 1}},
+        {[WEIGHTS_NORM] = {NONE, NONE, NONE, NONE, NONE, NONE, 0, 0, 0},
+         [WEIGHTS_BOTTLENECK] = {NONE, NONE, NONE, NONE, NONE, NONE, 0, 0, 0},
+         [WEIGHTS_MAIN] = {0, NONE, 4, 8, 267, 271, 1, 4, 1}},
+        {[WEIGHTS_NORM] = {NONE, NONE, 12, 16, 275, 279, 4, 4, 0},
+         [WEIGHTS_BOTTLENECK] = {20, NONE, 44, 50, 283, 289, 4, 6, 1},
+         [WEIGHTS_MAIN] = {56, NONE, NONE, NONE, NONE, NONE, 6, 3, 3}},
+        {[WEIGHTS_NORM] = {NONE, NONE, 218, 225, 295, 302, 7, 7, 0},
+         [WEIGHTS_BOTTLENECK] = {NONE, NONE, NONE, NONE, NONE, NONE, 0, 0, 0},
+         [WEIGHTS_MAIN] = {232, NONE, NONE, NONE, NONE, NONE, 7, 3, 1}},
+        {[WEIGHTS_NORM] = {NONE, NONE, 253, 256, 309, 312, 3, 3, 0},
+         [WEIGHTS_BOTTLENECK] = {NONE, NONE, NONE, NONE, NONE, NONE, 0, 0, 0},
+         [WEIGHTS_MAIN] = {NONE, NONE, NONE, NONE, NONE, NONE, 0, 0, 0}},
+        {[WEIGHTS_NORM] = {NONE, NONE, NONE, NONE, NONE, NONE, 0, 0, 0},
+         [WEIGHTS_BOTTLENECK] = {NONE, NONE, NONE, NONE, NONE, NONE, 0, 0, 0},
+         [WEIGHTS_MAIN] = {259, 265, NONE, NONE, NONE, NONE, 3, 2, 1}},
     };
     for (int i = 0; i < arch.layer_count; i++)
         for (int part = 0; part < WEIGHTS_PARTS; part++)
-            check_layer(&layout.parts[part][i], &expected[i][part]);
+            check_layer(&layout.parts[part][i], expected[i][part].outputs ? &expected[i][part] : &none);
     check_layer(&layout.parts[WEIGHTS_BOTTLENECK][0], &none);
     check_layer(&layout.layers[1], &expected[1][WEIGHTS_MAIN]);
     assert_int_equal(layout.trained, arch_cost(&arch, (struct shape){1, 2, 2}).parameters);

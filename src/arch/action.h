@@ -4,8 +4,8 @@
  * As text, on the command line and in a session's events: `widen:conv2:48`, `deepen:conv2:5` (a new 5×5
  * convolution with conv2's filters right after conv2, stride 1), `deepen:fc1`, `widen:dense3:16` (the growth rate, and
  * with it the bottleneck), `deepen:dense3` (a new layer like dense3 right after it).  Transitions follow by themselves.
- * For a screen: `W conv2 32→48`, `D conv2 +5×5`.  Layer names are those of the architecture that the action is applied to.
- * Pure, any thread.
+ * For a screen: `W conv2 32→48`, `D conv2 +5×5`.  Layer names are those of the architecture that the action is applied
+ * to. Pure, any thread.
  */
 #ifndef ESPALIER_ARCH_ACTION_H
 #define ESPALIER_ARCH_ACTION_H

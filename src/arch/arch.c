@@ -36,7 +36,7 @@ static bool layer_equal(struct layer a, struct layer b)
 {
     const struct layer_traits *traits = layer_traits(&a);
     bool equal = a.kind == b.kind;
-    for (int i = 0; i < traits->argument_count && equal; i++)
+    for (int i = 0; traits->arguments[i].what && equal; i++)
         equal = *layer_argument(&a, &traits->arguments[i]) == *layer_argument(&b, &traits->arguments[i]);
     return equal;
 }
@@ -83,8 +83,8 @@ static int check_part(const struct arch *arch, int layer, const struct part *par
     char what[120];
     if (part_is_pool(part) && (part->kernel > part->in.height || part->kernel > part->in.width)) {
         snprintf(what, sizeof(what),
-                 "its pool of %d x %d doesn't fit into the map of %d x %d; use fewer pools or smaller ones", part->kernel,
-                 part->kernel, part->in.height, part->in.width);
+                 "its pool of %d x %d doesn't fit into the map of %d x %d; use fewer pools or smaller ones",
+                 part->kernel, part->kernel, part->in.height, part->in.width);
         return layer_error(arch, layer, error, what);
     }
     if (part->kind == PART_CONCAT && part->out.channels > ARCH_UNITS_MAX) {

@@ -1,13 +1,12 @@
 /*
  * arch.h - an architecture as a plain value: a list of layers, its notation, shapes and cost.
  *
- * Pure: values in, values out, no I/O, any thread.  What is known of each kind of layer stands in kinds.h.  The notation is the paper's (EAS, section 4):
- *     C(16,3,1) P(2,2) C(32,3,1) A(4,4) FC(256) SM(10)
- *     C(24,3,1) D(4,[12,12,12]) T(0.5) D(4,[12,12,12]) A(14,14) SM(10)
- * C filters, kernel, stride; P max pool size, stride; A average pool size, stride; FC units; SM classes.
- * A convolution is conv - BN - ReLU with zero padding kernel/2, output side (side-1)/stride + 1; FC is
- * FC - BN - ReLU; SM is a linear layer with bias and softmax.  Neither C nor FC has a bias: BN's beta
- * is it.  Pools have no padding: output side (side-size)/stride + 1.
+ * Pure: values in, values out, no I/O, any thread.  What is known of each kind of layer stands in kinds.h.  The
+ * notation is the paper's (EAS, section 4): C(16,3,1) P(2,2) C(32,3,1) A(4,4) FC(256) SM(10) C(24,3,1) D(4,[12,12,12])
+ * T(0.5) D(4,[12,12,12]) A(14,14) SM(10) C filters, kernel, stride; P max pool size, stride; A average pool size,
+ * stride; FC units; SM classes. A convolution is conv - BN - ReLU with zero padding kernel/2, output side
+ * (side-1)/stride + 1; FC is FC - BN - ReLU; SM is a linear layer with bias and softmax.  Neither C nor FC has a bias:
+ * BN's beta is it.  Pools have no padding: output side (side-size)/stride + 1.
  *
  * D and T make a DenseNet (Huang, Liu, van der Maaten, Weinberger, CVPR 2017).  Each growth rate in the brackets of
  * D(bottleneck,[growth,...]) is one layer, which adds that many channels to the map that it reads:
@@ -99,8 +98,8 @@ struct arch_limits {
 /* Read the notation; blanks between layers are free, letters may be lower case.  Checks everything that
    does not need the input's shape.  The message names the layer (by position and text) that is wrong. */
 int arch_parse(struct arch *arch, const char *text, struct error *error);
-/* The one canonical spelling: single blanks, upper case, no blank inside parentheses, D that follow one another and have
-   one bottleneck written as one. */
+/* The one canonical spelling: single blanks, upper case, no blank inside parentheses, D that follow one another and
+   have one bottleneck written as one. */
 void arch_print(const struct arch *arch, struct text *text);
 /* One layer alone. */
 void layer_print(const struct layer *layer, struct text *text);
@@ -108,8 +107,9 @@ bool arch_equal(const struct arch *a, const struct arch *b);
 /* Hash of the canonical spelling: the identity of a network in a session's pool. */
 struct hash arch_hash(const struct arch *arch);
 
-/* Output shape of every layer for this input: shapes[i] of layer i; of D the whole map, old channels first.  Fails with the layer and the map's
-   size when a window does not fit, and on sizes that no memory holds; a network that passes can be built. */
+/* Output shape of every layer for this input: shapes[i] of layer i; of D the whole map, old channels first.  Fails with
+   the layer and the map's size when a window does not fit, and on sizes that no memory holds; a network that passes can
+   be built. */
 int arch_shapes(const struct arch *arch, struct shape input, struct shape shapes[ARCH_LAYERS_MAX], struct error *error);
 /* Needs a network that arch_shapes accepts (asserted). */
 struct arch_cost arch_cost(const struct arch *arch, struct shape input);

@@ -19,8 +19,7 @@ static struct part *add(struct layer_parts *parts, enum part_kind kind)
     return part;
 }
 
-static struct part *add_conv(struct layer_parts *parts, enum weights_part weights, int filters,
-                             int kernel, int stride)
+static struct part *add_conv(struct layer_parts *parts, enum weights_part weights, int filters, int kernel, int stride)
 {
     struct part *part = add(parts, PART_CONV);
     part->weights = weights;
@@ -123,103 +122,44 @@ bool part_joins(const struct part *part, const struct part *next)
 
 /* --- the table --- */
 
-#define UNITS(what, minimum, maximum, form)                                                                            \
-    {                                                                                                                  \
-        what, offsetof(struct layer, units), minimum, maximum, form                                                    \
-    }
+#define FIELD(name) offsetof(struct layer, name)
 #define KERNEL                                                                                                         \
     {                                                                                                                  \
-        "kernel", offsetof(struct layer, kernel), 1, ARCH_KERNEL_MAX, ARGUMENT_ODD                                     \
+        "kernel", FIELD(kernel), 1, ARCH_KERNEL_MAX, ARGUMENT_ODD                                                      \
     }
 #define WINDOW                                                                                                         \
     {                                                                                                                  \
-        "pool size", offsetof(struct layer, kernel), 1, ARCH_SIDE_MAX, ARGUMENT_ANY                                    \
+        "pool size", FIELD(kernel), 1, ARCH_SIDE_MAX, ARGUMENT_ANY                                                     \
     }
 #define STRIDE                                                                                                         \
     {                                                                                                                  \
-        "stride", offsetof(struct layer, stride), 1, ARCH_SIDE_MAX, ARGUMENT_ANY                                       \
-    }
-#define BOTTLENECK                                                                                                     \
-    {                                                                                                                  \
-        "bottleneck", offsetof(struct layer, bottleneck), 0, ARCH_BOTTLENECK_MAX, ARGUMENT_ANY                         \
-    }
-#define REDUCTION                                                                                                      \
-    {                                                                                                                  \
-        "reduction", offsetof(struct layer, percent), 1, 100, ARGUMENT_HUNDREDTHS                                      \
+        "stride", FIELD(stride), 1, ARCH_SIDE_MAX, ARGUMENT_ANY                                                        \
     }
 
+/* clang-format off */
 static const struct layer_traits table[] = {
-    [LAYER_CONV] = {.symbol = "C",
-                    .name = "conv",
-                    .form = "C(filters,kernel,stride)",
-                    .noun = "convolution",
-                    .counts = "filters",
-                    .argument_count = 3,
-                    .arguments = {UNITS("filters", 1, ARCH_UNITS_MAX, ARGUMENT_ANY), KERNEL, STRIDE},
-                    .widths = WIDTHS_FILTERS,
-                    .has_kernel = true,
-                    .token_place = 0,
-                    .parts = conv_parts},
-    [LAYER_MAX_POOL] = {.symbol = "P",
-                        .name = "pool",
-                        .form = "P(size,stride)",
-                        .argument_count = 2,
-                        .arguments = {WINDOW, STRIDE},
-                        .reads_raw = true,
-                        .token_place = 2,
-                        .parts = pool_parts},
-    [LAYER_AVERAGE_POOL] = {.symbol = "A",
-                            .name = "average",
-                            .form = "A(size,stride)",
-                            .argument_count = 2,
-                            .arguments = {WINDOW, STRIDE},
-                            .reads_raw = true,
-                            .token_place = 3,
-                            .parts = pool_parts},
-    [LAYER_DENSE] = {.symbol = "D",
-                     .name = "dense",
-                     .form = "D(bottleneck,[growth,...])",
-                     .noun = "dense layer",
-                     .counts = "channels",
-                     .argument_count = 2,
-                     .arguments = {BOTTLENECK, UNITS("growth rate", 1, ARCH_GROWTH_MAX, ARGUMENT_LIST)},
-                     .widths = WIDTHS_GROWTHS,
-                     .widens_to_deepen = true,
-                     .dense = true,
-                     .raw_output = true,
-                     .reads_raw = true,
-                     .token_place = 6,
-                     .parts = dense_parts},
-    [LAYER_TRANSITION] = {.symbol = "T",
-                          .name = "transition",
-                          .form = "T(reduction) with at most two decimals",
-                          .argument_count = 1,
-                          .arguments = {REDUCTION},
-                          .dense = true,
-                          .raw_output = true,
-                          .reads_raw = true,
-                          .token_place = 5,
-                          .parts = transition_parts},
-    [LAYER_FC] = {.symbol = "FC",
-                  .name = "fc",
-                  .form = "FC(units)",
-                  .noun = "FC",
-                  .counts = "units",
-                  .argument_count = 1,
-                  .arguments = {UNITS("units", 1, ARCH_UNITS_MAX, ARGUMENT_ANY)},
-                  .section = SECTION_VECTORS,
-                  .widths = WIDTHS_UNITS,
-                  .token_place = 1,
-                  .parts = fc_parts},
-    [LAYER_SOFTMAX] = {.symbol = "SM",
-                       .name = "classifier",
-                       .form = "SM(classes)",
-                       .argument_count = 1,
-                       .arguments = {UNITS("classes", 2, ARCH_UNITS_MAX, ARGUMENT_ANY)},
-                       .section = SECTION_CLASSIFIER,
-                       .token_place = 4,
-                       .parts = classifier_parts},
+    [LAYER_CONV] = {"C", "conv", "C(filters,kernel,stride)", conv_parts, .token_place = 0,
+        .arguments = {{"filters", FIELD(units), 1, ARCH_UNITS_MAX, ARGUMENT_ANY}, KERNEL, STRIDE},
+        .noun = "convolution", .counts = "filters", .widths = WIDTHS_FILTERS, .has_kernel = true},
+    [LAYER_MAX_POOL] = {"P", "pool", "P(size,stride)", pool_parts, .token_place = 2,
+        .arguments = {WINDOW, STRIDE}, .reads_raw = true},
+    [LAYER_AVERAGE_POOL] = {"A", "average", "A(size,stride)", pool_parts, .token_place = 3,
+        .arguments = {WINDOW, STRIDE}, .reads_raw = true},
+    [LAYER_DENSE] = {"D", "dense", "D(bottleneck,[growth,...])", dense_parts, .token_place = 6,
+        .arguments = {{"bottleneck", FIELD(bottleneck), 0, ARCH_BOTTLENECK_MAX, ARGUMENT_ANY},
+                      {"growth rate", FIELD(units), 1, ARCH_GROWTH_MAX, ARGUMENT_LIST}},
+        .noun = "dense layer", .counts = "channels", .widths = WIDTHS_GROWTHS, .widens_to_deepen = true,
+        .dense = true, .raw_output = true, .reads_raw = true},
+    [LAYER_TRANSITION] = {"T", "transition", "T(reduction) with at most two decimals", transition_parts,
+        .token_place = 5, .arguments = {{"reduction", FIELD(percent), 1, 100, ARGUMENT_HUNDREDTHS}},
+        .dense = true, .raw_output = true, .reads_raw = true},
+    [LAYER_FC] = {"FC", "fc", "FC(units)", fc_parts, .token_place = 1, .section = SECTION_VECTORS,
+        .arguments = {{"units", FIELD(units), 1, ARCH_UNITS_MAX, ARGUMENT_ANY}},
+        .noun = "FC", .counts = "units", .widths = WIDTHS_UNITS},
+    [LAYER_SOFTMAX] = {"SM", "classifier", "SM(classes)", classifier_parts, .token_place = 4,
+        .section = SECTION_CLASSIFIER, .arguments = {{"classes", FIELD(units), 2, ARCH_UNITS_MAX, ARGUMENT_ANY}}},
 };
+/* clang-format on */
 
 const struct layer_traits *layer_kind_traits(enum layer_kind kind)
 {
@@ -238,6 +178,14 @@ void layer_parts_of(const struct arch *arch, int layer, struct shape in, struct 
     layer_traits(at)->parts(at, layer && layer_traits(at - 1)->raw_output, parts);
 }
 
+char *weights_part_name(const struct arch *arch, int layer, enum weights_part part, char name[WEIGHTS_NAME_MAX])
+{
+    static const char *const suffixes[] = {
+        [WEIGHTS_NORM] = ".norm", [WEIGHTS_BOTTLENECK] = ".bottleneck", [WEIGHTS_MAIN] = ""};
+    layer_name(arch, layer, name);
+    return strcat(name, suffixes[part]);
+}
+
 int *layer_argument(struct layer *layer, const struct layer_argument *argument)
 {
     return (int *)((char *)layer + argument->offset);
@@ -246,8 +194,8 @@ int *layer_argument(struct layer *layer, const struct layer_argument *argument)
 int layer_units_max(const struct layer *layer)
 {
     const struct layer_traits *traits = layer_traits(layer);
-    for (int i = 0; i < traits->argument_count; i++)
-        if (traits->arguments[i].offset == offsetof(struct layer, units))
+    for (int i = 0; traits->arguments[i].what; i++)
+        if (traits->arguments[i].offset == FIELD(units))
             return traits->arguments[i].maximum;
     return 0;
 }

@@ -28,12 +28,16 @@ enum part_kind {
    share one set of values name one weights_part. */
 enum weights_part { WEIGHTS_NORM, WEIGHTS_BOTTLENECK, WEIGHTS_MAIN, WEIGHTS_PARTS };
 
+/* "dense1.norm", "dense1.bottleneck"; "dense1" of WEIGHTS_MAIN. */
+enum { WEIGHTS_NAME_MAX = 2 * LAYER_NAME_MAX };
+char *weights_part_name(const struct arch *arch, int layer, enum weights_part part, char name[WEIGHTS_NAME_MAX]);
+
 enum part_dropout { DROPOUT_NONE, DROPOUT_POOL, DROPOUT_FC, DROPOUT_DENSE };
 
 struct part {
     enum part_kind kind;
-    struct shape in, out; /* one image */
-    int kernel, stride;   /* convolutions and pools */
+    struct shape in, out;      /* one image */
+    int kernel, stride;        /* convolutions and pools */
     enum weights_part weights; /* convolutions, linear parts and BN */
     bool bias;                 /* linear parts */
     enum part_dropout dropout; /* which of the options for dropout acts on its output */
@@ -65,8 +69,13 @@ struct layer_argument {
     const char *what;
     size_t offset;
     int minimum, maximum;
-    enum { ARGUMENT_ANY, ARGUMENT_ODD, ARGUMENT_HUNDREDTHS, ARGUMENT_LIST } form; /* HUNDREDTHS: 50 is written 0.5;
-                                                    LIST: one layer for each number in brackets */
+    enum {
+        ARGUMENT_ANY,
+        ARGUMENT_ODD,
+        ARGUMENT_HUNDREDTHS,
+        ARGUMENT_LIST
+    } form; /* HUNDREDTHS: 50 is written 0.5;
+LIST: one layer for each number in brackets */
 };
 
 enum { LAYER_ARGUMENTS_MAX = 3 };
@@ -78,21 +87,21 @@ enum layer_section { SECTION_MAPS, SECTION_VECTORS, SECTION_CLASSIFIER };
 enum width_list { WIDTHS_NONE, WIDTHS_FILTERS, WIDTHS_UNITS, WIDTHS_GROWTHS, WIDTH_LISTS };
 
 struct layer_traits {
-    const char *symbol;        /* as written, and on charts */
-    const char *name;          /* as in layer_name() */
-    const char *form;          /* for messages */
-    const char *noun, *counts; /* "new convolution of 8 filters"; of layers that grow */
-    int argument_count;
-    struct layer_argument arguments[LAYER_ARGUMENTS_MAX];
-    enum layer_section section;
-    enum width_list widths; /* WIDTHS_NONE: it can't be widened, and no layer can be inserted behind it */
-    bool has_kernel;        /* a layer that is inserted behind it may have any kernel of the space */
-    bool widens_to_deepen;  /* a layer that is inserted behind it adds channels to the map (morph/widen.c) */
-    bool dense;             /* in dense spaces only, and behind a C */
-    bool raw_output;        /* what it hands on has not seen a BN and a ReLU */
-    bool reads_raw;         /* it may stand behind such a layer, and then begins with them */
-    int token_place;        /* of its words in the controller's vocabulary; those of dense kinds are last */
+    const char *symbol; /* as written, and on charts */
+    const char *name;   /* as in layer_name() */
+    const char *form;   /* for messages */
+    /* Add the parts to the empty list `parts`, whose `in` is set.  `raw_input`: the layer before it is raw_output. */
     void (*parts)(const struct layer *layer, bool raw_input, struct layer_parts *parts);
+    struct layer_argument arguments[LAYER_ARGUMENTS_MAX + 1]; /* to the one without a `what` */
+    enum layer_section section;
+    const char *noun, *counts; /* "new convolution of 8 filters"; of layers that grow */
+    enum width_list widths;    /* WIDTHS_NONE: it can't be widened, and no layer can be inserted behind it */
+    bool has_kernel;           /* a layer that is inserted behind it may have any kernel of the space */
+    bool widens_to_deepen;     /* a layer that is inserted behind it adds channels to the map (morph/widen.c) */
+    bool dense;                /* in dense spaces only, and behind a C */
+    bool raw_output;           /* what it hands on has not seen a BN and a ReLU */
+    bool reads_raw;            /* it may stand behind such a layer, and then begins with them */
+    int token_place;           /* of its words in the controller's vocabulary; those of dense kinds are last */
 };
 
 const struct layer_traits *layer_kind_traits(enum layer_kind kind);
@@ -102,7 +111,6 @@ int *layer_argument(struct layer *layer, const struct layer_argument *argument);
 int layer_units_max(const struct layer *layer);
 /* The symbols of the kinds that `chosen` picks, or of all: "C, P and A". */
 enum { LAYER_SYMBOLS_MAX = 64 };
-char *layer_symbols(bool (*chosen)(const struct layer_traits *traits), const char *last,
-                    char text[LAYER_SYMBOLS_MAX]);
+char *layer_symbols(bool (*chosen)(const struct layer_traits *traits), const char *last, char text[LAYER_SYMBOLS_MAX]);
 
 #endif

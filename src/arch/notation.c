@@ -31,7 +31,7 @@ static void print_together(const struct layer *layers, int count, struct text *t
 {
     const struct layer_traits *traits = layer_traits(layers);
     text_add(text, "%s", traits->symbol);
-    for (int i = 0; i < traits->argument_count; i++) {
+    for (int i = 0; traits->arguments[i].what; i++) {
         const struct layer_argument *argument = &traits->arguments[i];
         text_add(text, i ? "," : "(");
         if (argument->form == ARGUMENT_HUNDREDTHS)
@@ -56,7 +56,7 @@ static bool belong_together(const struct layer *a, const struct layer *b)
     bool list = false;
     if (a->kind != b->kind)
         return false;
-    for (int i = 0; i < traits->argument_count; i++) {
+    for (int i = 0; traits->arguments[i].what; i++) {
         const struct layer_argument *argument = &traits->arguments[i];
         if (argument->form == ARGUMENT_LIST)
             list = true;
@@ -98,7 +98,7 @@ int layer_error(const struct arch *arch, int layer, struct error *error, const c
 static int check_values(const struct arch *arch, int layer, struct error *error)
 {
     const struct layer_traits *traits = layer_traits(&arch->layers[layer]);
-    for (int i = 0; i < traits->argument_count; i++) {
+    for (int i = 0; traits->arguments[i].what; i++) {
         const struct layer_argument *argument = &traits->arguments[i];
         int number = number_of(&arch->layers[layer], argument);
         char what[80];
@@ -107,7 +107,8 @@ static int check_values(const struct arch *arch, int layer, struct error *error)
                 snprintf(what, sizeof(what), "%s must lie in %.2f to %.2f", argument->what, argument->minimum / 100.0,
                          argument->maximum / 100.0);
             else
-                snprintf(what, sizeof(what), "%s must lie in %d to %d", argument->what, argument->minimum, argument->maximum);
+                snprintf(what, sizeof(what), "%s must lie in %d to %d", argument->what, argument->minimum,
+                         argument->maximum);
             return layer_error(arch, layer, error, what);
         }
         if (argument->form == ARGUMENT_ODD && number % 2 == 0) {
@@ -278,7 +279,7 @@ static int parse_layer(const char **at, struct arch *arch, struct error *error)
     struct layer *layer = &arch->layers[arch->layer_count++];
     *layer = (struct layer){.kind = (enum layer_kind)kind};
     const char *next = start + letters;
-    for (int i = 0; i < traits->argument_count; i++) {
+    for (int i = 0; traits->arguments[i].what; i++) {
         const struct layer_argument *argument = &traits->arguments[i];
         next = skip_blanks(next);
         if (*next != (i ? ',' : '('))

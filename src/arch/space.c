@@ -10,7 +10,8 @@ static const struct space spaces[] = {
         .name = "small",
         .widths[WIDTHS_FILTERS] = {10, {4, 8, 12, 16, 20, 24, 28, 32, 36, 40}},
         .widths[WIDTHS_UNITS] = {10, {8, 16, 24, 32, 40, 48, 56, 64, 72, 80}},
-        .widths[WIDTHS_GROWTHS] = {23, {4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32, 34, 36, 38, 40, 42, 44, 46, 48}},
+        .widths[WIDTHS_GROWTHS] = {23, {4,  6,  8,  10, 12, 14, 16, 18, 20, 22, 24, 26,
+                                        28, 30, 32, 34, 36, 38, 40, 42, 44, 46, 48}},
         .kernel_count = 3,
         .kernels = {1, 3, 5},
     },
@@ -76,12 +77,6 @@ int space_complete(const struct space *space, const struct arch *arch, struct ac
                      layer->units, space->name);
 }
 
-static void add_layer(struct arch *arch, enum layer_kind kind, int units, int kernel, int stride)
-{
-    arch->layers[arch->layer_count++] =
-        (struct layer){.kind = kind, .units = units, .kernel = kernel, .stride = stride};
-}
-
 enum { SMALLEST_MAP = 2 };
 
 static int smaller_side(struct shape input)
@@ -89,40 +84,38 @@ static int smaller_side(struct shape input)
     return input.height < input.width ? input.height : input.width;
 }
 
+/* Parse and free `text`.  Numbers out of range are read too: arch_shapes refuses them. */
+static void read_start(struct text *text, struct arch *arch)
+{
+    arch_parse(arch, text_string(text), NULL);
+    text_done(text);
+}
+
 void space_start(const struct space *space, struct shape input, int classes, struct arch *arch)
 {
     enum { BLOCKS = 4 };
-    int side = smaller_side(input);
-    memset(arch, 0, sizeof(*arch));
-    add_layer(arch, LAYER_CONV, space->widths[WIDTHS_FILTERS].values[0], 3, 1);
-    for (int block = 1; block < BLOCKS && side / 2 >= SMALLEST_MAP; block++) {
-        add_layer(arch, LAYER_MAX_POOL, 0, 2, 2);
-        side /= 2;
-        add_layer(arch, LAYER_CONV, space->widths[WIDTHS_FILTERS].values[0], 3, 1);
-    }
-    add_layer(arch, LAYER_AVERAGE_POOL, 0, side, side);
-    add_layer(arch, LAYER_FC, space->widths[WIDTHS_UNITS].values[0], 0, 0);
-    add_layer(arch, LAYER_SOFTMAX, classes, 0, 0);
+    struct text text = TEXT_EMPTY;
+    int side = smaller_side(input), filters = space->widths[WIDTHS_FILTERS].values[0];
+    text_add(&text, "C(%d,3,1) ", filters);
+    for (int block = 1; block < BLOCKS && side / 2 >= SMALLEST_MAP; block++, side /= 2)
+        text_add(&text, "P(2,2) C(%d,3,1) ", filters);
+    text_add(&text, "A(%d,%d) FC(%d) SM(%d)", side, side, space->widths[WIDTHS_UNITS].values[0], classes);
+    read_start(&text, arch);
 }
 
 void space_start_dense(const struct space *space, struct shape input, int classes, struct arch *arch)
 {
-    enum { DENSE_BLOCKS = 3, BOTTLENECK = 4, REDUCTION_PERCENT = 50 };
+    enum { DENSE_BLOCKS = 3, BOTTLENECK = 4 };
+    struct text text = TEXT_EMPTY;
     int side = smaller_side(input), growth = space->widths[WIDTHS_GROWTHS].values[0];
-    memset(arch, 0, sizeof(*arch));
-    const struct layer dense = {.kind = LAYER_DENSE, .units = growth, .bottleneck = BOTTLENECK};
-    const struct layer transition = {.kind = LAYER_TRANSITION, .percent = REDUCTION_PERCENT};
-    add_layer(arch, LAYER_CONV, 2 * growth, 3, 1);
+    text_add(&text, "C(%d,3,1) ", 2 * growth);
     if (side / 2 >= SMALLEST_MAP) {
-        add_layer(arch, LAYER_MAX_POOL, 0, 2, 2);
+        text_add(&text, "P(2,2) ");
         side /= 2;
     }
-    arch->layers[arch->layer_count++] = dense;
-    for (int block = 1; block < DENSE_BLOCKS && side / 2 >= SMALLEST_MAP; block++) {
-        arch->layers[arch->layer_count++] = transition;
-        side /= TRANSITION_POOL;
-        arch->layers[arch->layer_count++] = dense;
-    }
-    add_layer(arch, LAYER_AVERAGE_POOL, 0, side, side);
-    add_layer(arch, LAYER_SOFTMAX, classes, 0, 0);
+    text_add(&text, "D(%d,[%d]) ", BOTTLENECK, growth);
+    for (int block = 1; block < DENSE_BLOCKS && side / 2 >= SMALLEST_MAP; block++, side /= TRANSITION_POOL)
+        text_add(&text, "T(0.5) D(%d,[%d]) ", BOTTLENECK, growth);
+    text_add(&text, "A(%d,%d) SM(%d)", side, side, classes);
+    read_start(&text, arch);
 }

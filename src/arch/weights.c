@@ -70,14 +70,6 @@ void weights_layout_of(const struct arch *arch, struct shape input, struct weigh
     layout->total = end;
 }
 
-char *weights_part_name(const struct arch *arch, int layer, enum weights_part part, char name[WEIGHTS_NAME_MAX])
-{
-    static const char *const suffixes[] = {
-        [WEIGHTS_NORM] = ".norm", [WEIGHTS_BOTTLENECK] = ".bottleneck", [WEIGHTS_MAIN] = ""};
-    layer_name(arch, layer, name);
-    return strcat(name, suffixes[part]);
-}
-
 struct weights *weights_new(const struct arch *arch, struct shape input)
 {
     struct weights *weights = memory_new(1, sizeof(*weights));

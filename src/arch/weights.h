@@ -5,8 +5,8 @@
  * Convolution [out][in][kernel][kernel], FC and SM [out][in], where the inputs of the first FC after a map
  * are channel-major ([channel][y][x]).  A backend packs what it needs from this and hands it back so.
  *
- * A layer has up to one entry for each weights_part (kinds.h): the BN that it begins with (D, T, and pools behind them),
- * the bottleneck of D with its BN, and what the layer itself computes.
+ * A layer has up to one entry for each weights_part (kinds.h): the BN that it begins with (D, T, and pools behind
+ * them), the bottleneck of D with its BN, and what the layer itself computes.
  */
 #ifndef ESPALIER_ARCH_WEIGHTS_H
 #define ESPALIER_ARCH_WEIGHTS_H
@@ -48,9 +48,6 @@ struct weights {
 
 /* Asserts that arch_shapes accepts the pair. */
 void weights_layout_of(const struct arch *arch, struct shape input, struct weights_layout *layout);
-/* "dense1.norm", "dense1.bottleneck"; "dense1" of WEIGHTS_MAIN. */
-enum { WEIGHTS_NAME_MAX = 2 * LAYER_NAME_MAX };
-char *weights_part_name(const struct arch *arch, int layer, enum weights_part part, char name[WEIGHTS_NAME_MAX]);
 /* Zeroed, with gamma 1 and variance 1; weights_free() it. */
 struct weights *weights_new(const struct arch *arch, struct shape input);
 /* Standard deviation of a part's fresh weights: He, Zhang, Ren, Sun, 2015. */

@@ -178,8 +178,8 @@ static void add_weights(struct graph *graph, const struct op *op, const char *pr
     }
     const int64_t dims[] = {at->outputs, at->inputs, kernel, kernel, 0};
     names[0] = add_tensor(graph, prefix, "weight", dims, weight);
-    names[1] = at->gamma >= 0 || at->bias >= 0 ? add_tensor(graph, prefix, "bias", (int64_t[]){at->outputs, 0}, bias)
-                                               : NULL;
+    names[1] =
+        at->gamma >= 0 || at->bias >= 0 ? add_tensor(graph, prefix, "bias", (int64_t[]){at->outputs, 0}, bias) : NULL;
     free(weight);
     free(bias);
 }
@@ -267,9 +267,9 @@ static void add_nodes(struct graph *graph, const struct op *op)
     }
     add_pool(graph, op);
     if (tensors[op->output].before)
-        set_integer(NODE(graph, "Concat", name_of(layer, "concat"), graph->buffers[tensors[op->output].buffer],
-                         graph->value),
-                    "axis", 1);
+        set_integer(
+            NODE(graph, "Concat", name_of(layer, "concat"), graph->buffers[tensors[op->output].buffer], graph->value),
+            "axis", 1);
 }
 
 static void add_operations(struct graph *graph)

@@ -15,7 +15,8 @@ struct onnx_note {
     const char *name, *text;
 };
 
-/* The file's bytes, `*length` of them; free() it.  A pixel of channel c is normalised to pixel * scale[c] + shift[c]. */
+/* The file's bytes, `*length` of them; free() it.  A pixel of channel c is normalised to pixel * scale[c] + shift[c].
+ */
 void *onnx_encode(const struct weights *weights, const float *scale, const float *shift, const struct onnx_note *notes,
                   size_t *length);
 

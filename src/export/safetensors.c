@@ -293,8 +293,7 @@ static void add_part(struct named_tensor *tensors, int *count, const struct weig
                   {"beta", place->beta, 1},        {"mean", place->mean, 1}, {"variance", place->variance, 1}};
     for (size_t i = 0; i < COUNT_OF(pieces); i++)
         if (pieces[i].offset >= 0)
-            add_tensor(tensors, count, name, pieces[i].what, weights->values + pieces[i].offset, pieces[i].rank,
-                       place);
+            add_tensor(tensors, count, name, pieces[i].what, weights->values + pieces[i].offset, pieces[i].rank, place);
 }
 
 /* All tensors of a network, in order of layers; the array has room for ARCH_LAYERS_MAX * TENSORS_PER_LAYER. */

@@ -16,8 +16,8 @@
 enum morph_split {
     MORPH_SPLIT_EQUAL,   /* copies, each with 1/copies of them (Net2Wider) */
     MORPH_SPLIT_UNEQUAL, /* copies, with random shares that sum to 1 */
-    MORPH_SPLIT_FRESH    /* no copies: fresh incoming weights, and 0 for outgoing ones (Network Morphism: Wei, Wang, Rui,
-                            Chen, ICML 2016), so that there is no symmetry that training must break */
+    MORPH_SPLIT_FRESH /* no copies: fresh incoming weights, and 0 for outgoing ones (Network Morphism: Wei, Wang, Rui,
+                         Chen, ICML 2016), so that there is no symmetry that training must break */
 };
 
 struct morph_options {

@@ -31,10 +31,10 @@ struct walk {
     const struct morph_options *options;
     struct random_stream *stream;
     const struct action *action;
-    int from, to;                          /* the layers at hand, of parent and child */
-    struct shape shape;                    /* that it reads in the parent */
-    const struct channels *at;             /* that the part at hand reads */
-    struct channels map;                   /* that the layer at hand reads */
+    int from, to;                           /* the layers at hand, of parent and child */
+    struct shape shape;                     /* that it reads in the parent */
+    const struct channels *at;              /* that the part at hand reads */
+    struct channels map;                    /* that the layer at hand reads */
     struct channels outputs[WEIGHTS_PARTS]; /* of its weights */
 };
 
@@ -165,7 +165,11 @@ void morph_widen(const struct weights *parent, const struct action *action, cons
                  struct random_stream *stream, struct weights *child)
 {
     struct walk *walk = memory_new(1, sizeof *walk);
-    *walk = (struct walk){.parent = parent, .child = child, .options = options, .stream = stream, .action = action,
+    *walk = (struct walk){.parent = parent,
+                          .child = child,
+                          .options = options,
+                          .stream = stream,
+                          .action = action,
                           .shape = parent->input};
     channels_same(&walk->map, parent->input.channels);
     for (; walk->from < parent->arch.layer_count; walk->from++, walk->to++)

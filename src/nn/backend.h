@@ -36,24 +36,24 @@ struct op_run {
     const struct op *op;
     int count;
     enum precision precision; /* the backend's */
-    bool training;    /* forward: batch statistics, running ones updated, dropout on, `saved` filled */
-    float bn_decay;   /* training: running = decay * running + (1 - decay) * batch */
+    bool training;        /* forward: batch statistics, running ones updated, dropout on, `saved` filled */
+    float bn_decay;       /* training: running = decay * running + (1 - decay) * batch */
     uint64_t dropout_key; /* OP_DROPOUT: the same mask for the same key and element (dropout.h) */
-    float *values;    /* flat weights; forward in training writes the running statistics only */
-    float *gradients; /* backward: flat, `trained` values; this op's are overwritten, not added to */
-    const void *x, *x2; /* input tensors; x2 is OP_ADD's */
-    void *y;          /* forward: output tensor, with its border zeroed; backward: what forward wrote, read only */
-    const void *dy;   /* backward: gradient of the output tensor; unused for OP_CLASSIFIER */
-    void *dx, *dx2;   /* backward: gradients of the input tensors, overwritten, or added to where the op says
-                         adds_input_gradient; NULL when not needed */
-    void *saved;      /* saved_bytes: written by forward in training, read by backward; NULL in inference */
-    void *scratch;    /* scratch_bytes: no meaning between calls */
-    struct team *team; /* who may help; NULL: nobody */
-    int members;      /* that scratch is for: those of the team, 1 without one */
+    float *values;        /* flat weights; forward in training writes the running statistics only */
+    float *gradients;     /* backward: flat, `trained` values; this op's are overwritten, not added to */
+    const void *x, *x2;   /* input tensors; x2 is OP_ADD's */
+    void *y;              /* forward: output tensor, with its border zeroed; backward: what forward wrote, read only */
+    const void *dy;       /* backward: gradient of the output tensor; unused for OP_CLASSIFIER */
+    void *dx, *dx2;       /* backward: gradients of the input tensors, overwritten, or added to where the op says
+                             adds_input_gradient; NULL when not needed */
+    void *saved;          /* saved_bytes: written by forward in training, read by backward; NULL in inference */
+    void *scratch;        /* scratch_bytes: no meaning between calls */
+    struct team *team;    /* who may help; NULL: nobody */
+    int members;          /* that scratch is for: those of the team, 1 without one */
     const uint16_t *labels; /* OP_CLASSIFIER: `count`, or NULL when only logits are wanted */
-    float *logits;    /* OP_CLASSIFIER forward: count × classes, image-major, plain floats; not NULL */
-    double *loss;     /* OP_CLASSIFIER forward with labels: += summed cross-entropy of the batch */
-    int *correct;     /* OP_CLASSIFIER forward with labels: += images whose largest logit is the label */
+    float *logits;          /* OP_CLASSIFIER forward: count × classes, image-major, plain floats; not NULL */
+    double *loss;           /* OP_CLASSIFIER forward with labels: += summed cross-entropy of the batch */
+    int *correct;           /* OP_CLASSIFIER forward with labels: += images whose largest logit is the label */
 };
 /* The loss that backward differentiates is the mean over `count`.  OP_CLASSIFIER has no output tensor that
    anyone reads: its tensor holds what the backend likes (probabilities). */
@@ -117,8 +117,8 @@ struct backend_device {
     size_t (*network_bytes)(const struct backend *backend, const struct plan *plan, int batch, bool training,
                             size_t bytes);
     /* A context with `bytes` of device memory at `*memory`, for a plan that stays where it is.  Weights, gradients and
-       velocity (zeros) are the context's own and lie as it likes; in an op_run they are NULL.  NULL with the reason, and
-       in `*trouble` whether that was memory or the device. */
+       velocity (zeros) are the context's own and lie as it likes; in an op_run they are NULL.  NULL with the reason,
+       and in `*trouble` whether that was memory or the device. */
     void *(*open)(const struct backend *backend, const struct plan *plan, int batch, bool training, size_t bytes,
                   void **memory, enum device_trouble *trouble, struct error *error);
     void (*close)(void *context);
@@ -137,7 +137,7 @@ struct backend_device {
 
 struct backend {
     const char *name;
-    const char *description; /* for `espalier devices`: layout, instruction set */
+    const char *description;    /* for `espalier devices`: layout, instruction set */
     enum precision precision;
     const struct backend *bf16; /* the same with bf16 operands where that is faster, or NULL: it can't */
 
@@ -157,8 +157,7 @@ struct backend {
 
     /* Lay a batch of images into an input tensor: normalise, crop, flip; zero border.  What a crop takes from
        beyond the image is 0 after normalisation (the paper's code pads the normalised image).  `team` may help. */
-    void (*load)(void *context, const struct tensor *tensor, const struct batch *batch, void *data,
-                 struct team *team);
+    void (*load)(void *context, const struct tensor *tensor, const struct batch *batch, void *data, struct team *team);
 
     /* NULL: not supported.  OP_ADD's forward may write over one of its inputs: the network adds gradients with it. */
     void (*forward[OP_KINDS])(const struct op_run *run);

@@ -219,8 +219,7 @@ static void bind_sum(struct network *network, const struct arena *arena, int i)
     *sum = *run;
     sum->op = &network->sum_ops[i];
     sum->x = sum->y = run->dx;
-    sum->x2 = run->dx =
-        network->arena + arena->addend + network->backend->tensor_offset(&network->plan.tensors[input]);
+    sum->x2 = run->dx = network->arena + arena->addend + network->backend->tensor_offset(&network->plan.tensors[input]);
 }
 
 static void bind(struct network *network, const struct arena *arena)

@@ -5,8 +5,8 @@
  * when nothing lies between them: then they are one operation.  Dropout is an operation where the options ask for it.
  * One pass backward gives each tensor the border that its readers want, and says whose input gradients add up.
  *
- * `map` is the tensor that the next part reads.  At the first layer of a dense block it becomes the beginning of a buffer
- * with room for the whole block: it hasn't been read yet, so only what it says of its buffer changes.
+ * `map` is the tensor that the next part reads.  At the first layer of a dense block it becomes the beginning of a
+ * buffer with room for the whole block: it hasn't been read yet, so only what it says of its buffer changes.
  */
 #include "nn/plan.h"
 
@@ -20,7 +20,7 @@ struct lowering {
     struct weights_layout layout;
     struct plan *plan;
     int map;
-    int layer, layer_input; /* at hand, and the tensor that it reads */
+    int layer, layer_input;   /* at hand, and the tensor that it reads */
     struct layer_parts parts; /* of the layer at hand */
 };
 

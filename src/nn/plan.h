@@ -2,8 +2,8 @@
  * plan.h - an architecture lowered to the list of operations that a backend runs.
  *
  * One operation stands for what is best done in one pass: convolution, BN, ReLU and the pool behind it are
- * one OP_CONV_BN_RELU.  Tensor 0 is the input.  Operations are in the order in which they run; OP_ADD reads two tensors,
- * any other one, and each writes one.  A plan is a plain value.
+ * one OP_CONV_BN_RELU.  Tensor 0 is the input.  Operations are in the order in which they run; OP_ADD reads two
+ * tensors, any other one, and each writes one.  A plan is a plain value.
  *
  * A tensor is a range of the channels of a buffer; an ordinary one is the whole of its own.  A dense block is one
  * buffer: what comes before the block writes its first channels, each layer of the block reads those written so far
@@ -19,14 +19,14 @@
 #include "arch/weights.h"
 
 enum op_kind {
-    OP_CONV_BN_RELU,       /* convolution, BN, ReLU, then `pool` when it has one */
-    OP_FC_BN_RELU,         /* linear over the flattened input, BN, ReLU */
-    OP_POOL,       /* a pool that no convolution precedes */
-    OP_DROPOUT,    /* training only: zero with probability `drop`, scale the rest by 1/(1-drop) */
-    OP_CLASSIFIER, /* linear with bias; softmax cross-entropy in training */
-    OP_BN_RELU,       /* BN, ReLU, then `pool` when it has one */
-    OP_CONV, /* convolution and nothing else; its output has no border */
-    OP_ADD,  /* the sum of two tensors of one shape, which may have different borders */
+    OP_CONV_BN_RELU, /* convolution, BN, ReLU, then `pool` when it has one */
+    OP_FC_BN_RELU,   /* linear over the flattened input, BN, ReLU */
+    OP_POOL,         /* a pool that no convolution precedes */
+    OP_DROPOUT,      /* training only: zero with probability `drop`, scale the rest by 1/(1-drop) */
+    OP_CLASSIFIER,   /* linear with bias; softmax cross-entropy in training */
+    OP_BN_RELU,      /* BN, ReLU, then `pool` when it has one */
+    OP_CONV,         /* convolution and nothing else; its output has no border */
+    OP_ADD,          /* the sum of two tensors of one shape, which may have different borders */
     OP_KINDS
 };
 
@@ -34,27 +34,27 @@ enum pool_kind { POOL_NONE, POOL_MAX, POOL_AVERAGE };
 
 struct tensor {
     int channels, height, width;
-    int border; /* zero rows and columns that the next convolution wants around each map; a dropout's input has
-                   the border of its output, so that it can run over whole maps */
+    int border;        /* zero rows and columns that the next convolution wants around each map; a dropout's input has
+                          the border of its output, so that it can run over whole maps */
     int before, after; /* channels of the buffer that are not the tensor's, ahead of it and behind it */
     int buffer;        /* number of the buffer: tensors that share one have one number */
 };
 
 struct op {
     enum op_kind kind;
-    int layer;             /* of the architecture: the one whose weights it uses; OP_POOL: the pool's; OP_DROPOUT:
-                              the one it follows */
+    int layer;              /* of the architecture: the one whose weights it uses; OP_POOL: the pool's; OP_DROPOUT:
+                               the one it follows */
     enum weights_part part; /* of the layer's weights: those it uses */
-    int inputs[2], output; /* tensors; the second input is OP_ADD's */
-    int kernel, stride;    /* OP_CONV_BN_RELU, OP_CONV */
-    int channels;          /* OP_CONV_BN_RELU, OP_CONV, OP_FC_BN_RELU: outputs of the linear part; OP_CLASSIFIER: classes;
-                              OP_BN_RELU: of its input */
-    int height, width;     /* OP_CONV_BN_RELU, OP_CONV, OP_BN_RELU: of the map before the pool; else 1 × 1, or 0 without
-                              weights */
-    enum pool_kind pool;   /* OP_CONV_BN_RELU, OP_BN_RELU, OP_POOL */
+    int inputs[2], output;  /* tensors; the second input is OP_ADD's */
+    int kernel, stride;     /* OP_CONV_BN_RELU, OP_CONV */
+    int channels;        /* OP_CONV_BN_RELU, OP_CONV, OP_FC_BN_RELU: outputs of the linear part; OP_CLASSIFIER: classes;
+                            OP_BN_RELU: of its input */
+    int height, width;   /* OP_CONV_BN_RELU, OP_CONV, OP_BN_RELU: of the map before the pool; else 1 × 1, or 0 without
+                            weights */
+    enum pool_kind pool; /* OP_CONV_BN_RELU, OP_BN_RELU, OP_POOL */
     int pool_size, pool_stride;
-    int pool_layer;        /* the layer that the pool is of */
-    float drop;            /* OP_DROPOUT */
+    int pool_layer; /* the layer that the pool is of */
+    float drop;     /* OP_DROPOUT */
     /* One for each input. */
     bool needs_input_gradient[2]; /* something is trained that the input depends on */
     bool adds_input_gradient[2];  /* backward adds to the gradient that a later reader of the buffer has written;

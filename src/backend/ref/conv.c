@@ -1,6 +1,6 @@
 /*
- * conv.c - OP_CONV_BN_RELU: convolution with zero padding kernel/2, then BN, ReLU and the pool joined to it; and the two
- * halves, OP_CONV and OP_BN_RELU.
+ * conv.c - OP_CONV_BN_RELU: convolution with zero padding kernel/2, then BN, ReLU and the pool joined to it; and the
+ * two halves, OP_CONV and OP_BN_RELU.
  *
  * Scratch is two maps before the pool: the linear part's output (inference) or its gradient (backward), and the
  * activation when a pool follows or backward needs it again.

@@ -20,8 +20,8 @@ static inline size_t ref_maps_size(struct ref_maps maps)
     return (size_t)maps.count * maps.channels * maps.positions;
 }
 
-/* What OP_CONV_BN_RELU, OP_FC_BN_RELU and OP_BN_RELU save: per channel mean and 1/std of the batch, then the linear part's output (of
-   OP_BN_RELU its input). */
+/* What OP_CONV_BN_RELU, OP_FC_BN_RELU and OP_BN_RELU save: per channel mean and 1/std of the batch, then the linear
+   part's output (of OP_BN_RELU its input). */
 struct ref_saved {
     float *mean, *inverse_std, *linear;
 };

@@ -42,7 +42,7 @@ only() {
     [ "$found" = "$* " ] || echo "# found: $found"
 }
 
-plan 23
+plan 24
 includes >"$work/includes"
 may util
 may arch util

@@ -24,7 +24,7 @@
 #include <unistd.h>
 
 #include "engine_bed.h"
-#include "search/follower.h"
+#include "search/client.h"
 #include "search/server.h"
 #include "util/file.h"
 
@@ -90,13 +90,13 @@ static void search_stop(struct search *search)
     search_join(search);
 }
 
-static struct follower *follow(const struct search *search)
+static struct client *follow(const struct search *search)
 {
-    struct follower *follower = NULL;
+    struct client *client = NULL;
     struct error error = {{0}};
-    if (follower_open(search->path, &follower, &error))
+    if (client_open(search->path, &client, &error))
         fail_msg("can't follow: %s", error.text);
-    return follower;
+    return client;
 }
 
 static char *socket_of(const struct search *search)
@@ -108,7 +108,7 @@ static char *socket_of(const struct search *search)
 
 struct watcher {
     pthread_t thread;
-    struct follower *follower;
+    struct client *client;
     struct session_state *state;
     int64_t durable; /* events seen */
     bool in_order, finished_early;
@@ -123,15 +123,15 @@ static void *watch(void *context)
     watcher->state = session_state_new();
     watcher->in_order = true;
     for (;;) {
-        while (follower_next(watcher->follower, &event)) {
+        while (client_next(watcher->client, &event)) {
             watcher->durable += event_is_durable(event.kind);
             watcher->in_order =
                 watcher->in_order && event.number == watcher->durable && !session_apply(watcher->state, &event, &error);
             event_done(&event);
         }
-        if (follower_ended(watcher->follower, &error))
+        if (client_ended(watcher->client, &error))
             return NULL;
-        struct pollfd wait = {.fd = follower_descriptor(watcher->follower), .events = POLLIN};
+        struct pollfd wait = {.fd = client_descriptor(watcher->client), .events = POLLIN};
         if (poll(&wait, 1, PATIENCE) <= 0)
             return NULL; /* it has not ended: seen by the digest */
     }
@@ -147,7 +147,7 @@ static void test_watch(void **state)
     for (int i = 0; i < WATCHERS; i++) {
         if (i == WATCHERS / 2)
             search_start(&search);
-        watchers[i].follower = follow(&search);
+        watchers[i].client = follow(&search);
         assert_int_equal(pthread_create(&watchers[i].thread, NULL, watch, &watchers[i]), 0);
     }
     for (int i = 0; i < WATCHERS; i++)
@@ -157,9 +157,9 @@ static void test_watch(void **state)
         assert_true(watchers[i].in_order && watchers[i].state->finished);
         assert_int_equal(watchers[i].durable, engine_state(search.engine)->event_count);
         assert_true(hash_equal(session_digest(watchers[i].state), session_digest(engine_state(search.engine))));
-        assert_int_equal(follower_descriptor(watchers[i].follower), -1);
+        assert_int_equal(client_descriptor(watchers[i].client), -1);
         session_state_free(watchers[i].state);
-        follower_free(watchers[i].follower);
+        client_free(watchers[i].client);
     }
     search_done(&search);
 }
@@ -177,19 +177,19 @@ struct asker {
 static void *ask(void *context)
 {
     struct asker *asker = context;
-    struct follower *follower;
+    struct client *client;
     struct event event;
     struct error error;
-    if (follower_open(asker->search->path, &follower, &error))
+    if (client_open(asker->search->path, &client, &error))
         return NULL;
-    if (!follower_ask(follower, asker->words, &event, &error)) {
+    if (!client_ask(client, asker->words, &event, &error)) {
         asker->number = event.number;
         asker->refused = event.as.command.refused;
         if (strcmp(event.as.command.words, asker->words) || strcmp(event.as.command.by, "user"))
             asker->number = 0;
         event_done(&event);
     }
-    follower_free(follower);
+    client_free(client);
     return NULL;
 }
 
@@ -368,14 +368,14 @@ static void test_ends_before_it_answers(void **state)
     struct event event;
     struct error error;
     search_open(&search, 0);
-    struct follower *follower = follow(&search);
-    assert_false(follower_next(follower, &event)); /* there is none yet, and that is no end */
-    assert_false(follower_ended(follower, &error));
+    struct client *client = follow(&search);
+    assert_false(client_next(client, &event)); /* there is none yet, and that is no end */
+    assert_false(client_ended(client, &error));
     search_start(&search);
     search_stop(&search);
-    assert_int_equal(follower_ask(follower, "pause", &event, &error), -1);
+    assert_int_equal(client_ask(client, "pause", &event, &error), -1);
     assert_non_null(strstr(error.text, "ended"));
-    follower_free(follower);
+    client_free(client);
     search_done(&search);
 }
 
@@ -405,9 +405,9 @@ static void test_refusals(void **state)
     for (int i = 0; i < SERVER_CLIENTS_MAX; i++)
         close(files[i]);
 
-    struct follower *follower = follow(&search); /* when there is room again */
-    assert_int_equal(follower_send(follower, "pause\npause", &error), -1);
-    follower_free(follower);
+    struct client *client = follow(&search); /* when there is room again */
+    assert_int_equal(client_send(client, "pause\npause", &error), -1);
+    client_free(client);
     search_start(&search);
     search_stop(&search);
     search_done(&search);
@@ -427,11 +427,11 @@ static void test_other_user(void **state)
     free(path);
     pid_t child = fork();
     if (!child) {
-        struct follower *follower;
+        struct client *client;
         struct error error;
         if (setgid(65534) || setuid(65534))
             _exit(3);
-        if (follower_open(search.path, &follower, &error) != -1)
+        if (client_open(search.path, &client, &error) != -1)
             _exit(4);
         _exit(strstr(error.text, "belongs to another user") ? 0 : 5);
     }
@@ -449,7 +449,7 @@ static void test_socket_file(void **state)
 {
     struct search search;
     struct stat status;
-    struct follower *follower;
+    struct client *client;
     struct error error;
     search_open(&search, 0);
     char *path = socket_of(&search);
@@ -461,19 +461,19 @@ static void test_socket_file(void **state)
     search_start(&search);
     search_stop(&search);
     assert_int_equal(stat(path, &status), -1);
-    assert_int_equal(follower_open(search.path, &follower, &error), FOLLOWER_ALONE);
+    assert_int_equal(client_open(search.path, &client, &error), CLIENT_NO_SERVER);
     /* What a killed process leaves behind: a socket at which nobody listens. */
     assert_int_equal(rename(stale, path), 0);
-    assert_int_equal(follower_open(search.path, &follower, &error), FOLLOWER_ALONE);
+    assert_int_equal(client_open(search.path, &client, &error), CLIENT_NO_SERVER);
     assert_int_equal(server_open(search.engine, search.path, &search.server, &error), 0);
-    follower = follow(&search);
-    follower_free(follower);
+    client = follow(&search);
+    client_free(client);
     server_close(search.server);
     /* Something that isn't ours to remove. */
     assert_int_equal(mkdir(path, 0700), 0);
     assert_int_equal(server_open(search.engine, search.path, &search.server, &error), -1);
     assert_non_null(strstr(error.text, "nobody can attach"));
-    assert_int_equal(follower_open(search.folder, &follower, &error), -1); /* not a session */
+    assert_int_equal(client_open(search.folder, &client, &error), -1); /* not a session */
     free(stale);
     free(path);
     search_done(&search);

@@ -244,26 +244,26 @@ static void answer(struct app *app, enum request request)
         model->zoomed = !model->zoomed;
         break;
     case REQUEST_OPEN:
-        model->detail = model->selected != 0;
+        model->detail.open = model->selected != 0;
         break;
     case REQUEST_CANCEL:
-        if (model->detail || model->comparing)
-            model->detail = model->comparing = false;
-        else if (model->filter[0])
-            model->filter[0] = '\0', model->rows_stale = true;
+        if (model->detail.open || model->comparing)
+            model->detail.open = model->comparing = false;
+        else if (model->tree.filter[0])
+            model->tree.filter[0] = '\0', model->tree.stale = true;
         else
             model->zoomed = false;
         break;
     case REQUEST_BEST:
         if (model->state->best)
-            model_select(model, model->state->best);
+            tree_select(model, model->state->best);
         break;
     case REQUEST_FOLLOW:
         model->follow = !model->follow;
         model_say(model, model->follow ? "following the newest network" : "no longer following");
         break;
     case REQUEST_SCALE:
-        model->error_scale = !model->error_scale;
+        model->curves.error_scale = !model->curves.error_scale;
         break;
     case REQUEST_COMPARE:
         if (model->marked[0] && model->marked[1])
@@ -272,7 +272,7 @@ static void answer(struct app *app, enum request request)
             model_say(model, "mark two networks with %s first", request_key(REQUEST_MARK, key));
         break;
     case REQUEST_FIND:
-        app->overlay = overlay_prompt(PROMPT_FIND, 0, model->filter);
+        app->overlay = overlay_prompt(PROMPT_FIND, 0, model->tree.filter);
         break;
     case REQUEST_COMMAND:
         app->overlay = overlay_prompt(PROMPT_COMMAND, 0, "");
@@ -384,9 +384,11 @@ static void read_events(struct app *app)
         app->arrived = clock_monotonic();
         app->dirty = true;
     }
-    if (!app->model.ended && app->source->ended(app->source->context)) {
-        app->model.ended = true;
-        app->dirty = true;
+    struct error error = {{0}};
+    if (!app->model.ended && app->source->ended(app->source->context, &error)) {
+        app->model.ended = app->dirty = true;
+        if (*error.text)
+            model_say(&app->model, "%s", error.text);
     }
     if (app->model.mode != MODE_REPLAY && !app->model.ended)
         app->model.now = app->model.state->time + (clock_monotonic() - app->arrived);
@@ -397,7 +399,7 @@ static int milliseconds_to_wait(const struct app *app)
     double now = clock_monotonic();
     double until = terminal_is_behind(app->terminal) ? now + idle_seconds
                    : app->dirty ? app->drawn + frame_seconds
-                   : app->model.playing ? now + 0.05 : app->drawn + idle_seconds;
+                   : app->model.replay.playing ? now + 0.05 : app->drawn + idle_seconds;
     double left = until - now;
     return left <= 0 ? 0 : (int)(left * 1000) + 1;
 }

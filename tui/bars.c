@@ -50,7 +50,7 @@ static void say_state(struct bar *bar, const struct model *model)
     const struct session_state *state = model->state;
     double quiet = model->now - state->time;
     if (model->mode == MODE_REPLAY)
-        say(bar, 2, STYLE_WARNING, model->playing ? "▶ REPLAY" : "‖ REPLAY");
+        say(bar, 2, STYLE_WARNING, model->replay.playing ? "▶ REPLAY" : "‖ REPLAY");
     else if (state->finished || model->ended)
         say(bar, 2, STYLE_WARNING, "ENDED");
     else if (state->paused)
@@ -177,7 +177,7 @@ void bars_draw_header(const struct model *model, struct canvas *canvas, struct a
 
 static double share_of(const struct model *model, double time)
 {
-    return model->length > 0 ? fmin(fmax(time / model->length, 0), 1) : 0;
+    return model->replay.length > 0 ? fmin(fmax(time / model->replay.length, 0), 1) : 0;
 }
 
 /* Between the clocks. */
@@ -185,7 +185,7 @@ struct area bars_transport_line(const struct model *model, struct area area)
 {
     char clock[TEXT_SHORT];
     int left = 2 + (int)strlen(clock_text(clock, model->now)),
-        right = 17 + (int)strlen(clock_text(clock, model->length));
+        right = 17 + (int)strlen(clock_text(clock, model->replay.length));
     return area_part(area, left, 0, area.width - left - right, 1);
 }
 
@@ -193,8 +193,8 @@ void bars_draw_transport(const struct model *model, struct canvas *canvas, struc
 {
     char now[TEXT_SHORT], end[TEXT_SHORT], speed[32];
     struct bar bar = bar_at(canvas, area, 0);
-    snprintf(speed, sizeof speed, "×%g", model->speed);
-    clock_text(end, model->length);
+    snprintf(speed, sizeof speed, "×%g", model->replay.speed);
+    clock_text(end, model->replay.length);
     say(&bar, 1, STYLE_HEADER, "%s", clock_text(now, model->now));
     int width = bars_transport_line(model, area).width;
     if (width >= 8) {
@@ -202,8 +202,8 @@ void bars_draw_transport(const struct model *model, struct canvas *canvas, struc
         int place = (int)lround(share_of(model, model->now) * (width - 1));
         for (int x = 0; x < line.width; x++)
             canvas_glyph(canvas, line, x, 0, x < place ? L'━' : L'─', x < place ? STYLE_METER : STYLE_METER_REST);
-        for (int i = 0; i < model->mark_count; i++) {
-            const struct replay_bar_mark *mark = &model->marks[i];
+        for (int i = 0; i < model->replay.mark_count; i++) {
+            const struct replay_bar_mark *mark = &model->replay.marks[i];
             uint32_t glyph = mark->style == STYLE_BEST ? L'▲' : mark->style == STYLE_FAILED ? L'×' : L'◆';
             canvas_glyph(canvas, line, (int)lround(share_of(model, mark->time) * (width - 1)), 0, glyph, mark->style);
         }
@@ -285,7 +285,7 @@ static void say_keys(struct bar *bar, const struct bar_key *keys, size_t count, 
         const char *label = keys[i].label;
         if (!strcmp(label, "Pause") && model->state->paused)
             label = "Go on";
-        if (!strcmp(label, "Play") && model->playing)
+        if (!strcmp(label, "Play") && model->replay.playing)
             label = "Stop";
         if (!*bar_key_names(&keys[i], names)) /* a person has taken it away */
             continue;
@@ -306,7 +306,7 @@ void bars_draw_keys(const struct model *model, struct canvas *canvas, struct are
     }
     if (model->comparing)
         say_keys(&bar, keys_compare, COUNT_OF(keys_compare), model);
-    else if (model->detail)
+    else if (model->detail.open)
         say_keys(&bar, keys_over, COUNT_OF(keys_over), model);
     else if (model->mode == MODE_REPLAY)
         say_keys(&bar, keys_replay, COUNT_OF(keys_replay), model);

@@ -5,6 +5,7 @@
  * When the screen is low, first the layers around what changed, the nearest ancestors and the last epochs are shown.
  * Who scrolls has everything on one page, which is drawn on a canvas of its own; the screen shows a part of it.
  */
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,7 +32,7 @@ static int draw_facts(const struct model *model, const struct session_node *node
     int x = canvas_text(canvas, area, 2, y, node_style(node->status), "%s", node_word(node->status));
     if (node->curve_count)
         x = canvas_text(canvas, area, x + 2, y, STYLE_HEADER, "%.2f%%", 100 * node->accuracy);
-    if (node_gain(model, node, &gain))
+    if (node_gain(model->state, node, &gain))
         x = canvas_text(canvas, area, x + 1, y, gain < 0 ? STYLE_LOSS : STYLE_GAIN, "%+.2f", 100 * gain);
     if (node->facts.node == model->state->best)
         x = canvas_text(canvas, area, x + 2, y, STYLE_BEST, "★ best");
@@ -173,7 +174,7 @@ static int draw_lineage(const struct model *model, const struct session_node *no
         canvas_text(canvas, area, 2, y, STYLE_BOLD, "%-6s", name);
         if (node->curve_count)
             canvas_text(canvas, area, 9, y, node_style(node->status), "%5.2f", 100 * node->accuracy);
-        node_edge(model, node, canvas->unicode, area.width - 16, &edge);
+        node_edge(model->state, node, canvas->unicode, area.width - 16, &edge);
         canvas_text(canvas, area, 16, y++, STYLE_NORMAL, "%s", text_string(&edge));
         text_done(&edge);
     }
@@ -313,13 +314,11 @@ static int overhang(const struct model *model, bool unicode, struct area area)
 
 void detail_settle(struct model *model, struct area area)
 {
-    if (model->detail_of != model->selected)
-        model->detail_top = 0;
-    model->detail_of = model->selected;
-    if (model->detail_top > 0) {
-        int last = overhang(model, true, area);
-        model->detail_top = model->detail_top < last ? model->detail_top : last;
-    }
+    if (model->detail.node != model->selected)
+        model->detail.top = 0;
+    model->detail.node = model->selected;
+    if (model->detail.top > 0)
+        scroll_settle(&model->detail.top, overhang(model, true, area));
 }
 
 /* The nearest network by number in this direction that has the same parent, or the selected one. */
@@ -335,36 +334,15 @@ static int64_t sibling(const struct model *model, int step)
 
 bool detail_request(struct model *model, enum request request, int height)
 {
-    enum { AROUND = 6, END = 1 << 20 }; /* header, frame, keys; settled when it is drawn */
-    int page = height > AROUND + 1 ? height - AROUND : 1, top = model->detail_top;
-    switch (request) {
-    case REQUEST_UP:
-        top--;
-        break;
-    case REQUEST_DOWN:
-        top++;
-        break;
-    case REQUEST_PAGE_UP:
-        top -= page;
-        break;
-    case REQUEST_PAGE_DOWN:
-        top += page;
-        break;
-    case REQUEST_FIRST:
-        top = 0;
-        break;
-    case REQUEST_LAST:
-        top = END;
-        break;
-    case REQUEST_LEFT:
-    case REQUEST_RIGHT:
-        model_select(model, sibling(model, request == REQUEST_LEFT ? -1 : 1));
-        top = 0;
-        break;
-    default:
-        return false;
+    enum { AROUND = 5 }; /* header, frame, keys */
+    if (request == REQUEST_LEFT || request == REQUEST_RIGHT) {
+        tree_select(model, sibling(model, request == REQUEST_LEFT ? -1 : 1));
+        model->detail.top = 0;
+        return true;
     }
-    model->detail_top = top > 0 ? top : 0;
+    if (!scroll_request(&model->detail.top, request, height - AROUND))
+        return false;
+    scroll_settle(&model->detail.top, INT_MAX); /* the last line is found when it is drawn */
     return true;
 }
 
@@ -372,13 +350,13 @@ static void draw_left(const struct model *model, const struct session_node *node
                       struct area inside)
 {
     struct area left = area_part(inside, 0, 0, page_width(inside.width), inside.height);
-    if (!model->detail_top) {
+    if (!model->detail.top) {
         draw_one(model, node, NULL, canvas, left);
         return;
     }
     struct canvas page;
     draw_page(model, node, canvas->unicode, inside.width, &page);
-    show_page(&page, model->detail_top, canvas, left);
+    show_page(&page, model->detail.top, canvas, left);
     canvas_done(&page);
 }
 

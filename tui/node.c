@@ -44,9 +44,9 @@ static bool has_accuracy(const struct session_node *node)
     return node->status == NODE_DONE || (node->status == NODE_RUNNING && node->curve_count);
 }
 
-bool node_gain(const struct model *model, const struct session_node *node, double *gain)
+bool node_gain(const struct session_state *state, const struct session_node *node, double *gain)
 {
-    const struct session_node *parent = session_node(model->state, node->facts.parent);
+    const struct session_node *parent = session_node(state, node->facts.parent);
     if (!parent || parent->status != NODE_DONE || !has_accuracy(node))
         return false;
     *gain = node->accuracy - parent->accuracy;
@@ -81,9 +81,11 @@ double node_rate(const struct session_node *node)
 
 /* --- the edge --- */
 
-void model_edge(const struct model *model, const struct session_node *node, bool unicode, struct text *text)
+/* All actions in full. */
+static void edge_in_full(const struct session_state *state, const struct session_node *node, bool unicode,
+                         struct text *text)
 {
-    const struct session_node *parent = session_node(model->state, node->facts.parent);
+    const struct session_node *parent = session_node(state, node->facts.parent);
     if (parent)
         lineage_show(parent->facts.arch, node->facts.actions.items, node->facts.actions.count, unicode, text);
     else
@@ -149,10 +151,11 @@ static void edge_counted(const struct event_texts *actions, struct text *text)
         text_add(text, "%s%dD", widened ? " " : "", actions->count - widened);
 }
 
-void node_edge(const struct model *model, const struct session_node *node, bool unicode, int columns, struct text *text)
+void node_edge(const struct session_state *state, const struct session_node *node, bool unicode, int columns,
+               struct text *text)
 {
     size_t length = text->length;
-    model_edge(model, node, unicode, text);
+    edge_in_full(state, node, unicode, text);
     if (!node->facts.actions.count)
         return;
     for (int shorter = 0; shorter < 3 && canvas_columns(text->bytes + length) > columns; shorter++) {
@@ -166,12 +169,12 @@ void node_edge(const struct model *model, const struct session_node *node, bool 
 
 /* --- small pictures and numbers --- */
 
-void node_spark(const struct model *model, const struct session_node *node, struct canvas *canvas, struct area area,
-                int x, int y, int width, enum style style)
+void node_spark(const struct session_state *state, const struct session_node *node, struct canvas *canvas,
+                struct area area, int x, int y, int width, enum style style)
 {
     enum { WIDEST = 64 };
     double values[WIDEST];
-    const struct session_node *best = session_node(model->state, model->state->best);
+    const struct session_node *best = session_node(state, state->best);
     double low = INFINITY, high = best ? best->accuracy : -INFINITY;
     width = width > WIDEST ? WIDEST : width;
     int count = node->curve_count < width ? node->curve_count : width;

@@ -12,7 +12,7 @@ const char *node_word(enum node_status status); /* "in training" */
 bool node_is_users(const struct session_node *node);
 
 /* Its accuracy less its parent's.  False: one of the two is not known. */
-bool node_gain(const struct model *model, const struct session_node *node, double *gain);
+bool node_gain(const struct session_state *state, const struct session_node *node, double *gain);
 /* What of its training is done, 0…1; and the seconds until its end, negative: unknown. */
 double node_share(const struct session_node *node);
 double node_seconds_left(const struct model *model, const struct session_node *node);
@@ -21,12 +21,12 @@ double node_rate(const struct session_node *node);
 
 /* How it grew, as long as `columns` allow: "W conv1 4→8, W conv3 4→8, D conv2 +3×3", "W conv1,3 D conv2", "W c1,3 D
    c2", "2W 1D". */
-void node_edge(const struct model *model, const struct session_node *node, bool unicode, int columns,
+void node_edge(const struct session_state *state, const struct session_node *node, bool unicode, int columns,
                struct text *text);
 
 /* The last validation accuracies as a sparkline, from its own lowest to the best of the session. */
-void node_spark(const struct model *model, const struct session_node *node, struct canvas *canvas, struct area area,
-                int x, int y, int width, enum style style);
+void node_spark(const struct session_state *state, const struct session_node *node, struct canvas *canvas,
+                struct area area, int x, int y, int width, enum style style);
 
 /* "18m": a time that has passed, in one unit or two. */
 char *node_age(char buffer[TEXT_SHORT], double seconds);

@@ -50,7 +50,7 @@ static void seek(const struct tui_source *source, struct model *model, int64_t p
 
 static void seek_time(const struct tui_source *source, struct model *model, double time)
 {
-    time = time < 0 ? 0 : time > model->length ? model->length : time;
+    time = time < 0 ? 0 : time > model->replay.length ? model->replay.length : time;
     seek(source, model, replay_position_at(source->replay, time));
     model->now = time;
 }
@@ -63,8 +63,8 @@ static void find_marks(const struct replay *replay, struct model *model)
         unsigned marks = replay_marks(replay, position);
         if (!marks)
             continue;
-        model->marks = memory_grow(model->marks, (size_t)model->mark_count, &capacity, sizeof *model->marks);
-        model->marks[model->mark_count++] =
+        model->replay.marks = memory_grow(model->replay.marks, (size_t)model->replay.mark_count, &capacity, sizeof *model->replay.marks);
+        model->replay.marks[model->replay.mark_count++] =
             (struct replay_bar_mark){replay_time(replay, position), marks & REPLAY_USER      ? STYLE_USER
                                                                     : marks & REPLAY_FAILURE ? STYLE_FAILED
                                                                                              : STYLE_BEST};
@@ -73,10 +73,10 @@ static void find_marks(const struct replay *replay, struct model *model)
 
 void replay_bar_start(const struct tui_source *source, struct model *model)
 {
-    model->event_total = replay_count(source->replay);
-    model->length = replay_time(source->replay, model->event_total);
-    model->speed = source->speed;
-    model->playing = true;
+    model->replay.event_total = replay_count(source->replay);
+    model->replay.length = replay_time(source->replay, model->replay.event_total);
+    model->replay.speed = source->speed;
+    model->replay.playing = true;
     find_marks(source->replay, model);
     seek_time(source, model, source->from);
     if (model->state->node_count == 0) /* begin where there is something to see */
@@ -89,14 +89,14 @@ static bool jump(const struct tui_source *source, struct model *model, int64_t p
         model_say(model, "no %s there", what);
     else
         seek(source, model, position);
-    model->playing = model->playing && position < 0;
+    model->replay.playing = model->replay.playing && position < 0;
     return true;
 }
 
 static void change_speed(struct model *model, double factor)
 {
-    double speed = model->speed * factor;
-    model->speed = speed < slowest ? slowest : speed > fastest ? fastest : speed;
+    double speed = model->replay.speed * factor;
+    model->replay.speed = speed < slowest ? slowest : speed > fastest ? fastest : speed;
 }
 
 bool replay_bar_request(const struct tui_source *source, struct model *model, enum request request)
@@ -104,9 +104,9 @@ bool replay_bar_request(const struct tui_source *source, struct model *model, en
     struct replay *replay = source->replay;
     switch (request) {
     case REQUEST_PAUSE:
-        if (!model->playing && model->ended)
+        if (!model->replay.playing && model->ended)
             seek_time(source, model, 0);
-        model->playing = !model->playing;
+        model->replay.playing = !model->replay.playing;
         return true;
     case REQUEST_SLOWER:
         change_speed(model, 0.5);
@@ -115,10 +115,10 @@ bool replay_bar_request(const struct tui_source *source, struct model *model, en
         change_speed(model, 2);
         return true;
     case REQUEST_BACK:
-        seek_time(source, model, model->now - model->length / 20);
+        seek_time(source, model, model->now - model->replay.length / 20);
         return true;
     case REQUEST_ON:
-        seek_time(source, model, model->now + model->length / 20);
+        seek_time(source, model, model->now + model->replay.length / 20);
         return true;
     case REQUEST_STEP:
         return jump(source, model, replay_position(replay) < replay_count(replay) ? replay_position(replay) + 1 : -1,
@@ -143,7 +143,7 @@ bool replay_bar_command(const struct tui_source *source, struct model *model, co
     double place;
     if (strncmp(words, "goto ", 5))
         return false;
-    if (text_to_place(words + 5, model->length, &place))
+    if (text_to_place(words + 5, model->replay.length, &place))
         model_say(model, "%s: goto takes a share (50%%) or a time (90, 1h02m)", words);
     else
         seek_time(source, model, place);
@@ -154,7 +154,7 @@ void replay_bar_click(const struct tui_source *source, struct model *model, stru
 {
     struct area line = bars_transport_line(model, bar);
     if (line.width > 1)
-        seek_time(source, model, model->length * (x - line.x) / (line.width - 1));
+        seek_time(source, model, model->replay.length * (x - line.x) / (line.width - 1));
 }
 
 /* The session's clock when the person's has gone on by `passed`: a wait that would be longer passes in
@@ -163,10 +163,10 @@ static double advance(const struct tui_source *source, const struct model *model
 {
     double now = model->now, begin, end;
     if (source->compress <= 0)
-        return now + passed * model->speed;
-    while (passed > 0 && now < model->length) {
+        return now + passed * model->replay.speed;
+    while (passed > 0 && now < model->replay.length) {
         replay_wait(source->replay, replay_position_at(source->replay, now), &begin, &end);
-        double rate = fmax(model->speed, (end - begin) / source->compress);
+        double rate = fmax(model->replay.speed, (end - begin) / source->compress);
         if (end <= now || passed * rate < end - now)
             return now + passed * rate;
         passed -= (end - now) / rate;
@@ -177,14 +177,14 @@ static double advance(const struct tui_source *source, const struct model *model
 
 bool replay_bar_tick(const struct tui_source *source, struct model *model, double monotonic)
 {
-    double passed = model->ticked > 0 ? monotonic - model->ticked : 0;
+    double passed = model->replay.ticked > 0 ? monotonic - model->replay.ticked : 0;
     struct event event;
     struct error error = {{0}};
-    model->ticked = monotonic;
-    if (!model->playing)
+    model->replay.ticked = monotonic;
+    if (!model->replay.playing)
         return false;
     model->now = advance(source, model, passed);
-    model->now = model->now > model->length ? model->length : model->now;
+    model->now = model->now > model->replay.length ? model->replay.length : model->now;
     int64_t target = replay_position_at(source->replay, model->now);
     if (target - replay_position(source->replay) > EVENTS_A_TICK) {
         double now = model->now;
@@ -198,6 +198,6 @@ bool replay_bar_tick(const struct tui_source *source, struct model *model, doubl
     if (*error.text)
         model_say(model, "%s", error.text);
     model->ended = target == replay_count(source->replay);
-    model->playing = model->playing && !model->ended && !*error.text;
+    model->replay.playing = model->replay.playing && !model->ended && !*error.text;
     return true;
 }

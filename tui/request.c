@@ -11,6 +11,8 @@
 #include <string.h>
 #include <wchar.h>
 
+#include <utf8proc.h>
+
 #include "util/bug.h"
 #include "util/memory.h"
 
@@ -58,11 +60,10 @@ int key_parse(const char *name)
             return named_keys[i].key;
     if (!strncmp(name, "C-", 2) && isalpha((unsigned char)name[2]) && !name[3])
         return control_key(name[2]);
-    wchar_t character;
-    mbstate_t state = {0};
-    size_t length = strlen(name);
-    bool one = length && mbrtowc(&character, name, length, &state) == length;
-    return one && character > ' ' && character != 0x7f ? (int)character : -1;
+    utf8proc_int32_t character;
+    utf8proc_ssize_t length = utf8proc_iterate((const utf8proc_uint8_t *)name, -1, &character);
+    bool one = length > 0 && !name[length];
+    return one && character > ' ' && character != 0x7f ? character : -1;
 }
 
 const char *key_describe(int key, char buffer[16])

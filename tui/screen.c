@@ -15,6 +15,44 @@ const struct view *const views[PANE_COUNT] = {
     [PANE_TRADE] = &view_trade,     [PANE_QUEUE] = &view_queue,
 };
 
+/* --- scrolling --- */
+
+bool scroll_request(int *top, enum request request, int height)
+{
+    enum { END = 1 << 20 }; /* settled later */
+    int page = height > 2 ? height - 1 : 1;
+    switch (request) {
+    case REQUEST_UP:
+        *top -= 1;
+        return true;
+    case REQUEST_DOWN:
+        *top += 1;
+        return true;
+    case REQUEST_PAGE_UP:
+        *top -= page;
+        return true;
+    case REQUEST_PAGE_DOWN:
+        *top += page;
+        return true;
+    case REQUEST_FIRST:
+        *top = 0;
+        return true;
+    case REQUEST_LAST:
+        *top = END;
+        return true;
+    default:
+        return false;
+    }
+}
+
+void scroll_settle(int *top, int last)
+{
+    *top = *top > last ? last : *top;
+    *top = *top < 0 ? 0 : *top;
+}
+
+/* --- panes --- */
+
 static const struct {
     char key;
     const char *title;
@@ -120,7 +158,7 @@ void screen_focus(struct model *model, enum pane pane, int width, int height)
 {
     struct layout layout;
     model->focus = pane;
-    model->detail = model->comparing = false;
+    model->detail.open = model->comparing = false;
     compute_layout(model, width, height, &layout);
     if (layout.header.width && !layout.panes[pane].width)
         model->zoomed = true;
@@ -153,7 +191,7 @@ bool screen_request(struct model *model, enum request request, int width, int he
     compute_layout(model, width, height, &layout);
     if (model->comparing)
         return compare_request(request);
-    if (model->detail)
+    if (model->detail.open)
         return detail_request(model, request, height);
     return view->request && view->request(model, request, inside_of(layout.panes[model->focus]));
 }
@@ -169,7 +207,7 @@ static void mouse_over_panes(struct model *model, int height, int wheel)
 void screen_mouse(struct model *model, int width, int height, int x, int y, int wheel)
 {
     struct layout layout;
-    if (model->detail || model->comparing) {
+    if (model->detail.open || model->comparing) {
         mouse_over_panes(model, height, wheel);
         return;
     }
@@ -190,7 +228,7 @@ void screen_mouse(struct model *model, int width, int height, int x, int y, int 
 void screen_draw(struct model *model, struct canvas *canvas)
 {
     struct layout layout;
-    model_build_rows(model);
+    tree_build(model);
     compute_layout(model, canvas->width, canvas->height, &layout);
     if (layout.panes[PANE_TREE].width && !layout.panes[model->focus].width)
         model->focus = PANE_TREE; /* the screen has become smaller, or is shared again */
@@ -203,7 +241,7 @@ void screen_draw(struct model *model, struct canvas *canvas)
         bars_draw_transport(model, canvas, layout.transport);
     if (model->comparing)
         compare_draw(model, canvas, middle_of(&layout));
-    else if (model->detail)
+    else if (model->detail.open)
         draw_detail(model, canvas, middle_of(&layout));
     else
         draw_panes(model, canvas, &layout);

@@ -24,26 +24,26 @@ struct forest {
 
 /* --- folding --- */
 
-bool model_is_folded(const struct model *model, int64_t node)
+bool tree_is_folded(const struct model *model, int64_t node)
 {
-    return node > 0 && (size_t)node < model->fold_capacity && model->folded[node];
+    return node > 0 && (size_t)node < model->tree.fold_capacity && model->tree.folded[node];
 }
 
-void model_fold(struct model *model, int64_t node, bool folded)
+void tree_fold(struct model *model, int64_t node, bool folded)
 {
-    if (model_is_folded(model, node) == folded || node < 1 || node > model->state->node_count)
+    if (tree_is_folded(model, node) == folded || node < 1 || node > model->state->node_count)
         return;
-    if ((size_t)node >= model->fold_capacity) {
+    if ((size_t)node >= model->tree.fold_capacity) {
         size_t capacity = (size_t)model->state->node_count * 2 + 64;
-        model->folded = memory_resize(model->folded, capacity, sizeof *model->folded);
-        memset(model->folded + model->fold_capacity, 0, capacity - model->fold_capacity);
-        model->fold_capacity = capacity;
+        model->tree.folded = memory_resize(model->tree.folded, capacity, sizeof *model->tree.folded);
+        memset(model->tree.folded + model->tree.fold_capacity, 0, capacity - model->tree.fold_capacity);
+        model->tree.fold_capacity = capacity;
     }
-    model->folded[node] = folded;
-    model->rows_stale = true;
+    model->tree.folded[node] = folded;
+    model->tree.stale = true;
 }
 
-void model_fold_below(struct model *model, int64_t node, bool folded)
+void tree_fold_below(struct model *model, int64_t node, bool folded)
 {
     int64_t count = model->state->node_count;
     if (node < 1 || node > count)
@@ -54,12 +54,18 @@ void model_fold_below(struct model *model, int64_t node, bool folded)
         const struct session_node *each = session_node(model->state, i);
         inside[i] |= inside[each->facts.parent];
         if (inside[i] && each->child_count)
-            model_fold(model, i, folded);
+            tree_fold(model, i, folded);
     }
     free(inside);
 }
 
-/* --- what is looked for --- */
+void tree_done(struct tree *tree)
+{
+    free(tree->folded);
+    free(tree->rows);
+}
+
+/* --- the filter --- */
 
 static bool contains(const char *text, const char *what)
 {
@@ -110,10 +116,10 @@ static bool matches(const struct session_node *node, const struct wanted *wanted
 static void find_matches(struct forest *forest)
 {
     const struct model *model = forest->model;
-    struct wanted wanted = wanted_of(model->filter);
+    struct wanted wanted = wanted_of(model->tree.filter);
     for (int64_t i = forest->count; i >= 1; i--) {
         const struct session_node *node = session_node(model->state, i);
-        forest->matches[i] = !model->filter[0] || matches(node, &wanted);
+        forest->matches[i] = !model->tree.filter[0] || matches(node, &wanted);
         forest->kept[i] |= forest->matches[i];
         forest->kept[node->facts.parent] |= forest->kept[i];
     }
@@ -137,11 +143,11 @@ static int compare_siblings(const void *left, const void *right)
 static double order_key(const struct model *model, const struct session_node *node)
 {
     double gain;
-    switch (model->order) {
+    switch (model->tree.order) {
     case ORDER_ACCURACY:
         return node->status == NODE_DONE && node->accuracy == node->accuracy ? node->accuracy : -1;
     case ORDER_GAIN:
-        return node->status == NODE_DONE && node_gain(model, node, &gain) ? gain : -2;
+        return node->status == NODE_DONE && node_gain(model->state, node, &gain) ? gain : -2;
     case ORDER_PARAMETERS:
         return -(double)node->facts.parameters;
     default:
@@ -173,7 +179,7 @@ static void index_children(struct forest *forest)
         forest->next[i] = forest->first[parent];
         forest->first[parent] = i;
     }
-    if (forest->model->order == ORDER_NUMBER)
+    if (forest->model->tree.order == ORDER_NUMBER)
         return;
     struct sibling *siblings = memory_new((size_t)forest->count + 1, sizeof *siblings);
     for (int64_t i = 0; i <= forest->count; i++)
@@ -186,7 +192,7 @@ static void index_children(struct forest *forest)
 
 static bool is_open(const struct forest *forest, int64_t node)
 {
-    return forest->first[node] && (forest->model->filter[0] || !model_is_folded(forest->model, node));
+    return forest->first[node] && (forest->model->tree.filter[0] || !tree_is_folded(forest->model, node));
 }
 
 static struct tree_row row_of(const struct forest *forest, int64_t node, int depth, uint64_t last_at)
@@ -208,10 +214,10 @@ static void walk(const struct forest *forest, struct model *model)
     int64_t node = forest->first[0];
     int depth = 0;
     uint64_t last_at = 0;
-    model->row_count = 0;
+    model->tree.row_count = 0;
     while (node) {
         struct tree_row row = row_of(forest, node, depth, last_at);
-        model->rows[model->row_count++] = row;
+        model->tree.rows[model->tree.row_count++] = row;
         if (is_open(forest, node)) {
             node = forest->first[node];
             last_at = row.last_at;
@@ -230,19 +236,19 @@ static void walk(const struct forest *forest, struct model *model)
 /* A row that moved takes the scroll with it, so that the eye finds it where it was. */
 static void keep_place(struct model *model, int before)
 {
-    int after = model_row_of(model, model->selected);
+    int after = tree_row_of(model, model->selected);
     if (before >= 0 && after >= 0)
-        model->tree_top += after - before;
-    if (model->tree_top < 0)
-        model->tree_top = 0;
+        model->tree.top += after - before;
+    if (model->tree.top < 0)
+        model->tree.top = 0;
 }
 
-void model_build_rows(struct model *model)
+void tree_build(struct model *model)
 {
-    if (!model->rows_stale && model->rows)
+    if (!model->tree.stale && model->tree.rows)
         return;
     size_t count = (size_t)model->state->node_count + 1;
-    int before = model_row_of(model, model->selected);
+    int before = tree_row_of(model, model->selected);
     struct forest forest = {
         .model = model,
         .count = model->state->node_count,
@@ -254,26 +260,26 @@ void model_build_rows(struct model *model)
     };
     find_matches(&forest);
     index_children(&forest);
-    model->rows = memory_resize(model->rows, count, sizeof *model->rows);
+    model->tree.rows = memory_resize(model->tree.rows, count, sizeof *model->tree.rows);
     walk(&forest, model);
     free(forest.first);
     free(forest.next);
     free(forest.below);
     free(forest.matches);
     free(forest.kept);
-    model->rows_stale = false;
+    model->tree.stale = false;
     keep_place(model, before);
 }
 
-int model_row_of(const struct model *model, int64_t node)
+int tree_row_of(const struct model *model, int64_t node)
 {
-    for (int i = 0; i < model->row_count; i++)
-        if (model->rows[i].node == node)
+    for (int i = 0; i < model->tree.row_count; i++)
+        if (model->tree.rows[i].node == node)
             return i;
     return -1;
 }
 
-void model_select(struct model *model, int64_t node)
+void tree_select(struct model *model, int64_t node)
 {
     const struct session_node *above = session_node(model->state, node);
     if (!above)
@@ -281,5 +287,5 @@ void model_select(struct model *model, int64_t node)
     model->selected = node;
     model->follow = false;
     while ((above = session_node(model->state, above->facts.parent)))
-        model_fold(model, above->facts.node, false);
+        tree_fold(model, above->facts.node, false);
 }

@@ -19,8 +19,9 @@ struct tui_source {
     int (*descriptor)(void *context);
     /* The next waiting event (the caller's to event_done), or false. */
     bool (*next)(void *context, struct event *event);
-    /* True when no event will come any more. */
-    bool (*ended)(void *context);
+    /* True when no event will come any more; true only after `next` has given the last one.  `error`: why it ended so
+       early, or unchanged. */
+    bool (*ended)(void *context, struct error *error);
     /* A person's words.  NULL: this source can only be watched. */
     void (*command)(void *context, const char *words);
     struct replay *replay; /* MODE_REPLAY: what the bar moves in (sessions/replay.h); `next` then gives no events */

@@ -28,6 +28,11 @@ void tree_find(struct model *model, const char *what);
 /* By enum pane. */
 extern const struct view *const views[PANE_COUNT];
 
+/* Scrolling a list whose line `top` is the first on the screen.  True: the request moved it; scroll_settle() keeps it
+   within 0 and `last`. */
+bool scroll_request(int *top, enum request request, int height);
+void scroll_settle(int *top, int last);
+
 /* Header, replay bar and key bar are drawn by bars.c; details over the middle by detail.c. */
 void bars_draw_header(const struct model *model, struct canvas *canvas, struct area area);
 void bars_draw_transport(const struct model *model, struct canvas *canvas, struct area area);

@@ -150,7 +150,7 @@ static void draw_earlier(const struct model *model, struct canvas *canvas, struc
         int end = inside.width - 14;
         if (node && !record->known && end > 19) {
             struct text edge = TEXT_EMPTY;
-            node_edge(model, node, canvas->unicode, end - 16, &edge);
+            node_edge(model->state, node, canvas->unicode, end - 16, &edge);
             canvas_text(canvas, area_part(inside, 0, 0, end, inside.height), 15, y, STYLE_NORMAL, "%s",
                         text_string(&edge));
             text_done(&edge);
@@ -159,7 +159,7 @@ static void draw_earlier(const struct model *model, struct canvas *canvas, struc
         }
         if (node && node->status == NODE_DONE && end > 0) {
             canvas_text(canvas, inside, end, y, STYLE_NORMAL, "%6.2f", 100 * node->accuracy);
-            if (node_gain(model, node, &gain))
+            if (node_gain(model->state, node, &gain))
                 canvas_text(canvas, inside, end + 7, y, gain < 0 ? STYLE_LOSS : STYLE_GAIN, "%+6.2f", 100 * gain);
         } else if (node && end > 0) {
             canvas_text(canvas, inside, end + 1, y, node_style(node->status), "%s", node_word(node->status));

@@ -270,7 +270,7 @@ static void draw_curves(const struct model *model, struct canvas *canvas, struct
     int count = choose_series(model, series);
     bool legend = inside.height >= 5, axis = inside.height >= 4;
     struct plot plot = {.area = area_part(inside, AXIS, legend, inside.width - AXIS, inside.height - legend - axis),
-                        .error_scale = model->error_scale};
+                        .error_scale = model->curves.error_scale};
     if (!count) {
         canvas_text(canvas, inside, 0, 0, STYLE_DIM, "no epoch is done yet");
         return;
@@ -291,7 +291,7 @@ static void draw_curves(const struct model *model, struct canvas *canvas, struct
 
 static void title_curves(const struct model *model, struct text *text)
 {
-    text_add(text, "%s", model->error_scale ? "validation error %, log" : "validation accuracy %");
+    text_add(text, "%s", model->curves.error_scale ? "validation error %, log" : "validation accuracy %");
 }
 
 const struct view view_curves = {.draw = draw_curves, .title = title_curves, .request = tree_request};

@@ -59,11 +59,11 @@ static void draw_origin(const struct model *model, const struct session_node *no
     int from = 0;
     if (node->facts.parent)
         from = 8 + (int)strlen("from n12345");
-    node_edge(model, node, canvas->unicode, area.width - from, &edge);
+    node_edge(model->state, node, canvas->unicode, area.width - from, &edge);
     int x = canvas_text(canvas, area, 0, 0, STYLE_NORMAL, "%s", text_string(&edge));
     if (node->facts.parent)
         x = canvas_text(canvas, area, x + 2, 0, STYLE_DIM, "from n%lld", (long long)node->facts.parent);
-    if (node_gain(model, node, &gain))
+    if (node_gain(model->state, node, &gain))
         x = canvas_text(canvas, area, x + 1, 0,
                         node->status != NODE_DONE ? STYLE_DIM
                         : gain < 0                ? STYLE_LOSS

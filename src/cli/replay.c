@@ -19,7 +19,7 @@ static bool next(void *context, struct event *event)
     return false;
 }
 
-static bool ended(void *context)
+static bool ended(void *context, struct error *error)
 {
     return false;
 }

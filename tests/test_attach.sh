@@ -1,7 +1,7 @@
 #!/bin/sh
 # Searches in the background: --detach, and attach from other processes that watch and steer.
 . "$top_srcdir/tests/tap.sh"
-plan 40
+plan 42
 
 trap 'for lock in "$work"/*.esp/lock; do owner "$lock" && kill -9 "$process" 2>/dev/null; done; rm -rf "$work"' EXIT
 
@@ -122,3 +122,20 @@ ok "resume goes on" "$espalier" resume one --headless --networks 3
 long=$(printf 'a%.0s' $(seq 100))
 mkdir -p "$long/$long" && start --out "$long/$long/far" >/dev/null
 ok "a long path" "$espalier" attach "$work/$long/$long/far" --send stop
+
+# --- a pipe that nobody reads ---
+mkfifo pipe
+exec 3<>pipe # open at both ends, so that nothing waits for the other
+"$espalier" run --json --out slow --data idx:set --start 'C(4,3,1) P(2,2) C(4,3,1) A(4,4) FC(8) SM(2)' --epochs 40 \
+    --start-epochs 1 --validation 112 --networks 20 --devices cpu:1 >pipe &
+slow=$!
+finished() {
+    "$espalier" show slow 2>/dev/null | grep -q 'finished (budget)'
+}
+within "a search whose output nobody reads goes on to its end" finished
+cat pipe >slow.out 3>&- &
+reader=$!
+exec 3>&-
+wait $slow && wait $reader && grep -c . slow.out >lines && [ "$(wc -c <slow.out)" -gt 70000 ] &&
+    tail -n 1 slow.out | grep -q '"k": *"finished"'
+report $? "and then all of it can be read"

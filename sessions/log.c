@@ -1,13 +1,13 @@
 /*
- * log.c - the one writer of a session's log.
+ * log.c - writes a session's log.
  *
- *   1. The writer holds flock() on `lock` from log_create() or log_open() to log_close(); the lock falls with the
- *      process, however that ends.  The file's text (pid, host) is for the message only.
+ *   1. The writer holds flock() on `lock` from log_create() or log_open() to log_close(); the kernel
+ *      releases it when the process ends.  The file's text (pid, host) is for the message only.
  *   2. Bytes 0 … end-1 of events.log are whole good frames, and the file ends there whenever no call is in progress.
  *   3. A frame is written at `end` in one write.  If anything fails before it is there (and synced, for the kinds that
- *      are), the file is cut back to `end`: the event never was.  If the cut fails too, the next frame is written over
- *      the rest, and a reader sees a torn end until then.
- *   4. Numbers are handed out only to events that are in the file.
+ *      are), the file is truncated to `end`, as if the event had never been.  If that fails too, the next frame
+ *      overwrites the rest, and readers see a torn end until then.
+ *   4. Only events that are in the file have a number.
  *
  *     (no folder) --log_create--> open <--log_open-- closed
  *                                  | ^--.
@@ -76,7 +76,7 @@ int log_lock(const char *folder, struct error *error)
         gethostname(host, sizeof host - 1);
         int length = snprintf(owner, sizeof owner, "%ld %s\n", (long)getpid(), host);
         bool told = !ftruncate(lock, 0) && pwrite(lock, owner, (size_t)length, 0) == length;
-        (void)told; /* on a full disk the lock holds all the same, and a second writer's message knows less */
+        (void)told; /* on a full disk the lock still holds; only a second writer's message lacks the pid */
     }
     free(path);
     return lock;
@@ -148,7 +148,7 @@ static void writer_free(struct log_writer *writer)
     free(writer);
 }
 
-/* The folders of the files that events name.  A copy of a session may have lost one that was empty. */
+/* The folders of the files that events name.  A copy of a session may lack one that was empty. */
 static int make_folders(const char *folder, struct error *error)
 {
     return make_folder(folder, "weights", error) || make_folder(folder, "policy", error) ? -1 : 0;
@@ -161,7 +161,7 @@ static void remove_in(const char *folder, const char *name)
     free(path);
 }
 
-/* The folder was empty: leave nothing half made in it. */
+/* The folder was empty before: leave nothing incomplete in it. */
 static void remove_files(const struct log_writer *writer)
 {
     static const char *const names[] = {LOG_FILE, "policy", "weights", LOCK_FILE};

@@ -473,7 +473,7 @@ static void views_in_any_area(void **state)
             detail_draw(&model, &canvas, inside);
             compare_draw(&model, &canvas, inside);
             bars_draw_header(&model, &canvas, inside);
-            bars_draw_transport(&model, &canvas, inside);
+            bars_draw_replay_bar(&model, &canvas, inside);
             bars_draw_keys(&model, &canvas, inside);
             for (int y = 0; y < 30; y++)
                 for (int x = 0; x < 60; x++)

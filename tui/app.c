@@ -1,9 +1,9 @@
 /*
- * app.c - the one loop: events in, keys in, a frame out.
+ * app.c - the terminal's main loop.
  *
- * It waits in one poll() for the keyboard, the signals and the source. Events are folded as they come; a frame is drawn
- * at once after a key and otherwise at most ten times a second, and sends nothing when nothing changed. A key goes to the
- * overlay if one is open, else to the view with the focus, else it is answered here.
+ * It waits in one poll() for the keyboard, signals and the source of events. Events are folded as they come. A frame is
+ * drawn at once after a key and otherwise at most ten times a second. A key goes to the overlay if one is open, else to
+ * the view with the focus; a request that the view doesn't handle is handled here.
  */
 #include "tui/tui.h"
 
@@ -25,7 +25,7 @@
 #include "util/memory.h"
 
 static const double frame_seconds = 0.1, idle_seconds = 1;
-enum { EVENTS_A_TURN = 4096 };
+enum { EVENTS_PER_LOOP = 4096 };
 
 struct app {
     const struct tui_source *source;
@@ -34,8 +34,8 @@ struct app {
     struct canvas canvas;
     struct overlay *overlay;
     int signals;            /* signalfd */
-    bool dirty;             /* the model is not as it was drawn: a frame is due within frame_seconds */
-    bool asked;             /* by a key, or by a terminal that changed: a frame is due at once */
+    bool dirty;             /* the model has changed: a frame is due within frame_seconds */
+    bool asked;             /* a key came, or the terminal changed: a frame is due at once */
     bool mouse, leave;
     bool dragging;          /* the button went down on replay's bar, which follows it */
     enum tui_outcome outcome;
@@ -58,8 +58,8 @@ void tui_block_signals(void)
     pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
-/* After the screens: Ctrl-C ends at once what takes too long to end in good order. Not the others: a lost connection
-   sends SIGHUP more than once. */
+/* After the screens are closed Ctrl-C ends the program at once. The other signals stay blocked: a lost connection sends
+   SIGHUP more than once. */
 static void let_interrupt_end(void)
 {
     sigset_t set;
@@ -74,15 +74,15 @@ static void leave(struct app *app, enum tui_outcome outcome)
     app->outcome = outcome;
 }
 
-/* Nothing answers any more. */
-static bool is_over(const struct app *app)
+/* The search takes no commands any more. */
+static bool has_ended(const struct app *app)
 {
     return app->model.ended && app->model.mode != MODE_REPLAY;
 }
 
 static void send(struct app *app, const char *words)
 {
-    if (is_over(app))
+    if (has_ended(app))
         model_say(&app->model, "the search has ended: `espalier resume %s --networks N` goes on",
                   app->model.session_name);
     else if (app->source->command)
@@ -104,7 +104,7 @@ static void draw(struct app *app)
     app->drawn = clock_monotonic();
 }
 
-/* --- requests that no view answered --- */
+/* --- requests that no view handled --- */
 
 static void save_screen(struct app *app)
 {
@@ -152,7 +152,7 @@ static const struct session_node *selected(const struct app *app)
     return session_node(app->model.state, app->model.selected);
 }
 
-/* Requests that reach the search, or open what asks for them. */
+/* Requests that send a command to the search, or open the dialog for one. */
 static bool steer(struct app *app, enum request request)
 {
     struct model *model = &app->model;
@@ -196,12 +196,12 @@ static bool steer(struct app *app, enum request request)
     }
 }
 
-/* May a dialog open?  Not one that promises what nobody does; but in a recording a person may see what growing costs. */
+/* May the dialog open? Not when no search could do it; but a recording still shows what growing costs. */
 static bool can_ask(const struct app *app, enum request request)
 {
     if (app->model.mode == MODE_REPLAY)
         return request == REQUEST_WIDEN || request == REQUEST_DEEPEN;
-    return !is_over(app);
+    return !has_ended(app);
 }
 
 static void close_overlay(struct app *app)
@@ -314,7 +314,7 @@ static void on_overlay_key(struct app *app, int key)
     text_done(&words);
 }
 
-/* A press on replay's bar, or the button held since one: true, and the replay is there. */
+/* True: the button was pressed on the replay bar, or is still held, and the replay has moved there. */
 static bool move_replay(struct app *app, struct mouse mouse, struct area bar)
 {
     if (!mouse.drag)
@@ -328,15 +328,15 @@ static void on_mouse(struct app *app)
 {
     int width = app->canvas.width, height = app->canvas.height;
     struct mouse mouse = terminal_mouse(app->terminal);
-    if (app->overlay && mouse.wheel) /* which is the arrow keys to it, and no click reaches what lies behind */
+    if (app->overlay && mouse.wheel) /* as arrow keys; clicks don't reach what lies behind the overlay */
         on_overlay_key(app, mouse.wheel < 0 ? KEY_CODE_UP : KEY_CODE_DOWN);
-    else if (!app->overlay && !move_replay(app, mouse, screen_transport(&app->model, width, height)) && !mouse.drag)
+    else if (!app->overlay && !move_replay(app, mouse, screen_replay_bar(&app->model, width, height)) && !mouse.drag)
         screen_mouse(&app->model, width, height, mouse.x, mouse.y, mouse.wheel);
 }
 
 static void on_key(struct app *app, int key)
 {
-    app->model.message[0] = '\0'; /* the answer of the last request has been read */
+    app->model.message[0] = '\0'; /* the person has read the last answer */
     if (terminal_pasted(app->terminal)) {
         if (app->overlay && overlay_takes_text(app->overlay))
             on_overlay_key(app, key);
@@ -345,7 +345,7 @@ static void on_key(struct app *app, int key)
     } else if (key == KEY_CODE_MOUSE) {
         on_mouse(app);
     } else if (request_of_key(key) == REQUEST_REDRAW || request_of_key(key) == REQUEST_SUSPEND) {
-        answer(app, request_of_key(key)); /* whatever is open */
+        answer(app, request_of_key(key)); /* even when an overlay is open */
     } else if (app->overlay) {
         on_overlay_key(app, key);
     } else if (key >= '1' && key < '1' + PANE_COUNT) {
@@ -378,7 +378,7 @@ static void read_signals(struct app *app)
 static void read_events(struct app *app)
 {
     struct event event;
-    for (int i = 0; i < EVENTS_A_TURN && app->source->next(app->source->context, &event); i++) {
+    for (int i = 0; i < EVENTS_PER_LOOP && app->source->next(app->source->context, &event); i++) {
         model_apply(&app->model, &event);
         event_done(&event);
         app->arrived = clock_monotonic();
@@ -404,7 +404,7 @@ static int milliseconds_to_wait(const struct app *app)
     return left <= 0 ? 0 : (int)(left * 1000) + 1;
 }
 
-static void turn(struct app *app)
+static void loop_once(struct app *app)
 {
     bool behind = terminal_is_behind(app->terminal);
     struct pollfd wait[4] = {
@@ -432,11 +432,11 @@ static void turn(struct app *app)
     double now = clock_monotonic();
     bool due = (app->dirty && now - app->drawn >= frame_seconds) || now - app->drawn >= idle_seconds;
     if (terminal_is_behind(app->terminal))
-        return; /* the next frame waits until the terminal has taken this one */
+        return; /* draw the next frame when the terminal has taken this one */
     if (app->asked || (due && !app->model.frozen))
         draw(app);
     else if (app->model.frozen)
-        app->drawn = now; /* events are folded all the same, and drawn when a frame is asked for */
+        app->drawn = now; /* events are still folded; they are drawn at the next key */
 }
 
 static const char *theme_or_dark(const char *theme)
@@ -468,9 +468,9 @@ int tui_run(const struct tui_source *source, const struct tui_options *options, 
         replay_bar_start(source, &app->model);
     app->dirty = true;
     while (!app->leave)
-        turn(app);
+        loop_once(app);
     *outcome = app->outcome;
-    read_signals(app); /* those that came with the one that ended it */
+    read_signals(app); /* also those that came together with the last one */
     terminal_close(app->terminal);
     close(app->signals);
     let_interrupt_end();

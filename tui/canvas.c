@@ -1,9 +1,9 @@
 /*
- * canvas.c - cells, and the few shapes that the views are made of.
+ * canvas.c - cells, text, frames, meters, sparklines and braille dots.
  *
- * Braille: a cell's dots are bits of the code point U+2800 + bits, so that dots drawn later join those there. Without
- * Unicode the bits are kept in the cell all the same and become a character of their style when it is read
- * (canvas_shown), so that curves are told apart.
+ * Braille: a cell's dots are the low bits of a code point from U+2800, so dots drawn later join those already there.
+ * Without Unicode the cell still holds the bits; canvas_shown() turns them into an ASCII character that depends on the
+ * style, so that curves can be told apart.
  */
 #include "tui/canvas.h"
 
@@ -19,7 +19,7 @@
 
 enum { BRAILLE = 0x2800 };
 
-/* Stand-ins where the terminal has only ASCII. */
+/* The ASCII character that is shown instead. */
 static uint32_t ascii_of(uint32_t glyph)
 {
     static const struct { uint32_t glyph; char ascii; } table[] = {
@@ -131,11 +131,11 @@ static int write_text(struct canvas *canvas, struct area area, int x, int y, enu
     if (y < 0 || y >= area.height)
         return x;
     bool cut = x + canvas_columns(text) > area.width;
-    int room = area.width - (cut ? 1 : 0);
+    int end = area.width - (cut ? 1 : 0);
     while (*text) {
         uint32_t glyph = next_glyph(&text);
         int columns = glyph_columns(glyph);
-        if (x + columns > room)
+        if (x + columns > end)
             break;
         if (x >= 0 && columns) {
             canvas_put(canvas, area.x + x, area.y + y, glyph, style);
@@ -159,7 +159,7 @@ int canvas_text(struct canvas *canvas, struct area area, int x, int y, enum styl
     return write_text(canvas, area, x, y, style, text);
 }
 
-/* Bytes of the words at a text's begin that fit into `columns`; of one at least. */
+/* Length in bytes of the first words that fit into `columns`; at least one word. */
 static size_t words_within(const char *text, int columns)
 {
     char line[1024];
@@ -216,7 +216,7 @@ void canvas_restyle(struct canvas *canvas, struct area area, int y, enum style s
     }
 }
 
-/* Lines that leave a cell's middle, and the glyph for each set of them. */
+/* The directions in which lines leave a cell's middle, and the glyph for each set of directions. */
 enum { UP = 1, DOWN = 2, LEFT = 4, RIGHT = 8 };
 static const uint32_t joints[] = {' ', L'│', L'│', L'│', L'─', L'┘', L'┐', L'┤',
                                   L'─', L'└', L'┌', L'├', L'─', L'┴', L'┬', L'┼'};
@@ -228,7 +228,7 @@ static uint32_t joint(const struct canvas *canvas, unsigned lines)
     return __builtin_popcount(lines) > 2 ? '+' : ascii_of(joints[lines]);
 }
 
-/* A piece of a frame; it joins the lines of frames that are there already. */
+/* Add lines to a cell, joining those that are there already. */
 static void put_joint(struct canvas *canvas, int x, int y, unsigned lines, enum style style)
 {
     const struct cell *cell = canvas_cell(canvas, x, y);

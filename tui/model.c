@@ -1,8 +1,7 @@
 /*
- * model.c - events into what the screen shows: the state by its reducer, and beside it what only the screen needs.
+ * model.c - folds events into the session's state and into what only the screens need.
  *
- * Nothing beside the state adds to what is known of the session.  The tree's rows are only marked stale here; tree.c
- * makes them anew when they are drawn.
+ * The tree's rows are only marked stale here; tree.c rebuilds them when they are drawn.
  */
 #include "tui/model.h"
 
@@ -40,7 +39,8 @@ void model_say(struct model *model, const char *format, ...)
     va_start(list, format);
     vsnprintf(model->message, sizeof model->message, format, list);
     va_end(list);
-    model->message_until = model->now + message_seconds * (model->replay.playing && model->replay.speed > 1 ? model->replay.speed : 1);
+    bool fast = model->replay.playing && model->replay.speed > 1;
+    model->message_until = model->now + message_seconds * (fast ? model->replay.speed : 1);
 }
 
 /* --- following --- */
@@ -58,7 +58,7 @@ static void unfold_above(struct model *model, int64_t node)
         tree_fold(model, above->facts.node, false);
 }
 
-/* Stay with a network until it ends, then take the one that started last; after the end the best. */
+/* Keep the selection until its training ends, then select the network that started last; after the search the best. */
 static void follow(struct model *model)
 {
     if (!model->selected && model->state->node_count)

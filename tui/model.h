@@ -1,5 +1,6 @@
 /*
- * model.h - everything the screen is a function of: the session's state, what the views share, and each view's own state.
+ * model.h - everything the screen is a function of: the session's state, what the views share, and each view's own
+ * state.
  *
  * The model folds the events it is given with session_apply() and never touches the engine.  Views draw it as const
  * and change it only in their `request`, `mouse` and `settle`.  UI thread only.
@@ -22,15 +23,15 @@ enum { HISTORY_SAMPLES = 240, LOG_LINES = 500 };
 struct tree_row {
     int64_t node;
     int depth;
-    uint64_t last_at; /* bit d: the ancestor at depth d is the last child (its rail is blank); depths past 63 share bit 63 */
+    uint64_t last_at; /* bit d: the ancestor at depth d is the last child; depths past 63 share bit 63 */
     bool parent;      /* has children */
-    bool folded;      /* … that are hidden */
+    bool folded;      /* its children are hidden */
     bool matches;     /* the filter; otherwise a network below it does */
     int64_t hidden;   /* how many networks are hidden below */
 };
 
 /* tree.c */
-struct tree {
+struct tree_view {
     enum tree_order order;
     char filter[64]; /* "" : all */
     size_t fold_capacity;
@@ -67,13 +68,13 @@ struct devices_view {
 };
 
 /* detail.c */
-struct detail {
+struct detail_view {
     bool open;
     int64_t node; /* drawn last; another one is shown from its first line */
     int top;
 };
 
-/* A place on replay's bar. */
+/* A mark on the replay bar. */
 struct replay_bar_mark {
     double time;
     enum style style; /* STYLE_BEST, STYLE_FAILED or STYLE_USER */
@@ -97,7 +98,7 @@ struct model {
     struct session_state *state;
     char *session_name;
     double now; /* the session's time: of the last event, running on between events when live */
-    bool ended; /* the source has no more */
+    bool ended; /* the source has no more events */
 
     enum pane focus;
     bool zoomed, frozen;
@@ -109,10 +110,10 @@ struct model {
     char message[200]; /* the answer to the last request, in the key bar's place, until message_until */
     double message_until;
 
-    struct tree tree;
+    struct tree_view tree;
     struct log_view log;
     struct devices_view devices;
-    struct detail detail;
+    struct detail_view detail;
     struct replay_bar replay;
     struct { bool error_scale; } curves; /* view_curves.c: 1 - accuracy, logarithmic */
     struct { int top; } queue;           /* view_queue.c */
@@ -122,19 +123,19 @@ void model_init(struct model *model, enum model_mode mode, const char *session_n
 void model_done(struct model *model);
 /* Fold one event.  One that contradicts the state only adds a log line. */
 void model_apply(struct model *model, const struct event *event);
-/* Replace the state (a seek in replay); the model owns it.  Keeps the selection where it can; log and histories begin
-   anew: give model_recall() the last events before the place, in order, to have them back. */
+/* Replace the state, for a seek in a replay; the model owns it.  Keeps the selection if the network exists.  Log and
+   histories are cleared: model_recall() of the last events before that position, in order, fills them again. */
 void model_replace(struct model *model, struct session_state *state);
 void model_recall(struct model *model, const struct event *event);
 
 /* tree.c */
-void tree_build(struct model *model); /* rows from folding, order and filter, when they are stale */
+void tree_build(struct model *model); /* make the rows anew if they are stale */
 int tree_row_of(const struct model *model, int64_t node); /* or -1 */
 void tree_select(struct model *model, int64_t node);      /* unfolds its ancestors; ends following */
 void tree_fold(struct model *model, int64_t node, bool folded);
 void tree_fold_below(struct model *model, int64_t node, bool folded);
 bool tree_is_folded(const struct model *model, int64_t node);
-void tree_done(struct tree *tree);
+void tree_done(struct tree_view *tree);
 
 /* view_log.c; event_line.h says which events have a line. */
 void log_add(struct log_view *log, const struct session_state *state, const struct event *event);

@@ -1,8 +1,8 @@
 /*
  * node.c - status, progress, gain and edge of a network, for all views.
  *
- * An edge can hold many actions (one wider decision may widen every layer): it is told in full, or by layer, or only
- * counted, whichever is the most that fits.
+ * An edge can hold many actions (one wider decision may widen every layer). It is printed in full, by layer, or as
+ * counts: the longest form that fits.
  */
 #include "tui/node.h"
 
@@ -69,7 +69,7 @@ double node_seconds_left(const struct model *model, const struct session_node *n
     double share = node_share(node), passed = model->now - node->started;
     if (node->status != NODE_RUNNING || share <= 0)
         return -1;
-    if (node->curve_count && node->seconds > 0) /* by its own epochs: a pause is not in them */
+    if (node->curve_count && node->seconds > 0) /* the epochs' own seconds, which leave out pauses */
         return node->seconds / node->curve_count * node->epochs * (1 - share);
     return passed > 0 ? passed * (1 - share) / share : -1;
 }
@@ -110,13 +110,13 @@ static void add_numbers(const int *numbers, int count, struct text *text)
         last = first;
         while (last + 1 < count && numbers[last + 1] == numbers[last] + 1)
             last++;
-        last = last - first < 2 ? first : last; /* two neighbours are no range */
+        last = last - first < 2 ? first : last; /* write 1,2, not 1-2 */
         text_add(text, last > first ? "%s%d-%d" : "%s%d", first ? "," : "", numbers[first], numbers[last]);
     }
 }
 
-/* "W conv1,3 fc1 D conv2", or with the first letters only "W c1,3 f1 D c2": actions of one kind on layers of one kind,
-   one after the other, are one group. */
+/* "W conv1,3 fc1 D conv2", or with initials "W c1,3 f1 D c2": neighbouring actions of one kind on layers of one kind
+   are printed together. */
 static void edge_by_layer(const struct event_texts *actions, bool letters_only, struct text *text)
 {
     char last_kind = 0;
@@ -179,7 +179,7 @@ void node_spark(const struct session_state *state, const struct session_node *no
     width = width > WIDEST ? WIDEST : width;
     int count = node->curve_count < width ? node->curve_count : width;
     for (int i = 0; i < count; i++) {
-        /* A long curve is shown whole, thinned. */
+        /* A long curve is sampled down, so that all of it is shown. */
         int point = count > 1 ? (int)((int64_t)i * (node->curve_count - 1) / (count - 1)) : node->curve_count - 1;
         values[i] = node->curve[point].validation_accuracy;
         low = fmin(low, values[i]);

@@ -1,5 +1,6 @@
 /*
- * overlay_grow.c - widen and deepen by hand: choose a layer and a width or kernel, see what it costs, queue the network.
+ * overlay_grow.c - widen and deepen by hand: choose a layer and a width or kernel, see what it costs, queue the
+ * network.
  *
  * Widths and kernels are those of the session's search space.  The costs of parent and child come from arch/, the time
  * from the parent's, scaled by FLOPs.  Nothing is changed here: Enter leaves the words `grow N ACTION`.

@@ -1,8 +1,7 @@
 /*
- * overlay_help.c - the help page: the table of requests with the keys in force, the keys that can't be changed, and
- * what the signs in the tree mean.
+ * overlay_help.c - the help page: requests with their keys, the fixed keys, and what the signs in the tree mean.
  *
- * Long lines go on below; the page is as long as its width makes it, and scrolls as far as its end.
+ * Long lines are wrapped, so the page's length depends on its width.
  */
 #include "tui/overlay_kind.h"
 #include "util/bug.h"
@@ -10,7 +9,7 @@
 
 struct help {
     struct overlay overlay;
-    int top, page; /* first line shown, and how many are; settled when it is drawn */
+    int top, page; /* first line shown and number of lines shown; set when it is drawn */
 };
 
 struct entry {
@@ -58,7 +57,7 @@ static int draw_entries(struct canvas *canvas, struct area area, int y, const st
     return y;
 }
 
-/* The page with its first line in row `y`; returns the row behind its last. */
+/* Draw the page with its first line in row `y`; returns the row after its last. */
 static int draw_page(struct canvas *canvas, struct area area, int y)
 {
     for (enum request request = REQUEST_NONE + 1; request < REQUEST_COUNT; request++)
@@ -115,6 +114,6 @@ struct overlay *overlay_help(void)
     static const struct overlay_kind kind = {.draw = draw_help, .key = key_help};
     struct help *help = memory_new(1, sizeof *help);
     help->overlay.kind = &kind;
-    help->page = 10; /* for keys that come before it is drawn */
+    help->page = 10; /* in case a key comes before it is drawn */
     return &help->overlay;
 }

@@ -1,8 +1,8 @@
 /*
- * replay_bar.c - a second clock over a recorded session.
+ * replay_bar.c - plays a recorded session by a clock of its own.
  *
- * Going on a little folds event by event, as live; every other move seeks in the recording (which has keyframes) and
- * gives the model a copy of the state there. model->now is the clock; the recording's position follows it.
+ * Playing folds event by event, as live. Every other move seeks in the recording, which has keyframes, and gives the
+ * model a copy of the state there. model->now is the clock; the recording's position follows it.
  */
 #include "tui/replay_bar.h"
 
@@ -18,7 +18,7 @@
 static const double slowest = 0.25, fastest = 1000;
 enum { EVENTS_A_TICK = 20000, EVENTS_RECALLED = 400 };
 
-/* The log's lines and the devices' histories of the time before a place. */
+/* Fill the log and the devices' histories with the last events before the position. */
 static void recall(struct replay *replay, struct model *model)
 {
     struct event event;
@@ -38,7 +38,7 @@ static void show_position(const struct tui_source *source, struct model *model)
     model->ended = replay_position(source->replay) == replay_count(source->replay);
 }
 
-/* Go to a position; the clock stands at its event. */
+/* Go to a position and set the clock to its event. */
 static void seek(const struct tui_source *source, struct model *model, int64_t position)
 {
     struct error error = {{0}};
@@ -55,16 +55,16 @@ static void seek_time(const struct tui_source *source, struct model *model, doub
     model->now = time;
 }
 
-/* What is worth a jump, for the bar. A place with several has the mark that is rarest. */
-static void find_marks(const struct replay *replay, struct model *model)
+/* The bar's marks. A position with several gets the rarest. */
+static void find_marks(const struct replay *replay, struct replay_bar *bar)
 {
     size_t capacity = 0;
     for (int64_t position = 1; position <= replay_count(replay); position++) {
         unsigned marks = replay_marks(replay, position);
         if (!marks)
             continue;
-        model->replay.marks = memory_grow(model->replay.marks, (size_t)model->replay.mark_count, &capacity, sizeof *model->replay.marks);
-        model->replay.marks[model->replay.mark_count++] =
+        bar->marks = memory_grow(bar->marks, (size_t)bar->mark_count, &capacity, sizeof *bar->marks);
+        bar->marks[bar->mark_count++] =
             (struct replay_bar_mark){replay_time(replay, position), marks & REPLAY_USER      ? STYLE_USER
                                                                     : marks & REPLAY_FAILURE ? STYLE_FAILED
                                                                                              : STYLE_BEST};
@@ -77,9 +77,9 @@ void replay_bar_start(const struct tui_source *source, struct model *model)
     model->replay.length = replay_time(source->replay, model->replay.event_total);
     model->replay.speed = source->speed;
     model->replay.playing = true;
-    find_marks(source->replay, model);
+    find_marks(source->replay, &model->replay);
     seek_time(source, model, source->from);
-    if (model->state->node_count == 0) /* begin where there is something to see */
+    if (model->state->node_count == 0) /* begin with the first network on the screen */
         seek(source, model, replay_position_at(source->replay, 0));
 }
 
@@ -152,13 +152,13 @@ bool replay_bar_command(const struct tui_source *source, struct model *model, co
 
 void replay_bar_click(const struct tui_source *source, struct model *model, struct area bar, int x)
 {
-    struct area line = bars_transport_line(model, bar);
+    struct area line = bars_replay_line(model, bar);
     if (line.width > 1)
         seek_time(source, model, model->replay.length * (x - line.x) / (line.width - 1));
 }
 
-/* The session's clock when the person's has gone on by `passed`: a wait that would be longer passes in
-   source->compress. */
+/* The session's time after `passed` seconds of the person's. A wait that would last longer than source->compress is
+   shortened to that. */
 static double advance(const struct tui_source *source, const struct model *model, double passed)
 {
     double now = model->now, begin, end;

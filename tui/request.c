@@ -1,7 +1,7 @@
 /*
- * request.c - the table of requests, keys by name, and which keys are in force.
+ * request.c - the table of requests, the names of keys, and the keys in force.
  *
- * `S-Tab` is Tab with Shift, `C-f` is F with Control; everything else is the character itself or a name below.
+ * `S-Tab` is Shift and Tab, `C-f` is Control and F; every other key is the character itself or one of the names below.
  */
 #include "tui/request.h"
 
@@ -46,7 +46,7 @@ const char *request_name(enum request request, char buffer[REQUEST_NAME])
     return buffer;
 }
 
-/* What a terminal sends for a letter with Control; some are other keys to it. */
+/* What a terminal sends for Control and a letter; it can't tell some of them from other keys. */
 static int control_key(char letter)
 {
     int key = toupper((unsigned char)letter) - '@';
@@ -78,7 +78,7 @@ const char *key_describe(int key, char buffer[16])
     return buffer;
 }
 
-/* --- which are in force --- */
+/* --- the keys in force --- */
 
 static char *own_keys[REQUEST_COUNT]; /* NULL: the table's */
 

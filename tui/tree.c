@@ -1,9 +1,9 @@
 /*
- * tree.c - the rows of the tree that can be seen, in order: an index of children, then a walk down.
+ * tree.c - builds the tree's visible rows: an index of children, then a depth-first walk.
  *
- * The index is made of two arrays by node number, first child and next sibling, in one pass from the last network to
- * the first; siblings are put in the wanted order before the walk. With a filter every network that matches is there
- * with its ancestors, whatever is folded. All of it is O(n), and O(n log n) where siblings are sorted.
+ * The index is two arrays by node number, first child and next sibling, filled in one pass from the last network to the
+ * first. Siblings are sorted before the walk. With a filter every network that matches is shown with its ancestors,
+ * whatever is folded. Building is O(n), or O(n log n) with sorted siblings.
  */
 #include <ctype.h>
 #include <stdio.h>
@@ -18,8 +18,8 @@ struct forest {
     const struct model *model;
     int64_t count;
     int64_t *first, *next; /* children in order, by node number; first[0]: the roots */
-    int64_t *below;        /* how many networks grew from each */
-    bool *matches, *kept;  /* matches the filter; it or one below does */
+    int64_t *below;        /* number of descendants */
+    bool *matches, *shown;  /* matches the filter; it or a descendant does */
 };
 
 /* --- folding --- */
@@ -59,7 +59,7 @@ void tree_fold_below(struct model *model, int64_t node, bool folded)
     free(inside);
 }
 
-void tree_done(struct tree *tree)
+void tree_done(struct tree_view *tree)
 {
     free(tree->folded);
     free(tree->rows);
@@ -72,12 +72,12 @@ static bool contains(const char *text, const char *what)
     return text && strcasestr(text, what) != NULL;
 }
 
-/* A filter, and what it says whatever the network is. */
+/* A parsed filter. */
 struct wanted {
     const char *what;
-    char action[96]; /* as an action has it: a person sees "W conv2", and that is "widen:conv2" */
-    int64_t number;  /* "12" or "n12": that network alone; else 0 */
-    bool notation;   /* "FC(64)", to be looked for in architectures: a mere "FC" all of them would have */
+    char action[96]; /* in an action's notation: "W conv2" becomes "widen:conv2" */
+    int64_t number;  /* "12" or "n12": only that network; else 0 */
+    bool notation;   /* "FC(64)": also search in architectures, where a plain "FC" would match all */
     bool status[NODE_STATUS_COUNT], pinned, users;
 };
 
@@ -120,8 +120,8 @@ static void find_matches(struct forest *forest)
     for (int64_t i = forest->count; i >= 1; i--) {
         const struct session_node *node = session_node(model->state, i);
         forest->matches[i] = !model->tree.filter[0] || matches(node, &wanted);
-        forest->kept[i] |= forest->matches[i];
-        forest->kept[node->facts.parent] |= forest->kept[i];
+        forest->shown[i] |= forest->matches[i];
+        forest->shown[node->facts.parent] |= forest->shown[i];
     }
 }
 
@@ -129,7 +129,7 @@ static void find_matches(struct forest *forest)
 
 struct sibling {
     int64_t node;
-    double key; /* the larger comes first */
+    double key; /* in descending order */
 };
 
 static int compare_siblings(const void *left, const void *right)
@@ -155,7 +155,7 @@ static double order_key(const struct model *model, const struct session_node *no
     }
 }
 
-/* Chain the children of one parent anew, in order. */
+/* Sort the children of one parent. */
 static void sort_children(struct forest *forest, int64_t parent, struct sibling *siblings)
 {
     size_t count = 0;
@@ -174,7 +174,7 @@ static void index_children(struct forest *forest)
     for (int64_t i = forest->count; i >= 1; i--) {
         int64_t parent = session_node(forest->model->state, i)->facts.parent;
         forest->below[parent] += forest->below[i] + 1;
-        if (!forest->kept[i])
+        if (!forest->shown[i])
             continue;
         forest->next[i] = forest->first[parent];
         forest->first[parent] = i;
@@ -208,7 +208,7 @@ static struct tree_row row_of(const struct forest *forest, int64_t node, int dep
                              .matches = forest->matches[node]};
 }
 
-/* Down to the first child, else on to the next sibling of the nearest ancestor that has one. */
+/* Go down to the first child, else to the next sibling of the nearest ancestor that has one. */
 static void walk(const struct forest *forest, struct model *model)
 {
     int64_t node = forest->first[0];
@@ -229,11 +229,11 @@ static void walk(const struct forest *forest, struct model *model)
             depth--;
         }
         node = forest->next[node]; /* next[0] is 0: the end */
-        last_at = row.last_at;     /* bits at this depth and below are set anew by the rows there */
+        last_at = row.last_at;     /* rows at this depth and below set their own bits */
     }
 }
 
-/* A row that moved takes the scroll with it, so that the eye finds it where it was. */
+/* Scroll with the selected row, so that it stays in its place on the screen. */
 static void keep_place(struct model *model, int before)
 {
     int after = tree_row_of(model, model->selected);
@@ -256,7 +256,7 @@ void tree_build(struct model *model)
         .next = memory_new(count, sizeof(int64_t)),
         .below = memory_new(count, sizeof(int64_t)),
         .matches = memory_new(count, sizeof(bool)),
-        .kept = memory_new(count, sizeof(bool)),
+        .shown = memory_new(count, sizeof(bool)),
     };
     find_matches(&forest);
     index_children(&forest);
@@ -266,7 +266,7 @@ void tree_build(struct model *model)
     free(forest.next);
     free(forest.below);
     free(forest.matches);
-    free(forest.kept);
+    free(forest.shown);
     model->tree.stale = false;
     keep_place(model, before);
 }

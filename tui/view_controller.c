@@ -1,8 +1,8 @@
 /*
- * view_controller.c - what decides how networks grow: its last decisions, and whether it learns.
+ * view_controller.c - the policy's last decisions, and whether it learns.
  *
- * Probabilities are those that the policy gave what it chose, as recorded with the proposal. A policy that does not
- * learn has decisions and no updates.
+ * Probabilities are those of the chosen actions, as recorded with the proposal. A policy that does not learn has
+ * decisions and no updates.
  */
 #include <math.h>
 #include <stdio.h>
@@ -128,7 +128,7 @@ static int draw_decision(const struct session_state *state, struct canvas *canva
     return y + 1 + (count < rows ? count : rows);
 }
 
-/* "n12 → n41  W conv1,5 D conv2   89.38 +0.45": the decisions before the last, and what came of them. */
+/* "n12 → n41  W conv1,5 D conv2   89.38 +0.45": earlier decisions and their results. */
 static void draw_earlier(const struct model *model, struct canvas *canvas, struct area inside, int y)
 {
     const struct session_state *state = model->state;

@@ -57,10 +57,10 @@ struct device_columns {
     int id, history, meter, memory, heat, power, clock, left;
 };
 
-/* For "n187 epoch 14/20  12.3k/s" and for "n187 14/20"; " 11.2/80 GiB" and " 11.2/80G". */
+/* Widths of "n187 epoch 14/20  12.3k/s" and "n187 14/20"; of " 11.2/80 GiB" and " 11.2/80G". */
 enum { ROOMY = 27, COMPACT = 11, MEMORY_ROOMY = 13, MEMORY_COMPACT = 10 };
 
-/* Take `columns` and a space from what is left, when `rest` stay. */
+/* Reserve `columns` and a blank when at least `rest` columns remain. */
 static int take(struct device_columns *row, bool wanted, int columns, int rest)
 {
     if (!wanted || row->left - columns - 1 < rest)
@@ -188,7 +188,8 @@ static void draw_devices(const struct model *model, struct canvas *canvas, struc
     int count = model->state->device_count, rows = inside.height, columns = 1;
     while (rows > 0 && (count + columns - 1) / columns > rows && inside.width / (columns + 1) >= NARROWEST)
         columns++;
-    int width = inside.width / columns, room = rows * columns, shown = count <= room ? count : room - 1;
+    int width = inside.width / columns, places = rows * columns;
+    int shown = count <= places ? count : places - 1;
     struct device_columns row = columns_for(model, columns > 1 ? width - 1 : width);
     bool below = !row.history && columns == 1 && rows >= 2 * count; /* a line of history under each row */
     for (int i = 0; i < shown; i++) {

@@ -1,6 +1,5 @@
 /*
- * view_log.c - a line for each event, the newest at the bottom.  Scrolled back, the lines on the screen stay there
- * while others come.
+ * view_log.c - a line for each event, the newest at the bottom.  When it is scrolled back, new lines don't move it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +41,7 @@ static void draw_log(const struct model *model, struct canvas *canvas, struct ar
     int end = model->log.count - model->log.below;
     for (int y = inside.height - 1, i = end - 1; y >= 0 && i >= 0; y--, i--) {
         const struct log_line *line = &model->log.lines[i];
-        /* Few lines stand at the top. */
+        /* A short log begins at the top. */
         int row = end < inside.height ? i : y;
         int x = canvas_text(canvas, inside, 0, row, STYLE_DIM, "%s", clock_text(clock, line->time));
         canvas_text(canvas, inside, x + 1, row, line->style, "%s", line->word);

@@ -1,7 +1,7 @@
 /*
- * view_network.c - the selected network in short: what it does now, how it grew, its layers, its numbers.
+ * view_network.c - a summary of the selected network: status, how it grew, layers, costs.
  *
- * Lines stand in the order of their weight; the last ones go first when the pane is low.
+ * The most important lines come first; a low pane cuts the last ones.
  */
 #include <math.h>
 #include <string.h>

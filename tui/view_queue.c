@@ -1,5 +1,5 @@
 /*
- * view_queue.c - what is in training and what comes next, in the order in which it will start: a person's networks
+ * view_queue.c - the networks in training and those that wait, in the order in which they will start: the person's
  * first, then by number.
  */
 #include <math.h>
@@ -8,7 +8,7 @@
 #include "tui/node.h"
 #include "tui/view.h"
 
-/* The mean time of the trained ones: an estimate for those that wait. Of the last ones, whose sizes are alike. */
+/* Estimate for a network that waits: the mean of the last trained ones, which are of similar size. */
 static double mean_seconds(const struct session_state *state)
 {
     double sum = 0;

@@ -1,6 +1,6 @@
 /*
- * view_tree.c - the tree: a row a network. From the left its place, name, state and how it grew; from the right as many
- * columns of numbers as there is room for, the most wanted first.
+ * view_tree.c - the tree: a row for each network with name, status and how it grew, and on the right as many columns of
+ * numbers as fit, the most important first.
  */
 #include "tui/view.h"
 
@@ -10,18 +10,18 @@
 #include "tui/node.h"
 #include "util/bug.h"
 
-/* Columns at the right, in order from the left; a blank before each. */
+/* The columns of numbers from left to right, each after a blank. */
 enum column { COLUMN_ACCURACY, COLUMN_GAIN, COLUMN_PARAMETERS, COLUMN_FLOPS, COLUMN_CURVE, COLUMN_WHERE, COLUMN_COUNT };
 
-struct columns {
+struct tree_columns {
     int left;                /* width of the left part */
-    int width[COLUMN_COUNT]; /* 0: not shown */
+    int width[COLUMN_COUNT]; /* 0: hidden */
 };
 
 enum { LEFT_LEAST = 18, LEFT_GOOD = 30 };
 
-/* Give out what the left part can spare, the most wanted column first. */
-static struct columns columns_for(int width)
+/* Give the columns what the left part can spare, the most important first. */
+static struct tree_columns columns_for(int width)
 {
     static const struct {
         enum column column;
@@ -30,7 +30,7 @@ static struct columns columns_for(int width)
         {COLUMN_ACCURACY, 5, LEFT_LEAST},      {COLUMN_CURVE, 5, LEFT_LEAST + 6}, {COLUMN_GAIN, 6, LEFT_GOOD},
         {COLUMN_PARAMETERS, 5, LEFT_GOOD + 2}, {COLUMN_WHERE, 7, LEFT_GOOD + 6},  {COLUMN_FLOPS, 5, LEFT_GOOD + 6},
     };
-    struct columns columns = {.left = width};
+    struct tree_columns columns = {.left = width};
     for (size_t i = 0; i < COUNT_OF(wanted); i++)
         if (columns.left - wanted[i].width - 1 >= wanted[i].least) {
             columns.width[wanted[i].column] = wanted[i].width;
@@ -47,12 +47,12 @@ static struct columns columns_for(int width)
 
 /* --- the left part --- */
 
-/* Rails of the ancestors; a deep row shows those nearest to it. */
+/* The lines to the left that connect a row with its ancestors; a deep row shows only the nearest. */
 static int draw_rails(const struct tree_row *row, struct canvas *canvas, struct area area, int y)
 {
-    int room = area.width / 3, first = 1, x = 0;
-    if (row->depth > room && room > 0) {
-        first = row->depth - room + 2;
+    int most = area.width / 3, first = 1, x = 0;
+    if (row->depth > most && most > 0) {
+        first = row->depth - most + 2;
         canvas_text(canvas, area, x++, y, STYLE_BORDER, "…");
     }
     for (int depth = first; depth <= row->depth; depth++) {
@@ -67,7 +67,7 @@ static int draw_rails(const struct tree_row *row, struct canvas *canvas, struct 
     return x;
 }
 
-/* What stands behind the edge: marks of the person and of the search, and what is hidden. */
+/* After the edge: marks of the person and of the search, and how many networks are hidden. */
 static void draw_marks(const struct model *model, const struct tree_row *row, const struct session_node *node,
                        struct canvas *canvas, struct area area, int x, int y)
 {
@@ -87,7 +87,7 @@ static void draw_marks(const struct model *model, const struct tree_row *row, co
         canvas_text(canvas, area, x + 1, y, STYLE_DIM, "×%d", node->known_count + 1);
 }
 
-/* Columns that draw_marks needs. */
+/* The width of what draw_marks() draws. */
 static int marks_width(const struct model *model, const struct tree_row *row, const struct session_node *node)
 {
     int width = 0;
@@ -112,9 +112,9 @@ static void draw_left(const struct model *model, const struct tree_row *row, con
     x = canvas_text(canvas, area, x, y, dim ? STYLE_DIM : STYLE_BOLD, "n%lld", (long long)row->node);
     canvas_glyph(canvas, area, x + 1, y, node_glyph(node), node_style(node->status));
     x += 3;
-    int room = area.width - x - marks_width(model, row, node);
-    node_edge(model->state, node, canvas->unicode, room, &edge);
-    struct area part = area_part(area, 0, 0, x + (room > 3 ? room : 3), area.height);
+    int left = area.width - x - marks_width(model, row, node);
+    node_edge(model->state, node, canvas->unicode, left, &edge);
+    struct area part = area_part(area, 0, 0, x + (left > 3 ? left : 3), area.height);
     x = canvas_text(canvas, part, x, y,
                     dim                   ? STYLE_DIM
                     : node_is_users(node) ? STYLE_USER
@@ -126,7 +126,7 @@ static void draw_left(const struct model *model, const struct tree_row *row, con
 
 /* --- the columns --- */
 
-/* A line above the columns, where lines are not dear. */
+/* A pane this high has a heading. */
 enum { HEADED_HEIGHT = 16 };
 
 static struct area rows_area(struct area inside)
@@ -134,7 +134,7 @@ static struct area rows_area(struct area inside)
     return inside.height >= HEADED_HEIGHT ? area_part(inside, 0, 1, inside.width, inside.height - 1) : inside;
 }
 
-static void draw_heading(const struct columns *columns, struct canvas *canvas, struct area inside)
+static void draw_heading(const struct tree_columns *columns, struct canvas *canvas, struct area inside)
 {
     static const char *const words[COLUMN_COUNT] = {"  val", "  gain", "  par", " FLOP", "curve", "  where"};
     canvas_text(canvas, area_part(inside, 0, 0, columns->left, 1), 1, 0, STYLE_DIM, "network and how it grew");
@@ -166,7 +166,7 @@ static void draw_gain(const struct model *model, const struct session_node *node
                     "%+6.2f", 100 * gain);
 }
 
-/* The curve; a meter while it trains. */
+/* A sparkline of the curve; a progress bar while it trains. */
 static void draw_curve(const struct model *model, const struct session_node *node, struct canvas *canvas,
                        struct area area, int x, int y, int width)
 {
@@ -189,7 +189,7 @@ static void draw_where(const struct model *model, const struct session_node *nod
         canvas_text(canvas, part, 0, y, STYLE_DIM, "%7s", node_age(age, model->now - node->ended));
 }
 
-/* In place of numbers: why it failed, in full or in its first word. */
+/* In place of numbers: why it failed, in full or only the first word. */
 static void draw_failure(const struct session_node *node, struct canvas *canvas, struct area area, int y)
 {
     const char *why = node->failure ? node->failure : "failed";
@@ -197,7 +197,7 @@ static void draw_failure(const struct session_node *node, struct canvas *canvas,
     canvas_text(canvas, area, 0, y, STYLE_FAILED, "%.*s", whole <= area.width || area.width > 24 ? 200 : word, why);
 }
 
-static void draw_columns(const struct model *model, const struct session_node *node, const struct columns *columns,
+static void draw_columns(const struct model *model, const struct session_node *node, const struct tree_columns *columns,
                          struct canvas *canvas, struct area area, int y)
 {
     if (node->status == NODE_FAILED) {
@@ -229,7 +229,7 @@ static void draw_columns(const struct model *model, const struct session_node *n
 
 static void draw_tree(const struct model *model, struct canvas *canvas, struct area inside)
 {
-    struct columns columns = columns_for(inside.width);
+    struct tree_columns columns = columns_for(inside.width);
     if (inside.height >= HEADED_HEIGHT)
         draw_heading(&columns, canvas, inside);
     inside = rows_area(inside);
@@ -300,10 +300,11 @@ static void go_left(struct model *model, int row)
 
 static void go_right(struct model *model, int row)
 {
-    if (row >= 0 && model->tree.rows[row].folded)
+    const struct tree_row *rows = model->tree.rows;
+    if (row >= 0 && rows[row].folded)
         tree_fold(model, model->selected, false);
-    else if (row >= 0 && row + 1 < model->tree.row_count && model->tree.rows[row + 1].depth > model->tree.rows[row].depth)
-        tree_select(model, model->tree.rows[row + 1].node);
+    else if (row >= 0 && row + 1 < model->tree.row_count && rows[row + 1].depth > rows[row].depth)
+        tree_select(model, rows[row + 1].node);
 }
 
 static void find(struct model *model, int row, int direction)
@@ -312,7 +313,7 @@ static void find(struct model *model, int row, int direction)
         model_say(model, "/ finds networks first");
         return;
     }
-    int from = row < 0 && direction < 0 ? 0 : row; /* nothing is selected there: the first, or the last */
+    int from = row < 0 && direction < 0 ? 0 : row; /* without a selected row, begin with the first or the last */
     for (int i = 1; i <= model->tree.row_count; i++) {
         int place = (from + direction * i + 2 * model->tree.row_count) % model->tree.row_count;
         if (model->tree.rows[place].matches) {

@@ -2,7 +2,7 @@
  * attach.c - `espalier attach`: watch and steer a search that another process runs.
  *
  * Events come from the session's log, from the first one on, and are folded here; commands go through the search's
- * socket (search/client.h).  Nothing here can hold up the search, and leaving doesn't stop it.
+ * socket (search/client.h).  Nothing here can block the search, and leaving doesn't stop it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +33,7 @@ static bool ended(void *context, struct error *error)
 
 static void command(void *context, const char *words)
 {
-    struct error error; /* words come from one line of the screens, and a search that has ended is shown as such */
+    struct error error; /* can only fail when the search has ended, which the screens show */
     client_send(context, words, &error);
 }
 
@@ -49,7 +49,7 @@ static struct tui_source source_of(struct client *client)
 
 /* --- the end --- */
 
-/* What remains to be said when the person leaves, or there is nothing more to watch. */
+/* Printed when the person leaves. */
 static void say_goodbye(const char *folder)
 {
     char *name = report_session(folder);
@@ -174,7 +174,7 @@ static int send_words(const struct cli_arguments *arguments, struct client *clie
     return refused ? 1 : 0;
 }
 
-/* In their order; the first that is refused is the last that is sent. */
+/* Send the commands in order, up to the first that is refused. */
 static int send_all(const struct cli_arguments *arguments, struct client *client)
 {
     int status = 0;

@@ -96,7 +96,7 @@ static void command(void *context, const char *words)
     engine_command(((struct live *)context)->engine, "user", words);
 }
 
-/* --- what shows it --- */
+/* --- screens or lines --- */
 
 static void stop_engine(void *engine)
 {
@@ -126,7 +126,7 @@ static int show_screens(struct live *live, struct tui_source *source, const stru
     return join(live, screens_run(source, arguments, folder, outcome, error));
 }
 
-/* What a resumed session's log has already is not printed again. */
+/* Events of earlier runs, which a resumed session's log has already, are not printed. */
 static int print_lines(struct live *live, const struct tui_source *source, enum progress_kind kind, struct error *error)
 {
     struct progress *progress = progress_new(stdout, kind, source);

@@ -50,7 +50,7 @@ static void print_network(struct progress *progress, int64_t number)
         fprintf(progress->out, "      stopped at %s; %.2f %% predicted\n", node->stopped, 100 * node->predicted);
 }
 
-/* A network's line has columns; the others are the log pane's. */
+/* A trained network is a row of a table; other events are printed as in the log pane. */
 static void print_line(struct progress *progress, const struct event *event)
 {
     struct event_line line;

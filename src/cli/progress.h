@@ -1,6 +1,6 @@
 /*
- * progress.h - a search without screens: a line for each finished network and a progress line with the time left, or one
- * JSON object for each durable event.
+ * progress.h - a search without screens: a line for each finished network and a progress line with the time left, or
+ * one JSON object for each durable event.
  *
  * Events come from a source, as the screens' do (tui/tui.h), and are folded into a state of its own.  One thread.
  */

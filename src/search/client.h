@@ -1,8 +1,8 @@
 /*
  * client.h - a session that another process writes: its events from the first one on, as they come, and commands to it.
  *
- * Events are read from the log, so none is lost or comes twice; the socket (search/server.h) wakes the reader when there
- * are more, and takes the commands.  One thread.
+ * Events are read from the log, so none is lost or comes twice; the socket (search/server.h) wakes the reader when
+ * there are more, and takes the commands.  One thread.
  */
 #ifndef ESPALIER_SEARCH_CLIENT_H
 #define ESPALIER_SEARCH_CLIENT_H

@@ -24,8 +24,8 @@ enum { SERVER_LINE_MAX = 4096, SERVER_CLIENTS_MAX = 32 };
 
 struct server;
 
-/* Listen in the folder of a session that `engine` has, replacing the socket of a process that was killed.  Call it before
-   engine_run(), of which it becomes a sink, on the engine's thread. */
+/* Listen in the folder of a session that `engine` has, replacing the socket of a process that was killed.  Call it
+   before engine_run(), of which it becomes a sink, on the engine's thread. */
 int server_open(struct engine *engine, const char *folder, struct server **server, struct error *error);
 /* After engine_run() has returned.  The last answers are sent, the clients disconnected and the socket removed already
    when the search has finished.  NULL is fine. */

@@ -1,8 +1,8 @@
 /*
- * text.c - the growing string, and numbers to and from text.
+ * text.c - a growing string, and conversions between numbers and text.
  *
  * Invariant: bytes is NULL and length 0, or bytes[length] is the terminator and length < capacity.
- * Decimal points are points: the program sets only LC_CTYPE of its locale, never LC_NUMERIC.
+ * The decimal separator is always a point: the program sets only LC_CTYPE of its locale, never LC_NUMERIC.
  */
 #include "util/text.h"
 
@@ -17,7 +17,7 @@
 #include "util/bug.h"
 #include "util/memory.h"
 
-/* Room for `more` bytes and the terminator. */
+/* Make space for `more` bytes and the terminator. */
 static void reserve(struct text *text, size_t more)
 {
     size_t needed = text->length + more + 1;
@@ -84,7 +84,7 @@ char *text_count(char buffer[TEXT_SHORT], double count)
 {
     static const char *const units[] = {"", "k", "M", "G", "T", "P", "E"};
     size_t unit = 0;
-    /* 999.5 would be printed with four digits: it belongs to the next unit. */
+    /* 999.5 would be printed with four digits, so it goes to the next unit. */
     while (fabs(count) >= 999.5 && isfinite(count) && unit + 1 < COUNT_OF(units)) {
         count /= 1000;
         unit++;

@@ -113,7 +113,7 @@ watcher=$!
 within "someone watches" grep -q progress killed.out
 kill -9 "$process"
 wait $watcher
-[ $? = 1 ] && [ -S one.esp/socket ] && grep -q 'gone without a word; espalier resume one' killed.out
+[ $? = 1 ] && [ -S one.esp/socket ] && grep -q 'has died; espalier resume one' killed.out
 report $? "who watches a search that is killed is told"
 says "and nobody answers at its socket" 1 "no process runs this session" "$espalier" attach one --send pause
 ok "resume goes on" "$espalier" resume one --headless --networks 3

@@ -88,7 +88,8 @@ static void expect_rows(struct model *model, const char *wanted)
     struct text text = TEXT_EMPTY;
     tree_build(model);
     for (int i = 0; i < model->tree.row_count; i++)
-        text_add(&text, "%s%.*s%lld", i ? " " : "", model->tree.rows[i].depth, "..........", (long long)model->tree.rows[i].node);
+        text_add(&text, "%s%.*s%lld", i ? " " : "", model->tree.rows[i].depth, "..........",
+                 (long long)model->tree.rows[i].node);
     assert_string_equal(text_string(&text), wanted);
     text_done(&text);
 }

@@ -378,19 +378,21 @@ static void read_signals(struct app *app)
 static void read_events(struct app *app)
 {
     struct event event;
+    struct error error = {{0}};
+    if (app->source->replay)
+        return;
     for (int i = 0; i < EVENTS_PER_LOOP && app->source->next(app->source->context, &event); i++) {
         model_apply(&app->model, &event);
         event_done(&event);
         app->arrived = clock_monotonic();
         app->dirty = true;
     }
-    struct error error = {{0}};
     if (!app->model.ended && app->source->ended(app->source->context, &error)) {
         app->model.ended = app->dirty = true;
         if (*error.text)
             model_say(&app->model, "%s", error.text);
     }
-    if (app->model.mode != MODE_REPLAY && !app->model.ended)
+    if (!app->model.ended)
         app->model.now = app->model.state->time + (clock_monotonic() - app->arrived);
 }
 
@@ -410,7 +412,7 @@ static void loop_once(struct app *app)
     struct pollfd wait[4] = {
         {.fd = terminal_input(app->terminal), .events = POLLIN},
         {.fd = app->signals, .events = POLLIN},
-        {.fd = app->source->descriptor(app->source->context), .events = POLLIN},
+        {.fd = app->source->replay ? -1 : app->source->descriptor(app->source->context), .events = POLLIN},
         {.fd = behind ? terminal_output(app->terminal) : -1, .events = POLLOUT},
     };
     poll(wait, 4, milliseconds_to_wait(app));

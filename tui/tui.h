@@ -24,7 +24,7 @@ struct tui_source {
     bool (*ended)(void *context, struct error *error);
     /* Send a command.  NULL: the source takes none. */
     void (*command)(void *context, const char *words);
-    struct replay *replay; /* MODE_REPLAY: the recording (sessions/replay.h); `next` then gives no events */
+    struct replay *replay; /* MODE_REPLAY: the recording (sessions/replay.h); the functions above are NULL then */
     double speed, from;    /* MODE_REPLAY: the initial speed and position, in seconds of the session */
     double compress;       /* MODE_REPLAY: the longest wait between two durable events, in the person's seconds; 0: any */
 };

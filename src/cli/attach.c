@@ -62,7 +62,7 @@ static int say_end(const struct session_state *state, enum progress_kind kind, c
     struct error error;
     if (!state->finished) {
         char *name = report_session(folder);
-        error_set(&error, "%s: the process that ran it is gone without a word; espalier resume %s goes on", folder,
+        error_set(&error, "%s: the process that ran it has died; espalier resume %s continues the search", folder,
                   name);
         free(name);
         return cli_fail(&error);

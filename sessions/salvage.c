@@ -71,7 +71,7 @@ static bool apply_bridge(struct walk *walk, struct event *bridge)
     return applied;
 }
 
-/* Fold the event with its new number, after as many bridges as it needs.  `*changed`: a reference to a lost network was
+/* Fold the event with its new number, after the bridges that it needs.  `*changed`: a reference to a lost network was
    removed. */
 static int fold(struct walk *walk, struct event *event, bool *changed, struct error *error)
 {

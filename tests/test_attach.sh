@@ -1,7 +1,7 @@
 #!/bin/sh
 # Searches in the background: --detach, and attach from other processes that watch and steer.
 . "$top_srcdir/tests/tap.sh"
-plan 42
+plan 43
 
 trap 'for lock in "$work"/*.esp/lock; do owner "$lock" && kill -9 "$process" 2>/dev/null; done; rm -rf "$work"' EXIT
 
@@ -97,6 +97,7 @@ ok "which does not stop the search" "$espalier" attach one --send 'note 1 still 
 ok "stop" "$espalier" attach one --send stop
 wait $first && wait $second && wait $third
 report $? "those who watch see the end"
+prints "a command is a line" '^you +pause$' lines.out
 prints "in lines, the end is told" '^stopped +espalier resume one goes on$' lines.out
 within "the search's process ends as well" gone one.esp
 cmp first.json one.esp/output.log && cmp second.json one.esp/output.log

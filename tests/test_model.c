@@ -14,6 +14,7 @@
 
 #include "screen_session.h"
 #include "session_generator.h"
+#include "tui/event_line.h"
 #include "tui/node.h"
 #include "tui/view.h"
 
@@ -293,6 +294,43 @@ static void following(void **state)
     model_done(&model);
 }
 
+/* What has no line of its own in the test session. */
+static void sentences(void **state)
+{
+    static const struct {
+        struct event event;
+        const char *word, *text;
+    } cases[] = {
+        {{.kind = EVENT_POLICY, .as.policy = {.episode = 3}},
+         "policy",
+         "episode 3: no new network, nothing to learn from"},
+        {{.kind = EVENT_LOST, .as.lost = {.device = "cuda:0", .message = "it fell off"}},
+         "lost",
+         "cuda:0: it fell off"},
+        {{.kind = EVENT_FAILED, .as.failed = {.node = 7, .reason = "cancelled"}}, "cancel", "n7 cancelled"},
+        {{.kind = EVENT_FAILED, .as.failed = {.node = 7, .reason = "memory", .message = "none is left", .again = true}},
+         "fail",
+         "n7 memory: none is left; it will be tried again"},
+        {{.kind = EVENT_COMMAND,
+          .as.command = {.by = "user", .words = "pin 9", .answer = "there is no n9", .refused = true}},
+         "you",
+         "pin 9: no: there is no n9"},
+        {{.kind = EVENT_BUDGET}, "budget", "now without limit"},
+        {{.kind = EVENT_STEP}, NULL, NULL},
+    };
+    (void)state;
+    struct session_state *empty = session_state_new();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct event_line line;
+        assert_int_equal(event_line(empty, &cases[i].event, &line), cases[i].word != NULL);
+        if (cases[i].word) {
+            assert_string_equal(line.word, cases[i].word);
+            assert_string_equal(line.text, cases[i].text);
+        }
+    }
+    session_state_free(empty);
+}
+
 static void log_lines(void **state)
 {
     (void)state;
@@ -460,6 +498,7 @@ int main(void)
         cmocka_unit_test(recalled_lines),
         cmocka_unit_test(old_lines_make_room),
         cmocka_unit_test(histories),
+        cmocka_unit_test(sentences),
         cmocka_unit_test(seeking_back),
         cmocka_unit_test(edges),
         cmocka_unit_test(rows_of_a_large_session),

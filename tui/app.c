@@ -60,7 +60,7 @@ void tui_block_signals(void)
 
 /* After the screens are closed Ctrl-C ends the program at once. The other signals stay blocked: a lost connection sends
    SIGHUP more than once. */
-static void let_interrupt_end(void)
+static void unblock_interrupt(void)
 {
     sigset_t set;
     sigemptyset(&set);
@@ -153,7 +153,7 @@ static const struct session_node *selected(const struct app *app)
 }
 
 /* Requests that send a command to the search, or open the dialog for one. */
-static bool steer(struct app *app, enum request request)
+static bool request_command(struct app *app, enum request request)
 {
     struct model *model = &app->model;
     switch (request) {
@@ -197,7 +197,7 @@ static bool steer(struct app *app, enum request request)
 }
 
 /* May the dialog open? Not when no search could do it; but a recording still shows what growing costs. */
-static bool can_ask(const struct app *app, enum request request)
+static bool may_open(const struct app *app, enum request request)
 {
     if (app->model.mode == MODE_REPLAY)
         return request == REQUEST_WIDEN || request == REQUEST_DEEPEN;
@@ -222,8 +222,8 @@ static void answer(struct app *app, enum request request)
     char key[16];
     if (model->mode == MODE_REPLAY && replay_bar_request(app->source, model, request))
         return;
-    if (steer(app, request)) {
-        if (app->overlay && !can_ask(app, request))
+    if (request_command(app, request)) {
+        if (app->overlay && !may_open(app, request))
             refuse(app);
         return;
     }
@@ -475,7 +475,7 @@ int tui_run(const struct tui_source *source, const struct tui_options *options, 
     read_signals(app); /* also those that came together with the last one */
     terminal_close(app->terminal);
     close(app->signals);
-    let_interrupt_end();
+    unblock_interrupt();
     if (app->overlay)
         overlay_free(app->overlay);
     canvas_done(&app->canvas);

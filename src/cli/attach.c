@@ -50,14 +50,14 @@ static struct tui_source source_of(struct client *client)
 /* --- the end --- */
 
 /* Printed when the person leaves. */
-static void say_goodbye(const char *folder)
+static void print_left(const char *folder)
 {
     char *name = report_session(folder);
     printf("the search goes on; espalier attach %s watches it again\n", name);
     free(name);
 }
 
-static int say_end(const struct session_state *state, enum progress_kind kind, const char *folder)
+static int print_end(const struct session_state *state, enum progress_kind kind, const char *folder)
 {
     struct error error;
     if (!state->finished) {
@@ -107,9 +107,9 @@ static int attach_in_lines(const struct cli_arguments *arguments, struct client 
     if (print_events(progress, kind, leave, &error))
         status = cli_fail(&error);
     else if (client_ended(client, NULL))
-        status = say_end(progress_state(progress), kind, folder);
+        status = print_end(progress_state(progress), kind, folder);
     else if (kind != PROGRESS_JSON)
-        say_goodbye(folder);
+        print_left(folder);
     progress_free(progress);
     return status;
 }
@@ -134,9 +134,9 @@ static int attach_on_screens(const struct cli_arguments *arguments, struct clien
         return cli_fail(&error);
     int status = 0;
     if (state->finished || client_ended(client, NULL))
-        status = say_end(state, PROGRESS_BAR, folder);
+        status = print_end(state, PROGRESS_BAR, folder);
     else
-        say_goodbye(folder);
+        print_left(folder);
     session_state_free(state);
     return status;
 }
@@ -186,7 +186,7 @@ static int send_all(const struct cli_arguments *arguments, struct client *client
 
 /* --- the subcommand --- */
 
-static int say_alone(const char *folder)
+static int print_not_running(const char *folder)
 {
     struct error error;
     char *name = report_session(folder);
@@ -204,7 +204,7 @@ static int run(const struct cli_arguments *arguments)
     char *folder = NULL;
     int status = session_find(arguments->words[0], &folder, &error) ? -1 : client_open(folder, &client, &error);
     if (status == CLIENT_NO_SERVER)
-        status = say_alone(folder);
+        status = print_not_running(folder);
     else if (status)
         status = cli_fail(&error);
     else if (cli_value(arguments, "send"))

@@ -98,17 +98,6 @@ static int failed(const struct log_writer *writer, const char *what, struct erro
     return error_set(error, "%s: can't be %s (%s)", writer->path, what, strerror(errno));
 }
 
-static int sync_folder(const char *folder, struct error *error)
-{
-    int file = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int result = 0;
-    if (file < 0 || fsync(file))
-        result = error_set(error, "%s: can't be synced (%s)", folder, strerror(errno));
-    if (file >= 0)
-        close(file);
-    return result;
-}
-
 static int require_empty(const char *folder, struct error *error)
 {
     DIR *directory = opendir(folder);
@@ -183,7 +172,9 @@ static int create_files(struct log_writer *writer, struct error *error)
     if (pwrite(writer->file, header, sizeof header, 0) != sizeof header || fsync(writer->file))
         return failed(writer, "written", error);
     writer->end = LOG_HEADER;
-    return sync_folder(writer->folder, error);
+    if (file_sync_folder(writer->folder))
+        return error_set(error, "%s: can't be synced (%s)", writer->folder, strerror(errno));
+    return 0;
 }
 
 int log_create(const char *folder, struct log_writer **writer, struct error *error)

@@ -1,5 +1,5 @@
 /*
- * test_canvas.c - what is drawn on a canvas, read back as text.
+ * test_canvas.c - draws on a canvas and compares it as text.
  */
 #include <locale.h>
 #include <math.h>

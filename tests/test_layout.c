@@ -1,5 +1,5 @@
 /*
- * test_layout.c - every size has its panes inside the screen and apart from each other, but for the line they share.
+ * test_layout.c - at every size the panes are inside the screen and overlap only by the line that neighbours share.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -73,7 +73,7 @@ static void check(int width, int height, int devices, enum pane focus, bool zoom
     for (int pane = 0; pane < PANE_COUNT; pane++)
         cover(cells, width, height, layout.panes[pane], pane + 1);
     check_neighbours(&layout);
-    /* No cell is wasted, but on the smallest screens, which have one line. */
+    /* Every cell is used, except on the smallest screens, which have one line. */
     if (layout.header.width)
         for (int i = 0; i < width * height; i++)
             if (!cells[i])

@@ -1,5 +1,5 @@
 /*
- * test_model.c - what a screen is made of: rows of the tree, selection, filter, folding, log lines, histories.
+ * test_model.c - the model: rows of the tree, selection, filter, folding, log lines, histories.
  */
 #include <locale.h>
 #include <setjmp.h>
@@ -423,7 +423,7 @@ static void seeking_back(void **state)
     model_done(&early);
 }
 
-/* An edge is told as far as there is room. */
+/* An edge has the longest form that fits. */
 static void edges(void **state)
 {
     (void)state;

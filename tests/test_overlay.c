@@ -1,6 +1,5 @@
 /*
- * test_overlay.c - what stands over the screen: help that says everything in any width, questions, the line to edit,
- * and dialogs over a recording.
+ * test_overlay.c - overlays: help in any width, questions, the prompt, and the grow dialogs.
  */
 #include <locale.h>
 #include <setjmp.h>

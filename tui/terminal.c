@@ -274,16 +274,6 @@ int terminal_key(struct terminal *terminal)
         {KEY_BTAB, KEY_CODE_BACK_TAB},
         {KEY_BACKSPACE, KEY_CODE_BACKSPACE},
         {KEY_DC, KEY_CODE_DELETE},
-        {KEY_F(1), KEY_CODE_F1},
-        {KEY_F(2), KEY_CODE_F1 + 1},
-        {KEY_F(3), KEY_CODE_F1 + 2},
-        {KEY_F(4), KEY_CODE_F1 + 3},
-        {KEY_F(5), KEY_CODE_F1 + 4},
-        {KEY_F(6), KEY_CODE_F1 + 5},
-        {KEY_F(7), KEY_CODE_F1 + 6},
-        {KEY_F(8), KEY_CODE_F1 + 7},
-        {KEY_F(9), KEY_CODE_F1 + 8},
-        {KEY_F(10), KEY_CODE_F10},
         {KEY_SLEFT, KEY_CODE_SHIFT_LEFT},
         {KEY_SRIGHT, KEY_CODE_SHIFT_RIGHT},
     };
@@ -298,6 +288,8 @@ int terminal_key(struct terminal *terminal)
             int mouse = key == KEY_MOUSE ? read_mouse(terminal) : -1;
             if (mouse >= 0)
                 return mouse;
+            if (key >= KEY_F(1) && key <= KEY_F(10))
+                return KEY_CODE_F1 + (int)(key - KEY_F(1));
             for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
                 if (codes[i].theirs == key)
                     return codes[i].ours;

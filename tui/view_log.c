@@ -79,8 +79,6 @@ static bool request_log(struct model *model, enum request request, struct area i
 
 static bool mouse_log(struct model *model, struct area inside, int x, int y, int wheel)
 {
-    (void)x;
-    (void)y;
     model->log.below -= 3 * wheel;
     settle_log(model, inside);
     return true;

@@ -127,8 +127,6 @@ static bool request_queue(struct model *model, enum request request, struct area
 
 static bool mouse_queue(struct model *model, struct area inside, int x, int y, int wheel)
 {
-    (void)x;
-    (void)y;
     model->queue.top += 3 * wheel;
     settle_queue(model, inside);
     return true;

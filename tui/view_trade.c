@@ -147,7 +147,6 @@ static void draw_trade(const struct model *model, struct canvas *canvas, struct 
 
 static void title_trade(const struct model *model, struct text *text)
 {
-    (void)model;
     text_add(text, "accuracy %% over parameters, ★ best ● selected");
 }
 

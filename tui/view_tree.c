@@ -369,26 +369,12 @@ static void sort(struct model *model)
 bool tree_request(struct model *model, enum request request, struct area inside)
 {
     tree_build(model);
-    int row = tree_row_of(model, model->selected), page = inside.height > 2 ? inside.height - 1 : 1;
+    int row = tree_row_of(model, model->selected), target = row;
+    if (scroll_request(&target, request, inside.height)) {
+        select_row(model, target);
+        return true;
+    }
     switch (request) {
-    case REQUEST_UP:
-        select_row(model, row < 0 ? 0 : row - 1);
-        return true;
-    case REQUEST_DOWN:
-        select_row(model, row + 1);
-        return true;
-    case REQUEST_PAGE_UP:
-        select_row(model, row - page);
-        return true;
-    case REQUEST_PAGE_DOWN:
-        select_row(model, row + page);
-        return true;
-    case REQUEST_FIRST:
-        select_row(model, 0);
-        return true;
-    case REQUEST_LAST:
-        select_row(model, model->tree.row_count - 1);
-        return true;
     case REQUEST_LEFT:
         go_left(model, row);
         return true;

@@ -102,7 +102,9 @@ static int attach_in_lines(const struct cli_arguments *arguments, struct client 
     struct tui_source source = source_of(client);
     enum progress_kind kind = progress_kind_for(stdout, cli_value(arguments, "json"));
     struct progress *progress = progress_new(stdout, kind, &source);
-    int leave = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), status = 0;
+    static int leave; /* outlives this function, as the signal handler does */
+    int status = 0;
+    leave = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     cli_catch_signals(on_signal, &leave);
     if (print_events(progress, kind, leave, &error))
         status = cli_fail(&error);

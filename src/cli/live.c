@@ -40,7 +40,6 @@ static void wake(struct live *live)
 
 static void on_event(void *context, const struct event *event)
 {
-    (void)event;
     wake(context);
 }
 

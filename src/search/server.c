@@ -8,9 +8,8 @@
  *   1. Events are in the log and are never sent.  A wake-up that finds a peer's buffer full stays pending as a flag,
  *      which any number of wake-ups share.
  *   2. A peer has at most one command at the engine, so no peer can fill the engine's queue.  The engine answers in the
- *      order asked: an answer belongs to the peer that has waited longest among those that asked these words.  (A
- * person at the search's own screens may ask the same words at the same moment; then one answer may be taken for the
- *      other.)
+ *      order asked: an answer belongs to the peer that has waited longest among those that asked these words.  (When
+ *      a person at the search's own screens asks the same words at the same moment, the answers may be exchanged.)
  *   3. The thread ends with the search: at its FINISHED event, or when it ended without one, at server_close().  The
  *      process may live on: its own screens are still open.
  *   4. The engine holds the session's lock, so nobody listens at a socket file that exists already.
@@ -156,8 +155,7 @@ static void disconnect(struct peer *peer)
     peer->answer = 0;
 }
 
-/* False when the buffer is full now.  Lines are far shorter than a socket's buffer: they are sent whole or not at all.
- */
+/* False when the buffer is full now.  Lines are far shorter than the buffer: they are sent whole or not at all. */
 static bool send_line(struct peer *peer, const char *line, size_t length)
 {
     ssize_t sent = send(peer->socket, line, length, MSG_DONTWAIT | MSG_NOSIGNAL);

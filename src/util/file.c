@@ -124,24 +124,9 @@ static int write_and_sync(const char *path, int flags, bool sync, const void *by
     return result;
 }
 
-static void folder_of(const char *path, struct text *folder)
+int file_sync_folder(const char *folder)
 {
-    const char *slash = strrchr(path, '/');
-    if (!slash)
-        text_add(folder, ".");
-    else if (slash == path)
-        text_add(folder, "/");
-    else
-        text_add_bytes(folder, path, (size_t)(slash - path));
-}
-
-/* After a rename or mkdir: the new name survives a power cut. */
-static int sync_folder_of(const char *path)
-{
-    struct text folder = TEXT_EMPTY;
-    folder_of(path, &folder);
-    int descriptor = open(text_string(&folder), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    text_done(&folder);
+    int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (descriptor < 0)
         return -1;
     int result = fsync(descriptor);
@@ -149,6 +134,17 @@ static int sync_folder_of(const char *path)
         result = 0;
     int reason = errno;
     close(descriptor);
+    errno = reason;
+    return result;
+}
+
+static int sync_folder_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    struct text folder = TEXT_EMPTY;
+    text_add(&folder, "%.*s", slash ? (int)(slash - path) + (slash == path) : 1, slash ? path : ".");
+    int result = file_sync_folder(text_string(&folder)), reason = errno;
+    text_done(&folder);
     errno = reason;
     return result;
 }

@@ -24,6 +24,9 @@ int file_may_write(const char *path, struct error *error);
 /* As mkdir -p, with fsync; an existing folder is fine. */
 int file_make_folder(const char *path, struct error *error);
 
+/* fsync a folder, so that names that are new in it survive a power cut.  -1 with errno. */
+int file_sync_folder(const char *folder);
+
 int file_exists(const char *path);
 
 /* "a/b" in new memory, the caller's to free(). */

@@ -90,7 +90,7 @@ static int write_made(struct copy *copy, char *path, const void *bytes, size_t l
 {
     if (copy->stopped()) {
         free(path);
-        return error_set(error, "%s: stopped, and nothing is left of it", copy->to);
+        return error_set(error, "%s: stopped; the incomplete copy was removed", copy->to);
     }
     copy->made = memory_grow(copy->made, copy->made_count, &copy->made_capacity, sizeof *copy->made);
     copy->made[copy->made_count++] = path;

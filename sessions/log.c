@@ -107,7 +107,7 @@ static int require_empty(const char *folder, struct error *error)
     for (struct dirent *entry; empty && (entry = readdir(directory));)
         empty = !strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..");
     closedir(directory);
-    return empty ? 0 : error_set(error, "%s: is there already and not empty; choose another name", folder);
+    return empty ? 0 : error_set(error, "%s: already exists and is not empty; choose another name", folder);
 }
 
 static int make_folder(const char *folder, const char *name, struct error *error)
@@ -227,7 +227,7 @@ static int open_files(struct log_writer *writer, struct session_state *state, st
     if (writer->file < 0)
         return failed(writer, "opened", error);
     if (result == LOG_TORN) {
-        error_set(warning, "%s: the last event was not whole and was cut off (at byte %lld)", writer->path,
+        error_set(warning, "%s: the last event was incomplete and was cut off (at byte %lld)", writer->path,
                   (long long)writer->end);
         return cut(writer, error);
     }
@@ -297,7 +297,7 @@ int log_append(struct log_writer *writer, struct event *event, struct error *err
     if (length > FRAME_PAYLOAD_MAX) {
         free(payload);
         event->number = number;
-        return error_set(error, "%s: an event of %zu bytes is too long (%d are the most)", writer->path, length,
+        return error_set(error, "%s: an event of %zu bytes is too long (the maximum is %d)", writer->path, length,
                          FRAME_PAYLOAD_MAX);
     }
     unsigned char *frame = memory_new(FRAME_HEADER + length, 1);
@@ -307,7 +307,7 @@ int log_append(struct log_writer *writer, struct event *event, struct error *err
     int result = 0;
     if (write_all(writer->file, frame, FRAME_HEADER + length, writer->end) ||
         (is_synced(event->kind) && fdatasync(writer->file))) {
-        result = error_set(error, "%s: can't be written (%s); make room, then go on", writer->path, strerror(errno));
+        result = error_set(error, "%s: can't be written (%s); free some space, then resume the session", writer->path, strerror(errno));
         event->number = number;
         int undone = ftruncate(writer->file, writer->end);
         (void)undone; /* invariant 3 */

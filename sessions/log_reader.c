@@ -76,7 +76,7 @@ static int check_header(struct log_reader *reader, struct error *error)
         return error_set(error, "%s: not a session's log (it doesn't begin with %s)", reader->path, LOG_MAGIC);
     if (reader->window[LOG_HEADER - 1] != LOG_VERSION)
         return error_set(error,
-                         "%s: format %d of the log is not known to this program (it knows %d); use a newer espalier",
+                         "%s: the log has format %d, and this program knows only %d; use a newer espalier",
                          reader->path, reader->window[LOG_HEADER - 1], LOG_VERSION);
     reader->offset = LOG_HEADER;
     return 0;
@@ -255,7 +255,7 @@ int session_load(const char *folder, struct session_state **state, struct error 
     struct session_state *loaded = session_state_new();
     int result = log_fold(reader, loaded, error);
     if (result == LOG_TORN)
-        error_set(warning, "%s: the last event is not whole and was left out (at byte %lld)", reader->path,
+        error_set(warning, "%s: the last event is incomplete and was left out (at byte %lld)", reader->path,
                   (long long)reader->offset);
     if (result >= 0 && !loaded->event_count)
         result = error_set(error, "%s: the session has no events: its run ended before it began", folder);

@@ -154,7 +154,7 @@ int replay_open(const char *folder, struct replay **replay, struct error *warnin
     if (!result) {
         result = make_index(opened, error);
         if (result == LOG_TORN)
-            error_set(warning, "%s: the last event is not whole and was left out", folder);
+            error_set(warning, "%s: the last event is incomplete and was left out", folder);
         if (result >= 0 && !opened->count)
             result = error_set(error, "%s: the session has no events: its run ended before it began", folder);
     }

@@ -154,7 +154,7 @@ static void skip_damage(struct walk *walk)
         walk->report->frames_bad++;
         text_add(walk->findings, LOG_FILE ": bytes %zu to %zu are damaged\n", walk->offset, next - 1);
     } else {
-        text_add(walk->findings, LOG_FILE ": the last event is not whole (%zu bytes from byte %zu on)\n",
+        text_add(walk->findings, LOG_FILE ": the last event is incomplete (%zu bytes from byte %zu on)\n",
                  next - walk->offset, walk->offset);
     }
     walk->after_damage = true;
@@ -193,7 +193,7 @@ static int begin(struct walk *walk, struct error *error)
     text_add_bytes(walk->log, (const char *)header, sizeof header);
     bool magic = walk->length >= LOG_HEADER && !memcmp(walk->bytes, LOG_MAGIC, LOG_HEADER - 1);
     if (magic && walk->bytes[LOG_HEADER - 1] != LOG_VERSION)
-        return error_set(error, "format %d of the log is not known to this program (it knows %d); use a newer espalier",
+        return error_set(error, "the log has format %d, and this program knows only %d; use a newer espalier",
                          walk->bytes[LOG_HEADER - 1], LOG_VERSION);
     if (magic)
         walk->offset = LOG_HEADER;

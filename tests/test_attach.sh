@@ -53,7 +53,7 @@ ok "a session in use can be shown" "$espalier" show one
 says "and written by nobody else" 1 "one.esp: process $process on" "$espalier" resume one --detach
 
 # --- errors are told in the foreground ---
-says "a session that is there already" 1 "one.esp: is there already" start --out one
+says "a session that is there already" 1 "one.esp: already exists" start --out one
 says "a data set that is not there" 1 "nowhere" "$espalier" run --detach --out two --data idx:nowhere
 says "a start network that does not fit" 1 "SM\(3\)" "$espalier" run --detach --out two --data idx:set --validation 112 \
     --start 'C(4,3,1) SM(3)'

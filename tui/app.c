@@ -83,12 +83,12 @@ static bool has_ended(const struct app *app)
 static void send(struct app *app, const char *words)
 {
     if (has_ended(app))
-        model_say(&app->model, "the search has ended: `espalier resume %s --networks N` goes on",
+        model_say(&app->model, "the search has ended: `espalier resume %s --networks N` continues it",
                   app->model.session_name);
     else if (app->source->command)
         app->source->command(app->source->context, words);
     else if (app->model.mode != MODE_REPLAY || !replay_bar_command(app->source, &app->model, words))
-        model_say(&app->model, "a recording can't be steered: `espalier resume` goes on with a session");
+        model_say(&app->model, "a recording takes no commands: `espalier resume` continues a session");
 }
 
 static void draw(struct app *app)
@@ -341,7 +341,7 @@ static void on_key(struct app *app, int key)
         if (app->overlay && overlay_takes_text(app->overlay))
             on_overlay_key(app, key);
         else
-            model_say(&app->model, "pasted text does nothing here: it goes behind : or / or into a note");
+            model_say(&app->model, "text can be pasted only after : and / and into a note");
     } else if (key == KEY_CODE_MOUSE) {
         on_mouse(app);
     } else if (request_of_key(key) == REQUEST_REDRAW || request_of_key(key) == REQUEST_SUSPEND) {

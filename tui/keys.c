@@ -59,9 +59,9 @@ static char *read_keys(const char *value, struct error *error)
         if (key < 0)
             error_set(error, "%s is not a key; they are written as k, C-f, Up, PageDown, F2", name);
         else if (key == KEY_CODE_INTERRUPT)
-            error_set(error, "C-c leaves, whatever is open");
+            error_set(error, "C-c always leaves the program");
         else if (key >= '1' && key < '1' + PANE_COUNT)
-            error_set(error, "%s goes to a pane", name);
+            error_set(error, "%s always goes to a pane", name);
         else {
             text_add(&keys, "%s%s", keys.length ? " " : "", name);
             value += length;

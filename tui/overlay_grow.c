@@ -239,7 +239,7 @@ static struct overlay *grow_new(struct model *model, int64_t asked, enum action_
     const char *widths = session_option(model->state, "widths");
     struct error error = {{0}};
     if (!node) {
-        model_say(model, "n%lld is not trained yet, and nothing above it is: there is nothing to grow",
+        model_say(model, "neither n%lld nor any network above it is trained yet",
                   (long long)asked);
         return NULL;
     }

@@ -150,13 +150,10 @@ int terminal_check(const char *theme, struct error *error)
         return error_set(error, "theme %s: unknown; there are dark, light, colour-blind and mono", theme);
     const char *name = getenv("TERM");
     if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
-        return error_set(error, "the terminal: standard input and output must both be one; --headless needs none");
+        return error_set(error, "standard input and output must be a terminal; use --headless without one");
     if (!name || !*name || setupterm(name, STDOUT_FILENO, &found) != OK)
-        return error_set(
-            error,
-            "TERM=%s: no such terminal is known here; set TERM (xterm, screen, linux) a search needs none with "
-            "--headless",
-            name ? name : "");
+        return error_set(error, "TERM=%s: unknown terminal; set TERM (xterm, screen, linux), or use --headless",
+                         name ? name : "");
     const char *move = tigetstr("cup");
     int usable = move && move != (char *)-1;
     del_curterm(cur_term);

@@ -193,7 +193,7 @@ static int print_not_running(const char *folder)
     struct error error;
     char *name = report_session(folder);
     error_set(&error,
-              "%s: no process runs this session; `espalier resume %s` goes on with it, `espalier show %s` prints it",
+              "%s: no process runs this session; `espalier resume %s` continues it, `espalier show %s` prints it",
               folder, name, name);
     free(name);
     return cli_fail(&error);

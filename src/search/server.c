@@ -94,7 +94,7 @@ int server_connect(const char *folder, struct error *error)
     int reason = 0;
     if (file < 0 || connect(file, (struct sockaddr *)&address, sizeof address)) {
         reason = errno;
-        error_set(error, "%s/%s: can't be connected to (%s)", folder, SERVER_SOCKET, strerror(reason));
+        error_set(error, "%s/%s: can't connect (%s)", folder, SERVER_SOCKET, strerror(reason));
         if (file >= 0)
             close(file);
         file = -1;
@@ -118,7 +118,7 @@ static int listen_in(struct server *server, const char *folder, struct error *er
     umask(before);
     errno = reason;
     if (!bound || listen(server->socket, BACKLOG))
-        return error_set(error, "%s/%s: can't be listened at (%s); nobody can attach to this search", folder,
+        return error_set(error, "%s/%s: can't listen (%s); nobody can attach to this search", folder,
                          SERVER_SOCKET, strerror(errno));
     return 0;
 }
@@ -369,7 +369,7 @@ int server_open(struct engine *engine, const char *folder, struct server **resul
     atomic_init(&server->stop, false);
     int status = listen_in(server, folder, error);
     if (!status && !thread_start(&server->thread, run, server))
-        status = error_set(error, "%s: the system has no thread for those who attach to this search", folder);
+        status = error_set(error, "%s: the system has no thread for clients; nobody can attach to this search", folder);
     if (status) {
         server_free(server);
         return -1;

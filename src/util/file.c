@@ -217,7 +217,7 @@ int file_make_folder(const char *path, struct error *error)
     }
     free(partial);
     if (result)
-        return error_set(error, "%s: this folder can't be made (%s); choose another place or change the permissions",
+        return error_set(error, "%s: this folder can't be created (%s); choose another place or change the permissions",
                          path, strerror(reason));
     return 0;
 }

@@ -150,7 +150,7 @@ static void measure_replay(void)
     struct random_stream random = random_stream_new(1, RANDOM_TEST, 0, 0);
     for (int i = 0; i < SEEKS; i++) {
         char words[40];
-        snprintf(words, sizeof words, "goto %.3f", model.length * (double)random_uniform(&random));
+        snprintf(words, sizeof words, "goto %.3f", model.replay.length * (double)random_uniform(&random));
         start = seconds();
         replay_bar_command(&source, &model, words);
         times[i] = 1000 * (seconds() - start);
@@ -174,7 +174,7 @@ static void measure_frame(struct model *model, int width, int height, bool stale
     screen_draw(model, &canvas);
     for (int i = 0; i < FRAMES; i++) {
         double start = seconds();
-        model->rows_stale = stale;
+        model->tree.stale = stale;
         canvas_reset(&canvas, width, height);
         screen_draw(model, &canvas);
         times[i] = 1000 * (seconds() - start);
@@ -197,10 +197,10 @@ static void measure_frames(void)
         measure_frame(&model, sizes[i].width, sizes[i].height, false, "");
         measure_frame(&model, sizes[i].width, sizes[i].height, true, ", the tree has changed");
     }
-    model.order = ORDER_ACCURACY;
+    model.tree.order = ORDER_ACCURACY;
     measure_frame(&model, 200, 60, true, ", sorted by accuracy");
-    model.order = ORDER_NUMBER;
-    snprintf(model.filter, sizeof model.filter, "conv2");
+    model.tree.order = ORDER_NUMBER;
+    snprintf(model.tree.filter, sizeof model.tree.filter, "conv2");
     measure_frame(&model, 200, 60, true, ", filtered");
     model_done(&model);
 }

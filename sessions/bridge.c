@@ -1,8 +1,8 @@
 /*
- * bridge.c - what stands in for events that are lost, so that those after them still count.
+ * bridge.c - events that take the place of lost ones, so that the events after them can be folded.
  *
- * A log is damaged by blocks: some dozens of events are gone, and among them may be one that all the rest leans on
- * (networks and proposals are numbered without gaps).  The bridge says no more than what must have happened:
+ * A damaged block loses some dozens of events.  Later events may depend on one of them, since networks and proposals
+ * are numbered without gaps.  A bridge states only what must have happened:
  *
  *     a network joined          NODE by "lost", the start network's architecture, and then PRUNED: never trained
  *     a proposal was answered   REFUSED, "lost": the policy doesn't learn from it
@@ -11,11 +11,10 @@
  *     it trained for an epoch   EPOCH with numbers that are not known (NaN)
  *     a network's attempt ended FAILED, "lost", back in the queue
  *
- * A network that grew from a lost one is kept with what it became, but without its origin: no parent, no actions, no
- * proposal.  A network whose result is lost is trained again.  At the end, what waits to grow from a network without
- * a result is pruned.
+ * A network that grew from a lost one keeps its result, but has no parent, no actions and no proposal.  A network whose
+ * result is lost is trained again.  At the end, networks that wait to grow from a network without a result are pruned.
  *
- * Pure.  One step at a time: the caller applies the bridge and asks again.
+ * Pure.  Each call makes one event: the caller applies it and calls again.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -25,7 +24,7 @@
 #include "sessions/log_internal.h"
 #include "util/memory.h"
 
-enum { LOST_MAX = 10000 }; /* a number beyond it is damage itself */
+enum { LOST_MAX = 10000 }; /* a larger gap means that the number itself is damaged */
 
 static bool is_placeholder(const struct session_node *node)
 {
@@ -103,7 +102,7 @@ static void lost_epoch(const struct session_node *node, int64_t epochs, struct e
                                             .validation_accuracy = unknown};
 }
 
-/* An event of training: a network whose NODE is lost can't be trained, one whose STARTED is lost can. */
+/* For an event of a network that waits: its STARTED is lost. */
 static bool bridge_training(const struct session_state *state, int64_t number, int64_t epochs, struct event *bridge)
 {
     const struct session_node *node = session_node(state, number);

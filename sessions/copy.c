@@ -1,13 +1,13 @@
 /*
- * copy.c - a session's copy, to keep or to pass on, with fewer files or fewer events than it has.
+ * copy.c - copies a session, with all or fewer of its files and events.
  *
- * Needs no lock on the session: what is copied is the log as it is when it is read, without a torn last frame, and the
- * files that its events name.  Frames are copied as they are, so that kinds and keys that this program doesn't know go
- * along.  Transient events may be left out, which changes no number and no durable state; the last one stays, so that
- * the session has lasted as long.
+ * It needs no lock on the session: it copies the log as it is when it is read, without a torn last frame, and the files
+ * that its events name.  Frames are copied byte for byte, with kinds and keys that this program doesn't know.
+ * Transient events may be left out, which changes no number and no durable state; the last one is kept, so that the
+ * session's duration stays the same.
  *
- * The copy is written files first and its log last, over the empty one that locks the new folder.  When anything fails,
- * what was made is removed again.
+ * Files are written first and the log last, over the empty one that locks the new folder.  When anything fails, the
+ * copy is removed.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,8 +24,8 @@ struct copy {
     bool (*stopped)(void);
     struct session_state *state;
     struct copy_report *report;
-    struct text log, transient; /* `transient`: the frame that was left out last */
-    char **made;                /* paths of the files of the copy, ours */
+    struct text log, transient; /* `transient`: the last frame that was left out */
+    char **made;                /* paths of the files in the copy; owned */
     size_t made_count, made_capacity;
 };
 
@@ -85,12 +85,12 @@ static int read_log(struct copy *copy, struct error *error)
 
 /* --- files --------------------------------------------------------------------------------------------------- */
 
-/* Takes `path` over. */
+/* Takes ownership of `path`. */
 static int write_made(struct copy *copy, char *path, const void *bytes, size_t length, struct error *error)
 {
     if (copy->stopped()) {
         free(path);
-        return error_set(error, "%s: stopped, and nothing is left of it", copy->to);
+        return error_set(error, "%s: stopped; the incomplete copy was removed", copy->to);
     }
     copy->made = memory_grow(copy->made, copy->made_count, &copy->made_capacity, sizeof *copy->made);
     copy->made[copy->made_count++] = path;

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <utf8proc.h>
+
 #include "sessions/event.h"
 #include "sessions/fields.h"
 
@@ -31,26 +33,13 @@ static void print_real(struct text *text, double value)
     text_add(text, "%s", digits);
 }
 
-/* Length of the UTF-8 sequence at `bytes`, or 0 when it isn't one (overlong, a surrogate, cut, past U+10FFFF). */
-static int utf8_length(const unsigned char *bytes)
-{
-    unsigned char first = bytes[0];
-    int length = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
-    for (int i = 1; i < length; i++)
-        if ((bytes[i] & 0xc0) != 0x80)
-            return 0;
-    if ((first == 0xe0 && bytes[1] < 0xa0) || (first == 0xed && bytes[1] > 0x9f) ||
-        (first == 0xf0 && bytes[1] < 0x90) || (first == 0xf4 && bytes[1] > 0x8f))
-        return 0;
-    return length;
-}
-
 static void print_string(struct text *text, const char *string)
 {
     text_add(text, "\"");
-    for (const unsigned char *at = (const unsigned char *)string; *at;) {
-        int length = utf8_length(at);
-        if (!length)
+    for (const utf8proc_uint8_t *at = (const utf8proc_uint8_t *)(string ? string : ""); *at;) {
+        utf8proc_int32_t character;
+        utf8proc_ssize_t length = utf8proc_iterate(at, -1, &character);
+        if (length <= 0)
             text_add(text, "\\ufffd");
         else if (*at == '"' || *at == '\\')
             text_add(text, "\\%c", *at);
@@ -58,7 +47,7 @@ static void print_string(struct text *text, const char *string)
             text_add(text, "\\u%04x", *at);
         else
             text_add_bytes(text, (const char *)at, (size_t)length);
-        at += length ? length : 1;
+        at += length > 0 ? length : 1;
     }
     text_add(text, "\"");
 }

@@ -1,9 +1,9 @@
 /*
- * find.c - which folder a SESSION argument names and which network a NODE, and where new sessions go.
+ * find.c - resolves SESSION and NODE arguments, and chooses the folder of a new session.
  *
  * A name is tried as it stands and with ".esp", in the current folder (or as a path), in the state folder
  * ($XDG_STATE_HOME/espalier, or ~/.local/state/espalier) and in the gallery that is installed with the program
- * ($ESPALIER_GALLERY overrides its place).  A session is a folder that has an events.log.
+ * ($ESPALIER_GALLERY overrides it).  A session is a folder that has an events.log.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,14 +28,14 @@ static bool is_session(const char *folder)
 static char *state_folder(void)
 {
     const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-    if (state && state[0] == '/') /* the specification: relative ones are ignored */
+    if (state && state[0] == '/') /* the XDG specification: relative paths are ignored */
         return file_join(state, "espalier");
     if (home && home[0])
         return file_join(home, ".local/state/espalier");
     return NULL;
 }
 
-/* Installed with the program, or in the source tree for a program that isn't installed. */
+/* The installed gallery, or the source tree's when the program isn't installed. */
 static char *gallery_folder(void)
 {
     const char *gallery = getenv("ESPALIER_GALLERY");
@@ -44,7 +44,7 @@ static char *gallery_folder(void)
     return memory_copy_text(file_exists(GALLERY_FOLDER) ? GALLERY_FOLDER : GALLERY_SOURCE);
 }
 
-/* `folder`/`name`, then with ".esp"; `folder` NULL: the name is a path. */
+/* Try `folder`/`name`, then with ".esp".  `folder` NULL: the name is a path. */
 static char *try_in(const char *folder, const char *name)
 {
     char *path = folder ? file_join(folder, name) : memory_copy_text(name);

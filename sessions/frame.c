@@ -1,4 +1,4 @@
-/* frame.c - frames of the log: see frame.h. */
+/* frame.c - writes, checks and finds frames. */
 #include "sessions/frame.h"
 
 #include <zlib.h>
@@ -22,7 +22,7 @@ enum frame_status frame_check(const unsigned char *bytes, size_t length, size_t 
     if (length < FRAME_HEADER)
         return FRAME_SHORT;
     uint32_t size = read_u32(bytes);
-    if (size < 1 || size > FRAME_PAYLOAD_MAX) /* zeros, as a crash leaves them at the end of a file, are no frame */
+    if (size < 1 || size > FRAME_PAYLOAD_MAX) /* zeros, which a crash can leave at the end of a file, are not a frame */
         return FRAME_BAD;
     *payload = size;
     if (size > length - FRAME_HEADER)
@@ -47,7 +47,7 @@ bool frame_begins_event(const unsigned char *payload, size_t length, size_t *num
     return head && length > head + 2 && payload[head] == 0xa1 && payload[head + 1] == 'n';
 }
 
-/* Looking at the payload's beginning first spares nearly all checksums. */
+/* Checking the payload's first bytes avoids nearly all checksums. */
 size_t frame_find(const unsigned char *bytes, size_t length, size_t offset)
 {
     size_t payload;

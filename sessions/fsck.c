@@ -1,10 +1,11 @@
 /*
- * fsck.c - check a session's log and files, and write the log anew from what is good.
+ * fsck.c - checks a session's log and files, and repairs the log.
  *
- * The log goes through salvage.c, whether it is repaired or only checked.  Then every file that its state names is read
- * and compared with its hash, and every file that nothing names is listed.
+ * salvage.c reads the log, whether it is repaired or only checked.  Then every file that the state names is compared
+ * with its hash, and every file that no event names is listed.
  *
- * A repair keeps the old log beside the new one and replaces it by one rename: a crash leaves one of the two.
+ * A repair keeps the old log under another name and puts the new one in its place by one rename, so that a crash leaves
+ * one of the two.
  */
 #include "config.h"
 
@@ -112,7 +113,7 @@ static void check_files(struct check *check)
 
 /* --- the log and its repair ---------------------------------------------------------------------------------- */
 
-/* The old log under the first free name: a second repair doesn't lose what the first one kept. */
+/* Keep the old log under the first free name, so that a second repair doesn't overwrite the first one's. */
 static int keep_old(const char *folder, const void *bytes, size_t length, struct error *error)
 {
     int result = 1;

@@ -1,13 +1,13 @@
 /*
- * log.c - the one writer of a session's log.
+ * log.c - writes a session's log.
  *
- *   1. The writer holds flock() on `lock` from log_create() or log_open() to log_close(); the lock falls with the
- *      process, however that ends.  The file's text (pid, host) is for the message only.
+ *   1. The writer holds flock() on `lock` from log_create() or log_open() to log_close(); the kernel
+ *      releases it when the process ends.  The file's text (pid, host) is for the message only.
  *   2. Bytes 0 … end-1 of events.log are whole good frames, and the file ends there whenever no call is in progress.
  *   3. A frame is written at `end` in one write.  If anything fails before it is there (and synced, for the kinds that
- *      are), the file is cut back to `end`: the event never was.  If the cut fails too, the next frame is written over
- *      the rest, and a reader sees a torn end until then.
- *   4. Numbers are handed out only to events that are in the file.
+ *      are), the file is truncated to `end`, as if the event had never been.  If that fails too, the next frame
+ *      overwrites the rest, and readers see a torn end until then.
+ *   4. Only events that are in the file have a number.
  *
  *     (no folder) --log_create--> open <--log_open-- closed
  *                                  | ^--.
@@ -76,7 +76,7 @@ int log_lock(const char *folder, struct error *error)
         gethostname(host, sizeof host - 1);
         int length = snprintf(owner, sizeof owner, "%ld %s\n", (long)getpid(), host);
         bool told = !ftruncate(lock, 0) && pwrite(lock, owner, (size_t)length, 0) == length;
-        (void)told; /* on a full disk the lock holds all the same, and a second writer's message knows less */
+        (void)told; /* on a full disk the lock still holds; only a second writer's message lacks the pid */
     }
     free(path);
     return lock;
@@ -98,17 +98,6 @@ static int failed(const struct log_writer *writer, const char *what, struct erro
     return error_set(error, "%s: can't be %s (%s)", writer->path, what, strerror(errno));
 }
 
-static int sync_folder(const char *folder, struct error *error)
-{
-    int file = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int result = 0;
-    if (file < 0 || fsync(file))
-        result = error_set(error, "%s: can't be synced (%s)", folder, strerror(errno));
-    if (file >= 0)
-        close(file);
-    return result;
-}
-
 static int require_empty(const char *folder, struct error *error)
 {
     DIR *directory = opendir(folder);
@@ -118,7 +107,7 @@ static int require_empty(const char *folder, struct error *error)
     for (struct dirent *entry; empty && (entry = readdir(directory));)
         empty = !strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..");
     closedir(directory);
-    return empty ? 0 : error_set(error, "%s: is there already and not empty; choose another name", folder);
+    return empty ? 0 : error_set(error, "%s: already exists and is not empty; choose another name", folder);
 }
 
 static int make_folder(const char *folder, const char *name, struct error *error)
@@ -148,7 +137,7 @@ static void writer_free(struct log_writer *writer)
     free(writer);
 }
 
-/* The folders of the files that events name.  A copy of a session may have lost one that was empty. */
+/* The folders of the files that events name.  A copy of a session may lack one that was empty. */
 static int make_folders(const char *folder, struct error *error)
 {
     return make_folder(folder, "weights", error) || make_folder(folder, "policy", error) ? -1 : 0;
@@ -161,7 +150,7 @@ static void remove_in(const char *folder, const char *name)
     free(path);
 }
 
-/* The folder was empty: leave nothing half made in it. */
+/* The folder was empty before: leave nothing incomplete in it. */
 static void remove_files(const struct log_writer *writer)
 {
     static const char *const names[] = {LOG_FILE, "policy", "weights", LOCK_FILE};
@@ -183,7 +172,9 @@ static int create_files(struct log_writer *writer, struct error *error)
     if (pwrite(writer->file, header, sizeof header, 0) != sizeof header || fsync(writer->file))
         return failed(writer, "written", error);
     writer->end = LOG_HEADER;
-    return sync_folder(writer->folder, error);
+    if (file_sync_folder(writer->folder))
+        return error_set(error, "%s: can't be synced (%s)", writer->folder, strerror(errno));
+    return 0;
 }
 
 int log_create(const char *folder, struct log_writer **writer, struct error *error)
@@ -236,7 +227,7 @@ static int open_files(struct log_writer *writer, struct session_state *state, st
     if (writer->file < 0)
         return failed(writer, "opened", error);
     if (result == LOG_TORN) {
-        error_set(warning, "%s: the last event was not whole and was cut off (at byte %lld)", writer->path,
+        error_set(warning, "%s: the last event was incomplete and was cut off (at byte %lld)", writer->path,
                   (long long)writer->end);
         return cut(writer, error);
     }
@@ -306,7 +297,7 @@ int log_append(struct log_writer *writer, struct event *event, struct error *err
     if (length > FRAME_PAYLOAD_MAX) {
         free(payload);
         event->number = number;
-        return error_set(error, "%s: an event of %zu bytes is too long (%d are the most)", writer->path, length,
+        return error_set(error, "%s: an event of %zu bytes is too long (the maximum is %d)", writer->path, length,
                          FRAME_PAYLOAD_MAX);
     }
     unsigned char *frame = memory_new(FRAME_HEADER + length, 1);
@@ -316,7 +307,7 @@ int log_append(struct log_writer *writer, struct event *event, struct error *err
     int result = 0;
     if (write_all(writer->file, frame, FRAME_HEADER + length, writer->end) ||
         (is_synced(event->kind) && fdatasync(writer->file))) {
-        result = error_set(error, "%s: can't be written (%s); make room, then go on", writer->path, strerror(errno));
+        result = error_set(error, "%s: can't be written (%s); free some space, then resume the session", writer->path, strerror(errno));
         event->number = number;
         int undone = ftruncate(writer->file, writer->end);
         (void)undone; /* invariant 3 */

@@ -21,12 +21,12 @@ struct log_writer;
 
 /* Make a new session folder (it must not exist, or be empty) and lock it. */
 int log_create(const char *folder, struct log_writer **writer, struct error *error);
-/* Open an existing one to go on: lock, fold everything into `*state` (session_state_free it), cut a torn tail
-   (`warning`, when not "", says so).  -1 with the pid and host when another process has it. */
+/* Open an existing session to append: lock it, fold all events into `*state` (session_state_free it), cut off a torn
+   end (`warning` says so, else it is "").  -1 with the pid and host when another process writes it. */
 int log_open(const char *folder, struct log_writer **writer, struct session_state **state, struct error *warning,
              struct error *error);
-/* Number (durable), encode, write.  A full disk or I/O error returns -1 and leaves the log as it was before, so
-   that the same event can be appended again later. */
+/* Number (durable), encode, write.  After a full disk or an I/O error (-1) the log is as before, and the same event can
+   be appended again later. */
 int log_append(struct log_writer *writer, struct event *event, struct error *error);
 /* Sync, unlock, free. */
 void log_close(struct log_writer *writer);
@@ -35,7 +35,7 @@ const char *log_folder(const struct log_writer *writer);
 struct log_reader;
 
 int log_read(const char *folder, struct log_reader **reader, struct error *error);
-/* LOG_EVENT with `*event` (event_done it); LOG_END: nothing more now (call again later to follow); LOG_TORN: as
+/* LOG_EVENT with `*event` (event_done it); LOG_END: no more now (call again later to follow); LOG_TORN: as
    LOG_END, but the rest is not a whole frame; -1: damaged, the message has the offset.  Unknown kinds are skipped. */
 enum { LOG_EVENT = 1, LOG_END = 0, LOG_TORN = 2 };
 int log_next(struct log_reader *reader, struct event *event, struct error *error);
@@ -49,11 +49,12 @@ int session_load(const char *folder, struct session_state **state, struct error 
    $XDG_STATE_HOME/espalier (~/.local/state/espalier) and in the gallery; with or without ".esp".
    `*folder` is the caller's to free(). */
 int session_find(const char *name, char **folder, struct error *error);
-/* The network that a NODE argument names: a number, "n12", "best" or "start".  0 with a message when there is none. */
+/* The network that a NODE argument names: a number, "n12", "best" or "start".  0 with a message when there is none
+   such. */
 int64_t session_find_node(const struct session_state *state, const char *text, struct error *error);
-/* The folder that a new session named so gets: a path, ".esp" added where it isn't there. */
+/* The folder of a new session of that name: a path, with ".esp" added if it is missing. */
 int session_path_of(const char *text, char **folder, struct error *error);
-/* A path for a new session in the state folder, which is made: "NAME-N.esp" with the first free N. */
+/* A path for a new session in the state folder: "NAME-N.esp" with the first free N.  Makes the state folder. */
 int session_new_path(const char *name, char **folder, struct error *error);
 
 struct fsck_report {
@@ -61,20 +62,20 @@ struct fsck_report {
     int64_t weights_missing, weights_wrong; /* files that results name */
     int64_t orphans;                        /* files that no event names */
 };
-/* Check every frame and file; text of each finding is added to `text`.  `repair`: write events.log anew from the
-   good frames that still fold, keeping the old one as events.log.damaged. */
+/* Check every frame and file; a line for each finding is added to `text`.  `repair`: write a new events.log from the
+   good frames that can be folded, and keep the old one as events.log.damaged. */
 int session_check(const char *folder, bool repair, struct fsck_report *report, struct text *text, struct error *error);
 
-/* Which of the files that events name: COPY_BEST means the best network's weights, the start network's, and the last
-   state of the policy: what is needed to use the one, and to go on with a search that grows from the other. */
+/* Which of the files that events name.  COPY_BEST: the weights of the best network and of the start network, and the
+   last state of the policy; enough to use the best one, and to resume a search that grows from the start network. */
 enum copy_files { COPY_NO_FILES, COPY_BEST, COPY_ALL };
 struct copy_report {
-    int64_t events, left_out;      /* in the copy's log; transient ones that are not */
+    int64_t events, left_out;      /* events in the copy's log; transient ones left out */
     int64_t files, missing, bytes; /* weights and states of the policy; `bytes` are those of the whole copy */
 };
 /* Copy a session, which may be in use, into the folder `to`, which must not exist, or be empty.  `thin`: without
-   transient events, but for the last, which has the session's time.  `stopped` is asked before each file.  -1 also when
-   that was so, and then the folder `to` is removed again. */
+   transient events, but for the last, which has the session's time.  `stopped` is asked before each file.  When
+   it returns true or anything fails: -1, and the folder `to` is removed. */
 int session_copy(const char *from, const char *to, enum copy_files files, bool thin, bool (*stopped)(void),
                  struct copy_report *report, struct error *error);
 

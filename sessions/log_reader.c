@@ -1,9 +1,9 @@
 /*
- * log_reader.c - events out of a log, one at a time, and whole sessions.
+ * log_reader.c - reads a log event by event, and whole sessions.
  *
- * The reader keeps a window of the file that begins at or before the next frame.  It forgets it where a frame is torn,
- * so that it sees what a writer has put in its place since.  A frame that is not whole is torn when nothing good
- * follows it in the file, and damage otherwise.
+ * The reader keeps a window of the file that begins at or before the next frame.  It drops the window at a torn frame,
+ * so that it reads again what a writer has written there since.  An incomplete frame is torn when no good frame follows
+ * it in the file, and damage otherwise.
  */
 #include "config.h"
 
@@ -32,7 +32,7 @@ struct log_reader {
     int64_t window_offset; /* of window[0] in the file */
 };
 
-/* Read on until `length` bytes from the next frame on are in the window, or the file ends. */
+/* Read until the window has `length` bytes from the next frame on, or the file ends. */
 static int fill(struct log_reader *reader, size_t length, struct error *error)
 {
     size_t skip = (size_t)(reader->offset - reader->window_offset);
@@ -76,7 +76,7 @@ static int check_header(struct log_reader *reader, struct error *error)
         return error_set(error, "%s: not a session's log (it doesn't begin with %s)", reader->path, LOG_MAGIC);
     if (reader->window[LOG_HEADER - 1] != LOG_VERSION)
         return error_set(error,
-                         "%s: format %d of the log is not known to this program (it knows %d); use a newer espalier",
+                         "%s: the log has format %d, and this program knows only %d; use a newer espalier",
                          reader->path, reader->window[LOG_HEADER - 1], LOG_VERSION);
     reader->offset = LOG_HEADER;
     return 0;
@@ -102,8 +102,8 @@ int log_read(const char *folder, struct log_reader **reader, struct error *error
     return 0;
 }
 
-/* Not a whole frame: is it the file's torn end?  A writer may be at it, so it is read anew with what follows;
-   LOG_EVENT: it is whole by now. */
+/* An incomplete frame: is it a torn end or damage?  A writer may be writing it, so it is read again.  LOG_EVENT: it is
+   complete now. */
 static int torn_or_damaged(struct log_reader *reader, struct error *error)
 {
     struct stat status;
@@ -135,7 +135,7 @@ static int decode(const unsigned char *payload, size_t length, struct event *eve
     return event_decode(payload, length, event, error);
 }
 
-/* Durable events are numbered without gaps, whatever their kind. */
+/* Durable events, of unknown kinds too, are numbered without gaps. */
 static int check_number(struct log_reader *reader, int decoded, const struct event *event, struct error *error)
 {
     int64_t next = reader->number + 1;
@@ -255,7 +255,7 @@ int session_load(const char *folder, struct session_state **state, struct error 
     struct session_state *loaded = session_state_new();
     int result = log_fold(reader, loaded, error);
     if (result == LOG_TORN)
-        error_set(warning, "%s: the last event is not whole and was left out (at byte %lld)", reader->path,
+        error_set(warning, "%s: the last event is incomplete and was left out (at byte %lld)", reader->path,
                   (long long)reader->offset);
     if (result >= 0 && !loaded->event_count)
         result = error_set(error, "%s: the session has no events: its run ended before it began", folder);

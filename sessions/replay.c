@@ -1,15 +1,15 @@
 /*
- * replay.c - moving about in a recorded session.
+ * replay.c - seeking in a recorded session.
  *
  * Every event has an entry in the index: where its frame begins, its time and number, its marks.  Keyframes are copies
  * of the state, one every `interval` events; when there would be more than KEYFRAMES, every second one is dropped and
- * the interval doubles.  A copy shares with the others what did not change between them (state_value.c), so keyframes
- * are cheap, and a move folds at most a KEYFRAMES-th or so of a long session.  The law is fold(all) = fold(keyframe +
- * tail); test_replay.c holds us to it.
+ * the interval doubles.  Copies share what did not change between them (state_value.c), so keyframes are cheap,
+ * and a move folds at most about a KEYFRAMES-th of a long session.  fold(all) = fold(keyframe + rest); test_replay.c
+ * checks it.
  *
  *   1. `state` is the fold of the first `position` events.
  *   2. keyframes[i] is the fold of the first (i + 1) * interval events.
- *   3. Both hold after a move that fails: it stands where the log could not be read on.
+ *   3. Both hold after a move that fails; the position is then where the log could not be read.
  */
 #include "sessions/replay.h"
 
@@ -22,7 +22,7 @@
 
 enum { KEYFRAMES = 64, INTERVAL = 4096 };
 
-/* A person's command and what came of it: events closer together than this are one for a jump. */
+/* Events of a person that are closer together than this (a command and its effects) are one mark. */
 static const double user_seconds = 0.5;
 
 struct entry {
@@ -41,12 +41,12 @@ struct replay {
     struct session_state *state;
     struct session_state *keyframes[KEYFRAMES];
     int keyframe_count;
-    double last_user; /* time of the last event of a person, while the index is made */
+    double last_user; /* time of the last event of a person; used while the index is made */
 };
 
 /* --- the index ----------------------------------------------------------------------------------------------- */
 
-/* `best` and `failures` are those before the event. */
+/* `best` and `failures` are from before the event. */
 static unsigned marks_of(struct replay *replay, const struct event *event, int64_t best, int64_t failures)
 {
     unsigned marks = 0;
@@ -121,7 +121,7 @@ int replay_open(const char *folder, struct replay **replay, struct error *warnin
     if (!result) {
         result = make_index(opened, error);
         if (result == LOG_TORN)
-            error_set(warning, "%s: the last event is not whole and was left out", folder);
+            error_set(warning, "%s: the last event is incomplete and was left out", folder);
         if (result >= 0 && !opened->count)
             result = error_set(error, "%s: the session has no events: its run ended before it began", folder);
     }
@@ -183,7 +183,7 @@ int64_t replay_position_at(const struct replay *replay, double time)
     return low;
 }
 
-/* The number of durable events goes on behind it; the last event of all counts as one. */
+/* Is the event durable?  The number then grows with the next one; the last event of all counts as durable. */
 static bool is_durable(const struct replay *replay, int64_t position)
 {
     return position == replay->count || replay->entries[position].number != replay->entries[position - 1].number;

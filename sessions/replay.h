@@ -1,9 +1,9 @@
 /*
- * replay.h - a recorded session as something to move about in: by event, by time, to the next thing that matters.
+ * replay.h - a recorded session in which one can seek by event, by time, or to the next mark.
  *
- * A position is a number of events, transient ones too: at position p the first p events are folded, position 0 is
- * before the first.  The log is read once when it is opened, for its index and a few keyframes (copies of the state);
- * moving folds from the nearest of them or from where it stands.  One thread.
+ * A position is a number of events, transient ones too: at position p the first p events are folded.  replay_open()
+ * reads the log once and makes an index and a few keyframes (copies of the state); a seek folds from the nearest
+ * keyframe or from the current position.  One thread.
  */
 #ifndef ESPALIER_SESSIONS_REPLAY_H
 #define ESPALIER_SESSIONS_REPLAY_H
@@ -26,28 +26,28 @@ double replay_time(const struct replay *replay, int64_t position);
 /* The last position whose events all happened at or before `time`. */
 int64_t replay_position_at(const struct replay *replay, double time);
 
-/* The wait at a position: times of the last durable event up to it and of the first behind it; of the beginning and the
-   end where there is none. */
+/* The time between durable events at a position: of the last one up to it, or the beginning; of the first one after it,
+   or the end. */
 void replay_wait(const struct replay *replay, int64_t position, double *begin, double *end);
 
 /* What is marked at `position` (1 … count): bits of enum replay_mark below. */
 unsigned replay_marks(const struct replay *replay, int64_t position);
 
-/* Go to a position, which is cut to 0 … count.  -1 only when the file can't be read any more, or was changed: then the
-   position is as far as it got. */
+/* Go to a position, which is clamped to 0 … count.  -1 only when the file can't be read or was changed: the position is
+   then as far as it got. */
 int replay_seek(struct replay *replay, int64_t position, struct error *error);
-/* One event on: LOG_EVENT with `*event` (event_done it), LOG_END at the end, -1 as replay_seek. */
+/* Go one event forward: LOG_EVENT with `*event` (event_done it), LOG_END at the end, -1 as replay_seek. */
 int replay_step(struct replay *replay, struct event *event, struct error *error);
 /* Read the event that leads to `position` (1 … count) without moving: 0, with `*event` (event_done it), or -1. */
 int replay_event(struct replay *replay, int64_t position, struct event *event, struct error *error);
 
-/* What is worth a jump. */
+/* What one can jump to. */
 enum replay_mark {
     REPLAY_BEST = 1,    /* a network became the best */
     REPLAY_FAILURE = 2, /* an attempt failed; cancelled ones don't count */
-    REPLAY_USER = 4     /* a person asked for something; all that followed at once is one */
+    REPLAY_USER = 4     /* a person gave a command; events that follow it at once don't count again */
 };
-/* The nearest marked position after or before the current one, or -1: there is none.  Doesn't move. */
+/* The nearest marked position after or before the current one, or -1.  Doesn't move. */
 int64_t replay_next(const struct replay *replay, enum replay_mark mark);
 int64_t replay_previous(const struct replay *replay, enum replay_mark mark);
 

@@ -1,9 +1,9 @@
 /*
- * salvage.c - all that is good in the bytes of a log, damaged or not.
+ * salvage.c - recovers the good events of a log, damaged or not.
  *
- * One walk.  Good frames are decoded, numbered anew and folded: the walk's state is what the log that it makes gives.
- * Damaged bytes are skipped up to the next good frame.  An event that can't follow is given a bridge (bridge.c) or
- * left out.  Pure: fsck.c has the files.
+ * Good frames are decoded, renumbered and folded, so that the new log gives the walk's state.  Damaged bytes are
+ * skipped up to the next good frame.  An event that can't follow gets events in the place of the lost ones before it
+ * (bridge.c), or is left out.  Pure: fsck.c reads and writes the files.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -19,8 +19,8 @@ struct walk {
     struct text *findings;
     struct text *log;
     int64_t number;    /* of the last durable event in `log` */
-    int64_t raw;       /* the same, as `bytes` number them */
-    bool after_damage; /* a gap in the numbers is explained */
+    int64_t raw;       /* the same, in the old log */
+    bool after_damage; /* a gap in the numbers is already reported */
 };
 
 static void keep_frame(struct walk *walk, const void *payload, size_t length)
@@ -41,7 +41,7 @@ static void keep_event(struct walk *walk, const struct event *event)
     walk->number = event->number;
 }
 
-/* As it is, unknown keys too, but for its number. */
+/* Only its number changes; unknown keys are kept. */
 static void keep_payload(struct walk *walk, const void *payload, size_t length, int64_t number)
 {
     struct text renumbered = TEXT_EMPTY;
@@ -71,8 +71,8 @@ static bool apply_bridge(struct walk *walk, struct event *bridge)
     return applied;
 }
 
-/* Fold the event with the number that it gets, with as many bridges as it takes.  `*changed`: it leaned on a lost
-   network and is another now. */
+/* Fold the event with its new number, after the bridges that it needs.  `*changed`: a reference to a lost network was
+   removed. */
 static int fold(struct walk *walk, struct event *event, bool *changed, struct error *error)
 {
     bool durable = event_is_durable(event->kind), cut;
@@ -121,7 +121,7 @@ static int take_event(struct walk *walk, struct event *event, const void *payloa
     return 0;
 }
 
-/* Of a kind that we don't know: durable when it has another number than the last. */
+/* An event of an unknown kind is durable when its number differs from the last one's. */
 static int take_unknown(struct walk *walk, int64_t number, const void *payload, size_t length, struct error *error)
 {
     bool durable = number > walk->raw;
@@ -154,7 +154,7 @@ static void skip_damage(struct walk *walk)
         walk->report->frames_bad++;
         text_add(walk->findings, LOG_FILE ": bytes %zu to %zu are damaged\n", walk->offset, next - 1);
     } else {
-        text_add(walk->findings, LOG_FILE ": the last event is not whole (%zu bytes from byte %zu on)\n",
+        text_add(walk->findings, LOG_FILE ": the last event is incomplete (%zu bytes from byte %zu on)\n",
                  next - walk->offset, walk->offset);
     }
     walk->after_damage = true;
@@ -193,7 +193,7 @@ static int begin(struct walk *walk, struct error *error)
     text_add_bytes(walk->log, (const char *)header, sizeof header);
     bool magic = walk->length >= LOG_HEADER && !memcmp(walk->bytes, LOG_MAGIC, LOG_HEADER - 1);
     if (magic && walk->bytes[LOG_HEADER - 1] != LOG_VERSION)
-        return error_set(error, "format %d of the log is not known to this program (it knows %d); use a newer espalier",
+        return error_set(error, "the log has format %d, and this program knows only %d; use a newer espalier",
                          walk->bytes[LOG_HEADER - 1], LOG_VERSION);
     if (magic)
         walk->offset = LOG_HEADER;

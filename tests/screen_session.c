@@ -96,10 +96,10 @@ struct play {
     void (*sink)(void *context, const struct event *event);
     void *context;
     struct trainee trainees[NETWORKS];
-    struct lane {
+    struct training {
         int index, epoch;
         double due, started;
-    } lanes[DEVICES]; /* index -1: idle */
+    } trainings[DEVICES]; /* index -1: idle */
     int64_t number, nodes, proposals, episode;
     size_t person;
     double sampled;
@@ -220,8 +220,8 @@ static void start(struct play *play, int slot, int index)
     event.as.started = (struct event_started){
         .node = trainee->number, .device = event_text("cpu:%d", slot), .attempt = 1, .epochs = trainee->epochs};
     emit(play, &event);
-    play->lanes[slot] =
-        (struct lane){.index = index, .due = play->time + trainee->epoch_seconds, .started = play->time};
+    play->trainings[slot] =
+        (struct training){.index = index, .due = play->time + trainee->epoch_seconds, .started = play->time};
 }
 
 static double accuracy_at(const struct play *play, int index, int epoch)
@@ -234,13 +234,14 @@ static double accuracy_at(const struct play *play, int index, int epoch)
     return target - (target - from) * fall + (share < 1 ? wobble : 0);
 }
 
-static void report_epoch(struct play *play, const struct lane *lane)
+static void report_epoch(struct play *play, const struct training *training)
 {
-    const struct trainee *trainee = &play->trainees[lane->index];
-    double value = accuracy_at(play, lane->index, lane->epoch), share = (double)lane->epoch / trainee->epochs;
+    const struct trainee *trainee = &play->trainees[training->index];
+    double value = accuracy_at(play, training->index, training->epoch),
+           share = (double)training->epoch / trainee->epochs;
     struct event event = {.kind = EVENT_EPOCH};
     event.as.epoch = (struct event_epoch){.node = trainee->number,
-                                          .epoch = lane->epoch,
+                                          .epoch = training->epoch,
                                           .epochs = trainee->epochs,
                                           .rate = 0.01 * (1 + cos(3.14159265 * (share - 1.0 / trainee->epochs))),
                                           .train_loss = 2.75 * (1 - value) - 0.03 * share,
@@ -276,22 +277,22 @@ static void learn(struct play *play)
 
 static void finish_training(struct play *play, int slot)
 {
-    struct lane lane = play->lanes[slot];
-    struct trainee *trainee = &play->trainees[lane.index];
-    double accuracy = script[lane.index].accuracy;
+    struct training training = play->trainings[slot];
+    struct trainee *trainee = &play->trainees[training.index];
+    double accuracy = script[training.index].accuracy;
     struct event event = {.kind = EVENT_RESULT};
     event.as.result = (struct event_result){.node = trainee->number,
                                             .accuracy = accuracy,
                                             .loss = 2.8 * (1 - accuracy),
                                             .epochs = trainee->epochs,
-                                            .seconds = play->time - lane.started,
+                                            .seconds = play->time - training.started,
                                             .images_per_second = rate_of(trainee),
                                             .weights = event_text("n%d.safetensors", (int)trainee->number),
-                                            .weights_hash = event_text("%032d", lane.index)};
-    play->lanes[slot].index = -1;
+                                            .weights_hash = event_text("%032d", training.index)};
+    play->trainings[slot].index = -1;
     trainee->done = true;
     emit(play, &event);
-    if (lane.index == 0 || lane.index == USERS)
+    if (training.index == 0 || training.index == USERS)
         return;
     play->sum += accuracy;
     play->best = accuracy > play->best ? accuracy : play->best;
@@ -301,36 +302,36 @@ static void finish_training(struct play *play, int slot)
 
 static void advance(struct play *play, int slot)
 {
-    struct lane *lane = &play->lanes[slot];
-    const struct trainee *trainee = &play->trainees[lane->index];
-    lane->epoch++;
-    lane->due = play->time + trainee->epoch_seconds;
-    if (lane->index == DIVERGES && lane->epoch == 3) {
+    struct training *training = &play->trainings[slot];
+    const struct trainee *trainee = &play->trainees[training->index];
+    training->epoch++;
+    training->due = play->time + trainee->epoch_seconds;
+    if (training->index == DIVERGES && training->epoch == 3) {
         struct event event = {.kind = EVENT_FAILED};
         event.as.failed = (struct event_failed){.node = trainee->number,
                                                 .attempt = 1,
                                                 .reason = {.value = FAILURE_DIVERGED},
                                                 .message = event_text("the loss is not finite at step 2210")};
-        lane->index = -1;
+        training->index = -1;
         emit(play, &event);
         return;
     }
-    report_epoch(play, lane);
-    if (lane->epoch == trainee->epochs)
+    report_epoch(play, training);
+    if (training->epoch == trainee->epochs)
         finish_training(play, slot);
 }
 
 static void report_steps(struct play *play)
 {
     for (int slot = 0; slot < DEVICES; slot++) {
-        const struct lane *lane = &play->lanes[slot];
-        if (lane->index < 0)
+        const struct training *training = &play->trainings[slot];
+        if (training->index < 0)
             continue;
-        const struct trainee *trainee = &play->trainees[lane->index];
-        double share = 1 - (lane->due - play->time) / trainee->epoch_seconds;
+        const struct trainee *trainee = &play->trainees[training->index];
+        double share = 1 - (training->due - play->time) / trainee->epoch_seconds;
         struct event event = {.kind = EVENT_STEP};
         event.as.step = (struct event_step){.node = trainee->number,
-                                            .epoch = lane->epoch + 1,
+                                            .epoch = training->epoch + 1,
                                             .step = (int64_t)(859 * fmin(fmax(share, 0), 1)),
                                             .steps = 859,
                                             .loss = 0.3,
@@ -342,7 +343,7 @@ static void report_steps(struct play *play)
 static void sample(struct play *play)
 {
     for (int slot = 0; slot < DEVICES; slot++) {
-        bool busy = play->lanes[slot].index >= 0;
+        bool busy = play->trainings[slot].index >= 0;
         struct event event = {.kind = EVENT_SAMPLE};
         event.as.sample = (struct event_sample){.device = event_text("cpu:%d", slot),
                                                 .utilisation = busy ? 0.96 + 0.04 * sin(play->time * (slot + 2)) : 0.03,
@@ -440,12 +441,12 @@ static bool turn(struct play *play)
     double next = play->sampled + 1;
     bool busy = false;
     for (int slot = 0; slot < DEVICES; slot++) {
-        int index = play->lanes[slot].index < 0 ? next_index(play) : -1;
+        int index = play->trainings[slot].index < 0 ? next_index(play) : -1;
         if (index >= 0)
             start(play, slot, index);
-        busy |= play->lanes[slot].index >= 0;
-        if (play->lanes[slot].index >= 0 && play->lanes[slot].due < next)
-            next = play->lanes[slot].due;
+        busy |= play->trainings[slot].index >= 0;
+        if (play->trainings[slot].index >= 0 && play->trainings[slot].due < next)
+            next = play->trainings[slot].due;
     }
     if (next > play->end || !busy)
         return false;
@@ -459,7 +460,7 @@ static bool turn(struct play *play)
         return true;
     }
     for (int slot = 0; slot < DEVICES; slot++)
-        if (play->lanes[slot].index >= 0 && play->lanes[slot].due <= next)
+        if (play->trainings[slot].index >= 0 && play->trainings[slot].due <= next)
             advance(play, slot);
     return true;
 }
@@ -472,7 +473,7 @@ void screen_session_play(double seconds, void (*sink)(void *context, const struc
     play->context = context;
     play->input = (struct shape){1, 28, 28};
     for (int slot = 0; slot < DEVICES; slot++)
-        play->lanes[slot].index = -1;
+        play->trainings[slot].index = -1;
     begin(play);
     while (turn(play))
         ;

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Searches in the background: --detach, and attach from other processes that watch and steer.
 . "$top_srcdir/tests/tap.sh"
-plan 40
+plan 43
 
 trap 'for lock in "$work"/*.esp/lock; do owner "$lock" && kill -9 "$process" 2>/dev/null; done; rm -rf "$work"' EXIT
 
@@ -53,7 +53,7 @@ ok "a session in use can be shown" "$espalier" show one
 says "and written by nobody else" 1 "one.esp: process $process on" "$espalier" resume one --detach
 
 # --- errors are told in the foreground ---
-says "a session that is there already" 1 "one.esp: is there already" start --out one
+says "a session that is there already" 1 "one.esp: already exists" start --out one
 says "a data set that is not there" 1 "nowhere" "$espalier" run --detach --out two --data idx:nowhere
 says "a start network that does not fit" 1 "SM\(3\)" "$espalier" run --detach --out two --data idx:set --validation 112 \
     --start 'C(4,3,1) SM(3)'
@@ -97,6 +97,7 @@ ok "which does not stop the search" "$espalier" attach one --send 'note 1 still 
 ok "stop" "$espalier" attach one --send stop
 wait $first && wait $second && wait $third
 report $? "those who watch see the end"
+prints "a command is a line" '^you +pause$' lines.out
 prints "in lines, the end is told" '^stopped +espalier resume one goes on$' lines.out
 within "the search's process ends as well" gone one.esp
 cmp first.json one.esp/output.log && cmp second.json one.esp/output.log
@@ -113,7 +114,7 @@ watcher=$!
 within "someone watches" grep -q progress killed.out
 kill -9 "$process"
 wait $watcher
-[ $? = 1 ] && [ -S one.esp/socket ] && grep -q 'gone without a word; espalier resume one' killed.out
+[ $? = 1 ] && [ -S one.esp/socket ] && grep -q 'has died; espalier resume one' killed.out
 report $? "who watches a search that is killed is told"
 says "and nobody answers at its socket" 1 "no process runs this session" "$espalier" attach one --send pause
 ok "resume goes on" "$espalier" resume one --headless --networks 3
@@ -122,3 +123,20 @@ ok "resume goes on" "$espalier" resume one --headless --networks 3
 long=$(printf 'a%.0s' $(seq 100))
 mkdir -p "$long/$long" && start --out "$long/$long/far" >/dev/null
 ok "a long path" "$espalier" attach "$work/$long/$long/far" --send stop
+
+# --- a pipe that nobody reads ---
+mkfifo pipe
+exec 3<>pipe # open at both ends, so that nothing waits for the other
+"$espalier" run --json --out slow --data idx:set --start 'C(4,3,1) P(2,2) C(4,3,1) A(4,4) FC(8) SM(2)' --epochs 40 \
+    --start-epochs 1 --validation 112 --networks 20 --devices cpu:1 >pipe &
+slow=$!
+finished() {
+    "$espalier" show slow 2>/dev/null | grep -q 'finished (budget)'
+}
+within "a search whose output nobody reads goes on to its end" finished
+cat pipe >slow.out 3>&- &
+reader=$!
+exec 3>&-
+wait $slow && wait $reader && grep -c . slow.out >lines && [ "$(wc -c <slow.out)" -gt 70000 ] &&
+    tail -n 1 slow.out | grep -q '"k": *"finished"'
+report $? "and then all of it can be read"

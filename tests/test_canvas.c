@@ -1,5 +1,5 @@
 /*
- * test_canvas.c - what is drawn on a canvas, read back as text.
+ * test_canvas.c - draws on a canvas and compares it as text.
  */
 #include <locale.h>
 #include <math.h>
@@ -50,6 +50,51 @@ static void text_that_begins_left_of_its_area(void **state)
     struct canvas canvas = canvas_of(10, 1, true);
     canvas_text(&canvas, (struct area){3, 0, 4, 1}, -2, 0, STYLE_NORMAL, "abcd");
     expect(&canvas, "   cd\n");
+    canvas_done(&canvas);
+}
+
+/* RFC 3629: overlong forms, surrogates, what is cut or past U+10FFFF are no characters; each of their bytes is '?'. */
+static void bytes_that_are_no_utf8_are_replaced(void **state)
+{
+    static const struct {
+        const char *text, *shown;
+    } cases[] = {
+        {"a\xc0\xafz", "a??z\n"},           /* / in two bytes */
+        {"a\xe0\x80\xafz", "a???z\n"},      /* in three */
+        {"a\xf0\x80\x80\xafz", "a????z\n"}, /* in four */
+        {"\xc1\xbf", "??\n"},
+        {"a\xe2\x94", "a??\n"}, /* the beginning of a line */
+        {"\xe2\x94z", "??z\n"},
+        {"\x80\xbf", "??\n"},
+        {"\xed\xa0\x80", "???\n"},
+        {"\xf4\x90\x80\x80", "????\n"},
+        {"\xff\xfe", "??\n"},
+        {"a\033[1mz", "a?[1mz\n"},
+        {"a\xc2\x9b"
+         "1mz",
+         "a?1mz\n"}, /* the escape sequence's begin in one character */
+        {"\xc3\xa9\xe2\x94\x82", "é│\n"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct canvas canvas = canvas_of(10, 1, true);
+        canvas_text(&canvas, canvas_area(&canvas), 0, 0, STYLE_NORMAL, "%s", cases[i].text);
+        expect(&canvas, cases[i].shown);
+        canvas_done(&canvas);
+    }
+}
+
+/* Independent of the locale: a mark takes no column, an ideograph two. */
+static void widths_are_unicodes(void **state)
+{
+    (void)state;
+    assert_int_equal(canvas_columns("e\xcc\x81"), 1);        /* e, combining acute */
+    assert_int_equal(canvas_columns("\xe2\x80\xae"), 0);     /* right-to-left override */
+    assert_int_equal(canvas_columns("\xe6\xb0\xb4"), 2);     /* water */
+    assert_int_equal(canvas_columns("\xf0\x9f\x8c\xb2"), 2); /* a tree */
+    struct canvas canvas = canvas_of(4, 1, true);
+    assert_int_equal(canvas_text(&canvas, canvas_area(&canvas), 0, 0, STYLE_NORMAL, "e\xcc\x81z"), 2);
+    expect(&canvas, "ez\n");
     canvas_done(&canvas);
 }
 
@@ -240,8 +285,11 @@ int main(void)
 {
     setlocale(LC_ALL, "C.UTF-8");
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(text_is_cut_at_its_area), cmocka_unit_test(words),
+        cmocka_unit_test(text_is_cut_at_its_area),
+        cmocka_unit_test(words),
         cmocka_unit_test(text_that_begins_left_of_its_area),
+        cmocka_unit_test(bytes_that_are_no_utf8_are_replaced),
+        cmocka_unit_test(widths_are_unicodes),
         cmocka_unit_test(text_at_the_right),
         cmocka_unit_test(wide_characters),
         cmocka_unit_test(broken_text),

@@ -49,7 +49,7 @@ cmp -s one.esp/events.log untorn.esp/events.log
 report $? "is copied up to there"
 
 # --- refused ---
-says "a name that is taken" 1 "all.esp: is there already" "$espalier" copy one all
+says "a name that is taken" 1 "all.esp: already exists" "$espalier" copy one all
 says "weights that are none" 2 "--weights some: must be one of all\|best\|none" "$espalier" copy one two --weights some
 says "no such session" 1 "no-such" "$espalier" copy no-such two
 cp -r one.esp bad.esp

@@ -61,7 +61,7 @@ says "a name that names nothing" 1 'out: "x/..".*names no session' "$espalier" r
 says "a name of two lines" 1 "control character .byte 2." "$espalier" run --out "a
 b" $small
 ok "a small search" "$espalier" run --out one $small
-says "a session that exists already" 1 "one.esp: is there already" "$espalier" run --out one $small
+says "a session that exists already" 1 "one.esp: already exists" "$espalier" run --out one $small
 ok "it can be shown" "$espalier" show one
 ok "a name with a slash at its end" "$espalier" run --out "odd name.esp/" $small
 grep -q "^next.* espalier show 'odd name'; " out

@@ -201,7 +201,7 @@ static void test_a_torn_end_is_cut_by_a_repair(void **unused)
     check_ok(&bed, false);
     assert_int_equal(bed.report.frames_bad, 0); /* a crash is no damage */
     assert_true(bed.report.bytes_skipped > 0);
-    finds(&bed, "the last event is not whole");
+    finds(&bed, "the last event is incomplete");
     session_state_free(repair(&bed, bed.bytes));
     bed_done(&bed);
 }

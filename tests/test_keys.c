@@ -107,8 +107,8 @@ static void faults_are_told(void **state)
         {"# pin\nwiden = v p", "keys:2: p is a key of pin and of widen"},
         {"widen = v\nzoom = v\n", "keys:2: v is a key of zoom and of widen"},
         {"zoom = C-m", "keys:1: C-m is a key of zoom and of open"},
-        {"zoom = 3", "keys:1: 3 goes to a pane"},
-        {"zoom = C-c", "keys:1: C-c leaves, whatever is open"},
+        {"zoom = 3", "keys:1: 3 always goes to a pane"},
+        {"zoom = C-c", "keys:1: C-c always leaves the program"},
     };
     parse("widen = F9");
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {

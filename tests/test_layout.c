@@ -1,5 +1,5 @@
 /*
- * test_layout.c - every size has its panes inside the screen and apart from each other, but for the line they share.
+ * test_layout.c - at every size the panes are inside the screen and overlap only by the line that neighbours share.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -68,12 +68,12 @@ static void check(int width, int height, int devices, enum pane focus, bool zoom
     memset(cells, 0, (size_t)(width * height));
     layout_compute(width, height, devices, focus, zoomed, replay, &layout);
     cover(cells, width, height, layout.header, 101);
-    cover(cells, width, height, layout.transport, 102);
+    cover(cells, width, height, layout.replay_bar, 102);
     cover(cells, width, height, layout.keys, 103);
     for (int pane = 0; pane < PANE_COUNT; pane++)
         cover(cells, width, height, layout.panes[pane], pane + 1);
     check_neighbours(&layout);
-    /* No cell is wasted, but on the smallest screens, which have one line. */
+    /* Every cell is used, except on the smallest screens, which have one line. */
     if (layout.header.width)
         for (int i = 0; i < width * height; i++)
             if (!cells[i])
@@ -122,7 +122,7 @@ static void panes_of_the_usual_sizes(void **state)
     layout_compute(200, 60, 8, PANE_TREE, false, true, &layout);
     for (int pane = 0; pane < PANE_COUNT; pane++)
         assert_true(layout.panes[pane].width && layout.panes[pane].height);
-    assert_int_equal(layout.transport.height, 1);
+    assert_int_equal(layout.replay_bar.height, 1);
     layout_compute(29, 24, 8, PANE_TREE, false, false, &layout);
     assert_int_equal(layout.header.width, 0);
     assert_int_equal(layout.keys.height, 1);

@@ -149,7 +149,7 @@ static int fill_up(const char *folder, void (*more)(const char *folder))
         size = log_size(folder);
         result = log_append(writer, &event, &error);
     } while (!result && event.number < 10000);
-    if (!result || !strstr(error.text, "make room") || event.number != number || log_size(folder) != size)
+    if (!result || !strstr(error.text, "free some space") || event.number != number || log_size(folder) != size)
         return 1;
     struct session_state *state;
     struct error warning;

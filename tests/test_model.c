@@ -1,5 +1,5 @@
 /*
- * test_model.c - what a screen is made of: rows of the tree, selection, filter, folding, log lines, histories.
+ * test_model.c - the model: rows of the tree, selection, filter, folding, log lines, histories.
  */
 #include <locale.h>
 #include <setjmp.h>
@@ -14,6 +14,7 @@
 
 #include "screen_session.h"
 #include "session_generator.h"
+#include "tui/event_line.h"
 #include "tui/node.h"
 #include "tui/view.h"
 
@@ -86,9 +87,10 @@ static struct model small_tree(void)
 static void expect_rows(struct model *model, const char *wanted)
 {
     struct text text = TEXT_EMPTY;
-    model_build_rows(model);
-    for (int i = 0; i < model->row_count; i++)
-        text_add(&text, "%s%.*s%lld", i ? " " : "", model->rows[i].depth, "..........", (long long)model->rows[i].node);
+    tree_build(model);
+    for (int i = 0; i < model->tree.row_count; i++)
+        text_add(&text, "%s%.*s%lld", i ? " " : "", model->tree.rows[i].depth, "..........",
+                 (long long)model->tree.rows[i].node);
     assert_string_equal(text_string(&text), wanted);
     text_done(&text);
 }
@@ -105,10 +107,10 @@ static void rows_in_order_of_number(void **state)
     expect_rows(&model, "1 .2 ..5 .3 ..6 ..7 ...8 .4");
     /* Which rows are the last children: of 4 (depth 1), 5, 7 and 8. */
     static const bool last[] = {true, false, true, false, false, true, true, true};
-    for (int i = 0; i < model.row_count; i++)
-        assert_int_equal(model.rows[i].last_at >> model.rows[i].depth & 1, last[i]);
-    assert_int_equal(model.rows[6].last_at & 1 << 1, 0); /* 8 stands below 3, which has a sibling after it */
-    assert_int_equal(model.rows[6].last_at & 1 << 2, 1 << 2);
+    for (int i = 0; i < model.tree.row_count; i++)
+        assert_int_equal(model.tree.rows[i].last_at >> model.tree.rows[i].depth & 1, last[i]);
+    assert_int_equal(model.tree.rows[6].last_at & 1 << 1, 0); /* 8 stands below 3, which has a sibling after it */
+    assert_int_equal(model.tree.rows[6].last_at & 1 << 2, 1 << 2);
     model_done(&model);
 }
 
@@ -117,12 +119,12 @@ static void orders(void **state)
     (void)state;
     struct model model = small_tree();
     ask(&model, REQUEST_SORT);
-    assert_int_equal(model.order, ORDER_ACCURACY);
+    assert_int_equal(model.tree.order, ORDER_ACCURACY);
     expect_rows(&model, "1 .3 ..7 ...8 ..6 .2 ..5 .4");
     ask(&model, REQUEST_SORT); /* gain: 3 +5, 2 +2, 4 +1; 7 +1, 6 -1 */
     expect_rows(&model, "1 .3 ..7 ...8 ..6 .2 ..5 .4");
     ask(&model, REQUEST_SORT);
-    assert_int_equal(model.order, ORDER_PARAMETERS);
+    assert_int_equal(model.tree.order, ORDER_PARAMETERS);
     expect_rows(&model, "1 .3 ..7 ...8 ..6 .4 .2 ..5");
     ask(&model, REQUEST_SORT);
     expect_rows(&model, "1 .2 ..5 .3 ..6 ..7 ...8 .4");
@@ -133,19 +135,19 @@ static void folding(void **state)
 {
     (void)state;
     struct model model = small_tree();
-    model_select(&model, 3);
+    tree_select(&model, 3);
     ask(&model, REQUEST_LEFT);
     expect_rows(&model, "1 .2 ..5 .3 .4");
-    assert_true(model.rows[3].folded && model.rows[3].hidden == 3);
+    assert_true(model.tree.rows[3].folded && model.tree.rows[3].hidden == 3);
     ask(&model, REQUEST_LEFT); /* folded already: to the parent */
     assert_int_equal(model.selected, 1);
     ask(&model, REQUEST_FOLD_ALL);
     expect_rows(&model, "1");
-    assert_int_equal(model.rows[0].hidden, 7);
-    model_select(&model, 8); /* unfolds its ancestors, and only those */
+    assert_int_equal(model.tree.rows[0].hidden, 7);
+    tree_select(&model, 8); /* unfolds its ancestors, and only those */
     expect_rows(&model, "1 .2 .3 ..6 ..7 ...8 .4");
-    assert_int_equal(model_row_of(&model, 8), 5);
-    model_select(&model, 2);
+    assert_int_equal(tree_row_of(&model, 8), 5);
+    tree_select(&model, 2);
     ask(&model, REQUEST_RIGHT);
     expect_rows(&model, "1 .2 ..5 .3 ..6 ..7 ...8 .4");
     ask(&model, REQUEST_RIGHT); /* unfolded: to the first child */
@@ -159,7 +161,7 @@ static void moving(void **state)
 {
     (void)state;
     struct model model = small_tree();
-    model_select(&model, 1);
+    tree_select(&model, 1);
     ask(&model, REQUEST_UP);
     assert_int_equal(model.selected, 1);
     ask(&model, REQUEST_DOWN);
@@ -170,12 +172,12 @@ static void moving(void **state)
     ask(&model, REQUEST_DOWN);
     assert_int_equal(model.selected, 4);
     view_tree.settle(&model, (struct area){0, 0, 40, 5});
-    assert_int_equal(model.tree_top, 3);
+    assert_int_equal(model.tree.top, 3);
     ask(&model, REQUEST_PAGE_UP);
     assert_int_equal(model.selected, 3);
     ask(&model, REQUEST_FIRST);
     view_tree.settle(&model, (struct area){0, 0, 40, 5});
-    assert_int_equal(model.tree_top, 0);
+    assert_int_equal(model.tree.top, 0);
     model_done(&model);
 }
 
@@ -197,17 +199,17 @@ static void filter(void **state)
         {"fc(8)", "1 .2 ..5 .3 ..6 ..7 ...8 .4"},
     };
     struct model model = small_tree();
-    model_select(&model, 1);
+    tree_select(&model, 1);
     ask(&model, REQUEST_FOLD_ALL); /* what is found shows all the same */
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        snprintf(model.filter, sizeof model.filter, "%s", cases[i].words);
-        model.rows_stale = true;
+        snprintf(model.tree.filter, sizeof model.tree.filter, "%s", cases[i].words);
+        model.tree.stale = true;
         expect_rows(&model, cases[i].rows);
     }
-    snprintf(model.filter, sizeof model.filter, "W fc1");
-    model.rows_stale = true;
+    snprintf(model.tree.filter, sizeof model.tree.filter, "W fc1");
+    model.tree.stale = true;
     expect_rows(&model, "1 .3 ..7 .4");
-    assert_true(!model.rows[0].matches && !model.rows[1].matches && model.rows[2].matches && model.rows[3].matches);
+    assert_true(!model.tree.rows[0].matches && !model.tree.rows[1].matches && model.tree.rows[2].matches && model.tree.rows[3].matches);
     ask(&model, REQUEST_FIND_NEXT);
     assert_int_equal(model.selected, 7);
     ask(&model, REQUEST_FIND_NEXT);
@@ -224,11 +226,11 @@ static void marks(void **state)
     (void)state;
     struct model model = small_tree();
     for (int64_t node = 2; node <= 4; node++) {
-        model_select(&model, node);
+        tree_select(&model, node);
         ask(&model, REQUEST_MARK);
     }
     assert_true(model.marked[0] == 3 && model.marked[1] == 4); /* the last two */
-    model_select(&model, 3);
+    tree_select(&model, 3);
     ask(&model, REQUEST_MARK); /* again: not any more */
     assert_true(model.marked[0] == 4 && model.marked[1] == 0);
     model_done(&model);
@@ -240,15 +242,15 @@ static void selection_keeps_its_line(void **state)
     (void)state;
     struct model model = small_tree();
     struct area inside = {0, 0, 40, 3};
-    model_build_rows(&model);
-    model_select(&model, 8);
+    tree_build(&model);
+    tree_select(&model, 8);
     view_tree.settle(&model, inside);
-    int line = model_row_of(&model, 8) - model.tree_top;
-    model_fold(&model, 2, true);
-    model_build_rows(&model);
+    int line = tree_row_of(&model, 8) - model.tree.top;
+    tree_fold(&model, 2, true);
+    tree_build(&model);
     view_tree.settle(&model, inside);
-    assert_int_equal(model_row_of(&model, 8), 5);
-    assert_int_equal(model_row_of(&model, 8) - model.tree_top, line);
+    assert_int_equal(tree_row_of(&model, 8), 5);
+    assert_int_equal(tree_row_of(&model, 8) - model.tree.top, line);
     model_done(&model);
 }
 
@@ -264,12 +266,12 @@ static void siblings_in_details(void **state)
     (void)state;
     struct model model = small_tree();
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
-        model_select(&model, steps[i].from);
-        model.detail = true;
-        model.detail_top = 3;
+        tree_select(&model, steps[i].from);
+        model.detail.open = true;
+        model.detail.top = 3;
         assert_true(detail_request(&model, steps[i].request, 24));
         assert_int_equal(model.selected, steps[i].to);
-        assert_int_equal(model.detail_top, 0);
+        assert_int_equal(model.detail.top, 0);
     }
     model_done(&model);
 }
@@ -285,11 +287,48 @@ static void following(void **state)
     model_done(&model);
     model_init(&model, MODE_LIVE, "test");
     screen_session_play(60, fold, &model);
-    model_select(&model, 1);
+    tree_select(&model, 1);
     screen_session_play(0, fold, &model); /* another session: refused, and the selection stays */
     assert_int_equal(model.selected, 1);
     assert_false(model.follow);
     model_done(&model);
+}
+
+/* What has no line of its own in the test session. */
+static void sentences(void **state)
+{
+    static const struct {
+        struct event event;
+        const char *word, *text;
+    } cases[] = {
+        {{.kind = EVENT_POLICY, .as.policy = {.episode = 3}},
+         "policy",
+         "episode 3: no new network, nothing to learn from"},
+        {{.kind = EVENT_LOST, .as.lost = {.device = "cuda:0", .message = "it fell off"}},
+         "lost",
+         "cuda:0: it fell off"},
+        {{.kind = EVENT_FAILED, .as.failed = {.node = 7, .reason.value = FAILURE_CANCELLED}}, "cancel", "n7 cancelled"},
+        {{.kind = EVENT_FAILED, .as.failed = {.node = 7, .reason.value = FAILURE_MEMORY, .message = "none is left", .again = true}},
+         "fail",
+         "n7 memory: none is left; it will be tried again"},
+        {{.kind = EVENT_COMMAND,
+          .as.command = {.by.value = AUTHOR_USER, .words = "pin 9", .answer = "there is no n9", .refused = true}},
+         "you",
+         "pin 9: no: there is no n9"},
+        {{.kind = EVENT_BUDGET}, "budget", "now without limit"},
+        {{.kind = EVENT_STEP}, NULL, NULL},
+    };
+    (void)state;
+    struct session_state *empty = session_state_new();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct event_line line;
+        assert_int_equal(event_line(empty, &cases[i].event, &line), cases[i].word != NULL);
+        if (cases[i].word) {
+            assert_string_equal(line.word, cases[i].word);
+            assert_string_equal(line.text, cases[i].text);
+        }
+    }
+    session_state_free(empty);
 }
 
 static void log_lines(void **state)
@@ -298,8 +337,8 @@ static void log_lines(void **state)
     struct model model = model_at(SCREEN_SESSION_END);
     int best = 0, fail = 0, policy = 0, you = 0;
     double time = 0;
-    for (int i = 0; i < model.log_count; i++) {
-        const struct log_line *line = &model.log[i];
+    for (int i = 0; i < model.log.count; i++) {
+        const struct log_line *line = &model.log.lines[i];
         assert_true(line->time >= time);
         time = line->time;
         best += !strcmp(line->word, "best");
@@ -325,14 +364,14 @@ static void recalled_lines(void **state)
     model_replace(&replay, session_state_copy(live.state));
     for (size_t i = 0; i < events.count; i++)
         model_recall(&replay, &events.items[i]);
-    assert_int_equal(replay.log_count, live.log_count);
-    for (int i = 0; i < live.log_count; i++) {
-        assert_string_equal(replay.log[i].text, live.log[i].text);
-        assert_string_equal(replay.log[i].word, live.log[i].word);
+    assert_int_equal(replay.log.count, live.log.count);
+    for (int i = 0; i < live.log.count; i++) {
+        assert_string_equal(replay.log.lines[i].text, live.log.lines[i].text);
+        assert_string_equal(replay.log.lines[i].word, live.log.lines[i].word);
     }
-    assert_int_equal(replay.history_count, live.history_count);
-    for (int i = 0; i < live.history_count; i++)
-        assert_memory_equal(&replay.histories[i], &live.histories[i], sizeof live.histories[i]);
+    assert_int_equal(replay.devices.count, live.devices.count);
+    for (int i = 0; i < live.devices.count; i++)
+        assert_memory_equal(&replay.devices.histories[i], &live.devices.histories[i], sizeof live.devices.histories[i]);
     event_list_done(&events);
     model_done(&replay);
     model_done(&live);
@@ -350,9 +389,9 @@ static void old_lines_make_room(void **state)
         event.time = 100 + i;
         model_apply(&model, &event);
     }
-    assert_int_equal(model.log_count, LOG_LINES);
-    assert_true(model.log[LOG_LINES - 1].time == 100 + 2 * LOG_LINES - 1);
-    assert_true(model.log[0].time == 100 + LOG_LINES);
+    assert_int_equal(model.log.count, LOG_LINES);
+    assert_true(model.log.lines[LOG_LINES - 1].time == 100 + 2 * LOG_LINES - 1);
+    assert_true(model.log.lines[0].time == 100 + LOG_LINES);
     event_done(&event);
     model_done(&model);
 }
@@ -361,9 +400,9 @@ static void histories(void **state)
 {
     (void)state;
     struct model model = model_at(SCREEN_SESSION_MIDDLE);
-    assert_int_equal(model.history_count, 4);
+    assert_int_equal(model.devices.count, 4);
     for (int i = 0; i < 4; i++)
-        assert_int_equal(model.histories[i].count, HISTORY_SAMPLES);
+        assert_int_equal(model.devices.histories[i].count, HISTORY_SAMPLES);
     model_done(&model);
 }
 
@@ -371,20 +410,20 @@ static void seeking_back(void **state)
 {
     (void)state;
     struct model model = model_at(SCREEN_SESSION_MIDDLE), early = model_at(60);
-    model_select(&model, 37);
+    tree_select(&model, 37);
     model.marked[0] = 40;
     struct session_state *before = session_state_copy(early.state);
     int64_t count = before->node_count;
     model_replace(&model, before);
-    model_build_rows(&model);
-    assert_int_equal(model.row_count, count);
+    tree_build(&model);
+    assert_int_equal(model.tree.row_count, count);
     assert_true(model.selected >= 1 && model.selected <= count);
     assert_int_equal(model.marked[0], 0);
     model_done(&model);
     model_done(&early);
 }
 
-/* An edge is told as far as there is room. */
+/* An edge has the longest form that fits. */
 static void edges(void **state)
 {
     (void)state;
@@ -403,7 +442,7 @@ static void edges(void **state)
     const struct session_node *node = session_node(model.state, 29);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct text text = TEXT_EMPTY;
-        node_edge(&model, node, true, cases[i].columns, &text);
+        node_edge(model.state, node, true, cases[i].columns, &text);
         assert_string_equal(text_string(&text), cases[i].words);
         text_done(&text);
     }
@@ -423,14 +462,14 @@ static void rows_of_a_large_session(void **state)
     model_init(&model, MODE_REPLAY, "large");
     session_generate(&recipe, fold, &model);
     for (int order = 0; order < ORDER_COUNT; order++) {
-        model.order = (enum tree_order)order;
-        model.rows_stale = true;
-        model_build_rows(&model);
-        assert_int_equal(model.row_count, model.state->node_count);
+        model.tree.order = (enum tree_order)order;
+        model.tree.stale = true;
+        tree_build(&model);
+        assert_int_equal(model.tree.row_count, model.state->node_count);
         int64_t path[2001] = {0};
-        bool *seen = calloc((size_t)model.row_count + 1, 1);
-        for (int i = 0; i < model.row_count; i++) {
-            const struct tree_row *row = &model.rows[i];
+        bool *seen = calloc((size_t)model.tree.row_count + 1, 1);
+        for (int i = 0; i < model.tree.row_count; i++) {
+            const struct tree_row *row = &model.tree.rows[i];
             assert_false(seen[row->node]);
             seen[row->node] = true;
             path[row->depth] = row->node;
@@ -459,6 +498,7 @@ int main(void)
         cmocka_unit_test(recalled_lines),
         cmocka_unit_test(old_lines_make_room),
         cmocka_unit_test(histories),
+        cmocka_unit_test(sentences),
         cmocka_unit_test(seeking_back),
         cmocka_unit_test(edges),
         cmocka_unit_test(rows_of_a_large_session),

@@ -1,6 +1,5 @@
 /*
- * test_overlay.c - what stands over the screen: help that says everything in any width, questions, the line to edit,
- * and dialogs over a recording.
+ * test_overlay.c - overlays: help in any width, questions, the prompt, and the grow dialogs.
  */
 #include <locale.h>
 #include <setjmp.h>
@@ -202,12 +201,46 @@ static void growing(void **state)
     }
 }
 
+/* The arrows go through the widths of the session's space, and past the widest one by its last step. */
+static void widths_of_the_space(void **state)
+{
+    static const struct {
+        const char *space, *first, *second, *last;
+        int presses;
+    } cases[] = {{"widths=small", "[ 8 ]", "[ 12 ]", "[ 44 ]", 9}, {"widths=paper", "[ 16 ]", "[ 32 ]", "[ 704 ]", 13}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct bed bed;
+        open_bed(&bed, MODE_LIVE, NULL);
+        struct event_texts *options = &bed.model.state->facts.options;
+        for (int j = 0; j < options->count; j++)
+            if (!strncmp(options->items[j], "widths=", strlen("widths="))) {
+                free(options->items[j]);
+                options->items[j] = strdup(cases[i].space);
+            }
+        bed.overlay = overlay_widen(&bed.model, 1);
+        assert_non_null(bed.overlay);
+        assert_non_null(strstr(shown(&bed, 80, 24), cases[i].first));
+        press(&bed, KEY_CODE_DOWN);
+        assert_non_null(strstr(shown(&bed, 80, 24), cases[i].first));
+        press(&bed, KEY_CODE_UP);
+        assert_non_null(strstr(shown(&bed, 80, 24), cases[i].second));
+        press(&bed, KEY_CODE_DOWN);
+        assert_non_null(strstr(shown(&bed, 80, 24), cases[i].first));
+        for (int j = 0; j < cases[i].presses; j++)
+            press(&bed, KEY_CODE_UP);
+        assert_non_null(strstr(shown(&bed, 80, 24), cases[i].last));
+        close_bed(&bed);
+    }
+}
+
 int main(void)
 {
     setlocale(LC_ALL, "C.UTF-8");
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(help),     cmocka_unit_test(questions),  cmocka_unit_test(line_to_edit),
         cmocka_unit_test(commands), cmocka_unit_test(completion), cmocka_unit_test(growing),
+        cmocka_unit_test(widths_of_the_space),
     };
     return cmocka_run_group_tests_name("overlay", tests, NULL, NULL);
 }

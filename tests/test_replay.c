@@ -247,7 +247,7 @@ static void test_what_can_not_be_replayed_says_so(void **unused)
     log_put(bed.folder, bytes, offsets[count] - 1);
     struct error warning;
     assert_int_equal(replay_open(bed.folder, &replay, &warning, &error), 0);
-    assert_non_null(strstr(warning.text, "not whole"));
+    assert_non_null(strstr(warning.text, "incomplete"));
     assert_int_equal(replay_count(replay), count - 1);
     replay_free(replay);
     log_put(bed.folder, bytes, offsets[20]); /* cut while it is open */

@@ -94,7 +94,7 @@ static void time_is_the_recordings(void **state)
     expect_after(&bed, 1, 5);
     expect_after(&bed, 20, 85);
     expect_after(&bed, 20, 103);
-    assert_true(bed.model.ended && !bed.model.playing);
+    assert_true(bed.model.ended && !bed.model.replay.playing);
     bed_done(&bed);
 }
 

@@ -113,14 +113,14 @@ static void detail_screens(void **state)
     (void)state;
     struct model model;
     open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
-    model.detail = true;
+    model.detail.open = true;
     check_screen(&model, 80, 24, true, "detail-80x24");
     check_screen(&model, 120, 40, true, "detail-120x40");
-    model.detail_top = 6;
+    model.detail.top = 6;
     check_screen(&model, 80, 24, true, "detail-scrolled-80x24");
-    model.detail_top = 1 << 20; /* settles at the last line */
+    model.detail.top = 1 << 20; /* settles at the last line */
     check_screen(&model, 80, 24, true, "detail-end-80x24");
-    model.detail_top = 0;
+    model.detail.top = 0;
     model.marked[0] = 33;
     model.marked[1] = 37;
     model.comparing = true;
@@ -204,12 +204,12 @@ static void replay_screen(void **state)
     open_model(&model, MODE_REPLAY, SCREEN_SESSION_MIDDLE);
     struct replay_bar_mark marks[] = {{90, STYLE_BEST},  {160, STYLE_BEST}, {230, STYLE_FAILED}, {300, STYLE_BEST},
                                       {412, STYLE_USER}, {590, STYLE_BEST}, {700, STYLE_BEST}};
-    model.marks = malloc(sizeof marks);
-    memcpy(model.marks, marks, sizeof marks);
-    model.mark_count = sizeof marks / sizeof *marks;
-    model.length = 780;
-    model.speed = 8;
-    model.playing = true;
+    model.replay.marks = malloc(sizeof marks);
+    memcpy(model.replay.marks, marks, sizeof marks);
+    model.replay.mark_count = sizeof marks / sizeof *marks;
+    model.replay.length = 780;
+    model.replay.speed = 8;
+    model.replay.playing = true;
     check_screen(&model, 100, 30, true, "replay-100x30");
     model_done(&model);
 }
@@ -228,7 +228,7 @@ static void small_and_zoomed_screens(void **state)
     model.focus = PANE_TRADE;
     check_screen(&model, 80, 24, true, "trade-80x24");
     model.focus = PANE_CURVES;
-    model.error_scale = true;
+    model.curves.error_scale = true;
     check_screen(&model, 80, 24, true, "curves-error-80x24");
     model_done(&model);
 }
@@ -289,7 +289,7 @@ static void focus(void **state)
     open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
     screen_focus(&model, PANE_LOG, 80, 24);
     assert_false(model.zoomed);
-    model.detail = true;
+    model.detail.open = true;
     screen_focus(&model, PANE_CONTROLLER, 80, 24); /* it has no room beside the others */
     assert_true(model.zoomed);
     assert_true(shows(&model, 80, 24, "┌5 Controller ─"));
@@ -316,13 +316,13 @@ static void over_the_panes(void **state)
     (void)state;
     struct model model;
     open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
-    model_select(&model, 37);
-    model.detail = true;
+    tree_select(&model, 37);
+    model.detail.open = true;
     shows(&model, 80, 24, "");
     screen_mouse(&model, 80, 24, 5, 6, 0);
     assert_int_equal(model.selected, 37);
     screen_mouse(&model, 80, 24, 5, 6, 1);
-    assert_int_equal(model.detail_top, 3);
+    assert_int_equal(model.detail.top, 3);
     model.marked[0] = 33;
     model.marked[1] = 37;
     model.comparing = true;
@@ -330,9 +330,9 @@ static void over_the_panes(void **state)
         assert_true(screen_request(&model, request, 80, 24));
     screen_mouse(&model, 80, 24, 5, 6, -1);
     assert_int_equal(model.selected, 37);
-    assert_int_equal(model.detail_top, 3);
+    assert_int_equal(model.detail.top, 3);
     assert_false(screen_request(&model, REQUEST_CANCEL, 80, 24));
-    model.comparing = model.detail = false;
+    model.comparing = model.detail.open = false;
     screen_mouse(&model, 80, 24, 5, 6, 0);
     assert_int_not_equal(model.selected, 37);
     model_done(&model);
@@ -343,7 +343,7 @@ static void find(void **state)
     (void)state;
     struct model model;
     open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
-    model_select(&model, 2);
+    tree_select(&model, 2);
     tree_find(&model, "n33");
     assert_int_equal(model.selected, 33);
     assert_true(shows(&model, 80, 24, " /n33, 1 found "));
@@ -390,19 +390,19 @@ static void press(struct model *model, struct random_stream *random)
         model->zoomed = !model->zoomed;
         break;
     case 1:
-        model->detail = !model->detail;
+        model->detail.open = !model->detail.open;
         detail_request(model, request, 24);
         break;
     case 2:
         model->comparing = !model->comparing;
         break;
     case 3:
-        model->error_scale = !model->error_scale;
+        model->curves.error_scale = !model->curves.error_scale;
         break;
     case 4:
-        snprintf(model->filter, sizeof model->filter, "%s",
+        snprintf(model->tree.filter, sizeof model->tree.filter, "%s",
                  (const char *[]){"", "conv1", "n1", "x y z", "w "}[random_below(random, 5)]);
-        model->rows_stale = true;
+        model->tree.stale = true;
         break;
     case 5:
         model->follow = !model->follow;
@@ -460,7 +460,7 @@ static void views_in_any_area(void **state)
     struct canvas canvas;
     open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
     canvas_init(&canvas, 60, 30, true);
-    model_build_rows(&model);
+    tree_build(&model);
     for (int width = 0; width <= 50; width++)
         for (int height = 0; height <= 20; height++) {
             struct area inside = {5, 5, width, height};
@@ -473,7 +473,7 @@ static void views_in_any_area(void **state)
             detail_draw(&model, &canvas, inside);
             compare_draw(&model, &canvas, inside);
             bars_draw_header(&model, &canvas, inside);
-            bars_draw_transport(&model, &canvas, inside);
+            bars_draw_replay_bar(&model, &canvas, inside);
             bars_draw_keys(&model, &canvas, inside);
             for (int y = 0; y < 30; y++)
                 for (int x = 0; x < 60; x++)

@@ -1,7 +1,7 @@
 /*
- * test_server.c - searches that other threads follow and steer through the socket, as other processes would.
+ * test_server.c - clients on other threads watch and steer searches through the socket, as other processes would.
  *
- * The engine runs on a thread of its own with the scripted evaluator; followers know nothing of it but the folder.
+ * The engine runs on a thread of its own with the scripted evaluator; clients know only the session's folder.
  */
 #include "config.h"
 
@@ -24,7 +24,7 @@
 #include <unistd.h>
 
 #include "engine_bed.h"
-#include "search/follower.h"
+#include "search/client.h"
 #include "search/server.h"
 #include "util/file.h"
 
@@ -47,7 +47,7 @@ static void *run_engine(void *context)
     return NULL;
 }
 
-/* A search with a budget of `networks` (0: none, until it is stopped), and its server, not running yet. */
+/* A search with a budget of `networks` (0: it runs until it is stopped) and its server; not started yet. */
 static void search_open(struct search *search, int64_t networks)
 {
     struct error error;
@@ -90,13 +90,13 @@ static void search_stop(struct search *search)
     search_join(search);
 }
 
-static struct follower *follow(const struct search *search)
+static struct client *connect_to(const struct search *search)
 {
-    struct follower *follower = NULL;
+    struct client *client = NULL;
     struct error error = {{0}};
-    if (follower_open(search->path, &follower, &error))
-        fail_msg("can't follow: %s", error.text);
-    return follower;
+    if (client_open(search->path, &client, &error))
+        fail_msg("can't connect: %s", error.text);
+    return client;
 }
 
 static char *socket_of(const struct search *search)
@@ -108,13 +108,13 @@ static char *socket_of(const struct search *search)
 
 struct watcher {
     pthread_t thread;
-    struct follower *follower;
+    struct client *client;
     struct session_state *state;
     int64_t durable; /* events seen */
     bool in_order, finished_early;
 };
 
-/* Fold everything until the search's end. */
+/* Fold all events until the search's end. */
 static void *watch(void *context)
 {
     struct watcher *watcher = context;
@@ -123,22 +123,22 @@ static void *watch(void *context)
     watcher->state = session_state_new();
     watcher->in_order = true;
     for (;;) {
-        while (follower_next(watcher->follower, &event)) {
+        while (client_next(watcher->client, &event)) {
             watcher->durable += event_is_durable(event.kind);
             watcher->in_order =
                 watcher->in_order && event.number == watcher->durable && !session_apply(watcher->state, &event, &error);
             event_done(&event);
         }
-        if (follower_ended(watcher->follower, &error))
+        if (client_ended(watcher->client, &error))
             return NULL;
-        struct pollfd wait = {.fd = follower_descriptor(watcher->follower), .events = POLLIN};
+        struct pollfd wait = {.fd = client_descriptor(watcher->client), .events = POLLIN};
         if (poll(&wait, 1, PATIENCE) <= 0)
-            return NULL; /* it has not ended: seen by the digest */
+            return NULL; /* it has not ended; the digest will differ */
     }
 }
 
-/* Followers from before the first event, and from somewhere in the middle, see every durable event once and end with
-   the engine's own state. */
+/* Clients that connect before the first event or in the middle see every durable event once and end with the engine's
+   state. */
 static void test_watch(void **state)
 {
     struct search search;
@@ -147,19 +147,19 @@ static void test_watch(void **state)
     for (int i = 0; i < WATCHERS; i++) {
         if (i == WATCHERS / 2)
             search_start(&search);
-        watchers[i].follower = follow(&search);
+        watchers[i].client = connect_to(&search);
         assert_int_equal(pthread_create(&watchers[i].thread, NULL, watch, &watchers[i]), 0);
     }
     for (int i = 0; i < WATCHERS; i++)
-        pthread_join(watchers[i].thread, NULL); /* they see the end of the search, not that of its process */
+        pthread_join(watchers[i].thread, NULL); /* they see that the search ends, though its process lives on */
     search_join(&search);
     for (int i = 0; i < WATCHERS; i++) {
         assert_true(watchers[i].in_order && watchers[i].state->finished);
         assert_int_equal(watchers[i].durable, engine_state(search.engine)->event_count);
         assert_true(hash_equal(session_digest(watchers[i].state), session_digest(engine_state(search.engine))));
-        assert_int_equal(follower_descriptor(watchers[i].follower), -1);
+        assert_int_equal(client_descriptor(watchers[i].client), -1);
         session_state_free(watchers[i].state);
-        follower_free(watchers[i].follower);
+        client_free(watchers[i].client);
     }
     search_done(&search);
 }
@@ -177,19 +177,19 @@ struct asker {
 static void *ask(void *context)
 {
     struct asker *asker = context;
-    struct follower *follower;
+    struct client *client;
     struct event event;
     struct error error;
-    if (follower_open(asker->search->path, &follower, &error))
+    if (client_open(asker->search->path, &client, &error))
         return NULL;
-    if (!follower_ask(follower, asker->words, &event, &error)) {
+    if (!client_ask(client, asker->words, &event, &error)) {
         asker->number = event.number;
         asker->refused = event.as.command.refused;
         if (strcmp(event.as.command.words, asker->words) || event.as.command.by.value != AUTHOR_USER)
             asker->number = 0;
         event_done(&event);
     }
-    follower_free(follower);
+    client_free(client);
     return NULL;
 }
 
@@ -219,7 +219,7 @@ static void test_commands(void **state)
     search_done(&search);
 }
 
-/* Of those who ask the same at once, each is told its own answer: one is accepted, all others are refused. */
+/* When several clients ask the same at once, each gets its own answer: one is accepted, all others are refused. */
 static void test_same_words_at_once(void **state)
 {
     struct search search;
@@ -245,13 +245,13 @@ static void test_same_words_at_once(void **state)
     search_done(&search);
 }
 
-static void say(int socket, const char *text)
+static void send_text(int socket, const char *text)
 {
     assert_int_equal(send(socket, text, strlen(text), MSG_NOSIGNAL), strlen(text));
 }
 
-/* The next line that is no bell, or false at the end of what is said. */
-static bool hear(int socket, char *line, size_t size)
+/* The next line that is not empty, or false at the end. */
+static bool read_line(int socket, char *line, size_t size)
 {
     size_t used = 0;
     for (;;) {
@@ -270,30 +270,30 @@ static bool hear(int socket, char *line, size_t size)
     }
 }
 
-static int meet(const struct search *search)
+static int connect_raw(const struct search *search)
 {
     char line[64];
     struct error error;
     int file = server_connect(search->path, &error);
     assert_true(file >= 0);
-    assert_true(hear(file, line, sizeof line));
+    assert_true(read_line(file, line, sizeof line));
     assert_string_equal(line, SERVER_GREETING);
     return file;
 }
 
-/* Many lines in one breath are answered in their order. */
+/* Many lines in one write are answered in order. */
 static void test_many_lines(void **state)
 {
     struct search search;
     char line[64];
     int64_t before = 0;
     search_open(&search, 0);
-    int file = meet(&search);
+    int file = connect_raw(&search);
     for (int i = 0; i < 100; i++)
-        say(file, "note 1 x\n");
+        send_text(file, "note 1 x\n");
     search_start(&search);
     for (int i = 0; i < 100; i++) {
-        assert_true(hear(file, line, sizeof line));
+        assert_true(read_line(file, line, sizeof line));
         assert_true(strtoll(line, NULL, 10) > before);
         before = strtoll(line, NULL, 10);
     }
@@ -303,20 +303,20 @@ static void test_many_lines(void **state)
     search_done(&search);
 }
 
-/* The answer to one who has left is not told to the next who asks the same. */
+/* The answer to a client that has left is not sent to the next one that asks the same. */
 static void test_asks_and_leaves(void **state)
 {
     struct search search;
     char line[64];
     search_open(&search, 0);
-    int gone = meet(&search);
-    say(gone, "pause\n");
+    int gone = connect_raw(&search);
+    send_text(gone, "pause\n");
     close(gone);
-    /* The place of the one who left is free when its answer has come: until then more are let in, and keep theirs. */
-    int second = meet(&search);
-    say(second, "pause\n");
+    /* The entry of a client that left is free again when its answer has come; other clients are accepted meanwhile. */
+    int second = connect_raw(&search);
+    send_text(second, "pause\n");
     search_start(&search);
-    assert_true(hear(second, line, sizeof line));
+    assert_true(read_line(second, line, sizeof line));
     search_stop(&search);
     struct log_reader *reader;
     struct event event;
@@ -329,36 +329,36 @@ static void test_asks_and_leaves(void **state)
         event_done(&event);
     }
     log_reader_free(reader);
-    assert_true(refused); /* the first paused the search, the second came too late */
+    assert_true(refused); /* the first client has paused the search already */
     close(second);
     search_done(&search);
 }
 
-/* One who asks and asks and never reads an answer is not read any more when there is no room for the next one; that
-   holds up nobody else. */
-static void test_deaf(void **state)
+/* A client that sends commands and never reads an answer is not read any more once its buffer is full; that blocks
+   nobody else. */
+static void test_client_that_does_not_read(void **state)
 {
     enum { LINES = 1500 };
     struct search search;
     struct text lines = TEXT_EMPTY;
     int waiting = 0, before = -1, asked = 0;
     search_open(&search, 0);
-    int deaf = meet(&search);
+    int stuck = connect_raw(&search);
     for (int i = 0; i < LINES; i++)
         text_add(&lines, "x\n");
-    say(deaf, text_string(&lines));
+    send_text(stuck, text_string(&lines));
     text_done(&lines);
     search_start(&search);
-    /* An answer is on its way to the deaf one within a few turns of the engine, or there is no room. */
+    /* The next answer is sent within a few rounds of the engine, or the buffer is full. */
     for (int same = 0; same < 30; asked++) {
         assert_true(accepted(&search, "note 1 y"));
-        assert_int_equal(ioctl(deaf, FIONREAD, &waiting), 0);
+        assert_int_equal(ioctl(stuck, FIONREAD, &waiting), 0);
         same = waiting == before ? same + 1 : 0;
         before = waiting;
     }
     search_stop(&search);
     assert_true(engine_state(search.engine)->command_count - asked < LINES);
-    close(deaf);
+    close(stuck);
     search_done(&search);
 }
 
@@ -368,18 +368,18 @@ static void test_ends_before_it_answers(void **state)
     struct event event;
     struct error error;
     search_open(&search, 0);
-    struct follower *follower = follow(&search);
-    assert_false(follower_next(follower, &event)); /* there is none yet, and that is no end */
-    assert_false(follower_ended(follower, &error));
+    struct client *client = connect_to(&search);
+    assert_false(client_next(client, &event)); /* there is none yet, and the search has not ended */
+    assert_false(client_ended(client, &error));
     search_start(&search);
     search_stop(&search);
-    assert_int_equal(follower_ask(follower, "pause", &event, &error), -1);
+    assert_int_equal(client_ask(client, "pause", &event, &error), -1);
     assert_non_null(strstr(error.text, "ended"));
-    follower_free(follower);
+    client_free(client);
     search_done(&search);
 }
 
-/* --- who may come in --- */
+/* --- who may connect --- */
 
 static void test_refusals(void **state)
 {
@@ -389,31 +389,31 @@ static void test_refusals(void **state)
     int files[SERVER_CLIENTS_MAX];
     search_open(&search, 0);
     for (int i = 0; i < SERVER_CLIENTS_MAX; i++)
-        files[i] = meet(&search);
+        files[i] = connect_raw(&search);
     int late = server_connect(search.path, &error);
-    assert_true(hear(late, line, sizeof line));
+    assert_true(read_line(late, line, sizeof line));
     assert_string_equal(line, SERVER_REFUSED "too many are attached already");
-    assert_false(hear(late, line, sizeof line));
+    assert_false(read_line(late, line, sizeof line));
     close(late);
 
     char *text = memset(malloc(SERVER_LINE_MAX + 1), 'x', SERVER_LINE_MAX);
     text[SERVER_LINE_MAX] = '\0';
-    say(files[0], text);
+    send_text(files[0], text);
     free(text);
-    assert_true(hear(files[0], line, sizeof line));
+    assert_true(read_line(files[0], line, sizeof line));
     assert_string_equal(line, SERVER_REFUSED "a line is too long");
     for (int i = 0; i < SERVER_CLIENTS_MAX; i++)
         close(files[i]);
 
-    struct follower *follower = follow(&search); /* when there is room again */
-    assert_int_equal(follower_send(follower, "pause\npause", &error), -1);
-    follower_free(follower);
+    struct client *client = connect_to(&search); /* when an entry is free again */
+    assert_int_equal(client_send(client, "pause\npause", &error), -1);
+    client_free(client);
     search_start(&search);
     search_stop(&search);
     search_done(&search);
 }
 
-/* Another user is refused even where the socket's mode would let it in. */
+/* Another user is refused even if the socket's mode allows the connection. */
 static void test_other_user(void **state)
 {
     struct search search;
@@ -427,11 +427,11 @@ static void test_other_user(void **state)
     free(path);
     pid_t child = fork();
     if (!child) {
-        struct follower *follower;
+        struct client *client;
         struct error error;
         if (setgid(65534) || setuid(65534))
             _exit(3);
-        if (follower_open(search.path, &follower, &error) != -1)
+        if (client_open(search.path, &client, &error) != -1)
             _exit(4);
         _exit(strstr(error.text, "belongs to another user") ? 0 : 5);
     }
@@ -449,7 +449,7 @@ static void test_socket_file(void **state)
 {
     struct search search;
     struct stat status;
-    struct follower *follower;
+    struct client *client;
     struct error error;
     search_open(&search, 0);
     char *path = socket_of(&search);
@@ -461,19 +461,19 @@ static void test_socket_file(void **state)
     search_start(&search);
     search_stop(&search);
     assert_int_equal(stat(path, &status), -1);
-    assert_int_equal(follower_open(search.path, &follower, &error), FOLLOWER_ALONE);
-    /* What a killed process leaves behind: a socket at which nobody listens. */
+    assert_int_equal(client_open(search.path, &client, &error), CLIENT_NO_SERVER);
+    /* A killed process leaves a socket at which nobody listens. */
     assert_int_equal(rename(stale, path), 0);
-    assert_int_equal(follower_open(search.path, &follower, &error), FOLLOWER_ALONE);
+    assert_int_equal(client_open(search.path, &client, &error), CLIENT_NO_SERVER);
     assert_int_equal(server_open(search.engine, search.path, &search.server, &error), 0);
-    follower = follow(&search);
-    follower_free(follower);
+    client = connect_to(&search);
+    client_free(client);
     server_close(search.server);
-    /* Something that isn't ours to remove. */
+    /* A file that must not be removed. */
     assert_int_equal(mkdir(path, 0700), 0);
     assert_int_equal(server_open(search.engine, search.path, &search.server, &error), -1);
     assert_non_null(strstr(error.text, "nobody can attach"));
-    assert_int_equal(follower_open(search.folder, &follower, &error), -1); /* not a session */
+    assert_int_equal(client_open(search.folder, &client, &error), -1); /* not a session */
     free(stale);
     free(path);
     search_done(&search);
@@ -487,7 +487,7 @@ int main(void)
         cmocka_unit_test(test_same_words_at_once),
         cmocka_unit_test(test_many_lines),
         cmocka_unit_test(test_asks_and_leaves),
-        cmocka_unit_test(test_deaf),
+        cmocka_unit_test(test_client_that_does_not_read),
         cmocka_unit_test(test_ends_before_it_answers),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_other_user),

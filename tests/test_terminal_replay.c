@@ -292,7 +292,7 @@ static void test_paste(void **state)
 {
     struct pty_terminal *terminal = start_still();
     pty_send(terminal, "\033[200~q\rq\033[201~");
-    expect_text(terminal, 44, "pasted text does nothing here");
+    expect_text(terminal, 44, "text can be pasted only after");
     pty_send(terminal, "/\033[200~con\rv1\tq\033[201~");
     expect_text(terminal, 44, "/con v1 q");
     pty_send(terminal, PTY_ESCAPE);
@@ -308,15 +308,15 @@ static void test_refusals(void **state)
     go_to(terminal, "50%");
     for (size_t i = 0; i < COUNT_OF(keys); i++) {
         pty_send(terminal, "?"); /* hides the last answer */
-        expect_no_text(terminal, -1, "can't be steered");
+        expect_no_text(terminal, -1, "takes no commands");
         pty_send(terminal, PTY_ESCAPE);
         pty_send(terminal, keys[i]);
-        expect_text(terminal, 44, "a recording can't be steered");
+        expect_text(terminal, 44, "a recording takes no commands");
     }
     pty_send(terminal, "w");
     expect_text(terminal, -1, "Widen n");
     pty_send(terminal, PTY_ENTER);
-    expect_text(terminal, 44, "a recording can't be steered");
+    expect_text(terminal, 44, "a recording takes no commands");
     quit(terminal);
 }
 

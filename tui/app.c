@@ -1,9 +1,9 @@
 /*
- * app.c - the one loop: events in, keys in, a frame out.
+ * app.c - the terminal's main loop.
  *
- * It waits in one poll() for the keyboard, the signals and the source. Events are folded as they come; a frame is drawn
- * at once after a key and otherwise at most ten times a second, and sends nothing when nothing changed. A key goes to the
- * overlay if one is open, else to the view with the focus, else it is answered here.
+ * It waits in one poll() for the keyboard, signals and the source of events. Events are folded as they come. A frame is
+ * drawn at once after a key and otherwise at most ten times a second. A key goes to the overlay if one is open, else to
+ * the view with the focus; a request that the view doesn't handle is handled here.
  */
 #include "tui/tui.h"
 
@@ -25,7 +25,7 @@
 #include "util/memory.h"
 
 static const double frame_seconds = 0.1, idle_seconds = 1;
-enum { EVENTS_A_TURN = 4096 };
+enum { EVENTS_PER_LOOP = 4096 };
 
 struct app {
     const struct tui_source *source;
@@ -34,8 +34,8 @@ struct app {
     struct canvas canvas;
     struct overlay *overlay;
     int signals;            /* signalfd */
-    bool dirty;             /* the model is not as it was drawn: a frame is due within frame_seconds */
-    bool asked;             /* by a key, or by a terminal that changed: a frame is due at once */
+    bool dirty;             /* the model has changed: a frame is due within frame_seconds */
+    bool asked;             /* a key came, or the terminal changed: a frame is due at once */
     bool mouse, leave;
     bool dragging;          /* the button went down on replay's bar, which follows it */
     enum tui_outcome outcome;
@@ -58,9 +58,9 @@ void tui_block_signals(void)
     pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
-/* After the screens: Ctrl-C ends at once what takes too long to end in good order. Not the others: a lost connection
-   sends SIGHUP more than once. */
-static void let_interrupt_end(void)
+/* After the screens are closed Ctrl-C ends the program at once. The other signals stay blocked: a lost connection sends
+   SIGHUP more than once. */
+static void unblock_interrupt(void)
 {
     sigset_t set;
     sigemptyset(&set);
@@ -74,21 +74,21 @@ static void leave(struct app *app, enum tui_outcome outcome)
     app->outcome = outcome;
 }
 
-/* Nothing answers any more. */
-static bool is_over(const struct app *app)
+/* The search takes no commands any more. */
+static bool has_ended(const struct app *app)
 {
     return app->model.ended && app->model.mode != MODE_REPLAY;
 }
 
 static void send(struct app *app, const char *words)
 {
-    if (is_over(app))
-        model_say(&app->model, "the search has ended: `espalier resume %s --networks N` goes on",
+    if (has_ended(app))
+        model_say(&app->model, "the search has ended: `espalier resume %s --networks N` continues it",
                   app->model.session_name);
     else if (app->source->command)
         app->source->command(app->source->context, words);
     else if (app->model.mode != MODE_REPLAY || !replay_bar_command(app->source, &app->model, words))
-        model_say(&app->model, "a recording can't be steered: `espalier resume` goes on with a session");
+        model_say(&app->model, "a recording takes no commands: `espalier resume` continues a session");
 }
 
 static void draw(struct app *app)
@@ -104,7 +104,7 @@ static void draw(struct app *app)
     app->drawn = clock_monotonic();
 }
 
-/* --- requests that no view answered --- */
+/* --- requests that no view handled --- */
 
 static void save_screen(struct app *app)
 {
@@ -152,8 +152,8 @@ static const struct session_node *selected(const struct app *app)
     return session_node(app->model.state, app->model.selected);
 }
 
-/* Requests that reach the search, or open what asks for them. */
-static bool steer(struct app *app, enum request request)
+/* Requests that send a command to the search, or open the dialog for one. */
+static bool request_command(struct app *app, enum request request)
 {
     struct model *model = &app->model;
     switch (request) {
@@ -196,12 +196,12 @@ static bool steer(struct app *app, enum request request)
     }
 }
 
-/* May a dialog open?  Not one that promises what nobody does; but in a recording a person may see what growing costs. */
-static bool can_ask(const struct app *app, enum request request)
+/* May the dialog open? Not when no search could do it; but a recording still shows what growing costs. */
+static bool may_open(const struct app *app, enum request request)
 {
     if (app->model.mode == MODE_REPLAY)
         return request == REQUEST_WIDEN || request == REQUEST_DEEPEN;
-    return !is_over(app);
+    return !has_ended(app);
 }
 
 static void close_overlay(struct app *app)
@@ -222,8 +222,8 @@ static void answer(struct app *app, enum request request)
     char key[16];
     if (model->mode == MODE_REPLAY && replay_bar_request(app->source, model, request))
         return;
-    if (steer(app, request)) {
-        if (app->overlay && !can_ask(app, request))
+    if (request_command(app, request)) {
+        if (app->overlay && !may_open(app, request))
             refuse(app);
         return;
     }
@@ -244,26 +244,26 @@ static void answer(struct app *app, enum request request)
         model->zoomed = !model->zoomed;
         break;
     case REQUEST_OPEN:
-        model->detail = model->selected != 0;
+        model->detail.open = model->selected != 0;
         break;
     case REQUEST_CANCEL:
-        if (model->detail || model->comparing)
-            model->detail = model->comparing = false;
-        else if (model->filter[0])
-            model->filter[0] = '\0', model->rows_stale = true;
+        if (model->detail.open || model->comparing)
+            model->detail.open = model->comparing = false;
+        else if (model->tree.filter[0])
+            model->tree.filter[0] = '\0', model->tree.stale = true;
         else
             model->zoomed = false;
         break;
     case REQUEST_BEST:
         if (model->state->best)
-            model_select(model, model->state->best);
+            tree_select(model, model->state->best);
         break;
     case REQUEST_FOLLOW:
         model->follow = !model->follow;
         model_say(model, model->follow ? "following the newest network" : "no longer following");
         break;
     case REQUEST_SCALE:
-        model->error_scale = !model->error_scale;
+        model->curves.error_scale = !model->curves.error_scale;
         break;
     case REQUEST_COMPARE:
         if (model->marked[0] && model->marked[1])
@@ -272,7 +272,7 @@ static void answer(struct app *app, enum request request)
             model_say(model, "mark two networks with %s first", request_key(REQUEST_MARK, key));
         break;
     case REQUEST_FIND:
-        app->overlay = overlay_prompt(PROMPT_FIND, 0, model->filter);
+        app->overlay = overlay_prompt(PROMPT_FIND, 0, model->tree.filter);
         break;
     case REQUEST_COMMAND:
         app->overlay = overlay_prompt(PROMPT_COMMAND, 0, "");
@@ -314,7 +314,7 @@ static void on_overlay_key(struct app *app, int key)
     text_done(&words);
 }
 
-/* A press on replay's bar, or the button held since one: true, and the replay is there. */
+/* True: the button was pressed on the replay bar, or is still held, and the replay has moved there. */
 static bool move_replay(struct app *app, struct mouse mouse, struct area bar)
 {
     if (!mouse.drag)
@@ -328,24 +328,24 @@ static void on_mouse(struct app *app)
 {
     int width = app->canvas.width, height = app->canvas.height;
     struct mouse mouse = terminal_mouse(app->terminal);
-    if (app->overlay && mouse.wheel) /* which is the arrow keys to it, and no click reaches what lies behind */
+    if (app->overlay && mouse.wheel) /* as arrow keys; clicks don't reach what lies behind the overlay */
         on_overlay_key(app, mouse.wheel < 0 ? KEY_CODE_UP : KEY_CODE_DOWN);
-    else if (!app->overlay && !move_replay(app, mouse, screen_transport(&app->model, width, height)) && !mouse.drag)
+    else if (!app->overlay && !move_replay(app, mouse, screen_replay_bar(&app->model, width, height)) && !mouse.drag)
         screen_mouse(&app->model, width, height, mouse.x, mouse.y, mouse.wheel);
 }
 
 static void on_key(struct app *app, int key)
 {
-    app->model.message[0] = '\0'; /* the answer of the last request has been read */
+    app->model.message[0] = '\0'; /* the person has read the last answer */
     if (terminal_pasted(app->terminal)) {
         if (app->overlay && overlay_takes_text(app->overlay))
             on_overlay_key(app, key);
         else
-            model_say(&app->model, "pasted text does nothing here: it goes behind : or / or into a note");
+            model_say(&app->model, "text can be pasted only after : and / and into a note");
     } else if (key == KEY_CODE_MOUSE) {
         on_mouse(app);
     } else if (request_of_key(key) == REQUEST_REDRAW || request_of_key(key) == REQUEST_SUSPEND) {
-        answer(app, request_of_key(key)); /* whatever is open */
+        answer(app, request_of_key(key)); /* even when an overlay is open */
     } else if (app->overlay) {
         on_overlay_key(app, key);
     } else if (key >= '1' && key < '1' + PANE_COUNT) {
@@ -378,17 +378,21 @@ static void read_signals(struct app *app)
 static void read_events(struct app *app)
 {
     struct event event;
-    for (int i = 0; i < EVENTS_A_TURN && app->source->next(app->source->context, &event); i++) {
+    struct error error = {{0}};
+    if (app->source->replay)
+        return;
+    for (int i = 0; i < EVENTS_PER_LOOP && app->source->next(app->source->context, &event); i++) {
         model_apply(&app->model, &event);
         event_done(&event);
         app->arrived = clock_monotonic();
         app->dirty = true;
     }
-    if (!app->model.ended && app->source->ended(app->source->context)) {
-        app->model.ended = true;
-        app->dirty = true;
+    if (!app->model.ended && app->source->ended(app->source->context, &error)) {
+        app->model.ended = app->dirty = true;
+        if (*error.text)
+            model_say(&app->model, "%s", error.text);
     }
-    if (app->model.mode != MODE_REPLAY && !app->model.ended)
+    if (!app->model.ended)
         app->model.now = app->model.state->time + (clock_monotonic() - app->arrived);
 }
 
@@ -397,18 +401,18 @@ static int milliseconds_to_wait(const struct app *app)
     double now = clock_monotonic();
     double until = terminal_is_behind(app->terminal) ? now + idle_seconds
                    : app->dirty ? app->drawn + frame_seconds
-                   : app->model.playing ? now + 0.05 : app->drawn + idle_seconds;
+                   : app->model.replay.playing ? now + 0.05 : app->drawn + idle_seconds;
     double left = until - now;
     return left <= 0 ? 0 : (int)(left * 1000) + 1;
 }
 
-static void turn(struct app *app)
+static void loop_once(struct app *app)
 {
     bool behind = terminal_is_behind(app->terminal);
     struct pollfd wait[4] = {
         {.fd = terminal_input(app->terminal), .events = POLLIN},
         {.fd = app->signals, .events = POLLIN},
-        {.fd = app->source->descriptor(app->source->context), .events = POLLIN},
+        {.fd = app->source->replay ? -1 : app->source->descriptor(app->source->context), .events = POLLIN},
         {.fd = behind ? terminal_output(app->terminal) : -1, .events = POLLOUT},
     };
     poll(wait, 4, milliseconds_to_wait(app));
@@ -430,11 +434,11 @@ static void turn(struct app *app)
     double now = clock_monotonic();
     bool due = (app->dirty && now - app->drawn >= frame_seconds) || now - app->drawn >= idle_seconds;
     if (terminal_is_behind(app->terminal))
-        return; /* the next frame waits until the terminal has taken this one */
+        return; /* draw the next frame when the terminal has taken this one */
     if (app->asked || (due && !app->model.frozen))
         draw(app);
     else if (app->model.frozen)
-        app->drawn = now; /* events are folded all the same, and drawn when a frame is asked for */
+        app->drawn = now; /* events are still folded; they are drawn at the next key */
 }
 
 static const char *theme_or_dark(const char *theme)
@@ -466,12 +470,12 @@ int tui_run(const struct tui_source *source, const struct tui_options *options, 
         replay_bar_start(source, &app->model);
     app->dirty = true;
     while (!app->leave)
-        turn(app);
+        loop_once(app);
     *outcome = app->outcome;
-    read_signals(app); /* those that came with the one that ended it */
+    read_signals(app); /* also those that came together with the last one */
     terminal_close(app->terminal);
     close(app->signals);
-    let_interrupt_end();
+    unblock_interrupt();
     if (app->overlay)
         overlay_free(app->overlay);
     canvas_done(&app->canvas);

@@ -1,8 +1,8 @@
 /*
- * bars.c - the header (is it alive, does it improve, when does it end), replay's bar, and the keys.
+ * bars.c - the header, the replay bar and the key bar.
  *
- * A bar is a line of segments in order of their weight: one that does not fit whole is left out, and so are those
- * behind it.
+ * A bar is a line of segments, the most important first. A segment that does not fit is left out, and so are all
+ * segments after it.
  */
 #include <math.h>
 #include <stdarg.h>
@@ -14,7 +14,7 @@
 #include "tui/view.h"
 #include "util/bug.h"
 
-static const double quiet_seconds = 10; /* live and nothing heard: worth a word */
+static const double quiet_seconds = 10; /* without an event before the header says so */
 
 struct bar {
     struct canvas *canvas;
@@ -50,7 +50,7 @@ static void say_state(struct bar *bar, const struct model *model)
     const struct session_state *state = model->state;
     double quiet = model->now - state->time;
     if (model->mode == MODE_REPLAY)
-        say(bar, 2, STYLE_WARNING, model->playing ? "▶ REPLAY" : "‖ REPLAY");
+        say(bar, 2, STYLE_WARNING, model->replay.playing ? "▶ REPLAY" : "‖ REPLAY");
     else if (state->finished || model->ended)
         say(bar, 2, STYLE_WARNING, "ENDED");
     else if (state->paused)
@@ -92,8 +92,8 @@ static void say_budget(struct bar *bar, const struct model *model)
         say(bar, 3, STYLE_DIM, "no budget: runs until it is stopped");
         return;
     }
-    int room = bar->area.width - bar->x - (int)strlen("   budget  100%   ends in 99m59s ");
-    int width = room > 32 ? 32 : room;
+    int spare = bar->area.width - bar->x - (int)strlen("   budget  100%   ends in 99m59s ");
+    int width = spare > 32 ? 32 : spare;
     say(bar, 3, STYLE_DIM, "budget");
     if (width >= 4 && !bar->full) {
         canvas_meter(bar->canvas, bar->area, bar->x + 1, 0, width, forecast.share, STYLE_METER);
@@ -152,7 +152,7 @@ void bars_draw_header(const struct model *model, struct canvas *canvas, struct a
 {
     char clock[TEXT_SHORT];
     struct bar bar = bar_at(canvas, area, 0);
-    if (area.height == 1 && area.width < 60) { /* the least: alive, and how good */
+    if (area.height == 1 && area.width < 60) { /* the smallest screens: state and best accuracy only */
         bar.x = -1;
         say_state(&bar, model);
         say_best(&bar, model, false);
@@ -173,37 +173,37 @@ void bars_draw_header(const struct model *model, struct canvas *canvas, struct a
     say_counts(&bar, model);
 }
 
-/* --- replay's bar --- */
+/* --- the replay bar --- */
 
 static double share_of(const struct model *model, double time)
 {
-    return model->length > 0 ? fmin(fmax(time / model->length, 0), 1) : 0;
+    return model->replay.length > 0 ? fmin(fmax(time / model->replay.length, 0), 1) : 0;
 }
 
-/* Between the clocks. */
-struct area bars_transport_line(const struct model *model, struct area area)
+/* The line between the two clocks. */
+struct area bars_replay_line(const struct model *model, struct area area)
 {
     char clock[TEXT_SHORT];
     int left = 2 + (int)strlen(clock_text(clock, model->now)),
-        right = 17 + (int)strlen(clock_text(clock, model->length));
+        right = 17 + (int)strlen(clock_text(clock, model->replay.length));
     return area_part(area, left, 0, area.width - left - right, 1);
 }
 
-void bars_draw_transport(const struct model *model, struct canvas *canvas, struct area area)
+void bars_draw_replay_bar(const struct model *model, struct canvas *canvas, struct area area)
 {
     char now[TEXT_SHORT], end[TEXT_SHORT], speed[32];
     struct bar bar = bar_at(canvas, area, 0);
-    snprintf(speed, sizeof speed, "×%g", model->speed);
-    clock_text(end, model->length);
+    snprintf(speed, sizeof speed, "×%g", model->replay.speed);
+    clock_text(end, model->replay.length);
     say(&bar, 1, STYLE_HEADER, "%s", clock_text(now, model->now));
-    int width = bars_transport_line(model, area).width;
+    int width = bars_replay_line(model, area).width;
     if (width >= 8) {
-        struct area line = bars_transport_line(model, area);
+        struct area line = bars_replay_line(model, area);
         int place = (int)lround(share_of(model, model->now) * (width - 1));
         for (int x = 0; x < line.width; x++)
             canvas_glyph(canvas, line, x, 0, x < place ? L'━' : L'─', x < place ? STYLE_METER : STYLE_METER_REST);
-        for (int i = 0; i < model->mark_count; i++) {
-            const struct replay_bar_mark *mark = &model->marks[i];
+        for (int i = 0; i < model->replay.mark_count; i++) {
+            const struct replay_bar_mark *mark = &model->replay.marks[i];
             uint32_t glyph = mark->style == STYLE_BEST ? L'▲' : mark->style == STYLE_FAILED ? L'×' : L'◆';
             canvas_glyph(canvas, line, (int)lround(share_of(model, mark->time) * (width - 1)), 0, glyph, mark->style);
         }
@@ -218,9 +218,9 @@ void bars_draw_transport(const struct model *model, struct canvas *canvas, struc
 
 /* --- the keys --- */
 
-/* The most wanted first: those behind are left out on a narrow screen, and `?` shows them all. */
+/* The most important first: a narrow screen leaves out the last ones, and `?` shows them all. */
 struct bar_key {
-    enum request first, second; /* whose keys it shows; second may be none */
+    enum request first, second; /* whose keys are shown; `second` may be 0 */
     const char *label;
 };
 
@@ -248,7 +248,7 @@ static const struct bar_key keys_replay[] = {
     {REQUEST_FOLLOW, 0, "Follow"},
     {REQUEST_SORT, 0, "Order"},
 };
-/* After the end of a search: nothing is left to be steered. */
+/* After the end of a search, which takes no commands any more. */
 static const struct bar_key keys_ended[] = {
     {REQUEST_HELP, 0, "Help"},       {REQUEST_OPEN, 0, "Details"}, {REQUEST_NEXT_PANE, 0, "Pane"},
     {REQUEST_ZOOM, 0, "Zoom"},       {REQUEST_QUIT, 0, "Quit"},    {REQUEST_FIND, 0, "Find"},
@@ -280,14 +280,14 @@ static void say_keys(struct bar *bar, const struct bar_key *keys, size_t count, 
     char names[32];
     for (size_t i = 0; i < count; i++)
         columns += canvas_columns(bar_key_names(&keys[i], names)) + canvas_columns(keys[i].label) + 3;
-    int apart = columns <= bar->area.width; /* blanks around a label where all keys have room */
+    int apart = columns <= bar->area.width; /* blanks around the labels when all keys fit */
     for (size_t i = 0; i < count; i++) {
         const char *label = keys[i].label;
         if (!strcmp(label, "Pause") && model->state->paused)
             label = "Go on";
-        if (!strcmp(label, "Play") && model->playing)
+        if (!strcmp(label, "Play") && model->replay.playing)
             label = "Stop";
-        if (!*bar_key_names(&keys[i], names)) /* a person has taken it away */
+        if (!*bar_key_names(&keys[i], names)) /* the person's key file gives it no key */
             continue;
         if (bar->x + 1 + canvas_columns(names) + canvas_columns(label) > bar->area.width)
             return;
@@ -306,7 +306,7 @@ void bars_draw_keys(const struct model *model, struct canvas *canvas, struct are
     }
     if (model->comparing)
         say_keys(&bar, keys_compare, COUNT_OF(keys_compare), model);
-    else if (model->detail)
+    else if (model->detail.open)
         say_keys(&bar, keys_over, COUNT_OF(keys_over), model);
     else if (model->mode == MODE_REPLAY)
         say_keys(&bar, keys_replay, COUNT_OF(keys_replay), model);

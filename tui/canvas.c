@@ -1,9 +1,9 @@
 /*
- * canvas.c - cells, and the few shapes that the views are made of.
+ * canvas.c - cells, text, frames, meters, sparklines and braille dots.
  *
- * Braille: a cell's dots are bits of the code point U+2800 + bits, so that dots drawn later join those there. Without
- * Unicode the bits are kept in the cell all the same and become a character of their style when it is read
- * (canvas_shown), so that curves are told apart.
+ * Braille: a cell's dots are the low bits of a code point from U+2800, so dots drawn later join those already there.
+ * Without Unicode the cell still holds the bits; canvas_shown() turns them into an ASCII character that depends on the
+ * style, so that curves can be told apart.
  */
 #include "tui/canvas.h"
 
@@ -12,13 +12,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <wchar.h>
+
+#include <utf8proc.h>
 
 #include "util/memory.h"
 
 enum { BRAILLE = 0x2800 };
 
-/* Stand-ins where the terminal has only ASCII. */
+/* The ASCII character that is shown instead. */
 static uint32_t ascii_of(uint32_t glyph)
 {
     static const struct { uint32_t glyph; char ascii; } table[] = {
@@ -102,29 +103,19 @@ void canvas_glyph(struct canvas *canvas, struct area area, int x, int y, uint32_
         canvas_put(canvas, area.x + x, area.y + y, glyph, style);
 }
 
-/* The next code point of a UTF-8 text; a broken byte is '?'. */
+/* The next code point of a UTF-8 text.  A byte that begins no valid sequence is '?', and so is a control character. */
 static uint32_t next_glyph(const char **text)
 {
-    const unsigned char *bytes = (const unsigned char *)*text;
-    int more = *bytes < 0x80 ? 0 : (*bytes & 0xe0) == 0xc0 ? 1 : (*bytes & 0xf0) == 0xe0 ? 2 : (*bytes & 0xf8) == 0xf0 ? 3 : -1;
-    uint32_t glyph = more <= 0 ? *bytes : *bytes & (0x3fu >> more);
-    for (int i = 1; i <= more; i++) {
-        if ((bytes[i] & 0xc0) != 0x80) {
-            more = -1;
-            break;
-        }
-        glyph = glyph << 6 | (bytes[i] & 0x3f);
-    }
-    *text += more < 0 ? 1 : more + 1;
-    return more < 0 || glyph < ' ' || glyph == 0x7f ? '?' : glyph;
+    utf8proc_int32_t glyph;
+    utf8proc_ssize_t length = utf8proc_iterate((const utf8proc_uint8_t *)*text, -1, &glyph);
+    *text += length > 0 ? length : 1;
+    return length <= 0 || utf8proc_category(glyph) == UTF8PROC_CATEGORY_CC ? '?' : (uint32_t)glyph;
 }
 
+/* 0: a mark on the character before it, or invisible; a cell has no place for it. */
 static int glyph_columns(uint32_t glyph)
 {
-    if (glyph < 0x1100)
-        return 1;
-    int columns = wcwidth((wchar_t)glyph);
-    return columns == 2 && glyph > 0x2e7f ? 2 : 1;
+    return utf8proc_charwidth((utf8proc_int32_t)glyph);
 }
 
 int canvas_columns(const char *text)
@@ -140,13 +131,13 @@ static int write_text(struct canvas *canvas, struct area area, int x, int y, enu
     if (y < 0 || y >= area.height)
         return x;
     bool cut = x + canvas_columns(text) > area.width;
-    int room = area.width - (cut ? 1 : 0);
+    int end = area.width - (cut ? 1 : 0);
     while (*text) {
         uint32_t glyph = next_glyph(&text);
         int columns = glyph_columns(glyph);
-        if (x + columns > room)
+        if (x + columns > end)
             break;
-        if (x >= 0) {
+        if (x >= 0 && columns) {
             canvas_put(canvas, area.x + x, area.y + y, glyph, style);
             if (columns == 2 && canvas->unicode)
                 canvas_put(canvas, area.x + x + 1, area.y + y, 0, style);
@@ -168,7 +159,7 @@ int canvas_text(struct canvas *canvas, struct area area, int x, int y, enum styl
     return write_text(canvas, area, x, y, style, text);
 }
 
-/* Bytes of the words at a text's begin that fit into `columns`; of one at least. */
+/* Length in bytes of the first words that fit into `columns`; at least one word. */
 static size_t words_within(const char *text, int columns)
 {
     char line[1024];
@@ -225,7 +216,7 @@ void canvas_restyle(struct canvas *canvas, struct area area, int y, enum style s
     }
 }
 
-/* Lines that leave a cell's middle, and the glyph for each set of them. */
+/* The directions in which lines leave a cell's middle, and the glyph for each set of directions. */
 enum { UP = 1, DOWN = 2, LEFT = 4, RIGHT = 8 };
 static const uint32_t joints[] = {' ', L'│', L'│', L'│', L'─', L'┘', L'┐', L'┤',
                                   L'─', L'└', L'┌', L'├', L'─', L'┴', L'┬', L'┼'};
@@ -237,7 +228,7 @@ static uint32_t joint(const struct canvas *canvas, unsigned lines)
     return __builtin_popcount(lines) > 2 ? '+' : ascii_of(joints[lines]);
 }
 
-/* A piece of a frame; it joins the lines of frames that are there already. */
+/* Add lines to a cell, joining those that are there already. */
 static void put_joint(struct canvas *canvas, int x, int y, unsigned lines, enum style style)
 {
     const struct cell *cell = canvas_cell(canvas, x, y);
@@ -336,27 +327,9 @@ uint32_t canvas_shown(const struct canvas *canvas, const struct cell *cell)
 
 static void add_glyph(struct text *text, uint32_t glyph)
 {
-    char bytes[4];
-    size_t length = 1;
-    if (glyph < 0x80) {
-        bytes[0] = (char)glyph;
-    } else if (glyph < 0x800) {
-        bytes[0] = (char)(0xc0 | glyph >> 6);
-        bytes[1] = (char)(0x80 | (glyph & 0x3f));
-        length = 2;
-    } else if (glyph < 0x10000) {
-        bytes[0] = (char)(0xe0 | glyph >> 12);
-        bytes[1] = (char)(0x80 | (glyph >> 6 & 0x3f));
-        bytes[2] = (char)(0x80 | (glyph & 0x3f));
-        length = 3;
-    } else {
-        bytes[0] = (char)(0xf0 | glyph >> 18);
-        bytes[1] = (char)(0x80 | (glyph >> 12 & 0x3f));
-        bytes[2] = (char)(0x80 | (glyph >> 6 & 0x3f));
-        bytes[3] = (char)(0x80 | (glyph & 0x3f));
-        length = 4;
-    }
-    text_add_bytes(text, bytes, length);
+    utf8proc_uint8_t bytes[4];
+    utf8proc_ssize_t length = utf8proc_encode_char((utf8proc_int32_t)glyph, bytes);
+    text_add_bytes(text, (const char *)bytes, (size_t)length);
 }
 
 void canvas_print(const struct canvas *canvas, struct text *text)

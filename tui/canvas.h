@@ -1,10 +1,10 @@
 /*
- * canvas.h - a grid of cells to draw on: what a screen shows, without a terminal.
+ * canvas.h - a grid of cells that views draw on.
  *
- * Views draw here and nowhere else; terminal.c copies the grid to curses, tests print it as text.  Everything is
- * clipped to the canvas and, where one is given, to the area, so that no size can be too small.  A cell holds one
- * character one column wide (a wide one takes its cell and an empty one).  With `unicode` false every glyph outside
- * ASCII is drawn as its stand-in.  UI thread only.
+ * terminal.c copies the grid to curses; tests print it as text.  Drawing is clipped to the canvas and, where one is
+ * given, to the area, so any size is safe.  A cell holds one code point; a wide character takes two cells, the second
+ * with glyph 0.  With `unicode` false every glyph outside ASCII is replaced by an ASCII character.  Texts are UTF-8;
+ * invalid bytes and control characters are drawn as '?'.  UI thread only.
  */
 #ifndef ESPALIER_TUI_CANVAS_H
 #define ESPALIER_TUI_CANVAS_H
@@ -14,7 +14,7 @@
 
 #include "util/text.h"
 
-/* What a cell means; theme.c says how that looks. */
+/* What a cell means; theme.c gives each style its colours. */
 #define CANVAS_STYLES(S) \
     S(NORMAL) S(DIM) S(BOLD) S(TITLE) S(BORDER) S(FOCUS) S(SELECTED) S(KEY) S(KEY_LABEL) S(HEADER) \
     S(QUEUED) S(RUNNING) S(DONE) S(FAILED) S(PINNED) S(USER) S(BEST) S(GAIN) S(LOSS) S(WARNING) \
@@ -44,50 +44,51 @@ struct canvas {
 
 void canvas_init(struct canvas *canvas, int width, int height, bool unicode);
 void canvas_done(struct canvas *canvas);
-/* All blank in STYLE_NORMAL, in a new size. */
+/* Set the size and blank all cells in STYLE_NORMAL. */
 void canvas_reset(struct canvas *canvas, int width, int height);
 struct area canvas_area(const struct canvas *canvas);
-/* A part of an area, from `x`, `y` inside it; never outside, maybe empty. */
+/* The part of an area from `x`, `y` inside it, clipped to it; may be empty. */
 struct area area_part(struct area area, int x, int y, int width, int height);
 
 /* NULL outside the canvas. */
 struct cell *canvas_cell(struct canvas *canvas, int x, int y);
 void canvas_put(struct canvas *canvas, int x, int y, uint32_t glyph, enum style style);
-/* The same at a place of an area, and never outside it. */
+/* The same at `x`, `y` of an area, clipped to it. */
 void canvas_glyph(struct canvas *canvas, struct area area, int x, int y, uint32_t glyph, enum style style);
-/* Write UTF-8 text in the row of the area that starts `y` down from its top, from column `x` of the area, cut at the
-   area's right edge (with … when `x` leaves room).  Returns the column behind the text. */
+/* Write text in row `y` of the area from column `x` on.  Text that is too long is cut at the right edge and ends
+   with ….  Returns the column after the text. */
 int canvas_text(struct canvas *canvas, struct area area, int x, int y, enum style style, const char *format, ...)
     __attribute__((format(printf, 6, 7)));
-/* Write a text from row `y` down, broken between words where the area ends; returns the row behind the last. */
+/* Write text from row `y` down, wrapped between words; returns the row after the last. */
 int canvas_words(struct canvas *canvas, struct area area, int y, enum style style, const char *text);
-/* As canvas_text, ending at the area's right edge less `margin`; left out when it would not fit right of column `from`. */
+/* As canvas_text, ending `margin` columns before the area's right edge; nothing when it would begin left of `from`. */
 void canvas_text_right(struct canvas *canvas, struct area area, int margin, int from, int y, enum style style,
                        const char *format, ...) __attribute__((format(printf, 7, 8)));
 void canvas_fill(struct canvas *canvas, struct area area, uint32_t glyph, enum style style);
-/* Restyle a whole row of an area: the selection. */
+/* Give a whole row of an area another style. */
 void canvas_restyle(struct canvas *canvas, struct area area, int y, enum style style);
 
-/* A frame with a title in its top line; returns what is left inside (never negative).  Where it lies on a frame that is
-   there already, the two join: ┬ ┴ ├ ┤ ┼. */
+/* A frame with a title in its top line; returns the area inside it.  It joins the lines of frames that are there
+   already: ┬ ┴ ├ ┤ ┼. */
 struct area canvas_box(struct canvas *canvas, struct area area, const char *title, enum style style);
-/* A meter `width` columns wide, in eighths of a column. */
+/* A horizontal bar `width` columns wide, filled to `share` in eighths of a column. */
 void canvas_meter(struct canvas *canvas, struct area area, int x, int y, int width, double share, enum style style);
-/* The last `width` of `count` values as ▁▂▃▄▅▆▇█ between low and high; NaN is blank. */
+/* A sparkline ▁▂▃▄▅▆▇█ of the last `width` of `count` values, scaled from low to high; NaN is blank. */
 void canvas_spark(struct canvas *canvas, struct area area, int x, int y, int width, const double *values, int count,
                   double low, double high, enum style style);
 
-/* A dot in braille: the area is width*2 by height*4 dots, from its upper left.  Dots add up; the last style wins. */
+/* A braille dot: an area is width*2 by height*4 dots, counted from its upper left.  Dots in a cell add up; the last
+   style counts. */
 void canvas_dot(struct canvas *canvas, struct area area, int x, int y, enum style style);
 /* A straight line of dots. */
 void canvas_line(struct canvas *canvas, struct area area, int x0, int y0, int x1, int y1, enum style style);
 
-/* The code point to show for a cell: its glyph, or the stand-in for braille where there is only ASCII. */
+/* The code point to show for a cell: its glyph, or an ASCII character instead of braille. */
 uint32_t canvas_shown(const struct canvas *canvas, const struct cell *cell);
 
 /* Columns that a UTF-8 text takes. */
 int canvas_columns(const char *text);
-/* The whole canvas as lines, trailing blanks cut. */
+/* Add the canvas to `text` as lines without trailing blanks. */
 void canvas_print(const struct canvas *canvas, struct text *text);
 
 #endif

@@ -1,10 +1,10 @@
 /*
- * detail.c - one network over the whole middle: its layers with their widths to scale, where it comes from, what it
- * costs, its epochs; and two networks side by side.
+ * detail.c - one network in full over all panes: costs, layers, ancestors, epochs; and two networks side by side.
  *
- * When the screen is low, first the layers around what changed, the nearest ancestors and the last epochs are shown.
- * Who scrolls has everything on one page, which is drawn on a canvas of its own; the screen shows a part of it.
+ * A low screen shows only the layers around what changed, the nearest ancestors and the last epochs. Once it is
+ * scrolled, everything is drawn on a canvas of its own, and the screen shows a part of that.
  */
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,7 +31,7 @@ static int draw_facts(const struct model *model, const struct session_node *node
     int x = canvas_text(canvas, area, 2, y, node_style(node->status), "%s", node_word(node->status));
     if (node->curve_count)
         x = canvas_text(canvas, area, x + 2, y, STYLE_HEADER, "%.2f%%", 100 * node->accuracy);
-    if (node_gain(model, node, &gain))
+    if (node_gain(model->state, node, &gain))
         x = canvas_text(canvas, area, x + 1, y, gain < 0 ? STYLE_LOSS : STYLE_GAIN, "%+.2f", 100 * gain);
     if (node->facts.node == model->state->best)
         x = canvas_text(canvas, area, x + 2, y, STYLE_BEST, "★ best");
@@ -101,7 +101,7 @@ static void draw_layer(const struct strip *strip, int layer, int largest, struct
     canvas_text(canvas, area, 32 + (eighths + 7) / 8 + 1, y, style, "%s", was);
 }
 
-/* How far a layer is from the nearest one that changed; from the first layer where none did. */
+/* The distance from a layer to the nearest one that changed; to the first layer when none did. */
 static int distance_to_change(const struct strip *strip, int layer)
 {
     int distance = ARCH_LAYERS_MAX + layer;
@@ -113,7 +113,7 @@ static int distance_to_change(const struct strip *strip, int layer)
     return distance;
 }
 
-/* Within a distance of a change, or alone between two that are: a gap's line would not be shorter. */
+/* Within `distance` of a change, or the only layer between two that are: the line for a gap would not be shorter. */
 static bool is_shown(const struct strip *strip, int layer, int distance)
 {
     bool before = layer == 0 || distance_to_change(strip, layer - 1) <= distance;
@@ -121,7 +121,7 @@ static bool is_shown(const struct strip *strip, int layer, int distance)
     return distance_to_change(strip, layer) <= distance || (before && after);
 }
 
-/* Lines that the layers within a distance take, with one for each gap between them. */
+/* Lines that the shown layers take, with one for each gap between them. */
 static int lines_within(const struct strip *strip, int distance)
 {
     int lines = 0;
@@ -134,7 +134,7 @@ static int lines_within(const struct strip *strip, int distance)
     return lines;
 }
 
-/* All layers, or where there is no room those around the changes. */
+/* All layers if they fit, otherwise those around the changes. */
 static int draw_layers(const struct strip *strip, struct canvas *canvas, struct area area, int y, int end)
 {
     int largest = 1, count = strip->arch.layer_count, distance = 2 * ARCH_LAYERS_MAX, skipped = 0;
@@ -173,7 +173,7 @@ static int draw_lineage(const struct model *model, const struct session_node *no
         canvas_text(canvas, area, 2, y, STYLE_BOLD, "%-6s", name);
         if (node->curve_count)
             canvas_text(canvas, area, 9, y, node_style(node->status), "%5.2f", 100 * node->accuracy);
-        node_edge(model, node, canvas->unicode, area.width - 16, &edge);
+        node_edge(model->state, node, canvas->unicode, area.width - 16, &edge);
         canvas_text(canvas, area, 16, y++, STYLE_NORMAL, "%s", text_string(&edge));
         text_done(&edge);
     }
@@ -218,7 +218,7 @@ static int draw_comparison(const struct session_node *node, const struct session
     return y + 1;
 }
 
-/* Everything of one network, from the top of an area; `other` is what it is compared with, or NULL. */
+/* Draw everything about a network; `other` is the network it is compared with, or NULL. */
 static void draw_one(const struct model *model, const struct session_node *node, const struct session_node *other,
                      struct canvas *canvas, struct area area)
 {
@@ -244,7 +244,7 @@ static struct area frame(struct canvas *canvas, struct area area, const struct s
     return canvas_box(canvas, area, title, STYLE_FOCUS);
 }
 
-/* --- the page of everything --- */
+/* --- the scrolled page --- */
 
 enum { PAGE_FACTS = 16 }; /* lines of a page beside layers, ancestors and epochs, at most */
 
@@ -253,7 +253,7 @@ static bool is_wide(int width)
     return width >= 100;
 }
 
-/* A wide screen has curves and epochs at the right. */
+/* A wide screen has curves and epochs on the right. */
 static int page_width(int width)
 {
     return is_wide(width) ? width * 3 / 5 : width;
@@ -267,7 +267,7 @@ static int ancestors(const struct model *model, const struct session_node *node)
     return count;
 }
 
-/* Draw it on `page`, the caller's to canvas_done(); gives its lines. */
+/* Draw the page, which the caller frees with canvas_done(); returns its number of lines. */
 static int draw_page(const struct model *model, const struct session_node *node, bool unicode, int width,
                      struct canvas *page)
 {
@@ -299,7 +299,7 @@ static void show_page(const struct canvas *page, int top, struct canvas *canvas,
         }
 }
 
-/* The lines of the page that don't fit into an area with a frame. */
+/* How many lines of the page don't fit into the area's frame. */
 static int overhang(const struct model *model, bool unicode, struct area area)
 {
     const struct session_node *node = session_node(model->state, model->selected);
@@ -313,13 +313,11 @@ static int overhang(const struct model *model, bool unicode, struct area area)
 
 void detail_settle(struct model *model, struct area area)
 {
-    if (model->detail_of != model->selected)
-        model->detail_top = 0;
-    model->detail_of = model->selected;
-    if (model->detail_top > 0) {
-        int last = overhang(model, true, area);
-        model->detail_top = model->detail_top < last ? model->detail_top : last;
-    }
+    if (model->detail.node != model->selected)
+        model->detail.top = 0;
+    model->detail.node = model->selected;
+    if (model->detail.top > 0)
+        scroll_settle(&model->detail.top, overhang(model, true, area));
 }
 
 /* The nearest network by number in this direction that has the same parent, or the selected one. */
@@ -335,36 +333,15 @@ static int64_t sibling(const struct model *model, int step)
 
 bool detail_request(struct model *model, enum request request, int height)
 {
-    enum { AROUND = 6, END = 1 << 20 }; /* header, frame, keys; settled when it is drawn */
-    int page = height > AROUND + 1 ? height - AROUND : 1, top = model->detail_top;
-    switch (request) {
-    case REQUEST_UP:
-        top--;
-        break;
-    case REQUEST_DOWN:
-        top++;
-        break;
-    case REQUEST_PAGE_UP:
-        top -= page;
-        break;
-    case REQUEST_PAGE_DOWN:
-        top += page;
-        break;
-    case REQUEST_FIRST:
-        top = 0;
-        break;
-    case REQUEST_LAST:
-        top = END;
-        break;
-    case REQUEST_LEFT:
-    case REQUEST_RIGHT:
-        model_select(model, sibling(model, request == REQUEST_LEFT ? -1 : 1));
-        top = 0;
-        break;
-    default:
-        return false;
+    enum { AROUND = 5 }; /* header, frame, keys */
+    if (request == REQUEST_LEFT || request == REQUEST_RIGHT) {
+        tree_select(model, sibling(model, request == REQUEST_LEFT ? -1 : 1));
+        model->detail.top = 0;
+        return true;
     }
-    model->detail_top = top > 0 ? top : 0;
+    if (!scroll_request(&model->detail.top, request, height - AROUND))
+        return false;
+    scroll_settle(&model->detail.top, INT_MAX); /* the last line is found when it is drawn */
     return true;
 }
 
@@ -372,13 +349,13 @@ static void draw_left(const struct model *model, const struct session_node *node
                       struct area inside)
 {
     struct area left = area_part(inside, 0, 0, page_width(inside.width), inside.height);
-    if (!model->detail_top) {
+    if (!model->detail.top) {
         draw_one(model, node, NULL, canvas, left);
         return;
     }
     struct canvas page;
     draw_page(model, node, canvas->unicode, inside.width, &page);
-    show_page(&page, model->detail_top, canvas, left);
+    show_page(&page, model->detail.top, canvas, left);
     canvas_done(&page);
 }
 

@@ -1,8 +1,8 @@
 /*
- * keys.c - a person's file of keys, read line by line.
+ * keys.c - reads the key file.
  *
- * A file is read into a draft beside what is in force; only one without fault takes its place. Conflicts are looked for
- * in the whole draft, so that two requests may swap their keys in two lines.
+ * The file is read into a draft, which replaces the current keys only when the whole file is valid. Conflicts are
+ * checked in the finished draft, so two lines may swap the keys of two requests.
  */
 #include "tui/keys.h"
 
@@ -47,7 +47,7 @@ static enum request request_named(const char *name)
     return REQUEST_NONE;
 }
 
-/* The keys of a line, with one blank between them, in new memory. */
+/* The keys of a line, separated by single blanks, in new memory. */
 static char *read_keys(const char *value, struct error *error)
 {
     struct text keys = TEXT_EMPTY;
@@ -59,9 +59,9 @@ static char *read_keys(const char *value, struct error *error)
         if (key < 0)
             error_set(error, "%s is not a key; they are written as k, C-f, Up, PageDown, F2", name);
         else if (key == KEY_CODE_INTERRUPT)
-            error_set(error, "C-c leaves, whatever is open");
+            error_set(error, "C-c always leaves the program");
         else if (key >= '1' && key < '1' + PANE_COUNT)
-            error_set(error, "%s goes to a pane", name);
+            error_set(error, "%s always goes to a pane", name);
         else {
             text_add(&keys, "%s%s", keys.length ? " " : "", name);
             value += length;

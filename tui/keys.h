@@ -1,12 +1,12 @@
 /*
- * keys.h - the keys of a person: a file whose lines give requests other keys than the table of request.h.
+ * keys.h - the key file: gives requests other keys than the table in request.h.
  *
  *     # widen by +, deepen by *
  *     widen = + W
  *     suspend =
  *
- * A line gives a request all its keys, maybe none.  Which keys are in force is one fact of the program: read them
- * before the screens are drawn.  UI thread only.
+ * A line replaces all keys of a request; it may leave it none.  The keys in force are global: read the file before the
+ * screens are drawn.  UI thread only.
  */
 #ifndef ESPALIER_TUI_KEYS_H
 #define ESPALIER_TUI_KEYS_H
@@ -18,14 +18,14 @@
 
 /* $XDG_CONFIG_HOME/espalier/keys or ~/.config/espalier/keys, the caller's to free(); NULL where neither is set. */
 char *keys_path(void);
-/* Put that file in force; none is fine.  -1 as keys_parse(). */
+/* Read that file and use its keys; a missing file is fine.  -1 as keys_parse(). */
 int keys_read(struct error *error);
-/* Put a file's text in force, over the table.  -1, and nothing changed, with "PATH:LINE: what is wrong" when a line is
-   none, names no request or no key, or when two requests would have one key. */
+/* Use the keys of a file's text.  -1 with "PATH:LINE: what is wrong", and nothing is changed, when a line is malformed,
+   names an unknown request or key, or gives two requests the same key. */
 int keys_parse(const char *path, const char *text, struct error *error);
-/* Back to the table. */
+/* Use the table's keys again. */
 void keys_reset(void);
-/* What is in force, as such a file. */
+/* The keys in force, in the format of the file. */
 void keys_print(struct text *text);
 
 #endif

@@ -1,9 +1,9 @@
 /*
- * layout.c - three arrangements (small, comfortable, large) and two for screens too small to share.
+ * layout.c - three arrangements (small, medium, large) and two for screens too small to share.
  *
- * An area is cut up from the outside in: each cut takes from what is left and can't take more, so that nothing
- * overlaps and nothing leaves the screen, whatever the size. Panes are shared out: what is left begins on the frame of
- * the pane that was cut, so that neighbours have one line between them.
+ * The area is divided from the outside in. Each cut takes a part of what is left, so nothing overlaps and nothing
+ * leaves the screen, whatever its size. The rest begins on the frame of the pane that was cut off, so neighbours share
+ * one line.
  */
 #include "tui/layout.h"
 
@@ -60,13 +60,13 @@ static struct area share_left(struct area *rest, int width)
     return shared;
 }
 
-/* The left one's width, of two as wide as each other that share a line. */
+/* Width of the left one of two panes of equal width that share a line. */
 static int half(int width)
 {
     return (width + 1) / 2;
 }
 
-/* 80×24: two columns, devices (two lanes a line) and log below. */
+/* 80×24: two columns; devices (two in a line) and log below. */
 static void arrange_small(struct area rest, int devices, struct area *panes)
 {
     panes[PANE_LOG] = share_bottom(&rest, rest.height >= 26 ? 6 : 4);
@@ -88,7 +88,7 @@ static void arrange_comfortable(struct area rest, int devices, struct area *pane
     panes[PANE_CURVES] = rest;
 }
 
-/* 200×60: everything. */
+/* 200×60: all panes. */
 static void arrange_large(struct area rest, int devices, struct area *panes)
 {
     struct area left = share_left(&rest, rest.width * 2 / 5);
@@ -113,7 +113,7 @@ void layout_compute(int width, int height, int devices, enum pane focus, bool zo
     }
     layout->header = cut_top(&rest, height < 12 ? 1 : 2);
     if (replay)
-        layout->transport = cut_top(&rest, 1);
+        layout->replay_bar = cut_top(&rest, 1);
     layout->keys = cut_bottom(&rest, 1);
     if (zoomed || width < 80 || height < 24)
         layout->panes[focus] = rest;

@@ -1,10 +1,10 @@
 /*
- * layout.h - which pane is where: a pure function of the size.
+ * layout.h - where each pane is, as a pure function of the screen's size.
  *
- * Every size from 1×1 up: panes lie inside the screen, and overlap by nothing but a line of their frames, which
- * neighbours share.  80×24 has header, tree, network, curves,
- * devices, log and keys; 120×40 adds the controller; 200×60 the trade-off of accuracy and size, and the queue.  Below
- * 80×24 one pane has all between header and keys; below 30×8 there is one status line.
+ * Any size from 1×1 up.  Panes lie inside the screen and overlap only by the line of their frames that neighbours
+ * share. 80×24 has header, tree, network, curves, devices, log and keys; 120×40 adds the controller; 200×60 adds
+ * accuracy and size, and the queue.  Below 80×24 one pane is shown between header and keys; below 30×8 one status line
+ * is all.
  */
 #ifndef ESPALIER_TUI_LAYOUT_H
 #define ESPALIER_TUI_LAYOUT_H
@@ -26,14 +26,14 @@ enum pane {
 };
 
 struct layout {
-    struct area header;           /* 2 lines (1 when the screen is low); width 0: not shown */
-    struct area transport;        /* replay's bar: 1 line, or width 0 */
-    struct area panes[PANE_COUNT]; /* with their frames; width 0: not shown */
+    struct area header;           /* 2 lines, 1 when the screen is low; width 0: hidden */
+    struct area replay_bar;        /* 1 line; width 0: hidden */
+    struct area panes[PANE_COUNT]; /* with their frames; width 0: hidden */
     struct area keys;             /* 1 line; the status line on the smallest screens */
 };
 
-/* `focus` is the pane that is shown when only one can be; `zoomed`: it has the whole middle.  `devices`: how many
-   device lanes there are to show (their pane grows with them up to a share of the screen). */
+/* `focus`: the pane that is shown when only one fits.  `zoomed`: that pane takes the place of all panes.  `devices`:
+   how many devices there are; their pane grows with them up to a share of the screen. */
 void layout_compute(int width, int height, int devices, enum pane focus, bool zoomed, bool replay, struct layout *layout);
 
 #endif

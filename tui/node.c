@@ -1,8 +1,8 @@
 /*
  * node.c - status, progress, gain and edge of a network, for all views.
  *
- * An edge can hold many actions (one wider decision may widen every layer): it is told in full, or by layer, or only
- * counted, whichever is the most that fits.
+ * An edge can hold many actions (one wider decision may widen every layer). It is printed in full, by layer, or as
+ * counts: the longest form that fits.
  */
 #include "tui/node.h"
 
@@ -44,9 +44,9 @@ static bool has_accuracy(const struct session_node *node)
     return node->status == NODE_DONE || (node->status == NODE_RUNNING && node->curve_count);
 }
 
-bool node_gain(const struct model *model, const struct session_node *node, double *gain)
+bool node_gain(const struct session_state *state, const struct session_node *node, double *gain)
 {
-    const struct session_node *parent = session_node(model->state, node->facts.parent);
+    const struct session_node *parent = session_node(state, node->facts.parent);
     if (!parent || parent->status != NODE_DONE || !has_accuracy(node))
         return false;
     *gain = node->accuracy - parent->accuracy;
@@ -69,7 +69,7 @@ double node_seconds_left(const struct model *model, const struct session_node *n
     double share = node_share(node), passed = model->now - node->started;
     if (node->status != NODE_RUNNING || share <= 0)
         return -1;
-    if (node->curve_count && node->seconds > 0) /* by its own epochs: a pause is not in them */
+    if (node->curve_count && node->seconds > 0) /* the epochs' own seconds, which leave out pauses */
         return node->seconds / node->curve_count * node->epochs * (1 - share);
     return passed > 0 ? passed * (1 - share) / share : -1;
 }
@@ -81,9 +81,11 @@ double node_rate(const struct session_node *node)
 
 /* --- the edge --- */
 
-void model_edge(const struct model *model, const struct session_node *node, bool unicode, struct text *text)
+/* All actions in full. */
+static void edge_in_full(const struct session_state *state, const struct session_node *node, bool unicode,
+                         struct text *text)
 {
-    const struct session_node *parent = session_node(model->state, node->facts.parent);
+    const struct session_node *parent = session_node(state, node->facts.parent);
     if (parent)
         lineage_show(parent->facts.arch, node->facts.actions.items, node->facts.actions.count, unicode, text);
     else
@@ -108,13 +110,13 @@ static void add_numbers(const int *numbers, int count, struct text *text)
         last = first;
         while (last + 1 < count && numbers[last + 1] == numbers[last] + 1)
             last++;
-        last = last - first < 2 ? first : last; /* two neighbours are no range */
+        last = last - first < 2 ? first : last; /* write 1,2, not 1-2 */
         text_add(text, last > first ? "%s%d-%d" : "%s%d", first ? "," : "", numbers[first], numbers[last]);
     }
 }
 
-/* "W conv1,3 fc1 D conv2", or with the first letters only "W c1,3 f1 D c2": actions of one kind on layers of one kind,
-   one after the other, are one group. */
+/* "W conv1,3 fc1 D conv2", or with initials "W c1,3 f1 D c2": neighbouring actions of one kind on layers of one kind
+   are printed together. */
 static void edge_by_layer(const struct event_texts *actions, bool letters_only, struct text *text)
 {
     char last_kind = 0;
@@ -149,10 +151,11 @@ static void edge_counted(const struct event_texts *actions, struct text *text)
         text_add(text, "%s%dD", widened ? " " : "", actions->count - widened);
 }
 
-void node_edge(const struct model *model, const struct session_node *node, bool unicode, int columns, struct text *text)
+void node_edge(const struct session_state *state, const struct session_node *node, bool unicode, int columns,
+               struct text *text)
 {
     size_t length = text->length;
-    model_edge(model, node, unicode, text);
+    edge_in_full(state, node, unicode, text);
     if (!node->facts.actions.count)
         return;
     for (int shorter = 0; shorter < 3 && canvas_columns(text->bytes + length) > columns; shorter++) {
@@ -166,17 +169,17 @@ void node_edge(const struct model *model, const struct session_node *node, bool 
 
 /* --- small pictures and numbers --- */
 
-void node_spark(const struct model *model, const struct session_node *node, struct canvas *canvas, struct area area,
-                int x, int y, int width, enum style style)
+void node_spark(const struct session_state *state, const struct session_node *node, struct canvas *canvas,
+                struct area area, int x, int y, int width, enum style style)
 {
     enum { WIDEST = 64 };
     double values[WIDEST];
-    const struct session_node *best = session_node(model->state, model->state->best);
+    const struct session_node *best = session_node(state, state->best);
     double low = INFINITY, high = best ? best->accuracy : -INFINITY;
     width = width > WIDEST ? WIDEST : width;
     int count = node->curve_count < width ? node->curve_count : width;
     for (int i = 0; i < count; i++) {
-        /* A long curve is shown whole, thinned. */
+        /* A long curve is sampled down, so that all of it is shown. */
         int point = count > 1 ? (int)((int64_t)i * (node->curve_count - 1) / (count - 1)) : node->curve_count - 1;
         values[i] = node->curve[point].validation_accuracy;
         low = fmin(low, values[i]);

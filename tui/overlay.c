@@ -1,5 +1,5 @@
 /*
- * overlay.c - the overlay's common part, and the two questions.
+ * overlay.c - what all overlays share, and the two questions.
  */
 #include "tui/overlay.h"
 
@@ -46,7 +46,7 @@ struct question {
     int64_t node;
 };
 
-/* Its lines from row `y` down; returns the row behind the last. */
+/* Draw the lines from row `y` down; returns the row after the last. */
 static int draw_lines(const struct question *question, struct canvas *canvas, struct area area, int y)
 {
     for (int i = 0; i < QUESTION_LINES; i++)
@@ -64,7 +64,7 @@ static void draw_question(struct overlay *overlay, const struct model *model, st
     draw_lines(question, canvas, inside.width > width ? area_part(inside, 1, 0, width, inside.height) : inside, 0);
 }
 
-/* Ctrl-C here is said again: it means it. */
+/* A second Ctrl-C confirms. */
 static enum overlay_answer key_question(struct overlay *overlay, struct model *model, int key, struct text *words)
 {
     const struct question *question = (const struct question *)overlay;
@@ -86,7 +86,7 @@ static struct question *question_new(void)
     return question;
 }
 
-/* Ctrl-C closes everything but a question, which has its own answer to it. */
+/* Ctrl-C closes any overlay but a question, which handles it itself. */
 enum overlay_answer overlay_key(struct overlay *overlay, struct model *model, int key, struct text *words)
 {
     if (key == KEY_CODE_INTERRUPT && overlay->kind->key != key_question)

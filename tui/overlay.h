@@ -1,8 +1,8 @@
 /*
- * overlay.h - what stands over the screen and has the keys: help, a prompt, a question, the widen and deepen dialogs.
+ * overlay.h - dialogs over the screen that take the keys: help, prompt, questions, widen and deepen.
  *
- * One at a time. An overlay answers every key; when it closes it may leave words for the source (the commands of
- * sessions/command.h) or an answer for the application.
+ * Only one is open at a time. An overlay handles every key; when it closes it may leave a command for the source
+ * (those of sessions/command.h) or an answer for the application.
  */
 #ifndef ESPALIER_TUI_OVERLAY_H
 #define ESPALIER_TUI_OVERLAY_H
@@ -21,22 +21,22 @@ enum overlay_answer {
 
 struct overlay *overlay_help(void);
 /* A line to edit: `:` commands (with Tab completion and the history of `:`), or `/` text to find, or a note on a
-   network. `start` is what stands there at first. */
+   network. `start` is the initial text. */
 enum prompt_kind { PROMPT_COMMAND, PROMPT_FIND, PROMPT_NOTE };
 struct overlay *overlay_prompt(enum prompt_kind kind, int64_t node, const char *start);
 /* End a running search and leave? */
 struct overlay *overlay_quit(void);
-/* Give up this network and all that grew from it? */
+/* Prune this network and all that grew from it? */
 struct overlay *overlay_prune(int64_t node);
-/* Choose a layer and a width, or a place and a kernel; shows what it costs. NULL with a message said on the model when
-   the network can't be grown (no result, no such layer). */
+/* Choose a layer and a width, or a layer and a kernel; shows what it costs. NULL with a message in the key bar when the
+   network can't be grown. */
 struct overlay *overlay_widen(struct model *model, int64_t node);
 struct overlay *overlay_deepen(struct model *model, int64_t node);
 
-/* What scrolls settles for the canvas's size. */
+/* Also updates the overlay's scroll for the canvas's size. */
 void overlay_draw(struct overlay *overlay, const struct model *model, struct canvas *canvas);
 enum overlay_answer overlay_key(struct overlay *overlay, struct model *model, int key, struct text *words);
-bool overlay_takes_text(const struct overlay *overlay); /* a prompt: pasted text may go in */
+bool overlay_takes_text(const struct overlay *overlay); /* it takes pasted text */
 void overlay_free(struct overlay *overlay);
 
 #endif

@@ -1,8 +1,9 @@
 /*
- * overlay_grow.c - widen and deepen by hand: choose, see the price, queue.
+ * overlay_grow.c - widen and deepen by hand: choose a layer and a width or kernel, see what it costs, queue the
+ * network.
  *
- * The choice is a layer and a width or kernel; the price comes from arch/ for parent and child side by side, the time
- * from how long the parent took, scaled by FLOPs. Nothing is changed here: Enter leaves the words `grow N ACTION`.
+ * Widths and kernels are those of the session's search space.  The costs of parent and child come from arch/, the time
+ * from the parent's, scaled by FLOPs.  Nothing is changed here: Enter leaves the words `grow N ACTION`.
  */
 #include <math.h>
 #include <stdio.h>
@@ -28,17 +29,37 @@ static bool offers(const struct grow *grow, int layer)
     return layer_grows(&grow->arch.layers[layer]);
 }
 
-/* The action at a layer with its first value: the next width of the space, or kernel 3. */
+/* The next width: the space's, or past its widest one by its last step. */
+static int width_above(const struct grow *grow, int width)
+{
+    struct layer layer = grow->arch.layers[grow->action.layer];
+    layer.units = width;
+    int next = space_wider(grow->space, &layer), last = 0, before = 0;
+    if (next)
+        return next;
+    for (layer.units = 0; (next = space_wider(grow->space, &layer)); layer.units = next) {
+        before = last;
+        last = next;
+    }
+    return width + last - before;
+}
+
+static int width_below(const struct grow *grow, int width)
+{
+    int below = grow->arch.layers[grow->action.layer].units, next;
+    while ((next = width_above(grow, below)) < width)
+        below = next;
+    return below;
+}
+
+/* The action at a layer with its first value. */
 static void choose_layer(struct grow *grow, int layer)
 {
-    const struct layer *at = &grow->arch.layers[layer];
     grow->action = (struct action){.kind = grow->kind, .layer = layer};
-    if (grow->kind == ACTION_WIDEN) {
-        int wider = space_wider(grow->space, at);
-        grow->action.units = wider ? wider : at->units + space_step(at);
-    } else if (layer_traits(at)->has_kernel) {
-        grow->action.kernel = 3;
-    }
+    if (grow->kind == ACTION_WIDEN)
+        grow->action.units = width_above(grow, grow->arch.layers[layer].units);
+    else
+        space_complete(grow->space, &grow->arch, &grow->action, NULL);
 }
 
 static void step_layer(struct grow *grow, int direction)
@@ -50,19 +71,30 @@ static void step_layer(struct grow *grow, int direction)
     choose_layer(grow, layer);
 }
 
-/* Widths go from the old one up, kernels through 1, 3, 5. */
+static void step_width(struct grow *grow, int direction)
+{
+    int units = direction > 0 ? width_above(grow, grow->action.units) : width_below(grow, grow->action.units);
+    if (units > grow->arch.layers[grow->action.layer].units && units <= ARCH_UNITS_MAX)
+        grow->action.units = units;
+}
+
+static void step_kernel(struct grow *grow, int direction)
+{
+    const struct space *space = grow->space;
+    int i = 0;
+    while (i < space->kernel_count && space->kernels[i] != grow->action.kernel)
+        i++;
+    i += direction;
+    if (grow->action.kernel && i >= 0 && i < space->kernel_count)
+        grow->action.kernel = space->kernels[i];
+}
+
 static void step_value(struct grow *grow, int direction)
 {
-    const struct layer *at = &grow->arch.layers[grow->action.layer];
-    if (grow->kind == ACTION_WIDEN) {
-        int units = grow->action.units + direction * space_step(at);
-        if (units > at->units && units <= ARCH_UNITS_MAX)
-            grow->action.units = units;
-    } else if (layer_traits(at)->has_kernel) {
-        int kernel = grow->action.kernel + 2 * direction;
-        if (kernel >= 1 && kernel <= 5)
-            grow->action.kernel = kernel;
-    }
+    if (grow->kind == ACTION_WIDEN)
+        step_width(grow, direction);
+    else
+        step_kernel(grow, direction);
 }
 
 static int64_t known_as(const struct model *model, const struct arch *arch)
@@ -77,7 +109,7 @@ static int64_t known_as(const struct model *model, const struct arch *arch)
     return found;
 }
 
-static void draw_price(struct canvas *canvas, struct area inside, int row, const char *what,
+static void draw_cost(struct canvas *canvas, struct area inside, int row, const char *what,
                        char *(*print)(char buffer[TEXT_SHORT], double value), int64_t now, int64_t after)
 {
     char a[TEXT_SHORT], b[TEXT_SHORT], c[TEXT_SHORT];
@@ -98,7 +130,7 @@ static void draw_time(struct canvas *canvas, struct area inside, int row, const 
         canvas_text(canvas, inside, 14, row, STYLE_DIM, "not known before the parent is trained");
 }
 
-/* In the last line, whatever else has room. */
+/* In the last line, over what stands there when the dialog is low. */
 static void draw_keys(const struct model *model, struct canvas *canvas, struct area inside, const char *choices)
 {
     struct area line = area_part(inside, 0, inside.height - 1, inside.width, 1);
@@ -142,9 +174,9 @@ static void draw_grow(struct overlay *overlay, const struct model *model, struct
     struct arch_cost now = arch_cost(&grow->arch, grow->input), after = arch_cost(&child, grow->input);
     int64_t duplicate = known_as(model, &child);
     canvas_text(canvas, inside, 14, 2, STYLE_DIM, "     now     after  change");
-    draw_price(canvas, inside, 3, "parameters", text_count, now.parameters, after.parameters);
-    draw_price(canvas, inside, 4, "FLOPs", text_count, now.flops, after.flops);
-    draw_price(canvas, inside, 5, "activations", text_bytes, now.activation_bytes, after.activation_bytes);
+    draw_cost(canvas, inside, 3, "parameters", text_count, now.parameters, after.parameters);
+    draw_cost(canvas, inside, 4, "FLOPs", text_count, now.flops, after.flops);
+    draw_cost(canvas, inside, 5, "activations", text_bytes, now.activation_bytes, after.activation_bytes);
     draw_time(canvas, inside, 6, node, (double)after.flops / (double)now.flops);
     canvas_text(canvas, inside, 1, 7, STYLE_DIM, "weights");
     canvas_text(canvas, inside, 14, 7, STYLE_NORMAL, "kept: the child starts near %.2f %%", 100 * node->accuracy);
@@ -206,7 +238,7 @@ static struct overlay *grow_new(struct model *model, int64_t asked, enum action_
     const char *widths = session_option(model->state, "widths");
     struct error error = {{0}};
     if (!node) {
-        model_say(model, "n%lld is not trained yet, and nothing above it is: there is nothing to grow",
+        model_say(model, "neither n%lld nor any network above it is trained yet",
                   (long long)asked);
         return NULL;
     }

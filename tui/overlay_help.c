@@ -1,16 +1,16 @@
 /*
- * overlay_help.c - the help page: the table of requests with the keys in force, the keys that can't be changed, and
- * what the signs in the tree mean.
+ * overlay_help.c - the help page: requests with their keys, the fixed keys, and what the signs in the tree mean.
  *
- * Long lines go on below; the page is as long as its width makes it, and scrolls as far as its end.
+ * Long lines are wrapped, so the page's length depends on its width.
  */
 #include "tui/overlay_kind.h"
+#include "tui/view.h"
 #include "util/bug.h"
 #include "util/memory.h"
 
 struct help {
     struct overlay overlay;
-    int top, page; /* first line shown, and how many are; settled when it is drawn */
+    int top, height; /* first line shown, number of lines shown when it was drawn last */
 };
 
 struct entry {
@@ -58,7 +58,7 @@ static int draw_entries(struct canvas *canvas, struct area area, int y, const st
     return y;
 }
 
-/* The page with its first line in row `y`; returns the row behind its last. */
+/* Draw the page with its first line in row `y`; returns the row after its last. */
 static int draw_page(struct canvas *canvas, struct area area, int y)
 {
     for (enum request request = REQUEST_NONE + 1; request < REQUEST_COUNT; request++)
@@ -75,39 +75,15 @@ static void draw_help(struct overlay *overlay, const struct model *model, struct
     int width = (WIDTH < canvas->width ? WIDTH : canvas->width) - 2;
     int lines = draw_page(canvas, (struct area){.width = width}, 0);
     struct area inside = overlay_box(canvas, WIDTH, lines + 2, " Keys and signs ─ ↑↓ scroll, Escape closes ");
-    int last = lines - inside.height;
-    help->page = inside.height > 2 ? inside.height - 1 : 1;
-    help->top = help->top > last ? last : help->top;
-    help->top = help->top < 0 ? 0 : help->top;
+    help->height = inside.height;
+    scroll_settle(&help->top, lines - inside.height);
     draw_page(canvas, inside, -help->top);
 }
 
 static enum overlay_answer key_help(struct overlay *overlay, struct model *model, int key, struct text *words)
 {
-    enum { END = 1 << 20 };
     struct help *help = (struct help *)overlay;
-    switch (request_of_key(key)) {
-    case REQUEST_UP:
-        help->top--;
-        return OVERLAY_OPEN;
-    case REQUEST_DOWN:
-        help->top++;
-        return OVERLAY_OPEN;
-    case REQUEST_PAGE_UP:
-        help->top -= help->page;
-        return OVERLAY_OPEN;
-    case REQUEST_PAGE_DOWN:
-        help->top += help->page;
-        return OVERLAY_OPEN;
-    case REQUEST_FIRST:
-        help->top = 0;
-        return OVERLAY_OPEN;
-    case REQUEST_LAST:
-        help->top = END;
-        return OVERLAY_OPEN;
-    default:
-        return OVERLAY_CLOSED;
-    }
+    return scroll_request(&help->top, request_of_key(key), help->height) ? OVERLAY_OPEN : OVERLAY_CLOSED;
 }
 
 struct overlay *overlay_help(void)
@@ -115,6 +91,6 @@ struct overlay *overlay_help(void)
     static const struct overlay_kind kind = {.draw = draw_help, .key = key_help};
     struct help *help = memory_new(1, sizeof *help);
     help->overlay.kind = &kind;
-    help->page = 10; /* for keys that come before it is drawn */
+    help->height = 10; /* in case a key comes before it is drawn */
     return &help->overlay;
 }

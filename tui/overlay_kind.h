@@ -1,5 +1,5 @@
 /*
- * overlay_kind.h - what each overlay is to overlay.c: a table and its own struct behind it.  Private to overlay*.c.
+ * overlay_kind.h - the functions of an overlay, as overlay.c calls them.  Private to overlay*.c.
  */
 #ifndef ESPALIER_TUI_OVERLAY_KIND_H
 #define ESPALIER_TUI_OVERLAY_KIND_H
@@ -12,13 +12,13 @@ struct overlay_kind {
     bool takes_text;
 };
 
-/* The first member of every overlay; the whole is one allocation. */
+/* The first member of every overlay's struct, which is one allocation. */
 struct overlay {
     const struct overlay_kind *kind;
 };
 
-/* An empty framed box of this size in the middle of the screen, smaller where the screen is and without its frame where
-   nothing would be left inside; its inside. */
+/* Draw an empty framed box in the middle of the screen and return its inside.  It is smaller on a smaller screen, and
+   has no frame where nothing would be left inside. */
 struct area overlay_box(struct canvas *canvas, int width, int height, const char *title);
 
 #endif

@@ -1,8 +1,8 @@
 /*
- * replay_bar.c - a second clock over a recorded session.
+ * replay_bar.c - plays a recorded session by a clock of its own.
  *
- * Going on a little folds event by event, as live; every other move seeks in the recording (which has keyframes) and
- * gives the model a copy of the state there. model->now is the clock; the recording's position follows it.
+ * Playing folds event by event, as live. Every other move seeks in the recording, which has keyframes, and gives the
+ * model a copy of the state there. model->now is the clock; the recording's position follows it.
  */
 #include "tui/replay_bar.h"
 
@@ -18,7 +18,7 @@
 static const double slowest = 0.25, fastest = 1000;
 enum { EVENTS_A_TICK = 20000, EVENTS_RECALLED = 400 };
 
-/* The log's lines and the devices' histories of the time before a place. */
+/* Fill the log and the devices' histories with the last events before the position. */
 static void recall(struct replay *replay, struct model *model)
 {
     struct event event;
@@ -38,7 +38,7 @@ static void show_position(const struct tui_source *source, struct model *model)
     model->ended = replay_position(source->replay) == replay_count(source->replay);
 }
 
-/* Go to a position; the clock stands at its event. */
+/* Go to a position and set the clock to its event. */
 static void seek(const struct tui_source *source, struct model *model, int64_t position)
 {
     struct error error = {{0}};
@@ -50,21 +50,21 @@ static void seek(const struct tui_source *source, struct model *model, int64_t p
 
 static void seek_time(const struct tui_source *source, struct model *model, double time)
 {
-    time = time < 0 ? 0 : time > model->length ? model->length : time;
+    time = time < 0 ? 0 : time > model->replay.length ? model->replay.length : time;
     seek(source, model, replay_position_at(source->replay, time));
     model->now = time;
 }
 
-/* What is worth a jump, for the bar. A place with several has the mark that is rarest. */
-static void find_marks(const struct replay *replay, struct model *model)
+/* The bar's marks. A position with several gets the rarest. */
+static void find_marks(const struct replay *replay, struct replay_bar *bar)
 {
     size_t capacity = 0;
     for (int64_t position = 1; position <= replay_count(replay); position++) {
         unsigned marks = replay_marks(replay, position);
         if (!marks)
             continue;
-        model->marks = memory_grow(model->marks, (size_t)model->mark_count, &capacity, sizeof *model->marks);
-        model->marks[model->mark_count++] =
+        bar->marks = memory_grow(bar->marks, (size_t)bar->mark_count, &capacity, sizeof *bar->marks);
+        bar->marks[bar->mark_count++] =
             (struct replay_bar_mark){replay_time(replay, position), marks & REPLAY_USER      ? STYLE_USER
                                                                     : marks & REPLAY_FAILURE ? STYLE_FAILED
                                                                                              : STYLE_BEST};
@@ -73,13 +73,13 @@ static void find_marks(const struct replay *replay, struct model *model)
 
 void replay_bar_start(const struct tui_source *source, struct model *model)
 {
-    model->event_total = replay_count(source->replay);
-    model->length = replay_time(source->replay, model->event_total);
-    model->speed = source->speed;
-    model->playing = true;
-    find_marks(source->replay, model);
+    model->replay.event_total = replay_count(source->replay);
+    model->replay.length = replay_time(source->replay, model->replay.event_total);
+    model->replay.speed = source->speed;
+    model->replay.playing = true;
+    find_marks(source->replay, &model->replay);
     seek_time(source, model, source->from);
-    if (model->state->node_count == 0) /* begin where there is something to see */
+    if (model->state->node_count == 0) /* begin with the first network on the screen */
         seek(source, model, replay_position_at(source->replay, 0));
 }
 
@@ -89,14 +89,14 @@ static bool jump(const struct tui_source *source, struct model *model, int64_t p
         model_say(model, "no %s there", what);
     else
         seek(source, model, position);
-    model->playing = model->playing && position < 0;
+    model->replay.playing = model->replay.playing && position < 0;
     return true;
 }
 
 static void change_speed(struct model *model, double factor)
 {
-    double speed = model->speed * factor;
-    model->speed = speed < slowest ? slowest : speed > fastest ? fastest : speed;
+    double speed = model->replay.speed * factor;
+    model->replay.speed = speed < slowest ? slowest : speed > fastest ? fastest : speed;
 }
 
 bool replay_bar_request(const struct tui_source *source, struct model *model, enum request request)
@@ -104,9 +104,9 @@ bool replay_bar_request(const struct tui_source *source, struct model *model, en
     struct replay *replay = source->replay;
     switch (request) {
     case REQUEST_PAUSE:
-        if (!model->playing && model->ended)
+        if (!model->replay.playing && model->ended)
             seek_time(source, model, 0);
-        model->playing = !model->playing;
+        model->replay.playing = !model->replay.playing;
         return true;
     case REQUEST_SLOWER:
         change_speed(model, 0.5);
@@ -115,10 +115,10 @@ bool replay_bar_request(const struct tui_source *source, struct model *model, en
         change_speed(model, 2);
         return true;
     case REQUEST_BACK:
-        seek_time(source, model, model->now - model->length / 20);
+        seek_time(source, model, model->now - model->replay.length / 20);
         return true;
     case REQUEST_ON:
-        seek_time(source, model, model->now + model->length / 20);
+        seek_time(source, model, model->now + model->replay.length / 20);
         return true;
     case REQUEST_STEP:
         return jump(source, model, replay_position(replay) < replay_count(replay) ? replay_position(replay) + 1 : -1,
@@ -143,7 +143,7 @@ bool replay_bar_command(const struct tui_source *source, struct model *model, co
     double place;
     if (strncmp(words, "goto ", 5))
         return false;
-    if (text_to_place(words + 5, model->length, &place))
+    if (text_to_place(words + 5, model->replay.length, &place))
         model_say(model, "%s: goto takes a share (50%%) or a time (90, 1h02m)", words);
     else
         seek_time(source, model, place);
@@ -152,21 +152,21 @@ bool replay_bar_command(const struct tui_source *source, struct model *model, co
 
 void replay_bar_click(const struct tui_source *source, struct model *model, struct area bar, int x)
 {
-    struct area line = bars_transport_line(model, bar);
+    struct area line = bars_replay_line(model, bar);
     if (line.width > 1)
-        seek_time(source, model, model->length * (x - line.x) / (line.width - 1));
+        seek_time(source, model, model->replay.length * (x - line.x) / (line.width - 1));
 }
 
-/* The session's clock when the person's has gone on by `passed`: a wait that would be longer passes in
-   source->compress. */
+/* The session's time after `passed` seconds of the person's. A wait that would last longer than source->compress is
+   shortened to that. */
 static double advance(const struct tui_source *source, const struct model *model, double passed)
 {
     double now = model->now, begin, end;
     if (source->compress <= 0)
-        return now + passed * model->speed;
-    while (passed > 0 && now < model->length) {
+        return now + passed * model->replay.speed;
+    while (passed > 0 && now < model->replay.length) {
         replay_wait(source->replay, replay_position_at(source->replay, now), &begin, &end);
-        double rate = fmax(model->speed, (end - begin) / source->compress);
+        double rate = fmax(model->replay.speed, (end - begin) / source->compress);
         if (end <= now || passed * rate < end - now)
             return now + passed * rate;
         passed -= (end - now) / rate;
@@ -177,14 +177,14 @@ static double advance(const struct tui_source *source, const struct model *model
 
 bool replay_bar_tick(const struct tui_source *source, struct model *model, double monotonic)
 {
-    double passed = model->ticked > 0 ? monotonic - model->ticked : 0;
+    double passed = model->replay.ticked > 0 ? monotonic - model->replay.ticked : 0;
     struct event event;
     struct error error = {{0}};
-    model->ticked = monotonic;
-    if (!model->playing)
+    model->replay.ticked = monotonic;
+    if (!model->replay.playing)
         return false;
     model->now = advance(source, model, passed);
-    model->now = model->now > model->length ? model->length : model->now;
+    model->now = model->now > model->replay.length ? model->replay.length : model->now;
     int64_t target = replay_position_at(source->replay, model->now);
     if (target - replay_position(source->replay) > EVENTS_A_TICK) {
         double now = model->now;
@@ -198,6 +198,6 @@ bool replay_bar_tick(const struct tui_source *source, struct model *model, doubl
     if (*error.text)
         model_say(model, "%s", error.text);
     model->ended = target == replay_count(source->replay);
-    model->playing = model->playing && !model->ended && !*error.text;
+    model->replay.playing = model->replay.playing && !model->ended && !*error.text;
     return true;
 }

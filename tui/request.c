@@ -1,7 +1,7 @@
 /*
- * request.c - the table of requests, keys by name, and which keys are in force.
+ * request.c - the table of requests, the names of keys, and the keys in force.
  *
- * `S-Tab` is Tab with Shift, `C-f` is F with Control; everything else is the character itself or a name below.
+ * `S-Tab` is Shift and Tab, `C-f` is Control and F; every other key is the character itself or one of the names below.
  */
 #include "tui/request.h"
 
@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <wchar.h>
+
+#include <utf8proc.h>
 
 #include "util/bug.h"
 #include "util/memory.h"
@@ -44,7 +46,7 @@ const char *request_name(enum request request, char buffer[REQUEST_NAME])
     return buffer;
 }
 
-/* What a terminal sends for a letter with Control; some are other keys to it. */
+/* What a terminal sends for Control and a letter; it can't tell some of them from other keys. */
 static int control_key(char letter)
 {
     int key = toupper((unsigned char)letter) - '@';
@@ -58,11 +60,10 @@ int key_parse(const char *name)
             return named_keys[i].key;
     if (!strncmp(name, "C-", 2) && isalpha((unsigned char)name[2]) && !name[3])
         return control_key(name[2]);
-    wchar_t character;
-    mbstate_t state = {0};
-    size_t length = strlen(name);
-    bool one = length && mbrtowc(&character, name, length, &state) == length;
-    return one && character > ' ' && character != 0x7f ? (int)character : -1;
+    utf8proc_int32_t character;
+    utf8proc_ssize_t length = utf8proc_iterate((const utf8proc_uint8_t *)name, -1, &character);
+    bool one = length > 0 && !name[length];
+    return one && character > ' ' && character != 0x7f ? character : -1;
 }
 
 const char *key_describe(int key, char buffer[16])
@@ -77,7 +78,7 @@ const char *key_describe(int key, char buffer[16])
     return buffer;
 }
 
-/* --- which are in force --- */
+/* --- the keys in force --- */
 
 static char *own_keys[REQUEST_COUNT]; /* NULL: the table's */
 

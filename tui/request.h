@@ -1,7 +1,7 @@
 /*
- * request.h - what a person can ask of the terminal: one table gives the keys, the `?` page and the man page.
+ * request.h - requests: what a key can ask for.  One table gives the keys, the `?` page and the man page.
  *
- * A key becomes a request; the view with the focus answers it or hands it back, then the application does.
+ * A key becomes a request.  The view with the focus handles it or returns false; then app.c handles it.
  */
 #ifndef ESPALIER_TUI_REQUEST_H
 #define ESPALIER_TUI_REQUEST_H
@@ -72,7 +72,7 @@ enum request {
     REQUEST_COUNT
 };
 
-/* A key as a number: a code point, or one of these. */
+/* A key is a code point, or one of these. */
 enum key {
     KEY_CODE_INTERRUPT = 3, /* Ctrl-C */
     KEY_CODE_UP = 0x110000, KEY_CODE_DOWN, KEY_CODE_LEFT, KEY_CODE_RIGHT, KEY_CODE_PAGE_UP, KEY_CODE_PAGE_DOWN,
@@ -85,23 +85,23 @@ struct request_row {
     const char *keys, *help;
 };
 const struct request_row *request_row(enum request request);
-/* NEXT_PANE as "next-pane", in a caller's buffer. */
+/* NEXT_PANE as "next-pane", in the caller's buffer. */
 enum { REQUEST_NAME = 32 };
 const char *request_name(enum request request, char buffer[REQUEST_NAME]);
 
-/* The keys in force: a person's own (keys.h), else the table's. */
+/* The keys in force: those of the key file (keys.h), else the table's. */
 const char *request_keys(enum request request);
-/* The first of them, for messages and the key bar; "" when there is none. */
+/* The first key, for messages and the key bar; "" when there is none. */
 const char *request_key(enum request request, char buffer[16]);
-/* A copy of them; NULL: the table's. */
+/* Set the keys (copied); NULL: the table's. */
 void request_set_keys(enum request request, const char *keys);
-/* The request of a key, by the keys in force; REQUEST_NONE. */
+/* The request that a key means, or REQUEST_NONE. */
 enum request request_of_key(int key);
 
-/* The next name of a blank-separated list, cut off at its left; false at its end. */
+/* Take the first name off a blank-separated list; false when it is empty. */
 bool keys_next(const char **list, char name[16]);
 bool keys_hold(const char *list, int key);
-/* "C-f" to 6, "PageUp" to KEY_CODE_PAGE_UP; -1 when it names no key.  And back, into a caller's buffer. */
+/* "C-f" to 6, "PageUp" to KEY_CODE_PAGE_UP; -1 when it names no key.  key_describe() is the reverse. */
 int key_parse(const char *name);
 const char *key_describe(int key, char buffer[16]);
 

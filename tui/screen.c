@@ -1,8 +1,8 @@
 /*
- * screen.c - the whole screen: layout, frames, views in them, bars around them.
+ * screen.c - draws the whole screen: layout, frames, views and bars; routes requests and the mouse to views.
  *
- * Details and the comparison take the middle, over all panes. What a view scrolls is settled for its size before it is
- * drawn, and a focus that has no pane on the screen goes to the tree; that is all that drawing changes in a model.
+ * Details and the comparison cover all panes. Drawing changes only two things in the model: each view's scroll is
+ * updated for its size, and the focus moves to the tree when its pane is not on the screen.
  */
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +15,44 @@ const struct view *const views[PANE_COUNT] = {
     [PANE_TRADE] = &view_trade,     [PANE_QUEUE] = &view_queue,
 };
 
+/* --- scrolling --- */
+
+bool scroll_request(int *top, enum request request, int height)
+{
+    enum { END = 1 << 20 }; /* scroll_settle() cuts it */
+    int page = height > 2 ? height - 1 : 1;
+    switch (request) {
+    case REQUEST_UP:
+        *top -= 1;
+        return true;
+    case REQUEST_DOWN:
+        *top += 1;
+        return true;
+    case REQUEST_PAGE_UP:
+        *top -= page;
+        return true;
+    case REQUEST_PAGE_DOWN:
+        *top += page;
+        return true;
+    case REQUEST_FIRST:
+        *top = 0;
+        return true;
+    case REQUEST_LAST:
+        *top = END;
+        return true;
+    default:
+        return false;
+    }
+}
+
+void scroll_settle(int *top, int last)
+{
+    *top = *top > last ? last : *top;
+    *top = *top < 0 ? 0 : *top;
+}
+
+/* --- panes --- */
+
 static const struct {
     char key;
     const char *title;
@@ -24,7 +62,7 @@ static const struct {
 #undef SCREEN_PANE
 };
 
-/* Drop what stands behind the last comma. False: there was none. */
+/* Cut the text at its last comma. False: there is none. */
 static bool shorten(struct text *text)
 {
     char *comma = text->bytes ? strrchr(text->bytes, ',') : NULL;
@@ -35,7 +73,7 @@ static bool shorten(struct text *text)
     return true;
 }
 
-/* "─ by accuracy, 214 networks ─" at the right of the frame's top line, as much as there is room for. */
+/* "by accuracy, 214 networks" at the right of the frame's top line; parts that don't fit are cut off. */
 static void draw_title(const struct model *model, const struct view *view, struct canvas *canvas, struct area area,
                        int from)
 {
@@ -51,7 +89,7 @@ static void draw_title(const struct model *model, const struct view *view, struc
     text_done(&text);
 }
 
-/* Within its frame. */
+/* The area inside a pane's frame. */
 static struct area inside_of(struct area pane)
 {
     bool framed = pane.width >= 2 && pane.height >= 2;
@@ -71,7 +109,7 @@ static void draw_pane(struct model *model, struct canvas *canvas, struct area ar
     views[pane]->draw(model, canvas, inside);
 }
 
-/* The least area that holds all panes. */
+/* The smallest area that holds all panes. */
 static struct area middle_of(const struct layout *layout)
 {
     struct area middle = {0};
@@ -92,7 +130,8 @@ static struct area middle_of(const struct layout *layout)
     return middle;
 }
 
-/* All frames before what stands in them and on them: neighbours share a line, and the one with the focus has it whole. */
+/* Frames first, since neighbours share lines; the frame with the focus last, so that all of its lines have its style.
+   */
 static void draw_panes(struct model *model, struct canvas *canvas, const struct layout *layout)
 {
     for (int pane = 0; pane < PANE_COUNT; pane++)
@@ -108,7 +147,7 @@ static void draw_detail(struct model *model, struct canvas *canvas, struct area 
     detail_draw(model, canvas, area);
 }
 
-/* --- what is where, and what answers there --- */
+/* --- requests and the mouse --- */
 
 static void compute_layout(const struct model *model, int width, int height, struct layout *layout)
 {
@@ -120,7 +159,7 @@ void screen_focus(struct model *model, enum pane pane, int width, int height)
 {
     struct layout layout;
     model->focus = pane;
-    model->detail = model->comparing = false;
+    model->detail.open = model->comparing = false;
     compute_layout(model, width, height, &layout);
     if (layout.header.width && !layout.panes[pane].width)
         model->zoomed = true;
@@ -139,11 +178,11 @@ enum pane screen_next_pane(const struct model *model, int direction, int width, 
     return (enum pane)pane;
 }
 
-struct area screen_transport(const struct model *model, int width, int height)
+struct area screen_replay_bar(const struct model *model, int width, int height)
 {
     struct layout layout;
     compute_layout(model, width, height, &layout);
-    return layout.transport;
+    return layout.replay_bar;
 }
 
 bool screen_request(struct model *model, enum request request, int width, int height)
@@ -153,12 +192,12 @@ bool screen_request(struct model *model, enum request request, int width, int he
     compute_layout(model, width, height, &layout);
     if (model->comparing)
         return compare_request(request);
-    if (model->detail)
+    if (model->detail.open)
         return detail_request(model, request, height);
     return view->request && view->request(model, request, inside_of(layout.panes[model->focus]));
 }
 
-/* The wheel scrolls details; no click reaches the panes behind them. */
+/* The wheel scrolls the details; clicks don't reach the panes behind them. */
 static void mouse_over_panes(struct model *model, int height, int wheel)
 {
     enum { LINES = 3 };
@@ -169,7 +208,7 @@ static void mouse_over_panes(struct model *model, int height, int wheel)
 void screen_mouse(struct model *model, int width, int height, int x, int y, int wheel)
 {
     struct layout layout;
-    if (model->detail || model->comparing) {
+    if (model->detail.open || model->comparing) {
         mouse_over_panes(model, height, wheel);
         return;
     }
@@ -190,20 +229,20 @@ void screen_mouse(struct model *model, int width, int height, int x, int y, int 
 void screen_draw(struct model *model, struct canvas *canvas)
 {
     struct layout layout;
-    model_build_rows(model);
+    tree_build(model);
     compute_layout(model, canvas->width, canvas->height, &layout);
     if (layout.panes[PANE_TREE].width && !layout.panes[model->focus].width)
-        model->focus = PANE_TREE; /* the screen has become smaller, or is shared again */
-    if (!layout.header.width) {   /* one line in all */
+        model->focus = PANE_TREE; /* its pane is not on the screen any more */
+    if (!layout.header.width) {   /* only the status line */
         bars_draw_header(model, canvas, layout.keys);
         return;
     }
     bars_draw_header(model, canvas, layout.header);
-    if (layout.transport.width)
-        bars_draw_transport(model, canvas, layout.transport);
+    if (layout.replay_bar.width)
+        bars_draw_replay_bar(model, canvas, layout.replay_bar);
     if (model->comparing)
         compare_draw(model, canvas, middle_of(&layout));
-    else if (model->detail)
+    else if (model->detail.open)
         draw_detail(model, canvas, middle_of(&layout));
     else
         draw_panes(model, canvas, &layout);

@@ -1,6 +1,5 @@
 /*
- * strip.c - a skyline of layers. A layer is a column as high as it is wide (in units), on a common scale; pools are the
- * gaps where the map gets smaller.
+ * strip.c - a bar chart of a network's layers, on a common scale of units; pools and transitions are gaps.
  */
 #include "tui/strip.h"
 
@@ -11,7 +10,7 @@
 #include "arch/action.h"
 #include "arch/kinds.h"
 
-/* Replay the edge's actions on the parent, and follow what they do to the layers. */
+/* Apply the edge's actions to the parent again, to see which layers they change. */
 static bool follow_actions(const struct session_node *parent, const struct session_node *node, struct strip *strip)
 {
     struct arch arch;
@@ -133,7 +132,7 @@ int strip_draw(const struct strip *strip, struct canvas *canvas, struct area are
     int widest = label + 1 > 5 ? label + 1 : 5;
     width = width > widest ? widest : width < 1 ? 1 : width;
     int height = area.height < highest ? area.height : highest;
-    /* Columns too narrow for labels: the widths stand in a line of their own, if it fits. */
+    /* Columns too narrow for labels: print the widths in a line of their own, if it fits. */
     bool line = !labels && height >= 3 && strip_write(strip, canvas, area_part(area, 0, height - 1, area.width, 1));
     height -= labels || line;
     for (int i = 0; i < count; i++) {

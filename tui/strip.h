@@ -1,5 +1,5 @@
 /*
- * strip.h - the layers of a network as a picture: their widths to scale, and what its last actions changed.
+ * strip.h - a picture of a network's layers: their widths to scale, and what its last actions changed.
  */
 #ifndef ESPALIER_TUI_STRIP_H
 #define ESPALIER_TUI_STRIP_H
@@ -10,7 +10,7 @@
 enum strip_change { STRIP_SAME, STRIP_WIDER, STRIP_NEW };
 
 struct strip {
-    bool readable; /* else the session's notation is not known here: nothing below counts */
+    bool readable; /* false: the architecture can't be parsed, and the rest is not set */
     struct arch arch;
     struct shape input, shapes[ARCH_LAYERS_MAX];
     enum strip_change change[ARCH_LAYERS_MAX];
@@ -18,11 +18,9 @@ struct strip {
 };
 
 void strip_read(const struct model *model, const struct session_node *node, struct strip *strip);
-/* Widths as columns that stand side by side, above their labels where there is room for them; as many lines as the area
-   has, at most `highest`.  Returns the lines used. */
+/* Draw the widths as columns, with labels below them if those fit; at most `highest` lines.  Returns the lines used. */
 int strip_draw(const struct strip *strip, struct canvas *canvas, struct area area, int highest);
-/* All widths in one line, "8 8|12 16|16 16|40" with what changed in its style. False: it is too long, nothing is drawn.
- */
+/* Write all widths in one line, "8 8|12 16|16 16|40", with changes in their style. False: too long, nothing is drawn. */
 bool strip_write(const struct strip *strip, struct canvas *canvas, struct area area);
 enum style strip_style(enum strip_change change);
 

@@ -1,9 +1,9 @@
 /*
  * terminal.c - the only file that calls curses.
  *
- * curses writes into a memory file instead of the terminal; after each frame its bytes go to the terminal in one piece
- * (tty.h), bracketed as a synchronised update, or not at all when there are none. So the terminal's modes are set
- * there, not by curses, which sees no terminal at its output, and curses' own handlers of signals are taken out again.
+ * curses writes into a memory file instead of the terminal. After each frame tty.c sends its bytes to the terminal in
+ * one write, bracketed as a synchronised update. So the terminal's modes are set by tty.c and not by curses, which has
+ * no terminal at its output; and the signal handlers that curses installs are removed again.
  */
 #include "tui/terminal.h"
 
@@ -25,20 +25,20 @@
 
 struct terminal {
     SCREEN *screen;
-    WINDOW *keys; /* never shown: reading keys from stdscr would refresh it */
+    WINDOW *keys; /* a pad that is never shown: reading keys from stdscr would refresh it */
     FILE *output; /* the memory file */
     int width, height;
     attr_t attributes[STYLE_COUNT];
     short pairs[STYLE_COUNT];
     struct mouse mouse;
     bool reports;   /* the mouse is in use */
-    bool modes_due; /* its drags, and marks around pasted text, are to be asked for with the next frame */
-    bool pasted;    /* keys are those of a text that is being pasted */
+    bool modes_due; /* set_modes() is due with the next frame */
+    bool pasted;    /* keys belong to pasted text */
 };
 
-enum { PASTE_BEGINS = 0x7001, PASTE_ENDS }; /* codes that curses gives no key */
+enum { PASTE_BEGINS = 0x7001, PASTE_ENDS }; /* codes that curses doesn't use */
 
-/* What curses has written since the last time, to the terminal in one piece. */
+/* Send what curses has written since the last call. */
 static void flush_output(struct terminal *terminal)
 {
     static const char begin[] = "\033[?2026h", end[] = "\033[?2026l";
@@ -57,7 +57,7 @@ static void flush_output(struct terminal *terminal)
     }
     free(bytes);
     if (lseek(descriptor, 0, SEEK_SET) == 0 && ftruncate(descriptor, 0))
-        return; /* a memory file that can't be cut is overwritten by the next frame all the same */
+        return; /* if it can't be truncated, the next frame overwrites it */
 }
 
 static void read_size(struct terminal *terminal)
@@ -68,18 +68,18 @@ static void read_size(struct terminal *terminal)
     }
 }
 
-static void prepare_styles(struct terminal *terminal, const struct look *looks, bool mono)
+static void prepare_styles(struct terminal *terminal, const struct theme_style *styles, bool mono)
 {
     static const struct {
         unsigned ours;
         attr_t theirs;
-    } bits[] = {{LOOK_BOLD, A_BOLD}, {LOOK_DIM, A_DIM}, {LOOK_REVERSE, A_REVERSE}, {LOOK_UNDERLINE, A_UNDERLINE}};
+    } bits[] = {{THEME_BOLD, A_BOLD}, {THEME_DIM, A_DIM}, {THEME_REVERSE, A_REVERSE}, {THEME_UNDERLINE, A_UNDERLINE}};
     bool colours = !mono && has_colors() && start_color() == OK;
     if (colours)
         use_default_colors();
     for (int style = 0; style < STYLE_COUNT; style++) {
-        unsigned wanted = colours ? looks[style].attributes : looks[style].plain;
-        short colour = COLORS >= 256 ? looks[style].colour_256 : looks[style].colour_8;
+        unsigned wanted = colours ? styles[style].attributes : styles[style].plain;
+        short colour = COLORS >= 256 ? styles[style].colour_256 : styles[style].colour_8;
         for (size_t i = 0; i < sizeof bits / sizeof *bits; i++)
             if (wanted & bits[i].ours)
                 terminal->attributes[style] |= bits[i].theirs;
@@ -88,7 +88,7 @@ static void prepare_styles(struct terminal *terminal, const struct look *looks, 
     }
 }
 
-static struct text capability_bytes; /* where add_byte() puts them: tputs() has no context */
+static struct text capability_bytes; /* for add_byte(): tputs() passes no context */
 
 static int add_byte(int byte)
 {
@@ -96,8 +96,8 @@ static int add_byte(int byte)
     return byte;
 }
 
-/* Modes that curses doesn't know: places while a button is held (it asks for presses alone), and marks around pasted
-   text. Asked for behind what curses has written, for its own mode of the mouse would take the place of this one. */
+/* Modes that curses doesn't know: reports of the mouse while a button is held, and marks around pasted text. They are
+   written after what curses has written, because its own mouse mode would replace this one. */
 static void set_modes(struct terminal *terminal, bool on)
 {
     const char *mouse = tigetstr("kmous");
@@ -113,15 +113,14 @@ static void leave_screen(struct terminal *terminal)
     flush_output(terminal);
 }
 
-/* After a crash: leave the alternate screen, show the cursor, end attributes, the mouse and marks around pasted text.
- */
+/* The bytes for a crash: leave the alternate screen, show the cursor, reset attributes and modes. */
 static void open_tty(void)
 {
     static const char *const names[] = {"rmkx", "sgr0", "cnorm", "rmcup"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const char *bytes = tigetstr((char *)names[i]);
         if (bytes && bytes != (char *)-1)
-            tputs(bytes, 1, add_byte); /* which leaves out the times to wait that stand in it: "$<2>" */
+            tputs(bytes, 1, add_byte); /* which leaves out padding like "$<2>" */
     }
     const char *mouse = tigetstr("kmous");
     if (mouse && mouse != (char *)-1)
@@ -131,7 +130,7 @@ static void open_tty(void)
     text_done(&capability_bytes);
 }
 
-/* newterm() without the handlers of signals that it installs: signals are read by the application. */
+/* newterm() without the signal handlers that it installs: app.c reads signals. */
 static SCREEN *new_screen(FILE *output)
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGTSTP, SIGWINCH};
@@ -151,13 +150,10 @@ int terminal_check(const char *theme, struct error *error)
         return error_set(error, "theme %s: unknown; there are dark, light, colour-blind and mono", theme);
     const char *name = getenv("TERM");
     if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
-        return error_set(error, "the terminal: standard input and output must both be one; --headless needs none");
+        return error_set(error, "standard input and output must be a terminal; use --headless without one");
     if (!name || !*name || setupterm(name, STDOUT_FILENO, &found) != OK)
-        return error_set(
-            error,
-            "TERM=%s: no such terminal is known here; set TERM (xterm, screen, linux) a search needs none with "
-            "--headless",
-            name ? name : "");
+        return error_set(error, "TERM=%s: unknown terminal; set TERM (xterm, screen, linux), or use --headless",
+                         name ? name : "");
     const char *move = tigetstr("cup");
     int usable = move && move != (char *)-1;
     del_curterm(cur_term);
@@ -225,7 +221,7 @@ void terminal_show(struct terminal *terminal, const struct canvas *canvas)
             wchar_t glyph[2] = {(wchar_t)canvas_shown(canvas, cell), 0};
             cchar_t character;
             if (!glyph[0])
-                continue; /* the wide one before has this column */
+                continue; /* the right half of a wide character */
             setcchar(&character, glyph, terminal->attributes[cell->style], terminal->pairs[cell->style], NULL);
             mvadd_wch(y, x, &character);
         }
@@ -275,16 +271,6 @@ int terminal_key(struct terminal *terminal)
         {KEY_BTAB, KEY_CODE_BACK_TAB},
         {KEY_BACKSPACE, KEY_CODE_BACKSPACE},
         {KEY_DC, KEY_CODE_DELETE},
-        {KEY_F(1), KEY_CODE_F1},
-        {KEY_F(2), KEY_CODE_F1 + 1},
-        {KEY_F(3), KEY_CODE_F1 + 2},
-        {KEY_F(4), KEY_CODE_F1 + 3},
-        {KEY_F(5), KEY_CODE_F1 + 4},
-        {KEY_F(6), KEY_CODE_F1 + 5},
-        {KEY_F(7), KEY_CODE_F1 + 6},
-        {KEY_F(8), KEY_CODE_F1 + 7},
-        {KEY_F(9), KEY_CODE_F1 + 8},
-        {KEY_F(10), KEY_CODE_F10},
         {KEY_SLEFT, KEY_CODE_SHIFT_LEFT},
         {KEY_SRIGHT, KEY_CODE_SHIFT_RIGHT},
     };
@@ -299,10 +285,12 @@ int terminal_key(struct terminal *terminal)
             int mouse = key == KEY_MOUSE ? read_mouse(terminal) : -1;
             if (mouse >= 0)
                 return mouse;
+            if (key >= KEY_F(1) && key <= KEY_F(10))
+                return KEY_CODE_F1 + (int)(key - KEY_F(1));
             for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
                 if (codes[i].theirs == key)
                     return codes[i].ours;
-            continue; /* a key that means nothing here */
+            continue; /* a key without a meaning here */
         }
         if (terminal->pasted)
             return key < ' ' || key == 127 ? ' ' : (int)key;
@@ -353,8 +341,8 @@ int terminal_input(const struct terminal *terminal)
 void terminal_resized(struct terminal *terminal)
 {
     read_size(terminal);
-    resize_term(terminal->height, terminal->width); /* resizeterm() would also make a key of it */
-    clearok(stdscr, TRUE);                          /* a terminal that shrinks may have moved what it shows */
+    resize_term(terminal->height, terminal->width); /* resizeterm() would also send KEY_RESIZE */
+    clearok(stdscr, TRUE);                          /* a terminal that shrinks may have moved its text */
 }
 
 void terminal_suspend(struct terminal *terminal, bool group)
@@ -365,7 +353,7 @@ void terminal_suspend(struct terminal *terminal, bool group)
     leave_screen(terminal);
     tty_give_back();
     kill(group ? 0 : getpid(), SIGTSTP);
-    pthread_sigmask(SIG_UNBLOCK, &stop, NULL); /* stops here, unless there is no shell to go back to */
+    pthread_sigmask(SIG_UNBLOCK, &stop, NULL); /* the process stops here, unless no shell controls it */
     pthread_sigmask(SIG_BLOCK, &stop, NULL);
     terminal_resume(terminal);
 }

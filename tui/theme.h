@@ -1,7 +1,7 @@
 /*
- * theme.h - how each style looks: colours for 256 and 8 colours, attributes alone for none.
+ * theme.h - the colours and attributes of each style, for terminals with 256, 8 and no colours.
  *
- * Included by terminal.c only, which knows curses.
+ * Only terminal.c uses the attributes; it translates them for curses.
  */
 #ifndef ESPALIER_TUI_THEME_H
 #define ESPALIER_TUI_THEME_H
@@ -10,16 +10,16 @@
 
 #include "tui/canvas.h"
 
-/* Attributes as our own bits; terminal.c turns them into those of curses. */
-enum { LOOK_BOLD = 1, LOOK_DIM = 2, LOOK_REVERSE = 4, LOOK_UNDERLINE = 8 };
+/* Attributes, so that no other file needs curses. */
+enum { THEME_BOLD = 1, THEME_DIM = 2, THEME_REVERSE = 4, THEME_UNDERLINE = 8 };
 
-struct look {
+struct theme_style {
     short colour_256, colour_8; /* foreground; -1: the terminal's own */
-    unsigned attributes;        /* with colours */
-    unsigned plain;             /* without */
+    unsigned attributes;        /* used with colours */
+    unsigned plain;             /* used without */
 };
 
-/* `dark`, `light`, `colour-blind`, `mono`; NULL when unknown.  One look a style. */
-const struct look *theme_find(const char *name);
+/* By name (dark, light, colour-blind, mono): an array indexed by enum style; NULL when unknown. */
+const struct theme_style *theme_find(const char *name);
 
 #endif

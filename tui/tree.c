@@ -1,9 +1,9 @@
 /*
- * tree.c - the rows of the tree that can be seen, in order: an index of children, then a walk down.
+ * tree.c - builds the tree's visible rows: an index of children, then a depth-first walk.
  *
- * The index is made of two arrays by node number, first child and next sibling, in one pass from the last network to
- * the first; siblings are put in the wanted order before the walk. With a filter every network that matches is there
- * with its ancestors, whatever is folded. All of it is O(n), and O(n log n) where siblings are sorted.
+ * The index is two arrays by node number, first child and next sibling, filled in one pass from the last network to the
+ * first. Siblings are sorted before the walk. With a filter every network that matches is shown with its ancestors,
+ * whatever is folded. Building is O(n), or O(n log n) with sorted siblings.
  */
 #include <ctype.h>
 #include <stdio.h>
@@ -18,32 +18,32 @@ struct forest {
     const struct model *model;
     int64_t count;
     int64_t *first, *next; /* children in order, by node number; first[0]: the roots */
-    int64_t *below;        /* how many networks grew from each */
-    bool *matches, *kept;  /* matches the filter; it or one below does */
+    int64_t *below;        /* number of descendants */
+    bool *matches, *shown;  /* matches the filter; it or a descendant does */
 };
 
 /* --- folding --- */
 
-bool model_is_folded(const struct model *model, int64_t node)
+bool tree_is_folded(const struct model *model, int64_t node)
 {
-    return node > 0 && (size_t)node < model->fold_capacity && model->folded[node];
+    return node > 0 && (size_t)node < model->tree.fold_capacity && model->tree.folded[node];
 }
 
-void model_fold(struct model *model, int64_t node, bool folded)
+void tree_fold(struct model *model, int64_t node, bool folded)
 {
-    if (model_is_folded(model, node) == folded || node < 1 || node > model->state->node_count)
+    if (tree_is_folded(model, node) == folded || node < 1 || node > model->state->node_count)
         return;
-    if ((size_t)node >= model->fold_capacity) {
+    if ((size_t)node >= model->tree.fold_capacity) {
         size_t capacity = (size_t)model->state->node_count * 2 + 64;
-        model->folded = memory_resize(model->folded, capacity, sizeof *model->folded);
-        memset(model->folded + model->fold_capacity, 0, capacity - model->fold_capacity);
-        model->fold_capacity = capacity;
+        model->tree.folded = memory_resize(model->tree.folded, capacity, sizeof *model->tree.folded);
+        memset(model->tree.folded + model->tree.fold_capacity, 0, capacity - model->tree.fold_capacity);
+        model->tree.fold_capacity = capacity;
     }
-    model->folded[node] = folded;
-    model->rows_stale = true;
+    model->tree.folded[node] = folded;
+    model->tree.stale = true;
 }
 
-void model_fold_below(struct model *model, int64_t node, bool folded)
+void tree_fold_below(struct model *model, int64_t node, bool folded)
 {
     int64_t count = model->state->node_count;
     if (node < 1 || node > count)
@@ -54,24 +54,30 @@ void model_fold_below(struct model *model, int64_t node, bool folded)
         const struct session_node *each = session_node(model->state, i);
         inside[i] |= inside[each->facts.parent];
         if (inside[i] && each->child_count)
-            model_fold(model, i, folded);
+            tree_fold(model, i, folded);
     }
     free(inside);
 }
 
-/* --- what is looked for --- */
+void tree_done(struct tree_view *tree)
+{
+    free(tree->folded);
+    free(tree->rows);
+}
+
+/* --- the filter --- */
 
 static bool contains(const char *text, const char *what)
 {
     return text && strcasestr(text, what) != NULL;
 }
 
-/* A filter, and what it says whatever the network is. */
+/* A parsed filter. */
 struct wanted {
     const char *what;
-    char action[96]; /* as an action has it: a person sees "W conv2", and that is "widen:conv2" */
-    int64_t number;  /* "12" or "n12": that network alone; else 0 */
-    bool notation;   /* "FC(64)", to be looked for in architectures: a mere "FC" all of them would have */
+    char action[96]; /* in an action's notation: "W conv2" becomes "widen:conv2" */
+    int64_t number;  /* "12" or "n12": only that network; else 0 */
+    bool notation;   /* "FC(64)": also search in architectures, where a plain "FC" would match all */
     bool status[NODE_STATUS_COUNT], pinned, users;
 };
 
@@ -110,12 +116,12 @@ static bool matches(const struct session_node *node, const struct wanted *wanted
 static void find_matches(struct forest *forest)
 {
     const struct model *model = forest->model;
-    struct wanted wanted = wanted_of(model->filter);
+    struct wanted wanted = wanted_of(model->tree.filter);
     for (int64_t i = forest->count; i >= 1; i--) {
         const struct session_node *node = session_node(model->state, i);
-        forest->matches[i] = !model->filter[0] || matches(node, &wanted);
-        forest->kept[i] |= forest->matches[i];
-        forest->kept[node->facts.parent] |= forest->kept[i];
+        forest->matches[i] = !model->tree.filter[0] || matches(node, &wanted);
+        forest->shown[i] |= forest->matches[i];
+        forest->shown[node->facts.parent] |= forest->shown[i];
     }
 }
 
@@ -123,7 +129,7 @@ static void find_matches(struct forest *forest)
 
 struct sibling {
     int64_t node;
-    double key; /* the larger comes first */
+    double key; /* in descending order */
 };
 
 static int compare_siblings(const void *left, const void *right)
@@ -137,11 +143,11 @@ static int compare_siblings(const void *left, const void *right)
 static double order_key(const struct model *model, const struct session_node *node)
 {
     double gain;
-    switch (model->order) {
+    switch (model->tree.order) {
     case ORDER_ACCURACY:
         return node->status == NODE_DONE && node->accuracy == node->accuracy ? node->accuracy : -1;
     case ORDER_GAIN:
-        return node->status == NODE_DONE && node_gain(model, node, &gain) ? gain : -2;
+        return node->status == NODE_DONE && node_gain(model->state, node, &gain) ? gain : -2;
     case ORDER_PARAMETERS:
         return -(double)node->facts.parameters;
     default:
@@ -149,7 +155,7 @@ static double order_key(const struct model *model, const struct session_node *no
     }
 }
 
-/* Chain the children of one parent anew, in order. */
+/* Sort the children of one parent. */
 static void sort_children(struct forest *forest, int64_t parent, struct sibling *siblings)
 {
     size_t count = 0;
@@ -168,12 +174,12 @@ static void index_children(struct forest *forest)
     for (int64_t i = forest->count; i >= 1; i--) {
         int64_t parent = session_node(forest->model->state, i)->facts.parent;
         forest->below[parent] += forest->below[i] + 1;
-        if (!forest->kept[i])
+        if (!forest->shown[i])
             continue;
         forest->next[i] = forest->first[parent];
         forest->first[parent] = i;
     }
-    if (forest->model->order == ORDER_NUMBER)
+    if (forest->model->tree.order == ORDER_NUMBER)
         return;
     struct sibling *siblings = memory_new((size_t)forest->count + 1, sizeof *siblings);
     for (int64_t i = 0; i <= forest->count; i++)
@@ -186,7 +192,7 @@ static void index_children(struct forest *forest)
 
 static bool is_open(const struct forest *forest, int64_t node)
 {
-    return forest->first[node] && (forest->model->filter[0] || !model_is_folded(forest->model, node));
+    return forest->first[node] && (forest->model->tree.filter[0] || !tree_is_folded(forest->model, node));
 }
 
 static struct tree_row row_of(const struct forest *forest, int64_t node, int depth, uint64_t last_at)
@@ -202,16 +208,16 @@ static struct tree_row row_of(const struct forest *forest, int64_t node, int dep
                              .matches = forest->matches[node]};
 }
 
-/* Down to the first child, else on to the next sibling of the nearest ancestor that has one. */
+/* Go down to the first child, else to the next sibling of the nearest ancestor that has one. */
 static void walk(const struct forest *forest, struct model *model)
 {
     int64_t node = forest->first[0];
     int depth = 0;
     uint64_t last_at = 0;
-    model->row_count = 0;
+    model->tree.row_count = 0;
     while (node) {
         struct tree_row row = row_of(forest, node, depth, last_at);
-        model->rows[model->row_count++] = row;
+        model->tree.rows[model->tree.row_count++] = row;
         if (is_open(forest, node)) {
             node = forest->first[node];
             last_at = row.last_at;
@@ -223,26 +229,26 @@ static void walk(const struct forest *forest, struct model *model)
             depth--;
         }
         node = forest->next[node]; /* next[0] is 0: the end */
-        last_at = row.last_at;     /* bits at this depth and below are set anew by the rows there */
+        last_at = row.last_at;     /* rows at this depth and below set their own bits */
     }
 }
 
-/* A row that moved takes the scroll with it, so that the eye finds it where it was. */
+/* Scroll with the selected row, so that it stays in its place on the screen. */
 static void keep_place(struct model *model, int before)
 {
-    int after = model_row_of(model, model->selected);
+    int after = tree_row_of(model, model->selected);
     if (before >= 0 && after >= 0)
-        model->tree_top += after - before;
-    if (model->tree_top < 0)
-        model->tree_top = 0;
+        model->tree.top += after - before;
+    if (model->tree.top < 0)
+        model->tree.top = 0;
 }
 
-void model_build_rows(struct model *model)
+void tree_build(struct model *model)
 {
-    if (!model->rows_stale && model->rows)
+    if (!model->tree.stale && model->tree.rows)
         return;
     size_t count = (size_t)model->state->node_count + 1;
-    int before = model_row_of(model, model->selected);
+    int before = tree_row_of(model, model->selected);
     struct forest forest = {
         .model = model,
         .count = model->state->node_count,
@@ -250,30 +256,30 @@ void model_build_rows(struct model *model)
         .next = memory_new(count, sizeof(int64_t)),
         .below = memory_new(count, sizeof(int64_t)),
         .matches = memory_new(count, sizeof(bool)),
-        .kept = memory_new(count, sizeof(bool)),
+        .shown = memory_new(count, sizeof(bool)),
     };
     find_matches(&forest);
     index_children(&forest);
-    model->rows = memory_resize(model->rows, count, sizeof *model->rows);
+    model->tree.rows = memory_resize(model->tree.rows, count, sizeof *model->tree.rows);
     walk(&forest, model);
     free(forest.first);
     free(forest.next);
     free(forest.below);
     free(forest.matches);
-    free(forest.kept);
-    model->rows_stale = false;
+    free(forest.shown);
+    model->tree.stale = false;
     keep_place(model, before);
 }
 
-int model_row_of(const struct model *model, int64_t node)
+int tree_row_of(const struct model *model, int64_t node)
 {
-    for (int i = 0; i < model->row_count; i++)
-        if (model->rows[i].node == node)
+    for (int i = 0; i < model->tree.row_count; i++)
+        if (model->tree.rows[i].node == node)
             return i;
     return -1;
 }
 
-void model_select(struct model *model, int64_t node)
+void tree_select(struct model *model, int64_t node)
 {
     const struct session_node *above = session_node(model->state, node);
     if (!above)
@@ -281,5 +287,5 @@ void model_select(struct model *model, int64_t node)
     model->selected = node;
     model->follow = false;
     while ((above = session_node(model->state, above->facts.parent)))
-        model_fold(model, above->facts.node, false);
+        tree_fold(model, above->facts.node, false);
 }

@@ -1,12 +1,12 @@
 /*
- * tty.c - modes by termios, bytes through a descriptor of our own.
+ * tty.c - the terminal's modes by termios, and non-blocking output.
  *
- * The terminal is opened anew for writing, so that it can be non-blocking without changing standard output, which other
- * programs share. Where that is not allowed (another user's terminal, after su) standard output is used and may block.
+ * The terminal is opened a second time for writing, so that it can be non-blocking without changing standard output,
+ * which other programs share. Where that is not allowed (another user's terminal, after su) standard output is used and
+ * may block.
  *
- * A crash (SIGSEGV, SIGABRT, …) restores the terminal in the handler, with bytes and modes prepared before, and dies of
- * the same signal. The thread that opened the terminal has a stack of its own for it, as the others have
- * (util/threads.c), since its usual one may have overflown.
+ * After a crash (SIGSEGV, SIGABRT, …) the signal handler restores the terminal with bytes and modes prepared before,
+ * and the process dies of the same signal. The handler has a stack of its own, since the thread's may have overflowed.
  */
 #include "tui/tty.h"
 
@@ -30,7 +30,7 @@ static struct {
     volatile sig_atomic_t raw;
     char restore[256];
     size_t restore_length;
-    struct text kept; /* what the terminal did not take yet */
+    struct text pending; /* bytes that the terminal has not taken yet */
 } tty = {.descriptor = STDOUT_FILENO};
 
 static char crash_stack[1 << 16];
@@ -41,7 +41,7 @@ static void on_crash(int number)
     if (tty.raw) {
         tty.raw = 0;
         ssize_t written = write(tty.descriptor, tty.restore, tty.restore_length);
-        (void)written; /* there is nothing left to do about it */
+        (void)written; /* nothing can be done about a failure */
         tcsetattr(STDIN_FILENO, TCSANOW, &tty.modes);
     }
     signal(number, SIG_DFL);
@@ -70,10 +70,10 @@ void tty_close(void)
     if (tty.descriptor != STDOUT_FILENO)
         close(tty.descriptor);
     tty.descriptor = STDOUT_FILENO;
-    text_done(&tty.kept);
+    text_done(&tty.pending);
 }
 
-/* Raw: keys come one by one, unechoed, and none is a signal. */
+/* Raw: keys come one by one, are not echoed and raise no signals. */
 static void set_raw(bool raw)
 {
     struct termios modes = tty.modes;
@@ -113,9 +113,9 @@ bool tty_size(int *width, int *height)
     return true;
 }
 
-/* --- bytes --- */
+/* --- output --- */
 
-/* How many of these the terminal takes now; all of them when it is gone: the hang-up says so. */
+/* How many bytes the terminal takes now.  When it is gone, all of them: SIGHUP ends the program. */
 static size_t take(const char *bytes, size_t length)
 {
     size_t taken = 0;
@@ -135,21 +135,21 @@ void tty_send(const char *bytes, size_t length)
 {
     size_t taken = tty_is_behind() ? 0 : take(bytes, length);
     if (taken < length)
-        text_add_bytes(&tty.kept, bytes + taken, length - taken);
+        text_add_bytes(&tty.pending, bytes + taken, length - taken);
 }
 
 bool tty_is_behind(void)
 {
-    return tty.kept.length > 0;
+    return tty.pending.length > 0;
 }
 
 void tty_flush(void)
 {
     if (!tty_is_behind())
         return;
-    size_t taken = take(tty.kept.bytes, tty.kept.length);
-    tty.kept.length -= taken;
-    memmove(tty.kept.bytes, tty.kept.bytes + taken, tty.kept.length + 1);
+    size_t taken = take(tty.pending.bytes, tty.pending.length);
+    tty.pending.length -= taken;
+    memmove(tty.pending.bytes, tty.pending.bytes + taken, tty.pending.length + 1);
 }
 
 int tty_descriptor(void)

@@ -1,8 +1,8 @@
 /*
- * tty.h - the terminal's device: its modes, its size, bytes to it, and its state put back after a crash.
+ * tty.h - the terminal device: modes, size, output, and restoring it after a crash.
  *
- * One a process.  Nothing here waits for a terminal that takes no bytes (a lost connection, a stopped screen): what it
- * does not take now is kept and sent later.  UI thread only, but for the crash handler, which any thread may enter.
+ * One per process.  Output never waits for a terminal that takes no bytes (a lost connection, Ctrl-S): they are
+ * buffered and sent later.  UI thread only, except the crash handler, which may run on any thread.
  */
 #ifndef ESPALIER_TUI_TTY_H
 #define ESPALIER_TUI_TTY_H
@@ -10,19 +10,20 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Remember the modes of standard input; `restore` (copied) is what a crash writes to the terminal while it is taken. */
+/* Save the modes of standard input; `restore` (copied) is written to the terminal when the program crashes in raw mode.
+   */
 void tty_open(const char *restore, size_t length);
 void tty_close(void);
 
-/* Take the terminal: keys come one by one, unechoed, and none is a signal.  Giving it back sends what is kept, if the
-   terminal takes it within a second, and sets the modes as they were found. */
+/* Raw mode: keys come one by one, are not echoed and raise no signals.  tty_give_back() waits up to a second for
+   buffered output and restores the saved modes. */
 void tty_take(void);
 void tty_give_back(void);
-/* Columns and rows; false: the device doesn't know. */
+/* In columns and rows; false: unknown. */
 bool tty_size(int *width, int *height);
 
 void tty_send(const char *bytes, size_t length);
-/* Bytes are kept that the terminal did not take yet: wait until tty_descriptor() is writable, then tty_flush(). */
+/* Output is buffered: call tty_flush() when tty_descriptor() is writable. */
 bool tty_is_behind(void);
 void tty_flush(void);
 int tty_descriptor(void);

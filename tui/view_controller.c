@@ -1,8 +1,8 @@
 /*
- * view_controller.c - what decides how networks grow: its last decisions, and whether it learns.
+ * view_controller.c - the policy's last decisions, and whether it learns.
  *
- * Probabilities are those that the policy gave what it chose, as recorded with the proposal. A policy that does not
- * learn has decisions and no updates.
+ * Probabilities are those of the chosen actions, as recorded with the proposal. A policy that does not learn has
+ * decisions and no updates.
  */
 #include <math.h>
 #include <stdio.h>
@@ -128,7 +128,7 @@ static int draw_decision(const struct session_state *state, struct canvas *canva
     return y + 1 + (count < rows ? count : rows);
 }
 
-/* "n12 → n41  W conv1,5 D conv2   89.38 +0.45": the decisions before the last, and what came of them. */
+/* "n12 → n41  W conv1,5 D conv2   89.38 +0.45": earlier decisions and their results. */
 static void draw_earlier(const struct model *model, struct canvas *canvas, struct area inside, int y)
 {
     const struct session_state *state = model->state;
@@ -150,7 +150,7 @@ static void draw_earlier(const struct model *model, struct canvas *canvas, struc
         int end = inside.width - 14;
         if (node && record->answer != EVENT_KNOWN && end > 19) {
             struct text edge = TEXT_EMPTY;
-            node_edge(model, node, canvas->unicode, end - 16, &edge);
+            node_edge(model->state, node, canvas->unicode, end - 16, &edge);
             canvas_text(canvas, area_part(inside, 0, 0, end, inside.height), 15, y, STYLE_NORMAL, "%s",
                         text_string(&edge));
             text_done(&edge);
@@ -159,7 +159,7 @@ static void draw_earlier(const struct model *model, struct canvas *canvas, struc
         }
         if (node && node->status == NODE_DONE && end > 0) {
             canvas_text(canvas, inside, end, y, STYLE_NORMAL, "%6.2f", 100 * node->accuracy);
-            if (node_gain(model, node, &gain))
+            if (node_gain(model->state, node, &gain))
                 canvas_text(canvas, inside, end + 7, y, gain < 0 ? STYLE_LOSS : STYLE_GAIN, "%+6.2f", 100 * gain);
         } else if (node && end > 0) {
             canvas_text(canvas, inside, end + 1, y, node_style(node->status), "%s", node_word(node->status));

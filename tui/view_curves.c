@@ -1,9 +1,8 @@
 /*
  * view_curves.c - learning curves in braille: the selected network, its parent, the best, and what is in training.
  *
- * Validation is a line; the selected one's training accuracy a row of dots. What is drawn later lies above: the
- * selected network last. The axis spans what is shown; with the error scale it is 1 - accuracy on a logarithmic axis,
- * the better still higher.
+ * Validation accuracy is a line; the selected network's training accuracy is dotted. The selected network is drawn
+ * last, over the others. With the error scale the axis is 1 - accuracy, logarithmic, the better still higher.
  */
 #include <math.h>
 #include <stdio.h>
@@ -28,7 +27,7 @@ struct plot {
     bool error_scale;
 };
 
-/* --- what is shown --- */
+/* --- which curves --- */
 
 static bool has(const struct series *series, int count, const struct session_node *node)
 {
@@ -83,7 +82,7 @@ static void span(struct plot *plot, const struct series *series, int count)
         const struct session_node *node = series[i].node;
         int epochs = node->epochs > node->curve_count ? node->epochs : node->curve_count;
         if (!series[i].role && series[0].role)
-            continue; /* the others are there to be compared with: what lies outside is cut */
+            continue; /* the others are only for comparison: parts outside are cut */
         plot->epochs = epochs > plot->epochs ? epochs : plot->epochs;
         for (int point = 0; point < node->curve_count; point++) {
             include(plot, node->curve[point].validation_accuracy);
@@ -97,7 +96,7 @@ static void span(struct plot *plot, const struct series *series, int count)
     }
     double least = plot->error_scale ? 0.05 : 0.004, middle = (plot->low + plot->high) / 2;
     if (plot->high - plot->low < least) {
-        /* An accuracy is at most 1; an error has no such end on its logarithmic axis. */
+        /* An accuracy is at most 1; an error on a logarithmic axis has no limit. */
         plot->high = plot->error_scale ? middle + least / 2 : fmin(1, middle + least / 2);
         plot->low = plot->high - least;
     }
@@ -113,7 +112,7 @@ static int dot_y(const struct plot *plot, double value)
     return (int)lround((plot->high - value) / (plot->high - plot->low) * (4 * plot->area.height - 1));
 }
 
-/* The largest of 1, 2, 5 times a power of ten that has `count` multiples between the ends. */
+/* 1, 2 or 5 times a power of ten: the largest with `count` multiples between the ends. */
 static double tick_step(double low, double high, int count)
 {
     static const double shares[] = {5, 2, 1};
@@ -137,7 +136,7 @@ static void draw_tick(const struct plot *plot, struct canvas *canvas, struct are
     canvas_glyph(canvas, inside, AXIS - 1, plot->area.y - inside.y + row, L'┤', STYLE_BORDER);
 }
 
-/* 1, 2, 5 of each decade; where the axis is shorter than that, even steps of the error. */
+/* 1, 2 and 5 of each decade; even steps when the axis spans less. */
 static void draw_error_ticks(const struct plot *plot, struct canvas *canvas, struct area inside)
 {
     static const double shares[] = {1, 2, 5};
@@ -173,7 +172,7 @@ static void draw_y_axis(const struct plot *plot, struct canvas *canvas, struct a
 
 static void draw_x_axis(const struct plot *plot, struct canvas *canvas, struct area inside)
 {
-    int y = plot->area.y + plot->area.height, room = 0;
+    int y = plot->area.y + plot->area.height, end = 0;
     struct area line = area_part(inside, 0, y - inside.y, inside.width, 1);
     if (!line.height)
         return;
@@ -187,9 +186,9 @@ static void draw_x_axis(const struct plot *plot, struct canvas *canvas, struct a
         snprintf(text, sizeof text, "%.0f", epoch);
         int length = (int)strlen(text), x = dot_x(plot, epoch) / 2;
         x = x + length > plot->area.width ? plot->area.width - length : x;
-        if (x >= room)
+        if (x >= end)
             canvas_text(canvas, line, AXIS + x, 0, STYLE_DIM, "%s", text);
-        room = x >= room ? x + length + 1 : room;
+        end = x >= end ? x + length + 1 : end;
     }
 }
 
@@ -228,7 +227,7 @@ static void draw_training(const struct plot *plot, struct canvas *canvas, const 
     }
 }
 
-/* A line as the curve has it. */
+/* Straight lines between the epochs. */
 static void draw_sample(struct canvas *canvas, struct area line, int x, uint32_t glyph, enum style style)
 {
     if (canvas->unicode)
@@ -270,7 +269,7 @@ static void draw_curves(const struct model *model, struct canvas *canvas, struct
     int count = choose_series(model, series);
     bool legend = inside.height >= 5, axis = inside.height >= 4;
     struct plot plot = {.area = area_part(inside, AXIS, legend, inside.width - AXIS, inside.height - legend - axis),
-                        .error_scale = model->error_scale};
+                        .error_scale = model->curves.error_scale};
     if (!count) {
         canvas_text(canvas, inside, 0, 0, STYLE_DIM, "no epoch is done yet");
         return;
@@ -291,7 +290,7 @@ static void draw_curves(const struct model *model, struct canvas *canvas, struct
 
 static void title_curves(const struct model *model, struct text *text)
 {
-    text_add(text, "%s", model->error_scale ? "validation error %, log" : "validation accuracy %");
+    text_add(text, "%s", model->curves.error_scale ? "validation error %, log" : "validation accuracy %");
 }
 
 const struct view view_curves = {.draw = draw_curves, .title = title_curves, .request = tree_request};

@@ -1,13 +1,49 @@
 /*
- * view_devices.c - a lane a device: how busy it is, how hot, what it trains and how fast.
+ * view_devices.c - a row for each device: how busy it is, how hot, what it trains and how fast.
  *
- * A sample older than five seconds is marked: the driver may hang, and what stands there is the past.
+ * A sample older than five seconds is marked as stale: the driver may hang.
  */
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "tui/node.h"
 #include "tui/view.h"
+#include "util/memory.h"
+
+/* --- histories --- */
+
+void devices_keep(struct devices_view *devices, const struct session_state *state)
+{
+    int count = state->device_count;
+    if (count <= devices->count)
+        return;
+    devices->histories = memory_resize(devices->histories, (size_t)count, sizeof *devices->histories);
+    memset(devices->histories + devices->count, 0, sizeof *devices->histories * (size_t)(count - devices->count));
+    devices->count = count;
+}
+
+void devices_add(struct devices_view *devices, const struct session_state *state, const struct event_sample *sample)
+{
+    for (int i = 0; i < devices->count; i++) {
+        struct device_history *history = &devices->histories[i];
+        if (!sample->device || strcmp(state->devices[i].id, sample->device))
+            continue;
+        if (history->count == HISTORY_SAMPLES) {
+            memmove(history->utilisation, history->utilisation + 1, sizeof(double) * (HISTORY_SAMPLES - 1));
+            history->count--;
+        }
+        history->utilisation[history->count++] = sample->utilisation;
+    }
+}
+
+void devices_clear(struct devices_view *devices)
+{
+    for (int i = 0; i < devices->count; i++)
+        devices->histories[i].count = 0;
+}
+
+/* --- rows --- */
 
 static const double stale_seconds = 5;
 
@@ -16,47 +52,47 @@ static bool is_stale(const struct model *model, const struct session_device *dev
     return device->sampled >= 0 && !model->state->finished && model->now - device->sampled > stale_seconds;
 }
 
-/* Columns of a lane; 0: not shown. */
-struct lane {
+/* Widths of a row's columns; 0: not shown. */
+struct device_columns {
     int id, history, meter, memory, heat, power, clock, left;
 };
 
-/* For "n187 epoch 14/20  12.3k/s" and for "n187 14/20"; " 11.2/80 GiB" and " 11.2/80G". */
+/* Widths of "n187 epoch 14/20  12.3k/s" and "n187 14/20"; of " 11.2/80 GiB" and " 11.2/80G". */
 enum { ROOMY = 27, COMPACT = 11, MEMORY_ROOMY = 13, MEMORY_COMPACT = 10 };
 
-/* Take `columns` and a space from what is left, when `rest` stay. */
-static int take(struct lane *lane, bool wanted, int columns, int rest)
+/* Reserve `columns` and a blank when at least `rest` columns remain. */
+static int take(struct device_columns *row, bool wanted, int columns, int rest)
 {
-    if (!wanted || lane->left - columns - 1 < rest)
+    if (!wanted || row->left - columns - 1 < rest)
         return 0;
-    lane->left -= columns + 1;
+    row->left -= columns + 1;
     return columns;
 }
 
-static struct lane lane_for(const struct model *model, int width)
+static struct device_columns columns_for(const struct model *model, int width)
 {
-    struct lane lane = {.id = 2, .meter = 6};
+    struct device_columns row = {.id = 2, .meter = 6};
     bool memory = false, heat = false, power = false, clock = false;
     for (int i = 0; i < model->state->device_count; i++) {
         const struct session_device *device = &model->state->devices[i];
         int columns = canvas_columns(device->id);
-        lane.id = columns > lane.id ? columns : lane.id;
+        row.id = columns > row.id ? columns : row.id;
         memory |= device->sampled >= 0 && isfinite(device->sample.memory_used);
         heat |= device->sampled >= 0 && isfinite(device->sample.temperature);
         power |= device->sampled >= 0 && isfinite(device->sample.power);
         clock |= device->sampled >= 0 && isfinite(device->sample.clock);
     }
-    lane.id = lane.id > 11 ? 11 : lane.id; /* cpu(cuda:0) */
-    lane.left = width - lane.id - lane.meter - 6; /* and " 100%" */
-    bool roomy = lane.left - 14 * memory - 5 * heat - 5 * power >= ROOMY;
+    row.id = row.id > 11 ? 11 : row.id; /* cpu(cuda:0) */
+    row.left = width - row.id - row.meter - 6; /* and " 100%" */
+    bool roomy = row.left - 14 * memory - 5 * heat - 5 * power >= ROOMY;
     int rest = roomy ? ROOMY : COMPACT;
-    lane.memory = take(&lane, memory, roomy ? MEMORY_ROOMY : MEMORY_COMPACT, rest);
-    lane.heat = take(&lane, heat, 4, rest);
-    lane.power = take(&lane, power, 4, rest);
-    lane.clock = take(&lane, clock, 5, ROOMY);
-    int spare = lane.left - ROOMY - 1;
-    lane.history = take(&lane, spare >= 6, spare > 60 ? 60 : spare, ROOMY);
-    return lane;
+    row.memory = take(&row, memory, roomy ? MEMORY_ROOMY : MEMORY_COMPACT, rest);
+    row.heat = take(&row, heat, 4, rest);
+    row.power = take(&row, power, 4, rest);
+    row.clock = take(&row, clock, 5, ROOMY);
+    int spare = row.left - ROOMY - 1;
+    row.history = take(&row, spare >= 6, spare > 60 ? 60 : spare, ROOMY);
+    return row;
 }
 
 static void draw_training(const struct model *model, const struct session_device *device, struct canvas *canvas,
@@ -88,14 +124,14 @@ static void draw_training(const struct model *model, const struct session_device
 static void draw_history(const struct model *model, int index, struct canvas *canvas, struct area inside, int x, int y,
                          int width, enum style style)
 {
-    if (index >= model->history_count || width < 1)
+    if (index >= model->devices.count || width < 1)
         return;
-    const struct device_history *history = &model->histories[index];
+    const struct device_history *history = &model->devices.histories[index];
     int count = history->count < width ? history->count : width;
     canvas_spark(canvas, inside, x + width - count, y, count, history->utilisation, history->count, 0, 1, style);
 }
 
-static void draw_lane(const struct model *model, int index, const struct lane *lane, struct canvas *canvas,
+static void draw_row(const struct model *model, int index, const struct device_columns *row, struct canvas *canvas,
                       struct area inside, int y)
 {
     const struct session_device *device = &model->state->devices[index];
@@ -104,39 +140,39 @@ static void draw_lane(const struct model *model, int index, const struct lane *l
     char used[TEXT_SHORT];
     enum style style = stale || model->state->finished ? STYLE_DIM : STYLE_METER;
     int x = 0;
-    canvas_text(canvas, area_part(inside, 0, 0, lane->id, inside.height), 0, y, STYLE_BOLD, "%s", device->id);
-    x += lane->id + 1;
-    draw_history(model, index, canvas, inside, x, y, lane->history, style);
-    x += lane->history ? lane->history + 1 : 0;
+    canvas_text(canvas, area_part(inside, 0, 0, row->id, inside.height), 0, y, STYLE_BOLD, "%s", device->id);
+    x += row->id + 1;
+    draw_history(model, index, canvas, inside, x, y, row->history, style);
+    x += row->history ? row->history + 1 : 0;
     if (known)
-        canvas_meter(canvas, inside, x, y, lane->meter, sample->utilisation, style);
-    x += lane->meter;
+        canvas_meter(canvas, inside, x, y, row->meter, sample->utilisation, style);
+    x += row->meter;
     if (known)
         canvas_text(canvas, inside, x, y, stale ? STYLE_DIM : STYLE_NORMAL, "%4.0f%%", 100 * sample->utilisation);
     else
         canvas_text(canvas, inside, x, y, STYLE_DIM, "    ?");
     x += 6;
-    if (lane->memory) {
+    if (row->memory) {
         if (device->sampled >= 0 && isfinite(sample->memory_used) && isfinite(sample->memory_total))
-            canvas_text(canvas, inside, x, y, STYLE_DIM, lane->memory < MEMORY_ROOMY ? "%5.1f/%.0fG" : "%5.1f/%.0f GiB",
+            canvas_text(canvas, inside, x, y, STYLE_DIM, row->memory < MEMORY_ROOMY ? "%5.1f/%.0fG" : "%5.1f/%.0f GiB",
                         sample->memory_used / 0x1p30, sample->memory_total / 0x1p30);
-        x += lane->memory + 1;
+        x += row->memory + 1;
     }
-    if (lane->heat) {
+    if (row->heat) {
         if (device->sampled >= 0 && isfinite(sample->temperature))
             canvas_text(canvas, inside, x, y, sample->temperature >= 90 ? STYLE_WARNING : STYLE_DIM, "%3.0f°",
                         sample->temperature);
-        x += lane->heat + 1;
+        x += row->heat + 1;
     }
-    if (lane->power) {
+    if (row->power) {
         if (device->sampled >= 0 && isfinite(sample->power))
             canvas_text(canvas, inside, x, y, STYLE_DIM, "%3.0fW", sample->power);
-        x += lane->power + 1;
+        x += row->power + 1;
     }
-    if (lane->clock) {
+    if (row->clock) {
         if (device->sampled >= 0 && isfinite(sample->clock))
             canvas_text(canvas, inside, x, y, STYLE_DIM, "%4.2fG", sample->clock / 1e9);
-        x += lane->clock + 1;
+        x += row->clock + 1;
     }
     struct area rest = area_part(inside, x, 0, inside.width - x, inside.height);
     if (stale && !device->lost)
@@ -152,15 +188,16 @@ static void draw_devices(const struct model *model, struct canvas *canvas, struc
     int count = model->state->device_count, rows = inside.height, columns = 1;
     while (rows > 0 && (count + columns - 1) / columns > rows && inside.width / (columns + 1) >= NARROWEST)
         columns++;
-    int width = inside.width / columns, room = rows * columns, shown = count <= room ? count : room - 1;
-    struct lane lane = lane_for(model, columns > 1 ? width - 1 : width);
-    bool below = !lane.history && columns == 1 && rows >= 2 * count; /* a line of history under each lane */
+    int width = inside.width / columns, places = rows * columns;
+    int shown = count <= places ? count : places - 1;
+    struct device_columns row = columns_for(model, columns > 1 ? width - 1 : width);
+    bool below = !row.history && columns == 1 && rows >= 2 * count; /* a line of history under each row */
     for (int i = 0; i < shown; i++) {
         int y = below ? 2 * i : i % rows;
-        draw_lane(model, i, &lane, canvas,
+        draw_row(model, i, &row, canvas,
                   area_part(inside, i / rows * width, 0, columns > 1 ? width - 1 : width, rows), y);
         if (below)
-            draw_history(model, i, canvas, inside, lane.id + 1, y + 1, inside.width - lane.id - 1, STYLE_DIM);
+            draw_history(model, i, canvas, inside, row.id + 1, y + 1, inside.width - row.id - 1, STYLE_DIM);
     }
     if (shown < count && shown >= 0)
         canvas_text(canvas, area_part(inside, (columns - 1) * width, 0, width, rows), 0, rows - 1, STYLE_DIM,

@@ -1,7 +1,7 @@
 /*
- * view_network.c - the selected network in short: what it does now, how it grew, its layers, its numbers.
+ * view_network.c - a summary of the selected network: status, how it grew, layers, costs.
  *
- * Lines stand in the order of their weight; the last ones go first when the pane is low.
+ * The most important lines come first; a low pane cuts the last ones.
  */
 #include <math.h>
 #include <string.h>
@@ -59,11 +59,11 @@ static void draw_origin(const struct model *model, const struct session_node *no
     int from = 0;
     if (node->facts.parent)
         from = 8 + (int)strlen("from n12345");
-    node_edge(model, node, canvas->unicode, area.width - from, &edge);
+    node_edge(model->state, node, canvas->unicode, area.width - from, &edge);
     int x = canvas_text(canvas, area, 0, 0, STYLE_NORMAL, "%s", text_string(&edge));
     if (node->facts.parent)
         x = canvas_text(canvas, area, x + 2, 0, STYLE_DIM, "from n%lld", (long long)node->facts.parent);
-    if (node_gain(model, node, &gain))
+    if (node_gain(model->state, node, &gain))
         x = canvas_text(canvas, area, x + 1, 0,
                         node->status != NODE_DONE ? STYLE_DIM
                         : gain < 0                ? STYLE_LOSS

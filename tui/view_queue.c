@@ -1,5 +1,5 @@
 /*
- * view_queue.c - what is in training and what comes next, in the order in which it will start: a person's networks
+ * view_queue.c - the networks in training and those that wait, in the order in which they will start: the person's
  * first, then by number.
  */
 #include <math.h>
@@ -8,7 +8,7 @@
 #include "tui/node.h"
 #include "tui/view.h"
 
-/* The mean time of the trained ones: an estimate for those that wait. Of the last ones, whose sizes are alike. */
+/* Estimate for a network that waits: the mean of the last trained ones, which are of similar size. */
 static double mean_seconds(const struct session_state *state)
 {
     double sum = 0;
@@ -23,7 +23,7 @@ static double mean_seconds(const struct session_state *state)
     return count ? sum / count : -1;
 }
 
-static int lanes(const struct session_state *state)
+static int usable_devices(const struct session_state *state)
 {
     int count = 0;
     for (int i = 0; i < state->device_count; i++)
@@ -61,7 +61,7 @@ static void draw_row(const struct model *model, const struct session_node *node,
     int end = line->inside.width - 13;
     struct text edge = TEXT_EMPTY;
     if (end - x - 2 >= 4) {
-        node_edge(model, node, canvas->unicode, end - x - 2, &edge);
+        node_edge(model->state, node, canvas->unicode, end - x - 2, &edge);
         canvas_text(canvas, area_part(line->inside, 0, 0, end, line->inside.height), x + 1, y, STYLE_NORMAL, "%s",
                     text_string(&edge));
     }
@@ -78,7 +78,7 @@ static void draw_queued(const struct model *model, struct queue_line *line, bool
         const struct session_node *node = session_node(state, i);
         if (node->status != NODE_QUEUED || node_is_users(node) != users)
             continue;
-        double wait = mean >= 0 ? mean * ((*place - 1) / lanes(state) + 0.5) : -1;
+        double wait = mean >= 0 ? mean * ((*place - 1) / usable_devices(state) + 0.5) : -1;
         draw_row(model, node, line, (*place)++, wait);
     }
 }
@@ -86,7 +86,7 @@ static void draw_queued(const struct model *model, struct queue_line *line, bool
 static void draw_queue(const struct model *model, struct canvas *canvas, struct area inside)
 {
     const struct session_state *state = model->state;
-    struct queue_line line = {.inside = inside, .canvas = canvas, .top = model->queue_top};
+    struct queue_line line = {.inside = inside, .canvas = canvas, .top = model->queue.top};
     int place = 1;
     for (int i = 0; i < state->device_count; i++) {
         const struct session_node *node = session_node(state, state->devices[i].node);
@@ -114,47 +114,20 @@ static void title_queue(const struct model *model, struct text *text)
 static void settle_queue(struct model *model, struct area inside)
 {
     const int64_t *count = model->state->status_count;
-    int64_t most = count[NODE_RUNNING] + count[NODE_QUEUED] - inside.height;
-    if (model->queue_top > most)
-        model->queue_top = (int)most;
-    if (model->queue_top < 0)
-        model->queue_top = 0;
+    scroll_settle(&model->queue.top, (int)(count[NODE_RUNNING] + count[NODE_QUEUED]) - inside.height);
 }
 
 static bool request_queue(struct model *model, enum request request, struct area inside)
 {
-    int page = inside.height > 2 ? inside.height - 1 : 1;
-    switch (request) {
-    case REQUEST_UP:
-        model->queue_top--;
-        break;
-    case REQUEST_DOWN:
-        model->queue_top++;
-        break;
-    case REQUEST_PAGE_UP:
-        model->queue_top -= page;
-        break;
-    case REQUEST_PAGE_DOWN:
-        model->queue_top += page;
-        break;
-    case REQUEST_FIRST:
-        model->queue_top = 0;
-        break;
-    case REQUEST_LAST:
-        model->queue_top = INT32_MAX / 2;
-        break;
-    default:
+    if (!scroll_request(&model->queue.top, request, inside.height))
         return tree_request(model, request, inside);
-    }
     settle_queue(model, inside);
     return true;
 }
 
 static bool mouse_queue(struct model *model, struct area inside, int x, int y, int wheel)
 {
-    (void)x;
-    (void)y;
-    model->queue_top += 3 * wheel;
+    model->queue.top += 3 * wheel;
     settle_queue(model, inside);
     return true;
 }

@@ -1,9 +1,8 @@
 /*
- * view_trade.c - accuracy against parameters: a dot a trained network, and the front of those that nothing smaller
- * beats.
+ * view_trade.c - accuracy against parameters: a dot for each trained network, and the Pareto front.
  *
- * One pass: each column of dots keeps its best network; the front is what rises from left to right. So it costs O(n)
- * a frame and is as exact as the picture.
+ * Each column of dots remembers its best network; the front is the running maximum from left to right. So a frame costs
+ * O(n) and is exact to a dot.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -39,7 +38,7 @@ static int dot_y(const struct trade *trade, double accuracy)
     return y > 4 * trade->area.height - 1 ? 4 * trade->area.height - 1 : y;
 }
 
-/* The axes span all sizes; of the accuracies the better part, for the worst would press the rest together. */
+/* The axes span all sizes, but only the better accuracies: the worst would squeeze the rest together. */
 static bool span(const struct session_state *state, struct trade *trade)
 {
     double sum = 0, square = 0, lowest = INFINITY;
@@ -89,7 +88,7 @@ static void draw_front(const struct session_state *state, const struct trade *tr
         if (best[x] <= 0 || best[x] <= reached)
             continue;
         int y = dot_y(trade, best[x]);
-        if (last_x >= 0) { /* a stair: as good as before until this size */
+        if (last_x >= 0) { /* horizontal until this size, then up */
             canvas_line(canvas, trade->area, last_x, last_y, x, last_y, STYLE_CURVE_C);
             canvas_line(canvas, trade->area, x, last_y, x, y, STYLE_CURVE_C);
         }
@@ -148,7 +147,6 @@ static void draw_trade(const struct model *model, struct canvas *canvas, struct 
 
 static void title_trade(const struct model *model, struct text *text)
 {
-    (void)model;
     text_add(text, "accuracy %% over parameters, ★ best ● selected");
 }
 

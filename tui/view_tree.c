@@ -1,6 +1,6 @@
 /*
- * view_tree.c - the tree: a row a network. From the left its place, name, state and how it grew; from the right as many
- * columns of numbers as there is room for, the most wanted first.
+ * view_tree.c - the tree: a row for each network with name, status and how it grew, and on the right as many columns of
+ * numbers as fit, the most important first.
  */
 #include "tui/view.h"
 
@@ -10,18 +10,18 @@
 #include "tui/node.h"
 #include "util/bug.h"
 
-/* Columns at the right, in order from the left; a blank before each. */
+/* The columns of numbers from left to right, each after a blank. */
 enum column { COLUMN_ACCURACY, COLUMN_GAIN, COLUMN_PARAMETERS, COLUMN_FLOPS, COLUMN_CURVE, COLUMN_WHERE, COLUMN_COUNT };
 
-struct columns {
+struct tree_columns {
     int left;                /* width of the left part */
-    int width[COLUMN_COUNT]; /* 0: not shown */
+    int width[COLUMN_COUNT]; /* 0: hidden */
 };
 
 enum { LEFT_LEAST = 18, LEFT_GOOD = 30 };
 
-/* Give out what the left part can spare, the most wanted column first. */
-static struct columns columns_for(int width)
+/* Give the columns what the left part can spare, the most important first. */
+static struct tree_columns columns_for(int width)
 {
     static const struct {
         enum column column;
@@ -30,7 +30,7 @@ static struct columns columns_for(int width)
         {COLUMN_ACCURACY, 5, LEFT_LEAST},      {COLUMN_CURVE, 5, LEFT_LEAST + 6}, {COLUMN_GAIN, 6, LEFT_GOOD},
         {COLUMN_PARAMETERS, 5, LEFT_GOOD + 2}, {COLUMN_WHERE, 7, LEFT_GOOD + 6},  {COLUMN_FLOPS, 5, LEFT_GOOD + 6},
     };
-    struct columns columns = {.left = width};
+    struct tree_columns columns = {.left = width};
     for (size_t i = 0; i < COUNT_OF(wanted); i++)
         if (columns.left - wanted[i].width - 1 >= wanted[i].least) {
             columns.width[wanted[i].column] = wanted[i].width;
@@ -47,12 +47,12 @@ static struct columns columns_for(int width)
 
 /* --- the left part --- */
 
-/* Rails of the ancestors; a deep row shows those nearest to it. */
+/* The lines to the left that connect a row with its ancestors; a deep row shows only the nearest. */
 static int draw_rails(const struct tree_row *row, struct canvas *canvas, struct area area, int y)
 {
-    int room = area.width / 3, first = 1, x = 0;
-    if (row->depth > room && room > 0) {
-        first = row->depth - room + 2;
+    int most = area.width / 3, first = 1, x = 0;
+    if (row->depth > most && most > 0) {
+        first = row->depth - most + 2;
         canvas_text(canvas, area, x++, y, STYLE_BORDER, "…");
     }
     for (int depth = first; depth <= row->depth; depth++) {
@@ -67,7 +67,7 @@ static int draw_rails(const struct tree_row *row, struct canvas *canvas, struct 
     return x;
 }
 
-/* What stands behind the edge: marks of the person and of the search, and what is hidden. */
+/* After the edge: marks of the person and of the search, and how many networks are hidden. */
 static void draw_marks(const struct model *model, const struct tree_row *row, const struct session_node *node,
                        struct canvas *canvas, struct area area, int x, int y)
 {
@@ -87,7 +87,7 @@ static void draw_marks(const struct model *model, const struct tree_row *row, co
         canvas_text(canvas, area, x + 1, y, STYLE_DIM, "×%d", node->known_count + 1);
 }
 
-/* Columns that draw_marks needs. */
+/* The width of what draw_marks() draws. */
 static int marks_width(const struct model *model, const struct tree_row *row, const struct session_node *node)
 {
     int width = 0;
@@ -112,9 +112,9 @@ static void draw_left(const struct model *model, const struct tree_row *row, con
     x = canvas_text(canvas, area, x, y, dim ? STYLE_DIM : STYLE_BOLD, "n%lld", (long long)row->node);
     canvas_glyph(canvas, area, x + 1, y, node_glyph(node), node_style(node->status));
     x += 3;
-    int room = area.width - x - marks_width(model, row, node);
-    node_edge(model, node, canvas->unicode, room, &edge);
-    struct area part = area_part(area, 0, 0, x + (room > 3 ? room : 3), area.height);
+    int left = area.width - x - marks_width(model, row, node);
+    node_edge(model->state, node, canvas->unicode, left, &edge);
+    struct area part = area_part(area, 0, 0, x + (left > 3 ? left : 3), area.height);
     x = canvas_text(canvas, part, x, y,
                     dim                   ? STYLE_DIM
                     : node_is_users(node) ? STYLE_USER
@@ -126,7 +126,7 @@ static void draw_left(const struct model *model, const struct tree_row *row, con
 
 /* --- the columns --- */
 
-/* A line above the columns, where lines are not dear. */
+/* A pane this high has a heading. */
 enum { HEADED_HEIGHT = 16 };
 
 static struct area rows_area(struct area inside)
@@ -134,7 +134,7 @@ static struct area rows_area(struct area inside)
     return inside.height >= HEADED_HEIGHT ? area_part(inside, 0, 1, inside.width, inside.height - 1) : inside;
 }
 
-static void draw_heading(const struct columns *columns, struct canvas *canvas, struct area inside)
+static void draw_heading(const struct tree_columns *columns, struct canvas *canvas, struct area inside)
 {
     static const char *const words[COLUMN_COUNT] = {"  val", "  gain", "  par", " FLOP", "curve", "  where"};
     canvas_text(canvas, area_part(inside, 0, 0, columns->left, 1), 1, 0, STYLE_DIM, "network and how it grew");
@@ -158,7 +158,7 @@ static void draw_gain(const struct model *model, const struct session_node *node
                       struct area area, int x, int y)
 {
     double gain;
-    if (node_gain(model, node, &gain))
+    if (node_gain(model->state, node, &gain))
         canvas_text(canvas, area, x, y,
                     node->status != NODE_DONE ? STYLE_DIM
                     : gain < 0                ? STYLE_LOSS
@@ -166,7 +166,7 @@ static void draw_gain(const struct model *model, const struct session_node *node
                     "%+6.2f", 100 * gain);
 }
 
-/* The curve; a meter while it trains. */
+/* A sparkline of the curve; a progress bar while it trains. */
 static void draw_curve(const struct model *model, const struct session_node *node, struct canvas *canvas,
                        struct area area, int x, int y, int width)
 {
@@ -174,7 +174,7 @@ static void draw_curve(const struct model *model, const struct session_node *nod
     if (node->status == NODE_RUNNING)
         canvas_meter(canvas, part, 0, y, width, node_share(node), STYLE_RUNNING);
     else if (node->status == NODE_DONE)
-        node_spark(model, node, canvas, part, 0, y, width, STYLE_CURVE_A);
+        node_spark(model->state, node, canvas, part, 0, y, width, STYLE_CURVE_A);
 }
 
 /* Where it trains and how far, or how long ago it ended. */
@@ -189,7 +189,7 @@ static void draw_where(const struct model *model, const struct session_node *nod
         canvas_text(canvas, part, 0, y, STYLE_DIM, "%7s", node_age(age, model->now - node->ended));
 }
 
-/* In place of numbers: why it failed, in full or in its first word. */
+/* In place of numbers: why it failed, in full or only the first word. */
 static void draw_failure(const struct session_node *node, struct canvas *canvas, struct area area, int y)
 {
     const char *why = node->failure ? node->failure : "failed";
@@ -197,7 +197,7 @@ static void draw_failure(const struct session_node *node, struct canvas *canvas,
     canvas_text(canvas, area, 0, y, STYLE_FAILED, "%.*s", whole <= area.width || area.width > 24 ? 200 : word, why);
 }
 
-static void draw_columns(const struct model *model, const struct session_node *node, const struct columns *columns,
+static void draw_columns(const struct model *model, const struct session_node *node, const struct tree_columns *columns,
                          struct canvas *canvas, struct area area, int y)
 {
     if (node->status == NODE_FAILED) {
@@ -229,15 +229,15 @@ static void draw_columns(const struct model *model, const struct session_node *n
 
 static void draw_tree(const struct model *model, struct canvas *canvas, struct area inside)
 {
-    struct columns columns = columns_for(inside.width);
+    struct tree_columns columns = columns_for(inside.width);
     if (inside.height >= HEADED_HEIGHT)
         draw_heading(&columns, canvas, inside);
     inside = rows_area(inside);
-    if (!model->row_count)
+    if (!model->tree.row_count)
         canvas_text(canvas, inside, 1, 0, STYLE_DIM, "%s",
-                    model->filter[0] ? "nothing matches: Escape shows all" : "the start network comes first");
-    for (int y = 0; y < inside.height && model->tree_top + y < model->row_count; y++) {
-        const struct tree_row *row = &model->rows[model->tree_top + y];
+                    model->tree.filter[0] ? "nothing matches: Escape shows all" : "the start network comes first");
+    for (int y = 0; y < inside.height && model->tree.top + y < model->tree.row_count; y++) {
+        const struct tree_row *row = &model->tree.rows[model->tree.top + y];
         const struct session_node *node = session_node(model->state, row->node);
         draw_left(model, row, node, canvas, area_part(inside, 0, 0, columns.left, inside.height), y);
         draw_columns(model, node, &columns, canvas, inside, y);
@@ -249,8 +249,8 @@ static void draw_tree(const struct model *model, struct canvas *canvas, struct a
 static int found(const struct model *model)
 {
     int count = 0;
-    for (int i = 0; i < model->row_count; i++)
-        count += model->rows[i].matches;
+    for (int i = 0; i < model->tree.row_count; i++)
+        count += model->tree.rows[i].matches;
     return count;
 }
 
@@ -258,78 +258,79 @@ static void title_tree(const struct model *model, struct text *text)
 {
     static const char *const orders[ORDER_COUNT] = {"", "by accuracy, ", "by gain, ", "by size, "};
     int64_t count = model->state->node_count;
-    if (model->filter[0])
-        text_add(text, "/%s, %d found", model->filter, found(model));
+    if (model->tree.filter[0])
+        text_add(text, "/%s, %d found", model->tree.filter, found(model));
     else
-        text_add(text, "%s%lld network%s%s", orders[model->order], (long long)count, count == 1 ? "" : "s",
+        text_add(text, "%s%lld network%s%s", orders[model->tree.order], (long long)count, count == 1 ? "" : "s",
                  model->follow && !model->state->finished ? ", following" : "");
 }
 
 static void settle_tree(struct model *model, struct area inside)
 {
     inside = rows_area(inside);
-    int row = model_row_of(model, model->selected), last = model->row_count - inside.height;
-    if (row >= 0 && row >= model->tree_top + inside.height)
-        model->tree_top = row - inside.height + 1;
-    if (row >= 0 && row < model->tree_top)
-        model->tree_top = row;
-    if (model->tree_top > last)
-        model->tree_top = last;
-    if (model->tree_top < 0)
-        model->tree_top = 0;
+    int row = tree_row_of(model, model->selected), last = model->tree.row_count - inside.height;
+    if (row >= 0 && row >= model->tree.top + inside.height)
+        model->tree.top = row - inside.height + 1;
+    if (row >= 0 && row < model->tree.top)
+        model->tree.top = row;
+    if (model->tree.top > last)
+        model->tree.top = last;
+    if (model->tree.top < 0)
+        model->tree.top = 0;
 }
 
 /* --- requests --- */
 
 static void select_row(struct model *model, int row)
 {
-    row = row >= model->row_count ? model->row_count - 1 : row;
+    row = row >= model->tree.row_count ? model->tree.row_count - 1 : row;
     row = row < 0 ? 0 : row;
-    if (row < model->row_count)
-        model_select(model, model->rows[row].node);
+    if (row < model->tree.row_count)
+        tree_select(model, model->tree.rows[row].node);
 }
 
 static void go_left(struct model *model, int row)
 {
     const struct session_node *node = session_node(model->state, model->selected);
-    if (row >= 0 && model->rows[row].parent && !model->rows[row].folded && !model->filter[0])
-        model_fold(model, model->selected, true);
+    if (row >= 0 && model->tree.rows[row].parent && !model->tree.rows[row].folded && !model->tree.filter[0])
+        tree_fold(model, model->selected, true);
     else if (node && node->facts.parent)
-        model_select(model, node->facts.parent);
+        tree_select(model, node->facts.parent);
 }
 
 static void go_right(struct model *model, int row)
 {
-    if (row >= 0 && model->rows[row].folded)
-        model_fold(model, model->selected, false);
-    else if (row >= 0 && row + 1 < model->row_count && model->rows[row + 1].depth > model->rows[row].depth)
-        model_select(model, model->rows[row + 1].node);
+    const struct tree_row *rows = model->tree.rows;
+    if (row >= 0 && rows[row].folded)
+        tree_fold(model, model->selected, false);
+    else if (row >= 0 && row + 1 < model->tree.row_count && rows[row + 1].depth > rows[row].depth)
+        tree_select(model, rows[row + 1].node);
 }
 
 static void find(struct model *model, int row, int direction)
 {
-    if (!model->filter[0]) {
+    if (!model->tree.filter[0]) {
         model_say(model, "/ finds networks first");
         return;
     }
-    int from = row < 0 && direction < 0 ? 0 : row; /* nothing is selected there: the first, or the last */
-    for (int i = 1; i <= model->row_count; i++) {
-        int place = (from + direction * i + 2 * model->row_count) % model->row_count;
-        if (model->rows[place].matches) {
-            model_select(model, model->rows[place].node);
+    int from = row < 0 && direction < 0 ? 0 : row; /* without a selected row, begin with the first or the last */
+    for (int i = 1; i <= model->tree.row_count; i++) {
+        int place = (from + direction * i + 2 * model->tree.row_count) % model->tree.row_count;
+        if (model->tree.rows[place].matches) {
+            tree_select(model, model->tree.rows[place].node);
             return;
         }
     }
-    model_say(model, "nothing matches %s", model->filter);
+    model_say(model, "nothing matches %s", model->tree.filter);
 }
 
 void tree_find(struct model *model, const char *what)
 {
-    snprintf(model->filter, sizeof model->filter, "%s", what);
-    model->rows_stale = true;
-    model_build_rows(model);
-    int row = model_row_of(model, model->selected);
-    if (model->filter[0] && (row < 0 || !model->rows[row].matches))
+    snprintf(model->tree.filter, sizeof model->tree.filter, "%s", what);
+    model->tree.stale = true;
+    tree_build(model);
+    int row = tree_row_of(model, model->selected);
+    if (model->tree.filter[0] && (row < 0 || !model->tree.rows[row].matches))
         find(model, -1, 1);
 }
 
@@ -360,34 +361,20 @@ static void mark(struct model *model)
 static void sort(struct model *model)
 {
     static const char *const words[ORDER_COUNT] = {"number", "accuracy", "gain", "parameters"};
-    model->order = (enum tree_order)((model->order + 1) % ORDER_COUNT);
-    model->rows_stale = true;
-    model_say(model, "siblings by %s", words[model->order]);
+    model->tree.order = (enum tree_order)((model->tree.order + 1) % ORDER_COUNT);
+    model->tree.stale = true;
+    model_say(model, "siblings by %s", words[model->tree.order]);
 }
 
 bool tree_request(struct model *model, enum request request, struct area inside)
 {
-    model_build_rows(model);
-    int row = model_row_of(model, model->selected), page = inside.height > 2 ? inside.height - 1 : 1;
+    tree_build(model);
+    int row = tree_row_of(model, model->selected), target = row;
+    if (scroll_request(&target, request, inside.height)) {
+        select_row(model, target);
+        return true;
+    }
     switch (request) {
-    case REQUEST_UP:
-        select_row(model, row < 0 ? 0 : row - 1);
-        return true;
-    case REQUEST_DOWN:
-        select_row(model, row + 1);
-        return true;
-    case REQUEST_PAGE_UP:
-        select_row(model, row - page);
-        return true;
-    case REQUEST_PAGE_DOWN:
-        select_row(model, row + page);
-        return true;
-    case REQUEST_FIRST:
-        select_row(model, 0);
-        return true;
-    case REQUEST_LAST:
-        select_row(model, model->row_count - 1);
-        return true;
     case REQUEST_LEFT:
         go_left(model, row);
         return true;
@@ -395,10 +382,10 @@ bool tree_request(struct model *model, enum request request, struct area inside)
         go_right(model, row);
         return true;
     case REQUEST_FOLD_ALL:
-        model_fold_below(model, model->selected, true);
+        tree_fold_below(model, model->selected, true);
         return true;
     case REQUEST_UNFOLD_ALL:
-        model_fold_below(model, model->selected, false);
+        tree_fold_below(model, model->selected, false);
         return true;
     case REQUEST_SORT:
         sort(model);
@@ -420,16 +407,16 @@ bool tree_request(struct model *model, enum request request, struct area inside)
 /* A click selects, a click on the selected row folds; the wheel moves the selection. */
 static bool mouse_tree(struct model *model, struct area inside, int x, int y, int wheel)
 {
-    model_build_rows(model);
-    int row = model->tree_top + y - (rows_area(inside).y - inside.y);
+    tree_build(model);
+    int row = model->tree.top + y - (rows_area(inside).y - inside.y);
     if (wheel) {
-        select_row(model, model_row_of(model, model->selected) + 3 * wheel);
+        select_row(model, tree_row_of(model, model->selected) + 3 * wheel);
         return true;
     }
-    if (row < 0 || row >= model->row_count)
+    if (row < 0 || row >= model->tree.row_count)
         return false;
-    if (model->rows[row].node == model->selected && model->rows[row].parent)
-        model_fold(model, model->selected, !model->rows[row].folded);
+    if (model->tree.rows[row].node == model->selected && model->tree.rows[row].parent)
+        tree_fold(model, model->selected, !model->tree.rows[row].folded);
     select_row(model, row);
     return true;
 }

@@ -1,120 +1,93 @@
 /*
- * live.c - the terminal's source of a running search.
+ * live.c - shows a search that runs in this process.
  *
- * The terminal folds the session from its first event: it reads the log up to its present end, then takes the engine's
- * events from a queue, and leaves out those that the log gave it already (by number). The engine's sink copies into the
- * queue: it waits for room with durable events and drops transient ones.
+ * Events are read from the session's log, as any other process would read them.  The engine's sink only counts up an
+ * eventfd, which wakes the reader and never blocks: a slow terminal can't hold the engine, and no event is lost.
  */
 #include "cli/live.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "cli/progress.h"
 #include "cli/report.h"
 #include "cli/screens.h"
 #include "sessions/log.h"
-#include "util/queue.h"
 #include "util/threads.h"
-
-enum { LIVE_QUEUE = 4096 };
 
 struct live {
     struct engine *engine;
-    struct queue *events;
-    int wake;                /* eventfd: something is in the queue, or the engine has ended */
-    struct log_reader *past; /* NULL once read to its end */
-    int64_t last;            /* number of the last durable event handed out */
-    atomic_bool stopped;     /* the engine's thread is at its end */
-    bool ended;              /* … and its last event was handed out */
+    struct log_reader *log;
+    int wake; /* eventfd: the log has grown, or the engine has returned */
     pthread_t thread;
+    atomic_bool returned; /* the engine; `failed` and `engine_error` are set */
     int failed;
-    struct error error;
+    struct error engine_error;
+    bool last_read, ended; /* the log is read for the last time; it was read to its end */
+    struct error log_error;
 };
+
+/* --- the engine's thread --- */
 
 static void wake(struct live *live)
 {
     uint64_t one = 1;
-    if (write(live->wake, &one, sizeof one) < 0)
-        return; /* the counter is full: it is readable already */
+    ssize_t written = write(live->wake, &one, sizeof one);
+    (void)written; /* a full counter wakes as well */
 }
 
 static void on_event(void *context, const struct event *event)
 {
-    struct live *live = context;
-    struct event copy;
-    event_copy(event, &copy);
-    bool taken = event_is_durable(event->kind) ? queue_put(live->events, &copy) : queue_try_put(live->events, &copy);
-    if (!taken)
-        event_done(&copy);
-    wake(live);
+    wake(context);
 }
 
 static void *engine_thread(void *context)
 {
     struct live *live = context;
-    live->failed = engine_run(live->engine, &live->error);
-    atomic_store(&live->stopped, true);
-    queue_close(live->events);
+    live->failed = engine_run(live->engine, &live->engine_error);
+    atomic_store(&live->returned, true);
     wake(live);
     return NULL;
 }
+
+/* --- the source of events --- */
 
 static int descriptor(void *context)
 {
     return ((struct live *)context)->wake;
 }
 
-static bool next_of_past(struct live *live, struct event *event)
+/* Quiet the descriptor.  True: it was readable, so the log may have grown. */
+static bool was_woken(struct live *live)
 {
-    if (live->past && log_next(live->past, event, NULL) == LOG_EVENT)
-        return true;
-    if (live->past)
-        log_reader_free(live->past);
-    live->past = NULL;
-    return false;
+    uint64_t count;
+    return read(live->wake, &count, sizeof count) > 0;
 }
 
-/* The next of the queue that the log has not given already. */
-static bool next_of_queue(struct live *live, struct event *event)
-{
-    while (queue_take(live->events, event, 0)) {
-        bool durable = event_is_durable(event->kind);
-        if (!durable || event->number > live->last) {
-            live->last = durable ? event->number : live->last;
-            return true;
-        }
-        event_done(event);
-    }
-    return false;
-}
-
+/* The log is read again after the descriptor was quieted, and after the engine has returned: no event is missed. */
 static bool next(void *context, struct event *event)
 {
     struct live *live = context;
-    uint64_t count;
-    if (next_of_past(live, event)) {
-        live->last = event->number;
-        return true;
+    while (!live->ended) {
+        int got = log_next(live->log, event, &live->log_error);
+        if (got == LOG_EVENT)
+            return true;
+        live->ended = got < 0 || live->last_read;
+        live->last_read = atomic_load(&live->returned);
+        if (!live->last_read && !live->ended && !was_woken(live))
+            return false;
     }
-    if (next_of_queue(live, event))
-        return true;
-    /* Quiet the descriptor, then look once more: what comes after that wakes it again. */
-    bool stopped = atomic_load(&live->stopped);
-    if (read(live->wake, &count, sizeof count) > 0 && next_of_queue(live, event)) {
-        wake(live);
-        return true;
-    }
-    live->ended = stopped;
     return false;
 }
 
-static bool ended(void *context)
+static bool ended(void *context, struct error *error)
 {
-    return ((struct live *)context)->ended;
+    struct live *live = context;
+    if (live->ended)
+        *error = live->last_read && live->failed ? live->engine_error : live->log_error;
+    return live->ended;
 }
 
 static void command(void *context, const char *words)
@@ -122,44 +95,71 @@ static void command(void *context, const char *words)
     engine_command(((struct live *)context)->engine, AUTHOR_USER, words);
 }
 
-/* The engine may be waiting for room in the queue: take until it has ended. */
-static void join(struct live *live)
+/* --- screens or lines --- */
+
+static void stop_engine(void *engine)
 {
-    struct event event;
-    while (queue_take(live->events, &event, -1))
-        event_done(&event);
+    engine_stop(engine);
+}
+
+static int start(struct live *live, struct error *error)
+{
+    engine_add_sink(live->engine, (struct engine_sink){on_event, live});
+    if (!thread_start(&live->thread, engine_thread, live))
+        return error_set(error, "the search: the system has no thread for it; end other programs, or raise ulimit -u");
+    return 0;
+}
+
+static int join(struct live *live, int status)
+{
+    engine_stop(live->engine);
     pthread_join(live->thread, NULL);
+    return status;
+}
+
+static int show_screens(struct live *live, struct tui_source *source, const struct cli_arguments *arguments,
+                        const char *folder, enum tui_outcome *outcome, struct error *error)
+{
+    if (start(live, error))
+        return -1;
+    return join(live, screens_run(source, arguments, folder, outcome, error));
+}
+
+/* Events of earlier runs, which a resumed session's log has already, are not printed. */
+static int print_lines(struct live *live, const struct tui_source *source, enum progress_kind kind, struct error *error)
+{
+    struct progress *progress = progress_new(stdout, kind, source);
+    cli_catch_signals(stop_engine, live->engine);
+    int status =
+        progress_skip(progress, error) || start(live, error) ? -1 : join(live, progress_run(progress, -1, error));
+    progress_free(progress);
+    return status;
 }
 
 int live_search(struct engine *engine, const struct cli_arguments *arguments, const char *folder, struct error *error)
 {
     struct live live = {.engine = engine};
-    enum tui_outcome outcome;
+    enum tui_outcome outcome = TUI_QUIT;
     struct tui_source source = {.context = &live,
                                 .mode = MODE_LIVE,
                                 .descriptor = descriptor,
                                 .next = next,
                                 .ended = ended,
                                 .command = command};
-    if (log_read(folder, &live.past, error))
+    enum progress_kind kind = progress_kind_for(stdout, cli_value(arguments, "json"));
+    bool screens = screens_wanted(arguments);
+    if (log_read(folder, &live.log, error))
         return -1;
-    live.events = queue_new(sizeof(struct event), LIVE_QUEUE);
     live.wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    engine_add_sink(engine, (struct engine_sink){on_event, &live});
-    int refused = -1;
-    if (!thread_start(&live.thread, engine_thread, &live)) {
-        error_set(error, "the search: the system has no thread for it; end other programs, or raise ulimit -u");
-    } else {
-        refused = screens_run(&source, arguments, folder, &outcome, error);
-        engine_stop(engine);
-        join(&live);
-    }
-    if (live.past)
-        log_reader_free(live.past);
-    queue_free(live.events);
+    int status = screens ? show_screens(&live, &source, arguments, folder, &outcome, error)
+                         : print_lines(&live, &source, kind, error);
+    log_reader_free(live.log);
     close(live.wake);
-    if (refused)
+    if (live.failed)
+        *error = live.engine_error;
+    if (status && !live.failed)
         return -1;
-    report_end(stdout, engine_state(engine), folder);
-    return live.failed ? cli_fail(&live.error) : outcome > TUI_SIGNAL ? (int)outcome : 0;
+    if (screens || kind != PROGRESS_JSON)
+        report_end(stdout, engine_state(engine), folder);
+    return live.failed ? cli_fail(error) : outcome > TUI_SIGNAL ? (int)outcome : 0;
 }

@@ -1,30 +1,35 @@
-/*
- * progress.c - lines and the bar, from events that were folded just before.  It reads the state of whoever folds (the
- * engine's own, on the engine's thread, or an attached program's) and keeps none but what is on the screen.
- */
+/* progress.c - folds the events of a source and prints what they mean: lines, a bar, JSON. */
 #include "cli/progress.h"
 
+#include <poll.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "arch/lineage.h"
 #include "cli/bar.h"
 #include "cli/cli.h"
 #include "sessions/forecast.h"
+#include "tui/event_line.h"
 #include "util/memory.h"
 
 struct progress {
     FILE *out;
     enum progress_kind kind;
-    const struct session_state *state;
+    const struct tui_source *source;
+    struct session_state *state;
     bool unicode;
-    double printed; /* event time of the last progress line */
+    double printed; /* session time of the last progress line */
 };
 
 static const double seconds_between_lines = 15, seconds_between_bars = 0.2;
 
-static void print_network(struct progress *progress, const struct session_state *state, int64_t number)
+static bool is_printed(enum event_kind kind)
 {
+    return kind == EVENT_FAILED || kind == EVENT_LOST || kind == EVENT_POLICY || kind == EVENT_COMMAND;
+}
+
+static void print_network(struct progress *progress, int64_t number)
+{
+    const struct session_state *state = progress->state;
     const struct session_node *node = session_node(state, number);
     const struct session_node *parent = session_node(state, node->facts.parent);
     struct text how = TEXT_EMPTY;
@@ -45,29 +50,19 @@ static void print_network(struct progress *progress, const struct session_state 
         fprintf(progress->out, "      stopped at %s; %.2f %% predicted\n", node->stopped, 100 * node->predicted);
 }
 
-static void print_failure(struct progress *progress, const struct event_failed *failed)
+/* A trained network is a row of a table; other events are printed as in the log pane. */
+static void print_line(struct progress *progress, const struct event *event)
 {
-    if (failed->reason.value == FAILURE_CANCELLED)
-        fprintf(progress->out, "n%-4lld stopped%s\n", (long long)failed->node,
-                failed->again ? ": it goes back to the queue" : "");
-    else
-        fprintf(progress->out, "n%-4lld failed: %s: %s%s\n", (long long)failed->node, failure_name(&failed->reason),
-                failed->message, failed->again ? "; it will be tried again" : "");
+    struct event_line line;
+    if (event->kind == EVENT_RESULT)
+        print_network(progress, event->as.result.node);
+    else if (is_printed(event->kind) && event_line(progress->state, event, &line))
+        fprintf(progress->out, "%-7s %s\n", line.word, line.text);
 }
 
-static void print_episode(struct progress *progress, const struct event_policy *policy)
+static void progress_text(const struct progress *progress, struct text *text)
 {
-    fprintf(progress->out, "episode %lld: ", (long long)policy->episode);
-    if (policy->networks)
-        fprintf(progress->out, "%lld network%s, mean %.2f %%, best %.2f %%; the controller learned\n",
-                (long long)policy->networks, policy->networks == 1 ? "" : "s", 100 * policy->accuracy_mean,
-                100 * policy->accuracy_best);
-    else
-        fprintf(progress->out, "no network came of it; nothing to learn from\n");
-}
-
-static void progress_text(const struct progress *progress, const struct session_state *state, struct text *text)
-{
+    const struct session_state *state = progress->state;
     struct forecast forecast = session_forecast(state);
     char left[TEXT_SHORT];
     text_add(text, "%s%3.0f %%  %lld trained", progress->kind == PROGRESS_BAR ? "" : "progress ", 100 * forecast.share,
@@ -85,14 +80,6 @@ static void progress_text(const struct progress *progress, const struct session_
     }
 }
 
-static void draw_bar(struct progress *progress, const struct session_state *state)
-{
-    struct text text = TEXT_EMPTY;
-    progress_text(progress, state, &text);
-    bar_draw(progress->out, session_forecast(state).share, progress->unicode, text_string(&text));
-    text_done(&text);
-}
-
 static void clear_bar(const struct progress *progress)
 {
     if (progress->kind == PROGRESS_BAR)
@@ -102,69 +89,101 @@ static void clear_bar(const struct progress *progress)
 void progress_show(struct progress *progress)
 {
     struct text text = TEXT_EMPTY;
-    if (progress->kind == PROGRESS_BAR) {
-        draw_bar(progress, progress->state);
-    } else if (progress->kind == PROGRESS_LINES) {
-        progress_text(progress, progress->state, &text);
+    progress_text(progress, &text);
+    if (progress->kind == PROGRESS_BAR)
+        bar_draw(progress->out, session_forecast(progress->state).share, progress->unicode, text_string(&text));
+    else if (progress->kind == PROGRESS_LINES)
         fprintf(progress->out, "%s\n", text_string(&text));
-        fflush(progress->out);
-    }
+    fflush(progress->out);
     text_done(&text);
     progress->printed = progress->state->time;
 }
 
+static void print_json(struct progress *progress, const struct event *event)
+{
+    struct text text = TEXT_EMPTY;
+    event_print_json(event, &text);
+    fprintf(progress->out, "%s\n", text_string(&text));
+    fflush(progress->out);
+    text_done(&text);
+}
+
 static void print_event(struct progress *progress, const struct event *event)
 {
-    const struct session_state *state = progress->state;
-    clear_bar(progress);
-    switch (event->kind) {
-    case EVENT_RESULT:
-        print_network(progress, state, event->as.result.node);
-        break;
-    case EVENT_FAILED:
-        print_failure(progress, &event->as.failed);
-        break;
-    case EVENT_LOST:
-        fprintf(progress->out, "%s is lost: %s\n", event->as.lost.device, event->as.lost.message);
-        break;
-    case EVENT_POLICY:
-        print_episode(progress, &event->as.policy);
-        break;
-    case EVENT_COMMAND:
-        fprintf(progress->out, "%s: %s%s%s\n", author_name(&event->as.command.by), event->as.command.words,
-                *event->as.command.answer ? ": " : "", event->as.command.answer);
-        break;
-    default:
-        break;
-    }
-    if (progress->kind == PROGRESS_BAR || event->time - progress->printed >= seconds_between_lines)
-        progress_show(progress);
-    fflush(progress->out);
-}
-
-void progress_event(void *context, const struct event *event)
-{
-    struct progress *progress = context;
+    bool durable = event_is_durable(event->kind), bar = progress->kind == PROGRESS_BAR;
+    double since = event->time - progress->printed;
     if (progress->kind == PROGRESS_JSON) {
-        if (!event_is_durable(event->kind))
-            return;
-        struct text text = TEXT_EMPTY;
-        event_print_json(event, &text);
-        fprintf(progress->out, "%s\n", text_string(&text));
-        fflush(progress->out);
-        text_done(&text);
-    } else if (event_is_durable(event->kind)) {
-        print_event(progress, event);
-    } else if (progress->kind == PROGRESS_BAR && event->time - progress->printed >= seconds_between_bars) {
-        progress_show(progress);
+        if (durable)
+            print_json(progress, event);
+        return;
     }
+    if (durable) {
+        clear_bar(progress);
+        print_line(progress, event);
+    }
+    if (durable ? bar || since >= seconds_between_lines : bar && since >= seconds_between_bars)
+        progress_show(progress);
+    if (durable)
+        fflush(progress->out);
 }
 
-struct progress *progress_new(FILE *out, enum progress_kind kind, const struct session_state *state)
+/* --- events from the source --- */
+
+/* All events that are there now. */
+static int take_events(struct progress *progress, bool print, struct error *error)
+{
+    struct event event;
+    while (progress->source->next(progress->source->context, &event)) {
+        int status = session_apply(progress->state, &event, error);
+        if (!status && print)
+            print_event(progress, &event);
+        event_done(&event);
+        if (status)
+            return error_prefix(error, "the session contradicts itself");
+    }
+    return 0;
+}
+
+int progress_skip(struct progress *progress, struct error *error)
+{
+    int status = take_events(progress, false, error);
+    progress->printed = progress->state->time;
+    return status;
+}
+
+bool progress_ended(const struct progress *progress, struct error *error)
+{
+    return progress->source->ended(progress->source->context, error);
+}
+
+int progress_run(struct progress *progress, int leave, struct error *error)
+{
+    struct pollfd wait[2] = {{.fd = progress->source->descriptor(progress->source->context), .events = POLLIN},
+                             {.fd = leave, .events = POLLIN}};
+    int status = 0;
+    bool ended = false;
+    *error = (struct error){{0}};
+    while (!status && !ended && !wait[1].revents) {
+        status = take_events(progress, true, error);
+        ended = progress_ended(progress, error);
+        if (!status && !ended)
+            poll(wait, 2, -1);
+    }
+    clear_bar(progress);
+    fflush(progress->out);
+    return status || *error->text ? -1 : 0;
+}
+
+const struct session_state *progress_state(const struct progress *progress)
+{
+    return progress->state;
+}
+
+struct progress *progress_new(FILE *out, enum progress_kind kind, const struct tui_source *source)
 {
     struct progress *progress = memory_new(1, sizeof *progress);
-    *progress = (struct progress){.out = out, .kind = kind, .state = state, .unicode = cli_is_unicode()};
-    progress->printed = state->time;
+    *progress = (struct progress){
+        .out = out, .kind = kind, .source = source, .state = session_state_new(), .unicode = cli_is_unicode()};
     return progress;
 }
 
@@ -175,7 +194,6 @@ enum progress_kind progress_kind_for(FILE *out, bool json)
 
 void progress_free(struct progress *progress)
 {
-    clear_bar(progress);
-    fflush(progress->out);
+    session_state_free(progress->state);
     free(progress);
 }

@@ -1,13 +1,15 @@
 /*
- * progress.h - what a search prints while it runs without the terminal's screens: a line a finished network and
- * a progress line with the time left; or one JSON object a durable event.
+ * progress.h - a search without screens: a line for each finished network and a progress line with the time left, or
+ * one JSON object for each durable event.
+ *
+ * Events come from a source, as the screens' do (tui/tui.h), and are folded into a state of its own.  One thread.
  */
 #ifndef ESPALIER_CLI_PROGRESS_H
 #define ESPALIER_CLI_PROGRESS_H
 
 #include <stdio.h>
 
-#include "sessions/state.h"
+#include "tui/tui.h"
 
 enum progress_kind {
     PROGRESS_LINES, /* a pipe or a file: the progress line is one more line, every 15 seconds */
@@ -19,12 +21,20 @@ struct progress;
 
 /* JSON when asked for; else what fits the stream. */
 enum progress_kind progress_kind_for(FILE *out, bool json);
-/* Borrows the stream and the state that the events are folded into.  progress_free() ends the bar. */
-struct progress *progress_new(FILE *out, enum progress_kind kind, const struct session_state *state);
-/* Print what an event means that `state` has folded; made to be an engine's sink. */
-void progress_event(void *progress, const struct event *event);
+/* Borrows the stream and the source. */
+struct progress *progress_new(FILE *out, enum progress_kind kind, const struct tui_source *source);
+void progress_free(struct progress *progress);
+
+/* Fold the events that are there now, and print nothing.  -1: they contradict each other. */
+int progress_skip(struct progress *progress, struct error *error);
+/* Fold and print events until the source has ended or the descriptor `leave` (-1: none) becomes readable: 0.  -1: they
+   contradict each other, or the source ended with an error.  The bar is cleared then. */
+int progress_run(struct progress *progress, int leave, struct error *error);
+/* As tui_source's. */
+bool progress_ended(const struct progress *progress, struct error *error);
 /* Print the progress line now. */
 void progress_show(struct progress *progress);
-void progress_free(struct progress *progress);
+/* The progress's own. */
+const struct session_state *progress_state(const struct progress *progress);
 
 #endif

@@ -38,7 +38,7 @@ int screens_prepare(const struct cli_arguments *arguments)
     return status;
 }
 
-/* night.esp, whatever its folder, is called night. */
+/* The folder's last part without ".esp". */
 static void name_of(const char *folder, char *name, size_t size)
 {
     size_t length = strlen(folder);

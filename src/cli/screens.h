@@ -1,6 +1,5 @@
 /*
- * screens.h - the terminal's screens (tui/) as the command line and the environment ask for them: for a search in this
- * process, an attached one, and a recorded one.
+ * screens.h - runs the screens (tui/) with the settings of the command line and the environment.
  */
 #ifndef ESPALIER_CLI_SCREENS_H
 #define ESPALIER_CLI_SCREENS_H
@@ -8,14 +7,14 @@
 #include "cli/cli.h"
 #include "tui/tui.h"
 
-/* On a terminal, and nothing that was asked for rules screens out (--headless, --json, --detach, --dry-run). */
+/* Standard input and output are a terminal, and no option asks for something else (--headless, --json, --detach,
+   --dry-run). */
 bool screens_wanted(const struct cli_arguments *arguments);
 
-/* Before anything is made, and before any thread: when screens are wanted, can the terminal show them, and what are the
-   person's keys?  Then the signals that screens read are blocked (tui.h).  0, or the exit status when it has said what is
-   wrong. */
+/* When screens are wanted: check the terminal and --theme, read the key file, block the signals that screens read
+   (tui.h).  Call it before anything is made and before any thread.  0, or the exit status after a message. */
 int screens_prepare(const struct cli_arguments *arguments);
-/* The part that is about keys (tui/keys.h). */
+/* Read the key file (tui/keys.h) only. */
 int screens_read_keys(void);
 
 /* tui_run() with the session's name, --theme, NO_COLOR and the locale.  0, or -1 when the terminal can't be used. */

@@ -1,5 +1,5 @@
 /*
- * search_setup.c - without screens the engine runs on the main thread; trainers have threads of their own.
+ * search_setup.c - puts a search together.
  */
 #include "cli/search_setup.h"
 
@@ -8,9 +8,6 @@
 
 #include "cli/detach.h"
 #include "cli/live.h"
-#include "cli/progress.h"
-#include "cli/report.h"
-#include "cli/screens.h"
 #include "search/server.h"
 
 int search_setup_open(struct search_setup *setup, const struct search_options *options, struct error *error)
@@ -47,25 +44,6 @@ void search_setup_close(struct search_setup *setup)
     images_done(&setup->images);
 }
 
-static void stop_engine(void *engine)
-{
-    engine_stop(engine);
-}
-
-static int search_in_lines(struct engine *engine, const struct cli_arguments *arguments, const char *folder)
-{
-    struct error error = {{0}};
-    enum progress_kind kind = progress_kind_for(stdout, cli_value(arguments, "json"));
-    struct progress *progress = progress_new(stdout, kind, engine_state(engine));
-    engine_add_sink(engine, (struct engine_sink){progress_event, progress});
-    cli_catch_signals(stop_engine, engine);
-    int failed = engine_run(engine, &error);
-    progress_free(progress);
-    if (kind != PROGRESS_JSON)
-        report_end(stdout, engine_state(engine), folder);
-    return failed ? cli_fail(&error) : 0;
-}
-
 int search_setup_run(struct engine *engine, const struct cli_arguments *arguments, const char *folder)
 {
     struct server *server = NULL;
@@ -74,8 +52,7 @@ int search_setup_run(struct engine *engine, const struct cli_arguments *argument
         return cli_fail(&error);
     if (server_open(engine, folder, &server, &error))
         cli_warn(&error);
-    int status = screens_wanted(arguments) ? live_search(engine, arguments, folder, &error)
-                                           : search_in_lines(engine, arguments, folder);
+    int status = live_search(engine, arguments, folder, &error);
     server_close(server);
     return status < 0 ? cli_fail(&error) : status;
 }

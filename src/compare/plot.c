@@ -11,7 +11,7 @@ enum { PLOT_HEIGHT = 10, PLOT_WIDTH = 60 };
 /* The mark of a cell: one of these, or a letter. */
 enum { MARK_NONE = 0, MARK_TRAIN = '.', MARK_VALIDATION = '*', MARK_SEVERAL = '*' };
 
-struct plot {
+struct text_plot {
     char marks[PLOT_HEIGHT][PLOT_WIDTH];
     double low, high;
 };
@@ -28,19 +28,19 @@ static const char *glyph_of(char mark, bool unicode, char letter[2])
 }
 
 /* Extend the axis so that it holds `value`. */
-static void extend(struct plot *canvas, double value)
+static void extend(struct text_plot *canvas, double value)
 {
     canvas->low = fmin(canvas->low, value);
     canvas->high = fmax(canvas->high, value);
 }
 
-static char *mark_at(struct plot *canvas, int column, double value)
+static char *mark_at(struct text_plot *canvas, int column, double value)
 {
     long row = lround((canvas->high - value) / (canvas->high - canvas->low) * (PLOT_HEIGHT - 1));
     return &canvas->marks[row][column];
 }
 
-static void print_canvas(FILE *out, const struct plot *canvas, bool unicode)
+static void print_canvas(FILE *out, const struct text_plot *canvas, bool unicode)
 {
     for (int row = 0; row < PLOT_HEIGHT; row++) {
         double value = canvas->high - (canvas->high - canvas->low) * row / (PLOT_HEIGHT - 1);
@@ -68,7 +68,7 @@ static double value_at(const struct curve_point *curve, int count, int column, i
 
 void plot_curve(FILE *out, const struct curve_point *curve, int count, bool unicode)
 {
-    struct plot canvas = {.low = 1, .high = 0};
+    struct text_plot canvas = {.low = 1, .high = 0};
     char letter[2];
     int columns = count > 1 ? PLOT_WIDTH : 1;
     for (int i = 0; i < count; i++) {
@@ -88,7 +88,7 @@ void plot_curve(FILE *out, const struct curve_point *curve, int count, bool unic
 
 void plot_lines(FILE *out, const struct plot_line *lines, int count, double end, const char *axis, bool unicode)
 {
-    struct plot canvas = {.low = 1, .high = 0};
+    struct text_plot canvas = {.low = 1, .high = 0};
     for (int pass = 0; pass < 2; pass++) { /* first find the range of the values, then draw */
         for (int i = 0; i < count; i++)
             for (int column = 0; column < PLOT_WIDTH; column++) {

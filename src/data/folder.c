@@ -26,17 +26,17 @@
 enum { FILE_BYTES_MAX = 1 << 28, TEST_SHARE = 6 };
 
 /* Names in order of bytes; list_done() it. */
-struct list {
+struct name_list {
     char **names;
     size_t count, capacity;
 };
 
-static void list_done(struct list *list)
+static void list_done(struct name_list *list)
 {
     for (size_t i = 0; i < list->count; i++)
         free(list->names[i]);
     free(list->names);
-    *list = (struct list){0};
+    *list = (struct name_list){0};
 }
 
 static int compare_names(const void *a, const void *b)
@@ -63,9 +63,10 @@ static bool is_picture(const char *path)
 }
 
 /* The names in a folder that are not hidden and `wanted`. */
-static int list_folder(const char *folder, bool (*wanted)(const char *path), struct list *list, struct error *error)
+static int list_folder(const char *folder, bool (*wanted)(const char *path), struct name_list *list,
+                       struct error *error)
 {
-    *list = (struct list){0};
+    *list = (struct name_list){0};
     DIR *directory = opendir(folder);
     if (!directory)
         return error_set(error, "%s: can't be read as a folder; check the name", folder);
@@ -87,27 +88,27 @@ static int list_folder(const char *folder, bool (*wanted)(const char *path), str
 }
 
 /* One part of a set while it is read. */
-struct reading {
+struct part_reader {
     enum data_part part;
     bool split; /* by hash */
     struct images *images;
     size_t capacity; /* in images */
 };
 
-static bool belongs(const struct reading *reading, const char *class, const char *name)
+static bool belongs(const struct part_reader *reader, const char *class, const char *name)
 {
-    if (!reading->split)
+    if (!reader->split)
         return true;
     struct text text = TEXT_EMPTY;
     text_add(&text, "%s/%s", class, name);
     bool test = hash_of(text_string(&text), text.length).low % TEST_SHARE == 0;
     text_done(&text);
-    return test == (reading->part == DATA_TEST);
+    return test == (reader->part == DATA_TEST);
 }
 
-static int add_image(struct reading *reading, const char *path, int label, struct error *error)
+static int add_image(struct part_reader *reader, const char *path, int label, struct error *error)
 {
-    struct images *images = reading->images;
+    struct images *images = reader->images;
     const struct shape *shape = &images->shape;
     size_t size = (size_t)shape->channels * (size_t)shape->height * (size_t)shape->width;
     void *bytes;
@@ -124,10 +125,10 @@ static int add_image(struct reading *reading, const char *path, int label, struc
     free(bytes);
     if (failed)
         return error_prefix(error, "%s", path);
-    if (count == reading->capacity) {
-        reading->capacity = 2 * count + 64;
-        images->pixels = memory_resize(images->pixels, reading->capacity, size);
-        images->labels = memory_resize(images->labels, reading->capacity, sizeof *images->labels);
+    if (count == reader->capacity) {
+        reader->capacity = 2 * count + 64;
+        images->pixels = memory_resize(images->pixels, reader->capacity, size);
+        images->labels = memory_resize(images->labels, reader->capacity, sizeof *images->labels);
     }
     picture_fit(&picture, shape->height, shape->channels, images->pixels + count * size);
     picture_done(&picture);
@@ -136,18 +137,18 @@ static int add_image(struct reading *reading, const char *path, int label, struc
     return 0;
 }
 
-static int read_class(struct reading *reading, const char *folder, int label, struct error *error)
+static int read_class(struct part_reader *reader, const char *folder, int label, struct error *error)
 {
-    const char *name = reading->images->class_names[label];
+    const char *name = reader->images->class_names[label];
     char *path = file_join(folder, name);
-    struct list files;
+    struct name_list files;
     int failed = list_folder(path, is_picture, &files, error);
     if (!failed && !files.count)
         failed = error_set(error, "%s: has no PNG or JPEG file; fill it or remove it", path);
     for (size_t i = 0; i < files.count && !failed; i++)
-        if (belongs(reading, name, files.names[i])) {
+        if (belongs(reader, name, files.names[i])) {
             char *file = file_join(path, files.names[i]);
-            failed = add_image(reading, file, label, error);
+            failed = add_image(reader, file, label, error);
             free(file);
         }
     list_done(&files);
@@ -159,7 +160,7 @@ static int read_class(struct reading *reading, const char *folder, int label, st
 static int find_classes(const char *folder, const struct data_format *format, struct images *images,
                         struct error *error)
 {
-    struct list list;
+    struct name_list list;
     if (list_folder(folder, is_folder, &list, error))
         return -1;
     images->class_names = list.names;
@@ -182,26 +183,26 @@ static int class_of(const struct images *images, const char *name)
 }
 
 /* Read every folder of `folder`; each must be a class. */
-static int read_part(struct reading *reading, const char *folder, struct error *error)
+static int read_part(struct part_reader *reader, const char *folder, struct error *error)
 {
-    struct list list;
+    struct name_list list;
     int failed = list_folder(folder, is_folder, &list, error);
     for (size_t i = 0; i < list.count && !failed; i++) {
-        int label = class_of(reading->images, list.names[i]);
+        int label = class_of(reader->images, list.names[i]);
         failed = label < 0 ? error_set(error, "%s: %s is no class of the training part; rename it or remove it", folder,
                                        list.names[i])
-                           : read_class(reading, folder, label, error);
+                           : read_class(reader, folder, label, error);
     }
     list_done(&list);
-    if (!failed && !reading->images->count)
+    if (!failed && !reader->images->count)
         failed = error_set(error, "%s: has no images in the %s part; add some", folder,
-                           reading->part == DATA_TEST ? "test" : "training");
+                           reader->part == DATA_TEST ? "test" : "training");
     return failed;
 }
 
 static bool has_folders(const char *folder)
 {
-    struct list list = {0};
+    struct name_list list = {0};
     bool has = is_folder(folder) && !list_folder(folder, is_folder, &list, NULL) && list.count;
     list_done(&list);
     return has;
@@ -211,18 +212,18 @@ static int read_set(const struct data_spec *spec, const struct data_format *form
                     struct images *images, struct error *error)
 {
     char *train = file_join(spec->folder, "train"), *test = file_join(spec->folder, "test");
-    struct reading reading = {.part = part, .split = !has_folders(train), .images = images};
-    const char *classes = reading.split ? spec->folder : train;
+    struct part_reader reader = {.part = part, .split = !has_folders(train), .images = images};
+    const char *classes = reader.split ? spec->folder : train;
     images->shape = (struct shape){.channels = channels, .height = spec->side, .width = spec->side};
     int failed =
-        !reading.split && !has_folders(test)
+        !reader.split && !has_folders(test)
             ? error_set(error,
                         "%s: has train/ with folders, but no test/ with folders; put the test images there, or "
                         "name %s: one image in %d then is a test image",
                         spec->folder, train, TEST_SHARE)
             : 0;
     failed = failed || find_classes(classes, format, images, error) ||
-             read_part(&reading, part == DATA_TEST && !reading.split ? test : classes, error);
+             read_part(&reader, part == DATA_TEST && !reader.split ? test : classes, error);
     free(train);
     free(test);
     return failed ? -1 : 0;

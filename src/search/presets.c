@@ -15,7 +15,7 @@
 
 enum { PRESET_BYTES_MAX = 1 << 16 };
 
-struct reading {
+struct ini_reader {
     struct search_options *options;
     struct error error; /* the first */
     bool failed;
@@ -23,14 +23,14 @@ struct reading {
 
 static int handle(void *context, const char *section, const char *name, const char *value)
 {
-    struct reading *reading = context;
-    if (reading->failed)
+    struct ini_reader *reader = context;
+    if (reader->failed)
         return 0;
     if (*section && strcmp(section, "search"))
-        error_set(&reading->error, "[%s]: the only section is [search]", section);
-    else if (!options_set(reading->options, name, value, &reading->error))
+        error_set(&reader->error, "[%s]: the only section is [search]", section);
+    else if (!options_set(reader->options, name, value, &reader->error))
         return 1;
-    reading->failed = true;
+    reader->failed = true;
     return 0;
 }
 
@@ -71,20 +71,20 @@ static int read_file(struct search_options *options, const char *path, struct er
     text[length] = '\0';
 
     struct search_options changed = *options;
-    struct reading reading = {.options = &changed};
-    int status = check_lines(text, &reading.error);
+    struct ini_reader reader = {.options = &changed};
+    int status = check_lines(text, &reader.error);
     unindent(text);
     if (!status) {
-        int line = ini_parse_string(text, handle, &reading);
-        if (line && !reading.failed)
-            error_set(&reading.error, "must be `name = value`");
+        int line = ini_parse_string(text, handle, &reader);
+        if (line && !reader.failed)
+            error_set(&reader.error, "must be `name = value`");
         if (line)
-            status = error_prefix(&reading.error, "line %d", line);
+            status = error_prefix(&reader.error, "line %d", line);
     }
     free(text);
     if (status) {
         if (error)
-            *error = reading.error;
+            *error = reader.error;
         return error_prefix(error, "%s", path);
     }
     *options = changed;

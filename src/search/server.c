@@ -1,19 +1,18 @@
 /*
- * server.c - one thread with a socket, a wake-up and the clients, in one poll().
+ * server.c - one thread that polls the socket, an eventfd and the connected peers.
  *
- * The model.  Engine and thread share two things: a queue of answers (the words and numbers of COMMAND events) and an
- * eventfd that says "the log has grown, or an answer is in the queue, or it is time to stop".  The sink copies a
- * command's words and writes to the eventfd; it never waits, whatever the clients do.
+ * The engine's thread and the server's share two things: a queue of answers (the words and numbers of COMMAND events)
+ * and an eventfd, which says that the log has grown, that an answer is queued, or that it is time to stop.  The sink
+ * copies a command's words and writes to the eventfd; it never waits, whatever the peers do.
  *
- *   1. Nothing that a client must not miss is sent: events are in the log.  A bell that finds the client's buffer full
- *      is kept as a flag, which many bells share.
- *   2. A client has one command at the engine at most, so that no client can fill the engine's queue.  The engine
- *      answers in the order asked: an answer belongs to the client that has waited longest among those who asked
- *      these words.  (A person at the search's own screens may ask the same words at the same moment; then one of the
- *      two answers may be taken for the other.)
- *   3. The thread ends with the search: at its FINISHED event, or when it ended without one, at server_close().  Then
- *      nobody waits for more, though the process may live on (its own screens are still open).
- *   4. The engine holds the session's lock, so a socket file that is there already has no listener any more.
+ *   1. Events are in the log and are never sent.  A wake-up that finds a peer's buffer full stays pending as a flag,
+ *      which any number of wake-ups share.
+ *   2. A peer has at most one command at the engine, so no peer can fill the engine's queue.  The engine answers in the
+ *      order asked: an answer belongs to the peer that has waited longest among those that asked these words.  (When
+ *      a person at the search's own screens asks the same words at the same moment, the answers may be exchanged.)
+ *   3. The thread ends with the search: at its FINISHED event, or when it ended without one, at server_close().  The
+ *      process may live on: its own screens are still open.
+ *   4. The engine holds the session's lock, so nobody listens at a socket file that exists already.
  *
  * The socket's path is /proc/self/fd/N/socket, N being the session's folder: no path is too long for it that way.
  */
@@ -35,9 +34,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "util/threads.h"
 #include "util/memory.h"
 #include "util/queue.h"
+#include "util/threads.h"
 
 enum { ANSWERS_MAX = 1024, BACKLOG = 16 };
 
@@ -46,14 +45,14 @@ struct answer {
     int64_t number;
 };
 
-struct client {
-    int socket; /* -1: nobody is here; the place is free when nothing is asked either */
+struct peer {
+    int socket; /* -1: not connected; the entry is free when nothing is asked either */
     char line[SERVER_LINE_MAX];
     size_t used;
-    char *asked;   /* words at the engine, or NULL; they stay when the client leaves, so that their answer finds them */
-    uint64_t turn; /* when they were asked */
-    int64_t answer; /* to be said, or 0 */
-    bool bell;      /* to be rung */
+    char *asked;       /* words at the engine, or NULL; kept after a disconnect, so that their answer finds them */
+    uint64_t order;    /* in which they were asked */
+    int64_t answer;    /* number to be sent, or 0 */
+    bool wake_pending; /* an empty line is to be sent */
 };
 
 struct server {
@@ -62,13 +61,13 @@ struct server {
     struct queue *answers;
     atomic_bool stop;
     pthread_t thread;
-    /* The thread's own. */
-    struct client clients[SERVER_CLIENTS_MAX];
-    uint64_t turn;
-    bool deaf; /* no descriptor is left for another client: not before the next event */
+    /* Only the server's thread uses these. */
+    struct peer peers[SERVER_CLIENTS_MAX];
+    uint64_t order;
+    bool accept_paused; /* no descriptor is left for another peer: try again at the next event */
 };
 
-/* --- the socket's place --- */
+/* --- the socket's path --- */
 
 static int open_folder(const char *folder, struct error *error)
 {
@@ -87,20 +86,20 @@ static struct sockaddr_un address_in(int folder)
 
 int server_connect(const char *folder, struct error *error)
 {
-    int place = open_folder(folder, error);
-    if (place < 0)
+    int folder_file = open_folder(folder, error);
+    if (folder_file < 0)
         return -1;
-    struct sockaddr_un address = address_in(place);
+    struct sockaddr_un address = address_in(folder_file);
     int file = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int reason = 0;
     if (file < 0 || connect(file, (struct sockaddr *)&address, sizeof address)) {
         reason = errno;
-        error_set(error, "%s/%s: can't be connected to (%s)", folder, SERVER_SOCKET, strerror(reason));
+        error_set(error, "%s/%s: can't connect (%s)", folder, SERVER_SOCKET, strerror(reason));
         if (file >= 0)
             close(file);
         file = -1;
     }
-    close(place);
+    close(folder_file);
     errno = reason;
     return file;
 }
@@ -119,12 +118,12 @@ static int listen_in(struct server *server, const char *folder, struct error *er
     umask(before);
     errno = reason;
     if (!bound || listen(server->socket, BACKLOG))
-        return error_set(error, "%s/%s: can't be listened at (%s); nobody can attach to this search", folder,
+        return error_set(error, "%s/%s: can't listen (%s); nobody can attach to this search", folder,
                          SERVER_SOCKET, strerror(errno));
     return 0;
 }
 
-/* --- the engine's side --- */
+/* --- the engine's thread --- */
 
 static void wake(struct server *server)
 {
@@ -146,134 +145,134 @@ static void on_event(void *context, const struct event *event)
     wake(server);
 }
 
-/* --- the thread's side --- */
+/* --- the server's thread --- */
 
-static void hang_up(struct client *client)
+static void disconnect(struct peer *peer)
 {
-    close(client->socket);
-    client->socket = -1;
-    client->used = 0;
-    client->answer = 0;
+    close(peer->socket);
+    peer->socket = -1;
+    peer->used = 0;
+    peer->answer = 0;
 }
 
-/* False when there is no room for it now.  These lines are far shorter than a socket's buffer: they go whole or not. */
-static bool say(struct client *client, const char *line, size_t length)
+/* False when the buffer is full now.  Lines are far shorter than the buffer: they are sent whole or not at all. */
+static bool send_line(struct peer *peer, const char *line, size_t length)
 {
-    ssize_t sent = send(client->socket, line, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+    ssize_t sent = send(peer->socket, line, length, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent == (ssize_t)length)
         return true;
     if (sent < 0 && (errno == EAGAIN || errno == EINTR))
         return false;
-    hang_up(client);
+    disconnect(peer);
     return false;
 }
 
-static void refuse(struct client *client, const char *why)
+static void refuse(struct peer *peer, const char *why)
 {
     char line[128];
     int length = snprintf(line, sizeof line, "%s%s\n", SERVER_REFUSED, why);
-    say(client, line, (size_t)length);
-    if (client->socket >= 0)
-        hang_up(client);
+    send_line(peer, line, (size_t)length);
+    if (peer->socket >= 0)
+        disconnect(peer);
 }
 
-static bool same_person(int socket)
+static bool same_user(int socket)
 {
     struct ucred peer;
     socklen_t size = sizeof peer;
     return !getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) && (peer.uid == geteuid() || peer.uid == 0);
 }
 
-static void greet(struct server *server, int socket)
+static void add_peer(struct server *server, int socket)
 {
-    struct client late = {.socket = socket}, *client = &late;
-    for (int i = 0; i < SERVER_CLIENTS_MAX && client == &late; i++)
-        if (server->clients[i].socket < 0 && !server->clients[i].asked)
-            client = &server->clients[i];
-    client->socket = socket;
-    client->bell = false;
-    if (!same_person(socket))
-        refuse(client, "the search belongs to another user");
-    else if (client == &late)
-        refuse(client, "too many are attached already");
+    struct peer refused = {.socket = socket}, *peer = &refused;
+    for (int i = 0; i < SERVER_CLIENTS_MAX && peer == &refused; i++)
+        if (server->peers[i].socket < 0 && !server->peers[i].asked)
+            peer = &server->peers[i];
+    peer->socket = socket;
+    peer->wake_pending = false;
+    if (!same_user(socket))
+        refuse(peer, "the search belongs to another user");
+    else if (peer == &refused)
+        refuse(peer, "too many are attached already");
     else
-        say(client, SERVER_GREETING "\n", strlen(SERVER_GREETING "\n"));
+        send_line(peer, SERVER_GREETING "\n", strlen(SERVER_GREETING "\n"));
 }
 
-static void accept_clients(struct server *server)
+static void accept_peers(struct server *server)
 {
     for (;;) {
         int file = accept4(server->socket, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (file >= 0) {
-            greet(server, file);
+            add_peer(server, file);
         } else if (errno != EINTR && errno != ECONNABORTED) {
-            server->deaf = errno != EAGAIN;
+            server->accept_paused = errno != EAGAIN;
             return;
         }
     }
 }
 
-/* Take the first whole line to the engine, if the last one is answered. */
-static void ask(struct server *server, struct client *client)
+/* Give the first complete line to the engine, if the last one is answered. */
+static void forward_command(struct server *server, struct peer *peer)
 {
-    char *end = memchr(client->line, '\n', client->used);
-    if (!end && client->used == sizeof client->line) {
-        refuse(client, "a line is too long");
+    char *end = memchr(peer->line, '\n', peer->used);
+    if (!end && peer->used == sizeof peer->line) {
+        refuse(peer, "a line is too long");
         return;
     }
-    if (!end || client->asked || client->answer)
+    if (!end || peer->asked || peer->answer)
         return;
     *end = '\0';
-    client->asked = memory_copy_text(client->line);
-    client->turn = server->turn++;
-    engine_command(server->engine, AUTHOR_USER, client->asked);
-    size_t taken = (size_t)(end - client->line) + 1;
-    client->used -= taken;
-    memmove(client->line, client->line + taken, client->used);
+    peer->asked = memory_copy_text(peer->line);
+    peer->order = server->order++;
+    engine_command(server->engine, AUTHOR_USER, peer->asked);
+    size_t taken = (size_t)(end - peer->line) + 1;
+    peer->used -= taken;
+    memmove(peer->line, peer->line + taken, peer->used);
 }
 
-static void hear(struct server *server, struct client *client)
+static void receive(struct server *server, struct peer *peer)
 {
-    ssize_t got = recv(client->socket, client->line + client->used, sizeof client->line - client->used, MSG_DONTWAIT);
+    ssize_t got = recv(peer->socket, peer->line + peer->used, sizeof peer->line - peer->used, MSG_DONTWAIT);
     if (got > 0) {
-        client->used += (size_t)got;
-        ask(server, client);
+        peer->used += (size_t)got;
+        forward_command(server, peer);
     } else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
-        hang_up(client);
+        disconnect(peer);
     }
 }
 
-static void tell(struct server *server, struct client *client)
+static void send_waiting(struct server *server, struct peer *peer)
 {
     char line[32];
-    int length = snprintf(line, sizeof line, "%" PRId64 "\n", client->answer);
-    if (!client->answer) {
-        client->bell = client->bell && !say(client, "\n", 1);
-    } else if (say(client, line, (size_t)length)) {
-        client->answer = 0;
-        client->bell = false; /* the answer rings as well */
-        ask(server, client);
+    int length = snprintf(line, sizeof line, "%" PRId64 "\n", peer->answer);
+    if (!peer->answer) {
+        peer->wake_pending = peer->wake_pending && !send_line(peer, "\n", 1);
+    } else if (send_line(peer, line, (size_t)length)) {
+        peer->answer = 0;
+        peer->wake_pending = false; /* the answer wakes as well */
+        forward_command(server, peer);
     }
 }
 
-static struct client *who_asked(struct server *server, const char *words)
+static struct peer *asker_of(struct server *server, const char *words)
 {
-    struct client *found = NULL;
-    for (struct client *client = server->clients; client < server->clients + SERVER_CLIENTS_MAX; client++)
-        if (client->asked && !strcmp(client->asked, words) && (!found || client->turn < found->turn))
-            found = client;
+    struct peer *found = NULL;
+    for (struct peer *peer = server->peers; peer < server->peers + SERVER_CLIENTS_MAX; peer++)
+        if (peer->asked && !strcmp(peer->asked, words) && (!found || peer->order < found->order))
+            found = peer;
     return found;
 }
 
-static void take_answers(struct server *server)
+static void match_answers(struct server *server)
 {
     struct answer answer;
     while (queue_take(server->answers, &answer, 0)) {
-        struct client *client = who_asked(server, answer.words);
-        if (client) {
-            free(client->asked);
-            client->asked = NULL;
-            client->answer = client->socket >= 0 ? answer.number : 0;
+        struct peer *peer = asker_of(server, answer.words);
+        if (peer) {
+            free(peer->asked);
+            peer->asked = NULL;
+            peer->answer = peer->socket >= 0 ? answer.number : 0;
         }
         free(answer.words);
     }
@@ -285,71 +284,72 @@ static void wake_up(struct server *server)
     uint64_t count;
     if (read(server->wake, &count, sizeof count) < 0)
         return;
-    server->deaf = false;
-    take_answers(server);
+    server->accept_paused = false;
+    match_answers(server);
     for (int i = 0; i < SERVER_CLIENTS_MAX; i++)
-        server->clients[i].bell = true;
+        server->peers[i].wake_pending = true;
 }
 
-/* A client that waits for an answer is not read, but its end is noticed (POLLHUP needs no asking). */
-static short wanted(const struct client *client)
+/* A peer that waits for an answer is not read, but its end is noticed: POLLHUP is always reported. */
+static short poll_events(const struct peer *peer)
 {
-    bool listening = !client->asked && !client->answer && client->used < sizeof client->line;
-    return (short)((listening ? POLLIN : 0) | (client->bell || client->answer ? POLLOUT : 0));
+    bool readable = !peer->asked && !peer->answer && peer->used < sizeof peer->line;
+    return (short)((readable ? POLLIN : 0) | (peer->wake_pending || peer->answer ? POLLOUT : 0));
 }
 
-static void hang_up_all(struct server *server)
+static void close_all(struct server *server)
 {
     unlinkat(server->folder, SERVER_SOCKET, 0);
     close(server->socket);
     server->socket = -1;
     for (int i = 0; i < SERVER_CLIENTS_MAX; i++)
-        if (server->clients[i].socket >= 0)
-            hang_up(&server->clients[i]);
+        if (server->peers[i].socket >= 0)
+            disconnect(&server->peers[i]);
 }
 
-static void *serve(void *context)
+static void *run(void *context)
 {
     struct server *server = context;
     struct pollfd wait[SERVER_CLIENTS_MAX + 2];
     while (!atomic_load(&server->stop)) {
         for (int i = 0; i < SERVER_CLIENTS_MAX; i++)
-            wait[i] = (struct pollfd){.fd = server->clients[i].socket, .events = wanted(&server->clients[i])};
+            wait[i] = (struct pollfd){.fd = server->peers[i].socket, .events = poll_events(&server->peers[i])};
         wait[SERVER_CLIENTS_MAX] = (struct pollfd){.fd = server->wake, .events = POLLIN};
-        wait[SERVER_CLIENTS_MAX + 1] = (struct pollfd){.fd = server->deaf ? -1 : server->socket, .events = POLLIN};
+        wait[SERVER_CLIENTS_MAX + 1] =
+            (struct pollfd){.fd = server->accept_paused ? -1 : server->socket, .events = POLLIN};
         poll(wait, SERVER_CLIENTS_MAX + 2, -1);
         for (int i = 0; i < SERVER_CLIENTS_MAX; i++) {
-            struct client *client = &server->clients[i];
-            if (wait[i].revents & POLLIN) /* also what a client said before it left */
-                hear(server, client);
+            struct peer *peer = &server->peers[i];
+            if (wait[i].revents & POLLIN) /* also what a peer sent before it left */
+                receive(server, peer);
             else if (wait[i].revents & (POLLHUP | POLLERR))
-                hang_up(client);
-            if (client->socket >= 0 && wait[i].revents & POLLOUT)
-                tell(server, client);
+                disconnect(peer);
+            if (peer->socket >= 0 && wait[i].revents & POLLOUT)
+                send_waiting(server, peer);
         }
         if (wait[SERVER_CLIENTS_MAX].revents)
             wake_up(server);
         if (wait[SERVER_CLIENTS_MAX + 1].revents)
-            accept_clients(server);
+            accept_peers(server);
     }
     wake_up(server);
     for (int i = 0; i < SERVER_CLIENTS_MAX; i++)
-        if (server->clients[i].socket >= 0)
-            tell(server, &server->clients[i]);
-    hang_up_all(server);
+        if (server->peers[i].socket >= 0)
+            send_waiting(server, &server->peers[i]);
+    close_all(server);
     return NULL;
 }
 
 /* --- open and close --- */
 
-static void release(struct server *server)
+static void server_free(struct server *server)
 {
     struct answer answer;
     while (queue_take(server->answers, &answer, 0))
         free(answer.words);
     queue_free(server->answers);
     for (int i = 0; i < SERVER_CLIENTS_MAX; i++)
-        free(server->clients[i].asked);
+        free(server->peers[i].asked);
     if (server->socket >= 0)
         close(server->socket);
     if (server->folder >= 0)
@@ -363,15 +363,15 @@ int server_open(struct engine *engine, const char *folder, struct server **resul
     struct server *server = memory_new(1, sizeof *server);
     *server = (struct server){.engine = engine, .folder = -1, .socket = -1};
     for (int i = 0; i < SERVER_CLIENTS_MAX; i++)
-        server->clients[i].socket = -1;
+        server->peers[i].socket = -1;
     server->answers = queue_new(sizeof(struct answer), ANSWERS_MAX);
     server->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     atomic_init(&server->stop, false);
     int status = listen_in(server, folder, error);
-    if (!status && !thread_start(&server->thread, serve, server))
-        status = error_set(error, "%s: the system has no thread for those who attach to this search", folder);
+    if (!status && !thread_start(&server->thread, run, server))
+        status = error_set(error, "%s: the system has no thread for clients; nobody can attach to this search", folder);
     if (status) {
-        release(server);
+        server_free(server);
         return -1;
     }
     engine_add_sink(engine, (struct engine_sink){on_event, server});
@@ -386,5 +386,5 @@ void server_close(struct server *server)
     atomic_store(&server->stop, true);
     wake(server);
     pthread_join(server->thread, NULL);
-    release(server);
+    server_free(server);
 }

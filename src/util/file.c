@@ -1,10 +1,9 @@
 /*
- * file.c - whole files in and out.
+ * file.c - reads and writes whole files.
  *
- * Reading goes through zlib, which passes bytes through unchanged when a file isn't gzip.  Writing goes to
- * PATH.espalier-new in the same folder and is renamed when it is on the disk, so PATH is always whole; what a
- * crash leaves behind is overwritten by the next write.  One writer a path at a time.  What is not a regular
- * file (/dev/stdout, a pipe) is written straight: there is nothing to replace.
+ * Files are read through zlib, which passes bytes through unchanged when a file isn't gzip.  A file is written to
+ * PATH.espalier-new in the same folder, synced and renamed, so that PATH is always complete; the next write replaces
+ * what a crash leaves behind.  What is not a regular file (/dev/stdout, a pipe) is written directly.
  */
 #include "config.h"
 
@@ -31,7 +30,7 @@ static int too_large(const char *path, size_t limit, struct error *error)
     return error_set(error, "%s: larger than %s; this can't be the right file", path, text_bytes(size, (double)limit));
 }
 
-/* The whole of `gz`; `expected` bytes is a first guess.  Like file_read(). */
+/* As file_read(); `expected` is a guess of the length. */
 static int read_all(gzFile gz, const char *path, size_t expected, size_t limit, char **bytes, size_t *length,
                     struct error *error)
 {
@@ -43,8 +42,8 @@ static int read_all(gzFile gz, const char *path, size_t expected, size_t limit, 
             capacity = capacity < READ_STEP ? READ_STEP : capacity * 2;
             buffer = memory_resize(buffer, capacity, 1);
         }
-        size_t room = capacity - 1 - used;
-        int got = gzread(gz, buffer + used, (unsigned)(room < READ_STEP ? room : READ_STEP));
+        size_t space = capacity - 1 - used;
+        int got = gzread(gz, buffer + used, (unsigned)(space < READ_STEP ? space : READ_STEP));
         int code = Z_OK;
         const char *trouble = gzerror(gz, &code);
         if (got < 0 || code == Z_BUF_ERROR) { /* Z_BUF_ERROR: the compressed data ends too early */
@@ -109,7 +108,7 @@ static int write_bytes(int descriptor, const char *bytes, size_t length)
     return 0;
 }
 
-/* Open, write, sync, close.  A failed close is a failed write on network file systems. */
+/* Open, write, sync, close.  On network file systems a failed close means a failed write. */
 static int write_and_sync(const char *path, int flags, bool sync, const void *bytes, size_t length)
 {
     int descriptor = open(path, O_WRONLY | O_CLOEXEC | flags, 0666);
@@ -125,31 +124,27 @@ static int write_and_sync(const char *path, int flags, bool sync, const void *by
     return result;
 }
 
-static void folder_of(const char *path, struct text *folder)
+int file_sync_folder(const char *folder)
 {
-    const char *slash = strrchr(path, '/');
-    if (!slash)
-        text_add(folder, ".");
-    else if (slash == path)
-        text_add(folder, "/");
-    else
-        text_add_bytes(folder, path, (size_t)(slash - path));
-}
-
-/* Make what has a new name there last through a power cut. */
-static int sync_folder_of(const char *path)
-{
-    struct text folder = TEXT_EMPTY;
-    folder_of(path, &folder);
-    int descriptor = open(text_string(&folder), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    text_done(&folder);
+    int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (descriptor < 0)
         return -1;
     int result = fsync(descriptor);
-    if (result && errno == EINVAL) /* a file system without folders to sync */
+    if (result && errno == EINVAL) /* a file system that can't sync folders */
         result = 0;
     int reason = errno;
     close(descriptor);
+    errno = reason;
+    return result;
+}
+
+static int sync_folder_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    struct text folder = TEXT_EMPTY;
+    text_add(&folder, "%.*s", slash ? (int)(slash - path) + (slash == path) : 1, slash ? path : ".");
+    int result = file_sync_folder(text_string(&folder)), reason = errno;
+    text_done(&folder);
     errno = reason;
     return result;
 }
@@ -209,7 +204,7 @@ int file_make_folder(const char *path, struct error *error)
         char after = *end;
         *end = 0;
         if (*partial && !mkdir(partial, 0777))
-            sync_folder_of(partial); /* a wish: what can't be synced is there all the same */
+            sync_folder_of(partial); /* best effort: the folder exists even if this fails */
         else if (*partial && errno != EEXIST)
             result = -1;
         *end = after;
@@ -222,7 +217,7 @@ int file_make_folder(const char *path, struct error *error)
     }
     free(partial);
     if (result)
-        return error_set(error, "%s: this folder can't be made (%s); choose another place or change the permissions",
+        return error_set(error, "%s: this folder can't be created (%s); choose another place or change the permissions",
                          path, strerror(reason));
     return 0;
 }

@@ -1,5 +1,5 @@
 /*
- * file.h - whole files, written so that a crash leaves the old one or the new one, never half of one.
+ * file.h - whole files, written so that a crash leaves either the old content or the new.
  *
  * Every message names the path and what to do.
  */
@@ -10,19 +10,22 @@
 
 #include "util/error.h"
 
-/* Read the whole of `path`, gunzipping it when it is gzip.  Refuses more than `limit` bytes after
-   expansion.  `*bytes` is the caller's to free(), and one zero byte that is not counted follows the content. */
+/* Read the whole of `path`, gunzipping it when it is gzip.  Fails for more than `limit` bytes after
+   gunzipping.  `*bytes` is the caller's to free(), and one zero byte that is not counted follows the content. */
 int file_read(const char *path, size_t limit, void **bytes, size_t *length, struct error *error);
 
-/* Write beside it, fsync, rename over `path`, fsync the folder.  One writer a path at a time.  What isn't a regular
-   file (/dev/stdout, a pipe) is written straight. */
+/* Write a temporary file beside `path`, fsync it, rename it to `path`, fsync the folder.  One writer per path at a
+   time. What isn't a regular file (/dev/stdout, a pipe) is written directly. */
 int file_write(const char *path, const void *bytes, size_t length, struct error *error);
 
-/* Can file_write() write it later?  Asked before long work; no promise. */
+/* Will file_write() be able to write it?  To be asked before long work; no guarantee. */
 int file_may_write(const char *path, struct error *error);
 
-/* mkdir -p, and fsync the folders that got one; an existing folder is fine. */
+/* As mkdir -p, with fsync; an existing folder is fine. */
 int file_make_folder(const char *path, struct error *error);
+
+/* fsync a folder, so that names that are new in it survive a power cut.  -1 with errno. */
+int file_sync_folder(const char *folder);
 
 int file_exists(const char *path);
 

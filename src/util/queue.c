@@ -1,10 +1,9 @@
 /*
- * queue.c - a ring of fixed-size messages under one mutex, with a condition for each kind of waiter.
+ * queue.c - a ring of fixed-size messages under one mutex, with one condition for producers and one for consumers.
  *
  * Invariants under the mutex: count <= capacity; the messages are ring[first … first+count), wrapping.
- * `closed` goes from false to true once.  A put or take changes count by one and so wakes one waiter of
- * the other kind; closing wakes all.  The conditions run on the monotonic clock: setting the date of the
- * machine neither ends nor prolongs a wait.
+ * `closed` changes from false to true once.  A put wakes one consumer and a take one producer; closing wakes all.  The
+ * conditions use the monotonic clock, so that setting the machine's date doesn't change a wait.
  */
 #include "config.h"
 
@@ -62,7 +61,7 @@ static char *slot(struct queue *queue, size_t index)
     return queue->ring + (queue->first + index) % queue->capacity * queue->message_size;
 }
 
-/* Append when there is room and the queue is open.  Under the mutex. */
+/* Append if the queue is open and not full.  Under the mutex. */
 static bool append(struct queue *queue, const void *message)
 {
     if (queue->closed || queue->count == queue->capacity)

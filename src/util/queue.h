@@ -1,7 +1,7 @@
 /*
- * queue.h - a bounded queue of messages between threads: the only thing that threads share.
+ * queue.h - a bounded queue of messages between threads.
  *
- * Messages are fixed-size values, copied in and out; what they point to changes owner with them.
+ * Messages are fixed-size values, copied in and out; the receiver owns what they point to.
  * Any number of producers and consumers.  After queue_close() a put is refused and a take drains.
  */
 #ifndef ESPALIER_UTIL_QUEUE_H
@@ -15,9 +15,9 @@ struct queue;
 struct queue *queue_new(size_t message_size, size_t capacity);
 void queue_free(struct queue *queue);
 
-/* Wait for room, then put.  False when the queue is closed (the message stays the caller's). */
+/* Put; wait while the queue is full.  False when it is closed (the message stays the caller's). */
 bool queue_put(struct queue *queue, const void *message);
-/* Put, or return false at once when there is no room or the queue is closed. */
+/* Put, or return false at once when the queue is full or closed. */
 bool queue_try_put(struct queue *queue, const void *message);
 /* Take the oldest.  Waits up to `seconds` (0: not at all, negative: for ever); false: nothing came. */
 bool queue_take(struct queue *queue, void *message, double seconds);

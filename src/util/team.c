@@ -33,7 +33,7 @@
 enum { SPINS = 1000 }; /* 20 to 50 microseconds */
 
 /* Padded to a cache line. */
-struct range {
+struct item_range {
     atomic_ullong claim;
     char padding[56];
 };
@@ -45,7 +45,7 @@ struct team {
     atomic_int assigned; /* helpers */
     atomic_uint places;  /* of members that are taken */
     /* The running loop. */
-    struct range ranges[TEAM_MEMBERS_MAX];
+    struct item_range ranges[TEAM_MEMBERS_MAX];
     atomic_int range_count, count; /* items */
     _Atomic(team_work *) work;
     _Atomic(void *) context;
@@ -115,7 +115,7 @@ static void count_item(struct team *team, int count)
 }
 
 /* False: the range has no items left, or the team was opened anew since the member took its place. */
-static bool do_item(struct team *team, struct range *range, int member, int opening)
+static bool do_item(struct team *team, struct item_range *range, int member, int opening)
 {
     unsigned long long claim = atomic_load(&range->claim);
     do {

@@ -1,8 +1,8 @@
 /*
- * text.c - the growing string, and numbers to and from text.
+ * text.c - a growing string, and conversions between numbers and text.
  *
  * Invariant: bytes is NULL and length 0, or bytes[length] is the terminator and length < capacity.
- * Decimal points are points: the program sets only LC_CTYPE of its locale, never LC_NUMERIC.
+ * The decimal separator is always a point: the program sets only LC_CTYPE of its locale, never LC_NUMERIC.
  */
 #include "util/text.h"
 
@@ -17,7 +17,7 @@
 #include "util/bug.h"
 #include "util/memory.h"
 
-/* Room for `more` bytes and the terminator. */
+/* Make space for `more` bytes and the terminator. */
 static void reserve(struct text *text, size_t more)
 {
     size_t needed = text->length + more + 1;
@@ -84,7 +84,7 @@ char *text_count(char buffer[TEXT_SHORT], double count)
 {
     static const char *const units[] = {"", "k", "M", "G", "T", "P", "E"};
     size_t unit = 0;
-    /* 999.5 would be printed with four digits: it belongs to the next unit. */
+    /* 999.5 would be printed with four digits, so it goes to the next unit. */
     while (fabs(count) >= 999.5 && isfinite(count) && unit + 1 < COUNT_OF(units)) {
         count /= 1000;
         unit++;
@@ -157,22 +157,28 @@ int text_to_real(const char *string, double minimum, double maximum, double *val
     return 0;
 }
 
+/* Take a number without a sign off the beginning of a string. */
+static int take_number(const char **string, double maximum, double *value)
+{
+    char number[32];
+    size_t digits = strspn(*string, "0123456789.");
+    if (!digits || digits >= sizeof number)
+        return -1;
+    memcpy(number, *string, digits);
+    number[digits] = 0;
+    *string += digits;
+    return text_to_real(number, 0, maximum, value);
+}
+
 int text_to_size(const char *string, int64_t *bytes)
 {
-    size_t digits = strspn(string, "0123456789.");
-    char number[32];
     double value;
-    if (!digits || digits >= sizeof(number))
+    if (take_number(&string, 0x1p62, &value))
         return -1;
-    memcpy(number, string, digits);
-    number[digits] = 0;
-    if (text_to_real(number, 0, 0x1p62, &value))
-        return -1;
-    const char *unit = string + digits;
-    if (*unit) {
+    if (*string) {
         static const char letters[] = "KMGT";
-        const char *letter = strchr(letters, toupper((unsigned char)*unit));
-        if (!letter || (unit[1] && strcmp(unit + 1, "iB") != 0))
+        const char *letter = strchr(letters, toupper((unsigned char)*string));
+        if (!letter || (string[1] && strcmp(string + 1, "iB") != 0))
             return -1;
         value = ldexp(value, 10 * (int)(letter - letters + 1));
     }
@@ -186,19 +192,11 @@ int text_to_place(const char *string, double length, double *seconds)
 {
     static const char units[] = "smhd";
     static const double sizes[] = {1, 60, 3600, 86400};
-    double sum = 0;
+    double sum = 0, value;
     if (!*string)
         return -1;
     while (*string) {
-        size_t digits = strspn(string, "0123456789.");
-        char number[32];
-        double value;
-        if (!digits || digits >= sizeof(number))
-            return -1;
-        memcpy(number, string, digits);
-        number[digits] = 0;
-        string += digits;
-        if (text_to_real(number, 0, 1e12, &value))
+        if (take_number(&string, 1e12, &value))
             return -1;
         if (!strcmp(string, "%") && sum == 0) {
             *seconds = value / 100 * length;

@@ -1,5 +1,5 @@
 /*
- * text.h - a growing string, and numbers as people read them.
+ * text.h - a growing string, and numbers in a form for people.
  *
  * `struct text` starts as TEXT_EMPTY and ends with text_done().  `text.bytes` is always terminated once
  * something was added, and NULL before (text_string() gives "" then).
@@ -19,12 +19,12 @@ struct text {
 void text_add(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void text_add_bytes(struct text *text, const char *bytes, size_t length);
 const char *text_string(const struct text *text);
-/* Hand the string to the caller, who free()s it; the text is empty again. */
+/* Give the string to the caller, who free()s it; the text is empty then. */
 char *text_take(struct text *text);
 void text_clear(struct text *text);
 void text_done(struct text *text);
 
-/* Short forms in a caller's buffer, which is returned.  TEXT_SHORT bytes are always enough. */
+/* Numbers in short form, written into the caller's buffer, which is returned. */
 #define TEXT_SHORT 24
 /* 950, 12.3k, 1.84M, 212M, 3.1G (powers of 1000, three significant digits) */
 char *text_count(char buffer[TEXT_SHORT], double count);
@@ -33,10 +33,10 @@ char *text_bytes(char buffer[TEXT_SHORT], double bytes);
 /* 0.4s, 12s, 3m10s, 2h44m, 5d03h */
 char *text_duration(char buffer[TEXT_SHORT], double seconds);
 
-/* Whole-string conversions: 0, or -1 when anything but one number in range is there. */
+/* Convert a whole string: 0, or -1 when it is not exactly one number within the range. */
 int text_to_integer(const char *string, int64_t minimum, int64_t maximum, int64_t *value);
 int text_to_real(const char *string, double minimum, double maximum, double *value);
-/* A place in a span of `length` seconds: 50% of it, 90 (seconds), 3m10s, 1h02m. */
+/* A position within `length` seconds: 50%, 90 (seconds), 3m10s, 1h02m. */
 int text_to_place(const char *string, double length, double *seconds);
 /* 4096, 512M, 2G (powers of 1024; K, M, G, T, with or without "iB"). */
 int text_to_size(const char *string, int64_t *bytes);

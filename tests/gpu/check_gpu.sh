@@ -72,7 +72,7 @@ run() {
     # shellcheck disable=SC2086
     "$espalier" run $data --devices "$devices" --headless --out "$work/session" "$@" >"$work/search" 2>&1 ||
         { tail -n 5 "$work/search"; return 1; }
-    ! grep -E ' is lost: |^n[0-9]+ +failed: ' "$work/search" # the processor would go on in its place
+    ! grep -E '^(lost|fail) ' "$work/search" # the processor would go on in its place
 }
 
 search() {

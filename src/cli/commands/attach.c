@@ -2,9 +2,8 @@
  * attach.c - `espalier attach`: watch and steer a search that another process runs.
  *
  * Events come from the session's log, from the first one on, and are folded here; commands go through the search's
- * socket (search/follower.h).  Nothing here can hold up the search, and leaving doesn't stop it.
+ * socket (search/client.h).  Nothing here can block the search, and leaving doesn't stop it.
  */
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -13,71 +12,57 @@
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "cli/screens.h"
-#include "search/follower.h"
+#include "search/client.h"
 
-/* --- to the end of the search, in lines --- */
+/* --- the source of events --- */
 
-struct watch {
-    struct follower *follower;
-    struct session_state *state;
-    struct progress *progress; /* NULL: what was before we came is not printed again */
-    int leave;                 /* eventfd: a signal came */
-};
-
-static void on_leave(void *context)
+static int descriptor(void *context)
 {
-    uint64_t one = 1;
-    ssize_t written = write(((const struct watch *)context)->leave, &one, sizeof one);
-    (void)written;
+    return client_descriptor(context);
 }
 
-/* All events that are there now. */
-static int take_events(struct watch *watch, struct error *error)
+static bool next(void *context, struct event *event)
 {
-    struct event event;
-    while (follower_next(watch->follower, &event)) {
-        int status = session_apply(watch->state, &event, error);
-        if (!status && watch->progress)
-            progress_event(watch->progress, &event);
-        event_done(&event);
-        if (status)
-            return error_prefix(error, "the session contradicts itself");
-    }
-    return follower_ended(watch->follower, error) && *error->text ? -1 : 0;
+    return client_next(context, event);
 }
 
-static int watch_events(struct watch *watch, enum progress_kind kind, struct error *error)
+static bool ended(void *context, struct error *error)
 {
-    struct pollfd wait[2] = {{.fd = follower_descriptor(watch->follower), .events = POLLIN},
-                             {.fd = watch->leave, .events = POLLIN}};
-    if (kind == PROGRESS_JSON)
-        watch->progress = progress_new(stdout, kind, watch->state);
-    while (!take_events(watch, error)) {
-        if (follower_ended(watch->follower, NULL) || cli_signal())
-            return 0;
-        if (!watch->progress) {
-            watch->progress = progress_new(stdout, kind, watch->state);
-            progress_show(watch->progress);
-        }
-        poll(wait, 2, -1);
-    }
-    return -1;
+    return client_ended(context, error);
 }
 
-/* What remains to be said when the person leaves, or there is nothing more to watch. */
-static void say_goodbye(const char *folder)
+static void command(void *context, const char *words)
+{
+    struct error error; /* can only fail when the search has ended, which the screens show */
+    client_send(context, words, &error);
+}
+
+static struct tui_source source_of(struct client *client)
+{
+    return (struct tui_source){.context = client,
+                               .mode = MODE_ATTACHED,
+                               .descriptor = descriptor,
+                               .next = next,
+                               .ended = ended,
+                               .command = command};
+}
+
+/* --- the end --- */
+
+/* Printed when the person leaves. */
+static void print_left(const char *folder)
 {
     char *name = report_session(folder);
     printf("the search goes on; espalier attach %s watches it again\n", name);
     free(name);
 }
 
-static int say_end(const struct session_state *state, enum progress_kind kind, const char *folder)
+static int print_end(const struct session_state *state, enum progress_kind kind, const char *folder)
 {
     struct error error;
     if (!state->finished) {
         char *name = report_session(folder);
-        error_set(&error, "%s: the process that ran it is gone without a word; espalier resume %s goes on", folder,
+        error_set(&error, "%s: the process that ran it has died; espalier resume %s continues the search", folder,
                   name);
         free(name);
         return cli_fail(&error);
@@ -90,62 +75,55 @@ static int say_end(const struct session_state *state, enum progress_kind kind, c
     return cli_fail(&error);
 }
 
-static int attach_in_lines(const struct cli_arguments *arguments, struct follower *follower, const char *folder)
+/* --- in lines --- */
+
+static void on_signal(void *leave)
 {
-    struct error error = {{0}};
-    struct watch watch = {.follower = follower, .state = session_state_new()};
+    uint64_t one = 1;
+    ssize_t written = write(*(const int *)leave, &one, sizeof one);
+    (void)written;
+}
+
+/* JSON has all events of the search; lines begin with what happens from now on. */
+static int print_events(struct progress *progress, enum progress_kind kind, int leave, struct error *error)
+{
+    if (kind != PROGRESS_JSON) {
+        if (progress_skip(progress, error))
+            return -1;
+        if (!progress_ended(progress, error) && !cli_signal())
+            progress_show(progress);
+    }
+    return progress_run(progress, leave, error);
+}
+
+static int attach_in_lines(const struct cli_arguments *arguments, struct client *client, const char *folder)
+{
+    struct error error;
+    struct tui_source source = source_of(client);
     enum progress_kind kind = progress_kind_for(stdout, cli_value(arguments, "json"));
-    watch.leave = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    cli_catch_signals(on_leave, &watch);
-    int failed = watch_events(&watch, kind, &error);
-    if (watch.progress)
-        progress_free(watch.progress);
+    struct progress *progress = progress_new(stdout, kind, &source);
+    static int leave; /* outlives this function, as the signal handler does */
     int status = 0;
-    if (failed)
+    leave = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    cli_catch_signals(on_signal, &leave);
+    if (print_events(progress, kind, leave, &error))
         status = cli_fail(&error);
-    else if (follower_ended(follower, NULL))
-        status = say_end(watch.state, kind, folder);
+    else if (client_ended(client, NULL))
+        status = print_end(progress_state(progress), kind, folder);
     else if (kind != PROGRESS_JSON)
-        say_goodbye(folder);
-    session_state_free(watch.state);
-    close(watch.leave);
+        print_left(folder);
+    progress_free(progress);
     return status;
 }
 
 /* --- on the screens --- */
 
-static int descriptor(void *context)
-{
-    return follower_descriptor(context);
-}
-
-static bool next(void *context, struct event *event)
-{
-    return follower_next(context, event);
-}
-
-static bool ended(void *context)
-{
-    return follower_ended(context, NULL);
-}
-
-static void command(void *context, const char *words)
-{
-    struct error error; /* words come from one line of the screens, and a search that has ended is shown as such */
-    follower_send(context, words, &error);
-}
-
-static int attach_on_screens(const struct cli_arguments *arguments, struct follower *follower, const char *folder)
+static int attach_on_screens(const struct cli_arguments *arguments, struct client *client, const char *folder)
 {
     struct error error = {{0}}, warning = {{0}};
     struct session_state *state = NULL;
     enum tui_outcome outcome;
-    struct tui_source source = {.context = follower,
-                                .mode = MODE_ATTACHED,
-                                .descriptor = descriptor,
-                                .next = next,
-                                .ended = ended,
-                                .command = command};
+    struct tui_source source = source_of(client);
     int refused = screens_prepare(arguments);
     if (refused)
         return refused;
@@ -153,14 +131,14 @@ static int attach_on_screens(const struct cli_arguments *arguments, struct follo
         return cli_fail(&error);
     if (outcome > TUI_SIGNAL)
         return (int)outcome;
-    follower_ended(follower, &error);
+    client_ended(client, &error);
     if (*error.text || session_load(folder, &state, &warning, &error))
         return cli_fail(&error);
     int status = 0;
-    if (state->finished || follower_ended(follower, NULL))
-        status = say_end(state, PROGRESS_BAR, folder);
+    if (state->finished || client_ended(client, NULL))
+        status = print_end(state, PROGRESS_BAR, folder);
     else
-        say_goodbye(folder);
+        print_left(folder);
     session_state_free(state);
     return status;
 }
@@ -179,11 +157,11 @@ static void print_answer(const struct event *event, bool json)
     text_done(&text);
 }
 
-static int send_words(const struct cli_arguments *arguments, struct follower *follower, const char *words)
+static int send_words(const struct cli_arguments *arguments, struct client *client, const char *words)
 {
     struct event event;
     struct error error = {{0}};
-    if (follower_ask(follower, words, &event, &error)) {
+    if (client_ask(client, words, &event, &error)) {
         error_prefix(&error, "%s", arguments->words[0]);
         return cli_fail(&error);
     }
@@ -198,24 +176,24 @@ static int send_words(const struct cli_arguments *arguments, struct follower *fo
     return refused ? 1 : 0;
 }
 
-/* In their order; the first that is refused is the last that is sent. */
-static int send_all(const struct cli_arguments *arguments, struct follower *follower)
+/* Send the commands in order, up to the first that is refused. */
+static int send_all(const struct cli_arguments *arguments, struct client *client)
 {
     int status = 0;
     for (int i = 0; i < arguments->value_count && !status; i++)
         if (!strcmp(arguments->values[i].name, "send"))
-            status = send_words(arguments, follower, arguments->values[i].value);
+            status = send_words(arguments, client, arguments->values[i].value);
     return status;
 }
 
 /* --- the subcommand --- */
 
-static int say_alone(const char *folder)
+static int print_not_running(const char *folder)
 {
     struct error error;
     char *name = report_session(folder);
     error_set(&error,
-              "%s: no process runs this session; `espalier resume %s` goes on with it, `espalier show %s` prints it",
+              "%s: no process runs this session; `espalier resume %s` continues it, `espalier show %s` prints it",
               folder, name, name);
     free(name);
     return cli_fail(&error);
@@ -224,20 +202,20 @@ static int say_alone(const char *folder)
 static int run(const struct cli_arguments *arguments)
 {
     struct error error = {{0}};
-    struct follower *follower = NULL;
+    struct client *client = NULL;
     char *folder = NULL;
-    int status = session_find(arguments->words[0], &folder, &error) ? -1 : follower_open(folder, &follower, &error);
-    if (status == FOLLOWER_ALONE)
-        status = say_alone(folder);
+    int status = session_find(arguments->words[0], &folder, &error) ? -1 : client_open(folder, &client, &error);
+    if (status == CLIENT_NO_SERVER)
+        status = print_not_running(folder);
     else if (status)
         status = cli_fail(&error);
     else if (cli_value(arguments, "send"))
-        status = send_all(arguments, follower);
+        status = send_all(arguments, client);
     else if (screens_wanted(arguments))
-        status = attach_on_screens(arguments, follower, folder);
+        status = attach_on_screens(arguments, client, folder);
     else
-        status = attach_in_lines(arguments, follower, folder);
-    follower_free(follower);
+        status = attach_in_lines(arguments, client, folder);
+    client_free(client);
     free(folder);
     return status;
 }

@@ -111,7 +111,7 @@ static int open_view(struct morph_work *work, struct error *error)
     return 0;
 }
 
-struct measuring {
+struct action_measure {
     const struct morph_work *work;
     uint32_t action;
 };
@@ -119,7 +119,7 @@ struct measuring {
 static int measure(void *context, const struct weights *network, int layer, float *mean, float *variance,
                    struct error *error)
 {
-    const struct measuring *measuring = context;
+    const struct action_measure *measuring = context;
     const struct morph_work *work = measuring->work;
     return network_measure(backend_cpu(), network, layer, &work->view, MEASURE_BATCHES, BATCH,
                            (uint64_t)work->given.seed, (uint32_t)work->network.node, measuring->action, mean, variance,
@@ -136,7 +136,7 @@ static int grow(struct morph_work *work, struct error *error)
                        : function_check_random_weights(&network->arch, network->input, (uint64_t)work->given.seed);
     work->child = weights_copy(work->parent);
     for (int i = 0; i < work->proposal.count; i++) {
-        struct measuring measuring = {work, (uint32_t)i};
+        struct action_measure measuring = {work, (uint32_t)i};
         struct morph_measure by = {measure, &measuring};
         struct random_stream stream =
             random_stream_new((uint64_t)work->given.seed, RANDOM_MORPH, (uint32_t)network->node, (uint32_t)i);

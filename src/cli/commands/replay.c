@@ -9,27 +9,11 @@
 
 #include "cli/screens.h"
 
-static int descriptor(void *context)
-{
-    return -1;
-}
-
-static bool next(void *context, struct event *event)
-{
-    return false;
-}
-
-static bool ended(void *context)
-{
-    return false;
-}
-
 static int play(const struct cli_arguments *arguments, struct replay *replay, const char *folder)
 {
     struct error error = {{0}};
     enum tui_outcome outcome;
-    struct tui_source source = {
-        .mode = MODE_REPLAY, .descriptor = descriptor, .next = next, .ended = ended, .replay = replay};
+    struct tui_source source = {.mode = MODE_REPLAY, .replay = replay};
     const char *from = cli_value(arguments, "at");
     if (cli_real(arguments, "speed", 8, 0.25, 1000, &source.speed))
         return 2;

@@ -1,0 +1,167 @@
+/* event_line.c - one sentence for each kind of event that has one. */
+#include "tui/event_line.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tui/node.h"
+
+__attribute__((format(printf, 4, 5))) static bool set(struct event_line *line, enum style style, const char *word,
+                                                      const char *format, ...)
+{
+    va_list list;
+    *line = (struct event_line){.style = style, .word = word};
+    va_start(list, format);
+    vsnprintf(line->text, sizeof line->text, format, list);
+    va_end(list);
+    return true;
+}
+
+static const char *colon_before(const char *text)
+{
+    return text && *text ? ": " : "";
+}
+
+static const char *text_of(const char *text)
+{
+    return text ? text : "";
+}
+
+/* How the network grew, shortened when it is longer than a log line. */
+static const char *edge_of(const struct session_state *state, const struct session_node *node, char buffer[160])
+{
+    struct text text = TEXT_EMPTY;
+    node_edge(state, node, true, 48, &text);
+    snprintf(buffer, 160, "%s", text_string(&text));
+    text_done(&text);
+    return buffer;
+}
+
+static bool session_line(const struct session_state *state, const struct event_session *session,
+                         struct event_line *line)
+{
+    const char *policy = session_option(state, "policy");
+    return set(line, STYLE_NORMAL, "session", "%s: %lld training and %lld validation images, seed %lld, policy %s",
+               session->data, (long long)session->train_images, (long long)session->validation_images,
+               (long long)session->seed, policy ? policy : "unknown");
+}
+
+/* The policy's networks are seen in the tree. */
+static bool node_line(const struct session_state *state, const struct event_proposal *facts, struct event_line *line)
+{
+    const struct session_node *node = session_node(state, facts->node);
+    char edge[160];
+    return node && node_is_users(node) &&
+           set(line, STYLE_USER, "you", "n%lld from n%lld: %s", (long long)facts->node, (long long)facts->parent,
+               edge_of(state, node, edge));
+}
+
+/* Was it the best network when its result came?  The state knows the best of its own time only. */
+static bool became_best(const struct session_state *state, const struct session_node *node, double time)
+{
+    if (state->time == time)
+        return state->best == node->facts.node;
+    for (int64_t i = 1; i <= state->node_count; i++) {
+        const struct session_node *other = session_node(state, i);
+        if (other != node && other->status == NODE_DONE && other->ended <= time && other->accuracy >= node->accuracy)
+            return false;
+    }
+    return true;
+}
+
+static bool result_line(const struct session_state *state, double time, const struct event_result *result,
+                        struct event_line *line)
+{
+    const struct session_node *node = session_node(state, result->node);
+    char edge[160], gain[40] = "";
+    if (!node)
+        return false;
+    const struct session_node *parent = session_node(state, node->facts.parent);
+    if (parent && parent->status == NODE_DONE)
+        snprintf(gain, sizeof gain, " %+.2f on n%lld", 100 * (result->accuracy - parent->accuracy),
+                 (long long)node->facts.parent);
+    if (result->stopped && *result->stopped)
+        return set(line, STYLE_DIM, "stop", "n%lld %.2f%%%s, %.2f%% predicted: %s", (long long)result->node,
+                   100 * result->accuracy, gain, 100 * result->predicted, result->stopped);
+    bool best = became_best(state, node, time);
+    return set(line, best ? STYLE_BEST : STYLE_NORMAL, best ? "best" : "done", "n%lld %.2f%%%s: %s",
+               (long long)result->node, 100 * result->accuracy, gain, edge_of(state, node, edge));
+}
+
+static bool failed_line(const struct event_failed *failed, struct event_line *line)
+{
+    bool cancelled = failed->reason.value == FAILURE_CANCELLED;
+    return set(line, cancelled ? STYLE_DIM : STYLE_FAILED, cancelled ? "cancel" : "fail", "n%lld %s%s%s%s",
+               (long long)failed->node, failure_name(&failed->reason), colon_before(failed->message),
+               text_of(failed->message), failed->again ? "; it will be tried again" : "");
+}
+
+static bool policy_line(const struct event_policy *policy, struct event_line *line)
+{
+    char asked[40] = "";
+    if (policy->asked.count)
+        snprintf(asked, sizeof asked, " and %d of yours", policy->asked.count);
+    if (!policy->networks && !policy->asked.count)
+        return set(line, STYLE_TITLE, "policy", "episode %lld: no new network, nothing to learn from",
+                   (long long)policy->episode);
+    return set(line, STYLE_TITLE, "policy", "episode %lld learned: mean %.2f%%, best %.2f%% of %lld%s, entropy %.2f",
+               (long long)policy->episode, 100 * policy->accuracy_mean, 100 * policy->accuracy_best,
+               (long long)policy->networks, asked, policy->entropy);
+}
+
+static bool command_line(const struct event_command *command, struct event_line *line)
+{
+    bool user = command->by.value == AUTHOR_USER;
+    return set(line, command->refused ? STYLE_WARNING : STYLE_USER, user ? "you" : "asked", "%s%s%s%s", command->words,
+               colon_before(command->answer), command->refused ? "no: " : "", text_of(command->answer));
+}
+
+static bool budget_line(const struct event_budget *budget, struct event_line *line)
+{
+    char episodes[40] = "", networks[40] = "", seconds[40] = "", duration[TEXT_SHORT];
+    if (budget->episodes)
+        snprintf(episodes, sizeof episodes, " %lld episodes", (long long)budget->episodes);
+    if (budget->networks)
+        snprintf(networks, sizeof networks, " %lld networks", (long long)budget->networks);
+    if (budget->seconds > 0)
+        snprintf(seconds, sizeof seconds, " %s", text_duration(duration, budget->seconds));
+    return set(line, STYLE_NORMAL, "budget", "now%s%s%s", episodes, networks,
+               *seconds || *networks || *episodes ? seconds : " without limit");
+}
+
+bool event_line(const struct session_state *state, const struct event *event, struct event_line *line)
+{
+    switch (event->kind) {
+    case EVENT_SESSION:
+        return session_line(state, &event->as.session, line);
+    case EVENT_OPENED:
+        return set(line, STYLE_NORMAL, state->opened_count > 1 ? "resume" : "open", "%s on %s, process %lld",
+                   event->as.opened.program, event->as.opened.host, (long long)event->as.opened.process);
+    case EVENT_NODE:
+        return node_line(state, &event->as.node, line);
+    case EVENT_REFUSED:
+        return set(line, STYLE_DIM, "refuse", "a proposal on n%lld: %s", (long long)event->as.refused.parent,
+                   event->as.refused.reason);
+    case EVENT_RESULT:
+        return result_line(state, event->time, &event->as.result, line);
+    case EVENT_FAILED:
+        return failed_line(&event->as.failed, line);
+    case EVENT_LOST:
+        return set(line, STYLE_FAILED, "lost", "%s: %s", event->as.lost.device, event->as.lost.message);
+    case EVENT_POLICY:
+        return policy_line(&event->as.policy, line);
+    case EVENT_COMMAND:
+        return command_line(&event->as.command, line);
+    case EVENT_BUDGET:
+        return budget_line(&event->as.budget, line);
+    case EVENT_SETTINGS:
+        return set(line, STYLE_NORMAL, "train", "%lld epochs from rate %g, for networks that start from now on",
+                   (long long)event->as.settings.epochs, event->as.settings.rate);
+    case EVENT_FINISHED:
+        return set(line, STYLE_WARNING, "end", "%s%s%s", finish_name(&event->as.finished.reason),
+                   colon_before(event->as.finished.message), text_of(event->as.finished.message));
+    default:
+        return false;
+    }
+}

@@ -51,29 +51,31 @@ struct bn {
 };
 
 size_t bn_saved_bytes(const struct plan *plan, const struct op *op, int batch);
-/* Takes its scratch from the workspace. */
+/* A BN whose scratch alone is there, taken from the workspace. */
 struct bn bn_new(struct workspace *scratch, const struct plan *plan, const struct op *op, int blocks);
-/* And the rest for a run; minus_shift is set. */
+/* A BN that is ready for a run. */
 struct bn bn_begin(struct workspace *scratch, const struct op_run *run, bool training);
 
 /* --- forward: sums of each block, statistics, then the blocks --- */
 
+/* Adds the moments of one block. */
 void bn_add_moments(struct bn_sums *sums, int channels, const struct moments *moments);
-/* One block, of which only the first `images` count. */
+/* Adds the first `images` images of one block. */
 void bn_add_values(struct bn_sums *sums, const struct map *map, const float *values, int images);
-/* Of the batch, from the sums of the first `blocks` blocks; the running statistics move. */
+/* Sets `mean` and `inverse_std` from the sums of the first `blocks` blocks, and updates the running statistics. */
 void bn_batch_statistics(const struct bn *bn, int blocks);
+/* Sets them from the running statistics. */
 void bn_running_statistics(const struct bn *bn);
-/* All blocks of `x`; or one, whose values may lie elsewhere. */
+/* Write the output: of all blocks of `x`; of one block, whose values may lie elsewhere. */
 void bn_forward(const struct bn *bn);
 void bn_forward_block(const struct bn *bn, int block, const float *values);
 
 /* --- backward: sums over all blocks, then the blocks --- */
 
-/* And from them the gradients of gamma and beta. */
+/* Computes the sums, and from them the gradients of gamma and beta. */
 void bn_gradient_sums(const struct bn *bn);
-/* Writes the gradient of `x`, or adds it where the operation says so, to `out`, a block of map `gradient`, but for the
-   border; missing images get zeros. */
+/* Writes the gradient of one block of `x` to `out`, of map `gradient`, or adds it where the operation says so.  The
+   border is not written; missing images get zeros. */
 void bn_backward_block(const struct bn *bn, int block, const struct map *gradient, float *out);
 
 #endif

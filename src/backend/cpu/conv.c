@@ -167,7 +167,7 @@ static struct winograd winograd_begin(const struct conv *c, const struct map *in
     return winograd_of(c, in, out);
 }
 
-/* Of the forward columns, whose channels may be pairs. */
+/* Sets the offsets of the forward columns, whose channels may be pairs. */
 static void forward_offsets(const struct conv *c, int channels)
 {
     int32_t *offset = c->offsets, origin = (int32_t)map_at(&c->in, 0, 0, 0);

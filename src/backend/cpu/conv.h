@@ -53,24 +53,24 @@ struct pass {
     struct winograd winograd;
 };
 
-/* Takes its scratch for batches of `blocks` blocks from the workspace. */
+/* A convolution in batches of `blocks` blocks; its scratch is taken from the workspace. */
 struct conv conv_new(struct workspace *workspace, const struct plan *plan, const struct op *op,
                      enum precision precision, int blocks, int members);
 
 /* `bias`: what the sums of each output channel start from, or NULL. */
 struct pass conv_forward_begin(const struct conv *c, const float *weights, const float *bias, struct team *team);
-/* From the first pixel `x` of a block of map `in` to the first pixel `out`; `moments` may be NULL. */
+/* Runs one block: `x` and `out` are its first pixels, `in` is the map of `x`.  `moments` may be NULL. */
 void conv_pass_run(const struct conv *c, const struct pass *pass, int member, const struct map *in, const float *x,
                    float *out, const struct moments *moments);
 
 struct pass conv_input_gradient_begin(const struct conv *c, const float *weights, struct team *team);
-/* One block: `gradient` of the output and `dx` of the input, both with borders. */
+/* Runs one block: reads `gradient`, of the output, and writes `dx`, of the input; both have borders. */
 void conv_input_gradient_run(const struct conv *c, const struct pass *begun, int member, const float *gradient,
                              float *dx);
 
 /* `out`: [output][input][ky][kx]. */
 void conv_weight_gradient_begin(const struct conv *c, float *out);
-/* Share `share` of `shares` of the columns, `blocks` blocks: input and output gradient, both with borders. */
+/* Adds `blocks` blocks to share `share` of `shares` of the columns.  `x` and `gradient` have borders. */
 void conv_weight_gradient_run(const struct conv *c, int share, int shares, int member, int blocks, const float *x,
                               const float *gradient, float *out);
 void conv_weight_gradient_end(const struct conv *c, int share, int shares, float *out);

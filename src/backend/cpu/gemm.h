@@ -49,7 +49,7 @@ static inline struct moments moments_new(struct workspace *workspace, int rows)
     return moments;
 }
 
-/* Those of one member of a team. */
+/* The part of one member of a team. */
 static inline struct moments moments_of(const struct moments *all, int rows, int member)
 {
     size_t at = (size_t)member * rows * VECTOR_WIDTH;
@@ -65,7 +65,7 @@ static inline void moments_clear(const struct moments *moments, int rows)
     memset(moments->square_all, 0, bytes);
 }
 
-/* At the end of a row of pixels. */
+/* Called at the end of a row of pixels. */
 static inline void moments_end_row(const struct moments *moments, int rows)
 {
     for (size_t i = 0; i < (size_t)rows * VECTOR_WIDTH; i += VECTOR_WIDTH) {

@@ -38,7 +38,6 @@ size_t linear_scratch_bytes(const struct plan *plan, const struct op *op, int bl
     return scratch.used;
 }
 
-/* Of the columns. */
 static void feature_offsets(const struct map *in, int32_t *offsets)
 {
     for (int c = 0; c < in->channels; c++)

@@ -210,9 +210,10 @@ void event_field_done(enum event_field_type type, void *value)
     struct field_list list;
     if (type == EVENT_FIELD_TEXT)
         free(*(char **)value);
-    else if (type >= EVENT_FIELD_AUTHOR)
+    else if (type >= EVENT_FIELD_AUTHOR) {
         free(((struct event_word *)value)->other);
-    else if (field_list_get(type, value, &list)) {
+        *(struct event_word *)value = (struct event_word){0};
+    } else if (field_list_get(type, value, &list)) {
         for (int i = 0; i < list.count; i++)
             event_field_done(list.element, field_list_item(&list, i));
         free(list.items);

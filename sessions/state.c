@@ -184,7 +184,7 @@ static void apply_started(struct session_state *state, const struct event_starte
     node->epochs = (int)facts->epochs;
     node->curve_count = 0;
     node->accuracy = node->loss = node->seconds = node->images_per_second = 0;
-    node->failure_reason = FAILURE_UNKNOWN;
+    event_field_done(EVENT_FIELD_FAILURE, &node->failure_reason);
     replace_text(&node->failure, NULL);
     replace_text(&node->device, text_of(facts->device));
     clear_step(node);
@@ -244,7 +244,8 @@ static void apply_failed(struct session_state *state, const struct event_failed 
     release_device(state, facts->node);
     node->ended = time;
     free(node->failure);
-    node->failure_reason = (enum failure_reason)facts->reason.value;
+    event_field_done(EVENT_FIELD_FAILURE, &node->failure_reason);
+    event_field_copy(EVENT_FIELD_FAILURE, &facts->reason, &node->failure_reason);
     node->failure =
         text_of(facts->message)[0] ? event_text("%s: %s", reason, facts->message) : memory_copy_text(reason);
     clear_step(node);
@@ -346,7 +347,7 @@ static void apply_finished(struct session_state *state, const struct event_finis
 {
     stop_all_training(state);
     state->finished = true;
-    free(state->finish_reason.other);
+    event_field_done(EVENT_FIELD_FINISH, &state->finish_reason);
     event_field_copy(EVENT_FIELD_FINISH, &facts->reason, &state->finish_reason);
     replace_text(&state->finish_message, text_of(facts->message));
     if (facts->reason.value == FINISH_EXHAUSTED)

@@ -33,7 +33,7 @@ struct session_node {
     char *stopped;               /* why it wasn't trained to the end, or NULL; then: what it was predicted to reach */
     double predicted;
     char *failure;               /* of the last attempt: "diverged: loss is not finite at step 12", or NULL */
-    enum failure_reason failure_reason;
+    struct event_word failure_reason; /* an enum failure_reason; none while `failure` is NULL */
     bool pinned, pruned;
     char *note;
     int child_count;

@@ -34,6 +34,7 @@ static void release_node(struct session_node *node)
     free(node->weights_hash);
     free(node->stopped);
     free(node->failure);
+    event_field_done(EVENT_FIELD_FAILURE, &node->failure_reason);
     free(node->note);
     free(node);
 }
@@ -65,7 +66,7 @@ void session_state_free(struct session_state *state)
         free(state->devices[i].name);
     }
     free(state->devices);
-    free(state->finish_reason.other);
+    event_field_done(EVENT_FIELD_FINISH, &state->finish_reason);
     free(state->finish_message);
     text_done(&state->scratch);
     free(state);
@@ -94,6 +95,7 @@ static struct session_node *copy_node(const struct session_node *from)
     to->weights_hash = copy_text(from->weights_hash);
     to->stopped = copy_text(from->stopped);
     to->failure = copy_text(from->failure);
+    event_field_copy(EVENT_FIELD_FAILURE, &from->failure_reason, &to->failure_reason);
     to->note = copy_text(from->note);
     to->references = 1;
     return to;

@@ -25,7 +25,7 @@ struct scripted_slot {
     struct trial trial; /* node 0: free */
     int epoch;
     bool cancelled;
-    bool waits, ended; /* for a verdict; by it */
+    bool waits, ended; /* for the answer after an epoch; by it */
     double began;
 };
 

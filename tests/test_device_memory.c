@@ -20,22 +20,22 @@ struct trainer {
     struct device_memory *memory;
     double bytes;
     struct queue *looked; /* it has looked whether there is room, and may be waiting now */
-    atomic_bool given_up, booked;
+    atomic_bool cancelled, reserved;
     pthread_t thread;
 };
 
-static bool is_given_up(void *context)
+static bool is_cancelled(void *context)
 {
     struct trainer *trainer = context;
     queue_try_put(trainer->looked, "");
-    return atomic_load(&trainer->given_up);
+    return atomic_load(&trainer->cancelled);
 }
 
 static void *book(void *context)
 {
     struct trainer *trainer = context;
-    atomic_store(&trainer->booked,
-                 device_memory_reserve(trainer->memory, MACHINE_MEMORY, trainer->bytes, is_given_up, trainer));
+    atomic_store(&trainer->reserved,
+                 device_memory_reserve(trainer->memory, MACHINE_MEMORY, trainer->bytes, is_cancelled, trainer));
     return NULL;
 }
 
@@ -45,8 +45,8 @@ static void trainer_start(struct trainer *trainer, struct device_memory *memory,
     trainer->memory = memory;
     trainer->bytes = bytes;
     trainer->looked = queue_new(1, 8);
-    atomic_init(&trainer->given_up, false);
-    atomic_init(&trainer->booked, false);
+    atomic_init(&trainer->cancelled, false);
+    atomic_init(&trainer->reserved, false);
     assert_int_equal(pthread_create(&trainer->thread, NULL, book, trainer), 0);
     assert_true(queue_take(trainer->looked, &looked, -1));
 }
@@ -56,7 +56,7 @@ static bool trainer_join(struct trainer *trainer)
 {
     assert_int_equal(pthread_join(trainer->thread, NULL), 0);
     queue_free(trainer->looked);
-    return atomic_load(&trainer->booked);
+    return atomic_load(&trainer->reserved);
 }
 
 static bool never(void *context)
@@ -73,8 +73,8 @@ static void test_large_networks_train_one_after_the_other(void **state)
     trainer_start(&large, memory, 60);
     trainer_start(&small, memory, 5); /* would fit, but it came later */
     device_memory_release(memory, MACHINE_MEMORY, 20);
-    assert_false(atomic_load(&large.booked));
-    assert_false(atomic_load(&small.booked));
+    assert_false(atomic_load(&large.reserved));
+    assert_false(atomic_load(&small.reserved));
     device_memory_release(memory, MACHINE_MEMORY, 60);
     assert_true(trainer_join(&large));
     assert_true(trainer_join(&small));
@@ -87,7 +87,7 @@ static void test_who_waits_can_give_up(void **state)
     struct trainer waiting;
     assert_true(device_memory_reserve(memory, MACHINE_MEMORY, 500, never, NULL)); /* alone: the machine says whether */
     trainer_start(&waiting, memory, 1);
-    atomic_store(&waiting.given_up, true);
+    atomic_store(&waiting.cancelled, true);
     device_memory_wake(memory);
     assert_false(trainer_join(&waiting));
     device_memory_release(memory, MACHINE_MEMORY, 500);

@@ -199,7 +199,7 @@ static void test_one_seed_one_digest(void **state)
     session_state_free(b);
 }
 
-/* Many trainers: everything comes to an end, and nothing is judged twice (the evaluator would know). */
+/* Many trainers: everything comes to an end, and no epoch is answered twice (the evaluator would notice). */
 static void test_side_by_side(void **state)
 {
     struct search_options options = stopping_options(400);

@@ -42,7 +42,7 @@ static int draw_facts(const struct model *model, const struct session_node *node
     if (node->known_count)
         canvas_text(canvas, area, x + 2, y, STYLE_DIM, "proposed %d times", node->known_count + 1);
     y++;
-    if (node->failure && strcmp(node->failure, node_word(node->status)))
+    if (node->failure && !(node->status == NODE_CANCELLED && node->failure_reason.value == FAILURE_CANCELLED))
         canvas_text(canvas, area, 2, y++, STYLE_FAILED, "%s", node->failure);
     if (node->stopped)
         canvas_text(canvas, area, 2, y++, STYLE_DIM, "%.2f%% predicted; stopped at %s", 100 * node->predicted,

@@ -38,7 +38,8 @@ static void draw_status(const struct model *model, const struct session_node *no
         x = canvas_text(canvas, area, x + 1, 0, STYLE_BEST, "★ best");
     if (node->pinned)
         x = canvas_text(canvas, area, x + 1, 0, STYLE_PINNED, "P pinned");
-    if (node->failure && node->status != NODE_DONE && strcmp(node->failure, node_word(node->status)))
+    if (node->failure && node->status != NODE_DONE &&
+        !(node->status == NODE_CANCELLED && node->failure_reason.value == FAILURE_CANCELLED))
         canvas_text(canvas, area, x + 1, 0, STYLE_FAILED, "%s", node->failure);
     else if (node->status == NODE_DONE && node->stopped)
         canvas_text(canvas, area, x + 2, 0, STYLE_DIM, "stopped after %d/%d epochs, %.2f%% predicted", node->curve_count,

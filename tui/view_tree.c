@@ -189,12 +189,12 @@ static void draw_where(const struct model *model, const struct session_node *nod
         canvas_text(canvas, part, 0, y, STYLE_DIM, "%7s", node_age(age, model->now - node->ended));
 }
 
-/* In place of numbers: why it failed, in full or only the first word. */
+/* In place of numbers: why it failed, in full or in one word. */
 static void draw_failure(const struct session_node *node, struct canvas *canvas, struct area area, int y)
 {
     const char *why = node->failure ? node->failure : "failed";
-    int whole = canvas_columns(why), word = (int)strcspn(why, ":");
-    canvas_text(canvas, area, 0, y, STYLE_FAILED, "%.*s", whole <= area.width || area.width > 24 ? 200 : word, why);
+    bool whole = canvas_columns(why) <= area.width || area.width > 24;
+    canvas_text(canvas, area, 0, y, STYLE_FAILED, "%.200s", whole ? why : failure_name(&node->failure_reason));
 }
 
 static void draw_columns(const struct model *model, const struct session_node *node, const struct tree_columns *columns,

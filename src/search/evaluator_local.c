@@ -28,17 +28,17 @@ enum { REPORTS_WAITING_MAX = 256 };
 
 static int local_slots(const struct evaluator *evaluator)
 {
-    return ((const struct local *)evaluator)->count;
+    return ((const struct local_evaluator *)evaluator)->count;
 }
 
 static const struct device *local_device(const struct evaluator *evaluator, int slot)
 {
-    return &((const struct local *)evaluator)->trainers[slot].device;
+    return &((const struct local_evaluator *)evaluator)->trainers[slot].device;
 }
 
 static void local_submit(struct evaluator *evaluator, int slot, struct trial *trial)
 {
-    struct trainer *trainer = &((struct local *)evaluator)->trainers[slot];
+    struct trainer *trainer = &((struct local_evaluator *)evaluator)->trainers[slot];
     atomic_store(&trainer->cancelled, 0);
     trainer->submitted = trial->node;
     trainer->busy = true;
@@ -59,7 +59,7 @@ static void replace_device(struct trainer *trainer)
 }
 
 /* Mark all trainers of a GPU as lost.  When no other device is left, the processor replaces those that are idle. */
-static void mark_lost(struct local *local, int gpu)
+static void mark_lost(struct local_evaluator *local, int gpu)
 {
     bool left = false;
     for (int i = 0; i < local->count; i++) {
@@ -75,7 +75,7 @@ static void mark_lost(struct local *local, int gpu)
 
 static bool local_poll(struct evaluator *evaluator, struct report *report, double seconds)
 {
-    struct local *local = (struct local *)evaluator;
+    struct local_evaluator *local = (struct local_evaluator *)evaluator;
     if (!queue_take(local->reports, report, seconds))
         return false;
     struct trainer *trainer = &local->trainers[report->slot];
@@ -86,7 +86,7 @@ static bool local_poll(struct evaluator *evaluator, struct report *report, doubl
     return true;
 }
 
-static void wake(struct local *local)
+static void wake(struct local_evaluator *local)
 {
     pthread_mutex_lock(&local->mutex);
     pthread_cond_broadcast(&local->resumed);
@@ -96,7 +96,7 @@ static void wake(struct local *local)
 
 static void local_cancel(struct evaluator *evaluator, int64_t node)
 {
-    struct local *local = (struct local *)evaluator;
+    struct local_evaluator *local = (struct local_evaluator *)evaluator;
     for (int i = 0; i < local->count; i++)
         if (local->trainers[i].submitted == node) /* the flag of another trial stays */
             atomic_store(&local->trainers[i].cancelled, node);
@@ -105,7 +105,7 @@ static void local_cancel(struct evaluator *evaluator, int64_t node)
 
 static void local_proceed(struct evaluator *evaluator, int64_t node, bool goes_on)
 {
-    struct local *local = (struct local *)evaluator;
+    struct local_evaluator *local = (struct local_evaluator *)evaluator;
     for (int i = 0; i < local->count; i++)
         if (local->trainers[i].submitted == node)
             atomic_store(&local->trainers[i].answer, goes_on ? EPOCH_GOES_ON : EPOCH_ENDS);
@@ -114,14 +114,14 @@ static void local_proceed(struct evaluator *evaluator, int64_t node, bool goes_o
 
 static void local_pause(struct evaluator *evaluator, bool paused)
 {
-    struct local *local = (struct local *)evaluator;
+    struct local_evaluator *local = (struct local_evaluator *)evaluator;
     atomic_store(&local->paused, paused);
     wake(local);
 }
 
 static void local_free(struct evaluator *evaluator)
 {
-    struct local *local = (struct local *)evaluator;
+    struct local_evaluator *local = (struct local_evaluator *)evaluator;
     atomic_store(&local->closing, true);
     wake(local);
     queue_close(local->reports);
@@ -195,8 +195,8 @@ struct evaluator *evaluator_local_new(const struct device *devices, int count, e
                                       const struct view *train_view, const struct view *validate)
 {
     ASSERT(count > 0);
-    struct local *local = memory_new(1, sizeof *local);
-    *local = (struct local){
+    struct local_evaluator *local = memory_new(1, sizeof *local);
+    *local = (struct local_evaluator){
         .evaluator.kind = &kind_local,
         .train = train_view,
         .validate = validate,

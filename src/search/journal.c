@@ -7,7 +7,6 @@
 #include "util/bug.h"
 #include "util/clock.h"
 #include "util/file.h"
-#include "util/memory.h"
 
 enum { DISK_TRIES = 10 };
 #define DISK_WAIT 1.0 /* seconds between tries */

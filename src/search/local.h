@@ -17,7 +17,7 @@
 enum epoch_answer { EPOCH_GOES_ON, EPOCH_WAITS, EPOCH_ENDS };
 
 struct trainer {
-    struct local *local;
+    struct local_evaluator *local;
     int slot;
     struct device device;
     int gpu; /* the device's number, while the backend is of one */
@@ -37,7 +37,7 @@ struct trainer {
     double seconds, rate_seconds;   /* of training and evaluation; sum of images/s over epochs */
 };
 
-struct local {
+struct local_evaluator {
     struct evaluator evaluator; /* the first member */
     const struct view *train, *validate;
     int count;

@@ -33,7 +33,7 @@ static bool must_wait(struct trainer *trainer)
 static bool proceed(void *context)
 {
     struct trainer *trainer = context;
-    struct local *local = trainer->local;
+    struct local_evaluator *local = trainer->local;
     if (must_wait(trainer)) {
         pthread_mutex_lock(&local->mutex);
         while (must_wait(trainer) && !is_cancelled(trainer))
@@ -198,7 +198,7 @@ static int check_memory(const struct trainer *trainer, double bytes, struct erro
 static enum training_outcome train_here(struct trainer *trainer, struct weights *weights, struct evaluation *result,
                                         struct error *error)
 {
-    const struct local *local = trainer->local;
+    const struct local_evaluator *local = trainer->local;
     const struct training *training = &trainer->trial->training;
     if (!training->epochs) { /* a start network with the weights of another session */
         double began = clock_monotonic();

@@ -122,7 +122,7 @@ static void trial_training(const struct trials *trials, struct trial *trial)
 /* The number of the attempt that starts now.  One that was cancelled is begun again under its own number. */
 static int64_t attempt_number(const struct session_node *node)
 {
-    bool failed = node->failure && node->failure_reason != FAILURE_CANCELLED;
+    bool failed = node->failure && node->failure_reason.value != FAILURE_CANCELLED;
     return node->attempts + (failed || !node->attempts);
 }
 

@@ -261,7 +261,7 @@ static void grow_above_what_trains(void **state)
     model_done(&model);
     open_model(&model, MODE_LIVE, 14); /* the start network is in training */
     assert_null(overlay_widen(&model, 1));
-    assert_non_null(strstr(model.message, "n1 is not trained yet"));
+    assert_non_null(strstr(model.message, "neither n1 nor any network above it is trained yet"));
     model_done(&model);
     canvas_done(&canvas);
     text_done(&text);

@@ -24,8 +24,8 @@ enum part_kind {
     PART_ADD     /* the layer's input plus what the part before it made, which has the same shape */
 };
 
-/* A layer has up to so many weights with the BN behind them; a BN without a weight before it has its own.  Parts that
-   share one set of values name one weights_part. */
+/* The weights of a layer, in the order in which they lie (weights.h).  A convolution or linear part and the BN behind
+   it share one; a BN with no weight before it has one of its own. */
 enum weights_part { WEIGHTS_NORM, WEIGHTS_BOTTLENECK, WEIGHTS_MAIN, WEIGHTS_PARTS };
 
 /* "dense1.norm", "dense1.bottleneck"; "dense1" of WEIGHTS_MAIN. */
@@ -40,7 +40,7 @@ struct part {
     int kernel, stride;        /* convolutions and pools */
     enum weights_part weights; /* convolutions, linear parts and BN */
     bool bias;                 /* linear parts */
-    enum part_dropout dropout; /* which of the options for dropout acts on its output */
+    enum part_dropout dropout; /* the option whose dropout acts on its output */
 };
 
 enum { LAYER_PARTS_MAX = 6 };

@@ -11,8 +11,7 @@
 /* Widening, and deepening after a dense layer. */
 void morph_widen(const struct weights *parent, const struct action *action, const struct morph_options *options,
                  struct random_stream *stream, struct weights *child);
-/* Deepening after a convolution or an FC layer. */
-/* -1 when `measure` failed or what it measured is no statistic. */
+/* Deepening after a convolution or an FC layer.  Fails when `measure` fails or measures what is no statistic. */
 int morph_deepen(const struct weights *parent, int layer, const struct morph_options *options,
                  const struct morph_measure *measure, struct random_stream *stream, struct weights *child,
                  struct error *error);

@@ -9,9 +9,9 @@
  * What is needed for part of a walk only (buffers in inference, the gradients of buffers in training) lies in slots:
  * each takes the next that is free when it is first written, until the last operation that touches it has run, and
  * is as large as the largest that it ever holds.  A chain of layers needs two.  Scratch is as large as the largest
- * need.  An operation that should add to an input gradient and can't writes the addend, which OP_ADD adds.  Each piece
- * starts on a 64-byte line.  Only the velocity starts as zero: a backend writes the whole of
- * what it is asked for, borders included, before anyone reads it.
+ * need.  An operation that can't add to an input gradient that is there writes the addend, and OP_ADD adds it.  Each
+ * piece starts on a 64-byte line.  Only the velocity starts as zero: a backend writes the whole of what it is asked
+ * for, borders included, before anyone reads it.
  *
  * A network that a team shares has a larger scratch of its own, for all members.
  *

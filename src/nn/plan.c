@@ -229,7 +229,7 @@ static bool can_add(const struct op *op)
     return op->kind == OP_ADD || (op->kind == OP_BN_RELU && op->pool == POOL_NONE);
 }
 
-/* The channels of a buffer's gradient that have been written: all before this one. */
+/* `written`, by buffer: the channels of its gradient that a later operation has written, from the first on. */
 static void set_adding(const struct plan *plan, struct op *op, int input, int *written)
 {
     const struct tensor *tensor = &plan->tensors[op->inputs[input]];

@@ -53,14 +53,13 @@ struct op {
                             weights */
     enum pool_kind pool; /* OP_CONV_BN_RELU, OP_BN_RELU, OP_POOL */
     int pool_size, pool_stride;
-    int pool_layer; /* the layer that the pool is of */
-    float drop;     /* OP_DROPOUT */
-    /* One for each input. */
-    bool needs_input_gradient[2]; /* something is trained that the input depends on */
-    bool adds_input_gradient[2];  /* backward adds to the gradient that a later reader of the buffer has written;
-                                     OP_ADD, and OP_BN_RELU without a pool */
-    bool sums_input_gradient; /* the same for any other operation: it writes a gradient of its own for inputs[0], and
-                                 the network adds that */
+    int pool_layer;               /* the layer that the pool is of */
+    float drop;                   /* OP_DROPOUT */
+    bool needs_input_gradient[2]; /* for each input: it depends on something that is trained */
+    bool adds_input_gradient[2];  /* for each input: backward adds to the gradient that a later reader of the buffer
+                                     has written; OP_ADD, and OP_BN_RELU without a pool */
+    bool sums_input_gradient;     /* of any other operation: a later reader of inputs[0] has written its gradient;
+                                     the network adds what this one writes */
     struct weights_layer weights; /* offsets into the flat buffer */
 };
 

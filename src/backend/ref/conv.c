@@ -118,14 +118,14 @@ static void input_gradient(const struct op_run *run, const float *gradient)
                     *dx++ = (float)gather(&g, gradient, weights, input, y, x);
 }
 
-/* BN, ReLU and the pool of what lies in `kept.linear`. */
-static void norm_forward(const struct op_run *run, struct ref_saved kept)
+/* BN, ReLU and the pool of what lies in `saved.linear`. */
+static void norm_forward(const struct op_run *run, struct ref_saved saved)
 {
     const struct op *op = run->op;
     struct ref_maps maps = ref_maps_of(op, run->count);
     float *activation = op->pool ? (float *)run->scratch + 2 * op->channels + ref_maps_size(maps) : run->y;
-    ref_norm_statistics(run, kept.linear, kept.mean, kept.inverse_std);
-    ref_norm_apply(run, kept.linear, kept.mean, kept.inverse_std, activation);
+    ref_norm_statistics(run, saved.linear, saved.mean, saved.inverse_std);
+    ref_norm_apply(run, saved.linear, saved.mean, saved.inverse_std, activation);
     if (op->pool)
         ref_pool_forward(op, run->count * op->channels, op->height, op->width, activation, run->y);
 }
@@ -146,19 +146,19 @@ static float *norm_backward(const struct op_run *run, struct ref_saved saved)
 }
 
 /* In inference nothing is saved: the statistics and the maps lie in scratch, as `saved` would have them. */
-static struct ref_saved kept_of(const struct op_run *run)
+static struct ref_saved find_saved(const struct op_run *run)
 {
     return ref_saved_of(run->op, run->training ? run->saved : run->scratch);
 }
 
-void ref_conv_forward(const struct op_run *run)
+void ref_conv_bn_relu_forward(const struct op_run *run)
 {
-    struct ref_saved kept = kept_of(run);
-    linear_forward(run, kept.linear);
-    norm_forward(run, kept);
+    struct ref_saved saved = find_saved(run);
+    linear_forward(run, saved.linear);
+    norm_forward(run, saved);
 }
 
-void ref_conv_backward(const struct op_run *run)
+void ref_conv_bn_relu_backward(const struct op_run *run)
 {
     const float *gradient = norm_backward(run, ref_saved_of(run->op, run->saved));
     weight_gradient(run, gradient);
@@ -166,26 +166,26 @@ void ref_conv_backward(const struct op_run *run)
         input_gradient(run, gradient);
 }
 
-void ref_conv_alone_forward(const struct op_run *run)
+void ref_conv_forward(const struct op_run *run)
 {
     linear_forward(run, run->y);
 }
 
-void ref_conv_alone_backward(const struct op_run *run)
+void ref_conv_backward(const struct op_run *run)
 {
     weight_gradient(run, run->dy);
     if (run->dx)
         input_gradient(run, run->dy);
 }
 
-void ref_norm_forward(const struct op_run *run)
+void ref_bn_relu_forward(const struct op_run *run)
 {
-    struct ref_saved kept = kept_of(run);
-    memcpy(kept.linear, run->x, ref_maps_size(ref_maps_of(run->op, run->count)) * sizeof *kept.linear);
-    norm_forward(run, kept);
+    struct ref_saved saved = find_saved(run);
+    memcpy(saved.linear, run->x, ref_maps_size(ref_maps_of(run->op, run->count)) * sizeof *saved.linear);
+    norm_forward(run, saved);
 }
 
-void ref_norm_backward(const struct op_run *run)
+void ref_bn_relu_backward(const struct op_run *run)
 {
     const float *gradient = norm_backward(run, ref_saved_of(run->op, run->saved));
     if (run->dx)

@@ -48,15 +48,15 @@ static void linear_backward(const struct op_run *run, const float *gradient)
         }
 }
 
-void ref_fc_forward(const struct op_run *run)
+void ref_fc_bn_relu_forward(const struct op_run *run)
 {
-    struct ref_saved kept = ref_saved_of(run->op, run->training ? run->saved : run->scratch);
-    linear_forward(run, NULL, kept.linear);
-    ref_norm_statistics(run, kept.linear, kept.mean, kept.inverse_std);
-    ref_norm_apply(run, kept.linear, kept.mean, kept.inverse_std, run->y);
+    struct ref_saved saved = ref_saved_of(run->op, run->training ? run->saved : run->scratch);
+    linear_forward(run, NULL, saved.linear);
+    ref_norm_statistics(run, saved.linear, saved.mean, saved.inverse_std);
+    ref_norm_apply(run, saved.linear, saved.mean, saved.inverse_std, run->y);
 }
 
-void ref_fc_backward(const struct op_run *run)
+void ref_fc_bn_relu_backward(const struct op_run *run)
 {
     float *gradient = run->scratch;
     memcpy(gradient, run->dy, ref_maps_size(ref_maps_of(run->op, run->count)) * sizeof *gradient);

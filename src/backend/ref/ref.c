@@ -233,13 +233,13 @@ static void update(void *context, const struct sgd *sgd, int64_t count, float *v
 
 /* By kind: forward and backward of tensors by themselves. */
 static void (*const plain_functions[OP_KINDS][2])(const struct op_run *run) = {
-    [OP_CONV_BN_RELU] = {ref_conv_forward, ref_conv_backward},
-    [OP_FC_BN_RELU] = {ref_fc_forward, ref_fc_backward},
+    [OP_CONV_BN_RELU] = {ref_conv_bn_relu_forward, ref_conv_bn_relu_backward},
+    [OP_FC_BN_RELU] = {ref_fc_bn_relu_forward, ref_fc_bn_relu_backward},
     [OP_POOL] = {pool_forward, pool_backward},
     [OP_DROPOUT] = {dropout_forward, dropout_backward},
     [OP_CLASSIFIER] = {ref_classifier_forward, ref_classifier_backward},
-    [OP_BN_RELU] = {ref_norm_forward, ref_norm_backward},
-    [OP_CONV] = {ref_conv_alone_forward, ref_conv_alone_backward},
+    [OP_BN_RELU] = {ref_bn_relu_forward, ref_bn_relu_backward},
+    [OP_CONV] = {ref_conv_forward, ref_conv_backward},
     [OP_ADD] = {add_forward, add_backward},
 };
 

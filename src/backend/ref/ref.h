@@ -43,14 +43,14 @@ void ref_pool_forward(const struct op *op, int planes, int height, int width, co
 void ref_pool_backward(const struct op *op, int planes, int height, int width, const float *x, const float *dy,
                        float *dx);
 
-void ref_norm_forward(const struct op_run *run);
-void ref_norm_backward(const struct op_run *run);
-void ref_conv_alone_forward(const struct op_run *run);
-void ref_conv_alone_backward(const struct op_run *run);
+void ref_bn_relu_forward(const struct op_run *run);
+void ref_bn_relu_backward(const struct op_run *run);
 void ref_conv_forward(const struct op_run *run);
 void ref_conv_backward(const struct op_run *run);
-void ref_fc_forward(const struct op_run *run);
-void ref_fc_backward(const struct op_run *run);
+void ref_conv_bn_relu_forward(const struct op_run *run);
+void ref_conv_bn_relu_backward(const struct op_run *run);
+void ref_fc_bn_relu_forward(const struct op_run *run);
+void ref_fc_bn_relu_backward(const struct op_run *run);
 void ref_classifier_forward(const struct op_run *run);
 void ref_classifier_backward(const struct op_run *run);
 

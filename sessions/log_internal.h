@@ -36,13 +36,13 @@ int log_salvage(const void *bytes, size_t length, struct session_state *state, s
 
 /* When `event` can't follow `state` because events before it are lost: make the next event that takes the place of a
    lost one (event_done it).  False: there is none, and `event` is lost too. */
-bool bridge_before(const struct session_state *state, const struct event *event, struct event *bridge);
+bool placeholder_before(const struct session_state *state, const struct event *event, struct event *placeholder);
 /* For an event that refers to a lost network: remove the reference (`*changed`), or -1 when the event is nothing
    without it. */
-int bridge_orphan(const struct session_state *state, struct event *event, bool *changed, struct error *error);
-/* The event that must follow the bridge `before` at once, if any: a lost network is pruned. */
-bool bridge_after(const struct event *before, struct event *bridge);
+int placeholder_detach(const struct session_state *state, struct event *event, bool *changed, struct error *error);
+/* The event that must follow the placeholder `before` at once, if any: a lost network is pruned. */
+bool placeholder_after(const struct event *before, struct event *placeholder);
 /* After the last event: the next event that must follow it, or false. */
-bool bridge_end(const struct session_state *state, struct event *bridge);
+bool placeholder_end(const struct session_state *state, struct event *placeholder);
 
 #endif

@@ -3,7 +3,7 @@
  *
  * Good frames are decoded, renumbered and folded, so that the new log gives the walk's state.  Damaged bytes are
  * skipped up to the next good frame.  An event that can't follow gets events in the place of the lost ones before it
- * (bridge.c), or is left out.  Pure: fsck.c reads and writes the files.
+ * (placeholder.c), or is left out.  Pure: fsck.c reads and writes the files.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -51,41 +51,41 @@ static void keep_payload(struct walk *walk, const void *payload, size_t length, 
     walk->number = number;
 }
 
-static void keep_bridge(struct walk *walk, const struct event *bridge)
+static void keep_placeholder(struct walk *walk, const struct event *placeholder)
 {
-    keep_event(walk, bridge);
-    text_add(walk->findings, LOG_FILE ": event %lld (%s) stands in for a lost one\n", (long long)bridge->number,
-             event_kind_name(bridge->kind));
+    keep_event(walk, placeholder);
+    text_add(walk->findings, LOG_FILE ": event %lld (%s) stands in for a lost one\n", (long long)placeholder->number,
+             event_kind_name(placeholder->kind));
 }
 
-static bool apply_bridge(struct walk *walk, struct event *bridge)
+static bool apply_placeholder(struct walk *walk, struct event *placeholder)
 {
     struct event after;
-    bridge->number = walk->number + 1;
-    bool applied = !session_apply(walk->state, bridge, NULL);
+    placeholder->number = walk->number + 1;
+    bool applied = !session_apply(walk->state, placeholder, NULL);
     if (applied)
-        keep_bridge(walk, bridge);
-    if (applied && bridge_after(bridge, &after))
-        applied = apply_bridge(walk, &after);
-    event_done(bridge);
+        keep_placeholder(walk, placeholder);
+    if (applied && placeholder_after(placeholder, &after))
+        applied = apply_placeholder(walk, &after);
+    event_done(placeholder);
     return applied;
 }
 
-/* Fold the event with its new number, after the bridges that it needs.  `*changed`: a reference to a lost network was
-   removed. */
+/* Fold the event with its new number, after the placeholders that it needs.  `*changed`: a reference to a lost network
+   was removed. */
 static int fold(struct walk *walk, struct event *event, bool *changed, struct error *error)
 {
     bool durable = event_is_durable(event->kind), cut;
-    struct event bridge;
+    struct event placeholder;
     *changed = false;
     for (;;) {
         event->number = walk->number + durable;
-        if (bridge_orphan(walk->state, event, &cut, error))
+        if (placeholder_detach(walk->state, event, &cut, error))
             return -1;
         *changed = *changed || cut;
         if (!session_apply(walk->state, event, error))
             return 0;
-        if (!bridge_before(walk->state, event, &bridge) || !apply_bridge(walk, &bridge))
+        if (!placeholder_before(walk->state, event, &placeholder) || !apply_placeholder(walk, &placeholder))
             return -1;
     }
 }
@@ -180,8 +180,9 @@ static void walk_frames(struct walk *walk)
         }
         walk->offset += FRAME_HEADER + payload;
     }
-    struct event bridge;
-    while (walk->report->frames_bad && bridge_end(walk->state, &bridge) && apply_bridge(walk, &bridge))
+    struct event placeholder;
+    while (walk->report->frames_bad && placeholder_end(walk->state, &placeholder) &&
+           apply_placeholder(walk, &placeholder))
         continue;
 }
 

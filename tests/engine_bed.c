@@ -56,7 +56,7 @@ struct session_state *bed_run(const char *folder, const char *name, const struct
                               const struct script *script)
 {
     char *path = bed_path(folder, name);
-    struct engine_data data = scripted_data();
+    struct search_data data = scripted_data();
     struct evaluator *evaluator = scripted_evaluator_new(script);
     struct engine *engine;
     struct error error;
@@ -70,7 +70,7 @@ struct session_state *bed_run(const char *folder, const char *name, const struct
 struct session_state *bed_resume(const char *folder, const char *name, const struct script *script)
 {
     char *path = bed_path(folder, name);
-    struct engine_data data = scripted_data();
+    struct search_data data = scripted_data();
     struct evaluator *evaluator = scripted_evaluator_new(script);
     struct engine *engine;
     struct error error, warning = {.text = ""};

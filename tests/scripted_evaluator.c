@@ -45,9 +45,9 @@ int64_t scripted_results(void)
     return results;
 }
 
-struct engine_data scripted_data(void)
+struct search_data scripted_data(void)
 {
-    return (struct engine_data){
+    return (struct search_data){
         .input = {1, 16, 16}, .classes = 10, .train_images = 100, .validation_images = 50, .hash = {1, 2}};
 }
 
@@ -90,7 +90,7 @@ static void check_trial(const struct trial *trial)
     if (safetensors_read(trial->parent_weights, &trial->parent_hash, &weights, &error))
         BUG(error.text);
     ASSERT(arch_equal(&weights->arch, &trial->parent_arch));
-    ASSERT(proposal_apply(&trial->parent_arch, &trial->proposal, &child, &error) == 0);
+    CHECK(proposal_apply(&trial->parent_arch, &trial->proposal, &child, &error) == 0);
     ASSERT(arch_equal(&child, &trial->arch));
     weights_free(weights);
 }
@@ -107,7 +107,7 @@ static void report_last(struct scripted *scripted, struct scripted_slot *slot, s
 {
     const struct script *script = &scripted->script;
     const struct trial *trial = &slot->trial;
-    struct engine_data data = scripted_data();
+    struct search_data data = scripted_data();
     int epochs = trial->training.epochs;
     enum scripted_fate fate = script->fate ? script->fate(script->context, trial) : FATE_RESULT;
     if (slot->cancelled)

@@ -34,7 +34,7 @@ double scripted_accuracy(const struct arch *arch, struct shape input);
 /* After an epoch of its training: rises to scripted_accuracy, with some noise on the way. */
 double scripted_curve(const struct arch *arch, struct shape input, int epoch, int epochs);
 /* What a scripted search says of its data: 1×16×16 of 10 classes. */
-struct engine_data scripted_data(void);
+struct search_data scripted_data(void);
 
 /* A new empty folder for a test, in $TMPDIR, /dev/shm or /tmp; the caller's to free() after scratch_remove(). */
 char *scratch_new(void);

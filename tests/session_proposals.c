@@ -41,7 +41,7 @@ static bool draw_actions(struct play *play, struct arch *arch, struct event_text
         event_reals_add(probabilities, play_uniform(play));
         text_done(&text);
         struct arch wider;
-        ASSERT(!action_apply(arch, &action, &wider, NULL));
+        CHECK(!action_apply(arch, &action, &wider, NULL));
         *arch = wider;
     }
     int layer = (int)play_below(play, arch->layer_count);
@@ -57,7 +57,7 @@ static bool draw_actions(struct play *play, struct arch *arch, struct event_text
         event_reals_add(probabilities, play_uniform(play));
         text_done(&text);
         struct arch deeper;
-        ASSERT(!action_apply(arch, &action, &deeper, NULL));
+        CHECK(!action_apply(arch, &action, &deeper, NULL));
         *arch = deeper;
     }
     return actions->count > 0;

@@ -80,12 +80,12 @@ static struct session_state *perform(struct play *play, const struct search_opti
                                      const struct script *script, const struct cue *cues)
 {
     char *folder = scratch_new(), *path = bed_path(folder, "a");
-    struct engine_data data = scripted_data();
+    struct search_data data = scripted_data();
     struct evaluator *evaluator = scripted_evaluator_new(script);
     struct error error, warning;
     *play = (struct play){.cues = cues};
     assert_int_equal(engine_create(options, path, &data, evaluator, &play->engine, &error), 0);
-    engine_add_sink(play->engine, (struct engine_sink){play_event, play});
+    engine_add_sink(play->engine, (struct event_sink){play_event, play});
     assert_int_equal(engine_run(play->engine, &error), 0);
     engine_free(play->engine);
     evaluator->kind->free(evaluator);

@@ -62,7 +62,7 @@ static void test_budget_of_seconds(void **state)
     assert_string_equal(session->nodes[0]->failure, "cancelled: it goes back to the queue");
     session_state_free(session);
 
-    struct engine_data data = scripted_data();
+    struct search_data data = scripted_data();
     struct evaluator *evaluator = scripted_evaluator_new(&(struct script){.slots = 1});
     struct engine *engine;
     struct error error, warning;
@@ -183,7 +183,7 @@ static void test_limits(void **state)
 
     /* Not even the start fits. */
     options.limit_parameters = 10;
-    struct engine_data data = scripted_data();
+    struct search_data data = scripted_data();
     struct evaluator *evaluator = scripted_evaluator_new(&(struct script){.slots = 1});
     struct engine *engine;
     struct error error;
@@ -220,12 +220,12 @@ static struct recorder *record_search(const struct search_options *options, cons
 {
     struct recorder *recorder = calloc(1, sizeof *recorder);
     char *folder = scratch_new(), *path = bed_path(folder, "a");
-    struct engine_data data = scripted_data();
+    struct search_data data = scripted_data();
     struct evaluator *evaluator = scripted_evaluator_new(script);
     struct engine *engine;
     struct error error;
     assert_int_equal(engine_create(options, path, &data, evaluator, &engine, &error), 0);
-    engine_add_sink(engine, (struct engine_sink){record, recorder});
+    engine_add_sink(engine, (struct event_sink){record, recorder});
     assert_int_equal(engine_run(engine, &error), 0);
     engine_free(engine);
     evaluator->kind->free(evaluator);
@@ -372,7 +372,8 @@ static void test_failures_in_episodes(void **state)
     for (int i = 0; i < 2; i++)
         learned += session->policies[i].facts.networks;
     for (int i = 0; i < session->proposal_count; i++)
-        usable += session->proposals[i]->facts.node && session->nodes[session->proposals[i]->facts.node - 1]->status == NODE_DONE;
+        usable += session->proposals[i]->facts.node &&
+                  session->nodes[session->proposals[i]->facts.node - 1]->status == NODE_DONE;
     assert_true(session->failure_count > 0);
     assert_int_equal(learned, usable);
     session_state_free(session);
@@ -387,7 +388,7 @@ static void test_start_fails(void **state)
 {
     struct search_options options = bed_options();
     char *folder = scratch_new(), *path = bed_path(folder, "a");
-    struct engine_data data = scripted_data();
+    struct search_data data = scripted_data();
     struct evaluator *evaluator = scripted_evaluator_new(&(struct script){.slots = 2, .fate = fail_start});
     struct engine *engine;
     struct error error, warning;
@@ -505,7 +506,7 @@ static void test_manual(void **state)
 static void run_on_full_disk(const char *path, rlim_t limit)
 {
     struct search_options options = bed_options();
-    struct engine_data data = scripted_data();
+    struct search_data data = scripted_data();
     struct evaluator *evaluator = scripted_evaluator_new(&(struct script){.slots = 2});
     struct engine *engine;
     struct error error;

@@ -30,7 +30,7 @@ enum { KILLS = 50, GROWTH_MAX = 6000 /* bytes */, DELAY_MAX = 3000 /* microsecon
 /* Exit status 0: the search ended by its budget. */
 static void run_child(const char *path, bool fresh, const char *command)
 {
-    struct engine_data data = scripted_data();
+    struct search_data data = scripted_data();
     struct search_options options = bed_options();
     struct evaluator *evaluator = scripted_evaluator_new(&(struct script){.slots = 2, .seconds = 0.001});
     struct engine *engine;

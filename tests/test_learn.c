@@ -72,13 +72,13 @@ static struct session_state *watched(const struct search_options *options, const
                                      struct watch *watch)
 {
     char *folder = scratch_new(), *path = bed_path(folder, "a");
-    struct engine_data data = scripted_data();
+    struct search_data data = scripted_data();
     struct evaluator *evaluator = scripted_evaluator_new(script);
     struct engine *engine;
     struct error error;
     assert_int_equal(engine_create(options, path, &data, evaluator, &engine, &error), 0);
     *watch = (struct watch){.slots = script->slots, .networks = options->networks};
-    engine_add_sink(engine, (struct engine_sink){look, watch});
+    engine_add_sink(engine, (struct event_sink){look, watch});
     assert_int_equal(engine_run(engine, &error), 0);
     struct session_state *state = session_state_copy(engine_state(engine));
     engine_free(engine);
@@ -158,7 +158,7 @@ static void test_older_logs(void **state)
     assert_int_equal(system(text_string(&command)), 0);
     text_done(&command);
 
-    struct engine_data data = scripted_data();
+    struct search_data data = scripted_data();
     struct evaluator *evaluator = scripted_evaluator_new(&script);
     struct engine *engine;
     struct error warning;

@@ -256,7 +256,7 @@ static void shared_by_a_team(void **state)
 {
     const struct subject *subject = *state;
     const int cores[] = {-1, -1, -1, -1};
-    if (!subject->backend->images_a_member)
+    if (!subject->backend->images_per_member)
         skip();
     for (int count = 1; count <= (int)COUNT_OF(cores); count += 3) {
         struct helpers *helpers = helpers_new(cores, count, 1);
@@ -275,7 +275,14 @@ static void nan_passes(void **state)
 {
     const struct subject *subject = *state;
     const struct op_case cases[] = {
-        {.kind = OP_CONV_BN_RELU, .inputs = 3, .height = 5, .width = 5, .outputs = 4, .kernel = 3, .stride = 1, .count = 17},
+        {.kind = OP_CONV_BN_RELU,
+         .inputs = 3,
+         .height = 5,
+         .width = 5,
+         .outputs = 4,
+         .kernel = 3,
+         .stride = 1,
+         .count = 17},
         {.kind = OP_FC_BN_RELU, .inputs = 5, .height = 1, .width = 1, .outputs = 4, .count = 17},
         {.kind = OP_CLASSIFIER, .inputs = 5, .height = 1, .width = 1, .outputs = 4, .count = 17},
         {.kind = OP_BN_RELU, .inputs = 1, .height = 5, .width = 5, .count = 17},

@@ -243,7 +243,7 @@ static void test_cut_with_more_slots_than_parents(void **state)
 
 /* --- what a resume refuses --- */
 
-static void check_refusal(const char *folder, const char *name, const struct engine_data *data, const char *reason)
+static void check_refusal(const char *folder, const char *name, const struct search_data *data, const char *reason)
 {
     char *path = bed_path(folder, name);
     struct evaluator *evaluator = scripted_evaluator_new(&(struct script){.slots = 1});
@@ -263,7 +263,7 @@ static void test_refusals(void **state)
     int64_t offsets[EVENTS_MAX];
     session_state_free(bed_run(folder, "whole", &options, &(struct script){.slots = 1}));
     event_offsets(path, offsets);
-    struct engine_data data = scripted_data();
+    struct search_data data = scripted_data();
 
     cut(folder, "whole", "cut", offsets[0]);
     check_refusal(folder, "cut", &data, "has no events");
@@ -445,7 +445,7 @@ static void test_strange_logs(void **state)
         {damage_update, 12, "update 1 learns from 100 proposals, but an episode has 4"},
         {damage_end, 1, "its start network is pruned"},
     };
-    struct engine_data data = scripted_data();
+    struct search_data data = scripted_data();
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char *folder = scratch_new();
         struct search_options options = bed_options();
@@ -493,7 +493,7 @@ static void test_settings_are_kept(void **state)
 {
     char *folder = scratch_new(), *path = bed_path(folder, "a");
     struct search_options options = bed_options();
-    struct engine_data data = scripted_data();
+    struct search_data data = scripted_data();
     options.networks = 2;
     for (int process = 0; process < 2; process++) {
         struct evaluator *evaluator = scripted_evaluator_new(&(struct script){.slots = 1});
@@ -530,7 +530,7 @@ static void test_shown_once(void **state)
                                            {"budget networks 24", "rate 0.01"}};
     char *folder = scratch_new(), *path = bed_path(folder, "a");
     struct search_options options = bed_options();
-    struct engine_data data = scripted_data();
+    struct search_data data = scripted_data();
     struct session_state *session;
     struct error error, warning;
     int shown = 0;

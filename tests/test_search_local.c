@@ -23,7 +23,7 @@
 struct real {
     struct images images;
     struct view train, validate;
-    struct engine_data data;
+    struct search_data data;
 };
 
 static bool real_open(struct real *real, int train, int validate)
@@ -36,7 +36,7 @@ static bool real_open(struct real *real, int train, int validate)
         return false;
     }
     assert_int_equal(data_split(&real->images, validate, train, 1, &real->train, &real->validate, &error), 0);
-    real->data = (struct engine_data){.input = real->images.shape,
+    real->data = (struct search_data){.input = real->images.shape,
                                       .classes = real->images.classes,
                                       .train_images = real->train.count,
                                       .validation_images = real->validate.count,
@@ -107,7 +107,7 @@ static struct session_state *search(const char *path, const struct real *real, c
     else
         assert_int_equal(engine_resume(path, &real->data, evaluator, &engine, &warning, &error), 0);
     watcher->engine = engine;
-    engine_add_sink(engine, (struct engine_sink){watch, watcher});
+    engine_add_sink(engine, (struct event_sink){watch, watcher});
     assert_int_equal(engine_run(engine, &error), 0);
     engine_free(engine);
     evaluator->kind->free(evaluator);
@@ -195,8 +195,8 @@ static void test_pause_stop_resume(void **state)
     real_close(&real);
 }
 
-/* Networks that are stopped at a rung have the weights of that epoch's end, which score what its curve says; the trainer
-   waits for the judgement, so that it makes no difference when it comes.  A pause in between doesn't either. */
+/* Networks that are stopped at a rung have the weights of that epoch's end, which score what its curve says; the
+   trainer waits for the judgement, so that it makes no difference when it comes.  A pause in between doesn't either. */
 static void test_stops_at_rungs(void **state)
 {
     struct real real;
@@ -222,7 +222,7 @@ static void test_stops_at_rungs(void **state)
             assert_true((node->stopped != NULL) == (node->curve_count < 3));
             assert_true(node->accuracy == node->curve[node->curve_count - 1].validation_accuracy);
         }
-        assert_int_equal(epochs < 15, stopped > 0);
+        assert_int_equal(epochs<15, stopped> 0);
         assert_true(stopped > 0 || i == 2); /* of two trainers, chance says who comes to a rung first */
         assert_int_equal(watcher.epochs, 2 + epochs);
     }
@@ -378,12 +378,9 @@ static void test_trains_dense(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_trains),
-        cmocka_unit_test(test_pause_stop_resume),
-        cmocka_unit_test(test_stops_at_rungs),
-        cmocka_unit_test(test_failures),
-        cmocka_unit_test(test_cancels_all),
-        cmocka_unit_test(test_trains_dense),
+        cmocka_unit_test(test_trains),         cmocka_unit_test(test_pause_stop_resume),
+        cmocka_unit_test(test_stops_at_rungs), cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_cancels_all),    cmocka_unit_test(test_trains_dense),
     };
     return cmocka_run_group_tests_name("search on this machine", tests, NULL, NULL);
 }

@@ -120,7 +120,7 @@ static void test_random_flops_matches(void **state)
     char *gone = bed_path(folder, "gone");
     assert_int_equal(rename(path, gone), 0);
     char *half_path = bed_path(folder, "half");
-    struct engine_data data = scripted_data();
+    struct search_data data = scripted_data();
     struct evaluator *evaluator = scripted_evaluator_new(&one_slot);
     struct engine *engine;
     struct error error, warning;
@@ -147,7 +147,7 @@ static void test_match_messages(void **state)
 {
     char *folder = scratch_new(), *path = bed_path(folder, "a"), *unused = bed_path(folder, "b");
     struct search_options options = bed_options();
-    struct engine_data data = scripted_data();
+    struct search_data data = scripted_data();
     struct evaluator *evaluator = scripted_evaluator_new(&one_slot);
     struct engine *engine;
     struct error error;
@@ -188,7 +188,7 @@ static void test_lost_weights(void **state)
     text_done(&file);
     session_state_free(session);
 
-    struct engine_data data = scripted_data();
+    struct search_data data = scripted_data();
     struct evaluator *evaluator = scripted_evaluator_new(&one_slot);
     struct engine *engine;
     struct error error, warning;

@@ -51,7 +51,7 @@ static void *run_engine(void *context)
 static void search_open(struct search *search, int64_t networks)
 {
     struct error error;
-    struct engine_data data = scripted_data();
+    struct search_data data = scripted_data();
     struct search_options options = bed_options();
     options.networks = networks;
     *search = (struct search){.folder = scratch_new()};

@@ -29,7 +29,7 @@ static void test_start_of_session(void **state)
     session_state_free(first);
     session_state_free(second);
 
-    struct engine_data data = scripted_data();
+    struct search_data data = scripted_data();
     struct evaluator *evaluator = scripted_evaluator_new(&(struct script){.slots = 1});
     struct engine *engine;
     struct error error;
@@ -52,7 +52,7 @@ static void test_start_of_session(void **state)
 /* Run a session that is there, or a new one, with a word for the engine first. */
 static void run_with(const char *path, const struct search_options *options, const char *words)
 {
-    struct engine_data data = scripted_data();
+    struct search_data data = scripted_data();
     struct evaluator *evaluator = scripted_evaluator_new(&(struct script){.slots = 1});
     struct engine *engine;
     struct error error, warning;

@@ -249,7 +249,7 @@ static void test_a_persons_network_goes_on(void **state)
     struct search_options options = stopping_options(40);
     strcpy(options.rungs, "2,5");
     session_state_free(bed_run(folder, "a", &options, &one_slot));
-    struct engine_data data = scripted_data();
+    struct search_data data = scripted_data();
     struct evaluator *evaluator = scripted_evaluator_new(&one_slot);
     struct engine *engine;
     struct error error, warning;

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "tui/node.h"
-#include "tui/strip.h"
+#include "tui/layer_chart.h"
 #include "tui/view.h"
 #include "util/bug.h"
 
@@ -64,23 +64,23 @@ static int draw_facts(const struct model *model, const struct session_node *node
 
 /* --- layers --- */
 
-static void draw_layer(const struct strip *strip, int layer, int largest, struct canvas *canvas, struct area area,
+static void draw_layer(const struct layer_chart *chart, int layer, int largest, struct canvas *canvas, struct area area,
                        int y)
 {
-    const struct layer *at = &strip->arch.layers[layer];
-    const struct shape *shape = &strip->shapes[layer];
-    enum style style = strip->change[layer] ? strip_style(strip->change[layer]) : STYLE_NORMAL;
+    const struct layer *at = &chart->arch.layers[layer];
+    const struct shape *shape = &chart->shapes[layer];
+    enum style style = chart->change[layer] ? layer_change_style(chart->change[layer]) : STYLE_NORMAL;
     char name[LAYER_NAME_MAX], kernel[24] = "", map[32] = "", was[32] = "";
-    layer_name(&strip->arch, layer, name);
+    layer_name(&chart->arch, layer, name);
     if (at->kernel)
         snprintf(kernel, sizeof kernel, "%d×%d%s", at->kernel, at->kernel, at->stride > 1 ? "/" : "");
     if (at->kernel && at->stride > 1)
         snprintf(kernel + strlen(kernel), sizeof kernel - strlen(kernel), "%d", at->stride);
     if (!layer_is_flat(at))
         snprintf(map, sizeof map, "%d×%d", shape->height, shape->width);
-    if (strip->change[layer] == STRIP_WIDER)
-        snprintf(was, sizeof was, "was %d", strip->before[layer]);
-    else if (strip->change[layer] == STRIP_NEW)
+    if (chart->change[layer] == LAYER_CHANGE_WIDER)
+        snprintf(was, sizeof was, "was %d", chart->before[layer]);
+    else if (chart->change[layer] == LAYER_CHANGE_NEW)
         snprintf(was, sizeof was, "new");
     canvas_text(canvas, area, 2, y, style, "%s", name);
     canvas_text(canvas, area, 14, y, STYLE_DIM, "%s", kernel);
@@ -97,16 +97,16 @@ static void draw_layer(const struct strip *strip, int layer, int largest, struct
     int eighths = (int)lround(share * width * 8);
     for (int x = 0; x * 8 < eighths; x++)
         canvas_glyph(canvas, bar, x, y, eighths - 8 * x >= 8 ? L'█' : (uint32_t)(L'▏' - (eighths - 8 * x - 1)),
-                     strip_style(strip->change[layer]));
+                     layer_change_style(chart->change[layer]));
     canvas_text(canvas, area, 32 + (eighths + 7) / 8 + 1, y, style, "%s", was);
 }
 
 /* The distance from a layer to the nearest one that changed; to the first layer when none did. */
-static int distance_to_change(const struct strip *strip, int layer)
+static int distance_to_change(const struct layer_chart *chart, int layer)
 {
     int distance = ARCH_LAYERS_MAX + layer;
-    for (int i = 0; i < strip->arch.layer_count; i++)
-        if (strip->change[i]) {
+    for (int i = 0; i < chart->arch.layer_count; i++)
+        if (chart->change[i]) {
             int apart = i < layer ? layer - i : i - layer;
             distance = apart < distance ? apart : distance;
         }
@@ -114,20 +114,20 @@ static int distance_to_change(const struct strip *strip, int layer)
 }
 
 /* Within `distance` of a change, or the only layer between two that are: the line for a gap would not be shorter. */
-static bool is_shown(const struct strip *strip, int layer, int distance)
+static bool is_shown(const struct layer_chart *chart, int layer, int distance)
 {
-    bool before = layer == 0 || distance_to_change(strip, layer - 1) <= distance;
-    bool after = layer == strip->arch.layer_count - 1 || distance_to_change(strip, layer + 1) <= distance;
-    return distance_to_change(strip, layer) <= distance || (before && after);
+    bool before = layer == 0 || distance_to_change(chart, layer - 1) <= distance;
+    bool after = layer == chart->arch.layer_count - 1 || distance_to_change(chart, layer + 1) <= distance;
+    return distance_to_change(chart, layer) <= distance || (before && after);
 }
 
 /* Lines that the shown layers take, with one for each gap between them. */
-static int lines_within(const struct strip *strip, int distance)
+static int lines_within(const struct layer_chart *chart, int distance)
 {
     int lines = 0;
     bool gap = false;
-    for (int i = 0; i < strip->arch.layer_count; i++) {
-        bool shown = is_shown(strip, i, distance);
+    for (int i = 0; i < chart->arch.layer_count; i++) {
+        bool shown = is_shown(chart, i, distance);
         lines += shown || !gap;
         gap = !shown;
     }
@@ -135,23 +135,23 @@ static int lines_within(const struct strip *strip, int distance)
 }
 
 /* All layers if they fit, otherwise those around the changes. */
-static int draw_layers(const struct strip *strip, struct canvas *canvas, struct area area, int y, int end)
+static int draw_layers(const struct layer_chart *chart, struct canvas *canvas, struct area area, int y, int end)
 {
-    int largest = 1, count = strip->arch.layer_count, distance = 2 * ARCH_LAYERS_MAX, skipped = 0;
-    if (!strip->readable)
+    int largest = 1, count = chart->arch.layer_count, distance = 2 * ARCH_LAYERS_MAX, skipped = 0;
+    if (!chart->readable)
         return y;
-    while (distance > 0 && lines_within(strip, distance) > end - y)
+    while (distance > 0 && lines_within(chart, distance) > end - y)
         distance--;
     for (int i = 0; i < count; i++)
-        largest = strip->arch.layers[i].units > largest ? strip->arch.layers[i].units : largest;
+        largest = chart->arch.layers[i].units > largest ? chart->arch.layers[i].units : largest;
     for (int i = 0; i <= count && y < end; i++) {
-        bool shown = i < count && is_shown(strip, i, distance);
+        bool shown = i < count && is_shown(chart, i, distance);
         if (skipped && (shown || i == count)) {
             canvas_text(canvas, area, 2, y++, STYLE_DIM, "… %d layers", skipped);
             skipped = 0;
         }
         if (shown && y < end)
-            draw_layer(strip, i, largest, canvas, area, y++);
+            draw_layer(chart, i, largest, canvas, area, y++);
         skipped += !shown;
     }
     return y;
@@ -222,16 +222,16 @@ static int draw_comparison(const struct session_node *node, const struct session
 static void draw_one(const struct model *model, const struct session_node *node, const struct session_node *other,
                      struct canvas *canvas, struct area area)
 {
-    struct strip strip;
-    strip_read(model, node, &strip);
+    struct layer_chart chart;
+    layer_chart_read(model, node, &chart);
     int y = draw_facts(model, node, canvas, area, 0);
     if (other)
         y = draw_comparison(node, other, canvas, area, y);
-    int left = area.height - y - 2, layers = strip.readable ? strip.arch.layer_count : 0;
+    int left = area.height - y - 2, layers = chart.readable ? chart.arch.layer_count : 0;
     int lineage = left - layers - 2 >= 4 ? left - layers - 2 : 4;
     lineage = lineage > 8 ? 8 : lineage;
     y = heading(canvas, area, y + (area.height > 30), "Layers");
-    y = draw_layers(&strip, canvas, area, y,
+    y = draw_layers(&chart, canvas, area, y,
                     area.height - lineage - 1 > y + 3 ? area.height - lineage - 1 : area.height);
     y = heading(canvas, area, y, "Lineage");
     draw_lineage(model, node, canvas, area, y, y + lineage);
@@ -271,15 +271,15 @@ static int ancestors(const struct model *model, const struct session_node *node)
 static int draw_page(const struct model *model, const struct session_node *node, bool unicode, int width,
                      struct canvas *page)
 {
-    struct strip strip;
-    strip_read(model, node, &strip);
+    struct layer_chart chart;
+    layer_chart_read(model, node, &chart);
     int lineage = ancestors(model, node);
     canvas_init(page, page_width(width),
-                PAGE_FACTS + (strip.readable ? strip.arch.layer_count : 0) + lineage + node->curve_count, unicode);
+                PAGE_FACTS + (chart.readable ? chart.arch.layer_count : 0) + lineage + node->curve_count, unicode);
     struct area area = canvas_area(page);
     int y = draw_facts(model, node, page, area, 0);
     y = heading(page, area, y, "Layers");
-    y = draw_layers(&strip, page, area, y, area.height);
+    y = draw_layers(&chart, page, area, y, area.height);
     y = heading(page, area, y, "Lineage");
     y = draw_lineage(model, node, page, area, y, y + lineage);
     if (is_wide(width))

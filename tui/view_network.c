@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "tui/node.h"
-#include "tui/strip.h"
+#include "tui/layer_chart.h"
 #include "tui/view.h"
 
 static void draw_status(const struct model *model, const struct session_node *node, struct canvas *canvas,
@@ -107,7 +107,7 @@ static void draw_last_epoch(const struct session_node *node, struct canvas *canv
 static void draw_network(const struct model *model, struct canvas *canvas, struct area inside)
 {
     const struct session_node *node = session_node(model->state, model->selected);
-    struct strip strip;
+    struct layer_chart chart;
     if (!node) {
         canvas_text(canvas, inside, 0, 0, STYLE_DIM, "select a network in the tree");
         return;
@@ -116,15 +116,15 @@ static void draw_network(const struct model *model, struct canvas *canvas, struc
     draw_origin(model, node, canvas, area_part(inside, 0, 1, inside.width, 1));
     bool epoch = inside.height >= 5, note = inside.height >= 8 && node->note && *node->note;
     int below = 1 + epoch + note, y = inside.height - below;
-    strip_read(model, node, &strip);
+    layer_chart_read(model, node, &chart);
     int lines = inside.height - 2 - below;
     bool apart = lines > 3; /* a blank line above the picture */
     struct area picture = area_part(inside, 0, 2 + apart, inside.width, lines - apart);
-    if (picture.height == 1 && strip_write(&strip, canvas, picture))
+    if (picture.height == 1 && layer_chart_line(&chart, canvas, picture))
         y = 3;
     else
-        y = 2 + apart + strip_draw(&strip, canvas, picture, 6);
-    if (!strip.readable)
+        y = 2 + apart + layer_chart_draw(&chart, canvas, picture, 6);
+    if (!chart.readable)
         canvas_text(canvas, inside, 0, 2, STYLE_NORMAL, "%s", node->facts.arch);
     draw_numbers(node, canvas, area_part(inside, 0, y, inside.width, 1));
     if (epoch)

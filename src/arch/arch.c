@@ -171,7 +171,7 @@ static int64_t flops_of(const struct part *part)
 struct arch_cost arch_cost(const struct arch *arch, struct shape input)
 {
     struct shape shapes[ARCH_LAYERS_MAX];
-    ASSERT(arch_shapes(arch, input, shapes, NULL) == 0);
+    CHECK(arch_shapes(arch, input, shapes, NULL) == 0);
     struct arch_cost cost = {0};
     for (int i = 0; i < arch->layer_count; i++) {
         struct layer_parts parts;

@@ -45,7 +45,7 @@ static void place_part(const struct part *part, struct weights_layer *at, int64_
 void weights_layout_of(const struct arch *arch, struct shape input, struct weights_layout *layout)
 {
     struct shape shapes[ARCH_LAYERS_MAX];
-    ASSERT(arch_shapes(arch, input, shapes, NULL) == 0);
+    CHECK(arch_shapes(arch, input, shapes, NULL) == 0);
     memset(layout, 0, sizeof(*layout));
     int64_t end = 0;
     for (int part = 0; part < WEIGHTS_PARTS; part++)

@@ -32,7 +32,7 @@ static int read_node_weights(const struct session_node *node, struct cli_network
     struct error missing;
     if (!node->weights)
         return 0;
-    if (engine_weights_path(network->session, node, &path, &missing)) {
+    if (session_weights_path(network->session, node, &path, &missing)) {
         network->weights_missing = memory_copy_text(missing.text);
         return 0;
     }
@@ -68,7 +68,7 @@ static int open_session(const char *name, struct cli_network *network, struct er
     struct error warning = {{0}};
     int failed = session_find(name, &network->session, error) ||
                  session_load(network->session, &network->state, &warning, error) ||
-                 engine_options_of(network->state, &network->options, error);
+                 options_of_session(network->state, &network->options, error);
     cli_warn(&warning);
     if (failed)
         return -1;

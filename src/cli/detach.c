@@ -113,7 +113,7 @@ int detach_settle(struct engine *engine, const char *folder, struct error *error
     fflush(stdout);
     dup2(background.output, STDOUT_FILENO);
     background.folder = folder;
-    engine_add_sink(engine, (struct engine_sink){.event = on_event});
+    engine_add_sink(engine, (struct event_sink){.event = on_event});
     return 0;
 }
 

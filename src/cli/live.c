@@ -104,7 +104,7 @@ static void stop_engine(void *engine)
 
 static int start(struct live *live, struct error *error)
 {
-    engine_add_sink(live->engine, (struct engine_sink){on_event, live});
+    engine_add_sink(live->engine, (struct event_sink){on_event, live});
     if (!thread_start(&live->thread, engine_thread, live))
         return error_set(error, "the search: the system has no thread for it; end other programs, or raise ulimit -u");
     return 0;

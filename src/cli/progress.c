@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 #include "arch/lineage.h"
-#include "cli/bar.h"
 #include "cli/cli.h"
+#include "cli/progress_bar.h"
 #include "sessions/forecast.h"
 #include "tui/event_line.h"
 #include "util/memory.h"
@@ -83,7 +83,7 @@ static void progress_text(const struct progress *progress, struct text *text)
 static void clear_bar(const struct progress *progress)
 {
     if (progress->kind == PROGRESS_BAR)
-        bar_clear(progress->out);
+        progress_bar_clear(progress->out);
 }
 
 void progress_show(struct progress *progress)
@@ -91,7 +91,8 @@ void progress_show(struct progress *progress)
     struct text text = TEXT_EMPTY;
     progress_text(progress, &text);
     if (progress->kind == PROGRESS_BAR)
-        bar_draw(progress->out, session_forecast(progress->state).share, progress->unicode, text_string(&text));
+        progress_bar_draw(progress->out, session_forecast(progress->state).share, progress->unicode,
+                          text_string(&text));
     else if (progress->kind == PROGRESS_LINES)
         fprintf(progress->out, "%s\n", text_string(&text));
     fflush(progress->out);

@@ -23,7 +23,7 @@ int search_setup_open(struct search_setup *setup, const struct search_options *o
         data_split(&setup->images, (int)options->validation, (int)options->train_subset, (uint64_t)options->seed,
                    &setup->train, &setup->validate, error))
         return -1;
-    setup->data = (struct engine_data){
+    setup->data = (struct search_data){
         .input = setup->images.shape,
         .classes = setup->images.classes,
         .train_images = setup->train.count,

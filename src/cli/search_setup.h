@@ -13,7 +13,7 @@ struct search_setup {
     struct device devices[DEVICES_MAX];
     int device_count;
     struct evaluator *evaluator;
-    struct engine_data data;
+    struct search_data data;
 };
 
 /* Find the devices, open and split the images, start the trainers.  search_setup_close() it, also after a failure. */

@@ -73,7 +73,7 @@ static int load_run(const char *name, int window, struct run *run, struct error 
     char *folder = NULL;
     run->name = name_of(name);
     int failed = session_find(name, &folder, error) || session_load(folder, &run->state, &warning, error) ||
-                 engine_options_of(run->state, &run->options, error);
+                 options_of_session(run->state, &run->options, error);
     free(folder);
     if (failed)
         return -1;

@@ -141,7 +141,7 @@ struct backend {
     enum precision precision;
     const struct backend *bf16; /* the same with bf16 operands where that is faster, or NULL: it can't */
 
-    int images_a_member; /* a team may have a member for each so many images of a batch; 0: no team is of use */
+    int images_per_member; /* a team may have a member for each so many images of a batch; 0: no team is of use */
 
     /* Bytes of a tensor's buffer for `batch` images (a multiple of 64), from there to the tensor's first value, of what
        forward saves, of scratch for `members` of a team. */

@@ -369,7 +369,7 @@ void network_free(struct network *network)
 void network_share(struct network *network, struct team *team)
 {
     ASSERT(!network->team);
-    int each = network->backend->images_a_member, members = team_members_most(team);
+    int each = network->backend->images_per_member, members = team_members_most(team);
     int useful = each ? (network->batch + each - 1) / each : 1;
     members = members < useful ? members : useful;
     size_t bytes = 0;

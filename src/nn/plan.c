@@ -270,7 +270,7 @@ void plan_lower(const struct arch *arch, struct shape input, const struct plan_o
 {
     struct shape shapes[ARCH_LAYERS_MAX];
     struct error error;
-    ASSERT(arch_shapes(arch, input, shapes, &error) == 0);
+    CHECK(arch_shapes(arch, input, shapes, &error) == 0);
     struct lowering at = {.arch = arch, .options = options, .input = input, .shapes = shapes, .plan = plan};
     weights_layout_of(arch, input, &at.layout);
 

@@ -59,7 +59,7 @@ enum { COMMANDS_WAITING_MAX = 256 };
 
 /* --- making and freeing --- */
 
-static struct engine *engine_new(const struct engine_data *data, struct evaluator *evaluator)
+static struct engine *engine_new(const struct search_data *data, struct evaluator *evaluator)
 {
     struct engine *engine = memory_new(1, sizeof *engine);
     engine->data = *data;
@@ -123,7 +123,7 @@ static int hand_over(struct engine *engine, int status, struct engine **result)
     return status;
 }
 
-int engine_create(const struct search_options *options, const char *folder, const struct engine_data *data,
+int engine_create(const struct search_options *options, const char *folder, const struct search_data *data,
                   struct evaluator *evaluator, struct engine **result, struct error *error)
 {
     struct engine *engine = engine_new(data, evaluator);
@@ -144,7 +144,7 @@ static int restore(struct engine *engine, struct error *error)
     return trained ? 0 : start_find(&engine->options, &engine->data, &engine->start, error);
 }
 
-int engine_resume(const char *folder, const struct engine_data *data, struct evaluator *evaluator,
+int engine_resume(const char *folder, const struct search_data *data, struct evaluator *evaluator,
                   struct engine **result, struct error *warning, struct error *error)
 {
     struct engine *engine = engine_new(data, evaluator);
@@ -154,9 +154,9 @@ int engine_resume(const char *folder, const struct engine_data *data, struct eva
     return hand_over(engine, status, result);
 }
 
-void engine_add_sink(struct engine *engine, struct engine_sink sink)
+void engine_add_sink(struct engine *engine, struct event_sink sink)
 {
-    ASSERT(engine->journal.sink_count < ENGINE_SINKS_MAX);
+    ASSERT(engine->journal.sink_count < JOURNAL_SINKS_MAX);
     engine->journal.sinks[engine->journal.sink_count++] = sink;
 }
 

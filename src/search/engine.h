@@ -14,13 +14,13 @@
 struct engine;
 
 /* A new search in a new session folder.  Borrows `evaluator`. */
-int engine_create(const struct search_options *options, const char *folder, const struct engine_data *data,
+int engine_create(const struct search_options *options, const char *folder, const struct search_data *data,
                   struct evaluator *evaluator, struct engine **engine, struct error *error);
 /* Go on with a session: options are those of its first event; `data` must have the same hash.  Networks without
    a result go back to the queue; the policy is as its last update left it.  `warning`: as log_open's. */
-int engine_resume(const char *folder, const struct engine_data *data, struct evaluator *evaluator,
+int engine_resume(const char *folder, const struct search_data *data, struct evaluator *evaluator,
                   struct engine **engine, struct error *warning, struct error *error);
-void engine_add_sink(struct engine *engine, struct engine_sink sink);
+void engine_add_sink(struct engine *engine, struct event_sink sink);
 
 /* A full disk: how often a write that failed is tried again, and how long to wait before each (10 times, 1 s). */
 void engine_set_disk_patience(struct engine *engine, int tries, double seconds);

@@ -1,6 +1,6 @@
 /*
- * engine_parts.h - what an engine is made of: for the files that know all its parts.  Each part has a header of its own,
- * and knows of those below it alone:
+ * engine_parts.h - what an engine is made of: for the files that know all its parts.  Each part has a header of its
+ * own, and knows of those below it alone:
  *
  *     engine                             the loop
  *     commands    resume
@@ -23,7 +23,7 @@ struct command {
 
 struct engine {
     struct search_options options;
-    struct engine_data data;
+    struct search_data data;
     struct start_network start;
     struct event_integers match; /* of a new search: FLOPs of the networks of --match; else in the state's facts */
     struct evaluator *evaluator;

@@ -17,16 +17,16 @@
 #include "sessions/log.h"
 
 /* Sees every event, in order.  Must not block for long; copies what it keeps. */
-struct engine_sink {
+struct event_sink {
     void (*event)(void *context, const struct event *event);
     void *context;
 };
-enum { ENGINE_SINKS_MAX = 8 };
+enum { JOURNAL_SINKS_MAX = 8 };
 
 struct journal {
     struct log_writer *log;
     struct session_state *state;
-    struct engine_sink sinks[ENGINE_SINKS_MAX];
+    struct event_sink sinks[JOURNAL_SINKS_MAX];
     int sink_count;
     double time_before, opened;  /* event time when this process took the session, and the clock then */
     struct evaluator *evaluator; /* is paused while the disk is full */

@@ -21,7 +21,7 @@ static void record_options(const struct search_options *options, struct event_te
     }
 }
 
-int engine_options_of(const struct session_state *state, struct search_options *options, struct error *error)
+int options_of_session(const struct session_state *state, struct search_options *options, struct error *error)
 {
     options_default(options);
     for (int i = 0; i < state->facts.options.count; i++) {
@@ -52,7 +52,7 @@ static void record_devices(const struct evaluator *evaluator, struct event_texts
     }
 }
 
-void record_session(const struct search_options *options, const struct engine_data *data,
+void record_session(const struct search_options *options, const struct search_data *data,
                     const struct event_integers *match, const struct evaluator *evaluator, struct event *event)
 {
     char hash[HASH_TEXT], input[RECORD_INPUT];

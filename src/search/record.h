@@ -1,7 +1,9 @@
 /*
- * record.h - options, session and proposals as facts of the log, and back.  Pure, but for the names of host and process.
+ * record.h - options, session and proposals as facts of the log, and back.  Pure, but for the names of host and
+ * process.
  *
- * What is written here must be enough to do the run again; resume and the policy's batches are made of what is read back.
+ * What is written here must be enough to do the run again; resume and the policy's batches are made of what is read
+ * back.
  */
 #ifndef ESPALIER_SEARCH_RECORD_H
 #define ESPALIER_SEARCH_RECORD_H
@@ -10,7 +12,7 @@
 #include "search/options.h"
 #include "sessions/state.h"
 
-struct engine_data { /* what the first event says of the data */
+struct search_data { /* what the first event says of the data */
     struct shape input;
     int classes;
     int64_t train_images, validation_images;
@@ -21,11 +23,11 @@ struct engine_data { /* what the first event says of the data */
 enum { RECORD_INPUT = 48 };
 const char *record_input(struct shape input, char text[RECORD_INPUT]);
 /* `match`: FLOPs of the networks of --match. */
-void record_session(const struct search_options *options, const struct engine_data *data,
+void record_session(const struct search_options *options, const struct search_data *data,
                     const struct event_integers *match, const struct evaluator *evaluator, struct event *event);
 void record_opened(const struct evaluator *evaluator, struct event *event);
 /* The options of a session's first event. */
-int engine_options_of(const struct session_state *state, struct search_options *options, struct error *error);
+int options_of_session(const struct session_state *state, struct search_options *options, struct error *error);
 
 /* The fields of `kind` that say what a proposal is: its actions on `parent`, and how they were sampled. */
 void record_proposal(const struct proposal *proposal, const struct arch *parent, enum event_kind kind,

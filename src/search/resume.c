@@ -8,7 +8,7 @@
 
 #include "util/bug.h"
 
-static int check_data(const struct event_session *facts, const struct engine_data *data, struct error *error)
+static int check_data(const struct event_session *facts, const struct search_data *data, struct error *error)
 {
     char hash[HASH_TEXT], input[RECORD_INPUT];
     record_input(data->input, input);
@@ -68,7 +68,7 @@ static int check_origin(const struct session_node *node, const struct session_no
 }
 
 /* Node `number` into the index, and into the queue when it waits for training. */
-static int resume_network(struct proposals *proposals, const struct engine_data *data, int64_t number,
+static int resume_network(struct proposals *proposals, const struct search_data *data, int64_t number,
                           struct error *error)
 {
     const struct session_state *state = proposals->journal->state;
@@ -95,7 +95,7 @@ static int resume_network(struct proposals *proposals, const struct engine_data 
     return 0;
 }
 
-int resume_networks(struct proposals *proposals, const struct engine_data *data, struct error *error)
+int resume_networks(struct proposals *proposals, const struct search_data *data, struct error *error)
 {
     const struct session_state *state = proposals->journal->state;
     for (int64_t number = 1; number <= state->node_count; number++)
@@ -115,10 +115,10 @@ int resume_networks(struct proposals *proposals, const struct engine_data *data,
     return start && start->pruned ? error_set(error, "its start network is pruned: nothing can grow") : 0;
 }
 
-int resume_options(const struct session_state *state, const struct engine_data *data, struct search_options *options,
+int resume_options(const struct session_state *state, const struct search_data *data, struct search_options *options,
                    struct error *error)
 {
-    return engine_options_of(state, options, error) || options_settle(options, error) ||
+    return options_of_session(state, options, error) || options_settle(options, error) ||
                    check_data(&state->facts, data, error)
                ? -1
                : 0;

@@ -374,7 +374,7 @@ int server_open(struct engine *engine, const char *folder, struct server **resul
         server_free(server);
         return -1;
     }
-    engine_add_sink(engine, (struct engine_sink){on_event, server});
+    engine_add_sink(engine, (struct event_sink){on_event, server});
     *result = server;
     return 0;
 }

@@ -13,14 +13,14 @@
 #include "util/memory.h"
 
 /* Were its networks trained on images that validate here?  Those are the first of a shuffle by the seed. */
-static int check_split(const struct search_options *own, const struct engine_data *data,
+static int check_split(const struct search_options *own, const struct search_data *data,
                        const struct session_state *state, struct error *error)
 {
     struct search_options theirs;
     char hash[HASH_TEXT];
     if (strcmp(state->facts.data_hash, hash_print(data->hash, hash)))
         return 0;
-    if (engine_options_of(state, &theirs, error))
+    if (options_of_session(state, &theirs, error))
         return -1;
     if (own->seed == theirs.seed && own->validation <= theirs.validation)
         return 0;
@@ -30,7 +30,7 @@ static int check_split(const struct search_options *own, const struct engine_dat
                      theirs.seed, theirs.validation);
 }
 
-int engine_weights_path(const char *folder, const struct session_node *node, char **path, struct error *error)
+int session_weights_path(const char *folder, const struct session_node *node, char **path, struct error *error)
 {
     struct text text = TEXT_EMPTY;
     text_add(&text, "%s/weights/%s", folder, node->weights);
@@ -46,7 +46,7 @@ int engine_weights_path(const char *folder, const struct session_node *node, cha
 }
 
 /* `*number`: of the network. */
-static int start_of_session(const struct search_options *options, const struct engine_data *data, const char *folder,
+static int start_of_session(const struct search_options *options, const struct search_data *data, const char *folder,
                             const char *node_text, int64_t *number, struct start_network *start, struct error *error)
 {
     struct session_state *state;
@@ -69,7 +69,7 @@ static int start_of_session(const struct search_options *options, const struct e
     else if (check_split(options, data, state, error))
         status = error_prefix(error, "%s", folder);
     else if (!(status = arch_parse(&start->arch, node->facts.arch, error)) &&
-             !(status = engine_weights_path(folder, node, &start->weights, error)))
+             !(status = session_weights_path(folder, node, &start->weights, error)))
         start->hash = hash_scan(node->weights_hash);
     session_state_free(state);
     return status;
@@ -77,7 +77,7 @@ static int start_of_session(const struct search_options *options, const struct e
 
 /* The folder becomes absolute in the options, since a resume may come from elsewhere, and the network a number: another
    may be the best by then. */
-static int start_of_other(struct search_options *options, const struct engine_data *data, struct start_network *start,
+static int start_of_other(struct search_options *options, const struct search_data *data, struct start_network *start,
                           struct error *error)
 {
     char name[sizeof options->start], *folder;
@@ -103,7 +103,7 @@ static int start_of_other(struct search_options *options, const struct engine_da
     return status;
 }
 
-int start_check_arch(const struct search_options *options, const struct engine_data *data, const struct arch *arch,
+int start_check_arch(const struct search_options *options, const struct search_data *data, const struct arch *arch,
                      struct error *error)
 {
     const struct shape input = data->input;
@@ -119,7 +119,7 @@ int start_check_arch(const struct search_options *options, const struct engine_d
     return 0;
 }
 
-int engine_check_start(const struct search_options *options, const struct engine_data *data, const struct arch *arch,
+int start_check(const struct search_options *options, const struct search_data *data, const struct arch *arch,
                        struct error *error)
 {
     struct arch_limits limits = options_policy(options, data->input).limits;
@@ -128,7 +128,7 @@ int engine_check_start(const struct search_options *options, const struct engine
     return 0;
 }
 
-int start_find(struct search_options *options, const struct engine_data *data, struct start_network *start,
+int start_find(struct search_options *options, const struct search_data *data, struct start_network *start,
                struct error *error)
 {
     struct arch *arch = &start->arch;
@@ -137,10 +137,10 @@ int start_find(struct search_options *options, const struct engine_data *data, s
     else if (strchr(options->start, ':') ? start_of_other(options, data, start, error)
                                          : arch_parse(arch, options->start, error))
         return error_prefix(error, "--start");
-    return engine_check_start(options, data, arch, error);
+    return start_check(options, data, arch, error);
 }
 
-int start_find_match(const struct search_options *options, const struct engine_data *data, struct event_integers *match,
+int start_find_match(const struct search_options *options, const struct search_data *data, struct event_integers *match,
                      struct error *error)
 {
     struct session_state *state;

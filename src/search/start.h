@@ -13,18 +13,18 @@ struct start_network {
 };
 
 /* Find the start network; SESSION:NODE in the options becomes an absolute path and a number. */
-int start_find(struct search_options *options, const struct engine_data *data, struct start_network *start,
+int start_find(struct search_options *options, const struct search_data *data, struct start_network *start,
                struct error *error);
 /* FLOPs of the networks of --match; none without it. */
-int start_find_match(const struct search_options *options, const struct engine_data *data, struct event_integers *match,
+int start_find_match(const struct search_options *options, const struct search_data *data, struct event_integers *match,
                      struct error *error);
 /* Can a network be of this search: of its images, its classes and its space? */
-int start_check_arch(const struct search_options *options, const struct engine_data *data, const struct arch *arch,
+int start_check_arch(const struct search_options *options, const struct search_data *data, const struct arch *arch,
                      struct error *error);
 /* Can a search with these options begin with this network: is it of the search, and within its limits? */
-int engine_check_start(const struct search_options *options, const struct engine_data *data, const struct arch *arch,
+int start_check(const struct search_options *options, const struct search_data *data, const struct arch *arch,
                        struct error *error);
 /* Where the weights of a trained network of a session are, the caller's to free().  -1 when the file is not there. */
-int engine_weights_path(const char *folder, const struct session_node *node, char **path, struct error *error);
+int session_weights_path(const char *folder, const struct session_node *node, char **path, struct error *error);
 
 #endif

@@ -33,11 +33,11 @@ struct queue *queue_new(size_t message_size, size_t capacity)
     ASSERT(message_size > 0 && capacity > 0);
     struct queue *queue = memory_new(1, sizeof(*queue));
     pthread_condattr_t attributes;
-    ASSERT(pthread_condattr_init(&attributes) == 0);
-    ASSERT(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0);
-    ASSERT(pthread_mutex_init(&queue->mutex, NULL) == 0);
-    ASSERT(pthread_cond_init(&queue->has_message, &attributes) == 0);
-    ASSERT(pthread_cond_init(&queue->has_room, &attributes) == 0);
+    CHECK(pthread_condattr_init(&attributes) == 0);
+    CHECK(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0);
+    CHECK(pthread_mutex_init(&queue->mutex, NULL) == 0);
+    CHECK(pthread_cond_init(&queue->has_message, &attributes) == 0);
+    CHECK(pthread_cond_init(&queue->has_room, &attributes) == 0);
     pthread_condattr_destroy(&attributes);
     queue->message_size = message_size;
     queue->capacity = capacity;
@@ -93,7 +93,7 @@ bool queue_try_put(struct queue *queue, const void *message)
 static struct timespec deadline_after(double seconds)
 {
     struct timespec deadline;
-    ASSERT(clock_gettime(CLOCK_MONOTONIC, &deadline) == 0);
+    CHECK(clock_gettime(CLOCK_MONOTONIC, &deadline) == 0);
     double whole = floor(seconds);
     deadline.tv_sec += (time_t)whole;
     deadline.tv_nsec += (long)((seconds - whole) * 1e9);

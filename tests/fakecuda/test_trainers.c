@@ -59,7 +59,7 @@ static struct session_state *search(const char *devices, double seconds)
     options.batch = 8;
     options.deeper = 1;
     assert_int_equal(options_set(&options, "start", "C(4,3,1) A(2,2) SM(3)", &error), 0);
-    struct engine_data data = {
+    struct search_data data = {
         .input = input, .classes = CLASSES, .train_images = TRAIN, .validation_images = VALIDATE, .hash = images.hash};
     struct evaluator *evaluator = trainers(devices, &train, &validate);
     struct engine *engine;

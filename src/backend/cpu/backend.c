@@ -90,7 +90,7 @@ static void update(void *context, const struct sgd *sgd, int64_t count, float *v
 #define FORWARD(kind, name)  [kind] = ISA_SYMBOL(name##_forward),
 #define BACKWARD(kind, name) [kind] = ISA_SYMBOL(name##_backward),
 #define COMMON                                                                                                         \
-    .name = "cpu", .images_a_member = BLOCK, .tensor_bytes = tensor_bytes, .tensor_offset = tensor_offset,             \
+    .name = "cpu", .images_per_member = BLOCK, .tensor_bytes = tensor_bytes, .tensor_offset = tensor_offset,           \
     .saved_bytes = saved_bytes, .scratch_bytes = scratch_bytes, .tensor_write = tensor_write,                          \
     .tensor_read = tensor_read, .load = load_batch, .forward = {OPERATIONS(FORWARD)},                                  \
     .backward = {OPERATIONS(BACKWARD)}, .update = update

@@ -84,8 +84,8 @@ static const struct policy_kind *simulated_policy(const struct search_options *o
     return kind->takes_match ? policy_find("random") : kind;
 }
 
-static void simulate_network(struct policy *policy, int64_t number, const struct arch *parent, struct random_stream *stream,
-                        struct arch *child)
+static void simulate_network(struct policy *policy, int64_t number, const struct arch *parent,
+                             struct random_stream *stream, struct arch *child)
 {
     struct proposal proposal;
     struct proposal_request request = {.parent = parent, .proposal = number, .network = number, .stream = stream};
@@ -158,7 +158,7 @@ static int find_start(const struct search_options *options, const struct search_
         cli_network_done(network);
     }
     free(network);
-    return failed ? error_prefix(error, "--start") : engine_check_start(options, &setup->data, start, error);
+    return failed ? error_prefix(error, "--start") : start_check(options, &setup->data, start, error);
 }
 
 static void print_start(const struct arch *start, const struct search_options *options,

@@ -18,7 +18,7 @@ static int check_weights(const char *folder, const struct session_state *state, 
         char *path;
         if (!node->weights)
             continue;
-        if (engine_weights_path(folder, node, &path, &missing) == 0) {
+        if (session_weights_path(folder, node, &path, &missing) == 0) {
             free(path);
             return 0;
         }
@@ -38,7 +38,7 @@ static int read_session(const char *folder, struct search_options *options, stru
     struct session_state *state = NULL;
     struct error warning = {{0}};
     int failed = session_load(folder, &state, &warning, error) || check_weights(folder, state, error) ||
-                 engine_options_of(state, options, error);
+                 options_of_session(state, options, error);
     if (state)
         session_state_free(state);
     return failed ? -1 : 0;

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/bar.h"
+#include "cli/progress_bar.h"
 #include "cli/cli.h"
 #include "cli/cli_device.h"
 #include "cli/cli_network.h"
@@ -89,7 +89,7 @@ static void on_step(void *context, const struct step_report *report)
     double done = report->epoch - 1 + (double)report->step / report->steps;
     text_add(&text, "epoch %d of %d  eta %s  loss %.4f  %s images/s", report->epoch, run->training.epochs,
              text_duration(left, seconds_left(run, done)), report->loss, text_count(rate, report->images_per_second));
-    bar_draw(stdout, done / run->training.epochs, run->unicode, text_string(&text));
+    progress_bar_draw(stdout, done / run->training.epochs, run->unicode, text_string(&text));
     text_done(&text);
 }
 
@@ -99,7 +99,7 @@ static void on_epoch(void *context, const struct epoch_report *report)
     char left[TEXT_SHORT], rate[TEXT_SHORT], seconds[TEXT_SHORT];
     checkpoint_copy(&run->checkpoint, run->weights, report);
     if (run->bar)
-        bar_clear(stdout);
+        progress_bar_clear(stdout);
     printf("epoch %*d/%d  rate %.5f  train %6.2f %% loss %.4f", report->epochs > 99 ? 3 : 2, report->epoch,
            report->epochs, report->rate, 100 * report->train_accuracy, report->train_loss);
     if (run->validate.count)
@@ -283,7 +283,7 @@ static int train_and_test(struct training_run *run, struct error *error)
     enum training_outcome outcome = train(run->device.backend, run->weights, &run->train,
                                           run->validate.count ? &run->validate : NULL, &run->training, &hooks, error);
     if (run->bar)
-        bar_clear(stdout);
+        progress_bar_clear(stdout);
     if (outcome == TRAINING_DONE)
         return finish(run, error);
     return outcome == TRAINING_STOPPED ? stopped(run) : cli_fail(error);

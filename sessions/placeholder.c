@@ -1,8 +1,8 @@
 /*
- * bridge.c - events that take the place of lost ones, so that the events after them can be folded.
+ * placeholder.c - events that take the place of lost ones, so that the events after them can be folded.
  *
  * A damaged block loses some dozens of events.  Later events may depend on one of them, since networks and proposals
- * are numbered without gaps.  A bridge states only what must have happened:
+ * are numbered without gaps.  A placeholder states only what must have happened:
  *
  *     a network joined          NODE by "lost", the start network's architecture, and then PRUNED: never trained
  *     a proposal was answered   REFUSED, "lost": the policy doesn't learn from it
@@ -31,135 +31,138 @@ static bool is_placeholder(const struct session_node *node)
     return node && node->facts.by.value == AUTHOR_REPAIR;
 }
 
-static void lost_node(const struct session_state *state, struct event *bridge)
+static void lost_node(const struct session_state *state, struct event *placeholder)
 {
     const struct session_node *start = session_node(state, 1);
-    bridge->kind = EVENT_NODE;
-    bridge->as.node = (struct event_proposal){
+    placeholder->kind = EVENT_NODE;
+    placeholder->as.node = (struct event_proposal){
         .node = state->node_count + 1,
         .by = {AUTHOR_REPAIR},
         .arch = memory_copy_text(start ? start->facts.arch : ""),
     };
 }
 
-static void lost_pruned(int64_t node, struct event *bridge)
+static void lost_pruned(int64_t node, struct event *placeholder)
 {
-    bridge->kind = EVENT_PRUNED;
-    bridge->as.pruned = (struct event_pruned){.node = node, .by = {AUTHOR_REPAIR}};
+    placeholder->kind = EVENT_PRUNED;
+    placeholder->as.pruned = (struct event_pruned){.node = node, .by = {AUTHOR_REPAIR}};
 }
 
-static void lost_proposal(const struct session_state *state, struct event *bridge)
+static void lost_proposal(const struct session_state *state, struct event *placeholder)
 {
-    bridge->kind = EVENT_REFUSED;
-    bridge->as.refused = (struct event_proposal){.parent = 1,
-                                                 .by = {AUTHOR_REPAIR},
-                                                 .reason = memory_copy_text("lost"),
-                                                 .episode = state->episode,
-                                                 .proposal = state->proposal_count + 1};
+    placeholder->kind = EVENT_REFUSED;
+    placeholder->as.refused = (struct event_proposal){.parent = 1,
+                                                      .by = {AUTHOR_REPAIR},
+                                                      .reason = memory_copy_text("lost"),
+                                                      .episode = state->episode,
+                                                      .proposal = state->proposal_count + 1};
 }
 
-static void lost_start(const struct session_node *node, int64_t epochs, struct event *bridge)
+static void lost_start(const struct session_node *node, int64_t epochs, struct event *placeholder)
 {
-    bridge->kind = EVENT_STARTED;
-    bridge->as.started =
+    placeholder->kind = EVENT_STARTED;
+    placeholder->as.started =
         (struct event_started){.node = node->facts.node, .attempt = node->attempts + 1, .epochs = epochs};
 }
 
-static void lost_end(const struct session_node *node, struct event *bridge)
+static void lost_end(const struct session_node *node, struct event *placeholder)
 {
-    bridge->kind = EVENT_FAILED;
-    bridge->as.failed = (struct event_failed){
+    placeholder->kind = EVENT_FAILED;
+    placeholder->as.failed = (struct event_failed){
         .node = node->facts.node, .attempt = node->attempts, .reason = {FAILURE_LOST}, .again = true};
 }
 
-static bool bridge_proposal(const struct session_state *state, int64_t proposal, struct event *bridge)
+static bool placeholder_proposal(const struct session_state *state, int64_t proposal, struct event *placeholder)
 {
     if (proposal <= state->proposal_count + 1 || !state->node_count)
         return false;
-    lost_proposal(state, bridge);
+    lost_proposal(state, placeholder);
     return true;
 }
 
-static bool bridge_node(const struct session_state *state, const struct event_proposal *event, struct event *bridge)
+static bool placeholder_node(const struct session_state *state, const struct event_proposal *event,
+                             struct event *placeholder)
 {
     if (event->node <= state->node_count + 1)
-        return bridge_proposal(state, event->proposal, bridge);
-    lost_node(state, bridge);
+        return placeholder_proposal(state, event->proposal, placeholder);
+    lost_node(state, placeholder);
     return true;
 }
 
-static void lost_epoch(const struct session_node *node, int64_t epochs, struct event *bridge)
+static void lost_epoch(const struct session_node *node, int64_t epochs, struct event *placeholder)
 {
     const double unknown = (double)NAN;
-    bridge->kind = EVENT_EPOCH;
-    bridge->as.epoch = (struct event_epoch){.node = node->facts.node,
-                                            .epoch = node->curve_count + 1,
-                                            .epochs = epochs,
-                                            .rate = unknown,
-                                            .train_loss = unknown,
-                                            .train_accuracy = unknown,
-                                            .validation_loss = unknown,
-                                            .validation_accuracy = unknown};
+    placeholder->kind = EVENT_EPOCH;
+    placeholder->as.epoch = (struct event_epoch){.node = node->facts.node,
+                                                 .epoch = node->curve_count + 1,
+                                                 .epochs = epochs,
+                                                 .rate = unknown,
+                                                 .train_loss = unknown,
+                                                 .train_accuracy = unknown,
+                                                 .validation_loss = unknown,
+                                                 .validation_accuracy = unknown};
 }
 
 /* For an event of a network that waits: its STARTED is lost. */
-static bool bridge_training(const struct session_state *state, int64_t number, int64_t epochs, struct event *bridge)
+static bool placeholder_start(const struct session_state *state, int64_t number, int64_t epochs,
+                              struct event *placeholder)
 {
     const struct session_node *node = session_node(state, number);
     if (!node || node->status != NODE_QUEUED)
         return false;
-    lost_start(node, epochs, bridge);
+    lost_start(node, epochs, placeholder);
     return true;
 }
 
-static bool bridge_epoch(const struct session_state *state, const struct event_epoch *event, struct event *bridge)
+static bool placeholder_epoch(const struct session_state *state, const struct event_epoch *event,
+                              struct event *placeholder)
 {
     const struct session_node *node = session_node(state, event->node);
     if (!node || node->status != NODE_RUNNING || event->epoch <= node->curve_count + 1 ||
         event->epoch > event->epochs || event->epoch > node->curve_count + LOST_MAX)
         return false;
-    lost_epoch(node, event->epochs, bridge);
+    lost_epoch(node, event->epochs, placeholder);
     return true;
 }
 
-bool bridge_before(const struct session_state *state, const struct event *event, struct event *bridge)
+bool placeholder_before(const struct session_state *state, const struct event *event, struct event *placeholder)
 {
-    *bridge = (struct event){.time = event->time};
+    *placeholder = (struct event){.time = event->time};
     switch (event->kind) {
     case EVENT_NODE:
         return event->as.node.node < state->node_count + LOST_MAX &&
                event->as.node.proposal < state->proposal_count + LOST_MAX &&
-               bridge_node(state, &event->as.node, bridge);
+               placeholder_node(state, &event->as.node, placeholder);
     case EVENT_KNOWN:
         return event->as.known.proposal < state->proposal_count + LOST_MAX &&
-               bridge_proposal(state, event->as.known.proposal, bridge);
+               placeholder_proposal(state, event->as.known.proposal, placeholder);
     case EVENT_REFUSED:
         return event->as.refused.proposal < state->proposal_count + LOST_MAX &&
-               bridge_proposal(state, event->as.refused.proposal, bridge);
+               placeholder_proposal(state, event->as.refused.proposal, placeholder);
     case EVENT_POLICY:
         for (int i = 0; i < event->as.policy.asked.count; i++)
             if (event->as.policy.asked.items[i] > state->node_count &&
                 event->as.policy.asked.items[i] < state->node_count + LOST_MAX) {
-                lost_node(state, bridge);
+                lost_node(state, placeholder);
                 return true;
             }
         if (event->as.policy.update <= state->policy_count + 1 ||
             event->as.policy.update > state->policy_count + LOST_MAX)
             return false;
-        bridge->kind = EVENT_POLICY;
-        bridge->as.policy =
+        placeholder->kind = EVENT_POLICY;
+        placeholder->as.policy =
             (struct event_policy){.update = state->policy_count + 1, .episode = state->policy_count + 1};
         return true;
     case EVENT_EPOCH:
-        return bridge_training(state, event->as.epoch.node, event->as.epoch.epochs, bridge) ||
-               bridge_epoch(state, &event->as.epoch, bridge);
+        return placeholder_start(state, event->as.epoch.node, event->as.epoch.epochs, placeholder) ||
+               placeholder_epoch(state, &event->as.epoch, placeholder);
     case EVENT_RESULT:
-        return bridge_training(state, event->as.result.node, event->as.result.epochs, bridge);
+        return placeholder_start(state, event->as.result.node, event->as.result.epochs, placeholder);
     case EVENT_STARTED: {
         const struct session_node *node = session_node(state, event->as.started.node);
         if (!node || node->status != NODE_RUNNING)
             return false;
-        lost_end(node, bridge);
+        lost_end(node, placeholder);
         return true;
     }
     default:
@@ -167,12 +170,12 @@ bool bridge_before(const struct session_state *state, const struct event *event,
     }
 }
 
-bool bridge_after(const struct event *before, struct event *bridge)
+bool placeholder_after(const struct event *before, struct event *placeholder)
 {
-    *bridge = (struct event){.time = before->time};
+    *placeholder = (struct event){.time = before->time};
     if (before->kind != EVENT_NODE)
         return false;
-    lost_pruned(before->as.node.node, bridge);
+    lost_pruned(before->as.node.node, placeholder);
     return true;
 }
 
@@ -185,7 +188,7 @@ static void cut_off(struct event_proposal *node)
     node->parent = node->proposal = 0;
 }
 
-int bridge_orphan(const struct session_state *state, struct event *event, bool *changed, struct error *error)
+int placeholder_detach(const struct session_state *state, struct event *event, bool *changed, struct error *error)
 {
     *changed = false;
     if (event->kind == EVENT_KNOWN && (is_placeholder(session_node(state, event->as.known.parent)) ||
@@ -198,14 +201,14 @@ int bridge_orphan(const struct session_state *state, struct event *event, bool *
     return 0;
 }
 
-bool bridge_end(const struct session_state *state, struct event *bridge)
+bool placeholder_end(const struct session_state *state, struct event *placeholder)
 {
-    *bridge = (struct event){.time = state->time};
+    *placeholder = (struct event){.time = state->time};
     for (int64_t i = 1; i <= state->node_count; i++) {
         const struct session_node *node = session_node(state, i), *parent = session_node(state, node->facts.parent);
         bool waits = node->status == NODE_QUEUED || node->status == NODE_RUNNING;
         if (waits && !node->pruned && parent && parent->status != NODE_DONE) {
-            lost_pruned(i, bridge);
+            lost_pruned(i, placeholder);
             return true;
         }
     }

@@ -1,7 +1,7 @@
 /*
  * bar.c - a carriage return lets the line be drawn over itself.
  */
-#include "cli/bar.h"
+#include "cli/progress_bar.h"
 
 #include <math.h>
 #include <sys/ioctl.h>
@@ -28,7 +28,7 @@ static int cut(const char *string, size_t columns)
     return bytes;
 }
 
-void bar_draw(FILE *out, double share, bool unicode, const char *text)
+void progress_bar_draw(FILE *out, double share, bool unicode, const char *text)
 {
     struct text line = TEXT_EMPTY;
     int full = (int)lround(share * CELLS);
@@ -40,7 +40,7 @@ void bar_draw(FILE *out, double share, bool unicode, const char *text)
     text_done(&line);
 }
 
-void bar_clear(FILE *out)
+void progress_bar_clear(FILE *out)
 {
     fputs("\r\033[K", out);
 }

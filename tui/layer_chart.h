@@ -1,0 +1,28 @@
+/*
+ * layer_chart.h - a picture of a network's layers: their widths to scale, and what its last actions changed.
+ */
+#ifndef ESPALIER_TUI_LAYER_CHART_H
+#define ESPALIER_TUI_LAYER_CHART_H
+
+#include "arch/arch.h"
+#include "tui/model.h"
+
+enum layer_change { LAYER_CHANGE_NONE, LAYER_CHANGE_WIDER, LAYER_CHANGE_NEW };
+
+struct layer_chart {
+    bool readable; /* false: the architecture can't be parsed, and the rest is not set */
+    struct arch arch;
+    struct shape input, shapes[ARCH_LAYERS_MAX];
+    enum layer_change change[ARCH_LAYERS_MAX];
+    int before[ARCH_LAYERS_MAX]; /* units that a wider layer had */
+};
+
+void layer_chart_read(const struct model *model, const struct session_node *node, struct layer_chart *chart);
+/* Draw the widths as columns, with labels below them if those fit; at most `highest` lines.  Returns the lines used. */
+int layer_chart_draw(const struct layer_chart *chart, struct canvas *canvas, struct area area, int highest);
+/* Write all widths in one line, "8 8|12 16|16 16|40", with changes in their style. False: too long, nothing is drawn.
+ */
+bool layer_chart_line(const struct layer_chart *chart, struct canvas *canvas, struct area area);
+enum style layer_change_style(enum layer_change change);
+
+#endif

@@ -18,7 +18,8 @@ struct average {
     int64_t steps; /* averaged so far */
 };
 
-/* Of a network with these weights.  Goes on where `before` stood; NULL: it starts as the weights.  average_done() it. */
+/* Of a network with these weights.  Goes on where `before` stood; NULL: it starts as the weights.  average_done() it.
+ */
 void average_init(struct average *average, const struct weights *weights, const struct average *before, double decay);
 void average_done(struct average *average);
 /* After a step of training.  The first steps of a network that started from scratch are forgotten sooner: the decay of

@@ -547,6 +547,12 @@ void network_fetch(struct network *network)
         network->backend->device->read(network->context, FLAT_VALUES, network->weights->values);
 }
 
+void network_store(struct network *network)
+{
+    if (network->context)
+        network->backend->device->write(network->context, FLAT_VALUES, network->weights->values);
+}
+
 enum device_trouble network_trouble(struct network *network, struct error *error)
 {
     return network->context ? network->backend->device->trouble(network->context, error) : DEVICE_FINE;

@@ -56,6 +56,8 @@ void network_probe(struct network *network, const struct batch *batch, int op);
 struct step_result network_finish(struct network *network);
 /* Bring the weights that were trained into the buffer that network_new borrowed. */
 void network_fetch(struct network *network);
+/* The other way: the buffer's weights become those that are trained. */
+void network_store(struct network *network);
 /* DEVICE_FINE, or what went wrong since the network was made; results since then are NaN. */
 enum device_trouble network_trouble(struct network *network, struct error *error);
 

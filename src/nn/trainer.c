@@ -32,6 +32,7 @@ struct trainer {
     struct network *network;
     int32_t *index;          /* the epoch's order */
     struct augment *augment; /* one for each place in it; NULL: none */
+    struct average average;  /* of no values where there is none */
     int epoch, steps;        /* from 1; steps of an epoch */
     double rate;             /* of the last step */
     double seconds;          /* of this epoch's training so far */
@@ -74,11 +75,14 @@ static uint64_t draw_dropout_key(const struct training *training, uint32_t step)
     return high << 32 | random_word(&stream);
 }
 
-/* Cosine to 0 over all steps (Loshchilov and Hutter, 2017), without restarts. */
+/* Steady, then half a cosine to 0 (Loshchilov and Hutter, 2017, without restarts). */
 static double rate_at(const struct trainer *trainer, int64_t step)
 {
     double steps = (double)trainer->steps * trainer->training->epochs;
-    return trainer->training->rate / 2.0 * (1 + cos(acos(-1) * (double)step / steps));
+    double steady = steps * (double)trainer->training->steady, into = (double)step - steady;
+    if (into <= 0)
+        return trainer->training->rate;
+    return trainer->training->rate / 2.0 * (1 + cos(acos(-1) * into / (steps - steady)));
 }
 
 /* What became known by this step: on a device that may be of earlier ones, or nothing. */
@@ -101,6 +105,10 @@ static struct step_result train_batch(struct trainer *trainer, int step)
     if (step + 1 == trainer->steps) {
         step_result_add(&result, network_finish(trainer->network));
         network_fetch(trainer->network);
+    }
+    if (trainer->average.count) {
+        network_fetch(trainer->network);
+        average_add(&trainer->average, trainer->weights, training->from_scratch);
     }
     trainer->seconds += clock_monotonic() - begin;
     step_result_add(&trainer->sum, result);
@@ -194,6 +202,15 @@ static bool proceed_with_evaluation(void *context)
     return answer;
 }
 
+/* Put the average into the network in place of what is trained; a second call undoes it. */
+static void swap_average(struct trainer *trainer)
+{
+    if (!trainer->average.count)
+        return;
+    average_swap(&trainer->average, trainer->weights);
+    network_store(trainer->network);
+}
+
 static enum training_outcome end_epoch(struct trainer *trainer, struct error *error)
 {
     struct evaluation validation = {0};
@@ -201,8 +218,11 @@ static enum training_outcome end_epoch(struct trainer *trainer, struct error *er
     if (trainer->validate) {
         struct patience patience = {.trainer = trainer};
         double begin = clock_monotonic();
-        if (!network_evaluate_view(trainer->network, trainer->validate, proceed_with_evaluation, &patience,
-                                   &validation))
+        swap_average(trainer);
+        bool whole = network_evaluate_view(trainer->network, trainer->validate, proceed_with_evaluation, &patience,
+                                           &validation);
+        swap_average(trainer);
+        if (!whole)
             return TRAINING_STOPPED;
         evaluation_seconds = clock_monotonic() - begin - patience.seconds;
         enum training_outcome outcome = check_device(trainer, error);
@@ -221,7 +241,8 @@ static enum training_outcome end_epoch(struct trainer *trainer, struct error *er
                                    .validation_accuracy = validation.accuracy,
                                    .seconds = trainer->seconds + evaluation_seconds,
                                    .images_per_second = images_per_second(trainer),
-                                   .velocity = network_velocity(trainer->network)});
+                                   .velocity = network_velocity(trainer->network),
+                                   .average = trainer->average.count ? &trainer->average : NULL});
     return TRAINING_DONE;
 }
 
@@ -256,6 +277,8 @@ enum training_outcome train(const struct backend *backend, struct weights *weigh
         .epoch = training->epochs_done,
         .steps = (view->count - 1) / training->batch + 1,
     };
+    if (training->average > 0)
+        average_init(&trainer.average, weights, training->average_so_far, (double)training->average);
     enum training_outcome outcome = TRAINING_DONE;
     while (outcome == TRAINING_DONE && trainer.epoch < training->epochs) {
         trainer.epoch++;
@@ -263,6 +286,9 @@ enum training_outcome train(const struct backend *backend, struct weights *weigh
         if (outcome == TRAINING_DONE)
             outcome = end_epoch(&trainer, error);
     }
+    if (outcome == TRAINING_DONE && trainer.average.count)
+        average_swap(&trainer.average, weights);
+    average_done(&trainer.average);
     free(trainer.index);
     free(trainer.augment);
     network_free(network);

@@ -1,17 +1,26 @@
 /*
- * trainer.h - the training protocol (EAS, section 5): SGD with Nesterov momentum, cosine schedule, epochs.
+ * trainer.h - the training protocol (EAS, section 5): SGD with Nesterov momentum, a schedule of the rate, epochs.
+ *
+ * The paper's rate falls along a cosine over the whole training.  With `steady` it holds for a share of the training
+ * first ("warm-up, stable, decay": Hu et al. 2024, section 4).  With 1 it never falls, and the moving average of the
+ * weights says what the network has learned.
  *
  * Runs on the caller's thread and touches only what it is handed.
  */
 #ifndef ESPALIER_NN_TRAINER_H
 #define ESPALIER_NN_TRAINER_H
 
+#include "nn/average.h"
 #include "nn/network.h"
 #include "util/random.h"
 
 struct training {
     int epochs, batch;
-    float rate;          /* initial; cosine to 0 over all steps: rate/2 * (1 + cos(pi * step / steps)) */
+    float rate;          /* initial */
+    float steady;        /* share of the steps before the rate falls; over the rest it falls to 0 along a cosine */
+    float average;       /* decay a step of the moving average of the weights (average.h); 0: none.  With it the
+                            average is what is evaluated, and what the weights are in the end */
+    bool from_scratch;   /* the weights are fresh ones: the average forgets them sooner */
     float momentum, weight_decay;
     float bn_decay;      /* 0.9 */
     float drop_pool, drop_fc, drop_dense; /* as plan_options has them */
@@ -22,8 +31,9 @@ struct training {
        the report of the last one had (borrowed).  It then ends with the weights of one that was never cut short. */
     int epochs_done;
     const float *velocity; /* NULL: zeros */
+    const struct average *average_so_far; /* likewise the average; NULL: it starts as the weights */
 };
-/* The paper's: 20 epochs, batch 64, rate 0.02 (0.1 from scratch), momentum 0.9, weight decay 1e-4. */
+/* The paper's: 20 epochs, batch 64, rate 0.02 (0.1 from scratch), cosine, momentum 0.9, weight decay 1e-4. */
 extern const struct training training_paper;
 
 struct epoch_report {
@@ -34,6 +44,7 @@ struct epoch_report {
     double seconds;      /* of this epoch, evaluation included, time inside `proceed` not */
     double images_per_second; /* of training alone */
     const float *velocity;    /* one for each trained weight; valid in this report alone */
+    const struct average *average; /* of the weights so far, or NULL: there is none; valid in this report alone */
 };
 
 struct step_report {
@@ -64,7 +75,7 @@ enum training_outcome {
 /* What a trouble of the device means for what was done with it; DEVICE_FINE: TRAINING_DONE. */
 enum training_outcome training_outcome_of(enum device_trouble trouble);
 
-/* Train in place; nothing when all epochs are done.  `validate` may be NULL: then the reports have 0 there; so may `hooks`.  TRAINING_DIVERGED: the
+/* Train in place; nothing when all epochs are done.  While hooks are called `weights` holds what is trained, not the average.  `validate` may be NULL: then the reports have 0 there; so may `hooks`.  TRAINING_DIVERGED: the
    loss or, at the end of an epoch, a weight or statistic is not finite; `error` says at which step. */
 enum training_outcome train(const struct backend *backend, struct weights *weights, const struct view *view,
                             const struct view *validate, const struct training *training,

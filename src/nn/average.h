@@ -1,0 +1,31 @@
+/*
+ * average.h - the moving average of a network's weights while it trains (Polyak averaging; Izmailov et al. 2018 say
+ * why it generalises better than the weights themselves).
+ *
+ * At a steady learning rate the weights jump around the place that they have reached; their average lies in the middle.
+ * So a network can be judged at any time without lowering the rate.  BN's running statistics are averaged too.
+ * One thread at a time; borrows nothing.
+ */
+#ifndef ESPALIER_NN_AVERAGE_H
+#define ESPALIER_NN_AVERAGE_H
+
+#include "arch/weights.h"
+
+struct average {
+    int64_t count; /* of values: those of the network, its statistics included */
+    float *values;
+    double decay;  /* of each step, below 1 */
+    int64_t steps; /* averaged so far */
+};
+
+/* Of a network with these weights.  Goes on where `before` stood; NULL: it starts as the weights.  average_done() it.
+ */
+void average_init(struct average *average, const struct weights *weights, const struct average *before, double decay);
+void average_done(struct average *average);
+/* After a step of training.  The first steps of a network that started from scratch are forgotten sooner: the decay of
+   step t is at most (1 + t) / (10 + t). */
+void average_add(struct average *average, const struct weights *weights, bool from_scratch);
+/* Exchange the average with the network's weights; a second call undoes it. */
+void average_swap(struct average *average, struct weights *weights);
+
+#endif

@@ -1,0 +1,73 @@
+/*
+ * test_template.c - the template stays within its limits, uses most of them, and fits every image.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "arch/template.h"
+
+static const char *notation_of(const struct arch *arch)
+{
+    static struct text text;
+    text_done(&text);
+    arch_print(arch, &text);
+    return text_string(&text);
+}
+
+static void is_what_a_person_would_type(void **state)
+{
+    const struct arch_limits limits = {.parameters = 25000, .flops = 4000000};
+    struct arch arch;
+    struct error error;
+    assert_int_equal(arch_template((struct shape){3, 32, 32}, 10, &limits, 1, &arch, &error), 0);
+    assert_string_equal(notation_of(&arch), "C(12,3,1) P(2,2) C(16,3,1) C(16,3,1) P(2,2) C(20,3,1) C(20,3,1) P(2,2) "
+                                            "C(32,3,1) A(4,4) SM(10)");
+}
+
+static void fits_images_and_limits(void **state)
+{
+    const struct shape inputs[] = {{1, 28, 28}, {3, 32, 32}, {3, 96, 96}, {3, 64, 48},
+                                   {1, 8, 8},   {1, 2, 2},   {16, 1, 1}};
+    const int64_t flops[] = {0, 3000000, 30000000, 300000000}, parameters[] = {0, 20000, 100000};
+    for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++)
+        for (size_t f = 0; f < sizeof flops / sizeof *flops; f++)
+            for (size_t p = 0; p < sizeof parameters / sizeof *parameters; p++) {
+                const struct arch_limits limits = {.parameters = parameters[p], .flops = flops[f]};
+                struct arch arch, half;
+                struct error error;
+                struct shape shapes[ARCH_LAYERS_MAX];
+                if (arch_template(inputs[i], 10, &limits, 1, &arch, &error)) {
+                    assert_true(flops[f] && inputs[i].height == 96); /* the one case that is too large */
+                    continue;
+                }
+                assert_int_equal(arch_shapes(&arch, inputs[i], shapes, &error), 0);
+                assert_int_equal(arch_within(&arch, inputs[i], &limits, &error), 0);
+                if (!arch_template(inputs[i], 10, &limits, 0.3, &half, &error)) {
+                    struct arch_cost whole = arch_cost(&arch, inputs[i]), part = arch_cost(&half, inputs[i]);
+                    assert_true(part.flops <= whole.flops && part.parameters <= whole.parameters);
+                }
+            }
+}
+
+static void says_which_limit(void **state)
+{
+    const struct arch_limits limits = {.parameters = 100};
+    struct arch arch;
+    struct error error;
+    assert_int_equal(arch_template((struct shape){3, 32, 32}, 10, &limits, 1, &arch, &error), -1);
+    assert_non_null(strstr(error.text, "parameters"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(is_what_a_person_would_type),
+        cmocka_unit_test(fits_images_and_limits),
+        cmocka_unit_test(says_which_limit),
+    };
+    return cmocka_run_group_tests_name("templates", tests, NULL, NULL);
+}

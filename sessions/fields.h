@@ -1,6 +1,6 @@
 /*
  * fields.h - the lists of event.h as tables, for code that treats every kind alike: the encoders, the digest,
- * the tests, the manual page.  Inside sessions/ and its tests; other rooms use the structs of event.h.
+ * the tests, the manual page.  Private to sessions/ and its tests; other folders use the structs of event.h.
  */
 #ifndef ESPALIER_SESSIONS_FIELDS_H
 #define ESPALIER_SESSIONS_FIELDS_H
@@ -46,7 +46,7 @@ void event_word_set(enum event_field_type type, const char *text, size_t length,
 void event_fields_copy(enum event_kind kind, const void *from, void *to);
 void event_fields_done(enum event_kind kind, void *fields);
 
-/* One field by itself: copied (a NULL text as ""), freed, and as text when it is a text or a word. */
+/* Copy one field (a NULL text as ""); free it; return its text when it is a text or a word. */
 void event_field_copy(enum event_field_type type, const void *from, void *to);
 void event_field_done(enum event_field_type type, void *value);
 const char *event_field_text(enum event_field_type type, const void *value);

@@ -123,7 +123,7 @@ int session_accepts(const struct session_state *state, const struct event *event
 double session_active_seconds(const struct session_state *state, double now);
 /* NULL when there is no such node. */
 const struct session_node *session_node(const struct session_state *state, int64_t node);
-/* Does it wait for training or train? */
+/* Is it in the queue or in training? */
 bool node_is_pending(const struct session_node *node);
 /* Did it fail or was it cancelled?  Then a person may ask for the same network again. */
 bool node_has_no_result(const struct session_node *node);

@@ -72,10 +72,9 @@ struct layer_argument {
     enum {
         ARGUMENT_ANY,
         ARGUMENT_ODD,
-        ARGUMENT_HUNDREDTHS,
-        ARGUMENT_LIST
-    } form; /* HUNDREDTHS: 50 is written 0.5;
-LIST: one layer for each number in brackets */
+        ARGUMENT_HUNDREDTHS, /* 50 is written 0.5 */
+        ARGUMENT_LIST        /* one layer for each number in brackets */
+    } form;
 };
 
 enum { LAYER_ARGUMENTS_MAX = 3 };

@@ -1,8 +1,8 @@
 /*
- * channels.h - inside the room morph: which of the parent's channels each channel of the child shows.
+ * channels.h - private to src/morph: which channel of the parent each channel of the child is a copy of.
  *
- * `share` is what a reader gives of the parent's weight to this copy: the shares of all copies of a channel sum to 1,
- * so that the reader sums to the same value as before.  A plain value; the counts are within ARCH_UNITS_MAX.
+ * A layer that reads a copy has the parent's weight times `share`.  The shares of all copies of a channel sum to 1, so
+ * that the layer computes the same value as before.  A plain value; the counts are within ARCH_UNITS_MAX.
  */
 #ifndef ESPALIER_MORPH_CHANNELS_H
 #define ESPALIER_MORPH_CHANNELS_H
@@ -20,13 +20,13 @@ void channels_same(struct channels *channels, int count);
 /* Draw the map and the shares of a widening. */
 void channels_widen(struct channels *channels, int old_count, int new_count, enum morph_split split,
                     struct random_stream *stream);
-/* Add those of a layer that writes behind them. */
+/* Append the channels of a layer that writes behind these. */
 void channels_append(struct channels *channels, const struct channels *added);
 
-/* Fill a part of the child's layer from that of the parent's: rows by `outputs`, what they read by `inputs`.  Each
-   input may stand for a block of values (a window, or a whole map in front of an FC).  `inputs` may be NULL where there
-   is no weight.  What the child's rows have more than the parent's, at their end, is left alone: zero.  So are outputs
-   with share 0, which show nothing of the parent: they stay as weights_new() made them. */
+/* Fill a part of the child's layer from that of the parent's: rows by `outputs`, columns by `inputs`.  An input may
+   stand for a block of values (a convolution's window, or a whole map in front of an FC).  `inputs` may be NULL where
+   there is no weight.  Columns that the child has beyond the parent's stay zero.  Outputs with share 0 copy nothing,
+   and stay as weights_new() made them. */
 void channels_copy_part(const struct weights *parent, int parent_layer, struct weights *child, int child_layer,
                         enum weights_part part, const struct channels *inputs, const struct channels *outputs);
 

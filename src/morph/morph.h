@@ -35,7 +35,7 @@ struct morph_measure {
     void *context;
 };
 
-/* The index map of a widening: map[0…old-1] are themselves, the rest drawn uniformly from 0…old-1. */
+/* Draw the index map of a widening: the old units map to themselves, each new one to a random old one. */
 void morph_index_map(struct random_stream *stream, int old_units, int new_units, int32_t *map);
 
 /* The child, weights_free() it.  `measure` is used by ACTION_DEEPEN only: running mean m and variance v of

@@ -1,7 +1,7 @@
 /*
- * steps.h - inside the room morph: the two transformations behind morph_apply, and what they share.
+ * steps.h - private to src/morph: the two transformations behind morph_apply, and what they share.
  *
- * The child comes in as weights_new() made it and is filled; the action was checked by action_apply.
+ * They fill a child that weights_new() made.  action_apply() has checked the action.
  */
 #ifndef ESPALIER_MORPH_STEPS_H
 #define ESPALIER_MORPH_STEPS_H
@@ -11,7 +11,7 @@
 /* Widening, and deepening after a dense layer. */
 void morph_widen(const struct weights *parent, const struct action *action, const struct morph_options *options,
                  struct random_stream *stream, struct weights *child);
-/* Deepening after a convolution or an FC layer.  Fails when `measure` fails or measures what is no statistic. */
+/* Deepening after a convolution or an FC layer.  -1: `measure` failed, or gave a value that is no mean or variance. */
 int morph_deepen(const struct weights *parent, int layer, const struct morph_options *options,
                  const struct morph_measure *measure, struct random_stream *stream, struct weights *child,
                  struct error *error);

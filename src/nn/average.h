@@ -18,12 +18,11 @@ struct average {
     int64_t steps; /* averaged so far */
 };
 
-/* Of a network with these weights.  Goes on where `before` stood; NULL: it starts as the weights.  average_done() it.
- */
+/* Start an average as these weights, or go on from `before` unless that is NULL.  average_done() it. */
 void average_init(struct average *average, const struct weights *weights, const struct average *before, double decay);
 void average_done(struct average *average);
-/* After a step of training.  The first steps of a network that started from scratch are forgotten sooner: the decay of
-   step t is at most (1 + t) / (10 + t). */
+/* Call it after each step of training.  The first steps of a network that started from scratch are forgotten sooner:
+   the decay of step t is at most (1 + t) / (10 + t). */
 void average_add(struct average *average, const struct weights *weights, bool from_scratch);
 /* Exchange the average with the network's weights; a second call undoes it. */
 void average_swap(struct average *average, struct weights *weights);

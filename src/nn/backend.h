@@ -8,8 +8,8 @@
  * what they compute is the same to the bit whoever helps.
  *
  * A backend whose memory or time is not the host's (a GPU) has a second table, `device`, and keeps what belongs to
- * one network in a context.  Then every pointer in an op_run is an address on the device, the functions only put work
- * into a queue, results come late, and whatever went wrong is asked for: nothing fails in the middle of a walk.
+ * one network in a context.  Then every pointer in an op_run is an address on the device, and the functions only put
+ * work into a queue.  Results come late, and no walk fails in its middle: `trouble` says afterwards what went wrong.
  *
  * Numbers: float32 (also what is accumulated across a batch, unless a backend says otherwise); BN eps
  * BN_EPSILON (arch/weights.h); batch variance biased in the forward, unbiased in the running statistics (as
@@ -24,7 +24,7 @@
 #include "nn/plan.h"
 #include "util/team.h"
 
-/* Of what is multiplied in the sums of convolutions.  Sums, weights, BN and the update are float32 in any. */
+/* The precision of what convolutions multiply.  Sums, weights, BN and the update are always float32. */
 enum precision { PRECISION_F32, PRECISION_BF16 };
 
 /* One operation, one direction, one batch.  `count` images of at most the `batch` that the buffers were
@@ -49,7 +49,7 @@ struct op_run {
     void *saved;          /* saved_bytes: written by forward in training, read by backward; NULL in inference */
     void *scratch;        /* scratch_bytes: no meaning between calls */
     struct team *team;    /* who may help; NULL: nobody */
-    int members;          /* that scratch is for: those of the team, 1 without one */
+    int members;          /* scratch has room for so many: those of the team, 1 without one */
     const uint16_t *labels; /* OP_CLASSIFIER: `count`, or NULL when only logits are wanted */
     float *logits;          /* OP_CLASSIFIER forward: count × classes, image-major, plain floats; not NULL */
     double *loss;           /* OP_CLASSIFIER forward with labels: += summed cross-entropy of the batch */
@@ -63,7 +63,7 @@ struct sgd {
     bool nesterov;
 };
 
-/* What became known of one or more walks. */
+/* The results of one or more walks. */
 struct step_result {
     double loss; /* summed over the images */
     int correct;
@@ -80,7 +80,7 @@ enum step_kind {
     STEP_TRAIN,    /* load, forward, backward, update */
     STEP_GRADIENT, /* the same without the update */
     STEP_INFER,    /* load, forward in inference mode */
-    STEP_PROBE     /* that, up to one operation, which runs as in training */
+    STEP_PROBE     /* STEP_INFER up to one operation, which runs as in training */
 };
 /* One walk over the plan: what may differ from the last one.  Its pointers are good until `begin` returns. */
 struct step {
@@ -103,7 +103,7 @@ enum device_trouble {
     DEVICE_FINE,
     DEVICE_NO_MEMORY,
     DEVICE_REFUSED, /* this network can't be run there */
-    DEVICE_LOST     /* nothing can, in this process */
+    DEVICE_LOST     /* no network can be run there, in this process */
 };
 
 struct backend;
@@ -143,8 +143,8 @@ struct backend {
 
     int images_per_member; /* a team may have a member for each so many images of a batch; 0: no team is of use */
 
-    /* Bytes of a tensor's buffer for `batch` images (a multiple of 64), from there to the tensor's first value, of what
-       forward saves, of scratch for `members` of a team. */
+    /* In bytes: a tensor's buffer for `batch` images (a multiple of 64); the way from there to the tensor's first
+       value; what forward saves; scratch for `members` of a team. */
     size_t (*tensor_bytes)(const struct tensor *tensor, int batch);
     size_t (*tensor_offset)(const struct tensor *tensor);
     size_t (*saved_bytes)(const struct plan *plan, const struct op *op, int batch);

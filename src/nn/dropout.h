@@ -1,9 +1,9 @@
 /*
  * dropout.h - the mask of OP_DROPOUT: a hash of (key, element), so that every backend drops the same values.
  *
- * Nothing is stored between forward and backward: both ask again.  `element` is the value's number in the
- * plain [image][channel][y][x] order; wrapping past 2^32 is harmless.  Two murmur3 finalisers, one a half of
- * the key: 32-bit multiplies and shifts only, so that it vectorises on anything.
+ * Forward and backward compute the mask anew, so nothing is stored between them.  `element` is the value's number in
+ * the plain [image][channel][y][x] order; wrapping past 2^32 is harmless.  The hash is two finalisers of murmur3, one
+ * for each half of the key: 32-bit multiplications and shifts, which every vector unit has.
  */
 #ifndef ESPALIER_NN_DROPOUT_H
 #define ESPALIER_NN_DROPOUT_H

@@ -5,8 +5,8 @@
  * with a device it trains a copy there, and the buffer is as network_fetch() left it.  Images must have the plan's
  * input shape and labels below its classes (asserted): who opens a data set checks that.
  *
- * A device answers late and fails late: the walks return what has become known since the last call (on the host: of
- * this batch), network_finish() the rest, and network_trouble() says whether it can be believed.
+ * A device computes later than it is called.  So a walk returns the results that have arrived since the last call (on
+ * the host: those of this batch), network_finish() returns the rest, and network_trouble() says whether they are valid.
  */
 #ifndef ESPALIER_NN_NETWORK_H
 #define ESPALIER_NN_NETWORK_H
@@ -24,7 +24,7 @@ int64_t network_bytes(const struct backend *backend, const struct plan *plan, in
    `trouble` says which. */
 struct network *network_open(const struct backend *backend, const struct plan *plan, int batch, enum network_mode mode,
                              struct weights *weights, enum device_trouble *trouble, struct error *error);
-/* The same, for those who tell the two by the error's text alone. */
+/* The same without `trouble`. */
 struct network *network_new(const struct backend *backend, const struct plan *plan, int batch, enum network_mode mode,
                             struct weights *weights, struct error *error);
 void network_free(struct network *network);
@@ -37,8 +37,8 @@ int network_batch(const struct network *network);
 /* One step of training: load, forward, backward, update. */
 struct step_result network_train(struct network *network, const struct batch *batch, const struct sgd *sgd,
                                  float bn_decay, uint64_t dropout_key);
-/* What the updates have gathered: one value for each trained weight, the network's own, valid until the next call.
-   Zeros at first. */
+/* The velocity of SGD with momentum: one value for each trained weight, zeros at first.  It is the network's own, valid
+   until the next call. */
 const float *network_velocity(struct network *network);
 void network_set_velocity(struct network *network, const float *velocity);
 /* Forward in inference mode.  `logits` count × classes, or NULL. */
@@ -52,7 +52,7 @@ const float *network_gradient(struct network *network, const struct batch *batch
    statistics become those of this batch alone.  The network is in training mode. */
 void network_probe(struct network *network, const struct batch *batch, int op);
 
-/* Wait, and return what the walks have not yet. */
+/* Wait for all walks, and return the results that they have not returned yet. */
 struct step_result network_finish(struct network *network);
 /* Bring the weights that were trained into the buffer that network_new borrowed. */
 void network_fetch(struct network *network);
@@ -66,8 +66,8 @@ struct evaluation {
     double loss, accuracy;
     int count;
 };
-/* On a network that exists already, of either mode.  `proceed` (or NULL) is asked before every batch; false when it
-   said no: then `evaluation` covers the images so far.  Its loss is NaN when the device was in trouble. */
+/* Evaluate a network that exists already, of either mode.  `proceed` (or NULL) is asked before every batch; false: it
+   said no, and `evaluation` covers the images so far.  The loss is NaN when the device was in trouble. */
 bool network_evaluate_view(struct network *network, const struct view *view, bool (*proceed)(void *context),
                            void *context, struct evaluation *evaluation);
 /* With a network of its own.  DEVICE_FINE, or what went wrong. */
@@ -75,9 +75,9 @@ enum device_trouble network_evaluate(const struct backend *backend, struct weigh
                                      int batch, struct evaluation *evaluation, struct error *error);
 
 /* Mean and variance per channel of what layer `layer` (C or FC) computes before its BN: over `batches` batches of
-   the view, without repeats as long as it has images, drawn by the stream RANDOM_MEASURE of (seed, node, action);
-   every layer with the statistics of the batch, as in training: the running ones of units that a widening has just
-   added say nothing yet.  Neither weights nor statistics change. */
+   the view, without repeats as long as it has images, drawn by the stream RANDOM_MEASURE of (seed, node, action).
+   Every layer uses the statistics of the batch, as in training, since the running ones of new units say nothing yet.
+   Neither weights nor statistics change. */
 int network_measure(const struct backend *backend, const struct weights *weights, int layer, const struct view *view,
                     int batches, int batch, uint64_t seed, uint32_t node, uint32_t action, float *mean, float *variance,
                     struct error *error);

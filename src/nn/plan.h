@@ -1,14 +1,14 @@
 /*
  * plan.h - an architecture lowered to the list of operations that a backend runs.
  *
- * One operation stands for what is best done in one pass: convolution, BN, ReLU and the pool behind it are
- * one OP_CONV_BN_RELU.  Tensor 0 is the input.  Operations are in the order in which they run; OP_ADD reads two
- * tensors, any other one, and each writes one.  A plan is a plain value.
+ * An operation covers what is best done in one pass over memory: convolution, BN, ReLU and the pool behind them are one
+ * OP_CONV_BN_RELU.  Tensor 0 is the input.  Operations stand in the order in which they run.  OP_ADD reads two tensors,
+ * every other operation reads one, and each writes one.  A plan is a plain value.
  *
- * A tensor is a range of the channels of a buffer; an ordinary one is the whole of its own.  A dense block is one
- * buffer: what comes before the block writes its first channels, each layer of the block reads those written so far
- * and writes the next, and what comes behind it reads all of them.  So nothing is ever copied to concatenate.  Tensors
- * of one buffer have one height, width and border.
+ * A tensor is a range of the channels of a buffer.  Most tensors have a buffer of their own.  A dense block is one
+ * buffer: the operation before the block writes its first channels, each layer of the block reads the channels written
+ * so far and writes the next ones, and the operation behind the block reads all of them.  So nothing is copied to
+ * concatenate.  Tensors of one buffer have one height, width and border.
  *
  * Where several operations read one buffer, their input gradients add up: in the backward pass the last reader comes
  * first and writes the gradient, the others add to it.
@@ -34,8 +34,8 @@ enum pool_kind { POOL_NONE, POOL_MAX, POOL_AVERAGE };
 
 struct tensor {
     int channels, height, width;
-    int border;        /* zero rows and columns that the next convolution wants around each map; a dropout's input has
-                          the border of its output, so that it can run over whole maps */
+    int border;        /* zero rows and columns around each map, as the convolutions that read it need; a dropout's
+                          input has the border of its output, so that the dropout can run over whole maps */
     int before, after; /* channels of the buffer that are not the tensor's, ahead of it and behind it */
     int buffer;        /* number of the buffer: tensors that share one have one number */
 };
@@ -58,8 +58,7 @@ struct op {
     bool needs_input_gradient[2]; /* for each input: it depends on something that is trained */
     bool adds_input_gradient[2];  /* for each input: backward adds to the gradient that a later reader of the buffer
                                      has written; OP_ADD, and OP_BN_RELU without a pool */
-    bool sums_input_gradient;     /* of any other operation: a later reader of inputs[0] has written its gradient;
-                                     the network adds what this one writes */
+    bool sums_input_gradient;     /* the same for an operation that can't add: the network adds what it writes */
     struct weights_layer weights; /* offsets into the flat buffer */
 };
 

@@ -75,7 +75,8 @@ enum training_outcome {
 /* What a trouble of the device means for what was done with it; DEVICE_FINE: TRAINING_DONE. */
 enum training_outcome training_outcome_of(enum device_trouble trouble);
 
-/* Train in place; nothing when all epochs are done.  While hooks are called `weights` holds what is trained, not the average.  `validate` may be NULL: then the reports have 0 there; so may `hooks`.  TRAINING_DIVERGED: the
+/* Train in place; do nothing when all epochs are done.  While hooks are called, `weights` holds what is trained, not
+   the average.  `validate` may be NULL (the reports then have 0 there), and so may `hooks`.  TRAINING_DIVERGED: the
    loss or, at the end of an epoch, a weight or statistic is not finite; `error` says at which step. */
 enum training_outcome train(const struct backend *backend, struct weights *weights, const struct view *view,
                             const struct view *validate, const struct training *training,

@@ -1,8 +1,8 @@
 /*
- * actors.h - the two heads on the encoder (EAS, section 3.3): one says which layers to widen, one where and with
+ * actors.h - the two heads on the encoder (EAS, section 3.3): one says which layers to widen, the other where and with
  * which kernel to deepen.
  *
- * They give logits and take logits' gradients; masks and probabilities are the controller's.
+ * They compute logits, and take the gradients of logits.  The controller masks logits and makes probabilities of them.
  */
 #ifndef ESPALIER_POLICY_ACTORS_H
 #define ESPALIER_POLICY_ACTORS_H
@@ -40,7 +40,7 @@ void deeper_actor_init(struct deeper_actor *actor, struct parameters *parameters
 /* The logits of one level; the levels above it are in `trace`. */
 void deeper_actor_forward(const struct deeper_actor *actor, const struct encoding *encoding, enum deeper_level level,
                           int previous, struct deeper_trace *trace, double logits[LEVEL_CHOICES_MAX]);
-/* Of the first `level_count` levels. */
+/* Backward through the first `level_count` levels. */
 void deeper_actor_backward(const struct deeper_actor *actor, const struct deeper_trace *trace, int level_count,
                            double logit_gradients[DEEPER_LEVELS][LEVEL_CHOICES_MAX], struct encoding *gradient);
 

@@ -2,8 +2,8 @@
  * controller.h - the paper's meta-controller: encoder and both actors, as probabilities of decisions and as
  * gradients of their logarithm.
  *
- * Each decision is made on a fresh reading of the architecture, so its gradient is its own: score a decision,
- * then learn from it, one at a time.  A controller has one owner and one thread.
+ * The architecture is encoded anew for each decision: score a decision, learn from it, and only then score the next.
+ * A controller has one owner and one thread.
  */
 #ifndef ESPALIER_POLICY_CONTROLLER_H
 #define ESPALIER_POLICY_CONTROLLER_H
@@ -15,7 +15,7 @@ struct controller {
     struct encoder encoder;
     struct wider_actor wider;
     struct deeper_actor deeper;
-    /* Of the decision at hand. */
+    /* The decision that was scored last. */
     struct encoding encoding, gradient;
     struct encoder_trace encoder_trace;
     struct deeper_trace deeper_trace;
@@ -29,11 +29,11 @@ struct decision_score {
     double entropy; /* mean of the decision's choices, in nats; 0 where it had none */
 };
 
-/* Initial weights by `seed`.  `dense`: it reads dense networks too.  Borrows `space`. */
+/* `seed` gives the initial weights.  `dense`: it reads dense networks too.  Borrows `space`. */
 struct controller *controller_new(const struct space *space, bool dense, uint64_t seed);
 void controller_free(struct controller *controller);
 
-/* Its probabilities, to sample from; borrows the controller. */
+/* A chooser with the controller's probabilities.  It borrows the controller. */
 struct chooser controller_chooser(struct controller *controller);
 
 struct decision_score controller_score(struct controller *controller, const struct decision *decision);

@@ -1,9 +1,10 @@
 /*
  * decisions.h - a proposal as its sequence of decisions: sampled from probabilities, or recovered from actions.
  *
- * Every policy decides in the same order (EAS, section 5): `wider_decisions` times one coin a layer, then
- * `deeper_decisions` times block, layer, kernel; each on the architecture that the decisions before it made.
- * A chooser gives the probabilities; the functions here mask, draw, apply and sum up.
+ * Every policy decides in the same order (EAS, section 5).  First come `wider_decisions` decisions: each tosses one
+ * coin for each layer.  Then come `deeper_decisions`: each chooses a block, a layer and a kernel.  A decision is made
+ * on the architecture that the decisions before it left.  A chooser gives the probabilities; the functions here mask,
+ * draw and apply.
  *
  * What was offered depends on the parent, the options and the actions alone, so that decisions can be recovered from a
  * recorded proposal.
@@ -15,7 +16,7 @@
 
 enum deeper_level { LEVEL_BLOCK, LEVEL_LAYER, LEVEL_KERNEL, DEEPER_LEVELS };
 
-/* As many choices as any level has. */
+/* The most choices of any level. */
 enum { LEVEL_CHOICES_MAX = GROWTH_BLOCK_LAYERS_MAX };
 
 /* A softmax choice among those offered. */
@@ -25,7 +26,7 @@ struct level_choice {
 };
 
 struct decision {
-    struct arch arch; /* on which it is made */
+    struct arch arch; /* it is made on this architecture */
     bool deeper;
     /* Wider: which layers could take their next width when their turn came, and which did. */
     bool offered[ARCH_LAYERS_MAX], chosen[ARCH_LAYERS_MAX];
@@ -36,12 +37,12 @@ struct decision {
 
 /* Gives the probabilities of one decision's choices. */
 struct chooser {
-    /* Of widening each layer of `arch`, whether offered or not. */
+    /* The probability of widening each layer of `arch`, whether it is offered or not. */
     void (*wider)(void *context, const struct arch *arch, double probabilities[ARCH_LAYERS_MAX]);
     /* Begin a deeper decision. */
     void (*deeper)(void *context, const struct arch *arch);
-    /* Of each choice of a level: 0 where not offered, 1 together.  `previous`: chosen at the level above, 0 at
-       the first.  `choice->choice` isn't known yet. */
+    /* The probability of each choice of a level; they sum to 1, and are 0 where a choice isn't offered.  `previous` is
+       the choice at the level above, or 0 at the first level.  `choice->choice` isn't known yet. */
     void (*level)(void *context, enum deeper_level level, int previous, const struct level_choice *choice,
                   double probabilities[LEVEL_CHOICES_MAX]);
     void *context;
@@ -50,14 +51,14 @@ struct chooser {
 void decisions_sample(const struct policy_options *options, const struct chooser *chooser, const struct arch *parent,
                       struct random_stream *stream, struct proposal *proposal);
 
-/* The decisions that gave `proposal`: as many as the options say.  False when no policy with these options can
-   have given it (a person's action, or other options). */
+/* Find the decisions that made `proposal`; the options say how many.  False: no policy with these options can have made
+   it (it is a person's, or the options were others). */
 bool decisions_recover(const struct policy_options *options, const struct arch *parent, const struct proposal *proposal,
                        struct decision *decisions);
 
-/* The decisions that a policy would have made for a person's actions, whatever their number in the options: for each
-   action in turn, wider ones that chose this layer alone, one for each width on the way, or a deeper one.  Their count;
-   0 when no policy in this space can have made them, or they are more than DECISIONS_OF_PERSON_MAX. */
+/* Find decisions that lead to a person's actions; their number may differ from the options'.  A widening becomes one
+   wider decision, which chose this layer alone, for each width on the way; a deepening becomes one deeper decision.
+   Returns their count, or 0: no policy in this space can make them, or they are more than DECISIONS_OF_PERSON_MAX. */
 enum { DECISIONS_OF_PERSON_MAX = 64 };
 int decisions_of_person(const struct policy_options *options, const struct arch *parent, const struct proposal *proposal,
                         struct decision decisions[DECISIONS_OF_PERSON_MAX]);

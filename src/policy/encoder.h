@@ -11,14 +11,14 @@ enum { EMBEDDING = 16, ENCODER_SIDE = 50, ENCODER_UNITS = 2 * ENCODER_SIDE };
 
 struct encoder {
     const struct space *space;
-    struct parameter *embedding; /* a row a token */
+    struct parameter *embedding; /* one row for each token */
     struct lstm forwards, backwards;
 };
 
-/* What the actors read of an architecture: also the gradients of this. */
+/* The encoded architecture, which the actors read; or the gradients of these values. */
 struct encoding {
     double outputs[ARCH_LAYERS_MAX][ENCODER_UNITS]; /* of each layer: forwards, then backwards */
-    struct lstm_state last;                         /* both sides' state after their last layer, likewise */
+    struct lstm_state last;                         /* of both directions after their last layer, in that order */
 };
 
 struct encoder_trace {

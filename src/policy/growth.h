@@ -1,7 +1,7 @@
 /*
  * growth.h - where an architecture may grow, within its space and its limits: what policies choose from.
  *
- * An insertion is addressed as the deeper actor does (EAS, section 3.3): a block, the layer in it after which
+ * An insertion has the address that the deeper actor gives it (EAS, section 3.3): a block, the layer in it after which
  * to insert, and a kernel.  A block is a run of layers of one kind: convolutions without a pool between them, dense
  * layers without a transition, or all FC layers.  Only convolutions have a kernel to choose.
  * Blocks and layers past the table's size are not offered.  Pure, any thread.
@@ -15,7 +15,7 @@ enum { GROWTH_BLOCKS_MAX = 16, GROWTH_BLOCK_LAYERS_MAX = 32 };
 
 struct growth_block {
     int first, count;                         /* its layers */
-    enum layer_kind kind;                     /* other than convolutions: only kernel number 0 is offered */
+    enum layer_kind kind;                     /* unless these are convolutions, only kernel number 0 is offered */
     uint8_t offered[GROWTH_BLOCK_LAYERS_MAX]; /* bit k: the space's kernel number k may come after this layer */
 };
 
@@ -26,12 +26,12 @@ struct growth_insertions {
 
 /* The layer's next width, or 0 when it can't grow. */
 int growth_wider(const struct policy_options *options, const struct arch *arch, int layer);
-/* Has it a kernel to choose? */
+/* Does an insertion into this block choose a kernel? */
 bool growth_block_kernels(const struct growth_block *block);
 void growth_insertions(const struct policy_options *options, const struct arch *arch,
                        struct growth_insertions *insertions);
 bool growth_block_offered(const struct growth_block *block);
-/* Is anything offered to the decisions that a proposal makes? */
+/* Is there anything that the decisions of a proposal can choose? */
 bool growth_possible(const struct policy_options *options, const struct arch *arch);
 
 /* The actions that these choices stand for. */

@@ -8,8 +8,8 @@
 
 #include "util/error.h"
 
-/* Is every word the beginning of an action?  Whether it can be applied, only its parent shows. */
+/* 0 when every word begins like an action.  Whether an action can be applied depends on its parent. */
 int manual_check(const char *list, struct error *error);
-/* How many networks. */
+/* The number of networks. */
 int64_t manual_count(const char *list);
 #endif

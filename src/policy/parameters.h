@@ -13,7 +13,7 @@
 
 struct parameter {
     const char *name;
-    int rows, columns;       /* a layer's weight: one row an input, one column an output */
+    int rows, columns;       /* a layer's weight has a row for each input and a column for each output */
     double *values;          /* row after row */
     double *gradients;       /* of the loss; layers add to them */
     double *mean, *variance; /* Adam's moments */
@@ -24,7 +24,7 @@ enum { PARAMETERS_MAX = 24 };
 struct parameters {
     int count;
     struct parameter items[PARAMETERS_MAX];
-    int64_t steps; /* that parameters_adam_step has made */
+    int64_t steps; /* of Adam so far */
 };
 
 /* Zeroed; owned by the set.  `name` is borrowed. */

@@ -51,7 +51,7 @@ struct policy_update {
     double gradient_norm;            /* before Adam */
 };
 
-/* What a policy is asked. */
+/* What the engine asks a policy for. */
 struct proposal_request {
     const struct arch *parent;
     int64_t proposal;             /* the number of the proposal, from 1 */
@@ -92,10 +92,10 @@ struct policy_kind {
     /* Make and free `state`.  NULL: it has none. */
     void (*create)(struct policy *policy);
     void (*destroy)(struct policy *policy);
-    /* Has it an answer to a request with these numbers?  If not, `end` says why the search ends.  NULL: always. */
+    /* Can it answer a request with these numbers?  If not, `end` says why the search ends.  NULL: always. */
     bool (*has_next)(const struct policy *policy, int64_t proposal, int64_t network, struct error *end);
-    /* Make one proposal.  One that is sampled takes only what can grow within space and limits, and is empty when nothing
-       can.  -1: there is none that can be built on this parent; the error has the reason. */
+    /* Make one proposal.  A sampled one has only actions within the space and the limits, and is empty when there are
+       none.  -1: no proposal can be built on this parent; `error` says why. */
     int (*propose)(struct policy *policy, const struct proposal_request *request, struct proposal *proposal,
                    struct error *error);
     /* Learn from a batch.  Outcomes that this policy can't have sampled (other options; a width or a kernel that it doesn't
@@ -106,7 +106,7 @@ struct policy_kind {
     int (*load)(struct policy *policy, const void *bytes, size_t length, struct error *error);
 };
 
-/* By name, NULL when unknown; and by row, for --help. */
+/* Find a kind by its name, or by its row for --help.  NULL: there is none. */
 const struct policy_kind *policy_find(const char *name);
 const struct policy_kind *policy_at(int index);
 

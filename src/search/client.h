@@ -17,19 +17,18 @@ enum { CLIENT_OPEN = 0, CLIENT_NO_SERVER = 1 };
 int client_open(const char *folder, struct client **client, struct error *error);
 void client_free(struct client *client);
 
-/* A descriptor that becomes readable when there is more, which only client_next() makes quiet; -1 after the end. */
+/* A descriptor that is readable from when there are more events until client_next() has read them; -1 after the end. */
 int client_descriptor(const struct client *client);
 /* The next event (the caller's to event_done), or false: there is none now.  Never waits. */
 bool client_next(struct client *client, struct event *event);
-/* No event will come any more: the search has ended, however it did, or the log can't be read (`error`, which stays ""
-   otherwise).  True only after client_next() has given the last one. */
+/* Has client_next() given the last event?  Then the search has ended, in good order or not, or the log can't be read:
+   `error` says so, and is "" otherwise. */
 bool client_ended(const struct client *client, struct error *error);
 
 /* Send a command; its answer will be among the events.  -1: these words can't be sent (two lines, too long), or the
    search has ended. */
 int client_send(struct client *client, const char *words, struct error *error);
-/* The same, and wait for the COMMAND event that answers it (the caller's to event_done); events before it are passed
-   over. */
+/* The same, and wait for the COMMAND event that answers it (the caller's to event_done); skip the events before it. */
 int client_ask(struct client *client, const char *words, struct event *answer, struct error *error);
 
 #endif

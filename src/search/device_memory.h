@@ -18,7 +18,8 @@ struct device_memory;
 /* In place of a GPU's number: the memory of the machine. */
 enum { MACHINE_MEMORY = -1 };
 
-/* Nine tenths of what is free: on each GPU now, less `images` bytes; in the machine, `machine` bytes. */
+/* Lends out nine tenths of the memory: of each GPU, what is free now without `images` bytes; of the machine, `machine`
+   bytes. */
 struct device_memory *device_memory_new(const struct device *devices, int count, double images, double machine);
 void device_memory_free(struct device_memory *memory);
 /* Waits for the memory.  False, with nothing reserved, when `cancelled` says so, which is called at first and after each

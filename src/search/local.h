@@ -20,7 +20,7 @@ struct trainer {
     struct local_evaluator *local;
     int slot;
     struct device device;
-    int gpu; /* the device's number, while the backend is of one */
+    int gpu; /* its number, while `backend` runs on a GPU */
     const struct backend *backend;
     pthread_t thread;
     struct queue *inbox;    /* struct trial, to the trainer */
@@ -42,7 +42,7 @@ struct local_evaluator {
     const struct view *train, *validate;
     int count;
     struct trainer *trainers;
-    struct helpers *helpers; /* one a trainer; NULL: a trainer works alone */
+    struct helpers *helpers; /* one for each trainer; NULL: a trainer works alone */
     struct queue *reports;   /* struct report, to the engine */
     struct device_memory *memory;
     atomic_bool closing;

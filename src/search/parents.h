@@ -13,16 +13,16 @@
 struct parents {
     const struct journal *journal;
     const struct search_options *options;
-    const struct policy *policy; /* of one that takes actions every network may be a parent: a person chooses what grows */
+    const struct policy *policy; /* if it takes actions, every network may be a parent: a person chooses what grows */
     enum growth { GROWTH_UNKNOWN, CAN_GROW, CAN_NOT_GROW } *growth; /* of node i + 1, for the first `count` */
     int64_t count;
 };
 
 /* The parent of proposal number `proposal`. */
 int64_t parents_choose(struct parents *parents, int64_t proposal);
-/* Are all networks that may be a parent exhausted: did the last proposals from each lead to nothing new? */
+/* Is every network that may be a parent exhausted: did its last proposals lead to nothing new? */
 bool parents_exhausted(struct parents *parents);
-/* Growing from this network failed: before it is chosen again, look whether it can grow. */
+/* Growing from this network failed: check whether it can grow before it is chosen again. */
 void parents_recheck(struct parents *parents, int64_t node);
 void parents_done(struct parents *parents);
 

@@ -34,7 +34,7 @@ enum event_kind proposals_check(const struct proposals *proposals, struct candid
 /* A new network joins tree, index and queue.  `by` is taken over. */
 void proposals_join(struct proposals *proposals, const struct candidate *candidate, struct event_word by);
 
-/* Propose until a new network is in the queue.  False: there is none for now, none yet, or none ever (proposals_end). */
+/* Propose until a new network is in the queue.  False: none joined; proposals_end() says whether more may come. */
 bool proposals_make(struct proposals *proposals);
 /* Why no more networks will be proposed, with `message`; FINISH_UNKNOWN: more may come. */
 enum finish_reason proposals_end(const struct proposals *proposals, struct error *message);

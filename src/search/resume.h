@@ -10,7 +10,7 @@
 
 #include "search/proposals.h"
 
-/* The session's options; is its data `data`? */
+/* Read the session's options, and check that its data is `data`. */
 int resume_options(const struct session_state *state, const struct search_data *data, struct search_options *options,
                    struct error *error);
 /* Check every network, proposal and update; fill the index of networks and the queue. */

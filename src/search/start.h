@@ -18,10 +18,10 @@ int start_find(struct search_options *options, const struct search_data *data, s
 /* FLOPs of the networks of --match; none without it. */
 int start_find_match(const struct search_options *options, const struct search_data *data, struct event_integers *match,
                      struct error *error);
-/* Can a network be of this search: of its images, its classes and its space? */
+/* Does this network fit the search: its images, its classes and its space? */
 int start_check_arch(const struct search_options *options, const struct search_data *data, const struct arch *arch,
                      struct error *error);
-/* Can a search with these options begin with this network: is it of the search, and within its limits? */
+/* Can a search with these options begin with this network: does it fit, and is it within the limits? */
 int start_check(const struct search_options *options, const struct search_data *data, const struct arch *arch,
                        struct error *error);
 /* Where the weights of a trained network of a session are, the caller's to free().  -1 when the file is not there. */

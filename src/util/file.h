@@ -18,7 +18,7 @@ int file_read(const char *path, size_t limit, void **bytes, size_t *length, stru
    time. What isn't a regular file (/dev/stdout, a pipe) is written directly. */
 int file_write(const char *path, const void *bytes, size_t length, struct error *error);
 
-/* Will file_write() be able to write it?  To be asked before long work; no guarantee. */
+/* 0 when file_write() will probably be able to write it: for a check before long work. */
 int file_may_write(const char *path, struct error *error);
 
 /* As mkdir -p, with fsync; an existing folder is fine. */

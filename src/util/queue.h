@@ -1,8 +1,8 @@
 /*
  * queue.h - a bounded queue of messages between threads.
  *
- * Messages are fixed-size values, copied in and out; the receiver owns what they point to.
- * Any number of producers and consumers.  After queue_close() a put is refused and a take drains.
+ * Messages are fixed-size values, copied in and out; the receiver owns what they point to.  Any number of threads may
+ * put and take.  After queue_close() puts are refused, and takes return the messages that are left.
  */
 #ifndef ESPALIER_UTIL_QUEUE_H
 #define ESPALIER_UTIL_QUEUE_H

@@ -20,8 +20,8 @@ struct lowering {
     struct weights_layout layout;
     struct plan *plan;
     int map;
-    int layer, layer_input;   /* at hand, and the tensor that it reads */
-    struct layer_parts parts; /* of the layer at hand */
+    int layer, layer_input;   /* the layer that is being lowered, and the tensor that it reads */
+    struct layer_parts parts; /* of this layer */
 };
 
 /* A tensor with a buffer of its own. */
@@ -63,7 +63,7 @@ static const struct part *next_of(const struct lowering *at, int part)
     return part + 1 < at->parts.count ? &at->parts.parts[part + 1] : NULL;
 }
 
-/* A tensor for what a part makes: a range of the block's buffer where it is what the layer adds to it. */
+/* A tensor for the output of a part: a range of the dense block's buffer if the part before a PART_CONCAT made it. */
 static int output_of(struct lowering *at, int part)
 {
     const struct part *made = &at->parts.parts[part], *next = next_of(at, part);
@@ -72,7 +72,7 @@ static int output_of(struct lowering *at, int part)
     return add_tensor(at->plan, made->out);
 }
 
-/* The operation that made `map`, when it is one of these kinds and has no pool. */
+/* The operation that wrote `map`, if it is of one of these kinds and has no pool, so that the next part can join it. */
 static struct op *open_op(const struct lowering *at, enum op_kind kind, enum op_kind other)
 {
     struct op *last = at->plan->op_count ? &at->plan->ops[at->plan->op_count - 1] : NULL;
@@ -93,7 +93,7 @@ static void emit_linear(struct lowering *at, const struct part *part, int output
 {
     struct weights_layer weights = at->layout.parts[part->weights][at->layer];
     bool conv = part->kind == PART_CONV;
-    if (conv)
+    if (conv) /* without a BN; emit_bn_relu() joins the one behind it */
         weights.gamma = weights.beta = weights.mean = weights.variance = -1;
     struct op *op = add_op(at, conv ? OP_CONV : part->bias ? OP_CLASSIFIER : OP_FC_BN_RELU, output);
     set_weights(op, part, &weights, part->out);
@@ -112,7 +112,7 @@ static void emit_bn_relu(struct lowering *at, const struct part *part, int numbe
         linear->weights = weights;
         return;
     }
-    weights.weight = -1;
+    weights.weight = -1; /* a BN by itself */
     weights.inputs = weights.outputs;
     weights.kernel = 0;
     set_weights(add_op(at, OP_BN_RELU, output_of(at, number)), part, &weights, part->in);
@@ -183,7 +183,7 @@ static bool concatenates(const struct lowering *at, int layer)
     return parts.parts[parts.count - 1].kind == PART_CONCAT;
 }
 
-/* Give `map` room behind it for the channels that this layer and those behind it add. */
+/* The first layer of a dense block: give the buffer of `map` room for the channels that the block's layers add. */
 static void begin_block(struct lowering *at)
 {
     int last = at->layer;
@@ -229,7 +229,9 @@ static bool can_add(const struct op *op)
     return op->kind == OP_ADD || (op->kind == OP_BN_RELU && op->pool == POOL_NONE);
 }
 
-/* `written`, by buffer: the channels of its gradient that a later operation has written, from the first on. */
+/* Does this input's gradient add to what later operations have written?  `written` has, for each buffer, how many
+   channels of its gradient those have written, from channel 0 on.  The last reader of a buffer reads all channels that
+   the others read, so each gradient is either all new or added throughout. */
 static void set_adding(const struct plan *plan, struct op *op, int input, int *written)
 {
     const struct tensor *tensor = &plan->tensors[op->inputs[input]];

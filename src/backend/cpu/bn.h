@@ -1,8 +1,9 @@
 /*
  * bn.h - BN (Ioffe and Szegedy 2015), ReLU and the pool behind them, for all operations that have one.
  *
- * What BN reads is a convolution's or FC layer's linear part, which is saved less a shift near the running mean: so
- * sums of squares lose no digits to a large mean; or it is a tensor (OP_BN_RELU), from which the sums take the shift.
+ * BN reads the linear part of a convolution or an FC layer, or a tensor (OP_BN_RELU).  A shift near the running mean is
+ * subtracted, so that sums of squares lose no digits to a large mean: from a linear part when it is saved, from a tensor
+ * in the sums alone.
  *
  * With c such a value, r = relu(scale * c + offset).  The sign of the scale is known, so the largest r of a window is
  * at its largest (or smallest) c.  Forward saves that c, `selected`, and backward sends the gradient to the first place

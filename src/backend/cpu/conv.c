@@ -12,10 +12,10 @@ static void tile_offsets(int32_t *offsets, int channels, int tiles)
 }
 
 /* Whether multiplying in bf16 saves more than making the pairs costs.  In instructions for 16 images of a pixel, with C
-   inputs, K outputs and T taps, as compiled for AVX-512: the three sums take 5.5 TCK, in bf16 half of that; pairs are
-   made in some 8 (C + K).  To be sure, this asks for twice that.  With fewer than four inputs pairs would be partly
-   empty; that is the first layer, whose pixels so stay exact.  Pairs have no tiles for 5 x 5 kernels: where tiles of
-   floats take less than half of the direct multiplies, floats are faster. */
+   inputs, K outputs and T taps, as compiled for AVX-512: the three sums take 5.5 TCK, in bf16 half of that; making the
+   pairs takes some 8 (C + K).  The saving must be twice as much: 2.7 TCK > 16 (C + K).  With fewer than four inputs
+   pairs would be partly empty; that is the first layer, whose pixels so stay exact.  Pairs have no tiles for 5 x 5
+   kernels: where tiles of floats take less than half of the direct multiplies, floats are faster. */
 static bool pairs_pay(const struct conv *c)
 {
     int height = c->linear.height, width = c->linear.width;
@@ -132,14 +132,14 @@ static struct winograd winograd_of(const struct conv *c, const struct map *in, c
     };
 }
 
-/* The first of `count` things, in whole steps, that share `item` of `items` does. */
+/* Cuts `count` things into `items` shares of whole steps, and returns where share `item` begins. */
 static inline int share_of(int count, int step, int item, int items)
 {
     int steps = (count + step - 1) / step, first = (int)((int64_t)steps * item / items) * step;
     return first < count ? first : count;
 }
 
-/* The weights, transformed in shares of rows. */
+/* Transforms the weights for minimal filtering; a share is some rows. */
 struct transform {
     struct kernels kernels;
     int tile, kernel;
@@ -213,11 +213,12 @@ struct pass conv_forward_begin(const struct conv *c, const float *weights, const
     return pass;
 }
 
-/* A phase of the input gradient.  Its columns are (output channel, tap that leads to this phase). */
+/* A phase of the input gradient: the input pixels (y, x) modulo the stride.  Its columns are (output channel, tap that
+   leads to this phase). */
 struct phase {
     int y, x;
     int before; /* taps of the phases before this one */
-    int count;  /* taps */
+    int count;  /* taps of this phase: their numbers, and the offset in `gradient` of what each is multiplied with */
     int taps[ARCH_KERNEL_MAX * ARCH_KERNEL_MAX], places[ARCH_KERNEL_MAX * ARCH_KERNEL_MAX];
 };
 
@@ -246,7 +247,7 @@ static bool phase_next(const struct conv *c, struct phase *phase)
     return true;
 }
 
-/* Rows are input channels. */
+/* The product of one phase.  Its rows are input channels. */
 static struct gemm phase_gemm(const struct conv *c, const struct phase *phase)
 {
     bool pairs = BF16 && c->pairs;
@@ -269,6 +270,7 @@ static struct gemm phase_gemm(const struct conv *c, const struct phase *phase)
     };
 }
 
+/* Sets the offsets of a phase's columns, and packs their weights, [input][output][tap]. */
 static void phase_prepare(const struct conv *c, const struct phase *phase, const float *weights)
 {
     int32_t *offsets = c->gradient_offsets + phase->before * c->outputs;

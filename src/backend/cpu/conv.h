@@ -1,12 +1,13 @@
 /*
  * conv.h - the linear part of a convolution, one block of images at a time: forward, input gradient, weight gradient.
  *
- * Each is a direct sum (gemm.h) or goes by way of minimal filtering (winograd.h), whatever is faster for these shapes.
- * A `begin` prepares weights and tables.  Then blocks are run, in any order, also by the members of a team at the same
- * time: each member has its own part of the scratch that is written.
+ * Each is computed directly (gemm.h) or by Winograd's minimal filtering (winograd.h), whichever is faster for these
+ * shapes.  A `begin` prepares weights and tables.  Then `run` is called for each block, in any order, also by the
+ * members of a team at the same time: each member has its own part of the scratch that is written.
  *
- * The weight gradient is a sum over all images.  So that the sum is the same to the bit whoever helps, members share
- * its columns (input channels, taps of the kernel), and each walks all blocks in their order.
+ * The weight gradient is a sum over all images, which must be the same to the bit whoever helps.  So its columns (input
+ * channels, taps of the kernel) are cut into shares: a share is run by one member at a time, on all blocks in their
+ * order, and `end` finishes it.
  *
  * The input gradient is a convolution of the output's gradient with the flipped, transposed kernel.  With stride s the
  * input's pixels fall into s x s phases (y mod s, x mod s): a phase meets only the taps that lead to it in the forward
@@ -64,13 +65,15 @@ void conv_pass_run(const struct conv *c, const struct pass *pass, int member, co
                    float *out, const struct moments *moments);
 
 struct pass conv_input_gradient_begin(const struct conv *c, const float *weights, struct team *team);
-/* Runs one block: reads `gradient`, of the output, and writes `dx`, of the input; both have borders. */
+/* Runs one block: reads `gradient`, of the output, and writes `dx`, of the input; both point at the block's beginning,
+   border included. */
 void conv_input_gradient_run(const struct conv *c, const struct pass *begun, int member, const float *gradient,
                              float *dx);
 
-/* `out`: [output][input][ky][kx]. */
+/* `out` is the weight gradient, [output][input][ky][kx]; it is complete after the `end` of every share. */
 void conv_weight_gradient_begin(const struct conv *c, float *out);
-/* Adds `blocks` blocks to share `share` of `shares` of the columns.  `x` and `gradient` have borders. */
+/* Adds `blocks` blocks to share `share` of `shares`.  `x` and `gradient` point at the first block's beginning, border
+   included. */
 void conv_weight_gradient_run(const struct conv *c, int share, int shares, int member, int blocks, const float *x,
                               const float *gradient, float *out);
 void conv_weight_gradient_end(const struct conv *c, int share, int shares, float *out);

@@ -44,7 +44,7 @@ static void round_write_item(void *context, int item, int member)
     round->write(round->context, block, round_gradient(round, block));
 }
 
-/* First the shares of the weight gradient, then the blocks' input gradients. */
+/* The first items are the shares of the weight gradient, the others the blocks' input gradients. */
 static void round_gradients_item(void *context, int item, int member)
 {
     const struct round *round = context;
@@ -138,6 +138,7 @@ static struct conv_layer layer_begin(const struct op_run *run, bool training)
     return layer;
 }
 
+/* The convolution of one block.  Where a BN follows, its sums start from minus the BN's shift (bn.h). */
 static void linear_part(const struct conv_layer *layer, int block, int member, float *out,
                         const struct moments *moments)
 {

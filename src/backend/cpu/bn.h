@@ -2,8 +2,8 @@
  * bn.h - BN (Ioffe and Szegedy 2015), ReLU and the pool behind them, for all operations that have one.
  *
  * BN reads the linear part of a convolution or an FC layer, or a tensor (OP_BN_RELU).  A shift near the running mean is
- * subtracted, so that sums of squares lose no digits to a large mean: from a linear part when it is saved, from a tensor
- * in the sums alone.
+ * subtracted, so that sums of squares lose no digits to a large mean: from a linear part before it is saved, from a
+ * tensor in the sums alone.
  *
  * With c such a value, r = relu(scale * c + offset).  The sign of the scale is known, so the largest r of a window is
  * at its largest (or smallest) c.  Forward saves that c, `selected`, and backward sends the gradient to the first place

@@ -1,5 +1,6 @@
 #!/bin/sh
-# The recipes of ARCHITECTURE.md name files that exist, and names that those files have.
+# The recipes of ARCHITECTURE.md name files that exist, and names that those files have; so do the links and paths of the
+# other pages.
 #
 # A recipe is a heading `### …` below `## Recipes`, and a list.  In an item of the list, quoted words with a slash or a dot
 # are paths, where NAME stands for any name.  The other quoted words must be in one of these files, unless they begin
@@ -47,16 +48,28 @@ faults() {
     done
 }
 
+# missing FILE: a line for each link of the page, and each quoted path, that leads to no file.  Links are relative to the
+# page's folder, quoted paths to the top folder.
+missing() {
+    grep -o '](\([^)#]*\)' "$1" | sed 's/^](//' | grep -v -e '^$' -e '^http' | while IFS= read -r path; do
+        [ -e "$(dirname "$1")/$path" ] || echo "# $1: $path is gone"
+    done
+    grep -oE '`(src|tests|tui|sessions|kernels|bench|docs|man)/[^` *]*`' "$1" | tr -d '`' | grep -v NAME |
+        while IFS= read -r path; do
+            [ -e "$path" ] || echo "# $1: $path is gone"
+        done
+}
+
 cd "$top_srcdir" || exit 99
-plan 6
+plan 8
 faults ARCHITECTURE.md >"$work/faults"
 [ ! -s "$work/faults" ]
 report $? "the files and names of the recipes exist"
 cat "$work/faults"
 
 items ARCHITECTURE.md | cut -f1 | sort -u >"$work/recipes"
-for recipe in "A layer kind" "A move" "A policy" "An option" "A subcommand" "A command" "A view" "A key" "An event" \
-    "A data format" "A backend"; do
+for recipe in "A layer kind" "A part" "An operation" "A move" "A policy" "An option" "A subcommand" "A command" "A view" \
+    "A key" "An event" "A data format" "A backend"; do
     grep -q "^$recipe" "$work/recipes" || echo "# there is no recipe: $recipe"
 done >"$work/missing"
 [ ! -s "$work/missing" ]
@@ -67,7 +80,17 @@ items ARCHITECTURE.md | grep '^A layer kind' | grep -o '`[^`]*/[^`]*`' | sort -u
 [ "$(wc -l <"$work/layer")" -gt 0 ] && [ "$(wc -l <"$work/layer")" -le 13 ]
 report $? "a layer kind takes 13 files at most"
 
+for page in README.md ARCHITECTURE.md CONTRIBUTING.md docs/decisions.md docs/results.md; do
+    missing "$page"
+done >"$work/gone"
+[ ! -s "$work/gone" ]
+report $? "the links and paths of the pages exist"
+cat "$work/gone"
+
 # --- this test can fail ---
+printf 'See [it](docs/nowhere.md#part), `src/nowhere/` and `src/arch/arch.c`.\n' >"$work/links.md"
+[ "$(missing "$work/links.md" | grep -c 'is gone$')" = 2 ]
+report $? "a link that leads nowhere is noticed, and a path"
 printf '## Recipes\n\n### A thing\n\n* `src/arch/gone.c`, `src/nowhere/NAME.c`: gone.\n' >"$work/gone.md"
 [ "$(faults "$work/gone.md" | grep -c 'is gone$')" = 2 ]
 report $? "a file that is gone is noticed"

@@ -99,9 +99,11 @@ sed 's/^/# /' "$work/circles"
 
 # --- files ---
 sources=$(find src sessions tui tests bench -name '*.[ch]' | sort)
-silent=$(for file in $sources; do head -c 2 "$file" | grep -q '^/\*' || echo "# $file"; done)
+silent=$(for file in $sources; do
+    head -c 2 "$file" | grep -q '^/\*' && head -n 2 "$file" | grep -qF " ${file##*/} - " || echo "# $file"
+done)
 [ -z "$silent" ]
-report $? "every source begins with a comment"
+report $? "every source begins with a comment that says its name and what it is"
 [ -z "$silent" ] || echo "$silent"
 
 long=$(for file in $sources; do awk -v file="$file" 'END {if (NR > 600) print "# " file ": " NR " lines"}' "$file"; done)

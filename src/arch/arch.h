@@ -1,24 +1,31 @@
 /*
  * arch.h - an architecture as a plain value: a list of layers, its notation, shapes and cost.
  *
- * Pure: values in, values out, no I/O, any thread.  What is known of each kind of layer stands in kinds.h.  The
- * notation is the paper's (EAS, section 4): C(16,3,1) P(2,2) C(32,3,1) A(4,4) FC(256) SM(10) C(24,3,1) D(4,[12,12,12])
- * T(0.5) D(4,[12,12,12]) A(14,14) SM(10) C filters, kernel, stride; P max pool size, stride; A average pool size,
- * stride; FC units; SM classes. A convolution is conv - BN - ReLU with zero padding kernel/2, output side
- * (side-1)/stride + 1; FC is FC - BN - ReLU; SM is a linear layer with bias and softmax.  Neither C nor FC has a bias:
- * BN's beta is it.  Pools have no padding: output side (side-size)/stride + 1.
+ * Pure: values in, values out, no I/O, any thread.  kinds.h has what the program knows of each kind of layer.  The
+ * notation is the paper's (EAS, section 4):
+ *
+ *     C(16,3,1) P(2,2) C(32,3,1) A(4,4) FC(256) SM(10)
+ *     C(24,3,1) D(4,[12,12,12]) T(0.5) D(4,[12,12,12]) A(14,14) SM(10)
+ *
+ *     C(filters,kernel,stride)   convolution - BN - ReLU; zero padding kernel/2; output side (side-1)/stride + 1
+ *     P(size,stride)             max pool without padding; output side (side-size)/stride + 1
+ *     A(size,stride)             average pool, likewise
+ *     FC(units)                  linear - BN - ReLU
+ *     SM(classes)                linear with bias, softmax
+ *
+ * Neither C nor FC has a bias, since the BN's beta is one.
  *
  * D and T make a DenseNet (Huang, Liu, van der Maaten, Weinberger, CVPR 2017).  Each growth rate in the brackets of
  * D(bottleneck,[growth,...]) is one layer, which adds that many channels to the map that it reads:
  *     BN - ReLU - 1x1 conv to bottleneck * growth channels - BN - ReLU - 3x3 conv to growth channels,
  * or BN - ReLU - 3x3 conv where the bottleneck is 0.  A run of them is a block.  T(reduction) is a transition: BN -
  * ReLU - average pool 2, stride 2 - 1x1 conv to reduction * channels, rounded down, at least one.  (The paper pools
- * last; pool and 1x1 convolution change places freely, and so it costs a quarter.)  What D and T hand on has not seen
- * a BN and a ReLU; who reads it begins with them.  So behind D or T comes D, T, or a pool, and such a pool is BN -
- * ReLU - pool: the network's last BN belongs to its average pool.
+ * last.  The result is the same, and in this order the convolution costs a quarter.)  The output of D and T has not
+ * been through a BN and a ReLU; the next layer begins with them.  So only D, T or a pool may follow D or T, and such a
+ * pool is BN - ReLU - pool: the network's last BN belongs to its average pool.
  *
- * Order: C, P, A, D, T in any order that begins its dense part behind a C, with at least one C; then any number of FC,
- * then one SM (of 2 classes or more).
+ * Order: first C, P, A, D and T, at least one C, the first D or T behind a C; then any number of FC; then one SM of 2
+ * classes or more.
  */
 #ifndef ESPALIER_ARCH_ARCH_H
 #define ESPALIER_ARCH_ARCH_H
@@ -77,8 +84,7 @@ struct shape {
 
 /* What one network costs.  FLOPs: a multiply and an add count as two, for one image, forward:
    convolutions, FC, BN (2 per value), ReLU (1), pooling (1 per window element), classifier (with 1 for its bias).
-   A layer's outputs are what its parts compute (kinds.h), but for what lies between parts that are computed in one
-   pass. */
+   A layer's outputs are those of its parts (kinds.h), but not the values between parts that one pass computes. */
 struct arch_cost {
     int64_t parameters; /* trainable values: weights, gamma, beta, the classifier's bias */
     int64_t flops;
@@ -104,7 +110,7 @@ void arch_print(const struct arch *arch, struct text *text);
 /* One layer alone. */
 void layer_print(const struct layer *layer, struct text *text);
 bool arch_equal(const struct arch *a, const struct arch *b);
-/* Hash of the canonical spelling: the identity of a network in a session's pool. */
+/* Hash of the canonical spelling: the identity of an architecture in a session. */
 struct hash arch_hash(const struct arch *arch);
 
 /* Output shape of every layer for this input: shapes[i] of layer i; of D the whole map, old channels first.  Fails with
@@ -122,9 +128,9 @@ void layer_name(const struct arch *arch, int layer, char name[LAYER_NAME_MAX]);
 int layer_find(const struct arch *arch, const char *name);
 /* C, D and FC: those that actions can widen, and deepen after. */
 bool layer_grows(const struct layer *layer);
-/* FC and SM: those that make a vector of a map. */
+/* FC and SM, whose output is a vector. */
 bool layer_is_flat(const struct layer *layer);
-/* Has it a D or a T? */
+/* Does it have a D or a T? */
 bool arch_is_dense(const struct arch *arch);
 
 #endif

@@ -3,7 +3,7 @@
  *
  * One flat float32 buffer: first everything that is trained, layer by layer, then the BN statistics.
  * Convolution [out][in][kernel][kernel], FC and SM [out][in], where the inputs of the first FC after a map
- * are channel-major ([channel][y][x]).  A backend packs what it needs from this and hands it back so.
+ * are channel-major ([channel][y][x]).  A backend packs what it needs from this layout, and returns values in it.
  *
  * A layer has up to one entry for each weights_part (kinds.h): the BN that it begins with (D, T, and pools behind
  * them), the bottleneck of D with its BN, and what the layer itself computes.

@@ -41,8 +41,9 @@ int cli_network_need_weights(const struct cli_network *network, const char *text
 int cli_network_open_images(struct cli_network *network, const char *data, struct error *error);
 /* The test part of the same set, checked likewise.  images_done() it. */
 int cli_network_open_test(const struct cli_network *network, struct images *test, struct error *error);
-/* The images that pixels are normalised by, as in the network's training: for one of a session the training images of its
-   split, whose validation images come too; else all training images.  view_done() both. */
+/* The images by whose pixels the network's input is normalised, as in its training.  For a network of a session they
+   are the training images of its split, and `validate` gets the validation images; otherwise they are all training
+   images.  view_done() both. */
 int cli_network_training_views(const struct cli_network *network, struct view *train, struct view *validate,
                                struct error *error);
 /* The file to write: `out`, or where it is NULL SESSION-nNODE (without a session "network") and `ending` in the current

@@ -1,5 +1,5 @@
 /*
- * bar.c - a carriage return lets the line be drawn over itself.
+ * progress_bar.c - a carriage return lets the line be drawn over itself.
  */
 #include "cli/progress_bar.h"
 

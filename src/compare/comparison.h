@@ -60,7 +60,7 @@ void comparison_done(struct comparison *comparison);
 const struct point *run_at(const struct run *run, enum axis axis, double place);
 /* The end of the run on that axis. */
 double run_reach(const struct run *run, enum axis axis);
-/* Over the runs of the group that reach `place`. */
+/* Statistics of the runs of the group that reach `place`. */
 struct sample_stats group_at(const struct group *group, enum axis axis, double place, enum measure measure);
 
 /* Another group against the first, at the last place that all their runs reach; `place` 0: there is none. */

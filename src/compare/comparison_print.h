@@ -10,7 +10,7 @@
 
 #include "compare/comparison.h"
 
-/* A row a session, and then each group against the first. */
+/* A row for each session, then each group against the first. */
 void comparison_print(FILE *out, const struct comparison *comparison, bool unicode);
 /* Each group's mean and best accuracy against networks and FLOPs, as tables; as plots. */
 void comparison_print_curves(FILE *out, const struct comparison *comparison, bool unicode);

@@ -8,9 +8,9 @@
 
 #include "sessions/state.h"
 
-/* One row a network. */
+/* One row for each network. */
 void export_csv_networks(const struct session_state *state, struct text *text);
-/* One row an epoch of each network. */
+/* One row for each epoch of each network. */
 void export_csv_curves(const struct session_state *state, struct text *text);
 
 /* Cells of other tables: each writes the comma before itself, unless it starts a line, which the caller ends.  NaN and

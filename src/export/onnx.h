@@ -2,8 +2,8 @@
  * onnx.h - a trained network as an ONNX file, which other programs run: operator set 13, float32.
  *
  * Its input is `image`, N × channels × height × width floats, pixels from 0 to 255; its output `probabilities`, N ×
- * classes, the softmax.  Normalisation is part of the graph, and BN of the convolution or FC that it follows: both
- * compute what the network does, but for the last digits.
+ * classes, the softmax.  The graph contains the normalisation of pixels.  Each BN is folded into the convolution or FC
+ * before it, so outputs differ from the network's in the last digits.
  */
 #ifndef ESPALIER_EXPORT_ONNX_H
 #define ESPALIER_EXPORT_ONNX_H

@@ -1,9 +1,9 @@
 /*
  * ref.h - what the files of the reference backend share.
  *
- * Tensors are plain [image][channel][y][x] floats without a border; operations see them by themselves, also those that
- * are a part of a buffer (ref.c).  Every sum runs in double.  Clarity before
- * speed: this is what the other backends are compared with.
+ * Tensors are plain [image][channel][y][x] floats without a border.  A tensor that is a part of a buffer is copied out
+ * of it for an operation, and back (ref.c).  Every sum runs in double.  This code is written to be read, not to be
+ * fast: the other backends are compared with it.
  */
 #ifndef ESPALIER_BACKEND_REF_H
 #define ESPALIER_BACKEND_REF_H
@@ -35,7 +35,7 @@ struct ref_saved ref_saved_of(const struct op *op, void *saved);
 void ref_norm_statistics(const struct op_run *run, const float *linear, float *mean, float *inverse_std);
 void ref_norm_apply(const struct op_run *run, const float *linear, const float *mean, const float *inverse_std,
                     float *activation);
-/* From the gradient of the activation to that of the linear part, in place; also gamma's and beta's. */
+/* Turns the gradient of the activation into that of the linear part, in place; writes those of gamma and beta. */
 void ref_norm_gradient(const struct op_run *run, struct ref_saved saved, const float *activation, float *gradient);
 
 /* One pool over `planes` maps. */

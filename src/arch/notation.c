@@ -49,7 +49,7 @@ void layer_print(const struct layer *layer, struct text *text)
     print_together(layer, 1, text);
 }
 
-/* Of one kind that has a list, and alike in all that isn't in the list. */
+/* Are these two layers written as one list?  They are of one kind that has a list, and differ in its numbers alone. */
 static bool belong_together(const struct layer *a, const struct layer *b)
 {
     const struct layer_traits *traits = layer_traits(a);

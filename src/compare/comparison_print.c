@@ -15,7 +15,7 @@ static const char *const measure_names[MEASURES] = {"mean", "best"};
 
 /* --- sessions and groups --- */
 
-/* Of the column of the sessions' names. */
+/* The width of the column with the names of the sessions. */
 static int name_width(const struct comparison *comparison)
 {
     size_t width = 22;

@@ -230,7 +230,7 @@ static void add_pool(struct graph *graph, const struct op *op)
     set_integers(node, "strides", op->pool_stride, 2);
 }
 
-/* From the value of the operation's input to that of its output. */
+/* Adds the nodes that compute one operation. */
 static void add_nodes(struct graph *graph, const struct op *op)
 {
     const struct tensor *tensors = graph->plan->tensors;

@@ -84,7 +84,7 @@ static void touch(struct lifetime *lifetime, int step)
     lifetime->last = lifetime->last > step ? lifetime->last : step;
 }
 
-/* Of buffers in a walk forward: step 1 is loading, step i + 2 operation i. */
+/* Finds when each buffer is used in a walk forward: step 1 is loading, step i + 2 operation i. */
 static void forward_lifetimes(const struct plan *plan, struct lifetime *lifetimes)
 {
     touch(&lifetimes[plan->tensors[0].buffer], 1);
@@ -96,7 +96,8 @@ static void forward_lifetimes(const struct plan *plan, struct lifetime *lifetime
     }
 }
 
-/* Of their gradients in a walk backward: the last operation is step 1.  A gradient that nobody writes isn't read. */
+/* Finds when each buffer's gradient is used in a walk backward: the last operation is step 1.  A gradient that no
+   operation writes isn't read. */
 static void backward_lifetimes(const struct plan *plan, struct lifetime *lifetimes)
 {
     for (int i = plan->op_count - 1; i >= 0; i--) {

@@ -86,7 +86,7 @@ static void update(void *context, const struct sgd *sgd, int64_t count, float *v
     }
 }
 
-/* In either precision. */
+/* The fields that the tables of both precisions have. */
 #define FORWARD(kind, name)  [kind] = ISA_SYMBOL(name##_forward),
 #define BACKWARD(kind, name) [kind] = ISA_SYMBOL(name##_backward),
 #define COMMON                                                                                                         \

@@ -96,7 +96,7 @@ void bn_add_values(struct bn_sums *sums, const struct map *map, const float *val
                 }
 }
 
-/* To the first block's, in the order of the blocks. */
+/* Adds the sums of all blocks to those of the first, in the order of the blocks. */
 static void reduce_sums(struct bn_sums *sums, int channels, int blocks)
 {
     for (int i = channels; i < blocks * channels; i++) {

@@ -25,7 +25,7 @@
     void ISA_SYMBOL(name##_backward)(const struct op_run *run);
 OPERATIONS(OPERATION_DECLARE)
 
-/* Of all operations of op_conv.c, of op_linear.c; and the backend's `load` (load.c). */
+/* The scratch of every operation of op_conv.c and of op_linear.c; the backend's `load` (load.c). */
 #define conv_scratch_bytes   ISA_SYMBOL(conv_scratch_bytes)
 #define linear_scratch_bytes ISA_SYMBOL(linear_scratch_bytes)
 #define load_batch           ISA_SYMBOL(load_batch)

@@ -152,7 +152,7 @@ static void winograd_inputs(const struct winograd *w, const struct chunk *chunk,
     WINOGRAD_CALL(winograd_inputs_of, w->tile, w->kernel, w, chunk, most, first, last, x);
 }
 
-/* In pairs of channels, with tiles of 2 that don't hang over. */
+/* Transforms pairs of channels; tiles have 2 x 2 outputs, none of them outside of the map. */
 static void winograd_inputs_pairs(const struct winograd *w, const struct chunk *chunk, int most, const float *x)
 {
     size_t point = winograd_point(winograd_columns(true, w->inputs), most);

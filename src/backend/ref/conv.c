@@ -28,7 +28,7 @@ static size_t weight_at(const struct geometry *g, int output, int input, int ky,
     return (((size_t)output * g->inputs + input) * g->kernel + ky) * g->kernel + kx;
 }
 
-/* Of input map `map`, the value under kernel place (ky, kx) for output (y, x): 0 in the padding. */
+/* The value of the input map that tap (ky, kx) multiplies for output (y, x): 0 in the padding. */
 static float under(const struct geometry *g, const float *map, int y, int x, int ky, int kx)
 {
     int iy = y * g->stride - g->pad + ky, ix = x * g->stride - g->pad + kx;

@@ -94,7 +94,7 @@ static void load(void *context, const struct tensor *tensor, const struct batch 
     }
 }
 
-/* From a part of a buffer to a tensor by itself. */
+/* Copies a tensor out of the buffer that it is a part of; scatter() copies or adds it back. */
 static void gather(const struct tensor *tensor, int count, const float *part, float *plain)
 {
     size_t pixels = (size_t)tensor->height * tensor->width, size = tensor->channels * pixels;
@@ -231,7 +231,7 @@ static void update(void *context, const struct sgd *sgd, int64_t count, float *v
     }
 }
 
-/* By kind: forward and backward of tensors by themselves. */
+/* Forward and backward of each kind, on tensors that are not parts of a buffer. */
 static void (*const plain_functions[OP_KINDS][2])(const struct op_run *run) = {
     [OP_CONV_BN_RELU] = {ref_conv_bn_relu_forward, ref_conv_bn_relu_backward},
     [OP_FC_BN_RELU] = {ref_fc_bn_relu_forward, ref_fc_bn_relu_backward},

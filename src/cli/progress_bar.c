@@ -1,6 +1,4 @@
-/*
- * progress_bar.c - a carriage return lets the line be drawn over itself.
- */
+/* progress_bar.c - a carriage return lets the line be drawn over itself. */
 #include "cli/progress_bar.h"
 
 #include <math.h>

@@ -103,7 +103,7 @@ static void lost_epoch(const struct session_node *node, int64_t epochs, struct e
                                                  .validation_accuracy = unknown};
 }
 
-/* The STARTED event of a network that still waits though an event says that it trains: that one is lost. */
+/* For an event of a network that waits: its STARTED is lost. */
 static bool placeholder_start(const struct session_state *state, int64_t number, int64_t epochs,
                               struct event *placeholder)
 {

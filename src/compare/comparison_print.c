@@ -15,7 +15,7 @@ static const char *const measure_names[MEASURES] = {"mean", "best"};
 
 /* --- sessions and groups --- */
 
-/* The width of the column with the names of the sessions. */
+/* Of the column of the sessions' names. */
 static int name_width(const struct comparison *comparison)
 {
     size_t width = 22;

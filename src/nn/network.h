@@ -24,7 +24,7 @@ int64_t network_bytes(const struct backend *backend, const struct plan *plan, in
    `trouble` says which. */
 struct network *network_open(const struct backend *backend, const struct plan *plan, int batch, enum network_mode mode,
                              struct weights *weights, enum device_trouble *trouble, struct error *error);
-/* The same without `trouble`. */
+/* The same, for those who tell the two by the error's text alone. */
 struct network *network_new(const struct backend *backend, const struct plan *plan, int batch, enum network_mode mode,
                             struct weights *weights, struct error *error);
 void network_free(struct network *network);

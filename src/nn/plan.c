@@ -63,7 +63,7 @@ static const struct part *next_of(const struct lowering *at, int part)
     return part + 1 < at->parts.count ? &at->parts.parts[part + 1] : NULL;
 }
 
-/* A tensor for the output of a part: a range of the dense block's buffer if the part before a PART_CONCAT made it. */
+/* A tensor for what a part makes: a range of the block's buffer where it is what the layer adds to it. */
 static int output_of(struct lowering *at, int part)
 {
     const struct part *made = &at->parts.parts[part], *next = next_of(at, part);

@@ -1,8 +1,8 @@
 /*
- * actors.h - the two heads on the encoder (EAS, section 3.3): one says which layers to widen, the other where and with
+ * actors.h - the two heads on the encoder (EAS, section 3.3): one says which layers to widen, one where and with
  * which kernel to deepen.
  *
- * They compute logits, and take the gradients of logits.  The controller masks logits and makes probabilities of them.
+ * They give logits and take logits' gradients; masks and probabilities are the controller's.
  */
 #ifndef ESPALIER_POLICY_ACTORS_H
 #define ESPALIER_POLICY_ACTORS_H

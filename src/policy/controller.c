@@ -53,7 +53,7 @@ static void forward_level(struct controller *controller, enum deeper_level level
         linear_softmax(logits, choice->offered, choice->count, controller->probabilities[level]);
 }
 
-/* --- the controller as a chooser (decisions.h) --- */
+/* As a chooser. */
 
 static void choose_wider(void *context, const struct arch *arch, double probabilities[ARCH_LAYERS_MAX])
 {

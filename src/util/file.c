@@ -30,7 +30,7 @@ static int too_large(const char *path, size_t limit, struct error *error)
     return error_set(error, "%s: larger than %s; this can't be the right file", path, text_bytes(size, (double)limit));
 }
 
-/* Does what file_read() says; `expected` is a guess of the length. */
+/* As file_read(); `expected` is a guess of the length. */
 static int read_all(gzFile gz, const char *path, size_t expected, size_t limit, char **bytes, size_t *length,
                     struct error *error)
 {

@@ -94,7 +94,7 @@ static void load(void *context, const struct tensor *tensor, const struct batch 
     }
 }
 
-/* Copies a tensor out of the buffer that it is a part of; scatter() copies or adds it back. */
+/* From a part of a buffer to a tensor by itself. */
 static void gather(const struct tensor *tensor, int count, const float *part, float *plain)
 {
     size_t pixels = (size_t)tensor->height * tensor->width, size = tensor->channels * pixels;

@@ -20,7 +20,7 @@ void channels_same(struct channels *channels, int count);
 /* Draw the map and the shares of a widening. */
 void channels_widen(struct channels *channels, int old_count, int new_count, enum morph_split split,
                     struct random_stream *stream);
-/* Append the channels of a layer that writes behind these. */
+/* Add those of a layer that writes behind them. */
 void channels_append(struct channels *channels, const struct channels *added);
 
 /* Fill a part of the child's layer from that of the parent's: rows by `outputs`, columns by `inputs`.  An input may

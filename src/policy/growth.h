@@ -31,7 +31,7 @@ bool growth_block_kernels(const struct growth_block *block);
 void growth_insertions(const struct policy_options *options, const struct arch *arch,
                        struct growth_insertions *insertions);
 bool growth_block_offered(const struct growth_block *block);
-/* Is there anything that the decisions of a proposal can choose? */
+/* Is anything offered to the decisions that a proposal makes? */
 bool growth_possible(const struct policy_options *options, const struct arch *arch);
 
 /* The actions that these choices stand for. */

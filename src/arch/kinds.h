@@ -64,16 +64,18 @@ bool part_is_pool(const struct part *part);
 
 /* --- traits --- */
 
-/* How a number is written: ARGUMENT_HUNDREDTHS writes 50 as 0.5, ARGUMENT_LIST has one layer for each number in
-   brackets. */
-enum argument_form { ARGUMENT_ANY, ARGUMENT_ODD, ARGUMENT_HUNDREDTHS, ARGUMENT_LIST };
-
 /* One number in a layer's parentheses: where it lies in struct layer, and its range. */
 struct layer_argument {
     const char *what;
     size_t offset;
     int minimum, maximum;
-    enum argument_form form;
+    enum {
+        ARGUMENT_ANY,
+        ARGUMENT_ODD,
+        ARGUMENT_HUNDREDTHS,
+        ARGUMENT_LIST
+    } form; /* HUNDREDTHS: 50 is written 0.5;
+LIST: one layer for each number in brackets */
 };
 
 enum { LAYER_ARGUMENTS_MAX = 3 };
@@ -90,15 +92,15 @@ struct layer_traits {
     const char *form;   /* for messages */
     /* Add the parts to the empty list `parts`, whose `in` is set.  `raw_input`: the layer before it is raw_output. */
     void (*parts)(const struct layer *layer, bool raw_input, struct layer_parts *parts);
-    struct layer_argument arguments[LAYER_ARGUMENTS_MAX + 1]; /* up to the first whose `what` is NULL */
+    struct layer_argument arguments[LAYER_ARGUMENTS_MAX + 1]; /* to the one without a `what` */
     enum layer_section section;
     const char *noun, *counts; /* "new convolution of 8 filters"; of layers that grow */
     enum width_list widths;    /* WIDTHS_NONE: it can't be widened, and no layer can be inserted behind it */
     bool has_kernel;           /* a layer that is inserted behind it may have any kernel of the space */
     bool widens_to_deepen;     /* a layer that is inserted behind it adds channels to the map (morph/widen.c) */
     bool dense;                /* in dense spaces only, and behind a C */
-    bool raw_output;           /* its output has not been through a BN and a ReLU */
-    bool reads_raw;            /* it may follow such a layer, and then begins with a BN and a ReLU */
+    bool raw_output;           /* what it hands on has not seen a BN and a ReLU */
+    bool reads_raw;            /* it may stand behind such a layer, and then begins with them */
     int token_place;           /* of its words in the controller's vocabulary; those of dense kinds are last */
 };
 

@@ -64,18 +64,16 @@ bool part_is_pool(const struct part *part);
 
 /* --- traits --- */
 
+/* How a number is written: ARGUMENT_HUNDREDTHS writes 50 as 0.5, ARGUMENT_LIST has one layer for each number in
+   brackets. */
+enum argument_form { ARGUMENT_ANY, ARGUMENT_ODD, ARGUMENT_HUNDREDTHS, ARGUMENT_LIST };
+
 /* One number in a layer's parentheses: where it lies in struct layer, and its range. */
 struct layer_argument {
     const char *what;
     size_t offset;
     int minimum, maximum;
-    enum {
-        ARGUMENT_ANY,
-        ARGUMENT_ODD,
-        ARGUMENT_HUNDREDTHS,
-        ARGUMENT_LIST
-    } form; /* HUNDREDTHS: 50 is written 0.5;
-LIST: one layer for each number in brackets */
+    enum argument_form form;
 };
 
 enum { LAYER_ARGUMENTS_MAX = 3 };

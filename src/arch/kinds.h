@@ -90,15 +90,15 @@ struct layer_traits {
     const char *form;   /* for messages */
     /* Add the parts to the empty list `parts`, whose `in` is set.  `raw_input`: the layer before it is raw_output. */
     void (*parts)(const struct layer *layer, bool raw_input, struct layer_parts *parts);
-    struct layer_argument arguments[LAYER_ARGUMENTS_MAX + 1]; /* to the one without a `what` */
+    struct layer_argument arguments[LAYER_ARGUMENTS_MAX + 1]; /* up to the first whose `what` is NULL */
     enum layer_section section;
     const char *noun, *counts; /* "new convolution of 8 filters"; of layers that grow */
     enum width_list widths;    /* WIDTHS_NONE: it can't be widened, and no layer can be inserted behind it */
     bool has_kernel;           /* a layer that is inserted behind it may have any kernel of the space */
     bool widens_to_deepen;     /* a layer that is inserted behind it adds channels to the map (morph/widen.c) */
     bool dense;                /* in dense spaces only, and behind a C */
-    bool raw_output;           /* what it hands on has not seen a BN and a ReLU */
-    bool reads_raw;            /* it may stand behind such a layer, and then begins with them */
+    bool raw_output;           /* its output has not been through a BN and a ReLU */
+    bool reads_raw;            /* it may follow such a layer, and then begins with a BN and a ReLU */
     int token_place;           /* of its words in the controller's vocabulary; those of dense kinds are last */
 };
 

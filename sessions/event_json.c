@@ -1,8 +1,9 @@
 /*
  * event_json.c - an event as one JSON object on one line, for `show --json` and `--headless --json`.
  *
- * By hand, for two things that the JSON library doesn't do: numbers in the shortest form that reads back to the same
- * value (0.1, not 0.10000000000000001), and texts with bytes that are not UTF-8, which come out as U+FFFD instead
+ * It is written by hand for two things that the JSON library doesn't do: numbers in the shortest form that reads back
+ * to the same value (0.1, not 0.10000000000000001), and texts with bytes that are not UTF-8, which become U+FFFD
+ * instead
  * of failing.
  */
 #include <math.h>

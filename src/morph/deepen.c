@@ -1,12 +1,12 @@
 /*
- * deepen.c - Net2Deeper: a new layer that hands on what it gets.
+ * deepen.c - Net2Deeper: a new layer whose output is its input.
  *
  * The new layer stands right behind `layer`, with as many units, stride 1 and the identity for a kernel (the centre
- * of the window for its own channel, else 0).  Its BN would normalise; so it is set to undo itself: with the running
- * mean m and variance v of what goes in, gamma = sqrt(v + eps) and beta = m give
+ * of the window for its own channel, else 0).  Its BN would change the values, so it is set to undo itself: with the
+ * running mean m and variance v of its input, gamma = sqrt(v + eps) and beta = m give
  *     gamma * (x - m) / sqrt(v + eps) + beta = x
- * for any m and v.  Measured ones make it so for the statistics of a training batch too, and not only for the running
- * ones.  What goes in comes out of a ReLU, and a second ReLU changes nothing.
+ * for any m and v.  When m and v are measured, this also holds in training, which normalises with the statistics of the
+ * batch.  The input comes out of a ReLU, so a second ReLU changes nothing.
  *
  * The measurement sees the exact identity; noise is added after it.
  */

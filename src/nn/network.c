@@ -6,12 +6,12 @@
  *   training:  all buffers | saved of every op | slots of gradients | scratch | addend | gradient | velocity | …
  *   inference: slots of buffers                |                      scratch |                                …
  *
- * What is needed for part of a walk only (buffers in inference, the gradients of buffers in training) lies in slots:
- * each takes the next that is free when it is first written, until the last operation that touches it has run, and
- * is as large as the largest that it ever holds.  A chain of layers needs two.  Scratch is as large as the largest
- * need.  An operation that can't add to an input gradient that is there writes the addend, and OP_ADD adds it.  Each
- * piece starts on a 64-byte line.  Only the velocity starts as zero: a backend writes the whole of what it is asked
- * for, borders included, before anyone reads it.
+ * Buffers in inference, and the gradients of buffers in training, are needed for part of a walk only, and share slots.
+ * A buffer holds a slot from the operation that first writes it to the last one that touches it; a slot is as large as
+ * the largest buffer that it ever holds.  A chain of layers needs two slots.  Scratch is as large as the largest need.
+ * An operation that can't add to an input gradient writes the addend, and OP_ADD adds it.  Each piece starts on a
+ * 64-byte line.  Only the velocity starts as zero: a backend writes the whole of what it is asked for, borders
+ * included, before it is read.
  *
  * A network that a team shares has a larger scratch of its own, for all members.
  *
@@ -19,8 +19,9 @@
  * in place; a walk sets only what differs between batches.
  *
  * On a backend with a device the arena is the device's, and weights, gradients and velocity lie elsewhere there: the
- * weights are written when the network is made and come back by network_fetch().  Every walk has one form, between
- * begin() and end(): on the host begin() says yes and loads, a device may say no, because it replays what it recorded.
+ * weights are written when the network is made and come back by network_fetch().  Every walk lies between begin() and
+ * end().  begin() says whether the operations are to be called: on the host always, on a device not when it replays
+ * what it recorded.
  */
 #include "nn/network.h"
 

@@ -1,5 +1,6 @@
 /*
- * decisions.c - the way from the parent to the child, action by action: each choice is drawn, or read from the recorded
+ * decisions.c - walks from the parent to the child, action by action, and draws each choice or reads it from the
+ * recorded
  * actions.
  *
  * Both use struct decision_walk for what is offered, so that they can't disagree on a mask.  A wider decision goes

@@ -3,8 +3,7 @@
  *
  * It is written by hand for two things that the JSON library doesn't do: numbers in the shortest form that reads back
  * to the same value (0.1, not 0.10000000000000001), and texts with bytes that are not UTF-8, which become U+FFFD
- * instead
- * of failing.
+ * instead of failing.
  */
 #include <math.h>
 #include <stdio.h>

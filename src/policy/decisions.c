@@ -1,7 +1,6 @@
 /*
  * decisions.c - walks from the parent to the child, action by action, and draws each choice or reads it from the
- * recorded
- * actions.
+ * recorded actions.
  *
  * Both use struct decision_walk for what is offered, so that they can't disagree on a mask.  A wider decision goes
  * through the layers in order, each on the architecture that is left by those before it: near a limit a layer may not

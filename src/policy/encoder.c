@@ -1,5 +1,5 @@
 /*
- * encoder.c - two LSTMs over the layers' embeddings, one from the first layer on and one from the last.
+ * encoder.c - the same loop twice, once from the first layer and once from the last.
  */
 #include "policy/encoder.h"
 

@@ -256,6 +256,65 @@ static void test_without_a_finish_the_search_ends_with_its_growth(void **unused)
     session_state_free(state);
 }
 
+struct trainings {
+    struct training last[100]; /* of each network */
+    bool scratch[100], test[100];
+};
+
+static void note_training(void *context, const struct trial *trial)
+{
+    struct trainings *trainings = context;
+    trainings->last[trial->node] = trial->training;
+    trainings->scratch[trial->node] = trial->from_scratch;
+    trainings->test[trial->node] = trial->test;
+}
+
+/* All networks hold their rate and are judged by an average, but for the finish, whose rate falls. */
+static void test_how_networks_train(void **unused)
+{
+    struct search_options options = race_options();
+    struct trainings trainings = {0};
+    options.finish = 0.6;
+    options.baseline = options.steady = true;
+    options.average = 0.9;
+    options.rate = 0.05;
+    options.start_rate = 0.2;
+    struct session_state *state =
+        race(&options, &(struct script){.slots = 1, .answered = note_training, .context = &trainings});
+    assert_int_equal(state->node_count, 15);
+    for (int64_t i = 1; i <= 15; i++) {
+        const struct training *training = &trainings.last[i];
+        enum event_author by = (enum event_author)session_node(state, i)->facts.by.value;
+        bool scratch = by == AUTHOR_START || by == AUTHOR_BASELINE;
+        assert_true(training->steady == (by == AUTHOR_FINISH ? 0.0F : 1.0F));
+        assert_true(training->average == (by == AUTHOR_FINISH ? 0.0F : 0.9F));
+        assert_true(training->rate == (scratch ? 0.2F : 0.05F));
+        assert_int_equal(trainings.scratch[i], scratch);
+        assert_int_equal(training->from_scratch, scratch);
+        assert_int_equal(trainings.test[i], by == AUTHOR_FINISH);
+        if (!node_is_final(session_node(state, i)))
+            assert_int_equal(training->epochs, 2);
+    }
+    session_state_free(state);
+}
+
+static void test_a_control_is_never_stopped(void **unused)
+{
+    struct search_options options = race_options();
+    strcpy(options.rungs, "1");
+    options.rung_keep = 0.01;
+    struct session_state *state = race(&options, &(struct script){.slots = 1});
+    int64_t stopped = 0;
+    for (int64_t i = 1; i <= state->node_count; i++) {
+        const struct session_node *node = session_node(state, i);
+        stopped += node->stopped != NULL;
+        if (node->facts.by.value == AUTHOR_CONTROL)
+            assert_null(node->stopped);
+    }
+    assert_true(stopped > 3);
+    session_state_free(state);
+}
+
 /* FLOPs of a network's training, and of those that it grew from. */
 static double lineage_flops(const struct session_state *state, int64_t number)
 {
@@ -466,6 +525,8 @@ int main(void)
         cmocka_unit_test(test_a_pinned_network_is_the_parent_of_the_next_round),
         cmocka_unit_test(test_without_a_finish_the_search_ends_with_its_growth),
         cmocka_unit_test(test_networks_then_baseline_then_finish),
+        cmocka_unit_test(test_how_networks_train),
+        cmocka_unit_test(test_a_control_is_never_stopped),
         cmocka_unit_test(test_flops_are_shared),
         cmocka_unit_test(test_finish_of_another_parent_choice),
         cmocka_unit_test(test_no_baseline_that_is_the_winner),

@@ -150,7 +150,7 @@ static void test_finish_is_tested(void **state)
     options.episode_networks = 2;
     options.finish = 0.5;
     options.steady = true;
-    options.average = 0.9;
+    options.start_epochs = 4;
     struct watcher watcher = {0};
     struct session_state *session = search(path, &real, &options, 1, &watcher);
     check_scores(path, &real, session);

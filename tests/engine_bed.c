@@ -99,9 +99,10 @@ char *bed_story(const struct session_state *state)
         text_add(&text,
                  "n%" PRId64 " by %s from %" PRId64 " proposal %" PRId64
                  " %s status %d attempts %d epochs %d %.17g %s %s %s\n",
-                 node->facts.node, author_name(&node->facts.by), node->facts.parent, node->facts.proposal, node->facts.arch, node->status,
-                 node->attempts, node->epochs, node->accuracy, node->weights_hash ? node->weights_hash : "-",
-                 node->failure ? node->failure : "-", node->stopped ? node->stopped : "-");
+                 node->facts.node, author_name(&node->facts.by), node->facts.parent, node->facts.proposal,
+                 node->facts.arch, node->status, node->attempts, node->epochs, node->accuracy,
+                 node->weights_hash ? node->weights_hash : "-", node->failure ? node->failure : "-",
+                 node->stopped ? node->stopped : "-");
         for (int j = 0; j < node->facts.actions.count; j++)
             text_add(&text, "   %s %" PRId64 "\n", node->facts.actions.items[j], node->facts.steps.items[j]);
     }
@@ -145,6 +146,7 @@ void bed_check(const char *folder, const char *name, const struct session_state 
         if (node->status == NODE_DONE)
             check_weights(folder, name, node);
         for (int64_t j = 0; j < i && is_grown(node); j++)
-            ASSERT(!is_grown(state->nodes[j]) || state->nodes[j]->status != NODE_DONE || strcmp(node->facts.arch, state->nodes[j]->facts.arch));
+            ASSERT(!is_grown(state->nodes[j]) || state->nodes[j]->status != NODE_DONE ||
+                   strcmp(node->facts.arch, state->nodes[j]->facts.arch));
     }
 }

@@ -594,17 +594,22 @@ static void test_shown_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cut_anywhere_random),          cmocka_unit_test(test_cut_anywhere_learning),
+        cmocka_unit_test(test_cut_anywhere_random),
+        cmocka_unit_test(test_cut_anywhere_learning),
         cmocka_unit_test(test_options_of_the_first_sessions),
         cmocka_unit_test(test_cut_anywhere_race),
         cmocka_unit_test(test_cut_anywhere_imitating),
         cmocka_unit_test(test_cut_anywhere_stopping),
         cmocka_unit_test(test_cut_anywhere_spent),
-        cmocka_unit_test(test_cut_anywhere_failing), cmocka_unit_test(test_cut_repeatedly),
-        cmocka_unit_test(test_cut_with_slots),       cmocka_unit_test(test_cut_with_more_slots_than_parents),
+        cmocka_unit_test(test_cut_anywhere_failing),
+        cmocka_unit_test(test_cut_repeatedly),
+        cmocka_unit_test(test_cut_with_slots),
+        cmocka_unit_test(test_cut_with_more_slots_than_parents),
         cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_strange_logs),         cmocka_unit_test(test_settings_are_kept),
-        cmocka_unit_test(test_shown_once),           cmocka_unit_test(test_attempts_without_end),
+        cmocka_unit_test(test_strange_logs),
+        cmocka_unit_test(test_settings_are_kept),
+        cmocka_unit_test(test_shown_once),
+        cmocka_unit_test(test_attempts_without_end),
     };
     return cmocka_run_group_tests_name("resume", tests, NULL, NULL);
 }

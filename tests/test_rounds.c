@@ -226,7 +226,8 @@ static struct session_state *with_person(const struct search_options *options, c
 static void test_a_pinned_network_is_the_parent_of_the_next_round(void **unused)
 {
     struct search_options options = race_options();
-    struct session_state *state = with_person(&options, &(struct script){.slots = 1}, (struct person){.at = 3, .words = "pin 2"});
+    struct session_state *state =
+        with_person(&options, &(struct script){.slots = 1}, (struct person){.at = 3, .words = "pin 2"});
     check_rounds(state); /* the round that had begun keeps its parent */
     assert_int_equal(proposal_at(state, 4)->parent, 1);
     assert_int_equal(proposal_at(state, 5)->parent, 2);
@@ -338,8 +339,8 @@ static void test_networks_then_baseline_then_finish(void **unused)
     options.steady = true;
     options.average = 0.9;
     for (int worse = 0; worse < 2; worse++) {
-        struct session_state *state = race(
-            &options, &(struct script){.slots = 1, .tests = true, .accuracy = worse ? template_loses : NULL});
+        struct session_state *state =
+            race(&options, &(struct script){.slots = 1, .tests = true, .accuracy = worse ? template_loses : NULL});
         const struct session_node *baseline = made_by(state, AUTHOR_BASELINE), *finish = made_by(state, AUTHOR_FINISH);
         assert_int_equal(state->node_count, 15);
         assert_true(baseline && baseline->facts.node == 14 && baseline->facts.parent == 0);

@@ -411,10 +411,10 @@ static void test_trains_dense(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_finish_is_tested),
-        cmocka_unit_test(test_trains),         cmocka_unit_test(test_pause_stop_resume),
-        cmocka_unit_test(test_stops_at_rungs), cmocka_unit_test(test_failures),
-        cmocka_unit_test(test_cancels_all),    cmocka_unit_test(test_trains_dense),
+        cmocka_unit_test(test_finish_is_tested),  cmocka_unit_test(test_trains),
+        cmocka_unit_test(test_pause_stop_resume), cmocka_unit_test(test_stops_at_rungs),
+        cmocka_unit_test(test_failures),          cmocka_unit_test(test_cancels_all),
+        cmocka_unit_test(test_trains_dense),
     };
     return cmocka_run_group_tests_name("search on this machine", tests, NULL, NULL);
 }

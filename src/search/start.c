@@ -7,27 +7,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "search/image_split.h"
 #include "sessions/log.h"
 #include "util/bug.h"
 #include "util/file.h"
 #include "util/memory.h"
 
-/* Were its networks trained on images that validate here?  Those are the first of a shuffle by the seed. */
-static int check_split(const struct search_options *own, const struct search_data *data,
-                       const struct session_state *state, struct error *error)
+/* Were the networks of a session trained on images that validate here? */
+static int check_session(const struct search_options *own, const struct search_data *data,
+                         const struct session_state *state, struct error *error)
 {
     struct search_options theirs;
-    char hash[HASH_TEXT];
-    if (strcmp(state->facts.data_hash, hash_print(data->hash, hash)))
-        return 0;
     if (options_of_session(state, &theirs, error))
         return -1;
-    if (own->seed == theirs.seed && own->validation <= theirs.validation)
-        return 0;
-    return error_set(error,
-                     "its networks were trained on images that would validate here: use its --seed %" PRId64
-                     " and at most its --validation %" PRId64,
-                     theirs.seed, theirs.validation);
+    struct image_split trained = image_split_of(&theirs, hash_scan(state->facts.data_hash)),
+                       split = image_split_of(own, data->hash);
+    return image_split_check(&trained, &split, error);
 }
 
 int session_weights_path(const char *folder, const struct session_node *node, char **path, struct error *error)
@@ -66,7 +61,7 @@ static int start_of_session(const struct search_options *options, const struct s
                            "%s: its networks take images of %s, the data has %s; give the architecture alone to "
                            "begin with fresh weights",
                            folder, state->facts.input, input);
-    else if (check_split(options, data, state, error))
+    else if (check_session(options, data, state, error))
         status = error_prefix(error, "%s", folder);
     else if (!(status = arch_parse(&start->arch, node->facts.arch, error)) &&
              !(status = session_weights_path(folder, node, &start->weights, error)))

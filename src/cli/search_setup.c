@@ -6,9 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/template.h"
 #include "cli/detach.h"
 #include "cli/live.h"
+#include "cli/training_cost.h"
 #include "search/server.h"
+#include "search/start.h"
 
 int search_setup_open(struct search_setup *setup, const struct search_options *options, struct error *error)
 {
@@ -43,6 +46,41 @@ void search_setup_close(struct search_setup *setup)
     view_done(&setup->train);
     view_done(&setup->validate);
     images_done(&setup->images);
+}
+
+/* A network of the size that searches on two cores have. */
+static int measure_speed(struct search_setup *setup, const struct search_options *options, struct error *error)
+{
+    static const struct arch_limits limits = {.flops = 2500000};
+    struct arch arch;
+    double seconds;
+    if (arch_template(setup->images.shape, setup->images.classes, &limits, 1, &arch, NULL))
+        options_start(options, setup->images.shape, setup->images.classes, &arch);
+    if (training_cost_time(&arch, setup, options, &seconds, error))
+        return -1;
+    setup->data.speed = (double)TRAINING_PASSES * (double)arch_cost(&arch, setup->images.shape).flops / seconds *
+                        training_cost_devices(setup);
+    return 0;
+}
+
+int search_setup_limit(struct search_setup *setup, struct search_options *options, bool quiet, struct error *error)
+{
+    struct start_network start = {.weights = NULL};
+    char flops[TEXT_SHORT];
+    if (options->limit_flops != OPTION_AUTO)
+        return 0;
+    if (options->seconds > 0 && measure_speed(setup, options, error))
+        return -1;
+    int failed = start_find(options, &setup->data, &start, error);
+    free(start.weights);
+    if (failed)
+        return -1;
+    if (!quiet)
+        printf("limit     %s FLOPs an image%s; --limit-flops sets another\n",
+               text_count(flops, (double)options->limit_flops),
+               options->seconds > 0 || options->flops > 0 ? ", from the budget" : "");
+    fflush(stdout);
+    return 0;
 }
 
 int search_setup_run(struct engine *engine, const struct cli_arguments *arguments, const char *folder)

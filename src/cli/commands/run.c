@@ -57,13 +57,14 @@ static int choose_folder(const struct cli_arguments *arguments, const struct sea
     return data_spec_parse(options->data, &spec, error) || session_new_path(spec.name, folder, error) ? -1 : 0;
 }
 
-static int search(const struct cli_arguments *arguments, const struct search_options *options, struct error *error)
+static int search(const struct cli_arguments *arguments, struct search_options *options, struct error *error)
 {
     struct search_setup setup;
     struct engine *engine = NULL;
     char *folder = NULL;
     int status = 1;
-    if (search_setup_open(&setup, options, error)) {
+    if (search_setup_open(&setup, options, error) ||
+        search_setup_limit(&setup, options, cli_value(arguments, "json"), error)) {
         cli_fail(error);
     } else if (cli_value(arguments, "dry-run")) {
         status = dry_run(options, &setup, error) ? cli_fail(error) : 0;

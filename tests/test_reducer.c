@@ -535,7 +535,7 @@ static void test_a_test_is_of_a_trained_network(void **unused)
     assert_true(state->test.images == 100 && state->test.time == 30);
     session_state_free(state);
     REFUSE(TEST, test, "no network 9", .node = 9);
-    REFUSE(TEST, test, "not trained", .node = 3);
+    REFUSE(TEST, test, "not trained", .node = 3); /* it waits */
 }
 
 /* A field that the logs of before don't have changes no digest while it is 0. */

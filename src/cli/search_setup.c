@@ -13,6 +13,26 @@
 #include "search/server.h"
 #include "search/start.h"
 
+/* The test images, which the finished network alone sees.  Without them a search goes on, with a warning. */
+static void open_test(struct search_setup *setup, const struct data_spec *spec)
+{
+    const struct images *train = &setup->images;
+    struct images *test = &setup->test_images;
+    struct error error;
+    int failed = images_open(spec, DATA_TEST, test, &error);
+    if (!failed && (memcmp(&test->shape, &train->shape, sizeof train->shape) || test->classes != train->classes)) {
+        failed = error_set(&error, "%s: the test images differ from the training images in size or classes",
+                           spec->name);
+        images_done(test);
+    }
+    if (!failed) {
+        view_all(test, &setup->train, &setup->test);
+        return;
+    }
+    error_prefix(&error, "there will be no test accuracy");
+    cli_warn(&error);
+}
+
 int search_setup_open(struct search_setup *setup, const struct search_options *options, struct error *error)
 {
     struct data_spec spec;
@@ -26,6 +46,8 @@ int search_setup_open(struct search_setup *setup, const struct search_options *o
         data_split(&setup->images, (int)options->validation, (int)options->train_subset, (uint64_t)options->seed,
                    &setup->train, &setup->validate, error))
         return -1;
+    if (options->finish > 0)
+        open_test(setup, &spec);
     setup->data = (struct search_data){
         .input = setup->images.shape,
         .classes = setup->images.classes,
@@ -35,7 +57,7 @@ int search_setup_open(struct search_setup *setup, const struct search_options *o
     };
     setup->evaluator =
         evaluator_local_new(setup->devices, setup->device_count, options->precision, &setup->train, &setup->validate,
-                            NULL);
+                            setup->test.count ? &setup->test : NULL);
     return 0;
 }
 
@@ -45,7 +67,9 @@ void search_setup_close(struct search_setup *setup)
         setup->evaluator->kind->free(setup->evaluator);
     view_done(&setup->train);
     view_done(&setup->validate);
+    view_done(&setup->test);
     images_done(&setup->images);
+    images_done(&setup->test_images);
 }
 
 /* A network of the size that searches on two cores have. */

@@ -8,8 +8,8 @@
 #include "search/engine.h"
 
 struct search_setup {
-    struct images images;
-    struct view train, validate;
+    struct images images, test_images; /* the latter only for a search with a finish, where there are any */
+    struct view train, validate, test;
     struct device devices[DEVICES_MAX];
     int device_count;
     struct evaluator *evaluator;

@@ -127,17 +127,16 @@ static void simulate_growth(struct simulation *simulation, int64_t networks)
 }
 
 /* What follows the growth; `budget` of FLOPs, 0: none. */
-static int simulate_end(struct simulation *simulation, double budget, struct error *error)
+static void simulate_end(struct simulation *simulation, double budget)
 {
     const struct search_options *options = simulation->options;
     struct phases *phases = &simulation->phases;
     const struct simulated_network *winner = &simulation->networks[largest(simulation, 0)];
     struct shape input = simulation->setup->images.shape;
     struct arch_limits limits = options_policy(options, input).limits;
-    if (options->parent == PARENT_RACE && options->baseline) {
-        struct arch arch;
-        if (arch_template(input, simulation->setup->images.classes, &limits, 1, &arch, error))
-            return -1;
+    struct arch arch;
+    if (options->parent == PARENT_RACE && options->baseline && options->finish > 0 &&
+        !arch_template(input, simulation->setup->images.classes, &limits, 1, &arch, NULL)) {
         double epoch = flops_of_epoch(simulation, &arch);
         phases->baseline = fmax(1, round(winner->lineage / epoch)) * epoch;
     }
@@ -147,12 +146,11 @@ static int simulate_end(struct simulation *simulation, double budget, struct err
         phases->finish_epochs = (int64_t)fmax(1, left / winner->epoch);
         phases->finish = (double)phases->finish_epochs * winner->epoch;
     }
-    return 0;
 }
 
-/* `budget`: FLOPs in all, 0: none.  Owns nothing when it returns. */
-static int simulate(const struct search_options *options, const struct search_setup *setup, const struct arch *start,
-                    int64_t networks, double budget, struct phases *phases, struct error *error)
+/* `budget`: FLOPs in all, 0: none. */
+static struct phases simulate(const struct search_options *options, const struct search_setup *setup,
+                              const struct arch *start, int64_t networks, double budget)
 {
     struct policy_options policy_options = options_policy(options, setup->images.shape);
     struct simulation simulation = {
@@ -165,11 +163,10 @@ static int simulate(const struct search_options *options, const struct search_se
     add_network(&simulation, start, 0, options->start_epochs);
     simulation.phases.start = simulation.networks[0].lineage;
     simulate_growth(&simulation, networks);
-    int failed = simulate_end(&simulation, budget, error);
-    *phases = simulation.phases;
+    simulate_end(&simulation, budget);
     policy_free(simulation.policy);
     free(simulation.networks);
-    return failed;
+    return simulation.phases;
 }
 
 /* The number that the budget allows; INT64_MAX: any number. */
@@ -215,7 +212,7 @@ static void print_phase(const char *name, int64_t count, const char *what, doubl
     char work[TEXT_SHORT], time[TEXT_SHORT], counted[64];
     snprintf(counted, sizeof counted, "%lld %s%s", (long long)count, what, count == 1 ? "" : "s");
     if (flops > 0)
-        printf("%-9s %-24s about %s FLOPs, about %s\n", name, counted, text_count(work, flops),
+        printf("%-10s %-12s about %s FLOPs, about %s\n", name, counted, text_count(work, flops),
                text_duration(time, flops / speed));
 }
 
@@ -248,7 +245,6 @@ int dry_run(const struct search_options *options, const struct search_setup *set
 {
     struct search_options own = *options;
     struct start_network start = {.weights = NULL};
-    struct phases phases;
     double image_seconds;
     int failed = start_find(&own, &setup->data, &start, error);
     free(start.weights);
@@ -262,8 +258,7 @@ int dry_run(const struct search_options *options, const struct search_setup *set
         printf("search    no limit of networks, episodes, FLOPs or time; it runs until it is stopped\n");
         return 0;
     }
-    if (simulate(&own, setup, &start.arch, networks, budget, &phases, error))
-        return -1;
+    struct phases phases = simulate(&own, setup, &start.arch, networks, budget);
     print_search(&phases, &own, speed);
     return 0;
 }

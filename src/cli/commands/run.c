@@ -40,7 +40,7 @@ static int read_options(const struct cli_arguments *arguments, struct search_opt
     if (cli_set_options(arguments, options))
         return 2;
     if (options->networks < 0) /* another budget replaces the default */
-        options->networks = options->seconds > 0 || options->episodes > 0 ? 0 : networks;
+        options->networks = options->seconds > 0 || options->episodes > 0 || options->flops > 0 ? 0 : networks;
     if (options_settle(options, &error) || settle_data(options, &error))
         return cli_usage(arguments, "%s", error.text);
     return 0;
@@ -109,7 +109,7 @@ const struct cli_command command_run = {
     .name = "run",
     .synopsis = "",
     .summary = "search: grow networks from a small one, train each, keep the best",
-    .details = "A budget of --seconds or --episodes alone sets no limit of networks. Ctrl-C ends in good order and "
+    .details = "A budget of --seconds, --flops or --episodes alone sets no limit of networks. Ctrl-C ends in good order and "
                "says how to go on; a second Ctrl-C ends at once. In both cases nothing that was recorded is lost.",
     .search_options = true,
     .options = options_of_run,

@@ -103,7 +103,7 @@ static void test_messages(void **state)
         {"limit-flops", "some", "--limit-flops some: must be auto or a whole number from 0 to"},
         {"limit-flops", "-1", "--limit-flops -1: must be auto or a whole number from 0 to"},
         {"limit-params", "auto", "--limit-params auto: must be a whole number from 0 to"},
-        {"start", "best", "--start best: is neither auto, an architecture"},
+        {"start", "best", "--start best: is neither an architecture"},
         {"limit-memory", "much", "--limit-memory much: must be a size such as 512M or 2G (0: no limit)"},
         {"widths", "big", "--widths big: must be small or paper"},
         {"space", "sparse", "--space sparse: must be one of plain|dense"},

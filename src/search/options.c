@@ -57,8 +57,8 @@ static int valid_start(const char *value, struct error *error)
     struct arch arch;
     if (strchr(value, '('))
         return arch_parse(&arch, value, error);
-    return error_set(error, "is neither auto, an architecture (\"C(16,3,1) A(4,4) SM(10)\"), SESSION:NODE (run-1:best) "
-                            "nor FILE.safetensors");
+    return error_set(error, "is neither an architecture (\"C(16,3,1) A(4,4) SM(10)\"), SESSION:NODE (run-1:best), "
+                            "FILE.safetensors nor auto");
 }
 
 /* Ascending epochs, separated by commas, or "". */

@@ -44,5 +44,5 @@ cp set/train-* half
 # shellcheck disable=SC2086
 ok "a search without test images" "$espalier" run --data idx:half --validation 112 --devices cpu:1 --headless $race \
     --networks 4 --out three
-prints "says so first" '^espalier: there will be no test accuracy: .*half: t10k-images' err
+prints "says so first" '^espalier: the finished network won.t be tested: .*half: t10k-images' err
 prints "and finishes its network" '^finished +n[0-9]+  validation accuracy 100\.00 %'

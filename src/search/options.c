@@ -101,8 +101,9 @@ static const struct search_option table[] = {
      .help = "for random-flops: network k gets about the FLOPs of network k of that session"},
     {"parent", OPTION_WORD, FIELD(parent), .words = "start|best|tournament|aging|race", .argument = "CHOICE",
      .fallback = "tournament",
-     .help = "which network grows: start, best, the best of a few drawn (tournament) or of the youngest (aging), or the "
-             "winner of the round before (race)"},
+     .help =
+         "which network grows: start, best, the best of a few drawn (tournament) or of the youngest (aging), or the "
+         "winner of the round before (race)"},
     {"tournament", OPTION_INTEGER, FIELD(tournament), 1, 1000, .argument = "N", .fallback = "4",
      .help = "networks drawn for a tournament"},
     {"population", OPTION_INTEGER, FIELD(population), 1, COUNT_MAX, .argument = "N", .fallback = "20",
@@ -118,7 +119,8 @@ static const struct search_option table[] = {
     {"finish", OPTION_REAL, FIELD(finish), 0, 0.99, "none", .argument = "SHARE", .fallback = "0",
      .help = "share of the budget for the final training of the winner, with a falling rate"},
     {"baseline", OPTION_WORD, FIELD(baseline), .words = "no|yes", .argument = "WHICH", .fallback = "no",
-     .help = "for --parent race: before the finish, train the largest template from scratch; the better one is finished"},
+     .help =
+         "for --parent race: before the finish, train the largest template from scratch; the better one is finished"},
     {"target", OPTION_REAL, FIELD(target), 0, 1, "none", .argument = "ACCURACY", .fallback = "0",
      .help = "stop growing when a network reaches this accuracy, from 0 to 1"},
     {"patience", OPTION_INTEGER, FIELD(patience), 0, COUNT_MAX, "no limit", .argument = "N", .fallback = "0",

@@ -210,6 +210,16 @@ static void apply_epoch(struct session_state *state, const struct event_epoch *f
     clear_step(node);
 }
 
+/* Does this result make it the best? */
+static bool is_best(const struct session_state *state, const struct session_node *node, double accuracy)
+{
+    const struct session_node *best = session_node(state, state->best);
+    bool finished = node->facts.by.value == AUTHOR_FINISH, best_finished = best && best->facts.by.value == AUTHOR_FINISH;
+    if (accuracy != accuracy || !best)
+        return accuracy == accuracy;
+    return finished == best_finished ? accuracy > best->accuracy : finished;
+}
+
 static void apply_result(struct session_state *state, const struct event_result *facts, double time)
 {
     struct session_node *node = session_node_own(state, facts->node);
@@ -227,8 +237,7 @@ static void apply_result(struct session_state *state, const struct event_result 
     clear_step(node);
     if (!node_is_final(node))
         state->not_new_count = 0;
-    bool number = facts->accuracy == facts->accuracy;
-    if (number && (!state->best || facts->accuracy > session_node(state, state->best)->accuracy)) {
+    if (is_best(state, node, facts->accuracy)) {
         state->best = facts->node;
         state->best_time = time;
     }

@@ -82,7 +82,8 @@ struct session_state {
     int64_t node_count;          /* nodes[i] is node i + 1 */
     struct session_node **nodes;
     int64_t status_count[NODE_STATUS_COUNT];
-    int64_t best;                /* node with the highest result accuracy (the earlier of equals), or 0 */
+    int64_t best;                /* node with the highest result accuracy (the earlier of equals), or 0; once there is a
+                                    finished network, the best of these: that is what the search hands over */
     double best_time;            /* when it became best */
 
     int64_t proposal_count;      /* proposals[i] is proposal i + 1 */

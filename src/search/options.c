@@ -47,16 +47,18 @@ static int valid_policy(const char *value, struct error *error)
     return -1;
 }
 
-/* An architecture, SESSION:NODE (looked up when the search starts), or "". */
+/* An architecture, SESSION:NODE or a file (looked up when the search starts), `auto` or "". */
 static int valid_start(const char *value, struct error *error)
 {
     const char *colon = strrchr(value, ':');
-    if (!*value || (colon && colon > value && colon[1]))
+    if (!*value || !strcmp(value, OPTIONS_START_AUTO) || options_start_is_file(value) ||
+        (colon && colon > value && colon[1]))
         return 0;
     struct arch arch;
     if (strchr(value, '('))
         return arch_parse(&arch, value, error);
-    return error_set(error, "is neither an architecture (\"C(16,3,1) A(4,4) SM(10)\") nor SESSION:NODE (run-1:best)");
+    return error_set(error, "is neither an architecture (\"C(16,3,1) A(4,4) SM(10)\"), SESSION:NODE (run-1:best), "
+                            "FILE.safetensors nor auto");
 }
 
 /* Ascending epochs, separated by commas, or "". */
@@ -90,8 +92,9 @@ static const struct search_option table[] = {
      .help = "plain networks, or dense ones (DenseNet-BC) too"},
     {"widths", OPTION_TEXT, FIELD(widths), .valid = valid_widths, .argument = "NAME", .fallback = "small",
      .help = "candidate widths: small (filters 4 to 40, growth rates 4 to 48) or paper (16 to 640, 40 to 64)"},
-    {"start", OPTION_TEXT, FIELD(start), .valid = valid_start, .argument = "ARCH|SESSION:NODE", .fallback = "",
-     .help = "start network [the smallest of its kind]"},
+    {"start", OPTION_TEXT, FIELD(start), .valid = valid_start,
+     .argument = "ARCH|SESSION:NODE|FILE", .fallback = "",
+     .help = "start network; auto: a plain one of a third of the limits [the smallest of its kind]"},
     {"policy", OPTION_TEXT, FIELD(policy), .valid = valid_policy, .argument = "NAME", .fallback = "reinforce",
      .help = "who proposes: one of the policies below"},
     {"match", OPTION_TEXT, FIELD(match), .argument = "SESSION", .fallback = "",
@@ -172,9 +175,9 @@ static const struct search_option table[] = {
      .fallback = "0", .help = "layers with weights a network may have"},
     {"limit-params", OPTION_INTEGER, FIELD(limit_parameters), 0, NUMBER_MAX, "no limit", .argument = "N",
      .fallback = "0", .help = "parameters a network may have"},
-    {"limit-flops", OPTION_INTEGER, FIELD(limit_flops), 0, NUMBER_MAX, "no limit", .argument = "N",
-     .fallback = "2500000",
-     .help = "FLOPs a network may take for one image, forward; the default keeps a search short"},
+    {"limit-flops", OPTION_INTEGER, FIELD(limit_flops), 0, NUMBER_MAX, "no limit", .automatic = true, .argument = "N",
+     .fallback = "auto",
+     .help = "FLOPs a network may take for one image, forward; auto: what the budget can train to the end"},
     {"limit-memory", OPTION_SIZE, FIELD(limit_memory), 0, NUMBER_MAX, "no limit", .argument = "SIZE", .fallback = "0",
      .help = "memory a batch's activations may take: 512M, 2G"},
     {"widen-noise", OPTION_REAL, FIELD(widen_noise), 0, 10, .argument = "X", .fallback = "0.01",
@@ -230,8 +233,9 @@ static int out_of_range(const struct search_option *option, const char *value, s
         snprintf(zero, sizeof zero, " (0: %s)", option->zero);
     if (option->type == OPTION_SIZE)
         return error_set(error, "--%s %s: must be a size such as 512M or 2G%s", option->name, value, zero);
-    return error_set(error, "--%s %s: must be a %s from %.15g to %.15g%s", option->name, value,
-                     option->type == OPTION_REAL ? "number" : "whole number", option->minimum, option->maximum, zero);
+    return error_set(error, "--%s %s: must be %sa %s from %.15g to %.15g%s", option->name, value,
+                     option->automatic ? "auto or " : "", option->type == OPTION_REAL ? "number" : "whole number",
+                     option->minimum, option->maximum, zero);
 }
 
 /* The index of `value` in "a|b|c", or -1. */
@@ -281,7 +285,9 @@ int options_set(struct search_options *options, const char *name, const char *va
     double real;
     switch (option->type) {
     case OPTION_INTEGER:
-        if (text_to_integer(value, (int64_t)option->minimum, (int64_t)option->maximum, &integer))
+        if (option->automatic && !strcmp(value, "auto"))
+            integer = OPTION_AUTO;
+        else if (text_to_integer(value, (int64_t)option->minimum, (int64_t)option->maximum, &integer))
             return out_of_range(option, value, error);
         *(int64_t *)field = integer;
         return 0;
@@ -329,7 +335,10 @@ void options_get(const struct search_options *options, const struct search_optio
     switch (option->type) {
     case OPTION_INTEGER:
     case OPTION_SIZE:
-        text_add(text, "%" PRId64, *(const int64_t *)field);
+        if (option->automatic && *(const int64_t *)field == OPTION_AUTO)
+            text_add(text, "auto");
+        else
+            text_add(text, "%" PRId64, *(const int64_t *)field);
         break;
     case OPTION_REAL:
         print_real(*(const double *)field, text);
@@ -380,7 +389,7 @@ struct policy_options options_policy(const struct search_options *options, struc
             {
                 .depth = options->limit_depth,
                 .parameters = options->limit_parameters,
-                .flops = options->limit_flops,
+                .flops = options->limit_flops == OPTION_AUTO ? 0 : options->limit_flops,
                 .memory = options->limit_memory,
                 .batch = (int)options->batch,
             },
@@ -424,10 +433,16 @@ int options_settle(struct search_options *options, struct error *error)
     if (options->parent == PARENT_RACE && options->episode_networks < 2)
         return error_set(error, "--episode-networks 1: a round of --parent race has a control and at least one child; "
                                 "it needs 2");
-    struct arch arch;
-    if (options->start_epochs == 0 && (!options->start[0] || !arch_parse(&arch, options->start, NULL)))
+    if (options->start_epochs == 0 && !strchr(options->start, ':') && !options_start_is_file(options->start))
         return error_set(error, "--start-epochs 0: only a trained start network (--start SESSION:NODE) needs none");
     return 0;
+}
+
+bool options_start_is_file(const char *start)
+{
+    static const char ending[] = ".safetensors";
+    size_t length = strlen(start);
+    return length >= sizeof ending && !strcmp(start + length - strlen(ending), ending);
 }
 
 void options_start(const struct search_options *options, struct shape input, int classes, struct arch *arch)

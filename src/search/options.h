@@ -19,7 +19,7 @@ struct search_options {
     char data[1100];
     bool dense;       /* the kind of the default start network */
     char widths[16];  /* `small` or `paper` */
-    char start[2048]; /* an architecture or SESSION:NODE; "": that of options_start() */
+    char start[2048]; /* an architecture, SESSION:NODE, FILE.safetensors or `auto`; "": that of options_start() */
     char policy[16];
     char match[1024]; /* a session, for policies that match the FLOPs of its networks */
     enum parent_choice parent;
@@ -44,7 +44,8 @@ struct search_options {
     double stop_hopeless; /* chance; 0: never */
     char devices[64];
     enum precision precision;
-    int64_t limit_depth, limit_parameters, limit_flops, limit_memory;
+    int64_t limit_depth, limit_parameters, limit_memory;
+    int64_t limit_flops; /* OPTION_AUTO until start_find() has a number */
     double widen_noise, deepen_noise;
     enum morph_split split;
     double policy_rate, entropy_bonus, baseline_decay;
@@ -56,6 +57,7 @@ struct search_options {
     char actions[2048]; /* of policy manual: "widen:conv1 deepen:conv2:3; widen:fc1" (; next network) */
 };
 
+enum { OPTION_AUTO = -1 };
 enum option_type { OPTION_INTEGER, OPTION_REAL, OPTION_SIZE, OPTION_WORD, OPTION_TEXT };
 
 /* One row: "--train-subset N" and `train-subset = N` in a preset. */
@@ -65,6 +67,7 @@ struct search_option {
     size_t offset, size; /* in struct search_options */
     double minimum, maximum;
     const char *zero;  /* what 0 means ("no limit"), or NULL */
+    bool automatic;    /* OPTION_INTEGER: `auto` is a value too, OPTION_AUTO */
     const char *words; /* OPTION_WORD: "start|best|tournament"; the index is stored in an enum or a bool */
     int (*valid)(const char *value, struct error *error); /* OPTION_TEXT: 0 if it is valid; NULL: any text is */
     const char *argument;                                 /* "N" */
@@ -89,7 +92,10 @@ struct training options_training(const struct search_options *options);
 /* The options of the policy, with the search's space and limits, for images of that shape. */
 struct policy_options options_policy(const struct search_options *options, struct shape input);
 
-/* The default start network: the smallest of its kind with these widths. */
+/* Is it the name of a weights file? */
+#define OPTIONS_START_AUTO "auto"
+bool options_start_is_file(const char *start);
+/* The start network "": the smallest of its kind with these widths. */
 void options_start(const struct search_options *options, struct shape input, int classes, struct arch *arch);
 
 #endif

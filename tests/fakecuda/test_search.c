@@ -91,7 +91,7 @@ static int search(const char *path, const char *list, int networks)
 {
     static struct device devices[DEVICES_MAX];
     struct search_options options = options_for(networks);
-    struct search_data facts = {input, CLASSES, TRAIN, VALIDATION, data.images.hash};
+    struct search_data facts = {input, CLASSES, TRAIN, VALIDATION, data.images.hash, .speed = 0};
     struct engine *engine;
     struct error error;
     int count;

@@ -33,9 +33,13 @@ static char *quoted(const char *name)
 
 char *report_short_name(const char *folder)
 {
-    const char *slash = strrchr(folder, '/');
-    char *name = memory_copy_text(slash && slash[1] ? slash + 1 : folder);
-    size_t length = strlen(name);
+    size_t length = strlen(folder), begin;
+    while (length > 1 && folder[length - 1] == '/')
+        length--;
+    for (begin = length; begin && folder[begin - 1] != '/';)
+        begin--;
+    char *name = event_text("%.*s", (int)(length - begin), folder + begin);
+    length = strlen(name);
     if (length > 4 && !strcmp(name + length - 4, ".esp"))
         name[length - 4] = '\0';
     return name;

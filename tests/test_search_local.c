@@ -71,7 +71,7 @@ static struct evaluator *trainers(const struct real *real, int count)
         devices[i] = (struct device){.core = i, .own_core = true};
         snprintf(devices[i].id, sizeof devices[i].id, "cpu:%d", i);
     }
-    return evaluator_local_new(devices, count, PRECISION_F32, &real->train, &real->validate);
+    return evaluator_local_new(devices, count, PRECISION_F32, &real->train, &real->validate, NULL);
 }
 
 /* Commands at chosen moments, and what was seen. */

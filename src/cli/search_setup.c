@@ -31,7 +31,8 @@ int search_setup_open(struct search_setup *setup, const struct search_options *o
         .hash = setup->images.hash,
     };
     setup->evaluator =
-        evaluator_local_new(setup->devices, setup->device_count, options->precision, &setup->train, &setup->validate);
+        evaluator_local_new(setup->devices, setup->device_count, options->precision, &setup->train, &setup->validate,
+                            NULL);
     return 0;
 }
 

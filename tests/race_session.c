@@ -17,7 +17,7 @@
 #include "util/memory.h"
 
 enum { DEVICES = 2, ROUND_EPOCHS = 4, TRAIN_IMAGES = 55000, FINISH_ROUND = 8 };
-static const double budget_flops = 12e12;
+static const double budget_flops = 42e12;
 
 static const struct script {
     int round;
@@ -92,7 +92,7 @@ static void emit(struct play *play, struct event *event)
 static void begin(struct play *play)
 {
     static const char *const options[] = {
-        "policy=reinforce", "parent=race", "networks=0", "episodes=0", "seconds=0", "flops=1.2e13",   "episode-networks=4",
+        "policy=reinforce", "parent=race", "networks=0", "episodes=0", "seconds=0", "flops=4.2e13", "episode-networks=4",
         "epochs=4",         "rate=0.05",   "steady=yes", "average=0.996", "finish=0.6", "baseline=yes", "widths=small"};
     struct event event = {.kind = EVENT_SESSION};
     event.as.session = (struct event_session){.format = EVENT_FORMAT,

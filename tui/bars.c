@@ -127,12 +127,14 @@ static void say_budget(struct bar *bar, const struct model *model)
     }
     budget_words(state, forecast.share, words);
     end_words(forecast, end);
-    const char *rest = flops ? "   budget  12.4T of 30.5T   about 59m left " : "   budget  100%   ends in 99m59s ";
+    const char *rest = flops ? "   budget  12.4T of 30.5T   about 59m left" : "   budget  100%   ends in 99m59s ";
     int spare = bar->area.width - bar->x - (int)strlen(rest);
-    if (flops && spare < 4) /* the FLOPs say what they are */
-        spare += (int)strlen("budget");
-    else
+    if (flops && spare < 4) { /* the FLOPs say what they are */
+        spare += (int)strlen("budget ");
+        bar->x += 2;
+    } else {
         say(bar, 3, STYLE_DIM, "budget");
+    }
     int width = spare > 32 ? 32 : spare;
     if (width >= 4 && !bar->full) {
         canvas_meter(bar->canvas, bar->area, bar->x + 1, 0, width, forecast.share, STYLE_METER);

@@ -134,7 +134,7 @@ double node_rate(const struct session_node *node)
 
 static void add_role(const struct session_node *node, struct text *text)
 {
-    text_add(text, "%s", node_has_role(node) ? author_name(&node->facts.by) : "start");
+    text_add(text, "%s", node_has_role(node) ? author_name(&node->facts.by) : node->facts.parent ? "" : "start");
     if (node_has_role(node) && node->facts.parent)
         text_add(text, " of n%lld", (long long)node->facts.parent);
 }

@@ -97,7 +97,8 @@ static int draw_rival(const struct session_state *state, const struct session_no
     x = canvas_text(canvas, area, x, y, selected ? STYLE_BOLD : STYLE_NORMAL, "%sn%lld", control ? "=" : "",
                     (long long)node->facts.node);
     if (node->status == NODE_RUNNING && node->epochs)
-        return canvas_text(canvas, area, x + 1, y, STYLE_RUNNING, "%d/%d", node->curve_count, node->epochs);
+        return canvas_text(canvas, area, x + 1, y, STYLE_RUNNING, "%d/%d",
+                           node->curve_count + (node->curve_count < node->epochs), node->epochs);
     if (node->status != NODE_DONE)
         return canvas_text(canvas, area, x + 1, y, node_style(node->status), "%s", words[node->status]);
     if (control)

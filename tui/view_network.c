@@ -64,7 +64,7 @@ static void draw_origin(const struct model *model, const struct session_node *no
     bool known = node_gain(model->state, node, &gain, &over), raced = known && over != node->facts.parent;
     int from = 0;
     if (node->facts.parent)
-        from = 8 + (int)strlen(raced ? "from n123 over n123" : "from n12345");
+        from = 8 + (int)strlen("from n12345") + (!raced ? 0 : area.width < 50 ? 7 : 15);
     node_edge(model->state, node, canvas->unicode, area.width - from, &edge);
     int x = canvas_text(canvas, area, 0, 0, node_has_role(node) ? node_edge_style(node) : STYLE_NORMAL, "%s",
                         text_string(&edge));
@@ -73,7 +73,7 @@ static void draw_origin(const struct model *model, const struct session_node *no
     if (known)
         x = node_draw_gain(model->state, node, canvas, area, x + 1, 0, 0);
     if (raced)
-        x = canvas_text(canvas, area, x + 1, 0, STYLE_DIM, area.width < 50 ? "over n%lld" : "over control n%lld",
+        x = canvas_text(canvas, area, x, 0, STYLE_DIM, area.width < 50 ? " over n%lld" : " over control n%lld",
                         (long long)over);
     canvas_text(canvas, area, x + 2, 0, STYLE_DIM, "%s",
                 !node->facts.parent   ? ""

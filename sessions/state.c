@@ -225,7 +225,8 @@ static void apply_result(struct session_state *state, const struct event_result 
     replace_text(&node->stopped, text_of(facts->stopped)[0] ? facts->stopped : NULL);
     node->predicted = facts->predicted;
     clear_step(node);
-    state->not_new_count = 0;
+    if (!node_is_final(node))
+        state->not_new_count = 0;
     bool number = facts->accuracy == facts->accuracy;
     if (number && (!state->best || facts->accuracy > session_node(state, state->best)->accuracy)) {
         state->best = facts->node;

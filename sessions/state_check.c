@@ -137,7 +137,8 @@ static int accepts_test(const struct session_state *state, const struct event_te
 {
     if (needs_node(state, test->node, error))
         return -1;
-    if (session_node(state, test->node)->status != NODE_DONE)
+    enum node_status status = session_node(state, test->node)->status;
+    if (status != NODE_DONE && status != NODE_RUNNING)
         REFUSE("network %lld is tested, but it is not trained", (long long)test->node);
     return 0;
 }

@@ -535,7 +535,7 @@ static void test_a_test_is_of_a_trained_network(void **unused)
     assert_true(state->test.images == 100 && state->test.time == 30);
     session_state_free(state);
     REFUSE(TEST, test, "no network 9", .node = 9);
-    REFUSE(TEST, test, "not trained", .node = 3);
+    REFUSE(TEST, test, "not trained", .node = 3); /* it waits */
 }
 
 /* A field that the logs of before don't have changes no digest while it is 0. */
@@ -592,6 +592,47 @@ static void test_forecast_is_by_the_nearest_limit(void **unused)
     session_state_free(state);
 }
 
+/* The growth is the first part of a search with a finish, whose epochs are the second. */
+static void test_forecast_of_a_finish(void **unused)
+{
+    struct session_state *state = session_state_new();
+    struct event event = {.kind = EVENT_SESSION, .number = 1};
+    event.as.session = (struct event_session){.format = 1, .train_images = 50};
+    event_texts_add(&event.as.session.options, "networks=2");
+    event_texts_add(&event.as.session.options, "finish=0.75");
+    event_texts_add(&event.as.session.devices, "cpu:0");
+    apply(state, &event);
+    event_done(&event);
+    join(state, AUTHOR_START, 0, 0);
+    train_node(state, 1, 4, 0.5);
+    assert_true(fabs(session_forecast(state).share - 0.125) < 1e-12);
+    join(state, AUTHOR_POLICY, 1, 1);
+    train_node(state, 2, 4, 0.6);
+    join(state, AUTHOR_BASELINE, 0, 0);
+    train_node(state, 3, 4, 0.6);
+    assert_true(fabs(session_forecast(state).share - 0.25) < 1e-12);
+    join(state, AUTHOR_FINISH, 2, 0);
+    event = (struct event){.kind = EVENT_STARTED, .number = state->last_number + 1, .time = 20};
+    event.as.started = (struct event_started){.node = 4, .attempt = 1, .epochs = 4, .device = (char[]){"cpu:0"}};
+    apply(state, &event);
+    assert_true(fabs(session_forecast(state).share - 0.25) < 1e-12);
+    event = (struct event){.kind = EVENT_EPOCH, .number = state->last_number + 1, .time = 20};
+    event.as.epoch = (struct event_epoch){.node = 4, .epoch = 1, .epochs = 4};
+    apply(state, &event);
+    assert_true(fabs(session_forecast(state).share - (0.25 + 0.75 / 4)) < 1e-12);
+    event = (struct event){.kind = EVENT_RESULT, .number = state->last_number + 1, .time = 20};
+    event.as.result = (struct event_result){.node = 4, .accuracy = 0.9, .weights = (char[]){"w"}};
+    apply(state, &event);
+    assert_true(session_forecast(state).share == 1);
+    session_state_free(state);
+    state = session_of_rounds();
+    event = (struct event){.kind = EVENT_BUDGET, .number = state->last_number + 1, .time = 20};
+    event.as.budget = (struct event_budget){.flops = 3 * 100 * 50 * 8};
+    apply(state, &event);
+    assert_true(fabs(session_forecast(state).share - 0.5) < 1e-12);
+    session_state_free(state);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -615,6 +656,7 @@ int main(void)
         cmocka_unit_test(test_gain_is_over_the_control_of_the_round),
         cmocka_unit_test(test_a_test_is_of_a_trained_network),
         cmocka_unit_test(test_a_later_field_counts_where_it_is_set),
+        cmocka_unit_test(test_forecast_of_a_finish),
         cmocka_unit_test(test_forecast_is_by_the_nearest_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

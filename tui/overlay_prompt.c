@@ -158,7 +158,7 @@ static void complete_argument(struct prompt *prompt, const struct command_row *c
     size_t length = strlen(typed), most = strcspn(command->arguments, " "), size = 0;
     for (const char *word = command->arguments; word < command->arguments + most;) {
         size_t end = strcspn(word, "| ");
-        if (end > length && !strncmp(word, typed, length)) {
+        if (end >= length && !strncmp(word, typed, length)) {
             if (found)
                 return;
             found = word;

@@ -9,6 +9,8 @@
  */
 #include "sessions/forecast.h"
 
+#include <string.h>
+
 static double larger(double a, double b)
 {
     return a > b ? a : b;
@@ -40,14 +42,27 @@ static double finish_share(const struct session_state *state)
     return text && !text_to_real(text, 0, 1, &share) ? share : 0;
 }
 
-/* Of the finish; 0 while there is none. */
-static double finish_progress(const struct session_state *state)
+bool session_has_phases(const struct session_state *state)
+{
+    const char *parent = session_option(state, "parent");
+    return finish_share(state) > 0 || session_phase(state) > PHASE_GROWTH || (parent && !strcmp(parent, "race"));
+}
+
+/* NULL while there is none. */
+static const struct session_node *finish_of(const struct session_state *state)
 {
     int64_t number = session_phase(state) == PHASE_FINISH ? state->node_count : 0;
     while (number && session_node(state, number)->facts.by.value != AUTHOR_FINISH)
         number--;
-    const struct session_node *finish = session_node(state, number);
-    return !finish ? 0 : node_is_pending(finish) ? progress(finish) : 1;
+    return session_node(state, number);
+}
+
+/* By the pace of the search; once the finish has had an epoch by its own. */
+static double seconds_left(const struct session_node *finish, double active, double share)
+{
+    if (finish && finish->status == NODE_RUNNING && finish->curve_count && finish->seconds > 0)
+        return finish->seconds / finish->curve_count * finish->epochs * larger(1 - progress(finish), 0);
+    return share > 0 ? active * (1 - share) / share : -1;
 }
 
 static int64_t episode_networks(const struct session_state *state)
@@ -70,10 +85,15 @@ struct forecast session_forecast(const struct session_state *state)
     if (state->budget_episodes > 0 && episode_networks(state) > 0)
         share = larger(share, growth * (done + (double)(state->known_count + state->refused_count)) /
                                   ((double)state->budget_episodes * (double)episode_networks(state) + 1));
-    if (finish > 0 && session_phase(state) == PHASE_FINISH)
-        share = growth + finish * finish_progress(state);
+    const struct session_node *last = finish_of(state);
+    double grown = growth > 0 ? share / growth : 1;
+    if (finish > 0 && last)
+        share = growth + finish * (node_is_pending(last) ? progress(last) : 1);
     else if (finish > 0 && share > growth)
         share = growth; /* the last networks of the growth, and the baseline */
     share = share > 1 ? 1 : share;
-    return (struct forecast){share, share > 0 ? active * (1 - share) / share : -1};
+    return (struct forecast){.share = share,
+                             .growth = grown > 1 ? 1 : grown,
+                             .seconds_left = seconds_left(last, active, share),
+                             .rough = session_has_phases(state) || state->budget_flops > 0};
 }

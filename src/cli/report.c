@@ -3,14 +3,17 @@
  */
 #include "cli/report.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "arch/lineage.h"
 #include "cli/cli.h"
 #include "compare/plot.h"
+#include "sessions/forecast.h"
 #include "sessions/log.h"
+#include "tui/node.h"
+#include "tui/rounds.h"
 #include "util/memory.h"
 
 /* Quoted for a shell where that is needed. */
@@ -33,9 +36,13 @@ static char *quoted(const char *name)
 
 char *report_short_name(const char *folder)
 {
-    const char *slash = strrchr(folder, '/');
-    char *name = memory_copy_text(slash && slash[1] ? slash + 1 : folder);
-    size_t length = strlen(name);
+    size_t length = strlen(folder), begin;
+    while (length > 1 && folder[length - 1] == '/')
+        length--;
+    for (begin = length; begin && folder[begin - 1] != '/';)
+        begin--;
+    char *name = event_text("%.*s", (int)(length - begin), folder + begin);
+    length = strlen(name);
     if (length > 4 && !strcmp(name + length - 4, ".esp"))
         name[length - 4] = '\0';
     return name;
@@ -175,6 +182,12 @@ static double share_of_finish(const struct session_state *state)
     return text && !text_to_real(text, 0, 1, &share) ? share : 0;
 }
 
+static void print_test(FILE *out, const struct session_state *state)
+{
+    fprintf(out, "test      n%lld  test accuracy %.2f %%, loss %.4f, %lld images\n", (long long)state->test.node,
+            100 * state->test.accuracy, state->test.loss, (long long)state->test.images);
+}
+
 /* Suggest to double the budget that was reached.  None was when a list of networks ended (--actions, --match). */
 static void print_more(FILE *out, const struct session_state *state, const char *name)
 {
@@ -248,6 +261,15 @@ void report_summary(FILE *out, const struct session_state *state, const char *fo
     print_counts(out, state);
     char digest[HASH_TEXT];
     fprintf(out, "digest    %s\n", hash_print(session_digest(state), digest));
+    if (session_has_phases(state)) {
+        char used[TEXT_SHORT];
+        struct text text = TEXT_EMPTY;
+        phase_add(state, &text);
+        fprintf(out, "phase     %s; %s FLOPs of training\n", text_string(&text), text_count(used, session_flops(state)));
+        text_done(&text);
+    }
+    if (state->test.node)
+        print_test(out, state);
     print_best(out, state);
 }
 
@@ -260,43 +282,37 @@ struct tree {
     int64_t *first_child, *next_sibling; /* by node number; 0: none */
 };
 
+/* In ASCII a trained network has +, not the screens' sign. */
 static const char *status_glyph(const struct session_node *node, bool unicode)
 {
     static const char *const glyphs[2][NODE_STATUS_COUNT] = {{".", "*", "+", "x", "-"}, {"·", "*", "✓", "✗", "-"}};
-    return node->status == NODE_DONE && node->stopped ? "~" : glyphs[unicode][node->status];
+    if (node->status != NODE_DONE || !(node->stopped || node_has_role(node)))
+        return glyphs[unicode][node->status];
+    return node->facts.by.value == AUTHOR_CONTROL    ? "="
+           : node->facts.by.value == AUTHOR_BASELINE ? (unicode ? "□" : "%")
+           : node->facts.by.value == AUTHOR_FINISH   ? (unicode ? "■" : "#")
+                                                     : "~";
 }
 
-/* What led to a network: its actions, or for one without any the word that says what it is. */
-static void print_origin(const struct session_state *state, const struct session_node *node, bool unicode,
-                         struct text *how)
-{
-    const struct session_node *parent = session_node(state, node->facts.parent);
-    bool has_role = node->facts.by.value == AUTHOR_CONTROL || node_is_final(node);
-    if (has_role)
-        text_add(how, "%s", author_name(&node->facts.by));
-    else if (parent)
-        lineage_show(parent->facts.arch, node->facts.actions.items, node->facts.actions.count, unicode, how);
-    else
-        text_add(how, "start");
-}
-
-/* " +0.31", and over which network where that is not its parent. */
+/* " +0.42", and over which control. */
 static void print_gain(FILE *out, const struct session_state *state, const struct session_node *node)
 {
+    struct text text = TEXT_EMPTY;
     double gain;
     int64_t over;
     if (!session_gain(state, node->facts.node, &gain, &over))
         return;
-    fprintf(out, " %+.2f", 100 * gain);
     if (over != node->facts.parent)
-        fprintf(out, " over n%lld", (long long)over);
+        node_add_over(state, over, &text);
+    fprintf(out, " %+.2f%s", 100 * gain, text_string(&text));
+    text_done(&text);
 }
 
 static void print_tree_node(const struct tree *tree, const struct session_node *node)
 {
     struct text how = TEXT_EMPTY;
     char parameters[TEXT_SHORT];
-    print_origin(tree->state, node, tree->unicode, &how);
+    node_edge(tree->state, node, tree->unicode, INT_MAX, &how);
     fprintf(tree->out, "%s n%lld ", status_glyph(node, tree->unicode), (long long)node->facts.node);
     if (node->status == NODE_DONE)
         fprintf(tree->out, "%.2f %%%s", 100 * node->accuracy, node->stopped ? " stopped" : "");
@@ -431,17 +447,17 @@ static void print_lineage(FILE *out, const struct session_state *state, const st
     struct text how = TEXT_EMPTY;
     if (parent)
         print_lineage(out, state, parent);
-    print_origin(state, node, cli_is_unicode(), &how);
+    node_edge(state, node, cli_is_unicode(), INT_MAX, &how);
     fprintf(out, "  n%-4lld", (long long)node->facts.node);
     if (node->status == NODE_DONE)
         fprintf(out, " %6.2f %%", 100 * node->accuracy);
     else
         fprintf(out, "         ");
-    const char *by = node->facts.by.value == AUTHOR_USER ? "you" : author_name(&node->facts.by);
-    if (strcmp(text_string(&how), by))
-        fprintf(out, "  %s (by %s)\n", text_string(&how), by);
+    if (node_has_role(node))
+        fprintf(out, "  %s\n", text_string(&how));
     else
-        fprintf(out, "  %s\n", by);
+        fprintf(out, "  %s (by %s)\n", text_string(&how),
+                node->facts.by.value == AUTHOR_USER ? "you" : author_name(&node->facts.by));
     text_done(&how);
 }
 
@@ -449,6 +465,8 @@ void report_node(FILE *out, const struct session_state *state, int64_t number)
 {
     const struct session_node *node = session_node(state, number);
     char parameters[TEXT_SHORT], flops[TEXT_SHORT], memory[TEXT_SHORT], seconds[TEXT_SHORT];
+    double gain;
+    int64_t over;
     fprintf(out, "n%lld  %s\n%s parameters, %s FLOPs an image, %s of activations an image\n", (long long)number,
             node->facts.arch, text_count(parameters, (double)node->facts.parameters),
             text_count(flops, (double)node->facts.flops), text_bytes(memory, (double)node->facts.activation_bytes));
@@ -456,13 +474,11 @@ void report_node(FILE *out, const struct session_state *state, int64_t number)
         fprintf(out, "validation accuracy %.2f %%, loss %.4f; trained %d epoch%s in %s on %s, %.0f images/s\n",
                 100 * node->accuracy, node->loss, node->curve_count, node->curve_count == 1 ? "" : "s",
                 text_duration(seconds, node->seconds), node->device, node->images_per_second);
+    if (session_gain(state, number, &gain, &over))
+        fprintf(out, "gain      %+.2f over %s n%lld\n", 100 * gain, over == node->facts.parent ? "its parent" : "control",
+                (long long)over);
     if (state->test.node == number)
-        fprintf(out, "test accuracy %.2f %%, loss %.4f, on %lld images\n", 100 * state->test.accuracy,
-                state->test.loss, (long long)state->test.images);
-    int64_t control = session_control(state, number);
-    if (control && node->status == NODE_DONE)
-        fprintf(out, "gain %+.2f over the control n%lld, which is its parent, trained as long\n",
-                100 * (node->accuracy - session_node(state, control)->accuracy), (long long)control);
+        print_test(out, state);
     if (node->stopped)
         fprintf(out, "stopped at %s; %.2f %% predicted\n", node->stopped, 100 * node->predicted);
     if (node->failure)

@@ -69,6 +69,9 @@ copies)
     [ $# = 5 ] || usage
     cd "$2"
     session=$3 spec=$5
+    # The split of the search: its validation images have trained none of its networks.
+    option() { "$ESPALIER" show "$session" --events | sed -n '1s/.*"'"$1"'=\([0-9]*\)".*/\1/p'; }
+    validation=$(option validation) subset=$(option train-subset)
     actions=$("$ESPALIER" show "$session" --events |
         sed -n 's/.*"k":"node","node":'"$4"',.*"actions":\[\([^]]*\)\].*/\1/p' | tr -d '"' | tr , ' ')
     {
@@ -81,8 +84,8 @@ copies)
             printf '%-24s' "$name"
             for rate in 0.02 0.1; do
                 # shellcheck disable=SC2086
-                "$ESPALIER" train grown.safetensors --data "$spec" --epochs 10 --validation 40000 --rate "$rate" \
-                    --device cpu:1 $scratch --out trained.safetensors |
+                "$ESPALIER" train grown.safetensors --data "$spec" --epochs 10 --validation "$validation" \
+                    --train-subset "$subset" --rate "$rate" --device cpu:1 $scratch --out trained.safetensors |
                     sed -n 's/^epoch 10.* validation *\([0-9.]*\) %.*/\1/p' | xargs printf ' %8s %%'
             done
             echo

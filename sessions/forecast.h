@@ -6,10 +6,14 @@
 
 #include "sessions/state.h"
 
-/* The share of the budget that is spent (0…1; 0 when there is no limit), and the seconds left by the pace of this search
-   so far (negative: unknown). */
+/* Does the search end with a baseline or a final training, or is it made of rounds?  False: of before there were any. */
+bool session_has_phases(const struct session_state *state);
+
 struct forecast {
-    double share, seconds_left;
+    double share;        /* of the whole search that is done, 0…1; 0 when there is no limit */
+    double growth;       /* of the phase of growth, 0…1 */
+    double seconds_left; /* by the pace of this search so far; negative: unknown */
+    bool rough;          /* phases that cost no exactly known time are still to come */
 };
 struct forecast session_forecast(const struct session_state *state);
 

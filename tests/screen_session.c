@@ -148,9 +148,9 @@ static void begin(struct play *play)
     emit(play, &event);
 }
 
-/* The script's actions in full, as an engine records them. */
-static void write_actions(const struct space *space, const char *words, struct arch *arch, struct event_proposal *node)
+void screen_session_actions(const char *words, struct arch *arch, struct event_proposal *node)
 {
+    const struct space *space = space_find("small");
     char copy[256], *rest = copy, *word;
     snprintf(copy, sizeof copy, "%s", words);
     while ((word = strtok_r(rest, " ", &rest))) {
@@ -185,7 +185,7 @@ static void join(struct play *play, int index, bool user)
         space_start(space, play->input, 10, &trainee->arch);
     else
         trainee->arch = play->trainees[parent].arch;
-    write_actions(space, script[index].actions, &trainee->arch, node);
+    screen_session_actions(script[index].actions, &trainee->arch, node);
     if (parent >= 0 && !user) {
         node->proposal = ++play->proposals;
         node->episode = (play->proposals - 1) / EPISODE + 1;

@@ -5,6 +5,7 @@
 #ifndef ESPALIER_TESTS_SCREEN_SESSION_H
 #define ESPALIER_TESTS_SCREEN_SESSION_H
 
+#include "arch/arch.h"
 #include "sessions/event.h"
 
 /* Calls `sink` with every event up to `seconds`, in order; borrows. */
@@ -13,5 +14,7 @@ void screen_session_play(double seconds, void (*sink)(void *context, const struc
 #define SCREEN_SESSION_END 1e9
 /* A good moment to look: work on every device, something in the queue. */
 #define SCREEN_SESSION_MIDDLE 600.0
+/* Apply actions of the space `small`, apart by blanks, and add them to a proposal in full, as an engine records them. */
+void screen_session_actions(const char *words, struct arch *arch, struct event_proposal *node);
 
 #endif

@@ -413,15 +413,15 @@ static void limits_are_inclusive_and_optional(void **state)
     check_limit((struct arch_limits){.depth = 6, .parameters = 710, .flops = 339970, .memory = 64 * 27224, .batch = 64},
                 "");
     check_limit((struct arch_limits){.depth = 5},
-                "6 layers with weights, 1 over the limit of 5; use a smaller network or raise the limit");
+                "6 layers with weights, 1 over the limit of 5; use a smaller network or raise --limit-depth");
     check_limit((struct arch_limits){.parameters = 700},
-                "710 parameters, 10 over the limit of 700; use a smaller network or raise the limit");
+                "710 parameters, 10 over the limit of 700; use a smaller network or raise --limit-params");
     check_limit((struct arch_limits){.flops = 339969},
-                "339970 FLOPs an image, 1 over the limit of 339969; use a smaller network or raise the limit");
+                "339970 FLOPs an image, 1 over the limit of 339969; use a smaller network or raise --limit-flops");
     check_limit(
         (struct arch_limits){.memory = 1000000, .batch = 64},
         "1742336 bytes of activations a batch, 742336 over the limit of 1000000; use a smaller network or raise "
-        "the limit");
+        "--limit-memory");
 }
 
 static void names_both_ways(void **state)

@@ -21,7 +21,7 @@ says "an action that is none" 2 '--actions: "grow" is no action' \
     "$espalier" run --policy manual --actions 'widen:conv1; grow'
 says "a theme that is none, also without a terminal" 2 "--theme pink: must be dark, light" "$espalier" run --theme pink
 says "a replay without a terminal" 1 "replay needs a terminal .*espalier show x" "$espalier" replay x
-says "a start that is no network" 2 "neither an architecture.*nor SESSION:NODE" "$espalier" run --start one
+says "a start that is no network" 2 "neither an architecture.*SESSION:NODE.*nor auto" "$espalier" run --start one
 says "one argument too few" 2 "resume: needs SESSION" "$espalier" resume
 says "one argument too many" 2 "too many" "$espalier" fsck a b
 says "CUDA asked for by name" 1 "cuda" "$espalier" run --devices cuda:0 --data fashion-mnist

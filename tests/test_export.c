@@ -18,6 +18,7 @@
 #include "export/csv.h"
 #include "export/dot.h"
 #include "export/json.h"
+#include "race_session.h"
 #include "util/bug.h"
 
 #define TEXTS(...)                                                                                                     \
@@ -162,14 +163,15 @@ static void networks_are_rows(void **unused)
         "node,parent,status,accuracy,loss,parameters,flops,activation_bytes,epochs,seconds,images_per_second,by,"
         "episode,"
         "proposal,proposed_again,children,attempts,pinned,pruned,joined,started,ended,device,weights,stopped,predicted,failure,note,"
-        "actions,arch\n"
+        "actions,arch,gain,over,control,phase,flops_spent,test_accuracy,test_loss,test_images\n"
         "1,0,done,0.8125,0.625,31404,120000,12544,2,6,1000,start,0,0,0,2,1,0,0,0,1,7.5,cpu:0,1.safetensors,,,,,,"
-        "\"C(4,3,1) SM(10)\"\n"
+        "\"C(4,3,1) SM(10)\",,,,start,72000000,,,\n"
         "2,1,failed,,,64000,5000000,50000,0,,,reinforce,1,1,0,0,1,0,1,8,9,10,cpu:0,,,,\"diverged: loss, at step 3\","
-        "\"why, \"\"again\"\"?\nrate \\ 2\",widen:conv1:8 deepen:conv1:5,\"C(8,3,1) C(8,5,1) SM(10)\"\n"
+        "\"why, \"\"again\"\"?\nrate \\ 2\",widen:conv1:8 deepen:conv1:5,\"C(8,3,1) C(8,5,1) SM(10)\",,,,growth,0,,,\n"
         "3,1,running,0.7,1.25,47000,180000,18816,1,,,user,0,2,0,1,1,1,0,11,12,,cpu:0,,,,,,widen:conv1:6,"
-        "\"C(6,3,1) SM(10)\"\n"
-        "4,3,queued,,,0,0,0,0,,,reinforce,1,3,0,0,0,0,0,17,,,,,,,,,deepen:conv1:1,\"C(6,3,1) C(6,1,1) SM(10)\"\n");
+        "\"C(6,3,1) SM(10)\",,,,growth,54000000,,,\n"
+        "4,3,queued,,,0,0,0,0,,,reinforce,1,3,0,0,0,0,0,17,,,,,,,,,deepen:conv1:1,\"C(6,3,1) C(6,1,1) SM(10)\",,,,"
+        "growth,0,,,\n");
     text_done(&text);
 }
 
@@ -308,6 +310,54 @@ static void the_state_is_one_document(void **unused)
     text_done(&text);
 }
 
+static void fold(void *state, const struct event *event)
+{
+    struct error error;
+    assert_int_equal(session_apply(state, event, &error), 0);
+}
+
+/* A search of rounds: n22 is the control of n23, n26 the baseline, n27 the finish of n23. */
+static void rounds_have_gains_and_a_test(void **unused)
+{
+    struct session_state *state = session_state_new();
+    struct text text = TEXT_EMPTY;
+    race_session_play(RACE_END, fold, state);
+    export_json(state, &text);
+    json_t *document = json_loads(text_string(&text), JSON_REJECT_DUPLICATES, NULL);
+    static const struct {
+        const char *path;
+        int64_t value;
+    } integers[] = {{"nodes/22/control", 22}, {"nodes/22/over", 22}, {"nodes/21/over", 19}, {"nodes/26/over", 23},
+                    {"test/node", 27},        {"test/images", 10000}};
+    for (size_t i = 0; i < COUNT_OF(integers); i++)
+        if (json_integer_value(at(document, integers[i].path)) != integers[i].value)
+            fail_msg("%s is not %lld", integers[i].path, (long long)integers[i].value);
+    static const char *const unknown[] = {"nodes/21/control", "nodes/25/over", "nodes/25/gain", "nodes/26/control"};
+    for (size_t i = 0; i < COUNT_OF(unknown); i++)
+        if (!json_is_null(at(document, unknown[i])))
+            fail_msg("%s is known", unknown[i]);
+    assert_string_equal(json_string_value(at(document, "phase")), "finish");
+    assert_string_equal(json_string_value(at(document, "nodes/21/by")), "control");
+    assert_string_equal(json_string_value(at(document, "nodes/25/phase")), "baseline");
+    assert_true(fabs(json_real_value(at(document, "nodes/22/gain")) - 0.0042) < 1e-9);
+    assert_true(json_real_value(at(document, "flops_spent")) == session_flops(state));
+    assert_true(json_real_value(at(document, "budget/flops")) == 42e12);
+    assert_true(json_real_value(at(document, "test/accuracy")) == 0.9285);
+    json_decref(document);
+
+    text.length = 0;
+    export_csv_networks(state, &text);
+    assert_non_null(strstr(text_string(&text), ",finish,"));
+    assert_non_null(strstr(text_string(&text), ",0.9285,0.2041,10000\n"));
+    text.length = 0;
+    export_dot(state, &text);
+    assert_non_null(strstr(text_string(&text), "[label=\"22  control\\n90.36 %"));
+    assert_non_null(strstr(text_string(&text), "90.78 % +0.42 over control n22"));
+    assert_non_null(strstr(text_string(&text), "[label=\"27  finish\\n93.17 %\\ntest 92.85 %"));
+    text_done(&text);
+    session_state_free(state);
+}
+
 static void text_that_is_not_utf8_is_replaced(void **unused)
 {
     struct session_state *state = session_state_new();
@@ -346,6 +396,7 @@ int main(void)
         cmocka_unit_test(the_tree_is_a_graph),
         cmocka_unit_test(graph_labels_are_quoted),
         cmocka_unit_test(the_state_is_one_document),
+        cmocka_unit_test(rounds_have_gains_and_a_test),
         cmocka_unit_test(text_that_is_not_utf8_is_replaced),
         cmocka_unit_test(an_empty_session_is_exported),
     };

@@ -1,7 +1,7 @@
 #!/bin/sh
 # morph, train and eval, on a small data set made here: black images and white ones of 8×8 pixels.
 . "$top_srcdir/tests/tap.sh"
-plan 80
+plan 105
 
 # fails NAME STATUS COMMAND…: the command ends with that status; what it prints is kept for prints()
 fails() {
@@ -96,6 +96,24 @@ ok "to the very file" cmp whole.safetensors part.safetensors
 ok "and then there is nothing to go on from" [ ! -e part.safetensors.checkpoint ]
 says "which it says" 1 "part.safetensors.checkpoint: is missing" \
     "$espalier" train "$small" --data idx:set --epochs 1500 --drop-fc 0.2 --out part.safetensors --resume
+averaged() { # FILE [OPTION]…: a training of which the average of the weights is handed over
+    "$espalier" train "$small" --data idx:set --epochs 1500 --steady 0.5 --average 0.9 --seed 3 --validation 32 --out "$@"
+}
+ok "one whose weights are averaged" averaged average.safetensors
+prints "as the plan says" '^plan .*, steady 0\.5, average 0\.9, on '
+averaged part.safetensors 2>/dev/null | sed 12q >"$work/out"
+ok "keeps the average in its checkpoint, with its steps" grep -a '"average-steps":"[1-9]' part.safetensors.checkpoint
+says "which goes on with the same decay" 1 "is of a training with other settings" \
+    "$espalier" train "$small" --data idx:set --epochs 1500 --steady 0.5 --average 0.8 --seed 3 --validation 32 \
+    --out part.safetensors --resume
+ok "and does" averaged part.safetensors --resume
+ok "to the very file again" cmp average.safetensors part.safetensors
+ok "a steady rate" "$espalier" train "$small" --data idx:set --epochs 4 --steady 1 --out steady.safetensors
+prints "never falls" '^epoch +4/4 +rate 0\.10000 '
+prints "and has no average" '^plan .*, steady 1, on '
+says "no such share" 2 "--steady 2: must be" "$espalier" train "$small" --data idx:set --steady 2
+says "no such decay" 2 "--average 1: must be" "$espalier" train "$small" --data idx:set --average 1
+
 ok "a file says what it was trained on" "$espalier" eval whole.safetensors
 prints "the same images" '^test .* 512 images$'
 
@@ -137,9 +155,51 @@ best() { # SESSION NETWORK: its accuracy and loss on the validation images
 first=$(best one best) second=$(best two start)
 [ -n "$first" ] && [ "$first" = "$second" ]
 report $? "a second stage starts with the weights of the first ($first and $second)"
-says "a second stage that other images would judge" 1 "one.esp: its networks were trained on .* use its --seed 1 and .* 112" \
+
+# --- images that trained a network can't validate it ---
+# With labels drawn at random nothing can be learned but by heart, so that a leak shows.
+bytes() { # COUNT BELOW: numbers drawn by a fixed generator, as bytes
+    # shellcheck disable=SC2059
+    printf "$(awk -v count="$1" -v below="$2" 'BEGIN {
+        for (x = 1; count--; x = x * 16807 % 2147483647)
+            printf "\\%03o", int(x / 65536) % below }')"
+}
+cp -r set noise
+{ head -c 16 set/train-images-idx3-ubyte; bytes 32768 256; } >noise/train-images-idx3-ubyte
+{ head -c 8 set/train-labels-idx1-ubyte; bytes 512 2; } >noise/train-labels-idx1-ubyte
+large='C(16,3,1) FC(64) SM(2)'
+"$espalier" run --data idx:noise --start "$large" --networks 1 --start-epochs 60 --validation 200 --seed 5 --batch 16 \
+    --devices cpu:1 --limit-flops 0 --out heart --headless >run.out 2>&1
+more() { # NAME [OPTION]…: go on with the network that has learned by heart
+    "$espalier" train --epochs 1 --rate 0.0001 --batch 16 --data idx:noise --out again.safetensors "$@"
+}
+heard() { # ACCURACY: on the validation images of the last training
+    sed -n 's/^epoch .* validation *\([0-9.]*\) %.*/\1/p' "$work/out"
+}
+ok "a network that knows its images by heart" more heart:start --validation 200
+prints "as it does" '^epoch .* train +(9|100)[0-9.]* %'
+prints "validates on the images that its search kept out" '^data .* 200 for validation \(of the network.s own split, seed 5\)'
+awk "BEGIN { exit !($(heard) < 70) }"
+report $? "of which it knows nothing ($(heard) %)"
+ok "on some of them" more heart:start --validation 100 --seed 9
+awk "BEGIN { exit !($(heard) < 70) }"
+report $? "too ($(heard) %)"
+says "but not on more" 1 "heart:start: --validation 201: .* kept 200 out \(by seed 5\): use at most --validation 200" \
+    more heart:start --validation 201
+ok "from scratch on any number" more heart:start --validation 300 --scratch
+ok "a file says what trained it" more heart:start --validation 150 --seed 2
+cp again.safetensors kept.safetensors
+ok "and validates alike" more kept.safetensors --validation 150
+awk "BEGIN { exit !($(heard) < 70) }"
+report $? "on nothing that it knows ($(heard) %)"
+says "and not on more either" 1 "kept.safetensors: --validation 200: .* kept 150 out" more kept.safetensors --validation 200
+ok "so does what morph makes of it" "$espalier" morph heart:start widen:fc1 --out grown.safetensors
+says "with the number of the search" 1 "grown.safetensors: --validation 250: .* kept 200 out \(by seed 5\)" \
+    more grown.safetensors --validation 250
+
+says "a second stage that other images would judge" 1 "one.esp: its weights were trained on .* use its --seed 1 and .* 112" \
     "$espalier" run --data idx:set --start one:best --validation 112 --seed 2 --out three --headless
-says "or more of them" 1 "one.esp: its networks were trained on" \
+says "or more of them" 1 "one.esp: its weights were trained on" \
     "$espalier" run --data idx:set --start one:best --validation 113 --out three --headless
 ok "and goes on with widths of its own" "$espalier" show two
 prints "from there" '[WD] (conv|fc)[12] '

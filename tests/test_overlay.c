@@ -170,11 +170,12 @@ static void commands(void **state)
     }
 }
 
-/* Tab completes a name, where only one begins like it. */
+/* Tab completes a name or a first argument, where only one begins like it. */
 static void completion(void **state)
 {
     static const char *const cases[][2] = {
-        {"bu", "budget "}, {"p", "p"}, {"budget ne", "budget ne"}, {"note 3", "note 3"}, {"sto", "stop"}, {"x", "x"},
+        {"bu", "budget "}, {"p", "p"}, {"budget ne", "budget networks "}, {"budget x", "budget x"},
+        {"budget seconds", "budget seconds "}, {"budget seconds 5", "budget seconds 5"}, {"note 3", "note 3"}, {"sto", "stop"}, {"x", "x"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct bed bed;

@@ -76,6 +76,8 @@ static void refuse(struct event event, const char *why)
 static void test_contradictions_are_refused(void **unused)
 {
     REFUSE(SESSION, session, "a second time", .format = 1);
+    REFUSE(TEST, test, "no network 9", .node = 9);
+    REFUSE(TEST, test, "not trained", .node = 3); /* it waits */
     REFUSE(NODE, node, "network 5 follows network 3", .node = 5, .parent = 1);
     REFUSE(NODE, node, "network 3 follows network 3", .node = 3, .parent = 1);
     REFUSE(NODE, node, "no network 4", .node = 4, .parent = 4);

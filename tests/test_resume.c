@@ -101,10 +101,32 @@ static void check_cut_anywhere(const struct search_options *options, const struc
     free(folder);
 }
 
+/* Networks 3, 6, 9 … fail, and every other one's first attempt. */
+static enum scripted_fate failing(void *context, const struct trial *trial)
+{
+    if (trial->node > 1 && trial->node % 3 == 0)
+        return trial->node % 2 ? FATE_DIVERGE : FATE_ERROR;
+    return FATE_RESULT;
+}
+
 static void test_cut_anywhere_random(void **state)
 {
     struct search_options options = bed_options();
     check_cut_anywhere(&options, &(struct script){.slots = 1});
+}
+
+/* Rounds, a baseline, a finish and its test; then the same when a third of the networks fail. */
+static void test_cut_anywhere_race(void **state)
+{
+    struct search_options options = learning_options();
+    options.parent = PARENT_RACE;
+    options.finish = 0.5;
+    options.baseline = true;
+    options.limit_flops = 400000;
+    options.flops = 2e9;
+    options.episodes = 4;
+    check_cut_anywhere(&options, &(struct script){.slots = 1, .tests = true});
+    check_cut_anywhere(&options, &(struct script){.slots = 1, .tests = true, .fate = failing});
 }
 
 static void test_cut_anywhere_learning(void **state)
@@ -141,14 +163,6 @@ static void test_cut_anywhere_spent(void **state)
     assert_true(session->known_count + session->refused_count > 20);
     session_state_free(session);
     check_cut_anywhere(&options, &(struct script){.slots = 1});
-}
-
-/* Networks 3, 6, 9 … fail, and every other one's first attempt. */
-static enum scripted_fate failing(void *context, const struct trial *trial)
-{
-    if (trial->node > 1 && trial->node % 3 == 0)
-        return trial->node % 2 ? FATE_DIVERGE : FATE_ERROR;
-    return FATE_RESULT;
 }
 
 static void test_cut_anywhere_failing(void **state)
@@ -562,15 +576,21 @@ static void test_shown_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cut_anywhere_random),  cmocka_unit_test(test_cut_anywhere_learning),
+        cmocka_unit_test(test_cut_anywhere_random),
+        cmocka_unit_test(test_cut_anywhere_learning),
+        cmocka_unit_test(test_cut_anywhere_race),
         cmocka_unit_test(test_cut_anywhere_imitating),
         cmocka_unit_test(test_cut_anywhere_stopping),
         cmocka_unit_test(test_cut_anywhere_spent),
-        cmocka_unit_test(test_cut_anywhere_failing), cmocka_unit_test(test_cut_repeatedly),
-        cmocka_unit_test(test_cut_with_slots),       cmocka_unit_test(test_cut_with_more_slots_than_parents),
+        cmocka_unit_test(test_cut_anywhere_failing),
+        cmocka_unit_test(test_cut_repeatedly),
+        cmocka_unit_test(test_cut_with_slots),
+        cmocka_unit_test(test_cut_with_more_slots_than_parents),
         cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_strange_logs),         cmocka_unit_test(test_settings_are_kept),
-        cmocka_unit_test(test_shown_once),           cmocka_unit_test(test_attempts_without_end),
+        cmocka_unit_test(test_strange_logs),
+        cmocka_unit_test(test_settings_are_kept),
+        cmocka_unit_test(test_shown_once),
+        cmocka_unit_test(test_attempts_without_end),
     };
     return cmocka_run_group_tests_name("resume", tests, NULL, NULL);
 }

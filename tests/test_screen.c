@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "race_session.h"
 #include "screen_session.h"
 #include "sessions/log.h"
 #include "session_generator.h"
@@ -106,6 +107,43 @@ static void gallery_screens(void **state)
     model_done(&model);
     log_reader_free(reader);
     text_done(&folder);
+}
+
+static void open_race(struct model *model, enum race_moment moment)
+{
+    model_init(model, MODE_LIVE, "fashion-7");
+    race_session_play(moment, fold, model);
+    model->ended = moment == RACE_END;
+    model->message[0] = '\0';
+}
+
+/* A search of rounds in each of its phases. */
+static void race_screens(void **state)
+{
+    static const char *const names[] = {"start", "growth", "baseline", "finish", "end"};
+    (void)state;
+    for (int moment = RACE_START; moment <= RACE_END; moment++) {
+        struct model model;
+        char name[64];
+        open_race(&model, (enum race_moment)moment);
+        snprintf(name, sizeof name, "race-%s-80x24", names[moment]);
+        check_screen(&model, 80, 24, true, name);
+        if (moment == RACE_GROWTH)
+            check_screen(&model, 80, 24, false, "race-growth-80x24-ascii");
+        snprintf(name, sizeof name, "race-%s-120x40", names[moment]);
+        check_screen(&model, 120, 40, true, name);
+        if (moment == RACE_END) {
+            model.detail.open = true;
+            check_screen(&model, 80, 24, true, "race-detail-80x24");
+            model.selected = 23;
+            check_screen(&model, 120, 40, true, "race-detail-120x40");
+            model.detail.open = false;
+            model.focus = PANE_TRADE;
+            model.zoomed = true;
+            check_screen(&model, 80, 24, true, "race-trade-80x24");
+        }
+        model_done(&model);
+    }
 }
 
 static void detail_screens(void **state)
@@ -491,6 +529,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(live_screens),
         cmocka_unit_test(gallery_screens),
+        cmocka_unit_test(race_screens),
         cmocka_unit_test(detail_screens),
         cmocka_unit_test(states_of_a_search),
         cmocka_unit_test(gpu_screens),

@@ -13,7 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/template.h"
 #include "engine_bed.h"
+#include "export/safetensors.h"
+#include "search/image_split.h"
+#include "search/start.h"
 #include "util/file.h"
 
 static void test_start_of_session(void **state)
@@ -92,11 +96,171 @@ static void test_start_stays_what_it_was(void **state)
     free(second);
 }
 
+/* --- the limit that follows from the budget, and the start network that follows from the limit --- */
+
+static int64_t limit_of(struct search_options options, double speed)
+{
+    struct search_data data = {
+        .input = {3, 32, 32}, .classes = 10, .train_images = 40000, .validation_images = 5000, .speed = speed};
+    struct start_network start = {.weights = NULL};
+    struct error error;
+    options.limit_flops = OPTION_AUTO;
+    assert_int_equal(start_find(&options, &data, &start, &error), 0);
+    return options.limit_flops;
+}
+
+static void test_limit_of_budget(void **state)
+{
+    struct search_options options;
+    options_default(&options);
+    options.finish = 0.5;
+    options.networks = 0;
+    options.flops = 48e12; /* half of it is 20 epochs of 40,000 images, 3 passes each, at 10M FLOPs */
+    assert_int_equal(limit_of(options, 0), 10000000);
+    options.seconds = 100; /* the smaller budget counts */
+    assert_int_equal(limit_of(options, 24e10), 5000000);
+    assert_int_equal(limit_of(options, 96e10), 10000000);
+    options.flops = 0;
+    assert_int_equal(limit_of(options, 24e10), 5000000);
+    options.seconds = 0;
+    options.networks = 31;
+    assert_int_equal(limit_of(options, 24e10), 3000000); /* 1.2e11 for all images */
+    strcpy(options.start, "C(64,3,1) P(2,2) C(64,3,1) A(16,16) SM(10)"); /* 22,742,272 */
+    int64_t limit = limit_of(options, 0);
+    assert_true(limit >= 2 * 22742272 && limit < 2.1 * 22742272);
+}
+
+static void test_limit_that_is_given(void **state)
+{
+    struct search_options options;
+    struct search_data data = {.input = {3, 32, 32}, .classes = 10, .train_images = 40000};
+    struct start_network start = {.weights = NULL};
+    struct error error;
+    options_default(&options);
+    options.limit_flops = 1000000;
+    strcpy(options.start, "C(64,3,1) P(2,2) C(64,3,1) A(16,16) SM(10)");
+    assert_int_equal(start_find(&options, &data, &start, &error), -1);
+    assert_non_null(strstr(error.text, "--start: "));
+    assert_non_null(strstr(error.text, "raise --limit-flops"));
+    assert_int_equal(options.limit_flops, 1000000);
+}
+
+static void test_start_auto(void **state)
+{
+    struct search_options options;
+    struct search_data data = {.input = {3, 32, 32}, .classes = 10, .train_images = 40000};
+    struct start_network start = {.weights = NULL};
+    struct arch larger;
+    struct error error;
+    options_default(&options);
+    strcpy(options.start, "auto");
+    options.limit_flops = 9000000;
+    assert_int_equal(start_find(&options, &data, &start, &error), 0);
+    int64_t flops = arch_cost(&start.arch, data.input).flops;
+    assert_true(flops <= 3000000 && flops > 2000000);
+    assert_string_equal(options.start, "auto");
+    struct arch_limits limits = {.flops = 3000000};
+    assert_int_equal(arch_template(data.input, 10, &limits, 1, &larger, &error), 0);
+    assert_true(arch_equal(&start.arch, &larger));
+    options.limit_parameters = 100;
+    assert_int_equal(start_find(&options, &data, &start, &error), -1);
+    assert_non_null(strstr(error.text, "--limit-params"));
+}
+
+/* A search in which the start network is `auto` goes on with that network and that limit. */
+static void test_auto_is_recorded(void **state)
+{
+    struct search_options options = bed_options();
+    strcpy(options.start, "auto");
+    options.limit_flops = OPTION_AUTO;
+    struct session_state *session = bed_search(&options, &(struct script){.slots = 1});
+    assert_string_equal(session_option(session, "start"), "auto");
+    assert_string_equal(session_option(session, "limit-flops"), "20000000");
+    assert_true(session_node(session, 1)->facts.flops > 5000000);
+    session_state_free(session);
+}
+
+/* --- a weights file --- */
+
+static void write_start(const char *path, const char *split)
+{
+    struct arch arch;
+    struct error error;
+    struct search_data data = scripted_data();
+    assert_int_equal(arch_parse(&arch, "C(8,3,1) A(16,16) SM(10)", &error), 0);
+    struct weights *weights = weights_new(&arch, data.input);
+    const struct safetensors_note notes[] = {{split ? IMAGE_SPLIT_NOTE : NULL, split}, {0}};
+    assert_int_equal(safetensors_write(path, weights, notes, &error), 0);
+    weights_free(weights);
+}
+
+static char *note_of(struct hash images, int64_t seed, int64_t validation)
+{
+    struct image_split split = {images, seed, validation, 0};
+    struct text text = TEXT_EMPTY;
+    image_split_print(&split, &text);
+    return text_take(&text);
+}
+
+static void test_start_of_file(void **state)
+{
+    char *folder = scratch_new(), *path = file_join(folder, "a.safetensors");
+    struct search_data data = scripted_data();
+    struct search_options options = bed_options();
+    options.seed = 4;
+    options.validation = 50;
+    const struct {
+        struct hash images;
+        int64_t seed, validation;
+        const char *message; /* NULL: it may start a search */
+    } cases[] = {
+        {data.hash, 4, 50, NULL},
+        {data.hash, 4, 60, NULL},
+        {{7, 7}, 1, 0, NULL},
+        {data.hash, 4, 49, "a.safetensors: its weights were trained on images that would validate here: use its --seed 4 "
+                           "and at most its --validation 49"},
+        {data.hash, 5, 50, "use its --seed 5"},
+        {data.hash, 4, 0, "no images were kept out"},
+    };
+    for (size_t i = 0; i <= sizeof cases / sizeof cases[0]; i++) {
+        bool noted = i < sizeof cases / sizeof cases[0];
+        const char *message = noted ? cases[i].message : "doesn't say which images trained it";
+        char *note = noted ? note_of(cases[i].images, cases[i].seed, cases[i].validation) : NULL;
+        struct start_network start = {.weights = NULL};
+        struct error error = {{0}};
+        write_start(path, note);
+        snprintf(options.start, sizeof options.start, "%s", path);
+        assert_int_equal(start_find(&options, &data, &start, &error), message ? -1 : 0);
+        if (message && !strstr(error.text, message))
+            fail_msg("\"%s\" should say \"%s\"", error.text, message);
+        if (!message)
+            assert_string_equal(start.weights, path);
+        free(start.weights);
+        free(note);
+    }
+
+    char *note = note_of(data.hash, 4, 50);
+    write_start(path, note);
+    free(note);
+    struct session_state *session = bed_run(folder, "s", &options, &(struct script){.slots = 1});
+    assert_string_equal(session_node(session, 1)->facts.arch, "C(8,3,1) A(16,16) SM(10)");
+    assert_int_equal(session->status_count[NODE_DONE], 12);
+    session_state_free(session);
+    scratch_remove(folder);
+    free(folder);
+    free(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_start_of_session),
         cmocka_unit_test(test_start_stays_what_it_was),
+        cmocka_unit_test(test_limit_of_budget),
+        cmocka_unit_test(test_limit_that_is_given),
+        cmocka_unit_test(test_start_auto),
+        cmocka_unit_test(test_auto_is_recorded),
+        cmocka_unit_test(test_start_of_file),
     };
     return cmocka_run_group_tests_name("start", tests, NULL, NULL);
 }

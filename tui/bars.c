@@ -11,6 +11,7 @@
 
 #include "sessions/forecast.h"
 #include "tui/node.h"
+#include "tui/rounds.h"
 #include "tui/view.h"
 #include "util/bug.h"
 
@@ -75,35 +76,86 @@ static void say_end(struct bar *bar, const struct session_state *state)
     say(bar, 3, STYLE_NORMAL, "%s", finish_name(&state->finish_reason));
 }
 
-/* The limit that the budget's meter stands for. */
+static void say_phase(struct bar *bar, const struct session_state *state)
+{
+    struct text text = TEXT_EMPTY;
+    phase_add(state, &text);
+    if (text.length)
+        say(bar, 3, STYLE_HEADER, "%s", text_string(&text));
+    text_done(&text);
+}
+
+/* "12.4T of 30T" of the FLOPs, else the share of the limit that is nearest. */
+static void budget_words(const struct session_state *state, double share, char words[64])
+{
+    char used[TEXT_SHORT], budget[TEXT_SHORT];
+    if (state->budget_flops > 0)
+        snprintf(words, 64, "%s of %s", text_count(used, session_flops(state)), text_count(budget, state->budget_flops));
+    else
+        snprintf(words, 64, "%.0f%%", floor(100 * share));
+}
+
+static void end_words(struct forecast forecast, char words[64])
+{
+    char left[TEXT_SHORT];
+    if (forecast.seconds_left < 0)
+        snprintf(words, 64, "end not known yet");
+    else if (forecast.rough)
+        snprintf(words, 64, "about %s left", node_age(left, forecast.seconds_left));
+    else
+        snprintf(words, 64, "ends in %s", text_duration(left, forecast.seconds_left));
+}
+
+/* The budget's meter stands for the limit that is nearest. */
 static void say_budget(struct bar *bar, const struct model *model)
 {
     const struct session_state *state = model->state;
     struct forecast forecast = session_forecast(state);
-    bool limited = state->budget_networks || state->budget_episodes || state->budget_seconds > 0;
-    char left[TEXT_SHORT];
+    bool flops = state->budget_flops > 0, limited = state->budget_networks || state->budget_episodes ||
+                                                    state->budget_seconds > 0 || flops;
+    char words[64], end[64];
     if (!state->event_count)
         return;
     if (state->finished || (model->ended && model->mode != MODE_REPLAY)) {
         say_end(bar, state);
         return;
     }
+    say_phase(bar, state);
     if (!limited) {
         say(bar, 3, STYLE_DIM, "no budget: runs until it is stopped");
         return;
     }
-    int spare = bar->area.width - bar->x - (int)strlen("   budget  100%   ends in 99m59s ");
+    budget_words(state, forecast.share, words);
+    end_words(forecast, end);
+    const char *rest = flops ? "   budget  12.4T of 30.5T   about 59m left" : "   budget  100%   ends in 99m59s ";
+    int spare = bar->area.width - bar->x - (int)strlen(rest);
+    if (flops && spare < 4) { /* the FLOPs say what they are */
+        spare += (int)strlen("budget ");
+        bar->x += 2;
+    } else {
+        say(bar, 3, STYLE_DIM, "budget");
+    }
     int width = spare > 32 ? 32 : spare;
-    say(bar, 3, STYLE_DIM, "budget");
     if (width >= 4 && !bar->full) {
         canvas_meter(bar->canvas, bar->area, bar->x + 1, 0, width, forecast.share, STYLE_METER);
         bar->x += width + 1;
     }
-    say(bar, 1, STYLE_HEADER, "%.0f%%", floor(100 * forecast.share));
-    if (forecast.seconds_left >= 0)
-        say(bar, 3, STYLE_NORMAL, "ends in %s", text_duration(left, forecast.seconds_left));
-    else
-        say(bar, 3, STYLE_DIM, "end not known yet");
+    say(bar, 1, STYLE_HEADER, "%s", words);
+    say(bar, 3, forecast.seconds_left < 0 ? STYLE_DIM : STYLE_NORMAL, "%s", end);
+}
+
+/* What a search is for.  False: the finished network isn't tested, or more networks have grown since. */
+static bool say_test(struct bar *bar, const struct session_state *state)
+{
+    struct text verdict = TEXT_EMPTY;
+    if (!state->test.node || session_phase(state) != PHASE_FINISH)
+        return false;
+    say(bar, 2, STYLE_BEST, "test %.2f%% n%lld, finished", 100 * state->test.accuracy, (long long)state->test.node);
+    bool won = verdict_add(state, &verdict);
+    if (verdict.length)
+        say(bar, 2, won ? STYLE_GAIN : STYLE_LOSS, "%s", text_string(&verdict));
+    text_done(&verdict);
+    return true;
 }
 
 static void say_best(struct bar *bar, const struct model *model, bool with_start)
@@ -155,14 +207,17 @@ void bars_draw_header(const struct model *model, struct canvas *canvas, struct a
     if (area.height == 1 && area.width < 60) { /* the smallest screens: state and best accuracy only */
         bar.x = -1;
         say_state(&bar, model);
-        say_best(&bar, model, false);
+        if (!say_test(&bar, model->state))
+            say_best(&bar, model, false);
         return;
     }
     say(&bar, 1, STYLE_HEADER, "%s", model->session_name);
     say_state(&bar, model);
+    bool tested = say_test(&bar, model->state);
     if (area.height == 1) {
         bar.x += 1;
-        say_best(&bar, model, false);
+        if (!tested)
+            say_best(&bar, model, false);
         say_budget(&bar, model);
         return;
     }

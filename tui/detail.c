@@ -11,6 +11,7 @@
 
 #include "tui/node.h"
 #include "tui/layer_chart.h"
+#include "tui/rounds.h"
 #include "tui/view.h"
 #include "util/bug.h"
 
@@ -22,17 +23,32 @@ static int heading(struct canvas *canvas, struct area area, int y, const char *t
 
 /* --- facts --- */
 
+/* "+0.42 over control n7" */
+static int draw_gain(const struct model *model, const struct session_node *node, struct canvas *canvas,
+                     struct area area, int x, int y)
+{
+    struct text text = TEXT_EMPTY;
+    double gain;
+    int64_t over;
+    if (!node_gain(model->state, node, &gain, &over))
+        return x;
+    x = node_draw_gain(model->state, node, canvas, area, x + 1, y, 0);
+    node_add_over(model->state, over, &text);
+    if (over != node->facts.parent)
+        x = canvas_text(canvas, area, x, y, STYLE_DIM, "%s", text_string(&text));
+    text_done(&text);
+    return x;
+}
+
 static int draw_facts(const struct model *model, const struct session_node *node, struct canvas *canvas,
                       struct area area, int y)
 {
     char a[TEXT_SHORT], b[TEXT_SHORT], c[TEXT_SHORT];
-    double gain;
     canvas_glyph(canvas, area, 0, y, node_glyph(node), node_style(node->status));
     int x = canvas_text(canvas, area, 2, y, node_style(node->status), "%s", node_word(node->status));
     if (node->curve_count)
         x = canvas_text(canvas, area, x + 2, y, STYLE_HEADER, "%.2f%%", 100 * node->accuracy);
-    if (node_gain(model->state, node, &gain))
-        x = canvas_text(canvas, area, x + 1, y, gain < 0 ? STYLE_LOSS : STYLE_GAIN, "%+.2f", 100 * gain);
+    x = draw_gain(model, node, canvas, area, x, y);
     if (node->facts.node == model->state->best)
         x = canvas_text(canvas, area, x + 2, y, STYLE_BEST, "★ best");
     if (node->pinned)
@@ -47,6 +63,10 @@ static int draw_facts(const struct model *model, const struct session_node *node
     if (node->stopped)
         canvas_text(canvas, area, 2, y++, STYLE_DIM, "%.2f%% predicted; stopped at %s", 100 * node->predicted,
                     node->stopped);
+    if (model->state->test.node == node->facts.node)
+        canvas_text(canvas, area, 2, y++, STYLE_BEST, "test %.2f%% of %lld images, loss %.4f",
+                    100 * model->state->test.accuracy, (long long)model->state->test.images, model->state->test.loss);
+    y += race_draw(model, node, canvas, area_part(area, 2, 0, area.width - 2, area.height), y);
     canvas_text(canvas, area, 2, y++, STYLE_NORMAL, "%s parameters  %s FLOPs and %s an image",
                 text_count(a, (double)node->facts.parameters), text_count(b, (double)node->facts.flops),
                 text_bytes(c, (double)node->facts.activation_bytes));
@@ -174,7 +194,8 @@ static int draw_lineage(const struct model *model, const struct session_node *no
         if (node->curve_count)
             canvas_text(canvas, area, 9, y, node_style(node->status), "%5.2f", 100 * node->accuracy);
         node_edge(model->state, node, canvas->unicode, area.width - 16, &edge);
-        canvas_text(canvas, area, 16, y++, STYLE_NORMAL, "%s", text_string(&edge));
+        canvas_text(canvas, area, 16, y++, node_has_role(node) ? node_edge_style(node) : STYLE_NORMAL, "%s",
+                    text_string(&edge));
         text_done(&edge);
     }
     return y;

@@ -47,11 +47,17 @@ static bool session_line(const struct session_state *state, const struct event_s
                (long long)session->seed, policy ? policy : "unknown");
 }
 
-/* The policy's networks are seen in the tree. */
+/* The policy's networks and their controls are seen in the tree. */
 static bool node_line(const struct session_state *state, const struct event_proposal *facts, struct event_line *line)
 {
     const struct session_node *node = session_node(state, facts->node);
     char edge[160];
+    if (facts->by.value == AUTHOR_BASELINE)
+        return set(line, STYLE_TITLE, "phase", "baseline n%lld: a network that nothing grew, from scratch",
+                   (long long)facts->node);
+    if (facts->by.value == AUTHOR_FINISH)
+        return set(line, STYLE_TITLE, "phase", "finish n%lld: the final training of n%lld", (long long)facts->node,
+                   (long long)facts->parent);
     return node && node_is_users(node) &&
            set(line, STYLE_USER, "you", "n%lld from n%lld: %s", (long long)facts->node, (long long)facts->parent,
                edge_of(state, node, edge));
@@ -74,13 +80,17 @@ static bool result_line(const struct session_state *state, double time, const st
                         struct event_line *line)
 {
     const struct session_node *node = session_node(state, result->node);
-    char edge[160], gain[40] = "";
+    char edge[160], gain[64] = "";
+    double value;
+    int64_t over;
     if (!node)
         return false;
-    const struct session_node *parent = session_node(state, node->facts.parent);
-    if (parent && parent->status == NODE_DONE)
-        snprintf(gain, sizeof gain, " %+.2f on n%lld", 100 * (result->accuracy - parent->accuracy),
-                 (long long)node->facts.parent);
+    if (session_gain(state, result->node, &value, &over)) {
+        struct text text = TEXT_EMPTY;
+        node_add_over(state, over, &text);
+        snprintf(gain, sizeof gain, " %+.2f%s", 100 * value, text_string(&text));
+        text_done(&text);
+    }
     if (result->stopped && *result->stopped)
         return set(line, STYLE_DIM, "stop", "n%lld %.2f%%%s, %.2f%% predicted: %s", (long long)result->node,
                    100 * result->accuracy, gain, 100 * result->predicted, result->stopped);
@@ -119,15 +129,17 @@ static bool command_line(const struct event_command *command, struct event_line 
 
 static bool budget_line(const struct event_budget *budget, struct event_line *line)
 {
-    char episodes[40] = "", networks[40] = "", seconds[40] = "", duration[TEXT_SHORT];
+    char episodes[40] = "", networks[40] = "", seconds[40] = "", flops[40] = "", number[TEXT_SHORT];
     if (budget->episodes)
         snprintf(episodes, sizeof episodes, " %lld episodes", (long long)budget->episodes);
     if (budget->networks)
         snprintf(networks, sizeof networks, " %lld networks", (long long)budget->networks);
     if (budget->seconds > 0)
-        snprintf(seconds, sizeof seconds, " %s", text_duration(duration, budget->seconds));
-    return set(line, STYLE_NORMAL, "budget", "now%s%s%s", episodes, networks,
-               *seconds || *networks || *episodes ? seconds : " without limit");
+        snprintf(seconds, sizeof seconds, " %s", text_duration(number, budget->seconds));
+    if (budget->flops > 0)
+        snprintf(flops, sizeof flops, " %s FLOPs", text_count(number, budget->flops));
+    return set(line, STYLE_NORMAL, "budget", "now%s%s%s%s", episodes, networks, seconds,
+               *seconds || *networks || *episodes || *flops ? flops : " without limit");
 }
 
 bool event_line(const struct session_state *state, const struct event *event, struct event_line *line)
@@ -158,6 +170,10 @@ bool event_line(const struct session_state *state, const struct event *event, st
     case EVENT_SETTINGS:
         return set(line, STYLE_NORMAL, "train", "%lld epochs from rate %g, for networks that start from now on",
                    (long long)event->as.settings.epochs, event->as.settings.rate);
+    case EVENT_TEST:
+        return set(line, STYLE_BEST, "test", "n%lld %.2f%% of %lld test images, loss %.4f",
+                   (long long)event->as.test.node, 100 * event->as.test.accuracy, (long long)event->as.test.images,
+                   event->as.test.loss);
     case EVENT_FINISHED:
         return set(line, STYLE_WARNING, "end", "%s%s%s", finish_name(&event->as.finished.reason),
                    colon_before(event->as.finished.message), text_of(event->as.finished.message));

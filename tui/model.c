@@ -58,14 +58,16 @@ static void unfold_above(struct model *model, int64_t node)
         tree_fold(model, above->facts.node, false);
 }
 
-/* Keep the selection until its training ends, then select the network that started last; after the search the best. */
+/* Keep the selection until its training ends, then select the network that started last; after the search the finished
+   one, or the best. */
 static void follow(struct model *model)
 {
     if (!model->selected && model->state->node_count)
         model->selected = 1;
     if (!model->follow || in_training(model, model->selected))
         return;
-    int64_t newest = model->state->finished ? model->state->best : 0;
+    int64_t finished = model->state->test.node ? model->state->test.node : model->state->best;
+    int64_t newest = model->state->finished ? finished : 0;
     for (int i = 0; i < model->state->device_count; i++) {
         int64_t node = model->state->devices[i].node;
         if (node &&

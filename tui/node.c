@@ -18,7 +18,18 @@
 uint32_t node_glyph(const struct session_node *node)
 {
     static const uint32_t glyphs[NODE_STATUS_COUNT] = {L'·', L'*', L'✓', L'✗', L'-'};
-    return node->status == NODE_DONE && node->stopped ? L'~' : glyphs[node->status];
+    if (node->status != NODE_DONE)
+        return glyphs[node->status];
+    switch (node->facts.by.value) {
+    case AUTHOR_CONTROL:
+        return L'=';
+    case AUTHOR_BASELINE:
+        return L'□';
+    case AUTHOR_FINISH:
+        return L'■';
+    default:
+        return node->stopped ? L'~' : L'✓';
+    }
 }
 
 enum style node_style(enum node_status status)
@@ -39,18 +50,58 @@ bool node_is_users(const struct session_node *node)
     return node->facts.by.value == AUTHOR_USER;
 }
 
-static bool has_accuracy(const struct session_node *node)
+bool node_has_role(const struct session_node *node)
 {
-    return node->status == NODE_DONE || (node->status == NODE_RUNNING && node->curve_count);
+    return node->facts.by.value == AUTHOR_CONTROL || node_is_final(node);
 }
 
-bool node_gain(const struct session_state *state, const struct session_node *node, double *gain)
+enum style node_edge_style(const struct session_node *node)
 {
-    const struct session_node *parent = session_node(state, node->facts.parent);
-    if (!parent || parent->status != NODE_DONE || !has_accuracy(node))
+    switch (node->facts.by.value) {
+    case AUTHOR_USER:
+        return STYLE_USER;
+    case AUTHOR_CONTROL:
+        return STYLE_DIM;
+    case AUTHOR_BASELINE:
+        return STYLE_TITLE;
+    case AUTHOR_FINISH:
+        return STYLE_BEST;
+    default:
+        return STYLE_NORMAL;
+    }
+}
+
+bool node_gain(const struct session_state *state, const struct session_node *node, double *gain, int64_t *over)
+{
+    if (node->status == NODE_DONE)
+        return session_gain(state, node->facts.node, gain, over) && isfinite(*gain);
+    int64_t control = session_control(state, node->facts.node);
+    const struct session_node *other = session_node(state, control ? control : node->facts.parent);
+    if (node->status != NODE_RUNNING || !node->curve_count || !other || other->status != NODE_DONE)
         return false;
-    *gain = node->accuracy - parent->accuracy;
+    bool same_epoch = control && node->curve_count <= other->curve_count;
+    *over = other->facts.node;
+    *gain = node->accuracy -
+            (same_epoch ? other->curve[node->curve_count - 1].validation_accuracy : other->accuracy);
     return isfinite(*gain);
+}
+
+int node_draw_gain(const struct session_state *state, const struct session_node *node, struct canvas *canvas,
+                   struct area area, int x, int y, int width)
+{
+    double gain;
+    int64_t over;
+    if (!node_gain(state, node, &gain, &over))
+        return x;
+    bool dim = node->status != NODE_DONE || node->facts.by.value == AUTHOR_CONTROL;
+    return canvas_text(canvas, area, x, y, dim ? STYLE_DIM : gain < 0 ? STYLE_LOSS : STYLE_GAIN, "%+*.2f", width,
+                       100 * gain);
+}
+
+void node_add_over(const struct session_state *state, int64_t over, struct text *text)
+{
+    bool control = session_node(state, over)->facts.by.value == AUTHOR_CONTROL;
+    text_add(text, " %s n%lld", control ? "over control" : "on", (long long)over);
 }
 
 double node_share(const struct session_node *node)
@@ -81,15 +132,22 @@ double node_rate(const struct session_node *node)
 
 /* --- the edge --- */
 
+static void add_role(const struct session_node *node, struct text *text)
+{
+    text_add(text, "%s", node_has_role(node) ? author_name(&node->facts.by) : node->facts.parent ? "" : "start");
+    if (node_has_role(node) && node->facts.parent)
+        text_add(text, " of n%lld", (long long)node->facts.parent);
+}
+
 /* All actions in full. */
 static void edge_in_full(const struct session_state *state, const struct session_node *node, bool unicode,
                          struct text *text)
 {
     const struct session_node *parent = session_node(state, node->facts.parent);
-    if (parent)
+    if (parent && node->facts.actions.count)
         lineage_show(parent->facts.arch, node->facts.actions.items, node->facts.actions.count, unicode, text);
     else
-        text_add(text, "start");
+        add_role(node, text);
 }
 
 /* "widen:conv2:48" as its kind ('W' or 'D') and its layer's name. */
@@ -156,8 +214,11 @@ void node_edge(const struct session_state *state, const struct session_node *nod
 {
     size_t length = text->length;
     edge_in_full(state, node, unicode, text);
-    if (!node->facts.actions.count)
+    if (!node->facts.actions.count) { /* " of n4" goes first */
+        if (canvas_columns(text->bytes + length) > columns)
+            text->bytes[text->length = length + strcspn(text->bytes + length, " ")] = '\0';
         return;
+    }
     for (int shorter = 0; shorter < 3 && canvas_columns(text->bytes + length) > columns; shorter++) {
         text->length = length;
         if (shorter < 2)

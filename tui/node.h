@@ -6,13 +6,23 @@
 
 #include "tui/model.h"
 
-uint32_t node_glyph(const struct session_node *node); /* ~: stopped early */
+uint32_t node_glyph(const struct session_node *node); /* ~: stopped early; = a control, □ a baseline, ■ a finish */
 enum style node_style(enum node_status status);
 const char *node_word(enum node_status status); /* "in training" */
 bool node_is_users(const struct session_node *node);
+/* Is it a control, a baseline or a finish?  No action led to these. */
+bool node_has_role(const struct session_node *node);
+/* Its text in the tree: a person's and those that nothing grew stand out. */
+enum style node_edge_style(const struct session_node *node);
 
-/* Its accuracy minus its parent's.  False: one of the two is not known. */
-bool node_gain(const struct session_state *state, const struct session_node *node, double *gain);
+/* session_gain(); of a network in training over its control after as many epochs, or over its parent.  `*over` is that
+   network.  False: one of the two accuracies is not known. */
+bool node_gain(const struct session_state *state, const struct session_node *node, double *gain, int64_t *over);
+/* Draw the gain, dim while it trains or where no action is behind it; returns the x after it. */
+int node_draw_gain(const struct session_state *state, const struct session_node *node, struct canvas *canvas,
+                   struct area area, int x, int y, int width);
+/* " over control n7", or " on n4" of a parent. */
+void node_add_over(const struct session_state *state, int64_t over, struct text *text);
 /* The share of its training that is done, 0…1; the seconds until its end, negative: unknown. */
 double node_share(const struct session_node *node);
 double node_seconds_left(const struct model *model, const struct session_node *node);
@@ -20,7 +30,7 @@ double node_seconds_left(const struct model *model, const struct session_node *n
 double node_rate(const struct session_node *node);
 
 /* How it grew, in the longest form that fits into `columns`: "W conv1 4→8, W conv3 4→8, D conv2 +3×3", "W conv1,3 D
-   conv2", "W c1,3 D c2", "2W 1D". */
+   conv2", "W c1,3 D c2", "2W 1D".  Without actions what it is: "start", "control of n4", "baseline", "finish of n12". */
 void node_edge(const struct session_state *state, const struct session_node *node, bool unicode, int columns,
                struct text *text);
 

@@ -151,14 +151,42 @@ static void remember(const char *text)
     history.lines[history.count++] = memory_copy_text(text);
 }
 
-/* Complete the name of the only command that begins like the line; when there are more, the list shows them. */
+/* Complete the second word from alternatives like "networks|seconds VALUE". */
+static void complete_argument(struct prompt *prompt, const struct command_row *command)
+{
+    const char *typed = prompt->text + strlen(command->name) + 1, *found = NULL;
+    size_t length = strlen(typed), most = strcspn(command->arguments, " "), size = 0;
+    for (const char *word = command->arguments; word < command->arguments + most;) {
+        size_t end = strcspn(word, "| ");
+        if (end >= length && !strncmp(word, typed, length)) {
+            if (found)
+                return;
+            found = word;
+            size = end;
+        }
+        word += end + 1;
+    }
+    char text[PROMPT_MAX];
+    if (found && memchr(command->arguments, '|', most)) {
+        snprintf(text, sizeof text, "%s %.*s ", command->name, (int)size, found);
+        set_text(prompt, text);
+    }
+}
+
+/* Complete the only command that begins like the line, or its first argument; when there are more, the list shows
+   them. */
 static void complete(struct prompt *prompt, const struct model *model)
 {
     const struct command_row *command, *found = NULL;
-    if (prompt->kind != PROMPT_COMMAND || strchr(prompt->text, ' '))
+    const char *blank = strchr(prompt->text, ' ');
+    if (prompt->kind != PROMPT_COMMAND || (blank && strchr(blank + 1, ' ')))
         return;
     for (int i = 0; (command = command_at(model, i)); i++) {
-        if (!matches(prompt, command))
+        if (blank && strlen(command->name) == (size_t)(blank - prompt->text) && matches(prompt, command)) {
+            complete_argument(prompt, command);
+            return;
+        }
+        if (blank || !matches(prompt, command))
             continue;
         if (found)
             return;

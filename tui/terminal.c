@@ -147,7 +147,7 @@ int terminal_check(const char *theme, struct error *error)
 {
     int found;
     if (!theme_find(theme))
-        return error_set(error, "theme %s: unknown; there are dark, light, colour-blind and mono", theme);
+        return error_set(error, "theme %s: unknown; there are " THEME_NAMES, theme);
     const char *name = getenv("TERM");
     if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
         return error_set(error, "standard input and output must be a terminal; use --headless without one");

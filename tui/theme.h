@@ -19,7 +19,8 @@ struct theme_style {
     unsigned plain;             /* used without */
 };
 
-/* By name (dark, light, colour-blind, mono): an array indexed by enum style; NULL when unknown. */
+#define THEME_NAMES "dark, light, colour-blind, mono"
+/* By one of these names: an array indexed by enum style; NULL when unknown. */
 const struct theme_style *theme_find(const char *name);
 
 #endif

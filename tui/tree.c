@@ -106,6 +106,8 @@ static bool matches(const struct session_node *node, const struct wanted *wanted
         return node->facts.node == wanted->number;
     if (wanted->status[node->status] || (wanted->pinned && node->pinned) || (wanted->users && node_is_users(node)))
         return true;
+    if (node_has_role(node) && contains(author_name(&node->facts.by), wanted->what))
+        return true;
     for (int i = 0; i < node->facts.actions.count; i++)
         if (contains(node->facts.actions.items[i], wanted->action))
             return true;
@@ -143,11 +145,12 @@ static int compare_siblings(const void *left, const void *right)
 static double order_key(const struct model *model, const struct session_node *node)
 {
     double gain;
+    int64_t over;
     switch (model->tree.order) {
     case ORDER_ACCURACY:
         return node->status == NODE_DONE && node->accuracy == node->accuracy ? node->accuracy : -1;
     case ORDER_GAIN:
-        return node->status == NODE_DONE && node_gain(model->state, node, &gain) ? gain : -2;
+        return node->status == NODE_DONE && node_gain(model->state, node, &gain, &over) ? gain : -2;
     case ORDER_PARAMETERS:
         return -(double)node->facts.parameters;
     default:

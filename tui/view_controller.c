@@ -139,9 +139,8 @@ static void draw_earlier(const struct model *model, struct canvas *canvas, struc
     for (int64_t i = last->facts.proposal - 2; i >= 0 && y < inside.height; i--) {
         const struct proposal_record *record = state->proposals[i];
         const struct session_node *node = session_node(state, record->facts.node);
-        double gain;
         char from[TEXT_SHORT], to[TEXT_SHORT] = "refused";
-        if (record->facts.by.value == AUTHOR_USER)
+        if (record->facts.by.value != AUTHOR_POLICY)
             continue;
         snprintf(from, sizeof from, "n%lld", (long long)record->facts.parent);
         if (node)
@@ -159,8 +158,7 @@ static void draw_earlier(const struct model *model, struct canvas *canvas, struc
         }
         if (node && node->status == NODE_DONE && end > 0) {
             canvas_text(canvas, inside, end, y, STYLE_NORMAL, "%6.2f", 100 * node->accuracy);
-            if (node_gain(model->state, node, &gain))
-                canvas_text(canvas, inside, end + 7, y, gain < 0 ? STYLE_LOSS : STYLE_GAIN, "%+6.2f", 100 * gain);
+            node_draw_gain(state, node, canvas, inside, end + 7, y, 6);
         } else if (node && end > 0) {
             canvas_text(canvas, inside, end + 1, y, node_style(node->status), "%s", node_word(node->status));
         }

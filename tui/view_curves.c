@@ -1,5 +1,6 @@
 /*
- * view_curves.c - learning curves in braille: the selected network, its parent, the best, and what is in training.
+ * view_curves.c - learning curves in braille: the selected network, its control or else its parent, the best, and what is
+ * in training.
  *
  * Validation accuracy is a line; the selected network's training accuracy is dotted. The selected network is drawn
  * last, over the others. With the error scale the axis is 1 - accuracy, logarithmic, the better still higher.
@@ -49,8 +50,10 @@ static int choose_series(const struct model *model, struct series *series)
     const struct session_node *selected = session_node(state, model->selected);
     int count = 0;
     add(series, &count, selected, "", STYLE_CURVE_A);
+    int64_t control = selected ? session_control(state, model->selected) : 0;
     if (selected)
-        add(series, &count, session_node(state, selected->facts.parent), "parent", STYLE_CURVE_B);
+        add(series, &count, session_node(state, control ? control : selected->facts.parent),
+            control ? "control" : "parent", STYLE_CURVE_B);
     add(series, &count, session_node(state, state->best), "best", STYLE_CURVE_C);
     for (int i = 0; i < state->device_count; i++)
         add(series, &count, session_node(state, state->devices[i].node), NULL, STYLE_CURVE_D);

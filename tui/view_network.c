@@ -8,6 +8,7 @@
 
 #include "tui/node.h"
 #include "tui/layer_chart.h"
+#include "tui/rounds.h"
 #include "tui/view.h"
 
 static void draw_status(const struct model *model, const struct session_node *node, struct canvas *canvas,
@@ -34,6 +35,8 @@ static void draw_status(const struct model *model, const struct session_node *no
         x = canvas_text(canvas, area, x, 0, STYLE_HEADER, "%.2f%%", 100 * node->accuracy);
     else
         x = canvas_text(canvas, area, x, 0, node_style(node->status), "%s", node_word(node->status));
+    if (model->state->test.node == node->facts.node)
+        x = canvas_text(canvas, area, x + 1, 0, STYLE_BEST, "test %.2f%%", 100 * model->state->test.accuracy);
     if (node->facts.node == model->state->best)
         x = canvas_text(canvas, area, x + 1, 0, STYLE_BEST, "★ best");
     if (node->pinned)
@@ -57,19 +60,21 @@ static void draw_origin(const struct model *model, const struct session_node *no
 {
     struct text edge = TEXT_EMPTY;
     double gain;
+    int64_t over;
+    bool known = node_gain(model->state, node, &gain, &over), raced = known && over != node->facts.parent;
     int from = 0;
     if (node->facts.parent)
-        from = 8 + (int)strlen("from n12345");
+        from = 8 + (int)strlen("from n12345") + (!raced ? 0 : area.width < 50 ? 7 : 15);
     node_edge(model->state, node, canvas->unicode, area.width - from, &edge);
-    int x = canvas_text(canvas, area, 0, 0, STYLE_NORMAL, "%s", text_string(&edge));
-    if (node->facts.parent)
+    int x = canvas_text(canvas, area, 0, 0, node_has_role(node) ? node_edge_style(node) : STYLE_NORMAL, "%s",
+                        text_string(&edge));
+    if (node->facts.parent && !node_has_role(node))
         x = canvas_text(canvas, area, x + 2, 0, STYLE_DIM, "from n%lld", (long long)node->facts.parent);
-    if (node_gain(model->state, node, &gain))
-        x = canvas_text(canvas, area, x + 1, 0,
-                        node->status != NODE_DONE ? STYLE_DIM
-                        : gain < 0                ? STYLE_LOSS
-                                                  : STYLE_GAIN,
-                        "%+.2f", 100 * gain);
+    if (known)
+        x = node_draw_gain(model->state, node, canvas, area, x + 1, 0, 0);
+    if (raced)
+        x = canvas_text(canvas, area, x, 0, STYLE_DIM, area.width < 50 ? " over n%lld" : " over control n%lld",
+                        (long long)over);
     canvas_text(canvas, area, x + 2, 0, STYLE_DIM, "%s",
                 !node->facts.parent   ? ""
                 : node_is_users(node) ? "by you"
@@ -114,6 +119,8 @@ static void draw_network(const struct model *model, struct canvas *canvas, struc
     }
     draw_status(model, node, canvas, area_part(inside, 0, 0, inside.width, 1));
     draw_origin(model, node, canvas, area_part(inside, 0, 1, inside.width, 1));
+    if (race_draw(model, node, canvas, area_part(inside, 0, 2, inside.width, 1), 0))
+        inside = area_part(inside, 0, 1, inside.width, inside.height - 1); /* the rest is as without this line */
     bool epoch = inside.height >= 5, note = inside.height >= 8 && node->note && *node->note;
     int below = 1 + epoch + note, y = inside.height - below;
     layer_chart_read(model, node, &chart);

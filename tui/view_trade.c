@@ -1,5 +1,5 @@
 /*
- * view_trade.c - accuracy against parameters: a dot for each trained network, and the Pareto front.
+ * view_trade.c - accuracy against parameters: a dot for each trained network (dim: a control), and the Pareto front.
  *
  * Each column of dots remembers its best network; the front is the running maximum from left to right. So a frame costs
  * O(n) and is exact to a dot.
@@ -80,7 +80,8 @@ static void draw_front(const struct session_state *state, const struct trade *tr
         if (!is_shown(node))
             continue;
         int x = dot_x(trade, node);
-        canvas_dot(canvas, trade->area, x, dot_y(trade, node->accuracy), STYLE_CURVE_A);
+        canvas_dot(canvas, trade->area, x, dot_y(trade, node->accuracy),
+                   node->facts.by.value == AUTHOR_CONTROL ? STYLE_DIM : STYLE_CURVE_A);
         if (x >= 0 && x < columns)
             best[x] = fmax(best[x], node->accuracy);
     }
@@ -140,6 +141,10 @@ static void draw_trade(const struct model *model, struct canvas *canvas, struct 
         return;
     draw_axes(&trade, canvas, inside);
     draw_front(state, &trade, canvas);
+    for (int64_t i = 1; i <= state->node_count; i++)
+        if (node_is_final(session_node(state, i)))
+            draw_mark(state, &trade, canvas, i, node_glyph(session_node(state, i)),
+                      node_edge_style(session_node(state, i)));
     draw_mark(state, &trade, canvas, state->best, L'★', STYLE_BEST);
     if (model->selected != state->best)
         draw_mark(state, &trade, canvas, model->selected, L'●', STYLE_HEADER);
@@ -147,7 +152,8 @@ static void draw_trade(const struct model *model, struct canvas *canvas, struct 
 
 static void title_trade(const struct model *model, struct text *text)
 {
-    text_add(text, "accuracy %% over parameters, ★ best ● selected");
+    text_add(text, "accuracy %% over parameters, ★ best ● selected%s",
+             session_phase(model->state) > PHASE_GROWTH ? ", □ baseline ■ finish" : "");
 }
 
 const struct view view_trade = {.draw = draw_trade, .title = title_trade, .request = tree_request};

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "sessions/forecast.h"
 #include "tui/node.h"
 #include "util/bug.h"
 
@@ -20,15 +21,20 @@ struct tree_columns {
 
 enum { LEFT_LEAST = 18, LEFT_GOOD = 30 };
 
-/* Give the columns what the left part can spare, the most important first. */
-static struct tree_columns columns_for(int width)
+/* Give the columns what the left part can spare, the most important first: in races the gain. */
+static struct tree_columns columns_for(int width, bool races)
 {
-    static const struct {
+    const struct {
         enum column column;
         int width, least;
     } wanted[] = {
-        {COLUMN_ACCURACY, 5, LEFT_LEAST},      {COLUMN_CURVE, 5, LEFT_LEAST + 6}, {COLUMN_GAIN, 6, LEFT_GOOD},
-        {COLUMN_PARAMETERS, 5, LEFT_GOOD + 2}, {COLUMN_WHERE, 7, LEFT_GOOD + 6},  {COLUMN_FLOPS, 5, LEFT_GOOD + 6},
+        {COLUMN_ACCURACY, 5, LEFT_LEAST},
+        {COLUMN_GAIN, 6, races ? LEFT_LEAST + 6 : 1000},
+        {COLUMN_CURVE, 5, LEFT_LEAST + 6},
+        {COLUMN_GAIN, 6, races ? 1000 : LEFT_GOOD},
+        {COLUMN_PARAMETERS, 5, LEFT_GOOD + 2},
+        {COLUMN_WHERE, 7, LEFT_GOOD + 6},
+        {COLUMN_FLOPS, 5, LEFT_GOOD + 6},
     };
     struct tree_columns columns = {.left = width};
     for (size_t i = 0; i < COUNT_OF(wanted); i++)
@@ -115,11 +121,7 @@ static void draw_left(const struct model *model, const struct tree_row *row, con
     int left = area.width - x - marks_width(model, row, node);
     node_edge(model->state, node, canvas->unicode, left, &edge);
     struct area part = area_part(area, 0, 0, x + (left > 3 ? left : 3), area.height);
-    x = canvas_text(canvas, part, x, y,
-                    dim                   ? STYLE_DIM
-                    : node_is_users(node) ? STYLE_USER
-                                          : STYLE_NORMAL,
-                    "%s", text_string(&edge));
+    x = canvas_text(canvas, part, x, y, dim ? STYLE_DIM : node_edge_style(node), "%s", text_string(&edge));
     draw_marks(model, row, node, canvas, area, x, y);
     text_done(&edge);
 }
@@ -152,18 +154,6 @@ static void draw_accuracy(const struct session_node *node, struct canvas *canvas
         canvas_text(canvas, area, x, y, node_style(node->status), "%5.2f", 100 * node->accuracy);
     else
         canvas_text(canvas, area, x, y, node_style(node->status), "%s", words[node->status]);
-}
-
-static void draw_gain(const struct model *model, const struct session_node *node, struct canvas *canvas,
-                      struct area area, int x, int y)
-{
-    double gain;
-    if (node_gain(model->state, node, &gain))
-        canvas_text(canvas, area, x, y,
-                    node->status != NODE_DONE ? STYLE_DIM
-                    : gain < 0                ? STYLE_LOSS
-                                              : STYLE_GAIN,
-                    "%+6.2f", 100 * gain);
 }
 
 /* A sparkline of the curve; a progress bar while it trains. */
@@ -214,7 +204,7 @@ static void draw_columns(const struct model *model, const struct session_node *n
         if (column == COLUMN_ACCURACY)
             draw_accuracy(node, canvas, area, x, y);
         else if (column == COLUMN_GAIN)
-            draw_gain(model, node, canvas, area, x, y);
+            node_draw_gain(model->state, node, canvas, area, x, y, width);
         else if (column == COLUMN_PARAMETERS)
             canvas_text(canvas, area, x, y, STYLE_DIM, "%5s", text_count(number, (double)node->facts.parameters));
         else if (column == COLUMN_FLOPS)
@@ -229,7 +219,7 @@ static void draw_columns(const struct model *model, const struct session_node *n
 
 static void draw_tree(const struct model *model, struct canvas *canvas, struct area inside)
 {
-    struct tree_columns columns = columns_for(inside.width);
+    struct tree_columns columns = columns_for(inside.width, session_has_phases(model->state));
     if (inside.height >= HEADED_HEIGHT)
         draw_heading(&columns, canvas, inside);
     inside = rows_area(inside);

@@ -188,13 +188,13 @@ struct arch_cost arch_cost(const struct arch *arch, struct shape input)
     return cost;
 }
 
-static int within(const char *what, int64_t value, int64_t limit, struct error *error)
+static int within(const char *what, const char *option, int64_t value, int64_t limit, struct error *error)
 {
     if (!limit || value <= limit)
         return 0;
-    return error_set(
-        error, "%" PRId64 " %s, %" PRId64 " over the limit of %" PRId64 "; use a smaller network or raise the limit",
-        value, what, value - limit, limit);
+    return error_set(error,
+                     "%" PRId64 " %s, %" PRId64 " over the limit of %" PRId64 "; use a smaller network or raise --%s",
+                     value, what, value - limit, limit, option);
 }
 
 int arch_within(const struct arch *arch, struct shape input, const struct arch_limits *limits, struct error *error)
@@ -203,10 +203,11 @@ int arch_within(const struct arch *arch, struct shape input, const struct arch_l
     if (arch_shapes(arch, input, shapes, error))
         return -1;
     struct arch_cost cost = arch_cost(arch, input);
-    if (within("layers with weights", cost.depth, limits->depth, error) ||
-        within("parameters", cost.parameters, limits->parameters, error) ||
-        within("FLOPs an image", cost.flops, limits->flops, error) ||
-        within("bytes of activations a batch", cost.activation_bytes * limits->batch, limits->memory, error))
+    if (within("layers with weights", "limit-depth", cost.depth, limits->depth, error) ||
+        within("parameters", "limit-params", cost.parameters, limits->parameters, error) ||
+        within("FLOPs an image", "limit-flops", cost.flops, limits->flops, error) ||
+        within("bytes of activations a batch", "limit-memory", cost.activation_bytes * limits->batch, limits->memory,
+               error))
         return -1;
     return 0;
 }

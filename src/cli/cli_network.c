@@ -76,6 +76,7 @@ static int open_session(const char *name, struct cli_network *network, struct er
     if (parse_input(network->state->facts.input, &network->input))
         return error_set(error, "%s: the first event has no image size; espalier fsck %s", network->session,
                          network->session);
+    network->trained = image_split_of(&network->options, hash_scan(network->state->facts.data_hash));
     return 0;
 }
 
@@ -106,7 +107,7 @@ static bool is_printable(const char *text)
     return !*text;
 }
 
-/* A file that `espalier train` wrote says what images it was trained on. */
+/* A file that this program wrote says what images it was trained on. */
 static int read_file(const char *path, struct cli_network *network, struct error *error)
 {
     void *bytes;
@@ -114,10 +115,12 @@ static int read_file(const char *path, struct cli_network *network, struct error
     if (file_read(path, SAFETENSORS_FILE_MAX, &bytes, &length, error))
         return -1;
     int failed = safetensors_decode(bytes, length, &network->weights, error);
-    char *data = safetensors_note(bytes, length, "data");
+    char *data = safetensors_note(bytes, length, "data"), *split = safetensors_note(bytes, length, IMAGE_SPLIT_NOTE);
     network->has_data = data && *data && is_printable(data); /* messages quote it */
     if (network->has_data)
         snprintf(network->options.data, sizeof network->options.data, "%s", data);
+    network->trained = image_split_parse(split);
+    free(split);
     free(data);
     free(bytes);
     if (failed)
@@ -217,6 +220,34 @@ int cli_network_training_views(const struct cli_network *network, struct view *t
                           (uint64_t)options->seed, train, validate, error);
     view_all(&network->images, NULL, train);
     return 0;
+}
+
+int cli_network_check_validation(const struct cli_network *network, const char *text, int64_t validation, bool fresh,
+                                 uint64_t *seed, struct error *error)
+{
+    const struct image_split *trained = &network->trained;
+    if (hash_equal(trained->images, network->images.hash)) {
+        *seed = (uint64_t)trained->seed;
+        if (fresh || validation <= trained->validation)
+            return 0;
+        return error_set(error,
+                         "%s: --validation %lld: its weights were trained on some of these images; its training kept "
+                         "%lld out (by seed %lld): use at most --validation %lld, or --scratch",
+                         text, (long long)validation, (long long)trained->validation, (long long)trained->seed,
+                         (long long)trained->validation);
+    }
+    if (fresh || !validation)
+        return 0;
+    if (image_split_is_known(trained)) {
+        struct error warning;
+        error_set(&warning, "%s was trained on other images: whether some of them validate here is not known", text);
+        cli_warn(&warning);
+        return 0;
+    }
+    return error_set(error,
+                     "%s: --validation %lld: the file doesn't say which images trained its weights, and these may be "
+                     "among them: leave --validation out, or use --scratch",
+                     text, (long long)validation);
 }
 
 /* --- its names --- */

@@ -8,7 +8,7 @@
 #define ESPALIER_CLI_CLI_NETWORK_H
 
 #include "arch/weights.h"
-#include "search/options.h"
+#include "search/image_split.h"
 #include "sessions/state.h"
 
 struct cli_network {
@@ -21,6 +21,7 @@ struct cli_network {
     int64_t node;                  /* in that session, or 0 */
     struct search_options options; /* of that session, else the defaults */
     bool has_data;                 /* options.data is what it was trained on */
+    struct image_split trained;    /* the images that trained it, where that is known */
 
     struct images images;  /* the training part; count 0 until cli_network_open_images() */
     struct data_spec spec; /* of the images */
@@ -50,6 +51,11 @@ int cli_network_training_views(const struct cli_network *network, struct view *t
    folder, where no such file may be unless `replace`.  `*path` is the caller's, also after a failure. */
 int cli_network_choose_file(const struct cli_network *network, const char *out, const char *ending, bool replace,
                             char **path, struct error *error);
+/* May `validation` images judge a training that goes on with the network's weights (`fresh`: with fresh ones)?  `*seed` is
+   the caller's, and becomes that of the split that trained the network, where these are its images: what is validated
+   then never trained it.  -1: some of them did, or may have.  Call it when the images are open. */
+int cli_network_check_validation(const struct cli_network *network, const char *text, int64_t validation, bool fresh,
+                                 uint64_t *seed, struct error *error);
 /* "fashion-mnist-1.esp, network n5", FILE, or "the architecture". */
 void cli_network_name(const struct cli_network *network, const char *text, struct text *name);
 void cli_network_done(struct cli_network *network);

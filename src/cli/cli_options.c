@@ -5,10 +5,11 @@
 
 #include "cli/cli.h"
 #include "search/options.h"
+#include "tui/theme.h"
 #include "util/bug.h"
 
 static const struct cli_option shared[] = {
-    {"theme", "NAME", "colours of the screens: dark, light, colour-blind, mono", "dark"},
+    {"theme", "NAME", "colours of the screens: " THEME_NAMES, "dark"},
     {"headless", NULL, "lines instead of screens (as without a terminal)", NULL},
     {"json", NULL, "print one JSON object for each durable event", NULL},
     {"detach", NULL, "search in the background, and say how to attach to it", NULL},

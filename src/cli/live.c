@@ -1,14 +1,13 @@
 /*
  * live.c - shows a search that runs in this process.
  *
- * Events are read from the session's log, as any other process would read them.  The engine's sink only counts up an
- * eventfd, which wakes the reader and never blocks: a slow terminal can't hold the engine, and no event is lost.
+ * Events are read from the session's log, as any other process would read them.  The engine's sink only wakes
+ * the reader and never blocks: a slow terminal can't hold the engine, and no event is lost.
  */
 #include "cli/live.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "cli/progress.h"
@@ -16,11 +15,12 @@
 #include "cli/screens.h"
 #include "sessions/log.h"
 #include "util/threads.h"
+#include "util/wake.h"
 
 struct live {
     struct engine *engine;
     struct log_reader *log;
-    int wake; /* eventfd: the log has grown, or the engine has returned */
+    int wake; /* the log has grown, or the engine has returned */
     pthread_t thread;
     atomic_bool returned; /* the engine; `failed` and `engine_error` are set */
     int failed;
@@ -31,16 +31,9 @@ struct live {
 
 /* --- the engine's thread --- */
 
-static void wake(struct live *live)
-{
-    uint64_t one = 1;
-    ssize_t written = write(live->wake, &one, sizeof one);
-    (void)written; /* a full counter wakes as well */
-}
-
 static void on_event(void *context, const struct event *event)
 {
-    wake(context);
+    wake_send(((struct live *)context)->wake);
 }
 
 static void *engine_thread(void *context)
@@ -48,7 +41,7 @@ static void *engine_thread(void *context)
     struct live *live = context;
     live->failed = engine_run(live->engine, &live->engine_error);
     atomic_store(&live->returned, true);
-    wake(live);
+    wake_send(live->wake);
     return NULL;
 }
 
@@ -57,13 +50,6 @@ static void *engine_thread(void *context)
 static int descriptor(void *context)
 {
     return ((struct live *)context)->wake;
-}
-
-/* Quiet the descriptor.  True: it was readable, so the log may have grown. */
-static bool was_woken(struct live *live)
-{
-    uint64_t count;
-    return read(live->wake, &count, sizeof count) > 0;
 }
 
 /* The log is read again after the descriptor was quieted, and after the engine has returned: no event is missed. */
@@ -76,7 +62,7 @@ static bool next(void *context, struct event *event)
             return true;
         live->ended = got < 0 || live->last_read;
         live->last_read = atomic_load(&live->returned);
-        if (!live->last_read && !live->ended && !was_woken(live))
+        if (!live->last_read && !live->ended && !wake_take(live->wake))
             return false;
     }
     return false;
@@ -150,7 +136,7 @@ int live_search(struct engine *engine, const struct cli_arguments *arguments, co
     bool screens = screens_wanted(arguments);
     if (log_read(folder, &live.log, error))
         return -1;
-    live.wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    live.wake = wake_new();
     int status = screens ? show_screens(&live, &source, arguments, folder, &outcome, error)
                          : print_lines(&live, &source, kind, error);
     log_reader_free(live.log);

@@ -1,14 +1,16 @@
 /* progress.c - folds the events of a source and prints what they mean: lines, a bar, JSON. */
 #include "cli/progress.h"
 
+#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
 
-#include "arch/lineage.h"
 #include "cli/cli.h"
 #include "cli/progress_bar.h"
 #include "sessions/forecast.h"
 #include "tui/event_line.h"
+#include "tui/node.h"
+#include "tui/rounds.h"
 #include "util/memory.h"
 
 struct progress {
@@ -24,24 +26,28 @@ static const double seconds_between_lines = 15, seconds_between_bars = 0.2;
 
 static bool is_printed(enum event_kind kind)
 {
-    return kind == EVENT_FAILED || kind == EVENT_LOST || kind == EVENT_POLICY || kind == EVENT_COMMAND;
+    return kind == EVENT_FAILED || kind == EVENT_LOST || kind == EVENT_POLICY || kind == EVENT_COMMAND ||
+           kind == EVENT_TEST;
 }
 
 static void print_network(struct progress *progress, int64_t number)
 {
     const struct session_state *state = progress->state;
     const struct session_node *node = session_node(state, number);
-    const struct session_node *parent = session_node(state, node->facts.parent);
     struct text how = TEXT_EMPTY;
+    double value;
+    int64_t over = node->facts.parent;
     char parameters[TEXT_SHORT], seconds[TEXT_SHORT], name[TEXT_SHORT], gain[TEXT_SHORT] = "", from[TEXT_SHORT] = "";
     snprintf(name, sizeof name, "n%lld", (long long)number);
-    if (parent) {
-        lineage_show(parent->facts.arch, node->facts.actions.items, node->facts.actions.count, progress->unicode, &how);
+    node_edge(state, node, progress->unicode, INT_MAX, &how);
+    if (session_gain(state, number, &value, &over))
+        snprintf(gain, sizeof gain, "%+.2f", 100 * value);
+    if (node->facts.parent)
         snprintf(from, sizeof from, "n%lld", (long long)node->facts.parent);
-        snprintf(gain, sizeof gain, "%+.2f", 100 * (node->accuracy - parent->accuracy));
-    } else {
-        text_add(&how, "start: %s", node->facts.arch);
-    }
+    else
+        text_add(&how, ": %s", node->facts.arch);
+    if (over != node->facts.parent)
+        text_add(&how, "  (gain over control n%lld)", (long long)over);
     fprintf(progress->out, "%-5s %6.2f %% %6s  %-5s %6s %6s  %s%s\n", name, 100 * node->accuracy, gain, from,
             text_count(parameters, (double)node->facts.parameters), text_duration(seconds, node->seconds),
             number == state->best ? (progress->unicode ? "★ " : "^ ") : "", text_string(&how));
@@ -64,12 +70,21 @@ static void progress_text(const struct progress *progress, struct text *text)
 {
     const struct session_state *state = progress->state;
     struct forecast forecast = session_forecast(state);
-    char left[TEXT_SHORT];
-    text_add(text, "%s%3.0f %%  %lld trained", progress->kind == PROGRESS_BAR ? "" : "progress ", 100 * forecast.share,
-             (long long)state->status_count[NODE_DONE]);
+    char left[TEXT_SHORT], budget[TEXT_SHORT];
+    text_add(text, "%s%3.0f %%  ", progress->kind == PROGRESS_BAR ? "" : "progress ", 100 * forecast.share);
+    size_t length = text->length;
+    phase_add(state, text);
+    text_add(text, "%s%lld trained", text->length > length ? "  " : "", (long long)state->status_count[NODE_DONE]);
     if (state->budget_networks > 0)
         text_add(text, " of %lld", (long long)state->budget_networks);
-    text_add(text, "  eta %s", forecast.seconds_left < 0 ? "?" : text_duration(left, forecast.seconds_left));
+    if (state->budget_flops > 0)
+        text_add(text, "  %s of %s FLOPs", text_count(left, session_flops(state)),
+                 text_count(budget, state->budget_flops));
+    text_add(text, "  eta %s", forecast.seconds_left < 0 ? "?"
+                               : forecast.rough          ? "about "
+                                                         : text_duration(left, forecast.seconds_left));
+    if (forecast.rough && forecast.seconds_left >= 0)
+        text_add(text, "%s", node_age(left, forecast.seconds_left));
     if (state->best)
         text_add(text, "  best n%lld %.2f %%", (long long)state->best,
                  100 * session_node(state, state->best)->accuracy);

@@ -3,14 +3,17 @@
  */
 #include "cli/report.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "arch/lineage.h"
 #include "cli/cli.h"
 #include "compare/plot.h"
+#include "sessions/forecast.h"
 #include "sessions/log.h"
+#include "tui/node.h"
+#include "tui/rounds.h"
 #include "util/memory.h"
 
 /* Quoted for a shell where that is needed. */
@@ -33,9 +36,13 @@ static char *quoted(const char *name)
 
 char *report_short_name(const char *folder)
 {
-    const char *slash = strrchr(folder, '/');
-    char *name = memory_copy_text(slash && slash[1] ? slash + 1 : folder);
-    size_t length = strlen(name);
+    size_t length = strlen(folder), begin;
+    while (length > 1 && folder[length - 1] == '/')
+        length--;
+    for (begin = length; begin && folder[begin - 1] != '/';)
+        begin--;
+    char *name = event_text("%.*s", (int)(length - begin), folder + begin);
+    length = strlen(name);
     if (length > 4 && !strcmp(name + length - 4, ".esp"))
         name[length - 4] = '\0';
     return name;
@@ -79,6 +86,72 @@ static void print_counts(FILE *out, const struct session_state *state)
     fprintf(out, "; %lld failed\n", (long long)state->status_count[NODE_FAILED]);
 }
 
+/* Of the networks of one phase. */
+struct phase_sum {
+    int64_t done, best;
+    double seconds, flops;
+};
+
+static enum session_phase phase_of(const struct session_node *node)
+{
+    if (node->facts.by.value == AUTHOR_FINISH)
+        return PHASE_FINISH;
+    if (node->facts.by.value == AUTHOR_BASELINE)
+        return PHASE_BASELINE;
+    return node->facts.node == 1 ? PHASE_START : PHASE_GROWTH;
+}
+
+static struct phase_sum sum_of_phase(const struct session_state *state, enum session_phase phase)
+{
+    struct phase_sum sum = {0};
+    for (int64_t i = 1; i <= state->node_count; i++) {
+        const struct session_node *node = session_node(state, i), *best = session_node(state, sum.best);
+        if (phase_of(node) != phase)
+            continue;
+        sum.seconds += node->seconds;
+        sum.flops += 3 * (double)node->facts.flops * node->curve_count * (double)state->facts.train_images;
+        sum.done += node->status == NODE_DONE;
+        if (node->status == NODE_DONE && !(best && best->accuracy >= node->accuracy))
+            sum.best = i;
+    }
+    return sum;
+}
+
+/* One line a phase, for a search that has more than its growth. */
+static void print_phases(FILE *out, const struct session_state *state)
+{
+    static const char *const names[] = {"start", "growth", "baseline", "finish"};
+    char seconds[TEXT_SHORT], flops[TEXT_SHORT];
+    if (!sum_of_phase(state, PHASE_BASELINE).done && !sum_of_phase(state, PHASE_FINISH).done)
+        return;
+    for (int phase = PHASE_START; phase <= PHASE_FINISH; phase++) {
+        struct phase_sum sum = sum_of_phase(state, (enum session_phase)phase);
+        const struct session_node *best = session_node(state, sum.best);
+        if (!best)
+            continue;
+        fprintf(out, "%-9s %lld network%s, %s FLOPs, %s of training; ", names[phase], (long long)sum.done,
+                sum.done == 1 ? "" : "s", text_count(flops, sum.flops), text_duration(seconds, sum.seconds));
+        fprintf(out, "%sn%lld %.2f %%\n", sum.done == 1 ? "" : "best ", (long long)sum.best, 100 * best->accuracy);
+    }
+}
+
+/* Was the winner, which is finished, better than the network that nobody searched? */
+static void print_verdict(FILE *out, const struct session_state *state, const struct session_node *finished)
+{
+    const struct session_node *winner = session_node(state, finished->facts.parent);
+    int64_t baseline = sum_of_phase(state, PHASE_BASELINE).best;
+    const struct session_node *other = session_node(state, baseline);
+    if (!other || !winner)
+        return;
+    if (winner == other)
+        fprintf(out, "          the search did not beat its baseline, n%lld, which is what was finished\n",
+                (long long)baseline);
+    else
+        fprintf(out, "          the search beat its baseline: n%lld %.2f %%, n%lld %.2f %% (loss %.4f, %.4f)\n",
+                (long long)winner->facts.node, 100 * winner->accuracy, (long long)baseline, 100 * other->accuracy,
+                winner->loss, other->loss);
+}
+
 static void print_best(FILE *out, const struct session_state *state)
 {
     const struct session_node *best = session_node(state, state->best);
@@ -87,27 +160,65 @@ static void print_best(FILE *out, const struct session_state *state)
         fputs("best      none is trained yet\n", out);
         return;
     }
-    fprintf(out, "best      n%lld  validation accuracy %.2f %%", (long long)state->best, 100 * best->accuracy);
+    bool finished = best->facts.by.value == AUTHOR_FINISH;
+    fprintf(out, "%-9s n%lld  ", finished ? "finished" : "best", (long long)state->best);
+    if (state->test.node == state->best)
+        fprintf(out, "test accuracy %.2f %% on %lld images, ", 100 * state->test.accuracy, (long long)state->test.images);
+    fprintf(out, "validation accuracy %.2f %%", 100 * best->accuracy);
     const struct session_node *start = session_node(state, 1);
     if (start != best && start->status == NODE_DONE)
         fprintf(out, "  (start network %.2f %%)", 100 * start->accuracy);
     fprintf(out, "\n          %s\n          %s parameters, %s FLOPs an image\n", best->facts.arch,
             text_count(parameters, (double)best->facts.parameters), text_count(flops, (double)best->facts.flops));
+    if (finished)
+        print_verdict(out, state, best);
+    print_phases(out, state);
+}
+
+static double share_of_finish(const struct session_state *state)
+{
+    const char *text = session_option(state, "finish");
+    double share;
+    return text && !text_to_real(text, 0, 1, &share) ? share : 0;
+}
+
+static void print_test(FILE *out, const struct session_state *state)
+{
+    fprintf(out, "test      n%lld  test accuracy %.2f %%, loss %.4f, %lld images\n", (long long)state->test.node,
+            100 * state->test.accuracy, state->test.loss, (long long)state->test.images);
 }
 
 /* Suggest to double the budget that was reached.  None was when a list of networks ended (--actions, --match). */
 static void print_more(FILE *out, const struct session_state *state, const char *name)
 {
     bool networks = state->budget_networks && state->status_count[NODE_DONE] >= state->budget_networks,
-         seconds = state->budget_seconds > 0 && state->time >= state->budget_seconds;
+         flops = state->budget_flops > 0 && session_flops(state) >= (1 - share_of_finish(state)) * state->budget_flops,
+         seconds = state->budget_seconds > 0 && state->time >= (1 - share_of_finish(state)) * state->budget_seconds;
     if (networks)
         fprintf(out, "more      espalier resume %s --networks %lld", name, 2 * (long long)state->budget_networks);
     else if (seconds)
         fprintf(out, "more      espalier resume %s --seconds %g", name, 2 * state->budget_seconds);
+    else if (flops)
+        fprintf(out, "more      espalier resume %s --flops %g", name, 2 * state->budget_flops);
     else if (state->budget_episodes)
         fprintf(out, "more      espalier resume %s --episodes %lld", name, 2 * (long long)state->budget_episodes);
-    if (networks || seconds || state->budget_episodes)
+    if (networks || seconds || flops || state->budget_episodes)
         fputs(" goes on to twice as much\n", out);
+}
+
+/* What to do with the network that the search hands over. */
+static void print_next(FILE *out, const struct session_state *state, const char *name, const char *folder)
+{
+    const struct session_node *best = session_node(state, state->best);
+    if (best->facts.by.value != AUTHOR_FINISH) {
+        fprintf(out, "next      espalier show %s; espalier train %s:best trains its best network to the end\n", name,
+                name);
+        return;
+    }
+    if (best->weights)
+        fprintf(out, "weights   %s/weights/%s\n", folder, best->weights);
+    fprintf(out, "next      espalier export %s:n%lld writes it as an ONNX file; espalier show %s\n", name,
+            (long long)state->best, name);
 }
 
 void report_end(FILE *out, const struct session_state *state, const char *folder)
@@ -122,8 +233,7 @@ void report_end(FILE *out, const struct session_state *state, const char *folder
     if (interrupted)
         fprintf(out, "stopped   espalier resume %s goes on\n", name);
     else if (state->best)
-        fprintf(out, "next      espalier show %s; espalier train %s:best trains its best network to the end\n", name,
-                name);
+        print_next(out, state, name, folder);
     if (state->finished && state->finish_reason.value == FINISH_BUDGET)
         print_more(out, state, name);
     free(name);
@@ -151,6 +261,15 @@ void report_summary(FILE *out, const struct session_state *state, const char *fo
     print_counts(out, state);
     char digest[HASH_TEXT];
     fprintf(out, "digest    %s\n", hash_print(session_digest(state), digest));
+    if (session_has_phases(state)) {
+        char used[TEXT_SHORT];
+        struct text text = TEXT_EMPTY;
+        phase_add(state, &text);
+        fprintf(out, "phase     %s; %s FLOPs of training\n", text_string(&text), text_count(used, session_flops(state)));
+        text_done(&text);
+    }
+    if (state->test.node)
+        print_test(out, state);
     print_best(out, state);
 }
 
@@ -163,21 +282,37 @@ struct tree {
     int64_t *first_child, *next_sibling; /* by node number; 0: none */
 };
 
+/* In ASCII a trained network has +, not the screens' sign. */
 static const char *status_glyph(const struct session_node *node, bool unicode)
 {
     static const char *const glyphs[2][NODE_STATUS_COUNT] = {{".", "*", "+", "x", "-"}, {"·", "*", "✓", "✗", "-"}};
-    return node->status == NODE_DONE && node->stopped ? "~" : glyphs[unicode][node->status];
+    if (node->status != NODE_DONE || !(node->stopped || node_has_role(node)))
+        return glyphs[unicode][node->status];
+    return node->facts.by.value == AUTHOR_CONTROL    ? "="
+           : node->facts.by.value == AUTHOR_BASELINE ? (unicode ? "□" : "%")
+           : node->facts.by.value == AUTHOR_FINISH   ? (unicode ? "■" : "#")
+                                                     : "~";
+}
+
+/* " +0.42", and over which control. */
+static void print_gain(FILE *out, const struct session_state *state, const struct session_node *node)
+{
+    struct text text = TEXT_EMPTY;
+    double gain;
+    int64_t over;
+    if (!session_gain(state, node->facts.node, &gain, &over))
+        return;
+    if (over != node->facts.parent)
+        node_add_over(state, over, &text);
+    fprintf(out, " %+.2f%s", 100 * gain, text_string(&text));
+    text_done(&text);
 }
 
 static void print_tree_node(const struct tree *tree, const struct session_node *node)
 {
-    const struct session_node *parent = session_node(tree->state, node->facts.parent);
     struct text how = TEXT_EMPTY;
     char parameters[TEXT_SHORT];
-    if (parent)
-        lineage_show(parent->facts.arch, node->facts.actions.items, node->facts.actions.count, tree->unicode, &how);
-    else
-        text_add(&how, "start");
+    node_edge(tree->state, node, tree->unicode, INT_MAX, &how);
     fprintf(tree->out, "%s n%lld ", status_glyph(node, tree->unicode), (long long)node->facts.node);
     if (node->status == NODE_DONE)
         fprintf(tree->out, "%.2f %%%s", 100 * node->accuracy, node->stopped ? " stopped" : "");
@@ -185,8 +320,7 @@ static void print_tree_node(const struct tree *tree, const struct session_node *
         fprintf(tree->out, "%s", node->failure);
     else
         fprintf(tree->out, "queued");
-    if (parent && parent->status == NODE_DONE && node->status == NODE_DONE)
-        fprintf(tree->out, " %+.2f", 100 * (node->accuracy - parent->accuracy));
+    print_gain(tree->out, tree->state, node);
     fprintf(tree->out, "  %s  %s%s%s%s%s\n", text_count(parameters, (double)node->facts.parameters), text_string(&how),
             node->facts.by.value == AUTHOR_USER ? "  by you" : "", node->pinned ? "  pinned" : "",
             node->facts.node == tree->state->best ? "  best" : "", node->note ? "  noted" : "");
@@ -313,17 +447,17 @@ static void print_lineage(FILE *out, const struct session_state *state, const st
     struct text how = TEXT_EMPTY;
     if (parent)
         print_lineage(out, state, parent);
-    if (parent)
-        lineage_show(parent->facts.arch, node->facts.actions.items, node->facts.actions.count, cli_is_unicode(), &how);
-    else
-        text_add(&how, "start");
+    node_edge(state, node, cli_is_unicode(), INT_MAX, &how);
     fprintf(out, "  n%-4lld", (long long)node->facts.node);
     if (node->status == NODE_DONE)
         fprintf(out, " %6.2f %%", 100 * node->accuracy);
     else
         fprintf(out, "         ");
-    fprintf(out, "  %s (by %s)\n", text_string(&how),
-            node->facts.by.value == AUTHOR_USER ? "you" : author_name(&node->facts.by));
+    if (node_has_role(node))
+        fprintf(out, "  %s\n", text_string(&how));
+    else
+        fprintf(out, "  %s (by %s)\n", text_string(&how),
+                node->facts.by.value == AUTHOR_USER ? "you" : author_name(&node->facts.by));
     text_done(&how);
 }
 
@@ -331,6 +465,8 @@ void report_node(FILE *out, const struct session_state *state, int64_t number)
 {
     const struct session_node *node = session_node(state, number);
     char parameters[TEXT_SHORT], flops[TEXT_SHORT], memory[TEXT_SHORT], seconds[TEXT_SHORT];
+    double gain;
+    int64_t over;
     fprintf(out, "n%lld  %s\n%s parameters, %s FLOPs an image, %s of activations an image\n", (long long)number,
             node->facts.arch, text_count(parameters, (double)node->facts.parameters),
             text_count(flops, (double)node->facts.flops), text_bytes(memory, (double)node->facts.activation_bytes));
@@ -338,6 +474,11 @@ void report_node(FILE *out, const struct session_state *state, int64_t number)
         fprintf(out, "validation accuracy %.2f %%, loss %.4f; trained %d epoch%s in %s on %s, %.0f images/s\n",
                 100 * node->accuracy, node->loss, node->curve_count, node->curve_count == 1 ? "" : "s",
                 text_duration(seconds, node->seconds), node->device, node->images_per_second);
+    if (session_gain(state, number, &gain, &over))
+        fprintf(out, "gain      %+.2f over %s n%lld\n", 100 * gain, over == node->facts.parent ? "its parent" : "control",
+                (long long)over);
+    if (state->test.node == number)
+        print_test(out, state);
     if (node->stopped)
         fprintf(out, "stopped at %s; %.2f %% predicted\n", node->stopped, 100 * node->predicted);
     if (node->failure)

@@ -2,8 +2,8 @@
 #include "cli/screens.h"
 
 #include <stdlib.h>
-#include <string.h>
 
+#include "cli/report.h"
 #include "tui/keys.h"
 #include "tui/theme.h"
 
@@ -27,7 +27,7 @@ int screens_prepare(const struct cli_arguments *arguments)
     const char *theme = cli_value(arguments, "theme");
     struct error error;
     if (theme && !theme_find(theme))
-        return cli_usage(arguments, "--theme %s: must be dark, light, colour-blind or mono", theme);
+        return cli_usage(arguments, "--theme %s: must be one of " THEME_NAMES, theme);
     if (!screens_wanted(arguments))
         return 0;
     if (tui_check(theme, &error))
@@ -38,28 +38,15 @@ int screens_prepare(const struct cli_arguments *arguments)
     return status;
 }
 
-/* The folder's last part without ".esp". */
-static void name_of(const char *folder, char *name, size_t size)
-{
-    size_t length = strlen(folder);
-    while (length > 1 && folder[length - 1] == '/')
-        length--;
-    size_t begin = length;
-    while (begin && folder[begin - 1] != '/')
-        begin--;
-    if (length > begin + 4 && !strncmp(folder + length - 4, ".esp", 4))
-        length -= 4;
-    snprintf(name, size, "%.*s", (int)(length - begin), folder + begin);
-}
-
 int screens_run(struct tui_source *source, const struct cli_arguments *arguments, const char *folder,
                 enum tui_outcome *outcome, struct error *error)
 {
     const char *colourless = getenv("NO_COLOR");
     struct tui_options options = {
         .ascii = !cli_is_unicode(), .mono = colourless && *colourless, .theme = cli_value(arguments, "theme")};
-    char name[64];
-    name_of(folder, name, sizeof name);
+    char *name = report_short_name(folder);
     source->session_name = name;
-    return tui_run(source, &options, outcome, error);
+    int status = tui_run(source, &options, outcome, error);
+    free(name);
+    return status;
 }

@@ -6,9 +6,32 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/template.h"
 #include "cli/detach.h"
 #include "cli/live.h"
+#include "cli/training_cost.h"
 #include "search/server.h"
+#include "search/start.h"
+
+/* The test images, which the finished network alone sees.  Without them a search goes on, with a warning. */
+static void open_test(struct search_setup *setup, const struct data_spec *spec)
+{
+    const struct images *train = &setup->images;
+    struct images *test = &setup->test_images;
+    struct error error;
+    int failed = images_open(spec, DATA_TEST, test, &error);
+    if (!failed && (memcmp(&test->shape, &train->shape, sizeof train->shape) || test->classes > train->classes)) {
+        failed = error_set(&error, "%s: the test images differ from the training images in size or classes",
+                           spec->name);
+        images_done(test);
+    }
+    if (!failed) {
+        view_all(test, &setup->train, &setup->test);
+        return;
+    }
+    error_prefix(&error, "the finished network won't be tested");
+    cli_warn(&error);
+}
 
 int search_setup_open(struct search_setup *setup, const struct search_options *options, struct error *error)
 {
@@ -23,6 +46,8 @@ int search_setup_open(struct search_setup *setup, const struct search_options *o
         data_split(&setup->images, (int)options->validation, (int)options->train_subset, (uint64_t)options->seed,
                    &setup->train, &setup->validate, error))
         return -1;
+    if (options->finish > 0)
+        open_test(setup, &spec);
     setup->data = (struct search_data){
         .input = setup->images.shape,
         .classes = setup->images.classes,
@@ -31,7 +56,8 @@ int search_setup_open(struct search_setup *setup, const struct search_options *o
         .hash = setup->images.hash,
     };
     setup->evaluator =
-        evaluator_local_new(setup->devices, setup->device_count, options->precision, &setup->train, &setup->validate);
+        evaluator_local_new(setup->devices, setup->device_count, options->precision, &setup->train, &setup->validate,
+                            setup->test.count ? &setup->test : NULL);
     return 0;
 }
 
@@ -41,7 +67,44 @@ void search_setup_close(struct search_setup *setup)
         setup->evaluator->kind->free(setup->evaluator);
     view_done(&setup->train);
     view_done(&setup->validate);
+    view_done(&setup->test);
     images_done(&setup->images);
+    images_done(&setup->test_images);
+}
+
+/* A network of the size that searches on two cores have. */
+static int measure_speed(struct search_setup *setup, const struct search_options *options, struct error *error)
+{
+    static const struct arch_limits limits = {.flops = 2500000};
+    struct arch arch;
+    double seconds;
+    if (arch_template(setup->images.shape, setup->images.classes, &limits, 1, &arch, NULL))
+        options_start(options, setup->images.shape, setup->images.classes, &arch);
+    if (training_cost_time(&arch, setup, options, &seconds, error))
+        return -1;
+    setup->data.speed = (double)TRAINING_PASSES * (double)arch_cost(&arch, setup->images.shape).flops / seconds *
+                        training_cost_devices(setup);
+    return 0;
+}
+
+int search_setup_limit(struct search_setup *setup, struct search_options *options, bool quiet, struct error *error)
+{
+    struct start_network start = {.weights = NULL};
+    char flops[TEXT_SHORT];
+    if (options->limit_flops != OPTION_AUTO)
+        return 0;
+    if (options->seconds > 0 && measure_speed(setup, options, error))
+        return -1;
+    int failed = start_find(options, &setup->data, &start, error);
+    free(start.weights);
+    if (failed)
+        return -1;
+    if (!quiet)
+        printf("limit     %s FLOPs an image%s; --limit-flops sets another\n",
+               text_count(flops, (double)options->limit_flops),
+               options->seconds > 0 || options->flops > 0 ? ", from the budget" : "");
+    fflush(stdout);
+    return 0;
 }
 
 int search_setup_run(struct engine *engine, const struct cli_arguments *arguments, const char *folder)

@@ -8,8 +8,8 @@
 #include "search/engine.h"
 
 struct search_setup {
-    struct images images;
-    struct view train, validate;
+    struct images images, test_images; /* the latter only for a search with a finish, where there are any */
+    struct view train, validate, test;
     struct device devices[DEVICES_MAX];
     int device_count;
     struct evaluator *evaluator;
@@ -19,6 +19,10 @@ struct search_setup {
 /* Find the devices, open and split the images, start the trainers.  search_setup_close() it, also after a failure. */
 int search_setup_open(struct search_setup *setup, const struct search_options *options, struct error *error);
 void search_setup_close(struct search_setup *setup);
+/* Give a limit of FLOPs that is `auto` its number, and say which, unless `quiet`.  With a budget of seconds it is what the
+   devices can train in them, and their speed is measured, which takes about a second.  -1: the start network can't be
+   found or is refused. */
+int search_setup_limit(struct search_setup *setup, struct search_options *options, bool quiet, struct error *error);
 
 /* Run the engine with screens or in lines, as the options say, and print the summary.  Return the exit status. */
 int search_setup_run(struct engine *engine, const struct cli_arguments *arguments, const char *folder);

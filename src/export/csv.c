@@ -52,7 +52,24 @@ static void add_actions(struct text *text, const struct event_texts *actions)
     text_done(&joined);
 }
 
-static void add_network(struct text *text, const struct session_node *node)
+/* The fields of searches that are made of rounds. */
+static void add_round(struct text *text, const struct session_state *state, const struct session_node *node)
+{
+    double gain = NAN;
+    int64_t over = 0, control = session_control(state, node->facts.node);
+    const struct session_test *test = state->test.node == node->facts.node ? &state->test : NULL;
+    session_gain(state, node->facts.node, &gain, &over);
+    csv_real(text, gain);
+    csv_real(text, over ? (double)over : NAN);
+    csv_real(text, control ? (double)control : NAN);
+    csv_string(text, export_phase(node));
+    csv_real(text, export_flops_spent(state, node));
+    csv_real(text, test ? test->accuracy : NAN);
+    csv_real(text, test ? test->loss : NAN);
+    csv_real(text, test ? (double)test->images : NAN);
+}
+
+static void add_network(struct text *text, const struct session_state *state, const struct session_node *node)
 {
     const struct event_proposal *facts = &node->facts;
     bool measured = export_is_measured(node);
@@ -86,6 +103,7 @@ static void add_network(struct text *text, const struct session_node *node)
     csv_string(text, node->note);
     add_actions(text, &facts->actions);
     csv_string(text, facts->arch);
+    add_round(text, state, node);
     text_add(text, "\n");
 }
 
@@ -93,9 +111,10 @@ void export_csv_networks(const struct session_state *state, struct text *text)
 {
     text_add(text, "node,parent,status,accuracy,loss,parameters,flops,activation_bytes,epochs,seconds,"
                    "images_per_second,by,episode,proposal,proposed_again,children,attempts,pinned,pruned,joined,"
-                   "started,ended,device,weights,stopped,predicted,failure,note,actions,arch\n");
+                   "started,ended,device,weights,stopped,predicted,failure,note,actions,arch,"
+                   "gain,over,control,phase,flops_spent,test_accuracy,test_loss,test_images\n");
     for (int64_t i = 0; i < state->node_count; i++)
-        add_network(text, state->nodes[i]);
+        add_network(text, state, state->nodes[i]);
 }
 
 void export_csv_curves(const struct session_state *state, struct text *text)

@@ -8,7 +8,7 @@
 
 #include "sessions/state.h"
 
-/* One row for each network. */
+/* One row for each network.  `over` is the network that `gain` is over: its control, else its parent. */
 void export_csv_networks(const struct session_state *state, struct text *text);
 /* One row for each epoch of each network. */
 void export_csv_curves(const struct session_state *state, struct text *text);

@@ -6,7 +6,8 @@
 
 #include "sessions/state.h"
 
-/* Add the whole graph to `text`.  A node shows its number, last action, accuracy and parameters, and has its
+/* Add the whole graph to `text`.  A node shows its number, last action, accuracy, gain over its
+   control and parameters, and has its
    architecture as the tooltip; the best one is filled. */
 void export_dot(const struct session_state *state, struct text *text);
 

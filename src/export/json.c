@@ -23,6 +23,12 @@ static json_t *of_real(double value)
     return isfinite(value) ? json_real(value) : json_null();
 }
 
+/* A network's number; 0: null. */
+static json_t *of_number(int64_t node)
+{
+    return node ? json_integer(node) : json_null();
+}
+
 static json_t *of_text(const char *string)
 {
     if (!string)
@@ -104,7 +110,20 @@ static json_t *of_curve(const struct session_node *node)
     return array;
 }
 
-static json_t *of_node(const struct session_node *node)
+/* The fields of searches that are made of rounds. */
+static void set_round(json_t *object, const struct session_state *state, const struct session_node *node)
+{
+    double gain = NAN;
+    int64_t over = 0, control = session_control(state, node->facts.node);
+    session_gain(state, node->facts.node, &gain, &over);
+    set(object, "gain", of_real(gain));
+    set(object, "over", of_number(over));
+    set(object, "control", of_number(control));
+    set(object, "phase", json_string(export_phase(node)));
+    set(object, "flops_spent", of_real(export_flops_spent(state, node)));
+}
+
+static json_t *of_node(const struct session_state *state, const struct session_node *node)
 {
     const struct event_proposal *facts = &node->facts;
     bool measured = export_is_measured(node), done = node->status == NODE_DONE;
@@ -131,6 +150,7 @@ static json_t *of_node(const struct session_node *node)
     set(object, "note", of_text(node->note));
     set(object, "children", json_integer(node->child_count));
     set(object, "proposed_again", json_integer(node->known_count));
+    set_round(object, state, node);
     set(object, "curve", of_curve(node));
     return object;
 }
@@ -204,6 +224,18 @@ static json_t *of_budget(const struct session_state *state)
     set(object, "episodes", json_integer(state->budget_episodes));
     set(object, "networks", json_integer(state->budget_networks));
     set(object, "seconds", of_real(state->budget_seconds));
+    set(object, "flops", of_real(state->budget_flops));
+    return object;
+}
+
+static json_t *of_test(const struct session_test *test)
+{
+    json_t *object = json_object();
+    set(object, "node", json_integer(test->node));
+    set(object, "accuracy", of_real(test->accuracy));
+    set(object, "loss", of_real(test->loss));
+    set(object, "images", json_integer(test->images));
+    set(object, "time", of_real(test->time));
     return object;
 }
 
@@ -220,7 +252,7 @@ static json_t *of_state(const struct session_state *state)
     json_t *object = json_object();
     json_t *nodes = json_array(), *proposals = json_array(), *policies = json_array(), *devices = json_array();
     for (int64_t i = 0; i < state->node_count; i++)
-        json_array_append_new(nodes, of_node(state->nodes[i]));
+        json_array_append_new(nodes, of_node(state, state->nodes[i]));
     for (int64_t i = 0; i < state->proposal_count; i++)
         json_array_append_new(proposals, of_proposal(state->proposals[i]));
     for (int64_t i = 0; i < state->policy_count; i++)
@@ -236,7 +268,10 @@ static json_t *of_state(const struct session_state *state)
     set(object, "finish_reason",
         of_text(*finish_name(&state->finish_reason) ? finish_name(&state->finish_reason) : NULL));
     set(object, "finish_message", of_text(state->finish_message));
-    set(object, "best", state->best ? json_integer(state->best) : json_null());
+    set(object, "phase", json_string(export_session_phase(state)));
+    set(object, "flops_spent", of_real(session_flops(state)));
+    set(object, "test", state->test.node ? of_test(&state->test) : json_null());
+    set(object, "best", of_number(state->best));
     set(object, "best_time", state->best ? of_real(state->best_time) : json_null());
     set(object, "episode", json_integer(state->episode));
     set(object, "budget", of_budget(state));

@@ -15,6 +15,30 @@ const char *export_status(enum node_status status)
     return status_words[status];
 }
 
+static const char *const phase_words[] = {[PHASE_START] = "start",
+                                          [PHASE_GROWTH] = "growth",
+                                          [PHASE_BASELINE] = "baseline",
+                                          [PHASE_FINISH] = "finish"};
+
+const char *export_phase(const struct session_node *node)
+{
+    enum event_author by = (enum event_author)node->facts.by.value;
+    return phase_words[by == AUTHOR_BASELINE ? PHASE_BASELINE
+                       : by == AUTHOR_FINISH ? PHASE_FINISH
+                       : node->facts.parent  ? PHASE_GROWTH
+                                             : PHASE_START];
+}
+
+const char *export_session_phase(const struct session_state *state)
+{
+    return phase_words[session_phase(state)];
+}
+
+double export_flops_spent(const struct session_state *state, const struct session_node *node)
+{
+    return 3 * (double)node->facts.flops * node->curve_count * (double)state->facts.train_images;
+}
+
 bool export_is_measured(const struct session_node *node)
 {
     return node->status == NODE_DONE || node->curve_count > 0;

@@ -47,16 +47,18 @@ static int valid_policy(const char *value, struct error *error)
     return -1;
 }
 
-/* An architecture, SESSION:NODE (looked up when the search starts), or "". */
+/* An architecture, SESSION:NODE or a file (looked up when the search starts), `auto` or "". */
 static int valid_start(const char *value, struct error *error)
 {
     const char *colon = strrchr(value, ':');
-    if (!*value || (colon && colon > value && colon[1]))
+    if (!*value || !strcmp(value, OPTIONS_START_AUTO) || options_start_is_file(value) ||
+        (colon && colon > value && colon[1]))
         return 0;
     struct arch arch;
     if (strchr(value, '('))
         return arch_parse(&arch, value, error);
-    return error_set(error, "is neither an architecture (\"C(16,3,1) A(4,4) SM(10)\") nor SESSION:NODE (run-1:best)");
+    return error_set(error, "is neither an architecture (\"C(16,3,1) A(4,4) SM(10)\"), SESSION:NODE (run-1:best), "
+                            "FILE.safetensors nor auto");
 }
 
 /* Ascending epochs, separated by commas, or "". */
@@ -76,6 +78,7 @@ static int valid_rungs(const char *value, struct error *error)
 #define FIELD(field)                                                                                                   \
     .offset = offsetof(struct search_options, field), .size = sizeof(((struct search_options *)0)->field)
 #define COUNT_MAX  1e9
+#define FLOPS_MAX  1e24
 #define NUMBER_MAX 1e18 /* below 2^63; a double is close enough to it, and exact up to 2^53 */
 
 /* With the defaults a search can be watched from beginning to end: on Fashion-MNIST and two cores it takes a few
@@ -89,15 +92,18 @@ static const struct search_option table[] = {
      .help = "plain networks, or dense ones (DenseNet-BC) too"},
     {"widths", OPTION_TEXT, FIELD(widths), .valid = valid_widths, .argument = "NAME", .fallback = "small",
      .help = "candidate widths: small (filters 4 to 40, growth rates 4 to 48) or paper (16 to 640, 40 to 64)"},
-    {"start", OPTION_TEXT, FIELD(start), .valid = valid_start, .argument = "ARCH|SESSION:NODE", .fallback = "",
-     .help = "start network [the smallest of its kind]"},
+    {"start", OPTION_TEXT, FIELD(start), .valid = valid_start,
+     .argument = "ARCH|SESSION:NODE|FILE", .fallback = "",
+     .help = "start network; auto: a plain one of a third of the limits [the smallest of its kind]"},
     {"policy", OPTION_TEXT, FIELD(policy), .valid = valid_policy, .argument = "NAME", .fallback = "reinforce",
      .help = "who proposes: one of the policies below"},
     {"match", OPTION_TEXT, FIELD(match), .argument = "SESSION", .fallback = "",
      .help = "for random-flops: network k gets about the FLOPs of network k of that session"},
-    {"parent", OPTION_WORD, FIELD(parent), .words = "start|best|tournament|aging", .argument = "CHOICE",
+    {"parent", OPTION_WORD, FIELD(parent), .words = "start|best|tournament|aging|race", .argument = "CHOICE",
      .fallback = "tournament",
-     .help = "which network grows: start, best, the best of a few drawn (tournament), or of the youngest (aging)"},
+     .help =
+         "which network grows: start, best, the best of a few drawn (tournament) or of the youngest (aging), or the "
+         "winner of the round before (race)"},
     {"tournament", OPTION_INTEGER, FIELD(tournament), 1, 1000, .argument = "N", .fallback = "4",
      .help = "networks drawn for a tournament"},
     {"population", OPTION_INTEGER, FIELD(population), 1, COUNT_MAX, .argument = "N", .fallback = "20",
@@ -108,8 +114,19 @@ static const struct search_option table[] = {
      .help = "budget: trained networks, with the start network"},
     {"seconds", OPTION_REAL, FIELD(seconds), 0, COUNT_MAX, "no limit", .argument = "SECONDS", .fallback = "0",
      .help = "budget: time; networks in training then go back to the queue"},
+    {"flops", OPTION_REAL, FIELD(flops), 0, FLOPS_MAX, "no limit", .argument = "N", .fallback = "0",
+     .help = "budget: FLOPs of training, over all networks (3 passes for each image)"},
+    {"finish", OPTION_REAL, FIELD(finish), 0, 0.99, "none", .argument = "SHARE", .fallback = "0",
+     .help = "share of the budget for the final training of the winner, with a falling rate"},
+    {"baseline", OPTION_WORD, FIELD(baseline), .words = "no|yes", .argument = "WHICH", .fallback = "no",
+     .help =
+         "for --parent race: before the finish, train the largest template from scratch; the better one is finished"},
+    {"target", OPTION_REAL, FIELD(target), 0, 1, "none", .argument = "ACCURACY", .fallback = "0",
+     .help = "stop growing when a network reaches this accuracy, from 0 to 1"},
+    {"patience", OPTION_INTEGER, FIELD(patience), 0, COUNT_MAX, "no limit", .argument = "N", .fallback = "0",
+     .help = "for --parent race: stop growing when the control has won that many rounds in a row"},
     {"episode-networks", OPTION_INTEGER, FIELD(episode_networks), 1, 10000, .argument = "N", .fallback = "10",
-     .help = "proposals an episode; the policy learns after each episode"},
+     .help = "proposals an episode; the policy learns after each episode; of a race: a control and the children"},
     {"wider", OPTION_INTEGER, FIELD(wider), 0, 16, .argument = "N", .fallback = "2",
      .help = "wider decisions a network"},
     {"deeper", OPTION_INTEGER, FIELD(deeper), 0, 16, .argument = "N", .fallback = "1",
@@ -129,6 +146,10 @@ static const struct search_option table[] = {
      .help = "initial learning rate of grown networks"},
     {"start-rate", OPTION_REAL, FIELD(start_rate), 0, 1e6, .argument = "X", .fallback = "0.1",
      .help = "initial learning rate from scratch"},
+    {"steady", OPTION_WORD, FIELD(steady), .words = "no|yes", .argument = "WHICH", .fallback = "no",
+     .help = "before the finish, the rate doesn't fall: no or yes"},
+    {"average", OPTION_REAL, FIELD(average), 0, 0.99999, "none", .argument = "X", .fallback = "0",
+     .help = "before the finish, judge and keep a moving average of the weights: its decay a step"},
     {"momentum", OPTION_REAL, FIELD(momentum), 0, 0.9999, .argument = "X", .fallback = "0.9",
      .help = "Nesterov momentum"},
     {"weight-decay", OPTION_REAL, FIELD(weight_decay), 0, 1, .argument = "X", .fallback = "0.0001",
@@ -154,9 +175,9 @@ static const struct search_option table[] = {
      .fallback = "0", .help = "layers with weights a network may have"},
     {"limit-params", OPTION_INTEGER, FIELD(limit_parameters), 0, NUMBER_MAX, "no limit", .argument = "N",
      .fallback = "0", .help = "parameters a network may have"},
-    {"limit-flops", OPTION_INTEGER, FIELD(limit_flops), 0, NUMBER_MAX, "no limit", .argument = "N",
-     .fallback = "2500000",
-     .help = "FLOPs a network may take for one image, forward; the default keeps a search short"},
+    {"limit-flops", OPTION_INTEGER, FIELD(limit_flops), 0, NUMBER_MAX, "no limit", .automatic = true, .argument = "N",
+     .fallback = "auto",
+     .help = "FLOPs a network may take for one image, forward; auto: what the budget can train to the end"},
     {"limit-memory", OPTION_SIZE, FIELD(limit_memory), 0, NUMBER_MAX, "no limit", .argument = "SIZE", .fallback = "0",
      .help = "memory a batch's activations may take: 512M, 2G"},
     {"widen-noise", OPTION_REAL, FIELD(widen_noise), 0, 10, .argument = "X", .fallback = "0.01",
@@ -172,7 +193,7 @@ static const struct search_option table[] = {
      .help = "the controller's entropy bonus"},
     {"baseline-decay", OPTION_REAL, FIELD(baseline_decay), 0, 1, .argument = "X", .fallback = "0.95",
      .help = "decay of the moving average of rewards"},
-    {"baseline", OPTION_WORD, FIELD(baseline_released), .words = "paper|released", .argument = "WHICH",
+    {"reward-baseline", OPTION_WORD, FIELD(baseline_released), .words = "paper|released", .argument = "WHICH",
      .fallback = "paper", .help = "reward baseline: as the paper says, or as its published code does"},
     {"asynchronous", OPTION_WORD, FIELD(asynchronous), .words = "no|yes", .argument = "WHICH", .fallback = "no",
      .help = "trainers never wait for the controller to learn from an episode: no or yes"},
@@ -212,8 +233,9 @@ static int out_of_range(const struct search_option *option, const char *value, s
         snprintf(zero, sizeof zero, " (0: %s)", option->zero);
     if (option->type == OPTION_SIZE)
         return error_set(error, "--%s %s: must be a size such as 512M or 2G%s", option->name, value, zero);
-    return error_set(error, "--%s %s: must be a %s from %.15g to %.15g%s", option->name, value,
-                     option->type == OPTION_REAL ? "number" : "whole number", option->minimum, option->maximum, zero);
+    return error_set(error, "--%s %s: must be %sa %s from %.15g to %.15g%s", option->name, value,
+                     option->automatic ? "auto or " : "", option->type == OPTION_REAL ? "number" : "whole number",
+                     option->minimum, option->maximum, zero);
 }
 
 /* The index of `value` in "a|b|c", or -1. */
@@ -263,7 +285,9 @@ int options_set(struct search_options *options, const char *name, const char *va
     double real;
     switch (option->type) {
     case OPTION_INTEGER:
-        if (text_to_integer(value, (int64_t)option->minimum, (int64_t)option->maximum, &integer))
+        if (option->automatic && !strcmp(value, "auto"))
+            integer = OPTION_AUTO;
+        else if (text_to_integer(value, (int64_t)option->minimum, (int64_t)option->maximum, &integer))
             return out_of_range(option, value, error);
         *(int64_t *)field = integer;
         return 0;
@@ -311,7 +335,10 @@ void options_get(const struct search_options *options, const struct search_optio
     switch (option->type) {
     case OPTION_INTEGER:
     case OPTION_SIZE:
-        text_add(text, "%" PRId64, *(const int64_t *)field);
+        if (option->automatic && *(const int64_t *)field == OPTION_AUTO)
+            text_add(text, "auto");
+        else
+            text_add(text, "%" PRId64, *(const int64_t *)field);
         break;
     case OPTION_REAL:
         print_real(*(const double *)field, text);
@@ -362,7 +389,7 @@ struct policy_options options_policy(const struct search_options *options, struc
             {
                 .depth = options->limit_depth,
                 .parameters = options->limit_parameters,
-                .flops = options->limit_flops,
+                .flops = options->limit_flops == OPTION_AUTO ? 0 : options->limit_flops,
                 .memory = options->limit_memory,
                 .batch = (int)options->batch,
             },
@@ -403,10 +430,19 @@ int options_settle(struct search_options *options, struct error *error)
     if (!manual && options->wider + options->deeper > PROPOSAL_STEPS_MAX)
         return error_set(error, "--wider %" PRId64 " --deeper %" PRId64 ": at most %d decisions a network",
                          options->wider, options->deeper, PROPOSAL_STEPS_MAX);
-    struct arch arch;
-    if (options->start_epochs == 0 && (!options->start[0] || !arch_parse(&arch, options->start, NULL)))
+    if (options->parent == PARENT_RACE && options->episode_networks < 2)
+        return error_set(error, "--episode-networks 1: a round of --parent race has a control and at least one child; "
+                                "it needs 2");
+    if (options->start_epochs == 0 && !strchr(options->start, ':') && !options_start_is_file(options->start))
         return error_set(error, "--start-epochs 0: only a trained start network (--start SESSION:NODE) needs none");
     return 0;
+}
+
+bool options_start_is_file(const char *start)
+{
+    static const char ending[] = ".safetensors";
+    size_t length = strlen(start);
+    return length >= sizeof ending && !strcmp(start + length - strlen(ending), ending);
 }
 
 void options_start(const struct search_options *options, struct shape input, int classes, struct arch *arch)

@@ -13,23 +13,29 @@
 #include "nn/trainer.h"
 #include "policy/policy.h"
 
-enum parent_choice { PARENT_START, PARENT_BEST, PARENT_TOURNAMENT, PARENT_AGING };
+enum parent_choice { PARENT_START, PARENT_BEST, PARENT_TOURNAMENT, PARENT_AGING, PARENT_RACE };
 
 struct search_options {
     char data[1100];
     bool dense;       /* the kind of the default start network */
     char widths[16];  /* `small` or `paper` */
-    char start[2048]; /* an architecture or SESSION:NODE; "": that of options_start() */
+    char start[2048]; /* an architecture, SESSION:NODE, FILE.safetensors or `auto`; "": that of options_start() */
     char policy[16];
     char match[1024]; /* a session, for policies that match the FLOPs of its networks */
     enum parent_choice parent;
     int64_t tournament;         /* networks drawn */
     int64_t population;         /* PARENT_AGING draws from that many of the youngest networks */
     int64_t episodes, networks; /* 0: no limit */
-    double seconds;
+    double seconds, flops;
+    double finish;      /* share of the budget for the final training; 0: none */
+    bool baseline;      /* PARENT_RACE: train the template of the limits, which the winner has to beat */
+    double target;      /* accuracy that ends the growth; 0: none */
+    int64_t patience;   /* rounds in a row that their control won, after which the growth ends; 0: no limit */
     int64_t episode_networks; /* proposals an episode */
     int64_t wider, deeper;    /* decisions a network */
     int64_t epochs, start_epochs, batch;
+    bool steady;        /* the rate of the networks of the growth doesn't fall */
+    double average;     /* decay of the moving average of their weights; 0: none */
     double rate, start_rate; /* grown networks; from scratch */
     double momentum, weight_decay, drop_pool, drop_fc, drop_dense;
     int64_t train_subset, validation, seed;
@@ -38,7 +44,8 @@ struct search_options {
     double stop_hopeless; /* chance; 0: never */
     char devices[64];
     enum precision precision;
-    int64_t limit_depth, limit_parameters, limit_flops, limit_memory;
+    int64_t limit_depth, limit_parameters, limit_memory;
+    int64_t limit_flops; /* OPTION_AUTO until start_find() has a number */
     double widen_noise, deepen_noise;
     enum morph_split split;
     double policy_rate, entropy_bonus, baseline_decay;
@@ -50,6 +57,7 @@ struct search_options {
     char actions[2048]; /* of policy manual: "widen:conv1 deepen:conv2:3; widen:fc1" (; next network) */
 };
 
+enum { OPTION_AUTO = -1 };
 enum option_type { OPTION_INTEGER, OPTION_REAL, OPTION_SIZE, OPTION_WORD, OPTION_TEXT };
 
 /* One row: "--train-subset N" and `train-subset = N` in a preset. */
@@ -59,6 +67,7 @@ struct search_option {
     size_t offset, size; /* in struct search_options */
     double minimum, maximum;
     const char *zero;  /* what 0 means ("no limit"), or NULL */
+    bool automatic;    /* OPTION_INTEGER: `auto` is a value too, OPTION_AUTO */
     const char *words; /* OPTION_WORD: "start|best|tournament"; the index is stored in an enum or a bool */
     int (*valid)(const char *value, struct error *error); /* OPTION_TEXT: 0 if it is valid; NULL: any text is */
     const char *argument;                                 /* "N" */
@@ -78,12 +87,15 @@ void options_get(const struct search_options *options, const struct search_optio
 int options_read(struct search_options *options, const char *preset, struct error *error);
 /* Check conditions between options (`--policy manual` needs --actions …), and set what the policy requires. */
 int options_settle(struct search_options *options, struct error *error);
-/* How a grown network is trained; its `node` is not set. */
+/* How a network is trained whose rate falls, without an average of the weights; its `node` is not set. */
 struct training options_training(const struct search_options *options);
 /* The options of the policy, with the search's space and limits, for images of that shape. */
 struct policy_options options_policy(const struct search_options *options, struct shape input);
 
-/* The default start network: the smallest of its kind with these widths. */
+/* Is it the name of a weights file? */
+#define OPTIONS_START_AUTO "auto"
+bool options_start_is_file(const char *start);
+/* The start network "": the smallest of its kind with these widths. */
 void options_start(const struct search_options *options, struct shape input, int classes, struct arch *arch);
 
 #endif

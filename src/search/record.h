@@ -17,6 +17,7 @@ struct search_data { /* what the first event says of the data */
     int classes;
     int64_t train_images, validation_images;
     struct hash hash;
+    double speed; /* FLOPs of training a second, on all devices together; 0: not measured */
 };
 
 /* "channels,height,width", as sessions have it. */

@@ -1,9 +1,9 @@
 /*
- * server.c - one thread that polls the socket, an eventfd and the connected peers.
+ * server.c - one thread that polls the socket, a wake-up and the connected peers.
  *
  * The engine's thread and the server's share two things: a queue of answers (the words and numbers of COMMAND events)
- * and an eventfd, which says that the log has grown, that an answer is queued, or that it is time to stop.  The sink
- * copies a command's words and writes to the eventfd; it never waits, whatever the peers do.
+ * and a wake-up, which says that the log has grown, that an answer is queued, or that it is time to stop.  The sink
+ * copies a command's words and wakes the thread; it never waits, whatever the peers do.
  *
  *   1. Events are in the log and are never sent.  A wake-up that finds a peer's buffer full stays pending as a flag,
  *      which any number of wake-ups share.
@@ -28,7 +28,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -37,6 +36,7 @@
 #include "util/memory.h"
 #include "util/queue.h"
 #include "util/threads.h"
+#include "util/wake.h"
 
 enum { ANSWERS_MAX = 1024, BACKLOG = 16 };
 
@@ -125,13 +125,6 @@ static int listen_in(struct server *server, const char *folder, struct error *er
 
 /* --- the engine's thread --- */
 
-static void wake(struct server *server)
-{
-    uint64_t one = 1;
-    ssize_t written = write(server->wake, &one, sizeof one);
-    (void)written; /* a full counter wakes as well */
-}
-
 static void on_event(void *context, const struct event *event)
 {
     struct server *server = context;
@@ -142,7 +135,7 @@ static void on_event(void *context, const struct event *event)
     }
     if (event->kind == EVENT_FINISHED)
         atomic_store(&server->stop, true);
-    wake(server);
+    wake_send(server->wake);
 }
 
 /* --- the server's thread --- */
@@ -278,11 +271,10 @@ static void match_answers(struct server *server)
     }
 }
 
-/* Read the counter first: what is put after that wakes again. */
+/* What is put after wake_take() wakes again. */
 static void wake_up(struct server *server)
 {
-    uint64_t count;
-    if (read(server->wake, &count, sizeof count) < 0)
+    if (!wake_take(server->wake))
         return;
     server->accept_paused = false;
     match_answers(server);
@@ -365,7 +357,7 @@ int server_open(struct engine *engine, const char *folder, struct server **resul
     for (int i = 0; i < SERVER_CLIENTS_MAX; i++)
         server->peers[i].socket = -1;
     server->answers = queue_new(sizeof(struct answer), ANSWERS_MAX);
-    server->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    server->wake = wake_new();
     atomic_init(&server->stop, false);
     int status = listen_in(server, folder, error);
     if (!status && !thread_start(&server->thread, run, server))
@@ -384,7 +376,7 @@ void server_close(struct server *server)
     if (!server)
         return;
     atomic_store(&server->stop, true);
-    wake(server);
+    wake_send(server->wake);
     pthread_join(server->thread, NULL);
     server_free(server);
 }

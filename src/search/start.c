@@ -4,30 +4,28 @@
 #include "search/start.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/template.h"
+#include "export/safetensors.h"
+#include "search/image_split.h"
 #include "sessions/log.h"
 #include "util/bug.h"
 #include "util/file.h"
 #include "util/memory.h"
 
-/* Were its networks trained on images that validate here?  Those are the first of a shuffle by the seed. */
-static int check_split(const struct search_options *own, const struct search_data *data,
-                       const struct session_state *state, struct error *error)
+/* Were the networks of a session trained on images that validate here? */
+static int check_session(const struct search_options *own, const struct search_data *data,
+                         const struct session_state *state, struct error *error)
 {
     struct search_options theirs;
-    char hash[HASH_TEXT];
-    if (strcmp(state->facts.data_hash, hash_print(data->hash, hash)))
-        return 0;
     if (options_of_session(state, &theirs, error))
         return -1;
-    if (own->seed == theirs.seed && own->validation <= theirs.validation)
-        return 0;
-    return error_set(error,
-                     "its networks were trained on images that would validate here: use its --seed %" PRId64
-                     " and at most its --validation %" PRId64,
-                     theirs.seed, theirs.validation);
+    struct image_split trained = image_split_of(&theirs, hash_scan(state->facts.data_hash)),
+                       split = image_split_of(own, data->hash);
+    return image_split_check(&trained, &split, error);
 }
 
 int session_weights_path(const char *folder, const struct session_node *node, char **path, struct error *error)
@@ -66,7 +64,7 @@ static int start_of_session(const struct search_options *options, const struct s
                            "%s: its networks take images of %s, the data has %s; give the architecture alone to "
                            "begin with fresh weights",
                            folder, state->facts.input, input);
-    else if (check_split(options, data, state, error))
+    else if (check_session(options, data, state, error))
         status = error_prefix(error, "%s", folder);
     else if (!(status = arch_parse(&start->arch, node->facts.arch, error)) &&
              !(status = session_weights_path(folder, node, &start->weights, error)))
@@ -120,7 +118,7 @@ int start_check_arch(const struct search_options *options, const struct search_d
 }
 
 int start_check(const struct search_options *options, const struct search_data *data, const struct arch *arch,
-                       struct error *error)
+                struct error *error)
 {
     struct arch_limits limits = options_policy(options, data->input).limits;
     if (start_check_arch(options, data, arch, error) || arch_within(arch, data->input, &limits, error))
@@ -128,16 +126,103 @@ int start_check(const struct search_options *options, const struct search_data *
     return 0;
 }
 
+/* --- the limit that is `auto` --- */
+
+static const double start_share = 1.0 / 3; /* of the limits, of the start network `auto` */
+
+/* With a budget of FLOPs or seconds: what can be finished in it, that is trained for so many epochs in the end. */
+static const double finish_epochs = 20;
+/* A budget of networks or episodes says nothing about time: then all images take so many FLOPs in one pass.  The search
+   with the default budget takes less than ten minutes on two cores, whatever the data: 2.2M FLOPs on Fashion-MNIST. */
+static const double flops_of_all_images = 1.2e11;
+
+/* FLOPs of training that the budget allows; 0: it doesn't say. */
+static double flops_of_budget(const struct search_options *options, const struct search_data *data)
+{
+    double seconds = options->seconds * data->speed;
+    return options->flops > 0 && seconds > 0 ? fmin(options->flops, seconds) : options->flops + seconds;
+}
+
+/* Not below what the start network needs, and then some room to grow; `start` may be NULL. */
+static void settle_limits(struct search_options *options, const struct search_data *data, const struct arch *start)
+{
+    if (options->limit_flops != OPTION_AUTO)
+        return;
+    double images = (double)data->train_images, budget = flops_of_budget(options, data), least;
+    double share = options->finish > 0 ? options->finish : 1;
+    double limit = budget > 0 ? budget * share / (3 * images * finish_epochs)
+                              : fmin(flops_of_all_images / images, TEMPLATE_FLOPS);
+    struct arch smallest;
+    if (!start)
+        options_start(options, data->input, data->classes, &smallest);
+    least = 2.0 * (double)arch_cost(start ? start : &smallest, data->input).flops;
+    limit = fmax(limit, least);
+    double digit = pow(10, floor(log10(limit)) - 1); /* two digits, as a person would type them */
+    options->limit_flops = (int64_t)(ceil(limit / digit) * digit);
+}
+
+/* --- the start network --- */
+
+static int start_of_file(struct search_options *options, const struct search_data *data, struct start_network *start,
+                         struct error *error)
+{
+    char *path = realpath(options->start, NULL);
+    if (!path)
+        return error_set(error, "%s: there is no such file", options->start);
+    struct weights *weights = NULL;
+    void *bytes = NULL;
+    size_t length;
+    struct image_split own = image_split_of(options, data->hash);
+    int status = 0;
+    if (strlen(path) >= sizeof options->start)
+        status = error_set(error, "the path is too long");
+    else if (!(status = file_read(path, SAFETENSORS_FILE_MAX, &bytes, &length, error)) &&
+             !(status = safetensors_decode(bytes, length, &weights, error))) {
+        char *note = safetensors_note(bytes, length, IMAGE_SPLIT_NOTE);
+        struct image_split trained = image_split_parse(note);
+        free(note);
+        if (memcmp(&weights->input, &data->input, sizeof data->input))
+            status = error_set(error, "its network takes other images than the data has; give the architecture alone "
+                                      "to begin with fresh weights");
+        else if (!image_split_is_known(&trained))
+            status = error_set(error, "doesn't say which images trained it, and some of them may validate here; give "
+                                      "the architecture alone to begin with fresh weights");
+        else
+            status = image_split_check(&trained, &own, error);
+        start->arch = weights->arch;
+        start->hash = hash_of(bytes, length);
+    }
+    if (status)
+        error_prefix(error, "%s", options->start);
+    else
+        strcpy(options->start, path);
+    start->weights = path;
+    weights_free(weights);
+    free(bytes);
+    return status;
+}
+
 int start_find(struct search_options *options, const struct search_data *data, struct start_network *start,
                struct error *error)
 {
     struct arch *arch = &start->arch;
-    if (!options->start[0])
-        options_start(options, data->input, data->classes, arch);
-    else if (strchr(options->start, ':') ? start_of_other(options, data, start, error)
-                                         : arch_parse(arch, options->start, error))
-        return error_prefix(error, "--start");
-    return start_check(options, data, arch, error);
+    const char *name = options->start;
+    bool automatic = !strcmp(name, OPTIONS_START_AUTO);
+    int status = 0;
+    if (automatic || !*name) {
+        settle_limits(options, data, NULL);
+        struct arch_limits limits = options_policy(options, data->input).limits;
+        if (automatic)
+            status = arch_template(data->input, data->classes, &limits, start_share, arch, error);
+        else
+            options_start(options, data->input, data->classes, arch);
+    } else if (!(status = options_start_is_file(name) ? start_of_file(options, data, start, error)
+                          : strchr(name, ':')         ? start_of_other(options, data, start, error)
+                                                      : arch_parse(arch, name, error)) &&
+               !(status = start_check_arch(options, data, arch, error))) {
+        settle_limits(options, data, arch);
+    }
+    return status ? error_prefix(error, "--start") : start_check(options, data, arch, error);
 }
 
 int start_find_match(const struct search_options *options, const struct search_data *data, struct event_integers *match,

@@ -12,7 +12,8 @@ struct start_network {
     struct hash hash;
 };
 
-/* Find the start network; SESSION:NODE in the options becomes an absolute path and a number. */
+/* Find the start network.  In the options a limit that is `auto` becomes a number, SESSION:NODE an absolute path and a
+   number, and FILE an absolute path. */
 int start_find(struct search_options *options, const struct search_data *data, struct start_network *start,
                struct error *error);
 /* FLOPs of the networks of --match; none without it. */
@@ -23,7 +24,7 @@ int start_check_arch(const struct search_options *options, const struct search_d
                      struct error *error);
 /* Can a search with these options begin with this network: does it fit, and is it within the limits? */
 int start_check(const struct search_options *options, const struct search_data *data, const struct arch *arch,
-                       struct error *error);
+                struct error *error);
 /* Where the weights of a trained network of a session are, the caller's to free().  -1 when the file is not there. */
 int session_weights_path(const char *folder, const struct session_node *node, char **path, struct error *error);
 

@@ -91,7 +91,7 @@ static int search(const char *path, const char *list, int networks)
 {
     static struct device devices[DEVICES_MAX];
     struct search_options options = options_for(networks);
-    struct search_data facts = {input, CLASSES, TRAIN, VALIDATION, data.images.hash};
+    struct search_data facts = {input, CLASSES, TRAIN, VALIDATION, data.images.hash, .speed = 0};
     struct engine *engine;
     struct error error;
     int count;
@@ -99,7 +99,7 @@ static int search(const char *path, const char *list, int networks)
         fprintf(stderr, "# %s\n", error.text);
         return REFUSED;
     }
-    struct evaluator *evaluator = evaluator_local_new(devices, count, PRECISION_F32, &data.train, &data.validate);
+    struct evaluator *evaluator = evaluator_local_new(devices, count, PRECISION_F32, &data.train, &data.validate, NULL);
     int failed = engine_create(&options, path, &facts, evaluator, &engine, &error);
     if (!failed) {
         failed = engine_run(engine, &error);

@@ -6,13 +6,12 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "cli/screens.h"
 #include "search/client.h"
+#include "util/wake.h"
 
 /* --- the source of events --- */
 
@@ -79,9 +78,7 @@ static int print_end(const struct session_state *state, enum progress_kind kind,
 
 static void on_signal(void *leave)
 {
-    uint64_t one = 1;
-    ssize_t written = write(*(const int *)leave, &one, sizeof one);
-    (void)written;
+    wake_send(*(const int *)leave);
 }
 
 /* JSON has all events of the search; lines begin with what happens from now on. */
@@ -104,7 +101,7 @@ static int attach_in_lines(const struct cli_arguments *arguments, struct client 
     struct progress *progress = progress_new(stdout, kind, &source);
     static int leave; /* outlives this function, as the signal handler does */
     int status = 0;
-    leave = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    leave = wake_new();
     cli_catch_signals(on_signal, &leave);
     if (print_events(progress, kind, leave, &error))
         status = cli_fail(&error);

@@ -12,13 +12,14 @@
 
 struct checkpoint {
     char *path, *settings;
-    int epochs;                /* done; 0: there is no state yet */
-    int64_t total, trained;    /* of the network's weights */
-    float *values, *velocity;  /* at the end of the last of these epochs */
+    int epochs;               /* done; 0: there is no state yet */
+    int64_t total, trained;   /* of the network's weights */
+    float *values, *velocity; /* at the end of the last of these epochs */
+    struct average average;   /* likewise; of no values where the training has none */
 };
 
-/* For the training that writes `weights` to `out`.  checkpoint_done() it. */
-void checkpoint_init(struct checkpoint *checkpoint, const char *out, const struct weights *weights,
+/* For the training that writes `weights` to `out` and averages them with that decay, or not (0).  checkpoint_done() it. */
+void checkpoint_init(struct checkpoint *checkpoint, const char *out, const struct weights *weights, double decay,
                      const char *settings);
 /* Copy the state at the end of an epoch. */
 void checkpoint_copy(struct checkpoint *checkpoint, const struct weights *weights, const struct epoch_report *report);

@@ -1,134 +1,172 @@
 /*
  * dry_run.c - estimates a search: time the start network, simulate a tree without training, and scale by FLOPs.
  *
- * In the simulation the policy proposes as it does before it has learned anything, and parents are drawn at random
- * because no accuracy is known.  Larger networks reach more FLOP/s than the start network, so the estimated time is
- * rather too long than too short.
+ * No accuracy is known.  So a round is won by its largest child, and elsewhere parents are drawn at random; a policy that
+ * learns proposes as one that has learned to widen.  Larger networks reach more FLOP/s than the start network.  So the
+ * estimate is rather too long than too short.
  */
 #include "cli/commands/dry_run.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/cli_network.h"
-#include "nn/trainer.h"
+#include "arch/template.h"
+#include "cli/training_cost.h"
 #include "policy/manual.h"
-#include "search/engine.h"
+#include "search/start.h"
 #include "util/bug.h"
-#include "util/clock.h"
 #include "util/memory.h"
-
-/* Dropout takes time and memory too. */
-static struct plan_options dropout_of(const struct search_options *options)
-{
-    return (struct plan_options){(float)options->drop_pool, (float)options->drop_fc, (float)options->drop_dense};
-}
-
-/* Seconds of training an image of this architecture takes. */
-static int time_training(const struct arch *arch, const struct search_setup *setup,
-                         const struct search_options *options, double *seconds, struct error *error)
-{
-    int batch = (int)options->batch;
-    const struct backend *backend = device_backend(&setup->devices[0], options->precision, error);
-    if (!backend)
-        return -1;
-    struct plan *plan = memory_new(1, sizeof *plan);
-    struct weights *weights = weights_new(arch, setup->images.shape);
-    struct random_stream stream = random_stream_new(0, RANDOM_INITIALISE, 0, 0);
-    struct sgd sgd = {.rate = 0.01f, .momentum = 0.9f, .nesterov = true};
-    struct plan_options dropout = dropout_of(options);
-    weights_initialise(weights, &stream);
-    plan_lower(arch, setup->images.shape, &dropout, plan);
-    struct network *network = network_new(backend, plan, batch, NETWORK_TRAINING, weights, error);
-    if (network) {
-        int count = setup->train.count < batch ? setup->train.count : batch, images = 0;
-        struct batch data = {.view = &setup->train, .index = setup->train.index, .count = count};
-        network_train(network, &data, &sgd, 0.9f, 0);
-        double begin = clock_monotonic();
-        do {
-            network_train(network, &data, &sgd, 0.9f, 0);
-            images += count;
-        } while (clock_monotonic() - begin < 1);
-        *seconds = (clock_monotonic() - begin) / images;
-        network_free(network);
-    }
-    weights_free(weights);
-    free(plan);
-    return network ? 0 : -1;
-}
-
-/* The memory of a network in training on the first device. */
-static int64_t training_bytes(const struct arch *arch, const struct search_setup *setup,
-                              const struct search_options *options)
-{
-    const struct backend *backend = device_backend(&setup->devices[0], options->precision, NULL);
-    struct plan *plan = memory_new(1, sizeof *plan);
-    struct plan_options dropout = dropout_of(options);
-    plan_lower(arch, setup->images.shape, &dropout, plan);
-    int64_t bytes = network_bytes(backend, plan, (int)options->batch, NETWORK_TRAINING);
-    free(plan);
-    return bytes;
-}
-
-/* All networks of a simulated search together. */
-struct simulation {
-    double flops;  /* forward, of one image */
-    int64_t bytes; /* the most memory that one of them needs in training */
-};
-
-/* The policy that proposes: the one of the options, or random for a policy that matches a session, which isn't read
-   here. */
-static const struct policy_kind *simulated_policy(const struct search_options *options)
-{
-    const struct policy_kind *kind = policy_find(options->policy);
-    return kind->takes_match ? policy_find("random") : kind;
-}
-
-static void simulate_network(struct policy *policy, int64_t number, const struct arch *parent,
-                             struct random_stream *stream, struct arch *child)
-{
-    struct proposal proposal;
-    struct proposal_request request = {.parent = parent, .proposal = number, .network = number, .stream = stream};
-    if (policy->kind->propose(policy, &request, &proposal, NULL) || proposal_apply(parent, &proposal, child, NULL))
-        *child = *parent;
-}
 
 /* A long search is estimated by its first networks. */
 enum { SIMULATED_MOST = 2000 };
 
-static struct simulation simulate(const struct search_options *options, const struct search_setup *setup,
-                                  const struct arch *start, int64_t networks)
+/* FLOPs are of training on all images. */
+struct phases {
+    double start, growth, baseline, finish;
+    int64_t networks, finish_epochs;
+    int64_t bytes; /* the most memory that one network needs in training */
+};
+
+struct simulation {
+    const struct search_options *options;
+    const struct search_setup *setup;
+    struct policy *policy;
+    double growth_most;         /* FLOPs of start and growth together; 0: no limit */
+    struct simulated_network {
+        struct arch arch;
+        double epoch, lineage; /* FLOPs of one epoch; of all epochs of it and its ancestors */
+    } *networks;
+    int64_t count;              /* with the start network */
+    int64_t parent;             /* of the round */
+    struct phases phases;
+};
+
+/* The policy that proposes: `widen` for one that learns, and random for one that matches a session, which isn't read
+   here. */
+static const struct policy_kind *simulated_policy(const struct search_options *options)
 {
-    struct policy_options policy_options = options_policy(options, setup->images.shape);
-    const struct policy_kind *kind = simulated_policy(options);
-    struct policy *policy = policy_new(kind, &policy_options);
-    struct simulation simulation = {.bytes = training_bytes(start, setup, options)};
-    int64_t count = networks < SIMULATED_MOST ? networks : SIMULATED_MOST;
-    struct arch *pool = memory_new((size_t)count + 1, sizeof *pool);
-    pool[0] = *start;
-    for (int64_t i = 1; i <= count; i++) {
-        struct random_stream stream = random_stream_new((uint64_t)options->seed, RANDOM_POLICY, (uint32_t)i, 0);
-        const struct arch *parent = &pool[options->parent == PARENT_START ? 0 : random_below(&stream, (uint32_t)i)];
-        simulate_network(policy, i, parent, &stream, &pool[i]);
-        int64_t bytes = training_bytes(&pool[i], setup, options);
-        simulation.bytes = bytes > simulation.bytes ? bytes : simulation.bytes;
-        simulation.flops += (double)arch_cost(&pool[i], setup->images.shape).flops;
-    }
-    simulation.flops *= count ? (double)networks / (double)count : 0;
-    policy_free(policy);
-    free(pool);
-    return simulation;
+    const struct policy_kind *kind = policy_find(options->policy);
+    return kind->observe ? policy_find("widen") : kind->takes_match ? policy_find("random") : kind;
 }
 
-/* Trainers on one GPU share its speed, so the GPU counts once. */
-static int distinct_devices(const struct search_setup *setup)
+static double flops_of_epoch(const struct simulation *simulation, const struct arch *arch)
 {
-    int count = 0;
-    for (int i = 0; i < setup->device_count; i++) {
-        const struct device *device = &setup->devices[i];
-        count += !i || !device->cuda || !device[-1].cuda || device[-1].gpu != device->gpu;
+    return (double)TRAINING_PASSES * (double)arch_cost(arch, simulation->setup->images.shape).flops *
+           simulation->setup->train.count;
+}
+
+static void add_network(struct simulation *simulation, const struct arch *arch, double lineage, int64_t epochs)
+{
+    struct simulated_network *network = &simulation->networks[simulation->count++];
+    int64_t bytes = training_cost_memory(arch, simulation->setup, simulation->options);
+    network->arch = *arch;
+    network->epoch = flops_of_epoch(simulation, arch);
+    network->lineage = lineage + network->epoch * (double)epochs;
+    simulation->phases.bytes = bytes > simulation->phases.bytes ? bytes : simulation->phases.bytes;
+}
+
+/* The largest network from `first` on. */
+static int64_t largest(const struct simulation *simulation, int64_t first)
+{
+    int64_t best = first;
+    for (int64_t i = first; i < simulation->count; i++)
+        if (simulation->networks[i].epoch > simulation->networks[best].epoch)
+            best = i;
+    return best;
+}
+
+static int64_t choose_parent(struct simulation *simulation, struct random_stream *stream)
+{
+    int64_t round = simulation->options->episode_networks;
+    switch (simulation->options->parent) {
+    case PARENT_START:
+        return 0;
+    case PARENT_RACE:
+        if (simulation->count > round && (simulation->count - 1) % round == 0)
+            simulation->parent = largest(simulation, simulation->count - round);
+        return simulation->parent;
+    default:
+        return random_below(stream, (uint32_t)simulation->count);
     }
-    return count;
+}
+
+/* A child; the first of a round is its control, which is its parent again. */
+static void simulate_network(struct simulation *simulation)
+{
+    const struct search_options *options = simulation->options;
+    int64_t number = simulation->count;
+    struct random_stream stream = random_stream_new((uint64_t)options->seed, RANDOM_POLICY, (uint32_t)number, 0);
+    struct simulated_network *parent = &simulation->networks[choose_parent(simulation, &stream)];
+    struct proposal_request request = {
+        .parent = &parent->arch, .proposal = number, .network = number, .stream = &stream};
+    struct proposal proposal;
+    struct arch child;
+    bool control = options->parent == PARENT_RACE && (number - 1) % options->episode_networks == 0;
+    if (control || simulation->policy->kind->propose(simulation->policy, &request, &proposal, NULL) ||
+        proposal_apply(&parent->arch, &proposal, &child, NULL))
+        child = parent->arch;
+    add_network(simulation, &child, parent->lineage, options->epochs);
+    simulation->phases.growth += simulation->networks[number].epoch * (double)options->epochs;
+    simulation->phases.networks++;
+}
+
+static void simulate_growth(struct simulation *simulation, int64_t networks)
+{
+    struct phases *phases = &simulation->phases;
+    while (phases->networks < networks && phases->networks < SIMULATED_MOST &&
+           !(simulation->growth_most > 0 && phases->start + phases->growth >= simulation->growth_most))
+        simulate_network(simulation);
+    double more = 1;
+    if (phases->networks == SIMULATED_MOST && networks < INT64_MAX)
+        more = (double)networks / SIMULATED_MOST;
+    if (phases->networks == SIMULATED_MOST && simulation->growth_most > 0)
+        more = fmin(networks < INT64_MAX ? more : INFINITY, (simulation->growth_most - phases->start) / phases->growth);
+    phases->growth *= more;
+    phases->networks = (int64_t)((double)phases->networks * more);
+}
+
+/* What follows the growth; `budget` of FLOPs, 0: none. */
+static void simulate_end(struct simulation *simulation, double budget)
+{
+    const struct search_options *options = simulation->options;
+    struct phases *phases = &simulation->phases;
+    const struct simulated_network *winner = &simulation->networks[largest(simulation, 0)];
+    struct shape input = simulation->setup->images.shape;
+    struct arch_limits limits = options_policy(options, input).limits;
+    struct arch arch;
+    if (options->parent == PARENT_RACE && options->baseline && options->finish > 0 &&
+        !arch_template(input, simulation->setup->images.classes, &limits, 1, &arch, NULL)) {
+        double epoch = flops_of_epoch(simulation, &arch);
+        phases->baseline = fmax(1, round(winner->lineage / epoch)) * epoch;
+    }
+    double spent = phases->start + phases->growth + phases->baseline;
+    double left = budget > 0 ? budget - spent : spent * options->finish / (1 - options->finish);
+    if (options->finish > 0) {
+        phases->finish_epochs = (int64_t)fmax(1, left / winner->epoch);
+        phases->finish = (double)phases->finish_epochs * winner->epoch;
+    }
+}
+
+/* `budget`: FLOPs in all, 0: none. */
+static struct phases simulate(const struct search_options *options, const struct search_setup *setup,
+                              const struct arch *start, int64_t networks, double budget)
+{
+    struct policy_options policy_options = options_policy(options, setup->images.shape);
+    struct simulation simulation = {
+        .options = options,
+        .setup = setup,
+        .policy = policy_new(simulated_policy(options), &policy_options),
+        .growth_most = budget * (1 - options->finish),
+        .networks = memory_new(SIMULATED_MOST + 1, sizeof *simulation.networks),
+    };
+    add_network(&simulation, start, 0, options->start_epochs);
+    simulation.phases.start = simulation.networks[0].lineage;
+    simulate_growth(&simulation, networks);
+    simulate_end(&simulation, budget);
+    policy_free(simulation.policy);
+    free(simulation.networks);
+    return simulation.phases;
 }
 
 /* The number that the budget allows; INT64_MAX: any number. */
@@ -145,20 +183,13 @@ static int64_t grown_networks(const struct search_options *options)
     return least;
 }
 
-static int find_start(const struct search_options *options, const struct search_setup *setup, struct arch *start,
-                      struct error *error)
+/* FLOPs of training that the budget allows in all; 0: no limit of FLOPs or seconds. */
+static double budget_of(const struct search_options *options, double speed)
 {
-    struct cli_network *network = memory_new(1, sizeof *network);
-    int failed = 0;
-    if (!*options->start) {
-        options_start(options, setup->images.shape, setup->images.classes, start);
-    } else {
-        failed = cli_network_find(options->start, network, error) || cli_network_check_weights(network, error);
-        *start = network->arch;
-        cli_network_done(network);
-    }
-    free(network);
-    return failed ? error_prefix(error, "--start") : start_check(options, &setup->data, start, error);
+    double seconds = options->seconds * speed;
+    if (options->flops > 0 && seconds > 0)
+        return fmin(options->flops, seconds);
+    return options->flops > 0 ? options->flops : seconds;
 }
 
 static void print_start(const struct arch *start, const struct search_options *options,
@@ -170,49 +201,64 @@ static void print_start(const struct arch *start, const struct search_options *o
     arch_print(start, &text);
     printf("start     %s\n          %s parameters, %s FLOPs an image, %s in training; %.0f images/s on one device\n",
            text_string(&text), text_count(parameters, (double)cost.parameters), text_count(flops, (double)cost.flops),
-           text_bytes(memory, (double)training_bytes(start, setup, options)), 1 / image_seconds);
+           text_bytes(memory, (double)training_cost_memory(start, setup, options)), 1 / image_seconds);
     text_done(&text);
     printf("data      %d training images, %d for validation\n", setup->train.count, setup->validate.count);
-    printf("devices   %d\n", distinct_devices(setup));
+    printf("devices   %d\n", training_cost_devices(setup));
 }
 
-static void print_search(const struct arch *start, const struct search_options *options,
-                         const struct search_setup *setup, int64_t networks, double image_seconds)
+static void print_phase(const char *name, int64_t count, const char *what, double flops, double speed)
+{
+    char work[TEXT_SHORT], time[TEXT_SHORT], counted[64];
+    snprintf(counted, sizeof counted, "%lld %s%s", (long long)count, what, count == 1 ? "" : "s");
+    if (flops > 0)
+        printf("%-10s %-12s about %s FLOPs, about %s\n", name, counted, text_count(work, flops),
+               text_duration(time, flops / speed));
+}
+
+/* `speed`: FLOPs of training a second on all devices. */
+static void print_search(const struct phases *phases, const struct search_options *options, double speed)
 {
     char work[TEXT_SHORT], time[TEXT_SHORT], memory[TEXT_SHORT];
-    const struct policy_kind *kind = simulated_policy(options);
-    struct simulation simulation = simulate(options, setup, start, networks);
-    double images = setup->train.count, start_flops = (double)arch_cost(start, setup->images.shape).flops;
-    double start_work = start_flops * images * (double)options->start_epochs,
-           grown_work = simulation.flops * images * (double)options->epochs;
-    double seconds = image_seconds / start_flops * (start_work + grown_work / distinct_devices(setup));
+    const struct policy_kind *kind = policy_find(options->policy), *simulated = simulated_policy(options);
+    double flops = phases->start + phases->growth + phases->baseline + phases->finish;
+    double seconds = flops / speed;
     bool cut = options->seconds > 0 && options->seconds < seconds;
-    printf("search    %lld grown network%s of %lld epoch%s, about %s FLOPs, about %s%s\n", (long long)networks,
-           networks == 1 ? "" : "s", (long long)options->epochs, options->epochs == 1 ? "" : "s",
-           text_count(work, 3 * (start_work + grown_work)), text_duration(time, cut ? options->seconds : seconds),
+    printf("search    %lld grown network%s of %lld epoch%s, about %s FLOPs, about %s%s\n", (long long)phases->networks,
+           phases->networks == 1 ? "" : "s", (long long)options->epochs, options->epochs == 1 ? "" : "s",
+           text_count(work, flops), text_duration(time, cut ? options->seconds : seconds),
            cut ? " (ended by --seconds)" : "");
-    printf("          (simulated: proposed by %s%s, on %s)\n", kind->name,
-           kind->observe                               ? ", which has learned nothing"
-           : policy_find(options->policy)->takes_match ? ", whatever --match says"
-                                                       : "",
-           options->parent == PARENT_START ? "the start network" : "parents drawn at random");
+    printf("          (simulated: proposed by %s%s%s, on %s)\n", simulated->name, kind == simulated ? "" : " instead of ",
+           kind == simulated ? "" : kind->name,
+           options->parent == PARENT_START  ? "the start network"
+           : options->parent == PARENT_RACE ? "the largest network of the round before"
+                                            : "parents drawn at random");
+    print_phase("  start", options->start_epochs, "epoch", phases->start, speed);
+    print_phase("  growth", phases->networks, "network", phases->growth, speed);
+    print_phase("  baseline", 1, "network", phases->baseline, speed);
+    print_phase("  finish", phases->finish_epochs, "epoch", phases->finish, speed);
     printf("memory    about %s a trainer for the largest network, besides the images\n",
-           text_bytes(memory, (double)simulation.bytes));
+           text_bytes(memory, (double)phases->bytes));
 }
 
 int dry_run(const struct search_options *options, const struct search_setup *setup, struct error *error)
 {
-    struct arch start;
+    struct search_options own = *options;
+    struct start_network start = {.weights = NULL};
     double image_seconds;
-    char time[TEXT_SHORT];
-    if (find_start(options, setup, &start, error) || time_training(&start, setup, options, &image_seconds, error))
+    int failed = start_find(&own, &setup->data, &start, error);
+    free(start.weights);
+    if (failed || training_cost_time(&start.arch, setup, options, &image_seconds, error))
         return -1;
-    print_start(&start, options, setup, image_seconds);
+    print_start(&start.arch, options, setup, image_seconds);
+    double flops = (double)TRAINING_PASSES * (double)arch_cost(&start.arch, setup->images.shape).flops;
+    double speed = flops / image_seconds * training_cost_devices(setup), budget = budget_of(options, speed);
     int64_t networks = grown_networks(options);
-    if (networks < INT64_MAX)
-        print_search(&start, options, setup, networks, image_seconds);
-    else
-        printf("search    no limit of networks or episodes; %s\n",
-               options->seconds > 0 ? text_duration(time, options->seconds) : "it runs until it is stopped");
+    if (networks == INT64_MAX && !budget) {
+        printf("search    no limit of networks, episodes, FLOPs or time; it runs until it is stopped\n");
+        return 0;
+    }
+    struct phases phases = simulate(&own, setup, &start.arch, networks, budget);
+    print_search(&phases, &own, speed);
     return 0;
 }

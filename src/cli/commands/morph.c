@@ -149,6 +149,21 @@ static int grow(struct morph_work *work, struct error *error)
     return 0;
 }
 
+/* The file says what trained the parent: data, and which of its images. */
+static int write_child(const struct morph_work *work, const char *out, struct error *error)
+{
+    const struct cli_network *network = &work->network;
+    struct text split = TEXT_EMPTY;
+    image_split_print(&network->trained, &split);
+    const struct safetensors_note notes[] = {
+        {network->has_data ? "data" : NULL, network->options.data},
+        {image_split_is_known(&network->trained) ? IMAGE_SPLIT_NOTE : NULL, text_string(&split)},
+        {0}};
+    int failed = safetensors_write(out, work->child, notes, error);
+    text_done(&split);
+    return failed;
+}
+
 /* The exit status. */
 static int check(struct morph_work *work, struct error *error)
 {
@@ -188,7 +203,7 @@ static int work_on(const struct cli_arguments *arguments, struct morph_work *wor
     if (grow(work, error))
         return cli_fail(error);
     int status = checks ? check(work, error) : 0;
-    if (out && safetensors_write(out, work->child, NULL, error))
+    if (out && write_child(work, out, error))
         return cli_fail(error);
     if (out)
         printf("\nwrote    %s\n", out);

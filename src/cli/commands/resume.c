@@ -6,6 +6,7 @@
 #include "cli/detach.h"
 #include "cli/screens.h"
 #include "cli/search_setup.h"
+#include "util/bug.h"
 #include "util/memory.h"
 
 /* A copied session may lack the files of its weights.  It can go on when at least one network has its file. */
@@ -47,8 +48,8 @@ static int read_session(const char *folder, struct search_options *options, stru
 /* A new budget is given as a command: it is recorded, and in force from now on. */
 static void set_budget(struct engine *engine, const struct cli_arguments *arguments)
 {
-    static const char *const names[] = {"episodes", "networks", "seconds"};
-    for (int i = 0; i < 3; i++) {
+    static const char *const names[] = {"episodes", "networks", "seconds", "flops"};
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
         const char *value = cli_value(arguments, names[i]);
         struct text words = TEXT_EMPTY;
         if (value) {
@@ -104,6 +105,7 @@ static const struct cli_option options_of_resume[] = {
     {.name = "episodes", .fallback = "the session's"},
     {.name = "networks", .fallback = "the session's"},
     {.name = "seconds", .fallback = "the session's"},
+    {.name = "flops", .fallback = "the session's"},
     {"data", "SPEC", "where the session's images are now", "where they were"},
     {.name = "devices", .fallback = "the session's"},
     {.name = "precision", .fallback = "the session's"},

@@ -40,7 +40,7 @@ static int read_options(const struct cli_arguments *arguments, struct search_opt
     if (cli_set_options(arguments, options))
         return 2;
     if (options->networks < 0) /* another budget replaces the default */
-        options->networks = options->seconds > 0 || options->episodes > 0 ? 0 : networks;
+        options->networks = options->seconds > 0 || options->episodes > 0 || options->flops > 0 ? 0 : networks;
     if (options_settle(options, &error) || settle_data(options, &error))
         return cli_usage(arguments, "%s", error.text);
     return 0;
@@ -57,13 +57,14 @@ static int choose_folder(const struct cli_arguments *arguments, const struct sea
     return data_spec_parse(options->data, &spec, error) || session_new_path(spec.name, folder, error) ? -1 : 0;
 }
 
-static int search(const struct cli_arguments *arguments, const struct search_options *options, struct error *error)
+static int search(const struct cli_arguments *arguments, struct search_options *options, struct error *error)
 {
     struct search_setup setup;
     struct engine *engine = NULL;
     char *folder = NULL;
     int status = 1;
-    if (search_setup_open(&setup, options, error)) {
+    if (search_setup_open(&setup, options, error) ||
+        search_setup_limit(&setup, options, cli_value(arguments, "json"), error)) {
         cli_fail(error);
     } else if (cli_value(arguments, "dry-run")) {
         status = dry_run(options, &setup, error) ? cli_fail(error) : 0;
@@ -108,7 +109,7 @@ const struct cli_command command_run = {
     .name = "run",
     .synopsis = "",
     .summary = "search: grow networks from a small one, train each, keep the best",
-    .details = "A budget of --seconds or --episodes alone sets no limit of networks. Ctrl-C ends in good order and "
+    .details = "A budget of --seconds, --flops or --episodes alone sets no limit of networks. Ctrl-C ends in good order and "
                "says how to go on; a second Ctrl-C ends at once. In both cases nothing that was recorded is lost.",
     .search_options = true,
     .options = options_of_run,

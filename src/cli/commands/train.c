@@ -6,6 +6,7 @@
  *
  * Two files are written at the end of the first epoch, then at most every half minute, and when training is stopped:
  * the weights, and a checkpoint to go on from, which is removed at the end.  Each file is complete at every moment.
+ * With --average the file of weights holds their average.
  */
 #include <signal.h>
 #include <stdlib.h>
@@ -29,7 +30,8 @@ static const double seconds_between_bars = 0.2, seconds_between_files = 30;
 struct training_run {
     struct cli_network network;
     bool scratch, resume;
-    int validation;
+    int validation, subset;
+    uint64_t split_seed;
     struct training training;
     enum precision precision;
     struct cli_device device;
@@ -56,11 +58,32 @@ static bool proceed(void *context)
 }
 
 /* The notes say how the weights were trained, and on what; `test` may be NULL. */
-static int write_weights(const struct training_run *run, const char *test, struct error *error)
+static int write_weights(const struct training_run *run, const struct weights *weights, const char *test,
+                         struct error *error)
 {
-    const struct safetensors_note notes[] = {
-        {"data", run->network.data}, {"training", run->settings}, {test ? "test" : NULL, test}, {0}};
-    return safetensors_write(run->out, run->weights, notes, error);
+    struct image_split split = {run->network.images.hash, (int64_t)run->split_seed, run->validation, run->subset};
+    struct text trained = TEXT_EMPTY;
+    image_split_print(&split, &trained);
+    const struct safetensors_note notes[] = {{"data", run->network.data},
+                                             {"training", run->settings},
+                                             {IMAGE_SPLIT_NOTE, text_string(&trained)},
+                                             {test ? "test" : NULL, test},
+                                             {0}};
+    int failed = safetensors_write(run->out, weights, notes, error);
+    text_done(&trained);
+    return failed;
+}
+
+/* Write what the network has learned so far: where there is an average, that of the checkpoint. */
+static int write_learned(const struct training_run *run, struct error *error)
+{
+    const struct average *average = &run->checkpoint.average;
+    struct weights *learned = weights_copy(run->weights);
+    if (average->count && run->checkpoint.epochs)
+        memcpy(learned->values, average->values, (size_t)average->count * sizeof(float));
+    int failed = write_weights(run, learned, NULL, error);
+    weights_free(learned);
+    return failed;
 }
 
 /* A failed write does not end the training: the next epoch tries again. */
@@ -68,7 +91,7 @@ static int write_both(struct training_run *run)
 {
     run->written = clock_monotonic();
     run->unwritten = (struct error){{0}};
-    return write_weights(run, NULL, &run->unwritten) || checkpoint_write(&run->checkpoint, &run->unwritten);
+    return write_learned(run, &run->unwritten) || checkpoint_write(&run->checkpoint, &run->unwritten);
 }
 
 static double seconds_left(const struct training_run *run, double epochs)
@@ -115,6 +138,16 @@ static void on_epoch(void *context, const struct epoch_report *report)
 
 /* --- before and after --- */
 
+/* Those that mean the same here as in a search. */
+static int set_search_options(const struct cli_arguments *arguments, struct search_options *options)
+{
+    struct cli_arguments shared = *arguments;
+    for (int i = 0; i < shared.value_count; i++)
+        if (!strcmp(shared.values[i].name, "steady") || !strcmp(shared.values[i].name, "average"))
+            shared.values[i].value = NULL;
+    return cli_set_options(&shared, options);
+}
+
 /* A network goes on with the settings of its session; how long, from which rate and on which split is this command's.
    0, or the exit status. */
 static int read_training(const struct cli_arguments *arguments, struct training_run *run, struct error *error)
@@ -128,21 +161,30 @@ static int read_training(const struct cli_arguments *arguments, struct training_
     options.epochs = 300;
     options.rate = run->scratch ? 0.1 : 0.02;
     options.seed = 1;
-    options.validation = 0;
+    options.validation = options.train_subset = 0;
     options.precision = PRECISION_F32;
-    if (cli_set_options(arguments, &options))
+    double steady, average;
+    if (cli_real(arguments, "steady", 0, 0, 1, &steady) || cli_real(arguments, "average", 0, 0, 0.999999, &average) ||
+        set_search_options(arguments, &options))
         return 2;
     run->training = options_training(&options);
     run->training.node = (uint32_t)network->node;
+    run->training.steady = (float)steady;
+    run->training.average = (float)average;
+    run->training.from_scratch = run->scratch;
     run->validation = (int)options.validation;
+    run->subset = (int)options.train_subset;
+    run->split_seed = run->training.seed;
     run->precision = options.precision;
     return 0;
 }
 
-static int open_views(struct training_run *run, struct error *error)
+static int open_views(struct training_run *run, const char *name, struct error *error)
 {
     struct view all;
-    if (data_split(&run->network.images, run->validation, 0, run->training.seed, &run->train, &run->validate, error))
+    if (cli_network_check_validation(&run->network, name, run->validation, run->scratch, &run->split_seed, error) ||
+        data_split(&run->network.images, run->validation, run->subset, run->split_seed, &run->train, &run->validate,
+                   error))
         return -1;
     view_all(&run->network.images, NULL, &all);
     memcpy(run->train.scale, all.scale, sizeof all.scale);
@@ -164,6 +206,14 @@ static void prepare_weights(struct training_run *run)
     weights_initialise(run->weights, &stream);
 }
 
+static void add_schedule(const struct training *training, struct text *text)
+{
+    if (training->steady > 0)
+        text_add(text, ", steady %g", (double)training->steady);
+    if (training->average > 0)
+        text_add(text, ", average %g", (double)training->average);
+}
+
 /* All settings that the result depends on, for the file and for people. */
 static void describe(struct training_run *run)
 {
@@ -177,23 +227,29 @@ static void describe(struct training_run *run)
              (double)training->drop_fc);
     if (training->drop_dense > 0) /* so that checkpoints from before this option still match */
         text_add(&text, " %g", (double)training->drop_dense);
+    add_schedule(training, &text);
     text_add(&text, ", seed %llu, %d images of %.8s%s, from %.8s%s", (unsigned long long)training->seed,
              run->train.count, images, training->augment ? " augmented" : "", weights,
              run->precision == PRECISION_BF16 ? ", bf16" : "");
+    if (run->split_seed != training->seed && run->train.count < run->network.images.count)
+        text_add(&text, ", split by seed %llu", (unsigned long long)run->split_seed);
+    if (run->subset)
+        text_add(&text, ", %d for validation", run->validation);
     run->settings = text_take(&text);
 }
 
 /* Call it after prepare_weights(): the settings name the initial weights. */
 static int prepare_checkpoint(struct training_run *run, struct error *error)
 {
-    checkpoint_init(&run->checkpoint, run->out, run->weights, run->settings);
+    checkpoint_init(&run->checkpoint, run->out, run->weights, (double)run->training.average, run->settings);
     if (!run->resume)
         return 0;
     if (checkpoint_read(&run->checkpoint, error))
         return -1;
     memcpy(run->weights->values, run->checkpoint.values, (size_t)run->checkpoint.total * sizeof(float));
     run->training.epochs_done = run->checkpoint.epochs;
-    run->training.velocity = run->checkpoint.velocity; /* train() copies it before the first epoch ends */
+    run->training.velocity = run->checkpoint.velocity; /* train() copies both before the first epoch ends */
+    run->training.average_so_far = run->checkpoint.average.count ? &run->checkpoint.average : NULL;
     return 0;
 }
 
@@ -209,15 +265,20 @@ static void print_plan(const struct cli_arguments *arguments, const struct train
            text_count(parameters, (double)cost.parameters), text_count(flops, (double)cost.flops));
     printf("weights  %s%s, to %s\n", run->scratch ? "from scratch" : "of ", run->scratch ? "" : text_string(&name),
            run->out);
-    printf("data     %d training images of %s%s, %d for validation\n", run->train.count, run->network.spec.name,
+    printf("data     %d training images of %s%s, %d for validation", run->train.count, run->network.spec.name,
            run->training.augment ? " with augmentation" : "", run->validate.count);
+    if (run->validate.count && run->split_seed != training->seed)
+        printf(" (of the network's own split, seed %llu)", (unsigned long long)run->split_seed);
+    fputc('\n', stdout);
+    text_clear(&text);
     printf("plan     %d epoch%s, batch %d, rate %g, weight decay %g", training->epochs,
            training->epochs == 1 ? "" : "s", training->batch, (double)training->rate, (double)training->weight_decay);
     if (training->drop_pool > 0 || training->drop_fc > 0)
         printf(", dropout %g after pools, %g after FC", (double)training->drop_pool, (double)training->drop_fc);
     if (training->drop_dense > 0)
         printf(", dropout %g in dense layers", (double)training->drop_dense);
-    printf(", on %s\n", run->device.id);
+    add_schedule(training, &text);
+    printf("%s, on %s\n", text_string(&text), run->device.id);
     struct team *team = cli_device_team(&run->device);
     if (team)
         printf("threads  %d, one a core; the result is the same with any number\n", team_members_most(team));
@@ -252,10 +313,10 @@ static int test(const struct training_run *run, struct text *line, struct error 
 static int finish(struct training_run *run, struct error *error)
 {
     struct text line = TEXT_EMPTY;
-    int failed = write_weights(run, NULL, error);
+    int failed = write_weights(run, run->weights, NULL, error);
     if (!failed) {
         checkpoint_remove(&run->checkpoint);
-        failed = test(run, &line, error) || write_weights(run, text_string(&line), error);
+        failed = test(run, &line, error) || write_weights(run, run->weights, text_string(&line), error);
     }
     if (!failed)
         printf("\ntest     %s\nweights  %s\n", text_string(&line), run->out);
@@ -312,7 +373,7 @@ static int prepare_and_train(const struct cli_arguments *arguments, struct train
     if (cli_device_open(cli_value(arguments, "device"), run->precision, &run->device, error) ||
         cli_network_choose_file(&run->network, cli_value(arguments, "out"), ".safetensors", run->resume, &run->out,
                                 error) ||
-        cli_network_open_images(&run->network, cli_value(arguments, "data"), error) || open_views(run, error))
+        cli_network_open_images(&run->network, cli_value(arguments, "data"), error) || open_views(run, arguments->words[0], error))
         return cli_fail(error);
     run->training.augment = run->network.spec.augment;
     run->bar = cli_is_terminal(stdout);
@@ -347,9 +408,12 @@ static const struct cli_option options_of_train[] = {
     {.name = "data", .fallback = "the network's, else fashion-mnist"},
     {"epochs", "N", "epochs to train", "300"},
     {"rate", "X", "initial learning rate, which falls to 0 along a cosine", "0.02; from scratch 0.1"},
+    {"steady", "SHARE", "share of the training, 0 to 1, before the rate falls", "0"},
+    {"average", "X", "hand over the moving average of the weights, with this decay a step; 0: the weights", "0"},
     {.name = "batch", .fallback = "the session's, else"},
     {.name = "seed"},
     {"validation", "N", "keep N training images out, and report their accuracy each epoch", "0"},
+    {.name = "train-subset", .fallback = "0"},
     {"scratch", NULL, "start from fresh weights, though the network is trained", NULL},
     {.name = "weight-decay", .fallback = "the session's, else"},
     {.name = "drop-pool", .fallback = "the session's, else"},

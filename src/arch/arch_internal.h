@@ -1,4 +1,4 @@
-/* arch_internal.h - what the files of src/arch share.  Private to them. */
+/* arch_internal.h - what the files of this room share: for src/arch/ only. */
 #ifndef ESPALIER_ARCH_ARCH_INTERNAL_H
 #define ESPALIER_ARCH_ARCH_INTERNAL_H
 

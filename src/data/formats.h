@@ -58,8 +58,8 @@ int svhn_read(const struct data_spec *spec, const struct data_format *format, en
 int svhn_extra_read(const struct data_spec *spec, const struct data_format *format, enum data_part part,
                     struct images *images, struct error *error);
 
-/* PNG and JPEG files, one folder for each class: FOLDER/train/CLASS/… and FOLDER/test/CLASS/…, or FOLDER/CLASS/… for
-   both parts (folder.c says which image is in which). */
+/* PNG and JPEG files, a folder a class: FOLDER/train/CLASS/… and FOLDER/test/CLASS/…, or FOLDER/CLASS/… for both parts
+   (folder.c says which image is in which). */
 int folder_read(const struct data_spec *spec, const struct data_format *format, enum data_part part,
                 struct images *images, struct error *error);
 int folder_grey_read(const struct data_spec *spec, const struct data_format *format, enum data_part part,

@@ -14,7 +14,7 @@
 #include "util/memory.h"
 #include "util/random.h"
 
-/* Sets a view's normalisation: to 0…1 where the set says so, else by channel mean and std of the view's images. */
+/* To 0…1 where the set says so, else by channel mean and std of the view's own images. */
 static void normalise(struct view *view)
 {
     const struct shape *shape = &view->images->shape;

@@ -40,7 +40,7 @@ void deeper_actor_init(struct deeper_actor *actor, struct parameters *parameters
 /* The logits of one level; the levels above it are in `trace`. */
 void deeper_actor_forward(const struct deeper_actor *actor, const struct encoding *encoding, enum deeper_level level,
                           int previous, struct deeper_trace *trace, double logits[LEVEL_CHOICES_MAX]);
-/* Backward through the first `level_count` levels. */
+/* Of the first `level_count` levels. */
 void deeper_actor_backward(const struct deeper_actor *actor, const struct deeper_trace *trace, int level_count,
                            double logit_gradients[DEEPER_LEVELS][LEVEL_CHOICES_MAX], struct encoding *gradient);
 

@@ -24,9 +24,8 @@ void linear_backward(const struct linear *linear, const double *x, const double 
 double linear_sigmoid(double x);
 /* log(linear_sigmoid(x)), finite for every finite x. */
 double linear_log_sigmoid(double x);
-/* Softmax over the offered choices, of which there is at least one; the others get probability 0.  Returns the
-   logarithm of the denominator: a choice's log-probability is its logit minus that, finite even where its probability
-   underflows. */
+/* Over those offered, at least one; the others get probability 0.  Returns log of the sum that all were divided by:
+   a choice's log-probability is its logit less this, finite where the probability underflows. */
 double linear_softmax(const double *logits, const bool *offered, int count, double *probabilities);
 
 #endif

@@ -14,7 +14,7 @@ struct lstm {
     struct linear gates; /* (inputs, then units) × (input, forget, candidate, output gates of all units) */
 };
 
-/* The two vectors that one step hands to the next; or the gradients of these vectors. */
+/* The two vectors that one step hands to the next; also the gradients of these. */
 struct lstm_state {
     double output[LSTM_UNITS_MAX];
     double cell[LSTM_UNITS_MAX];

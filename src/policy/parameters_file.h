@@ -2,9 +2,9 @@
  * parameters_file.h - a set of parameters with Adam's moments and count, and a few numbers beside it, as a safetensors
  * file.
  *
- * For each parameter the file has the tensors NAME, NAME.adam.mean and NAME.adam.variance; `state` has the count of
- * steps and the numbers.  Every value must be one that float32 holds, so that what is read is what was written, to the
- bit. */
+ * A tensor NAME and its moments NAME.adam.mean and NAME.adam.variance, and `state` with the count of steps and the
+ * numbers.  Everything must be a value that float32 holds: what is read is then what was written, to the bit.
+ */
 #ifndef ESPALIER_POLICY_PARAMETERS_FILE_H
 #define ESPALIER_POLICY_PARAMETERS_FILE_H
 

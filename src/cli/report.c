@@ -156,7 +156,8 @@ static void print_best(FILE *out, const struct session_state *state)
     bool finished = best->facts.by.value == AUTHOR_FINISH;
     fprintf(out, "%-9s n%lld  ", finished ? "finished" : "best", (long long)state->best);
     if (state->test.node == state->best)
-        fprintf(out, "test accuracy %.2f %% on %lld images, ", 100 * state->test.accuracy, (long long)state->test.images);
+        fprintf(out, "test accuracy %.2f %% on %lld images, ", 100 * state->test.accuracy,
+                (long long)state->test.images);
     fprintf(out, "validation accuracy %.2f %%", 100 * best->accuracy);
     const struct session_node *start = session_node(state, 1);
     if (start != best && start->status == NODE_DONE)
@@ -457,8 +458,8 @@ void report_node(FILE *out, const struct session_state *state, int64_t number)
                 100 * node->accuracy, node->loss, node->curve_count, node->curve_count == 1 ? "" : "s",
                 text_duration(seconds, node->seconds), node->device, node->images_per_second);
     if (state->test.node == number)
-        fprintf(out, "test accuracy %.2f %%, loss %.4f, on %lld images\n", 100 * state->test.accuracy,
-                state->test.loss, (long long)state->test.images);
+        fprintf(out, "test accuracy %.2f %%, loss %.4f, on %lld images\n", 100 * state->test.accuracy, state->test.loss,
+                (long long)state->test.images);
     int64_t control = session_control(state, number);
     if (control && node->status == NODE_DONE)
         fprintf(out, "gain %+.2f over the control n%lld, which is its parent, trained as long\n",

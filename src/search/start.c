@@ -150,8 +150,8 @@ static void settle_limits(struct search_options *options, const struct search_da
         return;
     double images = (double)data->train_images, budget = flops_of_budget(options, data), least;
     double share = options->finish > 0 ? options->finish : 1;
-    double limit = budget > 0 ? budget * share / (3 * images * finish_epochs)
-                              : fmin(flops_of_all_images / images, TEMPLATE_FLOPS);
+    double limit =
+        budget > 0 ? budget * share / (3 * images * finish_epochs) : fmin(flops_of_all_images / images, TEMPLATE_FLOPS);
     struct arch smallest;
     if (!start)
         options_start(options, data->input, data->classes, &smallest);

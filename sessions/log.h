@@ -49,7 +49,8 @@ int session_load(const char *folder, struct session_state **state, struct error 
    $XDG_STATE_HOME/espalier (~/.local/state/espalier) and in the gallery; with or without ".esp".
    `*folder` is the caller's to free(). */
 int session_find(const char *name, char **folder, struct error *error);
-/* The network that a NODE argument names: a number, "n12", "best" or "start".  0 with a message: there is none. */
+/* The network that a NODE argument names: a number, "n12", "best" (the finished one where there is one) or "start".  0
+   with a message: there is none. */
 int64_t session_find_node(const struct session_state *state, const char *text, struct error *error);
 /* The folder of a new session of that name: a path, with ".esp" added if it is missing. */
 int session_path_of(const char *text, char **folder, struct error *error);

@@ -214,7 +214,8 @@ static void apply_epoch(struct session_state *state, const struct event_epoch *f
 static bool is_best(const struct session_state *state, const struct session_node *node, double accuracy)
 {
     const struct session_node *best = session_node(state, state->best);
-    bool finished = node->facts.by.value == AUTHOR_FINISH, best_finished = best && best->facts.by.value == AUTHOR_FINISH;
+    bool finished = node->facts.by.value == AUTHOR_FINISH,
+         best_finished = best && best->facts.by.value == AUTHOR_FINISH;
     if (accuracy != accuracy || !best)
         return accuracy == accuracy;
     return finished == best_finished ? accuracy > best->accuracy : finished;

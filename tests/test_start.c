@@ -124,7 +124,7 @@ static void test_limit_of_budget(void **state)
     assert_int_equal(limit_of(options, 24e10), 5000000);
     options.seconds = 0;
     options.networks = 31;
-    assert_int_equal(limit_of(options, 24e10), 3000000); /* 1.2e11 for all images */
+    assert_int_equal(limit_of(options, 24e10), 3000000);                 /* 1.2e11 for all images */
     strcpy(options.start, "C(64,3,1) P(2,2) C(64,3,1) A(16,16) SM(10)"); /* 22,742,272 */
     int64_t limit = limit_of(options, 0);
     assert_true(limit >= 2 * 22742272 && limit < 2.1 * 22742272);
@@ -162,6 +162,8 @@ static void test_start_auto(void **state)
     struct arch_limits limits = {.flops = 3000000};
     assert_int_equal(arch_template(data.input, 10, &limits, 1, &larger, &error), 0);
     assert_true(arch_equal(&start.arch, &larger));
+    options.limit_parameters = 2500; /* the narrowest has 2334 */
+    assert_int_equal(start_find(&options, &data, &start, &error), 0);
     options.limit_parameters = 100;
     assert_int_equal(start_find(&options, &data, &start, &error), -1);
     assert_non_null(strstr(error.text, "--limit-params"));
@@ -217,8 +219,9 @@ static void test_start_of_file(void **state)
         {data.hash, 4, 50, NULL},
         {data.hash, 4, 60, NULL},
         {{7, 7}, 1, 0, NULL},
-        {data.hash, 4, 49, "a.safetensors: its weights were trained on images that would validate here: use its --seed 4 "
-                           "and at most its --validation 49"},
+        {data.hash, 4, 49,
+         "a.safetensors: its weights were trained on images that would validate here: use its --seed 4 "
+         "and at most its --validation 49"},
         {data.hash, 5, 50, "use its --seed 5"},
         {data.hash, 4, 0, "no images were kept out"},
     };
@@ -254,12 +257,9 @@ static void test_start_of_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_start_of_session),
-        cmocka_unit_test(test_start_stays_what_it_was),
-        cmocka_unit_test(test_limit_of_budget),
-        cmocka_unit_test(test_limit_that_is_given),
-        cmocka_unit_test(test_start_auto),
-        cmocka_unit_test(test_auto_is_recorded),
+        cmocka_unit_test(test_start_of_session), cmocka_unit_test(test_start_stays_what_it_was),
+        cmocka_unit_test(test_limit_of_budget),  cmocka_unit_test(test_limit_that_is_given),
+        cmocka_unit_test(test_start_auto),       cmocka_unit_test(test_auto_is_recorded),
         cmocka_unit_test(test_start_of_file),
     };
     return cmocka_run_group_tests_name("start", tests, NULL, NULL);

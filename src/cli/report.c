@@ -163,7 +163,8 @@ static void print_best(FILE *out, const struct session_state *state)
     bool finished = best->facts.by.value == AUTHOR_FINISH;
     fprintf(out, "%-9s n%lld  ", finished ? "finished" : "best", (long long)state->best);
     if (state->test.node == state->best)
-        fprintf(out, "test accuracy %.2f %% on %lld images, ", 100 * state->test.accuracy, (long long)state->test.images);
+        fprintf(out, "test accuracy %.2f %% on %lld images, ", 100 * state->test.accuracy,
+                (long long)state->test.images);
     fprintf(out, "validation accuracy %.2f %%", 100 * best->accuracy);
     const struct session_node *start = session_node(state, 1);
     if (start != best && start->status == NODE_DONE)

@@ -21,8 +21,8 @@ static void open_test(struct search_setup *setup, const struct data_spec *spec)
     struct error error;
     int failed = images_open(spec, DATA_TEST, test, &error);
     if (!failed && (memcmp(&test->shape, &train->shape, sizeof train->shape) || test->classes > train->classes)) {
-        failed = error_set(&error, "%s: the test images differ from the training images in size or classes",
-                           spec->name);
+        failed =
+            error_set(&error, "%s: the test images differ from the training images in size or classes", spec->name);
         images_done(test);
     }
     if (!failed) {
@@ -55,9 +55,8 @@ int search_setup_open(struct search_setup *setup, const struct search_options *o
         .validation_images = setup->validate.count,
         .hash = setup->images.hash,
     };
-    setup->evaluator =
-        evaluator_local_new(setup->devices, setup->device_count, options->precision, &setup->train, &setup->validate,
-                            setup->test.count ? &setup->test : NULL);
+    setup->evaluator = evaluator_local_new(setup->devices, setup->device_count, options->precision, &setup->train,
+                                           &setup->validate, setup->test.count ? &setup->test : NULL);
     return 0;
 }
 

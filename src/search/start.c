@@ -150,8 +150,8 @@ static void settle_limits(struct search_options *options, const struct search_da
         return;
     double images = (double)data->train_images, budget = flops_of_budget(options, data), least;
     double share = options->finish > 0 ? options->finish : 1;
-    double limit = budget > 0 ? budget * share / (3 * images * finish_epochs)
-                              : fmin(flops_of_all_images / images, TEMPLATE_FLOPS);
+    double limit =
+        budget > 0 ? budget * share / (3 * images * finish_epochs) : fmin(flops_of_all_images / images, TEMPLATE_FLOPS);
     struct arch smallest;
     if (!start)
         options_start(options, data->input, data->classes, &smallest);
@@ -202,6 +202,17 @@ static int start_of_file(struct search_options *options, const struct search_dat
     return status;
 }
 
+/* The template at a third of the limits, or where that is too little at the least share that is enough. */
+static int start_automatic(const struct search_options *options, const struct search_data *data, struct arch *arch,
+                           struct error *error)
+{
+    struct arch_limits limits = options_policy(options, data->input).limits;
+    for (double share = start_share; share < 1; share *= 1.25)
+        if (!arch_template(data->input, data->classes, &limits, share, arch, NULL))
+            return 0;
+    return arch_template(data->input, data->classes, &limits, 1, arch, error);
+}
+
 int start_find(struct search_options *options, const struct search_data *data, struct start_network *start,
                struct error *error)
 {
@@ -211,9 +222,8 @@ int start_find(struct search_options *options, const struct search_data *data, s
     int status = 0;
     if (automatic || !*name) {
         settle_limits(options, data, NULL);
-        struct arch_limits limits = options_policy(options, data->input).limits;
         if (automatic)
-            status = arch_template(data->input, data->classes, &limits, start_share, arch, error);
+            status = start_automatic(options, data, arch, error);
         else
             options_start(options, data->input, data->classes, arch);
     } else if (!(status = options_start_is_file(name) ? start_of_file(options, data, start, error)

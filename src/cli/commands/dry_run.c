@@ -1,9 +1,9 @@
 /*
  * dry_run.c - estimates a search: time the start network, simulate a tree without training, and scale by FLOPs.
  *
- * No accuracy is known.  So a round is won by its largest child, and elsewhere parents are drawn at random; a policy that
- * learns proposes as one that has learned to widen.  Larger networks reach more FLOP/s than the start network.  So the
- * estimate is rather too long than too short.
+ * No accuracy is known.  So a round is won by its largest child, and elsewhere parents are drawn at random; a policy
+ * that learns proposes as one that has learned to widen.  Larger networks reach more FLOP/s than the start network.  So
+ * the estimate is rather too long than too short.
  */
 #include "cli/commands/dry_run.h"
 
@@ -32,13 +32,13 @@ struct simulation {
     const struct search_options *options;
     const struct search_setup *setup;
     struct policy *policy;
-    double growth_most;         /* FLOPs of start and growth together; 0: no limit */
+    double growth_most; /* FLOPs of start and growth together; 0: no limit */
     struct simulated_network {
         struct arch arch;
         double epoch, lineage; /* FLOPs of one epoch; of all epochs of it and its ancestors */
-    } *networks;
-    int64_t count;              /* with the start network */
-    int64_t parent;             /* of the round */
+    } * networks;
+    int64_t count;  /* with the start network */
+    int64_t parent; /* of the round */
     struct phases phases;
 };
 
@@ -228,8 +228,8 @@ static void print_search(const struct phases *phases, const struct search_option
            phases->networks == 1 ? "" : "s", (long long)options->epochs, options->epochs == 1 ? "" : "s",
            text_count(work, flops), text_duration(time, cut ? options->seconds : seconds),
            cut ? " (ended by --seconds)" : "");
-    printf("          (simulated: proposed by %s%s%s, on %s)\n", simulated->name, kind == simulated ? "" : " instead of ",
-           kind == simulated ? "" : kind->name,
+    printf("          (simulated: proposed by %s%s%s, on %s)\n", simulated->name,
+           kind == simulated ? "" : " instead of ", kind == simulated ? "" : kind->name,
            options->parent == PARENT_START  ? "the start network"
            : options->parent == PARENT_RACE ? "the largest network of the round before"
                                             : "parents drawn at random");

@@ -25,12 +25,11 @@ static int check_weights(const char *folder, const struct session_state *state, 
         }
         trained = node;
     }
-    return trained
-               ? error_set(error,
-                           "%s: came without its weights: it can be shown and replayed, but not resumed; begin "
-                           "anew: espalier run --start \"%s\"",
-                           folder, session_node(state, state->best)->facts.arch)
-               : 0;
+    return trained ? error_set(error,
+                               "%s: came without its weights: it can be shown and replayed, but not resumed; begin "
+                               "anew: espalier run --start \"%s\"",
+                               folder, session_node(state, state->best)->facts.arch)
+                   : 0;
 }
 
 /* Read the session's options. */

@@ -109,8 +109,9 @@ const struct cli_command command_run = {
     .name = "run",
     .synopsis = "",
     .summary = "search: grow networks from a small one, train each, keep the best",
-    .details = "A budget of --seconds, --flops or --episodes alone sets no limit of networks. Ctrl-C ends in good order and "
-               "says how to go on; a second Ctrl-C ends at once. In both cases nothing that was recorded is lost.",
+    .details =
+        "A budget of --seconds, --flops or --episodes alone sets no limit of networks. Ctrl-C ends in good order and "
+        "says how to go on; a second Ctrl-C ends at once. In both cases nothing that was recorded is lost.",
     .search_options = true,
     .options = options_of_run,
     .run = run,

@@ -1,7 +1,8 @@
 /*
  * train.c - `espalier train`: the long training at the end of a search (EAS, section 5), then the test error.
  *
- * By default all training images train and none validate.  Pixels are normalised by all training images, also with
+ * By default all training images train and none validate; with --validation a network that goes on is never judged by
+ * images that trained it (cli_network_check_validation).  Pixels are normalised by all training images, also with
  * --validation, so that `espalier eval FILE` needs only the data, which a note in the file names.
  *
  * Two files are written at the end of the first epoch, then at most every half minute, and when training is stopped:
@@ -12,11 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/progress_bar.h"
 #include "cli/cli.h"
 #include "cli/cli_device.h"
 #include "cli/cli_network.h"
 #include "cli/commands/checkpoint.h"
+#include "cli/progress_bar.h"
 #include "cli/score.h"
 #include "export/safetensors.h"
 #include "nn/trainer.h"
@@ -373,7 +374,8 @@ static int prepare_and_train(const struct cli_arguments *arguments, struct train
     if (cli_device_open(cli_value(arguments, "device"), run->precision, &run->device, error) ||
         cli_network_choose_file(&run->network, cli_value(arguments, "out"), ".safetensors", run->resume, &run->out,
                                 error) ||
-        cli_network_open_images(&run->network, cli_value(arguments, "data"), error) || open_views(run, arguments->words[0], error))
+        cli_network_open_images(&run->network, cli_value(arguments, "data"), error) ||
+        open_views(run, arguments->words[0], error))
         return cli_fail(error);
     run->training.augment = run->network.spec.augment;
     run->bar = cli_is_terminal(stdout);

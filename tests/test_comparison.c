@@ -26,14 +26,13 @@ enum { EPOCHS = 2, IMAGES = 10, NETWORKS_MAX = 12, START_FLOPS = 100 };
 static const double predicted_more = 0.2;
 
 struct script {
-    const char *name, *policy, *more; /* one more option, or NULL */
+    const char *name, *policy, *more; /* one more option, or NULL; with parent=race node 2 is a control */
     int seed;
     const char *data_hash;
     int flops;                       /* of network k: k times this */
     double accuracies[NETWORKS_MAX]; /* of the grown ones, up to a 0; negative: fails after one epoch;
                                         over 1: less 1, stopped early with predicted_more more in view */
     bool finished;
-    int control; /* this node is one; 0: none */
 };
 
 static void append(struct log_writer *writer, struct event event)
@@ -108,7 +107,8 @@ static void put_session(const char *folder, const struct script *script)
     append(writer, event);
     add_node(writer, 1, START_FLOPS, 0.3, false);
     for (int i = 0; i < NETWORKS_MAX && script->accuracies[i] != 0; i++)
-        add_node(writer, i + 2, (i + 1) * script->flops, script->accuracies[i], i + 2 == script->control);
+        add_node(writer, i + 2, (i + 1) * script->flops, script->accuracies[i],
+                 !i && script->more && !strcmp(script->more, "parent=race"));
     if (script->finished) {
         event = (struct event){.kind = EVENT_FINISHED};
         event.as.finished.reason.value = FINISH_BUDGET;
@@ -207,7 +207,7 @@ static void look_at_a_control(const struct comparison *comparison)
 
 static void test_control(void **unused)
 {
-    static const struct script script = {"c", "random", NULL, 1, NULL, 1000, {.60, .50, .40}, true, .control = 2};
+    static const struct script script = {"c", "random", "parent=race", 1, NULL, 1000, {.60, .50, .40}, true};
     with_sessions(&script, 1, 10, look_at_a_control);
 }
 
@@ -440,7 +440,8 @@ static void test_few_and_many(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_points), cmocka_unit_test(test_control), cmocka_unit_test(test_stopped),  cmocka_unit_test(test_tables),
+        cmocka_unit_test(test_points), cmocka_unit_test(test_control), cmocka_unit_test(test_stopped),
+        cmocka_unit_test(test_tables),
         cmocka_unit_test(test_export), cmocka_unit_test(test_odd_ones), cmocka_unit_test(test_other_data),
         cmocka_unit_test(test_plot),   cmocka_unit_test(test_scipy),    cmocka_unit_test(test_few_and_many),
     };

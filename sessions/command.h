@@ -20,7 +20,7 @@
     C(GROW, grow, "N ACTION...", "a child by actions, as widen:conv2:48 deepen:fc1")                  \
     C(UNDO, undo, "", "take back your last network that has not started")                             \
     C(NOTE, note, "N TEXT", "write a note on a network")                                              \
-    C(BUDGET, budget, "networks|episodes|seconds VALUE", "in all, or +N, -N; 0 is no limit")          \
+    C(BUDGET, budget, "networks|episodes|seconds|flops VALUE", "in all, or +N, -N; 0: no limit")      \
     C(RATE, rate, "X", "learning rate of networks that start from now on")                            \
     C(EPOCHS, epochs, "N", "epochs of networks that start from now on")                               \
     C(STOP, stop, "", "end the search in good order")

@@ -6,14 +6,14 @@
 
 #include "sessions/state.h"
 
-/* Does the search end with a baseline or a final training, or is it made of rounds?  False: of before there were any. */
+/* Does the search have rounds, a baseline or a finish?  No search of before these does. */
 bool session_has_phases(const struct session_state *state);
 
 struct forecast {
     double share;        /* of the whole search that is done, 0…1; 0 when there is no limit */
     double growth;       /* of the phase of growth, 0…1 */
     double seconds_left; /* by the pace of this search so far; negative: unknown */
-    bool rough;          /* phases that cost no exactly known time are still to come */
+    bool rough;          /* phases don't go at one pace, so it is only about that long */
 };
 struct forecast session_forecast(const struct session_state *state);
 

@@ -1,8 +1,8 @@
 /*
  * race_session.c - a script of rounds, played in simulated time.
  *
- * A round's networks join together, and the two devices take them in order; the next round begins when all have ended, on
- * the one with the highest accuracy.  Nothing is random.
+ * A round's networks join together, and the two devices take them in order; the next round begins when all have ended,
+ * on the one with the highest accuracy.  Nothing is random.
  */
 #include "race_session.h"
 
@@ -57,7 +57,10 @@ enum { NETWORKS = COUNT_OF(script), BASELINE = NETWORKS - 2, FINISH = NETWORKS -
 
 static const struct {
     int index, epoch; /* when this epoch of this network is done */
-} stops[] = {[RACE_START] = {0, 5}, [RACE_GROWTH] = {NETWORKS - 4, 2}, [RACE_BASELINE] = {BASELINE, 5}, [RACE_FINISH] = {FINISH, 7}};
+} stops[] = {[RACE_START] = {0, 5},
+             [RACE_GROWTH] = {NETWORKS - 4, 2},
+             [RACE_BASELINE] = {BASELINE, 5},
+             [RACE_FINISH] = {FINISH, 7}};
 
 struct play {
     enum race_moment moment;
@@ -91,9 +94,10 @@ static void emit(struct play *play, struct event *event)
 
 static void begin(struct play *play)
 {
-    static const char *const options[] = {
-        "policy=reinforce", "parent=race", "networks=0", "episodes=0", "seconds=0", "flops=4.2e13", "episode-networks=4",
-        "epochs=4",         "rate=0.05",   "steady=yes", "average=0.996", "finish=0.6", "baseline=yes", "widths=small"};
+    static const char *const options[] = {"policy=reinforce", "parent=race",  "networks=0",         "episodes=0",
+                                          "seconds=0",        "flops=4.2e13", "episode-networks=4", "epochs=4",
+                                          "rate=0.05",        "steady=yes",   "average=0.996",      "finish=0.6",
+                                          "baseline=yes",     "widths=small"};
     struct event event = {.kind = EVENT_SESSION};
     event.as.session = (struct event_session){.format = EVENT_FORMAT,
                                               .program = event_text("espalier 0.1.0"),
@@ -306,8 +310,8 @@ static void advance(struct play *play, struct training *training)
     training->due = play->time + epoch_seconds(play, index);
     if (script[index].accuracy > 0)
         report_epoch(play, training);
-    play->stopped |= play->moment < RACE_END && stops[play->moment].index == index &&
-                     stops[play->moment].epoch == training->epoch;
+    play->stopped |=
+        play->moment < RACE_END && stops[play->moment].index == index && stops[play->moment].epoch == training->epoch;
     if (training->epoch == play->networks[index].epochs || (script[index].accuracy == 0 && training->epoch == 2))
         end_training(play, training);
 }

@@ -1,6 +1,6 @@
 /*
- * race_session.h - a search of rounds, always the same, for tests that look at screens: six rounds of a control and three
- * children on two devices, a baseline, a finish and its test.
+ * race_session.h - a search of rounds, always the same, for tests that look at screens: six rounds of a control and
+ * three children on two devices, a baseline, a finish and its test.
  */
 #ifndef ESPALIER_TESTS_RACE_SESSION_H
 #define ESPALIER_TESTS_RACE_SESSION_H

@@ -14,7 +14,7 @@ void screen_session_play(double seconds, void (*sink)(void *context, const struc
 #define SCREEN_SESSION_END 1e9
 /* A good moment to look: work on every device, something in the queue. */
 #define SCREEN_SESSION_MIDDLE 600.0
-/* Apply actions of the space `small`, apart by blanks, and add them to a proposal in full, as an engine records them. */
+/* Apply actions of the space `small`, with blanks between them, and record them in a proposal as an engine does. */
 void screen_session_actions(const char *words, struct arch *arch, struct event_proposal *node);
 
 #endif

@@ -26,7 +26,7 @@ enum { EPOCHS = 2, IMAGES = 10, NETWORKS_MAX = 12, START_FLOPS = 100 };
 static const double predicted_more = 0.2;
 
 struct script {
-    const char *name, *policy, *more; /* one more option, or NULL */
+    const char *name, *policy, *more; /* one more option, or NULL; with parent=race node 2 is a control */
     int seed;
     const char *data_hash;
     int flops;                       /* of network k: k times this */
@@ -72,7 +72,7 @@ static void train_node(struct log_writer *writer, int node, double accuracy)
     append(writer, event);
 }
 
-static void add_node(struct log_writer *writer, int node, int flops, double accuracy)
+static void add_node(struct log_writer *writer, int node, int flops, double accuracy, bool control)
 {
     struct event event = {.kind = EVENT_NODE};
     char arch[32];
@@ -80,6 +80,8 @@ static void add_node(struct log_writer *writer, int node, int flops, double accu
     event.as.node.node = node;
     event.as.node.parent = node > 1;
     event.as.node.by = node > 1 ? (struct event_word){.other = "random"} : (struct event_word){.value = AUTHOR_START};
+    if (control)
+        event.as.node.by = (struct event_word){.value = AUTHOR_CONTROL};
     event.as.node.arch = arch;
     event.as.node.parameters = 1000 * node;
     event.as.node.flops = flops;
@@ -103,9 +105,10 @@ static void put_session(const char *folder, const struct script *script)
     event.as.session.data_hash = (char *)(script->data_hash ? script->data_hash : "d");
     event.as.session.train_images = IMAGES;
     append(writer, event);
-    add_node(writer, 1, START_FLOPS, 0.3);
+    add_node(writer, 1, START_FLOPS, 0.3, false);
     for (int i = 0; i < NETWORKS_MAX && script->accuracies[i] != 0; i++)
-        add_node(writer, i + 2, (i + 1) * script->flops, script->accuracies[i]);
+        add_node(writer, i + 2, (i + 1) * script->flops, script->accuracies[i],
+                 !i && script->more && !strcmp(script->more, "parent=race"));
     if (script->finished) {
         event = (struct event){.kind = EVENT_FINISHED};
         event.as.finished.reason.value = FINISH_BUDGET;
@@ -190,6 +193,22 @@ static void test_stopped(void **unused)
 {
     static const struct script script = {"s", "random", NULL, 1, NULL, 1000, {.50, 1.40}, true};
     with_sessions(&script, 1, 10, look_at_stopped);
+}
+
+/* A control costs FLOPs and may be the best, but is no network that a policy grew. */
+static void look_at_a_control(const struct comparison *comparison)
+{
+    const struct run *run = &comparison->runs[0];
+    assert_int_equal(run->point_count, 2);
+    assert_int_equal(run->points[0].node, 3);
+    assert_true(run->points[0].at[AXIS_NETWORKS] == 1 && run->points[0].at[AXIS_FLOPS] == 186e3);
+    assert_true(run->points[0].measure[MEASURE_MEAN] == .50 && run->points[0].measure[MEASURE_BEST] == .60);
+}
+
+static void test_control(void **unused)
+{
+    static const struct script script = {"c", "random", "parent=race", 1, NULL, 1000, {.60, .50, .40}, true};
+    with_sessions(&script, 1, 10, look_at_a_control);
 }
 
 static void test_points(void **unused)
@@ -421,9 +440,10 @@ static void test_few_and_many(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_points), cmocka_unit_test(test_stopped),  cmocka_unit_test(test_tables),
-        cmocka_unit_test(test_export), cmocka_unit_test(test_odd_ones), cmocka_unit_test(test_other_data),
-        cmocka_unit_test(test_plot),   cmocka_unit_test(test_scipy),    cmocka_unit_test(test_few_and_many),
+        cmocka_unit_test(test_points),       cmocka_unit_test(test_control), cmocka_unit_test(test_stopped),
+        cmocka_unit_test(test_tables),       cmocka_unit_test(test_export),  cmocka_unit_test(test_odd_ones),
+        cmocka_unit_test(test_other_data),   cmocka_unit_test(test_plot),    cmocka_unit_test(test_scipy),
+        cmocka_unit_test(test_few_and_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -162,7 +162,8 @@ static void networks_are_rows(void **unused)
         text_string(&text),
         "node,parent,status,accuracy,loss,parameters,flops,activation_bytes,epochs,seconds,images_per_second,by,"
         "episode,"
-        "proposal,proposed_again,children,attempts,pinned,pruned,joined,started,ended,device,weights,stopped,predicted,failure,note,"
+        "proposal,proposed_again,children,attempts,pinned,pruned,joined,started,ended,device,weights,stopped,predicted,"
+        "failure,note,"
         "actions,arch,gain,over,control,phase,flops_spent,test_accuracy,test_loss,test_images\n"
         "1,0,done,0.8125,0.625,31404,120000,12544,2,6,1000,start,0,0,0,2,1,0,0,0,1,7.5,cpu:0,1.safetensors,,,,,,"
         "\"C(4,3,1) SM(10)\",,,,start,72000000,,,\n"
@@ -327,8 +328,8 @@ static void rounds_have_gains_and_a_test(void **unused)
     static const struct {
         const char *path;
         int64_t value;
-    } integers[] = {{"nodes/22/control", 22}, {"nodes/22/over", 22}, {"nodes/21/over", 19}, {"nodes/26/over", 23},
-                    {"test/node", 27},        {"test/images", 10000}};
+    } integers[] = {{"nodes/22/control", 22}, {"nodes/22/over", 22}, {"nodes/21/over", 19},
+                    {"nodes/26/over", 23},    {"test/node", 27},     {"test/images", 10000}};
     for (size_t i = 0; i < COUNT_OF(integers); i++)
         if (json_integer_value(at(document, integers[i].path)) != integers[i].value)
             fail_msg("%s is not %lld", integers[i].path, (long long)integers[i].value);

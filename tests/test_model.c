@@ -14,13 +14,13 @@
 
 #include "race_session.h"
 #include "screen_session.h"
-#include "sessions/forecast.h"
 #include "session_generator.h"
+#include "sessions/forecast.h"
 #include "tui/event_line.h"
-#include "tui/rounds.h"
-#include "util/bug.h"
 #include "tui/node.h"
+#include "tui/rounds.h"
 #include "tui/view.h"
+#include "util/bug.h"
 
 static void fold(void *model, const struct event *event)
 {
@@ -312,7 +312,8 @@ static void sentences(void **state)
          "lost",
          "cuda:0: it fell off"},
         {{.kind = EVENT_FAILED, .as.failed = {.node = 7, .reason.value = FAILURE_CANCELLED}}, "cancel", "n7 cancelled"},
-        {{.kind = EVENT_FAILED, .as.failed = {.node = 7, .reason.value = FAILURE_MEMORY, .message = "none is left", .again = true}},
+        {{.kind = EVENT_FAILED,
+          .as.failed = {.node = 7, .reason.value = FAILURE_MEMORY, .message = "none is left", .again = true}},
          "fail",
          "n7 memory: none is left; it will be tried again"},
         {{.kind = EVENT_COMMAND,
@@ -376,9 +377,9 @@ static void roles_and_gains(void **state)
         const char *edge;
         uint32_t glyph;
         int64_t over; /* 0: no gain */
-    } cases[] = {{1, "start", L'✓', 0},  {2, "control of n1", L'=', 1}, {3, "W c1,3 D c2", L'✓', 2},
-                 {7, "W conv4 D fc1", L'✗', 0}, {8, "D conv1 +1×1", L'✓', 6}, {17, "W conv1,5", L'✓', 10},
-                 {26, "baseline", L'□', 0}, {27, "finish of n23", L'■', 23}};
+    } cases[] = {{1, "start", L'✓', 0},         {2, "control of n1", L'=', 1},  {3, "W c1,3 D c2", L'✓', 2},
+                 {7, "W conv4 D fc1", L'✗', 0}, {8, "D conv1 +1×1", L'✓', 6},   {17, "W conv1,5", L'✓', 10},
+                 {26, "baseline", L'□', 0},     {27, "finish of n23", L'■', 23}};
     struct model model;
     (void)state;
     model_init(&model, MODE_LIVE, "test");

@@ -174,8 +174,9 @@ static void commands(void **state)
 static void completion(void **state)
 {
     static const char *const cases[][2] = {
-        {"bu", "budget "}, {"p", "p"}, {"budget ne", "budget networks "}, {"budget x", "budget x"},
-        {"budget seconds", "budget seconds "}, {"budget seconds 5", "budget seconds 5"}, {"note 3", "note 3"}, {"sto", "stop"}, {"x", "x"},
+        {"bu", "budget "}, {"p", "p"}, {"budget x", "budget x"}, {"note 3", "note 3"}, {"sto", "stop"}, {"x", "x"},
+        {"budget ne", "budget networks "}, {"budget s", "budget seconds "}, {"budget seconds 5", "budget seconds 5"},
+        {"budget f", "budget flops "}, {"b", "budget "},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct bed bed;

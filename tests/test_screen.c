@@ -17,8 +17,8 @@
 
 #include "race_session.h"
 #include "screen_session.h"
-#include "sessions/log.h"
 #include "session_generator.h"
+#include "sessions/log.h"
 #include "tui/overlay.h"
 #include "tui/view.h"
 #include "util/bug.h"
@@ -491,28 +491,25 @@ static void anything_at_any_size(void **state)
 }
 
 /* Views in areas of every small size, the empty one included. */
-static void views_in_any_area(void **state)
+static void check_views(struct model *model)
 {
-    (void)state;
-    struct model model;
     struct canvas canvas;
-    open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
     canvas_init(&canvas, 60, 30, true);
-    tree_build(&model);
+    tree_build(model);
     for (int width = 0; width <= 50; width++)
         for (int height = 0; height <= 20; height++) {
             struct area inside = {5, 5, width, height};
             canvas_reset(&canvas, 60, 30);
             for (int pane = 0; pane < PANE_COUNT; pane++) {
                 if (views[pane]->settle)
-                    views[pane]->settle(&model, inside);
-                views[pane]->draw(&model, &canvas, inside);
+                    views[pane]->settle(model, inside);
+                views[pane]->draw(model, &canvas, inside);
             }
-            detail_draw(&model, &canvas, inside);
-            compare_draw(&model, &canvas, inside);
-            bars_draw_header(&model, &canvas, inside);
-            bars_draw_replay_bar(&model, &canvas, inside);
-            bars_draw_keys(&model, &canvas, inside);
+            detail_draw(model, &canvas, inside);
+            compare_draw(model, &canvas, inside);
+            bars_draw_header(model, &canvas, inside);
+            bars_draw_replay_bar(model, &canvas, inside);
+            bars_draw_keys(model, &canvas, inside);
             for (int y = 0; y < 30; y++)
                 for (int x = 0; x < 60; x++)
                     if ((x < 5 || y < 5 || x >= 5 + width || y >= 5 + height) &&
@@ -520,27 +517,33 @@ static void views_in_any_area(void **state)
                         fail_msg("%d,%d is drawn on, outside an area of %dx%d", x, y, width, height);
         }
     canvas_done(&canvas);
+}
+
+static void views_in_any_area(void **state)
+{
+    (void)state;
+    struct model model;
+    open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
+    check_views(&model);
     model_done(&model);
+    for (int moment = RACE_START; moment <= RACE_END; moment++) {
+        open_race(&model, (enum race_moment)moment);
+        check_views(&model);
+        model_done(&model);
+    }
 }
 
 int main(void)
 {
     setlocale(LC_ALL, "C.UTF-8");
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(live_screens),
-        cmocka_unit_test(gallery_screens),
-        cmocka_unit_test(race_screens),
-        cmocka_unit_test(detail_screens),
-        cmocka_unit_test(states_of_a_search),
-        cmocka_unit_test(gpu_screens),
-        cmocka_unit_test(replay_screen),
-        cmocka_unit_test(small_and_zoomed_screens),
-        cmocka_unit_test(grow_above_what_trains),
-        cmocka_unit_test(focus),
-        cmocka_unit_test(over_the_panes),
-        cmocka_unit_test(find),
-        cmocka_unit_test(anything_at_any_size),
-        cmocka_unit_test(views_in_any_area),
+        cmocka_unit_test(live_screens),           cmocka_unit_test(gallery_screens),
+        cmocka_unit_test(race_screens),           cmocka_unit_test(detail_screens),
+        cmocka_unit_test(states_of_a_search),     cmocka_unit_test(gpu_screens),
+        cmocka_unit_test(replay_screen),          cmocka_unit_test(small_and_zoomed_screens),
+        cmocka_unit_test(grow_above_what_trains), cmocka_unit_test(focus),
+        cmocka_unit_test(over_the_panes),         cmocka_unit_test(find),
+        cmocka_unit_test(anything_at_any_size),   cmocka_unit_test(views_in_any_area),
     };
     return cmocka_run_group_tests_name("screen", tests, NULL, NULL);
 }

@@ -90,7 +90,8 @@ static void budget_words(const struct session_state *state, double share, char w
 {
     char used[TEXT_SHORT], budget[TEXT_SHORT];
     if (state->budget_flops > 0)
-        snprintf(words, 64, "%s of %s", text_count(used, session_flops(state)), text_count(budget, state->budget_flops));
+        snprintf(words, 64, "%s of %s", text_count(used, session_flops(state)),
+                 text_count(budget, state->budget_flops));
     else
         snprintf(words, 64, "%.0f%%", floor(100 * share));
 }
@@ -111,8 +112,8 @@ static void say_budget(struct bar *bar, const struct model *model)
 {
     const struct session_state *state = model->state;
     struct forecast forecast = session_forecast(state);
-    bool flops = state->budget_flops > 0, limited = state->budget_networks || state->budget_episodes ||
-                                                    state->budget_seconds > 0 || flops;
+    bool flops = state->budget_flops > 0,
+         limited = state->budget_networks || state->budget_episodes || state->budget_seconds > 0 || flops;
     char words[64], end[64];
     if (!state->event_count)
         return;

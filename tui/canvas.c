@@ -22,7 +22,8 @@ enum { BRAILLE = 0x2800 };
 /* The ASCII character that is shown instead. */
 static uint32_t ascii_of(uint32_t glyph)
 {
-    static const struct { uint32_t glyph; char ascii; } table[] = {
+    static const struct { uint32_t glyph; char ascii;
+    } table[] = {
         {L'│', '|'}, {L'─', '-'}, {L'┌', '+'}, {L'┐', '+'}, {L'└', '`'}, {L'┘', '+'}, {L'├', '|'}, {L'┤', '|'},
         {L'┬', '+'}, {L'┴', '+'}, {L'┼', '+'}, {L'█', '#'}, {L'░', '.'}, {L'▏', '.'}, {L'▎', '.'}, {L'▍', ':'},
         {L'▌', ':'}, {L'▋', ':'}, {L'▊', '='}, {L'▉', '='}, {L'▁', '_'}, {L'▂', '.'}, {L'▃', '-'}, {L'▄', '-'},

@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tui/node.h"
 #include "tui/layer_chart.h"
+#include "tui/node.h"
 #include "tui/rounds.h"
 #include "tui/view.h"
 #include "util/bug.h"

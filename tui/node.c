@@ -81,8 +81,7 @@ bool node_gain(const struct session_state *state, const struct session_node *nod
         return false;
     bool same_epoch = control && node->curve_count <= other->curve_count;
     *over = other->facts.node;
-    *gain = node->accuracy -
-            (same_epoch ? other->curve[node->curve_count - 1].validation_accuracy : other->accuracy);
+    *gain = node->accuracy - (same_epoch ? other->curve[node->curve_count - 1].validation_accuracy : other->accuracy);
     return isfinite(*gain);
 }
 
@@ -94,8 +93,11 @@ int node_draw_gain(const struct session_state *state, const struct session_node 
     if (!node_gain(state, node, &gain, &over))
         return x;
     bool dim = node->status != NODE_DONE || node->facts.by.value == AUTHOR_CONTROL;
-    return canvas_text(canvas, area, x, y, dim ? STYLE_DIM : gain < 0 ? STYLE_LOSS : STYLE_GAIN, "%+*.2f", width,
-                       100 * gain);
+    return canvas_text(canvas, area, x, y,
+                       dim        ? STYLE_DIM
+                       : gain < 0 ? STYLE_LOSS
+                                  : STYLE_GAIN,
+                       "%+*.2f", width, 100 * gain);
 }
 
 void node_add_over(const struct session_state *state, int64_t over, struct text *text)

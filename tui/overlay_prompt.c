@@ -151,42 +151,14 @@ static void remember(const char *text)
     history.lines[history.count++] = memory_copy_text(text);
 }
 
-/* Complete the second word from alternatives like "networks|seconds VALUE". */
-static void complete_argument(struct prompt *prompt, const struct command_row *command)
-{
-    const char *typed = prompt->text + strlen(command->name) + 1, *found = NULL;
-    size_t length = strlen(typed), most = strcspn(command->arguments, " "), size = 0;
-    for (const char *word = command->arguments; word < command->arguments + most;) {
-        size_t end = strcspn(word, "| ");
-        if (end >= length && !strncmp(word, typed, length)) {
-            if (found)
-                return;
-            found = word;
-            size = end;
-        }
-        word += end + 1;
-    }
-    char text[PROMPT_MAX];
-    if (found && memchr(command->arguments, '|', most)) {
-        snprintf(text, sizeof text, "%s %.*s ", command->name, (int)size, found);
-        set_text(prompt, text);
-    }
-}
-
-/* Complete the only command that begins like the line, or its first argument; when there are more, the list shows
-   them. */
+/* Complete the name of the only command that begins like the line; when there are more, the list shows them. */
 static void complete(struct prompt *prompt, const struct model *model)
 {
     const struct command_row *command, *found = NULL;
-    const char *blank = strchr(prompt->text, ' ');
-    if (prompt->kind != PROMPT_COMMAND || (blank && strchr(blank + 1, ' ')))
+    if (prompt->kind != PROMPT_COMMAND || strchr(prompt->text, ' '))
         return;
     for (int i = 0; (command = command_at(model, i)); i++) {
-        if (blank && strlen(command->name) == (size_t)(blank - prompt->text) && matches(prompt, command)) {
-            complete_argument(prompt, command);
-            return;
-        }
-        if (blank || !matches(prompt, command))
+        if (!matches(prompt, command))
             continue;
         if (found)
             return;
@@ -213,6 +185,30 @@ static void erase(struct prompt *prompt, int from, int count)
     memmove(prompt->text + from, prompt->text + from + count, (size_t)(prompt->length - from - count + 1));
     prompt->length -= count;
     prompt->cursor = from;
+}
+
+/* Complete the first argument where it is one of several words: "networks|seconds VALUE". */
+static void complete_argument(struct prompt *prompt, const struct model *model)
+{
+    const char *typed = strchr(prompt->text, ' '), *found = NULL;
+    const struct command_row *command = command_at(model, 0);
+    for (int i = 1; command && !(typed && matches(prompt, command)); i++)
+        command = command_at(model, i);
+    if (prompt->kind != PROMPT_COMMAND || !command || strchr(++typed, ' '))
+        return;
+    size_t length = strlen(typed), most = strcspn(command->arguments, " "), size = 0;
+    for (const char *word = command->arguments; word < command->arguments + most; word += strcspn(word, "| ") + 1)
+        if (!strncmp(word, typed, length) && length <= strcspn(word, "| ")) {
+            if (found)
+                return;
+            found = word;
+            size = strcspn(word, "| ");
+        }
+    char text[PROMPT_MAX];
+    if (found && memchr(command->arguments, '|', most)) {
+        snprintf(text, sizeof text, "%s %.*s ", command->name, (int)size, found);
+        set_text(prompt, text);
+    }
 }
 
 /* Erase the word before the cursor, and the blanks after it. */
@@ -304,6 +300,7 @@ static enum overlay_answer key_prompt(struct overlay *overlay, struct model *mod
         break;
     case KEY_CODE_TAB:
         complete(prompt, model);
+        complete_argument(prompt, model);
         break;
     default:
         if (key >= ' ' && key < KEY_CODE_UP)

@@ -80,7 +80,8 @@ bool verdict_add(const struct session_state *state, struct text *text)
 /* --- races --- */
 
 /* The network that a proposal led to in the same race as `facts`, or NULL. */
-static const struct session_node *rival(const struct session_state *state, const struct event_proposal *facts, int64_t i)
+static const struct session_node *rival(const struct session_state *state, const struct event_proposal *facts,
+                                        int64_t i)
 {
     const struct proposal_record *record = i > 0 && i <= state->proposal_count ? state->proposals[i - 1] : NULL;
     bool same = record && record->answer == EVENT_NODE && record->facts.episode == facts->episode &&
@@ -106,7 +107,8 @@ static int draw_rival(const struct session_state *state, const struct session_no
     return node_draw_gain(state, node, canvas, area, x + 1, y, 0);
 }
 
-bool race_draw(const struct model *model, const struct session_node *node, struct canvas *canvas, struct area area, int y)
+bool race_draw(const struct model *model, const struct session_node *node, struct canvas *canvas, struct area area,
+               int y)
 {
     const struct session_state *state = model->state;
     int64_t first = node->facts.proposal, count = 0;

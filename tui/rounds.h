@@ -11,11 +11,12 @@
 /* What the search is doing: "growth 38%", "baseline epoch 2/9", "finish epoch 3/40"; nothing for a search without
    phases. */
 void phase_add(const struct session_state *state, struct text *text);
-/* "+0.84 over baseline n20" or "baseline n20 won by 0.40": how the best network that was grown compares with the search's
-   baseline; nothing before both are trained.  True: the grown one won, so that it is what is finished. */
+/* "+0.84 over baseline n20" or "baseline n20 won by 0.40": how the best network that was grown compares with the
+   search's baseline; nothing before both are trained.  True: the grown one won, so that it is what is finished. */
 bool verdict_add(const struct session_state *state, struct text *text);
 
 /* Draw the race that the network is in on one line: "race =n7 n8 +0.42 n9 -0.10 n10 2/4".  False: it is in none. */
-bool race_draw(const struct model *model, const struct session_node *node, struct canvas *canvas, struct area area, int y);
+bool race_draw(const struct model *model, const struct session_node *node, struct canvas *canvas, struct area area,
+               int y);
 
 #endif

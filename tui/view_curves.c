@@ -1,6 +1,6 @@
 /*
- * view_curves.c - learning curves in braille: the selected network, its control or else its parent, the best, and what is
- * in training.
+ * view_curves.c - learning curves in braille: the selected network, its control or else its parent, the best, and what
+ * is in training.
  *
  * Validation accuracy is a line; the selected network's training accuracy is dotted. The selected network is drawn
  * last, over the others. With the error scale the axis is 1 - accuracy, logarithmic, the better still higher.

@@ -6,8 +6,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "tui/node.h"
 #include "tui/layer_chart.h"
+#include "tui/node.h"
 #include "tui/rounds.h"
 #include "tui/view.h"
 

@@ -28,12 +28,9 @@ static struct tree_columns columns_for(int width, bool races)
         enum column column;
         int width, least;
     } wanted[] = {
-        {COLUMN_ACCURACY, 5, LEFT_LEAST},
-        {COLUMN_GAIN, 6, races ? LEFT_LEAST + 6 : 1000},
-        {COLUMN_CURVE, 5, LEFT_LEAST + 6},
-        {COLUMN_GAIN, 6, races ? 1000 : LEFT_GOOD},
-        {COLUMN_PARAMETERS, 5, LEFT_GOOD + 2},
-        {COLUMN_WHERE, 7, LEFT_GOOD + 6},
+        {COLUMN_ACCURACY, 5, LEFT_LEAST},      {COLUMN_GAIN, 6, races ? LEFT_LEAST + 6 : 1000},
+        {COLUMN_CURVE, 5, LEFT_LEAST + 6},     {COLUMN_GAIN, 6, races ? 1000 : LEFT_GOOD},
+        {COLUMN_PARAMETERS, 5, LEFT_GOOD + 2}, {COLUMN_WHERE, 7, LEFT_GOOD + 6},
         {COLUMN_FLOPS, 5, LEFT_GOOD + 6},
     };
     struct tree_columns columns = {.left = width};

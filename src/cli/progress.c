@@ -80,9 +80,10 @@ static void progress_text(const struct progress *progress, struct text *text)
     if (state->budget_flops > 0)
         text_add(text, "  %s of %s FLOPs", text_count(left, session_flops(state)),
                  text_count(budget, state->budget_flops));
-    text_add(text, "  eta %s", forecast.seconds_left < 0 ? "?"
-                               : forecast.rough          ? "about "
-                                                         : text_duration(left, forecast.seconds_left));
+    text_add(text, "  eta %s",
+             forecast.seconds_left < 0 ? "?"
+             : forecast.rough          ? "about "
+                                       : text_duration(left, forecast.seconds_left));
     if (forecast.rough && forecast.seconds_left >= 0)
         text_add(text, "%s", node_age(left, forecast.seconds_left));
     if (state->best)

@@ -3,17 +3,14 @@
  */
 #include "cli/report.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "arch/lineage.h"
 #include "cli/cli.h"
 #include "compare/plot.h"
-#include "sessions/forecast.h"
 #include "sessions/log.h"
-#include "tui/node.h"
-#include "tui/rounds.h"
 #include "util/memory.h"
 
 /* Quoted for a shell where that is needed. */
@@ -183,12 +180,6 @@ static double share_of_finish(const struct session_state *state)
     return text && !text_to_real(text, 0, 1, &share) ? share : 0;
 }
 
-static void print_test(FILE *out, const struct session_state *state)
-{
-    fprintf(out, "test      n%lld  test accuracy %.2f %%, loss %.4f, %lld images\n", (long long)state->test.node,
-            100 * state->test.accuracy, state->test.loss, (long long)state->test.images);
-}
-
 /* Suggest to double the budget that was reached.  None was when a list of networks ended (--actions, --match). */
 static void print_more(FILE *out, const struct session_state *state, const char *name)
 {
@@ -262,15 +253,6 @@ void report_summary(FILE *out, const struct session_state *state, const char *fo
     print_counts(out, state);
     char digest[HASH_TEXT];
     fprintf(out, "digest    %s\n", hash_print(session_digest(state), digest));
-    if (session_has_phases(state)) {
-        char used[TEXT_SHORT];
-        struct text text = TEXT_EMPTY;
-        phase_add(state, &text);
-        fprintf(out, "phase     %s; %s FLOPs of training\n", text_string(&text), text_count(used, session_flops(state)));
-        text_done(&text);
-    }
-    if (state->test.node)
-        print_test(out, state);
     print_best(out, state);
 }
 
@@ -283,37 +265,21 @@ struct tree {
     int64_t *first_child, *next_sibling; /* by node number; 0: none */
 };
 
-/* In ASCII a trained network has +, not the screens' sign. */
 static const char *status_glyph(const struct session_node *node, bool unicode)
 {
     static const char *const glyphs[2][NODE_STATUS_COUNT] = {{".", "*", "+", "x", "-"}, {"·", "*", "✓", "✗", "-"}};
-    if (node->status != NODE_DONE || !(node->stopped || node_has_role(node)))
-        return glyphs[unicode][node->status];
-    return node->facts.by.value == AUTHOR_CONTROL    ? "="
-           : node->facts.by.value == AUTHOR_BASELINE ? (unicode ? "□" : "%")
-           : node->facts.by.value == AUTHOR_FINISH   ? (unicode ? "■" : "#")
-                                                     : "~";
-}
-
-/* " +0.42", and over which control. */
-static void print_gain(FILE *out, const struct session_state *state, const struct session_node *node)
-{
-    struct text text = TEXT_EMPTY;
-    double gain;
-    int64_t over;
-    if (!session_gain(state, node->facts.node, &gain, &over))
-        return;
-    if (over != node->facts.parent)
-        node_add_over(state, over, &text);
-    fprintf(out, " %+.2f%s", 100 * gain, text_string(&text));
-    text_done(&text);
+    return node->status == NODE_DONE && node->stopped ? "~" : glyphs[unicode][node->status];
 }
 
 static void print_tree_node(const struct tree *tree, const struct session_node *node)
 {
+    const struct session_node *parent = session_node(tree->state, node->facts.parent);
     struct text how = TEXT_EMPTY;
     char parameters[TEXT_SHORT];
-    node_edge(tree->state, node, tree->unicode, INT_MAX, &how);
+    if (parent)
+        lineage_show(parent->facts.arch, node->facts.actions.items, node->facts.actions.count, tree->unicode, &how);
+    else
+        text_add(&how, "start");
     fprintf(tree->out, "%s n%lld ", status_glyph(node, tree->unicode), (long long)node->facts.node);
     if (node->status == NODE_DONE)
         fprintf(tree->out, "%.2f %%%s", 100 * node->accuracy, node->stopped ? " stopped" : "");
@@ -321,7 +287,8 @@ static void print_tree_node(const struct tree *tree, const struct session_node *
         fprintf(tree->out, "%s", node->failure);
     else
         fprintf(tree->out, "queued");
-    print_gain(tree->out, tree->state, node);
+    if (parent && parent->status == NODE_DONE && node->status == NODE_DONE)
+        fprintf(tree->out, " %+.2f", 100 * (node->accuracy - parent->accuracy));
     fprintf(tree->out, "  %s  %s%s%s%s%s\n", text_count(parameters, (double)node->facts.parameters), text_string(&how),
             node->facts.by.value == AUTHOR_USER ? "  by you" : "", node->pinned ? "  pinned" : "",
             node->facts.node == tree->state->best ? "  best" : "", node->note ? "  noted" : "");
@@ -448,17 +415,17 @@ static void print_lineage(FILE *out, const struct session_state *state, const st
     struct text how = TEXT_EMPTY;
     if (parent)
         print_lineage(out, state, parent);
-    node_edge(state, node, cli_is_unicode(), INT_MAX, &how);
+    if (parent)
+        lineage_show(parent->facts.arch, node->facts.actions.items, node->facts.actions.count, cli_is_unicode(), &how);
+    else
+        text_add(&how, "start");
     fprintf(out, "  n%-4lld", (long long)node->facts.node);
     if (node->status == NODE_DONE)
         fprintf(out, " %6.2f %%", 100 * node->accuracy);
     else
         fprintf(out, "         ");
-    if (node_has_role(node))
-        fprintf(out, "  %s\n", text_string(&how));
-    else
-        fprintf(out, "  %s (by %s)\n", text_string(&how),
-                node->facts.by.value == AUTHOR_USER ? "you" : author_name(&node->facts.by));
+    fprintf(out, "  %s (by %s)\n", text_string(&how),
+            node->facts.by.value == AUTHOR_USER ? "you" : author_name(&node->facts.by));
     text_done(&how);
 }
 
@@ -466,8 +433,6 @@ void report_node(FILE *out, const struct session_state *state, int64_t number)
 {
     const struct session_node *node = session_node(state, number);
     char parameters[TEXT_SHORT], flops[TEXT_SHORT], memory[TEXT_SHORT], seconds[TEXT_SHORT];
-    double gain;
-    int64_t over;
     fprintf(out, "n%lld  %s\n%s parameters, %s FLOPs an image, %s of activations an image\n", (long long)number,
             node->facts.arch, text_count(parameters, (double)node->facts.parameters),
             text_count(flops, (double)node->facts.flops), text_bytes(memory, (double)node->facts.activation_bytes));
@@ -475,11 +440,6 @@ void report_node(FILE *out, const struct session_state *state, int64_t number)
         fprintf(out, "validation accuracy %.2f %%, loss %.4f; trained %d epoch%s in %s on %s, %.0f images/s\n",
                 100 * node->accuracy, node->loss, node->curve_count, node->curve_count == 1 ? "" : "s",
                 text_duration(seconds, node->seconds), node->device, node->images_per_second);
-    if (session_gain(state, number, &gain, &over))
-        fprintf(out, "gain      %+.2f over %s n%lld\n", 100 * gain, over == node->facts.parent ? "its parent" : "control",
-                (long long)over);
-    if (state->test.node == number)
-        print_test(out, state);
     if (node->stopped)
         fprintf(out, "stopped at %s; %.2f %% predicted\n", node->stopped, 100 * node->predicted);
     if (node->failure)

@@ -42,7 +42,7 @@ static void find_points(struct run *run, int window)
         if (node->status != NODE_DONE)
             continue;
         best = fmax(best, node->accuracy);
-        if (!node->facts.parent)
+        if (!node->facts.parent || node->facts.by.value == AUTHOR_CONTROL) /* nobody proposed these */
             continue;
         struct point *point = &run->points[run->point_count++];
         *point = (struct point){
@@ -91,7 +91,8 @@ static int load_run(const char *name, int window, struct run *run, struct error 
 
 static bool is_ignored(const char *option)
 {
-    static const char *const ignored[] = {"seed", "episodes", "networks", "seconds", "devices", "match"};
+    static const char *const ignored[] = {"seed",   "episodes", "networks", "seconds", "flops",
+                                          "target", "patience", "devices",  "match"};
     for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
         if (!strcmp(option, ignored[i]))
             return true;

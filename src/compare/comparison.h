@@ -14,8 +14,8 @@
 enum axis { AXIS_NETWORKS, AXIS_FLOPS, AXES };
 enum measure { MEASURE_MEAN, MEASURE_BEST, MEASURES };
 
-/* The state of a run when one more grown network has its result.  The start network counts for the best accuracy and for
-   the FLOPs, not as a network.  Networks come in the order in which they joined the tree. */
+/* The state of a run when one more grown network has its result.  The start network, controls and a baseline count for
+   the best accuracy and for the FLOPs, not as networks.  Networks come in the order in which they joined the tree. */
 struct point {
     int64_t node;
     double accuracy;          /* measured */

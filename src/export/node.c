@@ -15,10 +15,8 @@ const char *export_status(enum node_status status)
     return status_words[status];
 }
 
-static const char *const phase_words[] = {[PHASE_START] = "start",
-                                          [PHASE_GROWTH] = "growth",
-                                          [PHASE_BASELINE] = "baseline",
-                                          [PHASE_FINISH] = "finish"};
+static const char *const phase_words[] = {
+    [PHASE_START] = "start", [PHASE_GROWTH] = "growth", [PHASE_BASELINE] = "baseline", [PHASE_FINISH] = "finish"};
 
 const char *export_phase(const struct session_node *node)
 {

@@ -1,5 +1,5 @@
 /*
- * steps.h - inside the room morph: the two transformations behind morph_apply, and what they share.
+ * steps.h - inside the room morph: the transformations behind morph_apply, and what they share.
  *
  * The child comes in as weights_new() made it and is filled; the action was checked by action_apply.
  */
@@ -8,7 +8,7 @@
 
 #include "morph/morph.h"
 
-/* Widening, and deepening after a dense layer. */
+/* Widening, narrowing, and deepening after a dense layer. */
 void morph_widen(const struct weights *parent, const struct action *action, const struct morph_options *options,
                  struct random_stream *stream, struct weights *child);
 /* Deepening after a convolution or an FC layer.  Fails when `measure` fails or measures what is no statistic. */
@@ -16,6 +16,15 @@ int morph_deepen(const struct weights *parent, int layer, const struct morph_opt
                  const struct morph_measure *measure, struct random_stream *stream, struct weights *child,
                  struct error *error);
 
+/* The child has all layers of the parent but this one. */
+void morph_remove(const struct weights *parent, int layer, struct weights *child);
+/* The child has the parent's layers, with other kernels. */
+void morph_resize_kernel(const struct weights *parent, struct weights *child);
+
+/* All parts of a layer into one with the same inputs and outputs; the kernel may differ. */
+void morph_copy_layer(const struct weights *from, int from_layer, struct weights *to, int to_layer);
+/* How much each unit of a part matters to the layers that read it (importance.c).  `importance` has room for them. */
+void morph_importance(const struct weights *weights, int layer, enum weights_part part, double *importance);
 int64_t morph_weight_count(const struct weights_layer *layer);
 /* Population standard deviation. */
 float morph_deviation(const float *values, int64_t count);

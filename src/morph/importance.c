@@ -65,15 +65,13 @@ static void add_readers(const struct weights *weights, int layer, int first, int
     free(scaled);
 }
 
-void morph_importance(const struct weights *weights, int layer, enum weights_part part, double *importance)
+static void find_importance(const struct weights *weights, int layer, enum weights_part part, double *importance)
 {
     const struct weights_layer *at = &weights->layout.parts[part][layer];
     int count = at->outputs;
     double *scale = memory_new((size_t)count, sizeof *scale);
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < count; i++)
         scale[i] = 1;
-        importance[i] = 0;
-    }
     scale_by(weights, at, 0, count, scale, scale);
     if (part == WEIGHTS_BOTTLENECK) {
         add_read(weights, &weights->layout.parts[WEIGHTS_MAIN][layer], count, 0, count, scale, importance);
@@ -86,4 +84,14 @@ void morph_importance(const struct weights *weights, int layer, enum weights_par
     for (int i = 0; i < count; i++)
         importance[i] = sqrt(importance[i]);
     free(scale);
+}
+
+void morph_most_important(const struct weights *weights, int layer, enum weights_part part, int count,
+                          struct channels *kept)
+{
+    int all = weights->layout.parts[part][layer].outputs;
+    double *importance = memory_new((size_t)all, sizeof *importance);
+    find_importance(weights, layer, part, importance);
+    channels_narrow(kept, all, count, importance);
+    free(importance);
 }

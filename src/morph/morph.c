@@ -1,5 +1,5 @@
 /*
- * morph.c - from a parent and an action to a child: checks, then widen.c, deepen.c or copy.c.
+ * morph.c - from a parent and an action to a child: checks, then the file of its kind.
  *
  * The child is built whole beside the parent, which is never written.  action_apply decides what is allowed;
  * here it only remains to see that the child's shapes fit.
@@ -48,8 +48,10 @@ int morph_apply(const struct weights *parent, const struct action *action, const
     int status = 0;
     switch (action->kind) {
     case ACTION_WIDEN:
-    case ACTION_NARROW:
         morph_widen(parent, action, options, stream, grown);
+        break;
+    case ACTION_NARROW:
+        morph_narrow(parent, action, options, stream, grown);
         break;
     case ACTION_DEEPEN:
         if (layer_traits(&parent->arch.layers[action->layer])->widens_to_deepen)

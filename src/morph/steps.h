@@ -6,9 +6,9 @@
 #ifndef ESPALIER_MORPH_STEPS_H
 #define ESPALIER_MORPH_STEPS_H
 
-#include "morph/morph.h"
+#include "morph/channels.h"
 
-/* Widening, narrowing, and deepening after a dense layer. */
+/* Widening, and deepening after a dense layer; of a narrowing the part that leaves units out. */
 void morph_widen(const struct weights *parent, const struct action *action, const struct morph_options *options,
                  struct random_stream *stream, struct weights *child);
 /* Deepening after a convolution or an FC layer.  Fails when `measure` fails or measures what is no statistic. */
@@ -16,6 +16,8 @@ int morph_deepen(const struct weights *parent, int layer, const struct morph_opt
                  const struct morph_measure *measure, struct random_stream *stream, struct weights *child,
                  struct error *error);
 
+void morph_narrow(const struct weights *parent, const struct action *action, const struct morph_options *options,
+                  struct random_stream *stream, struct weights *child);
 /* The child has all layers of the parent but this one. */
 void morph_remove(const struct weights *parent, int layer, struct weights *child);
 /* The child has the parent's layers, with other kernels. */
@@ -23,8 +25,9 @@ void morph_resize_kernel(const struct weights *parent, struct weights *child);
 
 /* All parts of a layer into one with the same inputs and outputs; the kernel may differ. */
 void morph_copy_layer(const struct weights *from, int from_layer, struct weights *to, int to_layer);
-/* How much each unit of a part matters to the layers that read it (importance.c).  `importance` has room for them. */
-void morph_importance(const struct weights *weights, int layer, enum weights_part part, double *importance);
+/* The `count` units of a part that matter most to the layers that read it (importance.c). */
+void morph_most_important(const struct weights *weights, int layer, enum weights_part part, int count,
+                          struct channels *kept);
 int64_t morph_weight_count(const struct weights_layer *layer);
 /* Population standard deviation. */
 float morph_deviation(const float *values, int64_t count);

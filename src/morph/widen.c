@@ -20,7 +20,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "morph/channels.h"
 #include "morph/steps.h"
 #include "util/bug.h"
 #include "util/memory.h"
@@ -48,10 +47,7 @@ static void find_outputs(struct walk *walk, enum weights_part part, struct chann
     } else if (new_count == old_count) {
         channels_same(outputs, old_count);
     } else {
-        double *importance = memory_new((size_t)old_count, sizeof *importance);
-        morph_importance(walk->parent, walk->from, part, importance);
-        channels_narrow(outputs, old_count, new_count, importance);
-        free(importance);
+        morph_most_important(walk->parent, walk->from, part, new_count, outputs);
     }
 }
 

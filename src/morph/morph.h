@@ -4,7 +4,7 @@
  *
  * Pure: the parent is borrowed and unchanged, every draw comes from `stream`.  With `noise` 0 the child of an action
  * that is exact (action_is_exact) computes the parent's function in inference mode (logits within 1e-4 of the largest,
- * any chain).  A narrower layer keeps its most important units (importance.c), a smaller kernel its middle.
+ * any chain).  A narrower layer keeps its most important units (importance.c).
  */
 #ifndef ESPALIER_MORPH_MORPH_H
 #define ESPALIER_MORPH_MORPH_H

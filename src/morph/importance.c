@@ -19,17 +19,19 @@ static double square(double x)
     return x * x;
 }
 
-/* Add to sums[i] the squares of what the part reads of channel first + i, times scale[i]. */
+/* Add to sums[i] the squares of what the part reads of channel first + i, times scale[i].  `importance`, of the part's
+   own units, is a factor too; NULL: all are alike. */
 static void add_read(const struct weights *weights, const struct weights_layer *reader, int channels, int first,
-                     int count, const double *scale, double *sums)
+                     int count, const double *scale, const double *importance, double *sums)
 {
     int64_t row = morph_weight_count(reader) / reader->outputs, block = row / channels;
     ASSERT(block * channels == row);
     for (int output = 0; output < reader->outputs; output++) {
         const float *at = weights->values + reader->weight + output * row + first * block;
+        double factor = importance ? square(importance[output]) : 1;
         for (int i = 0; i < count; i++)
             for (int64_t k = 0; k < block; k++, at++)
-                sums[i] += scale[i] * square((double)*at);
+                sums[i] += factor * scale[i] * square((double)*at);
     }
 }
 
@@ -58,7 +60,7 @@ static void add_readers(const struct weights *weights, int layer, int first, int
             for (int i = 0; i < count; i++)
                 scale[i] = scaled[i]; /* a pool hands on what it reads */
         else {
-            add_read(weights, reader, channels, first, count, scaled, sums);
+            add_read(weights, reader, channels, first, count, scaled, NULL, sums);
             again = weights->arch.layers[layer].kind == LAYER_DENSE; /* it hands on what it reads, too */
         }
     }
@@ -74,7 +76,12 @@ static void find_importance(const struct weights *weights, int layer, enum weigh
         scale[i] = 1;
     scale_by(weights, at, 0, count, scale, scale);
     if (part == WEIGHTS_BOTTLENECK) {
-        add_read(weights, &weights->layout.parts[WEIGHTS_MAIN][layer], count, 0, count, scale, importance);
+        /* It is narrowed together with the layer's outputs: only those that stay should count. */
+        const struct weights_layer *reader = &weights->layout.parts[WEIGHTS_MAIN][layer];
+        double *outputs = memory_new((size_t)reader->outputs, sizeof *outputs);
+        find_importance(weights, layer, WEIGHTS_MAIN, outputs);
+        add_read(weights, reader, count, 0, count, scale, outputs, importance);
+        free(outputs);
     } else {
         struct shape shapes[ARCH_LAYERS_MAX];
         CHECK(!arch_shapes(&weights->arch, weights->input, shapes, NULL));

@@ -18,13 +18,17 @@
 #include "util/memory.h"
 
 #define IS_FACT_FACT         true
+#define IS_FACT_LATER        true
 #define IS_FACT_TIMING       false
+#define IS_LATER_FACT        false
+#define IS_LATER_LATER       true
+#define IS_LATER_TIMING      false
 #define IS_DURABLE_DURABLE   true
 #define IS_DURABLE_TRANSIENT false
 
 /* A row can't name the struct that it is of (the lists give fields only): each kind's function calls it row_struct. */
 #define FIELD_ROW(type, name, timing)                                                                                  \
-    {#name, sizeof #name - 1, EVENT_FIELD_##type, IS_FACT_##timing, offsetof(row_struct, name)},
+    {#name, sizeof #name - 1, EVENT_FIELD_##type, IS_FACT_##timing, IS_LATER_##timing, offsetof(row_struct, name)},
 
 #define FIELDS_FUNCTION(kind, kind_name, struct_name)                                                                  \
     static const struct event_field *fields_of_##kind_name(int *count)                                                 \
@@ -282,12 +286,27 @@ static void add_fact(enum event_field_type type, const void *value, struct text 
     }
 }
 
+/* Is it 0, false or empty? */
+static bool is_unset(enum event_field_type type, const void *value)
+{
+    struct field_list list;
+    if (field_list_get(type, value, &list))
+        return !list.count;
+    if (type == EVENT_FIELD_INTEGER)
+        return !*(const int64_t *)value;
+    if (type == EVENT_FIELD_REAL)
+        return *(const double *)value == 0;
+    if (type == EVENT_FIELD_BOOL)
+        return !*(const bool *)value;
+    return !*event_field_text(type, value);
+}
+
 void event_fields_add_facts(enum event_kind kind, const void *values, struct text *bytes)
 {
     int count;
     const struct event_field *fields = event_fields(kind, &count);
     for (int i = 0; i < count; i++)
-        if (fields[i].fact)
+        if (fields[i].fact && !(fields[i].later && is_unset(fields[i].type, event_field_of(&fields[i], values))))
             add_fact(fields[i].type, event_field_of(&fields[i], values), bytes);
 }
 

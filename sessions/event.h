@@ -7,7 +7,8 @@
  *
  * DURABLE events are never dropped.  TRANSIENT ones (a step's loss, a device's sample) are thinned, and
  * leaving them all out leaves the durable state unchanged.  Fields marked TIMING (seconds, rates, names of
- * devices) are left out of the digest: two runs with one seed differ in them and in nothing else.
+ * devices) are left out of the digest: two runs with one seed differ in them and in nothing else.  Fields marked LATER
+ * are facts that the first logs of their kind don't have: where one is 0 or empty the digest leaves it out.
  *
  * A field of a word type (AUTHOR, FAILURE, FINISH) holds one of a few words: an enum in memory, the word on disk.
  *
@@ -48,10 +49,11 @@
     K(BUDGET, budget, DURABLE)    \
     K(SETTINGS, settings, DURABLE) /* how networks train that start from now on */ \
     K(FINISHED, finished, DURABLE) /* the process let go of the session in good order */ \
+    K(TEST, test, DURABLE)         /* the finished network on the test images, which nothing else reads */ \
     K(STEP, step, TRANSIENT)      \
     K(SAMPLE, sample, TRANSIENT)
 
-/* type, name, FACT or TIMING */
+/* type, name, FACT, LATER or TIMING */
 #define EVENT_FIELDS_SESSION(F)                                                                             \
     F(INTEGER, format, FACT)     /* of this list: EVENT_FORMAT */                                           \
     F(TEXT, program, TIMING)     /* "espalier 0.1.0" */                                                     \
@@ -123,9 +125,11 @@
 #define EVENT_FIELDS_PINNED(F) F(INTEGER, node, FACT) F(BOOL, pinned, FACT) F(AUTHOR, by, FACT)
 #define EVENT_FIELDS_PRUNED(F) F(INTEGER, node, FACT) F(AUTHOR, by, FACT) /* with all that grew from it */
 #define EVENT_FIELDS_NOTED(F) F(INTEGER, node, FACT) F(TEXT, note, FACT) F(AUTHOR, by, FACT)
-#define EVENT_FIELDS_BUDGET(F) F(INTEGER, episodes, FACT) F(INTEGER, networks, FACT) F(REAL, seconds, FACT) F(AUTHOR, by, FACT)
+#define EVENT_FIELDS_BUDGET(F) F(INTEGER, episodes, FACT) F(INTEGER, networks, FACT) F(REAL, seconds, FACT) F(AUTHOR, by, FACT) \
+    F(REAL, flops, LATER)        /* of training, over all networks */
 #define EVENT_FIELDS_SETTINGS(F) F(INTEGER, epochs, FACT) F(REAL, rate, FACT) F(AUTHOR, by, FACT)
 #define EVENT_FIELDS_FINISHED(F) F(FINISH, reason, FACT) F(TEXT, message, FACT)
+#define EVENT_FIELDS_TEST(F) F(INTEGER, node, FACT) F(REAL, accuracy, FACT) F(REAL, loss, FACT) F(INTEGER, images, FACT)
 #define EVENT_FIELDS_STEP(F)                                                                                \
     F(INTEGER, node, FACT) F(INTEGER, epoch, FACT) F(INTEGER, step, FACT) F(INTEGER, steps, FACT)           \
     F(REAL, loss, FACT) F(REAL, images_per_second, TIMING)
@@ -141,7 +145,10 @@ enum { EVENT_FORMAT = 1 };
     W(AUTHOR_START, start)       /* the options: the start network */                                       \
     W(AUTHOR_USER, user)                                                                                    \
     W(AUTHOR_RESUME, resume)     /* the program, when a session is taken up again */                        \
-    W(AUTHOR_REPAIR, lost)       /* fsck: stands in for an event that is lost */
+    W(AUTHOR_REPAIR, lost)       /* fsck: stands in for an event that is lost */                            \
+    W(AUTHOR_CONTROL, control)   /* of a round: its parent trains on, without an action */                  \
+    W(AUTHOR_BASELINE, baseline) /* the template of the limits, from scratch */                             \
+    W(AUTHOR_FINISH, finish)     /* the final training of the winner */
 #define FAILURE_REASONS(W)                                                                                  \
     W(FAILURE_DIVERGED, diverged) W(FAILURE_MEMORY, memory) W(FAILURE_DEVICE, device) W(FAILURE_ERROR, error) \
     W(FAILURE_CANCELLED, cancelled) /* stopped by a person, a pruned parent or the end of the search */     \

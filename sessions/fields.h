@@ -25,6 +25,7 @@ struct event_field {
     size_t length; /* of the name */
     enum event_field_type type;
     bool fact;     /* false: TIMING, left out of the digest */
+    bool later;    /* LATER: left out of it where it is 0 or empty */
     size_t offset; /* in struct event_<kind> */
 };
 

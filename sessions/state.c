@@ -102,6 +102,7 @@ static void apply_session(struct session_state *state, const struct event_sessio
     state->budget_episodes = integer_option(state, "episodes");
     state->budget_networks = integer_option(state, "networks");
     state->budget_seconds = real_option(state, "seconds", 0);
+    state->budget_flops = real_option(state, "flops", 0);
     state->epochs = integer_option(state, "epochs");
     state->rate = real_option(state, "rate", -1);
 }
@@ -224,7 +225,8 @@ static void apply_result(struct session_state *state, const struct event_result 
     replace_text(&node->stopped, text_of(facts->stopped)[0] ? facts->stopped : NULL);
     node->predicted = facts->predicted;
     clear_step(node);
-    state->not_new_count = 0;
+    if (!node_is_final(node))
+        state->not_new_count = 0;
     bool number = facts->accuracy == facts->accuracy;
     if (number && (!state->best || facts->accuracy > session_node(state, state->best)->accuracy)) {
         state->best = facts->node;
@@ -327,6 +329,7 @@ static void apply_budget(struct session_state *state, const struct event_budget 
     state->budget_episodes = facts->episodes;
     state->budget_networks = facts->networks;
     state->budget_seconds = facts->seconds;
+    state->budget_flops = facts->flops;
 }
 
 static void apply_settings(struct session_state *state, const struct event_settings *facts)
@@ -352,6 +355,11 @@ static void apply_finished(struct session_state *state, const struct event_finis
     replace_text(&state->finish_message, text_of(facts->message));
     if (facts->reason.value == FINISH_EXHAUSTED)
         state->not_new_count = 0; /* whoever resumes it tries again */
+}
+
+static void apply_test(struct session_state *state, const struct event_test *facts, double time)
+{
+    state->test = (struct session_test){facts->node, facts->accuracy, facts->loss, facts->images, time};
 }
 
 static void apply_kind(struct session_state *state, const struct event *event)
@@ -409,6 +417,9 @@ static void apply_kind(struct session_state *state, const struct event *event)
         break;
     case EVENT_FINISHED:
         apply_finished(state, &event->as.finished);
+        break;
+    case EVENT_TEST:
+        apply_test(state, &event->as.test, event->time);
         break;
     case EVENT_STEP:
         apply_step(state, &event->as.step);

@@ -45,6 +45,16 @@ struct session_node {
     double step_loss, step_rate;
 };
 
+/* What a search is doing.  A function of its networks: session_phase(). */
+enum session_phase {
+    PHASE_START,    /* the start network has no weights yet */
+    PHASE_GROWTH,
+    PHASE_BASELINE, /* the template of the limits trains, which the winner has to beat */
+    PHASE_FINISH    /* the winner trains for the last time */
+};
+
+struct session_test { int64_t node; double accuracy, loss; int64_t images; double time; };
+
 struct policy_record { struct event_policy facts; double time; };
 
 struct session_device {
@@ -88,13 +98,14 @@ struct session_state {
     struct session_device *devices;
 
     int64_t budget_episodes, budget_networks; /* 0: no limit; the options' until a BUDGET event */
-    double budget_seconds;
+    double budget_seconds, budget_flops;
     int64_t epochs;              /* of grown networks that start from now on, and their initial learning rate: the */
     double rate;                 /* options' until a SETTINGS event; 0 and -1: the first event doesn't say */
     bool paused, finished;
     double paused_at, paused_seconds; /* event time of the last pause; all pauses that have ended */
     struct event_word finish_reason; /* an enum finish_reason; none before the first FINISHED */
     char *finish_message;
+    struct session_test test;    /* of the finished network on the test images; node 0: not yet */
     int64_t opened_count;
     int64_t command_count;
 
@@ -121,6 +132,18 @@ int session_accepts(const struct session_state *state, const struct event *event
 
 /* Seconds of the search up to event time `now`, without pauses: what the budget of seconds counts. */
 double session_active_seconds(const struct session_state *state, double now);
+/* By the last network that the search itself made, a person's left out: GROWTH after the start network, and again when
+   a larger budget lets more networks grow after a finish. */
+enum session_phase session_phase(const struct session_state *state);
+/* FLOPs of training so far: 3 passes, for each image of each epoch that is in a network's curve. */
+double session_flops(const struct session_state *state);
+/* The control of the round in which a child joined, once that is trained; 0: there is none. */
+int64_t session_control(const struct session_state *state, int64_t node);
+/* Accuracy of a trained network over its control's or, where there is none, over its parent's; `*over` is that network.
+   False: one of the two isn't trained. */
+bool session_gain(const struct session_state *state, int64_t node, double *gain, int64_t *over);
+/* Does it train at the end of a search, as a baseline or a finish? */
+bool node_is_final(const struct session_node *node);
 /* NULL when there is no such node. */
 const struct session_node *session_node(const struct session_state *state, int64_t node);
 /* Does it wait for training or train? */

@@ -133,6 +133,16 @@ static int accepts_settings(const struct event_settings *settings, struct error 
     return 0;
 }
 
+static int accepts_test(const struct session_state *state, const struct event_test *test, struct error *error)
+{
+    if (needs_node(state, test->node, error))
+        return -1;
+    enum node_status status = session_node(state, test->node)->status;
+    if (status != NODE_DONE && status != NODE_RUNNING)
+        REFUSE("network %lld is tested, but it is not trained", (long long)test->node);
+    return 0;
+}
+
 static int accepts_kind(const struct session_state *state, const struct event *event, struct error *error)
 {
     switch (event->kind) {
@@ -160,6 +170,8 @@ static int accepts_kind(const struct session_state *state, const struct event *e
         return needs_node(state, event->as.noted.node, error);
     case EVENT_SETTINGS:
         return accepts_settings(&event->as.settings, error);
+    case EVENT_TEST:
+        return accepts_test(state, &event->as.test, error);
     case EVENT_STEP: /* a late one, of a network that has ended, is harmless */
         return needs_node(state, event->as.step.node, error);
     case EVENT_OPENED:

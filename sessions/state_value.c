@@ -214,6 +214,14 @@ static void add_proposal(struct text *bytes, const struct proposal_record *recor
     }
 }
 
+static void add_test(struct text *bytes, const struct session_test *test)
+{
+    add_integer(bytes, test->node);
+    add_real(bytes, test->accuracy);
+    add_real(bytes, test->loss);
+    add_integer(bytes, test->images);
+}
+
 struct hash session_digest(const struct session_state *state)
 {
     struct text bytes = TEXT_EMPTY;
@@ -245,6 +253,10 @@ struct hash session_digest(const struct session_state *state)
     add_text(&bytes, *reason ? reason : NULL);
     add_text(&bytes, state->finish_message);
     add_integer(&bytes, state->command_count);
+    if (state->budget_flops > 0) /* what older logs don't have is left out, so that they keep their digest */
+        add_real(&bytes, state->budget_flops);
+    if (state->test.node)
+        add_test(&bytes, &state->test);
     add_integer(&bytes, (int64_t)state->history.low);
     add_integer(&bytes, (int64_t)state->history.high);
     struct hash hash = hash_of(bytes.bytes, bytes.length);

@@ -59,7 +59,7 @@ static int random_count(struct random_stream *stream)
 /* A word of the list, or one that this program doesn't know. */
 static void fill_word(struct random_stream *stream, enum event_field_type type, struct event_word *word)
 {
-    static const int known[] = {[EVENT_FIELD_AUTHOR] = AUTHOR_REPAIR,
+    static const int known[] = {[EVENT_FIELD_AUTHOR] = AUTHOR_FINISH,
                                 [EVENT_FIELD_FAILURE] = FAILURE_LOST,
                                 [EVENT_FIELD_FINISH] = FINISH_ERROR};
     char *text = random_text(stream);

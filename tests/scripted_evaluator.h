@@ -15,8 +15,11 @@ enum scripted_fate { FATE_RESULT, FATE_DIVERGE, FATE_NO_MEMORY, FATE_ERROR, FATE
 struct script {
     int slots;
     uint64_t seed;
+    bool tests;     /* it has test images: 40, on which a network is two points worse */
     bool no_epochs; /* else one report for each epoch of the trial */
     double seconds; /* that a trial takes, for tests that interrupt; 0: none */
+    /* What a trial that isn't stopped early reaches, NULL: scripted_accuracy().  Its loss is 1 - that. */
+    double (*accuracy)(void *context, const struct trial *trial);
     /* What becomes of a trial, NULL: FATE_RESULT always. */
     enum scripted_fate (*fate)(void *context, const struct trial *trial);
     /* Called after the answer to each trial is decided, NULL: nothing. */

@@ -339,7 +339,12 @@ static void person(struct play *play)
         play_emit(play, &event);
         event = (struct event){.kind = EVENT_BUDGET};
         event.as.budget =
-            (struct event_budget){.networks = play->recipe.networks, .seconds = 3600, .by = {AUTHOR_USER}};
+            (struct event_budget){.networks = play->recipe.networks, .seconds = 3600, .flops = 1e15, .by = {AUTHOR_USER}};
+        if (play_plan_of(play, 1)->status != NODE_DONE)
+            break;
+        play_emit(play, &event);
+        event = (struct event){.kind = EVENT_TEST};
+        event.as.test = (struct event_test){.node = 1, .accuracy = 0.75, .loss = 0.5, .images = 10000};
         break;
     }
     play_emit(play, &event);

@@ -101,10 +101,32 @@ static void check_cut_anywhere(const struct search_options *options, const struc
     free(folder);
 }
 
+/* Networks 3, 6, 9 … fail, and every other one's first attempt. */
+static enum scripted_fate failing(void *context, const struct trial *trial)
+{
+    if (trial->node > 1 && trial->node % 3 == 0)
+        return trial->node % 2 ? FATE_DIVERGE : FATE_ERROR;
+    return FATE_RESULT;
+}
+
 static void test_cut_anywhere_random(void **state)
 {
     struct search_options options = bed_options();
     check_cut_anywhere(&options, &(struct script){.slots = 1});
+}
+
+/* Rounds, a baseline, a finish and its test; then the same when a third of the networks fail. */
+static void test_cut_anywhere_race(void **state)
+{
+    struct search_options options = learning_options();
+    options.parent = PARENT_RACE;
+    options.finish = 0.5;
+    options.baseline = true;
+    options.limit_flops = 400000;
+    options.flops = 2e9;
+    options.episodes = 4;
+    check_cut_anywhere(&options, &(struct script){.slots = 1, .tests = true});
+    check_cut_anywhere(&options, &(struct script){.slots = 1, .tests = true, .fate = failing});
 }
 
 static void test_cut_anywhere_learning(void **state)
@@ -141,14 +163,6 @@ static void test_cut_anywhere_spent(void **state)
     assert_true(session->known_count + session->refused_count > 20);
     session_state_free(session);
     check_cut_anywhere(&options, &(struct script){.slots = 1});
-}
-
-/* Networks 3, 6, 9 … fail, and every other one's first attempt. */
-static enum scripted_fate failing(void *context, const struct trial *trial)
-{
-    if (trial->node > 1 && trial->node % 3 == 0)
-        return trial->node % 2 ? FATE_DIVERGE : FATE_ERROR;
-    return FATE_RESULT;
 }
 
 static void test_cut_anywhere_failing(void **state)
@@ -239,6 +253,24 @@ static void test_cut_with_more_slots_than_parents(void **state)
     scratch_remove(folder);
     free(folder);
     free(path);
+}
+
+/* Sessions of before there was a finish go on without one, and `baseline` is what is `reward-baseline` now. */
+static void test_options_of_the_first_sessions(void **state)
+{
+    struct session_state *session = session_state_new();
+    struct event event = {.kind = EVENT_SESSION, .number = 1};
+    struct search_options options;
+    struct error error;
+    event.as.session.format = 1;
+    event_texts_add(&event.as.session.options, "parent=start");
+    event_texts_add(&event.as.session.options, "baseline=released");
+    assert_int_equal(session_apply(session, &event, &error), 0);
+    event_done(&event);
+    assert_int_equal(options_of_session(session, &options, &error), 0);
+    assert_true(options.baseline_released && options.parent == PARENT_START);
+    assert_true(options.finish == 0 && !options.baseline && !options.steady && options.average == 0);
+    session_state_free(session);
 }
 
 /* --- what a resume refuses --- */
@@ -562,7 +594,9 @@ static void test_shown_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cut_anywhere_random),  cmocka_unit_test(test_cut_anywhere_learning),
+        cmocka_unit_test(test_cut_anywhere_random),          cmocka_unit_test(test_cut_anywhere_learning),
+        cmocka_unit_test(test_options_of_the_first_sessions),
+        cmocka_unit_test(test_cut_anywhere_race),
         cmocka_unit_test(test_cut_anywhere_imitating),
         cmocka_unit_test(test_cut_anywhere_stopping),
         cmocka_unit_test(test_cut_anywhere_spent),

@@ -23,6 +23,7 @@
 struct real {
     struct images images;
     struct view train, validate;
+    const struct view *test; /* NULL: none */
     struct search_data data;
 };
 
@@ -41,6 +42,7 @@ static bool real_open(struct real *real, int train, int validate)
                                       .train_images = real->train.count,
                                       .validation_images = real->validate.count,
                                       .hash = real->images.hash};
+    real->test = NULL;
     return true;
 }
 
@@ -71,7 +73,7 @@ static struct evaluator *trainers(const struct real *real, int count)
         devices[i] = (struct device){.core = i, .own_core = true};
         snprintf(devices[i].id, sizeof devices[i].id, "cpu:%d", i);
     }
-    return evaluator_local_new(devices, count, PRECISION_F32, &real->train, &real->validate);
+    return evaluator_local_new(devices, count, PRECISION_F32, &real->train, &real->validate, real->test);
 }
 
 /* Commands at chosen moments, and what was seen. */
@@ -133,6 +135,37 @@ static void check_scores(const char *path, const struct real *real, const struct
         weights_free(weights);
         text_done(&file);
     }
+}
+
+/* The finish is tested: here on the images that validate. */
+static void test_finish_is_tested(void **state)
+{
+    struct real real;
+    if (!real_open(&real, 1000, 500))
+        skip();
+    real.test = &real.validate;
+    char *folder = scratch_new(), *path = bed_path(folder, "a");
+    struct search_options options = small_options();
+    options.parent = PARENT_RACE;
+    options.episode_networks = 2;
+    options.finish = 0.5;
+    options.steady = true;
+    options.start_epochs = 4;
+    struct watcher watcher = {0};
+    struct session_state *session = search(path, &real, &options, 1, &watcher);
+    check_scores(path, &real, session);
+    const struct session_node *finish = session_node(session, session->node_count);
+    assert_int_equal(finish->facts.by.value, AUTHOR_FINISH);
+    assert_int_equal(session->test.node, finish->facts.node);
+    assert_int_equal(session->test.images, 500);
+    assert_true(session->test.accuracy == finish->accuracy && session->test.loss == finish->loss);
+    assert_true(finish->curve[finish->curve_count - 1].rate < 0.01);
+    assert_true(session_node(session, 2)->curve[0].rate == (double)(float)options.rate);
+    session_state_free(session);
+    real_close(&real);
+    scratch_remove(folder);
+    free(folder);
+    free(path);
 }
 
 static void test_trains(void **state)
@@ -378,6 +411,7 @@ static void test_trains_dense(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_finish_is_tested),
         cmocka_unit_test(test_trains),         cmocka_unit_test(test_pause_stop_resume),
         cmocka_unit_test(test_stops_at_rungs), cmocka_unit_test(test_failures),
         cmocka_unit_test(test_cancels_all),    cmocka_unit_test(test_trains_dense),

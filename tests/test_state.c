@@ -324,6 +324,11 @@ static void test_digest_sees_the_state(void **unused)
     CHANGES(state->budget_episodes++, state->budget_episodes--);
     CHANGES(state->budget_networks++, state->budget_networks--);
     CHANGES(state->budget_seconds += 1, state->budget_seconds -= 1);
+    CHANGES(state->budget_flops *= 2, state->budget_flops /= 2);
+    CHANGES(state->test.node++, state->test.node--);
+    CHANGES(state->test.images++, state->test.images--);
+    CHANGES(state->test.accuracy *= 2, state->test.accuracy /= 2);
+    CHANGES(state->test.loss *= 2, state->test.loss /= 2);
     CHANGES(state->epochs++, state->epochs--);
     CHANGES(state->rate *= 2, state->rate /= 2);
     CHANGES(state->proposals[3]->facts.parent++, state->proposals[3]->facts.parent--);

@@ -10,6 +10,20 @@
 #include "cli/live.h"
 #include "search/server.h"
 
+/* A search without test images is one all the same: its finish then has no test. */
+static void open_test(struct search_setup *setup, const struct data_spec *spec)
+{
+    struct error error;
+    struct images *images = &setup->test_images;
+    if (images_open(spec, DATA_TEST, images, &error)) {
+        error_prefix(&error, "the finished network won't be tested");
+        cli_warn(&error);
+        return;
+    }
+    if (images->classes <= setup->images.classes && !memcmp(&images->shape, &setup->images.shape, sizeof images->shape))
+        view_all(images, &setup->train, &setup->test);
+}
+
 int search_setup_open(struct search_setup *setup, const struct search_options *options, struct error *error)
 {
     struct data_spec spec;
@@ -30,8 +44,10 @@ int search_setup_open(struct search_setup *setup, const struct search_options *o
         .validation_images = setup->validate.count,
         .hash = setup->images.hash,
     };
-    setup->evaluator =
-        evaluator_local_new(setup->devices, setup->device_count, options->precision, &setup->train, &setup->validate);
+    if (options->finish > 0)
+        open_test(setup, &spec);
+    setup->evaluator = evaluator_local_new(setup->devices, setup->device_count, options->precision, &setup->train,
+                                           &setup->validate, setup->test.count ? &setup->test : NULL);
     return 0;
 }
 
@@ -39,6 +55,8 @@ void search_setup_close(struct search_setup *setup)
 {
     if (setup->evaluator)
         setup->evaluator->kind->free(setup->evaluator);
+    view_done(&setup->test);
+    images_done(&setup->test_images);
     view_done(&setup->train);
     view_done(&setup->validate);
     images_done(&setup->images);

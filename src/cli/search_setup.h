@@ -9,7 +9,8 @@
 
 struct search_setup {
     struct images images;
-    struct view train, validate;
+    struct images test_images; /* read when the search has a finish and the data has them */
+    struct view train, validate, test;
     struct device devices[DEVICES_MAX];
     int device_count;
     struct evaluator *evaluator;

@@ -39,12 +39,14 @@ struct outcome {
     const struct arch *parent;
     const struct proposal *proposal;
     double accuracy; /* validation, 0…1 */
+    bool has_gain;   /* of a race: `gain` is the accuracy over that of the control of its round */
+    double gain;
     enum outcome_role role;
 };
 
 /* What an update did, for the event and the screen. */
 struct policy_update {
-    double reward_mean, reward_best; /* of its own proposals in the batch: tan(accuracy * pi / 2) */
+    double reward_mean, reward_best; /* of its own proposals in the batch */
     double baseline;                 /* after the update */
     double loss;
     double entropy;                  /* of one choice, in nats: the mean over the batch's decisions */

@@ -2,7 +2,8 @@
  * reinforce.c - the paper's policy (EAS, section 3): the controller samples, and REINFORCE (Williams 1992)
  * makes likelier what had a high reward.
  *
- *     reward     tan(accuracy * pi / 2): a point of accuracy counts the more the higher it is
+ *     reward     tan(accuracy * pi / 2): a point of accuracy counts the more the higher it is;
+ *                in a race 100 * gain: points of accuracy over the control, which had the same training
  *     advantage  reward - baseline, the moving average of the batches' mean rewards
  *     loss       -(mean over networks of advantage * log P) - bonus * (mean over decisions of their entropy)
  *     update     one step of Adam a batch, nothing else
@@ -73,11 +74,11 @@ static int propose(struct policy *policy, const struct proposal_request *request
 }
 
 /* tan has a pole at accuracy 1: one wrong image in 10,000 is as good as none. */
-static double reward_of(double accuracy)
+static double reward_of(const struct outcome *outcome)
 {
     const double half_pi = 1.57079632679489661923;
-    ASSERT(accuracy >= 0 && accuracy <= 1);
-    return tan(fmin(accuracy, 0.9999) * half_pi);
+    ASSERT(outcome->accuracy >= 0 && outcome->accuracy <= 1);
+    return outcome->has_gain ? 100 * outcome->gain : tan(fmin(outcome->accuracy, 0.9999) * half_pi);
 }
 
 /* Returns what to subtract from this batch's rewards. */
@@ -126,7 +127,7 @@ static void batch_add(const struct policy *policy, const struct outcome *outcome
         return;
     struct example *example = &batch->examples[batch->count++];
     example->outcome = outcome;
-    example->reward = reward_of(outcome->accuracy);
+    example->reward = reward_of(outcome);
     example[1].first = begin + added;
     batch->own += outcome->role == OUTCOME_SAMPLED;
     batch->rewarded += outcome->role != OUTCOME_TO_IMITATE;

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "search/budget.h"
 #include "sessions/command.h"
 #include "util/bug.h"
 
@@ -255,8 +256,12 @@ static double budget_now(const struct engine *engine, const char *what, double *
         return (double)state->budget_episodes;
     }
     if (!strcmp(what, "networks")) {
-        *spent = (double)state->status_count[NODE_DONE];
+        *spent = (double)budget_networks_of(state, NODE_DONE);
         return (double)state->budget_networks;
+    }
+    if (!strcmp(what, "flops")) {
+        *spent = session_flops(state);
+        return state->budget_flops;
     }
     *spent = ceil(session_active_seconds(state, journal_time(&engine->journal)));
     return state->budget_seconds;
@@ -301,13 +306,13 @@ static int read_budget(const struct engine *engine, struct request *request, con
 
 static int check_budget(struct engine *engine, struct request *request, struct error *error)
 {
-    static const char *const names[] = {"episodes", "networks", "seconds"};
+    static const char *const names[] = {"episodes", "networks", "seconds", "flops"};
     const char *name = next_word(request), *value = next_word(request);
     for (size_t i = 0; name && i < COUNT_OF(names); i++)
         if (!strcmp(name, names[i]))
             request->what = names[i];
     if (!request->what || !value)
-        return error_set(error, "budget of what? episodes, networks or seconds, and a number (0: no limit)");
+        return error_set(error, "budget of what? episodes, networks, seconds or flops, and a number (0: no limit)");
     if (read_budget(engine, request, value, error))
         return -1;
     return no_more_words(request, error);
@@ -319,11 +324,14 @@ static void do_budget(struct engine *engine, struct request *request)
     event.as.budget.episodes = engine->journal.state->budget_episodes;
     event.as.budget.networks = engine->journal.state->budget_networks;
     event.as.budget.seconds = engine->journal.state->budget_seconds;
+    event.as.budget.flops = engine->journal.state->budget_flops;
     event.as.budget.by.value = (int)request->by;
     if (!strcmp(request->what, "episodes"))
         event.as.budget.episodes = (int64_t)request->value;
     else if (!strcmp(request->what, "networks"))
         event.as.budget.networks = (int64_t)request->value;
+    else if (!strcmp(request->what, "flops"))
+        event.as.budget.flops = request->value;
     else
         event.as.budget.seconds = request->value;
     journal_emit(&engine->journal, &event);

@@ -10,7 +10,8 @@
  *   1. One writer: only journal_emit() numbers, appends and folds events, on the engine's thread.  An event is in
  *      the log before anything happens because of it, and a file is synced before the event that names it.
  *   2. The queue holds exactly the networks with NODE_QUEUED, the slots exactly those with NODE_RUNNING.
- *   3. The index holds every architecture of the tree, with or without a result: none is trained to a result twice.
+ *   3. The index holds every architecture of the tree, with or without a result: none is grown twice.  Controls,
+ *      baselines and finishes are not in it.
  *   4. Networks are finished at most once: a RESULT is written for a running network, and then it is done.
  *   5. Randomness comes from streams named by the seed, a purpose and the number of a proposal or network.  With
  *      one slot two runs of one seed have one digest; with more they differ in the order of results.
@@ -28,6 +29,7 @@
  *     |     | proposals_end: budget, exhausted  | a command: budget, grow, unpin
  *     |     v                                   |
  *     |   DRAIN: no proposals, the queue empties+
+ *     |     | nothing runs: baseline, then finish (phases.c)
  *     |     | nothing runs: finish
  *     |     v
  *     |   FINISHED (budget, exhausted)
@@ -47,9 +49,11 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "search/budget.h"
 #include "search/commands.h"
 #include "search/engine_parts.h"
 #include "search/monitor.h"
+#include "search/phases.h"
 #include "search/resume.h"
 #include "util/bug.h"
 #include "util/memory.h"
@@ -218,10 +222,9 @@ static void end(struct engine *engine, enum finish_reason ending)
 
 static void check_end(struct engine *engine)
 {
-    double seconds = engine->journal.state->budget_seconds;
     if (atomic_load(&engine->stop))
         end(engine, FINISH_INTERRUPTED);
-    else if (seconds > 0 && session_active_seconds(engine->journal.state, journal_time(&engine->journal)) >= seconds)
+    else if (budget_is_over(engine->journal.state, &engine->options, journal_time(&engine->journal)))
         end(engine, FINISH_BUDGET);
 }
 
@@ -232,7 +235,7 @@ static void fill_slots(struct engine *engine)
     for (int slot; !engine->journal.broken && (slot = trials_free_slot(trials)) >= 0; trials_start(trials, slot)) {
         /* Until the start network has its weights, nothing can grow. */
         bool grows = session_node(engine->journal.state, 1)->status == NODE_DONE;
-        if (!trials->queue_count && !(grows && proposals_make(&engine->proposals)))
+        if (!trials->queue_count && !(grows && phases_make(&engine->proposals)))
             return;
     }
 }
@@ -261,7 +264,7 @@ static bool finish(struct engine *engine, struct error *error)
         error_set(&message, "the start network failed (%s)", start->failure);
         reason = FINISH_ERROR;
     } else if (!reason && !engine->trials.queue_count && start->status == NODE_DONE)
-        reason = proposals_end(&engine->proposals, &message);
+        reason = phases_end(&engine->proposals, &message);
     if (!reason)
         return false;
     struct event event = {.kind = EVENT_FINISHED};

@@ -4,9 +4,11 @@
  *
  *     engine                             the loop
  *     commands    resume
+ *     phases                             growth, baseline, finish
  *     proposals                          asks the learner, joins networks to the queue
  *     parents     trials     learner
- *     stopping    start      record      functions of state and options
+ *     stopping    start      record
+ *     rounds      budget                 functions of state and options
  *     journal                            log, state, time
  *     evaluator   options    arch_index
  */

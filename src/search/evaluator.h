@@ -21,6 +21,7 @@ struct trial {
     int64_t node;
     struct arch arch;  /* of the network that is trained */
     bool from_scratch; /* the start network: initialise, no parent */
+    bool test;         /* evaluate it on the test images too, after training */
     bool may_stop;     /* after each epoch but the last, wait until proceed() says whether it goes on */
     struct arch parent_arch;
     char *parent_weights; /* path; the trial's own */
@@ -50,6 +51,7 @@ struct report {
     struct step_report step;
     struct epoch_report epoch;
     struct evaluation result;
+    struct evaluation test; /* of a trial with `test`; no images: the evaluator has none */
     double seconds, images_per_second;
     struct weights *weights;
     enum failure_reason failure;
@@ -90,8 +92,9 @@ struct evaluator {
 const struct backend *device_backend(const struct device *device, enum precision precision, struct error *error);
 
 /* One pinned trainer thread a device, each of which must be able to do `precision`.  Borrows the views, which outlive
-   it. */
+   it; `test` may be NULL. */
 struct evaluator *evaluator_local_new(const struct device *devices, int count, enum precision precision,
-                                      const struct view *train, const struct view *validate);
+                                      const struct view *train, const struct view *validate,
+                                      const struct view *test);
 
 #endif

@@ -192,7 +192,8 @@ static double images_bytes(const struct images *images)
 }
 
 struct evaluator *evaluator_local_new(const struct device *devices, int count, enum precision precision,
-                                      const struct view *train_view, const struct view *validate)
+                                      const struct view *train_view, const struct view *validate,
+                                      const struct view *test)
 {
     ASSERT(count > 0);
     struct local_evaluator *local = memory_new(1, sizeof *local);
@@ -200,6 +201,7 @@ struct evaluator *evaluator_local_new(const struct device *devices, int count, e
         .evaluator.kind = &kind_local,
         .train = train_view,
         .validate = validate,
+        .test = test,
         .count = count,
         .trainers = memory_new((size_t)count, sizeof(struct trainer)),
         .reports = queue_new(sizeof(struct report), REPORTS_WAITING_MAX),
@@ -208,7 +210,8 @@ struct evaluator *evaluator_local_new(const struct device *devices, int count, e
         BUG("no mutex for the evaluator");
     local->helpers = new_helpers(devices, count);
     struct device_monitor *machine = device_monitor_new(&(struct device){.core = -1}, 1);
-    local->memory = device_memory_new(devices, count, images_bytes(train_view->images), local_free_memory(machine));
+    double images = images_bytes(train_view->images) + (test ? images_bytes(test->images) : 0);
+    local->memory = device_memory_new(devices, count, images, local_free_memory(machine));
     device_monitor_free(machine);
     for (int i = 0; i < count; i++) {
         struct trainer *trainer = &local->trainers[i];

@@ -12,6 +12,10 @@
  * its batch, so that none is used twice.  A batch is built from the recorded proposals: a resumed search learns what an
  * uninterrupted one would have learned.
  *
+ * In a race it is the gain over the control of the round: of a network that joined in this round, once its control is
+ * trained; of one that a person grew, over its parent.  A control is no outcome, nor is a known network, which trained
+ * in another round.
+ *
  * With learn_from_user, an update also observes the networks that a person grew and that no update has observed; the
  * event names them.  They wait while an update has no outcome of its own.
  *
@@ -93,6 +97,16 @@ static void batch_done(struct batch_of_outcomes *batch)
     free(batch->proposal_values);
 }
 
+static bool is_race(const struct learner *learner)
+{
+    return learner->options->parent == PARENT_RACE;
+}
+
+static double reached(const struct session_node *node)
+{
+    return node->stopped ? node->predicted : node->accuracy;
+}
+
 /* Add a proposal with its outcome, which is that of network facts->node. */
 static void batch_add(const struct learner *learner, const struct event_proposal *facts, enum outcome_role role,
                       struct batch_of_outcomes *batch)
@@ -103,11 +117,15 @@ static void batch_add(const struct learner *learner, const struct event_proposal
     journal_arch(learner->journal, facts->parent, parent);
     if (recorded_proposal(parent, facts, proposal, &error))
         BUG(error.text); /* resume has checked those that it found in the log */
-    const struct session_node *child = session_node(learner->journal->state, facts->node);
-    batch->outcomes[batch->count++] = (struct outcome){.parent = parent,
-                                                       .proposal = proposal,
-                                                       .accuracy = child->stopped ? child->predicted : child->accuracy,
-                                                       .role = role};
+    const struct session_state *state = learner->journal->state;
+    struct outcome *outcome = &batch->outcomes[batch->count++];
+    *outcome = (struct outcome){.parent = parent, .proposal = proposal, .role = role};
+    outcome->accuracy = reached(session_node(state, facts->node));
+    outcome->has_gain = is_race(learner);
+    if (outcome->has_gain) {
+        int64_t control = session_control(state, facts->node);
+        outcome->gain = outcome->accuracy - session_node(state, control ? control : facts->parent)->accuracy;
+    }
 }
 
 /* --- the policy's own --- */
@@ -153,13 +171,23 @@ static struct event_integers next_proposals(const struct learner *learner)
     return proposals;
 }
 
+/* Has the policy something to learn from it? */
+static bool has_outcome(const struct learner *learner, const struct proposal_record *record)
+{
+    const struct session_state *state = learner->journal->state;
+    const struct session_node *node = session_node(state, record->facts.node);
+    if (!node || node->status != NODE_DONE || record->facts.by.value == AUTHOR_CONTROL)
+        return false;
+    return !is_race(learner) || (record->answer == EVENT_NODE && session_control(state, node->facts.node));
+}
+
 static void batch_fill(const struct learner *learner, struct batch_of_outcomes *batch)
 {
     const struct session_state *state = learner->journal->state;
     for (int i = 0; i < batch->proposals.count; i++) {
-        const struct event_proposal *facts = &state->proposals[batch->proposals.items[i] - 1]->facts;
-        if (facts->node && session_node(state, facts->node)->status == NODE_DONE)
-            batch_add(learner, facts, OUTCOME_SAMPLED, batch);
+        const struct proposal_record *record = state->proposals[batch->proposals.items[i] - 1];
+        if (has_outcome(learner, record))
+            batch_add(learner, &record->facts, OUTCOME_SAMPLED, batch);
     }
     batch->own = batch->count;
 }
@@ -216,7 +244,8 @@ static void batch_fill_best(const struct learner *learner, struct batch_of_outco
     const struct event_proposal **best = memory_new((size_t)wanted + 1, sizeof *best);
     for (int64_t i = 0; wanted && i < state->proposal_count; i++) {
         const struct event_proposal *facts = &state->proposals[i]->facts;
-        if (state->proposals[i]->answer != EVENT_NODE || !is_measured(session_node(state, facts->node)))
+        if (state->proposals[i]->answer != EVENT_NODE || facts->by.value == AUTHOR_CONTROL ||
+            !is_measured(session_node(state, facts->node)))
             continue;
         int64_t place = count;
         for (; place > 0 && is_better(state, facts, best[place - 1]); place--)

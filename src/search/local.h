@@ -34,12 +34,13 @@ struct trainer {
     struct device_monitor *monitor; /* for the machine's memory that is free */
     double step_time;               /* of the last report of a step */
     struct epoch_report last;       /* epoch; all zero before the first */
+    struct evaluation test;
     double seconds, rate_seconds;   /* of training and evaluation; sum of images/s over epochs */
 };
 
 struct local_evaluator {
     struct evaluator evaluator; /* the first member */
-    const struct view *train, *validate;
+    const struct view *train, *validate, *test; /* no test: NULL */
     int count;
     struct trainer *trainers;
     struct helpers *helpers; /* one a trainer; NULL: a trainer works alone */

@@ -93,6 +93,7 @@ static void send_result(struct trainer *trainer, struct weights *weights, const 
 {
     struct report report = report_new(trainer, REPORT_RESULT);
     report.result = *result;
+    report.test = trainer->test;
     report.seconds = trainer->seconds;
     report.images_per_second = trainer->last.epoch ? trainer->rate_seconds / trainer->last.epoch : 0;
     report.weights = weights;
@@ -195,6 +196,16 @@ static int check_memory(const struct trainer *trainer, double bytes, struct erro
                      text_bytes(needed, bytes), text_bytes(there, left));
 }
 
+/* After training: read the test images, if the trial asks for it and there are any. */
+static enum training_outcome test_here(struct trainer *trainer, struct weights *weights, struct error *error)
+{
+    const struct view *test = trainer->local->test;
+    if (!trainer->trial->test || !test)
+        return TRAINING_DONE;
+    return training_outcome_of(network_evaluate(trainer->backend, weights, test, trainer->trial->training.batch,
+                                                &trainer->test, error));
+}
+
 static enum training_outcome train_here(struct trainer *trainer, struct weights *weights, struct evaluation *result,
                                         struct error *error)
 {
@@ -228,6 +239,8 @@ static enum training_outcome train_trial(struct trainer *trainer, struct weights
     if (device && !device_memory_reserve(memory, trainer->gpu, bytes, is_cancelled, trainer))
         return TRAINING_STOPPED;
     enum training_outcome outcome = train_here(trainer, weights, result, error);
+    if (outcome == TRAINING_DONE)
+        outcome = test_here(trainer, weights, error);
     if (device)
         device_memory_release(memory, trainer->gpu, bytes);
     return outcome;
@@ -296,6 +309,7 @@ static void run_trial(struct trainer *trainer, const struct trial *trial)
         trainer->backend = backend_cpu();
     trainer->step_time = trainer->seconds = trainer->rate_seconds = 0;
     trainer->last = (struct epoch_report){0};
+    trainer->test = (struct evaluation){0};
     atomic_store(&trainer->answer, EPOCH_GOES_ON);
     if (trainer->backend->device)
         train_and_report(trainer);

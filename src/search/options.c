@@ -76,6 +76,7 @@ static int valid_rungs(const char *value, struct error *error)
 #define FIELD(field)                                                                                                   \
     .offset = offsetof(struct search_options, field), .size = sizeof(((struct search_options *)0)->field)
 #define COUNT_MAX  1e9
+#define FLOPS_MAX  1e24
 #define NUMBER_MAX 1e18 /* below 2^63; a double is close enough to it, and exact up to 2^53 */
 
 /* With the defaults a search can be watched from beginning to end: on Fashion-MNIST and two cores it takes a few
@@ -95,9 +96,10 @@ static const struct search_option table[] = {
      .help = "who proposes: one of the policies below"},
     {"match", OPTION_TEXT, FIELD(match), .argument = "SESSION", .fallback = "",
      .help = "for random-flops: network k gets about the FLOPs of network k of that session"},
-    {"parent", OPTION_WORD, FIELD(parent), .words = "start|best|tournament|aging", .argument = "CHOICE",
+    {"parent", OPTION_WORD, FIELD(parent), .words = "start|best|tournament|aging|race", .argument = "CHOICE",
      .fallback = "tournament",
-     .help = "which network grows: start, best, the best of a few drawn (tournament), or of the youngest (aging)"},
+     .help = "which network grows: start, best, the best of a few drawn (tournament) or of the youngest (aging), or the "
+             "winner of the round before (race)"},
     {"tournament", OPTION_INTEGER, FIELD(tournament), 1, 1000, .argument = "N", .fallback = "4",
      .help = "networks drawn for a tournament"},
     {"population", OPTION_INTEGER, FIELD(population), 1, COUNT_MAX, .argument = "N", .fallback = "20",
@@ -108,8 +110,18 @@ static const struct search_option table[] = {
      .help = "budget: trained networks, with the start network"},
     {"seconds", OPTION_REAL, FIELD(seconds), 0, COUNT_MAX, "no limit", .argument = "SECONDS", .fallback = "0",
      .help = "budget: time; networks in training then go back to the queue"},
+    {"flops", OPTION_REAL, FIELD(flops), 0, FLOPS_MAX, "no limit", .argument = "N", .fallback = "0",
+     .help = "budget: FLOPs of training, over all networks (3 passes for each image)"},
+    {"finish", OPTION_REAL, FIELD(finish), 0, 0.99, "none", .argument = "SHARE", .fallback = "0",
+     .help = "share of the budget for the final training of the winner, with a falling rate"},
+    {"baseline", OPTION_WORD, FIELD(baseline), .words = "no|yes", .argument = "WHICH", .fallback = "no",
+     .help = "for --parent race: before the finish, train the largest template from scratch; the better one is finished"},
+    {"target", OPTION_REAL, FIELD(target), 0, 1, "none", .argument = "ACCURACY", .fallback = "0",
+     .help = "stop growing when a network reaches this accuracy, from 0 to 1"},
+    {"patience", OPTION_INTEGER, FIELD(patience), 0, COUNT_MAX, "no limit", .argument = "N", .fallback = "0",
+     .help = "for --parent race: stop growing when the control has won that many rounds in a row"},
     {"episode-networks", OPTION_INTEGER, FIELD(episode_networks), 1, 10000, .argument = "N", .fallback = "10",
-     .help = "proposals an episode; the policy learns after each episode"},
+     .help = "proposals an episode; the policy learns after each episode; of a race: a control and the children"},
     {"wider", OPTION_INTEGER, FIELD(wider), 0, 16, .argument = "N", .fallback = "2",
      .help = "wider decisions a network"},
     {"deeper", OPTION_INTEGER, FIELD(deeper), 0, 16, .argument = "N", .fallback = "1",
@@ -129,6 +141,10 @@ static const struct search_option table[] = {
      .help = "initial learning rate of grown networks"},
     {"start-rate", OPTION_REAL, FIELD(start_rate), 0, 1e6, .argument = "X", .fallback = "0.1",
      .help = "initial learning rate from scratch"},
+    {"steady", OPTION_WORD, FIELD(steady), .words = "no|yes", .argument = "WHICH", .fallback = "no",
+     .help = "before the finish, the rate doesn't fall: no or yes"},
+    {"average", OPTION_REAL, FIELD(average), 0, 0.99999, "none", .argument = "X", .fallback = "0",
+     .help = "before the finish, judge and keep a moving average of the weights: its decay a step"},
     {"momentum", OPTION_REAL, FIELD(momentum), 0, 0.9999, .argument = "X", .fallback = "0.9",
      .help = "Nesterov momentum"},
     {"weight-decay", OPTION_REAL, FIELD(weight_decay), 0, 1, .argument = "X", .fallback = "0.0001",
@@ -172,7 +188,7 @@ static const struct search_option table[] = {
      .help = "the controller's entropy bonus"},
     {"baseline-decay", OPTION_REAL, FIELD(baseline_decay), 0, 1, .argument = "X", .fallback = "0.95",
      .help = "decay of the moving average of rewards"},
-    {"baseline", OPTION_WORD, FIELD(baseline_released), .words = "paper|released", .argument = "WHICH",
+    {"reward-baseline", OPTION_WORD, FIELD(baseline_released), .words = "paper|released", .argument = "WHICH",
      .fallback = "paper", .help = "reward baseline: as the paper says, or as its published code does"},
     {"asynchronous", OPTION_WORD, FIELD(asynchronous), .words = "no|yes", .argument = "WHICH", .fallback = "no",
      .help = "trainers never wait for the controller to learn from an episode: no or yes"},
@@ -403,6 +419,9 @@ int options_settle(struct search_options *options, struct error *error)
     if (!manual && options->wider + options->deeper > PROPOSAL_STEPS_MAX)
         return error_set(error, "--wider %" PRId64 " --deeper %" PRId64 ": at most %d decisions a network",
                          options->wider, options->deeper, PROPOSAL_STEPS_MAX);
+    if (options->parent == PARENT_RACE && options->episode_networks < 2)
+        return error_set(error, "--episode-networks 1: a round of --parent race has a control and at least one child; "
+                                "it needs 2");
     struct arch arch;
     if (options->start_epochs == 0 && (!options->start[0] || !arch_parse(&arch, options->start, NULL)))
         return error_set(error, "--start-epochs 0: only a trained start network (--start SESSION:NODE) needs none");

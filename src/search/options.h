@@ -13,7 +13,7 @@
 #include "nn/trainer.h"
 #include "policy/policy.h"
 
-enum parent_choice { PARENT_START, PARENT_BEST, PARENT_TOURNAMENT, PARENT_AGING };
+enum parent_choice { PARENT_START, PARENT_BEST, PARENT_TOURNAMENT, PARENT_AGING, PARENT_RACE };
 
 struct search_options {
     char data[1100];
@@ -26,10 +26,16 @@ struct search_options {
     int64_t tournament;         /* networks drawn */
     int64_t population;         /* PARENT_AGING draws from that many of the youngest networks */
     int64_t episodes, networks; /* 0: no limit */
-    double seconds;
+    double seconds, flops;
+    double finish;      /* share of the budget for the final training; 0: none */
+    bool baseline;      /* PARENT_RACE: train the template of the limits, which the winner has to beat */
+    double target;      /* accuracy that ends the growth; 0: none */
+    int64_t patience;   /* rounds in a row that their control won, after which the growth ends; 0: no limit */
     int64_t episode_networks; /* proposals an episode */
     int64_t wider, deeper;    /* decisions a network */
     int64_t epochs, start_epochs, batch;
+    bool steady;        /* the rate of the networks of the growth doesn't fall */
+    double average;     /* decay of the moving average of their weights; 0: none */
     double rate, start_rate; /* grown networks; from scratch */
     double momentum, weight_decay, drop_pool, drop_fc, drop_dense;
     int64_t train_subset, validation, seed;
@@ -78,7 +84,7 @@ void options_get(const struct search_options *options, const struct search_optio
 int options_read(struct search_options *options, const char *preset, struct error *error);
 /* Check conditions between options (`--policy manual` needs --actions …), and set what the policy requires. */
 int options_settle(struct search_options *options, struct error *error);
-/* How a grown network is trained; its `node` is not set. */
+/* How a network is trained whose rate falls, without an average of the weights; its `node` is not set. */
 struct training options_training(const struct search_options *options);
 /* The options of the policy, with the search's space and limits, for images of that shape. */
 struct policy_options options_policy(const struct search_options *options, struct shape input);

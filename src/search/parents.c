@@ -1,7 +1,7 @@
 /*
  * parents.c - which network the next one grows from.
  *
- * Every trained network that isn't pruned may be a parent; once some of those are pinned, only the pinned ones
+ * Every trained network that isn't pruned may be a parent, but for those that train at the end; once some of those are pinned, only the pinned ones
  * may.  A network that can't grow any more, whose weights are lost, or that is exhausted (the last proposals from it
  * led to nothing new) is chosen only when there is no other.
  *
@@ -9,6 +9,8 @@
  *     best         the highest accuracy, the earlier of equals
  *     tournament   the best of a few drawn with replacement
  *     aging        such a tournament among the youngest, by number
+ *     race         the winner of the round before (rounds.h); of pinned ones, the one with the lowest loss.  Within a round
+ *                  it stays the same
  *
  * A draw depends on the seed, the proposals before and the networks that are trained by then, and on nothing else: a
  * resumed search chooses as one that was never interrupted.
@@ -19,6 +21,7 @@
 #include <string.h>
 
 #include "policy/growth.h"
+#include "search/rounds.h"
 #include "util/bug.h"
 #include "util/file.h"
 #include "util/memory.h"
@@ -105,6 +108,11 @@ static int64_t narrow_by_option(const struct parents *parents, int64_t *nodes, i
     return population;
 }
 
+static bool may_be_parent(const struct session_node *node)
+{
+    return node->status == NODE_DONE && !node->pruned && (node->pinned || !node_is_final(node));
+}
+
 /* The numbers of the networks to choose from, ascending; the caller's to free(). */
 static int64_t *find_candidates(struct parents *parents, int64_t *count)
 {
@@ -112,7 +120,7 @@ static int64_t *find_candidates(struct parents *parents, int64_t *count)
     int64_t *nodes = memory_new((size_t)state->node_count, sizeof *nodes);
     *count = 0;
     for (int64_t number = 1; number <= state->node_count; number++)
-        if (session_node(state, number)->status == NODE_DONE && !session_node(state, number)->pruned)
+        if (may_be_parent(session_node(state, number)))
             nodes[(*count)++] = number;
     *count = narrow(parents, nodes, *count, is_pinned);
     if (!parents->policy->kind->takes_actions)
@@ -142,14 +150,30 @@ static int64_t better(const struct session_state *state, int64_t a, int64_t b)
     return first > second ? a : b;
 }
 
+static int64_t choose_for_round(const struct parents *parents)
+{
+    const struct session_state *state = parents->journal->state;
+    int64_t size = parents->options->episode_networks, pinned = 0;
+    for (int64_t number = 1; number <= state->node_count; number++) {
+        const struct session_node *node = session_node(state, number);
+        if (node->pinned && may_be_parent(node) && (!pinned || node->loss < session_node(state, pinned)->loss))
+            pinned = number;
+    }
+    return pinned && !rounds_goes_on(state, size) ? pinned : rounds_parent(state, size);
+}
+
 int64_t parents_choose(struct parents *parents, int64_t proposal)
 {
+    if (parents->options->parent == PARENT_RACE)
+        return choose_for_round(parents);
     struct random_stream stream =
         random_stream_new((uint64_t)parents->options->seed, RANDOM_PARENT, (uint32_t)proposal, 0);
     int64_t count, chosen = 0;
     int64_t *nodes = find_candidates(parents, &count);
     ASSERT(count > 0);
     switch (parents->options->parent) {
+    case PARENT_RACE:
+        BUG("a race draws no parents");
     case PARENT_START:
         chosen = nodes[random_below(&stream, (uint32_t)count)];
         break;

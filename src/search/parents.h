@@ -18,7 +18,7 @@ struct parents {
     int64_t count;
 };
 
-/* The parent of proposal number `proposal`. */
+/* The parent of proposal number `proposal`, which is the next. */
 int64_t parents_choose(struct parents *parents, int64_t proposal);
 /* Are all networks that may be a parent exhausted: did the last proposals from each lead to nothing new? */
 bool parents_exhausted(struct parents *parents);

@@ -5,6 +5,9 @@
  * included.  Everything here is a function of the session's state: a policy is asked with a stream named by the
  * proposal's number.  So a resumed search proposes what an uninterrupted one would have.
  *
+ * In a race an episode is a round (rounds.h).  Its first proposal is the control, which the policy doesn't make; it
+ * begins when all networks of the rounds before have ended.
+ *
  * A policy that learns has a barrier, the paper's: episode e + 1 isn't proposed before update e.  An asynchronous
  * search has none: it proposes whenever a trainer is free, with the policy as its last update (learner.c) left it.
  */
@@ -12,11 +15,15 @@
 
 #include <inttypes.h>
 
+#include "search/budget.h"
 #include "search/record.h"
+#include "search/rounds.h"
 
 /* The search ends when this many proposals in a row led to networks that are known or can't be built, every network
    that may be a parent is exhausted (parents.c), and none is in training from which others may grow. */
 enum { NOT_NEW_MAX = 50 };
+/* A race ends when this many rounds in a row led to no new network beside their control. */
+enum { ROUNDS_FRUITLESS_MAX = 3 };
 /* It also ends when this many networks in a row failed: weights are lost, or the training can't work. */
 enum { FAILURES_MAX = 20 };
 
@@ -60,6 +67,11 @@ static void add_network(struct proposals *proposals, const struct arch *arch, st
     facts->activation_bytes = cost.activation_bytes;
 }
 
+bool proposals_indexes(const struct event_word *by)
+{
+    return by->value != AUTHOR_CONTROL && by->value != AUTHOR_BASELINE && by->value != AUTHOR_FINISH;
+}
+
 /* Write where a candidate led.  `number` 0: it isn't a proposal of the policy. */
 static void emit(struct proposals *proposals, enum event_kind kind, const struct candidate *candidate,
                  struct event_word by, int64_t number)
@@ -78,9 +90,11 @@ static void emit(struct proposals *proposals, enum event_kind kind, const struct
     else
         facts->reason = event_text("%s", candidate->refusal.text);
     int64_t node = facts->node;
+    bool indexed = proposals_indexes(&facts->by);
     if (journal_emit(proposals->journal, &event) || kind != EVENT_NODE)
         return;
-    arch_index_put(&proposals->known, arch_hash(&candidate->arch), node);
+    if (indexed)
+        arch_index_put(&proposals->known, arch_hash(&candidate->arch), node);
     trials_enqueue(proposals->trials, node);
 }
 
@@ -91,39 +105,65 @@ void proposals_join(struct proposals *proposals, const struct candidate *candida
 
 /* --- proposing --- */
 
-/* The number that the next network will have among those that proposals grew. */
+static bool is_race(const struct proposals *proposals)
+{
+    return proposals->options->parent == PARENT_RACE;
+}
+
+/* The number that the next network will have among those that the policy grew. */
 static int64_t next_grown(const struct session_state *state)
 {
     int64_t grown = 1;
     for (int64_t i = 0; i < state->proposal_count; i++)
-        grown += state->proposals[i]->answer == EVENT_NODE;
+        grown += state->proposals[i]->answer == EVENT_NODE && state->proposals[i]->facts.by.value != AUTHOR_CONTROL;
     return grown;
+}
+
+/* The number of the next proposal among those of the policy. */
+static int64_t next_number(const struct proposals *proposals)
+{
+    int64_t next = proposals->journal->state->proposal_count + 1;
+    return is_race(proposals) ? rounds_own_number(proposals->options->episode_networks, next) : next;
 }
 
 static bool has_next(const struct proposals *proposals, struct error *end)
 {
     const struct policy *policy = proposals->learner->policy;
     const struct session_state *state = proposals->journal->state;
-    return !policy->kind->has_next || policy->kind->has_next(policy, state->proposal_count + 1, next_grown(state), end);
+    return !policy->kind->has_next || policy->kind->has_next(policy, next_number(proposals), next_grown(state), end);
+}
+
+static bool is_exhausted(const struct proposals *proposals, struct error *message)
+{
+    const struct session_state *state = proposals->journal->state;
+    int64_t rounds = rounds_fruitless(state, proposals->options->episode_networks);
+    if (is_race(proposals) && rounds >= ROUNDS_FRUITLESS_MAX)
+        error_set(message, "%" PRId64 " rounds in a row led to no new network: the space is exhausted, or too narrow",
+                  rounds);
+    else if (!is_race(proposals) && state->not_new_count >= NOT_NEW_MAX && parents_exhausted(proposals->parents))
+        error_set(message,
+                  "%" PRId64 " proposals in a row led to no new network: the space is exhausted, or too narrow",
+                  state->not_new_count);
+    else
+        return false;
+    return true;
 }
 
 enum finish_reason proposals_end(const struct proposals *proposals, struct error *message)
 {
     const struct session_state *state = proposals->journal->state;
     const struct trials *trials = proposals->trials;
-    const int64_t *counts = state->status_count;
-    int64_t networks = counts[NODE_DONE] + counts[NODE_RUNNING] + counts[NODE_QUEUED];
+    int64_t done = budget_networks_of(state, NODE_DONE), networks = done + budget_networks_of(state, NODE_RUNNING) +
+                                                                    budget_networks_of(state, NODE_QUEUED);
     if (state->budget_networks && networks >= state->budget_networks)
-        error_set(message, "%" PRId64 " networks are trained", counts[NODE_DONE]);
+        error_set(message, "%" PRId64 " networks are trained", done);
+    else if (budget_ends_growth(state, proposals->options, journal_time(proposals->journal), message))
+        return FINISH_BUDGET;
     else if (state->budget_episodes && episode_of(proposals, state->proposal_count + 1) > state->budget_episodes)
         error_set(message, "%" PRId64 " episodes are done", state->budget_episodes);
     else if (has_next(proposals, message)) {
-        if (state->not_new_count >= NOT_NEW_MAX && parents_exhausted(proposals->parents)) {
-            error_set(message,
-                      "%" PRId64 " proposals in a row led to no new network: the space is exhausted, or too narrow",
-                      state->not_new_count);
+        if (is_exhausted(proposals, message))
             return FINISH_EXHAUSTED;
-        }
         if (trials->failures < FAILURES_MAX)
             return FINISH_UNKNOWN;
         error_set(message, "%d networks in a row failed (the last: %s)", trials->failures,
@@ -135,7 +175,23 @@ enum finish_reason proposals_end(const struct proposals *proposals, struct error
 
 static bool has_barrier(const struct proposals *proposals)
 {
-    return proposals->learner->policy->kind->observe && !proposals->options->asynchronous;
+    return proposals->learner->policy->kind->observe && (is_race(proposals) || !proposals->options->asynchronous);
+}
+
+/* May the next proposal be made, or has it to wait for those before it? */
+static bool may_propose(const struct proposals *proposals)
+{
+    const struct session_state *state = proposals->journal->state;
+    int64_t episode = episode_of(proposals, state->proposal_count + 1);
+    if (is_race(proposals) && !rounds_may_begin(state, proposals->options->episode_networks))
+        return false;
+    return !has_barrier(proposals) || episode <= state->policy_count + 1;
+}
+
+static void make_control(struct proposals *proposals, struct candidate *candidate, int64_t number)
+{
+    candidate->arch = candidate->parent_arch;
+    emit(proposals, EVENT_NODE, candidate, (struct event_word){.value = AUTHOR_CONTROL}, number);
 }
 
 /* Make one proposal.  True when a network joined. */
@@ -148,8 +204,14 @@ static bool make_one(struct proposals *proposals)
         random_stream_new((uint64_t)proposals->options->seed, RANDOM_POLICY, (uint32_t)number, 0);
     struct candidate candidate = {.parent = parents_choose(proposals->parents, number)};
     journal_arch(proposals->journal, candidate.parent, &candidate.parent_arch);
-    struct proposal_request request = {
-        .parent = &candidate.parent_arch, .proposal = number, .network = next_grown(state), .stream = &stream};
+    if (is_race(proposals) && rounds_is_control(proposals->options->episode_networks, number)) {
+        make_control(proposals, &candidate, number);
+        return true;
+    }
+    struct proposal_request request = {.parent = &candidate.parent_arch,
+                                       .proposal = next_number(proposals),
+                                       .network = next_grown(state),
+                                       .stream = &stream};
     bool refused = policy->kind->propose(policy, &request, &candidate.proposal, &candidate.refusal);
     enum event_kind kind = refused ? EVENT_REFUSED : proposals_check(proposals, &candidate);
     emit(proposals, kind, &candidate, author_of(policy->kind->name), number);
@@ -158,15 +220,13 @@ static bool make_one(struct proposals *proposals)
 
 bool proposals_make(struct proposals *proposals)
 {
-    const struct session_state *state = proposals->journal->state;
     /* A limit, since a command, a result or the end of the time may be waiting. */
     for (int tries = 0; tries < NOT_NEW_MAX && !proposals->journal->broken; tries++) {
         learner_learn(proposals->learner);
         struct error message;
         if (proposals_end(proposals, &message))
             return false;
-        int64_t episode = episode_of(proposals, state->proposal_count + 1);
-        if (has_barrier(proposals) && episode > state->policy_count + 1)
+        if (!may_propose(proposals))
             return false;
         if (make_one(proposals))
             return true;

@@ -18,7 +18,7 @@ struct proposals {
     struct learner *learner;
     struct parents *parents;
     struct trials *trials;
-    struct arch_index known; /* every network of the tree */
+    struct arch_index known; /* the networks of the tree, but for controls, baselines and finishes */
 };
 
 /* A network that actions on a parent lead to, whoever proposes them. */
@@ -31,12 +31,15 @@ struct candidate {
 };
 /* Where its proposal leads: EVENT_NODE (a new network), EVENT_KNOWN or EVENT_REFUSED.  Fills in the rest of it. */
 enum event_kind proposals_check(const struct proposals *proposals, struct candidate *candidate);
+/* Does the index hold what this author makes?  Not a network that is in training for another reason than its
+   architecture: a control, a baseline, a finish. */
+bool proposals_indexes(const struct event_word *by);
 /* A new network joins tree, index and queue.  `by` is taken over. */
 void proposals_join(struct proposals *proposals, const struct candidate *candidate, struct event_word by);
 
 /* Propose until a new network is in the queue.  False: there is none for now, none yet, or none ever (proposals_end). */
 bool proposals_make(struct proposals *proposals);
-/* Why no more networks will be proposed, with `message`; FINISH_UNKNOWN: more may come. */
+/* Why no more networks will be proposed, with `message`: the growth has ended.  FINISH_UNKNOWN: more may come. */
 enum finish_reason proposals_end(const struct proposals *proposals, struct error *message);
 void proposals_done(struct proposals *proposals);
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "util/bug.h"
 #include "util/clock.h"
 
 static void record_options(const struct search_options *options, struct event_texts *texts)
@@ -21,9 +22,23 @@ static void record_options(const struct search_options *options, struct event_te
     }
 }
 
+/* Options that the first sessions don't have, as their searches were; and what the option `reward-baseline` was called. */
+static const struct {
+    const char *name, *value;
+} first_options[] = {{"finish", "0"}, {"baseline", "no"}, {"steady", "no"}, {"average", "0"}};
+
+static const char *name_now(const char *name, const char *value)
+{
+    bool first = !strcmp(name, "baseline") && (!strcmp(value, "paper") || !strcmp(value, "released"));
+    return first ? "reward-baseline" : name;
+}
+
 int options_of_session(const struct session_state *state, struct search_options *options, struct error *error)
 {
     options_default(options);
+    for (size_t i = 0; i < COUNT_OF(first_options); i++)
+        if (options_set(options, first_options[i].name, first_options[i].value, error))
+            BUG(error->text);
     for (int i = 0; i < state->facts.options.count; i++) {
         char name[64];
         const char *item = state->facts.options.items[i], *equals = strchr(item, '=');
@@ -31,7 +46,7 @@ int options_of_session(const struct session_state *state, struct search_options 
             return error_set(error, "the session's first event has a damaged option: %.100s", item);
         memcpy(name, item, (size_t)(equals - item));
         name[equals - item] = '\0';
-        if (options_set(options, name, equals + 1, error))
+        if (options_set(options, name_now(name, equals + 1), equals + 1, error))
             return error_prefix(error, "the session was made with an option that this program doesn't take");
     }
     return 0;

@@ -82,6 +82,10 @@ static int resume_network(struct proposals *proposals, const struct search_data 
         return error_set(error, "its parent %" PRId64 " was never trained", node->facts.parent);
     if (parent && check_origin(node, parent, &arch, error))
         return -1;
+    if (waits)
+        trials_enqueue(proposals->trials, number); /* the OPENED event takes running ones back to the queue */
+    if (!proposals_indexes(&node->facts.by))
+        return 0;
     struct hash hash = arch_hash(&arch);
     int64_t twin = arch_index_find(&proposals->known, hash);
     if (twin && !node_has_no_result(session_node(state, twin))) {
@@ -90,8 +94,6 @@ static int resume_network(struct proposals *proposals, const struct search_data 
         return 0; /* stands in for one that was lost: sessions/bridge.c */
     }
     arch_index_put(&proposals->known, hash, number);
-    if (waits)
-        trials_enqueue(proposals->trials, number); /* the OPENED event takes running ones back to the queue */
     return 0;
 }
 

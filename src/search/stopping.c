@@ -45,7 +45,8 @@ static double accuracy_at(const struct session_node *node, int epoch)
 /* Was `other` grown and trained like `node`, as far as `epoch`? */
 static bool is_comparable(const struct session_node *other, const struct session_node *node, int epoch)
 {
-    return other != node && other->facts.parent && (other->status == NODE_DONE || other->status == NODE_RUNNING) &&
+    return other != node && other->facts.parent && !node_is_final(other) &&
+           (other->status == NODE_DONE || other->status == NODE_RUNNING) &&
            other->epochs == node->epochs && other->curve_count >= epoch && isfinite(accuracy_at(other, epoch));
 }
 
@@ -155,7 +156,8 @@ static bool is_hopeless(const struct session_state *state, const struct search_o
 
 bool stopping_applies(const struct search_options *options, const struct session_node *node)
 {
-    return (options->rungs[0] || options->stop_hopeless > 0) && node->facts.proposal;
+    bool grown = node->facts.proposal && node->facts.by.value != AUTHOR_CONTROL;
+    return (options->rungs[0] || options->stop_hopeless > 0) && grown;
 }
 
 bool stopping_check(const struct session_state *state, const struct search_options *options, int64_t number,

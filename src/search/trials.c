@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "export/safetensors.h"
+#include "search/budget.h"
 #include "util/bug.h"
 #include "util/memory.h"
 
@@ -76,7 +77,7 @@ void trials_dequeue(struct trials *trials, int64_t node)
 static void trial_parent(const struct trials *trials, const struct session_node *node, struct trial *trial)
 {
     if (node->facts.parent == 0) {
-        trial->from_scratch = !trials->start->weights;
+        trial->from_scratch = !trials->start->weights || trial->node > 1;
         if (trial->from_scratch)
             return;
         trial->parent_arch = trial->arch;
@@ -103,20 +104,42 @@ double trials_rate(const struct session_state *state, const struct search_option
     return state->rate >= 0 ? state->rate : options->rate;
 }
 
+/* The epochs that network `number` is to train.  What was planned once stays: a finish that was cut short trains as long
+   as it would have. */
+static int64_t planned_epochs(const struct trials *trials, int64_t number)
+{
+    const struct search_options *options = trials->options;
+    const struct session_state *state = trials->journal->state;
+    const struct session_node *node = session_node(state, number);
+    if (number == 1)
+        return options->start_epochs;
+    if (!node_is_final(node))
+        return trials_epochs(state, options);
+    if (node->epochs)
+        return node->epochs;
+    return node->facts.by.value == AUTHOR_FINISH
+               ? budget_finish_epochs(state, options, journal_time(trials->journal), node->facts.parent)
+               : budget_baseline_epochs(state, node->facts.flops);
+}
+
 static void trial_training(const struct trials *trials, struct trial *trial)
 {
     const struct search_options *options = trials->options;
-    bool start = trial->node == 1;
+    bool finish = node_of(trials, trial->node)->facts.by.value == AUTHOR_FINISH;
     trial->morph = (struct morph_options){
         .split = options->split,
         .widen_noise = (float)options->widen_noise,
         .deepen_noise = (float)options->deepen_noise,
     };
     trial->training = options_training(options);
-    trial->training.epochs = (int)(start ? options->start_epochs : trials_epochs(trials->journal->state, options));
+    trial->training.epochs = (int)planned_epochs(trials, trial->node);
     trial->training.rate =
         (float)(trial->from_scratch ? options->start_rate : trials_rate(trials->journal->state, options));
+    trial->training.steady = options->steady && !finish;
+    trial->training.average = finish ? 0 : (float)options->average;
+    trial->training.from_scratch = trial->from_scratch;
     trial->training.node = (uint32_t)trial->node;
+    trial->test = finish;
 }
 
 /* The number of the attempt that starts now.  One that was cancelled is begun again under its own number. */
@@ -236,7 +259,20 @@ static void report_epoch(struct trials *trials, const struct report *report)
     trials->evaluator->kind->proceed(trials->evaluator, report->node, !slot->stopped);
 }
 
-/* The weights first, then the event that names them. */
+static void emit_test(struct trials *trials, const struct report *report)
+{
+    struct event event = {.kind = EVENT_TEST};
+    event.as.test = (struct event_test){
+        .node = report->node,
+        .accuracy = report->test.accuracy,
+        .loss = report->test.loss,
+        .images = report->test.count,
+    };
+    journal_emit(trials->journal, &event);
+}
+
+/* The weights first, then the event that names them.  The test comes before: a search that is cut short between the two
+   trains again, and tests again. */
 static void report_result(struct trials *trials, const struct report *report, const struct trial_slot *slot)
 {
     const struct session_node *node = node_of(trials, report->node);
@@ -244,6 +280,8 @@ static void report_result(struct trials *trials, const struct report *report, co
     size_t length;
     struct hash hash;
     char text[HASH_TEXT];
+    if (report->test.count)
+        emit_test(trials, report);
     safetensors_encode(report->weights, &bytes, &length, &hash);
     hash_print(hash, text);
     struct event event = {.kind = EVENT_RESULT};

@@ -99,7 +99,7 @@ static int search(const char *path, const char *list, int networks)
         fprintf(stderr, "# %s\n", error.text);
         return REFUSED;
     }
-    struct evaluator *evaluator = evaluator_local_new(devices, count, PRECISION_F32, &data.train, &data.validate);
+    struct evaluator *evaluator = evaluator_local_new(devices, count, PRECISION_F32, &data.train, &data.validate, NULL);
     int failed = engine_create(&options, path, &facts, evaluator, &engine, &error);
     if (!failed) {
         failed = engine_run(engine, &error);

@@ -36,7 +36,7 @@ static struct evaluator *trainers(const char *list, const struct view *train, co
     int count;
     if (devices_find(list, devices, &count, &error))
         fail_msg("%s", error.text);
-    return evaluator_local_new(devices, count, PRECISION_F32, train, validate);
+    return evaluator_local_new(devices, count, PRECISION_F32, train, validate, NULL);
 }
 
 /* Small random networks, NETWORKS of them or for some seconds; the state of the finished session, folded from its

@@ -1,0 +1,105 @@
+/* budget.c - see budget.h. */
+#include "search/budget.h"
+
+#include <inttypes.h>
+#include <math.h>
+
+#include "search/rounds.h"
+
+enum { EPOCHS_MAX = 100000 };
+
+int64_t budget_networks_of(const struct session_state *state, enum node_status status)
+{
+    int64_t count = state->status_count[status];
+    for (int64_t number = 2; number <= state->node_count; number++) {
+        const struct session_node *node = session_node(state, number);
+        count -= node_is_final(node) && node->status == status;
+    }
+    return count;
+}
+
+/* A network that has reached --target; 0: none has. */
+static int64_t find_target(const struct session_state *state, double target)
+{
+    for (int64_t number = 1; target > 0 && number <= state->node_count; number++) {
+        const struct session_node *node = session_node(state, number);
+        if (node->status == NODE_DONE && !node->pruned && !node_is_final(node) && node->accuracy >= target)
+            return number;
+    }
+    return 0;
+}
+
+bool budget_ends_growth(const struct session_state *state, const struct search_options *options, double now,
+                        struct error *message)
+{
+    double share = 1 - options->finish, seconds = share * state->budget_seconds, flops = share * state->budget_flops;
+    int64_t reached = find_target(state, options->target);
+    bool race = options->parent == PARENT_RACE && options->patience;
+    if (options->finish > 0 && seconds > 0 && session_active_seconds(state, now) >= seconds)
+        error_set(message, "%.15g s of growth are over", seconds);
+    else if (flops > 0 && session_flops(state) >= flops)
+        error_set(message, "%.3g FLOPs of training are spent", flops);
+    else if (reached)
+        error_set(message, "n%" PRId64 " has reached %.2f %%", reached, 100 * session_node(state, reached)->accuracy);
+    else if (race && rounds_won_by_control(state, options->episode_networks) >= options->patience)
+        error_set(message, "the control has won %" PRId64 " rounds in a row", options->patience);
+    else
+        return false;
+    return true;
+}
+
+bool budget_is_over(const struct session_state *state, const struct search_options *options, double now)
+{
+    if (state->budget_seconds <= 0 || session_active_seconds(state, now) < state->budget_seconds)
+        return false;
+    enum session_phase phase = session_phase(state);
+    return options->finish <= 0 || phase == PHASE_START || phase == PHASE_GROWTH;
+}
+
+int64_t budget_winner(const struct session_state *state)
+{
+    int64_t winner = 0;
+    for (int64_t number = 1; number <= state->node_count; number++) {
+        const struct session_node *node = session_node(state, number);
+        if (node->status != NODE_DONE || node->pruned || node->facts.by.value == AUTHOR_FINISH || !isfinite(node->loss))
+            continue;
+        if (!winner || node->loss < session_node(state, winner)->loss)
+            winner = number;
+    }
+    return winner;
+}
+
+static double flops_of(const struct session_state *state, const struct session_node *node)
+{
+    return 3 * (double)node->facts.flops * node->curve_count * (double)state->facts.train_images;
+}
+
+static int64_t whole_epochs(double epochs)
+{
+    return epochs >= EPOCHS_MAX ? EPOCHS_MAX : epochs > 1 ? (int64_t)epochs : 1;
+}
+
+int64_t budget_finish_epochs(const struct session_state *state, const struct search_options *options, double now,
+                             int64_t winner)
+{
+    const struct session_node *node = session_node(state, winner);
+    double images = (double)state->facts.train_images, epoch = 3 * (double)node->facts.flops * images;
+    double spent = session_flops(state), share = options->finish, epochs = INFINITY;
+    if (state->budget_flops > 0)
+        epochs = (state->budget_flops - spent) / epoch;
+    if (state->budget_seconds > 0 && node->images_per_second > 0)
+        epochs = fmin(epochs, (state->budget_seconds - session_active_seconds(state, now)) * node->images_per_second /
+                                  images);
+    if (!isfinite(epochs))
+        epochs = share / (1 - share) * spent / epoch;
+    return whole_epochs(epochs);
+}
+
+int64_t budget_baseline_epochs(const struct session_state *state, int64_t flops)
+{
+    double spent = 0;
+    int64_t winner = budget_winner(state);
+    for (const struct session_node *node; (node = session_node(state, winner)); winner = node->facts.parent)
+        spent += flops_of(state, node);
+    return whole_epochs(spent / (3 * (double)flops * (double)state->facts.train_images) + 0.5);
+}

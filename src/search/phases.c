@@ -1,0 +1,84 @@
+/* phases.c - see phases.h. */
+#include "search/phases.h"
+
+#include "arch/template.h"
+#include "search/budget.h"
+
+/* The last network that `author` made; NULL: there is none. */
+static const struct session_node *last_of(const struct session_state *state, enum event_author author)
+{
+    for (int64_t number = state->node_count; number > 0; number--)
+        if (session_node(state, number)->facts.by.value == (int)author)
+            return session_node(state, number);
+    return NULL;
+}
+
+/* Is there a baseline to train?  Not a second one, and not when the winner is that network already. */
+static bool find_baseline(const struct proposals *proposals, int64_t winner, struct candidate *candidate)
+{
+    const struct search_options *options = proposals->options;
+    const struct session_state *state = proposals->journal->state;
+    struct arch arch;
+    if (!options->baseline || options->parent != PARENT_RACE || last_of(state, AUTHOR_BASELINE))
+        return false;
+    *candidate = (struct candidate){0};
+    if (arch_template(proposals->input, (int)state->facts.classes, &proposals->learner->policy->options.limits, 1,
+                      &candidate->arch, NULL))
+        return false;
+    candidate->parent_arch = candidate->arch;
+    journal_arch(proposals->journal, winner, &arch);
+    return !arch_equal(&arch, &candidate->arch);
+}
+
+/* Has the last growth its finish?  One whose winner was pruned after that doesn't count. */
+static bool is_finished(const struct session_state *state)
+{
+    const struct session_node *finish = last_of(state, AUTHOR_FINISH);
+    return session_phase(state) == PHASE_FINISH && !session_node(state, finish->facts.parent)->pruned;
+}
+
+/* The network to train after the growth, and who makes it.  False: none is left. */
+static bool find_final(const struct proposals *proposals, struct candidate *candidate, enum event_author *by)
+{
+    const struct session_state *state = proposals->journal->state;
+    int64_t winner = budget_winner(state);
+    if (proposals->options->finish <= 0 || !winner || is_finished(state))
+        return false;
+    *by = AUTHOR_BASELINE;
+    if (find_baseline(proposals, winner, candidate))
+        return true;
+    *by = AUTHOR_FINISH;
+    *candidate = (struct candidate){.parent = winner};
+    journal_arch(proposals->journal, winner, &candidate->arch);
+    candidate->parent_arch = candidate->arch;
+    return true;
+}
+
+static bool is_busy(const struct session_state *state)
+{
+    return state->status_count[NODE_QUEUED] + state->status_count[NODE_RUNNING];
+}
+
+bool phases_make(struct proposals *proposals)
+{
+    struct candidate candidate;
+    struct error message;
+    enum event_author by;
+    enum finish_reason end = proposals_end(proposals, &message);
+    if (!end)
+        return proposals_make(proposals);
+    if (end == FINISH_ERROR || is_busy(proposals->journal->state) || !find_final(proposals, &candidate, &by))
+        return false;
+    proposals_join(proposals, &candidate, (struct event_word){.value = (int)by});
+    return !proposals->journal->broken;
+}
+
+enum finish_reason phases_end(const struct proposals *proposals, struct error *message)
+{
+    struct candidate candidate;
+    enum event_author by;
+    enum finish_reason end = proposals_end(proposals, message);
+    bool more = end && end != FINISH_ERROR &&
+                (is_busy(proposals->journal->state) || find_final(proposals, &candidate, &by));
+    return more ? FINISH_UNKNOWN : end;
+}

@@ -1,0 +1,22 @@
+/*
+ * phases.h - growth, baseline, finish: what a search trains next.
+ *
+ * With --finish a search doesn't end with its growth.  When that has ended and nothing waits or trains any more, its
+ * winner is the network with the lowest loss.  In a race the baseline trains then: the template of the limits, from
+ * scratch, with as many FLOPs as the winner and those that it grew from.  The better of the two is finished: it trains
+ * with a falling rate for the rest of the budget.
+ *
+ * A function of the session's state, so a resumed search goes on where it was.  When a budget becomes larger the search
+ * grows again, and has another finish.  The engine's thread only.
+ */
+#ifndef ESPALIER_SEARCH_PHASES_H
+#define ESPALIER_SEARCH_PHASES_H
+
+#include "search/proposals.h"
+
+/* Put the next network into the queue.  False: there is none for now, none yet, or none ever (phases_end). */
+bool phases_make(struct proposals *proposals);
+/* Why the search ends, with `message`; FINISH_UNKNOWN: more networks may come. */
+enum finish_reason phases_end(const struct proposals *proposals, struct error *message);
+
+#endif

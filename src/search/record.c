@@ -25,7 +25,7 @@ static void record_options(const struct search_options *options, struct event_te
 /* Options that the first sessions don't have, as their searches were; and what the option `reward-baseline` was called. */
 static const struct {
     const char *name, *value;
-} first_options[] = {{"finish", "0"}, {"baseline", "no"}, {"steady", "no"}, {"average", "0"}};
+} first_options[] = {{"finish", "0"}, {"baseline", "no"}, {"steady", "no"}, {"average", "0"}, {"trades", "no"}};
 
 static const char *name_now(const char *name, const char *value)
 {

@@ -5,6 +5,7 @@
  */
 #include "arch/action.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,13 +18,17 @@ enum number { NUMBER_NONE, NUMBER_WIDTH, NUMBER_KERNEL };
 
 static const struct kind_traits {
     const char *word;
-    char letter; /* on a screen */
     enum number number;
 } traits_of[ACTION_KINDS] = {
-    [ACTION_WIDEN] = {"widen", 'W', NUMBER_WIDTH},   [ACTION_DEEPEN] = {"deepen", 'D', NUMBER_KERNEL},
-    [ACTION_NARROW] = {"narrow", 'N', NUMBER_WIDTH}, [ACTION_REMOVE] = {"remove", 'R', NUMBER_NONE},
-    [ACTION_KERNEL] = {"kernel", 'K', NUMBER_KERNEL},
+    [ACTION_WIDEN] = {"widen", NUMBER_WIDTH},   [ACTION_DEEPEN] = {"deepen", NUMBER_KERNEL},
+    [ACTION_NARROW] = {"narrow", NUMBER_WIDTH}, [ACTION_REMOVE] = {"remove", NUMBER_NONE},
+    [ACTION_KERNEL] = {"kernel", NUMBER_KERNEL},
 };
+
+const char *action_kind_word(enum action_kind kind)
+{
+    return traits_of[kind].word;
+}
 
 int action_kind_of(const char *text)
 {
@@ -101,7 +106,7 @@ void action_show(const struct arch *arch, const struct action *action, bool unic
     const char *arrow = unicode ? "→" : ">", *times = unicode ? "×" : "x";
     char name[LAYER_NAME_MAX];
     layer_name(arch, action->layer, name);
-    text_add(text, "%c %s", traits_of[action->kind].letter, name);
+    text_add(text, "%c %s", toupper((unsigned char)traits_of[action->kind].word[0]), name);
     switch (action->kind) {
     case ACTION_WIDEN:
     case ACTION_NARROW:

@@ -29,6 +29,8 @@ struct action {
 
 /* The kind that a text names before its first colon, as `widen` in "widen:conv1"; -1: none. */
 int action_kind_of(const char *text);
+/* "widen": how a text of this kind begins; its first letter, as a capital, is the kind on a screen. */
+const char *action_kind_word(enum action_kind kind);
 
 /* A width or kernel that is left out is 0: the caller's space completes it (space.h, space_complete). */
 int action_parse(const struct arch *arch, const char *text, struct action *action, struct error *error);

@@ -5,6 +5,7 @@
 #include "util/bug.h"
 
 enum { ACTIONS_MAX = 4096 };
+enum { LITTLE = 200 }; /* this share of a limit is little room */
 
 struct action_list {
     int count;
@@ -46,6 +47,16 @@ static void find_rooms(const struct policy_options *options, const struct arch *
 
 /* --- growing into it --- */
 
+/* Wouldn't it have fit even with a little more room?  A trade for a unit or two isn't worth its training. */
+static bool is_too_large(const struct policy_options *options, const struct arch *arch, struct action action)
+{
+    struct policy_options larger = *options;
+    larger.limits.parameters += larger.limits.parameters / LITTLE;
+    larger.limits.flops += larger.limits.flops / LITTLE;
+    larger.limits.memory += larger.limits.memory / LITTLE;
+    return !growth_fits(&larger, arch, action);
+}
+
 /* Add what fits in `arch` but not in `before` (NULL: whatever fits).  `room`: what led from one to the other. */
 static void try_growth(const struct policy_options *options, const struct arch *before, const struct action *room,
                        const struct arch *arch, struct action action, struct action_list *growths)
@@ -54,7 +65,7 @@ static void try_growth(const struct policy_options *options, const struct arch *
                                                   (room->kind == ACTION_KERNEL && action.kind == ACTION_KERNEL));
     struct action earlier = action;
     earlier.layer += room->kind == ACTION_REMOVE && action.layer >= room->layer;
-    if (!undoes && growth_fits(options, arch, action) && !(before && growth_fits(options, before, earlier)))
+    if (!undoes && growth_fits(options, arch, action) && (!before || is_too_large(options, before, earlier)))
         add(growths, action);
 }
 
@@ -152,6 +163,8 @@ static void draw_trade(const struct policy_options *options, const struct arch *
     find_rooms(options, parent, &rooms);
     while (rooms.count) {
         int chosen = (int)random_below(stream, (uint32_t)rooms.count);
+        if (rooms.items[chosen].kind != ACTION_NARROW) /* less is lost by a narrower layer: draw again, once */
+            chosen = (int)random_below(stream, (uint32_t)rooms.count);
         const struct action room = rooms.items[chosen];
         rooms.items[chosen] = rooms.items[--rooms.count];
         if (!find_trade(options, parent, &room, &arch, &growths))

@@ -3,9 +3,9 @@
  * something else grow into the room.
  *
  * A trade is one action that makes room (a narrower layer, a smaller kernel, a layer less), then one to
- * TRADE_GROWTHS_MAX that grow.  The first of these didn't fit before.  Which layer gives way is drawn: policies see no
- * weights, and the network's training decides.  The policy's gradient doesn't see a trade: its actions have probability
- * 1 and a step of their own behind the decisions.  Pure, any thread.
+ * TRADE_GROWTHS_MAX that grow.  The first of these didn't fit before, by more than a two hundredth of a limit.  Which
+ * layer gives way is drawn: policies see no weights, and the network's training decides.  The policy's gradient doesn't
+ * see a trade: its actions have probability 1 and a step of their own behind the decisions.  Pure, any thread.
  */
 #ifndef ESPALIER_POLICY_TRADES_H
 #define ESPALIER_POLICY_TRADES_H

@@ -17,7 +17,7 @@
     C(PIN, pin, "N", "grow networks from pinned ones only")                                           \
     C(UNPIN, unpin, "N", "unpin a network")                                                           \
     C(PRUNE, prune, "N", "give up a network and all that grew from it")                               \
-    C(GROW, grow, "N ACTION...", "a child by actions, as widen:conv2:48 deepen:fc1")                  \
+    C(GROW, grow, "N ACTION...", "a child: widen|deepen|narrow|remove|kernel:LAYER[:N]")              \
     C(UNDO, undo, "", "take back your last network that has not started")                             \
     C(NOTE, note, "N TEXT", "write a note on a network")                                              \
     C(BUDGET, budget, "networks|episodes|seconds|flops VALUE", "in all, or +N, -N; 0: no limit")      \

@@ -21,6 +21,7 @@ struct search_options bed_options(void)
     options.tournament = 3;
     options.rate = 0.05;
     options.wider = 1;
+    options.trades = false; /* so that limits exhaust a space */
     options.episode_networks = 4;
     options.epochs = 2;
     options.start_epochs = 2;

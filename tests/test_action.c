@@ -41,6 +41,11 @@ static void texts_both_ways(void **state)
         {"deepen:conv2:5", "D conv2 +5×5", "D conv2 +5x5", {ACTION_DEEPEN, 2, 0, 5}},
         {"deepen:conv1", NULL, NULL, {ACTION_DEEPEN, 0, 0, 0}},
         {"deepen:fc1", "D fc1 +fc", "D fc1 +fc", {ACTION_DEEPEN, 4, 0, 0}},
+        {"narrow:conv2:24", "N conv2 32→24", "N conv2 32>24", {ACTION_NARROW, 2, 24, 0}},
+        {"narrow:fc1", NULL, NULL, {ACTION_NARROW, 4, 0, 0}},
+        {"remove:conv2", "R conv2", "R conv2", {ACTION_REMOVE, 2, 0, 0}},
+        {"kernel:conv2:3", "K conv2 5→3", "K conv2 5>3", {ACTION_KERNEL, 2, 0, 3}},
+        {"kernel:conv1", NULL, NULL, {ACTION_KERNEL, 0, 0, 0}},
     };
     const struct arch arch = parsed(PARENT);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -65,8 +70,8 @@ static void texts_both_ways(void **state)
 static void every_message_of_parsing(void **state)
 {
     static const char *const rows[][2] = {
-        {"", "action \"\": \"\" is not a kind of action; use widen or deepen"},
-        {"grow:conv1", "action \"grow:conv1\": \"grow\" is not a kind of action; use widen or deepen"},
+        {"", "action \"\": \"\" is not a kind of action; use widen, deepen, narrow, remove or kernel"},
+        {"grow:conv1", "action \"grow:conv1\": \"grow\" is not a kind of action; use widen, deepen, narrow, remove or kernel"},
         {"widen", "action \"widen\": the layer is missing; write for example widen:conv1"},
         {"deepen:", "action \"deepen:\": there is no layer \"\"; layers are named conv1, conv2, …, dense1, …, fc1, …"},
         {"widen:conv3:4",
@@ -84,6 +89,11 @@ static void every_message_of_parsing(void **state)
          "action \"widen:conv1:5000\": \"5000\" is not a width; write a whole number from 1 to 4096"},
         {"widen:conv1:4:5", "action \"widen:conv1:4:5\": \"4:5\" is not a width; write a whole number from 1 to 4096"},
         {"deepen:conv1:13", "action \"deepen:conv1:13\": \"13\" is not a kernel; write a whole number from 1 to 11"},
+        {"widening:conv1", "action \"widening:conv1\": \"widening\" is not a kind of action; use widen, deepen, narrow, "
+                           "remove or kernel"},
+        {"remove:conv2:1", "action \"remove:conv2:1\": a removal takes no number; write remove:conv2"},
+        {"narrow:conv1:0", "action \"narrow:conv1:0\": \"0\" is not a width; write a whole number from 1 to 4096"},
+        {"kernel:conv1:13", "action \"kernel:conv1:13\": \"13\" is not a kernel; write a whole number from 1 to 11"},
         {"deepen:conv1:x", "action \"deepen:conv1:x\": \"x\" is not a kernel; write a whole number from 1 to 11"},
     };
     const struct arch arch = parsed(PARENT);
@@ -105,6 +115,10 @@ static void actions_make_children(void **state)
         {"deepen:conv1:1", "C(16,3,2) C(16,1,1) P(2,2) C(32,5,1) A(2,2) FC(64) SM(10)"},
         {"deepen:conv2:3", "C(16,3,2) P(2,2) C(32,5,1) C(32,3,1) A(2,2) FC(64) SM(10)"},
         {"deepen:fc1", "C(16,3,2) P(2,2) C(32,5,1) A(2,2) FC(64) FC(64) SM(10)"},
+        {"narrow:conv2:1", "C(16,3,2) P(2,2) C(1,5,1) A(2,2) FC(64) SM(10)"},
+        {"narrow:fc1:63", "C(16,3,2) P(2,2) C(32,5,1) A(2,2) FC(63) SM(10)"},
+        {"kernel:conv1:5", "C(16,5,2) P(2,2) C(32,5,1) A(2,2) FC(64) SM(10)"},
+        {"kernel:conv2:1", "C(16,3,2) P(2,2) C(32,1,1) A(2,2) FC(64) SM(10)"},
     };
     const struct arch parent = parsed(PARENT);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -147,10 +161,64 @@ static void every_message_of_applying(void **state)
                   "no layer with kernel 0 can follow conv1; kernels are odd, from 1 to 11");
     check_refused(&arch, (struct action){ACTION_DEEPEN, 0, 0, 13},
                   "no layer with kernel 13 can follow conv1; kernels are odd, from 1 to 11");
+    check_refused(&arch, (struct action){ACTION_NARROW, 2, 32, 0},
+                  "conv2 can't be narrowed from 32 to 32; choose less than it has");
+    check_refused(&arch, (struct action){ACTION_NARROW, 2, 0, 0},
+                  "conv2 can't be narrowed to 0; a layer has at least 1");
+    check_refused(&arch, (struct action){ACTION_NARROW, 1, 1, 0},
+                  "pool1 can't be changed; only convolutions, dense and FC layers can");
+    check_refused(&arch, (struct action){ACTION_KERNEL, 4, 0, 3}, "fc1 has no kernel; only convolutions have one");
+    check_refused(&arch, (struct action){ACTION_KERNEL, 0, 0, 3}, "conv1 has kernel 3 already; choose another");
+    check_refused(&arch, (struct action){ACTION_KERNEL, 0, 0, 4},
+                  "conv1 can't have kernel 4; kernels are odd, from 1 to 11");
+    check_refused(&arch, (struct action){ACTION_KERNEL, 0, 0, 13},
+                  "conv1 can't have kernel 13; kernels are odd, from 1 to 11");
     const struct action deepen = {ACTION_DEEPEN, 0, 0, 1};
     while (arch.layer_count < ARCH_LAYERS_MAX)
         assert_int_equal(action_apply(&arch, &deepen, &arch, NULL), 0);
     check_refused(&arch, deepen, "no layer can follow conv1; the network has 128 already, the most there can be");
+}
+
+/* A layer can go where the next one can read what it read. */
+static void removals(void **state)
+{
+    const struct arch plain = parsed("P(2,2) C(8,3,1) C(8,3,2) C(8,5,1) C(16,3,1) A(2,2) FC(32) FC(32) FC(8) SM(10)");
+    const struct arch dense = parsed("C(4,3,1) D(2,[4,4]) T(0.5) P(2,2) C(6,3,1) A(2,2) SM(10)");
+    struct arch child;
+    static const struct {
+        int layer;
+        const char *message;
+    } refused[] = {
+        {1, "conv1 can't be removed; it is the first convolution"},
+        {2, "conv2 can't be removed; with a stride of 2 it makes the map smaller"},
+        {4, "conv4 can't be removed; it makes 16 channels of 8, and the layers behind it need them"},
+        {6, "fc1 can't be removed; it is the first FC layer"},
+        {8, "fc3 can't be removed; it makes 8 values of 32, and the layers behind it need them"},
+    };
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+        check_refused(&plain, (struct action){ACTION_REMOVE, refused[i].layer, 0, 0}, refused[i].message);
+    check_refused(&dense, (struct action){ACTION_REMOVE, 1, 0, 0},
+                  "dense1 can't be removed; only convolutions and FC layers can");
+    assert_int_equal(action_apply(&plain, &(struct action){ACTION_REMOVE, 3, 0, 0}, &child, NULL), 0);
+    check_arch(&child, "P(2,2) C(8,3,1) C(8,3,2) C(16,3,1) A(2,2) FC(32) FC(32) FC(8) SM(10)");
+    assert_int_equal(action_apply(&child, &(struct action){ACTION_REMOVE, 6, 0, 0}, &child, NULL), 0);
+    check_arch(&child, "P(2,2) C(8,3,1) C(8,3,2) C(16,3,1) A(2,2) FC(32) FC(8) SM(10)");
+    assert_int_equal(action_apply(&dense, &(struct action){ACTION_REMOVE, 5, 0, 0}, &child, NULL), 0); /* (4+4+4)/2 */
+    check_arch(&child, "C(4,3,1) D(2,[4,4]) T(0.5) P(2,2) A(2,2) SM(10)");
+}
+
+static void which_are_exact(void **state)
+{
+    static const struct {
+        struct action action;
+        bool exact;
+    } rows[] = {
+        {{ACTION_WIDEN, 0, 20, 0}, true},   {{ACTION_DEEPEN, 0, 0, 3}, true},  {{ACTION_KERNEL, 0, 0, 5}, true},
+        {{ACTION_NARROW, 0, 12, 0}, false}, {{ACTION_REMOVE, 2, 0, 0}, false}, {{ACTION_KERNEL, 0, 0, 1}, false},
+    };
+    const struct arch arch = parsed(PARENT);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        assert_int_equal(action_is_exact(&arch, &rows[i].action), rows[i].exact);
 }
 
 /* Any chain of completed actions stays well-formed, keeps the output shape and costs more at each step. */
@@ -239,7 +307,7 @@ static void widths_step_through_the_space(void **state)
 
 static void check_completed(const char *text, const char *expected)
 {
-    const struct arch arch = parsed("C(16,3,1) C(40,3,1) FC(64) SM(10)");
+    const struct arch arch = parsed("C(16,3,1) C(40,3,1) C(3,5,1) FC(64) SM(10)");
     struct action action;
     struct error error = {""};
     struct text completed = TEXT_EMPTY;
@@ -261,6 +329,15 @@ static void what_is_left_out_is_completed(void **state)
     check_completed("deepen:conv1:5", "deepen:conv1:5");
     check_completed("deepen:fc1", "deepen:fc1");
     check_completed("widen:conv2:41", "widen:conv2:41");
+    check_completed("narrow:conv1", "narrow:conv1:12");
+    check_completed("narrow:conv1:15", "narrow:conv1:15");
+    check_completed("narrow:fc1", "narrow:fc1:56");
+    check_completed("kernel:conv1", "kernel:conv1:5");
+    check_completed("kernel:conv1:1", "kernel:conv1:1");
+    check_completed("remove:conv2", "remove:conv2");
+    check_completed("narrow:conv3",
+                    "conv3 has 3, and the small space has nothing narrower; name a width to go below it");
+    check_completed("kernel:conv3", "conv3 has kernel 5 already, the largest of the small space; name a kernel");
     check_completed("widen:conv2", "conv2 has 40 already, the widest of the small space; name a width to go past it");
 }
 
@@ -371,6 +448,11 @@ static void lineage_names_each_step(void **state)
     check_lineage(actions, 3, true, "D conv1 +3×3, W conv2 16→20, W conv3 32→40");
     check_lineage(actions, 1, false, "D conv1 +3x3");
     check_lineage(actions, 0, true, "");
+    char *trade[] = {"remove:conv2", "kernel:conv1:5", "narrow:fc1:56"};
+    struct text text = TEXT_EMPTY;
+    lineage_show("C(8,3,1) C(8,3,1) FC(64) SM(10)", trade, 3, true, &text);
+    assert_string_equal(text_string(&text), "R conv2, K conv1 3→5, N fc1 64→56");
+    text_done(&text);
     char *unknown[] = {"widen:conv1:20", "prune:conv1", "widen:conv1:24"};
     check_lineage(unknown, 3, true, "W conv1 16→20, prune:conv1, widen:conv1:24");
 }
@@ -382,6 +464,8 @@ int main(void)
         cmocka_unit_test(every_message_of_parsing),
         cmocka_unit_test(actions_make_children),
         cmocka_unit_test(every_message_of_applying),
+        cmocka_unit_test(removals),
+        cmocka_unit_test(which_are_exact),
         cmocka_unit_test(random_chains_stay_well_formed),
         cmocka_unit_test(spaces_are_ascending_lists),
         cmocka_unit_test(widths_step_through_the_space),

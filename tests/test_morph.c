@@ -332,6 +332,123 @@ static void deepen_noise_is_relative_to_the_identity(void **state)
     weights_free(child);
 }
 
+static void assert_undone(const char *notation, struct action there, struct action back,
+                          const struct morph_options *options)
+{
+    struct random_stream stream = test_stream(20, 0);
+    struct weights *parent = random_weights(notation, (struct shape){2, 8, 8}, &stream);
+    struct weights *changed = apply(parent, there, options, NULL, &stream);
+    struct weights *same = apply(changed, back, options, NULL, &stream);
+    assert_true(arch_equal(&parent->arch, &same->arch));
+    assert_same(parent->values, same->values, parent->layout.total);
+    weights_free(parent);
+    weights_free(changed);
+    weights_free(same);
+}
+
+/* A fresh unit that nobody reads is the least important one, wherever it is: narrowing takes it out again. */
+static void what_was_added_is_taken_out_again(void **state)
+{
+    static const char plain[] = "C(3,3,1) P(2,2) C(4,3,1) A(2,2) FC(5) SM(3)";
+    static const char dense[] = "C(3,3,1) D(2,[2,3]) T(0.5) D(0,[2,2]) A(2,2) FC(5) SM(3)";
+    for (int layer = 0; layer < 5; layer += 2)
+        assert_undone(plain, (struct action){ACTION_WIDEN, layer, 9, 0},
+                      (struct action){ACTION_NARROW, layer, layer == 0 ? 3 : layer == 2 ? 4 : 5, 0}, &fresh);
+    assert_undone(dense, (struct action){ACTION_WIDEN, 0, 5, 0}, (struct action){ACTION_NARROW, 0, 3, 0}, &fresh);
+    assert_undone(dense, (struct action){ACTION_WIDEN, 1, 4, 0}, (struct action){ACTION_NARROW, 1, 2, 0}, &fresh);
+    assert_undone(dense, (struct action){ACTION_WIDEN, 4, 7, 0}, (struct action){ACTION_NARROW, 4, 2, 0}, &fresh);
+    for (int layer = 0; layer < 5; layer += 2)
+        assert_undone(plain, (struct action){ACTION_DEEPEN, layer, 0, layer < 4 ? 5 : 0},
+                      (struct action){ACTION_REMOVE, layer + 1, 0, 0}, &exact_equal);
+    assert_undone(plain, (struct action){ACTION_KERNEL, 2, 0, 7}, (struct action){ACTION_KERNEL, 2, 0, 3},
+                  &exact_equal);
+}
+
+/* A unit with a large gamma stays, whatever its place; one that is hardly read goes. */
+static void narrowing_keeps_what_is_said_and_read(void **state)
+{
+    struct weights *parent = small_network();
+    const struct weights_layer *conv2 = &parent->layout.layers[CONV2], *fc1 = &parent->layout.layers[FC1];
+    struct random_stream stream = test_stream(21, 0);
+    int64_t block = fc1->inputs / 4;
+    for (int unit = 0; unit < 4; unit++) {
+        const float gammas[] = {1, 1e-4f, -2, 3};
+        parent->values[conv2->gamma + unit] = gammas[unit];
+    }
+    for (int output = 0; output < 5; output++)
+        for (int64_t i = 0; i < block; i++)
+            parent->values[fc1->weight + output * fc1->inputs + 3 * block + i] *= 1e-6f;
+    struct weights *child = apply(parent, (struct action){ACTION_NARROW, CONV2, 2, 0}, &exact_equal, NULL, &stream);
+    const struct weights_layer *place = &child->layout.layers[CONV2];
+    assert_float_equal(child->values[place->gamma], 1, 0);
+    assert_float_equal(child->values[place->gamma + 1], -2, 0);
+    assert_same(weight_of(child, CONV2), weight_of(parent, CONV2), 27);
+    assert_same(weight_of(child, CONV2) + 27, weight_of(parent, CONV2) + 2 * 27, 27);
+    weights_free(parent);
+    weights_free(child);
+}
+
+/* A unit that is always on and never varies is a constant: without it the network computes the same. */
+static void a_lost_constant_goes_to_the_reader(void **state)
+{
+    struct weights *parent = small_network();
+    const struct weights_layer *fc1 = &parent->layout.layers[FC1];
+    struct random_stream stream = test_stream(22, 0);
+    parent->values[fc1->gamma + 1] = 0;
+    parent->values[fc1->beta + 1] = 1.5f;
+    struct weights *child = apply(parent, (struct action){ACTION_NARROW, FC1, 4, 0}, &exact_equal, NULL, &stream);
+    float *images = memory_new((size_t)image_size(parent), sizeof *images);
+    fill_normal(images, image_size(parent), 0, 1, &stream);
+    struct shape shape;
+    double *before = naive_forward(parent, CLASSIFIER, images, &shape);
+    double *after = naive_forward(child, CLASSIFIER, images, &shape);
+    for (int i = 0; i < 3; i++) {
+        assert_float_equal(after[i], before[i], 1e-5);
+        assert_true(fabs((double)child->values[child->layout.layers[CLASSIFIER].bias + i] -
+                         (double)parent->values[parent->layout.layers[CLASSIFIER].bias + i]) > 1e-3);
+    }
+    free(before);
+    free(after);
+    free(images);
+    weights_free(parent);
+    weights_free(child);
+}
+
+/* Of a deviation of 2 and a mean of 0 the ReLU leaves 2 / sqrt(2 pi) on average, which the next BN's mean gives up. */
+static void a_lost_mean_goes_to_the_next_bn(void **state)
+{
+    struct random_stream stream = test_stream(23, 0);
+    struct weights *parent = random_weights("C(2,3,1) C(3,3,1) A(6,6) SM(3)", small_input, &stream);
+    const struct weights_layer *conv1 = &parent->layout.layers[0], *conv2 = &parent->layout.layers[1];
+    parent->values[conv1->gamma + 1] = -2;
+    parent->values[conv1->beta + 1] = 0;
+    parent->values[conv1->gamma] = 1e4f;
+    struct weights *child = apply(parent, (struct action){ACTION_NARROW, 0, 1, 0}, &exact_equal, NULL, &stream);
+    for (int output = 0; output < 3; output++) {
+        double sum = 0;
+        for (int i = 0; i < 9; i++)
+            sum += (double)parent->values[conv2->weight + output * 18 + 9 + i];
+        assert_float_equal(child->values[child->layout.layers[1].mean + output],
+                           (double)parent->values[conv2->mean + output] - sum * 2 / sqrt(2 * acos(-1)), 1e-5);
+    }
+    weights_free(parent);
+    weights_free(child);
+}
+
+/* Each weight of the border is added to the nearest that stays. */
+static void a_smaller_kernel_takes_in_its_border(void **state)
+{
+    struct random_stream stream = test_stream(24, 0);
+    struct weights *parent = random_weights("C(2,5,1) A(6,6) SM(3)", small_input, &stream);
+    struct weights *child = apply(parent, (struct action){ACTION_KERNEL, 0, 0, 3}, &exact_equal, NULL, &stream);
+    const float *old = weight_of(parent, 0) + 25, *new = weight_of(child, 0) + 9;
+    assert_float_equal(new[4], old[12], 0);
+    assert_float_equal(new[0], (double)old[0] + (double)old[1] + (double)old[5] + (double)old[6], 1e-5);
+    assert_float_equal(new[5], (double)old[13] + (double)old[14], 1e-5);
+    weights_free(parent);
+    weights_free(child);
+}
+
 static void one_stream_gives_one_child(void **state)
 {
     static const struct morph_options noisy = {MORPH_SPLIT_UNEQUAL, 0.01f, 0.01f};
@@ -413,6 +530,11 @@ int main(void)
         cmocka_unit_test(deepening_inserts_the_identity),
         cmocka_unit_test(deepening_takes_its_statistics_from_the_measurement),
         cmocka_unit_test(deepen_noise_is_relative_to_the_identity),
+        cmocka_unit_test(what_was_added_is_taken_out_again),
+        cmocka_unit_test(narrowing_keeps_what_is_said_and_read),
+        cmocka_unit_test(a_lost_constant_goes_to_the_reader),
+        cmocka_unit_test(a_lost_mean_goes_to_the_next_bn),
+        cmocka_unit_test(a_smaller_kernel_takes_in_its_border),
         cmocka_unit_test(one_stream_gives_one_child),
         cmocka_unit_test(impossible_actions_are_refused),
         cmocka_unit_test(a_failed_measurement_gives_no_child),

@@ -1,7 +1,7 @@
 #!/bin/sh
 # morph, train and eval, on a small data set made here: black images and white ones of 8×8 pixels.
 . "$top_srcdir/tests/tap.sh"
-plan 105
+plan 112
 
 # fails NAME STATUS COMMAND…: the command ends with that status; what it prints is kept for prints()
 fails() {
@@ -30,6 +30,13 @@ ok "with copies" "$espalier" morph "$small" widen:conv1:40 widen:conv2:12 --spli
 ok "on the images of a set" "$espalier" morph "$small" widen:conv1 deepen:conv1 --data idx:set --check
 fails "noise changes the function" 1 "$espalier" morph "$small" widen:conv1 --split equal --noise 5 --input 1,8,8 --check
 prints "and that is said too" "does not compute its parent's function"
+ok "a larger kernel keeps the function" "$espalier" morph "$small" kernel:conv1:5 --input 1,8,8 --check
+prints "says that it does" "the child computes its parent's function"
+ok "a narrower layer changes it" "$espalier" morph "$small" narrow:conv1:3 --data idx:set --check
+prints "and by how much" 'these actions change the function; accuracy before training [0-9.]+ %, of the parent'
+prints "the layer is marked" '^conv1 +C\(4,3,1\) +C\(3,3,1\) +N '
+ok "what was inserted is removed" "$espalier" morph "$small" deepen:conv1 remove:conv2 --input 1,8,8 --check
+says "the first convolution stays" 1 'conv1 can.t be removed; it is the first convolution' "$espalier" morph "$small" remove:conv1
 says "no such layer" 1 'conv9' "$espalier" morph "$small" widen:conv9
 says "a network that does not fit" 1 'layer 4.*A\(4,4\)' "$espalier" morph "$small" widen:conv1 --input 1,4,4
 says "no such split" 2 "--split halves: must be" "$espalier" morph "$small" widen:conv1 --split halves

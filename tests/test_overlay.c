@@ -176,7 +176,9 @@ static void completion(void **state)
     static const char *const cases[][2] = {
         {"bu", "budget "}, {"p", "p"}, {"budget x", "budget x"}, {"note 3", "note 3"}, {"sto", "stop"}, {"x", "x"},
         {"budget ne", "budget networks "}, {"budget s", "budget seconds "}, {"budget seconds 5", "budget seconds 5"},
-        {"budget f", "budget flops "}, {"b", "budget "},
+        {"budget f", "budget flops "}, {"b", "budget "}, {"grow 3 na", "grow 3 narrow:"},
+        {"grow 3 widen:conv1 k", "grow 3 widen:conv1 kernel:"}, {"grow 3 x", "grow 3 x"},
+        {"grow 3 narrow:fc1", "grow 3 narrow:fc1"}, {"grow 3 ", "grow 3 "},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct bed bed;
@@ -236,6 +238,32 @@ static void widths_of_the_space(void **state)
     }
 }
 
+/* Below the present width the dialog narrows: down to the smallest of the space, and back. */
+static void narrower_widths(void **state)
+{
+    struct bed bed;
+    (void)state;
+    open_bed(&bed, MODE_LIVE, NULL);
+    bed.overlay = overlay_widen(&bed.model, 37);
+    assert_non_null(bed.overlay);
+    assert_non_null(strstr(shown(&bed, 80, 24), "Widen n37"));
+    assert_non_null(strstr(text_string(&bed.text), "kept: the child starts near"));
+    char *first = strdup(text_string(&bed.text));
+    press(&bed, KEY_CODE_DOWN);
+    assert_non_null(strstr(shown(&bed, 80, 24), "Narrow n37"));
+    assert_non_null(strstr(text_string(&bed.text), "changed: the child starts below"));
+    assert_null(strstr(text_string(&bed.text), "+-"));
+    press(&bed, KEY_CODE_UP);
+    assert_string_equal(shown(&bed, 80, 24), first);
+    for (int i = 0; i < 50; i++)
+        press(&bed, KEY_CODE_DOWN);
+    assert_non_null(strstr(shown(&bed, 80, 24), "[ 4 ]"));
+    assert_int_equal(overlay_key(bed.overlay, &bed.model, KEY_CODE_ENTER, &bed.words), OVERLAY_COMMAND);
+    assert_string_equal(text_string(&bed.words), "grow 37 narrow:conv1:4");
+    free(first);
+    close_bed(&bed);
+}
+
 int main(void)
 {
     setlocale(LC_ALL, "C.UTF-8");
@@ -243,6 +271,7 @@ int main(void)
         cmocka_unit_test(help),     cmocka_unit_test(questions),  cmocka_unit_test(line_to_edit),
         cmocka_unit_test(commands), cmocka_unit_test(completion), cmocka_unit_test(growing),
         cmocka_unit_test(widths_of_the_space),
+        cmocka_unit_test(narrower_widths),
     };
     return cmocka_run_group_tests_name("overlay", tests, NULL, NULL);
 }

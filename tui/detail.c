@@ -98,7 +98,7 @@ static void draw_layer(const struct layer_chart *chart, int layer, int largest, 
         snprintf(kernel + strlen(kernel), sizeof kernel - strlen(kernel), "%d", at->stride);
     if (!layer_is_flat(at))
         snprintf(map, sizeof map, "%d×%d", shape->height, shape->width);
-    if (chart->change[layer] == LAYER_CHANGE_WIDER)
+    if (chart->before[layer])
         snprintf(was, sizeof was, "was %d", chart->before[layer]);
     else if (chart->change[layer] == LAYER_CHANGE_NEW)
         snprintf(was, sizeof was, "new");

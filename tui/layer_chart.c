@@ -24,14 +24,19 @@ static bool follow_actions(const struct session_node *parent, const struct sessi
         int units = arch.layers[action.layer].units, place = action.layer + 1, after = arch.layer_count - place;
         if (action_apply(&arch, &action, &arch, NULL))
             return false;
-        if (action.kind == ACTION_WIDEN && chart->change[action.layer] == LAYER_CHANGE_NONE) {
-            chart->change[action.layer] = LAYER_CHANGE_WIDER;
+        if (action.units && chart->change[action.layer] == LAYER_CHANGE_NONE) {
+            chart->change[action.layer] = action.units > units ? LAYER_CHANGE_WIDER : LAYER_CHANGE_NARROWER;
             chart->before[action.layer] = units;
         }
         if (action.kind == ACTION_DEEPEN) {
             memmove(chart->change + place + 1, chart->change + place, sizeof *chart->change * (size_t)after);
             memmove(chart->before + place + 1, chart->before + place, sizeof *chart->before * (size_t)after);
             chart->change[place] = LAYER_CHANGE_NEW;
+            chart->before[place] = 0;
+        }
+        if (action.kind == ACTION_REMOVE) {
+            memmove(chart->change + place - 1, chart->change + place, sizeof *chart->change * (size_t)after);
+            memmove(chart->before + place - 1, chart->before + place, sizeof *chart->before * (size_t)after);
         }
     }
     return arch_equal(&arch, &chart->arch);
@@ -54,7 +59,11 @@ void layer_chart_read(const struct model *model, const struct session_node *node
 
 enum style layer_change_style(enum layer_change change)
 {
-    return change == LAYER_CHANGE_NONE ? STYLE_CURVE_A : change == LAYER_CHANGE_WIDER ? STYLE_BEST : STYLE_GAIN;
+    static const enum style styles[] = {[LAYER_CHANGE_NONE] = STYLE_CURVE_A,
+                                        [LAYER_CHANGE_WIDER] = STYLE_BEST,
+                                        [LAYER_CHANGE_NARROWER] = STYLE_WARNING,
+                                        [LAYER_CHANGE_NEW] = STYLE_GAIN};
+    return styles[change];
 }
 
 /* Pools and transitions have no width of their own to show. */

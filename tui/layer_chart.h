@@ -7,14 +7,14 @@
 #include "arch/arch.h"
 #include "tui/model.h"
 
-enum layer_change { LAYER_CHANGE_NONE, LAYER_CHANGE_WIDER, LAYER_CHANGE_NEW };
+enum layer_change { LAYER_CHANGE_NONE, LAYER_CHANGE_WIDER, LAYER_CHANGE_NARROWER, LAYER_CHANGE_NEW };
 
 struct layer_chart {
     bool readable; /* false: the architecture can't be parsed, and the rest is not set */
     struct arch arch;
     struct shape input, shapes[ARCH_LAYERS_MAX];
     enum layer_change change[ARCH_LAYERS_MAX];
-    int before[ARCH_LAYERS_MAX]; /* units that a wider layer had */
+    int before[ARCH_LAYERS_MAX]; /* units that a wider or narrower layer had */
 };
 
 void layer_chart_read(const struct model *model, const struct session_node *node, struct layer_chart *chart);

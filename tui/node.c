@@ -152,7 +152,7 @@ static void edge_in_full(const struct session_state *state, const struct session
         add_role(node, text);
 }
 
-/* "widen:conv2:48" as its kind ('W' or 'D') and its layer's name. */
+/* "widen:conv2:48" as its kind ('W') and its layer's name. */
 static char split_action(const char *action, char name[32])
 {
     const char *colon = strchr(action, ':');

@@ -1,5 +1,5 @@
 /*
- * overlay_grow.c - widen and deepen by hand: choose a layer and a width or kernel, see what it costs, queue the
+ * overlay_grow.c - widen, narrow and deepen by hand: choose a layer and a width or kernel, see what it costs, queue the
  * network.
  *
  * Widths and kernels are those of the session's search space.  The costs of parent and child come from arch/, the time
@@ -15,7 +15,7 @@
 
 struct grow {
     struct overlay overlay;
-    enum action_kind kind;
+    enum action_kind kind; /* ACTION_WIDEN or ACTION_DEEPEN; a width below the present one is ACTION_NARROW */
     int64_t node, asked; /* `asked` has no weights: `node` is the nearest above it that has */
     struct arch arch;
     struct shape input;
@@ -44,12 +44,18 @@ static int width_above(const struct grow *grow, int width)
     return width + last - before;
 }
 
+/* The width before it on the way from the present one, or the space's next narrower one; 0: none. */
 static int width_below(const struct grow *grow, int width)
 {
-    int below = grow->arch.layers[grow->action.layer].units, next;
-    while ((next = width_above(grow, below)) < width)
-        below = next;
-    return below;
+    struct layer layer = grow->arch.layers[grow->action.layer];
+    int below = layer.units, next;
+    if (width > below) {
+        while ((next = width_above(grow, below)) < width)
+            below = next;
+        return below;
+    }
+    layer.units = width;
+    return space_narrower(grow->space, &layer);
 }
 
 /* The action at a layer with its first value. */
@@ -73,9 +79,14 @@ static void step_layer(struct grow *grow, int direction)
 
 static void step_width(struct grow *grow, int direction)
 {
-    int units = direction > 0 ? width_above(grow, grow->action.units) : width_below(grow, grow->action.units);
-    if (units > grow->arch.layers[grow->action.layer].units && units <= ARCH_UNITS_MAX)
-        grow->action.units = units;
+    int units = grow->action.units, present = grow->arch.layers[grow->action.layer].units;
+    do
+        units = direction > 0 ? width_above(grow, units) : width_below(grow, units);
+    while (units == present);
+    if (units < 1 || units > ARCH_UNITS_MAX)
+        return;
+    grow->action.units = units;
+    grow->action.kind = units > present ? ACTION_WIDEN : ACTION_NARROW;
 }
 
 static void step_kernel(struct grow *grow, int direction)
@@ -113,10 +124,10 @@ static void draw_cost(struct canvas *canvas, struct area inside, int row, const 
                        char *(*print)(char buffer[TEXT_SHORT], double value), int64_t now, int64_t after)
 {
     char a[TEXT_SHORT], b[TEXT_SHORT], c[TEXT_SHORT];
-    double before = (double)now, more = (double)(after - now);
+    double before = (double)now, more = (double)after - before;
     canvas_text(canvas, inside, 1, row, STYLE_DIM, "%s", what);
-    canvas_text(canvas, inside, 14, row, STYLE_NORMAL, "%8s  %8s  +%s (%+.0f %%)", print(a, before),
-                print(b, (double)after), print(c, more), 100 * more / before);
+    canvas_text(canvas, inside, 14, row, STYLE_NORMAL, "%8s  %8s  %c%s (%+.0f %%)", print(a, before),
+                print(b, (double)after), more < 0 ? '-' : '+', print(c, fabs(more)), 100 * more / before);
 }
 
 static void draw_time(struct canvas *canvas, struct area inside, int row, const struct session_node *node, double ratio)
@@ -145,12 +156,14 @@ static void draw_grow(struct overlay *overlay, const struct model *model, struct
     const struct grow *grow = (const struct grow *)overlay;
     const struct session_node *node = session_node(model->state, grow->node);
     bool widen = grow->kind == ACTION_WIDEN;
+    bool narrow = grow->action.kind == ACTION_NARROW;
+    const char *does = narrow ? "Narrow" : widen ? "Widen" : "Deepen";
     char title[64], name[LAYER_NAME_MAX];
     if (grow->asked == grow->node)
-        snprintf(title, sizeof title, " %s n%lld ", widen ? "Widen" : "Deepen", (long long)grow->node);
+        snprintf(title, sizeof title, " %s n%lld ", does, (long long)grow->node);
     else
-        snprintf(title, sizeof title, " %s n%lld ─ n%lld has no weights yet ", widen ? "Widen" : "Deepen",
-                 (long long)grow->node, (long long)grow->asked);
+        snprintf(title, sizeof title, " %s n%lld ─ n%lld has no weights yet ", does, (long long)grow->node,
+                 (long long)grow->asked);
     struct area inside = overlay_box(canvas, 66, 12, title);
     layer_name(&grow->arch, grow->action.layer, name);
     const struct layer *at = &grow->arch.layers[grow->action.layer];
@@ -179,7 +192,11 @@ static void draw_grow(struct overlay *overlay, const struct model *model, struct
     draw_cost(canvas, inside, 5, "activations", text_bytes, now.activation_bytes, after.activation_bytes);
     draw_time(canvas, inside, 6, node, (double)after.flops / (double)now.flops);
     canvas_text(canvas, inside, 1, 7, STYLE_DIM, "weights");
-    canvas_text(canvas, inside, 14, 7, STYLE_NORMAL, "kept: the child starts near %.2f %%", 100 * node->accuracy);
+    if (narrow)
+        canvas_text(canvas, inside, 14, 7, STYLE_WARNING, "changed: the child starts below its parent's %.2f %%",
+                    100 * node->accuracy);
+    else
+        canvas_text(canvas, inside, 14, 7, STYLE_NORMAL, "kept: the child starts near %.2f %%", 100 * node->accuracy);
     canvas_text(canvas, inside, 1, 8, STYLE_DIM, "duplicate");
     canvas_text(canvas, inside, 14, 8, duplicate ? STYLE_WARNING : STYLE_NORMAL,
                 duplicate ? "n%lld is this network already" : "none", (long long)duplicate);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <wchar.h>
 
+#include "arch/action.h"
 #include "sessions/command.h"
 #include "tui/overlay_kind.h"
 #include "util/memory.h"
@@ -151,10 +152,27 @@ static void remember(const char *text)
     history.lines[history.count++] = memory_copy_text(text);
 }
 
+/* Complete the kind of an action, the last word of `grow N ACTION...`. */
+static void complete_action(struct prompt *prompt)
+{
+    const char *word = strrchr(prompt->text, ' ') + 1, *found = NULL;
+    size_t length = strlen(word);
+    for (int kind = 0; kind < ACTION_KINDS && length; kind++)
+        if (!strncmp(action_kind_word((enum action_kind)kind), word, length))
+            found = action_kind_word((enum action_kind)kind);
+    char text[PROMPT_MAX];
+    if (found) {
+        snprintf(text, sizeof text, "%.*s%s:", (int)(word - prompt->text), prompt->text, found);
+        set_text(prompt, text);
+    }
+}
+
 /* Complete the name of the only command that begins like the line; when there are more, the list shows them. */
 static void complete(struct prompt *prompt, const struct model *model)
 {
     const struct command_row *command, *found = NULL;
+    if (prompt->kind == PROMPT_COMMAND && !strncmp(prompt->text, "grow ", 5))
+        complete_action(prompt);
     if (prompt->kind != PROMPT_COMMAND || strchr(prompt->text, ' '))
         return;
     for (int i = 0; (command = command_at(model, i)); i++) {

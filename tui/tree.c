@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/action.h"
 #include "tui/node.h"
 #include "util/bug.h"
 #include "util/memory.h"
@@ -88,11 +89,12 @@ static struct wanted wanted_of(const char *what)
                             .pinned = contains("pinned", what),
                             .users = contains("you", what)};
     char letter = (char)tolower((unsigned char)what[0]);
-    bool short_form = (letter == 'w' || letter == 'd') && what[1] == ' ' && what[2];
-    if (short_form)
-        snprintf(wanted.action, sizeof wanted.action, "%s:%s", letter == 'w' ? "widen" : "deepen", what + 2);
-    else
-        snprintf(wanted.action, sizeof wanted.action, "%s", what);
+    snprintf(wanted.action, sizeof wanted.action, "%s", what);
+    for (int kind = 0; kind < ACTION_KINDS && letter && what[1] == ' ' && what[2]; kind++) {
+        const char *word = action_kind_word((enum action_kind)kind);
+        if (word[0] == letter)
+            snprintf(wanted.action, sizeof wanted.action, "%s:%s", word, what + 2);
+    }
     if (text_to_integer(what + (*what == 'n'), 1, INT64_MAX, &wanted.number))
         wanted.number = 0;
     for (int status = 0; status < NODE_STATUS_COUNT; status++)

@@ -4,6 +4,7 @@
  * Probabilities are those of the chosen actions, as recorded with the proposal. A policy that does not learn has
  * decisions and no updates.
  */
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -88,8 +89,8 @@ static void action_words(const char *action, char words[40])
 {
     char kind[16] = "", name[24] = "", value[8] = "";
     sscanf(action, "%15[^:]:%23[^:]:%7[^:]", kind, name, value);
-    bool widen = kind[0] == 'w';
-    snprintf(words, 40, "%s %s%s%s", widen ? "W" : "D", name, *value ? (widen ? " →" : " +") : "", value);
+    bool deepen = kind[0] == 'd';
+    snprintf(words, 40, "%c %s%s%s", toupper((unsigned char)kind[0]), name, !*value ? "" : deepen ? " +" : " →", value);
 }
 
 static int draw_decision(const struct session_state *state, struct canvas *canvas, struct area inside, int y)

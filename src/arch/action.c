@@ -5,25 +5,68 @@
  */
 #include "arch/action.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/arch_internal.h"
 #include "arch/kinds.h"
 #include "util/bug.h"
 #include "util/memory.h"
 
-static const char *const kind_words[] = {[ACTION_WIDEN] = "widen", [ACTION_DEEPEN] = "deepen"};
+enum number { NUMBER_NONE, NUMBER_WIDTH, NUMBER_KERNEL };
+
+static const struct kind_traits {
+    const char *word;
+    enum number number;
+} traits_of[ACTION_KINDS] = {
+    [ACTION_WIDEN] = {"widen", NUMBER_WIDTH},   [ACTION_DEEPEN] = {"deepen", NUMBER_KERNEL},
+    [ACTION_NARROW] = {"narrow", NUMBER_WIDTH}, [ACTION_REMOVE] = {"remove", NUMBER_NONE},
+    [ACTION_KERNEL] = {"kernel", NUMBER_KERNEL},
+};
+
+const char *action_kind_word(enum action_kind kind)
+{
+    return traits_of[kind].word;
+}
+
+int action_kind_of(const char *text)
+{
+    size_t length = strcspn(text, ":");
+    for (int kind = 0; kind < ACTION_KINDS; kind++)
+        if (strlen(traits_of[kind].word) == length && !strncmp(traits_of[kind].word, text, length))
+            return kind;
+    return -1;
+}
+
+/* Read the width or the kernel of an action whose kind and layer are known. */
+static int parse_number(const struct arch *arch, const char *name, const char *text, struct action *action,
+                        struct error *error)
+{
+    const struct kind_traits *traits = &traits_of[action->kind];
+    bool width = traits->number == NUMBER_WIDTH;
+    int most = width ? ARCH_UNITS_MAX : ARCH_KERNEL_MAX;
+    int64_t number;
+    if (traits->number == NUMBER_NONE)
+        return error_set(error, "a removal takes no number; write %s:%s", traits->word, name);
+    if (action->kind == ACTION_DEEPEN && !layer_traits(&arch->layers[action->layer])->has_kernel)
+        return error_set(error, "only a convolution's kernel can be chosen; write deepen:%s", name);
+    if (text_to_integer(text, 1, most, &number))
+        return error_set(error, "\"%s\" is not a %s; write a whole number from 1 to %d", text,
+                         width ? "width" : "kernel", most);
+    *(width ? &action->units : &action->kernel) = (int)number;
+    return 0;
+}
 
 /* `words`: kind, name and, if there is one, number; NULL for what isn't there. */
 static int parse_words(const struct arch *arch, char *const words[3], struct action *action, struct error *error)
 {
+    int kind = action_kind_of(words[0]);
     *action = (struct action){0};
-    if (strcmp(words[0], kind_words[ACTION_WIDEN]) == 0)
-        action->kind = ACTION_WIDEN;
-    else if (strcmp(words[0], kind_words[ACTION_DEEPEN]) == 0)
-        action->kind = ACTION_DEEPEN;
-    else
-        return error_set(error, "\"%s\" is not a kind of action; use widen or deepen", words[0]);
+    if (kind < 0)
+        return error_set(error, "\"%s\" is not a kind of action; use widen, deepen, narrow, remove or kernel",
+                         words[0]);
+    action->kind = (enum action_kind)kind;
     if (!words[1])
         return error_set(error, "the layer is missing; write for example %s:conv1", words[0]);
     action->layer = layer_find(arch, words[1]);
@@ -33,20 +76,7 @@ static int parse_words(const struct arch *arch, char *const words[3], struct act
     const struct layer *layer = &arch->layers[action->layer];
     if (!layer_grows(layer))
         return error_set(error, "%s can't be changed; only convolutions, dense and FC layers can", words[1]);
-    if (!words[2])
-        return 0;
-    if (action->kind == ACTION_DEEPEN && !layer_traits(layer)->has_kernel)
-        return error_set(error, "only a convolution's kernel can be chosen; write deepen:%s", words[1]);
-    bool widen = action->kind == ACTION_WIDEN;
-    int64_t number;
-    if (text_to_integer(words[2], 1, widen ? ARCH_UNITS_MAX : ARCH_KERNEL_MAX, &number))
-        return error_set(error, "\"%s\" is not a %s; write a whole number from 1 to %d", words[2],
-                         widen ? "width" : "kernel", widen ? ARCH_UNITS_MAX : ARCH_KERNEL_MAX);
-    if (widen)
-        action->units = (int)number;
-    else
-        action->kernel = (int)number;
-    return 0;
+    return words[2] ? parse_number(arch, words[1], words[2], action, error) : 0;
 }
 
 int action_parse(const struct arch *arch, const char *text, struct action *action, struct error *error)
@@ -64,22 +94,100 @@ void action_print(const struct arch *arch, const struct action *action, struct t
 {
     char name[LAYER_NAME_MAX];
     layer_name(arch, action->layer, name);
-    text_add(text, "%s:%s", kind_words[action->kind], name);
-    int number = action->kind == ACTION_WIDEN ? action->units : action->kernel;
+    text_add(text, "%s:%s", traits_of[action->kind].word, name);
+    int number = traits_of[action->kind].number == NUMBER_WIDTH ? action->units : action->kernel;
     if (number)
         text_add(text, ":%d", number);
 }
 
 void action_show(const struct arch *arch, const struct action *action, bool unicode, struct text *text)
 {
+    const struct layer *layer = &arch->layers[action->layer];
+    const char *arrow = unicode ? "→" : ">", *times = unicode ? "×" : "x";
     char name[LAYER_NAME_MAX];
     layer_name(arch, action->layer, name);
-    if (action->kind == ACTION_WIDEN)
-        text_add(text, "W %s %d%s%d", name, arch->layers[action->layer].units, unicode ? "→" : ">", action->units);
-    else if (action->kernel)
-        text_add(text, "D %s +%d%s%d", name, action->kernel, unicode ? "×" : "x", action->kernel);
-    else
-        text_add(text, "D %s +%s", name, layer_traits(&arch->layers[action->layer])->name);
+    text_add(text, "%c %s", toupper((unsigned char)traits_of[action->kind].word[0]), name);
+    switch (action->kind) {
+    case ACTION_WIDEN:
+    case ACTION_NARROW:
+        text_add(text, " %d%s%d", layer->units, arrow, action->units);
+        break;
+    case ACTION_KERNEL:
+        text_add(text, " %d%s%d", layer->kernel, arrow, action->kernel);
+        break;
+    case ACTION_DEEPEN:
+        if (action->kernel)
+            text_add(text, " +%d%s%d", action->kernel, times, action->kernel);
+        else
+            text_add(text, " +%s", layer_traits(layer)->name);
+        break;
+    case ACTION_REMOVE:
+    case ACTION_KINDS:
+        break;
+    }
+}
+
+/* --- checks --- */
+
+static int check_width(const struct layer *layer, const struct action *action, const char *name, struct error *error)
+{
+    int most = layer_units_max(layer);
+    bool widen = action->kind == ACTION_WIDEN;
+    if (widen ? action->units <= layer->units : action->units >= layer->units)
+        return error_set(error, "%s can't be %s from %d to %d; choose %s than it has", name,
+                         widen ? "widened" : "narrowed", layer->units, action->units, widen ? "more" : "less");
+    if (action->units > most)
+        return error_set(error, "%s can't be widened to %d; it can have at most %d", name, action->units, most);
+    if (action->units < 1)
+        return error_set(error, "%s can't be narrowed to %d; a layer has at least 1", name, action->units);
+    return 0;
+}
+
+static int check_kernel(const struct layer *layer, const struct action *action, const char *name, struct error *error)
+{
+    bool deepen = action->kind == ACTION_DEEPEN, valid = action->kernel % 2 == 1 && action->kernel <= ARCH_KERNEL_MAX;
+    if (!deepen && !layer_traits(layer)->has_kernel)
+        return error_set(error, "%s has no kernel; only convolutions have one", name);
+    if (layer_traits(layer)->has_kernel && !valid && deepen)
+        return error_set(error, "no layer with kernel %d can follow %s; kernels are odd, from 1 to %d", action->kernel,
+                         name, ARCH_KERNEL_MAX);
+    if (!deepen && !valid)
+        return error_set(error, "%s can't have kernel %d; kernels are odd, from 1 to %d", name, action->kernel,
+                         ARCH_KERNEL_MAX);
+    if (!deepen && action->kernel == layer->kernel)
+        return error_set(error, "%s has kernel %d already; choose another", name, action->kernel);
+    return 0;
+}
+
+/* The channels or values that a layer reads; 0 where they depend on the size of the images. */
+static int width_read(const struct arch *arch, int layer)
+{
+    struct shape at = {0, 1, 1};
+    if (layer_is_flat(&arch->layers[layer]))
+        return layer_is_flat(&arch->layers[layer - 1]) ? arch->layers[layer - 1].units : 0;
+    for (int i = 0; i < layer; i++) {
+        struct layer_parts parts;
+        layer_parts_of(arch, i, at, &parts);
+        at.channels = parts.parts[parts.count - 1].out.channels;
+    }
+    return at.channels;
+}
+
+static int check_removal(const struct arch *arch, int layer, const char *name, struct error *error)
+{
+    const struct layer *at = &arch->layers[layer];
+    int width = width_read(arch, layer);
+    bool conv = at->kind == LAYER_CONV;
+    if (!conv && at->kind != LAYER_FC)
+        return error_set(error, "%s can't be removed; only convolutions and FC layers can", name);
+    if (conv && at->stride != 1)
+        return error_set(error, "%s can't be removed; with a stride of %d it makes the map smaller", name, at->stride);
+    if (!width)
+        return error_set(error, "%s can't be removed; it is the first %s", name, conv ? "convolution" : "FC layer");
+    if (width != at->units)
+        return error_set(error, "%s can't be removed; it makes %d %s of %d, and the layers behind it need them", name,
+                         at->units, conv ? "channels" : "values", width);
+    return 0;
 }
 
 static int check(const struct arch *arch, const struct action *action, struct error *error)
@@ -91,23 +199,47 @@ static int check(const struct arch *arch, const struct action *action, struct er
     layer_name(arch, action->layer, name);
     if (!layer_grows(layer))
         return error_set(error, "%s can't be changed; only convolutions, dense and FC layers can", name);
-    if (action->kind == ACTION_WIDEN) {
-        if (action->units <= layer->units)
-            return error_set(error, "%s can't be widened from %d to %d; choose more than it has", name, layer->units,
-                             action->units);
-        int most = layer_units_max(layer);
-        if (action->units > most)
-            return error_set(error, "%s can't be widened to %d; it can have at most %d", name, action->units, most);
+    switch (action->kind) {
+    case ACTION_WIDEN:
+    case ACTION_NARROW:
+        return check_width(layer, action, name, error);
+    case ACTION_DEEPEN:
+        if (check_kernel(layer, action, name, error))
+            return -1;
+        if (arch->layer_count == ARCH_LAYERS_MAX)
+            return error_set(error, "no layer can follow %s; the network has %d already, the most there can be", name,
+                             ARCH_LAYERS_MAX);
         return 0;
+    case ACTION_REMOVE:
+        return check_removal(arch, action->layer, name, error);
+    case ACTION_KERNEL:
+        return check_kernel(layer, action, name, error);
+    case ACTION_KINDS:
+        break;
     }
-    if (layer_traits(layer)->has_kernel &&
-        (action->kernel < 1 || action->kernel > ARCH_KERNEL_MAX || action->kernel % 2 == 0))
-        return error_set(error, "no layer with kernel %d can follow %s; kernels are odd, from 1 to %d", action->kernel,
-                         name, ARCH_KERNEL_MAX);
-    if (arch->layer_count == ARCH_LAYERS_MAX)
-        return error_set(error, "no layer can follow %s; the network has %d already, the most there can be", name,
-                         ARCH_LAYERS_MAX);
-    return 0;
+    BUG("an action's kind");
+}
+
+/* --- what they do --- */
+
+static void insert_copy(struct arch *arch, int layer, int kernel)
+{
+    struct layer *at = &arch->layers[layer];
+    memmove(at + 2, at + 1, (size_t)(arch->layer_count - layer - 1) * sizeof *at);
+    at[1] = at[0]; /* the same filters, units or growth rate */
+    if (layer_traits(at)->has_kernel) {
+        at[1].kernel = kernel;
+        at[1].stride = 1;
+    }
+    arch->layer_count++;
+}
+
+static void take_out(struct arch *arch, int layer)
+{
+    struct layer *at = &arch->layers[layer];
+    memmove(at, at + 1, (size_t)(arch->layer_count - layer - 1) * sizeof *at);
+    arch->layer_count--;
+    arch->layers[arch->layer_count] = (struct layer){0};
 }
 
 int action_apply(const struct arch *parent, const struct action *action, struct arch *child, struct error *error)
@@ -116,18 +248,28 @@ int action_apply(const struct arch *parent, const struct action *action, struct 
         return -1;
     if (child != parent)
         *child = *parent;
-    struct layer *layer = &child->layers[action->layer];
-    if (action->kind == ACTION_WIDEN) {
-        layer->units = action->units;
-        return 0;
+    switch (action->kind) {
+    case ACTION_WIDEN:
+    case ACTION_NARROW:
+        child->layers[action->layer].units = action->units;
+        break;
+    case ACTION_DEEPEN:
+        insert_copy(child, action->layer, action->kernel);
+        break;
+    case ACTION_REMOVE:
+        take_out(child, action->layer);
+        break;
+    case ACTION_KERNEL:
+        child->layers[action->layer].kernel = action->kernel;
+        break;
+    case ACTION_KINDS:
+        break;
     }
-    int after = child->layer_count - action->layer - 1;
-    memmove(layer + 2, layer + 1, (size_t)after * sizeof(*layer));
-    layer[1] = layer[0]; /* the same filters, units or growth rate */
-    if (layer_traits(layer)->has_kernel) {
-        layer[1].kernel = action->kernel;
-        layer[1].stride = 1;
-    }
-    child->layer_count++;
     return 0;
+}
+
+bool action_is_exact(const struct arch *parent, const struct action *action)
+{
+    return action->kind == ACTION_WIDEN || action->kind == ACTION_DEEPEN ||
+           (action->kind == ACTION_KERNEL && action->kernel > parent->layers[action->layer].kernel);
 }

@@ -1,34 +1,46 @@
 /*
- * action.h - one transformation of an architecture: widen a layer, or deepen after one.
+ * action.h - one transformation of an architecture.
  *
- * As text, on the command line and in a session's events: `widen:conv2:48`, `deepen:conv2:5` (a new 5×5
- * convolution with conv2's filters right after conv2, stride 1), `deepen:fc1`, `widen:dense3:16` (the growth rate, and
- * with it the bottleneck), `deepen:dense3` (a new layer like dense3 right after it).  Transitions follow by themselves.
- * For a screen: `W conv2 32→48`, `D conv2 +5×5`.  Layer names are those of the architecture that the action is applied
- * to. Pure, any thread.
+ *     text              on a screen       what it does
+ *     widen:conv2:48    W conv2 32→48     more filters, units of an FC, or channels of a dense layer (its growth rate,
+ *                                         and with it the bottleneck)
+ *     deepen:conv2:5    D conv2 +5×5      a new layer right after: a convolution with conv2's filters, this kernel and
+ *     deepen:fc1        D fc1 +fc         stride 1; an FC with fc1's units; a dense layer like the one before
+ *     narrow:conv2:24   N conv2 32→24     fewer of what a widening adds
+ *     remove:conv2      R conv2           the layer goes; the next one reads what conv2 read
+ *     kernel:conv2:5    K conv2 3→5       a larger or smaller kernel
+ *
+ * Transitions follow by themselves.  Widening, deepening and a larger kernel keep the network's function; the others
+ * change it.  Layer names are those of the architecture that the action is applied to. Pure, any thread.
  */
 #ifndef ESPALIER_ARCH_ACTION_H
 #define ESPALIER_ARCH_ACTION_H
 
 #include "arch/arch.h"
 
-enum action_kind { ACTION_WIDEN, ACTION_DEEPEN };
+enum action_kind { ACTION_WIDEN, ACTION_DEEPEN, ACTION_NARROW, ACTION_REMOVE, ACTION_KERNEL, ACTION_KINDS };
 
 struct action {
     enum action_kind kind;
-    int layer;  /* index in the parent: the layer to widen, or the one to insert after */
-    int units;  /* ACTION_WIDEN: the new width (growth rate of D), larger than the old; else 0 */
-    int kernel; /* ACTION_DEEPEN after a C: the new kernel, odd; else 0 */
+    int layer;  /* index in the parent: the layer to change, or the one to insert after */
+    int units;  /* ACTION_WIDEN, ACTION_NARROW: the new width (growth rate of D); else 0 */
+    int kernel; /* ACTION_KERNEL, and ACTION_DEEPEN after a C: the new kernel, odd; else 0 */
 };
 
-/* `widen:NAME` without a width, and `deepen:convN` without a kernel, are completed by the caller's space
-   (space.h, space_complete): units or kernel is then 0. */
+/* The kind that a text names before its first colon, as `widen` in "widen:conv1"; -1: none. */
+int action_kind_of(const char *text);
+/* "widen": how a text of this kind begins; its first letter, as a capital, is the kind on a screen. */
+const char *action_kind_word(enum action_kind kind);
+
+/* A width or kernel that is left out is 0: the caller's space completes it (space.h, space_complete). */
 int action_parse(const struct arch *arch, const char *text, struct action *action, struct error *error);
 void action_print(const struct arch *arch, const struct action *action, struct text *text);
 /* The form for a screen; ASCII (`W conv2 32>48`, `D conv2 +5x5`) when `unicode` is false. */
 void action_show(const struct arch *arch, const struct action *action, bool unicode, struct text *text);
 /* The child's architecture; `child` may be `parent`.  Fails with the reason: no such layer, not wider, even kernel, too
- * deep. */
+ * deep, a removal that the layers around it don't allow. */
 int action_apply(const struct arch *parent, const struct action *action, struct arch *child, struct error *error);
+/* Does the child of an action that can be applied compute its parent's function? */
+bool action_is_exact(const struct arch *parent, const struct action *action);
 
 #endif

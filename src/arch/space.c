@@ -52,6 +52,23 @@ int space_wider(const struct space *space, const struct layer *layer)
     return 0;
 }
 
+int space_narrower(const struct space *space, const struct layer *layer)
+{
+    const struct space_widths *widths = space_widths(space, layer);
+    for (int i = widths->count; i-- > 0;)
+        if (widths->values[i] < layer->units)
+            return widths->values[i];
+    return 0;
+}
+
+int space_larger_kernel(const struct space *space, const struct layer *layer)
+{
+    for (int i = 0; i < space->kernel_count && layer_traits(layer)->has_kernel; i++)
+        if (space->kernels[i] > layer->kernel)
+            return space->kernels[i];
+    return 0;
+}
+
 int space_step(const struct layer *layer)
 {
     const struct space_widths *widths = space_widths(&spaces[0], layer);
@@ -61,20 +78,34 @@ int space_step(const struct layer *layer)
 int space_complete(const struct space *space, const struct arch *arch, struct action *action, struct error *error)
 {
     const struct layer *layer = &arch->layers[action->layer];
-    if (action->kind == ACTION_DEEPEN) {
-        if (!action->kernel && layer_traits(layer)->has_kernel)
-            action->kernel = 3;
-        return 0;
-    }
-    if (action->units)
-        return 0;
-    action->units = space_wider(space, layer);
-    if (action->units)
-        return 0;
+    bool has_kernel = layer_traits(layer)->has_kernel;
     char name[LAYER_NAME_MAX];
     layer_name(arch, action->layer, name);
-    return error_set(error, "%s has %d already, the widest of the %s space; name a width to go past it", name,
-                     layer->units, space->name);
+    switch (action->kind) {
+    case ACTION_DEEPEN:
+        if (!action->kernel && has_kernel)
+            action->kernel = 3;
+        return 0;
+    case ACTION_WIDEN:
+        if (action->units || (action->units = space_wider(space, layer)))
+            return 0;
+        return error_set(error, "%s has %d already, the widest of the %s space; name a width to go past it", name,
+                         layer->units, space->name);
+    case ACTION_NARROW:
+        if (action->units || (action->units = space_narrower(space, layer)))
+            return 0;
+        return error_set(error, "%s has %d, and the %s space has nothing narrower; name a width to go below it", name,
+                         layer->units, space->name);
+    case ACTION_KERNEL:
+        if (action->kernel || !has_kernel || (action->kernel = space_larger_kernel(space, layer)))
+            return 0;
+        return error_set(error, "%s has kernel %d already, the largest of the %s space; name a kernel", name,
+                         layer->kernel, space->name);
+    case ACTION_REMOVE:
+    case ACTION_KINDS:
+        break;
+    }
+    return 0;
 }
 
 enum { SMALLEST_MAP = 2 };

@@ -30,7 +30,12 @@ const struct space_widths *space_widths(const struct space *space, const struct 
 int space_step(const struct layer *layer);
 /* The next candidate width above the layer's, or 0 when it can't grow (also for pools, T and SM). */
 int space_wider(const struct space *space, const struct layer *layer);
-/* Fill in a width or kernel left out of an action's text: the next wider, the kernel 3. */
+/* The next candidate width below the layer's, or 0 when there is none. */
+int space_narrower(const struct space *space, const struct layer *layer);
+/* The next candidate kernel above the layer's, or 0 when there is none (also for layers without a kernel). */
+int space_larger_kernel(const struct space *space, const struct layer *layer);
+/* Fill in a width or kernel left out of an action's text: the next wider or narrower, a new layer's kernel 3, a larger
+   kernel. */
 int space_complete(const struct space *space, const struct arch *arch, struct action *action, struct error *error);
 
 /* The start network of a search when none is named: four blocks of one 3×3 convolution, max pool 2 between,

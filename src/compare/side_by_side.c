@@ -1,6 +1,6 @@
 /*
  * side_by_side.c - the actions say which layer of the child comes from which of the parent: deepening inserts a layer
- * after the one that it names, and widening keeps all places.
+ * after the one that it names, a removal takes one out, and the others keep all places.
  */
 #include "compare/side_by_side.h"
 
@@ -18,14 +18,23 @@ static void find_origins(const struct arch *parent, const struct proposal *propo
         origin[i] = i;
     for (int i = 0; i < proposal->count; i++) {
         const struct action *action = &proposal->actions[i].action;
-        if (action->kind != ACTION_DEEPEN)
-            continue;
         int place = action->layer + 1;
-        ASSERT(place <= count && count < ARCH_LAYERS_MAX);
-        memmove(origin + place + 1, origin + place, (size_t)(count - place) * sizeof *origin);
-        origin[place] = NEW;
-        count++;
+        ASSERT(place <= count && count <= ARCH_LAYERS_MAX);
+        if (action->kind == ACTION_DEEPEN) {
+            memmove(origin + place + 1, origin + place, (size_t)(count++ - place) * sizeof *origin);
+            origin[place] = NEW;
+        } else if (action->kind == ACTION_REMOVE) {
+            memmove(origin + place - 1, origin + place, (size_t)(count-- - place) * sizeof *origin);
+        }
     }
+}
+
+/* What became of a layer, in the letters of action_show(). */
+static const char *change_of(const struct layer *old, const struct layer *new)
+{
+    if (old->units != new->units)
+        return old->units < new->units ? "W" : "N";
+    return old->kernel != new->kernel ? "K" : "";
 }
 
 /* The text of each layer. */
@@ -50,6 +59,14 @@ static void spell(const struct arch *arch, struct spelling *spelling)
     }
 }
 
+/* A layer that the child doesn't have, under its parent's name. */
+static void print_removed(FILE *out, const struct arch *parent, const struct spelling *old, int layer)
+{
+    char name[LAYER_NAME_MAX];
+    layer_name(parent, layer, name);
+    fprintf(out, "%-12s %-16.*s %-16s R\n", name, old->length[layer], old->layer[layer], "");
+}
+
 static void print_layers(FILE *out, const struct arch *parent, const struct arch *child, const int *origin,
                          struct shape input, const char *times)
 {
@@ -59,18 +76,17 @@ static void print_layers(FILE *out, const struct arch *parent, const struct arch
     spell(parent, &old);
     spell(child, &new);
     fprintf(out, "%-12s %-16s %-16s %-3s %s\n", "layer", "parent", "child", "", "output");
-    for (int i = 0; i < child->layer_count; i++) {
+    for (int i = 0, kept = 0; i < child->layer_count; i++) {
         char name[LAYER_NAME_MAX];
         layer_name(child, i, name);
         int from = origin[i];
-        bool same = from != NEW && old.length[from] == new.length[i] &&
-                    !memcmp(old.layer[from], new.layer[i], (size_t) new.length[i]);
+        while (from != NEW && kept < from)
+            print_removed(out, parent, &old, kept++);
+        kept += from != NEW;
         fprintf(out, "%-12s %-16.*s %-16.*s %-3s %d%s%d%s%d\n", name, from == NEW ? 0 : old.length[from],
                 from == NEW ? "" : old.layer[from], new.length[i], new.layer[i],
-                from == NEW ? "D"
-                : same      ? ""
-                            : "W",
-                shapes[i].channels, times, shapes[i].height, times, shapes[i].width);
+                from == NEW ? "D" : change_of(&parent->layers[from], &child->layers[i]), shapes[i].channels, times,
+                shapes[i].height, times, shapes[i].width);
     }
     text_done(&old.text);
     text_done(&new.text);

@@ -58,6 +58,24 @@ void channels_widen(struct channels *channels, int old_count, int new_count, enu
     free(sums);
 }
 
+void channels_narrow(struct channels *channels, int old_count, int new_count, const double *importance)
+{
+    ASSERT(new_count > 0 && new_count <= old_count && old_count <= ARCH_UNITS_MAX);
+    channels->old_count = old_count;
+    channels->new_count = 0;
+    channels->same = false;
+    for (int i = 0; i < old_count; i++) {
+        int better = 0;
+        for (int k = 0; k < old_count; k++)
+            better += importance[k] > importance[i] || (importance[k] == importance[i] && k < i);
+        if (better >= new_count)
+            continue;
+        channels->from[channels->new_count] = i;
+        channels->share[channels->new_count++] = 1;
+    }
+    ASSERT(channels->new_count == new_count);
+}
+
 void channels_append(struct channels *channels, const struct channels *added)
 {
     ASSERT(channels->new_count + added->new_count <= ARCH_UNITS_MAX);

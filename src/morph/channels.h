@@ -20,6 +20,8 @@ void channels_same(struct channels *channels, int count);
 /* Draw the map and the shares of a widening. */
 void channels_widen(struct channels *channels, int old_count, int new_count, enum morph_split split,
                     struct random_stream *stream);
+/* Keep the `new_count` most important channels, in their order; of equals the earlier ones. */
+void channels_narrow(struct channels *channels, int old_count, int new_count, const double *importance);
 /* Add those of a layer that writes behind them. */
 void channels_append(struct channels *channels, const struct channels *added);
 

@@ -18,26 +18,6 @@
 #include "util/bug.h"
 #include "util/memory.h"
 
-/* All parts of a layer into one of the same shape. */
-static void copy_layer(const struct weights *from, int from_layer, struct weights *to, int to_layer)
-{
-    for (int p = 0; p < WEIGHTS_PARTS; p++) {
-        const struct weights_layer *source = &from->layout.parts[p][from_layer];
-        const struct weights_layer *target = &to->layout.parts[p][to_layer];
-        ASSERT(source->inputs == target->inputs && source->outputs == target->outputs &&
-               source->kernel == target->kernel);
-        const int64_t pieces[][3] = {{source->weight, target->weight, morph_weight_count(source)},
-                                     {source->bias, target->bias, source->outputs},
-                                     {source->gamma, target->gamma, source->outputs},
-                                     {source->beta, target->beta, source->outputs},
-                                     {source->mean, target->mean, source->outputs},
-                                     {source->variance, target->variance, source->outputs}};
-        for (size_t i = 0; i < COUNT_OF(pieces); i++)
-            if (pieces[i][0] >= 0)
-                memcpy(to->values + pieces[i][1], from->values + pieces[i][0], (size_t)pieces[i][2] * sizeof(float));
-    }
-}
-
 static void set_identity(struct weights *child, int layer)
 {
     const struct weights_layer *place = &child->layout.layers[layer];
@@ -85,7 +65,7 @@ int morph_deepen(const struct weights *parent, int layer, const struct morph_opt
 {
     int inserted = layer + 1;
     for (int i = 0; i < parent->arch.layer_count; i++)
-        copy_layer(parent, i, child, i < inserted ? i : i + 1);
+        morph_copy_layer(parent, i, child, i < inserted ? i : i + 1);
     set_identity(child, inserted);
     if (measure && measure_statistics(child, inserted, measure, error) < 0)
         return -1;

@@ -1,5 +1,5 @@
 /*
- * morph.c - from a parent and an action to a child: checks, then widen.c or deepen.c.
+ * morph.c - from a parent and an action to a child: checks, then the file of its kind.
  *
  * The child is built whole beside the parent, which is never written.  action_apply decides what is allowed;
  * here it only remains to see that the child's shapes fit.
@@ -46,10 +46,28 @@ int morph_apply(const struct weights *parent, const struct action *action, const
 
     struct weights *grown = weights_new(&arch, parent->input);
     int status = 0;
-    if (action->kind == ACTION_WIDEN || layer_traits(&parent->arch.layers[action->layer])->widens_to_deepen)
+    switch (action->kind) {
+    case ACTION_WIDEN:
         morph_widen(parent, action, options, stream, grown);
-    else
-        status = morph_deepen(parent, action->layer, options, measure, stream, grown, error);
+        break;
+    case ACTION_NARROW:
+        morph_narrow(parent, action, options, stream, grown);
+        break;
+    case ACTION_DEEPEN:
+        if (layer_traits(&parent->arch.layers[action->layer])->widens_to_deepen)
+            morph_widen(parent, action, options, stream, grown);
+        else
+            status = morph_deepen(parent, action->layer, options, measure, stream, grown, error);
+        break;
+    case ACTION_REMOVE:
+        morph_remove(parent, action->layer, grown);
+        break;
+    case ACTION_KERNEL:
+        morph_resize_kernel(parent, grown);
+        break;
+    case ACTION_KINDS:
+        BUG("an action's kind");
+    }
     if (status)
         weights_free(grown);
     else

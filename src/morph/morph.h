@@ -1,9 +1,10 @@
 /*
- * morph.h - function-preserving transformations of (architecture, weights): Net2Wider and Net2Deeper
- * (Chen, Goodfellow, Shlens, ICLR 2016; EAS, section 3).
+ * morph.h - transformations of (architecture, weights): Net2Wider and Net2Deeper (Chen, Goodfellow, Shlens, ICLR 2016;
+ * EAS, section 3), larger and smaller kernels, narrower layers, and layers taken out.
  *
- * Pure: the parent is borrowed and unchanged, every draw comes from `stream`.  With `noise` 0 the child
- * computes the parent's function in inference mode (logits within 1e-4 of the largest, any chain).
+ * Pure: the parent is borrowed and unchanged, every draw comes from `stream`.  With `noise` 0 the child of an action
+ * that is exact (action_is_exact) computes the parent's function in inference mode (logits within 1e-4 of the largest,
+ * any chain).  A narrower layer keeps its most important units (importance.c).
  */
 #ifndef ESPALIER_MORPH_MORPH_H
 #define ESPALIER_MORPH_MORPH_H

@@ -1,14 +1,14 @@
 /*
- * steps.h - inside the room morph: the two transformations behind morph_apply, and what they share.
+ * steps.h - inside the room morph: the transformations behind morph_apply, and what they share.
  *
  * They fill a child that weights_new() made.  action_apply() has checked the action.
  */
 #ifndef ESPALIER_MORPH_STEPS_H
 #define ESPALIER_MORPH_STEPS_H
 
-#include "morph/morph.h"
+#include "morph/channels.h"
 
-/* Widening, and deepening after a dense layer. */
+/* Widening, and deepening after a dense layer; of a narrowing the part that leaves units out. */
 void morph_widen(const struct weights *parent, const struct action *action, const struct morph_options *options,
                  struct random_stream *stream, struct weights *child);
 /* Deepening after a convolution or an FC layer.  -1: `measure` failed, or gave a value that is no mean or variance. */
@@ -16,6 +16,18 @@ int morph_deepen(const struct weights *parent, int layer, const struct morph_opt
                  const struct morph_measure *measure, struct random_stream *stream, struct weights *child,
                  struct error *error);
 
+void morph_narrow(const struct weights *parent, const struct action *action, const struct morph_options *options,
+                  struct random_stream *stream, struct weights *child);
+/* The child has all layers of the parent but this one. */
+void morph_remove(const struct weights *parent, int layer, struct weights *child);
+/* The child has the parent's layers, with other kernels. */
+void morph_resize_kernel(const struct weights *parent, struct weights *child);
+
+/* All parts of a layer into one with the same inputs and outputs; the kernel may differ. */
+void morph_copy_layer(const struct weights *from, int from_layer, struct weights *to, int to_layer);
+/* The `count` units of a part that matter most to the layers that read it (importance.c). */
+void morph_most_important(const struct weights *weights, int layer, enum weights_part part, int count,
+                          struct channels *kept);
 int64_t morph_weight_count(const struct weights_layer *layer);
 /* Population standard deviation. */
 float morph_deviation(const float *values, int64_t count);

@@ -1,6 +1,6 @@
 /*
  * widen.c - Net2Wider: a layer gets copies of its own units, and the layers that read them share out.  Or it gets fresh
- * units that these layers give nothing to yet.
+ * units that these layers give nothing to yet.  Narrowing is the same walk, with a map that leaves units out.
  *
  * With the index map g from new units to old ones:
  *     row j of the layer     = row g(j) of the parent's, with gamma, beta, mean and variance
@@ -20,7 +20,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "morph/channels.h"
 #include "morph/steps.h"
 #include "util/bug.h"
 #include "util/memory.h"
@@ -38,15 +37,18 @@ struct walk {
     struct channels outputs[WEIGHTS_PARTS]; /* of its weights */
 };
 
-/* The outputs of a part: copies where the child has more than the parent. */
+/* The outputs of a part: copies where the child has more than the parent, the most important ones where it has fewer. */
 static void find_outputs(struct walk *walk, enum weights_part part, struct channels *outputs)
 {
     int old_count = walk->parent->layout.parts[part][walk->from].outputs;
     int new_count = walk->child->layout.parts[part][walk->to].outputs;
-    if (new_count > old_count)
+    if (new_count > old_count) {
         channels_widen(outputs, old_count, new_count, walk->options->split, walk->stream);
-    else
+    } else if (new_count == old_count) {
         channels_same(outputs, old_count);
+    } else {
+        morph_most_important(walk->parent, walk->from, part, new_count, outputs);
+    }
 }
 
 static void copy_part(struct walk *walk, enum weights_part part, const struct channels *inputs,
@@ -121,7 +123,8 @@ static void carry_linear(struct walk *walk, const struct part *part, bool added)
     else
         find_outputs(walk, part->weights, outputs);
     copy_part(walk, part->weights, walk->at, outputs);
-    begin_units(walk, part->weights, outputs->old_count);
+    if (outputs->new_count > outputs->old_count)
+        begin_units(walk, part->weights, outputs->old_count);
     walk->at = outputs;
 }
 

@@ -12,6 +12,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "policy/trades.h"
 #include "util/bug.h"
 
 struct decision_walk {
@@ -247,7 +248,7 @@ bool decisions_recover(const struct policy_options *options, const struct arch *
         else if (!recover_deeper(&walk, next_action(&walk, proposal, step), decision))
             return false;
     }
-    return walk.count == proposal->count;
+    return walk.count == proposal->count || trades_begins(options, proposal, walk.count);
 }
 
 /* --- of a person's actions --- */
@@ -269,7 +270,8 @@ static bool widen_alone(struct decision_walk *walk, const struct action *wanted,
     return true;
 }
 
-/* The next of the decisions that together make `action`; the walk takes it. */
+/* The next of the decisions that together make `action`; the walk takes it.  No decision narrows, removes or changes a
+   kernel: such an action has a width below the layer's next, or none. */
 static bool next_decision(struct decision_walk *walk, const struct action *action, struct decision *decision)
 {
     *decision = (struct decision){.arch = walk->arch, .deeper = action->kind == ACTION_DEEPEN};

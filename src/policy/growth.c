@@ -6,9 +6,9 @@
  */
 #include "policy/growth.h"
 
-#include "util/bug.h"
+#include "policy/trades.h"
 
-static bool possible(const struct policy_options *options, const struct arch *arch, struct action action)
+bool growth_fits(const struct policy_options *options, const struct arch *arch, struct action action)
 {
     struct arch child;
     return action_apply(arch, &action, &child, NULL) == 0 &&
@@ -36,7 +36,7 @@ struct action growth_deepen(const struct policy_options *options, const struct g
 int growth_wider(const struct policy_options *options, const struct arch *arch, int layer)
 {
     int units = space_wider(options->space, &arch->layers[layer]);
-    return units && possible(options, arch, growth_widen(layer, units)) ? units : 0;
+    return units && growth_fits(options, arch, growth_widen(layer, units)) ? units : 0;
 }
 
 static void offer(const struct policy_options *options, const struct arch *arch, struct growth_block *block)
@@ -44,7 +44,7 @@ static void offer(const struct policy_options *options, const struct arch *arch,
     int kernels = growth_block_kernels(block) ? options->space->kernel_count : 1;
     for (int layer = 0; layer < block->count; layer++)
         for (int kernel = 0; kernel < kernels; kernel++)
-            if (possible(options, arch, growth_deepen(options, block, layer, kernel)))
+            if (growth_fits(options, arch, growth_deepen(options, block, layer, kernel)))
                 block->offered[layer] |= (uint8_t)(1u << kernel);
 }
 
@@ -86,11 +86,11 @@ bool growth_possible(const struct policy_options *options, const struct arch *ar
     for (int layer = 0; options->wider_decisions && layer < arch->layer_count; layer++)
         if (growth_wider(options, arch, layer))
             return true;
-    if (!options->deeper_decisions)
-        return false;
-    growth_insertions(options, arch, &insertions);
+    insertions.block_count = 0;
+    if (options->deeper_decisions)
+        growth_insertions(options, arch, &insertions);
     for (int i = 0; i < insertions.block_count; i++)
         if (growth_block_offered(&insertions.blocks[i]))
             return true;
-    return false;
+    return options->trades && trades_possible(options, arch);
 }

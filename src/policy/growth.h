@@ -24,6 +24,8 @@ struct growth_insertions {
     struct growth_block blocks[GROWTH_BLOCKS_MAX];
 };
 
+/* Can the action be applied, and is its child within the limits? */
+bool growth_fits(const struct policy_options *options, const struct arch *arch, struct action action);
 /* The layer's next width, or 0 when it can't grow. */
 int growth_wider(const struct policy_options *options, const struct arch *arch, int layer);
 /* Does an insertion into this block choose a kernel? */
@@ -31,7 +33,7 @@ bool growth_block_kernels(const struct growth_block *block);
 void growth_insertions(const struct policy_options *options, const struct arch *arch,
                        struct growth_insertions *insertions);
 bool growth_block_offered(const struct growth_block *block);
-/* Is anything offered to the decisions that a proposal makes? */
+/* Is anything offered to the decisions that a proposal makes, or, where the options allow it, to a trade (trades.h)? */
 bool growth_possible(const struct policy_options *options, const struct arch *arch);
 
 /* The actions that these choices stand for. */

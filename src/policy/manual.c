@@ -39,8 +39,11 @@ int manual_check(const char *list, struct error *error)
     char word[WORD_MAX];
     while (*list) {
         const char *next = next_word(list, word);
-        if (next && strncmp(word, "widen:", 6) && strncmp(word, "deepen:", 7))
-            return error_set(error, "\"%s\" is no action; write widen:LAYER[:WIDTH] or deepen:LAYER[:KERNEL]", word);
+        if (next && (action_kind_of(word) < 0 || !strchr(word, ':')))
+            return error_set(error,
+                             "\"%s\" is no action; write widen:LAYER[:WIDTH], deepen:LAYER[:KERNEL], "
+                             "narrow:LAYER[:WIDTH], remove:LAYER or kernel:LAYER[:KERNEL]",
+                             word);
         list = next ? next : list + 1;
     }
     return 0;

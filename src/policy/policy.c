@@ -35,6 +35,7 @@ struct policy *policy_new(const struct policy_kind *kind, const struct policy_op
 {
     struct policy *policy = memory_new(1, sizeof *policy);
     *policy = (struct policy){.kind = kind, .options = *options};
+    policy->options.trades = options->trades && kind->trades;
     if (kind->create)
         kind->create(policy);
     return policy;

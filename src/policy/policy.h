@@ -66,6 +66,7 @@ struct policy_options {
     bool dense; /* networks may be dense */
     struct shape input;
     struct arch_limits limits;
+    bool trades; /* a network at the limits may trade (trades.h); of kinds that trade */
     int wider_decisions, deeper_decisions; /* per proposal: all wider first, then deeper (EAS, section 5) */
     double rate;          /* Adam's, 2e-3 */
     double entropy_bonus; /* 1e-5 */
@@ -90,6 +91,7 @@ struct policy_kind {
     const char *summary; /* one line for --help and the man page */
     const char *parent;  /* the parent choice that it needs, as --parent has it; NULL: any */
     bool takes_match;    /* it needs --match */
+    bool trades;         /* it adds trades to its proposals (trades.h) */
     bool takes_actions;  /* it needs --actions, and proposes them on any parent */
     /* Make and free `state`.  NULL: it has none. */
     void (*create)(struct policy *policy);

@@ -12,6 +12,7 @@
 #include "policy/random.h"
 
 #include "policy/kinds.h"
+#include "policy/trades.h"
 
 static void wider(void *context, const struct arch *arch, double probabilities[ARCH_LAYERS_MAX])
 {
@@ -44,6 +45,7 @@ static int propose_with(struct policy *policy, const struct proposal_request *re
 {
     const struct chooser chooser = random_chooser(&widening);
     decisions_sample(&policy->options, &chooser, request->parent, request->stream, proposal);
+    trades_add(&policy->options, request, proposal);
     return 0;
 }
 
@@ -62,6 +64,7 @@ static int propose_widen(struct policy *policy, const struct proposal_request *r
 const struct policy_kind policy_random = {
     .name = "random",
     .summary = "widen each layer with probability 1/2, deepen anywhere: no learning",
+    .trades = true,
     .propose = propose_random,
 };
 
@@ -75,5 +78,6 @@ const struct policy_kind policy_hillclimb = {
     .name = "hillclimb",
     .summary = "as random, from the best network so far (sets --parent best)",
     .parent = "best",
+    .trades = true,
     .propose = propose_random,
 };

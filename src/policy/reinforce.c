@@ -32,6 +32,7 @@
 #include "policy/controller.h"
 #include "policy/kinds.h"
 #include "policy/parameters_file.h"
+#include "policy/trades.h"
 #include "util/bug.h"
 #include "util/memory.h"
 
@@ -68,6 +69,7 @@ static int propose(struct policy *policy, const struct proposal_request *request
     const struct reinforce *state = policy->state;
     struct chooser chooser = controller_chooser(state->controller);
     decisions_sample(&policy->options, &chooser, request->parent, request->stream, proposal);
+    trades_add(&policy->options, request, proposal);
     return 0;
 }
 
@@ -214,6 +216,7 @@ static int load(struct policy *policy, const void *bytes, size_t length, struct 
 const struct policy_kind policy_reinforce = {
     .name = "reinforce",
     .summary = "the paper's controller: an LSTM that learns by REINFORCE what to widen and deepen",
+    .trades = true,
     .create = create,
     .destroy = destroy,
     .propose = propose,

@@ -211,7 +211,7 @@ static int check_grow(struct engine *engine, struct request *request, struct err
                               error))
             return -1;
     if (!candidate->proposal.count)
-        return error_set(error, "by which actions? for example widen:conv1 or deepen:conv2:3");
+        return error_set(error, "by which actions? for example widen:conv1, deepen:conv2:3 or narrow:fc1");
     enum event_kind kind = proposals_check(&engine->proposals, candidate);
     if (kind == EVENT_REFUSED)
         return error_set(error, "%s", candidate->refusal.text);

@@ -33,6 +33,7 @@ struct search_options {
     int64_t patience;   /* rounds in a row that their control won, after which the growth ends; 0: no limit */
     int64_t episode_networks; /* proposals an episode */
     int64_t wider, deeper;    /* decisions a network */
+    bool trades;              /* at the limits, networks shrink in one place to grow in another */
     int64_t epochs, start_epochs, batch;
     bool steady;        /* the rate of the networks of the growth doesn't fall */
     double average;     /* decay of the moving average of their weights; 0: none */

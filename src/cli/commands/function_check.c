@@ -1,5 +1,5 @@
 /*
- * function_check.c - compares the logits of parent and child: every transformation keeps the function (EAS, section 3).
+ * function_check.c - compares the logits of parent and child: growing keeps the function (EAS, section 3).
  */
 #include "cli/commands/function_check.h"
 
@@ -52,7 +52,11 @@ int function_check(struct weights *parent, struct weights *child, const struct v
             check->difference = worse(check->difference, fabs((double)of_child[c] - (double)of_parent[c]));
             check->largest = worse(check->largest, fabs((double)of_parent[c]));
         }
-        check->agree += score_prediction(of_parent, classes) == score_prediction(of_child, classes);
+        int before = score_prediction(of_parent, classes), after = score_prediction(of_child, classes);
+        int label = view->images->labels[view->index[i]];
+        check->agree += before == after;
+        check->parent_correct += before == label;
+        check->child_correct += after == label;
     }
     free(old);
     free(new);

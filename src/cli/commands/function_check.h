@@ -1,5 +1,5 @@
 /*
- * function_check.h - measures on images whether a child computes its parent's function.
+ * function_check.h - measures on images how far a child's function is from its parent's.
  */
 #ifndef ESPALIER_CLI_COMMANDS_FUNCTION_CHECK_H
 #define ESPALIER_CLI_COMMANDS_FUNCTION_CHECK_H
@@ -7,13 +7,14 @@
 #include "arch/weights.h"
 #include "data/images.h"
 
-/* The largest difference that the transformations allow without noise, as a share of the largest logit. */
+/* The largest difference that exact transformations allow without noise, as a share of the largest logit. */
 #define FUNCTION_CHECK_LIMIT 1e-4
 
 struct function_check {
     double difference; /* max |logit of child - logit of parent| */
     double largest;    /* max |logit of parent| */
-    int images, agree; /* images with the same prediction of both */
+    int images, agree;                /* images with the same prediction of both */
+    int parent_correct, child_correct; /* images whose label is predicted */
 };
 
 /* Both networks on the first images of the view, in inference mode. */

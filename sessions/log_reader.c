@@ -5,8 +5,6 @@
  * so that it reads again what a writer has written there since.  An incomplete frame is torn when no good frame follows
  * it in the file, and damage otherwise.
  */
-#include "config.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -16,7 +14,6 @@
 
 #include "sessions/frame.h"
 #include "sessions/log_internal.h"
-#include "util/bug.h"
 #include "util/file.h"
 #include "util/memory.h"
 

@@ -44,8 +44,6 @@ struct replay {
     double last_user; /* time of the last event of a person; used while the index is made */
 };
 
-/* --- the index ----------------------------------------------------------------------------------------------- */
-
 /* `best` and `failures` are from before the event. */
 static unsigned marks_of(struct replay *replay, const struct event *event, int64_t best, int64_t failures)
 {
@@ -146,8 +144,6 @@ void replay_free(struct replay *replay)
     free(replay->entries);
     free(replay);
 }
-
-/* --- moving -------------------------------------------------------------------------------------------------- */
 
 int64_t replay_count(const struct replay *replay)
 {

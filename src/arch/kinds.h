@@ -64,18 +64,13 @@ bool part_is_pool(const struct part *part);
 
 /* --- traits --- */
 
-/* One number in a layer's parentheses: where it lies in struct layer, and its range. */
+/* One number in a layer's parentheses: where it lies in struct layer, and its range.  HUNDREDTHS: 50 is written 0.5;
+   LIST: one layer for each number in brackets. */
 struct layer_argument {
     const char *what;
     size_t offset;
     int minimum, maximum;
-    enum {
-        ARGUMENT_ANY,
-        ARGUMENT_ODD,
-        ARGUMENT_HUNDREDTHS,
-        ARGUMENT_LIST
-    } form; /* HUNDREDTHS: 50 is written 0.5;
-LIST: one layer for each number in brackets */
+    enum { ARGUMENT_ANY, ARGUMENT_ODD, ARGUMENT_HUNDREDTHS, ARGUMENT_LIST } form;
 };
 
 enum { LAYER_ARGUMENTS_MAX = 3 };

@@ -1,6 +1,4 @@
-/*
- * cli.c - what every subcommand uses: option values, messages, signals, and what the terminal can do.
- */
+/* cli.c - what every subcommand uses: option values, messages, signals, and what the terminal can do. */
 #include "cli/cli.h"
 
 #include <errno.h>
@@ -115,9 +113,4 @@ void cli_catch_signals(void (*stop)(void *context), void *context)
 int cli_signal(void)
 {
     return caught.signal;
-}
-
-int cli_exit_status(int status)
-{
-    return caught.signal ? 128 + caught.signal : status;
 }

@@ -18,13 +18,6 @@
 #include "util/file.h"
 #include "util/memory.h"
 
-/* --- the network --- */
-
-static int parse_input(const char *text, struct shape *input)
-{
-    return sscanf(text, "%d,%d,%d", &input->channels, &input->height, &input->width) == 3 ? 0 : -1;
-}
-
 /* A missing file is no failure yet: not every command needs it. */
 static int read_node_weights(const struct session_node *node, struct cli_network *network, struct error *error)
 {
@@ -73,7 +66,8 @@ static int open_session(const char *name, struct cli_network *network, struct er
     if (failed)
         return -1;
     network->has_data = true;
-    if (parse_input(network->state->facts.input, &network->input))
+    struct shape *input = &network->input;
+    if (sscanf(network->state->facts.input, "%d,%d,%d", &input->channels, &input->height, &input->width) != 3)
         return error_set(error, "%s: the first event has no image size; espalier fsck %s", network->session,
                          network->session);
     return 0;
@@ -157,8 +151,6 @@ void cli_network_done(struct cli_network *network)
     *network = (struct cli_network){0};
 }
 
-/* --- its images --- */
-
 static int check_images(const struct cli_network *network, const struct images *images, const char *name,
                         struct error *error)
 {
@@ -219,17 +211,14 @@ int cli_network_training_views(const struct cli_network *network, struct view *t
     return 0;
 }
 
-/* --- its names --- */
-
 static char *default_file(const struct cli_network *network, const char *ending)
 {
     struct text text = TEXT_EMPTY;
-    if (!network->node) {
+    char *name = network->node ? report_short_name(network->session) : NULL;
+    if (name)
+        text_add(&text, "%s-n%lld%s", name, (long long)network->node, ending);
+    else
         text_add(&text, "network%s", ending);
-        return text_take(&text);
-    }
-    char *name = report_short_name(network->session);
-    text_add(&text, "%s-n%lld%s", name, (long long)network->node, ending);
     free(name);
     return text_take(&text);
 }

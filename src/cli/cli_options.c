@@ -1,6 +1,4 @@
-/*
- * cli_options.c - the options that several subcommands share, and those of the search as a subcommand takes them.
- */
+/* cli_options.c - the options that several subcommands share, and those of the search as a subcommand takes them. */
 #include <string.h>
 
 #include "cli/cli.h"

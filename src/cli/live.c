@@ -29,8 +29,6 @@ struct live {
     struct error log_error;
 };
 
-/* --- the engine's thread --- */
-
 static void wake(struct live *live)
 {
     uint64_t one = 1;
@@ -52,31 +50,23 @@ static void *engine_thread(void *context)
     return NULL;
 }
 
-/* --- the source of events --- */
-
 static int descriptor(void *context)
 {
     return ((struct live *)context)->wake;
-}
-
-/* Quiet the descriptor.  True: it was readable, so the log may have grown. */
-static bool was_woken(struct live *live)
-{
-    uint64_t count;
-    return read(live->wake, &count, sizeof count) > 0;
 }
 
 /* The log is read again after the descriptor was quieted, and after the engine has returned: no event is missed. */
 static bool next(void *context, struct event *event)
 {
     struct live *live = context;
+    uint64_t count;
     while (!live->ended) {
         int got = log_next(live->log, event, &live->log_error);
         if (got == LOG_EVENT)
             return true;
         live->ended = got < 0 || live->last_read;
         live->last_read = atomic_load(&live->returned);
-        if (!live->last_read && !live->ended && !was_woken(live))
+        if (!live->last_read && !live->ended && read(live->wake, &count, sizeof count) <= 0)
             return false;
     }
     return false;
@@ -94,8 +84,6 @@ static void command(void *context, const char *words)
 {
     engine_command(((struct live *)context)->engine, AUTHOR_USER, words);
 }
-
-/* --- screens or lines --- */
 
 static void stop_engine(void *engine)
 {
@@ -115,14 +103,6 @@ static int join(struct live *live, int status)
     engine_stop(live->engine);
     pthread_join(live->thread, NULL);
     return status;
-}
-
-static int show_screens(struct live *live, struct tui_source *source, const struct cli_arguments *arguments,
-                        const char *folder, enum tui_outcome *outcome, struct error *error)
-{
-    if (start(live, error))
-        return -1;
-    return join(live, screens_run(source, arguments, folder, outcome, error));
 }
 
 /* Events of earlier runs, which a resumed session's log has already, are not printed. */
@@ -151,8 +131,11 @@ int live_search(struct engine *engine, const struct cli_arguments *arguments, co
     if (log_read(folder, &live.log, error))
         return -1;
     live.wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    int status = screens ? show_screens(&live, &source, arguments, folder, &outcome, error)
-                         : print_lines(&live, &source, kind, error);
+    int status = -1;
+    if (!screens)
+        status = print_lines(&live, &source, kind, error);
+    else if (!start(&live, error))
+        status = join(&live, screens_run(&source, arguments, folder, &outcome, error));
     log_reader_free(live.log);
     close(live.wake);
     if (live.failed)

@@ -1,6 +1,4 @@
-/*
- * live.h - a search in this process: the engine on a thread of its own, what shows it on the main thread.
- */
+/* live.h - a search in this process: the engine on a thread of its own, what shows it on the main thread. */
 #ifndef ESPALIER_CLI_LIVE_H
 #define ESPALIER_CLI_LIVE_H
 

@@ -1,6 +1,4 @@
-/*
- * main.c - the table of subcommands; parses options and prints --help by the subcommand's own table.
- */
+/* main.c - the table of subcommands; parses options and prints --help by the subcommand's own table. */
 #include "cli/cli.h"
 
 #include <errno.h>
@@ -13,7 +11,6 @@
 #include <unistd.h>
 
 #include "backend/cpu/cpu.h"
-#include "config.h"
 #include "search/options.h"
 #include "sessions/command.h"
 #include "util/bug.h"
@@ -205,7 +202,7 @@ static int parse_and_run(const struct cli_command *command, int argc, char **arg
     if (status < 0)
         status = command->run(&arguments);
     free(list);
-    return cli_exit_status(status);
+    return cli_signal() ? 128 + cli_signal() : status;
 }
 
 /* Standard streams may be closed.  Then a log would be opened as descriptor 1, and get the messages. */

@@ -100,22 +100,18 @@ void progress_show(struct progress *progress)
     progress->printed = progress->state->time;
 }
 
-static void print_json(struct progress *progress, const struct event *event)
-{
-    struct text text = TEXT_EMPTY;
-    event_print_json(event, &text);
-    fprintf(progress->out, "%s\n", text_string(&text));
-    fflush(progress->out);
-    text_done(&text);
-}
-
 static void print_event(struct progress *progress, const struct event *event)
 {
     bool durable = event_is_durable(event->kind), bar = progress->kind == PROGRESS_BAR;
     double since = event->time - progress->printed;
     if (progress->kind == PROGRESS_JSON) {
-        if (durable)
-            print_json(progress, event);
+        if (!durable)
+            return;
+        struct text text = TEXT_EMPTY;
+        event_print_json(event, &text);
+        fprintf(progress->out, "%s\n", text_string(&text));
+        fflush(progress->out);
+        text_done(&text);
         return;
     }
     if (durable) {
@@ -127,8 +123,6 @@ static void print_event(struct progress *progress, const struct event *event)
     if (durable)
         fflush(progress->out);
 }
-
-/* --- events from the source --- */
 
 /* All events that are there now. */
 static int take_events(struct progress *progress, bool print, struct error *error)

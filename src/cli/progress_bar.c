@@ -1,22 +1,12 @@
-/*
- * bar.c - a carriage return lets the line be drawn over itself.
- */
+/* progress_bar.c - a carriage return lets the line be drawn over itself. */
 #include "cli/progress_bar.h"
 
 #include <math.h>
 #include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "util/text.h"
 
 enum { CELLS = 20 };
-
-static size_t terminal_columns(FILE *out)
-{
-    struct winsize size = {0};
-    ioctl(fileno(out), TIOCGWINSZ, &size);
-    return size.ws_col ? size.ws_col : 80;
-}
 
 /* The bytes of `string` that take at most `columns` columns, one for each UTF-8 character. */
 static int cut(const char *string, size_t columns)
@@ -35,7 +25,10 @@ void progress_bar_draw(FILE *out, double share, bool unicode, const char *text)
     for (int i = 0; i < CELLS; i++)
         text_add(&line, "%s", unicode ? (i < full ? "█" : "░") : (i < full ? "#" : "."));
     text_add(&line, " %s", text);
-    fprintf(out, "\r%.*s\033[K", cut(text_string(&line), terminal_columns(out) - 1), text_string(&line));
+    struct winsize size = {0};
+    ioctl(fileno(out), TIOCGWINSZ, &size);
+    fprintf(out, "\r%.*s\033[K", cut(text_string(&line), (size_t)(size.ws_col ? size.ws_col : 80) - 1),
+            text_string(&line));
     fflush(out);
     text_done(&line);
 }

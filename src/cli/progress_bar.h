@@ -1,4 +1,4 @@
-/* bar.h - a progress bar with a text, redrawn in place on the last line of a terminal. */
+/* progress_bar.h - a progress bar with a text, redrawn in place on the last line of a terminal. */
 #ifndef ESPALIER_CLI_PROGRESS_BAR_H
 #define ESPALIER_CLI_PROGRESS_BAR_H
 

@@ -1,6 +1,4 @@
-/*
- * report.c - a session's state as lines of text.
- */
+/* report.c - a session's state as lines of text. */
 #include "cli/report.h"
 
 #include <stdlib.h>

@@ -1,6 +1,4 @@
-/*
- * screens.h - runs the screens (tui/) with the settings of the command line and the environment.
- */
+/* screens.h - runs the screens (tui/) with the settings of the command line and the environment. */
 #ifndef ESPALIER_CLI_SCREENS_H
 #define ESPALIER_CLI_SCREENS_H
 

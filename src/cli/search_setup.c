@@ -1,6 +1,4 @@
-/*
- * search_setup.c - puts a search together.
- */
+/* search_setup.c - puts a search together. */
 #include "cli/search_setup.h"
 
 #include <stdlib.h>

@@ -1,6 +1,4 @@
-/*
- * search_setup.h - what `run` and `resume` need for a search in this process: images, devices and trainers.
- */
+/* search_setup.h - what `run` and `resume` need for a search in this process: images, devices and trainers. */
 #ifndef ESPALIER_CLI_SEARCH_SETUP_H
 #define ESPALIER_CLI_SEARCH_SETUP_H
 

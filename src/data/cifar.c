@@ -10,10 +10,8 @@
 #include <string.h>
 
 #include "data/formats.h"
-#include "util/bug.h"
 #include "util/file.h"
 #include "util/memory.h"
-#include "util/text.h"
 
 enum { SIDE = 32, PIXELS = 3 * SIDE * SIDE, BATCHES_MAX = 99, NAMES_BYTES_MAX = 1 << 16 };
 

@@ -38,13 +38,6 @@ int class_name_check(const char *name, struct error *error)
     return 0;
 }
 
-static void copy_names(const struct data_format *format, struct images *images)
-{
-    images->class_names = memory_new((size_t)format->classes, sizeof *images->class_names);
-    for (int i = 0; i < format->classes; i++)
-        images->class_names[i] = memory_copy_text(format->class_names[i]);
-}
-
 const char *images_class_name(const struct images *images, int class)
 {
     ASSERT(class >= 0 && class < images->classes);
@@ -60,7 +53,9 @@ int images_open(const struct data_spec *spec, enum data_part part, struct images
     images->unit_range = format->unit_range;
     images->mirrors = format->mirrors;
     if (format->class_names)
-        copy_names(format, images);
+        images->class_names = memory_new((size_t)format->classes, sizeof *images->class_names);
+    for (int i = 0; format->class_names && i < format->classes; i++)
+        images->class_names[i] = memory_copy_text(format->class_names[i]);
     if (format->read(spec, format, part, images, error)) {
         images_done(images);
         return -1;

@@ -18,13 +18,12 @@
 static void normalise(struct view *view)
 {
     const struct shape *shape = &view->images->shape;
-    if (view->images->unit_range) {
-        for (int channel = 0; channel < shape->channels; channel++) {
-            view->scale[channel] = 1 / 255.0f;
-            view->shift[channel] = 0;
-        }
-        return;
+    for (int channel = 0; view->images->unit_range && channel < shape->channels; channel++) {
+        view->scale[channel] = 1 / 255.0f;
+        view->shift[channel] = 0;
     }
+    if (view->images->unit_range)
+        return;
     size_t plane = (size_t)shape->height * shape->width;
     for (int channel = 0; channel < shape->channels; channel++) {
         uint64_t sum = 0, squares = 0;

@@ -4,8 +4,6 @@
  * Version 2 has one tree, /sys/fs/cgroup; version 1 has a tree below it for each controller.  In a container the
  * group's name may be the host's while only the root is mounted: a folder that is missing has no limits.
  */
-#include "config.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -8,7 +8,6 @@
 #define ESPALIER_DEVICE_DEVICE_H
 
 #include <stdbool.h>
-#include <stdint.h>
 
 #include "util/error.h"
 #include "util/text.h"

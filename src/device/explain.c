@@ -1,7 +1,4 @@
 /* explain.c - the text of `espalier devices --explain`: what was found, where, and what follows from it. */
-#include "config.h"
-
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

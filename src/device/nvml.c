@@ -8,11 +8,8 @@
  * A GPU is found by its PCI address.  A part of one (MIG) is found by its UUID and has its own memory; temperature,
  * power and clock are the board's; its utilisation is not counted.
  */
-#include "config.h"
-
 #include <dlfcn.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "device/device_internal.h"

@@ -3,8 +3,6 @@
  *
  * Any of these files may be missing, unreadable or empty on some machine.  That is no error.
  */
-#include "config.h"
-
 #include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>

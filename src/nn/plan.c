@@ -56,18 +56,11 @@ static struct op *add_op(struct lowering *at, enum op_kind kind, int output)
     return op;
 }
 
-/* --- one part --- */
-
-static const struct part *next_of(const struct lowering *at, int part)
-{
-    return part + 1 < at->parts.count ? &at->parts.parts[part + 1] : NULL;
-}
-
 /* A tensor for what a part makes: a range of the block's buffer where it is what the layer adds to it. */
 static int output_of(struct lowering *at, int part)
 {
-    const struct part *made = &at->parts.parts[part], *next = next_of(at, part);
-    if (next && next->kind == PART_CONCAT)
+    const struct part *made = &at->parts.parts[part];
+    if (part + 1 < at->parts.count && made[1].kind == PART_CONCAT)
         return add_part(at->plan, at->layer_input, at->parts.in.channels, made->out.channels);
     return add_tensor(at->plan, made->out);
 }
@@ -169,8 +162,6 @@ static void emit_part(struct lowering *at, int number)
         add_op(at, OP_DROPOUT, output_of(at, number))->drop = drop;
 }
 
-/* --- a layer --- */
-
 static void find_parts(const struct lowering *at, int layer, struct layer_parts *parts)
 {
     layer_parts_of(at->arch, layer, layer ? at->shapes[layer - 1] : at->input, parts);
@@ -202,8 +193,6 @@ static void lower_layer(struct lowering *at)
     for (int p = 0; p < at->parts.count; p++)
         emit_part(at, p);
 }
-
-/* --- the whole --- */
 
 /* Tensors of one buffer have one border, as wide as the widest that a reader wants.  Operations go backward, since a
    dropout wants the border of its output. */

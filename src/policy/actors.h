@@ -1,25 +1,14 @@
 /*
- * actors.h - the two heads on the encoder (EAS, section 3.3): one says which layers to widen, one where and with
- * which kernel to deepen.
+ * actors.h - the head on the encoder that says where and with which kernel to deepen (EAS, section 3.3).  The other
+ * head, which says what to widen, is one linear layer (controller.h).
  *
- * They give logits and take logits' gradients; masks and probabilities are the controller's.
+ * It gives logits and takes logits' gradients; masks and probabilities are the controller's.
  */
 #ifndef ESPALIER_POLICY_ACTORS_H
 #define ESPALIER_POLICY_ACTORS_H
 
 #include "policy/decisions.h"
 #include "policy/encoder.h"
-
-/* One linear layer, shared by all layers of the architecture. */
-struct wider_actor {
-    struct linear linear; /* ENCODER_UNITS × 1 */
-};
-
-void wider_actor_init(struct wider_actor *actor, struct parameters *parameters, struct random_stream *stream);
-/* The logit of widening, for each of `count` layers. */
-void wider_actor_forward(const struct wider_actor *actor, const struct encoding *encoding, int count, double *logits);
-void wider_actor_backward(const struct wider_actor *actor, const struct encoding *encoding, int count,
-                          const double *logit_gradients, struct encoding *gradient);
 
 /* An LSTM that starts in the encoder's last state.  At each level its input is an embedding (at the first level always the
    same, then that of the choice at the level above), and a linear layer of that level gives the logits. */

@@ -21,7 +21,7 @@ struct controller *controller_new(const struct space *space, bool dense, uint64_
     struct controller *controller = memory_new(1, sizeof *controller);
     struct random_stream stream = random_stream_new(seed, RANDOM_CONTROLLER, 0, 0);
     encoder_init(&controller->encoder, &controller->parameters, &stream, space, dense);
-    wider_actor_init(&controller->wider, &controller->parameters, &stream);
+    linear_init(&controller->wider, &controller->parameters, &stream, "wider.weight", "wider.bias", ENCODER_UNITS, 1);
     deeper_actor_init(&controller->deeper, &controller->parameters, &stream, space);
     return controller;
 }
@@ -32,15 +32,17 @@ void controller_free(struct controller *controller)
     free(controller);
 }
 
-static void read_arch(struct controller *controller, const struct arch *arch)
+static void read_arch(void *context, const struct arch *arch)
 {
+    struct controller *controller = context;
     encoder_forward(&controller->encoder, arch, &controller->encoding, &controller->encoder_trace);
 }
 
 static void forward_wider(struct controller *controller, const struct arch *arch)
 {
     read_arch(controller, arch);
-    wider_actor_forward(&controller->wider, &controller->encoding, arch->layer_count, controller->wider_logits);
+    for (int i = 0; i < arch->layer_count; i++)
+        linear_forward(&controller->wider, controller->encoding.outputs[i], &controller->wider_logits[i]);
 }
 
 static void forward_level(struct controller *controller, enum deeper_level level, int previous,
@@ -53,19 +55,12 @@ static void forward_level(struct controller *controller, enum deeper_level level
         linear_softmax(logits, choice->offered, choice->count, controller->probabilities[level]);
 }
 
-/* As a chooser. */
-
 static void choose_wider(void *context, const struct arch *arch, double probabilities[ARCH_LAYERS_MAX])
 {
     struct controller *controller = context;
     forward_wider(controller, arch);
     for (int i = 0; i < arch->layer_count; i++)
         probabilities[i] = linear_sigmoid(controller->wider_logits[i]);
-}
-
-static void choose_deeper(void *context, const struct arch *arch)
-{
-    read_arch(context, arch);
 }
 
 static void choose_level(void *context, enum deeper_level level, int previous, const struct level_choice *choice,
@@ -78,11 +73,8 @@ static void choose_level(void *context, enum deeper_level level, int previous, c
 
 struct chooser controller_chooser(struct controller *controller)
 {
-    return (struct chooser){
-        .wider = choose_wider, .deeper = choose_deeper, .level = choose_level, .context = controller};
+    return (struct chooser){.wider = choose_wider, .deeper = read_arch, .level = choose_level, .context = controller};
 }
-
-/* Score and learn. */
 
 static struct decision_score score_wider(struct controller *controller, const struct decision *decision)
 {
@@ -150,7 +142,9 @@ static void learn_wider(struct controller *controller, const struct decision *de
         double entropy_gradient = -logit * probability * (1 - probability) / offered;
         gradients[i] = -advantage * log_gradient - bonus * entropy_gradient;
     }
-    wider_actor_backward(&controller->wider, &controller->encoding, count, gradients, &controller->gradient);
+    for (int i = 0; i < count; i++)
+        linear_backward(&controller->wider, controller->encoding.outputs[i], &gradients[i],
+                        controller->gradient.outputs[i]);
 }
 
 static void learn_deeper(struct controller *controller, const struct decision *decision, double advantage, double bonus)

@@ -13,7 +13,8 @@
 struct controller {
     struct parameters parameters;
     struct encoder encoder;
-    struct wider_actor wider;
+    struct linear
+        wider; /* ENCODER_UNITS × 1, from a layer's encoding to the logit of widening it; one for all layers */
     struct deeper_actor deeper;
     /* Of the decision at hand. */
     struct encoding encoding, gradient;

@@ -1,6 +1,4 @@
-/*
- * encoder.c - the same loop twice, once from the first layer and once from the last.
- */
+/* encoder.c - the same loop twice, once from the first layer and once from the last. */
 #include "policy/encoder.h"
 
 #include <math.h>

@@ -1,6 +1,4 @@
-/*
- * encoder.h - reads an architecture: tokens, embeddings, and an LSTM in each direction (EAS, section 3.2).
- */
+/* encoder.h - reads an architecture: tokens, embeddings, and an LSTM in each direction (EAS, section 3.2). */
 #ifndef ESPALIER_POLICY_ENCODER_H
 #define ESPALIER_POLICY_ENCODER_H
 

@@ -16,7 +16,7 @@ void linear_init(struct linear *linear, struct parameters *parameters, struct ra
 {
     linear->weight = parameters_add(parameters, weight_name, inputs, outputs);
     linear->bias = parameters_add(parameters, bias_name, 1, outputs);
-    parameter_glorot(linear->weight, stream);
+    parameter_uniform(linear->weight, stream, sqrt(6.0 / (inputs + outputs)));
 }
 
 /* The vector that every 64-bit machine has; wider ones would be split badly where they don't exist. */

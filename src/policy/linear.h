@@ -1,6 +1,4 @@
-/*
- * linear.h - y = x W + b, its gradient, and the two ways to turn y into probabilities.
- */
+/* linear.h - y = x W + b, its gradient, and the two ways to turn y into probabilities. */
 #ifndef ESPALIER_POLICY_LINEAR_H
 #define ESPALIER_POLICY_LINEAR_H
 
@@ -14,7 +12,7 @@ struct linear {
     struct parameter *bias;   /* 1 × outputs */
 };
 
-/* Glorot's weights, bias 0. */
+/* Weights uniform with the limit of Glorot and Bengio (AISTATS 2010), sqrt(6 / (inputs + outputs)); bias 0. */
 void linear_init(struct linear *linear, struct parameters *parameters, struct random_stream *stream,
                  const char *weight_name, const char *bias_name, int inputs, int outputs);
 void linear_forward(const struct linear *linear, const double *x, double *y);

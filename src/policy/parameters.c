@@ -22,21 +22,17 @@ struct parameter *parameters_add(struct parameters *parameters, const char *name
     ASSERT(parameters->count < PARAMETERS_MAX);
     struct parameter *parameter = &parameters->items[parameters->count++];
     *parameter = (struct parameter){.name = name, .rows = rows, .columns = columns};
-    parameter->values = memory_new(size_of(parameter), sizeof(double));
-    parameter->gradients = memory_new(size_of(parameter), sizeof(double));
-    parameter->mean = memory_new(size_of(parameter), sizeof(double));
-    parameter->variance = memory_new(size_of(parameter), sizeof(double));
+    parameter->values = memory_new(4 * size_of(parameter), sizeof(double));
+    parameter->gradients = parameter->values + size_of(parameter);
+    parameter->mean = parameter->gradients + size_of(parameter);
+    parameter->variance = parameter->mean + size_of(parameter);
     return parameter;
 }
 
 void parameters_done(struct parameters *parameters)
 {
-    for (int i = 0; i < parameters->count; i++) {
-        free(parameters->items[i].values);
-        free(parameters->items[i].gradients);
-        free(parameters->items[i].mean);
-        free(parameters->items[i].variance);
-    }
+    for (int i = 0; i < parameters->count; i++)
+        free(parameters->items[i].values); /* the others are of the same block */
     *parameters = (struct parameters){0};
 }
 
@@ -44,11 +40,6 @@ void parameter_uniform(struct parameter *parameter, struct random_stream *stream
 {
     for (size_t i = 0; i < size_of(parameter); i++)
         parameter->values[i] = (float)((2.0 * random_uniform(stream) - 1.0) * limit);
-}
-
-void parameter_glorot(struct parameter *parameter, struct random_stream *stream)
-{
-    parameter_uniform(parameter, stream, sqrt(6.0 / (parameter->rows + parameter->columns)));
 }
 
 void parameters_clear_gradients(struct parameters *parameters)

@@ -33,8 +33,6 @@ void parameters_done(struct parameters *parameters);
 
 /* Uniform in -limit … limit. */
 void parameter_uniform(struct parameter *parameter, struct random_stream *stream, double limit);
-/* Uniform with the limit of Glorot and Bengio (AISTATS 2010): sqrt(6 / (rows + columns)). */
-void parameter_glorot(struct parameter *parameter, struct random_stream *stream);
 
 void parameters_clear_gradients(struct parameters *parameters);
 double parameters_gradient_norm(const struct parameters *parameters);

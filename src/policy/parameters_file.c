@@ -1,6 +1,4 @@
-/*
- * parameters_file.c - a list of float32 tensors in a fixed order, copied from the parameters or back into them.
- */
+/* parameters_file.c - a list of float32 tensors in a fixed order, copied from the parameters or back into them. */
 #include "policy/parameters_file.h"
 
 #include <math.h>
@@ -54,31 +52,31 @@ static void tensor_list_free(struct tensor_list *list)
     free(list);
 }
 
-static void copy_to_tensor(struct named_tensor *tensor, const double *values)
+/* From the parameters to the list, or back. */
+static void copy_parameters(const struct parameters *parameters, const struct tensor_list *list, bool back)
 {
-    for (size_t i = 0; i < size_of(tensor); i++)
-        tensor->values[i] = (float)values[i];
-}
-
-static void copy_from_tensor(const struct named_tensor *tensor, double *values)
-{
-    for (size_t i = 0; i < size_of(tensor); i++)
-        values[i] = tensor->values[i];
+    const struct named_tensor *tensor = list->tensors;
+    for (int i = 0; i < parameters->count; i++) {
+        const struct parameter *parameter = &parameters->items[i];
+        double *const parts[] = {parameter->values, parameter->mean, parameter->variance};
+        for (int part = 0; part < 3; part++, tensor++)
+            for (size_t j = 0; j < size_of(tensor); j++)
+                if (back)
+                    parts[part][j] = tensor->values[j];
+                else
+                    tensor->values[j] = (float)parts[part][j];
+    }
 }
 
 void parameters_encode(const struct parameters *parameters, const double *numbers, int number_count, void **bytes,
                        size_t *length)
 {
     struct tensor_list *list = tensor_list_new(parameters, number_count);
-    struct named_tensor *tensor = list->tensors;
-    for (int i = 0; i < parameters->count; i++) {
-        copy_to_tensor(tensor++, parameters->items[i].values);
-        copy_to_tensor(tensor++, parameters->items[i].mean);
-        copy_to_tensor(tensor++, parameters->items[i].variance);
-    }
-    tensor->values[0] = (float)parameters->steps;
+    float *state = list->tensors[list->count - 1].values;
+    copy_parameters(parameters, list, false);
+    state[0] = (float)parameters->steps;
     for (int i = 0; i < number_count; i++)
-        tensor->values[1 + i] = (float)numbers[i];
+        state[1 + i] = (float)numbers[i];
     safetensors_encode_list(list->tensors, list->count, NULL, bytes, length);
     tensor_list_free(list);
 }
@@ -105,15 +103,11 @@ int parameters_decode(struct parameters *parameters, double *numbers, int number
     if (result == 0)
         result = check(list, error);
     if (result == 0) {
-        const struct named_tensor *tensor = list->tensors;
-        for (int i = 0; i < parameters->count; i++) {
-            copy_from_tensor(tensor++, parameters->items[i].values);
-            copy_from_tensor(tensor++, parameters->items[i].mean);
-            copy_from_tensor(tensor++, parameters->items[i].variance);
-        }
-        parameters->steps = (int64_t)tensor->values[0];
+        const float *state = list->tensors[list->count - 1].values;
+        copy_parameters(parameters, list, true);
+        parameters->steps = (int64_t)state[0];
         for (int i = 0; i < number_count; i++)
-            numbers[i] = tensor->values[1 + i];
+            numbers[i] = state[1 + i];
     }
     tensor_list_free(list);
     return result;

@@ -1,6 +1,4 @@
-/*
- * policy.c - the table of policies.  To add one: a file, and a row here and in kinds.h.
- */
+/* policy.c - the table of policies.  To add one: a file, and a row here and in kinds.h. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,8 +1,4 @@
-/*
- * proposal.c - a proposal as a path from parent to child.
- *
- * Each action applies to the architecture that is left by those before it.
- */
+/* proposal.c - a proposal as a path from parent to child. */
 #include "policy/policy.h"
 
 int proposal_apply(const struct arch *parent, const struct proposal *proposal, struct arch *child, struct error *error)

@@ -1,6 +1,4 @@
-/*
- * tokens.c - numbers the words: kinds in the order of their token_place, in a kind widths, in a width kernels.
- */
+/* tokens.c - numbers the words: kinds in the order of their token_place, in a kind widths, in a width kernels. */
 #include "policy/tokens.h"
 
 /* The last of the ascending values that is not above `value`, or the first. */

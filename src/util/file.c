@@ -5,8 +5,6 @@
  * PATH.espalier-new in the same folder, synced and renamed, so that PATH is always complete; the next write replaces
  * what a crash leaves behind.  What is not a regular file (/dev/stdout, a pipe) is written directly.
  */
-#include "config.h"
-
 #include "util/file.h"
 
 #include <errno.h>
@@ -23,12 +21,6 @@
 #include "util/text.h"
 
 enum { READ_STEP = 1 << 20 };
-
-static int too_large(const char *path, size_t limit, struct error *error)
-{
-    char size[TEXT_SHORT];
-    return error_set(error, "%s: larger than %s; this can't be the right file", path, text_bytes(size, (double)limit));
-}
 
 /* As file_read(); `expected` is a guess of the length. */
 static int read_all(gzFile gz, const char *path, size_t expected, size_t limit, char **bytes, size_t *length,
@@ -55,7 +47,8 @@ static int read_all(gzFile gz, const char *path, size_t expected, size_t limit, 
         }
         used += (size_t)got;
         if (used > limit) {
-            too_large(path, limit, error);
+            char size[TEXT_SHORT];
+            error_set(error, "%s: larger than %s; this can't be the right file", path, text_bytes(size, (double)limit));
             break;
         }
         if (got == 0) {

@@ -46,8 +46,6 @@ static bool has_vectors(const struct op *op)
     return has_weight(op) || op->kind == OP_BN_RELU;
 }
 
-/* --- weights --- */
-
 /* A vector by channel is one output with that many inputs. */
 static int64_t add_part(struct weight_layout *layout, int64_t canonical, int outputs, int inputs, int positions,
                         int stored_outputs)
@@ -122,8 +120,6 @@ struct conv_shape conv_shape_of(const struct plan *plan, const struct op *op, in
                                .output_stride = KERNEL_ROUND(op->channels),
                                .storage = storage};
 }
-
-/* --- what operations need --- */
 
 static size_t linear_bytes(const struct op *op, int batch, enum storage storage)
 {

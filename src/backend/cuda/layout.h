@@ -1,6 +1,4 @@
-/*
- * layout.h - how large things are on a device and where their pieces lie: from shapes alone, without a device.
- */
+/* layout.h - how large things are on a device and where their pieces lie: from shapes alone, without a device. */
 #ifndef ESPALIER_BACKEND_CUDA_LAYOUT_H
 #define ESPALIER_BACKEND_CUDA_LAYOUT_H
 

@@ -1,6 +1,4 @@
-/*
- * module.c - what this module exports: its devices, and a backend for each device and storage type.
- */
+/* module.c - what this module exports: its devices, and a backend for each device and storage type. */
 #include "config.h"
 
 #include <stdio.h>
@@ -8,8 +6,6 @@
 
 #include "backend/cuda/context.h"
 #include "util/memory.h"
-
-/* --- backends --- */
 
 #define SIZES(suffix, storage)                                                                                         \
     static size_t tensor_bytes_##suffix(const struct tensor *tensor, int batch)                                        \
@@ -88,8 +84,6 @@ static const struct backend *backend_of(int device)
     pthread_once(&backends_once, make_backends);
     return &backends[device][STORAGE_F32].base;
 }
-
-/* --- the table --- */
 
 static const char *toolkit(void)
 {

@@ -14,8 +14,6 @@
 #include "cli/screens.h"
 #include "search/client.h"
 
-/* --- the source of events --- */
-
 static int descriptor(void *context)
 {
     return client_descriptor(context);
@@ -47,8 +45,6 @@ static struct tui_source source_of(struct client *client)
                                .command = command};
 }
 
-/* --- the end --- */
-
 /* Printed when the person leaves. */
 static void print_left(const char *folder)
 {
@@ -74,8 +70,6 @@ static int print_end(const struct session_state *state, enum progress_kind kind,
     error_set(&error, "%s: %s", folder, state->finish_message);
     return cli_fail(&error);
 }
-
-/* --- in lines --- */
 
 static void on_signal(void *leave)
 {
@@ -116,8 +110,6 @@ static int attach_in_lines(const struct cli_arguments *arguments, struct client 
     return status;
 }
 
-/* --- on the screens --- */
-
 static int attach_on_screens(const struct cli_arguments *arguments, struct client *client, const char *folder)
 {
     struct error error = {{0}}, warning = {{0}};
@@ -143,20 +135,6 @@ static int attach_on_screens(const struct cli_arguments *arguments, struct clien
     return status;
 }
 
-/* --- commands from the command line --- */
-
-static void print_answer(const struct event *event, bool json)
-{
-    const struct event_command *command = &event->as.command;
-    struct text text = TEXT_EMPTY;
-    if (json)
-        event_print_json(event, &text);
-    else
-        text_add(&text, "%s: %s", command->words, *command->answer ? command->answer : "done");
-    printf("%s\n", text_string(&text));
-    text_done(&text);
-}
-
 static int send_words(const struct cli_arguments *arguments, struct client *client, const char *words)
 {
     struct event event;
@@ -166,8 +144,16 @@ static int send_words(const struct cli_arguments *arguments, struct client *clie
         return cli_fail(&error);
     }
     bool refused = event.as.command.refused, json = cli_value(arguments, "json");
-    if (json || !refused)
-        print_answer(&event, json);
+    if (json || !refused) {
+        struct text text = TEXT_EMPTY;
+        if (json)
+            event_print_json(&event, &text);
+        else
+            text_add(&text, "%s: %s", event.as.command.words,
+                     *event.as.command.answer ? event.as.command.answer : "done");
+        printf("%s\n", text_string(&text));
+        text_done(&text);
+    }
     if (refused) {
         error_set(&error, "%s: refused: %s", words, event.as.command.answer);
         cli_fail(&error);
@@ -185,8 +171,6 @@ static int send_all(const struct cli_arguments *arguments, struct client *client
             status = send_words(arguments, client, arguments->values[i].value);
     return status;
 }
-
-/* --- the subcommand --- */
 
 static int print_not_running(const char *folder)
 {

@@ -1,6 +1,4 @@
-/*
- * devices.c - `espalier devices`: lists the devices of this machine.
- */
+/* devices.c - `espalier devices`: lists the devices of this machine. */
 #include <stdlib.h>
 
 #include "arch/space.h"

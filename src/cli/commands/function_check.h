@@ -1,6 +1,4 @@
-/*
- * function_check.h - measures on images whether a child computes its parent's function.
- */
+/* function_check.h - measures on images whether a child computes its parent's function. */
 #ifndef ESPALIER_CLI_COMMANDS_FUNCTION_CHECK_H
 #define ESPALIER_CLI_COMMANDS_FUNCTION_CHECK_H
 

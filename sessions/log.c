@@ -1,18 +1,13 @@
 /*
  * log.c - writes a session's log.
  *
- *   1. The writer holds flock() on `lock` from log_create() or log_open() to log_close(); the kernel
- *      releases it when the process ends.  The file's text (pid, host) is for the message only.
+ *   1. The writer holds the lock from log_create() or log_open() to log_close(); the kernel releases it when the
+ * process ends.
  *   2. Bytes 0 … end-1 of events.log are whole good frames, and the file ends there whenever no call is in progress.
  *   3. A frame is written at `end` in one write.  If anything fails before it is there (and synced, for the kinds that
  *      are), the file is truncated to `end`, as if the event had never been.  If that fails too, the next frame
  *      overwrites the rest, and readers see a torn end until then.
  *   4. Only events that are in the file have a number.
- *
- *     (no folder) --log_create--> open <--log_open-- closed
- *                                  | ^--.
- *                                  | log_append
- *                                  '--log_close--> closed
  */
 #include "sessions/log.h"
 

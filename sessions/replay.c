@@ -79,7 +79,6 @@ static void add_keyframe(struct replay *replay)
     replay->keyframes[replay->keyframe_count++] = session_state_copy(replay->state);
 }
 
-/* Fold one event at the end of the index. */
 static int add_event(struct replay *replay, int64_t offset, int64_t number, const struct event *event,
                      struct error *error)
 {

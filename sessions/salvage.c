@@ -41,7 +41,6 @@ static void keep_event(struct walk *walk, const struct event *event)
     walk->number = event->number;
 }
 
-/* Only its number changes; unknown keys are kept. */
 static void keep_payload(struct walk *walk, const void *payload, size_t length, int64_t number)
 {
     struct text renumbered = TEXT_EMPTY;
@@ -86,7 +85,6 @@ static int fold(struct walk *walk, struct event *event, bool *changed, struct er
     }
 }
 
-/* Does its number follow? */
 static int check_raw(struct walk *walk, int64_t number, bool durable, struct error *error)
 {
     if (number < walk->raw || (durable && number == walk->raw))

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "search/options.h"
+#include "util/bug.h"
 #include "util/text.h"
 
 const char *cli_value(const struct cli_arguments *arguments, const char *name)
@@ -40,6 +42,40 @@ int cli_real(const struct cli_arguments *arguments, const char *name, double fal
         return 0;
     cli_usage(arguments, "--%s %s: must be a number from %g to %g", name, text, minimum, maximum);
     return -1;
+}
+
+static const struct cli_option shared[] = {
+    {"theme", "NAME", "colours of the screens: dark, light, colour-blind, mono", "dark"},
+    {"headless", NULL, "lines instead of screens (as without a terminal)", NULL},
+    {"json", NULL, "print one JSON object for each durable event", NULL},
+    {"detach", NULL, "search in the background, and say how to attach to it", NULL},
+    {"device", "NAME", "where: cpu, all cores; cpu:N, N of them; cuda:N, a GPU", "cpu"},
+};
+
+struct cli_option cli_option_complete(const struct cli_option *row)
+{
+    const struct search_option *search = option_find(row->name);
+    if (row->help)
+        return *row;
+    for (size_t i = 0; i < COUNT_OF(shared); i++)
+        if (!strcmp(shared[i].name, row->name))
+            return shared[i];
+    ASSERT(search);
+    return (struct cli_option){row->name, search->argument, search->help,
+                               row->fallback ? row->fallback : search->fallback};
+}
+
+int cli_set_options(const struct cli_arguments *arguments, struct search_options *options)
+{
+    struct error error;
+    for (int i = 0; i < arguments->value_count; i++) {
+        const char *name = arguments->values[i].name, *value = arguments->values[i].value;
+        if (value && option_find(name) && options_set(options, name, value, &error)) {
+            cli_usage(arguments, "%s", error.text);
+            return -1;
+        }
+    }
+    return 0;
 }
 
 int cli_fail(const struct error *error)

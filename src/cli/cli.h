@@ -15,7 +15,7 @@
 
 struct search_options;
 
-/* A row with only a name, or a name and a default, means an option that several commands share (cli_options.c) or one of the
+/* A row with only a name, or a name and a default, means an option that several commands share (cli.c) or one of the
    search (search/options.h): argument and help are taken from there. */
 struct cli_option {
     const char *name;     /* "epochs": --epochs */

@@ -1,9 +1,8 @@
 /*
  * cifar.c - the binary versions of CIFAR-10 and CIFAR-100.
  *
- * A file is a list of records without a header: label bytes, then 3 planes of 32 × 32 pixels, as struct images has
- * them. CIFAR-10's training part is data_batch_1.bin … data_batch_N.bin, in that order and without a gap (5 are
- * published).  A file may have any number of records.
+ * CIFAR-10's training part is data_batch_1.bin … data_batch_N.bin, in that order and without a gap (5 are published).
+ * A file may have any number of records.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -56,7 +56,6 @@ static int check_labels(const matvar_t *y, size_t count, struct error *error)
     return 0;
 }
 
-/* Append a file's images. */
 static int take(const matvar_t *x, const matvar_t *y, struct images *images, struct error *error)
 {
     if (!x || !y)

@@ -94,7 +94,6 @@ static int add_gpu(const struct cuda_module *module, const struct cuda_device *g
     return 0;
 }
 
-/* Append the trainers of one entry's GPUs to the list. */
 static int add_gpus(const char *entry, struct device *devices, int *total, struct error *error)
 {
     static struct cuda_device gpus[CUDA_DEVICES_MAX];

@@ -217,7 +217,6 @@ static void sample_memory(const char *root, struct device_sample *sample)
     text_done(&text);
 }
 
-/* The hottest of the processors' sensors. */
 static void sample_temperature(const struct device_monitor *monitor, struct device_sample *sample)
 {
     for (int i = 0; i < monitor->thermometer_count; i++) {

@@ -67,18 +67,6 @@ static void set_new(json_t *object, const char *key, json_t *value)
     ASSERT(status == 0);
 }
 
-static json_t *entry_new(const struct named_tensor *tensor, int64_t begin)
-{
-    json_t *shape = json_array();
-    for (int i = 0; i < tensor->rank; i++)
-        json_array_append_new(shape, json_integer(tensor->shape[i]));
-    json_t *entry = json_object();
-    set_new(entry, "dtype", json_string("F32"));
-    set_new(entry, "shape", shape);
-    set_new(entry, "data_offsets", json_pack("[I,I]", (json_int_t)begin, (json_int_t)(begin + tensor_bytes(tensor))));
-    return entry;
-}
-
 /* Takes the metadata over; NULL: none. */
 static void encode(json_t *metadata, const struct named_tensor *tensors, int count, void **bytes, size_t *length)
 {
@@ -87,13 +75,17 @@ static void encode(json_t *metadata, const struct named_tensor *tensors, int cou
         set_new(header, METADATA, metadata);
     int64_t data_length = 0;
     for (int i = 0; i < count; i++) {
-        set_new(header, tensors[i].name, entry_new(&tensors[i], data_length));
-        data_length += tensor_bytes(&tensors[i]);
+        json_int_t begin = data_length, end = begin + tensor_bytes(&tensors[i]);
+        json_t *shape = json_array();
+        for (int k = 0; k < tensors[i].rank; k++)
+            json_array_append_new(shape, json_integer(tensors[i].shape[k]));
+        set_new(header, tensors[i].name,
+                json_pack("{s:s, s:o, s:[I,I]}", "dtype", "F32", "shape", shape, "data_offsets", begin, end));
+        data_length = end;
     }
     char *text = json_dumps(header, JSON_COMPACT);
     ASSERT(text);
     json_decref(header);
-
     size_t text_length = strlen(text);
     size_t data_start = (LENGTH_BYTES + text_length + DATA_ALIGNMENT - 1) / DATA_ALIGNMENT * DATA_ALIGNMENT;
     uint64_t header_length = data_start - LENGTH_BYTES;
@@ -103,7 +95,6 @@ static void encode(json_t *metadata, const struct named_tensor *tensors, int cou
     memcpy(file + LENGTH_BYTES, text, text_length);
     memset(file + LENGTH_BYTES + text_length, ' ', header_length - text_length);
     free(text);
-
     char *place = file + data_start;
     for (int i = 0; i < count; i++) {
         memcpy(place, tensors[i].values, (size_t)tensor_bytes(&tensors[i]));
@@ -318,7 +309,6 @@ static void encode_network(const struct weights *weights, const struct safetenso
     ASSERT(metadata);
     add_notes(metadata, notes);
     text_done(&arch);
-
     struct named_tensor *tensors = tensors_new();
     encode(metadata, tensors, tensors_of(weights, tensors), bytes, length);
     free(tensors);

@@ -51,7 +51,6 @@ struct network {
     float *fetched; /* on a device: the host's copy of gradients or velocity */
 };
 
-/* Offsets into the arena. */
 struct arena {
     size_t bytes;
     size_t buffers[PLAN_TENSORS_MAX], buffer_gradients[PLAN_TENSORS_MAX]; /* NONE: has none */
@@ -283,7 +282,6 @@ static bool runs_all(const struct backend *backend, const struct plan *plan, enu
     return true;
 }
 
-/* The arena's memory, on the host or on the backend's device. */
 static int take_memory(struct network *network, size_t bytes, enum device_trouble *trouble, struct error *error)
 {
     const struct backend_device *device = network->backend->device;

@@ -24,7 +24,6 @@ struct lowering {
     struct layer_parts parts; /* of the layer at hand */
 };
 
-/* A tensor with a buffer of its own. */
 static int add_tensor(struct plan *plan, struct shape shape)
 {
     ASSERT(plan->tensor_count < PLAN_TENSORS_MAX);
@@ -212,7 +211,6 @@ static void set_borders(struct plan *plan)
         plan->tensors[t].border = borders[plan->tensors[t].buffer];
 }
 
-/* Whether an operation's backward pass can add to its input gradients. */
 static bool can_add(const struct op *op)
 {
     return op->kind == OP_ADD || (op->kind == OP_BN_RELU && op->pool == POOL_NONE);

@@ -16,6 +16,30 @@
 
 #include "util/memory.h"
 
+static const struct {
+    const char *embedding, *weight, *bias;
+} names[DEEPER_LEVELS] = {
+    [LEVEL_BLOCK] = {"deeper.start", "deeper.block.weight", "deeper.block.bias"},
+    [LEVEL_LAYER] = {"deeper.block.words", "deeper.layer.weight", "deeper.layer.bias"},
+    [LEVEL_KERNEL] = {"deeper.layer.words", "deeper.kernel.weight", "deeper.kernel.bias"},
+};
+
+/* The heads have as many outputs as the table in growth.h has places; the masks of a decision leave out what an
+   architecture does not have. */
+static void deeper_actor_init(struct deeper_actor *actor, struct parameters *parameters, struct random_stream *stream,
+                              const struct space *space)
+{
+    const int choices[DEEPER_LEVELS] = {GROWTH_BLOCKS_MAX, GROWTH_BLOCK_LAYERS_MAX, space->kernel_count};
+    lstm_init(&actor->lstm, parameters, stream, "deeper.weight", "deeper.bias", EMBEDDING, ENCODER_UNITS);
+    for (int level = 0; level < DEEPER_LEVELS; level++) {
+        int rows = level == 0 ? 1 : choices[level - 1];
+        actor->embeddings[level] = parameters_add(parameters, names[level].embedding, rows, EMBEDDING);
+        parameter_uniform(actor->embeddings[level], stream, sqrt(3));
+        linear_init(&actor->heads[level], parameters, stream, names[level].weight, names[level].bias, ENCODER_UNITS,
+                    choices[level]);
+    }
+}
+
 struct controller *controller_new(const struct space *space, bool dense, uint64_t seed)
 {
     struct controller *controller = memory_new(1, sizeof *controller);
@@ -48,9 +72,14 @@ static void forward_wider(struct controller *controller, const struct arch *arch
 static void forward_level(struct controller *controller, enum deeper_level level, int previous,
                           const struct level_choice *choice)
 {
+    const struct deeper_actor *actor = &controller->deeper;
+    struct deeper_trace *trace = &controller->deeper_trace;
+    const struct lstm_state *before = level == 0 ? &controller->encoding.last : &trace->states[level - 1];
     double *logits = controller->level_logits[level];
-    deeper_actor_forward(&controller->deeper, &controller->encoding, level, previous, &controller->deeper_trace,
-                         logits);
+    trace->inputs[level] = previous;
+    lstm_forward(&actor->lstm, actor->embeddings[level]->values + previous * EMBEDDING, before, &trace->states[level],
+                 &trace->steps[level]);
+    linear_forward(&actor->heads[level], trace->states[level].output, logits);
     controller->log_sums[level] =
         linear_softmax(logits, choice->offered, choice->count, controller->probabilities[level]);
 }
@@ -163,8 +192,15 @@ static void learn_deeper(struct controller *controller, const struct decision *d
             gradients[level][i] = -advantage * log_gradient - bonus * entropy_gradient;
         }
     }
-    deeper_actor_backward(&controller->deeper, &controller->deeper_trace, decision->level_count, gradients,
-                          &controller->gradient);
+    const struct deeper_actor *actor = &controller->deeper;
+    const struct deeper_trace *trace = &controller->deeper_trace;
+    struct lstm_state state = {0};
+    for (int level = decision->level_count - 1; level >= 0; level--) {
+        linear_backward(&actor->heads[level], trace->states[level].output, gradients[level], state.output);
+        lstm_backward(&actor->lstm, &trace->steps[level], &state,
+                      actor->embeddings[level]->gradients + trace->inputs[level] * EMBEDDING);
+    }
+    controller->gradient.last = state;
 }
 
 void controller_learn(struct controller *controller, const struct decision *decision, double advantage, double bonus)

@@ -1,9 +1,6 @@
 /*
- * file.c - reads and writes whole files.
- *
- * Files are read through zlib, which passes bytes through unchanged when a file isn't gzip.  A file is written to
- * PATH.espalier-new in the same folder, synced and renamed, so that PATH is always complete; the next write replaces
- * what a crash leaves behind.  What is not a regular file (/dev/stdout, a pipe) is written directly.
+ * file.c - files are read through zlib, which passes bytes through unchanged when a file isn't gzip.  The temporary
+ * file of a write is PATH.espalier-new; the next write replaces what a crash leaves behind.
  */
 #include "util/file.h"
 

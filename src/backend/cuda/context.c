@@ -27,28 +27,27 @@ static size_t upload_bytes(int batch)
 static size_t lay_out(struct context *context, size_t arena)
 {
     const struct weight_layout *layout = &context->layout;
-    size_t end = aligned(arena), storage = storage_bytes(context->storage);
-#define TAKE(bytes) (void *)((uintptr_t)context->memory + reserve(&end, bytes))
-    context->values = TAKE((size_t)layout->total * sizeof(float));
+    struct memory memory = {(uintptr_t)context->memory, aligned(arena)};
+    size_t storage = storage_bytes(context->storage);
+    context->values = memory_take(&memory, (size_t)layout->total * sizeof(float));
     context->copies = context->values;
     if (context->storage != STORAGE_F32)
-        context->copies = TAKE((size_t)layout->weights * storage);
+        context->copies = memory_take(&memory, (size_t)layout->weights * storage);
     if (context->training) {
-        context->velocity = TAKE((size_t)layout->trained * sizeof(float));
-        context->weight_gradients = TAKE((size_t)layout->weights * storage);
-        context->vector_gradients = TAKE((size_t)(layout->trained - layout->weights) * sizeof(float));
+        context->velocity = memory_take(&memory, (size_t)layout->trained * sizeof(float));
+        context->weight_gradients = memory_take(&memory, (size_t)layout->weights * storage);
+        context->vector_gradients = memory_take(&memory, (size_t)(layout->trained - layout->weights) * sizeof(float));
     }
-    context->canonical = TAKE((size_t)context->plan->total * sizeof(float));
-    context->parts = TAKE((size_t)layout->part_count * sizeof(struct kernel_part));
-    struct kernel_loss_scale *loss_scale = TAKE(sizeof(struct kernel_loss_scale));
+    context->canonical = memory_take(&memory, (size_t)context->plan->total * sizeof(float));
+    context->parts = memory_take(&memory, (size_t)layout->part_count * sizeof(struct kernel_part));
+    struct kernel_loss_scale *loss_scale = memory_take(&memory, sizeof(struct kernel_loss_scale));
     context->loss_scale = context->storage == STORAGE_F16 ? loss_scale : NULL;
-    context->step = TAKE(upload_bytes(context->batch));
+    context->step = memory_take(&memory, upload_bytes(context->batch));
     context->index = (int32_t *)(context->step + 1);
     context->augment = (int8_t *)(context->index + context->batch);
-    context->labels = TAKE((size_t)context->batch * sizeof(uint16_t));
-    context->result = TAKE(sizeof(struct kernel_result));
-#undef TAKE
-    return end;
+    context->labels = memory_take(&memory, (size_t)context->batch * sizeof(uint16_t));
+    context->result = memory_take(&memory, sizeof(struct kernel_result));
+    return memory.used;
 }
 
 static bool allocate(struct context *context, void **memory, size_t bytes, const char *what)

@@ -18,12 +18,12 @@
     }                                                                                                                  \
     static size_t saved_bytes_##suffix(const struct plan *plan, const struct op *op, int batch)                        \
     {                                                                                                                  \
-        return saved_layout(plan, op, batch, storage).bytes;                                                           \
+        return saved_layout(plan, op, batch, storage, NULL).bytes;                                                     \
     }                                                                                                                  \
     static size_t scratch_bytes_##suffix(const struct backend *backend, const struct plan *plan, const struct op *op,  \
                                          int batch, int members)                                                       \
     {                                                                                                                  \
-        return scratch_layout(plan, op, batch, storage).bytes;                                                         \
+        return scratch_layout(op, batch, storage, NULL).bytes;                                                         \
     }
 SIZES(f32, STORAGE_F32)
 SIZES(half, STORAGE_F16) /* bf16 is as large */

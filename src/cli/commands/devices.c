@@ -61,7 +61,7 @@ static int run(const struct cli_arguments *arguments)
     print_memory(devices[0].cuda ? devices[0].cuda : backend_cpu());
     if (cli_value(arguments, "explain")) {
         struct text text = TEXT_EMPTY;
-        devices_explain(&text);
+        devices_explain("", &text);
         printf("\n%s", text_string(&text));
         text_done(&text);
     }

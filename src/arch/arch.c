@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "arch/arch_internal.h"
 #include "arch/kinds.h"
 #include "util/bug.h"
 

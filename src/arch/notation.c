@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "arch/arch.h"
-#include "arch/arch_internal.h"
 #include "arch/kinds.h"
 #include "util/bug.h"
 

@@ -211,22 +211,19 @@ int cli_network_training_views(const struct cli_network *network, struct view *t
     return 0;
 }
 
-static char *default_file(const struct cli_network *network, const char *ending)
+int cli_network_choose_file(const struct cli_network *network, const char *out, const char *ending, bool replace,
+                            char **path, struct error *error)
 {
     struct text text = TEXT_EMPTY;
     char *name = network->node ? report_short_name(network->session) : NULL;
-    if (name)
+    if (out)
+        text_add(&text, "%s", out);
+    else if (name)
         text_add(&text, "%s-n%lld%s", name, (long long)network->node, ending);
     else
         text_add(&text, "network%s", ending);
     free(name);
-    return text_take(&text);
-}
-
-int cli_network_choose_file(const struct cli_network *network, const char *out, const char *ending, bool replace,
-                            char **path, struct error *error)
-{
-    *path = out ? memory_copy_text(out) : default_file(network, ending);
+    *path = text_take(&text);
     if (!out && !replace && file_exists(*path))
         return error_set(error, "%s: exists already; name the file to write by --out", *path);
     return file_may_write(*path, error) ? error_prefix(error, "--out") : 0;

@@ -80,12 +80,6 @@ static void progress_text(const struct progress *progress, struct text *text)
     }
 }
 
-static void clear_bar(const struct progress *progress)
-{
-    if (progress->kind == PROGRESS_BAR)
-        progress_bar_clear(progress->out);
-}
-
 void progress_show(struct progress *progress)
 {
     struct text text = TEXT_EMPTY;
@@ -115,7 +109,8 @@ static void print_event(struct progress *progress, const struct event *event)
         return;
     }
     if (durable) {
-        clear_bar(progress);
+        if (bar)
+            progress_bar_clear(progress->out);
         print_line(progress, event);
     }
     if (durable ? bar || since >= seconds_between_lines : bar && since >= seconds_between_bars)
@@ -164,7 +159,8 @@ int progress_run(struct progress *progress, int leave, struct error *error)
         if (!status && !ended)
             poll(wait, 2, -1);
     }
-    clear_bar(progress);
+    if (progress->kind == PROGRESS_BAR)
+        progress_bar_clear(progress->out);
     fflush(progress->out);
     return status || *error->text ? -1 : 0;
 }

@@ -117,10 +117,10 @@ static bool same_data(const struct run *a, const struct run *b)
 
 static bool are_one_group(const struct run *a, const struct run *b)
 {
-    for (int i = 0; option_at(i); i++)
-        if (!is_ignored(option_at(i)->name) && !same_value(a, b, option_at(i)))
-            return false;
-    return same_data(a, b);
+    bool same = same_data(a, b);
+    for (int i = 0; option_at(i) && same; i++)
+        same = is_ignored(option_at(i)->name) || same_value(a, b, option_at(i));
+    return same;
 }
 
 static void add_to_group(struct comparison *comparison, struct run *run)

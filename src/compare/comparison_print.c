@@ -25,14 +25,6 @@ static void print_run(FILE *out, const struct run *run, int width)
             text_count(work, run->flops), text_duration(duration, run->seconds), run->finished ? "" : "  unfinished");
 }
 
-static void print_group(FILE *out, const struct group *group)
-{
-    fprintf(out, "%c  %s, seed%s", group->letter, group->label, group->run_count > 1 ? "s" : "");
-    for (int i = 0; i < group->run_count; i++)
-        fprintf(out, " %lld", (long long)group->runs[i]->options.seed);
-    fputc('\n', out);
-}
-
 static const char *plus_minus(bool unicode)
 {
     return unicode ? "±" : "+-";
@@ -122,8 +114,13 @@ void comparison_print(FILE *out, const struct comparison *comparison, bool unico
     if (comparison->run_count < 2)
         return;
     fputc('\n', out);
-    for (int i = 0; i < comparison->group_count; i++)
-        print_group(out, &comparison->groups[i]);
+    for (int i = 0; i < comparison->group_count; i++) {
+        const struct group *group = &comparison->groups[i];
+        fprintf(out, "%c  %s, seed%s", group->letter, group->label, group->run_count > 1 ? "s" : "");
+        for (int k = 0; k < group->run_count; k++)
+            fprintf(out, " %lld", (long long)group->runs[k]->options.seed);
+        fputc('\n', out);
+    }
     if (comparison->group_count > 1)
         print_tests(out, comparison, unicode);
 }

@@ -35,7 +35,6 @@ int cifar_parse(const void *bytes, size_t length, int label_bytes, struct images
                 error, "label %d of record %zu (byte %zu) is outside 0…%d; check that the file belongs to this set",
                 records[at], i, at, images->classes - 1);
     }
-
     size_t before = (size_t)images->count, all = before + count;
     images->shape = (struct shape){.channels = 3, .height = SIDE, .width = SIDE};
     images->pixels = memory_resize(images->pixels, all, PIXELS);

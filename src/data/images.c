@@ -155,7 +155,6 @@ int data_split(const struct images *images, int validation, int subset, uint64_t
                          "a training subset of %d images is more than the %d that %d validation images leave of %d; "
                          "use a smaller --train-subset",
                          subset, rest, validation, images->count);
-
     int32_t *index = all_numbers(images->count);
     struct random_stream stream = random_stream_new(seed, RANDOM_SPLIT, 0, 0);
     random_shuffle(&stream, index, images->count);

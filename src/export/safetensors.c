@@ -129,7 +129,6 @@ static int container_open(const void *bytes, size_t length, struct container *co
     const char *text = (const char *)bytes + LENGTH_BYTES;
     if (!header_length || *text != '{')
         return error_set(error, "not a safetensors file: the header does not start with '{'");
-
     json_error_t json_error;
     json_t *header = json_loadb(text, header_length, JSON_REJECT_DUPLICATES, &json_error);
     if (!header)
@@ -333,7 +332,6 @@ static int read_network(const struct container *container, struct arch *arch, st
             return error_set(error, "`arch` in %s is not plain text", METADATA);
     if (input_parse(input_text, input) < 0)
         return error_set(error, "`input` in %s is not channels,height,width", METADATA);
-
     struct shape shapes[ARCH_LAYERS_MAX];
     if (arch_parse(arch, arch_text, error) < 0 || arch_shapes(arch, *input, shapes, error) < 0)
         return error_prefix(error, "%s", METADATA);

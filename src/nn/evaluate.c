@@ -88,8 +88,7 @@ int network_measure(const struct backend *backend, const struct weights *weights
     struct plan *plan = memory_new(1, sizeof *plan);
     plan_lower(&weights->arch, weights->input, &(struct plan_options){0}, plan);
     int op_index = op_of_layer(plan, layer);
-    plan->op_count = op_index + 1; /* what comes after isn't run and takes no memory */
-
+    plan->op_count = op_index + 1;                /* what comes after isn't run and takes no memory */
     struct weights *copy = weights_copy(weights); /* its statistics are overwritten */
     struct network *network = network_open(backend, plan, batch, NETWORK_TRAINING, copy, NULL, error);
     int status = network ? 0 : -1;

@@ -260,7 +260,6 @@ void plan_lower(const struct arch *arch, struct shape input, const struct plan_o
     CHECK(arch_shapes(arch, input, shapes, &error) == 0);
     struct lowering at = {.arch = arch, .options = options, .input = input, .shapes = shapes, .plan = plan};
     weights_layout_of(arch, input, &at.layout);
-
     *plan = (struct plan){.trained = at.layout.trained, .total = at.layout.total};
     at.map = add_tensor(plan, input);
     for (; at.layer < arch->layer_count; at.layer++)

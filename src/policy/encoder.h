@@ -3,7 +3,7 @@
 #define ESPALIER_POLICY_ENCODER_H
 
 #include "arch/space.h"
-#include "policy/lstm.h"
+#include "policy/layers.h"
 
 /* A layer is a word.  There is one word for each pair of filters and kernel of the space, for each FC width, for each
    kind of pool and for the classifier; in a dense space also for the transition and for each growth rate.  A width or

@@ -19,15 +19,6 @@ static struct {
     struct error reason;
 } all = {.once = PTHREAD_ONCE_INIT};
 
-/* As the driver's tools print it.  The name of a MIG device holds " MIG ": "NVIDIA A100 MIG 1g.5gb". */
-static void print_uuid(const struct cudaDeviceProp *facts, char text[48])
-{
-    const unsigned char *b = (const unsigned char *)facts->uuid.bytes;
-    snprintf(text, 48, "%s-%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
-             strstr(facts->name, " MIG ") ? "MIG" : "GPU", b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9],
-             b[10], b[11], b[12], b[13], b[14], b[15]);
-}
-
 static cudaError_t read_facts(struct gpu *gpu)
 {
     struct cudaDeviceProp facts;
@@ -38,7 +29,12 @@ static cudaError_t read_facts(struct gpu *gpu)
     }
     struct cuda_device *device = &gpu->facts;
     snprintf(device->name, sizeof device->name, "%.63s", facts.name);
-    print_uuid(&facts, device->uuid);
+    /* As the driver's tools print it.  The name of a MIG device holds " MIG ": "NVIDIA A100 MIG 1g.5gb". */
+    const unsigned char *b = (const unsigned char *)facts.uuid.bytes;
+    snprintf(device->uuid, sizeof device->uuid,
+             "%s-%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
+             strstr(facts.name, " MIG ") ? "MIG" : "GPU", b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9],
+             b[10], b[11], b[12], b[13], b[14], b[15]);
     snprintf(device->bus, sizeof device->bus, "%04x:%02x:%02x.0", (unsigned)facts.pciDomainID, (unsigned)facts.pciBusID,
              (unsigned)facts.pciDeviceID);
     device->major = facts.major;

@@ -53,7 +53,7 @@ int workload_start(struct workload *workload, const struct backend *backend, con
     plan_lower(&arch, input, &(struct plan_options){0}, &workload->plan);
     workload->weights = weights_new(&arch, input);
     weights_initialise(workload->weights, &stream);
-    workload->network = network_new(backend, &workload->plan, batch, NETWORK_TRAINING, workload->weights, error);
+    workload->network = network_open(backend, &workload->plan, batch, NETWORK_TRAINING, workload->weights, NULL, error);
     if (workload->network)
         return 0;
     weights_free(workload->weights);

@@ -7,7 +7,6 @@ const struct command_row *command_row(enum command_kind kind)
 {
 #define COMMAND_ROW(kind, name, arguments, help) {#name, arguments, help},
     static const struct command_row rows[] = {COMMANDS(COMMAND_ROW)};
-#undef COMMAND_ROW
     return &rows[kind];
 }
 

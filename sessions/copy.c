@@ -29,20 +29,6 @@ struct copy {
     size_t made_count, made_capacity;
 };
 
-/* --- the log ------------------------------------------------------------------------------------------------- */
-
-static void keep_frame(struct copy *copy, bool durable, const void *frame, size_t length)
-{
-    text_clear(&copy->transient);
-    if (copy->thin && !durable) {
-        text_add_bytes(&copy->transient, frame, length);
-        copy->report->left_out++;
-    } else {
-        text_add_bytes(&copy->log, frame, length);
-        copy->report->events++;
-    }
-}
-
 static int walk(struct copy *copy, struct log_reader *reader, struct error *error)
 {
     struct event event;
@@ -51,7 +37,10 @@ static int walk(struct copy *copy, struct log_reader *reader, struct error *erro
     int64_t before = 0;
     int found;
     while ((found = log_next_frame(reader, &event, &frame, &length, error)) == LOG_EVENT || found == LOG_UNKNOWN) {
-        keep_frame(copy, log_reader_number(reader) > before, frame, length);
+        bool left_out = copy->thin && log_reader_number(reader) == before;
+        text_clear(&copy->transient);
+        text_add_bytes(left_out ? &copy->transient : &copy->log, frame, length);
+        ++*(left_out ? &copy->report->left_out : &copy->report->events);
         before = log_reader_number(reader);
         if (found == LOG_UNKNOWN)
             continue;
@@ -72,18 +61,14 @@ static int walk(struct copy *copy, struct log_reader *reader, struct error *erro
 
 static int read_log(struct copy *copy, struct error *error)
 {
-    unsigned char header[LOG_HEADER] = LOG_MAGIC;
     struct log_reader *reader;
-    header[LOG_HEADER - 1] = LOG_VERSION;
-    text_add_bytes(&copy->log, (const char *)header, sizeof header);
+    text_add_bytes(&copy->log, LOG_HEADER_BYTES, LOG_HEADER);
     if (log_read(copy->from, &reader, error))
         return -1;
     int result = walk(copy, reader, error);
     log_reader_free(reader);
     return result;
 }
-
-/* --- files --------------------------------------------------------------------------------------------------- */
 
 /* Takes ownership of `path`. */
 static int write_made(struct copy *copy, char *path, const void *bytes, size_t length, struct error *error)

@@ -5,7 +5,6 @@
  * ($XDG_STATE_HOME/espalier, or ~/.local/state/espalier) and in the gallery that is installed with the program
  * ($ESPALIER_GALLERY overrides it).  A session is a folder that has an events.log.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,36 +34,27 @@ static char *state_folder(void)
     return NULL;
 }
 
-/* The installed gallery, or the source tree's when the program isn't installed. */
-static char *gallery_folder(void)
-{
-    const char *gallery = getenv("ESPALIER_GALLERY");
-    if (gallery && gallery[0])
-        return memory_copy_text(gallery);
-    return memory_copy_text(file_exists(GALLERY_FOLDER) ? GALLERY_FOLDER : GALLERY_SOURCE);
-}
-
 /* Try `folder`/`name`, then with ".esp".  `folder` NULL: the name is a path. */
 static char *try_in(const char *folder, const char *name)
 {
     char *path = folder ? file_join(folder, name) : memory_copy_text(name);
-    if (is_session(path))
-        return path;
     struct text longer = TEXT_EMPTY;
     text_add(&longer, "%s" ENDING, path);
+    const char *found = is_session(path) ? path : is_session(longer.bytes) ? longer.bytes : NULL;
+    char *result = found ? memory_copy_text(found) : NULL;
+    text_done(&longer);
     free(path);
-    path = text_take(&longer);
-    if (is_session(path))
-        return path;
-    free(path);
-    return NULL;
+    return result;
 }
 
 int session_find(const char *name, char **folder, struct error *error)
 {
     if (!name[0])
         return error_set(error, "a session's name is needed");
-    char *state = state_folder(), *gallery = gallery_folder();
+    const char *gallery = getenv("ESPALIER_GALLERY");
+    if (!gallery || !*gallery) /* the installed one, or the source tree's when the program isn't installed */
+        gallery = file_exists(GALLERY_FOLDER) ? GALLERY_FOLDER : GALLERY_SOURCE;
+    char *state = state_folder();
     char *found = try_in(NULL, name);
     if (!found && name[0] != '/' && state)
         found = try_in(state, name);
@@ -80,7 +70,6 @@ int session_find(const char *name, char **folder, struct error *error)
         error_set(error, "%s: there is no such session here, in %s or in %s", name, state ? state : "the state folder",
                   gallery);
     free(state);
-    free(gallery);
     return found ? 0 : -1;
 }
 

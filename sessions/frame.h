@@ -14,6 +14,7 @@
 #define LOCK_FILE "lock"
 #define LOG_MAGIC "ESPALOG"
 enum { LOG_VERSION = 1, LOG_HEADER = 8, FRAME_HEADER = 8, FRAME_PAYLOAD_MAX = 1 << 24 };
+#define LOG_HEADER_BYTES LOG_MAGIC "\1" /* what a log begins with: the name and LOG_VERSION */
 
 /* FRAME_GOOD: `*payload` is its length.  FRAME_SHORT: `length` bytes are not the whole frame; `*payload` is the length
    that the header gives, 0 when the header is cut.  FRAME_BAD: an impossible length or a wrong checksum. */

@@ -7,8 +7,6 @@
  * A repair keeps the old log under another name and puts the new one in its place by one rename, so that a crash leaves
  * one of the two.
  */
-#include "config.h"
-
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,8 +24,6 @@ struct check {
     struct fsck_report *report;
     struct text *findings;
 };
-
-/* --- files --------------------------------------------------------------------------------------------------- */
 
 struct names {
     const char **items; /* borrowed from the state */
@@ -110,8 +106,6 @@ static void check_files(struct check *check)
     free(weights.items);
     free(policy.items);
 }
-
-/* --- the log and its repair ---------------------------------------------------------------------------------- */
 
 /* Keep the old log under the first free name, so that a second repair doesn't overwrite the first one's. */
 static int keep_old(const char *folder, const void *bytes, size_t length, struct error *error)

@@ -1,21 +1,14 @@
 /*
  * log.c - writes a session's log.
  *
- *   1. The writer holds flock() on `lock` from log_create() or log_open() to log_close(); the kernel
- *      releases it when the process ends.  The file's text (pid, host) is for the message only.
+ *   1. The writer holds the lock from log_create() or log_open() to log_close(); the kernel releases it when the
+ * process ends.
  *   2. Bytes 0 … end-1 of events.log are whole good frames, and the file ends there whenever no call is in progress.
  *   3. A frame is written at `end` in one write.  If anything fails before it is there (and synced, for the kinds that
  *      are), the file is truncated to `end`, as if the event had never been.  If that fails too, the next frame
  *      overwrites the rest, and readers see a torn end until then.
  *   4. Only events that are in the file have a number.
- *
- *     (no folder) --log_create--> open <--log_open-- closed
- *                                  | ^--.
- *                                  | log_append
- *                                  '--log_close--> closed
  */
-#include "config.h"
-
 #include "sessions/log.h"
 
 #include <dirent.h>
@@ -110,14 +103,6 @@ static int require_empty(const char *folder, struct error *error)
     return empty ? 0 : error_set(error, "%s: already exists and is not empty; choose another name", folder);
 }
 
-static int make_folder(const char *folder, const char *name, struct error *error)
-{
-    char *path = file_join(folder, name);
-    int result = file_make_folder(path, error);
-    free(path);
-    return result;
-}
-
 static struct log_writer *writer_new(const char *folder)
 {
     struct log_writer *writer = memory_new(1, sizeof *writer);
@@ -140,22 +125,22 @@ static void writer_free(struct log_writer *writer)
 /* The folders of the files that events name.  A copy of a session may lack one that was empty. */
 static int make_folders(const char *folder, struct error *error)
 {
-    return make_folder(folder, "weights", error) || make_folder(folder, "policy", error) ? -1 : 0;
-}
-
-static void remove_in(const char *folder, const char *name)
-{
-    char *path = file_join(folder, name);
-    remove(path);
-    free(path);
+    char *weights = file_join(folder, "weights"), *policy = file_join(folder, "policy");
+    int result = file_make_folder(weights, error) || file_make_folder(policy, error) ? -1 : 0;
+    free(weights);
+    free(policy);
+    return result;
 }
 
 /* The folder was empty before: leave nothing incomplete in it. */
 static void remove_files(const struct log_writer *writer)
 {
     static const char *const names[] = {LOG_FILE, "policy", "weights", LOCK_FILE};
-    for (size_t i = 0; i < COUNT_OF(names); i++)
-        remove_in(writer->folder, names[i]);
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        char *path = file_join(writer->folder, names[i]);
+        remove(path);
+        free(path);
+    }
     remove(writer->folder);
 }
 
@@ -167,9 +152,7 @@ static int create_files(struct log_writer *writer, struct error *error)
     writer->file = open(writer->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (writer->file < 0)
         return failed(writer, "made", error);
-    unsigned char header[LOG_HEADER] = LOG_MAGIC;
-    header[LOG_HEADER - 1] = LOG_VERSION;
-    if (pwrite(writer->file, header, sizeof header, 0) != sizeof header || fsync(writer->file))
+    if (pwrite(writer->file, LOG_HEADER_BYTES, LOG_HEADER, 0) != LOG_HEADER || fsync(writer->file))
         return failed(writer, "written", error);
     writer->end = LOG_HEADER;
     if (file_sync_folder(writer->folder))
@@ -197,13 +180,6 @@ void log_remove(struct log_writer *writer)
     writer_free(writer);
 }
 
-static int cut(struct log_writer *writer, struct error *error)
-{
-    if (ftruncate(writer->file, writer->end) || fsync(writer->file))
-        return failed(writer, "cut to its good part", error);
-    return 0;
-}
-
 static int open_files(struct log_writer *writer, struct session_state *state, struct error *warning,
                       struct error *error)
 {
@@ -226,12 +202,12 @@ static int open_files(struct log_writer *writer, struct session_state *state, st
     writer->file = open(writer->path, O_RDWR | O_CLOEXEC);
     if (writer->file < 0)
         return failed(writer, "opened", error);
-    if (result == LOG_TORN) {
-        error_set(warning, "%s: the last event was incomplete and was cut off (at byte %lld)", writer->path,
-                  (long long)writer->end);
-        return cut(writer, error);
-    }
-    return 0;
+    if (result != LOG_TORN)
+        return 0;
+    error_set(warning, "%s: the last event was incomplete and was cut off (at byte %lld)", writer->path,
+              (long long)writer->end);
+    bool failed_cut = ftruncate(writer->file, writer->end) || fsync(writer->file);
+    return failed_cut ? failed(writer, "cut to its good part", error) : 0;
 }
 
 int log_open(const char *folder, struct log_writer **writer, struct session_state **state, struct error *warning,

@@ -1,8 +1,8 @@
 /*
  * log.h - a session's folder and its append-only log.
  *
- * NAME.esp/ holds `events.log`, `weights/`, `policy/` and `lock`.  The log: 8 bytes "ESPALOG" and the format's
- * version, then frames: length (u32, little endian), CRC-32 of the payload (zlib's, u32), payload: one msgpack map.
+ * NAME.esp/ holds `events.log` (8 bytes "ESPALOG" and the format's version, then frames: frame.h), `weights/`,
+ * `policy/` and `lock`.
  *
  *   1. One writer: `lock` is held with flock() and holds the writer's pid and host for the message.
  *   2. Readers need no lock and may follow a log that grows.

@@ -5,8 +5,6 @@
  * so that it reads again what a writer has written there since.  An incomplete frame is torn when no good frame follows
  * it in the file, and damage otherwise.
  */
-#include "config.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -16,7 +14,6 @@
 
 #include "sessions/frame.h"
 #include "sessions/log_internal.h"
-#include "util/bug.h"
 #include "util/file.h"
 #include "util/memory.h"
 
@@ -128,13 +125,6 @@ static int torn_or_damaged(struct log_reader *reader, struct error *error)
                          : "`espalier fsck --repair` salvages the rest");
 }
 
-static int decode(const unsigned char *payload, size_t length, struct event *event, struct error *error)
-{
-    if (!frame_begins_event(payload, length, NULL))
-        return error_set(error, "an event begins with its number, and this does not");
-    return event_decode(payload, length, event, error);
-}
-
 /* Durable events, of unknown kinds too, are numbered without gaps. */
 static int check_number(struct log_reader *reader, int decoded, const struct event *event, struct error *error)
 {
@@ -172,7 +162,10 @@ int log_next_frame(struct log_reader *reader, struct event *event, const void **
                 return found;
             continue;
         }
-        int decoded = decode(reader->window + skip + FRAME_HEADER, payload, event, error);
+        const unsigned char *bytes = reader->window + skip + FRAME_HEADER;
+        int decoded = frame_begins_event(bytes, payload, NULL)
+                          ? event_decode(bytes, payload, event, error)
+                          : error_set(error, "an event begins with its number, and this does not");
         if (decoded < 0)
             return error_prefix(error, "%s: the event at byte %lld can't be read", reader->path,
                                 (long long)reader->offset);

@@ -17,7 +17,6 @@
  * Pure.  Each call makes one event: the caller applies it and calls again.
  */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "sessions/fields.h"
@@ -48,61 +47,29 @@ static void lost_pruned(int64_t node, struct event *placeholder)
     placeholder->as.pruned = (struct event_pruned){.node = node, .by = {AUTHOR_REPAIR}};
 }
 
-static void lost_proposal(const struct session_state *state, struct event *placeholder)
+static bool placeholder_proposal(const struct session_state *state, int64_t proposal, struct event *placeholder)
 {
+    if (proposal <= state->proposal_count + 1 || proposal >= state->proposal_count + LOST_MAX || !state->node_count)
+        return false;
     placeholder->kind = EVENT_REFUSED;
     placeholder->as.refused = (struct event_proposal){.parent = 1,
                                                       .by = {AUTHOR_REPAIR},
                                                       .reason = memory_copy_text("lost"),
                                                       .episode = state->episode,
                                                       .proposal = state->proposal_count + 1};
-}
-
-static void lost_start(const struct session_node *node, int64_t epochs, struct event *placeholder)
-{
-    placeholder->kind = EVENT_STARTED;
-    placeholder->as.started =
-        (struct event_started){.node = node->facts.node, .attempt = node->attempts + 1, .epochs = epochs};
-}
-
-static void lost_end(const struct session_node *node, struct event *placeholder)
-{
-    placeholder->kind = EVENT_FAILED;
-    placeholder->as.failed = (struct event_failed){
-        .node = node->facts.node, .attempt = node->attempts, .reason = {FAILURE_LOST}, .again = true};
-}
-
-static bool placeholder_proposal(const struct session_state *state, int64_t proposal, struct event *placeholder)
-{
-    if (proposal <= state->proposal_count + 1 || !state->node_count)
-        return false;
-    lost_proposal(state, placeholder);
     return true;
 }
 
 static bool placeholder_node(const struct session_state *state, const struct event_proposal *event,
                              struct event *placeholder)
 {
+    if (event->node >= state->node_count + LOST_MAX || event->proposal >= state->proposal_count + LOST_MAX)
+        return false;
     if (event->node <= state->node_count + 1)
         return placeholder_proposal(state, event->proposal, placeholder);
     lost_node(state, placeholder);
     return true;
 }
-
-static void lost_epoch(const struct session_node *node, int64_t epochs, struct event *placeholder)
-{
-    const double unknown = (double)NAN;
-    placeholder->kind = EVENT_EPOCH;
-    placeholder->as.epoch = (struct event_epoch){.node = node->facts.node,
-                                                 .epoch = node->curve_count + 1,
-                                                 .epochs = epochs,
-                                                 .rate = unknown,
-                                                 .train_loss = unknown,
-                                                 .train_accuracy = unknown,
-                                                 .validation_loss = unknown,
-                                                 .validation_accuracy = unknown};
-}
-
 /* For an event of a network that waits: its STARTED is lost. */
 static bool placeholder_start(const struct session_state *state, int64_t number, int64_t epochs,
                               struct event *placeholder)
@@ -110,7 +77,9 @@ static bool placeholder_start(const struct session_state *state, int64_t number,
     const struct session_node *node = session_node(state, number);
     if (!node || node->status != NODE_QUEUED)
         return false;
-    lost_start(node, epochs, placeholder);
+    placeholder->kind = EVENT_STARTED;
+    placeholder->as.started =
+        (struct event_started){.node = node->facts.node, .attempt = node->attempts + 1, .epochs = epochs};
     return true;
 }
 
@@ -121,7 +90,16 @@ static bool placeholder_epoch(const struct session_state *state, const struct ev
     if (!node || node->status != NODE_RUNNING || event->epoch <= node->curve_count + 1 ||
         event->epoch > event->epochs || event->epoch > node->curve_count + LOST_MAX)
         return false;
-    lost_epoch(node, event->epochs, placeholder);
+    const double unknown = (double)NAN;
+    placeholder->kind = EVENT_EPOCH;
+    placeholder->as.epoch = (struct event_epoch){.node = node->facts.node,
+                                                 .epoch = node->curve_count + 1,
+                                                 .epochs = event->epochs,
+                                                 .rate = unknown,
+                                                 .train_loss = unknown,
+                                                 .train_accuracy = unknown,
+                                                 .validation_loss = unknown,
+                                                 .validation_accuracy = unknown};
     return true;
 }
 
@@ -130,15 +108,11 @@ bool placeholder_before(const struct session_state *state, const struct event *e
     *placeholder = (struct event){.time = event->time};
     switch (event->kind) {
     case EVENT_NODE:
-        return event->as.node.node < state->node_count + LOST_MAX &&
-               event->as.node.proposal < state->proposal_count + LOST_MAX &&
-               placeholder_node(state, &event->as.node, placeholder);
+        return placeholder_node(state, &event->as.node, placeholder);
     case EVENT_KNOWN:
-        return event->as.known.proposal < state->proposal_count + LOST_MAX &&
-               placeholder_proposal(state, event->as.known.proposal, placeholder);
+        return placeholder_proposal(state, event->as.known.proposal, placeholder);
     case EVENT_REFUSED:
-        return event->as.refused.proposal < state->proposal_count + LOST_MAX &&
-               placeholder_proposal(state, event->as.refused.proposal, placeholder);
+        return placeholder_proposal(state, event->as.refused.proposal, placeholder);
     case EVENT_POLICY:
         for (int i = 0; i < event->as.policy.asked.count; i++)
             if (event->as.policy.asked.items[i] > state->node_count &&
@@ -162,7 +136,9 @@ bool placeholder_before(const struct session_state *state, const struct event *e
         const struct session_node *node = session_node(state, event->as.started.node);
         if (!node || node->status != NODE_RUNNING)
             return false;
-        lost_end(node, placeholder);
+        placeholder->kind = EVENT_FAILED;
+        placeholder->as.failed = (struct event_failed){
+            .node = node->facts.node, .attempt = node->attempts, .reason = {FAILURE_LOST}, .again = true};
         return true;
     }
     default:
@@ -179,15 +155,6 @@ bool placeholder_after(const struct event *before, struct event *placeholder)
     return true;
 }
 
-static void cut_off(struct event_proposal *node)
-{
-    event_field_done(EVENT_FIELD_TEXTS, &node->actions);
-    event_field_done(EVENT_FIELD_INTEGERS, &node->steps);
-    event_field_done(EVENT_FIELD_REALS, &node->probabilities);
-    node->log_probability = node->entropy = 0;
-    node->parent = node->proposal = 0;
-}
-
 int placeholder_detach(const struct session_state *state, struct event *event, bool *changed, struct error *error)
 {
     *changed = false;
@@ -195,7 +162,12 @@ int placeholder_detach(const struct session_state *state, struct event *event, b
                                        is_placeholder(session_node(state, event->as.known.node))))
         return error_set(error, "event %lld (known): its network is lost", (long long)event->number);
     if (event->kind == EVENT_NODE && is_placeholder(session_node(state, event->as.node.parent))) {
-        cut_off(&event->as.node);
+        struct event_proposal *node = &event->as.node;
+        event_field_done(EVENT_FIELD_TEXTS, &node->actions);
+        event_field_done(EVENT_FIELD_INTEGERS, &node->steps);
+        event_field_done(EVENT_FIELD_REALS, &node->probabilities);
+        node->log_probability = node->entropy = 0;
+        node->parent = node->proposal = 0;
         *changed = true;
     }
     return 0;

@@ -44,8 +44,6 @@ struct replay {
     double last_user; /* time of the last event of a person; used while the index is made */
 };
 
-/* --- the index ----------------------------------------------------------------------------------------------- */
-
 /* `best` and `failures` are from before the event. */
 static unsigned marks_of(struct replay *replay, const struct event *event, int64_t best, int64_t failures)
 {
@@ -81,7 +79,6 @@ static void add_keyframe(struct replay *replay)
     replay->keyframes[replay->keyframe_count++] = session_state_copy(replay->state);
 }
 
-/* Fold one event at the end of the index. */
 static int add_event(struct replay *replay, int64_t offset, int64_t number, const struct event *event,
                      struct error *error)
 {
@@ -146,8 +143,6 @@ void replay_free(struct replay *replay)
     free(replay->entries);
     free(replay);
 }
-
-/* --- moving -------------------------------------------------------------------------------------------------- */
 
 int64_t replay_count(const struct replay *replay)
 {

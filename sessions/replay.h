@@ -41,7 +41,6 @@ int replay_step(struct replay *replay, struct event *event, struct error *error)
 /* Read the event that leads to `position` (1 … count) without moving: 0, with `*event` (event_done it), or -1. */
 int replay_event(struct replay *replay, int64_t position, struct event *event, struct error *error);
 
-/* What one can jump to. */
 enum replay_mark {
     REPLAY_BEST = 1,    /* a network became the best */
     REPLAY_FAILURE = 2, /* an attempt failed; cancelled ones don't count */

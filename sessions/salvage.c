@@ -41,7 +41,6 @@ static void keep_event(struct walk *walk, const struct event *event)
     walk->number = event->number;
 }
 
-/* Only its number changes; unknown keys are kept. */
 static void keep_payload(struct walk *walk, const void *payload, size_t length, int64_t number)
 {
     struct text renumbered = TEXT_EMPTY;
@@ -51,20 +50,16 @@ static void keep_payload(struct walk *walk, const void *payload, size_t length, 
     walk->number = number;
 }
 
-static void keep_placeholder(struct walk *walk, const struct event *placeholder)
-{
-    keep_event(walk, placeholder);
-    text_add(walk->findings, LOG_FILE ": event %lld (%s) stands in for a lost one\n", (long long)placeholder->number,
-             event_kind_name(placeholder->kind));
-}
-
 static bool apply_placeholder(struct walk *walk, struct event *placeholder)
 {
     struct event after;
     placeholder->number = walk->number + 1;
     bool applied = !session_apply(walk->state, placeholder, NULL);
-    if (applied)
-        keep_placeholder(walk, placeholder);
+    if (applied) {
+        keep_event(walk, placeholder);
+        text_add(walk->findings, LOG_FILE ": event %lld (%s) stands in for a lost one\n",
+                 (long long)placeholder->number, event_kind_name(placeholder->kind));
+    }
     if (applied && placeholder_after(placeholder, &after))
         applied = apply_placeholder(walk, &after);
     event_done(placeholder);
@@ -90,7 +85,6 @@ static int fold(struct walk *walk, struct event *event, bool *changed, struct er
     }
 }
 
-/* Does its number follow? */
 static int check_raw(struct walk *walk, int64_t number, bool durable, struct error *error)
 {
     if (number < walk->raw || (durable && number == walk->raw))
@@ -121,16 +115,6 @@ static int take_event(struct walk *walk, struct event *event, const void *payloa
     return 0;
 }
 
-/* An event of an unknown kind is durable when its number differs from the last one's. */
-static int take_unknown(struct walk *walk, int64_t number, const void *payload, size_t length, struct error *error)
-{
-    bool durable = number > walk->raw;
-    if (check_raw(walk, number, durable, error))
-        return -1;
-    keep_payload(walk, payload, length, walk->number + durable);
-    return 0;
-}
-
 static int take_frame(struct walk *walk, const unsigned char *payload, size_t length, struct error *error)
 {
     struct event event;
@@ -139,8 +123,13 @@ static int take_frame(struct walk *walk, const unsigned char *payload, size_t le
     int decoded = event_decode(payload, length, &event, error);
     if (decoded < 0)
         return -1;
-    if (decoded == EVENT_UNKNOWN)
-        return take_unknown(walk, event.number, payload, length, error);
+    if (decoded == EVENT_UNKNOWN) {
+        bool durable = event.number > walk->raw; /* its number differs from the last one's */
+        if (check_raw(walk, event.number, durable, error))
+            return -1;
+        keep_payload(walk, payload, length, walk->number + durable);
+        return 0;
+    }
     int result = take_event(walk, &event, payload, length, error);
     event_done(&event);
     return result;
@@ -189,9 +178,7 @@ static void walk_frames(struct walk *walk)
 /* The header.  Without it, frames may still follow. */
 static int begin(struct walk *walk, struct error *error)
 {
-    unsigned char header[LOG_HEADER] = LOG_MAGIC;
-    header[LOG_HEADER - 1] = LOG_VERSION;
-    text_add_bytes(walk->log, (const char *)header, sizeof header);
+    text_add_bytes(walk->log, LOG_HEADER_BYTES, LOG_HEADER);
     bool magic = walk->length >= LOG_HEADER && !memcmp(walk->bytes, LOG_MAGIC, LOG_HEADER - 1);
     if (magic && walk->bytes[LOG_HEADER - 1] != LOG_VERSION)
         return error_set(error, "the log has format %d, and this program knows only %d; use a newer espalier",

@@ -408,7 +408,7 @@ static void explains_what_it_found(void **state)
         }
     }
     put("/proc/driver/nvidia/version", "NVRM version: 1\n");
-    devices_explain_under(root, &text);
+    devices_explain(root, &text);
     check_says(&text, "processor     Made-up 9000\n");
     check_says(&text, "instructions  avx2\n");
     check_says(&text, "caches        L1 48.0 KiB, L2 2.0 MiB, L3 32.0 MiB\n");

@@ -107,7 +107,7 @@ static void logits_of(const struct backend *backend, struct weights *weights, fl
     struct plan *plan = memory_new(1, sizeof *plan);
     struct error error;
     plan_lower(&weights->arch, weights->input, &(struct plan_options){0}, plan);
-    struct network *network = network_new(backend, plan, IMAGES, NETWORK_INFERENCE, weights, &error);
+    struct network *network = network_open(backend, plan, IMAGES, NETWORK_INFERENCE, weights, NULL, &error);
     if (!network)
         fail_msg("%s", error.text);
     network_infer(network, &(struct batch){&shared.validate, shared.validate.index, NULL, IMAGES}, logits);

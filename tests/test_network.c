@@ -66,7 +66,7 @@ static struct network *open_network(const struct backend *backend, const struct 
                                     enum network_mode mode, struct weights *weights)
 {
     struct error error;
-    struct network *network = network_new(backend, plan, batch, mode, weights, &error);
+    struct network *network = network_open(backend, plan, batch, mode, weights, NULL, &error);
     if (!network)
         fail_msg("%s", error.text);
     return network;
@@ -387,7 +387,7 @@ static void too_large_fails_alone(void **state)
     struct error error = {""};
     struct weights *weights = draw_weights("C(8,3,1) A(1024,1024) SM(2)", large, 1);
     struct plan *plan = lower("C(8,3,1) A(1024,1024) SM(2)", large, &(struct plan_options){0});
-    assert_null(network_new(backend, plan, 1 << 28, NETWORK_TRAINING, weights, &error));
+    assert_null(network_open(backend, plan, 1 << 28, NETWORK_TRAINING, weights, NULL, &error));
     assert_non_null(strstr(error.text, "smaller batch"));
     free(plan);
     weights_free(weights);

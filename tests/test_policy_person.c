@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "policy/controller.h"
-#include "policy/parameters_file.h"
+#include "policy/parameters.h"
 
 static struct arch parsed(const char *text)
 {

@@ -99,7 +99,7 @@ static void check_fixture(void **state)
     float *logits = memory_new(logits_size, sizeof *logits);
     memcpy(weights->values, start, total * sizeof *start);
     plan_lower(&fixture.arch, fixture.input, &(struct plan_options){0}, plan);
-    struct network *network = network_new(subject->backend, plan, fixture.batch, NETWORK_TRAINING, weights, &error);
+    struct network *network = network_open(subject->backend, plan, fixture.batch, NETWORK_TRAINING, weights, NULL, &error);
     assert_non_null(network);
     struct batch first = {.view = &fixture.view, .index = fixture.view.index, .count = fixture.batch};
 

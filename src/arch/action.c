@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "arch/arch_internal.h"
 #include "arch/kinds.h"
 #include "util/bug.h"
 #include "util/memory.h"

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "arch/arch_internal.h"
 #include "arch/kinds.h"
 #include "util/bug.h"
 
@@ -32,23 +31,17 @@ bool arch_is_dense(const struct arch *arch)
     return false;
 }
 
-static bool layer_equal(struct layer a, struct layer b)
-{
-    const struct layer_traits *traits = layer_traits(&a);
-    bool equal = a.kind == b.kind;
-    for (int i = 0; traits->arguments[i].what && equal; i++)
-        equal = *layer_argument(&a, &traits->arguments[i]) == *layer_argument(&b, &traits->arguments[i]);
-    return equal;
-}
-
 bool arch_equal(const struct arch *a, const struct arch *b)
 {
-    if (a->layer_count != b->layer_count)
-        return false;
-    for (int i = 0; i < a->layer_count; i++)
-        if (!layer_equal(a->layers[i], b->layers[i]))
-            return false;
-    return true;
+    bool equal = a->layer_count == b->layer_count;
+    for (int i = 0; i < a->layer_count && equal; i++) {
+        struct layer one = a->layers[i], other = b->layers[i];
+        const struct layer_argument *argument = layer_traits(&one)->arguments;
+        equal = one.kind == other.kind;
+        for (; argument->what && equal; argument++)
+            equal = *layer_argument(&one, argument) == *layer_argument(&other, argument);
+    }
+    return equal;
 }
 
 struct hash arch_hash(const struct arch *arch)

@@ -107,7 +107,6 @@ int arch_parse(struct arch *arch, const char *text, struct error *error);
 /* The one canonical spelling: single blanks, upper case, no blank inside parentheses, D that follow one another and
    have one bottleneck written as one. */
 void arch_print(const struct arch *arch, struct text *text);
-/* One layer alone. */
 void layer_print(const struct layer *layer, struct text *text);
 bool arch_equal(const struct arch *a, const struct arch *b);
 /* Hash of the canonical spelling: the identity of an architecture in a session. */

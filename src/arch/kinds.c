@@ -1,6 +1,4 @@
-/*
- * kinds.c - the table of kinds, and for each kind the function that lists its parts.
- */
+/* kinds.c - the table of kinds, and for each kind the function that lists its parts. */
 #include "arch/kinds.h"
 
 #include <stdio.h>
@@ -122,8 +120,8 @@ bool part_joins(const struct part *part, const struct part *next)
 
 /* --- the table --- */
 
-#define FIELD(name) offsetof(struct layer, name)
 /* clang-format off */
+#define FIELD(name) offsetof(struct layer, name)
 #define KERNEL {"kernel", FIELD(kernel), 1, ARCH_KERNEL_MAX, ARGUMENT_ODD}
 #define WINDOW {"pool size", FIELD(kernel), 1, ARCH_SIDE_MAX, ARGUMENT_ANY}
 #define STRIDE {"stride", FIELD(stride), 1, ARCH_SIDE_MAX, ARGUMENT_ANY}

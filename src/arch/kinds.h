@@ -111,4 +111,9 @@ int layer_units_max(const struct layer *layer);
 enum { LAYER_SYMBOLS_MAX = 64 };
 char *layer_symbols(bool (*chosen)(const struct layer_traits *traits), const char *last, char text[LAYER_SYMBOLS_MAX]);
 
+/* Everything that holds without knowing the input: numbers in range, order of the kinds, a C and an SM. */
+int arch_check(const struct arch *arch, struct error *error);
+/* "layer 3, P(2,2): WHAT".  Returns -1. */
+int layer_error(const struct arch *arch, int layer, struct error *error, const char *what);
+
 #endif

@@ -1,6 +1,4 @@
-/*
- * lineage.h - the edge between two networks of a tree, in words: "W conv2 32→48, D conv1 +3×3".
- */
+/* lineage.h - the edge between two networks of a tree, in words: "W conv2 32→48, D conv1 +3×3". */
 #ifndef ESPALIER_ARCH_LINEAGE_H
 #define ESPALIER_ARCH_LINEAGE_H
 

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "arch/arch.h"
-#include "arch/arch_internal.h"
 #include "arch/kinds.h"
 #include "util/bug.h"
 
@@ -66,20 +65,12 @@ static bool belong_together(const struct layer *a, const struct layer *b)
     return list;
 }
 
-/* How many layers from this one on are written as one. */
-static int written_together(const struct arch *arch, int layer)
-{
-    const struct layer *first = &arch->layers[layer];
-    int count = 1;
-    while (layer + count < arch->layer_count && belong_together(first, &first[count]))
-        count++;
-    return count;
-}
-
 void arch_print(const struct arch *arch, struct text *text)
 {
     for (int i = 0, count; i < arch->layer_count; i += count) {
-        count = written_together(arch, i);
+        count = 1;
+        while (i + count < arch->layer_count && belong_together(&arch->layers[i], &arch->layers[i + count]))
+            count++;
         if (i)
             text_add(text, " ");
         print_together(&arch->layers[i], count, text);

@@ -69,12 +69,6 @@ int space_larger_kernel(const struct space *space, const struct layer *layer)
     return 0;
 }
 
-int space_step(const struct layer *layer)
-{
-    const struct space_widths *widths = space_widths(&spaces[0], layer);
-    return widths->values[1] - widths->values[0];
-}
-
 int space_complete(const struct space *space, const struct arch *arch, struct action *action, struct error *error)
 {
     const struct layer *layer = &arch->layers[action->layer];

@@ -1,6 +1,4 @@
-/*
- * space.h - which architectures a search may reach: candidate widths and kernels (EAS, section 5).
- */
+/* space.h - which architectures a search may reach: candidate widths and kernels (EAS, section 5). */
 #ifndef ESPALIER_ARCH_SPACE_H
 #define ESPALIER_ARCH_SPACE_H
 
@@ -26,8 +24,6 @@ const struct space *space_at(int index);
 
 /* The candidate widths of a layer like this one. */
 const struct space_widths *space_widths(const struct space *space, const struct layer *layer);
-/* From one width to the next in the small space: for steps past the last of any space. */
-int space_step(const struct layer *layer);
 /* The next candidate width above the layer's, or 0 when it can't grow (also for pools, T and SM). */
 int space_wider(const struct space *space, const struct layer *layer);
 /* The next candidate width below the layer's, or 0 when there is none. */

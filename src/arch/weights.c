@@ -13,7 +13,6 @@
 #include "util/bug.h"
 #include "util/memory.h"
 
-/* Hand out `count` values at the end of what is in use. */
 static int64_t place(int64_t *end, int64_t count)
 {
     int64_t offset = *end;

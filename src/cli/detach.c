@@ -7,8 +7,6 @@
  * be attached to: the background process then leaves the terminal (setsid) and sends the folder's name through the
  * pipe.  A pipe that ends without a name says that the search failed before it began.
  */
-#include "config.h"
-
 #include "cli/detach.h"
 
 #include <errno.h>
@@ -32,20 +30,15 @@ static struct {
 
 /* --- the foreground process --- */
 
-static void read_all(int pipe, struct text *text)
-{
-    char bytes[512];
-    ssize_t got;
-    while ((got = read(pipe, bytes, sizeof bytes)) > 0 || (got < 0 && errno == EINTR))
-        text_add_bytes(text, bytes, got > 0 ? (size_t)got : 0);
-}
-
 static int wait_for_beginning(pid_t child, int pipe)
 {
     struct text folder = TEXT_EMPTY;
     struct error error;
     int status = 0;
-    read_all(pipe, &folder);
+    char bytes[512];
+    ssize_t got;
+    while ((got = read(pipe, bytes, sizeof bytes)) > 0 || (got < 0 && errno == EINTR))
+        text_add_bytes(&folder, bytes, got > 0 ? (size_t)got : 0);
     close(pipe);
     if (folder.length) {
         char *name = report_session(text_string(&folder));
@@ -80,10 +73,10 @@ static void keep_only(int pipe)
 static void leave_terminal(void)
 {
     int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (nothing >= 0)
+    if (nothing >= 0) {
         dup2(nothing, STDIN_FILENO);
-    if (nothing >= 0)
         close(nothing);
+    }
     dup2(background.output, STDERR_FILENO);
     close(background.output);
     setsid();

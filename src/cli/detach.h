@@ -1,6 +1,4 @@
-/*
- * detach.h - `--detach`: a search in the background, for `run` and `resume`.
- */
+/* detach.h - `--detach`: a search in the background, for `run` and `resume`. */
 #ifndef ESPALIER_CLI_DETACH_H
 #define ESPALIER_CLI_DETACH_H
 

@@ -1,6 +1,4 @@
-/*
- * main.c - the table of subcommands; parses options and prints --help by the subcommand's own table.
- */
+/* main.c - the table of subcommands; parses options and prints --help by the subcommand's own table. */
 #include "cli/cli.h"
 
 #include <errno.h>
@@ -13,7 +11,6 @@
 #include <unistd.h>
 
 #include "backend/cpu/cpu.h"
-#include "config.h"
 #include "search/options.h"
 #include "sessions/command.h"
 #include "util/bug.h"
@@ -134,9 +131,13 @@ static const struct cli_command *find_command(const char *name)
    getopt_long: it would read an ambiguous beginning as the first of them. */
 enum { FIRST_NUMBER = 256 };
 
-static struct option option_row(const char *name, const char *argument, size_t index)
+static struct option *add_option(struct option *list, size_t *count, size_t *capacity, const char *name,
+                                 const char *argument)
 {
-    return (struct option){name, argument ? required_argument : no_argument, NULL, FIRST_NUMBER + (int)index};
+    list = memory_grow(list, *count, capacity, sizeof *list);
+    list[*count] = (struct option){name, argument ? required_argument : no_argument, NULL, FIRST_NUMBER + (int)*count};
+    ++*count;
+    return list;
 }
 
 /* The options of the command, those of the search where it takes them, and --help, for getopt_long. */
@@ -144,16 +145,10 @@ static struct option *long_options(const struct cli_command *command)
 {
     size_t count = 0, capacity = 0;
     struct option *list = NULL;
-    for (const struct cli_option *option = command->options; option && option->name; option++) {
-        list = memory_grow(list, count, &capacity, sizeof *list);
-        list[count] = option_row(option->name, cli_option_complete(option).argument, count);
-        count++;
-    }
-    for (int i = 0; command->search_options && option_at(i); i++) {
-        list = memory_grow(list, count, &capacity, sizeof *list);
-        list[count] = option_row(option_at(i)->name, option_at(i)->argument, count);
-        count++;
-    }
+    for (const struct cli_option *option = command->options; option && option->name; option++)
+        list = add_option(list, &count, &capacity, option->name, cli_option_complete(option).argument);
+    for (int i = 0; command->search_options && option_at(i); i++)
+        list = add_option(list, &count, &capacity, option_at(i)->name, option_at(i)->argument);
     list = memory_resize(list, count + 2, sizeof *list);
     list[count++] = (struct option){"help", no_argument, NULL, 'h'};
     list[count] = (struct option){0};
@@ -205,7 +200,7 @@ static int parse_and_run(const struct cli_command *command, int argc, char **arg
     if (status < 0)
         status = command->run(&arguments);
     free(list);
-    return cli_exit_status(status);
+    return cli_signal() ? 128 + cli_signal() : status;
 }
 
 /* Standard streams may be closed.  Then a log would be opened as descriptor 1, and get the messages. */

@@ -38,7 +38,7 @@ int score_network(const struct backend *backend, struct team *team, struct weigh
     struct plan *plan = memory_new(1, sizeof *plan);
     plan_lower(&weights->arch, weights->input, &(struct plan_options){0}, plan);
     int classes = plan->classes;
-    struct network *network = network_new(backend, plan, BATCH, NETWORK_INFERENCE, weights, error);
+    struct network *network = network_open(backend, plan, BATCH, NETWORK_INFERENCE, weights, NULL, error);
     free(plan);
     if (!network)
         return -1;

@@ -1,6 +1,4 @@
-/*
- * score.h - how well a network classifies the images of a view: error with its confidence interval, loss, classes.
- */
+/* score.h - how well a network classifies the images of a view: error with its confidence interval, loss, classes. */
 #ifndef ESPALIER_CLI_SCORE_H
 #define ESPALIER_CLI_SCORE_H
 

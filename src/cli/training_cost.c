@@ -27,7 +27,7 @@ int training_cost_time(const struct arch *arch, const struct search_setup *setup
     struct plan_options dropout = dropout_of(options);
     weights_initialise(weights, &stream);
     plan_lower(arch, setup->images.shape, &dropout, plan);
-    struct network *network = network_new(backend, plan, batch, NETWORK_TRAINING, weights, error);
+    struct network *network = network_open(backend, plan, batch, NETWORK_TRAINING, weights, NULL, error);
     if (network) {
         int count = setup->train.count < batch ? setup->train.count : batch, images = 0;
         struct batch data = {.view = &setup->train, .index = setup->train.index, .count = count};

@@ -17,11 +17,6 @@
 #include "sessions/log.h"
 #include "util/memory.h"
 
-static double training_flops(const struct session_state *state, const struct session_node *node)
-{
-    return 3.0 * (double)node->facts.flops * node->curve_count * (double)state->facts.train_images;
-}
-
 static double mean_of_last(const struct run *run, int window)
 {
     int first = window && run->point_count > window ? run->point_count - window : 0;
@@ -38,7 +33,7 @@ static void find_points(struct run *run, int window)
     run->points = memory_new((size_t)state->node_count, sizeof *run->points);
     for (int64_t i = 1; i <= state->node_count; i++) {
         const struct session_node *node = session_node(state, i);
-        run->flops += training_flops(state, node);
+        run->flops += 3.0 * (double)node->facts.flops * node->curve_count * (double)state->facts.train_images;
         if (node->status != NODE_DONE)
             continue;
         best = fmax(best, node->accuracy);
@@ -87,8 +82,6 @@ static int load_run(const char *name, int window, struct run *run, struct error 
     return 0;
 }
 
-/* --- groups --- */
-
 static bool is_ignored(const char *option)
 {
     static const char *const ignored[] = {"seed",   "episodes", "networks", "seconds", "flops",
@@ -125,10 +118,10 @@ static bool same_data(const struct run *a, const struct run *b)
 
 static bool are_one_group(const struct run *a, const struct run *b)
 {
-    for (int i = 0; option_at(i); i++)
-        if (!is_ignored(option_at(i)->name) && !same_value(a, b, option_at(i)))
-            return false;
-    return same_data(a, b);
+    bool same = same_data(a, b);
+    for (int i = 0; option_at(i) && same; i++)
+        same = is_ignored(option_at(i)->name) || same_value(a, b, option_at(i));
+    return same;
 }
 
 static void add_to_group(struct comparison *comparison, struct run *run)
@@ -212,8 +205,6 @@ void comparison_done(struct comparison *comparison)
     free(comparison->groups);
     *comparison = (struct comparison){0};
 }
-
-/* --- along an axis --- */
 
 double run_reach(const struct run *run, enum axis axis)
 {

@@ -1,6 +1,4 @@
-/*
- * comparison_export.c - a comparison as CSV and JSON: accuracies are from 0 to 1, an unknown value is empty or null.
- */
+/* comparison_export.c - a comparison as CSV and JSON: accuracies are from 0 to 1, an unknown value is empty or null. */
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
@@ -11,8 +9,6 @@
 
 static const char *const axis_names[AXES] = {"networks", "flops"};
 static const char *const measure_names[MEASURES] = {"mean", "best"};
-
-/* --- CSV --- */
 
 static void add_row(struct text *text, const struct group *group, const struct run *run, const struct point *point)
 {
@@ -39,8 +35,6 @@ void comparison_csv(const struct comparison *comparison, struct text *text)
     }
 }
 
-/* --- JSON --- */
-
 static json_t *of_real(double value)
 {
     return isfinite(value) ? json_real(value) : json_null();
@@ -55,9 +49,7 @@ static json_t *of_string(const char *string)
 
 static json_t *of_point(const struct point *point)
 {
-    json_t *object = json_object();
-    json_object_set_new(object, "node", json_integer(point->node));
-    json_object_set_new(object, "accuracy", of_real(point->accuracy));
+    json_t *object = json_pack("{s:I, s:o}", "node", (json_int_t)point->node, "accuracy", of_real(point->accuracy));
     for (int axis = 0; axis < AXES; axis++)
         json_object_set_new(object, axis_names[axis], of_real(point->at[axis]));
     for (int measure = 0; measure < MEASURES; measure++)
@@ -67,58 +59,46 @@ static json_t *of_point(const struct point *point)
 
 static json_t *of_run(const struct run *run)
 {
-    json_t *object = json_object(), *points = json_array();
-    json_object_set_new(object, "session", of_string(run->name));
-    json_object_set_new(object, "seed", json_integer(run->options.seed));
-    json_object_set_new(object, "finished", json_boolean(run->finished));
-    json_object_set_new(object, "flops", of_real(run->flops));
-    json_object_set_new(object, "seconds", of_real(run->seconds));
+    json_t *points = json_array();
     for (int i = 0; i < run->point_count; i++)
         json_array_append_new(points, of_point(&run->points[i]));
-    json_object_set_new(object, "networks", points);
-    return object;
+    return json_pack("{s:o, s:I, s:b, s:o, s:o, s:o}", "session", of_string(run->name), "seed",
+                     (json_int_t)run->options.seed, "finished", run->finished, "flops", of_real(run->flops), "seconds",
+                     of_real(run->seconds), "networks", points);
 }
 
 static json_t *of_group(const struct group *group)
 {
-    json_t *object = json_object(), *runs = json_array();
-    json_object_set_new(object, "group", of_string(group->label));
-    json_object_set_new(object, "policy", of_string(group->runs[0]->options.policy));
+    json_t *runs = json_array();
     for (int i = 0; i < group->run_count; i++)
         json_array_append_new(runs, of_run(group->runs[i]));
-    json_object_set_new(object, "sessions", runs);
-    return object;
+    return json_pack("{s:o, s:o, s:o}", "group", of_string(group->label), "policy",
+                     of_string(group->runs[0]->options.policy), "sessions", runs);
 }
 
 static json_t *of_test(const struct group *first, const struct group *other, enum axis axis, enum measure measure)
 {
     struct group_test group_test = group_test_of(first, other, axis, measure);
-    json_t *object = json_object();
-    json_object_set_new(object, "first", of_string(first->label));
-    json_object_set_new(object, "other", of_string(other->label));
-    json_object_set_new(object, "measure", json_string(measure_names[measure]));
-    json_object_set_new(object, "after", json_string(axis_names[axis]));
-    json_object_set_new(object, "place", of_real(group_test.place));
-    json_object_set_new(object, "paired", json_boolean(group_test.paired));
-    json_object_set_new(object, "difference", of_real(group_test.place ? group_test.test.difference : NAN));
-    json_object_set_new(object, "standard_error", of_real(group_test.place ? group_test.test.standard_error : NAN));
-    json_object_set_new(object, "p", of_real(group_test.place ? group_test.test.p : NAN));
-    json_object_set_new(object, "cases", json_integer(group_test.test.cases));
-    return object;
+    const struct permutation_test *test = &group_test.test;
+    bool known = group_test.place != 0;
+    return json_pack("{s:o, s:o, s:s, s:s, s:o, s:b, s:o, s:o, s:o, s:I}", "first", of_string(first->label), "other",
+                     of_string(other->label), "measure", measure_names[measure], "after", axis_names[axis], "place",
+                     of_real(group_test.place), "paired", group_test.paired, "difference",
+                     of_real(known ? test->difference : NAN), "standard_error",
+                     of_real(known ? test->standard_error : NAN), "p", of_real(known ? test->p : NAN), "cases",
+                     (json_int_t)test->cases);
 }
 
 void comparison_json(const struct comparison *comparison, struct text *text)
 {
-    json_t *object = json_object(), *groups = json_array(), *tests = json_array();
-    json_object_set_new(object, "window", json_integer(comparison->window));
+    json_t *groups = json_array(), *tests = json_array();
     for (int i = 0; i < comparison->group_count; i++)
         json_array_append_new(groups, of_group(&comparison->groups[i]));
     for (int i = 1; comparison->same_data && i < comparison->group_count; i++)
         for (int axis = 0; axis < AXES; axis++)
             for (int measure = 0; measure < MEASURES; measure++)
                 json_array_append_new(tests, of_test(&comparison->groups[0], &comparison->groups[i], axis, measure));
-    json_object_set_new(object, "groups", groups);
-    json_object_set_new(object, "differences", tests);
+    json_t *object = json_pack("{s:i, s:o, s:o}", "window", comparison->window, "groups", groups, "differences", tests);
     char *dump = json_dumps(object, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
     ASSERT(dump);
     text_add(text, "%s\n", dump);

@@ -1,6 +1,4 @@
-/*
- * comparison_print.c - tables and plots, in which a letter stands for a group, so that columns stay narrow.
- */
+/* comparison_print.c - tables and plots, in which a letter stands for a group, so that columns stay narrow. */
 #include "compare/comparison_print.h"
 
 #include <math.h>
@@ -8,22 +6,9 @@
 #include <string.h>
 
 #include "compare/plot.h"
-#include "util/memory.h"
 
 static const char *const axis_names[AXES] = {"networks", "FLOPs"};
 static const char *const measure_names[MEASURES] = {"mean", "best"};
-
-/* --- sessions and groups --- */
-
-/* Of the column of the sessions' names. */
-static int name_width(const struct comparison *comparison)
-{
-    size_t width = 22;
-    for (int i = 0; i < comparison->run_count; i++)
-        if (strlen(comparison->runs[i].name) > width)
-            width = strlen(comparison->runs[i].name);
-    return (int)width;
-}
 
 static void print_run(FILE *out, const struct run *run, int width)
 {
@@ -38,31 +23,6 @@ static void print_run(FILE *out, const struct run *run, int width)
             fprintf(out, " %8s", "");
     fprintf(out, " %7s %7s %7s%s\n", run->best_parameters ? text_count(parameters, (double)run->best_parameters) : "",
             text_count(work, run->flops), text_duration(duration, run->seconds), run->finished ? "" : "  unfinished");
-}
-
-static void print_mean(FILE *out, const struct comparison *comparison)
-{
-    fputs("nets: grown from the start network and trained; mean: of the accuracies of ", out);
-    if (comparison->window)
-        fprintf(out, "the last %d;", comparison->window);
-    else
-        fputs("all;", out);
-    fputs(" best: of all so far\n", out);
-}
-
-static void print_group(FILE *out, const struct group *group)
-{
-    fprintf(out, "%c  %s, seed%s", group->letter, group->label, group->run_count > 1 ? "s" : "");
-    for (int i = 0; i < group->run_count; i++)
-        fprintf(out, " %lld", (long long)group->runs[i]->options.seed);
-    fputc('\n', out);
-}
-
-/* "150 networks", "1.84P FLOPs" */
-static void print_place(FILE *out, enum axis axis, double place)
-{
-    char text[TEXT_SHORT];
-    fprintf(out, "%6s %-8s", text_count(text, place), axis_names[axis]);
 }
 
 static const char *plus_minus(bool unicode)
@@ -110,12 +70,13 @@ static void print_group_test(FILE *out, const struct group *first, const struct 
     struct group_test tests[MEASURES];
     for (int measure = 0; measure < MEASURES; measure++)
         tests[measure] = group_test_of(first, other, axis, measure);
+    char place[TEXT_SHORT];
     fprintf(out, "%c  ", other->letter);
     if (!tests[0].place) {
         fprintf(out, "no number of %s that all sessions have reached\n", axis_names[axis]);
         return;
     }
-    print_place(out, axis, tests[0].place);
+    fprintf(out, "%6s %-8s", text_count(place, tests[0].place), axis_names[axis]);
     for (int measure = 0; measure < MEASURES; measure++)
         print_test(out, &tests[measure].test, unicode);
     print_kind(out, first, other, &tests[0]);
@@ -138,22 +99,31 @@ static void print_tests(FILE *out, const struct comparison *comparison, bool uni
 
 void comparison_print(FILE *out, const struct comparison *comparison, bool unicode)
 {
-    int width = name_width(comparison);
-    fprintf(out, "%-*s %-12s %4s %5s  %8s %8s %7s %7s %7s\n", width, "session", "policy", "seed", "nets", "mean",
+    size_t width = 22; /* of the column of the sessions' names */
+    for (int i = 0; i < comparison->run_count; i++)
+        width = strlen(comparison->runs[i].name) > width ? strlen(comparison->runs[i].name) : width;
+    fprintf(out, "%-*s %-12s %4s %5s  %8s %8s %7s %7s %7s\n", (int)width, "session", "policy", "seed", "nets", "mean",
             "best", "params", "FLOPs", "time");
     for (int i = 0; i < comparison->run_count; i++)
-        print_run(out, &comparison->runs[i], width);
-    print_mean(out, comparison);
+        print_run(out, &comparison->runs[i], (int)width);
+    char window[32] = "all";
+    if (comparison->window)
+        snprintf(window, sizeof window, "the last %d", comparison->window);
+    fprintf(out, "nets: grown from the start network and trained; mean: of the accuracies of %s; best: of all so far\n",
+            window);
     if (comparison->run_count < 2)
         return;
     fputc('\n', out);
-    for (int i = 0; i < comparison->group_count; i++)
-        print_group(out, &comparison->groups[i]);
+    for (int i = 0; i < comparison->group_count; i++) {
+        const struct group *group = &comparison->groups[i];
+        fprintf(out, "%c  %s, seed%s", group->letter, group->label, group->run_count > 1 ? "s" : "");
+        for (int k = 0; k < group->run_count; k++)
+            fprintf(out, " %lld", (long long)group->runs[k]->options.seed);
+        fputc('\n', out);
+    }
     if (comparison->group_count > 1)
         print_tests(out, comparison, unicode);
 }
-
-/* --- along the axes --- */
 
 static double reach_of(const struct comparison *comparison, enum axis axis)
 {
@@ -176,13 +146,6 @@ static double step_of(double reach)
 
 enum { CELL = 18 }; /* columns of a table */
 
-static void print_stats(FILE *out, const struct sample_stats *stats, bool unicode)
-{
-    fprintf(out, "  %6.2f ", 100 * stats->mean);
-    print_error(out, stats->deviation, 7, unicode);
-    fprintf(out, " %d", stats->count);
-}
-
 static void print_curve_row(FILE *out, const struct comparison *comparison, enum axis axis, enum measure measure,
                             double place, bool unicode)
 {
@@ -196,7 +159,9 @@ static void print_curve_row(FILE *out, const struct comparison *comparison, enum
             continue;
         }
         fprintf(out, "%*s", blank, "");
-        print_stats(out, &stats, unicode);
+        fprintf(out, "  %6.2f ", 100 * stats.mean);
+        print_error(out, stats.deviation, 7, unicode);
+        fprintf(out, " %d", stats.count);
         blank = 0;
     }
     fputc('\n', out);

@@ -113,11 +113,9 @@ void side_by_side_print(FILE *out, const struct arch *parent, const struct propo
     arch_print(child, &text);
     fprintf(out, "%s\ninput    %d,%d,%d\n\n", text_string(&text), input.channels, input.height, input.width);
     text_done(&text);
-
     int origin[ARCH_LAYERS_MAX];
     find_origins(parent, proposal, origin);
     print_layers(out, parent, child, origin, input, times);
-
     struct arch_cost old = arch_cost(parent, input), new = arch_cost(child, input);
     fprintf(out, "\n%-21s %11s %11s\n", "", "parent", "child");
     print_cost(out, "parameters", text_count, old.parameters, new.parameters, times);

@@ -1,6 +1,4 @@
-/*
- * side_by_side.h - prints a parent and its child side by side: layers, and what each network costs.
- */
+/* side_by_side.h - prints a parent and its child side by side: layers, and what each network costs. */
 #ifndef ESPALIER_COMPARE_SIDE_BY_SIDE_H
 #define ESPALIER_COMPARE_SIDE_BY_SIDE_H
 

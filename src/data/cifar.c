@@ -1,19 +1,16 @@
 /*
  * cifar.c - the binary versions of CIFAR-10 and CIFAR-100.
  *
- * A file is a list of records without a header: label bytes, then 3 planes of 32 × 32 pixels, as struct images has
- * them. CIFAR-10's training part is data_batch_1.bin … data_batch_N.bin, in that order and without a gap (5 are
- * published).  A file may have any number of records.
+ * CIFAR-10's training part is data_batch_1.bin … data_batch_N.bin, in that order and without a gap (5 are published).
+ * A file may have any number of records.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "data/formats.h"
-#include "util/bug.h"
 #include "util/file.h"
 #include "util/memory.h"
-#include "util/text.h"
 
 enum { SIDE = 32, PIXELS = 3 * SIDE * SIDE, BATCHES_MAX = 99, NAMES_BYTES_MAX = 1 << 16 };
 
@@ -38,7 +35,6 @@ int cifar_parse(const void *bytes, size_t length, int label_bytes, struct images
                 error, "label %d of record %zu (byte %zu) is outside 0…%d; check that the file belongs to this set",
                 records[at], i, at, images->classes - 1);
     }
-
     size_t before = (size_t)images->count, all = before + count;
     images->shape = (struct shape){.channels = 3, .height = SIDE, .width = SIDE};
     images->pixels = memory_resize(images->pixels, all, PIXELS);

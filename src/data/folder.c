@@ -174,24 +174,18 @@ static int find_classes(const char *folder, const struct data_format *format, st
     return 0;
 }
 
-static int class_of(const struct images *images, const char *name)
-{
-    for (int i = 0; i < images->classes; i++)
-        if (!strcmp(images->class_names[i], name))
-            return i;
-    return -1;
-}
-
 /* Read every folder of `folder`; each must be a class. */
 static int read_part(struct part_reader *reader, const char *folder, struct error *error)
 {
     struct name_list list;
     int failed = list_folder(folder, is_folder, &list, error);
     for (size_t i = 0; i < list.count && !failed; i++) {
-        int label = class_of(reader->images, list.names[i]);
-        failed = label < 0 ? error_set(error, "%s: %s is no class of the training part; rename it or remove it", folder,
-                                       list.names[i])
-                           : read_class(reader, folder, label, error);
+        int label = 0, classes = reader->images->classes;
+        while (label < classes && strcmp(reader->images->class_names[label], list.names[i]))
+            label++;
+        failed = label < classes ? read_class(reader, folder, label, error)
+                                 : error_set(error, "%s: %s is no class of the training part; rename it or remove it",
+                                             folder, list.names[i]);
     }
     list_done(&list);
     if (!failed && !reader->images->count)
@@ -208,13 +202,13 @@ static bool has_folders(const char *folder)
     return has;
 }
 
-static int read_set(const struct data_spec *spec, const struct data_format *format, enum data_part part, int channels,
-                    struct images *images, struct error *error)
+int folder_read(const struct data_spec *spec, const struct data_format *format, enum data_part part,
+                struct images *images, struct error *error)
 {
     char *train = file_join(spec->folder, "train"), *test = file_join(spec->folder, "test");
     struct part_reader reader = {.part = part, .split = !has_folders(train), .images = images};
     const char *classes = reader.split ? spec->folder : train;
-    images->shape = (struct shape){.channels = channels, .height = spec->side, .width = spec->side};
+    images->shape = (struct shape){.channels = format->channels, .height = spec->side, .width = spec->side};
     int failed =
         !reader.split && !has_folders(test)
             ? error_set(error,
@@ -227,16 +221,4 @@ static int read_set(const struct data_spec *spec, const struct data_format *form
     free(train);
     free(test);
     return failed ? -1 : 0;
-}
-
-int folder_read(const struct data_spec *spec, const struct data_format *format, enum data_part part,
-                struct images *images, struct error *error)
-{
-    return read_set(spec, format, part, 3, images, error);
-}
-
-int folder_grey_read(const struct data_spec *spec, const struct data_format *format, enum data_part part,
-                     struct images *images, struct error *error)
-{
-    return read_set(spec, format, part, 1, images, error);
 }

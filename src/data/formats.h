@@ -19,7 +19,9 @@ struct data_format {
     const char *folder;             /* where Debian's package puts it; NULL: --data must name the folder */
     int classes;                    /* 0: the largest training label + 1 */
     const char *const *class_names; /* `classes` of them; NULL: the reader finds them, or there are none */
-    int side;                       /* of the square that images are scaled to, unless the spec says another; 0: they aren't scaled */
+    int side;     /* of the square that images are scaled to, unless the spec says another; 0: they aren't scaled */
+    int channels; /* that images are decoded to, where the reader asks: 3 are red, green and blue, 1 is grey */
+    bool extra;   /* the training part has the published set's extra images too */
     bool unit_range;                /* pixels are normalised to 0…1 */
     bool mirrors;                   /* a mirrored image keeps its class (digits and letters don't) */
     const char *advice;             /* where to get the files */
@@ -33,8 +35,7 @@ const struct data_format *data_format_find(const char *name);
 /* -1: the name has a control character, and can't be printed. */
 int class_name_check(const char *name, struct error *error);
 
-/* IDX: big-endian header, then bytes.  Images have 3 dimensions (count, height, width) or 4 (count, channels,
-   height, width). */
+/* IDX.  Images have 3 dimensions (count, height, width) or 4 (count, channels, height, width). */
 int idx_parse_images(const void *bytes, size_t length, struct images *images, struct error *error);
 /* Sets `classes` to the largest label + 1. */
 int idx_parse_classes(const void *bytes, size_t length, struct images *images, struct error *error);
@@ -51,18 +52,12 @@ int cifar10_read(const struct data_spec *spec, const struct data_format *format,
 int cifar100_read(const struct data_spec *spec, const struct data_format *format, enum data_part part,
                   struct images *images, struct error *error);
 
-/* SVHN, format 2 (cropped digits): MATLAB files with the variables `X`, uint8 of 32 × 32 × 3 × count, and `y`, where 10
-   is the digit 0.  The training part of svhn_extra_read() has the extra images too. */
+/* SVHN, format 2 (cropped digits): MATLAB files. */
 int svhn_read(const struct data_spec *spec, const struct data_format *format, enum data_part part,
               struct images *images, struct error *error);
-int svhn_extra_read(const struct data_spec *spec, const struct data_format *format, enum data_part part,
-                    struct images *images, struct error *error);
 
-/* PNG and JPEG files, a folder a class: FOLDER/train/CLASS/… and FOLDER/test/CLASS/…, or FOLDER/CLASS/… for both parts
-   (folder.c says which image is in which). */
+/* PNG and JPEG files, a folder a class (folder.c). */
 int folder_read(const struct data_spec *spec, const struct data_format *format, enum data_part part,
                 struct images *images, struct error *error);
-int folder_grey_read(const struct data_spec *spec, const struct data_format *format, enum data_part part,
-                     struct images *images, struct error *error);
 
 #endif

@@ -6,8 +6,6 @@
  * `t10k`. The training labels say how many classes an `idx:` set has.  They are read for the test part too, so that a
  * test label that no training image has is an error.
  */
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,20 +26,12 @@ struct idx {
 
 static const char *type_name(int type)
 {
-    switch (type) {
-    case 0x09:
-        return "signed bytes";
-    case 0x0B:
-        return "16-bit integers";
-    case 0x0C:
-        return "32-bit integers";
-    case 0x0D:
-        return "32-bit floats";
-    case 0x0E:
-        return "64-bit floats";
-    default:
-        return "of no known type";
-    }
+    static const char *const names[] = {[0x09] = "signed bytes",
+                                        [0x0B] = "16-bit integers",
+                                        [0x0C] = "32-bit integers",
+                                        [0x0D] = "32-bit floats",
+                                        [0x0E] = "64-bit floats"};
+    return type < (int)COUNT_OF(names) && names[type] ? names[type] : "of no known type";
 }
 
 static int parse_sizes(const uint8_t *bytes, struct idx *idx, size_t *values, struct error *error)
@@ -120,16 +110,6 @@ int idx_parse_images(const void *bytes, size_t length, struct images *images, st
     return 0;
 }
 
-/* `values` are `count` label bytes, below `classes`. */
-static int check_labels(const uint8_t *values, int count, int classes, struct error *error)
-{
-    for (int i = 0; i < count; i++)
-        if (values[i] >= classes)
-            return error_set(error, "label %d of image %d (byte %d) is outside 0…%d; check that it belongs to this set",
-                             values[i], i, 8 + i, classes - 1);
-    return 0;
-}
-
 static int parse_label_values(const void *bytes, size_t length, struct idx *idx, struct error *error)
 {
     if (parse(bytes, length, idx, error))
@@ -159,11 +139,13 @@ int idx_parse_labels(const void *bytes, size_t length, struct images *images, st
     if (idx.sizes[0] != images->count)
         return error_set(error, "has %d labels for %d images; take both files from the same set", idx.sizes[0],
                          images->count);
-    if (check_labels(idx.values, images->count, images->classes, error))
-        return -1;
     images->labels = memory_new((size_t)images->count, sizeof *images->labels);
-    for (int i = 0; i < images->count; i++)
+    for (int i = 0; i < images->count; i++) {
+        if (idx.values[i] >= images->classes)
+            return error_set(error, "label %d of image %d (byte %d) is outside 0…%d; check that it belongs to this set",
+                             idx.values[i], i, 8 + i, images->classes - 1);
         images->labels[i] = idx.values[i];
+    }
     return 0;
 }
 

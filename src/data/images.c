@@ -1,17 +1,19 @@
 /*
- * images.c - opens one part of a data set and computes its checksum.
+ * images.c - opens one part of a data set and computes its checksum; views of it.
  *
  * The format's reader fills shape, pixels, labels and classes, and refuses what is wrong.  The asserts here find bugs
  * of readers.
  */
 #include "data/images.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "data/formats.h"
 #include "util/bug.h"
 #include "util/memory.h"
+#include "util/random.h"
 
 static struct hash content_hash(const struct images *images)
 {
@@ -38,13 +40,6 @@ int class_name_check(const char *name, struct error *error)
     return 0;
 }
 
-static void copy_names(const struct data_format *format, struct images *images)
-{
-    images->class_names = memory_new((size_t)format->classes, sizeof *images->class_names);
-    for (int i = 0; i < format->classes; i++)
-        images->class_names[i] = memory_copy_text(format->class_names[i]);
-}
-
 const char *images_class_name(const struct images *images, int class)
 {
     ASSERT(class >= 0 && class < images->classes);
@@ -60,7 +55,9 @@ int images_open(const struct data_spec *spec, enum data_part part, struct images
     images->unit_range = format->unit_range;
     images->mirrors = format->mirrors;
     if (format->class_names)
-        copy_names(format, images);
+        images->class_names = memory_new((size_t)format->classes, sizeof *images->class_names);
+    for (int i = 0; format->class_names && i < format->classes; i++)
+        images->class_names[i] = memory_copy_text(format->class_names[i]);
     if (format->read(spec, format, part, images, error)) {
         images_done(images);
         return -1;
@@ -82,4 +79,104 @@ void images_done(struct images *images)
         free(images->class_names[i]);
     free(images->class_names);
     memset(images, 0, sizeof *images);
+}
+
+/* To 0…1 where the set says so, else by channel mean and std of the view's own images.  Sums of pixels and of their
+   squares are integers, so they are exact in any order. */
+static void normalise(struct view *view)
+{
+    const struct shape *shape = &view->images->shape;
+    for (int channel = 0; view->images->unit_range && channel < shape->channels; channel++) {
+        view->scale[channel] = 1 / 255.0f;
+        view->shift[channel] = 0;
+    }
+    if (view->images->unit_range)
+        return;
+    size_t plane = (size_t)shape->height * shape->width;
+    for (int channel = 0; channel < shape->channels; channel++) {
+        uint64_t sum = 0, squares = 0;
+        for (int i = 0; i < view->count; i++) {
+            const uint8_t *pixels = view->images->pixels + ((size_t)view->index[i] * shape->channels + channel) * plane;
+            uint32_t image_sum = 0; /* fits: a plane has at most 1024 × 1024 pixels */
+            uint64_t image_squares = 0;
+            for (size_t p = 0; p < plane; p++) {
+                image_sum += pixels[p];
+                image_squares += (uint32_t)pixels[p] * pixels[p];
+            }
+            sum += image_sum;
+            squares += image_squares;
+        }
+        double values = (double)view->count * (double)plane;
+        double mean = (double)sum / values;
+        double variance = (double)squares / values - mean * mean;
+        /* Pixels are whole numbers: with a smaller variance the channel is constant. */
+        double scale = variance > 1e-6 ? 1 / sqrt(variance) : 1;
+        view->scale[channel] = (float)scale;
+        view->shift[channel] = (float)(-mean * scale);
+    }
+}
+
+static void take(struct view *view, const struct images *images, const int32_t *index, int count)
+{
+    *view = (struct view){.images = images, .count = count, .index = memory_new((size_t)count, sizeof *index)};
+    if (count)
+        memcpy(view->index, index, (size_t)count * sizeof *index);
+}
+
+static void normalise_as(struct view *view, const struct view *like)
+{
+    memcpy(view->scale, like->scale, sizeof view->scale);
+    memcpy(view->shift, like->shift, sizeof view->shift);
+}
+
+static int32_t *all_numbers(int count)
+{
+    int32_t *index = memory_new((size_t)count, sizeof *index);
+    for (int i = 0; i < count; i++)
+        index[i] = i;
+    return index;
+}
+
+/* The stream shuffles all image numbers.  The first `validation` of them validate, and those that follow train.  So the
+   validation images depend on the seed and on their number only, and a smaller training subset is part of a larger one.
+ */
+int data_split(const struct images *images, int validation, int subset, uint64_t seed, struct view *train,
+               struct view *validate, struct error *error)
+{
+    if (validation < 0 || subset < 0)
+        return error_set(error, "a number of images is negative: %d to validate, %d to train; use 0 or more",
+                         validation, subset);
+    if (validation >= images->count)
+        return error_set(error, "%d validation images leave none of the %d to train on; use a smaller --validation",
+                         validation, images->count);
+    int rest = images->count - validation;
+    if (subset > rest)
+        return error_set(error,
+                         "a training subset of %d images is more than the %d that %d validation images leave of %d; "
+                         "use a smaller --train-subset",
+                         subset, rest, validation, images->count);
+    int32_t *index = all_numbers(images->count);
+    struct random_stream stream = random_stream_new(seed, RANDOM_SPLIT, 0, 0);
+    random_shuffle(&stream, index, images->count);
+    take(validate, images, index, validation);
+    take(train, images, index + validation, subset ? subset : rest);
+    free(index);
+    normalise(train);
+    normalise_as(validate, train);
+    return 0;
+}
+
+void view_all(const struct images *images, const struct view *like, struct view *view)
+{
+    *view = (struct view){.images = images, .count = images->count, .index = all_numbers(images->count)};
+    if (like)
+        normalise_as(view, like);
+    else
+        normalise(view);
+}
+
+void view_done(struct view *view)
+{
+    free(view->index);
+    memset(view, 0, sizeof *view);
 }

@@ -16,8 +16,6 @@
 
 enum { COLOURS = 3 };
 
-/* --- decoding --- */
-
 #ifdef HAVE_PICTURES
 
 #include <png.h>
@@ -102,8 +100,6 @@ void picture_done(struct picture *picture)
     free(picture->pixels);
     *picture = (struct picture){0};
 }
-
-/* --- scaling --- */
 
 /* The shares that the old pixels from `first` on have in a new one; they add up to 1. */
 struct filter {

@@ -1,6 +1,4 @@
-/*
- * picture.h - decodes a PNG or JPEG file and scales it to the size of a set's images.
- */
+/* picture.h - decodes a PNG or JPEG file and scales it to the size of a set's images. */
 #ifndef ESPALIER_DATA_PICTURE_H
 #define ESPALIER_DATA_PICTURE_H
 

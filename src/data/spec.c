@@ -58,19 +58,22 @@ static const struct data_format formats[] = {
     {.name = "svhn-extra",
      .classes = 10,
      .unit_range = true,
+     .extra = true,
      .advice = "copy train_32x32.mat, extra_32x32.mat and test_32x32.mat from " SVHN_PAGE
                " and name their folder: svhn-extra:FOLDER",
-     .read = svhn_extra_read},
+     .read = svhn_read},
     {.name = "images",
      .mirrors = true,
      .side = 32,
+     .channels = 3,
      .advice = "name a folder that has a folder of PNG or JPEG files for each class: images:FOLDER",
      .read = folder_read},
     {.name = "grey-images",
      .mirrors = true,
      .side = 32,
+     .channels = 1,
      .advice = "name a folder that has a folder of PNG or JPEG files for each class: grey-images:FOLDER",
-     .read = folder_grey_read},
+     .read = folder_read},
 };
 
 const struct data_format *data_format_find(const char *name)

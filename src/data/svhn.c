@@ -56,22 +56,6 @@ static int check_labels(const matvar_t *y, size_t count, struct error *error)
     return 0;
 }
 
-/* -1: the label is no digit. */
-static int digit_of(const matvar_t *y, size_t i)
-{
-    double label = y->class_type == MAT_C_UINT8 ? ((const uint8_t *)y->data)[i] : ((const double *)y->data)[i];
-    return label >= 1 && label <= ZERO && label == (int)label ? (int)label % ZERO : -1;
-}
-
-static void take_image(const uint8_t *from, uint8_t *to)
-{
-    for (int channel = 0; channel < CHANNELS; channel++)
-        for (int y = 0; y < SIDE; y++)
-            for (int x = 0; x < SIDE; x++)
-                *to++ = from[y + SIDE * (x + SIDE * channel)];
-}
-
-/* Append a file's images. */
 static int take(const matvar_t *x, const matvar_t *y, struct images *images, struct error *error)
 {
     if (!x || !y)
@@ -82,12 +66,17 @@ static int take(const matvar_t *x, const matvar_t *y, struct images *images, str
     images->shape = (struct shape){.channels = CHANNELS, .height = SIDE, .width = SIDE};
     images->pixels = memory_resize(images->pixels, all, PIXELS);
     images->labels = memory_resize(images->labels, all, sizeof *images->labels);
-    for (size_t i = 0; i < count; i++) {
-        int digit = digit_of(y, i);
-        if (digit < 0)
+    const uint8_t *from = x->data;
+    uint8_t *to = images->pixels + before * PIXELS;
+    for (size_t i = 0; i < count; i++, from += PIXELS) {
+        double label = y->class_type == MAT_C_UINT8 ? ((const uint8_t *)y->data)[i] : ((const double *)y->data)[i];
+        if (!(label >= 1 && label <= ZERO && label == (int)label))
             return error_set(error, "label %zu of y is not a whole number from 1 to 10; copy the file again", i + 1);
-        images->labels[before + i] = (uint16_t)digit;
-        take_image((const uint8_t *)x->data + i * PIXELS, images->pixels + (before + i) * PIXELS);
+        images->labels[before + i] = (uint16_t)((int)label % ZERO);
+        for (int channel = 0; channel < CHANNELS; channel++)
+            for (int row = 0; row < SIDE; row++)
+                for (int column = 0; column < SIDE; column++)
+                    *to++ = from[row + SIDE * (column + SIDE * channel)];
     }
     images->count = (int)all;
     return 0;
@@ -152,13 +141,7 @@ static int read_named(const struct data_spec *spec, const struct data_format *fo
 int svhn_read(const struct data_spec *spec, const struct data_format *format, enum data_part part,
               struct images *images, struct error *error)
 {
-    return read_named(spec, format, part == DATA_TRAIN ? "train_32x32.mat" : "test_32x32.mat", images, error);
-}
-
-int svhn_extra_read(const struct data_spec *spec, const struct data_format *format, enum data_part part,
-                    struct images *images, struct error *error)
-{
-    if (svhn_read(spec, format, part, images, error))
+    if (read_named(spec, format, part == DATA_TRAIN ? "train_32x32.mat" : "test_32x32.mat", images, error))
         return -1;
-    return part == DATA_TRAIN ? read_named(spec, format, "extra_32x32.mat", images, error) : 0;
+    return part == DATA_TRAIN && format->extra ? read_named(spec, format, "extra_32x32.mat", images, error) : 0;
 }

@@ -26,16 +26,6 @@ static struct {
     struct error reason;
 } opened = {.once = PTHREAD_ONCE_INIT};
 
-/* Beside the running program, or "". */
-static void path_beside_program(char path[PATH_MAX])
-{
-    ssize_t length = readlink("/proc/self/exe", path, PATH_MAX - sizeof MODULE - 1);
-    path[length > 0 ? length : 0] = 0;
-    char *slash = strrchr(path, '/');
-    if (slash)
-        strcpy(slash + 1, MODULE);
-}
-
 static bool find_module(void)
 {
     const char *named = getenv("ESPALIER_CUDA_MODULE");
@@ -49,7 +39,11 @@ static bool find_module(void)
             error_set(&opened.reason, "%s, which ESPALIER_CUDA_MODULE names, can't be read", named);
         return false;
     }
-    path_beside_program(opened.path);
+    ssize_t length = readlink("/proc/self/exe", opened.path, sizeof opened.path - sizeof MODULE - 1);
+    opened.path[length > 0 ? length : 0] = 0;
+    char *slash = strrchr(opened.path, '/');
+    if (slash)
+        strcpy(slash + 1, MODULE);
     if (*opened.path && access(opened.path, R_OK) == 0)
         return true;
     snprintf(opened.path, sizeof opened.path, "%s/%s", ESPALIER_LIBRARY_FOLDER, MODULE);

@@ -6,8 +6,6 @@
  * there are fewer, none is pinned: other programs run too, and the system knows where there is room.  Several devices
  * may be on one GPU; they follow each other in the list.
  */
-#include "config.h"
-
 #include "device/device.h"
 
 #include <ctype.h>
@@ -38,21 +36,6 @@ static int entry_trainers(const char *entry, const struct processors *processors
         return error_set(error, "\"%s\" is not a number of trainers; write for example cpu:2", entry + 4);
     return number > DEVICES_MAX ? too_many(error) : (int)number;
 }
-
-static struct device make_device(const struct processors *processors, int index, bool pinned)
-{
-    bool own = index < processors->count;
-    struct device device = {.core = own && pinned ? processors->numbers[index] : -1, .own_core = own};
-    snprintf(device.id, sizeof(device.id), "cpu:%d", index);
-    if (device.core >= 0)
-        snprintf(device.name, sizeof(device.name), "%s, core %d, %s", processors->model, device.core,
-                 processors->instructions);
-    else
-        snprintf(device.name, sizeof(device.name), "%s, any core, %s", processors->model, processors->instructions);
-    return device;
-}
-
-/* --- GPUs --- */
 
 /* "cuda", "cuda:0"; after such an entry also "2" and "GPU-1fd0" alone. */
 static bool is_gpu(const char *entry, bool after_gpu)
@@ -111,7 +94,6 @@ static int add_gpu(const struct cuda_module *module, const struct cuda_device *g
     return 0;
 }
 
-/* Append the trainers of one entry's GPUs to the list. */
 static int add_gpus(const char *entry, struct device *devices, int *total, struct error *error)
 {
     static struct cuda_device gpus[CUDA_DEVICES_MAX];
@@ -139,8 +121,6 @@ static int add_gpus(const char *entry, struct device *devices, int *total, struc
     return 0;
 }
 
-/* --- the list --- */
-
 int devices_find_under(const char *root, const char *list, struct device devices[DEVICES_MAX], int *count,
                        struct error *error)
 {
@@ -166,8 +146,17 @@ int devices_find_under(const char *root, const char *list, struct device devices
                 devices[total++] = (struct device){.core = -1};
             }
     }
-    for (int i = 0; i < processor; i++)
-        devices[places[i]] = make_device(&processors, i, processor >= processors.cores);
+    for (int i = 0; i < processor; i++) {
+        struct device *device = &devices[places[i]];
+        device->own_core = i < processors.count;
+        if (device->own_core && processor >= processors.cores)
+            device->core = processors.numbers[i];
+        snprintf(device->id, sizeof(device->id), "cpu:%d", i);
+        char core[16] = "any core";
+        if (device->core >= 0)
+            snprintf(core, sizeof(core), "core %d", device->core);
+        snprintf(device->name, sizeof(device->name), "%s, %s, %s", processors.model, core, processors.instructions);
+    }
     free(entries);
     if (result == 0)
         *count = total;

@@ -8,7 +8,6 @@
 #define ESPALIER_DEVICE_DEVICE_H
 
 #include <stdbool.h>
-#include <stdint.h>
 
 #include "util/error.h"
 #include "util/text.h"
@@ -59,8 +58,9 @@ struct device_monitor *device_monitor_new(const struct device *devices, int coun
 void device_monitor_sample(struct device_monitor *monitor, struct device_sample *samples);
 void device_monitor_free(struct device_monitor *monitor);
 
-/* What `espalier devices --explain` prints: processor, caches, instruction sets, quota, memory, and the GPUs or why there
-   are none. */
-void devices_explain(struct text *text);
+/* What `espalier devices --explain` prints: processor, caches, instruction sets, quota, memory, and the GPUs or why
+   there are none.  `root` is put before /proc and /sys: "" is this machine, and tests name a folder with files of
+   another. */
+void devices_explain(const char *root, struct text *text);
 
 #endif

@@ -36,7 +36,6 @@ int devices_find_under(const char *root, const char *list, struct device devices
 struct device_monitor *device_monitor_new_under(const char *root, const struct device *devices, int count, double now);
 /* `now` is of the monotonic clock, in seconds: power is energy divided by the time between two samples. */
 void device_monitor_sample_at(struct device_monitor *monitor, struct device_sample *samples, double now);
-void devices_explain_under(const char *root, struct text *text);
 
 /* nvml.c: can NVIDIA's management library be used?  Any thread; false with the reason. */
 bool nvml_open(struct error *error);

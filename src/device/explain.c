@@ -1,7 +1,4 @@
 /* explain.c - the text of `espalier devices --explain`: what was found, where, and what follows from it. */
-#include "config.h"
-
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,7 +69,6 @@ static void explain_sensors(const char *root, const struct processors *processor
         text_add(text, "power         not known: /sys/class/powercap has no energy counter that can be read\n");
 }
 
-/* The module, its libraries and the devices, until one of them is missing. */
 static void explain_cuda(const char *root, struct text *text)
 {
     static struct cuda_device devices[CUDA_DEVICES_MAX];
@@ -109,16 +105,11 @@ static void explain_cuda(const char *root, struct text *text)
     text_add(text, "cuda sensors  %s\n", nvml_open(&error) ? "read from NVML (libnvidia-ml.so.1)" : error.text);
 }
 
-void devices_explain_under(const char *root, struct text *text)
+void devices_explain(const char *root, struct text *text)
 {
     struct processors processors;
     processors_read(root, &processors);
     explain_processors(root, &processors, text);
     explain_sensors(root, &processors, text);
     explain_cuda(root, text);
-}
-
-void devices_explain(struct text *text)
-{
-    devices_explain_under("", text);
 }

@@ -6,13 +6,12 @@
  * sample before.  Memory, temperature and power are those of the whole machine, the same for every processor.  Trainers
  * on one GPU share its sample.
  */
-#include "config.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "device/device_internal.h"
+#include "util/bug.h"
 #include "util/clock.h"
 #include "util/memory.h"
 
@@ -45,18 +44,9 @@ struct device_monitor {
     bool has_power;
 };
 
-/* Is it the driver of a sensor on the processor? */
-static bool is_processor_sensor(const char *name)
-{
-    static const char *const drivers[] = {"coretemp", "k10temp", "zenpower", "cpu_thermal", "cpu-thermal"};
-    for (size_t i = 0; i < sizeof(drivers) / sizeof(drivers[0]); i++)
-        if (strncmp(name, drivers[i], strlen(drivers[i])) == 0)
-            return true;
-    return false;
-}
-
 static void find_thermometers(struct device_monitor *monitor)
 {
+    static const char *const drivers[] = {"coretemp", "k10temp", "zenpower", "cpu_thermal", "cpu-thermal"};
     struct text names = TEXT_EMPTY, driver = TEXT_EMPTY;
     int count;
     proc_list(monitor->root, "/sys/class/hwmon", &names, &count);
@@ -65,8 +55,11 @@ static void find_thermometers(struct device_monitor *monitor)
         char *path = monitor->thermometers[monitor->thermometer_count];
         double value;
         snprintf(path, SENSOR_PATH, "/sys/class/hwmon/%.20s/temp1_input", name);
-        if (proc_read(monitor->root, &driver, "/sys/class/hwmon/%s/name", name) &&
-            is_processor_sensor(text_string(&driver)) && proc_number(monitor->root, &value, "%s", path))
+        bool of_processor = false;
+        if (proc_read(monitor->root, &driver, "/sys/class/hwmon/%s/name", name))
+            for (size_t d = 0; d < COUNT_OF(drivers); d++)
+                of_processor |= !strncmp(text_string(&driver), drivers[d], strlen(drivers[d]));
+        if (of_processor && proc_number(monitor->root, &value, "%s", path))
             monitor->thermometer_count++;
     }
     text_done(&names);
@@ -182,17 +175,6 @@ struct device_monitor *device_monitor_new(const struct device *devices, int coun
     return device_monitor_new_under("", devices, count, clock_monotonic());
 }
 
-/* Bytes of cached files in a group: they count as used memory, but are given up when memory is needed. */
-static double reclaimable(const char *root, const char *folder)
-{
-    struct text text = TEXT_EMPTY;
-    proc_read(root, &text, "%s/memory.stat", folder);
-    const char *place = strstr(text_string(&text), "inactive_file ");
-    double bytes = place ? strtod(strchr(place, ' '), NULL) : 0;
-    text_done(&text);
-    return bytes;
-}
-
 /* The machine's memory, or the smallest limit of a control group on it. */
 struct memory {
     const char *root;
@@ -209,7 +191,11 @@ static void apply_memory_limit(void *context, const char *folder)
                     proc_number(memory->root, &used, "%s/memory.usage_in_bytes", folder));
     if (!limited)
         return;
-    used -= reclaimable(memory->root, folder);
+    struct text text = TEXT_EMPTY; /* the cached files in it are given up when memory is needed */
+    proc_read(memory->root, &text, "%s/memory.stat", folder);
+    const char *cached = strstr(text_string(&text), "inactive_file ");
+    used -= cached ? strtod(strchr(cached, ' '), NULL) : 0;
+    text_done(&text);
     if (limit - used >= memory->left)
         return;
     memory->total = limit;
@@ -231,7 +217,6 @@ static void sample_memory(const char *root, struct device_sample *sample)
     text_done(&text);
 }
 
-/* The hottest of the processors' sensors. */
 static void sample_temperature(const struct device_monitor *monitor, struct device_sample *sample)
 {
     for (int i = 0; i < monitor->thermometer_count; i++) {

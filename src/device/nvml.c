@@ -8,11 +8,8 @@
  * A GPU is found by its PCI address.  A part of one (MIG) is found by its UUID and has its own memory; temperature,
  * power and clock are the board's; its utilisation is not counted.
  */
-#include "config.h"
-
 #include <dlfcn.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "device/device_internal.h"
@@ -42,7 +39,6 @@ static struct {
     struct error reason; /* why it can't be used, or "" */
 #define NVML_MEMBER(name, arguments) int(*name) arguments;
     NVML_CALLS(NVML_MEMBER)
-#undef NVML_MEMBER
 } nvml = {.once = PTHREAD_ONCE_INIT};
 
 /* Does the library have this call, and did it succeed? */
@@ -57,7 +53,6 @@ static void open_library(void)
     }
 #define NVML_FIND(name, arguments) *(void **)&nvml.name = dlsym(library, #name);
     NVML_CALLS(NVML_FIND)
-#undef NVML_FIND
     if (!ASK(nvmlInit_v2))
         error_set(&nvml.reason, "NVML doesn't start; is libnvidia-ml.so.1 of the driver that is loaded?");
 }

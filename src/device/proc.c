@@ -1,10 +1,11 @@
 /*
- * proc.c - reading /proc and /sys.
+ * proc.c - reading /proc and /sys, and the control groups whose limits hold for this process.
  *
  * Any of these files may be missing, unreadable or empty on some machine.  That is no error.
+ *
+ * Control groups of version 2 have one tree, /sys/fs/cgroup; version 1 has a tree below it for each controller.  In a
+ * container the group's name may be the host's while only the root is mounted: a folder that is missing has no limits.
  */
-#include "config.h"
-
 #include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
@@ -19,15 +20,12 @@
 /* ROOT and the formatted rest, cut to fit. */
 enum { PROC_PATH_MAX = 512 };
 
-static void make_path(char path[PROC_PATH_MAX], const char *root, const char *format, va_list values)
+static bool read_file(const char *root, struct text *text, const char *format, va_list values)
 {
-    int length = snprintf(path, PROC_PATH_MAX, "%s", root);
+    char path[PROC_PATH_MAX];
+    int length = snprintf(path, sizeof(path), "%s", root);
     if (length < PROC_PATH_MAX)
         vsnprintf(path + length, (size_t)(PROC_PATH_MAX - length), format, values);
-}
-
-static bool read_path(const char *path, struct text *text)
-{
     text_clear(text);
     int descriptor = open(path, O_RDONLY | O_CLOEXEC);
     if (descriptor < 0)
@@ -42,31 +40,25 @@ static bool read_path(const char *path, struct text *text)
 
 bool proc_read(const char *root, struct text *text, const char *format, ...)
 {
-    char path[PROC_PATH_MAX];
     va_list values;
     va_start(values, format);
-    make_path(path, root, format, values);
+    bool found = read_file(root, text, format, values);
     va_end(values);
-    return read_path(path, text);
+    return found;
 }
 
 bool proc_number(const char *root, double *number, const char *format, ...)
 {
-    char path[PROC_PATH_MAX];
+    struct text text = TEXT_EMPTY;
     va_list values;
     va_start(values, format);
-    make_path(path, root, format, values);
+    bool found = read_file(root, &text, format, values);
     va_end(values);
-    struct text text = TEXT_EMPTY;
-    bool found = false;
-    if (read_path(path, &text)) {
-        char *end;
-        const char *start = text_string(&text);
-        double value = strtod(start, &end);
-        found = end != start;
-        if (found)
-            *number = value;
-    }
+    char *end;
+    double value = strtod(text_string(&text), &end);
+    found = found && end != text_string(&text);
+    if (found)
+        *number = value;
     text_done(&text);
     return found;
 }
@@ -110,4 +102,39 @@ void proc_list(const char *root, const char *folder, struct text *names, int *co
     }
     if (found >= 0)
         free(entries);
+}
+
+static void climb(const char *tree, const char *group, control_group_visit *visit, void *context)
+{
+    char folder[512];
+    snprintf(folder, sizeof(folder), "%s%s", tree, group);
+    for (;;) {
+        visit(context, folder);
+        char *slash = strrchr(folder, '/');
+        if (strlen(folder) <= strlen(tree) || !slash)
+            return;
+        *slash = 0;
+    }
+}
+
+/* Each line of /proc/self/cgroup is NUMBER:CONTROLLERS:GROUP; in version 2 CONTROLLERS is empty. */
+void control_group_each(const char *root, const char *controller, control_group_visit *visit, void *context)
+{
+    struct text groups = TEXT_EMPTY;
+    char tree[64];
+    snprintf(tree, sizeof(tree), "/sys/fs/cgroup/%s", controller);
+    proc_read(root, &groups, "/proc/self/cgroup");
+    char *rest = text_take(&groups);
+    for (char *place = rest, *line; (line = strsep(&place, "\n"));) {
+        char *controllers = strchr(line, ':'), *group = controllers ? strchr(controllers + 1, ':') : NULL;
+        if (!group)
+            continue;
+        *controllers++ = *group++ = 0;
+        if (!*controllers)
+            climb("/sys/fs/cgroup", group, visit, context);
+        for (char *names = controllers, *name; (name = strsep(&names, ","));)
+            if (strcmp(name, controller) == 0)
+                climb(tree, group, visit, context);
+    }
+    free(rest);
 }

@@ -5,8 +5,6 @@
  * of the group and all above it the smallest quota holds.  One training step keeps the arithmetic units of a physical
  * core busy, so trainers get one core each; the other hardware threads come after all cores.
  */
-#include "config.h"
-
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,4 @@
-/*
- * node.h - inside the room export: what every format says of a node in the same way.
- */
+/* node.h - inside the room export: what every format says of a node in the same way. */
 #ifndef ESPALIER_EXPORT_NODE_H
 #define ESPALIER_EXPORT_NODE_H
 

@@ -48,9 +48,7 @@ static char *name_of(const char *layer, const char *part)
 {
     struct text text = TEXT_EMPTY;
     text_add(&text, "%s%s%s", layer, *part ? "." : "", part);
-    char *name = memory_copy_text(text_string(&text));
-    text_done(&text);
-    return name;
+    return text_take(&text);
 }
 
 /* --- the parts of a graph --- */
@@ -106,13 +104,6 @@ static void set_integer(Onnx__NodeProto *node, const char *name, int64_t value)
     Onnx__AttributeProto *attribute = add_attribute(node, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT);
     attribute->has_i = true;
     attribute->i = value;
-}
-
-static void set_real(Onnx__NodeProto *node, const char *name, float value)
-{
-    Onnx__AttributeProto *attribute = add_attribute(node, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT);
-    attribute->has_f = true;
-    attribute->f = value;
 }
 
 /* The same value `count` times: for both axes, or all four sides. */
@@ -212,7 +203,11 @@ static void add_norm(struct graph *graph, const struct op *op, const char *prefi
     const char *inputs[INPUTS_MAX] = {graph->value};
     for (int i = 0; i < 4; i++)
         inputs[1 + i] = add_tensor(graph, prefix, names[i], dims, graph->weights->values + at[i]);
-    set_real(add_node(graph, "BatchNormalization", name_of(prefix, "norm"), inputs), "epsilon", BN_EPSILON);
+    Onnx__AttributeProto *epsilon =
+        add_attribute(add_node(graph, "BatchNormalization", name_of(prefix, "norm"), inputs), "epsilon",
+                      ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT);
+    epsilon->has_f = true;
+    epsilon->f = BN_EPSILON;
 }
 
 /* A pool has the name of its layer, but where the layer has a convolution too. */
@@ -272,18 +267,6 @@ static void add_nodes(struct graph *graph, const struct op *op)
             "axis", 1);
 }
 
-static void add_operations(struct graph *graph)
-{
-    const struct tensor *tensors = graph->plan->tensors;
-    graph->buffers[tensors[0].buffer] = graph->value;
-    for (int i = 0; i < graph->plan->op_count; i++) {
-        const struct op *op = &graph->plan->ops[i];
-        graph->value = graph->buffers[tensors[op->inputs[0]].buffer];
-        add_nodes(graph, op);
-        graph->buffers[tensors[op->output].buffer] = graph->value;
-    }
-}
-
 /* --- the whole --- */
 
 static Onnx__GraphProto *graph_new(const struct weights *weights, const float *scale, const float *shift)
@@ -303,7 +286,13 @@ static Onnx__GraphProto *graph_new(const struct weights *weights, const float *s
     NODE(&graph, "Mul", name_of("image", "scaled"), graph.value, add_tensor(&graph, "image", "scale", channels, scale));
     NODE(&graph, "Add", name_of("image", "shifted"), graph.value,
          add_tensor(&graph, "image", "shift", channels, shift));
-    add_operations(&graph);
+    graph.buffers[plan->tensors[0].buffer] = graph.value;
+    for (int i = 0; i < plan->op_count; i++) {
+        const struct op *op = &plan->ops[i];
+        graph.value = graph.buffers[plan->tensors[op->inputs[0]].buffer];
+        add_nodes(&graph, op);
+        graph.buffers[plan->tensors[op->output].buffer] = graph.value;
+    }
     NODE(&graph, "Softmax", name_of("probabilities", ""), graph.value);
     APPEND(proto->output, proto->n_output, value_new(graph.value, (int64_t[]){plan->classes, 0}));
     free(plan);

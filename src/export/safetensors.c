@@ -5,8 +5,7 @@
  * data.  The header has an entry for each tensor, and may have free texts:
  *     {"__metadata__": {"arch": "C(4,3,1) …"}, "conv1.weight": {"dtype": "F32", "shape": [4,3,3,3],
  *      "data_offsets": [0, 432]}, …}
- * Offsets count from the start of the data.  Both directions work on a list of `struct named_tensor`, which
- * borrows its values: a network is the list of pointers into its flat buffer (tensors_of).
+ * Offsets count from the start of the data.
  *
  * A file is taken only when all of this holds, checked before anything is allocated by its numbers:
  *   1. The header lies inside the file, starts with '{', is valid JSON and names nothing twice.
@@ -61,25 +60,11 @@ static int64_t tensor_bytes(const struct named_tensor *tensor)
     return bytes;
 }
 
-/* Writing. */
-
 static void set_new(json_t *object, const char *key, json_t *value)
 {
     /* Fails without memory or for text that is not UTF-8, which no name in this program is. */
     int status = json_object_set_new(object, key, value);
     ASSERT(status == 0);
-}
-
-static json_t *entry_new(const struct named_tensor *tensor, int64_t begin)
-{
-    json_t *shape = json_array();
-    for (int i = 0; i < tensor->rank; i++)
-        json_array_append_new(shape, json_integer(tensor->shape[i]));
-    json_t *entry = json_object();
-    set_new(entry, "dtype", json_string("F32"));
-    set_new(entry, "shape", shape);
-    set_new(entry, "data_offsets", json_pack("[I,I]", (json_int_t)begin, (json_int_t)(begin + tensor_bytes(tensor))));
-    return entry;
 }
 
 /* Takes the metadata over; NULL: none. */
@@ -90,13 +75,17 @@ static void encode(json_t *metadata, const struct named_tensor *tensors, int cou
         set_new(header, METADATA, metadata);
     int64_t data_length = 0;
     for (int i = 0; i < count; i++) {
-        set_new(header, tensors[i].name, entry_new(&tensors[i], data_length));
-        data_length += tensor_bytes(&tensors[i]);
+        json_int_t begin = data_length, end = begin + tensor_bytes(&tensors[i]);
+        json_t *shape = json_array();
+        for (int k = 0; k < tensors[i].rank; k++)
+            json_array_append_new(shape, json_integer(tensors[i].shape[k]));
+        set_new(header, tensors[i].name,
+                json_pack("{s:s, s:o, s:[I,I]}", "dtype", "F32", "shape", shape, "data_offsets", begin, end));
+        data_length = end;
     }
     char *text = json_dumps(header, JSON_COMPACT);
     ASSERT(text);
     json_decref(header);
-
     size_t text_length = strlen(text);
     size_t data_start = (LENGTH_BYTES + text_length + DATA_ALIGNMENT - 1) / DATA_ALIGNMENT * DATA_ALIGNMENT;
     uint64_t header_length = data_start - LENGTH_BYTES;
@@ -106,7 +95,6 @@ static void encode(json_t *metadata, const struct named_tensor *tensors, int cou
     memcpy(file + LENGTH_BYTES, text, text_length);
     memset(file + LENGTH_BYTES + text_length, ' ', header_length - text_length);
     free(text);
-
     char *place = file + data_start;
     for (int i = 0; i < count; i++) {
         memcpy(place, tensors[i].values, (size_t)tensor_bytes(&tensors[i]));
@@ -117,11 +105,8 @@ static void encode(json_t *metadata, const struct named_tensor *tensors, int cou
 
 static void add_notes(json_t *metadata, const struct safetensors_note *notes)
 {
-    for (; notes && notes->name; notes++) {
-        json_t *text = json_string(notes->text);
-        if (text)
-            set_new(metadata, notes->name, text);
-    }
+    for (; notes && notes->name; notes++)
+        json_object_set_new(metadata, notes->name, json_string(notes->text)); /* no entry when it is not UTF-8 */
 }
 
 void safetensors_encode_list(const struct named_tensor *tensors, int count, const struct safetensors_note *notes,
@@ -131,8 +116,6 @@ void safetensors_encode_list(const struct named_tensor *tensors, int count, cons
     add_notes(metadata, notes);
     encode(metadata, tensors, count, bytes, length);
 }
-
-/* Reading. */
 
 static int container_open(const void *bytes, size_t length, struct container *container, struct error *error)
 {
@@ -146,7 +129,6 @@ static int container_open(const void *bytes, size_t length, struct container *co
     const char *text = (const char *)bytes + LENGTH_BYTES;
     if (!header_length || *text != '{')
         return error_set(error, "not a safetensors file: the header does not start with '{'");
-
     json_error_t json_error;
     json_t *header = json_loadb(text, header_length, JSON_REJECT_DUPLICATES, &json_error);
     if (!header)
@@ -158,11 +140,6 @@ static int container_open(const void *bytes, size_t length, struct container *co
     return 0;
 }
 
-static void container_close(struct container *container)
-{
-    json_decref(container->header);
-}
-
 char *safetensors_note(const void *bytes, size_t length, const char *name)
 {
     struct container container;
@@ -170,7 +147,7 @@ char *safetensors_note(const void *bytes, size_t length, const char *name)
         return NULL;
     const char *text = json_string_value(json_object_get(json_object_get(container.header, METADATA), name));
     char *note = text ? memory_copy_text(text) : NULL;
-    container_close(&container);
+    json_decref(container.header);
     return note;
 }
 
@@ -262,19 +239,8 @@ int safetensors_decode_list(const void *bytes, size_t length, struct named_tenso
     if (container_open(bytes, length, &container, error) < 0)
         return -1;
     int status = container_fill(&container, tensors, count, error);
-    container_close(&container);
+    json_decref(container.header);
     return status;
-}
-
-/* A network's weights. */
-
-static void add_tensor(struct named_tensor *tensors, int *count, const char *layer, const char *what, float *values,
-                       int rank, const struct weights_layer *place)
-{
-    struct named_tensor *tensor = &tensors[(*count)++];
-    *tensor = (struct named_tensor){
-        .rank = rank, .shape = {place->outputs, place->inputs, place->kernel, place->kernel}, .values = values};
-    snprintf(tensor->name, sizeof tensor->name, "%s.%s", layer, what);
 }
 
 /* What a part of a layer has: "dense1.bottleneck.gamma", or "conv1.gamma" of the part that is the layer itself. */
@@ -292,8 +258,13 @@ static void add_part(struct named_tensor *tensors, int *count, const struct weig
     } pieces[] = {{"weight", place->weight, rank}, {"bias", place->bias, 1}, {"gamma", place->gamma, 1},
                   {"beta", place->beta, 1},        {"mean", place->mean, 1}, {"variance", place->variance, 1}};
     for (size_t i = 0; i < COUNT_OF(pieces); i++)
-        if (pieces[i].offset >= 0)
-            add_tensor(tensors, count, name, pieces[i].what, weights->values + pieces[i].offset, pieces[i].rank, place);
+        if (pieces[i].offset >= 0) {
+            struct named_tensor *tensor = &tensors[(*count)++];
+            *tensor = (struct named_tensor){.rank = pieces[i].rank,
+                                            .shape = {place->outputs, place->inputs, place->kernel, place->kernel},
+                                            .values = weights->values + pieces[i].offset};
+            snprintf(tensor->name, sizeof tensor->name, "%s.%s", name, pieces[i].what);
+        }
 }
 
 /* All tensors of a network, in order of layers; the array has room for ARCH_LAYERS_MAX * TENSORS_PER_LAYER. */
@@ -337,7 +308,6 @@ static void encode_network(const struct weights *weights, const struct safetenso
     ASSERT(metadata);
     add_notes(metadata, notes);
     text_done(&arch);
-
     struct named_tensor *tensors = tensors_new();
     encode(metadata, tensors, tensors_of(weights, tensors), bytes, length);
     free(tensors);
@@ -362,7 +332,6 @@ static int read_network(const struct container *container, struct arch *arch, st
             return error_set(error, "`arch` in %s is not plain text", METADATA);
     if (input_parse(input_text, input) < 0)
         return error_set(error, "`input` in %s is not channels,height,width", METADATA);
-
     struct shape shapes[ARCH_LAYERS_MAX];
     if (arch_parse(arch, arch_text, error) < 0 || arch_shapes(arch, *input, shapes, error) < 0)
         return error_prefix(error, "%s", METADATA);
@@ -393,11 +362,9 @@ int safetensors_decode(const void *bytes, size_t length, struct weights **weight
         weights_free(*weights);
         *weights = NULL;
     }
-    container_close(&container);
+    json_decref(container.header);
     return status;
 }
-
-/* Files. */
 
 int safetensors_read(const char *path, const struct hash *expected, struct weights **weights, struct error *error)
 {

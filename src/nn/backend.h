@@ -58,6 +58,15 @@ struct op_run {
 /* The loss that backward differentiates is the mean over `count`.  OP_CLASSIFIER has no output tensor that
    anyone reads: its tensor holds what the backend likes (probabilities). */
 
+static inline int largest_logit(const float *logits, int classes)
+{
+    int best = 0;
+    for (int i = 1; i < classes; i++)
+        if (logits[i] > logits[best])
+            best = i;
+    return best;
+}
+
 struct sgd {
     float rate, momentum, weight_decay;
     bool nesterov;

@@ -1,6 +1,4 @@
-/*
- * evaluate.c - walks over a view that train nothing: loss and accuracy, and the statistics of one layer.
- */
+/* evaluate.c - walks over a view that train nothing: loss and accuracy, and the statistics of one layer. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,15 +65,6 @@ static int op_of_layer(const struct plan *plan, int layer)
     BUG("only a convolution or an FC layer has statistics to measure");
 }
 
-/* Which images: the first `count` of a shuffle of the view. */
-static int32_t *draw_images(const struct view *view, struct random_stream *stream)
-{
-    int32_t *index = memory_new((size_t)view->count, sizeof *index);
-    memcpy(index, view->index, (size_t)view->count * sizeof *index);
-    random_shuffle(stream, index, view->count);
-    return index;
-}
-
 /* `weights` are the network's, whose statistics the probe leaves. */
 static void add_batch(struct network *network, const struct weights *weights, const struct plan *plan, int op_index,
                       const struct batch *batch, struct moments *moments)
@@ -99,15 +88,16 @@ int network_measure(const struct backend *backend, const struct weights *weights
     struct plan *plan = memory_new(1, sizeof *plan);
     plan_lower(&weights->arch, weights->input, &(struct plan_options){0}, plan);
     int op_index = op_of_layer(plan, layer);
-    plan->op_count = op_index + 1; /* what comes after isn't run and takes no memory */
-
+    plan->op_count = op_index + 1;                /* what comes after isn't run and takes no memory */
     struct weights *copy = weights_copy(weights); /* its statistics are overwritten */
-    struct network *network = network_new(backend, plan, batch, NETWORK_TRAINING, copy, error);
+    struct network *network = network_open(backend, plan, batch, NETWORK_TRAINING, copy, NULL, error);
     int status = network ? 0 : -1;
     if (network) {
         int channels = plan->ops[op_index].channels;
         struct random_stream stream = random_stream_new(seed, RANDOM_MEASURE, node, action);
-        int32_t *index = draw_images(view, &stream);
+        int32_t *index = memory_new((size_t)view->count, sizeof *index);
+        memcpy(index, view->index, (size_t)view->count * sizeof *index);
+        random_shuffle(&stream, index, view->count);
         struct moments *moments = memory_new((size_t)channels, sizeof *moments);
         int64_t wanted = (int64_t)batches * batch;
         int count = wanted < view->count ? (int)wanted : view->count;

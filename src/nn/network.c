@@ -52,7 +52,6 @@ struct network {
     float *fetched; /* on a device: the host's copy of gradients or velocity */
 };
 
-/* Offsets into the arena. */
 struct arena {
     size_t bytes;
     size_t buffers[PLAN_TENSORS_MAX], buffer_gradients[PLAN_TENSORS_MAX]; /* NONE: has none */
@@ -285,7 +284,6 @@ static bool runs_all(const struct backend *backend, const struct plan *plan, enu
     return true;
 }
 
-/* The arena's memory, on the host or on the backend's device. */
 static int take_memory(struct network *network, size_t bytes, enum device_trouble *trouble, struct error *error)
 {
     const struct backend_device *device = network->backend->device;
@@ -310,6 +308,8 @@ static int take_memory(struct network *network, size_t bytes, enum device_troubl
 struct network *network_open(const struct backend *backend, const struct plan *plan, int batch, enum network_mode mode,
                              struct weights *weights, enum device_trouble *trouble, struct error *error)
 {
+    enum device_trouble unwanted;
+    trouble = trouble ? trouble : &unwanted;
     ASSERT(batch > 0 && plan->op_count > 0 && plan->total == weights->layout.total);
     if (!runs_all(backend, plan, mode)) {
         error_set(error, "the backend \"%s\" has not all operations of this network; use the CPU", backend->name);
@@ -324,30 +324,22 @@ struct network *network_open(const struct backend *backend, const struct plan *p
         return NULL;
     }
     char *memory = network->arena;
-    const struct backend_device *device = backend->device;
     network->runs = memory_new((size_t)plan->op_count, sizeof *network->runs);
     network->sums = memory_new((size_t)plan->op_count, sizeof *network->sums);
     network->sum_ops = memory_new((size_t)plan->op_count, sizeof *network->sum_ops);
-    if (device)
-        device->write(network->context, FLAT_VALUES, weights->values);
-    else {
+    if (backend->device) {
+        backend->device->write(network->context, FLAT_VALUES, weights->values);
+    } else {
         network->labels = (uint16_t *)(memory + arena.labels);
         network->values = weights->values;
     }
-    if (!device && mode == NETWORK_TRAINING) {
+    if (!backend->device && mode == NETWORK_TRAINING) {
         network->gradients = (float *)(memory + arena.gradients);
         network->velocity = (float *)(memory + arena.velocity);
         memset(network->velocity, 0, (size_t)plan->trained * sizeof(float));
     }
     bind(network, &arena);
     return network;
-}
-
-struct network *network_new(const struct backend *backend, const struct plan *plan, int batch, enum network_mode mode,
-                            struct weights *weights, struct error *error)
-{
-    enum device_trouble trouble;
-    return network_open(backend, plan, batch, mode, weights, &trouble, error);
 }
 
 void network_free(struct network *network)
@@ -395,22 +387,17 @@ int network_batch(const struct network *network)
     return network->batch;
 }
 
-static void load_labels(struct network *network, const struct batch *batch)
+/* True when the walk is to be done; then the batch is laid into the input tensor. */
+static bool begin(struct network *network, const struct step *step)
 {
+    const struct batch *batch = step->batch;
+    ASSERT(batch->count > 0 && batch->count <= network->batch);
     for (int i = 0; i < batch->count; i++) {
         uint16_t label = batch->view->images->labels[batch->index[i]];
         ASSERT(network->plan.classes == 0 || label < network->plan.classes);
         if (network->labels)
             network->labels[i] = label;
     }
-}
-
-/* True when the walk is to be done; then the batch is laid into the input tensor. */
-static bool begin(struct network *network, const struct step *step)
-{
-    const struct batch *batch = step->batch;
-    ASSERT(batch->count > 0 && batch->count <= network->batch);
-    load_labels(network, batch);
     if (network->context && !network->backend->device->begin(network->context, step))
         return false;
     network->result = (struct step_result){.count = batch->count};

@@ -17,16 +17,14 @@ enum network_mode { NETWORK_INFERENCE, NETWORK_TRAINING };
 
 struct network;
 
-/* Bytes that network_new takes, planned from the shapes: one arena; on a device, also what it keeps beside it there. */
+/* Bytes that network_open takes, planned from the shapes: one arena; on a device, also what it keeps beside it there.
+ */
 int64_t network_bytes(const struct backend *backend, const struct plan *plan, int batch, enum network_mode mode);
 
 /* Fails when memory for the arena can't be had (a trial that is too large fails alone), or the device is lost:
-   `trouble` says which. */
+   `trouble`, unless it is NULL, says which. */
 struct network *network_open(const struct backend *backend, const struct plan *plan, int batch, enum network_mode mode,
                              struct weights *weights, enum device_trouble *trouble, struct error *error);
-/* The same, for those who tell the two by the error's text alone. */
-struct network *network_new(const struct backend *backend, const struct plan *plan, int batch, enum network_mode mode,
-                            struct weights *weights, struct error *error);
 void network_free(struct network *network);
 /* Let the helpers of a team take part from now on until network_free(); results stay the same to the bit.  Once at
    most. Takes memory for their scratch: when that can't be had, the network goes on alone. */
@@ -54,7 +52,7 @@ void network_probe(struct network *network, const struct batch *batch, int op);
 
 /* Wait for all walks, and return the results that they have not returned yet. */
 struct step_result network_finish(struct network *network);
-/* Bring the weights that were trained into the buffer that network_new borrowed. */
+/* Bring the weights that were trained into the buffer that network_open borrowed. */
 void network_fetch(struct network *network);
 /* The other way: the buffer's weights become those that are trained. */
 void network_store(struct network *network);

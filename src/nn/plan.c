@@ -24,7 +24,6 @@ struct lowering {
     struct layer_parts parts; /* of this layer */
 };
 
-/* A tensor with a buffer of its own. */
 static int add_tensor(struct plan *plan, struct shape shape)
 {
     ASSERT(plan->tensor_count < PLAN_TENSORS_MAX);
@@ -56,18 +55,11 @@ static struct op *add_op(struct lowering *at, enum op_kind kind, int output)
     return op;
 }
 
-/* --- one part --- */
-
-static const struct part *next_of(const struct lowering *at, int part)
-{
-    return part + 1 < at->parts.count ? &at->parts.parts[part + 1] : NULL;
-}
-
 /* A tensor for what a part makes: a range of the block's buffer where it is what the layer adds to it. */
 static int output_of(struct lowering *at, int part)
 {
-    const struct part *made = &at->parts.parts[part], *next = next_of(at, part);
-    if (next && next->kind == PART_CONCAT)
+    const struct part *made = &at->parts.parts[part];
+    if (part + 1 < at->parts.count && made[1].kind == PART_CONCAT)
         return add_part(at->plan, at->layer_input, at->parts.in.channels, made->out.channels);
     return add_tensor(at->plan, made->out);
 }
@@ -169,8 +161,6 @@ static void emit_part(struct lowering *at, int number)
         add_op(at, OP_DROPOUT, output_of(at, number))->drop = drop;
 }
 
-/* --- a layer --- */
-
 static void find_parts(const struct lowering *at, int layer, struct layer_parts *parts)
 {
     layer_parts_of(at->arch, layer, layer ? at->shapes[layer - 1] : at->input, parts);
@@ -203,8 +193,6 @@ static void lower_layer(struct lowering *at)
         emit_part(at, p);
 }
 
-/* --- the whole --- */
-
 /* Tensors of one buffer have one border, as wide as the widest that a reader wants.  Operations go backward, since a
    dropout wants the border of its output. */
 static void set_borders(struct plan *plan)
@@ -223,7 +211,6 @@ static void set_borders(struct plan *plan)
         plan->tensors[t].border = borders[plan->tensors[t].buffer];
 }
 
-/* Whether an operation's backward pass can add to its input gradients. */
 static bool can_add(const struct op *op)
 {
     return op->kind == OP_ADD || (op->kind == OP_BN_RELU && op->pool == POOL_NONE);
@@ -275,7 +262,6 @@ void plan_lower(const struct arch *arch, struct shape input, const struct plan_o
     CHECK(arch_shapes(arch, input, shapes, &error) == 0);
     struct lowering at = {.arch = arch, .options = options, .input = input, .shapes = shapes, .plan = plan};
     weights_layout_of(arch, input, &at.layout);
-
     *plan = (struct plan){.trained = at.layout.trained, .total = at.layout.total};
     at.map = add_tensor(plan, input);
     for (; at.layer < arch->layer_count; at.layer++)

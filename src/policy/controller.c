@@ -16,12 +16,36 @@
 
 #include "util/memory.h"
 
+static const struct {
+    const char *embedding, *weight, *bias;
+} names[DEEPER_LEVELS] = {
+    [LEVEL_BLOCK] = {"deeper.start", "deeper.block.weight", "deeper.block.bias"},
+    [LEVEL_LAYER] = {"deeper.block.words", "deeper.layer.weight", "deeper.layer.bias"},
+    [LEVEL_KERNEL] = {"deeper.layer.words", "deeper.kernel.weight", "deeper.kernel.bias"},
+};
+
+/* The heads have as many outputs as the table in growth.h has places; the masks of a decision leave out what an
+   architecture does not have. */
+static void deeper_actor_init(struct deeper_actor *actor, struct parameters *parameters, struct random_stream *stream,
+                              const struct space *space)
+{
+    const int choices[DEEPER_LEVELS] = {GROWTH_BLOCKS_MAX, GROWTH_BLOCK_LAYERS_MAX, space->kernel_count};
+    lstm_init(&actor->lstm, parameters, stream, "deeper.weight", "deeper.bias", EMBEDDING, ENCODER_UNITS);
+    for (int level = 0; level < DEEPER_LEVELS; level++) {
+        int rows = level == 0 ? 1 : choices[level - 1];
+        actor->embeddings[level] = parameters_add(parameters, names[level].embedding, rows, EMBEDDING);
+        parameter_uniform(actor->embeddings[level], stream, sqrt(3));
+        linear_init(&actor->heads[level], parameters, stream, names[level].weight, names[level].bias, ENCODER_UNITS,
+                    choices[level]);
+    }
+}
+
 struct controller *controller_new(const struct space *space, bool dense, uint64_t seed)
 {
     struct controller *controller = memory_new(1, sizeof *controller);
     struct random_stream stream = random_stream_new(seed, RANDOM_CONTROLLER, 0, 0);
     encoder_init(&controller->encoder, &controller->parameters, &stream, space, dense);
-    wider_actor_init(&controller->wider, &controller->parameters, &stream);
+    linear_init(&controller->wider, &controller->parameters, &stream, "wider.weight", "wider.bias", ENCODER_UNITS, 1);
     deeper_actor_init(&controller->deeper, &controller->parameters, &stream, space);
     return controller;
 }
@@ -32,28 +56,33 @@ void controller_free(struct controller *controller)
     free(controller);
 }
 
-static void read_arch(struct controller *controller, const struct arch *arch)
+static void read_arch(void *context, const struct arch *arch)
 {
+    struct controller *controller = context;
     encoder_forward(&controller->encoder, arch, &controller->encoding, &controller->encoder_trace);
 }
 
 static void forward_wider(struct controller *controller, const struct arch *arch)
 {
     read_arch(controller, arch);
-    wider_actor_forward(&controller->wider, &controller->encoding, arch->layer_count, controller->wider_logits);
+    for (int i = 0; i < arch->layer_count; i++)
+        linear_forward(&controller->wider, controller->encoding.outputs[i], &controller->wider_logits[i]);
 }
 
 static void forward_level(struct controller *controller, enum deeper_level level, int previous,
                           const struct level_choice *choice)
 {
+    const struct deeper_actor *actor = &controller->deeper;
+    struct deeper_trace *trace = &controller->deeper_trace;
+    const struct lstm_state *before = level == 0 ? &controller->encoding.last : &trace->states[level - 1];
     double *logits = controller->level_logits[level];
-    deeper_actor_forward(&controller->deeper, &controller->encoding, level, previous, &controller->deeper_trace,
-                         logits);
+    trace->inputs[level] = previous;
+    lstm_forward(&actor->lstm, actor->embeddings[level]->values + previous * EMBEDDING, before, &trace->states[level],
+                 &trace->steps[level]);
+    linear_forward(&actor->heads[level], trace->states[level].output, logits);
     controller->log_sums[level] =
         linear_softmax(logits, choice->offered, choice->count, controller->probabilities[level]);
 }
-
-/* As a chooser. */
 
 static void choose_wider(void *context, const struct arch *arch, double probabilities[ARCH_LAYERS_MAX])
 {
@@ -61,11 +90,6 @@ static void choose_wider(void *context, const struct arch *arch, double probabil
     forward_wider(controller, arch);
     for (int i = 0; i < arch->layer_count; i++)
         probabilities[i] = linear_sigmoid(controller->wider_logits[i]);
-}
-
-static void choose_deeper(void *context, const struct arch *arch)
-{
-    read_arch(context, arch);
 }
 
 static void choose_level(void *context, enum deeper_level level, int previous, const struct level_choice *choice,
@@ -78,11 +102,8 @@ static void choose_level(void *context, enum deeper_level level, int previous, c
 
 struct chooser controller_chooser(struct controller *controller)
 {
-    return (struct chooser){
-        .wider = choose_wider, .deeper = choose_deeper, .level = choose_level, .context = controller};
+    return (struct chooser){.wider = choose_wider, .deeper = read_arch, .level = choose_level, .context = controller};
 }
-
-/* Score and learn. */
 
 static struct decision_score score_wider(struct controller *controller, const struct decision *decision)
 {
@@ -150,7 +171,9 @@ static void learn_wider(struct controller *controller, const struct decision *de
         double entropy_gradient = -logit * probability * (1 - probability) / offered;
         gradients[i] = -advantage * log_gradient - bonus * entropy_gradient;
     }
-    wider_actor_backward(&controller->wider, &controller->encoding, count, gradients, &controller->gradient);
+    for (int i = 0; i < count; i++)
+        linear_backward(&controller->wider, controller->encoding.outputs[i], &gradients[i],
+                        controller->gradient.outputs[i]);
 }
 
 static void learn_deeper(struct controller *controller, const struct decision *decision, double advantage, double bonus)
@@ -169,8 +192,15 @@ static void learn_deeper(struct controller *controller, const struct decision *d
             gradients[level][i] = -advantage * log_gradient - bonus * entropy_gradient;
         }
     }
-    deeper_actor_backward(&controller->deeper, &controller->deeper_trace, decision->level_count, gradients,
-                          &controller->gradient);
+    const struct deeper_actor *actor = &controller->deeper;
+    const struct deeper_trace *trace = &controller->deeper_trace;
+    struct lstm_state state = {0};
+    for (int level = decision->level_count - 1; level >= 0; level--) {
+        linear_backward(&actor->heads[level], trace->states[level].output, gradients[level], state.output);
+        lstm_backward(&actor->lstm, &trace->steps[level], &state,
+                      actor->embeddings[level]->gradients + trace->inputs[level] * EMBEDDING);
+    }
+    controller->gradient.last = state;
 }
 
 void controller_learn(struct controller *controller, const struct decision *decision, double advantage, double bonus)

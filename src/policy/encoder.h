@@ -1,11 +1,19 @@
-/*
- * encoder.h - reads an architecture: tokens, embeddings, and an LSTM in each direction (EAS, section 3.2).
- */
+/* encoder.h - reads an architecture: tokens, embeddings, and an LSTM in each direction (EAS, section 3.2). */
 #ifndef ESPALIER_POLICY_ENCODER_H
 #define ESPALIER_POLICY_ENCODER_H
 
-#include "policy/lstm.h"
-#include "policy/tokens.h"
+#include "arch/space.h"
+#include "policy/layers.h"
+
+/* A layer is a word.  There is one word for each pair of filters and kernel of the space, for each FC width, for each
+   kind of pool and for the classifier; in a dense space also for the transition and for each growth rate.  A width or
+   kernel that isn't in the space has the word of the next lower one, or of the lowest.  Strides have no words, as in
+   EAS; nor have bottleneck and reduction, which are the same in all networks of a search.  Words are numbered: kinds in
+   the order of their token_place, in a kind widths, in a width kernels; `dense`: with those of dense networks, which
+   are the last.
+   */
+int token_count(const struct space *space, bool dense);
+int token_of(const struct space *space, const struct layer *layer);
 
 enum { EMBEDDING = 16, ENCODER_SIDE = 50, ENCODER_UNITS = 2 * ENCODER_SIDE };
 

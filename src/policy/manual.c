@@ -1,6 +1,4 @@
-/*
- * manual.c - the person decides: proposal k is the k-th network of --actions.
- */
+/* manual.c - the person decides: proposal k is the k-th network of --actions. */
 #include "policy/manual.h"
 
 #include <stdio.h>

@@ -7,8 +7,10 @@
 #ifndef ESPALIER_POLICY_PARAMETERS_H
 #define ESPALIER_POLICY_PARAMETERS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
+#include "util/error.h"
 #include "util/random.h"
 
 struct parameter {
@@ -33,12 +35,19 @@ void parameters_done(struct parameters *parameters);
 
 /* Uniform in -limit … limit. */
 void parameter_uniform(struct parameter *parameter, struct random_stream *stream, double limit);
-/* Uniform with the limit of Glorot and Bengio (AISTATS 2010): sqrt(6 / (rows + columns)). */
-void parameter_glorot(struct parameter *parameter, struct random_stream *stream);
 
 void parameters_clear_gradients(struct parameters *parameters);
 double parameters_gradient_norm(const struct parameters *parameters);
 /* One step of Adam (Kingma and Ba, ICLR 2015) with its usual constants. */
 void parameters_adam_step(struct parameters *parameters, double rate);
+
+/* To and from a safetensors file (`*bytes` is the caller's to free()): a tensor NAME with its moments NAME.adam.mean
+   and NAME.adam.variance, and `state` with the count of steps and a few numbers of the caller's.  Everything must be a
+   value that float32 holds: what is read is then what was written, to the bit. */
+void parameters_encode(const struct parameters *parameters, const double *numbers, int number_count, void **bytes,
+                       size_t *length);
+/* On failure nothing has changed. */
+int parameters_decode(struct parameters *parameters, double *numbers, int number_count, const void *bytes,
+                      size_t length, struct error *error);
 
 #endif

@@ -31,7 +31,7 @@
 
 #include "policy/controller.h"
 #include "policy/kinds.h"
-#include "policy/parameters_file.h"
+#include "policy/parameters.h"
 #include "policy/trades.h"
 #include "util/bug.h"
 #include "util/memory.h"

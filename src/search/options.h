@@ -3,7 +3,7 @@
  *
  * The command line, presets (ini files), the session's first event and --help read it; tests/test_man.sh checks the manual
  * page against it.  The commands `train`, `eval`, `morph`, `resume` and `compare` take some of these options too
- * (cli/cli_options.c).
+ * (cli/cli.c).
  */
 #ifndef ESPALIER_SEARCH_OPTIONS_H
 #define ESPALIER_SEARCH_OPTIONS_H

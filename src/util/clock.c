@@ -1,6 +1,4 @@
 /* clock.c - CLOCK_MONOTONIC and CLOCK_REALTIME in seconds. */
-#include "config.h"
-
 #include "util/clock.h"
 
 #include <time.h>

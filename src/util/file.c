@@ -1,12 +1,7 @@
 /*
- * file.c - reads and writes whole files.
- *
- * Files are read through zlib, which passes bytes through unchanged when a file isn't gzip.  A file is written to
- * PATH.espalier-new in the same folder, synced and renamed, so that PATH is always complete; the next write replaces
- * what a crash leaves behind.  What is not a regular file (/dev/stdout, a pipe) is written directly.
+ * file.c - files are read through zlib, which passes bytes through unchanged when a file isn't gzip.  The temporary
+ * file of a write is PATH.espalier-new; the next write replaces what a crash leaves behind.
  */
-#include "config.h"
-
 #include "util/file.h"
 
 #include <errno.h>
@@ -23,12 +18,6 @@
 #include "util/text.h"
 
 enum { READ_STEP = 1 << 20 };
-
-static int too_large(const char *path, size_t limit, struct error *error)
-{
-    char size[TEXT_SHORT];
-    return error_set(error, "%s: larger than %s; this can't be the right file", path, text_bytes(size, (double)limit));
-}
 
 /* As file_read(); `expected` is a guess of the length. */
 static int read_all(gzFile gz, const char *path, size_t expected, size_t limit, char **bytes, size_t *length,
@@ -55,7 +44,8 @@ static int read_all(gzFile gz, const char *path, size_t expected, size_t limit, 
         }
         used += (size_t)got;
         if (used > limit) {
-            too_large(path, limit, error);
+            char size[TEXT_SHORT];
+            error_set(error, "%s: larger than %s; this can't be the right file", path, text_bytes(size, (double)limit));
             break;
         }
         if (got == 0) {

@@ -5,8 +5,6 @@
  * `closed` changes from false to true once.  A put wakes one consumer and a take one producer; closing wakes all.  The
  * conditions use the monotonic clock, so that setting the machine's date doesn't change a wait.
  */
-#include "config.h"
-
 #include "util/queue.h"
 
 #include <errno.h>

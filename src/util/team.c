@@ -17,13 +17,10 @@
  * under the mutex of `helpers`.  That happens once or twice a network.  A helper notices between two items.  Until then
  * it may hold a place (`places` has a bit for each member) in a team that it no longer belongs to.
  */
-#include "config.h"
-
 #include "util/team.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdint.h>
 #include <stdlib.h>
 
 #include "util/bug.h"
@@ -215,11 +212,6 @@ static int take_place(struct team *team)
     return -1;
 }
 
-static void leave_place(struct team *team, int member)
-{
-    atomic_fetch_and(&team->places, ~(1u << member));
-}
-
 static bool serves(const struct helper *helper, const struct team *team, int opening)
 {
     return atomic_load(&helper->team) == team && atomic_load(&team->opening) == opening;
@@ -267,7 +259,7 @@ static void *helper_thread(void *context)
         if (member > 0 && member < members)
             serve(helper, team, opening, member);
         if (member > 0)
-            leave_place(team, member);
+            atomic_fetch_and(&team->places, ~(1u << member));
         pthread_mutex_lock(&helpers->mutex);
     }
     pthread_mutex_unlock(&helpers->mutex);

@@ -17,7 +17,6 @@
 #include "util/bug.h"
 #include "util/memory.h"
 
-/* Make space for `more` bytes and the terminator. */
 static void reserve(struct text *text, size_t more)
 {
     size_t needed = text->length + more + 1;
@@ -157,7 +156,6 @@ int text_to_real(const char *string, double minimum, double maximum, double *val
     return 0;
 }
 
-/* Take a number without a sign off the beginning of a string. */
 static int take_number(const char **string, double maximum, double *value)
 {
     char number[32];

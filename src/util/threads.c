@@ -4,8 +4,6 @@
  * Signals that a fault raises in the thread itself are not blocked.  Their handlers run on a stack of their own
  * (SA_ONSTACK), because the thread's stack may have overflowed; where a sanitizer has set one, that one stays.
  */
-#include "config.h"
-
 #include "util/threads.h"
 
 #include <sched.h>

@@ -50,7 +50,7 @@ static struct weights *draw_weights(const char *text, uint64_t seed)
 static struct network *open_network(const struct backend *backend, const struct plan *plan, struct weights *weights)
 {
     struct error error;
-    struct network *network = network_new(backend, plan, FULL_BATCH, NETWORK_TRAINING, weights, &error);
+    struct network *network = network_open(backend, plan, FULL_BATCH, NETWORK_TRAINING, weights, NULL, &error);
     if (!network)
         fail_msg("%s", error.text);
     return network;

@@ -1,6 +1,4 @@
-/*
- * bn.c - BN, ReLU and pool (bn.h), channel by channel and block by block.
- */
+/* bn.c - BN, ReLU and pool (bn.h), channel by channel and block by block. */
 #include "backend/cpu/bn.h"
 
 #include <math.h>

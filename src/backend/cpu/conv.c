@@ -1,6 +1,4 @@
-/*
- * conv.c - the linear part of a convolution (conv.h): which method, its weights and tables, and the three sums.
- */
+/* conv.c - the linear part of a convolution (conv.h): which method, its weights and tables, and the three sums. */
 #include "backend/cpu/conv.h"
 
 #include "util/bug.h"

@@ -1,6 +1,4 @@
-/*
- * op_add.c - OP_ADD: the sum of two tensors of one shape, whose borders may differ.  Its gradient is that of both.
- */
+/* op_add.c - OP_ADD: the sum of two tensors of one shape, whose borders may differ.  Its gradient is that of both. */
 #include "backend/cpu/operations.h"
 
 #include "backend/cpu/layout.h"

@@ -17,8 +17,6 @@
 #include "backend/cpu/conv.h"
 #include "util/bug.h"
 
-/* --- weight and input gradients --- */
-
 /* Writes the output gradient of one block to `out`, of map `c->gradient`, but for its border. */
 typedef void gradient_writer(const void *context, int block, float *out);
 
@@ -89,8 +87,6 @@ static void gradients_run(const struct op_run *run, const struct conv *c, gradie
     }
     team_do(run->team, round.shares, round_end_item, &round);
 }
-
-/* --- the operations --- */
 
 struct conv_layer {
     const struct op_run *run;

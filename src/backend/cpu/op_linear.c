@@ -205,15 +205,6 @@ static void softmax(int classes, float *values, float top[BLOCK], float sum[BLOC
     }
 }
 
-static int largest(const float *values, int count)
-{
-    int best = 0;
-    for (int i = 1; i < count; i++)
-        if (values[i] > values[best])
-            best = i;
-    return best;
-}
-
 void ISA_SYMBOL(classifier_forward)(const struct op_run *run)
 {
     const struct op *op = run->op;
@@ -232,7 +223,7 @@ void ISA_SYMBOL(classifier_forward)(const struct op_run *run)
         for (int image = 0; run->labels && image < images; image++, logits += classes) {
             int label = run->labels[b * BLOCK + image];
             *run->loss += (double)top[image] + log((double)sum[image]) - (double)logits[label];
-            *run->correct += largest(logits, classes) == label;
+            *run->correct += largest_logit(logits, classes) == label;
         }
     }
 }

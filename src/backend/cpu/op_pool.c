@@ -1,6 +1,4 @@
-/*
- * op_pool.c - OP_POOL: a max or average pool that no convolution or BN precedes, plane by plane.
- */
+/* op_pool.c - OP_POOL: a max or average pool that no convolution or BN precedes, plane by plane. */
 #include "backend/cpu/operations.h"
 
 #include "backend/cpu/pool.h"

@@ -1,6 +1,4 @@
-/*
- * winograd.c - minimal filtering (winograd.h): chunks of tiles, transformed, multiplied and transformed back.
- */
+/* winograd.c - minimal filtering (winograd.h): chunks of tiles, transformed, multiplied and transformed back. */
 #include "backend/cpu/winograd.h"
 
 #include "backend/cpu/winograd_bf16.h"

@@ -17,62 +17,37 @@
 #include "util/memory.h"
 #include "util/text.h"
 
-/* --- memory --- */
-
-/* Offsets in the allocation. */
-struct context_layout {
-    size_t bytes;
-    size_t values, velocity, copies, weight_gradients, vector_gradients, canonical, parts, loss_scale;
-    size_t step, index, augment, labels, result;
-};
-
 /* The step, the index and the augmentation are sent by one copy: on the device they lie as in a slot. */
 static size_t upload_bytes(int batch)
 {
     return sizeof(struct kernel_step) + (size_t)batch * (sizeof(int32_t) + 3);
 }
 
-static struct context_layout lay_out(const struct context *context, size_t arena)
+/* Point the context into its allocation, and return how large that is.  Without an allocation it only counts. */
+static size_t lay_out(struct context *context, size_t arena)
 {
     const struct weight_layout *layout = &context->layout;
+    struct memory memory = {(uintptr_t)context->memory, aligned(arena)};
     size_t storage = storage_bytes(context->storage);
-    struct context_layout at = {.bytes = aligned(arena)};
-    at.values = reserve(&at.bytes, (size_t)layout->total * sizeof(float));
+    context->values = memory_take(&memory, (size_t)layout->total * sizeof(float));
+    context->copies = context->values;
     if (context->storage != STORAGE_F32)
-        at.copies = reserve(&at.bytes, (size_t)layout->weights * storage);
+        context->copies = memory_take(&memory, (size_t)layout->weights * storage);
     if (context->training) {
-        at.velocity = reserve(&at.bytes, (size_t)layout->trained * sizeof(float));
-        at.weight_gradients = reserve(&at.bytes, (size_t)layout->weights * storage);
-        at.vector_gradients = reserve(&at.bytes, (size_t)(layout->trained - layout->weights) * sizeof(float));
+        context->velocity = memory_take(&memory, (size_t)layout->trained * sizeof(float));
+        context->weight_gradients = memory_take(&memory, (size_t)layout->weights * storage);
+        context->vector_gradients = memory_take(&memory, (size_t)(layout->trained - layout->weights) * sizeof(float));
     }
-    at.canonical = reserve(&at.bytes, (size_t)context->plan->total * sizeof(float));
-    at.parts = reserve(&at.bytes, (size_t)layout->part_count * sizeof(struct kernel_part));
-    at.loss_scale = reserve(&at.bytes, sizeof(struct kernel_loss_scale));
-    at.step = reserve(&at.bytes, upload_bytes(context->batch));
-    at.index = at.step + sizeof(struct kernel_step);
-    at.augment = at.index + (size_t)context->batch * sizeof(int32_t);
-    at.labels = reserve(&at.bytes, (size_t)context->batch * sizeof(uint16_t));
-    at.result = reserve(&at.bytes, sizeof(struct kernel_result));
-    return at;
-}
-
-static void set_pointers(struct context *context, const struct context_layout *at)
-{
-    char *memory = context->memory;
-    context->values = (float *)(memory + at->values);
-    context->copies = memory + (context->storage == STORAGE_F32 ? at->values : at->copies);
-    context->velocity = (float *)(memory + at->velocity);
-    context->weight_gradients = memory + at->weight_gradients;
-    context->vector_gradients = (float *)(memory + at->vector_gradients);
-    context->canonical = (float *)(memory + at->canonical);
-    context->parts = (struct kernel_part *)(memory + at->parts);
-    context->loss_scale =
-        context->storage == STORAGE_F16 ? (struct kernel_loss_scale *)(memory + at->loss_scale) : NULL;
-    context->step = (struct kernel_step *)(memory + at->step);
-    context->index = (int32_t *)(memory + at->index);
-    context->augment = (int8_t *)(memory + at->augment);
-    context->labels = (uint16_t *)(memory + at->labels);
-    context->result = (struct kernel_result *)(memory + at->result);
+    context->canonical = memory_take(&memory, (size_t)context->plan->total * sizeof(float));
+    context->parts = memory_take(&memory, (size_t)layout->part_count * sizeof(struct kernel_part));
+    struct kernel_loss_scale *loss_scale = memory_take(&memory, sizeof(struct kernel_loss_scale));
+    context->loss_scale = context->storage == STORAGE_F16 ? loss_scale : NULL;
+    context->step = memory_take(&memory, upload_bytes(context->batch));
+    context->index = (int32_t *)(context->step + 1);
+    context->augment = (int8_t *)(context->index + context->batch);
+    context->labels = memory_take(&memory, (size_t)context->batch * sizeof(uint16_t));
+    context->result = memory_take(&memory, sizeof(struct kernel_result));
+    return memory.used;
 }
 
 static bool allocate(struct context *context, void **memory, size_t bytes, const char *what)
@@ -116,8 +91,6 @@ static bool make_slots(struct context *context)
     }
     return true;
 }
-
-/* --- plans --- */
 
 /* Find a plan for each of the network's convolutions within `most` bytes of workspace; `*needed` is what they take. */
 static cudnnStatus_t find_plans(struct context *context, int64_t most, int64_t *needed)
@@ -179,8 +152,6 @@ static void choose_plans(struct context *context)
     }
 }
 
-/* --- life --- */
-
 /* A max pool remembers for its backward pass where it found each value, in sixteen bits. */
 static bool pools_fit(struct context *context)
 {
@@ -226,7 +197,7 @@ static struct context *context_new(const struct backend *backend, const struct p
 size_t context_bytes(const struct backend *backend, const struct plan *plan, int batch, bool training, size_t bytes)
 {
     struct context *context = context_new(backend, plan, batch, training);
-    size_t all = lay_out(context, bytes).bytes;
+    size_t all = lay_out(context, bytes);
     free(context);
     return all;
 }
@@ -238,10 +209,9 @@ void *context_open(const struct backend *backend, const struct plan *plan, int b
     for (int t = 0; t < plan->tensor_count; t++)
         if (plan->tensors[t].before || plan->tensors[t].after)
             context->shared[plan->tensors[t].buffer] = true;
-    struct context_layout at = lay_out(context, bytes);
     if (pools_fit(context) && select_device(context) && (context->stream = stream_acquire(context)) &&
-        make_slots(context) && allocate(context, &context->memory, at.bytes, "this network")) {
-        set_pointers(context, &at);
+        make_slots(context) && allocate(context, &context->memory, lay_out(context, bytes), "this network")) {
+        lay_out(context, bytes);
         choose_plans(context);
     }
     if (context->status == DEVICE_FINE)
@@ -283,8 +253,6 @@ enum device_trouble context_status(void *opaque, struct error *error)
         error_set(error, "%s", context->reason.text);
     return context->status;
 }
-
-/* --- copies of values --- */
 
 static void pack(struct context *context, float *values, void *copies, int first, int count)
 {

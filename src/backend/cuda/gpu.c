@@ -19,17 +19,6 @@ static struct {
     struct error reason;
 } all = {.once = PTHREAD_ONCE_INIT};
 
-/* --- devices --- */
-
-/* As the driver's tools print it.  The name of a MIG device holds " MIG ": "NVIDIA A100 MIG 1g.5gb". */
-static void print_uuid(const struct cudaDeviceProp *facts, char text[48])
-{
-    const unsigned char *b = (const unsigned char *)facts->uuid.bytes;
-    snprintf(text, 48, "%s-%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
-             strstr(facts->name, " MIG ") ? "MIG" : "GPU", b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9],
-             b[10], b[11], b[12], b[13], b[14], b[15]);
-}
-
 static cudaError_t read_facts(struct gpu *gpu)
 {
     struct cudaDeviceProp facts;
@@ -40,7 +29,12 @@ static cudaError_t read_facts(struct gpu *gpu)
     }
     struct cuda_device *device = &gpu->facts;
     snprintf(device->name, sizeof device->name, "%.63s", facts.name);
-    print_uuid(&facts, device->uuid);
+    /* As the driver's tools print it.  The name of a MIG device holds " MIG ": "NVIDIA A100 MIG 1g.5gb". */
+    const unsigned char *b = (const unsigned char *)facts.uuid.bytes;
+    snprintf(device->uuid, sizeof device->uuid,
+             "%s-%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
+             strstr(facts.name, " MIG ") ? "MIG" : "GPU", b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9],
+             b[10], b[11], b[12], b[13], b[14], b[15]);
     snprintf(device->bus, sizeof device->bus, "%04x:%02x:%02x.0", (unsigned)facts.pciDomainID, (unsigned)facts.pciBusID,
              (unsigned)facts.pciDeviceID);
     device->major = facts.major;
@@ -117,8 +111,6 @@ struct gpu *gpus(int *count, struct error *error)
     return all.count ? all.list : NULL;
 }
 
-/* --- streams --- */
-
 static void stream_free(struct stream *stream)
 {
     conv_plans_done(&stream->plans);
@@ -191,8 +183,6 @@ void stream_release(struct context *context)
     pthread_mutex_unlock(&gpu->mutex);
 }
 
-/* --- data sets --- */
-
 static void data_set_free(struct data_set *set)
 {
     cudaFree(set->pixels);
@@ -222,23 +212,17 @@ static struct data_set *data_set_make(struct context *context, const struct imag
     return NULL;
 }
 
-static struct data_set *find_set(struct gpu *gpu, struct hash hash)
-{
-    pthread_mutex_lock(&gpu->mutex);
-    struct data_set *set = gpu->data_sets;
-    while (set && !hash_equal(set->hash, hash))
-        set = set->next;
-    if (set)
-        set->users++;
-    pthread_mutex_unlock(&gpu->mutex);
-    return set;
-}
-
 struct data_set *data_set_acquire(struct context *context, const struct images *images)
 {
     struct gpu *gpu = context->gpu;
     pthread_mutex_lock(&gpu->upload); /* so that two threads send a data set once */
-    struct data_set *set = find_set(gpu, images->hash);
+    pthread_mutex_lock(&gpu->mutex);
+    struct data_set *set = gpu->data_sets;
+    while (set && !hash_equal(set->hash, images->hash))
+        set = set->next;
+    if (set)
+        set->users++;
+    pthread_mutex_unlock(&gpu->mutex);
     if (!set && (set = data_set_make(context, images))) {
         set->users = 1;
         pthread_mutex_lock(&gpu->mutex);
@@ -259,22 +243,16 @@ void data_set_release(struct gpu *gpu, struct data_set *set)
     pthread_mutex_unlock(&gpu->mutex);
 }
 
-/* --- memory --- */
-
-/* Take all idle streams out of the gpu's list. */
-static struct stream *take_idle_streams(struct gpu *gpu)
-{
-    pthread_mutex_lock(&gpu->mutex);
-    struct stream *streams = gpu->idle;
-    gpu->idle = NULL;
-    pthread_mutex_unlock(&gpu->mutex);
-    return streams;
-}
-
-static struct data_set *take_unused_sets(struct gpu *gpu)
+cudaError_t device_memory(struct gpu *gpu, void **memory, size_t bytes)
 {
     struct data_set *unused = NULL;
+    cudaError_t status = cudaMalloc(memory, bytes);
+    if (status != cudaErrorMemoryAllocation)
+        return status;
+    cudaGetLastError();
     pthread_mutex_lock(&gpu->mutex);
+    struct stream *idle = gpu->idle;
+    gpu->idle = NULL;
     for (struct data_set **at = &gpu->data_sets; *at;) {
         struct data_set *set = *at;
         if (set->users) {
@@ -286,20 +264,11 @@ static struct data_set *take_unused_sets(struct gpu *gpu)
         unused = set;
     }
     pthread_mutex_unlock(&gpu->mutex);
-    return unused;
-}
-
-cudaError_t device_memory(struct gpu *gpu, void **memory, size_t bytes)
-{
-    cudaError_t status = cudaMalloc(memory, bytes);
-    if (status != cudaErrorMemoryAllocation)
-        return status;
-    cudaGetLastError();
-    for (struct stream *stream = take_idle_streams(gpu), *next; stream; stream = next) {
-        next = stream->next;
-        stream_free(stream);
+    for (struct stream *next; idle; idle = next) {
+        next = idle->next;
+        stream_free(idle);
     }
-    for (struct data_set *set = take_unused_sets(gpu), *next; set; set = next) {
+    for (struct data_set *set = unused, *next; set; set = next) {
         next = set->next;
         data_set_free(set);
     }

@@ -25,10 +25,7 @@ static const struct {
 } names[KERNEL_COUNT] = {
 #define KERNEL_EACH(name, arguments, barriers) [KERNEL_##name] = {#name, true},
 #define KERNEL_ONE(name, arguments, barriers)  [KERNEL_##name] = {#name, false},
-    KERNELS(KERNEL_EACH, KERNEL_ONE)
-#undef KERNEL_EACH
-#undef KERNEL_ONE
-};
+    KERNELS(KERNEL_EACH, KERNEL_ONE)};
 
 static bool load_libraries(struct context *context)
 {

@@ -18,11 +18,11 @@ size_t aligned(size_t bytes)
     return (bytes + 255) / 256 * 256;
 }
 
-size_t reserve(size_t *end, size_t bytes)
+void *memory_take(struct memory *memory, size_t bytes)
 {
-    size_t at = *end;
-    *end += aligned(bytes);
-    return at;
+    void *taken = (void *)(memory->begin + memory->used);
+    memory->used += aligned(bytes);
+    return taken;
 }
 
 size_t tensor_bytes_of(const struct tensor *tensor, int batch, enum storage storage)
@@ -46,8 +46,6 @@ static bool has_vectors(const struct op *op)
     return has_weight(op) || op->kind == OP_BN_RELU;
 }
 
-/* --- weights --- */
-
 /* A vector by channel is one output with that many inputs. */
 static int64_t add_part(struct weight_layout *layout, int64_t canonical, int outputs, int inputs, int positions,
                         int stored_outputs)
@@ -64,20 +62,17 @@ static int64_t add_vector(struct weight_layout *layout, int64_t canonical, int c
     return canonical < 0 ? -1 : add_part(layout, canonical, 1, channels, 1, 1);
 }
 
-static int64_t add_weight(struct weight_layout *layout, const struct plan *plan, const struct op *op)
-{
-    const struct tensor *input = &plan->tensors[op->inputs[0]];
-    int outputs = op->weights.outputs;
-    int positions = is_convolution(op) ? op->kernel * op->kernel : input->height * input->width;
-    return add_part(layout, op->weights.weight, outputs, input->channels, positions, KERNEL_ROUND(outputs));
-}
-
 void weight_layout_of(const struct plan *plan, struct weight_layout *layout)
 {
     *layout = (struct weight_layout){0};
-    for (int i = 0; i < plan->op_count; i++)
-        if (has_weight(&plan->ops[i]))
-            layout->ops[i].weight = add_weight(layout, plan, &plan->ops[i]);
+    for (int i = 0; i < plan->op_count; i++) {
+        const struct op *op = &plan->ops[i];
+        const struct tensor *input = &plan->tensors[op->inputs[0]];
+        int positions = is_convolution(op) ? op->kernel * op->kernel : input->height * input->width;
+        if (has_weight(op))
+            layout->ops[i].weight = add_part(layout, op->weights.weight, op->weights.outputs, input->channels,
+                                             positions, KERNEL_ROUND(op->weights.outputs));
+    }
     layout->weights = layout->total;
     layout->weight_parts = layout->part_count;
     for (int i = 0; i < plan->op_count; i++) {
@@ -123,8 +118,6 @@ struct conv_shape conv_shape_of(const struct plan *plan, const struct op *op, in
                                .storage = storage};
 }
 
-/* --- what operations need --- */
-
 static size_t linear_bytes(const struct op *op, int batch, enum storage storage)
 {
     return (size_t)batch * op->height * op->width * KERNEL_ROUND(op->channels) * storage_bytes(storage);
@@ -141,40 +134,43 @@ static bool is_normalised(const struct op *op)
     return op->kind == OP_CONV_BN_RELU || op->kind == OP_FC_BN_RELU || op->kind == OP_BN_RELU;
 }
 
-struct saved saved_layout(const struct plan *plan, const struct op *op, int batch, enum storage storage)
+struct saved saved_layout(const struct plan *plan, const struct op *op, int batch, enum storage storage, void *begin)
 {
+    struct memory memory = {(uintptr_t)begin, 0};
     struct saved saved = {0};
     if (is_normalised(op)) {
         size_t vector = (size_t)KERNEL_ROUND(op->channels) * sizeof(float);
         if (has_linear_part(op)) /* OP_BN_RELU reads its input again */
-            saved.z = reserve(&saved.bytes, linear_bytes(op, batch, storage));
-        saved.mean = reserve(&saved.bytes, vector);
-        saved.inverse_std = reserve(&saved.bytes, vector);
+            saved.z = memory_take(&memory, linear_bytes(op, batch, storage));
+        saved.mean = memory_take(&memory, vector);
+        saved.inverse_std = memory_take(&memory, vector);
     }
     if (op->pool == POOL_MAX) {
         const struct tensor *output = &plan->tensors[op->output];
-        saved.choice = reserve(&saved.bytes, (size_t)batch * output->height * output->width *
-                                                 KERNEL_ROUND(output->channels) * sizeof(uint16_t));
+        saved.choice = memory_take(&memory, (size_t)batch * output->height * output->width *
+                                                KERNEL_ROUND(output->channels) * sizeof(uint16_t));
     }
+    saved.bytes = memory.used;
     return saved;
 }
 
-struct scratch scratch_layout(const struct plan *plan, const struct op *op, int batch, enum storage storage)
+struct scratch scratch_layout(const struct op *op, int batch, enum storage storage, void *begin)
 {
+    struct memory memory = {(uintptr_t)begin, 0};
     struct scratch scratch = {0};
     size_t vector = (size_t)KERNEL_ROUND(op->channels) * sizeof(float);
     if (has_linear_part(op))
-        scratch.z = reserve(&scratch.bytes, linear_bytes(op, batch, storage));
+        scratch.z = memory_take(&memory, linear_bytes(op, batch, storage));
     if (is_normalised(op)) {
-        scratch.partials =
-            reserve(&scratch.bytes,
-                    (size_t)kernel_partials((int64_t)batch * op->height * op->width, op->channels) * sizeof(float));
-        scratch.mean_gradient = reserve(&scratch.bytes, vector);
-        scratch.mean_product = reserve(&scratch.bytes, vector);
+        int64_t partials = kernel_partials((int64_t)batch * op->height * op->width, op->channels);
+        scratch.partials = memory_take(&memory, (size_t)partials * sizeof(float));
+        scratch.mean_gradient = memory_take(&memory, vector);
+        scratch.mean_product = memory_take(&memory, vector);
     } else if (op->kind == OP_CLASSIFIER) {
-        scratch.z = reserve(&scratch.bytes, (size_t)batch * vector);
-        scratch.losses = reserve(&scratch.bytes, (size_t)batch * sizeof(float));
-        scratch.hits = reserve(&scratch.bytes, (size_t)batch * sizeof(int32_t));
+        scratch.z = memory_take(&memory, (size_t)batch * vector);
+        scratch.losses = memory_take(&memory, (size_t)batch * sizeof(float));
+        scratch.hits = memory_take(&memory, (size_t)batch * sizeof(int32_t));
     }
+    scratch.bytes = memory.used;
     return scratch;
 }

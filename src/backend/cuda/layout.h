@@ -1,6 +1,4 @@
-/*
- * layout.h - how large things are on a device and where their pieces lie: from shapes alone, without a device.
- */
+/* layout.h - how large things are on a device and where their pieces lie: from shapes alone, without a device. */
 #ifndef ESPALIER_BACKEND_CUDA_LAYOUT_H
 #define ESPALIER_BACKEND_CUDA_LAYOUT_H
 
@@ -11,8 +9,13 @@
 size_t storage_bytes(enum storage storage);
 /* Bytes, rounded up so that what follows is aligned for any kernel. */
 size_t aligned(size_t bytes);
-/* Reserve aligned bytes at `*end`, which moves behind them; returns where they begin. */
-size_t reserve(size_t *end, size_t bytes);
+/* Memory that is given away from its start, in pieces that are aligned for any kernel.  With a `begin` of 0 it counts.
+ */
+struct memory {
+    uintptr_t begin;
+    size_t used;
+};
+void *memory_take(struct memory *memory, size_t bytes);
 
 /* Of the whole buffer that the tensor lies in. */
 size_t tensor_bytes_of(const struct tensor *tensor, int batch, enum storage storage);
@@ -33,18 +36,24 @@ void weight_layout_of(const struct plan *plan, struct weight_layout *layout);
 bool conv_is_needed(const struct op *op, enum conv_direction direction, bool training);
 struct conv_shape conv_shape_of(const struct plan *plan, const struct op *op, int batch, enum storage storage);
 
-/* Offsets of what an operation saves for its backward pass: its linear part, the batch's statistics, and where a max
-   pool found its values. */
+/* What an operation saves for its backward pass, from `begin` on (NULL: only `bytes` has a meaning): its linear part,
+   the batch's statistics, and where a max pool found its values. */
 struct saved {
-    size_t z, mean, inverse_std, choice, bytes;
+    void *z;
+    float *mean, *inverse_std;
+    uint16_t *choice;
+    size_t bytes;
 };
-struct saved saved_layout(const struct plan *plan, const struct op *op, int batch, enum storage storage);
+struct saved saved_layout(const struct plan *plan, const struct op *op, int batch, enum storage storage, void *begin);
 
-/* Offsets in scratch memory: the linear part or its gradient, the sums of blocks, two vectors by channel; losses and
+/* Scratch memory, likewise: the linear part or its gradient, the sums of blocks, two vectors by channel; losses and
    hits of the classifier. */
 struct scratch {
-    size_t z, partials, mean_gradient, mean_product, losses, hits, bytes;
+    void *z;
+    float *partials, *mean_gradient, *mean_product, *losses;
+    int32_t *hits;
+    size_t bytes;
 };
-struct scratch scratch_layout(const struct plan *plan, const struct op *op, int batch, enum storage storage);
+struct scratch scratch_layout(const struct op *op, int batch, enum storage storage, void *begin);
 
 #endif

@@ -1,6 +1,4 @@
-/*
- * module.c - what this module exports: its devices, and a backend for each device and storage type.
- */
+/* module.c - what this module exports: its devices, and a backend for each device and storage type. */
 #include "config.h"
 
 #include <stdio.h>
@@ -8,8 +6,6 @@
 
 #include "backend/cuda/context.h"
 #include "util/memory.h"
-
-/* --- backends --- */
 
 #define SIZES(suffix, storage)                                                                                         \
     static size_t tensor_bytes_##suffix(const struct tensor *tensor, int batch)                                        \
@@ -22,12 +18,12 @@
     }                                                                                                                  \
     static size_t saved_bytes_##suffix(const struct plan *plan, const struct op *op, int batch)                        \
     {                                                                                                                  \
-        return saved_layout(plan, op, batch, storage).bytes;                                                           \
+        return saved_layout(plan, op, batch, storage, NULL).bytes;                                                     \
     }                                                                                                                  \
     static size_t scratch_bytes_##suffix(const struct backend *backend, const struct plan *plan, const struct op *op,  \
                                          int batch, int members)                                                       \
     {                                                                                                                  \
-        return scratch_layout(plan, op, batch, storage).bytes;                                                         \
+        return scratch_layout(op, batch, storage, NULL).bytes;                                                         \
     }
 SIZES(f32, STORAGE_F32)
 SIZES(half, STORAGE_F16) /* bf16 is as large */
@@ -88,8 +84,6 @@ static const struct backend *backend_of(int device)
     pthread_once(&backends_once, make_backends);
     return &backends[device][STORAGE_F32].base;
 }
-
-/* --- the table --- */
 
 static const char *toolkit(void)
 {

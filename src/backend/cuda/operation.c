@@ -71,13 +71,13 @@ static float *vector_gradient_at(const struct op_run *run, int64_t offset)
 static struct saved saved_of(const struct op_run *run)
 {
     const struct context *context = run->context;
-    return saved_layout(run->plan, run->op, context->batch, context->storage);
+    return saved_layout(run->plan, run->op, context->batch, context->storage, run->saved);
 }
 
 static struct scratch scratch_of(const struct op_run *run)
 {
     const struct context *context = run->context;
-    return scratch_layout(run->plan, run->op, context->batch, context->storage);
+    return scratch_layout(run->op, context->batch, context->storage, run->scratch);
 }
 
 static struct kernel_window window_of(const struct op_run *run)
@@ -90,7 +90,7 @@ static struct kernel_window window_of(const struct op_run *run)
                                    .pooled_height = output->height,
                                    .pooled_width = output->width};
     if (op->pool == POOL_MAX && run->training)
-        window.choice = (uint16_t *)((char *)run->saved + saved_of(run).choice);
+        window.choice = saved_of(run).choice;
     return window;
 }
 
@@ -166,15 +166,14 @@ static void convolve(const struct op_run *run, enum conv_direction direction, co
 /* Where the linear part lies; in training it is saved for backward. */
 static void *linear_part(const struct op_run *run)
 {
-    return run->training ? (char *)run->saved + saved_of(run).z : (char *)run->scratch + scratch_of(run).z;
+    return run->training ? saved_of(run).z : scratch_of(run).z;
 }
 
 static void gather_statistics(const struct op_run *run, const struct saved *saved, struct kernel_map z)
 {
     struct context *context = run->context;
     const struct op *op = run->op;
-    char *saved_memory = run->saved;
-    float *partials = (float *)((char *)run->scratch + scratch_of(run).partials);
+    float *partials = scratch_of(run).partials;
     struct kernel_norm_moments moments = {.step = context->step,
                                           .batch = context->batch,
                                           .positions = op->height * op->width,
@@ -188,8 +187,8 @@ static void gather_statistics(const struct op_run *run, const struct saved *save
                                                 .positions = op->height * op->width,
                                                 .channels = op->channels,
                                                 .partials = partials,
-                                                .mean = (float *)(saved_memory + saved->mean),
-                                                .inverse_std = (float *)(saved_memory + saved->inverse_std),
+                                                .mean = saved->mean,
+                                                .inverse_std = saved->inverse_std,
                                                 .running_mean = context->values + offsets_of(run)->mean,
                                                 .running_variance = context->values + offsets_of(run)->variance};
     launch(context, KERNEL_norm_statistics, context->storage, kernel_grid_channels(op->channels), &statistics);
@@ -202,7 +201,6 @@ static void normalise_forward(const struct op_run *run, struct kernel_map z)
     const struct tensor *output = &run->plan->tensors[op->output];
     const struct op_offsets *at = offsets_of(run);
     struct saved saved = saved_of(run);
-    char *saved_memory = run->saved;
     if (run->training)
         gather_statistics(run, &saved, z);
     struct kernel_norm_forward arguments = {
@@ -211,8 +209,8 @@ static void normalise_forward(const struct op_run *run, struct kernel_map z)
         .channels = op->channels,
         .height = op->height,
         .width = op->width,
-        .mean = run->training ? (float *)(saved_memory + saved.mean) : context->values + at->mean,
-        .inverse_std = run->training ? (float *)(saved_memory + saved.inverse_std) : NULL,
+        .mean = run->training ? saved.mean : context->values + at->mean,
+        .inverse_std = run->training ? saved.inverse_std : NULL,
         .variance = run->training ? NULL : context->values + at->variance,
         .gamma = context->values + at->gamma,
         .beta = context->values + at->beta,
@@ -233,7 +231,6 @@ static void normalise_backward(const struct op_run *run, struct kernel_map z, st
     const struct op_offsets *at = offsets_of(run);
     struct saved saved = saved_of(run);
     struct scratch scratch = scratch_of(run);
-    char *saved_memory = run->saved, *scratch_memory = run->scratch;
     int64_t rows = rows_of(context, op->height, op->width);
     struct kernel_norm_backward arguments = {
         .step = context->step,
@@ -241,15 +238,15 @@ static void normalise_backward(const struct op_run *run, struct kernel_map z, st
         .channels = op->channels,
         .height = op->height,
         .width = op->width,
-        .mean = (float *)(saved_memory + saved.mean),
-        .inverse_std = (float *)(saved_memory + saved.inverse_std),
+        .mean = saved.mean,
+        .inverse_std = saved.inverse_std,
         .gamma = context->values + at->gamma,
         .beta = context->values + at->beta,
         .z = z,
         .dy = output_map(run, run->dy),
-        .partials = (float *)(scratch_memory + scratch.partials),
-        .mean_gradient = (float *)(scratch_memory + scratch.mean_gradient),
-        .mean_product = (float *)(scratch_memory + scratch.mean_product),
+        .partials = scratch.partials,
+        .mean_gradient = scratch.mean_gradient,
+        .mean_product = scratch.mean_product,
         .dz = dz,
         .accumulate = accumulate,
     };
@@ -264,8 +261,8 @@ static void normalise_backward(const struct op_run *run, struct kernel_map z, st
                                               .partials = arguments.partials,
                                               .gamma_gradient = vector_gradient_at(run, at->gamma),
                                               .beta_gradient = vector_gradient_at(run, at->beta),
-                                              .mean_gradient = (float *)(scratch_memory + scratch.mean_gradient),
-                                              .mean_product = (float *)(scratch_memory + scratch.mean_product)};
+                                              .mean_gradient = scratch.mean_gradient,
+                                              .mean_product = scratch.mean_product};
     launch(context, KERNEL_norm_gradients, context->storage, kernel_grid_channels(op->channels), &gradients);
     if (dz.data)
         launch(context, op->pool ? KERNEL_norm_pool_backward : KERNEL_norm_backward, context->storage,
@@ -276,7 +273,7 @@ static void normalise_backward(const struct op_run *run, struct kernel_map z, st
 static void *linear_part_backward(const struct op_run *run)
 {
     int channels = run->op->channels;
-    void *z = (char *)run->saved + saved_of(run).z, *dz = (char *)run->scratch + scratch_of(run).z;
+    void *z = saved_of(run).z, *dz = scratch_of(run).z;
     normalise_backward(run, map_of(z, channels), map_of(dz, channels), false);
     return dz;
 }
@@ -453,18 +450,17 @@ static void classifier_forward(const struct op_run *run)
 {
     struct context *context = run->context;
     struct scratch scratch = scratch_of(run);
-    char *scratch_memory = run->scratch;
-    linear_forward(run, scratch_memory + scratch.z, true);
+    linear_forward(run, scratch.z, true);
     struct kernel_classifier arguments = {.step = context->step,
                                           .loss_scale = run->training ? context->loss_scale : NULL,
                                           .batch = context->batch,
                                           .classes = run->op->channels,
-                                          .linear = (float *)(scratch_memory + scratch.z),
+                                          .linear = scratch.z,
                                           .bias = context->values + offsets_of(run)->bias,
                                           .labels = context->labels,
                                           .logits = run->logits,
-                                          .losses = (float *)(scratch_memory + scratch.losses),
-                                          .hits = (int32_t *)(scratch_memory + scratch.hits),
+                                          .losses = scratch.losses,
+                                          .hits = scratch.hits,
                                           .gradient = run->training ? run->y : NULL};
     launch(context, KERNEL_classifier, context->storage, kernel_grid_images(context->batch), &arguments);
     struct kernel_loss loss = {context->step, arguments.losses, arguments.hits, context->result};

@@ -15,8 +15,6 @@
 
 #include "backend/cuda/context.h"
 
-/* --- results --- */
-
 static void collect_result(struct context *context)
 {
     const struct step_slot *slot = &context->slots[context->oldest++ % SLOTS];
@@ -44,8 +42,6 @@ struct step_result step_results(void *opaque, bool wait)
     context->known = (struct step_result){0};
     return known;
 }
-
-/* --- upload --- */
 
 static bool wait_for_slot(struct context *context)
 {
@@ -125,8 +121,6 @@ static bool prepare_load(struct context *context, const struct batch *batch)
     load->batch_labels = context->labels;
     return true;
 }
-
-/* --- graphs --- */
 
 static struct step_graph *find_graph(struct context *context, enum step_kind kind)
 {

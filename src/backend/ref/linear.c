@@ -78,15 +78,6 @@ static double softmax(const float *logits, int classes, float *probabilities)
     return top + log(sum);
 }
 
-static int largest(const float *values, int count)
-{
-    int best = 0;
-    for (int i = 1; i < count; i++)
-        if (values[i] > values[best])
-            best = i;
-    return best;
-}
-
 void ref_classifier_forward(const struct op_run *run)
 {
     int classes = run->op->channels;
@@ -97,7 +88,7 @@ void ref_classifier_forward(const struct op_run *run)
         if (!run->labels)
             continue;
         *run->loss += normaliser - logits[run->labels[n]];
-        *run->correct += largest(logits, classes) == run->labels[n];
+        *run->correct += largest_logit(logits, classes) == run->labels[n];
     }
 }
 

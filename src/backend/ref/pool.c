@@ -1,6 +1,4 @@
-/*
- * pool.c - max and average pooling without padding; windows may overlap, the rest of a map is cropped.
- */
+/* pool.c - max and average pooling without padding; windows may overlap, the rest of a map is cropped. */
 #include <string.h>
 
 #include "backend/ref/ref.h"

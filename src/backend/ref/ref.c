@@ -1,6 +1,4 @@
-/*
- * ref.c - the reference backend: its table, its tensors, and the operations without weights.
- */
+/* ref.c - the reference backend: its table, its tensors, and the operations without weights. */
 #include "backend/ref/ref.h"
 
 #include <string.h>
@@ -95,8 +93,9 @@ static void load(void *context, const struct tensor *tensor, const struct batch 
 }
 
 /* From a part of a buffer to a tensor by itself. */
-static void gather(const struct tensor *tensor, int count, const float *part, float *plain)
+static void gather(const struct tensor *tensor, int count, const void *data, float *plain)
 {
+    const float *part = data;
     size_t pixels = (size_t)tensor->height * tensor->width, size = tensor->channels * pixels;
     for (int n = 0; n < count; n++, plain += size, part += tensor_buffer_channels(tensor) * pixels)
         memcpy(plain, part, size * sizeof *plain);
@@ -113,11 +112,6 @@ static void scatter(const struct tensor *tensor, int count, const float *plain, 
 static void tensor_write(const struct tensor *tensor, int count, const float *plain, void *data)
 {
     scatter(tensor, count, plain, false, data);
-}
-
-static void tensor_read(const struct tensor *tensor, int count, const void *data, float *plain)
-{
-    gather(tensor, count, data, plain);
 }
 
 /* Point an input and its gradient at copies in `room`, if it is copied; returns the room behind them. */
@@ -261,7 +255,7 @@ const struct backend backend_ref = {
     .saved_bytes = saved_bytes,
     .scratch_bytes = scratch_bytes,
     .tensor_write = tensor_write,
-    .tensor_read = tensor_read,
+    .tensor_read = gather,
     .load = load,
     .forward = {forward, forward, forward, forward, forward, forward, forward, forward},
     .backward = {backward, backward, backward, backward, backward, backward, backward, backward},

@@ -52,8 +52,6 @@ struct setting {
     struct view train, validate;
 };
 
-/* --- the session --- */
-
 /* `word` names a session or one of its networks. */
 static int open_setting(const struct scratch_comparison *work, const char *word, struct setting *setting,
                         struct error *error)
@@ -87,8 +85,6 @@ static void close_setting(struct setting *setting)
     free(setting);
 }
 
-/* --- which networks --- */
-
 static bool has_result(const struct session_node *node)
 {
     return node->status == NODE_DONE && node->weights_hash;
@@ -111,8 +107,6 @@ static int64_t place_of(enum choice choice, int64_t i, int64_t wanted, int64_t c
 {
     return choice == CHOICE_SPREAD && wanted > 1 ? llround((double)i * (double)(count - 1) / (double)(wanted - 1)) : i;
 }
-
-/* --- one network --- */
 
 struct lineage {
     int64_t epochs;
@@ -171,8 +165,6 @@ static int train_scratch(const struct setting *setting, const struct session_nod
     return 0;
 }
 
-/* --- the file of results --- */
-
 static const char heading[] = "weights,equal,epochs,grown,scratch,node,session\n";
 
 static int read_results(struct scratch_comparison *work, struct error *error)
@@ -218,8 +210,6 @@ static int keep_result(struct scratch_comparison *work, const struct setting *se
     text_add(&work->lines, "\n");
     return work->out ? file_write(work->out, work->lines.bytes, work->lines.length, error) : 0;
 }
-
-/* --- all of them --- */
 
 static void print_result(const struct setting *setting, const struct session_node *node, const struct lineage *lineage,
                          const struct result *result)

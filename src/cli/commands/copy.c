@@ -1,6 +1,4 @@
-/*
- * copy.c - `espalier copy`: copies a session, whole or without its large parts.
- */
+/* copy.c - `espalier copy`: copies a session, whole or without its large parts. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,6 +1,4 @@
-/*
- * devices.c - `espalier devices`: lists the devices of this machine.
- */
+/* devices.c - `espalier devices`: lists the devices of this machine. */
 #include <stdlib.h>
 
 #include "arch/space.h"
@@ -33,22 +31,11 @@ static void print_memory(const struct backend *backend)
     free(plan);
 }
 
-/* GPUs that a search uses only when --devices names them. */
-static void print_unnamed(void)
-{
-    static struct device gpus[DEVICES_MAX];
-    int count;
-    if (devices_find("cudax1", gpus, &count, NULL))
-        return;
-    for (int i = 0; i < count; i++)
-        printf("         %s (%s) only when --devices names it\n", gpus[i].id, gpus[i].name);
-}
-
 static int run(const struct cli_arguments *arguments)
 {
-    static struct device devices[DEVICES_MAX];
+    static struct device devices[2 * DEVICES_MAX]; /* then the GPUs that a search uses only when --devices names them */
     struct error error = {{0}};
-    int count;
+    int count, gpus;
     const char *list = cli_value(arguments, "devices");
     if (devices_find(list ? list : "auto", devices, &count, &error)) {
         error_prefix(&error, "--devices %s", list ? list : "auto");
@@ -56,14 +43,15 @@ static int run(const struct cli_arguments *arguments)
     }
     for (int i = 0; i < count; i++)
         printf("%-8s %s\n", devices[i].id, devices[i].name);
-    if (!list)
-        print_unnamed();
+    bool unnamed = !list && !devices_find("cudax1", devices + DEVICES_MAX, &gpus, NULL);
+    for (int i = DEVICES_MAX; unnamed && i < DEVICES_MAX + gpus; i++)
+        printf("         %s (%s) only when --devices names it\n", devices[i].id, devices[i].name);
     printf("backend  %s: %s\n", backend_cpu()->name, backend_cpu()->description);
     printf("operands %s\n", backend_cpu()->bf16 ? "f32, bf16" : "f32; bf16 needs a processor with AVX512_BF16");
     print_memory(devices[0].cuda ? devices[0].cuda : backend_cpu());
     if (cli_value(arguments, "explain")) {
         struct text text = TEXT_EMPTY;
-        devices_explain(&text);
+        devices_explain("", &text);
         printf("\n%s", text_string(&text));
         text_done(&text);
     }

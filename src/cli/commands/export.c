@@ -11,19 +11,13 @@
 #include "export/onnx.h"
 #include "util/file.h"
 
-/* The names of the classes, one a line; "" when the set has none. */
-static void list_classes(const struct images *images, struct text *text)
-{
-    for (int i = 0; i < images->classes && images_class_name(images, i); i++)
-        text_add(text, "%s%s", i ? "\n" : "", images_class_name(images, i));
-}
-
 static int write(const struct cli_network *network, const struct view *view, const char *path, size_t *length,
                  struct error *error)
 {
     struct text arch = TEXT_EMPTY, classes = TEXT_EMPTY;
     arch_print(&network->arch, &arch);
-    list_classes(&network->images, &classes);
+    for (int i = 0; i < network->images.classes && images_class_name(&network->images, i); i++)
+        text_add(&classes, "%s%s", i ? "\n" : "", images_class_name(&network->images, i));
     const struct onnx_note notes[] = {{"arch", text_string(&arch)},
                                       {"data", network->data},
                                       {*text_string(&classes) ? "classes" : NULL, text_string(&classes)},

@@ -1,6 +1,4 @@
-/*
- * fsck.c - `espalier fsck`: checks a session, and repairs a damaged log.
- */
+/* fsck.c - `espalier fsck`: checks a session, and repairs a damaged log. */
 #include <stdlib.h>
 
 #include "cli/cli.h"

@@ -18,7 +18,7 @@ static int infer(struct weights *weights, const struct view *view, int count, fl
     struct plan *plan = memory_new(1, sizeof *plan);
     plan_lower(&weights->arch, weights->input, &(struct plan_options){0}, plan);
     int classes = plan->classes;
-    struct network *network = network_new(backend_cpu(), plan, BATCH, NETWORK_INFERENCE, weights, error);
+    struct network *network = network_open(backend_cpu(), plan, BATCH, NETWORK_INFERENCE, weights, NULL, error);
     free(plan);
     if (!network)
         return -1;

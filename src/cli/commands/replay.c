@@ -1,6 +1,4 @@
-/*
- * replay.c - `espalier replay`: plays a recorded session on the screens.
- */
+/* replay.c - `espalier replay`: plays a recorded session on the screens. */
 #include "sessions/replay.h"
 
 #include <stdlib.h>

@@ -70,7 +70,7 @@ static bool placeholder_node(const struct session_state *state, const struct eve
     lost_node(state, placeholder);
     return true;
 }
-/* For an event of a network that waits: its STARTED is lost. */
+/* The STARTED event of a network that still waits though an event says that it trains: that one is lost. */
 static bool placeholder_start(const struct session_state *state, int64_t number, int64_t epochs,
                               struct event *placeholder)
 {

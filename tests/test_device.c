@@ -450,7 +450,7 @@ static void this_machine(void **state)
     }
     device_monitor_free(monitor);
     struct text text = TEXT_EMPTY;
-    devices_explain(&text);
+    devices_explain("", &text);
     check_says(&text, "processor     ");
     check_says(&text, "cuda          ");
     text_done(&text);

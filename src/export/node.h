@@ -1,4 +1,4 @@
-/* node.h - inside the room export: what every format says of a node in the same way. */
+/* node.h - private to src/export: what every format says of a node in the same way. */
 #ifndef ESPALIER_EXPORT_NODE_H
 #define ESPALIER_EXPORT_NODE_H
 

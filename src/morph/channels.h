@@ -22,7 +22,7 @@ void channels_widen(struct channels *channels, int old_count, int new_count, enu
                     struct random_stream *stream);
 /* Keep the `new_count` most important channels, in their order; of equals the earlier ones. */
 void channels_narrow(struct channels *channels, int old_count, int new_count, const double *importance);
-/* Add those of a layer that writes behind them. */
+/* Append the channels of a layer that writes behind these. */
 void channels_append(struct channels *channels, const struct channels *added);
 
 /* Fill a part of the child's layer from that of the parent's: rows by `outputs`, columns by `inputs`.  An input may

@@ -1,5 +1,5 @@
 /*
- * steps.h - inside the room morph: the transformations behind morph_apply, and what they share.
+ * steps.h - private to src/morph: the transformations behind morph_apply, and what they share.
  *
  * They fill a child that weights_new() made.  action_apply() has checked the action.
  */

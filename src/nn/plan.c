@@ -55,7 +55,7 @@ static struct op *add_op(struct lowering *at, enum op_kind kind, int output)
     return op;
 }
 
-/* A tensor for what a part makes: a range of the block's buffer where it is what the layer adds to it. */
+/* A tensor for the output of a part: a range of the dense block's buffer if a PART_CONCAT follows it. */
 static int output_of(struct lowering *at, int part)
 {
     const struct part *made = &at->parts.parts[part];

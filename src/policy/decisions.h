@@ -51,8 +51,8 @@ struct chooser {
 void decisions_sample(const struct policy_options *options, const struct chooser *chooser, const struct arch *parent,
                       struct random_stream *stream, struct proposal *proposal);
 
-/* The decisions that gave `proposal`, without its trade: as many as the options say.  False when no policy with these options can
-   have given it (a person's action, or other options). */
+/* Find the decisions that made `proposal`, without its trade; the options say how many.  False: no policy with these
+   options can have made it (it is a person's, or the options were others). */
 bool decisions_recover(const struct policy_options *options, const struct arch *parent, const struct proposal *proposal,
                        struct decision *decisions);
 

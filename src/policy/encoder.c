@@ -1,4 +1,4 @@
-/* encoder.c - the same loop twice, once from the first layer and once from the last. */
+/* encoder.c - two LSTMs over the layers' embeddings, one from the first layer on and one from the last. */
 #include "policy/encoder.h"
 
 #include <math.h>

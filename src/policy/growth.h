@@ -33,7 +33,7 @@ bool growth_block_kernels(const struct growth_block *block);
 void growth_insertions(const struct policy_options *options, const struct arch *arch,
                        struct growth_insertions *insertions);
 bool growth_block_offered(const struct growth_block *block);
-/* Is anything offered to the decisions that a proposal makes, or, where the options allow it, to a trade (trades.h)? */
+/* Is there anything that the decisions of a proposal, or a trade if the options allow it (trades.h), can choose? */
 bool growth_possible(const struct policy_options *options, const struct arch *arch);
 
 /* The actions that these choices stand for. */

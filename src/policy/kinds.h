@@ -1,4 +1,4 @@
-/* kinds.h - the rows of policy_find's table: a file has one policy, or a few of one family. */
+/* kinds.h - the rows of policy_find's table.  A file has one policy, or several of one family. */
 #ifndef ESPALIER_POLICY_KINDS_H
 #define ESPALIER_POLICY_KINDS_H
 

@@ -26,8 +26,9 @@ void linear_backward(const struct linear *linear, const double *x, const double 
 double linear_sigmoid(double x);
 /* log(linear_sigmoid(x)), finite for every finite x. */
 double linear_log_sigmoid(double x);
-/* Over those offered, at least one; the others get probability 0.  Returns log of the sum that all were divided by:
-   a choice's log-probability is its logit less this, finite where the probability underflows. */
+/* Softmax over the offered choices, of which there is at least one; the others get probability 0.  Returns the
+   logarithm of the denominator: a choice's log-probability is its logit minus that, finite even where its
+   probability underflows. */
 double linear_softmax(const double *logits, const bool *offered, int count, double *probabilities);
 
 enum { LSTM_INPUTS_MAX = 16, LSTM_UNITS_MAX = 100 };
@@ -37,7 +38,7 @@ struct lstm {
     struct linear gates; /* (inputs, then units) × (input, forget, candidate, output gates of all units) */
 };
 
-/* The two vectors that one step hands to the next; also the gradients of these. */
+/* The two vectors that one step hands to the next; or the gradients of these vectors. */
 struct lstm_state {
     double output[LSTM_UNITS_MAX];
     double cell[LSTM_UNITS_MAX];

@@ -14,7 +14,7 @@
 
 #include "search/proposals.h"
 
-/* Put the next network into the queue.  False: there is none for now, none yet, or none ever (phases_end). */
+/* Put the next network into the queue.  False: none joined; phases_end() says whether more may come. */
 bool phases_make(struct proposals *proposals);
 /* Why the search ends, with `message`; FINISH_UNKNOWN: more networks may come. */
 enum finish_reason phases_end(const struct proposals *proposals, struct error *message);

@@ -19,7 +19,7 @@
 
 enum { READ_STEP = 1 << 20 };
 
-/* As file_read(); `expected` is a guess of the length. */
+/* Does what file_read() says; `expected` is a guess of the length. */
 static int read_all(gzFile gz, const char *path, size_t expected, size_t limit, char **bytes, size_t *length,
                     struct error *error)
 {

@@ -92,7 +92,7 @@ static void load(void *context, const struct tensor *tensor, const struct batch 
     }
 }
 
-/* From a part of a buffer to a tensor by itself. */
+/* Copies a tensor out of the buffer that it is a part of; scatter() copies or adds it back. */
 static void gather(const struct tensor *tensor, int count, const void *data, float *plain)
 {
     const float *part = data;

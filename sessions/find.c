@@ -82,11 +82,8 @@ int session_path_of(const char *text, char **folder, struct error *error)
                              (size_t)(c - text) + 1);
     while (length && text[length - 1] == '/')
         length--;
-    size_t base = length;
-    while (base && text[base - 1] != '/')
-        base--;
-    const char *name = text + base;
-    size_t bytes = length - base;
+    const char *slash = memrchr(text, '/', length), *name = slash ? slash + 1 : text;
+    size_t bytes = length - (size_t)(name - text);
     bool has_ending = bytes >= strlen(ENDING) && !strncmp(text + length - strlen(ENDING), ENDING, strlen(ENDING));
     if (!bytes || name[0] == '.')
         return error_set(error, "\"%s\" names no session; use a name such as run-1, with a folder before it or not",

@@ -52,14 +52,9 @@ static bool is_folder(const char *path)
 
 static bool is_picture(const char *path)
 {
-    static const char *const endings[] = {".png", ".jpg", ".jpeg"};
-    size_t length = strlen(path);
-    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
-        size_t ending = strlen(endings[i]);
-        if (length > ending && !strcasecmp(path + length - ending, endings[i]))
-            return !is_folder(path);
-    }
-    return false;
+    const char *ending = strrchr(path, '.');
+    bool named = ending && (!strcasecmp(ending, ".png") || !strcasecmp(ending, ".jpg") || !strcasecmp(ending, ".jpeg"));
+    return named && !is_folder(path);
 }
 
 /* The names in a folder that are not hidden and `wanted`. */

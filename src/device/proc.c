@@ -6,7 +6,6 @@
  * Control groups of version 2 have one tree, /sys/fs/cgroup; version 1 has a tree below it for each controller.  In a
  * container the group's name may be the host's while only the root is mounted: a folder that is missing has no limits.
  */
-#include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -66,21 +65,15 @@ bool proc_number(const char *root, double *number, const char *format, ...)
 bool proc_field(const char *text, const char *key, char *value, size_t size)
 {
     size_t length = strlen(key);
-    for (const char *line = text; *line;) {
-        size_t width = strcspn(line, "\n");
-        if (width >= length && strncmp(line, key, length) == 0) {
-            const char *start = line + length, *end = line + width;
-            while (start < end && isblank((unsigned char)*start))
-                start++;
-            if (start < end && *start == ':') {
-                start++;
-                while (start < end && isblank((unsigned char)*start))
-                    start++;
-                snprintf(value, size, "%.*s", (int)(end - start), start);
-                return true;
-            }
-        }
-        line += width + (line[width] == '\n');
+    for (const char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+        if (strncmp(line, key, length) != 0)
+            continue;
+        const char *at = line + length + strspn(line + length, " \t");
+        if (*at != ':')
+            continue;
+        at += 1 + strspn(at + 1, " \t");
+        snprintf(value, size, "%.*s", (int)strcspn(at, "\n"), at);
+        return true;
     }
     return false;
 }

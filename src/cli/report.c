@@ -256,8 +256,6 @@ void report_summary(FILE *out, const struct session_state *state, const char *fo
     print_best(out, state);
 }
 
-/* --- the tree --- */
-
 struct tree {
     FILE *out;
     const struct session_state *state;
@@ -330,8 +328,6 @@ void report_tree(FILE *out, const struct session_state *state)
     free(tree.first_child);
     free(tree.next_sibling);
 }
-
-/* --- tables --- */
 
 static int by_accuracy(const void *left, const void *right)
 {
@@ -406,8 +402,6 @@ void report_pareto(FILE *out, const struct session_state *state)
     }
     free(list);
 }
-
-/* --- one network --- */
 
 static void print_lineage(FILE *out, const struct session_state *state, const struct session_node *node)
 {

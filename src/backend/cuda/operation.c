@@ -24,14 +24,9 @@ static struct kernel_map tensor_map(const struct op_run *run, int tensor, const 
     return (struct kernel_map){(void *)data, stride, context->shared[at->buffer] ? at->channels : stride};
 }
 
-static struct kernel_map input_map(const struct op_run *run, const void *data)
+static struct kernel_map input_map(const struct op_run *run, int input, const void *data)
 {
-    return tensor_map(run, run->op->inputs[0], data);
-}
-
-static struct kernel_map input2_map(const struct op_run *run, const void *data)
-{
-    return tensor_map(run, run->op->inputs[1], data);
+    return tensor_map(run, run->op->inputs[input], data);
 }
 
 static struct kernel_map output_map(const struct op_run *run, const void *data)
@@ -318,12 +313,12 @@ static void fc_bn_relu_backward(const struct op_run *run)
 
 static void bn_relu_forward(const struct op_run *run)
 {
-    normalise_forward(run, input_map(run, run->x));
+    normalise_forward(run, input_map(run, 0, run->x));
 }
 
 static void bn_relu_backward(const struct op_run *run)
 {
-    normalise_backward(run, input_map(run, run->x), input_map(run, run->dx), run->op->adds_input_gradient[0]);
+    normalise_backward(run, input_map(run, 0, run->x), input_map(run, 0, run->dx), run->op->adds_input_gradient[0]);
 }
 
 /* Copy a tensor that has the output's shape. */
@@ -368,7 +363,7 @@ static void pool_forward(const struct op_run *run)
                                             .channels = input->channels,
                                             .height = input->height,
                                             .width = input->width,
-                                            .x = input_map(run, run->x),
+                                            .x = input_map(run, 0, run->x),
                                             .y = output_map(run, run->y),
                                             .window = window_of(run)};
     launch(context, KERNEL_pool_forward, context->storage,
@@ -385,7 +380,7 @@ static void pool_backward(const struct op_run *run)
                                              .height = input->height,
                                              .width = input->width,
                                              .dy = output_map(run, run->dy),
-                                             .dx = input_map(run, run->dx),
+                                             .dx = input_map(run, 0, run->dx),
                                              .window = window_of(run)};
     if (run->dx)
         launch(context, KERNEL_pool_backward, context->storage,
@@ -410,7 +405,7 @@ static void drop(const struct op_run *run, struct kernel_map from, struct kernel
 
 static void dropout_forward(const struct op_run *run)
 {
-    struct kernel_map x = input_map(run, run->x), y = output_map(run, run->y);
+    struct kernel_map x = input_map(run, 0, run->x), y = output_map(run, run->y);
     if (run->training)
         drop(run, x, y);
     else
@@ -420,7 +415,7 @@ static void dropout_forward(const struct op_run *run)
 static void dropout_backward(const struct op_run *run)
 {
     if (run->dx)
-        drop(run, output_map(run, run->dy), input_map(run, run->dx));
+        drop(run, output_map(run, run->dy), input_map(run, 0, run->dx));
 }
 
 static void add_forward(const struct op_run *run)
@@ -431,8 +426,8 @@ static void add_forward(const struct op_run *run)
                                    .batch = context->batch,
                                    .positions = output->height * output->width,
                                    .channels = output->channels,
-                                   .x = input_map(run, run->x),
-                                   .x2 = input2_map(run, run->x2),
+                                   .x = input_map(run, 0, run->x),
+                                   .x2 = input_map(run, 1, run->x2),
                                    .y = output_map(run, run->y)};
     launch(context, KERNEL_add, context->storage,
            kernel_grid_rows(rows_of(context, output->height, output->width), output->channels), &arguments);
@@ -441,9 +436,9 @@ static void add_forward(const struct op_run *run)
 static void add_backward(const struct op_run *run)
 {
     if (run->dx)
-        copy(run, output_map(run, run->dy), input_map(run, run->dx), run->op->adds_input_gradient[0]);
+        copy(run, output_map(run, run->dy), input_map(run, 0, run->dx), run->op->adds_input_gradient[0]);
     if (run->dx2)
-        copy(run, output_map(run, run->dy), input2_map(run, run->dx2), run->op->adds_input_gradient[1]);
+        copy(run, output_map(run, run->dy), input_map(run, 1, run->dx2), run->op->adds_input_gradient[1]);
 }
 
 static void classifier_forward(const struct op_run *run)

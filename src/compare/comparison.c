@@ -91,7 +91,7 @@ static int load_run(const char *name, int window, struct run *run, struct error 
 
 static bool is_ignored(const char *option)
 {
-    static const char *const ignored[] = {"seed", "episodes", "networks", "seconds", "devices", "match"};
+    static const char *const ignored[] = {"seed", "episodes", "networks", "seconds", "flops", "devices", "match"};
     for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
         if (!strcmp(option, ignored[i]))
             return true;

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <math.h>
 
 #include "race_session.h"
 #include "sessions/forecast.h"
@@ -44,6 +45,25 @@ static void rounds(void **state)
         assert_true(session_has_phases(model.state) && session_forecast(model.state).rough);
         text_done(&phase);
         text_done(&verdict);
+        model_done(&model);
+    }
+}
+
+/* The finish goes at its own pace; before it the search does. */
+static void time_left(void **state)
+{
+    static const enum race_moment moments[] = {RACE_GROWTH, RACE_FINISH};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(moments); i++) {
+        struct model model;
+        model_init(&model, MODE_LIVE, "test");
+        race_session_play(moments[i], fold, &model);
+        struct forecast forecast = session_forecast(model.state);
+        const struct session_node *finish = session_node(model.state, 27);
+        double left = model.state->time * (1 - forecast.share) / forecast.share;
+        if (finish)
+            left = finish->seconds / finish->curve_count * finish->epochs * (1 - node_share(finish));
+        assert_true(fabs(forecast.seconds_left - left) < 1e-6 && left > 100 && left < 500);
         model_done(&model);
     }
 }
@@ -90,6 +110,7 @@ static void roles_and_gains(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(rounds), cmocka_unit_test(roles_and_gains)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(rounds), cmocka_unit_test(time_left),
+                                       cmocka_unit_test(roles_and_gains)};
     return cmocka_run_group_tests_name("phases", tests, NULL, NULL);
 }

@@ -514,6 +514,24 @@ static void test_the_reward_is_the_gain_over_the_control(void **unused)
     session_state_free(state);
 }
 
+/* Sessions of before there was a finish go on without one, and `baseline` is what is `reward-baseline` now. */
+static void test_options_of_the_first_sessions(void **state)
+{
+    struct session_state *session = session_state_new();
+    struct event event = {.kind = EVENT_SESSION, .number = 1};
+    struct search_options options;
+    struct error error;
+    event.as.session.format = 1;
+    event_texts_add(&event.as.session.options, "parent=start");
+    event_texts_add(&event.as.session.options, "baseline=released");
+    assert_int_equal(session_apply(session, &event, &error), 0);
+    event_done(&event);
+    assert_int_equal(options_of_session(session, &options, &error), 0);
+    assert_true(options.baseline_released && options.parent == PARENT_START);
+    assert_true(options.finish == 0 && !options.baseline && !options.steady && options.average == 0);
+    session_state_free(session);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -535,6 +553,7 @@ int main(void)
         cmocka_unit_test(test_rounds_that_lead_to_nothing_end),
         cmocka_unit_test(test_a_larger_budget_grows_again),
         cmocka_unit_test(test_a_budget_of_flops_is_a_command),
+        cmocka_unit_test(test_options_of_the_first_sessions),
         cmocka_unit_test(test_the_reward_is_the_gain_over_the_control),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

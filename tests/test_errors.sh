@@ -19,7 +19,7 @@ says "no such policy" 2 "--policy oracle.*reinforce" "$espalier" run --policy or
 says "no such preset" 2 "nonesuch" "$espalier" run --preset nonesuch
 says "an action that is none" 2 '--actions: "grow" is no action' \
     "$espalier" run --policy manual --actions 'widen:conv1; grow'
-says "a theme that is none, also without a terminal" 2 "--theme pink: must be dark, light" "$espalier" run --theme pink
+says "a theme that is none, also without a terminal" 2 "--theme pink: must be one of dark, light" "$espalier" run --theme pink
 says "a replay without a terminal" 1 "replay needs a terminal .*espalier show x" "$espalier" replay x
 says "a start that is no network" 2 "neither an architecture.*SESSION:NODE.*nor auto" "$espalier" run --start one
 says "one argument too few" 2 "resume: needs SESSION" "$espalier" resume

@@ -12,15 +12,11 @@
 
 #include <cmocka.h>
 
-#include "race_session.h"
 #include "screen_session.h"
 #include "session_generator.h"
-#include "sessions/forecast.h"
 #include "tui/event_line.h"
 #include "tui/node.h"
-#include "tui/rounds.h"
 #include "tui/view.h"
-#include "util/bug.h"
 
 static void fold(void *model, const struct event *event)
 {
@@ -340,76 +336,6 @@ static void sentences(void **state)
     session_state_free(empty);
 }
 
-struct at {
-    enum race_moment moment;
-    const char *phase, *verdict;
-};
-
-/* The words of a search of rounds: phases, races, and what a gain is over. */
-static void rounds(void **state)
-{
-    static const struct at cases[] = {{RACE_START, "start epoch 6/8", ""},
-                                      {RACE_GROWTH, "growth 94%", ""},
-                                      {RACE_BASELINE, "baseline epoch 6/9", ""},
-                                      {RACE_FINISH, "finish epoch 8/36", "+0.84 over baseline n26"},
-                                      {RACE_END, "finish done", "+0.84 over baseline n26"}};
-    (void)state;
-    for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        struct model model;
-        struct text phase = TEXT_EMPTY, verdict = TEXT_EMPTY;
-        model_init(&model, MODE_LIVE, "test");
-        race_session_play(cases[i].moment, fold, &model);
-        phase_add(model.state, &phase);
-        assert_string_equal(text_string(&phase), cases[i].phase);
-        assert_int_equal(verdict_add(model.state, &verdict), *cases[i].verdict != 0);
-        assert_string_equal(text_string(&verdict), cases[i].verdict);
-        assert_true(session_has_phases(model.state) && session_forecast(model.state).rough);
-        text_done(&phase);
-        text_done(&verdict);
-        model_done(&model);
-    }
-}
-
-static void roles_and_gains(void **state)
-{
-    static const struct {
-        int64_t node;
-        const char *edge;
-        uint32_t glyph;
-        int64_t over; /* 0: no gain */
-    } cases[] = {{1, "start", L'✓', 0},         {2, "control of n1", L'=', 1},  {3, "W c1,3 D c2", L'✓', 2},
-                 {7, "W conv4 D fc1", L'✗', 0}, {8, "D conv1 +1×1", L'✓', 6},   {17, "W conv1,5", L'✓', 10},
-                 {26, "baseline", L'□', 0},     {27, "finish of n23", L'■', 23}};
-    struct model model;
-    (void)state;
-    model_init(&model, MODE_LIVE, "test");
-    race_session_play(RACE_END, fold, &model);
-    assert_int_equal(model.selected, 27); /* the finished one */
-    for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        const struct session_node *node = session_node(model.state, cases[i].node);
-        struct text text = TEXT_EMPTY;
-        double gain;
-        int64_t over = 0;
-        node_edge(model.state, node, true, 13, &text);
-        assert_string_equal(text_string(&text), cases[i].edge);
-        assert_int_equal(node_glyph(node), cases[i].glyph);
-        assert_int_equal(node_gain(model.state, node, &gain, &over), cases[i].over != 0);
-        assert_int_equal(over, cases[i].over);
-        text_done(&text);
-    }
-    model_done(&model);
-    /* In training: over the control after as many epochs. */
-    model_init(&model, MODE_LIVE, "test");
-    race_session_play(RACE_GROWTH, fold, &model);
-    const struct session_node *node = session_node(model.state, 24), *control = session_node(model.state, 22);
-    double gain;
-    int64_t over;
-    assert_int_equal(node->curve_count, 2);
-    assert_true(node_gain(model.state, node, &gain, &over) && over == 22);
-    assert_true(gain == node->curve[1].validation_accuracy - control->curve[1].validation_accuracy);
-    model_done(&model);
-}
-
 static void log_lines(void **state)
 {
     (void)state;
@@ -578,8 +504,6 @@ int main(void)
         cmocka_unit_test(old_lines_make_room),
         cmocka_unit_test(histories),
         cmocka_unit_test(sentences),
-        cmocka_unit_test(rounds),
-        cmocka_unit_test(roles_and_gains),
         cmocka_unit_test(seeking_back),
         cmocka_unit_test(edges),
         cmocka_unit_test(rows_of_a_large_session),

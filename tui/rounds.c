@@ -1,4 +1,4 @@
-/* rounds.c - races and phases in words; networks that joined later are seen first. */
+/* rounds.c - phases are read from the networks that joined last, races from the proposals of one episode. */
 #include "tui/rounds.h"
 
 #include <math.h>
@@ -111,17 +111,17 @@ bool race_draw(const struct model *model, const struct session_node *node, struc
                int y)
 {
     const struct session_state *state = model->state;
-    int64_t first = node->facts.proposal, count = 0;
+    int64_t first = node->facts.proposal;
     while (first > 1 && state->proposals[first - 2]->facts.episode == node->facts.episode)
         first--;
     const struct session_node *control = first ? rival(state, &node->facts, first) : NULL, *each;
     if (!control || control->facts.by.value != AUTHOR_CONTROL)
         return false;
     int x = canvas_text(canvas, area, 0, y, STYLE_DIM, "race"), gap = area.width < 50 ? 1 : 2;
-    for (int64_t i = first; i <= state->proposal_count; i++, count++)
+    for (int64_t i = first; i <= state->proposal_count; i++)
         if ((each = rival(state, &node->facts, i)))
             x = draw_rival(state, each, each == node, canvas, area, x + gap, y);
         else if (state->proposals[i - 1]->facts.episode != node->facts.episode)
             break;
-    return count > 0;
+    return true;
 }

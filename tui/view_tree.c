@@ -19,7 +19,7 @@ struct tree_columns {
     int width[COLUMN_COUNT]; /* 0: hidden */
 };
 
-enum { LEFT_LEAST = 18, LEFT_GOOD = 30 };
+enum { LEFT_LEAST = 18, LEFT_GOOD = 30, NEVER = 1000 };
 
 /* Give the columns what the left part can spare, the most important first: in races the gain. */
 static struct tree_columns columns_for(int width, bool races)
@@ -28,8 +28,8 @@ static struct tree_columns columns_for(int width, bool races)
         enum column column;
         int width, least;
     } wanted[] = {
-        {COLUMN_ACCURACY, 5, LEFT_LEAST},      {COLUMN_GAIN, 6, races ? LEFT_LEAST + 6 : 1000},
-        {COLUMN_CURVE, 5, LEFT_LEAST + 6},     {COLUMN_GAIN, 6, races ? 1000 : LEFT_GOOD},
+        {COLUMN_ACCURACY, 5, LEFT_LEAST},      {COLUMN_GAIN, 6, races ? LEFT_LEAST + 6 : NEVER},
+        {COLUMN_CURVE, 5, LEFT_LEAST + 6},     {COLUMN_GAIN, 6, races ? NEVER : LEFT_GOOD},
         {COLUMN_PARAMETERS, 5, LEFT_GOOD + 2}, {COLUMN_WHERE, 7, LEFT_GOOD + 6},
         {COLUMN_FLOPS, 5, LEFT_GOOD + 6},
     };

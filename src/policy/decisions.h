@@ -50,8 +50,8 @@ struct chooser {
 void decisions_sample(const struct policy_options *options, const struct chooser *chooser, const struct arch *parent,
                       struct random_stream *stream, struct proposal *proposal);
 
-/* The decisions that gave `proposal`, without its trade: as many as the options say.  False when no policy with these options can
-   have given it (a person's action, or other options). */
+/* The decisions that gave `proposal`, without its trade: as many as the options say.  False when no policy with these
+   options can have given it (a person's action, or other options). */
 bool decisions_recover(const struct policy_options *options, const struct arch *parent, const struct proposal *proposal,
                        struct decision *decisions);
 

@@ -1,5 +1,6 @@
 /*
- * state_rounds.c - what the networks of a state say of its search: the phase, what it has cost, what a child has gained.
+ * state_rounds.c - what the networks of a state say of its search: the phase, what it has cost, what a child has
+ * gained.
  */
 #include "sessions/state.h"
 

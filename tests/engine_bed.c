@@ -18,6 +18,10 @@ struct search_options bed_options(void)
     strcpy(options.data, "fashion-mnist"); /* is never opened */
     strcpy(options.policy, "random");
     options.networks = 12;
+    options.parent = PARENT_TOURNAMENT;
+    options.finish = 0;
+    options.baseline = options.steady = false;
+    options.average = 0;
     options.tournament = 3;
     options.rate = 0.05;
     options.wider = 1;
@@ -100,9 +104,10 @@ char *bed_story(const struct session_state *state)
         text_add(&text,
                  "n%" PRId64 " by %s from %" PRId64 " proposal %" PRId64
                  " %s status %d attempts %d epochs %d %.17g %s %s %s\n",
-                 node->facts.node, author_name(&node->facts.by), node->facts.parent, node->facts.proposal, node->facts.arch, node->status,
-                 node->attempts, node->epochs, node->accuracy, node->weights_hash ? node->weights_hash : "-",
-                 node->failure ? node->failure : "-", node->stopped ? node->stopped : "-");
+                 node->facts.node, author_name(&node->facts.by), node->facts.parent, node->facts.proposal,
+                 node->facts.arch, node->status, node->attempts, node->epochs, node->accuracy,
+                 node->weights_hash ? node->weights_hash : "-", node->failure ? node->failure : "-",
+                 node->stopped ? node->stopped : "-");
         for (int j = 0; j < node->facts.actions.count; j++)
             text_add(&text, "   %s %" PRId64 "\n", node->facts.actions.items[j], node->facts.steps.items[j]);
     }
@@ -146,6 +151,7 @@ void bed_check(const char *folder, const char *name, const struct session_state 
         if (node->status == NODE_DONE)
             check_weights(folder, name, node);
         for (int64_t j = 0; j < i && is_grown(node); j++)
-            ASSERT(!is_grown(state->nodes[j]) || state->nodes[j]->status != NODE_DONE || strcmp(node->facts.arch, state->nodes[j]->facts.arch));
+            ASSERT(!is_grown(state->nodes[j]) || state->nodes[j]->status != NODE_DONE ||
+                   strcmp(node->facts.arch, state->nodes[j]->facts.arch));
     }
 }

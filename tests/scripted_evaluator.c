@@ -114,9 +114,9 @@ static void report_last(struct scripted *scripted, struct scripted_slot *slot, s
         report->kind = REPORT_CANCELLED;
     else if (fate == FATE_RESULT) {
         report->kind = REPORT_RESULT;
-        report->result.accuracy = slot->ended ? scripted_curve(&trial->arch, data.input, slot->epoch, epochs)
-                                              : script->accuracy ? script->accuracy(script->context, trial)
-                                                                 : scripted_accuracy(&trial->arch, data.input);
+        report->result.accuracy = slot->ended        ? scripted_curve(&trial->arch, data.input, slot->epoch, epochs)
+                                  : script->accuracy ? script->accuracy(script->context, trial)
+                                                     : scripted_accuracy(&trial->arch, data.input);
         report->result.loss = 1 - report->result.accuracy;
         if (script->tests && trial->test)
             report->test = (struct evaluation){.loss = 1.5, .accuracy = report->result.accuracy - 0.02, .count = 40};

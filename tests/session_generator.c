@@ -338,8 +338,8 @@ static void person(struct play *play)
         event.as.settings = (struct event_settings){.epochs = 3, .rate = 0.01, .by = {AUTHOR_USER}};
         play_emit(play, &event);
         event = (struct event){.kind = EVENT_BUDGET};
-        event.as.budget =
-            (struct event_budget){.networks = play->recipe.networks, .seconds = 3600, .flops = 1e15, .by = {AUTHOR_USER}};
+        event.as.budget = (struct event_budget){
+            .networks = play->recipe.networks, .seconds = 3600, .flops = 1e15, .by = {AUTHOR_USER}};
         if (play_plan_of(play, 1)->status != NODE_DONE)
             break;
         play_emit(play, &event);

@@ -6,9 +6,9 @@ plan 14
 black_and_white set
 start='C(4,3,1) P(2,2) A(4,4) FC(8) SM(2)'
 dry() {
-    ok "$1" "$espalier" run --dry-run --data idx:set --validation 112 --start "$start" --devices cpu:1 "$@"
+    ok "$1" "$espalier" run --dry-run --data idx:set --validation 112 --start "$start" --devices cpu:1 $tournament --epochs 3 "$@"
 }
-ok "the default policy" "$espalier" run --dry-run --data idx:set --validation 112 --devices cpu:1
+ok "the default policy" "$espalier" run $tournament --dry-run --data idx:set --validation 112 --devices cpu:1
 prints "has learned nothing" '^  .*simulated: proposed by reinforce, which has learned nothing, on parents drawn at random'
 prints "a start network of this data" '^start +C\(4,3,1\) .* SM\(2\)$'
 dry --policy widen --parent start --networks 8

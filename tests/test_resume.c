@@ -255,24 +255,6 @@ static void test_cut_with_more_slots_than_parents(void **state)
     free(path);
 }
 
-/* Sessions of before there was a finish go on without one, and `baseline` is what is `reward-baseline` now. */
-static void test_options_of_the_first_sessions(void **state)
-{
-    struct session_state *session = session_state_new();
-    struct event event = {.kind = EVENT_SESSION, .number = 1};
-    struct search_options options;
-    struct error error;
-    event.as.session.format = 1;
-    event_texts_add(&event.as.session.options, "parent=start");
-    event_texts_add(&event.as.session.options, "baseline=released");
-    assert_int_equal(session_apply(session, &event, &error), 0);
-    event_done(&event);
-    assert_int_equal(options_of_session(session, &options, &error), 0);
-    assert_true(options.baseline_released && options.parent == PARENT_START);
-    assert_true(options.finish == 0 && !options.baseline && !options.steady && options.average == 0);
-    session_state_free(session);
-}
-
 /* --- what a resume refuses --- */
 
 static void check_refusal(const char *folder, const char *name, const struct search_data *data, const char *reason)
@@ -594,17 +576,21 @@ static void test_shown_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cut_anywhere_random),          cmocka_unit_test(test_cut_anywhere_learning),
-        cmocka_unit_test(test_options_of_the_first_sessions),
+        cmocka_unit_test(test_cut_anywhere_random),
+        cmocka_unit_test(test_cut_anywhere_learning),
         cmocka_unit_test(test_cut_anywhere_race),
         cmocka_unit_test(test_cut_anywhere_imitating),
         cmocka_unit_test(test_cut_anywhere_stopping),
         cmocka_unit_test(test_cut_anywhere_spent),
-        cmocka_unit_test(test_cut_anywhere_failing), cmocka_unit_test(test_cut_repeatedly),
-        cmocka_unit_test(test_cut_with_slots),       cmocka_unit_test(test_cut_with_more_slots_than_parents),
+        cmocka_unit_test(test_cut_anywhere_failing),
+        cmocka_unit_test(test_cut_repeatedly),
+        cmocka_unit_test(test_cut_with_slots),
+        cmocka_unit_test(test_cut_with_more_slots_than_parents),
         cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_strange_logs),         cmocka_unit_test(test_settings_are_kept),
-        cmocka_unit_test(test_shown_once),           cmocka_unit_test(test_attempts_without_end),
+        cmocka_unit_test(test_strange_logs),
+        cmocka_unit_test(test_settings_are_kept),
+        cmocka_unit_test(test_shown_once),
+        cmocka_unit_test(test_attempts_without_end),
     };
     return cmocka_run_group_tests_name("resume", tests, NULL, NULL);
 }

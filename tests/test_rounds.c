@@ -226,7 +226,8 @@ static struct session_state *with_person(const struct search_options *options, c
 static void test_a_pinned_network_is_the_parent_of_the_next_round(void **unused)
 {
     struct search_options options = race_options();
-    struct session_state *state = with_person(&options, &(struct script){.slots = 1}, (struct person){.at = 3, .words = "pin 2"});
+    struct session_state *state =
+        with_person(&options, &(struct script){.slots = 1}, (struct person){.at = 3, .words = "pin 2"});
     check_rounds(state); /* the round that had begun keeps its parent */
     assert_int_equal(proposal_at(state, 4)->parent, 1);
     assert_int_equal(proposal_at(state, 5)->parent, 2);
@@ -338,8 +339,8 @@ static void test_networks_then_baseline_then_finish(void **unused)
     options.steady = true;
     options.average = 0.9;
     for (int worse = 0; worse < 2; worse++) {
-        struct session_state *state = race(
-            &options, &(struct script){.slots = 1, .tests = true, .accuracy = worse ? template_loses : NULL});
+        struct session_state *state =
+            race(&options, &(struct script){.slots = 1, .tests = true, .accuracy = worse ? template_loses : NULL});
         const struct session_node *baseline = made_by(state, AUTHOR_BASELINE), *finish = made_by(state, AUTHOR_FINISH);
         assert_int_equal(state->node_count, 15);
         assert_true(baseline && baseline->facts.node == 14 && baseline->facts.parent == 0);
@@ -513,6 +514,24 @@ static void test_the_reward_is_the_gain_over_the_control(void **unused)
     session_state_free(state);
 }
 
+/* Sessions of before there was a finish go on without one, and `baseline` is what is `reward-baseline` now. */
+static void test_options_of_the_first_sessions(void **state)
+{
+    struct session_state *session = session_state_new();
+    struct event event = {.kind = EVENT_SESSION, .number = 1};
+    struct search_options options;
+    struct error error;
+    event.as.session.format = 1;
+    event_texts_add(&event.as.session.options, "parent=start");
+    event_texts_add(&event.as.session.options, "baseline=released");
+    assert_int_equal(session_apply(session, &event, &error), 0);
+    event_done(&event);
+    assert_int_equal(options_of_session(session, &options, &error), 0);
+    assert_true(options.baseline_released && options.parent == PARENT_START);
+    assert_true(options.finish == 0 && !options.baseline && !options.steady && options.average == 0);
+    session_state_free(session);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -534,6 +553,7 @@ int main(void)
         cmocka_unit_test(test_rounds_that_lead_to_nothing_end),
         cmocka_unit_test(test_a_larger_budget_grows_again),
         cmocka_unit_test(test_a_budget_of_flops_is_a_command),
+        cmocka_unit_test(test_options_of_the_first_sessions),
         cmocka_unit_test(test_the_reward_is_the_gain_over_the_control),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -57,6 +57,11 @@ static struct search_options small_options(void)
 {
     struct search_options options;
     options_default(&options);
+    options.parent = PARENT_TOURNAMENT;
+    options.episode_networks = 10;
+    options.finish = 0;
+    options.baseline = options.steady = false;
+    options.average = 0;
     options.networks = 3;
     options.epochs = 1;
     options.start_epochs = 2;
@@ -411,10 +416,10 @@ static void test_trains_dense(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_finish_is_tested),
-        cmocka_unit_test(test_trains),         cmocka_unit_test(test_pause_stop_resume),
-        cmocka_unit_test(test_stops_at_rungs), cmocka_unit_test(test_failures),
-        cmocka_unit_test(test_cancels_all),    cmocka_unit_test(test_trains_dense),
+        cmocka_unit_test(test_finish_is_tested),  cmocka_unit_test(test_trains),
+        cmocka_unit_test(test_pause_stop_resume), cmocka_unit_test(test_stops_at_rungs),
+        cmocka_unit_test(test_failures),          cmocka_unit_test(test_cancels_all),
+        cmocka_unit_test(test_trains_dense),
     };
     return cmocka_run_group_tests_name("search on this machine", tests, NULL, NULL);
 }

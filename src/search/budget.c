@@ -88,8 +88,8 @@ int64_t budget_finish_epochs(const struct session_state *state, const struct sea
     if (state->budget_flops > 0)
         epochs = (state->budget_flops - spent) / epoch;
     if (state->budget_seconds > 0 && node->images_per_second > 0)
-        epochs = fmin(epochs, (state->budget_seconds - session_active_seconds(state, now)) * node->images_per_second /
-                                  images);
+        epochs = fmin(epochs,
+                      (state->budget_seconds - session_active_seconds(state, now)) * node->images_per_second / images);
     if (!isfinite(epochs))
         epochs = share / (1 - share) * spent / epoch;
     return whole_epochs(epochs);

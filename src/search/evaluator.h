@@ -94,7 +94,6 @@ const struct backend *device_backend(const struct device *device, enum precision
 /* One pinned trainer thread a device, each of which must be able to do `precision`.  Borrows the views, which outlive
    it; `test` may be NULL. */
 struct evaluator *evaluator_local_new(const struct device *devices, int count, enum precision precision,
-                                      const struct view *train, const struct view *validate,
-                                      const struct view *test);
+                                      const struct view *train, const struct view *validate, const struct view *test);
 
 #endif

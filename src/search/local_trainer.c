@@ -202,8 +202,8 @@ static enum training_outcome test_here(struct trainer *trainer, struct weights *
     const struct view *test = trainer->local->test;
     if (!trainer->trial->test || !test)
         return TRAINING_DONE;
-    return training_outcome_of(network_evaluate(trainer->backend, weights, test, trainer->trial->training.batch,
-                                                &trainer->test, error));
+    return training_outcome_of(
+        network_evaluate(trainer->backend, weights, test, trainer->trial->training.batch, &trainer->test, error));
 }
 
 static enum training_outcome train_here(struct trainer *trainer, struct weights *weights, struct evaluation *result,

@@ -1,16 +1,16 @@
 /*
  * parents.c - which network the next one grows from.
  *
- * Every trained network that isn't pruned may be a parent, but for those that train at the end; once some of those are pinned, only the pinned ones
- * may.  A network that can't grow any more, whose weights are lost, or that is exhausted (the last proposals from it
- * led to nothing new) is chosen only when there is no other.
+ * Every trained network that isn't pruned may be a parent, but for those that train at the end; once some of those are
+ * pinned, only the pinned ones may.  A network that can't grow any more, whose weights are lost, or that is exhausted
+ * (the last proposals from it led to nothing new) is chosen only when there is no other.
  *
  *     start        the start network; of pinned ones, one drawn uniformly
  *     best         the highest accuracy, the earlier of equals
  *     tournament   the best of a few drawn with replacement
  *     aging        such a tournament among the youngest, by number
- *     race         the winner of the round before (rounds.h); of pinned ones, the one with the lowest loss.  Within a round
- *                  it stays the same
+ *     race         the winner of the round before (rounds.h); of pinned ones, the one with the lowest loss.  Within a
+ *                  round it stays the same
  *
  * A draw depends on the seed, the proposals before and the networks that are trained by then, and on nothing else: a
  * resumed search chooses as one that was never interrupted.

@@ -78,7 +78,7 @@ enum finish_reason phases_end(const struct proposals *proposals, struct error *m
     struct candidate candidate;
     enum event_author by;
     enum finish_reason end = proposals_end(proposals, message);
-    bool more = end && end != FINISH_ERROR &&
-                (is_busy(proposals->journal->state) || find_final(proposals, &candidate, &by));
+    bool more =
+        end && end != FINISH_ERROR && (is_busy(proposals->journal->state) || find_final(proposals, &candidate, &by));
     return more ? FINISH_UNKNOWN : end;
 }

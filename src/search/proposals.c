@@ -153,8 +153,8 @@ enum finish_reason proposals_end(const struct proposals *proposals, struct error
 {
     const struct session_state *state = proposals->journal->state;
     const struct trials *trials = proposals->trials;
-    int64_t done = budget_networks_of(state, NODE_DONE), networks = done + budget_networks_of(state, NODE_RUNNING) +
-                                                                    budget_networks_of(state, NODE_QUEUED);
+    int64_t done = budget_networks_of(state, NODE_DONE),
+            networks = done + budget_networks_of(state, NODE_RUNNING) + budget_networks_of(state, NODE_QUEUED);
     if (state->budget_networks && networks >= state->budget_networks)
         error_set(message, "%" PRId64 " networks are trained", done);
     else if (budget_ends_growth(state, proposals->options, journal_time(proposals->journal), message))

@@ -46,8 +46,8 @@ static double accuracy_at(const struct session_node *node, int epoch)
 static bool is_comparable(const struct session_node *other, const struct session_node *node, int epoch)
 {
     return other != node && other->facts.parent && !node_is_final(other) &&
-           (other->status == NODE_DONE || other->status == NODE_RUNNING) &&
-           other->epochs == node->epochs && other->curve_count >= epoch && isfinite(accuracy_at(other, epoch));
+           (other->status == NODE_DONE || other->status == NODE_RUNNING) && other->epochs == node->epochs &&
+           other->curve_count >= epoch && isfinite(accuracy_at(other, epoch));
 }
 
 /* --- rungs --- */

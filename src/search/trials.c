@@ -104,8 +104,8 @@ double trials_rate(const struct session_state *state, const struct search_option
     return state->rate >= 0 ? state->rate : options->rate;
 }
 
-/* The epochs that network `number` is to train.  What was planned once stays: a finish that was cut short trains as long
-   as it would have. */
+/* The epochs that network `number` is to train.  What was planned once stays: a finish that was cut short trains as
+   long as it would have. */
 static int64_t planned_epochs(const struct trials *trials, int64_t number)
 {
     const struct search_options *options = trials->options;

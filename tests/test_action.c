@@ -71,7 +71,8 @@ static void every_message_of_parsing(void **state)
 {
     static const char *const rows[][2] = {
         {"", "action \"\": \"\" is not a kind of action; use widen, deepen, narrow, remove or kernel"},
-        {"grow:conv1", "action \"grow:conv1\": \"grow\" is not a kind of action; use widen, deepen, narrow, remove or kernel"},
+        {"grow:conv1",
+         "action \"grow:conv1\": \"grow\" is not a kind of action; use widen, deepen, narrow, remove or kernel"},
         {"widen", "action \"widen\": the layer is missing; write for example widen:conv1"},
         {"deepen:", "action \"deepen:\": there is no layer \"\"; layers are named conv1, conv2, …, dense1, …, fc1, …"},
         {"widen:conv3:4",
@@ -89,8 +90,9 @@ static void every_message_of_parsing(void **state)
          "action \"widen:conv1:5000\": \"5000\" is not a width; write a whole number from 1 to 4096"},
         {"widen:conv1:4:5", "action \"widen:conv1:4:5\": \"4:5\" is not a width; write a whole number from 1 to 4096"},
         {"deepen:conv1:13", "action \"deepen:conv1:13\": \"13\" is not a kernel; write a whole number from 1 to 11"},
-        {"widening:conv1", "action \"widening:conv1\": \"widening\" is not a kind of action; use widen, deepen, narrow, "
-                           "remove or kernel"},
+        {"widening:conv1",
+         "action \"widening:conv1\": \"widening\" is not a kind of action; use widen, deepen, narrow, "
+         "remove or kernel"},
         {"remove:conv2:1", "action \"remove:conv2:1\": a removal takes no number; write remove:conv2"},
         {"narrow:conv1:0", "action \"narrow:conv1:0\": \"0\" is not a width; write a whole number from 1 to 4096"},
         {"kernel:conv1:13", "action \"kernel:conv1:13\": \"13\" is not a kernel; write a whole number from 1 to 11"},

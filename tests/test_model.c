@@ -451,6 +451,15 @@ static void edges(void **state)
         assert_string_equal(text_string(&text), cases[i].words);
         text_done(&text);
     }
+    char *trade[] = {"narrow:conv5:8", "kernel:conv1:5", "narrow:fc1:8", "deepen:conv1:3"};
+    struct session_node traded = *node;
+    traded.facts.actions = (struct event_texts){.count = 4, .items = trade};
+    for (int counted = 0; counted < 2; counted++) {
+        struct text text = TEXT_EMPTY;
+        node_edge(model.state, &traded, true, counted ? 0 : 30, &text);
+        assert_string_equal(text_string(&text), counted ? "1D 2N 1K" : "N conv5 K conv1 N fc1 D conv1");
+        text_done(&text);
+    }
     model_done(&model);
 }
 

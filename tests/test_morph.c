@@ -351,9 +351,10 @@ static void what_was_added_is_taken_out_again(void **state)
 {
     static const char plain[] = "C(3,3,1) P(2,2) C(4,3,1) A(2,2) FC(5) SM(3)";
     static const char dense[] = "C(3,3,1) D(2,[2,3]) T(0.5) D(0,[2,2]) A(2,2) FC(5) SM(3)";
+    static const int units[] = {3, 0, 4, 0, 5};
     for (int layer = 0; layer < 5; layer += 2)
         assert_undone(plain, (struct action){ACTION_WIDEN, layer, 9, 0},
-                      (struct action){ACTION_NARROW, layer, layer == 0 ? 3 : layer == 2 ? 4 : 5, 0}, &fresh);
+                      (struct action){ACTION_NARROW, layer, units[layer], 0}, &fresh);
     assert_undone(dense, (struct action){ACTION_WIDEN, 0, 5, 0}, (struct action){ACTION_NARROW, 0, 3, 0}, &fresh);
     assert_undone(dense, (struct action){ACTION_WIDEN, 1, 4, 0}, (struct action){ACTION_NARROW, 1, 2, 0}, &fresh);
     assert_undone(dense, (struct action){ACTION_WIDEN, 4, 7, 0}, (struct action){ACTION_NARROW, 4, 2, 0}, &fresh);
@@ -384,6 +385,19 @@ static void narrowing_keeps_what_is_said_and_read(void **state)
     assert_float_equal(child->values[place->gamma + 1], -2, 0);
     assert_same(weight_of(child, CONV2), weight_of(parent, CONV2), 27);
     assert_same(weight_of(child, CONV2) + 27, weight_of(parent, CONV2) + 2 * 27, 27);
+    weights_free(parent);
+    weights_free(child);
+}
+
+/* A parent that has diverged still has a child, as narrow as it should be. */
+static void a_diverged_network_is_narrowed_too(void **state)
+{
+    struct weights *parent = small_network();
+    struct random_stream stream = test_stream(25, 0);
+    for (int64_t i = 0; i < parent->layout.total; i += 2)
+        parent->values[i] = i % 4 ? NAN : INFINITY;
+    struct weights *child = apply(parent, (struct action){ACTION_NARROW, CONV2, 2, 0}, &exact_equal, NULL, &stream);
+    assert_int_equal(child->layout.layers[CONV2].outputs, 2);
     weights_free(parent);
     weights_free(child);
 }
@@ -532,6 +546,7 @@ int main(void)
         cmocka_unit_test(deepen_noise_is_relative_to_the_identity),
         cmocka_unit_test(what_was_added_is_taken_out_again),
         cmocka_unit_test(narrowing_keeps_what_is_said_and_read),
+        cmocka_unit_test(a_diverged_network_is_narrowed_too),
         cmocka_unit_test(a_lost_constant_goes_to_the_reader),
         cmocka_unit_test(a_lost_mean_goes_to_the_next_bn),
         cmocka_unit_test(a_smaller_kernel_takes_in_its_border),

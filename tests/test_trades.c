@@ -81,6 +81,10 @@ static void check_trade(const struct policy_options *options, const struct arch 
     for (int i = 0; i < proposal->count; i++) {
         const struct action *action = &proposal->actions[i].action;
         int64_t flops = arch_cost(&arch, options->input).flops;
+        struct arch without;
+        if (i == first && action->kind != ACTION_REMOVE && /* which moves the layers behind it */
+            action_apply(&arch, &proposal->actions[i + 1].action, &without, NULL) == 0)
+            assert_int_equal(arch_within(&without, options->input, &options->limits, NULL), -1);
         assert_int_equal(action_apply(&arch, action, &arch, NULL), 0);
         assert_int_equal(arch_within(&arch, options->input, &options->limits, NULL), 0);
         if (i < first)

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/action.h"
 #include "arch/lineage.h"
 #include "util/memory.h"
 
@@ -201,14 +202,17 @@ static void edge_by_layer(const struct event_texts *actions, bool letters_only, 
 /* "4W 5D" */
 static void edge_counted(const struct event_texts *actions, struct text *text)
 {
-    int widened = 0;
-    char name[32];
-    for (int i = 0; i < actions->count; i++)
-        widened += split_action(actions->items[i], name) == 'W';
-    if (widened)
-        text_add(text, "%dW", widened);
-    if (actions->count > widened)
-        text_add(text, "%s%dD", widened ? " " : "", actions->count - widened);
+    const char *between = "";
+    for (int kind = 0; kind < ACTION_KINDS; kind++) {
+        char name[32], letter = (char)toupper((unsigned char)action_kind_word((enum action_kind)kind)[0]);
+        int count = 0;
+        for (int i = 0; i < actions->count; i++)
+            count += split_action(actions->items[i], name) == letter;
+        if (!count)
+            continue;
+        text_add(text, "%s%d%c", between, count, letter);
+        between = " ";
+    }
 }
 
 void node_edge(const struct session_state *state, const struct session_node *node, bool unicode, int columns,

@@ -16,7 +16,7 @@
 struct grow {
     struct overlay overlay;
     enum action_kind kind; /* ACTION_WIDEN or ACTION_DEEPEN; a width below the present one is ACTION_NARROW */
-    int64_t node, asked; /* `asked` has no weights: `node` is the nearest above it that has */
+    int64_t node, asked;   /* `asked` has no weights: `node` is the nearest above it that has */
     struct arch arch;
     struct shape input;
     const struct space *space;

@@ -38,6 +38,9 @@ static const struct entry signs[] = {
     {"(12)", "so many are folded away below"},
     {"W conv2 8→12", "conv2 was widened from 8 to 12 units"},
     {"D conv2 +3×3", "a layer was inserted behind conv2"},
+    {"N conv2 12→8", "conv2 was narrowed: this changes what the network computes"},
+    {"R conv2", "conv2 was taken out"},
+    {"K conv2 3→5", "conv2 got a larger kernel"},
     {"W c1-3 f1", "short for: conv1, conv2, conv3 and fc1 were widened"},
     {"4W 1D", "shorter still: four were widened and one inserted"},
 };

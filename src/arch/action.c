@@ -19,8 +19,8 @@ static const struct kind_traits {
     const char *word;
     enum number number;
 } traits_of[ACTION_KINDS] = {
-    [ACTION_WIDEN] = {"widen", NUMBER_WIDTH},   [ACTION_DEEPEN] = {"deepen", NUMBER_KERNEL},
-    [ACTION_NARROW] = {"narrow", NUMBER_WIDTH}, [ACTION_REMOVE] = {"remove", NUMBER_NONE},
+    [ACTION_WIDEN] = {"widen", NUMBER_WIDTH},    [ACTION_DEEPEN] = {"deepen", NUMBER_KERNEL},
+    [ACTION_NARROW] = {"narrow", NUMBER_WIDTH},  [ACTION_REMOVE] = {"remove", NUMBER_NONE},
     [ACTION_KERNEL] = {"kernel", NUMBER_KERNEL},
 };
 

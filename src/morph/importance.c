@@ -9,6 +9,7 @@
  */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "morph/steps.h"
 #include "util/bug.h"
@@ -54,19 +55,18 @@ static void add_readers(const struct weights *weights, int layer, int first, int
         const struct weights_layer *bottleneck = &weights->layout.parts[WEIGHTS_BOTTLENECK][layer];
         const struct weights_layer *linear = &weights->layout.parts[WEIGHTS_MAIN][layer];
         const struct weights_layer *reader = bottleneck->weight >= 0 ? bottleneck : linear;
+        bool pool = reader->weight < 0;
         scale_by(weights, &weights->layout.parts[WEIGHTS_NORM][layer], first, count, scale, scaled);
-        again = true;
-        if (reader->weight < 0)
-            for (int i = 0; i < count; i++)
-                scale[i] = scaled[i]; /* a pool hands on what it reads */
-        else {
+        if (pool)
+            memcpy(scale, scaled, (size_t)count * sizeof *scale);
+        else
             add_read(weights, reader, channels, first, count, scaled, NULL, sums);
-            again = weights->arch.layers[layer].kind == LAYER_DENSE; /* it hands on what it reads, too */
-        }
+        again = pool || weights->arch.layers[layer].kind == LAYER_DENSE; /* which hands on what it reads, too */
     }
     free(scaled);
 }
 
+/* `importance` comes in as zeros.  A network that has diverged has units without one: they stay 0. */
 static void find_importance(const struct weights *weights, int layer, enum weights_part part, double *importance)
 {
     const struct weights_layer *at = &weights->layout.parts[part][layer];
@@ -89,7 +89,7 @@ static void find_importance(const struct weights *weights, int layer, enum weigh
         add_readers(weights, layer, shapes[layer].channels - count, count, scale, importance);
     }
     for (int i = 0; i < count; i++)
-        importance[i] = sqrt(importance[i]);
+        importance[i] = isnan(importance[i]) ? 0 : sqrt(importance[i]);
     free(scale);
 }
 

@@ -8,8 +8,8 @@
  *
  * Measured on Fashion-MNIST, a trained network of three convolutions and two FC, 4096 images: with a quarter of one
  * layer's units gone, accuracy before training was 78, 69 and 84 % by convolution (29, 37 and 53 % without the means),
- * and 86 and 81 % by FC (81 and 80 %), of 88 %.  Units at random instead of the least important: 19, 38 and 44 % without
- * the means.
+ * and 86 and 81 % by FC (81 and 80 %), of 88 %.  Units at random instead of the least important: 19, 38 and 44 %
+ * without the means.
  *
  * Behind a max pool the mean is larger than m; the estimate is better left at that: a factor of 1.6, as for four
  * independent values, made 53 of the 78 %.  Readers that begin with a BN (dense layers) get nothing.

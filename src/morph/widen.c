@@ -37,18 +37,18 @@ struct walk {
     struct channels outputs[WEIGHTS_PARTS]; /* of its weights */
 };
 
-/* The outputs of a part: copies where the child has more than the parent, the most important ones where it has fewer. */
+/* The outputs of a part: copies where the child has more than the parent, the most important ones where it has
+   fewer. */
 static void find_outputs(struct walk *walk, enum weights_part part, struct channels *outputs)
 {
     int old_count = walk->parent->layout.parts[part][walk->from].outputs;
     int new_count = walk->child->layout.parts[part][walk->to].outputs;
-    if (new_count > old_count) {
+    if (new_count > old_count)
         channels_widen(outputs, old_count, new_count, walk->options->split, walk->stream);
-    } else if (new_count == old_count) {
-        channels_same(outputs, old_count);
-    } else {
+    else if (new_count < old_count)
         morph_most_important(walk->parent, walk->from, part, new_count, outputs);
-    }
+    else
+        channels_same(outputs, old_count);
 }
 
 static void copy_part(struct walk *walk, enum weights_part part, const struct channels *inputs,

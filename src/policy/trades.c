@@ -198,8 +198,7 @@ static bool is_limited(const struct policy_options *options, const struct arch *
     return wider && 2 * fit <= wider;
 }
 
-void trades_add(const struct policy_options *options, const struct proposal_request *request,
-                struct proposal *proposal)
+void trades_add(const struct policy_options *options, const struct proposal_request *request, struct proposal *proposal)
 {
     struct arch arch;
     if (!options->trades || proposal->count > PROPOSAL_ACTIONS_MAX - 1 - TRADE_GROWTHS_MAX)

@@ -11,9 +11,9 @@
 #define FUNCTION_CHECK_LIMIT 1e-4
 
 struct function_check {
-    double difference; /* max |logit of child - logit of parent| */
-    double largest;    /* max |logit of parent| */
-    int images, agree;                /* images with the same prediction of both */
+    double difference;                 /* max |logit of child - logit of parent| */
+    double largest;                    /* max |logit of parent| */
+    int images, agree;                 /* images with the same prediction of both */
     int parent_correct, child_correct; /* images whose label is predicted */
 };
 

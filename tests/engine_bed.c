@@ -18,6 +18,10 @@ struct search_options bed_options(void)
     strcpy(options.data, "fashion-mnist"); /* is never opened */
     strcpy(options.policy, "random");
     options.networks = 12;
+    options.parent = PARENT_TOURNAMENT;
+    options.finish = 0;
+    options.baseline = options.steady = false;
+    options.average = 0;
     options.tournament = 3;
     options.rate = 0.05;
     options.wider = 1;

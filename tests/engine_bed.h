@@ -7,7 +7,7 @@
 #include "scripted_evaluator.h"
 #include "sessions/state.h"
 
-/* Small and quick: random policy, 12 networks, 4 an episode, no epochs to speak of. */
+/* Small and quick: random policy, 12 networks, 4 an episode, no epochs to speak of; parents by tournament, no finish. */
 struct search_options bed_options(void);
 
 /* Run a search to its end in FOLDER/NAME.esp, made new or resumed, and give its state (session_state_free it),

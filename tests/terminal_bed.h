@@ -31,10 +31,14 @@ struct pty_terminal *start_espalier(const struct pty_setup *setup, ...) __attrib
 struct pty_setup usual_setup(void);
 const char *terminal_bed_program(void); /* path of espalier */
 
+/* No rounds, no baseline, no finish. */
+#define WITHOUT_ROUNDS                                                                                                 \
+    "--parent", "tournament", "--finish", "0", "--baseline", "no", "--steady", "no", "--average", "0",                 \
+        "--episode-networks", "10"
 /* A search on the pictures, without end (nor a limit that would exhaust the space), into the session `out`. */
 #define SMALL_SEARCH                                                                                                   \
     "--data", "idx:pictures", "--networks", "0", "--epochs", "1", "--start-epochs", "1", "--train-subset", "300",      \
-        "--validation", "100", "--devices", "cpu:1", "--limit-flops", "0"
+        "--validation", "100", "--devices", "cpu:1", "--limit-flops", "0", WITHOUT_ROUNDS
 struct pty_terminal *start_search(const struct pty_setup *setup, const char *out);
 /* A session of the folder as it is now, session_state_free() it. */
 struct session_state *load_session(const char *name);

@@ -34,7 +34,7 @@ gone() {
 
 black_and_white set
 start() {
-    "$espalier" run --detach --data idx:set --start 'C(4,3,1) P(2,2) C(4,3,1) A(4,4) FC(8) SM(2)' --epochs 1 --start-epochs 1 \
+    "$espalier" run $tournament --detach --data idx:set --start 'C(4,3,1) P(2,2) C(4,3,1) A(4,4) FC(8) SM(2)' --epochs 1 --start-epochs 1 \
         --validation 112 --networks 0 --seconds 300 --devices cpu:1 "$@"
 }
 
@@ -127,7 +127,7 @@ ok "a long path" "$espalier" attach "$work/$long/$long/far" --send stop
 # --- a pipe that nobody reads ---
 mkfifo pipe
 exec 3<>pipe # open at both ends, so that nothing waits for the other
-"$espalier" run --json --out slow --data idx:set --start 'C(4,3,1) P(2,2) C(4,3,1) A(4,4) FC(8) SM(2)' --epochs 40 \
+"$espalier" run $tournament --json --out slow --data idx:set --start 'C(4,3,1) P(2,2) C(4,3,1) A(4,4) FC(8) SM(2)' --epochs 40 \
     --start-epochs 1 --validation 112 --networks 20 --devices cpu:1 >pipe &
 slow=$!
 finished() {

@@ -5,7 +5,7 @@ plan 31
 
 black_and_white set
 for seed in 1 2; do
-    ok "a search with seed $seed" "$espalier" run --data idx:set --start 'C(4,3,1) P(2,2) A(4,4) FC(8) SM(2)' \
+    ok "a search with seed $seed" "$espalier" run $tournament --data idx:set --start 'C(4,3,1) P(2,2) A(4,4) FC(8) SM(2)' \
         --policy random --networks 4 --epochs 1 --start-epochs 2 --validation 112 --limit-flops 0 --devices cpu:1 \
         --headless --seed $seed --out "s$seed"
 done

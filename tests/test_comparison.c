@@ -320,7 +320,7 @@ static void look_at_odd_ones(const struct comparison *comparison)
         "f                      widen           1     0                         1k      6k    0.0s  unfinished\n"
         "nets: grown from the start network and trained; mean: of the accuracies of the last 10; best: of all so far\n"
         "\n"
-        "A  random epochs=3, seeds 1 2\n"
+        "A  random epochs=2, seeds 1 2\n"
         "B  random epochs=9, seeds 1 3\n"
         "C  reinforce, seed 1\n"
         "D  widen, seed 1\n"

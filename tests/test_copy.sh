@@ -8,7 +8,7 @@ if [ ! -d "$fashion" ]; then
     exit 0
 fi
 
-"$espalier" run --networks 5 --episode-networks 2 --policy reinforce --parent start --epochs 1 --start-epochs 1 \
+"$espalier" run $tournament --networks 5 --episode-networks 2 --policy reinforce --parent start --epochs 1 --start-epochs 1 \
     --train-subset 300 --validation 100 --devices cpu:1 --limit-flops 0 --headless --out one >/dev/null 2>&1
 
 # --- whole ---

@@ -3,7 +3,7 @@
 . "$top_srcdir/tests/tap.sh"
 plan 65
 
-small="--networks 2 --epochs 1 --start-epochs 1 --train-subset 300 --validation 100 --devices cpu:1 --limit-flops 0 --headless"
+small="$tournament --networks 2 --epochs 1 --start-epochs 1 --train-subset 300 --validation 100 --devices cpu:1 --limit-flops 0 --headless"
 
 # --- the command line ---
 says "no such command" 2 "grwo is not a command" "$espalier" grwo
@@ -131,7 +131,7 @@ report $? "nohup is respected"
 
 "$espalier" run --out hour $small --networks 2 --seconds 3600 >/dev/null 2>&1
 ok "a budget of networks beside one of seconds" sh -c '"$0" show hour --json | grep -q "\"networks=2\""' "$espalier"
-"$espalier" run --out hours --train-subset 300 --validation 100 --epochs 1 --start-epochs 1 --devices cpu:1 --headless \
+"$espalier" run $tournament --out hours --train-subset 300 --validation 100 --epochs 1 --start-epochs 1 --devices cpu:1 --headless \
     --seconds 0.3 >/dev/null 2>&1
 ok "a budget of seconds alone" sh -c '"$0" show hours --json | grep -q "\"networks=0\""' "$espalier"
 

@@ -23,7 +23,7 @@ kill_at() {
     results >"before-$1"
 }
 
-"$espalier" run --out killed --networks 8 --epochs 1 --start-epochs 1 --train-subset 2000 --validation 500 --headless \
+"$espalier" run $tournament --out killed --networks 8 --epochs 1 --start-epochs 1 --train-subset 2000 --validation 500 --headless \
     >run.out 2>&1 &
 search=$!
 for count in 1 3 5; do

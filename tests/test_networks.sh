@@ -125,7 +125,7 @@ ok "a file says what it was trained on" "$espalier" eval whole.safetensors
 prints "the same images" '^test .* 512 images$'
 
 # --- networks of a session ---
-"$espalier" run --data idx:set --start "$small" --networks 2 --epochs 1 --start-epochs 2 --validation 112 --devices cpu:1 \
+"$espalier" run $tournament --data idx:set --start "$small" --networks 2 --epochs 1 --start-epochs 2 --validation 112 --devices cpu:1 \
     --out one --headless >run.out 2>&1
 ok "export of a session's network" "$espalier" export one:start
 prints "what goes in" '^input +image: N,1,8,8 float32, pixels from 0 to 255$'
@@ -140,7 +140,7 @@ seen=$(sed -n 's/^valid\..*accuracy \([0-9.]*\) %.*loss \([0-9.]*\) .*/\1 \2/p' 
 kept=$(sed -n 's/^ *the session has \([0-9.]*\) % accuracy, loss \([0-9.]*\)$/\1 \2/p' "$work/out")
 [ -n "$seen" ] && [ "$seen" = "$kept" ]
 report $? "scores what the session has ($seen and $kept)"
-"$espalier" run --data idx:set --start one:best --start-epochs 0 --widths paper --networks 2 --epochs 1 --validation 112 \
+"$espalier" run $tournament --data idx:set --start one:best --start-epochs 0 --widths paper --networks 2 --epochs 1 --validation 112 \
     --devices cpu:1 --out two --headless >run.out 2>&1
 "$espalier" eval one:start >all.out 2>&1
 ok "eval on one core" "$espalier" eval one:start --device cpu:1

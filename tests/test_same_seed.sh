@@ -6,7 +6,7 @@ black_and_white set
 
 # digest_of SEED NAME: run a small search, and print its session's digest
 digest_of() {
-    "$espalier" run --out "$2" --seed "$1" --data idx:set --devices cpu:1 --networks 6 --epochs 1 --start-epochs 1 \
+    "$espalier" run $tournament --out "$2" --seed "$1" --data idx:set --devices cpu:1 --networks 6 --epochs 1 --start-epochs 1 \
         --validation 112 --headless >"$2.out" 2>&1 || return 1
     "$espalier" show "$2" | sed -n 's/^digest  *//p'
 }

@@ -57,6 +57,11 @@ static struct search_options small_options(void)
 {
     struct search_options options;
     options_default(&options);
+    options.parent = PARENT_TOURNAMENT;
+    options.episode_networks = 10;
+    options.finish = 0;
+    options.baseline = options.steady = false;
+    options.average = 0;
     options.networks = 3;
     options.epochs = 1;
     options.start_epochs = 2;

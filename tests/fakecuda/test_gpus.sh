@@ -35,7 +35,7 @@ shows "a driver without its library" "^cuda sensors  NVML doesn't start" env -u 
 
 # --- a search on a processor and two GPUs, one of them with two trainers ---
 black_and_white data
-options="--data idx:data --epochs 1 --start-epochs 1 --train-subset 64 --validation 32 --batch 32 --policy random
+options="$tournament --data idx:data --epochs 1 --start-epochs 1 --train-subset 64 --validation 32 --batch 32 --policy random
     --deeper 1 --headless"
 ok "a search" "$espalier" run --out s.esp --devices cuda:0x2,1x1,cpu:1 --networks 5 $options --start "C(4,3,1) A(2,2) SM(2)"
 "$espalier" show s.esp --json >state.json

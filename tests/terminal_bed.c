@@ -15,7 +15,7 @@
 #include "util/memory.h"
 #include "util/random.h"
 
-enum { ARGUMENTS_MAX = 40, PICTURES = 500, PICTURE_SIDE = 28, PICTURE_CLASSES = 4 };
+enum { ARGUMENTS_MAX = 48, PICTURES = 500, PICTURE_SIDE = 28, PICTURE_CLASSES = 4 };
 
 static char *folder, *program;
 

@@ -28,7 +28,7 @@ static void test_attach(void **state)
     struct pty_terminal *first =
         start_espalier(&setup, "run", "--detach", "--out", "far", "--data", "idx:pictures", "--networks", "0",
                        "--seconds", "100", "--epochs", "1", "--start-epochs", "1", "--train-subset", "300",
-                       "--validation", "100", "--devices", "cpu:1", WITHOUT_ROUNDS, NULL);
+                       "--validation", "100", "--devices", "cpu:1", "--limit-flops", "0", WITHOUT_ROUNDS, NULL);
     expect_exit(first, 0);
     expect(first, pty_has_text(first, 0, "far.esp") && pty_has_text(first, 1, "espalier attach far"));
     pty_free(first); /* and the terminal goes away */

@@ -28,8 +28,8 @@ line=$(sed -n 's/^next  *espalier \(export one:n9\) .*/\1/p' "$work/out")
 ok "which works" "$espalier" $line
 ok "the session says it again" "$espalier" show one
 prints "in its summary" '^finished +n9  test accuracy 100\.00 %'
-prints "in the tree" 'n9 .* finish  best$'
-prints "where controls have no action" 'n2 .* control$'
+prints "in the tree" 'n9 .* finish of n8  best$'
+prints "where controls have no action" 'n2 .* control of n1$'
 prints "and a gain is over the control" 'n3 [0-9.]+ % [+-][0-9.]+ over n2 '
 ok "the best network is the finished one" "$espalier" show one:best
 prints "with its test" '^test accuracy 100\.00 %, loss [0-9.]+, on 512 images$'

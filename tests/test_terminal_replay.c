@@ -237,6 +237,7 @@ static void test_mouse(void **state)
     struct pty_terminal *terminal = start_still();
     go_to(terminal, "100%");
     expect_text(terminal, 2, "100%");
+    press(terminal, "j");
     press(terminal, "g"); /* the first network */
     for (int row = 8; row <= 12; row++) {
         expect(terminal, !is_selected_row(terminal, &row));

@@ -1,8 +1,7 @@
-/*
- * report.c - a session's state as lines of text.
- */
+/* report.c - a session's state as lines of text. */
 #include "cli/report.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -11,6 +10,7 @@
 #include "cli/cli.h"
 #include "compare/plot.h"
 #include "sessions/log.h"
+#include "tui/node.h"
 #include "util/memory.h"
 
 /* Quoted for a shell where that is needed. */
@@ -256,6 +256,8 @@ void report_summary(FILE *out, const struct session_state *state, const char *fo
     print_best(out, state);
 }
 
+/* --- the tree --- */
+
 struct tree {
     FILE *out;
     const struct session_state *state;
@@ -266,18 +268,31 @@ struct tree {
 static const char *status_glyph(const struct session_node *node, bool unicode)
 {
     static const char *const glyphs[2][NODE_STATUS_COUNT] = {{".", "*", "+", "x", "-"}, {"·", "*", "✓", "✗", "-"}};
-    return node->status == NODE_DONE && node->stopped ? "~" : glyphs[unicode][node->status];
+    if (node->status != NODE_DONE || !(node->stopped || node_has_role(node)))
+        return glyphs[unicode][node->status];
+    return node->facts.by.value == AUTHOR_CONTROL    ? "="
+           : node->facts.by.value == AUTHOR_BASELINE ? (unicode ? "□" : "%")
+           : node->facts.by.value == AUTHOR_FINISH   ? (unicode ? "■" : "#")
+                                                     : "~";
+}
+
+/* " +0.31", and over which network where that is not its parent. */
+static void print_gain(FILE *out, const struct session_state *state, const struct session_node *node)
+{
+    double gain;
+    int64_t over;
+    if (!session_gain(state, node->facts.node, &gain, &over))
+        return;
+    fprintf(out, " %+.2f", 100 * gain);
+    if (over != node->facts.parent)
+        fprintf(out, " over n%lld", (long long)over);
 }
 
 static void print_tree_node(const struct tree *tree, const struct session_node *node)
 {
-    const struct session_node *parent = session_node(tree->state, node->facts.parent);
     struct text how = TEXT_EMPTY;
     char parameters[TEXT_SHORT];
-    if (parent)
-        lineage_show(parent->facts.arch, node->facts.actions.items, node->facts.actions.count, tree->unicode, &how);
-    else
-        text_add(&how, "start");
+    node_edge(tree->state, node, tree->unicode, INT_MAX, &how);
     fprintf(tree->out, "%s n%lld ", status_glyph(node, tree->unicode), (long long)node->facts.node);
     if (node->status == NODE_DONE)
         fprintf(tree->out, "%.2f %%%s", 100 * node->accuracy, node->stopped ? " stopped" : "");
@@ -285,8 +300,7 @@ static void print_tree_node(const struct tree *tree, const struct session_node *
         fprintf(tree->out, "%s", node->failure);
     else
         fprintf(tree->out, "queued");
-    if (parent && parent->status == NODE_DONE && node->status == NODE_DONE)
-        fprintf(tree->out, " %+.2f", 100 * (node->accuracy - parent->accuracy));
+    print_gain(tree->out, tree->state, node);
     fprintf(tree->out, "  %s  %s%s%s%s%s\n", text_count(parameters, (double)node->facts.parameters), text_string(&how),
             node->facts.by.value == AUTHOR_USER ? "  by you" : "", node->pinned ? "  pinned" : "",
             node->facts.node == tree->state->best ? "  best" : "", node->note ? "  noted" : "");
@@ -328,6 +342,8 @@ void report_tree(FILE *out, const struct session_state *state)
     free(tree.first_child);
     free(tree.next_sibling);
 }
+
+/* --- tables --- */
 
 static int by_accuracy(const void *left, const void *right)
 {
@@ -403,23 +419,25 @@ void report_pareto(FILE *out, const struct session_state *state)
     free(list);
 }
 
+/* --- one network --- */
+
 static void print_lineage(FILE *out, const struct session_state *state, const struct session_node *node)
 {
     const struct session_node *parent = session_node(state, node->facts.parent);
     struct text how = TEXT_EMPTY;
     if (parent)
         print_lineage(out, state, parent);
-    if (parent)
-        lineage_show(parent->facts.arch, node->facts.actions.items, node->facts.actions.count, cli_is_unicode(), &how);
-    else
-        text_add(&how, "start");
+    node_edge(state, node, cli_is_unicode(), INT_MAX, &how);
     fprintf(out, "  n%-4lld", (long long)node->facts.node);
     if (node->status == NODE_DONE)
         fprintf(out, " %6.2f %%", 100 * node->accuracy);
     else
         fprintf(out, "         ");
-    fprintf(out, "  %s (by %s)\n", text_string(&how),
-            node->facts.by.value == AUTHOR_USER ? "you" : author_name(&node->facts.by));
+    if (node_has_role(node))
+        fprintf(out, "  %s\n", text_string(&how));
+    else
+        fprintf(out, "  %s (by %s)\n", text_string(&how),
+                node->facts.by.value == AUTHOR_USER ? "you" : author_name(&node->facts.by));
     text_done(&how);
 }
 
@@ -434,6 +452,13 @@ void report_node(FILE *out, const struct session_state *state, int64_t number)
         fprintf(out, "validation accuracy %.2f %%, loss %.4f; trained %d epoch%s in %s on %s, %.0f images/s\n",
                 100 * node->accuracy, node->loss, node->curve_count, node->curve_count == 1 ? "" : "s",
                 text_duration(seconds, node->seconds), node->device, node->images_per_second);
+    if (state->test.node == number)
+        fprintf(out, "test accuracy %.2f %%, loss %.4f, on %lld images\n", 100 * state->test.accuracy, state->test.loss,
+                (long long)state->test.images);
+    int64_t control = session_control(state, number);
+    if (control && node->status == NODE_DONE)
+        fprintf(out, "gain %+.2f over the control n%lld, which is its parent, trained as long\n",
+                100 * (node->accuracy - session_node(state, control)->accuracy), (long long)control);
     if (node->stopped)
         fprintf(out, "stopped at %s; %.2f %% predicted\n", node->stopped, 100 * node->predicted);
     if (node->failure)

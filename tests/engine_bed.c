@@ -18,6 +18,7 @@ struct search_options bed_options(void)
     strcpy(options.data, "fashion-mnist"); /* is never opened */
     strcpy(options.policy, "random");
     options.networks = 12;
+    strcpy(options.start, OPTIONS_START_SMALLEST);
     options.parent = PARENT_TOURNAMENT;
     options.finish = 0;
     options.baseline = options.steady = false;

@@ -11,7 +11,7 @@ XDG_STATE_HOME=$work/state
 export XDG_STATE_HOME LC_ALL=C.UTF-8
 unset ESPALIER_DATA ESPALIER_PRESETS ESPALIER_ISA
 # a search without rounds, baseline and finish, for tests that count networks
-tournament="--parent tournament --finish 0 --baseline no --steady no --average 0 --episode-networks 10"
+tournament="--start smallest --parent tournament --finish 0 --baseline no --steady no --average 0 --episode-networks 10"
 number=0
 fashion=/usr/share/datasets/fashion-mnist
 

@@ -34,7 +34,7 @@ const char *terminal_bed_program(void); /* path of espalier */
 /* No rounds, no baseline, no finish. */
 #define WITHOUT_ROUNDS                                                                                                 \
     "--parent", "tournament", "--finish", "0", "--baseline", "no", "--steady", "no", "--average", "0",                 \
-        "--episode-networks", "10"
+        "--episode-networks", "10", "--start", "smallest"
 /* A search on the pictures, without end (nor a limit that would exhaust the space), into the session `out`. */
 #define SMALL_SEARCH                                                                                                   \
     "--data", "idx:pictures", "--networks", "0", "--epochs", "1", "--start-epochs", "1", "--train-subset", "300",      \

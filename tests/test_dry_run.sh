@@ -6,7 +6,7 @@ plan 25
 black_and_white set
 start='C(4,3,1) P(2,2) A(4,4) FC(8) SM(2)'
 dry() {
-    ok "$*" "$espalier" run --dry-run --data idx:set --validation 112 --start "$start" --devices cpu:1 $tournament --epochs 3 "$@"
+    ok "$*" "$espalier" run $tournament --dry-run --data idx:set --validation 112 --start "$start" --devices cpu:1 --epochs 3 "$@"
 }
 ok "the default policy" "$espalier" run $tournament --dry-run --data idx:set --validation 112 --devices cpu:1
 prints "has learned to widen" '^  .*simulated: proposed by widen instead of reinforce, on parents drawn at random'

@@ -21,7 +21,7 @@ says "an action that is none" 2 '--actions: "grow" is no action' \
     "$espalier" run --policy manual --actions 'widen:conv1; grow'
 says "a theme that is none, also without a terminal" 2 "--theme pink: must be one of dark, light" "$espalier" run --theme pink
 says "a replay without a terminal" 1 "replay needs a terminal .*espalier show x" "$espalier" replay x
-says "a start that is no network" 2 "neither an architecture.*SESSION:NODE.*nor auto" "$espalier" run --start one
+says "a start that is no network" 2 "neither an architecture.*SESSION:NODE.*auto nor smallest" "$espalier" run --start one
 says "one argument too few" 2 "resume: needs SESSION" "$espalier" resume
 says "one argument too many" 2 "too many" "$espalier" fsck a b
 says "CUDA asked for by name" 1 "cuda" "$espalier" run --devices cuda:0 --data fashion-mnist
@@ -76,7 +76,7 @@ for half in train t10k; do
     for i in $(seq 40); do printf '\000\001\002\003\004\005\006\007\010\011'; done >>pictures/$half-labels-idx1-ubyte
 done
 says "other images than the start network's" 1 "take images of 1,28,28, the data has 1,16,16" \
-    "$espalier" run --out other --start one:best --data idx:pictures $small
+    "$espalier" run --out other --data idx:pictures $small --start one:best
 ok "a search on images in a folder" "$espalier" run --out moved --data idx:pictures $small
 mv pictures elsewhere
 says "images that have moved" 1 "pictures: train-images-idx3-ubyte" "$espalier" resume moved --networks 3

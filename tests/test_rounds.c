@@ -483,7 +483,7 @@ static void test_a_budget_of_flops_is_a_command(void **unused)
         with_person(&options, &(struct script){.slots = 1}, (struct person){.at = 3, .words = "budget flops 1e9"});
     assert_true(state->budget_flops == 1e9);
     assert_true(session_flops(state) >= 1e9 && session_flops(state) < 1.2e9);
-    assert_non_null(strstr(state->finish_message, "1e+09 FLOPs"));
+    assert_non_null(strstr(state->finish_message, "the budget of 1G FLOPs is spent"));
     session_state_free(state);
 }
 

@@ -35,10 +35,11 @@ bool budget_ends_growth(const struct session_state *state, const struct search_o
     double share = 1 - options->finish, seconds = share * state->budget_seconds, flops = share * state->budget_flops;
     int64_t reached = find_target(state, options->target);
     bool race = options->parent == PARENT_RACE && options->patience;
+    char number[TEXT_SHORT];
     if (options->finish > 0 && seconds > 0 && session_active_seconds(state, now) >= seconds)
-        error_set(message, "%.15g s of growth are over", seconds);
+        error_set(message, "the budget of %s is spent", text_duration(number, state->budget_seconds));
     else if (flops > 0 && session_flops(state) >= flops)
-        error_set(message, "%.3g FLOPs of training are spent", flops);
+        error_set(message, "the budget of %s FLOPs is spent", text_count(number, state->budget_flops));
     else if (reached)
         error_set(message, "n%" PRId64 " has reached %.2f %%", reached, 100 * session_node(state, reached)->accuracy);
     else if (race && rounds_won_by_control(state, options->episode_networks) >= options->patience)

@@ -51,14 +51,14 @@ static int valid_policy(const char *value, struct error *error)
 static int valid_start(const char *value, struct error *error)
 {
     const char *colon = strrchr(value, ':');
-    if (!*value || !strcmp(value, OPTIONS_START_AUTO) || options_start_is_file(value) ||
-        (colon && colon > value && colon[1]))
+    if (!*value || !strcmp(value, OPTIONS_START_AUTO) || !strcmp(value, OPTIONS_START_SMALLEST) ||
+        options_start_is_file(value) || (colon && colon > value && colon[1]))
         return 0;
     struct arch arch;
     if (strchr(value, '('))
         return arch_parse(&arch, value, error);
     return error_set(error, "is neither an architecture (\"C(16,3,1) A(4,4) SM(10)\"), SESSION:NODE (run-1:best), "
-                            "FILE.safetensors nor auto");
+                            "FILE.safetensors, auto nor smallest");
 }
 
 /* Ascending epochs, separated by commas, or "". */
@@ -93,8 +93,9 @@ static const struct search_option table[] = {
     {"widths", OPTION_TEXT, FIELD(widths), .valid = valid_widths, .argument = "NAME", .fallback = "small",
      .help = "candidate widths: small (filters 4 to 40, growth rates 4 to 48) or paper (16 to 640, 40 to 64)"},
     {"start", OPTION_TEXT, FIELD(start), .valid = valid_start,
-     .argument = "ARCH|SESSION:NODE|FILE", .fallback = "",
-     .help = "start network; auto: a plain one of a third of the limits [the smallest of its kind]"},
+     .argument = "ARCH|SESSION:NODE|FILE", .fallback = OPTIONS_START_AUTO,
+     .help = "start network; auto: a plain one of a third of the limits; smallest: the smallest of the space, which is "
+             "auto for dense networks too"},
     {"policy", OPTION_TEXT, FIELD(policy), .valid = valid_policy, .argument = "NAME", .fallback = "reinforce",
      .help = "who proposes: one of the policies below"},
     {"match", OPTION_TEXT, FIELD(match), .argument = "SESSION", .fallback = "",
@@ -439,6 +440,12 @@ int options_settle(struct search_options *options, struct error *error)
     if (options->start_epochs == 0 && !strchr(options->start, ':') && !options_start_is_file(options->start))
         return error_set(error, "--start-epochs 0: only a trained start network (--start SESSION:NODE) needs none");
     return 0;
+}
+
+bool options_start_is_smallest(const struct search_options *options)
+{
+    return !*options->start || !strcmp(options->start, OPTIONS_START_SMALLEST) ||
+           (options->dense && !strcmp(options->start, OPTIONS_START_AUTO));
 }
 
 bool options_start_is_file(const char *start)

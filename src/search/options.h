@@ -19,7 +19,7 @@ struct search_options {
     char data[1100];
     bool dense;       /* the kind of the default start network */
     char widths[16];  /* `small` or `paper` */
-    char start[2048]; /* an architecture, SESSION:NODE, FILE.safetensors or `auto`; "": that of options_start() */
+    char start[2048]; /* an architecture, SESSION:NODE, FILE.safetensors `auto` or `smallest`, which old sessions write as "" */
     char policy[16];
     char match[1024]; /* a session, for policies that match the FLOPs of its networks */
     enum parent_choice parent;
@@ -95,6 +95,9 @@ struct policy_options options_policy(const struct search_options *options, struc
 
 /* Is it the name of a weights file? */
 #define OPTIONS_START_AUTO "auto"
+#define OPTIONS_START_SMALLEST "smallest"
+/* Does the search begin with the smallest network of its space? */
+bool options_start_is_smallest(const struct search_options *options);
 bool options_start_is_file(const char *start);
 /* The start network "": the smallest of its kind with these widths. */
 void options_start(const struct search_options *options, struct shape input, int classes, struct arch *arch);

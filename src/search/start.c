@@ -117,12 +117,17 @@ int start_check_arch(const struct search_options *options, const struct search_d
     return 0;
 }
 
+static bool is_named(const struct search_options *options)
+{
+    return !options_start_is_smallest(options) && strcmp(options->start, OPTIONS_START_AUTO) != 0;
+}
+
 int start_check(const struct search_options *options, const struct search_data *data, const struct arch *arch,
                 struct error *error)
 {
     struct arch_limits limits = options_policy(options, data->input).limits;
     if (start_check_arch(options, data, arch, error) || arch_within(arch, data->input, &limits, error))
-        return error_prefix(error, options->start[0] ? "--start" : "the start network");
+        return error_prefix(error, is_named(options) ? "--start" : "the start network");
     return 0;
 }
 
@@ -218,9 +223,9 @@ int start_find(struct search_options *options, const struct search_data *data, s
 {
     struct arch *arch = &start->arch;
     const char *name = options->start;
-    bool automatic = !strcmp(name, OPTIONS_START_AUTO);
+    bool automatic = !strcmp(name, OPTIONS_START_AUTO) && !options->dense; /* the template is a plain network */
     int status = 0;
-    if (automatic || !*name) {
+    if (automatic || options_start_is_smallest(options)) {
         settle_limits(options, data, NULL);
         if (automatic)
             status = start_automatic(options, data, arch, error);
@@ -232,7 +237,9 @@ int start_find(struct search_options *options, const struct search_data *data, s
                !(status = start_check_arch(options, data, arch, error))) {
         settle_limits(options, data, arch);
     }
-    return status ? error_prefix(error, "--start") : start_check(options, data, arch, error);
+    if (status)
+        return error_prefix(error, is_named(options) ? "--start" : "the start network");
+    return start_check(options, data, arch, error);
 }
 
 int start_find_match(const struct search_options *options, const struct search_data *data, struct event_integers *match,

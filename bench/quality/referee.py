@@ -207,10 +207,12 @@ def mean(values):
 
 def error_of(values):
     """Standard error of the mean."""
-    if len(values) < 2:
-        return math.nan
     centre = mean(values)
     return math.sqrt(sum((v - centre) ** 2 for v in values) / (len(values) - 1) / len(values))
+
+
+def with_error(values):
+    return "%.2f" % mean(values) + (" ± %.2f" % error_of(values) if len(values) > 1 else "")
 
 
 def sign_flip(differences):
@@ -230,11 +232,11 @@ def table(folder, against):
     print("|---|---|---|---|---|---|---|")
     for method, runs in sorted(results.items(), key=lambda item: -mean([r["accuracy"] for r in item[1].values()])):
         paired = [runs[s]["accuracy"] - results[against][s]["accuracy"] for s in runs if s in results.get(against, {})]
-        difference = "" if method == against or not paired else "%+.2f ± %.2f, p %.3f, %d pairs" % (
-            mean(paired), error_of(paired), sign_flip(paired), len(paired))
+        difference = "" if method == against or not paired else "%s, p %.3f, pairs: %d" % (
+            with_error(paired), sign_flip(paired), len(paired))
         accuracies = [r["accuracy"] for r in runs.values()]
-        print("| %s | %d | %.2f ± %.2f %% | %.1fk | %.2fM | %.0f | %s |" % (
-            method, len(runs), mean(accuracies), error_of(accuracies),
+        print("| %s | %d | %s %% | %.1fk | %.2fM | %.0f | %s |" % (
+            method, len(runs), with_error(accuracies),
             mean([r["parameters"] for r in runs.values()]) / 1e3, mean([r["flops"] for r in runs.values()]) / 1e6,
             mean([r["networks"] for r in runs.values()]), difference))
 

@@ -235,8 +235,9 @@ static bool take_value(const msgpack_object *object, enum event_field_type type,
     if (type == EVENT_FIELD_REAL)
         return take_real(object, value);
     if (type == EVENT_FIELD_BOOL) {
-        *(bool *)value = object->via.boolean;
-        return object->type == MSGPACK_OBJECT_BOOLEAN;
+        bool valid = object->type == MSGPACK_OBJECT_BOOLEAN;
+        *(bool *)value = valid && object->via.boolean;
+        return valid;
     }
     if (!field_list_get(type, value, &list))
         return take_string(object, type, value);

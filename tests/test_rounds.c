@@ -24,6 +24,7 @@ static struct search_options race_options(void)
 {
     struct search_options options = bed_options();
     options.parent = PARENT_RACE;
+    options.patience = 0;
     options.networks = 13;
     options.limit_flops = 400000;
     return options;

@@ -124,7 +124,7 @@ static const struct search_option table[] = {
          "for --parent race: before the finish, train the largest template from scratch; the better one is finished"},
     {"target", OPTION_REAL, FIELD(target), 0, 1, "none", .argument = "ACCURACY", .fallback = "0",
      .help = "stop growing when a network reaches this accuracy, from 0 to 1"},
-    {"patience", OPTION_INTEGER, FIELD(patience), 0, COUNT_MAX, "no limit", .argument = "N", .fallback = "0",
+    {"patience", OPTION_INTEGER, FIELD(patience), 0, COUNT_MAX, "no limit", .argument = "N", .fallback = "3",
      .help = "for --parent race: stop growing when the control has won that many rounds in a row"},
     {"episode-networks", OPTION_INTEGER, FIELD(episode_networks), 1, 10000, .argument = "N", .fallback = "4",
      .help = "proposals an episode; the policy learns after each episode; of a race: a control and the children"},

@@ -62,7 +62,7 @@ int key_parse(const char *name)
         return control_key(name[2]);
     utf8proc_int32_t character;
     utf8proc_ssize_t length = utf8proc_iterate((const utf8proc_uint8_t *)name, -1, &character);
-    bool one = length > 0 && !name[length];
+    bool one = *name && length > 0 && !name[length]; /* of "" the length is 1 too */
     return one && character > ' ' && character != 0x7f ? character : -1;
 }
 

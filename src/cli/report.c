@@ -78,7 +78,8 @@ static void print_counts(FILE *out, const struct session_state *state)
             text_duration(duration, state->time));
     print_count(out, ", ", stopped, "of them stopped early");
     print_count(out, ", ", state->status_count[NODE_QUEUED] + state->status_count[NODE_RUNNING], "not yet");
-    print_count(out, "; ", state->known_count, "proposals were known already");
+    print_count(out, "; ", state->known_count,
+                state->known_count == 1 ? "proposal was known already" : "proposals were known already");
     print_count(out, "; ", state->refused_count, "refused");
     fprintf(out, "; %lld failed\n", (long long)state->status_count[NODE_FAILED]);
 }

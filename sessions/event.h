@@ -148,6 +148,7 @@ enum { EVENT_FORMAT = 1 };
     W(AUTHOR_REPAIR, lost)       /* fsck: stands in for an event that is lost */                            \
     W(AUTHOR_CONTROL, control)   /* of a round: its parent trains on, without an action */                  \
     W(AUTHOR_BASELINE, baseline) /* the template of the limits, from scratch */                             \
+    W(AUTHOR_RETRAIN, retrain)   /* the architecture of its parent, from scratch */                         \
     W(AUTHOR_FINISH, finish)     /* the final training of the winner */
 #define FAILURE_REASONS(W)                                                                                  \
     W(FAILURE_DIVERGED, diverged) W(FAILURE_MEMORY, memory) W(FAILURE_DEVICE, device) W(FAILURE_ERROR, error) \

@@ -6,7 +6,8 @@
 
 bool node_is_final(const struct session_node *node)
 {
-    return node->facts.by.value == AUTHOR_BASELINE || node->facts.by.value == AUTHOR_FINISH;
+    return node->facts.by.value == AUTHOR_BASELINE || node->facts.by.value == AUTHOR_RETRAIN ||
+           node->facts.by.value == AUTHOR_FINISH;
 }
 
 enum session_phase session_phase(const struct session_state *state)
@@ -17,7 +18,7 @@ enum session_phase session_phase(const struct session_state *state)
         const struct event_proposal *facts = &session_node(state, number)->facts;
         if (facts->by.value == AUTHOR_FINISH)
             return PHASE_FINISH;
-        if (facts->by.value == AUTHOR_BASELINE)
+        if (facts->by.value == AUTHOR_BASELINE || facts->by.value == AUTHOR_RETRAIN)
             return PHASE_BASELINE;
         if (facts->proposal)
             break;

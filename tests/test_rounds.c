@@ -283,11 +283,11 @@ static void test_how_networks_train(void **unused)
     options.start_rate = 0.2;
     struct session_state *state =
         race(&options, &(struct script){.slots = 1, .answered = note_training, .context = &trainings});
-    assert_int_equal(state->node_count, 15);
-    for (int64_t i = 1; i <= 15; i++) {
+    assert_int_equal(state->node_count, 16);
+    for (int64_t i = 1; i <= 16; i++) {
         const struct training *training = &trainings.last[i];
         enum event_author by = (enum event_author)session_node(state, i)->facts.by.value;
-        bool scratch = by == AUTHOR_START || by == AUTHOR_BASELINE;
+        bool scratch = by == AUTHOR_START || by == AUTHOR_BASELINE || by == AUTHOR_RETRAIN;
         assert_true(training->steady == (by == AUTHOR_FINISH ? 0.0F : 1.0F));
         assert_true(training->average == (by == AUTHOR_FINISH ? 0.0F : 0.9F));
         assert_true(training->rate == (scratch ? 0.2F : 0.05F));
@@ -343,9 +343,11 @@ static void test_networks_then_baseline_then_finish(void **unused)
         struct session_state *state =
             race(&options, &(struct script){.slots = 1, .tests = true, .accuracy = worse ? template_loses : NULL});
         const struct session_node *baseline = made_by(state, AUTHOR_BASELINE), *finish = made_by(state, AUTHOR_FINISH);
-        assert_int_equal(state->node_count, 15);
+        const struct session_node *retrain = made_by(state, AUTHOR_RETRAIN);
+        assert_int_equal(state->node_count, 16);
         assert_true(baseline && baseline->facts.node == 14 && baseline->facts.parent == 0);
-        assert_true(finish && finish->facts.node == 15 && finish->status == NODE_DONE);
+        assert_true(retrain && retrain->facts.node == 15 && retrain->status == NODE_DONE);
+        assert_true(finish && finish->facts.node == 16 && finish->status == NODE_DONE);
         assert_int_equal(session_phase(state), PHASE_FINISH);
         struct arch_limits limits = {.flops = 400000, .batch = 64};
         struct arch arch, expected;
@@ -355,20 +357,43 @@ static void test_networks_then_baseline_then_finish(void **unused)
         assert_int_equal(finish->facts.parent == 14, !worse);
         assert_string_equal(finish->facts.arch, session_node(state, finish->facts.parent)->facts.arch);
         assert_int_equal(finish->facts.actions.count, 0);
-        int64_t winner = worse ? finish->facts.parent : rounds_winner(state, SIZE, 3);
+        int64_t winner = rounds_winner(state, SIZE, 3);
+        assert_int_equal(retrain->facts.parent, winner);
+        assert_string_equal(retrain->facts.arch, session_node(state, winner)->facts.arch);
+        if (worse) /* an inherited network before one from scratch, where they are equal */
+            assert_int_equal(finish->facts.parent, winner);
         double epochs = lineage_flops(state, winner) / (300.0 * (double)baseline->facts.flops);
         assert_int_equal(baseline->epochs, (int)(epochs + 0.5) > 0 ? (int)(epochs + 0.5) : 1);
+        epochs = lineage_flops(state, winner) / (300.0 * (double)retrain->facts.flops);
+        assert_int_equal(retrain->epochs, (int)(epochs + 0.5) > 0 ? (int)(epochs + 0.5) : 1);
         double spent = 0, cost = 300.0 * (double)finish->facts.flops;
-        for (int64_t i = 1; i < 15; i++)
+        for (int64_t i = 1; i < 16; i++)
             spent += 300.0 * (double)session_node(state, i)->facts.flops * session_node(state, i)->curve_count;
         assert_int_equal(finish->epochs, (int)(1.5 * spent / cost));
         assert_true(finish->epochs > 3);
-        assert_int_equal(state->test.node, 15);
+        assert_int_equal(state->test.node, 16);
         assert_int_equal(state->test.images, 40);
         assert_true(fabs(state->test.accuracy - (finish->accuracy - 0.02)) < 1e-12);
         assert_int_equal(state->finish_reason.value, FINISH_BUDGET);
         session_state_free(state);
     }
+}
+
+/* The retrained network is the best of all. */
+static double retrain_wins(void *context, const struct trial *trial)
+{
+    return trial->node == 15 ? 0.999 : template_loses(context, trial);
+}
+
+static void test_the_finish_may_be_of_fresh_weights(void **unused)
+{
+    struct search_options options = race_options();
+    options.finish = 0.6;
+    options.baseline = true;
+    struct session_state *state = race(&options, &(struct script){.slots = 1, .accuracy = retrain_wins});
+    assert_int_equal(session_node(state, 15)->facts.by.value, AUTHOR_RETRAIN);
+    assert_int_equal(made_by(state, AUTHOR_FINISH)->facts.parent, 15);
+    session_state_free(state);
 }
 
 /* The growth, the lineage of the winner and the finish fill a budget of FLOPs. */
@@ -547,6 +572,7 @@ int main(void)
         cmocka_unit_test(test_networks_then_baseline_then_finish),
         cmocka_unit_test(test_how_networks_train),
         cmocka_unit_test(test_a_control_is_never_stopped),
+        cmocka_unit_test(test_the_finish_may_be_of_fresh_weights),
         cmocka_unit_test(test_flops_are_shared),
         cmocka_unit_test(test_finish_of_another_parent_choice),
         cmocka_unit_test(test_no_baseline_that_is_the_winner),

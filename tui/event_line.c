@@ -55,6 +55,9 @@ static bool node_line(const struct session_state *state, const struct event_prop
     if (facts->by.value == AUTHOR_BASELINE)
         return set(line, STYLE_TITLE, "phase", "baseline n%lld: a network that nothing grew, from scratch",
                    (long long)facts->node);
+    if (facts->by.value == AUTHOR_RETRAIN)
+        return set(line, STYLE_TITLE, "phase", "retrain n%lld: the architecture of n%lld, from scratch",
+                   (long long)facts->node, (long long)facts->parent);
     if (facts->by.value == AUTHOR_FINISH)
         return set(line, STYLE_TITLE, "phase", "finish n%lld: the final training of n%lld", (long long)facts->node,
                    (long long)facts->parent);

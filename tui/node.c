@@ -26,6 +26,8 @@ uint32_t node_glyph(const struct session_node *node)
         return L'=';
     case AUTHOR_BASELINE:
         return L'□';
+    case AUTHOR_RETRAIN:
+        return L'▣';
     case AUTHOR_FINISH:
         return L'■';
     default:
@@ -64,6 +66,7 @@ enum style node_edge_style(const struct session_node *node)
     case AUTHOR_CONTROL:
         return STYLE_DIM;
     case AUTHOR_BASELINE:
+    case AUTHOR_RETRAIN:
         return STYLE_TITLE;
     case AUTHOR_FINISH:
         return STYLE_BEST;

@@ -6,7 +6,7 @@
 
 #include "tui/model.h"
 
-uint32_t node_glyph(const struct session_node *node); /* ~: stopped early; = a control, □ a baseline, ■ a finish */
+uint32_t node_glyph(const struct session_node *node); /* ~: stopped early; = a control, □ a baseline, ▣ a retrained one, ■ a finish */
 enum style node_style(enum node_status status);
 const char *node_word(enum node_status status); /* "in training" */
 bool node_is_users(const struct session_node *node);
@@ -30,7 +30,7 @@ double node_seconds_left(const struct model *model, const struct session_node *n
 double node_rate(const struct session_node *node);
 
 /* How it grew, in the longest form that fits into `columns`: "W conv1 4→8, W conv3 4→8, D conv2 +3×3", "W conv1,3 D
-   conv2", "W c1,3 D c2", "2W 1D".  Without actions what it is: "start", "control of n4", "baseline", "finish of n12".
+   conv2", "W c1,3 D c2", "2W 1D".  Without actions what it is: "start", "control of n4", "baseline", "retrain of n9", "finish of n12".
  */
 void node_edge(const struct session_state *state, const struct session_node *node, bool unicode, int columns,
                struct text *text);

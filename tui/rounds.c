@@ -27,8 +27,6 @@ static const struct session_node *last_by(const struct session_state *state, enu
 
 void phase_add(const struct session_state *state, struct text *text)
 {
-    static const enum event_author authors[] = {
-        [PHASE_START] = AUTHOR_START, [PHASE_BASELINE] = AUTHOR_BASELINE, [PHASE_FINISH] = AUTHOR_FINISH};
     enum session_phase phase = session_phase(state);
     if (!session_has_phases(state) || !state->node_count)
         return;
@@ -39,19 +37,22 @@ void phase_add(const struct session_state *state, struct text *text)
             text_add(text, " %.0f%%", floor(100 * share));
         return;
     }
-    const struct session_node *node = last_by(state, authors[phase]);
+    int64_t last = phase == PHASE_START ? 1 : state->node_count;
+    while (phase != PHASE_START && !node_is_final(session_node(state, last)))
+        last--;
+    const struct session_node *node = session_node(state, last);
     text_add(text, "%s", phase == PHASE_START ? "start" : author_name(&node->facts.by));
-    if (node)
-        add_epoch(node, text);
+    add_epoch(node, text);
 }
 
-/* The lowest loss before the phases at the end, or NULL. */
-static const struct session_node *best_grown(const struct session_state *state)
+/* The lowest loss of what the search found: grown, or retrained.  NULL: there is none. */
+static const struct session_node *best_found(const struct session_state *state)
 {
     const struct session_node *best = NULL;
     for (int64_t i = 1; i <= state->node_count; i++) {
         const struct session_node *node = session_node(state, i);
-        if (node->status == NODE_DONE && !node_is_final(node) && (!best || node->loss < best->loss))
+        bool found = !node_is_final(node) || node->facts.by.value == AUTHOR_RETRAIN;
+        if (node->status == NODE_DONE && found && (!best || node->loss < best->loss))
             best = node;
     }
     return best;
@@ -60,13 +61,13 @@ static const struct session_node *best_grown(const struct session_state *state)
 bool verdict_add(const struct session_state *state, struct text *text)
 {
     const struct session_node *baseline = last_by(state, AUTHOR_BASELINE), *finish = last_by(state, AUTHOR_FINISH);
-    const struct session_node *grown = best_grown(state);
-    if (!baseline || baseline->status != NODE_DONE || !grown)
+    const struct session_node *found = best_found(state);
+    if (!baseline || baseline->status != NODE_DONE || !found)
         return false;
-    bool won = finish ? finish->facts.parent != baseline->facts.node : grown->loss <= baseline->loss;
+    bool won = finish ? finish->facts.parent != baseline->facts.node : found->loss <= baseline->loss;
     if (finish && won)
-        grown = session_node(state, finish->facts.parent);
-    double gain = 100 * (grown->accuracy - baseline->accuracy);
+        found = session_node(state, finish->facts.parent);
+    double gain = 100 * (found->accuracy - baseline->accuracy);
     long long number = baseline->facts.node;
     if (won && gain >= 0)
         text_add(text, "%+.2f over baseline n%lld", gain, number);

@@ -153,7 +153,7 @@ static void draw_trade(const struct model *model, struct canvas *canvas, struct 
 static void title_trade(const struct model *model, struct text *text)
 {
     text_add(text, "accuracy %% over parameters, ★ best ● selected%s",
-             session_phase(model->state) > PHASE_GROWTH ? ", □ baseline ■ finish" : "");
+             session_phase(model->state) > PHASE_GROWTH ? ", □ baseline ▣ retrain ■ finish" : "");
 }
 
 const struct view view_trade = {.draw = draw_trade, .title = title_trade, .request = tree_request};

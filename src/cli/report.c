@@ -84,27 +84,35 @@ static void print_counts(FILE *out, const struct session_state *state)
     fprintf(out, "; %lld failed\n", (long long)state->status_count[NODE_FAILED]);
 }
 
-/* Of the networks of one phase. */
-struct phase_sum {
+/* What networks are trained for, in the order in which a search does it. */
+enum purpose { FOR_START, FOR_GROWTH, FOR_BASELINE, FOR_RETRAIN, FOR_FINISH, PURPOSES };
+
+/* Of the networks of one purpose. */
+struct purpose_sum {
     int64_t done, best;
     double seconds, flops;
 };
 
-static enum session_phase phase_of(const struct session_node *node)
+static enum purpose purpose_of(const struct session_node *node)
 {
-    if (node->facts.by.value == AUTHOR_FINISH)
-        return PHASE_FINISH;
-    if (node->facts.by.value == AUTHOR_BASELINE)
-        return PHASE_BASELINE;
-    return node->facts.node == 1 ? PHASE_START : PHASE_GROWTH;
+    switch (node->facts.by.value) {
+    case AUTHOR_BASELINE:
+        return FOR_BASELINE;
+    case AUTHOR_RETRAIN:
+        return FOR_RETRAIN;
+    case AUTHOR_FINISH:
+        return FOR_FINISH;
+    default:
+        return node->facts.node == 1 ? FOR_START : FOR_GROWTH;
+    }
 }
 
-static struct phase_sum sum_of_phase(const struct session_state *state, enum session_phase phase)
+static struct purpose_sum sum_of(const struct session_state *state, enum purpose purpose)
 {
-    struct phase_sum sum = {0};
+    struct purpose_sum sum = {0};
     for (int64_t i = 1; i <= state->node_count; i++) {
         const struct session_node *node = session_node(state, i), *best = session_node(state, sum.best);
-        if (phase_of(node) != phase)
+        if (purpose_of(node) != purpose)
             continue;
         sum.seconds += node->seconds;
         sum.flops += 3 * (double)node->facts.flops * node->curve_count * (double)state->facts.train_images;
@@ -115,19 +123,19 @@ static struct phase_sum sum_of_phase(const struct session_state *state, enum ses
     return sum;
 }
 
-/* One line a phase, for a search that has more than its growth. */
-static void print_phases(FILE *out, const struct session_state *state)
+/* One line for each purpose, of a search that has more than its growth. */
+static void print_purposes(FILE *out, const struct session_state *state)
 {
-    static const char *const names[] = {"start", "growth", "baseline", "finish"};
-    char seconds[TEXT_SHORT], flops[TEXT_SHORT];
-    if (!sum_of_phase(state, PHASE_BASELINE).done && !sum_of_phase(state, PHASE_FINISH).done)
+    static const char *const names[PURPOSES] = {"start", "growth", "baseline", "retrain", "finish"};
+    char flops[TEXT_SHORT], seconds[TEXT_SHORT];
+    if (session_phase(state) <= PHASE_GROWTH)
         return;
-    for (int phase = PHASE_START; phase <= PHASE_FINISH; phase++) {
-        struct phase_sum sum = sum_of_phase(state, (enum session_phase)phase);
+    for (int purpose = FOR_START; purpose < PURPOSES; purpose++) {
+        struct purpose_sum sum = sum_of(state, (enum purpose)purpose);
         const struct session_node *best = session_node(state, sum.best);
         if (!best)
             continue;
-        fprintf(out, "%-9s %lld network%s, %s FLOPs, %s of training; ", names[phase], (long long)sum.done,
+        fprintf(out, "%-9s %lld network%s, %s FLOPs, %s of training; ", names[purpose], (long long)sum.done,
                 sum.done == 1 ? "" : "s", text_count(flops, sum.flops), text_duration(seconds, sum.seconds));
         fprintf(out, "%sn%lld %.2f %%\n", sum.done == 1 ? "" : "best ", (long long)sum.best, 100 * best->accuracy);
     }
@@ -137,7 +145,7 @@ static void print_phases(FILE *out, const struct session_state *state)
 static void print_verdict(FILE *out, const struct session_state *state, const struct session_node *finished)
 {
     const struct session_node *winner = session_node(state, finished->facts.parent);
-    int64_t baseline = sum_of_phase(state, PHASE_BASELINE).best;
+    int64_t baseline = sum_of(state, FOR_BASELINE).best;
     const struct session_node *other = session_node(state, baseline);
     if (!other || !winner)
         return;
@@ -171,7 +179,7 @@ static void print_best(FILE *out, const struct session_state *state)
             text_count(parameters, (double)best->facts.parameters), text_count(flops, (double)best->facts.flops));
     if (finished)
         print_verdict(out, state, best);
-    print_phases(out, state);
+    print_purposes(out, state);
 }
 
 static double share_of_finish(const struct session_state *state)
@@ -273,6 +281,7 @@ static const char *status_glyph(const struct session_node *node, bool unicode)
         return glyphs[unicode][node->status];
     return node->facts.by.value == AUTHOR_CONTROL    ? "="
            : node->facts.by.value == AUTHOR_BASELINE ? (unicode ? "□" : "%")
+           : node->facts.by.value == AUTHOR_RETRAIN  ? (unicode ? "▣" : "&")
            : node->facts.by.value == AUTHOR_FINISH   ? (unicode ? "■" : "#")
                                                      : "~";
 }

@@ -64,7 +64,7 @@ static void add_style(const struct session_node *node, bool best, struct text *t
         text_add(text, ", fillcolor=palegreen, penwidth=2");
     else if (node->facts.by.value == AUTHOR_CONTROL)
         text_add(text, ", fillcolor=gray95, style=\"rounded,filled,dotted\"");
-    else if (node->facts.by.value == AUTHOR_BASELINE)
+    else if (node->facts.by.value == AUTHOR_BASELINE || node->facts.by.value == AUTHOR_RETRAIN)
         text_add(text, ", fillcolor=lavender");
     if (node->pinned)
         text_add(text, ", peripheries=2");

@@ -21,7 +21,7 @@ static const char *const phase_words[] = {
 const char *export_phase(const struct session_node *node)
 {
     enum event_author by = (enum event_author)node->facts.by.value;
-    return phase_words[by == AUTHOR_BASELINE ? PHASE_BASELINE
+    return phase_words[by == AUTHOR_BASELINE || by == AUTHOR_RETRAIN ? PHASE_BASELINE
                        : by == AUTHOR_FINISH ? PHASE_FINISH
                        : node->facts.parent  ? PHASE_GROWTH
                                              : PHASE_START];

@@ -57,14 +57,29 @@ bool budget_is_over(const struct session_state *state, const struct search_optio
     return options->finish <= 0 || phase == PHASE_START || phase == PHASE_GROWTH;
 }
 
+static bool may_win(const struct session_node *node)
+{
+    return node->status == NODE_DONE && !node->pruned && isfinite(node->loss);
+}
+
+int64_t budget_grown_winner(const struct session_state *state)
+{
+    int64_t winner = 0;
+    for (int64_t number = 1; number <= state->node_count; number++) {
+        const struct session_node *node = session_node(state, number);
+        if (may_win(node) && !node_is_final(node) && (!winner || node->loss < session_node(state, winner)->loss))
+            winner = number;
+    }
+    return winner;
+}
+
 int64_t budget_winner(const struct session_state *state)
 {
     int64_t winner = 0;
     for (int64_t number = 1; number <= state->node_count; number++) {
         const struct session_node *node = session_node(state, number);
-        if (node->status != NODE_DONE || node->pruned || node->facts.by.value == AUTHOR_FINISH || !isfinite(node->loss))
-            continue;
-        if (!winner || node->loss < session_node(state, winner)->loss)
+        if (may_win(node) && node->facts.by.value != AUTHOR_FINISH &&
+            (!winner || node->loss < session_node(state, winner)->loss))
             winner = number;
     }
     return winner;
@@ -99,7 +114,7 @@ int64_t budget_finish_epochs(const struct session_state *state, const struct sea
 int64_t budget_baseline_epochs(const struct session_state *state, int64_t flops)
 {
     double spent = 0;
-    int64_t winner = budget_winner(state);
+    int64_t winner = budget_grown_winner(state);
     for (const struct session_node *node; (node = session_node(state, winner)); winner = node->facts.parent)
         spent += flops_of(state, node);
     return whole_epochs(spent / (3 * (double)flops * (double)state->facts.train_images) + 0.5);

@@ -22,8 +22,10 @@ bool budget_ends_growth(const struct session_state *state, const struct search_o
 bool budget_is_over(const struct session_state *state, const struct search_options *options, double now);
 /* The network with the lowest loss that isn't pruned, the earlier of equals, finishes left out; 0: there is none. */
 int64_t budget_winner(const struct session_state *state);
-/* Epochs of a finish that starts from network `winner`, and of a baseline of so many FLOPs an image: for as many as the
-   winner and those that it grew from have had.  At least 1. */
+/* The same among those of the growth: without baselines and retrained networks. */
+int64_t budget_grown_winner(const struct session_state *state);
+/* Epochs of a finish that starts from network `winner`, and of a baseline or retrained network of so many FLOPs an image:
+   for as many as the growth's winner and those that it grew from have had.  At least 1. */
 int64_t budget_finish_epochs(const struct session_state *state, const struct search_options *options, double now,
                              int64_t winner);
 int64_t budget_baseline_epochs(const struct session_state *state, int64_t flops);

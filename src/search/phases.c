@@ -13,21 +13,55 @@ static const struct session_node *last_of(const struct session_state *state, enu
     return NULL;
 }
 
-/* Is there a baseline to train?  Not a second one, and not when the winner is that network already. */
-static bool find_baseline(const struct proposals *proposals, int64_t winner, struct candidate *candidate)
+static bool find_template(const struct proposals *proposals, struct arch *arch)
 {
-    const struct search_options *options = proposals->options;
-    const struct session_state *state = proposals->journal->state;
-    struct arch arch;
-    if (!options->baseline || options->parent != PARENT_RACE || last_of(state, AUTHOR_BASELINE))
-        return false;
+    return !arch_template(proposals->input, (int)proposals->journal->state->facts.classes,
+                          &proposals->learner->policy->options.limits, 1, arch, NULL);
+}
+
+/* Is there a baseline to train?  Not a second one, and not when the grown winner is that network already. */
+static bool find_baseline(const struct proposals *proposals, const struct arch *grown, struct candidate *candidate)
+{
     *candidate = (struct candidate){0};
-    if (arch_template(proposals->input, (int)state->facts.classes, &proposals->learner->policy->options.limits, 1,
-                      &candidate->arch, NULL))
+    if (last_of(proposals->journal->state, AUTHOR_BASELINE) || !find_template(proposals, &candidate->arch))
         return false;
     candidate->parent_arch = candidate->arch;
-    journal_arch(proposals->journal, winner, &arch);
-    return !arch_equal(&arch, &candidate->arch);
+    return !arch_equal(grown, &candidate->arch);
+}
+
+/* Is the grown winner to be trained from scratch?  Not twice, not when it never grew, and not when the baseline is that
+   network. */
+static bool find_retrain(const struct proposals *proposals, int64_t winner, const struct arch *grown,
+                         struct candidate *candidate)
+{
+    struct arch other;
+    const struct session_node *last = last_of(proposals->journal->state, AUTHOR_RETRAIN);
+    journal_arch(proposals->journal, 1, &other);
+    if (arch_equal(grown, &other) || (find_template(proposals, &other) && arch_equal(grown, &other)))
+        return false;
+    if (last) {
+        journal_arch(proposals->journal, last->facts.node, &other);
+        if (arch_equal(grown, &other))
+            return false;
+    }
+    *candidate = (struct candidate){.parent = winner, .arch = *grown, .parent_arch = *grown};
+    return true;
+}
+
+/* A network from scratch, which trains with as many FLOPs as the lineage of the grown winner. */
+static bool find_from_scratch(const struct proposals *proposals, struct candidate *candidate, enum event_author *by)
+{
+    const struct search_options *options = proposals->options;
+    int64_t winner = budget_grown_winner(proposals->journal->state);
+    struct arch grown;
+    if (!options->baseline || options->parent != PARENT_RACE || !winner)
+        return false;
+    journal_arch(proposals->journal, winner, &grown);
+    *by = AUTHOR_BASELINE;
+    if (find_baseline(proposals, &grown, candidate))
+        return true;
+    *by = AUTHOR_RETRAIN;
+    return find_retrain(proposals, winner, &grown, candidate);
 }
 
 /* Has the last growth its finish?  One whose winner was pruned after that doesn't count. */
@@ -44,8 +78,7 @@ static bool find_final(const struct proposals *proposals, struct candidate *cand
     int64_t winner = budget_winner(state);
     if (proposals->options->finish <= 0 || !winner || is_finished(state))
         return false;
-    *by = AUTHOR_BASELINE;
-    if (find_baseline(proposals, winner, candidate))
+    if (find_from_scratch(proposals, candidate, by))
         return true;
     *by = AUTHOR_FINISH;
     *candidate = (struct candidate){.parent = winner};

@@ -69,7 +69,8 @@ static void add_network(struct proposals *proposals, const struct arch *arch, st
 
 bool proposals_indexes(const struct event_word *by)
 {
-    return by->value != AUTHOR_CONTROL && by->value != AUTHOR_BASELINE && by->value != AUTHOR_FINISH;
+    return by->value != AUTHOR_CONTROL && by->value != AUTHOR_BASELINE && by->value != AUTHOR_RETRAIN &&
+           by->value != AUTHOR_FINISH;
 }
 
 /* Write where a candidate led.  `number` 0: it isn't a proposal of the policy. */

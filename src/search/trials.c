@@ -76,6 +76,10 @@ void trials_dequeue(struct trials *trials, int64_t node)
 /* Weights to start from, and the way from there to the network. */
 static void trial_parent(const struct trials *trials, const struct session_node *node, struct trial *trial)
 {
+    if (node->facts.by.value == AUTHOR_RETRAIN) {
+        trial->from_scratch = true;
+        return;
+    }
     if (node->facts.parent == 0) {
         trial->from_scratch = !trials->start->weights || trial->node > 1;
         if (trial->from_scratch)

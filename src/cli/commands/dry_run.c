@@ -23,7 +23,7 @@ enum { SIMULATED_MOST = 2000 };
 
 /* FLOPs are of training on all images. */
 struct phases {
-    double start, growth, baseline, finish;
+    double start, growth, baseline, retrain, finish;
     int64_t networks, finish_epochs;
     int64_t bytes; /* the most memory that one network needs in training */
 };
@@ -139,8 +139,9 @@ static void simulate_end(struct simulation *simulation, double budget)
         !arch_template(input, simulation->setup->images.classes, &limits, 1, &arch, NULL)) {
         double epoch = flops_of_epoch(simulation, &arch);
         phases->baseline = fmax(1, round(winner->lineage / epoch)) * epoch;
+        phases->retrain = fmax(1, round(winner->lineage / winner->epoch)) * winner->epoch;
     }
-    double spent = phases->start + phases->growth + phases->baseline;
+    double spent = phases->start + phases->growth + phases->baseline + phases->retrain;
     double left = budget > 0 ? budget - spent : spent * options->finish / (1 - options->finish);
     if (options->finish > 0) {
         phases->finish_epochs = (int64_t)fmax(1, left / winner->epoch);
@@ -221,7 +222,7 @@ static void print_search(const struct phases *phases, const struct search_option
 {
     char work[TEXT_SHORT], time[TEXT_SHORT], memory[TEXT_SHORT];
     const struct policy_kind *kind = policy_find(options->policy), *simulated = simulated_policy(options);
-    double flops = phases->start + phases->growth + phases->baseline + phases->finish;
+    double flops = phases->start + phases->growth + phases->baseline + phases->retrain + phases->finish;
     double seconds = flops / speed;
     bool cut = options->seconds > 0 && options->seconds < seconds;
     printf("search    %lld grown network%s of %lld epoch%s, about %s FLOPs, about %s%s\n", (long long)phases->networks,
@@ -236,6 +237,7 @@ static void print_search(const struct phases *phases, const struct search_option
     print_phase("  start", options->start_epochs, "epoch", phases->start, speed);
     print_phase("  growth", phases->networks, "network", phases->growth, speed);
     print_phase("  baseline", 1, "network", phases->baseline, speed);
+    print_phase("  retrain", 1, "network", phases->retrain, speed);
     print_phase("  finish", phases->finish_epochs, "epoch", phases->finish, speed);
     printf("memory    about %s a trainer for the largest network, besides the images\n",
            text_bytes(memory, (double)phases->bytes));

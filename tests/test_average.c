@@ -68,9 +68,9 @@ static void witness_done(struct witness *witness)
 static void see_step(void *context, const struct step_report *report)
 {
     struct witness *witness = context;
-    double decay = (double)0.9f, ramp = (1.0 + witness->steps) / (10.0 + witness->steps);
+    double decay = (double)0.9f, ramp = (1.0 + witness->steps) / ((witness->from_scratch ? 10.0 : 4.0) + witness->steps);
     witness->steps++;
-    if (witness->from_scratch && ramp < decay)
+    if (ramp < decay)
         decay = ramp;
     for (int64_t i = 0; i < witness->weights->layout.total; i++)
         witness->expected[i] += (1 - decay) * ((double)witness->weights->values[i] - witness->expected[i]);

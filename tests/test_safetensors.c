@@ -40,6 +40,9 @@ static void assert_same(const struct weights *a, const struct weights *b)
     assert_memory_equal(&a->input, &b->input, sizeof a->input);
     assert_int_equal(a->layout.total, b->layout.total);
     assert_memory_equal(a->values, b->values, (size_t)a->layout.total * sizeof(float));
+    assert_int_equal(a->raw != NULL, b->raw != NULL);
+    if (a->raw)
+        assert_memory_equal(a->raw, b->raw, (size_t)a->layout.total * sizeof(float));
 }
 
 static void a_network_comes_back_as_it_was(void **state)
@@ -55,6 +58,22 @@ static void a_network_comes_back_as_it_was(void **state)
     if (safetensors_decode(bytes, length, &again, &error) < 0)
         fail_msg("%s", error.text);
     assert_same(weights, again);
+    free(bytes);
+    weights_free(again);
+
+    struct weights *trained = weights_copy(weights); /* those above are their average */
+    weights->raw = trained->values;
+    trained->values = NULL;
+    weights_free(trained);
+    weights->raw[7] = 0.25f;
+    safetensors_encode(weights, &bytes, &length, &hash);
+    if (safetensors_decode(bytes, length, &again, &error) < 0)
+        fail_msg("%s", error.text);
+    assert_same(weights, again);
+    weights_use_raw(again);
+    assert_null(again->raw);
+    assert_true(again->values[7] == 0.25f);
+    assert_memory_equal(again->values, weights->raw, (size_t)weights->layout.total * sizeof(float));
     weights_free(weights);
     weights_free(again);
     free(bytes);

@@ -137,6 +137,9 @@ static void check_scores(const char *path, const struct real *real, const struct
         assert_int_equal(network_evaluate(backend_cpu(), weights, &real->validate, 64, &evaluation, &error), 0);
         assert_true(evaluation.accuracy == node->accuracy);
         assert_true(node->stopped || node->accuracy > 0.15); /* chance is 0.1 */
+        const char *average = session_option(session, "average");
+        bool averaged = average && atof(average) > 0 && node->facts.by.value != AUTHOR_FINISH;
+        assert_int_equal(weights->raw != NULL, averaged); /* what a child goes on from */
         weights_free(weights);
         text_done(&file);
     }
@@ -155,6 +158,7 @@ static void test_finish_is_tested(void **state)
     options.episode_networks = 2;
     options.finish = 0.5;
     options.steady = true;
+    options.average = 0.9;
     options.start_epochs = 4;
     struct watcher watcher = {0};
     struct session_state *session = search(path, &real, &options, 1, &watcher);

@@ -96,7 +96,24 @@ struct weights *weights_copy(const struct weights *weights)
     *copy = *weights;
     size_t bytes = (size_t)weights->layout.total * sizeof(float);
     copy->values = memcpy(memory_new_aligned(bytes), weights->values, bytes);
+    if (weights->raw)
+        copy->raw = memcpy(memory_new_aligned(bytes), weights->raw, bytes);
     return copy;
+}
+
+void weights_use_raw(struct weights *weights)
+{
+    if (!weights->raw)
+        return;
+    free(weights->values);
+    weights->values = weights->raw;
+    weights->raw = NULL;
+}
+
+void weights_drop_raw(struct weights *weights)
+{
+    free(weights->raw);
+    weights->raw = NULL;
 }
 
 void weights_free(struct weights *weights)
@@ -104,5 +121,6 @@ void weights_free(struct weights *weights)
     if (!weights)
         return;
     free(weights->values);
+    free(weights->raw);
     free(weights);
 }

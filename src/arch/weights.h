@@ -44,6 +44,7 @@ struct weights {
     struct shape input;
     struct weights_layout layout;
     float *values; /* layout.total values, 64-byte aligned */
+    float *raw;    /* likewise: what training had, where `values` are its moving average; NULL: there is none */
 };
 
 /* Asserts that arch_shapes accepts the pair. */
@@ -52,6 +53,10 @@ void weights_layout_of(const struct arch *arch, struct shape input, struct weigh
 struct weights *weights_new(const struct arch *arch, struct shape input);
 /* Standard deviation of a part's fresh weights: He, Zhang, Ren, Sun, 2015. */
 float weights_fresh_deviation(const struct weights_layer *part);
+/* Make the raw values the network's, if it has any: training goes on from them.  From an average, which lags behind,
+   it would lose a part of what it had reached. */
+void weights_use_raw(struct weights *weights);
+void weights_drop_raw(struct weights *weights);
 struct weights *weights_copy(const struct weights *weights);
 void weights_free(struct weights *weights);
 

@@ -38,6 +38,7 @@ enum {
 };
 
 #define METADATA "__metadata__"
+#define RAW      "raw." /* in front of the names of raw tensors */
 
 /* A parsed header and the data behind it. */
 struct container {
@@ -267,19 +268,25 @@ static void add_part(struct named_tensor *tensors, int *count, const struct weig
         }
 }
 
-/* All tensors of a network, in order of layers; the array has room for ARCH_LAYERS_MAX * TENSORS_PER_LAYER. */
+/* All tensors of a network, in order of layers, then its raw ones, if any; in an array from tensors_new(). */
 static int tensors_of(const struct weights *weights, struct named_tensor *tensors)
 {
     int count = 0;
     for (int i = 0; i < weights->arch.layer_count; i++)
         for (int part = 0; part < WEIGHTS_PARTS; part++)
             add_part(tensors, &count, weights, i, part);
+    for (int i = 0, averaged = count; weights->raw && i < averaged; i++) {
+        struct named_tensor *raw = &tensors[count++];
+        *raw = tensors[i];
+        raw->values = weights->raw + (tensors[i].values - weights->values);
+        snprintf(raw->name, sizeof raw->name, RAW "%.*s", (int)(sizeof raw->name - sizeof RAW), tensors[i].name);
+    }
     return count;
 }
 
 static struct named_tensor *tensors_new(void)
 {
-    return memory_new(ARCH_LAYERS_MAX * TENSORS_PER_LAYER, sizeof(struct named_tensor));
+    return memory_new(2 * ARCH_LAYERS_MAX * TENSORS_PER_LAYER, sizeof(struct named_tensor));
 }
 
 static void input_print(struct shape input, char text[32])
@@ -320,7 +327,8 @@ void safetensors_encode(const struct weights *weights, void **bytes, size_t *len
 }
 
 /* The network that the metadata describes, with its layout, and that the data has its size. */
-static int read_network(const struct container *container, struct arch *arch, struct shape *input, struct error *error)
+static int read_network(const struct container *container, struct arch *arch, struct shape *input, bool *raw,
+                        struct error *error)
 {
     const json_t *metadata = json_object_get(container->header, METADATA);
     const char *arch_text = json_string_value(json_object_get(metadata, "arch"));
@@ -337,7 +345,9 @@ static int read_network(const struct container *container, struct arch *arch, st
         return error_prefix(error, "%s", METADATA);
     struct weights_layout layout;
     weights_layout_of(arch, *input, &layout);
-    if ((uint64_t)layout.total != container->data_length / sizeof(float) || container->data_length % sizeof(float))
+    size_t values = container->data_length / sizeof(float), own = (size_t)layout.total;
+    *raw = values == 2 * own;
+    if ((values != own && !*raw) || container->data_length % sizeof(float))
         return error_set(error, "%zu bytes of data where the architecture needs %" PRId64, container->data_length,
                          layout.total * (int64_t)sizeof(float));
     return 0;
@@ -351,10 +361,13 @@ int safetensors_decode(const void *bytes, size_t length, struct weights **weight
     *weights = NULL;
     if (container_open(bytes, length, &container, error) < 0)
         return -1;
-    int status = read_network(&container, &arch, &input, error);
+    bool raw = false;
+    int status = read_network(&container, &arch, &input, &raw, error);
     if (!status) {
         struct named_tensor *tensors = tensors_new();
         *weights = weights_new(&arch, input);
+        if (raw)
+            (*weights)->raw = memory_new_aligned((size_t)(*weights)->layout.total * sizeof(float));
         status = container_fill(&container, tensors, tensors_of(*weights, tensors), error);
         free(tensors);
     }

@@ -14,7 +14,7 @@ void average_init(struct average *average, const struct weights *weights, const 
     size_t count = (size_t)weights->layout.total;
     ASSERT(!before || before->count == weights->layout.total);
     *average = (struct average){.count = weights->layout.total, .decay = decay, .steps = before ? before->steps : 0};
-    average->values = memory_new(count, sizeof *average->values);
+    average->values = memory_new_aligned(count * sizeof *average->values);
     memcpy(average->values, before ? before->values : weights->values, count * sizeof *average->values);
 }
 
@@ -24,11 +24,18 @@ void average_done(struct average *average)
     *average = (struct average){0};
 }
 
+float *average_take(struct average *average)
+{
+    float *values = average->values;
+    *average = (struct average){0};
+    return values;
+}
+
 void average_add(struct average *average, const struct weights *weights, bool from_scratch)
 {
     ASSERT(average->count == weights->layout.total);
-    double t = (double)average->steps++, ramp = (1 + t) / (10 + t);
-    float share = (float)(1 - (from_scratch && ramp < average->decay ? ramp : average->decay));
+    double t = (double)average->steps++, ramp = (1 + t) / ((from_scratch ? 10 : 4) + t);
+    float share = (float)(1 - (ramp < average->decay ? ramp : average->decay));
     for (int64_t i = 0; i < average->count; i++)
         average->values[i] += share * (weights->values[i] - average->values[i]);
 }

@@ -21,8 +21,11 @@ struct average {
 /* Start an average as these weights, or go on from `before` unless that is NULL.  average_done() it. */
 void average_init(struct average *average, const struct weights *weights, const struct average *before, double decay);
 void average_done(struct average *average);
-/* Call it after each step of training.  The first steps of a network that started from scratch are forgotten sooner:
-   the decay of step t is at most (1 + t) / (10 + t). */
+/* Its values, the caller's to free(); what is left is done. */
+float *average_take(struct average *average);
+/* Call it after each step of training.  An average that has begun forgets its first steps soon: the decay of step t is
+   at most (1 + t) / (4 + t), an average over the last third of the steps.  A network that started from scratch changes
+   faster: (1 + t) / (10 + t), over the last ninth. */
 void average_add(struct average *average, const struct weights *weights, bool from_scratch);
 /* Exchange the average with the network's weights; a second call undoes it. */
 void average_swap(struct average *average, struct weights *weights);

@@ -286,8 +286,11 @@ enum training_outcome train(const struct backend *backend, struct weights *weigh
         if (outcome == TRAINING_DONE)
             outcome = end_epoch(&trainer, error);
     }
-    if (outcome == TRAINING_DONE && trainer.average.count)
+    weights_drop_raw(weights);
+    if ((outcome == TRAINING_DONE || outcome == TRAINING_STOPPED) && trainer.average.count) {
         average_swap(&trainer.average, weights);
+        weights->raw = average_take(&trainer.average);
+    }
     average_done(&trainer.average);
     free(trainer.index);
     free(trainer.augment);

@@ -76,7 +76,8 @@ enum training_outcome {
 enum training_outcome training_outcome_of(enum device_trouble trouble);
 
 /* Train in place; do nothing when all epochs are done.  While hooks are called, `weights` holds what is trained, not
-   the average.  `validate` may be NULL (the reports then have 0 there), and so may `hooks`.  TRAINING_DIVERGED: the
+   the average.  Where there is an average it is what `weights` has in the end, also when the training was stopped, and what
+   was trained is in weights->raw.  `validate` may be NULL (the reports then have 0 there), and so may `hooks`.  TRAINING_DIVERGED: the
    loss or, at the end of an epoch, a weight or statistic is not finite; `error` says at which step. */
 enum training_outcome train(const struct backend *backend, struct weights *weights, const struct view *view,
                             const struct view *validate, const struct training *training,

@@ -346,6 +346,7 @@ static int train_and_test(struct training_run *run, struct error *error)
                                           run->validate.count ? &run->validate : NULL, &run->training, &hooks, error);
     if (run->bar)
         progress_bar_clear(stdout);
+    weights_drop_raw(run->weights);
     if (outcome == TRAINING_DONE)
         return finish(run, error);
     return outcome == TRAINING_STOPPED ? stopped(run) : cli_fail(error);

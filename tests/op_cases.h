@@ -57,7 +57,8 @@ enum op_data {
     /* x and weights are small multiples of 1/4 and 1/8: the linear part is exact in float32 in any order, so that two
        backends agree on every ReLU and on every maximum, ties included. */
     OP_DATA_GRID,
-    OP_DATA_CONTINUOUS /* normal: no ties, for finite differences and where the linear part can't be exact */
+    OP_DATA_CONTINUOUS, /* normal: no ties, for finite differences and where the linear part can't be exact */
+    OP_DATA_KINDS
 };
 
 /* The grid but for maxima of wide convolutions, which a backend may take by minimal filtering: its factors are no

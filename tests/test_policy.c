@@ -170,12 +170,12 @@ static void check_networks(const char *name, int count)
 
 static void test_random_stays_within(void **unused)
 {
-    check_networks("random", 10000);
+    check_networks("random", 3000);
 }
 
 static void test_widen_stays_within(void **unused)
 {
-    check_networks("widen", 3000);
+    check_networks("widen", 1000);
 }
 
 static void test_reinforce_stays_within(void **unused)

@@ -35,6 +35,20 @@ double session_flops(const struct session_state *state)
     return sum * (double)state->facts.train_images;
 }
 
+double node_flops_spent(const struct session_state *state, const struct session_node *node)
+{
+    return 3 * (double)node->facts.flops * node->curve_count * (double)state->facts.train_images;
+}
+
+enum session_phase node_phase(const struct session_node *node)
+{
+    if (node->facts.by.value == AUTHOR_FINISH)
+        return PHASE_FINISH;
+    if (node->facts.by.value == AUTHOR_BASELINE)
+        return PHASE_BASELINE;
+    return node->facts.parent ? PHASE_GROWTH : PHASE_START;
+}
+
 int64_t session_control(const struct session_state *state, int64_t number)
 {
     const struct session_node *node = session_node(state, number);

@@ -90,24 +90,15 @@ struct phase_sum {
     double seconds, flops;
 };
 
-static enum session_phase phase_of(const struct session_node *node)
-{
-    if (node->facts.by.value == AUTHOR_FINISH)
-        return PHASE_FINISH;
-    if (node->facts.by.value == AUTHOR_BASELINE)
-        return PHASE_BASELINE;
-    return node->facts.node == 1 ? PHASE_START : PHASE_GROWTH;
-}
-
 static struct phase_sum sum_of_phase(const struct session_state *state, enum session_phase phase)
 {
     struct phase_sum sum = {0};
     for (int64_t i = 1; i <= state->node_count; i++) {
         const struct session_node *node = session_node(state, i), *best = session_node(state, sum.best);
-        if (phase_of(node) != phase)
+        if (node_phase(node) != phase)
             continue;
         sum.seconds += node->seconds;
-        sum.flops += 3 * (double)node->facts.flops * node->curve_count * (double)state->facts.train_images;
+        sum.flops += node_flops_spent(state, node);
         sum.done += node->status == NODE_DONE;
         if (node->status == NODE_DONE && !(best && best->accuracy >= node->accuracy))
             sum.best = i;

@@ -70,11 +70,6 @@ int64_t budget_winner(const struct session_state *state)
     return winner;
 }
 
-static double flops_of(const struct session_state *state, const struct session_node *node)
-{
-    return 3 * (double)node->facts.flops * node->curve_count * (double)state->facts.train_images;
-}
-
 static int64_t whole_epochs(double epochs)
 {
     return epochs >= EPOCHS_MAX ? EPOCHS_MAX : epochs > 1 ? (int64_t)epochs : 1;
@@ -101,6 +96,6 @@ int64_t budget_baseline_epochs(const struct session_state *state, int64_t flops)
     double spent = 0;
     int64_t winner = budget_winner(state);
     for (const struct session_node *node; (node = session_node(state, winner)); winner = node->facts.parent)
-        spent += flops_of(state, node);
+        spent += node_flops_spent(state, node);
     return whole_epochs(spent / (3 * (double)flops * (double)state->facts.train_images) + 0.5);
 }

@@ -122,8 +122,9 @@ static bool is_named(const struct search_options *options)
     return !options_start_is_smallest(options) && strcmp(options->start, OPTIONS_START_AUTO) != 0;
 }
 
-int start_check(const struct search_options *options, const struct search_data *data, const struct arch *arch,
-                struct error *error)
+/* Can a search with these options begin with this network: does it fit, and is it within the limits? */
+static int check_start(const struct search_options *options, const struct search_data *data, const struct arch *arch,
+                       struct error *error)
 {
     struct arch_limits limits = options_policy(options, data->input).limits;
     if (start_check_arch(options, data, arch, error) || arch_within(arch, data->input, &limits, error))
@@ -239,7 +240,7 @@ int start_find(struct search_options *options, const struct search_data *data, s
     }
     if (status)
         return error_prefix(error, is_named(options) ? "--start" : "the start network");
-    return start_check(options, data, arch, error);
+    return check_start(options, data, arch, error);
 }
 
 int start_find_match(const struct search_options *options, const struct search_data *data, struct event_integers *match,

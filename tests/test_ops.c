@@ -131,6 +131,18 @@ static void check_others(const struct op_instance *instance, const struct tensor
     free(plain);
 }
 
+/* The inputs of a case, which are drawn once; op_arrays_done() the copy. */
+static void copy_inputs(int number, const struct plan *plan, enum op_data data, struct op_arrays *arrays)
+{
+    static struct op_arrays *all;
+    if (!all)
+        all = memory_new((size_t)op_case_count * OP_DATA_KINDS, sizeof *all);
+    struct op_arrays *drawn = &all[number * OP_DATA_KINDS + (int)data];
+    if (!drawn->values)
+        op_arrays_draw(&op_cases[number], plan, data, (uint64_t)number, drawn);
+    op_arrays_copy(drawn, op_cases[number].count, arrays);
+}
+
 /* What the reference makes of a case, in inference and in training. */
 struct expectation {
     bool known;
@@ -148,8 +160,8 @@ static const struct expectation *expect(int number, const struct plan *plan, enu
     if (expectation->known)
         return expectation;
     struct op_instance reference;
-    op_arrays_draw(op_case, plan, data, (uint64_t)number, &expectation->inference);
-    op_arrays_draw(op_case, plan, data, (uint64_t)number, &expectation->training);
+    copy_inputs(number, plan, data, &expectation->inference);
+    copy_inputs(number, plan, data, &expectation->training);
     op_instance_init(&reference, &backend_ref, op_case, plan, &expectation->training);
     op_instance_forward(&reference, false);
     op_instance_read(&reference, &expectation->inference);
@@ -212,7 +224,7 @@ static void check_case(const struct backend *backend, int number)
     op_case_plan(op_case, plan);
     enum op_data data = rounds_to_bf16(backend) ? OP_DATA_GRID : op_case_data(op_case);
     const struct expectation *expectation = expect(number, plan, data);
-    op_arrays_draw(op_case, plan, data, (uint64_t)number, &got);
+    copy_inputs(number, plan, data, &got);
     op_instance_init(&tested, backend, op_case, plan, &got);
     check_inference(&tested, number, &expectation->inference, &got);
     check_training(&tested, number, &expectation->training, &got);
@@ -262,7 +274,7 @@ static void run_case(const struct backend *backend, int number, const struct pla
 {
     const struct op_case *op_case = &op_cases[number];
     struct op_instance instance;
-    op_arrays_draw(op_case, plan, OP_DATA_CONTINUOUS, (uint64_t)number, arrays);
+    copy_inputs(number, plan, OP_DATA_CONTINUOUS, arrays);
     op_instance_init(&instance, backend, op_case, plan, arrays);
     if (team) {
         int batch = op_case->batch ? op_case->batch : op_case->count;

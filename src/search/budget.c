@@ -8,6 +8,12 @@
 
 enum { EPOCHS_MAX = 100000 };
 
+double budget_flops(const struct search_options *options, double speed)
+{
+    double seconds = options->seconds * speed;
+    return options->flops > 0 && seconds > 0 ? fmin(options->flops, seconds) : options->flops + seconds;
+}
+
 int64_t budget_networks_of(const struct session_state *state, enum node_status status)
 {
     int64_t count = state->status_count[status];

@@ -10,6 +10,7 @@
 
 #include "arch/template.h"
 #include "export/safetensors.h"
+#include "search/budget.h"
 #include "search/image_split.h"
 #include "sessions/log.h"
 #include "util/bug.h"
@@ -142,19 +143,12 @@ static const double finish_epochs = 20;
    with the default budget takes less than ten minutes on two cores, whatever the data: 2.2M FLOPs on Fashion-MNIST. */
 static const double flops_of_all_images = 1.2e11;
 
-/* FLOPs of training that the budget allows; 0: it doesn't say. */
-static double flops_of_budget(const struct search_options *options, const struct search_data *data)
-{
-    double seconds = options->seconds * data->speed;
-    return options->flops > 0 && seconds > 0 ? fmin(options->flops, seconds) : options->flops + seconds;
-}
-
 /* Not below what the start network needs, and then some room to grow; `start` may be NULL. */
 static void settle_limits(struct search_options *options, const struct search_data *data, const struct arch *start)
 {
     if (options->limit_flops != OPTION_AUTO)
         return;
-    double images = (double)data->train_images, budget = flops_of_budget(options, data), least;
+    double images = (double)data->train_images, budget = budget_flops(options, data->speed), least;
     double share = options->finish > 0 ? options->finish : 1;
     double limit =
         budget > 0 ? budget * share / (3 * images * finish_epochs) : fmin(flops_of_all_images / images, TEMPLATE_FLOPS);

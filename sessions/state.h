@@ -136,8 +136,11 @@ double session_active_seconds(const struct session_state *state, double now);
 /* By the last network that the search itself made, a person's left out: GROWTH after the start network, and again when
    a larger budget lets more networks grow after a finish. */
 enum session_phase session_phase(const struct session_state *state);
-/* FLOPs of training so far: 3 passes, for each image of each epoch that is in a network's curve. */
+/* FLOPs of training so far: 3 passes, for each image of each epoch that is in a network's curve; of all, and of one. */
 double session_flops(const struct session_state *state);
+double node_flops_spent(const struct session_state *state, const struct session_node *node);
+/* What a network is trained for. */
+enum session_phase node_phase(const struct session_node *node);
 /* The control of the round in which a child joined, once that is trained; 0: there is none. */
 int64_t session_control(const struct session_state *state, int64_t node);
 /* Accuracy of a trained network over its control's or, where there is none, over its parent's; `*over` is that network.

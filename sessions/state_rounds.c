@@ -6,8 +6,7 @@
 
 bool node_is_final(const struct session_node *node)
 {
-    return node->facts.by.value == AUTHOR_BASELINE || node->facts.by.value == AUTHOR_RETRAIN ||
-           node->facts.by.value == AUTHOR_FINISH;
+    return node_phase(node) > PHASE_GROWTH;
 }
 
 enum session_phase session_phase(const struct session_state *state)
@@ -15,12 +14,10 @@ enum session_phase session_phase(const struct session_state *state)
     if (!state->node_count || session_node(state, 1)->status != NODE_DONE)
         return PHASE_START;
     for (int64_t number = state->node_count; number > 1; number--) {
-        const struct event_proposal *facts = &session_node(state, number)->facts;
-        if (facts->by.value == AUTHOR_FINISH)
-            return PHASE_FINISH;
-        if (facts->by.value == AUTHOR_BASELINE || facts->by.value == AUTHOR_RETRAIN)
-            return PHASE_BASELINE;
-        if (facts->proposal)
+        const struct session_node *node = session_node(state, number);
+        if (node_is_final(node))
+            return node_phase(node);
+        if (node->facts.proposal)
             break;
     }
     return PHASE_GROWTH;
@@ -34,6 +31,20 @@ double session_flops(const struct session_state *state)
         sum += 3 * (double)node->facts.flops * node->curve_count;
     }
     return sum * (double)state->facts.train_images;
+}
+
+double node_flops_spent(const struct session_state *state, const struct session_node *node)
+{
+    return 3 * (double)node->facts.flops * node->curve_count * (double)state->facts.train_images;
+}
+
+enum session_phase node_phase(const struct session_node *node)
+{
+    if (node->facts.by.value == AUTHOR_FINISH)
+        return PHASE_FINISH;
+    if (node->facts.by.value == AUTHOR_BASELINE || node->facts.by.value == AUTHOR_RETRAIN)
+        return PHASE_BASELINE;
+    return node->facts.parent ? PHASE_GROWTH : PHASE_START;
 }
 
 int64_t session_control(const struct session_state *state, int64_t number)

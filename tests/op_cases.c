@@ -246,6 +246,27 @@ void op_arrays_draw(const struct op_case *op_case, const struct plan *plan, enum
             arrays->labels[i] = (uint16_t)random_below(&stream, (uint32_t)plan->classes);
 }
 
+static float *copy_of(const float *values, size_t count)
+{
+    return count ? memcpy(new_floats(count), values, count * sizeof *values) : new_floats(0);
+}
+
+void op_arrays_copy(const struct op_arrays *drawn, int count, struct op_arrays *arrays)
+{
+    *arrays = *drawn;
+    arrays->values = copy_of(drawn->values, drawn->total);
+    arrays->gradients = new_floats(drawn->trained);
+    arrays->x = copy_of(drawn->x, drawn->x_size);
+    arrays->dx = new_floats(drawn->x_size);
+    arrays->x2 = copy_of(drawn->x2, drawn->x_size);
+    arrays->dx2 = new_floats(drawn->x_size);
+    arrays->y = new_floats(drawn->y_size);
+    arrays->dy = copy_of(drawn->dy, drawn->y_size);
+    arrays->logits = new_floats(drawn->classes_size);
+    arrays->labels = memory_new((size_t)count, sizeof *arrays->labels);
+    memcpy(arrays->labels, drawn->labels, (size_t)count * sizeof *arrays->labels);
+}
+
 void op_arrays_done(struct op_arrays *arrays)
 {
     free(arrays->values);

@@ -57,7 +57,8 @@ enum op_data {
     /* x and weights are small multiples of 1/4 and 1/8: the linear part is exact in float32 in any order, so that two
        backends agree on every ReLU and on every maximum, ties included. */
     OP_DATA_GRID,
-    OP_DATA_CONTINUOUS /* normal: no ties, for finite differences and where the linear part can't be exact */
+    OP_DATA_CONTINUOUS, /* normal: no ties, for finite differences and where the linear part can't be exact */
+    OP_DATA_KINDS
 };
 
 /* The grid but for maxima of wide convolutions, which a backend may take by minimal filtering: its factors are no
@@ -66,6 +67,8 @@ enum op_data op_case_data(const struct op_case *op_case);
 
 void op_arrays_draw(const struct op_case *op_case, const struct plan *plan, enum op_data data, uint64_t seed,
                     struct op_arrays *arrays);
+/* The same inputs again, of a batch of `count`: drawing takes longer than most operations. */
+void op_arrays_copy(const struct op_arrays *drawn, int count, struct op_arrays *arrays);
 void op_arrays_done(struct op_arrays *arrays);
 
 /* One operation on one backend: its buffers, exactly as large as the backend asks for, filled with NaN except for

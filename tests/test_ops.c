@@ -131,56 +131,104 @@ static void check_others(const struct op_instance *instance, const struct tensor
     free(plain);
 }
 
-static void check_case(const struct backend *backend, const struct op_case *op_case, uint64_t seed)
+/* The inputs of a case, which are drawn once; op_arrays_done() the copy. */
+static void copy_inputs(int number, const struct plan *plan, enum op_data data, struct op_arrays *arrays)
+{
+    static struct op_arrays *all;
+    if (!all)
+        all = memory_new((size_t)op_case_count * OP_DATA_KINDS, sizeof *all);
+    struct op_arrays *drawn = &all[number * OP_DATA_KINDS + (int)data];
+    if (!drawn->values)
+        op_arrays_draw(&op_cases[number], plan, data, (uint64_t)number, drawn);
+    op_arrays_copy(drawn, op_cases[number].count, arrays);
+}
+
+/* What the reference makes of a case, in inference and in training. */
+struct expectation {
+    bool known;
+    struct op_arrays inference, training;
+};
+
+/* All backends are compared with the same expectation, so it is computed once. */
+static const struct expectation *expect(int number, const struct plan *plan, enum op_data data)
+{
+    static struct expectation *all;
+    const struct op_case *op_case = &op_cases[number];
+    if (!all)
+        all = memory_new((size_t)op_case_count * OP_DATA_KINDS, sizeof *all);
+    struct expectation *expectation = &all[number * OP_DATA_KINDS + (int)data];
+    if (expectation->known)
+        return expectation;
+    struct op_instance reference;
+    copy_inputs(number, plan, data, &expectation->inference);
+    copy_inputs(number, plan, data, &expectation->training);
+    op_instance_init(&reference, &backend_ref, op_case, plan, &expectation->training);
+    op_instance_forward(&reference, false);
+    op_instance_read(&reference, &expectation->inference);
+    op_instance_forward(&reference, true);
+    op_instance_backward(&reference);
+    op_instance_read(&reference, &expectation->training);
+    op_instance_done(&reference);
+    expectation->known = true;
+    return expectation;
+}
+
+static void check_inference(struct op_instance *tested, int number, const struct op_arrays *expected,
+                            struct op_arrays *got)
 {
     char name[OP_CASE_NAME];
+    op_case_name(&op_cases[number], name);
+    op_instance_forward(tested, false);
+    if (!same_bits(tested->run.values, got->values, got->total))
+        fail_msg("%s: %s: inference changed the weights or the statistics", backend_label(tested->backend), name);
+    op_instance_read(tested, got);
+    compare(tested->backend, name, "inference: y", expected->y, got->y, got->y_size);
+    compare(tested->backend, name, "inference: logits", expected->logits, got->logits, got->classes_size);
+    check_border(tested, &op_cases[number], name, got->y);
+}
+
+static void check_training(struct op_instance *tested, int number, const struct op_arrays *expected,
+                           struct op_arrays *got)
+{
+    const struct backend *backend = tested->backend;
+    const struct tensor *tensors = tested->run.plan->tensors;
+    char name[OP_CASE_NAME];
+    op_case_name(&op_cases[number], name);
+    op_instance_forward(tested, true);
+    if (!same_bits(tested->run.values, got->values, got->trained))
+        fail_msg("%s: %s: forward changed the weights", backend_label(backend), name);
+    op_instance_read(tested, got);
+    check_border(tested, &op_cases[number], name, got->y);
+    op_instance_backward(tested);
+    op_instance_read(tested, got);
+    compare(backend, name, "y", expected->y, got->y, got->y_size);
+    compare(backend, name, "logits", expected->logits, got->logits, got->classes_size);
+    compare_weights(tested, name, expected, got);
+    compare_within(rounds_to_bf16(backend) ? bf16_tolerance : tolerance, backend, name, "dx", expected->dx, got->dx,
+                   got->x_size);
+    check_others(tested, &tensors[0], tested->dx, name);
+    check_others(tested, &tensors[1], tested->y, name);
+    compare(backend, name, "dx2", expected->dx2, got->dx2, got->x_size);
+    check_others(tested, &tensors[2], tested->dx2, name);
+    if (fabs(expected->loss - got->loss) > 1e-5 * fabs(expected->loss) || expected->correct != got->correct)
+        fail_msg("%s: %s: loss %g, %d correct; the reference has %g, %d", backend_label(backend), name, got->loss,
+                 got->correct, expected->loss, expected->correct);
+}
+
+static void check_case(const struct backend *backend, int number)
+{
+    const struct op_case *op_case = &op_cases[number];
     struct plan *plan = memory_new(1, sizeof *plan);
-    struct op_arrays expected, got;
-    struct op_instance reference, tested;
-    op_case_name(op_case, name);
+    struct op_arrays got;
+    struct op_instance tested;
     op_case_plan(op_case, plan);
     enum op_data data = rounds_to_bf16(backend) ? OP_DATA_GRID : op_case_data(op_case);
-    op_arrays_draw(op_case, plan, data, seed, &expected);
-    op_arrays_draw(op_case, plan, data, seed, &got);
-    op_instance_init(&reference, &backend_ref, op_case, plan, &expected);
+    const struct expectation *expectation = expect(number, plan, data);
+    copy_inputs(number, plan, data, &got);
     op_instance_init(&tested, backend, op_case, plan, &got);
-
-    op_instance_forward(&reference, false);
-    op_instance_forward(&tested, false);
-    if (!same_bits(tested.run.values, got.values, got.total))
-        fail_msg("%s: %s: inference changed the weights or the statistics", backend_label(backend), name);
-    op_instance_read(&reference, &expected);
-    op_instance_read(&tested, &got);
-    compare(backend, name, "inference: y", expected.y, got.y, got.y_size);
-    compare(backend, name, "inference: logits", expected.logits, got.logits, got.classes_size);
-    check_border(&tested, op_case, name, got.y);
-
-    op_instance_forward(&reference, true);
-    op_instance_forward(&tested, true);
-    if (!same_bits(tested.run.values, got.values, got.trained))
-        fail_msg("%s: %s: forward changed the weights", backend_label(backend), name);
-    op_instance_read(&tested, &got);
-    check_border(&tested, op_case, name, got.y);
-    op_instance_backward(&reference);
-    op_instance_backward(&tested);
-    op_instance_read(&reference, &expected);
-    op_instance_read(&tested, &got);
-    compare(backend, name, "y", expected.y, got.y, got.y_size);
-    compare(backend, name, "logits", expected.logits, got.logits, got.classes_size);
-    compare_weights(&tested, name, &expected, &got);
-    compare_within(rounds_to_bf16(backend) ? bf16_tolerance : tolerance, backend, name, "dx", expected.dx, got.dx,
-                   got.x_size);
-    check_others(&tested, &plan->tensors[0], tested.dx, name);
-    check_others(&tested, &plan->tensors[1], tested.y, name);
-    compare(backend, name, "dx2", expected.dx2, got.dx2, got.x_size);
-    check_others(&tested, &plan->tensors[2], tested.dx2, name);
-    if (fabs(expected.loss - got.loss) > 1e-5 * fabs(expected.loss) || expected.correct != got.correct)
-        fail_msg("%s: %s: loss %g, %d correct; the reference has %g, %d", backend_label(backend), name, got.loss,
-                 got.correct, expected.loss, expected.correct);
-
-    op_instance_done(&reference);
+    check_inference(&tested, number, &expectation->inference, &got);
+    check_training(&tested, number, &expectation->training, &got);
     op_instance_done(&tested);
-    op_arrays_done(&expected);
     op_arrays_done(&got);
     free(plan);
 }
@@ -193,7 +241,7 @@ static void operation(void **state)
         skip();
     for (int i = 0; i < op_case_count; i++)
         if (op_cases[i].kind == subject->kind) {
-            check_case(subject->backend, &op_cases[i], (uint64_t)i);
+            check_case(subject->backend, i);
             checked++;
         }
     assert_true(checked > 0);
@@ -220,53 +268,68 @@ static void compare_bits(const char *name, const struct op_arrays *alone, const 
     assert_true(alone->loss == together->loss && alone->correct == together->correct);
 }
 
-static void check_shared(const struct backend *backend, const struct op_case *op_case, uint64_t seed, struct team *team)
+/* Train and infer; with a team, unless it is NULL. */
+static void run_case(const struct backend *backend, int number, const struct plan *plan, struct team *team,
+                     struct op_arrays *arrays)
+{
+    const struct op_case *op_case = &op_cases[number];
+    struct op_instance instance;
+    copy_inputs(number, plan, OP_DATA_CONTINUOUS, arrays);
+    op_instance_init(&instance, backend, op_case, plan, arrays);
+    if (team) {
+        int batch = op_case->batch ? op_case->batch : op_case->count;
+        instance.run.team = team;
+        instance.run.members = team_members_most(team);
+        free(instance.run.scratch);
+        instance.run.scratch =
+            memory_new_aligned(backend->scratch_bytes(backend, plan, instance.run.op, batch, instance.run.members));
+    }
+    op_instance_forward(&instance, true);
+    op_instance_backward(&instance);
+    op_instance_forward(&instance, false);
+    op_instance_read(&instance, arrays);
+    op_instance_done(&instance);
+}
+
+enum { TEAMS = 2 };
+
+static void check_shared(const struct backend *backend, int number, struct team *const teams[TEAMS])
 {
     char name[OP_CASE_NAME];
     struct plan *plan = memory_new(1, sizeof *plan);
-    struct op_arrays arrays[2];
-    op_case_name(op_case, name);
-    op_case_plan(op_case, plan);
-    for (int shared = 0; shared < 2; shared++) {
-        struct op_instance instance;
-        op_arrays_draw(op_case, plan, OP_DATA_CONTINUOUS, seed, &arrays[shared]);
-        op_instance_init(&instance, backend, op_case, plan, &arrays[shared]);
-        if (shared) {
-            int batch = op_case->batch ? op_case->batch : op_case->count;
-            instance.run.team = team;
-            instance.run.members = team_members_most(team);
-            free(instance.run.scratch);
-            instance.run.scratch =
-                memory_new_aligned(backend->scratch_bytes(backend, plan, instance.run.op, batch, instance.run.members));
-        }
-        op_instance_forward(&instance, true);
-        op_instance_backward(&instance);
-        op_instance_forward(&instance, false);
-        op_instance_read(&instance, &arrays[shared]);
-        op_instance_done(&instance);
+    struct op_arrays alone, together;
+    op_case_name(&op_cases[number], name);
+    op_case_plan(&op_cases[number], plan);
+    run_case(backend, number, plan, NULL, &alone);
+    for (int i = 0; i < TEAMS; i++) {
+        run_case(backend, number, plan, teams[i], &together);
+        compare_bits(name, &alone, &together);
+        op_arrays_done(&together);
     }
-    compare_bits(name, &arrays[0], &arrays[1]);
-    op_arrays_done(&arrays[0]);
-    op_arrays_done(&arrays[1]);
+    op_arrays_done(&alone);
     free(plan);
 }
 
 /* With two and with more threads, to the bit. */
 static void shared_by_a_team(void **state)
 {
+    static const int helper_counts[TEAMS] = {1, 4}, cores[] = {-1, -1, -1, -1};
     const struct subject *subject = *state;
-    const int cores[] = {-1, -1, -1, -1};
+    struct helpers *helpers[TEAMS];
+    struct team *teams[TEAMS];
     if (!subject->backend->images_per_member)
         skip();
-    for (int count = 1; count <= (int)COUNT_OF(cores); count += 3) {
-        struct helpers *helpers = helpers_new(cores, count, 1);
-        struct team *team = helpers_team(helpers, 0);
-        team_open(team, team_members_most(team));
-        for (int i = 0; i < op_case_count; i++)
-            if (subject->backend->forward[op_cases[i].kind])
-                check_shared(subject->backend, &op_cases[i], (uint64_t)i, team);
-        team_close(team);
-        helpers_free(helpers);
+    for (int i = 0; i < TEAMS; i++) {
+        helpers[i] = helpers_new(cores, helper_counts[i], 1);
+        teams[i] = helpers_team(helpers[i], 0);
+        team_open(teams[i], team_members_most(teams[i]));
+    }
+    for (int i = 0; i < op_case_count; i++)
+        if (subject->backend->forward[op_cases[i].kind])
+            check_shared(subject->backend, i, teams);
+    for (int i = 0; i < TEAMS; i++) {
+        team_close(teams[i]);
+        helpers_free(helpers[i]);
     }
 }
 
@@ -475,9 +538,10 @@ int main(void)
     const struct backend *backends[BACKENDS_MAX];
     int backend_count = backends_here(backends), count = 0;
     backends[backend_count++] = &backend_cpu_wide;
-    backends[backend_count++] = backend_cpu_wide.bf16;
-    if (backend_cpu_isa("avx512bf16"))
-        backends[backend_count++] = backend_cpu_isa("avx512bf16")->bf16;
+    /* The same code, with the processor's instruction or, slowly, with the emulated one (test_bf16 compares the two).
+     */
+    const struct backend *own = backend_cpu_isa("avx512bf16");
+    backends[backend_count++] = own ? own->bf16 : backend_cpu_wide.bf16;
     ASSERT(backend_count <= BACKENDS_MAX);
     for (int b = 0; b < backend_count; b++)
         for (size_t c = 0; c < COUNT_OF(checks); c++, count++) {

@@ -67,6 +67,7 @@ static struct search_options small_options(void)
     options.start_epochs = 2;
     options.train_subset = 1000;
     options.validation = 500;
+    options.limit_flops = 500000; /* quick under the sanitizers too */
     return options;
 }
 
@@ -250,7 +251,6 @@ static void test_stops_at_rungs(void **state)
     options.epochs = 3;
     strcpy(options.rungs, "1,2");
     options.rung_keep = 0.25;
-    options.limit_flops = 500000; /* quick under the sanitizers too */
     struct session_state *sessions[3];
     for (int i = 0; i < 3; i++) {
         struct watcher watcher = {.at_epoch = i == 1 ? "pause" : NULL};
@@ -400,6 +400,7 @@ static void test_trains_dense(void **state)
     assert_string_equal(error.text, "--start: a dense network needs --space dense");
     evaluator->kind->free(evaluator);
     options.dense = true;
+    options.limit_flops = 4000000;
     options.start[0] = '\0';
     struct session_state *session = search(path, &real, &options, 1, &watcher);
     assert_int_equal(session->status_count[NODE_DONE], 3);

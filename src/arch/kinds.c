@@ -163,7 +163,8 @@ const struct layer_traits *layer_traits(const struct layer *layer)
 void layer_parts_of(const struct arch *arch, int layer, struct shape in, struct layer_parts *parts)
 {
     const struct layer *at = &arch->layers[layer];
-    *parts = (struct layer_parts){.in = in};
+    parts->in = in;
+    parts->count = 0; /* each part is written when it is added */
     layer_traits(at)->parts(at, layer && layer_traits(at - 1)->raw_output, parts);
 }
 

@@ -116,8 +116,3 @@ int cli_signal(void)
 {
     return caught.signal;
 }
-
-int cli_exit_status(int status)
-{
-    return caught.signal ? 128 + caught.signal : status;
-}

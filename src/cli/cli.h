@@ -75,8 +75,6 @@ bool cli_is_unicode(void);
    the program.  cli_signal() is the signal that came, or 0. */
 void cli_catch_signals(void (*stop)(void *context), void *context);
 int cli_signal(void);
-/* The exit status: 128 + the signal that came, or `status` when none did. */
-int cli_exit_status(int status);
 
 extern const struct cli_command command_run, command_resume, command_attach, command_replay, command_show, command_compare,
     command_morph, command_train, command_eval, command_export, command_copy, command_devices, command_fsck, command_keys,

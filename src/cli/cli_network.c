@@ -138,11 +138,9 @@ static bool is_file(const char *path)
 
 int cli_network_find(const char *text, struct cli_network *network, struct error *error)
 {
-    static const char ending[] = ".safetensors";
-    size_t length = strlen(text);
     *network = (struct cli_network){0};
     options_default(&network->options);
-    if ((length >= sizeof ending && !strcmp(text + length - strlen(ending), ending)) || is_file(text))
+    if (options_start_is_file(text) || is_file(text))
         return read_file(text, network, error);
     if (strchr(text, '('))
         return arch_parse(&network->arch, text, error);

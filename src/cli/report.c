@@ -115,7 +115,7 @@ static struct purpose_sum sum_of(const struct session_state *state, enum purpose
         if (purpose_of(node) != purpose)
             continue;
         sum.seconds += node->seconds;
-        sum.flops += 3 * (double)node->facts.flops * node->curve_count * (double)state->facts.train_images;
+        sum.flops += node_flops_spent(state, node);
         sum.done += node->status == NODE_DONE;
         if (node->status == NODE_DONE && !(best && best->accuracy >= node->accuracy))
             sum.best = i;

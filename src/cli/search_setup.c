@@ -62,6 +62,8 @@ int search_setup_open(struct search_setup *setup, const struct search_options *o
 
 void search_setup_close(struct search_setup *setup)
 {
+    if (setup->engine)
+        engine_free(setup->engine);
     if (setup->evaluator)
         setup->evaluator->kind->free(setup->evaluator);
     view_done(&setup->train);
@@ -106,8 +108,9 @@ int search_setup_limit(struct search_setup *setup, struct search_options *option
     return 0;
 }
 
-int search_setup_run(struct engine *engine, const struct cli_arguments *arguments, const char *folder)
+int search_setup_run(struct search_setup *setup, const struct cli_arguments *arguments, const char *folder)
 {
+    struct engine *engine = setup->engine;
     struct server *server = NULL;
     struct error error = {{0}};
     if (detach_settle(engine, folder, &error))

@@ -13,10 +13,12 @@ struct search_setup {
     struct device devices[DEVICES_MAX];
     int device_count;
     struct evaluator *evaluator;
+    struct engine *engine; /* made by the caller, or NULL */
     struct search_data data;
 };
 
-/* Find the devices, open and split the images, start the trainers.  search_setup_close() it, also after a failure. */
+/* Find the devices, open and split the images, start the trainers.  search_setup_close() it, also after a failure; it
+   frees the engine too. */
 int search_setup_open(struct search_setup *setup, const struct search_options *options, struct error *error);
 void search_setup_close(struct search_setup *setup);
 /* Give a limit of FLOPs that is `auto` its number, and say which, unless `quiet`.  With a budget of seconds it is what the
@@ -25,6 +27,6 @@ void search_setup_close(struct search_setup *setup);
 int search_setup_limit(struct search_setup *setup, struct search_options *options, bool quiet, struct error *error);
 
 /* Run the engine with screens or in lines, as the options say, and print the summary.  Return the exit status. */
-int search_setup_run(struct engine *engine, const struct cli_arguments *arguments, const char *folder);
+int search_setup_run(struct search_setup *setup, const struct cli_arguments *arguments, const char *folder);
 
 #endif

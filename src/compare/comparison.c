@@ -33,7 +33,7 @@ static void find_points(struct run *run, int window)
     run->points = memory_new((size_t)state->node_count, sizeof *run->points);
     for (int64_t i = 1; i <= state->node_count; i++) {
         const struct session_node *node = session_node(state, i);
-        run->flops += 3.0 * (double)node->facts.flops * node->curve_count * (double)state->facts.train_images;
+        run->flops += node_flops_spent(state, node);
         if (node->status != NODE_DONE)
             continue;
         best = fmax(best, node->accuracy);

@@ -63,7 +63,7 @@ static void add_round(struct text *text, const struct session_state *state, cons
     csv_real(text, over ? (double)over : NAN);
     csv_real(text, control ? (double)control : NAN);
     csv_string(text, export_phase(node));
-    csv_integer(text, (int64_t)export_flops_spent(state, node));
+    csv_integer(text, (int64_t)node_flops_spent(state, node));
     csv_real(text, test ? test->accuracy : NAN);
     csv_real(text, test ? test->loss : NAN);
     csv_real(text, test ? (double)test->images : NAN);

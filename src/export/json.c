@@ -120,7 +120,7 @@ static void set_round(json_t *object, const struct session_state *state, const s
     set(object, "over", of_number(over));
     set(object, "control", of_number(control));
     set(object, "phase", json_string(export_phase(node)));
-    set(object, "flops_spent", of_real(export_flops_spent(state, node)));
+    set(object, "flops_spent", of_real(node_flops_spent(state, node)));
 }
 
 static json_t *of_node(const struct session_state *state, const struct session_node *node)

@@ -20,21 +20,12 @@ static const char *const phase_words[] = {
 
 const char *export_phase(const struct session_node *node)
 {
-    enum event_author by = (enum event_author)node->facts.by.value;
-    return phase_words[by == AUTHOR_BASELINE || by == AUTHOR_RETRAIN ? PHASE_BASELINE
-                       : by == AUTHOR_FINISH ? PHASE_FINISH
-                       : node->facts.parent  ? PHASE_GROWTH
-                                             : PHASE_START];
+    return phase_words[node_phase(node)];
 }
 
 const char *export_session_phase(const struct session_state *state)
 {
     return phase_words[session_phase(state)];
-}
-
-double export_flops_spent(const struct session_state *state, const struct session_node *node)
-{
-    return 3 * (double)node->facts.flops * node->curve_count * (double)state->facts.train_images;
 }
 
 bool export_is_measured(const struct session_node *node)

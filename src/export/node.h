@@ -10,8 +10,6 @@ const char *export_status(enum node_status status);
 const char *export_phase(const struct session_node *node);
 /* The phase of a search. */
 const char *export_session_phase(const struct session_state *state);
-/* FLOPs of its training: 3 passes for each image of each epoch of its curve. */
-double export_flops_spent(const struct session_state *state, const struct session_node *node);
 /* Accuracy and loss are known: of the result, or of the epochs so far. */
 bool export_is_measured(const struct session_node *node);
 

@@ -1,17 +1,8 @@
 /*
  * network.c - a plan with its memory, and the walks over it.
  *
- * One arena holds everything, planned once from the shapes:
- *
- *   training:  all buffers | saved of every op | slots of gradients | scratch | addend | gradient | velocity | …
- *   inference: slots of buffers                |                      scratch |                                …
- *
- * Buffers in inference, and the gradients of buffers in training, are needed for part of a walk only, and share slots.
- * A buffer holds a slot from the operation that first writes it to the last one that touches it; a slot is as large as
- * the largest buffer that it ever holds.  A chain of layers needs two slots.  Scratch is as large as the largest need.
- * An operation that can't add to an input gradient writes the addend, and OP_ADD adds it.  Each piece starts on a
- * 64-byte line.  Only the velocity starts as zero: a backend writes the whole of what it is asked for, borders
- * included, before it is read.
+ * One arena (arena.h) holds everything.  Only the velocity starts as zero: a backend writes the whole of what it is
+ * asked for, borders included, before it is read.
  *
  * A network that a team shares has a larger scratch of its own, for all members.
  *
@@ -27,8 +18,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
+#include "nn/arena.h"
 #include "util/bug.h"
 #include "util/memory.h"
 #include "util/text.h"
@@ -52,145 +43,9 @@ struct network {
     float *fetched; /* on a device: the host's copy of gradients or velocity */
 };
 
-struct arena {
-    size_t bytes;
-    size_t buffers[PLAN_TENSORS_MAX], buffer_gradients[PLAN_TENSORS_MAX]; /* NONE: has none */
-    size_t saved[PLAN_OPS_MAX];
-    size_t scratch, addend, gradients, velocity, logits, labels;
-};
-
-#define NONE SIZE_MAX
-
-static size_t reserve(struct arena *arena, size_t bytes)
-{
-    size_t at = arena->bytes;
-    arena->bytes += (bytes + 63) / 64 * 64;
-    return at;
-}
-
-static size_t larger(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
-
-/* When a buffer is needed: the first and last step of a walk that touch it; 0, 0: none does. */
-struct lifetime {
-    int first, last;
-};
-
-static void touch(struct lifetime *lifetime, int step)
-{
-    lifetime->first = lifetime->first && lifetime->first < step ? lifetime->first : step;
-    lifetime->last = lifetime->last > step ? lifetime->last : step;
-}
-
-/* Finds when each buffer is used in a walk forward: step 1 is loading, step i + 2 operation i. */
-static void forward_lifetimes(const struct plan *plan, struct lifetime *lifetimes)
-{
-    touch(&lifetimes[plan->tensors[0].buffer], 1);
-    for (int i = 0; i < plan->op_count; i++) {
-        const struct op *op = &plan->ops[i];
-        for (int k = 0; k < op_input_count(op); k++)
-            touch(&lifetimes[plan->tensors[op->inputs[k]].buffer], i + 2);
-        touch(&lifetimes[plan->tensors[op->output].buffer], i + 2);
-    }
-}
-
-/* Finds when each buffer's gradient is used in a walk backward: the last operation is step 1.  A gradient that no
-   operation writes isn't read. */
-static void backward_lifetimes(const struct plan *plan, struct lifetime *lifetimes)
-{
-    for (int i = plan->op_count - 1; i >= 0; i--) {
-        const struct op *op = &plan->ops[i];
-        struct lifetime *output = &lifetimes[plan->tensors[op->output].buffer];
-        if (output->first)
-            touch(output, plan->op_count - i);
-        for (int k = 0; k < op_input_count(op); k++)
-            if (op->needs_input_gradient[k])
-                touch(&lifetimes[plan->tensors[op->inputs[k]].buffer], plan->op_count - i);
-    }
-}
-
-struct slot {
-    size_t bytes;
-    int free_after; /* step */
-};
-
-/* The free slot that must grow least for `bytes`, or a new one. */
-static int find_slot(const struct slot *slots, int count, int step, size_t bytes)
-{
-    int found = count;
-    size_t least = SIZE_MAX;
-    for (int s = 0; s < count; s++) {
-        size_t growth = slots[s].bytes < bytes ? bytes - slots[s].bytes : 0;
-        if (slots[s].free_after < step && growth < least) {
-            found = s;
-            least = growth;
-        }
-    }
-    return found;
-}
-
-/* Place what lives as `lifetimes` say; offsets by buffer. */
-static void reserve_slots(struct arena *arena, const struct backend *backend, const struct plan *plan, int batch,
-                          const struct lifetime *lifetimes, int steps, size_t *offsets)
-{
-    struct slot slots[PLAN_TENSORS_MAX];
-    int slot_of[PLAN_TENSORS_MAX], count = 0;
-    for (int step = 1; step <= steps; step++)
-        for (int t = 0; t < plan->tensor_count; t++) {
-            if (lifetimes[t].first != step)
-                continue;
-            size_t bytes = backend->tensor_bytes(&plan->tensors[t], batch);
-            int slot = slot_of[t] = find_slot(slots, count, step, bytes);
-            if (slot == count)
-                slots[count++] = (struct slot){0};
-            slots[slot] = (struct slot){larger(slots[slot].bytes, bytes), lifetimes[t].last};
-        }
-    size_t places[PLAN_TENSORS_MAX];
-    for (int slot = 0; slot < count; slot++)
-        places[slot] = reserve(arena, slots[slot].bytes);
-    for (int t = 0; t < plan->tensor_count; t++)
-        offsets[t] = lifetimes[t].first ? places[slot_of[t]] : NONE;
-}
-
-static struct arena arena_plan(const struct backend *backend, const struct plan *plan, int batch,
-                               enum network_mode mode)
-{
-    struct arena arena = {0};
-    struct lifetime lifetimes[PLAN_TENSORS_MAX] = {{0}}, gradient_lifetimes[PLAN_TENSORS_MAX] = {{0}};
-    bool training = mode == NETWORK_TRAINING;
-    size_t scratch = 0, addend = 0;
-    forward_lifetimes(plan, lifetimes);
-    for (int t = 0; t < plan->tensor_count && training; t++)
-        arena.buffers[t] = lifetimes[t].first ? reserve(&arena, backend->tensor_bytes(&plan->tensors[t], batch)) : NONE;
-    for (int i = 0; i < plan->op_count; i++) {
-        scratch = larger(scratch, backend->scratch_bytes(backend, plan, &plan->ops[i], batch, 1));
-        if (training)
-            arena.saved[i] = reserve(&arena, backend->saved_bytes(plan, &plan->ops[i], batch));
-        if (training && plan->ops[i].sums_input_gradient)
-            addend = larger(addend, backend->tensor_bytes(&plan->tensors[plan->ops[i].inputs[0]], batch));
-    }
-    if (training) {
-        backward_lifetimes(plan, gradient_lifetimes);
-        reserve_slots(&arena, backend, plan, batch, gradient_lifetimes, plan->op_count, arena.buffer_gradients);
-    } else {
-        reserve_slots(&arena, backend, plan, batch, lifetimes, plan->op_count + 1, arena.buffers);
-    }
-    arena.scratch = reserve(&arena, scratch);
-    arena.addend = reserve(&arena, addend);
-    if (training && !backend->device) {
-        arena.gradients = reserve(&arena, (size_t)plan->trained * sizeof(float));
-        arena.velocity = reserve(&arena, (size_t)plan->trained * sizeof(float));
-    }
-    arena.logits = reserve(&arena, (size_t)batch * plan->classes * sizeof(float));
-    arena.labels = reserve(&arena, (size_t)batch * sizeof(uint16_t));
-    return arena;
-}
-
 int64_t network_bytes(const struct backend *backend, const struct plan *plan, int batch, enum network_mode mode)
 {
-    size_t arena = arena_plan(backend, plan, batch, mode).bytes;
+    size_t arena = arena_plan(backend, plan, batch, mode == NETWORK_TRAINING).bytes;
     if (!backend->device)
         return (int64_t)arena;
     return (int64_t)backend->device->network_bytes(backend, plan, batch, mode == NETWORK_TRAINING, arena);
@@ -200,7 +55,7 @@ static void *place_of(const struct network *network, const size_t *offsets, int 
 {
     const struct tensor *at = &network->plan.tensors[tensor];
     size_t offset = offsets[at->buffer];
-    return offset == NONE ? NULL : network->arena + offset + network->backend->tensor_offset(at);
+    return offset == ARENA_NONE ? NULL : network->arena + offset + network->backend->tensor_offset(at);
 }
 
 static void *input_gradient(const struct network *network, const struct arena *arena, const struct op *op, int input)
@@ -257,22 +112,6 @@ static void bind(struct network *network, const struct arena *arena)
     }
 }
 
-/* NULL when it can't be had.  In huge pages where the system has them: a step walks all of it, and the tables of 4 KiB
-   pages cost 3 to 6 % of a step of all but the smallest networks. */
-static char *arena_new(size_t bytes)
-{
-    enum { HUGE_PAGE = 2 << 20 };
-    if (bytes < HUGE_PAGE)
-        return aligned_alloc(64, bytes);
-    bytes = (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
-    char *memory = aligned_alloc(HUGE_PAGE, bytes);
-#ifdef MADV_HUGEPAGE
-    if (memory)
-        madvise(memory, bytes, MADV_HUGEPAGE); /* a wish: what fails costs only time */
-#endif
-    return memory;
-}
-
 static bool runs_all(const struct backend *backend, const struct plan *plan, enum network_mode mode)
 {
     for (int i = 0; i < plan->op_count; i++) {
@@ -316,7 +155,7 @@ struct network *network_open(const struct backend *backend, const struct plan *p
         *trouble = DEVICE_REFUSED;
         return NULL;
     }
-    struct arena arena = arena_plan(backend, plan, batch, mode);
+    struct arena arena = arena_plan(backend, plan, batch, mode == NETWORK_TRAINING);
     struct network *network = memory_new(1, sizeof *network);
     *network = (struct network){.backend = backend, .plan = *plan, .batch = batch, .mode = mode, .weights = weights};
     if (take_memory(network, arena.bytes, trouble, error)) {
@@ -366,10 +205,7 @@ void network_share(struct network *network, struct team *team)
     int each = network->backend->images_per_member, members = team_members_most(team);
     int useful = each ? (network->batch + each - 1) / each : 1;
     members = members < useful ? members : useful;
-    size_t bytes = 0;
-    for (int i = 0; i < network->plan.op_count; i++)
-        bytes = larger(bytes, network->backend->scratch_bytes(network->backend, &network->plan, &network->plan.ops[i],
-                                                              network->batch, members));
+    size_t bytes = arena_scratch(network->backend, &network->plan, network->batch, members);
     if (members == 1 || !(network->shared_scratch = arena_new((bytes + 63) / 64 * 64)))
         return;
     network->team = team;

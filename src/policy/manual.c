@@ -55,12 +55,12 @@ int64_t manual_count(const char *list)
     return count;
 }
 
-static bool has_next(const struct policy *policy, int64_t proposal, int64_t network, struct error *end)
+static bool ends_before(const struct policy *policy, int64_t proposal, int64_t network, struct error *reason)
 {
     if (find(policy->options.actions, proposal))
-        return true;
-    error_set(end, "all networks of --actions are made");
-    return false;
+        return false;
+    error_set(reason, "all networks of --actions are made");
+    return true;
 }
 
 static int propose(struct policy *policy, const struct proposal_request *request, struct proposal *proposal,
@@ -80,6 +80,6 @@ const struct policy_kind policy_manual = {
     .name = "manual",
     .summary = "only the actions that a person gives",
     .takes_actions = true,
-    .has_next = has_next,
+    .ends_before = ends_before,
     .propose = propose,
 };

@@ -96,8 +96,9 @@ struct policy_kind {
     /* Make and free `state`.  NULL: it has none. */
     void (*create)(struct policy *policy);
     void (*destroy)(struct policy *policy);
-    /* Can it answer a request with these numbers?  If not, `end` says why the search ends.  NULL: always. */
-    bool (*has_next)(const struct policy *policy, int64_t proposal, int64_t network, struct error *end);
+    /* Has it made all its proposals before the one with these numbers (proposal_request)?  Then `reason` says so to the
+       person, and the search ends.  NULL: it never ends. */
+    bool (*ends_before)(const struct policy *policy, int64_t proposal, int64_t network, struct error *reason);
     /* Make one proposal.  A sampled one has only actions within the space and the limits, and is empty when there are
        none.  -1: no proposal can be built on this parent; `error` says why. */
     int (*propose)(struct policy *policy, const struct proposal_request *request, struct proposal *proposal,

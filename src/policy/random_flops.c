@@ -19,12 +19,12 @@
 enum { DRAWS = 1024 };
 #define NEAR_ENOUGH 0.02
 
-static bool has_next(const struct policy *policy, int64_t proposal, int64_t network, struct error *end)
+static bool ends_before(const struct policy *policy, int64_t proposal, int64_t network, struct error *reason)
 {
     if (network <= policy->options.match_count)
-        return true;
-    error_set(end, "all %d networks of --match are matched", policy->options.match_count);
-    return false;
+        return false;
+    error_set(reason, "all %d networks of --match are matched", policy->options.match_count);
+    return true;
 }
 
 /* How far the draw's child is from the aim: |log(its FLOPs / the aim)|.  With no aim (0) every draw is as good. */
@@ -61,6 +61,6 @@ const struct policy_kind policy_random_flops = {
     .name = "random-flops",
     .summary = "as random, each network as large as its counterpart in the session of --match",
     .takes_match = true,
-    .has_next = has_next,
+    .ends_before = ends_before,
     .propose = propose,
 };

@@ -8,6 +8,12 @@
 
 enum { EPOCHS_MAX = 100000 };
 
+double budget_flops(const struct search_options *options, double speed)
+{
+    double seconds = options->seconds * speed;
+    return options->flops > 0 && seconds > 0 ? fmin(options->flops, seconds) : options->flops + seconds;
+}
+
 int64_t budget_networks_of(const struct session_state *state, enum node_status status)
 {
     int64_t count = state->status_count[status];
@@ -85,11 +91,6 @@ int64_t budget_winner(const struct session_state *state)
     return winner;
 }
 
-static double flops_of(const struct session_state *state, const struct session_node *node)
-{
-    return 3 * (double)node->facts.flops * node->curve_count * (double)state->facts.train_images;
-}
-
 static int64_t whole_epochs(double epochs)
 {
     return epochs >= EPOCHS_MAX ? EPOCHS_MAX : epochs > 1 ? (int64_t)epochs : 1;
@@ -116,6 +117,6 @@ int64_t budget_baseline_epochs(const struct session_state *state, int64_t flops)
     double spent = 0;
     int64_t winner = budget_grown_winner(state);
     for (const struct session_node *node; (node = session_node(state, winner)); winner = node->facts.parent)
-        spent += flops_of(state, node);
+        spent += node_flops_spent(state, node);
     return whole_epochs(spent / (3 * (double)flops * (double)state->facts.train_images) + 0.5);
 }

@@ -12,9 +12,12 @@
 #include "search/options.h"
 #include "sessions/state.h"
 
+/* FLOPs of training that the options allow in all, at so many FLOPs a second; 0: they set no limit of FLOPs or seconds.
+ */
+double budget_flops(const struct search_options *options, double speed);
 /* Networks with a status, without those that train at the end. */
 int64_t budget_networks_of(const struct session_state *state, enum node_status status);
-/* Has the growth reached an end: of its FLOPs, its seconds (these only with a finish), its --target or --patience?  Then
+/* Has the growth reached an end: of its FLOPs, its seconds (these only with a finish), its --target or --patience? Then
    `message` says which. */
 bool budget_ends_growth(const struct session_state *state, const struct search_options *options, double now,
                         struct error *message);

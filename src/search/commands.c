@@ -1,8 +1,8 @@
 /*
  * commands.c - carries out the commands of sessions/command.h.
  *
- * check_NAME() reads the arguments and checks them against the state.  The COMMAND event then says what was asked and
- * answered.  If it was not refused, do_NAME() has its effect, an event of its own.
+ * A command's check reads the arguments and checks them against the state.  The COMMAND event then says what was asked
+ * and answered.  If it was not refused, the command's act has its effect, an event of its own.
  */
 #include "search/commands.h"
 
@@ -16,6 +16,7 @@
 #include "util/bug.h"
 
 struct request {
+    enum command_kind kind;
     enum event_author by;
     char *rest; /* the words that next_word() has not read yet */
     int64_t node;
@@ -72,42 +73,26 @@ static int check_stop(struct engine *engine, struct request *request, struct err
     return no_more_words(request, error);
 }
 
-static void do_stop(struct engine *engine, struct request *request)
+static void stop(struct engine *engine, struct request *request)
 {
     atomic_store(&engine->stop, true);
 }
 
-static int check_pause(struct engine *engine, struct request *request, struct error *error)
+static int check_paused(struct engine *engine, struct request *request, struct error *error)
 {
-    if (engine->journal.state->paused)
-        return error_set(error, "the search is paused already");
+    bool pause = request->kind == COMMAND_PAUSE;
+    if (engine->journal.state->paused == pause)
+        return error_set(error, pause ? "the search is paused already" : "the search isn't paused");
     return no_more_words(request, error);
 }
 
-static int check_continue(struct engine *engine, struct request *request, struct error *error)
-{
-    if (!engine->journal.state->paused)
-        return error_set(error, "the search isn't paused");
-    return no_more_words(request, error);
-}
-
-static void set_paused(struct engine *engine, struct request *request, bool paused)
+static void set_paused(struct engine *engine, struct request *request)
 {
     struct event event = {.kind = EVENT_PAUSED};
-    event.as.paused.paused = paused;
+    event.as.paused.paused = request->kind == COMMAND_PAUSE;
     event.as.paused.by.value = (int)request->by;
     if (!journal_emit(&engine->journal, &event))
-        engine->evaluator->kind->pause(engine->evaluator, paused);
-}
-
-static void do_pause(struct engine *engine, struct request *request)
-{
-    set_paused(engine, request, true);
-}
-
-static void do_continue(struct engine *engine, struct request *request)
-{
-    set_paused(engine, request, false);
+        engine->evaluator->kind->pause(engine->evaluator, request->kind == COMMAND_PAUSE);
 }
 
 /* --- pin, unpin, prune, note --- */
@@ -131,23 +116,13 @@ static int check_unpin(struct engine *engine, struct request *request, struct er
     return no_more_words(request, error);
 }
 
-static void set_pinned(struct engine *engine, struct request *request, bool pinned)
+static void set_pinned(struct engine *engine, struct request *request)
 {
     struct event event = {.kind = EVENT_PINNED};
     event.as.pinned.node = request->node;
-    event.as.pinned.pinned = pinned;
+    event.as.pinned.pinned = request->kind == COMMAND_PIN;
     event.as.pinned.by.value = (int)request->by;
     journal_emit(&engine->journal, &event);
-}
-
-static void do_pin(struct engine *engine, struct request *request)
-{
-    set_pinned(engine, request, true);
-}
-
-static void do_unpin(struct engine *engine, struct request *request)
-{
-    set_pinned(engine, request, false);
 }
 
 static int check_prune(struct engine *engine, struct request *request, struct error *error)
@@ -160,7 +135,7 @@ static int check_prune(struct engine *engine, struct request *request, struct er
     return no_more_words(request, error);
 }
 
-static void do_prune(struct engine *engine, struct request *request)
+static void prune(struct engine *engine, struct request *request)
 {
     struct event event = {.kind = EVENT_PRUNED};
     event.as.pruned.node = request->node;
@@ -185,7 +160,7 @@ static int check_note(struct engine *engine, struct request *request, struct err
     return 0;
 }
 
-static void do_note(struct engine *engine, struct request *request)
+static void write_note(struct engine *engine, struct request *request)
 {
     struct event event = {.kind = EVENT_NOTED};
     event.as.noted.node = request->node;
@@ -207,8 +182,8 @@ static int check_grow(struct engine *engine, struct request *request, struct err
     journal_arch(&engine->journal, request->node, &candidate->parent_arch);
     const char *word;
     while ((word = next_word(request)))
-        if (proposal_add_text(&candidate->parent_arch, engine->learner.policy->options.space, word, &candidate->proposal,
-                              error))
+        if (proposal_add_text(&candidate->parent_arch, engine->learner.policy->options.space, word,
+                              &candidate->proposal, error))
             return -1;
     if (!candidate->proposal.count)
         return error_set(error, "by which actions? for example widen:conv1, deepen:conv2:3 or narrow:fc1");
@@ -221,7 +196,7 @@ static int check_grow(struct engine *engine, struct request *request, struct err
     return 0;
 }
 
-static void do_grow(struct engine *engine, struct request *request)
+static void grow(struct engine *engine, struct request *request)
 {
     proposals_join(&engine->proposals, request->candidate, (struct event_word){.value = (int)request->by});
 }
@@ -238,11 +213,6 @@ static int check_undo(struct engine *engine, struct request *request, struct err
         return error_set(error, "nothing of yours waits in the queue");
     error_set(&request->answer, "n%" PRId64 " is taken back", request->node);
     return no_more_words(request, error);
-}
-
-static void do_undo(struct engine *engine, struct request *request)
-{
-    do_prune(engine, request);
 }
 
 /* --- budget --- */
@@ -318,7 +288,7 @@ static int check_budget(struct engine *engine, struct request *request, struct e
     return no_more_words(request, error);
 }
 
-static void do_budget(struct engine *engine, struct request *request)
+static void set_budget(struct engine *engine, struct request *request)
 {
     struct event event = {.kind = EVENT_BUDGET};
     event.as.budget.episodes = engine->journal.state->budget_episodes;
@@ -339,61 +309,72 @@ static void do_budget(struct engine *engine, struct request *request)
 
 /* --- rate, epochs: of networks that start from now on --- */
 
-static int check_setting(struct engine *engine, struct request *request, const char *name, struct error *error)
+static int check_setting(struct engine *engine, struct request *request, struct error *error)
 {
     const char *value = next_word(request);
     if (!value)
         return error_set(error, "which value? networks train %" PRId64 " epochs from rate %g now",
                          trials_epochs(engine->journal.state, &engine->options),
                          trials_rate(engine->journal.state, &engine->options));
-    struct search_options options = engine->options; /* to check it by the option's range */
-    if (options_set(&options, name, value, error))
+    struct search_options options = engine->options; /* to check it by the range of the option, which has this name */
+    if (options_set(&options, command_row(request->kind)->name, value, error))
         return -1;
     request->value = strtod(value, NULL);
     error_set(&request->answer, "for networks that start from now on");
     return no_more_words(request, error);
 }
 
-static int check_rate(struct engine *engine, struct request *request, struct error *error)
-{
-    return check_setting(engine, request, "rate", error);
-}
-
-static int check_epochs(struct engine *engine, struct request *request, struct error *error)
-{
-    return check_setting(engine, request, "epochs", error);
-}
-
-static void set_training(struct engine *engine, struct request *request, int64_t epochs, double rate)
+static void set_training(struct engine *engine, struct request *request)
 {
     struct event event = {.kind = EVENT_SETTINGS};
-    event.as.settings.epochs = epochs;
-    event.as.settings.rate = rate;
+    event.as.settings.epochs = trials_epochs(engine->journal.state, &engine->options);
+    event.as.settings.rate = trials_rate(engine->journal.state, &engine->options);
+    if (request->kind == COMMAND_RATE)
+        event.as.settings.rate = request->value;
+    else
+        event.as.settings.epochs = (int64_t)request->value;
     event.as.settings.by.value = (int)request->by;
     journal_emit(&engine->journal, &event);
 }
 
-static void do_rate(struct engine *engine, struct request *request)
-{
-    set_training(engine, request, trials_epochs(engine->journal.state, &engine->options), request->value);
-}
+/* --- all of them --- */
 
-static void do_epochs(struct engine *engine, struct request *request)
-{
-    set_training(engine, request, (int64_t)request->value, trials_rate(engine->journal.state, &engine->options));
-}
-
-/* --- the table --- */
-
-static const struct handler {
+struct handler {
     /* Read the arguments and check that the command can be done: 0 with an answer, or -1 with the reason why not. */
     int (*check)(struct engine *engine, struct request *request, struct error *error);
     void (*act)(struct engine *engine, struct request *request);
-} handlers[] = {
-#define HANDLER(kind, name, arguments, help) [COMMAND_##kind] = {check_##name, do_##name},
-    COMMANDS(HANDLER)
-#undef HANDLER
 };
+
+static struct handler handler_of(enum command_kind kind)
+{
+    switch (kind) {
+    case COMMAND_PAUSE:
+    case COMMAND_CONTINUE:
+        return (struct handler){check_paused, set_paused};
+    case COMMAND_PIN:
+        return (struct handler){check_pin, set_pinned};
+    case COMMAND_UNPIN:
+        return (struct handler){check_unpin, set_pinned};
+    case COMMAND_PRUNE:
+        return (struct handler){check_prune, prune};
+    case COMMAND_GROW:
+        return (struct handler){check_grow, grow};
+    case COMMAND_UNDO:
+        return (struct handler){check_undo, prune};
+    case COMMAND_NOTE:
+        return (struct handler){check_note, write_note};
+    case COMMAND_BUDGET:
+        return (struct handler){check_budget, set_budget};
+    case COMMAND_RATE:
+    case COMMAND_EPOCHS:
+        return (struct handler){check_setting, set_training};
+    case COMMAND_STOP:
+        return (struct handler){check_stop, stop};
+    case COMMAND_COUNT:
+        break;
+    }
+    BUG("no such command");
+}
 
 static int refuse_unknown(const char *name, struct error *error)
 {
@@ -415,16 +396,16 @@ static void handle(struct engine *engine, const struct command *command)
     struct request request = {.by = command->by, .rest = copy, .candidate = &candidate};
     struct error refusal;
     const char *name = next_word(&request);
-    enum command_kind kind = name ? command_find(name) : COMMAND_COUNT;
-    int status =
-        kind < COMMAND_COUNT ? handlers[kind].check(engine, &request, &refusal) : refuse_unknown(name, &refusal);
+    request.kind = name ? command_find(name) : COMMAND_COUNT;
+    int status = request.kind < COMMAND_COUNT ? handler_of(request.kind).check(engine, &request, &refusal)
+                                              : refuse_unknown(name, &refusal);
     struct event event = {.kind = EVENT_COMMAND};
     event.as.command.by.value = (int)command->by;
     event.as.command.words = event_text("%s", command->words);
     event.as.command.refused = status != 0;
     event.as.command.answer = event_text("%s", status ? refusal.text : request.answer.text);
     if (!journal_emit(&engine->journal, &event) && !status)
-        handlers[kind].act(engine, &request);
+        handler_of(request.kind).act(engine, &request);
     free(copy);
 }
 

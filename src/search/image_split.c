@@ -32,15 +32,10 @@ bool image_split_is_known(const struct image_split *split)
     return !hash_equal(split->images, (struct hash){0});
 }
 
-bool image_split_same_images(const struct image_split *split, const struct image_split *other)
-{
-    return image_split_is_known(split) && hash_equal(split->images, other->images);
-}
-
 int image_split_check(const struct image_split *trained, const struct image_split *own, struct error *error)
 {
-    if (!own->validation || !image_split_same_images(trained, own) ||
-        (own->seed == trained->seed && own->validation <= trained->validation))
+    bool same_images = image_split_is_known(trained) && hash_equal(trained->images, own->images);
+    if (!own->validation || !same_images || (own->seed == trained->seed && own->validation <= trained->validation))
         return 0;
     if (!trained->validation)
         return error_set(error, "its weights were trained on images that would validate here: no images were kept out");

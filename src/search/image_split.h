@@ -24,8 +24,6 @@ void image_split_print(const struct image_split *split, struct text *text);
 struct image_split image_split_parse(const char *text);
 
 bool image_split_is_known(const struct image_split *split);
-/* Do both split the same images? */
-bool image_split_same_images(const struct image_split *split, const struct image_split *other);
 /* May weights that `trained` trained be judged by the validation images of `own`?  -1: some of those trained them, and
    the message says with which options none does.  Other images, or unknown ones, are not its matter. */
 int image_split_check(const struct image_split *trained, const struct image_split *own, struct error *error);

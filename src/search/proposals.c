@@ -19,13 +19,15 @@
 #include "search/record.h"
 #include "search/rounds.h"
 
-/* The search ends when this many proposals in a row led to networks that are known or can't be built, every network
-   that may be a parent is exhausted (parents.c), and none is in training from which others may grow. */
-enum { NOT_NEW_MAX = 50 };
-/* A race ends when this many rounds in a row led to no new network beside their control. */
+/* The space is exhausted when this many proposals in a row led to networks that are known or can't be built, every
+   network that may be a parent is exhausted (parents.c), and none is in training from which others may grow. */
+enum { PROPOSALS_NOT_NEW_MAX = 50 };
+/* In a race it is exhausted when this many rounds in a row led to no new network beside their control. */
 enum { ROUNDS_FRUITLESS_MAX = 3 };
-/* It also ends when this many networks in a row failed: weights are lost, or the training can't work. */
+/* The search ends when this many networks in a row failed: weights are lost, or the training can't work. */
 enum { FAILURES_MAX = 20 };
+/* This many proposals at most are made before the engine looks again for commands, results and the end of the time. */
+enum { PROPOSALS_AT_ONCE = 50 };
 
 void proposals_done(struct proposals *proposals)
 {
@@ -104,7 +106,7 @@ void proposals_join(struct proposals *proposals, const struct candidate *candida
     emit(proposals, EVENT_NODE, candidate, by, 0);
 }
 
-/* --- proposing --- */
+/* --- counting --- */
 
 static bool is_race(const struct proposals *proposals)
 {
@@ -127,52 +129,69 @@ static int64_t next_number(const struct proposals *proposals)
     return is_race(proposals) ? rounds_own_number(proposals->options->episode_networks, next) : next;
 }
 
-static bool has_next(const struct proposals *proposals, struct error *end)
+/* --- the end: each of these says whether its reason holds, and then writes it to `reason` --- */
+
+static bool is_budget_spent(const struct proposals *proposals, struct error *reason)
 {
-    const struct policy *policy = proposals->learner->policy;
     const struct session_state *state = proposals->journal->state;
-    return !policy->kind->has_next || policy->kind->has_next(policy, next_number(proposals), next_grown(state), end);
+    int64_t done = budget_networks_of(state, NODE_DONE),
+            networks = done + budget_networks_of(state, NODE_RUNNING) + budget_networks_of(state, NODE_QUEUED);
+    if (state->budget_networks && networks >= state->budget_networks)
+        error_set(reason, "%" PRId64 " networks are trained", done);
+    else if (budget_ends_growth(state, proposals->options, journal_time(proposals->journal), reason))
+        return true;
+    else if (state->budget_episodes && episode_of(proposals, state->proposal_count + 1) > state->budget_episodes)
+        error_set(reason, "%" PRId64 " episodes are done", state->budget_episodes);
+    else
+        return false;
+    return true;
 }
 
-static bool is_exhausted(const struct proposals *proposals, struct error *message)
+static bool is_policy_at_end(const struct proposals *proposals, struct error *reason)
+{
+    const struct policy *policy = proposals->learner->policy;
+    return policy->kind->ends_before &&
+           policy->kind->ends_before(policy, next_number(proposals), next_grown(proposals->journal->state), reason);
+}
+
+static bool is_space_exhausted(const struct proposals *proposals, struct error *reason)
 {
     const struct session_state *state = proposals->journal->state;
-    int64_t rounds = rounds_fruitless(state, proposals->options->episode_networks);
-    if (is_race(proposals) && rounds >= ROUNDS_FRUITLESS_MAX)
-        error_set(message, "%" PRId64 " rounds in a row led to no new network: the space is exhausted, or too narrow",
+    bool race = is_race(proposals);
+    int64_t rounds = race ? rounds_fruitless(state, proposals->options->episode_networks) : 0;
+    if (rounds >= ROUNDS_FRUITLESS_MAX)
+        error_set(reason, "%" PRId64 " rounds in a row led to no new network: the space is exhausted, or too narrow",
                   rounds);
-    else if (!is_race(proposals) && state->not_new_count >= NOT_NEW_MAX && parents_exhausted(proposals->parents))
-        error_set(message,
-                  "%" PRId64 " proposals in a row led to no new network: the space is exhausted, or too narrow",
+    else if (!race && state->not_new_count >= PROPOSALS_NOT_NEW_MAX && parents_exhausted(proposals->parents))
+        error_set(reason, "%" PRId64 " proposals in a row led to no new network: the space is exhausted, or too narrow",
                   state->not_new_count);
     else
         return false;
     return true;
 }
 
-enum finish_reason proposals_end(const struct proposals *proposals, struct error *message)
+static bool all_networks_fail(const struct proposals *proposals, struct error *reason)
 {
-    const struct session_state *state = proposals->journal->state;
     const struct trials *trials = proposals->trials;
-    int64_t done = budget_networks_of(state, NODE_DONE),
-            networks = done + budget_networks_of(state, NODE_RUNNING) + budget_networks_of(state, NODE_QUEUED);
-    if (state->budget_networks && networks >= state->budget_networks)
-        error_set(message, "%" PRId64 " networks are trained", done);
-    else if (budget_ends_growth(state, proposals->options, journal_time(proposals->journal), message))
-        return FINISH_BUDGET;
-    else if (state->budget_episodes && episode_of(proposals, state->proposal_count + 1) > state->budget_episodes)
-        error_set(message, "%" PRId64 " episodes are done", state->budget_episodes);
-    else if (has_next(proposals, message)) {
-        if (is_exhausted(proposals, message))
-            return FINISH_EXHAUSTED;
-        if (trials->failures < FAILURES_MAX)
-            return FINISH_UNKNOWN;
-        error_set(message, "%d networks in a row failed (the last: %s)", trials->failures,
-                  session_node(state, trials->last_failed)->failure);
-        return FINISH_ERROR;
-    }
-    return FINISH_BUDGET;
+    if (trials->failures < FAILURES_MAX)
+        return false;
+    error_set(reason, "%d networks in a row failed (the last: %s)", trials->failures,
+              session_node(proposals->journal->state, trials->last_failed)->failure);
+    return true;
 }
+
+enum finish_reason proposals_end(const struct proposals *proposals, struct error *reason)
+{
+    if (is_budget_spent(proposals, reason) || is_policy_at_end(proposals, reason))
+        return FINISH_BUDGET;
+    if (is_space_exhausted(proposals, reason))
+        return FINISH_EXHAUSTED;
+    if (all_networks_fail(proposals, reason))
+        return FINISH_ERROR;
+    return FINISH_UNKNOWN;
+}
+
+/* --- proposing --- */
 
 static bool has_barrier(const struct proposals *proposals)
 {
@@ -221,13 +240,10 @@ static bool make_one(struct proposals *proposals)
 
 bool proposals_make(struct proposals *proposals)
 {
-    /* A limit, since a command, a result or the end of the time may be waiting. */
-    for (int tries = 0; tries < NOT_NEW_MAX && !proposals->journal->broken; tries++) {
+    for (int made = 0; made < PROPOSALS_AT_ONCE && !proposals->journal->broken; made++) {
         learner_learn(proposals->learner);
-        struct error message;
-        if (proposals_end(proposals, &message))
-            return false;
-        if (!may_propose(proposals))
+        struct error reason;
+        if (proposals_end(proposals, &reason) || !may_propose(proposals))
             return false;
         if (make_one(proposals))
             return true;

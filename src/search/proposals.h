@@ -37,10 +37,13 @@ bool proposals_indexes(const struct event_word *by);
 /* A new network joins tree, index and queue.  `by` is taken over. */
 void proposals_join(struct proposals *proposals, const struct candidate *candidate, struct event_word by);
 
-/* Propose until a new network is in the queue.  False: none joined; proposals_end() says whether more may come. */
+/* Propose until a new network is in the queue, but not without a limit.  False: none joined; proposals_end() says
+   whether more may come. */
 bool proposals_make(struct proposals *proposals);
-/* Why no more networks will be proposed, with `message`: the growth has ended.  FINISH_UNKNOWN: more may come. */
-enum finish_reason proposals_end(const struct proposals *proposals, struct error *message);
+/* The first reason of these for which no more networks will be proposed: a budget is spent, or the policy has made all
+   that it can (FINISH_BUDGET); the space is exhausted; network after network fails.  `reason` then says it to the
+   person.  FINISH_UNKNOWN: more may come, and `reason` is not written. */
+enum finish_reason proposals_end(const struct proposals *proposals, struct error *reason);
 void proposals_done(struct proposals *proposals);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "arch/template.h"
 #include "export/safetensors.h"
+#include "search/budget.h"
 #include "search/image_split.h"
 #include "sessions/log.h"
 #include "util/bug.h"
@@ -122,8 +123,9 @@ static bool is_named(const struct search_options *options)
     return !options_start_is_smallest(options) && strcmp(options->start, OPTIONS_START_AUTO) != 0;
 }
 
-int start_check(const struct search_options *options, const struct search_data *data, const struct arch *arch,
-                struct error *error)
+/* Can a search with these options begin with this network: does it fit, and is it within the limits? */
+static int check_start(const struct search_options *options, const struct search_data *data, const struct arch *arch,
+                       struct error *error)
 {
     struct arch_limits limits = options_policy(options, data->input).limits;
     if (start_check_arch(options, data, arch, error) || arch_within(arch, data->input, &limits, error))
@@ -141,19 +143,12 @@ static const double finish_epochs = 20;
    with the default budget takes less than ten minutes on two cores, whatever the data: 2.2M FLOPs on Fashion-MNIST. */
 static const double flops_of_all_images = 1.2e11;
 
-/* FLOPs of training that the budget allows; 0: it doesn't say. */
-static double flops_of_budget(const struct search_options *options, const struct search_data *data)
-{
-    double seconds = options->seconds * data->speed;
-    return options->flops > 0 && seconds > 0 ? fmin(options->flops, seconds) : options->flops + seconds;
-}
-
 /* Not below what the start network needs, and then some room to grow; `start` may be NULL. */
 static void settle_limits(struct search_options *options, const struct search_data *data, const struct arch *start)
 {
     if (options->limit_flops != OPTION_AUTO)
         return;
-    double images = (double)data->train_images, budget = flops_of_budget(options, data), least;
+    double images = (double)data->train_images, budget = budget_flops(options, data->speed), least;
     double share = options->finish > 0 ? options->finish : 1;
     double limit =
         budget > 0 ? budget * share / (3 * images * finish_epochs) : fmin(flops_of_all_images / images, TEMPLATE_FLOPS);
@@ -239,7 +234,7 @@ int start_find(struct search_options *options, const struct search_data *data, s
     }
     if (status)
         return error_prefix(error, is_named(options) ? "--start" : "the start network");
-    return start_check(options, data, arch, error);
+    return check_start(options, data, arch, error);
 }
 
 int start_find_match(const struct search_options *options, const struct search_data *data, struct event_integers *match,

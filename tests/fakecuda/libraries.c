@@ -417,19 +417,25 @@ static void scatter(const struct tensor_facts *tensor, const double *value, void
                     write_value(data, plain_type(tensor->type), place(tensor, i, j, k, l), (float)*value++);
 }
 
-/* Multiply for one row of the output and one place of the filter; the direction says which tensor is the sum. */
+/* Multiply for one row of the output and one place of the filter; the direction says which tensor is the sum.  The
+   first pixel of the output meets pixel `first` of the input; those that meet none are left out. */
 static void convolve_row(const struct conv_facts *s, int64_t first, double *x_row, double *w, double *y_row)
 {
-    const int64_t width = s->x.dimensions[3], out_width = s->y.dimensions[3];
-    for (int64_t x = 0, ix = first; x < out_width; x++, ix += s->stride) {
-        if (ix < 0 || ix >= width)
-            continue;
-        if (s->direction == CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR)
-            y_row[x] += x_row[ix] * *w;
-        else if (s->direction == CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_DATA_DESCRIPTOR)
-            x_row[ix] += y_row[x] * *w;
-        else
-            *w += x_row[ix] * y_row[x];
+    const int64_t stride = s->stride, width = s->x.dimensions[3], out_width = s->y.dimensions[3];
+    int64_t from = first < 0 ? (stride - 1 - first) / stride : 0, to = (width - first + stride - 1) / stride;
+    to = to < out_width ? to : out_width;
+    x_row += first;
+    double weight = *w;
+    if (s->direction == CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR)
+        for (int64_t x = from; x < to; x++)
+            y_row[x] += x_row[x * stride] * weight;
+    else if (s->direction == CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_DATA_DESCRIPTOR)
+        for (int64_t x = from; x < to; x++)
+            x_row[x * stride] += y_row[x] * weight;
+    else {
+        for (int64_t x = from; x < to; x++)
+            weight += x_row[x * stride] * y_row[x];
+        *w = weight;
     }
 }
 

@@ -5,94 +5,7 @@
  * For cuBLAS a map of N images is a matrix of N rows.  cuBLAS counts columns first: [rows][columns] here is
  * columns × rows there.  Weights are [output][position and input], so y = x W^T.
  */
-#include "backend/cuda/context.h"
-
-/* --- arguments --- */
-
-/* Memory that holds one map. */
-static struct kernel_map map_of(void *data, int channels)
-{
-    return (struct kernel_map){data, KERNEL_ROUND(channels), KERNEL_ROUND(channels)};
-}
-
-/* A tensor in the network's memory.  In a buffer of several tensors it has no padding, and nobody reads any there. */
-static struct kernel_map tensor_map(const struct op_run *run, int tensor, const void *data)
-{
-    const struct context *context = run->context;
-    const struct tensor *at = &run->plan->tensors[tensor];
-    int stride = KERNEL_ROUND(tensor_buffer_channels(at));
-    return (struct kernel_map){(void *)data, stride, context->shared[at->buffer] ? at->channels : stride};
-}
-
-static struct kernel_map input_map(const struct op_run *run, int input, const void *data)
-{
-    return tensor_map(run, run->op->inputs[input], data);
-}
-
-static struct kernel_map output_map(const struct op_run *run, const void *data)
-{
-    return tensor_map(run, run->op->output, data);
-}
-
-static int op_index(const struct op_run *run)
-{
-    return (int)(run->op - run->plan->ops);
-}
-
-static const struct op_offsets *offsets_of(const struct op_run *run)
-{
-    const struct context *context = run->context;
-    return &context->layout.ops[op_index(run)];
-}
-
-static char *weight_at(const struct op_run *run)
-{
-    const struct context *context = run->context;
-    return (char *)context->copies + (size_t)offsets_of(run)->weight * storage_bytes(context->storage);
-}
-
-static char *weight_gradient_at(const struct op_run *run)
-{
-    const struct context *context = run->context;
-    return (char *)context->weight_gradients + (size_t)offsets_of(run)->weight * storage_bytes(context->storage);
-}
-
-static float *vector_gradient_at(const struct op_run *run, int64_t offset)
-{
-    const struct context *context = run->context;
-    return context->vector_gradients + (offset - context->layout.weights);
-}
-
-static struct saved saved_of(const struct op_run *run)
-{
-    const struct context *context = run->context;
-    return saved_layout(run->plan, run->op, context->batch, context->storage, run->saved);
-}
-
-static struct scratch scratch_of(const struct op_run *run)
-{
-    const struct context *context = run->context;
-    return scratch_layout(run->op, context->batch, context->storage, run->scratch);
-}
-
-static struct kernel_window window_of(const struct op_run *run)
-{
-    const struct op *op = run->op;
-    const struct tensor *output = &run->plan->tensors[op->output];
-    struct kernel_window window = {.average = op->pool == POOL_AVERAGE,
-                                   .size = op->pool_size,
-                                   .stride = op->pool_stride,
-                                   .pooled_height = output->height,
-                                   .pooled_width = output->width};
-    if (op->pool == POOL_MAX && run->training)
-        window.choice = saved_of(run).choice;
-    return window;
-}
-
-static int64_t rows_of(const struct context *context, int height, int width)
-{
-    return (int64_t)context->batch * height * width;
-}
+#include "backend/cuda/operation.h"
 
 /* --- matrix products --- */
 
@@ -156,7 +69,7 @@ static void convolve(const struct op_run *run, enum conv_direction direction, co
                     "a convolution");
 }
 
-/* --- BN, ReLU and pool --- */
+/* --- BN, ReLU and pool (normalise.c) of the operation's own linear part --- */
 
 /* Where the linear part lies; in training it is saved for backward. */
 static void *linear_part(const struct op_run *run)
@@ -164,107 +77,7 @@ static void *linear_part(const struct op_run *run)
     return run->training ? saved_of(run).z : scratch_of(run).z;
 }
 
-static void gather_statistics(const struct op_run *run, const struct saved *saved, struct kernel_map z)
-{
-    struct context *context = run->context;
-    const struct op *op = run->op;
-    float *partials = scratch_of(run).partials;
-    struct kernel_norm_moments moments = {.step = context->step,
-                                          .batch = context->batch,
-                                          .positions = op->height * op->width,
-                                          .channels = op->channels,
-                                          .z = z,
-                                          .partials = partials};
-    launch(context, KERNEL_norm_moments, context->storage,
-           kernel_grid_sums(rows_of(context, op->height, op->width), op->channels), &moments);
-    struct kernel_norm_statistics statistics = {.step = context->step,
-                                                .batch = context->batch,
-                                                .positions = op->height * op->width,
-                                                .channels = op->channels,
-                                                .partials = partials,
-                                                .mean = saved->mean,
-                                                .inverse_std = saved->inverse_std,
-                                                .running_mean = context->values + offsets_of(run)->mean,
-                                                .running_variance = context->values + offsets_of(run)->variance};
-    launch(context, KERNEL_norm_statistics, context->storage, kernel_grid_channels(op->channels), &statistics);
-}
-
-static void normalise_forward(const struct op_run *run, struct kernel_map z)
-{
-    struct context *context = run->context;
-    const struct op *op = run->op;
-    const struct tensor *output = &run->plan->tensors[op->output];
-    const struct op_offsets *at = offsets_of(run);
-    struct saved saved = saved_of(run);
-    if (run->training)
-        gather_statistics(run, &saved, z);
-    struct kernel_norm_forward arguments = {
-        .step = context->step,
-        .batch = context->batch,
-        .channels = op->channels,
-        .height = op->height,
-        .width = op->width,
-        .mean = run->training ? saved.mean : context->values + at->mean,
-        .inverse_std = run->training ? saved.inverse_std : NULL,
-        .variance = run->training ? NULL : context->values + at->variance,
-        .gamma = context->values + at->gamma,
-        .beta = context->values + at->beta,
-        .z = z,
-        .y = output_map(run, run->y),
-    };
-    if (op->pool)
-        arguments.window = window_of(run);
-    launch(context, op->pool ? KERNEL_norm_pool_forward : KERNEL_norm_forward, context->storage,
-           kernel_grid_rows(rows_of(context, output->height, output->width), op->channels), &arguments);
-}
-
-/* Compute the gradients of gamma, beta and `z` from that of the output.  `dz` without data: not wanted. */
-static void normalise_backward(const struct op_run *run, struct kernel_map z, struct kernel_map dz, bool accumulate)
-{
-    struct context *context = run->context;
-    const struct op *op = run->op;
-    const struct op_offsets *at = offsets_of(run);
-    struct saved saved = saved_of(run);
-    struct scratch scratch = scratch_of(run);
-    int64_t rows = rows_of(context, op->height, op->width);
-    struct kernel_norm_backward arguments = {
-        .step = context->step,
-        .batch = context->batch,
-        .channels = op->channels,
-        .height = op->height,
-        .width = op->width,
-        .mean = saved.mean,
-        .inverse_std = saved.inverse_std,
-        .gamma = context->values + at->gamma,
-        .beta = context->values + at->beta,
-        .z = z,
-        .dy = output_map(run, run->dy),
-        .partials = scratch.partials,
-        .mean_gradient = scratch.mean_gradient,
-        .mean_product = scratch.mean_product,
-        .dz = dz,
-        .accumulate = accumulate,
-    };
-    if (op->pool)
-        arguments.window = window_of(run);
-    launch(context, op->pool ? KERNEL_norm_pool_sums : KERNEL_norm_sums, context->storage,
-           kernel_grid_sums(rows, op->channels), &arguments);
-    struct kernel_norm_gradients gradients = {.step = context->step,
-                                              .batch = context->batch,
-                                              .positions = op->height * op->width,
-                                              .channels = op->channels,
-                                              .partials = arguments.partials,
-                                              .gamma_gradient = vector_gradient_at(run, at->gamma),
-                                              .beta_gradient = vector_gradient_at(run, at->beta),
-                                              .mean_gradient = scratch.mean_gradient,
-                                              .mean_product = scratch.mean_product};
-    launch(context, KERNEL_norm_gradients, context->storage, kernel_grid_channels(op->channels), &gradients);
-    if (dz.data)
-        launch(context, op->pool ? KERNEL_norm_pool_backward : KERNEL_norm_backward, context->storage,
-               kernel_grid_rows(rows, op->channels), &arguments);
-}
-
-/* The same where z is the operation's own linear part.  Returns its gradient, in scratch memory. */
+/* Returns its gradient, in scratch memory. */
 static void *linear_part_backward(const struct op_run *run)
 {
     int channels = run->op->channels;

@@ -14,6 +14,7 @@
 #include "arch/template.h"
 #include "cli/training_cost.h"
 #include "policy/manual.h"
+#include "search/budget.h"
 #include "search/start.h"
 #include "util/bug.h"
 #include "util/memory.h"
@@ -184,15 +185,6 @@ static int64_t grown_networks(const struct search_options *options)
     return least;
 }
 
-/* FLOPs of training that the budget allows in all; 0: no limit of FLOPs or seconds. */
-static double budget_of(const struct search_options *options, double speed)
-{
-    double seconds = options->seconds * speed;
-    if (options->flops > 0 && seconds > 0)
-        return fmin(options->flops, seconds);
-    return options->flops > 0 ? options->flops : seconds;
-}
-
 static void print_start(const struct arch *start, const struct search_options *options,
                         const struct search_setup *setup, double image_seconds)
 {
@@ -254,7 +246,7 @@ int dry_run(const struct search_options *options, const struct search_setup *set
         return -1;
     print_start(&start.arch, options, setup, image_seconds);
     double flops = (double)TRAINING_PASSES * (double)arch_cost(&start.arch, setup->images.shape).flops;
-    double speed = flops / image_seconds * training_cost_devices(setup), budget = budget_of(options, speed);
+    double speed = flops / image_seconds * training_cost_devices(setup), budget = budget_flops(options, speed);
     int64_t networks = grown_networks(options);
     if (networks == INT64_MAX && !budget) {
         printf("search    no limit of networks, episodes, FLOPs or time; it runs until it is stopped\n");

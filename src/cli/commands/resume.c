@@ -63,18 +63,15 @@ static int go_on(const struct cli_arguments *arguments, const char *folder, stru
 {
     struct error error = {{0}}, warning = {{0}};
     struct search_setup setup = {0};
-    struct engine *engine = NULL;
     int status = 1;
     if (search_setup_open(&setup, options, &error) ||
-        engine_resume(folder, &setup.data, setup.evaluator, &engine, &warning, &error)) {
+        engine_resume(folder, &setup.data, setup.evaluator, &setup.engine, &warning, &error)) {
         cli_fail(&error);
     } else {
         cli_warn(&warning);
-        set_budget(engine, arguments);
-        status = search_setup_run(engine, arguments, folder);
+        set_budget(setup.engine, arguments);
+        status = search_setup_run(&setup, arguments, folder);
     }
-    if (engine)
-        engine_free(engine);
     search_setup_close(&setup);
     return status;
 }

@@ -60,7 +60,6 @@ static int choose_folder(const struct cli_arguments *arguments, const struct sea
 static int search(const struct cli_arguments *arguments, struct search_options *options, struct error *error)
 {
     struct search_setup setup;
-    struct engine *engine = NULL;
     char *folder = NULL;
     int status = 1;
     if (search_setup_open(&setup, options, error) ||
@@ -69,13 +68,11 @@ static int search(const struct cli_arguments *arguments, struct search_options *
     } else if (cli_value(arguments, "dry-run")) {
         status = dry_run(options, &setup, error) ? cli_fail(error) : 0;
     } else if (choose_folder(arguments, options, &folder, error) ||
-               engine_create(options, folder, &setup.data, setup.evaluator, &engine, error)) {
+               engine_create(options, folder, &setup.data, setup.evaluator, &setup.engine, error)) {
         cli_fail(error);
     } else {
-        status = search_setup_run(engine, arguments, folder);
+        status = search_setup_run(&setup, arguments, folder);
     }
-    if (engine)
-        engine_free(engine);
     search_setup_close(&setup);
     free(folder);
     return status;

@@ -201,7 +201,7 @@ static void set_borders(struct plan *plan)
     for (int i = plan->op_count - 1; i >= 0; i--) {
         const struct op *op = &plan->ops[i];
         int *border = &borders[plan->tensors[op->inputs[0]].buffer], wanted = 0;
-        if (op->kind == OP_CONV_BN_RELU || op->kind == OP_CONV)
+        if (op_is_convolution(op))
             wanted = op->kernel / 2;
         else if (op->kind == OP_DROPOUT)
             wanted = borders[plan->tensors[op->output].buffer];
@@ -211,9 +211,9 @@ static void set_borders(struct plan *plan)
         plan->tensors[t].border = borders[plan->tensors[t].buffer];
 }
 
-static bool can_add(const struct op *op)
+static bool can_add(const struct op *op, int input)
 {
-    return op->kind == OP_ADD || (op->kind == OP_BN_RELU && op->pool == POOL_NONE);
+    return input > 0 || op->kind == OP_ADD || (op->kind == OP_BN_RELU && op->pool == POOL_NONE);
 }
 
 /* Does this input's gradient add to what later operations have written?  `written` has, for each buffer, how many
@@ -227,8 +227,8 @@ static void set_adding(const struct plan *plan, struct op *op, int input, int *w
     ASSERT(adds ? tensor->before + tensor->channels <= *end : tensor->before == 0);
     if (!adds)
         *end = tensor->channels;
-    op->adds_input_gradient[input] = adds && can_add(op);
-    op->sums_input_gradient = adds && !can_add(op);
+    op->adds_input_gradient[input] = adds && can_add(op, input);
+    op->sums_input_gradient = op->sums_input_gradient || (adds && !can_add(op, input));
 }
 
 static void set_gradients(struct plan *plan)

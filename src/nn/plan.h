@@ -48,20 +48,19 @@ struct op {
                                the one it follows */
     enum weights_part part; /* of the layer's weights: those it uses */
     int inputs[2], output;  /* tensors; the second input is what is added */
-    int kernel, stride;     /* OP_CONV_BN_RELU, OP_CONV */
-    int channels;        /* OP_CONV_BN_RELU, OP_CONV, OP_FC_BN_RELU: outputs of the linear part; OP_CLASSIFIER: classes;
-                            OP_BN_RELU: of its input */
-    int height, width;   /* OP_CONV_BN_RELU, OP_CONV, OP_BN_RELU: of the map before the pool; else 1 × 1, or 0 without
-                            weights */
+    int kernel, stride;     /* convolutions */
+    int channels;           /* outputs of the linear part; OP_CLASSIFIER: classes; OP_BN_RELU: of its input */
+    int height, width;   /* convolutions, OP_BN_RELU: of the map before the pool; else 1 × 1, or 0 without weights */
     enum pool_kind pool; /* OP_CONV_BN_RELU, OP_BN_RELU, OP_POOL */
     int pool_size, pool_stride;
     int pool_layer;               /* the layer that the pool is of */
     float drop;                   /* OP_DROPOUT */
     bool needs_input_gradient[2]; /* for each input: it depends on something that is trained */
     bool adds_input_gradient[2];  /* for each input: backward adds to the gradient that a later reader of the buffer
-                                     has written; OP_ADD, and OP_BN_RELU without a pool */
-    bool sums_input_gradient;     /* the same for an operation that can't add: the network adds what it writes */
-    struct weights_layer weights; /* offsets into the flat buffer */
+                                     has written; OP_ADD, OP_BN_RELU without a pool, and the second input */
+    bool sums_input_gradient;     /* the same for the first input of an operation that can't add: the network adds what
+                                     it writes */
+    struct weights_layer weights; /* offsets into the flat buffer; OP_DEPTHWISE_BN_RELU: of one input */
 };
 
 /* A D with dropout has most: a BN, two convolutions with a dropout each, and the BN between. */
@@ -89,6 +88,17 @@ static inline int tensor_buffer_channels(const struct tensor *tensor)
 static inline int op_input_count(const struct op *op)
 {
     return op->kind == OP_ADD || op->kind == OP_CONV_BN_ADD ? 2 : 1;
+}
+
+static inline bool op_is_convolution(const struct op *op)
+{
+    return op->kind == OP_CONV_BN_RELU || op->kind == OP_CONV || op->kind == OP_DEPTHWISE_BN_RELU ||
+           op->kind == OP_CONV_BN_ADD;
+}
+
+static inline bool op_has_bn(const struct op *op)
+{
+    return op->kind == OP_FC_BN_RELU || op->kind == OP_BN_RELU || (op_is_convolution(op) && op->kind != OP_CONV);
 }
 
 static inline bool op_is_trained(const struct op *op)

@@ -264,8 +264,6 @@ static void add_nodes(struct graph *graph, const struct op *op)
     case OP_POOL:
         break;
     case OP_DROPOUT:
-    case OP_DEPTHWISE_BN_RELU:
-    case OP_CONV_BN_ADD:
     case OP_KINDS:
         BUG("no operation of inference");
     }

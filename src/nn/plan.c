@@ -234,7 +234,8 @@ static void set_adding(const struct plan *plan, struct op *op, int input, int *w
     if (!adds)
         *end = tensor->channels;
     op->adds_input_gradient[input] = adds && can_add(op, input);
-    op->sums_input_gradient = op->sums_input_gradient || (adds && !can_add(op, input));
+    if (input == 0)
+        op->sums_input_gradient = adds && !can_add(op, input);
 }
 
 static void set_gradients(struct plan *plan)

@@ -46,7 +46,7 @@ struct part {
     enum part_dropout dropout; /* the option whose dropout acts on its output */
 };
 
-enum { LAYER_PARTS_MAX = 6 };
+enum { LAYER_PARTS_MAX = 7 };
 
 struct layer_parts {
     struct shape in; /* the layer's input */

@@ -23,6 +23,19 @@ bool layer_is_flat(const struct layer *layer)
     return layer_traits(layer)->section != SECTION_MAPS;
 }
 
+int arch_channels(const struct arch *arch, int layer)
+{
+    struct shape at = {0, 1, 1};
+    if (layer_is_flat(&arch->layers[layer]))
+        return 0;
+    for (int i = 0; i <= layer; i++) {
+        struct layer_parts parts;
+        layer_parts_of(arch, i, at, &parts);
+        at.channels = parts.parts[parts.count - 1].out.channels;
+    }
+    return at.channels;
+}
+
 bool arch_is_modern(const struct arch *arch)
 {
     for (int i = 0; i < arch->layer_count; i++)

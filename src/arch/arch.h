@@ -127,6 +127,8 @@ int arch_parse(struct arch *arch, const char *text, struct error *error);
    have one bottleneck written as one. */
 void arch_print(const struct arch *arch, struct text *text);
 void layer_print(const struct layer *layer, struct text *text);
+/* Read one layer as it is written in a network.  -1: it isn't one, or more follows. */
+int layer_parse(const char *text, struct layer *layer);
 bool arch_equal(const struct arch *a, const struct arch *b);
 /* Hash of the canonical spelling: the identity of an architecture in a session. */
 struct hash arch_hash(const struct arch *arch);
@@ -151,6 +153,8 @@ bool layer_grows(const struct layer *layer);
 bool layer_is_flat(const struct layer *layer);
 /* Does it have a D or a T? */
 bool arch_is_dense(const struct arch *arch);
+/* The channels of the map behind a layer; 0 where they depend on the size or the channels of the images. */
+int arch_channels(const struct arch *arch, int layer);
 /* Does it have an R, M or S? */
 bool arch_is_modern(const struct arch *arch);
 

@@ -320,6 +320,16 @@ int arch_parse(struct arch *arch, const char *text, struct error *error)
     return arch_check(arch, error);
 }
 
+int layer_parse(const char *text, struct layer *layer)
+{
+    struct arch arch = {0};
+    const char *at = text;
+    if (parse_layer(&at, &arch, NULL) || *at || arch.layer_count != 1 || check_values(&arch, 0, NULL))
+        return -1;
+    *layer = arch.layers[0];
+    return 0;
+}
+
 void layer_name(const struct arch *arch, int layer, char name[LAYER_NAME_MAX])
 {
     ASSERT(layer >= 0 && layer < arch->layer_count);

@@ -1,0 +1,381 @@
+/*
+ * op_depthwise.c - OP_DEPTHWISE_BN_RELU: a convolution whose output channels read one input channel each, BN and ReLU.
+ *
+ * Channels are independent, statistics included.  So an item of a loop is one channel in all blocks: its planes stay in
+ * the cache from the convolution to the ReLU, and in backward from BN's sums to both gradients.  No sum is shared.
+ *
+ * Each tap of the kernel multiplies whole vectors of images; a run of pixels is summed in registers (struct slide). The
+ * input gradient is such a pass over the output's gradient with the flipped kernel.  With stride s the input's pixels
+ * fall into s x s phases, as in conv.h: each is a pass with the taps that lead to it.
+ *
+ * All of it is float32 whatever the precision: time goes into memory, and pairs would not make tensors smaller.
+ */
+#include "backend/cpu/operations.h"
+
+#include "backend/cpu/bn.h"
+#include "util/bug.h"
+
+enum { TAPS_MAX = ARCH_KERNEL_MAX * ARCH_KERNEL_MAX };
+
+/* --- one plane: out = bias + sum over taps of weight * input --- */
+
+struct slide {
+    int rows, columns, step; /* taps; input pixels from output to output */
+    const float *weights;    /* [rows][columns] */
+    float bias;
+    int height, width; /* of the output */
+    const float *x;    /* what the first tap multiplies for the first output */
+    size_t x_pitch;
+    float *out;
+    size_t out_pitch, out_step; /* from row to row, from pixel to pixel */
+};
+
+/* `count` pixels of one row. */
+INLINE void slide_pixels(const struct slide *s, int columns, int step, int count, const float *x, float *out)
+{
+#pragma GCC unroll 4
+    for (int part = 0; part < BLOCK; part += VECTOR_WIDTH) {
+        const float *from = x + part, *weight = s->weights;
+        vector sums[8];
+#pragma GCC unroll 8
+        for (int i = 0; i < count; i++)
+            sums[i] = vector_all(s->bias);
+        for (int row = 0; row < s->rows; row++, from += s->x_pitch, weight += columns)
+#pragma GCC unroll 8
+            for (int column = 0; column < columns; column++)
+#pragma GCC unroll 8
+                for (int i = 0; i < count; i++)
+                    sums[i] += vector_all(weight[column]) * vector_load(from + (i * step + column) * BLOCK);
+#pragma GCC unroll 8
+        for (int i = 0; i < count; i++)
+            vector_store(out + i * s->out_step + part, sums[i]);
+    }
+}
+
+/* A last run that would not fit begins earlier: some pixels are then computed twice. */
+INLINE void slide_plane(const struct slide *s, int columns, int step)
+{
+    enum { RUN = 8, SHORT_RUN = 4 };
+    for (int y = 0; y < s->height; y++) {
+        const float *x = s->x + (size_t)(y * step) * s->x_pitch;
+        float *out = s->out + y * s->out_pitch;
+        for (int done = 0, left, at; done < s->width;) {
+            left = s->width - done;
+            if (s->width >= RUN && left > SHORT_RUN) {
+                at = left < RUN ? s->width - RUN : done;
+                slide_pixels(s, columns, step, RUN, x + at * step * BLOCK, out + at * s->out_step);
+                done = at + RUN;
+            } else if (s->width >= SHORT_RUN) {
+                at = left < SHORT_RUN ? s->width - SHORT_RUN : done;
+                slide_pixels(s, columns, step, SHORT_RUN, x + at * step * BLOCK, out + at * s->out_step);
+                done = at + SHORT_RUN;
+            } else {
+                slide_pixels(s, columns, step, 1, x + done * step * BLOCK, out + done * s->out_step);
+                done++;
+            }
+        }
+    }
+}
+
+static void slide_run(const struct slide *s)
+{
+    switch (s->step * 16 + s->columns) {
+    case 16 + 1:
+        slide_plane(s, 1, 1);
+        break;
+    case 16 + 2:
+        slide_plane(s, 2, 1);
+        break;
+    case 16 + 3:
+        slide_plane(s, 3, 1);
+        break;
+    case 16 + 4:
+        slide_plane(s, 4, 1);
+        break;
+    case 16 + 5:
+        slide_plane(s, 5, 1);
+        break;
+    case 16 + 7:
+        slide_plane(s, 7, 1);
+        break;
+    case 32 + 3:
+        slide_plane(s, 3, 2);
+        break;
+    case 32 + 5:
+        slide_plane(s, 5, 2);
+        break;
+    case 32 + 7:
+        slide_plane(s, 7, 2);
+        break;
+    default:
+        slide_plane(s, s->columns, s->step);
+    }
+}
+
+/* --- one plane: the weight gradient --- */
+
+struct outer_product {
+    int kernel, step, height, width; /* the map is the gradient's */
+    const float *x;                  /* what the first tap multiplied for the first output */
+    size_t x_pitch;
+    const float *d; /* the gradient's first pixel */
+    size_t d_pitch;
+    double *sums; /* of each tap */
+};
+
+/* Adds to `rows` rows of taps, from `first` on. */
+INLINE void add_products(const struct outer_product *o, int first, int rows, int columns, int step)
+{
+    vector sums[9];
+#pragma GCC unroll 9
+    for (int t = 0; t < rows * columns; t++)
+        sums[t] = (vector){0};
+    for (int y = 0; y < o->height; y++) {
+        const float *x = o->x + (size_t)(y * step + first) * o->x_pitch, *d = o->d + y * o->d_pitch;
+        for (int pixel = 0; pixel < o->width; pixel++, x += step * BLOCK, d += BLOCK)
+#pragma GCC unroll 4
+            for (int part = 0; part < BLOCK; part += VECTOR_WIDTH)
+#pragma GCC unroll 3
+                for (int row = 0; row < rows; row++)
+#pragma GCC unroll 7
+                    for (int column = 0; column < columns; column++)
+                        sums[row * columns + column] +=
+                            vector_load(d + part) * vector_load(x + row * o->x_pitch + column * BLOCK + part);
+    }
+#pragma GCC unroll 9
+    for (int t = 0; t < rows * columns; t++)
+        o->sums[first * o->kernel + t] += vector_sum(sums[t]);
+}
+
+/* Of any kernel, tap by tap. */
+static void add_taps(const struct outer_product *o)
+{
+    for (int tap = 0; tap < o->kernel * o->kernel; tap++) {
+        const float *x = o->x + tap / o->kernel * o->x_pitch + (size_t)(tap % o->kernel) * BLOCK;
+        struct outer_product one = *o;
+        one.kernel = 1;
+        one.x = x;
+        one.sums = o->sums + tap;
+        add_products(&one, 0, 1, 1, o->step);
+    }
+}
+
+static void outer_product_run(const struct outer_product *o)
+{
+    switch (o->step * 16 + o->kernel) {
+    case 16 + 3:
+        add_products(o, 0, 3, 3, 1);
+        break;
+    case 32 + 3:
+        add_products(o, 0, 3, 3, 2);
+        break;
+    case 16 + 5:
+        for (int row = 0; row < 5; row++)
+            add_products(o, row, 1, 5, 1);
+        break;
+    case 32 + 5:
+        for (int row = 0; row < 5; row++)
+            add_products(o, row, 1, 5, 2);
+        break;
+    case 16 + 7:
+        for (int row = 0; row < 7; row++)
+            add_products(o, row, 1, 7, 1);
+        break;
+    case 32 + 7:
+        for (int row = 0; row < 7; row++)
+            add_products(o, row, 1, 7, 2);
+        break;
+    default:
+        add_taps(o);
+    }
+}
+
+/* --- the operation --- */
+
+struct depthwise {
+    const struct op_run *run;
+    int kernel, stride;
+    struct map in,
+        gradient; /* `gradient`: one channel of the output's, with the border that the input gradient wants */
+    struct bn bn;
+    float *planes; /* scratch: of map `gradient`, for each member */
+};
+
+/* Takes the scratch but for bn's. */
+static struct depthwise depthwise_new(struct workspace *scratch, const struct plan *plan, const struct op *op,
+                                      int members)
+{
+    struct depthwise layer = {.kernel = op->kernel, .stride = op->stride};
+    layer.in = map_of(&plan->tensors[op->inputs[0]]);
+    layer.gradient = map_new(1, op->height, op->width, op->kernel / 2);
+    layer.planes = workspace_take(scratch, members * layer.gradient.plane * sizeof(float));
+    ASSERT(layer.in.border >= op->kernel / 2 && layer.in.channels == op->channels);
+    return layer;
+}
+
+size_t depthwise_scratch_bytes(const struct plan *plan, const struct op *op, int blocks, int members)
+{
+    struct workspace scratch = {0};
+    depthwise_new(&scratch, plan, op, members);
+    bn_new(&scratch, plan, op, blocks);
+    return scratch.used;
+}
+
+static struct depthwise depthwise_begin(const struct op_run *run, bool training)
+{
+    struct workspace scratch = {run->scratch, 0};
+    struct depthwise layer = depthwise_new(&scratch, run->plan, run->op, run->members);
+    layer.run = run;
+    layer.bn = bn_begin(&scratch, run, training);
+    return layer;
+}
+
+static float *member_plane(const struct depthwise *layer, int member)
+{
+    return layer->planes + member * layer->gradient.plane;
+}
+
+static const float *kernel_of(const struct depthwise *layer, int channel)
+{
+    return layer->run->values + layer->run->op->weights.weight + (ptrdiff_t)channel * layer->kernel * layer->kernel;
+}
+
+/* What the first tap multiplies for the first output. */
+static const float *first_input(const struct depthwise *layer, int block, int channel)
+{
+    const struct map *in = &layer->in;
+    const float *x = (const float *)layer->run->x + block * in->block_stride + channel * in->plane;
+    return x + (size_t)(in->border - layer->kernel / 2) * (in->pitch + BLOCK);
+}
+
+/* The convolution of one plane, less BN's shift (bn.h). */
+static void linear_plane(const struct depthwise *layer, int block, int channel, float *out)
+{
+    const struct map *linear = &layer->bn.in;
+    slide_run(&(struct slide){.rows = layer->kernel,
+                              .columns = layer->kernel,
+                              .step = layer->stride,
+                              .weights = kernel_of(layer, channel),
+                              .bias = layer->bn.minus_shift[channel],
+                              .height = linear->height,
+                              .width = linear->width,
+                              .x = first_input(layer, block, channel),
+                              .x_pitch = layer->in.pitch,
+                              .out = out,
+                              .out_pitch = linear->pitch,
+                              .out_step = BLOCK});
+}
+
+static void infer_item(void *context, int channel, int member)
+{
+    const struct depthwise *layer = context;
+    for (int block = 0; block < layer->bn.blocks; block++) {
+        linear_plane(layer, block, channel, member_plane(layer, member));
+        bn_forward_plane(&layer->bn, block, channel, member_plane(layer, member));
+    }
+}
+
+/* BN takes the last block first: it is still in the cache. */
+static void train_item(void *context, int channel, int member)
+{
+    const struct depthwise *layer = context;
+    const struct bn *bn = &layer->bn;
+    float *linear = bn->linear + channel * bn->in.plane;
+    for (int block = 0; block < bn->blocks; block++) {
+        float *plane = linear + block * bn->in.block_stride;
+        linear_plane(layer, block, channel, plane);
+        bn->sums[block * bn->in.channels + channel] =
+            bn_sum_plane(&bn->in, plane, 0, images_in(layer->run->count, block));
+    }
+    bn_channel_statistics(bn, bn->blocks, channel);
+    for (int block = bn->blocks - 1; block >= 0; block--)
+        bn_forward_plane(bn, block, channel, linear + block * bn->in.block_stride);
+}
+
+void ISA_SYMBOL(depthwise_forward)(const struct op_run *run)
+{
+    struct depthwise layer = depthwise_begin(run, run->training);
+    if (!run->training)
+        bn_running_statistics(&layer.bn);
+    team_do(run->team, run->op->channels, run->training ? train_item : infer_item, &layer);
+}
+
+/* The taps that lead to one phase of the input's rows (or columns), the last tap first: last, last - stride, …  Output
+   `first` + i is what the last multiplies for the phase's pixel i. */
+struct phase {
+    int last, count, first;
+};
+
+static struct phase phase_of(int kernel, int stride, int phase)
+{
+    int pad = kernel / 2, lowest = (phase + pad) % stride;
+    if (lowest >= kernel)
+        return (struct phase){0};
+    int count = (kernel - 1 - lowest) / stride + 1, last = lowest + (count - 1) * stride;
+    return (struct phase){last, count, (phase + pad - last) / stride};
+}
+
+static void input_gradient_phase(const struct depthwise *layer, int channel, int y, int x, const float *gradient,
+                                 float *dx)
+{
+    int kernel = layer->kernel, stride = layer->stride;
+    struct phase rows = phase_of(kernel, stride, y), columns = phase_of(kernel, stride, x);
+    const float *from = kernel_of(layer, channel);
+    float weights[TAPS_MAX], *to = weights;
+    for (int row = 0; row < rows.count; row++)
+        for (int column = 0; column < columns.count; column++)
+            *to++ = from[(rows.last - row * stride) * kernel + columns.last - column * stride];
+    slide_run(&(struct slide){.rows = rows.count,
+                              .columns = columns.count,
+                              .step = 1,
+                              .weights = weights,
+                              .height = (layer->in.height - y + stride - 1) / stride,
+                              .width = (layer->in.width - x + stride - 1) / stride,
+                              .x = gradient + map_at(&layer->gradient, 0, rows.first, columns.first),
+                              .x_pitch = layer->gradient.pitch,
+                              .out = dx + map_at(&layer->in, channel, y, x),
+                              .out_pitch = layer->in.pitch * (size_t)stride,
+                              .out_step = (size_t)BLOCK * (size_t)stride});
+}
+
+static void weight_gradient_plane(const struct depthwise *layer, int block, int channel, const float *gradient,
+                                  double *sums)
+{
+    const struct map *map = &layer->gradient;
+    outer_product_run(&(struct outer_product){.kernel = layer->kernel,
+                                              .step = layer->stride,
+                                              .height = map->height,
+                                              .width = map->width,
+                                              .x = first_input(layer, block, channel),
+                                              .x_pitch = layer->in.pitch,
+                                              .d = gradient + map_at(map, 0, 0, 0),
+                                              .d_pitch = map->pitch,
+                                              .sums = sums});
+}
+
+static void backward_item(void *context, int channel, int member)
+{
+    const struct depthwise *layer = context;
+    const struct op_run *run = layer->run;
+    int taps = layer->kernel * layer->kernel, stride = layer->stride;
+    float *gradient = member_plane(layer, member);
+    float *weights = run->gradients + run->op->weights.weight + (ptrdiff_t)channel * taps;
+    double sums[TAPS_MAX] = {0};
+    bn_channel_sums(&layer->bn, channel);
+    map_clear_border(&layer->gradient, gradient);
+    for (int block = 0; block < layer->bn.blocks; block++) {
+        bn_backward_plane(&layer->bn, block, channel, &layer->gradient, gradient);
+        weight_gradient_plane(layer, block, channel, gradient, sums);
+        for (int phase = 0; run->dx && phase < stride * stride; phase++)
+            input_gradient_phase(layer, channel, phase / stride, phase % stride, gradient,
+                                 (float *)run->dx + block * layer->in.block_stride);
+    }
+    for (int tap = 0; tap < taps; tap++)
+        weights[tap] = (float)sums[tap];
+}
+
+void ISA_SYMBOL(depthwise_backward)(const struct op_run *run)
+{
+    struct depthwise layer = depthwise_begin(run, true);
+    team_do(run->team, run->op->channels, backward_item, &layer);
+}

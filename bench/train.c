@@ -1,5 +1,5 @@
 /*
- * train.c - how fast the CPU backend trains: whole steps of four networks, or of a given one, and the part that each
+ * train.c - how fast the CPU backend trains: whole steps of six networks, or of a given one, and the part that each
  * operation has in them.
  *
  * One thread, batch 64.  Times are the 10th percentile, in CPU time of this thread, because the machine may be shared.
@@ -84,7 +84,7 @@ static struct backend timed_backend(const struct backend *backend)
 static double op_flops(const struct op *op)
 {
     const struct weights_layer *w = &op->weights;
-    if (op->kind != OP_CONV_BN_RELU && op->kind != OP_FC_BN_RELU && op->kind != OP_CLASSIFIER)
+    if (!op_is_convolution(op) && op->kind != OP_FC_BN_RELU && op->kind != OP_CLASSIFIER)
         return 0;
     return 2.0 * w->inputs * w->outputs * w->kernel * w->kernel * op->height * op->width;
 }
@@ -138,7 +138,9 @@ static void print_row(const char *what, struct op_times *times, double forward_f
 
 static void print_operations(const struct plan *plan)
 {
-    static const char *const kinds[OP_KINDS] = {"conv", "fc", "pool", "dropout", "classifier", "bn", "conv", "add"};
+    static const char *const kinds[] = {"conv", "fc",   "pool", "dropout",   "classifier",
+                                        "bn",   "conv", "add",  "depthwise", "conv add"};
+    _Static_assert(COUNT_OF(kinds) == OP_KINDS, "every kind of operation has a name");
     double step = times_best(&rest_times.forward) + times_best(&rest_times.backward);
     for (int i = 0; i < plan->op_count; i++)
         step += times_best(&op_times[i].forward) + times_best(&op_times[i].backward);
@@ -149,10 +151,10 @@ static void print_operations(const struct plan *plan)
         char name[80];
         snprintf(name, sizeof name, "%s %d>%d %dx%d%s%s", kinds[op->kind], input->channels, op->channels, input->height,
                  input->width,
-                 op->kind != OP_CONV_BN_RELU ? ""
-                 : op->weights.kernel == 1   ? " k1"
-                 : op->weights.kernel == 5   ? " k5"
-                                             : "",
+                 !op_is_convolution(op)    ? ""
+                 : op->weights.kernel == 1 ? " k1"
+                 : op->weights.kernel == 5 ? " k5"
+                                           : "",
                  op->pool == POOL_MAX       ? " max"
                  : op->pool == POOL_AVERAGE ? " average"
                                             : "");

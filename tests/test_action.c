@@ -200,7 +200,7 @@ static void removals(void **state)
     for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
         check_refused(&plain, (struct action){ACTION_REMOVE, refused[i].layer, 0, 0, 0}, refused[i].message);
     check_refused(&dense, (struct action){ACTION_REMOVE, 1, 0, 0, 0},
-                  "dense1 can't be removed; only convolutions and FC layers can");
+                  "dense1 can't be removed; only convolutions, residual blocks and FC layers can");
     assert_int_equal(action_apply(&plain, &(struct action){ACTION_REMOVE, 3, 0, 0, 0}, &child, NULL), 0);
     check_arch(&child, "P(2,2) C(8,3,1) C(8,3,2) C(16,3,1) A(2,2) FC(32) FC(32) FC(8) SM(10)");
     assert_int_equal(action_apply(&child, &(struct action){ACTION_REMOVE, 6, 0, 0, 0}, &child, NULL), 0);
@@ -437,6 +437,83 @@ static void dense_layers_grow(void **state)
         "action \"widen:transition1:4\": transition1 can't be changed; only convolutions, dense and FC layers can", "");
 }
 
+static void check_modern(const char *space, const char *text, const char *expected, const char *shown)
+{
+    const struct arch parent = parsed("C(8,3,1) M(24,3) R(16,5) P(2,2) S(12,3,2) S(12,3,1) A(2,2) FC(64) SM(10)");
+    struct arch child;
+    struct action action, same;
+    struct error error = {""};
+    struct text screen = TEXT_EMPTY;
+    if (action_parse(&parent, text, &action, &error) || space_complete(space_find(space), &parent, &action, &error) ||
+        action_apply(&parent, &action, &child, &error)) {
+        assert_string_equal(error.text, expected);
+        return;
+    }
+    check_arch(&child, expected);
+    action_show(&parent, &action, true, &screen);
+    assert_string_equal(text_string(&screen), shown);
+    text_clear(&screen);
+    action_print(&parent, &action, &screen);
+    assert_int_equal(action_parse(&parent, text_string(&screen), &same, &error), 0);
+    assert_memory_equal(&action, &same, sizeof action);
+    text_done(&screen);
+}
+
+#define MODERN_END "S(12,3,2) S(12,3,1) A(2,2) FC(64) SM(10)"
+
+/* What a text left out before there were blocks, or named, means the same still. */
+static void blocks_are_inserted_and_grow(void **state)
+{
+    check_modern("small", "deepen:conv1:5", "C(8,3,1) C(8,5,1) M(24,3) R(16,5) P(2,2) " MODERN_END, "D conv1 +5×5");
+    check_modern("small", "deepen:conv1", "C(8,3,1) C(8,3,1) M(24,3) R(16,5) P(2,2) " MODERN_END, "D conv1 +3×3");
+    check_modern("modern", "deepen:conv1:5", "C(8,3,1) C(8,5,1) M(24,3) R(16,5) P(2,2) " MODERN_END, "D conv1 +5×5");
+    check_modern("modern", "deepen:conv1", "C(8,3,1) M(24,3) M(24,3) R(16,5) P(2,2) " MODERN_END, "D conv1 +M(24,3)");
+    check_modern("modern", "deepen:mobile1:5", "C(8,3,1) M(24,3) M(24,5) R(16,5) P(2,2) " MODERN_END,
+                 "D mobile1 +M(24,5)");
+    check_modern("small", "deepen:residual1", "C(8,3,1) M(24,3) R(16,5) M(24,3) P(2,2) " MODERN_END,
+                 "D residual1 +M(24,3)");
+    check_modern("small", "deepen:conv1:r", "C(8,3,1) R(24,3) M(24,3) R(16,5) P(2,2) " MODERN_END, "D conv1 +R(24,3)");
+    check_modern("small", "deepen:pool1:r(9,7)", "C(8,3,1) M(24,3) R(16,5) P(2,2) R(9,7) " MODERN_END,
+                 "D pool1 +R(9,7)");
+    check_modern("modern", "deepen:separable1",
+                 "C(8,3,1) M(24,3) R(16,5) P(2,2) S(12,3,2) M(32,3) S(12,3,1) A(2,2) FC(64) SM(10)",
+                 "D separable1 +M(32,3)");
+    check_modern("modern", "deepen:fc1",
+                 "C(8,3,1) M(24,3) R(16,5) P(2,2) S(12,3,2) S(12,3,1) A(2,2) FC(64) FC(64) SM(10)", "D fc1 +fc");
+    check_modern("modern", "widen:mobile1", "C(8,3,1) M(32,3) R(16,5) P(2,2) " MODERN_END, "W mobile1 24→32");
+    check_modern("modern", "narrow:residual1", "C(8,3,1) M(24,3) R(8,5) P(2,2) " MODERN_END, "N residual1 16→8");
+    check_modern("modern", "widen:separable1",
+                 "C(8,3,1) M(24,3) R(16,5) P(2,2) S(16,3,2) S(12,3,1) A(2,2) FC(64) SM(10)", "W separable1 12→16");
+    check_modern("modern", "kernel:mobile1", "C(8,3,1) M(24,5) R(16,5) P(2,2) " MODERN_END, "K mobile1 3→5");
+    check_modern("modern", "remove:mobile1", "C(8,3,1) R(16,5) P(2,2) " MODERN_END, "R mobile1");
+    check_modern("modern", "remove:separable2", "C(8,3,1) M(24,3) R(16,5) P(2,2) S(12,3,2) A(2,2) FC(64) SM(10)",
+                 "R separable2");
+    check_modern("modern", "remove:separable1",
+                 "separable1 can't be removed; with a stride of 2 it makes the map smaller", "");
+    check_modern("modern", "deepen:pool1",
+                 "action \"deepen:pool1\": pool1 can't be changed; only convolutions, dense and FC layers can", "");
+    check_modern("modern", "deepen:fc1:M",
+                 "action \"deepen:fc1:M\": no block can follow fc1; blocks stand behind layers of maps", "");
+    check_modern("modern", "deepen:conv1:S(8,3,1)",
+                 "action \"deepen:conv1:S(8,3,1)\": \"S(8,3,1)\" is not a block; write R(hidden,kernel) or "
+                 "M(hidden,kernel)",
+                 "");
+    check_modern("modern", "deepen:conv1:M(8,4)",
+                 "action \"deepen:conv1:M(8,4)\": \"M(8,4)\" is not a block; write R(hidden,kernel) or "
+                 "M(hidden,kernel)",
+                 "");
+    const struct arch dense = parsed("C(8,3,1) D(4,[4]) A(2,2) SM(10)");
+    const struct arch late = parsed("P(2,2) C(8,3,1) SM(10)");
+    check_refused(&dense, (struct action){ACTION_DEEPEN, 0, 8, 3, LAYER_MOBILE},
+                  "no block can follow conv1; R and M don't stand in a network with D or T");
+    check_refused(&late, (struct action){ACTION_DEEPEN, 0, 8, 3, LAYER_RESIDUAL},
+                  "no block can follow pool1; a convolution must come before it");
+    check_refused(&late, (struct action){ACTION_DEEPEN, 1, 0, 3, LAYER_RESIDUAL},
+                  "no block of 0 hidden channels can follow conv1; it can have 1 to 4096");
+    check_refused(&late, (struct action){ACTION_DEEPEN, 1, 8, 2, LAYER_RESIDUAL},
+                  "no block with kernel 2 can follow conv1; kernels are odd, from 1 to 11");
+}
+
 static void check_lineage(char *const *actions, int count, bool unicode, const char *expected)
 {
     struct text text = TEXT_EMPTY;
@@ -477,6 +554,7 @@ int main(void)
         cmocka_unit_test(start_networks),
         cmocka_unit_test(dense_start_networks),
         cmocka_unit_test(dense_layers_grow),
+        cmocka_unit_test(blocks_are_inserted_and_grow),
         cmocka_unit_test(lineage_names_each_step),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -391,11 +391,11 @@ static void test_trains_dense(void **state)
     struct engine *engine;
     struct evaluator *evaluator = trainers(&real, 1);
     snprintf(options.start, sizeof options.start, "C(8,3,1) D(4,[4]) A(28,28) SM(10)");
-    options.dense = false;
+    options.space = SPACE_PLAIN;
     assert_int_equal(engine_create(&options, path, &real.data, evaluator, &engine, &error), -1);
     assert_string_equal(error.text, "--start: a dense network needs --space dense");
     evaluator->kind->free(evaluator);
-    options.dense = true;
+    options.space = SPACE_DENSE;
     options.start[0] = '\0';
     struct session_state *session = search(path, &real, &options, 1, &watcher);
     assert_int_equal(session->status_count[NODE_DONE], 3);

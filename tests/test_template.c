@@ -23,7 +23,7 @@ static void is_what_a_person_would_type(void **state)
     const struct arch_limits limits = {.parameters = 25000, .flops = 4000000};
     struct arch arch;
     struct error error;
-    assert_int_equal(arch_template((struct shape){3, 32, 32}, 10, &limits, 1, &arch, &error), 0);
+    assert_int_equal(arch_template((struct shape){3, 32, 32}, 10, false, &limits, 1, &arch, &error), 0);
     assert_string_equal(notation_of(&arch), "C(12,3,1) P(2,2) C(16,3,1) C(16,3,1) P(2,2) C(20,3,1) C(20,3,1) P(2,2) "
                                             "C(32,3,1) A(4,4) SM(10)");
 }
@@ -40,13 +40,13 @@ static void fits_images_and_limits(void **state)
                 struct arch arch, half;
                 struct error error;
                 struct shape shapes[ARCH_LAYERS_MAX];
-                if (arch_template(inputs[i], 10, &limits, 1, &arch, &error)) {
+                if (arch_template(inputs[i], 10, false, &limits, 1, &arch, &error)) {
                     assert_true(flops[f] && inputs[i].height == 96); /* the one case that is too large */
                     continue;
                 }
                 assert_int_equal(arch_shapes(&arch, inputs[i], shapes, &error), 0);
                 assert_int_equal(arch_within(&arch, inputs[i], &limits, &error), 0);
-                if (!arch_template(inputs[i], 10, &limits, 0.3, &half, &error)) {
+                if (!arch_template(inputs[i], 10, false, &limits, 0.3, &half, &error)) {
                     struct arch_cost whole = arch_cost(&arch, inputs[i]), part = arch_cost(&half, inputs[i]);
                     assert_true(part.flops <= whole.flops && part.parameters <= whole.parameters);
                 }
@@ -58,7 +58,7 @@ static void says_which_limit(void **state)
     const struct arch_limits limits = {.parameters = 100};
     struct arch arch;
     struct error error;
-    assert_int_equal(arch_template((struct shape){3, 32, 32}, 10, &limits, 1, &arch, &error), -1);
+    assert_int_equal(arch_template((struct shape){3, 32, 32}, 10, false, &limits, 1, &arch, &error), -1);
     assert_non_null(strstr(error.text, "parameters"));
 }
 

@@ -84,10 +84,12 @@ int space_larger_kernel(const struct space *space, const struct layer *layer)
     return 0;
 }
 
+/* Hidden channels of a new M for each of its stream (MobileNetV2 has 6). */
+enum { EXPANSION = 3 };
+
 /* The widest candidate of at most EXPANSION times the channels that the block reads, or the narrowest. */
 static int hidden_channels(const struct space *space, const struct arch *arch, int layer)
 {
-    enum { EXPANSION = 3 };
     const struct layer block = {.kind = LAYER_MOBILE, .units = EXPANSION * arch_channels(arch, layer) + 1};
     int units = space_narrower(space, &block);
     return units ? units : space->widths[WIDTHS_HIDDEN].values[0];
@@ -182,6 +184,18 @@ void space_start_dense(const struct space *space, struct shape input, int classe
     text_add(&text, "D(%d,[%d]) ", BOTTLENECK, growth);
     for (int block = 1; block < DENSE_BLOCKS && side / 2 >= SMALLEST_MAP; block++, side /= TRANSITION_POOL)
         text_add(&text, "T(0.5) D(%d,[%d]) ", BOTTLENECK, growth);
+    text_add(&text, "A(%d,%d) SM(%d)", side, side, classes);
+    read_start(&text, arch);
+}
+
+void space_start_modern(const struct space *space, struct shape input, int classes, struct arch *arch)
+{
+    enum { STAGES = 3 };
+    struct text text = TEXT_EMPTY;
+    int side = smaller_side(input), filters = space->widths[WIDTHS_FILTERS].values[0];
+    text_add(&text, "C(%d,3,1) M(%d,3) ", filters, EXPANSION * filters);
+    for (int stage = 1; stage < STAGES && side / 2 >= SMALLEST_MAP; stage++, side = (side + 1) / 2)
+        text_add(&text, "S(%d,3,2) M(%d,3) ", filters, EXPANSION * filters);
     text_add(&text, "A(%d,%d) SM(%d)", side, side, classes);
     read_start(&text, arch);
 }

@@ -47,5 +47,9 @@ void space_start(const struct space *space, struct shape input, int classes, str
    one layer with that growth rate and a bottleneck of 4, transitions of reduction 0.5 between, average pool over what
    is left, classifier.  Fewer blocks likewise. */
 void space_start_dense(const struct space *space, struct shape input, int classes, struct arch *arch);
+/* The same for modern networks: three stages of one M with a kernel of 3 and three times the smallest width as hidden
+   channels, the first behind a 3×3 convolution, the others behind an S with a stride of 2, average pool over what is
+   left, classifier.  Fewer stages likewise. */
+void space_start_modern(const struct space *space, struct shape input, int classes, struct arch *arch);
 
 #endif

@@ -22,8 +22,8 @@ static bool find_baseline(const struct proposals *proposals, int64_t winner, str
     if (!options->baseline || options->parent != PARENT_RACE || last_of(state, AUTHOR_BASELINE))
         return false;
     *candidate = (struct candidate){0};
-    if (arch_template(proposals->input, (int)state->facts.classes, &proposals->learner->policy->options.limits, 1,
-                      &candidate->arch, NULL))
+    if (arch_template(proposals->input, (int)state->facts.classes, proposals->options->space == SPACE_MODERN,
+                      &proposals->learner->policy->options.limits, 1, &candidate->arch, NULL))
         return false;
     candidate->parent_arch = candidate->arch;
     journal_arch(proposals->journal, winner, &arch);

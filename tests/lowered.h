@@ -15,6 +15,10 @@ static const char every_kind[] = "P(2,1) C(5,3,1) P(2,2) C(6,5,1) A(2,1) P(2,1) 
 /* Blocks with and without bottleneck, behind a pool and a transition, before every kind of pool. */
 static const char dense[] = "C(5,3,1) P(2,1) D(2,[3,4]) D(0,[2]) T(0.5) D(1,[4,3]) P(2,1) C(4,3,1) D(0,[3]) P(2,1) "
                             "D(2,[2]) A(2,2) FC(9) SM(5)";
+/* Blocks behind a convolution, a pool, a separable convolution with a stride, a block; C, P, FC and S behind blocks. */
+static const char modern[] =
+    "C(5,3,1) M(9,5) R(4,3) P(2,1) M(7,3) S(6,3,2) R(5,5) C(4,1,1) R(3,1) S(7,5,1) P(2,2) FC(9) "
+    "SM(5)";
 /* `+`: a shortcut around the second and third operation. */
 static const char residual[] = "+ C(6,3,1) C(7,5,1) C(6,3,1) C(4,1,2) FC(9) SM(5)";
 static const struct shape input = {3, 12, 11};

@@ -33,10 +33,11 @@ static double value_at(const struct map *map, int channel, int y, int x)
     return map->values[(channel * map->shape.height + y) * map->shape.width + x];
 }
 
-static double convolve(const struct map *in, const float *weight, int kernel, int top, int left)
+/* Of `count` channels from `first` on. */
+static double convolve(const struct map *in, int first, int count, const float *weight, int kernel, int top, int left)
 {
     double sum = 0;
-    for (int channel = 0; channel < in->shape.channels; channel++)
+    for (int channel = first; channel < first + count; channel++)
         for (int y = 0; y < kernel; y++)
             for (int x = 0; x < kernel; x++)
                 sum += *weight++ * value_at(in, channel, top + y, left + x);
@@ -59,8 +60,8 @@ static float channel_value(const struct weights *weights, int64_t offset, int ch
     return weights->values[offset + channel];
 }
 
-/* BN and ReLU in place. */
-static void normalise_and_rectify(const struct weights *weights, const struct weights_layer *place, struct map *map)
+/* BN, and with `rectify` ReLU, in place. */
+static void normalise(const struct weights *weights, const struct weights_layer *place, bool rectify, struct map *map)
 {
     int area = area_of(map->shape);
     for (int i = 0; i < map->shape.channels * area; i++) {
@@ -69,14 +70,17 @@ static void normalise_and_rectify(const struct weights *weights, const struct we
         double beta = channel_value(weights, place->beta, channel);
         double mean = channel_value(weights, place->mean, channel);
         double variance = channel_value(weights, place->variance, channel);
-        map->values[i] = fmax(0, gamma * (map->values[i] - mean) / sqrt(variance + BN_EPSILON) + beta);
+        double value = gamma * (map->values[i] - mean) / sqrt(variance + BN_EPSILON) + beta;
+        map->values[i] = rectify ? fmax(0, value) : value;
     }
 }
 
-/* A convolution or a linear part, which is a convolution of the flattened map. */
+/* A convolution, depthwise where it reads one channel of several, or a linear part, which is a convolution of the
+   flattened map. */
 static struct map linear(const struct weights *weights, const struct weights_layer *place, struct map in, int stride,
                          struct shape shape)
 {
+    bool depthwise = place->inputs < in.shape.channels;
     struct map out = map_new(shape);
     int margin = place->kernel / 2;
     for (int channel = 0; channel < shape.channels; channel++)
@@ -85,7 +89,7 @@ static struct map linear(const struct weights *weights, const struct weights_lay
             const float *kernel =
                 weights->values + place->weight + (int64_t)channel * place->inputs * place->kernel * place->kernel;
             double *value = &out.values[channel * area_of(shape) + i];
-            *value = convolve(&in, kernel, place->kernel, top, left);
+            *value = convolve(&in, depthwise ? channel : 0, place->inputs, kernel, place->kernel, top, left);
             if (place->bias >= 0)
                 *value += weights->values[place->bias + channel];
         }
@@ -132,8 +136,8 @@ static struct map apply(const struct weights *weights, int layer, const struct p
         out.values[i] = i < own ? layer_in->values[i] : in.values[i - own];
     for (int i = 0; i < size_of(&out) && part->kind == PART_ADD; i++)
         out.values[i] += layer_in->values[i];
-    if (part->kind == PART_BN_RELU)
-        normalise_and_rectify(weights, place, &out);
+    if (part_is_bn(part))
+        normalise(weights, place, part->kind == PART_BN_RELU, &out);
     return out;
 }
 

@@ -41,6 +41,16 @@
     {                                                                                                                  \
         .kind = OP_ADD, .inputs = in, .height = h, .width = w, .count = n, __VA_ARGS__                                 \
     }
+#define DEPTHWISE(in, h, w, k, s, n, ...)                                                                              \
+    {                                                                                                                  \
+        .kind = OP_DEPTHWISE_BN_RELU, .inputs = in, .height = h, .width = w, .outputs = in, .kernel = k, .stride = s,  \
+        .count = n, __VA_ARGS__                                                                                        \
+    }
+#define CONV_ADD(in, h, w, out, k, s, n, ...)                                                                          \
+    {                                                                                                                  \
+        .kind = OP_CONV_BN_ADD, .inputs = in, .height = h, .width = w, .outputs = out, .kernel = k, .stride = s,       \
+        .count = n, __VA_ARGS__                                                                                        \
+    }
 #define MAX(size, step)     .pool = POOL_MAX, .pool_size = size, .pool_stride = step
 #define AVERAGE(size, step) .pool = POOL_AVERAGE, .pool_size = size, .pool_stride = step
 
@@ -255,5 +265,50 @@ const struct op_case op_cases[] = {
     ADD(3, 4, 4, 16, .in_after = 2, .in2_before = 3, .out_before = 1, .out_after = 2, .adds = true, .adds2 = true),
     ADD(3, 4, 4, 16, .border = 2, .first = true),
     NORM(4, 8, 8, 17, .border = 1, .adds = true),
+
+    /* Kernels, strides, sides around whatever a backend blocks by, maps smaller than the kernel, batches, parts. */
+    DEPTHWISE(4, 8, 8, 3, 1, 16, .border = 1),
+    DEPTHWISE(4, 8, 8, 5, 1, 16, .border = 2),
+    DEPTHWISE(4, 8, 8, 7, 1, 16),
+    DEPTHWISE(2, 13, 11, 9, 1, 16, .border = 1),
+    DEPTHWISE(4, 8, 8, 3, 2, 16, .border = 1),
+    DEPTHWISE(4, 8, 8, 5, 2, 16),
+    DEPTHWISE(4, 8, 8, 7, 2, 17, .border = 3),
+    DEPTHWISE(3, 9, 7, 3, 2, 33, .border = 1),
+    DEPTHWISE(3, 7, 9, 5, 2, 16),
+    DEPTHWISE(3, 11, 13, 7, 2, 15, .border = 1),
+    DEPTHWISE(2, 11, 9, 3, 3, 16, .border = 1),
+    DEPTHWISE(2, 9, 11, 5, 3, 17),
+    DEPTHWISE(2, 5, 6, 3, 4, 16),
+    DEPTHWISE(3, 6, 5, 3, 1, 1, .border = 1),
+    DEPTHWISE(3, 6, 6, 3, 1, 2),
+    DEPTHWISE(3, 6, 7, 3, 1, 15, .batch = 64, .border = 1),
+    DEPTHWISE(3, 5, 9, 5, 1, 100, .border = 1),
+    DEPTHWISE(3, 4, 10, 7, 1, 33, .batch = 40, .border = 2),
+    DEPTHWISE(4, 1, 1, 3, 1, 16, .border = 1),
+    DEPTHWISE(4, 1, 1, 5, 2, 17),
+    DEPTHWISE(4, 2, 2, 7, 1, 16),
+    DEPTHWISE(4, 3, 1, 5, 1, 16, .border = 1),
+    DEPTHWISE(4, 1, 12, 3, 2, 16),
+    DEPTHWISE(1, 28, 28, 3, 1, 17, .border = 1, .first = true),
+    DEPTHWISE(3, 32, 32, 7, 2, 16, .border = 1, .first = true),
+    DEPTHWISE(48, 16, 16, 3, 1, 33, .border = 1),
+    DEPTHWISE(17, 16, 16, 5, 1, 16),
+    DEPTHWISE(33, 15, 17, 3, 2, 16),
+    DEPTHWISE(4, 6, 6, 3, 1, 33, .in_after = 3, .out_before = 2, .out_after = 1),
+    DEPTHWISE(3, 7, 7, 5, 2, 17, .in_after = 1, .out_before = 1, .border = 1),
+
+    CONV_ADD(3, 8, 8, 4, 3, 1, 16, .border = 1),
+    CONV_ADD(3, 8, 8, 4, 1, 1, 16, .in2_border = 1),
+    CONV_ADD(6, 8, 8, 5, 1, 1, 33, .border = 1, .in2_border = 2, .adds2 = true),
+    CONV_ADD(3, 7, 9, 4, 5, 2, 17, .border = 1, .in2_border = 1, .adds2 = true),
+    CONV_ADD(16, 8, 8, 16, 3, 1, 17, .border = 1, .in2_border = 1),
+    CONV_ADD(9, 13, 10, 12, 5, 1, 15, .batch = 48, .border = 1, .adds2 = true),
+    CONV_ADD(48, 8, 8, 16, 1, 1, 49, .border = 1, .in2_border = 1),
+    CONV_ADD(5, 1, 1, 3, 3, 1, 5, .in2_border = 1),
+    CONV_ADD(5, 1, 1, 3, 1, 1, 9, .border = 1),
+    CONV_ADD(4, 5, 3, 6, 3, 1, 33, .in2_before = 2, .in2_after = 1, .out_before = 4, .adds2 = true),
+    CONV_ADD(4, 6, 6, 4, 3, 1, 17, .in_after = 2, .in2_before = 3, .out_before = 1, .out_after = 2),
+    CONV_ADD(3, 9, 9, 5, 3, 2, 33, .border = 1, .first = true),
 };
 const int op_case_count = COUNT_OF(op_cases);

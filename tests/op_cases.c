@@ -17,7 +17,9 @@ static struct shape output_of(const struct op_case *op_case)
 {
     switch (op_case->kind) {
     case OP_CONV_BN_RELU:
-    case OP_CONV: {
+    case OP_CONV:
+    case OP_DEPTHWISE_BN_RELU:
+    case OP_CONV_BN_ADD: {
         int height = (op_case->height - 1) / op_case->stride + 1, width = (op_case->width - 1) / op_case->stride + 1;
         if (!op_case->pool)
             return (struct shape){op_case->outputs, height, width};
@@ -47,13 +49,14 @@ static void print_part(char *name, const char *format, int a, int b)
 
 char *op_case_name(const struct op_case *op_case, char name[OP_CASE_NAME])
 {
-    static const char *const kinds[OP_KINDS] = {"conv",       "fc",   "pool",       "dropout",
-                                                "classifier", "norm", "conv alone", "add"};
+    static const char *const kinds[] = {"conv", "fc",         "pool", "dropout",   "classifier",
+                                        "norm", "conv alone", "add",  "depthwise", "conv and add"};
+    _Static_assert(COUNT_OF(kinds) == OP_KINDS, "every kind of operation has a name");
     snprintf(name, OP_CASE_NAME, "%s %d", kinds[op_case->kind], op_case->inputs);
     if (op_case->outputs)
         print_part(name, ">%d", op_case->outputs, 0);
     print_part(name, " %dx%d", op_case->height, op_case->width);
-    if (op_case->kind == OP_CONV_BN_RELU || op_case->kind == OP_CONV)
+    if (op_case->kernel)
         print_part(name, " k%d s%d", op_case->kernel, op_case->stride);
     if (op_case->pool)
         print_part(name, op_case->pool == POOL_MAX ? " max %d/%d" : " average %d/%d", op_case->pool_size,
@@ -80,8 +83,9 @@ int64_t op_case_multiplies(const struct op_case *op_case)
 {
     if (!op_case->outputs)
         return 0;
-    int64_t matrix = (int64_t)op_case->inputs * op_case->outputs;
-    if (op_case->kind != OP_CONV_BN_RELU && op_case->kind != OP_CONV)
+    int64_t matrix =
+        op_case->kind == OP_DEPTHWISE_BN_RELU ? op_case->outputs : (int64_t)op_case->inputs * op_case->outputs;
+    if (!op_case->kernel)
         return matrix * op_case->height * op_case->width;
     int height = (op_case->height - 1) / op_case->stride + 1, width = (op_case->width - 1) / op_case->stride + 1;
     return matrix * op_case->kernel * op_case->kernel * height * width;
@@ -90,7 +94,6 @@ int64_t op_case_multiplies(const struct op_case *op_case)
 /* In the order of arch/weights.h: what is trained, then the statistics. */
 static void lay_weights(struct plan *plan, struct op *op, int inputs)
 {
-    bool normalised = op->kind == OP_CONV_BN_RELU || op->kind == OP_FC_BN_RELU || op->kind == OP_BN_RELU;
     op->weights = (struct weights_layer){-1, -1, -1, -1, -1, -1, inputs, op->channels, 1};
     if (!op_is_trained(op))
         return;
@@ -106,7 +109,7 @@ static void lay_weights(struct plan *plan, struct op *op, int inputs)
         plan->trained += op->channels;
         plan->total = plan->trained;
     }
-    if (normalised) {
+    if (op_has_bn(op)) {
         op->weights.gamma = plan->trained;
         op->weights.beta = plan->trained + op->channels;
         plan->trained += 2 * op->channels;
@@ -134,10 +137,11 @@ void op_case_plan(const struct op_case *op_case, struct plan *plan)
                       .needs_input_gradient = {!op_case->first, true},
                       .adds_input_gradient = {op_case->adds, op_case->adds2}};
     int border = op_case->in_border, inputs = op_case->inputs;
-    if (op->kind == OP_CONV_BN_RELU || op->kind == OP_CONV) {
+    if (op_is_convolution(op)) {
         op->height = (op_case->height - 1) / op_case->stride + 1;
         op->width = (op_case->width - 1) / op_case->stride + 1;
         border = op_case->kernel / 2;
+        inputs = op->kind == OP_DEPTHWISE_BN_RELU ? 1 : inputs;
     } else if (op->kind == OP_FC_BN_RELU || op->kind == OP_CLASSIFIER) {
         op->height = op->width = 1;
         inputs *= op_case->height * op_case->width;
@@ -163,9 +167,11 @@ void op_case_plan(const struct op_case *op_case, struct plan *plan)
                                        .before = op_case->out_before,
                                        .after = op_case->out_after,
                                        .buffer = 1};
-    plan->tensors[2] = (struct tensor){.channels = op_case->inputs,
-                                       .height = op_case->height,
-                                       .width = op_case->width,
+    struct shape input2 =
+        op->kind == OP_CONV_BN_ADD ? output : (struct shape){op_case->inputs, op_case->height, op_case->width};
+    plan->tensors[2] = (struct tensor){.channels = input2.channels,
+                                       .height = input2.height,
+                                       .width = input2.width,
                                        .border = op_case->in2_border,
                                        .before = op_case->in2_before,
                                        .after = op_case->in2_after,
@@ -219,6 +225,7 @@ void op_arrays_draw(const struct op_case *op_case, const struct plan *plan, enum
     struct random_stream stream = random_stream_new(seed, RANDOM_TEST, 0, 0);
     *arrays = (struct op_arrays){
         .x_size = size_of(&plan->tensors[0], op_case->count),
+        .x2_size = op_input_count(&plan->ops[0]) > 1 ? size_of(&plan->tensors[2], op_case->count) : 0,
         .y_size = size_of(&plan->tensors[1], op_case->count),
         .trained = (size_t)plan->trained,
         .total = (size_t)plan->total,
@@ -228,8 +235,8 @@ void op_arrays_draw(const struct op_case *op_case, const struct plan *plan, enum
     arrays->gradients = new_floats(arrays->trained);
     arrays->x = new_floats(arrays->x_size);
     arrays->dx = new_floats(arrays->x_size);
-    arrays->x2 = new_floats(arrays->x_size);
-    arrays->dx2 = new_floats(arrays->x_size);
+    arrays->x2 = new_floats(arrays->x2_size);
+    arrays->dx2 = new_floats(arrays->x2_size);
     arrays->y = new_floats(arrays->y_size);
     arrays->dy = new_floats(arrays->y_size);
     arrays->logits = new_floats(arrays->classes_size);
@@ -239,7 +246,7 @@ void op_arrays_draw(const struct op_case *op_case, const struct plan *plan, enum
         arrays->x[i] = draw(&stream, data, 0.25f);
     for (size_t i = 0; i < arrays->y_size; i++)
         arrays->dy[i] = random_normal(&stream);
-    for (size_t i = 0; op_case->kind == OP_ADD && i < arrays->x_size; i++)
+    for (size_t i = 0; i < arrays->x2_size; i++)
         arrays->x2[i] = draw(&stream, data, 0.25f);
     if (plan->classes)
         for (int i = 0; i < op_case->count; i++)
@@ -258,8 +265,8 @@ void op_arrays_copy(const struct op_arrays *drawn, int count, struct op_arrays *
     arrays->gradients = new_floats(drawn->trained);
     arrays->x = copy_of(drawn->x, drawn->x_size);
     arrays->dx = new_floats(drawn->x_size);
-    arrays->x2 = copy_of(drawn->x2, drawn->x_size);
-    arrays->dx2 = new_floats(drawn->x_size);
+    arrays->x2 = copy_of(drawn->x2, drawn->x2_size);
+    arrays->dx2 = new_floats(drawn->x2_size);
     arrays->y = new_floats(drawn->y_size);
     arrays->dy = copy_of(drawn->dy, drawn->y_size);
     arrays->logits = new_floats(drawn->classes_size);
@@ -308,7 +315,8 @@ void op_instance_init(struct op_instance *instance, const struct backend *backen
     size_t in2 = backend->tensor_offset(input2);
     backend->tensor_write(input, op_case->count, arrays->x, (char *)instance->x + in);
     backend->tensor_write(output, op_case->count, arrays->dy, (char *)instance->dy + out);
-    backend->tensor_write(input2, op_case->count, arrays->x2, (char *)instance->x2 + in2);
+    if (arrays->x2_size)
+        backend->tensor_write(input2, op_case->count, arrays->x2, (char *)instance->x2 + in2);
     if (op->adds_input_gradient[0])
         backend->tensor_write(input, op_case->count, arrays->x, (char *)instance->dx + in);
     if (op->adds_input_gradient[1])
@@ -365,12 +373,12 @@ void op_instance_read(const struct op_instance *instance, struct op_arrays *arra
         instance->backend->tensor_read(&plan->tensors[1], run->count, run->y, arrays->y);
     if (run->dx)
         instance->backend->tensor_read(&plan->tensors[0], run->count, run->dx, arrays->dx);
-    if (run->op->kind == OP_ADD)
+    if (arrays->x2_size)
         instance->backend->tensor_read(&plan->tensors[2], run->count, run->dx2, arrays->dx2);
-    for (size_t i = 0; i < arrays->x_size; i++) {
+    for (size_t i = 0; i < arrays->x_size; i++)
         arrays->dx[i] -= run->op->adds_input_gradient[0] ? arrays->x[i] : 0;
+    for (size_t i = 0; i < arrays->x2_size; i++)
         arrays->dx2[i] -= run->op->adds_input_gradient[1] ? arrays->x2[i] : 0;
-    }
     memcpy(arrays->values, run->values, arrays->total * sizeof(float));
     memcpy(arrays->gradients, run->gradients, arrays->trained * sizeof(float));
     memcpy(arrays->logits, run->logits, arrays->classes_size * sizeof(float));

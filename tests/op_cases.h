@@ -13,8 +13,8 @@
 struct op_case {
     enum op_kind kind;
     int inputs, height, width; /* of the input tensor */
-    int outputs;               /* OP_CONV_BN_RELU, OP_CONV: filters; OP_FC_BN_RELU: units; OP_CLASSIFIER: classes */
-    int kernel, stride;        /* OP_CONV_BN_RELU, OP_CONV */
+    int outputs;               /* convolutions: filters; OP_FC_BN_RELU: units; OP_CLASSIFIER: classes */
+    int kernel, stride;        /* convolutions only */
     enum pool_kind pool;
     int pool_size, pool_stride;
     float drop;
@@ -24,7 +24,7 @@ struct op_case {
     int in_after;     /* channels of the input's buffer behind the input */
     int out_before, out_after;
     bool adds; /* the input gradient is added to what is there */
-    /* OP_ADD: borders of its inputs; of its second input as above. */
+    /* With two inputs: the second as above; OP_ADD: border of the first. */
     int in_border, in2_border, in2_before, in2_after;
     bool adds2;
 };
@@ -41,12 +41,12 @@ int64_t op_case_multiplies(const struct op_case *op_case);
 
 /* Everything that goes in and comes out, as plain arrays; op_arrays_done() frees them. */
 struct op_arrays {
-    size_t x_size, y_size, trained, total, classes_size;
+    size_t x_size, x2_size, y_size, trained, total, classes_size;
     float *values;       /* total; in, and out: running statistics */
     float *gradients;    /* trained; out */
     float *x, *x2, *dy;  /* in */
     float *y, *dx, *dx2; /* out; y not for OP_CLASSIFIER, dx zero where not asked for, and without what it was added to;
-                            x2 and dx2 have x_size values, and are OP_ADD's */
+                            x2 and dx2 are of the second input, x2_size 0 without one */
     uint16_t *labels;    /* count; in */
     float *logits;       /* count × classes; out */
     double loss;

@@ -35,17 +35,17 @@ static void texts_both_ways(void **state)
         const char *text, *shown, *shown_ascii;
         struct action action;
     } rows[] = {
-        {"widen:conv2:48", "W conv2 32→48", "W conv2 32>48", {ACTION_WIDEN, 2, 48, 0}},
-        {"widen:fc1:4096", "W fc1 64→4096", "W fc1 64>4096", {ACTION_WIDEN, 4, 4096, 0}},
-        {"widen:conv1", NULL, NULL, {ACTION_WIDEN, 0, 0, 0}},
-        {"deepen:conv2:5", "D conv2 +5×5", "D conv2 +5x5", {ACTION_DEEPEN, 2, 0, 5}},
-        {"deepen:conv1", NULL, NULL, {ACTION_DEEPEN, 0, 0, 0}},
-        {"deepen:fc1", "D fc1 +fc", "D fc1 +fc", {ACTION_DEEPEN, 4, 0, 0}},
-        {"narrow:conv2:24", "N conv2 32→24", "N conv2 32>24", {ACTION_NARROW, 2, 24, 0}},
-        {"narrow:fc1", NULL, NULL, {ACTION_NARROW, 4, 0, 0}},
-        {"remove:conv2", "R conv2", "R conv2", {ACTION_REMOVE, 2, 0, 0}},
-        {"kernel:conv2:3", "K conv2 5→3", "K conv2 5>3", {ACTION_KERNEL, 2, 0, 3}},
-        {"kernel:conv1", NULL, NULL, {ACTION_KERNEL, 0, 0, 0}},
+        {"widen:conv2:48", "W conv2 32→48", "W conv2 32>48", {ACTION_WIDEN, 2, 48, 0, 0}},
+        {"widen:fc1:4096", "W fc1 64→4096", "W fc1 64>4096", {ACTION_WIDEN, 4, 4096, 0, 0}},
+        {"widen:conv1", NULL, NULL, {ACTION_WIDEN, 0, 0, 0, 0}},
+        {"deepen:conv2:5", "D conv2 +5×5", "D conv2 +5x5", {ACTION_DEEPEN, 2, 0, 5, 0}},
+        {"deepen:conv1", NULL, NULL, {ACTION_DEEPEN, 0, 0, 0, 0}},
+        {"deepen:fc1", "D fc1 +fc", "D fc1 +fc", {ACTION_DEEPEN, 4, 0, 0, 0}},
+        {"narrow:conv2:24", "N conv2 32→24", "N conv2 32>24", {ACTION_NARROW, 2, 24, 0, 0}},
+        {"narrow:fc1", NULL, NULL, {ACTION_NARROW, 4, 0, 0, 0}},
+        {"remove:conv2", "R conv2", "R conv2", {ACTION_REMOVE, 2, 0, 0, 0}},
+        {"kernel:conv2:3", "K conv2 5→3", "K conv2 5>3", {ACTION_KERNEL, 2, 0, 3, 0}},
+        {"kernel:conv1", NULL, NULL, {ACTION_KERNEL, 0, 0, 0, 0}},
     };
     const struct arch arch = parsed(PARENT);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -147,35 +147,35 @@ static void check_refused(const struct arch *arch, struct action action, const c
 static void every_message_of_applying(void **state)
 {
     struct arch arch = parsed(PARENT);
-    check_refused(&arch, (struct action){ACTION_WIDEN, 6, 8, 0}, "there is no layer 7; the network has 6");
-    check_refused(&arch, (struct action){ACTION_WIDEN, -1, 8, 0}, "there is no layer 0; the network has 6");
-    check_refused(&arch, (struct action){ACTION_WIDEN, 1, 8, 0},
+    check_refused(&arch, (struct action){ACTION_WIDEN, 6, 8, 0, 0}, "there is no layer 7; the network has 6");
+    check_refused(&arch, (struct action){ACTION_WIDEN, -1, 8, 0, 0}, "there is no layer 0; the network has 6");
+    check_refused(&arch, (struct action){ACTION_WIDEN, 1, 8, 0, 0},
                   "pool1 can't be changed; only convolutions, dense and FC layers can");
-    check_refused(&arch, (struct action){ACTION_DEEPEN, 5, 0, 0},
+    check_refused(&arch, (struct action){ACTION_DEEPEN, 5, 0, 0, 0},
                   "classifier can't be changed; only convolutions, dense and FC layers can");
-    check_refused(&arch, (struct action){ACTION_WIDEN, 2, 32, 0},
+    check_refused(&arch, (struct action){ACTION_WIDEN, 2, 32, 0, 0},
                   "conv2 can't be widened from 32 to 32; choose more than it has");
-    check_refused(&arch, (struct action){ACTION_WIDEN, 4, 5000, 0},
+    check_refused(&arch, (struct action){ACTION_WIDEN, 4, 5000, 0, 0},
                   "fc1 can't be widened to 5000; it can have at most 4096");
-    check_refused(&arch, (struct action){ACTION_DEEPEN, 0, 0, 4},
+    check_refused(&arch, (struct action){ACTION_DEEPEN, 0, 0, 4, 0},
                   "no layer with kernel 4 can follow conv1; kernels are odd, from 1 to 11");
-    check_refused(&arch, (struct action){ACTION_DEEPEN, 0, 0, 0},
+    check_refused(&arch, (struct action){ACTION_DEEPEN, 0, 0, 0, 0},
                   "no layer with kernel 0 can follow conv1; kernels are odd, from 1 to 11");
-    check_refused(&arch, (struct action){ACTION_DEEPEN, 0, 0, 13},
+    check_refused(&arch, (struct action){ACTION_DEEPEN, 0, 0, 13, 0},
                   "no layer with kernel 13 can follow conv1; kernels are odd, from 1 to 11");
-    check_refused(&arch, (struct action){ACTION_NARROW, 2, 32, 0},
+    check_refused(&arch, (struct action){ACTION_NARROW, 2, 32, 0, 0},
                   "conv2 can't be narrowed from 32 to 32; choose less than it has");
-    check_refused(&arch, (struct action){ACTION_NARROW, 2, 0, 0},
+    check_refused(&arch, (struct action){ACTION_NARROW, 2, 0, 0, 0},
                   "conv2 can't be narrowed to 0; a layer has at least 1");
-    check_refused(&arch, (struct action){ACTION_NARROW, 1, 1, 0},
+    check_refused(&arch, (struct action){ACTION_NARROW, 1, 1, 0, 0},
                   "pool1 can't be changed; only convolutions, dense and FC layers can");
-    check_refused(&arch, (struct action){ACTION_KERNEL, 4, 0, 3}, "fc1 has no kernel; only convolutions have one");
-    check_refused(&arch, (struct action){ACTION_KERNEL, 0, 0, 3}, "conv1 has kernel 3 already; choose another");
-    check_refused(&arch, (struct action){ACTION_KERNEL, 0, 0, 4},
+    check_refused(&arch, (struct action){ACTION_KERNEL, 4, 0, 3, 0}, "fc1 has no kernel; only convolutions have one");
+    check_refused(&arch, (struct action){ACTION_KERNEL, 0, 0, 3, 0}, "conv1 has kernel 3 already; choose another");
+    check_refused(&arch, (struct action){ACTION_KERNEL, 0, 0, 4, 0},
                   "conv1 can't have kernel 4; kernels are odd, from 1 to 11");
-    check_refused(&arch, (struct action){ACTION_KERNEL, 0, 0, 13},
+    check_refused(&arch, (struct action){ACTION_KERNEL, 0, 0, 13, 0},
                   "conv1 can't have kernel 13; kernels are odd, from 1 to 11");
-    const struct action deepen = {ACTION_DEEPEN, 0, 0, 1};
+    const struct action deepen = {ACTION_DEEPEN, 0, 0, 1, 0};
     while (arch.layer_count < ARCH_LAYERS_MAX)
         assert_int_equal(action_apply(&arch, &deepen, &arch, NULL), 0);
     check_refused(&arch, deepen, "no layer can follow conv1; the network has 128 already, the most there can be");
@@ -198,14 +198,15 @@ static void removals(void **state)
         {8, "fc3 can't be removed; it makes 8 values of 32, and the layers behind it need them"},
     };
     for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
-        check_refused(&plain, (struct action){ACTION_REMOVE, refused[i].layer, 0, 0}, refused[i].message);
-    check_refused(&dense, (struct action){ACTION_REMOVE, 1, 0, 0},
-                  "dense1 can't be removed; only convolutions and FC layers can");
-    assert_int_equal(action_apply(&plain, &(struct action){ACTION_REMOVE, 3, 0, 0}, &child, NULL), 0);
+        check_refused(&plain, (struct action){ACTION_REMOVE, refused[i].layer, 0, 0, 0}, refused[i].message);
+    check_refused(&dense, (struct action){ACTION_REMOVE, 1, 0, 0, 0},
+                  "dense1 can't be removed; only convolutions, residual blocks and FC layers can");
+    assert_int_equal(action_apply(&plain, &(struct action){ACTION_REMOVE, 3, 0, 0, 0}, &child, NULL), 0);
     check_arch(&child, "P(2,2) C(8,3,1) C(8,3,2) C(16,3,1) A(2,2) FC(32) FC(32) FC(8) SM(10)");
-    assert_int_equal(action_apply(&child, &(struct action){ACTION_REMOVE, 6, 0, 0}, &child, NULL), 0);
+    assert_int_equal(action_apply(&child, &(struct action){ACTION_REMOVE, 6, 0, 0, 0}, &child, NULL), 0);
     check_arch(&child, "P(2,2) C(8,3,1) C(8,3,2) C(16,3,1) A(2,2) FC(32) FC(8) SM(10)");
-    assert_int_equal(action_apply(&dense, &(struct action){ACTION_REMOVE, 5, 0, 0}, &child, NULL), 0); /* (4+4+4)/2 */
+    assert_int_equal(action_apply(&dense, &(struct action){ACTION_REMOVE, 5, 0, 0, 0}, &child, NULL),
+                     0); /* (4+4+4)/2 */
     check_arch(&child, "C(4,3,1) D(2,[4,4]) T(0.5) P(2,2) A(2,2) SM(10)");
 }
 
@@ -215,8 +216,9 @@ static void which_are_exact(void **state)
         struct action action;
         bool exact;
     } rows[] = {
-        {{ACTION_WIDEN, 0, 20, 0}, true},   {{ACTION_DEEPEN, 0, 0, 3}, true},  {{ACTION_KERNEL, 0, 0, 5}, true},
-        {{ACTION_NARROW, 0, 12, 0}, false}, {{ACTION_REMOVE, 2, 0, 0}, false}, {{ACTION_KERNEL, 0, 0, 1}, false},
+        {{ACTION_WIDEN, 0, 20, 0, 0}, true},  {{ACTION_DEEPEN, 0, 0, 3, 0}, true},
+        {{ACTION_KERNEL, 0, 0, 5, 0}, true},  {{ACTION_NARROW, 0, 12, 0, 0}, false},
+        {{ACTION_REMOVE, 2, 0, 0, 0}, false}, {{ACTION_KERNEL, 0, 0, 1, 0}, false},
     };
     const struct arch arch = parsed(PARENT);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
@@ -235,7 +237,7 @@ static void random_chains_stay_well_formed(void **state)
         int64_t parameters = arch_cost(&arch, input).parameters;
         for (int step = 0; step < 20; step++) {
             struct action action = {random_below(&stream, 2) ? ACTION_WIDEN : ACTION_DEEPEN,
-                                    random_between(&stream, 0, arch.layer_count - 1), 0, 0};
+                                    random_between(&stream, 0, arch.layer_count - 1), 0, 0, 0};
             struct text text = TEXT_EMPTY;
             struct action same;
             struct error error = {""};
@@ -273,9 +275,9 @@ static void spaces_are_ascending_lists(void **state)
         }
         assert_int_equal(space->kernel_count, 3);
         for (int i = 0; i < 3; i++)
-            assert_int_equal(space->kernels[i], 2 * i + 1);
+            assert_int_equal(space->kernels[i], 2 * i + (space->modern ? 3 : 1));
     }
-    assert_int_equal(count, 2);
+    assert_int_equal(count, 3);
     assert_null(space_at(-1));
     assert_null(space_find("large"));
     const struct space *paper = space_find("paper");
@@ -435,6 +437,83 @@ static void dense_layers_grow(void **state)
         "action \"widen:transition1:4\": transition1 can't be changed; only convolutions, dense and FC layers can", "");
 }
 
+static void check_modern(const char *space, const char *text, const char *expected, const char *shown)
+{
+    const struct arch parent = parsed("C(8,3,1) M(24,3) R(16,5) P(2,2) S(12,3,2) S(12,3,1) A(2,2) FC(64) SM(10)");
+    struct arch child;
+    struct action action, same;
+    struct error error = {""};
+    struct text screen = TEXT_EMPTY;
+    if (action_parse(&parent, text, &action, &error) || space_complete(space_find(space), &parent, &action, &error) ||
+        action_apply(&parent, &action, &child, &error)) {
+        assert_string_equal(error.text, expected);
+        return;
+    }
+    check_arch(&child, expected);
+    action_show(&parent, &action, true, &screen);
+    assert_string_equal(text_string(&screen), shown);
+    text_clear(&screen);
+    action_print(&parent, &action, &screen);
+    assert_int_equal(action_parse(&parent, text_string(&screen), &same, &error), 0);
+    assert_memory_equal(&action, &same, sizeof action);
+    text_done(&screen);
+}
+
+#define MODERN_END "S(12,3,2) S(12,3,1) A(2,2) FC(64) SM(10)"
+
+/* What a text left out before there were blocks, or named, means the same still. */
+static void blocks_are_inserted_and_grow(void **state)
+{
+    check_modern("small", "deepen:conv1:5", "C(8,3,1) C(8,5,1) M(24,3) R(16,5) P(2,2) " MODERN_END, "D conv1 +5×5");
+    check_modern("small", "deepen:conv1", "C(8,3,1) C(8,3,1) M(24,3) R(16,5) P(2,2) " MODERN_END, "D conv1 +3×3");
+    check_modern("modern", "deepen:conv1:5", "C(8,3,1) C(8,5,1) M(24,3) R(16,5) P(2,2) " MODERN_END, "D conv1 +5×5");
+    check_modern("modern", "deepen:conv1", "C(8,3,1) M(24,3) M(24,3) R(16,5) P(2,2) " MODERN_END, "D conv1 +M(24,3)");
+    check_modern("modern", "deepen:mobile1:5", "C(8,3,1) M(24,3) M(24,5) R(16,5) P(2,2) " MODERN_END,
+                 "D mobile1 +M(24,5)");
+    check_modern("small", "deepen:residual1", "C(8,3,1) M(24,3) R(16,5) M(24,3) P(2,2) " MODERN_END,
+                 "D residual1 +M(24,3)");
+    check_modern("small", "deepen:conv1:r", "C(8,3,1) R(24,3) M(24,3) R(16,5) P(2,2) " MODERN_END, "D conv1 +R(24,3)");
+    check_modern("small", "deepen:pool1:r(9,7)", "C(8,3,1) M(24,3) R(16,5) P(2,2) R(9,7) " MODERN_END,
+                 "D pool1 +R(9,7)");
+    check_modern("modern", "deepen:separable1",
+                 "C(8,3,1) M(24,3) R(16,5) P(2,2) S(12,3,2) M(32,3) S(12,3,1) A(2,2) FC(64) SM(10)",
+                 "D separable1 +M(32,3)");
+    check_modern("modern", "deepen:fc1",
+                 "C(8,3,1) M(24,3) R(16,5) P(2,2) S(12,3,2) S(12,3,1) A(2,2) FC(64) FC(64) SM(10)", "D fc1 +fc");
+    check_modern("modern", "widen:mobile1", "C(8,3,1) M(32,3) R(16,5) P(2,2) " MODERN_END, "W mobile1 24→32");
+    check_modern("modern", "narrow:residual1", "C(8,3,1) M(24,3) R(8,5) P(2,2) " MODERN_END, "N residual1 16→8");
+    check_modern("modern", "widen:separable1",
+                 "C(8,3,1) M(24,3) R(16,5) P(2,2) S(16,3,2) S(12,3,1) A(2,2) FC(64) SM(10)", "W separable1 12→16");
+    check_modern("modern", "kernel:mobile1", "C(8,3,1) M(24,5) R(16,5) P(2,2) " MODERN_END, "K mobile1 3→5");
+    check_modern("modern", "remove:mobile1", "C(8,3,1) R(16,5) P(2,2) " MODERN_END, "R mobile1");
+    check_modern("modern", "remove:separable2", "C(8,3,1) M(24,3) R(16,5) P(2,2) S(12,3,2) A(2,2) FC(64) SM(10)",
+                 "R separable2");
+    check_modern("modern", "remove:separable1",
+                 "separable1 can't be removed; with a stride of 2 it makes the map smaller", "");
+    check_modern("modern", "deepen:pool1",
+                 "action \"deepen:pool1\": pool1 can't be changed; only convolutions, dense and FC layers can", "");
+    check_modern("modern", "deepen:fc1:M",
+                 "action \"deepen:fc1:M\": no block can follow fc1; blocks stand behind layers of maps", "");
+    check_modern("modern", "deepen:conv1:S(8,3,1)",
+                 "action \"deepen:conv1:S(8,3,1)\": \"S(8,3,1)\" is not a block; write R(hidden,kernel) or "
+                 "M(hidden,kernel)",
+                 "");
+    check_modern("modern", "deepen:conv1:M(8,4)",
+                 "action \"deepen:conv1:M(8,4)\": \"M(8,4)\" is not a block; write R(hidden,kernel) or "
+                 "M(hidden,kernel)",
+                 "");
+    const struct arch dense = parsed("C(8,3,1) D(4,[4]) A(2,2) SM(10)");
+    const struct arch late = parsed("P(2,2) C(8,3,1) SM(10)");
+    check_refused(&dense, (struct action){ACTION_DEEPEN, 0, 8, 3, LAYER_MOBILE},
+                  "no block can follow conv1; R and M don't stand in a network with D or T");
+    check_refused(&late, (struct action){ACTION_DEEPEN, 0, 8, 3, LAYER_RESIDUAL},
+                  "no block can follow pool1; a convolution must come before it");
+    check_refused(&late, (struct action){ACTION_DEEPEN, 1, 0, 3, LAYER_RESIDUAL},
+                  "no block of 0 hidden channels can follow conv1; it can have 1 to 4096");
+    check_refused(&late, (struct action){ACTION_DEEPEN, 1, 8, 2, LAYER_RESIDUAL},
+                  "no block with kernel 2 can follow conv1; kernels are odd, from 1 to 11");
+}
+
 static void check_lineage(char *const *actions, int count, bool unicode, const char *expected)
 {
     struct text text = TEXT_EMPTY;
@@ -475,6 +554,7 @@ int main(void)
         cmocka_unit_test(start_networks),
         cmocka_unit_test(dense_start_networks),
         cmocka_unit_test(dense_layers_grow),
+        cmocka_unit_test(blocks_are_inserted_and_grow),
         cmocka_unit_test(lineage_names_each_step),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

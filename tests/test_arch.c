@@ -67,6 +67,18 @@ static void every_dense_spelling_prints_as_one(void **state)
     }
 }
 
+static void every_modern_spelling_prints_as_one(void **state)
+{
+    static const char text[] = "C(4,3,1) R(8,3) M(12,5) P(2,2) M(12,7) S(6,3,2) C(4,1,1) A(2,2) SM(2)";
+    struct arch arch = parsed(text), other = parsed("c(4,3,1)r( 8,3)m(012,5)p(2,2)m(12,7)S(6,3,2)C(4,1,1)a(2,2)sm(2)");
+    check_printed(&arch, text);
+    assert_true(arch_equal(&arch, &other) && arch_is_modern(&arch) && !arch_is_dense(&arch));
+    assert_int_equal(arch.layers[2].kind, LAYER_MOBILE);
+    assert_int_equal(arch.layers[2].units, 12);
+    assert_int_equal(arch.layers[2].kernel, 5);
+    assert_int_equal(arch.layers[5].stride, 2);
+}
+
 static void layers_hold_what_is_written(void **state)
 {
     const struct arch arch = parsed("C(16,3,2) P(2,1) A(4,3) FC(256) SM(10)");
@@ -92,8 +104,8 @@ static void every_message(void **state)
         {"C(16,3,1) FC(8)", "the last layer must be the classifier; add SM(classes)"},
         {"P(2,2) SM(10)", "at least one convolution is needed; add C(filters,kernel,stride)"},
         {"SM(10)", "at least one convolution is needed; add C(filters,kernel,stride)"},
-        {"C(16,3,1) FC(8) P(2,2) SM(10)", "layer 3, P(2,2): C, P, A, D and T must come before FC"},
-        {"C(16,3,1) FC(8) C(4,1,1) SM(10)", "layer 3, C(4,1,1): C, P, A, D and T must come before FC"},
+        {"C(16,3,1) FC(8) P(2,2) SM(10)", "layer 3, P(2,2): C, P, A, D, T, R, M and S must come before FC"},
+        {"C(16,3,1) FC(8) C(4,1,1) SM(10)", "layer 3, C(4,1,1): C, P, A, D, T, R, M and S must come before FC"},
         {"C(16,3,1) SM(10) SM(10)", "layer 3, SM(10): nothing may follow SM, the classifier"},
         {"C(16,3,1) SM(10) P(2,2)", "layer 3, P(2,2): nothing may follow SM, the classifier"},
         {"C(0,3,1) SM(10)", "layer 1, C(0,3,1): filters must lie in 1 to 4096"},
@@ -106,9 +118,11 @@ static void every_message(void **state)
         {"C(16,3,1) FC(0) SM(10)", "layer 2, FC(0): units must lie in 1 to 4096"},
         {"C(16,3,1) SM(1)", "layer 2, SM(1): classes must lie in 2 to 4096"},
         {"C(99999999999999999999,3,1) SM(2)", "layer 1, C(999999999,3,1): filters must lie in 1 to 4096"},
-        {"C(16,3,1) X(3) SM(10)", "layer 2, \"X(3)\": not a kind of layer; known are C, P, A, D, T, FC and SM"},
-        {"C(16,3,1) CC(3) SM(10)", "layer 2, \"CC(3)\": not a kind of layer; known are C, P, A, D, T, FC and SM"},
-        {"C(16,3,1), SM(10)", "layer 2, \",\": not a kind of layer; known are C, P, A, D, T, FC and SM"},
+        {"C(16,3,1) X(3) SM(10)",
+         "layer 2, \"X(3)\": not a kind of layer; known are C, P, A, D, T, R, M, S, FC and SM"},
+        {"C(16,3,1) CC(3) SM(10)",
+         "layer 2, \"CC(3)\": not a kind of layer; known are C, P, A, D, T, R, M, S, FC and SM"},
+        {"C(16,3,1), SM(10)", "layer 2, \",\": not a kind of layer; known are C, P, A, D, T, R, M, S, FC and SM"},
         {"D(4,[12,12,12])", "layer 1, D(4,[12]): a C must come before D and T"},
         {"P(2,2) T(0.5) C(4,3,1) SM(2)", "layer 2, T(0.5): a C must come before D and T"},
         {"C(4,3,1) D(4,[8,8]) C(4,3,1) SM(2)",
@@ -117,7 +131,7 @@ static void every_message(void **state)
          "layer 3, FC(4): only P, A, D or T may follow D and T: they begin with the BN that is due"},
         {"C(4,3,1) D(0,[4]) SM(2)",
          "layer 3, SM(2): only P, A, D or T may follow D and T: they begin with the BN that is due"},
-        {"C(4,3,1) FC(4) D(0,[4]) SM(2)", "layer 3, D(0,[4]): C, P, A, D and T must come before FC"},
+        {"C(4,3,1) FC(4) D(0,[4]) SM(2)", "layer 3, D(0,[4]): C, P, A, D, T, R, M and S must come before FC"},
         {"C(4,3,1) D(17,[4]) A(1,1) SM(2)", "layer 2, D(17,[4]): bottleneck must lie in 0 to 16"},
         {"C(4,3,1) D(4,[4,257]) A(1,1) SM(2)", "layer 3, D(4,[257]): growth rate must lie in 1 to 256"},
         {"C(4,3,1) D(4,[0]) A(1,1) SM(2)", "layer 2, D(4,[0]): growth rate must lie in 1 to 256"},
@@ -131,6 +145,22 @@ static void every_message(void **state)
         {"C(4,3,1) T(0.505) A(1,1) SM(2)", "layer 2, \"T(0.505)\": expected T(reduction) with at most two decimals"},
         {"C(4,3,1) T(.5) A(1,1) SM(2)", "layer 2, \"T(.5)\": expected T(reduction) with at most two decimals"},
         {"C(4,3,1) T(1.) A(1,1) SM(2)", "layer 2, \"T(1.)\": expected T(reduction) with at most two decimals"},
+        {"R(8,3) SM(2)", "layer 1, R(8,3): a C must come before R, M and S"},
+        {"P(2,2) S(8,3,1) C(4,3,1) SM(2)", "layer 2, S(8,3,1): a C must come before R, M and S"},
+        {"C(4,3,1) M(8,3) T(0.5) A(1,1) SM(2)",
+         "layer 3, T(0.5): a network has either D and T, or R, M and S; choose one"},
+        {"C(4,3,1) D(0,[4]) A(1,1) S(8,3,2) SM(2)",
+         "layer 4, S(8,3,2): a network has either D and T, or R, M and S; choose one"},
+        {"C(4,3,1) D(0,[4]) M(8,3) SM(2)",
+         "layer 3, M(8,3): only P, A, D or T may follow D and T: they begin with the BN that is due"},
+        {"C(4,3,1) FC(4) R(8,3) SM(2)", "layer 3, R(8,3): C, P, A, D, T, R, M and S must come before FC"},
+        {"C(4,3,1) R(0,3) SM(2)", "layer 2, R(0,3): hidden channels must lie in 1 to 4096"},
+        {"C(4,3,1) M(8,4) SM(2)", "layer 2, M(8,4): kernel must be odd"},
+        {"C(4,3,1) M(8,13) SM(2)", "layer 2, M(8,13): kernel must lie in 1 to 11"},
+        {"C(4,3,1) S(8,3,0) SM(2)", "layer 2, S(8,3,0): stride must lie in 1 to 1024"},
+        {"C(4,3,1) R(8) SM(2)", "layer 2, \"R(8)\": expected R(hidden,kernel)"},
+        {"C(4,3,1) M(8,3,1) SM(2)", "layer 2, \"M(8,3,1)\": expected M(hidden,kernel)"},
+        {"C(4,3,1) S(8,3) SM(2)", "layer 2, \"S(8,3)\": expected S(filters,kernel,stride)"},
         {"C(16,3) SM(10)", "layer 1, \"C(16,3)\": expected C(filters,kernel,stride)"},
         {"C(16,3,1,1) SM(10)", "layer 1, \"C(16,3,1,1)\": expected C(filters,kernel,stride)"},
         {"C(16,3,1", "layer 1, \"C(16,3,1\": expected C(filters,kernel,stride)"},
@@ -142,8 +172,8 @@ static void every_message(void **state)
         {"C(16,3,1) FC() SM(10)", "layer 2, \"FC()\": expected FC(units)"},
         {"C(16,3,1) SM", "layer 2, \"SM\": expected SM(classes)"},
         {"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
-         "layer 1, \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa...\": not a kind of layer; known are C, P, A, D, T, FC "
-         "and SM"},
+         "layer 1, \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa...\": not a kind of layer; known are C, P, A, D, T, R, "
+         "M, S, FC and SM"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct arch arch;
@@ -210,6 +240,18 @@ static void any_difference_counts(void **state)
         const struct arch other = parsed(dense[i]);
         assert_false(arch_equal(&block, &other));
         assert_false(hash_equal(arch_hash(&block), arch_hash(&other)));
+    }
+    static const char *const modern[] = {
+        "C(4,3,1) R(9,3) M(8,3) S(6,3,1) SM(2)", "C(4,3,1) R(8,5) M(8,3) S(6,3,1) SM(2)",
+        "C(4,3,1) R(8,3) M(9,3) S(6,3,1) SM(2)", "C(4,3,1) R(8,3) M(8,5) S(6,3,1) SM(2)",
+        "C(4,3,1) R(8,3) M(8,3) S(7,3,1) SM(2)", "C(4,3,1) R(8,3) M(8,3) S(6,5,1) SM(2)",
+        "C(4,3,1) R(8,3) M(8,3) S(6,3,2) SM(2)", "C(4,3,1) M(8,3) R(8,3) S(6,3,1) SM(2)",
+    };
+    const struct arch stream = parsed("C(4,3,1) R(8,3) M(8,3) S(6,3,1) SM(2)");
+    for (size_t i = 0; i < sizeof(modern) / sizeof(modern[0]); i++) {
+        const struct arch other = parsed(modern[i]);
+        assert_false(arch_equal(&stream, &other));
+        assert_false(hash_equal(arch_hash(&stream), arch_hash(&other)));
     }
     const struct arch arch = parsed("C(4,3,1) P(2,2) FC(8) SM(10)");
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
@@ -399,6 +441,23 @@ static void dense_costs_by_hand(void **state)
     text_done(&text);
 }
 
+/* Layer by layer: C, R, M, S, A and SM. */
+static void modern_costs_by_hand(void **state)
+{
+    static const char text[] = "C(4,3,1) R(6,3) M(10,5) S(5,3,2) A(4,4) SM(2)";
+    const struct arch arch = parsed(text);
+    const struct shape input = {3, 8, 8};
+    check_shapes(text, input, (struct shape[]){{4, 8, 8}, {4, 8, 8}, {4, 8, 8}, {5, 4, 4}, {5, 1, 1}, {2, 1, 1}});
+    check_cost(text, input, 116 + (216 + 12 + 216 + 8) + (40 + 20 + 250 + 20 + 40 + 8) + (36 + 8 + 20 + 10) + 12,
+               64 * (2 * 108 + 12) + 64 * (2 * 216 + 18 + 2 * 216 + 8 + 4) +
+                   64 * (2 * 40 + 30 + 2 * 250 + 30 + 2 * 40 + 8 + 4) + 16 * (2 * 36 + 12 + 2 * 20 + 15) + 16 * 5 + 22,
+               64 * (4 + 6 + 4 + 10 + 10 + 4) + 16 * (4 + 5) + 5 + 2);
+    assert_int_equal(arch_cost(&arch, input).depth, 1 + 2 + 3 + 2 + 1);
+    check_refused("C(16,1,1) M(17,1) P(8,8) SM(2)", (struct shape){1, 1024, 1024},
+                  "layer 2, M(17,1): 17825792 output values an image, more than 16777216; use fewer filters or a pool "
+                  "before it");
+}
+
 static void check_limit(struct arch_limits limits, const char *message)
 {
     const struct arch arch = parsed(START);
@@ -448,6 +507,15 @@ static void names_both_ways(void **state)
         assert_int_equal(parts.parts[0].kind == PART_BN_RELU, i > 0 && i < 6);
         assert_int_equal(layer_grows(&dense.layers[i]), i != 3 && i < 5);
     }
+    static const char *const modern_names[] = {"conv1",    "residual1",  "mobile1",   "mobile2",
+                                               "average1", "separable1", "classifier"};
+    const struct arch modern = parsed("C(4,3,1) R(8,3) M(8,3) M(8,3) A(2,2) S(4,3,1) SM(10)");
+    for (int i = 0; i < modern.layer_count; i++) {
+        char name[LAYER_NAME_MAX];
+        layer_name(&modern, i, name);
+        assert_string_equal(name, modern_names[i]);
+        assert_int_equal(layer_grows(&modern.layers[i]), i != 4 && i < 6);
+    }
     static const char *const unknown[] = {"", "conv", "conv0", "conv4", "conv01", "Conv1", "conv1 ", "classifier1"};
     for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++)
         assert_int_equal(layer_find(&arch, unknown[i]), -1);
@@ -467,10 +535,11 @@ static void every_kind_is_described(void **state)
         for (int other = 0; other < kind; other++) {
             assert_string_not_equal(traits->symbol, layer_kind_traits((enum layer_kind)other)->symbol);
             assert_string_not_equal(traits->name, layer_kind_traits((enum layer_kind)other)->name);
-            /* A dense space's words come behind those of any space. */
-            assert_true(layer_kind_traits((enum layer_kind)other)->dense == traits->dense ||
-                        (layer_kind_traits((enum layer_kind)other)->token_place < traits->token_place) ==
-                            traits->dense);
+            /* A dense space's words come behind those of any space, and a modern one's behind these. */
+            const struct layer_traits *others = layer_kind_traits((enum layer_kind)other);
+            int family = traits->dense + 2 * traits->modern, other_family = others->dense + 2 * others->modern;
+            assert_true(family == other_family ||
+                        (others->token_place < traits->token_place) == (other_family < family));
         }
     }
 }
@@ -480,6 +549,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_spelling_prints_as_one),
         cmocka_unit_test(every_dense_spelling_prints_as_one),
+        cmocka_unit_test(every_modern_spelling_prints_as_one),
         cmocka_unit_test(layers_hold_what_is_written),
         cmocka_unit_test(every_message),
         cmocka_unit_test(depth_ends_at_the_most_layers),
@@ -492,6 +562,7 @@ int main(void)
         cmocka_unit_test(costs_by_hand),
         cmocka_unit_test(dense_shapes_by_hand),
         cmocka_unit_test(dense_costs_by_hand),
+        cmocka_unit_test(modern_costs_by_hand),
         cmocka_unit_test(limits_are_inclusive_and_optional),
         cmocka_unit_test(names_both_ways),
         cmocka_unit_test(every_kind_is_described),

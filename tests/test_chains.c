@@ -109,6 +109,13 @@ static const struct start dense_starts[] = {
     {"C(3,3,1) T(1) T(0.67) D(2,[1,2,1]) A(1,1) SM(3)", {2, 5, 5}},
 };
 
+/* Streams from C and S through blocks, a pool and nothing, to C, S, FC and the classifier. */
+static const struct start modern_starts[] = {
+    {"C(3,3,1) M(4,3) R(3,3) S(4,3,2) M(3,5) A(3,3) SM(4)", {1, 6, 6}},
+    {"C(3,3,2) R(2,1) P(2,1) M(4,1) C(3,3,1) R(3,3) SM(3)", {2, 9, 8}},
+    {"P(2,2) C(4,1,1) S(3,3,1) S(3,5,2) M(2,3) FC(4) SM(3)", {1, 8, 7}},
+};
+
 static void check_chains(const struct start *starts, size_t start_count, enum morph_split split)
 {
     double worst = 0;
@@ -152,6 +159,21 @@ static void dense_chains_keep_the_function_with_fresh_units(void **state)
     check_chains(dense_starts, COUNT_OF(dense_starts), MORPH_SPLIT_FRESH);
 }
 
+static void modern_chains_keep_the_function_with_equal_copies(void **state)
+{
+    check_chains(modern_starts, COUNT_OF(modern_starts), MORPH_SPLIT_EQUAL);
+}
+
+static void modern_chains_keep_the_function_with_unequal_copies(void **state)
+{
+    check_chains(modern_starts, COUNT_OF(modern_starts), MORPH_SPLIT_UNEQUAL);
+}
+
+static void modern_chains_keep_the_function_with_fresh_units(void **state)
+{
+    check_chains(modern_starts, COUNT_OF(modern_starts), MORPH_SPLIT_FRESH);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -161,6 +183,9 @@ int main(void)
         cmocka_unit_test(dense_chains_keep_the_function_with_equal_copies),
         cmocka_unit_test(dense_chains_keep_the_function_with_unequal_copies),
         cmocka_unit_test(dense_chains_keep_the_function_with_fresh_units),
+        cmocka_unit_test(modern_chains_keep_the_function_with_equal_copies),
+        cmocka_unit_test(modern_chains_keep_the_function_with_unequal_copies),
+        cmocka_unit_test(modern_chains_keep_the_function_with_fresh_units),
     };
     return cmocka_run_group_tests_name("chains", tests, NULL, NULL);
 }

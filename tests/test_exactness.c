@@ -4,7 +4,7 @@
  *
  * A few small networks learn Fashion-MNIST for an epoch.  Then each chain grows one of them by 20 random actions,
  * measuring statistics for deepened layers as a search does, and compares logits on images that it never learned from.
- * The backend that a search would choose takes all chains, the others a tenth of them; plain and dense networks alike.
+ * The backend that a search would choose takes all chains, the others a tenth of them; networks of all families alike.
  */
 #include "config.h"
 
@@ -33,8 +33,13 @@ static const char *const notations[] = {
     "P(2,2) C(5,3,2) P(2,2) SM(10)",
     "C(6,3,2) D(2,[3,3]) T(0.5) D(2,[3,3]) A(7,7) SM(10)",
     "P(2,2) C(4,3,1) P(2,2) D(0,[3,2]) P(2,2) FC(8) SM(10)",
+    "C(6,3,2) M(8,3) S(6,3,2) R(4,3) A(7,7) SM(10)",
 };
-enum { PLAIN = 3, DENSE = COUNT_OF(notations) - PLAIN };
+/* Of each family, where its networks begin. */
+static const struct {
+    const char *name;
+    int first, count;
+} families[] = {{"plain", 0, 3}, {"dense", 3, 2}, {"modern", 5, 1}};
 
 /* Trained once, read by every test. */
 static struct {
@@ -134,10 +139,11 @@ static struct weights *grow(const struct weights *start, struct measuring *measu
     return network;
 }
 
-/* Largest difference of logits after a chain, relative to the largest logit; from CHAINS on they are dense. */
+/* Largest difference of logits after a chain, relative to the largest logit; each family has CHAINS of them. */
 static double chain_difference(const struct backend *backend, uint32_t chain)
 {
-    struct weights *start = shared.networks[chain < CHAINS ? chain / 2 % PLAIN : PLAIN + chain / 2 % DENSE];
+    int first = families[chain / CHAINS].first, count = families[chain / CHAINS].count;
+    struct weights *start = shared.networks[first + (int)(chain / 2) % count];
     struct measuring measuring = {backend, chain, 0};
     struct weights *grown = grow(start, &measuring);
     float before[IMAGES * CLASSES], after[IMAGES * CLASSES];
@@ -175,17 +181,17 @@ static void chains_keep_the_function(void **state)
     int count = backends_here(backends);
     for (int b = 0; b < count; b++) {
         int chains = backends[b] == backend_cpu() ? CHAINS : CHAINS / 10;
-        for (int dense = 0; dense < 2; dense++) {
+        for (int family = 0; family < (int)COUNT_OF(families); family++) {
             double worst = 0;
-            for (int chain = dense * CHAINS; chain < dense * CHAINS + chains; chain++) {
+            for (int chain = family * CHAINS; chain < family * CHAINS + chains; chain++) {
                 double apart = chain_difference(backends[b], (uint32_t)chain);
                 if (!(apart <= 1e-4))
                     fail_msg("%s, chain %d: logits differ by %g of the largest", backends[b]->description, chain,
                              apart);
                 worst = fmax(worst, apart);
             }
-            print_message("# worst of %d %s chains: %.2g of the largest logit (%s)\n", chains,
-                          dense ? "dense" : "plain", worst, backends[b]->description);
+            print_message("# worst of %d %s chains: %.2g of the largest logit (%s)\n", chains, families[family].name,
+                          worst, backends[b]->description);
         }
     }
 }

@@ -142,10 +142,10 @@ static void check_case(const struct op_case *op_case, uint64_t seed)
         probe.size = arrays.x_size;
         check_array(&probe, "input", &stream);
     }
-    if (op_case->kind == OP_ADD) {
+    if (arrays.x2_size) {
         probe.point = probe.moved.x2;
         probe.gradient = arrays.dx2;
-        probe.size = arrays.x_size;
+        probe.size = arrays.x2_size;
         check_array(&probe, "second input", &stream);
     }
     op_instance_done(&instance);
@@ -207,12 +207,29 @@ static void add(void **state)
     check_kind(OP_ADD);
 }
 
+static void depthwise(void **state)
+{
+    check_kind(OP_DEPTHWISE_BN_RELU);
+}
+
+static void convolution_and_add(void **state)
+{
+    check_kind(OP_CONV_BN_ADD);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(convolution),       cmocka_unit_test(fc),         cmocka_unit_test(pool),
-        cmocka_unit_test(dropout),           cmocka_unit_test(classifier), cmocka_unit_test(normalisation),
-        cmocka_unit_test(convolution_alone), cmocka_unit_test(add),
+        cmocka_unit_test(convolution),
+        cmocka_unit_test(fc),
+        cmocka_unit_test(pool),
+        cmocka_unit_test(dropout),
+        cmocka_unit_test(classifier),
+        cmocka_unit_test(normalisation),
+        cmocka_unit_test(convolution_alone),
+        cmocka_unit_test(add),
+        cmocka_unit_test(depthwise),
+        cmocka_unit_test(convolution_and_add),
     };
     return cmocka_run_group_tests_name("reference gradients against finite differences", tests, NULL, NULL);
 }

@@ -262,7 +262,8 @@ static float *input_of_op(const struct plan *plan, int op, struct weights *weigh
     backend_ref.load(NULL, &plan->tensors[0], batch, buffers[0], NULL);
     for (int i = 0; i < op; i++) {
         const struct tensor *in = &plan->tensors[plan->ops[i].inputs[0]], *out = &plan->tensors[plan->ops[i].output];
-        void *scratch = memory_new_aligned(backend_ref.scratch_bytes(&backend_ref, plan, &plan->ops[i], batch->count, 1));
+        void *scratch =
+            memory_new_aligned(backend_ref.scratch_bytes(&backend_ref, plan, &plan->ops[i], batch->count, 1));
         void *saved = memory_new_aligned(backend_ref.saved_bytes(plan, &plan->ops[i], batch->count));
         struct op_run run = {.plan = plan,
                              .op = &plan->ops[i],
@@ -430,6 +431,12 @@ static const struct {
     {"residual: gradient moves nothing", gradient_moves_nothing, residual},
     {"residual: gradient predicts the loss", gradient_predicts_the_loss, residual},
     {"residual: arena is planned", arena_is_planned, residual},
+    {"modern: modes and batches agree", modes_and_batches_agree, modern},
+    {"modern: training agrees with the reference", training_agrees_with_the_reference, modern},
+    {"modern: gradient moves nothing", gradient_moves_nothing, modern},
+    {"modern: gradient predicts the loss", gradient_predicts_the_loss, modern},
+    {"modern: evaluation counts", evaluation_counts, modern},
+    {"modern: arena is planned", arena_is_planned, modern},
     {"measure is exact", measure_is_exact, NULL},
     {"measure draws by name", measure_draws_by_name, NULL},
     {"too large fails alone", too_large_fails_alone, NULL},

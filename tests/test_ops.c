@@ -208,7 +208,7 @@ static void check_training(struct op_instance *tested, int number, const struct 
                    got->x_size);
     check_others(tested, &tensors[0], tested->dx, name);
     check_others(tested, &tensors[1], tested->y, name);
-    compare(backend, name, "dx2", expected->dx2, got->dx2, got->x_size);
+    compare(backend, name, "dx2", expected->dx2, got->dx2, got->x2_size);
     check_others(tested, &tensors[2], tested->dx2, name);
     if (fabs(expected->loss - got->loss) > 1e-5 * fabs(expected->loss) || expected->correct != got->correct)
         fail_msg("%s: %s: loss %g, %d correct; the reference has %g, %d", backend_label(backend), name, got->loss,
@@ -257,7 +257,7 @@ static void compare_bits(const char *name, const struct op_arrays *alone, const 
     } parts[] = {
         {"y", alone->y, together->y, alone->y_size},
         {"dx", alone->dx, together->dx, alone->x_size},
-        {"dx2", alone->dx2, together->dx2, alone->x_size},
+        {"dx2", alone->dx2, together->dx2, alone->x2_size},
         {"gradients", alone->gradients, together->gradients, alone->trained},
         {"values", alone->values, together->values, alone->total},
         {"logits", alone->logits, together->logits, alone->classes_size},
@@ -349,11 +349,29 @@ static void nan_passes(void **state)
         {.kind = OP_FC_BN_RELU, .inputs = 5, .height = 1, .width = 1, .outputs = 4, .count = 17},
         {.kind = OP_CLASSIFIER, .inputs = 5, .height = 1, .width = 1, .outputs = 4, .count = 17},
         {.kind = OP_BN_RELU, .inputs = 1, .height = 5, .width = 5, .count = 17},
+        {.kind = OP_DEPTHWISE_BN_RELU,
+         .inputs = 1,
+         .height = 5,
+         .width = 5,
+         .outputs = 1,
+         .kernel = 3,
+         .stride = 1,
+         .count = 17},
+        {.kind = OP_CONV_BN_ADD,
+         .inputs = 3,
+         .height = 5,
+         .width = 5,
+         .outputs = 4,
+         .kernel = 3,
+         .stride = 1,
+         .count = 17},
     };
     struct plan *plan = memory_new(1, sizeof *plan);
     for (size_t k = 0; k < COUNT_OF(cases); k++) {
         struct op_arrays arrays;
         struct op_instance instance;
+        if (!subject->backend->forward[cases[k].kind])
+            continue;
         op_case_plan(&cases[k], plan);
         op_arrays_draw(&cases[k], plan, OP_DATA_GRID, k, &arrays);
         arrays.x[arrays.x_size / 2] = NAN;
@@ -521,6 +539,8 @@ static const struct {
     {"normalisation", operation, OP_BN_RELU},
     {"convolution alone", operation, OP_CONV},
     {"add", operation, OP_ADD},
+    {"depthwise convolution", operation, OP_DEPTHWISE_BN_RELU},
+    {"convolution and add", operation, OP_CONV_BN_ADD},
     {"shared by a team", shared_by_a_team, OP_KINDS},
     {"NaN passes", nan_passes, OP_KINDS},
     {"load", load, OP_KINDS},

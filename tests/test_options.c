@@ -106,7 +106,7 @@ static void test_messages(void **state)
         {"start", "best", "--start best: is neither an architecture"},
         {"limit-memory", "much", "--limit-memory much: must be a size such as 512M or 2G (0: no limit)"},
         {"widths", "big", "--widths big: must be small or paper"},
-        {"space", "sparse", "--space sparse: must be one of plain|dense"},
+        {"space", "sparse", "--space sparse: must be one of plain|dense|modern"},
         {"policy", "luck", "--policy luck: must be"},
         {"data", "imagenet", "--data imagenet: "},
         {"start", "C(4,3", "--start C(4,3: "},

@@ -127,6 +127,53 @@ static void lowering_adds_dropout_to_dense_layers(void **state)
     free(plain);
 }
 
+/* A block's last convolution adds the tensor that its first one reads; where that is so the first sums gradients. */
+static void lowering_adds_in_the_convolution(void **state)
+{
+    static const struct {
+        enum op_kind kind;
+        int layer;
+        enum weights_part part;
+        int input, added, channels, kernel, stride, side;
+        bool sums;
+    } expected[] = {
+        {OP_CONV_BN_RELU, 0, WEIGHTS_MAIN, 0, 0, 4, 3, 1, 8, false},
+        {OP_CONV_BN_RELU, 1, WEIGHTS_BOTTLENECK, 1, 0, 6, 1, 1, 8, true},
+        {OP_DEPTHWISE_BN_RELU, 1, WEIGHTS_DEPTHWISE, 2, 0, 6, 5, 1, 8, false},
+        {OP_CONV_BN_ADD, 1, WEIGHTS_MAIN, 3, 1, 4, 1, 1, 8, false},
+        {OP_POOL, 2, WEIGHTS_NORM, 4, 0, 0, 0, 0, 0, false},
+        {OP_CONV_BN_RELU, 3, WEIGHTS_BOTTLENECK, 5, 0, 3, 3, 1, 4, true},
+        {OP_CONV_BN_ADD, 3, WEIGHTS_MAIN, 6, 5, 4, 3, 1, 4, false},
+        {OP_DEPTHWISE_BN_RELU, 4, WEIGHTS_DEPTHWISE, 7, 0, 4, 3, 2, 2, false},
+        {OP_CONV_BN_RELU, 4, WEIGHTS_MAIN, 8, 0, 5, 1, 1, 2, false},
+        {OP_CLASSIFIER, 6, WEIGHTS_MAIN, 9, 0, 5, 0, 0, 1, false},
+    };
+    static const int borders[] = {1, 0, 2, 0, 0, 1, 1, 1, 0, 0, 0};
+    struct plan *plan = lower("C(4,3,1) M(6,5) P(2,2) R(3,3) S(5,3,2) A(2,2) SM(5)", (struct shape){3, 8, 8},
+                              &(struct plan_options){0});
+    assert_int_equal(plan->op_count, COUNT_OF(expected));
+    for (int i = 0; i < plan->op_count; i++) {
+        const struct op *op = &plan->ops[i];
+        assert_int_equal(op->kind, expected[i].kind);
+        assert_int_equal(op->layer, expected[i].layer);
+        assert_int_equal(op->part, expected[i].part);
+        assert_int_equal(op->inputs[0], expected[i].input);
+        assert_int_equal(op->inputs[1], expected[i].added);
+        assert_int_equal(op->output, i + 1);
+        assert_int_equal(op->channels, expected[i].channels);
+        assert_int_equal(op->kernel, expected[i].kernel);
+        assert_int_equal(op->height, expected[i].side);
+        assert_int_equal(op->stride, expected[i].stride);
+        assert_int_equal(op->sums_input_gradient, expected[i].sums);
+        assert_true(op->needs_input_gradient[0] == (i > 0) && !op->adds_input_gradient[0]);
+        assert_true(!op_is_trained(op) || (op->weights.gamma >= 0) == (op->kind != OP_CLASSIFIER));
+        assert_true(op->kind != OP_DEPTHWISE_BN_RELU || op->weights.inputs == 1);
+    }
+    for (int t = 0; t <= plan->op_count; t++)
+        assert_int_equal(plan->tensors[t].border, borders[t]);
+    free(plan);
+}
+
 /* Of the two that read the shortcut's tensor the addition writes the gradient, and the network adds the convolution's.
  */
 static void shortcut_gradients_add_up(void **state)
@@ -148,8 +195,11 @@ static void shortcut_gradients_add_up(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lowering_joins_pools),           cmocka_unit_test(lowering_adds_dropout),
-        cmocka_unit_test(lowering_concatenates_in_place), cmocka_unit_test(lowering_adds_dropout_to_dense_layers),
+        cmocka_unit_test(lowering_joins_pools),
+        cmocka_unit_test(lowering_adds_dropout),
+        cmocka_unit_test(lowering_concatenates_in_place),
+        cmocka_unit_test(lowering_adds_dropout_to_dense_layers),
+        cmocka_unit_test(lowering_adds_in_the_convolution),
         cmocka_unit_test(shortcut_gradients_add_up),
     };
     return cmocka_run_group_tests_name("lowering", tests, NULL, NULL);

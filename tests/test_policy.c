@@ -84,6 +84,23 @@ static struct arch random_arch(struct random_stream *stream, struct shape input)
     return arch;
 }
 
+/* The same with R and M behind some of the maps and S in the place of some convolutions. */
+static struct arch random_modern_arch(struct random_stream *stream, struct shape input)
+{
+    struct arch plain = random_arch(stream, input), arch = {0};
+    for (int i = 0; i < plain.layer_count; i++) {
+        struct layer *layer = &arch.layers[arch.layer_count++];
+        *layer = plain.layers[i];
+        if (layer->kind == LAYER_CONV && i && !below(stream, 3))
+            layer->kind = LAYER_SEPARABLE;
+        for (int blocks = layer_is_flat(layer) ? 0 : below(stream, 3); blocks > 0; blocks--)
+            arch.layers[arch.layer_count++] = (struct layer){.kind = below(stream, 3) ? LAYER_MOBILE : LAYER_RESIDUAL,
+                                                             .units = 1 + below(stream, 400),
+                                                             .kernel = 1 + 2 * below(stream, 4)};
+    }
+    return arch;
+}
+
 /* From none to some that the network exceeds already. */
 static struct arch_limits random_limits(struct random_stream *stream, const struct arch *arch, struct shape input)
 {
@@ -117,7 +134,8 @@ static void check_action(const struct policy_options *options, const struct arch
     }
     assert_in_range(proposed->step, options->wider_decisions, options->wider_decisions + options->deeper_decisions - 1);
     bool found = layer->kind == LAYER_FC && action->kernel == 0;
-    for (int k = 0; k < options->space->kernel_count && layer->kind == LAYER_CONV; k++)
+    assert_int_equal(action->block, options->space->modern && layer->kind != LAYER_FC ? LAYER_MOBILE : 0);
+    for (int k = 0; k < options->space->kernel_count && layer->kind != LAYER_FC; k++)
         found = found || options->space->kernels[k] == action->kernel;
     assert_true(found);
 }
@@ -145,7 +163,7 @@ static void check_proposal(const struct policy_options *options, const struct ar
     assert_true(arch_equal(&child, &arch));
 }
 
-static void check_networks(const char *name, int count)
+static void check_networks(const char *name, bool modern, int count)
 {
     const struct policy_kind *kind = policy_find(name);
     struct random_stream stream = test_stream(1);
@@ -154,8 +172,8 @@ static void check_networks(const char *name, int count)
     int empty = 0, full = 0;
     for (int i = 0; i < count; i++) {
         struct policy_options options = default_options();
-        struct arch parent = random_arch(&stream, options.input);
-        options.space = space_find(below(&stream, 4) ? "small" : "paper");
+        struct arch parent = modern ? random_modern_arch(&stream, options.input) : random_arch(&stream, options.input);
+        options.space = space_find(modern ? "modern" : below(&stream, 4) ? "small" : "paper");
         options.limits = random_limits(&stream, &parent, options.input);
         struct policy *policy = policy_new(kind, &options);
         kind->propose(policy, &(struct proposal_request){.parent = &parent, .stream = &stream}, &proposal, NULL);
@@ -170,17 +188,24 @@ static void check_networks(const char *name, int count)
 
 static void test_random_stays_within(void **unused)
 {
-    check_networks("random", 3000);
+    check_networks("random", false, 3000);
 }
 
 static void test_widen_stays_within(void **unused)
 {
-    check_networks("widen", 1000);
+    check_networks("widen", false, 1000);
 }
 
 static void test_reinforce_stays_within(void **unused)
 {
-    check_networks("reinforce", 300);
+    check_networks("reinforce", false, 300);
+}
+
+static void test_modern_stays_within(void **unused)
+{
+    check_networks("random", true, 1000);
+    check_networks("widen", true, 300);
+    check_networks("reinforce", true, 100);
 }
 
 /* The largest networks: no room for another layer, and more growable layers than a proposal holds. */
@@ -392,7 +417,8 @@ static void test_perfect_accuracy(void **unused)
     struct policy_update update;
     struct policy *policy = policy_new(kind, &options);
     kind->propose(policy, &(struct proposal_request){.parent = &parent, .stream = &stream}, &proposal, NULL);
-    const struct outcome outcomes[2] = {{.parent = &parent, .proposal = &proposal, .accuracy = 1}, {.parent = &parent, .proposal = &proposal, .accuracy = 0}};
+    const struct outcome outcomes[2] = {{.parent = &parent, .proposal = &proposal, .accuracy = 1},
+                                        {.parent = &parent, .proposal = &proposal, .accuracy = 0}};
     kind->observe(policy, outcomes, 2, &update);
     assert_true(update.reward_best > 1000 && isfinite(update.reward_best));
     kind->propose(policy, &(struct proposal_request){.parent = &parent, .stream = &stream}, &proposal, NULL);
@@ -410,7 +436,8 @@ static void run_episode(const struct policy_kind *kind, struct policy *policy, c
     for (int i = 0; i < 10; i++) {
         struct random_stream stream = test_stream((uint32_t)(100 + episode * 10 + i));
         kind->propose(policy, &(struct proposal_request){.parent = start, .stream = &stream}, &proposals[i], NULL);
-        outcomes[i] = (struct outcome){.parent = start, .proposal = &proposals[i], .accuracy = 0.4 + 0.01 * proposals[i].count};
+        outcomes[i] =
+            (struct outcome){.parent = start, .proposal = &proposals[i], .accuracy = 0.4 + 0.01 * proposals[i].count};
     }
     kind->observe(policy, outcomes, 10, update);
 }
@@ -507,6 +534,18 @@ static void test_dense_tokens(void **unused)
         assert_int_equal(token_of(space, &arch.layers[i]), expected[i]);
 }
 
+/* Those of a modern space come behind all others. */
+static void test_modern_tokens(void **unused)
+{
+    const struct space *space = space_find("modern");
+    struct arch arch = parsed("C(8,3,1) R(8,3) R(24,5) M(48,7) M(400,1) S(12,3,2) A(2,2) FC(20) SM(10)");
+    const int expected[] = {0, 64, 71, 135, 169, 175, 54, 45, 55};
+    assert_int_equal(token_count(space, false), 217);
+    assert_int_equal(arch.layer_count, COUNT_OF(expected));
+    for (int i = 0; i < arch.layer_count; i++)
+        assert_int_equal(token_of(space, &arch.layers[i]), expected[i]);
+}
+
 static void test_persons_actions(void **unused)
 {
     const struct space *space = space_find("small");
@@ -541,6 +580,8 @@ int main(void)
         cmocka_unit_test(test_table),
         cmocka_unit_test(test_tokens),
         cmocka_unit_test(test_dense_tokens),
+        cmocka_unit_test(test_modern_tokens),
+        cmocka_unit_test(test_modern_stays_within),
         cmocka_unit_test(test_persons_actions),
         cmocka_unit_test(test_random_stays_within),
         cmocka_unit_test(test_widen_stays_within),

@@ -352,7 +352,7 @@ static void test_networks_then_baseline_then_finish(void **unused)
         struct arch_limits limits = {.flops = 400000, .batch = 64};
         struct arch arch, expected;
         assert_int_equal(arch_parse(&arch, baseline->facts.arch, NULL), 0);
-        assert_int_equal(arch_template((struct shape){1, 16, 16}, 10, &limits, 1, &expected, NULL), 0);
+        assert_int_equal(arch_template((struct shape){1, 16, 16}, 10, false, &limits, 1, &expected, NULL), 0);
         assert_true(arch_equal(&arch, &expected));
         assert_int_equal(finish->facts.parent == 14, !worse);
         assert_string_equal(finish->facts.arch, session_node(state, finish->facts.parent)->facts.arch);
@@ -434,7 +434,7 @@ static void test_no_baseline_that_is_the_winner(void **unused)
     struct arch_limits limits = {.flops = options.limit_flops, .batch = 64};
     struct arch arch;
     struct text text = TEXT_EMPTY;
-    assert_int_equal(arch_template((struct shape){1, 16, 16}, 10, &limits, 1, &arch, NULL), 0);
+    assert_int_equal(arch_template((struct shape){1, 16, 16}, 10, false, &limits, 1, &arch, NULL), 0);
     arch_print(&arch, &text);
     strcpy(options.start, text_string(&text));
     text_done(&text);

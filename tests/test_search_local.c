@@ -395,11 +395,11 @@ static void test_trains_dense(void **state)
     struct engine *engine;
     struct evaluator *evaluator = trainers(&real, 1);
     snprintf(options.start, sizeof options.start, "C(8,3,1) D(4,[4]) A(28,28) SM(10)");
-    options.dense = false;
+    options.space = SPACE_PLAIN;
     assert_int_equal(engine_create(&options, path, &real.data, evaluator, &engine, &error), -1);
     assert_string_equal(error.text, "--start: a dense network needs --space dense");
     evaluator->kind->free(evaluator);
-    options.dense = true;
+    options.space = SPACE_DENSE;
     options.limit_flops = 4000000;
     options.start[0] = '\0';
     struct session_state *session = search(path, &real, &options, 1, &watcher);
@@ -418,13 +418,44 @@ static void test_trains_dense(void **state)
     free(path);
 }
 
+/* Modern ones too; a plain search takes none. */
+static void test_trains_modern(void **state)
+{
+    struct real real;
+    if (!real_open(&real, 1000, 500))
+        skip();
+    char *folder = scratch_new(), *path = bed_path(folder, "a");
+    struct search_options options = small_options();
+    struct error error = {""};
+    struct watcher watcher = {0};
+    struct engine *engine;
+    struct evaluator *evaluator = trainers(&real, 1);
+    snprintf(options.start, sizeof options.start, "C(8,3,2) M(8,3) A(14,14) SM(10)");
+    assert_int_equal(engine_create(&options, path, &real.data, evaluator, &engine, &error), -1);
+    assert_string_equal(error.text, "--start: a network with R, M or S needs --space modern");
+    evaluator->kind->free(evaluator);
+    options.space = SPACE_MODERN;
+    struct session_state *session = search(path, &real, &options, 1, &watcher);
+    assert_int_equal(session->status_count[NODE_DONE], 3);
+    int blocks = 0;
+    for (int64_t i = 1; i < session->node_count; i++)
+        for (int a = 0; a < session->nodes[i]->facts.actions.count; a++)
+            blocks += strstr(session->nodes[i]->facts.actions.items[a], ":M(") != NULL;
+    assert_true(blocks > 0);
+    check_scores(path, &real, session);
+    session_state_free(session);
+    real_close(&real);
+    scratch_remove(folder);
+    free(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_finish_is_tested),  cmocka_unit_test(test_trains),
         cmocka_unit_test(test_pause_stop_resume), cmocka_unit_test(test_stops_at_rungs),
         cmocka_unit_test(test_failures),          cmocka_unit_test(test_cancels_all),
-        cmocka_unit_test(test_trains_dense),
+        cmocka_unit_test(test_trains_dense),      cmocka_unit_test(test_trains_modern),
     };
     return cmocka_run_group_tests_name("search on this machine", tests, NULL, NULL);
 }

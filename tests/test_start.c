@@ -160,8 +160,13 @@ static void test_start_auto(void **state)
     assert_true(flops <= 3000000 && flops > 2000000);
     assert_string_equal(options.start, "auto");
     struct arch_limits limits = {.flops = 3000000};
-    assert_int_equal(arch_template(data.input, 10, &limits, 1, &larger, &error), 0);
+    assert_int_equal(arch_template(data.input, 10, false, &limits, 1, &larger, &error), 0);
     assert_true(arch_equal(&start.arch, &larger));
+    options.space = SPACE_MODERN;
+    assert_int_equal(start_find(&options, &data, &start, &error), 0);
+    assert_int_equal(arch_template(data.input, 10, true, &limits, 1, &larger, &error), 0);
+    assert_true(arch_equal(&start.arch, &larger) && arch_is_modern(&larger));
+    options.space = SPACE_PLAIN;
     options.limit_parameters = 2500; /* the narrowest has 2334 */
     assert_int_equal(start_find(&options, &data, &start, &error), 0);
     options.limit_parameters = 100;

@@ -50,6 +50,8 @@ static struct arch grown(struct policy_options options, uint32_t number)
     options.limits = (struct arch_limits){0};
     if (options.dense)
         space_start_dense(options.space, options.input, 10, &arch);
+    else if (options.space->modern)
+        space_start_modern(options.space, options.input, 10, &arch);
     else
         space_start(options.space, options.input, 10, &arch);
     for (uint32_t i = 0; i <= number % 6; i++) {
@@ -99,13 +101,14 @@ static void check_trade(const struct policy_options *options, const struct arch 
     assert_true(decisions_recover(options, parent, proposal, decisions));
 }
 
-static void check_parents(const char *name, bool dense)
+static void check_parents(const char *name, const char *space, bool dense)
 {
     int kinds[ACTION_KINDS] = {0};
     for (uint32_t i = 0; i < PARENTS; i++) {
         struct policy_options options = default_options();
         struct proposal proposal;
         options.dense = dense;
+        options.space = space_find(space);
         struct arch parent = grown(options, i);
         options.limits = its_limits(&options, &parent, i);
         assert_true(growth_possible(&options, &parent));
@@ -120,18 +123,19 @@ static void check_parents(const char *name, bool dense)
 
 static void random_trades(void **unused)
 {
-    check_parents("random", false);
-    check_parents("random", true);
+    check_parents("random", "small", false);
+    check_parents("random", "small", true);
+    check_parents("random", "modern", false);
 }
 
 static void hillclimb_trades(void **unused)
 {
-    check_parents("hillclimb", false);
+    check_parents("hillclimb", "small", false);
 }
 
 static void reinforce_trades(void **unused)
 {
-    check_parents("reinforce", false);
+    check_parents("reinforce", "small", false);
 }
 
 /* Far from the limits, without the option, and by a policy that doesn't trade. */

@@ -38,6 +38,23 @@ int action_kind_of(const char *text)
     return -1;
 }
 
+/* Read a block to insert: R or M, alone or with its numbers.  False: the text doesn't begin as one. */
+static bool parse_block(const char *text, struct action *action)
+{
+    struct layer block = {.kind = LAYER_RESIDUAL};
+    bool alone = text[0] && !text[1];
+    if (alone && toupper((unsigned char)text[0]) == 'M')
+        block.kind = LAYER_MOBILE;
+    else if (!(alone && toupper((unsigned char)text[0]) == 'R') && layer_parse(text, &block))
+        return false;
+    if (block.kind != LAYER_RESIDUAL && block.kind != LAYER_MOBILE)
+        return false;
+    action->block = block.kind;
+    action->units = block.units;
+    action->kernel = block.kernel;
+    return true;
+}
+
 /* Read the width or the kernel of an action whose kind and layer are known. */
 static int parse_number(const struct arch *arch, const char *name, const char *text, struct action *action,
                         struct error *error)
@@ -48,12 +65,26 @@ static int parse_number(const struct arch *arch, const char *name, const char *t
     int64_t number;
     if (traits->number == NUMBER_NONE)
         return error_set(error, "a removal takes no number; write %s:%s", traits->word, name);
+    if (action->kind == ACTION_DEEPEN && parse_block(text, action))
+        return 0;
+    if (action->kind == ACTION_DEEPEN && isalpha((unsigned char)*text) && strchr(text, '('))
+        return error_set(error, "\"%s\" is not a block; write R(hidden,kernel) or M(hidden,kernel)", text);
     if (action->kind == ACTION_DEEPEN && !layer_traits(&arch->layers[action->layer])->has_kernel)
         return error_set(error, "only a convolution's kernel can be chosen; write deepen:%s", name);
     if (text_to_integer(text, 1, most, &number))
         return error_set(error, "\"%s\" is not a %s; write a whole number from 1 to %d", text,
                          width ? "width" : "kernel", most);
     *(width ? &action->units : &action->kernel) = (int)number;
+    return 0;
+}
+
+/* Can actions of this kind change the layer? */
+static int check_layer(const struct layer *layer, const char *name, const struct action *action, struct error *error)
+{
+    if (action->kind == ACTION_DEEPEN && action->block && layer_is_flat(layer))
+        return error_set(error, "no block can follow %s; blocks stand behind layers of maps", name);
+    if (!layer_grows(layer) && !(action->kind == ACTION_DEEPEN && action->block))
+        return error_set(error, "%s can't be changed; only convolutions, dense and FC layers can", name);
     return 0;
 }
 
@@ -73,9 +104,13 @@ static int parse_words(const struct arch *arch, char *const words[3], struct act
         return error_set(error, "there is no layer \"%s\"; layers are named conv1, conv2, …, dense1, …, fc1, …",
                          words[1]);
     const struct layer *layer = &arch->layers[action->layer];
-    if (!layer_grows(layer))
-        return error_set(error, "%s can't be changed; only convolutions, dense and FC layers can", words[1]);
-    return words[2] ? parse_number(arch, words[1], words[2], action, error) : 0;
+    if (words[2] && layer_grows(layer) && parse_number(arch, words[1], words[2], action, error))
+        return -1;
+    if (words[2] && !layer_grows(layer) && action->kind == ACTION_DEEPEN)
+        parse_block(words[2], action);
+    if (action->kind == ACTION_DEEPEN && !action->block && layer_traits(layer)->modern)
+        action->block = LAYER_MOBILE;
+    return check_layer(layer, words[1], action, error);
 }
 
 int action_parse(const struct arch *arch, const char *text, struct action *action, struct error *error)
@@ -95,7 +130,10 @@ void action_print(const struct arch *arch, const struct action *action, struct t
     layer_name(arch, action->layer, name);
     text_add(text, "%s:%s", traits_of[action->kind].word, name);
     int number = traits_of[action->kind].number == NUMBER_WIDTH ? action->units : action->kernel;
-    if (number)
+    if (action->block) {
+        text_add(text, ":");
+        layer_print(&(struct layer){.kind = action->block, .units = action->units, .kernel = action->kernel}, text);
+    } else if (number)
         text_add(text, ":%d", number);
 }
 
@@ -115,7 +153,10 @@ void action_show(const struct arch *arch, const struct action *action, bool unic
         text_add(text, " %d%s%d", layer->kernel, arrow, action->kernel);
         break;
     case ACTION_DEEPEN:
-        if (action->kernel)
+        if (action->block) {
+            text_add(text, " +");
+            layer_print(&(struct layer){.kind = action->block, .units = action->units, .kernel = action->kernel}, text);
+        } else if (action->kernel)
             text_add(text, " +%d%s%d", action->kernel, times, action->kernel);
         else
             text_add(text, " +%s", layer_traits(layer)->name);
@@ -158,27 +199,23 @@ static int check_kernel(const struct layer *layer, const struct action *action, 
     return 0;
 }
 
-/* The channels or values that a layer reads; 0 where they depend on the size of the images. */
+/* The channels or values that a layer reads; 0 where they depend on the images. */
 static int width_read(const struct arch *arch, int layer)
 {
-    struct shape at = {0, 1, 1};
     if (layer_is_flat(&arch->layers[layer]))
         return layer_is_flat(&arch->layers[layer - 1]) ? arch->layers[layer - 1].units : 0;
-    for (int i = 0; i < layer; i++) {
-        struct layer_parts parts;
-        layer_parts_of(arch, i, at, &parts);
-        at.channels = parts.parts[parts.count - 1].out.channels;
-    }
-    return at.channels;
+    return layer ? arch_channels(arch, layer - 1) : 0;
 }
 
 static int check_removal(const struct arch *arch, int layer, const char *name, struct error *error)
 {
     const struct layer *at = &arch->layers[layer];
     int width = width_read(arch, layer);
-    bool conv = at->kind == LAYER_CONV;
+    bool conv = at->kind == LAYER_CONV || at->kind == LAYER_SEPARABLE;
+    if (at->kind == LAYER_RESIDUAL || at->kind == LAYER_MOBILE)
+        return 0;
     if (!conv && at->kind != LAYER_FC)
-        return error_set(error, "%s can't be removed; only convolutions and FC layers can", name);
+        return error_set(error, "%s can't be removed; only convolutions, residual blocks and FC layers can", name);
     if (conv && at->stride != 1)
         return error_set(error, "%s can't be removed; with a stride of %d it makes the map smaller", name, at->stride);
     if (!width)
@@ -189,6 +226,22 @@ static int check_removal(const struct arch *arch, int layer, const char *name, s
     return 0;
 }
 
+static int check_block(const struct arch *arch, const struct action *action, const char *name, struct error *error)
+{
+    ASSERT(action->block == LAYER_RESIDUAL || action->block == LAYER_MOBILE);
+    if (arch_is_dense(arch))
+        return error_set(error, "no block can follow %s; R and M don't stand in a network with D or T", name);
+    if (!arch_channels(arch, action->layer))
+        return error_set(error, "no block can follow %s; a convolution must come before it", name);
+    if (action->kernel % 2 == 0 || action->kernel > ARCH_KERNEL_MAX)
+        return error_set(error, "no block with kernel %d can follow %s; kernels are odd, from 1 to %d", action->kernel,
+                         name, ARCH_KERNEL_MAX);
+    if (action->units < 1 || action->units > ARCH_UNITS_MAX)
+        return error_set(error, "no block of %d hidden channels can follow %s; it can have 1 to %d", action->units,
+                         name, ARCH_UNITS_MAX);
+    return 0;
+}
+
 static int check(const struct arch *arch, const struct action *action, struct error *error)
 {
     if (action->layer < 0 || action->layer >= arch->layer_count)
@@ -196,14 +249,14 @@ static int check(const struct arch *arch, const struct action *action, struct er
     const struct layer *layer = &arch->layers[action->layer];
     char name[LAYER_NAME_MAX];
     layer_name(arch, action->layer, name);
-    if (!layer_grows(layer))
-        return error_set(error, "%s can't be changed; only convolutions, dense and FC layers can", name);
+    if (check_layer(layer, name, action, error))
+        return -1;
     switch (action->kind) {
     case ACTION_WIDEN:
     case ACTION_NARROW:
         return check_width(layer, action, name, error);
     case ACTION_DEEPEN:
-        if (check_kernel(layer, action, name, error))
+        if (action->block ? check_block(arch, action, name, error) : check_kernel(layer, action, name, error))
             return -1;
         if (arch->layer_count == ARCH_LAYERS_MAX)
             return error_set(error, "no layer can follow %s; the network has %d already, the most there can be", name,
@@ -221,13 +274,15 @@ static int check(const struct arch *arch, const struct action *action, struct er
 
 /* --- what they do --- */
 
-static void insert_copy(struct arch *arch, int layer, int kernel)
+static void insert(struct arch *arch, const struct action *action)
 {
-    struct layer *at = &arch->layers[layer];
-    memmove(at + 2, at + 1, (size_t)(arch->layer_count - layer - 1) * sizeof *at);
+    struct layer *at = &arch->layers[action->layer];
+    memmove(at + 2, at + 1, (size_t)(arch->layer_count - action->layer - 1) * sizeof *at);
     at[1] = at[0]; /* the same filters, units or growth rate */
-    if (layer_traits(at)->has_kernel) {
-        at[1].kernel = kernel;
+    if (action->block)
+        at[1] = (struct layer){.kind = action->block, .units = action->units, .kernel = action->kernel};
+    else if (layer_traits(at)->has_kernel) {
+        at[1].kernel = action->kernel;
         at[1].stride = 1;
     }
     arch->layer_count++;
@@ -253,7 +308,7 @@ int action_apply(const struct arch *parent, const struct action *action, struct 
         child->layers[action->layer].units = action->units;
         break;
     case ACTION_DEEPEN:
-        insert_copy(child, action->layer, action->kernel);
+        insert(child, action);
         break;
     case ACTION_REMOVE:
         take_out(child, action->layer);

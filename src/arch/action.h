@@ -2,16 +2,19 @@
  * action.h - one transformation of an architecture.
  *
  *     text              on a screen       what it does
- *     widen:conv2:48    W conv2 32→48     more filters, units of an FC, or channels of a dense layer (its growth rate,
- *                                         and with it the bottleneck)
+ *     widen:conv2:48    W conv2 32→48     more filters, units of an FC, hidden channels of R or M, or channels of a
+ *                                         dense layer (its growth rate, and with it the bottleneck)
  *     deepen:conv2:5    D conv2 +5×5      a new layer right after: a convolution with conv2's filters, this kernel and
  *     deepen:fc1        D fc1 +fc         stride 1; an FC with fc1's units; a dense layer like the one before
+ *     deepen:conv2:M(48,3)                a new residual block right after any layer of maps: an M, or with R an R, of
+ *                       D conv2 +M(48,3)  these hidden channels and this kernel, which changes nothing yet
  *     narrow:conv2:24   N conv2 32→24     fewer of what a widening adds
  *     remove:conv2      R conv2           the layer goes; the next one reads what conv2 read
  *     kernel:conv2:5    K conv2 3→5       a larger or smaller kernel
  *
- * Transitions follow by themselves.  Widening, deepening and a larger kernel keep the network's function; the others
- * change it.  Layer names are those of the architecture that the action is applied to. Pure, any thread.
+ * Transitions, and blocks behind a wider or narrower convolution, follow by themselves.  Widening, deepening and a
+ * larger kernel keep the network's function; the others change it.  Layer names are those of the architecture that the
+ * action is applied to. Pure, any thread.
  */
 #ifndef ESPALIER_ARCH_ACTION_H
 #define ESPALIER_ARCH_ACTION_H
@@ -23,8 +26,9 @@ enum action_kind { ACTION_WIDEN, ACTION_DEEPEN, ACTION_NARROW, ACTION_REMOVE, AC
 struct action {
     enum action_kind kind;
     int layer;  /* index in the parent: the layer to change, or the one to insert after */
-    int units;  /* ACTION_WIDEN, ACTION_NARROW: the new width (growth rate of D); else 0 */
-    int kernel; /* ACTION_KERNEL, and ACTION_DEEPEN after a C: the new kernel, odd; else 0 */
+    int units;  /* ACTION_WIDEN, ACTION_NARROW: the new width (growth rate of D); of a block: hidden channels; else 0 */
+    int kernel; /* ACTION_KERNEL, and ACTION_DEEPEN after a C or by a block: the new kernel, odd; else 0 */
+    enum layer_kind block; /* ACTION_DEEPEN: LAYER_RESIDUAL or LAYER_MOBILE; 0: a layer like the one before */
 };
 
 /* The kind that a text names before its first colon, as `widen` in "widen:conv1"; -1: none. */
@@ -32,7 +36,8 @@ int action_kind_of(const char *text);
 /* "widen": how a text of this kind begins; its first letter, as a capital, is the kind on a screen. */
 const char *action_kind_word(enum action_kind kind);
 
-/* A width or kernel that is left out is 0: the caller's space completes it (space.h, space_complete). */
+/* A width or kernel that is left out is 0: the caller's space completes it (space.h, space_complete).  "deepen:conv2:M"
+   leaves out both; behind R, M and S, a layer whose kind is left out is an M. */
 int action_parse(const struct arch *arch, const char *text, struct action *action, struct error *error);
 void action_print(const struct arch *arch, const struct action *action, struct text *text);
 /* The form for a screen; ASCII (`W conv2 32>48`, `D conv2 +5x5`) when `unicode` is false. */

@@ -23,6 +23,27 @@ bool layer_is_flat(const struct layer *layer)
     return layer_traits(layer)->section != SECTION_MAPS;
 }
 
+int arch_channels(const struct arch *arch, int layer)
+{
+    struct shape at = {0, 1, 1};
+    if (layer_is_flat(&arch->layers[layer]))
+        return 0;
+    for (int i = 0; i <= layer; i++) {
+        struct layer_parts parts;
+        layer_parts_of(arch, i, at, &parts);
+        at.channels = parts.parts[parts.count - 1].out.channels;
+    }
+    return at.channels;
+}
+
+bool arch_is_modern(const struct arch *arch)
+{
+    for (int i = 0; i < arch->layer_count; i++)
+        if (layer_traits(&arch->layers[i])->modern)
+            return true;
+    return false;
+}
+
 bool arch_is_dense(const struct arch *arch)
 {
     for (int i = 0; i < arch->layer_count; i++)
@@ -90,11 +111,14 @@ static int check_part(const struct arch *arch, int layer, const struct part *par
 
 static int check_layer(const struct arch *arch, int layer, const struct layer_parts *parts, struct error *error)
 {
-    int64_t values = values_of(parts->parts[parts->count - 1].out);
+    int64_t values = 0;
     char what[120];
-    for (int p = 0; p < parts->count; p++)
+    for (int p = 0; p < parts->count; p++) {
+        int64_t own = values_of(parts->parts[p].out);
         if (check_part(arch, layer, &parts->parts[p], error))
             return -1;
+        values = own > values ? own : values;
+    }
     if (values <= ARCH_VALUES_MAX)
         return 0;
     snprintf(what, sizeof(what),
@@ -109,10 +133,11 @@ static int64_t parameters_of(const struct part *part)
     int64_t outputs = part->out.channels;
     switch (part->kind) {
     case PART_CONV:
-        return outputs * part->in.channels * part->kernel * part->kernel;
+        return outputs * part_channels_read(part) * part->kernel * part->kernel;
     case PART_LINEAR:
         return outputs * (values_of(part->in) + part->bias);
     case PART_BN_RELU:
+    case PART_BN:
         return 2 * outputs;
     default:
         return 0;
@@ -145,11 +170,13 @@ static int64_t flops_of(const struct part *part)
     int64_t values = values_of(part->out), window = (int64_t)part->kernel * part->kernel;
     switch (part->kind) {
     case PART_CONV:
-        return 2 * window * part->in.channels * values;
+        return 2 * window * part_channels_read(part) * values;
     case PART_LINEAR:
         return (2 * values_of(part->in) + part->bias) * values;
     case PART_BN_RELU:
         return 3 * values;
+    case PART_BN:
+        return 2 * values;
     case PART_MAX_POOL:
     case PART_AVERAGE_POOL:
         return window * values;

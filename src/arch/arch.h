@@ -24,8 +24,22 @@
  * been through a BN and a ReLU; the next layer begins with them.  So only D, T or a pool may follow D or T, and such a
  * pool is BN - ReLU - pool: the network's last BN belongs to its average pool.
  *
- * Order: first C, P, A, D and T, at least one C, the first D or T behind a C; then any number of FC; then one SM of 2
- * classes or more.
+ * R, M and S make a residual or a separable network.  R is the basic block of ResNet (He, Zhang, Ren, Sun, CVPR 2016),
+ * M the inverted bottleneck of MobileNetV2 (Sandler, Howard, Zhu, Zhmoginov, Chen, CVPR 2018), and S the separable
+ * convolution of MobileNet (Howard et al. 2017).  Their BN and ReLU stand behind each convolution:
+ *
+ *     R(hidden,kernel)           x + BN of a convolution of ReLU of BN of a convolution of x to `hidden` channels
+ *     M(hidden,kernel)           x + BN of a 1x1 convolution of a depthwise convolution - BN - ReLU of a 1x1
+ * convolution
+ *                                - BN - ReLU of x to `hidden` channels
+ *     S(filters,kernel,stride)   depthwise convolution - BN - ReLU - 1x1 convolution to `filters` channels - BN - ReLU
+ *
+ * R and M have a stride of 1 and as many channels as x, so that layers in front of them decide the width of this
+ * stream.  Nothing follows the addition, also where ResNet has a ReLU (He, Zhang, Ren, Sun, Identity Mappings, ECCV
+ * 2016): a block whose last BN has gamma 0 and beta 0 is the identity, wherever it stands.
+ *
+ * Order: first C, P, A, D, T, R, M and S, at least one C, the first D, T, R, M or S behind a C, and no R, M or S in a
+ * network with D or T; then any number of FC; then one SM of 2 classes or more.
  */
 #ifndef ESPALIER_ARCH_ARCH_H
 #define ESPALIER_ARCH_ARCH_H
@@ -43,6 +57,9 @@ enum layer_kind {
     LAYER_AVERAGE_POOL,
     LAYER_DENSE, /* one layer of a D */
     LAYER_TRANSITION,
+    LAYER_RESIDUAL,
+    LAYER_MOBILE, /* an inverted bottleneck */
+    LAYER_SEPARABLE,
     LAYER_FC,
     LAYER_SOFTMAX,
     LAYER_KINDS
@@ -50,9 +67,10 @@ enum layer_kind {
 
 struct layer {
     enum layer_kind kind;
-    int units;      /* filters of C, units of FC, classes of SM, growth rate of D; 0 for pools and T */
-    int kernel;     /* side of C's kernel (odd) or of the pooling window; 0 otherwise */
-    int stride;     /* of C and of pools; 0 otherwise */
+    int units;      /* filters of C and S, hidden channels of R and M, units of FC, classes of SM, growth rate of D; 0
+                       for pools and T */
+    int kernel;     /* side of the kernel (odd; C, R, M, S) or of the pooling window; 0 otherwise */
+    int stride;     /* of C, S and pools; 0 otherwise */
     int bottleneck; /* of D: channels of the bottleneck for each of the growth rate, or 0; 0 otherwise */
     int percent;    /* of T: 100 * reduction, 1 to 100; 0 otherwise */
 };
@@ -83,8 +101,9 @@ struct shape {
 };
 
 /* What one network costs.  FLOPs: a multiply and an add count as two, for one image, forward:
-   convolutions, FC, BN (2 per value), ReLU (1), pooling (1 per window element), classifier (with 1 for its bias).
-   A layer's outputs are those of its parts (kinds.h), but not the values between parts that one pass computes. */
+   convolutions, FC, BN (2 per value), ReLU (1), additions of R and M (1), pooling (1 per window element), classifier
+   (with 1 for its bias). A layer's outputs are those of its parts (kinds.h), but not the values between parts that one
+   pass computes. */
 struct arch_cost {
     int64_t parameters; /* trainable values: weights, gamma, beta, the classifier's bias */
     int64_t flops;
@@ -108,6 +127,8 @@ int arch_parse(struct arch *arch, const char *text, struct error *error);
    have one bottleneck written as one. */
 void arch_print(const struct arch *arch, struct text *text);
 void layer_print(const struct layer *layer, struct text *text);
+/* Read one layer as it is written in a network.  -1: it isn't one, or more follows. */
+int layer_parse(const char *text, struct layer *layer);
 bool arch_equal(const struct arch *a, const struct arch *b);
 /* Hash of the canonical spelling: the identity of an architecture in a session. */
 struct hash arch_hash(const struct arch *arch);
@@ -121,15 +142,20 @@ struct arch_cost arch_cost(const struct arch *arch, struct shape input);
 /* 0, or -1 with what is over which limit and by how much. */
 int arch_within(const struct arch *arch, struct shape input, const struct arch_limits *limits, struct error *error);
 
-/* "conv2", "pool1", "average1", "dense3", "transition1", "fc1", "classifier": kind and number from 1 among its kind. */
+/* "conv2", "pool1", "average1", "dense3", "transition1", "residual1", "mobile2", "separable1", "fc1", "classifier":
+   kind and number from 1 among its kind. */
 void layer_name(const struct arch *arch, int layer, char name[LAYER_NAME_MAX]);
 /* Its index, or -1. */
 int layer_find(const struct arch *arch, const char *name);
-/* C, D and FC: those that actions can widen, and deepen after. */
+/* C, D, R, M, S and FC: those that actions can widen. */
 bool layer_grows(const struct layer *layer);
 /* FC and SM, whose output is a vector. */
 bool layer_is_flat(const struct layer *layer);
 /* Does it have a D or a T? */
 bool arch_is_dense(const struct arch *arch);
+/* The channels of the map behind a layer; 0 where they depend on the size or the channels of the images. */
+int arch_channels(const struct arch *arch, int layer);
+/* Does it have an R, M or S? */
+bool arch_is_modern(const struct arch *arch);
 
 #endif

@@ -27,11 +27,24 @@ static struct part *add_conv(struct layer_parts *parts, enum weights_part weight
     return part;
 }
 
+static void add_depthwise(struct layer_parts *parts, int channels, int kernel, int stride)
+{
+    add_conv(parts, WEIGHTS_DEPTHWISE, channels, kernel, stride)->depthwise = true;
+}
+
 static struct part *add_bn_relu(struct layer_parts *parts, enum weights_part weights)
 {
     struct part *part = add(parts, PART_BN_RELU);
     part->weights = weights;
     return part;
+}
+
+/* The end of a residual layer: a convolution back to the channels that it read, BN, and the addition. */
+static void add_residual(struct layer_parts *parts, int kernel)
+{
+    add_conv(parts, WEIGHTS_MAIN, parts->in.channels, kernel, 1);
+    add(parts, PART_BN)->weights = WEIGHTS_MAIN;
+    add(parts, PART_ADD);
 }
 
 static struct part *add_pool(struct layer_parts *parts, enum part_kind kind, int size, int stride)
@@ -87,6 +100,30 @@ static void transition_parts(const struct layer *layer, bool raw_input, struct l
     add_conv(parts, WEIGHTS_MAIN, channels ? channels : 1, 1, 1)->dropout = DROPOUT_DENSE;
 }
 
+static void residual_parts(const struct layer *layer, bool raw_input, struct layer_parts *parts)
+{
+    add_conv(parts, WEIGHTS_BOTTLENECK, layer->units, layer->kernel, 1);
+    add_bn_relu(parts, WEIGHTS_BOTTLENECK);
+    add_residual(parts, layer->kernel);
+}
+
+static void mobile_parts(const struct layer *layer, bool raw_input, struct layer_parts *parts)
+{
+    add_conv(parts, WEIGHTS_BOTTLENECK, layer->units, 1, 1);
+    add_bn_relu(parts, WEIGHTS_BOTTLENECK);
+    add_depthwise(parts, layer->units, layer->kernel, 1);
+    add_bn_relu(parts, WEIGHTS_DEPTHWISE);
+    add_residual(parts, 1);
+}
+
+static void separable_parts(const struct layer *layer, bool raw_input, struct layer_parts *parts)
+{
+    add_depthwise(parts, parts->in.channels, layer->kernel, layer->stride);
+    add_bn_relu(parts, WEIGHTS_DEPTHWISE);
+    add_conv(parts, WEIGHTS_MAIN, layer->units, 1, 1);
+    add_bn_relu(parts, WEIGHTS_MAIN);
+}
+
 static void fc_parts(const struct layer *layer, bool raw_input, struct layer_parts *parts)
 {
     add_linear(parts, layer->units, false);
@@ -105,7 +142,12 @@ bool part_is_linear(const struct part *part)
 
 bool part_has_weights(const struct part *part)
 {
-    return part_is_linear(part) || part->kind == PART_BN_RELU;
+    return part_is_linear(part) || part_is_bn(part);
+}
+
+bool part_is_bn(const struct part *part)
+{
+    return part->kind == PART_BN_RELU || part->kind == PART_BN;
 }
 
 bool part_is_pool(const struct part *part)
@@ -113,9 +155,16 @@ bool part_is_pool(const struct part *part)
     return part->kind == PART_MAX_POOL || part->kind == PART_AVERAGE_POOL;
 }
 
+int part_channels_read(const struct part *part)
+{
+    return part->depthwise ? 1 : part->in.channels;
+}
+
 bool part_joins(const struct part *part, const struct part *next)
 {
-    return next->kind == PART_BN_RELU ? part_is_linear(part) : part->kind == PART_BN_RELU && part_is_pool(next);
+    if (part_is_bn(next))
+        return part_is_linear(part);
+    return (part->kind == PART_BN_RELU && part_is_pool(next)) || (part->kind == PART_BN && next->kind == PART_ADD);
 }
 
 /* --- the table --- */
@@ -125,10 +174,12 @@ bool part_joins(const struct part *part, const struct part *next)
 #define KERNEL {"kernel", FIELD(kernel), 1, ARCH_KERNEL_MAX, ARGUMENT_ODD}
 #define WINDOW {"pool size", FIELD(kernel), 1, ARCH_SIDE_MAX, ARGUMENT_ANY}
 #define STRIDE {"stride", FIELD(stride), 1, ARCH_SIDE_MAX, ARGUMENT_ANY}
+#define FILTERS {"filters", FIELD(units), 1, ARCH_UNITS_MAX, ARGUMENT_ANY}
+#define HIDDEN {"hidden channels", FIELD(units), 1, ARCH_UNITS_MAX, ARGUMENT_ANY}
 
 static const struct layer_traits table[] = {
     [LAYER_CONV] = {"C", "conv", "C(filters,kernel,stride)", conv_parts, .token_place = 0,
-        .arguments = {{"filters", FIELD(units), 1, ARCH_UNITS_MAX, ARGUMENT_ANY}, KERNEL, STRIDE},
+        .arguments = {FILTERS, KERNEL, STRIDE},
         .noun = "convolution", .counts = "filters", .widths = WIDTHS_FILTERS, .has_kernel = true},
     [LAYER_MAX_POOL] = {"P", "pool", "P(size,stride)", pool_parts, .token_place = 2,
         .arguments = {WINDOW, STRIDE}, .reads_raw = true},
@@ -142,6 +193,18 @@ static const struct layer_traits table[] = {
     [LAYER_TRANSITION] = {"T", "transition", "T(reduction) with at most two decimals", transition_parts,
         .token_place = 5, .arguments = {{"reduction", FIELD(percent), 1, 100, ARGUMENT_HUNDREDTHS}},
         .dense = true, .raw_output = true, .reads_raw = true},
+    [LAYER_RESIDUAL] = {"R", "residual", "R(hidden,kernel)", residual_parts, .token_place = 7,
+        .arguments = {HIDDEN, KERNEL},
+        .noun = "residual block", .counts = "hidden channels", .widths = WIDTHS_HIDDEN, .has_kernel = true,
+        .modern = true},
+    [LAYER_MOBILE] = {"M", "mobile", "M(hidden,kernel)", mobile_parts, .token_place = 8,
+        .arguments = {HIDDEN, KERNEL},
+        .noun = "inverted bottleneck", .counts = "hidden channels", .widths = WIDTHS_HIDDEN, .has_kernel = true,
+        .modern = true},
+    [LAYER_SEPARABLE] = {"S", "separable", "S(filters,kernel,stride)", separable_parts, .token_place = 9,
+        .arguments = {FILTERS, KERNEL, STRIDE},
+        .noun = "separable convolution", .counts = "filters", .widths = WIDTHS_FILTERS, .has_kernel = true,
+        .modern = true},
     [LAYER_FC] = {"FC", "fc", "FC(units)", fc_parts, .token_place = 1, .section = SECTION_VECTORS,
         .arguments = {{"units", FIELD(units), 1, ARCH_UNITS_MAX, ARGUMENT_ANY}},
         .noun = "FC", .counts = "units", .widths = WIDTHS_UNITS},
@@ -170,10 +233,13 @@ void layer_parts_of(const struct arch *arch, int layer, struct shape in, struct 
 
 char *weights_part_name(const struct arch *arch, int layer, enum weights_part part, char name[WEIGHTS_NAME_MAX])
 {
-    static const char *const suffixes[] = {
-        [WEIGHTS_NORM] = ".norm", [WEIGHTS_BOTTLENECK] = ".bottleneck", [WEIGHTS_MAIN] = ""};
+    static const char *const suffixes[] = {[WEIGHTS_NORM] = ".norm",
+                                           [WEIGHTS_BOTTLENECK] = ".bottleneck",
+                                           [WEIGHTS_DEPTHWISE] = ".depthwise",
+                                           [WEIGHTS_MAIN] = ""};
+    bool hidden = part == WEIGHTS_BOTTLENECK && !layer_traits(&arch->layers[layer])->dense;
     layer_name(arch, layer, name);
-    return strcat(name, suffixes[part]);
+    return strcat(name, hidden ? ".hidden" : suffixes[part]);
 }
 
 int *layer_argument(struct layer *layer, const struct layer_argument *argument)

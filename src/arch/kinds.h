@@ -18,6 +18,7 @@ enum part_kind {
     PART_CONV,    /* no bias; zero padding kernel / 2 */
     PART_LINEAR,  /* of all values of its input */
     PART_BN_RELU, /* batch normalisation, then ReLU */
+    PART_BN,      /* batch normalisation of a convolution, then PART_ADD */
     PART_MAX_POOL,
     PART_AVERAGE_POOL,
     PART_CONCAT, /* the layer's input, then the channels that the part before it made */
@@ -25,10 +26,11 @@ enum part_kind {
 };
 
 /* The weights of a layer, in the order in which they lie (weights.h).  A convolution or linear part and the BN behind
-   it share one; a BN with no weight before it has one of its own. */
-enum weights_part { WEIGHTS_NORM, WEIGHTS_BOTTLENECK, WEIGHTS_MAIN, WEIGHTS_PARTS };
+   it share one; a BN with no weight before it has one of its own.  WEIGHTS_BOTTLENECK is the convolution inside of a
+   layer that makes its bottleneck (D) or its hidden channels (R, M). */
+enum weights_part { WEIGHTS_NORM, WEIGHTS_BOTTLENECK, WEIGHTS_DEPTHWISE, WEIGHTS_MAIN, WEIGHTS_PARTS };
 
-/* "dense1.norm", "dense1.bottleneck"; "dense1" of WEIGHTS_MAIN. */
+/* "dense1.norm", "dense1.bottleneck", "mobile1.hidden", "mobile1.depthwise"; "dense1" of WEIGHTS_MAIN. */
 enum { WEIGHTS_NAME_MAX = 2 * LAYER_NAME_MAX };
 char *weights_part_name(const struct arch *arch, int layer, enum weights_part part, char name[WEIGHTS_NAME_MAX]);
 
@@ -38,12 +40,13 @@ struct part {
     enum part_kind kind;
     struct shape in, out;      /* one image */
     int kernel, stride;        /* convolutions and pools */
+    bool depthwise;            /* a convolution whose output channel c reads input channel c alone */
     enum weights_part weights; /* convolutions, linear parts and BN */
     bool bias;                 /* linear parts */
     enum part_dropout dropout; /* the option whose dropout acts on its output */
 };
 
-enum { LAYER_PARTS_MAX = 6 };
+enum { LAYER_PARTS_MAX = 7 };
 
 struct layer_parts {
     struct shape in; /* the layer's input */
@@ -56,11 +59,14 @@ struct layer_parts {
 void layer_parts_of(const struct arch *arch, int layer, struct shape in, struct layer_parts *parts);
 
 /* Whether the part and the one behind it are computed in one pass, and what lies between them isn't stored: a linear
-   part and its BN, a BN and its pool. */
+   part and its BN, a BN and its pool or its addition. */
 bool part_joins(const struct part *part, const struct part *next);
 bool part_has_weights(const struct part *part);
 bool part_is_linear(const struct part *part); /* a convolution or linear */
+bool part_is_bn(const struct part *part);
 bool part_is_pool(const struct part *part);
+/* The input channels that one output of a convolution reads. */
+int part_channels_read(const struct part *part);
 
 /* --- traits --- */
 
@@ -82,7 +88,7 @@ enum { LAYER_ARGUMENTS_MAX = 3 };
 enum layer_section { SECTION_MAPS, SECTION_VECTORS, SECTION_CLASSIFIER };
 
 /* Which list of a space has the layer's candidate widths (space.h). */
-enum width_list { WIDTHS_NONE, WIDTHS_FILTERS, WIDTHS_UNITS, WIDTHS_GROWTHS, WIDTH_LISTS };
+enum width_list { WIDTHS_NONE, WIDTHS_FILTERS, WIDTHS_UNITS, WIDTHS_GROWTHS, WIDTHS_HIDDEN, WIDTH_LISTS };
 
 struct layer_traits {
     const char *symbol; /* as written, and on charts */
@@ -97,9 +103,11 @@ struct layer_traits {
     bool has_kernel;           /* a layer that is inserted behind it may have any kernel of the space */
     bool widens_to_deepen;     /* a layer that is inserted behind it adds channels to the map (morph/widen.c) */
     bool dense;                /* in dense spaces only, and behind a C */
+    bool modern;               /* in modern spaces only, behind a C, and in no network with dense kinds */
     bool raw_output;           /* its output has not been through a BN and a ReLU */
     bool reads_raw;            /* it may follow such a layer, and then begins with a BN and a ReLU */
-    int token_place;           /* of its words in the controller's vocabulary; those of dense kinds are last */
+    int token_place; /* of its words in the controller's vocabulary; those of dense kinds come behind the plain
+                        ones, those of modern kinds last */
 };
 
 const struct layer_traits *layer_kind_traits(enum layer_kind kind);

@@ -130,8 +130,18 @@ static bool reads_raw(const struct layer_traits *traits)
     return traits->reads_raw;
 }
 
-/* May `layer` stand where it does?  `convolutions`: how many C come before it. */
-static int check_place(const struct arch *arch, int layer, int convolutions, struct error *error)
+static bool is_modern(const struct layer_traits *traits)
+{
+    return traits->modern;
+}
+
+/* How many layers come before: C, those of dense kinds, those of modern kinds. */
+struct seen {
+    int convolutions, dense, modern;
+};
+
+/* May `layer` stand where it does? */
+static int check_place(const struct arch *arch, int layer, const struct seen *seen, struct error *error)
 {
     const struct layer_traits *at = layer_traits(&arch->layers[layer]);
     const struct layer_traits *before = layer ? layer_traits(&arch->layers[layer - 1]) : NULL;
@@ -143,8 +153,12 @@ static int check_place(const struct arch *arch, int layer, int convolutions, str
     else if (before && before->raw_output && !at->reads_raw)
         snprintf(what, sizeof(what), "only %s may follow %s: they begin with the BN that is due",
                  layer_symbols(reads_raw, " or ", symbols), layer_symbols(hands_on_raw, " and ", others));
-    else if (at->dense && !convolutions)
-        snprintf(what, sizeof(what), "a C must come before %s", layer_symbols(is_dense, " and ", symbols));
+    else if ((at->dense || at->modern) && !seen->convolutions)
+        snprintf(what, sizeof(what), "a C must come before %s",
+                 layer_symbols(at->dense ? is_dense : is_modern, " and ", symbols));
+    else if ((at->dense && seen->modern) || (at->modern && seen->dense))
+        snprintf(what, sizeof(what), "a network has either %s, or %s; choose one",
+                 layer_symbols(is_dense, " and ", symbols), layer_symbols(is_modern, " and ", others));
     else
         return 0;
     return layer_error(arch, layer, error, what);
@@ -152,17 +166,19 @@ static int check_place(const struct arch *arch, int layer, int convolutions, str
 
 int arch_check(const struct arch *arch, struct error *error)
 {
-    int convolutions = 0;
+    struct seen seen = {0};
     if (arch->layer_count == 0)
         return error_set(error, "there is no layer; write for example C(16,3,1) P(2,2) C(32,3,1) A(4,4) FC(64) SM(10)");
     for (int i = 0; i < arch->layer_count; i++) {
-        if (check_values(arch, i, error) || check_place(arch, i, convolutions, error))
+        if (check_values(arch, i, error) || check_place(arch, i, &seen, error))
             return -1;
-        convolutions += arch->layers[i].kind == LAYER_CONV;
+        seen.convolutions += arch->layers[i].kind == LAYER_CONV;
+        seen.dense += layer_traits(&arch->layers[i])->dense;
+        seen.modern += layer_traits(&arch->layers[i])->modern;
     }
     if (arch->layers[arch->layer_count - 1].kind != LAYER_SOFTMAX)
         return error_set(error, "the last layer must be the classifier; add SM(classes)");
-    if (!convolutions)
+    if (!seen.convolutions)
         return error_set(error, "at least one convolution is needed; add C(filters,kernel,stride)");
     return 0;
 }
@@ -302,6 +318,16 @@ int arch_parse(struct arch *arch, const char *text, struct error *error)
         if (parse_layer(&at, arch, error))
             return -1;
     return arch_check(arch, error);
+}
+
+int layer_parse(const char *text, struct layer *layer)
+{
+    struct arch arch = {0};
+    const char *at = text;
+    if (parse_layer(&at, &arch, NULL) || *at || arch.layer_count != 1 || check_values(&arch, 0, NULL))
+        return -1;
+    *layer = arch.layers[0];
+    return 0;
 }
 
 void layer_name(const struct arch *arch, int layer, char name[LAYER_NAME_MAX])

@@ -5,6 +5,9 @@
 
 #include "util/bug.h"
 
+#define HIDDEN_COUNT 18
+#define HIDDEN       8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384
+
 static const struct space spaces[] = {
     {
         .name = "small",
@@ -12,6 +15,7 @@ static const struct space spaces[] = {
         .widths[WIDTHS_UNITS] = {10, {8, 16, 24, 32, 40, 48, 56, 64, 72, 80}},
         .widths[WIDTHS_GROWTHS] = {23, {4,  6,  8,  10, 12, 14, 16, 18, 20, 22, 24, 26,
                                         28, 30, 32, 34, 36, 38, 40, 42, 44, 46, 48}},
+        .widths[WIDTHS_HIDDEN] = {HIDDEN_COUNT, {HIDDEN}},
         .kernel_count = 3,
         .kernels = {1, 3, 5},
     },
@@ -20,8 +24,19 @@ static const struct space spaces[] = {
         .widths[WIDTHS_FILTERS] = {13, {16, 32, 64, 96, 128, 192, 256, 320, 384, 448, 512, 576, 640}},
         .widths[WIDTHS_UNITS] = {11, {64, 128, 256, 384, 512, 640, 768, 896, 1024, 1152, 1280}},
         .widths[WIDTHS_GROWTHS] = {7, {40, 44, 48, 52, 56, 60, 64}},
+        .widths[WIDTHS_HIDDEN] = {HIDDEN_COUNT, {HIDDEN}},
         .kernel_count = 3,
         .kernels = {1, 3, 5},
+    },
+    {
+        .name = "modern",
+        .widths[WIDTHS_FILTERS] = {15, {8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112, 128}},
+        .widths[WIDTHS_UNITS] = {8, {16, 32, 48, 64, 96, 128, 192, 256}},
+        .widths[WIDTHS_GROWTHS] = {7, {4, 8, 12, 16, 20, 24, 32}},
+        .widths[WIDTHS_HIDDEN] = {HIDDEN_COUNT, {HIDDEN}},
+        .kernel_count = 3,
+        .kernels = {3, 5, 7},
+        .modern = true,
     },
 };
 
@@ -69,6 +84,31 @@ int space_larger_kernel(const struct space *space, const struct layer *layer)
     return 0;
 }
 
+/* Hidden channels of a new M for each of its stream (MobileNetV2 has 6). */
+enum { EXPANSION = 3 };
+
+/* The widest candidate of at most EXPANSION times the channels that the block reads, or the narrowest. */
+static int hidden_channels(const struct space *space, const struct arch *arch, int layer)
+{
+    const struct layer block = {.kind = LAYER_MOBILE, .units = EXPANSION * arch_channels(arch, layer) + 1};
+    int units = space_narrower(space, &block);
+    return units ? units : space->widths[WIDTHS_HIDDEN].values[0];
+}
+
+struct action space_deepen(const struct space *space, const struct arch *arch, int layer, int kernel)
+{
+    const struct layer *at = &arch->layers[layer];
+    bool modern = space->modern && !layer_is_flat(at) && !arch_is_dense(arch);
+    struct action action = {.kind = ACTION_DEEPEN, .layer = layer};
+    if (modern || layer_traits(at)->modern) {
+        action.block = LAYER_MOBILE;
+        action.units = hidden_channels(space, arch, layer);
+    }
+    if (action.block || layer_traits(at)->has_kernel)
+        action.kernel = kernel;
+    return action;
+}
+
 int space_complete(const struct space *space, const struct arch *arch, struct action *action, struct error *error)
 {
     const struct layer *layer = &arch->layers[action->layer];
@@ -77,8 +117,11 @@ int space_complete(const struct space *space, const struct arch *arch, struct ac
     layer_name(arch, action->layer, name);
     switch (action->kind) {
     case ACTION_DEEPEN:
-        if (!action->kernel && has_kernel)
-            action->kernel = 3;
+        if (!action->block && !action->kernel)
+            *action = space_deepen(space, arch, action->layer, 3);
+        action->kernel = action->block && !action->kernel ? 3 : action->kernel;
+        if (action->block && !action->units)
+            action->units = hidden_channels(space, arch, action->layer);
         return 0;
     case ACTION_WIDEN:
         if (action->units || (action->units = space_wider(space, layer)))
@@ -141,6 +184,18 @@ void space_start_dense(const struct space *space, struct shape input, int classe
     text_add(&text, "D(%d,[%d]) ", BOTTLENECK, growth);
     for (int block = 1; block < DENSE_BLOCKS && side / 2 >= SMALLEST_MAP; block++, side /= TRANSITION_POOL)
         text_add(&text, "T(0.5) D(%d,[%d]) ", BOTTLENECK, growth);
+    text_add(&text, "A(%d,%d) SM(%d)", side, side, classes);
+    read_start(&text, arch);
+}
+
+void space_start_modern(const struct space *space, struct shape input, int classes, struct arch *arch)
+{
+    enum { STAGES = 3 };
+    struct text text = TEXT_EMPTY;
+    int side = smaller_side(input), filters = space->widths[WIDTHS_FILTERS].values[0];
+    text_add(&text, "C(%d,3,1) M(%d,3) ", filters, EXPANSION * filters);
+    for (int stage = 1; stage < STAGES && side / 2 >= SMALLEST_MAP; stage++, side = (side + 1) / 2)
+        text_add(&text, "S(%d,3,2) M(%d,3) ", filters, EXPANSION * filters);
     text_add(&text, "A(%d,%d) SM(%d)", side, side, classes);
     read_start(&text, arch);
 }

@@ -1,10 +1,14 @@
 /*
- * template.c - 3×3 convolutions in stages with max pools between, an average over what is left, and the classifier.
+ * template.c - stages of convolutions or of residual blocks, an average over what is left, and the classifier.
  *
+ * The plain template has 3×3 convolutions, with max pools between the stages.
  * A stage halves the map's side until it would be smaller than SMALLEST_SIDE.  The first stage has one convolution,
  * since it works on the largest map; the last has one, since its convolutions have most of the parameters; those
  * between have two.  Widths grow from stage to stage by about the square root of 2: less than the usual doubling, which
  * puts nearly all parameters into the last stage of a network of few FLOPs.  docs/results.md compares shapes.
+ *
+ * The modern template has a convolution, then stages of inverted bottlenecks (M), each behind a separable convolution
+ * with a stride of 2 (S), and a 1×1 convolution to twice the last stream, as the table below says.
  */
 #include "arch/template.h"
 
@@ -15,17 +19,30 @@
 enum { KERNEL = 3, WIDTH_STEP = 4, SMALLEST_SIDE = 3, STAGES_MAX = 10 };
 static const double growth_of_stage = 1.4;
 
+/* The modern template's stages: widths of the streams, relative to the first one's, and numbers of M. */
+static const struct {
+    double width;
+    int blocks;
+} modern_stages[] = {{1, 1}, {1.5, 2}, {2, 2}, {2.5, 1}};
+enum { MODERN_SMALLEST_SIDE = 4, EXPANSION = 3, HIDDEN_STEP = 8 };
+static const double width_of_head = 2; /* relative to the last stream */
+
 static void add_layer(struct arch *arch, struct layer layer)
 {
     ASSERT(arch->layer_count < ARCH_LAYERS_MAX);
     arch->layers[arch->layer_count++] = layer;
 }
 
+static int rounded(double width, int step)
+{
+    int units = step * (int)(width / step + 0.5);
+    return units > 0 ? units : step;
+}
+
 static void add_convolution(struct arch *arch, double width)
 {
-    int units = WIDTH_STEP * (int)(width / WIDTH_STEP + 0.5);
-    add_layer(arch, (struct layer){
-                        .kind = LAYER_CONV, .units = units > 0 ? units : WIDTH_STEP, .kernel = KERNEL, .stride = 1});
+    add_layer(arch,
+              (struct layer){.kind = LAYER_CONV, .units = rounded(width, WIDTH_STEP), .kernel = KERNEL, .stride = 1});
 }
 
 static int stages_of(int side)
@@ -36,8 +53,8 @@ static int stages_of(int side)
     return stages;
 }
 
-/* The template whose first convolution has about `width` filters. */
-static void build(struct shape input, int classes, double width, struct arch *arch)
+/* The plain template whose first convolution has about `width` filters. */
+static void build_plain(struct shape input, int classes, double width, struct arch *arch)
 {
     int side = input.height < input.width ? input.height : input.width, stages = stages_of(side);
     memset(arch, 0, sizeof *arch);
@@ -54,15 +71,39 @@ static void build(struct shape input, int classes, double width, struct arch *ar
     add_layer(arch, (struct layer){.kind = LAYER_SOFTMAX, .units = classes});
 }
 
+static void build_modern(struct shape input, int classes, double width, struct arch *arch)
+{
+    int side = input.height < input.width ? input.height : input.width, stream = 0;
+    memset(arch, 0, sizeof *arch);
+    for (size_t stage = 0; stage < COUNT_OF(modern_stages) && (!stage || side > MODERN_SMALLEST_SIDE); stage++) {
+        stream = rounded(width * modern_stages[stage].width, WIDTH_STEP);
+        add_layer(arch, (struct layer){.kind = stage ? LAYER_SEPARABLE : LAYER_CONV,
+                                       .units = stream,
+                                       .kernel = KERNEL,
+                                       .stride = stage ? 2 : 1});
+        side = stage ? (side + 1) / 2 : side;
+        for (int block = 0; block < modern_stages[stage].blocks; block++)
+            add_layer(arch, (struct layer){.kind = LAYER_MOBILE,
+                                           .units = rounded(EXPANSION * stream, HIDDEN_STEP),
+                                           .kernel = KERNEL});
+    }
+    add_layer(arch,
+              (struct layer){
+                  .kind = LAYER_CONV, .units = rounded(width_of_head * stream, WIDTH_STEP), .kernel = 1, .stride = 1});
+    add_layer(arch, (struct layer){.kind = LAYER_AVERAGE_POOL, .kernel = side, .stride = side});
+    add_layer(arch, (struct layer){.kind = LAYER_SOFTMAX, .units = classes});
+}
+
 static int64_t share_of(int64_t limit, double share)
 {
     int64_t part = (int64_t)((double)limit * share);
     return limit && part < 1 ? 1 : part; /* 0 would be no limit */
 }
 
-int arch_template(struct shape input, int classes, const struct arch_limits *limits, double share, struct arch *arch,
-                  struct error *error)
+int arch_template(struct shape input, int classes, bool modern, const struct arch_limits *limits, double share,
+                  struct arch *arch, struct error *error)
 {
+    void (*build)(struct shape, int, double, struct arch *) = modern ? build_modern : build_plain;
     ASSERT(share > 0 && share <= 1);
     struct arch_limits own = *limits;
     struct arch wider;

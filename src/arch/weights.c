@@ -27,14 +27,14 @@ static const struct weights_layer no_part = {
 static void place_part(const struct part *part, struct weights_layer *at, int64_t *end)
 {
     at->outputs = part->out.channels;
-    if (part->kind == PART_BN_RELU) {
+    if (part_is_bn(part)) {
         at->inputs = at->weight < 0 ? at->outputs : at->inputs;
         at->gamma = place(end, at->outputs);
         at->beta = place(end, at->outputs);
         return;
     }
     bool conv = part->kind == PART_CONV;
-    at->inputs = part->in.channels * (conv ? 1 : part->in.height * part->in.width);
+    at->inputs = conv ? part_channels_read(part) : part->in.channels * part->in.height * part->in.width;
     at->kernel = conv ? part->kernel : 1;
     at->weight = place(end, (int64_t)at->outputs * at->inputs * at->kernel * at->kernel);
     if (part->bias)

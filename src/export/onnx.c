@@ -183,6 +183,8 @@ static void add_conv(struct graph *graph, const struct op *op, const char *prefi
     set_integers(node, "kernel_shape", op->kernel, 2);
     set_integers(node, "strides", op->stride, 2);
     set_integers(node, "pads", op->kernel / 2, 4);
+    if (op->kind == OP_DEPTHWISE_BN_RELU)
+        set_integer(node, "group", op->channels);
 }
 
 static void add_gemm(struct graph *graph, const struct op *op, const char *prefix)
@@ -234,6 +236,7 @@ static void add_nodes(struct graph *graph, const struct op *op)
     weights_part_name(&graph->weights->arch, op->layer, op->part, part);
     switch (op->kind) {
     case OP_CONV_BN_RELU:
+    case OP_DEPTHWISE_BN_RELU:
         add_conv(graph, op, part);
         add_unary(graph, "Relu", part, "relu");
         break;
@@ -250,6 +253,10 @@ static void add_nodes(struct graph *graph, const struct op *op)
         break;
     case OP_CLASSIFIER:
         add_gemm(graph, op, part);
+        break;
+    case OP_CONV_BN_ADD:
+        add_conv(graph, op, part);
+        NODE(graph, "Add", name_of(part, "add"), graph->value, graph->buffers[tensors[op->inputs[1]].buffer]);
         break;
     case OP_ADD:
         NODE(graph, "Add", name_of(layer, "add"), graph->value, graph->buffers[tensors[op->inputs[1]].buffer]);

@@ -90,10 +90,6 @@ void channels_append(struct channels *channels, const struct channels *added)
 
 static void copy_row(const float *from, float *to, int64_t block, const struct channels *inputs)
 {
-    if (inputs->same) {
-        memcpy(to, from, (size_t)(block * inputs->old_count) * sizeof *to);
-        return;
-    }
     for (int unit = 0; unit < inputs->new_count; unit++)
         for (int64_t i = 0; i < block; i++)
             *to++ = (float)(from[inputs->from[unit] * block + i] * inputs->share[unit]);
@@ -103,13 +99,19 @@ static void copy_weight(const struct weights *parent, const struct weights_layer
                         const struct weights_layer *to, const struct channels *inputs, const struct channels *outputs)
 {
     int64_t from_row = (int64_t)from->inputs * from->kernel * from->kernel;
-    int64_t to_row = (int64_t)to->inputs * to->kernel * to->kernel, block = from_row / inputs->old_count;
-    ASSERT(block * inputs->old_count == from_row && block * inputs->new_count <= to_row);
+    int64_t to_row = (int64_t)to->inputs * to->kernel * to->kernel;
+    int64_t block = inputs ? from_row / inputs->old_count : from_row;
+    ASSERT(inputs ? block * inputs->old_count == from_row && block * inputs->new_count <= to_row : from_row == to_row);
     ASSERT(to->outputs == outputs->new_count);
     for (int i = 0; i < to->outputs; i++)
-        if (outputs->share[i] != 0)
-            copy_row(parent->values + from->weight + outputs->from[i] * from_row,
-                     child->values + to->weight + i * to_row, block, inputs);
+        if (outputs->share[i] != 0) {
+            const float *source = parent->values + from->weight + outputs->from[i] * from_row;
+            float *target = child->values + to->weight + i * to_row;
+            if (!inputs || inputs->same)
+                memcpy(target, source, (size_t)from_row * sizeof *target);
+            else
+                copy_row(source, target, block, inputs);
+        }
 }
 
 void channels_copy_part(const struct weights *parent, int parent_layer, struct weights *child, int child_layer,

@@ -26,9 +26,9 @@ void channels_narrow(struct channels *channels, int old_count, int new_count, co
 void channels_append(struct channels *channels, const struct channels *added);
 
 /* Fill a part of the child's layer from that of the parent's: rows by `outputs`, columns by `inputs`.  An input may
-   stand for a block of values (a convolution's window, or a whole map in front of an FC).  `inputs` may be NULL where
-   there is no weight.  Columns that the child has beyond the parent's stay zero.  Outputs with share 0 copy nothing,
-   and stay as weights_new() made them. */
+   stand for a block of values (a convolution's window, or a whole map in front of an FC).  `inputs` is NULL where
+   there is no weight, and for a depthwise convolution, whose rows are copied whole.  Columns that the child has beyond
+   the parent's stay zero.  Outputs with share 0 copy nothing, and stay as weights_new() made them. */
 void channels_copy_part(const struct weights *parent, int parent_layer, struct weights *child, int child_layer,
                         enum weights_part part, const struct channels *inputs, const struct channels *outputs);
 

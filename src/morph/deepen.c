@@ -9,6 +9,10 @@
  * batch.  The input comes out of a ReLU, so a second ReLU changes nothing.
  *
  * The measurement sees the exact identity; noise is added after it.
+ *
+ * A residual block is the identity when the BN in front of its addition gives 0: with gamma 0 and beta 0, whatever its
+ * other weights are.  These are those of a network from scratch, and the first step of training moves gamma (Goyal et
+ * al. 2017, section 5.1, start all residual blocks so).
  */
 #include <math.h>
 #include <stdlib.h>
@@ -17,6 +21,26 @@
 #include "morph/steps.h"
 #include "util/bug.h"
 #include "util/memory.h"
+
+/* All layers of the parent, with a place behind `layer`. */
+static void copy_layers(const struct weights *parent, int layer, struct weights *child)
+{
+    for (int i = 0; i < parent->arch.layer_count; i++)
+        morph_copy_layer(parent, i, child, i <= layer ? i : i + 1);
+}
+
+void morph_insert_block(const struct weights *parent, int layer, struct random_stream *stream, struct weights *child)
+{
+    copy_layers(parent, layer, child);
+    for (int part = 0; part < WEIGHTS_PARTS; part++) {
+        const struct weights_layer *place = &child->layout.parts[part][layer + 1];
+        if (place->weight >= 0)
+            morph_add_noise(child->values + place->weight, morph_weight_count(place), weights_fresh_deviation(place),
+                            stream);
+    }
+    const struct weights_layer *last = &child->layout.layers[layer + 1];
+    memset(child->values + last->gamma, 0, (size_t)last->outputs * sizeof(float));
+}
 
 static void set_identity(struct weights *child, int layer)
 {
@@ -64,8 +88,7 @@ int morph_deepen(const struct weights *parent, int layer, const struct morph_opt
                  struct error *error)
 {
     int inserted = layer + 1;
-    for (int i = 0; i < parent->arch.layer_count; i++)
-        morph_copy_layer(parent, i, child, i < inserted ? i : i + 1);
+    copy_layers(parent, layer, child);
     set_identity(child, inserted);
     if (measure && measure_statistics(child, inserted, measure, error) < 0)
         return -1;

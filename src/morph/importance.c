@@ -6,6 +6,8 @@
  * incoming weights; one with small outgoing weights is not listened to.  No images are needed.
  *
  * What a dense layer or a transition hands on has not seen a BN.  Its readers begin with one, and that gamma counts.
+ * The channels of a stream through residual blocks get something of each block: the squares of all gammas add up, and
+ * so do those of all readers.  A depthwise convolution stands between a unit and its reader with a BN of its own.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -44,6 +46,14 @@ static void scale_by(const struct weights *weights, const struct weights_layer *
         scaled[i] = scale[i] * (part->gamma < 0 ? 1 : square((double)weights->values[part->gamma + first + i]));
 }
 
+bool morph_hands_on(const struct weights *weights, int layer)
+{
+    struct layer_parts parts;
+    layer_parts_of(&weights->arch, layer, (struct shape){1, 1, 1}, &parts);
+    enum part_kind last = parts.parts[parts.count - 1].kind;
+    return last == PART_CONCAT || last == PART_ADD;
+}
+
 /* Add what the layers behind `layer` read of `count` channels of its output, from `first` on. */
 static void add_readers(const struct weights *weights, int layer, int first, int count, double *scale, double *sums)
 {
@@ -55,13 +65,17 @@ static void add_readers(const struct weights *weights, int layer, int first, int
         const struct weights_layer *bottleneck = &weights->layout.parts[WEIGHTS_BOTTLENECK][layer];
         const struct weights_layer *linear = &weights->layout.parts[WEIGHTS_MAIN][layer];
         const struct weights_layer *reader = bottleneck->weight >= 0 ? bottleneck : linear;
-        bool pool = reader->weight < 0;
+        bool pool = reader->weight < 0, adds = !pool && layer_traits(&weights->arch.layers[layer])->modern;
         scale_by(weights, &weights->layout.parts[WEIGHTS_NORM][layer], first, count, scale, scaled);
+        if (bottleneck->weight < 0) /* an S begins with its depthwise convolution */
+            scale_by(weights, &weights->layout.parts[WEIGHTS_DEPTHWISE][layer], first, count, scaled, scaled);
         if (pool)
             memcpy(scale, scaled, (size_t)count * sizeof *scale);
         else
             add_read(weights, reader, channels, first, count, scaled, NULL, sums);
-        again = pool || weights->arch.layers[layer].kind == LAYER_DENSE; /* which hands on what it reads, too */
+        for (int i = 0; i < count && adds && morph_hands_on(weights, layer); i++)
+            scale[i] += square((double)weights->values[linear->gamma + i]);
+        again = pool || morph_hands_on(weights, layer);
     }
     free(scaled);
 }
@@ -75,7 +89,10 @@ static void find_importance(const struct weights *weights, int layer, enum weigh
     for (int i = 0; i < count; i++)
         scale[i] = 1;
     scale_by(weights, at, 0, count, scale, scale);
-    if (part == WEIGHTS_BOTTLENECK) {
+    if (part == WEIGHTS_BOTTLENECK && layer_traits(&weights->arch.layers[layer])->modern) {
+        scale_by(weights, &weights->layout.parts[WEIGHTS_DEPTHWISE][layer], 0, count, scale, scale);
+        add_read(weights, &weights->layout.layers[layer], count, 0, count, scale, NULL, importance);
+    } else if (part == WEIGHTS_BOTTLENECK) {
         /* It is narrowed together with the layer's outputs: only those that stay should count. */
         const struct weights_layer *reader = &weights->layout.parts[WEIGHTS_MAIN][layer];
         double *outputs = memory_new((size_t)reader->outputs, sizeof *outputs);

@@ -54,7 +54,9 @@ int morph_apply(const struct weights *parent, const struct action *action, const
         morph_narrow(parent, action, options, stream, grown);
         break;
     case ACTION_DEEPEN:
-        if (layer_traits(&parent->arch.layers[action->layer])->widens_to_deepen)
+        if (action->block)
+            morph_insert_block(parent, action->layer, stream, grown);
+        else if (layer_traits(&parent->arch.layers[action->layer])->widens_to_deepen)
             morph_widen(parent, action, options, stream, grown);
         else
             status = morph_deepen(parent, action->layer, options, measure, stream, grown, error);

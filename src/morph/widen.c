@@ -114,28 +114,33 @@ static void insert_copy(struct walk *walk)
     free(all);
 }
 
-/* A linear part, whose outputs go on.  Where they are added to what the layer reads they are its channels. */
+/* A linear part, whose outputs go on.  Those of a depthwise convolution are the channels that it reads, and where they
+   are added to what the layer reads they are its channels. */
 static void carry_linear(struct walk *walk, const struct part *part, bool added)
 {
     struct channels *outputs = &walk->outputs[part->weights];
-    if (added)
+    if (part->depthwise)
+        *outputs = *walk->at;
+    else if (added)
         *outputs = walk->map;
     else
         find_outputs(walk, part->weights, outputs);
-    copy_part(walk, part->weights, walk->at, outputs);
+    copy_part(walk, part->weights, part->depthwise ? NULL : walk->at, outputs);
     if (outputs->new_count > outputs->old_count)
         begin_units(walk, part->weights, outputs->old_count);
     walk->at = outputs;
 }
 
-static void carry_part(struct walk *walk, const struct part *part, const struct part *next)
+/* `added`: the layer ends in an addition, and this is its last convolution. */
+static void carry_part(struct walk *walk, const struct part *part, bool added)
 {
     switch (part->kind) {
     case PART_CONV:
     case PART_LINEAR:
-        carry_linear(walk, part, next && next->kind == PART_ADD);
+        carry_linear(walk, part, added);
         break;
     case PART_BN_RELU:
+    case PART_BN:
         if (walk->parent->layout.parts[part->weights][walk->from].weight < 0)
             copy_part(walk, part->weights, NULL, walk->at);
         break;
@@ -156,10 +161,11 @@ static void carry_layer(struct walk *walk)
 {
     struct layer_parts parts;
     layer_parts_of(&walk->parent->arch, walk->from, walk->shape, &parts);
+    const struct part *last = &parts.parts[parts.count - 1];
     walk->at = &walk->map;
     for (int p = 0; p < parts.count; p++)
-        carry_part(walk, &parts.parts[p], p + 1 < parts.count ? &parts.parts[p + 1] : NULL);
-    walk->shape = parts.parts[parts.count - 1].out;
+        carry_part(walk, &parts.parts[p], last->kind == PART_ADD && parts.parts[p].weights == WEIGHTS_MAIN);
+    walk->shape = last->out;
     if (walk->at != &walk->map)
         walk->map = *walk->at;
 }

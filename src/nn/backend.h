@@ -41,7 +41,7 @@ struct op_run {
     uint64_t dropout_key; /* OP_DROPOUT: the same mask for the same key and element (dropout.h) */
     float *values;        /* flat weights; forward in training writes the running statistics only */
     float *gradients;     /* backward: flat, `trained` values; this op's are overwritten, not added to */
-    const void *x, *x2;   /* input tensors; x2 is OP_ADD's */
+    const void *x, *x2;   /* input tensors; x2 is what is added */
     void *y;              /* forward: output tensor, with its border zeroed; backward: what forward wrote, read only */
     const void *dy;       /* backward: gradient of the output tensor; unused for OP_CLASSIFIER */
     void *dx, *dx2;       /* backward: gradients of the input tensors, overwritten, or added to where the op says

@@ -1,9 +1,10 @@
 /*
  * plan.c - lowering: the parts of layers to operations.
  *
- * One pass forward emits operations and tensors.  A BN joins the linear part before it, and a pool the BN before it,
- * when nothing lies between them: then they are one operation.  Dropout is an operation where the options ask for it.
- * One pass backward gives each tensor the border that its readers want, and says whose input gradients add up.
+ * One pass forward emits operations and tensors.  A BN joins the linear part before it, a pool the BN before it, and an
+ * addition the convolution and BN before it, when nothing lies between them: then they are one operation.  Dropout is
+ * an operation where the options ask for it. One pass backward gives each tensor the border that its readers want, and
+ * says whose input gradients add up.
  *
  * `map` is the tensor that the next part reads.  At the first layer of a dense block it becomes the beginning of a
  * buffer with room for the whole block: it hasn't been read yet, so only what it says of its buffer changes.
@@ -64,12 +65,11 @@ static int output_of(struct lowering *at, int part)
     return add_tensor(at->plan, made->out);
 }
 
-/* The operation that wrote `map`, if it is of one of these kinds and has no pool, so that the next part can join it. */
-static struct op *open_op(const struct lowering *at, enum op_kind kind, enum op_kind other)
+/* The operation that wrote `map`, if it has no pool, so that the next part may join it. */
+static struct op *open_op(const struct lowering *at)
 {
     struct op *last = at->plan->op_count ? &at->plan->ops[at->plan->op_count - 1] : NULL;
-    bool open = last && last->output == at->map && (last->kind == kind || last->kind == other) && !last->pool;
-    return open ? last : NULL;
+    return last && last->output == at->map && !last->pool ? last : NULL;
 }
 
 static void set_weights(struct op *op, const struct part *part, const struct weights_layer *weights, struct shape map)
@@ -85,9 +85,10 @@ static void emit_linear(struct lowering *at, const struct part *part, int output
 {
     struct weights_layer weights = at->layout.parts[part->weights][at->layer];
     bool conv = part->kind == PART_CONV;
-    if (conv) /* without a BN; emit_bn_relu() joins the one behind it */
+    enum op_kind conv_kind = part->depthwise ? OP_DEPTHWISE_BN_RELU : OP_CONV;
+    if (conv) /* without a BN; emit_bn() joins the one behind it */
         weights.gamma = weights.beta = weights.mean = weights.variance = -1;
-    struct op *op = add_op(at, conv ? OP_CONV : part->bias ? OP_CLASSIFIER : OP_FC_BN_RELU, output);
+    struct op *op = add_op(at, conv ? conv_kind : part->bias ? OP_CLASSIFIER : OP_FC_BN_RELU, output);
     set_weights(op, part, &weights, part->out);
     op->kernel = part->kernel;
     op->stride = part->stride;
@@ -95,15 +96,19 @@ static void emit_linear(struct lowering *at, const struct part *part, int output
         at->plan->classes = op->channels;
 }
 
-static void emit_bn_relu(struct lowering *at, const struct part *part, int number)
+static void emit_bn(struct lowering *at, const struct part *part, int number)
 {
     struct weights_layer weights = at->layout.parts[part->weights][at->layer];
-    struct op *linear = open_op(at, OP_CONV, OP_FC_BN_RELU);
-    if (linear && linear->layer == at->layer && linear->part == part->weights) {
-        linear->kind = linear->kind == OP_CONV ? OP_CONV_BN_RELU : OP_FC_BN_RELU;
+    struct op *linear = open_op(at);
+    if (linear && linear->weights.weight >= 0 && linear->layer == at->layer && linear->part == part->weights) {
+        if (linear->kind == OP_CONV)
+            linear->kind = part->kind == PART_BN ? OP_CONV_BN_ADD : OP_CONV_BN_RELU;
+        if (part->kind == PART_BN)
+            linear->inputs[1] = at->layer_input;
         linear->weights = weights;
         return;
     }
+    ASSERT(part->kind == PART_BN_RELU);
     weights.weight = -1; /* a BN by itself */
     weights.inputs = weights.outputs;
     weights.kernel = 0;
@@ -112,8 +117,8 @@ static void emit_bn_relu(struct lowering *at, const struct part *part, int numbe
 
 static void emit_pool(struct lowering *at, const struct part *part, int number)
 {
-    struct op *op = open_op(at, OP_CONV_BN_RELU, OP_BN_RELU);
-    if (op) {
+    struct op *op = open_op(at);
+    if (op && (op->kind == OP_CONV_BN_RELU || op->kind == OP_BN_RELU)) {
         at->plan->tensors[op->output].height = part->out.height;
         at->plan->tensors[op->output].width = part->out.width;
     } else {
@@ -144,7 +149,8 @@ static void emit_part(struct lowering *at, int number)
         emit_linear(at, part, drop > 0 ? add_tensor(at->plan, part->out) : output_of(at, number));
         break;
     case PART_BN_RELU:
-        emit_bn_relu(at, part, number);
+    case PART_BN:
+        emit_bn(at, part, number);
         break;
     case PART_MAX_POOL:
     case PART_AVERAGE_POOL:
@@ -153,8 +159,8 @@ static void emit_part(struct lowering *at, int number)
     case PART_CONCAT:
         at->map = add_part(at->plan, at->layer_input, 0, part->out.channels);
         break;
-    case PART_ADD:
-        add_op(at, OP_ADD, output_of(at, number))->inputs[1] = at->layer_input;
+    case PART_ADD: /* part of OP_CONV_BN_ADD */
+        ASSERT(part[-1].kind == PART_BN);
         break;
     }
     if (drop > 0)
@@ -201,7 +207,7 @@ static void set_borders(struct plan *plan)
     for (int i = plan->op_count - 1; i >= 0; i--) {
         const struct op *op = &plan->ops[i];
         int *border = &borders[plan->tensors[op->inputs[0]].buffer], wanted = 0;
-        if (op->kind == OP_CONV_BN_RELU || op->kind == OP_CONV)
+        if (op_is_convolution(op))
             wanted = op->kernel / 2;
         else if (op->kind == OP_DROPOUT)
             wanted = borders[plan->tensors[op->output].buffer];
@@ -211,9 +217,9 @@ static void set_borders(struct plan *plan)
         plan->tensors[t].border = borders[plan->tensors[t].buffer];
 }
 
-static bool can_add(const struct op *op)
+static bool can_add(const struct op *op, int input)
 {
-    return op->kind == OP_ADD || (op->kind == OP_BN_RELU && op->pool == POOL_NONE);
+    return input > 0 || op->kind == OP_ADD || (op->kind == OP_BN_RELU && op->pool == POOL_NONE);
 }
 
 /* Does this input's gradient add to what later operations have written?  `written` has, for each buffer, how many
@@ -227,8 +233,9 @@ static void set_adding(const struct plan *plan, struct op *op, int input, int *w
     ASSERT(adds ? tensor->before + tensor->channels <= *end : tensor->before == 0);
     if (!adds)
         *end = tensor->channels;
-    op->adds_input_gradient[input] = adds && can_add(op);
-    op->sums_input_gradient = adds && !can_add(op);
+    op->adds_input_gradient[input] = adds && can_add(op, input);
+    if (input == 0)
+        op->sums_input_gradient = adds && !can_add(op, input);
 }
 
 static void set_gradients(struct plan *plan)

@@ -2,8 +2,8 @@
  * plan.h - an architecture lowered to the list of operations that a backend runs.
  *
  * An operation covers what is best done in one pass over memory: convolution, BN, ReLU and the pool behind them are one
- * OP_CONV_BN_RELU.  Tensor 0 is the input.  Operations stand in the order in which they run.  OP_ADD reads two tensors,
- * every other operation reads one, and each writes one.  A plan is a plain value.
+ * OP_CONV_BN_RELU.  Tensor 0 is the input.  Operations stand in the order in which they run.  OP_ADD and OP_CONV_BN_ADD
+ * read two tensors, every other operation reads one, and each writes one.  A plan is a plain value.
  *
  * A tensor is a range of the channels of a buffer.  Most tensors have a buffer of their own.  A dense block is one
  * buffer: the operation before the block writes its first channels, each layer of the block reads the channels written
@@ -19,14 +19,16 @@
 #include "arch/weights.h"
 
 enum op_kind {
-    OP_CONV_BN_RELU, /* convolution, BN, ReLU, then `pool` when it has one */
-    OP_FC_BN_RELU,   /* linear over the flattened input, BN, ReLU */
-    OP_POOL,         /* a pool that no convolution precedes */
-    OP_DROPOUT,      /* training only: zero with probability `drop`, scale the rest by 1/(1-drop) */
-    OP_CLASSIFIER,   /* linear with bias; softmax cross-entropy in training */
-    OP_BN_RELU,      /* BN, ReLU, then `pool` when it has one */
-    OP_CONV,         /* convolution and nothing else; its output has no border */
-    OP_ADD,          /* the sum of two tensors of one shape, which may have different borders */
+    OP_CONV_BN_RELU,      /* convolution, BN, ReLU, then `pool` when it has one */
+    OP_FC_BN_RELU,        /* linear over the flattened input, BN, ReLU */
+    OP_POOL,              /* a pool that no convolution precedes */
+    OP_DROPOUT,           /* training only: zero with probability `drop`, scale the rest by 1/(1-drop) */
+    OP_CLASSIFIER,        /* linear with bias; softmax cross-entropy in training */
+    OP_BN_RELU,           /* BN, ReLU, then `pool` when it has one */
+    OP_CONV,              /* convolution and nothing else; its output has no border */
+    OP_ADD,               /* the sum of two tensors of one shape, which may have different borders */
+    OP_DEPTHWISE_BN_RELU, /* depthwise convolution: output channel c reads input channel c only; BN, ReLU; no pool */
+    OP_CONV_BN_ADD,       /* convolution, BN without a ReLU, plus the second input, which has the output's shape */
     OP_KINDS
 };
 
@@ -45,21 +47,20 @@ struct op {
     int layer;              /* of the architecture: the one whose weights it uses; OP_POOL: the pool's; OP_DROPOUT:
                                the one it follows */
     enum weights_part part; /* of the layer's weights: those it uses */
-    int inputs[2], output;  /* tensors; the second input is OP_ADD's */
-    int kernel, stride;     /* OP_CONV_BN_RELU, OP_CONV */
-    int channels;        /* OP_CONV_BN_RELU, OP_CONV, OP_FC_BN_RELU: outputs of the linear part; OP_CLASSIFIER: classes;
-                            OP_BN_RELU: of its input */
-    int height, width;   /* OP_CONV_BN_RELU, OP_CONV, OP_BN_RELU: of the map before the pool; else 1 × 1, or 0 without
-                            weights */
+    int inputs[2], output;  /* tensors; the second input is what is added */
+    int kernel, stride;     /* convolutions */
+    int channels;           /* outputs of the linear part; OP_CLASSIFIER: classes; OP_BN_RELU: of its input */
+    int height, width;   /* convolutions, OP_BN_RELU: of the map before the pool; else 1 × 1, or 0 without weights */
     enum pool_kind pool; /* OP_CONV_BN_RELU, OP_BN_RELU, OP_POOL */
     int pool_size, pool_stride;
     int pool_layer;               /* the layer that the pool is of */
     float drop;                   /* OP_DROPOUT */
     bool needs_input_gradient[2]; /* for each input: it depends on something that is trained */
     bool adds_input_gradient[2];  /* for each input: backward adds to the gradient that a later reader of the buffer
-                                     has written; OP_ADD, and OP_BN_RELU without a pool */
-    bool sums_input_gradient;     /* the same for an operation that can't add: the network adds what it writes */
-    struct weights_layer weights; /* offsets into the flat buffer */
+                                     has written; OP_ADD, OP_BN_RELU without a pool, and the second input */
+    bool sums_input_gradient;     /* the same for the first input of an operation that can't add: the network adds what
+                                     it writes */
+    struct weights_layer weights; /* offsets into the flat buffer; OP_DEPTHWISE_BN_RELU: of one input */
 };
 
 /* A D with dropout has most: a BN, two convolutions with a dropout each, and the BN between. */
@@ -86,7 +87,18 @@ static inline int tensor_buffer_channels(const struct tensor *tensor)
 
 static inline int op_input_count(const struct op *op)
 {
-    return op->kind == OP_ADD ? 2 : 1;
+    return op->kind == OP_ADD || op->kind == OP_CONV_BN_ADD ? 2 : 1;
+}
+
+static inline bool op_is_convolution(const struct op *op)
+{
+    return op->kind == OP_CONV_BN_RELU || op->kind == OP_CONV || op->kind == OP_DEPTHWISE_BN_RELU ||
+           op->kind == OP_CONV_BN_ADD;
+}
+
+static inline bool op_has_bn(const struct op *op)
+{
+    return op->kind == OP_FC_BN_RELU || op->kind == OP_BN_RELU || (op_is_convolution(op) && op->kind != OP_CONV);
 }
 
 static inline bool op_is_trained(const struct op *op)

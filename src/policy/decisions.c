@@ -148,7 +148,7 @@ static void sample_deeper(struct sampler *sampler, int step)
         probability *= sample_level(sampler, LEVEL_KERNEL, layer, &choice);
         kernel = choice.choice;
     }
-    sampler_take(sampler, growth_deepen(options, block, layer, kernel), step, probability);
+    sampler_take(sampler, growth_deepen(options, &sampler->walk.arch, block, layer, kernel), step, probability);
 }
 
 void decisions_sample(const struct policy_options *options, const struct chooser *chooser, const struct arch *parent,
@@ -167,7 +167,8 @@ void decisions_sample(const struct policy_options *options, const struct chooser
 
 static bool same_action(const struct action *a, const struct action *b)
 {
-    return a->kind == b->kind && a->layer == b->layer && a->units == b->units && a->kernel == b->kernel;
+    return a->kind == b->kind && a->layer == b->layer && a->units == b->units && a->kernel == b->kernel &&
+           a->block == b->block;
 }
 
 /* The next recorded action, if it belongs to this step. */
@@ -206,7 +207,7 @@ static bool find_insertion(const struct policy_options *options, const struct gr
         if (layer < 0 || layer >= block->count)
             continue;
         for (int kernel = 0; kernel < options->space->kernel_count; kernel++) {
-            struct action deepen = growth_deepen(options, block, layer, kernel);
+            struct action deepen = growth_deepen(options, &decision->arch, block, layer, kernel);
             if (!(block->offered[layer] >> kernel & 1) || !same_action(action, &deepen))
                 continue;
             offer_layers(block, &levels[LEVEL_LAYER]);

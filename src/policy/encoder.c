@@ -21,11 +21,16 @@ static int words_of(const struct space *space, enum layer_kind kind)
     return (widths ? widths : 1) * (traits->has_kernel ? space->kernel_count : 1);
 }
 
+static bool is_read(const struct space *space, bool dense, const struct layer_traits *traits)
+{
+    return space->modern || (!traits->modern && (dense || !traits->dense));
+}
+
 int token_count(const struct space *space, bool dense)
 {
     int count = 0;
     for (int kind = 0; kind < LAYER_KINDS; kind++)
-        if (dense || !layer_kind_traits((enum layer_kind)kind)->dense)
+        if (is_read(space, dense, layer_kind_traits((enum layer_kind)kind)))
             count += words_of(space, (enum layer_kind)kind);
     return count;
 }

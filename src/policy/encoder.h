@@ -6,12 +6,12 @@
 #include "policy/layers.h"
 
 /* A layer is a word.  There is one word for each pair of filters and kernel of the space, for each FC width, for each
-   kind of pool and for the classifier; in a dense space also for the transition and for each growth rate.  A width or
-   kernel that isn't in the space has the word of the next lower one, or of the lowest.  Strides have no words, as in
-   EAS; nor have bottleneck and reduction, which are the same in all networks of a search.  Words are numbered: kinds in
-   the order of their token_place, in a kind widths, in a width kernels; `dense`: with those of dense networks, which
-   are the last.
-   */
+   kind of pool and for the classifier; in a dense space also for the transition and for each growth rate, and in a
+   modern one for these and for each pair of hidden channels or filters and kernel of R, M and S.  A width or kernel
+   that isn't in the space has the word of the next lower one, or of the lowest.  Strides have no words, as in EAS; nor
+   have bottleneck and reduction, which are the same in all networks of a search.  Words are numbered: kinds in the
+   order of their token_place, in a kind widths, in a width kernels; `dense`: with those of dense networks, which come
+   behind those of plain ones. */
 int token_count(const struct space *space, bool dense);
 int token_of(const struct space *space, const struct layer *layer);
 

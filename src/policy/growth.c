@@ -25,12 +25,10 @@ struct action growth_widen(int layer, int units)
     return (struct action){.kind = ACTION_WIDEN, .layer = layer, .units = units};
 }
 
-struct action growth_deepen(const struct policy_options *options, const struct growth_block *block, int layer,
-                            int kernel)
+struct action growth_deepen(const struct policy_options *options, const struct arch *arch,
+                            const struct growth_block *block, int layer, int kernel)
 {
-    return (struct action){.kind = ACTION_DEEPEN,
-                           .layer = block->first + layer,
-                           .kernel = growth_block_kernels(block) ? options->space->kernels[kernel] : 0};
+    return space_deepen(options->space, arch, block->first + layer, options->space->kernels[kernel]);
 }
 
 int growth_wider(const struct policy_options *options, const struct arch *arch, int layer)
@@ -44,7 +42,7 @@ static void offer(const struct policy_options *options, const struct arch *arch,
     int kernels = growth_block_kernels(block) ? options->space->kernel_count : 1;
     for (int layer = 0; layer < block->count; layer++)
         for (int kernel = 0; kernel < kernels; kernel++)
-            if (growth_fits(options, arch, growth_deepen(options, block, layer, kernel)))
+            if (growth_fits(options, arch, growth_deepen(options, arch, block, layer, kernel)))
                 block->offered[layer] |= (uint8_t)(1u << kernel);
 }
 
@@ -59,7 +57,7 @@ void growth_insertions(const struct policy_options *options, const struct arch *
             block = NULL;
             continue;
         }
-        if (!block || block->kind != layer->kind) {
+        if (!block || (block->kind != layer->kind && layer_traits(layer)->widths != WIDTHS_HIDDEN)) {
             if (insertions->block_count == GROWTH_BLOCKS_MAX)
                 break;
             block = &insertions->blocks[insertions->block_count++];

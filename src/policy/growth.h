@@ -3,7 +3,8 @@
  *
  * An insertion has the address that the deeper actor gives it (EAS, section 3.3): a block, the layer in it after which
  * to insert, and a kernel.  A block is a run of layers of one kind: convolutions without a pool between them, dense
- * layers without a transition, or all FC layers.  Only convolutions have a kernel to choose.
+ * layers without a transition, or all FC layers; residual blocks belong to the block of the layer in front of them.
+ * What is inserted is the space's matter (space_deepen).  Only blocks of convolutions have a kernel to choose.
  * Blocks and layers past the table's size are not offered.  Pure, any thread.
  */
 #ifndef ESPALIER_POLICY_GROWTH_H
@@ -38,7 +39,7 @@ bool growth_possible(const struct policy_options *options, const struct arch *ar
 
 /* The actions that these choices stand for. */
 struct action growth_widen(int layer, int units);
-struct action growth_deepen(const struct policy_options *options, const struct growth_block *block, int layer,
-                            int kernel);
+struct action growth_deepen(const struct policy_options *options, const struct arch *arch,
+                            const struct growth_block *block, int layer, int kernel);
 
 #endif

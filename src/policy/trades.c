@@ -82,11 +82,7 @@ static void find_growths(const struct policy_options *options, const struct arch
         if (options->wider_decisions && units)
             try_growth(options, before, room, arch, growth_widen(layer, units), growths);
         for (int k = 0; options->deeper_decisions && k < kernels; k++)
-            try_growth(options, before, room, arch,
-                       (struct action){.kind = ACTION_DEEPEN,
-                                       .layer = layer,
-                                       .kernel = layer_traits(at)->has_kernel ? space->kernels[k] : 0},
-                       growths);
+            try_growth(options, before, room, arch, space_deepen(space, arch, layer, space->kernels[k]), growths);
         for (int k = 0; k < space->kernel_count && layer_traits(at)->has_kernel; k++)
             if (space->kernels[k] > at->kernel)
                 try_growth(options, before, room, arch,

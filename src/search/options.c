@@ -24,11 +24,11 @@ static int valid_data(const char *value, struct error *error)
 
 static int valid_widths(const char *value, struct error *error)
 {
-    if (space_find(value))
+    const struct space *space = space_find(value);
+    if (space && !space->modern)
         return 0;
     error_set(error, "must be");
-    const struct space *space;
-    for (int i = 0; (space = space_at(i)); i++) {
+    for (int i = 0; (space = space_at(i)) && !space->modern; i++) {
         struct error before = *error;
         error_set(error, "%s%s %s", before.text, i ? " or" : "", space->name);
     }
@@ -88,13 +88,15 @@ static int valid_rungs(const char *value, struct error *error)
 static const struct search_option table[] = {
     {"data", OPTION_TEXT, FIELD(data), .valid = valid_data, .argument = "SPEC", .fallback = "fashion-mnist",
      .help = "images: fashion-mnist, mnist, idx:DIR, cifar10:DIR, cifar100:DIR, svhn:DIR, images:DIR; NAME+ augments"},
-    {"space", OPTION_WORD, FIELD(dense), .words = "plain|dense", .argument = "NAME", .fallback = "plain",
-     .help = "plain networks, or dense ones (DenseNet-BC) too"},
+    {"space", OPTION_WORD, FIELD(space), .words = "plain|dense|modern", .argument = "NAME", .fallback = "plain",
+     .help = "plain networks, or dense ones (DenseNet-BC) too, or modern ones (residual and separable layers) too"},
     {"widths", OPTION_TEXT, FIELD(widths), .valid = valid_widths, .argument = "NAME", .fallback = "small",
-     .help = "candidate widths: small (filters 4 to 40, growth rates 4 to 48) or paper (16 to 640, 40 to 64)"},
-    {"start", OPTION_TEXT, FIELD(start), .valid = valid_start,
-     .argument = "ARCH|SESSION:NODE|FILE", .fallback = OPTIONS_START_AUTO,
-     .help = "start network; auto: a plain one of a third of the limits; smallest: the smallest of the space, which is "
+     .help = "candidate widths: small (filters 4 to 40, growth rates 4 to 48) or paper (16 to 640, 40 to 64); modern "
+             "networks have their own (8 to 128)"},
+    {"start", OPTION_TEXT, FIELD(start), .valid = valid_start, .argument = "ARCH|SESSION:NODE|FILE",
+     .fallback = OPTIONS_START_AUTO,
+     .help = "start network; auto: a plain or modern one of a third of the limits; smallest: the smallest of the "
+             "space, which is "
              "auto for dense networks too"},
     {"policy", OPTION_TEXT, FIELD(policy), .valid = valid_policy, .argument = "NAME", .fallback = "reinforce",
      .help = "who proposes: one of the policies below"},
@@ -213,7 +215,7 @@ static const struct search_option table[] = {
 };
 
 _Static_assert(sizeof(enum parent_choice) == sizeof(int) && sizeof(enum morph_split) == sizeof(int) &&
-                   sizeof(enum precision) == sizeof(int),
+                   sizeof(enum precision) == sizeof(int) && sizeof(enum network_space) == sizeof(int),
                "OPTION_WORD stores an int where the field is not a bool");
 
 const struct search_option *option_at(int index)
@@ -382,11 +384,16 @@ struct training options_training(const struct search_options *options)
     };
 }
 
+const struct space *options_space(const struct search_options *options)
+{
+    return space_find(options->space == SPACE_MODERN ? "modern" : options->widths);
+}
+
 struct policy_options options_policy(const struct search_options *options, struct shape input)
 {
     return (struct policy_options){
-        .space = space_find(options->widths),
-        .dense = options->dense,
+        .space = options_space(options),
+        .dense = options->space == SPACE_DENSE,
         .input = input,
         .limits =
             {
@@ -445,7 +452,7 @@ int options_settle(struct search_options *options, struct error *error)
 bool options_start_is_smallest(const struct search_options *options)
 {
     return !*options->start || !strcmp(options->start, OPTIONS_START_SMALLEST) ||
-           (options->dense && !strcmp(options->start, OPTIONS_START_AUTO));
+           (options->space == SPACE_DENSE && !strcmp(options->start, OPTIONS_START_AUTO));
 }
 
 bool options_start_is_file(const char *start)
@@ -457,9 +464,11 @@ bool options_start_is_file(const char *start)
 
 void options_start(const struct search_options *options, struct shape input, int classes, struct arch *arch)
 {
-    const struct space *space = space_find(options->widths);
-    if (options->dense)
+    const struct space *space = options_space(options);
+    if (options->space == SPACE_DENSE)
         space_start_dense(space, input, classes, arch);
+    else if (options->space == SPACE_MODERN)
+        space_start_modern(space, input, classes, arch);
     else
         space_start(space, input, classes, arch);
 }

@@ -1,8 +1,8 @@
 /*
  * options.h - every option of a search, as one table.
  *
- * The command line, presets (ini files), the session's first event and --help read it; tests/test_man.sh checks the manual
- * page against it.  The commands `train`, `eval`, `morph`, `resume` and `compare` take some of these options too
+ * The command line, presets (ini files), the session's first event and --help read it; tests/test_man.sh checks the
+ * manual page against it.  The commands `train`, `eval`, `morph`, `resume` and `compare` take some of these options too
  * (cli/cli.c).
  */
 #ifndef ESPALIER_SEARCH_OPTIONS_H
@@ -15,11 +15,15 @@
 
 enum parent_choice { PARENT_START, PARENT_BEST, PARENT_TOURNAMENT, PARENT_AGING, PARENT_RACE };
 
+/* Which kinds of layers networks may have beside the plain ones. */
+enum network_space { SPACE_PLAIN, SPACE_DENSE, SPACE_MODERN };
+
 struct search_options {
     char data[1100];
-    bool dense;       /* the kind of the default start network */
-    char widths[16];  /* `small` or `paper` */
-    char start[2048]; /* an architecture, SESSION:NODE, FILE.safetensors `auto` or `smallest`, which old sessions write as "" */
+    enum network_space space;
+    char widths[16];  /* `small` or `paper`; of plain and dense networks */
+    char start[2048]; /* an architecture, SESSION:NODE, FILE.safetensors `auto` or `smallest`, which old sessions write
+                         as "" */
     char policy[16];
     char match[1024]; /* a session, for policies that match the FLOPs of its networks */
     enum parent_choice parent;
@@ -27,16 +31,16 @@ struct search_options {
     int64_t population;         /* PARENT_AGING draws from that many of the youngest networks */
     int64_t episodes, networks; /* 0: no limit */
     double seconds, flops;
-    double finish;      /* share of the budget for the final training; 0: none */
-    bool baseline;      /* PARENT_RACE: train the template of the limits, which the winner has to beat */
-    double target;      /* accuracy that ends the growth; 0: none */
-    int64_t patience;   /* rounds in a row that their control won, after which the growth ends; 0: no limit */
+    double finish;            /* share of the budget for the final training; 0: none */
+    bool baseline;            /* PARENT_RACE: train the template of the limits, which the winner has to beat */
+    double target;            /* accuracy that ends the growth; 0: none */
+    int64_t patience;         /* rounds in a row that their control won, after which the growth ends; 0: no limit */
     int64_t episode_networks; /* proposals an episode */
     int64_t wider, deeper;    /* decisions a network */
     bool trades;              /* at the limits, networks shrink in one place to grow in another */
     int64_t epochs, start_epochs, batch;
-    bool steady;        /* the rate of the networks of the growth doesn't fall */
-    double average;     /* decay of the moving average of their weights; 0: none */
+    bool steady;             /* the rate of the networks of the growth doesn't fall */
+    double average;          /* decay of the moving average of their weights; 0: none */
     double rate, start_rate; /* grown networks; from scratch */
     double momentum, weight_decay, drop_pool, drop_fc, drop_dense;
     int64_t train_subset, validation, seed;
@@ -54,8 +58,8 @@ struct search_options {
     int64_t imitate; /* best proposals */
     double imitate_weight;
     bool learn_from_user; /* the policy also learns from networks that a person grew */
-    int64_t attempts;   /* before a network that fails is given up */
-    char actions[2048]; /* of policy manual: "widen:conv1 deepen:conv2:3; widen:fc1" (; next network) */
+    int64_t attempts;     /* before a network that fails is given up */
+    char actions[2048];   /* of policy manual: "widen:conv1 deepen:conv2:3; widen:fc1" (; next network) */
 };
 
 enum { OPTION_AUTO = -1 };
@@ -90,11 +94,13 @@ int options_read(struct search_options *options, const char *preset, struct erro
 int options_settle(struct search_options *options, struct error *error);
 /* How a network is trained whose rate falls, without an average of the weights; its `node` is not set. */
 struct training options_training(const struct search_options *options);
+/* Candidate widths and kernels. */
+const struct space *options_space(const struct search_options *options);
 /* The options of the policy, with the search's space and limits, for images of that shape. */
 struct policy_options options_policy(const struct search_options *options, struct shape input);
 
 /* Is it the name of a weights file? */
-#define OPTIONS_START_AUTO "auto"
+#define OPTIONS_START_AUTO     "auto"
 #define OPTIONS_START_SMALLEST "smallest"
 /* Does the search begin with the smallest network of its space? */
 bool options_start_is_smallest(const struct search_options *options);

@@ -16,7 +16,8 @@ static const struct session_node *last_of(const struct session_state *state, enu
 static bool find_template(const struct proposals *proposals, struct arch *arch)
 {
     return !arch_template(proposals->input, (int)proposals->journal->state->facts.classes,
-                          &proposals->learner->policy->options.limits, 1, arch, NULL);
+                          proposals->options->space == SPACE_MODERN, &proposals->learner->policy->options.limits, 1,
+                          arch, NULL);
 }
 
 /* Is there a baseline to train?  Not a second one, and not when the grown winner is that network already. */

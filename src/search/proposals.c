@@ -53,6 +53,10 @@ enum event_kind proposals_check(const struct proposals *proposals, struct candid
         arch_within(&candidate->arch, proposals->input, &proposals->learner->policy->options.limits,
                     &candidate->refusal))
         return EVENT_REFUSED;
+    if (arch_is_modern(&candidate->arch) && !proposals->learner->policy->options.space->modern) {
+        error_set(&candidate->refusal, "a network with R, M or S needs --space modern");
+        return EVENT_REFUSED;
+    }
     candidate->known = arch_index_find(&proposals->known, arch_hash(&candidate->arch));
     return candidate->known ? EVENT_KNOWN : EVENT_NODE;
 }

@@ -113,8 +113,10 @@ int start_check_arch(const struct search_options *options, const struct search_d
     if (classes != data->classes)
         return error_set(error, "the classifier SM(%d) has %d classes, the data has %d: use SM(%d)", classes, classes,
                          data->classes, data->classes);
-    if (arch_is_dense(arch) && !options->dense)
+    if (arch_is_dense(arch) && options->space != SPACE_DENSE)
         return error_set(error, "a dense network needs --space dense");
+    if (arch_is_modern(arch) && options->space != SPACE_MODERN)
+        return error_set(error, "a network with R, M or S needs --space modern");
     return 0;
 }
 
@@ -208,9 +210,9 @@ static int start_automatic(const struct search_options *options, const struct se
 {
     struct arch_limits limits = options_policy(options, data->input).limits;
     for (double share = start_share; share < 1; share *= 1.25)
-        if (!arch_template(data->input, data->classes, &limits, share, arch, NULL))
+        if (!arch_template(data->input, data->classes, options->space == SPACE_MODERN, &limits, share, arch, NULL))
             return 0;
-    return arch_template(data->input, data->classes, &limits, 1, arch, error);
+    return arch_template(data->input, data->classes, options->space == SPACE_MODERN, &limits, 1, arch, error);
 }
 
 int start_find(struct search_options *options, const struct search_data *data, struct start_network *start,
@@ -218,7 +220,7 @@ int start_find(struct search_options *options, const struct search_data *data, s
 {
     struct arch *arch = &start->arch;
     const char *name = options->start;
-    bool automatic = !strcmp(name, OPTIONS_START_AUTO) && !options->dense; /* the template is a plain network */
+    bool automatic = !strcmp(name, OPTIONS_START_AUTO) && options->space != SPACE_DENSE; /* no template is dense */
     int status = 0;
     if (automatic || options_start_is_smallest(options)) {
         settle_limits(options, data, NULL);

@@ -8,8 +8,7 @@
 
 static size_t saved_bytes(const struct plan *plan, const struct op *op, int batch)
 {
-    bool has_bn = op->kind == OP_CONV_BN_RELU || op->kind == OP_FC_BN_RELU || op->kind == OP_BN_RELU;
-    return has_bn ? bn_saved_bytes(plan, op, batch) : 0;
+    return op_has_bn(op) ? bn_saved_bytes(plan, op, batch) : 0;
 }
 
 static size_t scratch_bytes(const struct backend *backend, const struct plan *plan, const struct op *op, int batch,
@@ -20,7 +19,10 @@ static size_t scratch_bytes(const struct backend *backend, const struct plan *pl
     switch (op->kind) {
     case OP_CONV_BN_RELU:
     case OP_CONV:
+    case OP_CONV_BN_ADD:
         return conv_scratch_bytes(plan, op, backend->precision, blocks, members);
+    case OP_DEPTHWISE_BN_RELU:
+        return depthwise_scratch_bytes(plan, op, blocks, members);
     case OP_BN_RELU:
         bn_new(&scratch, plan, op, blocks);
         return scratch.used;

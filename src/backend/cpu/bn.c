@@ -1,4 +1,4 @@
-/* bn.c - BN, ReLU and pool (bn.h), channel by channel and block by block. */
+/* bn.c - BN, ReLU and pool, or BN and addend (bn.h), channel by channel and block by block. */
 #include "backend/cpu/bn.h"
 
 #include <math.h>
@@ -22,6 +22,7 @@ struct bn bn_new(struct workspace *scratch, const struct plan *plan, const struc
     struct bn bn = {.out = map_of(&plan->tensors[op->output]), .blocks = blocks};
     bn.in = op->kind == OP_BN_RELU ? map_of(&plan->tensors[op->inputs[0]])
                                    : map_new(op->channels, op->height, op->width, 0);
+    bn.addend = map_of(&plan->tensors[op->inputs[1]]);
     bn.selected_block = (size_t)op->channels * bn.out.height * bn.out.width * BLOCK;
     bn.mean = workspace_take(scratch, op->channels * sizeof(float));
     bn.inverse_std = workspace_take(scratch, op->channels * sizeof(float));
@@ -62,14 +63,26 @@ struct bn bn_begin(struct workspace *scratch, const struct op_run *run, bool tra
     return bn;
 }
 
+static bool has_addend(const struct bn *bn)
+{
+    return bn->run->op->kind == OP_CONV_BN_ADD;
+}
+
+/* A plane of the addend, or of its gradient. */
+static float *addend_plane(const struct bn *bn, const void *tensor, int block, int channel)
+{
+    return (float *)tensor + block * bn->addend.block_stride + channel * bn->addend.plane;
+}
+
 static const float *values_of(const struct bn *bn, int block)
 {
     return bn->x + block * bn->in.block_stride;
 }
 
-static float *selected_of(const struct bn *bn, int block)
+static float *selected_of(const struct bn *bn, int block, int channel)
 {
-    return bn->selected ? bn->selected + block * bn->selected_block : NULL;
+    size_t plane = (size_t)bn->out.height * bn->out.width * BLOCK;
+    return bn->selected ? bn->selected + block * bn->selected_block + channel * plane : NULL;
 }
 
 /* --- statistics --- */
@@ -94,32 +107,68 @@ void bn_add_values(struct bn_sums *sums, const struct map *map, const float *val
                 }
 }
 
-/* Adds the sums of all blocks to those of the first, in the order of the blocks. */
-static void reduce_sums(struct bn_sums *sums, int channels, int blocks)
+struct bn_sums bn_sum_plane(const struct map *map, const float *plane, float bias, int images)
 {
-    for (int i = channels; i < blocks * channels; i++) {
-        sums[i % channels].sum += sums[i].sum;
-        sums[i % channels].square += sums[i].square;
+    int32_t mask[BLOCK] __attribute__((aligned(64)));
+    vector sum = {0}, square = {0};
+    for (int image = 0; image < BLOCK; image++)
+        mask[image] = image < images ? -1 : 0;
+    for (int y = 0; y < map->height; y++, plane += map->pitch) {
+        vector row_sum[PARTS], row_square[PARTS];
+#pragma GCC unroll 4
+        for (int part = 0; part < PARTS; part++)
+            row_sum[part] = row_square[part] = (vector){0};
+        for (size_t i = 0; i < map->pitch; i += BLOCK)
+#pragma GCC unroll 4
+            for (int part = 0; part < PARTS; part++) {
+                vector_bits real = *(const vector_bits *)(mask + part * VECTOR_WIDTH);
+                vector value = vector_load(plane + i + part * VECTOR_WIDTH) + vector_all(bias);
+                value = vector_where(real, value);
+                row_sum[part] += value;
+                row_square[part] += value * value;
+            }
+#pragma GCC unroll 4
+        for (int part = 0; part < PARTS; part++) {
+            sum += row_sum[part];
+            square += row_square[part];
+        }
     }
+    return (struct bn_sums){vector_sum(sum), vector_sum(square)};
+}
+
+/* Adds a channel's sums of all blocks to those of the first, in the order of the blocks. */
+static struct bn_sums reduce_sums(const struct bn *bn, int blocks, int channel)
+{
+    struct bn_sums *sums = bn->sums + channel;
+    for (int block = 1; block < blocks; block++) {
+        sums->sum += sums[block * bn->run->op->channels].sum;
+        sums->square += sums[block * bn->run->op->channels].square;
+    }
+    return *sums;
+}
+
+void bn_channel_statistics(const struct bn *bn, int blocks, int channel)
+{
+    const struct op_run *run = bn->run;
+    const struct op *op = run->op;
+    float *running_mean = run->values + op->weights.mean + channel;
+    float *running_variance = run->values + op->weights.variance + channel;
+    double n = (double)run->count * op->height * op->width, decay = run->bn_decay;
+    struct bn_sums sums = reduce_sums(bn, blocks, channel);
+    double mean = sums.sum / n, variance = sums.square / n - mean * mean;
+    variance = variance < 0 ? 0 : variance;
+    bn->mean[channel] = (float)mean;
+    bn->inverse_std[channel] = (float)(1 / sqrt(variance + BN_EPSILON));
+    mean += shift_of(*running_mean);
+    *running_mean = (float)(decay * *running_mean + (1 - decay) * mean);
+    if (n > 1)
+        *running_variance = (float)(decay * *running_variance + (1 - decay) * variance * n / (n - 1));
 }
 
 void bn_batch_statistics(const struct bn *bn, int blocks)
 {
-    const struct op_run *run = bn->run;
-    const struct op *op = run->op;
-    float *running_mean = run->values + op->weights.mean, *running_variance = run->values + op->weights.variance;
-    double n = (double)run->count * op->height * op->width, decay = run->bn_decay;
-    reduce_sums(bn->sums, op->channels, blocks);
-    for (int k = 0; k < op->channels; k++) {
-        double mean = bn->sums[k].sum / n, variance = bn->sums[k].square / n - mean * mean;
-        variance = variance < 0 ? 0 : variance;
-        bn->mean[k] = (float)mean;
-        bn->inverse_std[k] = (float)(1 / sqrt(variance + BN_EPSILON));
-        mean += shift_of(running_mean[k]);
-        running_mean[k] = (float)(decay * running_mean[k] + (1 - decay) * mean);
-        if (n > 1)
-            running_variance[k] = (float)(decay * running_variance[k] + (1 - decay) * variance * n / (n - 1));
-    }
+    for (int k = 0; k < bn->run->op->channels; k++)
+        bn_channel_statistics(bn, blocks, k);
 }
 
 void bn_running_statistics(const struct bn *bn)
@@ -152,25 +201,41 @@ static void forward_plain(const struct map *from, const struct map *to, struct a
     }
 }
 
-void bn_forward_block(const struct bn *bn, int block, const float *values)
+static void forward_add(const struct map *from, const struct map *other, const struct map *to, struct affine affine,
+                        const float *values, const float *addend, float *y)
+{
+    for (int row = 0; row < to->height; row++, values += from->pitch) {
+        const float *add = addend + map_at(other, 0, row, 0);
+        float *out = y + map_at(to, 0, row, 0);
+        for (size_t i = 0; i < from->pitch; i += VECTOR_WIDTH)
+            vector_store(out + i, affine_apply(affine, vector_load(values + i)) + vector_load(add + i));
+    }
+}
+
+void bn_forward_plane(const struct bn *bn, int block, int channel, const float *values)
 {
     const struct op *op = bn->run->op;
     const struct map *from = &bn->in, *to = &bn->out;
-    float *y = (float *)bn->run->y + block * to->block_stride, *selected = selected_of(bn, block);
-    for (int k = 0; k < op->channels; k++, values += from->plane, y += to->plane) {
-        struct affine affine = affine_of(bn, k);
-        map_clear_border(to, y);
-        if (op->pool == POOL_NONE)
-            forward_plain(from, to, affine, values, y);
-        else if (op->pool == POOL_AVERAGE)
-            pool_average(from, to, op->pool_size, op->pool_stride, &affine, values, y);
-        else if (op->pool_size == 2)
-            pool_max(from, to, 2, op->pool_stride, &affine, values, y, selected);
-        else
-            pool_max(from, to, op->pool_size, op->pool_stride, &affine, values, y, selected);
-        if (selected)
-            selected += (size_t)to->height * to->width * BLOCK;
-    }
+    struct affine affine = affine_of(bn, channel);
+    float *y = (float *)bn->run->y + block * to->block_stride + channel * to->plane;
+    float *selected = selected_of(bn, block, channel);
+    map_clear_border(to, y);
+    if (has_addend(bn))
+        forward_add(from, &bn->addend, to, affine, values, addend_plane(bn, bn->run->x2, block, channel), y);
+    else if (op->pool == POOL_NONE)
+        forward_plain(from, to, affine, values, y);
+    else if (op->pool == POOL_AVERAGE)
+        pool_average(from, to, op->pool_size, op->pool_stride, &affine, values, y);
+    else if (op->pool_size == 2)
+        pool_max(from, to, 2, op->pool_stride, &affine, values, y, selected);
+    else
+        pool_max(from, to, op->pool_size, op->pool_stride, &affine, values, y, selected);
+}
+
+void bn_forward_block(const struct bn *bn, int block, const float *values)
+{
+    for (int k = 0; k < bn->run->op->channels; k++)
+        bn_forward_plane(bn, block, k, values + k * bn->in.plane);
 }
 
 /* The last block comes first: it is still in the cache.  The next operation begins with the first block. */
@@ -193,16 +258,18 @@ struct gradient_sums {
     vector beta, gamma;
 };
 
-INLINE void gradient_sums_add(struct gradient_sums *sums, struct affine affine, vector mean, vector value, vector dy)
+INLINE void gradient_sums_add(struct gradient_sums *sums, bool relu, struct affine affine, vector mean, vector value,
+                              vector dy)
 {
-    dy = vector_where(affine_apply(affine, value) > vector_all(0), dy);
+    if (relu)
+        dy = vector_where(affine_apply(affine, value) > vector_all(0), dy);
     sums->beta += dy;
     sums->gamma += dy * (value - mean);
 }
 
 /* Where every output has one source: all values without a pool, the selected ones of a max pool. */
-static struct gradient_sums sum_plain(const struct map *to, struct affine affine, float mean, const float *values,
-                                      const float *dy)
+INLINE struct gradient_sums sum_plain(const struct map *to, bool relu, struct affine affine, float mean,
+                                      const float *values, const float *dy)
 {
     struct gradient_sums sums[PARTS] = {0};
     for (int row = 0; row < to->height; row++) {
@@ -210,7 +277,7 @@ static struct gradient_sums sum_plain(const struct map *to, struct affine affine
         for (int i = 0; i < to->width * BLOCK; i += BLOCK)
 #pragma GCC unroll 4
             for (int part = 0; part < PARTS; part++, values += VECTOR_WIDTH)
-                gradient_sums_add(&sums[part], affine, vector_all(mean), vector_load(values),
+                gradient_sums_add(&sums[part], relu, affine, vector_all(mean), vector_load(values),
                                   vector_load(d + i + part * VECTOR_WIDTH));
     }
     for (int part = 1; part < PARTS; part++) {
@@ -232,43 +299,74 @@ static struct gradient_sums sum_average(const struct map *from, const struct map
                 const float *window = values + map_at(from, 0, row * stride, column * stride) + part * VECTOR_WIDTH;
                 for (int i = 0; i < size; i++)
                     for (int j = 0; j < size; j++)
-                        gradient_sums_add(&sums, affine, vector_all(mean),
+                        gradient_sums_add(&sums, true, affine, vector_all(mean),
                                           vector_load(window + i * from->pitch + j * BLOCK), d);
             }
     return sums;
 }
 
-static void gradient_sums_item(void *context, int block, int member)
+/* The addend's gradient is the output's. */
+static void pass_gradient(const struct map *to, const struct map *other, const float *dy, bool add, float *out)
+{
+    for (int row = 0; row < to->height; row++) {
+        const float *d = dy + map_at(to, 0, row, 0);
+        float *o = out + map_at(other, 0, row, 0);
+        for (int i = 0; i < to->width * BLOCK; i += VECTOR_WIDTH) {
+            vector sum = vector_load(d + i);
+            if (add)
+                sum += vector_load(o + i);
+            vector_store(o + i, sum);
+        }
+    }
+}
+
+static void sum_plane(const struct bn *bn, int block, int k)
+{
+    const struct op_run *run = bn->run;
+    const struct op *op = run->op;
+    const struct map *from = &bn->in, *to = &bn->out;
+    const float *selected = selected_of(bn, block, k), *values = values_of(bn, block) + k * from->plane;
+    const float *dy = (const float *)run->dy + block * to->block_stride + k * to->plane;
+    struct affine affine = affine_of(bn, k);
+    struct gradient_sums channel;
+    if (has_addend(bn))
+        channel = sum_plain(to, false, affine, bn->mean[k], values, dy);
+    else if (op->pool == POOL_AVERAGE)
+        channel = sum_average(from, to, op->pool_size, op->pool_stride, affine, bn->mean[k], values, dy);
+    else
+        channel = sum_plain(to, true, affine, bn->mean[k], selected ? selected : values, dy);
+    if (has_addend(bn) && run->dx2)
+        pass_gradient(to, &bn->addend, dy, op->adds_input_gradient[1], addend_plane(bn, run->dx2, block, k));
+    bn->sums[block * op->channels + k] = (struct bn_sums){vector_sum(channel.beta), vector_sum(channel.gamma)};
+}
+
+static void set_gradients(const struct bn *bn, int k)
+{
+    const struct op_run *run = bn->run;
+    struct bn_sums sums = reduce_sums(bn, bn->blocks, k);
+    run->gradients[run->op->weights.beta + k] = (float)sums.sum;
+    run->gradients[run->op->weights.gamma + k] = (float)(sums.square * bn->inverse_std[k]);
+}
+
+void bn_channel_sums(const struct bn *bn, int channel)
+{
+    for (int block = 0; block < bn->blocks; block++)
+        sum_plane(bn, block, channel);
+    set_gradients(bn, channel);
+}
+
+static void sums_item(void *context, int block, int member)
 {
     const struct bn *bn = context;
-    const struct op *op = bn->run->op;
-    const struct map *from = &bn->in, *to = &bn->out;
-    const float *selected = selected_of(bn, block), *values = values_of(bn, block);
-    const float *dy = (const float *)bn->run->dy + block * to->block_stride;
-    struct bn_sums *sums = bn->sums + (size_t)block * op->channels;
-    for (int k = 0; k < op->channels; k++, values += from->plane, dy += to->plane) {
-        struct affine affine = affine_of(bn, k);
-        struct gradient_sums channel;
-        if (op->pool == POOL_AVERAGE)
-            channel = sum_average(from, to, op->pool_size, op->pool_stride, affine, bn->mean[k], values, dy);
-        else
-            channel = sum_plain(to, affine, bn->mean[k], selected ? selected : values, dy);
-        if (selected)
-            selected += (size_t)to->height * to->width * BLOCK;
-        sums[k] = (struct bn_sums){vector_sum(channel.beta), vector_sum(channel.gamma)};
-    }
+    for (int k = 0; k < bn->run->op->channels; k++)
+        sum_plane(bn, block, k);
 }
 
 void bn_gradient_sums(const struct bn *bn)
 {
-    const struct op_run *run = bn->run;
-    const struct op *op = run->op;
-    team_do(bn->team, bn->blocks, gradient_sums_item, (void *)bn);
-    reduce_sums(bn->sums, op->channels, bn->blocks);
-    for (int k = 0; k < op->channels; k++) {
-        run->gradients[op->weights.beta + k] = (float)bn->sums[k].sum;
-        run->gradients[op->weights.gamma + k] = (float)(bn->sums[k].square * bn->inverse_std[k]);
-    }
+    team_do(bn->team, bn->blocks, sums_item, (void *)bn);
+    for (int k = 0; k < bn->run->op->channels; k++)
+        set_gradients(bn, k);
 }
 
 /* --- backward: values --- */
@@ -299,14 +397,19 @@ INLINE vector statistics_gradient(const struct channel_gradient *g, vector value
 
 /* Without a pool.  `add`: to what `out` holds. */
 INLINE void backward_plain(const struct map *from, const struct map *to, const struct map *gradient,
-                           const struct channel_gradient *g, const float *values, const float *dy, bool add, float *out)
+                           const struct channel_gradient *g, bool relu, const float *values, const float *dy, bool add,
+                           float *out)
 {
     for (int row = 0; row < from->height; row++, values += from->pitch) {
         const float *d = dy + map_at(to, 0, row, 0);
         float *o = out + map_at(gradient, 0, row, 0);
         for (size_t i = 0; i < from->pitch; i += VECTOR_WIDTH) {
-            vector value = vector_load(values + i);
-            vector sum = statistics_gradient(g, value) + activation_gradient(&g->affine, value, vector_load(d + i));
+            vector value = vector_load(values + i), passed = vector_load(d + i);
+            if (relu)
+                passed = activation_gradient(&g->affine, value, passed);
+            else
+                passed *= vector_all(g->affine.scale);
+            vector sum = statistics_gradient(g, value) + passed;
             if (add)
                 sum += vector_load(o + i);
             vector_store(o + i, sum);
@@ -355,41 +458,43 @@ static void backward_statistics(const struct map *from, const struct map *gradie
     }
 }
 
-static void clear_missing(const struct map *map, float *block, int images)
+static void clear_missing(const struct map *map, float *plane, int images)
 {
-    for (int c = 0; c < map->channels; c++)
-        for (int y = 0; y < map->height; y++) {
-            float *row = block + map_at(map, c, y, 0);
-            for (int x = 0; x < map->width; x++)
-                memset(row + x * BLOCK + images, 0, (size_t)(BLOCK - images) * sizeof *row);
-        }
+    for (int y = 0; y < map->height; y++) {
+        float *row = plane + map_at(map, 0, y, 0);
+        for (int x = 0; x < map->width; x++)
+            memset(row + x * BLOCK + images, 0, (size_t)(BLOCK - images) * sizeof *row);
+    }
+}
+
+void bn_backward_plane(const struct bn *bn, int block, int channel, const struct map *gradient, float *out)
+{
+    const struct op *op = bn->run->op;
+    const struct map *from = &bn->in, *to = &bn->out;
+    const float *values = values_of(bn, block) + channel * from->plane, *selected = selected_of(bn, block, channel);
+    const float *dy = (const float *)bn->run->dy + block * to->block_stride + channel * to->plane;
+    int images = images_in(bn->run->count, block);
+    bool covers = 2 * to->height == from->height && 2 * to->width == from->width;
+    struct channel_gradient g = channel_gradient_of(bn, channel);
+    if (has_addend(bn)) {
+        backward_plain(from, to, gradient, &g, false, values, dy, false, out);
+    } else if (op->adds_input_gradient[0]) {
+        backward_plain(from, to, gradient, &g, true, values, dy, true, out);
+    } else if (op->pool == POOL_NONE) {
+        backward_plain(from, to, gradient, &g, true, values, dy, false, out);
+    } else if (selected && op->pool_size == 2 && op->pool_stride == 2 && covers) {
+        backward_max_2x2(from, to, gradient, g, values, selected, dy, out);
+    } else {
+        backward_statistics(from, gradient, &g, values, out);
+        pool_gradient(from, to, gradient, op->pool_size, op->pool_stride, &g.affine, values, selected,
+                      (size_t)to->width * BLOCK, dy, out);
+    }
+    if (images < BLOCK)
+        clear_missing(gradient, out, images);
 }
 
 void bn_backward_block(const struct bn *bn, int block, const struct map *gradient, float *out)
 {
-    const struct op *op = bn->run->op;
-    const struct map *from = &bn->in, *to = &bn->out;
-    const float *values = values_of(bn, block), *dy = (const float *)bn->run->dy + block * to->block_stride;
-    const float *selected = selected_of(bn, block);
-    int images = images_in(bn->run->count, block);
-    bool covers = 2 * to->height == from->height && 2 * to->width == from->width;
-    size_t selected_pitch = (size_t)to->width * BLOCK;
-    for (int k = 0; k < op->channels; k++, values += from->plane, dy += to->plane) {
-        struct channel_gradient g = channel_gradient_of(bn, k);
-        const float *s = selected ? selected + k * to->height * selected_pitch : NULL;
-        float *o = out + k * gradient->plane;
-        if (op->adds_input_gradient[0]) {
-            backward_plain(from, to, gradient, &g, values, dy, true, o);
-        } else if (op->pool == POOL_NONE) {
-            backward_plain(from, to, gradient, &g, values, dy, false, o);
-        } else if (s && op->pool_size == 2 && op->pool_stride == 2 && covers) {
-            backward_max_2x2(from, to, gradient, g, values, s, dy, o);
-        } else {
-            backward_statistics(from, gradient, &g, values, o);
-            pool_gradient(from, to, gradient, op->pool_size, op->pool_stride, &g.affine, values, s, selected_pitch, dy,
-                          o);
-        }
-    }
-    if (images < BLOCK)
-        clear_missing(gradient, out, images);
+    for (int k = 0; k < bn->run->op->channels; k++)
+        bn_backward_plane(bn, block, k, gradient, out + k * gradient->plane);
 }

@@ -1,13 +1,14 @@
 /*
- * bn.h - BN (Ioffe and Szegedy 2015), ReLU and the pool behind them, for all operations that have one.
+ * bn.h - BN (Ioffe and Szegedy 2015) and what follows it in one operation, for all operations that have a BN: ReLU and
+ * pool, or the addend of OP_CONV_BN_ADD.
  *
  * BN reads the linear part of a convolution or an FC layer, or a tensor (OP_BN_RELU).  A shift near the running mean is
  * subtracted, so that sums of squares lose no digits to a large mean: from a linear part before it is saved, from a
  * tensor in the sums alone.
  *
- * With c such a value, r = relu(scale * c + offset).  The sign of the scale is known, so the largest r of a window is
- * at its largest (or smallest) c.  Forward saves that c, `selected`, and backward sends the gradient to the first place
- * of the window that equals it.  No mask is saved.
+ * With c such a value, r = relu(scale * c + offset); OP_CONV_BN_ADD has r = scale * c + offset + addend.  The sign of
+ * the scale is known, so the largest r of a window is at its largest (or smallest) c.  Forward saves that c,
+ * `selected`, and backward sends the gradient to the first place of the window that equals it.  No mask is saved.
  *
  * Backward, with g the gradient of scale * c + offset (0 where r is 0), n values a channel and x^ = (c - mean) / std:
  *     d beta = sum g    d gamma = sum g x^    d c = scale * (g - d beta / n - x^ d gamma / n)
@@ -23,12 +24,17 @@
 #define bn_begin              ISA_SYMBOL(bn_begin)
 #define bn_add_moments        ISA_SYMBOL(bn_add_moments)
 #define bn_add_values         ISA_SYMBOL(bn_add_values)
+#define bn_sum_plane          ISA_SYMBOL(bn_sum_plane)
 #define bn_batch_statistics   ISA_SYMBOL(bn_batch_statistics)
+#define bn_channel_statistics ISA_SYMBOL(bn_channel_statistics)
 #define bn_running_statistics ISA_SYMBOL(bn_running_statistics)
 #define bn_forward_block      ISA_SYMBOL(bn_forward_block)
+#define bn_forward_plane      ISA_SYMBOL(bn_forward_plane)
 #define bn_forward            ISA_SYMBOL(bn_forward)
 #define bn_gradient_sums      ISA_SYMBOL(bn_gradient_sums)
+#define bn_channel_sums       ISA_SYMBOL(bn_channel_sums)
 #define bn_backward_block     ISA_SYMBOL(bn_backward_block)
+#define bn_backward_plane     ISA_SYMBOL(bn_backward_plane)
 
 /* Sums over one channel. */
 struct bn_sums {
@@ -39,7 +45,7 @@ struct bn_sums {
 struct bn {
     const struct op_run *run;
     struct team *team;
-    struct map in, out;
+    struct map in, out, addend; /* `addend`: OP_CONV_BN_ADD */
     int blocks;
     const float *x;            /* what it reads, of map `in`: `linear`, or the tensor of OP_BN_RELU */
     float *minus_shift;        /* scratch, by channel */
@@ -63,20 +69,29 @@ struct bn bn_begin(struct workspace *scratch, const struct op_run *run, bool tra
 void bn_add_moments(struct bn_sums *sums, int channels, const struct moments *moments);
 /* Adds the first `images` images of one block. */
 void bn_add_values(struct bn_sums *sums, const struct map *map, const float *values, int images);
+/* The sums of value + bias over one plane, of the first `images` images; row by row, as moments are. */
+struct bn_sums bn_sum_plane(const struct map *map, const float *plane, float bias, int images);
 /* Sets `mean` and `inverse_std` from the sums of the first `blocks` blocks, and updates the running statistics. */
 void bn_batch_statistics(const struct bn *bn, int blocks);
+/* The same for one channel: channels are independent. */
+void bn_channel_statistics(const struct bn *bn, int blocks, int channel);
 /* Sets them from the running statistics. */
 void bn_running_statistics(const struct bn *bn);
-/* Write the output: of all blocks of `x`; of one block, whose values may lie elsewhere. */
+/* Write the output: of all blocks of `x`; of one block, or of one channel of it, whose values may lie elsewhere. */
 void bn_forward(const struct bn *bn);
 void bn_forward_block(const struct bn *bn, int block, const float *values);
+void bn_forward_plane(const struct bn *bn, int block, int channel, const float *values);
 
 /* --- backward: sums over all blocks, then the blocks --- */
 
-/* Computes the sums, and from them the gradients of gamma and beta. */
+/* Computes the sums, and from them the gradients of gamma and beta; also the gradient of the addend. */
 void bn_gradient_sums(const struct bn *bn);
+/* The same for one channel. */
+void bn_channel_sums(const struct bn *bn, int channel);
 /* Writes the gradient of one block of `x` to `out`, of map `gradient`, or adds it where the operation says so.  The
    border is not written; missing images get zeros. */
 void bn_backward_block(const struct bn *bn, int block, const struct map *gradient, float *out);
+/* The same for one channel; `out` is its plane. */
+void bn_backward_plane(const struct bn *bn, int block, int channel, const struct map *gradient, float *out);
 
 #endif

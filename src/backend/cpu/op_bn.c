@@ -14,44 +14,13 @@ static struct bn begin(const struct op_run *run, bool training)
     return bn;
 }
 
-/* The sums of value + bias over one plane, of the images in the mask; row by row, as moments are. */
-static void plane_sums(const struct map *map, const float *plane, float bias, const int32_t mask[BLOCK],
-                       struct bn_sums *sums)
-{
-    vector sum = {0}, square = {0};
-    for (int y = 0; y < map->height; y++, plane += map->pitch) {
-        vector row_sum[PARTS], row_square[PARTS];
-#pragma GCC unroll 4
-        for (int part = 0; part < PARTS; part++)
-            row_sum[part] = row_square[part] = (vector){0};
-        for (size_t i = 0; i < map->pitch; i += BLOCK)
-#pragma GCC unroll 4
-            for (int part = 0; part < PARTS; part++) {
-                vector_bits real = *(const vector_bits *)(mask + part * VECTOR_WIDTH);
-                vector value = vector_load(plane + i + part * VECTOR_WIDTH) + vector_all(bias);
-                value = vector_where(real, value);
-                row_sum[part] += value;
-                row_square[part] += value * value;
-            }
-#pragma GCC unroll 4
-        for (int part = 0; part < PARTS; part++) {
-            sum += row_sum[part];
-            square += row_square[part];
-        }
-    }
-    *sums = (struct bn_sums){vector_sum(sum), vector_sum(square)};
-}
-
 static void sums_item(void *context, int block, int member)
 {
     const struct bn *bn = context;
     int images = images_in(bn->run->count, block);
-    int32_t mask[BLOCK] __attribute__((aligned(64)));
-    for (int image = 0; image < BLOCK; image++)
-        mask[image] = image < images ? -1 : 0;
     for (int k = 0; k < bn->in.channels; k++)
-        plane_sums(&bn->in, bn->x + block * bn->in.block_stride + k * bn->in.plane, bn->minus_shift[k], mask,
-                   &bn->sums[block * bn->in.channels + k]);
+        bn->sums[block * bn->in.channels + k] =
+            bn_sum_plane(&bn->in, bn->x + block * bn->in.block_stride + k * bn->in.plane, bn->minus_shift[k], images);
 }
 
 void ISA_SYMBOL(bn_relu_forward)(const struct op_run *run)

@@ -1,5 +1,6 @@
 /*
- * op_conv.c - OP_CONV_BN_RELU: convolution, BN, ReLU and the pool behind them; OP_CONV: the convolution by itself.
+ * op_conv.c - OP_CONV_BN_RELU: convolution, BN, ReLU and the pool behind them; OP_CONV_BN_ADD: convolution, BN and an
+ * addend; OP_CONV: the convolution by itself.
  *
  * Forward: all blocks go through the convolution, which also gathers the batch statistics, then all through BN.  In
  * inference the statistics are known, so each block goes through both while it is in the cache.
@@ -93,7 +94,7 @@ struct conv_layer {
     struct map out;
     struct conv conv;
     struct pass pass;
-    /* OP_CONV_BN_RELU. */
+    /* With a BN. */
     struct bn bn;
     float *member_linear;   /* scratch: in inference, a linear part for each member */
     struct moments moments; /* scratch: for each member */
@@ -104,7 +105,7 @@ static struct conv_layer layer_new(struct workspace *scratch, const struct plan 
                                    enum precision precision, int blocks, int members)
 {
     struct conv_layer layer = {.out = map_of(&plan->tensors[op->output])};
-    if (op->kind == OP_CONV_BN_RELU) {
+    if (op_has_bn(op)) {
         size_t linear = map_new(op->channels, op->height, op->width, 0).block_stride;
         layer.member_linear = workspace_take(scratch, members * linear * sizeof(float));
         layer.moments = moments_new(scratch, members * op->channels);
@@ -118,7 +119,7 @@ size_t conv_scratch_bytes(const struct plan *plan, const struct op *op, enum pre
 {
     struct workspace scratch = {0};
     layer_new(&scratch, plan, op, precision, blocks, members);
-    if (op->kind == OP_CONV_BN_RELU)
+    if (op_has_bn(op))
         bn_new(&scratch, plan, op, blocks);
     return scratch.used;
 }
@@ -129,7 +130,7 @@ static struct conv_layer layer_begin(const struct op_run *run, bool training)
     struct conv_layer layer =
         layer_new(&scratch, run->plan, run->op, run->precision, blocks_of(run->count), run->members);
     layer.run = run;
-    if (run->op->kind == OP_CONV_BN_RELU)
+    if (op_has_bn(run->op))
         layer.bn = bn_begin(&scratch, run, training);
     return layer;
 }
@@ -193,6 +194,16 @@ void ISA_SYMBOL(conv_bn_relu_backward)(const struct op_run *run)
     struct conv_layer layer = layer_begin(run, true);
     bn_gradient_sums(&layer.bn);
     gradients_run(run, &layer.conv, bn_gradient, &layer);
+}
+
+void ISA_SYMBOL(conv_bn_add_forward)(const struct op_run *run)
+{
+    ISA_SYMBOL(conv_bn_relu_forward)(run);
+}
+
+void ISA_SYMBOL(conv_bn_add_backward)(const struct op_run *run)
+{
+    ISA_SYMBOL(conv_bn_relu_backward)(run);
 }
 
 static void conv_item(void *context, int block, int member)

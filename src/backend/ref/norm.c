@@ -1,5 +1,5 @@
 /*
- * norm.c - batch normalisation and ReLU behind a linear part (Ioffe and Szegedy, 2015).
+ * norm.c - batch normalisation and ReLU behind a linear part (Ioffe and Szegedy, 2015); OP_CONV_BN_ADD has no ReLU.
  *
  * With x^ = (z - mean) / std and a = relu(gamma x^ + beta), the gradient that reaches z through the batch's own
  * mean and variance is gamma / std * (g - mean(g) - x^ mean(g x^)), g being a's gradient where a > 0.
@@ -69,13 +69,14 @@ void ref_norm_apply(const struct op_run *run, const float *linear, const float *
     struct ref_maps maps = ref_maps_of(run->op, run->count);
     const float *gamma = run->values + run->op->weights.gamma;
     const float *beta = run->values + run->op->weights.beta;
+    bool relu = run->op->kind != OP_CONV_BN_ADD;
     for (int image = 0; image < maps.count; image++)
         for (int c = 0; c < maps.channels; c++) {
             const float *z = plane(maps, linear, image, c);
             float *a = activation + (z - linear);
             for (int i = 0; i < maps.positions; i++) {
                 float value = (z[i] - mean[c]) * inverse_std[c] * gamma[c] + beta[c];
-                a[i] = value < 0 ? 0 : value;
+                a[i] = relu && value < 0 ? 0 : value;
             }
         }
 }
@@ -86,6 +87,7 @@ void ref_norm_gradient(const struct op_run *run, struct ref_saved saved, const f
     const float *gamma = run->values + run->op->weights.gamma;
     float *gamma_gradient = run->gradients + run->op->weights.gamma;
     float *beta_gradient = run->gradients + run->op->weights.beta;
+    bool relu = run->op->kind != OP_CONV_BN_ADD;
     double n = (double)maps.count * maps.positions;
     for (int c = 0; c < maps.channels; c++) {
         double sum = 0, product = 0, mean = saved.mean[c], scale = saved.inverse_std[c];
@@ -94,7 +96,7 @@ void ref_norm_gradient(const struct op_run *run, struct ref_saved saved, const f
             const float *a = activation + (z - saved.linear);
             float *g = gradient + (z - saved.linear);
             for (int i = 0; i < maps.positions; i++) {
-                if (a[i] == 0)
+                if (relu && a[i] == 0)
                     g[i] = 0;
                 sum += g[i];
                 product += g[i] * ((z[i] - mean) * scale);

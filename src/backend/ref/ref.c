@@ -30,8 +30,7 @@ static size_t tensor_offset(const struct tensor *tensor)
 
 static size_t saved_bytes(const struct plan *plan, const struct op *op, int batch)
 {
-    bool normalised = op->kind == OP_CONV_BN_RELU || op->kind == OP_FC_BN_RELU || op->kind == OP_BN_RELU;
-    return normalised ? whole_lines(2 * op->channels + ref_maps_size(ref_maps_of(op, batch))) : 0;
+    return op_has_bn(op) ? whole_lines(2 * op->channels + ref_maps_size(ref_maps_of(op, batch))) : 0;
 }
 
 /* What an operation itself needs, in floats. */
@@ -235,6 +234,8 @@ static void (*const plain_functions[OP_KINDS][2])(const struct op_run *run) = {
     [OP_BN_RELU] = {ref_bn_relu_forward, ref_bn_relu_backward},
     [OP_CONV] = {ref_conv_forward, ref_conv_backward},
     [OP_ADD] = {add_forward, add_backward},
+    [OP_DEPTHWISE_BN_RELU] = {ref_conv_bn_relu_forward, ref_conv_bn_relu_backward},
+    [OP_CONV_BN_ADD] = {ref_conv_bn_relu_forward, ref_conv_bn_relu_backward},
 };
 
 static void forward(const struct op_run *run)
@@ -257,7 +258,7 @@ const struct backend backend_ref = {
     .tensor_write = tensor_write,
     .tensor_read = gather,
     .load = load,
-    .forward = {forward, forward, forward, forward, forward, forward, forward, forward},
-    .backward = {backward, backward, backward, backward, backward, backward, backward, backward},
+    .forward = {forward, forward, forward, forward, forward, forward, forward, forward, forward, forward},
+    .backward = {backward, backward, backward, backward, backward, backward, backward, backward, backward, backward},
     .update = update,
 };

@@ -20,7 +20,7 @@ static inline size_t ref_maps_size(struct ref_maps maps)
     return (size_t)maps.count * maps.channels * maps.positions;
 }
 
-/* What OP_CONV_BN_RELU, OP_FC_BN_RELU and OP_BN_RELU save: per channel mean and 1/std of the batch, then the linear
+/* What operations with a BN save: per channel mean and 1/std of the batch, then the linear
    part's output (of OP_BN_RELU its input). */
 struct ref_saved {
     float *mean, *inverse_std, *linear;
@@ -30,8 +30,8 @@ struct ref_maps ref_maps_of(const struct op *op, int count);
 size_t ref_tensor_size(const struct tensor *tensor, int count);
 struct ref_saved ref_saved_of(const struct op *op, void *saved);
 
-/* BN and ReLU.  Forward in training takes mean and variance of the batch and moves the running ones; in inference
-   it reads the running ones.  `mean` and `inverse_std` get what was used. */
+/* BN and ReLU; of OP_CONV_BN_ADD BN alone.  Forward in training takes mean and variance of the batch and moves the
+   running ones; in inference it reads the running ones.  `mean` and `inverse_std` get what was used. */
 void ref_norm_statistics(const struct op_run *run, const float *linear, float *mean, float *inverse_std);
 void ref_norm_apply(const struct op_run *run, const float *linear, const float *mean, const float *inverse_std,
                     float *activation);
@@ -47,6 +47,7 @@ void ref_bn_relu_forward(const struct op_run *run);
 void ref_bn_relu_backward(const struct op_run *run);
 void ref_conv_forward(const struct op_run *run);
 void ref_conv_backward(const struct op_run *run);
+/* Also OP_DEPTHWISE_BN_RELU and OP_CONV_BN_ADD. */
 void ref_conv_bn_relu_forward(const struct op_run *run);
 void ref_conv_bn_relu_backward(const struct op_run *run);
 void ref_fc_bn_relu_forward(const struct op_run *run);

@@ -137,7 +137,8 @@ static void simulate_end(struct simulation *simulation, double budget)
     struct arch_limits limits = options_policy(options, input).limits;
     struct arch arch;
     if (options->parent == PARENT_RACE && options->baseline && options->finish > 0 &&
-        !arch_template(input, simulation->setup->images.classes, &limits, 1, &arch, NULL)) {
+        !arch_template(input, simulation->setup->images.classes, options->space == SPACE_MODERN, &limits, 1, &arch,
+                       NULL)) {
         double epoch = flops_of_epoch(simulation, &arch);
         phases->baseline = fmax(1, round(winner->lineage / epoch)) * epoch;
         phases->retrain = fmax(1, round(winner->lineage / winner->epoch)) * winner->epoch;

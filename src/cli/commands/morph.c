@@ -82,9 +82,12 @@ static int find_input(const struct cli_arguments *arguments, struct morph_work *
 static int read_actions(const struct cli_arguments *arguments, struct morph_work *work, struct error *error)
 {
     const struct cli_network *network = &work->network;
+    bool modern = network->options.space == SPACE_MODERN || arch_is_modern(&network->arch);
     const struct search_options *options = cli_value(arguments, "widths") ? &work->given : &network->options;
+    const struct space *space =
+        modern && !cli_value(arguments, "widths") ? space_find("modern") : space_find(options->widths);
     for (int i = 1; i < arguments->word_count; i++)
-        if (proposal_add_text(&network->arch, space_find(options->widths), arguments->words[i], &work->proposal, error))
+        if (proposal_add_text(&network->arch, space, arguments->words[i], &work->proposal, error))
             return -1;
     struct shape shapes[ARCH_LAYERS_MAX];
     return arch_shapes(&network->arch, network->input, shapes, error) ||

@@ -1,0 +1,358 @@
+/*
+ * op_depthwise.c - OP_DEPTHWISE_BN_RELU: a convolution whose output channels read one input channel each, BN and ReLU.
+ *
+ * Channels are independent, statistics included.  So an item of a loop is one channel in all blocks: its planes stay in
+ * the cache from the convolution to the ReLU, and in backward from BN's sums to both gradients.  No sum is shared.
+ *
+ * Each tap of the kernel multiplies whole vectors of images; a run of pixels is summed in registers (struct slide), so
+ * that a weight is loaded once for all of them.  Code for each kernel, with its taps unrolled, was no faster.  The
+ * input gradient is such a pass over the output's gradient with the flipped kernel.  With stride s the input's pixels
+ * fall into s x s phases, as in conv.h: each is a pass with the taps that lead to it.
+ *
+ * All of it is float32 whatever the precision: time goes into memory, and pairs would not make tensors smaller.
+ */
+#include "backend/cpu/operations.h"
+
+#include "backend/cpu/bn.h"
+#include "util/bug.h"
+
+enum { TAPS_MAX = ARCH_KERNEL_MAX * ARCH_KERNEL_MAX };
+
+/* --- one plane: out = bias + sum over taps of weight * input --- */
+
+struct slide {
+    int rows, columns, step; /* taps; input pixels from output to output */
+    const float *weights;    /* [rows][columns] */
+    float bias;
+    int height, width; /* of the output */
+    const float *x;    /* what the first tap multiplies for the first output */
+    size_t x_pitch;
+    float *out;
+    size_t out_pitch, out_step; /* from row to row, from pixel to pixel */
+};
+
+/* Sums that registers have room for, beside a weight. */
+enum { RUN_MOST = VECTOR_WIDTH == 16 ? 16 : 8 };
+
+/* `count` pixels of one row. */
+INLINE void slide_pixels(const struct slide *s, int step, int count, const float *x, float *out)
+{
+#pragma GCC unroll 4
+    for (int part = 0; part < BLOCK; part += VECTOR_WIDTH) {
+        const float *row = x + part, *weight = s->weights;
+        vector sums[RUN_MOST];
+#pragma GCC unroll 16
+        for (int i = 0; i < count; i++)
+            sums[i] = vector_all(s->bias);
+        for (int y = 0; y < s->rows; y++, row += s->x_pitch) {
+            const float *pixel = row;
+#pragma GCC unroll 1
+            for (int column = 0; column < s->columns; column++, pixel += BLOCK) {
+                vector w = vector_all(*weight++);
+#pragma GCC unroll 16
+                for (int i = 0; i < count; i++)
+                    sums[i] += w * vector_load(pixel + i * step * BLOCK);
+            }
+        }
+#pragma GCC unroll 16
+        for (int i = 0; i < count; i++)
+            vector_store(out + i * s->out_step + part, sums[i]);
+    }
+}
+
+/* The largest run that the map is wide enough for and that doesn't waste half of its sums.  A last run that would not
+   fit begins earlier: some pixels are then computed twice. */
+static int run_length(int width, int left)
+{
+    int run = RUN_MOST;
+    while (run > 1 && (run > width || 2 * left <= run))
+        run /= 2;
+    return run;
+}
+
+INLINE void slide_plane(const struct slide *s, int step)
+{
+    for (int y = 0; y < s->height; y++) {
+        const float *row = s->x + (size_t)(y * step) * s->x_pitch;
+        for (int done = 0, run; done < s->width; done += run) {
+            run = run_length(s->width, s->width - done);
+            done = done + run > s->width ? s->width - run : done;
+            const float *x = row + done * step * BLOCK;
+            float *out = s->out + y * s->out_pitch + done * s->out_step;
+            if (run == 16)
+                slide_pixels(s, step, RUN_MOST, x, out);
+            else if (run == 8)
+                slide_pixels(s, step, 8, x, out);
+            else if (run == 4)
+                slide_pixels(s, step, 4, x, out);
+            else if (run == 2)
+                slide_pixels(s, step, 2, x, out);
+            else
+                slide_pixels(s, step, 1, x, out);
+        }
+    }
+}
+
+static void slide_run(const struct slide *s)
+{
+    if (s->step == 1)
+        slide_plane(s, 1);
+    else if (s->step == 2)
+        slide_plane(s, 2);
+    else
+        slide_plane(s, s->step);
+}
+
+/* --- one plane: the weight gradient --- */
+
+struct outer_product {
+    int step, height, width; /* the map is the gradient's */
+    const float *x;          /* what the first tap multiplied for the first output */
+    size_t x_pitch;
+    const float *d; /* the gradient's first pixel */
+    size_t d_pitch;
+    double *sums; /* of each tap */
+};
+
+/* Adds to `rows` rows of taps, from `first` on. */
+INLINE void add_rows(const struct outer_product *o, int kernel, int first, int rows)
+{
+    vector sums[28];
+    int taps = rows * kernel;
+#pragma GCC unroll 28
+    for (int t = 0; t < taps; t++)
+        sums[t] = (vector){0};
+    for (int y = 0; y < o->height; y++) {
+        const float *x = o->x + (size_t)(y * o->step + first) * o->x_pitch, *d = o->d + y * o->d_pitch;
+        for (int pixel = 0; pixel < o->width; pixel++, x += o->step * BLOCK, d += BLOCK)
+#pragma GCC unroll 4
+            for (int part = 0; part < BLOCK; part += VECTOR_WIDTH)
+#pragma GCC unroll 28
+                for (int t = 0; t < taps; t++)
+                    sums[t] +=
+                        vector_load(d + part) * vector_load(x + t / kernel * o->x_pitch + (t % kernel) * BLOCK + part);
+    }
+#pragma GCC unroll 28
+    for (int t = 0; t < taps; t++)
+        o->sums[first * kernel + t] += vector_sum(sums[t]);
+}
+
+/* In passes of as many rows as registers have room for. */
+INLINE void add_kernel(const struct outer_product *o, int kernel, int rows)
+{
+    int row = 0;
+    for (; row + rows <= kernel; row += rows)
+        add_rows(o, kernel, row, rows);
+    if (row < kernel)
+        add_rows(o, kernel, row, kernel % rows);
+}
+
+static void outer_product_run(const struct outer_product *o, int kernel)
+{
+    enum { WIDE = VECTOR_WIDTH == 16 };
+    switch (kernel) {
+    case 1:
+        return add_kernel(o, 1, 1);
+    case 3:
+        return add_kernel(o, 3, 3);
+    case 5:
+        return add_kernel(o, 5, WIDE ? 5 : 2);
+    case 7:
+        return add_kernel(o, 7, WIDE ? 4 : 1);
+    case 9:
+        return add_kernel(o, 9, WIDE ? 3 : 1);
+    default:
+        ASSERT(kernel == ARCH_KERNEL_MAX);
+        return add_kernel(o, ARCH_KERNEL_MAX, WIDE ? 2 : 1);
+    }
+}
+
+/* --- the operation --- */
+
+struct depthwise {
+    const struct op_run *run;
+    int kernel, stride;
+    struct map in;
+    struct map gradient; /* one channel of the output's, with the border that the input gradient wants */
+    struct bn bn;
+    float *planes; /* scratch: of map `gradient`, for each member */
+};
+
+/* Takes the scratch but for bn's. */
+static struct depthwise depthwise_new(struct workspace *scratch, const struct plan *plan, const struct op *op,
+                                      int members)
+{
+    struct depthwise layer = {.kernel = op->kernel, .stride = op->stride};
+    layer.in = map_of(&plan->tensors[op->inputs[0]]);
+    layer.gradient = map_new(1, op->height, op->width, op->kernel / 2);
+    layer.planes = workspace_take(scratch, members * layer.gradient.plane * sizeof(float));
+    ASSERT(layer.in.border >= op->kernel / 2 && layer.in.channels == op->channels);
+    return layer;
+}
+
+size_t depthwise_scratch_bytes(const struct plan *plan, const struct op *op, int blocks, int members)
+{
+    struct workspace scratch = {0};
+    depthwise_new(&scratch, plan, op, members);
+    bn_new(&scratch, plan, op, blocks);
+    return scratch.used;
+}
+
+static struct depthwise depthwise_begin(const struct op_run *run, bool training)
+{
+    struct workspace scratch = {run->scratch, 0};
+    struct depthwise layer = depthwise_new(&scratch, run->plan, run->op, run->members);
+    layer.run = run;
+    layer.bn = bn_begin(&scratch, run, training);
+    return layer;
+}
+
+static float *member_plane(const struct depthwise *layer, int member)
+{
+    return layer->planes + member * layer->gradient.plane;
+}
+
+static const float *kernel_of(const struct depthwise *layer, int channel)
+{
+    return layer->run->values + layer->run->op->weights.weight + (ptrdiff_t)channel * layer->kernel * layer->kernel;
+}
+
+/* What the first tap multiplies for the first output. */
+static const float *first_input(const struct depthwise *layer, int block, int channel)
+{
+    const struct map *in = &layer->in;
+    const float *x = (const float *)layer->run->x + block * in->block_stride + channel * in->plane;
+    return x + (size_t)(in->border - layer->kernel / 2) * (in->pitch + BLOCK);
+}
+
+/* The convolution of one plane, less BN's shift (bn.h). */
+static void linear_plane(const struct depthwise *layer, int block, int channel, float *out)
+{
+    const struct map *linear = &layer->bn.in;
+    slide_run(&(struct slide){.rows = layer->kernel,
+                              .columns = layer->kernel,
+                              .step = layer->stride,
+                              .weights = kernel_of(layer, channel),
+                              .bias = layer->bn.minus_shift[channel],
+                              .height = linear->height,
+                              .width = linear->width,
+                              .x = first_input(layer, block, channel),
+                              .x_pitch = layer->in.pitch,
+                              .out = out,
+                              .out_pitch = linear->pitch,
+                              .out_step = BLOCK});
+}
+
+static void infer_item(void *context, int channel, int member)
+{
+    const struct depthwise *layer = context;
+    for (int block = 0; block < layer->bn.blocks; block++) {
+        linear_plane(layer, block, channel, member_plane(layer, member));
+        bn_forward_plane(&layer->bn, block, channel, member_plane(layer, member));
+    }
+}
+
+/* BN takes the last block first: it is still in the cache. */
+static void train_item(void *context, int channel, int member)
+{
+    const struct depthwise *layer = context;
+    const struct bn *bn = &layer->bn;
+    float *linear = bn->linear + channel * bn->in.plane;
+    for (int block = 0; block < bn->blocks; block++) {
+        float *plane = linear + block * bn->in.block_stride;
+        linear_plane(layer, block, channel, plane);
+        bn->sums[block * bn->in.channels + channel] =
+            bn_sum_plane(&bn->in, plane, 0, images_in(layer->run->count, block));
+    }
+    bn_channel_statistics(bn, bn->blocks, channel);
+    for (int block = bn->blocks - 1; block >= 0; block--)
+        bn_forward_plane(bn, block, channel, linear + block * bn->in.block_stride);
+}
+
+void ISA_SYMBOL(depthwise_forward)(const struct op_run *run)
+{
+    struct depthwise layer = depthwise_begin(run, run->training);
+    if (!run->training)
+        bn_running_statistics(&layer.bn);
+    team_do(run->team, run->op->channels, run->training ? train_item : infer_item, &layer);
+}
+
+/* The taps that lead to one phase of the input's rows (or columns), the last tap first: last, last - stride, …  Output
+   `first` + i is what the last multiplies for the phase's pixel i. */
+struct phase {
+    int last, count, first;
+};
+
+static struct phase phase_of(int kernel, int stride, int phase)
+{
+    int pad = kernel / 2, lowest = (phase + pad) % stride;
+    if (lowest >= kernel)
+        return (struct phase){0};
+    int count = (kernel - 1 - lowest) / stride + 1, last = lowest + (count - 1) * stride;
+    return (struct phase){last, count, (phase + pad - last) / stride};
+}
+
+static void input_gradient_phase(const struct depthwise *layer, int channel, int y, int x, const float *gradient,
+                                 float *dx)
+{
+    int kernel = layer->kernel, stride = layer->stride;
+    struct phase rows = phase_of(kernel, stride, y), columns = phase_of(kernel, stride, x);
+    const float *from = kernel_of(layer, channel);
+    float weights[TAPS_MAX], *to = weights;
+    for (int row = 0; row < rows.count; row++)
+        for (int column = 0; column < columns.count; column++)
+            *to++ = from[(rows.last - row * stride) * kernel + columns.last - column * stride];
+    slide_run(&(struct slide){.rows = rows.count,
+                              .columns = columns.count,
+                              .step = 1,
+                              .weights = weights,
+                              .height = (layer->in.height - y + stride - 1) / stride,
+                              .width = (layer->in.width - x + stride - 1) / stride,
+                              .x = gradient + map_at(&layer->gradient, 0, rows.first, columns.first),
+                              .x_pitch = layer->gradient.pitch,
+                              .out = dx + map_at(&layer->in, channel, y, x),
+                              .out_pitch = layer->in.pitch * (size_t)stride,
+                              .out_step = (size_t)BLOCK * (size_t)stride});
+}
+
+static void weight_gradient_plane(const struct depthwise *layer, int block, int channel, const float *gradient,
+                                  double *sums)
+{
+    const struct map *map = &layer->gradient;
+    outer_product_run(&(struct outer_product){.step = layer->stride,
+                                              .height = map->height,
+                                              .width = map->width,
+                                              .x = first_input(layer, block, channel),
+                                              .x_pitch = layer->in.pitch,
+                                              .d = gradient + map_at(map, 0, 0, 0),
+                                              .d_pitch = map->pitch,
+                                              .sums = sums},
+                      layer->kernel);
+}
+
+static void backward_item(void *context, int channel, int member)
+{
+    const struct depthwise *layer = context;
+    const struct op_run *run = layer->run;
+    int taps = layer->kernel * layer->kernel, stride = layer->stride;
+    float *gradient = member_plane(layer, member);
+    float *weights = run->gradients + run->op->weights.weight + (ptrdiff_t)channel * taps;
+    double sums[TAPS_MAX] = {0};
+    bn_channel_sums(&layer->bn, channel);
+    map_clear_border(&layer->gradient, gradient);
+    for (int block = 0; block < layer->bn.blocks; block++) {
+        bn_backward_plane(&layer->bn, block, channel, &layer->gradient, gradient);
+        weight_gradient_plane(layer, block, channel, gradient, sums);
+        for (int phase = 0; run->dx && phase < stride * stride; phase++)
+            input_gradient_phase(layer, channel, phase / stride, phase % stride, gradient,
+                                 (float *)run->dx + block * layer->in.block_stride);
+    }
+    for (int tap = 0; tap < taps; tap++)
+        weights[tap] = (float)sums[tap];
+}
+
+void ISA_SYMBOL(depthwise_backward)(const struct op_run *run)
+{
+    struct depthwise layer = depthwise_begin(run, true);
+    team_do(run->team, run->op->channels, backward_item, &layer);
+}

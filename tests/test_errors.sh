@@ -1,7 +1,7 @@
 #!/bin/sh
 # Bad input and a bad environment: one line that says what to do, the right exit status, nothing lost.
 . "$top_srcdir/tests/tap.sh"
-plan 65
+plan 71
 
 small="$tournament --networks 2 --epochs 1 --start-epochs 1 --train-subset 300 --validation 100 --devices cpu:1 --limit-flops 0 --headless"
 
@@ -100,6 +100,14 @@ ok "a network as other commands name it" "$espalier" show one:best
 says "a network where a search is meant" 2 "one:best: searches are compared, name SESSION" "$espalier" compare one:best
 ok "a search at the end of its budget" "$espalier" resume one
 prints "says how to go on" '^more +espalier resume one --networks 4 goes on to twice as much$'
+prints "says why it did nothing" '^espalier: nothing was to be done: 2 networks are trained;' err
+says "nothing to do in the background either" 0 "nothing was to be done: 2 networks are trained" \
+    "$espalier" resume one --detach
+says "a budget that is spent already" 1 "espalier: --networks 1: 2 networks are spent already" "$espalier" resume one --networks 1
+"$espalier" run --out both $small --episodes 1 --episode-networks 1 >both.out 2>&1
+prints "two budgets that bind are both advised" '^more +espalier resume both --episodes 2 --networks 4 goes' both.out
+ok "which can be done" "$espalier" resume both --episodes 3 --networks 4
+prints "and leads there" '^done +4 networks trained'
 says "a form that has no single network" 2 "--csv prints the whole session: leave best out" "$espalier" show one best --csv
 mkdir -p folder
 says "a folder where weights should go, before it trains" 1 "folder: is a folder" "$espalier" train one:best --out folder

@@ -41,7 +41,7 @@
     R(WIDEN, "w", "widen a layer of the selected network") \
     R(DEEPEN, "d", "insert a layer into the selected network") \
     R(PRUNE, "x", "give up the selected network and all that grew from it") \
-    R(UNDO, "u", "take back your last action that has not started") \
+    R(UNDO, "u", "take back your last network that has not started, or prune") \
     R(NOTE, "e", "write a note on the selected network") \
     R(MORE, "+", "ten networks more in the budget") \
     R(FEWER, "_", "ten networks fewer, but not fewer than are trained") \

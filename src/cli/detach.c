@@ -3,9 +3,9 @@
  *
  * The fork comes before everything else, so the processes share nothing but a pipe.  The foreground process waits; the
  * background process searches like any other.  Until the search has begun, the background process belongs to the
- * terminal: it prints errors there, and Ctrl-C ends both.  When the engine has written the OPENED event, the search can
- * be attached to: the background process then leaves the terminal (setsid) and sends the folder's name through the
- * pipe.  A pipe that ends without a name says that the search failed before it began.
+ * terminal: it prints errors there, and Ctrl-C ends both.  When the first network trains, the search has begun: the
+ * background process then leaves the terminal (setsid) and sends the folder's name through the pipe.  A pipe that ends
+ * without a name says that the search failed before it began, or had nothing to do.
  */
 #include "cli/detach.h"
 
@@ -88,7 +88,7 @@ static void leave_terminal(void)
 
 static void on_event(void *context, const struct event *event)
 {
-    if (background.ready >= 0 && event->kind == EVENT_OPENED)
+    if (background.ready >= 0 && event->kind == EVENT_STARTED)
         leave_terminal();
 }
 

@@ -122,6 +122,24 @@ static int print_lines(struct live *live, const struct tui_source *source, enum 
     return status;
 }
 
+/* How often a network began to train. */
+static int64_t attempts(const struct session_state *state)
+{
+    int64_t sum = 0;
+    for (int64_t i = 1; i <= state->node_count; i++)
+        sum += session_node(state, i)->attempts;
+    return sum;
+}
+
+/* A resumed search had nothing to train: it would seem to have done nothing. */
+static void warn_of_nothing(const struct session_state *state)
+{
+    struct error warning;
+    error_set(&warning, "nothing was to be done: %s%s", state->finish_message,
+              state->finish_reason.value == FINISH_BUDGET ? "; a larger budget goes on (--networks, --seconds)" : "");
+    cli_warn(&warning);
+}
+
 int live_search(struct engine *engine, const struct cli_arguments *arguments, const char *folder, struct error *error)
 {
     struct live live = {.engine = engine};
@@ -134,6 +152,7 @@ int live_search(struct engine *engine, const struct cli_arguments *arguments, co
                                 .command = command};
     enum progress_kind kind = progress_kind_for(stdout, cli_value(arguments, "json"));
     bool screens = screens_wanted(arguments);
+    int64_t before = attempts(engine_state(engine));
     if (log_read(folder, &live.log, error))
         return -1;
     live.wake = wake_new();
@@ -147,5 +166,8 @@ int live_search(struct engine *engine, const struct cli_arguments *arguments, co
         return -1;
     if (screens || kind != PROGRESS_JSON)
         report_end(stdout, engine_state(engine), folder);
+    const struct session_state *state = engine_state(engine);
+    if (before && state->finished && state->finish_reason.value != FINISH_INTERRUPTED && attempts(state) == before)
+        warn_of_nothing(state);
     return live.failed ? cli_fail(error) : outcome > TUI_SIGNAL ? (int)outcome : 0;
 }

@@ -493,6 +493,11 @@ int session_apply(struct session_state *state, const struct event *event, struct
     return 0;
 }
 
+void session_release(struct session_state *state)
+{
+    stop_all_training(state);
+}
+
 double session_active_seconds(const struct session_state *state, double now)
 {
     return now - state->paused_seconds - (state->paused ? now - state->paused_at : 0);

@@ -134,6 +134,10 @@ int session_apply(struct session_state *state, const struct event *event, struct
    folded. */
 int session_accepts(const struct session_state *state, const struct event *event, struct error *error);
 
+/* The process that had the session is known to be dead: what was in training is in the queue, as the next OPENED will
+   have it. */
+void session_release(struct session_state *state);
+
 /* Seconds of the search up to event time `now`, without pauses: what the budget of seconds counts. */
 double session_active_seconds(const struct session_state *state, double now);
 /* By the last network that the search itself made, a person's left out: GROWTH after the start network, and again when

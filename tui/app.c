@@ -171,7 +171,7 @@ static bool request_command(struct app *app, enum request request)
         app->overlay = model->selected ? overlay_deepen(model, model->selected) : NULL;
         return true;
     case REQUEST_PRUNE:
-        app->overlay = model->selected ? overlay_prune(model->selected) : NULL;
+        app->overlay = model->selected ? overlay_prune(model, model->selected) : NULL;
         return true;
     case REQUEST_NOTE:
         app->overlay = selected(app) ? overlay_prompt(PROMPT_NOTE, model->selected, selected(app)->note) : NULL;
@@ -216,10 +216,19 @@ static void refuse(struct app *app)
     send(app, "");
 }
 
+/* Requests for the selected network that change something, or open a dialog for that. */
+static bool is_for_selected(enum request request)
+{
+    return request == REQUEST_PIN || request == REQUEST_WIDEN || request == REQUEST_DEEPEN ||
+           request == REQUEST_PRUNE || request == REQUEST_NOTE;
+}
+
 static void answer(struct app *app, enum request request)
 {
     struct model *model = &app->model;
     char key[16];
+    if (model->mode != MODE_REPLAY && is_for_selected(request) && !model_may_act(model))
+        return;
     if (model->mode == MODE_REPLAY && replay_bar_request(app->source, model, request))
         return;
     if (request_command(app, request)) {
@@ -244,7 +253,10 @@ static void answer(struct app *app, enum request request)
         model->zoomed = !model->zoomed;
         break;
     case REQUEST_OPEN:
-        model->detail.open = model->selected != 0;
+        if (model->focus == PANE_LOG && !model->detail.open)
+            app->overlay = overlay_log();
+        else
+            model->detail.open = model->selected != 0;
         break;
     case REQUEST_CANCEL:
         if (model->detail.open || model->comparing)
@@ -272,7 +284,7 @@ static void answer(struct app *app, enum request request)
             model_say(model, "mark two networks with %s first", request_key(REQUEST_MARK, key));
         break;
     case REQUEST_FIND:
-        app->overlay = overlay_prompt(PROMPT_FIND, 0, model->tree.filter);
+        app->overlay = overlay_prompt(PROMPT_FIND, 0, "");
         break;
     case REQUEST_COMMAND:
         app->overlay = overlay_prompt(PROMPT_COMMAND, 0, "");
@@ -299,13 +311,25 @@ static void answer(struct app *app, enum request request)
     }
 }
 
+/* `prune N` that was typed is asked about as the key is.  False: it is another command, or no search takes it. */
+static bool ask_prune(struct app *app, const char *words)
+{
+    int64_t node;
+    if (strncmp(words, "prune ", 6) || !may_open(app, REQUEST_PRUNE) ||
+        text_to_integer(words + 6 + (words[6] == 'n'), 1, app->model.state->node_count, &node))
+        return false;
+    app->overlay = overlay_prune(&app->model, node);
+    return true;
+}
+
 static void on_overlay_key(struct app *app, int key)
 {
     struct text words = TEXT_EMPTY;
+    bool typed = overlay_takes_text(app->overlay);
     enum overlay_answer answered = overlay_key(app->overlay, &app->model, key, &words);
     if (answered != OVERLAY_OPEN)
         close_overlay(app);
-    if (answered == OVERLAY_COMMAND)
+    if (answered == OVERLAY_COMMAND && !(typed && ask_prune(app, text_string(&words))))
         send(app, text_string(&words));
     if (answered == OVERLAY_FIND)
         tree_find(&app->model, text_string(&words));
@@ -388,7 +412,8 @@ static void read_events(struct app *app)
         app->dirty = true;
     }
     if (!app->model.ended && app->source->ended(app->source->context, &error)) {
-        app->model.ended = app->dirty = true;
+        model_end(&app->model);
+        app->dirty = true;
         if (*error.text)
             model_say(&app->model, "%s", error.text);
     }

@@ -52,6 +52,8 @@ static void say_state(struct bar *bar, const struct model *model)
     double quiet = model->now - state->time;
     if (model->mode == MODE_REPLAY)
         say(bar, 2, STYLE_WARNING, model->replay.playing ? "▶ REPLAY" : "‖ REPLAY");
+    else if (model_has_died(model))
+        say(bar, 2, STYLE_FAILED, "✗ DIED");
     else if (state->finished || model->ended)
         say(bar, 2, STYLE_WARNING, "ENDED");
     else if (state->paused)
@@ -67,8 +69,16 @@ static void say_state(struct bar *bar, const struct model *model)
 }
 
 /* Why it ended, in the engine's words. */
-static void say_end(struct bar *bar, const struct session_state *state)
+static void say_end(struct bar *bar, const struct model *model)
 {
+    const struct session_state *state = model->state;
+    if (model_has_died(model)) {
+        if (!say(bar, 3, STYLE_NORMAL, "the process that ran it is gone: `espalier resume %s` goes on", model->session_name)) {
+            bar->full = false;
+            say(bar, 3, STYLE_NORMAL, "its process is gone: resume it");
+        }
+        return;
+    }
     bool message = state->finish_message && *state->finish_message;
     if (message && say(bar, 3, STYLE_NORMAL, "%s", state->finish_message))
         return;
@@ -118,7 +128,7 @@ static void say_budget(struct bar *bar, const struct model *model)
     if (!state->event_count)
         return;
     if (state->finished || (model->ended && model->mode != MODE_REPLAY)) {
-        say_end(bar, state);
+        say_end(bar, model);
         return;
     }
     say_phase(bar, state);
@@ -353,11 +363,21 @@ static void say_keys(struct bar *bar, const struct bar_key *keys, size_t count, 
     }
 }
 
+/* In full: a long one covers the lines above. */
+static void draw_message(const char *message, struct canvas *canvas, struct area area)
+{
+    int width = area.width - 2, lines = canvas_words(canvas, (struct area){.width = width}, 0, STYLE_WARNING, message);
+    lines = lines > 1 + area.y ? 1 + area.y : lines;
+    struct area over = {area.x, area.y + 1 - lines, area.width, lines};
+    canvas_fill(canvas, over, ' ', STYLE_NORMAL);
+    canvas_words(canvas, area_part(over, 1, 0, width > 0 ? width : area.width, lines), 0, STYLE_WARNING, message);
+}
+
 void bars_draw_keys(const struct model *model, struct canvas *canvas, struct area area)
 {
     struct bar bar = bar_at(canvas, area, 0);
     if (model->message[0] && model->now <= model->message_until) {
-        canvas_text(canvas, area, 1, 0, STYLE_WARNING, "%s", model->message);
+        draw_message(model->message, canvas, area);
         return;
     }
     if (model->comparing)

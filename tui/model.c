@@ -13,11 +13,11 @@
 
 #include "util/memory.h"
 
-static const double message_seconds = 6;
+static const double message_seconds = 6, glance_seconds = 0.4;
 
 void model_init(struct model *model, enum model_mode mode, const char *session_name)
 {
-    *model = (struct model){.mode = mode, .follow = true, .tree.stale = true, .replay.speed = 1};
+    *model = (struct model){.mode = mode, .follow = true, .followed = -1, .tree.stale = true, .replay.speed = 1};
     model->state = session_state_new();
     model->session_name = memory_copy_text(session_name ? session_name : "");
 }
@@ -74,10 +74,22 @@ static void follow(struct model *model)
             (!newest || session_node(model->state, node)->started > session_node(model->state, newest)->started))
             newest = node;
     }
-    if (newest) {
+    if (newest && newest != model->selected) {
         model->selected = newest;
+        model->followed = model->now;
         unfold_above(model, newest);
     }
+}
+
+bool model_may_act(struct model *model)
+{
+    bool moved = model->follow && model->followed >= 0 && model->now - model->followed < glance_seconds;
+    model->follow = false;
+    model->followed = -1;
+    if (moved)
+        model_say(model, "following has just gone to n%lld, and stays there: press again if it is meant",
+                  (long long)model->selected);
+    return !moved;
 }
 
 /* --- folding events --- */
@@ -114,6 +126,21 @@ void model_apply(struct model *model, const struct event *event)
     if (event->kind == EVENT_COMMAND && model->mode != MODE_REPLAY)
         model_say(model, "%s: %s", event->as.command.words,
                   event->as.command.answer && *event->as.command.answer ? event->as.command.answer : "done");
+}
+
+bool model_has_died(const struct model *model)
+{
+    return model->ended && model->mode != MODE_REPLAY && !model->state->finished;
+}
+
+void model_end(struct model *model)
+{
+    model->ended = true;
+    if (!model_has_died(model))
+        return;
+    session_release(model->state);
+    log_add_text(&model->log, model->state->time, STYLE_FAILED, "died",
+                 "the process that ran the search has ended without a word; what was in training is in the queue");
 }
 
 void model_replace(struct model *model, struct session_state *state)

@@ -104,10 +104,11 @@ struct model {
     bool zoomed, frozen;
     int64_t selected; /* a node, or 0 */
     bool follow;      /* select a network in training, and when it ends the newest one */
+    double followed;  /* session time at which following moved the selection; negative: not yet */
     int64_t marked[2];
     bool comparing; /* the two marked networks side by side */
 
-    char message[200]; /* the answer to the last request, in the key bar's place, until message_until */
+    char message[600]; /* the answer to the last request, in the key bar's place, until message_until */
     double message_until;
 
     struct tree_view tree;
@@ -123,6 +124,13 @@ void model_init(struct model *model, enum model_mode mode, const char *session_n
 void model_done(struct model *model);
 /* Fold one event.  One that contradicts the state only adds a log line. */
 void model_apply(struct model *model, const struct event *event);
+/* No event will come any more.  Without a FINISHED event the process that ran the search has died: then what was in
+   training is in the queue, where a resume takes it from. */
+void model_end(struct model *model);
+bool model_has_died(const struct model *model);
+/* A person acts on the selected network: following ends.  False, with a message: following has moved the selection since
+   the person can have looked, so that another network may be meant. */
+bool model_may_act(struct model *model);
 /* Replace the state, for a seek in a replay; the model owns it.  Keeps the selection if the network exists.  Log and
    histories are cleared: model_recall() of the last events before that position, in order, fills them again. */
 void model_replace(struct model *model, struct session_state *state);

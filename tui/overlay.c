@@ -42,6 +42,7 @@ struct question {
     struct overlay overlay;
     char title[64];
     const char *lines[QUESTION_LINES];
+    char prunes_what[160];
     bool prunes;
     int64_t node;
 };
@@ -98,20 +99,41 @@ struct overlay *overlay_quit(void)
 {
     struct question *question = question_new();
     strcpy(question->title, " The search is running ");
-    question->lines[0] = "What is in training is given up; all results are kept.";
+    question->lines[0] = "What is in training goes back to the queue; all results are kept.";
     question->lines[1] = "s stop and leave (resume goes on later)";
     question->lines[2] = "Escape stay";
     return &question->overlay;
 }
 
-struct overlay *overlay_prune(int64_t node)
+/* The networks that grew from one, and how many of these or itself wait or train. */
+static void count_below(const struct session_state *state, int64_t node, int64_t *below, int64_t *pending)
+{
+    bool *inside = memory_new((size_t)state->node_count + 1, sizeof *inside);
+    *below = *pending = 0;
+    for (int64_t i = node; i <= state->node_count; i++) {
+        const struct session_node *each = session_node(state, i);
+        inside[i] = i == node || inside[each->facts.parent];
+        *below += inside[i] && i != node;
+        *pending += inside[i] && node_is_pending(each);
+    }
+    free(inside);
+}
+
+struct overlay *overlay_prune(const struct model *model, int64_t node)
 {
     struct question *question = question_new();
+    int64_t below, pending;
+    count_below(model->state, node, &below, &pending);
     question->prunes = true;
     question->node = node;
     snprintf(question->title, sizeof question->title, " Prune n%lld ", (long long)node);
-    question->lines[0] = "It and all that grew from it: nothing grows there any more.";
-    question->lines[1] = "y prune";
+    snprintf(question->prunes_what, sizeof question->prunes_what,
+             below    ? "It and the %lld network%s that grew from it: nothing grows there any more%s."
+             : pending ? "It is not trained."
+                      : "Nothing grows from it any more.",
+             (long long)below, below == 1 ? "" : "s", pending ? ", and what waits or trains there is cancelled" : "");
+    question->lines[0] = question->prunes_what;
+    question->lines[1] = "y prune (u takes it back)";
     question->lines[2] = "Escape keep";
     return &question->overlay;
 }

@@ -20,6 +20,8 @@ enum overlay_answer {
 };
 
 struct overlay *overlay_help(void);
+/* The lines of the log pane in full. */
+struct overlay *overlay_log(void);
 /* A line to edit: `:` commands (with Tab completion and the history of `:`), or `/` text to find, or a note on a
    network. `start` is the initial text. */
 enum prompt_kind { PROMPT_COMMAND, PROMPT_FIND, PROMPT_NOTE };
@@ -27,7 +29,7 @@ struct overlay *overlay_prompt(enum prompt_kind kind, int64_t node, const char *
 /* End a running search and leave? */
 struct overlay *overlay_quit(void);
 /* Prune this network and all that grew from it? */
-struct overlay *overlay_prune(int64_t node);
+struct overlay *overlay_prune(const struct model *model, int64_t node);
 /* Choose a layer and a width, or a layer and a kernel; shows what it costs. NULL with a message in the key bar when the
    network can't be grown. */
 struct overlay *overlay_widen(struct model *model, int64_t node);

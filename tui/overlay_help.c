@@ -31,6 +31,7 @@ static const struct entry signs[] = {
     {"-", "cancelled"},
     {"★", "the best"},
     {"P", "pinned: networks grow from pinned ones only"},
+    {"pruned", "given up by a person, with all that grew from it, which is dim; u takes it back"},
     {"you", "asked for by a person"},
     {"◆", "marked for comparison; on replay's bar: a person's action"},
     {"✎", "has a note"},

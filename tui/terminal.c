@@ -21,6 +21,7 @@
 #include "tui/request.h"
 #include "tui/theme.h"
 #include "tui/tty.h"
+#include "util/clock.h"
 #include "util/memory.h"
 
 struct terminal {
@@ -34,7 +35,14 @@ struct terminal {
     bool reports;   /* the mouse is in use */
     bool modes_due; /* set_modes() is due with the next frame */
     bool pasted;    /* keys belong to pasted text */
+    double escaped; /* monotonic time of the last Escape that came alone; 0: other keys came since */
+    bool late;      /* the rest of an escape sequence is being dropped */
 };
+
+/* How long curses waits for the rest of an escape sequence, in milliseconds; how long a rest that comes later is still
+   known as one, in seconds.  Nobody types Escape and a bracket so fast. */
+enum { ESCAPE_WAIT = 50 };
+static const double late_seconds = 0.5;
 
 enum { PASTE_BEGINS = 0x7001, PASTE_ENDS }; /* codes that curses doesn't use */
 
@@ -172,7 +180,7 @@ int terminal_open(const char *theme, bool mono, struct terminal **result, struct
         return error_set(error, "the terminal: no memory file for frames: %s", strerror(errno));
     struct terminal *terminal = memory_new(1, sizeof *terminal);
     terminal->output = output;
-    set_escdelay(25);
+    set_escdelay(ESCAPE_WAIT);
     terminal->screen = new_screen(output);
     if (!terminal->screen) {
         fclose(output);
@@ -253,6 +261,22 @@ static int read_mouse(struct terminal *terminal)
     return KEY_CODE_MOUSE;
 }
 
+/* Is this character of the rest of an escape sequence whose beginning was taken for the key Escape?  A slow line tears
+   them apart: "[A" would then be two keys. */
+static bool is_late(struct terminal *terminal, wint_t key)
+{
+    bool soon = terminal->escaped > 0 && clock_monotonic() - terminal->escaped < late_seconds;
+    if (!terminal->late) {
+        terminal->escaped = soon ? terminal->escaped : 0;
+        terminal->late = soon && (key == '[' || key == 'O');
+        return terminal->late;
+    }
+    terminal->late = soon && (key < '@' || key > '~'); /* its last character */
+    if (!terminal->late)
+        terminal->escaped = 0;
+    return soon;
+}
+
 int terminal_key(struct terminal *terminal)
 {
     static const struct {
@@ -294,6 +318,9 @@ int terminal_key(struct terminal *terminal)
         }
         if (terminal->pasted)
             return key < ' ' || key == 127 ? ' ' : (int)key;
+        if (is_late(terminal, key))
+            continue;
+        terminal->escaped = key == 27 ? clock_monotonic() : 0;
         switch (key) {
         case '\r':
         case '\n':

@@ -76,6 +76,8 @@ static void draw_marks(const struct model *model, const struct tree_row *row, co
 {
     if (node->facts.node == model->state->best)
         x = canvas_text(canvas, area, x + 1, y, STYLE_BEST, "★");
+    if (node->pruned_with == node->facts.node)
+        x = canvas_text(canvas, area, x + 1, y, STYLE_WARNING, "pruned");
     if (node->pinned)
         x = canvas_text(canvas, area, x + 1, y, STYLE_PINNED, "P");
     if (node_is_users(node))
@@ -95,6 +97,7 @@ static int marks_width(const struct model *model, const struct tree_row *row, co
 {
     int width = 0;
     width += node->facts.node == model->state->best ? 2 : 0;
+    width += node->pruned_with == node->facts.node ? 7 : 0;
     width += node->pinned ? 2 : 0;
     width += node_is_users(node) ? 4 : 0;
     width += model->marked[0] == node->facts.node || model->marked[1] == node->facts.node ? 2 : 0;

@@ -104,11 +104,13 @@ static void rows_in_order_of_number(void **state)
 {
     (void)state;
     struct model model = small_tree();
-    expect_rows(&model, "1 .2 ..5 .3 ..6 ..7 ...8 .4");
-    /* Which rows are the last children: of 4 (depth 1), 5, 7 and 8. */
-    static const bool last[] = {true, false, true, false, false, true, true, true};
-    for (int i = 0; i < model.tree.row_count; i++)
+    expect_rows(&model, "1 .2 .5 .3 ..6 ..7 ..8 .4");
+    /* Which rows are the last children: 7 and 4; an only child stands under its parent, and as that does. */
+    static const bool last[] = {true, false, false, false, false, true, true, true};
+    for (int i = 0; i < model.tree.row_count; i++) {
         assert_int_equal(model.tree.rows[i].last_at >> model.tree.rows[i].depth & 1, last[i]);
+        assert_int_equal(model.tree.rows[i].only_child, model.tree.rows[i].node == 5 || model.tree.rows[i].node == 8);
+    }
     assert_int_equal(model.tree.rows[6].last_at & 1 << 1, 0); /* 8 stands below 3, which has a sibling after it */
     assert_int_equal(model.tree.rows[6].last_at & 1 << 2, 1 << 2);
     model_done(&model);
@@ -120,14 +122,14 @@ static void orders(void **state)
     struct model model = small_tree();
     ask(&model, REQUEST_SORT);
     assert_int_equal(model.tree.order, ORDER_ACCURACY);
-    expect_rows(&model, "1 .3 ..7 ...8 ..6 .2 ..5 .4");
+    expect_rows(&model, "1 .3 ..7 ..8 ..6 .2 .5 .4");
     ask(&model, REQUEST_SORT); /* gain: 3 +5, 2 +2, 4 +1; 7 +1, 6 -1 */
-    expect_rows(&model, "1 .3 ..7 ...8 ..6 .2 ..5 .4");
+    expect_rows(&model, "1 .3 ..7 ..8 ..6 .2 .5 .4");
     ask(&model, REQUEST_SORT);
     assert_int_equal(model.tree.order, ORDER_PARAMETERS);
-    expect_rows(&model, "1 .3 ..7 ...8 ..6 .4 .2 ..5");
+    expect_rows(&model, "1 .3 ..7 ..8 ..6 .4 .2 .5");
     ask(&model, REQUEST_SORT);
-    expect_rows(&model, "1 .2 ..5 .3 ..6 ..7 ...8 .4");
+    expect_rows(&model, "1 .2 .5 .3 ..6 ..7 ..8 .4");
     model_done(&model);
 }
 
@@ -137,7 +139,7 @@ static void folding(void **state)
     struct model model = small_tree();
     tree_select(&model, 3);
     ask(&model, REQUEST_LEFT);
-    expect_rows(&model, "1 .2 ..5 .3 .4");
+    expect_rows(&model, "1 .2 .5 .3 .4");
     assert_true(model.tree.rows[3].folded && model.tree.rows[3].hidden == 3);
     ask(&model, REQUEST_LEFT); /* folded already: to the parent */
     assert_int_equal(model.selected, 1);
@@ -145,11 +147,11 @@ static void folding(void **state)
     expect_rows(&model, "1");
     assert_int_equal(model.tree.rows[0].hidden, 7);
     tree_select(&model, 8); /* unfolds its ancestors, and only those */
-    expect_rows(&model, "1 .2 .3 ..6 ..7 ...8 .4");
+    expect_rows(&model, "1 .2 .3 ..6 ..7 ..8 .4");
     assert_int_equal(tree_row_of(&model, 8), 5);
     tree_select(&model, 2);
     ask(&model, REQUEST_RIGHT);
-    expect_rows(&model, "1 .2 ..5 .3 ..6 ..7 ...8 .4");
+    expect_rows(&model, "1 .2 .5 .3 ..6 ..7 ..8 .4");
     ask(&model, REQUEST_RIGHT); /* unfolded: to the first child */
     assert_int_equal(model.selected, 5);
     ask(&model, REQUEST_RIGHT); /* no child: stays */
@@ -191,12 +193,12 @@ static void filter(void **state)
         {"n7", "1 .3 ..7"},
         {"W conv1", "1 .2 .3 ..6"},
         {"w CONV1", "1 .2 .3 ..6"},
-        {"deepen", "1 .2 ..5 .3 ..7 ...8"},
+        {"deepen", "1 .2 .5 .3 ..7 ..8"},
         {"you", "1 .3 ..6"},
-        {"fc1", "1 .3 ..7 ...8 .4"},
+        {"fc1", "1 .3 ..7 ..8 .4"},
         {"no such thing", ""},
         {"99", ""},
-        {"fc(8)", "1 .2 ..5 .3 ..6 ..7 ...8 .4"},
+        {"fc(8)", "1 .2 .5 .3 ..6 ..7 ..8 .4"},
     };
     struct model model = small_tree();
     tree_select(&model, 1);
@@ -486,8 +488,8 @@ static void rows_of_a_large_session(void **state)
             const struct tree_row *row = &model.tree.rows[i];
             assert_false(seen[row->node]);
             seen[row->node] = true;
+            int64_t parent = row->only_child ? path[row->depth] : row->depth ? path[row->depth - 1] : 0;
             path[row->depth] = row->node;
-            int64_t parent = row->depth ? path[row->depth - 1] : 0;
             assert_int_equal(session_node(model.state, row->node)->facts.parent, parent);
         }
         free(seen);

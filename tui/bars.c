@@ -106,17 +106,6 @@ static void budget_words(const struct session_state *state, double share, char w
         snprintf(words, 64, "%.0f%%", floor(100 * share));
 }
 
-static void end_words(struct forecast forecast, char words[64])
-{
-    char left[TEXT_SHORT];
-    if (forecast.seconds_left < 0)
-        snprintf(words, 64, "end not known yet");
-    else if (forecast.rough)
-        snprintf(words, 64, "about %s left", node_age(left, forecast.seconds_left));
-    else
-        snprintf(words, 64, "ends in %s", text_duration(left, forecast.seconds_left));
-}
-
 /* The budget's meter stands for the limit that is nearest. */
 static void say_budget(struct bar *bar, const struct model *model)
 {
@@ -124,7 +113,7 @@ static void say_budget(struct bar *bar, const struct model *model)
     struct forecast forecast = session_forecast(state);
     bool flops = state->budget_flops > 0,
          limited = state->budget_networks || state->budget_episodes || state->budget_seconds > 0 || flops;
-    char words[64], end[64];
+    char words[64], end[NODE_END];
     if (!state->event_count)
         return;
     if (state->finished || (model->ended && model->mode != MODE_REPLAY)) {
@@ -137,9 +126,9 @@ static void say_budget(struct bar *bar, const struct model *model)
         return;
     }
     budget_words(state, forecast.share, words);
-    end_words(forecast, end);
-    const char *rest = flops ? "   budget  12.4T of 30.5T   about 59m left" : "   budget  100%   ends in 99m59s ";
-    int spare = bar->area.width - bar->x - (int)strlen(rest);
+    node_end(end, state);
+    const char *rest = flops ? "   budget  12.4T of 30.5T" : "   budget  100%";
+    int spare = bar->area.width - bar->x - (int)strlen(rest) - 3 - (int)strlen("1h10m to 1h50m left");
     if (flops && spare < 4) { /* the FLOPs say what they are */
         spare += (int)strlen("budget ");
         bar->x += 2;

@@ -75,12 +75,13 @@ static int draw_facts(const struct model *model, const struct session_node *node
                 text_count(a, (double)node->facts.parameters), text_count(b, (double)node->facts.flops),
                 text_bytes(c, (double)node->facts.activation_bytes));
     if (node->status == NODE_RUNNING && node->device)
-        canvas_text(canvas, area, 2, y++, STYLE_NORMAL, "epoch %d/%d on %s, %s images/s",
+        canvas_text(canvas, area, 2, y++, STYLE_NORMAL, "epoch %d/%d on %s, %s%s",
                     node->curve_count + (node->curve_count < node->epochs), node->epochs, node->device,
-                    text_count(b, node_rate(node)));
+                    node_is_held(model, node) ? "held" : text_count(b, node_rate(model, node)),
+                    node_is_held(model, node) ? "" : " images/s");
     else if (node->device)
         canvas_text(canvas, area, 2, y++, STYLE_NORMAL, "%d/%d epochs on %s in %s, %s images/s", node->curve_count,
-                    node->epochs, node->device, text_duration(a, node->seconds), text_count(b, node_rate(node)));
+                    node->epochs, node->device, text_duration(a, node->seconds), text_count(b, node_rate(model, node)));
     if (node->note && *node->note)
         canvas_text(canvas, area, 2, y++, STYLE_USER, "\"%s\"", node->note);
     return y;

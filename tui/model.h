@@ -22,7 +22,8 @@ enum { HISTORY_SAMPLES = 240, LOG_LINES = 500 };
 /* A row of the tree. */
 struct tree_row {
     int64_t node;
-    int depth;
+    int depth;        /* of an only child its parent's */
+    bool only_child;
     uint64_t last_at; /* bit d: the ancestor at depth d is the last child; depths past 63 share bit 63 */
     bool parent;      /* has children */
     bool folded;      /* its children are hidden */

@@ -158,6 +158,16 @@ static int most_within(const struct grow *grow)
     return most;
 }
 
+static void choose_most(struct grow *grow)
+{
+    struct error error;
+    int most = check_action(grow, &grow->action, &error) ? most_within(grow) : 0;
+    if (most && grow->kind == ACTION_WIDEN)
+        grow->action.units = most;
+    else if (most)
+        grow->action.kernel = most;
+}
+
 /* Why the network would be refused.  False: it would not. */
 static bool refusal(const struct grow *grow, struct error *error)
 {
@@ -206,13 +216,14 @@ static void draw_time(struct canvas *canvas, struct area inside, int row, const 
 }
 
 /* In the last line, over what stands there when the dialog is low. */
-static void draw_keys(const struct model *model, struct canvas *canvas, struct area inside, const char *choices)
+static void draw_keys(const struct model *model, struct canvas *canvas, struct area inside, const char *choices,
+                      bool most)
 {
     struct area line = area_part(inside, 0, inside.height - 1, inside.width, 1);
     bool preview = model->mode == MODE_REPLAY;
     canvas_fill(canvas, line, ' ', STYLE_DIALOG);
-    canvas_text(canvas, line, 1, 0, STYLE_KEY, "%s←→ %s   Escape %s", preview ? "" : "Enter queue   ", choices,
-                preview ? "close" : "cancel");
+    canvas_text(canvas, line, 1, 0, STYLE_KEY, "%s←→ %s%s   Escape %s", preview ? "" : "Enter queue   ", choices,
+                most ? "   m most" : "", preview ? "close" : "cancel");
 }
 
 static void draw_grow(struct overlay *overlay, const struct model *model, struct canvas *canvas)
@@ -268,7 +279,8 @@ static void draw_grow(struct overlay *overlay, const struct model *model, struct
     canvas_text(canvas, inside, 1, 9, STYLE_DIM, "limits");
     canvas_words(canvas, area_part(inside, 14, 0, inside.width - 15, inside.height), 9,
                  refused ? STYLE_FAILED : STYLE_NORMAL, refused ? error.text : "within");
-    draw_keys(model, canvas, inside, widen ? "layer   ↑↓ width" : "place   ↑↓ kernel");
+    draw_keys(model, canvas, inside, widen ? "layer   ↑↓ width" : "place   ↑↓ kernel",
+              refused && most_within(grow));
 }
 
 static enum overlay_answer key_grow(struct overlay *overlay, struct model *model, int key, struct text *words)
@@ -294,6 +306,9 @@ static enum overlay_answer key_grow(struct overlay *overlay, struct model *model
     case 'j':
     case '-':
         step_value(grow, -1);
+        return OVERLAY_OPEN;
+    case 'm':
+        choose_most(grow);
         return OVERLAY_OPEN;
     case KEY_CODE_ENTER:
         if (refusal(grow, &error)) {

@@ -37,6 +37,7 @@ static const struct entry signs[] = {
     {"✎", "has a note"},
     {"×3", "proposed three times, trained once"},
     {"(12)", "so many are folded away below"},
+    {"▾ under ▾", "an only child stands under its parent, not further in"},
     {"W conv2 8→12", "conv2 was widened from 8 to 12 units"},
     {"D conv2 +3×3", "a layer was inserted behind conv2"},
     {"N conv2 12→8", "conv2 was narrowed: this changes what the network computes"},

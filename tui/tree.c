@@ -195,6 +195,13 @@ static void index_children(struct forest *forest)
 
 /* --- the walk --- */
 
+/* An only child stands under its parent, so that a long line of these doesn't move to the right. */
+static bool is_only_child(const struct session_state *state, int64_t node)
+{
+    const struct session_node *parent = session_node(state, session_node(state, node)->facts.parent);
+    return parent && parent->child_count == 1;
+}
+
 static bool is_open(const struct forest *forest, int64_t node)
 {
     return forest->first[node] && (forest->model->tree.filter[0] || !tree_is_folded(forest->model, node));
@@ -203,10 +210,11 @@ static bool is_open(const struct forest *forest, int64_t node)
 static struct tree_row row_of(const struct forest *forest, int64_t node, int depth, uint64_t last_at)
 {
     uint64_t bit = 1ull << (depth < 63 ? depth : 63);
-    bool open = is_open(forest, node);
+    bool open = is_open(forest, node), only = is_only_child(forest->model->state, node);
     return (struct tree_row){.node = node,
                              .depth = depth,
-                             .last_at = forest->next[node] ? last_at & ~bit : last_at | bit,
+                             .only_child = only,
+                             .last_at = only ? last_at : forest->next[node] ? last_at & ~bit : last_at | bit,
                              .parent = forest->below[node] > 0,
                              .folded = forest->first[node] && !open,
                              .hidden = open ? 0 : forest->below[node],
@@ -226,12 +234,12 @@ static void walk(const struct forest *forest, struct model *model)
         if (is_open(forest, node)) {
             node = forest->first[node];
             last_at = row.last_at;
-            depth++;
+            depth += !is_only_child(forest->model->state, node);
             continue;
         }
         while (node && !forest->next[node]) {
+            depth -= !is_only_child(forest->model->state, node);
             node = session_node(model->state, node)->facts.parent;
-            depth--;
         }
         node = forest->next[node]; /* next[0] is 0: the end */
         last_at = row.last_at;     /* rows at this depth and below set their own bits */

@@ -113,11 +113,13 @@ static void draw_training(const struct model *model, const struct session_device
     x = canvas_text(canvas, area, x < 5 ? 5 : x + 1, y, STYLE_NORMAL, roomy ? "epoch %d/%d" : "%d/%d",
                     node->curve_count + (node->curve_count < node->epochs), node->epochs);
     double seconds = node_seconds_left(model, node);
-    text_count(rate, node_rate(node));
-    if (node_rate(node) > 0 && x + (roomy ? 9 : 3 + canvas_columns(rate)) <= area.width)
+    text_count(rate, node_rate(model, node));
+    if (node_rate(model, node) > 0 && x + (roomy ? 9 : 3 + canvas_columns(rate)) <= area.width)
         x = canvas_text(canvas, area, x + 1, y, STYLE_DIM, roomy ? "%6s/s" : "%s/s", rate);
     if (seconds >= 0)
         canvas_text_right(canvas, area, 0, x + 1, y, STYLE_DIM, "%s left", text_duration(left, seconds));
+    else if (node_is_held(model, node))
+        canvas_text(canvas, area, x + 1, y, STYLE_WARNING, "held");
 }
 
 /* The last samples, the newest at the right. */

@@ -60,11 +60,12 @@ static int draw_rails(const struct tree_row *row, struct canvas *canvas, struct 
     }
     for (int depth = first; depth <= row->depth; depth++) {
         bool last = row->last_at >> (depth < 63 ? depth : 63) & 1;
-        const char *rail = depth < row->depth ? (last ? " " : "│") : last ? "└" : "├";
+        bool passes = depth < row->depth || row->only_child;
+        const char *rail = passes ? (last ? " " : "│") : last ? "└" : "├";
         canvas_text(canvas, area, x++, y, STYLE_BORDER, "%s", rail);
     }
     canvas_text(canvas, area, x++, y, STYLE_BORDER, "%s",
-                !row->parent  ? (row->depth ? "─" : " ")
+                !row->parent  ? (row->only_child ? "└" : row->depth ? "─" : " ")
                 : row->folded ? "▸"
                               : "▾");
     return x;
@@ -138,7 +139,7 @@ static struct area rows_area(struct area inside)
 
 static void draw_heading(const struct tree_columns *columns, struct canvas *canvas, struct area inside)
 {
-    static const char *const words[COLUMN_COUNT] = {"  val", "  gain", "  par", " FLOP", "curve", "  where"};
+    static const char *const words[COLUMN_COUNT] = {"  val", "  gain", " size", " FLOP", "curve", "  ended"};
     canvas_text(canvas, area_part(inside, 0, 0, columns->left, 1), 1, 0, STYLE_DIM, "network and how it grew");
     for (int column = 0, x = columns->left + 1; column < COLUMN_COUNT; column++)
         if (columns->width[column]) {
@@ -167,7 +168,7 @@ static void draw_curve(const struct model *model, const struct session_node *nod
         node_spark(model->state, node, canvas, part, 0, y, width, STYLE_CURVE_A);
 }
 
-/* Where it trains and how far, or how long ago it ended. */
+/* How long ago it ended; of one that trains where. */
 static void draw_where(const struct model *model, const struct session_node *node, struct canvas *canvas,
                        struct area area, int x, int y)
 {
@@ -293,7 +294,8 @@ static void go_right(struct model *model, int row)
     const struct tree_row *rows = model->tree.rows;
     if (row >= 0 && rows[row].folded)
         tree_fold(model, model->selected, false);
-    else if (row >= 0 && row + 1 < model->tree.row_count && rows[row + 1].depth > rows[row].depth)
+    else if (row >= 0 && row + 1 < model->tree.row_count &&
+             session_node(model->state, rows[row + 1].node)->facts.parent == rows[row].node)
         tree_select(model, rows[row + 1].node);
 }
 

@@ -70,7 +70,7 @@ static void progress_text(const struct progress *progress, struct text *text)
 {
     const struct session_state *state = progress->state;
     struct forecast forecast = session_forecast(state);
-    char left[TEXT_SHORT], budget[TEXT_SHORT];
+    char left[TEXT_SHORT], budget[TEXT_SHORT], end[NODE_END];
     text_add(text, "%s%3.0f %%  ", progress->kind == PROGRESS_BAR ? "" : "progress ", 100 * forecast.share);
     size_t length = text->length;
     phase_add(state, text);
@@ -80,12 +80,7 @@ static void progress_text(const struct progress *progress, struct text *text)
     if (state->budget_flops > 0)
         text_add(text, "  %s of %s FLOPs", text_count(left, session_flops(state)),
                  text_count(budget, state->budget_flops));
-    text_add(text, "  eta %s",
-             forecast.seconds_left < 0 ? "?"
-             : forecast.rough          ? "about "
-                                       : text_duration(left, forecast.seconds_left));
-    if (forecast.rough && forecast.seconds_left >= 0)
-        text_add(text, "%s", node_age(left, forecast.seconds_left));
+    text_add(text, "  %s", node_end(end, state));
     if (state->best)
         text_add(text, "  best n%lld %.2f %%", (long long)state->best,
                  100 * session_node(state, state->best)->accuracy);

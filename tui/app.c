@@ -85,9 +85,10 @@ static void send(struct app *app, const char *words)
     if (has_ended(app))
         model_say(&app->model, "the search has ended: `espalier resume %s --networks N` continues it",
                   app->model.session_name);
-    else if (app->source->command)
+    else if (app->source->command) {
+        model_sent(&app->model, words);
         app->source->command(app->source->context, words);
-    else if (app->model.mode != MODE_REPLAY || !replay_bar_command(app->source, &app->model, words))
+    } else if (app->model.mode != MODE_REPLAY || !replay_bar_command(app->source, &app->model, words))
         model_say(&app->model, "a recording takes no commands: `espalier resume` continues a session");
 }
 
@@ -491,6 +492,7 @@ int tui_run(const struct tui_source *source, const struct tui_options *options, 
     app->arrived = clock_monotonic();
     model_init(&app->model, source->mode, source->session_name);
     canvas_init(&app->canvas, 80, 24, !options->ascii);
+    app->canvas.mono = !terminal_has_colours(app->terminal);
     if (source->mode == MODE_REPLAY)
         replay_bar_start(source, &app->model);
     app->dirty = true;

@@ -181,7 +181,8 @@ static void say_counts(struct bar *bar, const struct model *model)
     if (!state->event_count)
         return;
     if (state->budget_networks)
-        say(bar, 3, STYLE_HEADER, "%lld/%lld networks", (long long)count[NODE_DONE], (long long)state->budget_networks);
+        say(bar, 3, STYLE_HEADER, "%lld/%lld network%s", (long long)count[NODE_DONE], (long long)state->budget_networks,
+            state->budget_networks == 1 ? "" : "s");
     else
         say(bar, 3, STYLE_HEADER, "%lld done", (long long)count[NODE_DONE]);
     say(bar, 2, count[NODE_RUNNING] ? STYLE_RUNNING : STYLE_DIM, "%lld training", (long long)count[NODE_RUNNING]);
@@ -197,7 +198,8 @@ static void say_counts(struct bar *bar, const struct model *model)
     if (state->episode)
         say(bar, 2, STYLE_DIM, "episode %lld", (long long)state->episode);
     if (state->epochs && state->rate >= 0)
-        say(bar, 2, STYLE_DIM, "%lld epochs from rate %g", (long long)state->epochs, state->rate);
+        say(bar, 2, STYLE_DIM, "%lld epoch%s from rate %g", (long long)state->epochs, state->epochs == 1 ? "" : "s",
+            state->rate);
 }
 
 void bars_draw_header(const struct model *model, struct canvas *canvas, struct area area)

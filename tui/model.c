@@ -22,6 +22,12 @@ void model_init(struct model *model, enum model_mode mode, const char *session_n
     model->session_name = memory_copy_text(session_name ? session_name : "");
 }
 
+static void forget_sent(struct model *model, int index)
+{
+    free(model->sent[index]);
+    memmove(model->sent + index, model->sent + index + 1, sizeof *model->sent * (size_t)(--model->sent_count - index));
+}
+
 void model_done(struct model *model)
 {
     log_clear(&model->log);
@@ -29,6 +35,8 @@ void model_done(struct model *model)
     free(model->devices.histories);
     tree_done(&model->tree);
     free(model->replay.marks);
+    while (model->sent_count)
+        forget_sent(model, 0);
     free(model->session_name);
     *model = (struct model){0};
 }
@@ -109,6 +117,37 @@ void model_recall(struct model *model, const struct event *event)
         log_add(&model->log, model->state, event);
 }
 
+/* --- who asked --- */
+
+void model_sent(struct model *model, const char *words)
+{
+    if (model->sent_count < SENT_MAX)
+        model->sent[model->sent_count++] = memory_copy_text(words);
+}
+
+/* Was it asked at this terminal?  Commands are answered in their order, but others ask too. */
+static bool take_sent(struct model *model, const char *words)
+{
+    for (int i = 0; i < model->sent_count; i++)
+        if (!strcmp(model->sent[i], words)) {
+            forget_sent(model, i);
+            return true;
+        }
+    return false;
+}
+
+/* A command, or a network that a person grew, of another terminal or of before this one was there: the log's newest line
+   doesn't say "you". */
+static void name_person(struct model *model, const struct event *event)
+{
+    struct log_line *line = model->log.count ? &model->log.lines[model->log.count - 1] : NULL;
+    if (event->kind == EVENT_COMMAND)
+        model->others = !take_sent(model, event->as.command.words ? event->as.command.words : "");
+    if ((event->kind == EVENT_COMMAND || event->kind == EVENT_NODE) && model->others && line &&
+        !strcmp(line->word, "you"))
+        line->word = "person";
+}
+
 void model_apply(struct model *model, const struct event *event)
 {
     struct error error;
@@ -119,12 +158,14 @@ void model_apply(struct model *model, const struct event *event)
     if (event->time > model->now)
         model->now = event->time;
     model_recall(model, event);
+    if (model->mode != MODE_REPLAY && event_author(event) == AUTHOR_USER)
+        name_person(model, event);
     if (changes_rows(event->kind))
         model->tree.stale = true;
     if (event->kind == EVENT_STARTED || event->kind == EVENT_NODE || event->kind == EVENT_FINISHED)
         follow(model);
     if (event->kind == EVENT_COMMAND && model->mode != MODE_REPLAY)
-        model_say(model, "%s: %s", event->as.command.words,
+        model_say(model, "%s%s: %s", model->others ? "another terminal: " : "", event->as.command.words,
                   event->as.command.answer && *event->as.command.answer ? event->as.command.answer : "done");
 }
 

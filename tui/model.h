@@ -15,7 +15,7 @@
 enum model_mode { MODE_LIVE, MODE_REPLAY, MODE_ATTACHED };
 enum tree_order { ORDER_NUMBER, ORDER_ACCURACY, ORDER_GAIN, ORDER_PARAMETERS, ORDER_COUNT };
 
-enum { HISTORY_SAMPLES = 240, LOG_LINES = 500 };
+enum { HISTORY_SAMPLES = 240, LOG_LINES = 500, SENT_MAX = 32 };
 
 /* --- the state of one view each; the file that is named owns it --- */
 
@@ -112,6 +112,10 @@ struct model {
     char message[600]; /* the answer to the last request, in the key bar's place, until message_until */
     double message_until;
 
+    char *sent[SENT_MAX]; /* commands of this terminal that are not answered yet, the oldest first */
+    int sent_count;
+    bool others; /* the last command was not this terminal's, and so is what came of it */
+
     struct tree_view tree;
     struct log_view log;
     struct devices_view devices;
@@ -125,6 +129,8 @@ void model_init(struct model *model, enum model_mode mode, const char *session_n
 void model_done(struct model *model);
 /* Fold one event.  One that contradicts the state only adds a log line. */
 void model_apply(struct model *model, const struct event *event);
+/* This terminal has asked for a command: its answer is then told from those to other terminals. */
+void model_sent(struct model *model, const char *words);
 /* No event will come any more.  Without a FINISHED event the process that ran the search has died: then what was in
    training is in the queue, where a resume takes it from. */
 void model_end(struct model *model);

@@ -32,6 +32,7 @@ struct terminal {
     attr_t attributes[STYLE_COUNT];
     short pairs[STYLE_COUNT];
     struct mouse mouse;
+    bool colours;
     bool reports;   /* the mouse is in use */
     bool modes_due; /* set_modes() is due with the next frame */
     bool pasted;    /* keys belong to pasted text */
@@ -83,6 +84,7 @@ static void prepare_styles(struct terminal *terminal, const struct theme_style *
         attr_t theirs;
     } bits[] = {{THEME_BOLD, A_BOLD}, {THEME_DIM, A_DIM}, {THEME_REVERSE, A_REVERSE}, {THEME_UNDERLINE, A_UNDERLINE}};
     bool colours = !mono && has_colors() && start_color() == OK;
+    terminal->colours = colours;
     if (colours)
         use_default_colors();
     for (int style = 0; style < STYLE_COUNT; style++) {
@@ -145,21 +147,58 @@ static SCREEN *new_screen(FILE *output)
     struct sigaction actions[sizeof numbers / sizeof *numbers];
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         sigaction(numbers[i], NULL, &actions[i]);
-    SCREEN *screen = newterm(NULL, output, stdin);
+    SCREEN *screen = newterm(entry_name(), output, stdin);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         sigaction(numbers[i], &actions[i], NULL);
     return screen;
 }
 
-int terminal_check(const char *theme, struct error *error)
+/* Terminals that speak as an xterm or as screen do, whose own entry many terminfo databases lack. */
+static const char *relative_of(const char *name)
+{
+    static const struct {
+        const char *begins, *like;
+    } families[] = {{"xterm", "xterm-256color"},   {"kitty", "xterm-256color"},   {"ghostty", "xterm-256color"},
+                    {"alacritty", "xterm-256color"}, {"foot", "xterm-256color"},  {"wezterm", "xterm-256color"},
+                    {"konsole", "xterm-256color"}, {"vte", "xterm-256color"},     {"gnome", "xterm-256color"},
+                    {"iterm", "xterm-256color"},   {"contour", "xterm-256color"}, {"rio", "xterm-256color"},
+                    {"st-", "xterm-256color"},     {"rxvt", "xterm-256color"},    {"tmux", "screen-256color"},
+                    {"screen", "screen-256color"}};
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++)
+        if (!strncmp(name, families[i].begins, strlen(families[i].begins)))
+            return families[i].like;
+    return NULL;
+}
+
+/* Load the terminal's entry, or that of a relative; its name, or NULL.  del_curterm() it. */
+static const char *load_entry(const char *name)
 {
     int found;
+    const char *relative = name && *name ? relative_of(name) : NULL;
+    if (!name || !*name)
+        return NULL;
+    if (setupterm(name, STDOUT_FILENO, &found) == OK)
+        return name;
+    return relative && setupterm(relative, STDOUT_FILENO, &found) == OK ? relative : NULL;
+}
+
+/* The name to give to curses. */
+static const char *entry_name(void)
+{
+    const char *name = load_entry(getenv("TERM"));
+    if (name)
+        del_curterm(cur_term);
+    return name;
+}
+
+int terminal_check(const char *theme, struct error *error)
+{
     if (!theme_find(theme))
         return error_set(error, "theme %s: unknown; there are " THEME_NAMES, theme);
     const char *name = getenv("TERM");
     if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
         return error_set(error, "standard input and output must be a terminal; use --headless without one");
-    if (!name || !*name || setupterm(name, STDOUT_FILENO, &found) != OK)
+    if (!load_entry(name))
         return error_set(error, "TERM=%s: unknown terminal; set TERM (xterm, screen, linux), or use --headless",
                          name ? name : "");
     const char *move = tigetstr("cup");
@@ -358,6 +397,11 @@ void terminal_use_mouse(struct terminal *terminal, bool use)
     terminal->reports = use;
     terminal->modes_due = true;
     flush_output(terminal);
+}
+
+bool terminal_has_colours(const struct terminal *terminal)
+{
+    return terminal->colours;
 }
 
 int terminal_input(const struct terminal *terminal)

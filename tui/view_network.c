@@ -50,11 +50,11 @@ static void draw_status(const struct model *model, const struct session_node *no
         canvas_text(canvas, area, x + 2, 0, STYLE_DIM, "stopped after %d/%d epochs, %.2f%% predicted", node->curve_count,
                     node->epochs, 100 * node->predicted);
     else if (node->status == NODE_DONE)
-        canvas_text(canvas, area, x + 2, 0, STYLE_DIM, "%d epochs in %s", node->curve_count,
-                    text_duration(left, node->seconds));
+        canvas_text(canvas, area, x + 2, 0, STYLE_DIM, "%d epoch%s in %s", node->curve_count,
+                    node->curve_count == 1 ? "" : "s", text_duration(left, node->seconds));
     else if (node->status == NODE_QUEUED && node->facts.parent && model->state->rate >= 0)
-        canvas_text(canvas, area, x + 2, 0, STYLE_DIM, "%lld epochs from rate %g", (long long)model->state->epochs,
-                    model->state->rate);
+        canvas_text(canvas, area, x + 2, 0, STYLE_DIM, "%lld epoch%s from rate %g", (long long)model->state->epochs,
+                    model->state->epochs == 1 ? "" : "s", model->state->rate);
 }
 
 static void draw_origin(const struct model *model, const struct session_node *node, struct canvas *canvas,

@@ -200,7 +200,8 @@ static void print_more(FILE *out, const struct session_state *state, const char 
             text_add(&options, i < 3 ? " --%s %.0f" : " --%s %.3g", names[i], ceil((i < 2 ? 2 : times) * spent));
     }
     if (over && options.length)
-        fprintf(out, "more      espalier resume %s%s goes on to twice as much\n", name, text_string(&options));
+        fprintf(out, "more      espalier resume %s%s goes on%s\n", name, text_string(&options),
+                times > 2 ? "" : " to twice as much");
     text_done(&options);
 }
 

@@ -156,11 +156,12 @@ enum finish_reason proposals_end(const struct proposals *proposals, struct error
     int64_t done = budget_networks_of(state, NODE_DONE),
             networks = done + budget_networks_of(state, NODE_RUNNING) + budget_networks_of(state, NODE_QUEUED);
     if (state->budget_networks && networks >= state->budget_networks)
-        error_set(message, "%" PRId64 " networks are trained", done);
+        error_set(message, "%" PRId64 " network%s trained", done, done == 1 ? " is" : "s are");
     else if (budget_ends_growth(state, proposals->options, journal_time(proposals->journal), message))
         return FINISH_BUDGET;
     else if (state->budget_episodes && episode_of(proposals, state->proposal_count + 1) > state->budget_episodes)
-        error_set(message, "%" PRId64 " episodes are done", state->budget_episodes);
+        error_set(message, "%" PRId64 " episode%s done", state->budget_episodes,
+                  state->budget_episodes == 1 ? " is" : "s are");
     else if (has_next(proposals, message)) {
         if (is_exhausted(proposals, message))
             return FINISH_EXHAUSTED;

@@ -140,19 +140,6 @@ static void open_tty(void)
     text_done(&capability_bytes);
 }
 
-/* newterm() without the signal handlers that it installs: app.c reads signals. */
-static SCREEN *new_screen(FILE *output)
-{
-    static const int numbers[] = {SIGINT, SIGTERM, SIGTSTP, SIGWINCH};
-    struct sigaction actions[sizeof numbers / sizeof *numbers];
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        sigaction(numbers[i], NULL, &actions[i]);
-    SCREEN *screen = newterm(entry_name(), output, stdin);
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        sigaction(numbers[i], &actions[i], NULL);
-    return screen;
-}
-
 /* Terminals that speak as an xterm or as screen do, whose own entry many terminfo databases lack. */
 static const char *relative_of(const char *name)
 {
@@ -189,6 +176,19 @@ static const char *entry_name(void)
     if (name)
         del_curterm(cur_term);
     return name;
+}
+
+/* newterm() without the signal handlers that it installs: app.c reads signals. */
+static SCREEN *new_screen(FILE *output)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGTSTP, SIGWINCH};
+    struct sigaction actions[sizeof numbers / sizeof *numbers];
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        sigaction(numbers[i], NULL, &actions[i]);
+    SCREEN *screen = newterm(entry_name(), output, stdin);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        sigaction(numbers[i], &actions[i], NULL);
+    return screen;
 }
 
 int terminal_check(const char *theme, struct error *error)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Bad input and a bad environment: one line that says what to do, the right exit status, nothing lost.
 . "$top_srcdir/tests/tap.sh"
-plan 71
+plan 72
 
 small="$tournament --networks 2 --epochs 1 --start-epochs 1 --train-subset 300 --validation 100 --devices cpu:1 --limit-flops 0 --headless"
 
@@ -16,7 +16,7 @@ says "help for no command" 2 "grwo is not a command" "$espalier" help grwo
 says "a negative number of episodes" 2 "--episodes -1: must be a whole number" "$espalier" run --episodes -1
 says "a number that is none" 2 "--networks many" "$espalier" run --networks many
 says "no such policy" 2 "--policy oracle.*reinforce" "$espalier" run --policy oracle
-says "no such preset" 2 "nonesuch" "$espalier" run --preset nonesuch
+says "no such preset" 2 "--preset nonesuch: there is no such preset; there are .*eas-small.*quick" "$espalier" run --preset nonesuch
 says "an action that is none" 2 '--actions: "grow" is no action' \
     "$espalier" run --policy manual --actions 'widen:conv1; grow'
 says "a theme that is none, also without a terminal" 2 "--theme pink: must be one of dark, light" "$espalier" run --theme pink
@@ -63,6 +63,7 @@ b" $small
 ok "a small search" "$espalier" run --out one $small
 says "a session that exists already" 1 "one.esp: already exists" "$espalier" run --out one $small
 ok "it can be shown" "$espalier" show one
+ok "from any folder" sh -c 'cd / && "$0" show one' "$(realpath "$espalier")"
 ok "a name with a slash at its end" "$espalier" run --out "odd name.esp/" $small
 grep -q "^next.* espalier show 'odd name'; " out
 report $? "the next commands are quoted as the shell needs it"

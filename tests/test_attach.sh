@@ -97,7 +97,7 @@ ok "which does not stop the search" "$espalier" attach one --send 'note 1 still 
 ok "stop" "$espalier" attach one --send stop
 wait $first && wait $second && wait $third
 report $? "those who watch see the end"
-prints "a command is a line" '^you +stop' lines.out
+prints "a command is a line" '^[0-9-]+ [0-9:]+  person +stop' lines.out
 prints "in lines, the end is told" '^stopped +espalier resume one goes on$' lines.out
 within "the search's process ends as well" gone one.esp
 cmp first.json one.esp/output.log && cmp second.json one.esp/output.log

@@ -16,7 +16,9 @@
 #include "session_generator.h"
 #include "tui/event_line.h"
 #include "tui/node.h"
+#include "tui/theme.h"
 #include "tui/view.h"
+#include "util/bug.h"
 
 static void fold(void *model, const struct event *event)
 {
@@ -296,6 +298,106 @@ static void following(void **state)
     model_done(&model);
 }
 
+/* A person who acts on a network gets that one: following ends, and asks again where it has just gone to another. */
+static void acting_while_following(void **state)
+{
+    (void)state;
+    struct model model = model_at(SCREEN_SESSION_MIDDLE);
+    int64_t selected = model.selected;
+    assert_true(model.follow);
+    model.now = model.followed + 10;
+    assert_true(model_may_act(&model));
+    assert_false(model.follow);
+    screen_session_play(SCREEN_SESSION_END, fold, &model); /* what trains now is another network */
+    assert_int_equal(model.selected, selected);
+    model.follow = true;
+    model.followed = model.now - 0.1;
+    model.message[0] = '\0';
+    assert_false(model_may_act(&model));
+    assert_non_null(strstr(model.message, "press again"));
+    assert_true(model_may_act(&model));
+    model_done(&model);
+}
+
+/* A search whose process is killed: nothing trains any more, and the log says so. */
+static void a_search_that_died(void **state)
+{
+    (void)state;
+    struct model model = model_at(SCREEN_SESSION_MIDDLE);
+    model.mode = MODE_ATTACHED;
+    int64_t running = model.state->status_count[NODE_RUNNING], queued = model.state->status_count[NODE_QUEUED];
+    assert_true(running > 0);
+    model_end(&model);
+    assert_true(model_has_died(&model));
+    assert_int_equal(model.state->status_count[NODE_RUNNING], 0);
+    assert_int_equal(model.state->status_count[NODE_QUEUED], queued + running);
+    assert_string_equal(model.log.lines[model.log.count - 1].word, "died");
+    model_done(&model);
+    model = model_at(SCREEN_SESSION_END);
+    model_end(&model);
+    assert_false(model_has_died(&model));
+    model_done(&model);
+}
+
+static void command(struct model *model, const char *words)
+{
+    struct event event = {.kind = EVENT_COMMAND, .number = model->state->last_number + 1, .time = model->state->time};
+    event.as.command.by.value = AUTHOR_USER;
+    event.as.command.words = event_text("%s", words);
+    event.as.command.answer = event_text("good");
+    model_apply(model, &event);
+    event_done(&event);
+}
+
+/* What others ask isn't "you". */
+static void who_asked(void **state)
+{
+    static const struct {
+        const char *words, *who, *message;
+    } cases[] = {{"undo", "person", "another terminal: undo: good"},
+                 {"pause", "you", "pause: good"},
+                 {"pin 1", "you", "pin 1: good"},
+                 {"pause", "person", "another terminal: pause: good"}};
+    (void)state;
+    struct model model = model_at(SCREEN_SESSION_MIDDLE);
+    model_sent(&model, "pause");
+    model_sent(&model, "pin 1");
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        command(&model, cases[i].words);
+        assert_string_equal(model.log.lines[model.log.count - 1].word, cases[i].who);
+        assert_string_equal(model.message, cases[i].message);
+    }
+    model_sent(&model, "never answered");
+    model_done(&model);
+}
+
+/* While training is held there is no speed, and nothing that comes nearer. */
+static void held(void **state)
+{
+    (void)state;
+    struct model model = model_at(SCREEN_SESSION_MIDDLE);
+    const struct session_node *node = session_node(model.state, model.selected);
+    char end[NODE_END];
+    assert_true(node_seconds_left(&model, node) > 0 && node_rate(&model, node) > 0 && !node_is_held(&model, node));
+    model.state->paused = true;
+    assert_true(node_seconds_left(&model, node) < 0 && node_rate(&model, node) == 0 && node_is_held(&model, node));
+    assert_null(strstr(node_end(end, model.state), "ends in"));
+    model_done(&model);
+}
+
+/* The best has the same colour in the tree and in the curves. */
+static void colour_of_the_best(void **state)
+{
+    static const char *const names[] = {"dark", "light", "colour-blind", "mono"};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        const struct theme_style *styles = theme_find(names[i]);
+        assert_int_equal(styles[STYLE_CURVE_C].colour_256, styles[STYLE_BEST].colour_256);
+        assert_int_equal(styles[STYLE_CURVE_C].colour_8, styles[STYLE_BEST].colour_8);
+        assert_int_not_equal(styles[STYLE_CURVE_B].colour_256, styles[STYLE_BEST].colour_256);
+    }
+}
+
 /* What has no line of its own in the test session. */
 static void sentences(void **state)
 {
@@ -351,7 +453,7 @@ static void log_lines(void **state)
         best += !strcmp(line->word, "best");
         fail += !strcmp(line->word, "fail");
         policy += !strcmp(line->word, "policy");
-        you += !strcmp(line->word, "you");
+        you += !strcmp(line->word, "person"); /* not at this terminal */
     }
     assert_int_equal(fail, 1);
     assert_int_equal(policy, model.state->policy_count);
@@ -374,7 +476,8 @@ static void recalled_lines(void **state)
     assert_int_equal(replay.log.count, live.log.count);
     for (int i = 0; i < live.log.count; i++) {
         assert_string_equal(replay.log.lines[i].text, live.log.lines[i].text);
-        assert_string_equal(replay.log.lines[i].word, live.log.lines[i].word);
+        bool person = !strcmp(live.log.lines[i].word, "person");
+        assert_string_equal(replay.log.lines[i].word, person ? "you" : live.log.lines[i].word);
     }
     assert_int_equal(replay.devices.count, live.devices.count);
     for (int i = 0; i < live.devices.count; i++)
@@ -510,6 +613,11 @@ int main(void)
         cmocka_unit_test(selection_keeps_its_line),
         cmocka_unit_test(siblings_in_details),
         cmocka_unit_test(following),
+        cmocka_unit_test(acting_while_following),
+        cmocka_unit_test(a_search_that_died),
+        cmocka_unit_test(who_asked),
+        cmocka_unit_test(held),
+        cmocka_unit_test(colour_of_the_best),
         cmocka_unit_test(log_lines),
         cmocka_unit_test(recalled_lines),
         cmocka_unit_test(old_lines_make_room),

@@ -181,6 +181,16 @@ static void states_of_a_search(void **state)
     model.ended = true;
     check_screen(&model, 120, 40, true, "ended-120x40");
     model_done(&model);
+    open_model(&model, MODE_ATTACHED, SCREEN_SESSION_MIDDLE);
+    model_end(&model);
+    check_screen(&model, 80, 24, true, "died-80x24");
+    check_screen(&model, 120, 40, true, "died-120x40");
+    model_done(&model);
+    open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
+    model_say(&model, "grow 37 widen:conv1:40: no: 2610000 FLOPs an image, 110000 over the limit of 2500000; use a "
+                      "smaller network or raise --limit-flops");
+    check_screen(&model, 80, 24, true, "message-80x24"); /* in full */
+    model_done(&model);
     open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
     model.state->paused = true;
     model.now += 75;

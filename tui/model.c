@@ -181,7 +181,7 @@ void model_end(struct model *model)
         return;
     session_release(model->state);
     log_add_text(&model->log, model->state->time, STYLE_FAILED, "died",
-                 "the process that ran the search has ended without a word; what was in training is in the queue");
+                 "its process has died; what was in training is in the queue");
 }
 
 void model_replace(struct model *model, struct session_state *state)

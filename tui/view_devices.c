@@ -47,9 +47,15 @@ void devices_clear(struct devices_view *devices)
 
 static const double stale_seconds = 5;
 
+/* Nothing is sampled any more. */
+static bool has_ended(const struct model *model)
+{
+    return model->state->finished || model_has_died(model);
+}
+
 static bool is_stale(const struct model *model, const struct session_device *device)
 {
-    return device->sampled >= 0 && !model->state->finished && model->now - device->sampled > stale_seconds;
+    return device->sampled >= 0 && !has_ended(model) && model->now - device->sampled > stale_seconds;
 }
 
 /* Widths of a row's columns; 0: not shown. */
@@ -105,7 +111,7 @@ static void draw_training(const struct model *model, const struct session_device
         return;
     }
     if (!node) {
-        canvas_text(canvas, area, 0, y, STYLE_DIM, model->state->finished ? "ended" : "idle");
+        canvas_text(canvas, area, 0, y, STYLE_DIM, has_ended(model) ? "ended" : "idle");
         return;
     }
     bool roomy = area.width >= ROOMY - 1;
@@ -140,7 +146,7 @@ static void draw_row(const struct model *model, int index, const struct device_c
     const struct event_sample *sample = &device->sample;
     bool known = device->sampled >= 0 && isfinite(sample->utilisation), stale = is_stale(model, device);
     char used[TEXT_SHORT];
-    enum style style = stale || model->state->finished ? STYLE_DIM : STYLE_METER;
+    enum style style = stale || has_ended(model) ? STYLE_DIM : STYLE_METER;
     int x = 0;
     canvas_text(canvas, area_part(inside, 0, 0, row->id, inside.height), 0, y, STYLE_BOLD, "%s", device->id);
     x += row->id + 1;

@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "cli/cli.h"
@@ -87,7 +88,7 @@ static void print_line(struct progress *progress, const struct event *event)
     else if ((is_printed(event->kind) || (is_first(event->kind) && progress->kind == PROGRESS_LINES)) &&
              event_line(progress->state, event, &line)) {
         begin_line(progress);
-        fprintf(progress->out, "%-7s %s\n", line.word, line.text);
+        fprintf(progress->out, "%-7s %s\n", strcmp(line.word, "you") ? line.word : "person", line.text);
     }
     if (event->kind == EVENT_OPENED && progress->kind == PROGRESS_LINES) {
         begin_line(progress);

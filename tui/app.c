@@ -133,7 +133,7 @@ static void ask_quit(struct app *app)
 {
     bool running = app->model.mode == MODE_LIVE && !app->model.ended;
     if (running)
-        app->overlay = overlay_quit();
+        app->overlay = overlay_quit(app->source->can_detach);
     else
         leave(app, TUI_QUIT);
 }
@@ -228,7 +228,7 @@ static void answer(struct app *app, enum request request)
 {
     struct model *model = &app->model;
     char key[16];
-    if (model->mode != MODE_REPLAY && is_for_selected(request) && !model_may_act(model))
+    if (model->mode != MODE_REPLAY && !model->ended && is_for_selected(request) && !model_may_act(model))
         return;
     if (model->mode == MODE_REPLAY && replay_bar_request(app->source, model, request))
         return;
@@ -334,8 +334,8 @@ static void on_overlay_key(struct app *app, int key)
         send(app, text_string(&words));
     if (answered == OVERLAY_FIND)
         tree_find(&app->model, text_string(&words));
-    if (answered == OVERLAY_STOP)
-        leave(app, TUI_QUIT);
+    if (answered == OVERLAY_STOP || answered == OVERLAY_DETACH)
+        leave(app, answered == OVERLAY_DETACH ? TUI_DETACH : TUI_QUIT);
     text_done(&words);
 }
 

@@ -36,21 +36,21 @@ struct area overlay_box(struct canvas *canvas, int width, int height, const char
 
 /* --- questions: a letter answers, never Enter --- */
 
-enum { QUESTION_LINES = 3 };
+enum { QUESTION_LINES = 4 };
 
 struct question {
     struct overlay overlay;
     char title[64];
     const char *lines[QUESTION_LINES];
     char prunes_what[160];
-    bool prunes;
+    bool prunes, detaches;
     int64_t node;
 };
 
 /* Draw the lines from row `y` down; returns the row after the last. */
 static int draw_lines(const struct question *question, struct canvas *canvas, struct area area, int y)
 {
-    for (int i = 0; i < QUESTION_LINES; i++)
+    for (int i = 0; i < QUESTION_LINES && question->lines[i]; i++)
         y = canvas_words(canvas, area, y, i == 0 ? STYLE_NORMAL : STYLE_KEY, question->lines[i]);
     return y;
 }
@@ -75,6 +75,8 @@ static enum overlay_answer key_question(struct overlay *overlay, struct model *m
     }
     if (!question->prunes && (key == 's' || key == 'y' || key == KEY_CODE_INTERRUPT))
         return OVERLAY_STOP;
+    if (question->detaches && key == 'd')
+        return OVERLAY_DETACH;
     return key == KEY_CODE_ESCAPE || key == KEY_CODE_INTERRUPT || key == 'n' || key == 'q' || key == 'c' ? OVERLAY_CLOSED
                                                                                                         : OVERLAY_OPEN;
 }
@@ -95,13 +97,17 @@ enum overlay_answer overlay_key(struct overlay *overlay, struct model *model, in
     return overlay->kind->key(overlay, model, key, words);
 }
 
-struct overlay *overlay_quit(void)
+struct overlay *overlay_quit(bool can_detach)
 {
     struct question *question = question_new();
+    int line = 0;
     strcpy(question->title, " The search is running ");
-    question->lines[0] = "What is in training goes back to the queue; all results are kept.";
-    question->lines[1] = "s stop and leave (resume goes on later)";
-    question->lines[2] = "Escape stay";
+    question->detaches = can_detach;
+    question->lines[line++] = "What is in training goes back to the queue when it stops; all results are kept.";
+    if (can_detach)
+        question->lines[line++] = "d detach: it goes on without this terminal";
+    question->lines[line++] = "s stop and leave (resume goes on later)";
+    question->lines[line++] = "Escape stay";
     return &question->overlay;
 }
 

@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
+#include "cli/detach.h"
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "cli/screens.h"
@@ -103,14 +104,6 @@ static int join(struct live *live, int status)
     return status;
 }
 
-static int show_screens(struct live *live, struct tui_source *source, const struct cli_arguments *arguments,
-                        const char *folder, enum tui_outcome *outcome, struct error *error)
-{
-    if (start(live, error))
-        return -1;
-    return join(live, screens_run(source, arguments, folder, outcome, error));
-}
-
 /* Events of earlier runs, which a resumed session's log has already, are not printed. */
 static int print_lines(struct live *live, const struct tui_source *source, enum progress_kind kind, struct error *error)
 {
@@ -120,6 +113,33 @@ static int print_lines(struct live *live, const struct tui_source *source, enum 
         progress_skip(progress, error) || start(live, error) ? -1 : join(live, progress_run(progress, -1, error));
     progress_free(progress);
     return status;
+}
+
+/* The person leaves the search running: read its log anew, and print what happens from now on. */
+static int go_on_detached(struct live *live, const struct tui_source *source, const char *folder, struct error *error)
+{
+    struct progress *progress = progress_new(stdout, PROGRESS_LINES, source);
+    int status = -1;
+    cli_catch_signals(stop_engine, live->engine);
+    log_reader_free(live->log);
+    live->log = NULL;
+    live->ended = live->last_read = false;
+    if (!detach_leave(folder, error) && !log_read(folder, &live->log, error) && !progress_skip(progress, error))
+        status = progress_run(progress, -1, error);
+    progress_free(progress);
+    return status;
+}
+
+static int show_screens(struct live *live, struct tui_source *source, const struct cli_arguments *arguments,
+                        const char *folder, enum tui_outcome *outcome, struct error *error)
+{
+    if (start(live, error))
+        return -1;
+    source->can_detach = detach_can_leave();
+    int status = screens_run(source, arguments, folder, outcome, error);
+    if (!status && *outcome == TUI_DETACH)
+        status = go_on_detached(live, source, folder, error);
+    return join(live, status);
 }
 
 /* How often a network began to train. */

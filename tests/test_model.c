@@ -14,9 +14,9 @@
 
 #include "screen_session.h"
 #include "session_generator.h"
+#include "small_tree.h"
 #include "tui/event_line.h"
 #include "tui/node.h"
-#include "tui/theme.h"
 #include "tui/view.h"
 #include "util/bug.h"
 
@@ -30,58 +30,6 @@ static struct model model_at(double seconds)
     struct model model;
     model_init(&model, MODE_LIVE, "test");
     screen_session_play(seconds, fold, &model);
-    return model;
-}
-
-/* Hand-made: n1 has n2, n3, n4; n2 has n5; n3 has n6, n7; n7 has n8. */
-static struct model small_tree(void)
-{
-    static const struct {
-        int parent;
-        double accuracy;
-        int64_t parameters;
-        const char *action;
-    } nodes[] = {
-        {0, 0.80, 100, NULL},           {1, 0.82, 300, "widen:conv1:8"},  {1, 0.85, 200, "deepen:conv1:3"},
-        {1, 0.81, 250, "widen:fc1:16"}, {2, 0.83, 350, "deepen:conv1:5"}, {3, 0.84, 320, "widen:conv1:8"},
-        {3, 0.86, 310, "widen:fc1:16"}, {7, 0.87, 400, "deepen:fc1"},
-    };
-    struct model model;
-    model_init(&model, MODE_LIVE, "small");
-    struct event event = {.number = 1, .kind = EVENT_SESSION};
-    event.as.session.format = EVENT_FORMAT;
-    event.as.session.input = event_text("1,28,28");
-    model_apply(&model, &event);
-    event_done(&event);
-    for (int i = 0; i < 8; i++) {
-        event = (struct event){.number = 2 + 3 * i, .time = 10 * i, .kind = EVENT_NODE};
-        struct event_proposal *node = &event.as.node;
-        node->node = i + 1;
-        node->parent = nodes[i].parent;
-        node->by = author_of(i == 5 ? "user" : "random");
-        node->arch = event_text("C(4,3,1) A(28,28) FC(8) SM(10)");
-        node->parameters = nodes[i].parameters;
-        if (nodes[i].action) {
-            event_texts_add(&node->actions, nodes[i].action);
-            event_integers_add(&node->steps, 0);
-            event_reals_add(&node->probabilities, 1);
-        }
-        model_apply(&model, &event);
-        event_done(&event);
-        event = (struct event){.number = 3 + 3 * i, .time = 10 * i, .kind = EVENT_STARTED};
-        event.as.started =
-            (struct event_started){.node = i + 1, .device = event_text("cpu:0"), .attempt = 1, .epochs = 1};
-        model_apply(&model, &event);
-        event_done(&event);
-        event = (struct event){.number = 4 + 3 * i, .time = 10 * i + 5, .kind = EVENT_RESULT};
-        event.as.result = (struct event_result){.node = i + 1,
-                                                .accuracy = nodes[i].accuracy,
-                                                .epochs = 1,
-                                                .weights = event_text("w"),
-                                                .weights_hash = event_text("%032d", i)};
-        model_apply(&model, &event);
-        event_done(&event);
-    }
     return model;
 }
 
@@ -201,6 +149,20 @@ static void filter(void **state)
         {"no such thing", ""},
         {"99", ""},
         {"fc(8)", "1 .2 .5 .3 ..6 ..7 ..8 .4"},
+        {"acc>85.5", "1 .3 ..7 ..8"},
+        {"acc>=86 params<400", "1 .3 ..7"},
+        {"params<=0.25k", "1 .3 .4"},
+        {"gain>0.9", "1 .2 .5 .3 ..7 ..8 .4"},
+        {"by:you", "1 .3 ..6"},
+        {"layer:conv1", "1 .2 .5 .3 ..6"},
+        {"layer:fc acc<86.5", "1 .3 ..7 .4"},
+        {"is:best", "1 .3 ..7 ..8"},
+        {"from:n3", "1 .3 ..6 ..7 ..8"},
+        {"from:3 deepen", "1 .3 ..7 ..8"},
+        {"arch:FC(9)", ""},
+        {"n>7", "1 .3 ..7 ..8"},
+        {"children=2", "1 .3"},
+        {"speed>0", ""}, /* none has one */
     };
     struct model model = small_tree();
     tree_select(&model, 1);
@@ -296,106 +258,6 @@ static void following(void **state)
     assert_int_equal(model.selected, 1);
     assert_false(model.follow);
     model_done(&model);
-}
-
-/* A person who acts on a network gets that one: following ends, and asks again where it has just gone to another. */
-static void acting_while_following(void **state)
-{
-    (void)state;
-    struct model model = model_at(SCREEN_SESSION_MIDDLE);
-    int64_t selected = model.selected;
-    assert_true(model.follow);
-    model.now = model.followed + 10;
-    assert_true(model_may_act(&model));
-    assert_false(model.follow);
-    screen_session_play(SCREEN_SESSION_END, fold, &model); /* what trains now is another network */
-    assert_int_equal(model.selected, selected);
-    model.follow = true;
-    model.followed = model.now - 0.1;
-    model.message[0] = '\0';
-    assert_false(model_may_act(&model));
-    assert_non_null(strstr(model.message, "press again"));
-    assert_true(model_may_act(&model));
-    model_done(&model);
-}
-
-/* A search whose process is killed: nothing trains any more, and the log says so. */
-static void a_search_that_died(void **state)
-{
-    (void)state;
-    struct model model = model_at(SCREEN_SESSION_MIDDLE);
-    model.mode = MODE_ATTACHED;
-    int64_t running = model.state->status_count[NODE_RUNNING], queued = model.state->status_count[NODE_QUEUED];
-    assert_true(running > 0);
-    model_end(&model);
-    assert_true(model_has_died(&model));
-    assert_int_equal(model.state->status_count[NODE_RUNNING], 0);
-    assert_int_equal(model.state->status_count[NODE_QUEUED], queued + running);
-    assert_string_equal(model.log.lines[model.log.count - 1].word, "died");
-    model_done(&model);
-    model = model_at(SCREEN_SESSION_END);
-    model_end(&model);
-    assert_false(model_has_died(&model));
-    model_done(&model);
-}
-
-static void command(struct model *model, const char *words)
-{
-    struct event event = {.kind = EVENT_COMMAND, .number = model->state->last_number + 1, .time = model->state->time};
-    event.as.command.by.value = AUTHOR_USER;
-    event.as.command.words = event_text("%s", words);
-    event.as.command.answer = event_text("good");
-    model_apply(model, &event);
-    event_done(&event);
-}
-
-/* What others ask isn't "you". */
-static void who_asked(void **state)
-{
-    static const struct {
-        const char *words, *who, *message;
-    } cases[] = {{"undo", "person", "another terminal: undo: good"},
-                 {"pause", "you", "pause: good"},
-                 {"pin 1", "you", "pin 1: good"},
-                 {"pause", "person", "another terminal: pause: good"}};
-    (void)state;
-    struct model model = model_at(SCREEN_SESSION_MIDDLE);
-    model_sent(&model, "pause");
-    model_sent(&model, "pin 1");
-    for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        command(&model, cases[i].words);
-        assert_string_equal(model.log.lines[model.log.count - 1].word, cases[i].who);
-        assert_string_equal(model.message, cases[i].message);
-    }
-    model_sent(&model, "never answered");
-    model_done(&model);
-}
-
-/* While training is held there is no speed, and nothing that comes nearer. */
-static void held(void **state)
-{
-    (void)state;
-    struct model model = model_at(SCREEN_SESSION_MIDDLE);
-    const struct session_node *node = session_node(model.state, model.selected);
-    char end[NODE_END];
-    assert_true(node_seconds_left(&model, node) > 0 && node_rate(&model, node) > 0 && !node_is_held(&model, node));
-    model.state->paused = true;
-    assert_true(node_seconds_left(&model, node) < 0 && node_rate(&model, node) == 0 && node_is_held(&model, node));
-    assert_null(strstr(node_end(end, model.state), "ends in"));
-    model_done(&model);
-}
-
-/* The best has the same colour in the tree and in the curves. */
-static void colour_of_the_best(void **state)
-{
-    static const char *const names[] = {"dark", "light", "colour-blind", "mono"};
-    (void)state;
-    for (size_t i = 0; i < COUNT_OF(names); i++) {
-        const struct theme_style *styles = theme_find(names[i]);
-        assert_int_equal(styles[STYLE_CURVE_C].colour_256, styles[STYLE_BEST].colour_256);
-        assert_int_equal(styles[STYLE_CURVE_C].colour_8, styles[STYLE_BEST].colour_8);
-        assert_int_not_equal(styles[STYLE_CURVE_B].colour_256, styles[STYLE_BEST].colour_256);
-    }
 }
 
 /* What has no line of its own in the test session. */
@@ -613,11 +475,6 @@ int main(void)
         cmocka_unit_test(selection_keeps_its_line),
         cmocka_unit_test(siblings_in_details),
         cmocka_unit_test(following),
-        cmocka_unit_test(acting_while_following),
-        cmocka_unit_test(a_search_that_died),
-        cmocka_unit_test(who_asked),
-        cmocka_unit_test(held),
-        cmocka_unit_test(colour_of_the_best),
         cmocka_unit_test(log_lines),
         cmocka_unit_test(recalled_lines),
         cmocka_unit_test(old_lines_make_room),

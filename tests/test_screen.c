@@ -166,6 +166,21 @@ static void detail_screens(void **state)
     model_done(&model);
 }
 
+static void leaderboards(void **state)
+{
+    struct model model;
+    (void)state;
+    open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
+    board_toggle(&model);
+    check_screen(&model, 80, 24, true, "board-80x24");
+    check_screen(&model, 80, 24, false, "board-80x24-ascii");
+    check_screen(&model, 120, 40, true, "board-120x40");
+    check_screen(&model, 200, 60, true, "board-200x60");
+    tree_find(&model, "acc>91 params<20k layer:conv");
+    check_screen(&model, 120, 40, true, "board-found-120x40");
+    model_done(&model);
+}
+
 /* Before anything is known, after the end, paused, and with a driver that hangs. */
 static void states_of_a_search(void **state)
 {
@@ -444,6 +459,9 @@ static void press(struct model *model, struct random_stream *random)
     case 2:
         model->comparing = !model->comparing;
         break;
+    case 6:
+        board_toggle(model);
+        break;
     case 3:
         model->curves.error_scale = !model->curves.error_scale;
         break;
@@ -549,7 +567,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(live_screens),           cmocka_unit_test(gallery_screens),
         cmocka_unit_test(race_screens),           cmocka_unit_test(detail_screens),
-        cmocka_unit_test(states_of_a_search),     cmocka_unit_test(gpu_screens),
+        cmocka_unit_test(leaderboards),
+        cmocka_unit_test(leaderboards), cmocka_unit_test(states_of_a_search),     cmocka_unit_test(gpu_screens),
         cmocka_unit_test(replay_screen),          cmocka_unit_test(small_and_zoomed_screens),
         cmocka_unit_test(grow_above_what_trains), cmocka_unit_test(focus),
         cmocka_unit_test(over_the_panes),         cmocka_unit_test(find),

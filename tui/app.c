@@ -263,7 +263,7 @@ static void answer(struct app *app, enum request request)
         if (model->detail.open || model->comparing)
             model->detail.open = model->comparing = false;
         else if (model->tree.filter[0])
-            model->tree.filter[0] = '\0', model->tree.stale = true;
+            tree_find(model, "");
         else
             model->zoomed = false;
         break;
@@ -285,10 +285,13 @@ static void answer(struct app *app, enum request request)
             model_say(model, "mark two networks with %s first", request_key(REQUEST_MARK, key));
         break;
     case REQUEST_FIND:
-        app->overlay = overlay_prompt(PROMPT_FIND, 0, "");
+        app->overlay = overlay_find(model);
         break;
     case REQUEST_COMMAND:
         app->overlay = overlay_prompt(PROMPT_COMMAND, 0, "");
+        break;
+    case REQUEST_BOARD:
+        board_toggle(model);
         break;
     case REQUEST_FREEZE:
         model->frozen = !model->frozen;

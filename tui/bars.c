@@ -287,7 +287,7 @@ static const struct bar_key keys_live[] = {
     {REQUEST_UNDO, 0, "Undo"},       {REQUEST_OPEN, 0, "Details"},   {REQUEST_NEXT_PANE, 0, "Pane"},
     {REQUEST_ZOOM, 0, "Zoom"},       {REQUEST_QUIT, 0, "Quit"},      {REQUEST_FIND, 0, "Find"},
     {REQUEST_BEST, 0, "Best"},       {REQUEST_FOLLOW, 0, "Follow"},  {REQUEST_SORT, 0, "Order"},
-    {REQUEST_COMMAND, 0, "Command"},
+    {REQUEST_BOARD, 0, "Leaderboard"}, {REQUEST_COMMAND, 0, "Command"},
 };
 static const struct bar_key keys_replay[] = {
     {REQUEST_HELP, 0, "Help"},

@@ -34,6 +34,7 @@ void model_done(struct model *model)
     session_state_free(model->state);
     free(model->devices.histories);
     tree_done(&model->tree);
+    board_done(&model->board);
     free(model->replay.marks);
     while (model->sent_count)
         forget_sent(model, 0);
@@ -161,7 +162,7 @@ void model_apply(struct model *model, const struct event *event)
     if (model->mode != MODE_REPLAY && event_author(event) == AUTHOR_USER)
         name_person(model, event);
     if (changes_rows(event->kind))
-        model->tree.stale = true;
+        model->tree.stale = model->board.stale = true;
     if (event->kind == EVENT_STARTED || event->kind == EVENT_NODE || event->kind == EVENT_FINISHED)
         follow(model);
     if (event->kind == EVENT_COMMAND && model->mode != MODE_REPLAY)
@@ -189,7 +190,7 @@ void model_replace(struct model *model, struct session_state *state)
     session_state_free(model->state);
     model->state = state;
     model->now = state->time;
-    model->tree.stale = true;
+    model->tree.stale = model->board.stale = true;
     log_clear(&model->log);
     devices_clear(&model->devices);
     devices_keep(&model->devices, state);

@@ -34,11 +34,27 @@ struct tree_row {
 /* tree.c */
 struct tree_view {
     enum tree_order order;
-    char filter[64]; /* "" : all */
+    char filter[96]; /* "" : all; words of filter.h */
     size_t fold_capacity;
     bool *folded;          /* by node number */
     struct tree_row *rows; /* in order; tree_build() makes them anew when they are stale */
     int row_count, top;    /* `top`: the first row on the screen */
+    bool stale;
+};
+
+/* The columns of the leaderboard. */
+enum board_column {
+    BOARD_ACCURACY, BOARD_GAIN, BOARD_PARAMETERS, BOARD_FLOPS, BOARD_LOSS, BOARD_SPEED, BOARD_SECONDS, BOARD_NUMBER,
+    BOARD_COLUMNS
+};
+
+/* view_board.c */
+struct board_view {
+    bool open; /* in the tree's place */
+    enum board_column column;
+    bool ascending;
+    int64_t *rows; /* node numbers; board_build() makes them anew when they are stale */
+    int count, top;
     bool stale;
 };
 
@@ -117,6 +133,7 @@ struct model {
     bool others; /* the last command was not this terminal's, and so is what came of it */
 
     struct tree_view tree;
+    struct board_view board;
     struct log_view log;
     struct devices_view devices;
     struct detail_view detail;
@@ -151,6 +168,11 @@ void tree_fold(struct model *model, int64_t node, bool folded);
 void tree_fold_below(struct model *model, int64_t node, bool folded);
 bool tree_is_folded(const struct model *model, int64_t node);
 void tree_done(struct tree_view *tree);
+
+/* view_board.c */
+void board_build(struct model *model); /* make the rows anew if it is open and they are stale */
+void board_toggle(struct model *model);
+void board_done(struct board_view *board);
 
 /* view_log.c; event_line.h says which events have a line. */
 void log_add(struct log_view *log, const struct session_state *state, const struct event *event);

@@ -27,6 +27,8 @@ struct overlay *overlay_log(void);
    network. `start` is the initial text. */
 enum prompt_kind { PROMPT_COMMAND, PROMPT_FIND, PROMPT_NOTE };
 struct overlay *overlay_prompt(enum prompt_kind kind, int64_t node, const char *start);
+/* The prompt of `/`, empty; the filter follows what is typed, and Escape brings back what was in force. */
+struct overlay *overlay_find(const struct model *model);
 /* End a running search, or leave it running where that can be done? */
 struct overlay *overlay_quit(bool can_detach);
 /* Prune this network and all that grew from it? */

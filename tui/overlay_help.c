@@ -30,6 +30,8 @@ static const struct entry signs[] = {
     {"✗", "failed"},
     {"-", "cancelled"},
     {"★", "the best"},
+    {"/acc>92", "numbers that `/` compares: acc, gain, loss, params, flops, epochs, seconds, speed, n, children"},
+    {"/by:you", "names that it knows: by:, layer:, is:, arch:, note:, from: (that network, directly or not)"},
     {"P", "pinned: networks grow from pinned ones only"},
     {"pruned", "given up by a person, with all that grew from it, which is dim; u takes it back"},
     {"you", "asked for by a person"},

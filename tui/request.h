@@ -28,9 +28,11 @@
     R(FOLD_ALL, "-", "fold everything below the selected network") \
     R(UNFOLD_ALL, "*", "unfold everything below it") \
     R(SORT, "o", "order siblings by number, accuracy, gain, parameters") \
+    R(BOARD, "t", "the leaderboard in the tree's place: all networks in a flat list, and back") \
+    R(REVERSE, "O", "leaderboard: the other direction; o: by the next column") \
     R(BEST, "b", "select the best network") \
     R(FOLLOW, "f", "follow the search: select a network in training, and when it ends the newest") \
-    R(FIND, "/", "find networks: a number, a part of an action or of an architecture") \
+    R(FIND, "/", "find networks: a number, a part of an action, or words: acc>92 params<15k by:you layer:conv3") \
     R(FIND_NEXT, "n", "the next one found") \
     R(FIND_PREVIOUS, "N", "the previous one found") \
     R(MARK, "m", "mark a network for comparison") \

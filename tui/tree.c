@@ -5,12 +5,11 @@
  * first. Siblings are sorted before the walk. With a filter every network that matches is shown with its ancestors,
  * whatever is folded. Building is O(n), or O(n log n) with sorted siblings.
  */
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "arch/action.h"
+#include "tui/filter.h"
 #include "tui/node.h"
 #include "util/bug.h"
 #include "util/memory.h"
@@ -68,62 +67,16 @@ void tree_done(struct tree_view *tree)
 
 /* --- the filter --- */
 
-static bool contains(const char *text, const char *what)
-{
-    return text && strcasestr(text, what) != NULL;
-}
-
-/* A parsed filter. */
-struct wanted {
-    const char *what;
-    char action[96]; /* in an action's notation: "W conv2" becomes "widen:conv2" */
-    int64_t number;  /* "12" or "n12": only that network; else 0 */
-    bool notation;   /* "FC(64)": also search in architectures, where a plain "FC" would match all */
-    bool status[NODE_STATUS_COUNT], pinned, users;
-};
-
-static struct wanted wanted_of(const char *what)
-{
-    struct wanted wanted = {.what = what,
-                            .notation = strpbrk(what, "(,)") != NULL,
-                            .pinned = contains("pinned", what),
-                            .users = contains("you", what)};
-    char letter = (char)tolower((unsigned char)what[0]);
-    snprintf(wanted.action, sizeof wanted.action, "%s", what);
-    for (int kind = 0; kind < ACTION_KINDS && letter && what[1] == ' ' && what[2]; kind++) {
-        const char *word = action_kind_word((enum action_kind)kind);
-        if (word[0] == letter)
-            snprintf(wanted.action, sizeof wanted.action, "%s:%s", word, what + 2);
-    }
-    if (text_to_integer(what + (*what == 'n'), 1, INT64_MAX, &wanted.number))
-        wanted.number = 0;
-    for (int status = 0; status < NODE_STATUS_COUNT; status++)
-        wanted.status[status] = contains(node_word((enum node_status)status), what);
-    return wanted;
-}
-
-static bool matches(const struct session_node *node, const struct wanted *wanted)
-{
-    if (wanted->number)
-        return node->facts.node == wanted->number;
-    if (wanted->status[node->status] || (wanted->pinned && node->pinned) || (wanted->users && node_is_users(node)))
-        return true;
-    if (node_has_role(node) && contains(author_name(&node->facts.by), wanted->what))
-        return true;
-    for (int i = 0; i < node->facts.actions.count; i++)
-        if (contains(node->facts.actions.items[i], wanted->action))
-            return true;
-    return (wanted->notation && contains(node->facts.arch, wanted->what)) || contains(node->note, wanted->what) ||
-           contains(node->failure, wanted->what);
-}
-
 static void find_matches(struct forest *forest)
 {
     const struct model *model = forest->model;
-    struct wanted wanted = wanted_of(model->tree.filter);
+    struct filter filter;
+    struct error error;
+    if (filter_parse(model->tree.filter, &filter, &error)) /* tree_find() keeps these out */
+        filter = (struct filter){0};
     for (int64_t i = forest->count; i >= 1; i--) {
         const struct session_node *node = session_node(model->state, i);
-        forest->matches[i] = !model->tree.filter[0] || matches(node, &wanted);
+        forest->matches[i] = filter_matches(&filter, model->state, node);
         forest->shown[i] |= forest->matches[i];
         forest->shown[node->facts.parent] |= forest->shown[i];
     }

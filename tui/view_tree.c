@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "sessions/forecast.h"
+#include "tui/filter.h"
 #include "tui/node.h"
 #include "util/bug.h"
 
@@ -316,14 +317,21 @@ static void find(struct model *model, int row, int direction)
     model_say(model, "nothing matches %s", model->tree.filter);
 }
 
-void tree_find(struct model *model, const char *what)
+bool tree_find(struct model *model, const char *what)
 {
+    struct filter filter;
+    struct error error;
+    if (filter_parse(what, &filter, &error)) {
+        model_say(model, "%s", error.text);
+        return false;
+    }
     snprintf(model->tree.filter, sizeof model->tree.filter, "%s", what);
-    model->tree.stale = true;
+    model->tree.stale = model->board.stale = true;
     tree_build(model);
     int row = tree_row_of(model, model->selected);
     if (model->tree.filter[0] && (row < 0 || !model->tree.rows[row].matches))
         find(model, -1, 1);
+    return true;
 }
 
 static void mark(struct model *model)
@@ -361,6 +369,8 @@ static void sort(struct model *model)
 bool tree_request(struct model *model, enum request request, struct area inside)
 {
     tree_build(model);
+    if (model->board.open && board_request(model, request, inside))
+        return true;
     int row = tree_row_of(model, model->selected), target = row;
     if (scroll_request(&target, request, inside.height)) {
         select_row(model, target);

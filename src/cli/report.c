@@ -411,6 +411,31 @@ void report_best(FILE *out, const struct session_state *state, int limit)
     free(list);
 }
 
+void report_found(FILE *out, const struct session_state *state, const struct filter *filter)
+{
+    int64_t count, found = 0;
+    const struct session_node **list = report_ranked(state, &count);
+    print_head(out);
+    for (int64_t i = 0; i < count; i++)
+        if (filter_matches(filter, state, list[i])) {
+            print_row(out, list[i]);
+            found++;
+        }
+    for (int64_t i = 1; i <= state->node_count; i++) {
+        const struct session_node *node = session_node(state, i);
+        if (node->status == NODE_DONE || !filter_matches(filter, state, node))
+            continue;
+        char name[TEXT_SHORT], parameters[TEXT_SHORT], flops[TEXT_SHORT];
+        snprintf(name, sizeof name, "n%lld", (long long)i);
+        fprintf(out, "%-6s %10s %8s %8s %8s  %s\n", name, node_word(node->status),
+                text_count(parameters, (double)node->facts.parameters), text_count(flops, (double)node->facts.flops), "",
+                node->facts.arch);
+        found++;
+    }
+    fprintf(out, "%lld of %lld networks\n", (long long)found, (long long)state->node_count);
+    free(list);
+}
+
 void report_pareto(FILE *out, const struct session_state *state)
 {
     int64_t count;

@@ -6,6 +6,7 @@
  * ($ESPALIER_GALLERY overrides it).  A session is a folder that has an events.log.  The state folder also has a link to
  * each session that was begun elsewhere, the newest of a name, so that it is found from any folder.
  */
+#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -104,6 +105,41 @@ int session_find(const char *name, char **folder, struct error *error)
                   gallery);
     free(state);
     return found ? 0 : -1;
+}
+
+/* Add the sessions of a folder, without those that are there already. */
+static char **add_sessions(char **folders, size_t *count, size_t *capacity, const char *folder)
+{
+    char *pattern = file_join(folder, "*" ENDING);
+    glob_t found = {0};
+    glob(pattern, 0, NULL, &found);
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        char *real = is_session(found.gl_pathv[i]) ? realpath(found.gl_pathv[i], NULL) : NULL;
+        for (size_t j = 0; real && j < *count; j++)
+            if (!strcmp(folders[j], real)) {
+                free(real);
+                real = NULL;
+            }
+        if (!real)
+            continue;
+        folders = memory_grow(folders, *count, capacity, sizeof *folders);
+        folders[(*count)++] = real;
+    }
+    globfree(&found);
+    free(pattern);
+    return folders;
+}
+
+char **session_list(size_t *count)
+{
+    size_t capacity = 0;
+    char *state = state_folder(), **folders = NULL;
+    *count = 0;
+    folders = add_sessions(folders, count, &capacity, ".");
+    if (state)
+        folders = add_sessions(folders, count, &capacity, state);
+    free(state);
+    return folders;
 }
 
 int session_path_of(const char *text, char **folder, struct error *error)

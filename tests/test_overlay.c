@@ -115,6 +115,25 @@ static void questions(void **state)
     close_bed(&bed);
 }
 
+/* Only a search that could go on without its terminal offers that. */
+static void leaving(void **state)
+{
+    (void)state;
+    for (int can_detach = 0; can_detach < 2; can_detach++) {
+        struct bed bed;
+        open_bed(&bed, MODE_LIVE, NULL);
+        bed.overlay = overlay_quit(&bed.model, can_detach);
+        assert_int_equal(strstr(shown(&bed, 80, 24), "d detach: it goes on") != NULL, can_detach);
+        assert_non_null(strstr(text_string(&bed.text), "goes back to the queue"));
+        assert_non_null(strstr(text_string(&bed.text), "Escape stay"));
+        press(&bed, KEY_CODE_ENTER);
+        assert_int_equal(overlay_key(bed.overlay, &bed.model, 'd', &bed.words),
+                         can_detach ? OVERLAY_DETACH : OVERLAY_OPEN);
+        assert_int_equal(overlay_key(bed.overlay, &bed.model, 's', &bed.words), OVERLAY_STOP);
+        close_bed(&bed);
+    }
+}
+
 /* Where the cursor is; -1: nowhere. */
 static int cursor(const struct bed *bed)
 {
@@ -335,7 +354,7 @@ int main(void)
 {
     setlocale(LC_ALL, "C.UTF-8");
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(help),     cmocka_unit_test(questions),  cmocka_unit_test(line_to_edit),
+        cmocka_unit_test(help),     cmocka_unit_test(questions), cmocka_unit_test(leaving), cmocka_unit_test(line_to_edit),
         cmocka_unit_test(commands), cmocka_unit_test(completion), cmocka_unit_test(growing),
         cmocka_unit_test(widths_of_the_space), cmocka_unit_test(limits), cmocka_unit_test(log_in_full),
         cmocka_unit_test(narrower_widths),

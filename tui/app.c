@@ -133,7 +133,7 @@ static void ask_quit(struct app *app)
 {
     bool running = app->model.mode == MODE_LIVE && !app->model.ended;
     if (running)
-        app->overlay = overlay_quit(app->source->can_detach);
+        app->overlay = overlay_quit(&app->model, app->source->can_detach);
     else
         leave(app, TUI_QUIT);
 }

@@ -97,7 +97,7 @@ enum overlay_answer overlay_key(struct overlay *overlay, struct model *model, in
     return overlay->kind->key(overlay, model, key, words);
 }
 
-struct overlay *overlay_quit(bool can_detach)
+struct overlay *overlay_quit(const struct model *model, bool can_detach)
 {
     struct question *question = question_new();
     int line = 0;
@@ -105,7 +105,8 @@ struct overlay *overlay_quit(bool can_detach)
     question->detaches = can_detach;
     question->lines[line++] = "What is in training goes back to the queue when it stops; all results are kept.";
     if (can_detach)
-        question->lines[line++] = "d detach: it goes on without this terminal";
+        question->lines[line++] = model->state->paused ? "d detach: it stays paused, without this terminal"
+                                                       : "d detach: it goes on without this terminal";
     question->lines[line++] = "s stop and leave (resume goes on later)";
     question->lines[line++] = "Escape stay";
     return &question->overlay;

@@ -30,7 +30,7 @@ struct overlay *overlay_prompt(enum prompt_kind kind, int64_t node, const char *
 /* The prompt of `/`, empty; the filter follows what is typed, and Escape brings back what was in force. */
 struct overlay *overlay_find(const struct model *model);
 /* End a running search, or leave it running where that can be done? */
-struct overlay *overlay_quit(bool can_detach);
+struct overlay *overlay_quit(const struct model *model, bool can_detach);
 /* Prune this network and all that grew from it? */
 struct overlay *overlay_prune(const struct model *model, int64_t node);
 /* Choose a layer and a width, or a layer and a kernel; shows what it costs. NULL with a message in the key bar when the

@@ -198,7 +198,7 @@ static void print_rows(struct row *rows, size_t count)
         return;
     }
     printf("%-*s  %-8s  %-14s %8s %6s %5s  %-8s  %7s %9s\n", width, "session", "state", "data", "best", "params", "nets",
-           "best", "written", "disk");
+           "curve", "written", "disk");
     for (size_t i = 0; i < count; i++)
         print_row(&rows[i], width, unicode);
 }

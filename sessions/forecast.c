@@ -188,7 +188,7 @@ static struct range seconds_of_growth(const struct session_state *state, double 
     struct range speed = device_speed(state), flops = flops_to_come(state, networks_to_come(state)), left = {-1, -1};
     double pending = flops_pending(state), spent = flops_spent(state), share = finish < 1 ? finish / (1 - finish) : 0;
     double devices = state->device_count > 1 ? state->device_count : 1;
-    if (speed.least <= 0)
+    if (speed.least <= 0 || state->epochs <= 0) /* old logs don't say the epochs */
         return left;
     if (networks_to_come(state) >= 0) {
         double least = pending + flops.least, most = pending + flops.most;

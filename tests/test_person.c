@@ -195,12 +195,32 @@ static void colour_of_the_best(void **state)
     }
 }
 
+/* An episode without a new network has no accuracy: the trend leaves it out. */
+static void an_episode_of_nothing(void **state)
+{
+    (void)state;
+    struct model model = model_at(SCREEN_SESSION_MIDDLE);
+    struct event event = {.kind = EVENT_POLICY, .number = model.state->last_number + 1, .time = model.state->time};
+    struct canvas canvas;
+    struct text text = TEXT_EMPTY;
+    event.as.policy = (struct event_policy){.update = model.state->policy_count + 1, .episode = model.state->episode};
+    model_apply(&model, &event);
+    canvas_init(&canvas, 80, 10, true);
+    view_controller.draw(&model, &canvas, canvas_area(&canvas));
+    canvas_print(&canvas, &text);
+    assert_non_null(strstr(text_string(&text), "mean "));
+    assert_null(strstr(strstr(text_string(&text), "mean "), "→ 0.00"));
+    text_done(&text);
+    canvas_done(&canvas);
+    model_done(&model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(filter_words), cmocka_unit_test(leaderboard), cmocka_unit_test(acting_while_following),
         cmocka_unit_test(a_search_that_died), cmocka_unit_test(who_asked), cmocka_unit_test(held),
-        cmocka_unit_test(colour_of_the_best),
+        cmocka_unit_test(colour_of_the_best), cmocka_unit_test(an_episode_of_nothing),
     };
     return cmocka_run_group_tests_name("person", tests, NULL, NULL);
 }

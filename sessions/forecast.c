@@ -108,15 +108,15 @@ static struct range device_speed(const struct session_state *state)
     for (int64_t i = state->node_count; i > 0 && sample.count < LAST; i--) {
         const struct session_node *node = session_node(state, i);
         if (node->curve_count && node->seconds > 0 && !node_is_final(node))
-            sample_add(&sample, 3 * (double)node->facts.flops * node->curve_count *
-                                    (double)state->facts.train_images / node->seconds);
+            sample_add(&sample, 3 * (double)node->facts.flops * node->curve_count * (double)state->facts.train_images /
+                                    node->seconds);
     }
     double mean = sample.count ? sample.sum / sample.count : 0, error = sample.count ? sample_error(&sample) : 0;
     return (struct range){larger(mean - error, mean / 2), mean + error};
 }
 
-/* FLOPs of the next `count` networks that nobody has proposed yet, by their last quarter: as these are, and as they would
-   be if they went on growing at the pace of the search so far, to the limit of FLOPs. */
+/* FLOPs of the next `count` networks that nobody has proposed yet, by their last quarter: as these are, and as they
+   would be if they went on growing at the pace of the search so far, to the limit of FLOPs. */
 static struct range flops_to_come(const struct session_state *state, double count)
 {
     struct sample last = {0};

@@ -1,6 +1,6 @@
 /*
- * test_person.c - what a person at a terminal finds and is told: the leaderboard and the words of its filter, following,
- * who asked, a search that is held or whose process has died.
+ * test_person.c - what a person at a terminal finds and is told: the leaderboard and the words of its filter,
+ * following, who asked, a search that is held or whose process has died.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -33,8 +33,8 @@ static struct model model_at(double seconds)
 /* Words that can't be read are told, and what was in force stays. */
 static void filter_words(void **state)
 {
-    static const char *const bad[] = {"acc>", "acc>x", "foo>3", "by:", "who:you", "acc>3q",
-                                      "n>1 n>2 n>3 n>4 n>5 n>6 n>7 n>8 n>9"};
+    static const char *const bad[] = {
+        "acc>", "acc>x", "foo>3", "by:", "who:you", "acc>3q", "n>1 n>2 n>3 n>4 n>5 n>6 n>7 n>8 n>9"};
     struct model model = small_tree();
     (void)state;
     assert_true(tree_find(&model, "acc>85.5"));
@@ -60,14 +60,13 @@ static void expect_board(struct model *model, const char *wanted)
 /* The same networks as a flat list: by each column, both ways, those without a value last; the filter holds. */
 static void leaderboard(void **state)
 {
-    static const char *const orders[][2] = {{"8 7 3 6 5 2 4 1", "1 4 2 5 6 3 7 8"}, /* accuracy */
-                                            {"3 2 4 5 7 8 6 1", "6 4 5 7 8 2 3 1"}, /* gain; the start has none */
-                                            {"8 5 6 7 2 4 3 1", "1 3 4 2 7 6 5 8"}, /* size */
-                                            {"1 2 3 4 5 6 7 8", "1 2 3 4 5 6 7 8"}, /* FLOPs: all alike */
-                                            {"1 2 3 4 5 6 7 8", "1 2 3 4 5 6 7 8"},
-                                            {"1 2 3 4 5 6 7 8", "1 2 3 4 5 6 7 8"},
-                                            {"1 2 3 4 5 6 7 8", "1 2 3 4 5 6 7 8"},
-                                            {"8 7 6 5 4 3 2 1", "1 2 3 4 5 6 7 8"}};
+    static const char *const orders[][2] = {
+        {"8 7 3 6 5 2 4 1", "1 4 2 5 6 3 7 8"}, /* accuracy */
+        {"3 2 4 5 7 8 6 1", "6 4 5 7 8 2 3 1"}, /* gain; the start has none */
+        {"8 5 6 7 2 4 3 1", "1 3 4 2 7 6 5 8"}, /* size */
+        {"1 2 3 4 5 6 7 8", "1 2 3 4 5 6 7 8"}, /* FLOPs: all alike */
+        {"1 2 3 4 5 6 7 8", "1 2 3 4 5 6 7 8"}, {"1 2 3 4 5 6 7 8", "1 2 3 4 5 6 7 8"},
+        {"1 2 3 4 5 6 7 8", "1 2 3 4 5 6 7 8"}, {"8 7 6 5 4 3 2 1", "1 2 3 4 5 6 7 8"}};
     struct area inside = {0, 0, 40, 5};
     struct model model = small_tree();
     (void)state;
@@ -218,9 +217,14 @@ static void an_episode_of_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(filter_words), cmocka_unit_test(leaderboard), cmocka_unit_test(acting_while_following),
-        cmocka_unit_test(a_search_that_died), cmocka_unit_test(who_asked), cmocka_unit_test(held),
-        cmocka_unit_test(colour_of_the_best), cmocka_unit_test(an_episode_of_nothing),
+        cmocka_unit_test(filter_words),
+        cmocka_unit_test(leaderboard),
+        cmocka_unit_test(acting_while_following),
+        cmocka_unit_test(a_search_that_died),
+        cmocka_unit_test(who_asked),
+        cmocka_unit_test(held),
+        cmocka_unit_test(colour_of_the_best),
+        cmocka_unit_test(an_episode_of_nothing),
     };
     return cmocka_run_group_tests_name("person", tests, NULL, NULL);
 }

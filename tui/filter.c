@@ -74,8 +74,9 @@ static const struct {
     const char *name;
     double (*value)(const struct session_state *state, const struct session_node *node);
 } numbers[] = {
-    {"acc", accuracy_of},   {"gain", gain_of},       {"loss", loss_of},   {"params", parameters_of}, {"flops", flops_of},
-    {"epochs", epochs_of},  {"seconds", seconds_of}, {"speed", speed_of}, {"n", number_of},          {"children", children_of},
+    {"acc", accuracy_of}, {"gain", gain_of},         {"loss", loss_of},       {"params", parameters_of},
+    {"flops", flops_of},  {"epochs", epochs_of},     {"seconds", seconds_of}, {"speed", speed_of},
+    {"n", number_of},     {"children", children_of},
 };
 
 /* --- names --- */
@@ -134,7 +135,8 @@ static const struct {
     const char *name;
     bool (*matches)(const struct session_state *state, const struct session_node *node, const char *text);
 } names[] = {
-    {"by", is_by}, {"layer", is_at_layer}, {"is", is_in_state}, {"arch", has_arch}, {"note", has_note}, {"from", is_from},
+    {"by", is_by},      {"layer", is_at_layer}, {"is", is_in_state},
+    {"arch", has_arch}, {"note", has_note},     {"from", is_from},
 };
 
 void filter_add_keys(struct text *text)

@@ -2,8 +2,8 @@
  * filter.h - which networks are meant by words: "acc>92 params<15k by:you layer:conv3".
  *
  * For `/` on the screens and `espalier show --filter`.  A network has to satisfy every word.  Words with a sign compare
- * numbers, words with a colon name something; what else stands there is one text that is looked for in a network's number,
- * state, actions, note and reason of failure, and with a parenthesis or comma in its architecture.  Pure.
+ * numbers, words with a colon name something; what else stands there is one text that is looked for in a network's
+ * number, state, actions, note and reason of failure, and with a parenthesis or comma in its architecture.  Pure.
  */
 #ifndef ESPALIER_TUI_FILTER_H
 #define ESPALIER_TUI_FILTER_H
@@ -13,8 +13,8 @@
 enum { FILTER_TEXT = 96, FILTER_WORDS_MAX = 8 };
 
 struct filter_word {
-    int key;               /* of the table in filter.c */
-    char sign;             /* '<', '>', '=', '{' (<=), '}' (>=), '!' (!=); ':' where `text` is the value */
+    int key;   /* of the table in filter.c */
+    char sign; /* '<', '>', '=', '{' (<=), '}' (>=), '!' (!=); ':' where `text` is the value */
     double value;
     char text[FILTER_TEXT];
 };

@@ -2,8 +2,8 @@
  * view_board.c - the leaderboard: the networks as a flat list in the tree's place, sorted by any column.
  *
  * The rows are made anew when networks have changed, and scroll with the selected one, so that it stays in its place on
- * the screen.  Networks without a value of the sorted column come last, whatever the direction.  The tree's filter holds
- * here too.
+ * the screen.  Networks without a value of the sorted column come last, whatever the direction.  The tree's filter
+ * holds here too.
  */
 #include <math.h>
 #include <stdio.h>
@@ -42,16 +42,21 @@ static double value_of(const struct model *model, const struct session_node *nod
     }
 }
 
-/* Heading, width, and whether the best is the smallest.  The most important first: a narrow pane leaves out the last. */
+/* Heading, width, and whether the best is the smallest.  The most important first: a narrow pane leaves out the last.
+ */
 static const struct {
     const char *heading, *word;
     int width;
     bool ascending;
 } columns[BOARD_COLUMNS] = {
-    [BOARD_ACCURACY] = {"val", "accuracy", 5, false},  [BOARD_GAIN] = {"gain", "gain", 6, false},
-    [BOARD_PARAMETERS] = {"size", "parameters", 5, true}, [BOARD_FLOPS] = {"FLOP", "FLOPs", 5, true},
-    [BOARD_LOSS] = {"loss", "loss", 6, true},          [BOARD_SPEED] = {"img/s", "images a second", 5, false},
-    [BOARD_SECONDS] = {"time", "training time", 6, true}, [BOARD_NUMBER] = {"n", "number", 0, true},
+    [BOARD_ACCURACY] = {"val", "accuracy", 5, false},
+    [BOARD_GAIN] = {"gain", "gain", 6, false},
+    [BOARD_PARAMETERS] = {"size", "parameters", 5, true},
+    [BOARD_FLOPS] = {"FLOP", "FLOPs", 5, true},
+    [BOARD_LOSS] = {"loss", "loss", 6, true},
+    [BOARD_SPEED] = {"img/s", "images a second", 5, false},
+    [BOARD_SECONDS] = {"time", "training time", 6, true},
+    [BOARD_NUMBER] = {"n", "number", 0, true},
 };
 
 static void print_value(const struct model *model, const struct session_node *node, enum board_column column,
@@ -148,7 +153,8 @@ static int choose_columns(const struct model *model, int width, bool shown[BOARD
         x += columns[sorted].width + 1;
     }
     for (int column = 0; column < BOARD_NUMBER; column++)
-        if (!shown[column] && x + columns[column].width + 1 + (column > BOARD_PARAMETERS ? 3 : 1) * EDGE_LEAST <= width) {
+        if (!shown[column] &&
+            x + columns[column].width + 1 + (column > BOARD_PARAMETERS ? 3 : 1) * EDGE_LEAST <= width) {
             shown[column] = true;
             x += columns[column].width + 1;
         }
@@ -169,8 +175,8 @@ static void draw_heading(const struct model *model, const bool shown[BOARD_COLUM
             continue;
         bool sorted = column == (int)board->column;
         int width = columns[column].width, length = (int)strlen(columns[column].heading) + sorted;
-        canvas_text(canvas, inside, x + (width > length ? width - length : 0), 0, sorted ? STYLE_KEY : STYLE_DIM, "%s%s",
-                    columns[column].heading, sorted ? arrow : "");
+        canvas_text(canvas, inside, x + (width > length ? width - length : 0), 0, sorted ? STYLE_KEY : STYLE_DIM,
+                    "%s%s", columns[column].heading, sorted ? arrow : "");
         x += width + 1;
     }
     if (edge + (int)strlen("how it grew") <= inside.width)
@@ -193,8 +199,12 @@ static void draw_row(const struct model *model, int row, const bool shown[BOARD_
             continue;
         print_value(model, node, (enum board_column)column, value);
         bool loss = column == BOARD_GAIN && value[0] == '-', gain = column == BOARD_GAIN && !loss;
-        canvas_text(canvas, inside, x, y, loss ? STYLE_LOSS : gain ? STYLE_GAIN : column ? STYLE_DIM : STYLE_NORMAL, "%*s",
-                    columns[column].width, value);
+        canvas_text(canvas, inside, x, y,
+                    loss     ? STYLE_LOSS
+                    : gain   ? STYLE_GAIN
+                    : column ? STYLE_DIM
+                             : STYLE_NORMAL,
+                    "%*s", columns[column].width, value);
         x += columns[column].width + 1;
     }
     bool best = node->facts.node == model->state->best;

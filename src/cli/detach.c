@@ -7,10 +7,10 @@
  * background process then leaves the terminal (setsid) and sends the folder's name through the pipe.  A pipe that ends
  * without a name says that the search failed before it began, or had nothing to do.
  *
- * A search with screens is forked likewise, so that it can leave the terminal later: the shell waits for the process that
- * it started, which only keeps the terminal for the one that searches.  It hands on the signals that are sent to it, stops
- * and ends as that does, and ends when that has left the terminal (detach_leave).  When it is killed, the search gets
- * SIGHUP.
+ * A search with screens is forked likewise, so that it can leave the terminal later: the shell waits for the process
+ * that it started, which only keeps the terminal for the one that searches.  It hands on the signals that are sent to
+ * it, stops and ends as that does, and ends when that has left the terminal (detach_leave).  When it is killed, the
+ * search gets SIGHUP.
  */
 #include "cli/detach.h"
 

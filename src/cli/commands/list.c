@@ -29,8 +29,8 @@ struct row {
     char *folder, *name;
     struct session_state *state; /* NULL: it can't be read, and `error` says why */
     struct error error;
-    const char *word;            /* running, died, finished, stopped, failed, damaged */
-    long process;                /* that runs it; 0: none does */
+    const char *word; /* running, died, finished, stopped, failed, damaged */
+    long process;     /* that runs it; 0: none does */
     char host[256], user[64];
     time_t written;
     double bytes;
@@ -197,8 +197,8 @@ static void print_rows(struct row *rows, size_t count)
         printf("no session is here or in the state folder; `espalier run --networks 5` makes one\n");
         return;
     }
-    printf("%-*s  %-8s  %-14s %8s %6s %5s  %-8s  %7s %9s\n", width, "session", "state", "data", "best", "params", "nets",
-           "curve", "written", "disk");
+    printf("%-*s  %-8s  %-14s %8s %6s %5s  %-8s  %7s %9s\n", width, "session", "state", "data", "best", "params",
+           "nets", "curve", "written", "disk");
     for (size_t i = 0; i < count; i++)
         print_row(&rows[i], width, unicode);
 }
@@ -298,9 +298,10 @@ const struct cli_command command_list = {
     .name = "list",
     .synopsis = "",
     .summary = "list the sessions of this folder and of the state folder",
-    .details = "The last written first: state, data, best accuracy and its parameters, networks, the best so far as a curve, "
-               "age and disk use, and the process that runs it. Sessions that were begun elsewhere are found by the links in "
-               "the state folder.",
+    .details =
+        "The last written first: state, data, best accuracy and its parameters, networks, the best so far as a curve, "
+        "age and disk use, and the process that runs it. Sessions that were begun elsewhere are found by the links in "
+        "the state folder.",
     .options = options_of_list,
     .run = run,
 };

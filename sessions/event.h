@@ -123,7 +123,8 @@
 #define EVENT_FIELDS_COMMAND(F) F(AUTHOR, by, FACT) F(TEXT, words, FACT) F(BOOL, refused, FACT) F(TEXT, answer, FACT)
 #define EVENT_FIELDS_PAUSED(F) F(BOOL, paused, FACT) F(AUTHOR, by, FACT)
 #define EVENT_FIELDS_PINNED(F) F(INTEGER, node, FACT) F(BOOL, pinned, FACT) F(AUTHOR, by, FACT)
-#define EVENT_FIELDS_PRUNED(F) F(INTEGER, node, FACT) F(AUTHOR, by, FACT) /* with all that grew from it */
+#define EVENT_FIELDS_PRUNED(F) F(INTEGER, node, FACT) F(AUTHOR, by, FACT) /* with all that grew from it */ \
+    F(BOOL, back, LATER)         /* the pruning of this network is taken back */
 #define EVENT_FIELDS_NOTED(F) F(INTEGER, node, FACT) F(TEXT, note, FACT) F(AUTHOR, by, FACT)
 #define EVENT_FIELDS_BUDGET(F) F(INTEGER, episodes, FACT) F(INTEGER, networks, FACT) F(REAL, seconds, FACT) F(AUTHOR, by, FACT) \
     F(REAL, flops, LATER)        /* of training, over all networks */

@@ -3,10 +3,14 @@
  *
  * A name is tried as it stands and with ".esp", in the current folder (or as a path), in the state folder
  * ($XDG_STATE_HOME/espalier, or ~/.local/state/espalier) and in the gallery that is installed with the program
- * ($ESPALIER_GALLERY overrides it).  A session is a folder that has an events.log.
+ * ($ESPALIER_GALLERY overrides it).  A session is a folder that has an events.log.  The state folder also has a link to
+ * each session that was begun elsewhere, the newest of a name, so that it is found from any folder.
  */
+#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "sessions/frame.h"
 #include "sessions/log.h"
@@ -47,6 +51,36 @@ static char *try_in(const char *folder, const char *name)
     return result;
 }
 
+/* The session itself where `path` is a link to it.  Takes and gives memory of the caller's. */
+static char *follow_link(char *path)
+{
+    struct stat status;
+    char *target = path && !lstat(path, &status) && S_ISLNK(status.st_mode) ? realpath(path, NULL) : NULL;
+    if (!target)
+        return path;
+    free(path);
+    return target;
+}
+
+void session_remember(const char *folder)
+{
+    char *state = state_folder(), *path = realpath(folder, NULL), *real_state = NULL;
+    const char *name = path ? strrchr(path, '/') + 1 : "";
+    struct stat status;
+    if (state && path && !file_make_folder(state, NULL))
+        real_state = realpath(state, NULL);
+    if (real_state && (strncmp(path, real_state, strlen(real_state)) || strlen(real_state) + 1 != (size_t)(name - path))) {
+        char *link = file_join(real_state, name);
+        bool is_free = lstat(link, &status) || (S_ISLNK(status.st_mode) && !unlink(link));
+        bool linked = is_free && !symlink(path, link);
+        (void)linked; /* otherwise it is only found where it lies */
+        free(link);
+    }
+    free(real_state);
+    free(path);
+    free(state);
+}
+
 int session_find(const char *name, char **folder, struct error *error)
 {
     if (!name[0])
@@ -57,7 +91,7 @@ int session_find(const char *name, char **folder, struct error *error)
     char *state = state_folder();
     char *found = try_in(NULL, name);
     if (!found && name[0] != '/' && state)
-        found = try_in(state, name);
+        found = follow_link(try_in(state, name));
     if (!found && name[0] != '/')
         found = try_in(gallery, name);
     if (found)
@@ -71,6 +105,41 @@ int session_find(const char *name, char **folder, struct error *error)
                   gallery);
     free(state);
     return found ? 0 : -1;
+}
+
+/* Add the sessions of a folder, without those that are there already. */
+static char **add_sessions(char **folders, size_t *count, size_t *capacity, const char *folder)
+{
+    char *pattern = file_join(folder, "*" ENDING);
+    glob_t found = {0};
+    glob(pattern, 0, NULL, &found);
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        char *real = is_session(found.gl_pathv[i]) ? realpath(found.gl_pathv[i], NULL) : NULL;
+        for (size_t j = 0; real && j < *count; j++)
+            if (!strcmp(folders[j], real)) {
+                free(real);
+                real = NULL;
+            }
+        if (!real)
+            continue;
+        folders = memory_grow(folders, *count, capacity, sizeof *folders);
+        folders[(*count)++] = real;
+    }
+    globfree(&found);
+    free(pattern);
+    return folders;
+}
+
+char **session_list(size_t *count)
+{
+    size_t capacity = 0;
+    char *state = state_folder(), **folders = NULL;
+    *count = 0;
+    folders = add_sessions(folders, count, &capacity, ".");
+    if (state)
+        folders = add_sessions(folders, count, &capacity, state);
+    free(state);
+    return folders;
 }
 
 int session_path_of(const char *text, char **folder, struct error *error)
@@ -108,6 +177,7 @@ int session_new_path(const char *name, char **folder, struct error *error)
         char *path = file_join(state, file.bytes);
         text_done(&file);
         if (!file_exists(path)) {
+            unlink(path); /* of a link whose session is gone */
             *folder = path;
             break;
         }

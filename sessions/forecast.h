@@ -12,7 +12,8 @@ bool session_has_phases(const struct session_state *state);
 struct forecast {
     double share;        /* of the whole search that is done, 0…1; 0 when there is no limit */
     double growth;       /* of the phase of growth, 0…1 */
-    double seconds_left; /* by the pace of this search so far; negative: unknown */
+    double seconds_left; /* at the pace of this search so far, for the FLOPs of what will come; negative: unknown */
+    double seconds_most; /* if networks go on growing; both are a budget of seconds that ends before */
     bool rough;          /* phases don't go at one pace, so it is only about that long */
 };
 struct forecast session_forecast(const struct session_state *state);

@@ -49,6 +49,12 @@ int session_load(const char *folder, struct session_state **state, struct error 
    $XDG_STATE_HOME/espalier (~/.local/state/espalier) and in the gallery; with or without ".esp".
    `*folder` is the caller's to free(). */
 int session_find(const char *name, char **folder, struct error *error);
+/* The sessions of the current folder and of the state folder, each once, as paths without links.  The caller frees each, and
+   the array. */
+char **session_list(size_t *count);
+/* Let a session that lies outside of that folder be found by its name from everywhere: a link to it there, in place of
+   one to another session of the name.  Does nothing where that can't be written. */
+void session_remember(const char *folder);
 /* The network that a NODE argument names: a number, "n12", "best" (the finished one where there is one) or "start".  0
    with a message: there is none. */
 int64_t session_find_node(const struct session_state *state, const char *text, struct error *error);

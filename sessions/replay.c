@@ -159,6 +159,12 @@ const struct session_state *replay_state(const struct replay *replay)
     return replay->state;
 }
 
+bool replay_is_durable(const struct replay *replay, int64_t position)
+{
+    int64_t number = position < replay->count ? replay->entries[position].number : log_reader_number(replay->reader);
+    return number > replay->entries[position - 1].number;
+}
+
 double replay_time(const struct replay *replay, int64_t position)
 {
     ASSERT(position >= 0 && position <= replay->count);

@@ -21,6 +21,8 @@ int64_t replay_position(const struct replay *replay);
 /* The state at the position: the replay's own, until the next call that moves.  session_state_copy() it to keep it. */
 const struct session_state *replay_state(const struct replay *replay);
 
+/* Is the event that leads to `position` (1 … count) durable? */
+bool replay_is_durable(const struct replay *replay, int64_t position);
 /* Time of the event that leads to `position` (1 … count); 0 for position 0. */
 double replay_time(const struct replay *replay, int64_t position);
 /* The last position whose events all happened at or before `time`. */

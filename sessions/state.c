@@ -299,20 +299,44 @@ static void apply_policy(struct session_state *state, const struct event_policy 
 }
 
 /* The node and all that grew from it.  What is in training ends by itself, soon: the engine cancels it. */
-static void apply_pruned(struct session_state *state, const struct event_pruned *facts)
+static void prune(struct session_state *state, int64_t root)
 {
     bool *inside = memory_new((size_t)state->node_count + 1, sizeof *inside);
-    inside[facts->node] = true;
-    for (int64_t i = facts->node; i <= state->node_count; i++) {
+    inside[root] = true;
+    for (int64_t i = root; i <= state->node_count; i++) {
         inside[i] |= inside[session_node(state, i)->facts.parent];
-        if (!inside[i])
+        if (!inside[i] || session_node(state, i)->pruned)
             continue;
         struct session_node *node = session_node_own(state, i);
         node->pruned = true;
+        node->pruned_with = root;
         if (node->status == NODE_QUEUED)
             set_status(state, node, NODE_CANCELLED);
     }
     free(inside);
+}
+
+/* What was pruned with it may grow again; what was cancelled stays so. */
+static void unprune(struct session_state *state, int64_t root)
+{
+    for (int64_t i = root; i <= state->node_count; i++)
+        if (session_node(state, i)->pruned_with == root) {
+            struct session_node *node = session_node_own(state, i);
+            node->pruned = false;
+            node->pruned_with = 0;
+        }
+}
+
+static void apply_pruned(struct session_state *state, const struct event_pruned *facts, double time)
+{
+    if (facts->back) {
+        unprune(state, facts->node);
+        return;
+    }
+    prune(state, facts->node);
+    struct session_node *node = session_node_own(state, facts->node);
+    node->pruned_at = time;
+    node->pruned_by = (enum event_author)facts->by.value;
 }
 
 static void apply_step(struct session_state *state, const struct event_step *facts)
@@ -414,7 +438,7 @@ static void apply_kind(struct session_state *state, const struct event *event)
         session_node_own(state, event->as.pinned.node)->pinned = event->as.pinned.pinned;
         break;
     case EVENT_PRUNED:
-        apply_pruned(state, &event->as.pruned);
+        apply_pruned(state, &event->as.pruned, event->time);
         break;
     case EVENT_NOTED:
         replace_text(&session_node_own(state, event->as.noted.node)->note, text_of(event->as.noted.note));
@@ -467,6 +491,11 @@ int session_apply(struct session_state *state, const struct event *event, struct
         add_to_history(state, event);
     }
     return 0;
+}
+
+void session_release(struct session_state *state)
+{
+    stop_all_training(state);
 }
 
 double session_active_seconds(const struct session_state *state, double now)

@@ -35,6 +35,9 @@ struct session_node {
     char *failure;               /* of the last attempt: "diverged: loss is not finite at step 12", or NULL */
     struct event_word failure_reason; /* an enum failure_reason; none while `failure` is NULL */
     bool pinned, pruned;
+    int64_t pruned_with;         /* the network that was pruned, itself or one above it; 0: not pruned */
+    double pruned_at;            /* event time; of the network that was pruned itself */
+    enum event_author pruned_by;
     char *note;
     int child_count;
     int known_count;             /* proposals that led here again */
@@ -130,6 +133,10 @@ int session_apply(struct session_state *state, const struct event *event, struct
 /* Would session_apply() take it?  A writer asks before it appends, so that no log holds an event that can't be
    folded. */
 int session_accepts(const struct session_state *state, const struct event *event, struct error *error);
+
+/* The process that had the session is known to be dead: what was in training is in the queue, as the next OPENED will
+   have it. */
+void session_release(struct session_state *state);
 
 /* Seconds of the search up to event time `now`, without pauses: what the budget of seconds counts. */
 double session_active_seconds(const struct session_state *state, double now);

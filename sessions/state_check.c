@@ -110,6 +110,15 @@ static int accepts_failed(const struct session_state *state, const struct event_
     return 0;
 }
 
+static int accepts_pruned(const struct session_state *state, const struct event_pruned *pruned, struct error *error)
+{
+    if (needs_node(state, pruned->node, error))
+        return -1;
+    if (pruned->back && session_node(state, pruned->node)->pruned_with != pruned->node)
+        REFUSE("the pruning of network %lld is taken back, which was not pruned", (long long)pruned->node);
+    return 0;
+}
+
 static int accepts_policy(const struct session_state *state, const struct event_policy *policy, struct error *error)
 {
     if (policy->update != state->policy_count + 1)
@@ -165,7 +174,7 @@ static int accepts_kind(const struct session_state *state, const struct event *e
     case EVENT_PINNED:
         return needs_node(state, event->as.pinned.node, error);
     case EVENT_PRUNED:
-        return needs_node(state, event->as.pruned.node, error);
+        return accepts_pruned(state, &event->as.pruned, error);
     case EVENT_NOTED:
         return needs_node(state, event->as.noted.node, error);
     case EVENT_SETTINGS:

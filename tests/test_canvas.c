@@ -209,6 +209,22 @@ static void braille(void **state)
         dots += canvas.cells[i].glyph == ' ' ? 0 : __builtin_popcount(canvas.cells[i].glyph - 0x2800);
     assert_int_equal(dots, 8); /* one a row */
 
+    /* Without colours each style of a curve has dots of its own, on flat lines as on steep ones. */
+    static const enum style styles[] = {STYLE_CURVE_A, STYLE_CURVE_B, STYLE_CURVE_C, STYLE_CURVE_D};
+    canvas.mono = true;
+    for (int slope = -2; slope <= 2; slope++) {
+        int counts[4] = {0};
+        for (int style = 0; style < 4; style++) {
+            canvas_reset(&canvas, 40, 40);
+            canvas_line(&canvas, canvas_area(&canvas), 0, 80, 79, 80 + slope * 35, styles[style]);
+            for (int i = 0; i < 40 * 40; i++)
+                counts[style] += canvas.cells[i].glyph == ' ' ? 0 : __builtin_popcount(canvas.cells[i].glyph - 0x2800);
+        }
+        assert_true(counts[0] > 1.3 * counts[1] && counts[1] > 1.3 * counts[2] && counts[3] > 0 && counts[2] > 0);
+        assert_true(counts[1] > 1.5 * counts[3] && counts[3] != counts[2]);
+    }
+    canvas.mono = false;
+    canvas_reset(&canvas, 3, 2);
     canvas_line(&canvas, area, -100, -100, 100, 100, STYLE_CURVE_A); /* cut, not refused */
     canvas_done(&canvas);
 }

@@ -151,7 +151,7 @@ static void test_refusals(void **state)
     struct session_state *session = perform(&play, &options, &(struct script){.slots = 1}, cues);
     const char *expected[] = {
         "grow 1 widen:conv1! n1 has no weights yet: wait until it is trained\n",
-        "dance! dance: is not a command; there are pause, continue,",
+        "dance! that is not a command; there are pause, continue,",
         "! no command is given; there are pause, continue,",
         "rate, epochs and stop\n",
         "continue! the search isn't paused\n",
@@ -160,19 +160,19 @@ static void test_refusals(void **state)
         "pin x! there is no network x\n",
         "unpin 2! n2 isn't pinned\n",
         "prune n1! n1 is the start network: everything grows from it\n",
-        "pause now! now: is one word too many\n",
+        "pause now! \"now\" is one word too many\n",
         "grow 1! by which actions? for example",
         "grow 1 widen:conv9! ",
         "grow 1 widen:conv1:4! ",
-        "undo! nothing of yours waits in the queue\n",
+        "undo! nothing of yours waits in the queue or is pruned\n",
         "budget! budget of what?",
         "budget apples 3! budget of what?",
         "budget episodes +3! the budget has no limit of episodes: `budget episodes N` sets one\n",
-        "budget networks 3.5! --networks 3.5: must be a whole number from 0 to 1000000000 (0: no limit)\n",
+        "budget networks 3.5! \"3.5\" must be a whole number from 0 to 1000000000 (0: no limit)\n",
         "rate! which value? networks train 2 epochs from rate 0.05 now\n",
-        "rate fast! --rate fast: must be a number from 0 to 1000000\n",
-        "epochs 0! --epochs 0: must be a whole number from 1 to 100000\n",
-        "epochs 2 3! 3: is one word too many\n",
+        "rate fast! \"fast\" must be a number from 0 to 1000000\n",
+        "epochs 0! \"0\" must be a whole number from 1 to 100000\n",
+        "epochs 2 3! \"3\" is one word too many\n",
     };
     for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++)
         if (!strstr(play.answers, expected[i]))
@@ -235,7 +235,7 @@ static void test_undo(void **state)
                           "grow 1 widen:conv2:40: it is n4, next in the queue\n"
                           "undo: n4 is taken back\n"
                           "undo: n3 is taken back\n"
-                          "undo! nothing of yours waits in the queue\n"
+                          "undo! nothing of yours waits in the queue or is pruned\n"
                           "grow 1 widen:conv1:40: it is n5, next in the queue\n");
     assert_int_equal(session->nodes[2]->status, NODE_CANCELLED);
     assert_int_equal(session->nodes[4]->status, NODE_DONE); /* taken back, and asked for again */
@@ -286,6 +286,40 @@ static void test_prune(void **state)
         assert_int_not_equal(session->nodes[i]->facts.parent, 2);
     assert_int_equal(session->status_count[NODE_DONE], 9);
     assert_int_equal(session->finish_reason.value, FINISH_BUDGET);
+    perform_end(&play, session);
+}
+
+/* What was pruned can be taken back, the last first; what was cancelled by it stays so. */
+static void test_unprune(void **state)
+{
+    static const struct cue cues[] = {
+        {EVENT_RESULT, 2, "grow 2 widen:conv1:36"}, /* n3 */
+        {EVENT_RESULT, 4, "grow 3 widen:conv2:36"}, /* n5 */
+        {EVENT_RESULT, 4, "prune 3"},
+        {EVENT_RESULT, 4, "prune 2"},
+        {EVENT_RESULT, 4, "unprune 5"},
+        {EVENT_RESULT, 4, "undo"},
+        {EVENT_RESULT, 4, "unprune n3"},
+        {EVENT_RESULT, 4, "unprune 3"},
+        {EVENT_RESULT, 4, "grow 3 widen:conv2:36"},
+        {0},
+    };
+    struct play play;
+    struct search_options options = options_of(9);
+    struct session_state *session = perform(&play, &options, &(struct script){.slots = 1, .seed = 4}, cues);
+    assert_answers(&play, "grow 2 widen:conv1:36: it is n3, next in the queue\n"
+                          "grow 3 widen:conv2:36: it is n5, next in the queue\n"
+                          "prune 3: n3 and all that grew from it; `undo` takes that back\n"
+                          "prune 2: n2 and all that grew from it; `undo` takes that back\n"
+                          "unprune 5! it was pruned with n3: `unprune 3` takes that back\n"
+                          "undo: n2 may grow again\n"
+                          "unprune n3: n3 and 1 that grew from it may grow again, but what was cancelled stays so\n"
+                          "unprune 3! n3 isn't pruned\n"
+                          "grow 3 widen:conv2:36: it is n6, next in the queue\n");
+    for (int64_t i = 1; i <= session->node_count; i++)
+        assert_false(session_node(session, i)->pruned);
+    assert_int_equal(session->nodes[4]->status, NODE_CANCELLED);
+    assert_int_equal(session->nodes[5]->status, NODE_DONE);
     perform_end(&play, session);
 }
 
@@ -367,14 +401,35 @@ static void test_budget_by_a_change(void **state)
     struct session_state *session = perform(&play, &options, &(struct script){.slots = 1}, cues);
     assert_answers(&play, "budget networks +10: 13 networks in all\n"
                           "budget networks +10: 23 networks in all\n"
-                          "budget networks +0.5! --networks 23.5: must be a whole number from 0 to 1000000000 (0: no "
+                          "budget networks +0.5! \"23.5\" must be a whole number from 0 to 1000000000 (0: no "
                           "limit)\n"
                           "budget networks -10: 13 networks in all\n"
-                          "budget networks -100: 5 networks in all\n"
+                          "budget networks -100: 5 networks in all: the search ends with what is in training\n"
                           "budget networks -1! it can't be smaller than what is spent\n"
                           "budget seconds -1! the budget has no limit of seconds: `budget seconds N` sets one\n");
     assert_int_equal(session->budget_networks, 5);
     assert_int_equal(session->status_count[NODE_DONE], 6); /* one was in training */
+    perform_end(&play, session);
+}
+
+/* A budget below what is spent would end the search, which nobody has asked for: it is refused, and nothing changes. */
+static void test_budget_below_what_is_spent(void **state)
+{
+    static const struct cue cues[] = {
+        {EVENT_STARTED, 6, "budget networks 3"}, {EVENT_STARTED, 6, "budget seconds 1e-9"},
+        {EVENT_STARTED, 6, "budget flops 1"},    {EVENT_STARTED, 6, "pause"},
+        {EVENT_PAUSED, 0, "budget seconds 1e-9"}, {EVENT_PAUSED, 0, "continue"},
+        {EVENT_STARTED, 7, "budget networks 8"}, {0},
+    };
+    struct play play;
+    struct search_options options = options_of(12);
+    struct session_state *session = perform(&play, &options, &(struct script){.slots = 1}, cues);
+    assert_non_null(strstr(play.answers, "budget networks 3! 5 networks are spent already; `stop` ends the search now\n"));
+    assert_non_null(strstr(play.answers, "budget flops 1! "));
+    assert_null(strstr(play.answers, "budget seconds 1e-9:"));
+    assert_non_null(strstr(play.answers, "budget networks 8: 8 networks in all\n"));
+    assert_int_equal(session->status_count[NODE_DONE], 8);
+    assert_true(session->budget_seconds == 0 && session->budget_flops == 0);
     perform_end(&play, session);
 }
 
@@ -464,6 +519,7 @@ int main(void)
         cmocka_unit_test(test_undo),
         cmocka_unit_test(test_pin),
         cmocka_unit_test(test_prune),
+        cmocka_unit_test(test_unprune),
         cmocka_unit_test(test_pause),
         cmocka_unit_test(test_stop),
         cmocka_unit_test(test_stop_while_paused),
@@ -471,6 +527,7 @@ int main(void)
         cmocka_unit_test(test_note),
         cmocka_unit_test(test_settings),
         cmocka_unit_test(test_budget_by_a_change),
+        cmocka_unit_test(test_budget_below_what_is_spent),
         cmocka_unit_test(test_the_policy_is_shown_what_a_person_grew),
     };
     return cmocka_run_group_tests_name("commands", tests, NULL, NULL);

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Bad input and a bad environment: one line that says what to do, the right exit status, nothing lost.
 . "$top_srcdir/tests/tap.sh"
-plan 65
+plan 75
 
 small="$tournament --networks 2 --epochs 1 --start-epochs 1 --train-subset 300 --validation 100 --devices cpu:1 --limit-flops 0 --headless"
 
@@ -16,7 +16,7 @@ says "help for no command" 2 "grwo is not a command" "$espalier" help grwo
 says "a negative number of episodes" 2 "--episodes -1: must be a whole number" "$espalier" run --episodes -1
 says "a number that is none" 2 "--networks many" "$espalier" run --networks many
 says "no such policy" 2 "--policy oracle.*reinforce" "$espalier" run --policy oracle
-says "no such preset" 2 "nonesuch" "$espalier" run --preset nonesuch
+says "no such preset" 2 "--preset nonesuch: there is no such preset; there are .*eas-small.*quick" "$espalier" run --preset nonesuch
 says "an action that is none" 2 '--actions: "grow" is no action' \
     "$espalier" run --policy manual --actions 'widen:conv1; grow'
 says "a theme that is none, also without a terminal" 2 "--theme pink: must be one of dark, light" "$espalier" run --theme pink
@@ -63,6 +63,10 @@ b" $small
 ok "a small search" "$espalier" run --out one $small
 says "a session that exists already" 1 "one.esp: already exists" "$espalier" run --out one $small
 ok "it can be shown" "$espalier" show one
+ok "its networks by words" "$espalier" show one --filter 'n>1 layer:conv'
+prints "are listed and counted" '^1 of 2 networks$'
+says "words that can't be read" 2 "show: --filter: .foo>1. can't be read; there are acc, gain," "$espalier" show one --filter 'foo>1'
+ok "from any folder" sh -c 'cd / && "$0" show one' "$(realpath "$espalier")"
 ok "a name with a slash at its end" "$espalier" run --out "odd name.esp/" $small
 grep -q "^next.* espalier show 'odd name'; " out
 report $? "the next commands are quoted as the shell needs it"
@@ -100,6 +104,14 @@ ok "a network as other commands name it" "$espalier" show one:best
 says "a network where a search is meant" 2 "one:best: searches are compared, name SESSION" "$espalier" compare one:best
 ok "a search at the end of its budget" "$espalier" resume one
 prints "says how to go on" '^more +espalier resume one --networks 4 goes on to twice as much$'
+prints "says why it did nothing" '^espalier: nothing was to be done: 2 networks are trained;' err
+says "nothing to do in the background either" 0 "nothing was to be done: 2 networks are trained" \
+    "$espalier" resume one --detach
+says "a budget that is spent already" 1 "espalier: --networks 1: 2 networks are spent already" "$espalier" resume one --networks 1
+"$espalier" run --out both $small --episodes 1 --episode-networks 1 >both.out 2>&1
+prints "two budgets that bind are both advised" '^more +espalier resume both --episodes 2 --networks 4 goes' both.out
+ok "which can be done" "$espalier" resume both --episodes 3 --networks 4
+prints "and leads there" '^done +4 networks trained'
 says "a form that has no single network" 2 "--csv prints the whole session: leave best out" "$espalier" show one best --csv
 mkdir -p folder
 says "a folder where weights should go, before it trains" 1 "folder: is a folder" "$espalier" train one:best --out folder

@@ -91,6 +91,41 @@ static void test_sessions_are_found_by_name(void **unused)
     free(folder);
 }
 
+/* A session that was begun in another folder is found by its name; the newest of a name, and never in place of one that
+   lies in the state folder. */
+static void test_sessions_of_other_folders(void **unused)
+{
+    char *folder = folder_new(), *state = file_join(folder, "espalier"), *found;
+    char *first = file_join(folder, "a/night.esp"), *second = file_join(folder, "b/night.esp");
+    char *mine = file_join(folder, "b/mine-1.esp"), *real = realpath(folder, NULL);
+    struct error error;
+    setenv("XDG_STATE_HOME", folder, 1);
+    put_session(folder, "a/night.esp");
+    put_session(folder, "b/night.esp");
+    put_session(folder, "b/mine-1.esp");
+    put_session(state, "mine-1.esp");
+    assert_int_equal(session_find("night", &found, &error), -1);
+    session_remember(first);
+    finds_session("night", real, "a/night.esp");
+    session_remember(second);
+    finds_session("night", real, "b/night.esp");
+    session_remember(mine);
+    finds_session("mine-1", state, "mine-1.esp");
+    folder_remove(second);
+    assert_int_equal(session_find("night", &found, &error), -1);
+    assert_int_equal(session_new_path("night", &found, &error), 0);
+    free(found);
+    session_remember(first);
+    finds_session("night", real, "a/night.esp");
+    free(real);
+    free(mine);
+    free(first);
+    free(second);
+    free(state);
+    folder_remove(folder);
+    free(folder);
+}
+
 static void test_names_of_new_sessions(void **state)
 {
     static const struct {
@@ -125,6 +160,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sessions_are_found_by_name),
+        cmocka_unit_test(test_sessions_of_other_folders),
         cmocka_unit_test(test_names_of_new_sessions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

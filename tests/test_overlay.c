@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,17 +100,38 @@ static void questions(void **state)
 {
     struct bed bed;
     (void)state;
-    open_bed(&bed, MODE_LIVE, overlay_prune(7));
-    assert_non_null(strstr(shown(&bed, 80, 24), "nothing grows there any more."));
+    open_bed(&bed, MODE_LIVE, NULL);
+    bed.overlay = overlay_prune(&bed.model, 7);
+    assert_non_null(strstr(shown(&bed, 80, 24), "the 1 network that grew from it: nothing grows there"));
+    assert_non_null(strstr(text_string(&bed.text), "u takes it back"));
     shown(&bed, 30, 10);
     assert_null(strstr(text_string(&bed.text), "…"));
     assert_non_null(strstr(text_string(&bed.text), "y prune"));
     assert_non_null(strstr(text_string(&bed.text), "Escape keep"));
-    assert_non_null(strstr(shown(&bed, 30, 1), "It and all that"));
+    assert_non_null(strstr(shown(&bed, 30, 1), "It and the "));
     press(&bed, KEY_CODE_ENTER); /* a letter answers */
     assert_int_equal(overlay_key(bed.overlay, &bed.model, 'y', &bed.words), OVERLAY_COMMAND);
     assert_string_equal(text_string(&bed.words), "prune 7");
     close_bed(&bed);
+}
+
+/* Only a search that could go on without its terminal offers that. */
+static void leaving(void **state)
+{
+    (void)state;
+    for (int can_detach = 0; can_detach < 2; can_detach++) {
+        struct bed bed;
+        open_bed(&bed, MODE_LIVE, NULL);
+        bed.overlay = overlay_quit(&bed.model, can_detach);
+        assert_int_equal(strstr(shown(&bed, 80, 24), "d detach: it goes on") != NULL, can_detach);
+        assert_non_null(strstr(text_string(&bed.text), "goes back to the queue"));
+        assert_non_null(strstr(text_string(&bed.text), "Escape stay"));
+        press(&bed, KEY_CODE_ENTER);
+        assert_int_equal(overlay_key(bed.overlay, &bed.model, 'd', &bed.words),
+                         can_detach ? OVERLAY_DETACH : OVERLAY_OPEN);
+        assert_int_equal(overlay_key(bed.overlay, &bed.model, 's', &bed.words), OVERLAY_STOP);
+        close_bed(&bed);
+    }
 }
 
 /* Where the cursor is; -1: nowhere. */
@@ -205,6 +227,70 @@ static void growing(void **state)
     }
 }
 
+static void set_option(struct bed *bed, const char *option)
+{
+    struct event_texts *options = &bed->model.state->facts.options;
+    size_t name = strcspn(option, "=") + 1;
+    for (int i = 0; i < options->count; i++)
+        if (!strncmp(options->items[i], option, name)) {
+            free(options->items[i]);
+            options->items[i] = strdup(option);
+            return;
+        }
+    event_texts_add(options, option);
+}
+
+/* A network over a limit is refused while it is chosen: by how much, and what the most is; Enter doesn't queue it. */
+static void limits(void **state)
+{
+    struct bed bed;
+    (void)state;
+    open_bed(&bed, MODE_LIVE, NULL);
+    bed.overlay = overlay_widen(&bed.model, 1);
+    assert_non_null(strstr(shown(&bed, 80, 24), "limits       within"));
+    overlay_free(bed.overlay);
+    char limit[64];
+    snprintf(limit, sizeof limit, "limit-params=%lld", (long long)session_node(bed.model.state, 1)->facts.parameters + 60);
+    set_option(&bed, limit);
+    bed.overlay = overlay_widen(&bed.model, 1);
+    press(&bed, KEY_CODE_UP);
+    press(&bed, KEY_CODE_UP);
+    press(&bed, KEY_CODE_UP);
+    assert_non_null(strstr(shown(&bed, 80, 24), "over the limit of"));
+    assert_non_null(strstr(text_string(&bed.text), "most is 5"));
+    assert_null(strstr(text_string(&bed.text), "…"));
+    press(&bed, KEY_CODE_ENTER);
+    assert_non_null(strstr(bed.model.message, "not queued: "));
+    assert_non_null(strstr(bed.model.message, "over the limit of"));
+    press(&bed, 'm');
+    assert_non_null(strstr(shown(&bed, 80, 24), "[ 5 ]"));
+    assert_non_null(strstr(text_string(&bed.text), "limits       within"));
+    assert_int_equal(overlay_key(bed.overlay, &bed.model, KEY_CODE_ENTER, &bed.words), OVERLAY_COMMAND);
+    close_bed(&bed);
+}
+
+/* All of a line of the log, however long. */
+static void log_in_full(void **state)
+{
+    struct bed bed;
+    char reason[400];
+    (void)state;
+    open_bed(&bed, MODE_LIVE, overlay_log());
+    memset(reason, 'x', sizeof reason - 1);
+    for (size_t i = 9; i < sizeof reason; i += 10)
+        reason[i] = ' ';
+    strcpy(reason + sizeof reason - 5, "END");
+    log_add_text(&bed.model.log, 1, STYLE_WARNING, "you", reason);
+    for (int width = 40; width < 200; width += 20) {
+        assert_non_null(strstr(shown(&bed, width, 24), "END"));
+        assert_null(strstr(text_string(&bed.text), "…"));
+    }
+    press(&bed, KEY_CODE_HOME);
+    assert_null(strstr(shown(&bed, 80, 24), "END"));
+    assert_int_equal(overlay_key(bed.overlay, &bed.model, KEY_CODE_ENTER, &bed.words), OVERLAY_CLOSED);
+    close_bed(&bed);
+}
+
 /* The arrows go through the widths of the session's space, and past the widest one by its last step. */
 static void widths_of_the_space(void **state)
 {
@@ -268,9 +354,9 @@ int main(void)
 {
     setlocale(LC_ALL, "C.UTF-8");
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(help),     cmocka_unit_test(questions),  cmocka_unit_test(line_to_edit),
+        cmocka_unit_test(help),     cmocka_unit_test(questions), cmocka_unit_test(leaving), cmocka_unit_test(line_to_edit),
         cmocka_unit_test(commands), cmocka_unit_test(completion), cmocka_unit_test(growing),
-        cmocka_unit_test(widths_of_the_space),
+        cmocka_unit_test(widths_of_the_space), cmocka_unit_test(limits), cmocka_unit_test(log_in_full),
         cmocka_unit_test(narrower_widths),
     };
     return cmocka_run_group_tests_name("overlay", tests, NULL, NULL);

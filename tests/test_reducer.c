@@ -211,6 +211,29 @@ static void test_pruning_takes_the_branch(void **unused)
     session_state_free(state);
 }
 
+/* Each prune is taken back by itself; what stood below an earlier one stays pruned. */
+static void test_a_prune_is_taken_back(void **unused)
+{
+    struct session_state *state = small_session();
+    static const struct event_pruned prunes[] = {{.node = 3}, {.node = 1}, {.node = 1, .back = true}};
+    struct event event = {.kind = EVENT_PRUNED, .time = 3};
+    struct hash before = session_digest(state);
+    for (size_t i = 0; i < COUNT_OF(prunes); i++) {
+        event.number = state->last_number + 1;
+        event.as.pruned = prunes[i];
+        apply(state, &event);
+        assert_int_equal(session_node(state, 1)->pruned, i == 1);
+        assert_true(session_node(state, 3)->pruned && session_node(state, 3)->pruned_with == 3);
+    }
+    event.number = state->last_number + 1;
+    assert_int_equal(session_accepts(state, &event, NULL), -1); /* n1 isn't pruned any more */
+    event.as.pruned.node = 3;
+    apply(state, &event);
+    assert_false(session_node(state, 3)->pruned);
+    assert_false(hash_equal(before, session_digest(state))); /* the history is another */
+    session_state_free(state);
+}
+
 /* Propose network `node` from n1; 0: refused. */
 static void propose(struct session_state *state, enum event_kind kind, int64_t node, struct event_word by)
 {
@@ -455,6 +478,7 @@ int main(void)
         cmocka_unit_test(test_a_second_attempt_starts_anew),
         cmocka_unit_test(test_opening_again_brings_networks_back),
         cmocka_unit_test(test_pruning_takes_the_branch),
+        cmocka_unit_test(test_a_prune_is_taken_back),
         cmocka_unit_test(test_fruitless_proposals_are_counted),
         cmocka_unit_test(test_best_is_the_first_of_the_highest),
         cmocka_unit_test(test_numbers_may_jump_over_unknown_kinds),

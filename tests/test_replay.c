@@ -14,6 +14,7 @@
 
 #include "random_event.h"
 #include "session_folder.h"
+#include "sessions/forecast.h"
 #include "sessions/replay.h"
 #include "util/memory.h"
 
@@ -264,6 +265,28 @@ static void test_what_can_not_be_replayed_says_so(void **unused)
     bed_done(&bed);
 }
 
+/* A recorded search whose networks become ten times as dear: from early on, its end lies within what was forecast. */
+static void test_a_growing_search_is_forecast(void **unused)
+{
+    const char *source = getenv("top_srcdir");
+    struct text folder = TEXT_EMPTY;
+    struct error error, warning;
+    struct replay *replay;
+    text_add(&folder, "%s/sessions/gallery/cifar10-dense.esp", source ? source : ".");
+    if (replay_open(text_string(&folder), &replay, &warning, &error))
+        fail_msg("%s", error.text);
+    double end = replay_time(replay, replay_count(replay));
+    for (double share = 0.15; share < 0.92; share += 0.05) {
+        assert_int_equal(replay_seek(replay, replay_position_at(replay, share * end), &error), 0);
+        struct forecast forecast = session_forecast(replay_state(replay));
+        double left = end - replay_state(replay)->time;
+        assert_true(forecast.seconds_left > 0 && forecast.seconds_left < 1.3 * left);
+        assert_true(forecast.seconds_most > 0.8 * left && forecast.seconds_most < 1.5 * left);
+    }
+    replay_free(replay);
+    text_done(&folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -273,6 +296,7 @@ int main(void)
         cmocka_unit_test(test_jumps_to_what_matters),
         cmocka_unit_test(test_a_command_and_what_follows_is_one_jump),
         cmocka_unit_test(test_what_can_not_be_replayed_says_so),
+        cmocka_unit_test(test_a_growing_search_is_forecast),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

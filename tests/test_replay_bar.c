@@ -98,6 +98,40 @@ static void time_is_the_recordings(void **state)
     bed_done(&bed);
 }
 
+/* Wherever one goes, the log has the last lines before that, however many samples lie between. */
+static void the_log_after_a_seek(void **state)
+{
+    enum { SAMPLES = 5000 };
+    struct bed bed = {.folder = folder_new()};
+    struct event_list list = {0};
+    struct error error, warning;
+    int64_t number = 0;
+    size_t *offsets;
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        struct event event = {.kind = i ? EVENT_OPENED : EVENT_SESSION};
+        if (!i)
+            event.as.session.format = EVENT_FORMAT;
+        add(&list, &number, i, &event);
+    }
+    for (int i = 0; i < SAMPLES; i++)
+        add(&list, &number, 3 + i, &(struct event){.kind = EVENT_SAMPLE});
+    unsigned char *bytes = log_bytes(&list, &offsets);
+    log_put(bed.folder, bytes, offsets[list.count]);
+    free(bytes);
+    free(offsets);
+    event_list_done(&list);
+    assert_int_equal(replay_open(bed.folder, &bed.replay, &warning, &error), 0);
+    bed.source = (struct tui_source){.mode = MODE_REPLAY, .replay = bed.replay, .speed = 1};
+    model_init(&bed.model, MODE_REPLAY, "bar");
+    replay_bar_start(&bed.source, &bed.model);
+    replay_bar_command(&bed.source, &bed.model, "goto 100%");
+    assert_int_equal(bed.model.log.count, 3);
+    replay_bar_command(&bed.source, &bed.model, "goto 1");
+    assert_int_equal(bed.model.log.count, 2);
+    bed_done(&bed);
+}
+
 /* What happens between two durable events takes two seconds at most, from wherever it is watched. */
 static void long_waits_are_short(void **state)
 {
@@ -137,6 +171,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(time_is_the_recordings),
+        cmocka_unit_test(the_log_after_a_seek),
         cmocka_unit_test(long_waits_are_short),
         cmocka_unit_test(speed_and_short_waits),
     };

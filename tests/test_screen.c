@@ -166,6 +166,21 @@ static void detail_screens(void **state)
     model_done(&model);
 }
 
+static void leaderboards(void **state)
+{
+    struct model model;
+    (void)state;
+    open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
+    board_toggle(&model);
+    check_screen(&model, 80, 24, true, "board-80x24");
+    check_screen(&model, 80, 24, false, "board-80x24-ascii");
+    check_screen(&model, 120, 40, true, "board-120x40");
+    check_screen(&model, 200, 60, true, "board-200x60");
+    tree_find(&model, "acc>91 params<20k layer:conv");
+    check_screen(&model, 120, 40, true, "board-found-120x40");
+    model_done(&model);
+}
+
 /* Before anything is known, after the end, paused, and with a driver that hangs. */
 static void states_of_a_search(void **state)
 {
@@ -180,6 +195,16 @@ static void states_of_a_search(void **state)
     open_model(&model, MODE_LIVE, SCREEN_SESSION_END);
     model.ended = true;
     check_screen(&model, 120, 40, true, "ended-120x40");
+    model_done(&model);
+    open_model(&model, MODE_ATTACHED, SCREEN_SESSION_MIDDLE);
+    model_end(&model);
+    check_screen(&model, 80, 24, true, "died-80x24");
+    check_screen(&model, 120, 40, true, "died-120x40");
+    model_done(&model);
+    open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
+    model_say(&model, "grow 37 widen:conv1:40: no: 2610000 FLOPs an image, 110000 over the limit of 2500000; use a "
+                      "smaller network or raise --limit-flops");
+    check_screen(&model, 80, 24, true, "message-80x24"); /* in full */
     model_done(&model);
     open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
     model.state->paused = true;
@@ -434,6 +459,9 @@ static void press(struct model *model, struct random_stream *random)
     case 2:
         model->comparing = !model->comparing;
         break;
+    case 6:
+        board_toggle(model);
+        break;
     case 3:
         model->curves.error_scale = !model->curves.error_scale;
         break;
@@ -539,7 +567,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(live_screens),           cmocka_unit_test(gallery_screens),
         cmocka_unit_test(race_screens),           cmocka_unit_test(detail_screens),
-        cmocka_unit_test(states_of_a_search),     cmocka_unit_test(gpu_screens),
+        cmocka_unit_test(leaderboards),
+        cmocka_unit_test(leaderboards), cmocka_unit_test(states_of_a_search),     cmocka_unit_test(gpu_screens),
         cmocka_unit_test(replay_screen),          cmocka_unit_test(small_and_zoomed_screens),
         cmocka_unit_test(grow_above_what_trains), cmocka_unit_test(focus),
         cmocka_unit_test(over_the_panes),         cmocka_unit_test(find),

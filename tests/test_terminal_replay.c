@@ -74,6 +74,46 @@ static char *screen_of(struct pty_terminal *terminal)
     return text_take(&text);
 }
 
+/* --- keys --- */
+
+/* A slow line tears the two parts of an arrow key apart: the rest is no key "[", which would move the replay.  Another
+   try when this machine was so slow that it looks like two keys. */
+static void test_a_torn_key(void **state)
+{
+    bool dropped = false;
+    struct pty_terminal *terminal = start_still();
+    go_to(terminal, "100%");
+    for (int i = 0; i < 5 && !dropped; i++) {
+        pty_send(terminal, "?");
+        expect_text(terminal, -1, "Keys and signs");
+        pty_send(terminal, PTY_ESCAPE);
+        expect_no_text(terminal, -1, "Keys and signs");
+        pty_send(terminal, "[A");
+        pty_send(terminal, "?");
+        expect_text(terminal, -1, "Keys and signs");
+        pty_send(terminal, PTY_ESCAPE);
+        expect_no_text(terminal, -1, "Keys and signs");
+        dropped = pty_has_text(terminal, 2, "100%");
+        go_to(terminal, "100%");
+    }
+    expect(terminal, dropped);
+    quit(terminal);
+}
+
+/* `/` begins anew: what is in force is not typed before the next words. */
+static void test_find_begins_anew(void **state)
+{
+    struct pty_terminal *terminal = start_still();
+    go_to(terminal, "100%");
+    pty_send(terminal, "/conv1" PTY_ENTER);
+    expect_text(terminal, -1, "/conv1, ");
+    pty_send(terminal, "/conv2" PTY_ENTER);
+    expect_text(terminal, -1, "/conv2, ");
+    pty_send(terminal, "/" PTY_ENTER);
+    expect_no_text(terminal, -1, "/conv");
+    quit(terminal);
+}
+
 /* --- the end --- */
 
 #define has_in_header(terminal, ...)                                                                                   \
@@ -390,6 +430,8 @@ static void test_frames(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_torn_key),
+        cmocka_unit_test(test_find_begins_anew),
         cmocka_unit_test(test_plays_to_the_end),
         cmocka_unit_test(test_agrees_with_show),
         cmocka_unit_test(test_seek),

@@ -81,7 +81,7 @@ static void set_up(struct pty_terminal *terminal)
     expect_text(terminal, -1, "now 4020 networks");
     expect_text(terminal, 1, "/4010 networks");
     pty_send(terminal, "r0.25" PTY_ENTER);
-    expect_text(terminal, -1, "1 epochs from rate 0.25");
+    expect_text(terminal, -1, "1 epoch from rate 0.25");
     pty_send(terminal, "R2" PTY_ENTER);
     expect_text(terminal, -1, "2 epochs from rate 0.25");
 }

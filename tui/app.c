@@ -85,9 +85,10 @@ static void send(struct app *app, const char *words)
     if (has_ended(app))
         model_say(&app->model, "the search has ended: `espalier resume %s --networks N` continues it",
                   app->model.session_name);
-    else if (app->source->command)
+    else if (app->source->command) {
+        model_sent(&app->model, words);
         app->source->command(app->source->context, words);
-    else if (app->model.mode != MODE_REPLAY || !replay_bar_command(app->source, &app->model, words))
+    } else if (app->model.mode != MODE_REPLAY || !replay_bar_command(app->source, &app->model, words))
         model_say(&app->model, "a recording takes no commands: `espalier resume` continues a session");
 }
 
@@ -132,7 +133,7 @@ static void ask_quit(struct app *app)
 {
     bool running = app->model.mode == MODE_LIVE && !app->model.ended;
     if (running)
-        app->overlay = overlay_quit();
+        app->overlay = overlay_quit(&app->model, app->source->can_detach);
     else
         leave(app, TUI_QUIT);
 }
@@ -171,7 +172,7 @@ static bool request_command(struct app *app, enum request request)
         app->overlay = model->selected ? overlay_deepen(model, model->selected) : NULL;
         return true;
     case REQUEST_PRUNE:
-        app->overlay = model->selected ? overlay_prune(model->selected) : NULL;
+        app->overlay = model->selected ? overlay_prune(model, model->selected) : NULL;
         return true;
     case REQUEST_NOTE:
         app->overlay = selected(app) ? overlay_prompt(PROMPT_NOTE, model->selected, selected(app)->note) : NULL;
@@ -216,10 +217,19 @@ static void refuse(struct app *app)
     send(app, "");
 }
 
+/* Requests for the selected network that change something, or open a dialog for that. */
+static bool is_for_selected(enum request request)
+{
+    return request == REQUEST_PIN || request == REQUEST_WIDEN || request == REQUEST_DEEPEN ||
+           request == REQUEST_PRUNE || request == REQUEST_NOTE;
+}
+
 static void answer(struct app *app, enum request request)
 {
     struct model *model = &app->model;
     char key[16];
+    if (model->mode != MODE_REPLAY && !model->ended && is_for_selected(request) && !model_may_act(model))
+        return;
     if (model->mode == MODE_REPLAY && replay_bar_request(app->source, model, request))
         return;
     if (request_command(app, request)) {
@@ -244,13 +254,16 @@ static void answer(struct app *app, enum request request)
         model->zoomed = !model->zoomed;
         break;
     case REQUEST_OPEN:
-        model->detail.open = model->selected != 0;
+        if (model->focus == PANE_LOG && !model->detail.open)
+            app->overlay = overlay_log();
+        else
+            model->detail.open = model->selected != 0;
         break;
     case REQUEST_CANCEL:
         if (model->detail.open || model->comparing)
             model->detail.open = model->comparing = false;
         else if (model->tree.filter[0])
-            model->tree.filter[0] = '\0', model->tree.stale = true;
+            tree_find(model, "");
         else
             model->zoomed = false;
         break;
@@ -272,10 +285,13 @@ static void answer(struct app *app, enum request request)
             model_say(model, "mark two networks with %s first", request_key(REQUEST_MARK, key));
         break;
     case REQUEST_FIND:
-        app->overlay = overlay_prompt(PROMPT_FIND, 0, model->tree.filter);
+        app->overlay = overlay_find(model);
         break;
     case REQUEST_COMMAND:
         app->overlay = overlay_prompt(PROMPT_COMMAND, 0, "");
+        break;
+    case REQUEST_BOARD:
+        board_toggle(model);
         break;
     case REQUEST_FREEZE:
         model->frozen = !model->frozen;
@@ -299,18 +315,30 @@ static void answer(struct app *app, enum request request)
     }
 }
 
+/* `prune N` that was typed is asked about as the key is.  False: it is another command, or no search takes it. */
+static bool ask_prune(struct app *app, const char *words)
+{
+    int64_t node;
+    if (strncmp(words, "prune ", 6) || !may_open(app, REQUEST_PRUNE) ||
+        text_to_integer(words + 6 + (words[6] == 'n'), 1, app->model.state->node_count, &node))
+        return false;
+    app->overlay = overlay_prune(&app->model, node);
+    return true;
+}
+
 static void on_overlay_key(struct app *app, int key)
 {
     struct text words = TEXT_EMPTY;
+    bool typed = overlay_takes_text(app->overlay);
     enum overlay_answer answered = overlay_key(app->overlay, &app->model, key, &words);
     if (answered != OVERLAY_OPEN)
         close_overlay(app);
-    if (answered == OVERLAY_COMMAND)
+    if (answered == OVERLAY_COMMAND && !(typed && ask_prune(app, text_string(&words))))
         send(app, text_string(&words));
     if (answered == OVERLAY_FIND)
         tree_find(&app->model, text_string(&words));
-    if (answered == OVERLAY_STOP)
-        leave(app, TUI_QUIT);
+    if (answered == OVERLAY_STOP || answered == OVERLAY_DETACH)
+        leave(app, answered == OVERLAY_DETACH ? TUI_DETACH : TUI_QUIT);
     text_done(&words);
 }
 
@@ -388,7 +416,8 @@ static void read_events(struct app *app)
         app->dirty = true;
     }
     if (!app->model.ended && app->source->ended(app->source->context, &error)) {
-        app->model.ended = app->dirty = true;
+        model_end(&app->model);
+        app->dirty = true;
         if (*error.text)
             model_say(&app->model, "%s", error.text);
     }
@@ -466,6 +495,7 @@ int tui_run(const struct tui_source *source, const struct tui_options *options, 
     app->arrived = clock_monotonic();
     model_init(&app->model, source->mode, source->session_name);
     canvas_init(&app->canvas, 80, 24, !options->ascii);
+    app->canvas.mono = !terminal_has_colours(app->terminal);
     if (source->mode == MODE_REPLAY)
         replay_bar_start(source, &app->model);
     app->dirty = true;

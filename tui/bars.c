@@ -52,6 +52,8 @@ static void say_state(struct bar *bar, const struct model *model)
     double quiet = model->now - state->time;
     if (model->mode == MODE_REPLAY)
         say(bar, 2, STYLE_WARNING, model->replay.playing ? "▶ REPLAY" : "‖ REPLAY");
+    else if (model_has_died(model))
+        say(bar, 2, STYLE_FAILED, "✗ DIED");
     else if (state->finished || model->ended)
         say(bar, 2, STYLE_WARNING, "ENDED");
     else if (state->paused)
@@ -67,8 +69,16 @@ static void say_state(struct bar *bar, const struct model *model)
 }
 
 /* Why it ended, in the engine's words. */
-static void say_end(struct bar *bar, const struct session_state *state)
+static void say_end(struct bar *bar, const struct model *model)
 {
+    const struct session_state *state = model->state;
+    if (model_has_died(model)) {
+        if (!say(bar, 3, STYLE_NORMAL, "the process that ran it is gone: `espalier resume %s` goes on", model->session_name)) {
+            bar->full = false;
+            say(bar, 3, STYLE_NORMAL, "its process is gone: resume it");
+        }
+        return;
+    }
     bool message = state->finish_message && *state->finish_message;
     if (message && say(bar, 3, STYLE_NORMAL, "%s", state->finish_message))
         return;
@@ -96,17 +106,6 @@ static void budget_words(const struct session_state *state, double share, char w
         snprintf(words, 64, "%.0f%%", floor(100 * share));
 }
 
-static void end_words(struct forecast forecast, char words[64])
-{
-    char left[TEXT_SHORT];
-    if (forecast.seconds_left < 0)
-        snprintf(words, 64, "end not known yet");
-    else if (forecast.rough)
-        snprintf(words, 64, "about %s left", node_age(left, forecast.seconds_left));
-    else
-        snprintf(words, 64, "ends in %s", text_duration(left, forecast.seconds_left));
-}
-
 /* The budget's meter stands for the limit that is nearest. */
 static void say_budget(struct bar *bar, const struct model *model)
 {
@@ -114,11 +113,11 @@ static void say_budget(struct bar *bar, const struct model *model)
     struct forecast forecast = session_forecast(state);
     bool flops = state->budget_flops > 0,
          limited = state->budget_networks || state->budget_episodes || state->budget_seconds > 0 || flops;
-    char words[64], end[64];
+    char words[64], end[NODE_END];
     if (!state->event_count)
         return;
     if (state->finished || (model->ended && model->mode != MODE_REPLAY)) {
-        say_end(bar, state);
+        say_end(bar, model);
         return;
     }
     say_phase(bar, state);
@@ -127,9 +126,9 @@ static void say_budget(struct bar *bar, const struct model *model)
         return;
     }
     budget_words(state, forecast.share, words);
-    end_words(forecast, end);
-    const char *rest = flops ? "   budget  12.4T of 30.5T   about 59m left" : "   budget  100%   ends in 99m59s ";
-    int spare = bar->area.width - bar->x - (int)strlen(rest);
+    node_end(end, state);
+    const char *rest = flops ? "   budget  12.4T of 30.5T" : "   budget  100%";
+    int spare = bar->area.width - bar->x - (int)strlen(rest) - 3 - (int)strlen("1h10m to 1h50m left");
     if (flops && spare < 4) { /* the FLOPs say what they are */
         spare += (int)strlen("budget ");
         bar->x += 2;
@@ -182,7 +181,8 @@ static void say_counts(struct bar *bar, const struct model *model)
     if (!state->event_count)
         return;
     if (state->budget_networks)
-        say(bar, 3, STYLE_HEADER, "%lld/%lld networks", (long long)count[NODE_DONE], (long long)state->budget_networks);
+        say(bar, 3, STYLE_HEADER, "%lld/%lld network%s", (long long)count[NODE_DONE], (long long)state->budget_networks,
+            state->budget_networks == 1 ? "" : "s");
     else
         say(bar, 3, STYLE_HEADER, "%lld done", (long long)count[NODE_DONE]);
     say(bar, 2, count[NODE_RUNNING] ? STYLE_RUNNING : STYLE_DIM, "%lld training", (long long)count[NODE_RUNNING]);
@@ -198,7 +198,8 @@ static void say_counts(struct bar *bar, const struct model *model)
     if (state->episode)
         say(bar, 2, STYLE_DIM, "episode %lld", (long long)state->episode);
     if (state->epochs && state->rate >= 0)
-        say(bar, 2, STYLE_DIM, "%lld epochs from rate %g", (long long)state->epochs, state->rate);
+        say(bar, 2, STYLE_DIM, "%lld epoch%s from rate %g", (long long)state->epochs, state->epochs == 1 ? "" : "s",
+            state->rate);
 }
 
 void bars_draw_header(const struct model *model, struct canvas *canvas, struct area area)
@@ -286,7 +287,7 @@ static const struct bar_key keys_live[] = {
     {REQUEST_UNDO, 0, "Undo"},       {REQUEST_OPEN, 0, "Details"},   {REQUEST_NEXT_PANE, 0, "Pane"},
     {REQUEST_ZOOM, 0, "Zoom"},       {REQUEST_QUIT, 0, "Quit"},      {REQUEST_FIND, 0, "Find"},
     {REQUEST_BEST, 0, "Best"},       {REQUEST_FOLLOW, 0, "Follow"},  {REQUEST_SORT, 0, "Order"},
-    {REQUEST_COMMAND, 0, "Command"},
+    {REQUEST_BOARD, 0, "Leaderboard"}, {REQUEST_COMMAND, 0, "Command"},
 };
 static const struct bar_key keys_replay[] = {
     {REQUEST_HELP, 0, "Help"},
@@ -353,11 +354,21 @@ static void say_keys(struct bar *bar, const struct bar_key *keys, size_t count, 
     }
 }
 
+/* In full: a long one covers the lines above. */
+static void draw_message(const char *message, struct canvas *canvas, struct area area)
+{
+    int width = area.width - 2, lines = canvas_words(canvas, (struct area){.width = width}, 0, STYLE_WARNING, message);
+    lines = lines > 1 + area.y ? 1 + area.y : lines;
+    struct area over = {area.x, area.y + 1 - lines, area.width, lines};
+    canvas_fill(canvas, over, ' ', STYLE_NORMAL);
+    canvas_words(canvas, area_part(over, 1, 0, width > 0 ? width : area.width, lines), 0, STYLE_WARNING, message);
+}
+
 void bars_draw_keys(const struct model *model, struct canvas *canvas, struct area area)
 {
     struct bar bar = bar_at(canvas, area, 0);
     if (model->message[0] && model->now <= model->message_until) {
-        canvas_text(canvas, area, 1, 0, STYLE_WARNING, "%s", model->message);
+        draw_message(model->message, canvas, area);
         return;
     }
     if (model->comparing)

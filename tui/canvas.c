@@ -28,7 +28,7 @@ static uint32_t ascii_of(uint32_t glyph)
         {L'┬', '+'}, {L'┴', '+'}, {L'┼', '+'}, {L'█', '#'}, {L'░', '.'}, {L'▏', '.'}, {L'▎', '.'}, {L'▍', ':'},
         {L'▌', ':'}, {L'▋', ':'}, {L'▊', '='}, {L'▉', '='}, {L'▁', '_'}, {L'▂', '.'}, {L'▃', '-'}, {L'▄', '-'},
         {L'▅', '='}, {L'▆', '+'}, {L'▇', '*'}, {L'✓', '+'}, {L'✗', 'x'}, {L'·', '.'}, {L'★', '^'}, {L'→', '>'},
-        {L'×', 'x'}, {L'▾', 'v'}, {L'▸', '>'}, {L'▶', '>'}, {L'◀', '<'}, {L'◂', '<'}, {L'‖', '='}, {L'…', '~'},
+        {L'×', 'x'}, {L'▾', 'v'}, {L'▴', '^'}, {L'▸', '>'}, {L'▶', '>'}, {L'◀', '<'}, {L'◂', '<'}, {L'‖', '='}, {L'…', '~'},
         {L'━', '='}, {L'●', 'o'}, {L'◆', '@'}, {L'▲', '^'}, {L'▼', 'v'}, {L'↑', '^'}, {L'↓', 'v'}, {L'←', '<'},
         {L'°', ' '}, {L'▕', '|'}, {L'┄', '.'}, {L'┊', ':'}, {L'≤', '<'}, {L'−', '-'}, {L'±', '~'}, {L'↔', '-'},
         {L'✎', '"'}, {L'□', '%'}, {L'▣', '&'}, {L'■', '#'},
@@ -308,12 +308,25 @@ void canvas_dot(struct canvas *canvas, struct area area, int x, int y, enum styl
     *cell = (struct cell){BRAILLE + (old | bits[y % 4][x % 2]), (uint8_t)style};
 }
 
+/* Which dots of a line are drawn: B in long dashes, C in dots, D in dashes far apart. */
+static bool has_dot(const struct canvas *canvas, enum style style, int x, int y)
+{
+    int place = (3 * x + y) & 0xffff;
+    if (!canvas->mono || !canvas->unicode)
+        return true;
+    return style == STYLE_CURVE_B ? place % 24 < 15 : style == STYLE_CURVE_C ? place % 12 < 4
+           : style == STYLE_CURVE_D ? place % 36 < 9 : true;
+}
+
 void canvas_line(struct canvas *canvas, struct area area, int x0, int y0, int x1, int y1, enum style style)
 {
     int steps = abs(x1 - x0) > abs(y1 - y0) ? abs(x1 - x0) : abs(y1 - y0);
-    for (int i = 0; i <= steps; i++)
-        canvas_dot(canvas, area, steps ? x0 + (int)lround((double)(x1 - x0) * i / steps) : x0,
-                   steps ? y0 + (int)lround((double)(y1 - y0) * i / steps) : y0, style);
+    for (int i = 0; i <= steps; i++) {
+        int x = steps ? x0 + (int)lround((double)(x1 - x0) * i / steps) : x0;
+        int y = steps ? y0 + (int)lround((double)(y1 - y0) * i / steps) : y0;
+        if (has_dot(canvas, style, x, y))
+            canvas_dot(canvas, area, x, y, style);
+    }
 }
 
 uint32_t canvas_shown(const struct canvas *canvas, const struct cell *cell)

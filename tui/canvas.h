@@ -39,6 +39,7 @@ struct area {
 struct canvas {
     int width, height;
     bool unicode;
+    bool mono; /* no colours: canvas_line() draws each style of a curve with dots of its own */
     struct cell *cells;
 };
 

@@ -53,6 +53,10 @@ static int draw_facts(const struct model *model, const struct session_node *node
         x = canvas_text(canvas, area, x + 2, y, STYLE_BEST, "★ best");
     if (node->pinned)
         x = canvas_text(canvas, area, x + 2, y, STYLE_PINNED, "P pinned");
+    if (node->pruned && node->pruned_with == node->facts.node)
+        x = canvas_text(canvas, area, x + 2, y, STYLE_WARNING, "pruned");
+    else if (node->pruned)
+        x = canvas_text(canvas, area, x + 2, y, STYLE_WARNING, "pruned with n%lld", (long long)node->pruned_with);
     if (node_is_users(node))
         x = canvas_text(canvas, area, x + 2, y, STYLE_USER, "by you");
     if (node->known_count)
@@ -71,12 +75,13 @@ static int draw_facts(const struct model *model, const struct session_node *node
                 text_count(a, (double)node->facts.parameters), text_count(b, (double)node->facts.flops),
                 text_bytes(c, (double)node->facts.activation_bytes));
     if (node->status == NODE_RUNNING && node->device)
-        canvas_text(canvas, area, 2, y++, STYLE_NORMAL, "epoch %d/%d on %s, %s images/s",
+        canvas_text(canvas, area, 2, y++, STYLE_NORMAL, "epoch %d/%d on %s, %s%s",
                     node->curve_count + (node->curve_count < node->epochs), node->epochs, node->device,
-                    text_count(b, node_rate(node)));
+                    node_is_held(model, node) ? "held" : text_count(b, node_rate(model, node)),
+                    node_is_held(model, node) ? "" : " images/s");
     else if (node->device)
         canvas_text(canvas, area, 2, y++, STYLE_NORMAL, "%d/%d epochs on %s in %s, %s images/s", node->curve_count,
-                    node->epochs, node->device, text_duration(a, node->seconds), text_count(b, node_rate(node)));
+                    node->epochs, node->device, text_duration(a, node->seconds), text_count(b, node_rate(model, node)));
     if (node->note && *node->note)
         canvas_text(canvas, area, 2, y++, STYLE_USER, "\"%s\"", node->note);
     return y;
@@ -84,8 +89,22 @@ static int draw_facts(const struct model *model, const struct session_node *node
 
 /* --- layers --- */
 
-static void draw_layer(const struct layer_chart *chart, int layer, int largest, struct canvas *canvas, struct area area,
-                       int y)
+/* How the layers of a network are drawn: the width of a full bar, and whose width "was 48" is when that has to be said. */
+struct layer_scale {
+    int largest;
+    int64_t parent;
+};
+
+static int largest_of(const struct layer_chart *chart)
+{
+    int largest = 1;
+    for (int i = 0; chart->readable && i < chart->arch.layer_count; i++)
+        largest = chart->arch.layers[i].units > largest ? chart->arch.layers[i].units : largest;
+    return largest;
+}
+
+static void draw_layer(const struct layer_chart *chart, int layer, struct layer_scale scale, struct canvas *canvas,
+                       struct area area, int y)
 {
     const struct layer *at = &chart->arch.layers[layer];
     const struct shape *shape = &chart->shapes[layer];
@@ -98,7 +117,9 @@ static void draw_layer(const struct layer_chart *chart, int layer, int largest, 
         snprintf(kernel + strlen(kernel), sizeof kernel - strlen(kernel), "%d", at->stride);
     if (!layer_is_flat(at))
         snprintf(map, sizeof map, "%d×%d", shape->height, shape->width);
-    if (chart->before[layer])
+    if (chart->before[layer] && scale.parent)
+        snprintf(was, sizeof was, "n%lld: %d", (long long)scale.parent, chart->before[layer]);
+    else if (chart->before[layer])
         snprintf(was, sizeof was, "was %d", chart->before[layer]);
     else if (chart->change[layer] == LAYER_CHANGE_NEW)
         snprintf(was, sizeof was, "new");
@@ -108,12 +129,12 @@ static void draw_layer(const struct layer_chart *chart, int layer, int largest, 
     if (!at->units)
         return;
     canvas_text(canvas, area, 27, y, style, "%4d", at->units);
-    int width = area.width - 32 - 9;
+    int width = area.width - 32 - (scale.parent ? 12 : 9);
     width = width > 40 ? 40 : width;
     if (width < 1)
         return;
     struct area bar = area_part(area, 32, 0, width, area.height);
-    double share = (double)at->units / largest;
+    double share = (double)at->units / scale.largest;
     int eighths = (int)lround(share * width * 8);
     for (int x = 0; x * 8 < eighths; x++)
         canvas_glyph(canvas, bar, x, y, eighths - 8 * x >= 8 ? L'█' : (uint32_t)(L'▏' - (eighths - 8 * x - 1)),
@@ -155,15 +176,14 @@ static int lines_within(const struct layer_chart *chart, int distance)
 }
 
 /* All layers if they fit, otherwise those around the changes. */
-static int draw_layers(const struct layer_chart *chart, struct canvas *canvas, struct area area, int y, int end)
+static int draw_layers(const struct layer_chart *chart, struct layer_scale scale, struct canvas *canvas,
+                       struct area area, int y, int end)
 {
-    int largest = 1, count = chart->arch.layer_count, distance = 2 * ARCH_LAYERS_MAX, skipped = 0;
+    int count = chart->arch.layer_count, distance = 2 * ARCH_LAYERS_MAX, skipped = 0;
     if (!chart->readable)
         return y;
     while (distance > 0 && lines_within(chart, distance) > end - y)
         distance--;
-    for (int i = 0; i < count; i++)
-        largest = chart->arch.layers[i].units > largest ? chart->arch.layers[i].units : largest;
     for (int i = 0; i <= count && y < end; i++) {
         bool shown = i < count && is_shown(chart, i, distance);
         if (skipped && (shown || i == count)) {
@@ -171,7 +191,7 @@ static int draw_layers(const struct layer_chart *chart, struct canvas *canvas, s
             skipped = 0;
         }
         if (shown && y < end)
-            draw_layer(chart, i, largest, canvas, area, y++);
+            draw_layer(chart, i, scale, canvas, area, y++);
         skipped += !shown;
     }
     return y;
@@ -245,14 +265,20 @@ static void draw_one(const struct model *model, const struct session_node *node,
 {
     struct layer_chart chart;
     layer_chart_read(model, node, &chart);
+    struct layer_scale scale = {.largest = largest_of(&chart)};
     int y = draw_facts(model, node, canvas, area, 0);
-    if (other)
+    if (other) { /* one scale for both; what each one was is its own parent's */
+        struct layer_chart beside;
+        layer_chart_read(model, other, &beside);
+        scale.largest = largest_of(&beside) > scale.largest ? largest_of(&beside) : scale.largest;
+        scale.parent = node->facts.parent;
         y = draw_comparison(node, other, canvas, area, y);
+    }
     int left = area.height - y - 2, layers = chart.readable ? chart.arch.layer_count : 0;
     int lineage = left - layers - 2 >= 4 ? left - layers - 2 : 4;
     lineage = lineage > 8 ? 8 : lineage;
     y = heading(canvas, area, y + (area.height > 30), "Layers");
-    y = draw_layers(&chart, canvas, area, y,
+    y = draw_layers(&chart, scale, canvas, area, y,
                     area.height - lineage - 1 > y + 3 ? area.height - lineage - 1 : area.height);
     y = heading(canvas, area, y, "Lineage");
     draw_lineage(model, node, canvas, area, y, y + lineage);
@@ -300,7 +326,7 @@ static int draw_page(const struct model *model, const struct session_node *node,
     struct area area = canvas_area(page);
     int y = draw_facts(model, node, page, area, 0);
     y = heading(page, area, y, "Layers");
-    y = draw_layers(&chart, page, area, y, area.height);
+    y = draw_layers(&chart, (struct layer_scale){.largest = largest_of(&chart)}, page, area, y, area.height);
     y = heading(page, area, y, "Lineage");
     y = draw_lineage(model, node, page, area, y, y + lineage);
     if (is_wide(width))

@@ -18,6 +18,11 @@ __attribute__((format(printf, 4, 5))) static bool set(struct event_line *line, e
     return true;
 }
 
+static const char *plural(int64_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
 static const char *colon_before(const char *text)
 {
     return text && *text ? ": " : "";
@@ -134,9 +139,9 @@ static bool budget_line(const struct event_budget *budget, struct event_line *li
 {
     char episodes[40] = "", networks[40] = "", seconds[40] = "", flops[40] = "", number[TEXT_SHORT];
     if (budget->episodes)
-        snprintf(episodes, sizeof episodes, " %lld episodes", (long long)budget->episodes);
+        snprintf(episodes, sizeof episodes, " %lld episode%s", (long long)budget->episodes, plural(budget->episodes));
     if (budget->networks)
-        snprintf(networks, sizeof networks, " %lld networks", (long long)budget->networks);
+        snprintf(networks, sizeof networks, " %lld network%s", (long long)budget->networks, plural(budget->networks));
     if (budget->seconds > 0)
         snprintf(seconds, sizeof seconds, " %s", text_duration(number, budget->seconds));
     if (budget->flops > 0)
@@ -171,8 +176,8 @@ bool event_line(const struct session_state *state, const struct event *event, st
     case EVENT_BUDGET:
         return budget_line(&event->as.budget, line);
     case EVENT_SETTINGS:
-        return set(line, STYLE_NORMAL, "train", "%lld epochs from rate %g, for networks that start from now on",
-                   (long long)event->as.settings.epochs, event->as.settings.rate);
+        return set(line, STYLE_NORMAL, "train", "%lld epoch%s from rate %g, for networks that start from now on",
+                   (long long)event->as.settings.epochs, plural(event->as.settings.epochs), event->as.settings.rate);
     case EVENT_TEST:
         return set(line, STYLE_BEST, "test", "n%lld %.2f%% of %lld test images, loss %.4f",
                    (long long)event->as.test.node, 100 * event->as.test.accuracy, (long long)event->as.test.images,

@@ -12,7 +12,7 @@
 struct event_line {
     enum style style;
     const char *word; /* static: "best", "fail", "policy", "you" */
-    char text[400];
+    char text[700];
 };
 
 /* False: the event has no line; other parts of the screen show it. */

@@ -13,13 +13,19 @@
 
 #include "util/memory.h"
 
-static const double message_seconds = 6;
+static const double message_seconds = 6, glance_seconds = 0.4;
 
 void model_init(struct model *model, enum model_mode mode, const char *session_name)
 {
-    *model = (struct model){.mode = mode, .follow = true, .tree.stale = true, .replay.speed = 1};
+    *model = (struct model){.mode = mode, .follow = true, .followed = -1, .tree.stale = true, .replay.speed = 1};
     model->state = session_state_new();
     model->session_name = memory_copy_text(session_name ? session_name : "");
+}
+
+static void forget_sent(struct model *model, int index)
+{
+    free(model->sent[index]);
+    memmove(model->sent + index, model->sent + index + 1, sizeof *model->sent * (size_t)(--model->sent_count - index));
 }
 
 void model_done(struct model *model)
@@ -28,7 +34,10 @@ void model_done(struct model *model)
     session_state_free(model->state);
     free(model->devices.histories);
     tree_done(&model->tree);
+    board_done(&model->board);
     free(model->replay.marks);
+    while (model->sent_count)
+        forget_sent(model, 0);
     free(model->session_name);
     *model = (struct model){0};
 }
@@ -74,10 +83,22 @@ static void follow(struct model *model)
             (!newest || session_node(model->state, node)->started > session_node(model->state, newest)->started))
             newest = node;
     }
-    if (newest) {
+    if (newest && newest != model->selected) {
         model->selected = newest;
+        model->followed = model->now;
         unfold_above(model, newest);
     }
+}
+
+bool model_may_act(struct model *model)
+{
+    bool moved = model->follow && model->followed >= 0 && model->now - model->followed < glance_seconds;
+    model->follow = false;
+    model->followed = -1;
+    if (moved)
+        model_say(model, "following has just gone to n%lld, and stays there: press again if it is meant",
+                  (long long)model->selected);
+    return !moved;
 }
 
 /* --- folding events --- */
@@ -97,6 +118,37 @@ void model_recall(struct model *model, const struct event *event)
         log_add(&model->log, model->state, event);
 }
 
+/* --- who asked --- */
+
+void model_sent(struct model *model, const char *words)
+{
+    if (model->sent_count < SENT_MAX)
+        model->sent[model->sent_count++] = memory_copy_text(words);
+}
+
+/* Was it asked at this terminal?  Commands are answered in their order, but others ask too. */
+static bool take_sent(struct model *model, const char *words)
+{
+    for (int i = 0; i < model->sent_count; i++)
+        if (!strcmp(model->sent[i], words)) {
+            forget_sent(model, i);
+            return true;
+        }
+    return false;
+}
+
+/* A command, or a network that a person grew, of another terminal or of before this one was there: the log's newest line
+   doesn't say "you". */
+static void name_person(struct model *model, const struct event *event)
+{
+    struct log_line *line = model->log.count ? &model->log.lines[model->log.count - 1] : NULL;
+    if (event->kind == EVENT_COMMAND)
+        model->others = !take_sent(model, event->as.command.words ? event->as.command.words : "");
+    if ((event->kind == EVENT_COMMAND || event->kind == EVENT_NODE) && model->others && line &&
+        !strcmp(line->word, "you"))
+        line->word = "person";
+}
+
 void model_apply(struct model *model, const struct event *event)
 {
     struct error error;
@@ -107,13 +159,30 @@ void model_apply(struct model *model, const struct event *event)
     if (event->time > model->now)
         model->now = event->time;
     model_recall(model, event);
+    if (model->mode != MODE_REPLAY && event_author(event) == AUTHOR_USER)
+        name_person(model, event);
     if (changes_rows(event->kind))
-        model->tree.stale = true;
+        model->tree.stale = model->board.stale = true;
     if (event->kind == EVENT_STARTED || event->kind == EVENT_NODE || event->kind == EVENT_FINISHED)
         follow(model);
     if (event->kind == EVENT_COMMAND && model->mode != MODE_REPLAY)
-        model_say(model, "%s: %s", event->as.command.words,
+        model_say(model, "%s%s: %s", model->others ? "another terminal: " : "", event->as.command.words,
                   event->as.command.answer && *event->as.command.answer ? event->as.command.answer : "done");
+}
+
+bool model_has_died(const struct model *model)
+{
+    return model->ended && model->mode != MODE_REPLAY && !model->state->finished;
+}
+
+void model_end(struct model *model)
+{
+    model->ended = true;
+    if (!model_has_died(model))
+        return;
+    session_release(model->state);
+    log_add_text(&model->log, model->state->time, STYLE_FAILED, "died",
+                 "its process has died; what was in training is in the queue");
 }
 
 void model_replace(struct model *model, struct session_state *state)
@@ -121,7 +190,7 @@ void model_replace(struct model *model, struct session_state *state)
     session_state_free(model->state);
     model->state = state;
     model->now = state->time;
-    model->tree.stale = true;
+    model->tree.stale = model->board.stale = true;
     log_clear(&model->log);
     devices_clear(&model->devices);
     devices_keep(&model->devices, state);

@@ -15,14 +15,15 @@
 enum model_mode { MODE_LIVE, MODE_REPLAY, MODE_ATTACHED };
 enum tree_order { ORDER_NUMBER, ORDER_ACCURACY, ORDER_GAIN, ORDER_PARAMETERS, ORDER_COUNT };
 
-enum { HISTORY_SAMPLES = 240, LOG_LINES = 500 };
+enum { HISTORY_SAMPLES = 240, LOG_LINES = 500, SENT_MAX = 32 };
 
 /* --- the state of one view each; the file that is named owns it --- */
 
 /* A row of the tree. */
 struct tree_row {
     int64_t node;
-    int depth;
+    int depth;        /* of an only child its parent's */
+    bool only_child;
     uint64_t last_at; /* bit d: the ancestor at depth d is the last child; depths past 63 share bit 63 */
     bool parent;      /* has children */
     bool folded;      /* its children are hidden */
@@ -33,11 +34,27 @@ struct tree_row {
 /* tree.c */
 struct tree_view {
     enum tree_order order;
-    char filter[64]; /* "" : all */
+    char filter[96]; /* "" : all; words of filter.h */
     size_t fold_capacity;
     bool *folded;          /* by node number */
     struct tree_row *rows; /* in order; tree_build() makes them anew when they are stale */
     int row_count, top;    /* `top`: the first row on the screen */
+    bool stale;
+};
+
+/* The columns of the leaderboard. */
+enum board_column {
+    BOARD_ACCURACY, BOARD_GAIN, BOARD_PARAMETERS, BOARD_FLOPS, BOARD_LOSS, BOARD_SPEED, BOARD_SECONDS, BOARD_NUMBER,
+    BOARD_COLUMNS
+};
+
+/* view_board.c */
+struct board_view {
+    bool open; /* in the tree's place */
+    enum board_column column;
+    bool ascending;
+    int64_t *rows; /* node numbers; board_build() makes them anew when they are stale */
+    int count, top;
     bool stale;
 };
 
@@ -104,13 +121,19 @@ struct model {
     bool zoomed, frozen;
     int64_t selected; /* a node, or 0 */
     bool follow;      /* select a network in training, and when it ends the newest one */
+    double followed;  /* session time at which following moved the selection; negative: not yet */
     int64_t marked[2];
     bool comparing; /* the two marked networks side by side */
 
-    char message[200]; /* the answer to the last request, in the key bar's place, until message_until */
+    char message[600]; /* the answer to the last request, in the key bar's place, until message_until */
     double message_until;
 
+    char *sent[SENT_MAX]; /* commands of this terminal that are not answered yet, the oldest first */
+    int sent_count;
+    bool others; /* the last command was not this terminal's, and so is what came of it */
+
     struct tree_view tree;
+    struct board_view board;
     struct log_view log;
     struct devices_view devices;
     struct detail_view detail;
@@ -123,6 +146,15 @@ void model_init(struct model *model, enum model_mode mode, const char *session_n
 void model_done(struct model *model);
 /* Fold one event.  One that contradicts the state only adds a log line. */
 void model_apply(struct model *model, const struct event *event);
+/* This terminal has asked for a command: its answer is then told from those to other terminals. */
+void model_sent(struct model *model, const char *words);
+/* No event will come any more.  Without a FINISHED event the process that ran the search has died: then what was in
+   training is in the queue, where a resume takes it from. */
+void model_end(struct model *model);
+bool model_has_died(const struct model *model);
+/* A person acts on the selected network: following ends.  False, with a message: following has moved the selection since
+   the person can have looked, so that another network may be meant. */
+bool model_may_act(struct model *model);
 /* Replace the state, for a seek in a replay; the model owns it.  Keeps the selection if the network exists.  Log and
    histories are cleared: model_recall() of the last events before that position, in order, fills them again. */
 void model_replace(struct model *model, struct session_state *state);
@@ -136,6 +168,11 @@ void tree_fold(struct model *model, int64_t node, bool folded);
 void tree_fold_below(struct model *model, int64_t node, bool folded);
 bool tree_is_folded(const struct model *model, int64_t node);
 void tree_done(struct tree_view *tree);
+
+/* view_board.c */
+void board_build(struct model *model); /* make the rows anew if it is open and they are stale */
+void board_toggle(struct model *model);
+void board_done(struct board_view *board);
 
 /* view_log.c; event_line.h says which events have a line. */
 void log_add(struct log_view *log, const struct session_state *state, const struct event *event);

@@ -14,6 +14,7 @@
 
 #include "arch/action.h"
 #include "arch/lineage.h"
+#include "sessions/forecast.h"
 #include "util/memory.h"
 
 uint32_t node_glyph(const struct session_node *node)
@@ -124,15 +125,22 @@ double node_share(const struct session_node *node)
 double node_seconds_left(const struct model *model, const struct session_node *node)
 {
     double share = node_share(node), passed = model->now - node->started;
-    if (node->status != NODE_RUNNING || share <= 0)
+    if (node->status != NODE_RUNNING || share <= 0 || model->state->paused)
         return -1;
     if (node->curve_count && node->seconds > 0) /* the epochs' own seconds, which leave out pauses */
         return node->seconds / node->curve_count * node->epochs * (1 - share);
     return passed > 0 ? passed * (1 - share) / share : -1;
 }
 
-double node_rate(const struct session_node *node)
+bool node_is_held(const struct model *model, const struct session_node *node)
 {
+    return node->status == NODE_RUNNING && model->state->paused;
+}
+
+double node_rate(const struct model *model, const struct session_node *node)
+{
+    if (node_is_held(model, node))
+        return 0;
     return node->status == NODE_RUNNING && node->step_rate > 0 ? node->step_rate : node->images_per_second;
 }
 
@@ -266,6 +274,24 @@ char *node_age(char buffer[TEXT_SHORT], double seconds)
         snprintf(buffer, TEXT_SHORT, "%.0fm", floor(seconds / 60));
     else
         text_duration(buffer, seconds);
+    return buffer;
+}
+
+char *node_end(char buffer[NODE_END], const struct session_state *state)
+{
+    struct forecast forecast = session_forecast(state);
+    char least[TEXT_SHORT], most[TEXT_SHORT];
+    bool exact = forecast.seconds_most < 1.1 * forecast.seconds_left, about = exact && forecast.rough;
+    node_age(least, forecast.seconds_left);
+    node_age(most, forecast.seconds_most);
+    if (forecast.seconds_left < 0)
+        snprintf(buffer, NODE_END, "end not known yet");
+    else if (!exact && strcmp(least, most))
+        snprintf(buffer, NODE_END, "%s to %s left", least, most);
+    else if (about || !exact || state->paused)
+        snprintf(buffer, NODE_END, "%s%s left", about || !exact ? "about " : "", least);
+    else
+        snprintf(buffer, NODE_END, "ends in %s", text_duration(least, forecast.seconds_left));
     return buffer;
 }
 

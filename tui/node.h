@@ -26,8 +26,10 @@ void node_add_over(const struct session_state *state, int64_t over, struct text 
 /* The share of its training that is done, 0…1; the seconds until its end, negative: unknown. */
 double node_share(const struct session_node *node);
 double node_seconds_left(const struct model *model, const struct session_node *node);
-/* Images a second: of the running step, else of the last epoch; 0: unknown. */
-double node_rate(const struct session_node *node);
+/* Images a second: of the running step, else of the last epoch; 0: unknown, or training is held. */
+double node_rate(const struct model *model, const struct session_node *node);
+/* It would train, but the search is paused: there is no speed and no end. */
+bool node_is_held(const struct model *model, const struct session_node *node);
 
 /* How it grew, in the longest form that fits into `columns`: "W conv1 4→8, W conv3 4→8, D conv2 +3×3", "W conv1,3 D
    conv2", "W c1,3 D c2", "2W 1D".  Without actions what it is: "start", "control of n4", "baseline", "retrain of n9", "finish of n12".
@@ -39,6 +41,9 @@ void node_edge(const struct session_state *state, const struct session_node *nod
 void node_spark(const struct session_state *state, const struct session_node *node, struct canvas *canvas,
                 struct area area, int x, int y, int width, enum style style);
 
+/* "ends in 4m19s", "about 18m left", "1h10m to 1h50m left": when a search ends; of one that is paused what it has left. */
+enum { NODE_END = 80 };
+char *node_end(char buffer[NODE_END], const struct session_state *state);
 /* "18m": a duration in one or two units. */
 char *node_age(char buffer[TEXT_SHORT], double seconds);
 /* "01:42:07" */

@@ -36,20 +36,21 @@ struct area overlay_box(struct canvas *canvas, int width, int height, const char
 
 /* --- questions: a letter answers, never Enter --- */
 
-enum { QUESTION_LINES = 3 };
+enum { QUESTION_LINES = 4 };
 
 struct question {
     struct overlay overlay;
     char title[64];
     const char *lines[QUESTION_LINES];
-    bool prunes;
+    char prunes_what[160];
+    bool prunes, detaches;
     int64_t node;
 };
 
 /* Draw the lines from row `y` down; returns the row after the last. */
 static int draw_lines(const struct question *question, struct canvas *canvas, struct area area, int y)
 {
-    for (int i = 0; i < QUESTION_LINES; i++)
+    for (int i = 0; i < QUESTION_LINES && question->lines[i]; i++)
         y = canvas_words(canvas, area, y, i == 0 ? STYLE_NORMAL : STYLE_KEY, question->lines[i]);
     return y;
 }
@@ -74,6 +75,8 @@ static enum overlay_answer key_question(struct overlay *overlay, struct model *m
     }
     if (!question->prunes && (key == 's' || key == 'y' || key == KEY_CODE_INTERRUPT))
         return OVERLAY_STOP;
+    if (question->detaches && key == 'd')
+        return OVERLAY_DETACH;
     return key == KEY_CODE_ESCAPE || key == KEY_CODE_INTERRUPT || key == 'n' || key == 'q' || key == 'c' ? OVERLAY_CLOSED
                                                                                                         : OVERLAY_OPEN;
 }
@@ -94,24 +97,50 @@ enum overlay_answer overlay_key(struct overlay *overlay, struct model *model, in
     return overlay->kind->key(overlay, model, key, words);
 }
 
-struct overlay *overlay_quit(void)
+struct overlay *overlay_quit(const struct model *model, bool can_detach)
 {
     struct question *question = question_new();
+    int line = 0;
     strcpy(question->title, " The search is running ");
-    question->lines[0] = "What is in training is given up; all results are kept.";
-    question->lines[1] = "s stop and leave (resume goes on later)";
-    question->lines[2] = "Escape stay";
+    question->detaches = can_detach;
+    question->lines[line++] = "What is in training goes back to the queue when it stops; all results are kept.";
+    if (can_detach)
+        question->lines[line++] = model->state->paused ? "d detach: it stays paused, without this terminal"
+                                                       : "d detach: it goes on without this terminal";
+    question->lines[line++] = "s stop and leave (resume goes on later)";
+    question->lines[line++] = "Escape stay";
     return &question->overlay;
 }
 
-struct overlay *overlay_prune(int64_t node)
+/* The networks that grew from one, and how many of these or itself wait or train. */
+static void count_below(const struct session_state *state, int64_t node, int64_t *below, int64_t *pending)
+{
+    bool *inside = memory_new((size_t)state->node_count + 1, sizeof *inside);
+    *below = *pending = 0;
+    for (int64_t i = node; i <= state->node_count; i++) {
+        const struct session_node *each = session_node(state, i);
+        inside[i] = i == node || inside[each->facts.parent];
+        *below += inside[i] && i != node;
+        *pending += inside[i] && node_is_pending(each);
+    }
+    free(inside);
+}
+
+struct overlay *overlay_prune(const struct model *model, int64_t node)
 {
     struct question *question = question_new();
+    int64_t below, pending;
+    count_below(model->state, node, &below, &pending);
     question->prunes = true;
     question->node = node;
     snprintf(question->title, sizeof question->title, " Prune n%lld ", (long long)node);
-    question->lines[0] = "It and all that grew from it: nothing grows there any more.";
-    question->lines[1] = "y prune";
+    snprintf(question->prunes_what, sizeof question->prunes_what,
+             below    ? "It and the %lld network%s that grew from it: nothing grows there any more%s."
+             : pending ? "It is not trained."
+                      : "Nothing grows from it any more.",
+             (long long)below, below == 1 ? "" : "s", pending ? ", and what waits or trains there is cancelled" : "");
+    question->lines[0] = question->prunes_what;
+    question->lines[1] = "y prune (u takes it back)";
     question->lines[2] = "Escape keep";
     return &question->overlay;
 }

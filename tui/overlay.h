@@ -16,18 +16,23 @@ enum overlay_answer {
     OVERLAY_CLOSED,
     OVERLAY_COMMAND, /* closed; `words` is a command */
     OVERLAY_FIND,    /* closed; `words` is what to find */
-    OVERLAY_STOP     /* closed: end the search and leave */
+    OVERLAY_STOP,    /* closed: end the search and leave */
+    OVERLAY_DETACH   /* closed: leave the search running */
 };
 
 struct overlay *overlay_help(void);
+/* The lines of the log pane in full. */
+struct overlay *overlay_log(void);
 /* A line to edit: `:` commands (with Tab completion and the history of `:`), or `/` text to find, or a note on a
    network. `start` is the initial text. */
 enum prompt_kind { PROMPT_COMMAND, PROMPT_FIND, PROMPT_NOTE };
 struct overlay *overlay_prompt(enum prompt_kind kind, int64_t node, const char *start);
-/* End a running search and leave? */
-struct overlay *overlay_quit(void);
+/* The prompt of `/`, empty; the filter follows what is typed, and Escape brings back what was in force. */
+struct overlay *overlay_find(const struct model *model);
+/* End a running search, or leave it running where that can be done? */
+struct overlay *overlay_quit(const struct model *model, bool can_detach);
 /* Prune this network and all that grew from it? */
-struct overlay *overlay_prune(int64_t node);
+struct overlay *overlay_prune(const struct model *model, int64_t node);
 /* Choose a layer and a width, or a layer and a kernel; shows what it costs. NULL with a message in the key bar when the
    network can't be grown. */
 struct overlay *overlay_widen(struct model *model, int64_t node);

@@ -2,7 +2,8 @@
  * overlay_grow.c - widen, narrow and deepen by hand: choose a layer and a width or kernel, see what it costs, queue the
  * network.
  *
- * Widths and kernels are those of the session's search space.  The costs of parent and child come from arch/, the time
+ * Widths and kernels are those of the session's search space.  A network over a limit of the search is not queued: the
+ * dialog says by how much, and what the most is.  The costs of parent and child come from arch/, the time
  * from the parent's, scaled by FLOPs.  Nothing is changed here: Enter leaves the words `grow N ACTION`.
  */
 #include <math.h>
@@ -20,6 +21,7 @@ struct grow {
     struct arch arch;
     struct shape input;
     const struct space *space;
+    struct arch_limits limits;
     struct action action;
 };
 
@@ -108,6 +110,78 @@ static void step_value(struct grow *grow, int direction)
         step_kernel(grow, direction);
 }
 
+/* --- the limits of the search --- */
+
+static int64_t limit_of(const struct session_state *state, const char *name)
+{
+    const char *text = session_option(state, name);
+    int64_t value;
+    return text && !text_to_size(text, &value) ? value : 0; /* `auto` of a search that sets none */
+}
+
+static struct arch_limits limits_of(const struct session_state *state)
+{
+    return (struct arch_limits){.depth = limit_of(state, "limit-depth"),
+                                .parameters = limit_of(state, "limit-params"),
+                                .flops = limit_of(state, "limit-flops"),
+                                .memory = limit_of(state, "limit-memory"),
+                                .batch = (int)limit_of(state, "batch")};
+}
+
+/* 0: the action leads to a network within the limits. */
+static int check_action(const struct grow *grow, const struct action *action, struct error *error)
+{
+    struct arch child;
+    return action_apply(&grow->arch, action, &child, error) ||
+                   arch_within(&child, grow->input, &grow->limits, error)
+               ? -1
+               : 0;
+}
+
+/* The largest width or kernel below the chosen one that the limits allow; 0: none. */
+static int most_within(const struct grow *grow)
+{
+    struct action action = grow->action;
+    int most = 0;
+    if (action.kind == ACTION_WIDEN)
+        for (action.units = grow->arch.layers[action.layer].units + 1; action.units < grow->action.units;
+             action.units++) {
+            if (check_action(grow, &action, NULL))
+                break; /* cost grows with the width */
+            most = action.units;
+        }
+    for (int i = 0; action.kind == ACTION_DEEPEN && action.kernel && i < grow->space->kernel_count; i++) {
+        action.kernel = grow->space->kernels[i];
+        if (action.kernel < grow->action.kernel && !check_action(grow, &action, NULL))
+            most = action.kernel;
+    }
+    return most;
+}
+
+static void choose_most(struct grow *grow)
+{
+    struct error error;
+    int most = check_action(grow, &grow->action, &error) ? most_within(grow) : 0;
+    if (most && grow->kind == ACTION_WIDEN)
+        grow->action.units = most;
+    else if (most)
+        grow->action.kernel = most;
+}
+
+/* Why the network would be refused.  False: it would not. */
+static bool refusal(const struct grow *grow, struct error *error)
+{
+    int most;
+    if (!check_action(grow, &grow->action, error))
+        return false;
+    error->text[strcspn(error->text, ";")] = '\0'; /* the advice is about options */
+    size_t length = strlen(error->text);
+    if ((most = most_within(grow)))
+        snprintf(error->text + length, sizeof error->text - length, "; the most is %d%s", most,
+                 grow->kind == ACTION_WIDEN ? "" : grow->action.kernel ? " for the kernel" : "");
+    return true;
+}
+
 static int64_t known_as(const struct model *model, const struct arch *arch)
 {
     struct text text = TEXT_EMPTY;
@@ -142,13 +216,14 @@ static void draw_time(struct canvas *canvas, struct area inside, int row, const 
 }
 
 /* In the last line, over what stands there when the dialog is low. */
-static void draw_keys(const struct model *model, struct canvas *canvas, struct area inside, const char *choices)
+static void draw_keys(const struct model *model, struct canvas *canvas, struct area inside, const char *choices,
+                      bool most)
 {
     struct area line = area_part(inside, 0, inside.height - 1, inside.width, 1);
     bool preview = model->mode == MODE_REPLAY;
     canvas_fill(canvas, line, ' ', STYLE_DIALOG);
-    canvas_text(canvas, line, 1, 0, STYLE_KEY, "%s←→ %s   Escape %s", preview ? "" : "Enter queue   ", choices,
-                preview ? "close" : "cancel");
+    canvas_text(canvas, line, 1, 0, STYLE_KEY, "%s←→ %s%s   Escape %s", preview ? "" : "Enter queue   ", choices,
+                most ? "   m most" : "", preview ? "close" : "cancel");
 }
 
 static void draw_grow(struct overlay *overlay, const struct model *model, struct canvas *canvas)
@@ -164,7 +239,7 @@ static void draw_grow(struct overlay *overlay, const struct model *model, struct
     else
         snprintf(title, sizeof title, " %s n%lld ─ n%lld has no weights yet ", does, (long long)grow->node,
                  (long long)grow->asked);
-    struct area inside = overlay_box(canvas, 66, 12, title);
+    struct area inside = overlay_box(canvas, 66, 14, title);
     layer_name(&grow->arch, grow->action.layer, name);
     const struct layer *at = &grow->arch.layers[grow->action.layer];
     const struct layer_traits *traits = layer_traits(at);
@@ -200,12 +275,18 @@ static void draw_grow(struct overlay *overlay, const struct model *model, struct
     canvas_text(canvas, inside, 1, 8, STYLE_DIM, "duplicate");
     canvas_text(canvas, inside, 14, 8, duplicate ? STYLE_WARNING : STYLE_NORMAL,
                 duplicate ? "n%lld is this network already" : "none", (long long)duplicate);
-    draw_keys(model, canvas, inside, widen ? "layer   ↑↓ width" : "place   ↑↓ kernel");
+    bool refused = refusal(grow, &error);
+    canvas_text(canvas, inside, 1, 9, STYLE_DIM, "limits");
+    canvas_words(canvas, area_part(inside, 14, 0, inside.width - 15, inside.height), 9,
+                 refused ? STYLE_FAILED : STYLE_NORMAL, refused ? error.text : "within");
+    draw_keys(model, canvas, inside, widen ? "layer   ↑↓ width" : "place   ↑↓ kernel",
+              refused && most_within(grow));
 }
 
 static enum overlay_answer key_grow(struct overlay *overlay, struct model *model, int key, struct text *words)
 {
     struct grow *grow = (struct grow *)overlay;
+    struct error error;
     switch (key) {
     case KEY_CODE_LEFT:
     case 'h':
@@ -226,7 +307,14 @@ static enum overlay_answer key_grow(struct overlay *overlay, struct model *model
     case '-':
         step_value(grow, -1);
         return OVERLAY_OPEN;
+    case 'm':
+        choose_most(grow);
+        return OVERLAY_OPEN;
     case KEY_CODE_ENTER:
+        if (refusal(grow, &error)) {
+            model_say(model, "not queued: %s", error.text);
+            return OVERLAY_OPEN;
+        }
         text_add(words, "grow %lld ", (long long)grow->node);
         action_print(&grow->arch, &grow->action, words);
         return OVERLAY_COMMAND;
@@ -265,6 +353,7 @@ static struct overlay *grow_new(struct model *model, int64_t asked, enum action_
     grow->node = number;
     grow->asked = asked;
     grow->space = space_find(widths ? widths : "small");
+    grow->limits = limits_of(model->state);
     bool readable = grow->space && !arch_parse(&grow->arch, node->facts.arch, &error) &&
                     sscanf(model->state->facts.input, "%d,%d,%d", &grow->input.channels, &grow->input.height,
                            &grow->input.width) == 3;

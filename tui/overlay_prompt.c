@@ -11,7 +11,9 @@
 
 #include "arch/action.h"
 #include "sessions/command.h"
+#include "tui/filter.h"
 #include "tui/overlay_kind.h"
+#include "tui/view.h"
 #include "util/memory.h"
 
 enum { PROMPT_MAX = 200, HISTORY_MAX = 50 };
@@ -23,6 +25,8 @@ struct prompt {
     char text[PROMPT_MAX];
     int length, cursor;
     int recalled; /* how far back in the history; 0: the line being written */
+    char filter[96]; /* PROMPT_FIND: what was in force before; `node` was selected */
+    bool follow;
 };
 
 static struct {
@@ -274,17 +278,37 @@ static enum overlay_answer finish(struct prompt *prompt, struct text *words)
     return OVERLAY_COMMAND;
 }
 
-static enum overlay_answer key_prompt(struct overlay *overlay, struct model *model, int key, struct text *words)
+/* The filter follows what is typed, where that can be read. */
+static void find_while_typing(const struct prompt *prompt, struct model *model)
 {
-    struct prompt *prompt = (struct prompt *)overlay;
+    struct filter filter;
+    if (prompt->kind == PROMPT_FIND && prompt->length && !filter_parse(prompt->text, &filter, NULL))
+        tree_find(model, prompt->text);
+}
+
+/* As it was before the prompt. */
+static void stop_finding(const struct prompt *prompt, struct model *model)
+{
+    if (prompt->kind != PROMPT_FIND)
+        return;
+    tree_find(model, prompt->filter);
+    tree_select(model, prompt->node);
+    model->follow = prompt->follow;
+}
+
+static enum overlay_answer edit(struct prompt *prompt, struct model *model, int key, struct text *words)
+{
     switch (key) {
     case KEY_CODE_ESCAPE:
+        stop_finding(prompt, model);
         return OVERLAY_CLOSED;
     case KEY_CODE_ENTER:
         return finish(prompt, words);
     case KEY_CODE_BACKSPACE:
-        if (!prompt->length)
+        if (!prompt->length) {
+            stop_finding(prompt, model);
             return OVERLAY_CLOSED;
+        }
         erase(prompt, prompt->cursor - step_of(prompt, -1), step_of(prompt, -1));
         break;
     case KEY_CODE_DELETE:
@@ -311,6 +335,8 @@ static enum overlay_answer key_prompt(struct overlay *overlay, struct model *mod
         erase_word(prompt);
         break;
     case KEY_CODE_UP:
+        if (prompt->kind == PROMPT_FIND)
+            set_text(prompt, prompt->filter);
         recall(prompt, 1);
         break;
     case KEY_CODE_DOWN:
@@ -325,6 +351,24 @@ static enum overlay_answer key_prompt(struct overlay *overlay, struct model *mod
             insert(prompt, key);
     }
     return OVERLAY_OPEN;
+}
+
+static enum overlay_answer key_prompt(struct overlay *overlay, struct model *model, int key, struct text *words)
+{
+    struct prompt *prompt = (struct prompt *)overlay;
+    enum overlay_answer answer = edit(prompt, model, key, words);
+    if (answer == OVERLAY_OPEN)
+        find_while_typing(prompt, model);
+    return answer;
+}
+
+struct overlay *overlay_find(const struct model *model)
+{
+    struct overlay *overlay = overlay_prompt(PROMPT_FIND, model->selected, "");
+    struct prompt *prompt = (struct prompt *)overlay;
+    snprintf(prompt->filter, sizeof prompt->filter, "%s", model->tree.filter);
+    prompt->follow = model->follow;
+    return overlay;
 }
 
 struct overlay *overlay_prompt(enum prompt_kind kind, int64_t node, const char *start)

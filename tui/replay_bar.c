@@ -16,15 +16,18 @@
 #include "util/memory.h"
 
 static const double slowest = 0.25, fastest = 1000;
-enum { EVENTS_A_TICK = 20000, EVENTS_RECALLED = 400 };
+enum { EVENTS_A_TICK = 20000, EVENTS_RECALLED = 400, DURABLE_RECALLED = 2000 };
 
-/* Fill the log and the devices' histories with the last events before the position. */
+/* Fill the log and the devices' histories with the last events before the position.  Most events are transient and have
+   no line in the log: of the durable ones more are recalled. */
 static void recall(struct replay *replay, struct model *model)
 {
     struct event event;
-    int64_t end = replay_position(replay), first = end > EVENTS_RECALLED ? end - EVENTS_RECALLED + 1 : 1;
-    for (int64_t position = first; position <= end; position++)
-        if (!replay_event(replay, position, &event, NULL)) {
+    int64_t end = replay_position(replay), recent = end - EVENTS_RECALLED, first = end;
+    for (int durable = 0; first > 1 && durable < DURABLE_RECALLED; first--)
+        durable += replay_is_durable(replay, first);
+    for (int64_t position = first > 1 ? first : 1; position <= end; position++)
+        if ((position > recent || replay_is_durable(replay, position)) && !replay_event(replay, position, &event, NULL)) {
             model_recall(model, &event);
             event_done(&event);
         }

@@ -23,14 +23,16 @@
     R(PAGE_DOWN, "PageDown C-f", "one page down") \
     R(FIRST, "Home g", "go to the first") \
     R(LAST, "End G", "go to the last") \
-    R(OPEN, "Enter", "open the network's details, or confirm") \
+    R(OPEN, "Enter", "open the network's details, in the log pane its lines in full, or confirm") \
     R(CANCEL, "Escape", "close, or clear the filter") \
     R(FOLD_ALL, "-", "fold everything below the selected network") \
     R(UNFOLD_ALL, "*", "unfold everything below it") \
     R(SORT, "o", "order siblings by number, accuracy, gain, parameters") \
+    R(BOARD, "t", "the leaderboard in the tree's place: all networks in a flat list, and back") \
+    R(REVERSE, "O", "leaderboard: the other direction; o: by the next column") \
     R(BEST, "b", "select the best network") \
     R(FOLLOW, "f", "follow the search: select a network in training, and when it ends the newest") \
-    R(FIND, "/", "find networks: a number, a part of an action or of an architecture") \
+    R(FIND, "/", "find networks: a number, a part of an action, or words: acc>92 params<15k by:you layer:conv3") \
     R(FIND_NEXT, "n", "the next one found") \
     R(FIND_PREVIOUS, "N", "the previous one found") \
     R(MARK, "m", "mark a network for comparison") \
@@ -41,7 +43,7 @@
     R(WIDEN, "w", "widen a layer of the selected network") \
     R(DEEPEN, "d", "insert a layer into the selected network") \
     R(PRUNE, "x", "give up the selected network and all that grew from it") \
-    R(UNDO, "u", "take back your last action that has not started") \
+    R(UNDO, "u", "take back your last network that has not started, or prune") \
     R(NOTE, "e", "write a note on the selected network") \
     R(MORE, "+", "ten networks more in the budget") \
     R(FEWER, "_", "ten networks fewer, but not fewer than are trained") \

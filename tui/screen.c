@@ -62,6 +62,17 @@ static const struct {
 #undef SCREEN_PANE
 };
 
+/* The leaderboard takes the tree's place. */
+static const struct view *view_of(const struct model *model, enum pane pane)
+{
+    return pane == PANE_TREE && model->board.open ? &view_board : views[pane];
+}
+
+static const char *title_of(const struct model *model, enum pane pane)
+{
+    return pane == PANE_TREE && model->board.open ? "Leaderboard" : panes[pane].title;
+}
+
 /* Cut the text at its last comma. False: there is none. */
 static bool shorten(struct text *text)
 {
@@ -102,11 +113,12 @@ static void draw_pane(struct model *model, struct canvas *canvas, struct area ar
         return;
     struct area inside = inside_of(area);
     int end = canvas_text(canvas, area_part(area, 1, 0, inside.width, 1), 0, 0,
-                          pane == model->focus ? STYLE_FOCUS : STYLE_TITLE, "%c %s ", panes[pane].key, panes[pane].title);
-    draw_title(model, views[pane], canvas, area, 1 + end);
-    if (views[pane]->settle)
-        views[pane]->settle(model, inside);
-    views[pane]->draw(model, canvas, inside);
+                          pane == model->focus ? STYLE_FOCUS : STYLE_TITLE, "%c %s ", panes[pane].key, title_of(model, pane));
+    const struct view *view = view_of(model, pane);
+    draw_title(model, view, canvas, area, 1 + end);
+    if (view->settle)
+        view->settle(model, inside);
+    view->draw(model, canvas, inside);
 }
 
 /* The smallest area that holds all panes. */
@@ -188,7 +200,7 @@ struct area screen_replay_bar(const struct model *model, int width, int height)
 bool screen_request(struct model *model, enum request request, int width, int height)
 {
     struct layout layout;
-    const struct view *view = views[model->focus];
+    const struct view *view = view_of(model, model->focus);
     compute_layout(model, width, height, &layout);
     if (model->comparing)
         return compare_request(request);
@@ -218,8 +230,8 @@ void screen_mouse(struct model *model, int width, int height, int x, int y, int 
         if (x < inside.x || y < inside.y || x >= inside.x + inside.width || y >= inside.y + inside.height)
             continue;
         model->focus = (enum pane)pane;
-        if (views[pane]->mouse)
-            views[pane]->mouse(model, inside, x - inside.x, y - inside.y, wheel);
+        if (view_of(model, (enum pane)pane)->mouse)
+            view_of(model, (enum pane)pane)->mouse(model, inside, x - inside.x, y - inside.y, wheel);
         return;
     }
 }
@@ -230,6 +242,7 @@ void screen_draw(struct model *model, struct canvas *canvas)
 {
     struct layout layout;
     tree_build(model);
+    board_build(model);
     compute_layout(model, canvas->width, canvas->height, &layout);
     if (layout.panes[PANE_TREE].width && !layout.panes[model->focus].width)
         model->focus = PANE_TREE; /* its pane is not on the screen any more */

@@ -21,6 +21,7 @@
 #include "tui/request.h"
 #include "tui/theme.h"
 #include "tui/tty.h"
+#include "util/clock.h"
 #include "util/memory.h"
 
 struct terminal {
@@ -31,10 +32,18 @@ struct terminal {
     attr_t attributes[STYLE_COUNT];
     short pairs[STYLE_COUNT];
     struct mouse mouse;
+    bool colours;
     bool reports;   /* the mouse is in use */
     bool modes_due; /* set_modes() is due with the next frame */
     bool pasted;    /* keys belong to pasted text */
+    double escaped; /* monotonic time of the last Escape that came alone; 0: other keys came since */
+    bool late;      /* the rest of an escape sequence is being dropped */
 };
+
+/* How long curses waits for the rest of an escape sequence, in milliseconds; how long a rest that comes later is still
+   known as one, in seconds.  Nobody types Escape and a bracket so fast. */
+enum { ESCAPE_WAIT = 50 };
+static const double late_seconds = 0.5;
 
 enum { PASTE_BEGINS = 0x7001, PASTE_ENDS }; /* codes that curses doesn't use */
 
@@ -75,6 +84,7 @@ static void prepare_styles(struct terminal *terminal, const struct theme_style *
         attr_t theirs;
     } bits[] = {{THEME_BOLD, A_BOLD}, {THEME_DIM, A_DIM}, {THEME_REVERSE, A_REVERSE}, {THEME_UNDERLINE, A_UNDERLINE}};
     bool colours = !mono && has_colors() && start_color() == OK;
+    terminal->colours = colours;
     if (colours)
         use_default_colors();
     for (int style = 0; style < STYLE_COUNT; style++) {
@@ -130,6 +140,44 @@ static void open_tty(void)
     text_done(&capability_bytes);
 }
 
+/* Terminals that speak as an xterm or as screen do, whose own entry many terminfo databases lack. */
+static const char *relative_of(const char *name)
+{
+    static const struct {
+        const char *begins, *like;
+    } families[] = {{"xterm", "xterm-256color"},   {"kitty", "xterm-256color"},   {"ghostty", "xterm-256color"},
+                    {"alacritty", "xterm-256color"}, {"foot", "xterm-256color"},  {"wezterm", "xterm-256color"},
+                    {"konsole", "xterm-256color"}, {"vte", "xterm-256color"},     {"gnome", "xterm-256color"},
+                    {"iterm", "xterm-256color"},   {"contour", "xterm-256color"}, {"rio", "xterm-256color"},
+                    {"st-", "xterm-256color"},     {"rxvt", "xterm-256color"},    {"tmux", "screen-256color"},
+                    {"screen", "screen-256color"}};
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++)
+        if (!strncmp(name, families[i].begins, strlen(families[i].begins)))
+            return families[i].like;
+    return NULL;
+}
+
+/* Load the terminal's entry, or that of a relative; its name, or NULL.  del_curterm() it. */
+static const char *load_entry(const char *name)
+{
+    int found;
+    const char *relative = name && *name ? relative_of(name) : NULL;
+    if (!name || !*name)
+        return NULL;
+    if (setupterm(name, STDOUT_FILENO, &found) == OK)
+        return name;
+    return relative && setupterm(relative, STDOUT_FILENO, &found) == OK ? relative : NULL;
+}
+
+/* The name to give to curses. */
+static const char *entry_name(void)
+{
+    const char *name = load_entry(getenv("TERM"));
+    if (name)
+        del_curterm(cur_term);
+    return name;
+}
+
 /* newterm() without the signal handlers that it installs: app.c reads signals. */
 static SCREEN *new_screen(FILE *output)
 {
@@ -137,7 +185,7 @@ static SCREEN *new_screen(FILE *output)
     struct sigaction actions[sizeof numbers / sizeof *numbers];
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         sigaction(numbers[i], NULL, &actions[i]);
-    SCREEN *screen = newterm(NULL, output, stdin);
+    SCREEN *screen = newterm(entry_name(), output, stdin);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         sigaction(numbers[i], &actions[i], NULL);
     return screen;
@@ -145,13 +193,12 @@ static SCREEN *new_screen(FILE *output)
 
 int terminal_check(const char *theme, struct error *error)
 {
-    int found;
     if (!theme_find(theme))
         return error_set(error, "theme %s: unknown; there are " THEME_NAMES, theme);
     const char *name = getenv("TERM");
     if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
         return error_set(error, "standard input and output must be a terminal; use --headless without one");
-    if (!name || !*name || setupterm(name, STDOUT_FILENO, &found) != OK)
+    if (!load_entry(name))
         return error_set(error, "TERM=%s: unknown terminal; set TERM (xterm, screen, linux), or use --headless",
                          name ? name : "");
     const char *move = tigetstr("cup");
@@ -172,7 +219,7 @@ int terminal_open(const char *theme, bool mono, struct terminal **result, struct
         return error_set(error, "the terminal: no memory file for frames: %s", strerror(errno));
     struct terminal *terminal = memory_new(1, sizeof *terminal);
     terminal->output = output;
-    set_escdelay(25);
+    set_escdelay(ESCAPE_WAIT);
     terminal->screen = new_screen(output);
     if (!terminal->screen) {
         fclose(output);
@@ -253,6 +300,22 @@ static int read_mouse(struct terminal *terminal)
     return KEY_CODE_MOUSE;
 }
 
+/* Is this character of the rest of an escape sequence whose beginning was taken for the key Escape?  A slow line tears
+   them apart: "[A" would then be two keys. */
+static bool is_late(struct terminal *terminal, wint_t key)
+{
+    bool soon = terminal->escaped > 0 && clock_monotonic() - terminal->escaped < late_seconds;
+    if (!terminal->late) {
+        terminal->escaped = soon ? terminal->escaped : 0;
+        terminal->late = soon && (key == '[' || key == 'O');
+        return terminal->late;
+    }
+    terminal->late = soon && (key < '@' || key > '~'); /* its last character */
+    if (!terminal->late)
+        terminal->escaped = 0;
+    return soon;
+}
+
 int terminal_key(struct terminal *terminal)
 {
     static const struct {
@@ -294,6 +357,9 @@ int terminal_key(struct terminal *terminal)
         }
         if (terminal->pasted)
             return key < ' ' || key == 127 ? ' ' : (int)key;
+        if (is_late(terminal, key))
+            continue;
+        terminal->escaped = key == 27 ? clock_monotonic() : 0;
         switch (key) {
         case '\r':
         case '\n':
@@ -331,6 +397,11 @@ void terminal_use_mouse(struct terminal *terminal, bool use)
     terminal->reports = use;
     terminal->modes_due = true;
     flush_output(terminal);
+}
+
+bool terminal_has_colours(const struct terminal *terminal)
+{
+    return terminal->colours;
 }
 
 int terminal_input(const struct terminal *terminal)

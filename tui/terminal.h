@@ -35,6 +35,7 @@ int terminal_key(struct terminal *terminal);
 bool terminal_pasted(const struct terminal *terminal);
 struct mouse terminal_mouse(const struct terminal *terminal); /* of the last KEY_CODE_MOUSE */
 void terminal_use_mouse(struct terminal *terminal, bool use);
+bool terminal_has_colours(const struct terminal *terminal);
 int terminal_input(const struct terminal *terminal); /* readable: keys wait */
 /* The terminal has not taken all of the last frame: don't show another one yet.  Call terminal_flush() when
    terminal_output() is writable. */

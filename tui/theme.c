@@ -1,6 +1,6 @@
 /*
  * theme.c - the themes as tables.  The background is always the terminal's own; a selected row is reversed.  Nothing is
- * shown by colour alone: states have glyphs too.
+ * shown by colour alone: states have glyphs too.  The best has the colour of its star (BEST) in the curves too (CURVE_C).
  */
 #include "tui/theme.h"
 
@@ -35,8 +35,8 @@ static const struct theme_style dark[STYLE_COUNT] = {
     [STYLE_LOSS] = {174, RED, 0, 0},
     [STYLE_WARNING] = {215, YELLOW, THEME_BOLD, THEME_BOLD},
     [STYLE_CURVE_A] = {81, CYAN, 0, 0},
-    [STYLE_CURVE_B] = {221, YELLOW, 0, THEME_DIM},
-    [STYLE_CURVE_C] = {114, GREEN, 0, THEME_BOLD},
+    [STYLE_CURVE_B] = {114, GREEN, 0, THEME_DIM},
+    [STYLE_CURVE_C] = {221, YELLOW, 0, THEME_BOLD},
     [STYLE_CURVE_D] = {176, MAGENTA, 0, THEME_UNDERLINE},
     [STYLE_METER] = {114, GREEN, 0, 0},
     [STYLE_METER_REST] = {238, WHITE, 0, THEME_DIM},
@@ -59,8 +59,8 @@ static const struct theme_style light[STYLE_COUNT] = {
     [STYLE_LOSS] = {124, RED, 0, 0},
     [STYLE_WARNING] = {130, RED, THEME_BOLD, THEME_BOLD},
     [STYLE_CURVE_A] = {25, BLUE, 0, 0},
-    [STYLE_CURVE_B] = {130, RED, 0, THEME_DIM},
-    [STYLE_CURVE_C] = {22, GREEN, 0, THEME_BOLD},
+    [STYLE_CURVE_B] = {22, GREEN, 0, THEME_DIM},
+    [STYLE_CURVE_C] = {94, YELLOW, 0, THEME_BOLD},
     [STYLE_CURVE_D] = {90, MAGENTA, 0, THEME_UNDERLINE},
     [STYLE_METER] = {22, GREEN, 0, 0},
     [STYLE_METER_REST] = {252, BLACK, 0, THEME_DIM},
@@ -85,7 +85,7 @@ static const struct theme_style colour_blind[STYLE_COUNT] = {
     [STYLE_WARNING] = {208, YELLOW, THEME_BOLD, THEME_BOLD},
     [STYLE_CURVE_A] = {74, CYAN, 0, 0},
     [STYLE_CURVE_B] = {208, YELLOW, 0, THEME_DIM},
-    [STYLE_CURVE_C] = {227, WHITE, 0, THEME_BOLD},
+    [STYLE_CURVE_C] = {227, YELLOW, 0, THEME_BOLD},
     [STYLE_CURVE_D] = {175, MAGENTA, 0, THEME_UNDERLINE},
     [STYLE_METER] = {74, CYAN, 0, 0},
     [STYLE_METER_REST] = {238, WHITE, 0, THEME_DIM},

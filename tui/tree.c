@@ -5,12 +5,11 @@
  * first. Siblings are sorted before the walk. With a filter every network that matches is shown with its ancestors,
  * whatever is folded. Building is O(n), or O(n log n) with sorted siblings.
  */
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "arch/action.h"
+#include "tui/filter.h"
 #include "tui/node.h"
 #include "util/bug.h"
 #include "util/memory.h"
@@ -68,62 +67,16 @@ void tree_done(struct tree_view *tree)
 
 /* --- the filter --- */
 
-static bool contains(const char *text, const char *what)
-{
-    return text && strcasestr(text, what) != NULL;
-}
-
-/* A parsed filter. */
-struct wanted {
-    const char *what;
-    char action[96]; /* in an action's notation: "W conv2" becomes "widen:conv2" */
-    int64_t number;  /* "12" or "n12": only that network; else 0 */
-    bool notation;   /* "FC(64)": also search in architectures, where a plain "FC" would match all */
-    bool status[NODE_STATUS_COUNT], pinned, users;
-};
-
-static struct wanted wanted_of(const char *what)
-{
-    struct wanted wanted = {.what = what,
-                            .notation = strpbrk(what, "(,)") != NULL,
-                            .pinned = contains("pinned", what),
-                            .users = contains("you", what)};
-    char letter = (char)tolower((unsigned char)what[0]);
-    snprintf(wanted.action, sizeof wanted.action, "%s", what);
-    for (int kind = 0; kind < ACTION_KINDS && letter && what[1] == ' ' && what[2]; kind++) {
-        const char *word = action_kind_word((enum action_kind)kind);
-        if (word[0] == letter)
-            snprintf(wanted.action, sizeof wanted.action, "%s:%s", word, what + 2);
-    }
-    if (text_to_integer(what + (*what == 'n'), 1, INT64_MAX, &wanted.number))
-        wanted.number = 0;
-    for (int status = 0; status < NODE_STATUS_COUNT; status++)
-        wanted.status[status] = contains(node_word((enum node_status)status), what);
-    return wanted;
-}
-
-static bool matches(const struct session_node *node, const struct wanted *wanted)
-{
-    if (wanted->number)
-        return node->facts.node == wanted->number;
-    if (wanted->status[node->status] || (wanted->pinned && node->pinned) || (wanted->users && node_is_users(node)))
-        return true;
-    if (node_has_role(node) && contains(author_name(&node->facts.by), wanted->what))
-        return true;
-    for (int i = 0; i < node->facts.actions.count; i++)
-        if (contains(node->facts.actions.items[i], wanted->action))
-            return true;
-    return (wanted->notation && contains(node->facts.arch, wanted->what)) || contains(node->note, wanted->what) ||
-           contains(node->failure, wanted->what);
-}
-
 static void find_matches(struct forest *forest)
 {
     const struct model *model = forest->model;
-    struct wanted wanted = wanted_of(model->tree.filter);
+    struct filter filter;
+    struct error error;
+    if (filter_parse(model->tree.filter, &filter, &error)) /* tree_find() keeps these out */
+        filter = (struct filter){0};
     for (int64_t i = forest->count; i >= 1; i--) {
         const struct session_node *node = session_node(model->state, i);
-        forest->matches[i] = !model->tree.filter[0] || matches(node, &wanted);
+        forest->matches[i] = filter_matches(&filter, model->state, node);
         forest->shown[i] |= forest->matches[i];
         forest->shown[node->facts.parent] |= forest->shown[i];
     }
@@ -195,6 +148,13 @@ static void index_children(struct forest *forest)
 
 /* --- the walk --- */
 
+/* An only child stands under its parent, so that a long line of these doesn't move to the right. */
+static bool is_only_child(const struct session_state *state, int64_t node)
+{
+    const struct session_node *parent = session_node(state, session_node(state, node)->facts.parent);
+    return parent && parent->child_count == 1;
+}
+
 static bool is_open(const struct forest *forest, int64_t node)
 {
     return forest->first[node] && (forest->model->tree.filter[0] || !tree_is_folded(forest->model, node));
@@ -203,10 +163,11 @@ static bool is_open(const struct forest *forest, int64_t node)
 static struct tree_row row_of(const struct forest *forest, int64_t node, int depth, uint64_t last_at)
 {
     uint64_t bit = 1ull << (depth < 63 ? depth : 63);
-    bool open = is_open(forest, node);
+    bool open = is_open(forest, node), only = is_only_child(forest->model->state, node);
     return (struct tree_row){.node = node,
                              .depth = depth,
-                             .last_at = forest->next[node] ? last_at & ~bit : last_at | bit,
+                             .only_child = only,
+                             .last_at = only ? last_at : forest->next[node] ? last_at & ~bit : last_at | bit,
                              .parent = forest->below[node] > 0,
                              .folded = forest->first[node] && !open,
                              .hidden = open ? 0 : forest->below[node],
@@ -226,12 +187,12 @@ static void walk(const struct forest *forest, struct model *model)
         if (is_open(forest, node)) {
             node = forest->first[node];
             last_at = row.last_at;
-            depth++;
+            depth += !is_only_child(forest->model->state, node);
             continue;
         }
         while (node && !forest->next[node]) {
+            depth -= !is_only_child(forest->model->state, node);
             node = session_node(model->state, node)->facts.parent;
-            depth--;
         }
         node = forest->next[node]; /* next[0] is 0: the end */
         last_at = row.last_at;     /* rows at this depth and below set their own bits */

@@ -24,6 +24,7 @@ struct tui_source {
     bool (*ended)(void *context, struct error *error);
     /* Send a command.  NULL: the source takes none. */
     void (*command)(void *context, const char *words);
+    bool can_detach; /* MODE_LIVE: the search could go on without this terminal: offer it */
     struct replay *replay; /* MODE_REPLAY: the recording (sessions/replay.h); the functions above are NULL then */
     double speed, from;    /* MODE_REPLAY: the initial speed and position, in seconds of the session */
     double compress;       /* MODE_REPLAY: the longest wait between two durable events, in the person's seconds; 0: any */
@@ -34,8 +35,8 @@ struct tui_options {
     const char *theme;    /* dark, light, colour-blind, mono; NULL: dark */
 };
 
-/* TUI_SIGNAL + N: signal N came, or the terminal is gone (SIGHUP).  It is also the exit status. */
-enum tui_outcome { TUI_QUIT, TUI_SIGNAL = 128 };
+/* TUI_DETACH: the search is to go on without screens.  TUI_SIGNAL + N: signal N came, or the terminal is gone (SIGHUP).  It is also the exit status. */
+enum tui_outcome { TUI_QUIT, TUI_DETACH, TUI_SIGNAL = 128 };
 
 /* Block the signals that tui_run() reads: SIGWINCH, SIGINT, SIGTERM, SIGHUP, SIGTSTP, SIGCONT.  Call it before any
    thread is made: threads inherit the mask.  They stay blocked after tui_run(), except SIGINT. */

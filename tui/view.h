@@ -20,11 +20,14 @@ struct view {
 };
 
 extern const struct view view_tree, view_network, view_curves, view_devices, view_controller, view_log, view_trade,
-    view_queue;
+    view_queue, view_board;
 /* The tree's requests, also for panes that show the selected network. */
 bool tree_request(struct model *model, enum request request, struct area inside);
-/* Set the filter ("": all) and select the first match, unless the selected network matches. */
-void tree_find(struct model *model, const char *what);
+/* The leaderboard's, while it is open in the tree's place. */
+bool board_request(struct model *model, enum request request, struct area inside);
+/* Set the filter ("": all) and select the first match, unless the selected network matches.  False, with a message: its
+   words can't be read (filter.h). */
+bool tree_find(struct model *model, const char *what);
 /* Indexed by enum pane. */
 extern const struct view *const views[PANE_COUNT];
 

@@ -29,6 +29,12 @@ static double trend_value(const struct event_policy *policy, enum trend trend)
     }
 }
 
+/* Was there anything to learn from?  Otherwise the update has no values. */
+static bool has_learned(const struct event_policy *policy)
+{
+    return policy->networks || policy->asked.count;
+}
+
 /* "mean   ▁▂▃▅▆█  81.20 → 84.41" */
 static void draw_trend(const struct session_state *state, enum trend trend, struct canvas *canvas, struct area inside,
                        int y)
@@ -39,13 +45,18 @@ static void draw_trend(const struct session_state *state, enum trend trend, stru
     double values[WIDEST], low = INFINITY, high = -INFINITY;
     int width = inside.width - 8 - 16;
     width = width > WIDEST ? WIDEST : width;
-    int count = state->policy_count < width ? (int)state->policy_count : width;
+    int count = 0, used = 0;
+    int64_t first_update = state->policy_count;
+    while (first_update > 0 && count < width)
+        count += has_learned(&state->policies[--first_update].facts);
     if (count < 1)
         return;
-    for (int i = 0; i < count; i++) {
-        values[i] = trend_value(&state->policies[state->policy_count - count + i].facts, trend);
-        low = fmin(low, values[i]);
-        high = fmax(high, values[i]);
+    for (int64_t i = first_update; i < state->policy_count; i++) {
+        if (!has_learned(&state->policies[i].facts))
+            continue;
+        values[used] = trend_value(&state->policies[i].facts, trend);
+        low = fmin(low, values[used]);
+        high = fmax(high, values[used++]);
     }
     bool percent = trend == TREND_MEAN || trend == TREND_BEST;
     double first = (percent ? 100 : 1) * values[0], last = (percent ? 100 : 1) * values[count - 1];

@@ -230,9 +230,14 @@ static void draw_training(const struct plot *plot, struct canvas *canvas, const 
     }
 }
 
-/* Straight lines between the epochs. */
+/* What a curve looks like, in the legend. */
 static void draw_sample(struct canvas *canvas, struct area line, int x, uint32_t glyph, enum style style)
 {
+    if (canvas->unicode && canvas->mono && glyph == L'━')
+        glyph = style == STYLE_CURVE_B   ? L'╍'
+                : style == STYLE_CURVE_C ? L'┉'
+                : style == STYLE_CURVE_D ? L'╸'
+                                         : L'━';
     if (canvas->unicode)
         canvas_glyph(canvas, line, x, 0, glyph, style);
     else

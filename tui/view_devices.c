@@ -47,9 +47,15 @@ void devices_clear(struct devices_view *devices)
 
 static const double stale_seconds = 5;
 
+/* Nothing is sampled any more. */
+static bool has_ended(const struct model *model)
+{
+    return model->state->finished || model_has_died(model);
+}
+
 static bool is_stale(const struct model *model, const struct session_device *device)
 {
-    return device->sampled >= 0 && !model->state->finished && model->now - device->sampled > stale_seconds;
+    return device->sampled >= 0 && !has_ended(model) && model->now - device->sampled > stale_seconds;
 }
 
 /* Widths of a row's columns; 0: not shown. */
@@ -105,7 +111,7 @@ static void draw_training(const struct model *model, const struct session_device
         return;
     }
     if (!node) {
-        canvas_text(canvas, area, 0, y, STYLE_DIM, model->state->finished ? "ended" : "idle");
+        canvas_text(canvas, area, 0, y, STYLE_DIM, has_ended(model) ? "ended" : "idle");
         return;
     }
     bool roomy = area.width >= ROOMY - 1;
@@ -113,11 +119,13 @@ static void draw_training(const struct model *model, const struct session_device
     x = canvas_text(canvas, area, x < 5 ? 5 : x + 1, y, STYLE_NORMAL, roomy ? "epoch %d/%d" : "%d/%d",
                     node->curve_count + (node->curve_count < node->epochs), node->epochs);
     double seconds = node_seconds_left(model, node);
-    text_count(rate, node_rate(node));
-    if (node_rate(node) > 0 && x + (roomy ? 9 : 3 + canvas_columns(rate)) <= area.width)
+    text_count(rate, node_rate(model, node));
+    if (node_rate(model, node) > 0 && x + (roomy ? 9 : 3 + canvas_columns(rate)) <= area.width)
         x = canvas_text(canvas, area, x + 1, y, STYLE_DIM, roomy ? "%6s/s" : "%s/s", rate);
     if (seconds >= 0)
         canvas_text_right(canvas, area, 0, x + 1, y, STYLE_DIM, "%s left", text_duration(left, seconds));
+    else if (node_is_held(model, node))
+        canvas_text(canvas, area, x + 1, y, STYLE_WARNING, "held");
 }
 
 /* The last samples, the newest at the right. */
@@ -138,7 +146,7 @@ static void draw_row(const struct model *model, int index, const struct device_c
     const struct event_sample *sample = &device->sample;
     bool known = device->sampled >= 0 && isfinite(sample->utilisation), stale = is_stale(model, device);
     char used[TEXT_SHORT];
-    enum style style = stale || model->state->finished ? STYLE_DIM : STYLE_METER;
+    enum style style = stale || has_ended(model) ? STYLE_DIM : STYLE_METER;
     int x = 0;
     canvas_text(canvas, area_part(inside, 0, 0, row->id, inside.height), 0, y, STYLE_BOLD, "%s", device->id);
     x += row->id + 1;

@@ -29,6 +29,8 @@ static void draw_status(const struct model *model, const struct session_node *no
         }
         if (seconds >= 0 && area.width - x > 12)
             canvas_text(canvas, area, x + 1, 0, STYLE_NORMAL, "%s left", text_duration(left, seconds));
+        else if (node_is_held(model, node))
+            canvas_text(canvas, area, x + 1, 0, STYLE_WARNING, "held");
         return;
     }
     if (node->status == NODE_DONE)
@@ -48,11 +50,11 @@ static void draw_status(const struct model *model, const struct session_node *no
         canvas_text(canvas, area, x + 2, 0, STYLE_DIM, "stopped after %d/%d epochs, %.2f%% predicted", node->curve_count,
                     node->epochs, 100 * node->predicted);
     else if (node->status == NODE_DONE)
-        canvas_text(canvas, area, x + 2, 0, STYLE_DIM, "%d epochs in %s", node->curve_count,
-                    text_duration(left, node->seconds));
+        canvas_text(canvas, area, x + 2, 0, STYLE_DIM, "%d epoch%s in %s", node->curve_count,
+                    node->curve_count == 1 ? "" : "s", text_duration(left, node->seconds));
     else if (node->status == NODE_QUEUED && node->facts.parent && model->state->rate >= 0)
-        canvas_text(canvas, area, x + 2, 0, STYLE_DIM, "%lld epochs from rate %g", (long long)model->state->epochs,
-                    model->state->rate);
+        canvas_text(canvas, area, x + 2, 0, STYLE_DIM, "%lld epoch%s from rate %g", (long long)model->state->epochs,
+                    model->state->epochs == 1 ? "" : "s", model->state->rate);
 }
 
 static void draw_origin(const struct model *model, const struct session_node *node, struct canvas *canvas,
@@ -82,7 +84,7 @@ static void draw_origin(const struct model *model, const struct session_node *no
     text_done(&edge);
 }
 
-static void draw_numbers(const struct session_node *node, struct canvas *canvas, struct area area)
+static void draw_numbers(const struct model *model, const struct session_node *node, struct canvas *canvas, struct area area)
 {
     char parameters[TEXT_SHORT], flops[TEXT_SHORT], memory[TEXT_SHORT], rate[TEXT_SHORT];
     int x = canvas_text(canvas, area, 0, 0, STYLE_NORMAL, "%s params  %s FLOPs",
@@ -91,8 +93,8 @@ static void draw_numbers(const struct session_node *node, struct canvas *canvas,
     text_bytes(memory, (double)node->facts.activation_bytes);
     if (x + 2 + (int)strlen(memory) <= area.width)
         x = canvas_text(canvas, area, x + 2, 0, STYLE_NORMAL, "%s", memory);
-    if (node_rate(node) > 0 && x + 12 <= area.width)
-        canvas_text(canvas, area, x + 2, 0, STYLE_NORMAL, "%s img/s", text_count(rate, node_rate(node)));
+    if (node_rate(model, node) > 0 && x + 12 <= area.width)
+        canvas_text(canvas, area, x + 2, 0, STYLE_NORMAL, "%s img/s", text_count(rate, node_rate(model, node)));
 }
 
 static void draw_last_epoch(const struct session_node *node, struct canvas *canvas, struct area area)
@@ -133,7 +135,7 @@ static void draw_network(const struct model *model, struct canvas *canvas, struc
         y = 2 + apart + layer_chart_draw(&chart, canvas, picture, 6);
     if (!chart.readable)
         canvas_text(canvas, inside, 0, 2, STYLE_NORMAL, "%s", node->facts.arch);
-    draw_numbers(node, canvas, area_part(inside, 0, y, inside.width, 1));
+    draw_numbers(model, node, canvas, area_part(inside, 0, y, inside.width, 1));
     if (epoch)
         draw_last_epoch(node, canvas, area_part(inside, 0, y + 1, inside.width, 1));
     if (note)

@@ -94,7 +94,7 @@ static void draw_queue(const struct model *model, struct canvas *canvas, struct 
             draw_row(model, node, &line, 0, node_seconds_left(model, node));
     }
     if (state->status_count[NODE_QUEUED]) {
-        double mean = mean_seconds(state);
+        double mean = state->paused ? -1 : mean_seconds(state);
         draw_queued(model, &line, true, &place, mean);
         draw_queued(model, &line, false, &place, mean);
     }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "sessions/forecast.h"
+#include "tui/filter.h"
 #include "tui/node.h"
 #include "util/bug.h"
 
@@ -60,11 +61,12 @@ static int draw_rails(const struct tree_row *row, struct canvas *canvas, struct 
     }
     for (int depth = first; depth <= row->depth; depth++) {
         bool last = row->last_at >> (depth < 63 ? depth : 63) & 1;
-        const char *rail = depth < row->depth ? (last ? " " : "│") : last ? "└" : "├";
+        bool passes = depth < row->depth || row->only_child;
+        const char *rail = passes ? (last ? " " : "│") : last ? "└" : "├";
         canvas_text(canvas, area, x++, y, STYLE_BORDER, "%s", rail);
     }
     canvas_text(canvas, area, x++, y, STYLE_BORDER, "%s",
-                !row->parent  ? (row->depth ? "─" : " ")
+                !row->parent  ? (row->only_child ? "└" : row->depth ? "─" : " ")
                 : row->folded ? "▸"
                               : "▾");
     return x;
@@ -76,6 +78,8 @@ static void draw_marks(const struct model *model, const struct tree_row *row, co
 {
     if (node->facts.node == model->state->best)
         x = canvas_text(canvas, area, x + 1, y, STYLE_BEST, "★");
+    if (node->pruned_with == node->facts.node)
+        x = canvas_text(canvas, area, x + 1, y, STYLE_WARNING, "pruned");
     if (node->pinned)
         x = canvas_text(canvas, area, x + 1, y, STYLE_PINNED, "P");
     if (node_is_users(node))
@@ -95,6 +99,7 @@ static int marks_width(const struct model *model, const struct tree_row *row, co
 {
     int width = 0;
     width += node->facts.node == model->state->best ? 2 : 0;
+    width += node->pruned_with == node->facts.node ? 7 : 0;
     width += node->pinned ? 2 : 0;
     width += node_is_users(node) ? 4 : 0;
     width += model->marked[0] == node->facts.node || model->marked[1] == node->facts.node ? 2 : 0;
@@ -135,7 +140,7 @@ static struct area rows_area(struct area inside)
 
 static void draw_heading(const struct tree_columns *columns, struct canvas *canvas, struct area inside)
 {
-    static const char *const words[COLUMN_COUNT] = {"  val", "  gain", "  par", " FLOP", "curve", "  where"};
+    static const char *const words[COLUMN_COUNT] = {"  val", "  gain", " size", " FLOP", "curve", "  ended"};
     canvas_text(canvas, area_part(inside, 0, 0, columns->left, 1), 1, 0, STYLE_DIM, "network and how it grew");
     for (int column = 0, x = columns->left + 1; column < COLUMN_COUNT; column++)
         if (columns->width[column]) {
@@ -164,7 +169,7 @@ static void draw_curve(const struct model *model, const struct session_node *nod
         node_spark(model->state, node, canvas, part, 0, y, width, STYLE_CURVE_A);
 }
 
-/* Where it trains and how far, or how long ago it ended. */
+/* How long ago it ended; of one that trains where. */
 static void draw_where(const struct model *model, const struct session_node *node, struct canvas *canvas,
                        struct area area, int x, int y)
 {
@@ -290,7 +295,8 @@ static void go_right(struct model *model, int row)
     const struct tree_row *rows = model->tree.rows;
     if (row >= 0 && rows[row].folded)
         tree_fold(model, model->selected, false);
-    else if (row >= 0 && row + 1 < model->tree.row_count && rows[row + 1].depth > rows[row].depth)
+    else if (row >= 0 && row + 1 < model->tree.row_count &&
+             session_node(model->state, rows[row + 1].node)->facts.parent == rows[row].node)
         tree_select(model, rows[row + 1].node);
 }
 
@@ -311,14 +317,21 @@ static void find(struct model *model, int row, int direction)
     model_say(model, "nothing matches %s", model->tree.filter);
 }
 
-void tree_find(struct model *model, const char *what)
+bool tree_find(struct model *model, const char *what)
 {
+    struct filter filter;
+    struct error error;
+    if (filter_parse(what, &filter, &error)) {
+        model_say(model, "%s", error.text);
+        return false;
+    }
     snprintf(model->tree.filter, sizeof model->tree.filter, "%s", what);
-    model->tree.stale = true;
+    model->tree.stale = model->board.stale = true;
     tree_build(model);
     int row = tree_row_of(model, model->selected);
     if (model->tree.filter[0] && (row < 0 || !model->tree.rows[row].matches))
         find(model, -1, 1);
+    return true;
 }
 
 static void mark(struct model *model)
@@ -356,6 +369,8 @@ static void sort(struct model *model)
 bool tree_request(struct model *model, enum request request, struct area inside)
 {
     tree_build(model);
+    if (model->board.open && board_request(model, request, inside))
+        return true;
     int row = tree_row_of(model, model->selected), target = row;
     if (scroll_request(&target, request, inside.height)) {
         select_row(model, target);

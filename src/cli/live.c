@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
+#include "cli/detach.h"
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "cli/screens.h"
@@ -103,14 +104,6 @@ static int join(struct live *live, int status)
     return status;
 }
 
-static int show_screens(struct live *live, struct tui_source *source, const struct cli_arguments *arguments,
-                        const char *folder, enum tui_outcome *outcome, struct error *error)
-{
-    if (start(live, error))
-        return -1;
-    return join(live, screens_run(source, arguments, folder, outcome, error));
-}
-
 /* Events of earlier runs, which a resumed session's log has already, are not printed. */
 static int print_lines(struct live *live, const struct tui_source *source, enum progress_kind kind, struct error *error)
 {
@@ -120,6 +113,51 @@ static int print_lines(struct live *live, const struct tui_source *source, enum 
         progress_skip(progress, error) || start(live, error) ? -1 : join(live, progress_run(progress, -1, error));
     progress_free(progress);
     return status;
+}
+
+/* The person leaves the search running: read its log anew, and print what happens from now on. */
+static int go_on_detached(struct live *live, const struct tui_source *source, const char *folder, struct error *error)
+{
+    struct progress *progress = progress_new(stdout, PROGRESS_LINES, source);
+    int status = -1;
+    cli_catch_signals(stop_engine, live->engine);
+    log_reader_free(live->log);
+    live->log = NULL;
+    live->ended = live->last_read = false;
+    if (!detach_leave(folder, error) && !log_read(folder, &live->log, error) && !progress_skip(progress, error))
+        status = progress_run(progress, -1, error);
+    progress_free(progress);
+    return status;
+}
+
+static int show_screens(struct live *live, struct tui_source *source, const struct cli_arguments *arguments,
+                        const char *folder, enum tui_outcome *outcome, struct error *error)
+{
+    if (start(live, error))
+        return -1;
+    source->can_detach = detach_can_leave();
+    int status = screens_run(source, arguments, folder, outcome, error);
+    if (!status && *outcome == TUI_DETACH)
+        status = go_on_detached(live, source, folder, error);
+    return join(live, status);
+}
+
+/* How often a network began to train. */
+static int64_t attempts(const struct session_state *state)
+{
+    int64_t sum = 0;
+    for (int64_t i = 1; i <= state->node_count; i++)
+        sum += session_node(state, i)->attempts;
+    return sum;
+}
+
+/* A resumed search had nothing to train: it would seem to have done nothing. */
+static void warn_of_nothing(const struct session_state *state)
+{
+    struct error warning;
+    error_set(&warning, "nothing was to be done: %s%s", state->finish_message,
+              state->finish_reason.value == FINISH_BUDGET ? "; a larger budget goes on (--networks, --seconds)" : "");
+    cli_warn(&warning);
 }
 
 int live_search(struct engine *engine, const struct cli_arguments *arguments, const char *folder, struct error *error)
@@ -134,6 +172,7 @@ int live_search(struct engine *engine, const struct cli_arguments *arguments, co
                                 .command = command};
     enum progress_kind kind = progress_kind_for(stdout, cli_value(arguments, "json"));
     bool screens = screens_wanted(arguments);
+    int64_t before = attempts(engine_state(engine));
     if (log_read(folder, &live.log, error))
         return -1;
     live.wake = wake_new();
@@ -147,5 +186,8 @@ int live_search(struct engine *engine, const struct cli_arguments *arguments, co
         return -1;
     if (screens || kind != PROGRESS_JSON)
         report_end(stdout, engine_state(engine), folder);
+    const struct session_state *state = engine_state(engine);
+    if (before && state->finished && state->finish_reason.value != FINISH_INTERRUPTED && attempts(state) == before)
+        warn_of_nothing(state);
     return live.failed ? cli_fail(error) : outcome > TUI_SIGNAL ? (int)outcome : 0;
 }

@@ -4,6 +4,8 @@
 #include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
+#include <time.h>
 
 #include "cli/cli.h"
 #include "cli/progress_bar.h"
@@ -22,12 +24,30 @@ struct progress {
     double printed; /* session time of the last progress line */
 };
 
+/* A file or a pipe is read later, beside other logs: its lines begin with the date. */
+static void begin_line(const struct progress *progress)
+{
+    char date[32] = "";
+    time_t now = time(NULL);
+    struct tm local;
+    if (progress->kind != PROGRESS_LINES || !localtime_r(&now, &local))
+        return;
+    strftime(date, sizeof date, "%Y-%m-%d %H:%M:%S", &local);
+    fprintf(progress->out, "%s  ", date);
+}
+
 static const double seconds_between_lines = 15, seconds_between_bars = 0.2;
 
 static bool is_printed(enum event_kind kind)
 {
     return kind == EVENT_FAILED || kind == EVENT_LOST || kind == EVENT_POLICY || kind == EVENT_COMMAND ||
            kind == EVENT_TEST;
+}
+
+/* Of a file that is read later: what was searched, and where. */
+static bool is_first(enum event_kind kind)
+{
+    return kind == EVENT_SESSION || kind == EVENT_OPENED || kind == EVENT_FINISHED;
 }
 
 static void print_network(struct progress *progress, int64_t number)
@@ -48,12 +68,15 @@ static void print_network(struct progress *progress, int64_t number)
         text_add(&how, ": %s", node->facts.arch);
     if (over != node->facts.parent)
         text_add(&how, "  (gain over control n%lld)", (long long)over);
+    begin_line(progress);
     fprintf(progress->out, "%-5s %6.2f %% %6s  %-5s %6s %6s  %s%s\n", name, 100 * node->accuracy, gain, from,
             text_count(parameters, (double)node->facts.parameters), text_duration(seconds, node->seconds),
             number == state->best ? (progress->unicode ? "★ " : "^ ") : "", text_string(&how));
     text_done(&how);
-    if (node->stopped)
-        fprintf(progress->out, "      stopped at %s; %.2f %% predicted\n", node->stopped, 100 * node->predicted);
+    if (!node->stopped)
+        return;
+    begin_line(progress);
+    fprintf(progress->out, "      stopped at %s; %.2f %% predicted\n", node->stopped, 100 * node->predicted);
 }
 
 /* A trained network is a row of a table; other events are printed as in the log pane. */
@@ -62,15 +85,22 @@ static void print_line(struct progress *progress, const struct event *event)
     struct event_line line;
     if (event->kind == EVENT_RESULT)
         print_network(progress, event->as.result.node);
-    else if (is_printed(event->kind) && event_line(progress->state, event, &line))
-        fprintf(progress->out, "%-7s %s\n", line.word, line.text);
+    else if ((is_printed(event->kind) || (is_first(event->kind) && progress->kind == PROGRESS_LINES)) &&
+             event_line(progress->state, event, &line)) {
+        begin_line(progress);
+        fprintf(progress->out, "%-7s %s\n", strcmp(line.word, "you") ? line.word : "person", line.text);
+    }
+    if (event->kind == EVENT_OPENED && progress->kind == PROGRESS_LINES) {
+        begin_line(progress);
+        fprintf(progress->out, "%-5s %8s %6s  %-5s %6s %6s  %s\n", "", "val", "gain", "from", "size", "time", "how it grew");
+    }
 }
 
 static void progress_text(const struct progress *progress, struct text *text)
 {
     const struct session_state *state = progress->state;
     struct forecast forecast = session_forecast(state);
-    char left[TEXT_SHORT], budget[TEXT_SHORT];
+    char left[TEXT_SHORT], budget[TEXT_SHORT], end[NODE_END];
     text_add(text, "%s%3.0f %%  ", progress->kind == PROGRESS_BAR ? "" : "progress ", 100 * forecast.share);
     size_t length = text->length;
     phase_add(state, text);
@@ -80,12 +110,7 @@ static void progress_text(const struct progress *progress, struct text *text)
     if (state->budget_flops > 0)
         text_add(text, "  %s of %s FLOPs", text_count(left, session_flops(state)),
                  text_count(budget, state->budget_flops));
-    text_add(text, "  eta %s",
-             forecast.seconds_left < 0 ? "?"
-             : forecast.rough          ? "about "
-                                       : text_duration(left, forecast.seconds_left));
-    if (forecast.rough && forecast.seconds_left >= 0)
-        text_add(text, "%s", node_age(left, forecast.seconds_left));
+    text_add(text, "  %s", node_end(end, state));
     if (state->best)
         text_add(text, "  best n%lld %.2f %%", (long long)state->best,
                  100 * session_node(state, state->best)->accuracy);
@@ -109,8 +134,10 @@ void progress_show(struct progress *progress)
     if (progress->kind == PROGRESS_BAR)
         progress_bar_draw(progress->out, session_forecast(progress->state).share, progress->unicode,
                           text_string(&text));
-    else if (progress->kind == PROGRESS_LINES)
+    else if (progress->kind == PROGRESS_LINES) {
+        begin_line(progress);
         fprintf(progress->out, "%s\n", text_string(&text));
+    }
     fflush(progress->out);
     text_done(&text);
     progress->printed = progress->state->time;

@@ -2,6 +2,7 @@
 #include "cli/report.h"
 
 #include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -9,8 +10,10 @@
 #include "arch/lineage.h"
 #include "cli/cli.h"
 #include "compare/plot.h"
+#include "search/budget.h"
 #include "sessions/log.h"
 #include "tui/node.h"
+#include "util/bug.h"
 #include "util/memory.h"
 
 /* Quoted for a shell where that is needed. */
@@ -189,22 +192,25 @@ static double share_of_finish(const struct session_state *state)
     return text && !text_to_real(text, 0, 1, &share) ? share : 0;
 }
 
-/* Suggest to double the budget that was reached.  None was when a list of networks ended (--actions, --match). */
+/* Suggest to double what is spent, by every budget that would end the search before that.  None has when a list of
+   networks ended (--actions, --match), a target was reached, or the control won. */
 static void print_more(FILE *out, const struct session_state *state, const char *name)
 {
-    bool networks = state->budget_networks && state->status_count[NODE_DONE] >= state->budget_networks,
-         flops = state->budget_flops > 0 && session_flops(state) >= (1 - share_of_finish(state)) * state->budget_flops,
-         seconds = state->budget_seconds > 0 && state->time >= (1 - share_of_finish(state)) * state->budget_seconds;
-    if (networks)
-        fprintf(out, "more      espalier resume %s --networks %lld", name, 2 * (long long)state->budget_networks);
-    else if (seconds)
-        fprintf(out, "more      espalier resume %s --seconds %g", name, 2 * state->budget_seconds);
-    else if (flops)
-        fprintf(out, "more      espalier resume %s --flops %g", name, 2 * state->budget_flops);
-    else if (state->budget_episodes)
-        fprintf(out, "more      espalier resume %s --episodes %lld", name, 2 * (long long)state->budget_episodes);
-    if (networks || seconds || flops || state->budget_episodes)
-        fputs(" goes on to twice as much\n", out);
+    static const char *const names[] = {"episodes", "networks", "seconds", "flops"};
+    double finish = share_of_finish(state), times = finish < 0.25 ? 2 : 1.5 / (1 - finish);
+    struct text options = TEXT_EMPTY;
+    bool over = false;
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        double limit = budget_limit(state, names[i]), spent = budget_spent(state, names[i], state->time);
+        double growth = i < 2 ? limit : (1 - finish) * limit; /* the finish is in seconds and FLOPs */
+        over |= limit > 0 && spent >= growth;
+        if (limit > 0 && limit < (i < 2 ? 2 : times) * spent)
+            text_add(&options, i < 3 ? " --%s %.0f" : " --%s %.3g", names[i], ceil((i < 2 ? 2 : times) * spent));
+    }
+    if (over && options.length)
+        fprintf(out, "more      espalier resume %s%s goes on%s\n", name, text_string(&options),
+                times > 2 ? "" : " to twice as much");
+    text_done(&options);
 }
 
 /* What to do with the network that the search hands over. */
@@ -411,6 +417,31 @@ void report_best(FILE *out, const struct session_state *state, int limit)
     print_head(out);
     for (int64_t i = 0; i < count && i < limit; i++)
         print_row(out, list[i]);
+    free(list);
+}
+
+void report_found(FILE *out, const struct session_state *state, const struct filter *filter)
+{
+    int64_t count, found = 0;
+    const struct session_node **list = report_ranked(state, &count);
+    print_head(out);
+    for (int64_t i = 0; i < count; i++)
+        if (filter_matches(filter, state, list[i])) {
+            print_row(out, list[i]);
+            found++;
+        }
+    for (int64_t i = 1; i <= state->node_count; i++) {
+        const struct session_node *node = session_node(state, i);
+        if (node->status == NODE_DONE || !filter_matches(filter, state, node))
+            continue;
+        char name[TEXT_SHORT], parameters[TEXT_SHORT], flops[TEXT_SHORT];
+        snprintf(name, sizeof name, "n%lld", (long long)i);
+        fprintf(out, "%-6s %10s %8s %8s %8s  %s\n", name, node_word(node->status),
+                text_count(parameters, (double)node->facts.parameters), text_count(flops, (double)node->facts.flops), "",
+                node->facts.arch);
+        found++;
+    }
+    fprintf(out, "%lld of %lld networks\n", (long long)found, (long long)state->node_count);
     free(list);
 }
 

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "sessions/state.h"
+#include "tui/filter.h"
 
 /* A session's name, without its path and ".esp".  free() it. */
 char *report_short_name(const char *folder);
@@ -24,6 +25,8 @@ void report_tree(FILE *out, const struct session_state *state);
 /* The trained networks, best first; of equals the earlier first.  free() the list. */
 const struct session_node **report_ranked(const struct session_state *state, int64_t *count);
 void report_best(FILE *out, const struct session_state *state, int count);
+/* The networks that satisfy a filter (tui/filter.h), the best first, then those without a result. */
+void report_found(FILE *out, const struct session_state *state, const struct filter *filter);
 /* The networks that no other beats in both accuracy and parameters, smallest first. */
 void report_pareto(FILE *out, const struct session_state *state);
 void report_node(FILE *out, const struct session_state *state, int64_t node);

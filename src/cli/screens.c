@@ -2,10 +2,23 @@
 #include "cli/screens.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli/report.h"
 #include "tui/keys.h"
 #include "tui/theme.h"
+#include "util/bug.h"
+
+/* Has the terminal's font braille and eighths of a block?  The console's and those of old terminals have not. */
+static bool has_blocks(void)
+{
+    static const char *const plain[] = {"linux", "vt", "ansi", "cons", "console", "sun"};
+    const char *name = getenv("TERM");
+    for (size_t i = 0; name && i < COUNT_OF(plain); i++)
+        if (!strncmp(name, plain[i], strlen(plain[i])) && strncmp(name, "vte", 3))
+            return false;
+    return true;
+}
 
 bool screens_wanted(const struct cli_arguments *arguments)
 {
@@ -43,7 +56,7 @@ int screens_run(struct tui_source *source, const struct cli_arguments *arguments
 {
     const char *colourless = getenv("NO_COLOR");
     struct tui_options options = {
-        .ascii = !cli_is_unicode(), .mono = colourless && *colourless, .theme = cli_value(arguments, "theme")};
+        .ascii = !cli_is_unicode() || !has_blocks(), .mono = colourless && *colourless, .theme = cli_value(arguments, "theme")};
     char *name = report_short_name(folder);
     source->session_name = name;
     int status = tui_run(source, &options, outcome, error);

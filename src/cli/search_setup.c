@@ -12,6 +12,7 @@
 #include "cli/training_cost.h"
 #include "search/server.h"
 #include "search/start.h"
+#include "sessions/log.h"
 
 /* The test images, which the finished network alone sees.  Without them a search goes on, with a warning. */
 static void open_test(struct search_setup *setup, const struct data_spec *spec)
@@ -116,6 +117,7 @@ int search_setup_run(struct search_setup *setup, const struct cli_arguments *arg
     struct error error = {{0}};
     if (detach_settle(engine, folder, &error))
         return cli_fail(&error);
+    session_remember(folder);
     if (server_open(engine, folder, &server, &error))
         cli_warn(&error);
     int status = live_search(engine, arguments, folder, &error);

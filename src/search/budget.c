@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <string.h>
 
 #include "search/rounds.h"
 
@@ -22,6 +23,31 @@ int64_t budget_networks_of(const struct session_state *state, enum node_status s
         count -= node_is_final(node) && node->status == status;
     }
     return count;
+}
+
+double budget_spent(const struct session_state *state, const char *what, double now)
+{
+    return !strcmp(what, "episodes")   ? (double)state->episode
+           : !strcmp(what, "networks") ? (double)budget_networks_of(state, NODE_DONE)
+           : !strcmp(what, "flops")    ? session_flops(state)
+                                       : session_active_seconds(state, now);
+}
+
+double budget_limit(const struct session_state *state, const char *what)
+{
+    return !strcmp(what, "episodes")   ? (double)state->budget_episodes
+           : !strcmp(what, "networks") ? (double)state->budget_networks
+           : !strcmp(what, "flops")    ? state->budget_flops
+                                       : state->budget_seconds;
+}
+
+int budget_check(const struct session_state *state, const char *what, double limit, double now, struct error *error)
+{
+    bool counted = !strcmp(what, "episodes") || !strcmp(what, "networks"); /* what trains then is let to its end */
+    double spent = budget_spent(state, what, now);
+    if (limit <= 0 || (counted ? limit >= spent : limit > spent))
+        return 0;
+    return error_set(error, "%.15g %s are spent already", counted ? spent : ceil(spent), what);
 }
 
 /* A network that has reached --target; 0: none has. */

@@ -17,7 +17,13 @@
 double budget_flops(const struct search_options *options, double speed);
 /* Networks with a status, without those that train at the end. */
 int64_t budget_networks_of(const struct session_state *state, enum node_status status);
-/* Has the growth reached an end: of its FLOPs, its seconds (these only with a finish), its --target or --patience? Then
+/* What is spent at event time `now` of the budget of that name: "episodes", "networks", "flops" or "seconds". */
+double budget_spent(const struct session_state *state, const char *what, double now);
+/* The limit in force; 0: there is none. */
+double budget_limit(const struct session_state *state, const char *what);
+/* Would a search with this much for its limit end at once?  Then `error` says what is spent. */
+int budget_check(const struct session_state *state, const char *what, double limit, double now, struct error *error);
+/* Has the growth reached an end: of its FLOPs, its seconds (these only with a finish), its --target or --patience?  Then
    `message` says which. */
 bool budget_ends_growth(const struct session_state *state, const struct search_options *options, double now,
                         struct error *message);

@@ -8,6 +8,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,7 +53,7 @@ static int read_node(const struct engine *engine, struct request *request, struc
 static int no_more_words(struct request *request, struct error *error)
 {
     const char *word = next_word(request);
-    return word ? error_set(error, "%s: is one word too many", word) : 0;
+    return word ? error_set(error, "\"%s\" is one word too many", word) : 0;
 }
 
 /* A request for one network that is not pruned. */
@@ -131,16 +132,22 @@ static int check_prune(struct engine *engine, struct request *request, struct er
         return -1;
     if (request->node == 1)
         return error_set(error, "n1 is the start network: everything grows from it");
-    error_set(&request->answer, "n%" PRId64 " and all that grew from it", request->node);
+    error_set(&request->answer, "n%" PRId64 " and all that grew from it; `undo` takes that back", request->node);
     return no_more_words(request, error);
 }
 
-static void prune(struct engine *engine, struct request *request)
+static int emit_pruned(struct engine *engine, struct request *request, bool back)
 {
     struct event event = {.kind = EVENT_PRUNED};
     event.as.pruned.node = request->node;
     event.as.pruned.by.value = (int)request->by;
-    if (journal_emit(&engine->journal, &event))
+    event.as.pruned.back = back;
+    return journal_emit(&engine->journal, &event);
+}
+
+static void prune(struct engine *engine, struct request *request)
+{
+    if (emit_pruned(engine, request, false))
         return;
     for (int64_t number = request->node; number <= engine->journal.state->node_count; number++) {
         const struct session_node *node = session_node(engine->journal.state, number);
@@ -150,6 +157,42 @@ static void prune(struct engine *engine, struct request *request)
         if (node->status == NODE_RUNNING)
             trials_cancel(&engine->trials, number, false);
     }
+}
+
+/* Say what comes back, of a network that was pruned itself. */
+static void answer_unprune(const struct engine *engine, struct request *request)
+{
+    const struct session_state *state = engine->journal.state;
+    int64_t below = -1, cancelled = 0;
+    char others[64] = "";
+    for (int64_t number = request->node; number <= state->node_count; number++)
+        if (session_node(state, number)->pruned_with == request->node) {
+            below++;
+            cancelled += session_node(state, number)->status != NODE_DONE;
+        }
+    if (below > 0)
+        snprintf(others, sizeof others, " and %" PRId64 " that grew from it", below);
+    error_set(&request->answer, "n%" PRId64 "%s may grow again%s", request->node, others,
+              cancelled ? ", but what was cancelled stays so" : "");
+}
+
+static int check_unprune(struct engine *engine, struct request *request, struct error *error)
+{
+    if (read_node(engine, request, error))
+        return -1;
+    const struct session_node *node = session_node(engine->journal.state, request->node);
+    if (!node->pruned)
+        return error_set(error, "n%" PRId64 " isn't pruned", request->node);
+    if (node->pruned_with != request->node)
+        return error_set(error, "it was pruned with n%" PRId64 ": `unprune %" PRId64 "` takes that back",
+                         node->pruned_with, node->pruned_with);
+    answer_unprune(engine, request);
+    return no_more_words(request, error);
+}
+
+static void unprune(struct engine *engine, struct request *request)
+{
+    emit_pruned(engine, request, true);
 }
 
 static int check_note(struct engine *engine, struct request *request, struct error *error)
@@ -201,62 +244,87 @@ static void grow(struct engine *engine, struct request *request)
     proposals_join(&engine->proposals, request->candidate, (struct event_word){.value = (int)request->by});
 }
 
+/* The last network that this author had pruned, after event time `since`, so that taking it back has an effect; 0:
+   none. */
+static int64_t last_pruned(const struct session_state *state, enum event_author by, double since)
+{
+    int64_t last = 0;
+    for (int64_t number = 1; number <= state->node_count; number++) {
+        const struct session_node *node = session_node(state, number);
+        bool is_gone = node->status == NODE_CANCELLED && !node->child_count;
+        if (node->pruned_with == number && node->pruned_by == by && node->pruned_at > since && !is_gone) {
+            last = number;
+            since = node->pruned_at;
+        }
+    }
+    return last;
+}
+
 static int check_undo(struct engine *engine, struct request *request, struct error *error)
 {
+    const struct session_state *state = engine->journal.state;
     const struct trials *trials = &engine->trials;
     for (size_t i = 0; i < trials->queue_count; i++) {
-        const struct session_node *node = session_node(engine->journal.state, trials->queue[i]);
+        const struct session_node *node = session_node(state, trials->queue[i]);
         if (node->facts.by.value == (int)request->by && node->facts.node > request->node)
             request->node = node->facts.node;
     }
-    if (!request->node)
-        return error_set(error, "nothing of yours waits in the queue");
-    error_set(&request->answer, "n%" PRId64 " is taken back", request->node);
+    double since = request->node ? session_node(state, request->node)->joined : -1;
+    int64_t pruned = last_pruned(state, request->by, since);
+    if (!request->node && !pruned)
+        return error_set(error, "nothing of yours waits in the queue or is pruned");
+    request->node = pruned ? pruned : request->node;
+    if (pruned)
+        answer_unprune(engine, request);
+    else
+        error_set(&request->answer, "n%" PRId64 " is taken back", request->node);
     return no_more_words(request, error);
+}
+
+static void undo(struct engine *engine, struct request *request)
+{
+    if (session_node(engine->journal.state, request->node)->pruned)
+        unprune(engine, request);
+    else
+        prune(engine, request);
 }
 
 /* --- budget --- */
 
-/* The budget in force, and what is spent of it, which is the smallest budget that means anything. */
-static double budget_now(const struct engine *engine, const char *what, double *spent)
+/* To check a value by the option's range.  Whoever reads the message has typed no option. */
+static int set_option(struct search_options *options, const char *name, const char *value, struct error *error)
 {
-    const struct session_state *state = engine->journal.state;
-    if (!strcmp(what, "episodes")) {
-        *spent = (double)state->episode;
-        return (double)state->budget_episodes;
-    }
-    if (!strcmp(what, "networks")) {
-        *spent = (double)budget_networks_of(state, NODE_DONE);
-        return (double)state->budget_networks;
-    }
-    if (!strcmp(what, "flops")) {
-        *spent = session_flops(state);
-        return state->budget_flops;
-    }
-    *spent = ceil(session_active_seconds(state, journal_time(&engine->journal)));
-    return state->budget_seconds;
+    if (!options_set(options, name, value, error))
+        return 0;
+    const char *reason = strstr(error->text, ": ");
+    struct error plain = *error;
+    return reason ? error_set(error, "\"%s\" %s", value, plain.text + (reason + 2 - error->text)) : -1;
 }
 
 /* The budget that "+10" or "-10" leads to, in `*value`. */
 static int change_budget(const struct engine *engine, const char *what, double change, struct text *value,
                          struct error *error)
 {
-    double spent, now = budget_now(engine, what, &spent), wanted = now + change;
-    double least = spent > 1 ? spent : 1; /* 0 would be no limit */
+    const struct session_state *state = engine->journal.state;
+    double spent = ceil(budget_spent(state, what, journal_time(&engine->journal))), now = budget_limit(state, what);
+    double least = spent > 1 ? spent : 1, wanted = now + change; /* 0 would be no limit */
+    bool counted = !strcmp(what, "episodes") || !strcmp(what, "networks");
     if (now <= 0)
         return error_set(error, "the budget has no limit of %s: `budget %s N` sets one", what, what);
     if (change < 0 && now <= least)
         return error_set(error, "it can't be smaller than what is spent");
-    text_add(value, "%.15g", wanted < least ? least : wanted);
+    text_add(value, "%.15g", counted && wanted < least ? least : fmax(wanted, 1));
     return 0;
 }
 
-/* A value, or a change of the present one by "+10" or "-10"; the option's range holds for the result. */
+/* A value, or a change of the present one by "+10" or "-10"; the option's range holds for the result, and none is less
+   than what is spent. */
 static int read_budget(const struct engine *engine, struct request *request, const char *value, struct error *error)
 {
+    const struct session_state *state = engine->journal.state;
     struct search_options options = engine->options;
     struct text changed = TEXT_EMPTY;
-    double change;
+    double change, now = journal_time(&engine->journal);
     bool relative = (*value == '+' || *value == '-') && !text_to_real(value + 1, 0, 1e15, &change);
     int status = 0;
     if (relative) {
@@ -264,10 +332,15 @@ static int read_budget(const struct engine *engine, struct request *request, con
         value = text_string(&changed);
     }
     if (!status)
-        status = options_set(&options, request->what, value, error);
+        status = set_option(&options, request->what, value, error);
     request->value = status ? 0 : strtod(value, NULL);
+    struct error spent;
+    if (!status && budget_check(state, request->what, request->value, now, &spent))
+        status = error_set(error, "%s; `stop` ends the search now", spent.text);
     if (request->value > 0)
-        error_set(&request->answer, "%s %s in all", value, request->what);
+        error_set(&request->answer, "%s %s in all%s", value, request->what,
+                  budget_spent(state, request->what, now) >= request->value ? ": the search ends with what is in training"
+                                                                           : "");
     else
         error_set(&request->answer, "no limit of %s", request->what);
     text_done(&changed);
@@ -316,8 +389,8 @@ static int check_setting(struct engine *engine, struct request *request, struct 
         return error_set(error, "which value? networks train %" PRId64 " epochs from rate %g now",
                          trials_epochs(engine->journal.state, &engine->options),
                          trials_rate(engine->journal.state, &engine->options));
-    struct search_options options = engine->options; /* to check it by the range of the option, which has this name */
-    if (options_set(&options, command_row(request->kind)->name, value, error))
+    struct search_options options = engine->options; /* to check it by the option's range */
+    if (set_option(&options, name, value, error))
         return -1;
     request->value = strtod(value, NULL);
     error_set(&request->answer, "for networks that start from now on");
@@ -357,10 +430,12 @@ static struct handler handler_of(enum command_kind kind)
         return (struct handler){check_unpin, set_pinned};
     case COMMAND_PRUNE:
         return (struct handler){check_prune, prune};
+    case COMMAND_UNPRUNE:
+        return (struct handler){check_unprune, unprune};
     case COMMAND_GROW:
         return (struct handler){check_grow, grow};
     case COMMAND_UNDO:
-        return (struct handler){check_undo, prune};
+        return (struct handler){check_undo, undo};
     case COMMAND_NOTE:
         return (struct handler){check_note, write_note};
     case COMMAND_BUDGET:
@@ -382,7 +457,7 @@ static int refuse_unknown(const char *name, struct error *error)
     for (enum command_kind kind = 0; kind < COMMAND_COUNT; kind++)
         text_add(&names, "%s%s", !kind ? "" : kind + 1 < COMMAND_COUNT ? ", " : " and ", command_row(kind)->name);
     if (name)
-        error_set(error, "%s: is not a command; there are %s", name, text_string(&names));
+        error_set(error, "that is not a command; there are %s", text_string(&names));
     else
         error_set(error, "no command is given; there are %s", text_string(&names));
     text_done(&names);

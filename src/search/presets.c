@@ -6,12 +6,14 @@
  */
 #include "search/options.h"
 
+#include <glob.h>
 #include <ini.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "util/file.h"
 #include "util/memory.h"
+#include "util/text.h"
 
 enum { PRESET_BYTES_MAX = 1 << 16 };
 
@@ -100,6 +102,21 @@ static char *preset_path(const char *folder, const char *name)
     return path;
 }
 
+/* Add the names of a folder's presets. */
+static void add_names(const char *folder, struct text *names)
+{
+    char *pattern = file_join(folder, "*.ini");
+    glob_t found;
+    if (!glob(pattern, 0, NULL, &found)) {
+        for (size_t i = 0; i < found.gl_pathc; i++) {
+            const char *name = strrchr(found.gl_pathv[i], '/') + 1;
+            text_add(names, "%s%.*s", names->length ? ", " : "", (int)(strlen(name) - 4), name);
+        }
+        globfree(&found);
+    }
+    free(pattern);
+}
+
 int options_read(struct search_options *options, const char *preset, struct error *error)
 {
     size_t length = strlen(preset);
@@ -118,6 +135,12 @@ int options_read(struct search_options *options, const char *preset, struct erro
         }
         free(path);
     }
-    return error_set(error, "--preset %s: there is none in %s; a file needs a path, as ./%s.ini", preset,
-                     folders[0] && *folders[0] ? folders[0] : folders[1], preset);
+    struct text names = TEXT_EMPTY;
+    for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++)
+        if (folders[i] && *folders[i] && (i < 2 || !names.length)) /* the source tree's are those of the program */
+            add_names(folders[i], &names);
+    error_set(error, "--preset %s: there is no such preset; there are %s; a file needs a path, as ./%s.ini", preset,
+              names.length ? text_string(&names) : "none", preset);
+    text_done(&names);
+    return -1;
 }

@@ -141,11 +141,12 @@ static bool is_budget_spent(const struct proposals *proposals, struct error *rea
     int64_t done = budget_networks_of(state, NODE_DONE),
             networks = done + budget_networks_of(state, NODE_RUNNING) + budget_networks_of(state, NODE_QUEUED);
     if (state->budget_networks && networks >= state->budget_networks)
-        error_set(reason, "%" PRId64 " networks are trained", done);
+        error_set(reason, "%" PRId64 " network%s trained", done, done == 1 ? " is" : "s are");
     else if (budget_ends_growth(state, proposals->options, journal_time(proposals->journal), reason))
         return true;
     else if (state->budget_episodes && episode_of(proposals, state->proposal_count + 1) > state->budget_episodes)
-        error_set(reason, "%" PRId64 " episodes are done", state->budget_episodes);
+        error_set(reason, "%" PRId64 " episode%s done", state->budget_episodes,
+                  state->budget_episodes == 1 ? " is" : "s are");
     else
         return false;
     return true;

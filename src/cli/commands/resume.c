@@ -6,6 +6,7 @@
 #include "cli/detach.h"
 #include "cli/screens.h"
 #include "cli/search_setup.h"
+#include "search/budget.h"
 #include "util/bug.h"
 #include "util/memory.h"
 
@@ -32,13 +33,29 @@ static int check_weights(const char *folder, const struct session_state *state, 
                    : 0;
 }
 
+static const char *const budgets[] = {"episodes", "networks", "seconds", "flops"};
+
+/* A budget below what is spent would end the search before it has begun. */
+static int check_budget(const struct cli_arguments *arguments, const struct session_state *state, struct error *error)
+{
+    double limit;
+    for (size_t i = 0; i < COUNT_OF(budgets); i++) {
+        const char *value = cli_value(arguments, budgets[i]);
+        if (value && !text_to_real(value, 0, 1e30, &limit) &&
+            budget_check(state, budgets[i], limit, state->time, error))
+            return error_prefix(error, "--%s %s", budgets[i], value);
+    }
+    return 0;
+}
+
 /* Read the session's options. */
-static int read_session(const char *folder, struct search_options *options, struct error *error)
+static int read_session(const struct cli_arguments *arguments, const char *folder, struct search_options *options,
+                        struct error *error)
 {
     struct session_state *state = NULL;
     struct error warning = {{0}};
     int failed = session_load(folder, &state, &warning, error) || check_weights(folder, state, error) ||
-                 options_of_session(state, options, error);
+                 options_of_session(state, options, error) || check_budget(arguments, state, error);
     if (state)
         session_state_free(state);
     return failed ? -1 : 0;
@@ -47,12 +64,11 @@ static int read_session(const char *folder, struct search_options *options, stru
 /* A new budget is given as a command: it is recorded, and in force from now on. */
 static void set_budget(struct engine *engine, const struct cli_arguments *arguments)
 {
-    static const char *const names[] = {"episodes", "networks", "seconds", "flops"};
-    for (size_t i = 0; i < COUNT_OF(names); i++) {
-        const char *value = cli_value(arguments, names[i]);
+    for (size_t i = 0; i < COUNT_OF(budgets); i++) {
+        const char *value = cli_value(arguments, budgets[i]);
         struct text words = TEXT_EMPTY;
         if (value) {
-            text_add(&words, "budget %s %s", names[i], value);
+            text_add(&words, "budget %s %s", budgets[i], value);
             engine_command(engine, AUTHOR_USER, text_string(&words));
         }
         text_done(&words);
@@ -85,7 +101,7 @@ static int run(const struct cli_arguments *arguments)
     options_default(options);
     if (cli_set_options(arguments, options)) {
         status = 2;
-    } else if (session_find(arguments->words[0], &folder, &error) || read_session(folder, options, &error)) {
+    } else if (session_find(arguments->words[0], &folder, &error) || read_session(arguments, folder, options, &error)) {
         status = cli_fail(&error);
     } else if (cli_set_options(arguments, options)) {
         status = 2;

@@ -45,6 +45,17 @@ static int print_network(const struct session_state *state, const char *name)
     return 0;
 }
 
+/* The networks that satisfy the words of --filter. */
+static int print_found(const struct cli_arguments *arguments, const struct session_state *state)
+{
+    struct filter filter;
+    struct error error;
+    if (filter_parse(cli_value(arguments, "filter"), &filter, &error))
+        return cli_usage(arguments, "--filter: %s", error.text);
+    report_found(stdout, state, &filter);
+    return 0;
+}
+
 static int print(const struct cli_arguments *arguments, const struct session_state *state, const char *folder,
                  int64_t best)
 {
@@ -62,6 +73,8 @@ static int print(const struct cli_arguments *arguments, const struct session_sta
     text_done(&text);
     if (exported)
         return 0;
+    if (cli_value(arguments, "filter"))
+        return print_found(arguments, state);
     if (cli_value(arguments, "pareto")) {
         report_pareto(stdout, state);
         return 0;
@@ -77,7 +90,7 @@ static int print(const struct cli_arguments *arguments, const struct session_sta
 /* A session is printed in one way, a network in the one that it has. */
 static int check_form(const struct cli_arguments *arguments, const char *network)
 {
-    static const char *const forms[] = {"json", "csv", "curves", "events", "dot", "pareto"};
+    static const char *const forms[] = {"json", "csv", "curves", "events", "dot", "pareto", "filter"};
     const char *form = NULL;
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
         if (!cli_value(arguments, forms[i]))
@@ -128,6 +141,7 @@ static int run(const struct cli_arguments *arguments)
 static const struct cli_option options_of_show[] = {
     {"best", "N", "how many of the best networks to list", "5"},
     {"pareto", NULL, "the networks that no other beats in accuracy and parameters", NULL},
+    {"filter", "WORDS", "the networks that satisfy all words, the best first: acc>92 params<15k by:you layer:conv3", NULL},
     {"json", NULL, "the whole state as one JSON document", NULL},
     {"csv", NULL, "one row a network", NULL},
     {"curves", NULL, "one row an epoch of each network, as CSV", NULL},

@@ -223,7 +223,7 @@ static void describe(struct training_run *run)
     struct text text = TEXT_EMPTY;
     hash_print(run->network.images.hash, images);
     hash_print(hash_of(run->weights->values, (size_t)run->weights->layout.total * sizeof(float)), weights);
-    text_add(&text, "%d epochs, batch %d, rate %g, weight decay %g, dropout %g %g", training->epochs, training->batch,
+    text_add(&text, "%d epoch%s, batch %d, rate %g, weight decay %g, dropout %g %g", training->epochs, training->epochs == 1 ? "" : "s", training->batch,
              (double)training->rate, (double)training->weight_decay, (double)training->drop_pool,
              (double)training->drop_fc);
     if (training->drop_dense > 0) /* so that checkpoints from before this option still match */

@@ -97,6 +97,7 @@ struct session_state {
 
     int device_count;
     struct session_device *devices;
+    struct event_texts instructions; /* of the CPU backend: each set that a process had, the first one first */
 
     int64_t budget_episodes, budget_networks; /* 0: no limit; the options' until a BUDGET event */
     double budget_seconds, budget_flops;

@@ -38,7 +38,7 @@ static void assert_ran(const char *name, struct hash hash)
 static void is_what_ran(void **state)
 {
     const char *name = *state, *folder = getenv("ESPALIER_ONNX_FOLDER");
-    const struct onnx_note notes[] = {{"arch", name}, {0}};
+    const struct safetensors_note notes[] = {{"arch", name}, {0}};
     struct fixture fixture;
     struct error error;
     size_t length;
@@ -47,7 +47,7 @@ static void is_what_ran(void **state)
     size_t total = (size_t)weights->layout.total;
     float *values = fixture_floats(&fixture, "weights", total);
     memcpy(weights->values, values, total * sizeof *values);
-    void *bytes = onnx_encode(weights, fixture.view.scale, fixture.view.shift, notes, &length);
+    void *bytes = onnx_encode(weights, fixture.view.scale, fixture.view.shift, ONNX_OPSET, notes, &length);
     if (folder) {
         char path[4096], hash[HASH_TEXT];
         snprintf(path, sizeof path, "%s/%s.onnx", folder, name);

@@ -232,6 +232,15 @@ void report_end(FILE *out, const struct session_state *state, const char *folder
     free(name);
 }
 
+/* Other instructions round otherwise, so that the same search gives other numbers. */
+static void print_instructions(FILE *out, const struct event_texts *sets)
+{
+    for (int i = 0; i < sets->count; i++)
+        fprintf(out, "%s%s", i ? ", then " : "computed  on the CPU with ", sets->items[i]);
+    if (sets->count)
+        fprintf(out, " instructions%s\n", sets->count > 1 ? ": no one machine gives these numbers again" : "");
+}
+
 void report_summary(FILE *out, const struct session_state *state, const char *folder)
 {
     static const char *const options[] = {"policy", "parent", "wider", "deeper", "epochs", "batch", "rate"};
@@ -252,6 +261,7 @@ void report_summary(FILE *out, const struct session_state *state, const char *fo
     if (state->finished)
         fprintf(out, "finished (%s): ", finish_name(&state->finish_reason));
     print_counts(out, state);
+    print_instructions(out, &state->instructions);
     char digest[HASH_TEXT];
     fprintf(out, "digest    %s\n", hash_print(session_digest(state), digest));
     print_best(out, state);

@@ -7,7 +7,8 @@
  *
  * DURABLE events are never dropped.  TRANSIENT ones (a step's loss, a device's sample) are thinned, and
  * leaving them all out leaves the durable state unchanged.  Fields marked TIMING (seconds, rates, names of
- * devices) are left out of the digest: two runs with one seed differ in them and in nothing else.  Fields marked LATER
+ * devices) are left out of the digest: two runs with one seed, one trainer and one instruction set differ in them and
+ * in nothing else.  Fields marked LATER
  * are facts that the first logs of their kind don't have: where one is 0 or empty the digest leaves it out.
  *
  * A field of a word type (AUTHOR, FAILURE, FINISH) holds one of a few words: an enum in memory, the word on disk.

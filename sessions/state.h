@@ -156,7 +156,8 @@ bool node_has_no_result(const struct session_node *node);
 const char *session_option(const struct session_state *state, const char *name);
 
 /* Hash of the durable state without its TIMING fields and without event times.  Equal for live and replay, for
-   a fold with and without transient events, and for two runs of one seed with one trainer. */
+   a fold with and without transient events, and for two runs of one seed with one trainer
+   and one instruction set. */
 struct hash session_digest(const struct session_state *state);
 
 #endif

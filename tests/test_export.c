@@ -18,6 +18,7 @@
 #include "export/csv.h"
 #include "export/dot.h"
 #include "export/json.h"
+#include "export/predictions.h"
 #include "race_session.h"
 #include "util/bug.h"
 
@@ -389,6 +390,33 @@ static void an_empty_session_is_exported(void **unused)
     session_state_free(state);
 }
 
+static void predictions_are_rows_and_a_document(void **unused)
+{
+    char *pictures[] = {"a,b.png", "c.png"}, *classes[] = {"cat", "dog", "frog"};
+    const double probabilities[] = {0.25, 0.5, 0.25, NAN, NAN, NAN}; /* the second: of a network that diverged */
+    const struct predictions predictions = {2, 3, pictures, classes, probabilities};
+    struct text text = TEXT_EMPTY;
+    int best[2];
+    predictions_best(&predictions, 0, best);
+    assert_true(best[0] == 1 && best[1] == 0);
+    predictions_best(&predictions, 1, best);
+    assert_true(best[0] == -1 && best[1] == -1);
+    export_csv_predictions(&predictions, &text);
+    assert_string_equal(text_string(&text), "picture,class,probability,cat,dog,frog\n"
+                                            "\"a,b.png\",dog,0.5,0.25,0.5,0.25\n"
+                                            "c.png,,,,,\n");
+    text_clear(&text);
+    export_json_predictions(&predictions, &text);
+    json_t *document = json_loads(text_string(&text), JSON_REJECT_DUPLICATES, NULL);
+    const json_t *list = at(document, "predictions"), *first = json_array_get(list, 0), *second = json_array_get(list, 1);
+    assert_string_equal(json_string_value(at(first, "class")), "dog");
+    assert_true(json_real_value(json_array_get(at(first, "probabilities"), 1)) == 0.5);
+    assert_true(json_is_null(at(second, "class")) && json_is_null(at(second, "probability")));
+    assert_int_equal(json_array_size(at(document, "classes")), 3);
+    json_decref(document);
+    text_done(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -400,6 +428,7 @@ int main(void)
         cmocka_unit_test(rounds_have_gains_and_a_test),
         cmocka_unit_test(text_that_is_not_utf8_is_replaced),
         cmocka_unit_test(an_empty_session_is_exported),
+        cmocka_unit_test(predictions_are_rows_and_a_document),
     };
     return cmocka_run_group_tests_name("export", tests, NULL, NULL);
 }

@@ -145,7 +145,8 @@ static void test_what_does_not_match_is_named(void **state)
                              *const many[] = {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"};
     check_refusal(others, 3, false, animals, "only here: ant; only in the network: frog;");
     check_refusal(two, 2, true, animals, "only in the network: cat;");
-    check_refusal(many, 12, false, animals, "only here: a, b, c, d, e, f, g, h, i, j and 2 more; only in the network: cat");
+    check_refusal(many, 12, false, animals,
+                  "only here: a, b, c, d, e, f, g, h, i, j and 2 more; only in the network: cat");
     /* a set without names matches only sets without names: class 0 of digits is no cat */
     check_refusal(NULL, 3, false, animals, "only here: 0, 1, 2;");
     check_refusal(animals, 3, false, NULL, "only here: cat, dog, frog; only in the network: 0, 1, 2;");

@@ -251,8 +251,7 @@ int cli_network_open_images(struct cli_network *network, const char *data, enum 
         return -1;
     if (!network->input.channels)
         network->input = network->images.shape;
-    if (recognise_images(network, data, error) ||
-        check_images(network, &network->images, name, needed, error))
+    if (recognise_images(network, data, error) || check_images(network, &network->images, name, needed, error))
         return -1;
     warn_of_assumptions(network);
     struct shape shapes[ARCH_LAYERS_MAX];
@@ -276,8 +275,8 @@ int cli_network_training_views(const struct cli_network *network, struct view *t
     *train = *validate = (struct view){0};
     if (!network->session_split)
         view_all(&network->images, NULL, train);
-    else if (data_split(&network->images, (int)options->validation, (int)options->train_subset,
-                        (uint64_t)options->seed, train, validate, error))
+    else if (data_split(&network->images, (int)options->validation, (int)options->train_subset, (uint64_t)options->seed,
+                        train, validate, error))
         return -1;
     if (network->facts.classes)
         view_normalise(train, &network->facts.pixels);
@@ -289,6 +288,11 @@ int cli_network_training_views(const struct cli_network *network, struct view *t
 int cli_network_need_facts(struct cli_network *network, const char *data, struct error *error)
 {
     struct view train, validate;
+    struct error warning;
+    if (network->facts.classes && data) {
+        error_set(&warning, "--data %s: is not read: %s knows its classes and normalisation", data, network->text);
+        cli_warn(&warning);
+    }
     if (network->facts.classes)
         return 0;
     if (cli_network_open_images(network, data, ALL_CLASSES, error) ||

@@ -57,8 +57,8 @@ static bool is_valid(const struct data_facts *facts, int channels, int classes)
     for (int i = 0; valid && i < classes; i++)
         valid = *facts->class_names[i] && !class_name_check(facts->class_names[i], NULL);
     for (int i = 0; valid && i < channels; i++)
-        valid = isfinite(facts->pixels.mean[i]) && isfinite(facts->pixels.deviation[i]) &&
-                facts->pixels.deviation[i] > 0;
+        valid =
+            isfinite(facts->pixels.mean[i]) && isfinite(facts->pixels.deviation[i]) && facts->pixels.deviation[i] > 0;
     return valid;
 }
 

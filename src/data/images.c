@@ -94,8 +94,8 @@ void view_normalise(struct view *view, const struct normalisation *pixels)
     }
 }
 
-/* Mean and deviation of a channel over the view's own images.  Sums of pixels and of their squares are integers, so they
-   are exact in any order. */
+/* Mean and deviation of a channel over the view's own images.  Sums of pixels and of their squares are integers, so
+   they are exact in any order. */
 static void measure(const struct view *view, int channel, double *mean, double *deviation)
 {
     const struct shape *shape = &view->images->shape;

@@ -11,10 +11,13 @@
 #include "arch/kinds.h"
 #include "util/bug.h"
 
-static const char *const part_words[] = {
-    [PART_CONV] = "convolution", [PART_LINEAR] = "linear",        [PART_BN_RELU] = "batch-norm, relu",
-    [PART_MAX_POOL] = "max-pool", [PART_AVERAGE_POOL] = "average-pool", [PART_CONCAT] = "concatenate with input",
-    [PART_ADD] = "add input"};
+static const char *const part_words[] = {[PART_CONV] = "convolution",
+                                         [PART_LINEAR] = "linear",
+                                         [PART_BN_RELU] = "batch-norm, relu",
+                                         [PART_MAX_POOL] = "max-pool",
+                                         [PART_AVERAGE_POOL] = "average-pool",
+                                         [PART_CONCAT] = "concatenate with input",
+                                         [PART_ADD] = "add input"};
 
 static void set(json_t *object, const char *key, json_t *value)
 {
@@ -95,10 +98,10 @@ void export_arch_json(const struct arch *arch, struct shape input, const struct 
     struct arch_cost cost = arch_cost(arch, input);
     struct text notation = TEXT_EMPTY;
     arch_print(arch, &notation);
-    json_t *document = json_pack("{s:s,s:o,s:I,s:I,s:I,s:I}", "arch", text_string(&notation), "input", of_shape(&input),
-                                 "parameters", (json_int_t)cost.parameters, "flops", (json_int_t)cost.flops,
-                                 "activation_bytes", (json_int_t)cost.activation_bytes, "depth",
-                                 (json_int_t)cost.depth);
+    json_t *document =
+        json_pack("{s:s,s:o,s:I,s:I,s:I,s:I}", "arch", text_string(&notation), "input", of_shape(&input), "parameters",
+                  (json_int_t)cost.parameters, "flops", (json_int_t)cost.flops, "activation_bytes",
+                  (json_int_t)cost.activation_bytes, "depth", (json_int_t)cost.depth);
     if (facts->classes)
         set_facts(document, facts);
     set(document, "layers", of_layers(arch, input));

@@ -1,8 +1,9 @@
 /*
  * pytorch.h - a trained network as a PyTorch module: one Python file that a person can read, beside its weights.
  *
- * The module has no part of this program and needs PyTorch alone.  It takes pixels from 0 to 255, normalises them itself
- * and returns logits.  `load()` reads the weights from the safetensors file, also another of the same architecture.
+ * The module has no part of this program and needs PyTorch alone.  It takes pixels from 0 to 255, normalises them
+ * itself and returns logits.  `load()` reads the weights from the safetensors file, also another of the same
+ * architecture.
  */
 #ifndef ESPALIER_EXPORT_PYTORCH_H
 #define ESPALIER_EXPORT_PYTORCH_H

@@ -38,8 +38,8 @@ static int write_onnx(struct exporting *work, struct error *error)
     const struct images shape = {.shape = work->network.input};
     struct view view = {.images = &shape};
     view_normalise(&view, &work->network.facts.pixels);
-    void *bytes = onnx_encode(work->network.weights, view.scale, view.shift, (int)work->opset, work->notes.list,
-                              &work->length);
+    void *bytes =
+        onnx_encode(work->network.weights, view.scale, view.shift, (int)work->opset, work->notes.list, &work->length);
     int failed = file_write(work->path, bytes, work->length, error);
     free(bytes);
     return failed;
@@ -129,8 +129,7 @@ static int find_network(const struct cli_arguments *arguments, struct exporting 
 {
     const char *name = arguments->words[0], *data = cli_value(arguments, "data");
     struct cli_network *network = &work->network;
-    if (cli_network_find(name, network, error) ||
-        (format->weights && cli_network_need_weights(network, name, error)))
+    if (cli_network_find(name, network, error) || (format->weights && cli_network_need_weights(network, name, error)))
         return -1;
     if (!format->weights && !data && network->input.channels)
         return 0;
@@ -191,8 +190,9 @@ const struct cli_command command_export = {
     .name = "export",
     .synopsis = "SESSION:NODE|FILE|ARCH",
     .summary = "write a trained network for other programs: ONNX, PyTorch, JSON",
-    .details = "The file takes pixels from 0 to 255, normalises them, and names the classes. No images are needed, but for"
-               " a network that was trained before its classes and normalisation were recorded.",
+    .details =
+        "The file takes pixels from 0 to 255, normalises them, and names the classes. No images are needed, but for"
+        " a network that was trained before its classes and normalisation were recorded.",
     .words_minimum = 1,
     .words_maximum = 1,
     .options = options_of_export,

@@ -2,8 +2,8 @@
  * predict.c - `espalier predict`: the class of a person's own pictures, by a trained network.
  *
  * A picture is read as a set of pictures is (data/picture.h): decoded, and scaled to the square that the network takes.
- * Classes and normalisation are the network's own, so that no data set is needed.  A picture that can't be read is told,
- * and the others are predicted all the same.
+ * Classes and normalisation are the network's own, so that no data set is needed.  A picture that can't be read is
+ * told, and the others are predicted all the same.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -36,10 +36,11 @@ static int check_input(const struct prediction *work, struct error *error)
     const struct shape *input = &work->network.input;
     if (input->height == input->width && (input->channels == 1 || input->channels == 3))
         return 0;
-    return error_set(error,
-                     "%s: takes %d,%d,%d, and pictures are read as squares of 1 or 3 channels; use another program with "
-                     "the file of espalier export",
-                     work->network.text, input->channels, input->height, input->width);
+    return error_set(
+        error,
+        "%s: takes %d,%d,%d, and pictures are read as squares of 1 or 3 channels; use another program with "
+        "the file of espalier export",
+        work->network.text, input->channels, input->height, input->width);
 }
 
 static int read_picture(const char *path, const struct shape *input, uint8_t *planes, struct error *error)
@@ -180,7 +181,8 @@ static int run(const struct cli_arguments *arguments)
 
 static const struct cli_option options_of_predict[] = {
     {"format", "WORD", "table, csv or json; the last two have the probability of every class", "table"},
-    {"data", "SPEC", "the images that trained a network which doesn't know its classes and normalisation", "the network's"},
+    {"data", "SPEC", "the images that trained a network which doesn't know its classes and normalisation",
+     "the network's"},
     {.name = "device"},
     {.name = "precision"},
     {0},

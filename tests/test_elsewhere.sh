@@ -2,7 +2,7 @@
 # What a network knows of its data, and what people do with it afterwards: eval, predict and export without the images, or with
 # others; PyTorch and ONNX Runtime, where Python has them.
 . "$top_srcdir/tests/tap.sh"
-plan 75
+plan 78
 
 if ! "$espalier" eval x.safetensors --data images:x 2>&1 | grep -q 'x.safetensors' ||
     ! python3 "$top_srcdir/tests/pictures.py" pets 24 cat=200,60,40 dog=60,200,60 frog=50,80,200; then
@@ -106,7 +106,7 @@ ok "they export as well" "$espalier" export bare.safetensors --data idx:set --ou
 
 # --- without the images ---
 mkdir away
-cp -r pets.esp away/copy.esp
+ok "a thin copy" "$espalier" copy --thin pets away/copy
 mv pets set away/
 session=away/copy.esp
 ok "predict needs no images but those that it is given" "$espalier" predict "$session:start" new/any/*.png
@@ -149,8 +149,12 @@ python3 -m py_compile pets.py
 report $? "it is Python"
 prints "a person can read it" '^        x = F.relu\(self.conv2_bn\(x\)\)$' pets.py
 cp pets.safetensors before.safetensors
+ok "once more" "$espalier" export "$session:start" --format pytorch --out pets.py
+cp zoo.safetensors zoo-kept.safetensors
+says "other weights are not written over" 1 "zoo.safetensors: exists already, with other weights" \
+    "$espalier" export "$session:start" --format pytorch --out zoo.py
 ok "of the very file beside it" "$espalier" export pets.safetensors --format pytorch --out pets.py
-cmp -s pets.safetensors before.safetensors
+cmp -s pets.safetensors before.safetensors && cmp -s zoo.safetensors zoo-kept.safetensors
 report $? "which stays as it is"
 ok "the weights beside it know their data" "$espalier" predict pets.safetensors new/any/000.png
 ok "export to JSON" "$espalier" export "$session:start" --format json --out pets.json

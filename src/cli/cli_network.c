@@ -297,7 +297,11 @@ int cli_network_need_facts(struct cli_network *network, const char *data, struct
         return 0;
     if (cli_network_open_images(network, data, ALL_CLASSES, error) ||
         cli_network_training_views(network, &train, &validate, error))
-        return -1;
+        return network->has_data && !data ? error_prefix(error,
+                                                         "%s: doesn't know its classes and normalisation, so that "
+                                                         "its images are needed",
+                                                         network->text)
+                                          : -1;
     data_facts_of(network->data, &network->images, &train, &network->facts);
     view_done(&train);
     view_done(&validate);

@@ -96,7 +96,7 @@ static int run(const struct cli_arguments *arguments)
 }
 
 static const struct cli_option options_of_eval[] = {
-    {.name = "data", .fallback = "the network's, else fashion-mnist"},
+    {.name = "data", .fallback = "the network's"},
     {"test", NULL, "the test images (the default)", NULL},
     {"validation", NULL, "the validation images of the session's split", NULL},
     {.name = "device"},

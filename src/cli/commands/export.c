@@ -68,6 +68,23 @@ static bool is_same_file(const char *a, const char *b)
     return !stat(a, &one) && !stat(b, &other) && one.st_dev == other.st_dev && one.st_ino == other.st_ino;
 }
 
+/* What a person has there may be the work of days: only the same bytes are written again. */
+static int write_weights(const struct exporting *work, const char *path, struct error *error)
+{
+    void *bytes, *there = NULL;
+    size_t length, there_length;
+    struct hash hash;
+    safetensors_encode(work->network.weights, work->notes.list, &bytes, &length, &hash);
+    bool exists = file_exists(path);
+    int failed = exists ? file_read(path, SAFETENSORS_FILE_MAX, &there, &there_length, error)
+                        : file_write(path, bytes, length, error);
+    if (!failed && exists && !hash_equal(hash, hash_of(there, there_length)))
+        failed = error_set(error, "%s: exists already, with other weights; name another file by --out", path);
+    free(bytes);
+    free(there);
+    return failed;
+}
+
 static int write_pytorch(struct exporting *work, struct error *error)
 {
     const struct cli_network *network = &work->network;
@@ -75,8 +92,8 @@ static int write_pytorch(struct exporting *work, struct error *error)
     char *weights = weights_path(work->path), *slash = strrchr(weights, '/');
     export_pytorch(&network->arch, network->input, &network->facts, slash ? slash + 1 : weights, &text);
     notes_add_data(&work->notes, &network->facts);
-    int failed = !is_same_file(weights, network->text) && /* the very file that is exported */
-                 safetensors_write(weights, network->weights, work->notes.list, error);
+    bool beside = is_same_file(weights, network->text); /* the very file that is exported */
+    int failed = !beside && write_weights(work, weights, error);
     failed = failed || write_text(work, &text, error);
     text_done(&text);
     free(weights);

@@ -19,6 +19,7 @@
 #include "export/dot.h"
 #include "export/json.h"
 #include "export/predictions.h"
+#include "export/pytorch.h"
 #include "race_session.h"
 #include "util/bug.h"
 
@@ -417,6 +418,28 @@ static void predictions_are_rows_and_a_document(void **unused)
     text_done(&text);
 }
 
+static void a_module_of_pytorch_quotes_names(void **unused)
+{
+    char *names[] = {"say \"hi\"", "back\\slash", "\"\"\""};
+    const struct data_facts facts = {.classes = 3, .class_names = names, .channels = 1, .layout = "NCHW grey"};
+    struct text text = TEXT_EMPTY;
+    struct arch arch;
+    assert_int_equal(arch_parse(&arch, "C(4,3,1) D(2,[4]) T(0.5) A(2,2) SM(3)", NULL), 0);
+    export_pytorch(&arch, (struct shape){1, 4, 4}, &facts, "it's \"mine\".safetensors", &text);
+    static const char *const lines[] = {
+        "\nCLASSES = [\"say \\\"hi\\\"\", \"back\\\\slash\", \"\\\"\\\"\\\"\"]\n",
+        "\nWEIGHTS = \"it's \\\"mine\\\".safetensors\"\n",
+        "\n        self.dense1_bottleneck = nn.Conv2d(4, 8, 1, stride=1, padding=0, bias=False)\n",
+        "\n        self.average1_norm_bn = nn.BatchNorm2d(4, eps=1e-05)\n",
+        "\n        x = torch.cat([kept, x], 1)\n        # transition1: 4 x 2 x 2\n        x = F.relu(self.transition1_norm_bn(x))\n",
+        "\n        x = x.flatten(1)\n        x = self.classifier(x)\n        return x\n",
+    };
+    for (size_t i = 0; i < COUNT_OF(lines); i++)
+        if (!strstr(text_string(&text), lines[i]))
+            fail_msg("lacks %s:\n%s", lines[i], text_string(&text));
+    text_done(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -429,6 +452,7 @@ int main(void)
         cmocka_unit_test(text_that_is_not_utf8_is_replaced),
         cmocka_unit_test(an_empty_session_is_exported),
         cmocka_unit_test(predictions_are_rows_and_a_document),
+        cmocka_unit_test(a_module_of_pytorch_quotes_names),
     };
     return cmocka_run_group_tests_name("export", tests, NULL, NULL);
 }

@@ -17,9 +17,9 @@
 #include "util/memory.h"
 
 static const struct cli_command *const commands[] = {
-    &command_run,     &command_resume,  &command_attach, &command_replay, &command_show,
-    &command_compare, &command_morph,   &command_train,  &command_eval,   &command_predict, &command_export,
-    &command_copy,    &command_devices, &command_fsck,   &command_keys,   &command_version,
+    &command_run,     &command_resume, &command_attach, &command_replay,  &command_show,   &command_compare,
+    &command_morph,   &command_train,  &command_eval,   &command_predict, &command_export, &command_copy,
+    &command_devices, &command_fsck,   &command_keys,   &command_version,
 };
 
 static void print_help(FILE *out)

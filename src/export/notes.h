@@ -5,8 +5,8 @@
  *     data       what trained the network, as --data has it: "images@48:flowers"
  *     checksum   of these images
  *     classes    their names, one a line, in the order of the network's outputs
- *     mean, deviation   a number for each channel, with commas: the input is (pixel - mean) / deviation, of pixels from 0
- *                to 255
+ *     mean       a number for each channel, with commas between
+ *     deviation  likewise: the input is (pixel - mean) / deviation, of pixels from 0 to 255
  *     layout     of the input: "NCHW RGB"
  *     mirrors    "yes": a mirrored image keeps its class; or "no"
  */

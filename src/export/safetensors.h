@@ -3,8 +3,8 @@
  *
  * Tensors are F32, have the shapes of weights.h, and are named after layers: `conv1.weight`, `conv1.gamma`,
  * `conv1.beta`, `conv1.mean`, `conv1.variance`, `classifier.bias`; of dense layers also `dense1.norm.gamma`,
- * `dense1.bottleneck.weight`, ….  `__metadata__` holds `arch` and `input` ("3,32,32"), and may hold notes (notes.h).  jansson
- * reads the header, and refuses duplicate keys.
+ * `dense1.bottleneck.weight`, ….  `__metadata__` holds `arch` and `input` ("3,32,32"), and may hold notes
+ * (notes.h).  jansson reads the header, and refuses duplicate keys.
  */
 #ifndef ESPALIER_EXPORT_SAFETENSORS_H
 #define ESPALIER_EXPORT_SAFETENSORS_H

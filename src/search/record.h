@@ -19,7 +19,7 @@ struct search_data { /* what the first event says of the data */
     int64_t train_images, validation_images;
     struct hash hash;
     const struct data_facts *facts; /* of these images; NULL: not known */
-    double speed; /* FLOPs of training a second, on all devices together; 0: not measured */
+    double speed;                   /* FLOPs of training a second, on all devices together; 0: not measured */
 };
 
 /* "channels,height,width", as sessions have it. */

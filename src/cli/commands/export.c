@@ -88,14 +88,18 @@ static int write_weights(const struct exporting *work, const char *path, struct 
 static int write_pytorch(struct exporting *work, struct error *error)
 {
     const struct cli_network *network = &work->network;
-    struct text text = TEXT_EMPTY;
+    struct text text = TEXT_EMPTY, split = TEXT_EMPTY;
     char *weights = weights_path(work->path), *slash = strrchr(weights, '/');
     export_pytorch(&network->arch, network->input, &network->facts, slash ? slash + 1 : weights, &text);
     notes_add_data(&work->notes, &network->facts);
+    image_split_print(&network->trained, &split);
+    if (image_split_is_known(&network->trained))
+        notes_add(&work->notes, IMAGE_SPLIT_NOTE, text_string(&split));
     bool beside = is_same_file(weights, network->text); /* the very file that is exported */
     int failed = !beside && write_weights(work, weights, error);
     failed = failed || write_text(work, &text, error);
     text_done(&text);
+    text_done(&split);
     free(weights);
     return failed ? -1 : 0;
 }

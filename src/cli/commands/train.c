@@ -193,8 +193,7 @@ static int open_views(struct training_run *run, const char *name, struct error *
     struct view all;
     const struct cli_network *network = &run->network;
     if (cli_network_check_validation(network, name, run->validation, run->scratch, &run->split_seed, error) ||
-        data_split(&network->images, run->validation, run->subset, run->split_seed, &run->train, &run->validate,
-                   error))
+        data_split(&network->images, run->validation, run->subset, run->split_seed, &run->train, &run->validate, error))
         return -1;
     view_all(&network->images, NULL, &all);
     bool goes_on = network->facts.classes && !network->session_split;

@@ -70,8 +70,11 @@ static void add_module(struct walk *walk, int layer, const struct part *part)
     text_add(walk->text, "        self.%s", module_name(walk, layer, part, name));
     switch (part->kind) {
     case PART_CONV:
-        text_add(walk->text, " = nn.Conv2d(%d, %d, %d, stride=%d, padding=%d, bias=False)\n", weights->inputs,
-                 weights->outputs, part->kernel, part->stride, part->kernel / 2);
+        text_add(walk->text, " = nn.Conv2d(%d, %d, %d, stride=%d, padding=%d", part->in.channels, weights->outputs,
+                 part->kernel, part->stride, part->kernel / 2);
+        if (weights->inputs < part->in.channels) /* each output reads some of the channels */
+            text_add(walk->text, ", groups=%d", part->in.channels / weights->inputs);
+        text_add(walk->text, ", bias=False)\n");
         break;
     case PART_LINEAR:
         walk->flat = true;

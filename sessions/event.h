@@ -7,7 +7,8 @@
  *
  * DURABLE events are never dropped.  TRANSIENT ones (a step's loss, a device's sample) are thinned, and
  * leaving them all out leaves the durable state unchanged.  Fields marked TIMING (seconds, rates, names of
- * devices) are left out of the digest: two runs with one seed differ in them and in nothing else.  Fields marked LATER
+ * devices) are left out of the digest: two runs with one seed, one trainer and one instruction set differ in them and
+ * in nothing else.  Fields marked LATER
  * are facts that the first logs of their kind don't have: where one is 0 or empty the digest leaves it out.
  *
  * A field of a word type (AUTHOR, FAILURE, FINISH) holds one of a few words: an enum in memory, the word on disk.
@@ -68,11 +69,17 @@
     F(INTEGER, validation_images, FACT)                                                                     \
     F(INTEGERS, match, FACT)     /* FLOPs of the networks that a policy grew in the session of --match */   \
     F(TEXTS, devices, TIMING)    /* ids */                                                                  \
-    F(TEXTS, device_names, TIMING)
+    F(TEXTS, device_names, TIMING)                                                                          \
+    F(TEXTS, class_names, LATER) /* in the order of the outputs; numbers where the set has no names */      \
+    F(REALS, mean, LATER)        /* of the training images' pixels, 0 to 255; one for each channel */       \
+    F(REALS, deviation, LATER)   /* the input is (pixel - mean) / deviation */                              \
+    F(TEXT, layout, LATER)       /* of the input: "NCHW RGB" */                                             \
+    F(BOOL, mirrors, LATER)      /* a mirrored image keeps its class */
 #define EVENT_FIELDS_OPENED(F)                                                                              \
     F(REAL, date, TIMING) F(TEXT, host, TIMING) F(INTEGER, process, TIMING) F(TEXT, program, TIMING)        \
     F(TEXTS, devices, TIMING)    /* of this process: ids; none in logs of before this field */              \
-    F(TEXTS, device_names, TIMING)
+    F(TEXTS, device_names, TIMING)                                                                          \
+    F(TEXT, instructions, TIMING) /* the CPU backend's instruction set: "avx512" */
 /* `own` are fields of a kind, `sampled` EVENT_FIELDS_SAMPLED(F) or nothing.  The digest depends on the order. */
 #define EVENT_FIELDS_PROPOSAL(F, own, sampled)                                                              \
     F(INTEGER, parent, FACT)     /* 0: none */                                                              \

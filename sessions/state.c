@@ -277,6 +277,16 @@ static void apply_lost(struct session_state *state, const struct event_lost *fac
     }
 }
 
+static void add_instructions(struct session_state *state, const char *name)
+{
+    struct event_texts *known = &state->instructions;
+    for (int i = 0; i < known->count; i++)
+        if (!strcmp(known->items[i], name))
+            return;
+    if (*name) /* logs from before this field don't say */
+        event_texts_add(known, name);
+}
+
 static void apply_opened(struct session_state *state, const struct event_opened *facts)
 {
     stop_all_training(state);
@@ -285,6 +295,7 @@ static void apply_opened(struct session_state *state, const struct event_opened 
     for (int i = 0; i < state->device_count; i++)
         state->devices[i].lost = false;
     add_devices(state, &facts->devices, &facts->device_names);
+    add_instructions(state, text_of(facts->instructions));
 }
 
 static void apply_policy(struct session_state *state, const struct event_policy *facts, double time)

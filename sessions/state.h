@@ -100,6 +100,7 @@ struct session_state {
 
     int device_count;
     struct session_device *devices;
+    struct event_texts instructions; /* of the CPU backend: each set that a process had, the first one first */
 
     int64_t budget_episodes, budget_networks; /* 0: no limit; the options' until a BUDGET event */
     double budget_seconds, budget_flops;
@@ -165,7 +166,8 @@ bool node_has_no_result(const struct session_node *node);
 const char *session_option(const struct session_state *state, const char *name);
 
 /* Hash of the durable state without its TIMING fields and without event times.  Equal for live and replay, for
-   a fold with and without transient events, and for two runs of one seed with one trainer. */
+   a fold with and without transient events, and for two runs of one seed with one trainer
+   and one instruction set. */
 struct hash session_digest(const struct session_state *state);
 
 #endif

@@ -66,6 +66,7 @@ void session_state_free(struct session_state *state)
         free(state->devices[i].name);
     }
     free(state->devices);
+    event_field_done(EVENT_FIELD_TEXTS, &state->instructions);
     event_field_done(EVENT_FIELD_FINISH, &state->finish_reason);
     free(state->finish_message);
     text_done(&state->scratch);
@@ -139,6 +140,7 @@ struct session_state *session_state_copy(const struct session_state *from)
     if (from->event_count)
         event_fields_copy(EVENT_SESSION, &from->facts, &to->facts);
     copy_lists(from, to);
+    event_field_copy(EVENT_FIELD_TEXTS, &from->instructions, &to->instructions);
     event_field_copy(EVENT_FIELD_FINISH, &from->finish_reason, &to->finish_reason);
     to->finish_message = copy_text(from->finish_message);
     to->scratch = TEXT_EMPTY;

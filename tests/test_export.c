@@ -18,6 +18,8 @@
 #include "export/csv.h"
 #include "export/dot.h"
 #include "export/json.h"
+#include "export/predictions.h"
+#include "export/pytorch.h"
 #include "race_session.h"
 #include "util/bug.h"
 
@@ -389,6 +391,55 @@ static void an_empty_session_is_exported(void **unused)
     session_state_free(state);
 }
 
+static void predictions_are_rows_and_a_document(void **unused)
+{
+    char *pictures[] = {"a,b.png", "c.png"}, *classes[] = {"cat", "dog", "frog"};
+    const double probabilities[] = {0.25, 0.5, 0.25, NAN, NAN, NAN}; /* the second: of a network that diverged */
+    const struct predictions predictions = {2, 3, pictures, classes, probabilities};
+    struct text text = TEXT_EMPTY;
+    int best[2];
+    predictions_best(&predictions, 0, best);
+    assert_true(best[0] == 1 && best[1] == 0);
+    predictions_best(&predictions, 1, best);
+    assert_true(best[0] == -1 && best[1] == -1);
+    export_csv_predictions(&predictions, &text);
+    assert_string_equal(text_string(&text), "picture,class,probability,cat,dog,frog\n"
+                                            "\"a,b.png\",dog,0.5,0.25,0.5,0.25\n"
+                                            "c.png,,,,,\n");
+    text_clear(&text);
+    export_json_predictions(&predictions, &text);
+    json_t *document = json_loads(text_string(&text), JSON_REJECT_DUPLICATES, NULL);
+    const json_t *list = at(document, "predictions"), *first = json_array_get(list, 0), *second = json_array_get(list, 1);
+    assert_string_equal(json_string_value(at(first, "class")), "dog");
+    assert_true(json_real_value(json_array_get(at(first, "probabilities"), 1)) == 0.5);
+    assert_true(json_is_null(at(second, "class")) && json_is_null(at(second, "probability")));
+    assert_int_equal(json_array_size(at(document, "classes")), 3);
+    json_decref(document);
+    text_done(&text);
+}
+
+static void a_module_of_pytorch_quotes_names(void **unused)
+{
+    char *names[] = {"say \"hi\"", "back\\slash", "\"\"\""};
+    const struct data_facts facts = {.classes = 3, .class_names = names, .channels = 1, .layout = "NCHW grey"};
+    struct text text = TEXT_EMPTY;
+    struct arch arch;
+    assert_int_equal(arch_parse(&arch, "C(4,3,1) D(2,[4]) T(0.5) A(2,2) SM(3)", NULL), 0);
+    export_pytorch(&arch, (struct shape){1, 4, 4}, &facts, "it's \"mine\".safetensors", &text);
+    static const char *const lines[] = {
+        "\nCLASSES = [\"say \\\"hi\\\"\", \"back\\\\slash\", \"\\\"\\\"\\\"\"]\n",
+        "\nWEIGHTS = \"it's \\\"mine\\\".safetensors\"\n",
+        "\n        self.dense1_bottleneck = nn.Conv2d(4, 8, 1, stride=1, padding=0, bias=False)\n",
+        "\n        self.average1_norm_bn = nn.BatchNorm2d(4, eps=1e-05)\n",
+        "\n        x = torch.cat([kept, x], 1)\n        # transition1: 4 x 2 x 2\n        x = F.relu(self.transition1_norm_bn(x))\n",
+        "\n        x = x.flatten(1)\n        x = self.classifier(x)\n        return x\n",
+    };
+    for (size_t i = 0; i < COUNT_OF(lines); i++)
+        if (!strstr(text_string(&text), lines[i]))
+            fail_msg("lacks %s:\n%s", lines[i], text_string(&text));
+    text_done(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -400,6 +451,8 @@ int main(void)
         cmocka_unit_test(rounds_have_gains_and_a_test),
         cmocka_unit_test(text_that_is_not_utf8_is_replaced),
         cmocka_unit_test(an_empty_session_is_exported),
+        cmocka_unit_test(predictions_are_rows_and_a_document),
+        cmocka_unit_test(a_module_of_pytorch_quotes_names),
     };
     return cmocka_run_group_tests_name("export", tests, NULL, NULL);
 }

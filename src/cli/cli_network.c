@@ -12,7 +12,7 @@
 
 #include "cli/cli.h"
 #include "cli/report.h"
-#include "export/safetensors.h"
+#include "export/notes.h"
 #include "search/engine.h"
 #include "sessions/log.h"
 #include "util/file.h"
@@ -23,6 +23,28 @@
 static int parse_input(const char *text, struct shape *input)
 {
     return sscanf(text, "%d,%d,%d", &input->channels, &input->height, &input->width) == 3 ? 0 : -1;
+}
+
+static int classes_of(const struct cli_network *network)
+{
+    return network->arch.layers[network->arch.layer_count - 1].units;
+}
+
+static void check_facts(struct cli_network *network)
+{
+    data_facts_check(&network->facts, network->input.channels, classes_of(network));
+}
+
+/* A session from before its first event had them may have files of weights that do. */
+static void read_facts(const char *path, struct cli_network *network)
+{
+    void *bytes;
+    size_t length;
+    if (network->facts.classes || file_read(path, SAFETENSORS_FILE_MAX, &bytes, &length, NULL))
+        return;
+    data_facts_of_file(bytes, length, &network->facts);
+    check_facts(network);
+    free(bytes);
 }
 
 /* A missing file is no failure yet: not every command needs it. */
@@ -38,6 +60,8 @@ static int read_node_weights(const struct session_node *node, struct cli_network
     }
     struct hash recorded = hash_scan(node->weights_hash);
     int failed = safetensors_read(path, &recorded, &network->weights, error);
+    if (!failed)
+        read_facts(path, network);
     free(path);
     return failed;
 }
@@ -97,6 +121,8 @@ static int find_in_session(const char *text, struct cli_network *network, struct
     const struct session_node *node = session_node(network->state, network->node);
     if (arch_parse(&network->arch, node->facts.arch, error))
         return error_prefix(error, "%s: n%lld", network->session, (long long)network->node);
+    data_facts_of_session(&network->state->facts, &network->facts);
+    check_facts(network);
     return read_node_weights(node, network, error);
 }
 
@@ -122,11 +148,15 @@ static int read_file(const char *path, struct cli_network *network, struct error
     network->trained = image_split_parse(split);
     free(split);
     free(data);
-    free(bytes);
-    if (failed)
+    if (failed) {
+        free(bytes);
         return error_prefix(error, "%s", path);
+    }
     network->arch = network->weights->arch;
     network->input = network->weights->input;
+    data_facts_of_file(bytes, length, &network->facts);
+    check_facts(network);
+    free(bytes);
     return 0;
 }
 
@@ -138,7 +168,7 @@ static bool is_file(const char *path)
 
 int cli_network_find(const char *text, struct cli_network *network, struct error *error)
 {
-    *network = (struct cli_network){0};
+    *network = (struct cli_network){.text = text};
     options_default(&network->options);
     if (options_start_is_file(text) || is_file(text))
         return read_file(text, network, error);
@@ -150,6 +180,7 @@ int cli_network_find(const char *text, struct cli_network *network, struct error
 void cli_network_done(struct cli_network *network)
 {
     images_done(&network->images);
+    data_facts_done(&network->facts);
     weights_free(network->weights);
     free(network->session);
     free(network->weights_missing);
@@ -160,22 +191,57 @@ void cli_network_done(struct cli_network *network)
 
 /* --- its images --- */
 
-static int check_images(const struct cli_network *network, const struct images *images, const char *name,
-                        struct error *error)
+/* Images that didn't train the network get its classes, by their names. */
+static int check_images(const struct cli_network *network, struct images *images, const char *name,
+                        enum classes_needed needed, struct error *error)
 {
     const struct shape *have = &images->shape, *want = &network->input;
     if (have->channels != want->channels || have->height != want->height || have->width != want->width)
         return error_set(error, "%s: images of %d,%d,%d do not fit the network, which takes %d,%d,%d; name other data",
                          name, have->channels, have->height, have->width, want->channels, want->height, want->width);
-    int classes = network->arch.layers[network->arch.layer_count - 1].units;
+    if (network->facts.classes && !network->own_images)
+        return data_facts_relabel(&network->facts, name, needed == ALL_CLASSES, images, error);
+    int classes = classes_of(network);
     if (images->classes != classes)
         return error_set(error, "%s: has %d classes, the network's classifier SM(%d); name other data or change SM",
                          name, images->classes, classes);
     return 0;
 }
 
-int cli_network_open_images(struct cli_network *network, const char *data, struct error *error)
+/* A session's data are its own where they have its checksum, and so are a file's. */
+static int recognise_images(struct cli_network *network, const char *data, struct error *error)
 {
+    char hash[HASH_TEXT];
+    hash_print(network->images.hash, hash);
+    network->session_split = network->state && !strcmp(hash, network->state->facts.data_hash);
+    network->own_images = network->session_split || hash_equal(network->images.hash, network->facts.hash) ||
+                          hash_equal(network->images.hash, network->trained.images);
+    if (network->state && !data && !network->session_split)
+        return error_set(error,
+                         "%s: is not what %s was trained on: the files have changed since; name the data by "
+                         "--data to use it all the same",
+                         network->data, network->session);
+    return 0;
+}
+
+/* Say what is assumed of a network that doesn't know its images, and wasn't trained on these. */
+static void warn_of_assumptions(const struct cli_network *network)
+{
+    struct error warning;
+    if (!network->weights || network->facts.classes || network->own_images)
+        return;
+    error_set(&warning,
+              "%s: doesn't say how its classes are called and its pixels normalised, as files from before this was "
+              "recorded: classes are matched by number, and pixels normalised by %s",
+              network->text, network->data);
+    cli_warn(&warning);
+}
+
+int cli_network_open_images(struct cli_network *network, const char *data, enum classes_needed needed,
+                            struct error *error)
+{
+    if (!data && network->input.channels && !network->has_data) /* else it is a mere architecture */
+        return error_set(error, "%s: doesn't say what images trained it; name them by --data", network->text);
     const char *name = network->data = data ? data : network->options.data;
     if (data_spec_parse(name, &network->spec, error))
         return error_prefix(error, "--data %s", name);
@@ -183,17 +249,9 @@ int cli_network_open_images(struct cli_network *network, const char *data, struc
         return -1;
     if (!network->input.channels)
         network->input = network->images.shape;
-    if (check_images(network, &network->images, name, error))
+    if (recognise_images(network, data, error) || check_images(network, &network->images, name, needed, error))
         return -1;
-    if (network->state) {
-        char hash[HASH_TEXT];
-        network->session_split = !strcmp(hash_print(network->images.hash, hash), network->state->facts.data_hash);
-        if (!data && !network->session_split)
-            return error_set(error,
-                             "%s: is not what %s was trained on: the files have changed since; name the data by "
-                             "--data to use it all the same",
-                             name, network->session);
-    }
+    warn_of_assumptions(network);
     struct shape shapes[ARCH_LAYERS_MAX];
     return arch_shapes(&network->arch, network->input, shapes, error);
 }
@@ -202,7 +260,7 @@ int cli_network_open_test(const struct cli_network *network, struct images *test
 {
     if (images_open(&network->spec, DATA_TEST, test, error))
         return -1;
-    if (!check_images(network, test, network->spec.name, error))
+    if (!check_images(network, test, network->spec.name, SOME_CLASSES, error))
         return 0;
     images_done(test);
     return -1;
@@ -213,10 +271,38 @@ int cli_network_training_views(const struct cli_network *network, struct view *t
 {
     const struct search_options *options = &network->options;
     *train = *validate = (struct view){0};
-    if (network->session_split)
-        return data_split(&network->images, (int)options->validation, (int)options->train_subset,
-                          (uint64_t)options->seed, train, validate, error);
-    view_all(&network->images, NULL, train);
+    if (!network->session_split)
+        view_all(&network->images, NULL, train);
+    else if (data_split(&network->images, (int)options->validation, (int)options->train_subset, (uint64_t)options->seed,
+                        train, validate, error))
+        return -1;
+    if (network->facts.classes)
+        view_normalise(train, &network->facts.pixels);
+    if (network->facts.classes && network->session_split)
+        view_normalise(validate, &network->facts.pixels);
+    return 0;
+}
+
+int cli_network_need_facts(struct cli_network *network, const char *data, struct error *error)
+{
+    struct view train, validate;
+    struct error warning;
+    if (network->facts.classes && data) {
+        error_set(&warning, "--data %s: is not read: %s knows its classes and normalisation", data, network->text);
+        cli_warn(&warning);
+    }
+    if (network->facts.classes)
+        return 0;
+    if (cli_network_open_images(network, data, ALL_CLASSES, error) ||
+        cli_network_training_views(network, &train, &validate, error))
+        return network->has_data && !data ? error_prefix(error,
+                                                         "%s: doesn't know its classes and normalisation, so that "
+                                                         "its images are needed",
+                                                         network->text)
+                                          : -1;
+    data_facts_of(network->data, &network->images, &train, &network->facts);
+    view_done(&train);
+    view_done(&validate);
     return 0;
 }
 

@@ -8,6 +8,7 @@
 #define ESPALIER_CLI_CLI_NETWORK_H
 
 #include "arch/weights.h"
+#include "data/facts.h"
 #include "search/image_split.h"
 #include "sessions/state.h"
 
@@ -22,11 +23,14 @@ struct cli_network {
     struct search_options options; /* of that session, else the defaults */
     bool has_data;                 /* options.data is what it was trained on */
     struct image_split trained;    /* the images that trained it, where that is known */
+    struct data_facts facts;       /* likewise: their classes and normalisation; `classes` 0: not known */
+    const char *text;              /* what the person typed; borrowed */
 
     struct images images;  /* the training part; count 0 until cli_network_open_images() */
     struct data_spec spec; /* of the images */
     const char *data;      /* their name, borrowed from `options` or the caller */
-    bool session_split;    /* they are the session's: its split holds for them */
+    bool own_images;       /* they are those that trained it */
+    bool session_split;    /* and the session's: its split holds for them */
 };
 
 /* Find what `text` names; no images yet.  NODE is a number, "n12", "best" or "start".  A network without a result has no
@@ -36,17 +40,24 @@ int cli_network_find(const char *text, struct cli_network *network, struct error
 int cli_network_check_weights(const struct cli_network *network, struct error *error);
 /* For commands that need weights: -1 also when the network, which `text` names, was never trained. */
 int cli_network_need_weights(const struct cli_network *network, const char *text, struct error *error);
-/* Open the training images of `data`, or where it is NULL the network's own (the default data when it has none), and
-   check that the network takes them: shape, classes, and that every window fits.  Sets `input` where it was unknown.  A
-   session's data that has changed since is refused unless `data` names it. */
-int cli_network_open_images(struct cli_network *network, const char *data, struct error *error);
+/* Open the training images of `data`, or where it is NULL the network's own (the default data of a mere architecture),
+   and check that the network takes them: shape, classes, and that every window fits.  Images that didn't train it are
+   matched by the names of their classes, of which they need all, or some.  Where the network doesn't know its classes, a
+   warning says that they are matched by number.  Sets `input` where it was unknown.  A session's data that has changed
+   since is refused unless `data` names it. */
+enum classes_needed { SOME_CLASSES, ALL_CLASSES };
+int cli_network_open_images(struct cli_network *network, const char *data, enum classes_needed needed,
+                            struct error *error);
 /* The test part of the same set, checked likewise.  images_done() it. */
 int cli_network_open_test(const struct cli_network *network, struct images *test, struct error *error);
-/* The images by whose pixels the network's input is normalised, as in its training.  For a network of a session they
-   are the training images of its split, and `validate` gets the validation images; otherwise they are all training
-   images.  view_done() both. */
+/* The open images, normalised as in the network's training.  For a network of a session `train` are the training images
+   of its split, and `validate` gets the validation images; otherwise `train` are all training images.  A network that
+   doesn't know its normalisation is normalised by `train`.  view_done() both. */
 int cli_network_training_views(const struct cli_network *network, struct view *train, struct view *validate,
                                struct error *error);
+/* For commands that need the network's facts and no images: -1 when it doesn't know them, and its images, by which they
+   can be found, or those of `data`, can't be opened. */
+int cli_network_need_facts(struct cli_network *network, const char *data, struct error *error);
 /* The file to write: `out`, or where it is NULL SESSION-nNODE (without a session "network") and `ending` in the current
    folder, where no such file may be unless `replace`.  `*path` is the caller's, also after a failure. */
 int cli_network_choose_file(const struct cli_network *network, const char *out, const char *ending, bool replace,

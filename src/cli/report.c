@@ -246,6 +246,20 @@ void report_end(FILE *out, const struct session_state *state, const char *folder
     free(name);
 }
 
+/* Other instructions round otherwise, so that the same search gives other numbers. */
+static void print_instructions(FILE *out, const struct session_state *state)
+{
+    const struct event_texts *sets = &state->instructions;
+    bool on_cpu = false;
+    for (int i = 0; i < state->device_count; i++)
+        on_cpu |= !strncmp(state->devices[i].id, "cpu", 3);
+    if (!sets->count || !on_cpu)
+        return;
+    for (int i = 0; i < sets->count; i++)
+        fprintf(out, "%s%s", i ? ", then " : "computed  on the CPU with ", sets->items[i]);
+    fprintf(out, " instructions%s\n", sets->count > 1 ? ": no one machine gives these numbers again" : "");
+}
+
 void report_summary(FILE *out, const struct session_state *state, const char *folder)
 {
     static const char *const options[] = {"policy", "parent", "wider", "deeper", "epochs", "batch", "rate"};
@@ -266,6 +280,7 @@ void report_summary(FILE *out, const struct session_state *state, const char *fo
     if (state->finished)
         fprintf(out, "finished (%s): ", finish_name(&state->finish_reason));
     print_counts(out, state);
+    print_instructions(out, state);
     char digest[HASH_TEXT];
     fprintf(out, "digest    %s\n", hash_print(session_digest(state), digest));
     print_best(out, state);

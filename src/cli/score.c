@@ -21,8 +21,9 @@ int score_prediction(const float *logits, int classes)
     return best;
 }
 
-static void count_batch(const struct batch *batch, const float *logits, struct score *score)
+static void count_batch(void *context, const struct batch *batch, const float *logits)
 {
+    struct score *score = context;
     for (int i = 0; i < batch->count; i++) {
         int label = batch->view->images->labels[batch->index[i]];
         int prediction = score_prediction(logits + (size_t)i * (size_t)score->classes, score->classes);
@@ -32,8 +33,8 @@ static void count_batch(const struct batch *batch, const float *logits, struct s
     }
 }
 
-int score_network(const struct backend *backend, struct team *team, struct weights *weights, const struct view *view,
-                  struct score *score, struct error *error)
+int score_infer(const struct backend *backend, struct team *team, struct weights *weights, const struct view *view,
+                score_take *take, void *context, struct step_result *sum, struct error *error)
 {
     struct plan *plan = memory_new(1, sizeof *plan);
     plan_lower(&weights->arch, weights->input, &(struct plan_options){0}, plan);
@@ -44,25 +45,34 @@ int score_network(const struct backend *backend, struct team *team, struct weigh
         return -1;
     if (team)
         network_share(network, team);
-    *score = (struct score){.count = view->count, .classes = classes};
-    score->confusion = memory_new((size_t)classes * (size_t)classes, sizeof *score->confusion);
-    struct step_result sum = {0};
+    *sum = (struct step_result){0};
     float *logits = memory_new((size_t)BATCH * (size_t)classes, sizeof *logits);
     for (int at = 0; at < view->count; at += BATCH) {
         struct batch batch = {.view = view, .index = view->index + at, .count = view->count - at};
         if (batch.count > BATCH)
             batch.count = BATCH;
-        step_result_add(&sum, network_infer(network, &batch, logits));
-        count_batch(&batch, logits, score);
+        step_result_add(sum, network_infer(network, &batch, logits));
+        take(context, &batch, logits);
     }
-    step_result_add(&sum, network_finish(network));
-    score->loss = view->count ? sum.loss / view->count : 0;
+    step_result_add(sum, network_finish(network));
     int failed = network_trouble(network, error) != DEVICE_FINE;
     free(logits);
     network_free(network);
+    return failed ? -1 : 0;
+}
+
+int score_network(const struct backend *backend, struct team *team, struct weights *weights, const struct view *view,
+                  struct score *score, struct error *error)
+{
+    int classes = weights->arch.layers[weights->arch.layer_count - 1].units;
+    struct step_result sum;
+    *score = (struct score){.count = view->count, .classes = classes};
+    score->confusion = memory_new((size_t)classes * (size_t)classes, sizeof *score->confusion);
+    int failed = score_infer(backend, team, weights, view, count_batch, score, &sum, error);
+    score->loss = view->count ? sum.loss / view->count : 0;
     if (failed)
         score_done(score);
-    return failed ? -1 : 0;
+    return failed;
 }
 
 void score_done(struct score *score)

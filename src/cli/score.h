@@ -13,8 +13,13 @@ struct score {
     int *confusion; /* [label][prediction], owned */
 };
 
-/* Run the whole view through the network in inference mode, with a team or without (NULL): the score is the same to the bit.
-   score_done() it. */
+/* What a network makes of a batch: `logits` are count × classes. */
+typedef void score_take(void *context, const struct batch *batch, const float *logits);
+/* Run the whole view through the network in inference mode, with a team or without (NULL), and give each batch to `take`;
+   `*sum` is over all.  The values are the same to the bit with any team. */
+int score_infer(const struct backend *backend, struct team *team, struct weights *weights, const struct view *view,
+                score_take *take, void *context, struct step_result *sum, struct error *error);
+/* The score of the view.  score_done() it. */
 int score_network(const struct backend *backend, struct team *team, struct weights *weights, const struct view *view,
                   struct score *score, struct error *error);
 void score_done(struct score *score);

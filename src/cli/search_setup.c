@@ -49,12 +49,14 @@ int search_setup_open(struct search_setup *setup, const struct search_options *o
         return -1;
     if (options->finish > 0)
         open_test(setup, &spec);
+    data_facts_of(options->data, &setup->images, &setup->train, &setup->facts);
     setup->data = (struct search_data){
         .input = setup->images.shape,
         .classes = setup->images.classes,
         .train_images = setup->train.count,
         .validation_images = setup->validate.count,
         .hash = setup->images.hash,
+        .facts = &setup->facts,
     };
     setup->evaluator = evaluator_local_new(setup->devices, setup->device_count, options->precision, &setup->train,
                                            &setup->validate, setup->test.count ? &setup->test : NULL);
@@ -72,6 +74,7 @@ void search_setup_close(struct search_setup *setup)
     view_done(&setup->test);
     images_done(&setup->images);
     images_done(&setup->test_images);
+    data_facts_done(&setup->facts);
 }
 
 /* A network of the size that searches on two cores have. */

@@ -10,6 +10,7 @@
 struct search_setup {
     struct images images, test_images; /* the latter only for a search with a finish, where there are any */
     struct view train, validate, test;
+    struct data_facts facts;
     struct device devices[DEVICES_MAX];
     int device_count;
     struct evaluator *evaluator;

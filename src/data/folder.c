@@ -23,7 +23,7 @@
 #include "util/memory.h"
 #include "util/text.h"
 
-enum { FILE_BYTES_MAX = 1 << 28, TEST_SHARE = 6 };
+enum { TEST_SHARE = 6 };
 
 /* Names in order of bytes; list_done() it. */
 struct name_list {
@@ -106,27 +106,19 @@ static int add_image(struct part_reader *reader, const char *path, int label, st
     struct images *images = reader->images;
     const struct shape *shape = &images->shape;
     size_t size = (size_t)shape->channels * (size_t)shape->height * (size_t)shape->width;
-    void *bytes;
-    size_t length, count = (size_t)images->count;
-    struct picture picture;
+    size_t count = (size_t)images->count;
     if (count >= IMAGES_BYTES_MAX / size)
         return error_set(error,
                          "%s: makes the set larger than %zu images; remove some, or scale them to a smaller "
                          "side",
                          path, IMAGES_BYTES_MAX / size);
-    if (file_read(path, FILE_BYTES_MAX, &bytes, &length, error))
-        return -1;
-    int failed = picture_decode(bytes, length, &picture, error);
-    free(bytes);
-    if (failed)
-        return error_prefix(error, "%s", path);
     if (count == reader->capacity) {
         reader->capacity = 2 * count + 64;
         images->pixels = memory_resize(images->pixels, reader->capacity, size);
         images->labels = memory_resize(images->labels, reader->capacity, sizeof *images->labels);
     }
-    picture_fit(&picture, shape->height, shape->channels, images->pixels + count * size);
-    picture_done(&picture);
+    if (picture_read(path, shape->height, shape->channels, images->pixels + count * size, error))
+        return -1;
     images->labels[count] = (uint16_t)label;
     images->count++;
     return 0;

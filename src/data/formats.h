@@ -32,6 +32,8 @@ struct data_format {
 /* NULL when unknown. */
 const struct data_format *data_format_find(const char *name);
 
+/* Of pixels and labels, their number and shape. */
+struct hash images_hash(const struct images *images);
 /* -1: the name has a control character, and can't be printed. */
 int class_name_check(const char *name, struct error *error);
 

@@ -15,7 +15,7 @@
 #include "util/memory.h"
 #include "util/random.h"
 
-static struct hash content_hash(const struct images *images)
+struct hash images_hash(const struct images *images)
 {
     size_t pixels = (size_t)images->count * images->shape.channels * images->shape.height * images->shape.width;
     struct hash of_pixels = hash_of(images->pixels, pixels);
@@ -67,7 +67,10 @@ int images_open(const struct data_spec *spec, enum data_part part, struct images
     ASSERT(images->shape.channels > 0 && images->shape.channels <= IMAGES_CHANNELS_MAX);
     for (int i = 0; i < images->count; i++)
         ASSERT(images->labels[i] < images->classes);
-    images->hash = content_hash(images);
+    images->layout = images->shape.channels == 1                               ? "NCHW grey"
+                     : images->shape.channels == 3 && format->read != idx_read ? "NCHW RGB"
+                                                                               : "NCHW";
+    images->hash = images_hash(images);
     return 0;
 }
 
@@ -81,39 +84,51 @@ void images_done(struct images *images)
     memset(images, 0, sizeof *images);
 }
 
-/* To 0…1 where the set says so, else by channel mean and std of the view's own images.  Sums of pixels and of their
-   squares are integers, so they are exact in any order. */
-static void normalise(struct view *view)
+void view_normalise(struct view *view, const struct normalisation *pixels)
+{
+    view->pixels = *pixels;
+    for (int channel = 0; channel < view->images->shape.channels; channel++) {
+        double scale = 1 / pixels->deviation[channel];
+        view->scale[channel] = (float)scale;
+        view->shift[channel] = (float)(0 - pixels->mean[channel] * scale);
+    }
+}
+
+/* Mean and deviation of a channel over the view's own images.  Sums of pixels and of their squares are integers, so
+   they are exact in any order. */
+static void measure(const struct view *view, int channel, double *mean, double *deviation)
 {
     const struct shape *shape = &view->images->shape;
-    for (int channel = 0; view->images->unit_range && channel < shape->channels; channel++) {
-        view->scale[channel] = 1 / 255.0f;
-        view->shift[channel] = 0;
-    }
-    if (view->images->unit_range)
-        return;
     size_t plane = (size_t)shape->height * shape->width;
-    for (int channel = 0; channel < shape->channels; channel++) {
-        uint64_t sum = 0, squares = 0;
-        for (int i = 0; i < view->count; i++) {
-            const uint8_t *pixels = view->images->pixels + ((size_t)view->index[i] * shape->channels + channel) * plane;
-            uint32_t image_sum = 0; /* fits: a plane has at most 1024 × 1024 pixels */
-            uint64_t image_squares = 0;
-            for (size_t p = 0; p < plane; p++) {
-                image_sum += pixels[p];
-                image_squares += (uint32_t)pixels[p] * pixels[p];
-            }
-            sum += image_sum;
-            squares += image_squares;
+    uint64_t sum = 0, squares = 0;
+    for (int i = 0; i < view->count; i++) {
+        const uint8_t *pixels = view->images->pixels + ((size_t)view->index[i] * shape->channels + channel) * plane;
+        uint32_t image_sum = 0; /* fits: a plane has at most 1024 × 1024 pixels */
+        uint64_t image_squares = 0;
+        for (size_t p = 0; p < plane; p++) {
+            image_sum += pixels[p];
+            image_squares += (uint32_t)pixels[p] * pixels[p];
         }
-        double values = (double)view->count * (double)plane;
-        double mean = (double)sum / values;
-        double variance = (double)squares / values - mean * mean;
-        /* Pixels are whole numbers: with a smaller variance the channel is constant. */
-        double scale = variance > 1e-6 ? 1 / sqrt(variance) : 1;
-        view->scale[channel] = (float)scale;
-        view->shift[channel] = (float)(-mean * scale);
+        sum += image_sum;
+        squares += image_squares;
     }
+    double values = (double)view->count * (double)plane;
+    *mean = (double)sum / values;
+    double variance = (double)squares / values - *mean * *mean;
+    /* Pixels are whole numbers: with a smaller variance the channel is constant. */
+    *deviation = variance > 1e-6 ? sqrt(variance) : 1;
+}
+
+/* To 0…1 where the set says so, else by channel mean and std. */
+static void normalise(struct view *view)
+{
+    struct normalisation pixels = {.mean = {0}};
+    for (int channel = 0; channel < view->images->shape.channels; channel++) {
+        pixels.deviation[channel] = 255;
+        if (!view->images->unit_range)
+            measure(view, channel, &pixels.mean[channel], &pixels.deviation[channel]);
+    }
+    view_normalise(view, &pixels);
 }
 
 static void take(struct view *view, const struct images *images, const int32_t *index, int count)
@@ -121,12 +136,6 @@ static void take(struct view *view, const struct images *images, const int32_t *
     *view = (struct view){.images = images, .count = count, .index = memory_new((size_t)count, sizeof *index)};
     if (count)
         memcpy(view->index, index, (size_t)count * sizeof *index);
-}
-
-static void normalise_as(struct view *view, const struct view *like)
-{
-    memcpy(view->scale, like->scale, sizeof view->scale);
-    memcpy(view->shift, like->shift, sizeof view->shift);
 }
 
 static int32_t *all_numbers(int count)
@@ -162,7 +171,7 @@ int data_split(const struct images *images, int validation, int subset, uint64_t
     take(train, images, index + validation, subset ? subset : rest);
     free(index);
     normalise(train);
-    normalise_as(validate, train);
+    view_normalise(validate, &train->pixels);
     return 0;
 }
 
@@ -170,7 +179,7 @@ void view_all(const struct images *images, const struct view *like, struct view 
 {
     *view = (struct view){.images = images, .count = images->count, .index = all_numbers(images->count)};
     if (like)
-        normalise_as(view, like);
+        view_normalise(view, &like->pixels);
     else
         normalise(view);
 }

@@ -24,6 +24,7 @@ struct images {
     char **class_names; /* `classes` of them; NULL: the set has no names */
     bool unit_range;    /* normalised to 0…1, not by mean and std */
     bool mirrors;       /* a mirrored image keeps its class: augmentation flips */
+    const char *layout; /* of one image: "NCHW RGB", "NCHW grey" or, where colours are not known, "NCHW" */
     struct hash hash;   /* of pixels and labels: the data set's checksum */
 };
 
@@ -50,11 +51,17 @@ int images_open(const struct data_spec *spec, enum data_part part, struct images
 const char *images_class_name(const struct images *images, int class);
 void images_done(struct images *images);
 
+/* A network's input is (pixel - mean) / deviation, channel by channel, of pixels from 0 to 255. */
+struct normalisation {
+    double mean[IMAGES_CHANNELS_MAX], deviation[IMAGES_CHANNELS_MAX];
+};
+
 /* Some of the images, in any order, and their normalisation.  Borrows `images`. */
 struct view {
     const struct images *images;
     int32_t *index; /* count image numbers; the view's own */
     int count;
+    struct normalisation pixels;
     float scale[IMAGES_CHANNELS_MAX], shift[IMAGES_CHANNELS_MAX]; /* value = pixel * scale + shift */
 };
 
@@ -64,6 +71,8 @@ int data_split(const struct images *images, int validation, int subset, uint64_t
                struct view *validate, struct error *error);
 /* All images in file order, normalised as `like` is; with NULL by their own mean and std. */
 void view_all(const struct images *images, const struct view *like, struct view *view);
+/* Normalise like this; the view then loads the same floats as the one that `pixels` is of. */
+void view_normalise(struct view *view, const struct normalisation *pixels);
 void view_done(struct view *view);
 
 /* How one image is augmented: the crop of the zero-padded image starts at (dx, dy), each in -AUGMENT_PAD…AUGMENT_PAD; then

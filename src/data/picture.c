@@ -12,9 +12,10 @@
 #include <string.h>
 
 #include "data/picture.h"
+#include "util/file.h"
 #include "util/memory.h"
 
-enum { COLOURS = 3 };
+enum { COLOURS = 3, FILE_BYTES_MAX = 1 << 28 };
 
 #ifdef HAVE_PICTURES
 
@@ -193,4 +194,20 @@ void picture_fit(const struct picture *picture, int side, int channels, uint8_t 
     free(scaled);
     filters_free(across, side);
     filters_free(down, side);
+}
+
+int picture_read(const char *path, int side, int channels, uint8_t *planes, struct error *error)
+{
+    void *bytes;
+    size_t length;
+    struct picture picture;
+    if (file_read(path, FILE_BYTES_MAX, &bytes, &length, error))
+        return -1;
+    int failed = picture_decode(bytes, length, &picture, error);
+    free(bytes);
+    if (failed)
+        return error_prefix(error, "%s", path);
+    picture_fit(&picture, side, channels, planes);
+    picture_done(&picture);
+    return 0;
 }

@@ -281,6 +281,7 @@ static json_t *of_state(const struct session_state *state)
     set(object, "proposals", proposals);
     set(object, "policy", policies);
     set(object, "devices", devices);
+    set(object, "instructions", of_texts(&state->instructions));
     return object;
 }
 

@@ -21,7 +21,7 @@
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && sizeof(float) == 4, "the file holds the host's floats");
 
-enum { FORMAT = 8, OPERATOR_SET = 13, INPUTS_MAX = 5 };
+enum { INPUTS_MAX = 5 };
 
 #define NEW(Type, descriptor) ((Type *)message_new(&descriptor))
 #define APPEND(items, count, item)                                                                                     \
@@ -306,14 +306,14 @@ static Onnx__GraphProto *graph_new(const struct weights *weights, const float *s
     return proto;
 }
 
-void *onnx_encode(const struct weights *weights, const float *scale, const float *shift, const struct onnx_note *notes,
-                  size_t *length)
+void *onnx_encode(const struct weights *weights, const float *scale, const float *shift, int opset,
+                  const struct safetensors_note *notes, size_t *length)
 {
     Onnx__ModelProto *model = NEW(Onnx__ModelProto, onnx__model_proto__descriptor);
     Onnx__OperatorSetIdProto *set = NEW(Onnx__OperatorSetIdProto, onnx__operator_set_id_proto__descriptor);
     model->has_ir_version = set->has_version = true;
-    model->ir_version = FORMAT;
-    set->version = OPERATOR_SET;
+    model->ir_version = opset > 20 ? 10 : opset > 18 ? 9 : 8; /* of ONNX's releases, the first that has the set */
+    set->version = opset;
     set->domain = memory_copy_text("");
     APPEND(model->opset_import, model->n_opset_import, set);
     model->producer_name = memory_copy_text("espalier");

@@ -320,9 +320,10 @@ static void encode_network(const struct weights *weights, const struct safetenso
     free(tensors);
 }
 
-void safetensors_encode(const struct weights *weights, void **bytes, size_t *length, struct hash *hash)
+void safetensors_encode(const struct weights *weights, const struct safetensors_note *notes, void **bytes,
+                        size_t *length, struct hash *hash)
 {
-    encode_network(weights, NULL, bytes, length);
+    encode_network(weights, notes, bytes, length);
     *hash = hash_of(*bytes, *length);
 }
 

@@ -3,9 +3,9 @@
  *
  * Tensors are F32, have the shapes of weights.h, and are named after layers: `conv1.weight`, `conv1.gamma`,
  * `conv1.beta`, `conv1.mean`, `conv1.variance`, `classifier.bias`; of dense layers also `dense1.norm.gamma`,
- * `dense1.bottleneck.weight`, ….  Where the weights are an
- * average, `raw.conv1.weight` and so on are what training had.  `__metadata__` holds `arch` and `input` ("3,32,32"), and may hold notes.  jansson
- * reads the header, and refuses duplicate keys.
+ * `dense1.bottleneck.weight`, ….  Where the weights are an average, `raw.conv1.weight` and so on are what training had.
+ * `__metadata__` holds `arch` and `input` ("3,32,32"), and may hold notes (notes.h).  jansson reads the header, and
+ * refuses duplicate keys.
  */
 #ifndef ESPALIER_EXPORT_SAFETENSORS_H
 #define ESPALIER_EXPORT_SAFETENSORS_H
@@ -24,7 +24,8 @@ struct safetensors_note {
 char *safetensors_note(const void *bytes, size_t length, const char *name);
 
 /* The whole file in memory, the caller's to free(), and the hash that names it. */
-void safetensors_encode(const struct weights *weights, void **bytes, size_t *length, struct hash *hash);
+void safetensors_encode(const struct weights *weights, const struct safetensors_note *notes, void **bytes,
+                        size_t *length, struct hash *hash);
 /* Every offset, shape and type is checked against the architecture in the metadata. */
 int safetensors_decode(const void *bytes, size_t length, struct weights **weights, struct error *error);
 /* Read a file; when `expected` is not NULL its content must have that hash. */

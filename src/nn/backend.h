@@ -147,6 +147,7 @@ struct backend_device {
 struct backend {
     const char *name;
     const char *description;    /* for `espalier devices`: layout, instruction set */
+    const char *instructions;   /* of the CPU backend: the instruction set, as ESPALIER_ISA names it; else NULL */
     enum precision precision;
     const struct backend *bf16; /* the same with bf16 operands where that is faster, or NULL: it can't */
 

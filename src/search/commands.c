@@ -390,7 +390,7 @@ static int check_setting(struct engine *engine, struct request *request, struct 
                          trials_epochs(engine->journal.state, &engine->options),
                          trials_rate(engine->journal.state, &engine->options));
     struct search_options options = engine->options; /* to check it by the option's range */
-    if (set_option(&options, name, value, error))
+    if (set_option(&options, command_row(request->kind)->name, value, error))
         return -1;
     request->value = strtod(value, NULL);
     error_set(&request->answer, "for networks that start from now on");

@@ -79,7 +79,7 @@ static void make_parts(struct engine *engine, const struct event_integers *match
 {
     const struct search_options *options = &engine->options;
     learner_init(&engine->learner, &engine->journal, options, engine->data.input, match);
-    trials_init(&engine->trials, &engine->journal, engine->evaluator, options, &engine->start);
+    trials_init(&engine->trials, &engine->journal, engine->evaluator, options, &engine->start, &engine->data);
     engine->parents =
         (struct parents){.journal = &engine->journal, .options = options, .policy = engine->learner.policy};
     engine->proposals = (struct proposals){.journal = &engine->journal,

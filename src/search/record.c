@@ -9,6 +9,7 @@
 
 #include "util/bug.h"
 #include "util/clock.h"
+#include "util/memory.h"
 
 static void record_options(const struct search_options *options, struct event_texts *texts)
 {
@@ -68,6 +69,39 @@ static void record_devices(const struct evaluator *evaluator, struct event_texts
     }
 }
 
+static void record_facts(const struct data_facts *facts, struct event_session *session)
+{
+    for (int i = 0; i < facts->classes; i++)
+        event_texts_add(&session->class_names, facts->class_names[i]);
+    for (int i = 0; i < facts->channels; i++) {
+        event_reals_add(&session->mean, facts->pixels.mean[i]);
+        event_reals_add(&session->deviation, facts->pixels.deviation[i]);
+    }
+    session->layout = event_text("%s", facts->layout);
+    session->mirrors = facts->mirrors;
+}
+
+void data_facts_of_session(const struct event_session *session, struct data_facts *facts)
+{
+    int channels = session->mean.count;
+    *facts = (struct data_facts){0};
+    if (!session->class_names.count || channels > IMAGES_CHANNELS_MAX || session->deviation.count != channels)
+        return;
+    *facts = (struct data_facts){.classes = session->class_names.count,
+                                 .class_names = memory_new((size_t)session->class_names.count, sizeof(char *)),
+                                 .channels = channels,
+                                 .layout = event_text("%s", session->layout ? session->layout : ""),
+                                 .mirrors = session->mirrors,
+                                 .data = event_text("%s", session->data ? session->data : ""),
+                                 .hash = hash_scan(session->data_hash ? session->data_hash : "")};
+    for (int i = 0; i < facts->classes; i++)
+        facts->class_names[i] = event_text("%s", session->class_names.items[i]);
+    for (int i = 0; i < channels; i++) {
+        facts->pixels.mean[i] = session->mean.items[i];
+        facts->pixels.deviation[i] = session->deviation.items[i];
+    }
+}
+
 void record_session(const struct search_options *options, const struct search_data *data,
                     const struct event_integers *match, const struct evaluator *evaluator, struct event *event)
 {
@@ -88,6 +122,8 @@ void record_session(const struct search_options *options, const struct search_da
     for (int i = 0; i < match->count; i++)
         event_integers_add(&session->match, match->items[i]);
     record_devices(evaluator, &session->devices, &session->device_names);
+    if (data->facts)
+        record_facts(data->facts, session);
 }
 
 void record_opened(const struct evaluator *evaluator, struct event *event)
@@ -101,6 +137,7 @@ void record_opened(const struct evaluator *evaluator, struct event *event)
     event->as.opened.process = getpid();
     event->as.opened.program = event_text("%s", PACKAGE_STRING);
     record_devices(evaluator, &event->as.opened.devices, &event->as.opened.device_names);
+    event->as.opened.instructions = event_text("%s", backend_cpu()->instructions);
 }
 
 void record_proposal(const struct proposal *proposal, const struct arch *parent, enum event_kind kind,

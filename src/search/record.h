@@ -8,6 +8,7 @@
 #ifndef ESPALIER_SEARCH_RECORD_H
 #define ESPALIER_SEARCH_RECORD_H
 
+#include "data/facts.h"
 #include "search/evaluator.h"
 #include "search/options.h"
 #include "sessions/state.h"
@@ -17,7 +18,8 @@ struct search_data { /* what the first event says of the data */
     int classes;
     int64_t train_images, validation_images;
     struct hash hash;
-    double speed; /* FLOPs of training a second, on all devices together; 0: not measured */
+    const struct data_facts *facts; /* of these images; NULL: not known */
+    double speed;                   /* FLOPs of training a second, on all devices together; 0: not measured */
 };
 
 /* "channels,height,width", as sessions have it. */
@@ -26,6 +28,8 @@ const char *record_input(struct shape input, char text[RECORD_INPUT]);
 /* `match`: FLOPs of the networks of --match. */
 void record_session(const struct search_options *options, const struct search_data *data,
                     const struct event_integers *match, const struct evaluator *evaluator, struct event *event);
+/* What its first event says of its data; unknown in sessions from before these fields.  data_facts_done() them. */
+void data_facts_of_session(const struct event_session *session, struct data_facts *facts);
 void record_opened(const struct evaluator *evaluator, struct event *event);
 /* The options of a session's first event. */
 int options_of_session(const struct session_state *state, struct search_options *options, struct error *error);

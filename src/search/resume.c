@@ -18,6 +18,11 @@ static int check_data(const struct event_session *facts, const struct search_dat
     if (strcmp(facts->input, input) || facts->classes != data->classes)
         return error_set(error, "the session's images are %s of %" PRId64 " classes, these are %s of %d", facts->input,
                          facts->classes, input, data->classes);
+    for (int i = 0; data->facts && i < facts->class_names.count && i < data->classes; i++)
+        if (strcmp(facts->class_names.items[i], data->facts->class_names[i]))
+            return error_set(error,
+                             "class %d of %s was called %s when the session began, and is now called %s; rename it", i,
+                             facts->data, facts->class_names.items[i], data->facts->class_names[i]);
     return 0;
 }
 

@@ -14,21 +14,36 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "export/safetensors.h"
 #include "search/budget.h"
+#include "search/image_split.h"
 #include "util/bug.h"
 #include "util/memory.h"
 
+/* What weights were trained on: which images, of which set. */
+static void add_notes(struct notes *notes, const struct search_options *options, const struct search_data *data)
+{
+    struct image_split split = image_split_of(options, data->hash);
+    struct text text = TEXT_EMPTY;
+    image_split_print(&split, &text);
+    notes_add(notes, IMAGE_SPLIT_NOTE, text_string(&text));
+    text_done(&text);
+    if (data->facts)
+        notes_add_data(notes, data->facts);
+}
+
 void trials_init(struct trials *trials, struct journal *journal, struct evaluator *evaluator,
-                 const struct search_options *options, const struct start_network *start)
+                 const struct search_options *options, const struct start_network *start,
+                 const struct search_data *data)
 {
     *trials = (struct trials){.journal = journal, .evaluator = evaluator, .options = options, .start = start};
+    add_notes(&trials->notes, options, data);
     trials->slot_count = evaluator->kind->slots(evaluator);
     trials->slots = memory_new((size_t)trials->slot_count, sizeof *trials->slots);
 }
 
 void trials_done(struct trials *trials)
 {
+    notes_done(&trials->notes);
     free(trials->slots);
     free(trials->queue);
 }
@@ -286,7 +301,7 @@ static void report_result(struct trials *trials, const struct report *report, co
     char text[HASH_TEXT];
     if (report->test.count)
         emit_test(trials, report);
-    safetensors_encode(report->weights, &bytes, &length, &hash);
+    safetensors_encode(report->weights, trials->notes.list, &bytes, &length, &hash);
     hash_print(hash, text);
     struct event event = {.kind = EVENT_RESULT};
     struct event_result *result = &event.as.result;

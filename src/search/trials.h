@@ -6,6 +6,7 @@
 #ifndef ESPALIER_SEARCH_TRIALS_H
 #define ESPALIER_SEARCH_TRIALS_H
 
+#include "export/notes.h"
 #include "search/journal.h"
 #include "search/start.h"
 #include "search/stopping.h"
@@ -24,6 +25,7 @@ struct trials {
     struct evaluator *evaluator;
     const struct search_options *options;
     const struct start_network *start;
+    struct notes notes; /* of every file of weights */
     struct trial_slot *slots;
     int slot_count, running;
     int64_t *queue; /* networks to train next, the first at 0 */
@@ -33,7 +35,8 @@ struct trials {
 };
 
 void trials_init(struct trials *trials, struct journal *journal, struct evaluator *evaluator,
-                 const struct search_options *options, const struct start_network *start);
+                 const struct search_options *options, const struct start_network *start,
+                 const struct search_data *data);
 void trials_done(struct trials *trials);
 
 void trials_enqueue(struct trials *trials, int64_t node);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "export/safetensors.h"
+#include "export/notes.h"
 #include "util/bug.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
@@ -23,7 +23,7 @@ static void as_weights(const uint8_t *bytes, size_t length)
     void *file;
     struct hash hash;
     ASSERT(values < length);
-    safetensors_encode(weights, &file, &written, &hash);
+    safetensors_encode(weights, NULL, &file, &written, &hash);
     ASSERT(safetensors_decode(file, written, &again, &error) == 0);
     ASSERT(arch_equal(&weights->arch, &again->arch) && memcmp(weights->values, again->values, values) == 0);
     free(file);
@@ -39,9 +39,20 @@ static void as_list(const uint8_t *bytes, size_t length)
     ASSERT(safetensors_decode_list(bytes, length, tensors, 2, &error) == 0 || error.text[0]);
 }
 
+/* What the metadata say of the data, which an export writes into other files. */
+static void as_facts(const uint8_t *bytes, size_t length)
+{
+    struct data_facts facts;
+    data_facts_of_file(bytes, length, &facts);
+    data_facts_check(&facts, 1, 2);
+    ASSERT(!facts.classes || (facts.classes == 2 && facts.class_names[1] && facts.pixels.deviation[0] > 0));
+    data_facts_done(&facts);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
     as_weights(bytes, length);
+    as_facts(bytes, length);
     as_list(bytes, length);
     free(safetensors_note(bytes, length, "arch"));
     return 0;

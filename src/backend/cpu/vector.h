@@ -20,6 +20,9 @@
 #define ISA_PASTE(name, isa)        name##_##isa
 #define ISA_PASTE_VALUES(name, isa) ISA_PASTE(name, isa)
 #define ISA_SYMBOL(name)            ISA_PASTE_VALUES(name, ISA)
+#define ISA_QUOTE(isa)              #isa
+#define ISA_QUOTE_VALUE(isa)        ISA_QUOTE(isa)
+#define ISA_NAME                    ISA_QUOTE_VALUE(ISA)
 
 /* Where the processor has vectors of this width, a few functions use its own instructions. */
 #if VECTOR_WIDTH == 16 && defined __AVX512F__ && defined __AVX512DQ__

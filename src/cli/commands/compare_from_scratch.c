@@ -68,7 +68,7 @@ static int open_setting(const struct scratch_comparison *work, const char *word,
     if (cli_set_options(work->arguments, &network->options)) /* --precision, which read_options() has checked */
         return -1;
     if (cli_device_open(cli_value(work->arguments, "device"), network->options.precision, &setting->device, error) ||
-        cli_network_open_images(network, network->options.data, error))
+        cli_network_open_images(network, network->options.data, ALL_CLASSES, error))
         return -1;
     if (!network->session_split)
         return error_set(error, "%s: is not what %s was trained on: the files have changed since", network->data,

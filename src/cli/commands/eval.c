@@ -1,8 +1,8 @@
 /*
  * eval.c - `espalier eval`: how well a trained network classifies images that it was not trained on.
  *
- * Pixels are normalised as in training: for a network of a session by the training images of its split, for a file by
- * all training images, like `espalier train` does it.
+ * Pixels are normalised and classes named as in training: the network knows both.  One from before that was recorded is
+ * normalised by the training images of its session's split or, if it is a file, by all training images.
  */
 #include <stdlib.h>
 
@@ -67,7 +67,7 @@ static int evaluate(const struct cli_arguments *arguments, struct cli_network *n
     if (cli_network_find(arguments->words[0], network, error) ||
         cli_network_need_weights(network, arguments->words[0], error) ||
         cli_device_open(cli_value(arguments, "device"), given.precision, device, error) ||
-        cli_network_open_images(network, cli_value(arguments, "data"), error) ||
+        cli_network_open_images(network, cli_value(arguments, "data"), SOME_CLASSES, error) ||
         open_views(network, validation, views, error) ||
         score_network(device->backend, cli_device_team(device), network->weights,
                       validation ? &views->validate : &views->test, &score, error))
@@ -96,7 +96,7 @@ static int run(const struct cli_arguments *arguments)
 }
 
 static const struct cli_option options_of_eval[] = {
-    {.name = "data", .fallback = "the network's, else fashion-mnist"},
+    {.name = "data", .fallback = "the network's"},
     {"test", NULL, "the test images (the default)", NULL},
     {"validation", NULL, "the validation images of the session's split", NULL},
     {.name = "device"},

@@ -1,82 +1,219 @@
 /*
- * export.c - `espalier export`: writes a trained network as an ONNX file, for other programs.
+ * export.c - `espalier export`: writes a trained network for other programs.
  *
- * The network in the file normalises pixels itself.  A session doesn't record the mean and deviation of its images, so
- * the images are needed.
+ * A file normalises pixels itself, and names the classes.  The network knows both, so that no images are needed; one
+ * from before that was recorded needs its images.
+ *
+ *     onnx     the network, with all BN folded: ONNX Runtime and others run it
+ *     pytorch  a Python file (--out), and the weights in a safetensors file beside it
+ *     json     the architecture, for whoever wants to build it otherwise; also of a network without weights
  */
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 
 #include "cli/cli.h"
 #include "cli/cli_network.h"
+#include "export/arch_json.h"
+#include "export/notes.h"
 #include "export/onnx.h"
+#include "export/pytorch.h"
 #include "util/file.h"
 
-static int write(const struct cli_network *network, const struct view *view, const char *path, size_t *length,
-                 struct error *error)
+struct exporting {
+    struct cli_network network;
+    struct notes notes;
+    int64_t opset;
+    char *path;
+    size_t length; /* of the file that was written */
+};
+
+static int write_onnx(struct exporting *work, struct error *error)
 {
-    struct text arch = TEXT_EMPTY, classes = TEXT_EMPTY;
-    arch_print(&network->arch, &arch);
-    for (int i = 0; i < network->images.classes && images_class_name(&network->images, i); i++)
-        text_add(&classes, "%s%s", i ? "\n" : "", images_class_name(&network->images, i));
-    const struct onnx_note notes[] = {{"arch", text_string(&arch)},
-                                      {"data", network->data},
-                                      {*text_string(&classes) ? "classes" : NULL, text_string(&classes)},
-                                      {0}};
-    void *bytes = onnx_encode(network->weights, view->scale, view->shift, notes, length);
-    int failed = file_write(path, bytes, *length, error);
-    free(bytes);
-    text_done(&classes);
+    struct text arch = TEXT_EMPTY;
+    arch_print(&work->network.arch, &arch);
+    notes_add(&work->notes, "arch", text_string(&arch));
+    notes_add_data(&work->notes, &work->network.facts);
     text_done(&arch);
+    const struct images shape = {.shape = work->network.input};
+    struct view view = {.images = &shape};
+    view_normalise(&view, &work->network.facts.pixels);
+    void *bytes =
+        onnx_encode(work->network.weights, view.scale, view.shift, (int)work->opset, work->notes.list, &work->length);
+    int failed = file_write(work->path, bytes, work->length, error);
+    free(bytes);
     return failed;
 }
 
-static int export(const struct cli_arguments *arguments, struct cli_network *network, struct view *train,
-                  struct view *validate, char **path, struct error *error)
+static int write_text(struct exporting *work, const struct text *text, struct error *error)
 {
-    size_t length;
-    if (cli_network_find(arguments->words[0], network, error) ||
-        cli_network_need_weights(network, arguments->words[0], error) ||
-        cli_network_open_images(network, cli_value(arguments, "data"), error) ||
-        cli_network_training_views(network, train, validate, error) ||
-        cli_network_choose_file(network, cli_value(arguments, "out"), ".onnx", false, path, error) ||
-        write(network, train, *path, &length, error))
-        return -1;
+    work->length = text->length;
+    return file_write(work->path, text->bytes, text->length, error);
+}
+
+/* "net.py": "net.safetensors". */
+static char *weights_path(const char *path)
+{
+    struct text text = TEXT_EMPTY;
+    size_t length = strlen(path);
+    if (length > 3 && !strcmp(path + length - 3, ".py"))
+        length -= 3;
+    text_add(&text, "%.*s.safetensors", (int)length, path);
+    return text_take(&text);
+}
+
+static bool is_same_file(const char *a, const char *b)
+{
+    struct stat one, other;
+    return !stat(a, &one) && !stat(b, &other) && one.st_dev == other.st_dev && one.st_ino == other.st_ino;
+}
+
+/* What a person has there may be the work of days: only the same bytes are written again. */
+static int write_weights(const struct exporting *work, const char *path, struct error *error)
+{
+    void *bytes, *there = NULL;
+    size_t length, there_length;
+    struct hash hash;
+    safetensors_encode(work->network.weights, work->notes.list, &bytes, &length, &hash);
+    bool exists = file_exists(path);
+    int failed = exists ? file_read(path, SAFETENSORS_FILE_MAX, &there, &there_length, error)
+                        : file_write(path, bytes, length, error);
+    if (!failed && exists && !hash_equal(hash, hash_of(there, there_length)))
+        failed = error_set(error, "%s: exists already, with other weights; name another file by --out", path);
+    free(bytes);
+    free(there);
+    return failed;
+}
+
+static int write_pytorch(struct exporting *work, struct error *error)
+{
+    const struct cli_network *network = &work->network;
+    struct text text = TEXT_EMPTY, split = TEXT_EMPTY;
+    char *weights = weights_path(work->path), *slash = strrchr(weights, '/');
+    export_pytorch(&network->arch, network->input, &network->facts, slash ? slash + 1 : weights, &text);
+    notes_add_data(&work->notes, &network->facts);
+    image_split_print(&network->trained, &split);
+    if (image_split_is_known(&network->trained))
+        notes_add(&work->notes, IMAGE_SPLIT_NOTE, text_string(&split));
+    bool beside = is_same_file(weights, network->text); /* the very file that is exported */
+    int failed = !beside && write_weights(work, weights, error);
+    failed = failed || write_text(work, &text, error);
+    text_done(&text);
+    text_done(&split);
+    free(weights);
+    return failed ? -1 : 0;
+}
+
+static int write_json(struct exporting *work, struct error *error)
+{
+    struct text text = TEXT_EMPTY;
+    export_arch_json(&work->network.arch, work->network.input, &work->network.facts, &text);
+    int failed = write_text(work, &text, error);
+    text_done(&text);
+    return failed;
+}
+
+static const struct export_format {
+    const char *name, *ending;
+    bool weights; /* it needs the network's weights */
+    int (*write)(struct exporting *work, struct error *error);
+    const char *input, *output;
+} formats[] = {
+    {"onnx", ".onnx", true, write_onnx, "image: N,%d,%d,%d float32, pixels from 0 to 255\n",
+     "probabilities: N,%d float32\n"},
+    {"pytorch", ".py", true, write_pytorch, "N,%d,%d,%d, pixels from 0 to 255\n", "N,%d logits\n"},
+    {"json", ".json", false, write_json, "%d,%d,%d\n", "%d classes\n"},
+};
+
+static void print(const struct exporting *work, const struct export_format *format)
+{
+    const struct cli_network *network = &work->network;
     const struct shape *input = &network->input;
     struct text name = TEXT_EMPTY;
-    cli_network_name(network, arguments->words[0], &name);
-    printf("network  %s\ninput    image: N,%d,%d,%d float32, pixels from 0 to 255\n"
-           "output   probabilities: N,%d float32\nfile     %s, %zu bytes\n",
-           text_string(&name), input->channels, input->height, input->width, network->images.classes, *path, length);
+    cli_network_name(network, network->text, &name);
+    printf("network  %s\ninput    ", text_string(&name));
+    printf(format->input, input->channels, input->height, input->width);
+    printf("output   ");
+    printf(format->output, network->arch.layers[network->arch.layer_count - 1].units);
+    printf("file     %s, %zu bytes\n", work->path, work->length);
+    if (format->write == write_pytorch) {
+        char *weights = weights_path(work->path);
+        printf("weights  %s\n", weights);
+        free(weights);
+    }
     text_done(&name);
+}
+
+/* The architecture alone needs no facts, but for a size of its input. */
+static int find_network(const struct cli_arguments *arguments, struct exporting *work,
+                        const struct export_format *format, struct error *error)
+{
+    const char *name = arguments->words[0], *data = cli_value(arguments, "data");
+    struct cli_network *network = &work->network;
+    if (cli_network_find(name, network, error) || (format->weights && cli_network_need_weights(network, name, error)))
+        return -1;
+    if (!format->weights && !data && network->input.channels)
+        return 0;
+    if (!format->weights && !data)
+        return error_set(error, "%s: an architecture alone has no input; name its images by --data", name);
+    return cli_network_need_facts(network, data, error);
+}
+
+static int export(const struct cli_arguments *arguments, struct exporting *work, const struct export_format *format,
+                  struct error *error)
+{
+    if (find_network(arguments, work, format, error) ||
+        cli_network_choose_file(&work->network, cli_value(arguments, "out"), format->ending, false, &work->path,
+                                error) ||
+        format->write(work, error))
+        return -1;
+    print(work, format);
     return 0;
+}
+
+static const struct export_format *find_format(const char *name)
+{
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
+        if (!name || !strcmp(name, formats[i].name))
+            return &formats[i];
+    return NULL;
 }
 
 static int run(const struct cli_arguments *arguments)
 {
-    struct cli_network network = {0};
-    struct view train = {0}, validate = {0};
+    struct exporting work = {.length = 0};
     struct error error = {{0}};
-    char *path = NULL;
-    int failed = export(arguments, &network, &train, &validate, &path, &error);
-    free(path);
-    view_done(&train);
-    view_done(&validate);
-    cli_network_done(&network);
+    const struct export_format *format = find_format(cli_value(arguments, "format"));
+    if (!format)
+        return cli_usage(arguments, "--format %s: must be one of onnx|pytorch|json", cli_value(arguments, "format"));
+    if (cli_integer(arguments, "opset", ONNX_OPSET, ONNX_OPSET_MIN, ONNX_OPSET_MAX, &work.opset))
+        return 2;
+    if (cli_value(arguments, "opset") && format->write != write_onnx)
+        return cli_usage(arguments, "--opset is for --format onnx");
+    int failed = export(arguments, &work, format, &error);
+    free(work.path);
+    notes_done(&work.notes);
+    cli_network_done(&work.network);
     return failed ? cli_fail(&error) : 0;
 }
 
 static const struct cli_option options_of_export[] = {
-    {"data", "SPEC", "normalise pixels by these images", "the network's, else fashion-mnist"},
-    {"out", "FILE", "the file to write", "SESSION-nNODE.onnx"},
+    {"format", "WORD", "onnx; pytorch, a module in a Python file, with the weights beside it; json, the architecture",
+     "onnx"},
+    {"opset", "N", "ONNX's operator set, 9 to 22", "13"},
+    {"data", "SPEC", "the images that trained a network which doesn't know its classes and normalisation",
+     "the network's"},
+    {"out", "FILE", "the file to write", "SESSION-nNODE.onnx, .py or .json"},
     {0},
 };
 
 const struct cli_command command_export = {
     .name = "export",
-    .synopsis = "SESSION:NODE|FILE",
-    .summary = "write a trained network as an ONNX file, for other programs to run",
-    .details = "The file takes pixels from 0 to 255 and returns probabilities. Its metadata name the architecture, the"
-               " data, and the classes where they have names.",
+    .synopsis = "SESSION:NODE|FILE|ARCH",
+    .summary = "write a trained network for other programs: ONNX, PyTorch, JSON",
+    .details =
+        "The file takes pixels from 0 to 255, normalises them, and names the classes. No images are needed, but for"
+        " a network that was trained before its classes and normalisation were recorded.",
     .words_minimum = 1,
     .words_maximum = 1,
     .options = options_of_export,

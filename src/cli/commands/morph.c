@@ -12,7 +12,7 @@
 #include "cli/cli_network.h"
 #include "cli/commands/function_check.h"
 #include "compare/side_by_side.h"
-#include "export/safetensors.h"
+#include "export/notes.h"
 #include "morph/morph.h"
 #include "nn/network.h"
 #include "util/bug.h"
@@ -73,7 +73,7 @@ static int find_input(const struct cli_arguments *arguments, struct morph_work *
     if (work->input.channels)
         *own = work->input;
     if (cli_value(arguments, "data") || (cli_value(arguments, "check") && work->network.has_data))
-        return cli_network_open_images(&work->network, cli_value(arguments, "data"), error);
+        return cli_network_open_images(&work->network, cli_value(arguments, "data"), SOME_CLASSES, error);
     if (!own->channels)
         *own = default_input;
     return 0;
@@ -160,11 +160,15 @@ static int write_child(const struct morph_work *work, const char *out, struct er
     const struct cli_network *network = &work->network;
     struct text split = TEXT_EMPTY;
     image_split_print(&network->trained, &split);
-    const struct safetensors_note notes[] = {
-        {network->has_data ? "data" : NULL, network->options.data},
-        {image_split_is_known(&network->trained) ? IMAGE_SPLIT_NOTE : NULL, text_string(&split)},
-        {0}};
-    int failed = safetensors_write(out, work->child, notes, error);
+    struct notes notes = {0};
+    if (network->facts.classes)
+        notes_add_data(&notes, &network->facts);
+    else if (network->has_data)
+        notes_add(&notes, "data", network->options.data);
+    if (image_split_is_known(&network->trained))
+        notes_add(&notes, IMAGE_SPLIT_NOTE, text_string(&split));
+    int failed = safetensors_write(out, work->child, notes.list, error);
+    notes_done(&notes);
     text_done(&split);
     return failed;
 }

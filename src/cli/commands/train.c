@@ -3,7 +3,7 @@
  *
  * By default all training images train and none validate; with --validation a network that goes on is never judged by
  * images that trained it (cli_network_check_validation).  Pixels are normalised by all training images, also with
- * --validation, so that `espalier eval FILE` needs only the data, which a note in the file names.
+ * --validation; a file, and a network on other images than its session's, go on with their own normalisation.
  *
  * Two files are written at the end of the first epoch, then at most every half minute, and when training is stopped:
  * the weights, and a checkpoint to go on from, which is removed at the end.  Each file is complete at every moment.
@@ -19,7 +19,7 @@
 #include "cli/commands/checkpoint.h"
 #include "cli/progress_bar.h"
 #include "cli/score.h"
-#include "export/safetensors.h"
+#include "export/notes.h"
 #include "nn/trainer.h"
 #include "search/engine.h"
 #include "util/clock.h"
@@ -37,6 +37,7 @@ struct training_run {
     enum precision precision;
     struct cli_device device;
     struct view train, validate;
+    struct data_facts facts; /* of the images that it trains on */
     struct weights *weights;
     char *out, *settings;
     struct checkpoint checkpoint;
@@ -65,12 +66,13 @@ static int write_weights(const struct training_run *run, const struct weights *w
     struct image_split split = {run->network.images.hash, (int64_t)run->split_seed, run->validation, run->subset};
     struct text trained = TEXT_EMPTY;
     image_split_print(&split, &trained);
-    const struct safetensors_note notes[] = {{"data", run->network.data},
-                                             {"training", run->settings},
-                                             {IMAGE_SPLIT_NOTE, text_string(&trained)},
-                                             {test ? "test" : NULL, test},
-                                             {0}};
-    int failed = safetensors_write(run->out, weights, notes, error);
+    struct notes notes = {0};
+    notes_add_data(&notes, &run->facts);
+    notes_add(&notes, "training", run->settings);
+    notes_add(&notes, IMAGE_SPLIT_NOTE, text_string(&trained));
+    notes_add(&notes, "test", test);
+    int failed = safetensors_write(run->out, weights, notes.list, error);
+    notes_done(&notes);
     text_done(&trained);
     return failed;
 }
@@ -153,12 +155,17 @@ static int set_search_options(const struct cli_arguments *arguments, struct sear
    0, or the exit status. */
 static int read_training(const struct cli_arguments *arguments, struct training_run *run, struct error *error)
 {
-    const struct cli_network *network = &run->network;
+    struct cli_network *network = &run->network;
     struct search_options options = network->options;
     run->resume = cli_value(arguments, "resume");
     run->scratch = cli_value(arguments, "scratch") || !network->weights;
     if (!cli_value(arguments, "scratch") && cli_network_check_weights(network, error))
         return cli_fail(error);
+    if (run->scratch) { /* fresh weights have seen no images */
+        data_facts_done(&network->facts);
+        weights_free(network->weights);
+        network->weights = NULL;
+    }
     options.epochs = 300;
     options.rate = run->scratch ? 0.1 : 0.02;
     options.seed = 1;
@@ -180,19 +187,21 @@ static int read_training(const struct cli_arguments *arguments, struct training_
     return 0;
 }
 
+/* A network that goes on keeps its normalisation, but for one of a session on the session's images. */
 static int open_views(struct training_run *run, const char *name, struct error *error)
 {
     struct view all;
-    if (cli_network_check_validation(&run->network, name, run->validation, run->scratch, &run->split_seed, error) ||
-        data_split(&run->network.images, run->validation, run->subset, run->split_seed, &run->train, &run->validate,
-                   error))
+    const struct cli_network *network = &run->network;
+    if (cli_network_check_validation(network, name, run->validation, run->scratch, &run->split_seed, error) ||
+        data_split(&network->images, run->validation, run->subset, run->split_seed, &run->train, &run->validate, error))
         return -1;
-    view_all(&run->network.images, NULL, &all);
-    memcpy(run->train.scale, all.scale, sizeof all.scale);
-    memcpy(run->train.shift, all.shift, sizeof all.shift);
-    memcpy(run->validate.scale, all.scale, sizeof all.scale);
-    memcpy(run->validate.shift, all.shift, sizeof all.shift);
+    view_all(&network->images, NULL, &all);
+    bool goes_on = network->facts.classes && !network->session_split;
+    const struct normalisation *pixels = goes_on ? &network->facts.pixels : &all.pixels;
+    view_normalise(&run->train, pixels);
+    view_normalise(&run->validate, pixels);
     view_done(&all);
+    data_facts_of(network->data, &network->images, &run->train, &run->facts);
     return 0;
 }
 
@@ -375,7 +384,7 @@ static int prepare_and_train(const struct cli_arguments *arguments, struct train
     if (cli_device_open(cli_value(arguments, "device"), run->precision, &run->device, error) ||
         cli_network_choose_file(&run->network, cli_value(arguments, "out"), ".safetensors", run->resume, &run->out,
                                 error) ||
-        cli_network_open_images(&run->network, cli_value(arguments, "data"), error) ||
+        cli_network_open_images(&run->network, cli_value(arguments, "data"), ALL_CLASSES, error) ||
         open_views(run, arguments->words[0], error))
         return cli_fail(error);
     run->training.augment = run->network.spec.augment;
@@ -397,6 +406,7 @@ static int run_command(const struct cli_arguments *arguments)
     int status = prepare_and_train(arguments, run, &error);
     cli_device_close(&run->device);
     weights_free(run->weights);
+    data_facts_done(&run->facts);
     view_done(&run->train);
     view_done(&run->validate);
     cli_network_done(&run->network);

@@ -1,8 +1,8 @@
 /*
  * cli.h - the command line: each subcommand is a file in src/cli/commands/ and a row in main.c.
  *
- * main.c parses the options by the subcommand's table, prints --help from it, and calls `run`.  A subcommand returns
- * the exit status (0; 1 from cli_fail(); 2 from cli_usage()) and never calls exit().
+ * main.c parses the options by the subcommand's table, prints --help from it, and calls `run`.  A subcommand returns the
+ * exit status (0; 1 from cli_fail(); 2 from cli_usage()) and never calls exit().
  */
 #ifndef ESPALIER_CLI_CLI_H
 #define ESPALIER_CLI_CLI_H
@@ -15,14 +15,13 @@
 
 struct search_options;
 
-/* A row with only a name, or a name and a default, means an option that several commands share (cli_options.c) or one
-   of the search (search/options.h): argument and help are taken from there. */
+/* A row with only a name, or a name and a default, means an option that several commands share (cli_options.c) or one of the
+   search (search/options.h): argument and help are taken from there. */
 struct cli_option {
     const char *name;     /* "epochs": --epochs */
     const char *argument; /* "N", or NULL for a flag */
     const char *help;     /* one line */
-    const char
-        *fallback; /* the default, for --help; NULL: that of the table; after a final "else" the table's follows */
+    const char *fallback; /* the default, for --help; NULL: that of the table; after a final "else" the table's follows */
 };
 
 enum { CLI_VALUES_MAX = 96 };
@@ -33,19 +32,17 @@ struct cli_arguments {
     int word_count;
     char **words;
     int value_count;
-    struct {
-        const char *name, *value;
-    } values[CLI_VALUES_MAX]; /* value NULL for flags */
+    struct { const char *name, *value; } values[CLI_VALUES_MAX]; /* value NULL for flags */
 };
 
 struct cli_command {
     const char *name;
-    const char *synopsis;             /* "SESSION [NODE]" */
-    const char *summary;              /* one line */
-    const char *details;              /* a paragraph for --help, which wraps it, or NULL */
+    const char *synopsis;  /* "SESSION [NODE]" */
+    const char *summary;   /* one line */
+    const char *details;   /* a paragraph for --help, which wraps it, or NULL */
     int words_minimum, words_maximum; /* negative maximum: any number */
-    bool search_options;              /* also takes every option of search/options.h */
-    bool lists_commands;              /* --help lists the commands of a running search (sessions/command.h) */
+    bool search_options;   /* also takes every option of search/options.h */
+    bool lists_commands;   /* --help lists the commands of a running search (sessions/command.h) */
     const struct cli_option *options; /* ends with a NULL name; may be NULL */
     int (*run)(const struct cli_arguments *arguments);
 };
@@ -74,13 +71,13 @@ int cli_usage(const struct cli_arguments *arguments, const char *format, ...) __
 bool cli_is_terminal(FILE *stream);
 bool cli_is_unicode(void);
 
-/* Handle Ctrl-C, SIGTERM and SIGHUP: the first signal calls stop(context), which must be async-signal-safe; the second
-   ends the program.  cli_signal() is the signal that came, or 0. */
+/* Handle Ctrl-C, SIGTERM and SIGHUP: the first signal calls stop(context), which must be async-signal-safe; the second ends
+   the program.  cli_signal() is the signal that came, or 0. */
 void cli_catch_signals(void (*stop)(void *context), void *context);
 int cli_signal(void);
 
-extern const struct cli_command command_run, command_resume, command_attach, command_replay, command_show,
-    command_compare, command_morph, command_train, command_eval, command_export, command_predict, command_copy,
-    command_devices, command_fsck, command_keys, command_list, command_version;
+extern const struct cli_command command_run, command_resume, command_attach, command_replay, command_show, command_compare,
+    command_morph, command_train, command_eval, command_export, command_predict, command_copy, command_devices,
+    command_fsck, command_keys, command_list, command_version;
 
 #endif

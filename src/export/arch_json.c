@@ -14,6 +14,7 @@
 static const char *const part_words[] = {[PART_CONV] = "convolution",
                                          [PART_LINEAR] = "linear",
                                          [PART_BN_RELU] = "batch-norm, relu",
+                                         [PART_BN] = "batch-norm",
                                          [PART_MAX_POOL] = "max-pool",
                                          [PART_AVERAGE_POOL] = "average-pool",
                                          [PART_CONCAT] = "concatenate with input",
@@ -38,6 +39,8 @@ static json_t *of_part(const struct arch *arch, int layer, const struct part *pa
     if (part->kernel && part->kind != PART_LINEAR) {
         set(object, "kernel", json_integer(part->kernel));
         set(object, "stride", json_integer(part->stride));
+        if (part->depthwise)
+            set(object, "groups", json_integer(part->in.channels));
         set(object, "padding", json_integer(part_is_pool(part) ? 0 : part->kernel / 2));
     }
     if (part_has_weights(part))

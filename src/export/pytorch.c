@@ -82,6 +82,7 @@ static void add_module(struct walk *walk, int layer, const struct part *part)
                  part->bias ? "" : ", bias=False");
         break;
     case PART_BN_RELU:
+    case PART_BN:
         text_add(walk->text, "_bn = nn.BatchNorm%dd(%d, eps=%g)\n", walk->flat ? 1 : 2, weights->outputs,
                  (double)BN_EPSILON);
         break;
@@ -111,6 +112,9 @@ static void add_call(struct walk *walk, int layer, const struct part *part)
         break;
     case PART_BN_RELU:
         text_add(text, "        x = F.relu(self.%s_bn(x))\n", name);
+        break;
+    case PART_BN:
+        text_add(text, "        x = self.%s_bn(x)\n", name);
         break;
     case PART_MAX_POOL:
     case PART_AVERAGE_POOL:

@@ -342,7 +342,7 @@ static void test_sets_refused(void **state)
     put_text("one/other/2.png", "broken");
     assert_refused("one", DATA_TRAIN, "/one/other/2.png: is neither a PNG nor a JPEG file (6 bytes)");
     put_text("one/a\tb/2.png", "broken");
-    assert_refused("one", DATA_TRAIN, "control character (0x09)");
+    assert_refused("one", DATA_TRAIN, "control character or is no UTF-8 (0x09)");
 
     put_even("lost/train/red/1.png", red, 4);
     put_even("lost/train/blue/1.png", blue, 4);

@@ -18,6 +18,7 @@
 
 #include "cli/report.h"
 #include "util/file.h"
+#include "util/print.h"
 
 #define OUTPUT_FILE "output.log"
 
@@ -42,7 +43,7 @@ static int wait_for_beginning(pid_t child, int pipe)
     close(pipe);
     if (folder.length) {
         char *name = report_session(text_string(&folder));
-        printf("%s\nespalier attach %s\n", text_string(&folder), name);
+        print_to(stdout, "%s\nespalier attach %s\n", text_string(&folder), name);
         free(name);
         text_done(&folder);
         return 0;

@@ -12,6 +12,7 @@
 #include "tui/node.h"
 #include "tui/rounds.h"
 #include "util/memory.h"
+#include "util/print.h"
 
 struct progress {
     FILE *out;
@@ -48,12 +49,12 @@ static void print_network(struct progress *progress, int64_t number)
         text_add(&how, ": %s", node->facts.arch);
     if (over != node->facts.parent)
         text_add(&how, "  (gain over control n%lld)", (long long)over);
-    fprintf(progress->out, "%-5s %6.2f %% %6s  %-5s %6s %6s  %s%s\n", name, 100 * node->accuracy, gain, from,
-            text_count(parameters, (double)node->facts.parameters), text_duration(seconds, node->seconds),
-            number == state->best ? (progress->unicode ? "★ " : "^ ") : "", text_string(&how));
+    print_to(progress->out, "%-5s %6.2f %% %6s  %-5s %6s %6s  %s%s\n", name, 100 * node->accuracy, gain, from,
+             text_count(parameters, (double)node->facts.parameters), text_duration(seconds, node->seconds),
+             number == state->best ? (progress->unicode ? "★ " : "^ ") : "", text_string(&how));
     text_done(&how);
     if (node->stopped)
-        fprintf(progress->out, "      stopped at %s; %.2f %% predicted\n", node->stopped, 100 * node->predicted);
+        print_to(progress->out, "      stopped at %s; %.2f %% predicted\n", node->stopped, 100 * node->predicted);
 }
 
 /* A trained network is a row of a table; other events are printed as in the log pane. */
@@ -63,7 +64,7 @@ static void print_line(struct progress *progress, const struct event *event)
     if (event->kind == EVENT_RESULT)
         print_network(progress, event->as.result.node);
     else if (is_printed(event->kind) && event_line(progress->state, event, &line))
-        fprintf(progress->out, "%-7s %s\n", line.word, line.text);
+        print_to(progress->out, "%-7s %s\n", line.word, line.text);
 }
 
 static void progress_text(const struct progress *progress, struct text *text)
@@ -110,7 +111,7 @@ void progress_show(struct progress *progress)
         progress_bar_draw(progress->out, session_forecast(progress->state).share, progress->unicode,
                           text_string(&text));
     else if (progress->kind == PROGRESS_LINES)
-        fprintf(progress->out, "%s\n", text_string(&text));
+        print_to(progress->out, "%s\n", text_string(&text));
     fflush(progress->out);
     text_done(&text);
     progress->printed = progress->state->time;
@@ -120,7 +121,7 @@ static void print_json(struct progress *progress, const struct event *event)
 {
     struct text text = TEXT_EMPTY;
     event_print_json(event, &text);
-    fprintf(progress->out, "%s\n", text_string(&text));
+    print_to(progress->out, "%s\n", text_string(&text));
     fflush(progress->out);
     text_done(&text);
 }

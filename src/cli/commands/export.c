@@ -10,6 +10,7 @@
 #include "cli/cli_network.h"
 #include "export/onnx.h"
 #include "util/file.h"
+#include "util/print.h"
 
 static int write(const struct cli_network *network, const struct view *view, const char *path, size_t *length,
                  struct error *error)
@@ -44,9 +45,10 @@ static int export(const struct cli_arguments *arguments, struct cli_network *net
     const struct shape *input = &network->input;
     struct text name = TEXT_EMPTY;
     cli_network_name(network, arguments->words[0], &name);
-    printf("network  %s\ninput    image: N,%d,%d,%d float32, pixels from 0 to 255\n"
-           "output   probabilities: N,%d float32\nfile     %s, %zu bytes\n",
-           text_string(&name), input->channels, input->height, input->width, network->images.classes, *path, length);
+    print_to(stdout,
+             "network  %s\ninput    image: N,%d,%d,%d float32, pixels from 0 to 255\n"
+             "output   probabilities: N,%d float32\nfile     %s, %zu bytes\n",
+             text_string(&name), input->channels, input->height, input->width, network->images.classes, *path, length);
     text_done(&name);
     return 0;
 }

@@ -12,6 +12,7 @@
 #include "export/json.h"
 #include "sessions/log.h"
 #include "util/memory.h"
+#include "util/print.h"
 
 /* Every durable event of the log, not folded into a state, so that a damaged log can be printed too. */
 static int print_events(const char *folder)
@@ -26,7 +27,8 @@ static int print_events(const char *folder)
         struct text text = TEXT_EMPTY;
         if (event_is_durable(event.kind)) {
             event_print_json(&event, &text);
-            puts(text_string(&text));
+            text_add(&text, "\n");
+            print_document(stdout, text_string(&text));
         }
         text_done(&text);
         event_done(&event);
@@ -45,8 +47,8 @@ static int print_network(const struct session_state *state, const char *name)
     return 0;
 }
 
-static int print(const struct cli_arguments *arguments, const struct session_state *state, const char *folder,
-                 int64_t best)
+static int print_session(const struct cli_arguments *arguments, const struct session_state *state, const char *folder,
+                         int64_t best)
 {
     struct text text = TEXT_EMPTY;
     if (cli_value(arguments, "json"))
@@ -57,7 +59,7 @@ static int print(const struct cli_arguments *arguments, const struct session_sta
         export_csv_curves(state, &text);
     else if (cli_value(arguments, "dot"))
         export_dot(state, &text);
-    fputs(text_string(&text), stdout);
+    print_document(stdout, text_string(&text));
     bool exported = text.length > 0;
     text_done(&text);
     if (exported)
@@ -67,9 +69,9 @@ static int print(const struct cli_arguments *arguments, const struct session_sta
         return 0;
     }
     report_summary(stdout, state, folder);
-    fputs("\n", stdout);
+    print_to(stdout, "\n");
     report_tree(stdout, state);
-    fputs("\n", stdout);
+    print_to(stdout, "\n");
     report_best(stdout, state, (int)best);
     return 0;
 }
@@ -116,7 +118,7 @@ static int run(const struct cli_arguments *arguments)
         status = cli_fail(&error);
     } else {
         cli_warn(&warning);
-        status = network ? print_network(state, network) : print(arguments, state, folder, best);
+        status = network ? print_network(state, network) : print_session(arguments, state, folder, best);
     }
     free(session);
     if (state)
@@ -140,7 +142,8 @@ const struct cli_command command_show = {
     .name = "show",
     .synopsis = "SESSION [NODE]|SESSION:NODE",
     .summary = "print a session: its tree and best networks, or one network with its curve",
-    .details = "NODE is a number, `best` (the finished network where there is one) or `start`. A session in use may be shown: its log is only read.",
+    .details = "NODE is a number, `best` (the finished network where there is one) or `start`. A session in use may be "
+               "shown: its log is only read.",
     .words_minimum = 1,
     .words_maximum = 2,
     .options = options_of_show,

@@ -7,15 +7,24 @@
 
 #include "util/error.h"
 
-enum { PICTURE_PIXELS_MAX = 1 << 26 };
+/* Limits, so that time and memory are at most linear in a file's length: pixels at all; pixels of a file of N bytes,
+   FLOOR + RATIO × N (PNG and baseline JPEG have a few hundred a byte at most); a JPEG's scans, and its pixels in all
+   scans. */
+enum {
+    PICTURE_PIXELS_MAX = 1 << 26,
+    PICTURE_PIXELS_FLOOR = 1 << 20,
+    PICTURE_PIXELS_RATIO = 1 << 10,
+    PICTURE_SCANS_MAX = 100,
+    PICTURE_WORK_MAX = 1 << 30
+};
 
 struct picture {
     int width, height;
     uint8_t *pixels; /* [y][x][red, green, blue]; the picture's own */
 };
 
-/* Decode a PNG or JPEG file, whatever its name is.  Transparent pixels become black.  A file that is damaged or cut short
-   is refused, even when a part of it could be decoded.  picture_done() it after success. */
+/* Decode a PNG or JPEG file, whatever its name is.  Transparent pixels become black.  A file that is damaged or cut
+   short is refused, even when a part of it could be decoded.  picture_done() it after success. */
 int picture_decode(const void *bytes, size_t length, struct picture *picture, struct error *error);
 void picture_done(struct picture *picture);
 /* Scale to side × side pixels, whatever the shape was, into `channels` planes: 3 are red, green and blue; 1 is grey. */

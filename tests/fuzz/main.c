@@ -122,6 +122,27 @@ static size_t draw(struct random_stream *stream, size_t bound)
     return random_below(stream, (uint32_t)bound);
 }
 
+/* Put another number in the place of the digits at `at` or behind: one that a type, or a hundredth of it, can't hold.
+ */
+static size_t mutate_number(struct random_stream *stream, uint8_t *bytes, size_t length, size_t at)
+{
+    static const char *const numbers[] = {"0",          "1",          "99999999",
+                                          "999999999",  "21474837",   "42949673",
+                                          "2147483647", "4294967297", "18446744073709551617",
+                                          "1e400"};
+    const char *number = numbers[draw(stream, COUNT_OF(numbers))];
+    while (at < length && (bytes[at] < '0' || bytes[at] > '9'))
+        at++;
+    size_t end = at, size = strlen(number);
+    while (end < length && bytes[end] >= '0' && bytes[end] <= '9')
+        end++;
+    if (end == at || length - (end - at) + size > INPUT_LIMIT)
+        return length;
+    memmove(bytes + at + size, bytes + end, length - end);
+    memcpy(bytes + at, number, size);
+    return length - (end - at) + size;
+}
+
 /* Change `bytes` (room for INPUT_LIMIT) in one way; returns the new length. */
 static size_t mutate(struct random_stream *stream, uint8_t *bytes, size_t length)
 {
@@ -129,7 +150,7 @@ static size_t mutate(struct random_stream *stream, uint8_t *bytes, size_t length
     const struct input *other = &inputs[draw(stream, (size_t)input_count)];
     size_t at = length ? draw(stream, length) : 0, left = length - at;
     size_t span = left ? 1 + draw(stream, left < 16 ? left : 16) : 0;
-    switch (draw(stream, 7)) {
+    switch (draw(stream, 8)) {
     case 0: /* flip a bit */
         if (length)
             bytes[at] ^= (uint8_t)(1u << draw(stream, 8));
@@ -152,6 +173,8 @@ static size_t mutate(struct random_stream *stream, uint8_t *bytes, size_t length
         return length + span;
     case 5: /* cut short */
         return at;
+    case 6:
+        return mutate_number(stream, bytes, length, at);
     default: /* go on as another input does */
         if (at + other->length > INPUT_LIMIT || !other->length)
             return length;

@@ -71,7 +71,7 @@ static int read_all(int descriptor, gzFile gz, const char *path, size_t expected
 }
 
 /* O_NONBLOCK: to open a pipe that nobody writes to would wait. */
-static int open_regular(const char *path, size_t *size, struct error *error)
+int file_open(const char *path, size_t *size, struct error *error)
 {
     int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (descriptor < 0)
@@ -91,7 +91,7 @@ int file_read(const char *path, size_t limit, void **bytes, size_t *length, stru
 {
     size_t size;
     char *text;
-    int descriptor = open_regular(path, &size, error);
+    int descriptor = file_open(path, &size, error);
     if (descriptor < 0)
         return -1;
     int result = read_all(descriptor, NULL, path, size, limit, &text, length, error);
@@ -105,7 +105,7 @@ int file_read_gzip(const char *path, size_t limit, void **bytes, size_t *length,
 {
     size_t size;
     char *text;
-    int descriptor = open_regular(path, &size, error);
+    int descriptor = file_open(path, &size, error);
     if (descriptor < 0)
         return -1;
     gzFile gz = gzdopen(descriptor, "rb");

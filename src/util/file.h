@@ -10,6 +10,9 @@
 
 #include "util/error.h"
 
+/* Open a regular file to read it: a descriptor, and its length in `*size`; or -1. */
+int file_open(const char *path, size_t *size, struct error *error);
+
 /* Read the whole of `path`, a regular file: a pipe or a device could wait or go on for ever.  Fails for more than `limit`
    bytes.  `*bytes` is the caller's to free(), and one zero byte that is not counted follows the content. */
 int file_read(const char *path, size_t limit, void **bytes, size_t *length, struct error *error);

@@ -12,8 +12,8 @@ static int run(const struct cli_arguments *arguments)
     (void)arguments;
     struct error reason;
     const struct cuda_module *cuda = cuda_module(&reason);
-    print_to(stdout, "espalier %s\nCPU backend: %s\nCUDA backend: %s\nsession format: %d\n", PACKAGE_VERSION,
-             backend_cpu()->description, cuda ? cuda->toolkit() : reason.text, EVENT_FORMAT);
+    print_to(stdout, "espalier %s\nCPU backend: %s\nCUDA backend: %s\nsession format: %d\nhardening: %s\n", PACKAGE_VERSION,
+             backend_cpu()->description, cuda ? cuda->toolkit() : reason.text, EVENT_FORMAT, HARDENING);
     return 0;
 }
 

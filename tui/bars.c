@@ -14,6 +14,7 @@
 #include "tui/rounds.h"
 #include "tui/view.h"
 #include "util/bug.h"
+#include "util/place.h"
 
 static const double quiet_seconds = 10; /* without an event before the header says so */
 
@@ -255,13 +256,13 @@ void bars_draw_replay_bar(const struct model *model, struct canvas *canvas, stru
     int width = bars_replay_line(model, area).width;
     if (width >= 8) {
         struct area line = bars_replay_line(model, area);
-        int place = (int)lround(share_of(model, model->now) * (width - 1));
+        int place = place_of(share_of(model, model->now), width - 1);
         for (int x = 0; x < line.width; x++)
             canvas_glyph(canvas, line, x, 0, x < place ? L'━' : L'─', x < place ? STYLE_METER : STYLE_METER_REST);
         for (int i = 0; i < model->replay.mark_count; i++) {
             const struct replay_bar_mark *mark = &model->replay.marks[i];
             uint32_t glyph = mark->style == STYLE_BEST ? L'▲' : mark->style == STYLE_FAILED ? L'×' : L'◆';
-            canvas_glyph(canvas, line, (int)lround(share_of(model, mark->time) * (width - 1)), 0, glyph, mark->style);
+            canvas_glyph(canvas, line, place_of(share_of(model, mark->time), width - 1), 0, glyph, mark->style);
         }
         if (line.width)
             canvas_glyph(canvas, line, place, 0, L'●', STYLE_HEADER);
@@ -281,11 +282,11 @@ struct bar_key {
 };
 
 static const struct bar_key keys_live[] = {
-    {REQUEST_HELP, 0, "Help"},       {REQUEST_PAUSE, 0, "Pause"},    {REQUEST_WIDEN, 0, "Widen"},
-    {REQUEST_DEEPEN, 0, "Deepen"},   {REQUEST_PIN, 0, "Pin"},        {REQUEST_PRUNE, 0, "Prune"},
-    {REQUEST_UNDO, 0, "Undo"},       {REQUEST_OPEN, 0, "Details"},   {REQUEST_NEXT_PANE, 0, "Pane"},
-    {REQUEST_ZOOM, 0, "Zoom"},       {REQUEST_QUIT, 0, "Quit"},      {REQUEST_FIND, 0, "Find"},
-    {REQUEST_BEST, 0, "Best"},       {REQUEST_FOLLOW, 0, "Follow"},  {REQUEST_SORT, 0, "Order"},
+    {REQUEST_HELP, 0, "Help"},       {REQUEST_PAUSE, 0, "Pause"},   {REQUEST_WIDEN, 0, "Widen"},
+    {REQUEST_DEEPEN, 0, "Deepen"},   {REQUEST_PIN, 0, "Pin"},       {REQUEST_PRUNE, 0, "Prune"},
+    {REQUEST_UNDO, 0, "Undo"},       {REQUEST_OPEN, 0, "Details"},  {REQUEST_NEXT_PANE, 0, "Pane"},
+    {REQUEST_ZOOM, 0, "Zoom"},       {REQUEST_QUIT, 0, "Quit"},     {REQUEST_FIND, 0, "Find"},
+    {REQUEST_BEST, 0, "Best"},       {REQUEST_FOLLOW, 0, "Follow"}, {REQUEST_SORT, 0, "Order"},
     {REQUEST_COMMAND, 0, "Command"},
 };
 static const struct bar_key keys_replay[] = {
@@ -313,12 +314,9 @@ static const struct bar_key keys_ended[] = {
 };
 static const struct bar_key keys_compare[] = {
     {REQUEST_CANCEL, 0, "Back"}, {REQUEST_HELP, 0, "Help"}, {REQUEST_QUIT, 0, "Quit"}};
-static const struct bar_key keys_over[] = {{REQUEST_CANCEL, 0, "Back"},
-                                           {REQUEST_LEFT, REQUEST_RIGHT, "Sibling"},
-                                           {REQUEST_BEST, 0, "Best"},
-                                           {REQUEST_SCALE, 0, "Scale"},
-                                           {REQUEST_HELP, 0, "Help"},
-                                           {REQUEST_QUIT, 0, "Quit"}};
+static const struct bar_key keys_over[] = {{REQUEST_CANCEL, 0, "Back"}, {REQUEST_LEFT, REQUEST_RIGHT, "Sibling"},
+                                           {REQUEST_BEST, 0, "Best"},   {REQUEST_SCALE, 0, "Scale"},
+                                           {REQUEST_HELP, 0, "Help"},   {REQUEST_QUIT, 0, "Quit"}};
 
 static const char *bar_key_names(const struct bar_key *key, char names[32])
 {

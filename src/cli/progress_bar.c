@@ -5,6 +5,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "util/place.h"
 #include "util/print.h"
 #include "util/text.h"
 
@@ -30,7 +31,7 @@ static int cut(const char *string, size_t columns)
 void progress_bar_draw(FILE *out, double share, bool unicode, const char *text)
 {
     struct text line = TEXT_EMPTY;
-    int full = (int)lround(share * CELLS);
+    int full = place_of(share, CELLS);
     for (int i = 0; i < CELLS; i++)
         text_add(&line, "%s", unicode ? (i < full ? "█" : "░") : (i < full ? "#" : "."));
     text_add(&line, " %s", text);

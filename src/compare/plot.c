@@ -7,6 +7,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "util/place.h"
 #include "util/print.h"
 
 enum { PLOT_HEIGHT = 10, PLOT_WIDTH = 60 };
@@ -38,8 +39,7 @@ static void extend(struct text_plot *canvas, double value)
 
 static char *mark_at(struct text_plot *canvas, int column, double value)
 {
-    long row = lround((canvas->high - value) / (canvas->high - canvas->low) * (PLOT_HEIGHT - 1));
-    return &canvas->marks[row][column];
+    return &canvas->marks[place_of((canvas->high - value) / (canvas->high - canvas->low), PLOT_HEIGHT - 1)][column];
 }
 
 static void print_canvas(FILE *out, const struct text_plot *canvas, bool unicode)

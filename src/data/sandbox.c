@@ -48,8 +48,12 @@ static void limit(int what, size_t most)
     setrlimit(what, &bound); /* it can fail only where the limit is lower already */
 }
 
+/* Standard output and errors lead nowhere, other descriptors are closed. */
 static void close_others(int keep, int pipe)
 {
+    int nowhere = open("/dev/null", O_WRONLY);
+    for (int stream = STDOUT_FILENO; stream <= STDERR_FILENO && nowhere >= 0; stream++)
+        dup2(nowhere, stream);
     int low = keep < pipe ? keep : pipe, high = keep < pipe ? pipe : keep;
     if (low > STDERR_FILENO + 1)
         close_range(STDERR_FILENO + 1, (unsigned)low - 1, 0);

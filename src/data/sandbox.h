@@ -7,7 +7,7 @@
  *
  * A crash of the library ends the child alone.  Its memory and time are limited.  Once it is sealed it can read open
  * files, write to the pipe and allocate memory; the kernel refuses everything else (where the program was built with
- * libseccomp). The pipe and the descriptor `keep` are all that it inherits besides the standard streams.
+ * libseccomp). The pipe, the descriptor `keep` and the standard input are all that it inherits.
  */
 #ifndef ESPALIER_DATA_SANDBOX_H
 #define ESPALIER_DATA_SANDBOX_H

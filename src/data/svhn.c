@@ -102,18 +102,18 @@ struct reply {
     struct error error;
 };
 
-/* The bytes of a variable by its head, which is read before its values. */
+/* A variable's head is read before its values: has it more of them than `most`? */
 static int check_size(const struct matio *matio, mat_t *file, const char *name, size_t most, struct error *error)
 {
     matvar_t *head = matio->Mat_VarReadInfo(file, name);
-    double bytes = 8;
+    double values = 1;
     for (int i = 0; head && i < head->rank; i++)
-        bytes *= (double)head->dims[i];
+        values *= (double)head->dims[i];
     matio->Mat_VarFree(head);
     if (!head)
         return error_set(error, "has no variable %s, or it can't be read; copy the file again", name);
-    return bytes / 8 > (double)most
-               ? error_set(error, "%s has %.0f values, more than the file can hold; copy it again", name, bytes / 8)
+    return values > (double)most
+               ? error_set(error, "%s has %.0f values, more than the file can hold; copy it again", name, values)
                : 0;
 }
 

@@ -189,13 +189,13 @@ static void print_more(FILE *out, const struct session_state *state, const char 
          flops = state->budget_flops > 0 && session_flops(state) >= (1 - share_of_finish(state)) * state->budget_flops,
          seconds = state->budget_seconds > 0 && state->time >= (1 - share_of_finish(state)) * state->budget_seconds;
     if (networks)
-        print_to(out, "more      espalier resume %s --networks %lld", name, 2 * (long long)state->budget_networks);
+        print_to(out, "more      espalier resume %s --networks %.0f", name, 2 * (double)state->budget_networks);
     else if (seconds)
         print_to(out, "more      espalier resume %s --seconds %g", name, 2 * state->budget_seconds);
     else if (flops)
         print_to(out, "more      espalier resume %s --flops %g", name, 2 * state->budget_flops);
     else if (state->budget_episodes)
-        print_to(out, "more      espalier resume %s --episodes %lld", name, 2 * (long long)state->budget_episodes);
+        print_to(out, "more      espalier resume %s --episodes %.0f", name, 2 * (double)state->budget_episodes);
     if (networks || seconds || flops || state->budget_episodes)
         print_to(out, " goes on to twice as much\n");
 }
@@ -237,9 +237,10 @@ void report_summary(FILE *out, const struct session_state *state, const char *fo
 {
     static const char *const options[] = {"policy", "parent", "wider", "deeper", "epochs", "batch", "rate"};
     char date[64] = "";
-    time_t created = (time_t)state->facts.created;
+    bool known = state->facts.created >= 0 && state->facts.created < 1e12; /* else of no calendar */
+    time_t created = known ? (time_t)state->facts.created : 0;
     struct tm local;
-    if (localtime_r(&created, &local))
+    if (known && localtime_r(&created, &local))
         strftime(date, sizeof date, "%Y-%m-%d %H:%M", &local);
     print_to(out, "session   %s, made %s by %s\n", folder, date, state->facts.program);
     print_to(out, "data      %s: %lld training and %lld validation images of %s, %lld classes\n", state->facts.data,

@@ -127,8 +127,8 @@ static void every_message(void **state)
         {"C(4,3,1) D(4,[8,8) A(1,1) SM(2)", "layer 2, \"D(4,[8,8)\": expected D(bottleneck,[growth,...])"},
         {"C(4,3,1) D(4,[8] A(1,1) SM(2)", "layer 2, \"D(4,[8]\": expected D(bottleneck,[growth,...])"},
         {"C(4,3,1) T(0) A(1,1) SM(2)", "layer 2, T(0): reduction must lie in 0.01 to 1.00"},
-        {"C(4,3,1) T(42949673) A(1,1) SM(2)", "reduction must lie in 0.01 to 1.00"}, /* 100 × 42949673 is 2³² + 4 */
-        {"C(4294967300,3,1) SM(2)", "layer 1, C(999999999,3,1): filters must lie in 1 to"},
+        /* 100 × 42949673 is 2³² + 4. */
+        {"C(4,3,1) T(42949673) A(1,1) SM(2)", "layer 2, T(9999999.99): reduction must lie in 0.01 to 1.00"},
         {"C(4,3,1) T(1.01) A(1,1) SM(2)", "layer 2, T(1.01): reduction must lie in 0.01 to 1.00"},
         {"C(4,3,1) T(0.505) A(1,1) SM(2)", "layer 2, \"T(0.505)\": expected T(reduction) with at most two decimals"},
         {"C(4,3,1) T(.5) A(1,1) SM(2)", "layer 2, \"T(.5)\": expected T(reduction) with at most two decimals"},

@@ -62,8 +62,12 @@ static int choose_series(const struct model *model, struct series *series)
 
 /* --- the axes --- */
 
+/* NaN for what is no accuracy: an axis with it would have no ticks. */
 static double on_axis(const struct plot *plot, double accuracy)
 {
+    const double tolerance = 1e-6; /* of the ticks' sums */
+    if (!(accuracy >= -tolerance && accuracy <= 1 + tolerance))
+        return NAN;
     return plot->error_scale ? -log10(fmax(1 - accuracy, 1e-4)) : accuracy;
 }
 

@@ -373,10 +373,9 @@ static void test_cifar10_refused(void **state)
 {
     static uint8_t bytes[8 * (PIXELS + 1)];
     put("data_batch_1.bin", bytes, cifar_records(bytes, 2, 1, 0) - 5);
-    assert_refused(
-        "cifar10", DATA_TRAIN,
-        "data_batch_1.bin: is cut short, or is another kind of file: records have 3073 bytes, but after 1 of them "
-        "(byte 3073) there are 3068 bytes; copy it again");
+    assert_refused("cifar10", DATA_TRAIN,
+                   "data_batch_1.bin: is cut short, or is another kind of file: records have 3073 bytes, but after 1 of them "
+                   "(byte 3073) there are 3068 bytes; copy it again");
     put("data_batch_1.bin", bytes, cifar_records(bytes, 3, 1, 8));
     assert_refused("cifar10", DATA_TRAIN, "data_batch_1.bin: label 10 of record 2 (byte 6146) is outside 0…9");
     put("data_batch_1.bin", bytes, 0);

@@ -282,11 +282,11 @@ struct bar_key {
 };
 
 static const struct bar_key keys_live[] = {
-    {REQUEST_HELP, 0, "Help"},       {REQUEST_PAUSE, 0, "Pause"},   {REQUEST_WIDEN, 0, "Widen"},
-    {REQUEST_DEEPEN, 0, "Deepen"},   {REQUEST_PIN, 0, "Pin"},       {REQUEST_PRUNE, 0, "Prune"},
-    {REQUEST_UNDO, 0, "Undo"},       {REQUEST_OPEN, 0, "Details"},  {REQUEST_NEXT_PANE, 0, "Pane"},
-    {REQUEST_ZOOM, 0, "Zoom"},       {REQUEST_QUIT, 0, "Quit"},     {REQUEST_FIND, 0, "Find"},
-    {REQUEST_BEST, 0, "Best"},       {REQUEST_FOLLOW, 0, "Follow"}, {REQUEST_SORT, 0, "Order"},
+    {REQUEST_HELP, 0, "Help"},       {REQUEST_PAUSE, 0, "Pause"},    {REQUEST_WIDEN, 0, "Widen"},
+    {REQUEST_DEEPEN, 0, "Deepen"},   {REQUEST_PIN, 0, "Pin"},        {REQUEST_PRUNE, 0, "Prune"},
+    {REQUEST_UNDO, 0, "Undo"},       {REQUEST_OPEN, 0, "Details"},   {REQUEST_NEXT_PANE, 0, "Pane"},
+    {REQUEST_ZOOM, 0, "Zoom"},       {REQUEST_QUIT, 0, "Quit"},      {REQUEST_FIND, 0, "Find"},
+    {REQUEST_BEST, 0, "Best"},       {REQUEST_FOLLOW, 0, "Follow"},  {REQUEST_SORT, 0, "Order"},
     {REQUEST_COMMAND, 0, "Command"},
 };
 static const struct bar_key keys_replay[] = {
@@ -314,9 +314,12 @@ static const struct bar_key keys_ended[] = {
 };
 static const struct bar_key keys_compare[] = {
     {REQUEST_CANCEL, 0, "Back"}, {REQUEST_HELP, 0, "Help"}, {REQUEST_QUIT, 0, "Quit"}};
-static const struct bar_key keys_over[] = {{REQUEST_CANCEL, 0, "Back"}, {REQUEST_LEFT, REQUEST_RIGHT, "Sibling"},
-                                           {REQUEST_BEST, 0, "Best"},   {REQUEST_SCALE, 0, "Scale"},
-                                           {REQUEST_HELP, 0, "Help"},   {REQUEST_QUIT, 0, "Quit"}};
+static const struct bar_key keys_over[] = {{REQUEST_CANCEL, 0, "Back"},
+                                           {REQUEST_LEFT, REQUEST_RIGHT, "Sibling"},
+                                           {REQUEST_BEST, 0, "Best"},
+                                           {REQUEST_SCALE, 0, "Scale"},
+                                           {REQUEST_HELP, 0, "Help"},
+                                           {REQUEST_QUIT, 0, "Quit"}};
 
 static const char *bar_key_names(const struct bar_key *key, char names[32])
 {

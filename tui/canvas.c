@@ -23,9 +23,7 @@ enum { BRAILLE = 0x2800 };
 /* The ASCII character that is shown instead. */
 static uint32_t ascii_of(uint32_t glyph)
 {
-    static const struct {
-        uint32_t glyph;
-        char ascii;
+    static const struct { uint32_t glyph; char ascii;
     } table[] = {
         {L'│', '|'}, {L'─', '-'}, {L'┌', '+'}, {L'┐', '+'}, {L'└', '`'}, {L'┘', '+'}, {L'├', '|'}, {L'┤', '|'},
         {L'┬', '+'}, {L'┴', '+'}, {L'┼', '+'}, {L'█', '#'}, {L'░', '.'}, {L'▏', '.'}, {L'▎', '.'}, {L'▍', ':'},
@@ -65,8 +63,7 @@ void canvas_reset(struct canvas *canvas, int width, int height)
     if (width != canvas->width || height != canvas->height || !canvas->cells) {
         canvas->width = width < 1 ? 1 : width;
         canvas->height = height < 1 ? 1 : height;
-        canvas->cells =
-            memory_resize(canvas->cells, (size_t)canvas->width * (size_t)canvas->height, sizeof *canvas->cells);
+        canvas->cells = memory_resize(canvas->cells, (size_t)canvas->width * (size_t)canvas->height, sizeof *canvas->cells);
     }
     canvas_fill(canvas, canvas_area(canvas), ' ', STYLE_NORMAL);
 }
@@ -223,7 +220,7 @@ void canvas_restyle(struct canvas *canvas, struct area area, int y, enum style s
 
 /* The directions in which lines leave a cell's middle, and the glyph for each set of directions. */
 enum { UP = 1, DOWN = 2, LEFT = 4, RIGHT = 8 };
-static const uint32_t joints[] = {' ',  L'│', L'│', L'│', L'─', L'┘', L'┐', L'┤',
+static const uint32_t joints[] = {' ', L'│', L'│', L'│', L'─', L'┘', L'┐', L'┤',
                                   L'─', L'└', L'┌', L'├', L'─', L'┴', L'┬', L'┼'};
 
 static uint32_t joint(const struct canvas *canvas, unsigned lines)
@@ -279,8 +276,7 @@ void canvas_meter(struct canvas *canvas, struct area area, int x, int y, int wid
         if (part >= 8)
             canvas_put(canvas, area.x + x + i, area.y + y, L'█', style);
         else
-            canvas_put(canvas, area.x + x + i, area.y + y, parts[part > 0 ? part : 0],
-                       part > 0 ? style : STYLE_METER_REST);
+            canvas_put(canvas, area.x + x + i, area.y + y, parts[part > 0 ? part : 0], part > 0 ? style : STYLE_METER_REST);
     }
 }
 

@@ -23,8 +23,8 @@ struct picture {
     uint8_t *pixels; /* [y][x][red, green, blue]; the picture's own */
 };
 
-/* Decode a PNG or JPEG file, whatever its name is.  Transparent pixels become black.  A file that is damaged or cut
-   short is refused, even when a part of it could be decoded.  picture_done() it after success. */
+/* Decode a PNG or JPEG file, whatever its name is.  Transparent pixels become black.  A file that is damaged or cut short
+   is refused, even when a part of it could be decoded.  picture_done() it after success. */
 int picture_decode(const void *bytes, size_t length, struct picture *picture, struct error *error);
 void picture_done(struct picture *picture);
 /* Scale to side × side pixels, whatever the shape was, into `channels` planes: 3 are red, green and blue; 1 is grey. */

@@ -142,8 +142,7 @@ const struct cli_command command_show = {
     .name = "show",
     .synopsis = "SESSION [NODE]|SESSION:NODE",
     .summary = "print a session: its tree and best networks, or one network with its curve",
-    .details = "NODE is a number, `best` (the finished network where there is one) or `start`. A session in use may be "
-               "shown: its log is only read.",
+    .details = "NODE is a number, `best` (the finished network where there is one) or `start`. A session in use may be shown: its log is only read.",
     .words_minimum = 1,
     .words_maximum = 2,
     .options = options_of_show,

@@ -66,6 +66,8 @@ bool verdict_add(const struct session_state *state, struct text *text)
     bool won = finish ? finish->facts.parent != baseline->facts.node : grown->loss <= baseline->loss;
     if (finish && won)
         grown = session_node(state, finish->facts.parent);
+    if (!grown) /* a log may have a finish of no parent */
+        return false;
     double gain = 100 * (grown->accuracy - baseline->accuracy);
     long long number = baseline->facts.node;
     if (won && gain >= 0)

@@ -43,8 +43,8 @@ static void print_string(struct text *text, const char *string)
             text_add(text, "\\ufffd");
         else if (*at == '"' || *at == '\\')
             text_add(text, "\\%c", *at);
-        else if (*at < 0x20 || *at == 0x7f)
-            text_add(text, "\\u%04x", *at);
+        else if (character < 0x20 || (character >= 0x7f && character < 0xa0)) /* C0, DEL, C1 */
+            text_add(text, "\\u%04x", (unsigned)character);
         else
             text_add_bytes(text, (const char *)at, (size_t)length);
         at += length > 0 ? length : 1;

@@ -16,6 +16,7 @@
 #include "sessions/log.h"
 #include "util/file.h"
 #include "util/memory.h"
+#include "util/print.h"
 
 #define ENDING ".esp"
 
@@ -144,11 +145,10 @@ char **session_list(size_t *count)
 
 int session_path_of(const char *text, char **folder, struct error *error)
 {
-    size_t length = strlen(text);
-    for (const char *c = text; *c; c++)
-        if ((unsigned char)*c < ' ')
-            return error_set(error, "the session's name has a control character (byte %zu); choose another name",
-                             (size_t)(c - text) + 1);
+    size_t length = strlen(text), plain = print_plain_length(text);
+    if (plain < length)
+        return error_set(error, "the session's name has a control character or is no UTF-8 (byte %zu); choose another",
+                         plain + 1);
     while (length && text[length - 1] == '/')
         length--;
     const char *slash = memrchr(text, '/', length), *name = slash ? slash + 1 : text;

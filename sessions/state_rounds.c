@@ -47,6 +47,12 @@ enum session_phase node_phase(const struct session_node *node)
     return node->facts.parent ? PHASE_GROWTH : PHASE_START;
 }
 
+/* NULL: a proposal may have led to no network. */
+static bool node_is_done(const struct session_node *node)
+{
+    return node && node->status == NODE_DONE;
+}
+
 int64_t session_control(const struct session_state *state, int64_t number)
 {
     const struct session_node *node = session_node(state, number);
@@ -57,7 +63,7 @@ int64_t session_control(const struct session_state *state, int64_t number)
         if (other->episode != node->facts.episode)
             break;
         if (other->by.value == AUTHOR_CONTROL && other->parent == node->facts.parent)
-            return session_node(state, other->node)->status == NODE_DONE ? other->node : 0;
+            return node_is_done(session_node(state, other->node)) ? other->node : 0;
     }
     return 0;
 }

@@ -141,6 +141,8 @@ static void every_message(void **state)
         {"C(4,3,1) D(4,[8,8) A(1,1) SM(2)", "layer 2, \"D(4,[8,8)\": expected D(bottleneck,[growth,...])"},
         {"C(4,3,1) D(4,[8] A(1,1) SM(2)", "layer 2, \"D(4,[8]\": expected D(bottleneck,[growth,...])"},
         {"C(4,3,1) T(0) A(1,1) SM(2)", "layer 2, T(0): reduction must lie in 0.01 to 1.00"},
+        /* 100 × 42949673 is 2³² + 4. */
+        {"C(4,3,1) T(42949673) A(1,1) SM(2)", "layer 2, T(9999999.99): reduction must lie in 0.01 to 1.00"},
         {"C(4,3,1) T(1.01) A(1,1) SM(2)", "layer 2, T(1.01): reduction must lie in 0.01 to 1.00"},
         {"C(4,3,1) T(0.505) A(1,1) SM(2)", "layer 2, \"T(0.505)\": expected T(reduction) with at most two decimals"},
         {"C(4,3,1) T(.5) A(1,1) SM(2)", "layer 2, \"T(.5)\": expected T(reduction) with at most two decimals"},

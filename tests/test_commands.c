@@ -501,12 +501,14 @@ static void test_note(void **state)
     static const struct cue cues[] = {{EVENT_RESULT, 2, "note 2   looks good,  keep it"},
                                       {EVENT_RESULT, 3, "note 1 x"},
                                       {EVENT_RESULT, 3, "note 1"},
+                                      {EVENT_RESULT, 4, "note 3 \x1b[31m\xff\302\233 é"},
                                       {0}};
     struct play play;
     struct search_options options = options_of(4);
     struct session_state *session = perform(&play, &options, &(struct script){.slots = 1}, cues);
     assert_string_equal(session->nodes[1]->note, "looks good,  keep it");
     assert_string_equal(session->nodes[0]->note, "");
+    assert_string_equal(session->nodes[2]->note, "\\u001b[31m\\xff\\u009b é"); /* UTF-8 without control characters */
     perform_end(&play, session);
 }
 

@@ -27,7 +27,7 @@ static void check_content(const char *path, const char *expected, size_t expecte
     struct error error = {""};
     void *bytes = NULL;
     size_t length = 0;
-    assert_int_equal(file_read(path, 1 << 24, &bytes, &length, &error), 0);
+    assert_int_equal(file_read_gzip(path, 1 << 24, &bytes, &length, &error), 0);
     assert_int_equal(length, expected_length);
     assert_memory_equal(bytes, expected, length);
     assert_int_equal(((char *)bytes)[length], 0);
@@ -39,7 +39,7 @@ static void check_unreadable(const char *path, size_t limit, const char *message
     struct error error = {""};
     void *bytes = NULL;
     size_t length = 0;
-    assert_int_equal(file_read(path, limit, &bytes, &length, &error), -1);
+    assert_int_equal(file_read_gzip(path, limit, &bytes, &length, &error), -1);
     assert_null(bytes);
     assert_memory_equal(error.text, path, strlen(path));
     if (!strstr(error.text, message))
@@ -97,9 +97,35 @@ static void limits_hold_after_expansion(void **state)
     assert_int_equal(file_read(in_folder("limit"), 1000, &bytes, &length, &error), 0);
     assert_int_equal(length, 1000);
     free(bytes);
-    assert_int_equal(file_read(in_folder("bomb.gz"), 100000, &bytes, &length, &error), 0);
+    assert_int_equal(file_read_gzip(in_folder("bomb.gz"), 100000, &bytes, &length, &error), 0);
     free(bytes);
     free(zeros);
+}
+
+/* Time and memory are at most linear in the file. */
+static void small_files_stay_small(void **state)
+{
+    enum { LENGTH = 8 << 20 };
+    char *zeros = memory_new(LENGTH, 1);
+    void *bytes;
+    size_t length;
+    struct error error;
+    write_gzip(in_folder("bomb.gz"), zeros, LENGTH);
+    check_unreadable(in_folder("bomb.gz"), 1 << 30, "larger than 1.8 MiB");
+    /* Only where gzip is meant is it unpacked. */
+    assert_int_equal(file_read(in_folder("bomb.gz"), 1 << 30, &bytes, &length, &error), 0);
+    assert_in_range(length, 1000, 20000);
+    assert_memory_equal(bytes, "\x1f\x8b", 2);
+    free(bytes);
+    free(zeros);
+}
+
+static void pipes_and_devices_are_refused(void **state)
+{
+    assert_int_equal(mkfifo(in_folder("pipe"), 0600), 0);
+    check_unreadable(in_folder("pipe"), 10, "pipe: is not a regular file");
+    check_unreadable("/dev/zero", 10, "/dev/zero: is not a regular file");
+    assert_int_equal(file_read(in_folder("pipe"), 10, &(void *){NULL}, &(size_t){0}, NULL), -1);
 }
 
 static void damaged_gzip_is_refused(void **state)
@@ -311,6 +337,8 @@ int main(void)
         cmocka_unit_test(what_is_written_is_read),
         cmocka_unit_test(large_files_plain_and_gzip),
         cmocka_unit_test(limits_hold_after_expansion),
+        cmocka_unit_test(small_files_stay_small),
+        cmocka_unit_test(pipes_and_devices_are_refused),
         cmocka_unit_test(damaged_gzip_is_refused),
         cmocka_unit_test(unreadable_paths),
         cmocka_unit_test(unwritable_places),

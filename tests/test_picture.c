@@ -68,19 +68,24 @@ static struct bytes png_of(const void *pixels, int width, int height, uint32_t f
     return bytes;
 }
 
-static struct bytes jpeg_of(const struct picture *picture)
+static struct bytes jpeg_with(const struct picture *picture, int flags)
 {
     tjhandle handle = tjInitCompress();
     unsigned char *data = NULL;
     unsigned long length = 0;
     assert_int_equal(tjCompress2(handle, picture->pixels, picture->width, 0, picture->height, TJPF_RGB, &data, &length,
-                                 TJSAMP_444, 95, TJFLAG_ACCURATEDCT),
+                                 TJSAMP_444, 95, TJFLAG_ACCURATEDCT | flags),
                      0);
     struct bytes bytes = {memory_new(length, 1), length};
     memcpy(bytes.data, data, length);
     tjFree(data);
     tjDestroy(handle);
     return bytes;
+}
+
+static struct bytes jpeg_of(const struct picture *picture)
+{
+    return jpeg_with(picture, 0);
 }
 
 static struct picture decoded(struct bytes bytes)
@@ -160,6 +165,39 @@ static void test_damaged(void **state)
     free(png.data);
     free(jpeg.data);
     picture_done(&picture);
+}
+
+/* A progressive JPEG of 0.35 MB with 1,000 scans took more than a minute. */
+static void test_scans_are_limited(void **state)
+{
+    static const uint8_t colour[3] = {200, 90, 30};
+    struct picture picture = even(64, 64, colour);
+    struct bytes jpeg = jpeg_with(&picture, TJFLAG_PROGRESSIVE);
+    struct picture again = decoded(jpeg); /* its own ten scans are not too many */
+    picture_done(&again);
+    const char *data = jpeg.data;
+    size_t scan = jpeg.length;
+    while (memcmp(data + --scan, "\xff\xda", 2))
+        continue;
+    struct text many = TEXT_EMPTY;
+    text_add_bytes(&many, data, scan);
+    for (int i = 0; i < 1000; i++)
+        text_add_bytes(&many, data + scan, jpeg.length - 2 - scan);
+    text_add_bytes(&many, "\xff\xd9", 2);
+    assert_refused_bytes(many.bytes, many.length, "scans of 4096 pixels; at most 100 scans");
+    text_done(&many);
+    picture_done(&picture);
+    free(jpeg.data);
+}
+
+static void test_pixels_are_limited_by_the_bytes(void **state)
+{
+    uint8_t *grey = memory_new(4000 * 4000, 1);
+    struct bytes png = png_of(grey, 4000, 4000, PNG_FORMAT_GRAY);
+    assert_true(png.length < 100000);
+    assert_refused_bytes(png.data, 8000, "has 4000 × 4000 pixels in 8000 bytes");
+    free(grey);
+    free(png.data);
 }
 
 /* --- scaling --- */
@@ -342,7 +380,7 @@ static void test_sets_refused(void **state)
     put_text("one/other/2.png", "broken");
     assert_refused("one", DATA_TRAIN, "/one/other/2.png: is neither a PNG nor a JPEG file (6 bytes)");
     put_text("one/a\tb/2.png", "broken");
-    assert_refused("one", DATA_TRAIN, "control character (0x09)");
+    assert_refused("one", DATA_TRAIN, "control character or is no UTF-8 (0x09)");
 
     put_even("lost/train/red/1.png", red, 4);
     put_even("lost/train/blue/1.png", blue, 4);
@@ -359,6 +397,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_png),          cmocka_unit_test(test_png_of_other_kinds),
         cmocka_unit_test(test_jpeg),         cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_scans_are_limited),
+        cmocka_unit_test(test_pixels_are_limited_by_the_bytes),
         cmocka_unit_test(test_scaling),      cmocka_unit_test(test_grey),
         cmocka_unit_test(test_set_of_parts), cmocka_unit_test(test_set_that_is_split),
         cmocka_unit_test(test_sets_refused),

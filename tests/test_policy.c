@@ -477,6 +477,19 @@ static void test_state_continues(void **unused)
     policy_free(other);
 }
 
+/* Its own state with this value, `place` values before the end. */
+static void assert_refused_value(struct policy *policy, int place, float value, const char *message)
+{
+    void *bytes;
+    size_t length;
+    struct error error;
+    policy->kind->save(policy, &bytes, &length);
+    memcpy((uint8_t *)bytes + length - 4 * (size_t)place, &value, sizeof value);
+    assert_int_equal(policy->kind->load(policy, bytes, length, &error), -1);
+    assert_non_null(strstr(error.text, message));
+    free(bytes);
+}
+
 static void test_bad_state_changes_nothing(void **unused)
 {
     struct policy_options options = default_options();
@@ -496,6 +509,8 @@ static void test_bad_state_changes_nothing(void **unused)
     ((uint8_t *)before)[before_length - 2] = 0xff;
     assert_int_equal(kind->load(policy, before, before_length, &error), -1);
     free(before);
+    assert_refused_value(policy, 4, -1, "is not a variance"); /* the file ends with a variance, then three numbers */
+    assert_refused_value(policy, 3, 3e38f, "is not a count of updates");
     struct policy_options same = default_options();
     struct policy *fresh = policy_new(kind, &same);
     kind->save(fresh, &before, &before_length);

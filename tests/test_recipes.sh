@@ -80,7 +80,7 @@ items ARCHITECTURE.md | grep '^A layer kind' | grep -o '`[^`]*/[^`]*`' | sort -u
 [ "$(wc -l <"$work/layer")" -gt 0 ] && [ "$(wc -l <"$work/layer")" -le 13 ]
 report $? "a layer kind takes 13 files at most"
 
-for page in README.md ARCHITECTURE.md CONTRIBUTING.md docs/decisions.md docs/results.md; do
+for page in README.md ARCHITECTURE.md CONTRIBUTING.md SECURITY.md docs/decisions.md docs/results.md; do
     missing "$page"
 done >"$work/gone"
 [ ! -s "$work/gone" ]

@@ -290,7 +290,7 @@ static void test_many_lines(void **state)
     search_open(&search, 0);
     int file = connect_raw(&search);
     for (int i = 0; i < 100; i++)
-        send_text(file, "note 1 x\n");
+        send_text(file, i % 2 ? "note 1 x\n" : "note 1 \x1b[2J\n"); /* it is logged as visible text */
     search_start(&search);
     for (int i = 0; i < 100; i++) {
         assert_true(read_line(file, line, sizeof line));

@@ -182,9 +182,23 @@ static void test_refused(void **state)
     char *path = file_join(folder, "train_32x32.mat");
     struct error error;
     assert_int_equal(file_write(path, "not a matrix", 12, &error), 0);
-    assert_refused(DATA_TRAIN, "train_32x32.mat: can't be opened as a MATLAB file");
+    assert_refused(DATA_TRAIN, "train_32x32.mat: is no MATLAB file of level 5");
     unlink(path);
     assert_refused(DATA_TRAIN, ": train_32x32.mat is missing; copy train_32x32.mat");
+
+    /* What the next version of the format, which is HDF5, begins with. */
+    char head[512] = "MATLAB 7.3 MAT-file";
+    memcpy(head + 124, "\0\2IM", 4);
+    assert_int_equal(file_write(path, head, sizeof head, &error), 0);
+    assert_refused(DATA_TRAIN, "train_32x32.mat: is no MATLAB file of level 5");
+
+    /* A million images, by what the head of X claims. */
+    static const uint32_t claim[] = {14, 3072000048, 6, 8,       9,           0,   5, 16,
+                                     32, 32,         3, 1000000, 1 | 1 << 16, 'X', 2, 3072000000u};
+    memcpy(head + 124, "\0\1IM", 4);
+    memcpy(head + 128, claim, sizeof claim);
+    assert_int_equal(file_write(path, head, sizeof head, &error), 0);
+    assert_refused(DATA_TRAIN, "train_32x32.mat: X has 3072000000 values, more than the file can hold");
 
     /* Cut short in the pixels. */
     void *bytes;

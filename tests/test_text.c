@@ -20,6 +20,8 @@
 #include "util/error.h"
 #include "util/hash.h"
 #include "util/memory.h"
+#include "util/place.h"
+#include "util/print.h"
 #include "util/text.h"
 
 static void text_grows(void **state)
@@ -276,6 +278,19 @@ static void what_can_not_go_on_aborts(void **state)
     check_aborts(break_a_promise, ": 1 + 1 == 3\n");
 }
 
+static void shares_become_places(void **state)
+{
+    const struct {
+        double share;
+        int place;
+    } cases[] = {
+        {0, 0}, {0.5, 5},   {0.04, 0},     {0.06, 1},      {1, 9},   {-1, 0},
+        {2, 9}, {1e300, 9}, {HUGE_VAL, 9}, {-HUGE_VAL, 0}, {NAN, 0},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        assert_int_equal(place_of(cases[i].share, 9), cases[i].place);
+}
+
 static void clocks_run(void **state)
 {
     double start = clock_monotonic();
@@ -283,9 +298,47 @@ static void clocks_run(void **state)
     assert_true(clock_wall() > 1.7e9); /* later than 2023 */
 }
 
+/* What print_to(), as of "[%s]\n", and print_document() write of `string`. */
+static void check_printed(const char *string, const char *value, const char *document)
+{
+    char *bytes = NULL;
+    size_t length = 0;
+    FILE *out = open_memstream(&bytes, &length);
+    int count = print_to(out, "\r[%s]\n\033[K", string);
+    fflush(out);
+    char expected[256];
+    snprintf(expected, sizeof expected, "\r[%s]\n\033[K", value);
+    assert_string_equal(bytes, expected);
+    assert_int_equal(count, strlen(expected));
+    print_document(out, string);
+    fclose(out);
+    assert_string_equal(bytes + count, document);
+    free(bytes);
+    struct text text = TEXT_EMPTY;
+    print_add(&text, string);
+    assert_string_equal(text_string(&text), value);
+    assert_int_equal(print_plain_length(text_string(&text)), text.length);
+    text_done(&text);
+}
+
+static void foreign_text_is_made_visible(void **state)
+{
+    check_printed("", "", "");
+    check_printed("★ naïve \\ 100 %s", "★ naïve \\ 100 %s", "★ naïve \\ 100 %s");
+    check_printed("a\nb\tc\r", "a\\nb\\tc\\u000d", "a\nb\\tc\\u000d");
+    check_printed("\x1b]0;taken\x07\x1b[31m\x01\x02\x7f", "\\u001b]0;taken\\u0007\\u001b[31m\\u0001\\u0002\\u007f",
+                  "\\u001b]0;taken\\u0007\\u001b[31m\\u0001\\u0002\\u007f");
+    check_printed("\302\2332J \u202egpj.exe \u2028 \U000e0041", "\\u009b2J \\u202egpj.exe \\u2028 \\udb40\\udc41",
+                  "\\u009b2J \\u202egpj.exe \\u2028 \\udb40\\udc41");
+    check_printed("\xff\xc3(\xe2\x82", "\\xff\\xc3(\\xe2\\x82", "\\xff\\xc3(\\xe2\\x82");
+    assert_int_equal(print_plain_length("two\nlines"), 3);
+    assert_int_equal(print_plain_length("Z\xfcrich"), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(foreign_text_is_made_visible),
         cmocka_unit_test(text_grows),
         cmocka_unit_test(text_is_handed_over),
         cmocka_unit_test(error_text_is_cut_and_prefixed),
@@ -298,6 +351,7 @@ int main(void)
         cmocka_unit_test(hashes_are_xxh3_128),
         cmocka_unit_test(memory_is_cleared_and_aligned),
         cmocka_unit_test(what_can_not_go_on_aborts),
+        cmocka_unit_test(shares_become_places),
         cmocka_unit_test(clocks_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,6 +16,7 @@
 #include <utf8proc.h>
 
 #include "util/memory.h"
+#include "util/place.h"
 
 enum { BRAILLE = 0x2800 };
 
@@ -269,8 +270,7 @@ void canvas_meter(struct canvas *canvas, struct area area, int x, int y, int wid
     static const uint32_t parts[] = {L'░', L'▏', L'▎', L'▍', L'▌', L'▋', L'▊', L'▉'};
     if (y < 0 || y >= area.height)
         return;
-    share = !(share > 0) ? 0 : share > 1 ? 1 : share;
-    int eighths = (int)lround(share * width * 8);
+    int eighths = place_of(share, width * 8);
     for (int i = 0; i < width && x + i < area.width; i++) {
         int part = eighths - 8 * i;
         if (part >= 8)
@@ -290,7 +290,7 @@ void canvas_spark(struct canvas *canvas, struct area area, int x, int y, int wid
         if (isnan(values[i]))
             continue;
         double share = high > low ? (values[i] - low) / (high - low) : 1;
-        int level = (int)lround((share < 0 ? 0 : share > 1 ? 1 : share) * 7);
+        int level = place_of(share, 7);
         canvas_put(canvas, area.x + x + i - first, area.y + y, (uint32_t)(L'▁' + level), style);
     }
 }

@@ -67,6 +67,8 @@ bool verdict_add(const struct session_state *state, struct text *text)
     bool won = finish ? finish->facts.parent != baseline->facts.node : found->loss <= baseline->loss;
     if (finish && won)
         found = session_node(state, finish->facts.parent);
+    if (!found) /* a log may have a finish of no parent */
+        return false;
     double gain = 100 * (found->accuracy - baseline->accuracy);
     long long number = baseline->facts.node;
     if (won && gain >= 0)

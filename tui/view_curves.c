@@ -62,8 +62,12 @@ static int choose_series(const struct model *model, struct series *series)
 
 /* --- the axes --- */
 
+/* NaN for what is no accuracy: an axis with it would have no ticks. */
 static double on_axis(const struct plot *plot, double accuracy)
 {
+    const double tolerance = 1e-6; /* of the ticks' sums */
+    if (!(accuracy >= -tolerance && accuracy <= 1 + tolerance))
+        return NAN;
     return plot->error_scale ? -log10(fmax(1 - accuracy, 1e-4)) : accuracy;
 }
 
@@ -105,14 +109,20 @@ static void span(struct plot *plot, const struct series *series, int count)
     }
 }
 
+/* What lies far outside, or is not a number, is a little outside: a line to it has an end. */
+static int dot_of(double share, int last)
+{
+    return (int)lround(fmin(fmax(share, -4), 5) * last);
+}
+
 static int dot_x(const struct plot *plot, double epoch)
 {
-    return (int)lround((epoch - 1) / (plot->epochs - 1) * (2 * plot->area.width - 1));
+    return dot_of((epoch - 1) / (plot->epochs - 1), 2 * plot->area.width - 1);
 }
 
 static int dot_y(const struct plot *plot, double value)
 {
-    return (int)lround((plot->high - value) / (plot->high - plot->low) * (4 * plot->area.height - 1));
+    return dot_of((plot->high - value) / (plot->high - plot->low), 4 * plot->area.height - 1);
 }
 
 /* 1, 2 or 5 times a power of ten: the largest with `count` multiples between the ends. */

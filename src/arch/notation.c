@@ -202,13 +202,17 @@ static int syntax_error(int layer, const char *start, struct error *error, const
                      cut ? "..." : "", what);
 }
 
-/* Digits, no sign; numbers too large for any range stop growing and are refused by the check that follows. */
+/* More than any range has: larger numbers are taken as this one, before they are calculated with, and refused by the check
+   that follows. */
+enum { NUMBER_MOST = 999999999 };
+
+/* Digits, no sign. */
 static const char *read_digits(const char *at, int *number)
 {
     if (!isdigit((unsigned char)*at))
         return NULL;
     for (; isdigit((unsigned char)*at); at++)
-        *number = *number < 100000000 ? *number * 10 + (*at - '0') : *number;
+        *number = *number <= NUMBER_MOST / 10 ? *number * 10 + (*at - '0') : NUMBER_MOST;
     return at;
 }
 
@@ -225,7 +229,7 @@ static const char *read_number(const char *at, bool hundredths, int *number)
     if (!end || end - decimals > 2)
         return NULL;
     for (ptrdiff_t count = end > at ? end - decimals : 0; count < 2; count++)
-        *number *= 10;
+        *number = *number <= NUMBER_MOST / 10 ? *number * 10 : NUMBER_MOST;
     return end;
 }
 

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "util/print.h"
 #include "util/text.h"
 
 const char *cli_value(const struct cli_arguments *arguments, const char *name)
@@ -47,14 +48,14 @@ int cli_real(const struct cli_arguments *arguments, const char *name, double fal
 int cli_fail(const struct error *error)
 {
     fflush(stdout);
-    fprintf(stderr, "espalier: %s\n", error->text);
+    print_to(stderr, "espalier: %s\n", error->text);
     return 1;
 }
 
 void cli_warn(const struct error *warning)
 {
     if (*warning->text)
-        fprintf(stderr, "espalier: %s\n", warning->text);
+        print_to(stderr, "espalier: %s\n", warning->text);
 }
 
 int cli_usage(const struct cli_arguments *arguments, const char *format, ...)
@@ -62,9 +63,9 @@ int cli_usage(const struct cli_arguments *arguments, const char *format, ...)
     va_list list;
     va_start(list, format);
     fflush(stdout);
-    fprintf(stderr, "espalier %s: ", arguments->command);
-    vfprintf(stderr, format, list);
-    fprintf(stderr, "; `espalier %s --help` lists the options\n", arguments->command);
+    print_to(stderr, "espalier %s: ", arguments->command);
+    print_values(stderr, format, list);
+    print_to(stderr, "; `espalier %s --help` lists the options\n", arguments->command);
     va_end(list);
     return 2;
 }

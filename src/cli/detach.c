@@ -30,6 +30,7 @@
 #include "cli/report.h"
 #include "cli/screens.h"
 #include "util/file.h"
+#include "util/print.h"
 
 #define OUTPUT_FILE "output.log"
 
@@ -55,7 +56,7 @@ static bool print_folder(int pipe)
     bool left = folder.length > 0;
     if (left) {
         char *name = report_session(text_string(&folder));
-        printf("%s\nespalier attach %s\n", text_string(&folder), name);
+        print_to(stdout, "%s\nespalier attach %s\n", text_string(&folder), name);
         free(name);
     }
     text_done(&folder);

@@ -15,6 +15,7 @@
 #include "sessions/command.h"
 #include "util/bug.h"
 #include "util/memory.h"
+#include "util/print.h"
 
 static const struct cli_command *const commands[] = {
     &command_run,     &command_resume,  &command_attach, &command_replay, &command_list,    &command_show,
@@ -24,14 +25,12 @@ static const struct cli_command *const commands[] = {
 
 static void print_help(FILE *out)
 {
-    fputs("Espalier grows small neural networks for image data: each child keeps its parent's weights.\n\n"
-          "usage: espalier COMMAND [ARGUMENTS]\n\n",
-          out);
+    print_to(out, "Espalier grows small neural networks for image data: each child keeps its parent's weights.\n\n"
+                  "usage: espalier COMMAND [ARGUMENTS]\n\n");
     for (size_t i = 0; i < COUNT_OF(commands); i++)
-        fprintf(out, "  %-8s %s\n", commands[i]->name, commands[i]->summary);
-    fputs("\n`espalier COMMAND --help` describes one; `man espalier` is the manual.\n"
-          "First steps: espalier run --networks 5\n",
-          out);
+        print_to(out, "  %-8s %s\n", commands[i]->name, commands[i]->summary);
+    print_to(out, "\n`espalier COMMAND --help` describes one; `man espalier` is the manual.\n"
+                  "First steps: espalier run --networks 5\n");
 }
 
 enum { HELP_COLUMN = 29, HELP_WIDTH = 80 };
@@ -42,22 +41,22 @@ static void print_words(FILE *out, const char *text, int column, int margin)
     for (bool first = true; *text; first = false) {
         int length = (int)strcspn(text, " \n");
         if (!first && column + 1 + length > HELP_WIDTH)
-            column = fprintf(out, "\n%*s", margin, "") - 1;
+            column = print_to(out, "\n%*s", margin, "") - 1;
         else if (!first)
-            column += fprintf(out, " ");
-        column += fprintf(out, "%.*s", length, text);
+            column += print_to(out, " ");
+        column += print_to(out, "%.*s", length, text);
         text += length;
         text += strspn(text, " \n");
     }
-    fputc('\n', out);
+    print_to(out, "\n");
 }
 
 static void print_beside(FILE *out, const char *left, const char *text)
 {
-    int column = fprintf(out, "  %s", left);
+    int column = print_to(out, "  %s", left);
     if (column >= HELP_COLUMN)
-        column = fprintf(out, "\n") - 1;
-    fprintf(out, "%*s", HELP_COLUMN - column, "");
+        column = print_to(out, "\n") - 1;
+    print_to(out, "%*s", HELP_COLUMN - column, "");
     print_words(out, text, HELP_COLUMN, HELP_COLUMN);
 }
 
@@ -82,7 +81,7 @@ static void print_option(FILE *out, const struct cli_option *option)
 
 static void print_commands(void)
 {
-    printf("\nCommands of a running search:\n");
+    print_to(stdout, "\nCommands of a running search:\n");
     for (enum command_kind kind = 0; kind < COMMAND_COUNT; kind++) {
         const struct command_row *command = command_row(kind);
         char left[64];
@@ -93,13 +92,13 @@ static void print_commands(void)
 
 static void print_command_help(const struct cli_command *command)
 {
-    printf("usage: espalier %s%s%s [OPTIONS]\n\n%s\n", command->name, *command->synopsis ? " " : "", command->synopsis,
-           command->summary);
+    print_to(stdout, "usage: espalier %s%s%s [OPTIONS]\n\n%s\n", command->name, *command->synopsis ? " " : "",
+             command->synopsis, command->summary);
     if (command->details) {
-        putchar('\n');
+        print_to(stdout, "\n");
         print_words(stdout, command->details, 0, 0);
     }
-    printf("\nOptions:\n");
+    print_to(stdout, "\nOptions:\n");
     for (const struct cli_option *row = command->options; row && row->name; row++) {
         struct cli_option option = cli_option_complete(row);
         print_option(stdout, &option);
@@ -109,12 +108,12 @@ static void print_command_help(const struct cli_command *command)
         print_commands();
     if (!command->search_options)
         return;
-    printf("\nOptions of the search (each may stand in a preset as `name = value`):\n");
+    print_to(stdout, "\nOptions of the search (each may stand in a preset as `name = value`):\n");
     for (int i = 0; option_at(i); i++) {
         struct cli_option option = cli_option_complete(&(struct cli_option){.name = option_at(i)->name});
         print_option(stdout, &option);
     }
-    printf("\nPolicies:\n");
+    print_to(stdout, "\nPolicies:\n");
     for (int i = 0; policy_at(i); i++)
         print_beside(stdout, policy_at(i)->name, policy_at(i)->summary);
 }
@@ -221,8 +220,8 @@ static int close_output(int status)
     errno = 0;
     if (!fflush(stdout) && !failed)
         return status;
-    fprintf(stderr, "espalier: standard output: can't be written%s%s%s\n", errno ? " (" : "",
-            errno ? strerror(errno) : "", errno ? ")" : "");
+    print_to(stderr, "espalier: standard output: can't be written%s%s%s\n", errno ? " (" : "",
+             errno ? strerror(errno) : "", errno ? ")" : "");
     return status ? status : 1;
 }
 
@@ -232,11 +231,11 @@ static int check_environment(void)
     const char *name = getenv("ESPALIER_ISA");
     if (!name || !*name || backend_cpu_isa(name))
         return 0;
-    fprintf(stderr, "espalier: ESPALIER_ISA=%s: this machine or program has no such instruction set; there are", name);
+    print_to(stderr, "espalier: ESPALIER_ISA=%s: this machine or program has no such instruction set; there are", name);
     for (int i = 0; cpu_isa_names[i]; i++)
         if (backend_cpu_isa(cpu_isa_names[i]))
-            fprintf(stderr, " %s", cpu_isa_names[i]);
-    fputc('\n', stderr);
+            print_to(stderr, " %s", cpu_isa_names[i]);
+    print_to(stderr, "\n");
     return 2;
 }
 
@@ -252,7 +251,7 @@ static int run_words(int argc, char **argv)
                                                        : argv[1];
     const struct cli_command *command = name ? find_command(name) : NULL;
     if (name && !command) {
-        fprintf(stderr, "espalier: %s is not a command; `espalier help` lists them\n", name);
+        print_to(stderr, "espalier: %s is not a command; `espalier help` lists them\n", name);
         return 2;
     }
     if (!help)

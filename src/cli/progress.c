@@ -14,6 +14,7 @@
 #include "tui/node.h"
 #include "tui/rounds.h"
 #include "util/memory.h"
+#include "util/print.h"
 
 struct progress {
     FILE *out;
@@ -33,7 +34,7 @@ static void begin_line(const struct progress *progress)
     if (progress->kind != PROGRESS_LINES || !localtime_r(&now, &local))
         return;
     strftime(date, sizeof date, "%Y-%m-%d %H:%M:%S", &local);
-    fprintf(progress->out, "%s  ", date);
+    print_to(progress->out, "%s  ", date);
 }
 
 static const double seconds_between_lines = 15, seconds_between_bars = 0.2;
@@ -69,14 +70,14 @@ static void print_network(struct progress *progress, int64_t number)
     if (over != node->facts.parent)
         text_add(&how, "  (gain over control n%lld)", (long long)over);
     begin_line(progress);
-    fprintf(progress->out, "%-5s %6.2f %% %6s  %-5s %6s %6s  %s%s\n", name, 100 * node->accuracy, gain, from,
-            text_count(parameters, (double)node->facts.parameters), text_duration(seconds, node->seconds),
-            number == state->best ? (progress->unicode ? "★ " : "^ ") : "", text_string(&how));
+    print_to(progress->out, "%-5s %6.2f %% %6s  %-5s %6s %6s  %s%s\n", name, 100 * node->accuracy, gain, from,
+             text_count(parameters, (double)node->facts.parameters), text_duration(seconds, node->seconds),
+             number == state->best ? (progress->unicode ? "★ " : "^ ") : "", text_string(&how));
     text_done(&how);
     if (!node->stopped)
         return;
     begin_line(progress);
-    fprintf(progress->out, "      stopped at %s; %.2f %% predicted\n", node->stopped, 100 * node->predicted);
+    print_to(progress->out, "      stopped at %s; %.2f %% predicted\n", node->stopped, 100 * node->predicted);
 }
 
 /* A trained network is a row of a table; other events are printed as in the log pane. */
@@ -88,11 +89,12 @@ static void print_line(struct progress *progress, const struct event *event)
     else if ((is_printed(event->kind) || (is_first(event->kind) && progress->kind == PROGRESS_LINES)) &&
              event_line(progress->state, event, &line)) {
         begin_line(progress);
-        fprintf(progress->out, "%-7s %s\n", strcmp(line.word, "you") ? line.word : "person", line.text);
+        print_to(progress->out, "%-7s %s\n", strcmp(line.word, "you") ? line.word : "person", line.text);
     }
     if (event->kind == EVENT_OPENED && progress->kind == PROGRESS_LINES) {
         begin_line(progress);
-        fprintf(progress->out, "%-5s %8s %6s  %-5s %6s %6s  %s\n", "", "val", "gain", "from", "size", "time", "how it grew");
+        print_to(progress->out, "%-5s %8s %6s  %-5s %6s %6s  %s\n", "", "val", "gain", "from", "size", "time",
+                 "how it grew");
     }
 }
 
@@ -136,7 +138,7 @@ void progress_show(struct progress *progress)
                           text_string(&text));
     else if (progress->kind == PROGRESS_LINES) {
         begin_line(progress);
-        fprintf(progress->out, "%s\n", text_string(&text));
+        print_to(progress->out, "%s\n", text_string(&text));
     }
     fflush(progress->out);
     text_done(&text);
@@ -147,7 +149,7 @@ static void print_json(struct progress *progress, const struct event *event)
 {
     struct text text = TEXT_EMPTY;
     event_print_json(event, &text);
-    fprintf(progress->out, "%s\n", text_string(&text));
+    print_to(progress->out, "%s\n", text_string(&text));
     fflush(progress->out);
     text_done(&text);
 }

@@ -5,6 +5,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "util/place.h"
+#include "util/print.h"
 #include "util/text.h"
 
 enum { CELLS = 20 };
@@ -29,16 +31,16 @@ static int cut(const char *string, size_t columns)
 void progress_bar_draw(FILE *out, double share, bool unicode, const char *text)
 {
     struct text line = TEXT_EMPTY;
-    int full = (int)lround(share * CELLS);
+    int full = place_of(share, CELLS);
     for (int i = 0; i < CELLS; i++)
         text_add(&line, "%s", unicode ? (i < full ? "█" : "░") : (i < full ? "#" : "."));
     text_add(&line, " %s", text);
-    fprintf(out, "\r%.*s\033[K", cut(text_string(&line), terminal_columns(out) - 1), text_string(&line));
+    print_to(out, "\r%.*s\033[K", cut(text_string(&line), terminal_columns(out) - 1), text_string(&line));
     fflush(out);
     text_done(&line);
 }
 
 void progress_bar_clear(FILE *out)
 {
-    fputs("\r\033[K", out);
+    print_to(out, "\r\033[K");
 }

@@ -15,6 +15,7 @@
 #include "tui/node.h"
 #include "util/bug.h"
 #include "util/memory.h"
+#include "util/print.h"
 
 /* Quoted for a shell where that is needed. */
 static char *quoted(const char *name)
@@ -67,7 +68,7 @@ char *report_session(const char *folder)
 static void print_count(FILE *out, const char *before, int64_t count, const char *what)
 {
     if (count)
-        fprintf(out, "%s%lld %s", before, (long long)count, what);
+        print_to(out, "%s%lld %s", before, (long long)count, what);
 }
 
 static void print_counts(FILE *out, const struct session_state *state)
@@ -77,14 +78,14 @@ static void print_counts(FILE *out, const struct session_state *state)
     for (int64_t i = 1; i <= state->node_count; i++)
         stopped += session_node(state, i)->status == NODE_DONE && session_node(state, i)->stopped;
     int64_t done = state->status_count[NODE_DONE];
-    fprintf(out, "%lld network%s trained in %s", (long long)done, done == 1 ? "" : "s",
-            text_duration(duration, state->time));
+    print_to(out, "%lld network%s trained in %s", (long long)done, done == 1 ? "" : "s",
+             text_duration(duration, state->time));
     print_count(out, ", ", stopped, "of them stopped early");
     print_count(out, ", ", state->status_count[NODE_QUEUED] + state->status_count[NODE_RUNNING], "not yet");
     print_count(out, "; ", state->known_count,
                 state->known_count == 1 ? "proposal was known already" : "proposals were known already");
     print_count(out, "; ", state->refused_count, "refused");
-    fprintf(out, "; %lld failed\n", (long long)state->status_count[NODE_FAILED]);
+    print_to(out, "; %lld failed\n", (long long)state->status_count[NODE_FAILED]);
 }
 
 /* What networks are trained for, in the order in which a search does it. */
@@ -138,9 +139,9 @@ static void print_purposes(FILE *out, const struct session_state *state)
         const struct session_node *best = session_node(state, sum.best);
         if (!best)
             continue;
-        fprintf(out, "%-9s %lld network%s, %s FLOPs, %s of training; ", names[purpose], (long long)sum.done,
+        print_to(out, "%-9s %lld network%s, %s FLOPs, %s of training; ", names[purpose], (long long)sum.done,
                 sum.done == 1 ? "" : "s", text_count(flops, sum.flops), text_duration(seconds, sum.seconds));
-        fprintf(out, "%sn%lld %.2f %%\n", sum.done == 1 ? "" : "best ", (long long)sum.best, 100 * best->accuracy);
+        print_to(out, "%sn%lld %.2f %%\n", sum.done == 1 ? "" : "best ", (long long)sum.best, 100 * best->accuracy);
     }
 }
 
@@ -153,12 +154,12 @@ static void print_verdict(FILE *out, const struct session_state *state, const st
     if (!other || !winner)
         return;
     if (winner == other)
-        fprintf(out, "          the search did not beat its baseline, n%lld, which is what was finished\n",
-                (long long)baseline);
+        print_to(out, "          the search did not beat its baseline, n%lld, which is what was finished\n",
+                 (long long)baseline);
     else
-        fprintf(out, "          the search beat its baseline: n%lld %.2f %%, n%lld %.2f %% (loss %.4f, %.4f)\n",
-                (long long)winner->facts.node, 100 * winner->accuracy, (long long)baseline, 100 * other->accuracy,
-                winner->loss, other->loss);
+        print_to(out, "          the search beat its baseline: n%lld %.2f %%, n%lld %.2f %% (loss %.4f, %.4f)\n",
+                 (long long)winner->facts.node, 100 * winner->accuracy, (long long)baseline, 100 * other->accuracy,
+                 winner->loss, other->loss);
 }
 
 static void print_best(FILE *out, const struct session_state *state)
@@ -166,20 +167,20 @@ static void print_best(FILE *out, const struct session_state *state)
     const struct session_node *best = session_node(state, state->best);
     char parameters[TEXT_SHORT], flops[TEXT_SHORT];
     if (!best) {
-        fputs("best      none is trained yet\n", out);
+        print_to(out, "best      none is trained yet\n");
         return;
     }
     bool finished = best->facts.by.value == AUTHOR_FINISH;
-    fprintf(out, "%-9s n%lld  ", finished ? "finished" : "best", (long long)state->best);
+    print_to(out, "%-9s n%lld  ", finished ? "finished" : "best", (long long)state->best);
     if (state->test.node == state->best)
-        fprintf(out, "test accuracy %.2f %% on %lld images, ", 100 * state->test.accuracy,
-                (long long)state->test.images);
-    fprintf(out, "validation accuracy %.2f %%", 100 * best->accuracy);
+        print_to(out, "test accuracy %.2f %% on %lld images, ", 100 * state->test.accuracy,
+                 (long long)state->test.images);
+    print_to(out, "validation accuracy %.2f %%", 100 * best->accuracy);
     const struct session_node *start = session_node(state, 1);
     if (start != best && start->status == NODE_DONE)
-        fprintf(out, "  (start network %.2f %%)", 100 * start->accuracy);
-    fprintf(out, "\n          %s\n          %s parameters, %s FLOPs an image\n", best->facts.arch,
-            text_count(parameters, (double)best->facts.parameters), text_count(flops, (double)best->facts.flops));
+        print_to(out, "  (start network %.2f %%)", 100 * start->accuracy);
+    print_to(out, "\n          %s\n          %s parameters, %s FLOPs an image\n", best->facts.arch,
+             text_count(parameters, (double)best->facts.parameters), text_count(flops, (double)best->facts.flops));
     if (finished)
         print_verdict(out, state, best);
     print_purposes(out, state);
@@ -208,7 +209,7 @@ static void print_more(FILE *out, const struct session_state *state, const char 
             text_add(&options, i < 3 ? " --%s %.0f" : " --%s %.3g", names[i], ceil((i < 2 ? 2 : times) * spent));
     }
     if (over && options.length)
-        fprintf(out, "more      espalier resume %s%s goes on%s\n", name, text_string(&options),
+        print_to(out, "more      espalier resume %s%s goes on%s\n", name, text_string(&options),
                 times > 2 ? "" : " to twice as much");
     text_done(&options);
 }
@@ -218,27 +219,27 @@ static void print_next(FILE *out, const struct session_state *state, const char 
 {
     const struct session_node *best = session_node(state, state->best);
     if (best->facts.by.value != AUTHOR_FINISH) {
-        fprintf(out, "next      espalier show %s; espalier train %s:best trains its best network to the end\n", name,
-                name);
+        print_to(out, "next      espalier show %s; espalier train %s:best trains its best network to the end\n", name,
+                 name);
         return;
     }
     if (best->weights)
-        fprintf(out, "weights   %s/weights/%s\n", folder, best->weights);
-    fprintf(out, "next      espalier export %s:n%lld writes it as an ONNX file; espalier show %s\n", name,
-            (long long)state->best, name);
+        print_to(out, "weights   %s/weights/%s\n", folder, best->weights);
+    print_to(out, "next      espalier export %s:n%lld writes it as an ONNX file; espalier show %s\n", name,
+             (long long)state->best, name);
 }
 
 void report_end(FILE *out, const struct session_state *state, const char *folder)
 {
     bool interrupted = !state->finished || state->finish_reason.value == FINISH_INTERRUPTED;
     char *name = report_session(folder);
-    fputc('\n', out);
+    print_to(out, "\n");
     print_best(out, state);
-    fputs("done      ", out);
+    print_to(out, "done      ");
     print_counts(out, state);
-    fprintf(out, "session   %s\n", folder);
+    print_to(out, "session   %s\n", folder);
     if (interrupted)
-        fprintf(out, "stopped   espalier resume %s goes on\n", name);
+        print_to(out, "stopped   espalier resume %s goes on\n", name);
     else if (state->best)
         print_next(out, state, name, folder);
     if (state->finished && state->finish_reason.value == FINISH_BUDGET)
@@ -256,33 +257,34 @@ static void print_instructions(FILE *out, const struct session_state *state)
     if (!sets->count || !on_cpu)
         return;
     for (int i = 0; i < sets->count; i++)
-        fprintf(out, "%s%s", i ? ", then " : "computed  on the CPU with ", sets->items[i]);
-    fprintf(out, " instructions%s\n", sets->count > 1 ? ": no one machine gives these numbers again" : "");
+        print_to(out, "%s%s", i ? ", then " : "computed  on the CPU with ", sets->items[i]);
+    print_to(out, " instructions%s\n", sets->count > 1 ? ": no one machine gives these numbers again" : "");
 }
 
 void report_summary(FILE *out, const struct session_state *state, const char *folder)
 {
     static const char *const options[] = {"policy", "parent", "wider", "deeper", "epochs", "batch", "rate"};
     char date[64] = "";
-    time_t created = (time_t)state->facts.created;
+    bool known = state->facts.created >= 0 && state->facts.created < 1e12; /* else of no calendar */
+    time_t created = known ? (time_t)state->facts.created : 0;
     struct tm local;
-    if (localtime_r(&created, &local))
+    if (known && localtime_r(&created, &local))
         strftime(date, sizeof date, "%Y-%m-%d %H:%M", &local);
-    fprintf(out, "session   %s, made %s by %s\n", folder, date, state->facts.program);
-    fprintf(out, "data      %s: %lld training and %lld validation images of %s, %lld classes\n", state->facts.data,
-            (long long)state->facts.train_images, (long long)state->facts.validation_images, state->facts.input,
-            (long long)state->facts.classes);
-    fprintf(out, "search    seed %lld", (long long)state->facts.seed);
+    print_to(out, "session   %s, made %s by %s\n", folder, date, state->facts.program);
+    print_to(out, "data      %s: %lld training and %lld validation images of %s, %lld classes\n", state->facts.data,
+             (long long)state->facts.train_images, (long long)state->facts.validation_images, state->facts.input,
+             (long long)state->facts.classes);
+    print_to(out, "search    seed %lld", (long long)state->facts.seed);
     for (size_t i = 0; i < sizeof options / sizeof *options; i++)
         if (session_option(state, options[i]))
-            fprintf(out, ", %s %s", options[i], session_option(state, options[i]));
-    fputs("\nstate     ", out);
+            print_to(out, ", %s %s", options[i], session_option(state, options[i]));
+    print_to(out, "\nstate     ");
     if (state->finished)
-        fprintf(out, "finished (%s): ", finish_name(&state->finish_reason));
+        print_to(out, "finished (%s): ", finish_name(&state->finish_reason));
     print_counts(out, state);
     print_instructions(out, state);
     char digest[HASH_TEXT];
-    fprintf(out, "digest    %s\n", hash_print(session_digest(state), digest));
+    print_to(out, "digest    %s\n", hash_print(session_digest(state), digest));
     print_best(out, state);
 }
 
@@ -314,9 +316,9 @@ static void print_gain(FILE *out, const struct session_state *state, const struc
     int64_t over;
     if (!session_gain(state, node->facts.node, &gain, &over))
         return;
-    fprintf(out, " %+.2f", 100 * gain);
+    print_to(out, " %+.2f", 100 * gain);
     if (over != node->facts.parent)
-        fprintf(out, " over n%lld", (long long)over);
+        print_to(out, " over n%lld", (long long)over);
 }
 
 static void print_tree_node(const struct tree *tree, const struct session_node *node)
@@ -324,17 +326,17 @@ static void print_tree_node(const struct tree *tree, const struct session_node *
     struct text how = TEXT_EMPTY;
     char parameters[TEXT_SHORT];
     node_edge(tree->state, node, tree->unicode, INT_MAX, &how);
-    fprintf(tree->out, "%s n%lld ", status_glyph(node, tree->unicode), (long long)node->facts.node);
+    print_to(tree->out, "%s n%lld ", status_glyph(node, tree->unicode), (long long)node->facts.node);
     if (node->status == NODE_DONE)
-        fprintf(tree->out, "%.2f %%%s", 100 * node->accuracy, node->stopped ? " stopped" : "");
+        print_to(tree->out, "%.2f %%%s", 100 * node->accuracy, node->stopped ? " stopped" : "");
     else if (node->failure)
-        fprintf(tree->out, "%s", node->failure);
+        print_to(tree->out, "%s", node->failure);
     else
-        fprintf(tree->out, "queued");
+        print_to(tree->out, "queued");
     print_gain(tree->out, tree->state, node);
-    fprintf(tree->out, "  %s  %s%s%s%s%s\n", text_count(parameters, (double)node->facts.parameters), text_string(&how),
-            node->facts.by.value == AUTHOR_USER ? "  by you" : "", node->pinned ? "  pinned" : "",
-            node->facts.node == tree->state->best ? "  best" : "", node->note ? "  noted" : "");
+    print_to(tree->out, "  %s  %s%s%s%s%s\n", text_count(parameters, (double)node->facts.parameters), text_string(&how),
+             node->facts.by.value == AUTHOR_USER ? "  by you" : "", node->pinned ? "  pinned" : "",
+             node->facts.node == tree->state->best ? "  best" : "", node->note ? "  noted" : "");
     text_done(&how);
 }
 
@@ -343,7 +345,7 @@ static void print_subtree(const struct tree *tree, int64_t number, struct text *
     for (int64_t child = tree->first_child[number]; child; child = tree->next_sibling[child]) {
         bool last = !tree->next_sibling[child];
         size_t length = prefix->length;
-        fprintf(tree->out, "%s%s", text_string(prefix), tree->unicode ? (last ? "└─" : "├─") : (last ? "`-" : "|-"));
+        print_to(tree->out, "%s%s", text_string(prefix), tree->unicode ? (last ? "└─" : "├─") : (last ? "`-" : "|-"));
         print_tree_node(tree, session_node(tree->state, child));
         text_add(prefix, "%s", last ? "  " : tree->unicode ? "│ " : "| ");
         print_subtree(tree, child, prefix);
@@ -415,14 +417,14 @@ static void print_row(FILE *out, const struct session_node *node)
 {
     char parameters[TEXT_SHORT], flops[TEXT_SHORT], name[TEXT_SHORT], seconds[TEXT_SHORT];
     snprintf(name, sizeof name, "n%lld", (long long)node->facts.node);
-    fprintf(out, "%-6s %8.2f %% %8s %8s %8s  %s\n", name, 100 * node->accuracy,
-            text_count(parameters, (double)node->facts.parameters), text_count(flops, (double)node->facts.flops),
-            text_duration(seconds, node->seconds), node->facts.arch);
+    print_to(out, "%-6s %8.2f %% %8s %8s %8s  %s\n", name, 100 * node->accuracy,
+             text_count(parameters, (double)node->facts.parameters), text_count(flops, (double)node->facts.flops),
+             text_duration(seconds, node->seconds), node->facts.arch);
 }
 
 static void print_head(FILE *out)
 {
-    fprintf(out, "%-6s %10s %8s %8s %8s  %s\n", "", "accuracy", "params", "FLOPs", "time", "architecture");
+    print_to(out, "%-6s %10s %8s %8s %8s  %s\n", "", "accuracy", "params", "FLOPs", "time", "architecture");
 }
 
 void report_best(FILE *out, const struct session_state *state, int limit)
@@ -451,12 +453,12 @@ void report_found(FILE *out, const struct session_state *state, const struct fil
             continue;
         char name[TEXT_SHORT], parameters[TEXT_SHORT], flops[TEXT_SHORT];
         snprintf(name, sizeof name, "n%lld", (long long)i);
-        fprintf(out, "%-6s %10s %8s %8s %8s  %s\n", name, node_word(node->status),
+        print_to(out, "%-6s %10s %8s %8s %8s  %s\n", name, node_word(node->status),
                 text_count(parameters, (double)node->facts.parameters), text_count(flops, (double)node->facts.flops), "",
                 node->facts.arch);
         found++;
     }
-    fprintf(out, "%lld of %lld networks\n", (long long)found, (long long)state->node_count);
+    print_to(out, "%lld of %lld networks\n", (long long)found, (long long)state->node_count);
     free(list);
 }
 
@@ -484,16 +486,16 @@ static void print_lineage(FILE *out, const struct session_state *state, const st
     if (parent)
         print_lineage(out, state, parent);
     node_edge(state, node, cli_is_unicode(), INT_MAX, &how);
-    fprintf(out, "  n%-4lld", (long long)node->facts.node);
+    print_to(out, "  n%-4lld", (long long)node->facts.node);
     if (node->status == NODE_DONE)
-        fprintf(out, " %6.2f %%", 100 * node->accuracy);
+        print_to(out, " %6.2f %%", 100 * node->accuracy);
     else
-        fprintf(out, "         ");
+        print_to(out, "         ");
     if (node_has_role(node))
-        fprintf(out, "  %s\n", text_string(&how));
+        print_to(out, "  %s\n", text_string(&how));
     else
-        fprintf(out, "  %s (by %s)\n", text_string(&how),
-                node->facts.by.value == AUTHOR_USER ? "you" : author_name(&node->facts.by));
+        print_to(out, "  %s (by %s)\n", text_string(&how),
+                 node->facts.by.value == AUTHOR_USER ? "you" : author_name(&node->facts.by));
     text_done(&how);
 }
 
@@ -501,38 +503,38 @@ void report_node(FILE *out, const struct session_state *state, int64_t number)
 {
     const struct session_node *node = session_node(state, number);
     char parameters[TEXT_SHORT], flops[TEXT_SHORT], memory[TEXT_SHORT], seconds[TEXT_SHORT];
-    fprintf(out, "n%lld  %s\n%s parameters, %s FLOPs an image, %s of activations an image\n", (long long)number,
-            node->facts.arch, text_count(parameters, (double)node->facts.parameters),
-            text_count(flops, (double)node->facts.flops), text_bytes(memory, (double)node->facts.activation_bytes));
+    print_to(out, "n%lld  %s\n%s parameters, %s FLOPs an image, %s of activations an image\n", (long long)number,
+             node->facts.arch, text_count(parameters, (double)node->facts.parameters),
+             text_count(flops, (double)node->facts.flops), text_bytes(memory, (double)node->facts.activation_bytes));
     if (node->status == NODE_DONE)
-        fprintf(out, "validation accuracy %.2f %%, loss %.4f; trained %d epoch%s in %s on %s, %.0f images/s\n",
-                100 * node->accuracy, node->loss, node->curve_count, node->curve_count == 1 ? "" : "s",
-                text_duration(seconds, node->seconds), node->device, node->images_per_second);
+        print_to(out, "validation accuracy %.2f %%, loss %.4f; trained %d epoch%s in %s on %s, %.0f images/s\n",
+                 100 * node->accuracy, node->loss, node->curve_count, node->curve_count == 1 ? "" : "s",
+                 text_duration(seconds, node->seconds), node->device, node->images_per_second);
     if (state->test.node == number)
-        fprintf(out, "test accuracy %.2f %%, loss %.4f, on %lld images\n", 100 * state->test.accuracy, state->test.loss,
-                (long long)state->test.images);
+        print_to(out, "test accuracy %.2f %%, loss %.4f, on %lld images\n", 100 * state->test.accuracy,
+                 state->test.loss, (long long)state->test.images);
     int64_t control = session_control(state, number);
     if (control && node->status == NODE_DONE)
-        fprintf(out, "gain %+.2f over the control n%lld, which is its parent, trained as long\n",
-                100 * (node->accuracy - session_node(state, control)->accuracy), (long long)control);
+        print_to(out, "gain %+.2f over the control n%lld, which is its parent, trained as long\n",
+                 100 * (node->accuracy - session_node(state, control)->accuracy), (long long)control);
     if (node->stopped)
-        fprintf(out, "stopped at %s; %.2f %% predicted\n", node->stopped, 100 * node->predicted);
+        print_to(out, "stopped at %s; %.2f %% predicted\n", node->stopped, 100 * node->predicted);
     if (node->failure)
-        fprintf(out, "failed: %s\n", node->failure);
+        print_to(out, "failed: %s\n", node->failure);
     if (node->weights)
-        fprintf(out, "weights   weights/%s\n", node->weights);
+        print_to(out, "weights   weights/%s\n", node->weights);
     if (node->note)
-        fprintf(out, "note      %s\n", node->note);
-    fputs("lineage\n", out);
+        print_to(out, "note      %s\n", node->note);
+    print_to(out, "lineage\n");
     print_lineage(out, state, node);
     if (!node->curve_count)
         return;
-    fprintf(out, "\n%5s %9s %10s %10s %10s %10s\n", "epoch", "rate", "loss", "training", "val. loss", "validation");
+    print_to(out, "\n%5s %9s %10s %10s %10s %10s\n", "epoch", "rate", "loss", "training", "val. loss", "validation");
     for (int i = 0; i < node->curve_count; i++) {
         const struct curve_point *point = &node->curve[i];
-        fprintf(out, "%5d %9.5f %10.4f %8.2f %% %10.4f %8.2f %%\n", i + 1, point->rate, point->train_loss,
-                100 * point->train_accuracy, point->validation_loss, 100 * point->validation_accuracy);
+        print_to(out, "%5d %9.5f %10.4f %8.2f %% %10.4f %8.2f %%\n", i + 1, point->rate, point->train_loss,
+                 100 * point->train_accuracy, point->validation_loss, 100 * point->validation_accuracy);
     }
-    fputc('\n', out);
+    print_to(out, "\n");
     plot_curve(out, node->curve, node->curve_count, cli_is_unicode());
 }

@@ -9,6 +9,7 @@
 
 #include "nn/network.h"
 #include "util/memory.h"
+#include "util/print.h"
 
 enum { BATCH = 256 };
 
@@ -105,7 +106,7 @@ void score_print(const struct score *score, struct text *text)
 static void print_class_name(FILE *out, const struct images *images, int class)
 {
     const char *name = images_class_name(images, class);
-    fprintf(out, "%3d %-13s", class, name ? name : "");
+    print_to(out, "%3d %-13s", class, name ? name : "");
 }
 
 static void print_class(FILE *out, const struct score *score, const struct images *set, int class)
@@ -119,22 +120,22 @@ static void print_class(FILE *out, const struct score *score, const struct image
     }
     print_class_name(out, set, class);
     if (!images) {
-        fprintf(out, " %7d\n", 0);
+        print_to(out, " %7d\n", 0);
         return;
     }
-    fprintf(out, " %7d %7d %8.2f %%", images, row[class], 100.0 * row[class] / images);
+    print_to(out, " %7d %7d %8.2f %%", images, row[class], 100.0 * row[class] / images);
     if (other >= 0) {
-        fputs("  ", out);
+        print_to(out, "  ");
         print_class_name(out, set, other);
-        fprintf(out, " %7d", row[other]);
+        print_to(out, " %7d", row[other]);
     }
-    fputc('\n', out);
+    print_to(out, "\n");
 }
 
 void score_print_classes(FILE *out, const struct score *score, const struct images *images)
 {
-    fprintf(out, "%-17s %7s %7s %10s  %-17s %7s\n", "class", "images", "right", "accuracy", "most often taken for",
-            "images");
+    print_to(out, "%-17s %7s %7s %10s  %-17s %7s\n", "class", "images", "right", "accuracy", "most often taken for",
+             "images");
     for (int class = 0; class < score->classes; class ++)
         print_class(out, score, images, class);
 }

@@ -13,6 +13,7 @@
 #include "search/server.h"
 #include "search/start.h"
 #include "sessions/log.h"
+#include "util/print.h"
 
 /* The test images, which the finished network alone sees.  Without them a search goes on, with a warning. */
 static void open_test(struct search_setup *setup, const struct data_spec *spec)
@@ -106,9 +107,9 @@ int search_setup_limit(struct search_setup *setup, struct search_options *option
     if (failed)
         return -1;
     if (!quiet)
-        printf("limit     %s FLOPs an image%s; --limit-flops sets another\n",
-               text_count(flops, (double)options->limit_flops),
-               options->seconds > 0 || options->flops > 0 ? ", from the budget" : "");
+        print_to(stdout, "limit     %s FLOPs an image%s; --limit-flops sets another\n",
+                 text_count(flops, (double)options->limit_flops),
+                 options->seconds > 0 || options->flops > 0 ? ", from the budget" : "");
     fflush(stdout);
     return 0;
 }

@@ -7,6 +7,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "util/place.h"
+#include "util/print.h"
+
 enum { PLOT_HEIGHT = 10, PLOT_WIDTH = 60 };
 /* The mark of a cell: one of these, or a letter. */
 enum { MARK_NONE = 0, MARK_TRAIN = '.', MARK_VALIDATION = '*', MARK_SEVERAL = '*' };
@@ -36,22 +39,21 @@ static void extend(struct text_plot *canvas, double value)
 
 static char *mark_at(struct text_plot *canvas, int column, double value)
 {
-    long row = lround((canvas->high - value) / (canvas->high - canvas->low) * (PLOT_HEIGHT - 1));
-    return &canvas->marks[row][column];
+    return &canvas->marks[place_of((canvas->high - value) / (canvas->high - canvas->low), PLOT_HEIGHT - 1)][column];
 }
 
 static void print_canvas(FILE *out, const struct text_plot *canvas, bool unicode)
 {
     for (int row = 0; row < PLOT_HEIGHT; row++) {
         double value = canvas->high - (canvas->high - canvas->low) * row / (PLOT_HEIGHT - 1);
-        fprintf(out, "%6.2f %s", 100 * value, unicode ? "┤" : "|");
+        print_to(out, "%6.2f %s", 100 * value, unicode ? "┤" : "|");
         int end = PLOT_WIDTH;
         char letter[2];
         while (end && !canvas->marks[row][end - 1])
             end--;
         for (int column = 0; column < end; column++)
-            fputs(glyph_of(canvas->marks[row][column], unicode, letter), out);
-        fputc('\n', out);
+            print_to(out, "%s", glyph_of(canvas->marks[row][column], unicode, letter));
+        print_to(out, "\n");
     }
 }
 
@@ -81,9 +83,9 @@ void plot_curve(FILE *out, const struct curve_point *curve, int count, bool unic
             *mark_at(&canvas, column, value_at(curve, count, column, columns, validation)) =
                 validation ? MARK_VALIDATION : MARK_TRAIN;
     print_canvas(out, &canvas, unicode);
-    fprintf(out, "       1%*d epochs", columns > 1 ? columns - 1 : 2, count);
-    fprintf(out, "   %s validation", glyph_of(MARK_VALIDATION, unicode, letter));
-    fprintf(out, "   %s training\n", glyph_of(MARK_TRAIN, unicode, letter));
+    print_to(out, "       1%*d epochs", columns > 1 ? columns - 1 : 2, count);
+    print_to(out, "   %s validation", glyph_of(MARK_VALIDATION, unicode, letter));
+    print_to(out, "   %s training\n", glyph_of(MARK_TRAIN, unicode, letter));
 }
 
 void plot_lines(FILE *out, const struct plot_line *lines, int count, double end, const char *axis, bool unicode)
@@ -109,5 +111,5 @@ void plot_lines(FILE *out, const struct plot_line *lines, int count, double end,
     }
     print_canvas(out, &canvas, unicode);
     char text[TEXT_SHORT];
-    fprintf(out, "       0%*s %s\n", PLOT_WIDTH - 1, text_count(text, end), axis);
+    print_to(out, "       0%*s %s\n", PLOT_WIDTH - 1, text_count(text, end), axis);
 }

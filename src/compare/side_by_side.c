@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "util/bug.h"
+#include "util/print.h"
 
 enum { NEW = -1 };
 
@@ -64,7 +65,7 @@ static void print_removed(FILE *out, const struct arch *parent, const struct spe
 {
     char name[LAYER_NAME_MAX];
     layer_name(parent, layer, name);
-    fprintf(out, "%-12s %-16.*s %-16s R\n", name, old->length[layer], old->layer[layer], "");
+    print_to(out, "%-12s %-16.*s %-16s R\n", name, old->length[layer], old->layer[layer], "");
 }
 
 static void print_layers(FILE *out, const struct arch *parent, const struct arch *child, const int *origin,
@@ -75,7 +76,7 @@ static void print_layers(FILE *out, const struct arch *parent, const struct arch
     CHECK(!arch_shapes(child, input, shapes, NULL));
     spell(parent, &old);
     spell(child, &new);
-    fprintf(out, "%-12s %-16s %-16s %-3s %s\n", "layer", "parent", "child", "", "output");
+    print_to(out, "%-12s %-16s %-16s %-3s %s\n", "layer", "parent", "child", "", "output");
     for (int i = 0, kept = 0; i < child->layer_count; i++) {
         char name[LAYER_NAME_MAX];
         layer_name(child, i, name);
@@ -83,10 +84,10 @@ static void print_layers(FILE *out, const struct arch *parent, const struct arch
         while (from != NEW && kept < from)
             print_removed(out, parent, &old, kept++);
         kept += from != NEW;
-        fprintf(out, "%-12s %-16.*s %-16.*s %-3s %d%s%d%s%d\n", name, from == NEW ? 0 : old.length[from],
-                from == NEW ? "" : old.layer[from], new.length[i], new.layer[i],
-                from == NEW ? "D" : change_of(&parent->layers[from], &child->layers[i]), shapes[i].channels, times,
-                shapes[i].height, times, shapes[i].width);
+        print_to(out, "%-12s %-16.*s %-16.*s %-3s %d%s%d%s%d\n", name, from == NEW ? 0 : old.length[from],
+                 from == NEW ? "" : old.layer[from], new.length[i], new.layer[i],
+                 from == NEW ? "D" : change_of(&parent->layers[from], &child->layers[i]), shapes[i].channels, times,
+                 shapes[i].height, times, shapes[i].width);
     }
     text_done(&old.text);
     text_done(&new.text);
@@ -98,8 +99,8 @@ static void print_cost(FILE *out, const char *what, show_function *show, int64_t
                        const char *times)
 {
     char old[TEXT_SHORT], new[TEXT_SHORT];
-    fprintf(out, "%-21s %11s %11s  %s%.2f\n", what, show(old, (double)parent), show(new, (double)child), times,
-            (double)child / (double)parent);
+    print_to(out, "%-21s %11s %11s  %s%.2f\n", what, show(old, (double)parent), show(new, (double)child), times,
+             (double)child / (double)parent);
 }
 
 void side_by_side_print(FILE *out, const struct arch *parent, const struct proposal *proposal, const struct arch *child,
@@ -111,13 +112,14 @@ void side_by_side_print(FILE *out, const struct arch *parent, const struct propo
     arch_print(parent, &text);
     text_add(&text, "\nchild    ");
     arch_print(child, &text);
-    fprintf(out, "%s\ninput    %d,%d,%d\n\n", text_string(&text), input.channels, input.height, input.width);
+    print_document(out, text_string(&text));
+    print_to(out, "\ninput    %d,%d,%d\n\n", input.channels, input.height, input.width);
     text_done(&text);
     int origin[ARCH_LAYERS_MAX];
     find_origins(parent, proposal, origin);
     print_layers(out, parent, child, origin, input, times);
     struct arch_cost old = arch_cost(parent, input), new = arch_cost(child, input);
-    fprintf(out, "\n%-21s %11s %11s\n", "", "parent", "child");
+    print_to(out, "\n%-21s %11s %11s\n", "", "parent", "child");
     print_cost(out, "parameters", text_count, old.parameters, new.parameters, times);
     print_cost(out, "FLOPs an image", text_count, old.flops, new.flops, times);
     print_cost(out, "activations an image", text_bytes, old.activation_bytes, new.activation_bytes, times);

@@ -34,7 +34,7 @@ const struct data_format *data_format_find(const char *name);
 
 /* Of pixels and labels, their number and shape. */
 struct hash images_hash(const struct images *images);
-/* -1: the name has a control character, and can't be printed. */
+/* -1: the name has a control character or is no UTF-8, and can't be printed. */
 int class_name_check(const char *name, struct error *error);
 
 /* IDX.  Images have 3 dimensions (count, height, width) or 4 (count, channels, height, width). */

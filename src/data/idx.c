@@ -186,7 +186,7 @@ static int read_file(const struct data_spec *spec, const struct data_format *for
         return -1;
     void *bytes = NULL;
     size_t length;
-    int result = file_read(path, (size_t)IMAGES_BYTES_MAX + 4 + 4 * IDX_DIMENSIONS_MAX, &bytes, &length, error);
+    int result = file_read_gzip(path, (size_t)IMAGES_BYTES_MAX + 4 + 4 * IDX_DIMENSIONS_MAX, &bytes, &length, error);
     if (!result && parse_file(bytes, length, images, error))
         result = error_prefix(error, "%s", path);
     free(bytes);

@@ -13,6 +13,7 @@
 #include "data/formats.h"
 #include "util/bug.h"
 #include "util/memory.h"
+#include "util/print.h"
 #include "util/random.h"
 
 struct hash images_hash(const struct images *images)
@@ -34,10 +35,10 @@ struct hash images_hash(const struct images *images)
 
 int class_name_check(const char *name, struct error *error)
 {
-    for (const unsigned char *at = (const unsigned char *)name; *at; at++)
-        if (*at < ' ' || *at == 0x7f)
-            return error_set(error, "the name of a class has a control character (0x%02x); rename it", *at);
-    return 0;
+    size_t at = print_plain_length(name);
+    return name[at] ? error_set(error, "the name of a class has a control character or is no UTF-8 (0x%02x); rename it",
+                                (unsigned char)name[at])
+                    : 0;
 }
 
 const char *images_class_name(const struct images *images, int class)

@@ -4,6 +4,9 @@
  * Scaling is separable, rows first, with the triangle filter: linear interpolation where a picture grows; where it
  * shrinks, a triangle as wide as two new pixels, so that every old pixel counts.  All sums are doubles in one order and
  * rounded once at the end, so that pixels and checksum are the same on every machine.
+ *
+ * The work of a decoder follows from a file's header, not from its length: a few bytes can claim millions of pixels,
+ * and a progressive JPEG goes over all of them once for each scan.  So both are limited before anything is decoded.
  */
 #include "config.h"
 
@@ -22,11 +25,14 @@ enum { COLOURS = 3, FILE_BYTES_MAX = 1 << 28 };
 #include <png.h>
 #include <turbojpeg.h>
 
-static int picture_new(struct picture *picture, int64_t width, int64_t height, struct error *error)
+static int picture_new(struct picture *picture, int64_t width, int64_t height, size_t length, struct error *error)
 {
     if (width < 1 || height < 1 || width > PICTURE_PIXELS_MAX / height)
         return error_set(error, "has %lld × %lld pixels; at most %d are read: scale it down", (long long)width,
                          (long long)height, PICTURE_PIXELS_MAX);
+    if ((uint64_t)(width * height) > PICTURE_PIXELS_FLOOR + PICTURE_PIXELS_RATIO * (uint64_t)length)
+        return error_set(error, "has %lld × %lld pixels in %zu bytes, more than a picture has: scale it down",
+                         (long long)width, (long long)height, length);
     *picture = (struct picture){.width = (int)width, .height = (int)height};
     picture->pixels = memory_new((size_t)width * (size_t)height, COLOURS);
     return 0;
@@ -38,7 +44,7 @@ static int png_decode(const void *bytes, size_t length, struct picture *picture,
     png_image image = {.version = PNG_IMAGE_VERSION};
     if (!png_image_begin_read_from_memory(&image, bytes, length))
         return error_set(error, "is no PNG file that can be read (%s); replace it", image.message);
-    if (picture_new(picture, image.width, image.height, error)) {
+    if (picture_new(picture, image.width, image.height, length, error)) {
         png_image_free(&image);
         return -1;
     }
@@ -50,6 +56,43 @@ static int png_decode(const void *bytes, size_t length, struct picture *picture,
     return error_set(error, "is damaged or cut short (%s); replace it", image.message);
 }
 
+/* The first marker from `at` on, or `length`.  Inside a scan 0xff 0 stands for a byte 0xff, and restarts (0xd0 to 0xd7)
+   belong to the scan. */
+static size_t next_marker(const uint8_t *bytes, size_t length, size_t at)
+{
+    while (at + 1 < length && (bytes[at] != 0xff || !bytes[at + 1] || bytes[at + 1] == 0xff ||
+                               (bytes[at + 1] >= 0xd0 && bytes[at + 1] <= 0xd7)))
+        at++;
+    return at + 1 < length ? at : length;
+}
+
+static int64_t jpeg_scans(const uint8_t *bytes, size_t length)
+{
+    enum { STANDALONE = 0x01, START = 0xd8, END = 0xd9, SCAN = 0xda };
+    int64_t scans = 0;
+    for (size_t at = next_marker(bytes, length, 0); at < length; at = next_marker(bytes, length, at)) {
+        uint8_t marker = bytes[at + 1];
+        at += 2;
+        if (marker == END)
+            break;
+        scans += marker == SCAN;
+        if (marker != START && marker != STANDALONE && at + 1 < length)
+            at += (size_t)bytes[at] << 8 | bytes[at + 1];
+    }
+    return scans;
+}
+
+static int check_scans(const void *bytes, size_t length, int64_t pixels, struct error *error)
+{
+    int64_t scans = jpeg_scans(bytes, length);
+    if (scans > PICTURE_SCANS_MAX || scans * pixels > PICTURE_WORK_MAX)
+        return error_set(error,
+                         "has %lld scans of %lld pixels; at most %d scans and %d pixels in all are read: save it "
+                         "as a baseline JPEG",
+                         (long long)scans, (long long)pixels, PICTURE_SCANS_MAX, PICTURE_WORK_MAX);
+    return 0;
+}
+
 /* A warning counts as a failure: libjpeg only warns of damaged files. */
 static int jpeg_decode_by(tjhandle handle, const void *bytes, size_t length, struct picture *picture,
                           struct error *error)
@@ -57,9 +100,14 @@ static int jpeg_decode_by(tjhandle handle, const void *bytes, size_t length, str
     int width, height, subsampling, colours;
     if (tjDecompressHeader3(handle, bytes, length, &width, &height, &subsampling, &colours))
         return error_set(error, "is no JPEG file that can be read (%s); replace it", tjGetErrorStr2(handle));
-    if (picture_new(picture, width, height, error))
+    if (picture_new(picture, width, height, length, error))
         return -1;
-    if (!tjDecompress2(handle, bytes, length, picture->pixels, width, 0, height, TJPF_RGB, TJFLAG_ACCURATEDCT))
+    if (check_scans(bytes, length, (int64_t)width * height, error)) {
+        picture_done(picture);
+        return -1;
+    }
+    if (!tjDecompress2(handle, bytes, length, picture->pixels, width, 0, height, TJPF_RGB,
+                       TJFLAG_ACCURATEDCT | TJFLAG_STOPONWARNING | TJFLAG_LIMITSCANS))
         return 0;
     picture_done(picture);
     return error_set(error, "is damaged or cut short (%s); replace it", tjGetErrorStr2(handle));

@@ -7,7 +7,16 @@
 
 #include "util/error.h"
 
-enum { PICTURE_PIXELS_MAX = 1 << 26 };
+/* Limits, so that time and memory are at most linear in a file's length: pixels at all; pixels of a file of N bytes,
+   FLOOR + RATIO × N (PNG and baseline JPEG have a few hundred a byte at most); a JPEG's scans, and its pixels in all
+   scans. */
+enum {
+    PICTURE_PIXELS_MAX = 1 << 26,
+    PICTURE_PIXELS_FLOOR = 1 << 20,
+    PICTURE_PIXELS_RATIO = 1 << 10,
+    PICTURE_SCANS_MAX = 100,
+    PICTURE_WORK_MAX = 1 << 30
+};
 
 struct picture {
     int width, height;

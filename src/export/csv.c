@@ -28,6 +28,14 @@ void csv_real(struct text *text, double value)
         text_add(text, "%.9g", value);
 }
 
+/* A whole number that no integer may hold. */
+static void csv_whole(struct text *text, double value)
+{
+    add_comma(text);
+    if (isfinite(value))
+        text_add(text, "%.0f", value);
+}
+
 void csv_string(struct text *text, const char *string)
 {
     add_comma(text);
@@ -63,7 +71,7 @@ static void add_round(struct text *text, const struct session_state *state, cons
     csv_real(text, over ? (double)over : NAN);
     csv_real(text, control ? (double)control : NAN);
     csv_string(text, export_phase(node));
-    csv_integer(text, (int64_t)node_flops_spent(state, node));
+    csv_whole(text, node_flops_spent(state, node));
     csv_real(text, test ? test->accuracy : NAN);
     csv_real(text, test ? test->loss : NAN);
     csv_real(text, test ? (double)test->images : NAN);

@@ -2,7 +2,7 @@
  * json.c - a tree of jansson values, dumped once.
  *
  * The fields of events come from the lists in sessions/event.h, so that a new field is exported without a line here.
- * jansson takes only UTF-8 and finite numbers: other text has its bytes above 127 replaced, other numbers are null.
+ * jansson takes only UTF-8 and finite numbers: other text is escaped as in print.h, and other numbers are null.
  */
 #include "export/json.h"
 
@@ -13,7 +13,7 @@
 
 #include "export/node.h"
 #include "util/bug.h"
-#include "util/memory.h"
+#include "util/print.h"
 
 /* Fifteen digits print 0.9137 as 0.9137, and lose nothing that a measurement has. */
 #define DUMP_FLAGS (JSON_INDENT(2) | JSON_REAL_PRECISION(15))
@@ -36,12 +36,10 @@ static json_t *of_text(const char *string)
     json_t *value = json_string(string);
     if (value)
         return value;
-    char *copy = memory_copy_text(string);
-    for (char *c = copy; *c; c++)
-        if ((unsigned char)*c > 127)
-            *c = '?';
-    value = json_string(copy);
-    free(copy);
+    struct text visible = TEXT_EMPTY;
+    print_add(&visible, string);
+    value = json_string(text_string(&visible));
+    text_done(&visible);
     return value;
 }
 

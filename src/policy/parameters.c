@@ -153,16 +153,21 @@ void parameters_encode(const struct parameters *parameters, const double *number
     tensor_list_free(list);
 }
 
+/* Up to here float32 holds every count. */
+enum { STEPS_MOST = 1 << 24 };
+
 static int check(const struct tensor_list *list, struct error *error)
 {
     for (int i = 0; i < list->count; i++)
-        for (size_t j = 0; j < tensor_size(&list->tensors[i]); j++)
-            if (!isfinite(list->tensors[i].values[j]))
-                return error_set(error,
-                                 "tensor %s holds a value that is not a number; take the state of an earlier update",
-                                 list->tensors[i].name);
+        for (size_t j = 0; j < tensor_size(&list->tensors[i]); j++) {
+            bool variance = i < list->count - 1 && i % 3 == 2;
+            float value = list->tensors[i].values[j];
+            if (!isfinite(value) || (variance && value < 0))
+                return error_set(error, "tensor %s holds a value that is not a %s; take the state of an earlier update",
+                                 list->tensors[i].name, variance ? "variance" : "number");
+        }
     float steps = list->tensors[list->count - 1].values[0];
-    if (steps < 0 || steps != floorf(steps))
+    if (!(steps >= 0 && steps <= STEPS_MOST) || steps != floorf(steps))
         return error_set(error, "tensor state: %g is not a count of updates", steps);
     return 0;
 }

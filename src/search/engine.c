@@ -57,6 +57,7 @@
 #include "search/resume.h"
 #include "util/bug.h"
 #include "util/memory.h"
+#include "util/print.h"
 
 enum { COMMANDS_WAITING_MAX = 256 };
 #define POLL_WAIT 0.05 /* seconds: how soon a command is answered */
@@ -177,7 +178,9 @@ const struct session_state *engine_state(const struct engine *engine)
 
 void engine_command(struct engine *engine, enum event_author by, const char *words)
 {
-    struct command command = {by, memory_copy_text(words)};
+    struct text visible = TEXT_EMPTY;
+    print_add(&visible, words); /* they are logged, and a note is kept: no control characters, and UTF-8 */
+    struct command command = {by, text_take(&visible)};
     if (!queue_try_put(engine->commands, &command))
         free(command.words); /* the engine has ended, or has more commands than a person can type */
 }

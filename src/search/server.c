@@ -34,6 +34,7 @@
 #include <unistd.h>
 
 #include "util/memory.h"
+#include "util/print.h"
 #include "util/queue.h"
 #include "util/threads.h"
 #include "util/wake.h"
@@ -216,7 +217,9 @@ static void forward_command(struct server *server, struct peer *peer)
     if (!end || peer->asked || peer->answer)
         return;
     *end = '\0';
-    peer->asked = memory_copy_text(peer->line);
+    struct text visible = TEXT_EMPTY;
+    print_add(&visible, peer->line); /* as the engine logs it, which is how its answer is found */
+    peer->asked = text_take(&visible);
     peer->order = server->order++;
     engine_command(server->engine, AUTHOR_USER, peer->asked);
     size_t taken = (size_t)(end - peer->line) + 1;

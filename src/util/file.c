@@ -1,6 +1,6 @@
 /*
- * file.c - files are read through zlib, which passes bytes through unchanged when a file isn't gzip.  The temporary
- * file of a write is PATH.espalier-new; the next write replaces what a crash leaves behind.
+ * file.c - gzip files are read through zlib, which passes bytes through unchanged when a file isn't gzip.  The
+ * temporary file of a write is PATH.espalier-new; the next write replaces what a crash leaves behind.
  */
 #include "util/file.h"
 
@@ -19,65 +19,103 @@
 
 enum { READ_STEP = 1 << 20 };
 
+static int unreadable(const char *path, const char *reason, struct error *error)
+{
+    return error_set(error, "%s: can't be read (%s); the file may be cut short or damaged, get it again", path, reason);
+}
+
+/* The next bytes: how many, 0 at the end, or -1.  `gz` is NULL for bytes as they are. */
+static int read_some(int descriptor, gzFile gz, const char *path, char *buffer, size_t space, struct error *error)
+{
+    ssize_t got;
+    int code = Z_OK;
+    space = space < READ_STEP ? space : READ_STEP;
+    while (!gz && (got = read(descriptor, buffer, space)) < 0 && errno == EINTR)
+        continue;
+    if (!gz)
+        return got < 0 ? unreadable(path, strerror(errno), error) : (int)got;
+    got = gzread(gz, buffer, (unsigned)space);
+    const char *trouble = gzerror(gz, &code);
+    if (got < 0 || code == Z_BUF_ERROR) /* Z_BUF_ERROR: the compressed data ends too early */
+        return unreadable(path, code == Z_ERRNO ? strerror(errno) : trouble, error);
+    return (int)got;
+}
+
 /* Does what file_read() says; `expected` is a guess of the length. */
-static int read_all(gzFile gz, const char *path, size_t expected, size_t limit, char **bytes, size_t *length,
-                    struct error *error)
+static int read_all(int descriptor, gzFile gz, const char *path, size_t expected, size_t limit, char **bytes,
+                    size_t *length, struct error *error)
 {
     size_t capacity = (expected < limit ? expected : limit) + 1; /* one for the terminator */
     char *buffer = memory_resize(NULL, capacity, 1);
     size_t used = 0;
-    for (;;) {
+    int got;
+    do {
         if (used + 1 == capacity) {
             capacity = capacity < READ_STEP ? READ_STEP : capacity * 2;
             buffer = memory_resize(buffer, capacity, 1);
         }
-        size_t space = capacity - 1 - used;
-        int got = gzread(gz, buffer + used, (unsigned)(space < READ_STEP ? space : READ_STEP));
-        int code = Z_OK;
-        const char *trouble = gzerror(gz, &code);
-        if (got < 0 || code == Z_BUF_ERROR) { /* Z_BUF_ERROR: the compressed data ends too early */
-            if (code == Z_ERRNO)
-                trouble = strerror(errno);
-            error_set(error, "%s: can't be read (%s); the file may be cut short or damaged, get it again", path,
-                      trouble);
-            break;
-        }
-        used += (size_t)got;
-        if (used > limit) {
-            char size[TEXT_SHORT];
+        got = read_some(descriptor, gz, path, buffer + used, capacity - 1 - used, error);
+        used += got > 0 ? (size_t)got : 0;
+    } while (got > 0 && used <= limit);
+    if (got) {
+        char size[TEXT_SHORT];
+        if (got > 0)
             error_set(error, "%s: larger than %s; this can't be the right file", path, text_bytes(size, (double)limit));
-            break;
-        }
-        if (got == 0) {
-            buffer[used] = 0;
-            *bytes = buffer;
-            *length = used;
-            return 0;
-        }
+        free(buffer);
+        return -1;
     }
-    free(buffer);
-    return -1;
+    buffer[used] = 0;
+    *bytes = buffer;
+    *length = used;
+    return 0;
+}
+
+/* O_NONBLOCK: to open a pipe that nobody writes to would wait. */
+int file_open(const char *path, size_t *size, struct error *error)
+{
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (descriptor < 0)
+        return error_set(error, "%s: can't be opened (%s); check the path and its permissions", path, strerror(errno));
+    struct stat status = {0};
+    bool known = fstat(descriptor, &status) == 0;
+    *size = (size_t)status.st_size;
+    if (known && S_ISREG(status.st_mode))
+        return descriptor;
+    close(descriptor);
+    return known && S_ISDIR(status.st_mode)
+               ? error_set(error, "%s: is a folder; name a file in it", path)
+               : error_set(error, "%s: is not a regular file; copy what it holds into one", path);
 }
 
 int file_read(const char *path, size_t limit, void **bytes, size_t *length, struct error *error)
 {
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    size_t size;
+    char *text;
+    int descriptor = file_open(path, &size, error);
     if (descriptor < 0)
-        return error_set(error, "%s: can't be opened (%s); check the path and its permissions", path, strerror(errno));
-    struct stat status = {0};
-    if (fstat(descriptor, &status) == 0 && S_ISDIR(status.st_mode)) {
-        close(descriptor);
-        return error_set(error, "%s: is a folder; name a file in it", path);
-    }
-    size_t expected = S_ISREG(status.st_mode) ? (size_t)status.st_size : 0;
+        return -1;
+    int result = read_all(descriptor, NULL, path, size, limit, &text, length, error);
+    close(descriptor);
+    if (result == 0)
+        *bytes = text;
+    return result;
+}
+
+int file_read_gzip(const char *path, size_t limit, void **bytes, size_t *length, struct error *error)
+{
+    size_t size;
+    char *text;
+    int descriptor = file_open(path, &size, error);
+    if (descriptor < 0)
+        return -1;
     gzFile gz = gzdopen(descriptor, "rb");
     if (!gz) {
         close(descriptor);
         return error_set(error, "%s: can't be read (zlib has no memory)", path);
     }
     gzbuffer(gz, 1 << 17);
-    char *text = NULL;
-    int result = read_all(gz, path, expected, limit, &text, length, error);
+    size_t most = FILE_GZIP_FLOOR + FILE_GZIP_RATIO * size;
+    int result = read_all(descriptor, gz, path, size, limit < most ? limit : most, &text, length, error);
     gzclose(gz);
     if (result == 0)
         *bytes = text;

@@ -10,9 +10,17 @@
 
 #include "util/error.h"
 
-/* Read the whole of `path`, gunzipping it when it is gzip.  Fails for more than `limit` bytes after
-   gunzipping.  `*bytes` is the caller's to free(), and one zero byte that is not counted follows the content. */
+/* Open a regular file to read it: a descriptor, and its length in `*size`; or -1. */
+int file_open(const char *path, size_t *size, struct error *error);
+
+/* Read the whole of `path`, a regular file: a pipe or a device could wait or go on for ever.  Fails for more than `limit`
+   bytes.  `*bytes` is the caller's to free(), and one zero byte that is not counted follows the content. */
 int file_read(const char *path, size_t limit, void **bytes, size_t *length, struct error *error);
+
+/* The same, gunzipping it when it is gzip.  Unpacked it may have FILE_GZIP_RATIO bytes for each of the file's, and
+   FILE_GZIP_FLOOR more (gzip's most is 1032): so a small file can't take much time or memory. */
+enum { FILE_GZIP_RATIO = 100, FILE_GZIP_FLOOR = 1 << 20 };
+int file_read_gzip(const char *path, size_t limit, void **bytes, size_t *length, struct error *error);
 
 /* Write a temporary file beside `path`, fsync it, rename it to `path`, fsync the folder.  One writer per path at a
    time. What isn't a regular file (/dev/stdout, a pipe) is written directly. */

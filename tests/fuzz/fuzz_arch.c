@@ -2,13 +2,15 @@
  * fuzz_arch.c - the notation of architectures and actions, as typed on a command line or read from a log.
  *
  * The input is text: an architecture, and after the first newline an action on it.  What is accepted must print
- * and parse to itself, be within every range, and be buildable or refused for an input of 3 × 32 × 32.
+ * and parse to itself, have the numbers that the text has, and be buildable or refused for an input of 3 × 32 × 32.
  */
+#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "arch/action.h"
+#include "arch/kinds.h"
 #include "arch/weights.h"
 #include "util/bug.h"
 #include "util/memory.h"
@@ -27,6 +29,34 @@ static void check_round_trip(const struct arch *arch)
         char name[LAYER_NAME_MAX];
         layer_name(arch, i, name);
         ASSERT(layer_find(arch, name) == i);
+    }
+}
+
+/* The next number of the text, as the C library reads it; what the notation doesn't allow was refused before. */
+static double next_number(const char **text)
+{
+    char *end;
+    *text += strcspn(*text, "0123456789");
+    double number = strtod(*text, &end);
+    *text = end;
+    return number;
+}
+
+/* A list has one bottleneck, and a layer for each number in its brackets. */
+static void check_numbers(const struct arch *arch, const char *text)
+{
+    for (int i = 0; i < arch->layer_count; i++) {
+        struct layer layer = arch->layers[i];
+        const struct layer_argument *argument = layer_traits(&layer)->arguments;
+        for (; argument->what && argument->form != ARGUMENT_LIST; argument++)
+            ASSERT(lround(next_number(&text) * (argument->form == ARGUMENT_HUNDREDTHS ? 100 : 1)) ==
+                   *layer_argument(&layer, argument));
+        if (!argument->what)
+            continue;
+        const char *end = strchr(text, ']');
+        ASSERT(next_number(&text) == layer.units);
+        while (strcspn(text, "0123456789") < (size_t)(end - text))
+            ASSERT(next_number(&text) == arch->layers[++i].units);
     }
 }
 
@@ -75,6 +105,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     struct error error = {""};
     if (arch_parse(&arch, text, &error) == 0) {
         check_round_trip(&arch);
+        check_numbers(&arch, text);
         check_cost(&arch);
         if (line)
             check_action(&arch, line);

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <zlib.h>
 
-#include "../session_folder.h"
+#include "session_input.h"
 #include "sessions/frame.h"
 #include "sessions/log_internal.h"
 #include "util/bug.h"
@@ -87,17 +87,6 @@ static void as_log(const uint8_t *bytes, size_t length)
     text_done(&findings);
     text_done(&log);
     text_done(&same);
-}
-
-/* Frames are where their lengths say; each gets the checksum of what is in it. */
-static void mend_checksums(uint8_t *bytes, size_t length)
-{
-    size_t payload;
-    for (size_t offset = LOG_HEADER; offset + FRAME_HEADER < length; offset += FRAME_HEADER + payload) {
-        if (frame_check(bytes + offset, length - offset, &payload) == FRAME_SHORT || !payload)
-            return;
-        frame_write_header(bytes + offset, bytes + offset + FRAME_HEADER, payload);
-    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)

@@ -1,9 +1,9 @@
 /*
  * main.c - runs a fuzz target without libFuzzer: over its corpus, then over mutations of it.
  *
- *     fuzz_NAME             the corpus in tests/fuzz/corpus/fuzz_NAME, then 20,000 mutations (TAP on stdout), or as
- *                           many as fit in $FUZZ_SECONDS seconds
- *     fuzz_NAME FILE...     these inputs only, to see a failure again
+ *     fuzz_NAME             the corpus in tests/fuzz/corpus/fuzz_NAME, then mutations of it (TAP on stdout): 20,000, or
+ * as many as fit in a second of processor time, or in $FUZZ_SECONDS seconds of it fuzz_NAME FILE...     these inputs
+ * only, to see a failure again
  *
  * Mutations come from a fixed stream, so a run can be repeated.  An input that makes the target abort, crash or
  * hang is written to fuzz_NAME.crash in the current folder; the handlers only use async-signal-safe calls.
@@ -17,15 +17,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/times.h>
 #include <unistd.h>
 
 #include "util/bug.h"
-#include "util/clock.h"
 #include "util/file.h"
 #include "util/memory.h"
 #include "util/random.h"
 
-enum { MUTATIONS = 20000, INPUT_LIMIT = 1 << 20, INPUTS_MAX = 1000, SECONDS_PER_INPUT = 10 };
+enum {
+    MUTATIONS = 20000,
+    MEMORY_MOST = 1 << 20 /* KiB; without the sanitizers */,
+    INPUT_LIMIT = 1 << 20,
+    INPUTS_MAX = 1000,
+    SECONDS_PER_INPUT = 10
+};
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
 
@@ -122,6 +129,27 @@ static size_t draw(struct random_stream *stream, size_t bound)
     return random_below(stream, (uint32_t)bound);
 }
 
+/* Put another number in the place of the digits at `at` or behind: one that a type, or a hundredth of it, can't hold.
+ */
+static size_t mutate_number(struct random_stream *stream, uint8_t *bytes, size_t length, size_t at)
+{
+    static const char *const numbers[] = {"0",          "1",          "99999999",
+                                          "999999999",  "21474837",   "42949673",
+                                          "2147483647", "4294967297", "18446744073709551617",
+                                          "1e400"};
+    const char *number = numbers[draw(stream, COUNT_OF(numbers))];
+    while (at < length && (bytes[at] < '0' || bytes[at] > '9'))
+        at++;
+    size_t end = at, size = strlen(number);
+    while (end < length && bytes[end] >= '0' && bytes[end] <= '9')
+        end++;
+    if (end == at || length - (end - at) + size > INPUT_LIMIT)
+        return length;
+    memmove(bytes + at + size, bytes + end, length - end);
+    memcpy(bytes + at, number, size);
+    return length - (end - at) + size;
+}
+
 /* Change `bytes` (room for INPUT_LIMIT) in one way; returns the new length. */
 static size_t mutate(struct random_stream *stream, uint8_t *bytes, size_t length)
 {
@@ -129,7 +157,7 @@ static size_t mutate(struct random_stream *stream, uint8_t *bytes, size_t length
     const struct input *other = &inputs[draw(stream, (size_t)input_count)];
     size_t at = length ? draw(stream, length) : 0, left = length - at;
     size_t span = left ? 1 + draw(stream, left < 16 ? left : 16) : 0;
-    switch (draw(stream, 7)) {
+    switch (draw(stream, 8)) {
     case 0: /* flip a bit */
         if (length)
             bytes[at] ^= (uint8_t)(1u << draw(stream, 8));
@@ -152,6 +180,8 @@ static size_t mutate(struct random_stream *stream, uint8_t *bytes, size_t length
         return length + span;
     case 5: /* cut short */
         return at;
+    case 6:
+        return mutate_number(stream, bytes, length, at);
     default: /* go on as another input does */
         if (at + other->length > INPUT_LIMIT || !other->length)
             return length;
@@ -161,14 +191,23 @@ static size_t mutate(struct random_stream *stream, uint8_t *bytes, size_t length
     }
 }
 
+/* Of this process and the children that it has waited for, in seconds. */
+static double processor_time(void)
+{
+    struct tms times_now;
+    times(&times_now);
+    clock_t all = times_now.tms_utime + times_now.tms_stime + times_now.tms_cutime + times_now.tms_cstime;
+    return (double)all / (double)sysconf(_SC_CLK_TCK);
+}
+
 static int run_mutations(void)
 {
     const char *seconds = getenv("FUZZ_SECONDS");
-    double end = seconds ? clock_monotonic() + atof(seconds) : 0;
+    double end = processor_time() + (seconds ? atof(seconds) : 1);
     struct random_stream stream = random_stream_new(1, RANDOM_TEST, 0, 0);
     uint8_t *bytes = memory_new(INPUT_LIMIT, 1);
     int done = 0;
-    while (seconds ? clock_monotonic() < end : done < MUTATIONS) {
+    while (processor_time() < end && (seconds || done < MUTATIONS)) {
         const struct input *input = &inputs[draw(&stream, (size_t)input_count)];
         size_t length = input->length;
         if (length)
@@ -203,5 +242,11 @@ int main(int count, char **words)
         printf("ok 2 - %s: %d mutations\n", name, run_mutations());
     for (int i = 0; i < input_count; i++)
         free(inputs[i].bytes);
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    printf("# at most %ld MiB of memory\n", usage.ru_maxrss >> 10);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    ASSERT(usage.ru_maxrss < MEMORY_MOST);
+#endif
     return input_count ? 0 : 1;
 }

@@ -11,6 +11,7 @@
 #include "cli/report.h"
 #include "cli/screens.h"
 #include "search/client.h"
+#include "util/print.h"
 #include "util/wake.h"
 
 /* --- the source of events --- */
@@ -52,7 +53,7 @@ static struct tui_source source_of(struct client *client)
 static void print_left(const char *folder)
 {
     char *name = report_session(folder);
-    printf("the search goes on; espalier attach %s watches it again\n", name);
+    print_to(stdout, "the search goes on; espalier attach %s watches it again\n", name);
     free(name);
 }
 
@@ -150,7 +151,7 @@ static void print_answer(const struct event *event, bool json)
         event_print_json(event, &text);
     else
         text_add(&text, "%s: %s", command->words, *command->answer ? command->answer : "done");
-    printf("%s\n", text_string(&text));
+    print_to(stdout, "%s\n", text_string(&text));
     text_done(&text);
 }
 

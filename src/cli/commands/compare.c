@@ -8,6 +8,7 @@
 #include "cli/cli_network.h"
 #include "cli/commands/compare_from_scratch.h"
 #include "compare/comparison_print.h"
+#include "util/print.h"
 
 /* Options of one way of comparing that the other lacks. */
 static const char *const of_searches[] = {"curves", "plot", "csv", "json", "window"};
@@ -45,7 +46,7 @@ static void print(const struct cli_arguments *arguments, const struct comparison
         if (cli_value(arguments, "plot"))
             comparison_print_plots(stdout, comparison, cli_is_unicode());
     }
-    fputs(text_string(&text), stdout);
+    print_document(stdout, text_string(&text));
     text_done(&text);
 }
 

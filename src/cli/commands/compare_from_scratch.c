@@ -26,6 +26,7 @@
 #include "sessions/log.h"
 #include "util/file.h"
 #include "util/memory.h"
+#include "util/print.h"
 
 enum { RESULTS_FILE_MAX = 1 << 26 };
 /* Added to a node's number: random streams that no network of a search has. */
@@ -131,9 +132,12 @@ struct result {
 
 static void on_epoch(void *context, const struct epoch_report *report)
 {
-    if (cli_is_terminal(stderr))
-        fprintf(stderr, "\r  %s: epoch %d of %d: training %.2f %%\033[K%s", (const char *)context, report->epoch,
-                report->epochs, 100 * report->train_accuracy, report->epoch == report->epochs ? "\r\033[K" : "");
+    if (!cli_is_terminal(stderr))
+        return;
+    print_to(stderr, "\r  %s: epoch %d of %d: training %.2f %%\033[K", (const char *)context, report->epoch,
+             report->epochs, 100 * report->train_accuracy);
+    if (report->epoch == report->epochs)
+        print_to(stderr, "\r\033[K");
 }
 
 static int train_scratch(const struct setting *setting, const struct session_node *node, struct result *result,
@@ -218,10 +222,10 @@ static void print_result(const struct setting *setting, const struct session_nod
     struct text name = TEXT_EMPTY;
     const char *slash = strrchr(setting->network.session, '/');
     text_add(&name, "%s:n%lld", slash && slash[1] ? slash + 1 : setting->network.session, (long long)node->facts.node);
-    printf("%-28s %7s %7.2f %% %7.2f %% %+7.2f %7lld %8d %8s\n", text_string(&name),
-           text_count(parameters, (double)node->facts.parameters), 100 * result->grown, 100 * result->scratch,
-           100 * (result->grown - result->scratch), (long long)lineage->epochs, result->epochs,
-           text_count(flops, lineage->flops * setting->train.count));
+    print_to(stdout, "%-28s %7s %7.2f %% %7.2f %% %+7.2f %7lld %8d %8s\n", text_string(&name),
+             text_count(parameters, (double)node->facts.parameters), 100 * result->grown, 100 * result->scratch,
+             100 * (result->grown - result->scratch), (long long)lineage->epochs, result->epochs,
+             text_count(flops, lineage->flops * setting->train.count));
     fflush(stdout);
     text_done(&name);
 }
@@ -280,11 +284,11 @@ static void print_mean(const struct scratch_comparison *work)
     struct permutation_test test = permutation_test_paired(work->scratch, work->grown, work->count);
     if (work->count < 2)
         return;
-    printf("%d networks, grown against from scratch: %+.2f points, standard error %.2f", work->count,
-           100 * test.difference, 100 * test.standard_error);
+    print_to(stdout, "%d networks, grown against from scratch: %+.2f points, standard error %.2f", work->count,
+             100 * test.difference, 100 * test.standard_error);
     if (!isnan(test.p))
-        printf(", p %.3f", test.p);
-    fputc('\n', stdout);
+        print_to(stdout, ", p %.3f", test.p);
+    print_to(stdout, "\n");
 }
 
 /* 0, or the exit status of wrong usage. */
@@ -322,8 +326,8 @@ int compare_from_scratch(const struct cli_arguments *arguments)
     for (int i = 0; !failed && i < arguments->word_count; i++)
         failed = check_word(&work, arguments->words[i], &error);
     if (!failed)
-        printf("%-28s %7s %9s %9s %7s %7s %8s %8s\n", "network", "params", "grown", "scratch", "gain", "epochs",
-               "scratch", "FLOPs");
+        print_to(stdout, "%-28s %7s %9s %9s %7s %7s %8s %8s\n", "network", "params", "grown", "scratch", "gain",
+                 "epochs", "scratch", "FLOPs");
     for (int i = 0; !failed && i < arguments->word_count; i++)
         failed = compare_word(&work, arguments->words[i], &error);
     if (!failed)

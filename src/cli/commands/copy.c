@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 #include "sessions/log.h"
 #include "util/bug.h"
+#include "util/print.h"
 #include "util/text.h"
 
 static int files_wanted(const struct cli_arguments *arguments, enum copy_files *files)
@@ -45,13 +46,13 @@ static int run(const struct cli_arguments *arguments)
                  session_path_of(arguments->words[1], &to, &error) ||
                  session_copy(from, to, files, cli_value(arguments, "thin") != NULL, stopped, &report, &error);
     if (!failed) {
-        printf("%s: %lld events", to, (long long)report.events);
+        print_to(stdout, "%s: %lld events", to, (long long)report.events);
         if (report.left_out)
-            printf(" (%lld left out)", (long long)report.left_out);
-        printf(", %lld files of weights and of the controller's state", (long long)report.files);
+            print_to(stdout, " (%lld left out)", (long long)report.left_out);
+        print_to(stdout, ", %lld files of weights and of the controller's state", (long long)report.files);
         if (report.missing)
-            printf(" (%lld are not there)", (long long)report.missing);
-        printf(", %s\n", text_bytes(size, (double)report.bytes));
+            print_to(stdout, " (%lld are not there)", (long long)report.missing);
+        print_to(stdout, ", %s\n", text_bytes(size, (double)report.bytes));
     }
     free(from);
     free(to);

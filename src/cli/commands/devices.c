@@ -6,6 +6,7 @@
 #include "device/device.h"
 #include "nn/network.h"
 #include "util/memory.h"
+#include "util/print.h"
 
 /* The memory that training a small and a large network needs on a device. */
 static void print_memory(const struct backend *backend)
@@ -21,13 +22,13 @@ static void print_memory(const struct backend *backend)
         arch_print(&start, &text);
         plan_lower(&start, input, &none, plan);
         text_bytes(bytes, (double)network_bytes(backend, plan, 64, NETWORK_TRAINING));
-        printf("%-8s %s to train %s\n", i ? "" : "memory", bytes, text_string(&text));
+        print_to(stdout, "%-8s %s to train %s\n", i ? "" : "memory", bytes, text_string(&text));
         text_done(&text);
     }
-    printf("         (for each trainer, %s; batches of 64 images of 3x32x32", backend->name);
+    print_to(stdout, "         (for each trainer, %s; batches of 64 images of 3x32x32", backend->name);
     if (backend->device)
-        printf("; workspaces take up to %s more", text_bytes(bytes, (double)backend->device->workspace_most));
-    printf(")\n");
+        print_to(stdout, "; workspaces take up to %s more", text_bytes(bytes, (double)backend->device->workspace_most));
+    print_to(stdout, ")\n");
     free(plan);
 }
 
@@ -42,17 +43,19 @@ static int run(const struct cli_arguments *arguments)
         return cli_fail(&error);
     }
     for (int i = 0; i < count; i++)
-        printf("%-8s %s\n", devices[i].id, devices[i].name);
+        print_to(stdout, "%-8s %s\n", devices[i].id, devices[i].name);
     bool unnamed = !list && !devices_find("cudax1", devices + DEVICES_MAX, &gpus, NULL);
     for (int i = DEVICES_MAX; unnamed && i < DEVICES_MAX + gpus; i++)
-        printf("         %s (%s) only when --devices names it\n", devices[i].id, devices[i].name);
-    printf("backend  %s: %s\n", backend_cpu()->name, backend_cpu()->description);
-    printf("operands %s\n", backend_cpu()->bf16 ? "f32, bf16" : "f32; bf16 needs a processor with AVX512_BF16");
+        print_to(stdout, "         %s (%s) only when --devices names it\n", devices[i].id, devices[i].name);
+    print_to(stdout, "backend  %s: %s\n", backend_cpu()->name, backend_cpu()->description);
+    print_to(stdout, "operands %s\n",
+             backend_cpu()->bf16 ? "f32, bf16" : "f32; bf16 needs a processor with AVX512_BF16");
     print_memory(devices[0].cuda ? devices[0].cuda : backend_cpu());
     if (cli_value(arguments, "explain")) {
         struct text text = TEXT_EMPTY;
         devices_explain("", &text);
-        printf("\n%s", text_string(&text));
+        print_to(stdout, "\n");
+        print_document(stdout, text_string(&text));
         text_done(&text);
     }
     return 0;

@@ -18,6 +18,7 @@
 #include "search/start.h"
 #include "util/bug.h"
 #include "util/memory.h"
+#include "util/print.h"
 
 /* A long search is estimated by its first networks. */
 enum { SIMULATED_MOST = 2000 };
@@ -193,12 +194,13 @@ static void print_start(const struct arch *start, const struct search_options *o
     struct text text = TEXT_EMPTY;
     struct arch_cost cost = arch_cost(start, setup->images.shape);
     arch_print(start, &text);
-    printf("start     %s\n          %s parameters, %s FLOPs an image, %s in training; %.0f images/s on one device\n",
-           text_string(&text), text_count(parameters, (double)cost.parameters), text_count(flops, (double)cost.flops),
-           text_bytes(memory, (double)training_cost_memory(start, setup, options)), 1 / image_seconds);
+    print_to(stdout,
+             "start     %s\n          %s parameters, %s FLOPs an image, %s in training; %.0f images/s on one device\n",
+             text_string(&text), text_count(parameters, (double)cost.parameters), text_count(flops, (double)cost.flops),
+             text_bytes(memory, (double)training_cost_memory(start, setup, options)), 1 / image_seconds);
     text_done(&text);
-    printf("data      %d training images, %d for validation\n", setup->train.count, setup->validate.count);
-    printf("devices   %d\n", training_cost_devices(setup));
+    print_to(stdout, "data      %d training images, %d for validation\n", setup->train.count, setup->validate.count);
+    print_to(stdout, "devices   %d\n", training_cost_devices(setup));
 }
 
 static void print_phase(const char *name, int64_t count, const char *what, double flops, double speed)
@@ -206,8 +208,8 @@ static void print_phase(const char *name, int64_t count, const char *what, doubl
     char work[TEXT_SHORT], time[TEXT_SHORT], counted[64];
     snprintf(counted, sizeof counted, "%lld %s%s", (long long)count, what, count == 1 ? "" : "s");
     if (flops > 0)
-        printf("%-10s %-12s about %s FLOPs, about %s\n", name, counted, text_count(work, flops),
-               text_duration(time, flops / speed));
+        print_to(stdout, "%-10s %-12s about %s FLOPs, about %s\n", name, counted, text_count(work, flops),
+                 text_duration(time, flops / speed));
 }
 
 /* `speed`: FLOPs of training a second on all devices. */
@@ -218,22 +220,22 @@ static void print_search(const struct phases *phases, const struct search_option
     double flops = phases->start + phases->growth + phases->baseline + phases->retrain + phases->finish;
     double seconds = flops / speed;
     bool cut = options->seconds > 0 && options->seconds < seconds;
-    printf("search    %lld grown network%s of %lld epoch%s, about %s FLOPs, about %s%s\n", (long long)phases->networks,
-           phases->networks == 1 ? "" : "s", (long long)options->epochs, options->epochs == 1 ? "" : "s",
-           text_count(work, flops), text_duration(time, cut ? options->seconds : seconds),
-           cut ? " (ended by --seconds)" : "");
-    printf("          (simulated: proposed by %s%s%s, on %s)\n", simulated->name,
-           kind == simulated ? "" : " instead of ", kind == simulated ? "" : kind->name,
-           options->parent == PARENT_START  ? "the start network"
-           : options->parent == PARENT_RACE ? "the largest network of the round before"
-                                            : "parents drawn at random");
+    print_to(stdout, "search    %lld grown network%s of %lld epoch%s, about %s FLOPs, about %s%s\n",
+             (long long)phases->networks, phases->networks == 1 ? "" : "s", (long long)options->epochs,
+             options->epochs == 1 ? "" : "s", text_count(work, flops),
+             text_duration(time, cut ? options->seconds : seconds), cut ? " (ended by --seconds)" : "");
+    print_to(stdout, "          (simulated: proposed by %s%s%s, on %s)\n", simulated->name,
+             kind == simulated ? "" : " instead of ", kind == simulated ? "" : kind->name,
+             options->parent == PARENT_START  ? "the start network"
+             : options->parent == PARENT_RACE ? "the largest network of the round before"
+                                              : "parents drawn at random");
     print_phase("  start", options->start_epochs, "epoch", phases->start, speed);
     print_phase("  growth", phases->networks, "network", phases->growth, speed);
     print_phase("  baseline", 1, "network", phases->baseline, speed);
     print_phase("  retrain", 1, "network", phases->retrain, speed);
     print_phase("  finish", phases->finish_epochs, "epoch", phases->finish, speed);
-    printf("memory    about %s a trainer for the largest network, besides the images\n",
-           text_bytes(memory, (double)phases->bytes));
+    print_to(stdout, "memory    about %s a trainer for the largest network, besides the images\n",
+             text_bytes(memory, (double)phases->bytes));
 }
 
 int dry_run(const struct search_options *options, const struct search_setup *setup, struct error *error)
@@ -250,7 +252,7 @@ int dry_run(const struct search_options *options, const struct search_setup *set
     double speed = flops / image_seconds * training_cost_devices(setup), budget = budget_flops(options, speed);
     int64_t networks = grown_networks(options);
     if (networks == INT64_MAX && !budget) {
-        printf("search    no limit of networks, episodes, FLOPs or time; it runs until it is stopped\n");
+        print_to(stdout, "search    no limit of networks, episodes, FLOPs or time; it runs until it is stopped\n");
         return 0;
     }
     struct phases phases = simulate(&own, setup, &start.arch, networks, budget);

@@ -10,6 +10,7 @@
 #include "cli/cli_device.h"
 #include "cli/cli_network.h"
 #include "cli/score.h"
+#include "util/print.h"
 
 /* The views of one evaluation, and the images of the test part. */
 struct eval_views {
@@ -39,19 +40,19 @@ static void print(const struct cli_arguments *arguments, const struct cli_networ
 {
     struct text text = TEXT_EMPTY;
     cli_network_name(network, arguments->words[0], &text);
-    printf("network  %s\n", text_string(&text));
+    print_to(stdout, "network  %s\n", text_string(&text));
     text_clear(&text);
     arch_print(&network->arch, &text);
-    printf("         %s\n%-8s ", text_string(&text), validation ? "valid." : "test");
+    print_to(stdout, "         %s\n%-8s ", text_string(&text), validation ? "valid." : "test");
     text_clear(&text);
     score_print(score, &text);
-    printf("%s\n", text_string(&text));
+    print_to(stdout, "%s\n", text_string(&text));
     text_done(&text);
     if (validation && network->node) {
         const struct session_node *node = session_node(network->state, network->node);
-        printf("         the session has %.2f %% accuracy, loss %.4f\n", 100 * node->accuracy, node->loss);
+        print_to(stdout, "         the session has %.2f %% accuracy, loss %.4f\n", 100 * node->accuracy, node->loss);
     }
-    printf("\n");
+    print_to(stdout, "\n");
     score_print_classes(stdout, score, &network->images);
 }
 

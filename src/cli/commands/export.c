@@ -19,6 +19,7 @@
 #include "export/onnx.h"
 #include "export/pytorch.h"
 #include "util/file.h"
+#include "util/print.h"
 
 struct exporting {
     struct cli_network network;
@@ -131,14 +132,14 @@ static void print(const struct exporting *work, const struct export_format *form
     const struct shape *input = &network->input;
     struct text name = TEXT_EMPTY;
     cli_network_name(network, network->text, &name);
-    printf("network  %s\ninput    ", text_string(&name));
-    printf(format->input, input->channels, input->height, input->width);
-    printf("output   ");
-    printf(format->output, network->arch.layers[network->arch.layer_count - 1].units);
-    printf("file     %s, %zu bytes\n", work->path, work->length);
+    print_to(stdout, "network  %s\ninput    ", text_string(&name));
+    print_to(stdout, format->input, input->channels, input->height, input->width);
+    print_to(stdout, "output   ");
+    print_to(stdout, format->output, network->arch.layers[network->arch.layer_count - 1].units);
+    print_to(stdout, "file     %s, %zu bytes\n", work->path, work->length);
     if (format->write == write_pytorch) {
         char *weights = weights_path(work->path);
-        printf("weights  %s\n", weights);
+        print_to(stdout, "weights  %s\n", weights);
         free(weights);
     }
     text_done(&name);

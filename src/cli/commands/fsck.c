@@ -3,6 +3,7 @@
 
 #include "cli/cli.h"
 #include "sessions/log.h"
+#include "util/print.h"
 
 static int run(const struct cli_arguments *arguments)
 {
@@ -16,15 +17,17 @@ static int run(const struct cli_arguments *arguments)
         free(folder);
         return cli_fail(&error);
     }
-    fputs(text_string(&findings), stdout);
+    print_document(stdout, text_string(&findings));
     bool clean = !report.frames_bad && !report.weights_missing && !report.weights_wrong;
-    printf("%s: %lld good frames, %lld bad, %lld bytes skipped; weights: %lld missing, %lld wrong, %lld not named%s\n",
-           folder, (long long)report.frames_good, (long long)report.frames_bad, (long long)report.bytes_skipped,
-           (long long)report.weights_missing, (long long)report.weights_wrong, (long long)report.orphans,
-           clean                         ? ": clean"
-           : repair && report.frames_bad ? ": events.log is written anew, the old one is events.log.damaged"
-           : report.frames_bad           ? ": --repair keeps the good frames"
-                                         : "");
+    print_to(
+        stdout,
+        "%s: %lld good frames, %lld bad, %lld bytes skipped; weights: %lld missing, %lld wrong, %lld not named%s\n",
+        folder, (long long)report.frames_good, (long long)report.frames_bad, (long long)report.bytes_skipped,
+        (long long)report.weights_missing, (long long)report.weights_wrong, (long long)report.orphans,
+        clean                         ? ": clean"
+        : repair && report.frames_bad ? ": events.log is written anew, the old one is events.log.damaged"
+        : report.frames_bad           ? ": --repair keeps the good frames"
+                                      : "");
     text_done(&findings);
     free(folder);
     bool whole = clean || (repair && !report.weights_missing && !report.weights_wrong);

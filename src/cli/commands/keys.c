@@ -3,6 +3,7 @@
 
 #include "cli/screens.h"
 #include "tui/keys.h"
+#include "util/print.h"
 
 static int run(const struct cli_arguments *arguments)
 {
@@ -10,7 +11,7 @@ static int run(const struct cli_arguments *arguments)
     int status = cli_value(arguments, "default") ? 0 : screens_read_keys();
     if (!status) {
         keys_print(&text);
-        fputs(text_string(&text), stdout);
+        print_document(stdout, text_string(&text));
     }
     text_done(&text);
     return status;

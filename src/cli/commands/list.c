@@ -22,6 +22,7 @@
 #include "util/bug.h"
 #include "util/file.h"
 #include "util/memory.h"
+#include "util/print.h"
 
 enum { CURVE = 8 };
 
@@ -155,11 +156,11 @@ static void print_curve(const struct session_state *state, bool unicode)
         double span = count ? curve[count - 1] - curve[0] : 0;
         int level = i >= count ? -1 : span > 0 ? (int)lround((curve[i] - curve[0]) / span * 7) : 7;
         if (level < 0)
-            putchar(' ');
+            print_to(stdout, " ");
         else if (unicode)
-            fputs(blocks[level], stdout);
+            print_to(stdout, "%s", blocks[level]);
         else
-            putchar(plain_blocks[level]);
+            print_to(stdout, "%c", plain_blocks[level]);
     }
 }
 
@@ -175,16 +176,16 @@ static void print_row(const struct row *row, int width, bool unicode)
         snprintf(accuracy, sizeof accuracy, "%.2f %%", 100 * best->accuracy);
         text_count(parameters, (double)best->facts.parameters);
     }
-    printf("%-*s  %-8s  %-14.14s %8s %6s %5lld  ", width, row->name, row->word, plain(data), accuracy, parameters,
-           networks);
+    print_to(stdout, "%-*s  %-8s  %-14.14s %8s %6s %5lld  ", width, row->name, row->word, plain(data), accuracy,
+             parameters, networks);
     if (row->state)
         print_curve(row->state, unicode);
     else
-        printf("%*s", CURVE, "");
-    printf("  %7s %9s", node_age(age, difftime(time(NULL), row->written)), text_bytes(bytes, row->bytes));
+        print_to(stdout, "%*s", CURVE, "");
+    print_to(stdout, "  %7s %9s", node_age(age, difftime(time(NULL), row->written)), text_bytes(bytes, row->bytes));
     if (row->process)
-        printf("  process %ld on %s%s%s", row->process, row->host, *row->user ? " by " : "", row->user);
-    putchar('\n');
+        print_to(stdout, "  process %ld on %s%s%s", row->process, row->host, *row->user ? " by " : "", row->user);
+    print_to(stdout, "\n");
 }
 
 static void print_rows(struct row *rows, size_t count)
@@ -194,11 +195,11 @@ static void print_rows(struct row *rows, size_t count)
     for (size_t i = 0; i < count; i++)
         width = canvas_columns(plain(rows[i].name)) > width ? canvas_columns(rows[i].name) : width;
     if (!count) {
-        printf("no session is here or in the state folder; `espalier run --networks 5` makes one\n");
+        print_to(stdout, "no session is here or in the state folder; `espalier run --networks 5` makes one\n");
         return;
     }
-    printf("%-*s  %-8s  %-14s %8s %6s %5s  %-8s  %7s %9s\n", width, "session", "state", "data", "best", "params",
-           "nets", "curve", "written", "disk");
+    print_to(stdout, "%-*s  %-8s  %-14s %8s %6s %5s  %-8s  %7s %9s\n", width, "session", "state", "data", "best",
+             "params", "nets", "curve", "written", "disk");
     for (size_t i = 0; i < count; i++)
         print_row(&rows[i], width, unicode);
 }
@@ -251,8 +252,11 @@ static void print_json(const struct row *rows, size_t count)
     json_t *list = json_array();
     for (size_t i = 0; i < count; i++)
         json_array_append_new(list, object_of(&rows[i]));
-    json_dumpf(list, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
-    putchar('\n');
+    char *text = json_dumps(list, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
+    ASSERT(text);
+    print_document(stdout, text);
+    print_to(stdout, "\n");
+    free(text);
     json_decref(list);
 }
 

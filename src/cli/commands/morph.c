@@ -17,6 +17,7 @@
 #include "nn/network.h"
 #include "util/bug.h"
 #include "util/memory.h"
+#include "util/print.h"
 
 static const struct shape default_input = {1, 28, 28}; /* of fashion-mnist */
 enum { MEASURE_BATCHES = 8, BATCH = 64 };
@@ -191,12 +192,14 @@ static bool is_exact(const struct morph_work *work)
 static void print_change(const struct morph_work *work, const struct function_check *found)
 {
     if (!isfinite(found->difference) || !isfinite(found->largest))
-        printf("         the logits are not numbers: the network has diverged\n");
+        print_to(stdout, "         the logits are not numbers: the network has diverged\n");
     else if (work->network.images.count)
-        printf("         these actions change the function; accuracy before training %.2f %%, of the parent %.2f %%\n",
-               100.0 * found->child_correct / found->images, 100.0 * found->parent_correct / found->images);
+        print_to(
+            stdout,
+            "         these actions change the function; accuracy before training %.2f %%, of the parent %.2f %%\n",
+            100.0 * found->child_correct / found->images, 100.0 * found->parent_correct / found->images);
     else
-        printf("         these actions change the function\n");
+        print_to(stdout, "         these actions change the function\n");
 }
 
 /* The exit status. */
@@ -207,21 +210,22 @@ static int check(struct morph_work *work, struct error *error)
         return cli_fail(error);
     bool passes = function_check_passes(&found), exact = is_exact(work);
     const char *delta = cli_is_unicode() ? "Δ" : "d";
-    printf("\nweights  %s\nimages   %d %s\n", work->network.weights ? "the network's" : "random", found.images,
-           work->network.images.count ? "of the training images" : "of noise");
-    printf("check    max |%slogit| / max |logit| = %.3g / %.3g = %.2g", delta, found.difference, found.largest,
-           found.difference / found.largest);
+    print_to(stdout, "\nweights  %s\nimages   %d %s\n", work->network.weights ? "the network's" : "random",
+             found.images, work->network.images.count ? "of the training images" : "of noise");
+    print_to(stdout, "check    max |%slogit| / max |logit| = %.3g / %.3g = %.2g", delta, found.difference,
+             found.largest, found.difference / found.largest);
     if (exact)
-        printf(", %s %g", passes ? "under" : "not under", FUNCTION_CHECK_LIMIT);
-    printf("; same class on %d of %d\n", found.agree, found.images);
+        print_to(stdout, ", %s %g", passes ? "under" : "not under", FUNCTION_CHECK_LIMIT);
+    print_to(stdout, "; same class on %d of %d\n", found.agree, found.images);
     if (!exact) {
         print_change(work, &found);
         return isfinite(found.difference) && isfinite(found.largest) ? 0 : 1;
     }
-    printf("         %s\n", passes ? "the child computes its parent's function"
-                            : work->options.widen_noise > 0
-                                ? "the child does not compute its parent's function: so much noise changes it"
-                                : "the child does not compute its parent's function");
+    print_to(stdout, "         %s\n",
+             passes ? "the child computes its parent's function"
+             : work->options.widen_noise > 0
+                 ? "the child does not compute its parent's function: so much noise changes it"
+                 : "the child does not compute its parent's function");
     return passes ? 0 : 1;
 }
 
@@ -247,7 +251,7 @@ static int work_on(const struct cli_arguments *arguments, struct morph_work *wor
     if (out && write_child(work, out, error))
         return cli_fail(error);
     if (out)
-        printf("\nwrote    %s\n", out);
+        print_to(stdout, "\nwrote    %s\n", out);
     return status;
 }
 

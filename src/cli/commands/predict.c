@@ -17,6 +17,7 @@
 #include "data/picture.h"
 #include "export/predictions.h"
 #include "util/memory.h"
+#include "util/print.h"
 
 static const char *const formats[] = {"table", "csv", "json"};
 enum { TABLE, CSV, JSON, FORMATS };
@@ -107,18 +108,18 @@ static void print_table(const struct predictions *predictions)
         int length = (int)strlen(predictions->pictures[i]);
         width = length > width ? length : width;
     }
-    printf("%-*s  %-16s %11s  %s\n", width, "picture", "class", "probability", "next");
+    print_to(stdout, "%-*s  %-16s %11s  %s\n", width, "picture", "class", "probability", "next");
     for (int i = 0; i < predictions->count; i++) {
         const double *row = predictions->probabilities + (size_t)i * (size_t)predictions->classes;
         int best[2];
         predictions_best(predictions, i, best);
-        printf("%-*s  ", width, predictions->pictures[i]);
+        print_to(stdout, "%-*s  ", width, predictions->pictures[i]);
         if (best[0] < 0)
-            printf("the network has diverged\n");
+            print_to(stdout, "the network has diverged\n");
         else
-            printf("%-16s %9.2f %%", predictions->class_names[best[0]], 100 * row[best[0]]);
+            print_to(stdout, "%-16s %9.2f %%", predictions->class_names[best[0]], 100 * row[best[0]]);
         if (best[1] >= 0)
-            printf("  %s %.2f %%\n", predictions->class_names[best[1]], 100 * row[best[1]]);
+            print_to(stdout, "  %s %.2f %%\n", predictions->class_names[best[1]], 100 * row[best[1]]);
     }
 }
 
@@ -136,7 +137,7 @@ static void print(const struct prediction *work, int format)
         export_csv_predictions(&predictions, &text);
     else
         export_json_predictions(&predictions, &text);
-    fputs(text_string(&text), stdout);
+    print_document(stdout, text_string(&text));
     text_done(&text);
 }
 

@@ -12,6 +12,7 @@
 #include "export/json.h"
 #include "sessions/log.h"
 #include "util/memory.h"
+#include "util/print.h"
 
 /* Every durable event of the log, not folded into a state, so that a damaged log can be printed too. */
 static int print_events(const char *folder)
@@ -26,7 +27,8 @@ static int print_events(const char *folder)
         struct text text = TEXT_EMPTY;
         if (event_is_durable(event.kind)) {
             event_print_json(&event, &text);
-            puts(text_string(&text));
+            text_add(&text, "\n");
+            print_document(stdout, text_string(&text));
         }
         text_done(&text);
         event_done(&event);
@@ -56,8 +58,8 @@ static int print_found(const struct cli_arguments *arguments, const struct sessi
     return 0;
 }
 
-static int print(const struct cli_arguments *arguments, const struct session_state *state, const char *folder,
-                 int64_t best)
+static int print_session(const struct cli_arguments *arguments, const struct session_state *state, const char *folder,
+                         int64_t best)
 {
     struct text text = TEXT_EMPTY;
     if (cli_value(arguments, "json"))
@@ -68,7 +70,7 @@ static int print(const struct cli_arguments *arguments, const struct session_sta
         export_csv_curves(state, &text);
     else if (cli_value(arguments, "dot"))
         export_dot(state, &text);
-    fputs(text_string(&text), stdout);
+    print_document(stdout, text_string(&text));
     bool exported = text.length > 0;
     text_done(&text);
     if (exported)
@@ -80,9 +82,9 @@ static int print(const struct cli_arguments *arguments, const struct session_sta
         return 0;
     }
     report_summary(stdout, state, folder);
-    fputs("\n", stdout);
+    print_to(stdout, "\n");
     report_tree(stdout, state);
-    fputs("\n", stdout);
+    print_to(stdout, "\n");
     report_best(stdout, state, (int)best);
     return 0;
 }
@@ -129,7 +131,7 @@ static int run(const struct cli_arguments *arguments)
         status = cli_fail(&error);
     } else {
         cli_warn(&warning);
-        status = network ? print_network(state, network) : print(arguments, state, folder, best);
+        status = network ? print_network(state, network) : print_session(arguments, state, folder, best);
     }
     free(session);
     if (state)

@@ -25,6 +25,7 @@
 #include "util/clock.h"
 #include "util/file.h"
 #include "util/memory.h"
+#include "util/print.h"
 
 static const double seconds_between_bars = 0.2, seconds_between_files = 30;
 
@@ -126,12 +127,12 @@ static void on_epoch(void *context, const struct epoch_report *report)
     checkpoint_copy(&run->checkpoint, run->weights, report);
     if (run->bar)
         progress_bar_clear(stdout);
-    printf("epoch %*d/%d  rate %.5f  train %6.2f %% loss %.4f", report->epochs > 99 ? 3 : 2, report->epoch,
-           report->epochs, report->rate, 100 * report->train_accuracy, report->train_loss);
+    print_to(stdout, "epoch %*d/%d  rate %.5f  train %6.2f %% loss %.4f", report->epochs > 99 ? 3 : 2, report->epoch,
+             report->epochs, report->rate, 100 * report->train_accuracy, report->train_loss);
     if (run->validate.count)
-        printf("  validation %6.2f %% loss %.4f", 100 * report->validation_accuracy, report->validation_loss);
-    printf("  %s  %s images/s  eta %s\n", text_duration(seconds, report->seconds),
-           text_count(rate, report->images_per_second), text_duration(left, seconds_left(run, report->epoch)));
+        print_to(stdout, "  validation %6.2f %% loss %.4f", 100 * report->validation_accuracy, report->validation_loss);
+    print_to(stdout, "  %s  %s images/s  eta %s\n", text_duration(seconds, report->seconds),
+             text_count(rate, report->images_per_second), text_duration(left, seconds_left(run, report->epoch)));
     fflush(stdout);
     bool last = report->epoch == report->epochs; /* written when training returns */
     bool due = !run->written || clock_monotonic() - run->written >= seconds_between_files;
@@ -271,30 +272,31 @@ static void print_plan(const struct cli_arguments *arguments, const struct train
     struct text text = TEXT_EMPTY, name = TEXT_EMPTY;
     arch_print(&run->network.arch, &text);
     cli_network_name(&run->network, arguments->words[0], &name);
-    printf("network  %s\n         %s parameters, %s FLOPs an image\n", text_string(&text),
-           text_count(parameters, (double)cost.parameters), text_count(flops, (double)cost.flops));
-    printf("weights  %s%s, to %s\n", run->scratch ? "from scratch" : "of ", run->scratch ? "" : text_string(&name),
-           run->out);
-    printf("data     %d training images of %s%s, %d for validation", run->train.count, run->network.spec.name,
-           run->training.augment ? " with augmentation" : "", run->validate.count);
+    print_to(stdout, "network  %s\n         %s parameters, %s FLOPs an image\n", text_string(&text),
+             text_count(parameters, (double)cost.parameters), text_count(flops, (double)cost.flops));
+    print_to(stdout, "weights  %s%s, to %s\n", run->scratch ? "from scratch" : "of ",
+             run->scratch ? "" : text_string(&name), run->out);
+    print_to(stdout, "data     %d training images of %s%s, %d for validation", run->train.count, run->network.spec.name,
+             run->training.augment ? " with augmentation" : "", run->validate.count);
     if (run->validate.count && run->split_seed != training->seed)
-        printf(" (of the network's own split, seed %llu)", (unsigned long long)run->split_seed);
-    fputc('\n', stdout);
+        print_to(stdout, " (of the network's own split, seed %llu)", (unsigned long long)run->split_seed);
+    print_to(stdout, "\n");
     text_clear(&text);
-    printf("plan     %d epoch%s, batch %d, rate %g, weight decay %g", training->epochs,
-           training->epochs == 1 ? "" : "s", training->batch, (double)training->rate, (double)training->weight_decay);
+    print_to(stdout, "plan     %d epoch%s, batch %d, rate %g, weight decay %g", training->epochs,
+             training->epochs == 1 ? "" : "s", training->batch, (double)training->rate, (double)training->weight_decay);
     if (training->drop_pool > 0 || training->drop_fc > 0)
-        printf(", dropout %g after pools, %g after FC", (double)training->drop_pool, (double)training->drop_fc);
+        print_to(stdout, ", dropout %g after pools, %g after FC", (double)training->drop_pool,
+                 (double)training->drop_fc);
     if (training->drop_dense > 0)
-        printf(", dropout %g in dense layers", (double)training->drop_dense);
+        print_to(stdout, ", dropout %g in dense layers", (double)training->drop_dense);
     add_schedule(training, &text);
-    printf("%s, on %s\n", text_string(&text), run->device.id);
+    print_to(stdout, "%s, on %s\n", text_string(&text), run->device.id);
     struct team *team = cli_device_team(&run->device);
     if (team)
-        printf("threads  %d, one a core; the result is the same with any number\n", team_members_most(team));
+        print_to(stdout, "threads  %d, one a core; the result is the same with any number\n", team_members_most(team));
     if (run->resume)
-        printf("         goes on after epoch %d\n", training->epochs_done);
-    printf("\n");
+        print_to(stdout, "         goes on after epoch %d\n", training->epochs_done);
+    print_to(stdout, "\n");
     fflush(stdout);
     text_done(&text);
     text_done(&name);
@@ -329,7 +331,7 @@ static int finish(struct training_run *run, struct error *error)
         failed = test(run, &line, error) || write_weights(run, run->weights, text_string(&line), error);
     }
     if (!failed)
-        printf("\ntest     %s\nweights  %s\n", text_string(&line), run->out);
+        print_to(stdout, "\ntest     %s\nweights  %s\n", text_string(&line), run->out);
     text_done(&line);
     return failed ? cli_fail(error) : 0;
 }
@@ -339,9 +341,10 @@ static int stopped(struct training_run *run)
     const struct checkpoint *checkpoint = &run->checkpoint;
     if (write_both(run))
         return cli_fail(&run->unwritten);
-    printf("stopped after %d of %d epochs; weights: %s\n", checkpoint->epochs, run->training.epochs, run->out);
+    print_to(stdout, "stopped after %d of %d epochs; weights: %s\n", checkpoint->epochs, run->training.epochs,
+             run->out);
     if (checkpoint->epochs)
-        printf("the same command with --resume%s goes on\n", run->resume ? "" : " added");
+        print_to(stdout, "the same command with --resume%s goes on\n", run->resume ? "" : " added");
     return 0;
 }
 

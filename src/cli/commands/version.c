@@ -5,14 +5,15 @@
 #include "device/cuda.h"
 #include "nn/backend.h"
 #include "sessions/event.h"
+#include "util/print.h"
 
 static int run(const struct cli_arguments *arguments)
 {
     (void)arguments;
     struct error reason;
     const struct cuda_module *cuda = cuda_module(&reason);
-    printf("espalier %s\nCPU backend: %s\nCUDA backend: %s\nsession format: %d\n", PACKAGE_VERSION,
-           backend_cpu()->description, cuda ? cuda->toolkit() : reason.text, EVENT_FORMAT);
+    print_to(stdout, "espalier %s\nCPU backend: %s\nCUDA backend: %s\nsession format: %d\nhardening: %s\n", PACKAGE_VERSION,
+             backend_cpu()->description, cuda ? cuda->toolkit() : reason.text, EVENT_FORMAT, HARDENING);
     return 0;
 }
 

@@ -69,14 +69,13 @@ static void stop_all_training(struct session_state *state)
 {
     for (int i = 0; i < state->device_count; i++)
         state->devices[i].node = 0;
-    if (!state->status_count[NODE_RUNNING])
-        return;
-    for (int64_t i = 1; i <= state->node_count; i++) {
-        if (session_node(state, i)->status != NODE_RUNNING)
+    for (size_t i = 0; i < state->started_count; i++) {
+        if (session_node(state, state->started[i])->status != NODE_RUNNING)
             continue;
-        struct session_node *node = session_node_own(state, i);
+        struct session_node *node = session_node_own(state, state->started[i]);
         set_status(state, node, node->pruned ? NODE_CANCELLED : NODE_QUEUED);
     }
+    state->started_count = 0;
 }
 
 /* --- the kinds ----------------------------------------------------------------------------------------------- */
@@ -125,12 +124,29 @@ static bool is_fruitless(const struct session_state *state, const struct proposa
     return record->answer == EVENT_KNOWN && !node_is_pending(session_node(state, record->facts.node));
 }
 
+/* The last control before it, of the same parent and in proposals in a row of the same episode. */
+static void find_control(struct session_state *state, struct proposal_record *record)
+{
+    const struct event_proposal *facts = &record->facts;
+    int64_t number = state->proposal_count + 1;
+    if (!state->proposal_count || facts->episode != state->episode)
+        state->round_first = number;
+    const struct session_node *parent = session_node(state, facts->parent);
+    if (!parent)
+        return;
+    if (parent->control_proposal >= state->round_first)
+        record->control = state->proposals[parent->control_proposal - 1]->facts.node;
+    if (record->answer != EVENT_REFUSED && facts->by.value == AUTHOR_CONTROL)
+        session_node_own(state, facts->parent)->control_proposal = number;
+}
+
 static void add_proposal(struct session_state *state, enum event_kind kind, const struct event_proposal *facts)
 {
     struct proposal_record *record = memory_new(1, sizeof *record);
     *record = (struct proposal_record){.answer = kind, .references = 1};
     event_fields_copy(kind, facts, &record->facts);
     record->fruitless = is_fruitless(state, record);
+    find_control(state, record);
     state->proposals = memory_grow(state->proposals, (size_t)state->proposal_count, &state->proposal_capacity,
                                    sizeof *state->proposals);
     state->proposals[state->proposal_count++] = record;
@@ -152,8 +168,13 @@ static void add_node(struct session_state *state, const struct event_proposal *f
     state->status_count[NODE_QUEUED]++;
     state->nodes = memory_grow(state->nodes, (size_t)state->node_count, &state->node_capacity, sizeof *state->nodes);
     state->nodes[state->node_count++] = node;
-    if (facts->parent)
-        session_node_own(state, facts->parent)->child_count++;
+    if (!facts->parent)
+        return;
+    struct session_node *parent = session_node_own(state, facts->parent);
+    parent->child_count++;
+    node->next_sibling = parent->first_child;
+    parent->first_child = facts->node;
+    state->joined_pruned += parent->pruned;
 }
 
 static void apply_proposal(struct session_state *state, enum event_kind kind, const struct event_proposal *facts,
@@ -179,6 +200,9 @@ static void apply_started(struct session_state *state, const struct event_starte
 {
     struct session_node *node = session_node_own(state, facts->node);
     set_status(state, node, NODE_RUNNING);
+    state->started =
+        memory_grow(state->started, state->started_count, &state->started_capacity, sizeof *state->started);
+    state->started[state->started_count++] = facts->node;
     node->started = time;
     node->ended = 0;
     node->attempts = facts->attempt < INT_MAX ? (int)facts->attempt : INT_MAX - 1; /* another may follow */
@@ -298,21 +322,33 @@ static void apply_policy(struct session_state *state, const struct event_policy 
         session_node_own(state, facts->asked.items[i])->observed = true;
 }
 
-/* The node and all that grew from it.  What is in training ends by itself, soon: the engine cancels it. */
+/* The network after `number` in a walk over all that grew from `top`; `inside`: first those that grew from it. */
+static int64_t next_below(const struct session_state *state, int64_t top, int64_t number, bool inside)
+{
+    const struct session_node *node = session_node(state, number);
+    if (inside && node->first_child)
+        return node->first_child;
+    while (number != top && !node->next_sibling) {
+        number = node->facts.parent;
+        node = session_node(state, number);
+    }
+    return number == top ? 0 : node->next_sibling;
+}
+
+/* The node and all that grew from it.  What is in training ends by itself, soon: the engine cancels it.  What is pruned
+   already is pruned with all below it, unless some joined there later. */
 static void apply_pruned(struct session_state *state, const struct event_pruned *facts)
 {
-    bool *inside = memory_new((size_t)state->node_count + 1, sizeof *inside);
-    inside[facts->node] = true;
-    for (int64_t i = facts->node; i <= state->node_count; i++) {
-        inside[i] |= inside[session_node(state, i)->facts.parent];
-        if (!inside[i])
+    bool skip_pruned = !state->joined_pruned, inside;
+    for (int64_t i = facts->node; i; i = next_below(state, facts->node, i, inside)) {
+        inside = !skip_pruned || !session_node(state, i)->pruned;
+        if (!inside)
             continue;
         struct session_node *node = session_node_own(state, i);
         node->pruned = true;
         if (node->status == NODE_QUEUED)
             set_status(state, node, NODE_CANCELLED);
     }
-    free(inside);
 }
 
 static void apply_step(struct session_state *state, const struct event_step *facts)

@@ -40,14 +40,8 @@ int64_t session_control(const struct session_state *state, int64_t number)
     const struct session_node *node = session_node(state, number);
     if (!node || !node->facts.proposal)
         return 0;
-    for (int64_t i = node->facts.proposal - 1; i > 0; i--) {
-        const struct event_proposal *other = &state->proposals[i - 1]->facts;
-        if (other->episode != node->facts.episode)
-            break;
-        if (other->by.value == AUTHOR_CONTROL && other->parent == node->facts.parent)
-            return session_node(state, other->node)->status == NODE_DONE ? other->node : 0;
-    }
-    return 0;
+    int64_t control = state->proposals[node->facts.proposal - 1]->control;
+    return control && session_node(state, control)->status == NODE_DONE ? control : 0;
 }
 
 bool session_gain(const struct session_state *state, int64_t number, double *gain, int64_t *over)

@@ -69,6 +69,7 @@ void session_state_free(struct session_state *state)
     event_field_done(EVENT_FIELD_FINISH, &state->finish_reason);
     free(state->finish_message);
     text_done(&state->scratch);
+    free(state->started);
     free(state);
 }
 
@@ -128,6 +129,8 @@ static void copy_lists(const struct session_state *from, struct session_state *t
         to->devices[i].id = copy_text(from->devices[i].id);
         to->devices[i].name = copy_text(from->devices[i].name);
     }
+    to->started = copy_items(from->started, from->started_count, sizeof *from->started);
+    to->started_capacity = to->started_count;
     to->node_capacity = (size_t)to->node_count;
     to->proposal_capacity = (size_t)to->proposal_count;
     to->policy_capacity = (size_t)to->policy_count;

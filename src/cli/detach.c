@@ -17,9 +17,9 @@
 #include <unistd.h>
 
 #include "cli/report.h"
+#include "sessions/frame.h"
+#include "sessions/session_file.h"
 #include "util/file.h"
-
-#define OUTPUT_FILE "output.log"
 
 /* Global, because the process is in the background. */
 static struct {
@@ -97,9 +97,7 @@ int detach_settle(struct engine *engine, const char *folder, struct error *error
     if (background.ready < 0)
         return 0;
     char *path = file_join(folder, OUTPUT_FILE);
-    background.output = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-    if (background.output < 0)
-        error_set(error, "%s: can't be written (%s); check the folder and its permissions", path, strerror(errno));
+    background.output = session_file_open(path, IN_SESSION, O_WRONLY | O_CREAT | O_APPEND, true, error);
     free(path);
     if (background.output < 0)
         return -1;

@@ -29,8 +29,8 @@
 #include <string.h>
 
 #include "search/record.h"
+#include "sessions/session_file.h"
 #include "util/bug.h"
-#include "util/file.h"
 #include "util/memory.h"
 
 enum { POLICY_BYTES_MAX = 1 << 28 };
@@ -59,7 +59,7 @@ int learner_restore(struct learner *learner, struct error *error)
     void *bytes = NULL;
     size_t length;
     char hash[HASH_TEXT];
-    int status = file_read(path, POLICY_BYTES_MAX, &bytes, &length, error);
+    int status = session_file_read(path, IN_PLACE, POLICY_BYTES_MAX, &bytes, &length, error);
     if (!status && strcmp(hash_print(hash_of(bytes, length), hash), facts->state_hash))
         status = error_set(error, "%s: is not the file that was written (checksum %.8s, was %.8s)", path, hash,
                            facts->state_hash);

@@ -14,9 +14,12 @@
    gunzipping.  `*bytes` is the caller's to free(), and one zero byte that is not counted follows the content. */
 int file_read(const char *path, size_t limit, void **bytes, size_t *length, struct error *error);
 
-/* Write a temporary file beside `path`, fsync it, rename it to `path`, fsync the folder.  One writer per path at a
-   time. What isn't a regular file (/dev/stdout, a pipe) is written directly. */
+/* Write a temporary file beside `path`, fsync it, rename it to `path`, fsync the folder.  With two writers of one path
+   the last one wins.  What isn't a regular file (/dev/stdout, a pipe) is written directly. */
 int file_write(const char *path, const void *bytes, size_t length, struct error *error);
+
+/* The same for `name` in an open folder; what has that name is replaced, whatever it is.  -1 with errno. */
+int file_write_at(int folder, const char *name, const void *bytes, size_t length);
 
 /* 0 when file_write() will probably be able to write it: for a check before long work. */
 int file_may_write(const char *path, struct error *error);

@@ -136,18 +136,30 @@ static int64_t find_good(struct log_reader *reader, int64_t from, struct error *
     }
 }
 
-/* An incomplete frame: is it a torn end or damage?  A writer may be writing it, so it is read again.  LOG_EVENT: it is
-   complete now. */
-static int torn_or_damaged(struct log_reader *reader, struct error *error)
+/* Read the frame at `offset` again.  LOG_EVENT: it is complete now; 0: it isn't. */
+static int look_again(struct log_reader *reader, int64_t offset, struct error *error)
 {
-    int64_t offset = reader->offset;
     size_t payload;
+    reader->offset = offset;
     forget_window(reader);
     if (fill(reader, FRAME_HEADER + FRAME_PAYLOAD_MAX, error))
         return -1;
-    if (frame_check(reader->window, reader->used, &payload) == FRAME_GOOD)
-        return LOG_EVENT;
+    return frame_check(reader->window, reader->used, &payload) == FRAME_GOOD ? LOG_EVENT : 0;
+}
+
+/* An incomplete frame: is it a torn end or damage?  A writer may be writing it, and more behind it, so it is looked at
+   again before the search and after it.  LOG_EVENT: it is complete now. */
+static int torn_or_damaged(struct log_reader *reader, struct error *error)
+{
+    int64_t offset = reader->offset;
+    int again = look_again(reader, offset, error);
+    if (again)
+        return again;
     int64_t next = find_good(reader, offset + 1, error);
+    if (next >= 0)
+        again = look_again(reader, offset, error);
+    if (again)
+        return again;
     reader->offset = offset;
     forget_window(reader);
     if (next < 0)

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -212,6 +213,47 @@ int file_may_write(const char *path, struct error *error)
     int reason = errno;
     text_done(&folder);
     return failed ? error_set(error, "%s: can't be written (%s); name another file", path, strerror(reason)) : 0;
+}
+
+/* Is the open file still the one of that name?  Its last owner may have removed it before it was locked. */
+static bool is_named(int file, const char *path)
+{
+    struct stat named, own;
+    return !lstat(path, &named) && !fstat(file, &own) && named.st_dev == own.st_dev && named.st_ino == own.st_ino;
+}
+
+int file_reserve(const char *path, struct error *error)
+{
+    struct stat status;
+    if (!stat(path, &status) && !S_ISREG(status.st_mode))
+        return -2;
+    struct text lock = TEXT_EMPTY;
+    text_add(&lock, "%s.lock", path);
+    int file, failed = -1;
+    do {
+        file = open(lock.bytes, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+        failed = file < 0 ? -1 : flock(file, LOCK_EX | LOCK_NB);
+    } while (!failed && !is_named(file, lock.bytes) && !close(file));
+    int reason = errno;
+    if (failed && file >= 0)
+        close(file);
+    if (failed && reason == EWOULDBLOCK)
+        error_set(error, "%s: another process is writing it; name another file by --out", path);
+    else if (failed)
+        error_set(error, "%s: can't be made (%s); name another file by --out", lock.bytes, strerror(reason));
+    text_done(&lock);
+    return failed ? -1 : file;
+}
+
+void file_release(const char *path, int reservation)
+{
+    if (reservation < 0)
+        return;
+    struct text lock = TEXT_EMPTY;
+    text_add(&lock, "%s.lock", path);
+    unlink(lock.bytes); /* while it is locked */
+    close(reservation);
+    text_done(&lock);
 }
 
 int file_make_folder(const char *path, struct error *error)

@@ -24,6 +24,12 @@ int file_write_at(int folder, const char *name, const void *bytes, size_t length
 /* 0 when file_write() will probably be able to write it: for a check before long work. */
 int file_may_write(const char *path, struct error *error);
 
+/* Reserve `path` for one process that writes it: a lock on PATH.lock, which ends with the process.  A descriptor for
+   file_release(), or -1: another process has it, or the folder can't be written.  What isn't a regular file can't be
+   reserved and needs no reservation: -2. */
+int file_reserve(const char *path, struct error *error);
+void file_release(const char *path, int reservation);
+
 /* As mkdir -p, with fsync; an existing folder is fine. */
 int file_make_folder(const char *path, struct error *error);
 

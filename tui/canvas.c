@@ -16,6 +16,7 @@
 #include <utf8proc.h>
 
 #include "util/memory.h"
+#include "util/round.h"
 
 enum { BRAILLE = 0x2800 };
 
@@ -287,10 +288,10 @@ void canvas_spark(struct canvas *canvas, struct area area, int x, int y, int wid
         return;
     int first = count > width ? count - width : 0;
     for (int i = first; i < count && x + i - first < area.width; i++) {
-        if (isnan(values[i]))
+        if (!isfinite(values[i]))
             continue;
         double share = high > low ? (values[i] - low) / (high - low) : 1;
-        int level = (int)lround((share < 0 ? 0 : share > 1 ? 1 : share) * 7);
+        int level = round_within(share * 7, 0, 7);
         canvas_put(canvas, area.x + x + i - first, area.y + y, (uint32_t)(L'▁' + level), style);
     }
 }

@@ -6,6 +6,7 @@
  * whatever is folded. Building is O(n), or O(n log n) with sorted siblings.
  */
 #include <ctype.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -152,7 +153,7 @@ static double order_key(const struct model *model, const struct session_node *no
     case ORDER_ACCURACY:
         return node->status == NODE_DONE && node->accuracy == node->accuracy ? node->accuracy : -1;
     case ORDER_GAIN:
-        return node->status == NODE_DONE && node_gain(model->state, node, &gain, &over) ? gain : -2;
+        return node->status == NODE_DONE && node_gain(model->state, node, &gain, &over) && isfinite(gain) ? gain : -2;
     case ORDER_PARAMETERS:
         return -(double)node->facts.parameters;
     default:

@@ -44,6 +44,8 @@ static void draw_trend(const struct session_state *state, enum trend trend, stru
         return;
     for (int i = 0; i < count; i++) {
         values[i] = trend_value(&state->policies[state->policy_count - count + i].facts, trend);
+        if (!isfinite(values[i]))
+            continue;
         low = fmin(low, values[i]);
         high = fmax(high, values[i]);
     }

@@ -2,6 +2,7 @@
 #include "cli/report.h"
 
 #include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -373,8 +374,9 @@ static int by_accuracy(const void *left, const void *right)
 {
     const struct session_node *a = *(const struct session_node *const *)left,
                               *b = *(const struct session_node *const *)right;
-    if (a->accuracy != b->accuracy)
-        return a->accuracy < b->accuracy ? 1 : -1;
+    double first = isnan(a->accuracy) ? -INFINITY : a->accuracy, second = isnan(b->accuracy) ? -INFINITY : b->accuracy;
+    if (first != second)
+        return first < second ? 1 : -1;
     return a->facts.node < b->facts.node ? -1 : 1;
 }
 

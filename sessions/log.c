@@ -236,6 +236,7 @@ int log_create(const char *folder, struct log_writer **writer, struct error *err
     /* Again with the lock: another process may have begun here meanwhile. */
     if (log_lock(folder, &created->lock, error) || require_empty(folder, error)) {
         writer_free(created);
+        rmdir(folder); /* if it is empty */
         return -1;
     }
     if (make_folders(folder, error) || make_log(created, error)) {

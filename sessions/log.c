@@ -151,7 +151,8 @@ static bool is_of_no_event(const char *folder, const char *name)
 {
     struct stat status;
     char *path = file_join(folder, name);
-    bool result = !strcmp(name, ".") || !strcmp(name, "..") || !strcmp(name, LOCK_FILE) || !strcmp(name, OUTPUT_FILE);
+    bool result = !strcmp(name, ".") || !strcmp(name, "..") || !strcmp(name, LOCK_FILE) || !strcmp(name, OUTPUT_FILE) ||
+                  !strcmp(name, SOCKET_FILE);
     if (!strcmp(name, LOG_FILE))
         result = !lstat(path, &status) && S_ISREG(status.st_mode) && status.st_size <= LOG_HEADER;
     else if (!strcmp(name, "weights") || !strcmp(name, "policy"))
@@ -202,7 +203,7 @@ static int make_folders(const char *folder, struct error *error)
 /* The folder was empty before: leave nothing incomplete in it. */
 static void remove_files(const struct log_writer *writer)
 {
-    static const char *const names[] = {LOG_FILE, OUTPUT_FILE, "policy", "weights", LOCK_FILE};
+    static const char *const names[] = {LOG_FILE, OUTPUT_FILE, SOCKET_FILE, "policy", "weights", LOCK_FILE};
     for (size_t i = 0; i < COUNT_OF(names); i++) {
         char *path = file_join(writer->folder, names[i]);
         remove(path);

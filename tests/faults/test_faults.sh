@@ -1,7 +1,7 @@
 #!/bin/sh
 # The program with faults (faults.c): killed at its calls on files, and with a disk, a file system, threads and memory that
 # fail. No recorded result is lost, none is trained twice, and what is left can be used or says what to do.
-# ESPALIER_TEST_LONG=1: at every call, not at some.
+# ESPALIER_TEST_LONG=1: at every call on a file, not at some of them.
 . "$top_srcdir/tests/tap.sh"
 . "$top_srcdir/tests/black_and_white.sh"
 plan 33
@@ -26,14 +26,15 @@ faulty() {
     return $status
 }
 
-# places CALL PATH SOME COMMAND…: the numbers of the calls at which a fault is tried: SOME of them, or all in a long test.
+# places CALL PATH SOME COMMAND…: the numbers of the calls at which a fault is tried: SOME of them, or 500 in a long test.
 # The command runs once, without a fault.
 places() {
     call=$1 path=$2 some=$3
     shift 3
     faulty "$call 0 0" "$path" "$@"
     count=$(cat "$work/count")
-    [ -z "$ESPALIER_TEST_LONG" ] && [ "$count" -gt "$some" ] || some=$count
+    [ -z "$ESPALIER_TEST_LONG" ] || some=500
+    [ "$count" -gt "$some" ] || some=$count
     for i in $(seq "$some"); do echo $((1 + (i - 1) * count / some)); done
 }
 
@@ -86,7 +87,7 @@ KILLED=137 ABORTED=134 NO_SPACE=28 EIO=5 READ_ONLY=30 TRY_AGAIN=11
 # --- a search ---
 fresh() { rm -rf new.esp; }
 left() { goes_on new; }
-each "a search killed at a call on a file" any kill new.esp 12 "0 $KILLED" left "$espalier" run $search --out new
+each "a search killed at a call on a file" any kill new.esp 25 "0 $KILLED" left "$espalier" run $search --out new
 each "a search whose write fails once" write $NO_SPACE new.esp 3 "0 1" left "$espalier" run $search --out new
 each "a search whose sync fails once" sync $EIO new.esp 3 "0 1" left "$espalier" run $search --out new
 each "a search whose rename fails once" rename $EIO new.esp 2 "0 1" left "$espalier" run $search --out new

@@ -145,12 +145,12 @@ static int write_all(struct copy *copy, struct error *error)
     struct log_writer *writer;
     if (log_create(copy->to, &writer, error))
         return -1;
-    int result = session_check_places(copy->from, copy->state, error) || copy_files(copy, error) ||
-                         write_made(copy, file_join(copy->to, LOG_FILE), IN_SESSION, copy->log.bytes, copy->log.length,
-                                    error) ||
-                         go_on(copy, error)
-                     ? -1
-                     : 0;
+    int result =
+        session_check_places(copy->from, copy->state, error) || copy_files(copy, error) ||
+                write_made(copy, file_join(copy->to, LOG_FILE), IN_SESSION, copy->log.bytes, copy->log.length, error) ||
+                go_on(copy, error)
+            ? -1
+            : 0;
     for (size_t i = 0; result && i < copy->made_count; i++)
         remove(copy->made[i]);
     if (result)

@@ -70,10 +70,9 @@ static uint32_t sum_to(struct frame_search *search, size_t length)
     while (search->sum_count <= index) {
         size_t count = search->sum_count;
         search->sums = memory_grow(search->sums, count, &search->sum_capacity, sizeof *search->sums);
-        search->sums[count] =
-            count ? (uint32_t)crc32(search->sums[count - 1], search->bytes + (count - 1) * FRAME_SUM_STEP,
-                                    FRAME_SUM_STEP)
-                  : checksum(NULL, 0);
+        search->sums[count] = count ? (uint32_t)crc32(search->sums[count - 1],
+                                                      search->bytes + (count - 1) * FRAME_SUM_STEP, FRAME_SUM_STEP)
+                                    : checksum(NULL, 0);
         search->sum_count++;
     }
     return (uint32_t)crc32(search->sums[index], search->bytes + index * FRAME_SUM_STEP,

@@ -30,7 +30,8 @@ void frame_write_header(unsigned char header[FRAME_HEADER], const void *payload,
 bool frame_begins_event(const unsigned char *payload, size_t length, size_t *number);
 
 /* A search for frames in bytes that may be made to look like frames everywhere.  It takes time linear in `length`, all
-   calls together: each checksum follows from two sums of the bytes' beginnings.  Borrows the bytes; other fields begin as zero. */
+   calls together: each checksum follows from two sums of the bytes' beginnings.  Borrows the bytes; other fields begin
+   as zero. */
 struct frame_search {
     const unsigned char *bytes;
     size_t length;

@@ -2,8 +2,8 @@
  * log.c - writes a session's log.
  *
  *   1. The writer holds two locks from log_create() or log_open() to log_close(): one on `lock`, which also orders
- * those that replace the log, and one on the log itself, since anybody may remove `lock`.  The kernel releases them when
- * the process ends.
+ * those that replace the log, and one on the log itself, since anybody may remove `lock`.  The kernel releases them
+ * when the process ends.
  *   2. Bytes 0 … end-1 of events.log are whole good frames, and the file ends there whenever no call is in progress.
  *   3. A frame is written at `end` in one write.  If anything fails before it is there (and synced, for the kinds that
  *      are), the file is truncated to `end`, as if the event had never been.  If that fails too, the next frame
@@ -87,6 +87,7 @@ static void tell_owner(int owner)
     char host[256] = "", text[320];
     gethostname(host, sizeof host - 1);
     int length = snprintf(text, sizeof text, "%ld %s\n", (long)getpid(), host);
+    fchmod(owner, 0600); /* who can open it could hold it */
     bool told = !ftruncate(owner, 0) && pwrite(owner, text, (size_t)length, 0) == length;
     (void)told; /* on a full disk the lock still holds; only a second writer's message lacks the pid */
 }

@@ -65,8 +65,8 @@ struct fsck_report {
     int64_t weights_missing, weights_wrong; /* files that results name */
     int64_t orphans;                        /* files that no event names */
 };
-/* Check every frame and file; a line for each finding is added to `text`.  `repair`: if there is a finding about the log,
-   write a new one from the good frames that can be folded, and keep the old one as events.log.damaged. */
+/* Check every frame and file; a line for each finding is added to `text`.  `repair`: if there is a finding about the
+   log, write a new one from the good frames that can be folded, and keep the old one as events.log.damaged. */
 int session_check(const char *folder, bool repair, struct fsck_report *report, struct text *text, struct error *error);
 
 /* Which of the files that events name.  COPY_BEST: the weights of the best network and of the start network, and the

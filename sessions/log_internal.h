@@ -54,8 +54,8 @@ bool placeholder_before(const struct session_state *state, const struct event *e
 int placeholder_detach(const struct session_state *state, struct event *event, bool *changed, struct error *error);
 /* The event that must follow the placeholder `before` at once, if any: a lost network is pruned. */
 bool placeholder_after(const struct event *before, struct event *placeholder);
-/* After the last event: the next event that must follow it, or false.  `*number` begins at 1 and is placeholder_end()'s: the
-   network to look at next. */
+/* After the last event: the next event that must follow it, or false.  `*number` begins at 1 and is
+   placeholder_end()'s: the network to look at next. */
 bool placeholder_end(const struct session_state *state, int64_t *number, struct event *placeholder);
 
 #endif

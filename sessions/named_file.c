@@ -20,7 +20,7 @@ bool named_file_at(const struct session_state *state, int64_t index, struct name
         *file = (struct named_file){"weights", node->weights, node->weights_hash, index + 1, false};
     } else {
         int64_t update = index - state->node_count;
-        const struct event_policy *facts = &state->policies[update].facts;
+        const struct event_policy *facts = &state->policies[update]->facts;
         *file = (struct named_file){"policy", facts->state, facts->state_hash, 0, update == state->policy_count - 1};
     }
     if (!file->hash)

@@ -13,8 +13,8 @@
 #include "sessions/frame.h"
 #include "sessions/log_internal.h"
 
-/* Limits on what a log can make of few bytes: events that stand in for lost ones, and bytes of the events that are tried
-   again after each of them, and of the stand-ins themselves. */
+/* Limits on what a log can make of few bytes: events that stand in for lost ones, and bytes of the events that are
+   tried again after each of them, and of the stand-ins themselves. */
 enum { STAND_INS = 1000, STAND_IN_BYTES = 64, TRIED_BYTES = 1 << 24, TRIED_SHARE = 16 };
 enum { REWRITTEN = 1024 }; /* more bytes than a rewritten event can have than it had */
 
@@ -134,7 +134,8 @@ static int check_raw(struct walk *walk, int64_t number, bool durable, struct err
 static int take_event(struct walk *walk, struct event *event, const void *payload, size_t length, struct error *error)
 {
     bool changed;
-    if (check_raw(walk, event->number, event_is_durable(event->kind), error) || fold(walk, event, length, &changed, error))
+    if (check_raw(walk, event->number, event_is_durable(event->kind), error) ||
+        fold(walk, event, length, &changed, error))
         return -1;
     if (changed) {
         keep_event(walk, event);

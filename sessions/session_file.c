@@ -35,11 +35,15 @@ static int not_own_folder(const char *path, struct error *error)
 static int not_own_file(const char *path, const struct stat *status, struct error *error)
 {
     if (S_ISREG(status->st_mode))
-        error_set(error, "%s: has another name, in another folder (a hard link), and would be written there too; use a "
-                         "copy of the session (espalier copy)", path);
+        error_set(error,
+                  "%s: has another name, in another folder (a hard link), and would be written there too; use a "
+                  "copy of the session (espalier copy)",
+                  path);
     else
-        error_set(error, "%s: is not a regular file (a link, a pipe or a device), so it isn't the session's own; remove "
-                         "it, or get the session again", path);
+        error_set(error,
+                  "%s: is not a regular file (a link, a pipe or a device), so it isn't the session's own; remove "
+                  "it, or get the session again",
+                  path);
     errno = EPERM;
     return -1;
 }
@@ -188,10 +192,11 @@ int session_file_write(const char *path, enum session_file_level level, const vo
         return -1;
     int result = file_write_at(folder, name, bytes, length), reason = errno;
     close(folder);
-    return result ? error_set(error,
-                              "%s: can't be written (%s); check the session's folder, its permissions and the free space",
-                              path, strerror(reason))
-                  : 0;
+    return result
+               ? error_set(error,
+                           "%s: can't be written (%s); check the session's folder, its permissions and the free space",
+                           path, strerror(reason))
+               : 0;
 }
 
 int session_file_check(const char *path, enum session_file_level level, struct error *error)

@@ -124,29 +124,13 @@ static bool is_fruitless(const struct session_state *state, const struct proposa
     return record->answer == EVENT_KNOWN && !node_is_pending(session_node(state, record->facts.node));
 }
 
-/* The last control before it, of the same parent and in proposals in a row of the same episode. */
-static void find_control(struct session_state *state, struct proposal_record *record)
-{
-    const struct event_proposal *facts = &record->facts;
-    int64_t number = state->proposal_count + 1;
-    if (!state->proposal_count || facts->episode != state->episode)
-        state->round_first = number;
-    const struct session_node *parent = session_node(state, facts->parent);
-    if (!parent)
-        return;
-    if (parent->control_proposal >= state->round_first)
-        record->control = state->proposals[parent->control_proposal - 1]->facts.node;
-    if (record->answer != EVENT_REFUSED && facts->by.value == AUTHOR_CONTROL)
-        session_node_own(state, facts->parent)->control_proposal = number;
-}
-
 static void add_proposal(struct session_state *state, enum event_kind kind, const struct event_proposal *facts)
 {
     struct proposal_record *record = memory_new(1, sizeof *record);
     *record = (struct proposal_record){.answer = kind, .references = 1};
     event_fields_copy(kind, facts, &record->facts);
     record->fruitless = is_fruitless(state, record);
-    find_control(state, record);
+    proposal_find_control(state, record);
     state->proposals = memory_grow(state->proposals, (size_t)state->proposal_count, &state->proposal_capacity,
                                    sizeof *state->proposals);
     state->proposals[state->proposal_count++] = record;
@@ -315,7 +299,9 @@ static void apply_policy(struct session_state *state, const struct event_policy 
 {
     state->policies =
         memory_grow(state->policies, (size_t)state->policy_count, &state->policy_capacity, sizeof *state->policies);
-    struct policy_record *record = &state->policies[state->policy_count++];
+    struct policy_record *record = memory_new(1, sizeof *record);
+    state->policies[state->policy_count++] = record;
+    record->references = 1;
     record->time = time;
     event_fields_copy(EVENT_POLICY, facts, &record->facts);
     for (int i = 0; i < facts->asked.count; i++)

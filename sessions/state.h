@@ -57,7 +57,11 @@ enum session_phase {
 
 struct session_test { int64_t node; double accuracy, loss; int64_t images; double time; };
 
-struct policy_record { struct event_policy facts; double time; };
+struct policy_record {
+    struct event_policy facts;
+    double time;
+    int references;              /* private to state*.c: the states that share it */
+};
 
 struct session_device {
     char *id, *name;
@@ -97,7 +101,7 @@ struct session_state {
     int64_t round_first;         /* the first proposal of those in a row that have its episode */
 
     int64_t policy_count;
-    struct policy_record *policies;
+    struct policy_record **policies; /* policies[i] is update i + 1 */
 
     int device_count;
     struct session_device *devices;

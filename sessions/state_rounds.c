@@ -2,7 +2,7 @@
  * state_rounds.c - what the networks of a state say of its search: the phase, what it has cost, what a child has
  * gained.
  */
-#include "sessions/state.h"
+#include "sessions/state_internal.h"
 
 bool node_is_final(const struct session_node *node)
 {
@@ -33,6 +33,21 @@ double session_flops(const struct session_state *state)
         sum += 3 * (double)node->facts.flops * node->curve_count;
     }
     return sum * (double)state->facts.train_images;
+}
+
+void proposal_find_control(struct session_state *state, struct proposal_record *record)
+{
+    const struct event_proposal *facts = &record->facts;
+    int64_t number = state->proposal_count + 1;
+    if (!state->proposal_count || facts->episode != state->episode)
+        state->round_first = number;
+    const struct session_node *parent = session_node(state, facts->parent);
+    if (!parent)
+        return;
+    if (parent->control_proposal >= state->round_first)
+        record->control = state->proposals[parent->control_proposal - 1]->facts.node;
+    if (record->answer != EVENT_REFUSED && facts->by.value == AUTHOR_CONTROL)
+        session_node_own(state, facts->parent)->control_proposal = number;
 }
 
 int64_t session_control(const struct session_state *state, int64_t number)

@@ -465,10 +465,10 @@ static void test_few_and_many(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_points),       cmocka_unit_test(test_control), cmocka_unit_test(test_stopped),
-        cmocka_unit_test(test_tables),       cmocka_unit_test(test_export),  cmocka_unit_test(test_odd_ones),
-        cmocka_unit_test(test_other_data),   cmocka_unit_test(test_plot), cmocka_unit_test(test_plot_of_gaps),    cmocka_unit_test(test_scipy),
-        cmocka_unit_test(test_few_and_many),
+        cmocka_unit_test(test_points),     cmocka_unit_test(test_control),      cmocka_unit_test(test_stopped),
+        cmocka_unit_test(test_tables),     cmocka_unit_test(test_export),       cmocka_unit_test(test_odd_ones),
+        cmocka_unit_test(test_other_data), cmocka_unit_test(test_plot),         cmocka_unit_test(test_plot_of_gaps),
+        cmocka_unit_test(test_scipy),      cmocka_unit_test(test_few_and_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

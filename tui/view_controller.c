@@ -43,7 +43,7 @@ static void draw_trend(const struct session_state *state, enum trend trend, stru
     if (count < 1)
         return;
     for (int i = 0; i < count; i++) {
-        values[i] = trend_value(&state->policies[state->policy_count - count + i].facts, trend);
+        values[i] = trend_value(&state->policies[state->policy_count - count + i]->facts, trend);
         if (!isfinite(values[i]))
             continue;
         low = fmin(low, values[i]);
@@ -68,7 +68,7 @@ static void draw_update(const struct session_state *state, struct canvas *canvas
                     learns ? " learns after its first episode" : " does not learn");
         return;
     }
-    const struct event_policy *last = &state->policies[state->policy_count - 1].facts;
+    const struct event_policy *last = &state->policies[state->policy_count - 1]->facts;
     int x = canvas_text(canvas, inside, 0, 0, STYLE_HEADER, "update %lld", (long long)last->update);
     x = canvas_text(canvas, inside, x + 2, 0, STYLE_NORMAL, "reward %.3f", last->reward_mean);
     if (x + 17 <= inside.width)

@@ -112,26 +112,15 @@ void cli_catch_signals(void (*stop)(void *context), void *context)
         sigaction(SIGHUP, &action, NULL);
 }
 
-static void mask_signals(int how)
+void cli_ignore_signals(void)
 {
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGHUP);
-    pthread_sigmask(how, &signals, NULL);
-}
-
-void cli_hold_signals(void)
-{
-    mask_signals(SIG_BLOCK);
-}
-
-int cli_signal_held(void)
-{
-    mask_signals(SIG_UNBLOCK); /* those that wait arrive before it returns */
-    mask_signals(SIG_BLOCK);
-    return caught.signal;
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    caught.signal = 0;
 }
 
 int cli_signal(void)

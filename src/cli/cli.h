@@ -72,11 +72,10 @@ bool cli_is_terminal(FILE *stream);
 bool cli_is_unicode(void);
 
 /* Handle Ctrl-C, SIGTERM and SIGHUP: the first signal calls stop(context), which must be async-signal-safe; the second ends
-   the program.  cli_signal() is the signal that came, or 0.  After cli_hold_signals() they wait until the next
-   cli_signal_held(), which returns cli_signal() then. */
+   the program.  cli_signal() is the signal that came, or 0. */
 void cli_catch_signals(void (*stop)(void *context), void *context);
-void cli_hold_signals(void);
-int cli_signal_held(void);
+/* The work is done: from now on signals come too late, and so does one that came before. */
+void cli_ignore_signals(void);
 int cli_signal(void);
 /* The exit status: 128 + the signal that came, or `status` when none did. */
 int cli_exit_status(int status);

@@ -54,7 +54,7 @@ int learner_restore(struct learner *learner, struct error *error)
     const struct session_state *state = learner->journal->state;
     if (!state->policy_count || !learner->policy->kind->load)
         return 0;
-    const struct event_policy *facts = &state->policies[state->policy_count - 1].facts;
+    const struct event_policy *facts = &state->policies[state->policy_count - 1]->facts;
     char *path = journal_path(learner->journal, "policy", facts->state);
     void *bytes = NULL;
     size_t length;
@@ -142,7 +142,7 @@ static bool *find_learned(const struct learner *learner)
     int64_t size = learner->options->episode_networks;
     bool *learned = memory_new((size_t)state->proposal_count + 1, sizeof *learned);
     for (int64_t i = 0; i < state->policy_count; i++) {
-        const struct event_integers *proposals = &state->policies[i].facts.proposals;
+        const struct event_integers *proposals = &state->policies[i]->facts.proposals;
         for (int k = 0; k < proposals->count; k++)
             learned[proposals->items[k] - 1] = true;
         for (int64_t k = i * size; !proposals->count && k < (i + 1) * size && k < state->proposal_count; k++)

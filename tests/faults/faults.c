@@ -1,5 +1,6 @@
 /*
- * faults.c - a library that is loaded before the program (LD_PRELOAD) and lets one of its calls fail, or kills it there.
+ * faults.c - a library that is loaded before the program (LD_PRELOAD) and lets one of its calls fail, or kills it
+ * there.
  *
  *     FAULT="CALL NUMBER WHAT"   at the call with that number, counted from 1: fail with errno WHAT (a number), or
  *                                "kill": the process is killed before the call
@@ -7,8 +8,8 @@
  *     FAULT_PATH=TEXT            only calls on files whose path has this text are counted
  *     FAULT_COUNT=FILE           write the number of calls there at the end
  *
- * CALL is open (to write), write, sync, rename, remove, truncate, folder, read, thread or alloc; `any` is every call on a
- * file but read.  `clock`: from that call on, the wall clock is WHAT seconds ahead (or behind).
+ * CALL is open (to write), write, sync, rename, remove, truncate, folder, read, thread or alloc; `any` is every call on
+ * a file but read.  `clock`: from that call on, the wall clock is WHAT seconds ahead (or behind).
  */
 #include <dlfcn.h>
 #include <errno.h>

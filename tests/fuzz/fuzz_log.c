@@ -57,7 +57,8 @@ static bool loads(const void *bytes, size_t length, struct hash *digest)
     struct replay *replay;
     struct error error = {""}, warning, replayed;
     log_put(folder, bytes, length);
-    bool refused = session_load(folder, &state, &warning, &error), plays = !replay_open(folder, &replay, &replayed, &error);
+    bool refused = session_load(folder, &state, &warning, &error),
+         plays = !replay_open(folder, &replay, &replayed, &error);
     ASSERT(plays == !refused);
     if (refused) {
         ASSERT(error.text[0]);

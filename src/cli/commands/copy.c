@@ -24,7 +24,7 @@ static int files_wanted(const struct cli_arguments *arguments, enum copy_files *
 
 static bool stopped(void)
 {
-    return cli_signal_held() != 0;
+    return cli_signal() != 0;
 }
 
 /* Nothing to do: session_copy() asks stopped(). */
@@ -41,11 +41,11 @@ static int run(const struct cli_arguments *arguments)
     if (files_wanted(arguments, &files))
         return 2;
     cli_catch_signals(stop, NULL);
-    cli_hold_signals(); /* one that comes after session_copy() has asked for the last time comes too late */
     int failed = session_find(arguments->words[0], &from, &error) ||
                  session_path_of(arguments->words[1], &to, &error) ||
                  session_copy(from, to, files, cli_value(arguments, "thin") != NULL, stopped, &report, &error);
     if (!failed) {
+        cli_ignore_signals();
         printf("%s: %lld events", to, (long long)report.events);
         if (report.left_out)
             printf(" (%lld left out)", (long long)report.left_out);

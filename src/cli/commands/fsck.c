@@ -19,8 +19,8 @@ static int run(const struct cli_arguments *arguments)
     struct text findings = TEXT_EMPTY;
     char *folder = NULL;
     bool repair = cli_value(arguments, "repair") != NULL;
-    int status = session_find(arguments->words[0], &folder, &error) ||
-                 session_check(folder, repair, &report, &findings, &error);
+    int status =
+        session_find(arguments->words[0], &folder, &error) || session_check(folder, repair, &report, &findings, &error);
     fputs(text_string(&findings), stdout);
     if (status) {
         cli_fail(&error);

@@ -115,24 +115,36 @@ int log_read(const char *folder, struct log_reader **reader, struct error *error
     return 0;
 }
 
+enum { FRAME_MAX = FRAME_HEADER + FRAME_PAYLOAD_MAX, SEARCHED = 4 * FRAME_MAX };
+
+/* More bytes than the file has from the next frame on, but at most `most`: no larger window is needed. */
+static size_t rest_of(const struct log_reader *reader, size_t most)
+{
+    struct stat status;
+    int64_t rest = fstat(reader->file, &status) ? 0 : status.st_size - reader->offset;
+    size_t wanted = (rest > 0 ? (size_t)rest : 0) + WINDOW;
+    return wanted < most ? wanted : most;
+}
+
 /* Offset of the first good frame at or after `from`, or -1 when there is none, or -2 with a message.  Looks at parts of
    SEARCHED bytes, which overlap by a frame.  Moves the window. */
 static int64_t find_good(struct log_reader *reader, int64_t from, struct error *error)
 {
-    enum { FRAME_MAX = FRAME_HEADER + FRAME_PAYLOAD_MAX, SEARCHED = 4 * FRAME_MAX };
-    for (;; from += SEARCHED - FRAME_MAX) {
+    for (;;) {
         reader->offset = from;
         forget_window(reader);
-        if (fill(reader, SEARCHED, error))
+        size_t wanted = rest_of(reader, SEARCHED);
+        if (fill(reader, wanted, error))
             return -2;
-        bool is_last = reader->used < SEARCHED;
+        bool is_last = reader->used < wanted;
         struct frame_search search = {.bytes = reader->window, .length = reader->used};
         size_t found = frame_search_next(&search, 0);
         frame_search_done(&search);
-        if (found < reader->used && (is_last || found < SEARCHED - FRAME_MAX))
+        if (found < reader->used && (is_last || found + FRAME_MAX <= reader->used))
             return from + (int64_t)found;
         if (is_last)
             return -1;
+        from += wanted == SEARCHED ? SEARCHED - FRAME_MAX : 0; /* else the file has grown */
     }
 }
 
@@ -142,7 +154,7 @@ static int look_again(struct log_reader *reader, int64_t offset, struct error *e
     size_t payload;
     reader->offset = offset;
     forget_window(reader);
-    if (fill(reader, FRAME_HEADER + FRAME_PAYLOAD_MAX, error))
+    if (fill(reader, rest_of(reader, FRAME_MAX), error))
         return -1;
     return frame_check(reader->window, reader->used, &payload) == FRAME_GOOD ? LOG_EVENT : 0;
 }

@@ -128,12 +128,16 @@ static bool is_wanted(const struct copy *copy, const struct named_file *file)
 {
     if (copy->files == COPY_BEST)
         return file->node ? file->node == 1 || file->node == copy->state->best : file->last;
-    return copy->files == COPY_ALL;
+    return true;
 }
 
 static int copy_files(struct copy *copy, struct error *error)
 {
     struct named_file file;
+    if (copy->files == COPY_NO_FILES)
+        return 0;
+    if (session_check_places(copy->from, copy->state, error))
+        return -1;
     for (int64_t i = 0; i < named_file_count(copy->state); i++)
         if (named_file_at(copy->state, i, &file) && is_wanted(copy, &file) && copy_file(copy, &file, error))
             return -1;
@@ -145,12 +149,12 @@ static int write_all(struct copy *copy, struct error *error)
     struct log_writer *writer;
     if (log_create(copy->to, &writer, error))
         return -1;
-    int result =
-        session_check_places(copy->from, copy->state, error) || copy_files(copy, error) ||
-                write_made(copy, file_join(copy->to, LOG_FILE), IN_SESSION, copy->log.bytes, copy->log.length, error) ||
-                go_on(copy, error)
-            ? -1
-            : 0;
+    int result = copy_files(copy, error);
+    if (!result)
+        result =
+            write_made(copy, file_join(copy->to, LOG_FILE), IN_SESSION, copy->log.bytes, copy->log.length, error);
+    if (!result)
+        result = go_on(copy, error); /* a copy that is stopped is no copy, however late it is */
     for (size_t i = 0; result && i < copy->made_count; i++)
         remove(copy->made[i]);
     if (result)

@@ -72,10 +72,11 @@ static bool is_at(int file, const char *path)
 static int lock_log(const char *folder, int owner, int *log, struct error *error)
 {
     char *path = file_join(folder, LOG_FILE);
-    *log = session_file_open(path, IN_SESSION, O_RDWR, true, error);
-    int result = *log < 0 && errno != ENOENT ? -1 : 0;
-    if (*log >= 0)
-        result = lock_file(folder, path, *log, owner, error);
+    int result = 0;
+    if (session_file_exists(path, IN_SESSION)) {
+        *log = session_file_open(path, IN_SESSION, O_RDWR, true, error);
+        result = *log < 0 ? -1 : lock_file(folder, path, *log, owner, error);
+    }
     if (*log >= 0 && !result && !is_at(*log, path))
         result = error_set(error, "%s: it was replaced just now; try again", path);
     free(path);

@@ -78,8 +78,7 @@ static bool apply_placeholder(struct walk *walk, struct event *placeholder)
 {
     struct event after;
     placeholder->number = walk->number + 1;
-    bool applied = (size_t)walk->report->stand_ins < STAND_INS + walk->length / STAND_IN_BYTES &&
-                   !session_apply(walk->state, placeholder, NULL);
+    bool applied = !session_apply(walk->state, placeholder, NULL);
     if (applied) {
         keep_event(walk, placeholder);
         walk->report->stand_ins++;
@@ -110,7 +109,8 @@ static int fold(struct walk *walk, struct event *event, size_t length, bool *cha
         if (!session_apply(walk->state, event, error))
             return 0;
         walk->tried += length;
-        if (walk->tried > TRIED_BYTES + walk->length * TRIED_SHARE ||
+        if ((size_t)walk->report->stand_ins >= STAND_INS + walk->length / STAND_IN_BYTES ||
+            walk->tried > TRIED_BYTES + walk->length * TRIED_SHARE ||
             !placeholder_before(walk->state, event, &placeholder) || !apply_placeholder(walk, &placeholder))
             return -1;
     }

@@ -84,10 +84,10 @@ static int open_place(const char *path, size_t length, int flags, struct error *
     if (place < 0) {
         char *name = memory_new(length + 1, 1);
         memcpy(name, path, length);
-        if (reason == ENOENT || reason == EACCES)
-            failed(name, "opened", reason, error);
-        else
+        if (folder >= 0 && (reason == ENOTDIR || reason == ELOOP))
             not_own_folder(name, error);
+        else
+            failed(name, "opened", reason, error);
         reason = errno;
         free(name);
     }

@@ -25,9 +25,11 @@ static int failed(const char *path, const char *what, int reason, struct error *
     return -1;
 }
 
-static int not_own_folder(const char *path, struct error *error)
+/* The first `length` bytes of `path` name it. */
+static int not_own_folder(const char *path, size_t length, struct error *error)
 {
-    error_set(error, "%s: is not a folder of the session's own (a link?); remove it, or get the session again", path);
+    error_set(error, "%.*s: is not a folder of the session's own (a link?); remove it, or get the session again",
+              (int)length, path);
     errno = EPERM;
     return -1;
 }
@@ -81,16 +83,10 @@ static int open_place(const char *path, size_t length, int flags, struct error *
     int reason = errno;
     if (folder >= 0)
         close(folder);
-    if (place < 0) {
-        char *name = memory_new(length + 1, 1);
-        memcpy(name, path, length);
-        if (folder >= 0 && (reason == ENOTDIR || reason == ELOOP))
-            not_own_folder(name, error);
-        else
-            failed(name, "opened", reason, error);
-        reason = errno;
-        free(name);
-    }
+    if (place < 0 && folder >= 0 && (reason == ENOTDIR || reason == ELOOP))
+        return not_own_folder(path, length, error);
+    if (place < 0)
+        failed(path, "opened", reason, error);
     errno = reason;
     return place;
 }

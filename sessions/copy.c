@@ -7,13 +7,16 @@
  * session's duration stays the same.
  *
  * Files are written first and the log last, over the empty one that locks the new folder.  When anything fails, the
- * copy is removed.
+ * copy is removed.  A file is copied only with the hash that the log names, so that nothing else is passed on with it.
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "sessions/frame.h"
 #include "sessions/log_internal.h"
+#include "sessions/named_file.h"
+#include "sessions/session_file.h"
 #include "util/file.h"
 #include "util/memory.h"
 
@@ -55,7 +58,7 @@ static int walk(struct copy *copy, struct log_reader *reader, struct error *erro
         copy->report->events++;
     }
     if (found >= 0 && !copy->state->event_count)
-        return error_set(error, "%s: the session has no events: its run ended before it began", copy->from);
+        return log_without_events(copy->from, error);
     return found < 0 ? -1 : 0;
 }
 
@@ -70,57 +73,74 @@ static int read_log(struct copy *copy, struct error *error)
     return result;
 }
 
-/* Takes ownership of `path`. */
-static int write_made(struct copy *copy, char *path, const void *bytes, size_t length, struct error *error)
+static int go_on(const struct copy *copy, struct error *error)
 {
-    if (copy->stopped()) {
-        free(path);
-        return error_set(error, "%s: stopped; the incomplete copy was removed", copy->to);
-    }
+    return copy->stopped() ? error_set(error, "%s: stopped; the incomplete copy was removed", copy->to) : 0;
+}
+
+/* Takes ownership of `path`. */
+static int write_made(struct copy *copy, char *path, enum session_file_level level, const void *bytes, size_t length,
+                      struct error *error)
+{
     copy->made = memory_grow(copy->made, copy->made_count, &copy->made_capacity, sizeof *copy->made);
     copy->made[copy->made_count++] = path;
     copy->report->bytes += (int64_t)length;
-    return file_write(path, bytes, length, error);
+    return session_file_write(path, level, bytes, length, error);
 }
 
-static int copy_file(struct copy *copy, const char *place, const char *name, struct error *error)
+static int read_saved(const char *path, const struct named_file *file, void **bytes, size_t *length,
+                      struct error *error)
 {
-    char *from_folder = file_join(copy->from, place), *to_folder = file_join(copy->to, place);
-    char *from = file_join(from_folder, name);
-    void *bytes = NULL;
+    char hash[HASH_TEXT];
+    if (session_file_read(path, IN_PLACE, SESSION_FILE_MAX, bytes, length, error))
+        return -1;
+    if (!strcmp(hash_print(hash_of(*bytes, *length), hash), file->hash))
+        return 0;
+    free(*bytes);
+    return error_set(error, "%s: its content is not what was saved; remove it, or copy without files (--weights none)",
+                     path);
+}
+
+static int copy_file(struct copy *copy, const struct named_file *file, struct error *error)
+{
+    char *from = named_file_path(copy->from, file), *to = named_file_path(copy->to, file);
+    void *bytes;
     size_t length;
-    int result = 0;
-    if (!file_exists(from)) {
+    int result = go_on(copy, error);
+    if (!result && session_file_exists(to, IN_PLACE)) { /* two networks have the same */
+        free(to);
+    } else if (!result && !session_file_exists(from, IN_PLACE)) {
         copy->report->missing++;
-    } else if (!(result = file_read(from, SESSION_FILE_MAX, &bytes, &length, error))) {
+        free(to);
+    } else if (result || read_saved(from, file, &bytes, &length, error)) {
+        result = -1;
+        free(to);
+    } else {
         copy->report->files++;
-        result = write_made(copy, file_join(to_folder, name), bytes, length, error);
+        result = write_made(copy, to, IN_PLACE, bytes, length, error);
+        free(bytes);
     }
-    free(bytes);
     free(from);
-    free(from_folder);
-    free(to_folder);
     return result;
+}
+
+static bool is_wanted(const struct copy *copy, const struct named_file *file)
+{
+    if (copy->files == COPY_BEST)
+        return file->node ? file->node == 1 || file->node == copy->state->best : file->last;
+    return true;
 }
 
 static int copy_files(struct copy *copy, struct error *error)
 {
-    const struct session_state *state = copy->state;
-    bool all = copy->files == COPY_ALL;
+    struct named_file file;
     if (copy->files == COPY_NO_FILES)
         return 0;
-    for (int64_t i = 1; i <= state->node_count; i++) {
-        const struct session_node *node = session_node(state, i);
-        bool wanted = all || i == 1 || i == state->best;
-        if (wanted && node->weights && *node->weights && copy_file(copy, "weights", node->weights, error))
+    if (session_check_places(copy->from, copy->state, error))
+        return -1;
+    for (int64_t i = 0; i < named_file_count(copy->state); i++)
+        if (named_file_at(copy->state, i, &file) && is_wanted(copy, &file) && copy_file(copy, &file, error))
             return -1;
-    }
-    for (int64_t i = 0; i < state->policy_count; i++) {
-        const char *name = state->policies[i].facts.state;
-        bool wanted = all || i == state->policy_count - 1;
-        if (wanted && *name && copy_file(copy, "policy", name, error))
-            return -1;
-    }
     return 0;
 }
 
@@ -131,7 +151,10 @@ static int write_all(struct copy *copy, struct error *error)
         return -1;
     int result = copy_files(copy, error);
     if (!result)
-        result = write_made(copy, file_join(copy->to, LOG_FILE), copy->log.bytes, copy->log.length, error);
+        result =
+            write_made(copy, file_join(copy->to, LOG_FILE), IN_SESSION, copy->log.bytes, copy->log.length, error);
+    if (!result)
+        result = go_on(copy, error); /* a copy that is stopped is no copy, however late it is */
     for (size_t i = 0; result && i < copy->made_count; i++)
         remove(copy->made[i]);
     if (result)

@@ -8,15 +8,19 @@
  * one of the two.
  */
 #include <dirent.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "sessions/frame.h"
 #include "sessions/log_internal.h"
+#include "sessions/named_file.h"
+#include "sessions/session_file.h"
 #include "util/file.h"
 #include "util/memory.h"
 
-#define LOG_SIZE_MAX ((size_t)1 << 40)
+#define LOG_SIZE_MAX ((size_t)1 << 34)
 
 struct check {
     const char *folder;
@@ -25,86 +29,102 @@ struct check {
     struct text *findings;
 };
 
+/* Sorted by place and name, so that each file is read once, whatever number of events name it. */
 struct names {
-    const char **items; /* borrowed from the state */
+    struct named_file *items;
     size_t count, capacity;
 };
 
-static void add_name(struct names *names, const char *name)
-{
-    names->items = memory_grow(names->items, names->count, &names->capacity, sizeof *names->items);
-    names->items[names->count++] = name;
-}
-
 static int compare_names(const void *left, const void *right)
 {
-    return strcmp(*(const char *const *)left, *(const char *const *)right);
+    const struct named_file *one = left, *other = right;
+    int places = strcmp(one->place, other->place);
+    return places ? places : strcmp(one->name, other->name);
 }
 
-static void check_file(struct check *check, const char *place, const char *name, const char *hash_text)
+static struct names sorted_names(const struct session_state *state)
 {
-    char *folder = file_join(check->folder, place), *path = file_join(folder, name), printed[HASH_TEXT];
+    struct names names = {0};
+    struct named_file file;
+    for (int64_t i = 0; i < named_file_count(state); i++) {
+        if (!named_file_at(state, i, &file))
+            continue;
+        names.items = memory_grow(names.items, names.count, &names.capacity, sizeof *names.items);
+        names.items[names.count++] = file;
+    }
+    if (names.count)
+        qsort(names.items, names.count, sizeof *names.items, compare_names);
+    return names;
+}
+
+/* `files`: `count` items of one name. */
+static void check_file(struct check *check, const struct named_file *files, size_t count)
+{
+    char *path = named_file_path(check->folder, files), printed[HASH_TEXT];
     void *bytes;
     size_t length;
     struct error reason = {{0}};
-    if (!file_exists(path)) {
+    if (!session_file_exists(path, IN_PLACE)) {
         check->report->weights_missing++;
-        text_add(check->findings, "%s/%s: missing\n", place, name);
-    } else if (file_read(path, SESSION_FILE_MAX, &bytes, &length, &reason)) {
+        text_add(check->findings, "%s/%s: missing\n", files->place, files->name);
+    } else if (session_file_read(path, IN_PLACE, SESSION_FILE_MAX, &bytes, &length, &reason)) {
         check->report->weights_wrong++;
         text_add(check->findings, "%s\n", reason.text);
     } else {
-        if (strcmp(hash_print(hash_of(bytes, length), printed), hash_text)) {
-            check->report->weights_wrong++;
-            text_add(check->findings, "%s/%s: its content is not what was saved\n", place, name);
-        }
+        hash_print(hash_of(bytes, length), printed);
+        bool wrong = false;
+        for (size_t i = 0; i < count; i++)
+            wrong = wrong || strcmp(printed, files[i].hash);
+        check->report->weights_wrong += wrong;
+        if (wrong)
+            text_add(check->findings, "%s/%s: its content is not what was saved\n", files->place, files->name);
         free(bytes);
     }
     free(path);
-    free(folder);
 }
 
-static void check_orphans(struct check *check, const char *place, struct names *names)
+static void check_orphans(struct check *check, DIR *directory, const char *place, const struct names *names)
 {
-    char *folder = file_join(check->folder, place);
-    DIR *directory = opendir(folder);
-    if (names->count)
-        qsort(names->items, names->count, sizeof *names->items, compare_names);
-    for (struct dirent *entry; directory && (entry = readdir(directory));) {
-        const char *name = entry->d_name;
-        if (!strcmp(name, ".") || !strcmp(name, ".."))
+    for (struct dirent *entry; (entry = readdir(directory));) {
+        struct named_file file = {.place = place, .name = entry->d_name};
+        if (!strcmp(file.name, ".") || !strcmp(file.name, ".."))
             continue;
-        if (names->count && bsearch(&name, names->items, names->count, sizeof *names->items, compare_names))
+        if (names->count && bsearch(&file, names->items, names->count, sizeof file, compare_names))
             continue;
         check->report->orphans++;
-        text_add(check->findings, "%s/%s: no event names this file\n", place, name);
+        text_add(check->findings, "%s/%s: no event names this file\n", place, file.name);
     }
-    if (directory)
+}
+
+static void check_place(struct check *check, const char *name, const struct names *names)
+{
+    char *path = file_join(check->folder, name);
+    struct error reason = {{0}};
+    int place = session_place_open(path, &reason);
+    DIR *directory = place < 0 ? NULL : fdopendir(place);
+    if (directory) {
+        check_orphans(check, directory, name, names);
         closedir(directory);
-    free(folder);
+    } else if (place >= 0) {
+        close(place);
+    } else if (errno != ENOENT) {
+        check->report->weights_wrong++;
+        text_add(check->findings, "%s\n", reason.text);
+    }
+    free(path);
 }
 
 static void check_files(struct check *check)
 {
-    struct names weights = {0}, policy = {0};
-    for (int64_t i = 1; i <= check->state->node_count; i++) {
-        const struct session_node *node = session_node(check->state, i);
-        if (!node->weights || !node->weights[0])
+    struct names names = sorted_names(check->state);
+    for (size_t i = 0, next; i < names.count; i = next) {
+        for (next = i + 1; next < names.count && !compare_names(&names.items[i], &names.items[next]); next++)
             continue;
-        add_name(&weights, node->weights);
-        check_file(check, "weights", node->weights, node->weights_hash);
+        check_file(check, &names.items[i], next - i);
     }
-    for (int64_t i = 0; i < check->state->policy_count; i++) {
-        const struct event_policy *update = &check->state->policies[i].facts;
-        if (!update->state[0])
-            continue;
-        add_name(&policy, update->state);
-        check_file(check, "policy", update->state, update->state_hash);
-    }
-    check_orphans(check, "weights", &weights);
-    check_orphans(check, "policy", &policy);
-    free(weights.items);
-    free(policy.items);
+    check_place(check, "weights", &names);
+    check_place(check, "policy", &names);
+    free(names.items);
 }
 
 /* Keep the old log under the first free name, so that a second repair doesn't overwrite the first one's. */
@@ -116,8 +136,8 @@ static int keep_old(const char *folder, const void *bytes, size_t length, struct
         text_add(&path, "%s/" LOG_FILE ".damaged", folder);
         if (i > 1)
             text_add(&path, ".%d", i);
-        if (!file_exists(path.bytes))
-            result = file_write(path.bytes, bytes, length, error);
+        if (!session_file_exists(path.bytes, IN_SESSION))
+            result = session_file_write(path.bytes, IN_SESSION, bytes, length, error);
         text_done(&path);
     }
     return result;
@@ -127,15 +147,17 @@ static int check_log(struct check *check, const char *path, bool repair, struct 
 {
     void *bytes;
     size_t length;
-    if (file_read(path, LOG_SIZE_MAX, &bytes, &length, error))
+    if (session_file_read(path, IN_SESSION, LOG_SIZE_MAX, &bytes, &length, error))
         return -1;
     struct text log = TEXT_EMPTY;
     int result = log_salvage(bytes, length, check->state, check->report, check->findings, &log, error);
     if (result)
         error_prefix(error, "%s", path);
-    else if (repair && check->report->bytes_skipped + check->report->frames_bad)
-        result =
-            keep_old(check->folder, bytes, length, error) || file_write(path, log.bytes, log.length, error) ? -1 : 0;
+    else if (repair && check->report->log_findings)
+        result = keep_old(check->folder, bytes, length, error) ||
+                         session_file_write(path, IN_SESSION, log.bytes, log.length, error)
+                     ? -1
+                     : 0;
     text_done(&log);
     free(bytes);
     return result;
@@ -145,17 +167,18 @@ int session_check(const char *folder, bool repair, struct fsck_report *report, s
 {
     *report = (struct fsck_report){0};
     struct check check = {.folder = folder, .state = session_state_new(), .report = report, .findings = text};
+    struct log_lock lock = {-1, -1};
     char *path = file_join(folder, LOG_FILE);
-    int lock = -1, result;
-    if (!file_exists(path))
+    int result;
+    if (!session_file_exists(path, IN_SESSION))
         result = error_set(error, "%s: not a session (it has no %s)", folder, LOG_FILE);
-    else if (repair && (lock = log_lock(folder, error)) < 0)
+    else if (repair && log_lock(folder, &lock, error))
         result = -1;
     else
         result = check_log(&check, path, repair, error);
     if (!result)
         check_files(&check);
-    log_unlock(lock);
+    log_unlock(&lock);
     session_state_free(check.state);
     free(path);
     return result;

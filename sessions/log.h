@@ -4,7 +4,7 @@
  * NAME.esp/ holds `events.log` (8 bytes "ESPALOG" and the format's version, then frames: frame.h), `weights/`,
  * `policy/` and `lock`.
  *
- *   1. One writer: `lock` is held with flock() and holds the writer's pid and host for the message.
+ *   1. One writer: it holds `lock` and the log itself with flock(); `lock` has its pid and host for the message.
  *   2. Readers need no lock and may follow a log that grows.
  *   3. A torn last frame (short, or a bad checksum at the very end) is dropped with a warning, and the writer
  *      cuts it off before it appends.  A bad frame with good frames behind it is an error with its offset:
@@ -19,7 +19,8 @@
 
 struct log_writer;
 
-/* Make a new session folder (it must not exist, or be empty) and lock it. */
+/* Make a new session folder and lock it.  It must not exist, or be empty, or be of a run that ended before its first
+   event. */
 int log_create(const char *folder, struct log_writer **writer, struct error *error);
 /* Open an existing session to append: lock it, fold all events into `*state` (session_state_free it), cut off a torn
    end (`warning` says so, else it is "").  -1 with the pid and host when another process writes it. */
@@ -28,7 +29,7 @@ int log_open(const char *folder, struct log_writer **writer, struct session_stat
 /* Number (durable), encode, write.  After a full disk or an I/O error (-1) the log is as before, and the same event can
    be appended again later. */
 int log_append(struct log_writer *writer, struct event *event, struct error *error);
-/* Sync, unlock, free. */
+/* Sync, unlock, free.  A new session without an event is removed. */
 void log_close(struct log_writer *writer);
 const char *log_folder(const struct log_writer *writer);
 
@@ -64,12 +65,14 @@ int session_path_of(const char *text, char **folder, struct error *error);
 int session_new_path(const char *name, char **folder, struct error *error);
 
 struct fsck_report {
+    int64_t log_findings; /* lines about the log; 0: every reader loads it, without a warning */
     int64_t frames_good, frames_bad, bytes_skipped;
+    int64_t stand_ins;                      /* events that take the place of lost ones */
     int64_t weights_missing, weights_wrong; /* files that results name */
     int64_t orphans;                        /* files that no event names */
 };
-/* Check every frame and file; a line for each finding is added to `text`.  `repair`: write a new events.log from the
-   good frames that can be folded, and keep the old one as events.log.damaged. */
+/* Check every frame and file; a line for each finding is added to `text`.  `repair`: if there is a finding about the
+   log, write a new one from the good frames that can be folded, and keep the old one as events.log.damaged. */
 int session_check(const char *folder, bool repair, struct fsck_report *report, struct text *text, struct error *error);
 
 /* Which of the files that events name.  COPY_BEST: the weights of the best network and of the start network, and the

@@ -14,6 +14,7 @@
 
 #include "sessions/frame.h"
 #include "sessions/log_internal.h"
+#include "sessions/session_file.h"
 #include "util/file.h"
 #include "util/memory.h"
 
@@ -65,16 +66,33 @@ static void forget_window(struct log_reader *reader)
     reader->window_offset = reader->offset;
 }
 
-static int check_header(struct log_reader *reader, struct error *error)
+int log_without_events(const char *folder, struct error *error)
+{
+    return error_set(
+        error, "%s: the session has no events: its run ended before it began; begin it again, or remove it", folder);
+}
+
+int log_check_header(const void *bytes, size_t length, struct error *error)
+{
+    const unsigned char *header = bytes;
+    if (length >= 2 && header[0] == 0x1f && header[1] == 0x8b)
+        return error_set(error, "it is compressed; gunzip it first");
+    if (length < LOG_HEADER || memcmp(header, LOG_MAGIC, LOG_HEADER - 1))
+        return error_set(error, "not a session's log (it doesn't begin with %s)", LOG_MAGIC);
+    if (header[LOG_HEADER - 1] != LOG_VERSION)
+        return error_set(error, "the log has format %d, and this program knows only %d; use a newer espalier",
+                         header[LOG_HEADER - 1], LOG_VERSION);
+    return 0;
+}
+
+static int check_header(struct log_reader *reader, const char *folder, struct error *error)
 {
     if (fill(reader, LOG_HEADER, error))
         return -1;
-    if (reader->used < LOG_HEADER || memcmp(reader->window, LOG_MAGIC, LOG_HEADER - 1))
-        return error_set(error, "%s: not a session's log (it doesn't begin with %s)", reader->path, LOG_MAGIC);
-    if (reader->window[LOG_HEADER - 1] != LOG_VERSION)
-        return error_set(error,
-                         "%s: the log has format %d, and this program knows only %d; use a newer espalier",
-                         reader->path, reader->window[LOG_HEADER - 1], LOG_VERSION);
+    if (reader->used < LOG_HEADER && !memcmp(reader->window, LOG_MAGIC, reader->used))
+        return log_without_events(folder, error);
+    if (log_check_header(reader->window, reader->used, error))
+        return error_prefix(error, "%s", reader->path);
     reader->offset = LOG_HEADER;
     return 0;
 }
@@ -83,14 +101,12 @@ int log_read(const char *folder, struct log_reader **reader, struct error *error
 {
     struct log_reader *opened = memory_new(1, sizeof *opened);
     opened->path = file_join(folder, LOG_FILE);
-    opened->file = open(opened->path, O_RDONLY | O_CLOEXEC);
-    int result = 0;
-    if (opened->file < 0 && (errno == ENOENT || errno == ENOTDIR))
-        result = error_set(error, "%s: not a session (it has no %s)", folder, LOG_FILE);
-    else if (opened->file < 0)
-        result = error_set(error, "%s: can't be opened (%s)", opened->path, strerror(errno));
-    else
-        result = check_header(opened, error);
+    opened->file = session_file_open(opened->path, IN_SESSION, O_RDONLY, true, error);
+    int result = opened->file < 0 ? -1 : 0;
+    if (result && (errno == ENOENT || errno == ENOTDIR))
+        error_set(error, "%s: not a session (it has no %s)", folder, LOG_FILE);
+    else if (!result)
+        result = check_header(opened, folder, error);
     if (result) {
         log_reader_free(opened);
         return -1;
@@ -99,30 +115,71 @@ int log_read(const char *folder, struct log_reader **reader, struct error *error
     return 0;
 }
 
-/* An incomplete frame: is it a torn end or damage?  A writer may be writing it, so it is read again.  LOG_EVENT: it is
-   complete now. */
-static int torn_or_damaged(struct log_reader *reader, struct error *error)
+enum { FRAME_MAX = FRAME_HEADER + FRAME_PAYLOAD_MAX, SEARCHED = 4 * FRAME_MAX };
+
+/* More bytes than the file has from the next frame on, but at most `most`: no larger window is needed. */
+static size_t rest_of(const struct log_reader *reader, size_t most)
 {
     struct stat status;
-    if (fstat(reader->file, &status))
-        return error_set(error, "%s: can't be read (%s)", reader->path, strerror(errno));
-    int64_t rest = status.st_size - reader->offset;
-    forget_window(reader);
-    if (fill(reader, rest > 0 ? (size_t)rest : 0, error))
-        return -1;
+    int64_t rest = fstat(reader->file, &status) ? 0 : status.st_size - reader->offset;
+    size_t wanted = (rest > 0 ? (size_t)rest : 0) + WINDOW;
+    return wanted < most ? wanted : most;
+}
+
+/* Offset of the first good frame at or after `from`, or -1 when there is none, or -2 with a message.  Looks at parts of
+   SEARCHED bytes, which overlap by a frame.  Moves the window. */
+static int64_t find_good(struct log_reader *reader, int64_t from, struct error *error)
+{
+    for (;;) {
+        reader->offset = from;
+        forget_window(reader);
+        size_t wanted = rest_of(reader, SEARCHED);
+        if (fill(reader, wanted, error))
+            return -2;
+        bool is_last = reader->used < wanted;
+        struct frame_search search = {.bytes = reader->window, .length = reader->used};
+        size_t found = frame_search_next(&search, 0);
+        frame_search_done(&search);
+        if (found < reader->used && (is_last || found + FRAME_MAX <= reader->used))
+            return from + (int64_t)found;
+        if (is_last)
+            return -1;
+        from += wanted == SEARCHED ? SEARCHED - FRAME_MAX : 0; /* else the file has grown */
+    }
+}
+
+/* Read the frame at `offset` again.  LOG_EVENT: it is complete now; 0: it isn't. */
+static int look_again(struct log_reader *reader, int64_t offset, struct error *error)
+{
     size_t payload;
-    if (frame_check(reader->window, reader->used, &payload) == FRAME_GOOD)
-        return LOG_EVENT;
-    size_t next = frame_find(reader->window, reader->used, 1);
-    bool damaged = next < reader->used;
+    reader->offset = offset;
     forget_window(reader);
-    if (!damaged)
-        return LOG_TORN;
-    return error_set(error, "%s: damaged at byte %lld (good again at byte %lld); %s", reader->path,
-                     (long long)reader->offset, (long long)reader->offset + (long long)next,
-                     reader->offset == LOG_HEADER
-                         ? "the session's first event is lost, and nothing can be salvaged without it"
-                         : "`espalier fsck --repair` salvages the rest");
+    if (fill(reader, rest_of(reader, FRAME_MAX), error))
+        return -1;
+    return frame_check(reader->window, reader->used, &payload) == FRAME_GOOD ? LOG_EVENT : 0;
+}
+
+/* An incomplete frame: is it a torn end or damage?  A writer may be writing it, and more behind it, so it is looked at
+   again before the search and after it.  LOG_EVENT: it is complete now. */
+static int torn_or_damaged(struct log_reader *reader, struct error *error)
+{
+    int64_t offset = reader->offset;
+    int again = look_again(reader, offset, error);
+    if (again)
+        return again;
+    int64_t next = find_good(reader, offset + 1, error);
+    if (next >= 0)
+        again = look_again(reader, offset, error);
+    if (again)
+        return again;
+    reader->offset = offset;
+    forget_window(reader);
+    if (next < 0)
+        return next == -1 ? LOG_TORN : -1;
+    return error_set(error, "%s: damaged at byte %lld (good again at byte %lld); %s", reader->path, (long long)offset,
+                     (long long)next,
+                     offset == LOG_HEADER ? "the session's first event is lost, and nothing can be salvaged without it"
+                                          : "`espalier fsck --repair` salvages the rest");
 }
 
 /* Durable events, of unknown kinds too, are numbered without gaps. */
@@ -251,7 +308,7 @@ int session_load(const char *folder, struct session_state **state, struct error 
         error_set(warning, "%s: the last event is incomplete and was left out (at byte %lld)", reader->path,
                   (long long)reader->offset);
     if (result >= 0 && !loaded->event_count)
-        result = error_set(error, "%s: the session has no events: its run ended before it began", folder);
+        result = log_without_events(folder, error);
     log_reader_free(reader);
     if (result < 0) {
         session_state_free(loaded);

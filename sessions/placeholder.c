@@ -173,10 +173,10 @@ int placeholder_detach(const struct session_state *state, struct event *event, b
     return 0;
 }
 
-bool placeholder_end(const struct session_state *state, struct event *placeholder)
+bool placeholder_end(const struct session_state *state, int64_t *number, struct event *placeholder)
 {
     *placeholder = (struct event){.time = state->time};
-    for (int64_t i = 1; i <= state->node_count; i++) {
+    for (int64_t i = (*number)++; i <= state->node_count; i = (*number)++) {
         const struct session_node *node = session_node(state, i), *parent = session_node(state, node->facts.parent);
         bool waits = node->status == NODE_QUEUED || node->status == NODE_RUNNING;
         if (waits && !node->pruned && parent && parent->status != NODE_DONE) {

@@ -120,7 +120,7 @@ int replay_open(const char *folder, struct replay **replay, struct error *warnin
         if (result == LOG_TORN)
             error_set(warning, "%s: the last event is incomplete and was left out", folder);
         if (result >= 0 && !opened->count)
-            result = error_set(error, "%s: the session has no events: its run ended before it began", folder);
+            result = log_without_events(folder, error);
     }
     if (result >= 0)
         result = replay_seek(opened, 0, error);

@@ -69,14 +69,13 @@ static void stop_all_training(struct session_state *state)
 {
     for (int i = 0; i < state->device_count; i++)
         state->devices[i].node = 0;
-    if (!state->status_count[NODE_RUNNING])
-        return;
-    for (int64_t i = 1; i <= state->node_count; i++) {
-        if (session_node(state, i)->status != NODE_RUNNING)
+    for (size_t i = 0; i < state->started_count; i++) {
+        if (session_node(state, state->started[i])->status != NODE_RUNNING)
             continue;
-        struct session_node *node = session_node_own(state, i);
+        struct session_node *node = session_node_own(state, state->started[i]);
         set_status(state, node, node->pruned ? NODE_CANCELLED : NODE_QUEUED);
     }
+    state->started_count = 0;
 }
 
 /* --- the kinds ----------------------------------------------------------------------------------------------- */
@@ -131,6 +130,7 @@ static void add_proposal(struct session_state *state, enum event_kind kind, cons
     *record = (struct proposal_record){.answer = kind, .references = 1};
     event_fields_copy(kind, facts, &record->facts);
     record->fruitless = is_fruitless(state, record);
+    proposal_find_control(state, record);
     state->proposals = memory_grow(state->proposals, (size_t)state->proposal_count, &state->proposal_capacity,
                                    sizeof *state->proposals);
     state->proposals[state->proposal_count++] = record;
@@ -152,8 +152,13 @@ static void add_node(struct session_state *state, const struct event_proposal *f
     state->status_count[NODE_QUEUED]++;
     state->nodes = memory_grow(state->nodes, (size_t)state->node_count, &state->node_capacity, sizeof *state->nodes);
     state->nodes[state->node_count++] = node;
-    if (facts->parent)
-        session_node_own(state, facts->parent)->child_count++;
+    if (!facts->parent)
+        return;
+    struct session_node *parent = session_node_own(state, facts->parent);
+    parent->child_count++;
+    node->next_sibling = parent->first_child;
+    parent->first_child = facts->node;
+    state->joined_pruned += parent->pruned;
 }
 
 static void apply_proposal(struct session_state *state, enum event_kind kind, const struct event_proposal *facts,
@@ -179,6 +184,9 @@ static void apply_started(struct session_state *state, const struct event_starte
 {
     struct session_node *node = session_node_own(state, facts->node);
     set_status(state, node, NODE_RUNNING);
+    state->started =
+        memory_grow(state->started, state->started_count, &state->started_capacity, sizeof *state->started);
+    state->started[state->started_count++] = facts->node;
     node->started = time;
     node->ended = 0;
     node->attempts = facts->attempt < INT_MAX ? (int)facts->attempt : INT_MAX - 1; /* another may follow */
@@ -302,21 +310,37 @@ static void apply_policy(struct session_state *state, const struct event_policy 
 {
     state->policies =
         memory_grow(state->policies, (size_t)state->policy_count, &state->policy_capacity, sizeof *state->policies);
-    struct policy_record *record = &state->policies[state->policy_count++];
+    struct policy_record *record = memory_new(1, sizeof *record);
+    state->policies[state->policy_count++] = record;
+    record->references = 1;
     record->time = time;
     event_fields_copy(EVENT_POLICY, facts, &record->facts);
     for (int i = 0; i < facts->asked.count; i++)
         session_node_own(state, facts->asked.items[i])->observed = true;
 }
 
-/* The node and all that grew from it.  What is in training ends by itself, soon: the engine cancels it. */
+/* The network after `number` in a walk over all that grew from `top`; `inside`: first those that grew from it. */
+static int64_t next_below(const struct session_state *state, int64_t top, int64_t number, bool inside)
+{
+    const struct session_node *node = session_node(state, number);
+    if (inside && node->first_child)
+        return node->first_child;
+    while (number != top && !node->next_sibling) {
+        number = node->facts.parent;
+        node = session_node(state, number);
+    }
+    return number == top ? 0 : node->next_sibling;
+}
+
+/* The node and all that grew from it.  What is in training ends by itself, soon: the engine cancels it.  What is pruned
+   already is pruned with all below it, unless some joined there later. */
 static void prune(struct session_state *state, int64_t root)
 {
-    bool *inside = memory_new((size_t)state->node_count + 1, sizeof *inside);
-    inside[root] = true;
-    for (int64_t i = root; i <= state->node_count; i++) {
-        inside[i] |= inside[session_node(state, i)->facts.parent];
-        if (!inside[i] || session_node(state, i)->pruned)
+    bool skip_pruned = !state->joined_pruned, inside;
+    for (int64_t i = root; i; i = next_below(state, root, i, inside)) {
+        bool is_pruned = session_node(state, i)->pruned;
+        inside = !skip_pruned || !is_pruned;
+        if (is_pruned)
             continue;
         struct session_node *node = session_node_own(state, i);
         node->pruned = true;
@@ -324,18 +348,18 @@ static void prune(struct session_state *state, int64_t root)
         if (node->status == NODE_QUEUED)
             set_status(state, node, NODE_CANCELLED);
     }
-    free(inside);
 }
 
 /* What was pruned with it may grow again; what was cancelled stays so. */
 static void unprune(struct session_state *state, int64_t root)
 {
-    for (int64_t i = root; i <= state->node_count; i++)
+    for (int64_t i = root; i; i = next_below(state, root, i, true))
         if (session_node(state, i)->pruned_with == root) {
             struct session_node *node = session_node_own(state, i);
             node->pruned = false;
             node->pruned_with = 0;
         }
+    state->joined_pruned++; /* from now on a pruned network may have others below it */
 }
 
 static void apply_pruned(struct session_state *state, const struct event_pruned *facts, double time)

@@ -40,7 +40,9 @@ struct session_node {
     enum event_author pruned_by;
     char *note;
     int child_count;
+    int64_t first_child, next_sibling; /* private to state*.c, newest first; 0: none */
     int known_count;             /* proposals that led here again */
+    int64_t control_proposal;    /* the last one that was a control of it, or 0 */
     int fruitless_count;         /* proposals from it since the last that led to a new network: see proposal_record */
     bool observed;               /* by the policy, as a network of a person: the field `asked` of POLICY */
     /* Of the running step, transient. */
@@ -58,7 +60,11 @@ enum session_phase {
 
 struct session_test { int64_t node; double accuracy, loss; int64_t images; double time; };
 
-struct policy_record { struct event_policy facts; double time; };
+struct policy_record {
+    struct event_policy facts;
+    double time;
+    int references;              /* private to state*.c: the states that share it */
+};
 
 struct session_device {
     char *id, *name;
@@ -72,6 +78,7 @@ struct session_device {
 struct proposal_record {
     enum event_kind answer;      /* EVENT_NODE, EVENT_KNOWN or EVENT_REFUSED */
     struct event_proposal facts; /* of that event; facts.node is 0 when it was refused */
+    int64_t control;             /* the network that is the control of this round for the same parent, or 0 */
     bool fruitless;              /* nothing new can come of it: refused, or known and no longer in training */
     int references;              /* private to state*.c: the states that share it */
 };
@@ -94,9 +101,10 @@ struct session_state {
     int64_t known_count, refused_count, failure_count;
     int64_t not_new_count;       /* known and refused ones since one was new, a network was done, or the search was exhausted */
     int64_t episode;             /* of the last proposal */
+    int64_t round_first;         /* the first proposal of those in a row that have its episode */
 
     int64_t policy_count;
-    struct policy_record *policies;
+    struct policy_record **policies; /* policies[i] is update i + 1 */
 
     int device_count;
     struct session_device *devices;
@@ -119,7 +127,12 @@ struct session_state {
     size_t node_capacity, proposal_capacity, policy_capacity;
     struct hash history;
     struct text scratch;
+    int64_t *started;            /* networks that started since all training stopped; some have ended */
+    size_t started_count, started_capacity;
+    int64_t joined_pruned;       /* networks that joined below a pruned one */
 };
+
+enum { SESSION_DEVICES_MAX = 512 }; /* in one session; more are refused, since every sample looks for its device */
 
 struct session_state *session_state_new(void);
 void session_state_free(struct session_state *state);

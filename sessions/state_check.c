@@ -34,13 +34,32 @@ static int needs_running(const struct session_state *state, int64_t node, struct
     return 0;
 }
 
+static bool knows_device(const struct session_state *state, const char *id)
+{
+    for (int i = 0; i < state->device_count; i++)
+        if (!strcmp(state->devices[i].id, id))
+            return true;
+    return false;
+}
+
+/* `ids`: those that an event names, which may be new. */
+static int accepts_devices(const struct session_state *state, char *const *ids, int count, struct error *error)
+{
+    int devices = state->device_count;
+    for (int i = 0; i < count && devices <= SESSION_DEVICES_MAX; i++)
+        devices += ids[i] && !knows_device(state, ids[i]);
+    if (devices > SESSION_DEVICES_MAX)
+        REFUSE("a session has at most %d devices", SESSION_DEVICES_MAX);
+    return 0;
+}
+
 static int accepts_session(const struct session_state *state, const struct event_session *session, struct error *error)
 {
     if (state->event_count)
         REFUSE("the session begins a second time");
     if (session->format < 1)
         REFUSE("format %lld is not one", (long long)session->format);
-    return 0;
+    return accepts_devices(state, session->devices.items, session->devices.count, error);
 }
 
 /* Proposals are numbered from 1 without gaps; 0: no policy made it.  Its arrays are parallel. */
@@ -70,7 +89,7 @@ static int accepts_started(const struct session_state *state, const struct event
     if (started->attempt < 1 || started->attempt > INT_MAX || started->epochs < 0 || started->epochs > INT_MAX)
         REFUSE("network %lld starts attempt %lld of %lld epochs", (long long)started->node, (long long)started->attempt,
                (long long)started->epochs);
-    return 0;
+    return accepts_devices(state, &started->device, 1, error);
 }
 
 static int accepts_epoch(const struct session_state *state, const struct event_epoch *epoch, struct error *error)
@@ -184,12 +203,15 @@ static int accepts_kind(const struct session_state *state, const struct event *e
     case EVENT_STEP: /* a late one, of a network that has ended, is harmless */
         return needs_node(state, event->as.step.node, error);
     case EVENT_OPENED:
+        return accepts_devices(state, event->as.opened.devices.items, event->as.opened.devices.count, error);
     case EVENT_LOST:
+        return accepts_devices(state, &event->as.lost.device, 1, error);
+    case EVENT_SAMPLE:
+        return accepts_devices(state, &event->as.sample.device, 1, error);
     case EVENT_COMMAND:
     case EVENT_PAUSED:
     case EVENT_BUDGET:
     case EVENT_FINISHED:
-    case EVENT_SAMPLE:
         return 0;
     case EVENT_KIND_COUNT:
         break;

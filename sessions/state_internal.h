@@ -6,5 +6,8 @@
 
 /* The network `node`, which is there, for a change: this state's own from now on, however many share it. */
 struct session_node *session_node_own(struct session_state *state, int64_t node);
+/* Set the control of a proposal that is about to be added: the last one before it that has the same parent, among
+   proposals in a row of its episode. */
+void proposal_find_control(struct session_state *state, struct proposal_record *record);
 
 #endif

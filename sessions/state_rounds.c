@@ -2,7 +2,7 @@
  * state_rounds.c - what the networks of a state say of its search: the phase, what it has cost, what a child has
  * gained.
  */
-#include "sessions/state.h"
+#include "sessions/state_internal.h"
 
 bool node_is_final(const struct session_node *node)
 {
@@ -47,10 +47,19 @@ enum session_phase node_phase(const struct session_node *node)
     return node->facts.parent ? PHASE_GROWTH : PHASE_START;
 }
 
-/* NULL: a proposal may have led to no network. */
-static bool node_is_done(const struct session_node *node)
+void proposal_find_control(struct session_state *state, struct proposal_record *record)
 {
-    return node && node->status == NODE_DONE;
+    const struct event_proposal *facts = &record->facts;
+    int64_t number = state->proposal_count + 1;
+    if (!state->proposal_count || facts->episode != state->episode)
+        state->round_first = number;
+    const struct session_node *parent = session_node(state, facts->parent);
+    if (!parent)
+        return;
+    if (parent->control_proposal >= state->round_first)
+        record->control = state->proposals[parent->control_proposal - 1]->facts.node;
+    if (record->answer != EVENT_REFUSED && facts->by.value == AUTHOR_CONTROL)
+        session_node_own(state, facts->parent)->control_proposal = number;
 }
 
 int64_t session_control(const struct session_state *state, int64_t number)
@@ -58,14 +67,8 @@ int64_t session_control(const struct session_state *state, int64_t number)
     const struct session_node *node = session_node(state, number);
     if (!node || !node->facts.proposal)
         return 0;
-    for (int64_t i = node->facts.proposal - 1; i > 0; i--) {
-        const struct event_proposal *other = &state->proposals[i - 1]->facts;
-        if (other->episode != node->facts.episode)
-            break;
-        if (other->by.value == AUTHOR_CONTROL && other->parent == node->facts.parent)
-            return node_is_done(session_node(state, other->node)) ? other->node : 0;
-    }
-    return 0;
+    int64_t control = state->proposals[node->facts.proposal - 1]->control;
+    return control && session_node(state, control)->status == NODE_DONE ? control : 0;
 }
 
 bool session_gain(const struct session_state *state, int64_t number, double *gain, int64_t *over)

@@ -1,9 +1,9 @@
 /*
  * state_value.c - a state as a value: made, copied, freed, and reduced to a digest.
  *
- * Most of a big state never changes again: proposals, and networks that are done.  A copy shares them, counted by
- * `references`; the reducer changes a network only through session_node_own(), which first makes a shared one this
- * state's own.  Everything else is copied.
+ * Most of a big state never changes again: proposals, updates of the policy, and networks that are done.  A copy shares
+ * them, counted by `references`; the reducer changes a network only through session_node_own(), which first makes a
+ * shared one this state's own.  Everything else is copied.
  *
  * The digest reads the whole durable state through one walk that leaves out times, TIMING fields, devices and the
  * transient step, and adds state->history for the facts that events have and the state doesn't keep (who paused, the
@@ -47,6 +47,14 @@ static void release_proposal(struct proposal_record *record)
     free(record);
 }
 
+static void release_policy(struct policy_record *record)
+{
+    if (--record->references)
+        return;
+    event_fields_done(EVENT_POLICY, &record->facts);
+    free(record);
+}
+
 void session_state_free(struct session_state *state)
 {
     if (!state)
@@ -59,7 +67,7 @@ void session_state_free(struct session_state *state)
         release_proposal(state->proposals[i]);
     free(state->proposals);
     for (int64_t i = 0; i < state->policy_count; i++)
-        event_fields_done(EVENT_POLICY, &state->policies[i].facts);
+        release_policy(state->policies[i]);
     free(state->policies);
     for (int i = 0; i < state->device_count; i++) {
         free(state->devices[i].id);
@@ -70,6 +78,7 @@ void session_state_free(struct session_state *state)
     event_field_done(EVENT_FIELD_FINISH, &state->finish_reason);
     free(state->finish_message);
     text_done(&state->scratch);
+    free(state->started);
     free(state);
 }
 
@@ -123,12 +132,14 @@ static void copy_lists(const struct session_state *from, struct session_state *t
         to->proposals[i]->references++;
     to->policies = copy_items(from->policies, (size_t)from->policy_count, sizeof *from->policies);
     for (int64_t i = 0; i < from->policy_count; i++)
-        event_fields_copy(EVENT_POLICY, &from->policies[i].facts, &to->policies[i].facts);
+        to->policies[i]->references++;
     to->devices = copy_items(from->devices, (size_t)from->device_count, sizeof *from->devices);
     for (int i = 0; i < from->device_count; i++) {
         to->devices[i].id = copy_text(from->devices[i].id);
         to->devices[i].name = copy_text(from->devices[i].name);
     }
+    to->started = copy_items(from->started, from->started_count, sizeof *from->started);
+    to->started_capacity = to->started_count;
     to->node_capacity = (size_t)to->node_count;
     to->proposal_capacity = (size_t)to->proposal_count;
     to->policy_capacity = (size_t)to->policy_count;
@@ -243,7 +254,7 @@ struct hash session_digest(const struct session_state *state)
     add_integer(&bytes, state->episode);
     add_integer(&bytes, state->policy_count);
     for (int64_t i = 0; i < state->policy_count; i++)
-        event_fields_add_facts(EVENT_POLICY, &state->policies[i].facts, &bytes);
+        event_fields_add_facts(EVENT_POLICY, &state->policies[i]->facts, &bytes);
     add_integer(&bytes, state->budget_episodes);
     add_integer(&bytes, state->budget_networks);
     add_real(&bytes, state->budget_seconds);

@@ -116,8 +116,8 @@ char *bed_story(const struct session_state *state)
         text_add(&text, "p%" PRId64 " to %" PRId64 "%s\n", i + 1, state->proposals[i]->facts.node,
                  state->proposals[i]->answer == EVENT_KNOWN ? " known" : "");
     for (int64_t i = 0; i < state->policy_count; i++)
-        text_add(&text, "update %" PRId64 " of %" PRId64 " networks, loss %.17g %s\n", state->policies[i].facts.update,
-                 state->policies[i].facts.networks, state->policies[i].facts.loss, state->policies[i].facts.state_hash);
+        text_add(&text, "update %" PRId64 " of %" PRId64 " networks, loss %.17g %s\n", state->policies[i]->facts.update,
+                 state->policies[i]->facts.networks, state->policies[i]->facts.loss, state->policies[i]->facts.state_hash);
     text_add(&text, "test of n%" PRId64 ": %.17g\n", state->test.node, state->test.accuracy);
     return text_take(&text);
 }

@@ -477,11 +477,11 @@ static void test_the_policy_is_shown_what_a_person_grew(void **state)
         int shown = 0;
         assert_true(session->policy_count >= 3);
         for (int64_t i = 0; i < session->policy_count; i++) {
-            const struct event_policy *update = &session->policies[i].facts;
+            const struct event_policy *update = &session->policies[i]->facts;
             for (int j = 0; j < update->asked.count; j++, shown++) {
                 const struct session_node *node = session_node(session, update->asked.items[j]);
                 assert_int_equal(node->facts.by.value, AUTHOR_USER);
-                assert_true(node->observed && node->ended <= session->policies[i].time);
+                assert_true(node->observed && node->ended <= session->policies[i]->time);
                 if (shown)
                     assert_int_equal(i, 1); /* the second episode's */
                 else
@@ -490,7 +490,7 @@ static void test_the_policy_is_shown_what_a_person_grew(void **state)
             assert_int_equal(update->networks, 4); /* the batch is the policy's own */
         }
         assert_int_equal(shown, with ? 3 : 0);
-        digests[with] = hash_of(session->policies[1].facts.state_hash, strlen(session->policies[1].facts.state_hash));
+        digests[with] = hash_of(session->policies[1]->facts.state_hash, strlen(session->policies[1]->facts.state_hash));
         perform_end(&play, session);
     }
     assert_false(hash_equal(digests[0], digests[1]));

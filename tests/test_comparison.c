@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "compare/comparison_print.h"
+#include "compare/plot.h"
 #include "log_bed.h"
 #include "util/bug.h"
 #include "util/file.h"
@@ -382,6 +383,30 @@ static void look_at_plot(const struct comparison *comparison)
     free(printed);
 }
 
+/* An epoch that nobody knows, and numbers that are no accuracies. */
+static void test_plot_of_gaps(void **unused)
+{
+    static const double odd[] = {NAN, INFINITY, -INFINITY, 1e300, -1};
+    for (size_t i = 0; i < COUNT_OF(odd); i++) {
+        struct curve_point curve[3] = {{.validation_accuracy = 0.5, .train_accuracy = odd[i]},
+                                       {.validation_accuracy = odd[i], .train_accuracy = odd[i]},
+                                       {.validation_accuracy = 0.5, .train_accuracy = odd[i]}};
+        char *text = NULL;
+        size_t length = 0;
+        int marks = 0;
+        FILE *out = open_memstream(&text, &length);
+        plot_curve(out, curve, 3, false);
+        fclose(out);
+        for (const char *mark = strchr(text, '*'); mark; mark = strchr(mark + 1, '*'))
+            marks++;
+        assert_int_equal(marks, 3); /* one of them is in the legend */
+        out = fopen("/dev/null", "w");
+        plot_curve(out, curve + 1, 1, false); /* nothing is known */
+        fclose(out);
+        free(text);
+    }
+}
+
 static void test_plot(void **unused)
 {
     with_sessions(two_policies, 4, 2, look_at_plot);
@@ -440,10 +465,10 @@ static void test_few_and_many(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_points),       cmocka_unit_test(test_control), cmocka_unit_test(test_stopped),
-        cmocka_unit_test(test_tables),       cmocka_unit_test(test_export),  cmocka_unit_test(test_odd_ones),
-        cmocka_unit_test(test_other_data),   cmocka_unit_test(test_plot),    cmocka_unit_test(test_scipy),
-        cmocka_unit_test(test_few_and_many),
+        cmocka_unit_test(test_points),     cmocka_unit_test(test_control),      cmocka_unit_test(test_stopped),
+        cmocka_unit_test(test_tables),     cmocka_unit_test(test_export),       cmocka_unit_test(test_odd_ones),
+        cmocka_unit_test(test_other_data), cmocka_unit_test(test_plot),         cmocka_unit_test(test_plot_of_gaps),
+        cmocka_unit_test(test_scipy),      cmocka_unit_test(test_few_and_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

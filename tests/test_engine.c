@@ -370,7 +370,7 @@ static void test_failures_in_episodes(void **state)
     assert_int_equal(session->policy_count, 2);
     int64_t learned = 0, usable = 0;
     for (int i = 0; i < 2; i++)
-        learned += session->policies[i].facts.networks;
+        learned += session->policies[i]->facts.networks;
     for (int i = 0; i < session->proposal_count; i++)
         usable += session->proposals[i]->facts.node &&
                   session->nodes[session->proposals[i]->facts.node - 1]->status == NODE_DONE;

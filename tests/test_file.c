@@ -7,6 +7,8 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -54,6 +56,18 @@ static void write_gzip(const char *path, const void *bytes, size_t length)
     assert_int_equal(gzclose(gz), Z_OK);
 }
 
+/* In the test's folder, of names that begin with `beginning`. */
+static int count_of_names(const char *beginning)
+{
+    int count = 0;
+    DIR *directory = opendir(folder);
+    assert_non_null(directory);
+    for (struct dirent *entry; (entry = readdir(directory));)
+        count += !strncmp(entry->d_name, beginning, strlen(beginning));
+    closedir(directory);
+    return count;
+}
+
 static void what_is_written_is_read(void **state)
 {
     struct error error = {""};
@@ -66,8 +80,7 @@ static void what_is_written_is_read(void **state)
     check_content(path, "a\0b", 3);
     assert_int_equal(file_write(path, NULL, 0, &error), 0);
     check_content(path, "", 0);
-    /* Nothing else is left in the folder. */
-    assert_false(file_exists(in_folder("plain.espalier-new")));
+    assert_int_equal(count_of_names("plain"), 1); /* nothing else is left in the folder */
 }
 
 static void large_files_plain_and_gzip(void **state)
@@ -228,22 +241,25 @@ static void places_are_looked_at_before(void **state)
     check_may_write(in_folder("present/below"), "Not a directory");
 }
 
-/* When the rename fails, the old content stays and nothing new lies about. */
-static void failed_write_leaves_the_old_file(void **state)
+/* A folder in the place of the file makes the rename fail: nothing new lies about then. */
+static void what_lies_in_the_way_of_a_write(void **state)
 {
     struct error error = {""};
     assert_int_equal(file_write(in_folder("kept"), "old", 3, &error), 0);
-    assert_int_equal(mkdir(in_folder("kept.espalier-new"), 0777), 0);
-    check_unwritable(in_folder("kept"), "Is a directory");
-    check_content(in_folder("kept"), "old", 3);
-    assert_int_equal(rmdir(in_folder("kept.espalier-new")), 0);
-    /* What a crash left behind is no hindrance. */
-    FILE *stale = fopen(in_folder("kept.espalier-new"), "wb");
-    fputs("half a file that is longer", stale);
-    fclose(stale);
+    assert_int_equal(rename(in_folder("kept"), in_folder("moved")), 0);
+    assert_int_equal(mkdir(in_folder("kept"), 0777), 0);
+    int here = open(folder, O_RDONLY | O_DIRECTORY);
+    assert_int_equal(file_write_at(here, "kept", "new", 3), -1);
+    assert_int_equal(errno, EISDIR);
+    close(here);
+    assert_int_equal(count_of_names("kept"), 1);
+    /* A link in the place of the file is replaced, and what it names stays as it is. */
+    assert_int_equal(rmdir(in_folder("kept")), 0);
+    assert_int_equal(symlink("moved", in_folder("kept")), 0);
     assert_int_equal(file_write(in_folder("kept"), "new", 3, &error), 0);
     check_content(in_folder("kept"), "new", 3);
-    assert_false(file_exists(in_folder("kept.espalier-new")));
+    check_content(in_folder("moved"), "old", 3);
+    assert_int_equal(count_of_names("kept"), 1);
 }
 
 static void written_in_the_current_folder(void **state)
@@ -344,7 +360,7 @@ int main(void)
         cmocka_unit_test(unwritable_places),
         cmocka_unit_test(folder_without_permission),
         cmocka_unit_test(places_are_looked_at_before),
-        cmocka_unit_test(failed_write_leaves_the_old_file),
+        cmocka_unit_test(what_lies_in_the_way_of_a_write),
         cmocka_unit_test(written_in_the_current_folder),
         cmocka_unit_test(folders_are_made),
         cmocka_unit_test(new_folders_are_there_after_a_power_cut),

@@ -12,16 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "session_folder.h"
+#include "log_bed.h"
 #include "sessions/log.h"
 #include "util/file.h"
 
 static void put_session(const char *folder, const char *name)
 {
     char *path = file_join(folder, name);
-    struct log_writer *writer;
-    assert_int_equal(log_create(path, &writer, NULL), 0);
-    log_close(writer);
+    log_close(begin_session(path));
     free(path);
 }
 

@@ -350,8 +350,8 @@ static void test_a_lost_update_keeps_the_numbers_of_the_others(void **unused)
     struct session_state *state = without(&bed, at, at, true);
     assert_true(state->policy_count >= 3);
     for (int64_t i = 0; i < state->policy_count; i++)
-        assert_int_equal(state->policies[i].facts.update, i + 1);
-    assert_string_equal(state->policies[1].facts.state, "");
+        assert_int_equal(state->policies[i]->facts.update, i + 1);
+    assert_string_equal(state->policies[1]->facts.state, "");
     session_state_free(state);
     bed_done(&bed);
 }

@@ -95,7 +95,7 @@ static void check_batches(const struct session_state *session, int size)
     bool *learned = memory_new((size_t)session->proposal_count, sizeof *learned);
     assert_true(session->policy_count == session->proposal_count / size);
     for (int64_t i = 0; i < session->policy_count; i++) {
-        const struct event_integers *proposals = &session->policies[i].facts.proposals;
+        const struct event_integers *proposals = &session->policies[i]->facts.proposals;
         assert_int_equal(proposals->count, size);
         for (int k = 0; k < size; k++) {
             assert_true(k == 0 || proposals->items[k] > proposals->items[k - 1]);
@@ -124,7 +124,7 @@ static void test_trainers_never_wait(void **state)
     check_batches(session, 5);
     bool mixed = false; /* a batch that isn't an episode: a later proposal was done before an earlier one */
     for (int64_t i = 0; i < session->policy_count; i++)
-        mixed |= session->policies[i].facts.proposals.items[4] != 5 * (i + 1);
+        mixed |= session->policies[i]->facts.proposals.items[4] != 5 * (i + 1);
     assert_true(mixed);
     session_state_free(session);
 }

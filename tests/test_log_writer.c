@@ -38,8 +38,10 @@ static void test_what_is_not_a_session_says_so(void **unused)
     FAILS(log_open(folder, &writer, &state, NULL, &error), "not a session");
     char *lock = file_join(folder, LOCK_FILE);
     assert_false(file_exists(lock)); /* the attempt left nothing behind */
-    log_put(folder, "", 0);
-    FAILS(log_read(folder, &reader, &error), "not a session's log");
+    log_put(folder, "", 0);          /* killed between making the log and writing its header */
+    FAILS(log_read(folder, &reader, &error), "has no events: its run ended before it began; begin it again");
+    log_put(folder, "\x1f\x8b\x08", 3);
+    FAILS(log_read(folder, &reader, &error), "is compressed; gunzip it first");
     log_put(folder, "ESPALOX\1", 8);
     FAILS(log_read(folder, &reader, &error), "not a session's log");
     log_put(folder, "ESPALOG\2", 8);
@@ -58,14 +60,17 @@ static void test_create_wants_a_new_or_empty_folder(void **unused)
     char *folder = folder_new(), *deep = file_join(folder, "a/b/new.esp");
     struct log_writer *writer, *second;
     OK(log_create(deep, &writer, &error));
-    FAILS(log_create(deep, &second, &error), "not empty");
+    FAILS(log_create(deep, &second, &error), "writes this session");
     static const char *const made[] = {"events.log", "weights", "policy", "lock"};
     for (size_t i = 0; i < COUNT_OF(made); i++) {
         char *path = file_join(deep, made[i]);
         assert_true(file_exists(path));
         free(path);
     }
+    struct event event = {.kind = EVENT_SESSION, .as.session.format = 1};
+    OK(log_append(writer, &event, &error));
     log_close(writer);
+    FAILS(log_create(deep, &second, &error), "not empty");
     free(deep);
     folder_remove(folder);
     free(folder);

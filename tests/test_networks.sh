@@ -1,7 +1,7 @@
 #!/bin/sh
 # morph, train and eval, on a small data set made here: black images and white ones of 8×8 pixels.
 . "$top_srcdir/tests/tap.sh"
-plan 112
+plan 115
 
 # fails NAME STATUS COMMAND…: the command ends with that status; what it prints is kept for prints()
 fails() {
@@ -54,6 +54,16 @@ prints "and finds the same error" '^test +error 0\.00 % \(95 % interval 0\.00 to
 prints "class by class" '^ +1 +256 +256 +100\.00 %$'
 says "a file that train did not name itself is safe" 1 "network.safetensors: exists already" \
     "$espalier" train "$small" --data idx:set --epochs 1
+sh -c 'exec "$0" train "$1" --data idx:set --epochs 100000 --out both.safetensors' "$espalier" "$small" >first.out 2>&1 &
+first=$!
+until grep -q '^epoch  *1/' first.out; do kill -0 $first 2>/dev/null || break; sleep 0.05; done
+says "a second training of one file" 1 "both.safetensors: another process is writing it" \
+    "$espalier" train "$small" --data idx:set --epochs 1 --out both.safetensors
+kill -9 $first
+wait $first 2>/dev/null
+ok "which a killed one doesn't hold" "$espalier" train "$small" --data idx:set --epochs 1 --out both.safetensors
+[ ! -e both.safetensors.lock ]
+report $? "and nothing but its files is left"
 ok "train goes on from a file" "$espalier" train network.safetensors --data idx:set --epochs 1 --out more.safetensors
 prints "at the lower rate" '^plan +1 epoch, batch 64, rate 0\.02'
 ok "morph grows a file" "$espalier" morph network.safetensors widen:conv2 deepen:conv1 --data idx:set --check \

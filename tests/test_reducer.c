@@ -403,7 +403,7 @@ static void test_what_the_policy_was_shown(void **unused)
     apply(state, &event);
     struct session_state *copy = session_state_copy(state);
     assert_true(session_node(copy, 2)->observed && !session_node(copy, 1)->observed && !session_node(copy, 3)->observed);
-    assert_int_equal(copy->policies[0].facts.asked.items[0], 2);
+    assert_int_equal(copy->policies[0]->facts.asked.items[0], 2);
     session_state_free(state);
     session_state_free(copy);
 }

@@ -565,7 +565,7 @@ static void test_shown_once(void **state)
     assert_int_equal(session_load(path, &session, &warning, &error), 0);
     assert_true(session->policy_count >= 4);
     for (int64_t i = 0; i < session->policy_count; i++)
-        shown += session->policies[i].facts.asked.count;
+        shown += session->policies[i]->facts.asked.count;
     assert_int_equal(shown, 1);
     session_state_free(session);
     scratch_remove(folder);

@@ -524,7 +524,7 @@ static void test_the_reward_is_the_gain_over_the_control(void **unused)
     struct session_state *state = race(&options, &(struct script){.slots = 1});
     assert_int_equal(state->policy_count, 4);
     for (int64_t round = 1; round <= 4; round++) {
-        const struct event_policy *update = &state->policies[round - 1].facts;
+        const struct event_policy *update = &state->policies[round - 1]->facts;
         double sum = 0, gain;
         int64_t count = 0, over;
         for (int64_t i = (round - 1) * SIZE + 2; i <= round * SIZE; i++)

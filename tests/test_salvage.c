@@ -58,7 +58,7 @@ static void check_end(const struct session_state *state, int64_t networks)
     for (int64_t i = 0; i < state->node_count; i++)
         assert_true(state->nodes[i]->status != NODE_QUEUED && state->nodes[i]->status != NODE_RUNNING);
     for (int64_t i = 0; i < state->policy_count; i++)
-        assert_int_equal(state->policies[i].facts.update, i + 1);
+        assert_int_equal(state->policies[i]->facts.update, i + 1);
 }
 
 /* Damage the frame at `offset` and the next ones, `count` in all; repair; resume. */

@@ -285,7 +285,7 @@ static void test_digest_sees_the_state(void **unused)
     char *note = node->note;
     enum event_kind answer = state->proposals[3]->answer;
     int by = state->proposals[3]->facts.by.value;
-    double *baseline = &state->policies[1].facts.baseline;
+    double *baseline = &state->policies[1]->facts.baseline;
 #define CHANGES(change, back)                                                                                          \
     do {                                                                                                               \
         change;                                                                                                        \
@@ -336,7 +336,7 @@ static void test_digest_sees_the_state(void **unused)
     CHANGES(state->proposals[3]->answer = state->proposals[3]->answer == EVENT_KNOWN ? EVENT_NODE : EVENT_KNOWN, state->proposals[3]->answer = answer);
     CHANGES(state->proposals[3]->facts.by.value = AUTHOR_USER, state->proposals[3]->facts.by.value = by);
     CHANGES(*baseline = -*baseline, *baseline = -*baseline);
-    CHANGES(state->policies[1].facts.networks++, state->policies[1].facts.networks--);
+    CHANGES(state->policies[1]->facts.networks++, state->policies[1]->facts.networks--);
 #undef CHANGES
     session_state_free(state);
     event_list_done(&list);

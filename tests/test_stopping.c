@@ -224,7 +224,7 @@ static void test_predictions_are_rewards(void **state)
     struct session_state *session = bed_search(&options, &one_slot);
     int stopped = 0;
     for (int64_t u = 0; u < session->policy_count; u++) {
-        const struct event_policy *facts = &session->policies[u].facts;
+        const struct event_policy *facts = &session->policies[u]->facts;
         double accuracy = 0, reward = 0, best = 0;
         for (int k = 0; k < facts->proposals.count; k++) {
             const struct session_node *node =

@@ -14,7 +14,7 @@
 #include "tui/rounds.h"
 #include "tui/view.h"
 #include "util/bug.h"
-#include "util/place.h"
+#include "util/round.h"
 
 static const double quiet_seconds = 10; /* without an event before the header says so */
 
@@ -257,13 +257,14 @@ void bars_draw_replay_bar(const struct model *model, struct canvas *canvas, stru
     int width = bars_replay_line(model, area).width;
     if (width >= 8) {
         struct area line = bars_replay_line(model, area);
-        int place = place_of(share_of(model, model->now), width - 1);
+        int place = round_within(share_of(model, model->now) * (width - 1), 0, width - 1);
         for (int x = 0; x < line.width; x++)
             canvas_glyph(canvas, line, x, 0, x < place ? L'━' : L'─', x < place ? STYLE_METER : STYLE_METER_REST);
         for (int i = 0; i < model->replay.mark_count; i++) {
             const struct replay_bar_mark *mark = &model->replay.marks[i];
             uint32_t glyph = mark->style == STYLE_BEST ? L'▲' : mark->style == STYLE_FAILED ? L'×' : L'◆';
-            canvas_glyph(canvas, line, place_of(share_of(model, mark->time), width - 1), 0, glyph, mark->style);
+            canvas_glyph(canvas, line, round_within(share_of(model, mark->time) * (width - 1), 0, width - 1), 0, glyph,
+                         mark->style);
         }
         if (line.width)
             canvas_glyph(canvas, line, place, 0, L'●', STYLE_HEADER);

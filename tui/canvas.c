@@ -16,7 +16,7 @@
 #include <utf8proc.h>
 
 #include "util/memory.h"
-#include "util/place.h"
+#include "util/round.h"
 
 enum { BRAILLE = 0x2800 };
 
@@ -270,7 +270,7 @@ void canvas_meter(struct canvas *canvas, struct area area, int x, int y, int wid
     static const uint32_t parts[] = {L'░', L'▏', L'▎', L'▍', L'▌', L'▋', L'▊', L'▉'};
     if (y < 0 || y >= area.height)
         return;
-    int eighths = place_of(share, width * 8);
+    int eighths = round_within(share * width * 8, 0, width * 8);
     for (int i = 0; i < width && x + i < area.width; i++) {
         int part = eighths - 8 * i;
         if (part >= 8)
@@ -287,10 +287,10 @@ void canvas_spark(struct canvas *canvas, struct area area, int x, int y, int wid
         return;
     int first = count > width ? count - width : 0;
     for (int i = first; i < count && x + i - first < area.width; i++) {
-        if (isnan(values[i]))
+        if (!isfinite(values[i]))
             continue;
         double share = high > low ? (values[i] - low) / (high - low) : 1;
-        int level = place_of(share, 7);
+        int level = round_within(share * 7, 0, 7);
         canvas_put(canvas, area.x + x + i - first, area.y + y, (uint32_t)(L'▁' + level), style);
     }
 }

@@ -5,6 +5,7 @@
  * first. Siblings are sorted before the walk. With a filter every network that matches is shown with its ancestors,
  * whatever is folded. Building is O(n), or O(n log n) with sorted siblings.
  */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,7 +106,7 @@ static double order_key(const struct model *model, const struct session_node *no
     case ORDER_ACCURACY:
         return node->status == NODE_DONE && node->accuracy == node->accuracy ? node->accuracy : -1;
     case ORDER_GAIN:
-        return node->status == NODE_DONE && node_gain(model->state, node, &gain, &over) ? gain : -2;
+        return node->status == NODE_DONE && node_gain(model->state, node, &gain, &over) && isfinite(gain) ? gain : -2;
     case ORDER_PARAMETERS:
         return -(double)node->facts.parameters;
     default:

@@ -48,15 +48,17 @@ static void draw_trend(const struct session_state *state, enum trend trend, stru
     int count = 0, used = 0;
     int64_t first_update = state->policy_count;
     while (first_update > 0 && count < width)
-        count += has_learned(&state->policies[--first_update].facts);
+        count += has_learned(&state->policies[--first_update]->facts);
     if (count < 1)
         return;
     for (int64_t i = first_update; i < state->policy_count; i++) {
-        if (!has_learned(&state->policies[i].facts))
+        if (!has_learned(&state->policies[i]->facts))
             continue;
-        values[used] = trend_value(&state->policies[i].facts, trend);
-        low = fmin(low, values[used]);
-        high = fmax(high, values[used++]);
+        values[used++] = trend_value(&state->policies[i]->facts, trend);
+        if (!isfinite(values[used - 1]))
+            continue;
+        low = fmin(low, values[used - 1]);
+        high = fmax(high, values[used - 1]);
     }
     bool percent = trend == TREND_MEAN || trend == TREND_BEST;
     double first = (percent ? 100 : 1) * values[0], last = (percent ? 100 : 1) * values[count - 1];
@@ -77,7 +79,7 @@ static void draw_update(const struct session_state *state, struct canvas *canvas
                     learns ? " learns after its first episode" : " does not learn");
         return;
     }
-    const struct event_policy *last = &state->policies[state->policy_count - 1].facts;
+    const struct event_policy *last = &state->policies[state->policy_count - 1]->facts;
     int x = canvas_text(canvas, inside, 0, 0, STYLE_HEADER, "update %lld", (long long)last->update);
     x = canvas_text(canvas, inside, x + 2, 0, STYLE_NORMAL, "reward %.3f", last->reward_mean);
     if (x + 17 <= inside.width)

@@ -12,6 +12,7 @@
 #include "tui/node.h"
 #include "tui/view.h"
 #include "util/bug.h"
+#include "util/round.h"
 
 enum { SERIES_MAX = 8, AXIS = 6 /* columns of the labels and their line */ };
 
@@ -71,9 +72,15 @@ static double on_axis(const struct plot *plot, double accuracy)
     return plot->error_scale ? -log10(fmax(1 - accuracy, 1e-4)) : accuracy;
 }
 
+/* NaN, which is a gap, for what is not known or can't be an accuracy. */
+static double known_on_axis(const struct plot *plot, double accuracy)
+{
+    return accuracy >= 0 && accuracy <= 1 ? on_axis(plot, accuracy) : (double)NAN;
+}
+
 static void include(struct plot *plot, double accuracy)
 {
-    double value = on_axis(plot, accuracy);
+    double value = known_on_axis(plot, accuracy);
     if (!isfinite(value))
         return;
     plot->low = fmin(plot->low, value);
@@ -109,20 +116,16 @@ static void span(struct plot *plot, const struct series *series, int count)
     }
 }
 
-/* What lies far outside, or is not a number, is a little outside: a line to it has an end. */
-static int dot_of(double share, int last)
-{
-    return (int)lround(fmin(fmax(share, -4), 5) * last);
-}
-
 static int dot_x(const struct plot *plot, double epoch)
 {
-    return dot_of((epoch - 1) / (plot->epochs - 1), 2 * plot->area.width - 1);
+    int width = 2 * plot->area.width; /* a curve may go on beyond the axis; it doesn't matter how far */
+    return round_within((epoch - 1) / (plot->epochs - 1) * (width - 1), -width, 4 * width);
 }
 
 static int dot_y(const struct plot *plot, double value)
 {
-    return dot_of((plot->high - value) / (plot->high - plot->low), 4 * plot->area.height - 1);
+    int height = 4 * plot->area.height;
+    return round_within((plot->high - value) / (plot->high - plot->low) * (height - 1), -4 * height, 4 * height);
 }
 
 /* 1, 2 or 5 times a power of ten: the largest with `count` multiples between the ends. */
@@ -212,7 +215,7 @@ static void draw_validation(const struct plot *plot, struct canvas *canvas, cons
     int last_x = 0, last_y = 0;
     bool joined = false;
     for (int i = 0; i < series->node->curve_count; i++) {
-        double value = on_axis(plot, series->node->curve[i].validation_accuracy);
+        double value = known_on_axis(plot, series->node->curve[i].validation_accuracy);
         if (!isfinite(value)) {
             joined = false;
             continue;
@@ -230,10 +233,13 @@ static void draw_training(const struct plot *plot, struct canvas *canvas, const 
 {
     for (int i = 0; i < node->curve_count; i++) {
         const struct curve_point *from = &node->curve[i], *to = &node->curve[i + 1 < node->curve_count ? i + 1 : i];
+        if (isnan(known_on_axis(plot, from->train_accuracy)) || isnan(known_on_axis(plot, to->train_accuracy)))
+            continue;
         int x0 = dot_x(plot, i + 1), x1 = dot_x(plot, i + 1 < node->curve_count ? i + 2 : i + 1);
         for (int x = x0; x <= x1; x++) {
             double share = x1 > x0 ? (double)(x - x0) / (x1 - x0) : 0;
-            double value = on_axis(plot, from->train_accuracy + share * (to->train_accuracy - from->train_accuracy));
+            double value =
+                known_on_axis(plot, from->train_accuracy + share * (to->train_accuracy - from->train_accuracy));
             if (x % 3 == 0 && isfinite(value))
                 canvas_dot(canvas, plot->area, x, dot_y(plot, value), STYLE_DIM);
         }

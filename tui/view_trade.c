@@ -11,7 +11,7 @@
 #include "tui/node.h"
 #include "tui/view.h"
 #include "util/memory.h"
-#include "util/place.h"
+#include "util/round.h"
 
 enum { AXIS = 6 }; /* columns of the labels and their line */
 
@@ -23,19 +23,19 @@ struct trade {
 
 static bool is_shown(const struct session_node *node)
 {
-    return node->status == NODE_DONE && isfinite(node->accuracy) && node->facts.parameters > 0;
+    return node->status == NODE_DONE && node->accuracy >= 0 && node->accuracy <= 1 && node->facts.parameters > 0;
 }
 
 static int dot_x(const struct trade *trade, const struct session_node *node)
 {
     double share = (log10((double)node->facts.parameters) - trade->left) / (trade->right - trade->left);
-    return place_of(share, 2 * trade->area.width - 1);
+    return round_within(share * (2 * trade->area.width - 1), 0, 2 * trade->area.width - 1);
 }
 
 static int dot_y(const struct trade *trade, double accuracy)
 {
     double share = (trade->high - accuracy) / (trade->high - trade->low);
-    return place_of(share, 4 * trade->area.height - 1);
+    return round_within(share * (4 * trade->area.height - 1), 0, 4 * trade->area.height - 1);
 }
 
 /* The axes span all sizes, but only the better accuracies: the worst would squeeze the rest together. */

@@ -113,6 +113,17 @@ void cli_catch_signals(void (*stop)(void *context), void *context)
         sigaction(SIGHUP, &action, NULL);
 }
 
+void cli_ignore_signals(void)
+{
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    caught.signal = 0;
+}
+
 int cli_signal(void)
 {
     return caught.signal;

@@ -74,6 +74,8 @@ bool cli_is_unicode(void);
 /* Handle Ctrl-C, SIGTERM and SIGHUP: the first signal calls stop(context), which must be async-signal-safe; the second ends
    the program.  cli_signal() is the signal that came, or 0. */
 void cli_catch_signals(void (*stop)(void *context), void *context);
+/* The work is done: from now on signals come too late, and so does one that came before. */
+void cli_ignore_signals(void);
 int cli_signal(void);
 
 extern const struct cli_command command_run, command_resume, command_attach, command_replay, command_show, command_compare,

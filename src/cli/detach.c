@@ -29,10 +29,10 @@
 
 #include "cli/report.h"
 #include "cli/screens.h"
+#include "sessions/frame.h"
+#include "sessions/session_file.h"
 #include "util/file.h"
 #include "util/print.h"
-
-#define OUTPUT_FILE "output.log"
 
 /* Global, because the process is in the background. */
 static struct {
@@ -213,9 +213,7 @@ static void on_event(void *context, const struct event *event)
 static int open_output(const char *folder, struct error *error)
 {
     char *path = file_join(folder, OUTPUT_FILE);
-    background.output = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-    if (background.output < 0)
-        error_set(error, "%s: can't be written (%s); check the folder and its permissions", path, strerror(errno));
+    background.output = session_file_open(path, IN_SESSION, O_WRONLY | O_CREAT | O_APPEND, true, error);
     free(path);
     if (background.output < 0)
         return -1;

@@ -182,7 +182,7 @@ int live_search(struct engine *engine, const struct cli_arguments *arguments, co
     close(live.wake);
     if (live.failed)
         *error = live.engine_error;
-    if (status && !live.failed)
+    if ((status && !live.failed) || !engine_state(engine)->event_count)
         return -1;
     if (screens || kind != PROGRESS_JSON)
         report_end(stdout, engine_state(engine), folder);

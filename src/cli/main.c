@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <jansson.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -263,8 +264,15 @@ static int run_words(int argc, char **argv)
     return 0;
 }
 
+/* Without memory jansson would leave out what doesn't fit, and the file would be written without it. */
+static void *json_memory(size_t size)
+{
+    return memory_resize(NULL, size, 1);
+}
+
 int main(int argc, char **argv)
 {
+    json_set_alloc_funcs(json_memory, free);
     hold_standard_descriptors();
     setlocale(LC_CTYPE, "");
     signal(SIGXFSZ, SIG_IGN); /* a write over the file size limit then fails with EFBIG, and is reported */

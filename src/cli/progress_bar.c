@@ -1,12 +1,11 @@
 /* progress_bar.c - a carriage return lets the line be drawn over itself. */
 #include "cli/progress_bar.h"
 
-#include <math.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "util/place.h"
 #include "util/print.h"
+#include "util/round.h"
 #include "util/text.h"
 
 enum { CELLS = 20 };
@@ -31,7 +30,7 @@ static int cut(const char *string, size_t columns)
 void progress_bar_draw(FILE *out, double share, bool unicode, const char *text)
 {
     struct text line = TEXT_EMPTY;
-    int full = place_of(share, CELLS);
+    int full = round_within(share * CELLS, 0, CELLS);
     for (int i = 0; i < CELLS; i++)
         text_add(&line, "%s", unicode ? (i < full ? "█" : "░") : (i < full ? "#" : "."));
     text_add(&line, " %s", text);

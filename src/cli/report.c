@@ -340,18 +340,41 @@ static void print_tree_node(const struct tree *tree, const struct session_node *
     text_done(&how);
 }
 
-static void print_subtree(const struct tree *tree, int64_t number, struct text *prefix)
+enum { TREE_DEPTH_MAX = 64 }; /* deeper networks are not indented further, so that lines stay short */
+
+static size_t prefix_bytes(const struct tree *tree, bool last)
 {
-    for (int64_t child = tree->first_child[number]; child; child = tree->next_sibling[child]) {
-        bool last = !tree->next_sibling[child];
-        size_t length = prefix->length;
+    return strlen(last ? "  " : tree->unicode ? "│ " : "| ");
+}
+
+static bool is_last(const struct tree *tree, int64_t number)
+{
+    return !tree->next_sibling[number];
+}
+
+/* Down to the first child, else to the next sibling of the nearest ancestor that has one. */
+static void print_subtree(const struct tree *tree, int64_t root, struct text *prefix)
+{
+    int64_t depth = 1;
+    for (int64_t number = tree->first_child[root]; number;) {
+        bool last = is_last(tree, number);
         print_to(tree->out, "%s%s", text_string(prefix), tree->unicode ? (last ? "└─" : "├─") : (last ? "`-" : "|-"));
-        print_tree_node(tree, session_node(tree->state, child));
-        text_add(prefix, "%s", last ? "  " : tree->unicode ? "│ " : "| ");
-        print_subtree(tree, child, prefix);
-        prefix->length = length;
-        prefix->bytes[length] = '\0';
+        print_tree_node(tree, session_node(tree->state, number));
+        if (tree->first_child[number]) {
+            if (depth++ < TREE_DEPTH_MAX)
+                text_add(prefix, "%s", last ? "  " : tree->unicode ? "│ " : "| ");
+            number = tree->first_child[number];
+            continue;
+        }
+        while (is_last(tree, number) && (number = session_node(tree->state, number)->facts.parent) != root)
+            if (--depth < TREE_DEPTH_MAX) {
+                prefix->length -= prefix_bytes(tree, is_last(tree, number));
+                prefix->bytes[prefix->length] = '\0';
+            }
+        number = number == root ? 0 : tree->next_sibling[number];
     }
+    text_clear(prefix);
+    text_add(prefix, "%s", "");
 }
 
 void report_tree(FILE *out, const struct session_state *state)
@@ -382,8 +405,9 @@ static int by_accuracy(const void *left, const void *right)
 {
     const struct session_node *a = *(const struct session_node *const *)left,
                               *b = *(const struct session_node *const *)right;
-    if (a->accuracy != b->accuracy)
-        return a->accuracy < b->accuracy ? 1 : -1;
+    double first = isnan(a->accuracy) ? -INFINITY : a->accuracy, second = isnan(b->accuracy) ? -INFINITY : b->accuracy;
+    if (first != second)
+        return first < second ? 1 : -1;
     return a->facts.node < b->facts.node ? -1 : 1;
 }
 
@@ -479,12 +503,9 @@ void report_pareto(FILE *out, const struct session_state *state)
 
 /* --- one network --- */
 
-static void print_lineage(FILE *out, const struct session_state *state, const struct session_node *node)
+static void print_ancestor(FILE *out, const struct session_state *state, const struct session_node *node)
 {
-    const struct session_node *parent = session_node(state, node->facts.parent);
     struct text how = TEXT_EMPTY;
-    if (parent)
-        print_lineage(out, state, parent);
     node_edge(state, node, cli_is_unicode(), INT_MAX, &how);
     print_to(out, "  n%-4lld", (long long)node->facts.node);
     if (node->status == NODE_DONE)
@@ -497,6 +518,19 @@ static void print_lineage(FILE *out, const struct session_state *state, const st
         print_to(out, "  %s (by %s)\n", text_string(&how),
                  node->facts.by.value == AUTHOR_USER ? "you" : author_name(&node->facts.by));
     text_done(&how);
+}
+
+static void print_lineage(FILE *out, const struct session_state *state, const struct session_node *node)
+{
+    const struct session_node **line = NULL;
+    size_t count = 0, capacity = 0;
+    for (; node; node = session_node(state, node->facts.parent)) {
+        line = memory_grow(line, count, &capacity, sizeof *line);
+        line[count++] = node;
+    }
+    while (count)
+        print_ancestor(out, state, line[--count]);
+    free(line);
 }
 
 void report_node(FILE *out, const struct session_state *state, int64_t number)

@@ -61,6 +61,11 @@ int search_setup_open(struct search_setup *setup, const struct search_options *o
     };
     setup->evaluator = evaluator_local_new(setup->devices, setup->device_count, options->precision, &setup->train,
                                            &setup->validate, setup->test.count ? &setup->test : NULL);
+    if (!setup->evaluator)
+        return error_set(error,
+                         "the search: the system has no thread for each of its %d trainers; end other programs, raise "
+                         "ulimit -u, or give fewer --devices",
+                         setup->device_count);
     return 0;
 }
 

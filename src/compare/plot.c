@@ -7,8 +7,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "util/place.h"
 #include "util/print.h"
+#include "util/round.h"
 
 enum { PLOT_HEIGHT = 10, PLOT_WIDTH = 60 };
 /* The mark of a cell: one of these, or a letter. */
@@ -30,16 +30,26 @@ static const char *glyph_of(char mark, bool unicode, char letter[2])
     return letter;
 }
 
+/* What is not known, or can't be an accuracy, is a gap. */
+static bool is_drawn(double value)
+{
+    return value >= 0 && value <= 1;
+}
+
 /* Extend the axis so that it holds `value`. */
 static void extend(struct text_plot *canvas, double value)
 {
+    if (!is_drawn(value))
+        return;
     canvas->low = fmin(canvas->low, value);
     canvas->high = fmax(canvas->high, value);
 }
 
 static char *mark_at(struct text_plot *canvas, int column, double value)
 {
-    return &canvas->marks[place_of((canvas->high - value) / (canvas->high - canvas->low), PLOT_HEIGHT - 1)][column];
+    double share = (canvas->high - value) / (canvas->high - canvas->low);
+    int row = round_within(share * (PLOT_HEIGHT - 1), 0, PLOT_HEIGHT - 1);
+    return &canvas->marks[row][column];
 }
 
 static void print_canvas(FILE *out, const struct text_plot *canvas, bool unicode)
@@ -65,7 +75,9 @@ static double value_at(const struct curve_point *curve, int count, int column, i
     int after = before + 1 < count ? before + 1 : before;
     double a = validation ? curve[before].validation_accuracy : curve[before].train_accuracy;
     double b = validation ? curve[after].validation_accuracy : curve[after].train_accuracy;
-    return a + (b - a) * (place - before);
+    if (place <= before)
+        return a;
+    return is_drawn(a) && is_drawn(b) ? a + (b - a) * (place - before) : (double)NAN;
 }
 
 void plot_curve(FILE *out, const struct curve_point *curve, int count, bool unicode)
@@ -77,11 +89,15 @@ void plot_curve(FILE *out, const struct curve_point *curve, int count, bool unic
         extend(&canvas, curve[i].train_accuracy);
         extend(&canvas, curve[i].validation_accuracy);
     }
+    if (canvas.high < canvas.low)
+        return;
     canvas.high = fmax(canvas.high, canvas.low + 1e-3);
     for (int validation = 0; validation < 2; validation++)
-        for (int column = 0; column < columns; column++)
-            *mark_at(&canvas, column, value_at(curve, count, column, columns, validation)) =
-                validation ? MARK_VALIDATION : MARK_TRAIN;
+        for (int column = 0; column < columns; column++) {
+            double value = value_at(curve, count, column, columns, validation);
+            if (is_drawn(value))
+                *mark_at(&canvas, column, value) = validation ? MARK_VALIDATION : MARK_TRAIN;
+        }
     print_canvas(out, &canvas, unicode);
     print_to(out, "       1%*d epochs", columns > 1 ? columns - 1 : 2, count);
     print_to(out, "   %s validation", glyph_of(MARK_VALIDATION, unicode, letter));
@@ -96,7 +112,7 @@ void plot_lines(FILE *out, const struct plot_line *lines, int count, double end,
             for (int column = 0; column < PLOT_WIDTH; column++) {
                 double place = column + 1 < PLOT_WIDTH ? end * (column + 1) / PLOT_WIDTH : end;
                 double value = lines[i].value(lines[i].context, place);
-                if (isnan(value))
+                if (!is_drawn(value))
                     continue;
                 if (pass == 0) {
                     extend(&canvas, value);

@@ -254,7 +254,7 @@ static json_t *of_state(const struct session_state *state)
     for (int64_t i = 0; i < state->proposal_count; i++)
         json_array_append_new(proposals, of_proposal(state->proposals[i]));
     for (int64_t i = 0; i < state->policy_count; i++)
-        json_array_append_new(policies, of_policy(&state->policies[i]));
+        json_array_append_new(policies, of_policy(state->policies[i]));
     for (int i = 0; i < state->device_count; i++)
         json_array_append_new(devices, of_device(&state->devices[i]));
 

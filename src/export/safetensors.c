@@ -23,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sessions/session_file.h"
 #include "util/bug.h"
 #include "util/file.h"
 #include "util/memory.h"
@@ -385,7 +386,9 @@ int safetensors_read(const char *path, const struct hash *expected, struct weigh
     void *bytes;
     size_t length;
     *weights = NULL;
-    if (file_read(path, SAFETENSORS_FILE_MAX, &bytes, &length, error) < 0)
+    int failed = expected ? session_file_read(path, IN_PLACE, SAFETENSORS_FILE_MAX, &bytes, &length, error)
+                          : file_read(path, SAFETENSORS_FILE_MAX, &bytes, &length, error);
+    if (failed)
         return -1;
     int status = 0;
     if (expected && !hash_equal(*expected, hash_of(bytes, length)))

@@ -28,7 +28,8 @@ void safetensors_encode(const struct weights *weights, const struct safetensors_
                         size_t *length, struct hash *hash);
 /* Every offset, shape and type is checked against the architecture in the metadata. */
 int safetensors_decode(const void *bytes, size_t length, struct weights **weights, struct error *error);
-/* Read a file; when `expected` is not NULL its content must have that hash. */
+/* Read a file; when `expected` is not NULL it is one of a session (session_file.h), and its content must have that
+ * hash. */
 int safetensors_read(const char *path, const struct hash *expected, struct weights **weights, struct error *error);
 int safetensors_write(const char *path, const struct weights *weights, const struct safetensors_note *notes,
                       struct error *error);

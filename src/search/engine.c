@@ -344,6 +344,8 @@ int engine_run(struct engine *engine, struct error *error)
     }
     for (int i = 0; i < MONITORS; i++)
         monitor_free(monitors[i]);
+    if (journal->broken && !journal->state->event_count)
+        return error_set(error, "%s", journal->trouble.text);
     if (journal->broken)
         return error_set(error, "%s; the session is intact: resume it when there is room", journal->trouble.text);
     return trouble.text[0] ? error_set(error, "%s", trouble.text) : 0;

@@ -92,7 +92,7 @@ struct evaluator {
 const struct backend *device_backend(const struct device *device, enum precision precision, struct error *error);
 
 /* One pinned trainer thread a device, each of which must be able to do `precision`.  Borrows the views, which outlive
-   it; `test` may be NULL. */
+   it; `test` may be NULL.  NULL when the system has no thread for a trainer. */
 struct evaluator *evaluator_local_new(const struct device *devices, int count, enum precision precision,
                                       const struct view *train, const struct view *validate, const struct view *test);
 

@@ -224,8 +224,13 @@ struct evaluator *evaluator_local_new(const struct device *devices, int count, e
         ASSERT(trainer->backend);
         trainer->inbox = queue_new(sizeof(struct trial), 1);
         trainer->monitor = device_monitor_new(&(struct device){.core = -1}, 1);
-        if (!thread_start(&trainer->thread, local_trainer, trainer))
-            BUG("no thread for a trainer");
+        if (!thread_start(&trainer->thread, local_trainer, trainer)) {
+            queue_free(trainer->inbox);
+            device_monitor_free(trainer->monitor);
+            local->count = i;
+            local->evaluator.kind->free(&local->evaluator);
+            return NULL;
+        }
     }
     return &local->evaluator;
 }

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "sessions/session_file.h"
 #include "util/bug.h"
 #include "util/clock.h"
-#include "util/file.h"
 
 enum { DISK_TRIES = 10 };
 #define DISK_WAIT 1.0 /* seconds between tries */
@@ -99,7 +99,7 @@ struct whole_file {
 static int write_file(struct journal *journal, void *context, struct error *error)
 {
     const struct whole_file *file = context;
-    return file_write(file->path, file->bytes, file->length, error);
+    return session_file_write(file->path, IN_PLACE, file->bytes, file->length, error);
 }
 
 int journal_write(struct journal *journal, const char *folder, const char *name, const void *bytes, size_t length)

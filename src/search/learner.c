@@ -29,8 +29,8 @@
 #include <string.h>
 
 #include "search/record.h"
+#include "sessions/session_file.h"
 #include "util/bug.h"
-#include "util/file.h"
 #include "util/memory.h"
 
 enum { POLICY_BYTES_MAX = 1 << 28 };
@@ -54,12 +54,12 @@ int learner_restore(struct learner *learner, struct error *error)
     const struct session_state *state = learner->journal->state;
     if (!state->policy_count || !learner->policy->kind->load)
         return 0;
-    const struct event_policy *facts = &state->policies[state->policy_count - 1].facts;
+    const struct event_policy *facts = &state->policies[state->policy_count - 1]->facts;
     char *path = journal_path(learner->journal, "policy", facts->state);
     void *bytes = NULL;
     size_t length;
     char hash[HASH_TEXT];
-    int status = file_read(path, POLICY_BYTES_MAX, &bytes, &length, error);
+    int status = session_file_read(path, IN_PLACE, POLICY_BYTES_MAX, &bytes, &length, error);
     if (!status && strcmp(hash_print(hash_of(bytes, length), hash), facts->state_hash))
         status = error_set(error, "%s: is not the file that was written (checksum %.8s, was %.8s)", path, hash,
                            facts->state_hash);
@@ -142,7 +142,7 @@ static bool *find_learned(const struct learner *learner)
     int64_t size = learner->options->episode_networks;
     bool *learned = memory_new((size_t)state->proposal_count + 1, sizeof *learned);
     for (int64_t i = 0; i < state->policy_count; i++) {
-        const struct event_integers *proposals = &state->policies[i].facts.proposals;
+        const struct event_integers *proposals = &state->policies[i]->facts.proposals;
         for (int k = 0; k < proposals->count; k++)
             learned[proposals->items[k] - 1] = true;
         for (int64_t k = i * size; !proposals->count && k < (i + 1) * size && k < state->proposal_count; k++)

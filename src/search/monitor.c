@@ -49,6 +49,16 @@ static void *monitor_thread(void *context)
     return NULL;
 }
 
+static void release(struct monitor *monitor)
+{
+    device_monitor_free(monitor->devices);
+    free(monitor->ids);
+    queue_free(monitor->samples);
+    queue_free(monitor->stop);
+    queue_free(monitor->ended);
+    free(monitor);
+}
+
 struct monitor *monitor_new(const struct device *devices, int count)
 {
     struct monitor *monitor = memory_new(1, sizeof *monitor);
@@ -61,9 +71,10 @@ struct monitor *monitor_new(const struct device *devices, int count)
     monitor->stop = queue_new(1, 1);
     monitor->ended = queue_new(1, 1);
     atomic_init(&monitor->stopping, false);
-    if (!thread_start(&monitor->thread, monitor_thread, monitor))
-        BUG("no thread for the device monitor");
-    return monitor;
+    if (thread_start(&monitor->thread, monitor_thread, monitor))
+        return monitor;
+    release(monitor);
+    return NULL;
 }
 
 bool monitor_take(struct monitor *monitor, struct monitor_sample *sample)
@@ -83,10 +94,5 @@ void monitor_free(struct monitor *monitor)
         return;
     }
     pthread_join(monitor->thread, NULL);
-    device_monitor_free(monitor->devices);
-    free(monitor->ids);
-    queue_free(monitor->samples);
-    queue_free(monitor->stop);
-    queue_free(monitor->ended);
-    free(monitor);
+    release(monitor);
 }

@@ -22,8 +22,8 @@
 
 #include "policy/growth.h"
 #include "search/rounds.h"
+#include "sessions/session_file.h"
 #include "util/bug.h"
-#include "util/file.h"
 #include "util/memory.h"
 
 /* After this many fruitless proposals in a row a parent is exhausted.  Near the limits nearly all children of a network
@@ -49,7 +49,7 @@ static const struct session_node *node_of(const struct parents *parents, int64_t
 static bool has_weights(const struct parents *parents, int64_t number)
 {
     char *path = journal_path(parents->journal, "weights", node_of(parents, number)->weights);
-    bool there = file_exists(path);
+    bool there = session_file_exists(path, IN_PLACE);
     free(path);
     return there;
 }

@@ -112,7 +112,7 @@ int resume_networks(struct proposals *proposals, const struct search_data *data,
         if (check_proposal(state, state->proposals[i], error))
             return -1;
     for (int64_t i = 0; i < state->policy_count; i++)
-        if (check_update(proposals->options, &state->policies[i].facts, error))
+        if (check_update(proposals->options, &state->policies[i]->facts, error))
             return -1;
     const struct session_node *start = session_node(state, 1);
     if (start && node_has_no_result(start))

@@ -91,8 +91,12 @@ int server_connect(const char *folder, struct error *error)
     if (folder_file < 0)
         return -1;
     struct sockaddr_un address = address_in(folder_file);
-    int file = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct stat status;
+    bool foreign = !fstatat(folder_file, SERVER_SOCKET, &status, AT_SYMLINK_NOFOLLOW) && !S_ISSOCK(status.st_mode);
+    int file = foreign ? -1 : socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int reason = 0;
+    if (foreign)
+        errno = ENOTSOCK;
     if (file < 0 || connect(file, (struct sockaddr *)&address, sizeof address)) {
         reason = errno;
         error_set(error, "%s/%s: can't connect (%s)", folder, SERVER_SOCKET, strerror(reason));

@@ -16,8 +16,9 @@
 #define ESPALIER_SEARCH_SERVER_H
 
 #include "search/engine.h"
+#include "sessions/frame.h"
 
-#define SERVER_SOCKET   "socket"
+#define SERVER_SOCKET   SOCKET_FILE
 #define SERVER_GREETING "espalier 1"
 #define SERVER_REFUSED  "refused "
 enum { SERVER_LINE_MAX = 4096, SERVER_CLIENTS_MAX = 32 };

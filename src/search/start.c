@@ -13,8 +13,8 @@
 #include "search/budget.h"
 #include "search/image_split.h"
 #include "sessions/log.h"
+#include "sessions/session_file.h"
 #include "util/bug.h"
-#include "util/file.h"
 #include "util/memory.h"
 
 /* Were the networks of a session trained on images that validate here? */
@@ -34,7 +34,7 @@ int session_weights_path(const char *folder, const struct session_node *node, ch
     struct text text = TEXT_EMPTY;
     text_add(&text, "%s/weights/%s", folder, node->weights);
     *path = text_take(&text);
-    if (file_exists(*path))
+    if (session_file_exists(*path, IN_PLACE))
         return 0;
     error_set(error,
               "%s: is not there; a recorded search may come without weights: begin from the architecture: \"%s\"",
@@ -178,7 +178,7 @@ static int start_of_file(struct search_options *options, const struct search_dat
     int status = 0;
     if (strlen(path) >= sizeof options->start)
         status = error_set(error, "the path is too long");
-    else if (!(status = file_read(path, SAFETENSORS_FILE_MAX, &bytes, &length, error)) &&
+    else if (!(status = session_file_read(path, IN_SESSION, SAFETENSORS_FILE_MAX, &bytes, &length, error)) &&
              !(status = safetensors_decode(bytes, length, &weights, error))) {
         char *note = safetensors_note(bytes, length, IMAGE_SPLIT_NOTE);
         struct image_split trained = image_split_parse(note);

@@ -1,15 +1,19 @@
 /*
  * file.c - gzip files are read through zlib, which passes bytes through unchanged when a file isn't gzip.  The
- * temporary file of a write is PATH.espalier-new; the next write replaces what a crash leaves behind.
+ * temporary file of a write is PATH.espalier-N with a random N, made with O_EXCL: nobody can put a link in its place
+ * beforehand, and two writers of one path don't meet.  A crash may leave it behind.
  */
 #include "util/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -136,10 +140,9 @@ static int write_bytes(int descriptor, const char *bytes, size_t length)
     return 0;
 }
 
-/* Open, write, sync, close.  On network file systems a failed close means a failed write. */
-static int write_and_sync(const char *path, int flags, bool sync, const void *bytes, size_t length)
+/* Write, sync, close.  On network file systems a failed close means a failed write. */
+static int write_and_close(int descriptor, bool sync, const void *bytes, size_t length)
 {
-    int descriptor = open(path, O_WRONLY | O_CLOEXEC | flags, 0666);
     if (descriptor < 0)
         return -1;
     int result = write_bytes(descriptor, bytes, length);
@@ -152,14 +155,18 @@ static int write_and_sync(const char *path, int flags, bool sync, const void *by
     return result;
 }
 
+static int sync_folder(int descriptor)
+{
+    int result = fsync(descriptor);
+    return result && errno == EINVAL ? 0 : result; /* EINVAL: a file system that can't sync folders */
+}
+
 int file_sync_folder(const char *folder)
 {
     int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (descriptor < 0)
         return -1;
-    int result = fsync(descriptor);
-    if (result && errno == EINVAL) /* a file system that can't sync folders */
-        result = 0;
+    int result = sync_folder(descriptor);
     int reason = errno;
     close(descriptor);
     errno = reason;
@@ -177,26 +184,50 @@ static int sync_folder_of(const char *path)
     return result;
 }
 
+enum { NAME_TRIES = 100 };
+
+int file_write_at(int folder, const char *name, const void *bytes, size_t length)
+{
+    struct text temporary = TEXT_EMPTY;
+    int made = -1;
+    for (int i = 0; i < NAME_TRIES && made < 0 && (!i || errno == EEXIST); i++) {
+        uint64_t number = 0;
+        if (getrandom(&number, sizeof number, GRND_NONBLOCK) != sizeof number)
+            number = (uint64_t)getpid() << 32 | (uint64_t)i;
+        text_clear(&temporary);
+        text_add(&temporary, "%s.espalier-%016" PRIx64, name, number);
+        made = openat(folder, temporary.bytes, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+    }
+    int result = write_and_close(made, true, bytes, length);
+    if (result == 0)
+        result = renameat(folder, temporary.bytes, folder, name);
+    int reason = errno;
+    if (result && made >= 0)
+        unlinkat(folder, temporary.bytes, 0);
+    else if (result == 0 && (result = sync_folder(folder)))
+        reason = errno;
+    text_done(&temporary);
+    errno = reason;
+    return result;
+}
+
 int file_write(const char *path, const void *bytes, size_t length, struct error *error)
 {
     struct stat status;
-    bool exists = stat(path, &status) == 0;
     int result, reason;
-    if (exists && !S_ISREG(status.st_mode)) {
-        result = write_and_sync(path, 0, false, bytes, length);
+    if (stat(path, &status) == 0 && !S_ISREG(status.st_mode)) {
+        result = write_and_close(open(path, O_WRONLY | O_CLOEXEC), false, bytes, length);
         reason = errno;
     } else {
-        struct text temporary = TEXT_EMPTY;
-        text_add(&temporary, "%s.espalier-new", path);
-        result = write_and_sync(text_string(&temporary), O_CREAT | O_TRUNC, true, bytes, length);
-        if (result == 0)
-            result = rename(text_string(&temporary), path);
+        const char *slash = strrchr(path, '/');
+        struct text folder = TEXT_EMPTY;
+        text_add(&folder, "%.*s", slash ? (int)(slash - path) + (slash == path) : 1, slash ? path : ".");
+        int descriptor = open(text_string(&folder), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        result = descriptor < 0 ? -1 : file_write_at(descriptor, slash ? slash + 1 : path, bytes, length);
         reason = errno;
-        if (result)
-            unlink(text_string(&temporary));
-        else if ((result = sync_folder_of(path)))
-            reason = errno;
-        text_done(&temporary);
+        if (descriptor >= 0)
+            close(descriptor);
+        text_done(&folder);
     }
     if (result)
         return error_set(error, "%s: can't be written (%s); check the folder, its permissions and the free space", path,
@@ -220,6 +251,47 @@ int file_may_write(const char *path, struct error *error)
     int reason = errno;
     text_done(&folder);
     return failed ? error_set(error, "%s: can't be written (%s); name another file", path, strerror(reason)) : 0;
+}
+
+/* Is the open file still the one of that name?  Its last owner may have removed it before it was locked. */
+static bool is_named(int file, const char *path)
+{
+    struct stat named, own;
+    return !lstat(path, &named) && !fstat(file, &own) && named.st_dev == own.st_dev && named.st_ino == own.st_ino;
+}
+
+int file_reserve(const char *path, struct error *error)
+{
+    struct stat status;
+    if (!stat(path, &status) && !S_ISREG(status.st_mode))
+        return -2;
+    struct text lock = TEXT_EMPTY;
+    text_add(&lock, "%s.lock", path);
+    int file, failed = -1;
+    do {
+        file = open(lock.bytes, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+        failed = file < 0 ? -1 : flock(file, LOCK_EX | LOCK_NB);
+    } while (!failed && !is_named(file, lock.bytes) && !close(file));
+    int reason = errno;
+    if (failed && file >= 0)
+        close(file);
+    if (failed && reason == EWOULDBLOCK)
+        error_set(error, "%s: another process is writing it; name another file by --out", path);
+    else if (failed)
+        error_set(error, "%s: can't be made (%s); name another file by --out", lock.bytes, strerror(reason));
+    text_done(&lock);
+    return failed ? -1 : file;
+}
+
+void file_release(const char *path, int reservation)
+{
+    if (reservation < 0)
+        return;
+    struct text lock = TEXT_EMPTY;
+    text_add(&lock, "%s.lock", path);
+    unlink(lock.bytes); /* while it is locked */
+    close(reservation);
+    text_done(&lock);
 }
 
 int file_make_folder(const char *path, struct error *error)

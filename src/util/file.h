@@ -22,12 +22,21 @@ int file_read(const char *path, size_t limit, void **bytes, size_t *length, stru
 enum { FILE_GZIP_RATIO = 100, FILE_GZIP_FLOOR = 1 << 20 };
 int file_read_gzip(const char *path, size_t limit, void **bytes, size_t *length, struct error *error);
 
-/* Write a temporary file beside `path`, fsync it, rename it to `path`, fsync the folder.  One writer per path at a
-   time. What isn't a regular file (/dev/stdout, a pipe) is written directly. */
+/* Write a temporary file beside `path`, fsync it, rename it to `path`, fsync the folder.  With two writers of one path
+   the last one wins.  What isn't a regular file (/dev/stdout, a pipe) is written directly. */
 int file_write(const char *path, const void *bytes, size_t length, struct error *error);
+
+/* The same for `name` in an open folder; what has that name is replaced, whatever it is.  -1 with errno. */
+int file_write_at(int folder, const char *name, const void *bytes, size_t length);
 
 /* 0 when file_write() will probably be able to write it: for a check before long work. */
 int file_may_write(const char *path, struct error *error);
+
+/* Reserve `path` for one process that writes it: a lock on PATH.lock, which ends with the process.  A descriptor for
+   file_release(), or -1: another process has it, or the folder can't be written.  What isn't a regular file can't be
+   reserved and needs no reservation: -2. */
+int file_reserve(const char *path, struct error *error);
+void file_release(const char *path, int reservation);
 
 /* As mkdir -p, with fsync; an existing folder is fine. */
 int file_make_folder(const char *path, struct error *error);

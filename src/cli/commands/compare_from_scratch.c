@@ -12,6 +12,7 @@
  */
 #include "cli/commands/compare_from_scratch.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,7 @@
 #include "util/file.h"
 #include "util/memory.h"
 #include "util/print.h"
+#include "util/round.h"
 
 enum { RESULTS_FILE_MAX = 1 << 26 };
 /* Added to a node's number: random streams that no network of a search has. */
@@ -236,7 +238,8 @@ static int compare_network(struct scratch_comparison *work, const struct setting
     struct lineage lineage = lineage_of(setting->network.state, node);
     double own = 3.0 * (double)node->facts.flops;
     struct result result = {.grown = node->accuracy};
-    result.epochs = !strcmp(work->equal, "epochs") ? (int)lineage.epochs : (int)fmax(1, round(lineage.flops / own));
+    bool by_epochs = !strcmp(work->equal, "epochs");
+    result.epochs = round_within(by_epochs ? (double)lineage.epochs : lineage.flops / own, by_epochs ? 0 : 1, INT_MAX);
     if (!find_result(work, node, &result) &&
         (train_scratch(setting, node, &result, error) || keep_result(work, setting, node, &result, error)))
         return -1;

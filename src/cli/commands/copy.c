@@ -46,6 +46,7 @@ static int run(const struct cli_arguments *arguments)
                  session_path_of(arguments->words[1], &to, &error) ||
                  session_copy(from, to, files, cli_value(arguments, "thin") != NULL, stopped, &report, &error);
     if (!failed) {
+        cli_ignore_signals();
         print_to(stdout, "%s: %lld events", to, (long long)report.events);
         if (report.left_out)
             print_to(stdout, " (%lld left out)", (long long)report.left_out);

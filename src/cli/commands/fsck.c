@@ -5,6 +5,14 @@
 #include "sessions/log.h"
 #include "util/print.h"
 
+static const char *outcome(const struct fsck_report *report, bool repair)
+{
+    if (report->log_findings)
+        return repair ? ": events.log is written anew, the old one is events.log.damaged"
+                      : ": --repair keeps the good frames";
+    return report->weights_missing || report->weights_wrong ? "" : ": clean";
+}
+
 static int run(const struct cli_arguments *arguments)
 {
     struct error error = {{0}};
@@ -12,26 +20,23 @@ static int run(const struct cli_arguments *arguments)
     struct text findings = TEXT_EMPTY;
     char *folder = NULL;
     bool repair = cli_value(arguments, "repair") != NULL;
-    if (session_find(arguments->words[0], &folder, &error) ||
-        session_check(folder, repair, &report, &findings, &error)) {
-        free(folder);
-        return cli_fail(&error);
-    }
+    int status =
+        session_find(arguments->words[0], &folder, &error) || session_check(folder, repair, &report, &findings, &error);
     print_document(stdout, text_string(&findings));
-    bool clean = !report.frames_bad && !report.weights_missing && !report.weights_wrong;
-    print_to(
-        stdout,
-        "%s: %lld good frames, %lld bad, %lld bytes skipped; weights: %lld missing, %lld wrong, %lld not named%s\n",
-        folder, (long long)report.frames_good, (long long)report.frames_bad, (long long)report.bytes_skipped,
-        (long long)report.weights_missing, (long long)report.weights_wrong, (long long)report.orphans,
-        clean                         ? ": clean"
-        : repair && report.frames_bad ? ": events.log is written anew, the old one is events.log.damaged"
-        : report.frames_bad           ? ": --repair keeps the good frames"
-                                      : "");
+    if (status) {
+        cli_fail(&error);
+    } else {
+        print_to(stdout, "%s: %lld good frames, %lld bad, %lld bytes skipped, %lld stand-ins; weights: %lld missing, %lld wrong, "
+               "%lld not named%s\n",
+               folder, (long long)report.frames_good, (long long)report.frames_bad, (long long)report.bytes_skipped,
+               (long long)report.stand_ins, (long long)report.weights_missing, (long long)report.weights_wrong,
+               (long long)report.orphans, outcome(&report, repair));
+        bool log_is_good = repair || !report.log_findings;
+        status = log_is_good && !report.weights_missing && !report.weights_wrong ? 0 : 1;
+    }
     text_done(&findings);
     free(folder);
-    bool whole = clean || (repair && !report.weights_missing && !report.weights_wrong);
-    return whole ? 0 : 1;
+    return status;
 }
 
 static const struct cli_option options_of_fsck[] = {

@@ -41,6 +41,7 @@ struct training_run {
     struct data_facts facts; /* of the images that it trains on */
     struct weights *weights;
     char *out, *settings;
+    int reservation; /* of `out`: file_reserve() */
     struct checkpoint checkpoint;
     bool bar, unicode;
     volatile sig_atomic_t stopped;
@@ -377,6 +378,18 @@ static void warn_of_test(const struct training_run *run)
     cli_warn(&error);
 }
 
+/* Two trainings of one network would choose the same file. */
+static int choose_file(const struct cli_arguments *arguments, struct training_run *run, struct error *error)
+{
+    const char *out = cli_value(arguments, "out");
+    if (cli_network_choose_file(&run->network, out, ".safetensors", run->resume, &run->out, error) ||
+        (run->reservation = file_reserve(run->out, error)) == -1)
+        return -1;
+    if (!out && !run->resume && file_exists(run->out)) /* it has come since */
+        return error_set(error, "%s: exists already; name the file to write by --out", run->out);
+    return 0;
+}
+
 static int prepare_and_train(const struct cli_arguments *arguments, struct training_run *run, struct error *error)
 {
     if (cli_network_find(arguments->words[0], &run->network, error))
@@ -385,8 +398,7 @@ static int prepare_and_train(const struct cli_arguments *arguments, struct train
     if (status)
         return status;
     if (cli_device_open(cli_value(arguments, "device"), run->precision, &run->device, error) ||
-        cli_network_choose_file(&run->network, cli_value(arguments, "out"), ".safetensors", run->resume, &run->out,
-                                error) ||
+        choose_file(arguments, run, error) ||
         cli_network_open_images(&run->network, cli_value(arguments, "data"), ALL_CLASSES, error) ||
         open_views(run, arguments->words[0], error))
         return cli_fail(error);
@@ -406,6 +418,7 @@ static int run_command(const struct cli_arguments *arguments)
 {
     struct training_run *run = memory_new(1, sizeof *run);
     struct error error = {{0}};
+    run->reservation = -1;
     int status = prepare_and_train(arguments, run, &error);
     cli_device_close(&run->device);
     weights_free(run->weights);
@@ -414,6 +427,7 @@ static int run_command(const struct cli_arguments *arguments)
     view_done(&run->validate);
     cli_network_done(&run->network);
     checkpoint_done(&run->checkpoint);
+    file_release(run->out, run->reservation);
     free(run->settings);
     free(run->out);
     free(run);

@@ -25,7 +25,10 @@ import sys
 import numpy
 
 sys.dont_write_bytecode = True  # this folder holds sources
-from pytorch import BATCH, NETWORKS, network, nn, torch  # noqa: E402
+from pytorch import BATCH, NETWORKS as ALL_NETWORKS, network, nn, torch  # noqa: E402
+
+# Those that notation() can write.
+NETWORKS = {name: layers for name, layers in ALL_NETWORKS.items() if name not in ("MOBILE", "RES")}
 
 RATE, MOMENTUM, WEIGHT_DECAY, CLASSES = 0.1, 0.9, 1e-4, 10
 

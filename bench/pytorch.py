@@ -34,7 +34,39 @@ NETWORKS = {
     "SMALL": [16, "P", 32, "P", 64, "P", 128, "A", (256,)],
     "MID": [32, 32, "P", 64, 64, "P", 128, 128, "P", 192, 192, "A", (256,)],
     "BIG": [64] * 4 + ["P"] + [128] * 4 + ["P"] + [256] * 4 + ["P"] + [256] * 3 + ["A", (512,)],
+    "MOBILE": [16] + ["M", "M", "S32/2"] + ["M"] * 4 + ["S64/2"] + ["M"] * 4 + ["S96/1"] + ["M"] * 3 + ["A8"],
+    "RES": [16] + ["R"] * 3 + ["C32/2"] + ["R"] * 3 + ["C64/2"] + ["R"] * 3 + ["A8"],
 }
+
+
+def conv(inputs, outputs, kernel, stride=1, groups=1):
+    return [nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False), nn.BatchNorm2d(outputs),
+            nn.ReLU(inplace=True)]
+
+
+class Residual(nn.Module):
+    """R and M: nothing follows the addition."""
+
+    def __init__(self, layers):
+        super().__init__()
+        self.layers = nn.Sequential(*layers[:-1])
+
+    def forward(self, x):
+        return x + self.layers(x)
+
+
+def block(layer, channels):
+    """R, M with expansion 3, C and S with filters and stride: the modules and their channels."""
+    if layer == "R":
+        return [Residual(conv(channels, channels, 3) + conv(channels, channels, 3))], channels
+    if layer == "M":
+        hidden = 3 * channels
+        return [Residual(conv(channels, hidden, 1) + conv(hidden, hidden, 3, groups=hidden) +
+                         conv(hidden, channels, 1))], channels
+    filters, stride = map(int, layer[1:].split("/"))
+    if layer[0] == "S":
+        return conv(channels, channels, 3, stride, channels) + conv(channels, filters, 1), filters
+    return conv(channels, filters, 3, stride), filters
 
 
 def network(layers, channels=3, pool=4):
@@ -45,12 +77,16 @@ def network(layers, channels=3, pool=4):
             parts.append(nn.MaxPool2d(2))
         elif layer == "A":
             parts += [nn.AvgPool2d(pool), nn.Flatten()]
+        elif layer == "A8":
+            parts += [nn.AvgPool2d(8), nn.Flatten()]
+        elif isinstance(layer, str):
+            modules, channels = block(layer, channels)
+            parts += modules
         elif isinstance(layer, tuple):
             parts += [nn.Linear(channels, layer[0], bias=False), nn.BatchNorm1d(layer[0]), nn.ReLU(inplace=True)]
             channels = layer[0]
         else:
-            parts += [nn.Conv2d(channels, layer, 3, padding=1, bias=False), nn.BatchNorm2d(layer),
-                      nn.ReLU(inplace=True)]
+            parts += conv(channels, layer, 3)
             channels = layer
     return nn.Sequential(*parts, nn.Linear(channels, 10))
 

@@ -1,5 +1,5 @@
 /*
- * train.c - how fast the CPU backend trains: whole steps of four networks, or of a given one, and the part that each
+ * train.c - how fast the CPU backend trains: whole steps of six networks, or of a given one, and the part that each
  * operation has in them.
  *
  * One thread, batch 64.  Times are the 10th percentile, in CPU time of this thread, because the machine may be shared.
@@ -34,6 +34,8 @@ enum { BATCH = 64, IMAGES = 512 };
 static struct op_times {
     struct times forward, backward;
 } op_times[PLAN_OPS_MAX], rest_times; /* rest_times: load, update */
+static struct times sum_times;        /* of all operations of a step with which the network adds gradients */
+static double sum_seconds;            /* in this step */
 static const struct backend *measured;
 
 /* A backend that measures another one's times. */
@@ -41,7 +43,13 @@ static void timed_forward(const struct op_run *run)
 {
     double start = cpu_seconds();
     measured->forward[run->op->kind](run);
-    times_add(&op_times[run->op - run->plan->ops].forward, cpu_seconds() - start);
+    double seconds = cpu_seconds() - start;
+    for (int i = 0; i < run->plan->op_count; i++)
+        if (run->op == &run->plan->ops[i]) {
+            times_add(&op_times[i].forward, seconds);
+            return;
+        }
+    sum_seconds += seconds;
 }
 
 static void timed_backward(const struct op_run *run)
@@ -65,6 +73,8 @@ static void timed_update(void *context, const struct sgd *sgd, int64_t count, fl
     double start = cpu_seconds();
     measured->update(context, sgd, count, values, gradients, velocity);
     times_add(&rest_times.backward, cpu_seconds() - start);
+    times_add(&sum_times, sum_seconds);
+    sum_seconds = 0;
 }
 
 static struct backend timed_backend(const struct backend *backend)
@@ -84,7 +94,7 @@ static struct backend timed_backend(const struct backend *backend)
 static double op_flops(const struct op *op)
 {
     const struct weights_layer *w = &op->weights;
-    if (op->kind != OP_CONV_BN_RELU && op->kind != OP_FC_BN_RELU && op->kind != OP_CLASSIFIER)
+    if (!op_is_convolution(op) && op->kind != OP_FC_BN_RELU && op->kind != OP_CLASSIFIER)
         return 0;
     return 2.0 * w->inputs * w->outputs * w->kernel * w->kernel * op->height * op->width;
 }
@@ -138,8 +148,11 @@ static void print_row(const char *what, struct op_times *times, double forward_f
 
 static void print_operations(const struct plan *plan)
 {
-    static const char *const kinds[OP_KINDS] = {"conv", "fc", "pool", "dropout", "classifier", "bn", "conv", "add"};
-    double step = times_best(&rest_times.forward) + times_best(&rest_times.backward);
+    static const char *const kinds[] = {"conv", "fc",   "pool", "dropout",   "classifier",
+                                        "bn",   "conv", "add",  "depthwise", "conv add"};
+    _Static_assert(COUNT_OF(kinds) == OP_KINDS, "every kind of operation has a name");
+    struct op_times sums = {{0}, sum_times};
+    double step = times_best(&rest_times.forward) + times_best(&rest_times.backward) + times_best(&sum_times);
     for (int i = 0; i < plan->op_count; i++)
         step += times_best(&op_times[i].forward) + times_best(&op_times[i].backward);
     printf("  %-34s %9s %8s %9s %8s %7s\n", "operation", "fwd us", "GFLOP/s", "bwd us", "GFLOP/s", "share");
@@ -149,15 +162,17 @@ static void print_operations(const struct plan *plan)
         char name[80];
         snprintf(name, sizeof name, "%s %d>%d %dx%d%s%s", kinds[op->kind], input->channels, op->channels, input->height,
                  input->width,
-                 op->kind != OP_CONV_BN_RELU ? ""
-                 : op->weights.kernel == 1   ? " k1"
-                 : op->weights.kernel == 5   ? " k5"
-                                             : "",
+                 !op_is_convolution(op)    ? ""
+                 : op->weights.kernel == 1 ? " k1"
+                 : op->weights.kernel == 5 ? " k5"
+                                           : "",
                  op->pool == POOL_MAX       ? " max"
                  : op->pool == POOL_AVERAGE ? " average"
                                             : "");
         print_row(name, &op_times[i], BATCH * op_flops(op), BATCH * op_backward_flops(op), step);
     }
+    if (times_best(&sum_times) > 0)
+        print_row("sums of gradients", &sums, 0, 0, step);
     print_row("load; update", &rest_times, 0, 0, step);
 }
 
@@ -194,6 +209,7 @@ static double measure(const struct options *options, const struct bench_network 
     int steps = options->workload.steps;
     memset(op_times, 0, sizeof op_times);
     memset(&rest_times, 0, sizeof rest_times);
+    memset(&sum_times, 0, sizeof sum_times);
     times.cpu.count = times.wall.count = 0;
     start_workload(&times.workload, &backend, network, view);
     times.workload.augment = augment;

@@ -1,5 +1,5 @@
 /*
- * workload.h - what the benches of training measure: four networks, trained on random images of 32 x 32 x 3.
+ * workload.h - what the benches of training measure: six networks, trained on random images of 32 x 32 x 3.
  *
  * A workload borrows the images and the backend.  bench/pytorch.py has the same networks.
  */
@@ -32,15 +32,16 @@ void workload_stop(struct workload *workload);
 
 /* The options that all these benches have. */
 struct workload_options {
-    const struct bench_network *networks; /* all four, or the one of -n */
+    const struct bench_network *networks; /* all, or the one of -n */
     int network_count;
     double seconds; /* of each measurement */
     int steps;      /* instead of a time, when not 0 */
 };
 extern const struct workload_options workload_defaults;
+enum { WORKLOAD_PLAIN = 4 }; /* the first networks, which have neither a depthwise convolution nor an addend */
 #define WORKLOAD_OPTIONS "n:s:k:"
 #define WORKLOAD_USAGE                                                                                                 \
-    "  -n  TINY, SMALL, MID, BIG, or a network in notation\n"                                                          \
+    "  -n  TINY, SMALL, MID, BIG, MOBILE, RES, or a network in notation\n"                                             \
     "  -s  seconds of each measurement   -k  steps instead of a time\n"
 /* Takes one option of getopt()'s; false when it isn't one of these.  A network that can't be ends the program. */
 bool workload_option(struct workload_options *options, int option, const char *value);

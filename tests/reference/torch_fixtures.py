@@ -38,6 +38,8 @@ NETWORKS = {
                   seed=4),
     "blocks": dict(arch="C(4,3,2) D(0,[3,2]) P(2,2) C(5,3,1) D(1,[4]) T(0.4) P(1,1) FC(6) SM(3)",
                    input=(1, 17, 16), batch=18, seed=5),
+    "residual": dict(arch="C(6,3,1) R(5,3) M(9,5) S(8,3,2) M(12,3) R(7,1) S(5,7,1) A(5,5) SM(4)", input=(3, 9, 10),
+                     batch=18, seed=6),
 }
 STEPS, RATE, MOMENTUM, DECAY = 4, 0.05, 0.9, 1e-2
 
@@ -57,13 +59,33 @@ class Dense(nn.Module):
         return torch.cat([x, self.layers(x)], 1)
 
 
+class Residual(nn.Module):
+    """A block whose output is added to what it reads."""
+
+    def __init__(self, *layers):
+        super().__init__()
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, x):
+        return x + self.layers(x)
+
+
+def convolutions(kind, n, channels):
+    """Of R, M and S: inputs, outputs, kernel, stride and groups of each."""
+    if kind == "R":
+        return [(channels, n[0], n[1], 1, 1), (n[0], channels, n[1], 1, 1)]
+    if kind == "M":
+        return [(channels, n[0], 1, 1, 1), (n[0], n[0], n[1], 1, n[0]), (n[0], channels, 1, 1, 1)]
+    return [(channels, channels, n[1], n[2], channels), (channels, n[0], 1, 1, 1)]
+
+
 def build(arch, shape):
     """The modules in order, and those with weights as (linear or None, norm or None)."""
     channels, height, width = shape
     modules, weighted = [], []
     flat = due = False  # due: a BN and a ReLU, behind D and T
     # The transition pools last, as the paper has it.
-    for kind, numbers in re.findall(r"(SM|FC|C|P|A|D|T)\(([\d.,[\]]+)\)", arch):
+    for kind, numbers in re.findall(r"(SM|FC|C|P|A|D|T|R|M|S)\(([\d.,[\]]+)\)", arch):
         n = [float(x) if "." in x else int(x) for x in numbers.replace("[", "").replace("]", "").split(",")]
         if due and kind in "PA":
             norm = norm_of(channels)
@@ -95,6 +117,18 @@ def build(arch, shape):
             modules += [linear, norm, nn.ReLU()]
             weighted.append((linear, norm))
             channels, height, width = n[0], (height - 1) // n[2] + 1, (width - 1) // n[2] + 1
+        elif kind in ("R", "M", "S"):
+            layers = []
+            for inputs, outputs, kernel, stride, groups in convolutions(kind, n, channels):
+                linear = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False)
+                norm = norm_of(outputs)
+                layers += [linear, norm, nn.ReLU()]
+                weighted.append((linear, norm))
+            if kind == "S":
+                modules += layers
+                channels, height, width = n[0], (height - 1) // n[2] + 1, (width - 1) // n[2] + 1
+            else:
+                modules.append(Residual(*layers[:-1]))
         elif kind in "PA":
             modules.append((nn.MaxPool2d if kind == "P" else nn.AvgPool2d)(n[0], n[1]))
             height, width = (height - n[0]) // n[1] + 1, (width - n[0]) // n[1] + 1

@@ -4,8 +4,9 @@
  * Channels are independent, statistics included.  So an item of a loop is one channel in all blocks: its planes stay in
  * the cache from the convolution to the ReLU, and in backward from BN's sums to both gradients.  No sum is shared.
  *
- * Each tap of the kernel multiplies whole vectors of images; a run of pixels is summed in registers (struct slide). The
- * input gradient is such a pass over the output's gradient with the flipped kernel.  With stride s the input's pixels
+ * Each tap of the kernel multiplies whole vectors of images; a run of pixels is summed in registers (struct slide), so
+ * that a weight is loaded once for all of them.  Code for each kernel, with its taps unrolled, was no faster.  The input
+ * gradient is such a pass over the output's gradient with the flipped kernel.  With stride s the input's pixels
  * fall into s x s phases, as in conv.h: each is a pass with the taps that lead to it.
  *
  * All of it is float32 whatever the precision: time goes into memory, and pairs would not make tensors smaller.
@@ -30,93 +31,83 @@ struct slide {
     size_t out_pitch, out_step; /* from row to row, from pixel to pixel */
 };
 
+/* Sums that registers have room for, beside a weight. */
+enum { RUN_MOST = VECTOR_WIDTH == 16 ? 16 : 8 };
+
 /* `count` pixels of one row. */
-INLINE void slide_pixels(const struct slide *s, int columns, int step, int count, const float *x, float *out)
+INLINE void slide_pixels(const struct slide *s, int step, int count, const float *x, float *out)
 {
 #pragma GCC unroll 4
     for (int part = 0; part < BLOCK; part += VECTOR_WIDTH) {
-        const float *from = x + part, *weight = s->weights;
-        vector sums[8];
-#pragma GCC unroll 8
+        const float *row = x + part, *weight = s->weights;
+        vector sums[RUN_MOST];
+#pragma GCC unroll 16
         for (int i = 0; i < count; i++)
             sums[i] = vector_all(s->bias);
-        for (int row = 0; row < s->rows; row++, from += s->x_pitch, weight += columns)
-#pragma GCC unroll 8
-            for (int column = 0; column < columns; column++)
-#pragma GCC unroll 8
+        for (int y = 0; y < s->rows; y++, row += s->x_pitch) {
+            const float *pixel = row;
+#pragma GCC unroll 1
+            for (int column = 0; column < s->columns; column++, pixel += BLOCK) {
+                vector w = vector_all(*weight++);
+#pragma GCC unroll 16
                 for (int i = 0; i < count; i++)
-                    sums[i] += vector_all(weight[column]) * vector_load(from + (i * step + column) * BLOCK);
-#pragma GCC unroll 8
+                    sums[i] += w * vector_load(pixel + i * step * BLOCK);
+            }
+        }
+#pragma GCC unroll 16
         for (int i = 0; i < count; i++)
             vector_store(out + i * s->out_step + part, sums[i]);
     }
 }
 
-/* A last run that would not fit begins earlier: some pixels are then computed twice. */
-INLINE void slide_plane(const struct slide *s, int columns, int step)
+/* The largest run that the map is wide enough for and that doesn't waste half of its sums.  A last run that would not
+   fit begins earlier: some pixels are then computed twice. */
+static int run_length(int width, int left)
 {
-    enum { RUN = 8, SHORT_RUN = 4 };
+    int run = RUN_MOST;
+    while (run > 1 && (run > width || 2 * left <= run))
+        run /= 2;
+    return run;
+}
+
+INLINE void slide_plane(const struct slide *s, int step)
+{
     for (int y = 0; y < s->height; y++) {
-        const float *x = s->x + (size_t)(y * step) * s->x_pitch;
-        float *out = s->out + y * s->out_pitch;
-        for (int done = 0, left, at; done < s->width;) {
-            left = s->width - done;
-            if (s->width >= RUN && left > SHORT_RUN) {
-                at = left < RUN ? s->width - RUN : done;
-                slide_pixels(s, columns, step, RUN, x + at * step * BLOCK, out + at * s->out_step);
-                done = at + RUN;
-            } else if (s->width >= SHORT_RUN) {
-                at = left < SHORT_RUN ? s->width - SHORT_RUN : done;
-                slide_pixels(s, columns, step, SHORT_RUN, x + at * step * BLOCK, out + at * s->out_step);
-                done = at + SHORT_RUN;
-            } else {
-                slide_pixels(s, columns, step, 1, x + done * step * BLOCK, out + done * s->out_step);
-                done++;
-            }
+        const float *row = s->x + (size_t)(y * step) * s->x_pitch;
+        for (int done = 0, run; done < s->width; done += run) {
+            run = run_length(s->width, s->width - done);
+            done = done + run > s->width ? s->width - run : done;
+            const float *x = row + done * step * BLOCK;
+            float *out = s->out + y * s->out_pitch + done * s->out_step;
+            if (run == 16)
+                slide_pixels(s, step, RUN_MOST, x, out);
+            else if (run == 8)
+                slide_pixels(s, step, 8, x, out);
+            else if (run == 4)
+                slide_pixels(s, step, 4, x, out);
+            else if (run == 2)
+                slide_pixels(s, step, 2, x, out);
+            else
+                slide_pixels(s, step, 1, x, out);
         }
     }
 }
 
 static void slide_run(const struct slide *s)
 {
-    switch (s->step * 16 + s->columns) {
-    case 16 + 1:
-        slide_plane(s, 1, 1);
-        break;
-    case 16 + 2:
-        slide_plane(s, 2, 1);
-        break;
-    case 16 + 3:
-        slide_plane(s, 3, 1);
-        break;
-    case 16 + 4:
-        slide_plane(s, 4, 1);
-        break;
-    case 16 + 5:
-        slide_plane(s, 5, 1);
-        break;
-    case 16 + 7:
-        slide_plane(s, 7, 1);
-        break;
-    case 32 + 3:
-        slide_plane(s, 3, 2);
-        break;
-    case 32 + 5:
-        slide_plane(s, 5, 2);
-        break;
-    case 32 + 7:
-        slide_plane(s, 7, 2);
-        break;
-    default:
-        slide_plane(s, s->columns, s->step);
-    }
+    if (s->step == 1)
+        slide_plane(s, 1);
+    else if (s->step == 2)
+        slide_plane(s, 2);
+    else
+        slide_plane(s, s->step);
 }
 
 /* --- one plane: the weight gradient --- */
 
 struct outer_product {
-    int kernel, step, height, width; /* the map is the gradient's */
-    const float *x;                  /* what the first tap multiplied for the first output */
+    int step, height, width; /* the map is the gradient's */
+    const float *x;          /* what the first tap multiplied for the first output */
     size_t x_pitch;
     const float *d; /* the gradient's first pixel */
     size_t d_pitch;
@@ -124,69 +115,55 @@ struct outer_product {
 };
 
 /* Adds to `rows` rows of taps, from `first` on. */
-INLINE void add_products(const struct outer_product *o, int first, int rows, int columns, int step)
+INLINE void add_rows(const struct outer_product *o, int kernel, int first, int rows)
 {
-    vector sums[9];
-#pragma GCC unroll 9
-    for (int t = 0; t < rows * columns; t++)
+    vector sums[28];
+    int taps = rows * kernel;
+#pragma GCC unroll 28
+    for (int t = 0; t < taps; t++)
         sums[t] = (vector){0};
     for (int y = 0; y < o->height; y++) {
-        const float *x = o->x + (size_t)(y * step + first) * o->x_pitch, *d = o->d + y * o->d_pitch;
-        for (int pixel = 0; pixel < o->width; pixel++, x += step * BLOCK, d += BLOCK)
+        const float *x = o->x + (size_t)(y * o->step + first) * o->x_pitch, *d = o->d + y * o->d_pitch;
+        for (int pixel = 0; pixel < o->width; pixel++, x += o->step * BLOCK, d += BLOCK)
 #pragma GCC unroll 4
             for (int part = 0; part < BLOCK; part += VECTOR_WIDTH)
-#pragma GCC unroll 3
-                for (int row = 0; row < rows; row++)
-#pragma GCC unroll 7
-                    for (int column = 0; column < columns; column++)
-                        sums[row * columns + column] +=
-                            vector_load(d + part) * vector_load(x + row * o->x_pitch + column * BLOCK + part);
+#pragma GCC unroll 28
+                for (int t = 0; t < taps; t++)
+                    sums[t] +=
+                        vector_load(d + part) * vector_load(x + t / kernel * o->x_pitch + (t % kernel) * BLOCK + part);
     }
-#pragma GCC unroll 9
-    for (int t = 0; t < rows * columns; t++)
-        o->sums[first * o->kernel + t] += vector_sum(sums[t]);
+#pragma GCC unroll 28
+    for (int t = 0; t < taps; t++)
+        o->sums[first * kernel + t] += vector_sum(sums[t]);
 }
 
-/* Of any kernel, tap by tap. */
-static void add_taps(const struct outer_product *o)
+/* In passes of as many rows as registers have room for. */
+INLINE void add_kernel(const struct outer_product *o, int kernel, int rows)
 {
-    for (int tap = 0; tap < o->kernel * o->kernel; tap++) {
-        const float *x = o->x + tap / o->kernel * o->x_pitch + (size_t)(tap % o->kernel) * BLOCK;
-        struct outer_product one = *o;
-        one.kernel = 1;
-        one.x = x;
-        one.sums = o->sums + tap;
-        add_products(&one, 0, 1, 1, o->step);
-    }
+    int row = 0;
+    for (; row + rows <= kernel; row += rows)
+        add_rows(o, kernel, row, rows);
+    if (row < kernel)
+        add_rows(o, kernel, row, kernel % rows);
 }
 
-static void outer_product_run(const struct outer_product *o)
+static void outer_product_run(const struct outer_product *o, int kernel)
 {
-    switch (o->step * 16 + o->kernel) {
-    case 16 + 3:
-        add_products(o, 0, 3, 3, 1);
-        break;
-    case 32 + 3:
-        add_products(o, 0, 3, 3, 2);
-        break;
-    case 16 + 5:
-        for (int row = 0; row < 5; row++)
-            add_products(o, row, 1, 5, 1);
-        break;
-    case 32 + 5:
-        for (int row = 0; row < 5; row++)
-            add_products(o, row, 1, 5, 2);
-        break;
-    case 16 + 7:
-        for (int row = 0; row < 7; row++)
-            add_products(o, row, 1, 7, 1);
-        break;
-    case 32 + 7:
-        for (int row = 0; row < 7; row++)
-            add_products(o, row, 1, 7, 2);
-        break;
+    enum { WIDE = VECTOR_WIDTH == 16 };
+    switch (kernel) {
+    case 1:
+        return add_kernel(o, 1, 1);
+    case 3:
+        return add_kernel(o, 3, 3);
+    case 5:
+        return add_kernel(o, 5, WIDE ? 5 : 2);
+    case 7:
+        return add_kernel(o, 7, WIDE ? 4 : 1);
+    case 9:
+        return add_kernel(o, 9, WIDE ? 3 : 1);
     default:
-        add_taps(o);
+        ASSERT(kernel == ARCH_KERNEL_MAX);
+        return add_kernel(o, ARCH_KERNEL_MAX, WIDE ? 2 : 1);
     }
 }
 
@@ -342,15 +319,15 @@ static void weight_gradient_plane(const struct depthwise *layer, int block, int 
                                   double *sums)
 {
     const struct map *map = &layer->gradient;
-    outer_product_run(&(struct outer_product){.kernel = layer->kernel,
-                                              .step = layer->stride,
+    outer_product_run(&(struct outer_product){.step = layer->stride,
                                               .height = map->height,
                                               .width = map->width,
                                               .x = first_input(layer, block, channel),
                                               .x_pitch = layer->in.pitch,
                                               .d = gradient + map_at(map, 0, 0, 0),
                                               .d_pitch = map->pitch,
-                                              .sums = sums});
+                                              .sums = sums},
+                      layer->kernel);
 }
 
 static void backward_item(void *context, int channel, int member)

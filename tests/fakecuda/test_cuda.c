@@ -116,7 +116,7 @@ static void modern_networks_are_refused(void **state)
     struct weights *weights = bed_weights("C(4,3,1) M(8,3) SM(5)", input, 1);
     plan_lower(&weights->arch, input, &(struct plan_options){0}, plan);
     assert_null(network_open(module->backend(0), plan, 8, NETWORK_TRAINING, weights, NULL, &error));
-    assert_string_equal(error.text, "the backend \"cuda\" can't compute mobile1 of this network yet; use the CPU");
+    assert_non_null(strstr(error.text, " can't compute mobile1 of this network yet; use the CPU"));
     weights_free(weights);
     free(plan);
 }

@@ -5,8 +5,8 @@
  * the cache from the convolution to the ReLU, and in backward from BN's sums to both gradients.  No sum is shared.
  *
  * Each tap of the kernel multiplies whole vectors of images; a run of pixels is summed in registers (struct slide), so
- * that a weight is loaded once for all of them.  Code for each kernel, with its taps unrolled, was no faster.  The input
- * gradient is such a pass over the output's gradient with the flipped kernel.  With stride s the input's pixels
+ * that a weight is loaded once for all of them.  Code for each kernel, with its taps unrolled, was no faster.  The
+ * input gradient is such a pass over the output's gradient with the flipped kernel.  With stride s the input's pixels
  * fall into s x s phases, as in conv.h: each is a pass with the taps that lead to it.
  *
  * All of it is float32 whatever the precision: time goes into memory, and pairs would not make tensors smaller.
@@ -172,8 +172,8 @@ static void outer_product_run(const struct outer_product *o, int kernel)
 struct depthwise {
     const struct op_run *run;
     int kernel, stride;
-    struct map in,
-        gradient; /* `gradient`: one channel of the output's, with the border that the input gradient wants */
+    struct map in;
+    struct map gradient; /* one channel of the output's, with the border that the input gradient wants */
     struct bn bn;
     float *planes; /* scratch: of map `gradient`, for each member */
 };

@@ -80,3 +80,16 @@ struct weights *apply(const struct weights *parent, struct action action, const 
         fail_msg("%s", error.text);
     return child;
 }
+
+void assert_undone(const char *notation, struct action there, struct action back, const struct morph_options *options)
+{
+    struct random_stream stream = test_stream(20, 0);
+    struct weights *parent = random_weights(notation, (struct shape){2, 8, 8}, &stream);
+    struct weights *changed = apply(parent, there, options, NULL, &stream);
+    struct weights *same = apply(changed, back, options, NULL, &stream);
+    assert_true(arch_equal(&parent->arch, &same->arch));
+    assert_memory_equal(parent->values, same->values, (size_t)parent->layout.total * sizeof(float));
+    weights_free(parent);
+    weights_free(changed);
+    weights_free(same);
+}

@@ -26,4 +26,7 @@ int measure_naively(void *context, const struct weights *network, int layer, flo
 struct weights *apply(const struct weights *parent, struct action action, const struct morph_options *options,
                       const struct morph_measure *measure, struct random_stream *stream);
 
+/* Two actions that give random weights back to the bit. */
+void assert_undone(const char *notation, struct action there, struct action back, const struct morph_options *options);
+
 #endif

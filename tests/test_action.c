@@ -403,6 +403,19 @@ static void dense_start_networks(void **state)
         }
 }
 
+static void modern_start_networks(void **state)
+{
+    struct arch arch;
+    struct shape shapes[ARCH_LAYERS_MAX];
+    space_start_modern(space_find("modern"), (struct shape){3, 32, 32}, 10, &arch);
+    check_arch(&arch, "C(8,3,1) M(24,3) S(8,3,2) M(24,3) S(8,3,2) M(24,3) A(8,8) SM(10)");
+    for (int height = 1; height < 70; height++)
+        for (int width = 1; width < 70; width += 3) {
+            space_start_modern(space_find("modern"), (struct shape){3, height, width}, 2, &arch);
+            assert_int_equal(arch_shapes(&arch, (struct shape){3, height, width}, shapes, NULL), 0);
+        }
+}
+
 static void check_dense(const char *text, const char *expected, const char *shown)
 {
     const struct arch parent = parsed("C(8,3,1) D(4,[4,6]) T(0.5) D(0,[48]) A(2,2) SM(10)");
@@ -553,6 +566,7 @@ int main(void)
         cmocka_unit_test(what_is_left_out_is_completed),
         cmocka_unit_test(start_networks),
         cmocka_unit_test(dense_start_networks),
+        cmocka_unit_test(modern_start_networks),
         cmocka_unit_test(dense_layers_grow),
         cmocka_unit_test(blocks_are_inserted_and_grow),
         cmocka_unit_test(lineage_names_each_step),

@@ -262,6 +262,7 @@ static float *input_of_op(const struct plan *plan, int op, struct weights *weigh
     backend_ref.load(NULL, &plan->tensors[0], batch, buffers[0], NULL);
     for (int i = 0; i < op; i++) {
         const struct tensor *in = &plan->tensors[plan->ops[i].inputs[0]], *out = &plan->tensors[plan->ops[i].output];
+        const struct tensor *in2 = &plan->tensors[plan->ops[i].inputs[1]];
         void *scratch =
             memory_new_aligned(backend_ref.scratch_bytes(&backend_ref, plan, &plan->ops[i], batch->count, 1));
         void *saved = memory_new_aligned(backend_ref.saved_bytes(plan, &plan->ops[i], batch->count));
@@ -273,6 +274,7 @@ static float *input_of_op(const struct plan *plan, int op, struct weights *weigh
                              .values = weights->values,
                              .saved = saved,
                              .x = (char *)buffers[in->buffer] + backend_ref.tensor_offset(in),
+                             .x2 = (char *)buffers[in2->buffer] + backend_ref.tensor_offset(in2),
                              .y = (char *)buffers[out->buffer] + backend_ref.tensor_offset(out),
                              .scratch = scratch};
         backend_ref.forward[run.op->kind](&run);
@@ -339,6 +341,7 @@ static void measure_is_exact(void **state)
     check_measure(subject->backend, "C(5,3,1) P(3,3) FC(8) FC(8) SM(5)", 3, 2, IMAGES);
     check_measure(subject->backend, "C(5,3,1) D(2,[3]) D(0,[3]) P(3,3) C(11,3,1) D(1,[2]) A(2,2) FC(8) SM(5)", 4, 7,
                   IMAGES);
+    check_measure(subject->backend, "C(5,3,1) M(7,3) R(3,3) C(5,3,1) S(4,3,2) FC(8) SM(5)", 3, 6, IMAGES);
     /* Batches have their own statistics, but those of images are the same however they are cut; the last is smaller. */
     check_measure(subject->backend, "C(3,3,1) FC(8) SM(5)", 0, 0, 16);
 }

@@ -324,6 +324,40 @@ static void widths_of_the_space(void **state)
     }
 }
 
+/* In a modern search a block is what is inserted, and hidden channels are widths too. */
+static void blocks_of_the_space(void **state)
+{
+    struct bed bed;
+    (void)state;
+    open_bed(&bed, MODE_LIVE, NULL);
+    struct event_texts *options = &bed.model.state->facts.options;
+    for (int j = 0; j < options->count; j++)
+        if (!strncmp(options->items[j], "widths=", strlen("widths="))) {
+            free(options->items[j]);
+            options->items[j] = strdup("space=modern");
+        }
+    char **arch = &bed.model.state->nodes[0]->facts.arch;
+    free(*arch);
+    *arch = strdup("C(8,3,1) M(24,3) S(12,3,2) A(2,2) SM(10)");
+    bed.overlay = overlay_deepen(&bed.model, 1);
+    assert_non_null(bed.overlay);
+    assert_non_null(strstr(shown(&bed, 80, 24), "conv1 ▸       new M  [ 3×3 ]  of 24 hidden channels"));
+    press(&bed, KEY_CODE_LEFT);
+    assert_non_null(strstr(shown(&bed, 80, 24), "separable1 ▸ "));
+    assert_non_null(strstr(text_string(&bed.text), "new M  [ 3×3 ]  of 32 hidden channels"));
+    press(&bed, KEY_CODE_UP);
+    assert_int_equal(overlay_key(bed.overlay, &bed.model, KEY_CODE_ENTER, &bed.words), OVERLAY_COMMAND);
+    assert_string_equal(text_string(&bed.words), "grow 1 deepen:separable1:M(32,5)");
+    overlay_free(bed.overlay);
+    text_clear(&bed.words);
+    bed.overlay = overlay_widen(&bed.model, 1);
+    press(&bed, KEY_CODE_RIGHT);
+    assert_non_null(strstr(shown(&bed, 80, 24), "width  24 → [ 32 ]"));
+    assert_int_equal(overlay_key(bed.overlay, &bed.model, KEY_CODE_ENTER, &bed.words), OVERLAY_COMMAND);
+    assert_string_equal(text_string(&bed.words), "grow 1 widen:mobile1:32");
+    close_bed(&bed);
+}
+
 /* Below the present width the dialog narrows: down to the smallest of the space, and back. */
 static void narrower_widths(void **state)
 {
@@ -356,7 +390,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(help),     cmocka_unit_test(questions), cmocka_unit_test(leaving), cmocka_unit_test(line_to_edit),
         cmocka_unit_test(commands), cmocka_unit_test(completion), cmocka_unit_test(growing),
-        cmocka_unit_test(widths_of_the_space), cmocka_unit_test(limits), cmocka_unit_test(log_in_full),
+        cmocka_unit_test(widths_of_the_space), cmocka_unit_test(blocks_of_the_space),
+        cmocka_unit_test(limits), cmocka_unit_test(log_in_full),
         cmocka_unit_test(narrower_widths),
     };
     return cmocka_run_group_tests_name("overlay", tests, NULL, NULL);

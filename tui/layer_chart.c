@@ -24,7 +24,7 @@ static bool follow_actions(const struct session_node *parent, const struct sessi
         int units = arch.layers[action.layer].units, place = action.layer + 1, after = arch.layer_count - place;
         if (action_apply(&arch, &action, &arch, NULL))
             return false;
-        if (action.units && chart->change[action.layer] == LAYER_CHANGE_NONE) {
+        if (action.units && action.kind != ACTION_DEEPEN && chart->change[action.layer] == LAYER_CHANGE_NONE) {
             chart->change[action.layer] = action.units > units ? LAYER_CHANGE_WIDER : LAYER_CHANGE_NARROWER;
             chart->before[action.layer] = units;
         }

@@ -247,6 +247,10 @@ static void draw_grow(struct overlay *overlay, const struct model *model, struct
     canvas_text(canvas, inside, x, 0, STYLE_KEY, "◂ %s ▸", name);
     if (widen)
         canvas_text(canvas, inside, 24, 0, STYLE_NORMAL, "width  %d → [ %d ]", at->units, grow->action.units);
+    else if (grow->action.block)
+        canvas_text(canvas, inside, 24, 0, STYLE_NORMAL, "new %s  [ %d×%d ]  of %d %s",
+                    layer_kind_traits(grow->action.block)->symbol, grow->action.kernel, grow->action.kernel,
+                    grow->action.units, layer_kind_traits(grow->action.block)->counts);
     else if (traits->has_kernel)
         canvas_text(canvas, inside, 24, 0, STYLE_NORMAL, "new %s  [ %d×%d ]  of %d %s", traits->noun,
                     grow->action.kernel, grow->action.kernel, at->units, traits->counts);
@@ -340,7 +344,7 @@ static struct overlay *grow_new(struct model *model, int64_t asked, enum action_
     static const struct overlay_kind table = {.draw = draw_grow, .key = key_grow};
     const struct session_node *node = trained(model->state, asked);
     int64_t number = node ? node->facts.node : 0;
-    const char *widths = session_option(model->state, "widths");
+    const char *widths = session_option(model->state, "widths"), *space = session_option(model->state, "space");
     struct error error = {{0}};
     if (!node) {
         model_say(model, "neither n%lld nor any network above it is trained yet",
@@ -352,7 +356,7 @@ static struct overlay *grow_new(struct model *model, int64_t asked, enum action_
     grow->kind = kind;
     grow->node = number;
     grow->asked = asked;
-    grow->space = space_find(widths ? widths : "small");
+    grow->space = space_find(space && !strcmp(space, "modern") ? space : widths ? widths : "small");
     grow->limits = limits_of(model->state);
     bool readable = grow->space && !arch_parse(&grow->arch, node->facts.arch, &error) &&
                     sscanf(model->state->facts.input, "%d,%d,%d", &grow->input.channels, &grow->input.height,

@@ -124,16 +124,23 @@ int action_parse(const struct arch *arch, const char *text, struct action *actio
     return result ? error_prefix(error, "action \"%.80s\"", text) : 0;
 }
 
+static void print_block(const struct action *action, struct text *text)
+{
+    layer_print(&(struct layer){.kind = action->block, .units = action->units, .kernel = action->kernel}, text);
+}
+
 void action_print(const struct arch *arch, const struct action *action, struct text *text)
 {
     char name[LAYER_NAME_MAX];
     layer_name(arch, action->layer, name);
     text_add(text, "%s:%s", traits_of[action->kind].word, name);
     int number = traits_of[action->kind].number == NUMBER_WIDTH ? action->units : action->kernel;
-    if (action->block) {
+    if (action->block && action->units) {
         text_add(text, ":");
-        layer_print(&(struct layer){.kind = action->block, .units = action->units, .kernel = action->kernel}, text);
-    } else if (number)
+        print_block(action, text);
+    } else if (action->block && !action->kernel)
+        text_add(text, ":%s", layer_kind_traits(action->block)->symbol);
+    else if (number)
         text_add(text, ":%d", number);
 }
 
@@ -155,7 +162,7 @@ void action_show(const struct arch *arch, const struct action *action, bool unic
     case ACTION_DEEPEN:
         if (action->block) {
             text_add(text, " +");
-            layer_print(&(struct layer){.kind = action->block, .units = action->units, .kernel = action->kernel}, text);
+            print_block(action, text);
         } else if (action->kernel)
             text_add(text, " +%d%s%d", action->kernel, times, action->kernel);
         else

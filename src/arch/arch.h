@@ -26,12 +26,11 @@
  *
  * R, M and S make a residual or a separable network.  R is the basic block of ResNet (He, Zhang, Ren, Sun, CVPR 2016),
  * M the inverted bottleneck of MobileNetV2 (Sandler, Howard, Zhu, Zhmoginov, Chen, CVPR 2018), and S the separable
- * convolution of MobileNet (Howard et al. 2017).  Their BN and ReLU stand behind each convolution:
+ * convolution of MobileNet (Howard et al. 2017).  Of their input x they compute
  *
- *     R(hidden,kernel)           x + BN of a convolution of ReLU of BN of a convolution of x to `hidden` channels
- *     M(hidden,kernel)           x + BN of a 1x1 convolution of a depthwise convolution - BN - ReLU of a 1x1
- * convolution
- *                                - BN - ReLU of x to `hidden` channels
+ *     R(hidden,kernel)           convolution to `hidden` channels - BN - ReLU - convolution back - BN; plus x
+ *     M(hidden,kernel)           1x1 convolution to `hidden` channels - BN - ReLU - depthwise convolution - BN - ReLU -
+ *                                1x1 convolution back - BN; plus x
  *     S(filters,kernel,stride)   depthwise convolution - BN - ReLU - 1x1 convolution to `filters` channels - BN - ReLU
  *
  * R and M have a stride of 1 and as many channels as x, so that layers in front of them decide the width of this

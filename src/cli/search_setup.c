@@ -35,6 +35,17 @@ static void open_test(struct search_setup *setup, const struct data_spec *spec)
     cli_warn(&error);
 }
 
+static int check_device(const struct device *device, const struct search_options *options, struct error *error)
+{
+    const struct backend *backend = device_backend(device, options->precision, error);
+    if (backend && options->space == SPACE_MODERN && !backend->forward[OP_DEPTHWISE_BN_RELU])
+        return error_set(error,
+                         "%s: a GPU can't train residual and separable layers (--space modern) yet; use "
+                         "--devices cpu",
+                         device->id);
+    return backend ? 0 : -1;
+}
+
 int search_setup_open(struct search_setup *setup, const struct search_options *options, struct error *error)
 {
     struct data_spec spec;
@@ -42,7 +53,7 @@ int search_setup_open(struct search_setup *setup, const struct search_options *o
     if (devices_find(options->devices, setup->devices, &setup->device_count, error))
         return error_prefix(error, "--devices %s", options->devices);
     for (int i = 0; i < setup->device_count; i++)
-        if (!device_backend(&setup->devices[i], options->precision, error))
+        if (check_device(&setup->devices[i], options, error))
             return -1;
     if (data_spec_parse(options->data, &spec, error) || images_open(&spec, DATA_TRAIN, &setup->images, error) ||
         data_split(&setup->images, (int)options->validation, (int)options->train_subset, (uint64_t)options->seed,

@@ -112,15 +112,16 @@ static void bind(struct network *network, const struct arena *arena)
     }
 }
 
-static bool runs_all(const struct backend *backend, const struct plan *plan, enum network_mode mode)
+/* The first operation that the backend can't run, or NULL. */
+static const struct op *find_missing(const struct backend *backend, const struct plan *plan, enum network_mode mode)
 {
     for (int i = 0; i < plan->op_count; i++) {
         enum op_kind kind = plan->ops[i].kind;
         if (!backend->forward[kind] || (mode == NETWORK_TRAINING && !backend->backward[kind]) ||
             (plan->ops[i].sums_input_gradient && !backend->forward[OP_ADD]))
-            return false;
+            return &plan->ops[i];
     }
-    return true;
+    return NULL;
 }
 
 static int take_memory(struct network *network, size_t bytes, enum device_trouble *trouble, struct error *error)
@@ -150,8 +151,11 @@ struct network *network_open(const struct backend *backend, const struct plan *p
     enum device_trouble unwanted;
     trouble = trouble ? trouble : &unwanted;
     ASSERT(batch > 0 && plan->op_count > 0 && plan->total == weights->layout.total);
-    if (!runs_all(backend, plan, mode)) {
-        error_set(error, "the backend \"%s\" has not all operations of this network; use the CPU", backend->name);
+    const struct op *missing = find_missing(backend, plan, mode);
+    if (missing) {
+        char layer[LAYER_NAME_MAX];
+        layer_name(&weights->arch, missing->layer, layer);
+        error_set(error, "the backend \"%s\" can't compute %s of this network yet; use the CPU", backend->name, layer);
         *trouble = DEVICE_REFUSED;
         return NULL;
     }

@@ -16,9 +16,11 @@
 #include <cmocka.h>
 
 #include "bed.h"
+#include "nn/network.h"
 #include "nn/trainer.h"
 #include "tests/pictures.h"
 #include "util/bug.h"
+#include "util/memory.h"
 
 static const struct shape input = {3, 12, 11};
 enum { CLASSES = 5 };
@@ -106,6 +108,19 @@ static void too_little_memory_fails_one_network(void **state)
     assert_true(accuracy == whole);
 }
 
+/* What the backend has no operation for is refused before anything is placed there. */
+static void modern_networks_are_refused(void **state)
+{
+    struct error error;
+    struct plan *plan = memory_new(1, sizeof *plan);
+    struct weights *weights = bed_weights("C(4,3,1) M(8,3) SM(5)", input, 1);
+    plan_lower(&weights->arch, input, &(struct plan_options){0}, plan);
+    assert_null(network_open(module->backend(0), plan, 8, NETWORK_TRAINING, weights, NULL, &error));
+    assert_non_null(strstr(error.text, " can't compute mobile1 of this network yet; use the CPU"));
+    weights_free(weights);
+    free(plan);
+}
+
 /* Let one call fail, in a process of its own.  Returns that process's exit status: 0 when the outcome is right. */
 static int fail_one_call(int64_t after, int status)
 {
@@ -164,6 +179,7 @@ int main(void)
         cmocka_unit_test(devices_are_in_order_of_their_address),
         cmocka_unit_test(training_leaves_nothing_behind),
         cmocka_unit_test(too_little_memory_fails_one_network),
+        cmocka_unit_test(modern_networks_are_refused),
         cmocka_unit_test(every_call_may_fail),
     };
     return cmocka_run_group_tests(tests, open_module, NULL);

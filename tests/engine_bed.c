@@ -21,7 +21,8 @@ struct search_options bed_options(void)
     strcpy(options.start, OPTIONS_START_SMALLEST);
     options.parent = PARENT_TOURNAMENT;
     options.finish = 0;
-    options.baseline = options.steady = false;
+    options.baseline = BASELINE_NO;
+    options.steady = false;
     options.average = 0;
     options.tournament = 3;
     options.rate = 0.05;

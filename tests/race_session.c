@@ -160,7 +160,7 @@ static void join(struct play *play, int index)
     node->by = row->by == AUTHOR_POLICY ? author_of("reinforce") : (struct event_word){.value = (int)row->by};
     if (row->by == AUTHOR_BASELINE) {
         struct arch_limits limits = {.parameters = 60000, .flops = 3000000};
-        if (arch_template(input, 10, false, &limits, 1, &network->arch, &error))
+        if (arch_template(input, 10, false, &limits, &network->arch, &error))
             BUG(error.text);
     } else if (root)
         space_start(space_find("small"), input, 10, &network->arch);

@@ -152,7 +152,7 @@ if [ "$(id -u)" = 0 ] && mkdir disk && mount -t tmpfs -o size=96k tmpfs disk 2>/
     says "a full disk" 1 "disk/full.esp.*[Nn]o space" "$espalier" run --out disk/full $small --networks 40
     cp -a disk/full.esp salvaged.esp
     umount disk
-    ok "after a full disk, the session goes on elsewhere" "$espalier" resume salvaged --networks 3
+    ok "after a full disk, the session goes on elsewhere" "$espalier" resume salvaged --networks 8
 else
     skip "a full disk" "needs root and tmpfs"
     skip "after a full disk, the session goes on elsewhere" "needs root and tmpfs"

@@ -4,7 +4,7 @@
 plan 26
 
 black_and_white set
-race="--parent race --finish 0.5 --baseline yes --episode-networks 3 --epochs 1 --start-epochs 2 --limit-flops 30000"
+race="--parent race --finish 0.5 --start smallest --baseline yes --episode-networks 3 --epochs 1 --start-epochs 2 --limit-flops 30000"
 run() { # SESSION [OPTION]…
     out=$1
     shift

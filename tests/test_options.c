@@ -238,7 +238,7 @@ static void test_presets(void **state)
         assert_int_equal(options.episodes, presets[i].episodes);
     }
     assert_int_equal(options_read(&options, "nothing-such", &error), -1);
-    assert_non_null(strstr(error.text, "--preset nothing-such: there is none"));
+    assert_non_null(strstr(error.text, "--preset nothing-such: there is no such preset; there are eas-dense"));
 
     char *folder = scratch_new(), *path = file_join(folder, "mine.ini");
     assert_int_equal(file_write(path, "epochs = 9\n", 11, &error), 0);

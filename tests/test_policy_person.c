@@ -222,9 +222,38 @@ static void test_best_are_imitated(void **unused)
     policy_free(other);
 }
 
+static void test_persons_actions(void **unused)
+{
+    const struct space *space = space_find("small");
+    struct arch start = parsed("C(4,3,1) P(2,2) C(8,3,1) A(2,2) FC(8) SM(10)"), child;
+    struct proposal proposal = {0};
+    struct error error;
+    assert_int_equal(proposal_add_text(&start, space, "widen:conv1", &proposal, &error), 0);
+    assert_int_equal(proposal_add_text(&start, space, "deepen:conv2:5", &proposal, &error), 0);
+    assert_int_equal(proposal_add_text(&start, space, "widen:conv3:17", &proposal, &error), 0); /* the new one */
+    assert_int_equal(proposal_add_text(&start, space, "widen:conv4", &proposal, &error), -1);
+    assert_int_equal(proposal_add_text(&start, space, "widen:conv3:9", &proposal, &error), -1);
+    assert_int_equal(proposal.count, 3);
+    assert_int_equal(proposal.actions[2].step, 2);
+    assert_float_equal(proposal.actions[2].probability, 1, 0);
+    assert_int_equal(proposal_apply(&start, &proposal, &child, &error), 0);
+    struct arch expected = parsed("C(8,3,1) P(2,2) C(8,3,1) C(17,5,1) A(2,2) FC(8) SM(10)");
+    assert_true(arch_equal(&child, &expected));
+
+    while (proposal.count < PROPOSAL_STEPS_MAX)
+        assert_int_equal(proposal_add_text(&start, space, "deepen:fc1", &proposal, &error), 0);
+    assert_int_equal(proposal_add_text(&start, space, "deepen:fc1", &proposal, &error), -1);
+    assert_non_null(strstr(error.text, "at most"));
+
+    proposal.actions[1].action.layer = 1; /* the pool */
+    assert_int_equal(proposal_apply(&start, &proposal, &child, &error), -1);
+    assert_non_null(strstr(error.text, "action 2 of 32"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_persons_actions),
         cmocka_unit_test(test_person_is_left_out),
         cmocka_unit_test(test_person_decides),
         cmocka_unit_test(test_person_is_learned_from),

@@ -121,7 +121,7 @@ static void test_cut_anywhere_race(void **state)
     struct search_options options = learning_options();
     options.parent = PARENT_RACE;
     options.finish = 0.5;
-    options.baseline = true;
+    options.baseline = BASELINE_YES;
     options.limit_flops = 400000;
     options.flops = 2e9;
     options.episodes = 4;

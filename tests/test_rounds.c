@@ -250,7 +250,7 @@ static const struct session_node *made_by(const struct session_state *state, enu
 static void test_without_a_finish_the_search_ends_with_its_growth(void **unused)
 {
     struct search_options options = race_options();
-    options.baseline = true;
+    options.baseline = BASELINE_YES;
     struct session_state *state = race(&options, &(struct script){.slots = 1});
     assert_null(made_by(state, AUTHOR_BASELINE));
     assert_null(made_by(state, AUTHOR_FINISH));
@@ -277,7 +277,8 @@ static void test_how_networks_train(void **unused)
     struct search_options options = race_options();
     struct trainings trainings = {0};
     options.finish = 0.6;
-    options.baseline = options.steady = true;
+    options.baseline = BASELINE_RETRAIN;
+    options.steady = true;
     options.average = 0.9;
     options.rate = 0.05;
     options.start_rate = 0.2;
@@ -336,7 +337,7 @@ static void test_networks_then_baseline_then_finish(void **unused)
 {
     struct search_options options = race_options();
     options.finish = 0.6;
-    options.baseline = true;
+    options.baseline = BASELINE_RETRAIN;
     options.steady = true;
     options.average = 0.9;
     for (int worse = 0; worse < 2; worse++) {
@@ -352,7 +353,7 @@ static void test_networks_then_baseline_then_finish(void **unused)
         struct arch_limits limits = {.flops = 400000, .batch = 64};
         struct arch arch, expected;
         assert_int_equal(arch_parse(&arch, baseline->facts.arch, NULL), 0);
-        assert_int_equal(arch_template((struct shape){1, 16, 16}, 10, false, &limits, 1, &expected, NULL), 0);
+        assert_int_equal(arch_template((struct shape){1, 16, 16}, 10, false, &limits, &expected, NULL), 0);
         assert_true(arch_equal(&arch, &expected));
         assert_int_equal(finish->facts.parent == 14, !worse);
         assert_string_equal(finish->facts.arch, session_node(state, finish->facts.parent)->facts.arch);
@@ -389,7 +390,7 @@ static void test_the_finish_may_be_of_fresh_weights(void **unused)
 {
     struct search_options options = race_options();
     options.finish = 0.6;
-    options.baseline = true;
+    options.baseline = BASELINE_RETRAIN;
     struct session_state *state = race(&options, &(struct script){.slots = 1, .accuracy = retrain_wins});
     assert_int_equal(session_node(state, 15)->facts.by.value, AUTHOR_RETRAIN);
     assert_int_equal(made_by(state, AUTHOR_FINISH)->facts.parent, 15);
@@ -417,7 +418,7 @@ static void test_finish_of_another_parent_choice(void **unused)
 {
     struct search_options options = bed_options();
     options.finish = 0.5;
-    options.baseline = true; /* of a race alone */
+    options.baseline = BASELINE_YES; /* of a race alone */
     struct session_state *state = race(&options, &(struct script){.slots = 2});
     const struct session_node *finish = made_by(state, AUTHOR_FINISH);
     assert_int_equal(state->node_count, 13);
@@ -434,12 +435,12 @@ static void test_no_baseline_that_is_the_winner(void **unused)
     struct arch_limits limits = {.flops = options.limit_flops, .batch = 64};
     struct arch arch;
     struct text text = TEXT_EMPTY;
-    assert_int_equal(arch_template((struct shape){1, 16, 16}, 10, false, &limits, 1, &arch, NULL), 0);
+    assert_int_equal(arch_template((struct shape){1, 16, 16}, 10, false, &limits, &arch, NULL), 0);
     arch_print(&arch, &text);
     strcpy(options.start, text_string(&text));
     text_done(&text);
     options.finish = 0.5;
-    options.baseline = true;
+    options.baseline = BASELINE_YES;
     options.networks = 5;
     struct session_state *state = race(&options, &(struct script){.slots = 1, .accuracy = control_wins});
     assert_null(made_by(state, AUTHOR_BASELINE));

@@ -60,7 +60,8 @@ static struct search_options small_options(void)
     options.parent = PARENT_TOURNAMENT;
     options.episode_networks = 10;
     options.finish = 0;
-    options.baseline = options.steady = false;
+    options.baseline = BASELINE_NO;
+    options.steady = false;
     options.average = 0;
     options.networks = 3;
     options.epochs = 1;
@@ -435,6 +436,7 @@ static void test_trains_modern(void **state)
     assert_string_equal(error.text, "--start: a network with R, M or S needs --space modern");
     evaluator->kind->free(evaluator);
     options.space = SPACE_MODERN;
+    options.limit_flops = 4000000;
     struct session_state *session = search(path, &real, &options, 1, &watcher);
     assert_int_equal(session->status_count[NODE_DONE], 3);
     int blocks = 0;

@@ -154,17 +154,17 @@ static void test_start_auto(void **state)
     struct error error;
     options_default(&options);
     strcpy(options.start, "auto");
-    options.limit_flops = 9000000;
+    options.limit_flops = 3000000;
     assert_int_equal(start_find(&options, &data, &start, &error), 0);
     int64_t flops = arch_cost(&start.arch, data.input).flops;
     assert_true(flops <= 3000000 && flops > 2000000);
     assert_string_equal(options.start, "auto");
     struct arch_limits limits = {.flops = 3000000};
-    assert_int_equal(arch_template(data.input, 10, false, &limits, 1, &larger, &error), 0);
+    assert_int_equal(arch_template(data.input, 10, false, &limits, &larger, &error), 0);
     assert_true(arch_equal(&start.arch, &larger));
     options.space = SPACE_MODERN;
     assert_int_equal(start_find(&options, &data, &start, &error), 0);
-    assert_int_equal(arch_template(data.input, 10, true, &limits, 1, &larger, &error), 0);
+    assert_int_equal(arch_template(data.input, 10, true, &limits, &larger, &error), 0);
     assert_true(arch_equal(&start.arch, &larger) && arch_is_modern(&larger));
     options.space = SPACE_PLAIN;
     options.limit_parameters = 2500; /* the narrowest has 2334 */

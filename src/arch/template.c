@@ -94,24 +94,15 @@ static void build_modern(struct shape input, int classes, double width, struct a
     add_layer(arch, (struct layer){.kind = LAYER_SOFTMAX, .units = classes});
 }
 
-static int64_t share_of(int64_t limit, double share)
-{
-    int64_t part = (int64_t)((double)limit * share);
-    return limit && part < 1 ? 1 : part; /* 0 would be no limit */
-}
-
-int arch_template(struct shape input, int classes, bool modern, const struct arch_limits *limits, double share,
+int arch_template(struct shape input, int classes, bool modern, const struct arch_limits *limits,
                   struct arch *arch, struct error *error)
 {
     void (*build)(struct shape, int, double, struct arch *) = modern ? build_modern : build_plain;
-    ASSERT(share > 0 && share <= 1);
     struct arch_limits own = *limits;
     struct arch wider;
     struct shape shapes[ARCH_LAYERS_MAX];
     if (!own.parameters && !own.flops)
         own.flops = TEMPLATE_FLOPS;
-    own.parameters = share_of(own.parameters, share);
-    own.flops = share_of(own.flops, share);
     build(input, classes, WIDTH_STEP, arch);
     if (arch_shapes(arch, input, shapes, error) || arch_within(arch, input, &own, error))
         return -1;

@@ -95,7 +95,7 @@ static const struct search_option table[] = {
              "networks have their own (8 to 128)"},
     {"start", OPTION_TEXT, FIELD(start), .valid = valid_start, .argument = "ARCH|SESSION:NODE|FILE",
      .fallback = OPTIONS_START_AUTO,
-     .help = "start network; auto: a plain or modern one of a third of the limits; smallest: the smallest of the "
+     .help = "start network; auto: a plain or modern one as large as the limits allow; smallest: the smallest of the "
              "space, which is "
              "auto for dense networks too"},
     {"policy", OPTION_TEXT, FIELD(policy), .valid = valid_policy, .argument = "NAME", .fallback = "reinforce",
@@ -121,16 +121,16 @@ static const struct search_option table[] = {
      .help = "budget: FLOPs of training, over all networks (3 passes for each image)"},
     {"finish", OPTION_REAL, FIELD(finish), 0, 0.99, "none", .argument = "SHARE", .fallback = "0.6",
      .help = "share of the budget for the final training of the winner, with a falling rate"},
-    {"baseline", OPTION_WORD, FIELD(baseline), .words = "no|yes", .argument = "WHICH", .fallback = "yes",
-     .help =
-         "for --parent race: before the finish, train the largest template from scratch; the better one is finished"},
+    {"baseline", OPTION_WORD, FIELD(baseline), .words = "no|yes|retrain", .argument = "WHICH", .fallback = "yes",
+     .help = "for --parent race: before the finish, train the template of the limits from scratch, unless the search "
+             "began with it; retrain: the winner's architecture too; the best is finished"},
     {"target", OPTION_REAL, FIELD(target), 0, 1, "none", .argument = "ACCURACY", .fallback = "0",
      .help = "stop growing when a network reaches this accuracy, from 0 to 1"},
     {"patience", OPTION_INTEGER, FIELD(patience), 0, COUNT_MAX, "no limit", .argument = "N", .fallback = "3",
      .help = "for --parent race: stop growing when the control has won that many rounds in a row"},
     {"episode-networks", OPTION_INTEGER, FIELD(episode_networks), 1, 10000, .argument = "N", .fallback = "4",
      .help = "proposals an episode; the policy learns after each episode; of a race: a control and the children"},
-    {"wider", OPTION_INTEGER, FIELD(wider), 0, 16, .argument = "N", .fallback = "2",
+    {"wider", OPTION_INTEGER, FIELD(wider), 0, 16, .argument = "N", .fallback = "1",
      .help = "wider decisions a network"},
     {"deeper", OPTION_INTEGER, FIELD(deeper), 0, 16, .argument = "N", .fallback = "1",
      .help = "deeper decisions a network"},
@@ -157,7 +157,7 @@ static const struct search_option table[] = {
      .help = "before the finish, judge and keep a moving average of the weights: its decay a step"},
     {"momentum", OPTION_REAL, FIELD(momentum), 0, 0.9999, .argument = "X", .fallback = "0.9",
      .help = "Nesterov momentum"},
-    {"weight-decay", OPTION_REAL, FIELD(weight_decay), 0, 1, .argument = "X", .fallback = "0.0001",
+    {"weight-decay", OPTION_REAL, FIELD(weight_decay), 0, 1, .argument = "X", .fallback = "0.0005",
      .help = "weight decay"},
     {"drop-pool", OPTION_REAL, FIELD(drop_pool), 0, 0.99, .argument = "P", .fallback = "0",
      .help = "dropout after max pools"},

@@ -15,6 +15,9 @@
 
 enum parent_choice { PARENT_START, PARENT_BEST, PARENT_TOURNAMENT, PARENT_AGING, PARENT_RACE };
 
+/* What trains from scratch before the finish: nothing, the template, or the winner's architecture too. */
+enum baseline_choice { BASELINE_NO, BASELINE_YES, BASELINE_RETRAIN };
+
 /* Which kinds of layers networks may have beside the plain ones. */
 enum network_space { SPACE_PLAIN, SPACE_DENSE, SPACE_MODERN };
 
@@ -32,7 +35,7 @@ struct search_options {
     int64_t episodes, networks; /* 0: no limit */
     double seconds, flops;
     double finish;            /* share of the budget for the final training; 0: none */
-    bool baseline;            /* PARENT_RACE: train the template of the limits, which the winner has to beat */
+    enum baseline_choice baseline; /* PARENT_RACE: what trains from scratch before the finish */
     double target;            /* accuracy that ends the growth; 0: none */
     int64_t patience;         /* rounds in a row that their control won, after which the growth ends; 0: no limit */
     int64_t episode_networks; /* proposals an episode */

@@ -16,18 +16,21 @@ static const struct session_node *last_of(const struct session_state *state, enu
 static bool find_template(const struct proposals *proposals, struct arch *arch)
 {
     return !arch_template(proposals->input, (int)proposals->journal->state->facts.classes,
-                          proposals->options->space == SPACE_MODERN, &proposals->learner->policy->options.limits, 1,
+                          proposals->options->space == SPACE_MODERN, &proposals->learner->policy->options.limits,
                           arch, NULL);
 }
 
-/* Is there a baseline to train?  Not a second one, and not when the grown winner is that network already. */
+/* Is there a baseline to train?  Not a second one, and not when the search began with that network, which has had its
+   controls, or when the grown winner is that network. */
 static bool find_baseline(const struct proposals *proposals, const struct arch *grown, struct candidate *candidate)
 {
+    struct arch start;
     *candidate = (struct candidate){0};
     if (last_of(proposals->journal->state, AUTHOR_BASELINE) || !find_template(proposals, &candidate->arch))
         return false;
     candidate->parent_arch = candidate->arch;
-    return !arch_equal(grown, &candidate->arch);
+    journal_arch(proposals->journal, 1, &start);
+    return !arch_equal(&start, &candidate->arch) && !arch_equal(grown, &candidate->arch);
 }
 
 /* Is the grown winner to be trained from scratch?  Not twice, not when it never grew, and not when the baseline is that
@@ -55,14 +58,14 @@ static bool find_from_scratch(const struct proposals *proposals, struct candidat
     const struct search_options *options = proposals->options;
     int64_t winner = budget_grown_winner(proposals->journal->state);
     struct arch grown;
-    if (!options->baseline || options->parent != PARENT_RACE || !winner)
+    if (options->baseline == BASELINE_NO || options->parent != PARENT_RACE || !winner)
         return false;
     journal_arch(proposals->journal, winner, &grown);
     *by = AUTHOR_BASELINE;
     if (find_baseline(proposals, &grown, candidate))
         return true;
     *by = AUTHOR_RETRAIN;
-    return find_retrain(proposals, winner, &grown, candidate);
+    return options->baseline == BASELINE_RETRAIN && find_retrain(proposals, winner, &grown, candidate);
 }
 
 /* Has the last growth its finish?  One whose winner was pruned after that doesn't count. */

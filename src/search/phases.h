@@ -2,10 +2,10 @@
  * phases.h - growth, baseline, finish: what a search trains next.
  *
  * With --finish a search doesn't end with its growth.  When that has ended and nothing waits or trains any more, its
- * winner is the network with the lowest loss.  In a race two networks train from scratch then, with as many FLOPs as the
- * winner and those that it grew from: the baseline, which is the template of the limits, and the winner's architecture
- * (a retrained network), since inherited weights can be worse than fresh ones (docs/results.md).  The best of the three
- * is finished: it trains with a falling rate for the rest of the budget.
+ * winner is the network with the lowest loss.  In a race networks train from scratch then, with as many FLOPs as the
+ * winner and those that it grew from: the baseline, which is the template of the limits, unless the search began with
+ * it; and where --baseline asks for it, the winner's architecture (a retrained network), which shows what its inherited
+ * weights are worth.  The best of them is finished: it trains with a falling rate for the rest of the budget.
  *
  * A function of the session's state, so a resumed search goes on where it was.  When a budget becomes larger the search
  * grows again, and has another finish.  The engine's thread only.

@@ -137,8 +137,6 @@ static int check_start(const struct search_options *options, const struct search
 
 /* --- the limit that is `auto` --- */
 
-static const double start_share = 1.0 / 3; /* of the limits, of the start network `auto` */
-
 /* With a budget of FLOPs or seconds: what can be finished in it, that is trained for so many epochs in the end. */
 static const double finish_epochs = 20;
 /* A budget of networks or episodes says nothing about time: then all images take so many FLOPs in one pass.  The search
@@ -204,15 +202,12 @@ static int start_of_file(struct search_options *options, const struct search_dat
     return status;
 }
 
-/* The template at a third of the limits, or where that is too little at the least share that is enough. */
+/* The template of the limits. */
 static int start_automatic(const struct search_options *options, const struct search_data *data, struct arch *arch,
                            struct error *error)
 {
     struct arch_limits limits = options_policy(options, data->input).limits;
-    for (double share = start_share; share < 1; share *= 1.25)
-        if (!arch_template(data->input, data->classes, options->space == SPACE_MODERN, &limits, share, arch, NULL))
-            return 0;
-    return arch_template(data->input, data->classes, options->space == SPACE_MODERN, &limits, 1, arch, error);
+    return arch_template(data->input, data->classes, options->space == SPACE_MODERN, &limits, arch, error);
 }
 
 int start_find(struct search_options *options, const struct search_data *data, struct start_network *start,

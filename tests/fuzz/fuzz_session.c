@@ -82,7 +82,7 @@ static struct overlay *open_overlay(struct model *model, struct random_stream *r
     case 1:
         return overlay_deepen(model, model->selected);
     case 2:
-        return overlay_prune(model->selected);
+        return overlay_prune(model, model->selected);
     case 3:
         return overlay_prompt(PROMPT_NOTE, model->selected, node->note);
     default:

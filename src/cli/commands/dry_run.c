@@ -137,13 +137,16 @@ static void simulate_end(struct simulation *simulation, double budget)
     struct shape input = simulation->setup->images.shape;
     struct arch_limits limits = options_policy(options, input).limits;
     struct arch arch;
-    if (options->parent == PARENT_RACE && options->baseline && options->finish > 0 &&
-        !arch_template(input, simulation->setup->images.classes, options->space == SPACE_MODERN, &limits, 1, &arch,
-                       NULL)) {
+    bool from_scratch = options->parent == PARENT_RACE && options->baseline != BASELINE_NO && options->finish > 0;
+    if (from_scratch &&
+        !arch_template(input, simulation->setup->images.classes, options->space == SPACE_MODERN, &limits, &arch,
+                       NULL) &&
+        !arch_equal(&arch, &simulation->networks[0].arch)) {
         double epoch = flops_of_epoch(simulation, &arch);
         phases->baseline = fmax(1, round(winner->lineage / epoch)) * epoch;
-        phases->retrain = fmax(1, round(winner->lineage / winner->epoch)) * winner->epoch;
     }
+    if (from_scratch && options->baseline == BASELINE_RETRAIN)
+        phases->retrain = fmax(1, round(winner->lineage / winner->epoch)) * winner->epoch;
     double spent = phases->start + phases->growth + phases->baseline + phases->retrain;
     double left = budget > 0 ? budget - spent : spent * options->finish / (1 - options->finish);
     if (options->finish > 0) {

@@ -1,7 +1,7 @@
 #!/bin/sh
 # A search with all its phases: what is printed at its end, what `best` is then, and how it goes on.
 . "$top_srcdir/tests/tap.sh"
-plan 26
+plan 28
 
 black_and_white set
 race="--parent race --finish 0.5 --start smallest --baseline yes --episode-networks 3 --epochs 1 --start-epochs 2 --limit-flops 30000"
@@ -35,7 +35,10 @@ ok "the best network is the finished one" "$espalier" show one:best
 prints "with its test" '^test accuracy 100\.00 %, loss [0-9.]+, on 512 images$'
 ok "for every command" "$espalier" eval one:best
 prints "which finds the same accuracy" '^test +error 0\.00 % '
-ok "a budget of FLOPs" run two --flops 1e9
+ok "a budget of FLOPs" run four --flops 1e9
+! grep -q '^more ' "$work/out"
+report $? "a larger budget is not advised where the control has won"
+ok "a budget of FLOPs, with patience" run two --flops 1e9 --patience 0
 prints "which the next line makes larger" '^more +espalier resume two --flops [0-9.e+]+ goes on$'
 more=$(sed -n 's/^more  *espalier resume two \(.*\) goes on$/\1/p' "$work/out")
 before=$("$espalier" show two --csv | wc -l)

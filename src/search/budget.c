@@ -81,6 +81,20 @@ bool budget_ends_growth(const struct session_state *state, const struct search_o
     return true;
 }
 
+static int64_t option_number(const struct session_state *state, const char *name)
+{
+    int64_t number;
+    const char *text = session_option(state, name);
+    return text && !text_to_integer(text, 0, INT64_MAX, &number) ? number : 0;
+}
+
+bool budget_control_won(const struct session_state *state)
+{
+    const char *parent = session_option(state, "parent");
+    int64_t patience = option_number(state, "patience"), size = option_number(state, "episode-networks");
+    return parent && !strcmp(parent, "race") && patience && size && rounds_won_by_control(state, size) >= patience;
+}
+
 bool budget_is_over(const struct session_state *state, const struct search_options *options, double now)
 {
     if (state->budget_seconds <= 0 || session_active_seconds(state, now) < state->budget_seconds)

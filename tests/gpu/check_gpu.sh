@@ -73,7 +73,7 @@ run() {
     "$espalier" run --parent tournament --finish 0 --baseline no --steady no --average 0 --episode-networks 10 \
         $data --devices "$devices" --headless --out "$work/session" "$@" >"$work/search" 2>&1 ||
         { tail -n 5 "$work/search"; return 1; }
-    ! grep -E '^(lost|fail) ' "$work/search" # the processor would go on in its place
+    ! grep -E '^[-0-9: ]*(lost|fail) ' "$work/search" # the processor would go on in its place
 }
 
 search() {

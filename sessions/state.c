@@ -32,7 +32,7 @@ static const char *text_of(const char *text)
     return text ? text : "";
 }
 
-static void set_status(struct session_state *state, struct session_node *node, enum node_status status)
+void state_set_status(struct session_state *state, struct session_node *node, enum node_status status)
 {
     state->status_count[node->status]--;
     state->status_count[status]++;
@@ -73,7 +73,7 @@ static void stop_all_training(struct session_state *state)
         if (session_node(state, state->started[i])->status != NODE_RUNNING)
             continue;
         struct session_node *node = session_node_own(state, state->started[i]);
-        set_status(state, node, node->pruned ? NODE_CANCELLED : NODE_QUEUED);
+        state_set_status(state, node, node->pruned ? NODE_CANCELLED : NODE_QUEUED);
     }
     state->started_count = 0;
 }
@@ -183,7 +183,7 @@ static void clear_step(struct session_node *node)
 static void apply_started(struct session_state *state, const struct event_started *facts, double time)
 {
     struct session_node *node = session_node_own(state, facts->node);
-    set_status(state, node, NODE_RUNNING);
+    state_set_status(state, node, NODE_RUNNING);
     state->started =
         memory_grow(state->started, state->started_count, &state->started_capacity, sizeof *state->started);
     state->started[state->started_count++] = facts->node;
@@ -232,7 +232,7 @@ static bool is_best(const struct session_state *state, const struct session_node
 static void apply_result(struct session_state *state, const struct event_result *facts, double time)
 {
     struct session_node *node = session_node_own(state, facts->node);
-    set_status(state, node, NODE_DONE);
+    state_set_status(state, node, NODE_DONE);
     release_device(state, facts->node);
     node->ended = time;
     node->accuracy = facts->accuracy;
@@ -258,9 +258,9 @@ static void apply_failed(struct session_state *state, const struct event_failed 
     const char *reason = failure_name(&facts->reason);
     bool cancelled = facts->reason.value == FAILURE_CANCELLED;
     if (facts->again)
-        set_status(state, node, node->pruned ? NODE_CANCELLED : NODE_QUEUED);
+        state_set_status(state, node, node->pruned ? NODE_CANCELLED : NODE_QUEUED);
     else
-        set_status(state, node, cancelled ? NODE_CANCELLED : NODE_FAILED);
+        state_set_status(state, node, cancelled ? NODE_CANCELLED : NODE_FAILED);
     release_device(state, facts->node);
     node->ended = time;
     free(node->failure);
@@ -317,61 +317,6 @@ static void apply_policy(struct session_state *state, const struct event_policy 
     event_fields_copy(EVENT_POLICY, facts, &record->facts);
     for (int i = 0; i < facts->asked.count; i++)
         session_node_own(state, facts->asked.items[i])->observed = true;
-}
-
-/* The network after `number` in a walk over all that grew from `top`; `inside`: first those that grew from it. */
-static int64_t next_below(const struct session_state *state, int64_t top, int64_t number, bool inside)
-{
-    const struct session_node *node = session_node(state, number);
-    if (inside && node->first_child)
-        return node->first_child;
-    while (number != top && !node->next_sibling) {
-        number = node->facts.parent;
-        node = session_node(state, number);
-    }
-    return number == top ? 0 : node->next_sibling;
-}
-
-/* The node and all that grew from it.  What is in training ends by itself, soon: the engine cancels it.  What is pruned
-   already is pruned with all below it, unless some joined there later. */
-static void prune(struct session_state *state, int64_t root)
-{
-    bool skip_pruned = !state->joined_pruned, inside;
-    for (int64_t i = root; i; i = next_below(state, root, i, inside)) {
-        bool is_pruned = session_node(state, i)->pruned;
-        inside = !skip_pruned || !is_pruned;
-        if (is_pruned)
-            continue;
-        struct session_node *node = session_node_own(state, i);
-        node->pruned = true;
-        node->pruned_with = root;
-        if (node->status == NODE_QUEUED)
-            set_status(state, node, NODE_CANCELLED);
-    }
-}
-
-/* What was pruned with it may grow again; what was cancelled stays so. */
-static void unprune(struct session_state *state, int64_t root)
-{
-    for (int64_t i = root; i; i = next_below(state, root, i, true))
-        if (session_node(state, i)->pruned_with == root) {
-            struct session_node *node = session_node_own(state, i);
-            node->pruned = false;
-            node->pruned_with = 0;
-        }
-    state->joined_pruned++; /* from now on a pruned network may have others below it */
-}
-
-static void apply_pruned(struct session_state *state, const struct event_pruned *facts, double time)
-{
-    if (facts->back) {
-        unprune(state, facts->node);
-        return;
-    }
-    prune(state, facts->node);
-    struct session_node *node = session_node_own(state, facts->node);
-    node->pruned_at = time;
-    node->pruned_by = (enum event_author)facts->by.value;
 }
 
 static void apply_step(struct session_state *state, const struct event_step *facts)
@@ -473,7 +418,7 @@ static void apply_kind(struct session_state *state, const struct event *event)
         session_node_own(state, event->as.pinned.node)->pinned = event->as.pinned.pinned;
         break;
     case EVENT_PRUNED:
-        apply_pruned(state, &event->as.pruned, event->time);
+        state_apply_pruned(state, &event->as.pruned, event->time);
         break;
     case EVENT_NOTED:
         replace_text(&session_node_own(state, event->as.noted.node)->note, text_of(event->as.noted.note));

@@ -156,7 +156,7 @@ static int64_t attempts(const struct session_state *state)
 static void warn_of_nothing(const struct session_state *state)
 {
     struct error warning;
-    bool larger = state->finish_reason.value == FINISH_BUDGET && !budget_control_won(state);
+    bool larger = state->finish_reason.value == FINISH_BUDGET && !budget_growth_is_done(state);
     error_set(&warning, "nothing was to be done: %s%s", state->finish_message,
               larger ? "; a larger budget goes on (--networks, --seconds)" : "");
     cli_warn(&warning);

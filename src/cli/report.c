@@ -208,7 +208,7 @@ static void print_more(FILE *out, const struct session_state *state, const char 
         if (limit > 0 && limit < (i < 2 ? 2 : times) * spent)
             text_add(&options, i < 3 ? " --%s %.0f" : " --%s %.3g", names[i], ceil((i < 2 ? 2 : times) * spent));
     }
-    if (over && options.length && !budget_control_won(state))
+    if (over && options.length && !budget_growth_is_done(state))
         print_to(out, "more      espalier resume %s%s goes on%s\n", name, text_string(&options),
                 times > 2 ? "" : " to twice as much");
     text_done(&options);

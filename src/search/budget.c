@@ -88,10 +88,13 @@ static int64_t option_number(const struct session_state *state, const char *name
     return text && !text_to_integer(text, 0, INT64_MAX, &number) ? number : 0;
 }
 
-bool budget_control_won(const struct session_state *state)
+bool budget_growth_is_done(const struct session_state *state)
 {
-    const char *parent = session_option(state, "parent");
+    const char *parent = session_option(state, "parent"), *text = session_option(state, "target");
     int64_t patience = option_number(state, "patience"), size = option_number(state, "episode-networks");
+    double target;
+    if (text && !text_to_real(text, 0, 1, &target) && find_target(state, target))
+        return true;
     return parent && !strcmp(parent, "race") && patience && size && rounds_won_by_control(state, size) >= patience;
 }
 

@@ -27,8 +27,9 @@ int budget_check(const struct session_state *state, const char *what, double lim
    `message` says which. */
 bool budget_ends_growth(const struct session_state *state, const struct search_options *options, double now,
                         struct error *message);
-/* Is the --patience with the controls over, by the options in the log?  Then no larger budget lets networks grow. */
-bool budget_control_won(const struct session_state *state);
+/* By the options in the log: is the --target reached, or the --patience over?  Then no larger budget lets networks
+   grow. */
+bool budget_growth_is_done(const struct session_state *state);
 /* Does the end of the seconds stop what trains?  Not at the end of a search with a finish: that has counted on them. */
 bool budget_is_over(const struct session_state *state, const struct search_options *options, double now);
 /* The network with the lowest loss that isn't pruned, the earlier of equals, finishes left out; 0: there is none. */

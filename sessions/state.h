@@ -167,7 +167,9 @@ int64_t session_control(const struct session_state *state, int64_t node);
 /* Accuracy of a trained network over its control's or, where there is none, over its parent's; `*over` is that network.
    False: one of the two isn't trained. */
 bool session_gain(const struct session_state *state, int64_t node, double *gain, int64_t *over);
-/* Does it train at the end of a search, as a baseline or a finish? */
+/* The network whose weights it began with; 0: fresh ones. */
+int64_t node_inherits(const struct session_node *node);
+/* Does it train at the end of a search, as a baseline, a retrained network or a finish? */
 bool node_is_final(const struct session_node *node);
 /* NULL when there is no such node. */
 const struct session_node *session_node(const struct session_state *state, int64_t node);

@@ -4,6 +4,11 @@
  */
 #include "sessions/state_internal.h"
 
+int64_t node_inherits(const struct session_node *node)
+{
+    return node->facts.by.value == AUTHOR_RETRAIN ? 0 : node->facts.parent;
+}
+
 bool node_is_final(const struct session_node *node)
 {
     return node_phase(node) > PHASE_GROWTH;

@@ -74,15 +74,15 @@ static void every_message_of_parsing(void **state)
         {"grow:conv1",
          "action \"grow:conv1\": \"grow\" is not a kind of action; use widen, deepen, narrow, remove or kernel"},
         {"widen", "action \"widen\": the layer is missing; write for example widen:conv1"},
-        {"deepen:", "action \"deepen:\": there is no layer \"\"; layers are named conv1, conv2, …, dense1, …, fc1, …"},
+        {"deepen:", "action \"deepen:\": there is no layer \"\"; layers are named conv1, conv2, …, dense1, …, mobile1, …, fc1, …"},
         {"widen:conv3:4",
-         "action \"widen:conv3:4\": there is no layer \"conv3\"; layers are named conv1, conv2, …, dense1, …, fc1, …"},
+         "action \"widen:conv3:4\": there is no layer \"conv3\"; layers are named conv1, conv2, …, dense1, …, mobile1, …, fc1, …"},
         {"widen:pool1:4",
-         "action \"widen:pool1:4\": pool1 can't be changed; only convolutions, dense and FC layers can"},
+         "action \"widen:pool1:4\": pool1 can't be changed; only convolutions, residual, dense and FC layers can"},
         {"deepen:average1",
-         "action \"deepen:average1\": average1 can't be changed; only convolutions, dense and FC layers can"},
+         "action \"deepen:average1\": average1 can't be changed; only convolutions, residual, dense and FC layers can"},
         {"deepen:classifier",
-         "action \"deepen:classifier\": classifier can't be changed; only convolutions, dense and FC layers can"},
+         "action \"deepen:classifier\": classifier can't be changed; only convolutions, residual, dense and FC layers can"},
         {"deepen:fc1:3", "action \"deepen:fc1:3\": only a convolution's kernel can be chosen; write deepen:fc1"},
         {"widen:conv1:", "action \"widen:conv1:\": \"\" is not a width; write a whole number from 1 to 4096"},
         {"widen:conv1:0", "action \"widen:conv1:0\": \"0\" is not a width; write a whole number from 1 to 4096"},
@@ -150,9 +150,9 @@ static void every_message_of_applying(void **state)
     check_refused(&arch, (struct action){ACTION_WIDEN, 6, 8, 0, 0}, "there is no layer 7; the network has 6");
     check_refused(&arch, (struct action){ACTION_WIDEN, -1, 8, 0, 0}, "there is no layer 0; the network has 6");
     check_refused(&arch, (struct action){ACTION_WIDEN, 1, 8, 0, 0},
-                  "pool1 can't be changed; only convolutions, dense and FC layers can");
+                  "pool1 can't be changed; only convolutions, residual, dense and FC layers can");
     check_refused(&arch, (struct action){ACTION_DEEPEN, 5, 0, 0, 0},
-                  "classifier can't be changed; only convolutions, dense and FC layers can");
+                  "classifier can't be changed; only convolutions, residual, dense and FC layers can");
     check_refused(&arch, (struct action){ACTION_WIDEN, 2, 32, 0, 0},
                   "conv2 can't be widened from 32 to 32; choose more than it has");
     check_refused(&arch, (struct action){ACTION_WIDEN, 4, 5000, 0, 0},
@@ -168,7 +168,7 @@ static void every_message_of_applying(void **state)
     check_refused(&arch, (struct action){ACTION_NARROW, 2, 0, 0, 0},
                   "conv2 can't be narrowed to 0; a layer has at least 1");
     check_refused(&arch, (struct action){ACTION_NARROW, 1, 1, 0, 0},
-                  "pool1 can't be changed; only convolutions, dense and FC layers can");
+                  "pool1 can't be changed; only convolutions, residual, dense and FC layers can");
     check_refused(&arch, (struct action){ACTION_KERNEL, 4, 0, 3, 0}, "fc1 has no kernel; only convolutions have one");
     check_refused(&arch, (struct action){ACTION_KERNEL, 0, 0, 3, 0}, "conv1 has kernel 3 already; choose another");
     check_refused(&arch, (struct action){ACTION_KERNEL, 0, 0, 4, 0},
@@ -447,7 +447,7 @@ static void dense_layers_grow(void **state)
                 "action \"deepen:dense1:3\": only a convolution's kernel can be chosen; write deepen:dense1", "");
     check_dense(
         "widen:transition1:4",
-        "action \"widen:transition1:4\": transition1 can't be changed; only convolutions, dense and FC layers can", "");
+        "action \"widen:transition1:4\": transition1 can't be changed; only convolutions, residual, dense and FC layers can", "");
 }
 
 static void check_modern(const char *space, const char *text, const char *expected, const char *shown)
@@ -504,7 +504,7 @@ static void blocks_are_inserted_and_grow(void **state)
     check_modern("modern", "remove:separable1",
                  "separable1 can't be removed; with a stride of 2 it makes the map smaller", "");
     check_modern("modern", "deepen:pool1",
-                 "action \"deepen:pool1\": pool1 can't be changed; only convolutions, dense and FC layers can", "");
+                 "action \"deepen:pool1\": pool1 can't be changed; only convolutions, residual, dense and FC layers can", "");
     check_modern("modern", "deepen:fc1:M",
                  "action \"deepen:fc1:M\": no block can follow fc1; blocks stand behind layers of maps", "");
     check_modern("modern", "deepen:conv1:S(8,3,1)",

@@ -2,7 +2,7 @@
 # What a network knows of its data, and what people do with it afterwards: eval, predict and export without the images, or with
 # others; PyTorch and ONNX Runtime, where Python has them.
 . "$top_srcdir/tests/tap.sh"
-plan 80
+plan 81
 
 small='C(6,3,1) P(2,2) C(6,3,1) A(8,8) SM(3)'
 if ! python3 "$top_srcdir/tests/pictures.py" pets 24 cat=200,60,40 dog=60,200,60 frog=50,80,200 ||
@@ -21,7 +21,7 @@ search() { # NAME [OPTION]…
 accuracy() { # FILE: of the last eval
     sed -n 's/^test .*accuracy \([0-9.]*\) %.*/\1/p' "$1"
 }
-search pets --data images@16:pets --start "$small" --start-epochs 25 --epochs 4
+search pets --data images@16:pets --start "$small" --start-epochs 25 --epochs 4 --average 0.9
 
 # --- it is recorded, in the session and in every file of weights ---
 "$espalier" show pets --events | head -n 1 >first
@@ -150,6 +150,8 @@ prints "says where the weights are" '^weights  pets.safetensors$'
 python3 -m py_compile pets.py
 report $? "it is Python"
 prints "a person can read it" '^        x = F.relu\(self.conv2_bn\(x\)\)$' pets.py
+! grep -aq raw.conv1 pets.safetensors && grep -aq raw.conv1 pets.esp/weights/n1-*
+report $? "the average alone is exported"
 cp pets.safetensors before.safetensors
 ok "once more" "$espalier" export "$session:start" --format pytorch --out pets.py
 cp zoo.safetensors zoo-kept.safetensors

@@ -79,6 +79,30 @@ static void a_network_comes_back_as_it_was(void **state)
     free(bytes);
 }
 
+/* The most tensors that a file can have: layers with three convolutions each, and the raw ones. */
+static void the_longest_list_fits(void **state)
+{
+    struct text notation = TEXT_EMPTY;
+    text_add(&notation, "C(1,1,1)");
+    for (int i = 0; i < ARCH_LAYERS_MAX - 3; i++)
+        text_add(&notation, " M(1,1)");
+    text_add(&notation, " A(1,1) SM(2)");
+    struct weights *weights = random_weights(text_string(&notation), (struct shape){1, 1, 1}), *again;
+    text_done(&notation);
+    weights->raw = memory_new_aligned((size_t)weights->layout.total * sizeof(float));
+    void *bytes;
+    size_t length;
+    struct hash hash;
+    struct error error;
+    safetensors_encode(weights, NULL, &bytes, &length, &hash);
+    if (safetensors_decode(bytes, length, &again, &error) < 0)
+        fail_msg("%s", error.text);
+    assert_same(weights, again);
+    weights_free(weights);
+    weights_free(again);
+    free(bytes);
+}
+
 /* Header and data to the byte: length, JSON in order of the list, blanks up to a multiple of 64. */
 static void the_format_is_fixed(void **state)
 {
@@ -347,6 +371,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_network_comes_back_as_it_was),
+        cmocka_unit_test(the_longest_list_fits),
         cmocka_unit_test(the_format_is_fixed),
         cmocka_unit_test(notes_come_back),
         cmocka_unit_test(a_file_of_the_formats_own_library_is_read),

@@ -14,7 +14,6 @@
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "cli/screens.h"
-#include "search/budget.h"
 #include "sessions/log.h"
 #include "util/threads.h"
 #include "util/wake.h"
@@ -156,9 +155,8 @@ static int64_t attempts(const struct session_state *state)
 static void warn_of_nothing(const struct session_state *state)
 {
     struct error warning;
-    bool larger = state->finish_reason.value == FINISH_BUDGET && !budget_growth_is_done(state);
     error_set(&warning, "nothing was to be done: %s%s", state->finish_message,
-              larger ? "; a larger budget goes on (--networks, --seconds)" : "");
+              report_may_go_on(state) ? "; a larger budget goes on (--networks, --seconds)" : "");
     cli_warn(&warning);
 }
 

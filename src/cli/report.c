@@ -193,24 +193,37 @@ static double share_of_finish(const struct session_state *state)
     return text && !text_to_real(text, 0, 1, &share) ? share : 0;
 }
 
-/* Suggest to double what is spent, by every budget that would end the search before that.  None has when a list of
-   networks ended (--actions, --match), a target was reached, or the control won. */
+static const char *const budgets[] = {"episodes", "networks", "seconds", "flops"};
+enum { COUNTED_BUDGETS = 2 }; /* the finish takes a share of the others */
+
+static bool is_spent(const struct session_state *state, size_t budget)
+{
+    double limit = budget_limit(state, budgets[budget]), spent = budget_spent(state, budgets[budget], state->time);
+    return limit > 0 && spent >= (budget < COUNTED_BUDGETS ? 1 : 1 - share_of_finish(state)) * limit;
+}
+
+bool report_may_go_on(const struct session_state *state)
+{
+    bool spent = false;
+    for (size_t i = 0; i < COUNT_OF(budgets); i++)
+        spent |= is_spent(state, i);
+    return spent && !budget_growth_is_done(state);
+}
+
+/* Suggest to double what is spent, by every budget that would end the search before that. */
 static void print_more(FILE *out, const struct session_state *state, const char *name)
 {
-    static const char *const names[] = {"episodes", "networks", "seconds", "flops"};
     double finish = share_of_finish(state), times = finish < 0.25 ? 2 : 1.5 / (1 - finish);
     struct text options = TEXT_EMPTY;
-    bool over = false;
-    for (size_t i = 0; i < COUNT_OF(names); i++) {
-        double limit = budget_limit(state, names[i]), spent = budget_spent(state, names[i], state->time);
-        double growth = i < 2 ? limit : (1 - finish) * limit; /* the finish is in seconds and FLOPs */
-        over |= limit > 0 && spent >= growth;
-        if (limit > 0 && limit < (i < 2 ? 2 : times) * spent)
-            text_add(&options, i < 3 ? " --%s %.0f" : " --%s %.3g", names[i], ceil((i < 2 ? 2 : times) * spent));
+    for (size_t i = 0; i < COUNT_OF(budgets); i++) {
+        double limit = budget_limit(state, budgets[i]), spent = budget_spent(state, budgets[i], state->time);
+        double wanted = (i < COUNTED_BUDGETS ? 2 : times) * spent;
+        if (limit > 0 && limit < wanted)
+            text_add(&options, i < 3 ? " --%s %.0f" : " --%s %.3g", budgets[i], ceil(wanted));
     }
-    if (over && options.length && !budget_growth_is_done(state))
+    if (options.length && report_may_go_on(state))
         print_to(out, "more      espalier resume %s%s goes on%s\n", name, text_string(&options),
-                times > 2 ? "" : " to twice as much");
+                 times > 2 ? "" : " to twice as much");
     text_done(&options);
 }
 

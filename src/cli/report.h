@@ -19,6 +19,9 @@ char *report_short_name(const char *folder);
 char *report_session(const char *folder);
 /* The end of a search: the best network, what was done, where the session is, and the next commands. */
 void report_end(FILE *out, const struct session_state *state, const char *folder);
+/* Has a search that ended spent a budget, so that a larger one goes on?  Not when a list of networks ended (--actions,
+   --match), a target was reached, or the control won. */
+bool report_may_go_on(const struct session_state *state);
 /* Data, main options, counts and the best network. */
 void report_summary(FILE *out, const struct session_state *state, const char *folder);
 void report_tree(FILE *out, const struct session_state *state);

@@ -37,7 +37,7 @@ static void find_points(struct run *run, int window)
         if (node->status != NODE_DONE)
             continue;
         best = fmax(best, node->accuracy);
-        if (!node->facts.parent || node->facts.by.value == AUTHOR_CONTROL) /* nobody proposed these */
+        if (!node->facts.parent || node->facts.by.value == AUTHOR_CONTROL || node_is_final(node)) /* not proposed */
             continue;
         struct point *point = &run->points[run->point_count++];
         *point = (struct point){

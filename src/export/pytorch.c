@@ -208,7 +208,7 @@ static const char loader[] =
     "    start = 8 + int.from_bytes(content[:8], \"little\")\n"
     "    state = {}\n"
     "    for name, entry in json.loads(content[8:start]).items():\n"
-    "        if name != \"__metadata__\":\n"
+    "        if name != \"__metadata__\" and not name.startswith(\"raw.\"):\n"
     "            layer, value = name.rsplit(\".\", 1)\n"
     "            first, last = entry[\"data_offsets\"]\n"
     "            values = torch.frombuffer(bytearray(content[start + first:start + last]), dtype=torch.float32)\n"

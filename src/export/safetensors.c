@@ -34,8 +34,9 @@ enum {
     LENGTH_BYTES = 8,
     DATA_ALIGNMENT = 64,    /* of the data in the file: a mapped file can be used in place */
     HEADER_MAX = 100000000, /* the format's own limit */
-    TENSORS_PER_LAYER = 10, /* of D: a BN's four, the bottleneck's weight and four, a weight */
-    ENTRY_KEYS = 3          /* dtype, shape, data_offsets */
+    TENSORS_PER_LAYER = 15, /* of M: three convolutions with a BN's four each */
+    TENSORS_MAX = 2 * ARCH_LAYERS_MAX * TENSORS_PER_LAYER, /* with the raw ones */
+    ENTRY_KEYS = 3                                         /* dtype, shape, data_offsets */
 };
 
 #define METADATA "__metadata__"
@@ -261,6 +262,7 @@ static void add_part(struct named_tensor *tensors, int *count, const struct weig
                   {"beta", place->beta, 1},        {"mean", place->mean, 1}, {"variance", place->variance, 1}};
     for (size_t i = 0; i < COUNT_OF(pieces); i++)
         if (pieces[i].offset >= 0) {
+            ASSERT(*count < TENSORS_MAX);
             struct named_tensor *tensor = &tensors[(*count)++];
             *tensor = (struct named_tensor){.rank = pieces[i].rank,
                                             .shape = {place->outputs, place->inputs, place->kernel, place->kernel},
@@ -277,6 +279,7 @@ static int tensors_of(const struct weights *weights, struct named_tensor *tensor
         for (int part = 0; part < WEIGHTS_PARTS; part++)
             add_part(tensors, &count, weights, i, part);
     for (int i = 0, averaged = count; weights->raw && i < averaged; i++) {
+        ASSERT(count < TENSORS_MAX);
         struct named_tensor *raw = &tensors[count++];
         *raw = tensors[i];
         raw->values = weights->raw + (tensors[i].values - weights->values);
@@ -287,7 +290,7 @@ static int tensors_of(const struct weights *weights, struct named_tensor *tensor
 
 static struct named_tensor *tensors_new(void)
 {
-    return memory_new(2 * ARCH_LAYERS_MAX * TENSORS_PER_LAYER, sizeof(struct named_tensor));
+    return memory_new(TENSORS_MAX, sizeof(struct named_tensor));
 }
 
 static void input_print(struct shape input, char text[32])

@@ -3,7 +3,7 @@
  *
  * Tensors are F32, have the shapes of weights.h, and are named after layers: `conv1.weight`, `conv1.gamma`,
  * `conv1.beta`, `conv1.mean`, `conv1.variance`, `classifier.bias`; of dense layers also `dense1.norm.gamma`,
- * `dense1.bottleneck.weight`, ….  Where the weights are an average, `raw.conv1.weight` and so on are what training had.
+ * `dense1.bottleneck.weight`, …, of residual and mobile ones `mobile1.hidden.weight`, `mobile1.depthwise.weight`, ….  Where the weights are an average, `raw.conv1.weight` and so on are what training had.
  * `__metadata__` holds `arch` and `input` ("3,32,32"), and may hold notes (notes.h).  jansson reads the header, and
  * refuses duplicate keys.
  */

@@ -39,7 +39,7 @@ struct morph_measure {
 /* Draw the index map of a widening: the old units map to themselves, each new one to a random old one. */
 void morph_index_map(struct random_stream *stream, int old_units, int new_units, int32_t *map);
 
-/* The child, weights_free() it.  `measure` is used by ACTION_DEEPEN only: running mean m and variance v of
+/* The child, weights_free() it; it is made of the parent's `values` and has no raw ones.  `measure` is used by ACTION_DEEPEN only: running mean m and variance v of
    the new layer's input; gamma = sqrt(v + eps), beta = m undo the BN.  NULL: m = 0, v = 1 (still exact). */
 int morph_apply(const struct weights *parent, const struct action *action, const struct morph_options *options,
                 const struct morph_measure *measure, struct random_stream *stream, struct weights **child,

@@ -159,7 +159,7 @@ int64_t budget_baseline_epochs(const struct session_state *state, int64_t flops)
 {
     double spent = 0;
     int64_t winner = budget_grown_winner(state);
-    for (const struct session_node *node; (node = session_node(state, winner)); winner = node->facts.parent)
+    for (const struct session_node *node; (node = session_node(state, winner)); winner = node_inherits(node))
         spent += node_flops_spent(state, node);
     return whole_epochs(spent / (3 * (double)flops * (double)state->facts.train_images) + 0.5);
 }

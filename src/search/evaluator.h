@@ -20,7 +20,7 @@
 struct trial {
     int64_t node;
     struct arch arch;  /* of the network that is trained */
-    bool from_scratch; /* the start network: initialise, no parent */
+    bool from_scratch; /* initialise: a start network, a baseline, a retrained one */
     bool test;         /* evaluate it on the test images too, after training */
     bool may_stop;     /* after each epoch but the last, wait until proceed() says whether it goes on */
     struct arch parent_arch;

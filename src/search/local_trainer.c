@@ -155,7 +155,8 @@ static struct weights *initial_weights(const struct trainer *trainer, struct err
     }
     if (safetensors_read(trial->parent_weights, &trial->parent_hash, &weights, error))
         return NULL;
-    weights_use_raw(weights);
+    if (trial->training.epochs)
+        weights_use_raw(weights);
     bool fits = arch_equal(&weights->arch, &trial->parent_arch) && weights->input.channels == input.channels &&
                 weights->input.height == input.height && weights->input.width == input.width;
     if (!fits)

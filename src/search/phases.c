@@ -33,21 +33,25 @@ static bool find_baseline(const struct proposals *proposals, const struct arch *
     return !arch_equal(&start, &candidate->arch) && !arch_equal(grown, &candidate->arch);
 }
 
+static bool has_arch(const struct proposals *proposals, const struct session_node *node, const struct arch *arch)
+{
+    struct arch other;
+    if (!node)
+        return false;
+    journal_arch(proposals->journal, node->facts.node, &other);
+    return arch_equal(&other, arch);
+}
+
 /* Is the grown winner to be trained from scratch?  Not twice, not when it never grew, and not when the baseline is that
    network. */
 static bool find_retrain(const struct proposals *proposals, int64_t winner, const struct arch *grown,
                          struct candidate *candidate)
 {
-    struct arch other;
-    const struct session_node *last = last_of(proposals->journal->state, AUTHOR_RETRAIN);
-    journal_arch(proposals->journal, 1, &other);
-    if (arch_equal(grown, &other) || (find_template(proposals, &other) && arch_equal(grown, &other)))
+    const struct session_state *state = proposals->journal->state;
+    if (has_arch(proposals, session_node(state, 1), grown) ||
+        has_arch(proposals, last_of(state, AUTHOR_BASELINE), grown) ||
+        has_arch(proposals, last_of(state, AUTHOR_RETRAIN), grown))
         return false;
-    if (last) {
-        journal_arch(proposals->journal, last->facts.node, &other);
-        if (arch_equal(grown, &other))
-            return false;
-    }
     *candidate = (struct candidate){.parent = winner, .arch = *grown, .parent_arch = *grown};
     return true;
 }

@@ -143,7 +143,7 @@ static const double finish_epochs = 20;
    with the default budget takes less than ten minutes on two cores, whatever the data: 2.2M FLOPs on Fashion-MNIST. */
 static const double flops_of_all_images = 1.2e11;
 
-/* Not below what the start network needs, and then some room to grow; `start` may be NULL. */
+/* At least twice what the start network needs, or where it isn't named yet (NULL) the smallest of the space. */
 static void settle_limits(struct search_options *options, const struct search_data *data, const struct arch *start)
 {
     if (options->limit_flops != OPTION_AUTO)

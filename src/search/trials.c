@@ -292,6 +292,7 @@ static void emit_test(struct trials *trials, const struct report *report)
 
 /* The weights first, then the event that names them.  The test comes before: a search that is cut short between the two
    trains again, and tests again. */
+enum { HEADER_ROOM = 1 << 20 };
 static void report_result(struct trials *trials, const struct report *report, const struct trial_slot *slot)
 {
     const struct session_node *node = node_of(trials, report->node);
@@ -301,6 +302,8 @@ static void report_result(struct trials *trials, const struct report *report, co
     char text[HASH_TEXT];
     if (report->test.count)
         emit_test(trials, report);
+    if (2 * report->weights->layout.total * (int64_t)sizeof(float) > SAFETENSORS_FILE_MAX - HEADER_ROOM)
+        weights_drop_raw(report->weights); /* readers refuse larger files */
     safetensors_encode(report->weights, trials->notes.list, &bytes, &length, &hash);
     hash_print(hash, text);
     struct event event = {.kind = EVENT_RESULT};

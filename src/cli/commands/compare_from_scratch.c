@@ -100,7 +100,7 @@ static const struct session_node **rank(const struct session_state *state, int64
     const struct session_node **ranked = report_ranked(state, &trained);
     *count = 0;
     for (int64_t i = 0; i < trained; i++)
-        if (has_result(ranked[i]) && ranked[i]->facts.parent)
+        if (has_result(ranked[i]) && node_inherits(ranked[i]))
             ranked[(*count)++] = ranked[i];
     return ranked;
 }
@@ -119,7 +119,7 @@ struct lineage {
 static struct lineage lineage_of(const struct session_state *state, const struct session_node *node)
 {
     struct lineage lineage = {0};
-    for (; node; node = session_node(state, node->facts.parent)) {
+    for (; node; node = session_node(state, node_inherits(node))) {
         lineage.epochs += node->curve_count;
         lineage.flops += 3.0 * (double)node->facts.flops * node->curve_count;
         lineage.seconds += node->seconds;

@@ -75,6 +75,7 @@ static int write_weights(const struct exporting *work, const char *path, struct 
     void *bytes, *there = NULL;
     size_t length, there_length;
     struct hash hash;
+    weights_drop_raw(work->network.weights);
     safetensors_encode(work->network.weights, work->notes.list, &bytes, &length, &hash);
     bool exists = file_exists(path);
     int failed = exists ? file_read(path, SAFETENSORS_FILE_MAX, &there, &there_length, error)

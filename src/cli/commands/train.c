@@ -211,6 +211,7 @@ static void prepare_weights(struct training_run *run)
 {
     if (!run->scratch) {
         run->weights = weights_copy(run->network.weights);
+        weights_use_raw(run->weights);
         return;
     }
     struct random_stream stream = random_stream_new(run->training.seed, RANDOM_INITIALISE, run->training.node, 0);

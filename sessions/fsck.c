@@ -128,7 +128,7 @@ static void check_files(struct check *check)
 }
 
 /* Keep the old log under the first free name, so that a second repair doesn't overwrite the first one's. */
-static int keep_old(const char *folder, const void *bytes, size_t length, struct error *error)
+static int keep_old(const char *folder, const void *bytes, size_t length, int *kept_as, struct error *error)
 {
     int result = 1;
     for (int i = 1; result > 0; i++) {
@@ -138,6 +138,7 @@ static int keep_old(const char *folder, const void *bytes, size_t length, struct
             text_add(&path, ".%d", i);
         if (!session_file_exists(path.bytes, IN_SESSION))
             result = session_file_write(path.bytes, IN_SESSION, bytes, length, error);
+        *kept_as = i;
         text_done(&path);
     }
     return result;
@@ -154,7 +155,7 @@ static int check_log(struct check *check, const char *path, bool repair, struct 
     if (result)
         error_prefix(error, "%s", path);
     else if (repair && check->report->log_findings)
-        result = keep_old(check->folder, bytes, length, error) ||
+        result = keep_old(check->folder, bytes, length, &check->report->kept_as, error) ||
                          session_file_write(path, IN_SESSION, log.bytes, log.length, error)
                      ? -1
                      : 0;

@@ -70,6 +70,7 @@ struct fsck_report {
     int64_t stand_ins;                      /* events that take the place of lost ones */
     int64_t weights_missing, weights_wrong; /* files that results name */
     int64_t orphans;                        /* files that no event names */
+    int kept_as; /* the old log of a repair: events.log.damaged, from 2 on with this number behind it; 0: none */
 };
 /* Check every frame and file; a line for each finding is added to `text`.  `repair`: if there is a finding about the
    log, write a new one from the good frames that can be folded, and keep the old one as events.log.damaged. */

@@ -291,7 +291,7 @@ static void add_instructions(struct session_state *state, const char *name)
     for (int i = 0; i < known->count; i++)
         if (!strcmp(known->items[i], name))
             return;
-    if (*name) /* logs from before this field don't say */
+    if (*name && known->count < SESSION_INSTRUCTIONS_MAX) /* logs from before this field don't say */
         event_texts_add(known, name);
 }
 

@@ -120,6 +120,7 @@ struct session_state {
     char *finish_message;
     struct session_test test;    /* of the finished network on the test images; node 0: not yet */
     int64_t opened_count;
+    int64_t unpruned_count;      /* times that a pruning was taken back */
     int64_t command_count;
 
     /* Private to state*.c: capacities of the arrays; the sum of the hashes of every event's facts.  It covers facts that
@@ -132,6 +133,8 @@ struct session_state {
     int64_t joined_pruned;       /* networks that joined below a pruned one */
 };
 
+enum { SESSION_UNPRUNED_MAX = 1000 }; /* times that a pruning is taken back: each walks over what was pruned */
+enum { SESSION_INSTRUCTIONS_MAX = 16 };
 enum { SESSION_DEVICES_MAX = 512 }; /* in one session; more are refused, since every sample looks for its device */
 
 struct session_state *session_state_new(void);

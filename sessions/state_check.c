@@ -133,8 +133,15 @@ static int accepts_pruned(const struct session_state *state, const struct event_
 {
     if (needs_node(state, pruned->node, error))
         return -1;
-    if (pruned->back && session_node(state, pruned->node)->pruned_with != pruned->node)
+    if (!pruned->back)
+        return 0;
+    const struct session_node *node = session_node(state, pruned->node), *parent = session_node(state, node->facts.parent);
+    if (node->pruned_with != pruned->node)
         REFUSE("the pruning of network %lld is taken back, which was not pruned", (long long)pruned->node);
+    if (parent && parent->pruned)
+        REFUSE("the pruning of network %lld is taken back, whose parent is pruned", (long long)pruned->node);
+    if (state->unpruned_count == SESSION_UNPRUNED_MAX)
+        REFUSE("a session takes back at most %d prunings", SESSION_UNPRUNED_MAX);
     return 0;
 }
 

@@ -41,7 +41,7 @@ static void unprune(struct session_state *state, int64_t root)
             node->pruned = false;
             node->pruned_with = 0;
         }
-    state->joined_pruned++; /* from now on a pruned network may have others below it */
+    state->unpruned_count++;
 }
 
 void state_apply_pruned(struct session_state *state, const struct event_pruned *facts, double time)

@@ -298,6 +298,7 @@ static void test_unprune(void **state)
         {EVENT_RESULT, 4, "prune 3"},
         {EVENT_RESULT, 4, "prune 2"},
         {EVENT_RESULT, 4, "unprune 5"},
+        {EVENT_RESULT, 4, "unprune 3"},
         {EVENT_RESULT, 4, "undo"},
         {EVENT_RESULT, 4, "unprune n3"},
         {EVENT_RESULT, 4, "unprune 3"},
@@ -312,6 +313,7 @@ static void test_unprune(void **state)
                           "prune 3: n3 and all that grew from it; `undo` takes that back\n"
                           "prune 2: n2 and all that grew from it; `undo` takes that back\n"
                           "unprune 5! it was pruned with n3: `unprune 3` takes that back\n"
+                          "unprune 3! n3 grew from n2, which is pruned: `unprune 2` first\n"
                           "undo: n2 may grow again\n"
                           "unprune n3: n3 and 1 that grew from it may grow again, but what was cancelled stays so\n"
                           "unprune 3! n3 isn't pruned\n"

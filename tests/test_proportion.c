@@ -132,6 +132,22 @@ static void test_gaps_make_a_bounded_number_of_events(void **unused)
     text_done(&log.bytes);
 }
 
+/* Each walks over all that was pruned, so there may be so many and no more. */
+static void test_prunings_taken_back(void **unused)
+{
+    enum { NETWORKS = 5000, MORE = 100 };
+    struct growing_log log;
+    begin(&log);
+    for (int64_t i = 2; i <= NETWORKS; i++)
+        add_node(&log, i, i - 1);
+    for (int i = 0; i < SESSION_UNPRUNED_MAX + MORE; i++)
+        for (int back = 0; back < 2; back++)
+            add(&log, (struct event){.kind = EVENT_PRUNED, .as.pruned = {.node = 2, .by = {AUTHOR_USER}, .back = back}});
+    struct fsck_report report = handle(&log, 20);
+    assert_int_equal(report.frames_bad, MORE);
+    text_done(&log.bytes);
+}
+
 /* What a state does for each event must not depend on how many networks or devices there are. */
 static void test_events_that_reach_many_networks(void **unused)
 {
@@ -142,7 +158,9 @@ static void test_events_that_reach_many_networks(void **unused)
         add_node(&log, i, i - 1);
     for (int64_t i = MANY; i >= 1; i--) {
         add(&log, (struct event){.kind = EVENT_STARTED, .as.started = {.node = 1, .attempt = 1, .epochs = 1}});
-        add(&log, (struct event){.kind = EVENT_OPENED});
+        char name[16];
+        snprintf(name, sizeof name, "set%d", (int)i);
+        add(&log, (struct event){.kind = EVENT_OPENED, .as.opened.instructions = name});
         add(&log, (struct event){.kind = EVENT_PRUNED, .as.pruned = {.node = i > 1 ? i : 2, .by = {AUTHOR_USER}}});
     }
     struct fsck_report report = handle(&log, 20);
@@ -177,6 +195,7 @@ int main(void)
         cmocka_unit_test(test_many_updates_of_the_policy),
         cmocka_unit_test(test_bytes_like_headers),
         cmocka_unit_test(test_gaps_make_a_bounded_number_of_events),
+        cmocka_unit_test(test_prunings_taken_back),
         cmocka_unit_test(test_events_that_reach_many_networks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

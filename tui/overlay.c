@@ -140,7 +140,7 @@ struct overlay *overlay_prune(const struct model *model, int64_t node)
                       : "Nothing grows from it any more.",
              (long long)below, below == 1 ? "" : "s", pending ? ", and what waits or trains there is cancelled" : "");
     question->lines[0] = question->prunes_what;
-    question->lines[1] = "y prune (u takes it back)";
+    question->lines[1] = pending && !below ? "y prune" : "y prune (u takes it back)";
     question->lines[2] = "Escape keep";
     return &question->overlay;
 }

@@ -132,7 +132,10 @@ static int check_prune(struct engine *engine, struct request *request, struct er
         return -1;
     if (request->node == 1)
         return error_set(error, "n1 is the start network: everything grows from it");
-    error_set(&request->answer, "n%" PRId64 " and all that grew from it; `undo` takes that back", request->node);
+    const struct session_node *node = session_node(engine->journal.state, request->node);
+    bool is_gone = node->status != NODE_DONE && !node->child_count; /* it is cancelled, and stays so */
+    error_set(&request->answer, "n%" PRId64 "%s", request->node,
+              is_gone ? " is not trained" : " and all that grew from it; `undo` takes that back");
     return no_more_words(request, error);
 }
 
@@ -159,10 +162,16 @@ static void prune(struct engine *engine, struct request *request)
     }
 }
 
-/* Say what comes back, of a network that was pruned itself. */
-static void answer_unprune(const struct engine *engine, struct request *request)
+/* Can a network that was pruned itself come back?  Say what does. */
+static int check_back(const struct engine *engine, struct request *request, struct error *error)
 {
     const struct session_state *state = engine->journal.state;
+    const struct session_node *parent = session_node(state, session_node(state, request->node)->facts.parent);
+    if (parent && parent->pruned)
+        return error_set(error, "n%" PRId64 " grew from n%" PRId64 ", which is pruned: `unprune %" PRId64 "` first",
+                         request->node, parent->facts.node, parent->pruned_with);
+    if (state->unpruned_count == SESSION_UNPRUNED_MAX)
+        return error_set(error, "a session takes back at most %d prunings", SESSION_UNPRUNED_MAX);
     int64_t below = -1, cancelled = 0;
     char others[64] = "";
     for (int64_t number = request->node; number <= state->node_count; number++)
@@ -174,6 +183,7 @@ static void answer_unprune(const struct engine *engine, struct request *request)
         snprintf(others, sizeof others, " and %" PRId64 " that grew from it", below);
     error_set(&request->answer, "n%" PRId64 "%s may grow again%s", request->node, others,
               cancelled ? ", but what was cancelled stays so" : "");
+    return 0;
 }
 
 static int check_unprune(struct engine *engine, struct request *request, struct error *error)
@@ -186,8 +196,7 @@ static int check_unprune(struct engine *engine, struct request *request, struct 
     if (node->pruned_with != request->node)
         return error_set(error, "it was pruned with n%" PRId64 ": `unprune %" PRId64 "` takes that back",
                          node->pruned_with, node->pruned_with);
-    answer_unprune(engine, request);
-    return no_more_words(request, error);
+    return check_back(engine, request, error) ? -1 : no_more_words(request, error);
 }
 
 static void unprune(struct engine *engine, struct request *request)
@@ -274,9 +283,9 @@ static int check_undo(struct engine *engine, struct request *request, struct err
     if (!request->node && !pruned)
         return error_set(error, "nothing of yours waits in the queue or is pruned");
     request->node = pruned ? pruned : request->node;
-    if (pruned)
-        answer_unprune(engine, request);
-    else
+    if (pruned && check_back(engine, request, error))
+        return -1;
+    if (!pruned)
         error_set(&request->answer, "n%" PRId64 " is taken back", request->node);
     return no_more_words(request, error);
 }

@@ -87,8 +87,23 @@ static int write_weights(const struct exporting *work, const char *path, struct 
     return failed;
 }
 
+/* The module has its weights in a file beside it, and must not take that file's name. */
+static int check_module_path(const char *path, struct error *error)
+{
+    static const char ending[] = ".safetensors";
+    struct stat there;
+    size_t length = strlen(path);
+    if (length >= strlen(ending) && !strcmp(path + length - strlen(ending), ending))
+        return error_set(error, "%s: is a name for weights; name the module FILE.py", path);
+    if (!stat(path, &there) && !S_ISREG(there.st_mode))
+        return error_set(error, "%s: is no regular file; the module needs a folder for its weights", path);
+    return 0;
+}
+
 static int write_pytorch(struct exporting *work, struct error *error)
 {
+    if (check_module_path(work->path, error))
+        return -1;
     const struct cli_network *network = &work->network;
     struct text text = TEXT_EMPTY, split = TEXT_EMPTY;
     char *weights = weights_path(work->path), *slash = strrchr(weights, '/');

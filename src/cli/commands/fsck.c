@@ -5,12 +5,15 @@
 #include "sessions/log.h"
 #include "util/print.h"
 
-static const char *outcome(const struct fsck_report *report, bool repair)
+static void print_outcome(const struct fsck_report *report, bool repair)
 {
-    if (report->log_findings)
-        return repair ? ": events.log is written anew, the old one is events.log.damaged"
-                      : ": --repair keeps the good frames";
-    return report->weights_missing || report->weights_wrong ? "" : ": clean";
+    if (report->log_findings && repair && report->kept_as > 1)
+        print_to(stdout, ": events.log is written anew, the old one is events.log.damaged.%d\n", report->kept_as);
+    else if (report->log_findings)
+        print_to(stdout, repair ? ": events.log is written anew, the old one is events.log.damaged\n"
+                                : ": --repair keeps the good frames\n");
+    else
+        print_to(stdout, report->weights_missing || report->weights_wrong ? "\n" : ": clean\n");
 }
 
 static int run(const struct cli_arguments *arguments)
@@ -26,11 +29,13 @@ static int run(const struct cli_arguments *arguments)
     if (status) {
         cli_fail(&error);
     } else {
-        print_to(stdout, "%s: %lld good frames, %lld bad, %lld bytes skipped, %lld stand-ins; weights: %lld missing, %lld wrong, "
-               "%lld not named%s\n",
-               folder, (long long)report.frames_good, (long long)report.frames_bad, (long long)report.bytes_skipped,
-               (long long)report.stand_ins, (long long)report.weights_missing, (long long)report.weights_wrong,
-               (long long)report.orphans, outcome(&report, repair));
+        print_to(stdout,
+                 "%s: %lld good frames, %lld bad, %lld bytes skipped, %lld stand-ins; weights: %lld missing, "
+                 "%lld wrong, %lld not named",
+                 folder, (long long)report.frames_good, (long long)report.frames_bad, (long long)report.bytes_skipped,
+                 (long long)report.stand_ins, (long long)report.weights_missing, (long long)report.weights_wrong,
+                 (long long)report.orphans);
+        print_outcome(&report, repair);
         bool log_is_good = repair || !report.log_findings;
         status = log_is_good && !report.weights_missing && !report.weights_wrong ? 0 : 1;
     }

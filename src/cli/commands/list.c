@@ -18,6 +18,7 @@
 #include "cli/cli.h"
 #include "cli/report.h"
 #include "sessions/log.h"
+#include "sessions/session_file.h"
 #include "tui/node.h"
 #include "util/bug.h"
 #include "util/file.h"
@@ -80,12 +81,15 @@ static bool is_alive(struct row *row)
 /* Who has the session, as its lock says. */
 static void read_lock(struct row *row)
 {
+    enum { LOCK_MAX = 512 };
+    void *bytes;
+    size_t length;
     char *path = file_join(row->folder, "lock");
-    FILE *file = fopen(path, "r");
-    if (file && (fscanf(file, "%ld %255s", &row->process, row->host) != 2 || !is_alive(row)))
-        row->process = 0;
-    if (file)
-        fclose(file);
+    if (!session_file_read(path, IN_SESSION, LOCK_MAX, &bytes, &length, NULL)) {
+        if (sscanf(bytes, "%ld %255s", &row->process, row->host) != 2 || !is_alive(row))
+            row->process = 0;
+        free(bytes);
+    }
     free(path);
 }
 

@@ -449,6 +449,7 @@ static void test_trains_modern(void **state)
     real_close(&real);
     scratch_remove(folder);
     free(folder);
+    free(path);
 }
 
 int main(void)

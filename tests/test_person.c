@@ -16,6 +16,7 @@
 #include "tui/theme.h"
 #include "tui/view.h"
 #include "util/bug.h"
+#include "util/print.h"
 
 static void fold(void *model, const struct event *event)
 {
@@ -135,14 +136,17 @@ static void a_search_that_died(void **state)
     model_done(&model);
 }
 
-static void command(struct model *model, const char *words)
+static void command(struct model *model, const char *asked)
 {
+    struct text words = TEXT_EMPTY;
+    print_add(&words, asked); /* as the engine */
     struct event event = {.kind = EVENT_COMMAND, .number = model->state->last_number + 1, .time = model->state->time};
     event.as.command.by.value = AUTHOR_USER;
-    event.as.command.words = event_text("%s", words);
+    event.as.command.words = event_text("%s", text_string(&words));
     event.as.command.answer = event_text("good");
     model_apply(model, &event);
     event_done(&event);
+    text_done(&words);
 }
 
 /* What others ask isn't "you". */
@@ -153,17 +157,35 @@ static void who_asked(void **state)
     } cases[] = {{"undo", "person", "another terminal: undo: good"},
                  {"pause", "you", "pause: good"},
                  {"pin 1", "you", "pin 1: good"},
-                 {"pause", "person", "another terminal: pause: good"}};
+                 {"pause", "person", "another terminal: pause: good"},
+                 {"note 1 a\xe2\x80\x8b", "you", "note 1 a\\u200b: good"},
+                 {"pin 2", "person", "another terminal: pin 2: good"}, /* its own was lost, or a later one came first */
+                 {"pin 3", "you", "pin 3: good"}};
     (void)state;
     struct model model = model_at(SCREEN_SESSION_MIDDLE);
+    command(&model, "undo"); /* of the past */
+    assert_string_equal(model.log.lines[model.log.count - 1].word, "person");
+    assert_string_equal(model.message, "undo: good");
+    model.caught_up = true;
     model_sent(&model, "pause");
     model_sent(&model, "pin 1");
+    model_sent(&model, "pin 2");
+    model_sent(&model, "note 1 a\xe2\x80\x8b");
+    model_sent(&model, "pin 3");
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         command(&model, cases[i].words);
         assert_string_equal(model.log.lines[model.log.count - 1].word, cases[i].who);
         assert_string_equal(model.message, cases[i].message);
     }
-    model_sent(&model, "never answered");
+    for (int i = 0; i <= SENT_MAX; i++)
+        model_sent(&model, "never answered");
+    model_sent(&model, "pin 4");
+    command(&model, "pin 4");
+    assert_string_equal(model.message, "pin 4: good");
+    assert_int_equal(model.sent_count, 0);
+    model.opening = true; /* the budget of a resume */
+    command(&model, "budget networks 90");
+    assert_string_equal(model.message, "budget networks 90: good");
     model_done(&model);
 }
 

@@ -409,12 +409,15 @@ static void read_events(struct app *app)
     struct error error = {{0}};
     if (app->source->replay)
         return;
-    for (int i = 0; i < EVENTS_PER_LOOP && app->source->next(app->source->context, &event); i++) {
+    int count = 0;
+    for (; count < EVENTS_PER_LOOP && app->source->next(app->source->context, &event); count++) {
         model_apply(&app->model, &event);
         event_done(&event);
         app->arrived = clock_monotonic();
         app->dirty = true;
     }
+    if (count < EVENTS_PER_LOOP)
+        app->model.caught_up = true;
     if (!app->model.ended && app->source->ended(app->source->context, &error)) {
         model_end(&app->model);
         app->dirty = true;

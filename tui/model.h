@@ -130,7 +130,9 @@ struct model {
 
     char *sent[SENT_MAX]; /* commands of this terminal that are not answered yet, the oldest first */
     int sent_count;
-    bool others; /* the last command was not this terminal's, and so is what came of it */
+    bool others;    /* the last command was not this terminal's, and so is what came of it */
+    bool caught_up; /* the events that were there when the screens opened are folded; set by app.c */
+    bool opening;   /* the newest process of the search has not begun to train yet */
 
     struct tree_view tree;
     struct board_view board;

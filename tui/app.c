@@ -82,7 +82,9 @@ static bool has_ended(const struct app *app)
 
 static void send(struct app *app, const char *words)
 {
-    if (has_ended(app))
+    if (model_has_died(&app->model))
+        model_say(&app->model, "its process is gone: `espalier resume %s` goes on", app->model.session_name);
+    else if (has_ended(app))
         model_say(&app->model, "the search has ended: `espalier resume %s --networks N` continues it",
                   app->model.session_name);
     else if (app->source->command) {

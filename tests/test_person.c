@@ -45,6 +45,18 @@ static void filter_words(void **state)
         assert_true(model.message[0] != 0);
         assert_string_equal(model.tree.filter, "acc>85.5");
     }
+    char word[128], words[PROMPT_MAX];
+    memset(word, 'x', 96);
+    word[96] = '\0';
+    assert_false(tree_find(&model, word)); /* nothing is cut */
+    snprintf(words, sizeof words, "acc>85.5%60s acc>85.5%60s n<8", "", ""); /* it is kept in full */
+    assert_true(tree_find(&model, words));
+    assert_string_equal(model.tree.filter, words);
+    assert_int_equal(tree_row_of(&model, 8), -1);
+    memset(words, 'x', 150);
+    words[70] = ' ';
+    words[150] = '\0';
+    assert_false(tree_find(&model, words));
     model_done(&model);
 }
 

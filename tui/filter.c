@@ -212,7 +212,7 @@ static void read_text(struct filter *filter)
     for (int kind = 0; kind < ACTION_KINDS && letter && what[1] == ' ' && what[2]; kind++) {
         const char *word = action_kind_word((enum action_kind)kind);
         if (word[0] == letter)
-            snprintf(filter->action, sizeof filter->action, "%.16s:%.70s", word, what + 2);
+            snprintf(filter->action, sizeof filter->action, "%.16s:%s", word, what + 2);
     }
     if (text_to_integer(what + (*what == 'n'), 1, INT64_MAX, &filter->number))
         filter->number = 0;
@@ -236,14 +236,17 @@ int filter_parse(const char *what, struct filter *filter, struct error *error)
     *filter = (struct filter){0};
     while (*(what += strspn(what, " "))) {
         char word[FILTER_TEXT];
-        int length = (int)strcspn(what, " ");
-        snprintf(word, sizeof word, "%.*s", length, what);
+        size_t length = strcspn(what, " ");
+        if (length >= sizeof word)
+            return error_set(error, "a word of more than %d bytes", FILTER_TEXT - 1);
+        snprintf(word, sizeof word, "%.*s", (int)length, what);
         what += length;
         size_t sign = strcspn(word, ":<>=");
         bool action = word[sign] == ':' && is_action(word, sign); /* "widen:conv2" is a text */
         if (!word[sign] || !sign || action) {
             used += (size_t)snprintf(filter->text + used, sizeof filter->text - used, "%s%s", used ? " " : "", word);
-            used = used < sizeof filter->text ? used : sizeof filter->text - 1;
+            if (used >= sizeof filter->text)
+                return error_set(error, "a text of more than %d bytes", FILTER_TEXT - 1);
             continue;
         }
         if (filter->count == FILTER_WORDS_MAX)

@@ -14,7 +14,7 @@ enum { FILTER_TEXT = 96, FILTER_WORDS_MAX = 8 };
 
 struct filter_word {
     int key;   /* of the table in filter.c */
-    char sign; /* '<', '>', '=', '{' (<=), '}' (>=), '!' (!=); ':' where `text` is the value */
+    char sign; /* '<', '>', '=', '{' (<=), '}' (>=); ':' where `text` is the value */
     double value;
     char text[FILTER_TEXT];
 };
@@ -22,10 +22,10 @@ struct filter_word {
 struct filter {
     int count; /* 0 and no text: every network */
     struct filter_word words[FILTER_WORDS_MAX];
-    char text[FILTER_TEXT];   /* "" : none */
-    char action[FILTER_TEXT]; /* the text in an action's notation: "W conv2" becomes "widen:conv2" */
-    int64_t number;           /* the text is "12" or "n12": only that network; else 0 */
-    bool notation;            /* "FC(64)": also search in architectures, where a plain "FC" would match all */
+    char text[FILTER_TEXT];        /* "" : none */
+    char action[FILTER_TEXT + 16]; /* the text in an action's notation: "W conv2" becomes "widen:conv2" */
+    int64_t number;                /* the text is "12" or "n12": only that network; else 0 */
+    bool notation;                 /* "FC(64)": also search in architectures, where a plain "FC" would match all */
     bool status[NODE_STATUS_COUNT], pinned, users;
 };
 

@@ -35,7 +35,10 @@ static struct model model_at(double seconds)
 static void filter_words(void **state)
 {
     static const char *const bad[] = {
-        "acc>", "acc>x", "foo>3", "by:", "who:you", "acc>3q", "n>1 n>2 n>3 n>4 n>5 n>6 n>7 n>8 n>9"};
+        "acc>", "acc>x", "foo>3", "by:", "who:you", "acc>3q", "n>1 n>2 n>3 n>4 n>5 n>6 n>7 n>8 n>9",
+        "is:trained", "is:do", "is:done,", "by:nobody", "by:polic", "from:x", "from:n", "from:0", "from:3x"};
+    static const char *const good[] = {"is:Pinned", "is:training", "by:policy", "by:You", "by:retrain", "by:start",
+                                       "from:n3", "from:3", "acc>85.5"};
     struct model model = small_tree();
     (void)state;
     assert_true(tree_find(&model, "acc>85.5"));
@@ -45,6 +48,11 @@ static void filter_words(void **state)
         assert_true(model.message[0] != 0);
         assert_string_equal(model.tree.filter, "acc>85.5");
     }
+    for (size_t i = 0; i < COUNT_OF(good); i++)
+        assert_true(tree_find(&model, good[i]));
+    assert_false(tree_find(&model, "is:trained"));
+    assert_string_equal(model.message, "\"is:trained\" can't be read; there are queued, training, done, failed, "
+                                       "cancelled, pinned, pruned, stopped, noted, best");
     char word[128], words[PROMPT_MAX];
     memset(word, 'x', 96);
     word[96] = '\0';

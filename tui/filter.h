@@ -29,8 +29,8 @@ struct filter {
     bool status[NODE_STATUS_COUNT], pinned, users;
 };
 
-/* -1: a word can't be read; `error` says which, and what there is. */
-int filter_parse(const char *what, struct filter *filter, struct error *error);
+/* -1: a word can't be read; `error` says which, and what there is.  `state` names its policy, for "by:". */
+int filter_parse(const char *what, const struct session_state *state, struct filter *filter, struct error *error);
 bool filter_matches(const struct filter *filter, const struct session_state *state, const struct session_node *node);
 /* "acc, gain, …": the numbers, and the words before a colon, for messages and help. */
 void filter_add_keys(struct text *text);

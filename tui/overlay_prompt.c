@@ -282,7 +282,8 @@ static enum overlay_answer finish(struct prompt *prompt, struct text *words)
 static void find_while_typing(const struct prompt *prompt, struct model *model)
 {
     struct filter filter;
-    if (prompt->kind == PROMPT_FIND && prompt->length && !filter_parse(prompt->text, &filter, NULL))
+    if (prompt->kind == PROMPT_FIND && prompt->length &&
+        !filter_parse(prompt->text, model->state, &filter, NULL))
         tree_find(model, prompt->text);
 }
 

@@ -4,7 +4,8 @@
  * A name is tried as it stands and with ".esp", in the current folder (or as a path), in the state folder
  * ($XDG_STATE_HOME/espalier, or ~/.local/state/espalier) and in the gallery that is installed with the program
  * ($ESPALIER_GALLERY overrides it).  A session is a folder that has an events.log.  The state folder also has a link to
- * each session that was begun elsewhere, the newest of a name, so that it is found from any folder.
+ * each session that lies elsewhere, so that it is found from any folder; where several have one name, to the one that was
+ * begun or resumed last.
  */
 #include <dirent.h>
 #include <stdlib.h>

@@ -55,6 +55,12 @@ static void test_attach(void **state)
 
 /* `d` in the question of `q`: the shell's prompt comes back, the search goes on without a terminal, and trains what it
    had in training to the end. */
+/* The screens show the end, or the program came too late to watch it. */
+static bool has_ended(struct pty_terminal *terminal, const void *unused)
+{
+    return pty_has_text(terminal, -1, "ENDED") || pty_has_text(terminal, -1, "no process runs");
+}
+
 static void test_detach_from_the_screens(void **state)
 {
     struct pty_setup setup = usual_setup();
@@ -94,6 +100,9 @@ static void test_detach_from_the_screens(void **state)
     pty_free(terminal);
     terminal = start_espalier(&setup, "attach", "near", NULL); /* waits for the end, or finds that it has ended */
     int status;
+    expect(terminal, pty_wait(terminal, has_ended, NULL));
+    if (pty_has_text(terminal, -1, "ENDED"))
+        pty_send(terminal, "q");
     expect(terminal, pty_wait_exit(terminal, &status));
     pty_free(terminal);
     session = load_session("near");

@@ -4,9 +4,10 @@
  * A name is tried as it stands and with ".esp", in the current folder (or as a path), in the state folder
  * ($XDG_STATE_HOME/espalier, or ~/.local/state/espalier) and in the gallery that is installed with the program
  * ($ESPALIER_GALLERY overrides it).  A session is a folder that has an events.log.  The state folder also has a link to
- * each session that was begun elsewhere, the newest of a name, so that it is found from any folder.
+ * each session that lies elsewhere, so that it is found from any folder; where several have one name, to the one that was
+ * begun or resumed last.
  */
-#include <glob.h>
+#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -108,14 +109,23 @@ int session_find(const char *name, char **folder, struct error *error)
     return found ? 0 : -1;
 }
 
+static int has_ending(const struct dirent *entry)
+{
+    size_t length = strlen(entry->d_name);
+    return entry->d_name[0] != '.' && length > strlen(ENDING) &&
+           !strcmp(entry->d_name + length - strlen(ENDING), ENDING);
+}
+
 /* Add the sessions of a folder, without those that are there already. */
 static char **add_sessions(char **folders, size_t *count, size_t *capacity, const char *folder)
 {
-    char *pattern = file_join(folder, "*" ENDING);
-    glob_t found = {0};
-    glob(pattern, 0, NULL, &found);
-    for (size_t i = 0; i < found.gl_pathc; i++) {
-        char *real = is_session(found.gl_pathv[i]) ? realpath(found.gl_pathv[i], NULL) : NULL;
+    struct dirent **entries = NULL;
+    int entry_count = scandir(folder, &entries, has_ending, alphasort);
+    for (int i = 0; i < entry_count; i++) {
+        char *path = file_join(folder, entries[i]->d_name);
+        char *real = is_session(path) ? realpath(path, NULL) : NULL;
+        free(path);
+        free(entries[i]);
         for (size_t j = 0; real && j < *count; j++)
             if (!strcmp(folders[j], real)) {
                 free(real);
@@ -126,8 +136,7 @@ static char **add_sessions(char **folders, size_t *count, size_t *capacity, cons
         folders = memory_grow(folders, *count, capacity, sizeof *folders);
         folders[(*count)++] = real;
     }
-    globfree(&found);
-    free(pattern);
+    free(entries);
     return folders;
 }
 
@@ -153,12 +162,12 @@ int session_path_of(const char *text, char **folder, struct error *error)
         length--;
     const char *slash = memrchr(text, '/', length), *name = slash ? slash + 1 : text;
     size_t bytes = length - (size_t)(name - text);
-    bool has_ending = bytes >= strlen(ENDING) && !strncmp(text + length - strlen(ENDING), ENDING, strlen(ENDING));
+    bool ends = bytes >= strlen(ENDING) && !strncmp(text + length - strlen(ENDING), ENDING, strlen(ENDING));
     if (!bytes || name[0] == '.')
         return error_set(error, "\"%s\" names no session; use a name such as run-1, with a folder before it or not",
                          text);
     struct text path = TEXT_EMPTY;
-    text_add(&path, "%.*s%s", (int)length, text, has_ending ? "" : ENDING);
+    text_add(&path, "%.*s%s", (int)length, text, ends ? "" : ENDING);
     *folder = text_take(&path);
     return 0;
 }

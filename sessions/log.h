@@ -53,8 +53,9 @@ int session_find(const char *name, char **folder, struct error *error);
 /* The sessions of the current folder and of the state folder, each once, as paths without links.  The caller frees each, and
    the array. */
 char **session_list(size_t *count);
-/* Let a session that lies outside of that folder be found by its name from everywhere: a link to it there, in place of
-   one to another session of the name.  Does nothing where that can't be written. */
+/* A session is begun or resumed: where it lies outside of the state folder, let it be found by its name from everywhere.
+   A link to it is made there, in place of one to another session of the name, so that a name means the session that was
+   used last.  Does nothing where that can't be written. */
 void session_remember(const char *folder);
 /* The network that a NODE argument names: a number, "n12", "best" (the finished one where there is one) or "start".  0
    with a message: there is none. */

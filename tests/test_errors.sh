@@ -1,7 +1,7 @@
 #!/bin/sh
 # Bad input and a bad environment: one line that says what to do, the right exit status, nothing lost.
 . "$top_srcdir/tests/tap.sh"
-plan 75
+plan 76
 
 small="$tournament --networks 2 --epochs 1 --start-epochs 1 --train-subset 300 --validation 100 --devices cpu:1 --limit-flops 0 --headless"
 
@@ -66,6 +66,7 @@ ok "it can be shown" "$espalier" show one
 ok "its networks by words" "$espalier" show one --filter 'n>1 layer:conv'
 prints "are listed and counted" '^1 of 2 networks$'
 says "words that can't be read" 2 "show: --filter: .foo>1. can't be read; there are acc, gain," "$espalier" show one --filter 'foo>1'
+says "an unknown author" 2 "by:nobody. can't be read; there are you, policy, [a-z]*, start" "$espalier" show one --filter by:nobody
 ok "from any folder" sh -c 'cd / && "$0" show one' "$(realpath "$espalier")"
 ok "a name with a slash at its end" "$espalier" run --out "odd name.esp/" $small
 grep -q "^next.* espalier show 'odd name'; " out

@@ -124,6 +124,36 @@ static void test_sessions_of_other_folders(void **unused)
     free(folder);
 }
 
+/* A folder's name is no pattern. */
+static void test_sessions_of_odd_folders_are_listed(void **unused)
+{
+    static const char *const names[] = {"a[1]", "b*", "c?", "d{e}"};
+    char *folder = folder_new(), *real = realpath(folder, NULL);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        size_t count;
+        char *home = file_join(real, names[i]), *state = file_join(home, "espalier");
+        put_session(state, "two.esp");
+        put_session(state, "one.esp");
+        put_session(state, ".hidden.esp");
+        put_session(state, "three.not");
+        setenv("XDG_STATE_HOME", home, 1);
+        char **found = session_list(&count), *one = file_join(state, "one.esp"), *two = file_join(state, "two.esp");
+        assert_true(count >= 2);
+        assert_string_equal(found[count - 2], one);
+        assert_string_equal(found[count - 1], two);
+        while (count)
+            free(found[--count]);
+        free(found);
+        free(one);
+        free(two);
+        free(state);
+        free(home);
+    }
+    free(real);
+    folder_remove(folder);
+    free(folder);
+}
+
 static void test_names_of_new_sessions(void **state)
 {
     static const struct {
@@ -159,6 +189,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sessions_are_found_by_name),
         cmocka_unit_test(test_sessions_of_other_folders),
+        cmocka_unit_test(test_sessions_of_odd_folders_are_listed),
         cmocka_unit_test(test_names_of_new_sessions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

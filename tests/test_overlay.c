@@ -112,6 +112,11 @@ static void questions(void **state)
     press(&bed, KEY_CODE_ENTER); /* a letter answers */
     assert_int_equal(overlay_key(bed.overlay, &bed.model, 'y', &bed.words), OVERLAY_COMMAND);
     assert_string_equal(text_string(&bed.words), "prune 7");
+    assert_null(overlay_prune(&bed.model, 1)); /* what the search refuses isn't asked about */
+    assert_non_null(strstr(bed.model.message, "start network"));
+    ((struct session_node *)session_node(bed.model.state, 7))->pruned = true;
+    assert_null(overlay_prune(&bed.model, 7));
+    assert_string_equal(bed.model.message, "n7 is pruned");
     close_bed(&bed);
 }
 

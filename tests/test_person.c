@@ -16,6 +16,7 @@
 #include "tui/theme.h"
 #include "tui/view.h"
 #include "util/bug.h"
+#include "util/print.h"
 
 static void fold(void *model, const struct event *event)
 {
@@ -34,7 +35,10 @@ static struct model model_at(double seconds)
 static void filter_words(void **state)
 {
     static const char *const bad[] = {
-        "acc>", "acc>x", "foo>3", "by:", "who:you", "acc>3q", "n>1 n>2 n>3 n>4 n>5 n>6 n>7 n>8 n>9"};
+        "acc>", "acc>x", "foo>3", "by:", "who:you", "acc>3q", "n>1 n>2 n>3 n>4 n>5 n>6 n>7 n>8 n>9",
+        "is:trained", "is:do", "is:done,", "by:nobody", "by:polic", "from:x", "from:n", "from:0", "from:3x"};
+    static const char *const good[] = {"is:Pinned", "is:training", "by:policy", "by:You", "by:retrain", "by:start",
+                                       "from:n3", "from:3", "acc>85.5"};
     struct model model = small_tree();
     (void)state;
     assert_true(tree_find(&model, "acc>85.5"));
@@ -44,6 +48,23 @@ static void filter_words(void **state)
         assert_true(model.message[0] != 0);
         assert_string_equal(model.tree.filter, "acc>85.5");
     }
+    for (size_t i = 0; i < COUNT_OF(good); i++)
+        assert_true(tree_find(&model, good[i]));
+    assert_false(tree_find(&model, "is:trained"));
+    assert_string_equal(model.message, "\"is:trained\" can't be read; there are queued, training, done, failed, "
+                                       "cancelled, pinned, pruned, stopped, noted, best");
+    char word[128], words[PROMPT_MAX];
+    memset(word, 'x', 96);
+    word[96] = '\0';
+    assert_false(tree_find(&model, word)); /* nothing is cut */
+    snprintf(words, sizeof words, "acc>85.5%60s acc>85.5%60s n<8", "", ""); /* it is kept in full */
+    assert_true(tree_find(&model, words));
+    assert_string_equal(model.tree.filter, words);
+    assert_int_equal(tree_row_of(&model, 8), -1);
+    memset(words, 'x', 150);
+    words[70] = ' ';
+    words[150] = '\0';
+    assert_false(tree_find(&model, words));
     model_done(&model);
 }
 
@@ -135,14 +156,17 @@ static void a_search_that_died(void **state)
     model_done(&model);
 }
 
-static void command(struct model *model, const char *words)
+static void command(struct model *model, const char *asked)
 {
+    struct text words = TEXT_EMPTY;
+    print_add(&words, asked); /* as the engine */
     struct event event = {.kind = EVENT_COMMAND, .number = model->state->last_number + 1, .time = model->state->time};
     event.as.command.by.value = AUTHOR_USER;
-    event.as.command.words = event_text("%s", words);
+    event.as.command.words = event_text("%s", text_string(&words));
     event.as.command.answer = event_text("good");
     model_apply(model, &event);
     event_done(&event);
+    text_done(&words);
 }
 
 /* What others ask isn't "you". */
@@ -153,17 +177,35 @@ static void who_asked(void **state)
     } cases[] = {{"undo", "person", "another terminal: undo: good"},
                  {"pause", "you", "pause: good"},
                  {"pin 1", "you", "pin 1: good"},
-                 {"pause", "person", "another terminal: pause: good"}};
+                 {"pause", "person", "another terminal: pause: good"},
+                 {"note 1 a\xe2\x80\x8b", "you", "note 1 a\\u200b: good"},
+                 {"pin 2", "person", "another terminal: pin 2: good"}, /* its own was lost, or a later one came first */
+                 {"pin 3", "you", "pin 3: good"}};
     (void)state;
     struct model model = model_at(SCREEN_SESSION_MIDDLE);
+    command(&model, "undo"); /* of the past */
+    assert_string_equal(model.log.lines[model.log.count - 1].word, "person");
+    assert_string_equal(model.message, "undo: good");
+    model.caught_up = true;
     model_sent(&model, "pause");
     model_sent(&model, "pin 1");
+    model_sent(&model, "pin 2");
+    model_sent(&model, "note 1 a\xe2\x80\x8b");
+    model_sent(&model, "pin 3");
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         command(&model, cases[i].words);
         assert_string_equal(model.log.lines[model.log.count - 1].word, cases[i].who);
         assert_string_equal(model.message, cases[i].message);
     }
-    model_sent(&model, "never answered");
+    for (int i = 0; i <= SENT_MAX; i++)
+        model_sent(&model, "never answered");
+    model_sent(&model, "pin 4");
+    command(&model, "pin 4");
+    assert_string_equal(model.message, "pin 4: good");
+    assert_int_equal(model.sent_count, 0);
+    model.opening = true; /* the budget of a resume */
+    command(&model, "budget networks 90");
+    assert_string_equal(model.message, "budget networks 90: good");
     model_done(&model);
 }
 

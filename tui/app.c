@@ -82,7 +82,9 @@ static bool has_ended(const struct app *app)
 
 static void send(struct app *app, const char *words)
 {
-    if (has_ended(app))
+    if (model_has_died(&app->model))
+        model_say(&app->model, "its process is gone: `espalier resume %s` goes on", app->model.session_name);
+    else if (has_ended(app))
         model_say(&app->model, "the search has ended: `espalier resume %s --networks N` continues it",
                   app->model.session_name);
     else if (app->source->command) {
@@ -409,12 +411,15 @@ static void read_events(struct app *app)
     struct error error = {{0}};
     if (app->source->replay)
         return;
-    for (int i = 0; i < EVENTS_PER_LOOP && app->source->next(app->source->context, &event); i++) {
+    int count = 0;
+    for (; count < EVENTS_PER_LOOP && app->source->next(app->source->context, &event); count++) {
         model_apply(&app->model, &event);
         event_done(&event);
         app->arrived = clock_monotonic();
         app->dirty = true;
     }
+    if (count < EVENTS_PER_LOOP)
+        app->model.caught_up = true;
     if (!app->model.ended && app->source->ended(app->source->context, &error)) {
         model_end(&app->model);
         app->dirty = true;

@@ -83,9 +83,9 @@ static const struct {
 
 static bool is_by(const struct session_state *state, const struct session_node *node, const char *who)
 {
-    if (!strcmp(who, "you"))
+    if (!strcasecmp(who, "you"))
         return node_is_users(node);
-    if (!strcmp(who, "policy"))
+    if (!strcasecmp(who, "policy"))
         return node->facts.by.value == AUTHOR_POLICY;
     return !strcasecmp(author_name(&node->facts.by), who);
 }
@@ -105,10 +105,10 @@ static bool is_at_layer(const struct session_state *state, const struct session_
 
 static bool is_in_state(const struct session_state *state, const struct session_node *node, const char *word)
 {
-    return !strcasecmp(word, node_word(node->status)) || (node->pinned && !strcmp(word, "pinned")) ||
-           (node->pruned && !strcmp(word, "pruned")) || (node->stopped && !strcmp(word, "stopped")) ||
-           (node->note && *node->note && !strcmp(word, "noted")) ||
-           (node->facts.node == state->best && !strcmp(word, "best"));
+    return !strcasecmp(word, node_word(node->status)) || (node->pinned && !strcasecmp(word, "pinned")) ||
+           (node->pruned && !strcasecmp(word, "pruned")) || (node->stopped && !strcasecmp(word, "stopped")) ||
+           (node->note && *node->note && !strcasecmp(word, "noted")) ||
+           (node->facts.node == state->best && !strcasecmp(word, "best"));
 }
 
 static bool has_arch(const struct session_state *state, const struct session_node *node, const char *text)
@@ -131,12 +131,48 @@ static bool is_from(const struct session_state *state, const struct session_node
     return false;
 }
 
+/* Is it one of "you, policy, …"? */
+static bool has_item(const char *list, const char *item)
+{
+    size_t length = strlen(item);
+    for (const char *at = list; (at = strcasestr(at, item)); at++)
+        if ((at == list || at[-1] == ' ') && (!at[length] || at[length] == ','))
+            return true;
+    return false;
+}
+
+static void add_item(struct text *list, const char *item)
+{
+    if (item && *item && !has_item(text_string(list), item))
+        text_add(list, "%s%s", list->length ? ", " : "", item);
+}
+
+static void add_authors(const struct session_state *state, struct text *list)
+{
+    text_add(list, "you, policy");
+    add_item(list, session_option(state, "policy"));
+    for (int author = AUTHOR_POLICY + 1; author <= AUTHOR_FINISH; author++)
+        add_item(list, author_name(&(struct event_word){.value = author}));
+    for (int64_t i = 1; i <= state->node_count; i++)
+        add_item(list, author_name(&session_node(state, i)->facts.by));
+}
+
+static void add_states(const struct session_state *state, struct text *list)
+{
+    for (int status = 0; status < NODE_STATUS_COUNT; status++)
+        add_item(list, node_word((enum node_status)status));
+    text_add(list, ", pinned, pruned, stopped, noted, best");
+}
+
 static const struct {
     const char *name;
     bool (*matches)(const struct session_state *state, const struct session_node *node, const char *text);
+    void (*add_values)(const struct session_state *state, struct text *list); /* NULL: any text */
+    bool number; /* of a network */
 } names[] = {
-    {"by", is_by},      {"layer", is_at_layer}, {"is", is_in_state},
-    {"arch", has_arch}, {"note", has_note},     {"from", is_from},
+    {"by", is_by, add_authors, false},      {"layer", is_at_layer, NULL, false},
+    {"is", is_in_state, add_states, false}, {"arch", has_arch, NULL, false},
+    {"note", has_note, NULL, false},        {"from", is_from, NULL, true},
 };
 
 void filter_add_keys(struct text *text)
@@ -190,13 +226,35 @@ static int read_comparison(const char *text, size_t length, struct filter_word *
     return refuse(text, error);
 }
 
-static int read_name(const char *text, size_t length, struct filter_word *word, struct error *error)
+/* The value behind a colon. */
+static int check_value(const char *text, const struct filter_word *word, const struct session_state *state,
+                       struct error *error)
+{
+    struct text values = TEXT_EMPTY;
+    const char *value = word->text;
+    int64_t number;
+    int status = 0;
+    if (!*value)
+        return refuse(text, error);
+    if (names[word->key].number && text_to_integer(value + (*value == 'n'), 1, INT64_MAX, &number))
+        return error_set(error, "\"%s\" can't be read; %s: takes the number of a network", text, names[word->key].name);
+    if (names[word->key].add_values) {
+        names[word->key].add_values(state, &values);
+        if (!has_item(text_string(&values), value))
+            status = error_set(error, "\"%s\" can't be read; there are %s", text, text_string(&values));
+    }
+    text_done(&values);
+    return status;
+}
+
+static int read_name(const char *text, size_t length, const struct session_state *state, struct filter_word *word,
+                     struct error *error)
 {
     word->sign = ':';
     snprintf(word->text, sizeof word->text, "%s", text + length + 1);
     for (word->key = 0; word->key < (int)COUNT_OF(names); word->key++)
         if (strlen(names[word->key].name) == length && !strncasecmp(names[word->key].name, text, length))
-            return *word->text ? 0 : refuse(text, error);
+            return check_value(text, word, state, error);
     return refuse(text, error);
 }
 
@@ -212,7 +270,7 @@ static void read_text(struct filter *filter)
     for (int kind = 0; kind < ACTION_KINDS && letter && what[1] == ' ' && what[2]; kind++) {
         const char *word = action_kind_word((enum action_kind)kind);
         if (word[0] == letter)
-            snprintf(filter->action, sizeof filter->action, "%.16s:%.70s", word, what + 2);
+            snprintf(filter->action, sizeof filter->action, "%.16s:%s", word, what + 2);
     }
     if (text_to_integer(what + (*what == 'n'), 1, INT64_MAX, &filter->number))
         filter->number = 0;
@@ -230,26 +288,29 @@ static bool is_action(const char *word, size_t length)
     return false;
 }
 
-int filter_parse(const char *what, struct filter *filter, struct error *error)
+int filter_parse(const char *what, const struct session_state *state, struct filter *filter, struct error *error)
 {
     size_t used = 0;
     *filter = (struct filter){0};
     while (*(what += strspn(what, " "))) {
         char word[FILTER_TEXT];
-        int length = (int)strcspn(what, " ");
-        snprintf(word, sizeof word, "%.*s", length, what);
+        size_t length = strcspn(what, " ");
+        if (length >= sizeof word)
+            return error_set(error, "a word of more than %d bytes", FILTER_TEXT - 1);
+        snprintf(word, sizeof word, "%.*s", (int)length, what);
         what += length;
         size_t sign = strcspn(word, ":<>=");
         bool action = word[sign] == ':' && is_action(word, sign); /* "widen:conv2" is a text */
         if (!word[sign] || !sign || action) {
             used += (size_t)snprintf(filter->text + used, sizeof filter->text - used, "%s%s", used ? " " : "", word);
-            used = used < sizeof filter->text ? used : sizeof filter->text - 1;
+            if (used >= sizeof filter->text)
+                return error_set(error, "a text of more than %d bytes", FILTER_TEXT - 1);
             continue;
         }
         if (filter->count == FILTER_WORDS_MAX)
             return error_set(error, "more than %d words", FILTER_WORDS_MAX);
         struct filter_word *next = &filter->words[filter->count++];
-        if (word[sign] == ':' ? read_name(word, sign, next, error) : read_comparison(word, sign, next, error))
+        if (word[sign] == ':' ? read_name(word, sign, state, next, error) : read_comparison(word, sign, next, error))
             return -1;
     }
     read_text(filter);

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "util/memory.h"
+#include "util/print.h"
 
 static const double message_seconds = 6, glance_seconds = 0.4;
 
@@ -122,16 +123,21 @@ void model_recall(struct model *model, const struct event *event)
 
 void model_sent(struct model *model, const char *words)
 {
-    if (model->sent_count < SENT_MAX)
-        model->sent[model->sent_count++] = memory_copy_text(words);
+    struct text visible = TEXT_EMPTY;
+    print_add(&visible, words); /* as the engine logs them */
+    if (model->sent_count == SENT_MAX)
+        forget_sent(model, 0);
+    model->sent[model->sent_count++] = text_take(&visible);
 }
 
-/* Was it asked at this terminal?  Commands are answered in their order, but others ask too. */
+/* Was it asked at this terminal?  Commands are answered in their order, but others ask too.  What was sent before it and
+   has no answer never gets one. */
 static bool take_sent(struct model *model, const char *words)
 {
     for (int i = 0; i < model->sent_count; i++)
         if (!strcmp(model->sent[i], words)) {
-            forget_sent(model, i);
+            for (; i >= 0; i--)
+                forget_sent(model, 0);
             return true;
         }
     return false;
@@ -149,6 +155,15 @@ static void name_person(struct model *model, const struct event *event)
         line->word = "person";
 }
 
+/* The command's answer.  What was logged before this terminal was there, and the budget that a resume asks for before it
+   trains anything, are not from another terminal. */
+static void say_answer(struct model *model, const struct event_command *command)
+{
+    bool elsewhere = model->others && model->caught_up && !model->opening;
+    model_say(model, "%s%s: %s", elsewhere ? "another terminal: " : "", command->words,
+              command->answer && *command->answer ? command->answer : "done");
+}
+
 void model_apply(struct model *model, const struct event *event)
 {
     struct error error;
@@ -163,11 +178,12 @@ void model_apply(struct model *model, const struct event *event)
         name_person(model, event);
     if (changes_rows(event->kind))
         model->tree.stale = model->board.stale = true;
+    if (event->kind == EVENT_OPENED || event->kind == EVENT_STARTED)
+        model->opening = event->kind == EVENT_OPENED;
     if (event->kind == EVENT_STARTED || event->kind == EVENT_NODE || event->kind == EVENT_FINISHED)
         follow(model);
     if (event->kind == EVENT_COMMAND && model->mode != MODE_REPLAY)
-        model_say(model, "%s%s: %s", model->others ? "another terminal: " : "", event->as.command.words,
-                  event->as.command.answer && *event->as.command.answer ? event->as.command.answer : "done");
+        say_answer(model, &event->as.command);
 }
 
 bool model_has_died(const struct model *model)

@@ -15,7 +15,7 @@
 enum model_mode { MODE_LIVE, MODE_REPLAY, MODE_ATTACHED };
 enum tree_order { ORDER_NUMBER, ORDER_ACCURACY, ORDER_GAIN, ORDER_PARAMETERS, ORDER_COUNT };
 
-enum { HISTORY_SAMPLES = 240, LOG_LINES = 500, SENT_MAX = 32 };
+enum { HISTORY_SAMPLES = 240, LOG_LINES = 500, SENT_MAX = 32, PROMPT_MAX = 200 };
 
 /* --- the state of one view each; the file that is named owns it --- */
 
@@ -34,7 +34,7 @@ struct tree_row {
 /* tree.c */
 struct tree_view {
     enum tree_order order;
-    char filter[96]; /* "" : all; words of filter.h */
+    char filter[PROMPT_MAX]; /* "" : all; words of filter.h */
     size_t fold_capacity;
     bool *folded;          /* by node number */
     struct tree_row *rows; /* in order; tree_build() makes them anew when they are stale */
@@ -130,7 +130,9 @@ struct model {
 
     char *sent[SENT_MAX]; /* commands of this terminal that are not answered yet, the oldest first */
     int sent_count;
-    bool others; /* the last command was not this terminal's, and so is what came of it */
+    bool others;    /* the last command was not this terminal's, and so is what came of it */
+    bool caught_up; /* the events that were there when the screens opened are folded; set by app.c */
+    bool opening;   /* the newest process of the search has not begun to train yet */
 
     struct tree_view tree;
     struct board_view board;

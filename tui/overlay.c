@@ -126,8 +126,22 @@ static void count_below(const struct session_state *state, int64_t node, int64_t
     free(inside);
 }
 
-struct overlay *overlay_prune(const struct model *model, int64_t node)
+/* The engine would refuse it (search/commands.c). */
+static bool cannot_prune(struct model *model, int64_t node)
 {
+    if (node == 1)
+        model_say(model, "n1 is the start network: everything grows from it");
+    else if (session_node(model->state, node)->pruned)
+        model_say(model, "n%lld is pruned", (long long)node);
+    else
+        return false;
+    return true;
+}
+
+struct overlay *overlay_prune(struct model *model, int64_t node)
+{
+    if (cannot_prune(model, node))
+        return NULL;
     struct question *question = question_new();
     int64_t below, pending;
     count_below(model->state, node, &below, &pending);

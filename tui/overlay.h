@@ -31,8 +31,8 @@ struct overlay *overlay_prompt(enum prompt_kind kind, int64_t node, const char *
 struct overlay *overlay_find(const struct model *model);
 /* End a running search, or leave it running where that can be done? */
 struct overlay *overlay_quit(const struct model *model, bool can_detach);
-/* Prune this network and all that grew from it? */
-struct overlay *overlay_prune(const struct model *model, int64_t node);
+/* Prune this network and all that grew from it? NULL with a message in the key bar when it can't be pruned. */
+struct overlay *overlay_prune(struct model *model, int64_t node);
 /* Choose a layer and a width, or a layer and a kernel; shows what it costs. NULL with a message in the key bar when the
    network can't be grown. */
 struct overlay *overlay_widen(struct model *model, int64_t node);

@@ -16,7 +16,7 @@
 #include "tui/view.h"
 #include "util/memory.h"
 
-enum { PROMPT_MAX = 200, HISTORY_MAX = 50 };
+enum { HISTORY_MAX = 50 };
 
 struct prompt {
     struct overlay overlay;
@@ -25,7 +25,7 @@ struct prompt {
     char text[PROMPT_MAX];
     int length, cursor;
     int recalled; /* how far back in the history; 0: the line being written */
-    char filter[96]; /* PROMPT_FIND: what was in force before; `node` was selected */
+    char filter[PROMPT_MAX]; /* PROMPT_FIND: what was in force before; `node` was selected */
     bool follow;
 };
 
@@ -282,7 +282,8 @@ static enum overlay_answer finish(struct prompt *prompt, struct text *words)
 static void find_while_typing(const struct prompt *prompt, struct model *model)
 {
     struct filter filter;
-    if (prompt->kind == PROMPT_FIND && prompt->length && !filter_parse(prompt->text, &filter, NULL))
+    if (prompt->kind == PROMPT_FIND && prompt->length &&
+        !filter_parse(prompt->text, model->state, &filter, NULL))
         tree_find(model, prompt->text);
 }
 

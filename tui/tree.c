@@ -73,7 +73,7 @@ static void find_matches(struct forest *forest)
     const struct model *model = forest->model;
     struct filter filter;
     struct error error;
-    if (filter_parse(model->tree.filter, &filter, &error)) /* tree_find() keeps these out */
+    if (filter_parse(model->tree.filter, model->state, &filter, &error)) /* tree_find() keeps these out */
         filter = (struct filter){0};
     for (int64_t i = forest->count; i >= 1; i--) {
         const struct session_node *node = session_node(model->state, i);

@@ -110,7 +110,7 @@ void board_build(struct model *model)
     size_t count = (size_t)model->state->node_count, used = 0;
     int before = row_of(model, model->selected);
     struct ranked *list = memory_new(count + 1, sizeof *list);
-    if (filter_parse(model->tree.filter, &filter, NULL))
+    if (filter_parse(model->tree.filter, model->state, &filter, NULL))
         filter = (struct filter){0};
     for (int64_t i = 1; i <= model->state->node_count; i++) {
         const struct session_node *node = session_node(model->state, i);

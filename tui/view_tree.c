@@ -321,7 +321,7 @@ bool tree_find(struct model *model, const char *what)
 {
     struct filter filter;
     struct error error;
-    if (filter_parse(what, &filter, &error)) {
+    if (filter_parse(what, model->state, &filter, &error)) {
         model_say(model, "%s", error.text);
         return false;
     }

@@ -96,10 +96,10 @@ static int end_as(int status)
 }
 
 /* The search has stopped, as by Ctrl-Z: so does the process that the shell waits for.  True: it has ended, as `status`
-   says. */
-static bool follow_child(pid_t child, int *status)
+   says.  `options` 0: wait for its end. */
+static bool follow_child(pid_t child, int options, int *status)
 {
-    while (waitpid(child, status, WNOHANG | WUNTRACED) > 0) {
+    while (waitpid(child, status, options | WUNTRACED) > 0) {
         if (!WIFSTOPPED(*status))
             return true;
         raise(SIGSTOP);
@@ -124,10 +124,12 @@ static int keep_terminal(pid_t child, int pipe)
     struct signalfd_siginfo signal;
     int status = 0;
     for (;;) {
-        poll(wait, 2, -1);
+        bool only_end = wait[0].fd < 0 && wait[1].fd < 0; /* no signalfd could be made, and the pipe has ended */
+        if (!only_end)
+            poll(wait, 2, -1);
         while (read(wait[0].fd, &signal, sizeof signal) == sizeof signal)
             hand_on(child, &signal);
-        if (follow_child(child, &status))
+        if (follow_child(child, only_end ? 0 : WNOHANG, &status))
             return end_as(status);
         if (wait[1].revents) {
             if (print_folder(pipe))
@@ -254,6 +256,7 @@ int detach_begin(const struct cli_arguments *arguments)
 {
     int ends[2];
     struct error error;
+    signal(SIGCHLD, SIG_DFL); /* where the parent ignored it, waitpid() would say nothing of the search's end */
     if (!cli_value(arguments, "detach"))
         return screens_wanted(arguments) ? begin_front() : -1;
     fflush(NULL);

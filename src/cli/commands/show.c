@@ -52,7 +52,7 @@ static int print_found(const struct cli_arguments *arguments, const struct sessi
 {
     struct filter filter;
     struct error error;
-    if (filter_parse(cli_value(arguments, "filter"), &filter, &error))
+    if (filter_parse(cli_value(arguments, "filter"), state, &filter, &error))
         return cli_usage(arguments, "--filter: %s", error.text);
     report_found(stdout, state, &filter);
     return 0;

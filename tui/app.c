@@ -234,6 +234,10 @@ static void answer(struct app *app, enum request request)
         return;
     if (model->mode == MODE_REPLAY && replay_bar_request(app->source, model, request))
         return;
+    if (request == REQUEST_PRUNE && !may_open(app, request)) {
+        refuse(app); /* the end is said before what can't be pruned */
+        return;
+    }
     if (request_command(app, request)) {
         if (app->overlay && !may_open(app, request))
             refuse(app);

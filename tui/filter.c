@@ -168,11 +168,10 @@ static const struct {
     const char *name;
     bool (*matches)(const struct session_state *state, const struct session_node *node, const char *text);
     void (*add_values)(const struct session_state *state, struct text *list); /* NULL: any text */
-    bool number; /* of a network */
+    bool number;                                                              /* of a network */
 } names[] = {
-    {"by", is_by, add_authors, false},      {"layer", is_at_layer, NULL, false},
-    {"is", is_in_state, add_states, false}, {"arch", has_arch, NULL, false},
-    {"note", has_note, NULL, false},        {"from", is_from, NULL, true},
+    {"by", is_by, add_authors, false}, {"layer", is_at_layer, NULL, false}, {"is", is_in_state, add_states, false},
+    {"arch", has_arch, NULL, false},   {"note", has_note, NULL, false},     {"from", is_from, NULL, true},
 };
 
 void filter_add_keys(struct text *text)

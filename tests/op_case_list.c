@@ -204,6 +204,8 @@ const struct op_case op_cases[] = {
     CLASSIFIER(1, 1, 1, 3, 16),
     CLASSIFIER(4, 3, 2, 10, 33),
     CLASSIFIER(64, 1, 1, 17, 100),
+    CLASSIFIER(5, 1, 1, 10, 17, .batch = 64, .targets = true),
+    CLASSIFIER(16, 1, 1, 3, 33, .targets = true),
 
     /* By themselves and from the beginning of a buffer; added to what others gave. */
     NORM(4, 8, 8, 16),

@@ -219,6 +219,19 @@ static void draw_values(const struct op *op, enum op_data data, struct random_st
     }
 }
 
+/* Each image's are positive and add up to 1. */
+static void draw_targets(int count, int classes, struct random_stream *stream, struct op_arrays *arrays)
+{
+    arrays->targets = new_floats((size_t)count * (size_t)classes);
+    for (float *row = arrays->targets; row < arrays->targets + (size_t)count * classes; row += classes) {
+        float sum = 0;
+        for (int k = 0; k < classes; k++)
+            sum += row[k] = random_uniform(stream);
+        for (int k = 0; k < classes; k++)
+            row[k] /= sum;
+    }
+}
+
 void op_arrays_draw(const struct op_case *op_case, const struct plan *plan, enum op_data data, uint64_t seed,
                     struct op_arrays *arrays)
 {
@@ -251,6 +264,8 @@ void op_arrays_draw(const struct op_case *op_case, const struct plan *plan, enum
     if (plan->classes)
         for (int i = 0; i < op_case->count; i++)
             arrays->labels[i] = (uint16_t)random_below(&stream, (uint32_t)plan->classes);
+    if (op_case->targets)
+        draw_targets(op_case->count, plan->classes, &stream, arrays);
 }
 
 static float *copy_of(const float *values, size_t count)
@@ -272,6 +287,8 @@ void op_arrays_copy(const struct op_arrays *drawn, int count, struct op_arrays *
     arrays->logits = new_floats(drawn->classes_size);
     arrays->labels = memory_new((size_t)count, sizeof *arrays->labels);
     memcpy(arrays->labels, drawn->labels, (size_t)count * sizeof *arrays->labels);
+    if (drawn->targets)
+        arrays->targets = copy_of(drawn->targets, drawn->classes_size);
 }
 
 void op_arrays_done(struct op_arrays *arrays)
@@ -286,6 +303,7 @@ void op_arrays_done(struct op_arrays *arrays)
     free(arrays->dy);
     free(arrays->logits);
     free(arrays->labels);
+    free(arrays->targets);
     *arrays = (struct op_arrays){0};
 }
 
@@ -340,6 +358,7 @@ void op_instance_init(struct op_instance *instance, const struct backend *backen
         .scratch = new_poisoned(backend->scratch_bytes(backend, plan, op, batch, 1)),
         .members = 1,
         .labels = arrays->labels,
+        .targets = arrays->targets,
         .logits = new_poisoned(arrays->classes_size * sizeof(float)),
         .loss = &instance->loss,
         .correct = &instance->correct,

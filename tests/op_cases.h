@@ -27,6 +27,7 @@ struct op_case {
     /* With two inputs: the second as above; OP_ADD: border of the first. */
     int in_border, in2_border, in2_before, in2_after;
     bool adds2;
+    bool targets; /* OP_CLASSIFIER: probabilities say what is right, not labels alone */
 };
 
 extern const struct op_case op_cases[];
@@ -48,6 +49,7 @@ struct op_arrays {
     float *y, *dx, *dx2; /* out; y not for OP_CLASSIFIER, dx zero where not asked for, and without what it was added to;
                             x2 and dx2 are of the second input, x2_size 0 without one */
     uint16_t *labels;    /* count; in */
+    float *targets;      /* count × classes; in; NULL: none */
     float *logits;       /* count × classes; out */
     double loss;
     int correct;

@@ -421,7 +421,7 @@ static void check_load(const struct backend *backend, struct shape shape, int bo
         augment[i] = (struct augment){(int8_t)(random_below(&stream, 9) - 4), (int8_t)(random_below(&stream, 9) - 4),
                                       random_below(&stream, 2)};
     }
-    struct batch batch = {&view, index, augmented ? augment : NULL, count};
+    struct batch batch = {&view, index, augmented ? augment : NULL, count, NULL};
     size_t size = (size_t)BATCH * shape.channels * shape.height * shape.width;
     float *expected = memory_new(size, sizeof *expected), *got = memory_new(size, sizeof *got);
     void *plain = memory_new_aligned(backend_ref.tensor_bytes(&tensor, BATCH));
@@ -464,7 +464,7 @@ static void load_places(void **state)
     float got[27];
     struct tensor tensor = {.channels = 1, .height = 3, .width = 3, .border = 1};
     void *data = memory_new_aligned(subject->backend->tensor_bytes(&tensor, 3));
-    subject->backend->load(NULL, &tensor, &(struct batch){&view, index, augment, 3}, data, NULL);
+    subject->backend->load(NULL, &tensor, &(struct batch){&view, index, augment, 3, NULL}, data, NULL);
     subject->backend->tensor_read(&tensor, 3, data, got);
     for (int i = 0; i < 27; i++)
         assert_true(got[i] == expected[i]);

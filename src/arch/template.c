@@ -7,8 +7,10 @@
  * between have two.  Widths grow from stage to stage by about the square root of 2: less than the usual doubling, which
  * puts nearly all parameters into the last stage of a network of few FLOPs.  docs/results.md compares shapes.
  *
- * The modern template has a convolution, then stages of inverted bottlenecks (M), each behind a separable convolution
- * with a stride of 2 (S), and a 1×1 convolution to twice the last stream, as the table below says.
+ * The modern template has a convolution, then stages of inverted bottlenecks (M), which but for the first lie behind a
+ * separable convolution with a stride of 2 (S), and a 1×1 convolution to twice the last stream, as the table below says.
+ * The convolution has a stride of 2 too, unless images are smaller than STRIDE_SIDE: blocks on full maps would take most
+ * of the FLOPs and have few of the parameters.
  */
 #include "arch/template.h"
 
@@ -23,8 +25,8 @@ static const double growth_of_stage = 1.4;
 static const struct {
     double width;
     int blocks;
-} modern_stages[] = {{1, 1}, {1.5, 2}, {2, 2}, {2.5, 1}};
-enum { MODERN_SMALLEST_SIDE = 4, EXPANSION = 3, HIDDEN_STEP = 8 };
+} modern_stages[] = {{1, 2}, {1.5, 2}, {2, 1}};
+enum { STRIDE_SIDE = 24, MODERN_SMALLEST_SIDE = 4, EXPANSION = 3, HIDDEN_STEP = 8 };
 static const double width_of_head = 2; /* relative to the last stream */
 
 static void add_layer(struct arch *arch, struct layer layer)
@@ -76,12 +78,13 @@ static void build_modern(struct shape input, int classes, double width, struct a
     int side = input.height < input.width ? input.height : input.width, stream = 0;
     memset(arch, 0, sizeof *arch);
     for (size_t stage = 0; stage < COUNT_OF(modern_stages) && (!stage || side > MODERN_SMALLEST_SIDE); stage++) {
+        int stride = stage || side >= STRIDE_SIDE ? 2 : 1;
         stream = rounded(width * modern_stages[stage].width, WIDTH_STEP);
         add_layer(arch, (struct layer){.kind = stage ? LAYER_SEPARABLE : LAYER_CONV,
                                        .units = stream,
                                        .kernel = KERNEL,
-                                       .stride = stage ? 2 : 1});
-        side = stage ? (side + 1) / 2 : side;
+                                       .stride = stride});
+        side = (side + stride - 1) / stride;
         for (int block = 0; block < modern_stages[stage].blocks; block++)
             add_layer(arch, (struct layer){.kind = LAYER_MOBILE,
                                            .units = rounded(EXPANSION * stream, HIDDEN_STEP),

@@ -89,6 +89,8 @@ struct batch {
     const int32_t *index;          /* `count` image numbers of view->images */
     const struct augment *augment; /* `count`, or NULL: not augmented */
     int count;
+    const float *targets;          /* training: count × classes, what each image's probabilities should be, with a sum of
+                                      1; NULL: its label's */
 };
 
 #endif

@@ -51,8 +51,10 @@ struct op_run {
     struct team *team;    /* who may help; NULL: nobody */
     int members;          /* scratch has room for so many: those of the team, 1 without one */
     const uint16_t *labels; /* OP_CLASSIFIER: `count`, or NULL when only logits are wanted */
+    const float *targets;   /* OP_CLASSIFIER with labels: count × classes, as struct batch has them, or NULL */
     float *logits;          /* OP_CLASSIFIER forward: count × classes, image-major, plain floats; not NULL */
-    double *loss;           /* OP_CLASSIFIER forward with labels: += summed cross-entropy of the batch */
+    double *loss;           /* OP_CLASSIFIER forward with labels: += summed cross-entropy of the batch, with the targets
+                               where there are some */
     int *correct;           /* OP_CLASSIFIER forward with labels: += images whose largest logit is the label */
 };
 /* The loss that backward differentiates is the mean over `count`.  OP_CLASSIFIER has no output tensor that

@@ -231,7 +231,7 @@ int network_batch(const struct network *network)
 static bool begin(struct network *network, const struct step *step)
 {
     const struct batch *batch = step->batch;
-    ASSERT(batch->count > 0 && batch->count <= network->batch);
+    ASSERT(batch->count > 0 && batch->count <= network->batch && !(network->context && batch->targets));
     for (int i = 0; i < batch->count; i++) {
         uint16_t label = batch->view->images->labels[batch->index[i]];
         ASSERT(network->plan.classes == 0 || label < network->plan.classes);
@@ -243,6 +243,7 @@ static bool begin(struct network *network, const struct step *step)
     network->result = (struct step_result){.count = batch->count};
     for (int i = 0; i < network->plan.op_count; i++) {
         network->runs[i].count = batch->count;
+        network->runs[i].targets = batch->targets;
         network->runs[i].dropout_key = step_dropout_key(step, i);
     }
     network->backend->load(network->context, &network->plan.tensors[0], batch, (void *)network->runs[0].x,

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nn/targets.h"
 #include "util/bug.h"
 #include "util/clock.h"
 #include "util/memory.h"
@@ -33,6 +34,7 @@ struct trainer {
     int32_t *index;          /* the epoch's order */
     struct augment *augment; /* one for each place in it; NULL: none */
     struct average average;  /* of no values where there is none */
+    struct targets *targets; /* NULL: the labels */
     int epoch, steps;        /* from 1; steps of an epoch */
     double rate;             /* of the last step */
     double seconds;          /* of this epoch's training so far */
@@ -100,6 +102,8 @@ static struct step_result train_batch(struct trainer *trainer, int step)
     trainer->rate = rate_at(trainer, all);
     struct sgd sgd = {(float)trainer->rate, training->momentum, training->weight_decay, true};
     double begin = clock_monotonic();
+    if (trainer->targets)
+        targets_set(trainer->targets, &batch, (uint32_t)all);
     struct step_result result =
         network_train(trainer->network, &batch, &sgd, training->bn_decay, draw_dropout_key(training, (uint32_t)all));
     if (step + 1 == trainer->steps) {
@@ -260,6 +264,12 @@ enum training_outcome train(const struct backend *backend, struct weights *weigh
     free(plan);
     if (!network)
         return training_outcome_of(trouble);
+    struct targets *targets;
+    enum training_outcome outcome = targets_open(backend, training, view, &targets, error);
+    if (outcome != TRAINING_DONE) {
+        network_free(network);
+        return outcome;
+    }
     if (hooks && hooks->team)
         network_share(network, hooks->team);
     if (training->velocity)
@@ -272,6 +282,7 @@ enum training_outcome train(const struct backend *backend, struct weights *weigh
         .hooks = hooks ? hooks : &no_hooks,
         .weights = weights,
         .network = network,
+        .targets = targets,
         .index = memory_new((size_t)view->count, sizeof *trainer.index),
         .augment = training->augment ? memory_new((size_t)view->count, sizeof *trainer.augment) : NULL,
         .epoch = training->epochs_done,
@@ -279,7 +290,6 @@ enum training_outcome train(const struct backend *backend, struct weights *weigh
     };
     if (training->average > 0)
         average_init(&trainer.average, weights, training->average_so_far, (double)training->average);
-    enum training_outcome outcome = TRAINING_DONE;
     while (outcome == TRAINING_DONE && trainer.epoch < training->epochs) {
         trainer.epoch++;
         outcome = train_epoch(&trainer, error);
@@ -292,6 +302,7 @@ enum training_outcome train(const struct backend *backend, struct weights *weigh
         weights->raw = average_take(&trainer.average);
     }
     average_done(&trainer.average);
+    targets_free(targets);
     free(trainer.index);
     free(trainer.augment);
     network_free(network);

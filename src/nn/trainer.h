@@ -25,6 +25,9 @@ struct training {
     float bn_decay;      /* 0.9 */
     float drop_pool, drop_fc, drop_dense; /* as plan_options has them */
     bool augment;
+    float mixup;         /* share of the batches whose images are mixed in pairs (data/mixup.h) */
+    const struct weights *teacher; /* borrowed; NULL: the labels say what is right.  Else its probabilities do, on the
+                            images as they are cropped and mixed (distillation: Hinton et al. 2015; Beyer et al. 2022) */
     uint64_t seed;
     uint32_t node;       /* names the random streams: order, augmentation, dropout */
     /* A training that goes on: the weights are those that it had after so many epochs, and this is the velocity that

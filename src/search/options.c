@@ -155,6 +155,8 @@ static const struct search_option table[] = {
      .help = "before the finish, the rate doesn't fall: no or yes"},
     {"average", OPTION_REAL, FIELD(average), 0, 0.99999, "none", .argument = "X", .fallback = "0.996",
      .help = "before the finish, judge and keep a moving average of the weights: its decay a step"},
+    {"mixup", OPTION_REAL, FIELD(mixup), 0, 1, "none", .argument = "SHARE", .fallback = "0.5",
+     .help = "share of the batches whose images are mixed in pairs, in a finish of 100 epochs or more"},
     {"momentum", OPTION_REAL, FIELD(momentum), 0, 0.9999, .argument = "X", .fallback = "0.9",
      .help = "Nesterov momentum"},
     {"weight-decay", OPTION_REAL, FIELD(weight_decay), 0, 1, .argument = "X", .fallback = "0.0005",

@@ -88,6 +88,9 @@ void trials_dequeue(struct trials *trials, int64_t node)
 
 /* --- starting --- */
 
+/* A shorter training has too little time for harder images. */
+enum { MIXUP_EPOCHS = 100 };
+
 /* Weights to start from, and the way from there to the network. */
 static void trial_parent(const struct trials *trials, const struct session_node *node, struct trial *trial)
 {
@@ -157,6 +160,7 @@ static void trial_training(const struct trials *trials, struct trial *trial)
     trial->training.steady = options->steady && !finish;
     trial->training.average = finish ? 0 : (float)options->average;
     trial->training.from_scratch = trial->from_scratch;
+    trial->training.mixup = finish && trial->training.epochs >= MIXUP_EPOCHS ? (float)options->mixup : 0;
     trial->training.node = (uint32_t)trial->node;
     trial->test = finish;
 }

@@ -22,6 +22,7 @@ enum random_purpose {
     RANDOM_PARENT = 8,     /* parent choice; a: proposal */
     RANDOM_CONTROLLER = 9, /* initial weights of the controller's networks */
     RANDOM_MEASURE = 10,   /* batches that measure BN statistics for a deepened layer; a: node, b: action */
+    RANDOM_MIXUP = 11,     /* which batches are mixed, and how much of each image; a: node, b: step */
     RANDOM_TEST = 100      /* tests and benchmarks */
 };
 

@@ -205,6 +205,27 @@ static void softmax(int classes, float *values, float top[BLOCK], float sum[BLOC
     }
 }
 
+/* The mean of an image's logits, by its targets. */
+static double target_logit(const struct op_run *run, int image, const float *logits)
+{
+    int classes = run->op->channels;
+    if (!run->targets)
+        return (double)logits[run->labels[image]];
+    const float *targets = run->targets + (size_t)image * classes;
+    double sum = 0;
+    for (int k = 0; k < classes; k++)
+        sum += (double)targets[k] * (double)logits[k];
+    return sum;
+}
+
+/* What the probability of a class should be. */
+static float target(const struct op_run *run, int image, int class)
+{
+    if (run->targets)
+        return run->targets[(size_t)image * run->op->channels + class];
+    return run->labels[image] == class ? 1 : 0;
+}
+
 void ISA_SYMBOL(classifier_forward)(const struct op_run *run)
 {
     const struct op *op = run->op;
@@ -222,7 +243,7 @@ void ISA_SYMBOL(classifier_forward)(const struct op_run *run)
         softmax(classes, block, top, sum);
         for (int image = 0; run->labels && image < images; image++, logits += classes) {
             int label = run->labels[b * BLOCK + image];
-            *run->loss += (double)top[image] + log((double)sum[image]) - (double)logits[label];
+            *run->loss += (double)top[image] + log((double)sum[image]) - target_logit(run, b * BLOCK + image, logits);
             *run->correct += largest_logit(logits, classes) == label;
         }
     }
@@ -241,8 +262,7 @@ void ISA_SYMBOL(classifier_backward)(const struct op_run *run)
         for (int k = 0; k < classes; k++, gradient += BLOCK, probabilities += BLOCK)
             for (int image = 0; image < BLOCK; image++) {
                 bool real = image < images_in(run->count, b);
-                float target = real && run->labels[b * BLOCK + image] == k ? 1 : 0;
-                gradient[image] = real ? (probabilities[image] - target) * share : 0;
+                gradient[image] = real ? (probabilities[image] - target(run, b * BLOCK + image, k)) * share : 0;
                 bias[k] += gradient[image];
             }
     linear_backward(run, &linear);

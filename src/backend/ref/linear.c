@@ -78,6 +78,22 @@ static double softmax(const float *logits, int classes, float *probabilities)
     return top + log(sum);
 }
 
+static double target(const struct op_run *run, int image, int class)
+{
+    if (run->targets)
+        return run->targets[(size_t)image * run->op->channels + class];
+    return run->labels[image] == class ? 1 : 0;
+}
+
+/* The mean of an image's logits, by its targets. */
+static double target_logit(const struct op_run *run, int image)
+{
+    double sum = 0;
+    for (int k = 0; k < run->op->channels; k++)
+        sum += target(run, image, k) * run->logits[(size_t)image * run->op->channels + k];
+    return sum;
+}
+
 void ref_classifier_forward(const struct op_run *run)
 {
     int classes = run->op->channels;
@@ -87,7 +103,7 @@ void ref_classifier_forward(const struct op_run *run)
         double normaliser = softmax(logits, classes, (float *)run->y + (size_t)n * classes);
         if (!run->labels)
             continue;
-        *run->loss += normaliser - logits[run->labels[n]];
+        *run->loss += normaliser - target_logit(run, n);
         *run->correct += largest_logit(logits, classes) == run->labels[n];
     }
 }
@@ -100,7 +116,7 @@ void ref_classifier_backward(const struct op_run *run)
     for (int n = 0; n < run->count; n++)
         for (int o = 0; o < classes; o++) {
             size_t at = (size_t)n * classes + o;
-            gradient[at] = (float)((probabilities[at] - (run->labels[n] == o ? 1.0 : 0.0)) / run->count);
+            gradient[at] = (float)((probabilities[at] - target(run, n, o)) / run->count);
         }
     for (int o = 0; o < classes; o++) {
         double sum = 0;

@@ -8,6 +8,9 @@
  * Two files are written at the end of the first epoch, then at most every half minute, and when training is stopped:
  * the weights, and a checkpoint to go on from, which is removed at the end.  Each file is complete at every moment.
  * With --average the file of weights holds their average.
+ *
+ * With --teacher the network learns another one's probabilities (nn/targets.h).  Fresh weights then take that one's
+ * normalisation; others must have nearly the same.
  */
 #include <signal.h>
 #include <stdlib.h>
@@ -17,6 +20,7 @@
 #include "cli/cli_device.h"
 #include "cli/cli_network.h"
 #include "cli/commands/checkpoint.h"
+#include "cli/commands/teacher.h"
 #include "cli/progress_bar.h"
 #include "cli/score.h"
 #include "export/notes.h"
@@ -30,10 +34,11 @@
 static const double seconds_between_bars = 0.2, seconds_between_files = 30;
 
 struct training_run {
-    struct cli_network network;
+    struct cli_network network, teacher; /* a teacher without weights: there is none */
     bool scratch, resume;
     int validation, subset;
     uint64_t split_seed;
+    const char *teacher_name; /* borrowed, or NULL */
     struct training training;
     enum precision precision;
     struct cli_device device;
@@ -148,7 +153,8 @@ static int set_search_options(const struct cli_arguments *arguments, struct sear
 {
     struct cli_arguments shared = *arguments;
     for (int i = 0; i < shared.value_count; i++)
-        if (!strcmp(shared.values[i].name, "steady") || !strcmp(shared.values[i].name, "average"))
+        if (!strcmp(shared.values[i].name, "steady") || !strcmp(shared.values[i].name, "average") ||
+            !strcmp(shared.values[i].name, "mixup"))
             shared.values[i].value = NULL;
     return cli_set_options(&shared, options);
 }
@@ -173,19 +179,40 @@ static int read_training(const struct cli_arguments *arguments, struct training_
     options.seed = 1;
     options.validation = options.train_subset = 0;
     options.precision = PRECISION_F32;
-    double steady, average;
-    if (cli_real(arguments, "steady", 0, 0, 1, &steady) || cli_real(arguments, "average", 0, 0, 0.999999, &average) ||
+    double steady, average, mixup;
+    if (cli_real(arguments, "steady", 0, 0, 1, &steady) || cli_real(arguments, "mixup", 0, 0, 1, &mixup) ||
+        cli_real(arguments, "average", 0, 0, 0.999999, &average) ||
         set_search_options(arguments, &options))
         return 2;
     run->training = options_training(&options);
     run->training.node = (uint32_t)network->node;
     run->training.steady = (float)steady;
     run->training.average = (float)average;
+    run->training.mixup = (float)mixup;
+    run->teacher_name = cli_value(arguments, "teacher");
     run->training.from_scratch = run->scratch;
     run->validation = (int)options.validation;
     run->subset = (int)options.train_subset;
     run->split_seed = run->training.seed;
     run->precision = options.precision;
+    return 0;
+}
+
+/* Call it when the views are open. */
+static int find_teacher(struct training_run *run, bool goes_on, struct error *error)
+{
+    struct cli_network *teacher = &run->teacher;
+    if (!run->teacher_name)
+        return 0;
+    if (teacher_find(run->teacher_name, &run->network, run->validation, run->split_seed, teacher, error))
+        return -1;
+    if (!goes_on) {
+        view_normalise(&run->train, &teacher->facts.pixels);
+        view_normalise(&run->validate, &teacher->facts.pixels);
+    } else if (!teacher_sees(teacher, &run->train.pixels))
+        return error_set(error, "--teacher %s: it and this network normalise pixels differently; add --scratch",
+                         run->teacher_name);
+    run->training.teacher = teacher->weights;
     return 0;
 }
 
@@ -203,6 +230,8 @@ static int open_views(struct training_run *run, const char *name, struct error *
     view_normalise(&run->train, pixels);
     view_normalise(&run->validate, pixels);
     view_done(&all);
+    if (find_teacher(run, goes_on, error))
+        return -1;
     data_facts_of(network->data, &network->images, &run->train, &run->facts);
     return 0;
 }
@@ -225,6 +254,8 @@ static void add_schedule(const struct training *training, struct text *text)
         text_add(text, ", steady %g", (double)training->steady);
     if (training->average > 0)
         text_add(text, ", average %g", (double)training->average);
+    if (training->mixup > 0)
+        text_add(text, ", mixup %g", (double)training->mixup);
 }
 
 /* All settings that the result depends on, for the file and for people. */
@@ -248,6 +279,11 @@ static void describe(struct training_run *run)
         text_add(&text, ", split by seed %llu", (unsigned long long)run->split_seed);
     if (run->subset)
         text_add(&text, ", %d for validation", run->validation);
+    if (training->teacher) {
+        const struct weights *teacher = training->teacher;
+        hash_print(hash_of(teacher->values, (size_t)teacher->layout.total * sizeof(float)), weights);
+        text_add(&text, ", teacher %.8s", weights);
+    }
     run->settings = text_take(&text);
 }
 
@@ -296,6 +332,11 @@ static void print_plan(const struct cli_arguments *arguments, const struct train
     struct team *team = cli_device_team(&run->device);
     if (team)
         print_to(stdout, "threads  %d, one a core; the result is the same with any number\n", team_members_most(team));
+    if (training->teacher) {
+        struct arch_cost teacher = arch_cost(&run->teacher.arch, run->teacher.input);
+        print_to(stdout, "teacher  %s: %s parameters, %s FLOPs an image\n", run->teacher_name,
+                 text_count(parameters, (double)teacher.parameters), text_count(flops, (double)teacher.flops));
+    }
     if (run->resume)
         print_to(stdout, "         goes on after epoch %d\n", training->epochs_done);
     print_to(stdout, "\n");
@@ -427,6 +468,8 @@ static int run_command(const struct cli_arguments *arguments)
     view_done(&run->train);
     view_done(&run->validate);
     cli_network_done(&run->network);
+    if (run->teacher_name)
+        cli_network_done(&run->teacher);
     checkpoint_done(&run->checkpoint);
     file_release(run->out, run->reservation);
     free(run->settings);
@@ -441,6 +484,8 @@ static const struct cli_option options_of_train[] = {
     {"rate", "X", "initial learning rate, which falls to 0 along a cosine", "0.02; from scratch 0.1"},
     {"steady", "SHARE", "share of the training, 0 to 1, before the rate falls", "0"},
     {"average", "X", "hand over the moving average of the weights, with this decay a step; 0: the weights", "0"},
+    {"mixup", "SHARE", "share of the batches whose images are mixed in pairs, 0 to 1; helps long trainings", "0"},
+    {"teacher", "SESSION:NODE|FILE", "learn the probabilities of this trained network, not the labels", "none"},
     {.name = "batch", .fallback = "the session's, else"},
     {.name = "seed"},
     {"validation", "N", "keep N training images out, and report their accuracy each epoch", "0"},

@@ -204,8 +204,6 @@ const struct op_case op_cases[] = {
     CLASSIFIER(1, 1, 1, 3, 16),
     CLASSIFIER(4, 3, 2, 10, 33),
     CLASSIFIER(64, 1, 1, 17, 100),
-    CLASSIFIER(5, 1, 1, 10, 17, .batch = 64, .targets = true),
-    CLASSIFIER(16, 1, 1, 3, 33, .targets = true),
 
     /* By themselves and from the beginning of a buffer; added to what others gave. */
     NORM(4, 8, 8, 16),
@@ -312,5 +310,7 @@ const struct op_case op_cases[] = {
     CONV_ADD(4, 5, 3, 6, 3, 1, 33, .in2_before = 2, .in2_after = 1, .out_before = 4, .adds2 = true),
     CONV_ADD(4, 6, 6, 4, 3, 1, 17, .in_after = 2, .in2_before = 3, .out_before = 1, .out_after = 2),
     CONV_ADD(3, 9, 9, 5, 3, 2, 33, .border = 1, .first = true),
+    CLASSIFIER(5, 1, 1, 10, 17, .batch = 64, .targets = true),
+    CLASSIFIER(16, 1, 1, 3, 33, .targets = true),
 };
 const int op_case_count = COUNT_OF(op_cases);

@@ -35,8 +35,8 @@ static void has_blocks_in_a_modern_space(void **state)
     struct error error;
     assert_int_equal(arch_template((struct shape){3, 32, 32}, 10, true, &limits, &arch, &error), 0);
     assert_true(arch_is_modern(&arch));
-    assert_string_equal(notation_of(&arch), "C(16,3,1) M(48,3) S(24,3,2) M(72,3) M(72,3) S(32,3,2) M(96,3) M(96,3) S(40,3,2) "
-                                            "M(120,3) C(80,1,1) A(4,4) SM(10)");
+    assert_string_equal(notation_of(&arch), "C(24,3,2) M(72,3) M(72,3) S(32,3,2) M(96,3) M(96,3) S(44,3,2) M(136,3) "
+                                            "C(88,1,1) A(4,4) SM(10)");
 }
 
 static void check_fits(bool modern)

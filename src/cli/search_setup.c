@@ -43,6 +43,9 @@ static int check_device(const struct device *device, const struct search_options
                          "%s: a GPU can't train residual and separable layers (--space modern) yet; use "
                          "--devices cpu",
                          device->id);
+    if (backend && options->mixup > 0 && backend->device)
+        return error_set(error, "%s: a GPU can't mix images (--mixup) yet; leave --mixup out, or use --devices cpu",
+                         device->id);
     return backend ? 0 : -1;
 }
 
@@ -70,6 +73,8 @@ int search_setup_open(struct search_setup *setup, const struct search_options *o
         .hash = setup->images.hash,
         .facts = &setup->facts,
     };
+    for (int i = 0; i < setup->device_count; i++)
+        setup->data.on_gpu = setup->data.on_gpu || setup->devices[i].cuda;
     setup->evaluator = evaluator_local_new(setup->devices, setup->device_count, options->precision, &setup->train,
                                            &setup->validate, setup->test.count ? &setup->test : NULL);
     if (!setup->evaluator)
@@ -114,6 +119,7 @@ int search_setup_limit(struct search_setup *setup, struct search_options *option
 {
     struct start_network start = {.weights = NULL};
     char flops[TEXT_SHORT];
+    start_settle_space(options, &setup->data);
     if (options->limit_flops != OPTION_AUTO)
         return 0;
     if (options->seconds > 0 && measure_speed(setup, options, error))

@@ -88,8 +88,9 @@ static int valid_rungs(const char *value, struct error *error)
 static const struct search_option table[] = {
     {"data", OPTION_TEXT, FIELD(data), .valid = valid_data, .argument = "SPEC", .fallback = "fashion-mnist",
      .help = "images: fashion-mnist, mnist, idx:DIR, cifar10:DIR, cifar100:DIR, svhn:DIR, images:DIR; NAME+ augments"},
-    {"space", OPTION_WORD, FIELD(space), .words = "plain|dense|modern", .argument = "NAME", .fallback = "plain",
-     .help = "plain networks, or dense ones (DenseNet-BC) too, or modern ones (residual and separable layers) too"},
+    {"space", OPTION_WORD, FIELD(space), .words = "plain|dense|modern|auto", .argument = "NAME", .fallback = "auto",
+     .help = "plain networks, or dense ones (DenseNet-BC) too, or modern ones (residual and separable layers) too; auto: "
+             "as --start is, else modern, and plain on a GPU, which has no modern layers yet"},
     {"widths", OPTION_TEXT, FIELD(widths), .valid = valid_widths, .argument = "NAME", .fallback = "small",
      .help = "candidate widths: small (filters 4 to 40, growth rates 4 to 48) or paper (16 to 640, 40 to 64); modern "
              "networks have their own (8 to 128)"},
@@ -155,8 +156,9 @@ static const struct search_option table[] = {
      .help = "before the finish, the rate doesn't fall: no or yes"},
     {"average", OPTION_REAL, FIELD(average), 0, 0.99999, "none", .argument = "X", .fallback = "0.996",
      .help = "before the finish, judge and keep a moving average of the weights: its decay a step"},
-    {"mixup", OPTION_REAL, FIELD(mixup), 0, 1, "none", .argument = "SHARE", .fallback = "0.5",
-     .help = "share of the batches whose images are mixed in pairs, in a finish of 100 epochs or more"},
+    {"mixup", OPTION_REAL, FIELD(mixup), 0, 1, "none", .automatic = true, .argument = "SHARE", .fallback = "auto",
+     .help = "share of the batches whose images are mixed in pairs, in a finish of 100 epochs or more; auto: 0.5, and 0 on "
+             "a GPU, which can't mix yet"},
     {"momentum", OPTION_REAL, FIELD(momentum), 0, 0.9999, .argument = "X", .fallback = "0.9",
      .help = "Nesterov momentum"},
     {"weight-decay", OPTION_REAL, FIELD(weight_decay), 0, 1, .argument = "X", .fallback = "0.0005",
@@ -299,7 +301,9 @@ int options_set(struct search_options *options, const char *name, const char *va
         *(int64_t *)field = integer;
         return 0;
     case OPTION_REAL:
-        if (text_to_real(value, option->minimum, option->maximum, &real))
+        if (option->automatic && !strcmp(value, "auto"))
+            real = OPTION_AUTO;
+        else if (text_to_real(value, option->minimum, option->maximum, &real))
             return out_of_range(option, value, error);
         *(double *)field = real;
         return 0;
@@ -348,7 +352,10 @@ void options_get(const struct search_options *options, const struct search_optio
             text_add(text, "%" PRId64, *(const int64_t *)field);
         break;
     case OPTION_REAL:
-        print_real(*(const double *)field, text);
+        if (option->automatic && *(const double *)field < 0)
+            text_add(text, "auto");
+        else
+            print_real(*(const double *)field, text);
         break;
     case OPTION_WORD:
         print_word(option, option->size == sizeof(bool) ? *(const bool *)field : *(const int *)field, text);

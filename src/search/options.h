@@ -19,11 +19,11 @@ enum parent_choice { PARENT_START, PARENT_BEST, PARENT_TOURNAMENT, PARENT_AGING,
 enum baseline_choice { BASELINE_NO, BASELINE_YES, BASELINE_RETRAIN };
 
 /* Which kinds of layers networks may have beside the plain ones. */
-enum network_space { SPACE_PLAIN, SPACE_DENSE, SPACE_MODERN };
+enum network_space { SPACE_PLAIN, SPACE_DENSE, SPACE_MODERN, SPACE_AUTO };
 
 struct search_options {
     char data[1100];
-    enum network_space space;
+    enum network_space space; /* SPACE_AUTO until start_find() has chosen */
     char widths[16];  /* `small` or `paper`; of plain and dense networks */
     char start[2048]; /* an architecture, SESSION:NODE, FILE.safetensors `auto` or `smallest`, which old sessions write
                          as "" */
@@ -44,7 +44,7 @@ struct search_options {
     int64_t epochs, start_epochs, batch;
     bool steady;             /* the rate of the networks of the growth doesn't fall */
     double average;          /* decay of the moving average of their weights; 0: none */
-    double mixup;            /* share of the batches that a long finish mixes (trials.c); 0: none */
+    double mixup; /* share of the batches that a long finish mixes (trials.c); 0: none; OPTION_AUTO as above */
     double rate, start_rate; /* grown networks; from scratch */
     double momentum, weight_decay, drop_pool, drop_fc, drop_dense;
     int64_t train_subset, validation, seed;

@@ -161,6 +161,30 @@ static void settle_limits(struct search_options *options, const struct search_da
     options->limit_flops = (int64_t)(ceil(limit / digit) * digit);
 }
 
+/* --- what else is `auto` --- */
+
+static bool names_modern(const char *start)
+{
+    struct arch arch;
+    return !arch_parse(&arch, start, NULL) && arch_is_modern(&arch);
+}
+
+void start_settle_space(struct search_options *options, const struct search_data *data)
+{
+    if (options->space != SPACE_AUTO)
+        return;
+    bool modern = strcmp(options->start, OPTIONS_START_AUTO) ? names_modern(options->start) : !data->on_gpu;
+    options->space = modern ? SPACE_MODERN : SPACE_PLAIN;
+}
+
+static const double mixup_by_default = 0.5;
+
+static void settle_mixup(struct search_options *options, const struct search_data *data)
+{
+    if (options->mixup < 0)
+        options->mixup = data->on_gpu ? 0 : mixup_by_default;
+}
+
 /* --- the start network --- */
 
 static int start_of_file(struct search_options *options, const struct search_data *data, struct start_network *start,
@@ -215,6 +239,8 @@ int start_find(struct search_options *options, const struct search_data *data, s
 {
     struct arch *arch = &start->arch;
     const char *name = options->start;
+    start_settle_space(options, data);
+    settle_mixup(options, data);
     bool automatic = !strcmp(name, OPTIONS_START_AUTO) && options->space != SPACE_DENSE; /* no template is dense */
     int status = 0;
     if (automatic || options_start_is_smallest(options)) {

@@ -12,8 +12,11 @@ struct start_network {
     struct hash hash;
 };
 
-/* Find the start network.  In the options a limit that is `auto` becomes a number, SESSION:NODE an absolute path and a
-   number, and FILE an absolute path. */
+/* A space that is `auto` becomes that of the architecture which is named as the start network; another session's network
+   or a file grows as a plain one.  Where none is named, it is the modern space, or on a GPU the plain one. */
+void start_settle_space(struct search_options *options, const struct search_data *data);
+/* Find the start network.  In the options a space, limit or mixup that is `auto` gets its value, SESSION:NODE becomes an
+   absolute path and a number, and FILE an absolute path. */
 int start_find(struct search_options *options, const struct search_data *data, struct start_network *start,
                struct error *error);
 /* FLOPs of the networks of --match; none without it. */

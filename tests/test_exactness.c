@@ -115,7 +115,7 @@ static void logits_of(const struct backend *backend, struct weights *weights, fl
     struct network *network = network_open(backend, plan, IMAGES, NETWORK_INFERENCE, weights, NULL, &error);
     if (!network)
         fail_msg("%s", error.text);
-    network_infer(network, &(struct batch){&shared.validate, shared.validate.index, NULL, IMAGES}, logits);
+    network_infer(network, &(struct batch){&shared.validate, shared.validate.index, NULL, IMAGES, NULL}, logits);
     network_free(network);
     free(plan);
 }

@@ -1,7 +1,7 @@
 #!/bin/sh
 # morph, train and eval, on a small data set made here: black images and white ones of 8×8 pixels.
 . "$top_srcdir/tests/tap.sh"
-plan 115
+plan 127
 
 # fails NAME STATUS COMMAND…: the command ends with that status; what it prints is kept for prints()
 fails() {
@@ -130,6 +130,28 @@ prints "never falls" '^epoch +4/4 +rate 0\.10000 '
 prints "and has no average" '^plan .*, steady 1, on '
 says "no such share" 2 "--steady 2: must be" "$espalier" train "$small" --data idx:set --steady 2
 says "no such decay" 2 "--average 1: must be" "$espalier" train "$small" --data idx:set --average 1
+
+# --- mixed images, and a teacher ---
+mixed() { # FILE [OPTION]…: a training of mixed images by a teacher
+    "$espalier" train "$small" --data idx:set --epochs 1500 --mixup 0.5 --teacher whole.safetensors --seed 4 --out "$@"
+}
+ok "images are mixed, and a teacher says what is right" mixed taught.safetensors
+prints "as the plan says" '^plan .*, mixup 0\.5, on '
+prints "which names the teacher" '^teacher +whole\.safetensors: 262 parameters, '
+prints "and the student learns from it" '^test +error 0\.00 %'
+mixed part.safetensors 2>/dev/null | sed 12q >"$work/out"
+ok "such a training goes on" mixed part.safetensors --resume
+ok "to the very file" cmp taught.safetensors part.safetensors
+says "another teacher is another setting" 1 "part.safetensors.checkpoint: is missing|other settings" \
+    "$espalier" train "$small" --data idx:set --epochs 1500 --mixup 0.5 --teacher average.safetensors --seed 4 \
+    --out part.safetensors --resume
+says "no such mixture" 2 "--mixup 2: must be" "$espalier" train "$small" --data idx:set --mixup 2
+says "an architecture teaches nothing" 1 "--teacher: .*" "$espalier" train "$small" --data idx:set --teacher "$small"
+says "a teacher of images that validate" 1 "--teacher whole.safetensors: --validation 32: it was trained on images that" \
+    "$espalier" train "$small" --data idx:set --teacher whole.safetensors --validation 32
+ok "one that kept them out" "$espalier" train "$small" --data idx:set --teacher average.safetensors --validation 32 \
+    --seed 3 --epochs 1 --out other.safetensors
+rm other.safetensors
 
 ok "a file says what it was trained on" "$espalier" eval whole.safetensors
 prints "the same images" '^test .* 512 images$'

@@ -30,11 +30,6 @@ static struct search_options race_options(void)
     return options;
 }
 
-static struct session_state *race(const struct search_options *options, const struct script *script)
-{
-    return bed_search(options, script);
-}
-
 /* Networks with an action reach less than what they grew from. */
 static double control_wins(void *context, const struct trial *trial)
 {
@@ -73,7 +68,7 @@ static void check_rounds(const struct session_state *state)
 static void test_a_round_has_a_control_and_one_parent(void **unused)
 {
     struct search_options options = race_options();
-    struct session_state *state = race(&options, &(struct script){.slots = 1});
+    struct session_state *state = bed_search(&options, &(struct script){.slots = 1});
     assert_int_equal(state->node_count, 13);
     check_rounds(state);
     int64_t best = 1;
@@ -96,7 +91,7 @@ static void test_the_control_and_the_earlier_of_equals_win(void **unused)
     struct search_options options = race_options();
     double (*const scripts[])(void *, const struct trial *) = {control_wins, all_alike};
     for (int i = 0; i < 2; i++) {
-        struct session_state *state = race(&options, &(struct script){.slots = 1, .accuracy = scripts[i]});
+        struct session_state *state = bed_search(&options, &(struct script){.slots = 1, .accuracy = scripts[i]});
         for (int64_t round = 1; round <= 3; round++)
             assert_int_equal(rounds_winner(state, SIZE, round), proposal_at(state, (round - 1) * SIZE + 1)->node);
         assert_int_equal(rounds_won_by_control(state, SIZE), 3);
@@ -165,7 +160,7 @@ static enum scripted_fate second_round_fails(void *context, const struct trial *
 static void test_the_parent_stays_when_a_round_fails(void **unused)
 {
     struct search_options options = race_options();
-    struct session_state *state = race(&options, &(struct script){.slots = 1, .fate = second_round_fails});
+    struct session_state *state = bed_search(&options, &(struct script){.slots = 1, .fate = second_round_fails});
     assert_int_equal(proposal_at(state, 6)->node, 7);
     assert_int_equal(session_node(state, 7)->status, NODE_FAILED);
     assert_int_equal(rounds_winner(state, SIZE, 2), 0);
@@ -178,7 +173,7 @@ static void test_the_parent_stays_when_a_round_fails(void **unused)
 static void test_pruned_and_stopped_networks_win_nothing(void **unused)
 {
     struct search_options options = race_options();
-    struct session_state *state = race(&options, &(struct script){.slots = 1});
+    struct session_state *state = bed_search(&options, &(struct script){.slots = 1});
     int64_t first = rounds_winner(state, SIZE, 3);
     state->nodes[first - 1]->pruned = true;
     int64_t second = rounds_winner(state, SIZE, 3);
@@ -251,7 +246,7 @@ static void test_without_a_finish_the_search_ends_with_its_growth(void **unused)
 {
     struct search_options options = race_options();
     options.baseline = BASELINE_YES;
-    struct session_state *state = race(&options, &(struct script){.slots = 1});
+    struct session_state *state = bed_search(&options, &(struct script){.slots = 1});
     assert_null(made_by(state, AUTHOR_BASELINE));
     assert_null(made_by(state, AUTHOR_FINISH));
     assert_int_equal(session_phase(state), PHASE_GROWTH);
@@ -271,6 +266,20 @@ static void note_training(void *context, const struct trial *trial)
     trainings->test[trial->node] = trial->test;
 }
 
+/* Of networks with more parameters than there are images, 100. */
+static void test_a_long_finish_mixes_images(void **unused)
+{
+    for (int is_long = 0; is_long < 2; is_long++) {
+        struct search_options options = race_options();
+        struct trainings trainings = {0};
+        options.finish = is_long ? 0.95 : 0.6;
+        session_state_free(
+            bed_search(&options, &(struct script){.slots = 1, .answered = note_training, .context = &trainings}));
+        assert_int_equal(trainings.last[14].epochs >= 100, is_long);
+        assert_true(trainings.last[14].mixup == (is_long ? 0.5F : 0.0F));
+    }
+}
+
 /* All networks hold their rate and are judged by an average, but for the finish, whose rate falls. */
 static void test_how_networks_train(void **unused)
 {
@@ -282,8 +291,9 @@ static void test_how_networks_train(void **unused)
     options.average = 0.9;
     options.rate = 0.05;
     options.start_rate = 0.2;
+    options.mixup = 0.25;
     struct session_state *state =
-        race(&options, &(struct script){.slots = 1, .answered = note_training, .context = &trainings});
+        bed_search(&options, &(struct script){.slots = 1, .answered = note_training, .context = &trainings});
     assert_int_equal(state->node_count, 16);
     for (int64_t i = 1; i <= 16; i++) {
         const struct training *training = &trainings.last[i];
@@ -291,6 +301,7 @@ static void test_how_networks_train(void **unused)
         bool scratch = by == AUTHOR_START || by == AUTHOR_BASELINE || by == AUTHOR_RETRAIN;
         assert_true(training->steady == (by == AUTHOR_FINISH ? 0.0F : 1.0F));
         assert_true(training->average == (by == AUTHOR_FINISH ? 0.0F : 0.9F));
+        assert_true(training->mixup == (by == AUTHOR_FINISH ? 0.25F : 0.0F));
         assert_true(training->rate == (scratch ? 0.2F : 0.05F));
         assert_int_equal(trainings.scratch[i], scratch);
         assert_int_equal(training->from_scratch, scratch);
@@ -306,7 +317,7 @@ static void test_a_control_is_never_stopped(void **unused)
     struct search_options options = race_options();
     strcpy(options.rungs, "1");
     options.rung_keep = 0.01;
-    struct session_state *state = race(&options, &(struct script){.slots = 1});
+    struct session_state *state = bed_search(&options, &(struct script){.slots = 1});
     int64_t stopped = 0;
     for (int64_t i = 1; i <= state->node_count; i++) {
         const struct session_node *node = session_node(state, i);
@@ -341,8 +352,8 @@ static void test_networks_then_baseline_then_finish(void **unused)
     options.steady = true;
     options.average = 0.9;
     for (int worse = 0; worse < 2; worse++) {
-        struct session_state *state =
-            race(&options, &(struct script){.slots = 1, .tests = true, .accuracy = worse ? template_loses : NULL});
+        struct session_state *state = bed_search(
+            &options, &(struct script){.slots = 1, .tests = true, .accuracy = worse ? template_loses : NULL});
         const struct session_node *baseline = made_by(state, AUTHOR_BASELINE), *finish = made_by(state, AUTHOR_FINISH);
         const struct session_node *retrain = made_by(state, AUTHOR_RETRAIN);
         assert_int_equal(state->node_count, 16);
@@ -391,7 +402,7 @@ static void test_the_finish_may_be_of_fresh_weights(void **unused)
     struct search_options options = race_options();
     options.finish = 0.6;
     options.baseline = BASELINE_RETRAIN;
-    struct session_state *state = race(&options, &(struct script){.slots = 1, .accuracy = retrain_wins});
+    struct session_state *state = bed_search(&options, &(struct script){.slots = 1, .accuracy = retrain_wins});
     assert_int_equal(session_node(state, 15)->facts.by.value, AUTHOR_RETRAIN);
     assert_int_equal(made_by(state, AUTHOR_FINISH)->facts.parent, 15);
     session_state_free(state);
@@ -404,7 +415,7 @@ static void test_flops_are_shared(void **unused)
     options.networks = 0;
     options.finish = 0.6;
     options.flops = 3e9;
-    struct session_state *state = race(&options, &(struct script){.slots = 1});
+    struct session_state *state = bed_search(&options, &(struct script){.slots = 1});
     const struct session_node *finish = made_by(state, AUTHOR_FINISH);
     assert_non_null(finish);
     double last = 300.0 * (double)finish->facts.flops, growth = session_flops(state) - last * finish->epochs;
@@ -419,7 +430,7 @@ static void test_finish_of_another_parent_choice(void **unused)
     struct search_options options = bed_options();
     options.finish = 0.5;
     options.baseline = BASELINE_YES; /* of a race alone */
-    struct session_state *state = race(&options, &(struct script){.slots = 2});
+    struct session_state *state = bed_search(&options, &(struct script){.slots = 2});
     const struct session_node *finish = made_by(state, AUTHOR_FINISH);
     assert_int_equal(state->node_count, 13);
     assert_non_null(finish);
@@ -442,7 +453,7 @@ static void test_no_baseline_that_is_the_winner(void **unused)
     options.finish = 0.5;
     options.baseline = BASELINE_YES;
     options.networks = 5;
-    struct session_state *state = race(&options, &(struct script){.slots = 1, .accuracy = control_wins});
+    struct session_state *state = bed_search(&options, &(struct script){.slots = 1, .accuracy = control_wins});
     assert_null(made_by(state, AUTHOR_BASELINE));
     const struct session_node *finish = made_by(state, AUTHOR_FINISH);
     assert_true(finish && finish->facts.parent == 2);
@@ -455,13 +466,13 @@ static void test_target_and_patience_end_the_growth(void **unused)
     options.networks = 0;
     options.patience = 2;
     options.finish = 0.5;
-    struct session_state *state = race(&options, &(struct script){.slots = 1, .accuracy = control_wins});
+    struct session_state *state = bed_search(&options, &(struct script){.slots = 1, .accuracy = control_wins});
     assert_int_equal(state->proposal_count, 2 * SIZE);
     assert_non_null(strstr(state->finish_message, "won 2 rounds in a row"));
     assert_int_equal(state->node_count, 2 * SIZE + 2);
     session_state_free(state);
     options.target = 0.6;
-    state = race(&options, &(struct script){.slots = 1, .accuracy = control_wins});
+    state = bed_search(&options, &(struct script){.slots = 1, .accuracy = control_wins});
     assert_int_equal(state->proposal_count, 1); /* the first control reaches it */
     assert_non_null(strstr(state->finish_message, "n2 has reached 60.00 %"));
     assert_int_equal(made_by(state, AUTHOR_FINISH)->facts.parent, 2);
@@ -471,12 +482,12 @@ static void test_target_and_patience_end_the_growth(void **unused)
 static void test_rounds_that_lead_to_nothing_end(void **unused)
 {
     struct search_options options = race_options();
-    struct session_state *first = race(&options, &(struct script){.slots = 1});
+    struct session_state *first = bed_search(&options, &(struct script){.slots = 1});
     options.limit_parameters = session_node(first, 1)->facts.parameters;
     session_state_free(first);
     options.networks = 0;
     options.finish = 0.5;
-    struct session_state *state = race(&options, &(struct script){.slots = 1});
+    struct session_state *state = bed_search(&options, &(struct script){.slots = 1});
     assert_int_equal(state->finish_reason.value, FINISH_EXHAUSTED);
     assert_non_null(strstr(state->finish_message, "3 rounds in a row"));
     assert_int_equal(state->proposal_count, 3 * SIZE);
@@ -522,7 +533,7 @@ static void test_the_reward_is_the_gain_over_the_control(void **unused)
     strcpy(options.policy, "reinforce");
     options.networks = 0;
     options.episodes = 4;
-    struct session_state *state = race(&options, &(struct script){.slots = 1});
+    struct session_state *state = bed_search(&options, &(struct script){.slots = 1});
     assert_int_equal(state->policy_count, 4);
     for (int64_t round = 1; round <= 4; round++) {
         const struct event_policy *update = &state->policies[round - 1]->facts;
@@ -572,6 +583,7 @@ int main(void)
         cmocka_unit_test(test_without_a_finish_the_search_ends_with_its_growth),
         cmocka_unit_test(test_networks_then_baseline_then_finish),
         cmocka_unit_test(test_how_networks_train),
+        cmocka_unit_test(test_a_long_finish_mixes_images),
         cmocka_unit_test(test_a_control_is_never_stopped),
         cmocka_unit_test(test_the_finish_may_be_of_fresh_weights),
         cmocka_unit_test(test_flops_are_shared),

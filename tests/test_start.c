@@ -155,6 +155,7 @@ static void test_start_auto(void **state)
     options_default(&options);
     strcpy(options.start, "auto");
     options.limit_flops = 3000000;
+    options.space = SPACE_PLAIN;
     assert_int_equal(start_find(&options, &data, &start, &error), 0);
     int64_t flops = arch_cost(&start.arch, data.input).flops;
     assert_true(flops <= 3000000 && flops > 2000000);
@@ -174,14 +175,45 @@ static void test_start_auto(void **state)
     assert_non_null(strstr(error.text, "--limit-params"));
 }
 
+static enum network_space space_of(const char *start, int64_t limit_flops, int64_t limit_parameters, bool on_gpu)
+{
+    struct search_options options;
+    struct search_data data = {.input = {3, 32, 32}, .classes = 10, .train_images = 40000, .on_gpu = on_gpu};
+    struct start_network found = {.weights = NULL};
+    struct error error;
+    options_default(&options);
+    assert_int_equal(options.space, SPACE_AUTO);
+    strcpy(options.start, start);
+    options.limit_flops = limit_flops;
+    options.limit_parameters = limit_parameters;
+    assert_int_equal(start_find(&options, &data, &found, &error), 0);
+    assert_int_equal(arch_is_modern(&found.arch), options.space == SPACE_MODERN);
+    return options.space;
+}
+
+/* Modern layers are for small networks, and not for a GPU; a start network that is named decides. */
+static void test_space_auto(void **state)
+{
+    assert_int_equal(space_of("auto", OPTION_AUTO, 0, false), SPACE_PLAIN);
+    assert_int_equal(space_of("auto", 0, 0, false), SPACE_PLAIN);
+    assert_int_equal(space_of("auto", 4000000, 0, false), SPACE_MODERN);
+    assert_int_equal(space_of("auto", OPTION_AUTO, 25000, false), SPACE_MODERN);
+    assert_int_equal(space_of("auto", 4000000, 25000, true), SPACE_PLAIN);
+    assert_int_equal(space_of("smallest", 4000000, 0, false), SPACE_PLAIN);
+    assert_int_equal(space_of("C(4,3,1) P(2,2) A(16,16) SM(10)", 4000000, 0, false), SPACE_PLAIN);
+    assert_int_equal(space_of("C(4,3,1) M(8,3) A(32,32) SM(10)", OPTION_AUTO, 0, true), SPACE_MODERN);
+}
+
 /* A search in which the start network is `auto` goes on with that network and that limit. */
 static void test_auto_is_recorded(void **state)
 {
     struct search_options options = bed_options();
     strcpy(options.start, "auto");
     options.limit_flops = OPTION_AUTO;
+    options.space = SPACE_AUTO;
     struct session_state *session = bed_search(&options, &(struct script){.slots = 1});
     assert_string_equal(session_option(session, "start"), "auto");
+    assert_string_equal(session_option(session, "space"), "plain");
     assert_string_equal(session_option(session, "limit-flops"), "20000000");
     assert_true(session_node(session, 1)->facts.flops > 5000000);
     session_state_free(session);
@@ -264,8 +296,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_start_of_session), cmocka_unit_test(test_start_stays_what_it_was),
         cmocka_unit_test(test_limit_of_budget),  cmocka_unit_test(test_limit_that_is_given),
-        cmocka_unit_test(test_start_auto),       cmocka_unit_test(test_auto_is_recorded),
-        cmocka_unit_test(test_start_of_file),
+        cmocka_unit_test(test_space_auto),       cmocka_unit_test(test_start_auto),
+        cmocka_unit_test(test_auto_is_recorded), cmocka_unit_test(test_start_of_file),
     };
     return cmocka_run_group_tests_name("start", tests, NULL, NULL);
 }

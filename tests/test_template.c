@@ -24,8 +24,8 @@ static void is_what_a_person_would_type(void **state)
     struct arch arch;
     struct error error;
     assert_int_equal(arch_template((struct shape){3, 32, 32}, 10, false, &limits, &arch, &error), 0);
-    assert_string_equal(notation_of(&arch), "C(12,3,1) P(2,2) C(16,3,1) C(16,3,1) P(2,2) C(20,3,1) C(20,3,1) P(2,2) "
-                                            "C(32,3,1) A(4,4) SM(10)");
+    assert_string_equal(notation_of(&arch), "C(12,3,1) P(2,2) C(16,3,1) C(16,3,1) P(2,2) C(20,3,1) C(24,3,1) P(2,2) "
+                                            "C(36,3,1) A(4,4) SM(10)");
 }
 
 static void has_blocks_in_a_modern_space(void **state)

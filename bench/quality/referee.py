@@ -27,24 +27,42 @@ SIZES = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15}
 
 
 def layers_of(text):
-    return [(kind, [int(n) for n in numbers.split(",")]) for kind, numbers in re.findall(r"(C|P|A|FC|SM)\(([\d,]+)\)", text)]
+    return [(kind, [int(n) for n in numbers.split(",")]) for kind, numbers in re.findall(r"(C|R|M|S|P|A|FC|SM)\(([\d,]+)\)", text)]
 
 
 def notation(layers):
     return " ".join("%s(%s)" % (kind, ",".join(map(str, numbers))) for kind, numbers in layers)
 
 
+def parts_of(kind, numbers, channels):
+    """The convolutions of a layer, each with BN: inputs of one filter, filters, kernel, stride, and what follows it for
+    each value: 1 for ReLU or an addition."""
+    if kind == "C":
+        units, kernel, stride = numbers
+        return [(channels, units, kernel, stride, 1)]
+    if kind == "S":
+        units, kernel, stride = numbers
+        return [(1, channels, kernel, stride, 1), (channels, units, 1, 1, 1)]
+    if kind == "M":
+        hidden, kernel = numbers
+        return [(channels, hidden, 1, 1, 1), (1, hidden, kernel, 1, 1), (hidden, channels, 1, 1, 1)]
+    if kind == "R":
+        return [(channels, channels, numbers[0], 1, 1), (channels, channels, numbers[0], 1, 2)]
+    return []
+
+
 def cost(text, channels=3, side=32):
     """FLOPs of one image forward, and parameters."""
     flops = parameters = 0
     for kind, numbers in layers_of(text):
-        if kind == "C":
-            units, kernel, stride = numbers
+        for inputs, units, kernel, stride, more in parts_of(kind, numbers, channels):
             side = (side - 1) // stride + 1
-            parameters += channels * kernel**2 * units + 2 * units
-            flops += (2 * channels * kernel**2 + 3) * units * side**2
+            parameters += inputs * kernel**2 * units + 2 * units
+            flops += (2 * inputs * kernel**2 + 2 + more) * units * side**2
             channels = units
-        elif kind in "PA":
+        if kind in ("C", "S", "M", "R"):
+            continue
+        if kind in "PA":
             size, stride = numbers
             side = (side - size) // stride + 1
             flops += size**2 * channels * side**2
@@ -58,22 +76,26 @@ def cost(text, channels=3, side=32):
 
 # --- what a person would type ----------------------------------------------------------------------------------------
 
-# Widths in units of the first layer's; "P" pools.  Each is scaled to the limits.
+# Widths in units of the first layer's: a number alone is a 3×3 convolution, C a 1×1 one, D one with stride 2, S a
+# separable one with stride 2, M an inverted bottleneck; "P" pools.  Each is scaled to the limits.
 TEMPLATES = {
     "plain": "3 P 4 4 P 6 5 P 8",
     "plain-doubling": "1 P 2 P 4 P 8",
     "plain-deep": "2 2 P 3 3 P 4 4 P 6",
+    "modern": "D1 M3 M3 S1.5 M4.5 M4.5 S2 M6 C4",
 }
+# The same with half of the batches mixed.
+MIXED = {name + "-mixup": shape for name, shape in TEMPLATES.items()}
 
 
 def template(shape, unit):
     layers, side = [], 32
     for word in shape.split():
-        if word == "P":
-            layers.append(("P", [2, 2]))
+        width = max(1, round(float(word.lstrip("CDSM")) * unit)) if word != "P" else 0
+        if word[0] in "PDS":
             side //= 2
-        else:
-            layers.append(("C", [max(1, round(float(word) * unit)), 3, 1]))
+        layers.append({"P": ("P", [2, 2]), "C": ("C", [width, 1, 1]), "D": ("C", [width, 3, 2]), "S": ("S", [width, 3, 2]),
+                       "M": ("M", [width, 3])}.get(word[0], ("C", [width, 3, 1])))
     return notation(layers + [("A", [side, side]), ("SM", [10])])
 
 
@@ -136,7 +158,7 @@ class Referee:
     def score(self, text):
         return float(re.search(r"accuracy ([\d.]+) %", text).group(1))
 
-    def train_template(self, shape, seed, images, name):
+    def train_template(self, shape, options, seed, images, name):
         """One network for the whole budget, with one schedule."""
         text = scaled(shape, self.limit_flops, self.limit_params)
         flops, parameters = cost(text)
@@ -147,7 +169,7 @@ class Referee:
             os.remove(out)
         printed = self.call(self.path(name + ".log"), "train", text, "--data", "cifar10+:" + images, "--epochs", epochs,
                             "--validation", self.validation, "--rate", 0.1, "--weight-decay", 0.0005, "--seed", seed,
-                            "--device", "cpu:1", "--out", out, *resume)
+                            "--device", "cpu:1", "--out", out, *options, *resume)
         return {"accuracy": self.score(printed), "arch": text, "parameters": parameters, "flops": flops,
                 "spent": 3 * flops * self.train * epochs, "networks": 1}
 
@@ -165,7 +187,7 @@ class Referee:
         best = max((n for n in nodes if n.get("accuracy") is not None and n["status"] == "done"),
                    key=lambda n: (n["by"] == "finish", n["accuracy"]))
         for node in nodes:  # the program's count against the one here
-            if re.fullmatch(r"((C|P|A|FC|SM)\([\d,]+\) ?)+", node["arch"]):
+            if re.fullmatch(r"((C|R|M|S|P|A|FC|SM)\([\d,]+\) ?)+", node["arch"]):
                 assert (node["flops"], node["parameters"]) == cost(node["arch"]), node["arch"]
         printed = self.call(log, "eval", "%s:%d" % (session, best["node"]), "--device", "cpu:1")
         return {"accuracy": self.score(printed), "arch": best["arch"], "parameters": best["parameters"],
@@ -179,7 +201,9 @@ class Referee:
             return
         images = self.split(cifar10, seed)
         if method in TEMPLATES:
-            value = self.train_template(TEMPLATES[method], seed, images, name)
+            value = self.train_template(TEMPLATES[method], [], seed, images, name)
+        elif method in MIXED:
+            value = self.train_template(MIXED[method], ["--mixup", 0.5], seed, images, name)
         else:
             value = self.search(SEARCHES[method], seed, images, name)
         with open(result + ".new", "w") as file:
@@ -193,6 +217,7 @@ class Referee:
 # Options beside data, budget, limits and seed.
 SEARCHES = {
     "run": [],
+    "run-plain": ["--space", "plain", "--mixup", 0],
     "hillclimb": ["--policy", "hillclimb", "--wider", 1, "--deeper", 1, "--epochs", 10, "--finish", 0],
     "reinforce": ["--preset", "eas-small", "--epochs", 10, "--finish", 0],
 }
@@ -260,7 +285,7 @@ def main():
     run.add_argument("--train", type=int, default=10000)
     run.add_argument("--validation", type=int, default=5000)
     run.add_argument("--seeds", type=int, default=6)
-    run.add_argument("--methods", default="plain,run", help=", ".join([*TEMPLATES, *SEARCHES]))
+    run.add_argument("--methods", default="plain,run", help=", ".join([*TEMPLATES, *MIXED, *SEARCHES]))
     show = commands.add_parser("table")
     show.add_argument("folder")
     show.add_argument("--against", default="plain")

@@ -97,6 +97,25 @@ static void build_modern(struct shape input, int classes, double width, struct a
     add_layer(arch, (struct layer){.kind = LAYER_SOFTMAX, .units = classes});
 }
 
+/* Widen the convolutions by a step each, the last first, where the limits allow it. */
+static void fill(struct shape input, const struct arch_limits *limits, struct arch *arch)
+{
+    for (int layer = arch->layer_count - 1; layer >= 0; layer--) {
+        struct arch wider = *arch;
+        wider.layers[layer].units += WIDTH_STEP;
+        if (arch->layers[layer].kind == LAYER_CONV && wider.layers[layer].units <= ARCH_UNITS_MAX &&
+            !arch_within(&wider, input, limits, NULL))
+            *arch = wider;
+    }
+}
+
+int arch_template_narrowest(struct shape input, int classes, bool modern, struct arch *arch, struct error *error)
+{
+    struct shape shapes[ARCH_LAYERS_MAX];
+    (modern ? build_modern : build_plain)(input, classes, WIDTH_STEP, arch);
+    return arch_shapes(arch, input, shapes, error);
+}
+
 int arch_template(struct shape input, int classes, bool modern, const struct arch_limits *limits,
                   struct arch *arch, struct error *error)
 {
@@ -106,8 +125,7 @@ int arch_template(struct shape input, int classes, bool modern, const struct arc
     struct shape shapes[ARCH_LAYERS_MAX];
     if (!own.parameters && !own.flops)
         own.flops = TEMPLATE_FLOPS;
-    build(input, classes, WIDTH_STEP, arch);
-    if (arch_shapes(arch, input, shapes, error) || arch_within(arch, input, &own, error))
+    if (arch_template_narrowest(input, classes, modern, arch, error) || arch_within(arch, input, &own, error))
         return -1;
     for (double width = WIDTH_STEP; width < ARCH_UNITS_MAX / 64; width += 0.25) {
         build(input, classes, width, &wider);
@@ -115,5 +133,7 @@ int arch_template(struct shape input, int classes, bool modern, const struct arc
             break;
         *arch = wider;
     }
+    if (!modern)
+        fill(input, &own, arch);
     return 0;
 }

@@ -14,5 +14,7 @@
 enum { TEMPLATE_FLOPS = 20000000 };
 int arch_template(struct shape input, int classes, bool modern, const struct arch_limits *limits,
                   struct arch *arch, struct error *error);
+/* The narrowest of that shape, whatever it costs.  -1: it doesn't fit these images. */
+int arch_template_narrowest(struct shape input, int classes, bool modern, struct arch *arch, struct error *error);
 
 #endif

@@ -2,9 +2,9 @@
  * mixup.h - images that are mixed in pairs (mixup: Zhang et al. 2018).
  *
  * Image i of a batch keeps a share of between a half and all of it, and takes the rest from the next image of the batch
- * (the last from the first).  The paper draws shares from 0 to 1 and so mixes the same pairs; here an image's own label is
- * always the larger part.  Pixels are mixed after crop and flip, in whole steps of 1/256, and rounded to bytes.
- * One thread at a time.
+ * (the last from the first).  The paper draws shares from 0 to 1 and so mixes the same pairs; here an image's own label
+ * is always the larger part.  Pixels are mixed after crop and flip, in whole steps of 1/256, and rounded to bytes. One
+ * thread at a time.
  */
 #ifndef ESPALIER_DATA_MIXUP_H
 #define ESPALIER_DATA_MIXUP_H
@@ -22,8 +22,8 @@ struct mixup {
 /* For batches of at most `batch` images of this view, which it borrows.  mixup_done() it. */
 void mixup_init(struct mixup *mixup, const struct view *view, int batch);
 void mixup_done(struct mixup *mixup);
-/* Draw the shares and mix the batch's images; `batch` then is of the mixed ones, each with its own label, until the next
-   call. */
+/* Draw the shares and mix the batch's images; `batch` then is of the mixed ones, each with its own label, until the
+   next call. */
 void mixup_apply(struct mixup *mixup, struct batch *batch, struct random_stream *stream);
 
 #endif

@@ -14,10 +14,10 @@
 struct targets {
     const struct training *training;
     int classes;
-    struct mixup mixup;       /* of no images where none are mixed */
-    struct weights *weights;  /* the teacher's; NULL: there is none */
+    struct mixup mixup;      /* of no images where none are mixed */
+    struct weights *weights; /* the teacher's; NULL: there is none */
     struct network *teacher;
-    float *values;            /* batch × classes */
+    float *values; /* batch × classes */
 };
 
 static enum training_outcome open_teacher(struct targets *targets, const struct backend *backend, struct error *error)

@@ -90,7 +90,7 @@ static const struct search_option table[] = {
      .help = "images: fashion-mnist, mnist, idx:DIR, cifar10:DIR, cifar100:DIR, svhn:DIR, images:DIR; NAME+ augments"},
     {"space", OPTION_WORD, FIELD(space), .words = "plain|dense|modern|auto", .argument = "NAME", .fallback = "auto",
      .help = "plain networks, or dense ones (DenseNet-BC) too, or modern ones (residual and separable layers) too; auto: "
-             "as --start is, else modern, and plain on a GPU, which has no modern layers yet"},
+             "as --start is, else modern where --limit-flops or --limit-params is given, and plain on a GPU"},
     {"widths", OPTION_TEXT, FIELD(widths), .valid = valid_widths, .argument = "NAME", .fallback = "small",
      .help = "candidate widths: small (filters 4 to 40, growth rates 4 to 48) or paper (16 to 640, 40 to 64); modern "
              "networks have their own (8 to 128)"},
@@ -157,8 +157,8 @@ static const struct search_option table[] = {
     {"average", OPTION_REAL, FIELD(average), 0, 0.99999, "none", .argument = "X", .fallback = "0.996",
      .help = "before the finish, judge and keep a moving average of the weights: its decay a step"},
     {"mixup", OPTION_REAL, FIELD(mixup), 0, 1, "none", .automatic = true, .argument = "SHARE", .fallback = "auto",
-     .help = "share of the batches whose images are mixed in pairs, in a finish of 100 epochs or more; auto: 0.5, and 0 on "
-             "a GPU, which can't mix yet"},
+     .help = "share of the batches of the finish whose images are mixed in pairs; auto: 0.5 for 100 epochs or more of a "
+             "network with more parameters than there are images, on the CPU"},
     {"momentum", OPTION_REAL, FIELD(momentum), 0, 0.9999, .argument = "X", .fallback = "0.9",
      .help = "Nesterov momentum"},
     {"weight-decay", OPTION_REAL, FIELD(weight_decay), 0, 1, .argument = "X", .fallback = "0.0005",

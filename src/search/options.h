@@ -44,7 +44,7 @@ struct search_options {
     int64_t epochs, start_epochs, batch;
     bool steady;             /* the rate of the networks of the growth doesn't fall */
     double average;          /* decay of the moving average of their weights; 0: none */
-    double mixup; /* share of the batches that a long finish mixes (trials.c); 0: none; OPTION_AUTO as above */
+    double mixup; /* share of the batches that the finish mixes; 0: none; OPTION_AUTO: trials.c decides */
     double rate, start_rate; /* grown networks; from scratch */
     double momentum, weight_decay, drop_pool, drop_fc, drop_dense;
     int64_t train_subset, validation, seed;

@@ -143,7 +143,8 @@ static const double finish_epochs = 20;
    with the default budget takes less than ten minutes on two cores, whatever the data: 2.2M FLOPs on Fashion-MNIST. */
 static const double flops_of_all_images = 1.2e11;
 
-/* At least twice what the start network needs, or where it isn't named yet (NULL) the smallest of the space. */
+/* At least twice what the start network needs, or where it isn't named yet (NULL) the narrowest template or the
+   smallest of the space. */
 static void settle_limits(struct search_options *options, const struct search_data *data, const struct arch *start)
 {
     if (options->limit_flops != OPTION_AUTO)
@@ -153,7 +154,9 @@ static void settle_limits(struct search_options *options, const struct search_da
     double limit =
         budget > 0 ? budget * share / (3 * images * finish_epochs) : fmin(flops_of_all_images / images, TEMPLATE_FLOPS);
     struct arch smallest;
-    if (!start)
+    if (!start &&
+        (options_start_is_smallest(options) ||
+         arch_template_narrowest(data->input, data->classes, options->space == SPACE_MODERN, &smallest, NULL)))
         options_start(options, data->input, data->classes, &smallest);
     least = 2.0 * (double)arch_cost(start ? start : &smallest, data->input).flops;
     limit = fmax(limit, least);
@@ -173,16 +176,9 @@ void start_settle_space(struct search_options *options, const struct search_data
 {
     if (options->space != SPACE_AUTO)
         return;
-    bool modern = strcmp(options->start, OPTIONS_START_AUTO) ? names_modern(options->start) : !data->on_gpu;
+    bool limited = options->limit_flops > 0 || options->limit_parameters > 0;
+    bool modern = strcmp(options->start, OPTIONS_START_AUTO) ? names_modern(options->start) : limited && !data->on_gpu;
     options->space = modern ? SPACE_MODERN : SPACE_PLAIN;
-}
-
-static const double mixup_by_default = 0.5;
-
-static void settle_mixup(struct search_options *options, const struct search_data *data)
-{
-    if (options->mixup < 0)
-        options->mixup = data->on_gpu ? 0 : mixup_by_default;
 }
 
 /* --- the start network --- */
@@ -240,7 +236,6 @@ int start_find(struct search_options *options, const struct search_data *data, s
     struct arch *arch = &start->arch;
     const char *name = options->start;
     start_settle_space(options, data);
-    settle_mixup(options, data);
     bool automatic = !strcmp(name, OPTIONS_START_AUTO) && options->space != SPACE_DENSE; /* no template is dense */
     int status = 0;
     if (automatic || options_start_is_smallest(options)) {

@@ -88,8 +88,18 @@ void trials_dequeue(struct trials *trials, int64_t node)
 
 /* --- starting --- */
 
-/* A shorter training has too little time for harder images. */
+/* Mixed images are for networks that would learn their images by heart, and need time. */
+static const double mixup_auto = 0.5;
 enum { MIXUP_EPOCHS = 100 };
+
+static double mixup_of_finish(const struct trials *trials, const struct session_node *node, int64_t epochs,
+                              const struct device *device)
+{
+    if (trials->options->mixup >= 0)
+        return trials->options->mixup;
+    bool by_heart = node->facts.parameters > trials->journal->state->facts.train_images;
+    return epochs >= MIXUP_EPOCHS && by_heart && !device->cuda ? mixup_auto : 0;
+}
 
 /* Weights to start from, and the way from there to the network. */
 static void trial_parent(const struct trials *trials, const struct session_node *node, struct trial *trial)
@@ -144,7 +154,7 @@ static int64_t planned_epochs(const struct trials *trials, int64_t number)
                : budget_baseline_epochs(state, node->facts.flops);
 }
 
-static void trial_training(const struct trials *trials, struct trial *trial)
+static void trial_training(const struct trials *trials, const struct device *device, struct trial *trial)
 {
     const struct search_options *options = trials->options;
     bool finish = node_of(trials, trial->node)->facts.by.value == AUTHOR_FINISH;
@@ -160,7 +170,9 @@ static void trial_training(const struct trials *trials, struct trial *trial)
     trial->training.steady = options->steady && !finish;
     trial->training.average = finish ? 0 : (float)options->average;
     trial->training.from_scratch = trial->from_scratch;
-    trial->training.mixup = finish && trial->training.epochs >= MIXUP_EPOCHS ? (float)options->mixup : 0;
+    if (finish)
+        trial->training.mixup =
+            (float)mixup_of_finish(trials, node_of(trials, trial->node), trial->training.epochs, device);
     trial->training.node = (uint32_t)trial->node;
     trial->test = finish;
 }
@@ -180,12 +192,13 @@ void trials_start(struct trials *trials, int slot)
     struct trial trial = {.node = number};
     journal_arch(trials->journal, number, &trial.arch);
     trial_parent(trials, node, &trial);
-    trial_training(trials, &trial);
+    const struct device *device = trials->evaluator->kind->device(trials->evaluator, slot);
+    trial_training(trials, device, &trial);
     trial.may_stop = stopping_applies(trials->options, node);
 
     struct event event = {.kind = EVENT_STARTED};
     event.as.started.node = number;
-    event.as.started.device = event_text("%s", trials->evaluator->kind->device(trials->evaluator, slot)->id);
+    event.as.started.device = event_text("%s", device->id);
     event.as.started.attempt = attempt_number(node);
     event.as.started.epochs = trial.training.epochs;
     if (journal_emit(trials->journal, &event)) {

@@ -18,8 +18,8 @@ static int check_classes(const struct cli_network *teacher, const struct images 
     return 0;
 }
 
-static int check_validation(const struct cli_network *teacher, const struct images *images, int validation, uint64_t seed,
-                            struct error *error)
+static int check_validation(const struct cli_network *teacher, const struct images *images, int validation,
+                            uint64_t seed, struct error *error)
 {
     const struct image_split *trained = &teacher->trained;
     if (!validation)
@@ -27,8 +27,9 @@ static int check_validation(const struct cli_network *teacher, const struct imag
     if (hash_equal(trained->images, images->hash) && (uint64_t)trained->seed == seed &&
         validation <= trained->validation)
         return 0;
-    return error_set(error, "--validation %d: it was trained on images that validate here, or may have been; leave "
-                            "--validation out, or take a teacher that was trained with this seed and --validation",
+    return error_set(error,
+                     "--validation %d: it was trained on images that validate here, or may have been; leave "
+                     "--validation out, or take a teacher that was trained with this seed and --validation",
                      validation);
 }
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "backend/cpu/cpu.h"
+#include "cli/browse.h"
 #include "search/options.h"
 #include "sessions/command.h"
 #include "util/bug.h"
@@ -31,7 +32,8 @@ static void print_help(FILE *out)
     for (size_t i = 0; i < COUNT_OF(commands); i++)
         print_to(out, "  %-8s %s\n", commands[i]->name, commands[i]->summary);
     print_to(out, "\n`espalier COMMAND --help` describes one; `man espalier` is the manual.\n"
-                  "First steps: espalier run --networks 5\n");
+                  "First steps: espalier run --networks 5\n"
+                  "Without a command, on a terminal: the list of sessions.\n");
 }
 
 enum { HELP_COLUMN = 29, HELP_WIDTH = 80 };
@@ -242,6 +244,8 @@ static int check_environment(void)
 
 static int run_words(int argc, char **argv)
 {
+    if (argc < 2 && cli_is_terminal(stdin) && cli_is_terminal(stdout))
+        return check_environment() ? 2 : browse();
     if (argc < 2) {
         print_help(stderr);
         return 2;

@@ -24,8 +24,8 @@ static const struct session_summary *selected(const struct browse *browse)
 
 /* --- forms --- */
 
-static const char *const fields_of_run[] = {"data",         "networks",    "seconds", "flops",
-                                            "limit-params", "limit-flops", "policy",  "start"};
+static const char *const fields_of_run[] = {"data",        "validation", "networks", "seconds", "flops", "limit-params",
+                                            "limit-flops", "policy",     "start",    "epochs"};
 static const char *const fields_of_resume[] = {"networks", "seconds", "flops", "episodes"};
 
 /* `own`: the default is what the session has. */

@@ -93,7 +93,7 @@ static void test_what_a_child_says(void **state)
     pty_send(terminal, "n");
     expect_text(terminal, -1, "estimating");
     pty_send(terminal, "nothing");
-    expect_text(terminal, -1, "nothing: unknown data");
+    expect_text(terminal, -1, "there is no data set");
     pty_send(terminal, PTY_ESCAPE "mm=");
     expect_text(terminal, 0, "Comparison");
     expect_text(terminal, -1, "mean accuracy against networks");
@@ -117,9 +117,9 @@ static void test_rename_and_delete(void **state)
     assert_true(file_exists(renamed));
     select_session(terminal, "newer");
     pty_send(terminal, "x");
-    expect_text(terminal, -1, "are lost for ever");
+    expect_text(terminal, -1, "y delete");
     pty_send(terminal, PTY_ENTER "n"); /* neither is a yes */
-    expect_no_text(terminal, -1, "are lost for ever");
+    expect_no_text(terminal, -1, "y delete");
     assert_true(file_exists(renamed));
     pty_send(terminal, "x");
     expect_text(terminal, -1, "y delete");

@@ -13,6 +13,7 @@
 
 #include "backend/cpu/cpu.h"
 #include "cli/browse.h"
+#include "cli/completion.h"
 #include "search/options.h"
 #include "sessions/command.h"
 #include "util/bug.h"
@@ -250,6 +251,8 @@ static int run_words(int argc, char **argv)
         print_help(stderr);
         return 2;
     }
+    if (argc == 3 && !strcmp(argv[1], "--completion") && !completion_print(argv[2], commands, COUNT_OF(commands)))
+        return 0;
     bool help = !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help");
     const char *name = help ? (argc > 2 && strcmp(argv[2], "help") && *argv[2] != '-' ? argv[2] : NULL)
                        : !strcmp(argv[1], "--version") ? "version"

@@ -410,7 +410,7 @@ enum browser_answer browser_mouse(struct browser *browser, int width, int height
         select_at(browser, (int)shown_index(browser, browser->selected) + 3 * wheel);
     else if (heading < BROWSER_COLUMN_COUNT && heading != BROWSER_CURVE)
         browser_sort(browser, heading);
-    else if (y >= rows.y && y < rows.y + rows.height && index < (int)browser->shown_count) {
+    else if (y >= rows.y && y < rows.y + rows.height && index >= 0 && index < (int)browser->shown_count) {
         bool again = browser->shown[index] == browser->selected;
         browser->selected = browser->shown[index];
         return again ? request_for_selected(browser, REQUEST_OPEN) : BROWSER_STAY;

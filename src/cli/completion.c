@@ -38,6 +38,12 @@ static void values_of(const char *option, struct text *words)
         add_words(words, search->words, "|");
 }
 
+static bool is_number(const char *option)
+{
+    const struct search_option *search = option_find(option);
+    return search && (search->type == OPTION_INTEGER || search->type == OPTION_REAL || search->type == OPTION_SIZE);
+}
+
 /* Call for each option of a command, --help last. */
 static void each_option(const struct cli_command *command,
                         void (*print)(const struct cli_command *command, const struct cli_option *option))
@@ -82,17 +88,19 @@ static void bash_values(const struct cli_command *command, const struct cli_opti
     if (words.length)
         print_to(stdout, "    %s\\ --%s) values=\"%s\" ;;\n", command->name, option->name, text_string(&words));
     else if (option->argument)
-        print_to(stdout, "    %s\\ --%s) files=yes ;;\n", command->name, option->name);
+        print_to(stdout, "    %s\\ --%s) files=%s ;;\n", command->name, option->name, is_number(option->name) ? "no" : "yes");
     text_done(&words);
 }
 
+/* compgen -W would expand what is in a folder's name; so the names of sessions are compared here. */
 static void print_bash(const struct cli_command *const *commands, size_t count)
 {
     print_to(stdout, "# bash completion for espalier\n"
                      "_espalier_sessions() {\n"
                      "    local session\n"
                      "    for session in ./*.esp \"${XDG_STATE_HOME:-$HOME/.local/state}\"/espalier/*.esp; do\n"
-                     "        [ -e \"$session\" ] && session=${session##*/} && printf '%%s\\n' \"${session%%.esp}\"\n"
+                     "        session=${session##*/} session=${session%%.esp}\n"
+                     "        [[ $session != '*' && $session == \"$1\"* ]] && printf '%%s\\n' \"$session\"\n"
                      "    done\n"
                      "}\n"
                      "_espalier() {\n"
@@ -114,12 +122,14 @@ static void print_bash(const struct cli_command *const *commands, size_t count)
     print_to(stdout, "    esac\n"
                      "    if [ -n \"$values\" ]; then\n"
                      "        mapfile -t COMPREPLY < <(compgen -W \"$values\" -- \"$word\")\n"
+                     "    elif [ \"$files\" = no ]; then\n"
+                     "        return\n"
                      "    elif [ -n \"$files\" ]; then\n"
                      "        mapfile -t COMPREPLY < <(compgen -f -- \"$word\")\n"
                      "    elif [ \"${word#-}\" != \"$word\" ]; then\n"
                      "        mapfile -t COMPREPLY < <(compgen -W \"$options\" -- \"$word\")\n"
                      "    else\n"
-                     "        mapfile -t COMPREPLY < <(compgen -W \"$(_espalier_sessions)\" -- \"$word\"; compgen -f -- \"$word\")\n"
+                     "        mapfile -t COMPREPLY < <(_espalier_sessions \"$word\"; compgen -f -- \"$word\")\n"
                      "    fi\n"
                      "}\n"
                      "complete -o filenames -F _espalier espalier\n");
@@ -140,7 +150,7 @@ static void zsh_option(const struct cli_command *command, const struct cli_optio
     if (option->argument && words.length)
         text_add(&text, ":value:(%s)", text_string(&words));
     else if (option->argument)
-        text_add(&text, ":value:_files");
+        text_add(&text, is_number(option->name) ? ":number: " : ":value:_files");
     print_quoted(text_string(&text), "");
     text_done(&text);
     text_done(&words);
@@ -189,7 +199,7 @@ static void fish_option(const struct cli_command *command, const struct cli_opti
     if (words.length)
         print_to(stdout, " -x -a '%s'", text_string(&words));
     else if (option->argument)
-        print_to(stdout, " -r -F");
+        print_to(stdout, is_number(option->name) ? " -x" : " -r -F");
     print_to(stdout, "\n");
     text_done(&words);
 }

@@ -191,11 +191,13 @@ static void remove_weights(struct browse *browse)
     struct weights_report report;
     struct error error;
     char bytes[TEXT_SHORT];
-    if (session_remove_weights(selected(browse)->folder, false, &report, &error))
+    struct session_summary *summary = &browse->browser.selected->summary;
+    if (session_remove_weights(summary->folder, false, &report, &error))
         browser_say(&browse->browser, "%s", error.text);
     else
         browser_say(&browse->browser, "%lld files, %s, are removed", (long long)report.removed,
                     text_bytes(bytes, report.bytes));
+    summary->bytes -= report.bytes; /* the log is as it was, so nobody reads the session again */
 }
 
 static void do_with_selected(struct browse *browse, enum browser_answer answer)

@@ -11,13 +11,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
 #include "screen_file.h"
 #include "tui/browser.h"
 #include "util/bug.h"
-#include "util/clock.h"
 #include "util/memory.h"
 #include "util/random.h"
 
@@ -396,14 +396,15 @@ static void two_hundred(void **state)
         snprintf(name, sizeof name, "session-%d", i);
         add(&browser, summary_of(name, (enum summary_status)(i % SUMMARY_STATUS_COUNT), "mnist", i, 0.001 * i, i));
     }
-    double begun = clock_monotonic();
+    clock_t begun = clock();
     for (int i = 0; i < FRAMES; i++) {
         add(&browser, summary_of("session-77", SUMMARY_RUNNING, "mnist", i, 0.5, i));
         type(&browser, "jjj");
         canvas_reset(&canvas, 200, 60);
         browser_draw(&browser, &canvas);
     }
-    print_message("# 200 sessions: %.3f ms a frame\n", 1000 * (clock_monotonic() - begun) / FRAMES);
+    print_message("# 200 sessions: %.3f ms of the processor a frame\n",
+                  1000 * (double)(clock() - begun) / CLOCKS_PER_SEC / FRAMES);
     assert_int_equal(browser.shown_count, SESSIONS);
     canvas_done(&canvas);
     browser_done(&browser);

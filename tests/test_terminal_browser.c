@@ -134,12 +134,24 @@ static void test_rename_and_delete(void **state)
     free(renamed);
 }
 
+/* A terminal that can't show it gets the help, as a pipe does. */
+static void test_plain_terminal(void **state)
+{
+    struct pty_setup setup = usual_setup();
+    setup.terminal = "dumb";
+    struct pty_terminal *terminal = start_espalier(&setup, NULL);
+    expect_text(terminal, -1, "First steps");
+    expect_exit(terminal, 2);
+    pty_free(terminal);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_open_and_back),
         cmocka_unit_test(test_what_a_child_says),
         cmocka_unit_test(test_rename_and_delete),
+        cmocka_unit_test(test_plain_terminal),
     };
     return cmocka_run_group_tests_name("terminal_browser", tests, open_bed, terminal_bed_close);
 }

@@ -168,11 +168,17 @@ static void read_job(struct browse *browse)
     }
 }
 
+static bool needs_dry_run(const struct browse *browse)
+{
+    const struct browser *browser = &browse->browser;
+    return browser->dialog == BROWSER_FORM && browser->form.previews && browse->previewed != browser->form.version;
+}
+
 /* A dry run is due when nothing was typed for a moment. */
 static void follow_form(struct browse *browse, double now)
 {
     const struct browser *browser = &browse->browser;
-    if (browser->dialog != BROWSER_FORM || !browser->form.previews || browse->previewed == browser->form.version)
+    if (!needs_dry_run(browse))
         return;
     if (browse->seen != browser->form.version) {
         browse->seen = browser->form.version;
@@ -256,10 +262,9 @@ static void read_news(struct browse *browse)
 static int milliseconds_to_wait(const struct browse *browse)
 {
     double now = clock_monotonic(), until = browse->drawn + (browse->dirty ? frame_seconds : idle_seconds);
-    bool due = browse->browser.dialog == BROWSER_FORM && browse->previewed != browse->browser.form.version;
     if (terminal_is_behind(browse->terminal))
         until = now + idle_seconds;
-    else if (due && browse->typed + settled_seconds < until)
+    else if (needs_dry_run(browse) && browse->typed + settled_seconds < until)
         until = browse->typed + settled_seconds;
     return until <= now ? 0 : (int)((until - now) * 1000) + 1;
 }
@@ -315,8 +320,6 @@ int browse(void)
     int status = screens_read_keys();
     if (status)
         return status;
-    if (tui_check(NULL, &error))
-        return cli_fail(&error);
     signal(SIGCHLD, SIG_DFL); /* where the parent ignored it, waitpid() would say nothing of a child's end */
     pthread_sigmask(SIG_SETMASK, NULL, &browse.mask);
     tui_block_signals();

@@ -2,7 +2,7 @@
 #ifndef ESPALIER_CLI_BROWSE_H
 #define ESPALIER_CLI_BROWSE_H
 
-/* Until the person leaves.  Return the exit status. */
+/* Until the person leaves, on a terminal that tui_check() accepts.  Return the exit status. */
 int browse(void);
 
 #endif

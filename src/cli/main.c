@@ -16,6 +16,7 @@
 #include "cli/completion.h"
 #include "search/options.h"
 #include "sessions/command.h"
+#include "tui/tui.h"
 #include "util/bug.h"
 #include "util/memory.h"
 #include "util/print.h"
@@ -245,7 +246,8 @@ static int check_environment(void)
 
 static int run_words(int argc, char **argv)
 {
-    if (argc < 2 && cli_is_terminal(stdin) && cli_is_terminal(stdout))
+    struct error error;
+    if (argc < 2 && cli_is_terminal(stdin) && cli_is_terminal(stdout) && !tui_check(NULL, &error))
         return check_environment() ? 2 : browse();
     if (argc < 2) {
         print_help(stderr);

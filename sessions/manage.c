@@ -82,8 +82,8 @@ static int remove_place(const char *folder, const char *place, struct error *err
     int result = descriptor < 0 && errno != ENOENT ? -1 : 0;
     DIR *directory = descriptor < 0 ? NULL : fdopendir(descriptor);
     for (struct dirent *entry; directory && !result && (entry = readdir(directory));)
-        if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..") &&
-            unlinkat(dirfd(directory), entry->d_name, 0) && errno != EISDIR && errno != ENOENT)
+        if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..") && unlinkat(dirfd(directory), entry->d_name, 0) &&
+            errno != EISDIR && errno != ENOENT)
             result = can_not(path, "emptied", error);
     if (directory)
         closedir(directory);

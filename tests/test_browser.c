@@ -30,16 +30,21 @@ static struct session_summary summary_of(const char *name, enum summary_status s
     bool runs = status == SUMMARY_RUNNING || status == SUMMARY_PAUSED;
     snprintf(folder, sizeof folder, "/home/ann/.local/state/espalier/%s.esp", name);
     struct session_summary summary = {
-        .folder = memory_copy_text(folder), .name = memory_copy_text(name), .status = status,
-        .written = NOW - age, .bytes = 40000.0 * (networks + 1), .process = runs ? 4711 : 0, .here = true,
+        .folder = memory_copy_text(folder),
+        .name = memory_copy_text(name),
+        .status = status,
+        .written = NOW - age,
+        .bytes = 40000.0 * (networks + 1),
+        .process = runs ? 4711 : 0,
+        .here = true,
     };
     if (runs) {
         strcpy(summary.host, "hazel");
         strcpy(summary.user, "ann");
     }
     if (status == SUMMARY_DAMAGED) {
-        snprintf(summary.error.text, sizeof summary.error.text, "%s/events.log: bad frame at byte 8, and good ones behind it",
-                 folder);
+        snprintf(summary.error.text, sizeof summary.error.text,
+                 "%s/events.log: bad frame at byte 8, and good ones behind it", folder);
         return summary;
     }
     summary.readable = true;
@@ -70,7 +75,8 @@ static void open_browser(struct browser *browser)
     browser->now = NOW;
     add(browser, summary_of("night", SUMMARY_RUNNING, "cifar10+:/data/cifar-10", 214, 0.9341, 3));
     add(browser, summary_of("fashion-mnist-7", SUMMARY_FINISHED, "fashion-mnist", 31, 0.9248, 86400 * 3));
-    add(browser, summary_of("a name as long as a folder's name may well be, and longer", SUMMARY_STOPPED, "mnist", 3, 1, 4000));
+    add(browser,
+        summary_of("a name as long as a folder's name may well be, and longer", SUMMARY_STOPPED, "mnist", 3, 1, 4000));
     add(browser, summary_of("held", SUMMARY_PAUSED, "svhn:/data", 12, 0.881, 50));
     add(browser, summary_of("killed", SUMMARY_DIED, "idx:set", 0, 0, 86400 * 30));
     add(browser, summary_of("no-space", SUMMARY_FAILED, "images@48:/home/ann/leaves", 9, 0.7719, 7200));
@@ -144,7 +150,8 @@ static void dialog_screens(void **state)
     check_screen(&browser, 80, 24, true, "sessions-filter-80x24");
     type(&browser, "\r");
     browser_ask(&browser, BROWSER_DELETE, "Delete fashion-mnist-7",
-                "31 trained networks, 50m of search and 1.2 MiB are lost for ever: log, weights and all.\ny delete\nEscape keep");
+                "31 trained networks, 50m of search and 1.2 MiB are lost for ever: log, weights and all.\ny "
+                "delete\nEscape keep");
     check_screen(&browser, 80, 24, true, "sessions-delete-80x24");
     type(&browser, "\033");
     browser_open_form(&browser, BROWSER_NEW, "New search", fields, COUNT_OF(fields), true);
@@ -285,8 +292,8 @@ static void foreign_names(void **state)
     type(&browser, "g");
     browser_draw(&browser, &canvas);
     for (int i = 0; i < canvas.width * canvas.height; i++)
-        assert_true(canvas.cells[i].glyph == 0 || (canvas.cells[i].glyph >= ' ' && canvas.cells[i].glyph != 127 &&
-                                                   canvas.cells[i].glyph != 0x202e));
+        assert_true(canvas.cells[i].glyph == 0 ||
+                    (canvas.cells[i].glyph >= ' ' && canvas.cells[i].glyph != 127 && canvas.cells[i].glyph != 0x202e));
     canvas_done(&canvas);
     browser_done(&browser);
 }
@@ -339,8 +346,10 @@ static void lines_of_text(void **state)
 
 static void press_any(struct browser *browser, struct random_stream *random)
 {
-    static const int keys[] = {KEY_CODE_UP, KEY_CODE_DOWN, KEY_CODE_ENTER, KEY_CODE_ESCAPE, KEY_CODE_TAB, KEY_CODE_END, 0xe9};
-    int key = random_below(random, 3) ? (int)(' ' + random_below(random, 95)) : keys[random_below(random, COUNT_OF(keys))];
+    static const int keys[] = {KEY_CODE_UP,  KEY_CODE_DOWN, KEY_CODE_ENTER, KEY_CODE_ESCAPE, KEY_CODE_TAB,
+                               KEY_CODE_END, 0xe9};
+    int key =
+        random_below(random, 3) ? (int)(' ' + random_below(random, 95)) : keys[random_below(random, COUNT_OF(keys))];
     enum browser_answer answer = browser_key(browser, key);
     if (answer == BROWSER_NEW || answer == BROWSER_RESUME)
         browser_open_form(browser, answer, "Form", fields, COUNT_OF(fields), answer == BROWSER_NEW);
@@ -413,10 +422,12 @@ static void two_hundred(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(list_screens),  cmocka_unit_test(dialog_screens),       cmocka_unit_test(keys_answer),
-        cmocka_unit_test(questions),     cmocka_unit_test(order_and_filter),     cmocka_unit_test(mouse),
-        cmocka_unit_test(foreign_names), cmocka_unit_test(form),                 cmocka_unit_test(lines_of_text),
-        cmocka_unit_test(two_hundred),   cmocka_unit_test(anything_at_any_size),
+        cmocka_unit_test(list_screens),         cmocka_unit_test(dialog_screens),
+        cmocka_unit_test(keys_answer),          cmocka_unit_test(questions),
+        cmocka_unit_test(order_and_filter),     cmocka_unit_test(mouse),
+        cmocka_unit_test(foreign_names),        cmocka_unit_test(form),
+        cmocka_unit_test(lines_of_text),        cmocka_unit_test(two_hundred),
+        cmocka_unit_test(anything_at_any_size),
     };
     setlocale(LC_CTYPE, "C.UTF-8");
     return cmocka_run_group_tests_name("browser", tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /*
- * test_manage.c - what a list of sessions shows of one, and how sessions are renamed and removed: what goes, what stays,
- * and that nothing outside of the folder is touched.
+ * test_manage.c - what a list of sessions shows of one, and how sessions are renamed and removed: what goes, what
+ * stays, and that nothing outside of the folder is touched.
  */
 #include <setjmp.h>
 #include <stdarg.h>

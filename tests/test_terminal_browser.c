@@ -1,6 +1,6 @@
 /*
- * test_terminal_browser.c - `espalier` without arguments on a terminal: sessions are opened and come back from, renamed,
- * pruned and deleted; what a child says is shown; the terminal is as it was at the end.
+ * test_terminal_browser.c - `espalier` without arguments on a terminal: sessions are opened and come back from,
+ * renamed, pruned and deleted; what a child says is shown; the terminal is as it was at the end.
  */
 #include "config.h"
 
@@ -109,10 +109,14 @@ static void test_rename_and_delete(void **state)
     struct pty_terminal *terminal = start_browser();
     char *path = session_path("two"), *renamed = session_path("newer");
     select_session(terminal, "two");
-    pty_send(terminal, "e" "\025" "one" PTY_ENTER);
+    pty_send(terminal, "e"
+                       "\025"
+                       "one" PTY_ENTER);
     expect_text(terminal, -1, "already exists");
     pty_send(terminal, PTY_ESCAPE "/two" PTY_ENTER);
-    pty_send(terminal, "e" "\025" "newer" PTY_ENTER PTY_ESCAPE);
+    pty_send(terminal, "e"
+                       "\025"
+                       "newer" PTY_ENTER PTY_ESCAPE);
     expect_text(terminal, -1, "newer");
     assert_true(file_exists(renamed));
     select_session(terminal, "newer");

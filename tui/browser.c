@@ -110,8 +110,9 @@ void browser_remove(struct browser *browser, const char *folder)
     if (row == browser->selected) {
         browser_settle(browser);
         size_t at = shown_index(browser, row);
-        browser->selected = at + 1 < browser->shown_count ? browser->shown[at + 1]
-                            : at > 0 && at < browser->shown_count ? browser->shown[at - 1] : NULL;
+        browser->selected = at + 1 < browser->shown_count         ? browser->shown[at + 1]
+                            : at > 0 && at < browser->shown_count ? browser->shown[at - 1]
+                                                                  : NULL;
     }
     browser->rows[i] = browser->rows[--browser->count];
     free_row(row);
@@ -194,9 +195,9 @@ static const char *text_of(const struct session_summary *summary, enum browser_c
 /* Is nothing known of it?  Such rows come last in either direction. */
 static bool is_unknown(const struct session_summary *summary, enum browser_column column)
 {
-    return column == BROWSER_WHERE                                    ? !summary->process
+    return column == BROWSER_WHERE                                  ? !summary->process
            : column == BROWSER_BEST || column == BROWSER_PARAMETERS ? !summary->best
-                                                                      : false;
+                                                                    : false;
 }
 
 static int compare(const void *left, const void *right, void *context)

@@ -63,7 +63,9 @@ struct browser_form {
     bool previews, stale;  /* a preview is shown beneath; it is of older values */
 };
 
-enum browser_dialog { BROWSER_LIST, BROWSER_FILTER, BROWSER_NAME_LINE, BROWSER_QUESTION, BROWSER_FORM, BROWSER_PAGE, BROWSER_HELP };
+enum browser_dialog {
+    BROWSER_LIST, BROWSER_FILTER, BROWSER_NAME_LINE, BROWSER_QUESTION, BROWSER_FORM, BROWSER_PAGE, BROWSER_HELP
+};
 
 struct browser {
     struct browser_row **rows; /* in the order in which they came */
@@ -93,9 +95,9 @@ struct browser {
 void browser_init(struct browser *browser);
 void browser_done(struct browser *browser);
 
-/* The summary, which becomes the browser's, takes the place of the one of that folder.  `folder` is gone: browser_remove().
-   The selected session stays selected. */
+/* The summary, which becomes the browser's, takes the place of the one of that folder.  The selected session stays selected. */
 void browser_update(struct browser *browser, struct session_summary *summary);
+/* The session in `folder` is gone. */
 void browser_remove(struct browser *browser, const char *folder);
 /* The session in `folder` now is `renamed`, which becomes the browser's. */
 void browser_rename(struct browser *browser, const char *folder, char *renamed);

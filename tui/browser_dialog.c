@@ -184,7 +184,8 @@ static void draw_help(struct browser *browser, struct canvas *canvas)
 {
     int width = (WIDTH < canvas->width ? WIDTH : canvas->width) - 2;
     int lines = draw_help_lines(canvas, (struct area){.width = width}, 0);
-    struct area inside = overlay_box(canvas, WIDTH, lines + 2, " Keys of the list of sessions ─ ↑↓ scroll, Escape closes ");
+    struct area inside =
+        overlay_box(canvas, WIDTH, lines + 2, " Keys of the list of sessions ─ ↑↓ scroll, Escape closes ");
     browser->page_height = inside.height;
     scroll_settle(&browser->page_top, lines - inside.height);
     draw_help_lines(canvas, inside, -browser->page_top);

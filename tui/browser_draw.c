@@ -107,15 +107,15 @@ enum browser_column browser_heading_at(const struct browser *browser, int width,
 static uint32_t glyph_of(enum summary_status status)
 {
     static const uint32_t glyphs[SUMMARY_STATUS_COUNT] = {
-        [SUMMARY_RUNNING] = '*',     [SUMMARY_PAUSED] = L'‖', [SUMMARY_DIED] = L'✗',   [SUMMARY_STOPPED] = '~',
+        [SUMMARY_RUNNING] = '*', [SUMMARY_PAUSED] = L'‖',   [SUMMARY_DIED] = L'✗',  [SUMMARY_STOPPED] = '~',
         [SUMMARY_FAILED] = L'✗', [SUMMARY_FINISHED] = L'✓', [SUMMARY_DAMAGED] = '!'};
     return glyphs[status];
 }
 
 static enum style style_of(enum summary_status status)
 {
-    return status == SUMMARY_RUNNING                                ? STYLE_RUNNING
-           : status == SUMMARY_PAUSED                               ? STYLE_WARNING
+    return status == SUMMARY_RUNNING                                 ? STYLE_RUNNING
+           : status == SUMMARY_PAUSED                                ? STYLE_WARNING
            : status == SUMMARY_FINISHED || status == SUMMARY_STOPPED ? STYLE_DONE
                                                                      : STYLE_FAILED;
 }
@@ -188,7 +188,8 @@ static void draw_row(const struct browser *browser, const struct browser_row *ro
         canvas_glyph(canvas, rows, 0, y, L'◆', STYLE_PINNED);
     for (int i = 0; i < BROWSER_COLUMN_COUNT; i++)
         if (shown->width[i])
-            draw_cell(browser, row, (enum browser_column)i, canvas, area_part(rows, shown->at[i], y, shown->width[i], 1));
+            draw_cell(browser, row, (enum browser_column)i, canvas,
+                      area_part(rows, shown->at[i], y, shown->width[i], 1));
     if (row == browser->selected)
         canvas_restyle(canvas, rows, y, STYLE_SELECTED);
 }
@@ -204,7 +205,9 @@ static void draw_headings(const struct browser *browser, const struct columns_sh
         if (width)
             canvas_text(canvas, inside, shown->at[i] + (right && width > length ? width - length : 0), 0,
                         sorted ? STYLE_KEY : STYLE_DIM, "%s%s", columns[i].heading,
-                        !sorted ? "" : browser->descending ? "▾" : "▴");
+                        !sorted               ? ""
+                        : browser->descending ? "▾"
+                                              : "▴");
     }
 }
 
@@ -236,8 +239,10 @@ static void draw_list(struct browser *browser, struct canvas *canvas, struct are
     for (int y = 0; y < rows.height && browser->top + y < (int)browser->shown_count; y++)
         draw_row(browser, browser->shown[browser->top + y], &shown, canvas, rows, y);
     if (!browser->shown_count && !browser->reading)
-        canvas_text(canvas, rows, MARK, 0, STYLE_DIM, *browser->filter ? "nothing matches: Escape shows all"
-                    : "no session is here or in the state folder: %s begins a search", request_key(REQUEST_SESSION_NEW, key));
+        canvas_text(canvas, rows, MARK, 0, STYLE_DIM,
+                    *browser->filter ? "nothing matches: Escape shows all"
+                                     : "no session is here or in the state folder: %s begins a search",
+                    request_key(REQUEST_SESSION_NEW, key));
 }
 
 /* --- the selected session --- */
@@ -304,7 +309,8 @@ static void draw_header(const struct browser *browser, struct canvas *canvas, st
         all += browser->rows[i]->summary.bytes;
     }
     int x = canvas_text(canvas, area, 1, 0, STYLE_HEADER, "espalier");
-    x = canvas_text(canvas, area, x + 2, 0, STYLE_NORMAL, "%zu session%s", browser->count, browser->count == 1 ? "" : "s");
+    x = canvas_text(canvas, area, x + 2, 0, STYLE_NORMAL, "%zu session%s", browser->count,
+                    browser->count == 1 ? "" : "s");
     for (int i = 0; i < SUMMARY_STATUS_COUNT; i++)
         if (counts[i])
             x = canvas_text(canvas, area, x + 2, 0, style_of((enum summary_status)i), "%d %s", counts[i],
@@ -316,11 +322,20 @@ static const struct {
     enum request request;
     const char *label;
 } bar[] = {
-    {REQUEST_HELP, "Help"},           {REQUEST_OPEN, "Open"},           {REQUEST_SESSION_ATTACH, "Attach"},
-    {REQUEST_SESSION_RESUME, "Resume"}, {REQUEST_SESSION_REPLAY, "Play"}, {REQUEST_SESSION_NEW, "New"},
-    {REQUEST_MARK, "Mark"},           {REQUEST_COMPARE, "Compare"},     {REQUEST_QUIT, "Quit"},
-    {REQUEST_FIND, "Find"},           {REQUEST_SORT, "Order"},          {REQUEST_SESSION_RENAME, "Rename"},
-    {REQUEST_SESSION_WEIGHTS, "Weights"}, {REQUEST_SESSION_DELETE, "Delete"},
+    {REQUEST_HELP, "Help"},
+    {REQUEST_OPEN, "Open"},
+    {REQUEST_SESSION_ATTACH, "Attach"},
+    {REQUEST_SESSION_RESUME, "Resume"},
+    {REQUEST_SESSION_REPLAY, "Play"},
+    {REQUEST_SESSION_NEW, "New"},
+    {REQUEST_MARK, "Mark"},
+    {REQUEST_COMPARE, "Compare"},
+    {REQUEST_QUIT, "Quit"},
+    {REQUEST_FIND, "Find"},
+    {REQUEST_SORT, "Order"},
+    {REQUEST_SESSION_RENAME, "Rename"},
+    {REQUEST_SESSION_WEIGHTS, "Weights"},
+    {REQUEST_SESSION_DELETE, "Delete"},
 };
 
 static void draw_keys(const struct browser *browser, struct canvas *canvas, struct area area)

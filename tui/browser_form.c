@@ -20,8 +20,12 @@ void browser_open_form(struct browser *browser, enum browser_answer purpose, con
     struct browser_form *form = &browser->form;
     ASSERT(count > 0 && count <= BROWSER_FIELDS);
     text_done(&form->preview);
-    *form = (struct browser_form){.purpose = purpose, .fields = fields, .count = count, .previews = previews,
-                                  .stale = previews, .version = form->version + 1};
+    *form = (struct browser_form){.purpose = purpose,
+                                  .fields = fields,
+                                  .count = count,
+                                  .previews = previews,
+                                  .stale = previews,
+                                  .version = form->version + 1};
     snprintf(browser->title, sizeof browser->title, " %s ─ Enter starts, Tab next, Escape closes ", title);
     browser->dialog = BROWSER_FORM;
 }
@@ -83,7 +87,8 @@ void browser_form_draw(struct browser *browser, struct canvas *canvas)
     canvas_words(canvas, about, 0, STYLE_DIM, form->fields[form->at].help);
     if (!form->previews)
         return;
-    canvas_text(canvas, inside, 1, preview - 1, STYLE_TITLE, form->stale ? "what would run: estimating…" : "what would run");
+    canvas_text(canvas, inside, 1, preview - 1, STYLE_TITLE,
+                form->stale ? "what would run: estimating…" : "what would run");
     draw_preview(form, canvas, area_part(inside, 1, preview, inside.width - 2, inside.height - preview));
 }
 

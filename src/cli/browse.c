@@ -201,7 +201,8 @@ static void on_answer(struct browse *browse, enum browser_answer answer)
     else if (answer == BROWSER_MOUSE) {
         browse->mouse = !browse->mouse;
         terminal_use_mouse(browse->terminal, browse->mouse);
-        browser_say(&browse->browser, browse->mouse ? "mouse on: click, wheel" : "mouse off: the terminal selects text");
+        browser_say(&browse->browser,
+                    browse->mouse ? "mouse on: click, wheel" : "mouse off: the terminal selects text");
     } else
         browse_do(browse, answer);
 }

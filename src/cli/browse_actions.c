@@ -1,6 +1,6 @@
 /*
- * browse_actions.c - what a person asks of the list of sessions: which command of this program does it, or which function
- * of sessions/manage.h.
+ * browse_actions.c - what a person asks of the list of sessions: which command of this program does it, or which
+ * function of sessions/manage.h.
  *
  * A session is named by its folder's path, which is absolute and so never taken for an option.
  */
@@ -24,8 +24,8 @@ static const struct session_summary *selected(const struct browse *browse)
 
 /* --- forms --- */
 
-static const char *const fields_of_run[] = {"data",        "validation", "networks", "seconds", "flops", "limit-params",
-                                            "limit-flops", "policy",     "start",    "epochs"};
+static const char *const fields_of_run[] = {"data",         "validation",  "networks", "seconds", "flops",
+                                            "limit-params", "limit-flops", "policy",   "start",   "epochs"};
 static const char *const fields_of_resume[] = {"networks", "seconds", "flops", "episodes"};
 
 /* `own`: the default is what the session has. */
@@ -140,11 +140,13 @@ static void ask_delete(struct browse *browse)
         snprintf(lines, sizeof lines,
                  "%lld trained network%s, %s of search and %s are lost for ever: log, weights and all.\n"
                  "y delete\nEscape keep",
-                 (long long)summary->networks, summary->networks == 1 ? "" : "s", node_age(age, summary->seconds), bytes);
-    else
-        snprintf(lines, sizeof lines,
-                 "Its log can't be read, but `espalier fsck --repair` may; %s are lost for ever.\ny delete\nEscape keep",
+                 (long long)summary->networks, summary->networks == 1 ? "" : "s", node_age(age, summary->seconds),
                  bytes);
+    else
+        snprintf(
+            lines, sizeof lines,
+            "Its log can't be read, but `espalier fsck --repair` may; %s are lost for ever.\ny delete\nEscape keep",
+            bytes);
     browser_ask(&browse->browser, BROWSER_DELETE, title, lines);
 }
 

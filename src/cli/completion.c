@@ -59,7 +59,8 @@ static void each_option(const struct cli_command *command,
     print(command, &(struct cli_option){.name = "help", .help = "print this"});
 }
 
-/* A text in single quotes, for all three shells; `special` characters get a backslash, which the shell reads once more. */
+/* A text in single quotes, for all three shells; `special` characters get a backslash, which the shell reads once more.
+ */
 static void print_quoted(const char *string, const char *special)
 {
     struct text text = TEXT_EMPTY;
@@ -88,7 +89,8 @@ static void bash_values(const struct cli_command *command, const struct cli_opti
     if (words.length)
         print_to(stdout, "    %s\\ --%s) values=\"%s\" ;;\n", command->name, option->name, text_string(&words));
     else if (option->argument)
-        print_to(stdout, "    %s\\ --%s) files=%s ;;\n", command->name, option->name, is_number(option->name) ? "no" : "yes");
+        print_to(stdout, "    %s\\ --%s) files=%s ;;\n", command->name, option->name,
+                 is_number(option->name) ? "no" : "yes");
     text_done(&words);
 }
 
@@ -110,7 +112,8 @@ static void print_bash(const struct cli_command *const *commands, size_t count)
                      "        mapfile -t COMPREPLY < <(compgen -W \"help");
     for (size_t i = 0; i < count; i++)
         print_to(stdout, " %s", commands[i]->name);
-    print_to(stdout, "\" -- \"$word\")\n        return\n    fi\n    case \"$command ${COMP_WORDS[COMP_CWORD - 1]}\" in\n");
+    print_to(stdout,
+             "\" -- \"$word\")\n        return\n    fi\n    case \"$command ${COMP_WORDS[COMP_CWORD - 1]}\" in\n");
     for (size_t i = 0; i < count; i++)
         each_option(commands[i], bash_values);
     print_to(stdout, "    esac\n    case $command in\n");
@@ -183,7 +186,8 @@ static void print_zsh(const struct cli_command *const *commands, size_t count)
     for (size_t i = 0; i < count; i++) {
         print_to(stdout, "    %s)\n        _arguments -S", commands[i]->name);
         each_option(commands[i], zsh_option);
-        print_to(stdout, "%s ;;\n", commands[i]->words_maximum ? " \\\n            '*:session:_espalier_sessions'" : "");
+        print_to(stdout, "%s ;;\n",
+                 commands[i]->words_maximum ? " \\\n            '*:session:_espalier_sessions'" : "");
     }
     print_to(stdout, "    esac\n}\n_espalier \"$@\"\n");
 }

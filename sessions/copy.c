@@ -124,13 +124,6 @@ static int copy_file(struct copy *copy, const struct named_file *file, struct er
     return result;
 }
 
-static bool is_wanted(const struct copy *copy, const struct named_file *file)
-{
-    if (copy->files == COPY_BEST)
-        return file->node ? file->node == 1 || file->node == copy->state->best : file->last;
-    return true;
-}
-
 static int copy_files(struct copy *copy, struct error *error)
 {
     struct named_file file;
@@ -139,7 +132,8 @@ static int copy_files(struct copy *copy, struct error *error)
     if (session_check_places(copy->from, copy->state, error))
         return -1;
     for (int64_t i = 0; i < named_file_count(copy->state); i++)
-        if (named_file_at(copy->state, i, &file) && is_wanted(copy, &file) && copy_file(copy, &file, error))
+        if (named_file_at(copy->state, i, &file) &&
+            (copy->files == COPY_ALL || named_file_is_of_best(copy->state, &file)) && copy_file(copy, &file, error))
             return -1;
     return 0;
 }

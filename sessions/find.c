@@ -15,6 +15,7 @@
 
 #include "sessions/frame.h"
 #include "sessions/log.h"
+#include "sessions/summary.h"
 #include "util/file.h"
 #include "util/memory.h"
 #include "util/print.h"
@@ -80,6 +81,22 @@ void session_remember(const char *folder)
     }
     free(real_state);
     free(path);
+    free(state);
+}
+
+void session_forget(const char *folder)
+{
+    char *state = state_folder(), *name = session_short_name(folder);
+    struct text link = TEXT_EMPTY;
+    text_add(&link, "%s/%s" ENDING, state ? state : "", name);
+    char *target = state ? realpath(link.bytes, NULL) : NULL, *path = realpath(folder, NULL);
+    struct stat status;
+    if (target && path && !strcmp(target, path) && !lstat(link.bytes, &status) && S_ISLNK(status.st_mode))
+        unlink(link.bytes);
+    free(path);
+    free(target);
+    text_done(&link);
+    free(name);
     free(state);
 }
 

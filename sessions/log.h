@@ -57,6 +57,8 @@ char **session_list(size_t *count);
    A link to it is made there, in place of one to another session of the name, so that a name means the session that was
    used last.  Does nothing where that can't be written. */
 void session_remember(const char *folder);
+/* It is about to be renamed or removed: remove that link, if it leads to this session. */
+void session_forget(const char *folder);
 /* The network that a NODE argument names: a number, "n12", "best" (the finished one where there is one) or "start".  0
    with a message: there is none. */
 int64_t session_find_node(const struct session_state *state, const char *text, struct error *error);

@@ -28,6 +28,11 @@ bool named_file_at(const struct session_state *state, int64_t index, struct name
     return file->name && file->name[0];
 }
 
+bool named_file_is_of_best(const struct session_state *state, const struct named_file *file)
+{
+    return file->node ? file->node == 1 || file->node == state->best : file->last;
+}
+
 char *named_file_path(const char *folder, const struct named_file *file)
 {
     struct text path = TEXT_EMPTY;

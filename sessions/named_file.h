@@ -17,6 +17,8 @@ struct named_file {
 /* named_file_at() for 0 to named_file_count() - 1; false: this network or update names no file. */
 int64_t named_file_count(const struct session_state *state);
 bool named_file_at(const struct session_state *state, int64_t index, struct named_file *file);
+/* Is it one of COPY_BEST (log.h)? */
+bool named_file_is_of_best(const struct session_state *state, const struct named_file *file);
 /* FOLDER/PLACE/NAME in new memory. */
 char *named_file_path(const char *folder, const struct named_file *file);
 

@@ -33,7 +33,8 @@ static void the_table_is_sound(void **state)
         assert_true(*keys);
         while (keys_next(&keys, name)) {
             int key = key_parse(name);
-            if (key < 0 || request_of_key(key) != request)
+            bool browser = request >= REQUEST_SCREENS;
+            if (key < 0 || (browser ? request_of_browser_key(key) : request_of_key(key)) != request)
                 fail_msg("%s: the key %s is another's or none", request_row(request)->name, name);
             assert_string_equal(key_describe(key, described), name);
         }

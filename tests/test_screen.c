@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "race_session.h"
+#include "screen_file.h"
 #include "screen_session.h"
 #include "session_generator.h"
 #include "sessions/log.h"
@@ -35,26 +36,6 @@ static void open_model(struct model *model, enum model_mode mode, double seconds
     model_init(model, mode, "fashion-7");
     screen_session_play(seconds, fold, model);
     model->message[0] = '\0';
-}
-
-static void compare_screen(const struct canvas *canvas, const char *name)
-{
-    const char *source = getenv("top_srcdir"), *update = getenv("ESPALIER_UPDATE_SCREENS");
-    struct text shown = TEXT_EMPTY, path = TEXT_EMPTY;
-    struct error error;
-    void *bytes;
-    size_t length;
-    canvas_print(canvas, &shown);
-    text_add(&path, "%s/tests/screens/%s.txt", source ? source : ".", name);
-    if (update && *update == '1' && file_write(text_string(&path), text_string(&shown), shown.length, &error))
-        fail_msg("%s", error.text);
-    if (file_read(text_string(&path), 1 << 20, &bytes, &length, &error))
-        fail_msg("%s", error.text);
-    if (length != shown.length || memcmp(bytes, text_string(&shown), length))
-        fail_msg("the screen %s is not what %s has:\n%s", name, text_string(&path), text_string(&shown));
-    free(bytes);
-    text_done(&shown);
-    text_done(&path);
 }
 
 static void check_screen(struct model *model, int width, int height, bool unicode, const char *name)

@@ -124,7 +124,7 @@ static int check_conflicts(const struct draft *draft, struct error *error)
 {
     for (enum request a = REQUEST_NONE + 1; a < REQUEST_COUNT; a++)
         for (enum request b = a + 1; b < REQUEST_COUNT; b++)
-            if (check_pair(draft, a, b, error))
+            if ((a < REQUEST_SCREENS) == (b < REQUEST_SCREENS) && check_pair(draft, a, b, error))
                 return -1;
     return 0;
 }

@@ -68,7 +68,7 @@ static int draw_entries(struct canvas *canvas, struct area area, int y, const st
 /* Draw the page with its first line in row `y`; returns the row after its last. */
 static int draw_page(struct canvas *canvas, struct area area, int y)
 {
-    for (enum request request = REQUEST_NONE + 1; request < REQUEST_COUNT; request++)
+    for (enum request request = REQUEST_NONE + 1; request < REQUEST_SCREENS; request++)
         y = draw_entry(canvas, area, y, request_keys(request), request_row(request)->help);
     y = draw_entries(canvas, area, y, fixed_keys, COUNT_OF(fixed_keys));
     canvas_text(canvas, area, 1, y + 1, STYLE_TITLE, "Signs");

@@ -19,6 +19,7 @@
 static const struct request_row rows[REQUEST_COUNT] = {
 #define REQUEST_ROW(name, keys, help) [REQUEST_##name] = {#name, keys, help},
     REQUESTS(REQUEST_ROW)
+    BROWSER_REQUESTS(REQUEST_ROW)
 #undef REQUEST_ROW
 };
 
@@ -117,10 +118,22 @@ bool keys_hold(const char *list, int key)
     return false;
 }
 
-enum request request_of_key(int key)
+/* Of the requests from `first` to before `end`. */
+static enum request request_between(enum request first, enum request end, int key)
 {
-    for (enum request request = REQUEST_NONE + 1; request < REQUEST_COUNT; request++)
+    for (enum request request = first; request < end; request++)
         if (keys_hold(request_keys(request), key))
             return request;
     return REQUEST_NONE;
+}
+
+enum request request_of_key(int key)
+{
+    return request_between(REQUEST_NONE + 1, REQUEST_SCREENS, key);
+}
+
+enum request request_of_browser_key(int key)
+{
+    enum request request = request_between(REQUEST_SCREENS, REQUEST_COUNT, key);
+    return request ? request : request_of_key(key);
 }

@@ -66,10 +66,23 @@
     R(NEXT_FAILURE, "}", "replay: to the next failure") \
     R(NEXT_USER, ")", "replay: to the next action of a person")
 
+/* The same for the list of sessions alone.  There these keys come before those of REQUESTS, so they may be the same. */
+#define BROWSER_REQUESTS(R) \
+    R(SESSION_ATTACH, "a", "sessions: watch and steer the search that a process runs") \
+    R(SESSION_RESUME, "r", "sessions: go on with the search") \
+    R(SESSION_REPLAY, "p", "sessions: play it from its beginning") \
+    R(SESSION_NEW, "n", "sessions: begin a new search") \
+    R(SESSION_RENAME, "e", "sessions: give it another name") \
+    R(SESSION_WEIGHTS, "w", "sessions: remove all weights but those of the best and the start network") \
+    R(SESSION_DELETE, "x Delete", "sessions: remove it, with all that it has")
+
 enum request {
     REQUEST_NONE,
 #define REQUEST_ENUM(name, keys, help) REQUEST_##name,
     REQUESTS(REQUEST_ENUM)
+    REQUEST_SCREENS, /* the end of those; others follow without a gap, from this number on */
+    REQUEST_SCREENS_LAST = REQUEST_SCREENS - 1,
+    BROWSER_REQUESTS(REQUEST_ENUM)
 #undef REQUEST_ENUM
     REQUEST_COUNT
 };
@@ -97,8 +110,9 @@ const char *request_keys(enum request request);
 const char *request_key(enum request request, char buffer[16]);
 /* Set the keys (copied); NULL: the table's. */
 void request_set_keys(enum request request, const char *keys);
-/* The request that a key means, or REQUEST_NONE. */
+/* The request that a key means, or REQUEST_NONE; and in the list of sessions. */
 enum request request_of_key(int key);
+enum request request_of_browser_key(int key);
 
 /* Take the first name off a blank-separated list; false when it is empty. */
 bool keys_next(const char **list, char name[16]);

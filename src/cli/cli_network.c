@@ -15,6 +15,7 @@
 #include "export/notes.h"
 #include "search/engine.h"
 #include "sessions/log.h"
+#include "sessions/summary.h"
 #include "util/file.h"
 #include "util/memory.h"
 
@@ -343,7 +344,7 @@ static char *default_file(const struct cli_network *network, const char *ending)
         text_add(&text, "network%s", ending);
         return text_take(&text);
     }
-    char *name = report_short_name(network->session);
+    char *name = session_short_name(network->session);
     text_add(&text, "%s-n%lld%s", name, (long long)network->node, ending);
     free(name);
     return text_take(&text);

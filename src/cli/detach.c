@@ -115,28 +115,43 @@ static void hand_on(pid_t child, const struct signalfd_siginfo *signal)
         kill(child, (int)signal->ssi_signo);
 }
 
-static int keep_terminal(pid_t child, int pipe)
+/* True: the child has ended, as `status` says; false: it has left the terminal, and said so in the pipe (-1: none). */
+static bool keep(pid_t child, int pipe, int *status)
 {
     sigset_t all;
     sigfillset(&all);
-    struct pollfd wait[2] = {{.fd = signalfd(-1, &all, SFD_NONBLOCK | SFD_CLOEXEC), .events = POLLIN},
-                             {.fd = pipe, .events = POLLIN}};
+    int signals = signalfd(-1, &all, SFD_NONBLOCK | SFD_CLOEXEC);
+    struct pollfd wait[2] = {{.fd = signals, .events = POLLIN}, {.fd = pipe, .events = POLLIN}};
     struct signalfd_siginfo signal;
-    int status = 0;
-    for (;;) {
+    bool left = false, ended = false;
+    while (!left && !ended) {
         bool only_end = wait[0].fd < 0 && wait[1].fd < 0; /* no signalfd could be made, and the pipe has ended */
         if (!only_end)
             poll(wait, 2, -1);
         while (read(wait[0].fd, &signal, sizeof signal) == sizeof signal)
             hand_on(child, &signal);
-        if (follow_child(child, only_end ? 0 : WNOHANG, &status))
-            return end_as(status);
-        if (wait[1].revents) {
-            if (print_folder(pipe))
-                return 0;
+        ended = follow_child(child, only_end ? 0 : WNOHANG, status);
+        if (!ended && wait[1].revents) {
+            left = print_folder(pipe);
             wait[1].fd = -1; /* it is ending */
         }
     }
+    if (signals >= 0)
+        close(signals);
+    return ended;
+}
+
+static int keep_terminal(pid_t child, int pipe)
+{
+    int status = 0;
+    return keep(child, pipe, &status) ? end_as(status) : 0;
+}
+
+int detach_follow(pid_t child)
+{
+    int status = 0;
+    keep(child, -1, &status);
+    return status;
 }
 
 /* The search belongs to the process that keeps the terminal, until it leaves that. */

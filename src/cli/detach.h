@@ -2,6 +2,8 @@
 #ifndef ESPALIER_CLI_DETACH_H
 #define ESPALIER_CLI_DETACH_H
 
+#include <sys/types.h>
+
 #include "cli/cli.h"
 #include "search/engine.h"
 
@@ -18,5 +20,9 @@ int detach_settle(struct engine *engine, const char *folder, struct error *error
    now on, in a session without a terminal; the process that the shell waits for ends.  -1: output.log can't be written. */
 bool detach_can_leave(void);
 int detach_leave(const char *folder, struct error *error);
+
+/* Wait for the end of a child that has the terminal, and hand on signals; when it stops, this process stops too.  Return its
+   status, as waitpid() gives it.  All signals must be blocked. */
+int detach_follow(pid_t child);
 
 #endif

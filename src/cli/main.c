@@ -12,8 +12,11 @@
 #include <unistd.h>
 
 #include "backend/cpu/cpu.h"
+#include "cli/browse.h"
+#include "cli/completion.h"
 #include "search/options.h"
 #include "sessions/command.h"
+#include "tui/tui.h"
 #include "util/bug.h"
 #include "util/memory.h"
 #include "util/print.h"
@@ -31,7 +34,8 @@ static void print_help(FILE *out)
     for (size_t i = 0; i < COUNT_OF(commands); i++)
         print_to(out, "  %-8s %s\n", commands[i]->name, commands[i]->summary);
     print_to(out, "\n`espalier COMMAND --help` describes one; `man espalier` is the manual.\n"
-                  "First steps: espalier run --networks 5\n");
+                  "First steps: espalier run --networks 5\n"
+                  "Without a command, on a terminal: the list of sessions.\n");
 }
 
 enum { HELP_COLUMN = 29, HELP_WIDTH = 80 };
@@ -242,10 +246,15 @@ static int check_environment(void)
 
 static int run_words(int argc, char **argv)
 {
+    struct error error;
+    if (argc < 2 && cli_is_terminal(stdin) && cli_is_terminal(stdout) && !tui_check(NULL, &error))
+        return check_environment() ? 2 : browse();
     if (argc < 2) {
         print_help(stderr);
         return 2;
     }
+    if (argc == 3 && !strcmp(argv[1], "--completion") && !completion_print(argv[2], commands, COUNT_OF(commands)))
+        return 0;
     bool help = !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help");
     const char *name = help ? (argc > 2 && strcmp(argv[2], "help") && *argv[2] != '-' ? argv[2] : NULL)
                        : !strcmp(argv[1], "--version") ? "version"

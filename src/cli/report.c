@@ -12,6 +12,7 @@
 #include "compare/plot.h"
 #include "search/budget.h"
 #include "sessions/log.h"
+#include "sessions/summary.h"
 #include "tui/node.h"
 #include "util/bug.h"
 #include "util/memory.h"
@@ -35,23 +36,9 @@ static char *quoted(const char *name)
     return text_take(&text);
 }
 
-char *report_short_name(const char *folder)
-{
-    size_t length = strlen(folder), begin;
-    while (length > 1 && folder[length - 1] == '/')
-        length--;
-    for (begin = length; begin && folder[begin - 1] != '/';)
-        begin--;
-    char *name = event_text("%.*s", (int)(length - begin), folder + begin);
-    length = strlen(name);
-    if (length > 4 && !strcmp(name + length - 4, ".esp"))
-        name[length - 4] = '\0';
-    return name;
-}
-
 char *report_session(const char *folder)
 {
-    char *name = report_short_name(folder), *found = NULL;
+    char *name = session_short_name(folder), *found = NULL;
     char *path = !session_find(name, &found, NULL) ? realpath(found, NULL) : NULL, *wanted = realpath(folder, NULL);
     if (!path || !wanted || strcmp(path, wanted)) {
         free(name);

@@ -12,8 +12,6 @@
 #include "sessions/state.h"
 #include "tui/filter.h"
 
-/* A session's name, without its path and ".esp".  free() it. */
-char *report_short_name(const char *folder);
 /* The name of the session on a command line: the short name where that finds it, else its path, quoted for the shell.
    free() it. */
 char *report_session(const char *folder);

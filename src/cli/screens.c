@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/report.h"
+#include "sessions/summary.h"
 #include "tui/keys.h"
 #include "tui/theme.h"
 #include "util/bug.h"
@@ -51,13 +51,18 @@ int screens_prepare(const struct cli_arguments *arguments)
     return status;
 }
 
+struct tui_options screens_options(const char *theme)
+{
+    const char *colourless = getenv("NO_COLOR");
+    return (struct tui_options){
+        .ascii = !cli_is_unicode() || !has_blocks(), .mono = colourless && *colourless, .theme = theme};
+}
+
 int screens_run(struct tui_source *source, const struct cli_arguments *arguments, const char *folder,
                 enum tui_outcome *outcome, struct error *error)
 {
-    const char *colourless = getenv("NO_COLOR");
-    struct tui_options options = {
-        .ascii = !cli_is_unicode() || !has_blocks(), .mono = colourless && *colourless, .theme = cli_value(arguments, "theme")};
-    char *name = report_short_name(folder);
+    struct tui_options options = screens_options(cli_value(arguments, "theme"));
+    char *name = session_short_name(folder);
     source->session_name = name;
     int status = tui_run(source, &options, outcome, error);
     free(name);

@@ -17,6 +17,8 @@ int screens_prepare(const struct cli_arguments *arguments);
 /* Read the key file (tui/keys.h) only. */
 int screens_read_keys(void);
 
+/* NO_COLOR, the locale and what TERM says of the font; `theme` as in tui.h. */
+struct tui_options screens_options(const char *theme);
 /* tui_run() with the session's name, --theme, NO_COLOR and the locale.  0, or -1 when the terminal can't be used. */
 int screens_run(struct tui_source *source, const struct cli_arguments *arguments, const char *folder,
                 enum tui_outcome *outcome, struct error *error);

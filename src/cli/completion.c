@@ -1,0 +1,243 @@
+/*
+ * completion.c - see completion.h.
+ *
+ * A script has the names of the commands, their options with one line of help, and the words that a value may be.  The
+ * names of sessions and files are found by the shell when a person presses Tab: reading logs would take too long.
+ */
+#include "cli/completion.h"
+
+#include <string.h>
+
+#include "search/options.h"
+#include "tui/theme.h"
+#include "util/bug.h"
+#include "util/print.h"
+#include "util/text.h"
+
+/* Add the words of a list that are separated by any of `separators`, with a blank between them. */
+static void add_words(struct text *words, const char *list, const char *separators)
+{
+    while (*(list += strspn(list, separators))) {
+        size_t length = strcspn(list, separators);
+        text_add(words, "%s%.*s", words->length ? " " : "", (int)length, list);
+        list += length;
+    }
+}
+
+/* The words that an option's value may be; none: anything. */
+static void values_of(const char *option, struct text *words)
+{
+    const struct search_option *search = option_find(option);
+    text_clear(words);
+    if (!strcmp(option, "theme"))
+        add_words(words, THEME_NAMES, ", ");
+    else if (!strcmp(option, "policy"))
+        for (int i = 0; policy_at(i); i++)
+            add_words(words, policy_at(i)->name, " ");
+    else if (search && search->words)
+        add_words(words, search->words, "|");
+}
+
+static bool is_number(const char *option)
+{
+    const struct search_option *search = option_find(option);
+    return search && (search->type == OPTION_INTEGER || search->type == OPTION_REAL || search->type == OPTION_SIZE);
+}
+
+/* Call for each option of a command, --help last. */
+static void each_option(const struct cli_command *command,
+                        void (*print)(const struct cli_command *command, const struct cli_option *option))
+{
+    for (const struct cli_option *row = command->options; row && row->name; row++) {
+        struct cli_option option = cli_option_complete(row);
+        print(command, &option);
+    }
+    for (int i = 0; command->search_options && option_at(i); i++) {
+        struct cli_option option = cli_option_complete(&(struct cli_option){.name = option_at(i)->name});
+        print(command, &option);
+    }
+    print(command, &(struct cli_option){.name = "help", .help = "print this"});
+}
+
+/* A text in single quotes, for all three shells; `special` characters get a backslash, which the shell reads once more.
+ */
+static void print_quoted(const char *string, const char *special)
+{
+    struct text text = TEXT_EMPTY;
+    for (; *string; string++) {
+        if (*string == '\'')
+            text_add(&text, "'\\'");
+        else if (strchr(special, *string))
+            text_add(&text, "\\");
+        text_add_bytes(&text, string, 1);
+    }
+    print_to(stdout, "'%s'", text_string(&text));
+    text_done(&text);
+}
+
+/* --- bash --- */
+
+static void bash_option(const struct cli_command *command, const struct cli_option *option)
+{
+    print_to(stdout, " --%s", option->name);
+}
+
+static void bash_values(const struct cli_command *command, const struct cli_option *option)
+{
+    struct text words = TEXT_EMPTY;
+    values_of(option->name, &words);
+    if (words.length)
+        print_to(stdout, "    %s\\ --%s) values=\"%s\" ;;\n", command->name, option->name, text_string(&words));
+    else if (option->argument)
+        print_to(stdout, "    %s\\ --%s) files=%s ;;\n", command->name, option->name,
+                 is_number(option->name) ? "no" : "yes");
+    text_done(&words);
+}
+
+/* compgen -W would expand what is in a folder's name; so the names of sessions are compared here. */
+static void print_bash(const struct cli_command *const *commands, size_t count)
+{
+    print_to(stdout, "# bash completion for espalier\n"
+                     "_espalier_sessions() {\n"
+                     "    local session\n"
+                     "    for session in ./*.esp \"${XDG_STATE_HOME:-$HOME/.local/state}\"/espalier/*.esp; do\n"
+                     "        session=${session##*/} session=${session%%.esp}\n"
+                     "        [[ $session != '*' && $session == \"$1\"* ]] && printf '%%s\\n' \"$session\"\n"
+                     "    done\n"
+                     "}\n"
+                     "_espalier() {\n"
+                     "    local word=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]} options= values= files=\n"
+                     "    COMPREPLY=()\n"
+                     "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
+                     "        mapfile -t COMPREPLY < <(compgen -W \"help");
+    for (size_t i = 0; i < count; i++)
+        print_to(stdout, " %s", commands[i]->name);
+    print_to(stdout,
+             "\" -- \"$word\")\n        return\n    fi\n    case \"$command ${COMP_WORDS[COMP_CWORD - 1]}\" in\n");
+    for (size_t i = 0; i < count; i++)
+        each_option(commands[i], bash_values);
+    print_to(stdout, "    esac\n    case $command in\n");
+    for (size_t i = 0; i < count; i++) {
+        print_to(stdout, "    %s) options=\"", commands[i]->name);
+        each_option(commands[i], bash_option);
+        print_to(stdout, "\" ;;\n");
+    }
+    print_to(stdout, "    esac\n"
+                     "    if [ -n \"$values\" ]; then\n"
+                     "        mapfile -t COMPREPLY < <(compgen -W \"$values\" -- \"$word\")\n"
+                     "    elif [ \"$files\" = no ]; then\n"
+                     "        return\n"
+                     "    elif [ -n \"$files\" ]; then\n"
+                     "        mapfile -t COMPREPLY < <(compgen -f -- \"$word\")\n"
+                     "    elif [ \"${word#-}\" != \"$word\" ]; then\n"
+                     "        mapfile -t COMPREPLY < <(compgen -W \"$options\" -- \"$word\")\n"
+                     "    else\n"
+                     "        mapfile -t COMPREPLY < <(_espalier_sessions \"$word\"; compgen -f -- \"$word\")\n"
+                     "    fi\n"
+                     "}\n"
+                     "complete -o filenames -F _espalier espalier\n");
+}
+
+/* --- zsh --- */
+
+static void zsh_option(const struct cli_command *command, const struct cli_option *option)
+{
+    struct text words = TEXT_EMPTY, text = TEXT_EMPTY;
+    values_of(option->name, &words);
+    print_to(stdout, " \\\n            ");
+    text_add(&text, "--%s[", option->name);
+    print_quoted(text_string(&text), "");
+    print_quoted(option->help, "[]:\\");
+    text_clear(&text);
+    text_add(&text, "]");
+    if (option->argument && words.length)
+        text_add(&text, ":value:(%s)", text_string(&words));
+    else if (option->argument)
+        text_add(&text, is_number(option->name) ? ":number: " : ":value:_files");
+    print_quoted(text_string(&text), "");
+    text_done(&text);
+    text_done(&words);
+}
+
+static void print_zsh(const struct cli_command *const *commands, size_t count)
+{
+    print_to(stdout, "#compdef espalier\n"
+                     "_espalier_sessions() {\n"
+                     "    local -a sessions\n"
+                     "    sessions=(*.esp(N:t:r) ${XDG_STATE_HOME:-$HOME/.local/state}/espalier/*.esp(N:t:r))\n"
+                     "    _alternative 'sessions:session:compadd -a sessions' 'files:file:_files'\n"
+                     "}\n"
+                     "_espalier() {\n"
+                     "    local -a commands\n"
+                     "    commands=(\n");
+    for (size_t i = 0; i < count; i++) {
+        print_to(stdout, "        %s:", commands[i]->name);
+        print_quoted(commands[i]->summary, ":");
+        print_to(stdout, "\n");
+    }
+    print_to(stdout, "    )\n"
+                     "    if (( CURRENT == 2 )); then\n"
+                     "        _describe command commands\n"
+                     "        return\n"
+                     "    fi\n"
+                     "    shift words\n"
+                     "    (( CURRENT-- ))\n"
+                     "    case $words[1] in\n");
+    for (size_t i = 0; i < count; i++) {
+        print_to(stdout, "    %s)\n        _arguments -S", commands[i]->name);
+        each_option(commands[i], zsh_option);
+        print_to(stdout, "%s ;;\n",
+                 commands[i]->words_maximum ? " \\\n            '*:session:_espalier_sessions'" : "");
+    }
+    print_to(stdout, "    esac\n}\n_espalier \"$@\"\n");
+}
+
+/* --- fish --- */
+
+static void fish_option(const struct cli_command *command, const struct cli_option *option)
+{
+    struct text words = TEXT_EMPTY;
+    values_of(option->name, &words);
+    print_to(stdout, "complete -c espalier -n '__fish_seen_subcommand_from %s' -l %s -d ", command->name, option->name);
+    print_quoted(option->help, "\\");
+    if (words.length)
+        print_to(stdout, " -x -a '%s'", text_string(&words));
+    else if (option->argument)
+        print_to(stdout, is_number(option->name) ? " -x" : " -r -F");
+    print_to(stdout, "\n");
+    text_done(&words);
+}
+
+static void print_fish(const struct cli_command *const *commands, size_t count)
+{
+    print_to(stdout, "# fish completion for espalier\n"
+                     "function __espalier_sessions\n"
+                     "    set -q XDG_STATE_HOME; and set -l state $XDG_STATE_HOME; or set -l state $HOME/.local/state\n"
+                     "    for session in ./*.esp $state/espalier/*.esp\n"
+                     "        string replace -r '\\.esp$' '' (string split -r -m1 / $session)[-1]\n"
+                     "    end\n"
+                     "end\n");
+    for (size_t i = 0; i < count; i++) {
+        print_to(stdout, "complete -c espalier -n __fish_use_subcommand -f -a %s -d ", commands[i]->name);
+        print_quoted(commands[i]->summary, "\\");
+        print_to(stdout, "\n");
+        if (commands[i]->words_maximum)
+            print_to(stdout, "complete -c espalier -n '__fish_seen_subcommand_from %s' -a '(__espalier_sessions)'\n",
+                     commands[i]->name);
+        each_option(commands[i], fish_option);
+    }
+}
+
+int completion_print(const char *shell, const struct cli_command *const *commands, size_t count)
+{
+    static const struct {
+        const char *name;
+        void (*print)(const struct cli_command *const *commands, size_t count);
+    } shells[] = {{"bash", print_bash}, {"zsh", print_zsh}, {"fish", print_fish}};
+    for (size_t i = 0; i < COUNT_OF(shells); i++)
+        if (!strcmp(shells[i].name, shell)) {
+            shells[i].print(commands, count);
+            return 0;
+        }
+    return -1;
+}

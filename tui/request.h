@@ -1,7 +1,7 @@
 /*
  * request.h - requests: what a key can ask for.  One table gives the keys, the `?` page and the man page.
  *
- * A key becomes a request.  The view with the focus handles it or returns false; then app.c handles it.
+ * A key becomes a request.  The view with the focus handles it or returns false; then app_request.c handles it.
  */
 #ifndef ESPALIER_TUI_REQUEST_H
 #define ESPALIER_TUI_REQUEST_H

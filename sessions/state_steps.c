@@ -301,3 +301,17 @@ int session_step_reverse(const struct session_state *state, int64_t number, stru
                          session_step(state, later)->words, later);
     return reverse_of(state, step, words, error);
 }
+
+void session_step_describe(const struct session_state *state, int64_t number, struct text *text)
+{
+    struct text words = TEXT_EMPTY;
+    struct error error;
+    const struct session_step *step = session_step(state, number);
+    if (step->undone_by)
+        text_add(text, "taken back");
+    else if (is_reversible(step) && session_step_reverse(state, number, &words, &error))
+        text_add(text, "%s", error.text);
+    else if (is_reversible(step))
+        text_add(text, "`%s` takes it back", text_string(&words));
+    text_done(&words);
+}

@@ -19,5 +19,7 @@ const struct session_step *session_step(const struct session_state *state, int64
 int64_t session_step_last(const struct session_state *state, enum event_author by);
 /* Add the command that takes the step back.  -1: it is taken back, or can't be; the message says why. */
 int session_step_reverse(const struct session_state *state, int64_t step, struct text *words, struct error *error);
+/* "`unprune 3` takes it back", "taken back", or why it can't be; nothing for a step that changed nothing of the kind. */
+void session_step_describe(const struct session_state *state, int64_t step, struct text *text);
 
 #endif

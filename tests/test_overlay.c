@@ -120,6 +120,35 @@ static void questions(void **state)
     close_bed(&bed);
 }
 
+/* The chosen step is taken back by its number; one that can't be is not, with the reason; a click chooses too. */
+static void history_of_persons(void **state)
+{
+    struct bed bed;
+    (void)state;
+    open_bed(&bed, MODE_LIVE, overlay_history());
+    assert_non_null(strstr(shown(&bed, 80, 24), "note 16 best with eight layers"));
+    assert_null(strstr(text_string(&bed.text), "refused"));
+    assert_null(strstr(text_string(&bed.text), "widen:conv99"));
+    assert_int_equal(overlay_key(bed.overlay, &bed.model, KEY_CODE_ENTER, &bed.words), OVERLAY_COMMAND);
+    char last[16];
+    snprintf(last, sizeof last, "undo %d", (int)bed.model.state->step_count);
+    assert_string_equal(text_string(&bed.words), last);
+    text_clear(&bed.words);
+    press(&bed, KEY_CODE_END);
+    assert_non_null(strstr(shown(&bed, 80, 24), "came after it")); /* `pin 10`, and then `unpin 10` */
+    press(&bed, KEY_CODE_ENTER);
+    assert_non_null(strstr(bed.model.message, "came after it"));
+    for (int y = 0; y < 24; y++) /* the second from the top */
+        if (strstr(shown(&bed, 80, 24), " What persons did ") && overlay_click(bed.overlay, &bed.model, 40, y, &bed.words) ==
+                                                                     OVERLAY_COMMAND)
+            fail_msg("one click chooses, and takes nothing back");
+    press(&bed, KEY_CODE_HOME);
+    for (int height = 1; height < 12; height++)
+        shown(&bed, 3 * height, height);
+    assert_int_equal(overlay_key(bed.overlay, &bed.model, KEY_CODE_ESCAPE, &bed.words), OVERLAY_CLOSED);
+    close_bed(&bed);
+}
+
 /* Only a search that could go on without its terminal offers that. */
 static void leaving(void **state)
 {
@@ -393,7 +422,7 @@ int main(void)
 {
     setlocale(LC_ALL, "C.UTF-8");
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(help),     cmocka_unit_test(questions), cmocka_unit_test(leaving), cmocka_unit_test(line_to_edit),
+        cmocka_unit_test(help),     cmocka_unit_test(questions), cmocka_unit_test(history_of_persons), cmocka_unit_test(leaving), cmocka_unit_test(line_to_edit),
         cmocka_unit_test(commands), cmocka_unit_test(completion), cmocka_unit_test(growing),
         cmocka_unit_test(widths_of_the_space), cmocka_unit_test(blocks_of_the_space),
         cmocka_unit_test(limits), cmocka_unit_test(log_in_full),

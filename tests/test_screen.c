@@ -66,6 +66,33 @@ static void check_screen(struct model *model, int width, int height, bool unicod
     canvas_done(&canvas);
 }
 
+/* A dialog over the screen, of every size; in ASCII too. */
+static void check_dialog(struct model *model, struct overlay *overlay, const char *name)
+{
+    static const struct { int width, height; bool unicode; const char *suffix; } sizes[] = {
+        {80, 24, true, "80x24"}, {80, 24, false, "80x24-ascii"}, {120, 40, true, "120x40"}, {200, 60, true, "200x60"}};
+    for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+        struct canvas canvas;
+        char file[64];
+        snprintf(file, sizeof file, "%s-%s", name, sizes[i].suffix);
+        canvas_init(&canvas, sizes[i].width, sizes[i].height, sizes[i].unicode);
+        screen_draw(model, &canvas);
+        overlay_draw(overlay, model, &canvas);
+        compare_screen(&canvas, file);
+        canvas_done(&canvas);
+    }
+    overlay_free(overlay);
+}
+
+static void dialogs(void **state)
+{
+    (void)state;
+    struct model model;
+    open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
+    check_dialog(&model, overlay_history(), "history");
+    model_done(&model);
+}
+
 static void live_screens(void **state)
 {
     (void)state;
@@ -565,6 +592,7 @@ int main(void)
 {
     setlocale(LC_ALL, "C.UTF-8");
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(dialogs),
         cmocka_unit_test(live_screens),           cmocka_unit_test(gallery_screens),
         cmocka_unit_test(race_screens),           cmocka_unit_test(detail_screens),
         cmocka_unit_test(leaderboards),

@@ -61,20 +61,31 @@ static void draw(struct app *app)
     app->drawn = clock_monotonic();
 }
 
+static void on_overlay_answer(struct app *app, enum overlay_answer answered, struct text *words, bool typed)
+{
+    if (answered != OVERLAY_OPEN)
+        app_close_overlay(app);
+    if (answered == OVERLAY_COMMAND && !(typed && app_ask_prune(app, text_string(words))))
+        app_send(app, text_string(words));
+    if (answered == OVERLAY_FIND)
+        tree_find(&app->model, text_string(words));
+    if (answered == OVERLAY_STOP || answered == OVERLAY_DETACH)
+        app_leave(app, answered == OVERLAY_DETACH ? TUI_DETACH : TUI_QUIT);
+    text_done(words);
+}
+
 static void on_overlay_key(struct app *app, int key)
 {
     struct text words = TEXT_EMPTY;
     bool typed = overlay_takes_text(app->overlay);
-    enum overlay_answer answered = overlay_key(app->overlay, &app->model, key, &words);
-    if (answered != OVERLAY_OPEN)
-        app_close_overlay(app);
-    if (answered == OVERLAY_COMMAND && !(typed && app_ask_prune(app, text_string(&words))))
-        app_send(app, text_string(&words));
-    if (answered == OVERLAY_FIND)
-        tree_find(&app->model, text_string(&words));
-    if (answered == OVERLAY_STOP || answered == OVERLAY_DETACH)
-        app_leave(app, answered == OVERLAY_DETACH ? TUI_DETACH : TUI_QUIT);
-    text_done(&words);
+    on_overlay_answer(app, overlay_key(app->overlay, &app->model, key, &words), &words, typed);
+}
+
+static void on_overlay_click(struct app *app, int x, int y)
+{
+    struct text words = TEXT_EMPTY;
+    bool typed = overlay_takes_text(app->overlay);
+    on_overlay_answer(app, overlay_click(app->overlay, &app->model, x, y, &words), &words, typed);
 }
 
 /* True: the button was pressed on the replay bar, or is still held, and the replay has moved there. */
@@ -93,6 +104,8 @@ static void on_mouse(struct app *app)
     struct mouse mouse = terminal_mouse(app->terminal);
     if (app->overlay && mouse.wheel) /* as arrow keys; clicks don't reach what lies behind the overlay */
         on_overlay_key(app, mouse.wheel < 0 ? KEY_CODE_UP : KEY_CODE_DOWN);
+    else if (app->overlay && !mouse.drag)
+        on_overlay_click(app, mouse.x, mouse.y);
     else if (!app->overlay && !move_replay(app, mouse, screen_replay_bar(&app->model, width, height)) && !mouse.drag)
         screen_mouse(&app->model, width, height, mouse.x, mouse.y, mouse.wheel);
 }

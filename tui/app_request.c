@@ -179,6 +179,9 @@ void app_answer(struct app *app, enum request request)
     case REQUEST_HELP:
         app->overlay = overlay_help();
         break;
+    case REQUEST_HISTORY:
+        app->overlay = overlay_history();
+        break;
     case REQUEST_QUIT:
         app_ask_quit(app);
         break;

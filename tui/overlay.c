@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "tui/overlay_kind.h"
+#include "tui/view.h"
 #include "util/memory.h"
 
 void overlay_draw(struct overlay *overlay, const struct model *model, struct canvas *canvas)
@@ -32,6 +33,41 @@ struct area overlay_box(struct canvas *canvas, int width, int height, const char
     struct area area = {(canvas->width - width) / 2, (canvas->height - height) / 2, width, height};
     canvas_fill(canvas, area, ' ', STYLE_DIALOG);
     return width < 3 || height < 3 ? area : canvas_box(canvas, area, title, STYLE_FOCUS);
+}
+
+enum overlay_answer overlay_click(struct overlay *overlay, struct model *model, int x, int y, struct text *words)
+{
+    return overlay->kind->click ? overlay->kind->click(overlay, model, x, y, words) : OVERLAY_OPEN;
+}
+
+/* --- lists --- */
+
+void overlay_list_settle(struct overlay_list *list, int count, struct area area)
+{
+    list->area = area;
+    list->chosen = list->chosen >= count ? count - 1 : list->chosen;
+    list->chosen = list->chosen < 0 ? 0 : list->chosen;
+    if (list->top > list->chosen)
+        list->top = list->chosen;
+    if (list->top + area.height <= list->chosen)
+        list->top = list->chosen - area.height + 1;
+    scroll_settle(&list->top, count - area.height);
+}
+
+bool overlay_list_key(struct overlay_list *list, int key, int count, bool letters)
+{
+    bool letter = key > 0 && key < KEY_CODE_UP && key >= ' ';
+    if ((letter && !letters) || !scroll_request(&list->chosen, request_of_key(key), list->area.height))
+        return false;
+    scroll_settle(&list->chosen, count - 1);
+    return true;
+}
+
+int overlay_list_at(const struct overlay_list *list, int count, int x, int y)
+{
+    struct area area = list->area;
+    bool inside = x >= area.x && x < area.x + area.width && y >= area.y && y < area.y + area.height;
+    return inside && list->top + y - area.y < count ? list->top + y - area.y : -1;
 }
 
 /* --- questions: a letter answers, never Enter --- */

@@ -43,7 +43,8 @@
     R(WIDEN, "w", "widen a layer of the selected network") \
     R(DEEPEN, "d", "insert a layer into the selected network") \
     R(PRUNE, "x", "give up the selected network and all that grew from it") \
-    R(UNDO, "u", "take back your last network that has not started, or prune") \
+    R(UNDO, "u", "take back your last step: a prune, pin, note, rate, budget, or a network that is not trained") \
+    R(HISTORY, "U", "what persons did; there each step can be taken back") \
     R(NOTE, "e", "write a note on the selected network") \
     R(MORE, "+", "ten networks more in the budget") \
     R(FEWER, "_", "ten networks fewer, but not fewer than are trained") \

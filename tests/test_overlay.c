@@ -12,8 +12,10 @@
 
 #include <cmocka.h>
 
+#include "arch/action.h"
 #include "screen_session.h"
 #include "tui/overlay.h"
+#include "util/random.h"
 
 struct bed {
     struct model model;
@@ -418,11 +420,108 @@ static void narrower_widths(void **state)
     close_bed(&bed);
 }
 
+static const char *queued(struct bed *bed)
+{
+    text_clear(&bed->words);
+    assert_int_equal(overlay_key(bed->overlay, &bed->model, KEY_CODE_ENTER, &bed->words), OVERLAY_COMMAND);
+    return text_string(&bed->words);
+}
+
+/* Several actions for one child: what a key has changed stays when the cursor goes on, and is changed again there. */
+static void several_actions(void **state)
+{
+    struct bed bed;
+    (void)state;
+    open_bed(&bed, MODE_LIVE, NULL);
+    bed.overlay = overlay_widen(&bed.model, 1);
+    press(&bed, KEY_CODE_RIGHT); /* the action to begin with goes along */
+    press(&bed, KEY_CODE_UP);
+    press(&bed, KEY_CODE_RIGHT);
+    assert_non_null(strstr(shown(&bed, 80, 24), "width  4 "));
+    type(&bed, "10");
+    assert_non_null(strstr(shown(&bed, 80, 24), "width  4 → [ 10 ]"));
+    type(&bed, "i");
+    press(&bed, KEY_CODE_UP);
+    assert_non_null(strstr(shown(&bed, 80, 24), "new convolution  [ 5×5 ]"));
+    assert_non_null(strstr(text_string(&bed.text), " Grow n1 "));
+    assert_non_null(strstr(text_string(&bed.text), "W conv2 4→12  W conv3 4→10  D conv3 +5×5"));
+    assert_string_equal(queued(&bed), "grow 1 widen:conv2:12 widen:conv3:10 deepen:conv3:5");
+    press(&bed, KEY_CODE_LEFT);
+    press(&bed, KEY_CODE_LEFT); /* conv2: its action is changed, and no second one is added */
+    press(&bed, KEY_CODE_UP);
+    assert_string_equal(queued(&bed), "grow 1 widen:conv2:16 widen:conv3:10 deepen:conv3:5");
+    type(&bed, "4"); /* as it was: no action is left */
+    assert_string_equal(queued(&bed), "grow 1 widen:conv3:10 deepen:conv3:5");
+    type(&bed, "u");
+    assert_string_equal(queued(&bed), "grow 1 widen:conv3:10");
+    type(&bed, "ix");
+    assert_string_equal(queued(&bed), "grow 1 widen:conv3:10");
+    type(&bed, "3");
+    assert_non_null(strstr(shown(&bed, 80, 24), "N conv3 4→3 !"));
+    assert_non_null(strstr(text_string(&bed.text), "changed: the child starts below"));
+    type(&bed, "u");
+    assert_non_null(strstr(shown(&bed, 80, 24), "none yet"));
+    press(&bed, KEY_CODE_ENTER);
+    assert_non_null(strstr(bed.model.message, "no action is chosen"));
+    type(&bed, "u0");
+    press(&bed, KEY_CODE_HOME);
+    close_bed(&bed);
+}
+
+/* A click on a layer of the chart goes there. */
+static void layers_by_mouse(void **state)
+{
+    struct bed bed;
+    (void)state;
+    open_bed(&bed, MODE_LIVE, NULL);
+    bed.overlay = overlay_widen(&bed.model, 1);
+    int found = 0;
+    for (int x = 0; x < 80; x++) {
+        shown(&bed, 80, 24);
+        assert_int_equal(overlay_click(bed.overlay, &bed.model, x, 6, &bed.words), OVERLAY_OPEN);
+        found += strstr(shown(&bed, 80, 24), "◂ conv3 ▸") != NULL;
+    }
+    assert_true(found > 0 && found < 80);
+    close_bed(&bed);
+}
+
+/* Whatever keys come, the words that are left are those of actions that can be applied in their order. */
+static void actions_of_any_keys(void **state)
+{
+    static const char keys[] = "hljk+-w][idxmu0123456789";
+    struct random_stream stream = random_stream_new(7, RANDOM_TEST, 0, 0);
+    (void)state;
+    for (int round = 0; round < 60; round++) {
+        struct bed bed;
+        open_bed(&bed, MODE_LIVE, NULL);
+        bed.overlay = round % 2 ? overlay_widen(&bed.model, 37) : overlay_deepen(&bed.model, 25);
+        for (int i = 0; i < 60; i++)
+            press(&bed, keys[random_below(&stream, sizeof keys - 1)]);
+        shown(&bed, 80, 24);
+        if (overlay_key(bed.overlay, &bed.model, KEY_CODE_ENTER, &bed.words) == OVERLAY_COMMAND) {
+            struct arch arch;
+            struct action action;
+            struct error error;
+            long long node;
+            char *rest = NULL, *word = strtok_r(bed.words.bytes, " ", &rest);
+            assert_string_equal(word, "grow");
+            node = atoll(strtok_r(NULL, " ", &rest));
+            assert_int_equal(arch_parse(&arch, session_node(bed.model.state, node)->facts.arch, &error), 0);
+            while ((word = strtok_r(NULL, " ", &rest)))
+                if (action_parse(&arch, word, &action, &error) || action_apply(&arch, &action, &arch, &error))
+                    fail_msg("%s", error.text);
+        }
+        close_bed(&bed);
+    }
+}
+
 int main(void)
 {
     setlocale(LC_ALL, "C.UTF-8");
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(help),     cmocka_unit_test(questions), cmocka_unit_test(history_of_persons), cmocka_unit_test(leaving), cmocka_unit_test(line_to_edit),
+        cmocka_unit_test(help),     cmocka_unit_test(questions), cmocka_unit_test(history_of_persons),
+        cmocka_unit_test(several_actions), cmocka_unit_test(layers_by_mouse), cmocka_unit_test(actions_of_any_keys),
+        cmocka_unit_test(leaving), cmocka_unit_test(line_to_edit),
         cmocka_unit_test(commands), cmocka_unit_test(completion), cmocka_unit_test(growing),
         cmocka_unit_test(widths_of_the_space), cmocka_unit_test(blocks_of_the_space),
         cmocka_unit_test(limits), cmocka_unit_test(log_in_full),

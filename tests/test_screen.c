@@ -84,12 +84,23 @@ static void check_dialog(struct model *model, struct overlay *overlay, const cha
     overlay_free(overlay);
 }
 
+/* Three actions, one of which changes the function. */
+static struct overlay *grow_several(struct model *model)
+{
+    static const int keys[] = {KEY_CODE_UP, KEY_CODE_RIGHT, '1', '4', 'i', KEY_CODE_RIGHT, KEY_CODE_RIGHT, '6'};
+    struct overlay *overlay = overlay_widen(model, 37);
+    for (size_t i = 0; i < COUNT_OF(keys); i++)
+        overlay_key(overlay, model, keys[i], NULL);
+    return overlay;
+}
+
 static void dialogs(void **state)
 {
     (void)state;
     struct model model;
     open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
     check_dialog(&model, overlay_history(), "history");
+    check_dialog(&model, grow_several(&model), "grow");
     model_done(&model);
 }
 

@@ -40,8 +40,8 @@
     R(SCALE, "y", "curves: accuracy, or error on a logarithmic axis") \
     R(PAUSE, "Space", "hold all training, or go on; in replay: play or stop") \
     R(PIN, "p", "grow from pinned networks only; again: unpin") \
-    R(WIDEN, "w", "widen a layer of the selected network") \
-    R(DEEPEN, "d", "insert a layer into the selected network") \
+    R(WIDEN, "w", "grow the selected network by hand, by several actions; begin with a wider layer") \
+    R(DEEPEN, "d", "the same; begin with a new layer") \
     R(PRUNE, "x", "give up the selected network and all that grew from it") \
     R(UNDO, "u", "take back your last step: a prune, pin, note, rate, budget, or a network that is not trained") \
     R(HISTORY, "U", "what persons did; there each step can be taken back") \

@@ -1,124 +1,12 @@
 /*
  * test_commands.c - what a person may ask while a search runs: each word's effect, refusals with their reasons.
- *
- * Commands are given from a sink, when a chosen event has happened: they wait in the engine's queue as those of a
- * terminal do, and the test needs no clock.
  */
 #include "config.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine_bed.h"
-#include "sessions/steps.h"
-
-/* When node `node` has an event of `kind` (node 0: any), give the words. */
-struct cue {
-    enum event_kind kind;
-    int64_t node;
-    const char *words;
-};
-
-struct play {
-    struct engine *engine;
-    const struct cue *cues; /* ends with NULL words; taken in order */
-    char *answers;          /* of all commands, "words: answer\n", refused ones "words! reason\n" */
-    struct text text;
-    char order[4096]; /* events of interest, in order */
-};
-
-static int64_t node_of(const struct event *event)
-{
-    switch (event->kind) {
-    case EVENT_NODE:
-        return event->as.node.node;
-    case EVENT_STARTED:
-        return event->as.started.node;
-    case EVENT_EPOCH:
-        return event->as.epoch.node;
-    case EVENT_RESULT:
-        return event->as.result.node;
-    case EVENT_FAILED:
-        return event->as.failed.node;
-    default:
-        return 0;
-    }
-}
-
-static void note_order(struct play *play, const char *what, int64_t node)
-{
-    size_t length = strlen(play->order);
-    snprintf(play->order + length, sizeof play->order - length, "%s%d ", what, (int)node);
-}
-
-static void play_event(void *context, const struct event *event)
-{
-    struct play *play = context;
-    if (event->kind == EVENT_COMMAND)
-        text_add(&play->text, "%s%s %s\n", event->as.command.words, event->as.command.refused ? "!" : ":",
-                 event->as.command.answer);
-    if (event->kind == EVENT_STARTED)
-        note_order(play, "S", event->as.started.node);
-    if (event->kind == EVENT_RESULT)
-        note_order(play, "R", event->as.result.node);
-    if (event->kind == EVENT_FAILED)
-        note_order(play, event->as.failed.again ? "again" : "F", event->as.failed.node);
-    if (event->kind == EVENT_PAUSED)
-        note_order(play, "P", event->as.paused.paused);
-    while (play->cues->words && play->cues->kind == event->kind &&
-           (!play->cues->node || play->cues->node == node_of(event)))
-        engine_command(play->engine, AUTHOR_USER, (play->cues++)->words);
-}
-
-static struct session_state *perform(struct play *play, const struct search_options *options,
-                                     const struct script *script, const struct cue *cues)
-{
-    char *folder = scratch_new(), *path = bed_path(folder, "a");
-    struct search_data data = scripted_data();
-    struct evaluator *evaluator = scripted_evaluator_new(script);
-    struct error error, warning;
-    *play = (struct play){.cues = cues};
-    assert_int_equal(engine_create(options, path, &data, evaluator, &play->engine, &error), 0);
-    engine_add_sink(play->engine, (struct event_sink){play_event, play});
-    assert_int_equal(engine_run(play->engine, &error), 0);
-    engine_free(play->engine);
-    evaluator->kind->free(evaluator);
-    assert_null(cues[0].words ? play->cues->words : NULL); /* every cue came */
-    struct session_state *state;
-    assert_int_equal(session_load(path, &state, &warning, &error), 0);
-    play->answers = text_take(&play->text);
-    scratch_remove(folder);
-    free(folder);
-    free(path);
-    return state;
-}
-
-static void assert_answers(const struct play *play, const char *expected)
-{
-    if (strcmp(play->answers, expected))
-        fail_msg("answers are:\n%s---\nand should be:\n%s---", play->answers, expected);
-}
-
-static void perform_end(struct play *play, struct session_state *state)
-{
-    free(play->answers);
-    session_state_free(state);
-}
-
-static struct search_options options_of(int64_t networks)
-{
-    struct search_options options = bed_options();
-    options.networks = networks;
-    options.parent = PARENT_START;
-    return options;
-}
+#include "command_bed.h"
 
 static void test_refusals(void **state)
 {
@@ -215,125 +103,6 @@ static void test_grow_when_budget_is_spent(void **state)
     struct session_state *session = perform(&play, &options, &(struct script){.slots = 1}, cues);
     assert_int_equal(session->status_count[NODE_DONE], 4);
     assert_int_equal(session->nodes[3]->facts.parent, 2);
-    perform_end(&play, session);
-}
-
-static void test_undo(void **state)
-{
-    static const struct cue cues[] = {
-        {EVENT_STARTED, 2, "grow 1 widen:conv1:40"},
-        {EVENT_STARTED, 2, "grow 1 widen:conv2:40"},
-        {EVENT_STARTED, 2, "undo"},
-        {EVENT_STARTED, 2, "undo"},
-        {EVENT_STARTED, 2, "undo"},
-        {EVENT_STARTED, 2, "grow 1 widen:conv1:40"},
-        {0},
-    };
-    struct play play;
-    struct search_options options = options_of(3);
-    struct session_state *session = perform(&play, &options, &(struct script){.slots = 1}, cues);
-    assert_answers(&play, "grow 1 widen:conv1:40: it is n3, next in the queue\n"
-                          "grow 1 widen:conv2:40: it is n4, next in the queue\n"
-                          "undo: `grow 1 widen:conv2:40` is taken back: n4 is not trained\n"
-                          "undo: `grow 1 widen:conv1:40` is taken back: n3 is not trained\n"
-                          "undo! nothing of yours can be taken back\n"
-                          "grow 1 widen:conv1:40: it is n5, next in the queue\n");
-    assert_int_equal(session->nodes[2]->status, NODE_CANCELLED);
-    assert_int_equal(session->nodes[4]->status, NODE_DONE); /* taken back, and asked for again */
-    perform_end(&play, session);
-}
-
-/* Every kind of step, in any order; the events are those of the commands that take them back. */
-static void test_undo_any_step(void **state)
-{
-    static const struct cue cues[] = {
-        {EVENT_RESULT, 3, "pin 2"},               /* step 1 */
-        {EVENT_RESULT, 3, "rate 0.2"},            /* 2 */
-        {EVENT_RESULT, 3, "epochs 4"},            /* 3 */
-        {EVENT_RESULT, 3, "budget networks +10"}, /* 4 */
-        {EVENT_RESULT, 3, "budget networks +5"},  /* 5 */
-        {EVENT_RESULT, 3, "note 2 first"},        /* 6 */
-        {EVENT_RESULT, 3, "note 2 second"},       /* 7 */
-        {EVENT_RESULT, 3, "rate 0.3"},            /* 8 */
-        {EVENT_RESULT, 3, "prune 3"},             /* 9 */
-        {EVENT_RESULT, 3, "pause"},               /* 10 */
-        {EVENT_RESULT, 3, "continue"},            /* 11 */
-        {EVENT_RESULT, 3, "undo 4"},
-        {EVENT_RESULT, 3, "undo 4"},
-        {EVENT_RESULT, 3, "undo 2"},
-        {EVENT_RESULT, 3, "undo 1"},
-        {EVENT_RESULT, 3, "undo"},
-        {EVENT_RESULT, 3, "undo"},
-        {EVENT_RESULT, 3, "undo 2"},
-        {EVENT_RESULT, 3, "undo"},
-        {EVENT_RESULT, 3, "undo"},
-        {EVENT_RESULT, 3, "undo 10"},
-        {EVENT_RESULT, 3, "undo 12"},
-        {EVENT_RESULT, 3, "undo x"},
-        {EVENT_RESULT, 3, "undo 3 4"},
-        {EVENT_RESULT, 3, "undo 5"},
-        {EVENT_RESULT, 3, "undo"},
-        {EVENT_RESULT, 3, "undo"},
-        {0},
-    };
-    struct play play;
-    struct search_options options = options_of(5);
-    struct session_state *session = perform(&play, &options, &(struct script){.slots = 1}, cues);
-    const char *answers = strstr(play.answers, "undo 4");
-    const char *expected =
-        "undo 4: `budget networks +10` is taken back: 10 networks in all\n"
-        "undo 4! `budget networks +10` is taken back already\n"
-        "undo 2! `rate 0.3` came after it: take that back first (`undo 8`)\n"
-        "undo 1: `pin 2` is taken back\n"
-        "undo: `prune 3` is taken back: n3 may grow again\n"
-        "undo: `rate 0.3` is taken back: for networks that start from now on\n"
-        "undo 2: `rate 0.2` is taken back: for networks that start from now on\n"
-        "undo: `note 2 second` is taken back\n"
-        "undo: `note 2 first` is taken back\n"
-        "undo 10! `pause` changed nothing that can be taken back\n"
-        "undo 12! there is no step 12; there are 11\n"
-        "undo x! \"x\" is no step: `undo` takes back the last one, `undo N` the one with that number\n"
-        "undo 3 4! \"4\" is one word too many\n"
-        "undo 5: `budget networks +5` is taken back: 5 networks in all\n"
-        "undo: `epochs 4` is taken back: for networks that start from now on\n"
-        "undo! nothing of yours can be taken back\n";
-    if (!answers || strcmp(answers, expected))
-        fail_msg("answers are:\n%s", play.answers);
-    assert_true(session->budget_networks == 5 && session->epochs == options.epochs && session->rate == options.rate);
-    assert_false(session->nodes[1]->pinned || session->nodes[2]->pruned);
-    assert_string_equal(session->nodes[1]->note, "");
-    assert_int_equal(session->step_count, 11);
-    for (int64_t i = 1; i <= 9; i++)
-        assert_true(session_step(session, i)->undone_by > session_step(session, i)->number);
-    perform_end(&play, session);
-}
-
-/* What can't be taken back is refused with the reason: an older step isn't taken back in its place. */
-static void test_undo_is_not_of_an_older_step(void **state)
-{
-    static const struct cue cues[] = {
-        {EVENT_RESULT, 3, "prune 3"},
-        {EVENT_RESULT, 3, "grow 2 widen:conv1:40"},
-        {EVENT_RESULT, 3, "prune 4"}, /* it waits */
-        {EVENT_RESULT, 3, "undo"},
-        {EVENT_RESULT, 3, "grow 2 widen:conv2:40"},
-        {EVENT_RESULT, 5, "undo"}, /* it is trained */
-        {EVENT_RESULT, 5, "undo 1"},
-        {0},
-    };
-    struct play play;
-    struct search_options options = options_of(5);
-    options.parent = PARENT_START;
-    struct session_state *session = perform(&play, &options, &(struct script){.slots = 1}, cues);
-    assert_answers(&play,
-                   "prune 3: n3 and all that grew from it; `undo` takes that back\n"
-                   "grow 2 widen:conv1:40: it is n4, next in the queue\n"
-                   "prune 4: n4 is not trained\n"
-                   "undo! your last step was `prune 4`: n4 was cancelled, and stays so: `grow 2 widen:conv1:40` asks "
-                   "for it again\n"
-                   "grow 2 widen:conv2:40: it is n5, next in the queue\n"
-                   "undo! your last step was `grow 2 widen:conv2:40`: n5 is trained: `prune 5` gives it up\n"
-                   "undo 1: `prune 3` is taken back: n3 may grow again\n");
     perform_end(&play, session);
 }
 
@@ -615,9 +384,6 @@ int main(void)
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_grow),
         cmocka_unit_test(test_grow_when_budget_is_spent),
-        cmocka_unit_test(test_undo),
-        cmocka_unit_test(test_undo_any_step),
-        cmocka_unit_test(test_undo_is_not_of_an_older_step),
         cmocka_unit_test(test_pin),
         cmocka_unit_test(test_prune),
         cmocka_unit_test(test_unprune),

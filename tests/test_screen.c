@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "race_session.h"
+#include "screen_fixture.h"
 #include "screen_session.h"
 #include "session_generator.h"
 #include "sessions/log.h"
@@ -37,71 +38,13 @@ static void open_model(struct model *model, enum model_mode mode, double seconds
     model->message[0] = '\0';
 }
 
-static void compare_screen(const struct canvas *canvas, const char *name)
-{
-    const char *source = getenv("top_srcdir"), *update = getenv("ESPALIER_UPDATE_SCREENS");
-    struct text shown = TEXT_EMPTY, path = TEXT_EMPTY;
-    struct error error;
-    void *bytes;
-    size_t length;
-    canvas_print(canvas, &shown);
-    text_add(&path, "%s/tests/screens/%s.txt", source ? source : ".", name);
-    if (update && *update == '1' && file_write(text_string(&path), text_string(&shown), shown.length, &error))
-        fail_msg("%s", error.text);
-    if (file_read(text_string(&path), 1 << 20, &bytes, &length, &error))
-        fail_msg("%s", error.text);
-    if (length != shown.length || memcmp(bytes, text_string(&shown), length))
-        fail_msg("the screen %s is not what %s has:\n%s", name, text_string(&path), text_string(&shown));
-    free(bytes);
-    text_done(&shown);
-    text_done(&path);
-}
-
 static void check_screen(struct model *model, int width, int height, bool unicode, const char *name)
 {
     struct canvas canvas;
     canvas_init(&canvas, width, height, unicode);
     screen_draw(model, &canvas);
-    compare_screen(&canvas, name);
+    screen_compare(&canvas, name);
     canvas_done(&canvas);
-}
-
-/* A dialog over the screen, of every size; in ASCII too. */
-static void check_dialog(struct model *model, struct overlay *overlay, const char *name)
-{
-    static const struct { int width, height; bool unicode; const char *suffix; } sizes[] = {
-        {80, 24, true, "80x24"}, {80, 24, false, "80x24-ascii"}, {120, 40, true, "120x40"}, {200, 60, true, "200x60"}};
-    for (size_t i = 0; i < COUNT_OF(sizes); i++) {
-        struct canvas canvas;
-        char file[64];
-        snprintf(file, sizeof file, "%s-%s", name, sizes[i].suffix);
-        canvas_init(&canvas, sizes[i].width, sizes[i].height, sizes[i].unicode);
-        screen_draw(model, &canvas);
-        overlay_draw(overlay, model, &canvas);
-        compare_screen(&canvas, file);
-        canvas_done(&canvas);
-    }
-    overlay_free(overlay);
-}
-
-/* Three actions, one of which changes the function. */
-static struct overlay *grow_several(struct model *model)
-{
-    static const int keys[] = {KEY_CODE_UP, KEY_CODE_RIGHT, '1', '4', 'i', KEY_CODE_RIGHT, KEY_CODE_RIGHT, '6'};
-    struct overlay *overlay = overlay_widen(model, 37);
-    for (size_t i = 0; i < COUNT_OF(keys); i++)
-        overlay_key(overlay, model, keys[i], NULL);
-    return overlay;
-}
-
-static void dialogs(void **state)
-{
-    (void)state;
-    struct model model;
-    open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
-    check_dialog(&model, overlay_history(), "history");
-    check_dialog(&model, grow_several(&model), "grow");
-    model_done(&model);
 }
 
 static void live_screens(void **state)
@@ -603,7 +546,6 @@ int main(void)
 {
     setlocale(LC_ALL, "C.UTF-8");
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(dialogs),
         cmocka_unit_test(live_screens),           cmocka_unit_test(gallery_screens),
         cmocka_unit_test(race_screens),           cmocka_unit_test(detail_screens),
         cmocka_unit_test(leaderboards),

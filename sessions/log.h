@@ -85,9 +85,10 @@ struct copy_report {
     int64_t files, missing, bytes; /* weights and states of the policy; `bytes` are those of the whole copy */
 };
 /* Copy a session, which may be in use, into the folder `to`, which must not exist, or be empty.  `thin`: without
-   transient events, but for the last, which has the session's time.  `stopped` is asked before each file.  When
+   transient events, but for the last, which has the session's time.  `until`: the number of the last event, with the
+   files that the events up to it name; 0: all.  `stopped` is asked before each file.  When
    it returns true or anything fails: -1, and the folder `to` is removed. */
-int session_copy(const char *from, const char *to, enum copy_files files, bool thin, bool (*stopped)(void),
-                 struct copy_report *report, struct error *error);
+int session_copy(const char *from, const char *to, enum copy_files files, bool thin, int64_t until,
+                 bool (*stopped)(void), struct copy_report *report, struct error *error);
 
 #endif

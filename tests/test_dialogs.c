@@ -65,6 +65,7 @@ static void dialogs(void **state)
     open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
     check_dialog(&model, overlay_history(), "history");
     check_dialog(&model, grow_several(&model), "grow");
+    check_dialog(&model, overlay_fork(&model), "fork");
     model_done(&model);
 }
 

@@ -151,6 +151,28 @@ static void history_of_persons(void **state)
     close_bed(&bed);
 }
 
+/* A network without weights can't be the start of another search. */
+static void forks(void **state)
+{
+    struct bed bed;
+    (void)state;
+    open_bed(&bed, MODE_REPLAY, NULL);
+    bed.model.selected = 40; /* in training */
+    bed.overlay = overlay_fork(&bed.model);
+    assert_non_null(strstr(shown(&bed, 80, 24), "m go on from this moment, with its 42 networks"));
+    press(&bed, 'n');
+    assert_int_equal(overlay_key(bed.overlay, &bed.model, 'm', &bed.words), OVERLAY_COMMAND);
+    assert_string_equal(text_string(&bed.words), "fork");
+    overlay_free(bed.overlay);
+    text_clear(&bed.words);
+    bed.model.selected = 37;
+    bed.overlay = overlay_fork(&bed.model);
+    assert_non_null(strstr(shown(&bed, 80, 24), "n start a new tree with n37 and its weights"));
+    assert_int_equal(overlay_key(bed.overlay, &bed.model, 'n', &bed.words), OVERLAY_COMMAND);
+    assert_string_equal(text_string(&bed.words), "fork 37");
+    close_bed(&bed);
+}
+
 /* Only a search that could go on without its terminal offers that. */
 static void leaving(void **state)
 {
@@ -519,7 +541,7 @@ int main(void)
 {
     setlocale(LC_ALL, "C.UTF-8");
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(help),     cmocka_unit_test(questions), cmocka_unit_test(history_of_persons),
+        cmocka_unit_test(help),     cmocka_unit_test(questions), cmocka_unit_test(history_of_persons), cmocka_unit_test(forks),
         cmocka_unit_test(several_actions), cmocka_unit_test(layers_by_mouse), cmocka_unit_test(actions_of_any_keys),
         cmocka_unit_test(leaving), cmocka_unit_test(line_to_edit),
         cmocka_unit_test(commands), cmocka_unit_test(completion), cmocka_unit_test(growing),

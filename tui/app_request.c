@@ -25,6 +25,27 @@ static bool has_ended(const struct app *app)
     return app->model.ended && app->model.mode != MODE_REPLAY;
 }
 
+/* `fork`, or `fork N`: leave, so that a new search begins. False: it is another command. */
+static bool fork_here(struct app *app, const char *words)
+{
+    const struct session_state *state = app->model.state;
+    bool network = !strncmp(words, "fork ", 5);
+    int64_t node;
+    if (!app->source->fork || (!network && strcmp(words, "fork")))
+        return false;
+    if (network && text_to_integer(words + 5 + (words[5] == 'n'), 1, state->node_count, &node)) {
+        model_say(&app->model, "%s: there is no such network at this place", words);
+        return true;
+    }
+    if (network && session_node(state, node)->status != NODE_DONE) {
+        model_say(&app->model, "n%lld has no weights at this place: a search can't start with it", (long long)node);
+        return true;
+    }
+    *app->source->fork = network ? node : state->last_number;
+    app_leave(app, network ? TUI_FORK_NETWORK : TUI_FORK_MOMENT);
+    return true;
+}
+
 void app_send(struct app *app, const char *words)
 {
     if (model_has_died(&app->model))
@@ -35,6 +56,8 @@ void app_send(struct app *app, const char *words)
     else if (app->source->command) {
         model_sent(&app->model, words);
         app->source->command(app->source->context, words);
+    } else if (app->model.mode == MODE_REPLAY && fork_here(app, words)) {
+        return;
     } else if (app->model.mode != MODE_REPLAY || !replay_bar_command(app->source, &app->model, words))
         model_say(&app->model, "a recording takes no commands: `espalier resume` continues a session");
 }
@@ -178,6 +201,12 @@ void app_answer(struct app *app, enum request request)
     switch (request) {
     case REQUEST_HELP:
         app->overlay = overlay_help();
+        break;
+    case REQUEST_FORK:
+        if (app->source->fork)
+            app->overlay = overlay_fork(model);
+        else
+            model_say(model, "only a recording has places to fork from: `espalier replay`, or `espalier copy --until`");
         break;
     case REQUEST_HISTORY:
         app->overlay = overlay_history();

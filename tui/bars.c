@@ -299,6 +299,7 @@ static const struct bar_key keys_replay[] = {
     {REQUEST_STEP_BACK, REQUEST_STEP, "Event"},
     {REQUEST_NEXT_FAILURE, 0, "Fail"},
     {REQUEST_NEXT_USER, 0, "Person"},
+    {REQUEST_FORK, 0, "Fork"},
     {REQUEST_OPEN, 0, "Details"},
     {REQUEST_ZOOM, 0, "Zoom"},
     {REQUEST_QUIT, 0, "Quit"},

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tui/node.h"
 #include "tui/overlay_kind.h"
 #include "tui/view.h"
 #include "util/memory.h"
@@ -78,9 +79,9 @@ struct question {
     struct overlay overlay;
     char title[64];
     const char *lines[QUESTION_LINES];
-    char prunes_what[160];
-    bool prunes, detaches;
-    int64_t node;
+    char prunes_what[160], forks_what[2][80];
+    bool prunes, detaches, forks;
+    int64_t node; /* forks: 0 where no network can be the start */
 };
 
 /* Draw the lines from row `y` down; returns the row after the last. */
@@ -109,7 +110,11 @@ static enum overlay_answer key_question(struct overlay *overlay, struct model *m
         text_add(words, "prune %lld", (long long)question->node);
         return OVERLAY_COMMAND;
     }
-    if (!question->prunes && (key == 's' || key == 'y' || key == KEY_CODE_INTERRUPT))
+    if (question->forks && (key == 'm' || (key == 'n' && question->node))) {
+        text_add(words, key == 'm' ? "fork" : "fork %lld", (long long)question->node);
+        return OVERLAY_COMMAND;
+    }
+    if (!question->prunes && !question->forks && (key == 's' || key == 'y' || key == KEY_CODE_INTERRUPT))
         return OVERLAY_STOP;
     if (question->detaches && key == 'd')
         return OVERLAY_DETACH;
@@ -192,5 +197,26 @@ struct overlay *overlay_prune(struct model *model, int64_t node)
     question->lines[0] = question->prunes_what;
     question->lines[1] = pending && !below ? "y prune" : "y prune (u takes it back)";
     question->lines[2] = "Escape keep";
+    return &question->overlay;
+}
+
+struct overlay *overlay_fork(const struct model *model)
+{
+    struct question *question = question_new();
+    const struct session_node *node = session_node(model->state, model->selected);
+    char clock[TEXT_SHORT];
+    question->forks = true;
+    snprintf(question->title, sizeof question->title, " Fork from %s ", clock_text(clock, model->now));
+    question->lines[0] = "A new session begins and is searched at once. This one stays as it is.";
+    snprintf(question->forks_what[0], sizeof *question->forks_what, "m go on from this moment, with its %lld network%s",
+             (long long)model->state->node_count, model->state->node_count == 1 ? "" : "s");
+    question->lines[1] = question->forks_what[0];
+    if (node && node->status == NODE_DONE) {
+        question->node = node->facts.node;
+        snprintf(question->forks_what[1], sizeof *question->forks_what,
+                 "n start a new tree with n%lld and its weights", (long long)question->node);
+        question->lines[2] = question->forks_what[1];
+    }
+    question->lines[question->node ? 3 : 2] = "Escape stay";
     return &question->overlay;
 }

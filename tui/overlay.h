@@ -23,6 +23,8 @@ enum overlay_answer {
 struct overlay *overlay_help(void);
 /* The lines of the log pane in full. */
 struct overlay *overlay_log(void);
+/* In a recording: begin a new search from this moment, or with the selected network?  Leaves `fork` or `fork N`. */
+struct overlay *overlay_fork(const struct model *model);
 /* What persons did, the newest first; Enter takes the chosen step back, where a search runs. */
 struct overlay *overlay_history(void);
 /* A line to edit: `:` commands (with Tab completion and the history of `:`), or `/` text to find, or a note on a

@@ -14,6 +14,7 @@
 #include "tui/filter.h"
 #include "tui/overlay_kind.h"
 #include "tui/view.h"
+#include "util/bug.h"
 #include "util/memory.h"
 
 enum { HISTORY_MAX = 50 };
@@ -47,9 +48,11 @@ static const enum request requests_of[COMMAND_COUNT][2] = {
 /* The commands of a search, or the one of a recording; NULL past the last. */
 static const struct command_row *command_at(const struct model *model, int index)
 {
-    static const struct command_row go = {"goto", "N% or 1h02m", "go to a place of the recording"};
+    static const struct command_row of_replay[] = {
+        {"goto", "N% or 1h02m", "go to a place of the recording"},
+        {"fork", "[N]", "begin a new search from this moment, or with a network"}};
     if (model->mode == MODE_REPLAY)
-        return index ? NULL : &go;
+        return index < (int)COUNT_OF(of_replay) ? &of_replay[index] : NULL;
     return index < COMMAND_COUNT ? command_row((enum command_kind)index) : NULL;
 }
 

@@ -65,7 +65,8 @@
     R(NEXT_BEST, "]", "replay: to the next new best") \
     R(PREVIOUS_BEST, "[", "replay: to the last new best before") \
     R(NEXT_FAILURE, "}", "replay: to the next failure") \
-    R(NEXT_USER, ")", "replay: to the next action of a person")
+    R(NEXT_USER, ")", "replay: to the next action of a person") \
+    R(FORK, "F", "replay: begin a new search from this moment, or with the selected network")
 
 enum request {
     REQUEST_NONE,

@@ -60,6 +60,8 @@ void session_remember(const char *folder);
 /* The network that a NODE argument names: a number, "n12", "best" (the finished one where there is one) or "start".  0
    with a message: there is none. */
 int64_t session_find_node(const struct session_state *state, const char *text, struct error *error);
+/* $XDG_STATE_HOME/espalier or ~/.local/state/espalier, the caller's to free(); NULL where neither is set. */
+char *session_state_folder(void);
 /* The folder of a new session of that name: a path, with ".esp" added if it is missing. */
 int session_path_of(const char *text, char **folder, struct error *error);
 /* A path for a new session in the state folder: "NAME-N.esp" with the first free N.  Makes the state folder. */

@@ -58,6 +58,14 @@ static struct overlay *grow_several(struct model *model)
     return overlay;
 }
 
+static struct overlay *palette_of(struct model *model, const char *words)
+{
+    struct overlay *overlay = overlay_palette(model);
+    for (; *words; words++)
+        overlay_key(overlay, model, *words, NULL);
+    return overlay;
+}
+
 static void dialogs(void **state)
 {
     (void)state;
@@ -65,7 +73,10 @@ static void dialogs(void **state)
     open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
     check_dialog(&model, overlay_history(), "history");
     check_dialog(&model, grow_several(&model), "grow");
+    check_dialog(&model, overlay_help(), "help");
     check_dialog(&model, overlay_fork(&model), "fork");
+    check_dialog(&model, overlay_palette(&model), "palette");
+    check_dialog(&model, palette_of(&model, "conv9"), "palette-words");
     model_done(&model);
 }
 

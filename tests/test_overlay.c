@@ -9,11 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "arch/action.h"
 #include "screen_session.h"
+#include "tui/history.h"
 #include "tui/overlay.h"
 #include "util/random.h"
 
@@ -98,6 +100,26 @@ static void help(void **state)
     close_bed(&bed);
 }
 
+/* The first page of a small screen has the keys that steer, and the pane at hand has its words; a recording's keys come
+   first there. */
+static void help_first_page(void **state)
+{
+    struct bed bed;
+    (void)state;
+    open_bed(&bed, MODE_LIVE, overlay_help());
+    assert_non_null(strstr(shown(&bed, 80, 24), "hold all training"));
+    assert_non_null(strstr(text_string(&bed.text), "grow the selected network"));
+    assert_non_null(strstr(text_string(&bed.text), "take back your last step"));
+    assert_non_null(strstr(shown(&bed, 80, 60), "In this pane: Tree"));
+    assert_non_null(strstr(text_string(&bed.text), "accuracy on the validation images, in %"));
+    bed.model.focus = PANE_CONTROLLER;
+    assert_non_null(strstr(shown(&bed, 80, 60), "how undecided it is"));
+    close_bed(&bed);
+    open_bed(&bed, MODE_REPLAY, overlay_help());
+    assert_non_null(strstr(shown(&bed, 80, 24), "half the speed"));
+    close_bed(&bed);
+}
+
 static void questions(void **state)
 {
     struct bed bed;
@@ -148,6 +170,56 @@ static void history_of_persons(void **state)
     for (int height = 1; height < 12; height++)
         shown(&bed, 3 * height, height);
     assert_int_equal(overlay_key(bed.overlay, &bed.model, KEY_CODE_ESCAPE, &bed.words), OVERLAY_CLOSED);
+    close_bed(&bed);
+}
+
+static const char *chosen_by(struct bed *bed, const char *words)
+{
+    if (bed->overlay)
+        overlay_free(bed->overlay);
+    bed->overlay = overlay_palette(&bed->model);
+    type(bed, words);
+    shown(bed, 80, 24);
+    text_clear(&bed->words);
+    enum overlay_answer answer = overlay_key(bed->overlay, &bed->model, KEY_CODE_ENTER, &bed->words);
+    return answer == OVERLAY_PALETTE ? text_string(&bed->words) : "nothing";
+}
+
+/* The best match of all words comes first; what was chosen last comes first without words, also in the next process. */
+static void palette(void **state)
+{
+    static const char *const cases[][2] = {
+        {"zoom", "zoom"}, {"n37", "n37"}, {"budg", ":budget"}, {":bud", ":budget"}, {"leaderboard", "board"},
+        {"nxp", "next-pane"}, {"best with eight", "n16"}, {"qqq", "nothing"}, {"n25 conv", "n25"}, {"pau", "pause"},
+    };
+    struct bed bed;
+    char path[] = "/tmp/espalier-history-XXXXXX";
+    (void)state;
+    open_bed(&bed, MODE_LIVE, NULL);
+    int file = mkstemp(path);
+    assert_true(file >= 0 && write(file, "n12\nbad\x1b[2J\n:pin 3\n\xff\n", 22) == 22);
+    close(file);
+    history_open(path);
+    assert_int_equal(history_count(), 2);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_string_equal(chosen_by(&bed, cases[i][0]), cases[i][1]);
+    assert_string_equal(chosen_by(&bed, ""), "pause");
+    history_clear();
+    history_open(path);
+    assert_string_equal(chosen_by(&bed, ""), "pause");
+    assert_string_equal(history_line(history_count()), "n12");
+    press(&bed, KEY_CODE_DOWN);
+    for (int height = 1; height < 12; height++)
+        shown(&bed, 4 * height, height);
+    assert_int_equal(overlay_click(bed.overlay, &bed.model, 0, 0, &bed.words), OVERLAY_OPEN);
+    overlay_free(bed.overlay); /* the `:` line goes back through the commands that were typed */
+    bed.overlay = overlay_prompt(PROMPT_COMMAND, 0, "");
+    press(&bed, KEY_CODE_UP);
+    press(&bed, KEY_CODE_UP);
+    assert_int_equal(overlay_key(bed.overlay, &bed.model, KEY_CODE_ENTER, &bed.words), OVERLAY_COMMAND);
+    assert_non_null(strstr(text_string(&bed.words), "pin 3"));
+    history_clear();
+    unlink(path);
     close_bed(&bed);
 }
 
@@ -541,7 +613,7 @@ int main(void)
 {
     setlocale(LC_ALL, "C.UTF-8");
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(help),     cmocka_unit_test(questions), cmocka_unit_test(history_of_persons), cmocka_unit_test(forks),
+        cmocka_unit_test(help),     cmocka_unit_test(help_first_page), cmocka_unit_test(questions), cmocka_unit_test(history_of_persons), cmocka_unit_test(forks), cmocka_unit_test(palette),
         cmocka_unit_test(several_actions), cmocka_unit_test(layers_by_mouse), cmocka_unit_test(actions_of_any_keys),
         cmocka_unit_test(leaving), cmocka_unit_test(line_to_edit),
         cmocka_unit_test(commands), cmocka_unit_test(completion), cmocka_unit_test(growing),

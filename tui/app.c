@@ -11,9 +11,11 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "sessions/command.h"
 #include "tui/replay_bar.h"
 #include "tui/view.h"
 #include "util/clock.h"
@@ -61,6 +63,39 @@ static void draw(struct app *app)
     app->drawn = clock_monotonic();
 }
 
+static void on_request(struct app *app, enum request request)
+{
+    if (request && !screen_request(&app->model, request, app->canvas.width, app->canvas.height))
+        app_answer(app, request);
+}
+
+/* What was chosen in the palette: a request, a command (with arguments it is typed on), a network. */
+static void on_palette(struct app *app, const char *chosen)
+{
+    char name[REQUEST_NAME];
+    int64_t node;
+    if (*chosen == ':') {
+        const struct command_row *command = command_row(command_find(chosen + 1));
+        struct text line = TEXT_EMPTY;
+        text_add(&line, "%s ", command->name);
+        if (*command->arguments && *command->arguments != '[')
+            app->overlay = overlay_prompt(PROMPT_COMMAND, 0, text_string(&line));
+        else
+            app_send(app, command->name);
+        text_done(&line);
+        return;
+    }
+    if (*chosen == 'n' && !text_to_integer(chosen + 1, 1, app->model.state->node_count, &node)) {
+        tree_select(&app->model, node);
+        return;
+    }
+    for (enum request request = REQUEST_NONE + 1; request < REQUEST_COUNT; request++)
+        if (!strcmp(chosen, request_name(request, name))) {
+            on_request(app, request);
+            return;
+        }
+}
+
 static void on_overlay_answer(struct app *app, enum overlay_answer answered, struct text *words, bool typed)
 {
     if (answered != OVERLAY_OPEN)
@@ -69,6 +104,8 @@ static void on_overlay_answer(struct app *app, enum overlay_answer answered, str
         app_send(app, text_string(words));
     if (answered == OVERLAY_FIND)
         tree_find(&app->model, text_string(words));
+    if (answered == OVERLAY_PALETTE)
+        on_palette(app, text_string(words));
     if (answered == OVERLAY_STOP || answered == OVERLAY_DETACH)
         app_leave(app, answered == OVERLAY_DETACH ? TUI_DETACH : TUI_QUIT);
     text_done(words);
@@ -129,9 +166,7 @@ static void on_key(struct app *app, int key)
     } else if (key == KEY_CODE_INTERRUPT) {
         app_ask_quit(app);
     } else {
-        enum request request = request_of_key(key);
-        if (request && !screen_request(&app->model, request, app->canvas.width, app->canvas.height))
-            app_answer(app, request);
+        on_request(app, request_of_key(key));
     }
 }
 

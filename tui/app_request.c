@@ -208,6 +208,9 @@ void app_answer(struct app *app, enum request request)
         else
             model_say(model, "only a recording has places to fork from: `espalier replay`, or `espalier copy --until`");
         break;
+    case REQUEST_PALETTE:
+        app->overlay = overlay_palette(model);
+        break;
     case REQUEST_HISTORY:
         app->overlay = overlay_history();
         break;

@@ -16,6 +16,7 @@ enum overlay_answer {
     OVERLAY_CLOSED,
     OVERLAY_COMMAND, /* closed; `words` is a command */
     OVERLAY_FIND,    /* closed; `words` is what to find */
+    OVERLAY_PALETTE, /* closed; `words` is what was chosen: "zoom", ":budget", "n37" */
     OVERLAY_STOP,    /* closed: end the search and leave */
     OVERLAY_DETACH   /* closed: leave the search running */
 };
@@ -23,6 +24,8 @@ enum overlay_answer {
 struct overlay *overlay_help(void);
 /* The lines of the log pane in full. */
 struct overlay *overlay_log(void);
+/* Find keys, commands and networks by words. */
+struct overlay *overlay_palette(const struct model *model);
 /* In a recording: begin a new search from this moment, or with the selected network?  Leaves `fork` or `fork N`. */
 struct overlay *overlay_fork(const struct model *model);
 /* What persons did, the newest first; Enter takes the chosen step back, where a search runs. */

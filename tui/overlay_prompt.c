@@ -12,12 +12,11 @@
 #include "arch/action.h"
 #include "sessions/command.h"
 #include "tui/filter.h"
+#include "tui/history.h"
 #include "tui/overlay_kind.h"
 #include "tui/view.h"
 #include "util/bug.h"
 #include "util/memory.h"
-
-enum { HISTORY_MAX = 50 };
 
 struct prompt {
     struct overlay overlay;
@@ -29,11 +28,6 @@ struct prompt {
     char filter[PROMPT_MAX]; /* PROMPT_FIND: what was in force before; `node` was selected */
     bool follow;
 };
-
-static struct {
-    char *lines[HISTORY_MAX]; /* the oldest first */
-    int count;
-} history;
 
 /* Requests whose keys give the same command. */
 static const enum request requests_of[COMMAND_COUNT][2] = {
@@ -140,23 +134,30 @@ static void set_text(struct prompt *prompt, const char *text)
     prompt->length = prompt->cursor = (int)strlen(prompt->text);
 }
 
+/* The history has what the palette chose too; commands begin with a colon. */
+static const char *typed_before(int back)
+{
+    int count = 0;
+    for (int i = 1; i <= history_count(); i++)
+        if (*history_line(i) == ':' && ++count == back)
+            return history_line(i) + 1;
+    return NULL;
+}
+
 static void recall(struct prompt *prompt, int step)
 {
     int wanted = prompt->recalled + step;
-    if (prompt->kind != PROMPT_COMMAND || wanted < 0 || wanted > history.count)
+    if (prompt->kind != PROMPT_COMMAND || wanted < 0 || (wanted && !typed_before(wanted)))
         return;
     prompt->recalled = wanted;
-    set_text(prompt, wanted ? history.lines[history.count - wanted] : "");
+    set_text(prompt, wanted ? typed_before(wanted) : "");
 }
 
-static void remember(const char *text)
+static void remember(const char *line)
 {
-    if (history.count == HISTORY_MAX) {
-        free(history.lines[0]);
-        memmove(history.lines, history.lines + 1, sizeof *history.lines * (HISTORY_MAX - 1));
-        history.count--;
-    }
-    history.lines[history.count++] = memory_copy_text(text);
+    char colon[PROMPT_MAX + 2];
+    snprintf(colon, sizeof colon, ":%s", line);
+    history_add(colon);
 }
 
 /* Complete the kind of an action, the last word of `grow N ACTION...`. */

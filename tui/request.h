@@ -51,6 +51,7 @@
     R(RATE, "r", "set the learning rate of networks that start from now on") \
     R(EPOCHS, "R", "set the epochs of networks that start from now on") \
     R(COMMAND, ":", "type a command") \
+    R(PALETTE, "C-p", "the palette: find every key, command and network by words") \
     R(FREEZE, "C-s", "freeze the screen; the search goes on") \
     R(REDRAW, "C-l", "draw the screen anew") \
     R(MOUSE, "M", "mouse on or off (off: the terminal selects text)") \

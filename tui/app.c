@@ -16,7 +16,9 @@
 #include <unistd.h>
 
 #include "sessions/command.h"
+#include "tui/emulator.h"
 #include "tui/replay_bar.h"
+#include "tui/tty.h"
 #include "tui/view.h"
 #include "util/clock.h"
 #include "util/memory.h"
@@ -50,6 +52,43 @@ static void unblock_interrupt(void)
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
+void app_emit(struct app *app, struct text *bytes)
+{
+    if (bytes->length)
+        tty_send(bytes->bytes, bytes->length);
+    text_done(bytes);
+}
+
+/* "night ★ 91.85%": what a task bar shows of a search that is left alone. */
+static void show_title(struct app *app)
+{
+    const struct session_state *state = app->model.state;
+    const struct session_node *best = session_node(state, state->best);
+    struct text title = TEXT_EMPTY, bytes = TEXT_EMPTY;
+    text_add(&title, "%s%s", app->model.session_name, app->model.ended ? " ended" : state->paused ? " paused" : "");
+    if (best)
+        text_add(&title, " %.2f%% n%lld", 100 * best->accuracy, (long long)state->best);
+    if (!app->title || strcmp(app->title, text_string(&title))) {
+        emulator_title(text_string(&title), &bytes);
+        app_emit(app, &bytes);
+        free(app->title);
+        app->title = text_take(&title);
+    }
+    text_done(&title);
+}
+
+/* At a new best, and at the end. */
+static void ring(struct app *app)
+{
+    struct text bytes = TEXT_EMPTY;
+    bool news = app->model.state->best != app->rung_best || app->model.ended != app->rung_end;
+    if (news && app->bell && app->model.caught_up)
+        emulator_bell(&bytes);
+    app_emit(app, &bytes);
+    app->rung_best = app->model.state->best;
+    app->rung_end = app->model.ended;
+}
+
 static void draw(struct app *app)
 {
     int width, height;
@@ -59,6 +98,7 @@ static void draw(struct app *app)
     if (app->overlay)
         overlay_draw(app->overlay, &app->model, &app->canvas);
     terminal_show(app->terminal, &app->canvas);
+    show_title(app);
     app->dirty = app->asked = false;
     app->drawn = clock_monotonic();
 }
@@ -227,7 +267,7 @@ static void loop_once(struct app *app)
     struct pollfd wait[4] = {
         {.fd = terminal_input(app->terminal), .events = POLLIN},
         {.fd = app->signals, .events = POLLIN},
-        {.fd = app->source->replay ? -1 : app->source->descriptor(app->source->context), .events = POLLIN},
+        {.fd = app->source->replay || app->model.ended ? -1 : app->source->descriptor(app->source->context), .events = POLLIN},
         {.fd = behind ? terminal_output(app->terminal) : -1, .events = POLLOUT},
     };
     poll(wait, 4, milliseconds_to_wait(app));
@@ -244,6 +284,8 @@ static void loop_once(struct app *app)
         app->asked = true;
     }
     read_events(app);
+    if (app->model.mode != MODE_REPLAY)
+        ring(app);
     if (app->model.mode == MODE_REPLAY && replay_bar_tick(app->source, &app->model, clock_monotonic()))
         app->dirty = true;
     double now = clock_monotonic();
@@ -270,6 +312,7 @@ int tui_run(const struct tui_source *source, const struct tui_options *options, 
             struct error *error)
 {
     struct app *app = memory_new(1, sizeof *app);
+    struct text bytes = TEXT_EMPTY;
     sigset_t signals = signals_read();
     tui_block_signals();
     if (terminal_open(theme_or_dark(options->theme), options->mono, &app->terminal, error)) {
@@ -285,9 +328,14 @@ int tui_run(const struct tui_source *source, const struct tui_options *options, 
     if (source->mode == MODE_REPLAY)
         replay_bar_start(source, &app->model);
     app->dirty = true;
+    emulator_keep_title(&bytes);
+    app_emit(app, &bytes);
     while (!app->leave)
         loop_once(app);
     *outcome = app->outcome;
+    emulator_restore_title(&bytes);
+    app_emit(app, &bytes);
+    free(app->title);
     read_signals(app); /* also those that came together with the last one */
     terminal_close(app->terminal);
     close(app->signals);

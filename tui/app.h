@@ -22,9 +22,15 @@ struct app {
     bool mouse, leave;
     bool dragging;          /* the button went down on replay's bar, which follows it */
     enum tui_outcome outcome;
+    char *title;            /* of the window, as it was set last */
+    bool bell;              /* rings at a new best and at the end */
+    int64_t rung_best;      /* the best network and whether the search had ended, when it could have rung last */
+    bool rung_end;
     double drawn, arrived;  /* monotonic: the last frame, the last event */
 };
 
+/* Send bytes that are no cells to the terminal; they are freed. */
+void app_emit(struct app *app, struct text *bytes);
 void app_leave(struct app *app, enum tui_outcome outcome);
 /* Send a command to the search, or say why it can't be. */
 void app_send(struct app *app, const char *words);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tui/emulator.h"
 #include "tui/replay_bar.h"
 #include "tui/view.h"
 #include "util/file.h"
@@ -74,6 +75,22 @@ static void save_screen(struct app *app)
     else
         model_say(&app->model, "saved as espalier-screen.txt");
     text_done(&text);
+}
+
+/* The selected network's architecture into the clipboard, as `--start` takes it. */
+static void copy_arch(struct app *app)
+{
+    const struct session_node *node = session_node(app->model.state, app->model.selected);
+    struct text bytes = TEXT_EMPTY;
+    if (!node)
+        return;
+    emulator_copy(node->facts.arch, &bytes);
+    if (bytes.length)
+        model_say(&app->model, "to the clipboard, if the terminal allows it (OSC 52): n%lld %s",
+                  (long long)node->facts.node, node->facts.arch);
+    else
+        model_say(&app->model, "this terminal has no clipboard: n%lld %s", (long long)node->facts.node, node->facts.arch);
+    app_emit(app, &bytes);
 }
 
 void app_focus(struct app *app, enum pane pane)
@@ -207,6 +224,13 @@ void app_answer(struct app *app, enum request request)
             app->overlay = overlay_fork(model);
         else
             model_say(model, "only a recording has places to fork from: `espalier replay`, or `espalier copy --until`");
+        break;
+    case REQUEST_COPY:
+        copy_arch(app);
+        break;
+    case REQUEST_BELL:
+        app->bell = !app->bell;
+        model_say(model, app->bell ? "bell on: it rings at a new best network, and at the end" : "bell off");
         break;
     case REQUEST_PALETTE:
         app->overlay = overlay_palette(model);

@@ -55,6 +55,8 @@
     R(FREEZE, "C-s", "freeze the screen; the search goes on") \
     R(REDRAW, "C-l", "draw the screen anew") \
     R(MOUSE, "M", "mouse on or off (off: the terminal selects text)") \
+    R(COPY, "c", "copy the selected network's architecture to the clipboard (OSC 52)") \
+    R(BELL, "B", "the bell at a new best network and at the end, on or off") \
     R(SAVE_SCREEN, "S", "save the screen as text in the current folder") \
     R(SUSPEND, "C-z", "stop the program; `fg` comes back") \
     R(SLOWER, "<", "replay: half the speed") \

@@ -131,8 +131,10 @@ int fork_search(const struct cli_arguments *arguments, const char *folder, enum 
         fflush(stdout);
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL); /* the screens have blocked some, and a new program inherits that */
-        execv("/proc/self/exe", words.items);
-        error_set(&error, "/proc/self/exe: %s", strerror(errno));
+        char *program = realpath("/proc/self/exe", NULL);
+        execv(program ? program : "/proc/self/exe", words.items);
+        error_set(&error, "%s: %s", program ? program : "/proc/self/exe", strerror(errno));
+        free(program);
     }
     for (size_t i = 0; i < words.count; i++)
         free(words.items[i]);

@@ -102,6 +102,8 @@ static const struct cli_option options_of_resume[] = {
     {.name = "headless"},
     {.name = "json"},
     {.name = "detach"},
+    {.name = "on-best"},
+    {.name = "on-end"},
     {0},
 };
 

@@ -24,7 +24,7 @@ struct grow {
     struct area chart;    /* where it was drawn last */
 };
 
-enum { WIDTH = 76, HEIGHT = 21, CHART = 5, VALUES = 14 /* the column of the values */ };
+enum { WIDTH = 76, HEIGHT = 22, CHART = 5, VALUES = 14 /* the column of the values */ };
 
 static int64_t limit_of(const struct session_state *state, const char *name)
 {

@@ -131,8 +131,10 @@ static void add_network(struct palette *palette, const struct session_state *sta
     }
     text_clear(text);
     text_add(text, "n%lld", (long long)number);
-    for (int i = 0; i < node->facts.actions.count; i++)
-        text_add(text, " %s", node->facts.actions.items[i]);
+    for (int i = 0; i < node->facts.actions.count; i++) {
+        text_add_bytes(text, " ", 1);
+        text_add_bytes(text, node->facts.actions.items[i], strlen(node->facts.actions.items[i]));
+    }
     entry.score = score(text_string(text), node->note, palette->text);
     if (entry.score < 8 * 2) /* letters that are somewhere in a long text say nothing */
         add(palette, entry);

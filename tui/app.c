@@ -18,7 +18,6 @@
 #include "sessions/command.h"
 #include "tui/emulator.h"
 #include "tui/replay_bar.h"
-#include "tui/tty.h"
 #include "tui/view.h"
 #include "util/clock.h"
 #include "util/memory.h"
@@ -55,7 +54,7 @@ static void unblock_interrupt(void)
 void app_emit(struct app *app, struct text *bytes)
 {
     if (bytes->length)
-        tty_send(bytes->bytes, bytes->length);
+        terminal_emit(app->terminal, bytes->bytes, bytes->length);
     text_done(bytes);
 }
 

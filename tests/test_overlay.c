@@ -15,6 +15,8 @@
 
 #include "overlay_bed.h"
 #include "tui/history.h"
+#include "util/bug.h"
+#include "util/random.h"
 #include "tui/overlay.h"
 
 /* Nothing is cut, the last line is the page's end, and no further. */
@@ -311,6 +313,28 @@ static void log_in_full(void **state)
     close_bed(&bed);
 }
 
+/* Lists stay within themselves, whatever keys and clicks come, on any screen. */
+static void lists_of_any_keys(void **state)
+{
+    static const int keys[] = {KEY_CODE_UP, KEY_CODE_DOWN, KEY_CODE_PAGE_UP, KEY_CODE_PAGE_DOWN, KEY_CODE_HOME,
+                               KEY_CODE_END, 'c', 'o', '1', ' ', L'é', 21, KEY_CODE_DELETE};
+    struct random_stream stream = random_stream_new(3, RANDOM_TEST, 0, 0);
+    (void)state;
+    for (int round = 0; round < 40; round++) {
+        struct bed bed;
+        open_bed(&bed, MODE_LIVE, NULL);
+        bed.overlay = round % 2 ? overlay_palette(&bed.model) : overlay_history();
+        for (int i = 0; i < 40; i++) {
+            press(&bed, keys[random_below(&stream, COUNT_OF(keys))]);
+            if (i % 4 == 0)
+                shown(&bed, 1 + (int)random_below(&stream, 120), 1 + (int)random_below(&stream, 40));
+        }
+        int x = (int)random_below(&stream, 80), y = (int)random_below(&stream, 24);
+        overlay_click(bed.overlay, &bed.model, x, y, &bed.words);
+        close_bed(&bed);
+    }
+}
+
 int main(void)
 {
     setlocale(LC_ALL, "C.UTF-8");
@@ -320,6 +344,7 @@ int main(void)
         cmocka_unit_test(questions),
         cmocka_unit_test(history_of_persons),
         cmocka_unit_test(forks),
+        cmocka_unit_test(lists_of_any_keys),
         cmocka_unit_test(palette),
         cmocka_unit_test(leaving),
         cmocka_unit_test(line_to_edit),

@@ -67,16 +67,26 @@ static int state_at(const char *folder, int64_t event, struct session_state **st
     return status;
 }
 
+/* A path for the new session, beside the others: "NAME-fork-1.esp". */
+static int new_path(const char *folder, char **path, struct error *error)
+{
+    struct text name = TEXT_EMPTY;
+    char *short_name = report_short_name(folder);
+    text_add(&name, "%s-fork", short_name);
+    int status = session_new_path(text_string(&name), path, error);
+    text_done(&name);
+    free(short_name);
+    return status;
+}
+
 /* `resume COPY` */
 static int from_moment(const char *folder, int64_t event, struct words *words, struct error *error)
 {
     struct session_state *state = NULL;
     struct copy_report report;
-    struct text name = TEXT_EMPTY;
-    char *short_name = report_short_name(folder), *to = NULL;
-    text_add(&name, "%s-fork", short_name);
+    char *to = NULL;
     int status = state_at(folder, event, &state, error) || search_setup_weights(folder, state, error) ||
-                         session_new_path(text_string(&name), &to, error) ||
+                         new_path(folder, &to, error) ||
                          session_copy(folder, to, COPY_ALL, false, event, never, &report, error)
                      ? -1
                      : 0;
@@ -86,20 +96,23 @@ static int from_moment(const char *folder, int64_t event, struct words *words, s
         add(words, to);
     }
     session_state_free(state);
-    text_done(&name);
-    free(short_name);
     free(to);
     return status;
 }
 
-/* `run --start SESSION:N --epochs 2 ...` */
+/* `run --start SESSION:N --epochs 2 ... --out NEW` */
 static int from_network(const char *folder, int64_t node, struct words *words, struct error *error)
 {
     struct session_state *state;
     struct error warning = {{0}};
     struct text start = TEXT_EMPTY;
-    if (session_load(folder, &state, &warning, error))
+    char *to;
+    if (new_path(folder, &to, error))
         return -1;
+    if (session_load(folder, &state, &warning, error)) {
+        free(to);
+        return -1;
+    }
     add(words, "run");
     for (int i = 0; i < state->facts.options.count; i++) {
         const char *option = state->facts.options.items[i];
@@ -110,6 +123,8 @@ static int from_network(const char *folder, int64_t node, struct words *words, s
     text_add(&start, "%s:%lld", folder, (long long)node);
     add_option(words, "start", 5, text_string(&start));
     add_option(words, "start-epochs", 12, "0"); /* it is trained */
+    add_option(words, "out", 3, to);
+    free(to);
     text_done(&start);
     session_state_free(state);
     return 0;

@@ -1,8 +1,8 @@
 /*
  * app_request.c - what the application does on a request that no view handled, and on what a dialog leaves.
  *
- * A request changes the model, opens a dialog, or sends words to the search. Here stands what has to be said instead when
- * no search takes them: its process is gone, it has ended, it is a recording.
+ * A request changes the model, opens a dialog, or sends words to the search. Here stands what has to be said instead
+ * when no search takes them: its process is gone, it has ended, it is a recording.
  */
 #include "tui/app.h"
 
@@ -89,7 +89,8 @@ static void copy_arch(struct app *app)
         model_say(&app->model, "to the clipboard, if the terminal allows it (OSC 52): n%lld %s",
                   (long long)node->facts.node, node->facts.arch);
     else
-        model_say(&app->model, "this terminal has no clipboard: n%lld %s", (long long)node->facts.node, node->facts.arch);
+        model_say(&app->model, "this terminal has no clipboard: n%lld %s", (long long)node->facts.node,
+                  node->facts.arch);
     app_emit(app, &bytes);
 }
 
@@ -299,7 +300,8 @@ void app_answer(struct app *app, enum request request)
     case REQUEST_MOUSE:
         app->mouse = !app->mouse;
         terminal_use_mouse(app->terminal, app->mouse);
-        model_say(model, app->mouse ? "mouse on: click, wheel, drag on the bar" : "mouse off: the terminal selects text");
+        model_say(model,
+                  app->mouse ? "mouse on: click, wheel, drag on the bar" : "mouse off: the terminal selects text");
         break;
     case REQUEST_SAVE_SCREEN:
         save_screen(app);

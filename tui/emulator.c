@@ -12,8 +12,9 @@
 /* Others, the console first, show such sequences as text. */
 static bool is_known(void)
 {
-    static const char *const names[] = {"xterm", "tmux",  "screen",  "rxvt",    "vte",    "gnome", "konsole", "alacritty",
-                                        "kitty", "ghostty", "foot", "wezterm", "contour", "iterm", "st-",   "rio"};
+    static const char *const names[] = {"xterm",   "tmux",      "screen", "rxvt",    "vte",  "gnome",
+                                        "konsole", "alacritty", "kitty",  "ghostty", "foot", "wezterm",
+                                        "contour", "iterm",     "st-",    "rio"};
     const char *name = getenv("TERM");
     for (size_t i = 0; name && i < COUNT_OF(names); i++)
         if (!strncmp(name, names[i], strlen(names[i])))

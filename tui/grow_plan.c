@@ -48,8 +48,7 @@ static int add(struct grow_plan *plan, struct action action, struct error *error
 
 static void drop(struct grow_plan *plan, int index)
 {
-    memmove(plan->actions + index, plan->actions + index + 1,
-            sizeof *plan->actions * (size_t)(--plan->count - index));
+    memmove(plan->actions + index, plan->actions + index + 1, sizeof *plan->actions * (size_t)(--plan->count - index));
 }
 
 struct grow_place grow_plan_place(const struct grow_plan *plan)
@@ -153,9 +152,8 @@ static int set(struct grow_plan *plan, int index, struct action action, bool as_
 int grow_plan_width(struct grow_plan *plan, int units, struct error *error)
 {
     struct grow_place place = grow_plan_place(plan);
-    struct action action = {.kind = units > place.before.units ? ACTION_WIDEN : ACTION_NARROW,
-                            .layer = plan->cursor,
-                            .units = units};
+    struct action action = {
+        .kind = units > place.before.units ? ACTION_WIDEN : ACTION_NARROW, .layer = plan->cursor, .units = units};
     if (units < 1 || units > ARCH_UNITS_MAX)
         return error_set(error, "a width is from 1 to %d", ARCH_UNITS_MAX);
     return set(plan, place.width, action, units == place.before.units, error);

@@ -1,8 +1,8 @@
 /*
  * history.c - lines in memory, and the file that they come from.
  *
- * The whole file is written anew at each line, over a temporary one: it is short. Two terminals that write it: the last one
- * wins. What is not UTF-8 without control characters is not taken from the file.
+ * The whole file is written anew at each line, over a temporary one: it is short. Two terminals that write it: the last
+ * one wins. What is not UTF-8 without control characters is not taken from the file.
  */
 #include "tui/history.h"
 

@@ -118,8 +118,9 @@ static enum overlay_answer key_question(struct overlay *overlay, struct model *m
         return OVERLAY_STOP;
     if (question->detaches && key == 'd')
         return OVERLAY_DETACH;
-    return key == KEY_CODE_ESCAPE || key == KEY_CODE_INTERRUPT || (key == 'n' && !question->forks) || key == 'q' || key == 'c' ? OVERLAY_CLOSED
-                                                                                                        : OVERLAY_OPEN;
+    bool closes = key == KEY_CODE_ESCAPE || key == KEY_CODE_INTERRUPT || (key == 'n' && !question->forks) ||
+                  key == 'q' || key == 'c';
+    return closes ? OVERLAY_CLOSED : OVERLAY_OPEN;
 }
 
 static struct question *question_new(void)

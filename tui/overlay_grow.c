@@ -1,10 +1,10 @@
 /*
  * overlay_grow.c - puts together a child of a network by hand: layer by layer on the chart, with its price.
  *
- * The actions are a grow_plan's. Widths and kernels that the arrows offer are those of the session's search space; a width
- * can be typed too. What it costs comes from arch/, the time from the parent's, scaled by FLOPs. A network over a limit of
- * the search is not queued: the dialog says by how much, and what the most is. Nothing is changed here: Enter leaves the
- * words `grow N ACTION...`.
+ * The actions are a grow_plan's. Widths and kernels that the arrows offer are those of the session's search space; a
+ * width can be typed too. What it costs comes from arch/, the time from the parent's, scaled by FLOPs. A network over a
+ * limit of the search is not queued: the dialog says by how much, and what the most is. Nothing is changed here: Enter
+ * leaves the words `grow N ACTION...`.
  */
 #include <math.h>
 #include <stdio.h>
@@ -18,10 +18,10 @@
 
 struct grow {
     struct overlay overlay;
-    int64_t node, asked;  /* `asked` has no weights: `node` is the nearest above it that has */
+    int64_t node, asked; /* `asked` has no weights: `node` is the nearest above it that has */
     struct grow_plan plan;
-    int typed;            /* the width that is being typed; 0: none */
-    struct area chart;    /* where it was drawn last */
+    int typed;         /* the width that is being typed; 0: none */
+    struct area chart; /* where it was drawn last */
 };
 
 enum { WIDTH = 76, HEIGHT = 22, CHART = 5, VALUES = 14 /* the column of the values */ };
@@ -55,7 +55,7 @@ static int64_t known_as(const struct model *model, const struct arch *arch)
 }
 
 static void draw_cost(struct canvas *canvas, struct area inside, int row, const char *what,
-                       char *(*print)(char buffer[TEXT_SHORT], double value), int64_t now, int64_t after)
+                      char *(*print)(char buffer[TEXT_SHORT], double value), int64_t now, int64_t after)
 {
     char a[TEXT_SHORT], b[TEXT_SHORT], c[TEXT_SHORT];
     double before = (double)now, more = (double)after - before;
@@ -69,8 +69,9 @@ static void draw_time(struct canvas *canvas, struct area inside, int row, const 
     char a[TEXT_SHORT], b[TEXT_SHORT];
     canvas_text(canvas, inside, 1, row, STYLE_DIM, "est. time");
     if (node->status == NODE_DONE && node->curve_count)
-        canvas_text(canvas, inside, VALUES, row, STYLE_NORMAL, "%8s  %8s  for %d epoch%s", text_duration(a, node->seconds),
-                    text_duration(b, node->seconds * ratio), node->curve_count, node->curve_count == 1 ? "" : "s");
+        canvas_text(canvas, inside, VALUES, row, STYLE_NORMAL, "%8s  %8s  for %d epoch%s",
+                    text_duration(a, node->seconds), text_duration(b, node->seconds * ratio), node->curve_count,
+                    node->curve_count == 1 ? "" : "s");
     else
         canvas_text(canvas, inside, VALUES, row, STYLE_DIM, "not known before the parent is trained");
 }
@@ -89,8 +90,10 @@ static void draw_keys(const struct model *model, struct canvas *canvas, struct a
 
 static const char *does(const struct action *action)
 {
-    static const char *const words[ACTION_KINDS] = {[ACTION_WIDEN] = "Widen", [ACTION_DEEPEN] = "Deepen",
-                                                    [ACTION_NARROW] = "Narrow", [ACTION_REMOVE] = "Remove a layer of",
+    static const char *const words[ACTION_KINDS] = {[ACTION_WIDEN] = "Widen",
+                                                    [ACTION_DEEPEN] = "Deepen",
+                                                    [ACTION_NARROW] = "Narrow",
+                                                    [ACTION_REMOVE] = "Remove a layer of",
                                                     [ACTION_KERNEL] = "Change a kernel of"};
     return words[action->kind];
 }
@@ -124,8 +127,8 @@ static void draw_layer(const struct grow_plan *plan, struct canvas *canvas, stru
         canvas_text(canvas, inside, x, 0, STYLE_NORMAL, " of %d %s", layer->units, traits->counts);
         return;
     }
-    x = place.width >= 0 ? canvas_text(canvas, inside, VALUE, 0, STYLE_NORMAL, "width  %d → [ %d ]",
-                                       place.before.units, layer->units)
+    x = place.width >= 0 ? canvas_text(canvas, inside, VALUE, 0, STYLE_NORMAL, "width  %d → [ %d ]", place.before.units,
+                                       layer->units)
                          : canvas_text(canvas, inside, VALUE, 0, STYLE_NORMAL, "width  %d", layer->units);
     if (place.kernel >= 0)
         canvas_text(canvas, inside, x + 3, 0, STYLE_NORMAL, "kernel  %d → [ %d ]", place.before.kernel, layer->kernel);
@@ -173,7 +176,8 @@ static void draw_weights(const struct grow_plan *plan, const struct session_node
     int inexact = grow_plan_inexact(plan);
     canvas_text(canvas, inside, 1, row, STYLE_DIM, "weights");
     if (inexact < 0)
-        canvas_text(canvas, inside, VALUES, row, STYLE_NORMAL, "kept: the child starts near %.2f %%", 100 * node->accuracy);
+        canvas_text(canvas, inside, VALUES, row, STYLE_NORMAL, "kept: the child starts near %.2f %%",
+                    100 * node->accuracy);
     else
         canvas_text(canvas, inside, VALUES, row, STYLE_WARNING, "changed: the child starts below its parent's %.2f %%",
                     100 * node->accuracy);

@@ -1,9 +1,10 @@
 /*
  * overlay_palette.c - one line that finds everything: each key's request, each command, each network.
  *
- * Every word of the line has to be in an entry. A word that begins the entry's name counts more than one inside it, that more
- * than one in the help, and last come words whose letters stand in the name in their order ("nxp" finds "next-pane").
- * Networks are found by number, note and actions. The entries that were chosen last come first (history.h).
+ * Every word of the line has to be in an entry. A word that begins the entry's name counts more than one inside it,
+ * that more than one in the help, and last come words whose letters stand in the name in their order ("nxp" finds
+ * "next-pane"). Networks are found by number, note and actions. The entries that were chosen last come first
+ * (history.h).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -118,7 +119,8 @@ static void add_command(struct palette *palette, enum command_kind kind)
     add(palette, entry);
 }
 
-/* "n37 widen:conv1:12 deepen:conv2:3", and its note; without a line only those that were chosen before, and the best. */
+/* "n37 widen:conv1:12 deepen:conv2:3", and its note; without a line only those that were chosen before, and the best.
+ */
 static void add_network(struct palette *palette, const struct session_state *state, int64_t number, struct text *text)
 {
     const struct session_node *node = session_node(state, number);

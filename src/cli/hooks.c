@@ -1,8 +1,8 @@
 /*
  * hooks.c - starts a person's commands from the engine's thread, at the events that they wait for.
  *
- * A command gets a session (setsid) and no signals of this terminal, nothing as standard input, and only descriptors that
- * it needs. It is not waited for; those that have ended are collected when the next one starts.
+ * A command gets a session (setsid) and no signals of this terminal, nothing as standard input, and only descriptors
+ * that it needs. It is not waited for; those that have ended are collected when the next one starts.
  */
 #include "cli/hooks.h"
 

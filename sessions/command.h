@@ -19,7 +19,7 @@
     C(PRUNE, prune, "N", "give up a network and all that grew from it")                               \
     C(UNPRUNE, unprune, "N", "take that back: networks may grow from them again")                     \
     C(GROW, grow, "N ACTION...", "a child: widen|deepen|narrow|remove|kernel:LAYER[:N]")              \
-    C(UNDO, undo, "", "take back your last network that has not started, or prune")                   \
+    C(UNDO, undo, "[STEP]", "take back your last step, or the one with that number")                  \
     C(NOTE, note, "N TEXT", "write a note on a network")                                              \
     C(BUDGET, budget, "networks|episodes|seconds|flops VALUE", "in all, or +N, -N; 0: no limit")      \
     C(RATE, rate, "X", "learning rate of networks that start from now on")                            \

@@ -24,6 +24,7 @@ struct copy {
     const char *from, *to;
     enum copy_files files;
     bool thin;
+    int64_t until; /* the last event; 0: all */
     bool (*stopped)(void);
     struct session_state *state;
     struct copy_report *report;
@@ -40,6 +41,11 @@ static int walk(struct copy *copy, struct log_reader *reader, struct error *erro
     int64_t before = 0;
     int found;
     while ((found = log_next_frame(reader, &event, &frame, &length, error)) == LOG_EVENT || found == LOG_UNKNOWN) {
+        if (copy->until && log_reader_number(reader) > copy->until) {
+            if (found == LOG_EVENT)
+                event_done(&event);
+            break;
+        }
         bool left_out = copy->thin && log_reader_number(reader) == before;
         text_clear(&copy->transient);
         text_add_bytes(left_out ? &copy->transient : &copy->log, frame, length);
@@ -158,14 +164,15 @@ static int write_all(struct copy *copy, struct error *error)
     return result;
 }
 
-int session_copy(const char *from, const char *to, enum copy_files files, bool thin, bool (*stopped)(void),
-                 struct copy_report *report, struct error *error)
+int session_copy(const char *from, const char *to, enum copy_files files, bool thin, int64_t until,
+                 bool (*stopped)(void), struct copy_report *report, struct error *error)
 {
     *report = (struct copy_report){0};
     struct copy copy = {.from = from,
                         .to = to,
                         .files = files,
                         .thin = thin,
+                        .until = until,
                         .stopped = stopped,
                         .state = session_state_new(),
                         .report = report};

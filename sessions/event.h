@@ -127,7 +127,8 @@
     F(TEXT, state_hash, FACT)                                                                               \
     F(INTEGERS, asked, FACT)     /* networks of a person that it observed beside the batch */ \
     F(INTEGERS, proposals, FACT) /* the batch; none: those of the episode */
-#define EVENT_FIELDS_COMMAND(F) F(AUTHOR, by, FACT) F(TEXT, words, FACT) F(BOOL, refused, FACT) F(TEXT, answer, FACT)
+#define EVENT_FIELDS_COMMAND(F) F(AUTHOR, by, FACT) F(TEXT, words, FACT) F(BOOL, refused, FACT) F(TEXT, answer, FACT) \
+    F(INTEGER, undoes, LATER)    /* number of the command that it takes back; 0: none */
 #define EVENT_FIELDS_PAUSED(F) F(BOOL, paused, FACT) F(AUTHOR, by, FACT)
 #define EVENT_FIELDS_PINNED(F) F(INTEGER, node, FACT) F(BOOL, pinned, FACT) F(AUTHOR, by, FACT)
 #define EVENT_FIELDS_PRUNED(F) F(INTEGER, node, FACT) F(AUTHOR, by, FACT) /* with all that grew from it */ \

@@ -30,8 +30,7 @@ static bool is_session(const char *folder)
     return found;
 }
 
-/* NULL where neither variable is set. */
-static char *state_folder(void)
+char *session_state_folder(void)
 {
     const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
     if (state && state[0] == '/') /* the XDG specification: relative paths are ignored */
@@ -67,7 +66,7 @@ static char *follow_link(char *path)
 
 void session_remember(const char *folder)
 {
-    char *state = state_folder(), *path = realpath(folder, NULL), *real_state = NULL;
+    char *state = session_state_folder(), *path = realpath(folder, NULL), *real_state = NULL;
     const char *name = path ? strrchr(path, '/') + 1 : "";
     struct stat status;
     if (state && path && !file_make_folder(state, NULL))
@@ -107,7 +106,7 @@ int session_find(const char *name, char **folder, struct error *error)
     const char *gallery = getenv("ESPALIER_GALLERY");
     if (!gallery || !*gallery) /* the installed one, or the source tree's when the program isn't installed */
         gallery = file_exists(GALLERY_FOLDER) ? GALLERY_FOLDER : GALLERY_SOURCE;
-    char *state = state_folder();
+    char *state = session_state_folder();
     char *found = try_in(NULL, name);
     if (!found && name[0] != '/' && state)
         found = follow_link(try_in(state, name));
@@ -160,7 +159,7 @@ static char **add_sessions(char **folders, size_t *count, size_t *capacity, cons
 char **session_list(size_t *count)
 {
     size_t capacity = 0;
-    char *state = state_folder(), **folders = NULL;
+    char *state = session_state_folder(), **folders = NULL;
     *count = 0;
     folders = add_sessions(folders, count, &capacity, ".");
     if (state)
@@ -193,7 +192,7 @@ int session_new_path(const char *name, char **folder, struct error *error)
 {
     if (!name[0] || name[0] == '.' || strchr(name, '/'))
         return error_set(error, "\"%s\" can't be the name of a session; use letters and digits", name);
-    char *state = state_folder();
+    char *state = session_state_folder();
     if (!state)
         return error_set(error, "neither XDG_STATE_HOME nor HOME is set; say where with --out");
     int result = file_make_folder(state, error);

@@ -227,19 +227,29 @@ static struct range seconds_left(const struct session_state *state, const struct
     return range;
 }
 
+static void nearest(double *share, const char **binds, double other, const char *name)
+{
+    if (*binds && other <= *share)
+        return;
+    *share = larger(*share, other);
+    *binds = name;
+}
+
 struct forecast session_forecast(const struct session_state *state)
 {
     double done = trained(state), share = 0, active = session_active_seconds(state, state->time);
     double finish = finish_share(state), growth = 1 - finish;
+    const char *binds = NULL;
     if (state->budget_networks > 0)
-        share = larger(share, growth * done / (double)state->budget_networks);
+        nearest(&share, &binds, growth * done / (double)state->budget_networks, "networks");
     if (state->budget_flops > 0)
-        share = larger(share, session_flops(state) / state->budget_flops);
+        nearest(&share, &binds, session_flops(state) / state->budget_flops, "FLOPs");
     if (state->budget_seconds > 0)
-        share = larger(share, active / state->budget_seconds);
+        nearest(&share, &binds, active / state->budget_seconds, "time");
     if (state->budget_episodes > 0 && episode_networks(state) > 0)
-        share = larger(share, growth * (done + (double)(state->known_count + state->refused_count)) /
-                                  ((double)state->budget_episodes * (double)episode_networks(state) + 1));
+        nearest(&share, &binds, growth * (done + (double)(state->known_count + state->refused_count)) /
+                                  ((double)state->budget_episodes * (double)episode_networks(state) + 1),
+                "episodes");
     const struct session_node *last = finish_of(state);
     double grown = growth > 0 ? share / growth : 1;
     if (finish > 0 && last)
@@ -249,6 +259,7 @@ struct forecast session_forecast(const struct session_state *state)
     share = share > 1 ? 1 : share;
     struct range left = seconds_left(state, last, active, share);
     return (struct forecast){.share = share,
+                             .binds = binds,
                              .growth = grown > 1 ? 1 : grown,
                              .seconds_left = left.least,
                              .seconds_most = left.most,

@@ -11,6 +11,7 @@ bool session_has_phases(const struct session_state *state);
 
 struct forecast {
     double share;        /* of the whole search that is done, 0…1; 0 when there is no limit */
+    const char *binds;   /* the budget that is nearest to its limit, which the share is of: "networks"; NULL: none */
     double growth;       /* of the phase of growth, 0…1 */
     double seconds_left; /* at the pace of this search so far, for the FLOPs of what will come; negative: unknown */
     double seconds_most; /* if networks go on growing; both are a budget of seconds that ends before */

@@ -62,6 +62,8 @@ void session_forget(const char *folder);
 /* The network that a NODE argument names: a number, "n12", "best" (the finished one where there is one) or "start".  0
    with a message: there is none. */
 int64_t session_find_node(const struct session_state *state, const char *text, struct error *error);
+/* $XDG_STATE_HOME/espalier or ~/.local/state/espalier, the caller's to free(); NULL where neither is set. */
+char *session_state_folder(void);
 /* The folder of a new session of that name: a path, with ".esp" added if it is missing. */
 int session_path_of(const char *text, char **folder, struct error *error);
 /* A path for a new session in the state folder: "NAME-N.esp" with the first free N.  Makes the state folder. */
@@ -87,9 +89,10 @@ struct copy_report {
     int64_t files, missing, bytes; /* weights and states of the policy; `bytes` are those of the whole copy */
 };
 /* Copy a session, which may be in use, into the folder `to`, which must not exist, or be empty.  `thin`: without
-   transient events, but for the last, which has the session's time.  `stopped` is asked before each file.  When
+   transient events, but for the last, which has the session's time.  `until`: the number of the last event, with the
+   files that the events up to it name; 0: all.  `stopped` is asked before each file.  When
    it returns true or anything fails: -1, and the folder `to` is removed. */
-int session_copy(const char *from, const char *to, enum copy_files files, bool thin, bool (*stopped)(void),
-                 struct copy_report *report, struct error *error);
+int session_copy(const char *from, const char *to, enum copy_files files, bool thin, int64_t until,
+                 bool (*stopped)(void), struct copy_report *report, struct error *error);
 
 #endif

@@ -463,6 +463,7 @@ int session_apply(struct session_state *state, const struct event *event, struct
 {
     if (session_accepts(state, event, error))
         return -1;
+    state_add_step(state, event);
     apply_kind(state, event);
     state->last_number = event->number;
     state->time = event->time;
@@ -486,15 +487,4 @@ double session_active_seconds(const struct session_state *state, double now)
 const struct session_node *session_node(const struct session_state *state, int64_t node)
 {
     return node >= 1 && node <= state->node_count ? state->nodes[node - 1] : NULL;
-}
-
-const char *session_option(const struct session_state *state, const char *name)
-{
-    size_t length = strlen(name);
-    for (int i = 0; i < state->facts.options.count; i++) {
-        const char *option = state->facts.options.items[i];
-        if (!strncmp(option, name, length) && option[length] == '=')
-            return option + length + 1;
-    }
-    return NULL;
 }

@@ -74,6 +74,23 @@ struct session_device {
     bool lost;                   /* to the process that has the session */
 };
 
+/* A command of a person that was not refused, other than `undo`, and what it did (steps.h). */
+struct session_step {
+    int64_t number;              /* of its COMMAND event */
+    double time;
+    enum event_author by;
+    char *words;
+    enum event_kind effect;      /* of the event that followed it; EVENT_COMMAND: none did */
+    int64_t node;                /* NODE, PRUNED, PINNED, NOTED: of which network; else 0 */
+    bool back;                   /* PRUNED, PINNED: the pruning or pin was taken back */
+    const char *setting;         /* BUDGET, SETTINGS: what it changed ("networks", "rate"), static; NULL: nothing */
+    double before, after;        /* that setting */
+    char *note;                  /* NOTED: the note before, or NULL */
+    int64_t undone_by;           /* number of the COMMAND that took it back, or 0 */
+    int references;              /* private to state*.c: the states that share it */
+};
+enum step_waits { STEP_NONE, STEP_NEW, STEP_OLD_UNDO };
+
 /* A proposal and its answer, in order; resume feeds unfinished batches from here. */
 struct proposal_record {
     enum event_kind answer;      /* EVENT_NODE, EVENT_KNOWN or EVENT_REFUSED */
@@ -122,15 +139,18 @@ struct session_state {
     int64_t opened_count;
     int64_t unpruned_count;      /* times that a pruning was taken back */
     int64_t command_count;
+    int64_t step_count;
+    struct session_step **steps; /* steps[i] is step i + 1 */
 
     /* Private to state*.c: capacities of the arrays; the sum of the hashes of every event's facts.  It covers facts that
        the state doesn't keep, and doesn't depend on the order of events that trainers finished side by side. */
-    size_t node_capacity, proposal_capacity, policy_capacity;
+    size_t node_capacity, proposal_capacity, policy_capacity, step_capacity;
     struct hash history;
     struct text scratch;
     int64_t *started;            /* networks that started since all training stopped; some have ended */
     size_t started_count, started_capacity;
     int64_t joined_pruned;       /* networks that joined below a pruned one */
+    enum step_waits step_waits;  /* the next event is the effect of the newest step, or of an undo that names no step */
 };
 
 enum { SESSION_UNPRUNED_MAX = 1000 }; /* times that a pruning is taken back: each walks over what was pruned */

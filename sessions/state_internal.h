@@ -7,6 +7,9 @@
 /* The network `node`, which is there, for a change: this state's own from now on, however many share it. */
 struct session_node *session_node_own(struct session_state *state, int64_t node);
 void state_set_status(struct session_state *state, struct session_node *node, enum node_status status);
+/* Before an event is applied: the step that it is, or whose effect it is (state_steps.c). */
+void state_add_step(struct session_state *state, const struct event *event);
+void session_step_release(struct session_step *step);
 /* The event PRUNED (state_prune.c). */
 void state_apply_pruned(struct session_state *state, const struct event_pruned *facts, double time);
 /* Set the control of a proposal that is about to be added: the last one before it that has the same parent, among

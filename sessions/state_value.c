@@ -69,6 +69,9 @@ void session_state_free(struct session_state *state)
     for (int64_t i = 0; i < state->policy_count; i++)
         release_policy(state->policies[i]);
     free(state->policies);
+    for (int64_t i = 0; i < state->step_count; i++)
+        session_step_release(state->steps[i]);
+    free(state->steps);
     for (int i = 0; i < state->device_count; i++) {
         free(state->devices[i].id);
         free(state->devices[i].name);
@@ -80,6 +83,17 @@ void session_state_free(struct session_state *state)
     text_done(&state->scratch);
     free(state->started);
     free(state);
+}
+
+const char *session_option(const struct session_state *state, const char *name)
+{
+    size_t length = strlen(name);
+    for (int i = 0; i < state->facts.options.count; i++) {
+        const char *option = state->facts.options.items[i];
+        if (!strncmp(option, name, length) && option[length] == '=')
+            return option + length + 1;
+    }
+    return NULL;
 }
 
 /* --- copy ---------------------------------------------------------------------------------------------------- */
@@ -133,6 +147,10 @@ static void copy_lists(const struct session_state *from, struct session_state *t
     to->policies = copy_items(from->policies, (size_t)from->policy_count, sizeof *from->policies);
     for (int64_t i = 0; i < from->policy_count; i++)
         to->policies[i]->references++;
+    to->steps = copy_items(from->steps, (size_t)from->step_count, sizeof *from->steps);
+    for (int64_t i = 0; i < from->step_count; i++)
+        to->steps[i]->references++;
+    to->step_capacity = (size_t)to->step_count;
     to->devices = copy_items(from->devices, (size_t)from->device_count, sizeof *from->devices);
     for (int i = 0; i < from->device_count; i++) {
         to->devices[i].id = copy_text(from->devices[i].id);

@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "screen_file.h"
+#include "screen_fixture.h"
 #include "tui/browser.h"
 #include "util/bug.h"
 #include "util/memory.h"
@@ -89,7 +89,7 @@ static void check_screen(struct browser *browser, int width, int height, bool un
     struct canvas canvas;
     canvas_init(&canvas, width, height, unicode);
     browser_draw(browser, &canvas);
-    compare_screen(&canvas, name);
+    screen_compare(&canvas, name);
     canvas_done(&canvas);
 }
 

@@ -1,123 +1,12 @@
 /*
  * test_commands.c - what a person may ask while a search runs: each word's effect, refusals with their reasons.
- *
- * Commands are given from a sink, when a chosen event has happened: they wait in the engine's queue as those of a
- * terminal do, and the test needs no clock.
  */
 #include "config.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine_bed.h"
-
-/* When node `node` has an event of `kind` (node 0: any), give the words. */
-struct cue {
-    enum event_kind kind;
-    int64_t node;
-    const char *words;
-};
-
-struct play {
-    struct engine *engine;
-    const struct cue *cues; /* ends with NULL words; taken in order */
-    char *answers;          /* of all commands, "words: answer\n", refused ones "words! reason\n" */
-    struct text text;
-    char order[4096]; /* events of interest, in order */
-};
-
-static int64_t node_of(const struct event *event)
-{
-    switch (event->kind) {
-    case EVENT_NODE:
-        return event->as.node.node;
-    case EVENT_STARTED:
-        return event->as.started.node;
-    case EVENT_EPOCH:
-        return event->as.epoch.node;
-    case EVENT_RESULT:
-        return event->as.result.node;
-    case EVENT_FAILED:
-        return event->as.failed.node;
-    default:
-        return 0;
-    }
-}
-
-static void note_order(struct play *play, const char *what, int64_t node)
-{
-    size_t length = strlen(play->order);
-    snprintf(play->order + length, sizeof play->order - length, "%s%d ", what, (int)node);
-}
-
-static void play_event(void *context, const struct event *event)
-{
-    struct play *play = context;
-    if (event->kind == EVENT_COMMAND)
-        text_add(&play->text, "%s%s %s\n", event->as.command.words, event->as.command.refused ? "!" : ":",
-                 event->as.command.answer);
-    if (event->kind == EVENT_STARTED)
-        note_order(play, "S", event->as.started.node);
-    if (event->kind == EVENT_RESULT)
-        note_order(play, "R", event->as.result.node);
-    if (event->kind == EVENT_FAILED)
-        note_order(play, event->as.failed.again ? "again" : "F", event->as.failed.node);
-    if (event->kind == EVENT_PAUSED)
-        note_order(play, "P", event->as.paused.paused);
-    while (play->cues->words && play->cues->kind == event->kind &&
-           (!play->cues->node || play->cues->node == node_of(event)))
-        engine_command(play->engine, AUTHOR_USER, (play->cues++)->words);
-}
-
-static struct session_state *perform(struct play *play, const struct search_options *options,
-                                     const struct script *script, const struct cue *cues)
-{
-    char *folder = scratch_new(), *path = bed_path(folder, "a");
-    struct search_data data = scripted_data();
-    struct evaluator *evaluator = scripted_evaluator_new(script);
-    struct error error, warning;
-    *play = (struct play){.cues = cues};
-    assert_int_equal(engine_create(options, path, &data, evaluator, &play->engine, &error), 0);
-    engine_add_sink(play->engine, (struct event_sink){play_event, play});
-    assert_int_equal(engine_run(play->engine, &error), 0);
-    engine_free(play->engine);
-    evaluator->kind->free(evaluator);
-    assert_null(cues[0].words ? play->cues->words : NULL); /* every cue came */
-    struct session_state *state;
-    assert_int_equal(session_load(path, &state, &warning, &error), 0);
-    play->answers = text_take(&play->text);
-    scratch_remove(folder);
-    free(folder);
-    free(path);
-    return state;
-}
-
-static void assert_answers(const struct play *play, const char *expected)
-{
-    if (strcmp(play->answers, expected))
-        fail_msg("answers are:\n%s---\nand should be:\n%s---", play->answers, expected);
-}
-
-static void perform_end(struct play *play, struct session_state *state)
-{
-    free(play->answers);
-    session_state_free(state);
-}
-
-static struct search_options options_of(int64_t networks)
-{
-    struct search_options options = bed_options();
-    options.networks = networks;
-    options.parent = PARENT_START;
-    return options;
-}
+#include "command_bed.h"
 
 static void test_refusals(void **state)
 {
@@ -164,7 +53,7 @@ static void test_refusals(void **state)
         "grow 1! by which actions? for example",
         "grow 1 widen:conv9! ",
         "grow 1 widen:conv1:4! ",
-        "undo! nothing of yours waits in the queue or is pruned\n",
+        "undo! nothing of yours can be taken back\n",
         "budget! budget of what?",
         "budget apples 3! budget of what?",
         "budget episodes +3! the budget has no limit of episodes: `budget episodes N` sets one\n",
@@ -214,31 +103,6 @@ static void test_grow_when_budget_is_spent(void **state)
     struct session_state *session = perform(&play, &options, &(struct script){.slots = 1}, cues);
     assert_int_equal(session->status_count[NODE_DONE], 4);
     assert_int_equal(session->nodes[3]->facts.parent, 2);
-    perform_end(&play, session);
-}
-
-static void test_undo(void **state)
-{
-    static const struct cue cues[] = {
-        {EVENT_STARTED, 2, "grow 1 widen:conv1:40"},
-        {EVENT_STARTED, 2, "grow 1 widen:conv2:40"},
-        {EVENT_STARTED, 2, "undo"},
-        {EVENT_STARTED, 2, "undo"},
-        {EVENT_STARTED, 2, "undo"},
-        {EVENT_STARTED, 2, "grow 1 widen:conv1:40"},
-        {0},
-    };
-    struct play play;
-    struct search_options options = options_of(3);
-    struct session_state *session = perform(&play, &options, &(struct script){.slots = 1}, cues);
-    assert_answers(&play, "grow 1 widen:conv1:40: it is n3, next in the queue\n"
-                          "grow 1 widen:conv2:40: it is n4, next in the queue\n"
-                          "undo: n4 is taken back\n"
-                          "undo: n3 is taken back\n"
-                          "undo! nothing of yours waits in the queue or is pruned\n"
-                          "grow 1 widen:conv1:40: it is n5, next in the queue\n");
-    assert_int_equal(session->nodes[2]->status, NODE_CANCELLED);
-    assert_int_equal(session->nodes[4]->status, NODE_DONE); /* taken back, and asked for again */
     perform_end(&play, session);
 }
 
@@ -314,7 +178,7 @@ static void test_unprune(void **state)
                           "prune 2: n2 and all that grew from it; `undo` takes that back\n"
                           "unprune 5! it was pruned with n3: `unprune 3` takes that back\n"
                           "unprune 3! n3 grew from n2, which is pruned: `unprune 2` first\n"
-                          "undo: n2 may grow again\n"
+                          "undo: `prune 2` is taken back: n2 may grow again\n"
                           "unprune n3: n3 and 1 that grew from it may grow again, but what was cancelled stays so\n"
                           "unprune 3! n3 isn't pruned\n"
                           "grow 3 widen:conv2:36: it is n6, next in the queue\n");
@@ -520,7 +384,6 @@ int main(void)
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_grow),
         cmocka_unit_test(test_grow_when_budget_is_spent),
-        cmocka_unit_test(test_undo),
         cmocka_unit_test(test_pin),
         cmocka_unit_test(test_prune),
         cmocka_unit_test(test_unprune),

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Copies of a session: whole and thin, with and without files; resumed, damaged, and with no room for them.
 . "$top_srcdir/tests/tap.sh"
-plan 27
+plan 31
 
 if [ ! -d "$fashion" ]; then
     while [ "$number" -lt "$planned" ]; do skip "copies of a session" "no Fashion-MNIST"; done
@@ -30,6 +30,13 @@ report $? "and has every durable event"
 [ -d thin.esp/weights ] && [ -d thin.esp/policy ] && [ -z "$(ls thin.esp/weights thin.esp/policy | grep -v :)" ]
 report $? "and no file"
 says "what needs weights says so" 1 "weights" "$espalier" export thin:best --out x.onnx
+
+ok "a copy of the first half" "$espalier" copy one half --until 50%
+"$espalier" show half --events >half-events
+head -n "$(wc -l <half-events)" events | cmp -s - half-events && [ "$(wc -l <half-events)" -lt "$(wc -l <events)" ]
+report $? "has the events of the first half"
+ok "it is a session that can be resumed" "$espalier" resume half --networks 6 --headless
+says "a place that is none" 1 "--until x: must be a share" "$espalier" copy one nowhere --until x
 
 ok "a copy with the best network" "$espalier" copy --thin --weights best one best
 [ "$(ls best.esp/weights | wc -l)" -le 2 ] && [ "$(ls best.esp/policy | wc -l)" = 1 ]

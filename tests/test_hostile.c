@@ -139,7 +139,7 @@ static int repair(const struct bed *bed, struct error *error)
 static int copy_all(const struct bed *bed, struct error *error)
 {
     struct copy_report report;
-    return session_copy(bed->session, bed->copy, COPY_ALL, false, never, &report, error);
+    return session_copy(bed->session, bed->copy, COPY_ALL, false, 0, never, &report, error);
 }
 
 static int load(const struct bed *bed, struct error *error)
@@ -256,7 +256,7 @@ static void test_a_copy_that_is_stopped_late_is_removed(void **unused)
         struct bed bed = bed_new();
         struct copy_report report;
         int question = asked;
-        FAILS(session_copy(bed.session, bed.copy, COPY_ALL, false, at_the_last_question, &report, &error),
+        FAILS(session_copy(bed.session, bed.copy, COPY_ALL, false, 0, at_the_last_question, &report, &error),
               "stopped; the incomplete copy was removed");
         is_untouched(&bed);
         bed_done(&bed);

@@ -126,7 +126,7 @@ static void what_is_printed_is_such_a_file(void **state)
     struct text first = TEXT_EMPTY, second = TEXT_EMPTY;
     parse("widen = ü F2\nfold-all =\n");
     keys_print(&first);
-    assert_non_null(strstr(text_string(&first), "# widen a layer of the selected network\nwiden = ü F2\n"));
+    assert_non_null(strstr(text_string(&first), "# grow the selected network by hand, by several actions; begin with a wider layer\nwiden = ü F2\n"));
     assert_non_null(strstr(text_string(&first), "\nfold-all =\n"));
     keys_reset();
     parse(text_string(&first));

@@ -1,5 +1,5 @@
 /*
- * test_overlay.c - overlays: help in any width, questions, the prompt, and the grow dialogs.
+ * test_overlay.c - overlays: help in any width, questions, the history, the palette and the prompt.
  */
 #include <locale.h>
 #include <setjmp.h>
@@ -9,62 +9,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
-#include "screen_session.h"
+#include "overlay_bed.h"
+#include "tui/history.h"
+#include "util/bug.h"
+#include "util/random.h"
 #include "tui/overlay.h"
-
-struct bed {
-    struct model model;
-    struct canvas canvas;
-    struct text text, words;
-    struct overlay *overlay;
-};
-
-static void fold(void *model, const struct event *event)
-{
-    model_apply(model, event);
-}
-
-static void open_bed(struct bed *bed, enum model_mode mode, struct overlay *overlay)
-{
-    *bed = (struct bed){.overlay = overlay};
-    model_init(&bed->model, mode, "fashion-7");
-    screen_session_play(SCREEN_SESSION_MIDDLE, fold, &bed->model);
-    canvas_init(&bed->canvas, 80, 24, true);
-}
-
-static void close_bed(struct bed *bed)
-{
-    if (bed->overlay)
-        overlay_free(bed->overlay);
-    model_done(&bed->model);
-    canvas_done(&bed->canvas);
-    text_done(&bed->text);
-    text_done(&bed->words);
-}
-
-/* The overlay on a screen of this size, as text. */
-static const char *shown(struct bed *bed, int width, int height)
-{
-    canvas_reset(&bed->canvas, width, height);
-    overlay_draw(bed->overlay, &bed->model, &bed->canvas);
-    text_clear(&bed->text);
-    canvas_print(&bed->canvas, &bed->text);
-    return text_string(&bed->text);
-}
-
-static void press(struct bed *bed, int key)
-{
-    assert_int_equal(overlay_key(bed->overlay, &bed->model, key, &bed->words), OVERLAY_OPEN);
-}
-
-static void type(struct bed *bed, const char *text)
-{
-    for (; *text; text++)
-        press(bed, *text);
-}
 
 /* Nothing is cut, the last line is the page's end, and no further. */
 static void help(void **state)
@@ -96,6 +49,26 @@ static void help(void **state)
     close_bed(&bed);
 }
 
+/* The first page of a small screen has the keys that steer, and the pane at hand has its words; a recording's keys come
+   first there. */
+static void help_first_page(void **state)
+{
+    struct bed bed;
+    (void)state;
+    open_bed(&bed, MODE_LIVE, overlay_help());
+    assert_non_null(strstr(shown(&bed, 80, 24), "hold all training"));
+    assert_non_null(strstr(text_string(&bed.text), "grow the selected network"));
+    assert_non_null(strstr(text_string(&bed.text), "take back your last step"));
+    assert_non_null(strstr(shown(&bed, 80, 60), "In this pane: Tree"));
+    assert_non_null(strstr(text_string(&bed.text), "accuracy on the validation images, in %"));
+    bed.model.focus = PANE_CONTROLLER;
+    assert_non_null(strstr(shown(&bed, 80, 60), "how undecided it is"));
+    close_bed(&bed);
+    open_bed(&bed, MODE_REPLAY, overlay_help());
+    assert_non_null(strstr(shown(&bed, 80, 24), "half the speed"));
+    close_bed(&bed);
+}
+
 static void questions(void **state)
 {
     struct bed bed;
@@ -117,6 +90,107 @@ static void questions(void **state)
     ((struct session_node *)session_node(bed.model.state, 7))->pruned = true;
     assert_null(overlay_prune(&bed.model, 7));
     assert_string_equal(bed.model.message, "n7 is pruned");
+    close_bed(&bed);
+}
+
+/* The chosen step is taken back by its number; one that can't be is not, with the reason; a click chooses too. */
+static void history_of_persons(void **state)
+{
+    struct bed bed;
+    (void)state;
+    open_bed(&bed, MODE_LIVE, overlay_history());
+    assert_non_null(strstr(shown(&bed, 80, 24), "note 16 best with eight layers"));
+    assert_null(strstr(text_string(&bed.text), "refused"));
+    assert_null(strstr(text_string(&bed.text), "widen:conv99"));
+    assert_int_equal(overlay_key(bed.overlay, &bed.model, KEY_CODE_ENTER, &bed.words), OVERLAY_COMMAND);
+    char last[16];
+    snprintf(last, sizeof last, "undo %d", (int)bed.model.state->step_count);
+    assert_string_equal(text_string(&bed.words), last);
+    text_clear(&bed.words);
+    press(&bed, KEY_CODE_END);
+    assert_non_null(strstr(shown(&bed, 80, 24), "came after it")); /* `pin 10`, and then `unpin 10` */
+    press(&bed, KEY_CODE_ENTER);
+    assert_non_null(strstr(bed.model.message, "came after it"));
+    for (int y = 0; y < 24; y++) /* the second from the top */
+        if (strstr(shown(&bed, 80, 24), " What persons did ") && overlay_click(bed.overlay, &bed.model, 40, y, &bed.words) ==
+                                                                     OVERLAY_COMMAND)
+            fail_msg("one click chooses, and takes nothing back");
+    press(&bed, KEY_CODE_HOME);
+    for (int height = 1; height < 12; height++)
+        shown(&bed, 3 * height, height);
+    assert_int_equal(overlay_key(bed.overlay, &bed.model, KEY_CODE_ESCAPE, &bed.words), OVERLAY_CLOSED);
+    close_bed(&bed);
+}
+
+static const char *chosen_by(struct bed *bed, const char *words)
+{
+    if (bed->overlay)
+        overlay_free(bed->overlay);
+    bed->overlay = overlay_palette(&bed->model);
+    type(bed, words);
+    shown(bed, 80, 24);
+    text_clear(&bed->words);
+    enum overlay_answer answer = overlay_key(bed->overlay, &bed->model, KEY_CODE_ENTER, &bed->words);
+    return answer == OVERLAY_PALETTE ? text_string(&bed->words) : "nothing";
+}
+
+/* The best match of all words comes first; what was chosen last comes first without words, also in the next process. */
+static void palette(void **state)
+{
+    static const char *const cases[][2] = {
+        {"zoom", "zoom"}, {"n37", "n37"}, {"budg", ":budget"}, {":bud", ":budget"}, {"leaderboard", "board"},
+        {"nxp", "next-pane"}, {"best with eight", "n16"}, {"qqq", "nothing"}, {"n25 conv", "n25"}, {"pau", "pause"},
+    };
+    struct bed bed;
+    char path[] = "/tmp/espalier-history-XXXXXX";
+    (void)state;
+    open_bed(&bed, MODE_LIVE, NULL);
+    int file = mkstemp(path);
+    assert_true(file >= 0 && write(file, "n12\nbad\x1b[2J\n:pin 3\n\xff\n", 22) == 22);
+    close(file);
+    history_open(path);
+    assert_int_equal(history_count(), 2);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_string_equal(chosen_by(&bed, cases[i][0]), cases[i][1]);
+    assert_string_equal(chosen_by(&bed, ""), "pause");
+    history_clear();
+    history_open(path);
+    assert_string_equal(chosen_by(&bed, ""), "pause");
+    assert_string_equal(history_line(history_count()), "n12");
+    press(&bed, KEY_CODE_DOWN);
+    for (int height = 1; height < 12; height++)
+        shown(&bed, 4 * height, height);
+    assert_int_equal(overlay_click(bed.overlay, &bed.model, 0, 0, &bed.words), OVERLAY_OPEN);
+    overlay_free(bed.overlay); /* the `:` line goes back through the commands that were typed */
+    bed.overlay = overlay_prompt(PROMPT_COMMAND, 0, "");
+    press(&bed, KEY_CODE_UP);
+    press(&bed, KEY_CODE_UP);
+    assert_int_equal(overlay_key(bed.overlay, &bed.model, KEY_CODE_ENTER, &bed.words), OVERLAY_COMMAND);
+    assert_non_null(strstr(text_string(&bed.words), "pin 3"));
+    history_clear();
+    unlink(path);
+    close_bed(&bed);
+}
+
+/* A network without weights can't be the start of another search. */
+static void forks(void **state)
+{
+    struct bed bed;
+    (void)state;
+    open_bed(&bed, MODE_REPLAY, NULL);
+    bed.model.selected = 40; /* in training */
+    bed.overlay = overlay_fork(&bed.model);
+    assert_non_null(strstr(shown(&bed, 80, 24), "m go on from this moment, with its 42 networks"));
+    press(&bed, 'n');
+    assert_int_equal(overlay_key(bed.overlay, &bed.model, 'm', &bed.words), OVERLAY_COMMAND);
+    assert_string_equal(text_string(&bed.words), "fork");
+    overlay_free(bed.overlay);
+    text_clear(&bed.words);
+    bed.model.selected = 37;
+    bed.overlay = overlay_fork(&bed.model);
+    assert_non_null(strstr(shown(&bed, 80, 24), "n start a new tree with n37 and its weights"));
+    assert_int_equal(overlay_key(bed.overlay, &bed.model, 'n', &bed.words), OVERLAY_COMMAND);
+    assert_string_equal(text_string(&bed.words), "fork 37");
     close_bed(&bed);
 }
 
@@ -217,63 +291,6 @@ static void completion(void **state)
     }
 }
 
-/* In a recording the dialog shows what growing costs and offers nothing; its keys are there on every screen. */
-static void growing(void **state)
-{
-    struct bed bed;
-    (void)state;
-    for (int replay = 0; replay < 2; replay++) {
-        open_bed(&bed, replay ? MODE_REPLAY : MODE_LIVE, NULL);
-        bed.overlay = overlay_widen(&bed.model, 37);
-        assert_non_null(bed.overlay);
-        assert_int_equal(strstr(shown(&bed, 80, 24), "Enter queue") == NULL, replay);
-        assert_int_equal(strstr(shown(&bed, 40, 8), "Enter queue") == NULL, replay);
-        close_bed(&bed);
-    }
-}
-
-static void set_option(struct bed *bed, const char *option)
-{
-    struct event_texts *options = &bed->model.state->facts.options;
-    size_t name = strcspn(option, "=") + 1;
-    for (int i = 0; i < options->count; i++)
-        if (!strncmp(options->items[i], option, name)) {
-            free(options->items[i]);
-            options->items[i] = strdup(option);
-            return;
-        }
-    event_texts_add(options, option);
-}
-
-/* A network over a limit is refused while it is chosen: by how much, and what the most is; Enter doesn't queue it. */
-static void limits(void **state)
-{
-    struct bed bed;
-    (void)state;
-    open_bed(&bed, MODE_LIVE, NULL);
-    bed.overlay = overlay_widen(&bed.model, 1);
-    assert_non_null(strstr(shown(&bed, 80, 24), "limits       within"));
-    overlay_free(bed.overlay);
-    char limit[64];
-    snprintf(limit, sizeof limit, "limit-params=%lld", (long long)session_node(bed.model.state, 1)->facts.parameters + 60);
-    set_option(&bed, limit);
-    bed.overlay = overlay_widen(&bed.model, 1);
-    press(&bed, KEY_CODE_UP);
-    press(&bed, KEY_CODE_UP);
-    press(&bed, KEY_CODE_UP);
-    assert_non_null(strstr(shown(&bed, 80, 24), "over the limit of"));
-    assert_non_null(strstr(text_string(&bed.text), "most is 5"));
-    assert_null(strstr(text_string(&bed.text), "…"));
-    press(&bed, KEY_CODE_ENTER);
-    assert_non_null(strstr(bed.model.message, "not queued: "));
-    assert_non_null(strstr(bed.model.message, "over the limit of"));
-    press(&bed, 'm');
-    assert_non_null(strstr(shown(&bed, 80, 24), "[ 5 ]"));
-    assert_non_null(strstr(text_string(&bed.text), "limits       within"));
-    assert_int_equal(overlay_key(bed.overlay, &bed.model, KEY_CODE_ENTER, &bed.words), OVERLAY_COMMAND);
-    close_bed(&bed);
-}
-
 /* All of a line of the log, however long. */
 static void log_in_full(void **state)
 {
@@ -296,108 +313,44 @@ static void log_in_full(void **state)
     close_bed(&bed);
 }
 
-/* The arrows go through the widths of the session's space, and past the widest one by its last step. */
-static void widths_of_the_space(void **state)
+/* Lists stay within themselves, whatever keys and clicks come, on any screen. */
+static void lists_of_any_keys(void **state)
 {
-    static const struct {
-        const char *space, *first, *second, *last;
-        int presses;
-    } cases[] = {{"widths=small", "[ 8 ]", "[ 12 ]", "[ 44 ]", 9}, {"widths=paper", "[ 16 ]", "[ 32 ]", "[ 704 ]", 13}};
+    static const int keys[] = {KEY_CODE_UP, KEY_CODE_DOWN, KEY_CODE_PAGE_UP, KEY_CODE_PAGE_DOWN, KEY_CODE_HOME,
+                               KEY_CODE_END, 'c', 'o', '1', ' ', L'é', 21, KEY_CODE_DELETE};
+    struct random_stream stream = random_stream_new(3, RANDOM_TEST, 0, 0);
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (int round = 0; round < 40; round++) {
         struct bed bed;
         open_bed(&bed, MODE_LIVE, NULL);
-        struct event_texts *options = &bed.model.state->facts.options;
-        for (int j = 0; j < options->count; j++)
-            if (!strncmp(options->items[j], "widths=", strlen("widths="))) {
-                free(options->items[j]);
-                options->items[j] = strdup(cases[i].space);
-            }
-        bed.overlay = overlay_widen(&bed.model, 1);
-        assert_non_null(bed.overlay);
-        assert_non_null(strstr(shown(&bed, 80, 24), cases[i].first));
-        press(&bed, KEY_CODE_DOWN);
-        assert_non_null(strstr(shown(&bed, 80, 24), cases[i].first));
-        press(&bed, KEY_CODE_UP);
-        assert_non_null(strstr(shown(&bed, 80, 24), cases[i].second));
-        press(&bed, KEY_CODE_DOWN);
-        assert_non_null(strstr(shown(&bed, 80, 24), cases[i].first));
-        for (int j = 0; j < cases[i].presses; j++)
-            press(&bed, KEY_CODE_UP);
-        assert_non_null(strstr(shown(&bed, 80, 24), cases[i].last));
+        bed.overlay = round % 2 ? overlay_palette(&bed.model) : overlay_history();
+        for (int i = 0; i < 40; i++) {
+            press(&bed, keys[random_below(&stream, COUNT_OF(keys))]);
+            if (i % 4 == 0)
+                shown(&bed, 1 + (int)random_below(&stream, 120), 1 + (int)random_below(&stream, 40));
+        }
+        int x = (int)random_below(&stream, 80), y = (int)random_below(&stream, 24);
+        overlay_click(bed.overlay, &bed.model, x, y, &bed.words);
         close_bed(&bed);
     }
-}
-
-/* In a modern search a block is what is inserted, and hidden channels are widths too. */
-static void blocks_of_the_space(void **state)
-{
-    struct bed bed;
-    (void)state;
-    open_bed(&bed, MODE_LIVE, NULL);
-    struct event_texts *options = &bed.model.state->facts.options;
-    for (int j = 0; j < options->count; j++)
-        if (!strncmp(options->items[j], "widths=", strlen("widths="))) {
-            free(options->items[j]);
-            options->items[j] = strdup("space=modern");
-        }
-    char **arch = &bed.model.state->nodes[0]->facts.arch;
-    free(*arch);
-    *arch = strdup("C(8,3,1) M(24,3) S(12,3,2) A(2,2) SM(10)");
-    bed.overlay = overlay_deepen(&bed.model, 1);
-    assert_non_null(bed.overlay);
-    assert_non_null(strstr(shown(&bed, 80, 24), "conv1 ▸       new M  [ 3×3 ]  of 24 hidden channels"));
-    press(&bed, KEY_CODE_LEFT);
-    assert_non_null(strstr(shown(&bed, 80, 24), "separable1 ▸ "));
-    assert_non_null(strstr(text_string(&bed.text), "new M  [ 3×3 ]  of 32 hidden channels"));
-    press(&bed, KEY_CODE_UP);
-    assert_int_equal(overlay_key(bed.overlay, &bed.model, KEY_CODE_ENTER, &bed.words), OVERLAY_COMMAND);
-    assert_string_equal(text_string(&bed.words), "grow 1 deepen:separable1:M(32,5)");
-    overlay_free(bed.overlay);
-    text_clear(&bed.words);
-    bed.overlay = overlay_widen(&bed.model, 1);
-    press(&bed, KEY_CODE_RIGHT);
-    assert_non_null(strstr(shown(&bed, 80, 24), "width  24 → [ 32 ]"));
-    assert_int_equal(overlay_key(bed.overlay, &bed.model, KEY_CODE_ENTER, &bed.words), OVERLAY_COMMAND);
-    assert_string_equal(text_string(&bed.words), "grow 1 widen:mobile1:32");
-    close_bed(&bed);
-}
-
-/* Below the present width the dialog narrows: down to the smallest of the space, and back. */
-static void narrower_widths(void **state)
-{
-    struct bed bed;
-    (void)state;
-    open_bed(&bed, MODE_LIVE, NULL);
-    bed.overlay = overlay_widen(&bed.model, 37);
-    assert_non_null(bed.overlay);
-    assert_non_null(strstr(shown(&bed, 80, 24), "Widen n37"));
-    assert_non_null(strstr(text_string(&bed.text), "kept: the child starts near"));
-    char *first = strdup(text_string(&bed.text));
-    press(&bed, KEY_CODE_DOWN);
-    assert_non_null(strstr(shown(&bed, 80, 24), "Narrow n37"));
-    assert_non_null(strstr(text_string(&bed.text), "changed: the child starts below"));
-    assert_null(strstr(text_string(&bed.text), "+-"));
-    press(&bed, KEY_CODE_UP);
-    assert_string_equal(shown(&bed, 80, 24), first);
-    for (int i = 0; i < 50; i++)
-        press(&bed, KEY_CODE_DOWN);
-    assert_non_null(strstr(shown(&bed, 80, 24), "[ 4 ]"));
-    assert_int_equal(overlay_key(bed.overlay, &bed.model, KEY_CODE_ENTER, &bed.words), OVERLAY_COMMAND);
-    assert_string_equal(text_string(&bed.words), "grow 37 narrow:conv1:4");
-    free(first);
-    close_bed(&bed);
 }
 
 int main(void)
 {
     setlocale(LC_ALL, "C.UTF-8");
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(help),     cmocka_unit_test(questions), cmocka_unit_test(leaving), cmocka_unit_test(line_to_edit),
-        cmocka_unit_test(commands), cmocka_unit_test(completion), cmocka_unit_test(growing),
-        cmocka_unit_test(widths_of_the_space), cmocka_unit_test(blocks_of_the_space),
-        cmocka_unit_test(limits), cmocka_unit_test(log_in_full),
-        cmocka_unit_test(narrower_widths),
+        cmocka_unit_test(help),
+        cmocka_unit_test(help_first_page),
+        cmocka_unit_test(questions),
+        cmocka_unit_test(history_of_persons),
+        cmocka_unit_test(forks),
+        cmocka_unit_test(lists_of_any_keys),
+        cmocka_unit_test(palette),
+        cmocka_unit_test(leaving),
+        cmocka_unit_test(line_to_edit),
+        cmocka_unit_test(commands),
+        cmocka_unit_test(completion),
+        cmocka_unit_test(log_in_full),
     };
     return cmocka_run_group_tests_name("overlay", tests, NULL, NULL);
 }

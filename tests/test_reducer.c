@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "sessions/forecast.h"
-#include "sessions/state.h"
+#include "sessions/steps.h"
 #include "util/bug.h"
 
 static void apply(struct session_state *state, const struct event *event)
@@ -334,6 +334,49 @@ static void test_what_a_person_takes_back_is_gone(void **unused)
     session_state_free(state);
 }
 
+static void command(struct session_state *state, const char *words, int64_t undoes)
+{
+    struct event event = {.kind = EVENT_COMMAND, .number = state->last_number + 1, .time = 3};
+    event.as.command =
+        (struct event_command){.by = {.value = AUTHOR_USER}, .words = (char *)(uintptr_t)words, .undoes = undoes};
+    apply(state, &event);
+}
+
+static void pruned(struct session_state *state, int64_t node, bool back)
+{
+    struct event event = {.kind = EVENT_PRUNED, .number = state->last_number + 1, .time = 3};
+    event.as.pruned = (struct event_pruned){.node = node, .by = {.value = AUTHOR_USER}, .back = back};
+    apply(state, &event);
+}
+
+/* A log of before `undoes` says what an undo took back by its effect only; a copy has steps of its own. */
+static void test_steps_of_persons(void **unused)
+{
+    for (int old = 0; old < 2; old++) {
+        struct session_state *state = small_session(), *copy;
+        struct text words = TEXT_EMPTY;
+        struct error error;
+        command(state, "prune 1", 0);
+        pruned(state, 1, false);
+        command(state, "stop", 0);
+        assert_int_equal(session_step_last(state, AUTHOR_USER), 1);
+        assert_int_equal(session_step_last(state, AUTHOR_RESUME), 0);
+        assert_int_equal(session_step_reverse(state, 1, &words, &error), 0);
+        assert_string_equal(text_string(&words), "unprune 1");
+        copy = session_state_copy(state);
+        command(state, "undo", old ? 0 : session_step(state, 1)->number);
+        pruned(state, 1, true);
+        assert_int_equal(state->step_count, 2);
+        assert_int_equal(session_step(state, 1)->undone_by, state->last_number - 1);
+        assert_int_equal(session_step_last(state, AUTHOR_USER), 0);
+        assert_int_equal(session_step_reverse(state, 1, &words, &error), -1);
+        assert_int_equal(session_step(copy, 1)->undone_by, 0);
+        session_state_free(copy);
+        session_state_free(state);
+        text_done(&words);
+    }
+}
+
 static const struct session_device *device_of(const struct session_state *state, const char *id)
 {
     for (int i = 0; i < state->device_count; i++)
@@ -483,6 +526,7 @@ int main(void)
         cmocka_unit_test(test_best_is_the_first_of_the_highest),
         cmocka_unit_test(test_numbers_may_jump_over_unknown_kinds),
         cmocka_unit_test(test_what_a_person_takes_back_is_gone),
+        cmocka_unit_test(test_steps_of_persons),
         cmocka_unit_test(test_a_lost_device_is_lost_with_all_its_trainers),
         cmocka_unit_test(test_epochs_add_up_until_the_result),
         cmocka_unit_test(test_what_the_policy_was_shown),

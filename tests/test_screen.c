@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 #include "race_session.h"
-#include "screen_file.h"
+#include "screen_fixture.h"
 #include "screen_session.h"
 #include "session_generator.h"
 #include "sessions/log.h"
@@ -43,7 +43,7 @@ static void check_screen(struct model *model, int width, int height, bool unicod
     struct canvas canvas;
     canvas_init(&canvas, width, height, unicode);
     screen_draw(model, &canvas);
-    compare_screen(&canvas, name);
+    screen_compare(&canvas, name);
     canvas_done(&canvas);
 }
 

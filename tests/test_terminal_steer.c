@@ -216,6 +216,28 @@ static void test_attached(void **state)
     pty_free(end);
 }
 
+/* Ticks of processor time of the process that had the session last. */
+static long ticks_of(const char *name)
+{
+    struct log_reader *reader;
+    struct event event;
+    struct error error;
+    char *path = session_path(name), line[512] = "";
+    long process = 0, user = 0, system = 0;
+    assert_int_equal(log_read(path, &reader, &error), 0);
+    for (; log_next(reader, &event, &error) == LOG_EVENT; event_done(&event))
+        if (event.kind == EVENT_OPENED)
+            process = (long)event.as.opened.process;
+    log_reader_free(reader);
+    free(path);
+    snprintf(line, sizeof line, "/proc/%ld/stat", process);
+    FILE *file = fopen(line, "r");
+    assert_true(file && fgets(line, sizeof line, file));
+    fclose(file);
+    assert_int_equal(sscanf(strrchr(line, ')'), ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %ld %ld", &user, &system), 2);
+    return user + system;
+}
+
 /* No dialog opens that promises what nobody does any more. */
 static void test_after_the_end(void **state)
 {
@@ -224,6 +246,9 @@ static void test_after_the_end(void **state)
         start_espalier(&setup, "run", "--out", "over", SMALL_SEARCH, "--networks", "2", NULL);
     static const char *const keys[] = {"w", "d", "x", "p", "+"};
     expect_text(terminal, 0, "ENDED");
+    long ticks = ticks_of("over");
+    pty_watch(terminal, 0.3);
+    assert_in_range(ticks_of("over") - ticks, 0, 3); /* nothing is left to do */
     for (size_t i = 0; i < COUNT_OF(keys); i++) {
         pty_send(terminal, "?"); /* hides the last answer */
         expect_no_text(terminal, -1, "the search has ended");

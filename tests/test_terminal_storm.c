@@ -38,7 +38,8 @@ static struct random_stream stream_of_keys(uint64_t purpose)
     return random_stream_new(seed ? strtoull(seed, NULL, 10) : 1, RANDOM_TEST, purpose, 0);
 }
 
-/* Whatever a keyboard, a mouse or a paste may send, but for what quits: q, F10, Ctrl-C. */
+/* Whatever a keyboard, a mouse or a paste may send, but for what quits: q, F10, Ctrl-C, and F (fork) and Ctrl-P, which offers
+   all of these. */
 static void send_random_key(struct pty_terminal *terminal, struct random_stream *stream)
 {
     static const char *const keys[] = {
@@ -88,7 +89,7 @@ static void send_random_key(struct pty_terminal *terminal, struct random_stream 
         *character = (char)(1 + random_below(stream, 26));
         /* fall through */
     default:
-        if (*character != 'q' && *character != 3)
+        if (!strchr("qF\003\020", *character))
             pty_send(terminal, character);
     }
 }

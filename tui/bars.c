@@ -6,6 +6,7 @@
  */
 #include <math.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -96,15 +97,19 @@ static void say_phase(struct bar *bar, const struct session_state *state)
     text_done(&text);
 }
 
-/* "12.4T of 30T" of the FLOPs, else the share of the limit that is nearest. */
-static void budget_words(const struct session_state *state, double share, char words[64])
+/* The share of the limit that is nearest, by its name where there are several; "12.4T of 30T" of FLOPs alone. */
+static void budget_words(const struct session_state *state, const struct forecast *forecast, char words[64])
 {
+    int limits = (state->budget_networks > 0) + (state->budget_episodes > 0) + (state->budget_seconds > 0) +
+                 (state->budget_flops > 0);
     char used[TEXT_SHORT], budget[TEXT_SHORT];
-    if (state->budget_flops > 0)
+    if (limits > 1 && forecast->binds)
+        snprintf(words, 64, "%.0f%% of %s", floor(100 * forecast->share), forecast->binds);
+    else if (state->budget_flops > 0)
         snprintf(words, 64, "%s of %s", text_count(used, session_flops(state)),
                  text_count(budget, state->budget_flops));
     else
-        snprintf(words, 64, "%.0f%%", floor(100 * share));
+        snprintf(words, 64, "%.0f%%", floor(100 * forecast->share));
 }
 
 /* The budget's meter stands for the limit that is nearest. */
@@ -126,7 +131,7 @@ static void say_budget(struct bar *bar, const struct model *model)
         say(bar, 3, STYLE_DIM, "no budget: runs until it is stopped");
         return;
     }
-    budget_words(state, forecast.share, words);
+    budget_words(state, &forecast, words);
     node_end(end, state);
     const char *rest = flops ? "   budget  12.4T of 30.5T" : "   budget  100%";
     int spare = bar->area.width - bar->x - (int)strlen(rest) - 3 - (int)strlen("1h10m to 1h50m left");
@@ -175,6 +180,31 @@ static void say_best(struct bar *bar, const struct model *model, bool with_start
             100 * (best->accuracy - start->accuracy));
 }
 
+/* What binds the search beside its budget: pins, and a limit that a network has nearly reached. */
+static void say_bounds(struct bar *bar, const struct session_state *state)
+{
+    static const struct { const char *option, *name; size_t offset; } limits[] = {
+        {"limit-params", "parameters", offsetof(struct event_proposal, parameters)},
+        {"limit-flops", "FLOPs", offsetof(struct event_proposal, flops)},
+    };
+    const double near = 0.95;
+    int64_t pinned = 0, limit;
+    for (int64_t i = 1; i <= state->node_count; i++)
+        pinned += session_node(state, i)->pinned;
+    if (pinned)
+        say(bar, 2, STYLE_PINNED, "%lld pinned", (long long)pinned);
+    for (size_t i = 0; i < COUNT_OF(limits); i++) {
+        const char *value = session_option(state, limits[i].option);
+        int64_t most = 0;
+        for (int64_t j = 1; j <= state->node_count; j++) {
+            int64_t cost = *(const int64_t *)((const char *)&session_node(state, j)->facts + limits[i].offset);
+            most = cost > most ? cost : most;
+        }
+        if (value && !text_to_size(value, &limit) && limit > 0 && (double)most >= near * (double)limit)
+            say(bar, 2, STYLE_WARNING, "%s at limit", limits[i].name);
+    }
+}
+
 static void say_counts(struct bar *bar, const struct model *model)
 {
     const struct session_state *state = model->state;
@@ -186,6 +216,7 @@ static void say_counts(struct bar *bar, const struct model *model)
             state->budget_networks == 1 ? "" : "s");
     else
         say(bar, 3, STYLE_HEADER, "%lld done", (long long)count[NODE_DONE]);
+    say_bounds(bar, state);
     say(bar, 2, count[NODE_RUNNING] ? STYLE_RUNNING : STYLE_DIM, "%lld training", (long long)count[NODE_RUNNING]);
     if (count[NODE_FAILED])
         say(bar, 2, STYLE_FAILED, "%lld failed", (long long)count[NODE_FAILED]);
@@ -302,6 +333,7 @@ static const struct bar_key keys_replay[] = {
     {REQUEST_OPEN, 0, "Details"},
     {REQUEST_ZOOM, 0, "Zoom"},
     {REQUEST_QUIT, 0, "Quit"},
+    {REQUEST_FORK, 0, "Fork"},
     {REQUEST_NEXT_PANE, 0, "Pane"},
     {REQUEST_FIND, 0, "Find"},
     {REQUEST_FOLLOW, 0, "Follow"},

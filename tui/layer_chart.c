@@ -10,6 +10,28 @@
 #include "arch/action.h"
 #include "arch/kinds.h"
 
+int layer_chart_follow(struct layer_chart *chart, struct arch *arch, const struct action *action)
+{
+    int units = arch->layers[action->layer].units, place = action->layer + 1, after = arch->layer_count - place;
+    if (action_apply(arch, action, arch, NULL))
+        return -1;
+    if (action->units && action->kind != ACTION_DEEPEN && chart->change[action->layer] == LAYER_CHANGE_NONE) {
+        chart->change[action->layer] = action->units > units ? LAYER_CHANGE_WIDER : LAYER_CHANGE_NARROWER;
+        chart->before[action->layer] = units;
+    }
+    if (action->kind == ACTION_DEEPEN) {
+        memmove(chart->change + place + 1, chart->change + place, sizeof *chart->change * (size_t)after);
+        memmove(chart->before + place + 1, chart->before + place, sizeof *chart->before * (size_t)after);
+        chart->change[place] = LAYER_CHANGE_NEW;
+        chart->before[place] = 0;
+    }
+    if (action->kind == ACTION_REMOVE) {
+        memmove(chart->change + place - 1, chart->change + place, sizeof *chart->change * (size_t)after);
+        memmove(chart->before + place - 1, chart->before + place, sizeof *chart->before * (size_t)after);
+    }
+    return 0;
+}
+
 /* Apply the edge's actions to the parent again, to see which layers they change. */
 static bool follow_actions(const struct session_node *parent, const struct session_node *node,
                            struct layer_chart *chart)
@@ -18,27 +40,10 @@ static bool follow_actions(const struct session_node *parent, const struct sessi
     struct action action;
     if (arch_parse(&arch, parent->facts.arch, NULL))
         return false;
-    for (int i = 0; i < node->facts.actions.count; i++) {
-        if (action_parse(&arch, node->facts.actions.items[i], &action, NULL))
+    for (int i = 0; i < node->facts.actions.count; i++)
+        if (action_parse(&arch, node->facts.actions.items[i], &action, NULL) ||
+            layer_chart_follow(chart, &arch, &action))
             return false;
-        int units = arch.layers[action.layer].units, place = action.layer + 1, after = arch.layer_count - place;
-        if (action_apply(&arch, &action, &arch, NULL))
-            return false;
-        if (action.units && action.kind != ACTION_DEEPEN && chart->change[action.layer] == LAYER_CHANGE_NONE) {
-            chart->change[action.layer] = action.units > units ? LAYER_CHANGE_WIDER : LAYER_CHANGE_NARROWER;
-            chart->before[action.layer] = units;
-        }
-        if (action.kind == ACTION_DEEPEN) {
-            memmove(chart->change + place + 1, chart->change + place, sizeof *chart->change * (size_t)after);
-            memmove(chart->before + place + 1, chart->before + place, sizeof *chart->before * (size_t)after);
-            chart->change[place] = LAYER_CHANGE_NEW;
-            chart->before[place] = 0;
-        }
-        if (action.kind == ACTION_REMOVE) {
-            memmove(chart->change + place - 1, chart->change + place, sizeof *chart->change * (size_t)after);
-            memmove(chart->before + place - 1, chart->before + place, sizeof *chart->before * (size_t)after);
-        }
-    }
     return arch_equal(&arch, &chart->arch);
 }
 
@@ -130,6 +135,18 @@ static void draw_column(struct canvas *canvas, struct area area, double share, e
     }
 }
 
+/* Columns of the screen for each layer. */
+static int column_width(const struct layer_chart *chart, int columns)
+{
+    int label = widest_label(chart), width = columns / chart->arch.layer_count, widest = label + 1 > 5 ? label + 1 : 5;
+    return width > widest ? widest : width < 1 ? 1 : width;
+}
+
+int layer_chart_at(const struct layer_chart *chart, int columns, int x)
+{
+    return x < 0 || !chart->readable ? -1 : x / column_width(chart, columns);
+}
+
 int layer_chart_draw(const struct layer_chart *chart, struct canvas *canvas, struct area area, int highest)
 {
     int count = chart->arch.layer_count, largest = 1;
@@ -137,10 +154,8 @@ int layer_chart_draw(const struct layer_chart *chart, struct canvas *canvas, str
         return 0;
     for (int i = 0; i < count; i++)
         largest = chart->arch.layers[i].units > largest ? chart->arch.layers[i].units : largest;
-    int label = widest_label(chart), width = area.width / count;
-    bool labels = width > label && area.height > 1;
-    int widest = label + 1 > 5 ? label + 1 : 5;
-    width = width > widest ? widest : width < 1 ? 1 : width;
+    int label = widest_label(chart), width = column_width(chart, area.width);
+    bool labels = area.width / count > label && area.height > 1;
     int height = area.height < highest ? area.height : highest;
     /* Columns too narrow for labels: print the widths in a line of their own, if it fits. */
     bool line =
@@ -153,11 +168,14 @@ int layer_chart_draw(const struct layer_chart *chart, struct canvas *canvas, str
         label_of(layer, text);
         if (!is_gap(layer))
             draw_column(canvas, column, (double)layer->units / largest, layer_change_style(chart->change[i]));
+        if (i + 1 == chart->cursor && !labels)
+            canvas_glyph(canvas, area, i * width, height - 1, L'▲', STYLE_SELECTED);
         if (labels)
             canvas_text(canvas, area_part(area, i * width, height, width, 1), is_gap(layer) ? (width - 1) / 2 : 0, 0,
-                        is_gap(layer)      ? STYLE_DIM
-                        : chart->change[i] ? layer_change_style(chart->change[i])
-                                           : STYLE_NORMAL,
+                        i + 1 == chart->cursor ? STYLE_SELECTED
+                        : is_gap(layer)        ? STYLE_DIM
+                        : chart->change[i]     ? layer_change_style(chart->change[i])
+                                               : STYLE_NORMAL,
                         "%s", text);
     }
     return height + (labels || line);

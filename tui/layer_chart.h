@@ -4,7 +4,7 @@
 #ifndef ESPALIER_TUI_LAYER_CHART_H
 #define ESPALIER_TUI_LAYER_CHART_H
 
-#include "arch/arch.h"
+#include "arch/action.h"
 #include "tui/model.h"
 
 enum layer_change { LAYER_CHANGE_NONE, LAYER_CHANGE_WIDER, LAYER_CHANGE_NARROWER, LAYER_CHANGE_NEW };
@@ -15,9 +15,14 @@ struct layer_chart {
     struct shape input, shapes[ARCH_LAYERS_MAX];
     enum layer_change change[ARCH_LAYERS_MAX];
     int before[ARCH_LAYERS_MAX]; /* units that a wider or narrower layer had */
+    int cursor; /* a layer that is marked, from 1; 0: none */
 };
 
 void layer_chart_read(const struct model *model, const struct session_node *node, struct layer_chart *chart);
+/* Apply an action to `arch`, and note in the chart what it changes there.  -1: it can't be applied. */
+int layer_chart_follow(struct layer_chart *chart, struct arch *arch, const struct action *action);
+/* The layer that layer_chart_draw() puts into column `x` of an area that wide; may be past the last one. */
+int layer_chart_at(const struct layer_chart *chart, int columns, int x);
 /* Draw the widths as columns, with labels below them if those fit; at most `highest` lines.  Returns the lines used. */
 int layer_chart_draw(const struct layer_chart *chart, struct canvas *canvas, struct area area, int highest);
 /* Write all widths in one line, "8 8|12 16|16 16|40", with changes in their style. False: too long, nothing is drawn.

@@ -37,6 +37,7 @@ void model_done(struct model *model)
     tree_done(&model->tree);
     board_done(&model->board);
     free(model->replay.marks);
+    free(model->own);
     while (model->sent_count)
         forget_sent(model, 0);
     free(model->session_name);
@@ -150,6 +151,10 @@ static void name_person(struct model *model, const struct event *event)
     struct log_line *line = model->log.count ? &model->log.lines[model->log.count - 1] : NULL;
     if (event->kind == EVENT_COMMAND)
         model->others = !take_sent(model, event->as.command.words ? event->as.command.words : "");
+    if (event->kind == EVENT_COMMAND && !model->others) {
+        model->own = memory_grow(model->own, model->own_count, &model->own_capacity, sizeof *model->own);
+        model->own[model->own_count++] = event->number;
+    }
     if ((event->kind == EVENT_COMMAND || event->kind == EVENT_NODE) && model->others && line &&
         !strcmp(line->word, "you"))
         line->word = "person";
@@ -184,6 +189,14 @@ void model_apply(struct model *model, const struct event *event)
         follow(model);
     if (event->kind == EVENT_COMMAND && model->mode != MODE_REPLAY)
         say_answer(model, &event->as.command);
+}
+
+bool model_asked(const struct model *model, int64_t command)
+{
+    for (size_t i = model->own_count; i > 0; i--)
+        if (model->own[i - 1] == command)
+            return true;
+    return false;
 }
 
 bool model_has_died(const struct model *model)

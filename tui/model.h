@@ -130,6 +130,8 @@ struct model {
 
     char *sent[SENT_MAX]; /* commands of this terminal that are not answered yet, the oldest first */
     int sent_count;
+    int64_t *own;   /* numbers of the commands that were asked at this terminal */
+    size_t own_count, own_capacity;
     bool others;    /* the last command was not this terminal's, and so is what came of it */
     bool caught_up; /* the events that were there when the screens opened are folded; set by app.c */
     bool opening;   /* the newest process of the search has not begun to train yet */
@@ -150,6 +152,8 @@ void model_done(struct model *model);
 void model_apply(struct model *model, const struct event *event);
 /* This terminal has asked for a command: its answer is then told from those to other terminals. */
 void model_sent(struct model *model, const char *words);
+/* Was the COMMAND event of that number asked at this terminal? */
+bool model_asked(const struct model *model, int64_t command);
 /* No event will come any more.  Without a FINISHED event the process that ran the search has died: then what was in
    training is in the queue, where a resume takes it from. */
 void model_end(struct model *model);

@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tui/node.h"
 #include "tui/overlay_kind.h"
+#include "tui/view.h"
 #include "util/memory.h"
 
 void overlay_draw(struct overlay *overlay, const struct model *model, struct canvas *canvas)
@@ -34,6 +36,41 @@ struct area overlay_box(struct canvas *canvas, int width, int height, const char
     return width < 3 || height < 3 ? area : canvas_box(canvas, area, title, STYLE_FOCUS);
 }
 
+enum overlay_answer overlay_click(struct overlay *overlay, struct model *model, int x, int y, struct text *words)
+{
+    return overlay->kind->click ? overlay->kind->click(overlay, model, x, y, words) : OVERLAY_OPEN;
+}
+
+/* --- lists --- */
+
+void overlay_list_settle(struct overlay_list *list, int count, struct area area)
+{
+    list->area = area;
+    list->chosen = list->chosen >= count ? count - 1 : list->chosen;
+    list->chosen = list->chosen < 0 ? 0 : list->chosen;
+    if (list->top > list->chosen)
+        list->top = list->chosen;
+    if (list->top + area.height <= list->chosen)
+        list->top = list->chosen - area.height + 1;
+    scroll_settle(&list->top, count - area.height);
+}
+
+bool overlay_list_key(struct overlay_list *list, int key, int count, bool letters)
+{
+    bool letter = key > 0 && key < KEY_CODE_UP && key >= ' ';
+    if ((letter && !letters) || !scroll_request(&list->chosen, request_of_key(key), list->area.height))
+        return false;
+    scroll_settle(&list->chosen, count - 1);
+    return true;
+}
+
+int overlay_list_at(const struct overlay_list *list, int count, int x, int y)
+{
+    struct area area = list->area;
+    bool inside = x >= area.x && x < area.x + area.width && y >= area.y && y < area.y + area.height;
+    return inside && list->top + y - area.y < count ? list->top + y - area.y : -1;
+}
+
 /* --- questions: a letter answers, never Enter --- */
 
 enum { QUESTION_LINES = 4 };
@@ -42,9 +79,9 @@ struct question {
     struct overlay overlay;
     char title[64];
     const char *lines[QUESTION_LINES];
-    char prunes_what[160];
-    bool prunes, detaches;
-    int64_t node;
+    char prunes_what[160], forks_what[2][80];
+    bool prunes, detaches, forks;
+    int64_t node; /* forks: 0 where no network can be the start */
 };
 
 /* Draw the lines from row `y` down; returns the row after the last. */
@@ -73,12 +110,17 @@ static enum overlay_answer key_question(struct overlay *overlay, struct model *m
         text_add(words, "prune %lld", (long long)question->node);
         return OVERLAY_COMMAND;
     }
-    if (!question->prunes && (key == 's' || key == 'y' || key == KEY_CODE_INTERRUPT))
+    if (question->forks && (key == 'm' || (key == 'n' && question->node))) {
+        text_add(words, key == 'm' ? "fork" : "fork %lld", (long long)question->node);
+        return OVERLAY_COMMAND;
+    }
+    if (!question->prunes && !question->forks && (key == 's' || key == 'y' || key == KEY_CODE_INTERRUPT))
         return OVERLAY_STOP;
     if (question->detaches && key == 'd')
         return OVERLAY_DETACH;
-    return key == KEY_CODE_ESCAPE || key == KEY_CODE_INTERRUPT || key == 'n' || key == 'q' || key == 'c' ? OVERLAY_CLOSED
-                                                                                                        : OVERLAY_OPEN;
+    bool closes = key == KEY_CODE_ESCAPE || key == KEY_CODE_INTERRUPT || (key == 'n' && !question->forks) ||
+                  key == 'q' || key == 'c';
+    return closes ? OVERLAY_CLOSED : OVERLAY_OPEN;
 }
 
 static struct question *question_new(void)
@@ -156,5 +198,26 @@ struct overlay *overlay_prune(struct model *model, int64_t node)
     question->lines[0] = question->prunes_what;
     question->lines[1] = pending && !below ? "y prune" : "y prune (u takes it back)";
     question->lines[2] = "Escape keep";
+    return &question->overlay;
+}
+
+struct overlay *overlay_fork(const struct model *model)
+{
+    struct question *question = question_new();
+    const struct session_node *node = session_node(model->state, model->selected);
+    char clock[TEXT_SHORT];
+    question->forks = true;
+    snprintf(question->title, sizeof question->title, " Fork from %s ", clock_text(clock, model->now));
+    question->lines[0] = "A new session begins and is searched at once. This one stays as it is.";
+    snprintf(question->forks_what[0], sizeof *question->forks_what, "m go on from this moment, with its %lld network%s",
+             (long long)model->state->node_count, model->state->node_count == 1 ? "" : "s");
+    question->lines[1] = question->forks_what[0];
+    if (node && node->status == NODE_DONE) {
+        question->node = node->facts.node;
+        snprintf(question->forks_what[1], sizeof *question->forks_what,
+                 "n start a new tree with n%lld and its weights", (long long)question->node);
+        question->lines[2] = question->forks_what[1];
+    }
+    question->lines[question->node ? 3 : 2] = "Escape stay";
     return &question->overlay;
 }

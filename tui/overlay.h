@@ -16,6 +16,7 @@ enum overlay_answer {
     OVERLAY_CLOSED,
     OVERLAY_COMMAND, /* closed; `words` is a command */
     OVERLAY_FIND,    /* closed; `words` is what to find */
+    OVERLAY_PALETTE, /* closed; `words` is what was chosen: "zoom", ":budget", "n37" */
     OVERLAY_STOP,    /* closed: end the search and leave */
     OVERLAY_DETACH   /* closed: leave the search running */
 };
@@ -23,6 +24,12 @@ enum overlay_answer {
 struct overlay *overlay_help(void);
 /* The lines of the log pane in full. */
 struct overlay *overlay_log(void);
+/* Find keys, commands and networks by words. */
+struct overlay *overlay_palette(const struct model *model);
+/* In a recording: begin a new search from this moment, or with the selected network?  Leaves `fork` or `fork N`. */
+struct overlay *overlay_fork(const struct model *model);
+/* What persons did, the newest first; Enter takes the chosen step back, where a search runs. */
+struct overlay *overlay_history(void);
 /* A line to edit: `:` commands (with Tab completion and the history of `:`), or `/` text to find, or a note on a
    network. `start` is the initial text. */
 enum prompt_kind { PROMPT_COMMAND, PROMPT_FIND, PROMPT_NOTE };
@@ -41,6 +48,8 @@ struct overlay *overlay_deepen(struct model *model, int64_t node);
 /* Also updates the overlay's scroll for the canvas's size. */
 void overlay_draw(struct overlay *overlay, const struct model *model, struct canvas *canvas);
 enum overlay_answer overlay_key(struct overlay *overlay, struct model *model, int key, struct text *words);
+/* A click at a place of the screen, as a key. */
+enum overlay_answer overlay_click(struct overlay *overlay, struct model *model, int x, int y, struct text *words);
 bool overlay_takes_text(const struct overlay *overlay); /* it takes pasted text */
 void overlay_free(struct overlay *overlay);
 

@@ -65,11 +65,94 @@ static int draw_entries(struct canvas *canvas, struct area area, int y, const st
     return y;
 }
 
-/* Draw the page with its first line in row `y`; returns the row after its last. */
-static int draw_page(struct canvas *canvas, struct area area, int y)
+/* What stands in each pane, by its columns and words. A pane without a list has only the signs below. */
+enum { WORDS_MAX = 9 };
+static const struct entry words_of[PANE_COUNT][WORDS_MAX] = {
+    [PANE_TREE] = {{"val", "accuracy on the validation images, in %"},
+                   {"gain", "accuracy over its control's, which trains on without an action, or over its parent's"},
+                   {"size FLOP", "parameters, and FLOPs an image"},
+                   {"curve", "its accuracy, epoch by epoch; while it trains: how far it is"},
+                   {"ended", "how long ago; while it trains: where"}},
+    [PANE_NETWORK] = {{"columns", "its layers from the input on, as high as they are wide; P and A are pools"},
+                      {"green yellow", "a new layer, a wider layer"},
+                      {"params FLOPs", "parameters, FLOPs and bytes of activations an image, images it trains a second"},
+                      {"val train", "accuracy on the images that it is judged by, and on those that it learns from"}},
+    [PANE_CURVES] = {{"━", "accuracy on the validation images, epoch by epoch: this network, its parent, others"},
+                     {"┄ train data", "accuracy on the images that it learns from"},
+                     {"y", "the other scale: 1 - accuracy, on a logarithmic axis"}},
+    [PANE_DEVICES] = {{"bar, %", "how busy the device is"},
+                      {"GiB", "memory in use, and all"},
+                      {"n38 7/8", "which network trains there, at which of its epochs"},
+                      {"k/s", "images that it trains a second"}},
+    [PANE_CONTROLLER] = {{"update", "how often the policy has learned; it does after each episode"},
+                         {"reward", "what it learns from: tan(accuracy · π/2); baseline: what it expected"},
+                         {"mean best", "accuracy of the networks of each episode"},
+                         {"entropy", "how undecided it is; near 0 it always proposes the same"},
+                         {"decision", "its last proposal, with the probability of each action"}},
+    [PANE_LOG] = {{"best done", "a network is trained; it is the best so far"},
+                  {"stop fail", "stopped early; failed, with the reason"},
+                  {"policy", "the policy has learned from an episode"},
+                  {"you person", "asked at this terminal; at another one, or before"}},
+    [PANE_TRADE] = {{"dot", "a trained network: accuracy over parameters, on a logarithmic axis"},
+                    {"line", "the front: no other network is both smaller and better"}},
+    [PANE_QUEUE] = {{"*", "in training; a number: its place in the queue"},
+                    {"you policy", "who asked for it"},
+                    {"left in", "until it ends; until it starts"}},
+};
+
+/* Ranges of the table of requests. */
+static const struct section {
+    const char *title;
+    enum request first, last;
+} sections[] = {
+    {"Steer the search", REQUEST_PAUSE, REQUEST_PALETTE},
+    {NULL, 0, 0}, /* the pane at hand */
+    {"Find and look", REQUEST_OPEN, REQUEST_SCALE},
+    {"Go", REQUEST_NEXT_PANE, REQUEST_LAST},
+    {"Replay", REQUEST_SLOWER, REQUEST_SCREENS - 1},
+    {"Screen", REQUEST_FREEZE, REQUEST_SUSPEND},
+};
+
+static int draw_pane(const struct model *model, struct canvas *canvas, struct area area, int y)
 {
-    for (enum request request = REQUEST_NONE + 1; request < REQUEST_SCREENS; request++)
+    static const char *const titles[PANE_COUNT] = {
+#define HELP_PANE(name, key, title) [PANE_##name] = title,
+        LAYOUT_PANES(HELP_PANE)
+#undef HELP_PANE
+    };
+    size_t count = 0;
+    while (count < WORDS_MAX && words_of[model->focus][count].sign)
+        count++;
+    if (!count)
+        return y;
+    canvas_text(canvas, area, 1, y + 1, STYLE_TITLE, "In this pane: %s", titles[model->focus]);
+    return draw_entries(canvas, area, y + 2, words_of[model->focus], count);
+}
+
+static int draw_section(const struct section *section, struct canvas *canvas, struct area area, int y)
+{
+    canvas_text(canvas, area, 1, y + 1, STYLE_TITLE, "%s", section->title);
+    y += 2;
+    for (enum request request = section->first; request <= section->last; request++)
         y = draw_entry(canvas, area, y, request_keys(request), request_row(request)->help);
+    return y;
+}
+
+/* Draw the page with its first line in row `y`; returns the row after its last.  A recording can't be steered: its own
+   keys come first. */
+static int draw_page(const struct model *model, struct canvas *canvas, struct area area, int y)
+{
+    const struct section *replay = &sections[4];
+    bool recording = model->mode == MODE_REPLAY;
+    y = draw_entry(canvas, area, y, request_keys(REQUEST_HELP), request_row(REQUEST_HELP)->help);
+    y = draw_entry(canvas, area, y, request_keys(REQUEST_QUIT), request_row(REQUEST_QUIT)->help);
+    if (recording)
+        y = draw_section(replay, canvas, area, y);
+    for (size_t i = 0; i < COUNT_OF(sections); i++)
+        if (!sections[i].title)
+            y = draw_pane(model, canvas, area, y);
+        else if (!recording || &sections[i] != replay)
+            y = draw_section(&sections[i], canvas, area, y);
     y = draw_entries(canvas, area, y, fixed_keys, COUNT_OF(fixed_keys));
     canvas_text(canvas, area, 1, y + 1, STYLE_TITLE, "Signs");
     return draw_entries(canvas, area, y + 2, signs, COUNT_OF(signs));
@@ -80,11 +163,11 @@ static void draw_help(struct overlay *overlay, const struct model *model, struct
     struct help *help = (struct help *)overlay;
     enum { WIDTH = 78 };
     int width = (WIDTH < canvas->width ? WIDTH : canvas->width) - 2;
-    int lines = draw_page(canvas, (struct area){.width = width}, 0);
+    int lines = draw_page(model, canvas, (struct area){.width = width}, 0);
     struct area inside = overlay_box(canvas, WIDTH, lines + 2, " Keys and signs ─ ↑↓ scroll, Escape closes ");
     help->height = inside.height;
     scroll_settle(&help->top, lines - inside.height);
-    draw_page(canvas, inside, -help->top);
+    draw_page(model, canvas, inside, -help->top);
 }
 
 static enum overlay_answer key_help(struct overlay *overlay, struct model *model, int key, struct text *words)

@@ -12,11 +12,11 @@
 #include "arch/action.h"
 #include "sessions/command.h"
 #include "tui/filter.h"
+#include "tui/history.h"
 #include "tui/overlay_kind.h"
 #include "tui/view.h"
+#include "util/bug.h"
 #include "util/memory.h"
-
-enum { HISTORY_MAX = 50 };
 
 struct prompt {
     struct overlay overlay;
@@ -28,11 +28,6 @@ struct prompt {
     char filter[PROMPT_MAX]; /* PROMPT_FIND: what was in force before; `node` was selected */
     bool follow;
 };
-
-static struct {
-    char *lines[HISTORY_MAX]; /* the oldest first */
-    int count;
-} history;
 
 /* Requests whose keys give the same command. */
 static const enum request requests_of[COMMAND_COUNT][2] = {
@@ -47,9 +42,11 @@ static const enum request requests_of[COMMAND_COUNT][2] = {
 /* The commands of a search, or the one of a recording; NULL past the last. */
 static const struct command_row *command_at(const struct model *model, int index)
 {
-    static const struct command_row go = {"goto", "N% or 1h02m", "go to a place of the recording"};
+    static const struct command_row of_replay[] = {
+        {"goto", "N% or 1h02m", "go to a place of the recording"},
+        {"fork", "[N]", "begin a new search from this moment, or with a network"}};
     if (model->mode == MODE_REPLAY)
-        return index ? NULL : &go;
+        return index < (int)COUNT_OF(of_replay) ? &of_replay[index] : NULL;
     return index < COMMAND_COUNT ? command_row((enum command_kind)index) : NULL;
 }
 
@@ -137,23 +134,30 @@ static void set_text(struct prompt *prompt, const char *text)
     prompt->length = prompt->cursor = (int)strlen(prompt->text);
 }
 
+/* The history has what the palette chose too; commands begin with a colon. */
+static const char *typed_before(int back)
+{
+    int count = 0;
+    for (int i = 1; i <= history_count(); i++)
+        if (*history_line(i) == ':' && ++count == back)
+            return history_line(i) + 1;
+    return NULL;
+}
+
 static void recall(struct prompt *prompt, int step)
 {
     int wanted = prompt->recalled + step;
-    if (prompt->kind != PROMPT_COMMAND || wanted < 0 || wanted > history.count)
+    if (prompt->kind != PROMPT_COMMAND || wanted < 0 || (wanted && !typed_before(wanted)))
         return;
     prompt->recalled = wanted;
-    set_text(prompt, wanted ? history.lines[history.count - wanted] : "");
+    set_text(prompt, wanted ? typed_before(wanted) : "");
 }
 
-static void remember(const char *text)
+static void remember(const char *line)
 {
-    if (history.count == HISTORY_MAX) {
-        free(history.lines[0]);
-        memmove(history.lines, history.lines + 1, sizeof *history.lines * (HISTORY_MAX - 1));
-        history.count--;
-    }
-    history.lines[history.count++] = memory_copy_text(text);
+    char colon[PROMPT_MAX + 2];
+    snprintf(colon, sizeof colon, ":%s", line);
+    history_add(colon);
 }
 
 /* Complete the kind of an action, the last word of `grow N ACTION...`. */

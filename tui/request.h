@@ -1,7 +1,7 @@
 /*
  * request.h - requests: what a key can ask for.  One table gives the keys, the `?` page and the man page.
  *
- * A key becomes a request.  The view with the focus handles it or returns false; then app.c handles it.
+ * A key becomes a request.  The view with the focus handles it or returns false; then app_request.c handles it.
  */
 #ifndef ESPALIER_TUI_REQUEST_H
 #define ESPALIER_TUI_REQUEST_H
@@ -40,19 +40,23 @@
     R(SCALE, "y", "curves: accuracy, or error on a logarithmic axis") \
     R(PAUSE, "Space", "hold all training, or go on; in replay: play or stop") \
     R(PIN, "p", "grow from pinned networks only; again: unpin") \
-    R(WIDEN, "w", "widen a layer of the selected network") \
-    R(DEEPEN, "d", "insert a layer into the selected network") \
+    R(WIDEN, "w", "grow the selected network by hand, by several actions; begin with a wider layer") \
+    R(DEEPEN, "d", "the same; begin with a new layer") \
     R(PRUNE, "x", "give up the selected network and all that grew from it") \
-    R(UNDO, "u", "take back your last network that has not started, or prune") \
+    R(UNDO, "u", "take back your last step: a prune, pin, note, rate, budget, or a network that is not trained") \
+    R(HISTORY, "U", "what persons did; there each step can be taken back") \
     R(NOTE, "e", "write a note on the selected network") \
     R(MORE, "+", "ten networks more in the budget") \
     R(FEWER, "_", "ten networks fewer, but not fewer than are trained") \
     R(RATE, "r", "set the learning rate of networks that start from now on") \
     R(EPOCHS, "R", "set the epochs of networks that start from now on") \
     R(COMMAND, ":", "type a command") \
+    R(PALETTE, "C-p", "the palette: find every key, command and network by words") \
     R(FREEZE, "C-s", "freeze the screen; the search goes on") \
     R(REDRAW, "C-l", "draw the screen anew") \
     R(MOUSE, "M", "mouse on or off (off: the terminal selects text)") \
+    R(COPY, "c", "copy the selected network's architecture to the clipboard (OSC 52)") \
+    R(BELL, "B", "the bell at a new best network and at the end, on or off") \
     R(SAVE_SCREEN, "S", "save the screen as text in the current folder") \
     R(SUSPEND, "C-z", "stop the program; `fg` comes back") \
     R(SLOWER, "<", "replay: half the speed") \
@@ -64,7 +68,8 @@
     R(NEXT_BEST, "]", "replay: to the next new best") \
     R(PREVIOUS_BEST, "[", "replay: to the last new best before") \
     R(NEXT_FAILURE, "}", "replay: to the next failure") \
-    R(NEXT_USER, ")", "replay: to the next action of a person")
+    R(NEXT_USER, ")", "replay: to the next action of a person") \
+    R(FORK, "F", "replay: begin a new search from this moment, or with the selected network")
 
 /* The same for the list of sessions alone.  There these keys come before those of REQUESTS, so they may be the same. */
 #define BROWSER_REQUESTS(R) \

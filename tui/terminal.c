@@ -399,6 +399,12 @@ void terminal_use_mouse(struct terminal *terminal, bool use)
     flush_output(terminal);
 }
 
+void terminal_emit(struct terminal *terminal, const char *bytes, size_t length)
+{
+    fwrite(bytes, 1, length, terminal->output);
+    flush_output(terminal);
+}
+
 bool terminal_has_colours(const struct terminal *terminal)
 {
     return terminal->colours;

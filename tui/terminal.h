@@ -26,6 +26,8 @@ void terminal_close(struct terminal *terminal);
 
 void terminal_size(const struct terminal *terminal, int *width, int *height);
 void terminal_show(struct terminal *terminal, const struct canvas *canvas);
+/* Send bytes that are no cells (emulator.h). */
+void terminal_emit(struct terminal *terminal, const char *bytes, size_t length);
 /* Redraw everything with the next terminal_show(). */
 void terminal_redraw(struct terminal *terminal);
 

@@ -28,6 +28,7 @@ struct tui_source {
     struct replay *replay; /* MODE_REPLAY: the recording (sessions/replay.h); the functions above are NULL then */
     double speed, from;    /* MODE_REPLAY: the initial speed and position, in seconds of the session */
     double compress;       /* MODE_REPLAY: the longest wait between two durable events, in the person's seconds; 0: any */
+    int64_t *fork;         /* MODE_REPLAY: where tui_run() leaves the event or network of a fork; NULL: offer none */
 };
 
 struct tui_options {
@@ -35,8 +36,9 @@ struct tui_options {
     const char *theme;    /* dark, light, colour-blind, mono; NULL: dark */
 };
 
-/* TUI_DETACH: the search is to go on without screens.  TUI_SIGNAL + N: signal N came, or the terminal is gone (SIGHUP).  It is also the exit status. */
-enum tui_outcome { TUI_QUIT, TUI_DETACH, TUI_SIGNAL = 128 };
+/* TUI_DETACH: the search is to go on without screens.  TUI_FORK_MOMENT, TUI_FORK_NETWORK: a new search is to begin from
+   the event, or with the network, that is in source->fork.  TUI_SIGNAL + N: signal N came, or the terminal is gone (SIGHUP).  It is also the exit status. */
+enum tui_outcome { TUI_QUIT, TUI_DETACH, TUI_FORK_MOMENT, TUI_FORK_NETWORK, TUI_SIGNAL = 128 };
 
 /* Block the signals that tui_run() reads: SIGWINCH, SIGINT, SIGTERM, SIGHUP, SIGTSTP, SIGCONT.  Call it before any
    thread is made: threads inherit the mask.  They stay blocked after tui_run(), except SIGINT. */

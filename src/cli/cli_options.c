@@ -13,6 +13,8 @@ static const struct cli_option shared[] = {
     {"headless", NULL, "lines instead of screens (as without a terminal)", NULL},
     {"json", NULL, "print one JSON object for each durable event", NULL},
     {"detach", NULL, "search in the background, and say how to attach to it", NULL},
+    {"on-best", "COMMAND", "run this when a network has become the best (espalier-run(1) has what it gets)", NULL},
+    {"on-end", "COMMAND", "run this when the search has ended", NULL},
     {"device", "NAME", "where: cpu, all cores; cpu:N, N of them; cuda:N, a GPU", "cpu"},
 };
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cli/detach.h"
+#include "cli/hooks.h"
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "cli/screens.h"
@@ -163,6 +164,7 @@ static void warn_of_nothing(const struct session_state *state)
 int live_search(struct engine *engine, const struct cli_arguments *arguments, const char *folder, struct error *error)
 {
     struct live live = {.engine = engine};
+    struct hooks hooks;
     enum tui_outcome outcome = TUI_QUIT;
     struct tui_source source = {.context = &live,
                                 .mode = MODE_LIVE,
@@ -176,6 +178,7 @@ int live_search(struct engine *engine, const struct cli_arguments *arguments, co
     if (log_read(folder, &live.log, error))
         return -1;
     live.wake = wake_new();
+    hooks_add(&hooks, arguments, engine, folder);
     int status = screens ? show_screens(&live, &source, arguments, folder, &outcome, error)
                          : print_lines(&live, &source, kind, error);
     log_reader_free(live.log);

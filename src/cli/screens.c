@@ -5,9 +5,13 @@
 #include <string.h>
 
 #include "sessions/summary.h"
+#include "cli/report.h"
+#include "sessions/log.h"
+#include "tui/history.h"
 #include "tui/keys.h"
 #include "tui/theme.h"
 #include "util/bug.h"
+#include "util/file.h"
 
 /* Has the terminal's font braille and eighths of a block?  The console's and those of old terminals have not. */
 static bool has_blocks(void)
@@ -58,13 +62,25 @@ struct tui_options screens_options(const char *theme)
         .ascii = !cli_is_unicode() || !has_blocks(), .mono = colourless && *colourless, .theme = theme};
 }
 
+/* What a person typed and chose stays for the next time. */
+static void open_history(void)
+{
+    char *folder = session_state_folder();
+    char *path = folder && !file_make_folder(folder, NULL) ? file_join(folder, "history") : NULL;
+    history_open(path);
+    free(path);
+    free(folder);
+}
+
 int screens_run(struct tui_source *source, const struct cli_arguments *arguments, const char *folder,
                 enum tui_outcome *outcome, struct error *error)
 {
     struct tui_options options = screens_options(cli_value(arguments, "theme"));
     char *name = session_short_name(folder);
     source->session_name = name;
+    open_history();
     int status = tui_run(source, &options, outcome, error);
+    history_clear();
     free(name);
     return status;
 }

@@ -150,3 +150,26 @@ int search_setup_run(struct search_setup *setup, const struct cli_arguments *arg
     server_close(server);
     return status < 0 ? cli_fail(&error) : status;
 }
+
+/* A copied session may lack the files of its weights.  It can go on when at least one network has its file. */
+int search_setup_weights(const char *folder, const struct session_state *state, struct error *error)
+{
+    const struct session_node *trained = NULL;
+    struct error missing;
+    for (int64_t i = 1; i <= state->node_count; i++) {
+        const struct session_node *node = session_node(state, i);
+        char *path;
+        if (!node->weights)
+            continue;
+        if (session_weights_path(folder, node, &path, &missing) == 0) {
+            free(path);
+            return 0;
+        }
+        trained = node;
+    }
+    return trained ? error_set(error,
+                               "%s: came without its weights: it can be shown and replayed, but not resumed; begin "
+                               "anew: espalier run --start \"%s\"",
+                               folder, session_node(state, state->best)->facts.arch)
+                   : 0;
+}

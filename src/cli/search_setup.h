@@ -18,6 +18,8 @@ struct search_setup {
     struct search_data data;
 };
 
+/* A copied session may lack the files of its weights.  -1: it has trained networks, and not one of their files. */
+int search_setup_weights(const char *folder, const struct session_state *state, struct error *error);
 /* Find the devices, open and split the images, start the trainers.  search_setup_close() it, also after a failure; it
    frees the engine too. */
 int search_setup_open(struct search_setup *setup, const struct search_options *options, struct error *error);

@@ -14,6 +14,7 @@
 
 #include "search/budget.h"
 #include "sessions/command.h"
+#include "sessions/steps.h"
 #include "util/bug.h"
 
 struct request {
@@ -24,6 +25,9 @@ struct request {
     double value;
     const char *what;            /* budget: the name of the option */
     struct candidate *candidate; /* grow */
+    struct text reverse;         /* undo: the command that it stands for */
+    int64_t undoes;              /* the number of the command that this takes back, and its words */
+    const char *undone;
     struct error answer;         /* what will happen, or "" */
 };
 
@@ -253,49 +257,25 @@ static void grow(struct engine *engine, struct request *request)
     proposals_join(&engine->proposals, request->candidate, (struct event_word){.value = (int)request->by});
 }
 
-/* The last network that this author had pruned, after event time `since`, so that taking it back has an effect; 0:
-   none. */
-static int64_t last_pruned(const struct session_state *state, enum event_author by, double since)
-{
-    int64_t last = 0;
-    for (int64_t number = 1; number <= state->node_count; number++) {
-        const struct session_node *node = session_node(state, number);
-        bool is_gone = node->status == NODE_CANCELLED && !node->child_count;
-        if (node->pruned_with == number && node->pruned_by == by && node->pruned_at > since && !is_gone) {
-            last = number;
-            since = node->pruned_at;
-        }
-    }
-    return last;
-}
-
+/* The step that is given by its place, or the person's last one, becomes the command that takes it back. */
 static int check_undo(struct engine *engine, struct request *request, struct error *error)
 {
     const struct session_state *state = engine->journal.state;
-    const struct trials *trials = &engine->trials;
-    for (size_t i = 0; i < trials->queue_count; i++) {
-        const struct session_node *node = session_node(state, trials->queue[i]);
-        if (node->facts.by.value == (int)request->by && node->facts.node > request->node)
-            request->node = node->facts.node;
-    }
-    double since = request->node ? session_node(state, request->node)->joined : -1;
-    int64_t pruned = last_pruned(state, request->by, since);
-    if (!request->node && !pruned)
-        return error_set(error, "nothing of yours waits in the queue or is pruned");
-    request->node = pruned ? pruned : request->node;
-    if (pruned && check_back(engine, request, error))
+    const char *word = next_word(request);
+    int64_t number = session_step_last(state, request->by);
+    if (word && text_to_integer(word, 1, INT64_MAX, &number))
+        return error_set(error, "\"%s\" is no step: `undo` takes back the last one, `undo N` the one with that number", word);
+    if (!number)
+        return error_set(error, "nothing of yours can be taken back");
+    if (no_more_words(request, error))
         return -1;
-    if (!pruned)
-        error_set(&request->answer, "n%" PRId64 " is taken back", request->node);
-    return no_more_words(request, error);
-}
-
-static void undo(struct engine *engine, struct request *request)
-{
-    if (session_node(engine->journal.state, request->node)->pruned)
-        unprune(engine, request);
-    else
-        prune(engine, request);
+    if (session_step_reverse(state, number, &request->reverse, error)) {
+        const struct session_step *step = session_step(state, number);
+        return word ? -1 : error_prefix(error, "your last step was `%s`", step->words);
+    }
+    request->undoes = session_step(state, number)->number;
+    request->undone = session_step(state, number)->words;
+    return 0;
 }
 
 /* --- budget --- */
@@ -444,7 +424,7 @@ static struct handler handler_of(enum command_kind kind)
     case COMMAND_GROW:
         return (struct handler){check_grow, grow};
     case COMMAND_UNDO:
-        return (struct handler){check_undo, undo};
+        return (struct handler){check_undo, NULL}; /* check_reverse() finds what it does */
     case COMMAND_NOTE:
         return (struct handler){check_note, write_note};
     case COMMAND_BUDGET:
@@ -473,6 +453,19 @@ static int refuse_unknown(const char *name, struct error *error)
     return -1;
 }
 
+/* An `undo` becomes the command that takes the step back, with an answer that names the step. */
+static int check_reverse(struct engine *engine, struct request *request, struct error *error)
+{
+    struct error *answer = &request->answer;
+    request->rest = request->reverse.bytes;
+    request->kind = command_find(next_word(request));
+    request->answer = (struct error){{0}};
+    if (handler_of(request->kind).check(engine, request, error))
+        return error_prefix(error, "`%s` can't be taken back", request->undone);
+    struct error effect = *answer;
+    return error_set(answer, "`%s` is taken back%s%s", request->undone, *effect.text ? ": " : "", effect.text), 0;
+}
+
 static void handle(struct engine *engine, const struct command *command)
 {
     struct candidate candidate = {0};
@@ -483,13 +476,17 @@ static void handle(struct engine *engine, const struct command *command)
     request.kind = name ? command_find(name) : COMMAND_COUNT;
     int status = request.kind < COMMAND_COUNT ? handler_of(request.kind).check(engine, &request, &refusal)
                                               : refuse_unknown(name, &refusal);
+    if (!status && request.undoes)
+        status = check_reverse(engine, &request, &refusal);
     struct event event = {.kind = EVENT_COMMAND};
     event.as.command.by.value = (int)command->by;
     event.as.command.words = event_text("%s", command->words);
     event.as.command.refused = status != 0;
+    event.as.command.undoes = status ? 0 : request.undoes;
     event.as.command.answer = event_text("%s", status ? refusal.text : request.answer.text);
     if (!journal_emit(&engine->journal, &event) && !status)
         handler_of(request.kind).act(engine, &request);
+    text_done(&request.reverse);
     free(copy);
 }
 

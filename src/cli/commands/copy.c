@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
-#include "sessions/log.h"
+#include "sessions/replay.h"
 #include "util/bug.h"
 #include "util/print.h"
 #include "util/text.h"
@@ -21,6 +21,24 @@ static int files_wanted(const struct cli_arguments *arguments, enum copy_files *
             return 0;
         }
     return cli_usage(arguments, "--weights %s: must be one of all|best|none", word);
+}
+
+/* The number of the last event at a place of the session. */
+static int find_event(const char *folder, const char *place, int64_t *number, struct error *error)
+{
+    struct replay *replay;
+    struct error warning = {{0}};
+    double time;
+    if (replay_open(folder, &replay, &warning, error))
+        return -1;
+    int status = text_to_place(place, replay_time(replay, replay_count(replay)), &time)
+                     ? error_set(error, "--until %s: must be a share (50%%) or a time (90, 1h02m)", place)
+                     : replay_seek(replay, replay_position_at(replay, time), error);
+    *number = status ? 0 : replay_state(replay)->last_number;
+    if (!status && !*number)
+        status = error_set(error, "--until %s: nothing has happened by then", place);
+    replay_free(replay);
+    return status;
 }
 
 static bool stopped(void)
@@ -42,9 +60,12 @@ static int run(const struct cli_arguments *arguments)
     if (files_wanted(arguments, &files))
         return 2;
     cli_catch_signals(stop, NULL);
+    const char *place = cli_value(arguments, "until");
+    int64_t until = 0;
     int failed = session_find(arguments->words[0], &from, &error) ||
                  session_path_of(arguments->words[1], &to, &error) ||
-                 session_copy(from, to, files, cli_value(arguments, "thin") != NULL, stopped, &report, &error);
+                 (place && find_event(from, place, &until, &error)) ||
+                 session_copy(from, to, files, cli_value(arguments, "thin") != NULL, until, stopped, &report, &error);
     if (!failed) {
         cli_ignore_signals();
         print_to(stdout, "%s: %lld events", to, (long long)report.events);
@@ -62,6 +83,7 @@ static int run(const struct cli_arguments *arguments)
 
 static const struct cli_option options_of_copy[] = {
     {"weights", "WHICH", "all, best (the best network's and the start network's), none", "all"},
+    {"until", "PLACE", "only what happened up to this place: 50% or 1h02m; `resume` goes on from there", NULL},
     {"thin", NULL, "leave out the steps within epochs and the samples of devices", NULL},
     {0},
 };

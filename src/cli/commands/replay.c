@@ -5,13 +5,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/fork.h"
 #include "cli/screens.h"
 
 static int play(const struct cli_arguments *arguments, struct replay *replay, const char *folder)
 {
     struct error error = {{0}};
     enum tui_outcome outcome;
-    struct tui_source source = {.mode = MODE_REPLAY, .replay = replay};
+    int64_t fork = 0;
+    struct tui_source source = {.mode = MODE_REPLAY, .replay = replay, .fork = &fork};
     const char *from = cli_value(arguments, "at");
     if (cli_real(arguments, "speed", 8, 0.25, 1000, &source.speed))
         return 2;
@@ -21,6 +23,8 @@ static int play(const struct cli_arguments *arguments, struct replay *replay, co
         return cli_usage(arguments, "--at %s: must be a share (50%%) or a time (90, 1h02m)", from);
     if (screens_run(&source, arguments, folder, &outcome, &error))
         return cli_fail(&error);
+    if (outcome == TUI_FORK_MOMENT || outcome == TUI_FORK_NETWORK)
+        return fork_search(arguments, folder, outcome, fork);
     return outcome > TUI_SIGNAL ? (int)outcome : 0;
 }
 
@@ -65,7 +69,7 @@ const struct cli_command command_replay = {
     .summary = "play a recorded session on the screens",
     .details =
         "Space plays and stops, < and > change the speed, . and , go by events, ] and [ to the next and the previous "
-        "new best. Nothing is trained, and the session is only read.",
+        "new best. F begins a new search from that moment, or with the selected network. The session is only read.",
     .words_minimum = 1,
     .words_maximum = 1,
     .options = options_of_replay,

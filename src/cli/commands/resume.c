@@ -10,29 +10,6 @@
 #include "util/bug.h"
 #include "util/memory.h"
 
-/* A copied session may lack the files of its weights.  It can go on when at least one network has its file. */
-static int check_weights(const char *folder, const struct session_state *state, struct error *error)
-{
-    const struct session_node *trained = NULL;
-    struct error missing;
-    for (int64_t i = 1; i <= state->node_count; i++) {
-        const struct session_node *node = session_node(state, i);
-        char *path;
-        if (!node->weights)
-            continue;
-        if (session_weights_path(folder, node, &path, &missing) == 0) {
-            free(path);
-            return 0;
-        }
-        trained = node;
-    }
-    return trained ? error_set(error,
-                               "%s: came without its weights: it can be shown and replayed, but not resumed; begin "
-                               "anew: espalier run --start \"%s\"",
-                               folder, session_node(state, state->best)->facts.arch)
-                   : 0;
-}
-
 static const char *const budgets[] = {"episodes", "networks", "seconds", "flops"};
 
 /* A budget below what is spent would end the search before it has begun. */
@@ -54,7 +31,7 @@ static int read_session(const struct cli_arguments *arguments, const char *folde
 {
     struct session_state *state = NULL;
     struct error warning = {{0}};
-    int failed = session_load(folder, &state, &warning, error) || check_weights(folder, state, error) ||
+    int failed = session_load(folder, &state, &warning, error) || search_setup_weights(folder, state, error) ||
                  options_of_session(state, options, error) || check_budget(arguments, state, error);
     if (state)
         session_state_free(state);
@@ -125,6 +102,8 @@ static const struct cli_option options_of_resume[] = {
     {.name = "headless"},
     {.name = "json"},
     {.name = "detach"},
+    {.name = "on-best"},
+    {.name = "on-end"},
     {0},
 };
 

@@ -98,6 +98,8 @@ static const struct cli_option options_of_run[] = {
     {.name = "headless"},
     {.name = "json"},
     {.name = "detach"},
+    {.name = "on-best"},
+    {.name = "on-end"},
     {"dry-run", NULL, "print what would run and how long it would take, and stop", NULL},
     {0},
 };

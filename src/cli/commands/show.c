@@ -11,6 +11,7 @@
 #include "export/dot.h"
 #include "export/json.h"
 #include "sessions/log.h"
+#include "sessions/steps.h"
 #include "util/memory.h"
 #include "util/print.h"
 
@@ -35,6 +36,22 @@ static int print_events(const char *folder)
     }
     log_reader_free(reader);
     return got < 0 ? cli_fail(&error) : 0;
+}
+
+/* What persons did, a line each: number, time, who, what, and what takes it back. */
+static void print_steps(const struct session_state *state)
+{
+    for (int64_t i = 1; i <= state->step_count; i++) {
+        const struct session_step *step = session_step(state, i);
+        struct text back = TEXT_EMPTY;
+        char time[TEXT_SHORT];
+        session_step_describe(state, i, &back);
+        print_to(stdout, "%4lld  %8s  %-6s  %s%s%s\n", (long long)i, text_duration(time, step->time),
+                 step->by == AUTHOR_USER ? "person" : "resume", step->words, back.length ? "  - " : "", text_string(&back));
+        text_done(&back);
+    }
+    if (!state->step_count)
+        print_to(stdout, "no person has changed anything\n");
 }
 
 static int print_network(const struct session_state *state, const char *name)
@@ -77,6 +94,10 @@ static int print_session(const struct cli_arguments *arguments, const struct ses
         return 0;
     if (cli_value(arguments, "filter"))
         return print_found(arguments, state);
+    if (cli_value(arguments, "steps")) {
+        print_steps(state);
+        return 0;
+    }
     if (cli_value(arguments, "pareto")) {
         report_pareto(stdout, state);
         return 0;
@@ -92,7 +113,7 @@ static int print_session(const struct cli_arguments *arguments, const struct ses
 /* A session is printed in one way, a network in the one that it has. */
 static int check_form(const struct cli_arguments *arguments, const char *network)
 {
-    static const char *const forms[] = {"json", "csv", "curves", "events", "dot", "pareto", "filter"};
+    static const char *const forms[] = {"json", "csv", "curves", "events", "dot", "pareto", "filter", "steps"};
     const char *form = NULL;
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
         if (!cli_value(arguments, forms[i]))
@@ -144,6 +165,7 @@ static const struct cli_option options_of_show[] = {
     {"best", "N", "how many of the best networks to list", "5"},
     {"pareto", NULL, "the networks that no other beats in accuracy and parameters", NULL},
     {"filter", "WORDS", "the networks that satisfy all words, the best first: acc>92 params<15k by:you layer:conv3", NULL},
+    {"steps", NULL, "what persons did, with numbers for `undo`, and what takes each step back", NULL},
     {"json", NULL, "the whole state as one JSON document", NULL},
     {"csv", NULL, "one row a network", NULL},
     {"curves", NULL, "one row an epoch of each network, as CSV", NULL},

@@ -1,15 +1,19 @@
-/* screen_file.h - compares a canvas with tests/screens/NAME.txt.  Include it after cmocka.h. */
-#ifndef ESPALIER_TESTS_SCREEN_FILE_H
-#define ESPALIER_TESTS_SCREEN_FILE_H
+/* screen_fixture.c - see screen_fixture.h. */
+#include "config.h"
 
+#include "screen_fixture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "tui/canvas.h"
+#include <cmocka.h>
+
 #include "util/file.h"
 
-/* Fails where they differ.  ESPALIER_UPDATE_SCREENS=1 writes the text anew: look at every one before it is kept. */
-static inline void compare_screen(const struct canvas *canvas, const char *name)
+void screen_compare(const struct canvas *canvas, const char *name)
 {
     const char *source = getenv("top_srcdir"), *update = getenv("ESPALIER_UPDATE_SCREENS");
     struct text shown = TEXT_EMPTY, path = TEXT_EMPTY;
@@ -28,5 +32,3 @@ static inline void compare_screen(const struct canvas *canvas, const char *name)
     text_done(&shown);
     text_done(&path);
 }
-
-#endif

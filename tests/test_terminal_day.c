@@ -1,0 +1,173 @@
+/*
+ * test_terminal_day.c - a person's day with one search: it begins, is steered, detached, watched from another terminal,
+ * killed, resumed, forked and exported; and its log holds what the person did, in that order, and nothing else.
+ */
+#include "config.h"
+
+#include "terminal_bed.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sessions/log.h"
+
+static int open_bed(void **state)
+{
+    terminal_bed_open(state);
+    draw_pictures();
+    return 0;
+}
+
+/* Everything in the log that is the person's, a line each; and the process that had the session last. */
+static int64_t read_day(struct text *text)
+{
+    struct log_reader *reader;
+    struct event event;
+    struct error error;
+    int64_t process = 0;
+    char *path = session_path("day");
+    assert_int_equal(log_read(path, &reader, &error), 0);
+    for (; log_next(reader, &event, &error) == LOG_EVENT; event_done(&event)) {
+        if (event.kind == EVENT_OPENED)
+            process = event.as.opened.process;
+        if (event_author(&event) != AUTHOR_USER)
+            continue;
+        text_add(text, "%s", event_kind_name(event.kind));
+        if (event.kind == EVENT_COMMAND)
+            text_add(text, " %s%s", event.as.command.words, event.as.command.refused ? " (refused)" : "");
+        if (event.kind == EVENT_NODE)
+            text_add(text, " of %d actions", event.as.node.actions.count);
+        text_add(text, "\n");
+    }
+    log_reader_free(reader);
+    free(path);
+    return process;
+}
+
+/* Three actions for one child of the best network, which is taken back; then one action. */
+static void grow(struct pty_terminal *terminal)
+{
+    pty_send(terminal, "bw");
+    expect_text(terminal, -1, " Widen n");
+    pty_send(terminal, PTY_UP PTY_RIGHT "11");
+    expect_text(terminal, -1, "→ [ 11 ]");
+    pty_send(terminal, "i");
+    expect_text(terminal, -1, "after  ◂ conv2 ▸");
+    expect_text(terminal, -1, "within");
+    pty_send(terminal, PTY_ENTER);
+    expect_no_text(terminal, -1, " Grow n");
+    expect_text(terminal, -1, "next in the queue");
+    pty_send(terminal, "u");
+    expect_text(terminal, -1, "is taken back");
+    pty_send(terminal, "w13"); /* a width that the policy doesn't choose */
+    expect_text(terminal, -1, "→ [ 13 ]");
+    pty_send(terminal, PTY_ENTER);
+    expect_no_text(terminal, -1, " Widen n");
+    expect_text(terminal, -1, "next in the queue");
+}
+
+/* In the morning: a search on a large terminal, steered while it is paused, and left to itself. */
+static void begin(void)
+{
+    struct pty_setup setup = usual_setup();
+    setup.width = 120;
+    setup.height = 40;
+    struct pty_terminal *terminal = start_search(&setup, "day");
+    expect_text(terminal, 1, "★");
+    pty_send(terminal, " ");
+    expect_text(terminal, 0, "PAUSED");
+    grow(terminal);
+    pty_send(terminal, PTY_CONTROL('p'));
+    expect_text(terminal, -1, "Palette");
+    pty_send(terminal, "pause" PTY_ENTER);
+    expect_text(terminal, 0, "LIVE");
+    pty_send(terminal, "q");
+    expect_text(terminal, -1, "d detach");
+    pty_send(terminal, "d");
+    expect_text(terminal, -1, "espalier attach day");
+    expect_exit(terminal, 0);
+    pty_free(terminal);
+}
+
+/* At noon, from a smaller terminal; then the search is killed. */
+static void watch(void)
+{
+    struct pty_setup setup = usual_setup();
+    struct text nothing = TEXT_EMPTY;
+    struct pty_terminal *terminal = start_espalier(&setup, "attach", "day", NULL);
+    expect_text(terminal, 0, "ATTACHED");
+    pty_send(terminal, "U");
+    expect_text(terminal, -1, "What persons did");
+    expect_text(terminal, -1, "taken back");
+    pty_send(terminal, PTY_ESCAPE);
+    expect_no_text(terminal, -1, "What persons did");
+    int64_t process = read_day(&nothing);
+    text_done(&nothing);
+    assert_int_equal(kill((pid_t)process, SIGKILL), 0);
+    expect_text(terminal, 0, "DIED");
+    pty_send(terminal, "q");
+    expect(terminal, pty_wait_exit(terminal, &(int){0}));
+    pty_free(terminal);
+}
+
+/* In the evening: resumed to its end, forked from a moment in its middle, and exported. */
+static void end(int64_t networks)
+{
+    struct pty_setup setup = usual_setup();
+    char budget[32];
+    snprintf(budget, sizeof budget, "%lld", (long long)networks);
+    struct pty_terminal *terminal = start_espalier(&setup, "resume", "day", "--headless", "--networks", budget, NULL);
+    expect_exit(terminal, 0);
+    pty_free(terminal);
+    terminal = start_espalier(&setup, "replay", "day", "--at", "50%", NULL);
+    expect_text(terminal, 0, "REPLAY");
+    pty_send(terminal, "F");
+    expect_text(terminal, -1, "Fork from");
+    pty_send(terminal, "m");
+    expect_text(terminal, 0, "day-fork-1");
+    expect_text(terminal, 0, "LIVE");
+    expect_text(terminal, 1, "★");
+    pty_send(terminal, "q");
+    expect_text(terminal, -1, "s stop");
+    pty_send(terminal, "s");
+    expect_exit(terminal, 0);
+    pty_free(terminal);
+    terminal = start_espalier(&setup, "export", "day:best", "--out", "best.onnx", NULL);
+    expect_exit(terminal, 0);
+    pty_free(terminal);
+}
+
+static void test_day(void **state)
+{
+    struct text did = TEXT_EMPTY, expected = TEXT_EMPTY;
+    begin();
+    watch();
+    struct session_state *session = load_session("day");
+    int64_t networks = session->status_count[NODE_DONE] + 2;
+    session_state_free(session);
+    end(networks);
+    read_day(&did);
+    session = load_session("day");
+    text_add(&expected, "command pause\npaused\n");
+    text_add(&expected, "command %s\nnode of 3 actions\n", session->steps[1]->words);
+    text_add(&expected, "command undo\npruned\n");
+    text_add(&expected, "command %s\nnode of 1 actions\n", session->steps[2]->words);
+    text_add(&expected, "command continue\npaused\n");
+    text_add(&expected, "command budget networks %lld\nbudget\n", (long long)networks);
+    assert_string_equal(text_string(&did), text_string(&expected));
+    assert_true(session->finished && session->status_count[NODE_DONE] >= networks);
+    session_state_free(session);
+    session = load_session(".local/state/espalier/day-fork-1");
+    assert_int_equal(session->step_count >= 1 ? session->steps[0]->effect : EVENT_PAUSED, EVENT_PAUSED);
+    session_state_free(session);
+    text_done(&did);
+    text_done(&expected);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_day)};
+    return cmocka_run_group_tests_name("terminal day", tests, open_bed, terminal_bed_close);
+}

@@ -290,8 +290,10 @@ int log_fold(struct log_reader *reader, struct session_state *state, struct erro
         result = session_apply(state, &event, error);
         event_done(&event);
         if (result)
-            return error_prefix(error, "%s: the event at byte %lld contradicts those before it", reader->path,
-                                (long long)offset);
+            return error_prefix(error,
+                                "%s: the event at byte %lld contradicts those before it (`espalier fsck --repair` "
+                                "salvages the rest)",
+                                reader->path, (long long)offset);
     }
 }
 

@@ -28,7 +28,9 @@ static int failed(const char *path, const char *what, int reason, struct error *
 /* The first `length` bytes of `path` name it. */
 static int not_own_folder(const char *path, size_t length, struct error *error)
 {
-    error_set(error, "%.*s: is not a folder of the session's own (a link?); remove it, or get the session again",
+    error_set(error,
+              "%.*s: is not a folder of the session's own (a link or a file), and isn't followed; put the folder itself "
+              "in its place, or get the session again",
               (int)length, path);
     errno = EPERM;
     return -1;

@@ -343,6 +343,20 @@ static bool loads(const char *folder)
     return whole;
 }
 
+/* Who refuses a log that can be repaired says so. */
+static void names_the_repair(const char *folder)
+{
+    struct session_state *state = NULL;
+    struct error warning, trouble;
+    if (session_load(folder, &state, &warning, &trouble) && !strstr(trouble.text, "fsck --repair"))
+        fail_msg("no way out in: %s", trouble.text);
+    session_state_free(state);
+    struct replay *replay = NULL;
+    if (replay_open(folder, &replay, &warning, &trouble) && !strstr(trouble.text, "fsck --repair"))
+        fail_msg("no way out in: %s", trouble.text);
+    replay_free(replay);
+}
+
 static void check_law(const char *folder)
 {
     struct fsck_report report;
@@ -352,6 +366,7 @@ static void check_law(const char *folder)
     assert_int_equal(good, !refused && !report.log_findings);
     assert_int_equal(!refused && !report.log_findings, !refused && !strstr(text_string(&findings), LOG_FILE));
     if (!refused) {
+        names_the_repair(folder);
         OK(session_check(folder, true, &report, &findings, &error));
         if (!loads(folder))
             fail_msg("a repaired session doesn't load:\n%s", text_string(&findings));

@@ -34,14 +34,16 @@ int session_weights_path(const char *folder, const struct session_node *node, ch
     struct text text = TEXT_EMPTY;
     text_add(&text, "%s/weights/%s", folder, node->weights);
     *path = text_take(&text);
-    if (session_file_exists(*path, IN_PLACE))
+    int status = session_file_check(*path, IN_PLACE, error);
+    if (!status && session_file_exists(*path, IN_PLACE))
         return 0;
-    error_set(error,
-              "%s: is not there; a recorded search may come without weights: begin from the architecture: \"%s\"",
-              *path, node->facts.arch);
+    if (!status)
+        error_set(error,
+                  "%s: is not there; a recorded search may come without weights: begin from the architecture: \"%s\"",
+                  *path, node->facts.arch);
     free(*path);
     *path = NULL;
-    return -1;
+    return status ? -1 : 1;
 }
 
 /* `*number`: of the network. */

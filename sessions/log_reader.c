@@ -78,7 +78,10 @@ int log_check_header(const void *bytes, size_t length, struct error *error)
     if (length >= 2 && header[0] == 0x1f && header[1] == 0x8b)
         return error_set(error, "it is compressed; gunzip it first");
     if (length < LOG_HEADER || memcmp(header, LOG_MAGIC, LOG_HEADER - 1))
-        return error_set(error, "not a session's log (it doesn't begin with %s)", LOG_MAGIC);
+        return error_set(error,
+                         "not a session's log (it doesn't begin with %s); `espalier fsck --repair` salvages what is "
+                         "whole in a damaged one",
+                         LOG_MAGIC);
     if (header[LOG_HEADER - 1] != LOG_VERSION)
         return error_set(error, "the log has format %d, and this program knows only %d; use a newer espalier",
                          header[LOG_HEADER - 1], LOG_VERSION);

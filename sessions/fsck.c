@@ -154,6 +154,10 @@ static int check_log(struct check *check, const char *path, bool repair, struct 
     if (session_file_read(path, IN_SESSION, LOG_SIZE_MAX, &bytes, &length, error))
         return -1;
     struct text log = TEXT_EMPTY;
+    if (length == LOG_HEADER && !log_check_header(bytes, length, NULL)) {
+        free(bytes);
+        return log_without_events(check->folder, error);
+    }
     int result = log_salvage(bytes, length, check->state, check->report, check->findings, &log, error);
     if (result)
         error_prefix(error, "%s", path);
@@ -180,6 +184,9 @@ int session_check(const char *folder, bool repair, struct fsck_report *report, s
         result = -1;
     else
         result = check_log(&check, path, repair, error);
+    int swept = lock.owner < 0 ? 0 : session_files_sweep(folder);
+    if (swept)
+        text_add(text, "%d incomplete files, left by processes that were killed, are removed\n", swept);
     if (!result)
         check_files(&check);
     log_unlock(&lock);

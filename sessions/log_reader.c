@@ -68,8 +68,10 @@ static void forget_window(struct log_reader *reader)
 
 int log_without_events(const char *folder, struct error *error)
 {
-    return error_set(
-        error, "%s: the session has no events: its run ended before it began; begin it again, or remove it", folder);
+    return error_set(error,
+                     "%s: the session has no events: the run or the copy that made it was ended too early; remove it, "
+                     "and begin again",
+                     folder);
 }
 
 int log_check_header(const void *bytes, size_t length, struct error *error)

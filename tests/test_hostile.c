@@ -212,6 +212,29 @@ static void test_a_log_with_a_second_name_is_only_read(void **unused)
     bed_done(&bed);
 }
 
+/* By a resume and a repair, which have the session to themselves; others only read. */
+static void test_what_killed_writers_left_is_removed(void **unused)
+{
+    static const char *const names[] = {"weights/x.espalier-0123456789abcdef", "policy/x.espalier-0123456789abcdef",
+                                        "events.log.espalier-0123456789abcdef"};
+    int (*const works[])(const struct bed *, struct error *) = {load, copy_all, open_to_write, repair};
+    for (size_t i = 0; i < COUNT_OF(works); i++) {
+        struct bed bed = bed_new();
+        for (size_t j = 0; j < COUNT_OF(names); j++) {
+            char *path = file_join(bed.session, names[j]);
+            put(path, "cut sh");
+            free(path);
+        }
+        OK(works[i](&bed, &error));
+        for (size_t j = 0; j < COUNT_OF(names); j++) {
+            char *path = file_join(bed.session, names[j]);
+            assert_int_equal(file_exists(path), i < 2);
+            free(path);
+        }
+        bed_done(&bed);
+    }
+}
+
 static void test_files_are_written_beside_and_renamed(void **unused)
 {
     struct bed bed = bed_new();
@@ -439,6 +462,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nothing_is_reached_through_a_session),
         cmocka_unit_test(test_a_log_with_a_second_name_is_only_read),
+        cmocka_unit_test(test_what_killed_writers_left_is_removed),
         cmocka_unit_test(test_files_are_written_beside_and_renamed),
         cmocka_unit_test(test_a_copy_has_only_what_the_log_names),
         cmocka_unit_test(test_a_copy_that_is_stopped_late_is_removed),

@@ -21,9 +21,15 @@ is_whole() {
     ! "$espalier" show "$1" >shown 2>&1 || "$espalier" fsck "$1" >found 2>&1 || { cat found; return 1; }
 }
 
+# nothing_incomplete FOLDER [NAME]: no temporary file that a killed process wrote (of NAME) is left
+nothing_incomplete() {
+    [ -z "$(find "$1" -name "${2-}*.espalier-*")" ] || { find "$1" -name "${2-}*.espalier-*"; return 1; }
+}
+
 # goes_on SESSION: whatever is left of it becomes a whole search of four networks, with each result that it has now
 goes_on() {
     results "$1" >before
+    folder=$1.esp
     if "$espalier" show "$1" >shown 2>&1; then
         "$espalier" resume "$1" --networks 4 --headless >resumed 2>&1 || { cat resumed; return 1; }
     else
@@ -33,5 +39,6 @@ goes_on() {
     results "$1" >after
     has_all before after || return 1
     [ "$(wc -l <after)" = 4 ] || { cat after; return 1; }
+    nothing_incomplete "$folder" || return 1
     "$espalier" fsck "$1" >found 2>&1 || { cat found; return 1; }
 }

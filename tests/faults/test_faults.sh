@@ -111,7 +111,8 @@ copied() {
     [ "$status" != 0 ] || "$espalier" fsck new
 }
 interrupted() {
-    unchanged && { ! "$espalier" show new >shown 2>&1 || "$espalier" fsck new; }
+    unchanged && { ! "$espalier" show new >shown 2>&1 || "$espalier" fsck new; } || return 1
+    "$espalier" copy done new >again 2>&1 || grep -q "exists .*or remove it" again || { cat again; return 1; }
 }
 cp done.esp/events.log kept.log
 each "a copy killed" any kill .esp 10 "0 $KILLED" interrupted "$espalier" copy done new
@@ -131,7 +132,7 @@ fresh() { rm -rf new.esp && cp -r bad.esp new.esp; }
 repaired() {
     cmp -s new.esp/events.log bad.esp/events.log || cmp -s new.esp/events.log good.esp/events.log || return 1
     "$espalier" fsck --repair new >found 2>&1 || "$espalier" show new >/dev/null || { cat found; return 1; }
-    cmp -s new.esp/events.log good.esp/events.log
+    cmp -s new.esp/events.log good.esp/events.log && nothing_incomplete new.esp
 }
 each "a repair killed" any kill new.esp 9 "0 1 $KILLED" repaired "$espalier" fsck --repair new
 each "a repair whose write fails" write $NO_SPACE new.esp 3 "0 1" repaired "$espalier" fsck --repair new
@@ -147,7 +148,8 @@ each "an export whose write fails" write $NO_SPACE net.onnx 2 "0 1" exported "$e
 fresh() { rm -f net.safetensors*; }
 trained() {
     [ ! -e net.safetensors ] || "$espalier" eval net.safetensors --data idx:set || return 1
-    "$espalier" train done:best --epochs 2 --out net.safetensors && cmp -s net.safetensors whole.safetensors
+    "$espalier" train done:best --epochs 2 --out net.safetensors && cmp -s net.safetensors whole.safetensors || return 1
+    nothing_incomplete . net && [ ! -e net.safetensors.lock ] && [ ! -e net.safetensors.checkpoint ]
 }
 "$espalier" train done:best --epochs 2 --out whole.safetensors >/dev/null
 each "a training killed" any kill net.safetensors 8 "0 $KILLED" trained "$espalier" train done:best --epochs 2 --out net.safetensors

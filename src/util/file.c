@@ -47,11 +47,20 @@ static int read_some(int descriptor, gzFile gz, const char *path, char *buffer, 
     return (int)got;
 }
 
-/* Does what file_read() says; `expected` is a guess of the length. */
+static int too_large(const char *path, size_t limit, struct error *error)
+{
+    char size[TEXT_SHORT];
+    return error_set(error, "%s: larger than %s; this can't be the right file", path, text_bytes(size, (double)limit));
+}
+
+/* Does what file_read() says; `expected` is a guess of the length.  A file that says itself that it is too large is not
+   read. */
 static int read_all(int descriptor, gzFile gz, const char *path, size_t expected, size_t limit, char **bytes,
                     size_t *length, struct error *error)
 {
-    size_t capacity = (expected < limit ? expected : limit) + 1; /* one for the terminator */
+    if (expected > limit)
+        return too_large(path, limit, error);
+    size_t capacity = expected + 1; /* one for the terminator */
     char *buffer = memory_resize(NULL, capacity, 1);
     size_t used = 0;
     int got;
@@ -64,9 +73,8 @@ static int read_all(int descriptor, gzFile gz, const char *path, size_t expected
         used += got > 0 ? (size_t)got : 0;
     } while (got > 0 && used <= limit);
     if (got) {
-        char size[TEXT_SHORT];
         if (got > 0)
-            error_set(error, "%s: larger than %s; this can't be the right file", path, text_bytes(size, (double)limit));
+            too_large(path, limit, error);
         free(buffer);
         return -1;
     }

@@ -23,7 +23,7 @@ faulty() {
     return $status
 }
 
-# places CALL PATH SOME COMMAND…: the numbers of the calls at which a fault is tried: SOME of them, or 1000 in a long test.
+# places CALL PATH SOME COMMAND…: the numbers of the calls at which a fault is tried: SOME of them, or 300 in a long test.
 # The command runs once, without a fault.
 places() {
     call=$1 path=$2 some=$3
@@ -31,7 +31,7 @@ places() {
     faulty "$call 0 0" "$path" "$@"
     count=$(cat "$work/count")
     echo "$count" >"$work/calls"
-    [ -z "$ESPALIER_TEST_LONG" ] || some=1000
+    [ -z "$ESPALIER_TEST_LONG" ] || some=300
     [ "$count" -gt "$some" ] || some=$count
     for i in $(seq "$some"); do echo $((1 + (i - 1) * count / some)); done
 }

@@ -130,7 +130,19 @@ static void check_files(struct check *check)
     free(names.items);
 }
 
-/* Keep the old log under the first free name, so that a second repair doesn't overwrite the first one's. */
+static bool has_bytes(const char *path, const void *bytes, size_t length)
+{
+    void *kept;
+    size_t kept_length;
+    if (session_file_read(path, IN_SESSION, length, &kept, &kept_length, NULL))
+        return false;
+    bool same = kept_length == length && !memcmp(kept, bytes, length);
+    free(kept);
+    return same;
+}
+
+/* Keep the old log under the first free name, so that a second repair doesn't overwrite the first one's; or under the
+   one that it has from a repair that was killed. */
 static int keep_old(const char *folder, const void *bytes, size_t length, int *kept_as, struct error *error)
 {
     int result = 1;
@@ -141,6 +153,8 @@ static int keep_old(const char *folder, const void *bytes, size_t length, int *k
             text_add(&path, ".%d", i);
         if (!session_file_exists(path.bytes, IN_SESSION))
             result = session_file_write(path.bytes, IN_SESSION, bytes, length, error);
+        else if (has_bytes(path.bytes, bytes, length))
+            result = 0;
         *kept_as = i;
         text_done(&path);
     }
@@ -186,7 +200,7 @@ int session_check(const char *folder, bool repair, struct fsck_report *report, s
         result = check_log(&check, path, repair, error);
     int swept = lock.owner < 0 ? 0 : session_files_sweep(folder);
     if (swept)
-        text_add(text, "%d incomplete files, left by processes that were killed, are removed\n", swept);
+        text_add(text, "incomplete files of processes that were killed, now removed: %d\n", swept);
     if (!result)
         check_files(&check);
     log_unlock(&lock);

@@ -1,7 +1,7 @@
 #!/bin/sh
 # What SECURITY.md promises of files of others, where no other test shows it: docs/robustness.md says which test shows what.
 . "$top_srcdir/tests/tap.sh"
-plan 16
+plan 17
 black_and_white set
 "$espalier" run $tournament --out one --data idx:set --networks 2 --epochs 1 --start-epochs 1 --train-subset 64 --validation 32 \
     --devices cpu:1 --limit-flops 0 --headless >/dev/null 2>&1
@@ -37,7 +37,9 @@ ln large/train-images-idx3-ubyte large/t10k-images-idx3-ubyte
 cp set/*labels* large
 says "images above the limit, before they are read" 1 'images-idx3-ubyte: larger than' small_memory "$espalier" eval one:best --data idx:large
 
-# --- what the program itself is ---
+# --- what is said before, and of the program itself ---
+[ "$("$espalier" show one --events | head -n 1 | grep -c '"networks=2".*"epochs=1"')" = 1 ]
+report $? "what a resume would train is in the first line of show --events"
 ok "version says what it was hardened with" sh -c '"$0" version | grep -q "^hardening: "' "$espalier"
 starts=$(cd "$top_srcdir" && grep -rnE '\b(system|popen|exec[lv][pe]*|execvpe|fexecve|posix_spawnp?)\(' --include='*.c' src sessions tui | grep -vE '\* |//')
 [ -z "$starts" ]

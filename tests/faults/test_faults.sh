@@ -132,7 +132,7 @@ fresh() { rm -rf new.esp && cp -r bad.esp new.esp; }
 repaired() {
     cmp -s new.esp/events.log bad.esp/events.log || cmp -s new.esp/events.log good.esp/events.log || return 1
     "$espalier" fsck --repair new >found 2>&1 || "$espalier" show new >/dev/null || { cat found; return 1; }
-    cmp -s new.esp/events.log good.esp/events.log && nothing_incomplete new.esp
+    cmp -s new.esp/events.log good.esp/events.log && nothing_incomplete new.esp && [ ! -e new.esp/events.log.damaged.2 ]
 }
 each "a repair killed" any kill new.esp 9 "0 1 $KILLED" repaired "$espalier" fsck --repair new
 each "a repair whose write fails" write $NO_SPACE new.esp 3 "0 1" repaired "$espalier" fsck --repair new

@@ -74,10 +74,15 @@ int log_without_events(const char *folder, struct error *error)
                      folder);
 }
 
+bool log_is_compressed(const void *bytes, size_t length)
+{
+    return length >= 2 && !memcmp(bytes, "\x1f\x8b", 2); /* gzip */
+}
+
 int log_check_header(const void *bytes, size_t length, struct error *error)
 {
     const unsigned char *header = bytes;
-    if (length >= 2 && header[0] == 0x1f && header[1] == 0x8b)
+    if (log_is_compressed(bytes, length))
         return error_set(error, "it is compressed; gunzip it first");
     if (length < LOG_HEADER || memcmp(header, LOG_MAGIC, LOG_HEADER - 1))
         return error_set(error,

@@ -108,8 +108,7 @@ int resume_networks(struct proposals *proposals, const struct search_data *data,
     const struct session_node *start = session_node(state, 1);
     if (start && start->facts.by.value == AUTHOR_REPAIR)
         return error_set(error, "the event of its start network was lost, so it can't go on; begin a new search with "
-                                "another of its networks: "
-                                "--start SESSION:best");
+                                "another of its networks: --start SESSION:best");
     for (int64_t number = 1; number <= state->node_count; number++)
         if (resume_network(proposals, data, number, error))
             return error_prefix(error, "network %" PRId64, number);

@@ -70,7 +70,7 @@ static int start_of_session(const struct search_options *options, const struct s
     else if (check_session(options, data, state, error))
         status = error_prefix(error, "%s", folder);
     else if (!(status = arch_parse(&start->arch, node->facts.arch, error)) &&
-             !(status = session_weights_path(folder, node, &start->weights, error)))
+             !(status = session_weights_path(folder, node, &start->weights, error) ? -1 : 0))
         start->hash = hash_scan(node->weights_hash);
     session_state_free(state);
     return status;

@@ -2,6 +2,7 @@
 
 search="$tournament --episode-networks 2 --policy reinforce --epochs 1 --start-epochs 1 --train-subset 64 --validation 32
     --devices cpu:1 --limit-flops 0 --headless --data idx:set"
+networks=4
 black_and_white set
 
 # Without the events' numbers, which a repair changes.
@@ -26,19 +27,19 @@ nothing_incomplete() {
     [ -z "$(find "$1" -name "${2-}*.espalier-*")" ] || { find "$1" -name "${2-}*.espalier-*"; return 1; }
 }
 
-# goes_on SESSION: whatever is left of it becomes a whole search of four networks, with each result that it has now
+# goes_on SESSION: whatever is left of it becomes a whole search of $networks networks, with each result that it has now
 goes_on() {
     results "$1" >before
     folder=$1.esp
     if "$espalier" show "$1" >shown 2>&1; then
-        "$espalier" resume "$1" --networks 4 --headless >resumed 2>&1 || { cat resumed; return 1; }
+        "$espalier" resume "$1" --networks $networks --headless >resumed 2>&1 || { cat resumed; return 1; }
     else
         grep -q -e "has no events" -e "no such session" -e "not a session" shown || { cat shown; return 1; }
-        "$espalier" run $search --networks 4 --out "$1" >again 2>&1 || { cat again; return 1; }
+        "$espalier" run $search --networks $networks --out "$1" >again 2>&1 || { cat again; return 1; }
     fi
     results "$1" >after
     has_all before after || return 1
-    [ "$(wc -l <after)" = 4 ] || { cat after; return 1; }
+    [ "$(wc -l <after)" = $networks ] || { cat after; return 1; }
     nothing_incomplete "$folder" || return 1
     "$espalier" fsck "$1" >found 2>&1 || { cat found; return 1; }
 }

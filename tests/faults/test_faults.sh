@@ -1,7 +1,7 @@
 #!/bin/sh
 # The program with faults (faults.c): killed at its calls on files, and with a disk, a file system, threads and memory that
 # fail. No recorded result is lost, none is trained twice, and what is left can be used or says what to do.
-# ESPALIER_TEST_LONG=1: at every call on a file, not at some of them (`make check-faults`).
+# ESPALIER_TEST_LONG=1: at every call on a file, not at some of them, and killed in a longer search (`make check-faults`).
 . "$top_srcdir/tests/tap.sh"
 plan 33
 faults=$top_builddir/tests/faults/faults.so
@@ -64,58 +64,70 @@ each() {
 
 KILLED=137 ABORTED=134 NO_SPACE=28 EIO=5 READ_ONLY=30 TRY_AGAIN=11
 
-# --- a search ---
-fresh() { rm -rf new.esp; }
+# record NETWORKS: done.esp, a whole search of them, and half.esp, the first half of one
+record() {
+    networks=$1
+    rm -rf done.esp half.esp
+    "$espalier" run $search --networks "$networks" --out done >/dev/null 2>&1
+    "$espalier" run $search --networks $((networks / 2)) --out half >/dev/null 2>&1
+    cp done.esp/events.log kept.log
+}
 left() { is_whole new && goes_on new; }
-each "a search killed at a call on a file" any kill new.esp 25 "0 $KILLED" left "$espalier" run $search --networks 4 --out new
-each "a search whose write fails once" write $NO_SPACE new.esp 3 "0 1" left "$espalier" run $search --networks 4 --out new
-each "a search whose sync fails once" sync $EIO new.esp 3 "0 1" left "$espalier" run $search --networks 4 --out new
-each "a search whose rename fails once" rename $EIO new.esp 2 "0 1" left "$espalier" run $search --networks 4 --out new
-each "a search that can't open a file" open $READ_ONLY new.esp 4 "0 1" left "$espalier" run $search --networks 4 --out new
-each "a search that can't read a file" read $EIO new.esp 6 "0 1" left "$espalier" run $search --networks 4 --out new
-each "a search without a thread" thread $TRY_AGAIN '' 9 "0 1" left "$espalier" run $search --networks 4 --out new
-each "a search without memory" alloc 12 '' 8 "0 1 $ABORTED" left "$espalier" run $search --networks 4 --out new
-each "a search whose clock goes back by years" clock -999999999 '' 4 "0" left "$espalier" run $search --networks 4 --out new
-each "a search whose clock goes on by years" clock 999999999 '' 4 "0" left "$espalier" run $search --networks 4 --out new
+unchanged() { cmp -s done.esp/events.log kept.log; }
+interrupted() {
+    unchanged && { ! "$espalier" show new >shown 2>&1 || "$espalier" fsck new; } || return 1
+    "$espalier" copy done new >again 2>&1 || grep -q "exists .*or remove it" again || { cat again; return 1; }
+}
+
+# --- killed ---
+if [ -n "$ESPALIER_TEST_LONG" ]; then record 12; else record 4; fi
+fresh() { rm -rf new.esp; }
+each "a search killed at a call on a file" any kill new.esp 25 "0 $KILLED" left "$espalier" run $search --networks $networks --out new
+each "a copy killed" any kill .esp 10 "0 $KILLED" interrupted "$espalier" copy done new
+fresh() { rm -rf new.esp && cp -r half.esp new.esp; }
+each "a resumed search killed" any kill new.esp 8 "0 $KILLED" left "$espalier" resume new --networks $networks --headless
+
+# --- a search ---
+record 4
+fresh() { rm -rf new.esp; }
+each "a search whose write fails once" write $NO_SPACE new.esp 3 "0 1" left "$espalier" run $search --networks $networks --out new
+each "a search whose sync fails once" sync $EIO new.esp 3 "0 1" left "$espalier" run $search --networks $networks --out new
+each "a search whose rename fails once" rename $EIO new.esp 2 "0 1" left "$espalier" run $search --networks $networks --out new
+each "a search that can't open a file" open $READ_ONLY new.esp 4 "0 1" left "$espalier" run $search --networks $networks --out new
+each "a search that can't read a file" read $EIO new.esp 6 "0 1" left "$espalier" run $search --networks $networks --out new
+each "a search without a thread" thread $TRY_AGAIN '' 9 "0 1" left "$espalier" run $search --networks $networks --out new
+each "a search without memory" alloc 12 '' 8 "0 1 $ABORTED" left "$espalier" run $search --networks $networks --out new
+each "a search whose clock goes back by years" clock -999999999 '' 4 "0" left "$espalier" run $search --networks $networks --out new
+each "a search whose clock goes on by years" clock 999999999 '' 4 "0" left "$espalier" run $search --networks $networks --out new
 
 # --- the first event ---
 fresh
-FAULT="write 2+ $NO_SPACE" FAULT_PATH=new.esp/events.log LD_PRELOAD=$faults "$espalier" run $search --networks 4 --out new >out 2>err
+FAULT="write 2+ $NO_SPACE" FAULT_PATH=new.esp/events.log LD_PRELOAD=$faults "$espalier" run $search --networks $networks --out new >out 2>err
 status=$?
 grep -q "begin again: nothing of this search was recorded" err
 report $? "a first event that can't be written says to begin again (status $status)"
 [ ! -e new.esp ]
 report $? "and leaves no folder"
 fresh
-FAULT="thread 1 $TRY_AGAIN" LD_PRELOAD=$faults "$espalier" run $search --networks 4 --out new >out 2>err
+FAULT="thread 1 $TRY_AGAIN" LD_PRELOAD=$faults "$espalier" run $search --networks $networks --out new >out 2>err
 status=$?
 [ "$status" = 1 ] && [ ! -e new.esp ] && grep -q "no thread" err
 report $? "without a thread for the search nothing is left (status $status)"
 
 # --- a resumed search ---
-"$espalier" run $search --networks 4 --out done >/dev/null 2>&1
-"$espalier" run $search --networks 2 --out half >/dev/null 2>&1
 fresh() { rm -rf new.esp && cp -r half.esp new.esp; }
-each "a resumed search killed" any kill new.esp 8 "0 $KILLED" left "$espalier" resume new --networks 4 --headless
-each "a resumed search whose write fails" write $NO_SPACE new.esp 2 "0 1" left "$espalier" resume new --networks 4 --headless
-each "a resumed search that can't read" read $EIO new.esp 6 "0 1" left "$espalier" resume new --networks 4 --headless
+each "a resumed search whose write fails" write $NO_SPACE new.esp 2 "0 1" left "$espalier" resume new --networks $networks --headless
+each "a resumed search that can't read" read $EIO new.esp 6 "0 1" left "$espalier" resume new --networks $networks --headless
 each "a resumed search on a file system that is read-only" open "$READ_ONLY" new.esp 3 "0 1" left \
-    "$espalier" resume new --networks 4 --headless
+    "$espalier" resume new --networks $networks --headless
 
 # --- a copy ---
 fresh() { rm -rf new.esp; }
-unchanged() { cmp -s done.esp/events.log kept.log; }
 copied() {
     unchanged || return 1
     [ "$status" != 1 ] || [ ! -e new.esp ] || { ls -R new.esp; return 1; }
     [ "$status" != 0 ] || "$espalier" fsck new
 }
-interrupted() {
-    unchanged && { ! "$espalier" show new >shown 2>&1 || "$espalier" fsck new; } || return 1
-    "$espalier" copy done new >again 2>&1 || grep -q "exists .*or remove it" again || { cat again; return 1; }
-}
-cp done.esp/events.log kept.log
-each "a copy killed" any kill .esp 10 "0 $KILLED" interrupted "$espalier" copy done new
 each "a copy whose write fails" write $NO_SPACE new.esp 4 "0 1" copied "$espalier" copy done new
 each "a copy whose sync fails" sync $EIO new.esp 4 "0 1" copied "$espalier" copy done new
 each "a copy whose rename fails" rename $EIO new.esp 3 "0 1" copied "$espalier" copy done new

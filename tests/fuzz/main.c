@@ -1,9 +1,9 @@
 /*
  * main.c - runs a fuzz target without libFuzzer: over its corpus, then over mutations of it.
  *
- *     fuzz_NAME            the corpus in tests/fuzz/corpus/fuzz_NAME, then mutations of it (TAP on stdout): 20,000, or
- * as many as fit in a second of processor time, or in $FUZZ_SECONDS seconds of it fuzz_NAME FILE...    these inputs
- * only, to see a failure again
+ * fuzz_NAME runs the corpus in tests/fuzz/corpus/fuzz_NAME, then mutations of it (TAP on stdout): 20,000, or as many as
+ * fit in a second of processor time, or in $FUZZ_SECONDS seconds of it.  fuzz_NAME FILE... runs these inputs only, to
+ * see a failure again.
  *
  * Mutations come from a fixed stream, so a run can be repeated; $FUZZ_SEED chooses another.  No input may take more
  * than ten seconds of processor time or 1 GiB of memory.  One that does, or that makes the target abort or crash, is
@@ -233,8 +233,8 @@ static int run_mutations(void)
         done++;
     }
     free(bytes);
-    printf("# %.0f mutations an hour of processor time; the slowest input took %.2f s\n",
-           done * 3600 / fmax(processor_time() - begin, 0.01), slowest);
+    printf("# %.0f mutations an hour of processor time, the slowest input took %.2f s\n",
+           3600.0 * done / fmax(processor_time() - begin, 0.01), slowest);
     return done;
 }
 

@@ -56,7 +56,9 @@ static int walk(struct copy *copy, struct log_reader *reader, struct error *erro
         int refused = session_apply(copy->state, &event, error);
         event_done(&event);
         if (refused)
-            return error_prefix(error, "%s: event %lld contradicts those before it", copy->from, (long long)before);
+            return error_prefix(
+                error, "%s: event %lld contradicts those before it (`espalier fsck --repair` salvages the rest)",
+                copy->from, (long long)before);
     }
     if (copy->transient.length) {
         text_add_bytes(&copy->log, copy->transient.bytes, copy->transient.length);
@@ -151,8 +153,7 @@ static int write_all(struct copy *copy, struct error *error)
         return -1;
     int result = copy_files(copy, error);
     if (!result)
-        result =
-            write_made(copy, file_join(copy->to, LOG_FILE), IN_SESSION, copy->log.bytes, copy->log.length, error);
+        result = write_made(copy, file_join(copy->to, LOG_FILE), IN_SESSION, copy->log.bytes, copy->log.length, error);
     if (!result)
         result = go_on(copy, error); /* a copy that is stopped is no copy, however late it is */
     for (size_t i = 0; result && i < copy->made_count; i++)

@@ -64,7 +64,10 @@ static void check_file(struct check *check, const struct named_file *files, size
     void *bytes;
     size_t length;
     struct error reason = {{0}};
-    if (!session_file_exists(path, IN_PLACE)) {
+    bool there = session_file_exists(path, IN_PLACE);
+    if (!there && session_file_check(path, IN_PLACE, NULL)) {
+        /* Its folder is not the session's own: check_place() says so, once. */
+    } else if (!there) {
         check->report->weights_missing++;
         text_add(check->findings, "%s/%s: missing\n", files->place, files->name);
     } else if (session_file_read(path, IN_PLACE, SESSION_FILE_MAX, &bytes, &length, &reason)) {
@@ -127,7 +130,19 @@ static void check_files(struct check *check)
     free(names.items);
 }
 
-/* Keep the old log under the first free name, so that a second repair doesn't overwrite the first one's. */
+static bool has_bytes(const char *path, const void *bytes, size_t length)
+{
+    void *kept;
+    size_t kept_length;
+    if (session_file_read(path, IN_SESSION, length, &kept, &kept_length, NULL))
+        return false;
+    bool same = kept_length == length && !memcmp(kept, bytes, length);
+    free(kept);
+    return same;
+}
+
+/* Keep the old log under the first free name, so that a second repair doesn't overwrite the first one's; or under the
+   one that it has from a repair that was killed. */
 static int keep_old(const char *folder, const void *bytes, size_t length, int *kept_as, struct error *error)
 {
     int result = 1;
@@ -138,6 +153,8 @@ static int keep_old(const char *folder, const void *bytes, size_t length, int *k
             text_add(&path, ".%d", i);
         if (!session_file_exists(path.bytes, IN_SESSION))
             result = session_file_write(path.bytes, IN_SESSION, bytes, length, error);
+        else if (has_bytes(path.bytes, bytes, length))
+            result = 0;
         *kept_as = i;
         text_done(&path);
     }
@@ -151,6 +168,10 @@ static int check_log(struct check *check, const char *path, bool repair, struct 
     if (session_file_read(path, IN_SESSION, LOG_SIZE_MAX, &bytes, &length, error))
         return -1;
     struct text log = TEXT_EMPTY;
+    if (length == LOG_HEADER && !log_check_header(bytes, length, NULL)) {
+        free(bytes);
+        return log_without_events(check->folder, error);
+    }
     int result = log_salvage(bytes, length, check->state, check->report, check->findings, &log, error);
     if (result)
         error_prefix(error, "%s", path);
@@ -177,6 +198,9 @@ int session_check(const char *folder, bool repair, struct fsck_report *report, s
         result = -1;
     else
         result = check_log(&check, path, repair, error);
+    int swept = lock.owner < 0 ? 0 : session_files_sweep(folder);
+    if (swept)
+        text_add(text, "incomplete files of processes that were killed, now removed: %d\n", swept);
     if (!result)
         check_files(&check);
     log_unlock(&lock);

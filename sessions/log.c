@@ -172,7 +172,8 @@ static int require_empty(const char *folder, struct error *error)
     for (struct dirent *entry; empty && (entry = readdir(directory));)
         empty = is_of_no_event(folder, entry->d_name);
     closedir(directory);
-    return empty ? 0 : error_set(error, "%s: already exists and is not empty; choose another name", folder);
+    return empty ? 0
+                 : error_set(error, "%s: already exists and is not empty; choose another name, or remove it", folder);
 }
 
 static struct log_writer *writer_new(const char *folder)
@@ -276,6 +277,7 @@ static int open_files(struct log_writer *writer, struct session_state *state, st
         return log_without_events(writer->folder, error);
     if (session_check_places(writer->folder, state, error))
         return -1;
+    session_files_sweep(writer->folder);
     if (result != LOG_TORN)
         return 0;
     error_set(warning, "%s: the last event was incomplete and was cut off (at byte %lld)", writer->path,

@@ -35,6 +35,7 @@ void log_unlock(struct log_lock *lock);
 
 /* -1 with the reason when these are not the first bytes of a log that this program reads. */
 int log_check_header(const void *bytes, size_t length, struct error *error);
+bool log_is_compressed(const void *bytes, size_t length);
 /* The message of a session whose run ended before its first event. */
 int log_without_events(const char *folder, struct error *error);
 

@@ -68,17 +68,27 @@ static void forget_window(struct log_reader *reader)
 
 int log_without_events(const char *folder, struct error *error)
 {
-    return error_set(
-        error, "%s: the session has no events: its run ended before it began; begin it again, or remove it", folder);
+    return error_set(error,
+                     "%s: the session has no events: the run or the copy that made it was ended too early; remove it, "
+                     "and begin again",
+                     folder);
+}
+
+bool log_is_compressed(const void *bytes, size_t length)
+{
+    return length >= 2 && !memcmp(bytes, "\x1f\x8b", 2); /* gzip */
 }
 
 int log_check_header(const void *bytes, size_t length, struct error *error)
 {
     const unsigned char *header = bytes;
-    if (length >= 2 && header[0] == 0x1f && header[1] == 0x8b)
+    if (log_is_compressed(bytes, length))
         return error_set(error, "it is compressed; gunzip it first");
     if (length < LOG_HEADER || memcmp(header, LOG_MAGIC, LOG_HEADER - 1))
-        return error_set(error, "not a session's log (it doesn't begin with %s)", LOG_MAGIC);
+        return error_set(error,
+                         "not a session's log (it doesn't begin with %s); `espalier fsck --repair` salvages what is "
+                         "whole in a damaged one",
+                         LOG_MAGIC);
     if (header[LOG_HEADER - 1] != LOG_VERSION)
         return error_set(error, "the log has format %d, and this program knows only %d; use a newer espalier",
                          header[LOG_HEADER - 1], LOG_VERSION);
@@ -290,8 +300,10 @@ int log_fold(struct log_reader *reader, struct session_state *state, struct erro
         result = session_apply(state, &event, error);
         event_done(&event);
         if (result)
-            return error_prefix(error, "%s: the event at byte %lld contradicts those before it", reader->path,
-                                (long long)offset);
+            return error_prefix(error,
+                                "%s: the event at byte %lld contradicts those before it (`espalier fsck --repair` "
+                                "salvages the rest)",
+                                reader->path, (long long)offset);
     }
 }
 

@@ -84,7 +84,10 @@ static int add_event(struct replay *replay, int64_t offset, int64_t number, cons
 {
     int64_t best = replay->state->best, failures = replay->state->failure_count;
     if (session_apply(replay->state, event, error))
-        return error_prefix(error, "the event at byte %lld contradicts those before it", (long long)offset);
+        return error_prefix(error,
+                            "the event at byte %lld contradicts those before it (`espalier fsck --repair` salvages the "
+                            "rest)",
+                            (long long)offset);
     replay->entries = memory_grow(replay->entries, (size_t)replay->count, &replay->capacity, sizeof *replay->entries);
     replay->entries[replay->count++] = (struct entry){
         .offset = offset, .number = number, .time = event->time, .marks = marks_of(replay, event, best, failures)};

@@ -220,7 +220,9 @@ static int begin(struct walk *walk, struct error *error)
         return -1; /* of another version */
     size_t next = frame_search_next(&walk->search, 0);
     if (next == walk->length)
-        return -1;
+        return log_is_compressed(walk->bytes, walk->length)
+                   ? -1
+                   : error_set(error, "not a session's log, and nothing in it can be salvaged");
     skip_to(walk, next);
     return 0;
 }

@@ -28,7 +28,9 @@ static int failed(const char *path, const char *what, int reason, struct error *
 /* The first `length` bytes of `path` name it. */
 static int not_own_folder(const char *path, size_t length, struct error *error)
 {
-    error_set(error, "%.*s: is not a folder of the session's own (a link?); remove it, or get the session again",
+    error_set(error,
+              "%.*s: is not a folder of the session's own (a link or a file), and isn't followed; put the folder "
+              "itself in its place, or get the session again",
               (int)length, path);
     errno = EPERM;
     return -1;
@@ -221,6 +223,24 @@ bool session_file_exists(const char *path, enum session_file_level level)
 int session_place_open(const char *path, struct error *error)
 {
     return open_place(path, strlen(path), O_RDONLY, error);
+}
+
+static int sweep(int folder)
+{
+    int removed = folder < 0 ? 0 : file_sweep(folder, NULL);
+    if (folder >= 0)
+        close(folder);
+    return removed;
+}
+
+int session_files_sweep(const char *folder)
+{
+    char *weights = file_join(folder, "weights"), *policy = file_join(folder, "policy");
+    int removed = sweep(open_folder(AT_FDCWD, folder, strlen(folder), O_RDONLY)) +
+                  sweep(session_place_open(weights, NULL)) + sweep(session_place_open(policy, NULL));
+    free(weights);
+    free(policy);
+    return removed;
 }
 
 int session_place_make(const char *path, struct error *error)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Bad input and a bad environment: one line that says what to do, the right exit status, nothing lost.
 . "$top_srcdir/tests/tap.sh"
-plan 76
+plan 83
 
 small="$tournament --networks 2 --epochs 1 --start-epochs 1 --train-subset 300 --validation 100 --devices cpu:1 --limit-flops 0 --headless"
 
@@ -98,6 +98,18 @@ cp one.esp/weights/n1-* lost.esp/weights
 says "weights that are damaged end a search soon" 1 "20 networks in a row failed .*weights/n" "$espalier" resume lost --networks 9
 says "they can't be repaired" 1 "" sh -c '"$0" fsck lost --repair; status=$?; echo >&2; exit $status' "$espalier"
 cp -a one.esp/weights lost.esp
+mv lost.esp/weights away
+ln -s ../away lost.esp/weights
+for command in export predict eval train copy resume; do
+    case $command in export) more="--out x.onnx" ;; predict) more=x.png ;; *) more= ;; esac
+    case $command in copy) name="lost lost2" ;; resume) name="lost --networks 3" ;; *) name=lost:best ;; esac
+    says "weights/ that is a link, in $command" 1 'lost.esp/weights: is not a folder .*; put the folder itself in its place' \
+        "$espalier" $command $name $more
+done
+"$espalier" fsck lost >"$work/out"
+prints "in fsck, once" 'weights: 0 missing, 1 wrong'
+rm lost.esp/weights
+mv away lost.esp/weights
 ok "when they are back, the search goes on" "$espalier" resume lost --networks 3
 says "two forms at once" 2 "--json and --csv exclude each other" "$espalier" show one --csv --json
 says "a list that has no single network" 2 "--best prints the whole session: leave start out" "$espalier" show one:start --best 2

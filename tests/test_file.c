@@ -347,6 +347,26 @@ static void paths_are_joined(void **state)
     }
 }
 
+/* What killed writers of a file left goes when it is reserved; other files, and names that only look alike, stay. */
+static void what_killed_writers_left_is_removed(void **state)
+{
+    static const char *const names[] = {"left.espalier-0123456789abcdef", "left.checkpoint.espalier-0123456789abcdef",
+                                        "left.espalier-0123456789abcdeg", "left.espalier-0123", "left.espalier",
+                                        "leftmost.espalier-0123456789abcdef"};
+    struct error error = {""};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        assert_int_equal(file_write(in_folder(names[i]), "x", 1, &error), 0);
+    int reservation = file_reserve(in_folder("left"), &error);
+    assert_true(reservation >= 0);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        assert_int_equal(file_exists(in_folder(names[i])), i > 1);
+    file_release(in_folder("left"), reservation);
+    int all = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_int_equal(file_sweep(all, NULL), 1);
+    assert_false(file_exists(in_folder(names[5])));
+    close(all);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -365,6 +385,7 @@ int main(void)
         cmocka_unit_test(folders_are_made),
         cmocka_unit_test(new_folders_are_there_after_a_power_cut),
         cmocka_unit_test(paths_are_joined),
+        cmocka_unit_test(what_killed_writers_left_is_removed),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -212,6 +212,29 @@ static void test_a_log_with_a_second_name_is_only_read(void **unused)
     bed_done(&bed);
 }
 
+/* By a resume and a repair, which have the session to themselves; others only read. */
+static void test_what_killed_writers_left_is_removed(void **unused)
+{
+    static const char *const names[] = {"weights/x.espalier-0123456789abcdef", "policy/x.espalier-0123456789abcdef",
+                                        "events.log.espalier-0123456789abcdef"};
+    int (*const works[])(const struct bed *, struct error *) = {load, copy_all, open_to_write, repair};
+    for (size_t i = 0; i < COUNT_OF(works); i++) {
+        struct bed bed = bed_new();
+        for (size_t j = 0; j < COUNT_OF(names); j++) {
+            char *path = file_join(bed.session, names[j]);
+            put(path, "cut sh");
+            free(path);
+        }
+        OK(works[i](&bed, &error));
+        for (size_t j = 0; j < COUNT_OF(names); j++) {
+            char *path = file_join(bed.session, names[j]);
+            assert_int_equal(file_exists(path), i < 2);
+            free(path);
+        }
+        bed_done(&bed);
+    }
+}
+
 static void test_files_are_written_beside_and_renamed(void **unused)
 {
     struct bed bed = bed_new();
@@ -343,6 +366,20 @@ static bool loads(const char *folder)
     return whole;
 }
 
+/* Who refuses a log that can be repaired says so. */
+static void names_the_repair(const char *folder)
+{
+    struct session_state *state = NULL;
+    struct error warning, trouble;
+    if (session_load(folder, &state, &warning, &trouble) && !strstr(trouble.text, "fsck --repair"))
+        fail_msg("no way out in: %s", trouble.text);
+    session_state_free(state);
+    struct replay *replay = NULL;
+    if (replay_open(folder, &replay, &warning, &trouble) && !strstr(trouble.text, "fsck --repair"))
+        fail_msg("no way out in: %s", trouble.text);
+    replay_free(replay);
+}
+
 static void check_law(const char *folder)
 {
     struct fsck_report report;
@@ -352,6 +389,7 @@ static void check_law(const char *folder)
     assert_int_equal(good, !refused && !report.log_findings);
     assert_int_equal(!refused && !report.log_findings, !refused && !strstr(text_string(&findings), LOG_FILE));
     if (!refused) {
+        names_the_repair(folder);
         OK(session_check(folder, true, &report, &findings, &error));
         if (!loads(folder))
             fail_msg("a repaired session doesn't load:\n%s", text_string(&findings));
@@ -424,6 +462,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nothing_is_reached_through_a_session),
         cmocka_unit_test(test_a_log_with_a_second_name_is_only_read),
+        cmocka_unit_test(test_what_killed_writers_left_is_removed),
         cmocka_unit_test(test_files_are_written_beside_and_renamed),
         cmocka_unit_test(test_a_copy_has_only_what_the_log_names),
         cmocka_unit_test(test_a_copy_that_is_stopped_late_is_removed),

@@ -39,7 +39,7 @@ static void test_what_is_not_a_session_says_so(void **unused)
     char *lock = file_join(folder, LOCK_FILE);
     assert_false(file_exists(lock)); /* the attempt left nothing behind */
     log_put(folder, "", 0);          /* killed between making the log and writing its header */
-    FAILS(log_read(folder, &reader, &error), "has no events: its run ended before it began; begin it again");
+    FAILS(log_read(folder, &reader, &error), "has no events: the run or the copy that made it was ended too early; remove it");
     log_put(folder, "\x1f\x8b\x08", 3);
     FAILS(log_read(folder, &reader, &error), "is compressed; gunzip it first");
     log_put(folder, "ESPALOX\1", 8);

@@ -112,6 +112,20 @@ static void check_every_event(const struct search_options *options, const struct
     bed_done(&bed);
 }
 
+static size_t offset_of_start(const struct bed *bed)
+{
+    size_t payload;
+    for (size_t offset = LOG_HEADER;; offset += FRAME_HEADER + payload) {
+        struct event event;
+        assert_int_equal(frame_check(bed->bytes + offset, bed->length - offset, &payload), FRAME_GOOD);
+        assert_int_equal(event_decode(bed->bytes + offset + FRAME_HEADER, payload, &event, NULL), EVENT_DECODED);
+        bool found = event.kind == EVENT_NODE;
+        event_done(&event);
+        if (found)
+            return offset;
+    }
+}
+
 static enum scripted_fate often_fail(void *context, const struct trial *trial)
 {
     return trial->node > 1 && trial->node % 4 == 0 ? FATE_DIVERGE : FATE_RESULT;
@@ -145,12 +159,43 @@ static void test_any_event_with_failures_and_three_slots(void **unused)
     check_every_event(&options, &script);
 }
 
+/* Without its start network nothing can grow.  The other results are kept, and a resume says what to do. */
+static void test_the_event_of_the_start_network(void **unused)
+{
+    struct search_options options = bed_options();
+    struct script script = {.slots = 1, .seed = 4};
+    struct bed bed;
+    struct fsck_report report;
+    struct text findings = TEXT_EMPTY;
+    struct session_state *state;
+    struct search_data data = scripted_data();
+    struct engine *engine;
+    struct error error, warning;
+    options.networks = 6;
+    bed_init(&bed, &options, &script);
+    const size_t offset = offset_of_start(&bed);
+    bed.bytes[offset + FRAME_HEADER + 1] ^= 0x55;
+    assert_int_equal(file_write(bed.log, bed.bytes, bed.length, &error), 0);
+    assert_int_equal(session_check(bed.session, true, &report, &findings, &error), 0);
+    assert_int_equal(session_load(bed.session, &state, NULL, &error), 0);
+    for (int64_t i = 2; i <= 6; i++)
+        assert_int_equal(session_node(state, i)->status, NODE_DONE);
+    struct evaluator *evaluator = scripted_evaluator_new(&script);
+    assert_int_equal(engine_resume(bed.session, &data, evaluator, &engine, &warning, &error), -1);
+    assert_non_null(strstr(error.text, "start network was lost"));
+    evaluator->kind->free(evaluator);
+    session_state_free(state);
+    text_done(&findings);
+    bed_done(&bed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_any_event_of_a_deep_tree),
         cmocka_unit_test(test_any_event_of_a_search_that_learns),
         cmocka_unit_test(test_any_event_with_failures_and_three_slots),
+        cmocka_unit_test(test_the_event_of_the_start_network),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,6 +15,7 @@
 #include "cli/report.h"
 #include "cli/search_setup.h"
 #include "sessions/replay.h"
+#include "sessions/summary.h"
 #include "util/memory.h"
 #include "util/print.h"
 
@@ -71,7 +72,7 @@ static int state_at(const char *folder, int64_t event, struct session_state **st
 static int new_path(const char *folder, char **path, struct error *error)
 {
     struct text name = TEXT_EMPTY;
-    char *short_name = report_short_name(folder);
+    char *short_name = session_short_name(folder);
     text_add(&name, "%s-fork", short_name);
     int status = session_new_path(text_string(&name), path, error);
     text_done(&name);

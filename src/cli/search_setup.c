@@ -161,10 +161,10 @@ int search_setup_weights(const char *folder, const struct session_state *state, 
         char *path;
         if (!node->weights)
             continue;
-        if (session_weights_path(folder, node, &path, &missing) == 0) {
-            free(path);
-            return 0;
-        }
+        int status = session_weights_path(folder, node, &path, &missing);
+        free(path);
+        if (status <= 0)
+            return status ? error_set(error, "%s", missing.text) : 0;
         trained = node;
     }
     return trained ? error_set(error,

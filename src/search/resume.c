@@ -96,7 +96,7 @@ static int resume_network(struct proposals *proposals, const struct search_data 
     if (twin && !node_has_no_result(session_node(state, twin))) {
         if (!node_has_no_result(node))
             return error_set(error, "it is the same network as %" PRId64, twin);
-        return 0; /* stands in for one that was lost: sessions/bridge.c */
+        return 0; /* stands in for one that was lost: sessions/placeholder.c */
     }
     arch_index_put(&proposals->known, hash, number);
     return 0;
@@ -105,6 +105,10 @@ static int resume_network(struct proposals *proposals, const struct search_data 
 int resume_networks(struct proposals *proposals, const struct search_data *data, struct error *error)
 {
     const struct session_state *state = proposals->journal->state;
+    const struct session_node *start = session_node(state, 1);
+    if (start && start->facts.by.value == AUTHOR_REPAIR)
+        return error_set(error, "the event of its start network was lost, so it can't go on; begin a new search with "
+                                "another of its networks: --start SESSION:best");
     for (int64_t number = 1; number <= state->node_count; number++)
         if (resume_network(proposals, data, number, error))
             return error_prefix(error, "network %" PRId64, number);
@@ -114,7 +118,6 @@ int resume_networks(struct proposals *proposals, const struct search_data *data,
     for (int64_t i = 0; i < state->policy_count; i++)
         if (check_update(proposals->options, &state->policies[i]->facts, error))
             return -1;
-    const struct session_node *start = session_node(state, 1);
     if (start && node_has_no_result(start))
         return error_set(error,
                          "its start network failed (%s): begin a new search with another --start or --start-rate",

@@ -34,14 +34,16 @@ int session_weights_path(const char *folder, const struct session_node *node, ch
     struct text text = TEXT_EMPTY;
     text_add(&text, "%s/weights/%s", folder, node->weights);
     *path = text_take(&text);
-    if (session_file_exists(*path, IN_PLACE))
+    int status = session_file_check(*path, IN_PLACE, error);
+    if (!status && session_file_exists(*path, IN_PLACE))
         return 0;
-    error_set(error,
-              "%s: is not there; a recorded search may come without weights: begin from the architecture: \"%s\"",
-              *path, node->facts.arch);
+    if (!status)
+        error_set(error,
+                  "%s: is not there; a recorded search may come without weights: begin from the architecture: \"%s\"",
+                  *path, node->facts.arch);
     free(*path);
     *path = NULL;
-    return -1;
+    return status ? -1 : 1;
 }
 
 /* `*number`: of the network. */
@@ -68,7 +70,7 @@ static int start_of_session(const struct search_options *options, const struct s
     else if (check_session(options, data, state, error))
         status = error_prefix(error, "%s", folder);
     else if (!(status = arch_parse(&start->arch, node->facts.arch, error)) &&
-             !(status = session_weights_path(folder, node, &start->weights, error)))
+             !(status = session_weights_path(folder, node, &start->weights, error) ? -1 : 0))
         start->hash = hash_scan(node->weights_hash);
     session_state_free(state);
     return status;

@@ -26,7 +26,8 @@ int start_find_match(const struct search_options *options, const struct search_d
 /* Does this network fit the search: its images, its classes and its space? */
 int start_check_arch(const struct search_options *options, const struct search_data *data, const struct arch *arch,
                      struct error *error);
-/* Where the weights of a trained network of a session are, the caller's to free().  -1 when the file is not there. */
+/* Where the weights of a trained network of a session are, the caller's to free().  Otherwise `*path` is NULL: 1 when the
+   file is not there, -1 when it, or the folder that has it, isn't the session's own (session_file.h). */
 int session_weights_path(const char *folder, const struct session_node *node, char **path, struct error *error);
 
 #endif

@@ -1,10 +1,12 @@
 /*
  * file.c - gzip files are read through zlib, which passes bytes through unchanged when a file isn't gzip.  The
  * temporary file of a write is PATH.espalier-N with a random N, made with O_EXCL: nobody can put a link in its place
- * beforehand, and two writers of one path don't meet.  A crash may leave it behind.
+ * beforehand, and two writers of one path don't meet.  A crash may leave it behind; the next process that alone writes
+ * there removes it (file_sweep).
  */
 #include "util/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -45,11 +47,20 @@ static int read_some(int descriptor, gzFile gz, const char *path, char *buffer, 
     return (int)got;
 }
 
-/* Does what file_read() says; `expected` is a guess of the length. */
+static int too_large(const char *path, size_t limit, struct error *error)
+{
+    char size[TEXT_SHORT];
+    return error_set(error, "%s: larger than %s; this can't be the right file", path, text_bytes(size, (double)limit));
+}
+
+/* Does what file_read() says; `expected` is a guess of the length.  A file that says itself that it is too large is not
+   read. */
 static int read_all(int descriptor, gzFile gz, const char *path, size_t expected, size_t limit, char **bytes,
                     size_t *length, struct error *error)
 {
-    size_t capacity = (expected < limit ? expected : limit) + 1; /* one for the terminator */
+    if (expected > limit)
+        return too_large(path, limit, error);
+    size_t capacity = expected + 1; /* one for the terminator */
     char *buffer = memory_resize(NULL, capacity, 1);
     size_t used = 0;
     int got;
@@ -62,9 +73,8 @@ static int read_all(int descriptor, gzFile gz, const char *path, size_t expected
         used += got > 0 ? (size_t)got : 0;
     } while (got > 0 && used <= limit);
     if (got) {
-        char size[TEXT_SHORT];
         if (got > 0)
-            error_set(error, "%s: larger than %s; this can't be the right file", path, text_bytes(size, (double)limit));
+            too_large(path, limit, error);
         free(buffer);
         return -1;
     }
@@ -184,7 +194,8 @@ static int sync_folder_of(const char *path)
     return result;
 }
 
-enum { NAME_TRIES = 100 };
+enum { NAME_TRIES = 100, NUMBER_DIGITS = 16 };
+#define TEMPORARY ".espalier-"
 
 int file_write_at(int folder, const char *name, const void *bytes, size_t length)
 {
@@ -195,7 +206,7 @@ int file_write_at(int folder, const char *name, const void *bytes, size_t length
         if (getrandom(&number, sizeof number, GRND_NONBLOCK) != sizeof number)
             number = (uint64_t)getpid() << 32 | (uint64_t)i;
         text_clear(&temporary);
-        text_add(&temporary, "%s.espalier-%016" PRIx64, name, number);
+        text_add(&temporary, "%s" TEMPORARY "%0*" PRIx64, name, NUMBER_DIGITS, number);
         made = openat(folder, temporary.bytes, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
     }
     int result = write_and_close(made, true, bytes, length);
@@ -211,6 +222,42 @@ int file_write_at(int folder, const char *name, const void *bytes, size_t length
     return result;
 }
 
+/* Is `entry` the name of a temporary file of `name`, or of another that goes on behind it with a dot? */
+static bool is_temporary(const char *entry, const char *name)
+{
+    size_t length = strlen(entry), end = strlen(TEMPORARY) + NUMBER_DIGITS, of_name = name ? strlen(name) : 0;
+    if (length <= end || strncmp(entry + length - end, TEMPORARY, strlen(TEMPORARY)) ||
+        strspn(entry + length - NUMBER_DIGITS, "0123456789abcdef") != NUMBER_DIGITS)
+        return false;
+    return !name || (length - end >= of_name && !strncmp(entry, name, of_name) && entry[of_name] == '.');
+}
+
+int file_sweep(int folder, const char *name)
+{
+    int again = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), removed = 0;
+    DIR *directory = again < 0 ? NULL : fdopendir(again);
+    for (struct dirent *entry; directory && (entry = readdir(directory));)
+        removed += is_temporary(entry->d_name, name) && !unlinkat(folder, entry->d_name, 0);
+    if (directory)
+        closedir(directory);
+    else if (again >= 0)
+        close(again);
+    return removed;
+}
+
+/* The folder of a path that file_write() and file_reserve() write, and the name in it; -1 with errno. */
+static int open_folder_of(const char *path, const char **name)
+{
+    const char *slash = strrchr(path, '/');
+    struct text folder = TEXT_EMPTY;
+    text_add(&folder, "%.*s", slash ? (int)(slash - path) + (slash == path) : 1, slash ? path : ".");
+    int descriptor = open(text_string(&folder), O_RDONLY | O_DIRECTORY | O_CLOEXEC), reason = errno;
+    *name = slash ? slash + 1 : path;
+    text_done(&folder);
+    errno = reason;
+    return descriptor;
+}
+
 int file_write(const char *path, const void *bytes, size_t length, struct error *error)
 {
     struct stat status;
@@ -219,15 +266,12 @@ int file_write(const char *path, const void *bytes, size_t length, struct error 
         result = write_and_close(open(path, O_WRONLY | O_CLOEXEC), false, bytes, length);
         reason = errno;
     } else {
-        const char *slash = strrchr(path, '/');
-        struct text folder = TEXT_EMPTY;
-        text_add(&folder, "%.*s", slash ? (int)(slash - path) + (slash == path) : 1, slash ? path : ".");
-        int descriptor = open(text_string(&folder), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        result = descriptor < 0 ? -1 : file_write_at(descriptor, slash ? slash + 1 : path, bytes, length);
+        const char *name;
+        int folder = open_folder_of(path, &name);
+        result = folder < 0 ? -1 : file_write_at(folder, name, bytes, length);
         reason = errno;
-        if (descriptor >= 0)
-            close(descriptor);
-        text_done(&folder);
+        if (folder >= 0)
+            close(folder);
     }
     if (result)
         return error_set(error, "%s: can't be written (%s); check the folder, its permissions and the free space", path,
@@ -260,6 +304,16 @@ static bool is_named(int file, const char *path)
     return !lstat(path, &named) && !fstat(file, &own) && named.st_dev == own.st_dev && named.st_ino == own.st_ino;
 }
 
+static void sweep_path(const char *path)
+{
+    const char *name;
+    int folder = open_folder_of(path, &name);
+    if (folder < 0)
+        return;
+    file_sweep(folder, name);
+    close(folder);
+}
+
 int file_reserve(const char *path, struct error *error)
 {
     struct stat status;
@@ -279,6 +333,8 @@ int file_reserve(const char *path, struct error *error)
         error_set(error, "%s: another process is writing it; name another file by --out", path);
     else if (failed)
         error_set(error, "%s: can't be made (%s); name another file by --out", lock.bytes, strerror(reason));
+    else
+        sweep_path(path);
     text_done(&lock);
     return failed ? -1 : file;
 }

@@ -32,9 +32,14 @@ int file_write_at(int folder, const char *name, const void *bytes, size_t length
 /* 0 when file_write() will probably be able to write it: for a check before long work. */
 int file_may_write(const char *path, struct error *error);
 
-/* Reserve `path` for one process that writes it: a lock on PATH.lock, which ends with the process.  A descriptor for
-   file_release(), or -1: another process has it, or the folder can't be written.  What isn't a regular file can't be
-   reserved and needs no reservation: -2. */
+/* Remove the temporary files that processes left in an open folder when they were killed: those of the file `name` and of
+   files whose names go on behind it with a dot; with NULL those of any file.  Only for who alone writes there.  Their
+   number. */
+int file_sweep(int folder, const char *name);
+
+/* Reserve `path`, and names that go on behind it with a dot, for one process that writes them: a lock on PATH.lock, which
+   ends with the process.  What a killed one left is removed.  A descriptor for file_release(), or -1: another process has
+   it, or the folder can't be written.  What isn't a regular file can't be reserved and needs no reservation: -2. */
 int file_reserve(const char *path, struct error *error);
 void file_release(const char *path, int reservation);
 

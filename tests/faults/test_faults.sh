@@ -1,9 +1,8 @@
 #!/bin/sh
 # The program with faults (faults.c): killed at its calls on files, and with a disk, a file system, threads and memory that
 # fail. No recorded result is lost, none is trained twice, and what is left can be used or says what to do.
-# ESPALIER_TEST_LONG=1: at every call on a file, not at some of them.
+# ESPALIER_TEST_LONG=1: at every call on a file, not at some of them, and killed in a longer search (`make check-faults`).
 . "$top_srcdir/tests/tap.sh"
-. "$top_srcdir/tests/black_and_white.sh"
 plan 33
 faults=$top_builddir/tests/faults/faults.so
 
@@ -11,9 +10,7 @@ if grep -q -e __asan_init -e __tsan_init "$espalier"; then
     while [ "$number" -lt "$planned" ]; do skip "faults" "a sanitizer wants to be loaded first"; done
     exit 0
 fi
-black_and_white set
-search="$tournament --episode-networks 2 --policy reinforce --networks 4 --epochs 1 --start-epochs 1 --train-subset 64
-    --validation 32 --devices cpu:1 --limit-flops 0 --headless --data idx:set"
+. "$top_srcdir/tests/faults/faults.sh"
 
 # faulty FAULT PATH COMMAND…: with that fault in its calls on files with that path
 faulty() {
@@ -26,36 +23,18 @@ faulty() {
     return $status
 }
 
-# places CALL PATH SOME COMMAND…: the numbers of the calls at which a fault is tried: SOME of them, or 500 in a long test.
+# places CALL PATH SOME COMMAND…: the numbers of the calls at which a fault is tried: SOME of them; in a long test all,
+# and 300 of those that allocate memory.
 # The command runs once, without a fault.
 places() {
     call=$1 path=$2 some=$3
     shift 3
     faulty "$call 0 0" "$path" "$@"
     count=$(cat "$work/count")
-    [ -z "$ESPALIER_TEST_LONG" ] || some=500
+    echo "$count" >"$work/calls"
+    if [ -n "$ESPALIER_TEST_LONG" ]; then [ "$call" = alloc ] && some=300 || some=$count; fi
     [ "$count" -gt "$some" ] || some=$count
     for i in $(seq "$some"); do echo $((1 + (i - 1) * count / some)); done
-}
-
-results() {
-    "$espalier" show "$1" --events 2>/dev/null | grep '"k": *"result"'
-}
-
-# goes_on SESSION: whatever is left of it becomes a whole search of four networks, with each result that it has now
-goes_on() {
-    results "$1" >before
-    if "$espalier" show "$1" >shown 2>&1; then
-        "$espalier" fsck "$1" >found 2>&1 || { cat found; return 1; }
-        "$espalier" resume "$1" --networks 4 --headless >resumed 2>&1 || { cat resumed; return 1; }
-    else
-        grep -q -e "has no events" -e "no such session" -e "not a session" shown || { cat shown; return 1; }
-        "$espalier" run $search --out "$1" >again 2>&1 || { cat again; return 1; }
-    fi
-    results "$1" >after
-    while read -r line; do grep -qFx -e "$line" after || { echo "lost: $line"; return 1; }; done <before
-    [ "$(wc -l <after)" = 4 ] && [ -z "$(sed 's/.*"node": *\([0-9]*\).*/\1/' after | sort | uniq -d)" ] || { cat after; return 1; }
-    "$espalier" fsck "$1" >found 2>&1 || { cat found; return 1; }
 }
 
 # answers STATUS…: the last faulty command ended with one of these; a failure said why in one line, or in what a check found
@@ -70,8 +49,10 @@ each() {
     name=$1 call=$2 what=$3 path=$4 some=$5 statuses=$6 left=$7
     shift 7
     fresh
+    tried=0
     for place in $(places "$call" "$path" "$some" "$@"); do
         fresh
+        tried=$((tried + 1))
         faulty "$call $place $what" "$path" "$@"
         if ! { answers $statuses && $left; } >why; then
             report 1 "$name ($call $place $what)"
@@ -79,62 +60,75 @@ each() {
             return
         fi
     done
-    report 0 "$name ($(cat "$work/count" 2>/dev/null || echo 0) calls)"
+    report 0 "$name ($tried of $(cat "$work/calls" 2>/dev/null || echo 0) calls)"
 }
 
 KILLED=137 ABORTED=134 NO_SPACE=28 EIO=5 READ_ONLY=30 TRY_AGAIN=11
 
-# --- a search ---
+# record NETWORKS: done.esp, a whole search of them, and half.esp, the first half of one
+record() {
+    networks=$1
+    rm -rf done.esp half.esp
+    "$espalier" run $search --networks "$networks" --out done >/dev/null 2>&1
+    "$espalier" run $search --networks $((networks / 2)) --out half >/dev/null 2>&1
+    cp done.esp/events.log kept.log
+}
+left() { is_whole new && goes_on new; }
+unchanged() { cmp -s done.esp/events.log kept.log; }
+interrupted() {
+    unchanged && { ! "$espalier" show new >shown 2>&1 || "$espalier" fsck new; } || return 1
+    "$espalier" copy done new >again 2>&1 || grep -q "exists .*or remove it" again || { cat again; return 1; }
+}
+
+# --- killed ---
+if [ -n "$ESPALIER_TEST_LONG" ]; then record 20; else record 4; fi
 fresh() { rm -rf new.esp; }
-left() { goes_on new; }
-each "a search killed at a call on a file" any kill new.esp 25 "0 $KILLED" left "$espalier" run $search --out new
-each "a search whose write fails once" write $NO_SPACE new.esp 3 "0 1" left "$espalier" run $search --out new
-each "a search whose sync fails once" sync $EIO new.esp 3 "0 1" left "$espalier" run $search --out new
-each "a search whose rename fails once" rename $EIO new.esp 2 "0 1" left "$espalier" run $search --out new
-each "a search that can't open a file" open $READ_ONLY new.esp 4 "0 1" left "$espalier" run $search --out new
-each "a search that can't read a file" read $EIO new.esp 6 "0 1" left "$espalier" run $search --out new
-each "a search without a thread" thread $TRY_AGAIN '' 9 "0 1" left "$espalier" run $search --out new
-each "a search without memory" alloc 12 '' 8 "0 1 $ABORTED" left "$espalier" run $search --out new
-each "a search whose clock goes back by years" clock -999999999 '' 4 "0" left "$espalier" run $search --out new
-each "a search whose clock goes on by years" clock 999999999 '' 4 "0" left "$espalier" run $search --out new
+each "a search killed at a call on a file" any kill new.esp 25 "0 $KILLED" left "$espalier" run $search --networks $networks --out new
+each "a copy killed" any kill .esp 10 "0 $KILLED" interrupted "$espalier" copy done new
+fresh() { rm -rf new.esp && cp -r half.esp new.esp; }
+each "a resumed search killed" any kill new.esp 8 "0 $KILLED" left "$espalier" resume new --networks $networks --headless
+
+# --- a search ---
+record 4
+fresh() { rm -rf new.esp; }
+each "a search whose write fails once" write $NO_SPACE new.esp 3 "0 1" left "$espalier" run $search --networks $networks --out new
+each "a search whose sync fails once" sync $EIO new.esp 3 "0 1" left "$espalier" run $search --networks $networks --out new
+each "a search whose rename fails once" rename $EIO new.esp 2 "0 1" left "$espalier" run $search --networks $networks --out new
+each "a search that can't open a file" open $READ_ONLY new.esp 4 "0 1" left "$espalier" run $search --networks $networks --out new
+each "a search that can't read a file" read $EIO new.esp 6 "0 1" left "$espalier" run $search --networks $networks --out new
+each "a search without a thread" thread $TRY_AGAIN '' 9 "0 1" left "$espalier" run $search --networks $networks --out new
+each "a search without memory" alloc 12 '' 8 "0 1 $ABORTED" left "$espalier" run $search --networks $networks --out new
+each "a search whose clock goes back by years" clock -999999999 '' 4 "0" left "$espalier" run $search --networks $networks --out new
+each "a search whose clock goes on by years" clock 999999999 '' 4 "0" left "$espalier" run $search --networks $networks --out new
 
 # --- the first event ---
 fresh
-FAULT="write 2+ $NO_SPACE" FAULT_PATH=new.esp/events.log LD_PRELOAD=$faults "$espalier" run $search --out new >out 2>err
+FAULT="write 2+ $NO_SPACE" FAULT_PATH=new.esp/events.log LD_PRELOAD=$faults "$espalier" run $search --networks $networks --out new >out 2>err
 status=$?
 grep -q "begin again: nothing of this search was recorded" err
 report $? "a first event that can't be written says to begin again (status $status)"
 [ ! -e new.esp ]
 report $? "and leaves no folder"
 fresh
-FAULT="thread 1 $TRY_AGAIN" LD_PRELOAD=$faults "$espalier" run $search --out new >out 2>err
+FAULT="thread 1 $TRY_AGAIN" LD_PRELOAD=$faults "$espalier" run $search --networks $networks --out new >out 2>err
 status=$?
 [ "$status" = 1 ] && [ ! -e new.esp ] && grep -q "no thread" err
 report $? "without a thread for the search nothing is left (status $status)"
 
 # --- a resumed search ---
-"$espalier" run $search --out done >/dev/null 2>&1
-"$espalier" run $search --networks 2 --out half >/dev/null 2>&1
 fresh() { rm -rf new.esp && cp -r half.esp new.esp; }
-each "a resumed search killed" any kill new.esp 8 "0 $KILLED" left "$espalier" resume new --networks 4 --headless
-each "a resumed search whose write fails" write $NO_SPACE new.esp 2 "0 1" left "$espalier" resume new --networks 4 --headless
-each "a resumed search that can't read" read $EIO new.esp 6 "0 1" left "$espalier" resume new --networks 4 --headless
+each "a resumed search whose write fails" write $NO_SPACE new.esp 2 "0 1" left "$espalier" resume new --networks $networks --headless
+each "a resumed search that can't read" read $EIO new.esp 6 "0 1" left "$espalier" resume new --networks $networks --headless
 each "a resumed search on a file system that is read-only" open "$READ_ONLY" new.esp 3 "0 1" left \
-    "$espalier" resume new --networks 4 --headless
+    "$espalier" resume new --networks $networks --headless
 
 # --- a copy ---
 fresh() { rm -rf new.esp; }
-unchanged() { cmp -s done.esp/events.log kept.log; }
 copied() {
     unchanged || return 1
     [ "$status" != 1 ] || [ ! -e new.esp ] || { ls -R new.esp; return 1; }
     [ "$status" != 0 ] || "$espalier" fsck new
 }
-interrupted() {
-    unchanged && { ! "$espalier" show new >shown 2>&1 || "$espalier" fsck new; }
-}
-cp done.esp/events.log kept.log
-each "a copy killed" any kill .esp 10 "0 $KILLED" interrupted "$espalier" copy done new
 each "a copy whose write fails" write $NO_SPACE new.esp 4 "0 1" copied "$espalier" copy done new
 each "a copy whose sync fails" sync $EIO new.esp 4 "0 1" copied "$espalier" copy done new
 each "a copy whose rename fails" rename $EIO new.esp 3 "0 1" copied "$espalier" copy done new
@@ -151,7 +145,7 @@ fresh() { rm -rf new.esp && cp -r bad.esp new.esp; }
 repaired() {
     cmp -s new.esp/events.log bad.esp/events.log || cmp -s new.esp/events.log good.esp/events.log || return 1
     "$espalier" fsck --repair new >found 2>&1 || "$espalier" show new >/dev/null || { cat found; return 1; }
-    cmp -s new.esp/events.log good.esp/events.log
+    cmp -s new.esp/events.log good.esp/events.log && nothing_incomplete new.esp && [ ! -e new.esp/events.log.damaged.2 ]
 }
 each "a repair killed" any kill new.esp 9 "0 1 $KILLED" repaired "$espalier" fsck --repair new
 each "a repair whose write fails" write $NO_SPACE new.esp 3 "0 1" repaired "$espalier" fsck --repair new
@@ -167,7 +161,8 @@ each "an export whose write fails" write $NO_SPACE net.onnx 2 "0 1" exported "$e
 fresh() { rm -f net.safetensors*; }
 trained() {
     [ ! -e net.safetensors ] || "$espalier" eval net.safetensors --data idx:set || return 1
-    "$espalier" train done:best --epochs 2 --out net.safetensors && cmp -s net.safetensors whole.safetensors
+    "$espalier" train done:best --epochs 2 --out net.safetensors && cmp -s net.safetensors whole.safetensors || return 1
+    nothing_incomplete . net.safetensors && [ ! -e net.safetensors.lock ] && [ ! -e net.safetensors.checkpoint ]
 }
 "$espalier" train done:best --epochs 2 --out whole.safetensors >/dev/null
 each "a training killed" any kill net.safetensors 8 "0 $KILLED" trained "$espalier" train done:best --epochs 2 --out net.safetensors

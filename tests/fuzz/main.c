@@ -1,23 +1,26 @@
 /*
  * main.c - runs a fuzz target without libFuzzer: over its corpus, then over mutations of it.
  *
- *     fuzz_NAME             the corpus in tests/fuzz/corpus/fuzz_NAME, then mutations of it (TAP on stdout): 20,000, or
- * as many as fit in a second of processor time, or in $FUZZ_SECONDS seconds of it fuzz_NAME FILE...     these inputs
- * only, to see a failure again
+ * fuzz_NAME runs the corpus in tests/fuzz/corpus/fuzz_NAME, then mutations of it (TAP on stdout): 20,000, or as many as
+ * fit in a second of processor time, or in $FUZZ_SECONDS seconds of it.  fuzz_NAME FILE... runs these inputs only, to
+ * see a failure again.
  *
- * Mutations come from a fixed stream, so a run can be repeated.  An input that makes the target abort, crash or
- * hang is written to fuzz_NAME.crash in the current folder; the handlers only use async-signal-safe calls.
+ * Mutations come from a fixed stream, so a run can be repeated; $FUZZ_SEED chooses another.  No input may take more
+ * than ten seconds of processor time or 1 GiB of memory.  One that does, or that makes the target abort or crash, is
+ * written to fuzz_NAME.crash in the current folder; the handlers only use async-signal-safe calls.
  */
 #include "config.h"
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <math.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/time.h>
 #include <sys/times.h>
 #include <unistd.h>
 
@@ -28,10 +31,11 @@
 
 enum {
     MUTATIONS = 20000,
-    MEMORY_MOST = 1 << 20 /* KiB; without the sanitizers */,
+    MEMORY_MOST = 1 << 20 /* KiB */,
     INPUT_LIMIT = 1 << 20,
     INPUTS_MAX = 1000,
-    SECONDS_PER_INPUT = 10
+    SECONDS_PER_INPUT = 10,
+    WAIT_PER_INPUT = 100 /* of which other processes may take most */
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
@@ -40,7 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
-    return "abort_on_error=1:handle_abort=0";
+    return "abort_on_error=1:handle_abort=0:max_allocation_size_mb=1024:quarantine_size_mb=16";
 }
 const char *__ubsan_default_options(void);
 const char *__ubsan_default_options(void)
@@ -73,19 +77,39 @@ static void write_crash(int signal_number)
     raise(signal_number);
 }
 
+/* Of this process and the children that it has waited for, in seconds. */
+static double processor_time(void)
+{
+    struct tms times_now;
+    times(&times_now);
+    clock_t all = times_now.tms_utime + times_now.tms_stime + times_now.tms_cutime + times_now.tms_cstime;
+    return (double)all / (double)sysconf(_SC_CLK_TCK);
+}
+
+static void set_limits(time_t seconds, unsigned wait)
+{
+    setitimer(ITIMER_PROF, &(struct itimerval){.it_value.tv_sec = seconds}, NULL);
+    alarm(wait);
+}
+
+static double slowest;
+
 /* A copy of exactly its length, so that the address sanitizer sees a read past the end. */
 static void run_one(const uint8_t *bytes, size_t length)
 {
     uint8_t *copy = malloc(length ? length : 1);
+    double begin = processor_time();
     ASSERT(copy);
     if (length)
         memcpy(copy, bytes, length);
     running = (struct input){copy, length};
-    alarm(SECONDS_PER_INPUT);
+    set_limits(SECONDS_PER_INPUT, WAIT_PER_INPUT);
     ASSERT(LLVMFuzzerTestOneInput(copy, length) == 0);
-    alarm(0);
+    set_limits(0, 0);
     running = (struct input){0};
     free(copy);
+    if (processor_time() - begin > slowest)
+        slowest = processor_time() - begin;
 }
 
 static void add_input(const char *path)
@@ -191,20 +215,11 @@ static size_t mutate(struct random_stream *stream, uint8_t *bytes, size_t length
     }
 }
 
-/* Of this process and the children that it has waited for, in seconds. */
-static double processor_time(void)
-{
-    struct tms times_now;
-    times(&times_now);
-    clock_t all = times_now.tms_utime + times_now.tms_stime + times_now.tms_cutime + times_now.tms_cstime;
-    return (double)all / (double)sysconf(_SC_CLK_TCK);
-}
-
 static int run_mutations(void)
 {
-    const char *seconds = getenv("FUZZ_SECONDS");
-    double end = processor_time() + (seconds ? atof(seconds) : 1);
-    struct random_stream stream = random_stream_new(1, RANDOM_TEST, 0, 0);
+    const char *seconds = getenv("FUZZ_SECONDS"), *seed = getenv("FUZZ_SEED");
+    double begin = processor_time(), end = begin + (seconds ? atof(seconds) : 1);
+    struct random_stream stream = random_stream_new(seed ? strtoull(seed, NULL, 10) : 1, RANDOM_TEST, 0, 0);
     uint8_t *bytes = memory_new(INPUT_LIMIT, 1);
     int done = 0;
     while (processor_time() < end && (seconds || done < MUTATIONS)) {
@@ -218,6 +233,8 @@ static int run_mutations(void)
         done++;
     }
     free(bytes);
+    printf("# %.0f mutations an hour of processor time, the slowest input took %.2f s\n",
+           3600.0 * done / fmax(processor_time() - begin, 0.01), slowest);
     return done;
 }
 
@@ -225,7 +242,7 @@ int main(int count, char **words)
 {
     const char *slash = strrchr(words[0], '/'), *name = slash ? slash + 1 : words[0];
     snprintf(crash_path, sizeof(crash_path), "%s.crash", name);
-    static const int signals[] = {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGALRM};
+    static const int signals[] = {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGALRM, SIGPROF};
     for (size_t i = 0; i < COUNT_OF(signals); i++)
         signal(signals[i], write_crash);
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -245,7 +262,7 @@ int main(int count, char **words)
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
     printf("# at most %ld MiB of memory\n", usage.ru_maxrss >> 10);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#ifndef __SANITIZE_THREAD__
     ASSERT(usage.ru_maxrss < MEMORY_MOST);
 #endif
     return input_count ? 0 : 1;

@@ -174,7 +174,7 @@ static void measure_frame(struct model *model, int width, int height, bool stale
     screen_draw(model, &canvas);
     for (int i = 0; i < FRAMES; i++) {
         double start = seconds();
-        model->tree.stale = stale;
+        model->tree.stale = model->board.stale = stale;
         canvas_reset(&canvas, width, height);
         screen_draw(model, &canvas);
         times[i] = 1000 * (seconds() - start);
@@ -202,6 +202,15 @@ static void measure_frames(void)
     model.tree.order = ORDER_NUMBER;
     snprintf(model.tree.filter, sizeof model.tree.filter, "conv2");
     measure_frame(&model, 200, 60, true, ", filtered");
+    model.tree.filter[0] = '\0';
+    board_toggle(&model);
+    measure_frame(&model, 200, 60, false, ", leaderboard");
+    for (int column = 0; column < BOARD_COLUMNS; column++) {
+        model.board.column = (enum board_column)column;
+        measure_frame(&model, 200, 60, true, ", changed");
+    }
+    snprintf(model.tree.filter, sizeof model.tree.filter, "acc>20 layer:conv3");
+    measure_frame(&model, 200, 60, true, ", leaderboard, filtered");
     model_done(&model);
 }
 

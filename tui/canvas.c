@@ -280,6 +280,14 @@ void canvas_meter(struct canvas *canvas, struct area area, int x, int y, int wid
     }
 }
 
+int canvas_bar(struct canvas *canvas, struct area area, int x, int y, int width, double share, enum style style)
+{
+    int eighths = width > 0 ? round_within(share * width * 8, 0, width * 8) : 0;
+    for (int i = 0; 8 * i < eighths; i++)
+        canvas_glyph(canvas, area, x + i, y, eighths - 8 * i >= 8 ? L'█' : (uint32_t)(L'▏' - (eighths - 8 * i - 1)), style);
+    return x + (eighths + 7) / 8;
+}
+
 void canvas_spark(struct canvas *canvas, struct area area, int x, int y, int width, const double *values, int count,
                   double low, double high, enum style style)
 {
@@ -337,6 +345,16 @@ uint32_t canvas_shown(const struct canvas *canvas, const struct cell *cell)
         return cell->glyph;
     bool dots = cell->glyph > BRAILLE && cell->glyph <= BRAILLE + 0xff;
     return dots && curves[cell->style] ? (uint32_t)curves[cell->style] : ascii_of(cell->glyph);
+}
+
+void canvas_copy(const struct canvas *from, int top, struct canvas *canvas, struct area area)
+{
+    for (int y = 0; y < area.height && top + y < from->height; y++)
+        for (int x = 0; x < area.width && x < from->width; x++) {
+            struct cell *cell = canvas_cell(canvas, area.x + x, area.y + y);
+            if (cell)
+                *cell = from->cells[(top + y) * from->width + x];
+        }
 }
 
 static void add_glyph(struct text *text, uint32_t glyph)

@@ -74,6 +74,8 @@ void canvas_restyle(struct canvas *canvas, struct area area, int y, enum style s
 struct area canvas_box(struct canvas *canvas, struct area area, const char *title, enum style style);
 /* A horizontal bar `width` columns wide, filled to `share` in eighths of a column. */
 void canvas_meter(struct canvas *canvas, struct area area, int x, int y, int width, double share, enum style style);
+/* The same without a background: only as long as its share; returns the column after it. */
+int canvas_bar(struct canvas *canvas, struct area area, int x, int y, int width, double share, enum style style);
 /* A sparkline ▁▂▃▄▅▆▇█ of the last `width` of `count` values, scaled from low to high; NaN is blank. */
 void canvas_spark(struct canvas *canvas, struct area area, int x, int y, int width, const double *values, int count,
                   double low, double high, enum style style);
@@ -86,6 +88,9 @@ void canvas_line(struct canvas *canvas, struct area area, int x0, int y0, int x1
 
 /* The code point to show for a cell: its glyph, or an ASCII character instead of braille. */
 uint32_t canvas_shown(const struct canvas *canvas, const struct cell *cell);
+
+/* Draw the cells of another canvas from its row `top` on into an area. */
+void canvas_copy(const struct canvas *from, int top, struct canvas *canvas, struct area area);
 
 /* Columns that a UTF-8 text takes. */
 int canvas_columns(const char *text);

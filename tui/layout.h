@@ -16,7 +16,8 @@
 /* name, number key, title */
 #define LAYOUT_PANES(P) \
     P(TREE, '1', "Tree") P(NETWORK, '2', "Network") P(CURVES, '3', "Curves") P(DEVICES, '4', "Devices") \
-    P(CONTROLLER, '5', "Controller") P(LOG, '6', "Log") P(TRADE, '7', "Accuracy and size") P(QUEUE, '8', "Queue")
+    P(CONTROLLER, '5', "Controller") P(LOG, '6', "Log") P(TRADE, '7', "Accuracy and size") P(QUEUE, '8', "Queue") \
+    P(PROGRESS, '9', "Progress")
 
 enum pane {
 #define LAYOUT_PANE_ENUM(name, key, title) PANE_##name,

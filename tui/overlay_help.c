@@ -18,7 +18,7 @@ struct entry {
 };
 
 static const struct entry fixed_keys[] = {
-    {"1 to 8", "go to that pane; one that has no room beside the others has the whole screen"},
+    {"1 to 9", "go to that pane; one that has no room beside the others has the whole screen"},
     {"C-c", "leave, whatever is open"},
 };
 

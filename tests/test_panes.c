@@ -185,6 +185,161 @@ static void pairs_of_layers(void **state)
     model_done(&model);
 }
 
+/* --- what a network gets wrong --- */
+
+static const char *const fashion[] = {"t-shirt", "trouser", "pullover", "dress", "coat",
+                                      "sandal",  "shirt",   "sneaker",  "bag",   "ankle boot"};
+
+/* A ring, a cross or a ramp of colours, by the class. */
+static struct mistakes_image draw_image(int label, int prediction, int side, double probability)
+{
+    struct mistakes_image image = {label, prediction, probability, calloc((size_t)side * (size_t)side, 3)};
+    for (int y = 0; y < side; y++)
+        for (int x = 0; x < side; x++) {
+            uint8_t *pixel = image.pixels + 3 * (y * side + x);
+            int dx = 2 * x - side, dy = 2 * y - side, away = dx * dx + dy * dy;
+            bool ring = away < side * side && away > side * side / 3, cross = abs(dx) < side / 4 || abs(dy) < side / 4;
+            if (label % 3 == 2)
+                pixel[0] = (uint8_t)(255 * x / side), pixel[1] = (uint8_t)(255 * y / side), pixel[2] = 128;
+            else if (label % 3 ? cross : ring)
+                pixel[0] = pixel[1] = pixel[2] = 220;
+        }
+    return image;
+}
+
+/* An evaluation that has been made up: mistakes_done() it. */
+static struct mistakes some_mistakes(int classes, int side, bool augmented)
+{
+    struct mistakes mistakes = {.state = MISTAKES_KNOWN, .classes = classes, .loss = 0.2291, .width = side, .height = side};
+    mistakes.class_names = calloc((size_t)classes, sizeof(char *));
+    mistakes.confusion = calloc((size_t)(classes * classes), sizeof(int));
+    mistakes.worst = calloc(MISTAKES_WORST_MAX, sizeof *mistakes.worst);
+    mistakes.samples = calloc(MISTAKES_SAMPLES_MAX, sizeof *mistakes.samples);
+    mistakes.augmented = augmented;
+    for (int class = 0; class < classes; class++) {
+        char number[16];
+        snprintf(number, sizeof number, "class %d", class);
+        mistakes.class_names[class] = strdup(class < 10 ? fashion[class] : number);
+        for (int taken = 0; taken < classes; taken++) {
+            int count = class == taken ? 400 + 13 * class % 90 : (class * 7 + taken * 3) % 11 < 3 ? (class + taken) * 5 % 37 : 0;
+            mistakes.confusion[class * classes + taken] = count;
+            mistakes.count += count;
+            mistakes.correct += class == taken ? count : 0;
+        }
+    }
+    for (int i = 0; i < 17; i++)
+        mistakes.worst[mistakes.worst_count++] = draw_image(i % 10, (i + 3) % 10, side, 0.99 - 0.02 * i);
+    for (int i = 0; i < 24; i++)
+        mistakes.samples[mistakes.sample_count++] = draw_image(i / (augmented ? MISTAKES_VARIANTS : 1) % 10, 0, side, 0);
+    return mistakes;
+}
+
+static void mistakes_screens(void **state)
+{
+    struct model model;
+    struct mistakes mistakes = some_mistakes(10, 28, true), many = some_mistakes(100, 32, false);
+    (void)state;
+    screen_open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
+    tree_select(&model, 37);
+    assert_true(press(&model, REQUEST_MISTAKES));
+    assert_true(screen_shows(&model, 80, 24, "networks can't be evaluated here"));
+    model.mistakes.found = &mistakes;
+    check_zoomed(&model, PANE_TREE, "mistakes-classes");
+    press(&model, REQUEST_RIGHT);
+    check_zoomed(&model, PANE_TREE, "mistakes-worst");
+    press(&model, REQUEST_RIGHT);
+    check_zoomed(&model, PANE_TREE, "mistakes-samples");
+    press(&model, REQUEST_RIGHT);
+    model.mistakes.found = &many; /* a matrix has no room */
+    screen_check(&model, 80, 24, true, "mistakes-many-80x24");
+    press(&model, REQUEST_LAST);
+    assert_true(screen_shows(&model, 80, 24, "100 of 100, "));
+    assert_true(screen_shows(&model, 80, 24, "class 99 "));
+    model_done(&model);
+    mistakes_done(&mistakes);
+    mistakes_done(&many);
+}
+
+static void mistakes_that_are_not_known(void **state)
+{
+    struct model model;
+    struct mistakes evaluating = {.state = MISTAKES_EVALUATING, .done = 0.4};
+    struct mistakes failed = {.state = MISTAKES_FAILED, .message = "/data/train-images: is not there; install the package"};
+    (void)state;
+    screen_open_model(&model, MODE_ATTACHED, SCREEN_SESSION_MIDDLE);
+    tree_select(&model, 37);
+    press(&model, REQUEST_MISTAKES);
+    model.mistakes.found = &evaluating;
+    screen_check(&model, 80, 24, true, "mistakes-evaluating-80x24");
+    model.mistakes.found = &failed;
+    screen_check(&model, 80, 24, true, "mistakes-failed-80x24");
+    model_done(&model);
+}
+
+/* Over the panes it has the keys and the wheel; Escape and its own key close it. */
+static void mistakes_keys(void **state)
+{
+    struct model model;
+    struct mistakes mistakes = some_mistakes(10, 28, false);
+    (void)state;
+    screen_open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
+    tree_select(&model, 37);
+    model.follow = true;
+    press(&model, REQUEST_MISTAKES);
+    assert_false(model.follow);
+    model.mistakes.found = &mistakes;
+    press(&model, REQUEST_NEXT_PANE);
+    assert_int_equal(model.mistakes.page, MISTAKES_WORST);
+    screen_mouse(&model, 80, 24, 10, 10, 1);
+    assert_true(screen_shows(&model, 80, 24, "4 of 6, "));
+    screen_mouse(&model, 80, 24, 10, 10, 0);
+    assert_int_equal(model.selected, 37);
+    press(&model, REQUEST_LEFT);
+    assert_int_equal(model.mistakes.page, MISTAKES_CLASSES);
+    assert_int_equal(model.mistakes.top, 0);
+    press(&model, REQUEST_CANCEL);
+    assert_false(model.mistakes.open);
+    press(&model, REQUEST_MISTAKES);
+    press(&model, REQUEST_MISTAKES);
+    assert_false(model.mistakes.open);
+    press(&model, REQUEST_MISTAKES);
+    screen_focus(&model, PANE_LOG, 80, 24);
+    assert_false(model.mistakes.open);
+    model_done(&model);
+    mistakes_done(&mistakes);
+}
+
+/* Any image at any size is drawn inside the area. */
+static void mistakes_in_any_area(void **state)
+{
+    static const int sides[] = {1, 2, 8, 28, 32, 96};
+    struct model model;
+    struct canvas canvas;
+    (void)state;
+    screen_open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
+    model.mistakes.open = true;
+    canvas_init(&canvas, 60, 30, true);
+    for (int i = 0; i < 6; i++) {
+        struct mistakes mistakes = some_mistakes(i % 2 ? 10 : 3, sides[i], i % 2);
+        model.mistakes.found = &mistakes;
+        for (int size = 0; size < 50 * 20; size++) {
+            struct area area = {5, 5, size % 50, size / 50};
+            model.mistakes.page = (enum mistakes_page)(size % MISTAKES_PAGES);
+            model.mistakes.top = size % 7;
+            canvas_reset(&canvas, 60, 30);
+            mistakes_settle(&model, area);
+            mistakes_draw(&model, &canvas, area);
+            for (int x = 0; x < 60; x++)
+                for (int y = 0; y < 30; y++)
+                    if (x < 5 || y < 5 || x >= 5 + area.width || y >= 5 + area.height)
+                        assert_int_equal(canvas_cell(&canvas, x, y)->glyph, ' ');
+        }
+        mistakes_done(&mistakes);
+    }
+    canvas_done(&canvas);
+    model_done(&model);
+}
+
 int main(void)
 {
     setlocale(LC_ALL, "C.UTF-8");
@@ -195,6 +350,10 @@ int main(void)
         cmocka_unit_test(progress_screens),
         cmocka_unit_test(compare_screens),
         cmocka_unit_test(pairs_of_layers),
+        cmocka_unit_test(mistakes_screens),
+        cmocka_unit_test(mistakes_that_are_not_known),
+        cmocka_unit_test(mistakes_keys),
+        cmocka_unit_test(mistakes_in_any_area),
     };
     return cmocka_run_group_tests_name("panes", tests, NULL, NULL);
 }

@@ -10,6 +10,7 @@
 
 #include "sessions/state.h"
 #include "tui/layout.h"
+#include "tui/mistakes.h"
 #include "tui/request.h"
 
 enum model_mode { MODE_LIVE, MODE_REPLAY, MODE_ATTACHED };
@@ -133,6 +134,15 @@ struct detail_view {
     int top;
 };
 
+/* view_mistakes.c */
+enum mistakes_page { MISTAKES_CLASSES, MISTAKES_WORST, MISTAKES_SAMPLES, MISTAKES_PAGES };
+struct mistakes_view {
+    bool open;
+    enum mistakes_page page;
+    int top;                      /* the first line of classes, or row of pictures, on the screen */
+    const struct mistakes *found; /* of the selected network, asked for before each frame; borrowed; NULL: none */
+};
+
 /* A mark on the replay bar. */
 struct replay_bar_mark {
     double time;
@@ -183,6 +193,7 @@ struct model {
     struct log_view log;
     struct devices_view devices;
     struct detail_view detail;
+    struct mistakes_view mistakes;
     struct replay_bar replay;
     struct { bool error_scale; } curves; /* view_curves.c: 1 - accuracy, logarithmic */
     struct { int top; } compare;         /* compare.c */

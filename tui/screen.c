@@ -165,6 +165,12 @@ static void draw_comparison(struct model *model, struct canvas *canvas, struct a
     compare_draw(model, canvas, area);
 }
 
+static void draw_mistakes(struct model *model, struct canvas *canvas, struct area area)
+{
+    mistakes_settle(model, area);
+    mistakes_draw(model, canvas, area);
+}
+
 /* --- requests and the mouse --- */
 
 static void compute_layout(const struct model *model, int width, int height, struct layout *layout)
@@ -177,7 +183,7 @@ void screen_focus(struct model *model, enum pane pane, int width, int height)
 {
     struct layout layout;
     model->focus = pane;
-    model->detail.open = model->comparing = false;
+    model->detail.open = model->comparing = model->mistakes.open = false;
     compute_layout(model, width, height, &layout);
     if (layout.header.width && !layout.panes[pane].width)
         model->zoomed = true;
@@ -210,6 +216,8 @@ bool screen_request(struct model *model, enum request request, int width, int he
     compute_layout(model, width, height, &layout);
     if (model->comparing)
         return compare_request(model, request, height);
+    if (model->mistakes.open || request == REQUEST_MISTAKES)
+        return mistakes_request(model, request, height);
     if (model->detail.open)
         return detail_request(model, request, height);
     return view->request && view->request(model, request, inside_of(layout.panes[model->focus]));
@@ -226,7 +234,7 @@ static void mouse_over_panes(struct model *model, int width, int height, int whe
 void screen_mouse(struct model *model, int width, int height, int x, int y, int wheel)
 {
     struct layout layout;
-    if (model->detail.open || model->comparing) {
+    if (model->detail.open || model->comparing || model->mistakes.open) {
         mouse_over_panes(model, width, height, wheel);
         return;
     }
@@ -263,6 +271,8 @@ void screen_draw(struct model *model, struct canvas *canvas)
         bars_draw_replay_bar(model, canvas, layout.replay_bar);
     if (model->comparing)
         draw_comparison(model, canvas, middle_of(&layout));
+    else if (model->mistakes.open)
+        draw_mistakes(model, canvas, middle_of(&layout));
     else if (model->detail.open)
         draw_detail(model, canvas, middle_of(&layout));
     else

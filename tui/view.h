@@ -50,6 +50,10 @@ bool detail_request(struct model *model, enum request request, int height);
 /* The validation accuracies of two networks; view_curves.c. */
 void curves_draw_two(const struct model *model, const struct session_node *first, const struct session_node *second,
                      struct canvas *canvas, struct area inside);
+/* view_mistakes.c: what the selected network gets wrong, over all panes.  Likewise. */
+void mistakes_settle(struct model *model, struct area area);
+bool mistakes_request(struct model *model, enum request request, int height);
+void mistakes_draw(const struct model *model, struct canvas *canvas, struct area area);
 /* compare.c: the two marked networks side by side.  Settle and request as of the details; the request swallows all that
    move something. */
 void compare_settle(struct model *model, struct area area);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/judge.h"
 #include "cli/report.h"
 #include "tui/keys.h"
 #include "tui/theme.h"
@@ -51,6 +52,11 @@ int screens_prepare(const struct cli_arguments *arguments)
     return status;
 }
 
+static const struct mistakes *mistakes_of(void *judge, const struct session_state *state, int64_t node)
+{
+    return judge_ask(judge, state, node);
+}
+
 int screens_run(struct tui_source *source, const struct cli_arguments *arguments, const char *folder,
                 enum tui_outcome *outcome, struct error *error)
 {
@@ -58,8 +64,12 @@ int screens_run(struct tui_source *source, const struct cli_arguments *arguments
     struct tui_options options = {
         .ascii = !cli_is_unicode() || !has_blocks(), .mono = colourless && *colourless, .theme = cli_value(arguments, "theme")};
     char *name = report_short_name(folder);
+    struct judge *judge = judge_new(folder);
     source->session_name = name;
+    source->judge = judge;
+    source->mistakes = mistakes_of;
     int status = tui_run(source, &options, outcome, error);
+    judge_free(judge);
     free(name);
     return status;
 }

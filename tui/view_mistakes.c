@@ -244,10 +244,14 @@ static void draw_waiting(const struct model *model, struct canvas *canvas, struc
         int x = canvas_text(canvas, inside, 1, 0, STYLE_RUNNING, "evaluating on the validation images");
         canvas_meter(canvas, inside, x + 2, 0, 20, found->done, STYLE_RUNNING);
         canvas_words(canvas, area_part(inside, 1, 2, inside.width - 2, inside.height - 2), 0, STYLE_DIM,
-                     "on one core, at the lowest priority: the search goes on");
+                     "on one core, at a low priority: the search goes on");
     } else {
-        canvas_text(canvas, inside, 1, 0, STYLE_WARNING, "it can't be evaluated here");
-        canvas_words(canvas, area_part(inside, 1, 2, inside.width - 2, inside.height - 2), 0, STYLE_NORMAL, found->message);
+        struct area below = area_part(inside, 1, 2, inside.width - 2, inside.height - 2);
+        canvas_text(canvas, inside, 1, 0, STYLE_WARNING, "n%lld can't be evaluated", (long long)model->selected);
+        int y = canvas_words(canvas, below, 0, STYLE_NORMAL, found->message);
+        if (model->mode == MODE_ATTACHED)
+            canvas_words(canvas, below, y + 1, STYLE_DIM,
+                         "attached: its images and weights are read on this machine, not where the search runs");
     }
 }
 

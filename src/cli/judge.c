@@ -23,7 +23,7 @@
 #include "util/random.h"
 #include "util/threads.h"
 
-enum { KEPT = 8 };
+enum { KEPT = 8, NICENESS = 5 }; /* a quarter of a core that a trainer has; at the lowest priority it would take minutes */
 
 struct job {
     const char *folder; /* the judge's */
@@ -185,7 +185,7 @@ static void *job_thread(void *context)
     struct cli_network network;
     struct view train = {0}, validate = {0};
     struct error error = {{0}};
-    setpriority(PRIO_PROCESS, 0, 19); /* of this thread alone */
+    setpriority(PRIO_PROCESS, 0, NICENESS); /* of this thread alone */
     if (open_and_evaluate(job, &network, &train, &validate, &error)) {
         job->mistakes.state = MISTAKES_FAILED;
         snprintf(job->mistakes.message, sizeof job->mistakes.message, "%s", error.text);
@@ -267,7 +267,7 @@ const struct mistakes *judge_ask(struct judge *judge, const struct session_state
     if (judge->job && atomic_load(&judge->job->finished))
         end_job(judge);
     if (!node || !node->weights || !node->weights_hash)
-        return say(judge, "it has no weights: it is not trained");
+        return say(judge, "it is not trained: it has no weights yet");
     for (int i = 0; i < KEPT; i++)
         if (judge->entries[i].weights && !strcmp(judge->entries[i].weights, node->weights_hash))
             return &judge->entries[i].mistakes;

@@ -1,7 +1,7 @@
 /*
  * judge.h - evaluates networks of a session on its validation images while the screens show it (tui/mistakes.h).
  *
- * One network at a time, on a thread of the lowest priority, with one core: neither the screens nor the search wait for it.
+ * One network at a time, on a thread of a low priority, with one core: neither the screens nor the search wait for it.
  * What was found is kept by the name of the weights.  The test images are never opened.  All functions are for the screens'
  * thread.
  */

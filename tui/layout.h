@@ -3,7 +3,7 @@
  *
  * Any size from 1×1 up.  Panes lie inside the screen and overlap only by the line of their frames that neighbours
  * share. 80×24 has header, tree, network, curves, devices, log and keys; 120×40 adds the controller; 200×60 adds
- * accuracy and size, and the queue.  Below 80×24 one pane is shown between header and keys; below 30×8 one status line
+ * progress, accuracy and size, and the queue.  Below 80×24 one pane is shown between header and keys; below 30×8 one status line
  * is all.
  */
 #ifndef ESPALIER_TUI_LAYOUT_H

@@ -49,6 +49,16 @@ static const struct entry signs[] = {
     {"4W 1D", "shorter still: four were widened and one inserted"},
 };
 
+static const struct entry panes[] = {
+    {"Leaderboard", "val: accuracy; gain: over the control or parent; size: parameters; FLOP: of an image; img/s: in training"},
+    {"7 dots", "trained networks, dim: controls; arrows: the nearest one, Page keys: along the front, a click: the nearest"},
+    {"7 line", "the front: no other network is both better and smaller; ┊ is a limit of the search; o: another axis"},
+    {"9", "the best so far, the mean of the last twenty (or of a twentieth of all), and how many have that accuracy"},
+    {"=", "a layer stands beside what it was in the last common ancestor; -: the other network hasn't got it"},
+    {"v Classes", "a row is a class, right is its accuracy, the columns say what its images were taken for"},
+    {"v pictures", "the class, and what it was taken for with which probability; the largest loss first"},
+};
+
 static int draw_entry(struct canvas *canvas, struct area area, int y, const char *sign, const char *meaning)
 {
     enum { SIGN = 13 };
@@ -72,7 +82,9 @@ static int draw_page(struct canvas *canvas, struct area area, int y)
         y = draw_entry(canvas, area, y, request_keys(request), request_row(request)->help);
     y = draw_entries(canvas, area, y, fixed_keys, COUNT_OF(fixed_keys));
     canvas_text(canvas, area, 1, y + 1, STYLE_TITLE, "Signs");
-    return draw_entries(canvas, area, y + 2, signs, COUNT_OF(signs));
+    y = draw_entries(canvas, area, y + 2, signs, COUNT_OF(signs));
+    canvas_text(canvas, area, 1, y + 1, STYLE_TITLE, "Panes");
+    return draw_entries(canvas, area, y + 2, panes, COUNT_OF(panes));
 }
 
 static void draw_help(struct overlay *overlay, const struct model *model, struct canvas *canvas)

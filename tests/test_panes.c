@@ -15,6 +15,8 @@
 
 #include "screen_bed.h"
 #include "screen_session.h"
+#include "util/random.h"
+#include "util/sort.h"
 
 /* A pane alone, at the three sizes and without Unicode. */
 static void check_zoomed(struct model *model, enum pane pane, const char *name)
@@ -340,6 +342,32 @@ static void mistakes_in_any_area(void **state)
     model_done(&model);
 }
 
+/* --- sorting what is almost in order --- */
+
+static int by_number(const void *left, const void *right)
+{
+    int a = *(const int *)left, b = *(const int *)right;
+    return (a > b) - (a < b);
+}
+
+static void nearly_sorted(void **state)
+{
+    enum { COUNT = 300 };
+    struct random_stream random = random_stream_new(1, RANDOM_TEST, 0, 0);
+    (void)state;
+    for (int round = 0; round < 200; round++) {
+        int rows[COUNT], expected[COUNT], count = (int)random_below(&random, COUNT + 1);
+        for (int i = 0; i < count; i++)
+            rows[i] = i;
+        for (int i = 0; count && i < round; i++) /* from few that are out of place to a shuffle */
+            rows[random_below(&random, (uint32_t)count)] = (int)random_below(&random, COUNT);
+        memcpy(expected, rows, (size_t)count * sizeof *rows);
+        qsort(expected, (size_t)count, sizeof *expected, by_number);
+        sort_nearly(rows, (size_t)count, sizeof *rows, by_number);
+        assert_memory_equal(rows, expected, (size_t)count * sizeof *rows);
+    }
+}
+
 int main(void)
 {
     setlocale(LC_ALL, "C.UTF-8");
@@ -350,6 +378,7 @@ int main(void)
         cmocka_unit_test(progress_screens),
         cmocka_unit_test(compare_screens),
         cmocka_unit_test(pairs_of_layers),
+        cmocka_unit_test(nearly_sorted),
         cmocka_unit_test(mistakes_screens),
         cmocka_unit_test(mistakes_that_are_not_known),
         cmocka_unit_test(mistakes_keys),

@@ -15,6 +15,7 @@
 #include "tui/view.h"
 #include "util/bug.h"
 #include "util/memory.h"
+#include "util/sort.h"
 
 /* --- the columns --- */
 
@@ -88,25 +89,6 @@ static int compare(const void *left, const void *right)
     return a->node < b->node ? -1 : 1;
 }
 
-/* By insertion, which costs one move for each row that a network passes: between two frames few networks change.  When
-   that takes too many moves, by qsort. */
-static void sort_rows(struct board_row *rows, size_t count)
-{
-    size_t moves = 8 * count + 64;
-    for (size_t i = 1; i < count; i++) {
-        struct board_row row = rows[i];
-        size_t at = i;
-        while (at && moves && compare(&row, &rows[at - 1]) < 0) {
-            rows[at] = rows[at - 1];
-            at--;
-            moves--;
-        }
-        rows[at] = row;
-    }
-    if (!moves)
-        qsort(rows, count, sizeof *rows, compare);
-}
-
 static int row_of(const struct model *model, int64_t node)
 {
     for (int i = 0; i < model->board.count; i++)
@@ -126,7 +108,7 @@ static void add_row(struct model *model, const struct filter *filter, int64_t nu
         (struct board_row){number, isnan(value) ? INFINITY : board->ascending ? value : -value};
 }
 
-/* First the networks that have a row, in the order of these; then the others. */
+/* First the networks that have a row, in the order of these, since few of them change places; then the others. */
 static void collect_rows(struct model *model, const struct filter *filter)
 {
     struct board_view *board = &model->board;
@@ -157,7 +139,7 @@ void board_build(struct model *model)
     if (filter_parse(model->tree.filter, model->state, &filter, NULL))
         filter = (struct filter){0};
     collect_rows(model, &filter);
-    sort_rows(board->rows, (size_t)board->count);
+    sort_nearly(board->rows, (size_t)board->count, sizeof *board->rows, compare);
     board->stale = false;
     int after = row_of(model, model->selected);
     if (before >= 0 && after >= 0)

@@ -15,6 +15,7 @@
 #include "tui/view.h"
 #include "util/memory.h"
 #include "util/round.h"
+#include "util/sort.h"
 
 enum { MEAN_LEAST = 20, MEAN_SHARE = 20 };
 
@@ -54,7 +55,7 @@ static void collect(struct model *model)
         progress->sum += node->accuracy;
         progress->squares += node->accuracy * node->accuracy;
     }
-    qsort(progress->points, (size_t)progress->count, sizeof *progress->points, by_end);
+    sort_nearly(progress->points, (size_t)progress->count, sizeof *progress->points, by_end);
 }
 
 /* An episode's networks end in any order: the axis goes on with the latest episode that has one. */

@@ -15,6 +15,7 @@
 #include "tui/plot.h"
 #include "tui/view.h"
 #include "util/memory.h"
+#include "util/sort.h"
 
 static const struct {
     const char *word, *limit; /* in texts; the option that limits it, or NULL */
@@ -73,14 +74,39 @@ static void find_front(struct trade_view *trade)
             trade->points[i].front = false;
 }
 
-static void add_point(struct trade_view *trade, const struct session_node *node)
+static void add_point(struct model *model, const struct filter *filter, int64_t number)
 {
-    struct trade_point point = {node->facts.node, log10(size_of(node, trade->axis)), node->accuracy, false};
+    struct trade_view *trade = &model->trade;
+    const struct session_node *node = session_node(model->state, number);
+    if (!node || !has_point(node, trade->axis) || !filter_matches(filter, model->state, node))
+        return;
+    struct trade_point point = {number, log10(size_of(node, trade->axis)), node->accuracy, false};
     trade->points[trade->count++] = point;
     trade->lowest = fmin(trade->lowest, point.accuracy);
     trade->highest = fmax(trade->highest, point.accuracy);
     trade->sum += point.accuracy;
     trade->squares += point.accuracy * point.accuracy;
+}
+
+/* First the networks that have a point, in the order of these, since few of them change places; then the others. */
+static void collect(struct model *model, const struct filter *filter)
+{
+    struct trade_view *trade = &model->trade;
+    size_t count = (size_t)model->state->node_count + 1;
+    bool *listed = memory_new(count, sizeof *listed);
+    int before = trade->count;
+    trade->points = memory_resize(trade->points, count > (size_t)before ? count : (size_t)before, sizeof *trade->points);
+    trade->count = 0;
+    for (int i = 0; i < before; i++) { /* never ahead of `i` */
+        int64_t number = trade->points[i].node;
+        if (number < (int64_t)count)
+            listed[number] = true;
+        add_point(model, filter, number);
+    }
+    for (int64_t i = 1; i < (int64_t)count; i++)
+        if (!listed[i])
+            add_point(model, filter, i);
+    free(listed);
 }
 
 static void build(struct model *model)
@@ -92,17 +118,11 @@ static void build(struct model *model)
         return;
     if (filter_parse(model->tree.filter, model->state, &filter, &error))
         filter = (struct filter){0};
-    trade->points = memory_resize(trade->points, (size_t)model->state->node_count + 1, sizeof *trade->points);
-    trade->count = 0;
     trade->lowest = INFINITY;
     trade->highest = -INFINITY;
     trade->sum = trade->squares = 0;
-    for (int64_t i = 1; i <= model->state->node_count; i++) {
-        const struct session_node *node = session_node(model->state, i);
-        if (has_point(node, trade->axis) && filter_matches(&filter, model->state, node))
-            add_point(trade, node);
-    }
-    qsort(trade->points, (size_t)trade->count, sizeof *trade->points, by_size);
+    collect(model, &filter);
+    sort_nearly(trade->points, (size_t)trade->count, sizeof *trade->points, by_size);
     find_front(trade);
     trade->stale = false;
 }

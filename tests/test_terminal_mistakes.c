@@ -1,6 +1,6 @@
 /*
- * test_terminal_mistakes.c - what a network gets wrong, as a person asks for it: beside a running search, in a replay, and
- * where the images are gone.
+ * test_terminal_mistakes.c - what a network gets wrong, as a person asks for it: beside a running search, in a replay,
+ * and where the images are gone.
  */
 #include "config.h"
 
@@ -78,7 +78,8 @@ static void without_the_images(void **state)
 {
     struct pty_setup setup = usual_setup();
     (void)state;
-    char *pictures = file_join(terminal_bed_folder(), "pictures"), *elsewhere = file_join(terminal_bed_folder(), "elsewhere");
+    char *pictures = file_join(terminal_bed_folder(), "pictures"),
+         *elsewhere = file_join(terminal_bed_folder(), "elsewhere");
     assert_int_equal(rename(pictures, elsewhere), 0);
     struct pty_terminal *terminal = start_espalier(&setup, "replay", "live", "--at", "100%", NULL);
     expect_text(terminal, 1, "★");

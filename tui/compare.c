@@ -2,9 +2,10 @@
  * compare.c - the two marked networks side by side over all panes: what they reach and cost, where their lineages part,
  * their curves, and their layers in pairs on one scale.
  *
- * Layers are paired by descent: those of the last common ancestor are followed through the actions of each lineage, and a
- * layer that an action inserted has no partner in the other network. Networks without a common ancestor are paired from the
- * first layer on. On a wide screen layers stand at the left; a narrow one has everything below each other, to scroll.
+ * Layers are paired by descent: those of the last common ancestor are followed through the actions of each lineage, and
+ * a layer that an action inserted has no partner in the other network. Networks without a common ancestor are paired
+ * from the first layer on. On a wide screen layers stand at the left; a narrow one has everything below each other, to
+ * scroll.
  */
 #include <limits.h>
 #include <stdio.h>
@@ -113,9 +114,10 @@ static int layer_from(const struct comparison *comparison, int side, int origin)
     return -1;
 }
 
-/* Call `row` for each pair from top to bottom; a layer without a partner is with -1.  Common layers are in the same order on
-   both sides. */
-static int each_pair(const struct comparison *comparison, void (*row)(void *context, int first, int second, int y), void *context)
+/* Call `row` for each pair from top to bottom; a layer without a partner is with -1.  Common layers are in the same
+   order on both sides. */
+static int each_pair(const struct comparison *comparison, void (*row)(void *context, int first, int second, int y),
+                     void *context)
 {
     int a = 0, b = 0, y = 0, first_count = layers_of(comparison, 0), second_count = layers_of(comparison, 1);
     while (a < first_count || b < second_count) {
@@ -167,7 +169,8 @@ static void draw_number(struct canvas *canvas, struct area area, int y, const ch
 {
     canvas_text(canvas, area_part(area, 0, 0, WORD, area.height), 2, y, STYLE_DIM, "%s", word);
     for (int side = 0; side < 2; side++)
-        canvas_text(canvas, column(area, side), VALUE - canvas_columns(values[side]), y, STYLE_NORMAL, "%s", values[side]);
+        canvas_text(canvas, column(area, side), VALUE - canvas_columns(values[side]), y, STYLE_NORMAL, "%s",
+                    values[side]);
     canvas_text(canvas, area, WORD + 2 * (VALUE + 1) + 1, y, style, "%s", change);
 }
 
@@ -195,7 +198,8 @@ static void draw_accuracies(const struct comparison *comparison, struct canvas *
         snprintf(second, sizeof second, "%.2f%%", 100 * b->accuracy);
     if (a->curve_count && b->curve_count)
         snprintf(change, sizeof change, "%+.2f", gain);
-    draw_number(canvas, area, y, "accuracy", (const char *const[]){first, second}, change, gain < 0 ? STYLE_LOSS : STYLE_GAIN);
+    draw_number(canvas, area, y, "accuracy", (const char *const[]){first, second}, change,
+                gain < 0 ? STYLE_LOSS : STYLE_GAIN);
 }
 
 static int draw_numbers(const struct comparison *comparison, struct canvas *canvas, struct area area, int y)
@@ -212,7 +216,8 @@ static int draw_numbers(const struct comparison *comparison, struct canvas *canv
     draw_accuracies(comparison, canvas, area, ++y);
     draw_counts(canvas, area, ++y, "parameters", (double)a->facts.parameters, (double)b->facts.parameters, text_count);
     draw_counts(canvas, area, ++y, "FLOPs", (double)a->facts.flops, (double)b->facts.flops, text_count);
-    draw_counts(canvas, area, ++y, "memory", (double)a->facts.activation_bytes, (double)b->facts.activation_bytes, text_bytes);
+    draw_counts(canvas, area, ++y, "memory", (double)a->facts.activation_bytes, (double)b->facts.activation_bytes,
+                text_bytes);
     draw_counts(canvas, area, ++y, "images/s", a->images_per_second, b->images_per_second, text_count);
     draw_counts(canvas, area, ++y, "trained", a->seconds, b->seconds, text_duration);
     return y + 1;
@@ -231,7 +236,8 @@ static int draw_step(const struct comparison *comparison, int64_t number, enum s
     if (node->curve_count)
         canvas_text(canvas, area, 7, y, node_style(node->status), "%5.2f", 100 * node->accuracy);
     node_edge(comparison->model->state, node, canvas->unicode, area.width - 13, &edge);
-    canvas_text(canvas, area, 13, y, node_has_role(node) ? node_edge_style(node) : STYLE_NORMAL, "%s", text_string(&edge));
+    canvas_text(canvas, area, 13, y, node_has_role(node) ? node_edge_style(node) : STYLE_NORMAL, "%s",
+                text_string(&edge));
     text_done(&edge);
     return y + 1;
 }
@@ -249,12 +255,14 @@ static int draw_parting(const struct comparison *comparison, struct canvas *canv
     else if (!two)
         canvas_text(canvas, area, 2, y++, STYLE_DIM, "n%lld is above the other one", (long long)comparison->common);
     else
-        y = draw_step(comparison, comparison->common, STYLE_BOLD, canvas, area_part(area, 2, 0, area.width - 2, area.height), y);
+        y = draw_step(comparison, comparison->common, STYLE_BOLD, canvas,
+                      area_part(area, 2, 0, area.width - 2, area.height), y);
     for (int side = 0; side < 2; side++) {
         int length = comparison->lengths[side];
         longest = length > longest ? length : longest;
         for (int i = 0; i < length; i++)
-            draw_step(comparison, comparison->lineages[side][i], side ? STYLE_CURVE_B : STYLE_CURVE_A, canvas, halves[side], y + i);
+            draw_step(comparison, comparison->lineages[side][i], side ? STYLE_CURVE_B : STYLE_CURVE_A, canvas,
+                      halves[side], y + i);
     }
     return y + longest;
 }
@@ -286,7 +294,8 @@ static void draw_layer(const struct layer_rows *rows, int side, int layer, int o
     if (!at->units)
         return;
     canvas_text(rows->canvas, half, 18, y, differs ? style : STYLE_NORMAL, "%4d", at->units);
-    canvas_bar(rows->canvas, half, 23, y, half.width - 24 < 40 ? half.width - 24 : 40, (double)at->units / rows->widest, style);
+    canvas_bar(rows->canvas, half, 23, y, half.width - 24 < 40 ? half.width - 24 : 40, (double)at->units / rows->widest,
+               style);
 }
 
 static void draw_pair(void *context, int first, int second, int y)
@@ -294,7 +303,8 @@ static void draw_pair(void *context, int first, int second, int y)
     const struct layer_rows *rows = context;
     int half = rows->area.width / 2;
     draw_layer(rows, 0, first, second, area_part(rows->area, 0, 0, half, rows->area.height), rows->y + y);
-    draw_layer(rows, 1, second, first, area_part(rows->area, half, 0, rows->area.width - half, rows->area.height), rows->y + y);
+    draw_layer(rows, 1, second, first, area_part(rows->area, half, 0, rows->area.width - half, rows->area.height),
+               rows->y + y);
 }
 
 static int draw_layers(const struct comparison *comparison, struct canvas *canvas, struct area area, int y)
@@ -323,7 +333,8 @@ static int left_width(int width)
 static int draw_page(const struct comparison *comparison, struct canvas *canvas, int width, struct canvas *page)
 {
     const struct model *model = comparison->model;
-    int lines = AROUND + CURVES_LINES + comparison->lengths[0] + comparison->lengths[1] + each_pair(comparison, NULL, NULL);
+    int lines =
+        AROUND + CURVES_LINES + comparison->lengths[0] + comparison->lengths[1] + each_pair(comparison, NULL, NULL);
     canvas_init(page, left_width(width), lines, canvas->unicode);
     page->mono = canvas->mono;
     struct area area = canvas_area(page);
@@ -331,7 +342,8 @@ static int draw_page(const struct comparison *comparison, struct canvas *canvas,
     if (!is_wide(width)) {
         y = draw_parting(comparison, page, area, y);
         canvas_text(page, area, 0, y++, STYLE_TITLE, "Curves");
-        curves_draw_two(model, comparison->nodes[0], comparison->nodes[1], page, area_part(area, 0, y, area.width, CURVES_LINES));
+        curves_draw_two(model, comparison->nodes[0], comparison->nodes[1], page,
+                        area_part(area, 0, y, area.width, CURVES_LINES));
         y += CURVES_LINES;
     }
     return draw_layers(comparison, page, area, y);
@@ -385,7 +397,8 @@ void compare_draw(const struct model *model, struct canvas *canvas, struct area 
     canvas_copy(&page, model->compare.top, canvas, inside);
     canvas_done(&page);
     if (lines > inside.height)
-        canvas_text_right(canvas, area_part(area, 1, area.height - 1, inside.width, 1), 1, 0, 0, STYLE_DIM, " ↑↓ scroll ");
+        canvas_text_right(canvas, area_part(area, 1, area.height - 1, inside.width, 1), 1, 0, 0, STYLE_DIM,
+                          " ↑↓ scroll ");
     int left = left_width(inside.width);
     if (is_wide(inside.width))
         draw_right(&comparison, canvas, area_part(inside, left + 1, 0, inside.width - left - 1, inside.height));
@@ -394,8 +407,8 @@ void compare_draw(const struct model *model, struct canvas *canvas, struct area 
 
 bool compare_request(struct model *model, enum request request, int height)
 {
-    static const enum request others[] = {REQUEST_LEFT,      REQUEST_RIGHT,         REQUEST_FOLD_ALL, REQUEST_UNFOLD_ALL, REQUEST_OPEN,
-                                          REQUEST_FIND_NEXT, REQUEST_FIND_PREVIOUS, REQUEST_BEST};
+    static const enum request others[] = {REQUEST_LEFT, REQUEST_RIGHT,     REQUEST_FOLD_ALL,      REQUEST_UNFOLD_ALL,
+                                          REQUEST_OPEN, REQUEST_FIND_NEXT, REQUEST_FIND_PREVIOUS, REQUEST_BEST};
     enum { FRAME = 5 }; /* header, frame, keys */
     if (scroll_request(&model->compare.top, request, height - FRAME)) {
         scroll_settle(&model->compare.top, INT_MAX); /* the last line is found when it is drawn */

@@ -13,7 +13,7 @@ int mistakes_in_class(const struct mistakes *mistakes, int class)
 {
     int count = 0;
     for (int taken = 0; taken < mistakes->classes; taken++)
-        count += mistakes->confusion[(size_t)class * (size_t)mistakes->classes + (size_t)taken];
+        count += mistakes->confusion[(size_t) class * (size_t)mistakes->classes + (size_t)taken];
     return count;
 }
 

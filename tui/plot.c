@@ -1,6 +1,6 @@
 /*
- * plot.c - see plot.h.  The x axis is linear or logarithmic, the y axis is linear in accuracy.  A label is left out where
- * it would touch the one before.
+ * plot.c - see plot.h.  The x axis is linear or logarithmic, the y axis is linear in accuracy.  A label is left out
+ * where it would touch the one before.
  */
 #include "tui/plot.h"
 
@@ -15,7 +15,8 @@ struct plot plot_in(struct area inside, int top)
 {
     int height = inside.height - top;
     return (struct plot){.inside = inside,
-                         .area = area_part(inside, PLOT_LABELS, top, inside.width - PLOT_LABELS, height - (height >= 3)),
+                         .area =
+                             area_part(inside, PLOT_LABELS, top, inside.width - PLOT_LABELS, height - (height >= 3)),
                          .unit = 1,
                          .label = text_count};
 }
@@ -112,7 +113,8 @@ static void draw_steps(const struct plot *plot, struct canvas *canvas, struct ar
 
 void plot_draw_axes(const struct plot *plot, struct canvas *canvas)
 {
-    struct area line = area_part(plot->inside, 0, plot->area.y - plot->inside.y + plot->area.height, plot->inside.width, 1);
+    struct area line =
+        area_part(plot->inside, 0, plot->area.y - plot->inside.y + plot->area.height, plot->inside.width, 1);
     draw_y_axis(plot, canvas);
     if (!line.height)
         return;

@@ -226,8 +226,9 @@ bool screen_request(struct model *model, enum request request, int width, int he
 /* The wheel scrolls what is over the panes; clicks don't reach the panes behind them. */
 static void mouse_over_panes(struct model *model, int width, int height, int wheel)
 {
-    enum { LINES = 3 };
-    for (int i = 0; i < LINES && wheel; i++)
+    bool pictures = model->mistakes.open && !model->comparing && model->mistakes.page != MISTAKES_CLASSES;
+    int lines = pictures ? 1 : 3; /* rows of pictures are high */
+    for (int i = 0; i < lines && wheel; i++)
         screen_request(model, wheel < 0 ? REQUEST_UP : REQUEST_DOWN, width, height);
 }
 

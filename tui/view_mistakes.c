@@ -1,9 +1,9 @@
 /*
- * view_mistakes.c - what the selected network gets wrong on the validation images, over all panes: classes with the confusion
- * matrix, the worst images as pictures, and samples of the training images with their augmentation.
+ * view_mistakes.c - what the selected network gets wrong on the validation images, over all panes: classes with the
+ * confusion matrix, the worst images as pictures, and samples of the training images with their augmentation.
  *
- * The evaluation is somebody else's (mistakes.h); here is only drawn what there is of it. A picture has two pixels in a cell,
- * one above the other, and is scaled down to let at least three stand side by side.
+ * The evaluation is somebody else's (mistakes.h); here is only drawn what there is of it. A picture has two pixels in a
+ * cell, one above the other, and is scaled down to let at least three stand side by side.
  */
 #include <limits.h>
 #include <stdio.h>
@@ -45,7 +45,7 @@ static int cell_width(const struct mistakes *mistakes, int width)
 
 static int taken_for(const struct mistakes *mistakes, int class, int taken)
 {
-    return mistakes->confusion[(size_t)class * (size_t)mistakes->classes + (size_t)taken];
+    return mistakes->confusion[(size_t) class * (size_t)mistakes->classes + (size_t)taken];
 }
 
 /* Wrong ones stand out by their share of the class. */
@@ -61,11 +61,13 @@ static int draw_share(const struct mistakes *mistakes, int class, struct canvas 
     canvas_text(canvas, area_part(area, 0, 0, CLASS_NAME - 1, area.height), 0, y, STYLE_NORMAL, "%s",
                 mistakes_class(mistakes, class));
     if (count)
-        canvas_text(canvas, area, CLASS_NAME, y, STYLE_BOLD, "%6.2f%%", 100.0 * taken_for(mistakes, class, class) / count);
+        canvas_text(canvas, area, CLASS_NAME, y, STYLE_BOLD, "%6.2f%%",
+                    100.0 * taken_for(mistakes, class, class) / count);
     return CLASS_NAME + CLASS_SHARE;
 }
 
-static void draw_matrix_row(const struct mistakes *mistakes, int class, int cell, struct canvas *canvas, struct area area, int y)
+static void draw_matrix_row(const struct mistakes *mistakes, int class, int cell, struct canvas *canvas,
+                            struct area area, int y)
 {
     int x = draw_share(mistakes, class, canvas, area, y);
     for (int taken = 0; taken < mistakes->classes; taken++, x += cell) {
@@ -77,8 +79,8 @@ static void draw_matrix_row(const struct mistakes *mistakes, int class, int cell
     }
 }
 
-/* The class that it was most often taken for, of those with fewer than `below` images or the same number and a later place
-   than `after`; -1: none. */
+/* The class that it was most often taken for, of those with fewer than `below` images or the same number and a later
+   place than `after`; -1: none. */
 static int next_taken(const struct mistakes *mistakes, int class, int below, int after)
 {
     int found = -1;
@@ -105,7 +107,8 @@ static void draw_taken(const struct mistakes *mistakes, int class, struct canvas
     }
 }
 
-static void draw_classes(const struct model *model, const struct mistakes *mistakes, struct canvas *canvas, struct area body)
+static void draw_classes(const struct model *model, const struct mistakes *mistakes, struct canvas *canvas,
+                         struct area body)
 {
     int cell = cell_width(mistakes, body.width);
     canvas_text(canvas, body, 0, 0, STYLE_DIM, "class");
@@ -131,10 +134,10 @@ static void draw_classes(const struct model *model, const struct mistakes *mista
 /* --- pictures --- */
 
 struct tiles {
-    int width, height;  /* of a picture, in pixels on the screen */
-    int across, lines;  /* tiles in a row; lines of one */
-    int columns;        /* of one */
-    int count, rows;    /* tiles, and rows of them */
+    int width, height; /* of a picture, in pixels on the screen */
+    int across, lines; /* tiles in a row; lines of one */
+    int columns;       /* of one */
+    int count, rows;   /* tiles, and rows of them */
 };
 
 static int least(int a, int b)
@@ -167,8 +170,8 @@ static struct tiles tiles_of(const struct mistakes *mistakes, enum mistakes_page
 }
 
 /* The mean of the pixels that one pixel on the screen stands for. */
-static void scaled_pixel(const struct mistakes *mistakes, const struct mistakes_image *image, const struct tiles *tiles, int x,
-                         int y, uint8_t pixel[3])
+static void scaled_pixel(const struct mistakes *mistakes, const struct mistakes_image *image, const struct tiles *tiles,
+                         int x, int y, uint8_t pixel[3])
 {
     int left = x * mistakes->width / tiles->width, right = (x + 1) * mistakes->width / tiles->width;
     int top = y * mistakes->height / tiles->height, bottom = (y + 1) * mistakes->height / tiles->height;
@@ -209,25 +212,28 @@ static void draw_captions(const struct mistakes *mistakes, enum mistakes_page pa
         return;
     char share[16];
     snprintf(share, sizeof share, " %.0f%%", 100 * image->probability);
-    int x = canvas_text(canvas, area_part(area, 0, 0, area.width - (int)strlen(share), area.height), 0, y + 1, STYLE_LOSS, "→ %s",
-                        mistakes_class(mistakes, image->prediction));
+    int x = canvas_text(canvas, area_part(area, 0, 0, area.width - (int)strlen(share), area.height), 0, y + 1,
+                        STYLE_LOSS, "→ %s", mistakes_class(mistakes, image->prediction));
     canvas_text(canvas, area, x, y + 1, STYLE_DIM, "%s", share);
 }
 
-static void draw_tiles(const struct model *model, const struct mistakes *mistakes, struct canvas *canvas, struct area body)
+static void draw_tiles(const struct model *model, const struct mistakes *mistakes, struct canvas *canvas,
+                       struct area body)
 {
     enum mistakes_page page = model->mistakes.page;
     struct tiles tiles = tiles_of(mistakes, page, body);
     if (!tiles.count)
-        canvas_text(canvas, body, 0, 0, STYLE_GAIN, page == MISTAKES_WORST ? "it gets every image right" : "there are no images");
+        canvas_text(canvas, body, 0, 0, STYLE_GAIN,
+                    page == MISTAKES_WORST ? "it gets every image right" : "there are no images");
     for (int row = 0; (row + 1) * tiles.lines <= body.height || !row; row++)
         for (int column = 0; column < tiles.across; column++) {
             int index = (model->mistakes.top + row) * tiles.across + column;
-            struct area area = area_part(body, column * tiles.columns, row * tiles.lines, tiles.columns - 1, tiles.lines);
+            struct area area =
+                area_part(body, column * tiles.columns, row * tiles.lines, tiles.columns - 1, tiles.lines);
             if (index >= tiles.count)
                 return;
-            draw_picture(mistakes, page == MISTAKES_WORST ? &mistakes->worst[index] : &mistakes->samples[index], &tiles, canvas,
-                         area);
+            draw_picture(mistakes, page == MISTAKES_WORST ? &mistakes->worst[index] : &mistakes->samples[index], &tiles,
+                         canvas, area);
             draw_captions(mistakes, page, index, canvas, area, (tiles.height + 1) / 2);
         }
 }
@@ -255,19 +261,22 @@ static void draw_waiting(const struct model *model, struct canvas *canvas, struc
     }
 }
 
-static void draw_head(const struct model *model, const struct mistakes *mistakes, struct canvas *canvas, struct area inside)
+static void draw_head(const struct model *model, const struct mistakes *mistakes, struct canvas *canvas,
+                      struct area inside)
 {
     int wrong = mistakes->count - mistakes->correct, x = 1;
     canvas_text(canvas, inside, 1, 0, STYLE_NORMAL, "%.2f%% of %d validation images right, %d wrong, loss %.4f",
-                mistakes->count ? 100.0 * mistakes->correct / mistakes->count : 0, mistakes->count, wrong, mistakes->loss);
+                mistakes->count ? 100.0 * mistakes->correct / mistakes->count : 0, mistakes->count, wrong,
+                mistakes->loss);
     for (int page = 0; page < MISTAKES_PAGES; page++) {
         bool here = page == (int)model->mistakes.page;
-        x = canvas_text(canvas, inside, x, 1, here ? STYLE_FOCUS : STYLE_DIM, here ? "[%s]" : " %s ", page_names[page]) + 1;
+        x = canvas_text(canvas, inside, x, 1, here ? STYLE_FOCUS : STYLE_DIM, here ? "[%s]" : " %s ",
+                        page_names[page]) +
+            1;
     }
     if (model->mistakes.page == MISTAKES_SAMPLES)
         canvas_text(canvas, inside, x + 1, 1, STYLE_DIM, "%s",
-                    mistakes->augmented ? "training images, as augmented"
-                                        : "training images, not augmented");
+                    mistakes->augmented ? "training images, as augmented" : "training images, not augmented");
 }
 
 /* How many lines or rows there are, and how many of them fit. */
@@ -309,8 +318,8 @@ void mistakes_draw(const struct model *model, struct canvas *canvas, struct area
         draw_tiles(model, mistakes, canvas, body);
     extent(mistakes, model->mistakes.page, body, &count, &fit);
     if (count > fit)
-        canvas_text_right(canvas, area_part(area, 1, area.height - 1, inside.width, 1), 1, 0, 0, STYLE_DIM, " %d of %d, ↑↓ scroll ",
-                          least(model->mistakes.top + fit, count), count);
+        canvas_text_right(canvas, area_part(area, 1, area.height - 1, inside.width, 1), 1, 0, 0, STYLE_DIM,
+                          " %d of %d, ↑↓ scroll ", least(model->mistakes.top + fit, count), count);
 }
 
 static void turn_page(struct model *model, int step)

@@ -1,9 +1,9 @@
 /*
- * view_progress.c - how a search gets on: best accuracy so far and the mean of the last networks, against networks, FLOPs,
- * time or episodes; and a histogram of the accuracies beside it, on the same axis.
+ * view_progress.c - how a search gets on: best accuracy so far and the mean of the last networks, against networks,
+ * FLOPs, time or episodes; and a histogram of the accuracies beside it, on the same axis.
  *
- * A list of the trained networks in the order of their ends is made anew when networks have changed. The mean is that of the
- * last twenty, or of a twentieth of all where these are more.
+ * A list of the trained networks in the order of their ends is made anew when networks have changed. The mean is that
+ * of the last twenty, or of a twentieth of all where these are more.
  */
 #include <math.h>
 #include <stdio.h>
@@ -19,8 +19,10 @@
 
 enum { MEAN_LEAST = 20, MEAN_SHARE = 20 };
 
-static const char *const words[PROGRESS_AXES] = {
-    [PROGRESS_NETWORKS] = "networks", [PROGRESS_FLOPS] = "FLOPs", [PROGRESS_TIME] = "time", [PROGRESS_EPISODES] = "episodes"};
+static const char *const words[PROGRESS_AXES] = {[PROGRESS_NETWORKS] = "networks",
+                                                 [PROGRESS_FLOPS] = "FLOPs",
+                                                 [PROGRESS_TIME] = "time",
+                                                 [PROGRESS_EPISODES] = "episodes"};
 
 /* --- the points --- */
 
@@ -119,8 +121,8 @@ static struct plot plot_of(const struct progress_view *progress, struct area are
 static void draw_dots(const struct progress_view *progress, const struct plot *plot, struct canvas *canvas)
 {
     for (int i = 0; i < progress->count; i++)
-        canvas_dot(canvas, plot->area, plot_x(plot, progress->points[i].place), plot_y(plot, progress->points[i].accuracy),
-                   STYLE_DIM);
+        canvas_dot(canvas, plot->area, plot_x(plot, progress->points[i].place),
+                   plot_y(plot, progress->points[i].accuracy), STYLE_DIM);
 }
 
 /* The best is level until it rises; the mean is a line. */
@@ -130,7 +132,8 @@ static void draw_lines(const struct progress_view *progress, const struct plot *
     int mean = plot_y(plot, progress->points[0].mean);
     for (int i = 0; i < progress->count; i++) {
         const struct progress_point *point = &progress->points[i];
-        int next_x = plot_x(plot, point->place), next_best = plot_y(plot, point->best), next_mean = plot_y(plot, point->mean);
+        int next_x = plot_x(plot, point->place), next_best = plot_y(plot, point->best),
+            next_mean = plot_y(plot, point->mean);
         if (next_x == x && next_best == best && next_mean == mean && i)
             continue;
         canvas_line(canvas, plot->area, x, mean, next_x, next_mean, STYLE_CURVE_A);

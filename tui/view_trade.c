@@ -95,7 +95,8 @@ static void collect(struct model *model, const struct filter *filter)
     size_t count = (size_t)model->state->node_count + 1;
     bool *listed = memory_new(count, sizeof *listed);
     int before = trade->count;
-    trade->points = memory_resize(trade->points, count > (size_t)before ? count : (size_t)before, sizeof *trade->points);
+    trade->points =
+        memory_resize(trade->points, count > (size_t)before ? count : (size_t)before, sizeof *trade->points);
     trade->count = 0;
     for (int i = 0; i < before; i++) { /* never ahead of `i` */
         int64_t number = trade->points[i].node;
@@ -279,8 +280,8 @@ static void draw_cursor(const struct model *model, struct canvas *canvas, struct
     if (point->front)
         canvas_text(canvas, line, x + 2, 0, STYLE_CURVE_C, "on the front");
     else if (better >= 0)
-        canvas_text(canvas, line, x + 2, 0, STYLE_DIM, "n%lld has %+.2f and %s",
-                    (long long)trade->points[better].node, 100 * (trade->points[better].accuracy - node->accuracy),
+        canvas_text(canvas, line, x + 2, 0, STYLE_DIM, "n%lld has %+.2f and %s", (long long)trade->points[better].node,
+                    100 * (trade->points[better].accuracy - node->accuracy),
                     text_count(size, pow(10, trade->points[better].size)));
 }
 
@@ -289,7 +290,8 @@ static void draw_trade(const struct model *model, struct canvas *canvas, struct 
     struct plot plot;
     if (!plot_of(model, inside, &plot)) {
         canvas_text(canvas, inside, 0, 0, STYLE_DIM, "%s",
-                    model->tree.filter[0] ? "nothing that is trained matches: Escape shows all" : "no network is trained yet");
+                    model->tree.filter[0] ? "nothing that is trained matches: Escape shows all"
+                                          : "no network is trained yet");
         return;
     }
     if (!plot_has_room(&plot))
@@ -333,7 +335,8 @@ static int nearest(const struct trade_view *trade, const struct plot *plot, int 
         if ((across || down) && along <= 0)
             continue;
         int distance = across || down ? along + 2 * aside : abs(dx) + abs(dy);
-        if (found < 0 || distance < least || (distance == least && trade->points[i].accuracy > trade->points[found].accuracy)) {
+        if (found < 0 || distance < least ||
+            (distance == least && trade->points[i].accuracy > trade->points[found].accuracy)) {
             found = i;
             least = distance;
         }
@@ -353,7 +356,8 @@ static void move(struct model *model, struct area inside, int across, int down)
         return;
     }
     const struct trade_point *point = &model->trade.points[at];
-    select_point(model, nearest(&model->trade, &plot, plot_x(&plot, point->size), plot_y(&plot, point->accuracy), across, down));
+    select_point(
+        model, nearest(&model->trade, &plot, plot_x(&plot, point->size), plot_y(&plot, point->accuracy), across, down));
 }
 
 /* Of a network without a dot, which is before all of them, the first of the front follows. */

@@ -1,9 +1,9 @@
 /*
  * judge.c - one job at a time: a thread that opens the session, its images and the weights, and evaluates.
  *
- * The job is the thread's until `finished` is set; then judge_ask() joins it and keeps what it found. A job that is no longer
- * wanted is told by `cancelled`, which it reads after each batch. The thread reads the log itself, since a state and its
- * copies belong to one thread.
+ * The job is the thread's until `finished` is set; then judge_ask() joins it and keeps what it found. A job that is no
+ * longer wanted is told by `cancelled`, which it reads after each batch. The thread reads the log itself, since a state
+ * and its copies belong to one thread.
  */
 #include "cli/judge.h"
 
@@ -23,7 +23,10 @@
 #include "util/random.h"
 #include "util/threads.h"
 
-enum { KEPT = 8, NICENESS = 5 }; /* a quarter of a core that a trainer has; at the lowest priority it would take minutes */
+enum {
+    KEPT = 8,
+    NICENESS = 5
+}; /* a quarter of a core that a trainer has; at the lowest priority it would take minutes */
 
 struct job {
     const char *folder; /* the judge's */

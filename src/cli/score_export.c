@@ -1,8 +1,8 @@
 /*
  * score_export.c - a score as tables and documents: classes, confusion matrix, images.
  *
- * Classes without names are called by their numbers.  A matrix has a row for each class of the images and a column for each
- * class that they were taken for.
+ * Classes without names are called by their numbers.  A matrix has a row for each class of the images and a column for
+ * each class that they were taken for.
  */
 #include <jansson.h>
 #include <math.h>
@@ -31,7 +31,7 @@ static int in_class(const struct score *score, int class)
 
 static const int *row_of(const struct score *score, int class)
 {
-    return score->confusion + (size_t)class * (size_t)score->classes;
+    return score->confusion + (size_t) class * (size_t)score->classes;
 }
 
 /* --- tables --- */
@@ -40,10 +40,10 @@ void score_print_confusion(FILE *out, const struct score *score, const struct im
 {
     char buffer[16];
     print_to(out, "%-17s", "class, taken for");
-    for (int class = 0; class < score->classes; class++)
+    for (int class = 0; class < score->classes; class ++)
         print_to(out, " %5d", class);
     print_to(out, "\n");
-    for (int class = 0; class < score->classes; class++) {
+    for (int class = 0; class < score->classes; class ++) {
         print_to(out, "%3d %-13.13s", class, name_of(images, class, buffer));
         for (int taken = 0; taken < score->classes; taken++)
             print_to(out, " %5d", row_of(score, class)[taken]);
@@ -68,7 +68,7 @@ void score_csv_classes(const struct score *score, const struct images *images, s
 {
     char buffer[16];
     text_add(text, "class,images,right,accuracy\n");
-    for (int class = 0; class < score->classes; class++) {
+    for (int class = 0; class < score->classes; class ++) {
         int count = in_class(score, class), right = row_of(score, class)[class];
         csv_string(text, name_of(images, class, buffer));
         csv_integer(text, count);
@@ -82,10 +82,10 @@ void score_csv_confusion(const struct score *score, const struct images *images,
 {
     char buffer[16];
     text_add(text, "class");
-    for (int class = 0; class < score->classes; class++)
+    for (int class = 0; class < score->classes; class ++)
         csv_string(text, name_of(images, class, buffer));
     text_add(text, "\n");
-    for (int class = 0; class < score->classes; class++) {
+    for (int class = 0; class < score->classes; class ++) {
         csv_string(text, name_of(images, class, buffer));
         for (int taken = 0; taken < score->classes; taken++)
             csv_integer(text, row_of(score, class)[taken]);
@@ -141,19 +141,19 @@ static json_t *of_class(const struct score *score, const struct images *images, 
                      right, "accuracy", of_real(count ? (double)right / count : NAN), "taken_for", taken);
 }
 
-void score_json(const char *network, const char *part, const struct score *score, const struct images *images, bool wanted,
-                struct text *text)
+void score_json(const char *network, const char *part, const struct score *score, const struct images *images,
+                bool wanted, struct text *text)
 {
     struct interval interval = score_interval(score->count - score->correct, score->count);
     json_t *classes = json_array(), *list = json_array();
-    for (int class = 0; class < score->classes; class++)
+    for (int class = 0; class < score->classes; class ++)
         json_array_append_new(classes, of_class(score, images, class));
     for (int i = 0; wanted && i < score->count; i++)
         json_array_append_new(list, of_image(&score->images[i]));
-    json_t *object =
-        json_pack("{s:o,s:s,s:i,s:i,s:o,s:[f,f],s:o,s:o}", "network", of_text(network), "part", part, "images", score->count,
-                  "right", score->correct, "accuracy", of_real(score->count ? (double)score->correct / score->count : NAN),
-                  "error_interval", interval.low, interval.high, "loss", of_real(score->loss), "classes", classes);
+    json_t *object = json_pack("{s:o,s:s,s:i,s:i,s:o,s:[f,f],s:o,s:o}", "network", of_text(network), "part", part,
+                               "images", score->count, "right", score->correct, "accuracy",
+                               of_real(score->count ? (double)score->correct / score->count : NAN), "error_interval",
+                               interval.low, interval.high, "loss", of_real(score->loss), "classes", classes);
     ASSERT(object);
     if (wanted)
         json_object_set_new(object, "each_image", list);

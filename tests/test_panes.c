@@ -49,14 +49,14 @@ static void trade_screens(void **state)
     screen_open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
     tree_select(&model, 29);
     check_zoomed(&model, PANE_TRADE, "front");
-    event_texts_add(&model.state->facts.options, "limit-flops=8M");
+    event_texts_add(&model.state->facts.options, "limit-flops=8000000");
     press(&model, REQUEST_SORT); /* by FLOPs, which the session limits */
     model.message[0] = '\0';
     screen_check(&model, 80, 24, true, "front-flops-80x24");
-    event_texts_add(&model.state->facts.options, "limit-params=1M");
+    event_texts_add(&model.state->facts.options, "limit-params=1000000");
     model.trade.axis = TRADE_PARAMETERS;
     model.trade.stale = true;
-    assert_true(screen_shows(&model, 80, 24, "limit 1.05M →")); /* far from the largest */
+    assert_true(screen_shows(&model, 80, 24, "limit 1M →")); /* far from the largest */
     press(&model, REQUEST_SORT);
     press(&model, REQUEST_SORT); /* by speed: the front is on the other side */
     model.message[0] = '\0';

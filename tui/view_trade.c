@@ -157,7 +157,7 @@ static double limit_of(const struct model *model)
 {
     const char *option = axes[model->trade.axis].limit, *text = option ? session_option(model->state, option) : NULL;
     int64_t value;
-    return text && !text_to_size(text, &value) ? (double)value : 0;
+    return text && !text_to_integer(text, 0, INT64_MAX, &value) ? (double)value : 0;
 }
 
 enum { LEAST_FOR_CURSOR = 8 }; /* lines from which on one tells what the selected network is */

@@ -174,7 +174,8 @@ static void measure_frame(struct model *model, int width, int height, bool stale
     screen_draw(model, &canvas);
     for (int i = 0; i < FRAMES; i++) {
         double start = seconds();
-        model->tree.stale = stale;
+        if (stale)
+            model_networks_changed(model);
         canvas_reset(&canvas, width, height);
         screen_draw(model, &canvas);
         times[i] = 1000 * (seconds() - start);
@@ -202,6 +203,26 @@ static void measure_frames(void)
     model.tree.order = ORDER_NUMBER;
     snprintf(model.tree.filter, sizeof model.tree.filter, "conv2");
     measure_frame(&model, 200, 60, true, ", filtered");
+    model.tree.filter[0] = '\0';
+    board_toggle(&model);
+    measure_frame(&model, 200, 60, false, ", leaderboard");
+    for (int column = 0; column < BOARD_COLUMNS; column++) {
+        char what[32];
+        model.board.column = (enum board_column)column;
+        snprintf(what, sizeof what, ", changed, by column %d", column);
+        measure_frame(&model, 200, 60, true, what);
+    }
+    snprintf(model.tree.filter, sizeof model.tree.filter, "acc>20 layer:conv3");
+    measure_frame(&model, 200, 60, true, ", leaderboard, filtered");
+    board_toggle(&model);
+    model.tree.filter[0] = '\0';
+    model.zoomed = true;
+    model.focus = PANE_TRADE;
+    measure_frame(&model, 200, 60, false, ", front");
+    measure_frame(&model, 200, 60, true, ", front, changed");
+    model.focus = PANE_PROGRESS;
+    measure_frame(&model, 200, 60, false, ", progress");
+    measure_frame(&model, 200, 60, true, ", progress, changed");
     model_done(&model);
 }
 

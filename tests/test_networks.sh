@@ -1,7 +1,7 @@
 #!/bin/sh
 # morph, train and eval, on a small data set made here: black images and white ones of 8×8 pixels.
 . "$top_srcdir/tests/tap.sh"
-plan 127
+plan 137
 
 # fails NAME STATUS COMMAND…: the command ends with that status; what it prints is kept for prints()
 fails() {
@@ -173,6 +173,30 @@ seen=$(sed -n 's/^valid\..*accuracy \([0-9.]*\) %.*loss \([0-9.]*\) .*/\1 \2/p' 
 kept=$(sed -n 's/^ *the session has \([0-9.]*\) % accuracy, loss \([0-9.]*\)$/\1 \2/p' "$work/out")
 [ -n "$seen" ] && [ "$seen" = "$kept" ]
 report $? "scores what the session has ($seen and $kept)"
+matrix() { # the accuracy that the matrix has: the sum of its diagonal of all
+    awk -F, 'NR > 1 {right += $NR; for (i = 2; i <= NF; i++) all += $i} END {printf "%.2f\n", 100 * right / all}'
+}
+ok "its confusion matrix" "$espalier" eval one:start --validation --confusion --csv
+[ "$(matrix <"$work/out")" = "${seen% *}" ] && [ "$(sed 1q "$work/out")" = class,0,1 ]
+report $? "has the same accuracy"
+ok "each image" "$espalier" eval one:start --validation --each --csv
+[ "$(wc -l <"$work/out")" = 113 ] &&
+    [ "$(awk -F, 'NR > 1 {right += $4; loss += $6} END {printf "%.2f %.4f", 100 * right / (NR - 1), loss / (NR - 1)}' "$work/out")" = "$seen" ]
+report $? "has the same accuracy and loss"
+ok "all of it" "$espalier" eval one:start --validation --each --json
+python3 -c '
+import json, sys
+seen, document = sys.argv[1].split(), json.load(open(sys.argv[2]))
+each, classes = document["each_image"], document["classes"]
+assert "%.2f" % (100 * document["accuracy"]) == seen[0] and document["part"] == "validation"
+assert sum(image["class"] == image["taken_for"] for image in each) == document["right"]
+assert sum(sum(row["taken_for"]) for row in classes) == document["images"] == len(each) == 112
+' "$seen" "$work/out"
+report $? "agrees with itself"
+ok "as tables" "$espalier" eval one:start --confusion --each
+prints "with the matrix" '^class, taken for +0 +1$'
+prints "and the images" '^ *511  1 '
+says "one table in a file" 2 "exclude each other" "$espalier" eval one:start --csv --json
 "$espalier" run $tournament --data idx:set --start one:best --start-epochs 0 --widths paper --networks 2 --epochs 1 --validation 112 \
     --devices cpu:1 --out two --headless >run.out 2>&1
 "$espalier" eval one:start >all.out 2>&1

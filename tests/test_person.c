@@ -73,7 +73,7 @@ static void expect_board(struct model *model, const char *wanted)
     struct text text = TEXT_EMPTY;
     board_build(model);
     for (int i = 0; i < model->board.count; i++)
-        text_add(&text, "%s%lld", i ? " " : "", (long long)model->board.rows[i]);
+        text_add(&text, "%s%lld", i ? " " : "", (long long)model->board.rows[i].node);
     assert_string_equal(text_string(&text), wanted);
     text_done(&text);
 }

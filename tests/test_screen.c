@@ -1,7 +1,5 @@
 /*
  * test_screen.c - whole screens as text, compared with those in tests/screens/; and screens of any size after any keys.
- *
- * ESPALIER_UPDATE_SCREENS=1 writes the texts anew: look at every one before it is kept.
  */
 #include <locale.h>
 #include <math.h>
@@ -16,6 +14,7 @@
 #include <cmocka.h>
 
 #include "race_session.h"
+#include "screen_bed.h"
 #include "screen_fixture.h"
 #include "screen_session.h"
 #include "session_generator.h"
@@ -31,31 +30,15 @@ static void fold(void *model, const struct event *event)
     model_apply(model, event);
 }
 
-static void open_model(struct model *model, enum model_mode mode, double seconds)
-{
-    model_init(model, mode, "fashion-7");
-    screen_session_play(seconds, fold, model);
-    model->message[0] = '\0';
-}
-
-static void check_screen(struct model *model, int width, int height, bool unicode, const char *name)
-{
-    struct canvas canvas;
-    canvas_init(&canvas, width, height, unicode);
-    screen_draw(model, &canvas);
-    screen_compare(&canvas, name);
-    canvas_done(&canvas);
-}
-
 static void live_screens(void **state)
 {
     (void)state;
     struct model model;
-    open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
-    check_screen(&model, 80, 24, true, "80x24");
-    check_screen(&model, 80, 24, false, "80x24-ascii");
-    check_screen(&model, 120, 40, true, "120x40");
-    check_screen(&model, 200, 60, true, "200x60");
+    screen_open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
+    screen_check(&model, 80, 24, true, "80x24");
+    screen_check(&model, 80, 24, false, "80x24-ascii");
+    screen_check(&model, 120, 40, true, "120x40");
+    screen_check(&model, 200, 60, true, "200x60");
     model_done(&model);
 }
 
@@ -81,10 +64,10 @@ static void gallery_screens(void **state)
     }
     model.now = seconds;
     model.message[0] = '\0';
-    check_screen(&model, 80, 24, true, "gallery-80x24");
-    check_screen(&model, 80, 24, false, "gallery-80x24-ascii");
-    check_screen(&model, 120, 40, true, "gallery-120x40");
-    check_screen(&model, 200, 60, true, "gallery-200x60");
+    screen_check(&model, 80, 24, true, "gallery-80x24");
+    screen_check(&model, 80, 24, false, "gallery-80x24-ascii");
+    screen_check(&model, 120, 40, true, "gallery-120x40");
+    screen_check(&model, 200, 60, true, "gallery-200x60");
     model_done(&model);
     log_reader_free(reader);
     text_done(&folder);
@@ -108,20 +91,20 @@ static void race_screens(void **state)
         char name[64];
         open_race(&model, (enum race_moment)moment);
         snprintf(name, sizeof name, "race-%s-80x24", names[moment]);
-        check_screen(&model, 80, 24, true, name);
+        screen_check(&model, 80, 24, true, name);
         if (moment == RACE_GROWTH)
-            check_screen(&model, 80, 24, false, "race-growth-80x24-ascii");
+            screen_check(&model, 80, 24, false, "race-growth-80x24-ascii");
         snprintf(name, sizeof name, "race-%s-120x40", names[moment]);
-        check_screen(&model, 120, 40, true, name);
+        screen_check(&model, 120, 40, true, name);
         if (moment == RACE_END) {
             model.detail.open = true;
-            check_screen(&model, 80, 24, true, "race-detail-80x24");
+            screen_check(&model, 80, 24, true, "race-detail-80x24");
             model.selected = 23;
-            check_screen(&model, 120, 40, true, "race-detail-120x40");
+            screen_check(&model, 120, 40, true, "race-detail-120x40");
             model.detail.open = false;
             model.focus = PANE_TRADE;
             model.zoomed = true;
-            check_screen(&model, 80, 24, true, "race-trade-80x24");
+            screen_check(&model, 80, 24, true, "race-trade-80x24");
         }
         model_done(&model);
     }
@@ -131,19 +114,14 @@ static void detail_screens(void **state)
 {
     (void)state;
     struct model model;
-    open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
+    screen_open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
     model.detail.open = true;
-    check_screen(&model, 80, 24, true, "detail-80x24");
-    check_screen(&model, 120, 40, true, "detail-120x40");
+    screen_check(&model, 80, 24, true, "detail-80x24");
+    screen_check(&model, 120, 40, true, "detail-120x40");
     model.detail.top = 6;
-    check_screen(&model, 80, 24, true, "detail-scrolled-80x24");
+    screen_check(&model, 80, 24, true, "detail-scrolled-80x24");
     model.detail.top = 1 << 20; /* settles at the last line */
-    check_screen(&model, 80, 24, true, "detail-end-80x24");
-    model.detail.top = 0;
-    model.marked[0] = 33;
-    model.marked[1] = 37;
-    model.comparing = true;
-    check_screen(&model, 120, 40, true, "compare-120x40");
+    screen_check(&model, 80, 24, true, "detail-end-80x24");
     model_done(&model);
 }
 
@@ -151,14 +129,14 @@ static void leaderboards(void **state)
 {
     struct model model;
     (void)state;
-    open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
+    screen_open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
     board_toggle(&model);
-    check_screen(&model, 80, 24, true, "board-80x24");
-    check_screen(&model, 80, 24, false, "board-80x24-ascii");
-    check_screen(&model, 120, 40, true, "board-120x40");
-    check_screen(&model, 200, 60, true, "board-200x60");
+    screen_check(&model, 80, 24, true, "board-80x24");
+    screen_check(&model, 80, 24, false, "board-80x24-ascii");
+    screen_check(&model, 120, 40, true, "board-120x40");
+    screen_check(&model, 200, 60, true, "board-200x60");
     tree_find(&model, "acc>91 params<20k layer:conv");
-    check_screen(&model, 120, 40, true, "board-found-120x40");
+    screen_check(&model, 120, 40, true, "board-found-120x40");
     model_done(&model);
 }
 
@@ -168,29 +146,29 @@ static void states_of_a_search(void **state)
     (void)state;
     struct model model;
     model_init(&model, MODE_LIVE, "fashion-7");
-    check_screen(&model, 80, 24, true, "empty-80x24");
+    screen_check(&model, 80, 24, true, "empty-80x24");
     model_done(&model);
-    open_model(&model, MODE_LIVE, 14);
-    check_screen(&model, 80, 24, true, "young-80x24");
+    screen_open_model(&model, MODE_LIVE, 14);
+    screen_check(&model, 80, 24, true, "young-80x24");
     model_done(&model);
-    open_model(&model, MODE_LIVE, SCREEN_SESSION_END);
+    screen_open_model(&model, MODE_LIVE, SCREEN_SESSION_END);
     model.ended = true;
-    check_screen(&model, 120, 40, true, "ended-120x40");
+    screen_check(&model, 120, 40, true, "ended-120x40");
     model_done(&model);
-    open_model(&model, MODE_ATTACHED, SCREEN_SESSION_MIDDLE);
+    screen_open_model(&model, MODE_ATTACHED, SCREEN_SESSION_MIDDLE);
     model_end(&model);
-    check_screen(&model, 80, 24, true, "died-80x24");
-    check_screen(&model, 120, 40, true, "died-120x40");
+    screen_check(&model, 80, 24, true, "died-80x24");
+    screen_check(&model, 120, 40, true, "died-120x40");
     model_done(&model);
-    open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
+    screen_open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
     model_say(&model, "grow 37 widen:conv1:40: no: 2610000 FLOPs an image, 110000 over the limit of 2500000; use a "
                       "smaller network or raise --limit-flops");
-    check_screen(&model, 80, 24, true, "message-80x24"); /* in full */
+    screen_check(&model, 80, 24, true, "message-80x24"); /* in full */
     model_done(&model);
-    open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
+    screen_open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
     model.state->paused = true;
     model.now += 75;
-    check_screen(&model, 80, 24, true, "paused-80x24");
+    screen_check(&model, 80, 24, true, "paused-80x24");
     model_done(&model);
 }
 
@@ -201,7 +179,7 @@ static void gpu_screens(void **state)
     (void)state;
     char *ids[] = {"cuda:0", "cuda:0.1", "cuda:1", "cuda:2", "cuda:3"};
     struct model model;
-    open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
+    screen_open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
     int64_t number = model.state->last_number;
     double time = model.state->time;
     struct event event = {.kind = EVENT_OPENED, .number = ++number, .time = time};
@@ -232,12 +210,12 @@ static void gpu_screens(void **state)
         }
     }
     model.now = model.state->time;
-    check_screen(&model, 80, 24, true, "gpus-80x24");
-    check_screen(&model, 120, 40, true, "gpus-120x40");
-    check_screen(&model, 200, 60, true, "gpus-200x60");
+    screen_check(&model, 80, 24, true, "gpus-80x24");
+    screen_check(&model, 120, 40, true, "gpus-120x40");
+    screen_check(&model, 200, 60, true, "gpus-200x60");
     model.focus = PANE_DEVICES;
     model.zoomed = true;
-    check_screen(&model, 80, 24, true, "gpus-zoomed-80x24");
+    screen_check(&model, 80, 24, true, "gpus-zoomed-80x24");
     model_done(&model);
 }
 
@@ -245,7 +223,7 @@ static void replay_screen(void **state)
 {
     (void)state;
     struct model model;
-    open_model(&model, MODE_REPLAY, SCREEN_SESSION_MIDDLE);
+    screen_open_model(&model, MODE_REPLAY, SCREEN_SESSION_MIDDLE);
     struct replay_bar_mark marks[] = {{90, STYLE_BEST},  {160, STYLE_BEST}, {230, STYLE_FAILED}, {300, STYLE_BEST},
                                       {412, STYLE_USER}, {590, STYLE_BEST}, {700, STYLE_BEST}};
     model.replay.marks = malloc(sizeof marks);
@@ -254,7 +232,7 @@ static void replay_screen(void **state)
     model.replay.length = 780;
     model.replay.speed = 8;
     model.replay.playing = true;
-    check_screen(&model, 100, 30, true, "replay-100x30");
+    screen_check(&model, 100, 30, true, "replay-100x30");
     model_done(&model);
 }
 
@@ -263,17 +241,17 @@ static void small_and_zoomed_screens(void **state)
 {
     (void)state;
     struct model model;
-    open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
-    check_screen(&model, 60, 16, true, "60x16");
-    check_screen(&model, 40, 1, true, "40x1");
+    screen_open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
+    screen_check(&model, 60, 16, true, "60x16");
+    screen_check(&model, 40, 1, true, "40x1");
     model.zoomed = true;
     model.focus = PANE_CONTROLLER;
-    check_screen(&model, 80, 24, true, "controller-80x24");
+    screen_check(&model, 80, 24, true, "controller-80x24");
     model.focus = PANE_TRADE;
-    check_screen(&model, 80, 24, true, "trade-80x24");
+    screen_check(&model, 80, 24, true, "trade-80x24");
     model.focus = PANE_CURVES;
     model.curves.error_scale = true;
-    check_screen(&model, 80, 24, true, "curves-error-80x24");
+    screen_check(&model, 80, 24, true, "curves-error-80x24");
     model_done(&model);
 }
 
@@ -284,7 +262,7 @@ static void grow_above_what_trains(void **state)
     struct model model;
     struct canvas canvas;
     struct text text = TEXT_EMPTY, words = TEXT_EMPTY;
-    open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
+    screen_open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
     canvas_init(&canvas, 80, 24, true);
     assert_int_equal(session_node(model.state, 40)->status, NODE_RUNNING);
     assert_int_equal(session_node(model.state, 40)->facts.parent, 37);
@@ -303,7 +281,7 @@ static void grow_above_what_trains(void **state)
     assert_non_null(strstr(text_string(&text), "┌ Widen n37 ─────"));
     overlay_free(overlay);
     model_done(&model);
-    open_model(&model, MODE_LIVE, 14); /* the start network is in training */
+    screen_open_model(&model, MODE_LIVE, 14); /* the start network is in training */
     assert_null(overlay_widen(&model, 1));
     assert_non_null(strstr(model.message, "neither n1 nor any network above it is trained yet"));
     model_done(&model);
@@ -312,42 +290,29 @@ static void grow_above_what_trains(void **state)
     text_done(&words);
 }
 
-static bool shows(struct model *model, int width, int height, const char *what)
-{
-    struct canvas canvas;
-    struct text text = TEXT_EMPTY;
-    canvas_init(&canvas, width, height, true);
-    screen_draw(model, &canvas);
-    canvas_print(&canvas, &text);
-    bool found = strstr(text_string(&text), what) != NULL;
-    canvas_done(&canvas);
-    text_done(&text);
-    return found;
-}
-
 /* The keys never go to a pane that is not on the screen. */
 static void focus(void **state)
 {
     (void)state;
     struct model model;
-    open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
+    screen_open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
     screen_focus(&model, PANE_LOG, 80, 24);
     assert_false(model.zoomed);
     model.detail.open = true;
     screen_focus(&model, PANE_CONTROLLER, 80, 24); /* it has no room beside the others */
     assert_true(model.zoomed);
-    assert_true(shows(&model, 80, 24, "┌5 Controller ─"));
+    assert_true(screen_shows(&model, 80, 24, "┌5 Controller ─"));
     assert_int_equal(screen_next_pane(&model, 1, 80, 24), PANE_LOG);
     model.zoomed = false;
-    assert_true(shows(&model, 80, 24, "┌1 Tree ─"));
+    assert_true(screen_shows(&model, 80, 24, "┌1 Tree ─"));
     assert_int_equal(model.focus, PANE_TREE);
     assert_int_equal(screen_next_pane(&model, -1, 80, 24), PANE_LOG);
     screen_focus(&model, PANE_QUEUE, 200, 60);
     assert_false(model.zoomed);
-    shows(&model, 20, 5, ""); /* no pane at all: it stays */
+    screen_shows(&model, 20, 5, ""); /* no pane at all: it stays */
     assert_int_equal(model.focus, PANE_QUEUE);
-    assert_true(shows(&model, 60, 15, "┌8 Queue ─"));
-    shows(&model, 120, 40, "");
+    assert_true(screen_shows(&model, 60, 15, "┌8 Queue ─"));
+    screen_shows(&model, 120, 40, "");
     assert_int_equal(model.focus, PANE_TREE);
     screen_focus(&model, PANE_TRADE, 20, 5);
     assert_false(model.zoomed);
@@ -359,10 +324,10 @@ static void over_the_panes(void **state)
 {
     (void)state;
     struct model model;
-    open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
+    screen_open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
     tree_select(&model, 37);
     model.detail.open = true;
-    shows(&model, 80, 24, "");
+    screen_shows(&model, 80, 24, "");
     screen_mouse(&model, 80, 24, 5, 6, 0);
     assert_int_equal(model.selected, 37);
     screen_mouse(&model, 80, 24, 5, 6, 1);
@@ -386,11 +351,11 @@ static void find(void **state)
 {
     (void)state;
     struct model model;
-    open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
+    screen_open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
     tree_select(&model, 2);
     tree_find(&model, "n33");
     assert_int_equal(model.selected, 33);
-    assert_true(shows(&model, 80, 24, " /n33, 1 found "));
+    assert_true(screen_shows(&model, 80, 24, " /n33, 1 found "));
     tree_find(&model, "done"); /* it is one of them: it stays */
     assert_int_equal(model.selected, 33);
     tree_find(&model, "no such thing");
@@ -401,7 +366,7 @@ static void find(void **state)
     assert_true(screen_request(&model, REQUEST_FIND_PREVIOUS, 80, 24));
     assert_int_equal(model.selected, 4);
     tree_find(&model, "");
-    assert_false(shows(&model, 80, 24, "found"));
+    assert_false(screen_shows(&model, 80, 24, "found"));
     model_done(&model);
 }
 
@@ -532,7 +497,7 @@ static void views_in_any_area(void **state)
 {
     (void)state;
     struct model model;
-    open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
+    screen_open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
     check_views(&model);
     model_done(&model);
     for (int moment = RACE_START; moment <= RACE_END; moment++) {
@@ -548,8 +513,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(live_screens),           cmocka_unit_test(gallery_screens),
         cmocka_unit_test(race_screens),           cmocka_unit_test(detail_screens),
-        cmocka_unit_test(leaderboards),
-        cmocka_unit_test(leaderboards), cmocka_unit_test(states_of_a_search),     cmocka_unit_test(gpu_screens),
+        cmocka_unit_test(leaderboards),           cmocka_unit_test(states_of_a_search),     cmocka_unit_test(gpu_screens),
         cmocka_unit_test(replay_screen),          cmocka_unit_test(small_and_zoomed_screens),
         cmocka_unit_test(grow_above_what_trains), cmocka_unit_test(focus),
         cmocka_unit_test(over_the_panes),         cmocka_unit_test(find),

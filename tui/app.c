@@ -93,6 +93,8 @@ static void draw(struct app *app)
     int width, height;
     terminal_size(app->terminal, &width, &height);
     canvas_reset(&app->canvas, width, height);
+    if (app->model.mistakes.open && app->source->mistakes)
+        app->model.mistakes.found = app->source->mistakes(app->source->judge, app->model.state, app->model.selected);
     screen_draw(&app->model, &app->canvas);
     if (app->overlay)
         overlay_draw(app->overlay, &app->model, &app->canvas);

@@ -347,10 +347,17 @@ static const struct bar_key keys_ended[] = {
     {REQUEST_COMPARE, 0, "Compare"}, {REQUEST_SCALE, 0, "Scale"},  {REQUEST_SAVE_SCREEN, 0, "Save"},
 };
 static const struct bar_key keys_compare[] = {
-    {REQUEST_CANCEL, 0, "Back"}, {REQUEST_HELP, 0, "Help"}, {REQUEST_QUIT, 0, "Quit"}};
+    {REQUEST_CANCEL, 0, "Back"}, {REQUEST_SCALE, 0, "Scale"}, {REQUEST_HELP, 0, "Help"}, {REQUEST_QUIT, 0, "Quit"}};
+static const struct bar_key keys_mistakes[] = {{REQUEST_CANCEL, 0, "Back"},
+                                               {REQUEST_LEFT, REQUEST_RIGHT, "Page"},
+                                               {REQUEST_UP, REQUEST_DOWN, "Scroll"},
+                                               {REQUEST_BEST, 0, "Best"},
+                                               {REQUEST_HELP, 0, "Help"},
+                                               {REQUEST_QUIT, 0, "Quit"}};
 static const struct bar_key keys_over[] = {{REQUEST_CANCEL, 0, "Back"},
                                            {REQUEST_LEFT, REQUEST_RIGHT, "Sibling"},
                                            {REQUEST_BEST, 0, "Best"},
+                                           {REQUEST_MISTAKES, 0, "Mistakes"},
                                            {REQUEST_SCALE, 0, "Scale"},
                                            {REQUEST_HELP, 0, "Help"},
                                            {REQUEST_QUIT, 0, "Quit"}};
@@ -407,6 +414,8 @@ void bars_draw_keys(const struct model *model, struct canvas *canvas, struct are
     }
     if (model->comparing)
         say_keys(&bar, keys_compare, COUNT_OF(keys_compare), model);
+    else if (model->mistakes.open)
+        say_keys(&bar, keys_mistakes, COUNT_OF(keys_mistakes), model);
     else if (model->detail.open)
         say_keys(&bar, keys_over, COUNT_OF(keys_over), model);
     else if (model->mode == MODE_REPLAY)

@@ -96,7 +96,7 @@ void canvas_put(struct canvas *canvas, int x, int y, uint32_t glyph, enum style 
 {
     struct cell *cell = canvas_cell(canvas, x, y);
     if (cell)
-        *cell = (struct cell){canvas->unicode ? glyph : ascii_of(glyph), (uint8_t)style};
+        *cell = (struct cell){.glyph = canvas->unicode ? glyph : ascii_of(glyph), .style = (uint8_t)style};
 }
 
 void canvas_glyph(struct canvas *canvas, struct area area, int x, int y, uint32_t glyph, enum style style)
@@ -280,6 +280,14 @@ void canvas_meter(struct canvas *canvas, struct area area, int x, int y, int wid
     }
 }
 
+int canvas_bar(struct canvas *canvas, struct area area, int x, int y, int width, double share, enum style style)
+{
+    int eighths = width > 0 ? round_within(share * width * 8, 0, width * 8) : 0;
+    for (int i = 0; 8 * i < eighths; i++)
+        canvas_glyph(canvas, area, x + i, y, eighths - 8 * i >= 8 ? L'█' : (uint32_t)(L'▏' - (eighths - 8 * i - 1)), style);
+    return x + (eighths + 7) / 8;
+}
+
 void canvas_spark(struct canvas *canvas, struct area area, int x, int y, int width, const double *values, int count,
                   double low, double high, enum style style)
 {
@@ -305,7 +313,7 @@ void canvas_dot(struct canvas *canvas, struct area area, int x, int y, enum styl
         return;
     bool dots = cell->glyph >= BRAILLE && cell->glyph <= BRAILLE + 0xff;
     uint32_t old = dots ? cell->glyph - BRAILLE : 0;
-    *cell = (struct cell){BRAILLE + (old | bits[y % 4][x % 2]), (uint8_t)style};
+    *cell = (struct cell){.glyph = BRAILLE + (old | bits[y % 4][x % 2]), .style = (uint8_t)style};
 }
 
 /* Which dots of a line are drawn: B in long dashes, C in dots, D in dashes far apart. */
@@ -337,6 +345,45 @@ uint32_t canvas_shown(const struct canvas *canvas, const struct cell *cell)
         return cell->glyph;
     bool dots = cell->glyph > BRAILLE && cell->glyph <= BRAILLE + 0xff;
     return dots && curves[cell->style] ? (uint32_t)curves[cell->style] : ascii_of(cell->glyph);
+}
+
+/* The nearest of the colours 16 to 255: a cube of six steps a colour, whose first steps are 0 and 95, and a ramp of greys. */
+static uint8_t palette_of(const uint8_t pixel[3])
+{
+    int index = 16, weight = 36;
+    if (pixel[0] == pixel[1] && pixel[1] == pixel[2]) {
+        int step = (pixel[0] - 3) / 10;
+        return (uint8_t)(pixel[0] < 4 ? 16 : step > 23 ? 231 : 232 + step);
+    }
+    for (int i = 0; i < 3; i++, weight /= 6)
+        index += weight * (pixel[i] < 48 ? 0 : pixel[i] < 115 ? 1 : (pixel[i] - 35) / 40);
+    return (uint8_t)index;
+}
+
+void canvas_pixels(struct canvas *canvas, struct area area, int x, int y, const uint8_t upper[3], const uint8_t lower[3])
+{
+    static const uint32_t shades[] = {' ', L'░', L'▒', L'▓', L'█'};
+    static const char characters[] = " .:-=+*#%@";
+    struct cell *cell = x >= 0 && y >= 0 && x < area.width && y < area.height ? canvas_cell(canvas, area.x + x, area.y + y) : NULL;
+    if (!cell)
+        return;
+    int light = 0;
+    for (int i = 0; i < 3; i++)
+        light += upper[i] + lower[i];
+    *cell = (struct cell){.glyph = canvas->unicode ? shades[light * 5 / (6 * 256)] : (uint32_t)characters[light * 10 / (6 * 256)],
+                          .style = STYLE_NORMAL,
+                          .upper = palette_of(upper),
+                          .lower = palette_of(lower)};
+}
+
+void canvas_copy(const struct canvas *from, int top, struct canvas *canvas, struct area area)
+{
+    for (int y = 0; y < area.height && top + y < from->height; y++)
+        for (int x = 0; x < area.width && x < from->width; x++) {
+            struct cell *cell = canvas_cell(canvas, area.x + x, area.y + y);
+            if (cell)
+                *cell = from->cells[(top + y) * from->width + x];
+        }
 }
 
 static void add_glyph(struct text *text, uint32_t glyph)

@@ -30,6 +30,7 @@ enum style {
 struct cell {
     uint32_t glyph; /* a code point; 0: the right half of a wide one */
     uint8_t style;
+    uint8_t upper, lower; /* colours of a picture's two pixels, of the palette of 256; 0: it is none, and the glyph counts */
 };
 
 struct area {
@@ -74,6 +75,8 @@ void canvas_restyle(struct canvas *canvas, struct area area, int y, enum style s
 struct area canvas_box(struct canvas *canvas, struct area area, const char *title, enum style style);
 /* A horizontal bar `width` columns wide, filled to `share` in eighths of a column. */
 void canvas_meter(struct canvas *canvas, struct area area, int x, int y, int width, double share, enum style style);
+/* The same without a background: only as long as its share; returns the column after it. */
+int canvas_bar(struct canvas *canvas, struct area area, int x, int y, int width, double share, enum style style);
 /* A sparkline ▁▂▃▄▅▆▇█ of the last `width` of `count` values, scaled from low to high; NaN is blank. */
 void canvas_spark(struct canvas *canvas, struct area area, int x, int y, int width, const double *values, int count,
                   double low, double high, enum style style);
@@ -86,6 +89,13 @@ void canvas_line(struct canvas *canvas, struct area area, int x0, int y0, int x1
 
 /* The code point to show for a cell: its glyph, or an ASCII character instead of braille. */
 uint32_t canvas_shown(const struct canvas *canvas, const struct cell *cell);
+
+/* Two pixels of a picture in one cell, the upper one above the lower one; each is red, green and blue.  The glyph, for
+   terminals without 256 colours or half blocks, is a shade of their mean. */
+void canvas_pixels(struct canvas *canvas, struct area area, int x, int y, const uint8_t upper[3], const uint8_t lower[3]);
+
+/* Draw the cells of another canvas from its row `top` on into an area. */
+void canvas_copy(const struct canvas *from, int top, struct canvas *canvas, struct area area);
 
 /* Columns that a UTF-8 text takes. */
 int canvas_columns(const char *text);

@@ -1,5 +1,5 @@
 /*
- * detail.c - one network in full over all panes: costs, layers, ancestors, epochs; and two networks side by side.
+ * detail.c - one network in full over all panes: costs, layers, ancestors, epochs.
  *
  * A low screen shows only the layers around what changed, the nearest ancestors and the last epochs. Once it is
  * scrolled, everything is drawn on a canvas of its own, and the screen shows a part of that.
@@ -89,37 +89,18 @@ static int draw_facts(const struct model *model, const struct session_node *node
 
 /* --- layers --- */
 
-/* How the layers of a network are drawn: the width of a full bar, and whose width "was 48" is when that has to be said. */
-struct layer_scale {
-    int largest;
-    int64_t parent;
-};
-
-static int largest_of(const struct layer_chart *chart)
-{
-    int largest = 1;
-    for (int i = 0; chart->readable && i < chart->arch.layer_count; i++)
-        largest = chart->arch.layers[i].units > largest ? chart->arch.layers[i].units : largest;
-    return largest;
-}
-
-static void draw_layer(const struct layer_chart *chart, int layer, struct layer_scale scale, struct canvas *canvas,
-                       struct area area, int y)
+static void draw_layer(const struct layer_chart *chart, int layer, int largest, struct canvas *canvas, struct area area,
+                       int y)
 {
     const struct layer *at = &chart->arch.layers[layer];
     const struct shape *shape = &chart->shapes[layer];
     enum style style = chart->change[layer] ? layer_change_style(chart->change[layer]) : STYLE_NORMAL;
-    char name[LAYER_NAME_MAX], kernel[24] = "", map[32] = "", was[32] = "";
+    char name[LAYER_NAME_MAX], kernel[24], map[32] = "", was[32] = "";
     layer_name(&chart->arch, layer, name);
-    if (at->kernel)
-        snprintf(kernel, sizeof kernel, "%d×%d%s", at->kernel, at->kernel, at->stride > 1 ? "/" : "");
-    if (at->kernel && at->stride > 1)
-        snprintf(kernel + strlen(kernel), sizeof kernel - strlen(kernel), "%d", at->stride);
+    layer_chart_kernel(at, kernel);
     if (!layer_is_flat(at))
         snprintf(map, sizeof map, "%d×%d", shape->height, shape->width);
-    if (chart->before[layer] && scale.parent)
-        snprintf(was, sizeof was, "n%lld: %d", (long long)scale.parent, chart->before[layer]);
-    else if (chart->before[layer])
+    if (chart->before[layer])
         snprintf(was, sizeof was, "was %d", chart->before[layer]);
     else if (chart->change[layer] == LAYER_CHANGE_NEW)
         snprintf(was, sizeof was, "new");
@@ -129,17 +110,13 @@ static void draw_layer(const struct layer_chart *chart, int layer, struct layer_
     if (!at->units)
         return;
     canvas_text(canvas, area, 27, y, style, "%4d", at->units);
-    int width = area.width - 32 - (scale.parent ? 12 : 9);
+    int width = area.width - 32 - 9;
     width = width > 40 ? 40 : width;
     if (width < 1)
         return;
-    struct area bar = area_part(area, 32, 0, width, area.height);
-    double share = (double)at->units / scale.largest;
-    int eighths = (int)lround(share * width * 8);
-    for (int x = 0; x * 8 < eighths; x++)
-        canvas_glyph(canvas, bar, x, y, eighths - 8 * x >= 8 ? L'█' : (uint32_t)(L'▏' - (eighths - 8 * x - 1)),
-                     layer_change_style(chart->change[layer]));
-    canvas_text(canvas, area, 32 + (eighths + 7) / 8 + 1, y, style, "%s", was);
+    int end = canvas_bar(canvas, area, 32, y, width, (double)at->units / largest,
+                         layer_change_style(chart->change[layer]));
+    canvas_text(canvas, area, end + 1, y, style, "%s", was);
 }
 
 /* The distance from a layer to the nearest one that changed; to the first layer when none did. */
@@ -176,10 +153,9 @@ static int lines_within(const struct layer_chart *chart, int distance)
 }
 
 /* All layers if they fit, otherwise those around the changes. */
-static int draw_layers(const struct layer_chart *chart, struct layer_scale scale, struct canvas *canvas,
-                       struct area area, int y, int end)
+static int draw_layers(const struct layer_chart *chart, struct canvas *canvas, struct area area, int y, int end)
 {
-    int count = chart->arch.layer_count, distance = 2 * ARCH_LAYERS_MAX, skipped = 0;
+    int largest = layer_chart_widest(chart), count = chart->arch.layer_count, distance = 2 * ARCH_LAYERS_MAX, skipped = 0;
     if (!chart->readable)
         return y;
     while (distance > 0 && lines_within(chart, distance) > end - y)
@@ -191,7 +167,7 @@ static int draw_layers(const struct layer_chart *chart, struct layer_scale scale
             skipped = 0;
         }
         if (shown && y < end)
-            draw_layer(chart, i, scale, canvas, area, y++);
+            draw_layer(chart, i, largest, canvas, area, y++);
         skipped += !shown;
     }
     return y;
@@ -237,49 +213,17 @@ static void draw_epochs(const struct session_node *node, struct canvas *canvas, 
     }
 }
 
-/* "parameters +34 %" of two counts. */
-static int draw_change(struct canvas *canvas, struct area area, int x, int y, const char *what, int64_t count,
-                       int64_t other)
-{
-    if (!other)
-        return x;
-    return canvas_text(canvas, area, x + 2, y, STYLE_NORMAL, "%s %+.0f%%", what,
-                       100 * ((double)count / (double)other - 1));
-}
-
-static int draw_comparison(const struct session_node *node, const struct session_node *other, struct canvas *canvas,
-                           struct area area, int y)
-{
-    double gain = node->accuracy - other->accuracy;
-    int x = canvas_text(canvas, area, 2, y, STYLE_DIM, "against n%lld:", (long long)other->facts.node);
-    if (node->curve_count && other->curve_count)
-        x = canvas_text(canvas, area, x + 1, y, gain < 0 ? STYLE_LOSS : STYLE_GAIN, "%+.2f", 100 * gain);
-    x = draw_change(canvas, area, x, y, "parameters", node->facts.parameters, other->facts.parameters);
-    draw_change(canvas, area, x, y, "FLOPs", node->facts.flops, other->facts.flops);
-    return y + 1;
-}
-
-/* Draw everything about a network; `other` is the network it is compared with, or NULL. */
-static void draw_one(const struct model *model, const struct session_node *node, const struct session_node *other,
-                     struct canvas *canvas, struct area area)
+/* Draw everything about a network. */
+static void draw_one(const struct model *model, const struct session_node *node, struct canvas *canvas, struct area area)
 {
     struct layer_chart chart;
     layer_chart_read(model, node, &chart);
-    struct layer_scale scale = {.largest = largest_of(&chart)};
     int y = draw_facts(model, node, canvas, area, 0);
-    if (other) { /* one scale for both; what each one was is its own parent's */
-        struct layer_chart beside;
-        layer_chart_read(model, other, &beside);
-        scale.largest = largest_of(&beside) > scale.largest ? largest_of(&beside) : scale.largest;
-        scale.parent = node->facts.parent;
-        y = draw_comparison(node, other, canvas, area, y);
-    }
     int left = area.height - y - 2, layers = chart.readable ? chart.arch.layer_count : 0;
     int lineage = left - layers - 2 >= 4 ? left - layers - 2 : 4;
     lineage = lineage > 8 ? 8 : lineage;
     y = heading(canvas, area, y + (area.height > 30), "Layers");
-    y = draw_layers(&chart, scale, canvas, area, y,
-                    area.height - lineage - 1 > y + 3 ? area.height - lineage - 1 : area.height);
+    y = draw_layers(&chart, canvas, area, y, area.height - lineage - 1 > y + 3 ? area.height - lineage - 1 : area.height);
     y = heading(canvas, area, y, "Lineage");
     draw_lineage(model, node, canvas, area, y, y + lineage);
 }
@@ -326,7 +270,7 @@ static int draw_page(const struct model *model, const struct session_node *node,
     struct area area = canvas_area(page);
     int y = draw_facts(model, node, page, area, 0);
     y = heading(page, area, y, "Layers");
-    y = draw_layers(&chart, (struct layer_scale){.largest = largest_of(&chart)}, page, area, y, area.height);
+    y = draw_layers(&chart, page, area, y, area.height);
     y = heading(page, area, y, "Lineage");
     y = draw_lineage(model, node, page, area, y, y + lineage);
     if (is_wide(width))
@@ -334,16 +278,6 @@ static int draw_page(const struct model *model, const struct session_node *node,
     y = heading(page, area, y, "Epochs");
     draw_epochs(node, page, area, y);
     return y + (node->curve_count ? 1 + node->curve_count : 0);
-}
-
-static void show_page(const struct canvas *page, int top, struct canvas *canvas, struct area area)
-{
-    for (int y = 0; y < area.height && top + y < page->height; y++)
-        for (int x = 0; x < area.width && x < page->width; x++) {
-            struct cell *cell = canvas_cell(canvas, area.x + x, area.y + y);
-            if (cell)
-                *cell = page->cells[(top + y) * page->width + x];
-        }
 }
 
 /* How many lines of the page don't fit into the area's frame. */
@@ -397,12 +331,12 @@ static void draw_left(const struct model *model, const struct session_node *node
 {
     struct area left = area_part(inside, 0, 0, page_width(inside.width), inside.height);
     if (!model->detail.top) {
-        draw_one(model, node, NULL, canvas, left);
+        draw_one(model, node, canvas, left);
         return;
     }
     struct canvas page;
     draw_page(model, node, canvas->unicode, inside.width, &page);
-    show_page(&page, model->detail.top, canvas, left);
+    canvas_copy(&page, model->detail.top, canvas, left);
     canvas_done(&page);
 }
 
@@ -424,30 +358,5 @@ void detail_draw(const struct model *model, struct canvas *canvas, struct area a
         view_curves.draw(model, canvas, area_part(right, 0, y, right.width, height - y));
         heading(canvas, right, height, "Epochs");
         draw_epochs(node, canvas, right, height + 1);
-    }
-}
-
-bool compare_request(enum request request)
-{
-    static const enum request moves[] = {
-        REQUEST_UP,        REQUEST_DOWN,      REQUEST_LEFT,          REQUEST_RIGHT,    REQUEST_PAGE_UP,
-        REQUEST_PAGE_DOWN, REQUEST_FIRST,     REQUEST_LAST,          REQUEST_FOLD_ALL, REQUEST_UNFOLD_ALL,
-        REQUEST_OPEN,      REQUEST_FIND_NEXT, REQUEST_FIND_PREVIOUS, REQUEST_BEST,
-    };
-    for (size_t i = 0; i < COUNT_OF(moves); i++)
-        if (moves[i] == request)
-            return true;
-    return false;
-}
-
-void compare_draw(const struct model *model, struct canvas *canvas, struct area area)
-{
-    for (int i = 0; i < 2; i++) {
-        const struct session_node *node = session_node(model->state, model->marked[i]);
-        struct area half =
-            area_part(area, i * (area.width / 2), 0, i ? area.width - area.width / 2 : area.width / 2, area.height);
-        struct area inside = frame(canvas, half, node);
-        if (node)
-            draw_one(model, node, session_node(model->state, model->marked[1 - i]), canvas, inside);
     }
 }

@@ -62,6 +62,23 @@ void layer_chart_read(const struct model *model, const struct session_node *node
     }
 }
 
+int layer_chart_widest(const struct layer_chart *chart)
+{
+    int widest = 1;
+    for (int i = 0; chart->readable && i < chart->arch.layer_count; i++)
+        widest = chart->arch.layers[i].units > widest ? chart->arch.layers[i].units : widest;
+    return widest;
+}
+
+void layer_chart_kernel(const struct layer *layer, char text[24])
+{
+    *text = '\0';
+    if (layer->kernel && layer->stride > 1)
+        snprintf(text, 24, "%d×%d/%d", layer->kernel, layer->kernel, layer->stride);
+    else if (layer->kernel)
+        snprintf(text, 24, "%d×%d", layer->kernel, layer->kernel);
+}
+
 enum style layer_change_style(enum layer_change change)
 {
     static const enum style styles[] = {[LAYER_CHANGE_NONE] = STYLE_CURVE_A,

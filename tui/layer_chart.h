@@ -28,6 +28,10 @@ int layer_chart_draw(const struct layer_chart *chart, struct canvas *canvas, str
 /* Write all widths in one line, "8 8|12 16|16 16|40", with changes in their style. False: too long, nothing is drawn.
  */
 bool layer_chart_line(const struct layer_chart *chart, struct canvas *canvas, struct area area);
+/* The units of its widest layer; 1 when it isn't readable. */
+int layer_chart_widest(const struct layer_chart *chart);
+/* "3×3", "3×3/2"; "" of a layer without a kernel. */
+void layer_chart_kernel(const struct layer *layer, char text[24]);
 enum style layer_change_style(enum layer_change change);
 
 #endif

@@ -97,6 +97,7 @@ static void arrange_large(struct area rest, int devices, struct area *panes)
     panes[PANE_DEVICES] = share_bottom(&rest, 2 + least(devices < 4 ? 4 : devices, 11));
     struct area middle = share_left(&rest, half(rest.width));
     panes[PANE_NETWORK] = share_top(&middle, 12);
+    panes[PANE_PROGRESS] = share_bottom(&middle, middle.height / 2);
     panes[PANE_CURVES] = middle;
     panes[PANE_CONTROLLER] = share_top(&rest, rest.height * 2 / 5);
     panes[PANE_TRADE] = share_top(&rest, half(rest.height));

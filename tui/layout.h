@@ -3,7 +3,7 @@
  *
  * Any size from 1×1 up.  Panes lie inside the screen and overlap only by the line of their frames that neighbours
  * share. 80×24 has header, tree, network, curves, devices, log and keys; 120×40 adds the controller; 200×60 adds
- * accuracy and size, and the queue.  Below 80×24 one pane is shown between header and keys; below 30×8 one status line
+ * progress, accuracy and size, and the queue.  Below 80×24 one pane is shown between header and keys; below 30×8 one status line
  * is all.
  */
 #ifndef ESPALIER_TUI_LAYOUT_H
@@ -16,7 +16,8 @@
 /* name, number key, title */
 #define LAYOUT_PANES(P) \
     P(TREE, '1', "Tree") P(NETWORK, '2', "Network") P(CURVES, '3', "Curves") P(DEVICES, '4', "Devices") \
-    P(CONTROLLER, '5', "Controller") P(LOG, '6', "Log") P(TRADE, '7', "Accuracy and size") P(QUEUE, '8', "Queue")
+    P(CONTROLLER, '5', "Controller") P(LOG, '6', "Log") P(TRADE, '7', "Accuracy and size") P(QUEUE, '8', "Queue") \
+    P(PROGRESS, '9', "Progress")
 
 enum pane {
 #define LAYOUT_PANE_ENUM(name, key, title) PANE_##name,

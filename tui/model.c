@@ -18,7 +18,8 @@ static const double message_seconds = 6, glance_seconds = 0.4;
 
 void model_init(struct model *model, enum model_mode mode, const char *session_name)
 {
-    *model = (struct model){.mode = mode, .follow = true, .followed = -1, .tree.stale = true, .replay.speed = 1};
+    *model = (struct model){.mode = mode, .follow = true, .followed = -1, .replay.speed = 1};
+    model_networks_changed(model);
     model->state = session_state_new();
     model->session_name = memory_copy_text(session_name ? session_name : "");
 }
@@ -36,12 +37,19 @@ void model_done(struct model *model)
     free(model->devices.histories);
     tree_done(&model->tree);
     board_done(&model->board);
+    trade_done(&model->trade);
+    progress_view_done(&model->progress);
     free(model->replay.marks);
     free(model->own);
     while (model->sent_count)
         forget_sent(model, 0);
     free(model->session_name);
     *model = (struct model){0};
+}
+
+void model_networks_changed(struct model *model)
+{
+    model->tree.stale = model->board.stale = model->trade.stale = model->progress.stale = true;
 }
 
 void model_say(struct model *model, const char *format, ...)
@@ -182,7 +190,7 @@ void model_apply(struct model *model, const struct event *event)
     if (model->mode != MODE_REPLAY && event_author(event) == AUTHOR_USER)
         name_person(model, event);
     if (changes_rows(event->kind))
-        model->tree.stale = model->board.stale = true;
+        model_networks_changed(model);
     if (event->kind == EVENT_OPENED || event->kind == EVENT_STARTED)
         model->opening = event->kind == EVENT_OPENED;
     if (event->kind == EVENT_STARTED || event->kind == EVENT_NODE || event->kind == EVENT_FINISHED)
@@ -219,7 +227,7 @@ void model_replace(struct model *model, struct session_state *state)
     session_state_free(model->state);
     model->state = state;
     model->now = state->time;
-    model->tree.stale = model->board.stale = true;
+    model_networks_changed(model);
     log_clear(&model->log);
     devices_clear(&model->devices);
     devices_keep(&model->devices, state);

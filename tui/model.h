@@ -10,6 +10,7 @@
 
 #include "sessions/state.h"
 #include "tui/layout.h"
+#include "tui/mistakes.h"
 #include "tui/request.h"
 
 enum model_mode { MODE_LIVE, MODE_REPLAY, MODE_ATTACHED };
@@ -48,13 +49,55 @@ enum board_column {
     BOARD_COLUMNS
 };
 
+struct board_row {
+    int64_t node;
+    double key; /* its value in the sorted column, in ascending order; infinite: it has none */
+};
+
 /* view_board.c */
 struct board_view {
     bool open; /* in the tree's place */
     enum board_column column;
     bool ascending;
-    int64_t *rows; /* node numbers; board_build() makes them anew when they are stale */
+    struct board_row *rows; /* in order; board_build() updates them when they are stale */
     int count, top;
+    bool stale;
+};
+
+/* What accuracy is set against. */
+enum trade_axis { TRADE_PARAMETERS, TRADE_FLOPS, TRADE_SPEED, TRADE_SECONDS, TRADE_AXES };
+
+struct trade_point {
+    int64_t node;
+    double size; /* log10 of its value on the axis */
+    double accuracy;
+    bool front;  /* no other network is both better and smaller (or faster) */
+};
+
+/* view_trade.c */
+struct trade_view {
+    enum trade_axis axis;
+    struct trade_point *points; /* the trained networks that the filter lets through, by size; made anew when stale */
+    int count;
+    double lowest, highest, sum, squares; /* of their accuracies */
+    bool stale;
+};
+
+/* What a search's progress is set against. */
+enum progress_axis { PROGRESS_NETWORKS, PROGRESS_FLOPS, PROGRESS_TIME, PROGRESS_EPISODES, PROGRESS_AXES };
+
+struct progress_point {
+    int64_t node;
+    double ended, place; /* event time; its place on the axis */
+    double accuracy, best, mean; /* `best` so far, `mean` of the last ones */
+};
+
+/* view_progress.c */
+struct progress_view {
+    enum progress_axis axis;
+    struct progress_point *points; /* the trained networks, as they ended; made anew when stale */
+    int count;
+    double lowest, highest, sum, squares; /* of their accuracies */
     bool stale;
 };
 
@@ -89,6 +132,15 @@ struct detail_view {
     bool open;
     int64_t node; /* drawn last; another one is shown from its first line */
     int top;
+};
+
+/* view_mistakes.c */
+enum mistakes_page { MISTAKES_CLASSES, MISTAKES_WORST, MISTAKES_SAMPLES, MISTAKES_PAGES };
+struct mistakes_view {
+    bool open;
+    enum mistakes_page page;
+    int top;                      /* the first line of classes, or row of pictures, on the screen */
+    const struct mistakes *found; /* of the selected network, asked for before each frame; borrowed; NULL: none */
 };
 
 /* A mark on the replay bar. */
@@ -138,16 +190,22 @@ struct model {
 
     struct tree_view tree;
     struct board_view board;
+    struct trade_view trade;
+    struct progress_view progress;
     struct log_view log;
     struct devices_view devices;
     struct detail_view detail;
+    struct mistakes_view mistakes;
     struct replay_bar replay;
     struct { bool error_scale; } curves; /* view_curves.c: 1 - accuracy, logarithmic */
+    struct { int top; } compare;         /* compare.c */
     struct { int top; } queue;           /* view_queue.c */
 };
 
 void model_init(struct model *model, enum model_mode mode, const char *session_name);
 void model_done(struct model *model);
+/* Networks or the filter have changed: lists and plots are made anew before they are drawn. */
+void model_networks_changed(struct model *model);
 /* Fold one event.  One that contradicts the state only adds a log line. */
 void model_apply(struct model *model, const struct event *event);
 /* This terminal has asked for a command: its answer is then told from those to other terminals. */
@@ -179,6 +237,10 @@ void tree_done(struct tree_view *tree);
 void board_build(struct model *model); /* make the rows anew if it is open and they are stale */
 void board_toggle(struct model *model);
 void board_done(struct board_view *board);
+
+/* view_trade.c, view_progress.c */
+void trade_done(struct trade_view *trade);
+void progress_view_done(struct progress_view *progress);
 
 /* view_log.c; event_line.h says which events have a line. */
 void log_add(struct log_view *log, const struct session_state *state, const struct event *event);

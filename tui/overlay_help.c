@@ -18,7 +18,7 @@ struct entry {
 };
 
 static const struct entry fixed_keys[] = {
-    {"1 to 8", "go to that pane; one that has no room beside the others has the whole screen"},
+    {"1 to 9", "go to that pane; one that has no room beside the others has the whole screen"},
     {"C-c", "leave, whatever is open"},
 };
 
@@ -47,6 +47,16 @@ static const struct entry signs[] = {
     {"K conv2 3→5", "conv2 got a larger kernel"},
     {"W c1-3 f1", "short for: conv1, conv2, conv3 and fc1 were widened"},
     {"4W 1D", "shorter still: four were widened and one inserted"},
+};
+
+static const struct entry panes[] = {
+    {"Leaderboard", "val: accuracy; gain: over the control or parent; size: parameters; FLOP: of an image; img/s: in training"},
+    {"7 dots", "trained networks, dim: controls; arrows: the nearest one, Page keys: along the front, a click: the nearest"},
+    {"7 line", "the front: no other network is both better and smaller; ┊ is a limit of the search; o: another axis"},
+    {"9", "the best so far, the mean of the last twenty (or of a twentieth of all), and how many have that accuracy"},
+    {"=", "a layer stands beside what it was in the last common ancestor; -: the other network hasn't got it"},
+    {"v Classes", "a row is a class, right is its accuracy, the columns say what its images were taken for"},
+    {"v pictures", "the class, and what it was taken for with which probability; the largest loss first"},
 };
 
 static int draw_entry(struct canvas *canvas, struct area area, int y, const char *sign, const char *meaning)
@@ -155,7 +165,9 @@ static int draw_page(const struct model *model, struct canvas *canvas, struct ar
             y = draw_section(&sections[i], canvas, area, y);
     y = draw_entries(canvas, area, y, fixed_keys, COUNT_OF(fixed_keys));
     canvas_text(canvas, area, 1, y + 1, STYLE_TITLE, "Signs");
-    return draw_entries(canvas, area, y + 2, signs, COUNT_OF(signs));
+    y = draw_entries(canvas, area, y + 2, signs, COUNT_OF(signs));
+    canvas_text(canvas, area, 1, y + 1, STYLE_TITLE, "Panes");
+    return draw_entries(canvas, area, y + 2, panes, COUNT_OF(panes));
 }
 
 static void draw_help(struct overlay *overlay, const struct model *model, struct canvas *canvas)

@@ -12,7 +12,7 @@
 const struct view *const views[PANE_COUNT] = {
     [PANE_TREE] = &view_tree,       [PANE_NETWORK] = &view_network,       [PANE_CURVES] = &view_curves,
     [PANE_DEVICES] = &view_devices, [PANE_CONTROLLER] = &view_controller, [PANE_LOG] = &view_log,
-    [PANE_TRADE] = &view_trade,     [PANE_QUEUE] = &view_queue,
+    [PANE_TRADE] = &view_trade,     [PANE_QUEUE] = &view_queue,           [PANE_PROGRESS] = &view_progress,
 };
 
 /* --- scrolling --- */
@@ -115,9 +115,9 @@ static void draw_pane(struct model *model, struct canvas *canvas, struct area ar
     int end = canvas_text(canvas, area_part(area, 1, 0, inside.width, 1), 0, 0,
                           pane == model->focus ? STYLE_FOCUS : STYLE_TITLE, "%c %s ", panes[pane].key, title_of(model, pane));
     const struct view *view = view_of(model, pane);
-    draw_title(model, view, canvas, area, 1 + end);
     if (view->settle)
         view->settle(model, inside);
+    draw_title(model, view, canvas, area, 1 + end);
     view->draw(model, canvas, inside);
 }
 
@@ -159,6 +159,18 @@ static void draw_detail(struct model *model, struct canvas *canvas, struct area 
     detail_draw(model, canvas, area);
 }
 
+static void draw_comparison(struct model *model, struct canvas *canvas, struct area area)
+{
+    compare_settle(model, area);
+    compare_draw(model, canvas, area);
+}
+
+static void draw_mistakes(struct model *model, struct canvas *canvas, struct area area)
+{
+    mistakes_settle(model, area);
+    mistakes_draw(model, canvas, area);
+}
+
 /* --- requests and the mouse --- */
 
 static void compute_layout(const struct model *model, int width, int height, struct layout *layout)
@@ -171,7 +183,7 @@ void screen_focus(struct model *model, enum pane pane, int width, int height)
 {
     struct layout layout;
     model->focus = pane;
-    model->detail.open = model->comparing = false;
+    model->detail.open = model->comparing = model->mistakes.open = false;
     compute_layout(model, width, height, &layout);
     if (layout.header.width && !layout.panes[pane].width)
         model->zoomed = true;
@@ -203,25 +215,28 @@ bool screen_request(struct model *model, enum request request, int width, int he
     const struct view *view = view_of(model, model->focus);
     compute_layout(model, width, height, &layout);
     if (model->comparing)
-        return compare_request(request);
+        return compare_request(model, request, height);
+    if (model->mistakes.open || request == REQUEST_MISTAKES)
+        return mistakes_request(model, request, height);
     if (model->detail.open)
         return detail_request(model, request, height);
     return view->request && view->request(model, request, inside_of(layout.panes[model->focus]));
 }
 
-/* The wheel scrolls the details; clicks don't reach the panes behind them. */
-static void mouse_over_panes(struct model *model, int height, int wheel)
+/* The wheel scrolls what is over the panes; clicks don't reach the panes behind them. */
+static void mouse_over_panes(struct model *model, int width, int height, int wheel)
 {
-    enum { LINES = 3 };
-    for (int i = 0; i < LINES && wheel && !model->comparing; i++)
-        detail_request(model, wheel < 0 ? REQUEST_UP : REQUEST_DOWN, height);
+    bool pictures = model->mistakes.open && !model->comparing && model->mistakes.page != MISTAKES_CLASSES;
+    int lines = pictures ? 1 : 3; /* rows of pictures are high */
+    for (int i = 0; i < lines && wheel; i++)
+        screen_request(model, wheel < 0 ? REQUEST_UP : REQUEST_DOWN, width, height);
 }
 
 void screen_mouse(struct model *model, int width, int height, int x, int y, int wheel)
 {
     struct layout layout;
-    if (model->detail.open || model->comparing) {
-        mouse_over_panes(model, height, wheel);
+    if (model->detail.open || model->comparing || model->mistakes.open) {
+        mouse_over_panes(model, width, height, wheel);
         return;
     }
     compute_layout(model, width, height, &layout);
@@ -241,8 +256,10 @@ void screen_mouse(struct model *model, int width, int height, int x, int y, int 
 void screen_draw(struct model *model, struct canvas *canvas)
 {
     struct layout layout;
-    tree_build(model);
-    board_build(model);
+    if (model->board.open)
+        board_build(model); /* what is not on the screen stays stale */
+    else
+        tree_build(model);
     compute_layout(model, canvas->width, canvas->height, &layout);
     if (layout.panes[PANE_TREE].width && !layout.panes[model->focus].width)
         model->focus = PANE_TREE; /* its pane is not on the screen any more */
@@ -254,7 +271,9 @@ void screen_draw(struct model *model, struct canvas *canvas)
     if (layout.replay_bar.width)
         bars_draw_replay_bar(model, canvas, layout.replay_bar);
     if (model->comparing)
-        compare_draw(model, canvas, middle_of(&layout));
+        draw_comparison(model, canvas, middle_of(&layout));
+    else if (model->mistakes.open)
+        draw_mistakes(model, canvas, middle_of(&layout));
     else if (model->detail.open)
         draw_detail(model, canvas, middle_of(&layout));
     else

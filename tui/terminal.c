@@ -260,6 +260,17 @@ void terminal_size(const struct terminal *terminal, int *width, int *height)
     *height = terminal->height;
 }
 
+/* A cell of a picture as a half block in two colours. False: the terminal hasn't these colours. */
+static bool show_pixels(int y, int x, const struct cell *cell)
+{
+    cchar_t character;
+    int pair = COLORS >= 256 ? alloc_pair(cell->upper, cell->lower) : -1;
+    if (pair < 0 || setcchar(&character, L"▀", A_NORMAL, (short)pair, &pair) != OK)
+        return false;
+    mvadd_wch(y, x, &character);
+    return true;
+}
+
 void terminal_show(struct terminal *terminal, const struct canvas *canvas)
 {
     for (int y = 0; y < canvas->height && y < terminal->height; y++)
@@ -269,6 +280,8 @@ void terminal_show(struct terminal *terminal, const struct canvas *canvas)
             cchar_t character;
             if (!glyph[0])
                 continue; /* the right half of a wide character */
+            if (cell->upper && canvas->unicode && terminal->colours && show_pixels(y, x, cell))
+                continue;
             setcchar(&character, glyph, terminal->attributes[cell->style], terminal->pairs[cell->style], NULL);
             mvadd_wch(y, x, &character);
         }

@@ -24,6 +24,10 @@ struct tui_source {
     bool (*ended)(void *context, struct error *error);
     /* Send a command.  NULL: the source takes none. */
     void (*command)(void *context, const char *words);
+    /* What a network of this state gets wrong: evaluates it beside the screens (mistakes.h); valid until the next call.
+       NULL: nothing can be evaluated.  Of every mode. */
+    const struct mistakes *(*mistakes)(void *judge, const struct session_state *state, int64_t node);
+    void *judge;
     bool can_detach; /* MODE_LIVE: the search could go on without this terminal: offer it */
     struct replay *replay; /* MODE_REPLAY: the recording (sessions/replay.h); the functions above are NULL then */
     double speed, from;    /* MODE_REPLAY: the initial speed and position, in seconds of the session */

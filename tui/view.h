@@ -20,7 +20,7 @@ struct view {
 };
 
 extern const struct view view_tree, view_network, view_curves, view_devices, view_controller, view_log, view_trade,
-    view_queue, view_board;
+    view_queue, view_progress, view_board;
 /* The tree's requests, also for panes that show the selected network. */
 bool tree_request(struct model *model, enum request request, struct area inside);
 /* The leaderboard's, while it is open in the tree's place. */
@@ -47,8 +47,17 @@ void detail_draw(const struct model *model, struct canvas *canvas, struct area a
 void detail_settle(struct model *model, struct area area);
 /* As a view's request, on a screen of that height. */
 bool detail_request(struct model *model, enum request request, int height);
-/* The two marked networks side by side.  It swallows all requests that move something. */
-bool compare_request(enum request request);
+/* The validation accuracies of two networks; view_curves.c. */
+void curves_draw_two(const struct model *model, const struct session_node *first, const struct session_node *second,
+                     struct canvas *canvas, struct area inside);
+/* view_mistakes.c: what the selected network gets wrong, over all panes.  Likewise. */
+void mistakes_settle(struct model *model, struct area area);
+bool mistakes_request(struct model *model, enum request request, int height);
+void mistakes_draw(const struct model *model, struct canvas *canvas, struct area area);
+/* compare.c: the two marked networks side by side.  Settle and request as of the details; the request swallows all that
+   move something. */
+void compare_settle(struct model *model, struct area area);
+bool compare_request(struct model *model, enum request request, int height);
 void compare_draw(const struct model *model, struct canvas *canvas, struct area area);
 
 /* Draw everything.  Changes in the model only the views' scroll, and the focus when its pane is not on the screen. */

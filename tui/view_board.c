@@ -15,6 +15,7 @@
 #include "tui/view.h"
 #include "util/bug.h"
 #include "util/memory.h"
+#include "util/sort.h"
 
 /* --- the columns --- */
 
@@ -80,14 +81,9 @@ static void print_value(const struct model *model, const struct session_node *no
 
 /* --- the rows --- */
 
-struct ranked {
-    int64_t node;
-    double key; /* in ascending order; infinite: no value */
-};
-
 static int compare(const void *left, const void *right)
 {
-    const struct ranked *a = left, *b = right;
+    const struct board_row *a = left, *b = right;
     if (a->key != b->key)
         return a->key < b->key ? -1 : 1;
     return a->node < b->node ? -1 : 1;
@@ -96,9 +92,41 @@ static int compare(const void *left, const void *right)
 static int row_of(const struct model *model, int64_t node)
 {
     for (int i = 0; i < model->board.count; i++)
-        if (model->board.rows[i] == node)
+        if (model->board.rows[i].node == node)
             return i;
     return -1;
+}
+
+static void add_row(struct model *model, const struct filter *filter, int64_t number)
+{
+    struct board_view *board = &model->board;
+    const struct session_node *node = session_node(model->state, number);
+    if (!node || !filter_matches(filter, model->state, node))
+        return;
+    double value = value_of(model, node, board->column);
+    board->rows[board->count++] =
+        (struct board_row){number, isnan(value) ? INFINITY : board->ascending ? value : -value};
+}
+
+/* First the networks that have a row, in the order of these, since few of them change places; then the others. */
+static void collect_rows(struct model *model, const struct filter *filter)
+{
+    struct board_view *board = &model->board;
+    size_t count = (size_t)model->state->node_count + 1;
+    bool *listed = memory_new(count, sizeof *listed);
+    int before = board->count;
+    board->rows = memory_resize(board->rows, count > (size_t)before ? count : (size_t)before, sizeof *board->rows);
+    board->count = 0;
+    for (int i = 0; i < before; i++) { /* never ahead of `i` */
+        int64_t number = board->rows[i].node;
+        if (number < (int64_t)count)
+            listed[number] = true;
+        add_row(model, filter, number);
+    }
+    for (int64_t i = 1; i < (int64_t)count; i++)
+        if (!listed[i])
+            add_row(model, filter, i);
+    free(listed);
 }
 
 void board_build(struct model *model)
@@ -107,24 +135,12 @@ void board_build(struct model *model)
     struct filter filter;
     if (!board->open || !board->stale)
         return;
-    size_t count = (size_t)model->state->node_count, used = 0;
     int before = row_of(model, model->selected);
-    struct ranked *list = memory_new(count + 1, sizeof *list);
     if (filter_parse(model->tree.filter, model->state, &filter, NULL))
         filter = (struct filter){0};
-    for (int64_t i = 1; i <= model->state->node_count; i++) {
-        const struct session_node *node = session_node(model->state, i);
-        double value = value_of(model, node, board->column);
-        if (filter_matches(&filter, model->state, node))
-            list[used++] = (struct ranked){i, isnan(value) ? INFINITY : board->ascending ? value : -value};
-    }
-    qsort(list, used, sizeof *list, compare);
-    board->rows = memory_resize(board->rows, count + 1, sizeof *board->rows);
-    for (size_t i = 0; i < used; i++)
-        board->rows[i] = list[i].node;
-    board->count = (int)used;
+    collect_rows(model, &filter);
+    sort_nearly(board->rows, (size_t)board->count, sizeof *board->rows, compare);
     board->stale = false;
-    free(list);
     int after = row_of(model, model->selected);
     if (before >= 0 && after >= 0)
         board->top += after - before;
@@ -135,7 +151,7 @@ static void select_row(struct model *model, int row)
     row = row >= model->board.count ? model->board.count - 1 : row;
     row = row < 0 ? 0 : row;
     if (row < model->board.count)
-        tree_select(model, model->board.rows[row]);
+        tree_select(model, model->board.rows[row].node);
 }
 
 /* --- drawing --- */
@@ -186,7 +202,7 @@ static void draw_heading(const struct model *model, const bool shown[BOARD_COLUM
 static void draw_row(const struct model *model, int row, const bool shown[BOARD_COLUMNS], int edge,
                      struct canvas *canvas, struct area inside, int y)
 {
-    const struct session_node *node = session_node(model->state, model->board.rows[row]);
+    const struct session_node *node = session_node(model->state, model->board.rows[row].node);
     struct text how = TEXT_EMPTY;
     char value[TEXT_SHORT];
     canvas_text(canvas, area_part(inside, 0, 0, RANK - 1, inside.height), 0, y, STYLE_DIM, "%4d", row + 1);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "tui/node.h"
+#include "tui/plot.h"
 #include "tui/view.h"
 #include "util/bug.h"
 #include "util/round.h"
@@ -22,7 +23,7 @@ struct series {
     enum style style;
 };
 
-struct plot {
+struct curve_plot {
     struct area area; /* of the dots */
     double low, high; /* in axis units */
     int epochs;
@@ -64,7 +65,7 @@ static int choose_series(const struct model *model, struct series *series)
 /* --- the axes --- */
 
 /* NaN for what is no accuracy: an axis with it would have no ticks. */
-static double on_axis(const struct plot *plot, double accuracy)
+static double on_axis(const struct curve_plot *plot, double accuracy)
 {
     const double tolerance = 1e-6; /* of the ticks' sums */
     if (!(accuracy >= -tolerance && accuracy <= 1 + tolerance))
@@ -73,12 +74,12 @@ static double on_axis(const struct plot *plot, double accuracy)
 }
 
 /* NaN, which is a gap, for what is not known or can't be an accuracy. */
-static double known_on_axis(const struct plot *plot, double accuracy)
+static double known_on_axis(const struct curve_plot *plot, double accuracy)
 {
     return accuracy >= 0 && accuracy <= 1 ? on_axis(plot, accuracy) : (double)NAN;
 }
 
-static void include(struct plot *plot, double accuracy)
+static void include(struct curve_plot *plot, double accuracy)
 {
     double value = known_on_axis(plot, accuracy);
     if (!isfinite(value))
@@ -87,7 +88,7 @@ static void include(struct plot *plot, double accuracy)
     plot->high = fmax(plot->high, value);
 }
 
-static void span(struct plot *plot, const struct series *series, int count)
+static void span(struct curve_plot *plot, const struct series *series, int count)
 {
     plot->low = INFINITY;
     plot->high = -INFINITY;
@@ -116,32 +117,19 @@ static void span(struct plot *plot, const struct series *series, int count)
     }
 }
 
-static int dot_x(const struct plot *plot, double epoch)
+static int dot_x(const struct curve_plot *plot, double epoch)
 {
     int width = 2 * plot->area.width; /* a curve may go on beyond the axis; it doesn't matter how far */
     return round_within((epoch - 1) / (plot->epochs - 1) * (width - 1), -width, 4 * width);
 }
 
-static int dot_y(const struct plot *plot, double value)
+static int dot_y(const struct curve_plot *plot, double value)
 {
     int height = 4 * plot->area.height;
     return round_within((plot->high - value) / (plot->high - plot->low) * (height - 1), -4 * height, 4 * height);
 }
 
-/* 1, 2 or 5 times a power of ten: the largest with `count` multiples between the ends. */
-static double tick_step(double low, double high, int count)
-{
-    static const double shares[] = {5, 2, 1};
-    for (double power = pow(10, ceil(log10(high - low))); power > 1e-9; power /= 10)
-        for (size_t i = 0; i < COUNT_OF(shares); i++) {
-            double step = shares[i] * power;
-            if (floor(high / step + 1e-9) - ceil(low / step - 1e-9) + 1 >= count)
-                return step;
-        }
-    return high - low;
-}
-
-static void draw_tick(const struct plot *plot, struct canvas *canvas, struct area inside, double accuracy, int decimals)
+static void draw_tick(const struct curve_plot *plot, struct canvas *canvas, struct area inside, double accuracy, int decimals)
 {
     double value = on_axis(plot, accuracy);
     int row = isfinite(value) ? dot_y(plot, value) / 4 : -1;
@@ -153,12 +141,12 @@ static void draw_tick(const struct plot *plot, struct canvas *canvas, struct are
 }
 
 /* 1, 2 and 5 of each decade; even steps when the axis spans less. */
-static void draw_error_ticks(const struct plot *plot, struct canvas *canvas, struct area inside)
+static void draw_error_ticks(const struct curve_plot *plot, struct canvas *canvas, struct area inside)
 {
     static const double shares[] = {1, 2, 5};
     double least = pow(10, -plot->high), most = pow(10, -plot->low);
     if (most < 4 * least) {
-        double step = tick_step(least, most, plot->area.height < 8 ? 2 : 4);
+        double step = plot_tick_step(least, most, plot->area.height < 8 ? 2 : 4);
         for (double error = ceil(least / step - 1e-9) * step; error <= most * (1 + 1e-9); error += step)
             draw_tick(plot, canvas, inside, 1 - error, step >= 0.01 - 1e-9 ? 0 : step >= 0.001 - 1e-9 ? 1 : 2);
         return;
@@ -171,7 +159,7 @@ static void draw_error_ticks(const struct plot *plot, struct canvas *canvas, str
                                                : 2);
 }
 
-static void draw_y_axis(const struct plot *plot, struct canvas *canvas, struct area inside)
+static void draw_y_axis(const struct curve_plot *plot, struct canvas *canvas, struct area inside)
 {
     for (int y = 0; y < plot->area.height; y++)
         canvas_glyph(canvas, inside, AXIS - 1, plot->area.y - inside.y + y, L'│', STYLE_BORDER);
@@ -180,13 +168,13 @@ static void draw_y_axis(const struct plot *plot, struct canvas *canvas, struct a
         return;
     }
     int ticks = plot->area.height / 3;
-    double step = tick_step(plot->low, plot->high, ticks < 2 ? 2 : ticks > 6 ? 6 : ticks);
+    double step = plot_tick_step(plot->low, plot->high, ticks < 2 ? 2 : ticks > 6 ? 6 : ticks);
     int decimals = step >= 0.01 - 1e-9 ? 0 : step >= 0.001 - 1e-9 ? 1 : 2;
     for (double value = ceil(plot->low / step - 1e-9) * step; value <= plot->high + 1e-9; value += step)
         draw_tick(plot, canvas, inside, value, decimals);
 }
 
-static void draw_x_axis(const struct plot *plot, struct canvas *canvas, struct area inside)
+static void draw_x_axis(const struct curve_plot *plot, struct canvas *canvas, struct area inside)
 {
     int y = plot->area.y + plot->area.height, end = 0;
     struct area line = area_part(inside, 0, y - inside.y, inside.width, 1);
@@ -196,7 +184,7 @@ static void draw_x_axis(const struct plot *plot, struct canvas *canvas, struct a
         canvas_glyph(canvas, line, x, 0, L'─', STYLE_BORDER);
     canvas_glyph(canvas, line, AXIS - 1, 0, L'└', STYLE_BORDER);
     int ticks = plot->area.width / 10;
-    double step = fmax(1, tick_step(1, plot->epochs, ticks < 1 ? 1 : ticks));
+    double step = fmax(1, plot_tick_step(1, plot->epochs, ticks < 1 ? 1 : ticks));
     for (double epoch = 1; epoch <= plot->epochs; epoch = epoch == 1 && step > 1 ? step : epoch + step) {
         char text[16];
         snprintf(text, sizeof text, "%.0f", epoch);
@@ -210,7 +198,7 @@ static void draw_x_axis(const struct plot *plot, struct canvas *canvas, struct a
 
 /* --- the curves --- */
 
-static void draw_validation(const struct plot *plot, struct canvas *canvas, const struct series *series)
+static void draw_validation(const struct curve_plot *plot, struct canvas *canvas, const struct series *series)
 {
     int last_x = 0, last_y = 0;
     bool joined = false;
@@ -229,7 +217,7 @@ static void draw_validation(const struct plot *plot, struct canvas *canvas, cons
 }
 
 /* Every third dot of the line between the epochs. */
-static void draw_training(const struct plot *plot, struct canvas *canvas, const struct session_node *node)
+static void draw_training(const struct curve_plot *plot, struct canvas *canvas, const struct session_node *node)
 {
     for (int i = 0; i < node->curve_count; i++) {
         const struct curve_point *from = &node->curve[i], *to = &node->curve[i + 1 < node->curve_count ? i + 1 : i];
@@ -261,7 +249,7 @@ static void draw_sample(struct canvas *canvas, struct area line, int x, uint32_t
 }
 
 /* "━ n187 ━ n142 parent ━ n90 best ━ others  ⠂ training" */
-static void draw_legend(const struct series *series, int count, struct canvas *canvas, struct area line)
+static void draw_legend(const struct series *series, int count, bool training, struct canvas *canvas, struct area line)
 {
     int x = 0;
     bool others = false;
@@ -281,35 +269,51 @@ static void draw_legend(const struct series *series, int count, struct canvas *c
         draw_sample(canvas, line, x, L'━', STYLE_CURVE_D);
         x = canvas_text(canvas, line, x + 1, 0, STYLE_NORMAL, " in training") + 2;
     }
-    if (count && x + 12 <= line.width) {
+    if (training && x + 12 <= line.width) {
         draw_sample(canvas, line, x, L'┄', STYLE_DIM);
         canvas_text(canvas, line, x + 1, 0, STYLE_DIM, " train data");
     }
 }
 
-static void draw_curves(const struct model *model, struct canvas *canvas, struct area inside)
+/* Of several series the first is drawn last, over the others, with its training accuracy if `training`. */
+static void draw_series(const struct model *model, const struct series *series, int count, bool training,
+                        struct canvas *canvas, struct area inside)
 {
-    struct series series[SERIES_MAX];
-    int count = choose_series(model, series);
     bool legend = inside.height >= 5, axis = inside.height >= 4;
-    struct plot plot = {.area = area_part(inside, AXIS, legend, inside.width - AXIS, inside.height - legend - axis),
-                        .error_scale = model->curves.error_scale};
+    struct curve_plot plot = {.area = area_part(inside, AXIS, legend, inside.width - AXIS, inside.height - legend - axis),
+                              .error_scale = model->curves.error_scale};
     if (!count) {
         canvas_text(canvas, inside, 0, 0, STYLE_DIM, "no epoch is done yet");
         return;
     }
     if (legend)
-        draw_legend(series, count, canvas, area_part(inside, 0, 0, inside.width, 1));
+        draw_legend(series, count, training, canvas, area_part(inside, 0, 0, inside.width, 1));
     if (plot.area.width < 2 || plot.area.height < 1)
         return;
     span(&plot, series, count);
     draw_y_axis(&plot, canvas, inside);
     if (axis)
         draw_x_axis(&plot, canvas, inside);
-    if (series[0].node->facts.node == model->selected)
+    if (training && series[0].node->facts.node == model->selected)
         draw_training(&plot, canvas, series[0].node);
     for (int i = count - 1; i >= 0; i--)
         draw_validation(&plot, canvas, &series[i]);
+}
+
+static void draw_curves(const struct model *model, struct canvas *canvas, struct area inside)
+{
+    struct series series[SERIES_MAX];
+    draw_series(model, series, choose_series(model, series), true, canvas, inside);
+}
+
+void curves_draw_two(const struct model *model, const struct session_node *first, const struct session_node *second,
+                     struct canvas *canvas, struct area inside)
+{
+    struct series series[SERIES_MAX];
+    int count = 0;
+    add(series, &count, first, "", STYLE_CURVE_A);
+    add(series, &count, second, "", STYLE_CURVE_B);
+    draw_series(model, series, count, false, canvas, inside);
 }
 
 static void title_curves(const struct model *model, struct text *text)

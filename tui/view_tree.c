@@ -326,7 +326,7 @@ bool tree_find(struct model *model, const char *what)
         return false;
     }
     snprintf(model->tree.filter, sizeof model->tree.filter, "%s", what);
-    model->tree.stale = model->board.stale = true;
+    model_networks_changed(model);
     tree_build(model);
     int row = tree_row_of(model, model->selected);
     if (model->tree.filter[0] && (row < 0 || !model->tree.rows[row].matches))

@@ -88,14 +88,11 @@ bool cli_is_session(const char *name)
     return found;
 }
 
-static int open_session(const char *name, struct cli_network *network, struct error *error)
+/* Fold the log of `network->session`. */
+static int load_session(struct cli_network *network, struct error *warning, struct error *error)
 {
-    struct error warning = {{0}};
-    int failed = session_find(name, &network->session, error) ||
-                 session_load(network->session, &network->state, &warning, error) ||
-                 options_of_session(network->state, &network->options, error);
-    cli_warn(&warning);
-    if (failed)
+    if (session_load(network->session, &network->state, warning, error) ||
+        options_of_session(network->state, &network->options, error))
         return -1;
     network->has_data = true;
     if (parse_input(network->state->facts.input, &network->input))
@@ -105,19 +102,10 @@ static int open_session(const char *name, struct cli_network *network, struct er
     return 0;
 }
 
-static int find_in_session(const char *text, struct cli_network *network, struct error *error)
+/* The network that is called so in the session. */
+static int take_node(const char *name, struct cli_network *network, struct error *error)
 {
-    const char *colon = strrchr(text, ':');
-    if (!colon || colon == text || !colon[1])
-        return error_set(error,
-                         "%s: names no network; give SESSION:NODE (run-1:best), a FILE.safetensors, or an "
-                         "architecture (\"C(16,3,1) A(4,4) SM(10)\")",
-                         text);
-    char *name = memory_copy_text(text);
-    name[colon - text] = '\0';
-    int failed = open_session(name, network, error);
-    free(name);
-    if (failed || !(network->node = session_find_node(network->state, colon + 1, error)))
+    if (!(network->node = session_find_node(network->state, name, error)))
         return -1;
     const struct session_node *node = session_node(network->state, network->node);
     if (arch_parse(&network->arch, node->facts.arch, error))
@@ -125,6 +113,33 @@ static int find_in_session(const char *text, struct cli_network *network, struct
     data_facts_of_session(&network->state->facts, &network->facts);
     check_facts(network);
     return read_node_weights(node, network, error);
+}
+
+static int find_in_session(const char *text, struct cli_network *network, struct error *error)
+{
+    const char *colon = strrchr(text, ':');
+    struct error warning = {{0}};
+    if (!colon || colon == text || !colon[1])
+        return error_set(error,
+                         "%s: names no network; give SESSION:NODE (run-1:best), a FILE.safetensors, or an "
+                         "architecture (\"C(16,3,1) A(4,4) SM(10)\")",
+                         text);
+    char *name = memory_copy_text(text);
+    name[colon - text] = '\0';
+    int failed = session_find(name, &network->session, error) || load_session(network, &warning, error);
+    free(name);
+    cli_warn(&warning);
+    return failed ? -1 : take_node(colon + 1, network, error);
+}
+
+int cli_network_of_node(const char *folder, int64_t node, struct cli_network *network, struct error *error)
+{
+    struct error warning = {{0}}; /* that the log's end is torn: the screens show the session all the same */
+    char name[24];
+    snprintf(name, sizeof name, "n%lld", (long long)node);
+    *network = (struct cli_network){.text = folder, .session = memory_copy_text(folder)};
+    options_default(&network->options);
+    return load_session(network, &warning, error) || take_node(name, network, error) ? -1 : 0;
 }
 
 static bool is_printable(const char *text)

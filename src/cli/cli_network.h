@@ -36,6 +36,9 @@ struct cli_network {
 /* Find what `text` names; no images yet.  NODE is a number, "n12", "best" or "start".  A network without a result has no
    weights.  cli_network_done() it, also after a failure. */
 int cli_network_find(const char *text, struct cli_network *network, struct error *error);
+/* The same of a network of the session in this folder; prints nothing, as neither does cli_network_open_images() without
+   `data` then. */
+int cli_network_of_node(const char *folder, int64_t node, struct cli_network *network, struct error *error);
 /* For commands that use weights where there are any: -1 when the file of a trained network is missing. */
 int cli_network_check_weights(const struct cli_network *network, struct error *error);
 /* For commands that need weights: -1 also when the network, which `text` names, was never trained. */

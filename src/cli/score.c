@@ -22,16 +22,40 @@ int score_prediction(const float *logits, int classes)
     return best;
 }
 
-static void count_batch(void *context, const struct batch *batch, const float *logits)
+/* What is being counted, and who watches. */
+struct count {
+    struct score *score;
+    int done;
+    bool (*go_on)(void *context, int done);
+    void *context;
+};
+
+/* The cross-entropy of the softmax, and the prediction's probability. */
+static void judge_image(const float *logits, int classes, struct score_image *image)
 {
-    struct score *score = context;
+    double sum = 0, most = -INFINITY;
+    for (int i = 0; i < classes; i++)
+        most = fmax(most, (double)logits[i]);
+    for (int i = 0; i < classes; i++)
+        sum += exp((double)logits[i] - most);
+    image->prediction = score_prediction(logits, classes);
+    image->probability = image->prediction < 0 ? (double)NAN : exp((double)logits[image->prediction] - most) / sum;
+    image->loss = most + log(sum) - (double)logits[image->label];
+}
+
+static bool count_batch(void *context, const struct batch *batch, const float *logits)
+{
+    struct count *count = context;
+    struct score *score = count->score;
     for (int i = 0; i < batch->count; i++) {
-        int label = batch->view->images->labels[batch->index[i]];
-        int prediction = score_prediction(logits + (size_t)i * (size_t)score->classes, score->classes);
-        score->correct += prediction == label;
-        if (prediction >= 0)
-            score->confusion[(size_t)label * (size_t)score->classes + (size_t)prediction]++;
+        struct score_image *image = &score->images[count->done++];
+        *image = (struct score_image){.index = batch->index[i], .label = batch->view->images->labels[batch->index[i]]};
+        judge_image(logits + (size_t)i * (size_t)score->classes, score->classes, image);
+        score->correct += image->prediction == image->label;
+        if (image->prediction >= 0)
+            score->confusion[(size_t)image->label * (size_t)score->classes + (size_t)image->prediction]++;
     }
+    return !count->go_on || count->go_on(count->context, count->done);
 }
 
 int score_infer(const struct backend *backend, struct team *team, struct weights *weights, const struct view *view,
@@ -48,12 +72,13 @@ int score_infer(const struct backend *backend, struct team *team, struct weights
         network_share(network, team);
     *sum = (struct step_result){0};
     float *logits = memory_new((size_t)BATCH * (size_t)classes, sizeof *logits);
-    for (int at = 0; at < view->count; at += BATCH) {
+    bool more = true;
+    for (int at = 0; at < view->count && more; at += BATCH) {
         struct batch batch = {.view = view, .index = view->index + at, .count = view->count - at};
         if (batch.count > BATCH)
             batch.count = BATCH;
         step_result_add(sum, network_infer(network, &batch, logits));
-        take(context, &batch, logits);
+        more = take(context, &batch, logits);
     }
     step_result_add(sum, network_finish(network));
     int failed = network_trouble(network, error) != DEVICE_FINE;
@@ -62,23 +87,33 @@ int score_infer(const struct backend *backend, struct team *team, struct weights
     return failed ? -1 : 0;
 }
 
-int score_network(const struct backend *backend, struct team *team, struct weights *weights, const struct view *view,
-                  struct score *score, struct error *error)
+int score_watched(const struct backend *backend, struct team *team, struct weights *weights, const struct view *view,
+                  bool (*go_on)(void *context, int done), void *context, struct score *score, struct error *error)
 {
     int classes = weights->arch.layers[weights->arch.layer_count - 1].units;
     struct step_result sum;
-    *score = (struct score){.count = view->count, .classes = classes};
+    struct count count = {.score = score, .go_on = go_on, .context = context};
+    *score = (struct score){.classes = classes};
     score->confusion = memory_new((size_t)classes * (size_t)classes, sizeof *score->confusion);
-    int failed = score_infer(backend, team, weights, view, count_batch, score, &sum, error);
-    score->loss = view->count ? sum.loss / view->count : 0;
+    score->images = memory_new((size_t)view->count + 1, sizeof *score->images);
+    int failed = score_infer(backend, team, weights, view, count_batch, &count, &sum, error);
+    score->count = count.done;
+    score->loss = count.done ? sum.loss / count.done : 0;
     if (failed)
         score_done(score);
     return failed;
 }
 
+int score_network(const struct backend *backend, struct team *team, struct weights *weights, const struct view *view,
+                  struct score *score, struct error *error)
+{
+    return score_watched(backend, team, weights, view, NULL, NULL, score, error);
+}
+
 void score_done(struct score *score)
 {
     free(score->confusion);
+    free(score->images);
     *score = (struct score){0};
 }
 

@@ -4,9 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sessions/summary.h"
+#include "cli/judge.h"
 #include "cli/report.h"
 #include "sessions/log.h"
+#include "sessions/summary.h"
 #include "tui/history.h"
 #include "tui/keys.h"
 #include "tui/theme.h"
@@ -72,15 +73,24 @@ static void open_history(void)
     free(folder);
 }
 
+static const struct mistakes *mistakes_of(void *judge, const struct session_state *state, int64_t node)
+{
+    return judge_ask(judge, state, node);
+}
+
 int screens_run(struct tui_source *source, const struct cli_arguments *arguments, const char *folder,
                 enum tui_outcome *outcome, struct error *error)
 {
     struct tui_options options = screens_options(cli_value(arguments, "theme"));
     char *name = session_short_name(folder);
+    struct judge *judge = judge_new(folder);
     source->session_name = name;
+    source->judge = judge;
+    source->mistakes = mistakes_of;
     open_history();
     int status = tui_run(source, &options, outcome, error);
     history_clear();
+    judge_free(judge);
     free(name);
     return status;
 }

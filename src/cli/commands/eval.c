@@ -35,8 +35,8 @@ static int open_views(const struct cli_network *network, bool validation, struct
     return 0;
 }
 
-static void print(const struct cli_arguments *arguments, const struct cli_network *network, bool validation,
-                  const struct score *score)
+static void print_lines(const struct cli_arguments *arguments, const struct cli_network *network, bool validation,
+                        const struct score *score)
 {
     struct text text = TEXT_EMPTY;
     cli_network_name(network, arguments->words[0], &text);
@@ -54,6 +54,50 @@ static void print(const struct cli_arguments *arguments, const struct cli_networ
     }
     print_to(stdout, "\n");
     score_print_classes(stdout, score, &network->images);
+    if (cli_value(arguments, "confusion")) {
+        print_to(stdout, "\n");
+        score_print_confusion(stdout, score, &network->images);
+    }
+    if (cli_value(arguments, "each")) {
+        print_to(stdout, "\n");
+        score_print_images(stdout, score, &network->images);
+    }
+}
+
+static void print_json(const struct cli_arguments *arguments, const struct cli_network *network, bool validation,
+                       const struct score *score)
+{
+    struct text name = TEXT_EMPTY, text = TEXT_EMPTY;
+    cli_network_name(network, arguments->words[0], &name);
+    score_json(text_string(&name), validation ? "validation" : "test", score, &network->images,
+               cli_value(arguments, "each"), &text);
+    print_document(stdout, text_string(&text));
+    text_done(&name);
+    text_done(&text);
+}
+
+static void print_csv(const struct cli_arguments *arguments, const struct cli_network *network, const struct score *score)
+{
+    struct text text = TEXT_EMPTY;
+    if (cli_value(arguments, "each"))
+        score_csv_images(score, &network->images, &text);
+    else if (cli_value(arguments, "confusion"))
+        score_csv_confusion(score, &network->images, &text);
+    else
+        score_csv_classes(score, &network->images, &text);
+    print_document(stdout, text_string(&text));
+    text_done(&text);
+}
+
+static void print(const struct cli_arguments *arguments, const struct cli_network *network, bool validation,
+                  const struct score *score)
+{
+    if (cli_value(arguments, "json"))
+        print_json(arguments, network, validation, score);
+    else if (cli_value(arguments, "csv"))
+        print_csv(arguments, network, score);
+    else
+        print_lines(arguments, network, validation, score);
 }
 
 static int evaluate(const struct cli_arguments *arguments, struct cli_network *network, struct eval_views *views,
@@ -86,6 +130,10 @@ static int run(const struct cli_arguments *arguments)
     struct error error = {{0}};
     if (cli_value(arguments, "test") && cli_value(arguments, "validation"))
         return cli_usage(arguments, "--test and --validation exclude each other");
+    if (cli_value(arguments, "csv") && cli_value(arguments, "json"))
+        return cli_usage(arguments, "--csv and --json exclude each other");
+    if (cli_value(arguments, "csv") && cli_value(arguments, "confusion") && cli_value(arguments, "each"))
+        return cli_usage(arguments, "--csv prints one table: --confusion and --each exclude each other");
     int status = evaluate(arguments, &network, &views, &device, &error);
     cli_device_close(&device);
     view_done(&views.train);
@@ -100,6 +148,10 @@ static const struct cli_option options_of_eval[] = {
     {.name = "data", .fallback = "the network's"},
     {"test", NULL, "the test images (the default)", NULL},
     {"validation", NULL, "the validation images of the session's split", NULL},
+    {"confusion", NULL, "also the whole matrix: what each class was taken for", NULL},
+    {"each", NULL, "also each image: its class, what it was taken for, probability, loss", NULL},
+    {"csv", NULL, "the classes as CSV; the matrix or the images with --confusion or --each", NULL},
+    {"json", NULL, "all as one JSON object", NULL},
     {.name = "device"},
     {.name = "precision"},
     {0},

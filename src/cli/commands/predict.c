@@ -74,7 +74,7 @@ static void read_pictures(const struct cli_arguments *arguments, struct predicti
 }
 
 /* The softmax of each image's logits. */
-static void take_batch(void *context, const struct batch *batch, const float *logits)
+static bool take_batch(void *context, const struct batch *batch, const float *logits)
 {
     struct prediction *work = context;
     size_t classes = (size_t)work->images.classes;
@@ -88,6 +88,7 @@ static void take_batch(void *context, const struct batch *batch, const float *lo
         for (size_t c = 0; c < classes; c++)
             to[c] /= sum;
     }
+    return true;
 }
 
 static int predict(struct prediction *work, struct error *error)

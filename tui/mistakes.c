@@ -1,0 +1,33 @@
+/* mistakes.c - see mistakes.h. */
+#include "tui/mistakes.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+
+const char *mistakes_class(const struct mistakes *mistakes, int class)
+{
+    return class < 0 || class >= mistakes->classes ? "nothing" : mistakes->class_names[class];
+}
+
+int mistakes_in_class(const struct mistakes *mistakes, int class)
+{
+    int count = 0;
+    for (int taken = 0; taken < mistakes->classes; taken++)
+        count += mistakes->confusion[(size_t) class * (size_t)mistakes->classes + (size_t)taken];
+    return count;
+}
+
+void mistakes_done(struct mistakes *mistakes)
+{
+    for (int i = 0; i < mistakes->classes && mistakes->class_names; i++)
+        free(mistakes->class_names[i]);
+    for (int i = 0; i < mistakes->worst_count; i++)
+        free(mistakes->worst[i].pixels);
+    for (int i = 0; i < mistakes->sample_count; i++)
+        free(mistakes->samples[i].pixels);
+    free(mistakes->class_names);
+    free(mistakes->confusion);
+    free(mistakes->worst);
+    free(mistakes->samples);
+    *mistakes = (struct mistakes){.state = MISTAKES_FAILED};
+}

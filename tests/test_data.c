@@ -99,14 +99,20 @@ static void test_spec(void **state)
     assert_int_equal(data_spec_parse("cifar100:a+", &spec, &error), 0);
     assert_string_equal(spec.folder, "a+");
     assert_false(spec.augment);
-    assert_int_equal(spec.side, 0);
+    assert_int_equal(spec.width, 0);
     assert_int_equal(data_spec_parse("images:a@b+", &spec, &error), 0);
     assert_string_equal(spec.folder, "a@b+");
-    assert_int_equal(spec.side, 32);
+    assert_int_equal(spec.width, 32);
+    assert_int_equal(spec.height, 32);
     assert_false(spec.augment);
     assert_int_equal(data_spec_parse("grey-images@48+:a", &spec, &error), 0);
     assert_string_equal(spec.name, "grey-images");
-    assert_int_equal(spec.side, 48);
+    assert_int_equal(spec.width, 48);
+    assert_int_equal(spec.height, 48);
+    assert_int_equal(data_spec_parse("images@64x48+:a", &spec, &error), 0);
+    assert_int_equal(spec.width, 64);
+    assert_int_equal(spec.height, 48);
+    assert_true(spec.augment);
     assert_true(spec.augment);
     assert_true(data_spec_augments("cifar10+:x"));
     assert_false(data_spec_augments("cifar10:x+"));
@@ -150,9 +156,14 @@ static void test_spec_refused(void **state)
         {"cifar10", "no folder is named; unpack cifar-10-binary.tar.gz"},
         {"cifar10:", "no folder follows the colon"},
         {"cifar10@32:/x", "`@32` after cifar10: only `+` may follow"},
-        {"images@3:/x", "`@3` after images: the side that images are scaled to is a whole number from 4 to 512"},
-        {"images@:/x", "a whole number from 4 to 512"},
-        {"images@00000000000000064:/x", "a whole number from 4 to 512"},
+        {"images@3:/x", "`@3` after images: the size that images are scaled to is a square's side or WIDTHxHEIGHT, in whole "
+                       "numbers from 4 to 512"},
+        {"images@:/x", "in whole numbers from 4 to 512"},
+        {"images@64x:/x", "`@64x` after images"},
+        {"images@x64:/x", "in whole numbers from 4 to 512"},
+        {"images@64x48x3:/x", "in whole numbers from 4 to 512"},
+        {"images@48x513:/x", "in whole numbers from 4 to 512"},
+        {"images@00000000000000064:/x", "in whole numbers from 4 to 512"},
         {"images+@64:/x", "`+@64` after images: only `+` may follow, or `@`"},
     };
     unsetenv("ESPALIER_DATA");

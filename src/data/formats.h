@@ -19,7 +19,7 @@ struct data_format {
     const char *folder;             /* where Debian's package puts it; NULL: --data must name the folder */
     int classes;                    /* 0: the largest training label + 1 */
     const char *const *class_names; /* `classes` of them; NULL: the reader finds them, or there are none */
-    int side;     /* of the square that images are scaled to, unless the spec says another; 0: they aren't scaled */
+    int side;     /* of the square that images are scaled to, unless the spec has a size; 0: they aren't scaled */
     int channels; /* that images are decoded to, where the reader asks: 3 are red, green and blue, 1 is grey */
     bool extra;   /* the training part has the published set's extra images too */
     bool unit_range;                /* pixels are normalised to 0…1 */

@@ -14,7 +14,7 @@
 #include "util/error.h"
 #include "util/hash.h"
 
-enum { IMAGES_CHANNELS_MAX = 4, IMAGES_CLASSES_MAX = 1000 };
+enum { IMAGES_CHANNELS_MAX = 16, IMAGES_CLASSES_MAX = 1000 };
 
 struct images {
     int count, classes;
@@ -28,14 +28,14 @@ struct images {
     struct hash hash;   /* of pixels and labels: the data set's checksum */
 };
 
-/* What --data names: `fashion-mnist`, `mnist`, `idx:DIR`, `cifar10:DIR`, `cifar100:DIR`, `svhn:DIR`, `svhn-extra:DIR`,
-   `images:DIR`, `grey-images:DIR`; a `+` after the name (`cifar10+:DIR`, `fashion-mnist+`) turns augmentation on, and
-   image folders take the side of the square that they are scaled to (`images@48+:DIR`).  Without `:DIR` the folder is
-   $ESPALIER_DATA/NAME, or that of Debian's package. */
+/* What --data names: `fashion-mnist`, `cifar10:DIR`, `images:DIR`, `npz:FILE` and so on (the table is in spec.c); a `+`
+   after the name (`cifar10+:DIR`, `fashion-mnist+`) turns augmentation on, and image folders take the size that they are
+   scaled to (`images@48+:DIR`, `images@64x48:DIR`: width, then height).  Without `:DIR` the folder is $ESPALIER_DATA/NAME,
+   or that of Debian's package. */
 struct data_spec {
     char name[16];
-    char folder[1024];
-    int side; /* 0: images are as they are */
+    char folder[1024]; /* of npz: the file */
+    int width, height; /* 0: images are as they are */
     bool augment;
 };
 

@@ -190,9 +190,9 @@ static void filters_free(struct filter *filters, int new)
     free(filters);
 }
 
-static void scale_row(const uint8_t *row, const struct filter *filters, int side, double *scaled)
+static void scale_row(const uint8_t *row, const struct filter *filters, int width, double *scaled)
 {
-    for (int x = 0; x < side; x++)
+    for (int x = 0; x < width; x++)
         for (int colour = 0; colour < COLOURS; colour++) {
             const uint8_t *value = row + filters[x].first * COLOURS + colour;
             double sum = 0;
@@ -203,10 +203,10 @@ static void scale_row(const uint8_t *row, const struct filter *filters, int side
 }
 
 /* Add an old row to every new row in which it has a share. */
-static void add_row(const double *row, int y, const struct filter *filters, int side, double *scaled)
+static void add_row(const double *row, int y, const struct filter *filters, struct shape shape, double *scaled)
 {
-    int values = side * COLOURS;
-    for (int at = 0; at < side; at++) {
+    int values = shape.width * COLOURS;
+    for (int at = 0; at < shape.height; at++) {
         int i = y - filters[at].first;
         if (i < 0 || i >= filters[at].count)
             continue;
@@ -220,19 +220,20 @@ static uint8_t rounded(double value)
     return (uint8_t)lround(value < 0 ? 0 : value > 255 ? 255 : value);
 }
 
-void picture_fit(const struct picture *picture, int side, int channels, uint8_t *planes)
+void picture_fit(const struct picture *picture, struct shape shape, uint8_t *planes)
 {
-    struct filter *across = filters_new(picture->width, side), *down = filters_new(picture->height, side);
-    size_t plane = (size_t)side * (size_t)side;
-    double *row = memory_new((size_t)side * COLOURS, sizeof *row),
+    struct filter *across = filters_new(picture->width, shape.width),
+                  *down = filters_new(picture->height, shape.height);
+    size_t plane = (size_t)shape.height * (size_t)shape.width;
+    double *row = memory_new((size_t)shape.width * COLOURS, sizeof *row),
            *scaled = memory_new(plane * COLOURS, sizeof *scaled);
     for (int y = 0; y < picture->height; y++) {
-        scale_row(picture->pixels + (size_t)y * (size_t)picture->width * COLOURS, across, side, row);
-        add_row(row, y, down, side, scaled);
+        scale_row(picture->pixels + (size_t)y * (size_t)picture->width * COLOURS, across, shape.width, row);
+        add_row(row, y, down, shape, scaled);
     }
     for (size_t i = 0; i < plane; i++) {
         const double *colour = scaled + i * COLOURS;
-        if (channels == 1)
+        if (shape.channels == 1)
             planes[i] = rounded(0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]); /* ITU-R BT.601 */
         else
             for (int channel = 0; channel < COLOURS; channel++)
@@ -240,11 +241,11 @@ void picture_fit(const struct picture *picture, int side, int channels, uint8_t 
     }
     free(row);
     free(scaled);
-    filters_free(across, side);
-    filters_free(down, side);
+    filters_free(across, shape.width);
+    filters_free(down, shape.height);
 }
 
-int picture_read(const char *path, int side, int channels, uint8_t *planes, struct error *error)
+int picture_read(const char *path, struct shape shape, uint8_t *planes, struct error *error)
 {
     void *bytes;
     size_t length;
@@ -255,7 +256,7 @@ int picture_read(const char *path, int side, int channels, uint8_t *planes, stru
     free(bytes);
     if (failed)
         return error_prefix(error, "%s", path);
-    picture_fit(&picture, side, channels, planes);
+    picture_fit(&picture, shape, planes);
     picture_done(&picture);
     return 0;
 }

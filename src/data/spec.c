@@ -1,5 +1,5 @@
 /*
- * spec.c - the table of data sets, and the parser of `NAME[@SIDE][+][:FOLDER]`, the value of --data.
+ * spec.c - the table of data sets, and the parser of `NAME[@SIZE][+][:FOLDER]`, the value of --data.
  *
  * Without FOLDER a set is in $ESPALIER_DATA/NAME if that folder exists, else where Debian's package puts it.  The
  * folder is chosen when the text is parsed; nothing is opened here.
@@ -13,7 +13,7 @@
 #include "util/file.h"
 #include "util/text.h"
 
-enum { SIDE_MAX = 512 };
+enum { SIDE_MIN = 4, SIDE_MAX = 512 };
 
 #define SVHN_PAGE  "http://ufldl.stanford.edu/housenumbers/"
 #define CIFAR_PAGE "https://www.cs.toronto.edu/~kriz/cifar.html"
@@ -116,21 +116,30 @@ bool data_spec_augments(const char *text)
     return name > 0 && text[name - 1] == '+';
 }
 
-/* Parse what follows the name: nothing, or `@` and the side. */
-static int parse_side(const char *text, int length, const struct data_format *format, struct data_spec *spec,
+/* Parse what follows the name: nothing, or `@` and the size: a square's side, or width `x` height. */
+static int parse_size(const char *text, int length, const struct data_format *format, struct data_spec *spec,
                       struct error *error)
 {
-    char digits[8] = "";
-    int64_t side = format->side;
+    char digits[16] = "";
+    int64_t width = format->side, height = format->side;
     if (length > 0 && (*text != '@' || !format->side))
         return error_set(error, "`%.*s` after %s: only `+` may follow%s", length, text, format->name,
-                         format->side ? ", or `@` and the side that images are scaled to, as in images@48" : "");
+                         format->side ? ", or `@` and the size that images are scaled to, as in images@48 or "
+                                        "images@64x48"
+                                      : "");
     if (length > 1 && length <= (int)sizeof digits)
         memcpy(digits, text + 1, (size_t)length - 1);
-    if (length > 0 && text_to_integer(digits, 4, SIDE_MAX, &side))
-        return error_set(error, "`%.*s` after %s: the side that images are scaled to is a whole number from 4 to %d",
-                         length, text, format->name, SIDE_MAX);
-    spec->side = (int)side;
+    char *x = strchr(digits, 'x');
+    if (x)
+        *x = '\0';
+    if (length > 0 && (text_to_integer(digits, SIDE_MIN, SIDE_MAX, &width) ||
+                       text_to_integer(x ? x + 1 : digits, SIDE_MIN, SIDE_MAX, &height)))
+        return error_set(error,
+                         "`%.*s` after %s: the size that images are scaled to is a square's side or WIDTHxHEIGHT, in "
+                         "whole numbers from %d to %d",
+                         length, text, format->name, SIDE_MIN, SIDE_MAX);
+    spec->width = (int)width;
+    spec->height = (int)height;
     return 0;
 }
 
@@ -145,7 +154,7 @@ int data_spec_parse(const char *text, struct data_spec *spec, struct error *erro
     const struct data_format *format = data_format_find(spec->name);
     if (!format)
         return refuse_name(text, whole - spec->augment, error);
-    if (parse_side(text + length, whole - spec->augment - length, format, spec, error))
+    if (parse_size(text + length, whole - spec->augment - length, format, spec, error))
         return -1;
     if (text[whole] != ':')
         return default_folder(format, spec, error);

@@ -154,7 +154,8 @@ static void test_spec_refused(void **state)
         {"fashion-mnist-of-a-very-long-name", "no data set `fashion-mnist-of-a-very-long-name`"},
         {"idx", "no folder is named; name a folder with train-images-idx3-ubyte"},
         {"cifar10", "no folder is named; unpack cifar-10-binary.tar.gz"},
-        {"cifar10:", "no folder follows the colon"},
+        {"cifar10:", "nothing follows the colon"},
+        {"npz", "no file is named; save arrays by numpy.savez(FILE, x_train=..., y_train=..., x_test=..., y_test=...)"},
         {"cifar10@32:/x", "`@32` after cifar10: only `+` may follow"},
         {"images@3:/x", "`@3` after images: the size that images are scaled to is a square's side or WIDTHxHEIGHT, in whole "
                        "numbers from 4 to 512"},
@@ -303,12 +304,12 @@ static void test_idx_wrong_labels(void **state)
 static void test_idx_wrong_shape(void **state)
 {
     static const uint8_t wide[16 + 1025] = {0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 4, 1};
-    static const uint8_t deep[20 + 5] = {0, 0, 8, 4, 0, 0, 0, 1, 0, 0, 0, 5, 0, 0, 0, 1, 0, 0, 0, 1};
+    static const uint8_t deep[20 + 17] = {0, 0, 8, 4, 0, 0, 0, 1, 0, 0, 0, 17, 0, 0, 0, 1, 0, 0, 0, 1};
     put_small_set();
     put("train-images-idx3-ubyte", wide, sizeof wide);
     assert_refused("idx", DATA_TRAIN, "has images of 1×1025 pixels; at most 1024×1024 are read");
     put("train-images-idx3-ubyte", deep, sizeof deep);
-    assert_refused("idx", DATA_TRAIN, "has images of 5 channels (dimension 2); at most 4 are read");
+    assert_refused("idx", DATA_TRAIN, "has images of 17 channels (dimension 2); at most 16 are read");
 }
 
 static void test_idx_missing(void **state)

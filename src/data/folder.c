@@ -117,7 +117,7 @@ static int add_image(struct part_reader *reader, const char *path, int label, st
         images->pixels = memory_resize(images->pixels, reader->capacity, size);
         images->labels = memory_resize(images->labels, reader->capacity, sizeof *images->labels);
     }
-    if (picture_read(path, *shape, images->pixels + count * size, error))
+    if (picture_read(path, shape->width, shape->height, shape->channels, images->pixels + count * size, error))
         return -1;
     images->labels[count] = (uint16_t)label;
     images->count++;

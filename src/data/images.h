@@ -26,6 +26,7 @@ struct images {
     bool mirrors;       /* a mirrored image keeps its class: augmentation flips */
     const char *layout; /* of one image: "NCHW RGB", "NCHW grey" or, where colours are not known, "NCHW" */
     struct hash hash;   /* of pixels and labels: the data set's checksum */
+    int validation;     /* the last that many are the set's own validation images; 0: it has none */
 };
 
 /* What --data names: `fashion-mnist`, `cifar10:DIR`, `images:DIR`, `npz:FILE` and so on (the table is in spec.c); a `+`
@@ -66,7 +67,8 @@ struct view {
 };
 
 /* Draw `validation` images for validation and, of the others, `subset` for training (0: all), by the stream
-   RANDOM_SPLIT of `seed`.  Normalisation: channel mean and std of the training view, in both views. */
+   RANDOM_SPLIT of `seed`.  The validation images of a set that has its own always validate, whatever `validation` is.
+   Normalisation: channel mean and std of the training view, in both views. */
 int data_split(const struct images *images, int validation, int subset, uint64_t seed, struct view *train,
                struct view *validate, struct error *error);
 /* All images in file order, normalised as `like` is; with NULL by their own mean and std. */

@@ -203,10 +203,11 @@ static void scale_row(const uint8_t *row, const struct filter *filters, int widt
 }
 
 /* Add an old row to every new row in which it has a share. */
-static void add_row(const double *row, int y, const struct filter *filters, struct shape shape, double *scaled)
+static void add_row(const double *row, int y, const struct filter *filters, int width, int height,
+                    double *scaled)
 {
-    int values = shape.width * COLOURS;
-    for (int at = 0; at < shape.height; at++) {
+    int values = width * COLOURS;
+    for (int at = 0; at < height; at++) {
         int i = y - filters[at].first;
         if (i < 0 || i >= filters[at].count)
             continue;
@@ -220,20 +221,19 @@ static uint8_t rounded(double value)
     return (uint8_t)lround(value < 0 ? 0 : value > 255 ? 255 : value);
 }
 
-void picture_fit(const struct picture *picture, struct shape shape, uint8_t *planes)
+void picture_fit(const struct picture *picture, int width, int height, int channels, uint8_t *planes)
 {
-    struct filter *across = filters_new(picture->width, shape.width),
-                  *down = filters_new(picture->height, shape.height);
-    size_t plane = (size_t)shape.height * (size_t)shape.width;
-    double *row = memory_new((size_t)shape.width * COLOURS, sizeof *row),
+    struct filter *across = filters_new(picture->width, width), *down = filters_new(picture->height, height);
+    size_t plane = (size_t)width * (size_t)height;
+    double *row = memory_new((size_t)width * COLOURS, sizeof *row),
            *scaled = memory_new(plane * COLOURS, sizeof *scaled);
     for (int y = 0; y < picture->height; y++) {
-        scale_row(picture->pixels + (size_t)y * (size_t)picture->width * COLOURS, across, shape.width, row);
-        add_row(row, y, down, shape, scaled);
+        scale_row(picture->pixels + (size_t)y * (size_t)picture->width * COLOURS, across, width, row);
+        add_row(row, y, down, width, height, scaled);
     }
     for (size_t i = 0; i < plane; i++) {
         const double *colour = scaled + i * COLOURS;
-        if (shape.channels == 1)
+        if (channels == 1)
             planes[i] = rounded(0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]); /* ITU-R BT.601 */
         else
             for (int channel = 0; channel < COLOURS; channel++)
@@ -241,11 +241,11 @@ void picture_fit(const struct picture *picture, struct shape shape, uint8_t *pla
     }
     free(row);
     free(scaled);
-    filters_free(across, shape.width);
-    filters_free(down, shape.height);
+    filters_free(across, width);
+    filters_free(down, height);
 }
 
-int picture_read(const char *path, struct shape shape, uint8_t *planes, struct error *error)
+int picture_read(const char *path, int width, int height, int channels, uint8_t *planes, struct error *error)
 {
     void *bytes;
     size_t length;
@@ -256,7 +256,7 @@ int picture_read(const char *path, struct shape shape, uint8_t *planes, struct e
     free(bytes);
     if (failed)
         return error_prefix(error, "%s", path);
-    picture_fit(&picture, shape, planes);
+    picture_fit(&picture, width, height, channels, planes);
     picture_done(&picture);
     return 0;
 }

@@ -48,7 +48,7 @@ static int read_picture(const char *path, const struct shape *input, uint8_t *pl
     struct stat status;
     if (!stat(path, &status) && !S_ISREG(status.st_mode)) /* a pipe could wait for ever */
         return error_set(error, "%s: is no file; name a PNG or JPEG file", path);
-    return picture_read(path, *input, planes, error);
+    return picture_read(path, input->width, input->height, input->channels, planes, error);
 }
 
 static void read_pictures(const struct cli_arguments *arguments, struct prediction *work)

@@ -147,7 +147,7 @@ static void test_spec_refused(void **state)
     static const struct {
         const char *text, *message;
     } cases[] = {
-        {"", "no data set ``; the names are fashion-mnist, mnist, idx, cifar10, cifar100"},
+        {"", "no data set ``; the names are fashion-mnist, mnist, kmnist, qmnist, emnist-balanced"},
         {"+", "no data set ``"},
         {"imagenet", "no data set `imagenet`"},
         {"imagenet+:/x", "no data set `imagenet`"},
@@ -409,6 +409,8 @@ static void test_cifar_archive_folder(void **state)
     assert_int_equal(open_set("cifar10", DATA_TRAIN, &images, &error), 0);
     assert_int_equal(images.count, 2);
     images_done(&images);
+    take_away("cifar-10-batches-bin/data_batch_1.bin");
+    assert_int_equal(rmdir(in_folder("cifar-10-batches-bin")), 0);
 }
 
 static void test_cifar100(void **state)

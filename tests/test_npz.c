@@ -14,8 +14,8 @@
 
 #define TYPE(name, shape) "{'descr': '" name "', 'fortran_order': False, 'shape': " shape ", }"
 
-/* Two images of 2 rows, 3 columns and 5 channels: pixel = its place. */
-enum { IMAGES = 2, HEIGHT = 2, WIDTH = 3, CHANNELS = 5, PIXELS = HEIGHT * WIDTH * CHANNELS };
+/* Two images of 5 rows, 2 columns and 3 channels: pixel = its place. */
+enum { IMAGES = 2, HEIGHT = 5, WIDTH = 2, CHANNELS = 3, PIXELS = HEIGHT * WIDTH * CHANNELS };
 static uint8_t places[IMAGES * PIXELS];
 static const uint8_t labels[IMAGES] = {0, 1};
 
@@ -32,7 +32,7 @@ static void write_set(struct npz_file *file, const char *x_header, const void *x
 {
     npz_array(file, "x_train", x_header, x, x_length);
     npz_array(file, "y_train", y_header, y, y_length);
-    npz_array(file, "x_test", TYPE("|u1", "(1, 2, 3, 5)"), places, PIXELS);
+    npz_array(file, "x_test", TYPE("|u1", "(1, 5, 2, 3)"), places, PIXELS);
     npz_array(file, "y_test", TYPE("|u1", "(1,)"), labels, 1);
     npz_end(file);
 }
@@ -49,13 +49,13 @@ static void test_reads(void **state)
         struct npz_file file = {.deflated = deflated};
         struct images images;
         struct error error = {""};
-        write_set(&file, TYPE("|u1", "(2, 2, 3, 5)"), places, sizeof places, TYPE("|u1", "(2,)"), labels, 2);
+        write_set(&file, TYPE("|u1", "(2, 5, 2, 3)"), places, sizeof places, TYPE("|u1", "(2,)"), labels, 2);
         if (parse(&file, DATA_TRAIN, &images, &error))
             fail_msg("%s", error.text);
         assert_int_equal(images.count, 2);
         assert_int_equal(images.classes, 2);
         assert_int_equal(images.validation, 0);
-        assert_memory_equal(&images.shape, (&(struct shape){5, 2, 3}), sizeof images.shape);
+        assert_memory_equal(&images.shape, (&(struct shape){3, 5, 2}), sizeof images.shape);
         for (int i = 0; i < IMAGES; i++)
             for (int c = 0; c < CHANNELS; c++)
                 for (int y = 0; y < HEIGHT; y++)
@@ -77,10 +77,10 @@ static void test_reads(void **state)
 static void test_headers(void **state)
 {
     static const char *const headers[] = {
-        "{'shape': (2, 2, 3, 5), 'fortran_order': False, 'descr': '|u1'}",
-        "{\"descr\": \"u1\", \"fortran_order\": False, \"shape\": (2, 2, 3, 5)}",
-        "{'descr': '<u1', 'fortran_order': False, 'shape': (2L, 2L, 3L, 5L), }        ",
-        " { 'descr' : '>u1' , 'fortran_order' : False , 'shape' : ( 2 , 2,3,5 , ) , } ",
+        "{'shape': (2, 5, 2, 3), 'fortran_order': False, 'descr': '|u1'}",
+        "{\"descr\": \"u1\", \"fortran_order\": False, \"shape\": (2, 5, 2, 3)}",
+        "{'descr': '<u1', 'fortran_order': False, 'shape': (2L, 5L, 2L, 3L), }        ",
+        " { 'descr' : '>u1' , 'fortran_order' : False , 'shape' : ( 2 , 5,2,3 , ) , } ",
     };
     for (size_t i = 0; i < COUNT_OF(headers); i++) {
         struct npz_file file = {.deflated = true};
@@ -89,7 +89,7 @@ static void test_headers(void **state)
         write_set(&file, headers[i], places, sizeof places, TYPE("|u1", "(2,)"), labels, 2);
         if (parse(&file, DATA_TRAIN, &images, &error))
             fail_msg("%s: %s", headers[i], error.text);
-        assert_int_equal(images.pixels[1], 5);
+        assert_int_equal(images.pixels[1], 3);
         images_done(&images);
         text_done(&file.bytes);
     }
@@ -108,9 +108,9 @@ static void test_fortran(void **state)
     struct npz_file file = {.deflated = false}, plain = {.deflated = false};
     struct images images, expected;
     struct error error = {""};
-    write_set(&file, "{'descr': '|u1', 'fortran_order': True, 'shape': (2, 2, 3, 5), }", turned, sizeof turned,
+    write_set(&file, "{'descr': '|u1', 'fortran_order': True, 'shape': (2, 5, 2, 3), }", turned, sizeof turned,
               TYPE("|u1", "(2,)"), labels, 2);
-    write_set(&plain, TYPE("|u1", "(2, 2, 3, 5)"), places, sizeof places, TYPE("|u1", "(2,)"), labels, 2);
+    write_set(&plain, TYPE("|u1", "(2, 5, 2, 3)"), places, sizeof places, TYPE("|u1", "(2,)"), labels, 2);
     assert_int_equal(parse(&file, DATA_TRAIN, &images, &error), 0);
     assert_int_equal(parse(&plain, DATA_TRAIN, &expected, &error), 0);
     assert_memory_equal(images.pixels, expected.pixels, sizeof places);
@@ -138,7 +138,7 @@ static void test_label_types(void **state)
         struct npz_file file = {.deflated = true};
         struct images images;
         struct error error = {""};
-        write_set(&file, TYPE("|u1", "(2, 2, 3, 5)"), places, sizeof places, cases[i].header, cases[i].values,
+        write_set(&file, TYPE("|u1", "(2, 5, 2, 3)"), places, sizeof places, cases[i].header, cases[i].values,
                   cases[i].length);
         if (parse(&file, DATA_TRAIN, &images, &error))
             fail_msg("%s: %s", cases[i].header, error.text);
@@ -183,20 +183,20 @@ static void test_validation(void **state)
 
 static void test_refused(void **state)
 {
-    static const char *const good = TYPE("|u1", "(2, 2, 3, 5)"), *const good_y = TYPE("|u1", "(2,)");
+    static const char *const good = TYPE("|u1", "(2, 5, 2, 3)"), *const good_y = TYPE("|u1", "(2,)");
     static const struct {
         const char *x, *y, *message;
     } cases[] = {
-        {TYPE("<f4", "(2, 2, 3, 5)"), NULL, "has 60 bytes of values, where its shape says 240"},
+        {TYPE("<f4", "(2, 5, 2, 3)"), NULL, "has 60 bytes of values, where its shape says 240"},
         {TYPE("<f2", "(2, 3, 5)"), NULL,
          "x_train: is float16; pixels are whole numbers from 0 to 255 (uint8): of values from 0 to 1 save (x_train * "
          "255).round().astype('uint8')"},
         {TYPE("<i2", "(2, 3, 5)"), NULL, "x_train: is int16; pixels are whole numbers from 0 to 255: save x_train.astype('uint8')"},
-        {TYPE("|b1", "(2, 2, 3, 5)"), NULL, "x_train: is bool;"},
+        {TYPE("|b1", "(2, 5, 2, 3)"), NULL, "x_train: is bool;"},
         {TYPE("<U15", "(1,)"), NULL, "x_train: is text;"},
-        {TYPE("|O", "(2, 2, 3, 5)"), NULL, "x_train: holds Python objects (a pickle), which can run code"},
-        {TYPE("<M8[ns]", "(2, 2, 3, 5)"), NULL, "x_train: has values of the type <M8[ns], which isn't known"},
-        {TYPE("|u+1", "(2, 2, 3, 5)"), NULL, "isn't known"},
+        {TYPE("|O", "(2, 5, 2, 3)"), NULL, "x_train: holds Python objects (a pickle), which can run code"},
+        {TYPE("<M8[ns]", "(2, 5, 2, 3)"), NULL, "x_train: has values of the type <M8[ns], which isn't known"},
+        {TYPE("|u+1", "(2, 5, 2, 3)"), NULL, "isn't known"},
         {TYPE("|u1", "(2, 30)"), NULL, "x_train: has the shape (2, 30); images are (images, height, width)"},
         {TYPE("|u1", "()"), NULL, "x_train: has 60 bytes of values, where its shape says 1"},
         {TYPE("|u1", "(2, 3, 5, 2, 1)"), NULL, "x_train: has 5 dimensions; images have 3 or 4, labels 1"},
@@ -206,14 +206,14 @@ static void test_refused(void **state)
         {TYPE("|u1", "(2147483648, 1, 1)"), NULL, "has a header that isn't of a plain array"},
         {TYPE("|u1", "(1, 1, 3, 20)"), NULL, "has the shape (1, 1, 3, 20), with its channels first"},
         {TYPE("|u1", "(1, 20, 1, 3)"), NULL, "y_train: has 2 labels for 1 images; save both of one set"},
-        {"{'descr': [('a', '|u1')], 'fortran_order': False, 'shape': (2, 2, 3, 5), }", NULL, "isn't of a plain array"},
-        {"{'descr': '|u1', 'descr': '|u1', 'fortran_order': False, 'shape': (2, 2, 3, 5)}", NULL, "isn't of a plain array"},
-        {"{'descr': '|u1', 'shape': (2, 2, 3, 5)}", NULL, "isn't of a plain array"},
-        {"{'descr': '|u1', 'fortran_order': 0, 'shape': (2, 2, 3, 5)}", NULL, "isn't of a plain array"},
+        {"{'descr': [('a', '|u1')], 'fortran_order': False, 'shape': (2, 5, 2, 3), }", NULL, "isn't of a plain array"},
+        {"{'descr': '|u1', 'descr': '|u1', 'fortran_order': False, 'shape': (2, 5, 2, 3)}", NULL, "isn't of a plain array"},
+        {"{'descr': '|u1', 'shape': (2, 5, 2, 3)}", NULL, "isn't of a plain array"},
+        {"{'descr': '|u1', 'fortran_order': 0, 'shape': (2, 5, 2, 3)}", NULL, "isn't of a plain array"},
         {"{'descr': '|u1', 'fortran_order': False, 'shape': (60)}", NULL, "isn't of a plain array"},
-        {"{'descr': '|u1', 'fortran_order': False, 'shape': (2, 2 3, 5)}", NULL, "isn't of a plain array"},
-        {"{'descr': '|u1', 'fortran_order': False, 'shape': (2, -2, 3, 5)}", NULL, "isn't of a plain array"},
-        {"{'descr': '|u1', 'fortran_order': False, 'shape': (2, 2, 3, 5)} + exit()", NULL, "isn't of a plain array"},
+        {"{'descr': '|u1', 'fortran_order': False, 'shape': (2, 5 2, 3)}", NULL, "isn't of a plain array"},
+        {"{'descr': '|u1', 'fortran_order': False, 'shape': (2, -5, 2, 3)}", NULL, "isn't of a plain array"},
+        {"{'descr': '|u1', 'fortran_order': False, 'shape': (2, 5, 2, 3)} + exit()", NULL, "isn't of a plain array"},
         {"__import__('os').system('true')", NULL, "isn't of a plain array"},
         {"{", NULL, "isn't of a plain array"},
         {"", NULL, "isn't of a plain array"},
@@ -254,7 +254,7 @@ static void test_labels_out_of_range(void **state)
         struct npz_file file = {.deflated = false};
         struct images images;
         struct error error = {""};
-        write_set(&file, TYPE("|u1", "(2, 2, 3, 5)"), places, sizeof places, cases[i].header, cases[i].values,
+        write_set(&file, TYPE("|u1", "(2, 5, 2, 3)"), places, sizeof places, cases[i].header, cases[i].values,
                   cases[i].length);
         assert_int_equal(parse(&file, DATA_TRAIN, &images, &error), -1);
         if (!strstr(error.text, cases[i].message))
@@ -271,7 +271,7 @@ static void test_damaged(void **state)
         struct npz_file file = {.deflated = deflated};
         struct images images;
         struct error error;
-        write_set(&file, TYPE("|u1", "(2, 2, 3, 5)"), places, sizeof places, TYPE("|u1", "(2,)"), labels, 2);
+        write_set(&file, TYPE("|u1", "(2, 5, 2, 3)"), places, sizeof places, TYPE("|u1", "(2,)"), labels, 2);
         size_t length = file.bytes.length;
         for (size_t cut = 0; cut < length; cut++) {
             images = (struct images){.count = 0};
@@ -281,7 +281,7 @@ static void test_damaged(void **state)
         for (size_t at = 0; at < length; at++) {
             file.bytes.bytes[at] ^= 0x55;
             if (!parse(&file, DATA_TRAIN, &images, &error))
-                assert_true(images.count == 2 && images.classes == 2 && images.pixels[1] == 5);
+                assert_true(images.count == 2 && images.classes == 2 && images.pixels[1] == 3);
             images_done(&images);
             file.bytes.bytes[at] ^= 0x55;
         }

@@ -114,8 +114,8 @@ static void test_emnist(void **state)
     /* A letter 0 is none; and the folder's other names lead here. */
     put("gzip/emnist-letters-train-labels-idx1-ubyte.gz", (const uint8_t[]){0, 0, 8, 1, 0, 0, 0, 2, 1, 0}, 10);
     refuses("emnist-letters", "", "label 0 of image 1 (byte 9) is outside 1…26");
-    refuses("mnist", "", "has the files of another set; name it emnist-balanced:");
-    refuses("idx", "/gzip", "has the files of another set; name it emnist-balanced:");
+    refuses("mnist", "", "the files of another set are there: name it emnist-balanced:");
+    refuses("idx", "/gzip", "the files of another set are there: name it emnist-balanced:");
     assert_int_equal(unlink(in_folder("gzip/emnist-digits-train-images-idx3-ubyte.gz")), 0);
     refuses("emnist-digits", "", "name it emnist-balanced:");
 }
@@ -194,7 +194,7 @@ static void test_cifar_forms(void **state)
     static const uint8_t byte[] = {0};
     refuses("cifar10", "", ": data_batch_1.bin is missing; unpack cifar-10-binary.tar.gz");
     put("cifar-10-python.tar.gz", byte, 1);
-    refuses("cifar10", "", "cifar-10-python.tar.gz holds Python's pickles, which can run code and are never read; get "
+    refuses("cifar10", "", "data_batch_1.bin is missing, and cifar-10-python.tar.gz holds Python's pickles, which can run code and are never read; get "
                            "cifar-10-binary.tar.gz from https://www.cs.toronto.edu/~kriz/cifar.html instead");
     refuses("cifar10", "/cifar-10-python.tar.gz", "cifar-10-python.tar.gz holds Python's pickles");
     put("cifar-10-binary.tar.gz", byte, 1);
@@ -211,8 +211,8 @@ static void test_cifar_forms(void **state)
     refuses("cifar10", "/cifar-10-batches-py", "holds Python's pickles");
     put_folder("other");
     put("other/data_batch_1.bin", byte, 1);
-    refuses("idx", "/other", "has the files of another set; name it cifar10:");
-    refuses("cifar100", "/other", ": train.bin is missing");
+    refuses("idx", "/other", "the files of another set are there: name it cifar10:");
+    refuses("cifar100", "/other", ": train.bin is missing; the files of another set are there: name it cifar10:");
     put("x.npz", byte, 1);
     refuses("idx", "/x.npz", "x.npz: is a file of arrays; name it npz:");
 }

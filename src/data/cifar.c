@@ -72,10 +72,8 @@ static int read_named(const struct data_spec *spec, const char *folder, const ch
                       const struct data_format *format, struct images *images, struct error *error)
 {
     char *path = file_join(folder, name);
-    int result = file_exists(path)                            ? read_file(path, label_bytes, images, error)
-                 : data_refuse_other_set(spec, format, error) ? -1
-                                                              : error_set(error, "%s: %s is missing; %s", folder, name,
-                                                                          format->advice);
+    int result = file_exists(path) ? read_file(path, label_bytes, images, error)
+                                   : data_refuse_missing(spec, format, name, error);
     free(path);
     return result;
 }

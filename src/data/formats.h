@@ -35,9 +35,10 @@ struct data_format {
 /* NULL when unknown. */
 const struct data_format *data_format_find(const char *name);
 
-/* A set of this format lacks its files in the folder: -1 and a message where other sets have theirs there, or the set lies
-   there in a form that isn't read (archives, Python's pickles); else 0. */
-int data_refuse_other_set(const struct data_spec *spec, const struct data_format *format, struct error *error);
+/* The set lacks a file.  Say so, and what to do: another set may have its files there, or the set may lie there in a form
+   that isn't read (an archive, Python's pickles).  Return -1. */
+int data_refuse_missing(const struct data_spec *spec, const struct data_format *format, const char *name,
+                        struct error *error);
 /* Of pixels and labels, their number and shape. */
 struct hash images_hash(const struct images *images);
 /* -1: the name has a control character or is no UTF-8, and can't be printed. */

@@ -262,13 +262,9 @@ bool idx_has_files(const struct data_format *format, const char *folder)
 static int say_missing(const struct data_spec *spec, const struct data_format *format, enum data_part part,
                        enum idx_content content, struct error *error)
 {
-    char *path = path_of(spec->folder, format, parts[part][format->prefix && part == DATA_TEST],
-                         contents[content][0], "");
-    const char *name = path + strlen(spec->folder) + 1;
-    int failed = data_refuse_other_set(spec, format, error);
-    if (!failed)
-        error_set(error, "%s: %s[.gz] is missing; %s", spec->folder, name, format->advice);
-    free(path);
+    char *name = path_of("", format, parts[part][format->prefix && part == DATA_TEST], contents[content][0], "[.gz]");
+    data_refuse_missing(spec, format, name + 1, error);
+    free(name);
     return -1;
 }
 

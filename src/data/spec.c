@@ -263,15 +263,17 @@ static const char *other_set(const char *folder, const struct data_format *forma
     return NULL;
 }
 
-int data_refuse_other_set(const struct data_spec *spec, const struct data_format *format, struct error *error)
+int data_refuse_missing(const struct data_spec *spec, const struct data_format *format, const char *name,
+                        struct error *error)
 {
-    const char *other = other_set(spec->folder, format), *ending = strrchr(spec->folder, '.');
-    if (other)
-        return error_set(error, "%s: has the files of another set; name it %s:%s", spec->folder, other, spec->folder);
+    const char *folder = spec->folder, *other = other_set(folder, format), *ending = strrchr(folder, '.');
     if (ending && !strcmp(ending, ".npz"))
-        return error_set(error, "%s: is a file of arrays; name it npz:%s", spec->folder, spec->folder);
+        return error_set(error, "%s: is a file of arrays; name it npz:%s", folder, folder);
+    if (other)
+        return error_set(error, "%s: %s is missing; the files of another set are there: name it %s:%s", folder, name,
+                         other, folder);
     for (size_t i = 0; i < COUNT_OF(signs); i++)
-        if (signs[i].text && lies_in(spec->folder, signs[i].name))
-            return error_set(error, "%s: %s %s", spec->folder, signs[i].name, signs[i].text);
-    return 0;
+        if (signs[i].text && lies_in(folder, signs[i].name))
+            return error_set(error, "%s: %s is missing, and %s %s", folder, name, signs[i].name, signs[i].text);
+    return error_set(error, "%s: %s is missing; %s", folder, name, format->advice);
 }

@@ -176,7 +176,8 @@ static void test_validation(void **state)
     view_done(&validate);
     images_done(&images);
     assert_int_equal(parse(&file, DATA_TEST, &images, &error), -1);
-    assert_non_null(strstr(error.text, "has no array x_test (it has train_images.npy, train_labels.npy, val_images.npy"));
+    assert_non_null(
+        strstr(error.text, "has no array x_test (it has train_images.npy, train_labels.npy, val_images.npy"));
     images_done(&images);
     text_done(&file.bytes);
 }
@@ -191,7 +192,8 @@ static void test_refused(void **state)
         {TYPE("<f2", "(2, 3, 5)"), NULL,
          "x_train: is float16; pixels are whole numbers from 0 to 255 (uint8): of values from 0 to 1 save (x_train * "
          "255).round().astype('uint8')"},
-        {TYPE("<i2", "(2, 3, 5)"), NULL, "x_train: is int16; pixels are whole numbers from 0 to 255: save x_train.astype('uint8')"},
+        {TYPE("<i2", "(2, 3, 5)"), NULL,
+         "x_train: is int16; pixels are whole numbers from 0 to 255: save x_train.astype('uint8')"},
         {TYPE("|b1", "(2, 5, 2, 3)"), NULL, "x_train: is bool;"},
         {TYPE("<U15", "(1,)"), NULL, "x_train: is text;"},
         {TYPE("|O", "(2, 5, 2, 3)"), NULL, "x_train: holds Python objects (a pickle), which can run code"},
@@ -201,13 +203,15 @@ static void test_refused(void **state)
         {TYPE("|u1", "()"), NULL, "x_train: has 60 bytes of values, where its shape says 1"},
         {TYPE("|u1", "(2, 3, 5, 2, 1)"), NULL, "x_train: has 5 dimensions; images have 3 or 4, labels 1"},
         {TYPE("|u1", "(0, 2, 3, 5)"), NULL, "x_train: is empty (its shape is (0, 2, 3, 5)); leave it out"},
-        {TYPE("|u1", "(2, 2, 3, 6)"), NULL, "x_train: has 60 bytes of values, where its shape says 72; copy the file again"},
+        {TYPE("|u1", "(2, 2, 3, 6)"), NULL,
+         "x_train: has 60 bytes of values, where its shape says 72; copy the file again"},
         {TYPE("|u1", "(2147483647, 2147483647, 2, 2)"), NULL, "has more than 2147483647 values"},
         {TYPE("|u1", "(2147483648, 1, 1)"), NULL, "has a header that isn't of a plain array"},
         {TYPE("|u1", "(1, 1, 3, 20)"), NULL, "has the shape (1, 1, 3, 20), with its channels first"},
         {TYPE("|u1", "(1, 20, 1, 3)"), NULL, "y_train: has 2 labels for 1 images; save both of one set"},
         {"{'descr': [('a', '|u1')], 'fortran_order': False, 'shape': (2, 5, 2, 3), }", NULL, "isn't of a plain array"},
-        {"{'descr': '|u1', 'descr': '|u1', 'fortran_order': False, 'shape': (2, 5, 2, 3)}", NULL, "isn't of a plain array"},
+        {"{'descr': '|u1', 'descr': '|u1', 'fortran_order': False, 'shape': (2, 5, 2, 3)}", NULL,
+         "isn't of a plain array"},
         {"{'descr': '|u1', 'shape': (2, 5, 2, 3)}", NULL, "isn't of a plain array"},
         {"{'descr': '|u1', 'fortran_order': 0, 'shape': (2, 5, 2, 3)}", NULL, "isn't of a plain array"},
         {"{'descr': '|u1', 'fortran_order': False, 'shape': (60)}", NULL, "isn't of a plain array"},
@@ -218,9 +222,11 @@ static void test_refused(void **state)
         {"{", NULL, "isn't of a plain array"},
         {"", NULL, "isn't of a plain array"},
         {NULL, TYPE("<f8", "(2,)"), "y_train: has 2 bytes of values, where its shape says 16"},
-        {NULL, TYPE("<f1", "(2,)"), "y_train: is float8; labels are whole numbers from 0: save y_train.astype('int64')"},
+        {NULL, TYPE("<f1", "(2,)"),
+         "y_train: is float8; labels are whole numbers from 0: save y_train.astype('int64')"},
         {NULL, TYPE("|b1", "(2,)"), "y_train: is bool;"},
-        {NULL, TYPE("|u1", "(1, 2)"), "y_train: has the shape (1, 2); labels are one number for each image: save y_train.argmax(1)"},
+        {NULL, TYPE("|u1", "(1, 2)"),
+         "y_train: has the shape (1, 2); labels are one number for each image: save y_train.argmax(1)"},
         {NULL, TYPE("|u1", "(2, 1, 1)"), "y_train: has the shape (2, 1, 1); labels are one number for each image"},
         {NULL, TYPE("<i2", "(1,)"), "y_train: has 1 labels for 2 images"},
     };
@@ -247,7 +253,8 @@ static void test_labels_out_of_range(void **state)
     } cases[] = {
         {TYPE("|i1", "(2,)"), "\0\377", "y_train: label -1 of image 1 is outside 0…999", 2},
         {TYPE("<i8", "(2,)"), "\0\0\0\0\0\0\0\0\376\377\377\377\377\377\377\377", "label -2 of image 1", 16},
-        {TYPE(">u8", "(2,)"), "\377\377\377\377\377\377\377\377\0\0\0\0\0\0\0\0", "label 9223372036854775807 of image 0", 16},
+        {TYPE(">u8", "(2,)"), "\377\377\377\377\377\377\377\377\0\0\0\0\0\0\0\0",
+         "label 9223372036854775807 of image 0", 16},
         {TYPE("<u2", "(2,)"), "\0\0\350\3", "label 1000 of image 1 is outside 0…999; number the classes from 0", 4},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -300,7 +307,8 @@ static void test_bomb(void **state)
     size_t length = file.bytes.length;
     memcpy(file.bytes.bytes + length - 22 - 11 - 46 + 24, "\0\341\365\5", 4); /* the length in the directory */
     assert_int_equal(parse(&file, DATA_TRAIN, &images, &error), -1);
-    assert_non_null(strstr(error.text, "unpacks to 95.4 MiB, more than 2 GiB or than 100 bytes for each of the file's"));
+    assert_non_null(
+        strstr(error.text, "unpacks to 95.4 MiB, more than 2 GiB or than 100 bytes for each of the file's"));
     images_done(&images);
     text_done(&file.bytes);
 }
@@ -320,7 +328,8 @@ static void test_other_files(void **state)
     npz_array(&other, "arr_0", TYPE("|u1", "(2,)"), labels, 2);
     npz_end(&other);
     assert_int_equal(parse(&other, DATA_TRAIN, &images, &error), -1);
-    assert_non_null(strstr(error.text, "has no array y_train (it has arr_0.npy); save x_train, y_train, x_test and y_test"));
+    assert_non_null(
+        strstr(error.text, "has no array y_train (it has arr_0.npy); save x_train, y_train, x_test and y_test"));
     assert_int_equal(npz_parse("\x93NUMPY\1\0xxxxxx", 14, DATA_TRAIN, &images, &error), -1);
     assert_non_null(strstr(error.text, "is a single array; save images and labels together"));
     assert_int_equal(npz_parse("no", 2, DATA_TRAIN, &images, &error), -1);
@@ -345,11 +354,16 @@ static void test_other_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reads),       cmocka_unit_test(test_headers),
-        cmocka_unit_test(test_fortran),     cmocka_unit_test(test_label_types),
-        cmocka_unit_test(test_validation),  cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_labels_out_of_range), cmocka_unit_test(test_damaged),
-        cmocka_unit_test(test_bomb),        cmocka_unit_test(test_other_files),
+        cmocka_unit_test(test_reads),
+        cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_fortran),
+        cmocka_unit_test(test_label_types),
+        cmocka_unit_test(test_validation),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_labels_out_of_range),
+        cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_bomb),
+        cmocka_unit_test(test_other_files),
     };
     return cmocka_run_group_tests_name("arrays", tests, make_places, remove_folder);
 }

@@ -1,6 +1,6 @@
 /*
- * test_sets.c - published sets under the names that they come with, and what is said where another set or another form of
- * it lies.
+ * test_sets.c - published sets under the names that they come with, and what is said where another set or another form
+ * of it lies.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,12 +16,12 @@
 #include "util/bug.h"
 
 /* Two images of 2 rows and 3 columns: pixel = 10 * image + place; labels 1, 2. */
-static const uint8_t images_bytes[] = {0, 0, 8, 3, 0, 0, 0, 2, 0, 0,  0,  2,  0,  0,
+static const uint8_t images_bytes[] = {0, 0, 8, 3, 0, 0, 0, 2, 0,  0,  0,  2,  0,  0,
                                        0, 3, 0, 1, 2, 3, 4, 5, 10, 11, 12, 13, 14, 15};
 static const uint8_t labels_bytes[] = {0, 0, 8, 1, 0, 0, 0, 2, 1, 2};
 /* Rows of 3 integers, of which the first is the label. */
 static const uint8_t rows_bytes[] = {0, 0, 12, 2, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 7, 0, 0,
-                                     0, 9, 0, 0,  0, 9, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 9};
+                                     0, 9, 0,  0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 9};
 
 /* Gzipped where the name says so. */
 static void put(const char *name, const uint8_t *bytes, size_t length)
@@ -148,7 +148,8 @@ static void test_qmnist(void **state)
     refuses("qmnist", "", "label -2147483648 of image 1 (byte 24) is outside 0…9");
     other[2] = 13;
     put("qmnist-train-labels-idx2-int.gz", other, sizeof other);
-    refuses("qmnist", "", "its values are 32-bit floats (byte 2 is 0x0d); only unsigned bytes (0x08) and 32-bit integers (0x0c)");
+    refuses("qmnist", "",
+            "its values are 32-bit floats (byte 2 is 0x0d); only unsigned bytes (0x08) and 32-bit integers (0x0c)");
 }
 
 static void test_spellings(void **state)
@@ -194,18 +195,22 @@ static void test_cifar_forms(void **state)
     static const uint8_t byte[] = {0};
     refuses("cifar10", "", ": data_batch_1.bin is missing; unpack cifar-10-binary.tar.gz");
     put("cifar-10-python.tar.gz", byte, 1);
-    refuses("cifar10", "", "data_batch_1.bin is missing, and cifar-10-python.tar.gz holds Python's pickles, which can run code and are never read; get "
-                           "cifar-10-binary.tar.gz from https://www.cs.toronto.edu/~kriz/cifar.html instead");
+    refuses("cifar10", "",
+            "data_batch_1.bin is missing, and cifar-10-python.tar.gz holds Python's pickles, which can run code and "
+            "are never read; get "
+            "cifar-10-binary.tar.gz from https://www.cs.toronto.edu/~kriz/cifar.html instead");
     refuses("cifar10", "/cifar-10-python.tar.gz", "cifar-10-python.tar.gz holds Python's pickles");
     put("cifar-10-binary.tar.gz", byte, 1);
-    refuses("cifar10", "", "cifar-10-binary.tar.gz is an archive; unpack it by tar -xzf and name the folder: cifar10:FOLDER");
+    refuses("cifar10", "",
+            "cifar-10-binary.tar.gz is an archive; unpack it by tar -xzf and name the folder: cifar10:FOLDER");
     refuses("idx", "/cifar-10-binary.tar.gz", "unpack it by tar -xzf");
     put("cifar-100-binary.tar.gz", byte, 1);
     refuses("cifar100", "/cifar-100-binary.tar.gz", "name the folder: cifar100:FOLDER");
     put_folder("cifar-100-python");
     put("cifar-100-python/train", byte, 1);
-    refuses("cifar100", "/cifar-100-python", "cifar-100-python holds Python's pickles, which can run code and are never read; "
-                                             "get cifar-100-binary.tar.gz");
+    refuses("cifar100", "/cifar-100-python",
+            "cifar-100-python holds Python's pickles, which can run code and are never read; "
+            "get cifar-100-binary.tar.gz");
     put_folder("cifar-10-batches-py");
     put("cifar-10-batches-py/data_batch_1", byte, 1);
     refuses("cifar10", "/cifar-10-batches-py", "holds Python's pickles");
@@ -220,9 +225,12 @@ static void test_cifar_forms(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_emnist, empty_folder),      cmocka_unit_test_setup(test_missing_prefix, empty_folder),
-        cmocka_unit_test_setup(test_qmnist, empty_folder),      cmocka_unit_test_setup(test_spellings, empty_folder),
-        cmocka_unit_test_setup(test_torchvision, empty_folder), cmocka_unit_test_setup(test_cifar_forms, empty_folder),
+        cmocka_unit_test_setup(test_emnist, empty_folder),
+        cmocka_unit_test_setup(test_missing_prefix, empty_folder),
+        cmocka_unit_test_setup(test_qmnist, empty_folder),
+        cmocka_unit_test_setup(test_spellings, empty_folder),
+        cmocka_unit_test_setup(test_torchvision, empty_folder),
+        cmocka_unit_test_setup(test_cifar_forms, empty_folder),
     };
     return cmocka_run_group_tests_name("published sets", tests, make_folder, remove_folder);
 }

@@ -76,7 +76,8 @@ static void build_modern(struct shape input, int classes, double width, struct a
 {
     int stream = 0;
     memset(arch, 0, sizeof *arch);
-    for (size_t stage = 0; stage < COUNT_OF(modern_stages) && (!stage || (input.height > MODERN_SMALLEST_SIDE && input.width > MODERN_SMALLEST_SIDE));
+    for (size_t stage = 0; stage < COUNT_OF(modern_stages) &&
+                           (!stage || (input.height > MODERN_SMALLEST_SIDE && input.width > MODERN_SMALLEST_SIDE));
          stage++) {
         stream = rounded(width * modern_stages[stage].width, WIDTH_STEP);
         add_layer(arch, (struct layer){.kind = stage ? LAYER_SEPARABLE : LAYER_CONV,
@@ -97,8 +98,8 @@ static void build_modern(struct shape input, int classes, double width, struct a
     add_layer(arch, (struct layer){.kind = LAYER_SOFTMAX, .units = classes});
 }
 
-int arch_template(struct shape input, int classes, bool modern, const struct arch_limits *limits,
-                  struct arch *arch, struct error *error)
+int arch_template(struct shape input, int classes, bool modern, const struct arch_limits *limits, struct arch *arch,
+                  struct error *error)
 {
     void (*build)(struct shape, int, double, struct arch *) = modern ? build_modern : build_plain;
     struct arch_limits own = *limits;

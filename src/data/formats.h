@@ -20,14 +20,14 @@ struct data_format {
     const char *prefix;             /* of the names of its IDX files; NULL: they are MNIST's */
     int classes;                    /* 0: the largest training label + 1 */
     const char *const *class_names; /* `classes` of them; NULL: the reader finds them, or there are none */
-    int side;     /* of the square that images are scaled to, unless the spec has a size; 0: they aren't scaled */
-    int channels; /* that images are decoded to, where the reader asks: 3 are red, green and blue, 1 is grey */
-    int first_label;                /* what the file calls class 0 */
-    bool transposed;                /* images are stored column by column */
-    bool extra;   /* the training part has the published set's extra images too */
-    bool unit_range;                /* pixels are normalised to 0…1 */
-    bool mirrors;                   /* a mirrored image keeps its class (digits and letters don't) */
-    const char *advice;             /* where to get the files */
+    int side;           /* of the square that images are scaled to, unless the spec has a size; 0: they aren't scaled */
+    int channels;       /* that images are decoded to, where the reader asks: 3 are red, green and blue, 1 is grey */
+    int first_label;    /* what the file calls class 0 */
+    bool transposed;    /* images are stored column by column */
+    bool extra;         /* the training part has the published set's extra images too */
+    bool unit_range;    /* pixels are normalised to 0…1 */
+    bool mirrors;       /* a mirrored image keeps its class (digits and letters don't) */
+    const char *advice; /* where to get the files */
     int (*read)(const struct data_spec *spec, const struct data_format *format, enum data_part part,
                 struct images *images, struct error *error);
 };
@@ -35,8 +35,8 @@ struct data_format {
 /* NULL when unknown. */
 const struct data_format *data_format_find(const char *name);
 
-/* The set lacks a file.  Say so, and what to do: another set may have its files there, or the set may lie there in a form
-   that isn't read (an archive, Python's pickles).  Return -1. */
+/* The set lacks a file.  Say so, and what to do: another set may have its files there, or the set may lie there in a
+   form that isn't read (an archive, Python's pickles).  Return -1. */
 int data_refuse_missing(const struct data_spec *spec, const struct data_format *format, const char *name,
                         struct error *error);
 /* Of pixels and labels, their number and shape. */

@@ -6,8 +6,8 @@
  * `train` and of `t10k` or `test`.  Labels may be rows of integers, of which the first is the class (QMNIST).  EMNIST's
  * images are stored column by column, and its letters count from 1 (Cohen, Afshar, Tapson, van Schaik, 2017).
  *
- * The training labels say how many classes an `idx:` set has.  They are read for the test part too, so that a test label
- * that no training image has is an error.
+ * The training labels say how many classes an `idx:` set has.  They are read for the test part too, so that a test
+ * label that no training image has is an error.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -157,9 +157,9 @@ static int label_of(const struct data_format *format, const struct idx *idx, int
     int64_t label = idx->value_bytes == 1 ? *at : (int32_t)big_endian(at);
     if (label >= format->first_label && label - format->first_label < most)
         return (int)(label - format->first_label);
-    return error_set(error, "label %" PRId64 " of image %d (byte %zu) is outside %d…%d; check that it belongs to this set",
-                     label, i, 4 + 4 * (size_t)idx->dimensions + label_place(idx, i), format->first_label,
-                     most - 1 + format->first_label);
+    return error_set(
+        error, "label %" PRId64 " of image %d (byte %zu) is outside %d…%d; check that it belongs to this set", label, i,
+        4 + 4 * (size_t)idx->dimensions + label_place(idx, i), format->first_label, most - 1 + format->first_label);
 }
 
 int idx_parse_classes(const struct data_format *format, const void *bytes, size_t length, struct images *images,

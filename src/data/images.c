@@ -69,9 +69,9 @@ int images_open(const struct data_spec *spec, enum data_part part, struct images
     ASSERT(images->shape.channels > 0 && images->shape.channels <= IMAGES_CHANNELS_MAX);
     for (int i = 0; i < images->count; i++)
         ASSERT(images->labels[i] < images->classes);
-    images->layout = images->shape.channels == 1                               ? "NCHW grey"
+    images->layout = images->shape.channels == 1                                                           ? "NCHW grey"
                      : images->shape.channels == 3 && format->read != idx_read && format->read != npz_read ? "NCHW RGB"
-                                                                               : "NCHW";
+                                                                                                           : "NCHW";
     images->hash = images_hash(images);
     return 0;
 }

@@ -30,9 +30,9 @@ struct images {
 };
 
 /* What --data names: `fashion-mnist`, `cifar10:DIR`, `images:DIR`, `npz:FILE` and so on (the table is in spec.c); a `+`
-   after the name (`cifar10+:DIR`, `fashion-mnist+`) turns augmentation on, and image folders take the size that they are
-   scaled to (`images@48+:DIR`, `images@64x48:DIR`: width, then height).  Without `:DIR` the folder is $ESPALIER_DATA/NAME,
-   or that of Debian's package. */
+   after the name (`cifar10+:DIR`, `fashion-mnist+`) turns augmentation on, and image folders take the size that they
+   are scaled to (`images@48+:DIR`, `images@64x48:DIR`: width, then height).  Without `:DIR` the folder is
+   $ESPALIER_DATA/NAME, or that of Debian's package. */
 struct data_spec {
     char name[16];
     char folder[1024]; /* of npz: the file */

@@ -159,8 +159,8 @@ static int check_start(const uint8_t *bytes, size_t length, size_t *header, size
     if (length < 12 || memcmp(bytes, "\x93NUMPY", 6))
         return error_set(error, "is no array of NumPy; save it by numpy.savez");
     if (bytes[6] != 1 && bytes[6] != 2)
-        return error_set(error, "is an array of version %d.%d, of which 1 and 2 are read; save it by numpy.savez", bytes[6],
-                         bytes[7]);
+        return error_set(error, "is an array of version %d.%d, of which 1 and 2 are read; save it by numpy.savez",
+                         bytes[6], bytes[7]);
     size_t size = (size_t)bytes[8] | (size_t)bytes[9] << 8;
     if (bytes[6] == 2)
         size |= (size_t)bytes[10] << 16 | (size_t)bytes[11] << 24;
@@ -187,7 +187,8 @@ int npy_parse(const uint8_t *bytes, size_t length, struct npy *npy, struct error
     npy->values = bytes + values;
     size_t expected = count * (size_t)npy->bytes, there = length - values;
     if (there != expected && strchr("uifb", npy->kind))
-        return error_set(error, "has %zu bytes of values, where its shape says %zu; copy the file again", there, expected);
+        return error_set(error, "has %zu bytes of values, where its shape says %zu; copy the file again", there,
+                         expected);
     return 0;
 }
 

@@ -2,8 +2,8 @@
  * npy.h - reads an array as NumPy saves it (.npy, versions 1 and 2).
  *
  * The header is parsed as the one form that NumPy writes, and never evaluated.  Python objects (pickles), which can run
- * code, and structured arrays are refused.  Pure; the array's values stay where they are.  Messages say what is wrong; the
- * caller puts the array's name before them.
+ * code, and structured arrays are refused.  Pure; the array's values stay where they are.  Messages say what is wrong;
+ * the caller puts the array's name before them.
  */
 #ifndef ESPALIER_DATA_NPY_H
 #define ESPALIER_DATA_NPY_H
@@ -17,8 +17,8 @@
 enum { NPY_DIMENSIONS_MAX = 4 };
 
 struct npy {
-    char kind;        /* 'u' and 'i': integers without and with sign, 'f': floats, 'b': truth values, and others */
-    int bytes;        /* of one value */
+    char kind; /* 'u' and 'i': integers without and with sign, 'f': floats, 'b': truth values, and others */
+    int bytes; /* of one value */
     bool big_endian;
     int dimensions;
     size_t sizes[NPY_DIMENSIONS_MAX];

@@ -96,20 +96,21 @@ static int check_shape(const struct source *source, struct shape *shape, struct 
     size_t channels = npy->dimensions == 4 ? npy->sizes[3] : 1;
     npy_shape_name(npy, text);
     if (npy->dimensions < 3)
-        return error_set(error,
-                         "%s: has the shape %s; images are (images, height, width) or (images, height, width, channels): "
-                         "reshape it",
-                         source->name, text);
+        return error_set(
+            error,
+            "%s: has the shape %s; images are (images, height, width) or (images, height, width, channels): "
+            "reshape it",
+            source->name, text);
     bool many = channels > IMAGES_CHANNELS_MAX && npy->sizes[1] <= IMAGES_CHANNELS_MAX;
     if (npy->dimensions == 4 && npy->sizes[1] < channels && (npy->sizes[1] <= LOW || many))
         return error_set(error, "%s: has the shape %s, with its channels first; save %s.transpose(0, 2, 3, 1)",
                          source->name, text, source->name);
     if (channels > IMAGES_CHANNELS_MAX)
-        return error_set(error, "%s: has the shape %s, with %zu channels; at most %d are read", source->name, text, channels,
-                         IMAGES_CHANNELS_MAX);
+        return error_set(error, "%s: has the shape %s, with %zu channels; at most %d are read", source->name, text,
+                         channels, IMAGES_CHANNELS_MAX);
     if (npy->sizes[1] > ARCH_SIDE_MAX || npy->sizes[2] > ARCH_SIDE_MAX)
-        return error_set(error, "%s: has the shape %s; at most %d×%d pixels are read: scale them down", source->name, text,
-                         ARCH_SIDE_MAX, ARCH_SIDE_MAX);
+        return error_set(error, "%s: has the shape %s; at most %d×%d pixels are read: scale them down", source->name,
+                         text, ARCH_SIDE_MAX, ARCH_SIDE_MAX);
     *shape = (struct shape){(int)channels, (int)npy->sizes[1], (int)npy->sizes[2]};
     return 0;
 }
@@ -134,8 +135,9 @@ static int add_pixels(const struct source *source, struct images *images, struct
     if (check_type(source, error) || check_shape(source, &shape, error))
         return -1;
     if (images->count && memcmp(&shape, &images->shape, sizeof shape))
-        return error_set(error, "%s: its images are of another size or other channels than the training images; save them "
-                                "alike",
+        return error_set(error,
+                         "%s: its images are of another size or other channels than the training images; save them "
+                         "alike",
                          source->name);
     size_t size = (size_t)shape.channels * (size_t)shape.height * (size_t)shape.width, before = (size_t)images->count,
            all = before + source->npy.sizes[0];
@@ -173,8 +175,8 @@ static int label_at(const struct source *source, size_t i, int classes, struct e
     int64_t label = npy_integer(&source->npy, i * source->npy.strides[0]);
     if (label >= 0 && label < classes)
         return (int)label;
-    return error_set(error, "%s: label %" PRId64 " of image %zu is outside 0…%d; number the classes from 0", source->name,
-                     label, i, classes - 1);
+    return error_set(error, "%s: label %" PRId64 " of image %zu is outside 0…%d; number the classes from 0",
+                     source->name, label, i, classes - 1);
 }
 
 static int count_classes(const struct source *source, struct images *images, struct error *error)

@@ -15,8 +15,8 @@
 
 enum { SIDE_MIN = 4, SIDE_MAX = 512 };
 
-#define SVHN_PAGE  "http://ufldl.stanford.edu/housenumbers/"
-#define CIFAR_PAGE "https://www.cs.toronto.edu/~kriz/cifar.html"
+#define SVHN_PAGE   "http://ufldl.stanford.edu/housenumbers/"
+#define CIFAR_PAGE  "https://www.cs.toronto.edu/~kriz/cifar.html"
 #define EMNIST_PAGE "https://www.nist.gov/itl/products-and-services/emnist-dataset"
 
 static const char *const fashion_classes[] = {"T-shirt/top", "trouser", "pullover", "dress", "coat",
@@ -28,26 +28,23 @@ static const char *const cifar10_classes[] = {"airplane", "automobile", "bird", 
 static const char *const kmnist_classes[] = {"o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"};
 
 /* EMNIST: digits, capitals and small letters; "merged": without the small letters that look like their capitals. */
-#define DIGITS   "0", "1", "2", "3", "4", "5", "6", "7", "8", "9"
+#define DIGITS "0", "1", "2", "3", "4", "5", "6", "7", "8", "9"
 #define CAPITALS                                                                                                       \
     "A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L", "M", "N", "O", "P", "Q", "R", "S", "T", "U", "V", "W", \
         "X", "Y", "Z"
-static const char *const emnist_classes[] = {DIGITS, CAPITALS, "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k",
-                                             "l",    "m",      "n", "o", "p", "q", "r", "s", "t", "u", "v", "w", "x",
-                                             "y",    "z"};
-static const char *const emnist_merged[] = {DIGITS, CAPITALS, "a", "b", "d", "e", "f",
-                                            "g",    "h",      "n", "q", "r", "t"};
+static const char *const emnist_classes[] = {DIGITS, CAPITALS, "a", "b", "c", "d", "e", "f", "g", "h",
+                                             "i",    "j",      "k", "l", "m", "n", "o", "p", "q", "r",
+                                             "s",    "t",      "u", "v", "w", "x", "y", "z"};
+static const char *const emnist_merged[] = {DIGITS, CAPITALS, "a", "b", "d", "e", "f", "g", "h", "n", "q", "r", "t"};
 enum { EMNIST_LETTERS = 26, EMNIST_DIGITS = 10 }; /* emnist_classes has the digits, then the capitals */
 
 #define EMNIST_ROW(set, count, names, first)                                                                           \
-    {.name = set,                                                                                                      \
-     .prefix = set,                                                                                                    \
-     .transposed = true,                                                                                               \
-     .classes = (count),                                                                                               \
-     .class_names = (names),                                                                                           \
-     .first_label = (first),                                                                                           \
-     .advice = "unpack EMNIST's gzip.zip from " EMNIST_PAGE " and name its folder: " set ":FOLDER",                    \
-     .read = idx_read}
+    {                                                                                                                  \
+        .name = set, .prefix = set, .transposed = true, .classes = (count), .class_names = (names),                    \
+        .first_label = (first),                                                                                        \
+        .advice = "unpack EMNIST's gzip.zip from " EMNIST_PAGE " and name its folder: " set ":FOLDER",                 \
+        .read = idx_read                                                                                               \
+    }
 
 static const struct data_format formats[] = {
     {.name = "fashion-mnist",
@@ -70,7 +67,8 @@ static const struct data_format formats[] = {
     {.name = "qmnist",
      .prefix = "qmnist",
      .classes = 10,
-     .advice = "get its four files from https://github.com/facebookresearch/qmnist and name their folder: qmnist:FOLDER",
+     .advice =
+         "get its four files from https://github.com/facebookresearch/qmnist and name their folder: qmnist:FOLDER",
      .read = idx_read},
     EMNIST_ROW("emnist-balanced", COUNT_OF(emnist_merged), emnist_merged, 0),
     EMNIST_ROW("emnist-bymerge", COUNT_OF(emnist_merged), emnist_merged, 0),
@@ -117,7 +115,8 @@ static const struct data_format formats[] = {
      .advice = "name a folder that has a folder of PNG or JPEG files for each class: grey-images:FOLDER",
      .read = folder_read},
     {.name = "npz",
-     .advice = "save arrays by numpy.savez(FILE, x_train=..., y_train=..., x_test=..., y_test=...) and name it: npz:FILE",
+     .advice =
+         "save arrays by numpy.savez(FILE, x_train=..., y_train=..., x_test=..., y_test=...) and name it: npz:FILE",
      .read = npz_read},
 };
 
@@ -237,19 +236,19 @@ static bool lies_in(const char *folder, const char *name)
 static const struct {
     const char *name, *set; /* of the table; NULL: not as it is */
     const char *text;
-} signs[] = {{"cifar-10-batches-bin", "cifar10", NULL},
-             {"data_batch_1.bin", "cifar10", NULL},
-             {"cifar-100-binary", "cifar100", NULL},
-             {"fine_label_names.txt", "cifar100", NULL},
-             {"train_32x32.mat", "svhn", NULL},
-             {"cifar-10-binary.tar.gz", NULL, "is an archive; unpack it by tar -xzf and name the folder: cifar10:FOLDER"},
-             {"cifar-100-binary.tar.gz", NULL,
-              "is an archive; unpack it by tar -xzf and name the folder: cifar100:FOLDER"},
-             {"cifar-10-python.tar.gz", NULL, PICKLES("cifar-10-binary.tar.gz")},
-             {"cifar-10-batches-py", NULL, PICKLES("cifar-10-binary.tar.gz")},
-             {"data_batch_1", NULL, PICKLES("cifar-10-binary.tar.gz")},
-             {"cifar-100-python.tar.gz", NULL, PICKLES("cifar-100-binary.tar.gz")},
-             {"cifar-100-python", NULL, PICKLES("cifar-100-binary.tar.gz")}};
+} signs[] = {
+    {"cifar-10-batches-bin", "cifar10", NULL},
+    {"data_batch_1.bin", "cifar10", NULL},
+    {"cifar-100-binary", "cifar100", NULL},
+    {"fine_label_names.txt", "cifar100", NULL},
+    {"train_32x32.mat", "svhn", NULL},
+    {"cifar-10-binary.tar.gz", NULL, "is an archive; unpack it by tar -xzf and name the folder: cifar10:FOLDER"},
+    {"cifar-100-binary.tar.gz", NULL, "is an archive; unpack it by tar -xzf and name the folder: cifar100:FOLDER"},
+    {"cifar-10-python.tar.gz", NULL, PICKLES("cifar-10-binary.tar.gz")},
+    {"cifar-10-batches-py", NULL, PICKLES("cifar-10-binary.tar.gz")},
+    {"data_batch_1", NULL, PICKLES("cifar-10-binary.tar.gz")},
+    {"cifar-100-python.tar.gz", NULL, PICKLES("cifar-100-binary.tar.gz")},
+    {"cifar-100-python", NULL, PICKLES("cifar-100-binary.tar.gz")}};
 
 /* A set that has its files in the folder, if it isn't this format's own. */
 static const char *other_set(const char *folder, const struct data_format *format)

@@ -52,11 +52,13 @@ int zip_open(const void *bytes, size_t length, struct zip *zip, struct error *er
     const uint8_t *end = find_end(bytes, length);
     if (!end)
         return error_set(error, "is no ZIP archive, or is cut short; copy it again");
-    *zip = (struct zip){.bytes = bytes, .length = length, .directory = read32(end + 16), .count = (int)read16(end + 10)};
+    *zip =
+        (struct zip){.bytes = bytes, .length = length, .directory = read32(end + 16), .count = (int)read16(end + 10)};
     if (read32(end + 4) || read16(end + 8) != read16(end + 10) || zip->directory == UINT32_MAX ||
         zip->count == UINT16_MAX)
-        return error_set(error, "is an archive of several files, or of more than 4 GiB (ZIP64), which isn't read; save it "
-                                "again as one smaller file");
+        return error_set(error,
+                         "is an archive of several files, or of more than 4 GiB (ZIP64), which isn't read; save it "
+                         "again as one smaller file");
     if (zip->directory > (size_t)(end - zip->bytes))
         return error_set(error, "is damaged: its directory lies outside of it; copy it again");
     return 0;
@@ -84,7 +86,8 @@ static int locate(const struct zip *zip, const uint8_t *record, struct zip_membe
                                   .length = read32(record + 24),
                                   .deflated = method == DEFLATED};
     if (flags & FLAG_ENCRYPTED || (method != STORED && method != DEFLATED))
-        return error_set(error, "is encrypted, or packed by a method that isn't read (%u); save it again by numpy.savez",
+        return error_set(error,
+                         "is encrypted, or packed by a method that isn't read (%u); save it again by numpy.savez",
                          (unsigned)method);
     if (member->packed_length == UINT32_MAX || member->length == UINT32_MAX || place == UINT32_MAX)
         return error_set(error, "has 4 GiB or more (ZIP64), which isn't read; save a smaller one");

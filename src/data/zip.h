@@ -1,10 +1,10 @@
 /*
  * zip.h - finds and unpacks the members of a ZIP archive that is in memory.
  *
- * What NumPy writes: members that are stored or deflated, in one file.  Encrypted members, ZIP64 and archives in several
- * files are refused.  Nothing in the archive is trusted; time and memory are at most linear in its length, by the rule of
- * gzip files (util/file.h).  Pure functions, any thread.  Messages say what is wrong; the caller puts the path before
- * them.
+ * What NumPy writes: members that are stored or deflated, in one file.  Encrypted members, ZIP64 and archives in
+ * several files are refused.  Nothing in the archive is trusted; time and memory are at most linear in its length, by
+ * the rule of gzip files (util/file.h).  Pure functions, any thread.  Messages say what is wrong; the caller puts the
+ * path before them.
  */
 #ifndef ESPALIER_DATA_ZIP_H
 #define ESPALIER_DATA_ZIP_H

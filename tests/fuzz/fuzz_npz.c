@@ -1,6 +1,6 @@
 /*
- * fuzz_npz.c - any bytes as an archive of arrays, and as a single array.  What the parsers accept must have the values that
- * it claims.
+ * fuzz_npz.c - any bytes as an archive of arrays, and as a single array.  What the parsers accept must have the values
+ * that it claims.
  */
 #include <stddef.h>
 #include <stdint.h>

@@ -2,7 +2,7 @@
 # Images that aren't square, and images of more channels than a picture has: searched, evaluated, predicted and exported; the
 # exports say the same in PyTorch and ONNX Runtime, where Python has them.
 . "$top_srcdir/tests/tap.sh"
-plan 31
+plan 33
 
 if ! python3 "$top_srcdir/tests/arrays.py" five.npz 12 20 5 3 60 0 24; then
     while [ "$number" -lt "$planned" ]; do skip "shapes" "no Python"; done
@@ -87,4 +87,7 @@ says "another shape is refused" 1 "images of 3,24,10 do not fit the network, whi
     "$espalier" eval pets:start --data images@10x24:pets
 says "a shape in words" 2 "the size that images are scaled to is a square's side or WIDTHxHEIGHT" \
     "$espalier" eval pets:start --data images@wide:pets
+says "too many channels" 2 "must be CHANNELS,HEIGHT,WIDTH, as 3,32,32, with 1 to 16 channels" \
+    "$espalier" morph 'C(4,3,1) SM(2)' widen:conv1 --input 17,8,8
+ok "sixteen" "$espalier" morph 'C(4,3,1) SM(2)' widen:conv1 --input 16,8,9 --check
 says "no size of arrays" 2 "after npz: only .\+. may follow" "$espalier" eval pets:start --data npz@8:away/five.npz

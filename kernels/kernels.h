@@ -51,7 +51,7 @@
     EACH(pack, kernel_pack, 0)                                                                                         \
     EACH(unpack, kernel_unpack, 0)
 
-enum { KERNEL_THREADS = 256, KERNEL_OCTET = 8, KERNEL_SHARED_MOST = 24 * 1024 };
+enum { KERNEL_THREADS = 256, KERNEL_OCTET = 8, KERNEL_SHARED_MOST = 24 * 1024, KERNEL_INPUT_CHANNELS = 16 };
 #define KERNEL_ROUND(channels) (((channels) + 7) / 8 * 8)
 
 /* The compiled kernels for cudaLibraryLoadData(), one image for each source; the last one's name is NULL. */
@@ -121,10 +121,10 @@ struct kernel_load {
     const uint16_t *labels; /* of the data set */
     const int32_t *index;   /* image numbers in the epoch's order */
     const int8_t *augment;  /* three bytes for each entry: dx, dy, flip (struct augment); NULL: no augmentation */
-    int32_t batch, channels, height, width; /* at most 4 channels */
-    float normalise[4], shift[4];           /* value = pixel * normalise + shift */
-    void *x;                                /* batch × height × width × 8 */
-    uint16_t *batch_labels;                 /* batch; 0 beyond the count */
+    int32_t batch, channels, height, width;
+    float normalise[KERNEL_INPUT_CHANNELS], shift[KERNEL_INPUT_CHANNELS]; /* value = pixel * normalise + shift */
+    void *x;                /* batch × height × width × KERNEL_ROUND(channels) */
+    uint16_t *batch_labels; /* batch; 0 beyond the count */
 };
 
 /* BN's statistics, first part: each block computes mean and squared deviations of each channel over its share of the

@@ -28,15 +28,17 @@ template <typename T> __device__ void load(const kernel_load &k)
         const bool counted = at.image < k.step->count;
         const int place = k.step->first + at.image;
         const int64_t image = counted ? k.index[place] : 0;
-        octet values = zero_octet();
         int y, x;
-        if (counted && source_of(k, place, at, &y, &x))
-            for (int c = 0; c < 4; c++)
-                if (c < k.channels) {
-                    const float value = k.pixels[(image * k.channels + c) * plane + y * k.width + x];
-                    values.at[c] = value * k.normalise[c] + k.shift[c];
+        const bool shown = counted && source_of(k, place, at, &y, &x);
+        for (int first = 0; first < k.channels; first += 8) {
+            octet values = zero_octet();
+            for (int c = 0; c < 8; c++)
+                if (shown && first + c < k.channels) {
+                    const float value = k.pixels[(image * k.channels + first + c) * plane + y * k.width + x];
+                    values.at[c] = value * k.normalise[first + c] + k.shift[first + c];
                 }
-        store_aligned(static_cast<T *>(k.x) + (int64_t)8 * i, values);
+            store_aligned(static_cast<T *>(k.x) + (int64_t)KERNEL_ROUND(k.channels) * i + first, values);
+        }
         if (at.y == 0 && at.x == 0)
             k.batch_labels[at.image] = counted ? k.labels[image] : 0;
     }

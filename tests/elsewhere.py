@@ -2,8 +2,10 @@
 """Runs what `espalier export` wrote, and compares with what `espalier predict` said of the same pictures.
 
     elsewhere.py pytorch|onnx FILE CSV
+    elsewhere.py pytorch|onnx FILE ARRAYS.npz LOSS
 
-The pictures are those of CSV, which have the network's size, so that nothing has to be scaled.
+The pictures are those of CSV, which have the network's size, so that nothing has to be scaled.  Of arrays the loss on x_test
+is compared with what `espalier eval` said.
 """
 import csv
 import struct
@@ -41,11 +43,19 @@ def run_onnx(path, images, classes):
     return session.run(["probabilities"], {"image": images.astype("float32")})[0]
 
 
+run = {"pytorch": run_pytorch, "onnx": run_onnx}[sys.argv[1]]
+if sys.argv[3].endswith(".npz"):
+    arrays = np.load(sys.argv[3])
+    classes = [str(i) for i in range(int(arrays["y_train"].max()) + 1)]
+    found = run(sys.argv[2], arrays["x_test"].transpose(0, 3, 1, 2).copy(), classes)
+    loss = -np.log(found[np.arange(len(found)), arrays["y_test"]].astype("float64")).mean()
+    print("loss %.6f, expected %s" % (loss, sys.argv[4]))
+    sys.exit(bool(abs(loss - float(sys.argv[4])) > 1e-4))
 rows = list(csv.DictReader(open(sys.argv[3], newline="")))
 classes = [name for name in rows[0] if name not in ("picture", "class", "probability")]
 images = np.stack([pixels(row["picture"]) for row in rows])
 expected = np.array([[float(row[name]) for name in classes] for row in rows])
-found = {"pytorch": run_pytorch, "onnx": run_onnx}[sys.argv[1]](sys.argv[2], images, classes)
+found = run(sys.argv[2], images, classes)
 difference = np.abs(found - expected).max()
 print("%d pictures, largest difference of a probability %.1e" % (len(rows), difference))
 sys.exit(difference > 1e-5 or len(rows) < 2)

@@ -99,14 +99,20 @@ static void test_spec(void **state)
     assert_int_equal(data_spec_parse("cifar100:a+", &spec, &error), 0);
     assert_string_equal(spec.folder, "a+");
     assert_false(spec.augment);
-    assert_int_equal(spec.side, 0);
+    assert_int_equal(spec.width, 0);
     assert_int_equal(data_spec_parse("images:a@b+", &spec, &error), 0);
     assert_string_equal(spec.folder, "a@b+");
-    assert_int_equal(spec.side, 32);
+    assert_int_equal(spec.width, 32);
+    assert_int_equal(spec.height, 32);
     assert_false(spec.augment);
     assert_int_equal(data_spec_parse("grey-images@48+:a", &spec, &error), 0);
     assert_string_equal(spec.name, "grey-images");
-    assert_int_equal(spec.side, 48);
+    assert_int_equal(spec.width, 48);
+    assert_int_equal(spec.height, 48);
+    assert_int_equal(data_spec_parse("images@64x48+:a", &spec, &error), 0);
+    assert_int_equal(spec.width, 64);
+    assert_int_equal(spec.height, 48);
+    assert_true(spec.augment);
     assert_true(spec.augment);
     assert_true(data_spec_augments("cifar10+:x"));
     assert_false(data_spec_augments("cifar10:x+"));
@@ -141,18 +147,24 @@ static void test_spec_refused(void **state)
     static const struct {
         const char *text, *message;
     } cases[] = {
-        {"", "no data set ``; the names are fashion-mnist, mnist, idx, cifar10, cifar100"},
+        {"", "no data set ``; the names are fashion-mnist, mnist, kmnist, qmnist, emnist-balanced"},
         {"+", "no data set ``"},
         {"imagenet", "no data set `imagenet`"},
         {"imagenet+:/x", "no data set `imagenet`"},
         {"fashion-mnist-of-a-very-long-name", "no data set `fashion-mnist-of-a-very-long-name`"},
         {"idx", "no folder is named; name a folder with train-images-idx3-ubyte"},
         {"cifar10", "no folder is named; unpack cifar-10-binary.tar.gz"},
-        {"cifar10:", "no folder follows the colon"},
+        {"cifar10:", "nothing follows the colon"},
+        {"npz", "no file is named; save arrays by numpy.savez(FILE, x_train=..., y_train=..., x_test=..., y_test=...)"},
         {"cifar10@32:/x", "`@32` after cifar10: only `+` may follow"},
-        {"images@3:/x", "`@3` after images: the side that images are scaled to is a whole number from 4 to 512"},
-        {"images@:/x", "a whole number from 4 to 512"},
-        {"images@00000000000000064:/x", "a whole number from 4 to 512"},
+        {"images@3:/x", "`@3` after images: the size that images are scaled to is a square's side or WIDTHxHEIGHT, in whole "
+                       "numbers from 4 to 512"},
+        {"images@:/x", "in whole numbers from 4 to 512"},
+        {"images@64x:/x", "`@64x` after images"},
+        {"images@x64:/x", "in whole numbers from 4 to 512"},
+        {"images@64x48x3:/x", "in whole numbers from 4 to 512"},
+        {"images@48x513:/x", "in whole numbers from 4 to 512"},
+        {"images@00000000000000064:/x", "in whole numbers from 4 to 512"},
         {"images+@64:/x", "`+@64` after images: only `+` may follow, or `@`"},
     };
     unsetenv("ESPALIER_DATA");
@@ -292,12 +304,12 @@ static void test_idx_wrong_labels(void **state)
 static void test_idx_wrong_shape(void **state)
 {
     static const uint8_t wide[16 + 1025] = {0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 4, 1};
-    static const uint8_t deep[20 + 5] = {0, 0, 8, 4, 0, 0, 0, 1, 0, 0, 0, 5, 0, 0, 0, 1, 0, 0, 0, 1};
+    static const uint8_t deep[20 + 17] = {0, 0, 8, 4, 0, 0, 0, 1, 0, 0, 0, 17, 0, 0, 0, 1, 0, 0, 0, 1};
     put_small_set();
     put("train-images-idx3-ubyte", wide, sizeof wide);
     assert_refused("idx", DATA_TRAIN, "has images of 1×1025 pixels; at most 1024×1024 are read");
     put("train-images-idx3-ubyte", deep, sizeof deep);
-    assert_refused("idx", DATA_TRAIN, "has images of 5 channels (dimension 2); at most 4 are read");
+    assert_refused("idx", DATA_TRAIN, "has images of 17 channels (dimension 2); at most 16 are read");
 }
 
 static void test_idx_missing(void **state)
@@ -397,6 +409,8 @@ static void test_cifar_archive_folder(void **state)
     assert_int_equal(open_set("cifar10", DATA_TRAIN, &images, &error), 0);
     assert_int_equal(images.count, 2);
     images_done(&images);
+    take_away("cifar-10-batches-bin/data_batch_1.bin");
+    assert_int_equal(rmdir(in_folder("cifar-10-batches-bin")), 0);
 }
 
 static void test_cifar100(void **state)

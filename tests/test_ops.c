@@ -443,7 +443,7 @@ static void check_load(const struct backend *backend, struct shape shape, int bo
 static void load(void **state)
 {
     const struct subject *subject = *state;
-    const struct shape shapes[] = {{1, 28, 28}, {3, 32, 32}, {3, 7, 7}, {4, 5, 9}, {2, 1, 1}};
+    const struct shape shapes[] = {{1, 28, 28}, {3, 32, 32}, {3, 7, 7}, {4, 5, 9}, {2, 1, 1}, {5, 6, 20}, {16, 4, 7}};
     const int counts[] = {1, 15, 16, 17, 33, 64};
     for (size_t s = 0; s < COUNT_OF(shapes); s++)
         for (size_t n = 0; n < COUNT_OF(counts); n++)

@@ -212,7 +212,7 @@ static void test_scaling(void **state)
     while (fscanf(file, "%d %d %d", &width, &height, &side) == 3) {
         struct picture picture = formula(width, height);
         uint8_t *planes = memory_new((size_t)(side * side), 3);
-        picture_fit(&picture, side, 3, planes);
+        picture_fit(&picture, side, side, 3, planes);
         for (int i = 0; i < side * side * 3; i++) {
             double expected;
             assert_int_equal(fscanf(file, "%lf", &expected), 1);
@@ -233,9 +233,30 @@ static void test_grey(void **state)
     static const uint8_t colour[3] = {200, 90, 30};
     struct picture picture = even(9, 5, colour);
     uint8_t plane[16];
-    picture_fit(&picture, 4, 1, plane);
+    picture_fit(&picture, 4, 4, 1, plane);
     for (int i = 0; i < 16; i++)
         assert_int_equal(plane[i], 116); /* 59.8 + 52.83 + 3.42 */
+    picture_done(&picture);
+}
+
+/* Rows and columns are scaled on their own: the rows of a picture that only changes across have the values of the square. */
+static void test_scaling_to_another_shape(void **state)
+{
+    struct picture picture = {.width = 10, .height = 7, .pixels = memory_new(70, 3)};
+    uint8_t square[3 * 64], wide[3 * 8 * 4], tall[3 * 4 * 8];
+    for (int i = 0; i < 70 * 3; i++)
+        picture.pixels[i] = (uint8_t)(i / 3 % 10 * 25 + i % 3);
+    picture_fit(&picture, 8, 8, 3, square);
+    picture_fit(&picture, 8, 4, 3, wide);
+    for (int channel = 0; channel < 3; channel++)
+        for (int y = 0; y < 4; y++)
+            assert_memory_equal(wide + 32 * channel + 8 * y, square + 64 * channel, 8);
+    for (int i = 0; i < 70 * 3; i++)
+        picture.pixels[i] = (uint8_t)(i / 30 * 30 + i % 3);
+    picture_fit(&picture, 8, 8, 3, square);
+    picture_fit(&picture, 4, 8, 3, tall);
+    for (int i = 0; i < 3 * 4 * 8; i++)
+        assert_int_equal(tall[i], square[i * 2]);
     picture_done(&picture);
 }
 
@@ -400,6 +421,7 @@ int main(void)
         cmocka_unit_test(test_scans_are_limited),
         cmocka_unit_test(test_pixels_are_limited_by_the_bytes),
         cmocka_unit_test(test_scaling),      cmocka_unit_test(test_grey),
+        cmocka_unit_test(test_scaling_to_another_shape),
         cmocka_unit_test(test_set_of_parts), cmocka_unit_test(test_set_that_is_split),
         cmocka_unit_test(test_sets_refused),
     };

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "arch/space.h"
 #include "arch/template.h"
 
 static const char *notation_of(const struct arch *arch)
@@ -41,8 +42,8 @@ static void has_blocks_in_a_modern_space(void **state)
 
 static void check_fits(bool modern)
 {
-    const struct shape inputs[] = {{1, 28, 28}, {3, 32, 32}, {3, 96, 96}, {3, 64, 48},
-                                   {1, 8, 8},   {1, 2, 2},   {16, 1, 1}};
+    const struct shape inputs[] = {{1, 28, 28}, {3, 32, 32}, {3, 96, 96}, {3, 64, 48}, {3, 48, 64},
+                                   {5, 9, 70},  {1, 8, 8},   {1, 2, 2},   {16, 1, 1}};
     const int64_t flops[] = {0, 3000000, 30000000, 300000000}, parameters[] = {0, 20000, 100000};
     for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++)
         for (size_t f = 0; f < sizeof flops / sizeof *flops; f++)
@@ -52,7 +53,8 @@ static void check_fits(bool modern)
                 struct error error;
                 struct shape shapes[ARCH_LAYERS_MAX];
                 if (arch_template(inputs[i], 10, modern, &limits, &arch, &error)) {
-                    assert_true(flops[f] && inputs[i].height >= (modern ? 64 : 96)); /* what is too large */
+                    int larger = inputs[i].height > inputs[i].width ? inputs[i].height : inputs[i].width;
+                    assert_true(flops[f] && larger >= (modern ? 64 : 96)); /* what is too large */
                     continue;
                 }
                 assert_int_equal(arch_shapes(&arch, inputs[i], shapes, &error), 0);
@@ -64,6 +66,43 @@ static void fits_images_and_limits(void **state)
 {
     check_fits(false);
     check_fits(true);
+}
+
+/* Does the average pool read every pixel of the map before it? */
+static void check_covers(const struct arch *arch, struct shape input)
+{
+    struct shape shapes[ARCH_LAYERS_MAX], map;
+    int pool = 0;
+    while (arch->layers[pool].kind != LAYER_AVERAGE_POOL)
+        pool++;
+    const struct layer *layer = &arch->layers[pool];
+    assert_int_equal(arch_shapes(arch, input, shapes, NULL), 0);
+    map = shapes[pool - 1];
+    assert_int_equal((shapes[pool].height - 1) * layer->stride + layer->kernel, map.height);
+    assert_int_equal((shapes[pool].width - 1) * layer->stride + layer->kernel, map.width);
+    assert_true(layer->stride <= layer->kernel);
+    if (map.height == map.width)
+        assert_int_equal(shapes[pool].height, 1);
+}
+
+static void sees_all_of_images_that_are_not_square(void **state)
+{
+    const struct arch_limits limits = {.flops = 300000000};
+    for (int height = 4; height < 40; height += 3)
+        for (int width = 4; width < 40; width++) {
+            const struct shape input = {2, height, width};
+            struct arch arch;
+            for (int modern = 0; modern < 2; modern++) {
+                assert_int_equal(arch_template(input, 3, modern, &limits, &arch, NULL), 0);
+                check_covers(&arch, input);
+            }
+            space_start(space_find("small"), input, 3, &arch);
+            check_covers(&arch, input);
+            space_start_dense(space_find("small"), input, 3, &arch);
+            check_covers(&arch, input);
+            space_start_modern(space_find("modern"), input, 3, &arch);
+            check_covers(&arch, input);
+        }
 }
 
 static void says_which_limit(void **state)
@@ -81,6 +120,7 @@ int main(void)
         cmocka_unit_test(is_what_a_person_would_type),
         cmocka_unit_test(has_blocks_in_a_modern_space),
         cmocka_unit_test(fits_images_and_limits),
+        cmocka_unit_test(sees_all_of_images_that_are_not_square),
         cmocka_unit_test(says_which_limit),
     };
     return cmocka_run_group_tests_name("templates", tests, NULL, NULL);

@@ -18,6 +18,15 @@ bool layer_grows(const struct layer *layer)
     return layer_traits(layer)->widths != WIDTHS_NONE;
 }
 
+struct layer layer_average_of(struct shape map)
+{
+    int smaller = map.height < map.width ? map.height : map.width, larger = map.height + map.width - smaller;
+    int stride = smaller;
+    while ((larger - smaller) % stride)
+        stride--;
+    return (struct layer){.kind = LAYER_AVERAGE_POOL, .kernel = smaller, .stride = stride};
+}
+
 bool layer_is_flat(const struct layer *layer)
 {
     return layer_traits(layer)->section != SECTION_MAPS;

@@ -148,6 +148,9 @@ void layer_name(const struct arch *arch, int layer, char name[LAYER_NAME_MAX]);
 int layer_find(const struct arch *arch, const char *name);
 /* C, D, R, M, S and FC: those that actions can widen. */
 bool layer_grows(const struct layer *layer);
+/* The average pool behind a network's last map: one window over a square map.  Over another map windows of its smaller side,
+   as few as cover all of it without a rest. */
+struct layer layer_average_of(struct shape map);
 /* FC and SM, whose output is a vector. */
 bool layer_is_flat(const struct layer *layer);
 /* Does it have a D or a T? */

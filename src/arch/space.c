@@ -147,9 +147,22 @@ int space_complete(const struct space *space, const struct arch *arch, struct ac
 
 enum { SMALLEST_MAP = 2 };
 
-static int smaller_side(struct shape input)
+/* Does half of a map still have SMALLEST_MAP pixels a side? */
+static bool can_halve(struct shape map)
 {
-    return input.height < input.width ? input.height : input.width;
+    return map.height / 2 >= SMALLEST_MAP && map.width / 2 >= SMALLEST_MAP;
+}
+
+static void halve(struct shape *map)
+{
+    map->height /= 2;
+    map->width /= 2;
+}
+
+static void add_average(struct shape map, struct text *text)
+{
+    struct layer pool = layer_average_of(map);
+    layer_print(&pool, text);
 }
 
 /* Parse and free `text`.  Numbers out of range are read too: arch_shapes refuses them. */
@@ -159,43 +172,49 @@ static void read_start(struct text *text, struct arch *arch)
     text_done(text);
 }
 
-void space_start(const struct space *space, struct shape input, int classes, struct arch *arch)
+void space_start(const struct space *space, struct shape map, int classes, struct arch *arch)
 {
     enum { BLOCKS = 4 };
     struct text text = TEXT_EMPTY;
-    int side = smaller_side(input), filters = space->widths[WIDTHS_FILTERS].values[0];
+    int filters = space->widths[WIDTHS_FILTERS].values[0];
     text_add(&text, "C(%d,3,1) ", filters);
-    for (int block = 1; block < BLOCKS && side / 2 >= SMALLEST_MAP; block++, side /= 2)
+    for (int block = 1; block < BLOCKS && can_halve(map); block++, halve(&map))
         text_add(&text, "P(2,2) C(%d,3,1) ", filters);
-    text_add(&text, "A(%d,%d) FC(%d) SM(%d)", side, side, space->widths[WIDTHS_UNITS].values[0], classes);
+    add_average(map, &text);
+    text_add(&text, " FC(%d) SM(%d)", space->widths[WIDTHS_UNITS].values[0], classes);
     read_start(&text, arch);
 }
 
-void space_start_dense(const struct space *space, struct shape input, int classes, struct arch *arch)
+void space_start_dense(const struct space *space, struct shape map, int classes, struct arch *arch)
 {
     enum { DENSE_BLOCKS = 3, BOTTLENECK = 4 };
     struct text text = TEXT_EMPTY;
-    int side = smaller_side(input), growth = space->widths[WIDTHS_GROWTHS].values[0];
+    int growth = space->widths[WIDTHS_GROWTHS].values[0];
     text_add(&text, "C(%d,3,1) ", 2 * growth);
-    if (side / 2 >= SMALLEST_MAP) {
+    if (can_halve(map)) {
         text_add(&text, "P(2,2) ");
-        side /= 2;
+        halve(&map);
     }
     text_add(&text, "D(%d,[%d]) ", BOTTLENECK, growth);
-    for (int block = 1; block < DENSE_BLOCKS && side / 2 >= SMALLEST_MAP; block++, side /= TRANSITION_POOL)
+    for (int block = 1; block < DENSE_BLOCKS && can_halve(map); block++, halve(&map)) /* TRANSITION_POOL is 2 */
         text_add(&text, "T(0.5) D(%d,[%d]) ", BOTTLENECK, growth);
-    text_add(&text, "A(%d,%d) SM(%d)", side, side, classes);
+    add_average(map, &text);
+    text_add(&text, " SM(%d)", classes);
     read_start(&text, arch);
 }
 
-void space_start_modern(const struct space *space, struct shape input, int classes, struct arch *arch)
+void space_start_modern(const struct space *space, struct shape map, int classes, struct arch *arch)
 {
     enum { STAGES = 3 };
     struct text text = TEXT_EMPTY;
-    int side = smaller_side(input), filters = space->widths[WIDTHS_FILTERS].values[0];
+    int filters = space->widths[WIDTHS_FILTERS].values[0];
     text_add(&text, "C(%d,3,1) M(%d,3) ", filters, EXPANSION * filters);
-    for (int stage = 1; stage < STAGES && side / 2 >= SMALLEST_MAP; stage++, side = (side + 1) / 2)
+    for (int stage = 1; stage < STAGES && can_halve(map); stage++) {
         text_add(&text, "S(%d,3,2) M(%d,3) ", filters, EXPANSION * filters);
-    text_add(&text, "A(%d,%d) SM(%d)", side, side, classes);
+        map.height = (map.height + 1) / 2;
+        map.width = (map.width + 1) / 2;
+    }
+    add_average(map, &text);
+    text_add(&text, " SM(%d)", classes);
     read_start(&text, arch);
 }

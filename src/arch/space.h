@@ -42,14 +42,14 @@ int space_complete(const struct space *space, const struct arch *arch, struct ac
 /* The start network of a search when none is named: four blocks of one 3×3 convolution, max pool 2 between,
    average pool over what is left, one FC, classifier; every width the space's smallest.  Fewer blocks for
    images under 16 pixels.  (The published demonstration's, for 32×32.) */
-void space_start(const struct space *space, struct shape input, int classes, struct arch *arch);
+void space_start(const struct space *space, struct shape map, int classes, struct arch *arch);
 /* The same for dense networks: a 3×3 convolution of twice the smallest growth rate, max pool 2, then three blocks of
    one layer with that growth rate and a bottleneck of 4, transitions of reduction 0.5 between, average pool over what
    is left, classifier.  Fewer blocks likewise. */
-void space_start_dense(const struct space *space, struct shape input, int classes, struct arch *arch);
+void space_start_dense(const struct space *space, struct shape map, int classes, struct arch *arch);
 /* The same for modern networks: three stages of one M with a kernel of 3 and three times the smallest width as hidden
    channels, the first behind a 3×3 convolution, the others behind an S with a stride of 2, average pool over what is
    left, classifier.  Fewer stages likewise. */
-void space_start_modern(const struct space *space, struct shape input, int classes, struct arch *arch);
+void space_start_modern(const struct space *space, struct shape map, int classes, struct arch *arch);
 
 #endif

@@ -58,33 +58,37 @@ static int stages_of(int side)
 /* The plain template whose first convolution has about `width` filters. */
 static void build_plain(struct shape input, int classes, double width, struct arch *arch)
 {
-    int side = input.height < input.width ? input.height : input.width, stages = stages_of(side);
+    int stages = stages_of(input.height < input.width ? input.height : input.width);
     memset(arch, 0, sizeof *arch);
     for (int stage = 0; stage < stages; stage++, width *= growth_of_stage) {
         if (stage > 0) {
             add_layer(arch, (struct layer){.kind = LAYER_MAX_POOL, .kernel = 2, .stride = 2});
-            side /= 2;
+            input.height /= 2;
+            input.width /= 2;
         }
         add_convolution(arch, width);
         if (stage > 0 && stage < stages - 1)
             add_convolution(arch, width);
     }
-    add_layer(arch, (struct layer){.kind = LAYER_AVERAGE_POOL, .kernel = side, .stride = side});
+    add_layer(arch, layer_average_of(input));
     add_layer(arch, (struct layer){.kind = LAYER_SOFTMAX, .units = classes});
 }
 
 static void build_modern(struct shape input, int classes, double width, struct arch *arch)
 {
-    int side = input.height < input.width ? input.height : input.width, stream = 0;
+    int stream = 0;
     memset(arch, 0, sizeof *arch);
-    for (size_t stage = 0; stage < COUNT_OF(modern_stages) && (!stage || side > MODERN_SMALLEST_SIDE); stage++) {
-        int stride = stage || side >= STRIDE_SIDE ? 2 : 1;
+    for (size_t stage = 0; stage < COUNT_OF(modern_stages) &&
+                           (!stage || (input.height > MODERN_SMALLEST_SIDE && input.width > MODERN_SMALLEST_SIDE));
+         stage++) {
+        int side = input.height < input.width ? input.height : input.width, stride = stage || side >= STRIDE_SIDE ? 2 : 1;
         stream = rounded(width * modern_stages[stage].width, WIDTH_STEP);
         add_layer(arch, (struct layer){.kind = stage ? LAYER_SEPARABLE : LAYER_CONV,
                                        .units = stream,
                                        .kernel = KERNEL,
                                        .stride = stride});
-        side = (side + stride - 1) / stride;
+        input.height = (input.height + stride - 1) / stride;
+        input.width = (input.width + stride - 1) / stride;
         for (int block = 0; block < modern_stages[stage].blocks; block++)
             add_layer(arch, (struct layer){.kind = LAYER_MOBILE,
                                            .units = rounded(EXPANSION * stream, HIDDEN_STEP),
@@ -93,7 +97,7 @@ static void build_modern(struct shape input, int classes, double width, struct a
     add_layer(arch,
               (struct layer){
                   .kind = LAYER_CONV, .units = rounded(width_of_head * stream, WIDTH_STEP), .kernel = 1, .stride = 1});
-    add_layer(arch, (struct layer){.kind = LAYER_AVERAGE_POOL, .kernel = side, .stride = side});
+    add_layer(arch, layer_average_of(input));
     add_layer(arch, (struct layer){.kind = LAYER_SOFTMAX, .units = classes});
 }
 
@@ -116,8 +120,8 @@ int arch_template_narrowest(struct shape input, int classes, bool modern, struct
     return arch_shapes(arch, input, shapes, error);
 }
 
-int arch_template(struct shape input, int classes, bool modern, const struct arch_limits *limits,
-                  struct arch *arch, struct error *error)
+int arch_template(struct shape input, int classes, bool modern, const struct arch_limits *limits, struct arch *arch,
+                  struct error *error)
 {
     void (*build)(struct shape, int, double, struct arch *) = modern ? build_modern : build_plain;
     struct arch_limits own = *limits;

@@ -68,12 +68,12 @@ static char *set_folder(const struct data_spec *spec, const char *archive_folder
     return memory_copy_text(spec->folder);
 }
 
-static int read_named(const char *folder, const char *name, int label_bytes, const struct data_format *format,
-                      struct images *images, struct error *error)
+static int read_named(const struct data_spec *spec, const char *folder, const char *name, int label_bytes,
+                      const struct data_format *format, struct images *images, struct error *error)
 {
     char *path = file_join(folder, name);
     int result = file_exists(path) ? read_file(path, label_bytes, images, error)
-                                   : error_set(error, "%s: %s is missing; %s", folder, name, format->advice);
+                                   : data_refuse_missing(spec, format, name, error);
     free(path);
     return result;
 }
@@ -87,8 +87,8 @@ static bool batch_exists(const char *folder, int batch, char name[32])
     return exists;
 }
 
-static int read_batches(const char *folder, const struct data_format *format, struct images *images,
-                        struct error *error)
+static int read_batches(const struct data_spec *spec, const char *folder, const struct data_format *format,
+                        struct images *images, struct error *error)
 {
     char name[32];
     int last = BATCHES_MAX;
@@ -101,7 +101,7 @@ static int read_batches(const char *folder, const struct data_format *format, st
                              "%s: %s is missing, though data_batch_%d.bin is there; copy it too, or remove the "
                              "later ones",
                              folder, name, last);
-        if (read_named(folder, name, 1, format, images, error))
+        if (read_named(spec, folder, name, 1, format, images, error))
             return -1;
     }
     return 0;
@@ -111,8 +111,8 @@ int cifar10_read(const struct data_spec *spec, const struct data_format *format,
                  struct images *images, struct error *error)
 {
     char *folder = set_folder(spec, "cifar-10-batches-bin");
-    int result = part == DATA_TRAIN ? read_batches(folder, format, images, error)
-                                    : read_named(folder, "test_batch.bin", 1, format, images, error);
+    int result = part == DATA_TRAIN ? read_batches(spec, folder, format, images, error)
+                                    : read_named(spec, folder, "test_batch.bin", 1, format, images, error);
     free(folder);
     return result;
 }
@@ -151,7 +151,7 @@ int cifar100_read(const struct data_spec *spec, const struct data_format *format
                   struct images *images, struct error *error)
 {
     char *folder = set_folder(spec, "cifar-100-binary");
-    int result = read_named(folder, part == DATA_TRAIN ? "train.bin" : "test.bin", 2, format, images, error);
+    int result = read_named(spec, folder, part == DATA_TRAIN ? "train.bin" : "test.bin", 2, format, images, error);
     if (!result)
         result = read_names(folder, format->classes, images, error);
     free(folder);

@@ -110,14 +110,14 @@ static int add_image(struct part_reader *reader, const char *path, int label, st
     if (count >= IMAGES_BYTES_MAX / size)
         return error_set(error,
                          "%s: makes the set larger than %zu images; remove some, or scale them to a smaller "
-                         "side",
+                         "size",
                          path, IMAGES_BYTES_MAX / size);
     if (count == reader->capacity) {
         reader->capacity = 2 * count + 64;
         images->pixels = memory_resize(images->pixels, reader->capacity, size);
         images->labels = memory_resize(images->labels, reader->capacity, sizeof *images->labels);
     }
-    if (picture_read(path, shape->height, shape->channels, images->pixels + count * size, error))
+    if (picture_read(path, shape->width, shape->height, shape->channels, images->pixels + count * size, error))
         return -1;
     images->labels[count] = (uint16_t)label;
     images->count++;
@@ -195,7 +195,7 @@ int folder_read(const struct data_spec *spec, const struct data_format *format, 
     char *train = file_join(spec->folder, "train"), *test = file_join(spec->folder, "test");
     struct part_reader reader = {.part = part, .split = !has_folders(train), .images = images};
     const char *classes = reader.split ? spec->folder : train;
-    images->shape = (struct shape){.channels = format->channels, .height = spec->side, .width = spec->side};
+    images->shape = (struct shape){.channels = format->channels, .height = spec->height, .width = spec->width};
     int failed =
         !reader.split && !has_folders(test)
             ? error_set(error,

@@ -17,14 +17,17 @@ enum { IMAGES_BYTES_MAX = INT32_MAX };
 struct data_format {
     const char *name;
     const char *folder;             /* where Debian's package puts it; NULL: --data must name the folder */
+    const char *prefix;             /* of the names of its IDX files; NULL: they are MNIST's */
     int classes;                    /* 0: the largest training label + 1 */
     const char *const *class_names; /* `classes` of them; NULL: the reader finds them, or there are none */
-    int side;     /* of the square that images are scaled to, unless the spec says another; 0: they aren't scaled */
-    int channels; /* that images are decoded to, where the reader asks: 3 are red, green and blue, 1 is grey */
-    bool extra;   /* the training part has the published set's extra images too */
-    bool unit_range;                /* pixels are normalised to 0…1 */
-    bool mirrors;                   /* a mirrored image keeps its class (digits and letters don't) */
-    const char *advice;             /* where to get the files */
+    int side;           /* of the square that images are scaled to, unless the spec has a size; 0: they aren't scaled */
+    int channels;       /* that images are decoded to, where the reader asks: 3 are red, green and blue, 1 is grey */
+    int first_label;    /* what the file calls class 0 */
+    bool transposed;    /* images are stored column by column */
+    bool extra;         /* the training part has the published set's extra images too */
+    bool unit_range;    /* pixels are normalised to 0…1 */
+    bool mirrors;       /* a mirrored image keeps its class (digits and letters don't) */
+    const char *advice; /* where to get the files */
     int (*read)(const struct data_spec *spec, const struct data_format *format, enum data_part part,
                 struct images *images, struct error *error);
 };
@@ -32,17 +35,26 @@ struct data_format {
 /* NULL when unknown. */
 const struct data_format *data_format_find(const char *name);
 
+/* The set lacks a file.  Say so, and what to do: another set may have its files there, or the set may lie there in a
+   form that isn't read (an archive, Python's pickles).  Return -1. */
+int data_refuse_missing(const struct data_spec *spec, const struct data_format *format, const char *name,
+                        struct error *error);
 /* Of pixels and labels, their number and shape. */
 struct hash images_hash(const struct images *images);
 /* -1: the name has a control character or is no UTF-8, and can't be printed. */
 int class_name_check(const char *name, struct error *error);
 
 /* IDX.  Images have 3 dimensions (count, height, width) or 4 (count, channels, height, width). */
-int idx_parse_images(const void *bytes, size_t length, struct images *images, struct error *error);
+int idx_parse_images(const struct data_format *format, const void *bytes, size_t length, struct images *images,
+                     struct error *error);
 /* Sets `classes` to the largest label + 1. */
-int idx_parse_classes(const void *bytes, size_t length, struct images *images, struct error *error);
+int idx_parse_classes(const struct data_format *format, const void *bytes, size_t length, struct images *images,
+                      struct error *error);
 /* Call it after the images: their number must agree, and every label must be below `images->classes`. */
-int idx_parse_labels(const void *bytes, size_t length, struct images *images, struct error *error);
+int idx_parse_labels(const struct data_format *format, const void *bytes, size_t length, struct images *images,
+                     struct error *error);
+/* Does a folder have its training labels? */
+bool idx_has_files(const struct data_format *format, const char *folder);
 int idx_read(const struct data_spec *spec, const struct data_format *format, enum data_part part, struct images *images,
              struct error *error);
 
@@ -57,6 +69,11 @@ int cifar100_read(const struct data_spec *spec, const struct data_format *format
 /* SVHN, format 2 (cropped digits): MATLAB files. */
 int svhn_read(const struct data_spec *spec, const struct data_format *format, enum data_part part,
               struct images *images, struct error *error);
+
+/* Arrays that NumPy saved in one file. */
+int npz_parse(const void *bytes, size_t length, enum data_part part, struct images *images, struct error *error);
+int npz_read(const struct data_spec *spec, const struct data_format *format, enum data_part part, struct images *images,
+             struct error *error);
 
 /* PNG and JPEG files, a folder a class (folder.c). */
 int folder_read(const struct data_spec *spec, const struct data_format *format, enum data_part part,

@@ -29,8 +29,9 @@ struct hash images_hash(const struct images *images)
                               (uint64_t)images->classes,
                               (uint64_t)images->shape.channels,
                               (uint64_t)images->shape.height,
-                              (uint64_t)images->shape.width};
-    return hash_of(whole, sizeof whole);
+                              (uint64_t)images->shape.width,
+                              (uint64_t)images->validation};
+    return hash_of(whole, sizeof whole - (images->validation ? 0 : sizeof *whole)); /* as before there were such sets */
 }
 
 int class_name_check(const char *name, struct error *error)
@@ -68,9 +69,9 @@ int images_open(const struct data_spec *spec, enum data_part part, struct images
     ASSERT(images->shape.channels > 0 && images->shape.channels <= IMAGES_CHANNELS_MAX);
     for (int i = 0; i < images->count; i++)
         ASSERT(images->labels[i] < images->classes);
-    images->layout = images->shape.channels == 1                               ? "NCHW grey"
-                     : images->shape.channels == 3 && format->read != idx_read ? "NCHW RGB"
-                                                                               : "NCHW";
+    images->layout = images->shape.channels == 1                                                           ? "NCHW grey"
+                     : images->shape.channels == 3 && format->read != idx_read && format->read != npz_read ? "NCHW RGB"
+                                                                                                           : "NCHW";
     images->hash = images_hash(images);
     return 0;
 }
@@ -153,6 +154,8 @@ static int32_t *all_numbers(int count)
 int data_split(const struct images *images, int validation, int subset, uint64_t seed, struct view *train,
                struct view *validate, struct error *error)
 {
+    int own = images->validation, drawn = images->count - own;
+    validation = own ? own : validation;
     if (validation < 0 || subset < 0)
         return error_set(error, "a number of images is negative: %d to validate, %d to train; use 0 or more",
                          validation, subset);
@@ -167,9 +170,9 @@ int data_split(const struct images *images, int validation, int subset, uint64_t
                          subset, rest, validation, images->count);
     int32_t *index = all_numbers(images->count);
     struct random_stream stream = random_stream_new(seed, RANDOM_SPLIT, 0, 0);
-    random_shuffle(&stream, index, images->count);
-    take(validate, images, index, validation);
-    take(train, images, index + validation, subset ? subset : rest);
+    random_shuffle(&stream, index, drawn);
+    take(validate, images, own ? index + drawn : index, validation);
+    take(train, images, own ? index : index + validation, subset ? subset : rest);
     free(index);
     normalise(train);
     view_normalise(validate, &train->pixels);

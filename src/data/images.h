@@ -14,7 +14,7 @@
 #include "util/error.h"
 #include "util/hash.h"
 
-enum { IMAGES_CHANNELS_MAX = 4, IMAGES_CLASSES_MAX = 1000 };
+enum { IMAGES_CHANNELS_MAX = 16, IMAGES_CLASSES_MAX = 1000 };
 
 struct images {
     int count, classes;
@@ -26,16 +26,17 @@ struct images {
     bool mirrors;       /* a mirrored image keeps its class: augmentation flips */
     const char *layout; /* of one image: "NCHW RGB", "NCHW grey" or, where colours are not known, "NCHW" */
     struct hash hash;   /* of pixels and labels: the data set's checksum */
+    int validation;     /* the last that many are the set's own validation images; 0: it has none */
 };
 
-/* What --data names: `fashion-mnist`, `mnist`, `idx:DIR`, `cifar10:DIR`, `cifar100:DIR`, `svhn:DIR`, `svhn-extra:DIR`,
-   `images:DIR`, `grey-images:DIR`; a `+` after the name (`cifar10+:DIR`, `fashion-mnist+`) turns augmentation on, and
-   image folders take the side of the square that they are scaled to (`images@48+:DIR`).  Without `:DIR` the folder is
+/* What --data names: `fashion-mnist`, `cifar10:DIR`, `images:DIR`, `npz:FILE` and so on (the table is in spec.c); a `+`
+   after the name (`cifar10+:DIR`, `fashion-mnist+`) turns augmentation on, and image folders take the size that they
+   are scaled to (`images@48+:DIR`, `images@64x48:DIR`: width, then height).  Without `:DIR` the folder is
    $ESPALIER_DATA/NAME, or that of Debian's package. */
 struct data_spec {
     char name[16];
-    char folder[1024];
-    int side; /* 0: images are as they are */
+    char folder[1024]; /* of npz: the file */
+    int width, height; /* 0: images are as they are */
     bool augment;
 };
 
@@ -66,7 +67,8 @@ struct view {
 };
 
 /* Draw `validation` images for validation and, of the others, `subset` for training (0: all), by the stream
-   RANDOM_SPLIT of `seed`.  Normalisation: channel mean and std of the training view, in both views. */
+   RANDOM_SPLIT of `seed`.  The validation images of a set that has its own always validate, whatever `validation` is.
+   Normalisation: channel mean and std of the training view, in both views. */
 int data_split(const struct images *images, int validation, int subset, uint64_t seed, struct view *train,
                struct view *validate, struct error *error);
 /* All images in file order, normalised as `like` is; with NULL by their own mean and std. */

@@ -190,9 +190,9 @@ static void filters_free(struct filter *filters, int new)
     free(filters);
 }
 
-static void scale_row(const uint8_t *row, const struct filter *filters, int side, double *scaled)
+static void scale_row(const uint8_t *row, const struct filter *filters, int width, double *scaled)
 {
-    for (int x = 0; x < side; x++)
+    for (int x = 0; x < width; x++)
         for (int colour = 0; colour < COLOURS; colour++) {
             const uint8_t *value = row + filters[x].first * COLOURS + colour;
             double sum = 0;
@@ -203,10 +203,11 @@ static void scale_row(const uint8_t *row, const struct filter *filters, int side
 }
 
 /* Add an old row to every new row in which it has a share. */
-static void add_row(const double *row, int y, const struct filter *filters, int side, double *scaled)
+static void add_row(const double *row, int y, const struct filter *filters, int width, int height,
+                    double *scaled)
 {
-    int values = side * COLOURS;
-    for (int at = 0; at < side; at++) {
+    int values = width * COLOURS;
+    for (int at = 0; at < height; at++) {
         int i = y - filters[at].first;
         if (i < 0 || i >= filters[at].count)
             continue;
@@ -220,15 +221,15 @@ static uint8_t rounded(double value)
     return (uint8_t)lround(value < 0 ? 0 : value > 255 ? 255 : value);
 }
 
-void picture_fit(const struct picture *picture, int side, int channels, uint8_t *planes)
+void picture_fit(const struct picture *picture, int width, int height, int channels, uint8_t *planes)
 {
-    struct filter *across = filters_new(picture->width, side), *down = filters_new(picture->height, side);
-    size_t plane = (size_t)side * (size_t)side;
-    double *row = memory_new((size_t)side * COLOURS, sizeof *row),
+    struct filter *across = filters_new(picture->width, width), *down = filters_new(picture->height, height);
+    size_t plane = (size_t)width * (size_t)height;
+    double *row = memory_new((size_t)width * COLOURS, sizeof *row),
            *scaled = memory_new(plane * COLOURS, sizeof *scaled);
     for (int y = 0; y < picture->height; y++) {
-        scale_row(picture->pixels + (size_t)y * (size_t)picture->width * COLOURS, across, side, row);
-        add_row(row, y, down, side, scaled);
+        scale_row(picture->pixels + (size_t)y * (size_t)picture->width * COLOURS, across, width, row);
+        add_row(row, y, down, width, height, scaled);
     }
     for (size_t i = 0; i < plane; i++) {
         const double *colour = scaled + i * COLOURS;
@@ -240,11 +241,11 @@ void picture_fit(const struct picture *picture, int side, int channels, uint8_t 
     }
     free(row);
     free(scaled);
-    filters_free(across, side);
-    filters_free(down, side);
+    filters_free(across, width);
+    filters_free(down, height);
 }
 
-int picture_read(const char *path, int side, int channels, uint8_t *planes, struct error *error)
+int picture_read(const char *path, int width, int height, int channels, uint8_t *planes, struct error *error)
 {
     void *bytes;
     size_t length;
@@ -255,7 +256,7 @@ int picture_read(const char *path, int side, int channels, uint8_t *planes, stru
     free(bytes);
     if (failed)
         return error_prefix(error, "%s", path);
-    picture_fit(&picture, side, channels, planes);
+    picture_fit(&picture, width, height, channels, planes);
     picture_done(&picture);
     return 0;
 }

@@ -27,9 +27,10 @@ struct picture {
    is refused, even when a part of it could be decoded.  picture_done() it after success. */
 int picture_decode(const void *bytes, size_t length, struct picture *picture, struct error *error);
 void picture_done(struct picture *picture);
-/* Scale to side × side pixels, whatever the shape was, into `channels` planes: 3 are red, green and blue; 1 is grey. */
-void picture_fit(const struct picture *picture, int side, int channels, uint8_t *planes);
+/* Scale to width × height pixels, whatever the shape was, into `channels` planes: 3 are red, green and blue; 1 is
+   grey. */
+void picture_fit(const struct picture *picture, int width, int height, int channels, uint8_t *planes);
 /* Read a file as one image of a set of pictures is read: decode it and fit it. */
-int picture_read(const char *path, int side, int channels, uint8_t *planes, struct error *error);
+int picture_read(const char *path, int width, int height, int channels, uint8_t *planes, struct error *error);
 
 #endif

@@ -230,8 +230,7 @@ static int read_named(const struct data_spec *spec, const struct data_format *fo
                       struct images *images, struct error *error)
 {
     char *path = file_join(spec->folder, name);
-    int result = file_exists(path) ? read_file(path, images, error)
-                                   : error_set(error, "%s: %s is missing; %s", spec->folder, name, format->advice);
+    int result = file_exists(path) ? read_file(path, images, error) : data_refuse_missing(spec, format, name, error);
     free(path);
     return result;
 }

@@ -87,7 +87,7 @@ static int valid_rungs(const char *value, struct error *error)
    and 88.1 % with 0.15.  The paper's 0.02, for 20 epochs, is in the preset eas-small. */
 static const struct search_option table[] = {
     {"data", OPTION_TEXT, FIELD(data), .valid = valid_data, .argument = "SPEC", .fallback = "fashion-mnist",
-     .help = "images: fashion-mnist, mnist, idx:DIR, cifar10:DIR, cifar100:DIR, svhn:DIR, images:DIR; NAME+ augments"},
+     .help = "images: fashion-mnist, cifar10:DIR, images:DIR, npz:FILE and so on (man espalier, DATA); NAME+ augments"},
     {"space", OPTION_WORD, FIELD(space), .words = "plain|dense|modern|auto", .argument = "NAME", .fallback = "auto",
      .help = "plain networks, or dense ones (DenseNet-BC) too, or modern ones (residual and separable layers) too; auto: "
              "as --start is, else modern where --limit-flops or --limit-params is given, and plain on a GPU"},

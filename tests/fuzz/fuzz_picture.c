@@ -19,8 +19,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
         return 0;
     }
     ASSERT(picture.width > 0 && picture.height > 0);
-    picture_fit(&picture, 8, 3, planes);
-    picture_fit(&picture, 8, 1, planes);
+    picture_fit(&picture, 8, 8, 3, planes);
+    picture_fit(&picture, 8, 4, 1, planes);
     picture_done(&picture);
     return 0;
 }

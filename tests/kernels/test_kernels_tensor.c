@@ -129,7 +129,7 @@ static void load(void **state)
     _Static_assert(sizeof(struct augment) == 3 && offsetof(struct augment, dy) == 1 &&
                        offsetof(struct augment, flip) == 2,
                    "the kernel reads three bytes: dx, dy, flip");
-    const struct shape shapes[] = {{1, 28, 28}, {3, 32, 32}, {4, 5, 9}, {2, 1, 1}};
+    const struct shape shapes[] = {{1, 28, 28}, {3, 32, 32}, {4, 5, 9}, {2, 1, 1}, {5, 6, 4}, {16, 4, 7}};
     for (size_t s = 0; s < COUNT_OF(shapes); s++)
         for (int augmented = 0; augmented < 2; augmented++) {
             check_load(*state, shapes[s], 4, 4, augmented);

@@ -104,6 +104,7 @@ static bool prepare_load(struct context *context, const struct batch *batch)
     if (!use_data_set(context, images))
         return false;
     struct kernel_load *load = &context->load;
+    _Static_assert((int)IMAGES_CHANNELS_MAX <= (int)KERNEL_INPUT_CHANNELS, "the kernel has a factor for each channel");
     memset(load, 0, sizeof *load); /* find_graph compares it as memory */
     load->step = context->step;
     load->pixels = context->data_sets[0]->pixels;

@@ -55,7 +55,9 @@ static int read_options(const struct cli_arguments *arguments, struct morph_work
     if (cli_set_options(arguments, &work->given) || cli_real(arguments, "noise", 0, 0, 100, &noise))
         return 2;
     if (input && parse_input(input, &work->input))
-        return cli_usage(arguments, "--input %s: must be CHANNELS,HEIGHT,WIDTH, as 3,32,32", input);
+        return cli_usage(arguments,
+                         "--input %s: must be CHANNELS,HEIGHT,WIDTH, as 3,32,32, with 1 to %d channels and sides of 1 to %d",
+                         input, IMAGES_CHANNELS_MAX, ARCH_SIDE_MAX);
     work->options = (struct morph_options){
         .split = work->given.split,
         .widen_noise = (float)noise,

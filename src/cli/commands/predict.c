@@ -1,7 +1,7 @@
 /*
  * predict.c - `espalier predict`: the class of a person's own pictures, by a trained network.
  *
- * A picture is read as a set of pictures is (data/picture.h): decoded, and scaled to the square that the network takes.
+ * A picture is read as a set of pictures is (data/picture.h): decoded, and scaled to the size that the network takes.
  * Classes and normalisation are the network's own, so that no data set is needed.  A picture that can't be read is
  * told, and the others are predicted all the same.
  */
@@ -35,13 +35,12 @@ struct prediction {
 static int check_input(const struct prediction *work, struct error *error)
 {
     const struct shape *input = &work->network.input;
-    if (input->height == input->width && (input->channels == 1 || input->channels == 3))
+    if (input->channels == 1 || input->channels == 3)
         return 0;
-    return error_set(
-        error,
-        "%s: takes %d,%d,%d, and pictures are read as squares of 1 or 3 channels; use another program with "
-        "the file of espalier export",
-        work->network.text, input->channels, input->height, input->width);
+    return error_set(error,
+                     "%s: takes images of %d channels, and pictures have 1 or 3; use espalier eval with arrays "
+                     "(--data npz:FILE), or another program with the file of espalier export",
+                     work->network.text, input->channels);
 }
 
 static int read_picture(const char *path, const struct shape *input, uint8_t *planes, struct error *error)
@@ -49,7 +48,7 @@ static int read_picture(const char *path, const struct shape *input, uint8_t *pl
     struct stat status;
     if (!stat(path, &status) && !S_ISREG(status.st_mode)) /* a pipe could wait for ever */
         return error_set(error, "%s: is no file; name a PNG or JPEG file", path);
-    return picture_read(path, input->height, input->channels, planes, error);
+    return picture_read(path, input->width, input->height, input->channels, planes, error);
 }
 
 static void read_pictures(const struct cli_arguments *arguments, struct prediction *work)
@@ -194,7 +193,7 @@ const struct cli_command command_predict = {
     .name = "predict",
     .synopsis = "SESSION:NODE|FILE PICTURE...",
     .summary = "classify pictures by a trained network",
-    .details = "PICTURE is a PNG or JPEG file. It is read as the pictures of a data set are: scaled to the square that "
+    .details = "PICTURE is a PNG or JPEG file. It is read as the pictures of a data set are: scaled to the size that "
                "the network takes, in colour or grey. A picture that can't be read is told, the others are classified,"
                " and the exit status is 1.",
     .words_minimum = 2,

@@ -85,7 +85,7 @@ void session_remember(const char *folder)
 
 void session_forget(const char *folder)
 {
-    char *state = state_folder(), *name = session_short_name(folder);
+    char *state = session_state_folder(), *name = session_short_name(folder);
     struct text link = TEXT_EMPTY;
     text_add(&link, "%s/%s" ENDING, state ? state : "", name);
     char *target = state ? realpath(link.bytes, NULL) : NULL, *path = realpath(folder, NULL);

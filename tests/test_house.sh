@@ -99,9 +99,11 @@ sed 's/^/# /' "$work/circles"
 
 # --- files ---
 sources=$(find src sessions tui tests bench -name '*.[ch]' | sort)
-silent=$(for file in $sources; do
-    head -c 2 "$file" | grep -q '^/\*' && head -n 2 "$file" | grep -qF " ${file##*/} - " || echo "# $file"
-done)
+# shellcheck disable=SC2086
+silent=$(awk '
+    FNR == 1 {name = FILENAME; sub(".*/", "", name); begins = /^\/\*/; says = 0}
+    FNR <= 2 {says = says || index($0, " " name " - ")}
+    FNR == 2 && !(begins && says) {print "# " FILENAME}' $sources)
 [ -z "$silent" ]
 report $? "every source begins with a comment that says its name and what it is"
 [ -z "$silent" ] || echo "$silent"

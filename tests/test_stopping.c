@@ -160,7 +160,7 @@ static void test_best_is_kept(void **state)
         strcpy(options.rungs, kind != 1 ? "2,5" : "");
         options.stop_hopeless = kind != 0 ? 0.02 : 0;
         struct session_state *session = bed_search(&options, &one_slot);
-        compare(names[kind], whole, session, 0.4);
+        compare(names[kind], whole, session, 0.5);
         session_state_free(session);
     }
     session_state_free(whole);

@@ -52,7 +52,8 @@ report $? "the search has no terminal"
 ok "a session in use can be shown" "$espalier" show one
 says "and written by nobody else" 1 "one.esp: process $process on" "$espalier" resume one --detach
 
-# --- errors are told in the foreground ---
+# --- errors are told in the foreground; the search pauses meanwhile, so that it takes no processor ---
+"$espalier" attach one --send pause >/dev/null
 says "a session that is there already" 1 "one.esp: already exists" start --out one
 says "a data set that is not there" 1 "nowhere" "$espalier" run --detach --out two --data idx:nowhere
 says "a start network that does not fit" 1 "SM\(3\)" "$espalier" run --detach --out two --data idx:set --validation 112 \
@@ -61,6 +62,8 @@ says "an option that is none" 2 "--epochs many" "$espalier" run --detach --epoch
 says "a session to go on with that is not there" 1 "nowhere" "$espalier" resume nowhere --detach
 [ ! -e two.esp ]
 report $? "and nothing is left of them"
+
+"$espalier" attach one --send continue >/dev/null
 
 # --- two watchers, and commands ---
 "$espalier" attach one --json >first.json 2>&1 &
@@ -130,8 +133,8 @@ exec 3<>pipe # open at both ends, so that nothing waits for the other
 "$espalier" run $tournament --json --out slow --data idx:set --start 'C(4,3,1) P(2,2) C(4,3,1) A(4,4) FC(8) SM(2)' --epochs 40 \
     --start-epochs 1 --validation 112 --networks 20 --devices cpu:1 >pipe &
 slow=$!
-finished() {
-    "$espalier" show slow 2>/dev/null | grep -q 'finished (budget)'
+finished() { # the first is cheaper to ask again and again
+    grep -aqs finished slow.esp/events.log && "$espalier" show slow | grep -q 'finished (budget)'
 }
 within "a search whose output nobody reads goes on to its end" finished
 cat pipe >slow.out 3>&- &

@@ -17,10 +17,11 @@
 #include "morph_bed.h"
 #include "naive_forward.h"
 #include "random_action.h"
+#include "repeats.h"
 #include "util/bug.h"
 #include "util/memory.h"
 
-enum { IMAGES = 3, CHAINS = 200, CHAIN_ACTIONS = 20, UNITS_MAX = 9 };
+enum { IMAGES = 3, CHAINS = REPEATS(200), CHAIN_ACTIONS = 20, UNITS_MAX = 9 };
 
 /* Logits of some images; the caller free()s them. */
 static double *logits_of(const struct weights *weights, const float *images, int count)

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "engine_bed.h"
+#include "repeats.h"
 #include "util/file.h"
 
 /* --- budget --- */
@@ -438,11 +439,11 @@ static double mean_rank(int64_t tournament)
 {
     struct search_options options = bed_options();
     options.tournament = tournament;
-    options.networks = 300;
+    options.networks = REPEATS(300);
     struct session_state *session = bed_search(&options, &(struct script){.slots = 1, .no_epochs = true});
     double sum = 0;
     int64_t count = 0;
-    for (int64_t i = 50; i < session->node_count; i++, count++) {
+    for (int64_t i = REPEATS(50); i < session->node_count; i++, count++) {
         const struct session_node *parent = session->nodes[session->nodes[i]->facts.parent - 1];
         int64_t worse = 0;
         for (int64_t j = 0; j < i; j++)
@@ -456,8 +457,8 @@ static double mean_rank(int64_t tournament)
 static void test_parent_tournament(void **state)
 {
     double one = mean_rank(1), three = mean_rank(3);
-    assert_true(one > 0.4 && one < 0.6);
-    assert_true(three > 0.67 && three < 0.83);
+    assert_true(SANITIZED || (one > 0.4 && one < 0.6));
+    assert_true(SANITIZED || (three > 0.67 && three < 0.83));
 }
 
 /* With a deeper decision only, a proposal is empty when its parent has no room left under the limit: none is. */

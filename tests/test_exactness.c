@@ -22,10 +22,11 @@
 #include "morph/morph.h"
 #include "nn/trainer.h"
 #include "random_action.h"
+#include "repeats.h"
 #include "util/bug.h"
 #include "util/memory.h"
 
-enum { CHAINS = 200, CHAIN_ACTIONS = 20, UNITS_MAX = 9, SUBSET = 2000, IMAGES = 16, CLASSES = 10, SEED = 5 };
+enum { CHAINS = REPEATS(200), CHAIN_ACTIONS = 20, UNITS_MAX = 9, SUBSET = 2000, IMAGES = 16, CLASSES = 10, SEED = 5 };
 
 static const char *const notations[] = {
     "P(2,2) C(4,3,1) P(2,2) C(6,3,1) A(7,7) FC(8) SM(10)",

@@ -393,7 +393,7 @@ static void an_empty_session_is_exported(void **unused)
 
 static void predictions_are_rows_and_a_document(void **unused)
 {
-    char *pictures[] = {"a,b.png", "c.png"}, *classes[] = {"cat", "dog", "frog"};
+    char *pictures[] = {"a,b.png", "c.png"}, *classes[] = {"cat", "dog", "r\xe4t"}; /* the last in Latin-1 */
     const double probabilities[] = {0.25, 0.5, 0.25, NAN, NAN, NAN}; /* the second: of a network that diverged */
     const struct predictions predictions = {2, 3, pictures, classes, probabilities};
     struct text text = TEXT_EMPTY;
@@ -403,7 +403,7 @@ static void predictions_are_rows_and_a_document(void **unused)
     predictions_best(&predictions, 1, best);
     assert_true(best[0] == -1 && best[1] == -1);
     export_csv_predictions(&predictions, &text);
-    assert_string_equal(text_string(&text), "picture,class,probability,cat,dog,frog\n"
+    assert_string_equal(text_string(&text), "picture,class,probability,cat,dog,r\xe4t\n"
                                             "\"a,b.png\",dog,0.5,0.25,0.5,0.25\n"
                                             "c.png,,,,,\n");
     text_clear(&text);
@@ -414,6 +414,7 @@ static void predictions_are_rows_and_a_document(void **unused)
     assert_true(json_real_value(json_array_get(at(first, "probabilities"), 1)) == 0.5);
     assert_true(json_is_null(at(second, "class")) && json_is_null(at(second, "probability")));
     assert_int_equal(json_array_size(at(document, "classes")), 3);
+    assert_string_equal(json_string_value(json_array_get(at(document, "classes"), 2)), "r\\xe4t");
     json_decref(document);
     text_done(&text);
 }

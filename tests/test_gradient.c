@@ -16,13 +16,14 @@
 #include <cmocka.h>
 
 #include "op_cases.h"
+#include "repeats.h"
 #include "util/memory.h"
 #include "util/random.h"
 
-enum { DIRECTIONS = 3, COORDINATES = 4 };
+enum { DIRECTIONS = REPEATS(3), COORDINATES = REPEATS(4) };
 static const float direction_step = 2e-5f, coordinate_step = 2e-4f;
 static const double direction_tolerance = 0.03, coordinate_tolerance = 0.04;
-static const int64_t multiplies_max = 4000000; /* larger cases would only take longer */
+static const int64_t multiplies_max = 1500000; /* larger cases would only take longer */
 
 struct probe {
     const struct op_case *op_case;

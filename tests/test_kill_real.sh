@@ -12,9 +12,10 @@ results() {
     "$espalier" show killed --events | grep '"k": *"result"'
 }
 
-# When the search of this process has written `$1` results in all, kill it.
+# When the search of this process has written `$1` results in all, kill it.  A network has weights before its result, and to
+# count them is cheaper than to read the log.
 kill_at() {
-    until [ "$(results 2>/dev/null | wc -l)" -ge "$1" ]; do
+    until [ "$(ls killed.esp/weights 2>/dev/null | wc -l)" -ge "$1" ] && [ "$(results 2>/dev/null | wc -l)" -ge "$1" ]; do
         kill -0 "$search" 2>/dev/null || return 1
         sleep 0.02
     done

@@ -13,8 +13,9 @@
 #include <cmocka.h>
 
 #include "policy/policy.h"
+#include "repeats.h"
 
-enum { SEEDS = 10, EPISODES = 12, NETWORKS = 10, WIDER = 4, DEEPER = 5 };
+enum { SEEDS = REPEATS(10), EPISODES = 12, NETWORKS = 10, WIDER = 4, DEEPER = 5 };
 
 static int widenings(const struct space *space, const struct layer *layer)
 {

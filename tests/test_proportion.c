@@ -17,6 +17,7 @@
 #include <time.h>
 
 #include "log_bed.h"
+#include "repeats.h"
 #include "sessions/frame.h"
 #include "sessions/replay.h"
 
@@ -59,7 +60,7 @@ static double processor_seconds(void)
 /* Of this process, in bytes; 0 where a sanitizer takes its own. */
 static size_t most_memory(void)
 {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if SANITIZED
     return 0;
 #else
     struct rusage usage;

@@ -16,8 +16,9 @@
 #include <string.h>
 
 #include "engine_bed.h"
+#include "repeats.h"
 
-enum { SEEDS = 6, EPISODES = 8 };
+enum { SEEDS = REPEATS(6), EPISODES = 8 };
 
 static double last_episode(const char *policy, int64_t seed)
 {

@@ -29,13 +29,15 @@ struct real {
 
 static bool real_open(struct real *real, int train, int validate)
 {
+    static struct images images; /* unpacked once, for all tests */
     struct data_spec spec;
     struct error error;
     assert_int_equal(data_spec_parse("fashion-mnist", &spec, &error), 0);
-    if (images_open(&spec, DATA_TRAIN, &real->images, &error)) {
+    if (!images.count && images_open(&spec, DATA_TRAIN, &images, &error)) {
         print_message("# skipped: %s\n", error.text);
         return false;
     }
+    real->images = images;
     assert_int_equal(data_split(&real->images, validate, train, 1, &real->train, &real->validate, &error), 0);
     real->data = (struct search_data){.input = real->images.shape,
                                       .classes = real->images.classes,
@@ -50,7 +52,6 @@ static void real_close(struct real *real)
 {
     view_done(&real->train);
     view_done(&real->validate);
-    images_done(&real->images);
 }
 
 static struct search_options small_options(void)

@@ -18,9 +18,11 @@
 #include <cmocka.h>
 
 #include "engine_bed.h"
+#include "repeats.h"
 #include "util/memory.h"
 
 static const struct script one_slot = {.slots = 1};
+enum { NETWORKS = 500 };
 
 static struct search_options stopping_options(int64_t networks)
 {
@@ -77,7 +79,7 @@ static bool should_stop(const struct session_state *session, int64_t number, int
 static void test_rungs_keep_the_best_share(void **state)
 {
     static const int rungs[] = {2, 5};
-    struct search_options options = stopping_options(1000);
+    struct search_options options = stopping_options(NETWORKS);
     strcpy(options.rungs, "2,5");
     options.rung_keep = 0.4;
     struct session_state *session = bed_search(&options, &one_slot);
@@ -96,10 +98,10 @@ static void test_rungs_keep_the_best_share(void **state)
         assert_true(node->accuracy == curve_at(node, epoch) && node->weights);
         stopped[epoch == 5]++;
     }
-    print_message("# of 999: %d stopped at rung 2, %d at rung 5; %.0f %% of the epochs\n", stopped[0], stopped[1],
-                  100 * share_trained(session));
-    assert_in_range(stopped[0], 540, 660); /* about 600, and 60 % of the 400 that are left */
-    assert_in_range(stopped[1], 180, 300);
+    print_message("# of %d: %d stopped at rung 2, %d at rung 5; %.0f %% of the epochs\n", NETWORKS - 1, stopped[0],
+                  stopped[1], 100 * share_trained(session));
+    assert_in_range(stopped[0], NETWORKS * 54 / 100, NETWORKS * 66 / 100); /* about 60 %, and 60 % of what is left */
+    assert_in_range(stopped[1], NETWORKS * 18 / 100, NETWORKS * 30 / 100);
     assert_true(share_trained(session) < 0.35);
     session_state_free(session);
 }
@@ -151,14 +153,14 @@ static void compare(const char *what, const struct session_state *whole, const s
 
 static void test_best_is_kept(void **state)
 {
-    struct search_options options = stopping_options(1000);
+    struct search_options options = stopping_options(NETWORKS);
     struct session_state *whole = bed_search(&options, &one_slot);
     for (int kind = 0; kind < 3; kind++) {
         static const char *const names[] = {"rungs", "hopeless", "both"};
         strcpy(options.rungs, kind != 1 ? "2,5" : "");
         options.stop_hopeless = kind != 0 ? 0.02 : 0;
         struct session_state *session = bed_search(&options, &one_slot);
-        compare(names[kind], whole, session, 0.4);
+        compare(names[kind], whole, session, 0.5);
         session_state_free(session);
     }
     session_state_free(whole);
@@ -202,13 +204,13 @@ static void test_one_seed_one_digest(void **state)
 /* Many trainers: everything comes to an end, and no epoch is answered twice (the evaluator would notice). */
 static void test_side_by_side(void **state)
 {
-    struct search_options options = stopping_options(400);
+    struct search_options options = stopping_options(REPEATS(200));
     strcpy(options.rungs, "2,5");
     options.stop_hopeless = 0.05;
     for (uint64_t seed = 1; seed <= 3; seed++) {
         struct session_state *session = bed_search(&options, &(struct script){.slots = 8, .seed = seed});
-        assert_int_equal(session->status_count[NODE_DONE], 400);
-        assert_true(share_trained(session) < 0.5);
+        assert_int_equal(session->status_count[NODE_DONE], options.networks);
+        assert_true(SANITIZED || share_trained(session) < 0.5);
         session_state_free(session);
     }
 }

@@ -41,7 +41,7 @@ int space_complete(const struct space *space, const struct arch *arch, struct ac
 
 /* The start network of a search when none is named: four blocks of one 3×3 convolution, max pool 2 between,
    average pool over what is left, one FC, classifier; every width the space's smallest.  Fewer blocks for
-   images under 16 pixels.  (The published demonstration's, for 32×32.) */
+   images under 16 pixels.  For 32×32 pixels it is the network of the published demonstration. */
 void space_start(const struct space *space, struct shape map, int classes, struct arch *arch);
 /* The same for dense networks: a 3×3 convolution of twice the smallest growth rate, max pool 2, then three blocks of
    one layer with that growth rate and a bottleneck of 4, transitions of reduction 0.5 between, average pool over what

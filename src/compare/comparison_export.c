@@ -1,11 +1,9 @@
 /* comparison_export.c - a comparison as CSV and JSON: accuracies are from 0 to 1, an unknown value is empty or null. */
-#include <jansson.h>
 #include <math.h>
-#include <stdlib.h>
 
 #include "compare/comparison_print.h"
 #include "export/csv.h"
-#include "util/bug.h"
+#include "export/json.h"
 
 static const char *const axis_names[AXES] = {"networks", "flops"};
 static const char *const measure_names[MEASURES] = {"mean", "best"};
@@ -35,25 +33,14 @@ void comparison_csv(const struct comparison *comparison, struct text *text)
     }
 }
 
-static json_t *of_real(double value)
-{
-    return isfinite(value) ? json_real(value) : json_null();
-}
-
-/* A name that is no UTF-8 becomes null: JSON can't express it. */
-static json_t *of_string(const char *string)
-{
-    json_t *value = json_string(string);
-    return value ? value : json_null();
-}
-
 static json_t *of_point(const struct point *point)
 {
-    json_t *object = json_pack("{s:I, s:o}", "node", (json_int_t)point->node, "accuracy", of_real(point->accuracy));
+    json_t *object =
+        json_pack("{s:I, s:o}", "node", (json_int_t)point->node, "accuracy", json_of_real(point->accuracy));
     for (int axis = 0; axis < AXES; axis++)
-        json_object_set_new(object, axis_names[axis], of_real(point->at[axis]));
+        json_set(object, axis_names[axis], json_of_real(point->at[axis]));
     for (int measure = 0; measure < MEASURES; measure++)
-        json_object_set_new(object, measure_names[measure], of_real(point->measure[measure]));
+        json_set(object, measure_names[measure], json_of_real(point->measure[measure]));
     return object;
 }
 
@@ -62,9 +49,9 @@ static json_t *of_run(const struct run *run)
     json_t *points = json_array();
     for (int i = 0; i < run->point_count; i++)
         json_array_append_new(points, of_point(&run->points[i]));
-    return json_pack("{s:o, s:I, s:b, s:o, s:o, s:o}", "session", of_string(run->name), "seed",
-                     (json_int_t)run->options.seed, "finished", run->finished, "flops", of_real(run->flops), "seconds",
-                     of_real(run->seconds), "networks", points);
+    return json_pack("{s:o, s:I, s:b, s:o, s:o, s:o}", "session", json_of_text(run->name), "seed",
+                     (json_int_t)run->options.seed, "finished", run->finished, "flops", json_of_real(run->flops),
+                     "seconds", json_of_real(run->seconds), "networks", points);
 }
 
 static json_t *of_group(const struct group *group)
@@ -72,8 +59,8 @@ static json_t *of_group(const struct group *group)
     json_t *runs = json_array();
     for (int i = 0; i < group->run_count; i++)
         json_array_append_new(runs, of_run(group->runs[i]));
-    return json_pack("{s:o, s:o, s:o}", "group", of_string(group->label), "policy",
-                     of_string(group->runs[0]->options.policy), "sessions", runs);
+    return json_pack("{s:o, s:o, s:o}", "group", json_of_text(group->label), "policy",
+                     json_of_text(group->runs[0]->options.policy), "sessions", runs);
 }
 
 static json_t *of_test(const struct group *first, const struct group *other, enum axis axis, enum measure measure)
@@ -81,12 +68,12 @@ static json_t *of_test(const struct group *first, const struct group *other, enu
     struct group_test group_test = group_test_of(first, other, axis, measure);
     const struct permutation_test *test = &group_test.test;
     bool known = group_test.place != 0;
-    return json_pack("{s:o, s:o, s:s, s:s, s:o, s:b, s:o, s:o, s:o, s:I}", "first", of_string(first->label), "other",
-                     of_string(other->label), "measure", measure_names[measure], "after", axis_names[axis], "place",
-                     of_real(group_test.place), "paired", group_test.paired, "difference",
-                     of_real(known ? test->difference : NAN), "standard_error",
-                     of_real(known ? test->standard_error : NAN), "p", of_real(known ? test->p : NAN), "cases",
-                     (json_int_t)test->cases);
+    return json_pack("{s:o, s:o, s:s, s:s, s:o, s:b, s:o, s:o, s:o, s:I}", "first", json_of_text(first->label), "other",
+                     json_of_text(other->label), "measure", measure_names[measure], "after", axis_names[axis], "place",
+                     json_of_real(group_test.place), "paired", group_test.paired, "difference",
+                     json_of_real(known ? test->difference : NAN), "standard_error",
+                     json_of_real(known ? test->standard_error : NAN), "p", json_of_real(known ? test->p : NAN),
+                     "cases", (json_int_t)test->cases);
 }
 
 void comparison_json(const struct comparison *comparison, struct text *text)
@@ -98,10 +85,6 @@ void comparison_json(const struct comparison *comparison, struct text *text)
         for (int axis = 0; axis < AXES; axis++)
             for (int measure = 0; measure < MEASURES; measure++)
                 json_array_append_new(tests, of_test(&comparison->groups[0], &comparison->groups[i], axis, measure));
-    json_t *object = json_pack("{s:i, s:o, s:o}", "window", comparison->window, "groups", groups, "differences", tests);
-    char *dump = json_dumps(object, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
-    ASSERT(dump);
-    text_add(text, "%s\n", dump);
-    free(dump);
-    json_decref(object);
+    json_print(json_pack("{s:i, s:o, s:o}", "window", comparison->window, "groups", groups, "differences", tests), 15,
+               text);
 }

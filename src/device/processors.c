@@ -1,9 +1,9 @@
 /*
  * processors.c - which processors this process may use, and how much of their time.
  *
- * The affinity mask (taskset, cpusets; in /proc/self/status) says which.  The quota of the control group says how much;
- * of the group and all above it the smallest quota holds.  One training step keeps the arithmetic units of a physical
- * core busy, so trainers get one core each; the other hardware threads come after all cores.
+ * The affinity mask (taskset, cpusets; in /proc/self/status) says which.  How much is the smallest quota of the
+ * process's control group and of all groups above it.  One training step keeps the arithmetic units of a physical core
+ * busy, so trainers get one core each; the other hardware threads come after all cores.
  */
 #include <math.h>
 #include <stdio.h>

@@ -5,11 +5,8 @@
  */
 #include "export/arch_json.h"
 
-#include <jansson.h>
-#include <stdlib.h>
-
 #include "arch/kinds.h"
-#include "util/bug.h"
+#include "export/json.h"
 
 static const char *const part_words[] = {[PART_CONV] = "convolution",
                                          [PART_LINEAR] = "linear",
@@ -19,12 +16,6 @@ static const char *const part_words[] = {[PART_CONV] = "convolution",
                                          [PART_AVERAGE_POOL] = "average-pool",
                                          [PART_CONCAT] = "concatenate with input",
                                          [PART_ADD] = "add input"};
-
-static void set(json_t *object, const char *key, json_t *value)
-{
-    int status = json_object_set_new(object, key, value);
-    ASSERT(status == 0);
-}
 
 static json_t *of_shape(const struct shape *shape)
 {
@@ -37,16 +28,16 @@ static json_t *of_part(const struct arch *arch, int layer, const struct part *pa
     json_t *object = json_pack("{s:s,s:o,s:o}", "operation", part_words[part->kind], "input", of_shape(&part->in),
                                "output", of_shape(&part->out));
     if (part->kernel && part->kind != PART_LINEAR) {
-        set(object, "kernel", json_integer(part->kernel));
-        set(object, "stride", json_integer(part->stride));
+        json_set(object, "kernel", json_integer(part->kernel));
+        json_set(object, "stride", json_integer(part->stride));
         if (part->depthwise)
-            set(object, "groups", json_integer(part->in.channels));
-        set(object, "padding", json_integer(part_is_pool(part) ? 0 : part->kernel / 2));
+            json_set(object, "groups", json_integer(part->in.channels));
+        json_set(object, "padding", json_integer(part_is_pool(part) ? 0 : part->kernel / 2));
     }
     if (part_has_weights(part))
-        set(object, "weights", json_string(weights_part_name(arch, layer, part->weights, name)));
+        json_set(object, "weights", json_string(weights_part_name(arch, layer, part->weights, name)));
     if (part->kind == PART_LINEAR)
-        set(object, "bias", json_boolean(part->bias));
+        json_set(object, "bias", json_boolean(part->bias));
     return object;
 }
 
@@ -83,17 +74,15 @@ static void set_facts(json_t *object, const struct data_facts *facts)
 {
     char hash[HASH_TEXT];
     json_t *classes = json_array();
-    for (int i = 0; i < facts->classes; i++) {
-        json_t *name = json_string(facts->class_names[i]);
-        json_array_append_new(classes, name ? name : json_null());
-    }
-    set(object, "classes", classes);
-    set(object, "mean", of_reals(facts->pixels.mean, facts->channels));
-    set(object, "deviation", of_reals(facts->pixels.deviation, facts->channels));
-    set(object, "layout", json_string(facts->layout));
-    set(object, "mirrors", json_boolean(facts->mirrors));
+    for (int i = 0; i < facts->classes; i++)
+        json_array_append_new(classes, json_of_text(facts->class_names[i]));
+    json_set(object, "classes", classes);
+    json_set(object, "mean", of_reals(facts->pixels.mean, facts->channels));
+    json_set(object, "deviation", of_reals(facts->pixels.deviation, facts->channels));
+    json_set(object, "layout", json_string(facts->layout));
+    json_set(object, "mirrors", json_boolean(facts->mirrors));
     json_object_set_new(object, "data", json_string(facts->data)); /* no entry when it is not UTF-8 */
-    set(object, "checksum", json_string(hash_print(facts->hash, hash)));
+    json_set(object, "checksum", json_string(hash_print(facts->hash, hash)));
 }
 
 void export_arch_json(const struct arch *arch, struct shape input, const struct data_facts *facts, struct text *text)
@@ -107,11 +96,7 @@ void export_arch_json(const struct arch *arch, struct shape input, const struct 
                   (json_int_t)cost.activation_bytes, "depth", (json_int_t)cost.depth);
     if (facts->classes)
         set_facts(document, facts);
-    set(document, "layers", of_layers(arch, input));
-    char *dump = json_dumps(document, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
-    ASSERT(dump);
-    text_add(text, "%s\n", dump);
-    free(dump);
-    json_decref(document);
+    json_set(document, "layers", of_layers(arch, input));
+    json_print(document, 17, text);
     text_done(&notation);
 }

@@ -28,7 +28,7 @@ void csv_real(struct text *text, double value)
         text_add(text, "%.9g", value);
 }
 
-/* A whole number that no integer may hold. */
+/* A whole number that may be too large for an integer. */
 static void csv_whole(struct text *text, double value)
 {
     add_comma(text);

@@ -47,7 +47,7 @@ static void add_label(const struct session_state *state, const struct session_no
     text_add(text, "\\n%s parameters\"", text_count(count, (double)node->facts.parameters));
 }
 
-/* What stands out: the best, then what a person did, then what did not come to a result. */
+/* A network has the first of these styles that applies to it. */
 static void add_style(const struct session_node *node, bool best, struct text *text)
 {
     if (best)

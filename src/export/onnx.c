@@ -312,7 +312,7 @@ void *onnx_encode(const struct weights *weights, const float *scale, const float
     Onnx__ModelProto *model = NEW(Onnx__ModelProto, onnx__model_proto__descriptor);
     Onnx__OperatorSetIdProto *set = NEW(Onnx__OperatorSetIdProto, onnx__operator_set_id_proto__descriptor);
     model->has_ir_version = set->has_version = true;
-    model->ir_version = opset > 20 ? 10 : opset > 18 ? 9 : 8; /* of ONNX's releases, the first that has the set */
+    model->ir_version = opset > 20 ? 10 : opset > 18 ? 9 : 8; /* that of the first ONNX release with this set */
     set->version = opset;
     set->domain = memory_copy_text("");
     APPEND(model->opset_import, model->n_opset_import, set);

@@ -23,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "export/json.h"
 #include "sessions/session_file.h"
 #include "util/bug.h"
 #include "util/file.h"
@@ -63,27 +64,20 @@ static int64_t tensor_bytes(const struct named_tensor *tensor)
     return bytes;
 }
 
-static void set_new(json_t *object, const char *key, json_t *value)
-{
-    /* Fails without memory or for text that is not UTF-8, which no name in this program is. */
-    int status = json_object_set_new(object, key, value);
-    ASSERT(status == 0);
-}
-
 /* Takes the metadata over; NULL: none. */
 static void encode(json_t *metadata, const struct named_tensor *tensors, int count, void **bytes, size_t *length)
 {
     json_t *header = json_object();
     if (metadata)
-        set_new(header, METADATA, metadata);
+        json_set(header, METADATA, metadata);
     int64_t data_length = 0;
     for (int i = 0; i < count; i++) {
         json_int_t begin = data_length, end = begin + tensor_bytes(&tensors[i]);
         json_t *shape = json_array();
         for (int k = 0; k < tensors[i].rank; k++)
             json_array_append_new(shape, json_integer(tensors[i].shape[k]));
-        set_new(header, tensors[i].name,
-                json_pack("{s:s, s:o, s:[I,I]}", "dtype", "F32", "shape", shape, "data_offsets", begin, end));
+        json_set(header, tensors[i].name,
+                 json_pack("{s:s, s:o, s:[I,I]}", "dtype", "F32", "shape", shape, "data_offsets", begin, end));
         data_length = end;
     }
     char *text = json_dumps(header, JSON_COMPACT);

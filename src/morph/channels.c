@@ -25,8 +25,8 @@ void channels_same(struct channels *channels, int count)
     }
 }
 
-/* What the layers that read a unit give to it, before it is normalised.  Unequal parts are drawn from 0.5…1.5, so that
-   none is lost: of two copies each keeps at least a quarter. */
+/* The share of one copy, before the shares of all copies are scaled to sum to 1.  Unequal ones are drawn from 0.5…1.5,
+   so that of two copies each has at least a quarter. */
 static double draw_share(enum morph_split split, bool is_old, struct random_stream *stream)
 {
     switch (split) {

@@ -2,12 +2,14 @@
  * importance.c - which units a narrowing keeps.
  *
  * The importance of a unit is |gamma| of its BN (network slimming: Liu, Li, Shen, Huang, Yan, Zhang, ICCV 2017) times
- * the norm of the weights by which the next layers read it.  A unit with a small gamma says little, whatever its
- * incoming weights; one with small outgoing weights is not listened to.  No images are needed.
+ * the norm of the weights by which the next layers read it.  A unit with a small gamma has
+ * small outputs, whatever its incoming weights; a unit with small outgoing weights changes little.  No images are
+ * needed.
  *
- * What a dense layer or a transition hands on has not seen a BN.  Its readers begin with one, and that gamma counts.
- * The channels of a stream through residual blocks get something of each block: the squares of all gammas add up, and
- * so do those of all readers.  A depthwise convolution stands between a unit and its reader with a BN of its own.
+ * The output of a dense layer or a transition has not been through a BN.  Its readers begin with one, and that gamma
+ * counts.  Each residual block adds to the channels that it reads: the squares of the gammas of all blocks add up, and
+ * so do those of all readers.  A depthwise convolution between a unit and its reader has a BN of its own, whose gamma
+ * is a factor.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -80,7 +82,8 @@ static void add_readers(const struct weights *weights, int layer, int first, int
     free(scaled);
 }
 
-/* `importance` comes in as zeros.  A network that has diverged has units without one: they stay 0. */
+/* `importance` is zeros before.  In a network that has diverged the importance of a unit may be no number: it stays 0.
+ */
 static void find_importance(const struct weights *weights, int layer, enum weights_part part, double *importance)
 {
     const struct weights_layer *at = &weights->layout.parts[part][layer];

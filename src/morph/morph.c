@@ -2,7 +2,7 @@
  * morph.c - from a parent and an action to a child: checks, then the file of its kind.
  *
  * The child is built whole beside the parent, which is never written.  action_apply decides what is allowed;
- * here it only remains to see that the child's shapes fit.
+ * here only the child's shapes are checked.
  */
 #include "morph/morph.h"
 

@@ -1,21 +1,23 @@
 /*
- * widen.c - Net2Wider: a layer gets copies of its own units, and the layers that read them share out.  Or it gets fresh
- * units that these layers give nothing to yet.  Narrowing is the same walk, with a map that leaves units out.
+ * widen.c - Net2Wider: a layer gets copies of its own units, and the layers that read a unit divide its weight among
+ * the copies.  Or the layer gets fresh units, whose outgoing weights are 0.  Narrowing is the same walk, with a map
+ * that leaves units out.
  *
  * With the index map g from new units to old ones:
- *     row j of the layer     = row g(j) of the parent's, with gamma, beta, mean and variance
- *     what a reader gives to unit j = what it gave to g(j), times share(j)
+ *     row j of the layer          = row g(j) of the parent's, with gamma, beta, mean and variance
+ *     a reader's weight of unit j = its weight of g(j), times share(j)
  * where the shares of all copies of a unit sum to 1, so that the reader sums to the same value as before.  Fresh units
  * have share 0, drawn rows, and the BN of a network from scratch: a copied one might be that of a dead unit.
  *
- * One walk from front to back does it, with the map of the channels at hand (channels.h).  Pools and BN take it as it
- * is: a copy's statistics are its original's.  A layer's linear part takes it in and gives its own out.  A dense layer
- * hands on what it read, with its own channels behind it, so that every later layer of the block shares out too; a
- * transition keeps its reduction: where it reads more, it may have more units itself, and these are copies again.
+ * One walk from front to back does it, with the map of the channels that the layer reads (channels.h).  Pools and BN
+ * leave the map as it is: a copy's statistics are its original's.  The linear part of a layer reads by this map, and
+ * its outputs make the next one.  A dense layer appends its own channels to those that it read, so that every later
+ * layer of the block divides weights too.  A transition keeps its reduction: where it reads more, it may have more
+ * units itself, and these are copies again.
  *
  * A dense layer is widened with its bottleneck.  To deepen after one is a widening too: the new layer computes copies
- * of its outputs, all over again, from the same channels by the same weights; what it could read of the old layer's own
- * outputs has zeros for weights.  So the block gets copies of channels, as if the old layer had been widened.
+ * of its outputs from the same channels by the same weights, and reads the old layer's own outputs with weight 0.  So
+ * the block gets copies of channels, as if the old layer had been widened.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -87,8 +89,8 @@ static void begin_part(struct walk *walk, enum weights_part part)
     }
 }
 
-/* The new layer behind the one at hand, whose outputs it computes again.  Its first BN takes what it needs of the old
-   layer's outputs from the next one that reads them. */
+/* Add the new layer behind a dense one, whose outputs it computes again.  Its first BN also reads the old layer's
+   outputs: for them it has the values of the next BN that does. */
 static void insert_copy(struct walk *walk)
 {
     const struct weights *parent = walk->parent;
@@ -114,8 +116,8 @@ static void insert_copy(struct walk *walk)
     free(all);
 }
 
-/* A linear part, whose outputs go on.  Those of a depthwise convolution are the channels that it reads, and where they
-   are added to what the layer reads they are its channels. */
+/* A linear part; the next part reads its outputs.  The outputs of a depthwise convolution have the map of the channels
+   that it reads; outputs that are added to the layer's input have the map of that input. */
 static void carry_linear(struct walk *walk, const struct part *part, bool added)
 {
     struct channels *outputs = &walk->outputs[part->weights];

@@ -157,7 +157,7 @@ char *arena_new(size_t bytes)
     char *memory = aligned_alloc(HUGE_PAGE, bytes);
 #ifdef MADV_HUGEPAGE
     if (memory)
-        madvise(memory, bytes, MADV_HUGEPAGE); /* a wish: what fails costs only time */
+        madvise(memory, bytes, MADV_HUGEPAGE); /* advice: without huge pages a step only takes longer */
 #endif
     return memory;
 }

@@ -57,8 +57,8 @@ struct op_run {
                                where there are some */
     int *correct;           /* OP_CLASSIFIER forward with labels: += images whose largest logit is the label */
 };
-/* The loss that backward differentiates is the mean over `count`.  OP_CLASSIFIER has no output tensor that
-   anyone reads: its tensor holds what the backend likes (probabilities). */
+/* The loss that backward differentiates is the mean over `count`.  No operation reads the output tensor
+   of OP_CLASSIFIER: a backend may keep there what it needs (probabilities). */
 
 static inline int largest_logit(const float *logits, int classes)
 {

@@ -104,7 +104,7 @@ struct policy_kind {
     int (*propose)(struct policy *policy, const struct proposal_request *request, struct proposal *proposal,
                    struct error *error);
     /* Learn from a batch.  Outcomes that this policy can't have sampled (other options; a width or a kernel that it doesn't
-       offer) are left out; in a batch without an outcome of its own, all are.  NULL: this policy does not learn. */
+       offer) are left out; so is a whole batch without an outcome of its own.  NULL: this policy does not learn. */
     void (*observe)(struct policy *policy, const struct outcome *outcomes, int count, struct policy_update *update);
     /* State to and from a safetensors file's bytes (free() them).  NULL: there is none. */
     void (*save)(const struct policy *policy, void **bytes, size_t *length);

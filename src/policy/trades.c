@@ -47,7 +47,7 @@ static void find_rooms(const struct policy_options *options, const struct arch *
 
 /* --- growing into it --- */
 
-/* Wouldn't it have fit even with a little more room?  A trade for a unit or two isn't worth its training. */
+/* Is it too large even for slightly larger limits?  A trade for a unit or two isn't worth its training. */
 static bool is_too_large(const struct policy_options *options, const struct arch *arch, struct action action)
 {
     struct policy_options larger = *options;
@@ -108,7 +108,7 @@ static struct action draw_growth(const struct action_list *growths, struct rando
 
 /* --- trades --- */
 
-/* Leads the growth back to the parent?  Then it is no trade. */
+/* Does the growth lead back to the parent?  Then it is no trade. */
 static bool leads_back(const struct arch *parent, const struct arch *smaller, const struct action *growth)
 {
     struct arch child;
@@ -159,7 +159,7 @@ static void draw_trade(const struct policy_options *options, const struct arch *
     find_rooms(options, parent, &rooms);
     while (rooms.count) {
         int chosen = (int)random_below(stream, (uint32_t)rooms.count);
-        if (rooms.items[chosen].kind != ACTION_NARROW) /* less is lost by a narrower layer: draw again, once */
+        if (rooms.items[chosen].kind != ACTION_NARROW) /* a narrower layer loses less accuracy: draw once more */
             chosen = (int)random_below(stream, (uint32_t)rooms.count);
         const struct action room = rooms.items[chosen];
         rooms.items[chosen] = rooms.items[--rooms.count];
@@ -170,7 +170,7 @@ static void draw_trade(const struct policy_options *options, const struct arch *
         take(options, &arch, room, proposal);
         take(options, &arch, growth, proposal);
         for (int count = 1; count < TRADE_GROWTHS_MAX && random_below(stream, 2); count++) {
-            /* After an insertion the narrowed layer may stand elsewhere: growing on ends there. */
+            /* An insertion may move the narrowed layer to another index: it is the last growth. */
             if (growth.kind == ACTION_DEEPEN)
                 break;
             find_growths(options, NULL, &room, &arch, &growths);

@@ -12,15 +12,9 @@
 #include "device/cuda.h"
 #include "fake.h"
 #include "nn/trainer.h"
+#include "tests/repeats.h"
 #include "util/bug.h"
 #include "util/random.h"
-
-/* Under a sanitizer tests are ten times as slow, and do less. */
-#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
-enum { BED_SLOW = 1 };
-#else
-enum { BED_SLOW = 0 };
-#endif
 
 /* NULL with a line on standard error.  `*fake` is NULL where the module is the real one. */
 static inline const struct cuda_module *bed_module(const struct fake_cuda **fake)

@@ -158,7 +158,7 @@ static int fail_one_call(int64_t after, int status)
 static void every_call_may_fail(void **state)
 {
     static const int statuses[] = {2, 700, 719}; /* out of memory; illegal address; launch failure */
-    int64_t step = getenv("ESPALIER_TEST_LONG") ? 1 : BED_SLOW ? 1999 : 397;
+    int64_t step = getenv("ESPALIER_TEST_LONG") ? 1 : SANITIZED ? 1999 : 397;
     for (size_t s = 0; s < COUNT_OF(statuses); s++)
         for (int64_t call = 1 + (int64_t)s;; call += step) {
             pid_t child = fork();

@@ -346,7 +346,7 @@ int main(void)
         ON(steps_agree, 0),
         ON(gradients_agree, 6),
         ON(growing_keeps_the_function, 0),
-        /* not run where tests are slow: */
+        /* not under the sanitizers: */
         ON(values_keep_their_bits, 3),
         ON(gradients_agree, 0),
         ON(gradients_agree, 1),
@@ -369,6 +369,6 @@ int main(void)
     const struct CMUnitTest few[] = {
         tests[0], tests[1], tests[2], tests[3], tests[4], tests[5], tests[6],
     };
-    return BED_SLOW ? cmocka_run_group_tests_name("some numbers of the CUDA backend", few, open_module, NULL)
+    return SANITIZED ? cmocka_run_group_tests_name("some numbers of the CUDA backend", few, open_module, NULL)
                     : cmocka_run_group_tests_name("numbers of the CUDA backend", tests, open_module, NULL);
 }

@@ -311,10 +311,10 @@ static void no_failing_call_costs_a_network(void **state)
     struct session_state *expected = reference(folder, FEW_NETWORKS);
     struct fake_function functions[FAKE_FUNCTIONS_MAX];
     int count = tally_calls(folder, FEW_NETWORKS, functions), searches = 0, reached = 0;
-    for (int i = 0; i < count; i += BED_SLOW ? 2 : 1) {
+    for (int i = 0; i < count; i += SANITIZED ? 2 : 1) {
         const int64_t calls[] = {1, functions[i].calls / 2, functions[i].calls};
-        for (int place = 0; place < (BED_SLOW ? 1 : 3); place++) {
-            int c = BED_SLOW ? i / 2 % 3 : place;
+        for (int place = 0; place < (SANITIZED ? 1 : 3); place++) {
+            int c = SANITIZED ? i / 2 % 3 : place;
             if (calls[c] < 1 || (place && calls[c] <= calls[c - 1]))
                 continue;
             struct failure failure = {searches / 2 % 2 ? twice_two : each_gpu, functions[i].name, calls[c],

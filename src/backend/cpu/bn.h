@@ -58,7 +58,7 @@ struct bn {
 };
 
 size_t bn_saved_bytes(const struct plan *plan, const struct op *op, int batch);
-/* A BN whose scratch alone is there, taken from the workspace. */
+/* A BN that has only its scratch memory, taken from the workspace. */
 struct bn bn_new(struct workspace *scratch, const struct plan *plan, const struct op *op, int blocks);
 /* A BN that is ready for a run. */
 struct bn bn_begin(struct workspace *scratch, const struct op_run *run, bool training);

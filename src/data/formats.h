@@ -32,6 +32,8 @@ struct data_format {
 /* NULL when unknown. */
 const struct data_format *data_format_find(const char *name);
 
+/* Normalise by its own images: to 0…1 where the set says so, else by channel mean and std. */
+void view_measure(struct view *view);
 /* Of pixels and labels, their number and shape. */
 struct hash images_hash(const struct images *images);
 /* -1: the name has a control character or is no UTF-8, and can't be printed. */
@@ -58,7 +60,7 @@ int cifar100_read(const struct data_spec *spec, const struct data_format *format
 int svhn_read(const struct data_spec *spec, const struct data_format *format, enum data_part part,
               struct images *images, struct error *error);
 
-/* PNG and JPEG files, a folder a class (folder.c). */
+/* Pictures, a folder a class (folder.c). */
 int folder_read(const struct data_spec *spec, const struct data_format *format, enum data_part part,
                 struct images *images, struct error *error);
 

@@ -14,7 +14,10 @@
 #include "search/server.h"
 #include "search/start.h"
 #include "sessions/log.h"
+#include "util/memory.h"
 #include "util/print.h"
+
+enum { UNEVEN = 2 };
 
 /* The test images, which the finished network alone sees.  Without them a search goes on, with a warning. */
 static void open_test(struct search_setup *setup, const struct data_spec *spec)
@@ -126,6 +129,24 @@ static int measure_speed(struct search_setup *setup, const struct search_options
     return 0;
 }
 
+/* Classes of very different sizes make a high accuracy easy. */
+static void tell_of_classes(const struct images *images)
+{
+    int *count = memory_new((size_t)images->classes, sizeof *count), least = 0, most = 0;
+    for (int i = 0; i < images->count; i++)
+        count[images->labels[i]]++;
+    for (int class = 1; class < images->classes; class ++) {
+        least = count[class] < count[least] ? class : least;
+        most = count[class] > count[most] ? class : most;
+    }
+    if (count[most] >= UNEVEN * count[least])
+        print_to(stdout,
+                 "classes   uneven: %s has %d images, %s %d; espalier eval prints a balanced accuracy beside the "
+                 "accuracy\n",
+                 images_class_name(images, most), count[most], images_class_name(images, least), count[least]);
+    free(count);
+}
+
 void search_setup_tell(const struct search_setup *setup)
 {
     const struct images *images = &setup->images;
@@ -136,6 +157,7 @@ void search_setup_tell(const struct search_setup *setup)
         print_to(stdout, "          test images: %s\n", setup->test_images.summary);
     print_to(stdout, "split     %d to train, %d to validate%s, %d to test\n", setup->train.count, setup->validate.count,
              images->validation ? " (the set's own)" : "", setup->test.count);
+    tell_of_classes(images);
     fflush(stdout);
 }
 

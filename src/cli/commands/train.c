@@ -185,6 +185,8 @@ static int read_training(const struct cli_arguments *arguments, struct training_
     network->options.no_orientation = options.no_orientation;
     network->options.skip_bad = options.skip_bad;
     network->options.picture_rules = options.picture_rules;
+    if (run->scratch) /* pictures are read by these rules whatever trained the network before */
+        memcpy(network->options.data, options.data, sizeof options.data);
     run->training = options_training(&options);
     run->training.node = (uint32_t)network->node;
     run->training.steady = (float)steady;

@@ -27,7 +27,7 @@
 #include "util/file.h"
 #include "util/memory.h"
 
-enum { TEST_SHARE = 6, LISTED_MAX = 10 };
+enum { TEST_SHARE = 6, LISTED_MAX = 10, LISTED_BYTES = 150 };
 
 /* Pictures that a message names: the first few, and how many there are. */
 struct listing {
@@ -49,7 +49,7 @@ struct set_reader {
 
 /* --- what a person is told --- */
 
-/* `text` begins with the picture's path, which gets shorter by the set's folder. */
+/* `text` begins with the picture's path, which gets shorter by the set's folder.  Ten of them fit into a message. */
 static void list_picture(struct set_reader *reader, struct listing *listing, const char *text)
 {
     size_t folder = strlen(reader->spec->folder);
@@ -58,8 +58,10 @@ static void list_picture(struct set_reader *reader, struct listing *listing, con
     if (++listing->count > LISTED_MAX)
         return;
     text_add(&listing->text, "%s", listing->count > 1 ? ", " : "");
-    for (const char *end = text + strcspn(text, ";"); text < end; text++) /* without the advice */
+    const char *end = text + strcspn(text, ";"), *most = text + LISTED_BYTES; /* without the advice */
+    for (; text < end && (text < most || (*text & 0xc0) == 0x80); text++)     /* not within a character */
         text_add(&listing->text, "%c", (unsigned char)*text < ' ' ? '?' : *text);
+    text_add(&listing->text, "%s", text < end ? "…" : "");
 }
 
 static void end_listing(struct listing *listing)

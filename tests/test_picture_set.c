@@ -308,6 +308,7 @@ static void test_bad_files(void **state)
     assert_refused("bad", DATA_TRAIN, "000000… and 27 more; replace or remove them, or leave them out by --skip-bad");
     assert_int_equal(open_by("images@4", "bad", &skip, DATA_TRAIN, &images, &error), 0);
     assert_int_equal(images.count, 19); /* of 24 that can be read; test images are chosen by name alone */
+    assert_string_equal(images.summary, "PNG 61; 37 pictures can't be read");
     assert_non_null(strstr(images.warnings, "/bad: 37 of 61 pictures can't be read and are left out: one/00"));
     images_done(&images);
     put_text("none/one/1.png", "no picture");

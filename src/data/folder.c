@@ -89,6 +89,8 @@ static void report(struct set_reader *reader)
     add_warning(reader, &reader->constant, "have one colour only",
                 "; if they are drawings on a transparent ground, --background sets another ground", &warnings);
     file_tally_print(&reader->tally, &summary);
+    if (reader->bad.count && !told)
+        text_add(&summary, "; %d pictures can't be read", reader->bad.count);
     reader->images->summary = text_take(&summary);
     reader->images->warnings = warnings.length && !told ? text_take(&warnings) : NULL;
     text_done(&warnings);

@@ -32,7 +32,7 @@ static void test_defaults(void **state)
         options_get(&options, option, &text);
         assert_string_equal(text_string(&text), option->fallback);
         assert_int_equal(options_set(&again, option->name, text_string(&text), &error), 0);
-        assert_true(option->help[0] && option->argument[0]);
+        assert_true(option->help[0] && (option->argument ? *option->argument : !strcmp(option->words, "no|yes")));
         text_done(&text);
     }
     assert_memory_equal(&options, &again, sizeof options);
@@ -46,6 +46,11 @@ static void test_both_ways(void **state)
     } cases[] = {
         {"data", "cifar10+:/data/cifar"},
         {"widths", "paper"},
+        {"validation", "500"},
+        {"background", "#0aFf80"},
+        {"skip-bad", "yes"},
+        {"no-orientation", "yes"},
+        {"picture-rules", "1"},
         {"start", "C(4,3,1) SM(10)"},
         {"start", "a.esp:n12"},
         {"start", "auto"},

@@ -11,6 +11,8 @@
 #include <string.h>
 
 #include "scripted_evaluator.h"
+#include "search/picture_rules.h"
+#include "util/bug.h"
 
 static char *names[] = {"cat", "dog"};
 static const struct data_facts facts = {.classes = 2,
@@ -92,12 +94,51 @@ static void test_damaged_facts_are_unknown(void **state)
     event_done(&event);
 }
 
+/* Sessions from before there were rules keep theirs; the rules go through a note of a file of weights. */
+static void test_picture_rules(void **state)
+{
+    struct session_state session = {.last_number = 0};
+    struct search_options options, read;
+    struct error error;
+    struct text note = TEXT_EMPTY;
+    event_texts_add(&session.facts.options, "data=images:/pets");
+    assert_int_equal(options_of_session(&session, &options, &error), 0);
+    assert_true(picture_rules_of(&options).first);
+    event_texts_add(&session.facts.options, "picture-rules=2");
+    event_texts_add(&session.facts.options, "background=#0102ff");
+    event_texts_add(&session.facts.options, "no-orientation=yes");
+    assert_int_equal(options_of_session(&session, &options, &error), 0);
+    struct picture_rules rules = picture_rules_of(&options);
+    assert_true(!rules.first && rules.no_orientation && rules.background[2] == 255);
+
+    picture_rules_print(&options, options.data, &note);
+    assert_string_equal(text_string(&note), "rules 2, background #0102ff, orientation no");
+    options_default(&read);
+    picture_rules_parse(text_string(&note), &read);
+    assert_true(read.picture_rules == 2 && read.no_orientation && !strcmp(read.background, "#0102ff"));
+    static const char *const others[] = {NULL, "", "rules 3, background black, orientation no",
+                                         "rules 2, background red, orientation no", "rules 2, background"};
+    for (size_t i = 0; i < COUNT_OF(others); i++) {
+        options_default(&read);
+        picture_rules_parse(others[i], &read);
+        assert_true(read.picture_rules == 1 && !read.no_orientation && !strcmp(read.background, "black"));
+    }
+    text_clear(&note);
+    picture_rules_print(&options, "fashion-mnist", &note); /* no pictures */
+    assert_string_equal(text_string(&note), "");
+    for (int i = 0; i < session.facts.options.count; i++)
+        free(session.facts.options.items[i]);
+    free(session.facts.options.items);
+    text_done(&note);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_facts_come_back),
         cmocka_unit_test(test_earlier_sessions_say_nothing),
         cmocka_unit_test(test_damaged_facts_are_unknown),
+        cmocka_unit_test(test_picture_rules),
     };
     return cmocka_run_group_tests_name("facts of the data in a session", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /*
- * test_score.c - a score is the same whoever helps; and the confidence interval of an error: its ends are the shares
+ * test_score.c - a score is the same whoever helps; the mean over classes; and the confidence interval of an error: its ends are the shares
  * from which what was seen is just 1.96 standard errors away, which is how Wilson defines it; the formula is not
  * repeated here.
  */
@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include <math.h>
+#include <string.h>
 
 #include "cli/score.h"
 #include "fresh_weights.h"
@@ -76,12 +77,28 @@ static void test_limits(void **state)
     assert_true(always.high == 1 && fabs(always.low - (1 - never.high)) < 1e-12);
 }
 
+/* 90 of 100, none of 2, and a class without images. */
+static void test_balanced_accuracy(void **state)
+{
+    int confusion[] = {90, 10, 0, 2, 0, 0, 0, 0, 0}, uneven[] = {100, 2, 0}, even[] = {51, 51, 0};
+    struct score score = {.count = 102, .correct = 90, .classes = 3, .confusion = confusion, .class_images = uneven};
+    struct text text = TEXT_EMPTY;
+    score_print(&score, &text);
+    assert_non_null(strstr(text.bytes, "accuracy 88.24 %, balanced accuracy 45.00 %, loss 0.0000 on 102 images"));
+    score.class_images = even;
+    text_clear(&text);
+    score_print(&score, &text);
+    assert_non_null(strstr(text.bytes, "accuracy 88.24 %, loss 0.0000 on 102 images"));
+    text_done(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_team),
         cmocka_unit_test(test_ends),
         cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_balanced_accuracy),
     };
     return cmocka_run_group_tests_name("score", tests, NULL, NULL);
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "data/images.h"
 #include "util/print.h"
 #include "util/text.h"
 
@@ -56,6 +57,15 @@ void cli_warn(const struct error *warning)
 {
     if (*warning->text)
         print_to(stderr, "espalier: %s\n", warning->text);
+}
+
+void cli_warn_of_images(const struct images *images)
+{
+    for (const char *line = images->warnings; line && *line;) {
+        int length = (int)strcspn(line, "\n");
+        print_to(stderr, "espalier: %.*s\n", length, line);
+        line += length + 1;
+    }
 }
 
 int cli_usage(const struct cli_arguments *arguments, const char *format, ...)

@@ -13,6 +13,7 @@
 
 #include "util/error.h"
 
+struct images;
 struct search_options;
 
 /* A row with only a name, or a name and a default, means an option that several commands share (cli_options.c) or one of the
@@ -64,6 +65,8 @@ int cli_set_options(const struct cli_arguments *arguments, struct search_options
 /* "espalier: TEXT" on stderr.  Return 1. */
 int cli_fail(const struct error *error);
 void cli_warn(const struct error *warning);
+/* What a person should know of the files that were read. */
+void cli_warn_of_images(const struct images *images);
 /* "espalier COMMAND: TEXT; `espalier COMMAND --help` lists the options" on stderr.  Return 2. */
 int cli_usage(const struct cli_arguments *arguments, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -14,6 +14,7 @@
 #include "cli/report.h"
 #include "export/notes.h"
 #include "search/engine.h"
+#include "search/picture_rules.h"
 #include "sessions/log.h"
 #include "sessions/summary.h"
 #include "util/file.h"
@@ -158,10 +159,13 @@ static int read_file(const char *path, struct cli_network *network, struct error
         return -1;
     int failed = safetensors_decode(bytes, length, &network->weights, error);
     char *data = safetensors_note(bytes, length, "data"), *split = safetensors_note(bytes, length, IMAGE_SPLIT_NOTE);
+    char *pictures = safetensors_note(bytes, length, PICTURE_RULES_NOTE);
     network->has_data = data && *data && is_printable(data); /* messages quote it */
     if (network->has_data)
         snprintf(network->options.data, sizeof network->options.data, "%s", data);
     network->trained = image_split_parse(split);
+    picture_rules_parse(pictures, &network->options);
+    free(pictures);
     free(split);
     free(data);
     if (failed) {
@@ -261,8 +265,10 @@ int cli_network_open_images(struct cli_network *network, const char *data, enum 
     const char *name = network->data = data ? data : network->options.data;
     if (data_spec_parse(name, &network->spec, error))
         return error_prefix(error, "--data %s", name);
+    picture_rules_set(&network->options, &network->spec);
     if (images_open(&network->spec, DATA_TRAIN, &network->images, error))
         return -1;
+    cli_warn_of_images(&network->images);
     if (!network->input.channels)
         network->input = network->images.shape;
     if (recognise_images(network, data, error) || check_images(network, &network->images, name, needed, error))
@@ -272,9 +278,29 @@ int cli_network_open_images(struct cli_network *network, const char *data, enum 
     return arch_shapes(&network->arch, network->input, shapes, error);
 }
 
-int cli_network_open_test(const struct cli_network *network, struct images *test, struct error *error)
+/* Is the folder of the open images, which may have changed since, the one that trained the network? */
+static bool is_own_folder(const struct cli_network *network)
 {
-    if (images_open(&network->spec, DATA_TEST, test, error))
+    struct data_spec own;
+    if (data_spec_parse(network->options.data, &own, NULL))
+        return false;
+    char *path = realpath(network->spec.folder, NULL), *own_path = realpath(own.folder, NULL);
+    bool same = path && own_path && !strcmp(path, own_path);
+    free(path);
+    free(own_path);
+    return same;
+}
+
+enum data_part cli_network_unseen_part(const struct cli_network *network)
+{
+    bool unseen = network->has_data && !network->own_images && !is_own_folder(network);
+    return unseen ? DATA_ALL : DATA_TEST;
+}
+
+int cli_network_open_test(const struct cli_network *network, enum data_part part, struct images *test,
+                          struct error *error)
+{
+    if (images_open(&network->spec, part, test, error))
         return -1;
     if (!check_images(network, test, network->spec.name, SOME_CLASSES, error))
         return 0;

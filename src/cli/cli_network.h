@@ -51,8 +51,11 @@ int cli_network_need_weights(const struct cli_network *network, const char *text
 enum classes_needed { SOME_CLASSES, ALL_CLASSES };
 int cli_network_open_images(struct cli_network *network, const char *data, enum classes_needed needed,
                             struct error *error);
-/* The test part of the same set, checked likewise.  images_done() it. */
-int cli_network_open_test(const struct cli_network *network, struct images *test, struct error *error);
+/* A part of the same set, checked likewise: its test images, or what cli_network_unseen_part() says.  images_done() it. */
+int cli_network_open_test(const struct cli_network *network, enum data_part part, struct images *test,
+                          struct error *error);
+/* Which of the open images judge the network: DATA_ALL where none of them trained it, as far as it knows. */
+enum data_part cli_network_unseen_part(const struct cli_network *network);
 /* The open images, normalised as in the network's training.  For a network of a session `train` are the training images
    of its split, and `validate` gets the validation images; otherwise `train` are all training images.  A network that
    doesn't know its normalisation is normalised by `train`.  view_done() both. */

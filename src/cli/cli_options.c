@@ -36,7 +36,10 @@ int cli_set_options(const struct cli_arguments *arguments, struct search_options
     struct error error;
     for (int i = 0; i < arguments->value_count; i++) {
         const char *name = arguments->values[i].name, *value = arguments->values[i].value;
-        if (value && option_find(name) && options_set(options, name, value, &error)) {
+        const struct search_option *option = option_find(name);
+        if (option && !option->argument)
+            value = "yes";
+        if (value && option && options_set(options, name, value, &error)) {
             cli_usage(arguments, "%s", error.text);
             return -1;
         }

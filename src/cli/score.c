@@ -51,6 +51,7 @@ static bool count_batch(void *context, const struct batch *batch, const float *l
         struct score_image *image = &score->images[count->done++];
         *image = (struct score_image){.index = batch->index[i], .label = batch->view->images->labels[batch->index[i]]};
         judge_image(logits + (size_t)i * (size_t)score->classes, score->classes, image);
+        score->class_images[image->label]++;
         score->correct += image->prediction == image->label;
         if (image->prediction >= 0)
             score->confusion[(size_t)image->label * (size_t)score->classes + (size_t)image->prediction]++;
@@ -95,6 +96,7 @@ int score_watched(const struct backend *backend, struct team *team, struct weigh
     struct count count = {.score = score, .go_on = go_on, .context = context};
     *score = (struct score){.classes = classes};
     score->confusion = memory_new((size_t)classes * (size_t)classes, sizeof *score->confusion);
+    score->class_images = memory_new((size_t)classes, sizeof *score->class_images);
     score->images = memory_new((size_t)view->count + 1, sizeof *score->images);
     int failed = score_infer(backend, team, weights, view, count_batch, &count, &sum, error);
     score->count = count.done;
@@ -114,6 +116,7 @@ void score_done(struct score *score)
 {
     free(score->confusion);
     free(score->images);
+    free(score->class_images);
     *score = (struct score){0};
 }
 
@@ -129,13 +132,34 @@ struct interval score_interval(int hits, int count)
     return (struct interval){hits ? centre - half : 0, hits < count ? centre + half : 1};
 }
 
+/* The mean of the classes' accuracies; -1 where all have as many images, so that it is the accuracy. */
+static double balanced_accuracy(const struct score *score)
+{
+    double sum = 0;
+    int classes = 0, least = score->count, most = 0;
+    for (int class = 0; class < score->classes; class ++) {
+        int images = score->class_images[class];
+        if (!images)
+            continue;
+        classes++;
+        least = images < least ? images : least;
+        most = images > most ? images : most;
+        sum += (double)score->confusion[(size_t) class * (size_t)score->classes + (size_t) class] / images;
+    }
+    return least < most ? sum / classes : -1;
+}
+
 void score_print(const struct score *score, struct text *text)
 {
+    double balanced = balanced_accuracy(score);
     int wrong = score->count - score->correct;
     struct interval interval = score_interval(wrong, score->count);
     double share = score->count ? (double)wrong / score->count : 0;
-    text_add(text, "error %.2f %% (95 %% interval %.2f to %.2f), accuracy %.2f %%, loss %.4f on %d images", 100 * share,
-             100 * interval.low, 100 * interval.high, 100 * (1 - share), score->loss, score->count);
+    text_add(text, "error %.2f %% (95 %% interval %.2f to %.2f), accuracy %.2f %%, ", 100 * share, 100 * interval.low,
+             100 * interval.high, 100 * (1 - share));
+    if (balanced >= 0)
+        text_add(text, "balanced accuracy %.2f %%, ", 100 * balanced);
+    text_add(text, "loss %.4f on %d images", score->loss, score->count);
 }
 
 static void print_class_name(FILE *out, const struct images *images, int class)
@@ -147,12 +171,10 @@ static void print_class_name(FILE *out, const struct images *images, int class)
 static void print_class(FILE *out, const struct score *score, const struct images *set, int class)
 {
     const int *row = score->confusion + (size_t) class * (size_t)score->classes;
-    int images = 0, other = -1;
-    for (int i = 0; i < score->classes; i++) {
-        images += row[i];
+    int images = score->class_images[class], other = -1;
+    for (int i = 0; i < score->classes; i++)
         if (i != class && row[i] && (other < 0 || row[i] > row[other]))
             other = i;
-    }
     print_class_name(out, set, class);
     if (!images) {
         print_to(out, " %7d\n", 0);

@@ -19,7 +19,8 @@ struct score_image {
 struct score {
     int count, correct, classes;
     double loss;    /* mean cross-entropy */
-    int *confusion; /* [label][prediction], owned */
+    int *confusion;    /* [label][prediction], owned; an image whose logits are all NaN is in none */
+    int *class_images; /* [label], owned */
     struct score_image *images; /* `count`, in the view's order; owned */
 };
 
@@ -46,7 +47,8 @@ struct interval {
 /* The 95 % confidence interval of a share of which `hits` of `count` were seen (Wilson, 1927). */
 struct interval score_interval(int hits, int count);
 
-/* "error 7.61 % (95 % interval 7.11 to 8.15), accuracy 92.39 %, loss 0.2210 on 10000 images" */
+/* "error 7.61 % (95 % interval 7.11 to 8.15), accuracy 92.39 %, loss 0.2210 on 10000 images"; where classes differ in
+   number, also "balanced accuracy 91.20 %", the mean over the classes (Brodersen et al. 2010). */
 void score_print(const struct score *score, struct text *text);
 /* score_export.c.  The whole matrix: a row for each class, a column for what it was taken for. */
 void score_print_confusion(FILE *out, const struct score *score, const struct images *images);

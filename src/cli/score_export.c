@@ -21,14 +21,6 @@ static const char *name_of(const struct images *images, int class, char buffer[1
     return name && *name ? name : buffer;
 }
 
-static int in_class(const struct score *score, int class)
-{
-    int count = 0;
-    for (int i = 0; i < score->count; i++)
-        count += score->images[i].label == class;
-    return count;
-}
-
 static const int *row_of(const struct score *score, int class)
 {
     return score->confusion + (size_t) class * (size_t)score->classes;
@@ -69,7 +61,7 @@ void score_csv_classes(const struct score *score, const struct images *images, s
     char buffer[16];
     text_add(text, "class,images,right,accuracy\n");
     for (int class = 0; class < score->classes; class ++) {
-        int count = in_class(score, class), right = row_of(score, class)[class];
+        int count = score->class_images[class], right = row_of(score, class)[class];
         csv_string(text, name_of(images, class, buffer));
         csv_integer(text, count);
         csv_integer(text, right);
@@ -133,7 +125,7 @@ static json_t *of_image(const struct score_image *image)
 static json_t *of_class(const struct score *score, const struct images *images, int class)
 {
     char buffer[16];
-    int count = in_class(score, class), right = row_of(score, class)[class];
+    int count = score->class_images[class], right = row_of(score, class)[class];
     json_t *taken = json_array();
     for (int i = 0; i < score->classes; i++)
         json_array_append_new(taken, json_integer(row_of(score, class)[i]));

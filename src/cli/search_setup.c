@@ -10,10 +10,14 @@
 #include "cli/detach.h"
 #include "cli/live.h"
 #include "cli/training_cost.h"
+#include "search/picture_rules.h"
 #include "search/server.h"
 #include "search/start.h"
 #include "sessions/log.h"
+#include "util/memory.h"
 #include "util/print.h"
+
+enum { UNEVEN = 2 };
 
 /* The test images, which the finished network alone sees.  Without them a search goes on, with a warning. */
 static void open_test(struct search_setup *setup, const struct data_spec *spec)
@@ -28,6 +32,7 @@ static void open_test(struct search_setup *setup, const struct data_spec *spec)
         images_done(test);
     }
     if (!failed) {
+        cli_warn_of_images(test);
         view_all(test, &setup->train, &setup->test);
         return;
     }
@@ -49,7 +54,20 @@ static int check_device(const struct device *device, const struct search_options
     return backend ? 0 : -1;
 }
 
-int search_setup_open(struct search_setup *setup, const struct search_options *options, struct error *error)
+/* Open the images, and give a number of validation images that is `auto` its number. */
+static int open_images(struct search_setup *setup, const struct data_spec *spec, struct search_options *options,
+                       struct error *error)
+{
+    if (images_open(spec, DATA_TRAIN, &setup->images, error))
+        return -1;
+    cli_warn_of_images(&setup->images);
+    if (options->validation == OPTION_AUTO)
+        options->validation = data_validation(&setup->images);
+    return data_split(&setup->images, (int)options->validation, (int)options->train_subset, (uint64_t)options->seed,
+                      &setup->train, &setup->validate, error);
+}
+
+int search_setup_open(struct search_setup *setup, struct search_options *options, struct error *error)
 {
     struct data_spec spec;
     *setup = (struct search_setup){0};
@@ -58,9 +76,10 @@ int search_setup_open(struct search_setup *setup, const struct search_options *o
     for (int i = 0; i < setup->device_count; i++)
         if (check_device(&setup->devices[i], options, error))
             return -1;
-    if (data_spec_parse(options->data, &spec, error) || images_open(&spec, DATA_TRAIN, &setup->images, error) ||
-        data_split(&setup->images, (int)options->validation, (int)options->train_subset, (uint64_t)options->seed,
-                   &setup->train, &setup->validate, error))
+    if (data_spec_parse(options->data, &spec, error))
+        return -1;
+    picture_rules_set(options, &spec);
+    if (open_images(setup, &spec, options, error))
         return -1;
     if (options->finish > 0)
         open_test(setup, &spec);
@@ -113,6 +132,38 @@ static int measure_speed(struct search_setup *setup, const struct search_options
     setup->data.speed = (double)TRAINING_PASSES * (double)arch_cost(&arch, setup->images.shape).flops / seconds *
                         training_cost_devices(setup);
     return 0;
+}
+
+/* Classes of very different sizes make a high accuracy easy. */
+static void tell_of_classes(const struct images *images)
+{
+    int *count = memory_new((size_t)images->classes, sizeof *count), least = 0, most = 0;
+    for (int i = 0; i < images->count; i++)
+        count[images->labels[i]]++;
+    for (int class = 1; class < images->classes; class ++) {
+        least = count[class] < count[least] ? class : least;
+        most = count[class] > count[most] ? class : most;
+    }
+    if (count[most] >= UNEVEN * count[least])
+        print_to(stdout,
+                 "classes   uneven: %s has %d images, %s %d; espalier eval prints a balanced accuracy beside the "
+                 "accuracy\n",
+                 images_class_name(images, most), count[most], images_class_name(images, least), count[least]);
+    free(count);
+}
+
+void search_setup_tell(const struct search_setup *setup)
+{
+    const struct images *images = &setup->images;
+    if (!images->summary)
+        return;
+    print_to(stdout, "read      %s\n", images->summary);
+    if (setup->test_images.summary && strcmp(setup->test_images.summary, images->summary))
+        print_to(stdout, "          test images: %s\n", setup->test_images.summary);
+    print_to(stdout, "split     %d to train, %d to validate%s, %d to test\n", setup->train.count, setup->validate.count,
+             images->validation ? " (the set's own)" : "", setup->test.count);
+    tell_of_classes(images);
+    fflush(stdout);
 }
 
 int search_setup_limit(struct search_setup *setup, struct search_options *options, bool quiet, struct error *error)

@@ -20,10 +20,12 @@ struct search_setup {
 
 /* A copied session may lack the files of its weights.  -1: it has trained networks, and not one of their files. */
 int search_setup_weights(const char *folder, const struct session_state *state, struct error *error);
-/* Find the devices, open and split the images, start the trainers.  search_setup_close() it, also after a failure; it
-   frees the engine too. */
-int search_setup_open(struct search_setup *setup, const struct search_options *options, struct error *error);
+/* Find the devices, open and split the images, start the trainers.  A number of validation images that is `auto` gets its
+   number in `options`.  search_setup_close() it, also after a failure; it frees the engine too. */
+int search_setup_open(struct search_setup *setup, struct search_options *options, struct error *error);
 void search_setup_close(struct search_setup *setup);
+/* Print what was read of a folder of pictures, and how it is split. */
+void search_setup_tell(const struct search_setup *setup);
 /* Give a limit of FLOPs that is `auto` its number, and say which, unless `quiet`.  With a budget of seconds it is what the
    devices can train in them, and their speed is measured, which takes about a second.  -1: the start network can't be
    found or is refused. */

@@ -39,6 +39,8 @@ const struct data_format *data_format_find(const char *name);
    form that isn't read (an archive, Python's pickles).  Return -1. */
 int data_refuse_missing(const struct data_spec *spec, const struct data_format *format, const char *name,
                         struct error *error);
+/* Normalise by its own images: to 0…1 where the set says so, else by channel mean and std. */
+void view_measure(struct view *view);
 /* Of pixels and labels, their number and shape. */
 struct hash images_hash(const struct images *images);
 /* -1: the name has a control character or is no UTF-8, and can't be printed. */
@@ -75,7 +77,7 @@ int npz_parse(const void *bytes, size_t length, enum data_part part, struct imag
 int npz_read(const struct data_spec *spec, const struct data_format *format, enum data_part part, struct images *images,
              struct error *error);
 
-/* PNG and JPEG files, a folder a class (folder.c). */
+/* Pictures, a folder a class (folder.c). */
 int folder_read(const struct data_spec *spec, const struct data_format *format, enum data_part part,
                 struct images *images, struct error *error);
 

@@ -14,7 +14,6 @@
 #include "util/bug.h"
 #include "util/memory.h"
 #include "util/print.h"
-#include "util/random.h"
 
 struct hash images_hash(const struct images *images)
 {
@@ -60,6 +59,8 @@ int images_open(const struct data_spec *spec, enum data_part part, struct images
         images->class_names = memory_new((size_t)format->classes, sizeof *images->class_names);
     for (int i = 0; format->class_names && i < format->classes; i++)
         images->class_names[i] = memory_copy_text(format->class_names[i]);
+    if (part == DATA_ALL && format->read != folder_read)
+        part = DATA_TEST;
     if (format->read(spec, format, part, images, error)) {
         images_done(images);
         return -1;
@@ -83,6 +84,8 @@ void images_done(struct images *images)
     for (int i = 0; images->class_names && i < images->classes; i++)
         free(images->class_names[i]);
     free(images->class_names);
+    free(images->summary);
+    free(images->warnings);
     memset(images, 0, sizeof *images);
 }
 
@@ -122,7 +125,7 @@ static void measure(const struct view *view, int channel, double *mean, double *
 }
 
 /* To 0…1 where the set says so, else by channel mean and std. */
-static void normalise(struct view *view)
+void view_measure(struct view *view)
 {
     struct normalisation pixels = {.mean = {0}};
     for (int channel = 0; channel < view->images->shape.channels; channel++) {
@@ -133,13 +136,6 @@ static void normalise(struct view *view)
     view_normalise(view, &pixels);
 }
 
-static void take(struct view *view, const struct images *images, const int32_t *index, int count)
-{
-    *view = (struct view){.images = images, .count = count, .index = memory_new((size_t)count, sizeof *index)};
-    if (count)
-        memcpy(view->index, index, (size_t)count * sizeof *index);
-}
-
 static int32_t *all_numbers(int count)
 {
     int32_t *index = memory_new((size_t)count, sizeof *index);
@@ -148,44 +144,13 @@ static int32_t *all_numbers(int count)
     return index;
 }
 
-/* The stream shuffles all image numbers.  The first `validation` of them validate, and those that follow train.  So the
-   validation images depend on the seed and on their number only, and a smaller training subset is part of a larger one.
- */
-int data_split(const struct images *images, int validation, int subset, uint64_t seed, struct view *train,
-               struct view *validate, struct error *error)
-{
-    int own = images->validation, drawn = images->count - own;
-    validation = own ? own : validation;
-    if (validation < 0 || subset < 0)
-        return error_set(error, "a number of images is negative: %d to validate, %d to train; use 0 or more",
-                         validation, subset);
-    if (validation >= images->count)
-        return error_set(error, "%d validation images leave none of the %d to train on; use a smaller --validation",
-                         validation, images->count);
-    int rest = images->count - validation;
-    if (subset > rest)
-        return error_set(error,
-                         "a training subset of %d images is more than the %d that %d validation images leave of %d; "
-                         "use a smaller --train-subset",
-                         subset, rest, validation, images->count);
-    int32_t *index = all_numbers(images->count);
-    struct random_stream stream = random_stream_new(seed, RANDOM_SPLIT, 0, 0);
-    random_shuffle(&stream, index, drawn);
-    take(validate, images, own ? index + drawn : index, validation);
-    take(train, images, own ? index : index + validation, subset ? subset : rest);
-    free(index);
-    normalise(train);
-    view_normalise(validate, &train->pixels);
-    return 0;
-}
-
 void view_all(const struct images *images, const struct view *like, struct view *view)
 {
     *view = (struct view){.images = images, .count = images->count, .index = all_numbers(images->count)};
     if (like)
         view_normalise(view, &like->pixels);
     else
-        normalise(view);
+        view_measure(view);
 }
 
 void view_done(struct view *view)

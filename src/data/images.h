@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "arch/arch.h"
+#include "data/picture.h"
 #include "util/error.h"
 #include "util/hash.h"
 
@@ -27,6 +28,9 @@ struct images {
     const char *layout; /* of one image: "NCHW RGB", "NCHW grey" or, where colours are not known, "NCHW" */
     struct hash hash;   /* of pixels and labels: the data set's checksum */
     int validation;     /* the last that many are the set's own validation images; 0: it has none */
+    bool stratified;    /* each class has its share of every part of a split */
+    char *summary;      /* "PNG 150, JPEG 30; left out: .gif 2": what was read of a folder, or NULL */
+    char *warnings;     /* what a person should know of the files: lines, or NULL */
 };
 
 /* What --data names: `fashion-mnist`, `cifar10:DIR`, `images:DIR`, `npz:FILE` and so on (the table is in spec.c); a `+`
@@ -38,9 +42,12 @@ struct data_spec {
     char folder[1024]; /* of npz: the file */
     int width, height; /* 0: images are as they are */
     bool augment;
+    struct picture_rules pictures; /* of image folders; the parser leaves them, and the next field, at their defaults */
+    bool skip_bad;                 /* pictures that can't be read are left out */
 };
 
-enum data_part { DATA_TRAIN, DATA_TEST };
+/* DATA_ALL: of a folder that isn't divided into parts every image; otherwise as DATA_TEST, where there is such a part. */
+enum data_part { DATA_TRAIN, DATA_TEST, DATA_ALL };
 
 int data_spec_parse(const char *text, struct data_spec *spec, struct error *error);
 /* Does a valid text ask for augmentation? */
@@ -67,10 +74,15 @@ struct view {
 };
 
 /* Draw `validation` images for validation and, of the others, `subset` for training (0: all), by the stream
-   RANDOM_SPLIT of `seed`.  The validation images of a set that has its own always validate, whatever `validation` is.
-   Normalisation: channel mean and std of the training view, in both views. */
+   RANDOM_SPLIT of `seed`.  The validation images of a set that has its own always validate, and `validation` is their
+   number or 0.  Normalisation: channel mean and std of the training view, in both views.
+
+   With the same seed, fewer validation images are some of the more, and a smaller subset is part of a larger one.  Where
+   the set is stratified, classes have equal shares of both, but at least one image of each that has two validates. */
 int data_split(const struct images *images, int validation, int subset, uint64_t seed, struct view *train,
                struct view *validate, struct error *error);
+/* How many images validate unless a person says it: the set's own, else a sixth, at most 5,000. */
+int data_validation(const struct images *images);
 /* All images in file order, normalised as `like` is; with NULL by their own mean and std. */
 void view_all(const struct images *images, const struct view *like, struct view *view);
 /* Normalise like this; the view then loads the same floats as the one that `pixels` is of. */

@@ -1,31 +1,47 @@
 /*
- * picture.c - libpng and libjpeg-turbo decode; scaling is done here.
+ * picture.c - from a file to the planes of an image: the format's decoder, EXIF's orientation, scaling.
  *
  * Scaling is separable, rows first, with the triangle filter: linear interpolation where a picture grows; where it
  * shrinks, a triangle as wide as two new pixels, so that every old pixel counts.  All sums are doubles in one order and
  * rounded once at the end, so that pixels and checksum are the same on every machine.
  *
- * The work of a decoder follows from a file's header, not from its length: a few bytes can claim millions of pixels,
- * and a progressive JPEG goes over all of them once for each scan.  So both are limited before anything is decoded.
+ * The work of a decoder follows from a file's header, not from its length: a few bytes can claim millions of pixels. So
+ * they are limited before anything is decoded.
  */
 #include "config.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "data/picture.h"
+#include "data/decoders.h"
+#include "util/bug.h"
 #include "util/file.h"
 #include "util/memory.h"
 
 enum { COLOURS = 3, FILE_BYTES_MAX = 1 << 28 };
 
+int picture_background_parse(const char *text, uint8_t background[3], struct error *error)
+{
+    unsigned red, green, blue;
+    int end = 0;
+    bool hexadecimal = strspn(text, "#0123456789abcdefABCDEF") == strlen(text);
+    if (!strcmp(text, "black") || !strcmp(text, "white")) {
+        memset(background, *text == 'b' ? 0 : 255, COLOURS);
+        return 0;
+    }
+    if (!hexadecimal || sscanf(text, "#%2x%2x%2x%n", &red, &green, &blue, &end) != 3 || end != 7 || text[end])
+        return error_set(error, "is no colour: black, white or #rrggbb, as #ff8000");
+    background[0] = (uint8_t)red;
+    background[1] = (uint8_t)green;
+    background[2] = (uint8_t)blue;
+    return 0;
+}
+
 #ifdef HAVE_PICTURES
 
-#include <png.h>
-#include <turbojpeg.h>
-
-static int picture_new(struct picture *picture, int64_t width, int64_t height, size_t length, struct error *error)
+int picture_new(struct picture *picture, int64_t width, int64_t height, size_t length, struct error *error)
 {
     if (width < 1 || height < 1 || width > PICTURE_PIXELS_MAX / height)
         return error_set(error, "has %lld × %lld pixels; at most %d are read: scale it down", (long long)width,
@@ -38,104 +54,115 @@ static int picture_new(struct picture *picture, int64_t width, int64_t height, s
     return 0;
 }
 
-static int png_decode(const void *bytes, size_t length, struct picture *picture, struct error *error)
+void picture_flatten(struct picture *picture, const uint8_t *rgba, const uint8_t background[3])
 {
-    static const png_color black;
-    png_image image = {.version = PNG_IMAGE_VERSION};
-    if (!png_image_begin_read_from_memory(&image, bytes, length))
-        return error_set(error, "is no PNG file that can be read (%s); replace it", image.message);
-    if (picture_new(picture, image.width, image.height, length, error)) {
-        png_image_free(&image);
-        return -1;
+    size_t pixels = (size_t)picture->width * (size_t)picture->height;
+    for (size_t i = 0; i < pixels; i++, rgba += COLOURS + 1)
+        for (int colour = 0; colour < COLOURS; colour++) {
+            unsigned alpha = rgba[COLOURS], sum = rgba[colour] * alpha + background[colour] * (255 - alpha) + 128;
+            picture->pixels[i * COLOURS + (size_t)colour] = (uint8_t)((sum + (sum >> 8)) >> 8); /* sum / 255, rounded */
+        }
+}
+
+/* --- orientation --- */
+
+/* Where the pixel (x, y) of a turned picture is in one of width × height. */
+static size_t place_before(int orientation, int width, int height, int x, int y)
+{
+    int right = width - 1, bottom = height - 1, column, row;
+    switch (orientation) {
+    case 2:
+        column = right - x, row = y;
+        break;
+    case 3:
+        column = right - x, row = bottom - y;
+        break;
+    case 4:
+        column = x, row = bottom - y;
+        break;
+    case 5:
+        column = y, row = x;
+        break;
+    case 6:
+        column = y, row = bottom - x;
+        break;
+    case 7:
+        column = right - y, row = bottom - x;
+        break;
+    case 8:
+        column = right - y, row = x;
+        break;
+    default:
+        BUG("an orientation");
     }
-    image.format = PNG_FORMAT_RGB;
-    image.flags |= PNG_IMAGE_FLAG_16BIT_sRGB; /* as cameras and editors write it */
-    if (png_image_finish_read(&image, &black, picture->pixels, 0, NULL))
-        return 0;
-    picture_done(picture);
-    return error_set(error, "is damaged or cut short (%s); replace it", image.message);
+    return (size_t)row * (size_t)width + (size_t)column;
 }
 
-/* The first marker from `at` on, or `length`.  Inside a scan 0xff 0 stands for a byte 0xff, and restarts (0xd0 to 0xd7)
-   belong to the scan. */
-static size_t next_marker(const uint8_t *bytes, size_t length, size_t at)
+static void turn(struct picture *picture, int orientation)
 {
-    while (at + 1 < length && (bytes[at] != 0xff || !bytes[at + 1] || bytes[at + 1] == 0xff ||
-                               (bytes[at + 1] >= 0xd0 && bytes[at + 1] <= 0xd7)))
-        at++;
-    return at + 1 < length ? at : length;
+    int width = picture->width, height = picture->height;
+    bool upright = orientation < 5;
+    if (orientation == 1)
+        return;
+    uint8_t *turned = memory_new((size_t)width * (size_t)height, COLOURS), *to = turned;
+    picture->width = upright ? width : height;
+    picture->height = upright ? height : width;
+    for (int y = 0; y < picture->height; y++)
+        for (int x = 0; x < picture->width; x++, to += COLOURS)
+            memcpy(to, picture->pixels + place_before(orientation, width, height, x, y) * COLOURS, COLOURS);
+    free(picture->pixels);
+    picture->pixels = turned;
 }
 
-static int64_t jpeg_scans(const uint8_t *bytes, size_t length)
+/* --- the kinds of files --- */
+
+static bool begins(const void *bytes, size_t length, size_t at, const char *signature, size_t size)
 {
-    enum { STANDALONE = 0x01, START = 0xd8, END = 0xd9, SCAN = 0xda };
-    int64_t scans = 0;
-    for (size_t at = next_marker(bytes, length, 0); at < length; at = next_marker(bytes, length, at)) {
-        uint8_t marker = bytes[at + 1];
-        at += 2;
-        if (marker == END)
-            break;
-        scans += marker == SCAN;
-        if (marker != START && marker != STANDALONE && at + 1 < length)
-            at += (size_t)bytes[at] << 8 | bytes[at + 1];
-    }
-    return scans;
+    return length >= at + size && !memcmp((const char *)bytes + at, signature, size);
 }
 
-static int check_scans(const void *bytes, size_t length, int64_t pixels, struct error *error)
+/* Kinds that people have, and that are not read. */
+static int refuse_kind(const void *bytes, size_t length, struct error *error)
 {
-    int64_t scans = jpeg_scans(bytes, length);
-    if (scans > PICTURE_SCANS_MAX || scans * pixels > PICTURE_WORK_MAX)
-        return error_set(error,
-                         "has %lld scans of %lld pixels; at most %d scans and %d pixels in all are read: save it "
-                         "as a baseline JPEG",
-                         (long long)scans, (long long)pixels, PICTURE_SCANS_MAX, PICTURE_WORK_MAX);
-    return 0;
+    static const struct {
+        size_t at;
+        const char *signature, *name;
+    } kinds[] = {{0, "GIF8", "a GIF"}, {0, "II*\0", "a TIFF"}, {0, "MM\0*", "a TIFF"}, {4, "ftyp", "an AVIF or HEIC"}};
+    for (size_t i = 0; i < COUNT_OF(kinds); i++)
+        if (begins(bytes, length, kinds[i].at, kinds[i].signature, 4))
+            return error_set(error, "is %s file, which is not read; save it as PNG", kinds[i].name);
+    return error_set(error, "is no " PICTURE_TYPES " file (%zu bytes); replace it or remove it", length);
 }
 
-/* A warning counts as a failure: libjpeg only warns of damaged files. */
-static int jpeg_decode_by(tjhandle handle, const void *bytes, size_t length, struct picture *picture,
-                          struct error *error)
+static int decode_kind(const void *bytes, size_t length, const struct picture_rules *rules, struct picture *picture,
+                       struct error *error)
 {
-    int width, height, subsampling, colours;
-    if (tjDecompressHeader3(handle, bytes, length, &width, &height, &subsampling, &colours))
-        return error_set(error, "is no JPEG file that can be read (%s); replace it", tjGetErrorStr2(handle));
-    if (picture_new(picture, width, height, length, error))
-        return -1;
-    if (check_scans(bytes, length, (int64_t)width * height, error)) {
-        picture_done(picture);
-        return -1;
-    }
-    if (!tjDecompress2(handle, bytes, length, picture->pixels, width, 0, height, TJPF_RGB,
-                       TJFLAG_ACCURATEDCT | TJFLAG_STOPONWARNING | TJFLAG_LIMITSCANS))
-        return 0;
-    picture_done(picture);
-    return error_set(error, "is damaged or cut short (%s); replace it", tjGetErrorStr2(handle));
-}
-
-static int jpeg_decode(const void *bytes, size_t length, struct picture *picture, struct error *error)
-{
-    tjhandle handle = tjInitDecompress();
-    int failed = handle ? jpeg_decode_by(handle, bytes, length, picture, error)
-                        : error_set(error, "can't be read: libjpeg-turbo does not start (%s)", tjGetErrorStr2(NULL));
-    if (handle)
-        tjDestroy(handle);
-    return failed;
-}
-
-int picture_decode(const void *bytes, size_t length, struct picture *picture, struct error *error)
-{
-    static const uint8_t png[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'}, jpeg[] = {0xff, 0xd8, 0xff};
-    if (length >= sizeof png && !memcmp(bytes, png, sizeof png))
-        return png_decode(bytes, length, picture, error);
-    if (length >= sizeof jpeg && !memcmp(bytes, jpeg, sizeof jpeg))
+    if (begins(bytes, length, 0, "\x89PNG\r\n\x1a\n", 8))
+        return png_decode(bytes, length, rules, picture, error);
+    if (begins(bytes, length, 0, "\xff\xd8", 2))
         return jpeg_decode(bytes, length, picture, error);
-    return error_set(error, "is neither a PNG nor a JPEG file (%zu bytes); replace it or remove it", length);
+    if (begins(bytes, length, 0, "RIFF", 4) && begins(bytes, length, 8, "WEBP", 4))
+        return webp_decode(bytes, length, rules, picture, error);
+    if (begins(bytes, length, 0, "BM", 2))
+        return bmp_decode(bytes, length, picture, error);
+    return refuse_kind(bytes, length, error);
+}
+
+int picture_decode(const void *bytes, size_t length, const struct picture_rules *rules, struct picture *picture,
+                   struct error *error)
+{
+    *picture = (struct picture){.pixels = NULL};
+    if (decode_kind(bytes, length, rules, picture, error))
+        return -1;
+    if (!rules->first && !rules->no_orientation)
+        turn(picture, exif_orientation(bytes, length));
+    return 0;
 }
 
 #else
 
-int picture_decode(const void *bytes, size_t length, struct picture *picture, struct error *error)
+int picture_decode(const void *bytes, size_t length, const struct picture_rules *rules, struct picture *picture,
+                   struct error *error)
 {
     return error_set(error,
                      "can't be read: this program was built without libpng and libjpeg-turbo; install libpng-dev "
@@ -203,8 +230,7 @@ static void scale_row(const uint8_t *row, const struct filter *filters, int widt
 }
 
 /* Add an old row to every new row in which it has a share. */
-static void add_row(const double *row, int y, const struct filter *filters, int width, int height,
-                    double *scaled)
+static void add_row(const double *row, int y, const struct filter *filters, int width, int height, double *scaled)
 {
     int values = width * COLOURS;
     for (int at = 0; at < height; at++) {
@@ -245,17 +271,21 @@ void picture_fit(const struct picture *picture, int width, int height, int chann
     filters_free(down, height);
 }
 
-int picture_read(const char *path, int width, int height, int channels, uint8_t *planes, struct error *error)
+int picture_read(const char *path, const struct picture_rules *rules, int width, int height, int channels,
+                 uint8_t *planes, struct error *warning, struct error *error)
 {
     void *bytes;
     size_t length;
     struct picture picture;
+    *warning = (struct error){{0}};
     if (file_read(path, FILE_BYTES_MAX, &bytes, &length, error))
         return -1;
-    int failed = picture_decode(bytes, length, &picture, error);
+    int failed = picture_decode(bytes, length, rules, &picture, error);
     free(bytes);
     if (failed)
         return error_prefix(error, "%s", path);
+    if (*picture.warning)
+        error_set(warning, "%s: %s", path, picture.warning);
     picture_fit(&picture, width, height, channels, planes);
     picture_done(&picture);
     return 0;

@@ -22,6 +22,12 @@ static int valid_data(const char *value, struct error *error)
     return data_spec_parse(value, &spec, error);
 }
 
+static int valid_background(const char *value, struct error *error)
+{
+    uint8_t background[3];
+    return picture_background_parse(value, background, error);
+}
+
 static int valid_widths(const char *value, struct error *error)
 {
     const struct space *space = space_find(value);
@@ -171,8 +177,16 @@ static const struct search_option table[] = {
      .help = "dropout after the convolutions of dense layers and transitions"},
     {"train-subset", OPTION_INTEGER, FIELD(train_subset), 0, COUNT_MAX, "all", .argument = "N", .fallback = "0",
      .help = "train on that many images, drawn by seed"},
-    {"validation", OPTION_INTEGER, FIELD(validation), 0, COUNT_MAX, .argument = "N", .fallback = "5000",
-     .help = "training images held out to judge networks"},
+    {"validation", OPTION_INTEGER, FIELD(validation), 0, COUNT_MAX, .automatic = true, .argument = "N",
+     .fallback = "auto", .help = "training images held out to judge networks; auto: a sixth, at most 5000"},
+    {"background", OPTION_TEXT, FIELD(background), .valid = valid_background, .argument = "COLOUR", .fallback = "black",
+     .help = "under transparent pixels of pictures: black, white or #rrggbb"},
+    {"no-orientation", OPTION_WORD, FIELD(no_orientation), .words = "no|yes", .fallback = "no",
+     .help = "don't turn pictures as their EXIF data say"},
+    {"skip-bad", OPTION_WORD, FIELD(skip_bad), .words = "no|yes", .fallback = "no",
+     .help = "leave out pictures that can't be read"},
+    {"picture-rules", OPTION_INTEGER, FIELD(picture_rules), 1, 2, .argument = "N", .fallback = "2",
+     .help = "how image folders are read and split; 1: as the first sessions did"},
     {"seed", OPTION_INTEGER, FIELD(seed), 0, NUMBER_MAX, .argument = "N", .fallback = "1",
      .help = "seed of every random draw"},
     {"devices", OPTION_TEXT, FIELD(devices), .argument = "LIST", .fallback = "auto",

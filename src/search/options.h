@@ -47,7 +47,11 @@ struct search_options {
     double mixup; /* share of the batches that the finish mixes; 0: none; OPTION_AUTO: trials.c decides */
     double rate, start_rate; /* grown networks; from scratch */
     double momentum, weight_decay, drop_pool, drop_fc, drop_dense;
-    int64_t train_subset, validation, seed;
+    int64_t train_subset, seed;
+    int64_t validation; /* OPTION_AUTO until the images are open */
+    char background[16];
+    bool no_orientation, skip_bad;
+    int64_t picture_rules; /* 1: as the first sessions read pictures; 2: as picture.h says */
     char rungs[64];       /* epochs, as "2,5" */
     double rung_keep;     /* share */
     double stop_hopeless; /* chance; 0: never */
@@ -79,7 +83,7 @@ struct search_option {
     bool automatic;    /* OPTION_INTEGER: `auto` is a value too, OPTION_AUTO */
     const char *words; /* OPTION_WORD: "start|best|tournament"; the index is stored in an enum or a bool */
     int (*valid)(const char *value, struct error *error); /* OPTION_TEXT: 0 if it is valid; NULL: any text is */
-    const char *argument;                                 /* "N" */
+    const char *argument;                                 /* "N"; NULL: on the command line it has no value, and is yes */
     const char *fallback;                                 /* default, as text */
     const char *help;                                     /* one line */
 };

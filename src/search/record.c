@@ -26,7 +26,8 @@ static void record_options(const struct search_options *options, struct event_te
 /* Options that the first sessions don't have, as their searches were. */
 static const struct {
     const char *name, *value;
-} first_options[] = {{"finish", "0"}, {"baseline", "no"}, {"steady", "no"}, {"average", "0"}, {"trades", "no"}, {"mixup", "0"}, {"space", "plain"}};
+} first_options[] = {{"finish", "0"},   {"baseline", "no"}, {"steady", "no"},   {"average", "0"},
+                     {"trades", "no"},  {"mixup", "0"},     {"space", "plain"}, {"picture-rules", "1"}};
 
 /* The option `reward-baseline` was called `baseline` in them. */
 static const char *name_now(const char *name, const char *value)

@@ -16,6 +16,7 @@
 
 #include "search/budget.h"
 #include "search/image_split.h"
+#include "search/picture_rules.h"
 #include "util/bug.h"
 #include "util/memory.h"
 
@@ -26,6 +27,9 @@ static void add_notes(struct notes *notes, const struct search_options *options,
     struct text text = TEXT_EMPTY;
     image_split_print(&split, &text);
     notes_add(notes, IMAGE_SPLIT_NOTE, text_string(&text));
+    text_clear(&text);
+    picture_rules_print(options, options->data, &text);
+    notes_add(notes, PICTURE_RULES_NOTE, text_string(&text));
     text_done(&text);
     if (data->facts)
         notes_add_data(notes, data->facts);

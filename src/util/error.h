@@ -11,7 +11,7 @@
 #define ESPALIER_UTIL_ERROR_H
 
 struct error {
-    char text[512];
+    char text[2048];
 };
 
 /* Replace the text, cut to fit.  With `error` NULL do nothing.  Return -1, so that a function can end with

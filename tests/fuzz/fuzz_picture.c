@@ -1,5 +1,5 @@
 /*
- * fuzz_picture.c - any bytes as a picture, scaled to a small square.
+ * fuzz_picture.c - any bytes as a picture, scaled to a small square and to another shape, by every rule.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -11,16 +11,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
-    struct picture picture;
-    struct error error = {""};
-    uint8_t planes[3 * 8 * 8];
-    if (picture_decode(bytes, length, &picture, &error)) {
-        ASSERT(*error.text);
-        return 0;
+    struct picture_rules rules = {.background = {255, 255, 255}};
+    for (int first = 0; first < 2; first++) {
+        struct picture picture;
+        struct error error = {""};
+        uint8_t planes[3 * 8 * 8];
+        rules.first = first;
+        if (picture_decode(bytes, length, &rules, &picture, &error)) {
+            ASSERT(*error.text && !picture.pixels);
+            continue;
+        }
+        ASSERT(picture.width > 0 && picture.height > 0);
+        picture_fit(&picture, 8, 8, 3, planes);
+        picture_fit(&picture, 8, 5, 1, planes);
+        picture_done(&picture);
     }
-    ASSERT(picture.width > 0 && picture.height > 0);
-    picture_fit(&picture, 8, 8, 3, planes);
-    picture_fit(&picture, 8, 4, 1, planes);
-    picture_done(&picture);
     return 0;
 }

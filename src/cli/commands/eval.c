@@ -29,10 +29,21 @@ static int open_views(const struct cli_network *network, bool validation, struct
         return error_set(error, "there are no validation images: they belong to a session's own data; leave "
                                 "--validation out to use the test images");
     }
-    if (cli_network_open_test(network, &views->images, error))
+    if (cli_network_open_test(network, cli_network_unseen_part(network), &views->images, error))
         return -1;
+    cli_warn_of_images(&views->images);
     view_all(&views->images, &views->train, &views->test);
     return 0;
+}
+
+/* What was read of a folder of pictures, and which of it is evaluated. */
+static void print_images(const struct cli_network *network, bool validation, const struct images *images)
+{
+    const char *part = validation ? "validation images" : "test images";
+    if (!validation && cli_network_unseen_part(network) == DATA_ALL)
+        part = "all images";
+    if (images->summary)
+        print_to(stdout, "read     %s\n         %s of %s\n", images->summary, part, network->data);
 }
 
 static void print_lines(const struct cli_arguments *arguments, const struct cli_network *network, bool validation,
@@ -43,7 +54,9 @@ static void print_lines(const struct cli_arguments *arguments, const struct cli_
     print_to(stdout, "network  %s\n", text_string(&text));
     text_clear(&text);
     arch_print(&network->arch, &text);
-    print_to(stdout, "         %s\n%-8s ", text_string(&text), validation ? "valid." : "test");
+    print_to(stdout, "         %s\n", text_string(&text));
+    print_images(network, validation, images);
+    print_to(stdout, "%-8s ", validation ? "valid." : "test");
     text_clear(&text);
     score_print(score, &text);
     print_to(stdout, "%s\n", text_string(&text));
@@ -110,14 +123,16 @@ static int evaluate(const struct cli_arguments *arguments, struct cli_network *n
     if (cli_set_options(arguments, &given))
         return 2;
     if (cli_network_find(arguments->words[0], network, error) ||
-        cli_network_need_weights(network, arguments->words[0], error) ||
-        cli_device_open(cli_value(arguments, "device"), given.precision, device, error) ||
+        cli_network_need_weights(network, arguments->words[0], error))
+        return cli_fail(error);
+    network->options.skip_bad |= given.skip_bad;
+    if (cli_device_open(cli_value(arguments, "device"), given.precision, device, error) ||
         cli_network_open_images(network, cli_value(arguments, "data"), SOME_CLASSES, error) ||
         open_views(network, validation, views, error) ||
         score_network(device->backend, cli_device_team(device), network->weights,
                       validation ? &views->validate : &views->test, &score, error))
         return cli_fail(error);
-    print(arguments, network, validation, &score);
+    print(arguments, network, validation, validation ? &network->images : &views->images, &score);
     score_done(&score);
     return 0;
 }
@@ -152,6 +167,7 @@ static const struct cli_option options_of_eval[] = {
     {"each", NULL, "also each image: its class, what it was taken for, probability, loss", NULL},
     {"csv", NULL, "the classes as CSV; the matrix or the images with --confusion or --each", NULL},
     {"json", NULL, "all as one JSON object", NULL},
+    {.name = "skip-bad"},
     {.name = "device"},
     {.name = "precision"},
     {0},

@@ -18,6 +18,7 @@
 #include "export/notes.h"
 #include "export/onnx.h"
 #include "export/pytorch.h"
+#include "search/picture_rules.h"
 #include "util/file.h"
 #include "util/print.h"
 
@@ -29,12 +30,24 @@ struct exporting {
     size_t length; /* of the file that was written */
 };
 
+/* What trained it, and how its pictures are read. */
+static void add_data(struct exporting *work)
+{
+    const struct cli_network *network = &work->network;
+    struct text text = TEXT_EMPTY;
+    notes_add_data(&work->notes, &network->facts);
+    if (network->has_data)
+        picture_rules_print(&network->options, network->options.data, &text);
+    notes_add(&work->notes, PICTURE_RULES_NOTE, text_string(&text));
+    text_done(&text);
+}
+
 static int write_onnx(struct exporting *work, struct error *error)
 {
     struct text arch = TEXT_EMPTY;
     arch_print(&work->network.arch, &arch);
     notes_add(&work->notes, "arch", text_string(&arch));
-    notes_add_data(&work->notes, &work->network.facts);
+    add_data(work);
     text_done(&arch);
     const struct images shape = {.shape = work->network.input};
     struct view view = {.images = &shape};
@@ -108,7 +121,7 @@ static int write_pytorch(struct exporting *work, struct error *error)
     struct text text = TEXT_EMPTY, split = TEXT_EMPTY;
     char *weights = weights_path(work->path), *slash = strrchr(weights, '/');
     export_pytorch(&network->arch, network->input, &network->facts, slash ? slash + 1 : weights, &text);
-    notes_add_data(&work->notes, &network->facts);
+    add_data(work);
     image_split_print(&network->trained, &split);
     if (image_split_is_known(&network->trained))
         notes_add(&work->notes, IMAGE_SPLIT_NOTE, text_string(&split));

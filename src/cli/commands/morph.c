@@ -15,6 +15,7 @@
 #include "export/notes.h"
 #include "morph/morph.h"
 #include "nn/network.h"
+#include "search/picture_rules.h"
 #include "util/bug.h"
 #include "util/memory.h"
 #include "util/print.h"
@@ -170,6 +171,10 @@ static int write_child(const struct morph_work *work, const char *out, struct er
         notes_add(&notes, "data", network->options.data);
     if (image_split_is_known(&network->trained))
         notes_add(&notes, IMAGE_SPLIT_NOTE, text_string(&split));
+    text_clear(&split);
+    if (network->has_data)
+        picture_rules_print(&network->options, network->options.data, &split);
+    notes_add(&notes, PICTURE_RULES_NOTE, text_string(&split));
     int failed = safetensors_write(out, work->child, notes.list, error);
     notes_done(&notes);
     text_done(&split);

@@ -14,8 +14,8 @@
 #include "cli/cli_device.h"
 #include "cli/cli_network.h"
 #include "cli/score.h"
-#include "data/picture.h"
 #include "export/predictions.h"
+#include "search/picture_rules.h"
 #include "util/memory.h"
 #include "util/print.h"
 
@@ -43,12 +43,16 @@ static int check_input(const struct prediction *work, struct error *error)
                      work->network.text, input->channels);
 }
 
-static int read_picture(const char *path, const struct shape *input, uint8_t *planes, struct error *error)
+static int read_picture(const char *path, const struct picture_rules *rules, const struct shape *input,
+                        uint8_t *planes, struct error *error)
 {
     struct stat status;
+    struct error warning;
     if (!stat(path, &status) && !S_ISREG(status.st_mode)) /* a pipe could wait for ever */
-        return error_set(error, "%s: is no file; name a PNG or JPEG file", path);
-    return picture_read(path, input->width, input->height, input->channels, planes, error);
+        return error_set(error, "%s: is no file; name a " PICTURE_TYPES " file", path);
+    int failed = picture_read(path, rules, input->width, input->height, input->channels, planes, &warning, error);
+    cli_warn(&warning);
+    return failed;
 }
 
 static void read_pictures(const struct cli_arguments *arguments, struct prediction *work)
@@ -57,13 +61,14 @@ static void read_pictures(const struct cli_arguments *arguments, struct predicti
     struct images *images = &work->images;
     size_t size = (size_t)input->channels * (size_t)input->height * (size_t)input->width;
     size_t most = (size_t)arguments->word_count - 1;
+    struct picture_rules rules = picture_rules_of(&work->network.options);
     *images = (struct images){.classes = work->network.facts.classes, .shape = *input};
     images->pixels = memory_new(most, size);
     images->labels = memory_new(most, sizeof *images->labels);
     work->names = memory_new(most, sizeof *work->names);
     for (int i = 1; i < arguments->word_count; i++) {
         struct error error;
-        if (read_picture(arguments->words[i], input, images->pixels + (size_t)images->count * size, &error)) {
+        if (read_picture(arguments->words[i], &rules, input, images->pixels + (size_t)images->count * size, &error)) {
             cli_warn(&error);
             work->unread = true;
             continue;
@@ -193,7 +198,7 @@ const struct cli_command command_predict = {
     .name = "predict",
     .synopsis = "SESSION:NODE|FILE PICTURE...",
     .summary = "classify pictures by a trained network",
-    .details = "PICTURE is a PNG or JPEG file. It is read as the pictures of a data set are: scaled to the size that "
+    .details = "PICTURE is a PNG, JPEG, WebP or BMP file. It is read as the pictures that trained the network: scaled to the size that "
                "the network takes, in colour or grey. A picture that can't be read is told, the others are classified,"
                " and the exit status is 1.",
     .words_minimum = 2,

@@ -62,7 +62,10 @@ static int search(const struct cli_arguments *arguments, struct search_options *
     struct search_setup setup;
     char *folder = NULL;
     int status = 1;
-    if (search_setup_open(&setup, options, error) ||
+    int failed = search_setup_open(&setup, options, error);
+    if (!failed && !cli_value(arguments, "json"))
+        search_setup_tell(&setup);
+    if (failed ||
         search_setup_limit(&setup, options, cli_value(arguments, "json"), error)) {
         cli_fail(error);
     } else if (cli_value(arguments, "dry-run")) {

@@ -26,6 +26,7 @@
 #include "export/notes.h"
 #include "nn/trainer.h"
 #include "search/engine.h"
+#include "search/picture_rules.h"
 #include "util/clock.h"
 #include "util/file.h"
 #include "util/memory.h"
@@ -77,6 +78,9 @@ static int write_weights(const struct training_run *run, const struct weights *w
     notes_add_data(&notes, &run->facts);
     notes_add(&notes, "training", run->settings);
     notes_add(&notes, IMAGE_SPLIT_NOTE, text_string(&trained));
+    text_clear(&trained);
+    picture_rules_print(&run->network.options, run->network.data, &trained);
+    notes_add(&notes, PICTURE_RULES_NOTE, text_string(&trained));
     notes_add(&notes, "test", test);
     int failed = safetensors_write(run->out, weights, notes.list, error);
     notes_done(&notes);
@@ -184,6 +188,12 @@ static int read_training(const struct cli_arguments *arguments, struct training_
         cli_real(arguments, "average", 0, 0, 0.999999, &average) ||
         set_search_options(arguments, &options))
         return 2;
+    memcpy(network->options.background, options.background, sizeof options.background);
+    network->options.no_orientation = options.no_orientation;
+    network->options.skip_bad = options.skip_bad;
+    network->options.picture_rules = options.picture_rules;
+    if (run->scratch) /* pictures are read by these rules whatever trained the network before */
+        memcpy(network->options.data, options.data, sizeof options.data);
     run->training = options_training(&options);
     run->training.node = (uint32_t)network->node;
     run->training.steady = (float)steady;
@@ -224,6 +234,8 @@ static int open_views(struct training_run *run, const char *name, struct error *
     if (cli_network_check_validation(network, name, run->validation, run->scratch, &run->split_seed, error) ||
         data_split(&network->images, run->validation, run->subset, run->split_seed, &run->train, &run->validate, error))
         return -1;
+    if (network->images.validation)
+        run->validation = run->validate.count;
     view_all(&network->images, NULL, &all);
     bool goes_on = network->facts.classes && !network->session_split;
     const struct normalisation *pixels = goes_on ? &network->facts.pixels : &all.pixels;
@@ -320,6 +332,8 @@ static void print_plan(const struct cli_arguments *arguments, const struct train
         print_to(stdout, " (of the network's own split, seed %llu)", (unsigned long long)run->split_seed);
     print_to(stdout, "\n");
     text_clear(&text);
+    if (run->network.images.summary)
+        print_to(stdout, "         read %s\n", run->network.images.summary);
     print_to(stdout, "plan     %d epoch%s, batch %d, rate %g, weight decay %g", training->epochs,
              training->epochs == 1 ? "" : "s", training->batch, (double)training->rate, (double)training->weight_decay);
     if (training->drop_pool > 0 || training->drop_fc > 0)
@@ -351,7 +365,7 @@ static int test(const struct training_run *run, struct text *line, struct error 
     struct images test_images;
     struct view view;
     struct score score;
-    if (cli_network_open_test(&run->network, &test_images, error))
+    if (cli_network_open_test(&run->network, DATA_TEST, &test_images, error))
         return -1;
     view_all(&test_images, &run->train, &view);
     int failed = score_network(run->device.backend, cli_device_team(&run->device), run->weights, &view, &score, error);
@@ -412,7 +426,8 @@ static void warn_of_test(const struct training_run *run)
 {
     struct images images;
     struct error error;
-    if (!cli_network_open_test(&run->network, &images, &error)) {
+    if (!cli_network_open_test(&run->network, DATA_TEST, &images, &error)) {
+        cli_warn_of_images(&images);
         images_done(&images);
         return;
     }
@@ -488,9 +503,14 @@ static const struct cli_option options_of_train[] = {
     {"teacher", "SESSION:NODE|FILE", "learn the probabilities of this trained network, not the labels", "none"},
     {.name = "batch", .fallback = "the session's, else"},
     {.name = "seed"},
-    {"validation", "N", "keep N training images out, and report their accuracy each epoch", "0"},
+    {"validation", "N", "keep N training images out, and report their accuracy each epoch",
+     "0, or the set's own"},
     {.name = "train-subset", .fallback = "0"},
     {"scratch", NULL, "start from fresh weights, though the network is trained", NULL},
+    {.name = "background", .fallback = "the network's, else"},
+    {.name = "no-orientation"},
+    {.name = "skip-bad"},
+    {.name = "picture-rules", .fallback = "the network's, else"},
     {.name = "weight-decay", .fallback = "the session's, else"},
     {.name = "drop-pool", .fallback = "the session's, else"},
     {.name = "drop-fc", .fallback = "the session's, else"},

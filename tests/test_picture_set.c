@@ -33,7 +33,7 @@ static int open_by(const char *name, const char *set, const struct data_spec *ho
 
 static int open_set(const char *name, const char *set, enum data_part part, struct images *images, struct error *error)
 {
-    return open_by(name, set, &(struct data_spec){.side = 0}, part, images, error);
+    return open_by(name, set, &(struct data_spec){.width = 0}, part, images, error);
 }
 
 static void open_well(const char *name, const char *set, enum data_part part, struct images *images)

@@ -261,7 +261,7 @@ static int draw_state(const struct session_summary *summary, struct canvas *canv
         snprintf(line, sizeof line, "died: its process is gone; nothing that was recorded is lost, and it can go on");
         break;
     case SUMMARY_DAMAGED:
-        snprintf(line, sizeof line, "damaged: %s", summary->error.text);
+        snprintf(line, sizeof line, "damaged: %.1000s", summary->error.text);
         break;
     default:
         snprintf(line, sizeof line, "%s", session_summary_word(summary->status));

@@ -191,7 +191,7 @@ static void *job_thread(void *context)
     setpriority(PRIO_PROCESS, 0, NICENESS); /* of this thread alone */
     if (open_and_evaluate(job, &network, &train, &validate, &error)) {
         job->mistakes.state = MISTAKES_FAILED;
-        snprintf(job->mistakes.message, sizeof job->mistakes.message, "%s", error.text);
+        snprintf(job->mistakes.message, sizeof job->mistakes.message, "%.599s", error.text);
     }
     view_done(&train);
     view_done(&validate);

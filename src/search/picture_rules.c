@@ -13,7 +13,7 @@ enum { RULES_FIRST = 1, RULES_NOW = 2 };
 static bool is_folder_of_pictures(const char *data)
 {
     struct data_spec spec;
-    return !data_spec_parse(data, &spec, NULL) && spec.side;
+    return !data_spec_parse(data, &spec, NULL) && spec.width > 0;
 }
 
 struct picture_rules picture_rules_of(const struct search_options *options)

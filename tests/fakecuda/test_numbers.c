@@ -145,7 +145,7 @@ static struct batch batch_of(const struct pair *pair, int start, bool augmented)
 {
     int rest = IMAGES - start;
     return (struct batch){&pair->view, pair->view.index + start, augmented ? pair->augment + start : NULL,
-                          rest < FULL_BATCH ? rest : FULL_BATCH};
+                          rest < FULL_BATCH ? rest : FULL_BATCH, NULL};
 }
 
 static void gradients_agree(void **state)

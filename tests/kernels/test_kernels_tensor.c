@@ -89,7 +89,7 @@ static void check_load(const struct kernel_test *test, struct shape shape, int c
 {
     struct data data;
     data_draw(&data, shape);
-    struct batch images = {&data.view, data.index + FIRST, augmented ? data.augment + FIRST : NULL, count};
+    struct batch images = {&data.view, data.index + FIRST, augmented ? data.augment + FIRST : NULL, count, NULL};
     struct tensor tensor = {.channels = shape.channels, .height = shape.height, .width = shape.width};
     size_t size = ref_tensor_size(&tensor, count);
     float *expected = memory_new_aligned(backend_ref.tensor_bytes(&tensor, count));

@@ -46,8 +46,9 @@ static void print_images(const struct cli_network *network, bool validation, con
         print_to(stdout, "read     %s\n         %s of %s\n", images->summary, part, network->data);
 }
 
+/* `images`: those that were evaluated. */
 static void print_lines(const struct cli_arguments *arguments, const struct cli_network *network, bool validation,
-                        const struct score *score)
+                        const struct images *images, const struct score *score)
 {
     struct text text = TEXT_EMPTY;
     cli_network_name(network, arguments->words[0], &text);
@@ -103,14 +104,14 @@ static void print_csv(const struct cli_arguments *arguments, const struct cli_ne
 }
 
 static void print(const struct cli_arguments *arguments, const struct cli_network *network, bool validation,
-                  const struct score *score)
+                  const struct images *images, const struct score *score)
 {
     if (cli_value(arguments, "json"))
         print_json(arguments, network, validation, score);
     else if (cli_value(arguments, "csv"))
         print_csv(arguments, network, score);
     else
-        print_lines(arguments, network, validation, score);
+        print_lines(arguments, network, validation, images, score);
 }
 
 static int evaluate(const struct cli_arguments *arguments, struct cli_network *network, struct eval_views *views,

@@ -4,6 +4,7 @@
  *
  *     engine                             the loop
  *     commands    resume
+ *     changes                            budgets and settings after the fact
  *     phases                             growth, baseline, finish
  *     proposals                          asks the learner, joins networks to the queue
  *     parents     trials     learner

@@ -51,6 +51,7 @@
     K(SETTINGS, settings, DURABLE) /* how networks train that start from now on */ \
     K(FINISHED, finished, DURABLE) /* the process let go of the session in good order */ \
     K(TEST, test, DURABLE)         /* the finished network on the test images, which nothing else reads */ \
+    K(CHANGED, changed, DURABLE)   /* options that hold from now on, in place of those of the first event */ \
     K(STEP, step, TRANSIENT)      \
     K(SAMPLE, sample, TRANSIENT)
 
@@ -138,6 +139,7 @@
 #define EVENT_FIELDS_SETTINGS(F) F(INTEGER, epochs, FACT) F(REAL, rate, FACT) F(AUTHOR, by, FACT)
 #define EVENT_FIELDS_FINISHED(F) F(FINISH, reason, FACT) F(TEXT, message, FACT)
 #define EVENT_FIELDS_TEST(F) F(INTEGER, node, FACT) F(REAL, accuracy, FACT) F(REAL, loss, FACT) F(INTEGER, images, FACT)
+#define EVENT_FIELDS_CHANGED(F) F(TEXTS, options, FACT) F(AUTHOR, by, FACT) /* "name=value", as SESSION has them */
 #define EVENT_FIELDS_STEP(F)                                                                                \
     F(INTEGER, node, FACT) F(INTEGER, epoch, FACT) F(INTEGER, step, FACT) F(INTEGER, steps, FACT)           \
     F(REAL, loss, FACT) F(REAL, images_per_second, TIMING)

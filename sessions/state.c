@@ -432,6 +432,9 @@ static void apply_kind(struct session_state *state, const struct event *event)
     case EVENT_FINISHED:
         apply_finished(state, &event->as.finished);
         break;
+    case EVENT_CHANGED:
+        state_apply_changed(state, &event->as.changed);
+        break;
     case EVENT_TEST:
         apply_test(state, &event->as.test, event->time);
         break;
@@ -486,15 +489,4 @@ double session_active_seconds(const struct session_state *state, double now)
 const struct session_node *session_node(const struct session_state *state, int64_t node)
 {
     return node >= 1 && node <= state->node_count ? state->nodes[node - 1] : NULL;
-}
-
-const char *session_option(const struct session_state *state, const char *name)
-{
-    size_t length = strlen(name);
-    for (int i = 0; i < state->facts.options.count; i++) {
-        const char *option = state->facts.options.items[i];
-        if (!strncmp(option, name, length) && option[length] == '=')
-            return option + length + 1;
-    }
-    return NULL;
 }

@@ -178,6 +178,16 @@ static int accepts_test(const struct session_state *state, const struct event_te
     return 0;
 }
 
+static int accepts_changed(const struct session_state *state, const struct event_changed *changed, struct error *error)
+{
+    for (int i = 0; i < changed->options.count; i++)
+        if (strcspn(changed->options.items[i], "=") == 0 || !strchr(changed->options.items[i], '='))
+            REFUSE("\"%.100s\" is not an option and its value", changed->options.items[i]);
+    if (state->changed.count + changed->options.count > SESSION_CHANGED_MAX)
+        REFUSE("a session changes at most %d options", SESSION_CHANGED_MAX);
+    return 0;
+}
+
 static int accepts_kind(const struct session_state *state, const struct event *event, struct error *error)
 {
     switch (event->kind) {
@@ -207,6 +217,8 @@ static int accepts_kind(const struct session_state *state, const struct event *e
         return accepts_settings(&event->as.settings, error);
     case EVENT_TEST:
         return accepts_test(state, &event->as.test, error);
+    case EVENT_CHANGED:
+        return accepts_changed(state, &event->as.changed, error);
     case EVENT_STEP: /* a late one, of a network that has ended, is harmless */
         return needs_node(state, event->as.step.node, error);
     case EVENT_OPENED:

@@ -75,6 +75,7 @@ void session_state_free(struct session_state *state)
     }
     free(state->devices);
     event_field_done(EVENT_FIELD_TEXTS, &state->instructions);
+    event_field_done(EVENT_FIELD_TEXTS, &state->changed);
     event_field_done(EVENT_FIELD_FINISH, &state->finish_reason);
     free(state->finish_message);
     text_done(&state->scratch);
@@ -152,6 +153,7 @@ struct session_state *session_state_copy(const struct session_state *from)
         event_fields_copy(EVENT_SESSION, &from->facts, &to->facts);
     copy_lists(from, to);
     event_field_copy(EVENT_FIELD_TEXTS, &from->instructions, &to->instructions);
+    event_field_copy(EVENT_FIELD_TEXTS, &from->changed, &to->changed);
     event_field_copy(EVENT_FIELD_FINISH, &from->finish_reason, &to->finish_reason);
     to->finish_message = copy_text(from->finish_message);
     to->scratch = TEXT_EMPTY;
@@ -270,6 +272,8 @@ struct hash session_digest(const struct session_state *state)
         add_real(&bytes, state->budget_flops);
     if (state->test.node)
         add_test(&bytes, &state->test);
+    for (int i = 0; i < state->changed.count; i++)
+        add_text(&bytes, state->changed.items[i]);
     add_integer(&bytes, (int64_t)state->history.low);
     add_integer(&bytes, (int64_t)state->history.high);
     struct hash hash = hash_of(bytes.bytes, bytes.length);

@@ -284,13 +284,16 @@ void report_summary(FILE *out, const struct session_state *state, const char *fo
     if (known && localtime_r(&created, &local))
         strftime(date, sizeof date, "%Y-%m-%d %H:%M", &local);
     print_to(out, "session   %s, made %s by %s\n", folder, date, state->facts.program);
-    print_to(out, "data      %s: %lld training and %lld validation images of %s, %lld classes\n", state->facts.data,
-             (long long)state->facts.train_images, (long long)state->facts.validation_images, state->facts.input,
+    const char *data = session_option(state, "data");
+    print_to(out, "data      %s: %lld training and %lld validation images of %s, %lld classes\n",
+             data ? data : state->facts.data, (long long)state->facts.train_images, (long long)state->facts.validation_images, state->facts.input,
              (long long)state->facts.classes);
     print_to(out, "search    seed %lld", (long long)state->facts.seed);
     for (size_t i = 0; i < sizeof options / sizeof *options; i++)
         if (session_option(state, options[i]))
             print_to(out, ", %s %s", options[i], session_option(state, options[i]));
+    for (int i = 0; i < state->changed.count; i++)
+        print_to(out, "%s%s", i ? ", " : "\nchanged   ", state->changed.items[i]);
     print_to(out, "\nstate     ");
     if (state->finished)
         print_to(out, "finished (%s): ", finish_name(&state->finish_reason));

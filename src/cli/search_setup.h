@@ -18,6 +18,9 @@ struct search_setup {
     struct search_data data;
 };
 
+/* Make the folder of the images absolute, because `resume` may be called in another folder.  A missing folder stays as
+   it was typed, for the message of images_open(). */
+int search_setup_settle_data(struct search_options *options, struct error *error);
 /* Find the devices, open and split the images, start the trainers.  search_setup_close() it, also after a failure; it
    frees the engine too. */
 int search_setup_open(struct search_setup *setup, const struct search_options *options, struct error *error);

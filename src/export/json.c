@@ -274,6 +274,7 @@ static json_t *of_state(const struct session_state *state)
     set(object, "episode", json_integer(state->episode));
     set(object, "budget", of_budget(state));
     set(object, "settings", of_settings(state));
+    set(object, "changed", of_texts(&state->changed));
     set(object, "counts", of_counts(state));
     set(object, "nodes", nodes);
     set(object, "proposals", proposals);

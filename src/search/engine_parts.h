@@ -29,6 +29,7 @@ struct engine {
     struct search_data data;
     struct start_network start;
     struct event_integers match; /* of a new search: FLOPs of the networks of --match; else in the state's facts */
+    struct event_texts changes;  /* options that change when this process begins */
     struct evaluator *evaluator;
     struct journal journal;
     struct trials trials;

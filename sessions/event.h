@@ -36,7 +36,7 @@
     K(KNOWN, known, DURABLE)      /* a proposal led to a network that is in the tree already */ \
     K(REFUSED, refused, DURABLE)  /* a proposal that can't be built: over a limit, no layer can grow */
 #define EVENT_OTHER_KINDS(K)      \
-    K(STARTED, started, DURABLE)  /* a device took it; its curve starts anew */ \
+    K(STARTED, started, DURABLE)  /* a device took it; its curve starts anew, or goes on */ \
     K(EPOCH, epoch, DURABLE)      \
     K(RESULT, result, DURABLE)    /* trained; its weights are on disk */ \
     K(FAILED, failed, DURABLE)    /* this attempt ended without a result */ \
@@ -99,7 +99,8 @@
     F(INTEGER, node, FACT)       /* the one that has this architecture */                                   \
     EVENT_FIELDS_PROPOSAL(F, , EVENT_FIELDS_SAMPLED(F))
 #define EVENT_FIELDS_REFUSED(F) EVENT_FIELDS_PROPOSAL(F, F(TEXT, reason, FACT), )
-#define EVENT_FIELDS_STARTED(F) F(INTEGER, node, FACT) F(TEXT, device, TIMING) F(INTEGER, attempt, FACT) F(INTEGER, epochs, FACT)
+#define EVENT_FIELDS_STARTED(F) F(INTEGER, node, FACT) F(TEXT, device, TIMING) F(INTEGER, attempt, FACT) F(INTEGER, epochs, FACT) \
+    F(INTEGER, epochs_done, LATER) /* it goes on after so many, which stay in its curve */
 #define EVENT_FIELDS_EPOCH(F)                                                                               \
     F(INTEGER, node, FACT) F(INTEGER, epoch, FACT) F(INTEGER, epochs, FACT) F(REAL, rate, FACT)             \
     F(REAL, train_loss, FACT) F(REAL, train_accuracy, FACT) F(REAL, validation_loss, FACT)                  \

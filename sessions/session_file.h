@@ -32,6 +32,8 @@ int session_file_write(const char *path, enum session_file_level level, const vo
 int session_file_check(const char *path, enum session_file_level level, struct error *error);
 /* Is there anything of that name, even what session_file_open() refuses? */
 bool session_file_exists(const char *path, enum session_file_level level);
+/* Remove it, when it is a file; what is none stays. */
+void session_file_remove(const char *path, enum session_file_level level);
 /* A descriptor of FOLDER/PLACE, with O_DIRECTORY, or -1 with a message, and errno ENOENT when there is none. */
 int session_place_open(const char *path, struct error *error);
 /* Make FOLDER/PLACE, unless it is there. */

@@ -89,6 +89,9 @@ static int accepts_started(const struct session_state *state, const struct event
     if (started->attempt < 1 || started->attempt > INT_MAX || started->epochs < 0 || started->epochs > INT_MAX)
         REFUSE("network %lld starts attempt %lld of %lld epochs", (long long)started->node, (long long)started->attempt,
                (long long)started->epochs);
+    if (started->epochs_done < 0 || started->epochs_done > session_node(state, started->node)->curve_count)
+        REFUSE("network %lld goes on after epoch %lld, and has %d", (long long)started->node,
+               (long long)started->epochs_done, session_node(state, started->node)->curve_count);
     return accepts_devices(state, &started->device, 1, error);
 }
 

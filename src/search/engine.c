@@ -50,6 +50,7 @@
 #include <stdlib.h>
 
 #include "search/budget.h"
+#include "search/checkpoints.h"
 #include "search/commands.h"
 #include "search/engine_parts.h"
 #include "search/monitor.h"
@@ -146,6 +147,7 @@ static int restore(struct engine *engine, const struct search_options *wanted, s
     if (resume_networks(&engine->proposals, &engine->data, error) ||
         resume_check_limits(&engine->proposals, &engine->changes, error) || learner_restore(&engine->learner, error))
         return -1;
+    checkpoints_tidy(&engine->journal);
     const struct session_node *start = session_node(state, 1);
     bool trained = start && start->status == NODE_DONE;
     return trained ? 0 : start_find(&engine->options, &engine->data, &engine->start, error);

@@ -8,10 +8,12 @@
  *     phases                             growth, baseline, finish
  *     proposals                          asks the learner, joins networks to the queue
  *     parents     trials     learner
+ *     checkpoints
  *     stopping    start      record
  *     rounds      budget                 functions of state and options
  *     journal                            log, state, time
  *     evaluator   options    arch_index
+ *     checkpoint
  */
 #ifndef ESPALIER_SEARCH_ENGINE_PARTS_H
 #define ESPALIER_SEARCH_ENGINE_PARTS_H

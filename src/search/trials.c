@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "search/budget.h"
+#include "search/checkpoints.h"
 #include "search/image_split.h"
 #include "util/bug.h"
 #include "util/memory.h"
@@ -35,7 +36,8 @@ void trials_init(struct trials *trials, struct journal *journal, struct evaluato
                  const struct search_options *options, const struct start_network *start,
                  const struct search_data *data)
 {
-    *trials = (struct trials){.journal = journal, .evaluator = evaluator, .options = options, .start = start};
+    *trials = (struct trials){
+        .journal = journal, .evaluator = evaluator, .options = options, .start = start, .input = data->input};
     add_notes(&trials->notes, options, data);
     trials->slot_count = evaluator->kind->slots(evaluator);
     trials->slots = memory_new((size_t)trials->slot_count, sizeof *trials->slots);
@@ -178,12 +180,16 @@ void trials_start(struct trials *trials, int slot)
     trial_parent(trials, node, &trial);
     trial_training(trials, &trial);
     trial.may_stop = stopping_applies(trials->options, node);
+    trial.checkpoint = checkpoints_find(trials->journal, &trial, trials->input);
+    int epochs_done = trial.checkpoint ? trial.checkpoint->epochs : 0;
+    trial.seconds_before = epochs_done ? node->seconds * epochs_done / node->curve_count : 0;
 
     struct event event = {.kind = EVENT_STARTED};
     event.as.started.node = number;
     event.as.started.device = event_text("%s", trials->evaluator->kind->device(trials->evaluator, slot)->id);
     event.as.started.attempt = attempt_number(node);
     event.as.started.epochs = trial.training.epochs;
+    event.as.started.epochs_done = epochs_done;
     if (journal_emit(trials->journal, &event)) {
         trial_done(&trial);
         return;
@@ -323,8 +329,8 @@ static void report_result(struct trials *trials, const struct report *report, co
     trials->failures = 0;
     if (status)
         event_done(&event);
-    else
-        journal_emit(trials->journal, &event);
+    else if (!journal_emit(trials->journal, &event))
+        checkpoints_remove(trials->journal, report->node);
 }
 
 static void emit_failed(struct trials *trials, int64_t node, enum failure_reason reason, const char *message,
@@ -337,6 +343,8 @@ static void emit_failed(struct trials *trials, int64_t node, enum failure_reason
     event.as.failed.reason.value = (int)reason;
     event.as.failed.message = event_text("%s", message ? message : "");
     event.as.failed.again = again;
+    if (!again)
+        checkpoints_remove(trials->journal, node);
     if (!journal_emit(trials->journal, &event) && again)
         trials_enqueue(trials, node);
 }
@@ -392,6 +400,10 @@ int64_t trials_report(struct trials *trials, struct report *report)
         break;
     case REPORT_EPOCH:
         report_epoch(trials, report);
+        break;
+    case REPORT_CHECKPOINT:
+        if (!slot.cancelled || slot.again)
+            checkpoints_write(trials->journal, report->node, report->checkpoint, report->length);
         break;
     case REPORT_RESULT:
         report_result(trials, report, &slot);

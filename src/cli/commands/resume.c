@@ -164,8 +164,9 @@ const struct cli_command command_resume = {
     .name = "resume",
     .synopsis = "SESSION",
     .summary = "go on with a session that was stopped or killed",
-    .details = "Every network with a recorded result stays; those in training start again from their parents. A budget"
-               " counts what was done before. Other options hold from now on, and are recorded; those that all networks rest on"
+    .details = "Every network with a recorded result stays; one that was in training goes on from its last checkpoint. A"
+               " budget counts what was done before. Other options hold from now on, and are recorded; those that all"
+               " networks rest on"
                " can't change.",
     .words_minimum = 1,
     .words_maximum = 1,

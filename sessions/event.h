@@ -52,6 +52,7 @@
     K(FINISHED, finished, DURABLE) /* the process let go of the session in good order */ \
     K(TEST, test, DURABLE)         /* the finished network on the test images, which nothing else reads */ \
     K(CHANGED, changed, DURABLE)   /* options that hold from now on, in place of those of the first event */ \
+    K(DROPPED, dropped, DURABLE)   /* the weights of these networks are not kept */ \
     K(STEP, step, TRANSIENT)      \
     K(SAMPLE, sample, TRANSIENT)
 
@@ -141,6 +142,7 @@
 #define EVENT_FIELDS_FINISHED(F) F(FINISH, reason, FACT) F(TEXT, message, FACT)
 #define EVENT_FIELDS_TEST(F) F(INTEGER, node, FACT) F(REAL, accuracy, FACT) F(REAL, loss, FACT) F(INTEGER, images, FACT)
 #define EVENT_FIELDS_CHANGED(F) F(TEXTS, options, FACT) F(AUTHOR, by, FACT) /* "name=value", as SESSION has them */
+#define EVENT_FIELDS_DROPPED(F) F(INTEGERS, nodes, FACT)
 #define EVENT_FIELDS_STEP(F)                                                                                \
     F(INTEGER, node, FACT) F(INTEGER, epoch, FACT) F(INTEGER, step, FACT) F(INTEGER, steps, FACT)           \
     F(REAL, loss, FACT) F(REAL, images_per_second, TIMING)
@@ -164,6 +166,7 @@ enum { EVENT_FORMAT = 1 };
 #define FAILURE_REASONS(W)                                                                                  \
     W(FAILURE_DIVERGED, diverged) W(FAILURE_MEMORY, memory) W(FAILURE_DEVICE, device) W(FAILURE_ERROR, error) \
     W(FAILURE_CANCELLED, cancelled) /* stopped by a person, a pruned parent or the end of the search */     \
+    W(FAILURE_TIME, time)        /* its first epoch takes longer than a network may train */               \
     W(FAILURE_LOST, lost)        /* fsck: how the attempt ended is not in the log */
 #define FINISH_REASONS(W)                                                                                   \
     W(FINISH_BUDGET, budget) W(FINISH_INTERRUPTED, interrupted)                                             \

@@ -436,6 +436,9 @@ static void apply_kind(struct session_state *state, const struct event *event)
     case EVENT_FINISHED:
         apply_finished(state, &event->as.finished);
         break;
+    case EVENT_DROPPED:
+        state_apply_dropped(state, &event->as.dropped);
+        break;
     case EVENT_CHANGED:
         state_apply_changed(state, &event->as.changed);
         break;

@@ -35,6 +35,7 @@ struct session_node {
     char *failure;               /* of the last attempt: "diverged: loss is not finite at step 12", or NULL */
     struct event_word failure_reason; /* an enum failure_reason; none while `failure` is NULL */
     bool pinned, pruned;
+    bool dropped;                /* its file of weights was removed: nothing grows from it any more */
     int64_t pruned_with;         /* the network that was pruned, itself or one above it; 0: not pruned */
     double pruned_at;            /* event time; of the network that was pruned itself */
     enum event_author pruned_by;

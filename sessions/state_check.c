@@ -191,6 +191,17 @@ static int accepts_changed(const struct session_state *state, const struct event
     return 0;
 }
 
+static int accepts_dropped(const struct session_state *state, const struct event_dropped *dropped, struct error *error)
+{
+    for (int i = 0; i < dropped->nodes.count; i++) {
+        if (needs_node(state, dropped->nodes.items[i], error))
+            return -1;
+        if (session_node(state, dropped->nodes.items[i])->status != NODE_DONE)
+            REFUSE("network %lld has no weights to drop", (long long)dropped->nodes.items[i]);
+    }
+    return 0;
+}
+
 static int accepts_kind(const struct session_state *state, const struct event *event, struct error *error)
 {
     switch (event->kind) {
@@ -220,6 +231,8 @@ static int accepts_kind(const struct session_state *state, const struct event *e
         return accepts_settings(&event->as.settings, error);
     case EVENT_TEST:
         return accepts_test(state, &event->as.test, error);
+    case EVENT_DROPPED:
+        return accepts_dropped(state, &event->as.dropped, error);
     case EVENT_CHANGED:
         return accepts_changed(state, &event->as.changed, error);
     case EVENT_STEP: /* a late one, of a network that has ended, is harmless */

@@ -9,6 +9,8 @@ struct session_node *session_node_own(struct session_state *state, int64_t node)
 void state_set_status(struct session_state *state, struct session_node *node, enum node_status status);
 /* The event PRUNED (state_prune.c). */
 void state_apply_pruned(struct session_state *state, const struct event_pruned *facts, double time);
+/* The event DROPPED (state_prune.c). */
+void state_apply_dropped(struct session_state *state, const struct event_dropped *facts);
 /* The event CHANGED (state_options.c). */
 void state_apply_changed(struct session_state *state, const struct event_changed *facts);
 /* Set the control of a proposal that is about to be added: the last one before it that has the same parent, among

@@ -206,6 +206,8 @@ static void add_node(struct text *bytes, const struct session_node *node)
     add_integer(bytes, node->pinned);
     add_integer(bytes, node->pruned);
     add_text(bytes, node->note);
+    if (node->dropped)
+        add_integer(bytes, 1);
     add_integer(bytes, node->child_count);
     add_integer(bytes, node->known_count);
 }

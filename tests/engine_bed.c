@@ -157,7 +157,7 @@ void bed_check(const char *folder, const char *name, const struct session_state 
     for (int64_t i = 0; i < state->node_count; i++) {
         const struct session_node *node = state->nodes[i];
         ASSERT(node->status != NODE_QUEUED && node->status != NODE_RUNNING);
-        if (node->status == NODE_DONE)
+        if (node->status == NODE_DONE && !node->dropped)
             check_weights(folder, name, node);
         for (int64_t j = 0; j < i && is_grown(node); j++)
             ASSERT(!is_grown(state->nodes[j]) || state->nodes[j]->status != NODE_DONE ||

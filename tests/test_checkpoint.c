@@ -258,6 +258,31 @@ static void test_stopped(void **state)
     check_search(true);
 }
 
+/* Nothing is known of a network whose first epoch doesn't fit into its time: it fails, once. */
+static void test_first_epoch_is_too_long(void **state)
+{
+    char *folder = scratch_new(), *path = bed_path(folder, "a");
+    struct pictures pictures;
+    struct search_options options = search_of();
+    struct device device = {.id = "cpu:0", .core = 0};
+    struct engine *engine;
+    struct error error;
+    options.network_seconds = 1e-9;
+    pictures_open(&pictures);
+    struct evaluator *evaluator =
+        evaluator_local_new(&device, 1, PRECISION_F32, &pictures.train, &pictures.validate, NULL);
+    assert_int_equal(engine_create(&options, path, &pictures.data, evaluator, &engine, &error), 0);
+    assert_int_equal(engine_run(engine, &error), -1);
+    assert_non_null(strstr(error.text, "time: its first epoch takes longer than --network-seconds 1e-09"));
+    assert_int_equal(session_node(engine_state(engine), 1)->attempts, 1);
+    engine_free(engine);
+    evaluator->kind->free(evaluator);
+    pictures_close(&pictures);
+    scratch_remove(folder);
+    free(folder);
+    free(path);
+}
+
 /* A checkpoint that is damaged, or of other settings, is passed over. */
 static void test_damaged(void **state)
 {
@@ -296,7 +321,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_step), cmocka_unit_test(test_every_step_with_average),
         cmocka_unit_test(test_killed),     cmocka_unit_test(test_stopped),
-        cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_damaged),    cmocka_unit_test(test_first_epoch_is_too_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,7 +2,7 @@
 # A session whose images have moved, and that goes on with other options.
 . "$top_srcdir/tests/tap.sh"
 . "$top_srcdir/tests/black_and_white.sh"
-plan 14
+plan 18
 
 small="--networks 3 --epochs 1 --start-epochs 1 --validation 64 --policy random --parent tournament --finish 0"
 black_and_white pictures
@@ -40,3 +40,8 @@ ok "a limit below what it has is refused" fails "n1, from which networks grow:" 
     "$espalier" resume s --limit-params 10 --networks 9 --headless
 ok "a policy that counts from the beginning is refused" fails "a session can't change to it" \
     "$espalier" resume s --policy manual --networks 9 --headless
+ok "curves as a table" sh -c "'$espalier' export s --curves csv && '$espalier' show s --curves | cmp - s-curves.csv"
+ok "curves for TensorBoard" sh -c "'$espalier' export s --curves tensorboard --out board && ls board/n1/events.out.tfevents.*"
+ok "nothing is written over" fails "board: exists already; name another by --out" \
+    "$espalier" export s --curves tensorboard --out board
+ok "FLOPs as a person writes them" "$espalier" resume s --flops 600G --networks 6 --headless

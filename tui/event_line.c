@@ -188,6 +188,9 @@ bool event_line(const struct session_state *state, const struct event *event, st
     case EVENT_SETTINGS:
         return set(line, STYLE_NORMAL, "train", "%lld epoch%s from rate %g, for networks that start from now on",
                    (long long)event->as.settings.epochs, plural(event->as.settings.epochs), event->as.settings.rate);
+    case EVENT_DROPPED:
+        return set(line, STYLE_DIM, "drop", "the weights of %d network%s are not kept", event->as.dropped.nodes.count,
+                   plural(event->as.dropped.nodes.count));
     case EVENT_CHANGED:
         return changed_line(&event->as.changed, line);
     case EVENT_TEST:

@@ -210,6 +210,16 @@ bool report_may_go_on(const struct session_state *state)
     return spent && !budget_growth_is_done(state);
 }
 
+/* FLOPs as a person would type them: 600G. */
+static void add_budget(struct text *options, size_t budget, double value)
+{
+    char count[TEXT_SHORT];
+    if (!strcmp(budgets[budget], "flops"))
+        text_add(options, " --flops %s", text_count(count, value));
+    else
+        text_add(options, " --%s %.0f", budgets[budget], value);
+}
+
 /* Suggest to double what is spent, by every budget that would end the search before that. */
 static void print_more(FILE *out, const struct session_state *state, const char *name)
 {
@@ -219,7 +229,7 @@ static void print_more(FILE *out, const struct session_state *state, const char 
         double limit = budget_limit(state, budgets[i]), spent = budget_spent(state, budgets[i], state->time);
         double wanted = (i < COUNTED_BUDGETS ? 2 : times) * spent;
         if (limit > 0 && limit < wanted)
-            text_add(&options, i < 3 ? " --%s %.0f" : " --%s %.3g", budgets[i], ceil(wanted));
+            add_budget(&options, i, ceil(wanted));
     }
     if (options.length && report_may_go_on(state))
         print_to(out, "more      espalier resume %s%s goes on%s\n", name, text_string(&options),

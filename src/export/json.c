@@ -138,7 +138,7 @@ static json_t *of_node(const struct session_state *state, const struct session_n
     set(object, "epochs", json_integer(node->epochs));
     set(object, "seconds", of_real(done ? node->seconds : NAN));
     set(object, "images_per_second", of_real(done ? node->images_per_second : NAN));
-    set(object, "weights", of_text(node->weights));
+    set(object, "weights", of_text(node->dropped ? NULL : node->weights));
     set(object, "weights_hash", of_text(node->weights_hash));
     set(object, "stopped", of_text(node->stopped));
     set(object, "predicted", of_real(node->stopped ? node->predicted : NAN));

@@ -46,7 +46,7 @@ static int read_budget(const struct engine *engine, struct request *request, con
     struct search_options options = engine->options;
     struct text changed = TEXT_EMPTY;
     double change, now = journal_time(&engine->journal);
-    bool relative = (*value == '+' || *value == '-') && !text_to_real(value + 1, 0, 1e15, &change);
+    bool relative = (*value == '+' || *value == '-') && !text_to_count(value + 1, 0, 1e15, &change);
     int status = 0;
     if (relative) {
         status = change_budget(engine, request->what, *value == '-' ? -change : change, &changed, error);
@@ -54,7 +54,9 @@ static int read_budget(const struct engine *engine, struct request *request, con
     }
     if (!status)
         status = set_option(&options, request->what, value, error);
-    request->value = status ? 0 : strtod(value, NULL);
+    request->value = 0;
+    if (!status && text_to_count(value, 0, INFINITY, &request->value))
+        BUG("set_option() has read it");
     struct error spent;
     if (!status && budget_check(state, request->what, request->value, now, &spent))
         status = error_set(error, "%s; `stop` ends the search now", spent.text);
@@ -113,7 +115,8 @@ int changes_check_training(struct engine *engine, struct request *request, struc
     struct search_options options = engine->options; /* to check it by the option's range */
     if (set_option(&options, command_row(request->kind)->name, value, error))
         return -1;
-    request->value = strtod(value, NULL);
+    if (text_to_count(value, 0, INFINITY, &request->value))
+        BUG("set_option() has read it");
     error_set(&request->answer, "for networks that start from now on");
     return request_end(request, error);
 }

@@ -35,6 +35,15 @@ static int read_living_node(const struct engine *engine, struct request *request
     return 0;
 }
 
+/* Nothing grows from a network without weights. */
+static int check_kept(const struct engine *engine, const struct request *request, struct error *error)
+{
+    if (!session_node(engine->journal.state, request->node)->dropped)
+        return 0;
+    return error_set(error, "the weights of n%" PRId64 " were not kept (--keep best): nothing can grow from it",
+                     request->node);
+}
+
 /* --- stop, pause, continue --- */
 
 static int check_stop(struct engine *engine, struct request *request, struct error *error)
@@ -73,6 +82,8 @@ static int check_pin(struct engine *engine, struct request *request, struct erro
         return -1;
     if (session_node(engine->journal.state, request->node)->pinned)
         return error_set(error, "n%" PRId64 " is pinned already", request->node);
+    if (check_kept(engine, request, error))
+        return -1;
     error_set(&request->answer, "networks grow from pinned ones only");
     return request_end(request, error);
 }
@@ -199,6 +210,8 @@ static int check_grow(struct engine *engine, struct request *request, struct err
         return -1;
     if (session_node(engine->journal.state, request->node)->status != NODE_DONE)
         return error_set(error, "n%" PRId64 " has no weights yet: wait until it is trained", request->node);
+    if (check_kept(engine, request, error))
+        return -1;
     candidate->parent = request->node;
     journal_arch(&engine->journal, request->node, &candidate->parent_arch);
     const char *word;

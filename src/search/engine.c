@@ -53,6 +53,7 @@
 #include "search/checkpoints.h"
 #include "search/commands.h"
 #include "search/engine_parts.h"
+#include "search/keeping.h"
 #include "search/monitor.h"
 #include "search/phases.h"
 #include "search/resume.h"
@@ -148,6 +149,7 @@ static int restore(struct engine *engine, const struct search_options *wanted, s
         resume_check_limits(&engine->proposals, &engine->changes, error) || learner_restore(&engine->learner, error))
         return -1;
     checkpoints_tidy(&engine->journal);
+    keeping_tidy(&engine->journal);
     const struct session_node *start = session_node(state, 1);
     bool trained = start && start->status == NODE_DONE;
     return trained ? 0 : start_find(&engine->options, &engine->data, &engine->start, error);
@@ -221,6 +223,7 @@ static void begin(struct engine *engine)
         engine->changes = (struct event_texts){0};
         journal_emit(&engine->journal, &event);
     }
+    keeping_drop(&engine->journal, &engine->options);
     if (state->paused) { /* a person who resumes a session wants it to go on */
         event = (struct event){.kind = EVENT_PAUSED};
         event.as.paused.by.value = AUTHOR_RESUME;
@@ -266,7 +269,10 @@ static void poll_evaluator(struct engine *engine)
     struct report report;
     if (!engine->evaluator->kind->poll(engine->evaluator, &report, POLL_WAIT))
         return;
+    bool is_result = report.kind == REPORT_RESULT;
     int64_t failed = trials_report(&engine->trials, &report);
+    if (is_result)
+        keeping_drop(&engine->journal, &engine->options);
     if (failed)
         parents_recheck(&engine->parents, session_node(engine->journal.state, failed)->facts.parent);
 }

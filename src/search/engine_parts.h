@@ -8,7 +8,7 @@
  *     phases                             growth, baseline, finish
  *     proposals                          asks the learner, joins networks to the queue
  *     parents     trials     learner
- *     checkpoints
+ *     checkpoints    keeping
  *     stopping    start      record
  *     rounds      budget                 functions of state and options
  *     journal                            log, state, time

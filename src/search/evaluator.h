@@ -31,6 +31,7 @@ struct trial {
     struct morph_options morph;
     struct training training;
     struct checkpoint *checkpoint; /* what it goes on from, the trial's own; NULL: it begins */
+    double seconds_most;           /* its first epoch fails after that; 0: no limit */
     double seconds_before;         /* that it had trained by then */
 };
 static inline void trial_done(struct trial *trial)

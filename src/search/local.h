@@ -39,6 +39,8 @@ struct trainer {
     struct evaluation test;
     double seconds, rate_seconds; /* of training and evaluation; sum of images/s over the epochs here */
     int epochs_here;
+    double began, waited;           /* on the monotonic clock; seconds of pauses since then */
+    bool overtime;                  /* the first epoch takes too long */
     double kept_time;             /* of the last checkpoint, or of the beginning */
     struct checkpoint checkpoint; /* of the running trial */
 };

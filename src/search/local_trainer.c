@@ -30,17 +30,30 @@ static bool must_wait(struct trainer *trainer)
     return atomic_load(&trainer->local->paused) || atomic_load(&trainer->answer) == EPOCH_WAITS;
 }
 
+/* Has the first epoch taken longer than the trial may? */
+static bool is_overtime(struct trainer *trainer)
+{
+    const struct trial *trial = trainer->trial;
+    double before = trial->checkpoint ? trial->checkpoint->seconds : 0;
+    bool first = !trainer->epochs_here && !(trial->checkpoint && trial->checkpoint->epochs);
+    double seconds = before + clock_monotonic() - trainer->began - trainer->waited;
+    trainer->overtime = trial->seconds_most > 0 && first && seconds > trial->seconds_most;
+    return trainer->overtime;
+}
+
 static bool proceed(void *context)
 {
     struct trainer *trainer = context;
     struct local_evaluator *local = trainer->local;
     if (must_wait(trainer)) {
+        double began = clock_monotonic();
         pthread_mutex_lock(&local->mutex);
         while (must_wait(trainer) && !is_cancelled(trainer))
             pthread_cond_wait(&local->resumed, &local->mutex);
         pthread_mutex_unlock(&local->mutex);
+        trainer->waited += clock_monotonic() - began;
     }
-    return !is_cancelled(trainer) && atomic_load(&trainer->answer) != EPOCH_ENDS;
+    return !is_cancelled(trainer) && atomic_load(&trainer->answer) != EPOCH_ENDS && !is_overtime(trainer);
 }
 
 /* --- reports --- */
@@ -120,7 +133,7 @@ static void send_checkpoint(void *context, const struct weights *weights, const 
 {
     struct trainer *trainer = context;
     struct report report = report_new(trainer, REPORT_CHECKPOINT);
-    bool ends = atomic_load(&trainer->answer) == EPOCH_ENDS && !is_cancelled(trainer);
+    bool ends = (trainer->overtime || atomic_load(&trainer->answer) == EPOCH_ENDS) && !is_cancelled(trainer);
     if (ends || (!state->epochs && !state->steps))
         return;
     checkpoint_copy(&trainer->checkpoint, weights, state);
@@ -260,7 +273,7 @@ static enum training_outcome train_here(struct trainer *trainer, struct weights 
     checkpoint_init(&trainer->checkpoint, NULL, weights, (double)training->average, settings);
     if (trainer->trial->checkpoint)
         checkpoint_restore(trainer->trial->checkpoint, weights, &going_on);
-    trainer->kept_time = clock_monotonic();
+    trainer->began = trainer->kept_time = clock_monotonic();
     enum training_outcome outcome =
         train(trainer->backend, weights, local->train, local->validate, &going_on, &hooks, error);
     checkpoint_done(&trainer->checkpoint);
@@ -313,14 +326,17 @@ static void train_and_report(struct trainer *trainer)
     }
     struct evaluation result;
     enum training_outcome outcome = train_trial(trainer, weights, &result, &error);
-    bool ended = outcome == TRAINING_STOPPED &&
+    bool ended = outcome == TRAINING_STOPPED && !trainer->overtime &&
                  !is_cancelled(trainer); /* it stops early: the weights are those of the epoch's end */
     if (outcome == TRAINING_DONE || ended) {
         send_result(trainer, weights, &result);
         return;
     }
     weights_free(weights);
-    if (outcome == TRAINING_STOPPED)
+    if (outcome == TRAINING_STOPPED && trainer->overtime) {
+        error_set(&error, "its first epoch takes longer than --network-seconds %g", trainer->trial->seconds_most);
+        send_failure(trainer, FAILURE_TIME, &error);
+    } else if (outcome == TRAINING_STOPPED)
         send_cancelled(trainer);
     else
         fail_trial(trainer, outcome, &error);
@@ -350,6 +366,9 @@ static void run_trial(struct trainer *trainer, const struct trial *trial)
         trainer->backend = backend_cpu();
     trainer->step_time = trainer->rate_seconds = 0;
     trainer->seconds = trial->seconds_before;
+    trainer->began = clock_monotonic();
+    trainer->waited = 0;
+    trainer->overtime = false;
     trainer->epochs_here = 0;
     trainer->last = (struct epoch_report){0};
     trainer->test = (struct evaluation){0};

@@ -180,6 +180,7 @@ void trials_start(struct trials *trials, int slot)
     trial_parent(trials, node, &trial);
     trial_training(trials, &trial);
     trial.may_stop = stopping_applies(trials->options, node);
+    trial.seconds_most = node_is_final(node) ? 0 : trials->options->network_seconds;
     trial.checkpoint = checkpoints_find(trials->journal, &trial, trials->input);
     int epochs_done = trial.checkpoint ? trial.checkpoint->epochs : 0;
     trial.seconds_before = epochs_done ? node->seconds * epochs_done / node->curve_count : 0;
@@ -318,7 +319,7 @@ static void report_result(struct trials *trials, const struct report *report, co
     result->accuracy = report->result.accuracy;
     result->loss = report->result.loss;
     result->epochs = slot->stopped ? node->curve_count : node->epochs;
-    result->predicted = slot->stopped ? slot->stop.predicted : 0;
+    result->predicted = slot->stopped && slot->stop.reason.text[0] ? slot->stop.predicted : 0;
     result->stopped = event_text("%s", slot->stopped ? slot->stop.reason.text : "");
     result->seconds = report->seconds;
     result->images_per_second = report->images_per_second;
@@ -370,8 +371,8 @@ static bool report_failed(struct trials *trials, const struct report *report)
         emit_lost(trials, report);
     /* However often: a device is lost only once. */
     bool again =
-        report->failure == FAILURE_DEVICE ||
-        (report->failure != FAILURE_DIVERGED && node_of(trials, report->node)->attempts < trials->options->attempts);
+        report->failure == FAILURE_DEVICE || (report->failure != FAILURE_DIVERGED && report->failure != FAILURE_TIME &&
+                                              node_of(trials, report->node)->attempts < trials->options->attempts);
     if (!again) {
         trials->failures++;
         trials->last_failed = report->node;

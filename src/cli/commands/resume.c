@@ -47,7 +47,7 @@ static int check_budget(const struct cli_arguments *arguments, const struct sess
     double limit;
     for (size_t i = 0; i < COUNT_OF(budgets); i++) {
         const char *value = cli_value(arguments, budgets[i]);
-        if (value && !text_to_real(value, 0, 1e30, &limit) &&
+        if (value && !text_to_count(value, 0, 1e30, &limit) &&
             budget_check(state, budgets[i], limit, state->time, error))
             return error_prefix(error, "--%s %s", budgets[i], value);
     }

@@ -233,7 +233,7 @@ static const struct cli_option options_of_export[] = {
 const struct cli_command command_export = {
     .name = "export",
     .synopsis = "SESSION:NODE|FILE|ARCH|SESSION",
-    .summary = "write a trained network or curves for other programs: ONNX, PyTorch, JSON, TensorBoard",
+    .summary = "write a trained network, or curves, for other programs",
     .details =
         "The file takes pixels from 0 to 255, normalises them, and names the classes. No images are needed, but for"
         " a network that was trained before its classes and normalisation were recorded.",

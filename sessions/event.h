@@ -36,7 +36,7 @@
     K(KNOWN, known, DURABLE)      /* a proposal led to a network that is in the tree already */ \
     K(REFUSED, refused, DURABLE)  /* a proposal that can't be built: over a limit, no layer can grow */
 #define EVENT_OTHER_KINDS(K)      \
-    K(STARTED, started, DURABLE)  /* a device took it; its curve starts anew */ \
+    K(STARTED, started, DURABLE)  /* a device took it; its curve starts anew, or goes on */ \
     K(EPOCH, epoch, DURABLE)      \
     K(RESULT, result, DURABLE)    /* trained; its weights are on disk */ \
     K(FAILED, failed, DURABLE)    /* this attempt ended without a result */ \
@@ -51,6 +51,8 @@
     K(SETTINGS, settings, DURABLE) /* how networks train that start from now on */ \
     K(FINISHED, finished, DURABLE) /* the process let go of the session in good order */ \
     K(TEST, test, DURABLE)         /* the finished network on the test images, which nothing else reads */ \
+    K(CHANGED, changed, DURABLE)   /* options that hold from now on, in place of those of the first event */ \
+    K(DROPPED, dropped, DURABLE)   /* the weights of these networks are not kept */ \
     K(STEP, step, TRANSIENT)      \
     K(SAMPLE, sample, TRANSIENT)
 
@@ -98,7 +100,8 @@
     F(INTEGER, node, FACT)       /* the one that has this architecture */                                   \
     EVENT_FIELDS_PROPOSAL(F, , EVENT_FIELDS_SAMPLED(F))
 #define EVENT_FIELDS_REFUSED(F) EVENT_FIELDS_PROPOSAL(F, F(TEXT, reason, FACT), )
-#define EVENT_FIELDS_STARTED(F) F(INTEGER, node, FACT) F(TEXT, device, TIMING) F(INTEGER, attempt, FACT) F(INTEGER, epochs, FACT)
+#define EVENT_FIELDS_STARTED(F) F(INTEGER, node, FACT) F(TEXT, device, TIMING) F(INTEGER, attempt, FACT) F(INTEGER, epochs, FACT) \
+    F(INTEGER, epochs_done, LATER) /* it goes on after so many, which stay in its curve */
 #define EVENT_FIELDS_EPOCH(F)                                                                               \
     F(INTEGER, node, FACT) F(INTEGER, epoch, FACT) F(INTEGER, epochs, FACT) F(REAL, rate, FACT)             \
     F(REAL, train_loss, FACT) F(REAL, train_accuracy, FACT) F(REAL, validation_loss, FACT)                  \
@@ -139,6 +142,8 @@
 #define EVENT_FIELDS_SETTINGS(F) F(INTEGER, epochs, FACT) F(REAL, rate, FACT) F(AUTHOR, by, FACT)
 #define EVENT_FIELDS_FINISHED(F) F(FINISH, reason, FACT) F(TEXT, message, FACT)
 #define EVENT_FIELDS_TEST(F) F(INTEGER, node, FACT) F(REAL, accuracy, FACT) F(REAL, loss, FACT) F(INTEGER, images, FACT)
+#define EVENT_FIELDS_CHANGED(F) F(TEXTS, options, FACT) F(AUTHOR, by, FACT) /* "name=value", as SESSION has them */
+#define EVENT_FIELDS_DROPPED(F) F(INTEGERS, nodes, FACT)
 #define EVENT_FIELDS_STEP(F)                                                                                \
     F(INTEGER, node, FACT) F(INTEGER, epoch, FACT) F(INTEGER, step, FACT) F(INTEGER, steps, FACT)           \
     F(REAL, loss, FACT) F(REAL, images_per_second, TIMING)
@@ -162,6 +167,7 @@ enum { EVENT_FORMAT = 1 };
 #define FAILURE_REASONS(W)                                                                                  \
     W(FAILURE_DIVERGED, diverged) W(FAILURE_MEMORY, memory) W(FAILURE_DEVICE, device) W(FAILURE_ERROR, error) \
     W(FAILURE_CANCELLED, cancelled) /* stopped by a person, a pruned parent or the end of the search */     \
+    W(FAILURE_TIME, time)        /* its first epoch takes longer than a network may train */               \
     W(FAILURE_LOST, lost)        /* fsck: how the attempt ended is not in the log */
 #define FINISH_REASONS(W)                                                                                   \
     W(FINISH_BUDGET, budget) W(FINISH_INTERRUPTED, interrupted)                                             \

@@ -17,7 +17,8 @@ bool named_file_at(const struct session_state *state, int64_t index, struct name
 {
     if (index < state->node_count) {
         const struct session_node *node = session_node(state, index + 1);
-        *file = (struct named_file){"weights", node->weights, node->weights_hash, index + 1, false};
+        *file =
+            (struct named_file){"weights", node->dropped ? NULL : node->weights, node->weights_hash, index + 1, false};
     } else {
         int64_t update = index - state->node_count;
         const struct event_policy *facts = &state->policies[update]->facts;

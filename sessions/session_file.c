@@ -220,6 +220,16 @@ bool session_file_exists(const char *path, enum session_file_level level)
     return found;
 }
 
+void session_file_remove(const char *path, enum session_file_level level)
+{
+    const char *name;
+    int folder = open_parent(path, level, O_PATH, &name, NULL);
+    if (folder < 0)
+        return;
+    unlinkat(folder, name, 0);
+    close(folder);
+}
+
 int session_place_open(const char *path, struct error *error)
 {
     return open_place(path, strlen(path), O_RDONLY, error);

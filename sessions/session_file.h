@@ -35,6 +35,8 @@ bool session_file_exists(const char *path, enum session_file_level level);
 /* Remove what processes left that were killed while they wrote a file of the session.  For who holds its locks.  Their
    number. */
 int session_files_sweep(const char *folder);
+/* Remove it, when it is a file; what is none stays. */
+void session_file_remove(const char *path, enum session_file_level level);
 /* A descriptor of FOLDER/PLACE, with O_DIRECTORY, or -1 with a message, and errno ENOENT when there is none. */
 int session_place_open(const char *path, struct error *error);
 /* Make FOLDER/PLACE, unless it is there. */

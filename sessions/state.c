@@ -191,8 +191,12 @@ static void apply_started(struct session_state *state, const struct event_starte
     node->ended = 0;
     node->attempts = facts->attempt < INT_MAX ? (int)facts->attempt : INT_MAX - 1; /* another may follow */
     node->epochs = (int)facts->epochs;
-    node->curve_count = 0;
-    node->accuracy = node->loss = node->seconds = node->images_per_second = 0;
+    int done = (int)facts->epochs_done;
+    node->seconds = done ? node->seconds * done / node->curve_count : 0;
+    node->curve_count = done;
+    node->accuracy = done ? node->curve[done - 1].validation_accuracy : 0;
+    node->loss = done ? node->curve[done - 1].validation_loss : 0;
+    node->images_per_second = done ? node->images_per_second : 0;
     event_field_done(EVENT_FIELD_FAILURE, &node->failure_reason);
     replace_text(&node->failure, NULL);
     replace_text(&node->device, text_of(facts->device));
@@ -431,6 +435,12 @@ static void apply_kind(struct session_state *state, const struct event *event)
         break;
     case EVENT_FINISHED:
         apply_finished(state, &event->as.finished);
+        break;
+    case EVENT_DROPPED:
+        state_apply_dropped(state, &event->as.dropped);
+        break;
+    case EVENT_CHANGED:
+        state_apply_changed(state, &event->as.changed);
         break;
     case EVENT_TEST:
         apply_test(state, &event->as.test, event->time);

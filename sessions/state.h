@@ -35,6 +35,7 @@ struct session_node {
     char *failure;               /* of the last attempt: "diverged: loss is not finite at step 12", or NULL */
     struct event_word failure_reason; /* an enum failure_reason; none while `failure` is NULL */
     bool pinned, pruned;
+    bool dropped;                /* its file of weights was removed: nothing grows from it any more */
     int64_t pruned_with;         /* the network that was pruned, itself or one above it; 0: not pruned */
     double pruned_at;            /* event time; of the network that was pruned itself */
     enum event_author pruned_by;
@@ -129,6 +130,7 @@ struct session_state {
 
     int64_t budget_episodes, budget_networks; /* 0: no limit; the options' until a BUDGET event */
     double budget_seconds, budget_flops;
+    struct event_texts changed;  /* options in force that are not those of the first event: "name=value" */
     int64_t epochs;              /* of grown networks that start from now on, and their initial learning rate: the */
     double rate;                 /* options' until a SETTINGS event; 0 and -1: the first event doesn't say */
     bool paused, finished;
@@ -155,6 +157,7 @@ struct session_state {
 
 enum { SESSION_UNPRUNED_MAX = 1000 }; /* times that a pruning is taken back: each walks over what was pruned */
 enum { SESSION_INSTRUCTIONS_MAX = 16 };
+enum { SESSION_CHANGED_MAX = 200 }; /* options that a session may change; each look-up walks over them */
 enum { SESSION_DEVICES_MAX = 512 }; /* in one session; more are refused, since every sample looks for its device */
 
 struct session_state *session_state_new(void);
@@ -200,7 +203,7 @@ const struct session_node *session_node(const struct session_state *state, int64
 bool node_is_pending(const struct session_node *node);
 /* Did it fail or was it cancelled?  Then a person may ask for the same network again. */
 bool node_has_no_result(const struct session_node *node);
-/* The value of an option in the first event, or NULL. */
+/* The value of an option in force: of the last event that changed it, else of the first event; or NULL. */
 const char *session_option(const struct session_state *state, const char *name);
 
 /* Hash of the durable state without its TIMING fields and without event times.  Equal for live and replay, for

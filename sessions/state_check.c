@@ -89,6 +89,9 @@ static int accepts_started(const struct session_state *state, const struct event
     if (started->attempt < 1 || started->attempt > INT_MAX || started->epochs < 0 || started->epochs > INT_MAX)
         REFUSE("network %lld starts attempt %lld of %lld epochs", (long long)started->node, (long long)started->attempt,
                (long long)started->epochs);
+    if (started->epochs_done < 0 || started->epochs_done > session_node(state, started->node)->curve_count)
+        REFUSE("network %lld goes on after epoch %lld, and has %d", (long long)started->node,
+               (long long)started->epochs_done, session_node(state, started->node)->curve_count);
     return accepts_devices(state, &started->device, 1, error);
 }
 
@@ -178,6 +181,27 @@ static int accepts_test(const struct session_state *state, const struct event_te
     return 0;
 }
 
+static int accepts_changed(const struct session_state *state, const struct event_changed *changed, struct error *error)
+{
+    for (int i = 0; i < changed->options.count; i++)
+        if (strcspn(changed->options.items[i], "=") == 0 || !strchr(changed->options.items[i], '='))
+            REFUSE("\"%.100s\" is not an option and its value", changed->options.items[i]);
+    if (state->changed.count + changed->options.count > SESSION_CHANGED_MAX)
+        REFUSE("a session changes at most %d options", SESSION_CHANGED_MAX);
+    return 0;
+}
+
+static int accepts_dropped(const struct session_state *state, const struct event_dropped *dropped, struct error *error)
+{
+    for (int i = 0; i < dropped->nodes.count; i++) {
+        if (needs_node(state, dropped->nodes.items[i], error))
+            return -1;
+        if (session_node(state, dropped->nodes.items[i])->status != NODE_DONE)
+            REFUSE("network %lld has no weights to drop", (long long)dropped->nodes.items[i]);
+    }
+    return 0;
+}
+
 static int accepts_kind(const struct session_state *state, const struct event *event, struct error *error)
 {
     switch (event->kind) {
@@ -207,6 +231,10 @@ static int accepts_kind(const struct session_state *state, const struct event *e
         return accepts_settings(&event->as.settings, error);
     case EVENT_TEST:
         return accepts_test(state, &event->as.test, error);
+    case EVENT_DROPPED:
+        return accepts_dropped(state, &event->as.dropped, error);
+    case EVENT_CHANGED:
+        return accepts_changed(state, &event->as.changed, error);
     case EVENT_STEP: /* a late one, of a network that has ended, is harmless */
         return needs_node(state, event->as.step.node, error);
     case EVENT_OPENED:

@@ -12,6 +12,10 @@ void state_add_step(struct session_state *state, const struct event *event);
 void session_step_release(struct session_step *step);
 /* The event PRUNED (state_prune.c). */
 void state_apply_pruned(struct session_state *state, const struct event_pruned *facts, double time);
+/* The event DROPPED (state_prune.c). */
+void state_apply_dropped(struct session_state *state, const struct event_dropped *facts);
+/* The event CHANGED (state_options.c). */
+void state_apply_changed(struct session_state *state, const struct event_changed *facts);
 /* Set the control of a proposal that is about to be added: the last one before it that has the same parent, among
    proposals in a row of its episode. */
 void proposal_find_control(struct session_state *state, struct proposal_record *record);

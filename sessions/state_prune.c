@@ -1,4 +1,4 @@
-/* state_prune.c - a network and all that grew from it stop growing, and may grow again. */
+/* state_prune.c - a network and all that grew from it stop growing, and may grow again; weights that are not kept. */
 #include "sessions/state_internal.h"
 
 /* The network after `number` in a walk over all that grew from `top`; `inside`: first those that grew from it. */
@@ -54,4 +54,10 @@ void state_apply_pruned(struct session_state *state, const struct event_pruned *
     struct session_node *node = session_node_own(state, facts->node);
     node->pruned_at = time;
     node->pruned_by = (enum event_author)facts->by.value;
+}
+
+void state_apply_dropped(struct session_state *state, const struct event_dropped *facts)
+{
+    for (int i = 0; i < facts->nodes.count; i++)
+        session_node_own(state, facts->nodes.items[i])->dropped = true;
 }

@@ -78,6 +78,7 @@ void session_state_free(struct session_state *state)
     }
     free(state->devices);
     event_field_done(EVENT_FIELD_TEXTS, &state->instructions);
+    event_field_done(EVENT_FIELD_TEXTS, &state->changed);
     event_field_done(EVENT_FIELD_FINISH, &state->finish_reason);
     free(state->finish_message);
     text_done(&state->scratch);
@@ -170,6 +171,7 @@ struct session_state *session_state_copy(const struct session_state *from)
         event_fields_copy(EVENT_SESSION, &from->facts, &to->facts);
     copy_lists(from, to);
     event_field_copy(EVENT_FIELD_TEXTS, &from->instructions, &to->instructions);
+    event_field_copy(EVENT_FIELD_TEXTS, &from->changed, &to->changed);
     event_field_copy(EVENT_FIELD_FINISH, &from->finish_reason, &to->finish_reason);
     to->finish_message = copy_text(from->finish_message);
     to->scratch = TEXT_EMPTY;
@@ -222,6 +224,8 @@ static void add_node(struct text *bytes, const struct session_node *node)
     add_integer(bytes, node->pinned);
     add_integer(bytes, node->pruned);
     add_text(bytes, node->note);
+    if (node->dropped)
+        add_integer(bytes, 1);
     add_integer(bytes, node->child_count);
     add_integer(bytes, node->known_count);
 }
@@ -288,6 +292,8 @@ struct hash session_digest(const struct session_state *state)
         add_real(&bytes, state->budget_flops);
     if (state->test.node)
         add_test(&bytes, &state->test);
+    for (int i = 0; i < state->changed.count; i++)
+        add_text(&bytes, state->changed.items[i]);
     add_integer(&bytes, (int64_t)state->history.low);
     add_integer(&bytes, (int64_t)state->history.high);
     struct hash hash = hash_of(bytes.bytes, bytes.length);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "export/safetensors.h"
+#include "sessions/log.h"
 #include "util/bug.h"
 #include "util/file.h"
 
@@ -76,12 +77,18 @@ struct session_state *bed_run(const char *folder, const char *name, const struct
 
 struct session_state *bed_resume(const char *folder, const char *name, const struct script *script)
 {
+    return bed_resume_changed(folder, name, NULL, script);
+}
+
+struct session_state *bed_resume_changed(const char *folder, const char *name, const struct search_options *options,
+                                         const struct script *script)
+{
     char *path = bed_path(folder, name);
     struct search_data data = scripted_data();
     struct evaluator *evaluator = scripted_evaluator_new(script);
     struct engine *engine;
     struct error error, warning = {.text = ""};
-    if (engine_resume(path, &data, evaluator, &engine, &warning, &error))
+    if (engine_resume_changed(path, options, &data, evaluator, &engine, &warning, &error))
         BUG(error.text);
     struct session_state *state = finish(engine, evaluator, path);
     free(path);
@@ -150,10 +157,56 @@ void bed_check(const char *folder, const char *name, const struct session_state 
     for (int64_t i = 0; i < state->node_count; i++) {
         const struct session_node *node = state->nodes[i];
         ASSERT(node->status != NODE_QUEUED && node->status != NODE_RUNNING);
-        if (node->status == NODE_DONE)
+        if (node->status == NODE_DONE && !node->dropped)
             check_weights(folder, name, node);
         for (int64_t j = 0; j < i && is_grown(node); j++)
             ASSERT(!is_grown(state->nodes[j]) || state->nodes[j]->status != NODE_DONE ||
                    strcmp(node->facts.arch, state->nodes[j]->facts.arch));
     }
+}
+
+int bed_event_offsets(const char *path, int64_t offsets[BED_EVENTS_MAX])
+{
+    struct log_reader *reader;
+    struct event event;
+    struct error error;
+    int count = 0;
+    if (log_read(path, &reader, &error))
+        BUG(error.text);
+    offsets[count++] = log_offset(reader);
+    while (log_next(reader, &event, &error) == LOG_EVENT) {
+        ASSERT(count < BED_EVENTS_MAX);
+        offsets[count++] = log_offset(reader);
+        event_done(&event);
+    }
+    log_reader_free(reader);
+    return count;
+}
+
+static void copy_file(const char *from, const char *to, int64_t limit)
+{
+    void *bytes;
+    size_t length;
+    struct error error;
+    if (file_read(from, 1 << 30, &bytes, &length, &error))
+        BUG(error.text);
+    if (file_write(to, bytes, limit >= 0 && (size_t)limit < length ? (size_t)limit : length, &error))
+        BUG(error.text);
+    free(bytes);
+}
+
+void bed_cut(const char *folder, const char *from, const char *to, int64_t bytes)
+{
+    char *source = bed_path(folder, from), *target = bed_path(folder, to);
+    char *log = file_join(source, "events.log"), *cut_log = file_join(target, "events.log");
+    struct text command = TEXT_EMPTY;
+    text_add(&command, "rm -rf '%s' && mkdir -p '%s' && cp -r '%s/weights' '%s/policy' '%s'", target, target, source,
+             source, target);
+    ASSERT(!system(text_string(&command)));
+    copy_file(log, cut_log, bytes);
+    text_done(&command);
+    free(log);
+    free(cut_log);
+    free(source);
+    free(target);
 }

@@ -15,6 +15,9 @@ struct search_options bed_options(void);
 struct session_state *bed_run(const char *folder, const char *name, const struct search_options *options,
                               const struct script *script);
 struct session_state *bed_resume(const char *folder, const char *name, const struct script *script);
+/* With other options from now on, which start as those of the session; NULL: they stay. */
+struct session_state *bed_resume_changed(const char *folder, const char *name, const struct search_options *options,
+                                         const struct script *script);
 /* The same in a folder that is removed afterwards. */
 struct session_state *bed_search(const struct search_options *options, const struct script *script);
 /* A path in it, the caller's to free(). */
@@ -25,5 +28,12 @@ char *bed_path(const char *folder, const char *name);
 char *bed_story(const struct session_state *state);
 /* Every network is done, failed or cancelled; done ones have their file; the pool's law: none was made again. */
 void bed_check(const char *folder, const char *name, const struct session_state *state);
+
+/* Offsets into the log `path` after each event, and their number.  offsets[0] is where the first begins. */
+enum { BED_EVENTS_MAX = 1000 };
+int bed_event_offsets(const char *path, int64_t offsets[BED_EVENTS_MAX]);
+/* Make TO.esp of what FROM.esp was when `bytes` of its log were written.  Files of later events don't matter, so
+   the folders of weights and policies are shared. */
+void bed_cut(const char *folder, const char *from, const char *to, int64_t bytes);
 
 #endif

@@ -172,6 +172,7 @@ static bool scripted_poll(struct evaluator *evaluator, struct report *report, do
     report->epoch.epoch = ++slot->epoch;
     report->epoch.epochs = training->epochs;
     report->epoch.rate = training->rate;
+    report->epoch.seconds = scripted->script.epoch_seconds;
     report->epoch.validation_accuracy =
         scripted_curve(&slot->trial.arch, scripted_data().input, slot->epoch, training->epochs);
     slot->waits = slot->trial.may_stop && slot->epoch < training->epochs;

@@ -17,6 +17,7 @@ struct script {
     uint64_t seed;
     bool tests;     /* it has test images: 40, on which a network is two points worse */
     bool no_epochs; /* else one report for each epoch of the trial */
+    double epoch_seconds; /* that its reports say of an epoch */
     double seconds; /* that a trial takes, for tests that interrupt; 0: none */
     /* What a trial that isn't stopped early reaches, NULL: scripted_accuracy().  Its loss is 1 - that. */
     double (*accuracy)(void *context, const struct trial *trial);

@@ -343,6 +343,13 @@ static void person(struct play *play)
         if (play_plan_of(play, 1)->status != NODE_DONE)
             break;
         play_emit(play, &event);
+        event = (struct event){.kind = EVENT_CHANGED};
+        event.as.changed.by.value = AUTHOR_USER;
+        event_texts_add(&event.as.changed.options, "attempts=3");
+        play_emit(play, &event);
+        event = (struct event){.kind = EVENT_DROPPED};
+        event_integers_add(&event.as.dropped.nodes, 1);
+        play_emit(play, &event);
         event = (struct event){.kind = EVENT_TEST};
         event.as.test = (struct event_test){.node = 1, .accuracy = 0.75, .loss = 0.5, .images = 10000};
         break;

@@ -66,7 +66,7 @@ static void add_node(struct session_state *state, double time, struct event_prop
 
 static void add_started(struct session_state *state, double time, int64_t node)
 {
-    struct event_started started = {node, "cpu:0", 1, 2};
+    struct event_started started = {.node = node, .device = "cpu:0", .attempt = 1, .epochs = 2};
     apply(state, time, (struct event){.kind = EVENT_STARTED, .as.started = started});
 }
 

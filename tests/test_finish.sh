@@ -39,7 +39,7 @@ ok "a budget of FLOPs" run four --flops 1e9 --target 0.01
 ! grep -q '^more ' "$work/out"
 report $? "a larger budget is not advised where the target is reached"
 ok "a budget of FLOPs, with patience" run two --flops 1e9 --patience 0
-prints "which the next line makes larger" '^more +espalier resume two --flops [0-9.e+]+ goes on$'
+prints "which the next line makes larger" '^more +espalier resume two --flops [0-9.]+[MG] goes on$'
 more=$(sed -n 's/^more  *espalier resume two \(.*\) goes on$/\1/p' "$work/out")
 before=$("$espalier" show two --csv | wc -l)
 # shellcheck disable=SC2086

@@ -269,7 +269,7 @@ static void sentences(void **state)
     } cases[] = {
         {{.kind = EVENT_POLICY, .as.policy = {.episode = 3}},
          "policy",
-         "episode 3: no new network, nothing to learn from"},
+         "episode 3: no new network of the policy, nothing to learn from"},
         {{.kind = EVENT_LOST, .as.lost = {.device = "cuda:0", .message = "it fell off"}},
          "lost",
          "cuda:0: it fell off"},

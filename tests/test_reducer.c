@@ -92,6 +92,10 @@ static void test_contradictions_are_refused(void **unused)
     REFUSE(REFUSED, refused, "no network 7", .parent = 7);
     REFUSE(REFUSED, refused, "proposal 1 follows proposal 2", .parent = 1, .proposal = 1);
     REFUSE(STARTED, started, "not in the queue", .node = 1, .attempt = 1);
+    REFUSE(STARTED, started, "goes on after epoch 1, and has 0", .node = 3, .attempt = 1, .epochs = 3, .epochs_done = 1);
+    REFUSE(STARTED, started, "goes on after epoch -1", .node = 3, .attempt = 1, .epochs = 3, .epochs_done = -1);
+    REFUSE(CHANGED, changed, "\"seed\" is not an option", .options = {1, (char *[]){(char[]){"seed"}}});
+    REFUSE(CHANGED, changed, "\"=3\" is not an option", .options = {1, (char *[]){(char[]){"=3"}}});
     REFUSE(STARTED, started, "not in the queue", .node = 2, .attempt = 1);
     REFUSE(STARTED, started, "no network 4", .node = 4, .attempt = 1);
     REFUSE(STARTED, started, "attempt 0", .node = 3, .attempt = 0);

@@ -20,7 +20,7 @@
 #include "util/file.h"
 
 /* Cut behind each event; under the sanitizers behind every seventh, so that kinds of events take turns. */
-enum { EVENTS_MAX = 1000, CUT_STEP = SANITIZED ? 7 : 1 };
+enum { CUT_STEP = SANITIZED ? 7 : 1 };
 
 static struct search_options learning_options(void)
 {
@@ -33,62 +33,16 @@ static struct search_options learning_options(void)
     return options;
 }
 
-/* Offsets into the log after each event.  offsets[0] is where the first begins. */
-static int event_offsets(const char *path, int64_t offsets[EVENTS_MAX])
-{
-    struct log_reader *reader;
-    struct event event;
-    struct error error;
-    int count = 0;
-    assert_int_equal(log_read(path, &reader, &error), 0);
-    offsets[count++] = log_offset(reader);
-    while (log_next(reader, &event, &error) == LOG_EVENT) {
-        assert_true(count < EVENTS_MAX);
-        offsets[count++] = log_offset(reader);
-        event_done(&event);
-    }
-    log_reader_free(reader);
-    return count;
-}
-
-static void copy_file(const char *from, const char *to, int64_t limit)
-{
-    void *bytes;
-    size_t length;
-    struct error error;
-    assert_int_equal(file_read(from, 1 << 30, &bytes, &length, &error), 0);
-    assert_int_equal(file_write(to, bytes, limit >= 0 && (size_t)limit < length ? (size_t)limit : length, &error), 0);
-    free(bytes);
-}
-
-/* Make TO.esp of what FROM.esp was when `bytes` of its log were written.  Files of later events don't matter, so
-   the folders of weights and policies are shared. */
-static void cut(const char *folder, const char *from, const char *to, int64_t bytes)
-{
-    char *source = bed_path(folder, from), *target = bed_path(folder, to);
-    char *log = file_join(source, "events.log"), *cut_log = file_join(target, "events.log");
-    struct text command = TEXT_EMPTY;
-    text_add(&command, "rm -rf '%s' && mkdir -p '%s' && cp -r '%s/weights' '%s/policy' '%s'", target, target, source,
-             source, target);
-    assert_int_equal(system(text_string(&command)), 0);
-    copy_file(log, cut_log, bytes);
-    text_done(&command);
-    free(log);
-    free(cut_log);
-    free(source);
-    free(target);
-}
-
 static void check_cut_anywhere(const struct search_options *options, const struct script *script)
 {
     char *folder = scratch_new();
-    int64_t offsets[EVENTS_MAX];
+    int64_t offsets[BED_EVENTS_MAX];
     struct session_state *whole = bed_run(folder, "whole", options, script);
     char *story = bed_story(whole), *path = bed_path(folder, "whole");
-    int count = event_offsets(path, offsets);
+    int count = bed_event_offsets(path, offsets);
     assert_true(count > 35);
     for (int i = 1; i < count; i += CUT_STEP) {
-        cut(folder, "whole", "cut", offsets[i]);
+        bed_cut(folder, "whole", "cut", offsets[i]);
         struct session_state *resumed = bed_resume(folder, "cut", script);
         bed_check(folder, "cut", resumed);
         char *resumed_story = bed_story(resumed);
@@ -179,14 +133,14 @@ static void test_cut_repeatedly(void **state)
     struct search_options options = learning_options();
     const struct script script = {.slots = 1};
     char *folder = scratch_new();
-    int64_t offsets[EVENTS_MAX];
+    int64_t offsets[BED_EVENTS_MAX];
     struct session_state *whole = bed_run(folder, "a", &options, &script);
     char *story = bed_story(whole), *path = bed_path(folder, "a");
     int events = 7;
-    for (; event_offsets(path, offsets) > events; events += 7) {
-        cut(folder, "a", "b", offsets[events]);
+    for (; bed_event_offsets(path, offsets) > events; events += 7) {
+        bed_cut(folder, "a", "b", offsets[events]);
         session_state_free(bed_resume(folder, "b", &script));
-        cut(folder, "b", "a", INT64_MAX);
+        bed_cut(folder, "b", "a", INT64_MAX);
     }
     assert_true(events > 35);
     struct session_state *last = bed_resume(folder, "a", &script);
@@ -206,14 +160,14 @@ static void test_cut_with_slots(void **state)
 {
     struct search_options options = learning_options();
     char *folder = scratch_new();
-    int64_t offsets[EVENTS_MAX];
+    int64_t offsets[BED_EVENTS_MAX];
     struct session_state *whole = bed_run(folder, "whole", &options, &(struct script){.slots = 3, .seed = 5});
     char *path = bed_path(folder, "whole"), *cut_path = bed_path(folder, "cut");
-    int count = event_offsets(path, offsets);
+    int count = bed_event_offsets(path, offsets);
     for (int i = 1; i < count; i += 3 * CUT_STEP) {
         struct session_state *before;
         struct error error, warning;
-        cut(folder, "whole", "cut", offsets[i]);
+        bed_cut(folder, "whole", "cut", offsets[i]);
         assert_int_equal(session_load(cut_path, &before, &warning, &error), 0);
         struct session_state *after = bed_resume(folder, "cut", &(struct script){.slots = 3, .seed = (uint64_t)i});
         bed_check(folder, "cut", after);
@@ -242,11 +196,11 @@ static void test_cut_with_more_slots_than_parents(void **state)
     options.networks = 4;
     options.epochs = 1;
     char *folder = scratch_new(), *path = bed_path(folder, "whole");
-    int64_t offsets[EVENTS_MAX];
+    int64_t offsets[BED_EVENTS_MAX];
     session_state_free(bed_run(folder, "whole", &options, &(struct script){.slots = 2}));
-    int count = event_offsets(path, offsets);
+    int count = bed_event_offsets(path, offsets);
     for (int i = 1; i < count; i += i < count - 20 ? 9 : CUT_STEP) {
-        cut(folder, "whole", "cut", offsets[i]);
+        bed_cut(folder, "whole", "cut", offsets[i]);
         struct session_state *resumed = bed_resume(folder, "cut", &(struct script){.slots = 2});
         assert_int_equal(resumed->finish_reason.value, FINISH_BUDGET);
         assert_int_equal(resumed->status_count[NODE_DONE], 4);
@@ -276,15 +230,15 @@ static void test_refusals(void **state)
 {
     struct search_options options = learning_options();
     char *folder = scratch_new(), *path = bed_path(folder, "whole"), *cut_path = bed_path(folder, "cut");
-    int64_t offsets[EVENTS_MAX];
+    int64_t offsets[BED_EVENTS_MAX];
     session_state_free(bed_run(folder, "whole", &options, &(struct script){.slots = 1}));
-    event_offsets(path, offsets);
+    bed_event_offsets(path, offsets);
     struct search_data data = scripted_data();
 
-    cut(folder, "whole", "cut", offsets[0]);
+    bed_cut(folder, "whole", "cut", offsets[0]);
     check_refusal(folder, "cut", &data, "has no events");
 
-    cut(folder, "whole", "cut", INT64_MAX);
+    bed_cut(folder, "whole", "cut", INT64_MAX);
     data.hash.low++;
     check_refusal(folder, "cut", &data, "are not those that the session began with");
     data = scripted_data();

@@ -268,6 +268,32 @@ static void test_a_persons_network_goes_on(void **state)
     free(folder);
 }
 
+/* Of six epochs of a second, two fit into two and a half.  What the networks have then counts: rounds have winners.  The
+   finish has its own time. */
+static void test_time_of_a_network(void **state)
+{
+    struct search_options options = stopping_options(9);
+    options.parent = PARENT_RACE;
+    options.episode_networks = 3;
+    options.epochs = options.start_epochs = 6;
+    options.network_seconds = 2.5;
+    options.finish = 0.5;
+    struct session_state *session = bed_search(&options, &(struct script){.slots = 1, .epoch_seconds = 1});
+    int64_t parents = 0;
+    for (int64_t i = 1; i <= 9; i++) {
+        const struct session_node *node = session_node(session, i);
+        assert_true(node->status == NODE_DONE && !node->stopped);
+        assert_int_equal(node->curve_count, 2);
+        assert_int_equal(node->epochs, 6);
+        parents += node->facts.parent > 1;
+    }
+    assert_true(parents > 0);
+    const struct session_node *finish = session_node(session, session->node_count);
+    assert_int_equal(finish->facts.by.value, AUTHOR_FINISH);
+    assert_int_equal(finish->curve_count, finish->epochs);
+    session_state_free(session);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -279,6 +305,7 @@ int main(void)
         cmocka_unit_test(test_side_by_side),
         cmocka_unit_test(test_predictions_are_rewards),
         cmocka_unit_test(test_a_persons_network_goes_on),
+        cmocka_unit_test(test_time_of_a_network),
     };
     return cmocka_run_group_tests_name("stopping", tests, NULL, NULL);
 }

@@ -335,9 +335,26 @@ static void foreign_text_is_made_visible(void **state)
     assert_int_equal(print_plain_length("Z\xfcrich"), 1);
 }
 
+static void test_counts(void **state)
+{
+    static const struct {
+        const char *text;
+        double count;
+    } rows[] = {{"600G", 6e11}, {"1.5T", 1.5e12}, {"2k", 2000}, {"12", 12}, {"6e+11", 6e11}, {"1E", 1e18}};
+    static const char *const refused[] = {"", "G", "1e3G", "600GG", "600 G", "-1M", "2000E", "1g"};
+    double count;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_int_equal(text_to_count(rows[i].text, 0, 1e21, &count), 0);
+        assert_true(count == rows[i].count);
+    }
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+        assert_int_equal(text_to_count(refused[i], 0, 1e21, &count), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_counts),
         cmocka_unit_test(foreign_text_is_made_visible),
         cmocka_unit_test(text_grows),
         cmocka_unit_test(text_is_handed_over),

@@ -247,7 +247,8 @@ static void listen_epoch(void *context, const struct epoch_report *report)
 static enum training_outcome train_listening(const struct training *training, struct listener *listener,
                                              const struct view *view, struct weights *weights, struct error *error)
 {
-    struct trainer_hooks hooks = {listener, listen_proceed, listen_step, listen_epoch, NULL};
+    struct trainer_hooks hooks = {
+        .context = listener, .proceed = listen_proceed, .step = listen_step, .epoch = listen_epoch};
     struct view validate = *view;
     validate.count = 40;
     return train(&backend_ref, weights, view, &validate, training, &hooks, error);

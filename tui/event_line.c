@@ -121,7 +121,7 @@ static bool policy_line(const struct event_policy *policy, struct event_line *li
     if (policy->asked.count)
         snprintf(asked, sizeof asked, " and %d of yours", policy->asked.count);
     if (!policy->networks && !policy->asked.count)
-        return set(line, STYLE_TITLE, "policy", "episode %lld: no new network, nothing to learn from",
+        return set(line, STYLE_TITLE, "policy", "episode %lld: no new network of the policy, nothing to learn from",
                    (long long)policy->episode);
     return set(line, STYLE_TITLE, "policy", "episode %lld learned: mean %.2f%%, best %.2f%% of %lld%s, entropy %.2f",
                (long long)policy->episode, 100 * policy->accuracy_mean, 100 * policy->accuracy_best,
@@ -148,6 +148,16 @@ static bool budget_line(const struct event_budget *budget, struct event_line *li
         snprintf(flops, sizeof flops, " %s FLOPs", text_count(number, budget->flops));
     return set(line, STYLE_NORMAL, "budget", "now%s%s%s%s", episodes, networks, seconds,
                *seconds || *networks || *episodes || *flops ? flops : " without limit");
+}
+
+static bool changed_line(const struct event_changed *changed, struct event_line *line)
+{
+    struct text text = TEXT_EMPTY;
+    for (int i = 0; i < changed->options.count; i++)
+        text_add(&text, "%s%s", i ? ", " : "", changed->options.items[i]);
+    set(line, STYLE_NORMAL, "change", "from now on %s", text_string(&text));
+    text_done(&text);
+    return true;
 }
 
 bool event_line(const struct session_state *state, const struct event *event, struct event_line *line)
@@ -178,6 +188,11 @@ bool event_line(const struct session_state *state, const struct event *event, st
     case EVENT_SETTINGS:
         return set(line, STYLE_NORMAL, "train", "%lld epoch%s from rate %g, for networks that start from now on",
                    (long long)event->as.settings.epochs, plural(event->as.settings.epochs), event->as.settings.rate);
+    case EVENT_DROPPED:
+        return set(line, STYLE_DIM, "drop", "the weights of %d network%s are not kept", event->as.dropped.nodes.count,
+                   plural(event->as.dropped.nodes.count));
+    case EVENT_CHANGED:
+        return changed_line(&event->as.changed, line);
     case EVENT_TEST:
         return set(line, STYLE_BEST, "test", "n%lld %.2f%% of %lld test images, loss %.4f",
                    (long long)event->as.test.node, 100 * event->as.test.accuracy, (long long)event->as.test.images,

@@ -80,6 +80,8 @@ bool node_gain(const struct session_state *state, const struct session_node *nod
 {
     if (node->status == NODE_DONE)
         return session_gain(state, node->facts.node, gain, over) && isfinite(*gain);
+    if (node_is_final(node)) /* its rate is still high, and the other's was low at its end: it makes good for that */
+        return false;
     int64_t control = session_control(state, node->facts.node);
     const struct session_node *other = session_node(state, control ? control : node->facts.parent);
     if (node->status != NODE_RUNNING || !node->curve_count || !other || other->status != NODE_DONE)
@@ -95,6 +97,8 @@ int node_draw_gain(const struct session_state *state, const struct session_node 
 {
     double gain;
     int64_t over;
+    if (node->status == NODE_RUNNING && node_is_final(node) && width)
+        return canvas_text(canvas, area, x, y, STYLE_DIM, "%*s", width, "trains");
     if (!node_gain(state, node, &gain, &over))
         return x;
     bool dim = node->status != NODE_DONE || node->facts.by.value == AUTHOR_CONTROL;

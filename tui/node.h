@@ -15,7 +15,7 @@ bool node_has_role(const struct session_node *node);
 /* Its text in the tree: a person's and those that nothing grew stand out. */
 enum style node_edge_style(const struct session_node *node);
 
-/* session_gain(); of a network in training over its control after as many epochs, or over its parent.  `*over` is that
+/* session_gain(); of a network of the growth in training over its control after as many epochs, or over its parent.  `*over` is that
    network.  False: one of the two accuracies is not known. */
 bool node_gain(const struct session_state *state, const struct session_node *node, double *gain, int64_t *over);
 /* Draw the gain, dim while it trains or where no action is behind it; returns the x after it. */

@@ -43,6 +43,8 @@ struct cli_command {
     const char *details;   /* a paragraph for --help, which wraps it, or NULL */
     int words_minimum, words_maximum; /* negative maximum: any number */
     bool search_options;   /* also takes every option of search/options.h */
+    /* Why it doesn't take one of these, after all; NULL: it does.  --help leaves those out.  NULL: it takes all. */
+    const char *(*refuses)(const char *option);
     bool lists_commands;   /* --help lists the commands of a running search (sessions/command.h) */
     const struct cli_option *options; /* ends with a NULL name; may be NULL */
     int (*run)(const struct cli_arguments *arguments);

@@ -95,6 +95,29 @@ static void print_commands(void)
     }
 }
 
+static bool has_own(const struct cli_command *command, const char *name)
+{
+    const struct cli_option *option = command->options;
+    while (option && option->name && strcmp(option->name, name) != 0)
+        option++;
+    return option && option->name;
+}
+
+static void print_search_options(const struct cli_command *command)
+{
+    bool some = command->refuses;
+    print_to(stdout, some ? "\nOptions of the search that may change, from now on:\n"
+                          : "\nOptions of the search (each may stand in a preset as `name = value`):\n");
+    for (int i = 0; option_at(i); i++) {
+        const char *name = option_at(i)->name;
+        if (has_own(command, name) || (some && command->refuses(name)))
+            continue;
+        struct cli_option option =
+            cli_option_complete(&(struct cli_option){.name = name, .fallback = some ? "the session's" : NULL});
+        print_option(stdout, &option);
+    }
+}
+
 static void print_command_help(const struct cli_command *command)
 {
     print_to(stdout, "usage: espalier %s%s%s [OPTIONS]\n\n%s\n", command->name, *command->synopsis ? " " : "",
@@ -113,11 +136,7 @@ static void print_command_help(const struct cli_command *command)
         print_commands();
     if (!command->search_options)
         return;
-    print_to(stdout, "\nOptions of the search (each may stand in a preset as `name = value`):\n");
-    for (int i = 0; option_at(i); i++) {
-        struct cli_option option = cli_option_complete(&(struct cli_option){.name = option_at(i)->name});
-        print_option(stdout, &option);
-    }
+    print_search_options(command);
     print_to(stdout, "\nPolicies:\n");
     for (int i = 0; policy_at(i); i++)
         print_beside(stdout, policy_at(i)->name, policy_at(i)->summary);
@@ -152,7 +171,8 @@ static struct option *long_options(const struct cli_command *command)
     for (const struct cli_option *option = command->options; option && option->name; option++)
         list = add_option(list, &count, &capacity, option->name, cli_option_complete(option).argument);
     for (int i = 0; command->search_options && option_at(i); i++)
-        list = add_option(list, &count, &capacity, option_at(i)->name, option_at(i)->argument);
+        if (!has_own(command, option_at(i)->name))
+            list = add_option(list, &count, &capacity, option_at(i)->name, option_at(i)->argument);
     list = memory_resize(list, count + 2, sizeof *list);
     list[count++] = (struct option){"help", no_argument, NULL, 'h'};
     list[count] = (struct option){0};

@@ -197,6 +197,16 @@ bool report_may_go_on(const struct session_state *state)
     return spent && !budget_growth_is_done(state);
 }
 
+/* FLOPs as a person would type them: 600G. */
+static void add_budget(struct text *options, size_t budget, double value)
+{
+    char count[TEXT_SHORT];
+    if (!strcmp(budgets[budget], "flops"))
+        text_add(options, " --flops %s", text_count(count, value));
+    else
+        text_add(options, " --%s %.0f", budgets[budget], value);
+}
+
 /* Suggest to double what is spent, by every budget that would end the search before that. */
 static void print_more(FILE *out, const struct session_state *state, const char *name)
 {
@@ -206,7 +216,7 @@ static void print_more(FILE *out, const struct session_state *state, const char 
         double limit = budget_limit(state, budgets[i]), spent = budget_spent(state, budgets[i], state->time);
         double wanted = (i < COUNTED_BUDGETS ? 2 : times) * spent;
         if (limit > 0 && limit < wanted)
-            text_add(&options, i < 3 ? " --%s %.0f" : " --%s %.3g", budgets[i], ceil(wanted));
+            add_budget(&options, i, ceil(wanted));
     }
     if (options.length && report_may_go_on(state))
         print_to(out, "more      espalier resume %s%s goes on%s\n", name, text_string(&options),
@@ -271,13 +281,16 @@ void report_summary(FILE *out, const struct session_state *state, const char *fo
     if (known && localtime_r(&created, &local))
         strftime(date, sizeof date, "%Y-%m-%d %H:%M", &local);
     print_to(out, "session   %s, made %s by %s\n", folder, date, state->facts.program);
-    print_to(out, "data      %s: %lld training and %lld validation images of %s, %lld classes\n", state->facts.data,
-             (long long)state->facts.train_images, (long long)state->facts.validation_images, state->facts.input,
+    const char *data = session_option(state, "data");
+    print_to(out, "data      %s: %lld training and %lld validation images of %s, %lld classes\n",
+             data ? data : state->facts.data, (long long)state->facts.train_images, (long long)state->facts.validation_images, state->facts.input,
              (long long)state->facts.classes);
     print_to(out, "search    seed %lld", (long long)state->facts.seed);
     for (size_t i = 0; i < sizeof options / sizeof *options; i++)
         if (session_option(state, options[i]))
             print_to(out, ", %s %s", options[i], session_option(state, options[i]));
+    for (int i = 0; i < state->changed.count; i++)
+        print_to(out, "%s%s", i ? ", " : "\nchanged   ", state->changed.items[i]);
     print_to(out, "\nstate     ");
     if (state->finished)
         print_to(out, "finished (%s): ", finish_name(&state->finish_reason));

@@ -54,6 +54,20 @@ static int check_device(const struct device *device, const struct search_options
     return backend ? 0 : -1;
 }
 
+int search_setup_settle_data(struct search_options *options, struct error *error)
+{
+    const char *colon = strchr(options->data, ':');
+    char *path = colon ? realpath(colon + 1, NULL) : NULL;
+    if (!path)
+        return 0;
+    struct text text = TEXT_EMPTY;
+    text_add(&text, "%.*s:%s", (int)(colon - options->data), options->data, path);
+    int status = options_set(options, "data", text_string(&text), error);
+    text_done(&text);
+    free(path);
+    return status;
+}
+
 /* Open the images, and give a number of validation images that is `auto` its number. */
 static int open_images(struct search_setup *setup, const struct data_spec *spec, struct search_options *options,
                        struct error *error)

@@ -18,6 +18,9 @@ struct search_setup {
     struct search_data data;
 };
 
+/* Make the folder of the images absolute, because `resume` may be called in another folder.  A missing folder stays as
+   it was typed, for the message of images_open(). */
+int search_setup_settle_data(struct search_options *options, struct error *error);
 /* A copied session may lack the files of its weights.  -1: it has trained networks, and not one of their files. */
 int search_setup_weights(const char *folder, const struct session_state *state, struct error *error);
 /* Find the devices, open and split the images, start the trainers.  A number of validation images that is `auto` gets its

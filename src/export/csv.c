@@ -104,7 +104,7 @@ static void add_network(struct text *text, const struct session_state *state, co
     csv_real(text, node->attempts ? node->started : NAN);
     csv_real(text, node->ended > 0 ? node->ended : NAN);
     csv_string(text, node->device);
-    csv_string(text, node->weights);
+    csv_string(text, node->dropped ? NULL : node->weights);
     csv_string(text, node->stopped);
     csv_real(text, node->stopped ? node->predicted : NAN);
     csv_string(text, node->failure);

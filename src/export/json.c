@@ -142,7 +142,7 @@ static json_t *of_node(const struct session_state *state, const struct session_n
     json_set(object, "epochs", json_integer(node->epochs));
     json_set(object, "seconds", json_of_real(done ? node->seconds : NAN));
     json_set(object, "images_per_second", json_of_real(done ? node->images_per_second : NAN));
-    json_set(object, "weights", json_of_text(node->weights));
+    json_set(object, "weights", json_of_text(node->dropped ? NULL : node->weights));
     json_set(object, "weights_hash", json_of_text(node->weights_hash));
     json_set(object, "stopped", json_of_text(node->stopped));
     json_set(object, "predicted", json_of_real(node->stopped ? node->predicted : NAN));
@@ -278,6 +278,7 @@ static json_t *of_state(const struct session_state *state)
     json_set(object, "episode", json_integer(state->episode));
     json_set(object, "budget", of_budget(state));
     json_set(object, "settings", of_settings(state));
+    json_set(object, "changed", of_texts(&state->changed));
     json_set(object, "counts", of_counts(state));
     json_set(object, "nodes", nodes);
     json_set(object, "proposals", proposals);

@@ -39,6 +39,7 @@ struct trainer {
     double rate;             /* of the last step */
     double seconds;          /* of this epoch's training so far */
     struct step_result sum;  /* of this epoch so far, as far as it is known */
+    bool on_host;            /* the weights are up to date after every step */
 };
 
 static bool proceed(const struct trainer *trainer)
@@ -170,14 +171,30 @@ static enum training_outcome check_numbers(const struct trainer *trainer, int st
     return TRAINING_DIVERGED;
 }
 
-static enum training_outcome train_epoch(struct trainer *trainer, struct error *error)
+/* Offer the state after `step` steps of this epoch. */
+static void keep_state(const struct trainer *trainer, int step)
 {
+    if (!trainer->hooks->keep || (!trainer->on_host && step > 0 && step < trainer->steps))
+        return;
+    trainer->hooks->keep(trainer->hooks->context, trainer->weights,
+                         &(struct training_state){.epochs = trainer->epoch - 1,
+                                                  .steps = step,
+                                                  .sum = trainer->sum,
+                                                  .seconds = trainer->seconds,
+                                                  .velocity = network_velocity(trainer->network),
+                                                  .average = trainer->average.count ? &trainer->average : NULL});
+}
+
+static enum training_outcome train_epoch(struct trainer *trainer, int first_step, struct error *error)
+{
+    const struct trainer_hooks *hooks = trainer->hooks;
     draw_order(trainer);
     draw_augmentation(trainer);
-    trainer->sum = (struct step_result){0};
-    trainer->seconds = 0;
-    for (int step = 0; step < trainer->steps; step++) {
-        if (!proceed(trainer))
+    for (int step = first_step; step < trainer->steps; step++) {
+        bool stops = !proceed(trainer);
+        if (stops || (hooks->is_due && hooks->is_due(hooks->context)))
+            keep_state(trainer, step);
+        if (stops)
             return TRAINING_STOPPED;
         struct step_result result = train_batch(trainer, step);
         enum training_outcome outcome = check_device(trainer, error);
@@ -226,8 +243,10 @@ static enum training_outcome end_epoch(struct trainer *trainer, struct error *er
         bool whole = network_evaluate_view(trainer->network, trainer->validate, proceed_with_evaluation, &patience,
                                            &validation);
         swap_average(trainer);
-        if (!whole)
+        if (!whole) {
+            keep_state(trainer, trainer->steps);
             return TRAINING_STOPPED;
+        }
         evaluation_seconds = clock_monotonic() - begin - patience.seconds;
         enum training_outcome outcome = check_device(trainer, error);
         if (outcome != TRAINING_DONE)
@@ -287,14 +306,21 @@ enum training_outcome train(const struct backend *backend, struct weights *weigh
         .augment = training->augment ? memory_new((size_t)view->count, sizeof *trainer.augment) : NULL,
         .epoch = training->epochs_done,
         .steps = (view->count - 1) / training->batch + 1,
+        .sum = training->sum_so_far,
+        .seconds = training->seconds_so_far,
+        .on_host = !backend->device,
     };
     if (training->average > 0)
         average_init(&trainer.average, weights, training->average_so_far, (double)training->average);
-    while (outcome == TRAINING_DONE && trainer.epoch < training->epochs) {
+    for (int step = training->steps_done; outcome == TRAINING_DONE && trainer.epoch < training->epochs; step = 0) {
         trainer.epoch++;
-        outcome = train_epoch(&trainer, error);
+        outcome = train_epoch(&trainer, step, error);
         if (outcome == TRAINING_DONE)
             outcome = end_epoch(&trainer, error);
+        if (outcome == TRAINING_DONE) {
+            trainer.sum = (struct step_result){0};
+            trainer.seconds = 0;
+        }
     }
     weights_drop_raw(weights);
     if ((outcome == TRAINING_DONE || outcome == TRAINING_STOPPED) && trainer.average.count) {

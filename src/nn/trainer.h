@@ -35,6 +35,19 @@ struct training {
     int epochs_done;
     const float *velocity; /* NULL: zeros */
     const struct average *average_so_far; /* likewise the average; NULL: it starts as the weights */
+    /* The same inside an epoch: so many of its steps are done, with these sums in that time. */
+    int steps_done;
+    struct step_result sum_so_far;
+    double seconds_so_far;
+};
+
+/* A training between two steps, beside its weights: what it goes on from.  The pointers are valid in the call alone. */
+struct training_state {
+    int epochs, steps;      /* whole epochs done, and steps of the next one */
+    struct step_result sum; /* of these steps */
+    double seconds;         /* that they took */
+    const float *velocity;
+    const struct average *average; /* or NULL */
 };
 /* The paper's: 20 epochs, batch 64, rate 0.02 (0.1 from scratch), cosine, momentum 0.9, weight decay 1e-4. */
 extern const struct training training_paper;
@@ -64,6 +77,11 @@ struct trainer_hooks {
     void (*step)(void *context, const struct step_report *report);   /* after every batch */
     void (*epoch)(void *context, const struct epoch_report *report);
     struct team *team; /* who may help (network_share) */
+    /* Is it time to keep the state?  Asked before every step. */
+    bool (*is_due)(void *context);
+    /* The state when it is, and when the training is stopped.  On a device only between epochs, since its results of
+       single steps come late. */
+    void (*keep)(void *context, const struct weights *weights, const struct training_state *state);
 };
 
 enum training_outcome {

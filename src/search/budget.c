@@ -108,7 +108,7 @@ bool budget_is_over(const struct session_state *state, const struct search_optio
 
 static bool may_win(const struct session_node *node)
 {
-    return node->status == NODE_DONE && !node->pruned && isfinite(node->loss);
+    return node->status == NODE_DONE && !node->pruned && !node->dropped && isfinite(node->loss);
 }
 
 int64_t budget_grown_winner(const struct session_state *state)

@@ -2,62 +2,28 @@
  * commands.c - carries out the commands of sessions/command.h.
  *
  * A command's check reads the arguments and checks them against the state.  The COMMAND event then says what was asked
- * and answered.  If it was not refused, the command's act has its effect, an event of its own.
+ * and answered.  If it was not refused, the command's act has its effect, an event of its own.  Budgets and settings
+ * are in changes.c.
  */
 #include "search/commands.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "search/budget.h"
-#include "sessions/command.h"
+#include "search/changes.h"
 #include "sessions/steps.h"
 #include "util/bug.h"
-
-struct request {
-    enum command_kind kind;
-    enum event_author by;
-    char *rest; /* the words that next_word() has not read yet */
-    int64_t node;
-    double value;
-    const char *what;            /* budget: the name of the option */
-    struct candidate *candidate; /* grow */
-    struct text reverse;         /* undo: the command that it stands for */
-    int64_t undoes;              /* the number of the command that this takes back, and its words */
-    const char *undone;
-    struct error answer;         /* what will happen, or "" */
-};
-
-/* The next word, cut out of `rest`; NULL when there is none. */
-static char *next_word(struct request *request)
-{
-    char *word = request->rest + strspn(request->rest, " ");
-    size_t length = strcspn(word, " ");
-    if (!length)
-        return NULL;
-    request->rest = word + length + (word[length] != '\0');
-    word[length] = '\0';
-    return word;
-}
 
 /* "12" or "n12", a network of the tree. */
 static int read_node(const struct engine *engine, struct request *request, struct error *error)
 {
-    const char *word = next_word(request);
+    const char *word = request_word(request);
     if (!word)
         return error_set(error, "which network? give its number");
     if (text_to_integer(word + (*word == 'n'), 1, engine->journal.state->node_count, &request->node))
         return error_set(error, "there is no network %s", word);
     return 0;
-}
-
-static int no_more_words(struct request *request, struct error *error)
-{
-    const char *word = next_word(request);
-    return word ? error_set(error, "\"%s\" is one word too many", word) : 0;
 }
 
 /* A request for one network that is not pruned. */
@@ -70,12 +36,21 @@ static int read_living_node(const struct engine *engine, struct request *request
     return 0;
 }
 
+/* Nothing grows from a network without weights. */
+static int check_kept(const struct engine *engine, const struct request *request, struct error *error)
+{
+    if (!session_node(engine->journal.state, request->node)->dropped)
+        return 0;
+    return error_set(error, "the weights of n%" PRId64 " were not kept (--keep best): nothing can grow from it",
+                     request->node);
+}
+
 /* --- stop, pause, continue --- */
 
 static int check_stop(struct engine *engine, struct request *request, struct error *error)
 {
     error_set(&request->answer, "what is in training goes back to the queue");
-    return no_more_words(request, error);
+    return request_end(request, error);
 }
 
 static void stop(struct engine *engine, struct request *request)
@@ -88,7 +63,7 @@ static int check_paused(struct engine *engine, struct request *request, struct e
     bool pause = request->kind == COMMAND_PAUSE;
     if (engine->journal.state->paused == pause)
         return error_set(error, pause ? "the search is paused already" : "the search isn't paused");
-    return no_more_words(request, error);
+    return request_end(request, error);
 }
 
 static void set_paused(struct engine *engine, struct request *request)
@@ -108,8 +83,10 @@ static int check_pin(struct engine *engine, struct request *request, struct erro
         return -1;
     if (session_node(engine->journal.state, request->node)->pinned)
         return error_set(error, "n%" PRId64 " is pinned already", request->node);
+    if (check_kept(engine, request, error))
+        return -1;
     error_set(&request->answer, "networks grow from pinned ones only");
-    return no_more_words(request, error);
+    return request_end(request, error);
 }
 
 static int check_unpin(struct engine *engine, struct request *request, struct error *error)
@@ -118,7 +95,7 @@ static int check_unpin(struct engine *engine, struct request *request, struct er
         return -1;
     if (!session_node(engine->journal.state, request->node)->pinned)
         return error_set(error, "n%" PRId64 " isn't pinned", request->node);
-    return no_more_words(request, error);
+    return request_end(request, error);
 }
 
 static void set_pinned(struct engine *engine, struct request *request)
@@ -140,7 +117,7 @@ static int check_prune(struct engine *engine, struct request *request, struct er
     bool is_gone = node->status != NODE_DONE && !node->child_count; /* it is cancelled, and stays so */
     error_set(&request->answer, "n%" PRId64 "%s", request->node,
               is_gone ? " is not trained" : " and all that grew from it; `undo` takes that back");
-    return no_more_words(request, error);
+    return request_end(request, error);
 }
 
 static int emit_pruned(struct engine *engine, struct request *request, bool back)
@@ -200,7 +177,7 @@ static int check_unprune(struct engine *engine, struct request *request, struct 
     if (node->pruned_with != request->node)
         return error_set(error, "it was pruned with n%" PRId64 ": `unprune %" PRId64 "` takes that back",
                          node->pruned_with, node->pruned_with);
-    return check_back(engine, request, error) ? -1 : no_more_words(request, error);
+    return check_back(engine, request, error) ? -1 : request_end(request, error);
 }
 
 static void unprune(struct engine *engine, struct request *request)
@@ -234,10 +211,12 @@ static int check_grow(struct engine *engine, struct request *request, struct err
         return -1;
     if (session_node(engine->journal.state, request->node)->status != NODE_DONE)
         return error_set(error, "n%" PRId64 " has no weights yet: wait until it is trained", request->node);
+    if (check_kept(engine, request, error))
+        return -1;
     candidate->parent = request->node;
     journal_arch(&engine->journal, request->node, &candidate->parent_arch);
     const char *word;
-    while ((word = next_word(request)))
+    while ((word = request_word(request)))
         if (proposal_add_text(&candidate->parent_arch, engine->learner.policy->options.space, word,
                               &candidate->proposal, error))
             return -1;
@@ -261,13 +240,13 @@ static void grow(struct engine *engine, struct request *request)
 static int check_undo(struct engine *engine, struct request *request, struct error *error)
 {
     const struct session_state *state = engine->journal.state;
-    const char *word = next_word(request);
+    const char *word = request_word(request);
     int64_t number = session_step_last(state, request->by);
     if (word && text_to_integer(word, 1, INT64_MAX, &number))
         return error_set(error, "\"%s\" is no step: `undo` takes back the last one, `undo N` the one with that number", word);
     if (!number)
         return error_set(error, "nothing of yours can be taken back");
-    if (no_more_words(request, error))
+    if (request_end(request, error))
         return -1;
     if (session_step_reverse(state, number, &request->reverse, error)) {
         const struct session_step *step = session_step(state, number);
@@ -276,127 +255,6 @@ static int check_undo(struct engine *engine, struct request *request, struct err
     request->undoes = session_step(state, number)->number;
     request->undone = session_step(state, number)->words;
     return 0;
-}
-
-/* --- budget --- */
-
-/* To check a value by the option's range.  Whoever reads the message has typed no option. */
-static int set_option(struct search_options *options, const char *name, const char *value, struct error *error)
-{
-    if (!options_set(options, name, value, error))
-        return 0;
-    const char *reason = strstr(error->text, ": ");
-    struct error plain = *error;
-    return reason ? error_set(error, "\"%s\" %s", value, plain.text + (reason + 2 - error->text)) : -1;
-}
-
-/* The budget that "+10" or "-10" leads to, in `*value`. */
-static int change_budget(const struct engine *engine, const char *what, double change, struct text *value,
-                         struct error *error)
-{
-    const struct session_state *state = engine->journal.state;
-    double spent = ceil(budget_spent(state, what, journal_time(&engine->journal))), now = budget_limit(state, what);
-    double least = spent > 1 ? spent : 1, wanted = now + change; /* 0 would be no limit */
-    bool counted = !strcmp(what, "episodes") || !strcmp(what, "networks");
-    if (now <= 0)
-        return error_set(error, "the budget has no limit of %s: `budget %s N` sets one", what, what);
-    if (change < 0 && now <= least)
-        return error_set(error, "it can't be smaller than what is spent");
-    text_add(value, "%.15g", counted && wanted < least ? least : fmax(wanted, 1));
-    return 0;
-}
-
-/* A value, or a change of the present one by "+10" or "-10"; the option's range holds for the result, and none is less
-   than what is spent. */
-static int read_budget(const struct engine *engine, struct request *request, const char *value, struct error *error)
-{
-    const struct session_state *state = engine->journal.state;
-    struct search_options options = engine->options;
-    struct text changed = TEXT_EMPTY;
-    double change, now = journal_time(&engine->journal);
-    bool relative = (*value == '+' || *value == '-') && !text_to_real(value + 1, 0, 1e15, &change);
-    int status = 0;
-    if (relative) {
-        status = change_budget(engine, request->what, *value == '-' ? -change : change, &changed, error);
-        value = text_string(&changed);
-    }
-    if (!status)
-        status = set_option(&options, request->what, value, error);
-    request->value = status ? 0 : strtod(value, NULL);
-    struct error spent;
-    if (!status && budget_check(state, request->what, request->value, now, &spent))
-        status = error_set(error, "%s; `stop` ends the search now", spent.text);
-    if (request->value > 0)
-        error_set(&request->answer, "%s %s in all%s", value, request->what,
-                  budget_spent(state, request->what, now) >= request->value ? ": the search ends with what is in training"
-                                                                           : "");
-    else
-        error_set(&request->answer, "no limit of %s", request->what);
-    text_done(&changed);
-    return status;
-}
-
-static int check_budget(struct engine *engine, struct request *request, struct error *error)
-{
-    static const char *const names[] = {"episodes", "networks", "seconds", "flops"};
-    const char *name = next_word(request), *value = next_word(request);
-    for (size_t i = 0; name && i < COUNT_OF(names); i++)
-        if (!strcmp(name, names[i]))
-            request->what = names[i];
-    if (!request->what || !value)
-        return error_set(error, "budget of what? episodes, networks, seconds or flops, and a number (0: no limit)");
-    if (read_budget(engine, request, value, error))
-        return -1;
-    return no_more_words(request, error);
-}
-
-static void set_budget(struct engine *engine, struct request *request)
-{
-    struct event event = {.kind = EVENT_BUDGET};
-    event.as.budget.episodes = engine->journal.state->budget_episodes;
-    event.as.budget.networks = engine->journal.state->budget_networks;
-    event.as.budget.seconds = engine->journal.state->budget_seconds;
-    event.as.budget.flops = engine->journal.state->budget_flops;
-    event.as.budget.by.value = (int)request->by;
-    if (!strcmp(request->what, "episodes"))
-        event.as.budget.episodes = (int64_t)request->value;
-    else if (!strcmp(request->what, "networks"))
-        event.as.budget.networks = (int64_t)request->value;
-    else if (!strcmp(request->what, "flops"))
-        event.as.budget.flops = request->value;
-    else
-        event.as.budget.seconds = request->value;
-    journal_emit(&engine->journal, &event);
-}
-
-/* --- rate, epochs: of networks that start from now on --- */
-
-static int check_setting(struct engine *engine, struct request *request, struct error *error)
-{
-    const char *value = next_word(request);
-    if (!value)
-        return error_set(error, "which value? networks train %" PRId64 " epochs from rate %g now",
-                         trials_epochs(engine->journal.state, &engine->options),
-                         trials_rate(engine->journal.state, &engine->options));
-    struct search_options options = engine->options; /* to check it by the option's range */
-    if (set_option(&options, command_row(request->kind)->name, value, error))
-        return -1;
-    request->value = strtod(value, NULL);
-    error_set(&request->answer, "for networks that start from now on");
-    return no_more_words(request, error);
-}
-
-static void set_training(struct engine *engine, struct request *request)
-{
-    struct event event = {.kind = EVENT_SETTINGS};
-    event.as.settings.epochs = trials_epochs(engine->journal.state, &engine->options);
-    event.as.settings.rate = trials_rate(engine->journal.state, &engine->options);
-    if (request->kind == COMMAND_RATE)
-        event.as.settings.rate = request->value;
-    else
-        event.as.settings.epochs = (int64_t)request->value;
-    event.as.settings.by.value = (int)request->by;
-    journal_emit(&engine->journal, &event);
 }
 
 /* --- all of them --- */
@@ -428,10 +286,10 @@ static struct handler handler_of(enum command_kind kind)
     case COMMAND_NOTE:
         return (struct handler){check_note, write_note};
     case COMMAND_BUDGET:
-        return (struct handler){check_budget, set_budget};
+        return (struct handler){changes_check_budget, changes_set_budget};
     case COMMAND_RATE:
     case COMMAND_EPOCHS:
-        return (struct handler){check_setting, set_training};
+        return (struct handler){changes_check_training, changes_set_training};
     case COMMAND_STOP:
         return (struct handler){check_stop, stop};
     case COMMAND_COUNT:
@@ -458,7 +316,7 @@ static int check_reverse(struct engine *engine, struct request *request, struct 
 {
     struct error *answer = &request->answer;
     request->rest = request->reverse.bytes;
-    request->kind = command_find(next_word(request));
+    request->kind = command_find(request_word(request));
     request->answer = (struct error){{0}};
     if (handler_of(request->kind).check(engine, request, error))
         return error_prefix(error, "`%s` can't be taken back", request->undone);
@@ -472,7 +330,7 @@ static void handle(struct engine *engine, const struct command *command)
     char *copy = event_text("%s", command->words);
     struct request request = {.by = command->by, .rest = copy, .candidate = &candidate};
     struct error refusal;
-    const char *name = next_word(&request);
+    const char *name = request_word(&request);
     request.kind = name ? command_find(name) : COMMAND_COUNT;
     int status = request.kind < COMMAND_COUNT ? handler_of(request.kind).check(engine, &request, &refusal)
                                               : refuse_unknown(name, &refusal);

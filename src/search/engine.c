@@ -50,8 +50,10 @@
 #include <stdlib.h>
 
 #include "search/budget.h"
+#include "search/checkpoints.h"
 #include "search/commands.h"
 #include "search/engine_parts.h"
+#include "search/keeping.h"
 #include "search/monitor.h"
 #include "search/phases.h"
 #include "search/resume.h"
@@ -106,6 +108,7 @@ void engine_free(struct engine *engine)
     journal_done(&engine->journal);
     free(engine->start.weights);
     free(engine->match.items);
+    event_done(&(struct event){.kind = EVENT_CHANGED, .as.changed.options = engine->changes});
     free(engine);
 }
 
@@ -136,27 +139,37 @@ int engine_create(const struct search_options *options, const char *folder, cons
     return hand_over(engine, create(engine, folder, error), result);
 }
 
-static int restore(struct engine *engine, struct error *error)
+static int restore(struct engine *engine, const struct search_options *wanted, struct error *error)
 {
     const struct session_state *state = engine->journal.state;
-    if (resume_options(state, &engine->data, &engine->options, error))
+    if (resume_options(state, &engine->data, wanted, &engine->options, &engine->changes, error))
         return -1;
     make_parts(engine, &state->facts.match);
-    if (resume_networks(&engine->proposals, &engine->data, error) || learner_restore(&engine->learner, error))
+    if (resume_networks(&engine->proposals, &engine->data, error) ||
+        resume_check_limits(&engine->proposals, &engine->changes, error) || learner_restore(&engine->learner, error))
         return -1;
+    checkpoints_tidy(&engine->journal);
+    keeping_tidy(&engine->journal);
     const struct session_node *start = session_node(state, 1);
     bool trained = start && start->status == NODE_DONE;
     return trained ? 0 : start_find(&engine->options, &engine->data, &engine->start, error);
 }
 
-int engine_resume(const char *folder, const struct search_data *data, struct evaluator *evaluator,
-                  struct engine **result, struct error *warning, struct error *error)
+int engine_resume_changed(const char *folder, const struct search_options *options, const struct search_data *data,
+                          struct evaluator *evaluator, struct engine **result, struct error *warning,
+                          struct error *error)
 {
     struct engine *engine = engine_new(data, evaluator);
     int status = journal_open(&engine->journal, folder, warning, error);
-    if (!status && restore(engine, error))
+    if (!status && restore(engine, options, error))
         status = error_prefix(error, "%s", log_folder(engine->journal.log));
     return hand_over(engine, status, result);
+}
+
+int engine_resume(const char *folder, const struct search_data *data, struct evaluator *evaluator,
+                  struct engine **result, struct error *warning, struct error *error)
+{
+    return engine_resume_changed(folder, NULL, data, evaluator, result, warning, error);
 }
 
 void engine_add_sink(struct engine *engine, struct event_sink sink)
@@ -203,6 +216,14 @@ static void begin(struct engine *engine)
     }
     record_opened(engine->evaluator, &event);
     journal_emit(&engine->journal, &event);
+    if (engine->changes.count) {
+        event = (struct event){.kind = EVENT_CHANGED};
+        event.as.changed.options = engine->changes;
+        event.as.changed.by.value = AUTHOR_USER;
+        engine->changes = (struct event_texts){0};
+        journal_emit(&engine->journal, &event);
+    }
+    keeping_drop(&engine->journal, &engine->options);
     if (state->paused) { /* a person who resumes a session wants it to go on */
         event = (struct event){.kind = EVENT_PAUSED};
         event.as.paused.by.value = AUTHOR_RESUME;
@@ -248,7 +269,10 @@ static void poll_evaluator(struct engine *engine)
     struct report report;
     if (!engine->evaluator->kind->poll(engine->evaluator, &report, POLL_WAIT))
         return;
+    bool is_result = report.kind == REPORT_RESULT;
     int64_t failed = trials_report(&engine->trials, &report);
+    if (is_result)
+        keeping_drop(&engine->journal, &engine->options);
     if (failed)
         parents_recheck(&engine->parents, session_node(engine->journal.state, failed)->facts.parent);
 }

@@ -16,10 +16,14 @@ struct engine;
 /* A new search in a new session folder.  Borrows `evaluator`. */
 int engine_create(const struct search_options *options, const char *folder, const struct search_data *data,
                   struct evaluator *evaluator, struct engine **engine, struct error *error);
-/* Go on with a session: options are those of its first event; `data` must have the same hash.  Networks without
+/* Go on with a session: options are those in force; `data` must have the same hash.  Networks without
    a result go back to the queue; the policy is as its last update left it.  `warning`: as log_open's. */
 int engine_resume(const char *folder, const struct search_data *data, struct evaluator *evaluator,
                   struct engine **engine, struct error *warning, struct error *error);
+/* The same with other options from now on (resume.h).  NULL: they stay. */
+int engine_resume_changed(const char *folder, const struct search_options *options, const struct search_data *data,
+                          struct evaluator *evaluator, struct engine **engine, struct error *warning,
+                          struct error *error);
 void engine_add_sink(struct engine *engine, struct event_sink sink);
 
 /* A full disk: how often a write that failed is tried again, and how long to wait before each (10 times, 1 s). */

@@ -4,13 +4,16 @@
  *
  *     engine                             the loop
  *     commands    resume
+ *     changes                            budgets and settings after the fact
  *     phases                             growth, baseline, finish
  *     proposals                          asks the learner, joins networks to the queue
  *     parents     trials     learner
+ *     checkpoints    keeping
  *     stopping    start      record
  *     rounds      budget                 functions of state and options
  *     journal                            log, state, time
  *     evaluator   options    arch_index
+ *     checkpoint
  */
 #ifndef ESPALIER_SEARCH_ENGINE_PARTS_H
 #define ESPALIER_SEARCH_ENGINE_PARTS_H
@@ -28,6 +31,7 @@ struct engine {
     struct search_data data;
     struct start_network start;
     struct event_integers match; /* of a new search: FLOPs of the networks of --match; else in the state's facts */
+    struct event_texts changes;  /* options that change when this process begins */
     struct evaluator *evaluator;
     struct journal journal;
     struct trials trials;

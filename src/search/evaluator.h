@@ -14,6 +14,7 @@
 #include "morph/morph.h"
 #include "nn/trainer.h"
 #include "policy/policy.h"
+#include "search/checkpoint.h"
 #include "sessions/event.h"
 
 /* One network to train.  Plain values and owned texts only: it may cross a thread or a wire. */
@@ -29,18 +30,26 @@ struct trial {
     struct proposal proposal; /* the actions from parent to child */
     struct morph_options morph;
     struct training training;
+    struct checkpoint *checkpoint; /* what it goes on from, the trial's own; NULL: it begins */
+    double seconds_most;           /* its first epoch fails after that; 0: no limit */
+    double seconds_before;         /* that it had trained by then */
 };
 static inline void trial_done(struct trial *trial)
 {
     free(trial->parent_weights);
     trial->parent_weights = NULL;
+    checkpoint_free(trial->checkpoint);
+    trial->checkpoint = NULL;
 }
+/* All that its training depends on, as a text of one line; the caller's to free(). */
+char *trial_settings(const struct trial *trial);
 
 enum report_kind {
-    REPORT_STEP,   /* a few a second for each slot; some may be dropped */
-    REPORT_EPOCH,  /* none of these and of the following is dropped */
-    REPORT_RESULT, /* trained; `weights` changes owner */
-    REPORT_FAILED, /* `failure` (diverged, memory, device, error) and `message` */
+    REPORT_STEP,       /* a few a second for each slot; some may be dropped */
+    REPORT_EPOCH,      /* none of these and of the following is dropped */
+    REPORT_CHECKPOINT, /* `checkpoint`, of a training that goes on or is cancelled */
+    REPORT_RESULT,     /* trained; `weights` changes owner */
+    REPORT_FAILED,     /* `failure` (diverged, memory, device, error) and `message` */
     REPORT_CANCELLED
 };
 
@@ -54,6 +63,8 @@ struct report {
     struct evaluation test; /* of a trial with `test`; no images: the evaluator has none */
     double seconds, images_per_second;
     struct weights *weights;
+    void *checkpoint; /* `length` bytes, the receiver's to free() */
+    size_t length;
     enum failure_reason failure;
     char *message; /* the receiver's to free(), or NULL */
 };
@@ -61,6 +72,8 @@ static inline void report_done(struct report *report)
 {
     weights_free(report->weights);
     free(report->message);
+    free(report->checkpoint);
+    report->checkpoint = NULL;
     report->weights = NULL;
     report->message = NULL;
 }
@@ -95,5 +108,7 @@ const struct backend *device_backend(const struct device *device, enum precision
    it; `test` may be NULL.  NULL when the system has no thread for a trainer. */
 struct evaluator *evaluator_local_new(const struct device *devices, int count, enum precision precision,
                                       const struct view *train, const struct view *validate, const struct view *test);
+/* Seconds between two checkpoints of a trainer, at least; large ones are made less often.  Call it before any trial. */
+void evaluator_local_checkpoints(struct evaluator *evaluator, double seconds);
 
 #endif

@@ -79,7 +79,7 @@ static bool local_poll(struct evaluator *evaluator, struct report *report, doubl
     if (!queue_take(local->reports, report, seconds))
         return false;
     struct trainer *trainer = &local->trainers[report->slot];
-    if (report->kind != REPORT_STEP && report->kind != REPORT_EPOCH)
+    if (report->kind != REPORT_STEP && report->kind != REPORT_EPOCH && report->kind != REPORT_CHECKPOINT)
         trainer->busy = false;
     if (report->kind == REPORT_FAILED && report->failure == FAILURE_DEVICE)
         mark_lost(local, trainer->device.gpu);
@@ -205,6 +205,7 @@ struct evaluator *evaluator_local_new(const struct device *devices, int count, e
         .count = count,
         .trainers = memory_new((size_t)count, sizeof(struct trainer)),
         .reports = queue_new(sizeof(struct report), REPORTS_WAITING_MAX),
+        .checkpoint_seconds = CHECKPOINT_SECONDS,
     };
     if (pthread_mutex_init(&local->mutex, NULL) || pthread_cond_init(&local->resumed, NULL))
         BUG("no mutex for the evaluator");
@@ -233,4 +234,9 @@ struct evaluator *evaluator_local_new(const struct device *devices, int count, e
         }
     }
     return &local->evaluator;
+}
+
+void evaluator_local_checkpoints(struct evaluator *evaluator, double seconds)
+{
+    ((struct local_evaluator *)evaluator)->checkpoint_seconds = seconds;
 }

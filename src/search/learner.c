@@ -16,6 +16,9 @@
  * trained; of one that a person grew, over its parent.  A control is no outcome, nor is a known network, which trained
  * in another round.
  *
+ * A session may change its policy.  One that learns then has updates of the proposals before it too, without outcomes,
+ * so that updates and episodes stay in step.
+ *
  * With learn_from_user, an update also observes the networks that a person grew and that no update has observed; the
  * event names them.  They wait while an update has no outcome of its own.
  *
@@ -178,6 +181,8 @@ static bool has_outcome(const struct learner *learner, const struct proposal_rec
     const struct session_node *node = session_node(state, record->facts.node);
     if (!node || node->status != NODE_DONE || record->facts.by.value == AUTHOR_CONTROL)
         return false;
+    if (strcmp(author_name(&record->facts.by), learner->policy->kind->name) != 0)
+        return false; /* of the policy that the session had before */
     return !is_race(learner) || (record->answer == EVENT_NODE && session_control(state, node->facts.node));
 }
 

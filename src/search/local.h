@@ -13,6 +13,8 @@
 #include "util/team.h"
 #include "util/threads.h"
 
+#define CHECKPOINT_SECONDS 2.0
+
 /* Does a trial go on after an epoch?  It waits for the engine's answer. */
 enum epoch_answer { EPOCH_GOES_ON, EPOCH_WAITS, EPOCH_ENDS };
 
@@ -35,13 +37,19 @@ struct trainer {
     double step_time;               /* of the last report of a step */
     struct epoch_report last;       /* epoch; all zero before the first */
     struct evaluation test;
-    double seconds, rate_seconds;   /* of training and evaluation; sum of images/s over epochs */
+    double seconds, rate_seconds; /* of training and evaluation; sum of images/s over the epochs here */
+    int epochs_here;
+    double began, waited;           /* on the monotonic clock; seconds of pauses since then */
+    bool overtime;                  /* the first epoch takes too long */
+    double kept_time;             /* of the last checkpoint, or of the beginning */
+    struct checkpoint checkpoint; /* of the running trial */
 };
 
 struct local_evaluator {
     struct evaluator evaluator; /* the first member */
     const struct view *train, *validate, *test; /* no test: NULL */
     int count;
+    double checkpoint_seconds;
     struct trainer *trainers;
     struct helpers *helpers; /* one for each trainer; NULL: a trainer works alone */
     struct queue *reports;   /* struct report, to the engine */

@@ -30,17 +30,30 @@ static bool must_wait(struct trainer *trainer)
     return atomic_load(&trainer->local->paused) || atomic_load(&trainer->answer) == EPOCH_WAITS;
 }
 
+/* Has the first epoch taken longer than the trial may? */
+static bool is_overtime(struct trainer *trainer)
+{
+    const struct trial *trial = trainer->trial;
+    double before = trial->checkpoint ? trial->checkpoint->seconds : 0;
+    bool first = !trainer->epochs_here && !(trial->checkpoint && trial->checkpoint->epochs);
+    double seconds = before + clock_monotonic() - trainer->began - trainer->waited;
+    trainer->overtime = trial->seconds_most > 0 && first && seconds > trial->seconds_most;
+    return trainer->overtime;
+}
+
 static bool proceed(void *context)
 {
     struct trainer *trainer = context;
     struct local_evaluator *local = trainer->local;
     if (must_wait(trainer)) {
+        double began = clock_monotonic();
         pthread_mutex_lock(&local->mutex);
         while (must_wait(trainer) && !is_cancelled(trainer))
             pthread_cond_wait(&local->resumed, &local->mutex);
         pthread_mutex_unlock(&local->mutex);
+        trainer->waited += clock_monotonic() - began;
     }
-    return !is_cancelled(trainer) && atomic_load(&trainer->answer) != EPOCH_ENDS;
+    return !is_cancelled(trainer) && atomic_load(&trainer->answer) != EPOCH_ENDS && !is_overtime(trainer);
 }
 
 /* --- reports --- */
@@ -74,6 +87,7 @@ static void send_epoch(void *context, const struct epoch_report *epoch)
     trainer->last = *epoch;
     trainer->seconds += epoch->seconds;
     trainer->rate_seconds += epoch->images_per_second;
+    trainer->epochs_here++;
     struct report report = report_new(trainer, REPORT_EPOCH);
     report.epoch = *epoch;
     if (trainer->trial->may_stop && epoch->epoch < epoch->epochs)
@@ -95,9 +109,37 @@ static void send_result(struct trainer *trainer, struct weights *weights, const 
     report.result = *result;
     report.test = trainer->test;
     report.seconds = trainer->seconds;
-    report.images_per_second = trainer->last.epoch ? trainer->rate_seconds / trainer->last.epoch : 0;
+    report.images_per_second = trainer->epochs_here ? trainer->rate_seconds / trainer->epochs_here : 0;
     report.weights = weights;
     send(trainer, &report);
+}
+
+/* --- checkpoints --- */
+
+/* Writing them is to take a small part of the time: larger ones are made less often. */
+static const double large_checkpoint = 4e7; /* bytes */
+
+static bool is_checkpoint_due(void *context)
+{
+    const struct trainer *trainer = context;
+    const struct checkpoint *made = &trainer->checkpoint;
+    double bytes = 3 * sizeof(float) * (double)made->total;
+    return clock_monotonic() - trainer->kept_time >=
+           trainer->local->checkpoint_seconds * fmax(1, bytes / large_checkpoint);
+}
+
+/* Of a training that was stopped too, unless it ends with a result. */
+static void send_checkpoint(void *context, const struct weights *weights, const struct training_state *state)
+{
+    struct trainer *trainer = context;
+    struct report report = report_new(trainer, REPORT_CHECKPOINT);
+    bool ends = (trainer->overtime || atomic_load(&trainer->answer) == EPOCH_ENDS) && !is_cancelled(trainer);
+    if (ends || (!state->epochs && !state->steps))
+        return;
+    checkpoint_copy(&trainer->checkpoint, weights, state);
+    checkpoint_encode(&trainer->checkpoint, &report.checkpoint, &report.length);
+    send(trainer, &report);
+    trainer->kept_time = clock_monotonic();
 }
 
 /* --- one trial --- */
@@ -146,6 +188,8 @@ static struct weights *initial_weights(const struct trainer *trainer, struct err
     const struct trial *trial = trainer->trial;
     const struct shape input = trainer->local->train->images->shape;
     struct weights *weights;
+    if (trial->checkpoint)
+        return weights_new(&trial->arch, input); /* train_here() sets them */
     if (trial->from_scratch) {
         struct random_stream stream =
             random_stream_new(trial->training.seed, RANDOM_INITIALISE, trial->training.node, 0);
@@ -223,9 +267,17 @@ static enum training_outcome train_here(struct trainer *trainer, struct weights 
         return training_outcome_of(trouble);
     }
     struct team *team = local->helpers ? helpers_team(local->helpers, trainer->slot) : NULL;
-    struct trainer_hooks hooks = {trainer, proceed, send_step, send_epoch, team};
+    struct trainer_hooks hooks = {trainer, proceed, send_step, send_epoch, team, is_checkpoint_due, send_checkpoint};
+    struct training going_on = *training;
+    char *settings = trial_settings(trainer->trial);
+    checkpoint_init(&trainer->checkpoint, NULL, weights, (double)training->average, settings);
+    if (trainer->trial->checkpoint)
+        checkpoint_restore(trainer->trial->checkpoint, weights, &going_on);
+    trainer->began = trainer->kept_time = clock_monotonic();
     enum training_outcome outcome =
-        train(trainer->backend, weights, local->train, local->validate, training, &hooks, error);
+        train(trainer->backend, weights, local->train, local->validate, &going_on, &hooks, error);
+    checkpoint_done(&trainer->checkpoint);
+    free(settings);
     *result =
         (struct evaluation){trainer->last.validation_loss, trainer->last.validation_accuracy, local->validate->count};
     return outcome;
@@ -274,14 +326,17 @@ static void train_and_report(struct trainer *trainer)
     }
     struct evaluation result;
     enum training_outcome outcome = train_trial(trainer, weights, &result, &error);
-    bool ended = outcome == TRAINING_STOPPED &&
+    bool ended = outcome == TRAINING_STOPPED && !trainer->overtime &&
                  !is_cancelled(trainer); /* it stops early: the weights are those of the epoch's end */
     if (outcome == TRAINING_DONE || ended) {
         send_result(trainer, weights, &result);
         return;
     }
     weights_free(weights);
-    if (outcome == TRAINING_STOPPED)
+    if (outcome == TRAINING_STOPPED && trainer->overtime) {
+        error_set(&error, "its first epoch takes longer than --network-seconds %g", trainer->trial->seconds_most);
+        send_failure(trainer, FAILURE_TIME, &error);
+    } else if (outcome == TRAINING_STOPPED)
         send_cancelled(trainer);
     else
         fail_trial(trainer, outcome, &error);
@@ -309,7 +364,12 @@ static void run_trial(struct trainer *trainer, const struct trial *trial)
     trainer->trial = trial;
     if (trainer->replaced)
         trainer->backend = backend_cpu();
-    trainer->step_time = trainer->seconds = trainer->rate_seconds = 0;
+    trainer->step_time = trainer->rate_seconds = 0;
+    trainer->seconds = trial->seconds_before;
+    trainer->began = clock_monotonic();
+    trainer->waited = 0;
+    trainer->overtime = false;
+    trainer->epochs_here = 0;
     trainer->last = (struct epoch_report){0};
     trainer->test = (struct evaluation){0};
     atomic_store(&trainer->answer, EPOCH_GOES_ON);

@@ -226,6 +226,10 @@ static const struct search_option table[] = {
      .help = "weight of the imitated proposals' mean log-likelihood in its objective"},
     {"learn-from-user", OPTION_WORD, FIELD(learn_from_user), .words = "no|yes", .argument = "WHICH", .fallback = "no",
      .help = "the controller also learns from networks that a person grew: no or yes"},
+    {"network-seconds", OPTION_REAL, FIELD(network_seconds), 0, COUNT_MAX, "no limit", .argument = "SECONDS",
+     .fallback = "0", .help = "time a grown network may train; it ends with the last epoch that fits into it"},
+    {"keep", OPTION_WORD, FIELD(keep), .words = "all|best", .argument = "WHICH", .fallback = "all",
+     .help = "weights that stay on disk: all, or best: of those that are best or may still grow"},
     {"attempts", OPTION_INTEGER, FIELD(attempts), 1, 100, .argument = "N", .fallback = "2",
      .help = "tries before a network that fails is given up"},
     {"actions", OPTION_TEXT, FIELD(actions), .argument = "LIST", .fallback = "",
@@ -233,7 +237,8 @@ static const struct search_option table[] = {
 };
 
 _Static_assert(sizeof(enum parent_choice) == sizeof(int) && sizeof(enum morph_split) == sizeof(int) &&
-                   sizeof(enum precision) == sizeof(int) && sizeof(enum network_space) == sizeof(int),
+                   sizeof(enum precision) == sizeof(int) && sizeof(enum network_space) == sizeof(int) &&
+                   sizeof(enum weights_kept) == sizeof(int),
                "OPTION_WORD stores an int where the field is not a bool");
 
 const struct search_option *option_at(int index)
@@ -317,7 +322,7 @@ int options_set(struct search_options *options, const char *name, const char *va
     case OPTION_REAL:
         if (option->automatic && !strcmp(value, "auto"))
             real = OPTION_AUTO;
-        else if (text_to_real(value, option->minimum, option->maximum, &real))
+        else if (text_to_count(value, option->minimum, option->maximum, &real))
             return out_of_range(option, value, error);
         *(double *)field = real;
         return 0;

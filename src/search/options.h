@@ -18,6 +18,9 @@ enum parent_choice { PARENT_START, PARENT_BEST, PARENT_TOURNAMENT, PARENT_AGING,
 /* What trains from scratch before the finish: nothing, the template, or the winner's architecture too. */
 enum baseline_choice { BASELINE_NO, BASELINE_YES, BASELINE_RETRAIN };
 
+/* Whose weights stay in the session. */
+enum weights_kept { KEEP_ALL, KEEP_BEST };
+
 /* Which kinds of layers networks may have beside the plain ones. */
 enum network_space { SPACE_PLAIN, SPACE_DENSE, SPACE_MODERN, SPACE_AUTO };
 
@@ -66,6 +69,8 @@ struct search_options {
     int64_t imitate; /* best proposals */
     double imitate_weight;
     bool learn_from_user; /* the policy also learns from networks that a person grew */
+    enum weights_kept keep;
+    double network_seconds; /* that a network may train; 0: no limit */
     int64_t attempts;     /* before a network that fails is given up */
     char actions[2048];   /* of policy manual: "widen:conv1 deepen:conv2:3; widen:fc1" (; next network) */
 };

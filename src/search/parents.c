@@ -110,7 +110,7 @@ static int64_t narrow_by_option(const struct parents *parents, int64_t *nodes, i
 
 static bool may_be_parent(const struct session_node *node)
 {
-    return node->status == NODE_DONE && !node->pruned && (node->pinned || !node_is_final(node));
+    return node->status == NODE_DONE && !node->pruned && !node->dropped && (node->pinned || !node_is_final(node));
 }
 
 /* The numbers of the networks to choose from, ascending; the caller's to free(). */

@@ -36,23 +36,28 @@ static const char *name_now(const char *name, const char *value)
     return first ? "reward-baseline" : name;
 }
 
-int options_of_session(const struct session_state *state, struct search_options *options, struct error *error)
+static int set_options(const struct event_texts *items, struct search_options *options, struct error *error)
 {
-    options_default(options);
-    for (size_t i = 0; i < COUNT_OF(first_options); i++)
-        if (options_set(options, first_options[i].name, first_options[i].value, error))
-            BUG(error->text);
-    for (int i = 0; i < state->facts.options.count; i++) {
+    for (int i = 0; i < items->count; i++) {
         char name[64];
-        const char *item = state->facts.options.items[i], *equals = strchr(item, '=');
+        const char *item = items->items[i], *equals = strchr(item, '=');
         if (!equals || (size_t)(equals - item) >= sizeof name)
-            return error_set(error, "the session's first event has a damaged option: %.100s", item);
+            return error_set(error, "the session has a damaged option: %.100s", item);
         memcpy(name, item, (size_t)(equals - item));
         name[equals - item] = '\0';
         if (options_set(options, name_now(name, equals + 1), equals + 1, error))
             return error_prefix(error, "the session was made with an option that this program doesn't take");
     }
     return 0;
+}
+
+int options_of_session(const struct session_state *state, struct search_options *options, struct error *error)
+{
+    options_default(options);
+    for (size_t i = 0; i < COUNT_OF(first_options); i++)
+        if (options_set(options, first_options[i].name, first_options[i].value, error))
+            BUG(error->text);
+    return set_options(&state->facts.options, options, error) || set_options(&state->changed, options, error) ? -1 : 0;
 }
 
 const char *record_input(struct shape input, char text[RECORD_INPUT])

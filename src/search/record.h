@@ -32,7 +32,7 @@ void record_session(const struct search_options *options, const struct search_da
 /* What its first event says of its data; unknown in sessions from before these fields.  data_facts_done() them. */
 void data_facts_of_session(const struct event_session *session, struct data_facts *facts);
 void record_opened(const struct evaluator *evaluator, struct event *event);
-/* The options of a session's first event. */
+/* The options of a session that are in force, but for budgets, epochs and rate, which are those of its first event. */
 int options_of_session(const struct session_state *state, struct search_options *options, struct error *error);
 
 /* The fields of `kind` that say what a proposal is: its actions on `parent`, and how they were sampled. */

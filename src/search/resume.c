@@ -6,15 +6,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "search/rounds.h"
 #include "util/bug.h"
 
-static int check_data(const struct event_session *facts, const struct search_data *data, struct error *error)
+/* `name`: as --data has it. */
+static int check_data(const struct event_session *facts, const char *name, const struct search_data *data,
+                      struct error *error)
 {
     char hash[HASH_TEXT], input[RECORD_INPUT];
     record_input(data->input, input);
     if (strcmp(facts->data_hash, hash_print(data->hash, hash)))
         return error_set(error, "the images of %s are not those that the session began with (checksum %.8s, was %.8s)",
-                         facts->data, hash, facts->data_hash);
+                         name, hash, facts->data_hash);
     if (strcmp(facts->input, input) || facts->classes != data->classes)
         return error_set(error, "the session's images are %s of %" PRId64 " classes, these are %s of %d", facts->input,
                          facts->classes, input, data->classes);
@@ -22,7 +25,7 @@ static int check_data(const struct event_session *facts, const struct search_dat
         if (strcmp(facts->class_names.items[i], data->facts->class_names[i]))
             return error_set(error,
                              "class %d of %s was called %s when the session began, and is now called %s; rename it", i,
-                             facts->data, facts->class_names.items[i], data->facts->class_names[i]);
+                             name, facts->class_names.items[i], data->facts->class_names[i]);
     return 0;
 }
 
@@ -125,11 +128,113 @@ int resume_networks(struct proposals *proposals, const struct search_data *data,
     return start && start->pruned ? error_set(error, "its start network is pruned: nothing can grow") : 0;
 }
 
-int resume_options(const struct session_state *state, const struct search_data *data, struct search_options *options,
+/* --- changed options --- */
+
+static const struct {
+    const char *name, *reason;
+} fixed_options[] = {
+    {"space", "its networks are of one space"},
+    {"widths", "its networks are of one space"},
+    {"start", "all its networks grew from the start network"},
+    {"start-epochs", "all its networks grew from the start network"},
+    {"seed", "all that is random follows from it"},
+    {"train-subset", "its networks are compared on one split of the images"},
+    {"validation", "its networks are compared on one split of the images"},
+    {"episode-networks", "its proposals are counted by it"},
+    {"match", "it holds from the first network on"},
+    {"actions", "they hold from the first network on"},
+};
+
+const char *resume_fixed(const char *name)
+{
+    for (size_t i = 0; i < COUNT_OF(fixed_options); i++)
+        if (!strcmp(fixed_options[i].name, name))
+            return fixed_options[i].reason;
+    return NULL;
+}
+
+/* Has it an event of its own, or is it each process's own? */
+static bool is_recorded_elsewhere(const char *name)
+{
+    static const char *const names[] = {"episodes", "networks", "seconds", "flops", "epochs", "rate", "devices"};
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        if (!strcmp(names[i], name))
+            return true;
+    return false;
+}
+
+static int check_change(const struct search_options *before, const struct search_options *options, const char *name,
+                        struct error *error)
+{
+    const struct policy_kind *kind = policy_find(options->policy);
+    const char *reason = resume_fixed(name);
+    if (reason)
+        return error_set(error, "--%s: can't change in a session: %s; begin a new search", name, reason);
+    if (!strcmp(name, "parent") && (before->parent == PARENT_RACE) != (options->parent == PARENT_RACE))
+        return error_set(error, "--%s: a session can't change %s a race, since its proposals are counted in rounds; "
+                                "begin a new search", kind->parent ? "policy" : "parent",
+                         before->parent == PARENT_RACE ? "from" : "to");
+    return 0;
+}
+
+/* Every option that isn't as it was. */
+static int find_changes(const struct search_options *before, const struct search_options *options,
+                        struct event_texts *changes, struct error *error)
+{
+    const struct search_option *option;
+    int status = 0;
+    for (int i = 0; !status && (option = option_at(i)); i++) {
+        struct text old = TEXT_EMPTY, new = TEXT_EMPTY, item = TEXT_EMPTY;
+        options_get(before, option, &old);
+        options_get(options, option, &new);
+        text_add(&item, "%s=%s", option->name, text_string(&new));
+        bool changed = strcmp(text_string(&old), text_string(&new)) != 0 && !is_recorded_elsewhere(option->name);
+        if (changed && !(status = check_change(before, options, option->name, error)))
+            event_texts_add(changes, text_string(&item));
+        text_done(&old);
+        text_done(&new);
+        text_done(&item);
+    }
+    return status;
+}
+
+int resume_options(const struct session_state *state, const struct search_data *data,
+                   const struct search_options *wanted, struct search_options *options, struct event_texts *changes,
                    struct error *error)
 {
-    return options_of_session(state, options, error) || options_settle(options, error) ||
-                   check_data(&state->facts, data, error)
-               ? -1
-               : 0;
+    struct search_options before;
+    if (options_of_session(state, options, error) || options_settle(options, error))
+        return -1;
+    before = *options;
+    if (wanted) {
+        *options = *wanted;
+        if (options->limit_flops == OPTION_AUTO) /* what it led to at the beginning */
+            options->limit_flops = before.limit_flops;
+    }
+    const struct policy_kind *kind = policy_find(options->policy);
+    if (strcmp(before.policy, options->policy) != 0 && (kind->takes_actions || kind->takes_match))
+        return error_set(error, "--policy %s: a session can't change to it: it counts networks from the first one; "
+                                "begin a new search", kind->name);
+    if (options_settle(options, error) || find_changes(&before, options, changes, error) ||
+        check_data(&state->facts, options->data, data, error))
+        return -1;
+    return 0;
+}
+
+/* The network that the search goes on from must be within the limits, or nothing could grow any more. */
+int resume_check_limits(const struct proposals *proposals, const struct event_texts *changes, struct error *error)
+{
+    const struct session_state *state = proposals->journal->state;
+    bool race = proposals->options->parent == PARENT_RACE;
+    int64_t number = race && state->node_count ? rounds_parent(state, proposals->options->episode_networks) : 1;
+    struct arch arch;
+    bool limited = false;
+    for (int i = 0; i < changes->count; i++)
+        limited |= !strncmp(changes->items[i], "limit-", strlen("limit-"));
+    if (!limited || !session_node(state, number))
+        return 0;
+    journal_arch(proposals->journal, number, &arch);
+    if (!arch_within(&arch, proposals->input, &proposals->learner->policy->options.limits, error))
+        return 0;
+    return error_prefix(error, "n%" PRId64 ", from which networks grow", number);
 }

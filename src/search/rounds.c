@@ -55,11 +55,12 @@ int64_t rounds_winner(const struct session_state *state, int64_t size, int64_t r
     return winner;
 }
 
-/* The parent of a round that has begun; 0 when it is pruned. */
+/* The parent of a round that has begun; 0 when it is pruned, or its weights are not kept. */
 static int64_t parent_of_round(const struct session_state *state, int64_t size, int64_t round)
 {
     int64_t parent = state->proposals[first_of(size, round) - 1]->facts.parent;
-    return session_node(state, parent)->pruned ? 0 : parent;
+    const struct session_node *node = session_node(state, parent);
+    return node->pruned || node->dropped ? 0 : parent;
 }
 
 bool rounds_goes_on(const struct session_state *state, int64_t size)
@@ -75,7 +76,7 @@ int64_t rounds_parent(const struct session_state *state, int64_t size)
         return parent_of_round(state, size, round);
     while (!parent && --round > 0) {
         parent = rounds_winner(state, size, round);
-        if (!parent)
+        if (!parent || session_node(state, parent)->dropped)
             parent = parent_of_round(state, size, round);
     }
     return parent ? parent : 1;

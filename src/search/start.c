@@ -32,6 +32,11 @@ static int check_session(const struct search_options *own, const struct search_d
 int session_weights_path(const char *folder, const struct session_node *node, char **path, struct error *error)
 {
     struct text text = TEXT_EMPTY;
+    *path = NULL;
+    if (node->dropped)
+        return error_set(error,
+                         "%s: the weights of n%lld were not kept (--keep best); begin from the architecture: \"%s\"",
+                         folder, (long long)node->facts.node, node->facts.arch);
     text_add(&text, "%s/weights/%s", folder, node->weights);
     *path = text_take(&text);
     int status = session_file_check(*path, IN_PLACE, error);

@@ -1,6 +1,10 @@
 /*
  * stopping.c - which networks aren't worth the rest of their training.
  *
+ * A network of the growth ends after the last epoch that fits into --network-seconds, by the mean time of its epochs.
+ * One whose first epoch doesn't fit fails (local_trainer.c): nothing is known of it.  That is its result, as if it had
+ * been asked to train so many epochs.  Those that train at the end have as many epochs as the budget gives them.
+ *
  * After each epoch but its last a network of the policy may be stopped, for one of two reasons.  A person's network and
  * the start network never are.  The answer is a function of the session's state: of curves that are in the log.
  *
@@ -154,17 +158,31 @@ static bool is_hopeless(const struct session_state *state, const struct search_o
 
 /* --- the answer --- */
 
-bool stopping_applies(const struct search_options *options, const struct session_node *node)
+static bool may_be_judged(const struct search_options *options, const struct session_node *node)
 {
     bool grown = node->facts.proposal && node->facts.by.value != AUTHOR_CONTROL;
     return (options->rungs[0] || options->stop_hopeless > 0) && grown;
+}
+
+static bool has_time_limit(const struct search_options *options, const struct session_node *node)
+{
+    return options->network_seconds > 0 && !node_is_final(node);
+}
+
+bool stopping_applies(const struct search_options *options, const struct session_node *node)
+{
+    return may_be_judged(options, node) || has_time_limit(options, node);
 }
 
 bool stopping_check(const struct session_state *state, const struct search_options *options, int64_t number,
                     struct early_stop *stop)
 {
     const struct session_node *node = session_node(state, number);
-    if (!isfinite(accuracy_at(node, node->curve_count)))
+    *stop = (struct early_stop){.predicted = 0};
+    if (has_time_limit(options, node) &&
+        node->seconds * (node->curve_count + 1) / node->curve_count > options->network_seconds)
+        return true;
+    if (!may_be_judged(options, node) || !isfinite(accuracy_at(node, node->curve_count)))
         return false;
     struct prediction prediction = predict(state, node);
     stop->predicted = prediction.accuracy;

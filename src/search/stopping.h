@@ -7,7 +7,8 @@
 #include "search/options.h"
 #include "sessions/state.h"
 
-/* Why a network isn't trained to the end, and what accuracy it would have reached. */
+/* Why a network isn't trained to the end, and what accuracy it would have reached.  One whose time is over has no reason
+   and no prediction: all networks have as much time, and what it has reached in it counts. */
 struct early_stop {
     double predicted;
     struct error reason;

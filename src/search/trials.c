@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "search/budget.h"
+#include "search/checkpoints.h"
 #include "search/image_split.h"
 #include "search/picture_rules.h"
 #include "util/bug.h"
@@ -39,7 +40,8 @@ void trials_init(struct trials *trials, struct journal *journal, struct evaluato
                  const struct search_options *options, const struct start_network *start,
                  const struct search_data *data)
 {
-    *trials = (struct trials){.journal = journal, .evaluator = evaluator, .options = options, .start = start};
+    *trials = (struct trials){
+        .journal = journal, .evaluator = evaluator, .options = options, .start = start, .input = data->input};
     add_notes(&trials->notes, options, data);
     trials->slot_count = evaluator->kind->slots(evaluator);
     trials->slots = memory_new((size_t)trials->slot_count, sizeof *trials->slots);
@@ -199,12 +201,17 @@ void trials_start(struct trials *trials, int slot)
     const struct device *device = trials->evaluator->kind->device(trials->evaluator, slot);
     trial_training(trials, device, &trial);
     trial.may_stop = stopping_applies(trials->options, node);
+    trial.seconds_most = node_is_final(node) ? 0 : trials->options->network_seconds;
+    trial.checkpoint = checkpoints_find(trials->journal, &trial, trials->input);
+    int epochs_done = trial.checkpoint ? trial.checkpoint->epochs : 0;
+    trial.seconds_before = epochs_done ? node->seconds * epochs_done / node->curve_count : 0;
 
     struct event event = {.kind = EVENT_STARTED};
     event.as.started.node = number;
     event.as.started.device = event_text("%s", device->id);
     event.as.started.attempt = attempt_number(node);
     event.as.started.epochs = trial.training.epochs;
+    event.as.started.epochs_done = epochs_done;
     if (journal_emit(trials->journal, &event)) {
         trial_done(&trial);
         return;
@@ -333,7 +340,7 @@ static void report_result(struct trials *trials, const struct report *report, co
     result->accuracy = report->result.accuracy;
     result->loss = report->result.loss;
     result->epochs = slot->stopped ? node->curve_count : node->epochs;
-    result->predicted = slot->stopped ? slot->stop.predicted : 0;
+    result->predicted = slot->stopped && slot->stop.reason.text[0] ? slot->stop.predicted : 0;
     result->stopped = event_text("%s", slot->stopped ? slot->stop.reason.text : "");
     result->seconds = report->seconds;
     result->images_per_second = report->images_per_second;
@@ -344,8 +351,8 @@ static void report_result(struct trials *trials, const struct report *report, co
     trials->failures = 0;
     if (status)
         event_done(&event);
-    else
-        journal_emit(trials->journal, &event);
+    else if (!journal_emit(trials->journal, &event))
+        checkpoints_remove(trials->journal, report->node);
 }
 
 static void emit_failed(struct trials *trials, int64_t node, enum failure_reason reason, const char *message,
@@ -358,6 +365,8 @@ static void emit_failed(struct trials *trials, int64_t node, enum failure_reason
     event.as.failed.reason.value = (int)reason;
     event.as.failed.message = event_text("%s", message ? message : "");
     event.as.failed.again = again;
+    if (!again)
+        checkpoints_remove(trials->journal, node);
     if (!journal_emit(trials->journal, &event) && again)
         trials_enqueue(trials, node);
 }
@@ -383,8 +392,8 @@ static bool report_failed(struct trials *trials, const struct report *report)
         emit_lost(trials, report);
     /* However often: a device is lost only once. */
     bool again =
-        report->failure == FAILURE_DEVICE ||
-        (report->failure != FAILURE_DIVERGED && node_of(trials, report->node)->attempts < trials->options->attempts);
+        report->failure == FAILURE_DEVICE || (report->failure != FAILURE_DIVERGED && report->failure != FAILURE_TIME &&
+                                              node_of(trials, report->node)->attempts < trials->options->attempts);
     if (!again) {
         trials->failures++;
         trials->last_failed = report->node;
@@ -413,6 +422,10 @@ int64_t trials_report(struct trials *trials, struct report *report)
         break;
     case REPORT_EPOCH:
         report_epoch(trials, report);
+        break;
+    case REPORT_CHECKPOINT:
+        if (!slot.cancelled || slot.again)
+            checkpoints_write(trials->journal, report->node, report->checkpoint, report->length);
         break;
     case REPORT_RESULT:
         report_result(trials, report, &slot);

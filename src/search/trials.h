@@ -25,6 +25,7 @@ struct trials {
     struct evaluator *evaluator;
     const struct search_options *options;
     const struct start_network *start;
+    struct shape input;
     struct notes notes; /* of every file of weights */
     struct trial_slot *slots;
     int slot_count, running;

@@ -156,6 +156,27 @@ int text_to_real(const char *string, double minimum, double maximum, double *val
     return 0;
 }
 
+int text_to_count(const char *string, double minimum, double maximum, double *value)
+{
+    static const char letters[] = "kMGTPE";
+    size_t length = strlen(string);
+    const char *letter = length > 1 ? strchr(letters, string[length - 1]) : NULL;
+    char number[32];
+    double count;
+    if (!letter || length > sizeof number)
+        return text_to_real(string, minimum, maximum, value);
+    memcpy(number, string, length - 1);
+    number[length - 1] = '\0';
+    if (strpbrk(number, "eE") || text_to_real(number, -1e300, 1e300, &count))
+        return -1;
+    for (const char *power = letters; power <= letter; power++)
+        count *= 1000;
+    if (!(count >= minimum && count <= maximum))
+        return -1;
+    *value = count;
+    return 0;
+}
+
 static int take_number(const char **string, double maximum, double *value)
 {
     char number[32];

@@ -36,6 +36,8 @@ char *text_duration(char buffer[TEXT_SHORT], double seconds);
 /* Convert a whole string: 0, or -1 when it is not exactly one number within the range. */
 int text_to_integer(const char *string, int64_t minimum, int64_t maximum, int64_t *value);
 int text_to_real(const char *string, double minimum, double maximum, double *value);
+/* The same with powers of 1000 after the number, as text_count() prints them: 600G, 1.5T (k, M, G, T, P, E). */
+int text_to_count(const char *string, double minimum, double maximum, double *value);
 /* A position within `length` seconds: 50%, 90 (seconds), 3m10s, 1h02m. */
 int text_to_place(const char *string, double length, double *seconds);
 /* 4096, 512M, 2G (powers of 1024; K, M, G, T, with or without "iB"). */

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "../session_folder.h"
-#include "cli/commands/checkpoint.h"
+#include "search/checkpoint.h"
 #include "util/bug.h"
 #include "util/file.h"
 
@@ -34,10 +34,11 @@ static void check(const uint8_t *bytes, size_t length, const struct weights *wei
     if (checkpoint_read(&checkpoint, &error)) {
         ASSERT(error.text[0]);
     } else {
-        ASSERT(checkpoint.epochs > 0 && (!checkpoint.average.count || checkpoint.average.steps > 0));
-        int epochs = checkpoint.epochs;
+        ASSERT((checkpoint.epochs > 0 || checkpoint.steps > 0) &&
+               (!checkpoint.average.count || checkpoint.average.steps > 0));
+        int epochs = checkpoint.epochs, steps = checkpoint.steps;
         ASSERT(!checkpoint_write(&checkpoint, &error) && !checkpoint_read(&checkpoint, &error));
-        ASSERT(checkpoint.epochs == epochs);
+        ASSERT(checkpoint.epochs == epochs && checkpoint.steps == steps);
     }
     checkpoint_done(&checkpoint);
 }

@@ -14,6 +14,7 @@
 
 #include "cli/cli.h"
 #include "cli/cli_network.h"
+#include "cli/commands/export_curves.h"
 #include "export/arch_json.h"
 #include "export/notes.h"
 #include "export/onnx.h"
@@ -211,6 +212,8 @@ static const struct export_format *find_format(const char *name)
 
 static int run(const struct cli_arguments *arguments)
 {
+    if (cli_value(arguments, "curves"))
+        return export_curves(arguments);
     struct exporting work = {.length = 0};
     struct error error = {{0}};
     const struct export_format *format = find_format(cli_value(arguments, "format"));
@@ -230,17 +233,20 @@ static int run(const struct cli_arguments *arguments)
 static const struct cli_option options_of_export[] = {
     {"format", "WORD", "onnx; pytorch, a module in a Python file, with the weights beside it; json, the architecture",
      "onnx"},
+    {"curves", "WORD", "of a SESSION: the curves of all networks: csv, a table; tensorboard, a folder of event files",
+     NULL},
     {"opset", "N", "ONNX's operator set, 9 to 22", "13"},
     {"data", "SPEC", "the images that trained a network which doesn't know its classes and normalisation",
      "the network's"},
-    {"out", "FILE", "the file to write", "SESSION-nNODE.onnx, .py or .json"},
+    {"out", "FILE", "the file to write; with --curves tensorboard a new folder",
+     "SESSION-nNODE.onnx, .py or .json; SESSION-curves"},
     {0},
 };
 
 const struct cli_command command_export = {
     .name = "export",
-    .synopsis = "SESSION:NODE|FILE|ARCH",
-    .summary = "write a trained network for other programs: ONNX, PyTorch, JSON",
+    .synopsis = "SESSION:NODE|FILE|ARCH|SESSION",
+    .summary = "write a trained network, or curves, for other programs",
     .details =
         "The file takes pixels from 0 to 255, normalises them, and names the classes. No images are needed, but for"
         " a network that was trained before its classes and normalisation were recorded.",

@@ -11,22 +11,6 @@
 #include "util/file.h"
 #include "util/memory.h"
 
-/* Make the folder of the images absolute, because `resume` may be called in another folder.  A missing folder stays as
-   it was typed, for the message of images_open(). */
-static int settle_data(struct search_options *options, struct error *error)
-{
-    const char *colon = strchr(options->data, ':');
-    char *path = colon ? realpath(colon + 1, NULL) : NULL;
-    if (!path)
-        return 0;
-    struct text text = TEXT_EMPTY;
-    text_add(&text, "%.*s:%s", (int)(colon - options->data), options->data, path);
-    int status = options_set(options, "data", text_string(&text), error);
-    text_done(&text);
-    free(path);
-    return status;
-}
-
 /* Set the options of the preset, then those of the command line, whatever their order.  0, or the exit status. */
 static int read_options(const struct cli_arguments *arguments, struct search_options *options)
 {
@@ -41,7 +25,7 @@ static int read_options(const struct cli_arguments *arguments, struct search_opt
         return 2;
     if (options->networks < 0) /* another budget replaces the default */
         options->networks = options->seconds > 0 || options->episodes > 0 || options->flops > 0 ? 0 : networks;
-    if (options_settle(options, &error) || settle_data(options, &error))
+    if (options_settle(options, &error) || search_setup_settle_data(options, &error))
         return cli_usage(arguments, "%s", error.text);
     return 0;
 }

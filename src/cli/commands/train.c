@@ -19,12 +19,12 @@
 #include "cli/cli.h"
 #include "cli/cli_device.h"
 #include "cli/cli_network.h"
-#include "cli/commands/checkpoint.h"
 #include "cli/commands/teacher.h"
 #include "cli/progress_bar.h"
 #include "cli/score.h"
 #include "export/notes.h"
 #include "nn/trainer.h"
+#include "search/checkpoint.h"
 #include "search/engine.h"
 #include "search/picture_rules.h"
 #include "util/clock.h"
@@ -134,7 +134,9 @@ static void on_epoch(void *context, const struct epoch_report *report)
 {
     struct training_run *run = context;
     char left[TEXT_SHORT], rate[TEXT_SHORT], seconds[TEXT_SHORT];
-    checkpoint_copy(&run->checkpoint, run->weights, report);
+    checkpoint_copy(
+        &run->checkpoint, run->weights,
+        &(struct training_state){.epochs = report->epoch, .velocity = report->velocity, .average = report->average});
     if (run->bar)
         progress_bar_clear(stdout);
     print_to(stdout, "epoch %*d/%d  rate %.5f  train %6.2f %% loss %.4f", report->epochs > 99 ? 3 : 2, report->epoch,
@@ -307,10 +309,7 @@ static int prepare_checkpoint(struct training_run *run, struct error *error)
         return 0;
     if (checkpoint_read(&run->checkpoint, error))
         return -1;
-    memcpy(run->weights->values, run->checkpoint.values, (size_t)run->checkpoint.total * sizeof(float));
-    run->training.epochs_done = run->checkpoint.epochs;
-    run->training.velocity = run->checkpoint.velocity; /* train() copies both before the first epoch ends */
-    run->training.average_so_far = run->checkpoint.average.count ? &run->checkpoint.average : NULL;
+    checkpoint_restore(&run->checkpoint, run->weights, &run->training); /* train() copies it at its beginning */
     return 0;
 }
 
@@ -408,7 +407,8 @@ static int stopped(struct training_run *run)
 /* Train, write and test.  Return the exit status. */
 static int train_and_test(struct training_run *run, struct error *error)
 {
-    struct trainer_hooks hooks = {run, proceed, on_step, on_epoch, cli_device_team(&run->device)};
+    struct trainer_hooks hooks = {
+        .context = run, .proceed = proceed, .step = on_step, .epoch = on_epoch, .team = cli_device_team(&run->device)};
     cli_catch_signals(stop, run);
     run->began = clock_monotonic();
     enum training_outcome outcome = train(run->device.backend, run->weights, &run->train,

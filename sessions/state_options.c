@@ -1,0 +1,43 @@
+/*
+ * state_options.c - the options of a session: those of its first event, and those that were changed since.
+ *
+ * An option that was changed is in `changed` once, with its last value.  Budgets, epochs and the rate have events and
+ * fields of their own.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "sessions/state_internal.h"
+#include "util/memory.h"
+
+/* The item "name=value" of that name; NULL: there is none. */
+static char **find_option(const struct event_texts *options, const char *name, size_t length)
+{
+    for (int i = 0; i < options->count; i++)
+        if (!strncmp(options->items[i], name, length) && options->items[i][length] == '=')
+            return &options->items[i];
+    return NULL;
+}
+
+const char *session_option(const struct session_state *state, const char *name)
+{
+    size_t length = strlen(name);
+    char **option = find_option(&state->changed, name, length);
+    if (!option)
+        option = find_option(&state->facts.options, name, length);
+    return option ? *option + length + 1 : NULL;
+}
+
+void state_apply_changed(struct session_state *state, const struct event_changed *facts)
+{
+    for (int i = 0; i < facts->options.count; i++) {
+        const char *item = facts->options.items[i];
+        char **before = find_option(&state->changed, item, strcspn(item, "="));
+        if (before) {
+            free(*before);
+            *before = memory_copy_text(item);
+        } else {
+            event_texts_add(&state->changed, item);
+        }
+    }
+}

@@ -86,17 +86,6 @@ void session_state_free(struct session_state *state)
     free(state);
 }
 
-const char *session_option(const struct session_state *state, const char *name)
-{
-    size_t length = strlen(name);
-    for (int i = 0; i < state->facts.options.count; i++) {
-        const char *option = state->facts.options.items[i];
-        if (!strncmp(option, name, length) && option[length] == '=')
-            return option + length + 1;
-    }
-    return NULL;
-}
-
 /* --- copy ---------------------------------------------------------------------------------------------------- */
 
 static char *copy_text(const char *text)

@@ -19,6 +19,7 @@ struct search_options bed_options(void)
     strcpy(options.data, "fashion-mnist"); /* is never opened */
     strcpy(options.policy, "random");
     options.networks = 12;
+    options.space = SPACE_PLAIN;
     strcpy(options.start, OPTIONS_START_SMALLEST);
     options.parent = PARENT_TOURNAMENT;
     options.finish = 0;

@@ -76,7 +76,7 @@ static void test_incomplete_facts_are_unknown(void **state)
         {{"classes", "a\nb"}, {"mean", "1,2"}, {"deviation", "1"}},
         {{"classes", "a\nb"}, {"mean", "1,"}, {"deviation", "1,"}},
         {{"classes", "a\nb"}, {"mean", "1 "}, {"deviation", "1"}},
-        {{"classes", "a\nb"}, {"mean", "1,2,3,4,5"}, {"deviation", "1,2,3,4,5"}},
+        {{"classes", "a\nb"}, {"mean", "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17"}, {"deviation", "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17"}},
         {{"classes", "a\nb"}, {"mean", "x"}, {"deviation", "1"}},
     };
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {

@@ -30,7 +30,7 @@ static void rounds(void **state)
     } cases[] = {{RACE_START, "start epoch 6/8", ""},
                  {RACE_GROWTH, "growth 94%", ""},
                  {RACE_BASELINE, "baseline epoch 6/9", ""},
-                 {RACE_FINISH, "finish epoch 8/36", "+0.84 over baseline n26"},
+                 {RACE_FINISH, "finish epoch 8/35", "+0.84 over baseline n26"},
                  {RACE_END, "finish done", "+0.84 over baseline n26"}};
     (void)state;
     for (size_t i = 0; i < COUNT_OF(cases); i++) {

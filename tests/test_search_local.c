@@ -69,6 +69,7 @@ static struct search_options small_options(void)
     options.start_epochs = 2;
     options.train_subset = 1000;
     options.validation = 500;
+    options.space = SPACE_PLAIN;
     options.limit_flops = 500000; /* quick under the sanitizers too */
     return options;
 }

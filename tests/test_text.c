@@ -65,7 +65,7 @@ static void error_text_is_cut_and_prefixed(void **state)
     assert_string_equal(error.text, "line 3");
     assert_int_equal(error_prefix(&error, "%s.ini", "a"), -1);
     assert_string_equal(error.text, "a.ini: line 3");
-    char longer[2000];
+    char longer[3000];
     memset(longer, 'x', sizeof(longer) - 1);
     longer[sizeof(longer) - 1] = 0;
     error_prefix(&error, "%s", longer);

@@ -34,7 +34,7 @@ gone() {
 
 black_and_white set
 start() {
-    "$espalier" run $tournament --detach --data idx:set --start 'C(4,3,1) P(2,2) C(4,3,1) A(4,4) FC(8) SM(2)' --epochs 1 --start-epochs 1 \
+    "$espalier" run $tournament --detach --data idx:set --start 'C(4,3,1) P(2,2) C(4,3,1) A(4,4) FC(8) SM(2)' --epochs 20 --start-epochs 1 \
         --validation 112 --networks 0 --seconds 300 --devices cpu:1 "$@"
 }
 

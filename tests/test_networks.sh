@@ -135,7 +135,7 @@ says "no such decay" 2 "--average 1: must be" "$espalier" train "$small" --data 
 
 # --- mixed images, and a teacher ---
 mixed() { # FILE [OPTION]…: a training of mixed images by a teacher
-    "$espalier" train "$small" --data idx:set --epochs 1500 --mixup 0.5 --teacher whole.safetensors --seed 4 --out "$@"
+    "$espalier" train "$small" --data idx:few --epochs 1500 --mixup 0.5 --teacher whole.safetensors --seed 4 --out "$@"
 }
 ok "images are mixed, and a teacher says what is right" mixed taught.safetensors
 prints "as the plan says" '^plan .*, mixup 0\.5, on '
@@ -145,13 +145,13 @@ mixed part.safetensors 2>/dev/null | sed 12q >"$work/out"
 ok "such a training goes on" mixed part.safetensors --resume
 ok "to the very file" cmp taught.safetensors part.safetensors
 says "another teacher is another setting" 1 "part.safetensors.checkpoint: is missing|other settings" \
-    "$espalier" train "$small" --data idx:set --epochs 1500 --mixup 0.5 --teacher average.safetensors --seed 4 \
+    "$espalier" train "$small" --data idx:few --epochs 1500 --mixup 0.5 --teacher average.safetensors --seed 4 \
     --out part.safetensors --resume
-says "no such mixture" 2 "--mixup 2: must be" "$espalier" train "$small" --data idx:set --mixup 2
-says "an architecture teaches nothing" 1 "--teacher: .*" "$espalier" train "$small" --data idx:set --teacher "$small"
+says "no such mixture" 2 "--mixup 2: must be" "$espalier" train "$small" --data idx:few --mixup 2
+says "an architecture teaches nothing" 1 "--teacher: .*" "$espalier" train "$small" --data idx:few --teacher "$small" --out other.safetensors
 says "a teacher of images that validate" 1 "--teacher whole.safetensors: --validation 32: it was trained on images that" \
-    "$espalier" train "$small" --data idx:set --teacher whole.safetensors --validation 32
-ok "one that kept them out" "$espalier" train "$small" --data idx:set --teacher average.safetensors --validation 32 \
+    "$espalier" train "$small" --data idx:few --teacher whole.safetensors --validation 32 --out other.safetensors
+ok "one that kept them out" "$espalier" train "$small" --data idx:few --teacher average.safetensors --validation 32 \
     --seed 3 --epochs 1 --out other.safetensors
 rm other.safetensors
 

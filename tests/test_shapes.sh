@@ -75,7 +75,7 @@ if ! python3 "$top_srcdir/tests/pictures.py" pets 24 cat=200,60,40 dog=60,200,60
     while [ "$number" -lt "$planned" ]; do skip "pictures" "no libraries for them"; done
     exit 0
 fi
-ok "pictures of 24 columns and 10 rows" search pets --data images@24x10+:pets --validation 8 --space modern --limit-flops 450000
+ok "pictures of 24 columns and 10 rows" search pets --data images@24x10+:pets --validation 8 --space modern --limit-flops 700000
 "$espalier" show pets --events | head -n 1 >first
 prints "are this shape" '"input":"3,10,24"' first
 ok "predict scales to it" "$espalier" predict pets:start pets/cat/00*.png --format csv

@@ -198,6 +198,7 @@ static void test_space_auto(void **state)
     assert_int_equal(space_of("auto", 0, 0, false), SPACE_PLAIN);
     assert_int_equal(space_of("auto", 4000000, 0, false), SPACE_MODERN);
     assert_int_equal(space_of("auto", OPTION_AUTO, 25000, false), SPACE_MODERN);
+    assert_int_equal(space_of("auto", 4000000, 2500, false), SPACE_PLAIN); /* too few for a modern one */
     assert_int_equal(space_of("auto", 4000000, 25000, true), SPACE_PLAIN);
     assert_int_equal(space_of("smallest", 4000000, 0, false), SPACE_PLAIN);
     assert_int_equal(space_of("C(4,3,1) P(2,2) A(16,16) SM(10)", 4000000, 0, false), SPACE_PLAIN);

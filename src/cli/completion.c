@@ -53,6 +53,8 @@ static void each_option(const struct cli_command *command,
         print(command, &option);
     }
     for (int i = 0; command->search_options && option_at(i); i++) {
+        if (command->refuses && command->refuses(option_at(i)->name))
+            continue;
         struct cli_option option = cli_option_complete(&(struct cli_option){.name = option_at(i)->name});
         print(command, &option);
     }

@@ -163,10 +163,8 @@ static const struct search_option table[] = {
     {"average", OPTION_REAL, FIELD(average), 0, 0.99999, "none", .argument = "X", .fallback = "0.996",
      .help = "before the finish, judge and keep a moving average of the weights: its decay a step"},
     {"mixup", OPTION_REAL, FIELD(mixup), 0, 1, "none", .automatic = true, .argument = "SHARE", .fallback = "auto",
-     .help = "share of the batches of the finish whose images are mixed in pairs; auto: 0.5 for 100 epochs or more of a "
-             "network with more parameters than there are images, on the CPU"},
-    {"momentum", OPTION_REAL, FIELD(momentum), 0, 0.9999, .argument = "X", .fallback = "0.9",
-     .help = "Nesterov momentum"},
+     .help = "share of the finish's batches whose images are mixed; auto: 0.5 if it has 100 epochs and few images"},
+    {"momentum", OPTION_REAL, FIELD(momentum), 0, 0.9999, .argument = "X", .fallback = "0.9", .help = "Nesterov momentum"},
     {"weight-decay", OPTION_REAL, FIELD(weight_decay), 0, 1, .argument = "X", .fallback = "0.0005",
      .help = "weight decay"},
     {"drop-pool", OPTION_REAL, FIELD(drop_pool), 0, 0.99, .argument = "P", .fallback = "0",

@@ -141,6 +141,10 @@ static const struct {
     {"train-subset", "its networks are compared on one split of the images"},
     {"validation", "its networks are compared on one split of the images"},
     {"episode-networks", "its proposals are counted by it"},
+    {"background", "its images were read by it"},
+    {"no-orientation", "its images were read by it"},
+    {"picture-rules", "its images were read by it"},
+    {"skip-bad", "its images were read by it"},
     {"match", "it holds from the first network on"},
     {"actions", "they hold from the first network on"},
 };

@@ -179,12 +179,21 @@ static bool names_modern(const char *start)
     return !arch_parse(&arch, start, NULL) && arch_is_modern(&arch);
 }
 
+/* Is there a limit of size, and a modern network within it? */
+static bool is_small(const struct search_options *options, const struct search_data *data)
+{
+    struct arch_limits limits = options_policy(options, data->input).limits;
+    struct arch arch;
+    return (options->limit_flops > 0 || options->limit_parameters > 0) &&
+           !arch_template(data->input, data->classes, true, &limits, &arch, NULL);
+}
+
 void start_settle_space(struct search_options *options, const struct search_data *data)
 {
     if (options->space != SPACE_AUTO)
         return;
-    bool limited = options->limit_flops > 0 || options->limit_parameters > 0;
-    bool modern = strcmp(options->start, OPTIONS_START_AUTO) ? names_modern(options->start) : limited && !data->on_gpu;
+    bool automatic = !strcmp(options->start, OPTIONS_START_AUTO);
+    bool modern = automatic ? !data->on_gpu && is_small(options, data) : names_modern(options->start);
     options->space = modern ? SPACE_MODERN : SPACE_PLAIN;
 }
 

@@ -259,6 +259,20 @@ static int reverse_setting(const struct session_step *step, struct text *words, 
     return 0;
 }
 
+/* 0 would be no limit, and a sign a change. */
+static int reverse_budget(const struct session_state *state, const struct session_step *step, struct text *words,
+                          struct error *error)
+{
+    double value = step->before;
+    if (is_relative(step)) {
+        value = budget_now(state, step->setting) - (step->after - step->before);
+        if (value <= 0)
+            return error_set(error, "later steps have taken more from the budget; `budget %s N` sets one", step->setting);
+    }
+    text_add(words, "budget %s %.15g", step->setting, value);
+    return 0;
+}
+
 static int reverse_of(const struct session_state *state, const struct session_step *step, struct text *words,
                       struct error *error)
 {
@@ -278,9 +292,7 @@ static int reverse_of(const struct session_state *state, const struct session_st
         text_add(words, "note %" PRId64 " %s", step->node, step->note ? step->note : "");
         return 0;
     case EVENT_BUDGET:
-        text_add(words, "budget %s %.15g", step->setting,
-                 is_relative(step) ? budget_now(state, step->setting) - (step->after - step->before) : step->before);
-        return 0;
+        return reverse_budget(state, step, words, error);
     default:
         return reverse_setting(step, words, error);
     }

@@ -190,6 +190,8 @@ static enum training_outcome train_epoch(struct trainer *trainer, int first_step
     const struct trainer_hooks *hooks = trainer->hooks;
     draw_order(trainer);
     draw_augmentation(trainer);
+    if (first_step) /* of the last step that was done, if none is left */
+        trainer->rate = rate_at(trainer, (int64_t)(trainer->epoch - 1) * trainer->steps + first_step - 1);
     for (int step = first_step; step < trainer->steps; step++) {
         bool stops = !proceed(trainer);
         if (stops || (hooks->is_due && hooks->is_due(hooks->context)))

@@ -30,6 +30,7 @@ struct trial {
     struct proposal proposal; /* the actions from parent to child */
     struct morph_options morph;
     struct training training;
+    enum precision precision;      /* the evaluator's: a checkpoint fits to no other */
     struct checkpoint *checkpoint; /* what it goes on from, the trial's own; NULL: it begins */
     double seconds_most;           /* its first epoch fails after that; 0: no limit */
     double seconds_before;         /* that it had trained by then */

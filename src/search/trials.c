@@ -170,6 +170,7 @@ static void trial_training(const struct trials *trials, const struct device *dev
         .deepen_noise = (float)options->deepen_noise,
     };
     trial->training = options_training(options);
+    trial->precision = options->precision;
     trial->training.epochs = (int)planned_epochs(trials, trial->node);
     trial->training.rate =
         (float)(trial->from_scratch ? options->start_rate : trials_rate(trials->journal->state, options));

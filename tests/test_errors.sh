@@ -84,7 +84,7 @@ says "other images than the start network's" 1 "take images of 1,28,28, the data
     "$espalier" run --out other --data idx:pictures $small --start one:best
 ok "a search on images in a folder" "$espalier" run --out moved --data idx:pictures $small
 mv pictures elsewhere
-says "images that have moved" 1 "pictures: train-images-idx3-ubyte" "$espalier" resume moved --networks 3
+says "images that have moved" 1 "its images are not at .*pictures any more; if they have moved, name them" "$espalier" resume moved --networks 3
 ok "where they are now" "$espalier" resume moved --networks 3 --data idx:elsewhere
 says "other images than the session's" 1 "moved.esp: the images .* not those" "$espalier" resume moved --data fashion-mnist
 

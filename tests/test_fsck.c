@@ -438,6 +438,8 @@ static void put_files(struct bed *bed)
     for (size_t i = 0; i < bed->list.count; i++) {
         struct event *event = &bed->list.items[i];
         bool result = event->kind == EVENT_RESULT;
+        if (event->kind == EVENT_DROPPED)
+            event->as.dropped.nodes.count = 0; /* here every file is there */
         if (!result && event->kind != EVENT_POLICY)
             continue;
         const char *name = result ? event->as.result.weights : event->as.policy.state;

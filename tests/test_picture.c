@@ -141,6 +141,9 @@ static void test_pixels_are_limited_by_the_bytes(void **state)
     struct bytes png = png_of(grey, 4000, 4000, PNG_FORMAT_GRAY);
     assert_true(png.length < 100000);
     assert_refused_bytes(png.data, 8000, "has 4000 × 4000 pixels in 8000 bytes");
+    free(png.data);
+    png = png_of(grey, 3, 3001, PNG_FORMAT_GRAY);
+    assert_refused_bytes(png.data, png.length, "has 3 × 3001 pixels: a side may be at most 1000 times the other");
     free(grey);
     free(png.data);
 }

@@ -53,6 +53,31 @@ static void test_start_of_session(void **state)
     free(unused);
 }
 
+/* Pictures that trained a network may validate when their folder is read in another way. */
+static void test_start_of_a_folder_that_gives_other_images(void **state)
+{
+    char *folder = scratch_new(), *path = bed_path(folder, "a");
+    struct search_options options = bed_options();
+    struct search_data data = scripted_data();
+    struct start_network start = {.weights = NULL};
+    struct error error;
+    strcpy(options.data, "images@16:/pets"); /* is never opened */
+    session_state_free(bed_run(folder, "a", &options, &(struct script){.slots = 1}));
+    snprintf(options.start, sizeof options.start, "%s:1", path);
+    assert_int_equal(start_find(&options, &data, &start, &error), 0);
+    free(start.weights);
+    start.weights = NULL;
+    data.hash.low++;
+    assert_int_equal(start_find(&options, &data, &start, &error), -1);
+    assert_non_null(strstr(error.text, "trained on the images of /pets, which were others or were read in another way"));
+    strcpy(options.data, "images@16:/more-pets");
+    assert_int_equal(start_find(&options, &data, &start, &error), 0);
+    free(start.weights);
+    scratch_remove(folder);
+    free(folder);
+    free(path);
+}
+
 /* Run a session that is there, or a new one, with a word for the engine first. */
 static void run_with(const char *path, const struct search_options *options, const char *words)
 {
@@ -296,6 +321,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_start_of_session), cmocka_unit_test(test_start_stays_what_it_was),
+        cmocka_unit_test(test_start_of_a_folder_that_gives_other_images),
         cmocka_unit_test(test_limit_of_budget),  cmocka_unit_test(test_limit_that_is_given),
         cmocka_unit_test(test_space_auto),       cmocka_unit_test(test_start_auto),
         cmocka_unit_test(test_auto_is_recorded), cmocka_unit_test(test_start_of_file),

@@ -128,11 +128,27 @@ static void test_undo_is_not_of_an_older_step(void **state)
     perform_end(&play, session);
 }
 
+/* 5 networks, 20 more, 20 fewer: without the first step there would be no limit. */
+static void test_a_budget_is_never_undone_to_nothing(void **state)
+{
+    static const struct cue cues[] = {
+        {EVENT_RESULT, 3, "budget networks +20"}, {EVENT_RESULT, 3, "budget networks -20"}, {EVENT_RESULT, 3, "undo 1"},
+        {EVENT_RESULT, 3, "undo 2"},              {EVENT_RESULT, 3, "undo 1"},              {0},
+    };
+    struct play play;
+    struct search_options options = options_of(5);
+    struct session_state *session = perform(&play, &options, &(struct script){.slots = 1}, cues);
+    assert_non_null(strstr(play.answers, "undo 1! later steps have taken more from the budget; `budget networks N` sets one"));
+    assert_int_equal(session->budget_networks, 5);
+    perform_end(&play, session);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_undo),
         cmocka_unit_test(test_undo_any_step),
+        cmocka_unit_test(test_a_budget_is_never_undone_to_nothing),
         cmocka_unit_test(test_undo_is_not_of_an_older_step),
     };
     return cmocka_run_group_tests_name("undo", tests, NULL, NULL);

@@ -52,7 +52,8 @@ enum data_part { DATA_TRAIN, DATA_TEST, DATA_ALL };
 int data_spec_parse(const char *text, struct data_spec *spec, struct error *error);
 /* Does a valid text ask for augmentation? */
 bool data_spec_augments(const char *text);
-/* Read one part.  A search opens DATA_TRAIN only; DATA_TEST is for the final evaluation (EAS, section 5).  -1: the message
+/* Read one part.  A search is judged by DATA_TRAIN alone; DATA_TEST is for the
+   finished network, once (EAS, section 5).  -1: the message
    names the file, the byte or record, and the package or folder that would help. */
 int images_open(const struct data_spec *spec, enum data_part part, struct images *images, struct error *error);
 /* "ankle boot"; NULL where the set has no names. */

@@ -49,6 +49,9 @@ int picture_new(struct picture *picture, int64_t width, int64_t height, size_t l
     if ((uint64_t)(width * height) > PICTURE_PIXELS_FLOOR + PICTURE_PIXELS_RATIO * (uint64_t)length)
         return error_set(error, "has %lld × %lld pixels in %zu bytes, more than a picture has: scale it down",
                          (long long)width, (long long)height, length);
+    if (width > PICTURE_SIDES_RATIO * height || height > PICTURE_SIDES_RATIO * width)
+        return error_set(error, "has %lld × %lld pixels: a side may be at most %d times the other", (long long)width,
+                         (long long)height, PICTURE_SIDES_RATIO);
     *picture = (struct picture){.width = (int)width, .height = (int)height};
     picture->pixels = memory_new((size_t)width * (size_t)height, COLOURS);
     return 0;

@@ -22,6 +22,7 @@ enum {
     PICTURE_PIXELS_MAX = 1 << 26,
     PICTURE_PIXELS_FLOOR = 1 << 20,
     PICTURE_PIXELS_RATIO = 1 << 10,
+    PICTURE_SIDES_RATIO = 1000, /* scaling takes time for the longer side, whatever the other is */
     PICTURE_SCANS_MAX = 100,
     PICTURE_WORK_MAX = 1 << 30
 };

@@ -17,6 +17,18 @@
 #include "util/bug.h"
 #include "util/memory.h"
 
+/* The same folder or file may give other images than before: they are read in another way now, or have changed.  Then
+   nothing is known of which trained and which validate. */
+static int check_place(const struct search_options *own, const struct search_data *data, const char *theirs,
+                       struct hash trained, struct error *error)
+{
+    const char *here = strchr(own->data, ':'), *there = theirs ? strchr(theirs, ':') : NULL;
+    if (!here || !there || strcmp(here, there) || hash_equal(trained, data->hash))
+        return 0;
+    return error_set(error, "it was trained on the images of %.500s, which were others or were read in another way then: "
+                            "some of them may validate here; give its architecture alone", there + 1);
+}
+
 /* Were the networks of a session trained on images that validate here? */
 static int check_session(const struct search_options *own, const struct search_data *data,
                          const struct session_state *state, struct error *error)
@@ -26,7 +38,8 @@ static int check_session(const struct search_options *own, const struct search_d
         return -1;
     struct image_split trained = image_split_of(&theirs, hash_scan(state->facts.data_hash)),
                        split = image_split_of(own, data->hash);
-    return image_split_check(&trained, &split, error);
+    return check_place(own, data, theirs.data, trained.images, error) || image_split_check(&trained, &split, error) ? -1
+                                                                                                                    : 0;
 }
 
 int session_weights_path(const char *folder, const struct session_node *node, char **path, struct error *error)
@@ -214,9 +227,8 @@ static int start_of_file(struct search_options *options, const struct search_dat
         status = error_set(error, "the path is too long");
     else if (!(status = session_file_read(path, IN_SESSION, SAFETENSORS_FILE_MAX, &bytes, &length, error)) &&
              !(status = safetensors_decode(bytes, length, &weights, error))) {
-        char *note = safetensors_note(bytes, length, IMAGE_SPLIT_NOTE);
+        char *note = safetensors_note(bytes, length, IMAGE_SPLIT_NOTE), *place = safetensors_note(bytes, length, "data");
         struct image_split trained = image_split_parse(note);
-        free(note);
         if (memcmp(&weights->input, &data->input, sizeof data->input))
             status = error_set(error, "its network takes other images than the data has; give the architecture alone "
                                       "to begin with fresh weights");
@@ -224,7 +236,10 @@ static int start_of_file(struct search_options *options, const struct search_dat
             status = error_set(error, "doesn't say which images trained it, and some of them may validate here; give "
                                       "the architecture alone to begin with fresh weights");
         else
-            status = image_split_check(&trained, &own, error);
+            status = check_place(options, data, place, trained.images, error) || image_split_check(&trained, &own, error) ? -1
+                                                                                                                          : 0;
+        free(note);
+        free(place);
         start->arch = weights->arch;
         start->hash = hash_of(bytes, length);
     }

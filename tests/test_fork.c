@@ -1,6 +1,6 @@
 /*
- * test_fork.c - the command line of a search that begins with a network of a session: what it takes from the session, and
- * that a session which somebody else has made gets nothing into it.
+ * test_fork.c - the command line of a search that begins with a network of a session: what it takes from the session,
+ * and that a session which somebody else has made gets nothing into it.
  */
 #include "config.h"
 
@@ -74,9 +74,9 @@ static void check_shape(const struct words *words)
 
 static void test_takes_the_options(void **state)
 {
-    static const char *const first[] = {"data=idx:/set", "epochs=2",          "rate=0.1",     "networks=31",
-                                        "start=smallest", "start-epochs=5",   "momentum=0.5", "rungs=",
-                                        "skip-bad=no",    "no-orientation=no", "finish=0.25",  NULL};
+    static const char *const first[] = {
+        "data=idx:/set", "epochs=2", "rate=0.1",    "networks=31",       "start=smallest", "start-epochs=5",
+        "momentum=0.5",  "rungs=",   "skip-bad=no", "no-orientation=no", "finish=0.25",    NULL};
     static const char *const changed[] = {"momentum=0.7", "drop-fc=0.5", NULL};
     struct words words;
     struct error error = {{0}};
@@ -120,15 +120,16 @@ static void test_flags_and_old_sessions(void **state)
 /* No option of a session starts a program, is one of this program's others, or ends the options. */
 static void test_hostile_sessions(void **state)
 {
-    static const char *const items[] = {"on-best=touch hurt", "on-end=touch hurt", "out=/etc/x",     "preset=/etc/x",
-                                        "detach=",            "=x",                "no equals sign", "data=--on-best",
-                                        "epochs=-1",          "help=yes",          "theme=dark"};
+    static const char *const items[] = {
+        "on-best=touch hurt", "on-end=touch hurt", "out=/etc/x", "preset=/etc/x", "detach=",   "=x",
+        "no equals sign",     "data=--on-best",    "epochs=-1",  "help=yes",      "theme=dark"};
     struct words words;
     struct error error = {{0}};
     (void)state;
     for (size_t i = 0; i < sizeof items / sizeof items[0]; i++) {
         const char *const hostile[] = {"epochs=2", items[i], NULL};
-        if (fork_three(hostile, nothing, 2, 0.1, &words, &error) || fork_three(nothing, hostile, 2, 0.1, &words, &error))
+        if (fork_three(hostile, nothing, 2, 0.1, &words, &error) ||
+            fork_three(nothing, hostile, 2, 0.1, &words, &error))
             fail_msg("%s got into a command line", items[i]);
         assert_int_equal(strncmp(error.text, "/a/night.esp: ", 14), 0);
         words_done(&words);

@@ -72,8 +72,8 @@ static void test_places(void **state)
     struct error warning = {{0}};
     int running = 0;
     (void)state;
-    assert_int_equal(search(folder, NETWORKS, "exec sleep 60", "echo told; touch \"$ESPALIER_HOOK_SESSION/ended\"", &hooks,
-                            NULL, &warning),
+    assert_int_equal(search(folder, NETWORKS, "exec sleep 60", "echo told; touch \"$ESPALIER_HOOK_SESSION/ended\"",
+                            &hooks, NULL, &warning),
                      0);
     assert_true(appears(folder, "ended"));
     for (int i = 0; i < HOOKS_RUNNING_MAX; i++)

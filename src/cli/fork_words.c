@@ -47,8 +47,7 @@ static int new_options(const struct session_state *state, const char *folder, in
 {
     struct text start = TEXT_EMPTY;
     text_add(&start, "%s:%" PRId64, folder, node);
-    int status = options_of_session(state, options, error) ||
-                         options_set(options, "start", text_string(&start), error)
+    int status = options_of_session(state, options, error) || options_set(options, "start", text_string(&start), error)
                      ? error_prefix(error, "%s", folder)
                      : 0;
     text_done(&start);

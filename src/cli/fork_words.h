@@ -20,8 +20,8 @@ void words_add(struct words *words, const char *word);
 void words_add_option(struct words *words, const char *name, const char *value);
 void words_done(struct words *words);
 /* Add `run`, every option of a search, and `--out TO`: the options in force, with the epochs and the rate that a person
-   set; the budgets that the session began with, which count anew; network `node` of the session in `folder` as the start,
-   which isn't trained again.  -1 when the session has an option that this program doesn't take. */
+   set; the budgets that the session began with, which count anew; network `node` of the session in `folder` as the
+   start, which isn't trained again.  -1 when the session has an option that this program doesn't take. */
 int fork_words(const struct session_state *state, const char *folder, int64_t node, const char *to, struct words *words,
                struct error *error);
 

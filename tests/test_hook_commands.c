@@ -82,6 +82,7 @@ static void test_places(void **state)
     assert_true(appears(folder, "hooks.log"));
     free(folder);
     scratch_remove(scratch);
+    free(scratch);
 }
 
 static int make_pipe(const char *folder)
@@ -131,6 +132,7 @@ static void test_logs_of_others(void **state)
         free(outside);
         free(folder);
         scratch_remove(scratch);
+        free(scratch);
     }
 }
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # What SECURITY.md promises of files of others, where no other test shows it: docs/robustness.md says which test shows what.
 . "$top_srcdir/tests/tap.sh"
-plan 17
+plan 19
 black_and_white set
 "$espalier" run $tournament --out one --data idx:set --networks 2 --epochs 1 --start-epochs 1 --train-subset 64 --validation 32 \
     --devices cpu:1 --limit-flops 0 --headless >/dev/null 2>&1
@@ -41,8 +41,13 @@ says "images above the limit, before they are read" 1 'images-idx3-ubyte: larger
 [ "$("$espalier" show one --events | head -n 1 | grep -c '"networks=2".*"epochs=1"')" = 1 ]
 report $? "what a resume would train is in the first line of show --events"
 ok "version says what it was hardened with" sh -c '"$0" version | grep -q "^hardening: "' "$espalier"
+printf 'networks = 1\non-best = touch hurt\n' >hostile.ini
+says "a preset can't ask for a command" 2 'on-best' "$espalier" run --preset ./hostile.ini --data idx:set --out hostile --headless
+[ ! -e hurt ] && [ ! -e hostile.esp ]
+report $? "and nothing of it is run"
 starts=$(cd "$top_srcdir" && grep -rnE '\b(system|popen|exec[lv][pe]*|execvpe|fexecve|posix_spawnp?)\(' --include='*.c' src sessions tui | grep -vE '\* |//')
-# What a person typed is run: --on-best and --on-end; and this program once more: from the list of sessions, to fork.
+# What a person typed is run: --on-best and --on-end; and this program once more: from the list of sessions, to fork. That a log
+# can't ask for a command is in tests/test_fork.c and tests/test_terminal_day.c.
 starts=$(echo "$starts" | grep -vE '^src/cli/(hooks|child|fork)\.c:')
 [ -z "$starts" ]
 report $? "nothing in it starts another program"

@@ -1,6 +1,7 @@
 /*
  * test_terminal_day.c - a person's day with one search: it begins, is steered, detached, watched from another terminal,
- * killed, resumed, forked and exported; and its log holds what the person did, in that order, and nothing else.
+ * killed, resumed, forked and exported; and its log holds what the person did, in that order, and nothing else. Then a
+ * session that a stranger gave.
  */
 #include "config.h"
 
@@ -12,6 +13,7 @@
 #include <string.h>
 
 #include "sessions/log.h"
+#include "util/file.h"
 
 static int open_bed(void **state)
 {
@@ -112,7 +114,27 @@ static void watch(void)
     pty_free(terminal);
 }
 
-/* In the evening: resumed to its end, forked from a moment in its middle, and exported. */
+/* From the moment at 50 %, or with a network; the new search begins, and is stopped. */
+static void fork_with(const char *key, const char *place, const char *name)
+{
+    struct pty_setup setup = usual_setup();
+    struct pty_terminal *terminal = start_espalier(&setup, "replay", "day", "--at", place, NULL);
+    expect_text(terminal, 0, "REPLAY");
+    expect_text(terminal, 1, "★");
+    pty_send(terminal, "bF");
+    expect_text(terminal, -1, "Fork from");
+    pty_send(terminal, key);
+    expect(terminal, pty_wait_text(terminal, 0, name));
+    expect_text(terminal, 0, "LIVE");
+    expect_text(terminal, 1, "★");
+    pty_send(terminal, "q");
+    expect_text(terminal, -1, "s stop");
+    pty_send(terminal, "s");
+    expect_exit(terminal, 0);
+    pty_free(terminal);
+}
+
+/* In the evening: resumed to its end, forked from a moment in its middle and with its best network, and exported. */
 static void end(int64_t networks)
 {
     struct pty_setup setup = usual_setup();
@@ -121,22 +143,51 @@ static void end(int64_t networks)
     struct pty_terminal *terminal = start_espalier(&setup, "resume", "day", "--headless", "--networks", budget, NULL);
     expect_exit(terminal, 0);
     pty_free(terminal);
-    terminal = start_espalier(&setup, "replay", "day", "--at", "50%", NULL);
-    expect_text(terminal, 0, "REPLAY");
-    pty_send(terminal, "F");
-    expect_text(terminal, -1, "Fork from");
-    pty_send(terminal, "m");
-    expect_text(terminal, 0, "day-fork-1");
-    expect_text(terminal, 0, "LIVE");
-    expect_text(terminal, 1, "★");
-    pty_send(terminal, "q");
-    expect_text(terminal, -1, "s stop");
-    pty_send(terminal, "s");
-    expect_exit(terminal, 0);
-    pty_free(terminal);
+    fork_with("m", "50%", "day-fork-1");
+    fork_with("n", "100%", "day-fork-2");
     terminal = start_espalier(&setup, "export", "day:best", "--out", "best.onnx", NULL);
     expect_exit(terminal, 0);
     pty_free(terminal);
+}
+
+/* The same log, whose first event asks for a command. */
+static void write_hostile(void)
+{
+    struct log_reader *reader;
+    struct log_writer *writer;
+    struct event event;
+    struct error error = {{0}};
+    char *from = session_path("day"), *to = session_path("given");
+    assert_int_equal(log_read(from, &reader, &error), 0);
+    assert_int_equal(log_create(to, &writer, &error), 0);
+    for (; log_next(reader, &event, &error) == LOG_EVENT; event_done(&event)) {
+        if (event.kind == EVENT_SESSION)
+            event_texts_add(&event.as.session.options, "on-best=touch hurt");
+        assert_int_equal(log_append(writer, &event, &error), 0);
+    }
+    log_close(writer);
+    log_reader_free(reader);
+    free(from);
+    free(to);
+}
+
+/* A session that a stranger gave runs nothing when it is forked. */
+static void test_stranger(void **state)
+{
+    struct pty_setup setup = usual_setup();
+    (void)state;
+    write_hostile();
+    struct pty_terminal *terminal = start_espalier(&setup, "replay", "given", "--at", "100%", NULL);
+    expect_text(terminal, 1, "★");
+    pty_send(terminal, "bF");
+    expect_text(terminal, -1, "Fork from");
+    pty_send(terminal, "n");
+    expect_text(terminal, -1, "there is no such option");
+    expect_exit(terminal, 1);
+    pty_free(terminal);
+    char *hurt = file_join(terminal_bed_folder(), "hurt");
+    assert_false(file_exists(hurt));
+    free(hurt);
 }
 
 static void test_day(void **state)
@@ -161,6 +212,12 @@ static void test_day(void **state)
     session_state_free(session);
     session = load_session(".local/state/espalier/day-fork-1");
     assert_int_equal(session->step_count >= 1 ? session->steps[0]->effect : EVENT_PAUSED, EVENT_PAUSED);
+    int64_t seed = session->facts.seed;
+    session_state_free(session);
+    session = load_session(".local/state/espalier/day-fork-2");
+    assert_int_equal(session->facts.seed, seed);
+    assert_int_equal(session->budget_networks, 0); /* as the day began */
+    assert_int_equal(session_node(session, 1)->epochs, 0);
     session_state_free(session);
     text_done(&did);
     text_done(&expected);
@@ -168,6 +225,6 @@ static void test_day(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_day)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_day), cmocka_unit_test(test_stranger)};
     return cmocka_run_group_tests_name("terminal day", tests, open_bed, terminal_bed_close);
 }

@@ -1,6 +1,6 @@
 /*
  * test_terminal_mistakes.c - what a network gets wrong, as a person asks for it: beside a running search, in a replay,
- * and where the images are gone.
+ * and where the images are gone, and come back.
  */
 #include "config.h"
 
@@ -86,6 +86,8 @@ static void without_the_images(void **state)
     pty_send(terminal, "bv");
     expect_text(terminal, 4, "can't be evaluated");
     expect_text(terminal, -1, "pictures: train-images-idx3-ubyte[.gz] is");
+    assert_int_equal(rename(elsewhere, pictures), 0); /* it is tried again */
+    expect_text(terminal, 4, "of 100 validation images right");
     pty_send(terminal, "q");
     expect_exit(terminal, 0);
     pty_free(terminal);

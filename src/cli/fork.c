@@ -12,33 +12,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/fork_words.h"
 #include "cli/report.h"
 #include "cli/search_setup.h"
 #include "sessions/replay.h"
 #include "sessions/summary.h"
-#include "util/memory.h"
 #include "util/print.h"
-
-struct words {
-    char **items; /* owned, and ended by NULL for execv() */
-    size_t count, capacity;
-};
-
-static void add(struct words *words, const char *word)
-{
-    words->items = memory_grow(words->items, words->count + 1, &words->capacity, sizeof *words->items);
-    words->items[words->count++] = memory_copy_text(word);
-    words->items[words->count] = NULL;
-}
-
-static void add_option(struct words *words, const char *name, size_t length, const char *value)
-{
-    struct text option = TEXT_EMPTY;
-    text_add(&option, "--%.*s", (int)length, name);
-    add(words, text_string(&option));
-    add(words, value);
-    text_done(&option);
-}
 
 static bool never(void)
 {
@@ -93,8 +72,8 @@ static int from_moment(const char *folder, int64_t event, struct words *words, s
                      : 0;
     if (!status) {
         print_to(stdout, "%s: %lld events of %s\n", to, (long long)report.events, folder);
-        add(words, "resume");
-        add(words, to);
+        words_add(words, "resume");
+        words_add(words, to);
     }
     session_state_free(state);
     free(to);
@@ -104,31 +83,17 @@ static int from_moment(const char *folder, int64_t event, struct words *words, s
 /* `run --start SESSION:N --epochs 2 ... --out NEW` */
 static int from_network(const char *folder, int64_t node, struct words *words, struct error *error)
 {
-    struct session_state *state;
+    struct session_state *state = NULL;
     struct error warning = {{0}};
-    struct text start = TEXT_EMPTY;
-    char *to;
-    if (new_path(folder, &to, error))
-        return -1;
-    if (session_load(folder, &state, &warning, error)) {
-        free(to);
-        return -1;
-    }
-    add(words, "run");
-    for (int i = 0; i < state->facts.options.count; i++) {
-        const char *option = state->facts.options.items[i];
-        size_t length = strcspn(option, "=");
-        if (option[length] && strncmp(option, "start=", 6) && strncmp(option, "start-epochs=", 13))
-            add_option(words, option, length, option + length + 1);
-    }
-    text_add(&start, "%s:%lld", folder, (long long)node);
-    add_option(words, "start", 5, text_string(&start));
-    add_option(words, "start-epochs", 12, "0"); /* it is trained */
-    add_option(words, "out", 3, to);
+    char *to = NULL;
+    int status = new_path(folder, &to, error) || session_load(folder, &state, &warning, error) ||
+                         fork_words(state, folder, node, to, words, error)
+                     ? -1
+                     : 0;
+    if (state)
+        session_state_free(state);
     free(to);
-    text_done(&start);
-    session_state_free(state);
-    return 0;
+    return status;
 }
 
 int fork_search(const struct cli_arguments *arguments, const char *folder, enum tui_outcome outcome, int64_t which)
@@ -138,12 +103,12 @@ int fork_search(const struct cli_arguments *arguments, const char *folder, enum 
     sigset_t none;
     const char *theme = cli_value(arguments, "theme");
     char *real = realpath(folder, NULL);
-    add(&words, "espalier");
+    words_add(&words, "espalier");
     int status = outcome == TUI_FORK_MOMENT ? from_moment(real ? real : folder, which, &words, &error)
                                             : from_network(real ? real : folder, which, &words, &error);
     if (!status) {
         if (theme)
-            add_option(&words, "theme", 5, theme);
+            words_add_option(&words, "theme", theme);
         fflush(stdout);
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL); /* the screens have blocked some, and a new program inherits that */
@@ -152,9 +117,7 @@ int fork_search(const struct cli_arguments *arguments, const char *folder, enum 
         error_set(&error, "%s: %s", program ? program : "/proc/self/exe", strerror(errno));
         free(program);
     }
-    for (size_t i = 0; i < words.count; i++)
-        free(words.items[i]);
-    free(words.items);
+    words_done(&words);
     free(real);
     return cli_fail(&error);
 }

@@ -2,7 +2,9 @@
  * hooks.c - starts a person's commands from the engine's thread, at the events that they wait for.
  *
  * A command gets a session (setsid) and no signals of this terminal, nothing as standard input, and only descriptors
- * that it needs. It is not waited for; those that have ended are collected when the next one starts.
+ * that it needs. It is not waited for; those that have ended are collected when the next one starts. The last place is
+ * that of --on-end alone. The file for what they print is opened before the search runs: somebody else may have made
+ * the session, and opening what is no file could wait for ever.
  */
 #include "cli/hooks.h"
 
@@ -15,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "sessions/log.h"
+#include "sessions/session_file.h"
 #include "util/bug.h"
 #include "util/file.h"
 #include "util/memory.h"
@@ -40,10 +42,10 @@ static char **environment_with(char *const variables[VARIABLES])
 }
 
 /* A place for one more, where those that have ended are collected; NULL: all are taken. */
-static pid_t *free_place(struct hooks *hooks)
+static pid_t *free_place(struct hooks *hooks, bool last)
 {
     pid_t *place = NULL;
-    for (int i = 0; i < HOOKS_RUNNING_MAX; i++) {
+    for (int i = 0; i < HOOKS_RUNNING_MAX + last; i++) {
         if (hooks->running[i] && waitpid(hooks->running[i], NULL, WNOHANG))
             hooks->running[i] = 0;
         if (!hooks->running[i])
@@ -52,7 +54,8 @@ static pid_t *free_place(struct hooks *hooks)
     return place;
 }
 
-static void start(const char *command, char *const environment[], const char *log, pid_t *place)
+/* `log`: -1: what it prints is lost. */
+static void start(const char *command, char *const environment[], int log, pid_t *place)
 {
     char *const words[] = {"sh", "-c", (char *)(uintptr_t)command, NULL};
     posix_spawn_file_actions_t files;
@@ -61,9 +64,12 @@ static void start(const char *command, char *const environment[], const char *lo
     pid_t process;
     sigemptyset(&none);
     posix_spawn_file_actions_init(&files);
-    posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, log, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0600);
+    if (log < 0)
+        posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+    else
+        posix_spawn_file_actions_adddup2(&files, log, STDOUT_FILENO);
     posix_spawn_file_actions_adddup2(&files, STDOUT_FILENO, STDERR_FILENO);
+    posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0); /* `log` may have been it */
     posix_spawn_file_actions_addclosefrom_np(&files, STDERR_FILENO + 1);
     posix_spawnattr_init(&attributes);
     posix_spawnattr_setsigmask(&attributes, &none);
@@ -76,12 +82,12 @@ static void start(const char *command, char *const environment[], const char *lo
 
 static void run_hook(struct hooks *hooks, const char *command, const char *what)
 {
-    pid_t *place = free_place(hooks);
+    pid_t *place = free_place(hooks, command == hooks->on_end);
     if (!place)
         return;
     const struct session_state *state = engine_state(hooks->engine);
     const struct session_node *best = session_node(state, state->best);
-    char *log = file_join(hooks->folder, "hooks.log"), *folder = realpath(hooks->folder, NULL);
+    char *folder = realpath(hooks->folder, NULL);
     char *variables[VARIABLES] = {
         event_text("ESPALIER_HOOK_EVENT=%s", what),
         event_text("ESPALIER_HOOK_SESSION=%s", folder ? folder : hooks->folder),
@@ -91,12 +97,11 @@ static void run_hook(struct hooks *hooks, const char *command, const char *what)
         event_text("ESPALIER_HOOK_REASON=%s", state->finished ? finish_name(&state->finish_reason) : ""),
     };
     char **environment = environment_with(variables);
-    start(command, environment, log, place);
+    start(command, environment, hooks->log, place);
     for (size_t i = 0; i < VARIABLES; i++)
         free(variables[i]);
     free(environment);
     free(folder);
-    free(log);
 }
 
 static void on_event(void *context, const struct event *event)
@@ -111,13 +116,27 @@ static void on_event(void *context, const struct event *event)
         run_hook(hooks, hooks->on_end, "end");
 }
 
-void hooks_add(struct hooks *hooks, const struct cli_arguments *arguments, struct engine *engine, const char *folder)
+int hooks_add(struct hooks *hooks, const char *on_best, const char *on_end, struct engine *engine, const char *folder,
+              struct error *warning)
 {
-    *hooks = (struct hooks){.on_best = cli_value(arguments, "on-best"),
-                            .on_end = cli_value(arguments, "on-end"),
+    *hooks = (struct hooks){.on_best = on_best,
+                            .on_end = on_end,
                             .folder = folder,
+                            .log = -1,
                             .engine = engine,
                             .best = engine_state(engine)->best};
-    if (hooks->on_best || hooks->on_end)
-        engine_add_sink(engine, (struct event_sink){on_event, hooks});
+    if (!on_best && !on_end)
+        return 0;
+    char *log = file_join(folder, "hooks.log");
+    hooks->log = session_file_open(log, IN_SESSION, O_WRONLY | O_CREAT | O_APPEND, false, warning);
+    free(log);
+    engine_add_sink(engine, (struct event_sink){on_event, hooks});
+    return hooks->log < 0 ? error_prefix(warning, "what --on-best and --on-end print is lost") : 0;
+}
+
+void hooks_done(struct hooks *hooks)
+{
+    if (hooks->log >= 0)
+        close(hooks->log);
+    hooks->log = -1;
 }

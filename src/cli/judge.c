@@ -19,14 +19,16 @@
 #include "cli/score.h"
 #include "device/device.h"
 #include "search/evaluator.h"
+#include "util/clock.h"
 #include "util/memory.h"
 #include "util/random.h"
 #include "util/threads.h"
 
 enum {
     KEPT = 8,
-    NICENESS = 5
-}; /* a quarter of a core that a trainer has; at the lowest priority it would take minutes */
+    FAILED_SECONDS = 2, /* then it is tried again: the images may be back */
+    NICENESS = 5        /* a quarter of a core that a trainer has; at the lowest priority it would take minutes */
+};
 
 struct job {
     const char *folder; /* the judge's */
@@ -40,6 +42,7 @@ struct job {
 struct entry {
     char *weights; /* NULL: free */
     struct mistakes mistakes;
+    double ended; /* clock_monotonic() */
 };
 
 struct judge {
@@ -209,11 +212,19 @@ struct judge *judge_new(const char *folder)
     return judge;
 }
 
-/* Join the thread; keep what it found, unless it was cancelled. */
+static struct entry *find_entry(struct judge *judge, const char *weights)
+{
+    for (int i = 0; i < KEPT; i++)
+        if (judge->entries[i].weights && !strcmp(judge->entries[i].weights, weights))
+            return &judge->entries[i];
+    return NULL;
+}
+
+/* Join the thread; keep what it found, unless it was cancelled, in the place of what failed before. */
 static void end_job(struct judge *judge)
 {
     struct job *job = judge->job;
-    struct entry *entry = &judge->entries[judge->next];
+    struct entry *before = find_entry(judge, job->weights), *entry = before ? before : &judge->entries[judge->next];
     pthread_join(judge->thread, NULL);
     if (atomic_load(&job->cancelled)) {
         mistakes_done(&job->mistakes);
@@ -221,8 +232,9 @@ static void end_job(struct judge *judge)
     } else {
         mistakes_done(&entry->mistakes);
         free(entry->weights);
-        *entry = (struct entry){job->weights, job->mistakes};
-        judge->next = (judge->next + 1) % KEPT;
+        *entry = (struct entry){job->weights, job->mistakes, clock_monotonic()};
+        if (!before)
+            judge->next = (judge->next + 1) % KEPT;
     }
     free(job);
     judge->job = NULL;
@@ -271,15 +283,18 @@ const struct mistakes *judge_ask(struct judge *judge, const struct session_state
         end_job(judge);
     if (!node || !node->weights || !node->weights_hash)
         return say(judge, "it is not trained: it has no weights yet");
-    for (int i = 0; i < KEPT; i++)
-        if (judge->entries[i].weights && !strcmp(judge->entries[i].weights, node->weights_hash))
-            return &judge->entries[i].mistakes;
+    const struct entry *entry = find_entry(judge, node->weights_hash);
+    bool failed = entry && entry->mistakes.state == MISTAKES_FAILED;
+    if (entry && !(failed && clock_monotonic() > entry->ended + FAILED_SECONDS))
+        return &entry->mistakes;
     if (!judge->job && begin(judge, node))
         return say(judge, "the system has no thread to evaluate it; end other programs, or raise ulimit -u");
     bool other = strcmp(judge->job->weights, node->weights_hash) != 0;
     if (other)
         atomic_store(&judge->job->cancelled, true);
     int count = atomic_load(&judge->job->count);
+    if (failed && (other || !count)) /* what it said stays while the images are opened again */
+        return &entry->mistakes;
     judge->waiting = (struct mistakes){.state = MISTAKES_EVALUATING};
     if (!other && count)
         judge->waiting.done = (double)atomic_load(&judge->job->done) / count;

@@ -2,8 +2,8 @@
  * judge.h - evaluates networks of a session on its validation images while the screens show it (tui/mistakes.h).
  *
  * One network at a time, on a thread of a low priority, with one core: neither the screens nor the search wait for it.
- * What was found is kept by the name of the weights.  The test images are never opened.  All functions are for the screens'
- * thread.
+ * What was found is kept by the hash of the weights; what failed is tried again after a few seconds.  The test images
+ * are never opened.  All functions are for the screens' thread.
  */
 #ifndef ESPALIER_CLI_JUDGE_H
 #define ESPALIER_CLI_JUDGE_H

@@ -165,6 +165,7 @@ int live_search(struct engine *engine, const struct cli_arguments *arguments, co
 {
     struct live live = {.engine = engine};
     struct hooks hooks;
+    struct error warning;
     enum tui_outcome outcome = TUI_QUIT;
     struct tui_source source = {.context = &live,
                                 .mode = MODE_LIVE,
@@ -178,9 +179,11 @@ int live_search(struct engine *engine, const struct cli_arguments *arguments, co
     if (log_read(folder, &live.log, error))
         return -1;
     live.wake = wake_new();
-    hooks_add(&hooks, arguments, engine, folder);
+    if (hooks_add(&hooks, cli_value(arguments, "on-best"), cli_value(arguments, "on-end"), engine, folder, &warning))
+        cli_warn(&warning);
     int status = screens ? show_screens(&live, &source, arguments, folder, &outcome, error)
                          : print_lines(&live, &source, kind, error);
+    hooks_done(&hooks);
     log_reader_free(live.log);
     close(live.wake);
     if (live.failed)

@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "sessions/frame.h"
 #include "sessions/log.h"
 #include "util/bug.h"
 #include "util/file.h"
@@ -81,7 +82,7 @@ static void run_hook(struct hooks *hooks, const char *command, const char *what)
         return;
     const struct session_state *state = engine_state(hooks->engine);
     const struct session_node *best = session_node(state, state->best);
-    char *log = file_join(hooks->folder, "hooks.log"), *folder = realpath(hooks->folder, NULL);
+    char *log = file_join(hooks->folder, HOOKS_FILE), *folder = realpath(hooks->folder, NULL);
     char *variables[VARIABLES] = {
         event_text("ESPALIER_HOOK_EVENT=%s", what),
         event_text("ESPALIER_HOOK_SESSION=%s", folder ? folder : hooks->folder),

@@ -218,7 +218,7 @@ static void test_removed(void **state)
     int count = bed_event_offsets(path, offsets);
     struct weights_report report;
     struct error error;
-    for (int i = 3; i < count - 1; i += 2) {
+    for (int i = 3; i < count - 1; i += 7) {
         bed_cut(folder, "all", "cut", offsets[i]);
         assert_int_equal(session_remove_weights(cut_path, false, &report, &error), 0);
         struct session_state *resumed = bed_resume(folder, "cut", &one_slot);
@@ -232,7 +232,7 @@ static void test_removed(void **state)
         orphans += count_orphans(resumed);
         session_state_free(resumed);
     }
-    assert_true(dropped > 100 && orphans > 0);
+    assert_true(dropped > 50 && orphans > 0);
     session_state_free(all);
     free(path);
     free(cut_path);
@@ -261,16 +261,18 @@ static struct session_state *lose(const char *folder, bool (*here)(const struct 
                                   int64_t (*which)(const struct session_state *), int64_t *lost)
 {
     char *path = bed_path(folder, "all"), *cut_path = bed_path(folder, "cut");
-    int64_t offsets[BED_EVENTS_MAX];
-    struct session_state *session = NULL;
-    struct error error, warning;
-    int i = 0;
-    bed_event_offsets(path, offsets);
+    struct session_state *session = session_state_new();
+    struct log_reader *reader;
+    struct event event;
+    struct error error;
+    assert_int_equal(log_read(path, &reader, &error), 0);
     do {
-        session_state_free(session);
-        bed_cut(folder, "all", "cut", offsets[++i]);
-        assert_int_equal(session_load(cut_path, &session, &warning, &error), 0);
+        assert_int_equal(log_next(reader, &event, &error), LOG_EVENT);
+        assert_int_equal(session_apply(session, &event, &error), 0);
+        event_done(&event);
     } while (!here(session));
+    bed_cut(folder, "all", "cut", log_offset(reader));
+    log_reader_free(reader);
     *lost = which(session);
     struct text command = TEXT_EMPTY;
     text_add(&command, "rm '%s/weights/%s'", cut_path, session_node(session, *lost)->weights);

@@ -146,6 +146,25 @@ static int copy_files(struct copy *copy, struct error *error)
     return 0;
 }
 
+/* A copy that ends earlier goes on with the policy's state of that moment. */
+static int check_policy(const struct copy *copy, struct error *error)
+{
+    const struct session_state *state = copy->state;
+    struct named_file file;
+    if (!copy->until || copy->files == COPY_NO_FILES || !state->policy_count ||
+        !named_file_at(state, named_file_count(state) - 1, &file))
+        return 0;
+    char *path = named_file_path(copy->from, &file);
+    int result = session_file_exists(path, IN_PLACE)
+                     ? 0
+                     : error_set(error,
+                                 "%s: the policy's state of that moment is gone (its weights were removed), so no "
+                                 "search can go on from there; choose the end, or copy without files (--weights none)",
+                                 path);
+    free(path);
+    return result;
+}
+
 static int write_all(struct copy *copy, struct error *error)
 {
     struct log_writer *writer;
@@ -177,7 +196,7 @@ int session_copy(const char *from, const char *to, enum copy_files files, bool t
                         .stopped = stopped,
                         .state = session_state_new(),
                         .report = report};
-    int result = read_log(&copy, error) || write_all(&copy, error) ? -1 : 0;
+    int result = read_log(&copy, error) || check_policy(&copy, error) || write_all(&copy, error) ? -1 : 0;
     session_state_free(copy.state);
     text_done(&copy.log);
     text_done(&copy.transient);

@@ -14,7 +14,11 @@
 #define LOCK_FILE   "lock"
 #define OUTPUT_FILE "output.log" /* of a search in the background */
 #define SOCKET_FILE "socket"     /* of a search that runs, or was killed */
+#define HOOKS_FILE  "hooks.log"  /* what a person's commands print */
 #define LOG_MAGIC   "ESPALOG"
+
+#define CHECKPOINTS_PLACE "checkpoints" /* the folder of those of the networks in training */
+
 enum { LOG_VERSION = 1, LOG_HEADER = 8, FRAME_HEADER = 8, FRAME_PAYLOAD_MAX = 1 << 24 };
 #define LOG_HEADER_BYTES LOG_MAGIC "\1" /* what a log begins with: the name and LOG_VERSION */
 

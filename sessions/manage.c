@@ -23,7 +23,7 @@
 #include "util/file.h"
 #include "util/memory.h"
 
-static const char *const places[] = {"weights", "policy"};
+static const char *const places[] = {CHECKPOINTS_PLACE, "weights", "policy"};
 
 static int can_not(const char *path, const char *what, struct error *error)
 {
@@ -116,7 +116,7 @@ static int remove_kept_logs(const char *path, int folder, struct error *error)
 
 static int remove_files(const char *path, int folder, struct error *error)
 {
-    static const char *const names[] = {OUTPUT_FILE, SOCKET_FILE, LOG_FILE, LOCK_FILE};
+    static const char *const names[] = {HOOKS_FILE, OUTPUT_FILE, SOCKET_FILE, LOG_FILE, LOCK_FILE};
     if (remove_kept_logs(path, folder, error))
         return -1;
     for (size_t i = 0; i < COUNT_OF(names); i++)
@@ -195,21 +195,42 @@ static void find_wanted(struct removal *removal, const struct session_state *sta
         }
 }
 
-static int remove_file(const struct removal *removal, const struct named_file *file, struct error *error)
+/* `path`: of the place, whose descriptor is `place`. */
+static int remove_from(const struct removal *removal, int place, const char *path, const char *name, bool wanted,
+                       struct error *error)
 {
     struct stat status;
+    if (fstatat(place, name, &status, AT_SYMLINK_NOFOLLOW) || !S_ISREG(status.st_mode))
+        return 0;
+    if (!wanted && !removal->dry && unlinkat(place, name, 0))
+        return can_not(path, "emptied", error);
+    ++*(wanted ? &removal->report->kept : &removal->report->removed);
+    removal->report->bytes += wanted ? 0 : (double)status.st_blocks * 512;
+    return 0;
+}
+
+/* The checkpoints of networks that were in training, which begin anew then. */
+static int remove_checkpoints(const struct removal *removal, struct error *error)
+{
+    char *path = file_join(removal->folder, CHECKPOINTS_PLACE);
+    int place = session_place_open(path, error), result = place < 0 && errno != ENOENT ? -1 : 0;
+    DIR *directory = place < 0 ? NULL : fdopendir(place);
+    for (struct dirent *entry; directory && !result && (entry = readdir(directory));)
+        result = remove_from(removal, place, path, entry->d_name, false, error);
+    if (directory)
+        closedir(directory);
+    else if (place >= 0)
+        close(place);
+    free(path);
+    return result;
+}
+
+static int remove_file(const struct removal *removal, const struct named_file *file, struct error *error)
+{
     char *path = file_join(removal->folder, file->place);
     int place = session_place_open(path, error), result = place < 0 && errno != ENOENT ? -1 : 0;
-    if (place >= 0 && !fstatat(place, file->name, &status, AT_SYMLINK_NOFOLLOW) && S_ISREG(status.st_mode)) {
-        bool wanted = is_wanted(removal, file);
-        if (!wanted && !removal->dry && unlinkat(place, file->name, 0))
-            result = can_not(path, "emptied", error);
-        else if (wanted)
-            removal->report->kept++;
-        else
-            removal->report->removed++;
-        removal->report->bytes += wanted ? 0 : (double)status.st_blocks * 512;
-    }
+    if (place >= 0)
+        result = remove_from(removal, place, path, file->name, is_wanted(removal, file), error);
     if (place >= 0)
         close(place);
     free(path);
@@ -228,11 +249,13 @@ int session_remove_weights(const char *folder, bool dry, struct weights_report *
         return -1;
     int result = session_load(folder, &state, &warning, error);
     if (!result) {
-        result = session_check_places(folder, state, error);
+        result = check_places(folder, error) || session_check_places(folder, state, error) ? -1 : 0;
         find_wanted(&removal, state);
         for (int64_t i = 0; i < named_file_count(state) && !result; i++)
             if (named_file_at(state, i, &file))
                 result = remove_file(&removal, &file, error);
+        if (!result)
+            result = remove_checkpoints(&removal, error);
         session_state_free(state);
     }
     log_unlock(&lock);

@@ -17,18 +17,19 @@
    -1: the name is taken or none, or a process writes the session. */
 int session_rename(const char *folder, const char *name, char **renamed, struct error *error);
 
-/* Remove a session: its files of weights and of the policy, then its log.  `*others`: the folder has other files too, and
-   stays with these.  -1: a process writes it, or something can't be removed; what is still there is a session, or
-   nothing of it. */
+/* Remove a session: its checkpoints, its files of weights and of the policy, then its log.  `*others`: the folder has
+   other files too, and stays with these.  -1: a process writes it, or something can't be removed; what is still there
+   is a session, or nothing of it. */
 int session_remove(const char *folder, bool *others, struct error *error);
 
-/* Files of weights and of the policy that are there. */
+/* Files of checkpoints, of weights and of the policy that are there. */
 struct weights_report {
     int64_t kept, removed;
     double bytes; /* of those that are removed */
 };
-/* Remove the files that `espalier copy --weights best` leaves out: all but the weights of the best and of the start network
-   and the last state of the policy.  The log stays as it is.  `dry`: count only, which needs no lock. */
+/* Remove the files that `espalier copy --weights best` leaves out: checkpoints, and all but the weights of the best and
+   of the start network and the last state of the policy.  The log stays as it is; a search that is resumed says in it
+   what is gone.  `dry`: count only, which needs no lock. */
 int session_remove_weights(const char *folder, bool dry, struct weights_report *report, struct error *error);
 
 #endif

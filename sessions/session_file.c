@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "sessions/frame.h"
 #include "util/file.h"
 #include "util/memory.h"
 
@@ -245,11 +246,13 @@ static int sweep(int folder)
 
 int session_files_sweep(const char *folder)
 {
-    char *weights = file_join(folder, "weights"), *policy = file_join(folder, "policy");
-    int removed = sweep(open_folder(AT_FDCWD, folder, strlen(folder), O_RDONLY)) +
-                  sweep(session_place_open(weights, NULL)) + sweep(session_place_open(policy, NULL));
-    free(weights);
-    free(policy);
+    static const char *const places[] = {"weights", "policy", CHECKPOINTS_PLACE};
+    int removed = sweep(open_folder(AT_FDCWD, folder, strlen(folder), O_RDONLY));
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        char *path = file_join(folder, places[i]);
+        removed += sweep(session_place_open(path, NULL));
+        free(path);
+    }
     return removed;
 }
 

@@ -153,6 +153,39 @@ static void test_prune(void **state)
     perform_end(&play, session);
 }
 
+static double falls(void *context, const struct trial *trial)
+{
+    return 0.9 - 0.01 * (double)trial->node;
+}
+
+/* With --keep best a pruned network takes no place of those that may grow, and what isn't kept can't grow again. */
+static void test_unprune_of_what_was_not_kept(void **state)
+{
+    static const struct cue cues[] = {
+        {EVENT_RESULT, 3, "prune 2"},
+        {EVENT_RESULT, 9, "prune 5"},
+        {EVENT_RESULT, 9, "undo"},
+        {EVENT_RESULT, 13, "prune 9"},
+        {EVENT_RESULT, 13, "undo"},
+        {0},
+    };
+    struct play play;
+    struct search_options options = options_of(14);
+    options.parent = PARENT_TOURNAMENT;
+    options.keep = KEEP_BEST;
+    options.population = 3;
+    struct session_state *session = perform(&play, &options, &(struct script){.slots = 1, .accuracy = falls}, cues);
+    assert_answers(&play, "prune 2: n2 and all that grew from it; `undo` takes that back\n"
+                          "prune 5: n5 and all that grew from it; `undo` takes that back\n"
+                          "undo: `prune 5` is taken back: n5 and 1 that grew from it may grow again, but for 1 "
+                          "whose weights were not kept\n"
+                          "prune 9: n9 and all that grew from it; `undo` takes that back\n"
+                          "undo: `prune 9` is taken back: n9: nothing can grow again, the weights were not kept\n");
+    assert_false(session_node(session, 4)->dropped); /* third after n1 and n3 */
+    assert_true(session_node(session, 5)->dropped);
+    perform_end(&play, session);
+}
+
 /* What was pruned can be taken back, the last first; what was cancelled by it stays so. */
 static void test_unprune(void **state)
 {
@@ -387,6 +420,7 @@ int main(void)
         cmocka_unit_test(test_pin),
         cmocka_unit_test(test_prune),
         cmocka_unit_test(test_unprune),
+        cmocka_unit_test(test_unprune_of_what_was_not_kept),
         cmocka_unit_test(test_pause),
         cmocka_unit_test(test_stop),
         cmocka_unit_test(test_stop_while_paused),

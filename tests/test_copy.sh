@@ -1,7 +1,7 @@
 #!/bin/sh
 # Copies of a session: whole and thin, with and without files; resumed, damaged, and with no room for them.
 . "$top_srcdir/tests/tap.sh"
-plan 31
+plan 33
 
 if [ ! -d "$fashion" ]; then
     while [ "$number" -lt "$planned" ]; do skip "copies of a session" "no Fashion-MNIST"; done
@@ -30,6 +30,11 @@ report $? "and has every durable event"
 [ -d thin.esp/weights ] && [ -d thin.esp/policy ] && [ -z "$(ls thin.esp/weights thin.esp/policy | grep -v :)" ]
 report $? "and no file"
 says "what needs weights says so" 1 "weights" "$espalier" export thin:best --out x.onnx
+
+"$espalier" copy one kept >/dev/null
+ok "a session drops weights" "$espalier" resume kept --keep best --networks 6 --headless
+"$espalier" copy --weights none kept bare >/dev/null
+says "and says of its copy that it came without any" 1 "came without its weights" "$espalier" resume bare --headless
 
 ok "a copy of the first half" "$espalier" copy one half --until 50%
 "$espalier" show half --events >half-events

@@ -14,6 +14,9 @@
 #include <string.h>
 
 #include "engine_bed.h"
+#include "search/budget.h"
+#include "search/rounds.h"
+#include "sessions/manage.h"
 #include "util/file.h"
 
 static const struct script one_slot = {.slots = 1, .tests = true};
@@ -154,12 +157,212 @@ static void test_later(void **state)
     free(folder);
 }
 
+/* Resume it with a command. */
+static struct session_state *go_on(const char *path, const char *words, const struct script *script)
+{
+    struct search_data data = scripted_data();
+    struct evaluator *evaluator = scripted_evaluator_new(script);
+    struct engine *engine;
+    struct session_state *session;
+    struct error error, warning;
+    assert_int_equal(engine_resume(path, &data, evaluator, &engine, &warning, &error), 0);
+    engine_command(engine, AUTHOR_USER, words);
+    assert_int_equal(engine_run(engine, &error), 0);
+    engine_free(engine);
+    evaluator->kind->free(evaluator);
+    assert_int_equal(session_load(path, &session, &warning, &error), 0);
+    return session;
+}
+
+static double worse_finishes(void *context, const struct trial *trial)
+{
+    return trial->test ? 0.99 - 0.01 * (double)trial->node : scripted_accuracy(&trial->arch, scripted_data().input);
+}
+
+/* Every finish stays, also one that is a little worse than an earlier one. */
+static void test_finish(void **state)
+{
+    static const struct script script = {.slots = 1, .tests = true, .accuracy = worse_finishes};
+    char *folder = scratch_new(), *path = bed_path(folder, "a");
+    struct search_options options = race();
+    options.keep = KEEP_BEST;
+    session_state_free(bed_run(folder, "a", &options, &script));
+    struct session_state *session = go_on(path, "budget networks +6", &script);
+    const struct session_node *finish = session_node(session, session->node_count);
+    assert_int_equal(finish->facts.by.value, AUTHOR_FINISH);
+    assert_int_equal(finish->status, NODE_DONE);
+    assert_true(session->best < finish->facts.node);
+    assert_false(finish->dropped);
+    session_state_free(session);
+    free(path);
+    scratch_remove(folder);
+    free(folder);
+}
+
+static int64_t count_orphans(const struct session_state *session)
+{
+    int64_t count = 0;
+    for (int64_t i = 0; i < session->node_count; i++)
+        count += session->nodes[i]->status == NODE_FAILED && strstr(session->nodes[i]->failure, "are gone") != NULL;
+    return count;
+}
+
+/* A person removes all weights but the best's and the start's, wherever the race is: it goes on from these, and ends
+   with a finish. */
+static void test_removed(void **state)
+{
+    char *folder = scratch_new(), *path = bed_path(folder, "all"), *cut_path = bed_path(folder, "cut");
+    struct search_options options = race();
+    int64_t offsets[BED_EVENTS_MAX], dropped = 0, orphans = 0;
+    struct session_state *all = bed_run(folder, "all", &options, &one_slot);
+    int count = bed_event_offsets(path, offsets);
+    struct weights_report report;
+    struct error error;
+    for (int i = 3; i < count - 1; i += 7) {
+        bed_cut(folder, "all", "cut", offsets[i]);
+        assert_int_equal(session_remove_weights(cut_path, false, &report, &error), 0);
+        struct session_state *resumed = bed_resume(folder, "cut", &one_slot);
+        const struct session_node *last = session_node(resumed, resumed->node_count);
+        bed_check(folder, "cut", resumed);
+        assert_int_equal(resumed->failure_count, count_orphans(resumed));
+        assert_true(count_orphans(resumed) <= 1);
+        assert_true(last->facts.by.value == AUTHOR_FINISH && last->status == NODE_DONE);
+        assert_int_equal(resumed->finish_reason.value, FINISH_BUDGET);
+        dropped += count_dropped(resumed);
+        orphans += count_orphans(resumed);
+        session_state_free(resumed);
+    }
+    assert_true(dropped > 50 && orphans > 0);
+    session_state_free(all);
+    free(path);
+    free(cut_path);
+    scratch_remove(folder);
+    free(folder);
+}
+
+static bool round_is_over(const struct session_state *session)
+{
+    return session->proposal_count == 6 && session->status_count[NODE_DONE] == session->node_count;
+}
+
+static bool first_round_has_begun(const struct session_state *session)
+{
+    return session->proposal_count == 1 && session->status_count[NODE_DONE] == 2;
+}
+
+static bool finish_waits(const struct session_state *session)
+{
+    const struct session_node *last = session_node(session, session->node_count);
+    return last && last->facts.by.value == AUTHOR_FINISH && last->status == NODE_QUEUED;
+}
+
+/* Cut the race "all" where that holds first, and remove the weights of one network: the resumed session. */
+static struct session_state *lose(const char *folder, bool (*here)(const struct session_state *),
+                                  int64_t (*which)(const struct session_state *), int64_t *lost)
+{
+    char *path = bed_path(folder, "all"), *cut_path = bed_path(folder, "cut");
+    struct session_state *session = session_state_new();
+    struct log_reader *reader;
+    struct event event;
+    struct error error;
+    assert_int_equal(log_read(path, &reader, &error), 0);
+    do {
+        assert_int_equal(log_next(reader, &event, &error), LOG_EVENT);
+        assert_int_equal(session_apply(session, &event, &error), 0);
+        event_done(&event);
+    } while (!here(session));
+    bed_cut(folder, "all", "cut", log_offset(reader));
+    log_reader_free(reader);
+    *lost = which(session);
+    struct text command = TEXT_EMPTY;
+    text_add(&command, "rm '%s/weights/%s'", cut_path, session_node(session, *lost)->weights);
+    assert_int_equal(system(text_string(&command)), 0);
+    session_state_free(session);
+    session = bed_resume(folder, "cut", &one_slot);
+    bed_check(folder, "cut", session);
+    assert_true(session_node(session, *lost)->dropped);
+    text_done(&command);
+    free(cut_path);
+    free(path);
+    return session;
+}
+
+static int64_t winner_of_round(const struct session_state *session)
+{
+    return rounds_winner(session, 3, 2);
+}
+
+static int64_t the_start(const struct session_state *session)
+{
+    return 1;
+}
+
+/* What takes the place of a network that a race needs next, and whose weights are gone. */
+static void test_one_removed(void **state)
+{
+    char *folder = scratch_new();
+    struct search_options options = race();
+    int64_t lost;
+    session_state_free(bed_run(folder, "all", &options, &one_slot));
+    /* A round's winner: the next of that round. */
+    struct session_state *session = lose(folder, round_is_over, winner_of_round, &lost);
+    const struct session_node *parent = session_node(session, session->proposals[6]->facts.parent);
+    assert_true(parent->facts.proposal >= 4 && parent->facts.proposal <= 6 && parent->facts.node != lost);
+    session_state_free(session);
+    /* The start network, in the first round: the best that there is. */
+    session = lose(folder, first_round_has_begun, the_start, &lost);
+    assert_int_equal(session->proposals[1]->facts.parent, 2);
+    assert_int_equal(session->failure_count, 0);
+    session_state_free(session);
+    /* A winner before its finish: another has one. */
+    session = lose(folder, finish_waits, budget_winner, &lost);
+    assert_int_equal(count_orphans(session), 1);
+    const struct session_node *finish = session_node(session, session->node_count);
+    assert_true(finish->facts.by.value == AUTHOR_FINISH && finish->status == NODE_DONE && finish->facts.parent != lost);
+    session_state_free(session);
+    scratch_remove(folder);
+    free(folder);
+}
+
+/* Without any weights nothing can grow: that is said at once.  Without the start network's, others go on. */
+static void test_all_removed(void **state)
+{
+    char *folder = scratch_new(), *path = bed_path(folder, "a");
+    struct search_options options = race();
+    struct text command = TEXT_EMPTY;
+    struct search_data data = scripted_data();
+    struct evaluator *evaluator = scripted_evaluator_new(&one_slot);
+    struct engine *engine;
+    struct error error, warning;
+    session_state_free(bed_run(folder, "a", &options, &one_slot));
+    text_add(&command, "rm '%s'/weights/n1-*", path);
+    assert_int_equal(system(text_string(&command)), 0);
+    struct session_state *session = go_on(path, "budget networks +6", &one_slot);
+    assert_true(session_node(session, 1)->dropped && !session->failure_count);
+    assert_true(session->node_count > 26);
+    text_clear(&command);
+    text_add(&command, "rm '%s'/weights/*", path);
+    assert_int_equal(system(text_string(&command)), 0);
+    assert_int_equal(engine_resume(path, &data, evaluator, &engine, &warning, &error), -1);
+    assert_non_null(strstr(error.text, "no network that others may grow from has its weights"));
+    evaluator->kind->free(evaluator);
+    session_state_free(session);
+    text_done(&command);
+    free(path);
+    scratch_remove(folder);
+    free(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_race),
         cmocka_unit_test(test_tournament),
         cmocka_unit_test(test_later),
+        cmocka_unit_test(test_finish),
+        cmocka_unit_test(test_removed),
+        cmocka_unit_test(test_one_removed),
+        cmocka_unit_test(test_all_removed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

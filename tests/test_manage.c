@@ -17,6 +17,7 @@
 #include "log_bed.h"
 #include "sessions/manage.h"
 #include "sessions/named_file.h"
+#include "sessions/session_file.h"
 #include "sessions/summary.h"
 #include "util/file.h"
 
@@ -79,6 +80,13 @@ static char *make_session(const char *name)
     return path;
 }
 
+static void make_checkpoints(const char *path)
+{
+    char *place = file_join(path, "checkpoints");
+    OK(file_make_folder(place, &error));
+    free(place);
+}
+
 static bool is_there(const char *parent, const char *name)
 {
     struct stat status;
@@ -132,11 +140,13 @@ static void a_session_is_removed_with_all_that_it_has(void **state)
     FAILS(session_remove(path, &others, &error), "writes this session");
     log_close(writer);
     session_state_free(session);
-    char *kept = file_join(path, "events.log.damaged2"), *output = file_join(path, "output.log");
-    put_file(kept);
-    put_file(output);
-    free(kept);
-    free(output);
+    static const char *const names[] = {"events.log.damaged2", "output.log", "hooks.log", "checkpoints/n3.safetensors"};
+    make_checkpoints(path);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char *file = file_join(path, names[i]);
+        put_file(file);
+        free(file);
+    }
     OK(session_remove(path, &others, &error));
     assert_false(others);
     assert_false(is_there(folder, "one.esp"));
@@ -187,7 +197,13 @@ static void the_best_weights_stay(void **state)
     struct error warning;
     struct log_writer *writer;
     size_t size = log_size(path);
+    char *checkpoint = file_join(path, "checkpoints/n3.safetensors");
+    OK(session_remove_weights(path, true, &again, &error));
+    make_checkpoints(path);
+    put_file(checkpoint);
     OK(session_remove_weights(path, true, &dry, &error));
+    assert_int_equal(dry.removed, again.removed + 1);
+    assert_true(is_there(path, "checkpoints/n3.safetensors"));
     OK(log_open(path, &writer, &session, NULL, &error));
     FAILS(session_remove_weights(path, false, &real, &error), "writes this session");
     log_close(writer);
@@ -198,6 +214,7 @@ static void the_best_weights_stay(void **state)
     assert_int_equal(dry.kept, real.kept);
     OK(session_remove_weights(path, false, &again, &error));
     assert_int_equal(again.removed, 0);
+    assert_false(is_there(path, "checkpoints/n3.safetensors"));
     assert_int_equal(again.kept, real.kept);
     assert_int_equal(log_size(path), size);
     OK(session_load(path, &session, &warning, &error));
@@ -209,6 +226,51 @@ static void the_best_weights_stay(void **state)
             free(named);
         }
     session_state_free(session);
+    folder_remove(path);
+    free(checkpoint);
+    free(path);
+}
+
+static bool never(void)
+{
+    return false;
+}
+
+/* The policy's state of an earlier moment goes with the weights: a copy that ends there says so and leaves nothing. */
+static void an_earlier_moment_needs_its_policy(void **state)
+{
+    char *path = make_session("one.esp"), *copy = file_join(folder, "half.esp");
+    struct weights_report report;
+    struct copy_report copied;
+    struct session_state *session;
+    struct error warning;
+    OK(session_load(path, &session, &warning, &error));
+    assert_true(session->policy_count > 2);
+    OK(session_remove_weights(path, false, &report, &error));
+    FAILS(session_copy(path, copy, COPY_ALL, false, session->last_number / 2, never, &copied, &error),
+          "the policy's state of that moment is gone");
+    assert_false(is_there(folder, "half.esp"));
+    OK(session_copy(path, copy, COPY_NO_FILES, false, session->last_number / 2, never, &copied, &error));
+    session_state_free(session);
+    folder_remove(path);
+    folder_remove(copy);
+    free(path);
+    free(copy);
+}
+
+/* What a kill has left of a file that was being written. */
+static void places_are_swept(void **state)
+{
+    static const char *const places[] = {"weights", "policy", "checkpoints"};
+    char *path = make_session("one.esp");
+    make_checkpoints(path);
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        char *place = file_join(path, places[i]), *left = file_join(place, "n3.safetensors.espalier-0123456789abcdef");
+        put_file(left);
+        free(left);
+        free(place);
+    }
+    assert_int_equal(session_files_sweep(path), 3);
     folder_remove(path);
     free(path);
 }
@@ -253,6 +315,8 @@ int main(void)
         cmocka_unit_test(a_session_is_removed_with_all_that_it_has),
         cmocka_unit_test(what_is_not_the_sessions_stays),
         cmocka_unit_test(the_best_weights_stay),
+        cmocka_unit_test(an_earlier_moment_needs_its_policy),
+        cmocka_unit_test(places_are_swept),
         cmocka_unit_test(a_summary_says_what_the_log_and_the_lock_say),
     };
     return cmocka_run_group_tests_name("manage", tests, open_folder, close_folder);

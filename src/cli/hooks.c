@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "sessions/frame.h"
 #include "sessions/session_file.h"
 #include "util/bug.h"
 #include "util/file.h"
@@ -127,7 +128,7 @@ int hooks_add(struct hooks *hooks, const char *on_best, const char *on_end, stru
                             .best = engine_state(engine)->best};
     if (!on_best && !on_end)
         return 0;
-    char *log = file_join(folder, "hooks.log");
+    char *log = file_join(folder, HOOKS_FILE);
     hooks->log = session_file_open(log, IN_SESSION, O_WRONLY | O_CREAT | O_APPEND, false, warning);
     free(log);
     engine_add_sink(engine, (struct event_sink){on_event, hooks});

@@ -224,7 +224,7 @@ int search_setup_weights(const char *folder, const struct session_state *state, 
     for (int64_t i = 1; i <= state->node_count; i++) {
         const struct session_node *node = session_node(state, i);
         char *path;
-        if (!node->weights)
+        if (!node->weights || node->dropped)
             continue;
         int status = session_weights_path(folder, node, &path, &missing);
         free(path);

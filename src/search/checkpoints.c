@@ -8,10 +8,11 @@
 #include <unistd.h>
 
 #include "search/checkpoint.h"
+#include "sessions/frame.h"
 #include "sessions/session_file.h"
 #include "util/memory.h"
 
-static const char place[] = "checkpoints", ending[] = ".safetensors";
+static const char place[] = CHECKPOINTS_PLACE, ending[] = ".safetensors";
 static const size_t file_max = (size_t)3 << 30;
 
 char *trial_settings(const struct trial *trial)

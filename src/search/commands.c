@@ -41,7 +41,8 @@ static int check_kept(const struct engine *engine, const struct request *request
 {
     if (!session_node(engine->journal.state, request->node)->dropped)
         return 0;
-    return error_set(error, "the weights of n%" PRId64 " were not kept (--keep best): nothing can grow from it",
+    return error_set(error,
+                     "the weights of n%" PRId64 " were not kept (--keep best, or removed): nothing can grow from it",
                      request->node);
 }
 
@@ -153,17 +154,24 @@ static int check_back(const struct engine *engine, struct request *request, stru
                          request->node, parent->facts.node, parent->pruned_with);
     if (state->unpruned_count == SESSION_UNPRUNED_MAX)
         return error_set(error, "a session takes back at most %d prunings", SESSION_UNPRUNED_MAX);
-    int64_t below = -1, cancelled = 0;
-    char others[64] = "";
+    int64_t below = -1, cancelled = 0, dropped = 0;
+    char others[64] = "", gone[96] = "";
     for (int64_t number = request->node; number <= state->node_count; number++)
         if (session_node(state, number)->pruned_with == request->node) {
             below++;
             cancelled += session_node(state, number)->status != NODE_DONE;
+            dropped += session_node(state, number)->dropped;
         }
     if (below > 0)
         snprintf(others, sizeof others, " and %" PRId64 " that grew from it", below);
-    error_set(&request->answer, "n%" PRId64 "%s may grow again%s", request->node, others,
-              cancelled ? ", but what was cancelled stays so" : "");
+    if (dropped)
+        snprintf(gone, sizeof gone, ", but for %" PRId64 " whose weights were not kept", dropped);
+    if (dropped && dropped + cancelled > below)
+        error_set(&request->answer, "n%" PRId64 "%s: nothing can grow again, the weights were not kept", request->node,
+                  others);
+    else
+        error_set(&request->answer, "n%" PRId64 "%s may grow again%s%s", request->node, others, gone,
+                  cancelled ? ", but what was cancelled stays so" : "");
     return 0;
 }
 

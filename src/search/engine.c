@@ -20,7 +20,7 @@
  * The states, and who changes them:
  *
  *      engine_create                 engine_resume
- *           | SESSION, OPENED, NODE 1     | OPENED, (unpaused)         (opening: engine_run)
+ *           | SESSION, OPENED, NODE 1     | OPENED, (DROPPED, unpaused)  (opening: engine_run)
  *           v                             v
  *     +--> START --- node 1 failed ----------------------------> FINISHED (error)
  *     |     | node 1 done: report_result
@@ -146,7 +146,8 @@ static int restore(struct engine *engine, const struct search_options *wanted, s
         return -1;
     make_parts(engine, &state->facts.match);
     if (resume_networks(&engine->proposals, &engine->data, error) ||
-        resume_check_limits(&engine->proposals, &engine->changes, error) || learner_restore(&engine->learner, error))
+        resume_check_limits(&engine->proposals, &engine->changes, error) || learner_restore(&engine->learner, error) ||
+        keeping_check(&engine->journal, &engine->options, error))
         return -1;
     checkpoints_tidy(&engine->journal);
     keeping_tidy(&engine->journal);
@@ -223,6 +224,8 @@ static void begin(struct engine *engine)
         engine->changes = (struct event_texts){0};
         journal_emit(&engine->journal, &event);
     }
+    keeping_note_missing(&engine->journal);
+    trials_fail_orphans(&engine->trials);
     keeping_drop(&engine->journal, &engine->options);
     if (state->paused) { /* a person who resumes a session wants it to go on */
         event = (struct event){.kind = EVENT_PAUSED};

@@ -20,7 +20,7 @@ static bool is_among_first(const struct session_state *state, const struct sessi
     int64_t better = 0, younger = 0;
     for (int64_t i = 1; i <= state->node_count; i++) {
         const struct session_node *other = session_node(state, i);
-        if (!is_candidate(other) || other == node)
+        if (other->pruned || !is_candidate(other) || other == node)
             continue;
         bool before = i < node->facts.node;
         better += other->accuracy > node->accuracy || (other->accuracy == node->accuracy && before);
@@ -56,12 +56,53 @@ static bool *find_needed(const struct session_state *state, const struct search_
         needed[some[i]] = true;
     for (int64_t i = 1; i <= state->node_count; i++) {
         const struct session_node *node = session_node(state, i);
-        if (node->pinned || node->facts.by.value == AUTHOR_USER || may_grow(state, options, node))
+        if (node->pinned || node->facts.by.value == AUTHOR_USER || node->facts.by.value == AUTHOR_FINISH ||
+            may_grow(state, options, node))
             needed[i] = true;
         if (node_is_pending(node))
             needed[node->facts.parent] = true;
     }
     return needed;
+}
+
+bool keeping_has_weights(const struct journal *journal, int64_t number)
+{
+    const char *weights = session_node(journal->state, number)->weights;
+    if (!weights)
+        return false;
+    char *path = journal_path(journal, "weights", weights);
+    bool there = session_file_exists(path, IN_PLACE);
+    free(path);
+    return there;
+}
+
+int keeping_check(const struct journal *journal, const struct search_options *options, struct error *error)
+{
+    const struct session_state *state = journal->state;
+    if (!state->node_count || session_node(state, 1)->status != NODE_DONE)
+        return 0;
+    for (int64_t i = 1; i <= state->node_count; i++) {
+        const struct session_node *node = session_node(state, i);
+        bool may_grow = i == 1 || node->pinned || (options->parent != PARENT_START && !node_is_final(node));
+        if (may_grow && node->status == NODE_DONE && !node->pruned && !node->dropped && keeping_has_weights(journal, i))
+            return 0;
+    }
+    const char *arch = session_node(state, state->best ? state->best : 1)->facts.arch;
+    return error_set(error, "no network that others may grow from has its weights; begin anew: "
+                            "espalier run --start \"%s\"", arch);
+}
+
+void keeping_note_missing(struct journal *journal)
+{
+    const struct session_state *state = journal->state;
+    struct event event = {.kind = EVENT_DROPPED};
+    for (int64_t i = 1; i <= state->node_count && !journal->broken; i++) {
+        const struct session_node *node = session_node(state, i);
+        if (node->status == NODE_DONE && !node->dropped && !keeping_has_weights(journal, i))
+            event_integers_add(&event.as.dropped.nodes, i);
+    }
+    if (event.as.dropped.nodes.count)
+        journal_emit(journal, &event);
 }
 
 static void remove_weights(const struct journal *journal, int64_t number)

@@ -21,8 +21,8 @@
 #include <string.h>
 
 #include "policy/growth.h"
+#include "search/keeping.h"
 #include "search/rounds.h"
-#include "sessions/session_file.h"
 #include "util/bug.h"
 #include "util/memory.h"
 
@@ -46,14 +46,6 @@ static const struct session_node *node_of(const struct parents *parents, int64_t
     return session_node(parents->journal->state, number);
 }
 
-static bool has_weights(const struct parents *parents, int64_t number)
-{
-    char *path = journal_path(parents->journal, "weights", node_of(parents, number)->weights);
-    bool there = session_file_exists(path, IN_PLACE);
-    free(path);
-    return there;
-}
-
 static bool can_grow(struct parents *parents, int64_t number)
 {
     int64_t count = parents->journal->state->node_count;
@@ -66,8 +58,8 @@ static bool can_grow(struct parents *parents, int64_t number)
     if (*growth == GROWTH_UNKNOWN) {
         struct arch arch;
         journal_arch(parents->journal, number, &arch);
-        *growth =
-            growth_possible(&parents->policy->options, &arch) && has_weights(parents, number) ? CAN_GROW : CAN_NOT_GROW;
+        bool can = growth_possible(&parents->policy->options, &arch) && keeping_has_weights(parents->journal, number);
+        *growth = can ? CAN_GROW : CAN_NOT_GROW;
     }
     return *growth == CAN_GROW;
 }

@@ -72,11 +72,15 @@ static bool find_from_scratch(const struct proposals *proposals, struct candidat
     return options->baseline == BASELINE_RETRAIN && find_retrain(proposals, winner, &grown, candidate);
 }
 
-/* Has the last growth its finish?  One whose winner was pruned after that doesn't count. */
+/* Has the last growth its finish?  One whose winner was pruned after that doesn't count, nor one that could not train
+   because its winner's weights are gone. */
 static bool is_finished(const struct session_state *state)
 {
+    if (session_phase(state) != PHASE_FINISH)
+        return false;
     const struct session_node *finish = last_of(state, AUTHOR_FINISH);
-    return session_phase(state) == PHASE_FINISH && !session_node(state, finish->facts.parent)->pruned;
+    const struct session_node *winner = session_node(state, finish->facts.parent);
+    return !winner->pruned && (finish->status == NODE_DONE || !winner->dropped);
 }
 
 /* The network to train after the growth, and who makes it.  False: none is left. */

@@ -40,19 +40,25 @@ bool rounds_may_begin(const struct session_state *state, int64_t size)
     return true;
 }
 
-int64_t rounds_winner(const struct session_state *state, int64_t size, int64_t round)
+/* `kept`: of those alone that have their weights. */
+static int64_t lowest_of_round(const struct session_state *state, int64_t size, int64_t round, bool kept)
 {
     int64_t winner = 0, first = first_of(size, round);
     for (int64_t i = first; i < first + size && i <= state->proposal_count; i++) {
         const struct proposal_record *record = state->proposals[i - 1];
         const struct session_node *node = session_node(state, record->facts.node);
         if (record->answer != EVENT_NODE || node->status != NODE_DONE || node->pruned || node->stopped ||
-            !isfinite(node->loss))
+            (kept && node->dropped) || !isfinite(node->loss))
             continue;
         if (!winner || node->loss < session_node(state, winner)->loss)
             winner = node->facts.node;
     }
     return winner;
+}
+
+int64_t rounds_winner(const struct session_state *state, int64_t size, int64_t round)
+{
+    return lowest_of_round(state, size, round, false);
 }
 
 /* The parent of a round that has begun; 0 when it is pruned, or its weights are not kept. */
@@ -69,17 +75,30 @@ bool rounds_goes_on(const struct session_state *state, int64_t size)
     return !rounds_is_control(size, next) && parent_of_round(state, size, round_of(size, next));
 }
 
+/* The start network, or where its weights are gone the lowest loss of those that have theirs. */
+static int64_t first_parent(const struct session_state *state)
+{
+    int64_t lowest = 0;
+    for (int64_t i = 2; session_node(state, 1)->dropped && i <= state->node_count; i++) {
+        const struct session_node *node = session_node(state, i);
+        if (node->status == NODE_DONE && !node->pruned && !node->dropped && !node_is_final(node) &&
+            isfinite(node->loss) && (!lowest || node->loss < session_node(state, lowest)->loss))
+            lowest = i;
+    }
+    return lowest ? lowest : 1;
+}
+
 int64_t rounds_parent(const struct session_state *state, int64_t size)
 {
     int64_t round = round_of(size, state->proposal_count + 1), parent = 0;
     if (rounds_goes_on(state, size))
         return parent_of_round(state, size, round);
     while (!parent && --round > 0) {
-        parent = rounds_winner(state, size, round);
-        if (!parent || session_node(state, parent)->dropped)
+        parent = lowest_of_round(state, size, round, true);
+        if (!parent)
             parent = parent_of_round(state, size, round);
     }
-    return parent ? parent : 1;
+    return parent ? parent : first_parent(state);
 }
 
 int64_t rounds_won_by_control(const struct session_state *state, int64_t size)

@@ -20,7 +20,7 @@ bool rounds_may_begin(const struct session_state *state, int64_t size);
    that were stopped early don't count.  0: there is none. */
 int64_t rounds_winner(const struct session_state *state, int64_t size, int64_t round);
 /* The parent of the next proposal: within a round that of its control; for a new round the winner of the one before or,
-   when that has none, its parent.  The start network at first. */
+   when that has none, its parent.  The start network at first.  Networks whose weights are dropped don't count. */
 int64_t rounds_parent(const struct session_state *state, int64_t size);
 /* Is the next proposal one of a round that has begun, and whose parent isn't pruned? */
 bool rounds_goes_on(const struct session_state *state, int64_t size);

@@ -48,7 +48,8 @@ int session_weights_path(const char *folder, const struct session_node *node, ch
     *path = NULL;
     if (node->dropped)
         return error_set(error,
-                         "%s: the weights of n%lld were not kept (--keep best); begin from the architecture: \"%s\"",
+                         "%s: the weights of n%lld were not kept (--keep best, or removed); begin from the "
+                         "architecture: \"%s\"",
                          folder, (long long)node->facts.node, node->facts.arch);
     text_add(&text, "%s/weights/%s", folder, node->weights);
     *path = text_take(&text);

@@ -166,7 +166,7 @@ static bool may_be_judged(const struct search_options *options, const struct ses
 
 static bool has_time_limit(const struct search_options *options, const struct session_node *node)
 {
-    return options->network_seconds > 0 && !node_is_final(node);
+    return options->network_seconds > 0 && node_phase(node) == PHASE_GROWTH;
 }
 
 bool stopping_applies(const struct search_options *options, const struct session_node *node)

@@ -202,7 +202,7 @@ void trials_start(struct trials *trials, int slot)
     const struct device *device = trials->evaluator->kind->device(trials->evaluator, slot);
     trial_training(trials, device, &trial);
     trial.may_stop = stopping_applies(trials->options, node);
-    trial.seconds_most = node_is_final(node) ? 0 : trials->options->network_seconds;
+    trial.seconds_most = node_phase(node) == PHASE_GROWTH ? trials->options->network_seconds : 0;
     trial.checkpoint = checkpoints_find(trials->journal, &trial, trials->input);
     int epochs_done = trial.checkpoint ? trial.checkpoint->epochs : 0;
     trial.seconds_before = epochs_done ? node->seconds * epochs_done / node->curve_count : 0;
@@ -370,6 +370,19 @@ static void emit_failed(struct trials *trials, int64_t node, enum failure_reason
         checkpoints_remove(trials->journal, node);
     if (!journal_emit(trials->journal, &event) && again)
         trials_enqueue(trials, node);
+}
+
+void trials_fail_orphans(struct trials *trials)
+{
+    for (int64_t number = 1; number <= trials->journal->state->node_count && !trials->journal->broken; number++) {
+        int64_t parent = node_is_pending(node_of(trials, number)) ? node_inherits(node_of(trials, number)) : 0;
+        if (!parent || !node_of(trials, parent)->dropped)
+            continue;
+        char *message = event_text("the weights of n%" PRId64 " are gone", parent);
+        trials_dequeue(trials, number);
+        emit_failed(trials, number, FAILURE_ERROR, message, false);
+        free(message);
+    }
 }
 
 /* The first trainer of a device to notice says so for all. */

@@ -50,6 +50,8 @@ void trials_start(struct trials *trials, int slot);
 void trials_cancel(struct trials *trials, int64_t node, bool again);
 /* The same for all; they go back to the queue. */
 void trials_cancel_all(struct trials *trials);
+/* Those that wait fail for good when the weights that they would begin with are dropped. */
+void trials_fail_orphans(struct trials *trials);
 /* Write what a report says; it is taken over.  The network when it failed for good, else 0. */
 int64_t trials_report(struct trials *trials, struct report *report);
 

@@ -71,7 +71,7 @@ void workload_step(struct workload *workload)
     static const struct sgd sgd = {.rate = 0.001f, .momentum = 0.9f, .weight_decay = 1e-4f, .nesterov = true};
     int batches = workload->view->count / workload->batch, first = workload->steps % batches * workload->batch;
     struct batch batch = {workload->view, workload->view->index + first,
-                          workload->augment ? workload->augment + first : NULL, workload->batch};
+                          workload->augment ? workload->augment + first : NULL, workload->batch, NULL};
     network_train(workload->network, &batch, &sgd, 0.9f, (uint64_t)workload->steps++);
 }
 

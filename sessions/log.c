@@ -20,6 +20,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "sessions/frame.h"
@@ -55,7 +56,11 @@ static int in_use(const char *folder, int lock, struct error *error)
 /* Lock an open file, whose descriptor is the caller's to close. */
 static int lock_file(const char *folder, const char *path, int file, int owner, struct error *error)
 {
-    if (!flock(file, LOCK_EX | LOCK_NB))
+    const struct timespec moment = {.tv_nsec = 2000000};
+    int tries = 10, failed;
+    while ((failed = flock(file, LOCK_EX | LOCK_NB)) && errno == EWOULDBLOCK && --tries)
+        nanosleep(&moment, NULL); /* a list of sessions asks whether it is held (summary.c) */
+    if (!failed)
         return 0;
     if (errno == EWOULDBLOCK)
         return in_use(folder, owner, error);

@@ -1,17 +1,19 @@
 /*
  * summary.c - reads what a list of sessions shows of one.
  *
- * What a session holds comes from the fold of its log; whether a process runs it from the text in its lock, which a
- * process that was killed leaves behind, and from that process.
+ * What a session holds comes from the fold of its log; which process runs it from the text in its lock.  A process that
+ * was killed leaves that text behind, but the kernel has released the lock then, and so no process runs it.
  */
 #include "sessions/summary.h"
 
+#include <fcntl.h>
 #include <ftw.h>
 #include <math.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -96,19 +98,28 @@ static bool is_alive(struct session_summary *summary)
     return true;
 }
 
+/* Does any process hold the lock?  Where the file system has no locks the text is believed. */
+static bool is_held(int lock)
+{
+    if (flock(lock, LOCK_SH | LOCK_NB))
+        return true;
+    flock(lock, LOCK_UN); /* at once: log_lock() may want it */
+    return false;
+}
+
 /* Who has the session, as its lock says. */
 static void read_lock(struct session_summary *summary)
 {
     enum { LOCK_MAX = 512 };
-    void *bytes;
-    size_t length;
-    char *path = file_join(summary->folder, LOCK_FILE);
-    if (!session_file_read(path, IN_SESSION, LOCK_MAX, &bytes, &length, NULL)) {
-        if (sscanf(bytes, "%ld %255s", &summary->process, summary->host) != 2 || !is_alive(summary))
-            summary->process = 0;
-        free(bytes);
-    }
+    char text[LOCK_MAX + 1] = "", *path = file_join(summary->folder, LOCK_FILE);
+    int lock = session_file_open(path, IN_SESSION, O_RDONLY, false, NULL);
     free(path);
+    if (lock < 0)
+        return;
+    bool told = pread(lock, text, LOCK_MAX, 0) > 0 && sscanf(text, "%ld %255s", &summary->process, summary->host) == 2;
+    if (!told || !is_held(lock) || !is_alive(summary))
+        summary->process = 0;
+    close(lock);
 }
 
 /* --- the log --- */

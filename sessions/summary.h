@@ -2,7 +2,8 @@
  * summary.h - what a list of sessions shows of one: its state, who runs it, its best network, and how large it is.
  *
  * A plain value that keeps none of the session's state, so that hundreds can be held.  It is read from the folder, which
- * somebody else may have made (session_file.h), and only from there: no lock is taken.  Any thread.
+ * somebody else may have made (session_file.h), and only from there; a lock that names a process is asked
+ * whether it is held.  Any thread.
  */
 #ifndef ESPALIER_SESSIONS_SUMMARY_H
 #define ESPALIER_SESSIONS_SUMMARY_H

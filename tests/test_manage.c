@@ -8,9 +8,12 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -275,6 +278,36 @@ static void places_are_swept(void **state)
     free(path);
 }
 
+/* As the process that runs the session. */
+static int hold(const char *lock)
+{
+    int holder = open(lock, O_RDONLY | O_CLOEXEC);
+    assert_true(holder >= 0);
+    assert_int_equal(flock(holder, LOCK_EX | LOCK_NB), 0);
+    return holder;
+}
+
+/* A pid of this program that is not its writer any more. */
+static void a_reused_pid_runs_no_session(void **state)
+{
+    char *path = make_session("reused.esp"), *lock = file_join(path, "lock"), text[300], host[256] = "", comm[16] = "";
+    struct session_summary summary;
+    (void)state;
+    gethostname(host, sizeof host - 1);
+    prctl(PR_GET_NAME, comm);
+    prctl(PR_SET_NAME, "espalier");
+    int length = snprintf(text, sizeof text, "%d %s\n", (int)getpid(), host);
+    OK(file_write(lock, text, (size_t)length, &error));
+    session_summary_read(&summary, path);
+    assert_int_equal(summary.status, SUMMARY_FINISHED);
+    int holder = hold(lock);
+    assert_true(session_summary_is_old(&summary));
+    prctl(PR_SET_NAME, comm);
+    close(holder);
+    session_summary_done(&summary);
+    free(lock);
+}
+
 static void a_summary_says_what_the_log_and_the_lock_say(void **state)
 {
     char *path = make_session("one.esp"), *lock = file_join(path, "lock"), text[300], host[256] = "";
@@ -289,15 +322,21 @@ static void a_summary_says_what_the_log_and_the_lock_say(void **state)
     /* A process of this machine that is none of this program's; one of another machine. */
     int length = snprintf(text, sizeof text, "%d %s\n", 1, host);
     OK(file_write(lock, text, (size_t)length, &error));
+    int holder = hold(lock);
     assert_false(session_summary_is_old(&summary));
+    close(holder);
     length = snprintf(text, sizeof text, "1234 other-machine\n");
     OK(file_write(lock, text, (size_t)length, &error));
+    assert_false(session_summary_is_old(&summary)); /* it was killed: the text stands, the lock is free */
+    holder = hold(lock);
     assert_true(session_summary_is_old(&summary));
     path = strdup(path);
     session_summary_done(&summary);
     session_summary_read(&summary, strdup(path));
     assert_int_equal(summary.status, SUMMARY_RUNNING);
     assert_false(summary.here);
+    close(holder);
+    assert_true(session_summary_is_old(&summary));
     session_summary_done(&summary);
     log_put(path, "no log", 6);
     session_summary_read(&summary, path);
@@ -317,6 +356,7 @@ int main(void)
         cmocka_unit_test(the_best_weights_stay),
         cmocka_unit_test(an_earlier_moment_needs_its_policy),
         cmocka_unit_test(places_are_swept),
+        cmocka_unit_test(a_reused_pid_runs_no_session),
         cmocka_unit_test(a_summary_says_what_the_log_and_the_lock_say),
     };
     return cmocka_run_group_tests_name("manage", tests, open_folder, close_folder);

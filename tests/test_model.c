@@ -384,6 +384,7 @@ static void seeking_back(void **state)
     struct model model = model_at(SCREEN_SESSION_MIDDLE), early = model_at(60);
     tree_select(&model, 37);
     model.marked[0] = 40;
+    model.comparing = true;
     struct session_state *before = session_state_copy(early.state);
     int64_t count = before->node_count;
     model_replace(&model, before);
@@ -391,6 +392,7 @@ static void seeking_back(void **state)
     assert_int_equal(model.tree.row_count, count);
     assert_true(model.selected >= 1 && model.selected <= count);
     assert_int_equal(model.marked[0], 0);
+    assert_false(model.comparing);
     model_done(&model);
     model_done(&early);
 }

@@ -139,7 +139,8 @@ static void palette(void **state)
 {
     static const char *const cases[][2] = {
         {"zoom", "zoom"}, {"n37", "n37"}, {"budg", ":budget"}, {":bud", ":budget"}, {"leaderboard", "board"},
-        {"nxp", "next-pane"}, {"best with eight", "n16"}, {"qqq", "nothing"}, {"n25 conv", "n25"}, {"pau", "pause"},
+        {"nxp", "next-pane"}, {"best with eight", "n16"}, {"qqq", "nothing"}, {"n25 conv", "n25"}, {"session-", "nothing"},
+        {"pau", "pause"},
     };
     struct bed bed;
     char path[] = "/tmp/espalier-history-XXXXXX";
@@ -191,6 +192,10 @@ static void forks(void **state)
     assert_non_null(strstr(shown(&bed, 80, 24), "n start a new tree with n37 and its weights"));
     assert_int_equal(overlay_key(bed.overlay, &bed.model, 'n', &bed.words), OVERLAY_COMMAND);
     assert_string_equal(text_string(&bed.words), "fork 37");
+    overlay_free(bed.overlay);
+    bed.model.state->nodes[36]->dropped = true; /* as by --keep best */
+    bed.overlay = overlay_fork(&bed.model);
+    assert_null(strstr(shown(&bed, 80, 24), "n start a new tree"));
     close_bed(&bed);
 }
 

@@ -67,6 +67,28 @@ static void trade_screens(void **state)
     model_done(&model);
 }
 
+/* The filter leaves out the selected network and the best: that is said, and arrows begin on the front of the rest. The
+   tree's matches, which a frame takes, are those of the filter itself. */
+static void trade_of_what_the_filter_leaves_out(void **state)
+{
+    struct model model;
+    (void)state;
+    screen_open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
+    model.focus = PANE_TRADE;
+    model.zoomed = true;
+    assert_true(tree_find(&model, "acc<90"));
+    tree_select(&model, model.state->best);
+    assert_true(screen_shows(&model, 80, 24, "done: the filter leaves it out"));
+    int count = model.trade.count;
+    assert_true(press(&model, REQUEST_UP));
+    assert_int_not_equal(model.selected, model.state->best);
+    assert_true(session_node(model.state, model.selected)->accuracy < 0.9);
+    model_networks_changed(&model); /* the tree too: the filter is asked */
+    assert_true(press(&model, REQUEST_FIRST));
+    assert_int_equal(model.trade.count, count);
+    model_done(&model);
+}
+
 /* Better than every network that is no larger. */
 static bool is_on_front(const struct model *model, int64_t number)
 {
@@ -218,8 +240,7 @@ static struct mistakes_image draw_image(int label, int prediction, int side, dou
 /* An evaluation that has been made up: mistakes_done() it. */
 static struct mistakes some_mistakes(int classes, int side, bool augmented)
 {
-    struct mistakes mistakes = {
-        .state = MISTAKES_KNOWN, .classes = classes, .loss = 0.2291, .width = side, .height = side};
+    struct mistakes mistakes = {.state = MISTAKES_KNOWN, .classes = classes, .loss = 0.2291, .size = {side, side}};
     mistakes.class_names = calloc((size_t)classes, sizeof(char *));
     mistakes.confusion = calloc((size_t)(classes * classes), sizeof(int));
     mistakes.worst = calloc(MISTAKES_WORST_MAX, sizeof *mistakes.worst);
@@ -244,6 +265,19 @@ static struct mistakes some_mistakes(int classes, int side, bool augmented)
         mistakes.samples[mistakes.sample_count++] =
             draw_image(i / (augmented ? MISTAKES_VARIANTS : 1) % 10, 0, side, 0);
     return mistakes;
+}
+
+/* Images of any size are kept as they are drawn: as large as the largest picture, with their proportions. */
+static void pictures_fit(void **state)
+{
+    static const int sizes[][4] = {{28, 28, 28, 28},    {32, 32, 32, 32}, {1024, 1024, 32, 32},
+                                   {1024, 512, 32, 16}, {30, 90, 11, 32}, {1, 9000, 1, 32}};
+    (void)state;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        struct mistakes_size size = mistakes_fit(sizes[i][0], sizes[i][1]);
+        assert_int_equal(size.width, sizes[i][2]);
+        assert_int_equal(size.height, sizes[i][3]);
+    }
 }
 
 static void mistakes_screens(void **state)
@@ -384,6 +418,8 @@ int main(void)
     setlocale(LC_ALL, "C.UTF-8");
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(trade_screens),
+        cmocka_unit_test(trade_of_what_the_filter_leaves_out),
+        cmocka_unit_test(pictures_fit),
         cmocka_unit_test(along_the_front),
         cmocka_unit_test(arrows_and_clicks),
         cmocka_unit_test(progress_screens),

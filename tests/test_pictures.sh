@@ -91,7 +91,9 @@ python3 "$top_srcdir/tests/pictures.py" other 12 cat=200,60,40 frog=50,80,200
 rm other/frog/00[0-7].png
 ok "a folder that it never saw" "$espalier" eval pets.safetensors --data images@16:other
 prints "is tested whole" '^ +all images of images@16:other$'
-prints "with a balanced accuracy, as its classes are uneven" '^test .* balanced accuracy [0-9.]+ %, loss .* on 16 images$'
+prints "with a balanced accuracy, as its classes are uneven" '^all .* balanced accuracy [0-9.]+ %, loss .* on 16 images$'
+ok "the same as JSON" "$espalier" eval pets.safetensors --data images@16:other --json
+prints "says that all were evaluated" '"part": "all"'
 cp pets/cat/000.png pets/cat/again.png
 ok "its own folder with a new picture" "$espalier" eval pets.safetensors --data images@16:pets
 prints "is still tested in part" '^ +test images of images@16:pets$'

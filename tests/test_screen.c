@@ -274,6 +274,17 @@ static void grow_above_what_trains(void **state)
     assert_int_equal(overlay_key(overlay, &model, KEY_CODE_ENTER, &words), OVERLAY_COMMAND);
     assert_string_equal(text_string(&words), "grow 37 deepen:conv1:3");
     overlay_free(overlay);
+    model.state->nodes[36]->dropped = true; /* as by --keep best */
+    assert_null(overlay_widen(&model, 37));
+    assert_non_null(strstr(model.message, "the weights of n37 were not kept"));
+    overlay = overlay_widen(&model, 40);
+    assert_non_null(overlay);
+    overlay_draw(overlay, &model, &canvas);
+    text_clear(&text);
+    canvas_print(&canvas, &text);
+    assert_null(strstr(text_string(&text), "Widen n37"));
+    overlay_free(overlay);
+    model.state->nodes[36]->dropped = false;
     text_clear(&text);
     overlay = overlay_widen(&model, 37);
     overlay_draw(overlay, &model, &canvas);

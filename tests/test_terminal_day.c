@@ -85,7 +85,9 @@ static void begin(void)
     expect_text(terminal, -1, "Palette");
     pty_send(terminal, "pause" PTY_ENTER);
     expect_text(terminal, 0, "LIVE");
-    pty_send(terminal, "q");
+    pty_send(terminal, PTY_CONTROL('p'));
+    expect_text(terminal, -1, "Palette");
+    pty_send(terminal, ":stop" PTY_ENTER); /* asks first, as the key does */
     expect_text(terminal, -1, "d detach");
     pty_send(terminal, "d");
     expect_text(terminal, -1, "espalier attach day");

@@ -110,27 +110,37 @@ static void on_request(struct app *app, enum request request)
         app_answer(app, request);
 }
 
-/* What was chosen in the palette: a request, a command (with arguments it is typed on), a network. */
+/* A command that was chosen in the palette: with arguments it is typed on. `stop` is asked about as the key is; of
+   another process's search, which that key only leaves, Enter has to confirm it. */
+static void on_palette_command(struct app *app, enum command_kind kind)
+{
+    const struct command_row *command = command_row(kind);
+    bool needs_arguments = *command->arguments && *command->arguments != '[';
+    struct text line = TEXT_EMPTY;
+    text_add(&line, needs_arguments ? "%s " : "%s", command->name);
+    if (kind == COMMAND_STOP && app->model.mode == MODE_LIVE && !app->model.ended)
+        app_ask_quit(app);
+    else if (needs_arguments || (kind == COMMAND_STOP && !app->model.ended))
+        app->overlay = overlay_prompt(PROMPT_COMMAND, 0, text_string(&line));
+    else
+        app_send(app, text_string(&line));
+    text_done(&line);
+}
+
+/* What was chosen in the palette: a request, a command, a network. */
 static void on_palette(struct app *app, const char *chosen)
 {
     char name[REQUEST_NAME];
     int64_t node;
     if (*chosen == ':') {
-        const struct command_row *command = command_row(command_find(chosen + 1));
-        struct text line = TEXT_EMPTY;
-        text_add(&line, "%s ", command->name);
-        if (*command->arguments && *command->arguments != '[')
-            app->overlay = overlay_prompt(PROMPT_COMMAND, 0, text_string(&line));
-        else
-            app_send(app, command->name);
-        text_done(&line);
+        on_palette_command(app, command_find(chosen + 1));
         return;
     }
     if (*chosen == 'n' && !text_to_integer(chosen + 1, 1, app->model.state->node_count, &node)) {
         tree_select(&app->model, node);
         return;
     }
-    for (enum request request = REQUEST_NONE + 1; request < REQUEST_COUNT; request++)
+    for (enum request request = REQUEST_NONE + 1; request < REQUEST_SCREENS; request++)
         if (!strcmp(chosen, request_name(request, name))) {
             on_request(app, request);
             return;

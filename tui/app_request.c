@@ -38,6 +38,11 @@ static bool fork_here(struct app *app, const char *words)
         model_say(&app->model, "%s: there is no such network at this place", words);
         return true;
     }
+    if (network && session_node(state, node)->dropped) {
+        model_say(&app->model, "the weights of n%lld were not kept (--keep best): a search can't start with it",
+                  (long long)node);
+        return true;
+    }
     if (network && session_node(state, node)->status != NODE_DONE) {
         model_say(&app->model, "n%lld has no weights at this place: a search can't start with it", (long long)node);
         return true;

@@ -4,6 +4,14 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+struct mistakes_size mistakes_fit(int width, int height)
+{
+    double longest = width > height ? width : height;
+    double scale = longest > MISTAKES_SIDE_MAX ? MISTAKES_SIDE_MAX / longest : 1;
+    struct mistakes_size size = {(int)(width * scale + 0.5), (int)(height * scale + 0.5)};
+    return (struct mistakes_size){size.width ? size.width : 1, size.height ? size.height : 1};
+}
+
 const char *mistakes_class(const struct mistakes *mistakes, int class)
 {
     return class < 0 || class >= mistakes->classes ? "nothing" : mistakes->class_names[class];

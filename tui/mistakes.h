@@ -16,7 +16,13 @@ enum mistakes_state {
 
 enum { MISTAKES_WORST_MAX = 120, MISTAKES_SAMPLES_MAX = 60, MISTAKES_VARIANTS = 4 };
 
-/* An image as a person sees it; `pixels` are rows of red, green, blue, as many as the set's width and height say. */
+/* Of a picture, in pixels: at most MISTAKES_SIDE_MAX, which is the largest that is drawn. */
+enum { MISTAKES_SIDE_MAX = 32 };
+struct mistakes_size {
+    int width, height;
+};
+
+/* An image as a person sees it; `pixels` are rows of red, green, blue, as many as `size` says. */
 struct mistakes_image {
     int label, prediction; /* classes; of a sample both are its label */
     double probability;    /* of the prediction */
@@ -29,9 +35,9 @@ struct mistakes {
     char message[600];
     int count, correct, classes;
     double loss;
-    char **class_names; /* `classes` of them */
-    int *confusion;     /* [class][taken for] */
-    int width, height;  /* of an image */
+    char **class_names;        /* `classes` of them */
+    int *confusion;            /* [class][taken for] */
+    struct mistakes_size size; /* of every picture */
     int worst_count;
     struct mistakes_image *worst; /* wrong ones, the one with the largest loss first */
     int sample_count;
@@ -40,6 +46,8 @@ struct mistakes {
     bool augmented;
 };
 
+/* The size of a picture of images of this size, which keeps their proportions. */
+struct mistakes_size mistakes_fit(int width, int height);
 /* The name of a class; "nothing" below 0, which a broken network predicts. */
 const char *mistakes_class(const struct mistakes *mistakes, int class);
 /* Images of a class. */

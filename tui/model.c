@@ -234,7 +234,9 @@ void model_replace(struct model *model, struct session_state *state)
     if (model->selected > state->node_count)
         model->selected = state->node_count;
     for (int i = 0; i < 2; i++)
-        if (model->marked[i] > state->node_count)
+        if (model->marked[i] > state->node_count) {
             model->marked[i] = 0;
+            model->comparing = false;
+        }
     follow(model);
 }

@@ -212,7 +212,7 @@ struct overlay *overlay_fork(const struct model *model)
     snprintf(question->forks_what[0], sizeof *question->forks_what, "m go on from this moment, with its %lld network%s",
              (long long)model->state->node_count, model->state->node_count == 1 ? "" : "s");
     question->lines[1] = question->forks_what[0];
-    if (node && node->status == NODE_DONE) {
+    if (node && node->status == NODE_DONE && !node->dropped) {
         question->node = node->facts.node;
         snprintf(question->forks_what[1], sizeof *question->forks_what,
                  "n start a new tree with n%lld and its weights", (long long)question->node);

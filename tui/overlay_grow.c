@@ -343,11 +343,11 @@ static enum overlay_answer click_grow(struct overlay *overlay, struct model *mod
     return OVERLAY_OPEN;
 }
 
-/* The network itself or the nearest above it that is trained; NULL: none is. */
+/* The network itself or the nearest above it that is trained and whose weights were kept; NULL: none is. */
 static const struct session_node *trained(const struct session_state *state, int64_t number)
 {
     const struct session_node *node = session_node(state, number);
-    while (node && node->status != NODE_DONE)
+    while (node && (node->status != NODE_DONE || node->dropped))
         node = session_node(state, node->facts.parent);
     return node;
 }
@@ -359,6 +359,11 @@ static struct overlay *grow_new(struct model *model, int64_t asked, enum action_
     int64_t number = node ? node->facts.node : 0;
     const char *widths = session_option(model->state, "widths"), *space = session_option(model->state, "space");
     struct error error = {{0}};
+    if (session_node(model->state, asked)->dropped) { /* the engine would refuse it (search/commands.c) */
+        model_say(model, "the weights of n%lld were not kept (--keep best): nothing can grow from it",
+                  (long long)asked);
+        return NULL;
+    }
     if (!node) {
         model_say(model, "neither n%lld nor any network above it is trained yet", (long long)asked);
         return NULL;

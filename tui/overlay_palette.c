@@ -147,7 +147,7 @@ static void find(struct palette *palette, const struct model *model)
     struct text text = TEXT_EMPTY;
     palette->count = 0;
     palette->nodes = model->state->node_count;
-    for (enum request request = REQUEST_NONE + 1; request < REQUEST_COUNT; request++)
+    for (enum request request = REQUEST_NONE + 1; request < REQUEST_SCREENS; request++) /* not the session list's */
         add_request(palette, request);
     for (enum command_kind kind = 0; kind < COMMAND_COUNT && model->mode != MODE_REPLAY; kind++)
         add_command(palette, kind);

@@ -148,16 +148,18 @@ static int least(int a, int b)
 /* Variants of a sample stay in one row where there is room. */
 static struct tiles tiles_of(const struct mistakes *mistakes, enum mistakes_page page, struct area body)
 {
-    enum { LARGEST = 32, CAPTION = 14, APART = 2, SIDE_BY_SIDE = 3 };
+    enum { CAPTION = 14, APART = 2, SIDE_BY_SIDE = 3 };
     bool worst = page == MISTAKES_WORST, variants = !worst && mistakes->augmented;
     int captions = worst ? 2 : 1, beside = variants ? MISTAKES_VARIANTS : SIDE_BY_SIDE;
-    int side = least(least(LARGEST, mistakes->width > mistakes->height ? mistakes->width : mistakes->height),
+    int side = least(least(MISTAKES_SIDE_MAX,
+                           mistakes->size.width > mistakes->size.height ? mistakes->size.width : mistakes->size.height),
                      least(body.width / beside - APART, 2 * (body.height - captions)));
     struct tiles tiles = {.count = worst ? mistakes->worst_count : mistakes->sample_count};
     side = side < 1 ? 1 : side > 2 ? side - side % 2 : side; /* whole cells */
-    double scale = (double)side / (mistakes->width > mistakes->height ? mistakes->width : mistakes->height);
-    tiles.width = (int)(mistakes->width * scale + 0.5);
-    tiles.height = (int)(mistakes->height * scale + 0.5);
+    double scale =
+        (double)side / (mistakes->size.width > mistakes->size.height ? mistakes->size.width : mistakes->size.height);
+    tiles.width = (int)(mistakes->size.width * scale + 0.5);
+    tiles.height = (int)(mistakes->size.height * scale + 0.5);
     tiles.width = tiles.width < 1 ? 1 : tiles.width;
     tiles.height = tiles.height < 1 ? 1 : tiles.height;
     tiles.columns = (tiles.width > CAPTION ? tiles.width : CAPTION) + APART;
@@ -173,8 +175,8 @@ static struct tiles tiles_of(const struct mistakes *mistakes, enum mistakes_page
 static void scaled_pixel(const struct mistakes *mistakes, const struct mistakes_image *image, const struct tiles *tiles,
                          int x, int y, uint8_t pixel[3])
 {
-    int left = x * mistakes->width / tiles->width, right = (x + 1) * mistakes->width / tiles->width;
-    int top = y * mistakes->height / tiles->height, bottom = (y + 1) * mistakes->height / tiles->height;
+    int left = x * mistakes->size.width / tiles->width, right = (x + 1) * mistakes->size.width / tiles->width;
+    int top = y * mistakes->size.height / tiles->height, bottom = (y + 1) * mistakes->size.height / tiles->height;
     int sums[3] = {0}, count = 0;
     memset(pixel, 0, 3);
     if (y >= tiles->height)
@@ -182,7 +184,7 @@ static void scaled_pixel(const struct mistakes *mistakes, const struct mistakes_
     for (int from_y = top; from_y < bottom || from_y == top; from_y++)
         for (int from_x = left; from_x < right || from_x == left; from_x++, count++)
             for (int i = 0; i < 3; i++)
-                sums[i] += image->pixels[3 * (from_y * mistakes->width + from_x) + i];
+                sums[i] += image->pixels[3 * (from_y * mistakes->size.width + from_x) + i];
     for (int i = 0; i < 3; i++)
         pixel[i] = (uint8_t)(sums[i] / count);
 }

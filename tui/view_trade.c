@@ -74,11 +74,30 @@ static void find_front(struct trade_view *trade)
             trade->points[i].front = false;
 }
 
-static void add_point(struct model *model, const struct filter *filter, int64_t number)
+/* Which networks the filter lets through, by number. The tree's rows tell where they are up to date. */
+static bool *find_matches(const struct model *model)
+{
+    const struct tree_view *tree = &model->tree;
+    bool *matches = memory_new((size_t)model->state->node_count + 1, sizeof *matches);
+    struct filter filter;
+    struct error error;
+    if (tree->filter[0] && tree->rows && !tree->stale) {
+        for (int i = 0; i < tree->row_count; i++)
+            matches[tree->rows[i].node] = tree->rows[i].matches;
+        return matches;
+    }
+    if (filter_parse(tree->filter, model->state, &filter, &error))
+        filter = (struct filter){0};
+    for (int64_t i = 1; i <= model->state->node_count; i++)
+        matches[i] = filter_matches(&filter, model->state, session_node(model->state, i));
+    return matches;
+}
+
+static void add_point(struct model *model, int64_t number)
 {
     struct trade_view *trade = &model->trade;
     const struct session_node *node = session_node(model->state, number);
-    if (!node || !has_point(node, trade->axis) || !filter_matches(filter, model->state, node))
+    if (!has_point(node, trade->axis))
         return;
     struct trade_point point = {number, log10(size_of(node, trade->axis)), node->accuracy, false};
     trade->points[trade->count++] = point;
@@ -89,40 +108,37 @@ static void add_point(struct model *model, const struct filter *filter, int64_t 
 }
 
 /* First the networks that have a point, in the order of these, since few of them change places; then the others. */
-static void collect(struct model *model, const struct filter *filter)
+static void collect(struct model *model)
 {
     struct trade_view *trade = &model->trade;
     size_t count = (size_t)model->state->node_count + 1;
-    bool *listed = memory_new(count, sizeof *listed);
+    bool *wanted = find_matches(model);
     int before = trade->count;
     trade->points =
         memory_resize(trade->points, count > (size_t)before ? count : (size_t)before, sizeof *trade->points);
     trade->count = 0;
     for (int i = 0; i < before; i++) { /* never ahead of `i` */
         int64_t number = trade->points[i].node;
+        if (number < (int64_t)count && wanted[number])
+            add_point(model, number);
         if (number < (int64_t)count)
-            listed[number] = true;
-        add_point(model, filter, number);
+            wanted[number] = false;
     }
     for (int64_t i = 1; i < (int64_t)count; i++)
-        if (!listed[i])
-            add_point(model, filter, i);
-    free(listed);
+        if (wanted[i])
+            add_point(model, i);
+    free(wanted);
 }
 
 static void build(struct model *model)
 {
     struct trade_view *trade = &model->trade;
-    struct filter filter;
-    struct error error;
     if (!trade->stale)
         return;
-    if (filter_parse(model->tree.filter, model->state, &filter, &error))
-        filter = (struct filter){0};
     trade->lowest = INFINITY;
     trade->highest = -INFINITY;
     trade->sum = trade->squares = 0;
-    collect(model, &filter);
+    collect(model);
     sort_nearly(trade->points, (size_t)trade->count, sizeof *trade->points, by_size);
     find_front(trade);
     trade->stale = false;
@@ -269,7 +285,9 @@ static void draw_cursor(const struct model *model, struct canvas *canvas, struct
         return;
     int x = canvas_text(canvas, line, 0, 0, STYLE_BOLD, "n%lld", (long long)model->selected);
     if (at < 0) {
-        canvas_text(canvas, line, x + 1, 0, STYLE_DIM, "%s: it has no dot", node_word(node->status));
+        bool left_out = has_point(node, trade->axis);
+        canvas_text(canvas, line, x + 1, 0, STYLE_DIM, "%s: %s", node_word(node->status),
+                    left_out ? "the filter leaves it out" : "it has no dot");
         return;
     }
     x = canvas_text(canvas, line, x + 1, 0, STYLE_HEADER, "%.2f%%", 100 * node->accuracy);
@@ -344,7 +362,7 @@ static int nearest(const struct trade_view *trade, const struct plot *plot, int 
     return found;
 }
 
-/* Of a network without a dot the arrows begin at the best. */
+/* Of a network without a dot the arrows begin at the best or, where the filter leaves that out, on the front. */
 static void move(struct model *model, struct area inside, int across, int down)
 {
     struct plot plot;
@@ -352,7 +370,8 @@ static void move(struct model *model, struct area inside, int across, int down)
     if (!plot_of(model, inside, &plot))
         return;
     if (at < 0 || !plot_has_room(&plot)) {
-        select_point(model, point_of(&model->trade, model->state->best));
+        int best = point_of(&model->trade, model->state->best);
+        select_point(model, best < 0 ? next_of_front(&model->trade, -1, 1) : best);
         return;
     }
     const struct trade_point *point = &model->trade.points[at];

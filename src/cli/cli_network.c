@@ -138,7 +138,7 @@ int cli_network_of_node(const char *folder, int64_t node, struct cli_network *ne
     struct error warning = {{0}}; /* that the log's end is torn: the screens show the session all the same */
     char name[24];
     snprintf(name, sizeof name, "n%lld", (long long)node);
-    *network = (struct cli_network){.text = folder, .session = memory_copy_text(folder)};
+    *network = (struct cli_network){.text = folder, .session = memory_copy_text(folder), .quiet = true};
     options_default(&network->options);
     return load_session(network, &warning, error) || take_node(name, network, error) ? -1 : 0;
 }
@@ -248,7 +248,7 @@ static int recognise_images(struct cli_network *network, const char *data, struc
 static void warn_of_assumptions(const struct cli_network *network)
 {
     struct error warning;
-    if (!network->weights || network->facts.classes || network->own_images)
+    if (network->quiet || !network->weights || network->facts.classes || network->own_images)
         return;
     error_set(&warning,
               "%s: doesn't say how its classes are called and its pixels normalised, as files from before this was "
@@ -268,7 +268,8 @@ int cli_network_open_images(struct cli_network *network, const char *data, enum 
     picture_rules_set(&network->options, &network->spec);
     if (images_open(&network->spec, DATA_TRAIN, &network->images, error))
         return -1;
-    cli_warn_of_images(&network->images);
+    if (!network->quiet)
+        cli_warn_of_images(&network->images);
     if (!network->input.channels)
         network->input = network->images.shape;
     if (recognise_images(network, data, error) || check_images(network, &network->images, name, needed, error))

@@ -25,6 +25,7 @@ struct cli_network {
     struct image_split trained;    /* the images that trained it, where that is known */
     struct data_facts facts;       /* likewise: their classes and normalisation; `classes` 0: not known */
     const char *text;              /* what the person typed; borrowed */
+    bool quiet;                    /* no warnings on stderr: screens are up */
 
     struct images images;  /* the training part; count 0 until cli_network_open_images() */
     struct data_spec spec; /* of the images */
@@ -36,8 +37,7 @@ struct cli_network {
 /* Find what `text` names; no images yet.  NODE is a number, "n12", "best" or "start".  A network without a result has no
    weights.  cli_network_done() it, also after a failure. */
 int cli_network_find(const char *text, struct cli_network *network, struct error *error);
-/* The same of a network of the session in this folder; prints nothing, as neither does cli_network_open_images() without
-   `data` then. */
+/* The same of a network of the session in this folder; prints nothing, and makes it `quiet`. */
 int cli_network_of_node(const char *folder, int64_t node, struct cli_network *network, struct error *error);
 /* For commands that use weights where there are any: -1 when the file of a trained network is missing. */
 int cli_network_check_weights(const struct cli_network *network, struct error *error);

@@ -68,17 +68,32 @@ static uint8_t pixel_at(const struct view *view, int index, int channel, int y, 
                                 (size_t)from_y * (size_t)shape->width + (size_t)from_x];
 }
 
-/* Grey where an image hasn't three channels. */
+/* The mean of the pixels that pixel (x, y) of a picture of this size stands for. */
+static uint8_t scaled_pixel(const struct view *view, int index, int channel, int y, int x, struct augment place,
+                            struct mistakes_size size)
+{
+    const struct shape *shape = &view->images->shape;
+    int64_t sum = 0, count = 0;
+    for (int from_y = y * shape->height / size.height; from_y < (y + 1) * shape->height / size.height; from_y++)
+        for (int from_x = x * shape->width / size.width; from_x < (x + 1) * shape->width / size.width;
+             from_x++, count++)
+            sum += pixel_at(view, index, channel, from_y, from_x, place);
+    return (uint8_t)(sum / count);
+}
+
+/* As small as it is shown: of large images whole copies would take hundreds of megabytes. Grey where an image hasn't
+   three channels. */
 static struct mistakes_image picture_of(const struct view *view, int index, struct augment place)
 {
     const struct shape *shape = &view->images->shape;
+    struct mistakes_size size = mistakes_fit(shape->width, shape->height);
     int label = view->images->labels[index];
     struct mistakes_image image = {.label = label, .prediction = label};
-    uint8_t *to = image.pixels = memory_new((size_t)shape->height * (size_t)shape->width, 3);
-    for (int y = 0; y < shape->height; y++)
-        for (int x = 0; x < shape->width; x++)
+    uint8_t *to = image.pixels = memory_new((size_t)size.height * (size_t)size.width, 3);
+    for (int y = 0; y < size.height; y++)
+        for (int x = 0; x < size.width; x++)
             for (int colour = 0; colour < 3; colour++)
-                *to++ = pixel_at(view, index, shape->channels == 3 ? colour : 0, y, x, place);
+                *to++ = scaled_pixel(view, index, shape->channels == 3 ? colour : 0, y, x, place, size);
     return image;
 }
 
@@ -163,8 +178,7 @@ static int evaluate(struct job *job, struct cli_network *network, const struct v
                                   .correct = score.correct,
                                   .classes = score.classes,
                                   .loss = score.loss,
-                                  .width = network->images.shape.width,
-                                  .height = network->images.shape.height};
+                                  .size = mistakes_fit(network->images.shape.width, network->images.shape.height)};
     mistakes->confusion = score.confusion;
     score.confusion = NULL;
     take_classes(&network->images, mistakes);

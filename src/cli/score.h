@@ -54,8 +54,8 @@ void score_print(const struct score *score, struct text *text);
 void score_print_confusion(FILE *out, const struct score *score, const struct images *images);
 /* A row for each image: number, class, what it was taken for, probability and loss. */
 void score_print_images(FILE *out, const struct score *score, const struct images *images);
-/* The same three tables as CSV; and all as one JSON object, with the images if they are `wanted`.  `part` is "test" or
-   "validation". */
+/* The same three tables as CSV; and all as one JSON object, with the images if they are `wanted`.  `part` is "test",
+   "validation" or "all". */
 void score_csv_classes(const struct score *score, const struct images *images, struct text *text);
 void score_csv_confusion(const struct score *score, const struct images *images, struct text *text);
 void score_csv_images(const struct score *score, const struct images *images, struct text *text);

@@ -376,6 +376,7 @@ static int read_set(struct set_reader *reader, const struct data_format *format,
     const char *folder = reader->spec->folder;
     int failed = find_parts(reader->spec, &parts, error);
     reader->divided = parts.train;
+    reader->images->whole = reader->part == DATA_ALL && !(reader->divided && parts.test);
     failed = failed || find_classes(reader->divided ? parts.train : folder, format, reader->images, error) ||
              (reader->divided ? read_divided(reader, &parts, error) : read_part(reader, folder, error));
     parts_done(&parts);

@@ -29,6 +29,7 @@ struct images {
     struct hash hash;   /* of pixels and labels: the data set's checksum */
     int validation;     /* the last that many are the set's own validation images; 0: it has none */
     bool stratified;    /* each class has its share of every part of a split */
+    bool whole;         /* DATA_ALL: they are all that the folder has, not its test part */
     char *summary;      /* "PNG 150, JPEG 30; left out: .gif 2": what was read of a folder, or NULL */
     char *warnings;     /* what a person should know of the files: lines, or NULL */
 };

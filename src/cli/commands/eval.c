@@ -36,14 +36,18 @@ static int open_views(const struct cli_network *network, bool validation, struct
     return 0;
 }
 
+/* Which of the images are evaluated. */
+static const char *part_of(bool validation, const struct images *images)
+{
+    return validation ? "validation" : images->whole ? "all" : "test";
+}
+
 /* What was read of a folder of pictures, and which of it is evaluated. */
 static void print_images(const struct cli_network *network, bool validation, const struct images *images)
 {
-    const char *part = validation ? "validation images" : "test images";
-    if (!validation && cli_network_unseen_part(network) == DATA_ALL)
-        part = "all images";
     if (images->summary)
-        print_to(stdout, "read     %s\n         %s of %s\n", images->summary, part, network->data);
+        print_to(stdout, "read     %s\n         %s images of %s\n", images->summary, part_of(validation, images),
+                 network->data);
 }
 
 /* `images`: those that were evaluated. */
@@ -57,7 +61,7 @@ static void print_lines(const struct cli_arguments *arguments, const struct cli_
     arch_print(&network->arch, &text);
     print_to(stdout, "         %s\n", text_string(&text));
     print_images(network, validation, images);
-    print_to(stdout, "%-8s ", validation ? "valid." : "test");
+    print_to(stdout, "%-8s ", validation ? "valid." : part_of(validation, images));
     text_clear(&text);
     score_print(score, &text);
     print_to(stdout, "%s\n", text_string(&text));
@@ -79,12 +83,12 @@ static void print_lines(const struct cli_arguments *arguments, const struct cli_
 }
 
 static void print_json(const struct cli_arguments *arguments, const struct cli_network *network, bool validation,
-                       const struct score *score)
+                       const struct images *images, const struct score *score)
 {
     struct text name = TEXT_EMPTY, text = TEXT_EMPTY;
     cli_network_name(network, arguments->words[0], &name);
-    score_json(text_string(&name), validation ? "validation" : "test", score, &network->images,
-               cli_value(arguments, "each"), &text);
+    score_json(text_string(&name), part_of(validation, images), score, &network->images, cli_value(arguments, "each"),
+               &text);
     print_document(stdout, text_string(&text));
     text_done(&name);
     text_done(&text);
@@ -107,7 +111,7 @@ static void print(const struct cli_arguments *arguments, const struct cli_networ
                   const struct images *images, const struct score *score)
 {
     if (cli_value(arguments, "json"))
-        print_json(arguments, network, validation, score);
+        print_json(arguments, network, validation, images, score);
     else if (cli_value(arguments, "csv"))
         print_csv(arguments, network, score);
     else

@@ -51,10 +51,12 @@ static void quit(struct pty_terminal *terminal)
 }
 
 /* A key that changes the screen, and the frame that it gives. */
+/* A key, and the whole of what it changes. */
 static void press(struct pty_terminal *terminal, const char *key)
 {
     pty_send(terminal, key);
     expect(terminal, pty_wait_bytes(terminal));
+    expect(terminal, pty_wait_quiet(terminal, 0.05));
 }
 
 static void go_to(struct pty_terminal *terminal, const char *place)
@@ -423,7 +425,8 @@ static void test_frames(void **state)
     double start = clock_monotonic();
     pty_watch(terminal, 1);
     double seconds = clock_monotonic() - start;
-    assert_in_range(count_frames(terminal), 1, 10 * seconds + 1); /* ten a second, and the one that was under way */
+    /* Ten a second, and those that were under way on a busy machine. */
+    assert_in_range(count_frames(terminal), 1, 10 * seconds + 3);
     quit(terminal);
 }
 

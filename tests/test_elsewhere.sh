@@ -19,7 +19,7 @@ search() { # NAME [OPTION]…
     "$espalier" run $tournament --networks 2 --validation 12 --devices cpu:1 --headless --batch 8 --out "$name" "$@" >run.out 2>&1
 }
 accuracy() { # FILE: of the last eval
-    sed -n 's/^test .*accuracy \([0-9.]*\) %.*/\1/p' "$1"
+    sed -n 's/^\(test\|all\) .*accuracy \([0-9.]*\) %.*/\2/p' "$1"
 }
 search pets --data images@16:pets --start "$small" --start-epochs 25 --epochs 4 --average 0.9
 

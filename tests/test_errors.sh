@@ -97,7 +97,8 @@ cp one.esp/weights/n1-* lost.esp/weights
 : >"lost.esp/weights/$(ls lost.esp/weights)"
 says "weights that are damaged end a search soon" 1 "20 networks in a row failed .*weights/n" "$espalier" resume lost --networks 9
 says "they can't be repaired" 1 "" sh -c '"$0" fsck lost --repair; status=$?; echo >&2; exit $status' "$espalier"
-cp -a one.esp/weights lost.esp
+rm -r lost.esp
+cp -a one.esp lost.esp # that one has recorded that its weights are gone
 mv lost.esp/weights away
 ln -s ../away lost.esp/weights
 for command in export predict eval train copy resume; do

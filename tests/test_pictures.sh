@@ -2,7 +2,7 @@
 # A person's own pictures, as the commands take them: what is said of the files, how they are split, and that training, eval and
 # predict read them alike.
 . "$top_srcdir/tests/tap.sh"
-plan 36
+plan 38
 
 kinds=$top_srcdir/tests/reference/pictures
 if ! python3 "$top_srcdir/tests/pictures.py" pets 18 cat=200,60,40 dog=60,200,60 frog=50,80,200 ||

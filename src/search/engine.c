@@ -150,7 +150,7 @@ static int restore(struct engine *engine, const struct search_options *wanted, s
         keeping_check(&engine->journal, &engine->options, error))
         return -1;
     checkpoints_tidy(&engine->journal);
-    keeping_tidy(&engine->journal);
+    keeping_tidy(&engine->journal, &engine->options);
     const struct session_node *start = session_node(state, 1);
     bool trained = start && start->status == NODE_DONE;
     return trained ? 0 : start_find(&engine->options, &engine->data, &engine->start, error);

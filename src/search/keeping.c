@@ -134,8 +134,10 @@ void keeping_drop(struct journal *journal, const struct search_options *options)
     event_done(&copy);
 }
 
-void keeping_tidy(const struct journal *journal)
+void keeping_tidy(const struct journal *journal, const struct search_options *options)
 {
+    if (options->keep != KEEP_BEST)
+        return;
     for (int64_t i = 1; i <= journal->state->node_count; i++)
         if (session_node(journal->state, i)->dropped)
             remove_weights(journal, i);

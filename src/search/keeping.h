@@ -25,7 +25,8 @@ int keeping_check(const struct journal *journal, const struct search_options *op
 void keeping_note_missing(struct journal *journal);
 /* Drop what isn't needed any more, if the options say so. */
 void keeping_drop(struct journal *journal, const struct search_options *options);
-/* Remove files that were dropped, and that a kill has left. */
-void keeping_tidy(const struct journal *journal);
+/* Remove files that were dropped, and that a kill has left.  Where the options keep all, a file that was missing and has come
+   back stays. */
+void keeping_tidy(const struct journal *journal, const struct search_options *options);
 
 #endif

@@ -18,7 +18,7 @@ within() {
     shift
     until "$@" >"$work/out" 2>"$work/err"; do
         tries=$((tries + 1))
-        if [ $tries = 1200 ]; then
+        if [ $tries = 2400 ]; then
             report 1 "$name"
             sed 's/^/# /' "$work/out" "$work/err" | tail -n 20
             return
@@ -130,7 +130,7 @@ ok "a long path" "$espalier" attach "$work/$long/$long/far" --send stop
 # --- a pipe that nobody reads ---
 mkfifo pipe
 exec 3<>pipe # open at both ends, so that nothing waits for the other
-"$espalier" run $tournament --json --out slow --data idx:set --start 'C(4,3,1) P(2,2) C(4,3,1) A(4,4) FC(8) SM(2)' --epochs 40 \
+"$espalier" run $tournament --json --out slow --data idx:set --start 'C(4,3,1) P(2,2) C(4,3,1) A(4,4) FC(8) SM(2)' --epochs 25 \
     --start-epochs 1 --validation 112 --networks 20 --devices cpu:1 >pipe &
 slow=$!
 finished() { # the first is cheaper to ask again and again

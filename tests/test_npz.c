@@ -182,6 +182,54 @@ static void test_validation(void **state)
     text_done(&file.bytes);
 }
 
+/* Names as bytes and as characters, in both orders of bytes; a name may be of a class that has no image. */
+static void test_class_names(void **state)
+{
+    static const char bytes[] = "cat\0\0k\303\244se",
+                      characters[] = "c\0\0\0\344\0\0\0\0\0\0\0d\0\0\0\0\0\0\0\0\0\0\0"
+                                     "e\0\0\0f\0\0\0\0\0\0\0",
+                      turned[] = "\0\0\0c\0\1\366\0\0\0\0d\0\0\0\0";
+    static const struct {
+        const char *header, *values, *first, *second, *message;
+        size_t length;
+        int classes;
+    } cases[] = {
+        {TYPE("|S5", "(2,)"), bytes, "cat", "k\303\244se", NULL, 10, 2},
+        {TYPE("<U3", "(3,)"), characters, "c\303\244", "d", NULL, 36, 3},
+        {TYPE(">U2", "(2,)"), turned, "c\360\237\230\200", "d", NULL, 16, 2},
+        {TYPE("|S5", "(1,)"), bytes, NULL, NULL, "classes: has 1 names, but the labels are 0…1; name every class", 5,
+         0},
+        {TYPE("|S5", "(2, 1)"), bytes, NULL, NULL, "classes: has the shape (2, 1); the names", 10, 0},
+        {TYPE("|S2", "(3,)"), "aabbaa", NULL, NULL, "classes: two classes are called aa", 6, 0},
+        {TYPE("|S1", "(2,)"), "a", NULL, NULL, "classes: name 1 is empty", 2, 0},
+        {TYPE("|S2", "(2,)"), "a\033bc", NULL, NULL, "classes: name 0 is empty, isn't UTF-8 or has invisible", 4, 0},
+        {TYPE("|S2", "(2,)"), "ab\303(", NULL, NULL, "classes: name 1 is empty, isn't UTF-8", 4, 0},
+        {TYPE("<U1", "(2,)"), "a\0\0\0\0\330\0\0", NULL, NULL, "classes: name 1", 8, 0},
+        {TYPE("<U1", "(2,)"), "a\0\0\0\377\377\377\377", NULL, NULL, "classes: name 1", 8, 0},
+        {TYPE("|u1", "(2,)"), "ab", NULL, NULL, "classes: is uint8; the names of classes are texts", 2, 0},
+        {TYPE("|S5", "(2,)"), bytes, NULL, NULL, "classes: has 9 bytes of values, where its shape says 10", 9, 0},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct npz_file file = {.deflated = i % 2};
+        struct images images;
+        struct error error = {""};
+        npz_array(&file, i % 2 ? "class_names" : "classes", cases[i].header, cases[i].values, cases[i].length);
+        write_set(&file, TYPE("|u1", "(2, 5, 2, 3)"), places, sizeof places, TYPE("|u1", "(2,)"), labels, 2);
+        int failed = parse(&file, DATA_TRAIN, &images, &error);
+        if (cases[i].message && !strstr(error.text, cases[i].message + (i % 2 ? strlen("classes") : 0)))
+            fail_msg("%zu: expected `%s` in: %s", i, cases[i].message, error.text);
+        if (failed != (cases[i].message ? -1 : 0))
+            fail_msg("%zu: %d: %s", i, failed, error.text);
+        if (!failed) {
+            assert_int_equal(images.classes, cases[i].classes);
+            assert_string_equal(images_class_name(&images, 0), cases[i].first);
+            assert_string_equal(images_class_name(&images, 1), cases[i].second);
+        }
+        images_done(&images);
+        text_done(&file.bytes);
+    }
+}
+
 static void test_refused(void **state)
 {
     static const char *const good = TYPE("|u1", "(2, 5, 2, 3)"), *const good_y = TYPE("|u1", "(2,)");
@@ -354,15 +402,11 @@ static void test_other_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reads),
-        cmocka_unit_test(test_headers),
-        cmocka_unit_test(test_fortran),
-        cmocka_unit_test(test_label_types),
-        cmocka_unit_test(test_validation),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_labels_out_of_range),
-        cmocka_unit_test(test_damaged),
-        cmocka_unit_test(test_bomb),
+        cmocka_unit_test(test_reads),       cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_fortran),     cmocka_unit_test(test_label_types),
+        cmocka_unit_test(test_validation),  cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_class_names), cmocka_unit_test(test_labels_out_of_range),
+        cmocka_unit_test(test_damaged),     cmocka_unit_test(test_bomb),
         cmocka_unit_test(test_other_files),
     };
     return cmocka_run_group_tests_name("arrays", tests, make_places, remove_folder);

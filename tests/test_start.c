@@ -261,7 +261,7 @@ static void write_start(const char *path, const char *split)
 
 static char *note_of(struct hash images, int64_t seed, int64_t validation)
 {
-    struct image_split split = {images, seed, validation, 0};
+    struct image_split split = {.images = images, .seed = seed, .validation = validation};
     struct text text = TEXT_EMPTY;
     image_split_print(&split, &text);
     return text_take(&text);
@@ -277,16 +277,20 @@ static void test_start_of_file(void **state)
     const struct {
         struct hash images;
         int64_t seed, validation;
-        const char *message; /* NULL: it may start a search */
+        const char *message;  /* NULL: it may start a search */
+        bool own_validation; /* the set has validation images of its own */
     } cases[] = {
-        {data.hash, 4, 50, NULL},
-        {data.hash, 4, 60, NULL},
-        {{7, 7}, 1, 0, NULL},
+        {data.hash, 4, 50, NULL, false},
+        {data.hash, 4, 60, NULL, false},
+        {{7, 7}, 1, 0, NULL, false},
         {data.hash, 4, 49,
          "a.safetensors: its weights were trained on images that would validate here: use its --seed 4 "
-         "and at most its --validation 49"},
-        {data.hash, 5, 50, "use its --seed 5"},
-        {data.hash, 4, 0, "no images were kept out"},
+         "and at most its --validation 49",
+         false},
+        {data.hash, 5, 50, "use its --seed 5", false},
+        {data.hash, 4, 0, "no images were kept out", false},
+        {data.hash, 5, 50, NULL, true},
+        {data.hash, 5, 0, "no images were kept out", true},
     };
     for (size_t i = 0; i <= sizeof cases / sizeof cases[0]; i++) {
         bool noted = i < sizeof cases / sizeof cases[0];
@@ -295,6 +299,7 @@ static void test_start_of_file(void **state)
         struct start_network start = {.weights = NULL};
         struct error error = {{0}};
         write_start(path, note);
+        data.own_validation = noted && cases[i].own_validation;
         snprintf(options.start, sizeof options.start, "%s", path);
         assert_int_equal(start_find(&options, &data, &start, &error), message ? -1 : 0);
         if (message && !strstr(error.text, message))

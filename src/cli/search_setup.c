@@ -104,6 +104,7 @@ int search_setup_open(struct search_setup *setup, struct search_options *options
         .train_images = setup->train.count,
         .validation_images = setup->validate.count,
         .hash = setup->images.hash,
+        .own_validation = setup->images.validation > 0,
         .facts = &setup->facts,
     };
     for (int i = 0; i < setup->device_count; i++)

@@ -11,7 +11,11 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { HEADER_MAX = 4096, WORD_MAX = 16, SIZE_MAX_READ = INT32_MAX };
+#include <utf8proc.h>
+
+#include "util/print.h"
+
+enum { HEADER_MAX = 4096, WORD_MAX = 16, SIZE_MAX_READ = INT32_MAX, UTF32 = 4 };
 
 /* --- the header --- */
 
@@ -130,6 +134,7 @@ static int parse_type(const char *type, struct npy *npy, struct error *error)
         return error_set(error, "holds Python objects (a pickle), which can run code and are never read; save numbers");
     if (!*at || at[1] < '1' || at[1] > '9' || sscanf(at + 1, "%3d%c", &npy->bytes, &rest) != 1)
         return error_set(error, "has values of the type %s, which isn't known; save it as another", type);
+    npy->bytes *= npy->kind == 'U' ? UTF32 : 1;
     return 0;
 }
 
@@ -186,7 +191,7 @@ int npy_parse(const uint8_t *bytes, size_t length, struct npy *npy, struct error
         return -1;
     npy->values = bytes + values;
     size_t expected = count * (size_t)npy->bytes, there = length - values;
-    if (there != expected && strchr("uifb", npy->kind))
+    if (there != expected && strchr("uifbSU", npy->kind))
         return error_set(error, "has %zu bytes of values, where its shape says %zu; copy the file again", there,
                          expected);
     return 0;
@@ -221,4 +226,26 @@ int64_t npy_integer(const struct npy *npy, size_t place)
     if (negative)
         return (int64_t)(value | (npy->bytes < 8 ? UINT64_MAX << 8 * npy->bytes : 0));
     return value > INT64_MAX ? INT64_MAX : (int64_t)value;
+}
+
+/* Text of kind 'S' is bytes, of kind 'U' one number of 32 bits for each character; zeros follow up to its length. */
+int npy_text(const struct npy *npy, size_t place, struct text *text)
+{
+    const char *bytes = (const char *)npy->values + place * (size_t)npy->bytes;
+    if (npy->kind == 'S')
+        text_add_bytes(text, bytes, strnlen(bytes, (size_t)npy->bytes));
+    struct npy characters = *npy;
+    characters.kind = 'u';
+    characters.bytes = UTF32;
+    for (size_t i = 0, count = (size_t)npy->bytes / UTF32; npy->kind == 'U' && i < count; i++) {
+        utf8proc_uint8_t encoded[4];
+        int64_t character = npy_integer(&characters, place * count + i);
+        if (!character)
+            break;
+        if (!utf8proc_codepoint_valid((utf8proc_int32_t)character))
+            return -1;
+        text_add_bytes(text, (char *)encoded, (size_t)utf8proc_encode_char((utf8proc_int32_t)character, encoded));
+    }
+    const char *found = text_string(text);
+    return text->length && text->length == strlen(found) && text->length == print_plain_length(found) ? 0 : -1;
 }

@@ -13,11 +13,13 @@
 #include <stdint.h>
 
 #include "util/error.h"
+#include "util/text.h"
 
 enum { NPY_DIMENSIONS_MAX = 4 };
 
 struct npy {
-    char kind; /* 'u' and 'i': integers without and with sign, 'f': floats, 'b': truth values, and others */
+    char kind; /* 'u' and 'i': integers without and with sign, 'f': floats, 'b': truth values, 'S' and 'U': texts of
+                  bytes and of characters, and others */
     int bytes; /* of one value */
     bool big_endian;
     int dimensions;
@@ -32,5 +34,8 @@ char *npy_type_name(const struct npy *npy, char text[24]);
 char *npy_shape_name(const struct npy *npy, char text[100]);
 /* An integer of kind 'u' or 'i', by its place in memory; beyond int64_t it is INT64_MAX. */
 int64_t npy_integer(const struct npy *npy, size_t place);
+/* Add a text of kind 'S' or 'U', by its place in memory, as UTF-8 to an empty text.  -1: it is empty, isn't UTF-8 or
+   has invisible characters. */
+int npy_text(const struct npy *npy, size_t place, struct text *text);
 
 #endif

@@ -8,6 +8,8 @@
  * The names of MedMNIST (train_images, train_labels and so on; Yang et al., 2023) are known too.  Without x_val the
  * validation images are drawn from the training images; with it they are the last of the training part.  The training
  * labels say how many classes there are; they are read for the test part too.
+ *
+ *     classes                  texts, (classes,): what label 0, label 1 and so on are called; or no such array
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -29,6 +31,8 @@ static const char *const names[][2][SPELLINGS] = {
     [ARRAY_VALIDATION] = {[PIXELS] = {"x_val", "val_images"}, [LABELS] = {"y_val", "val_labels"}},
     [ARRAY_TEST] = {[PIXELS] = {"x_test", "test_images"}, [LABELS] = {"y_test", "test_labels"}},
 };
+
+static const char *const class_names[SPELLINGS] = {"classes", "class_names"};
 
 /* An array of the archive while it is read. */
 struct source {
@@ -192,6 +196,38 @@ static int count_classes(const struct source *source, struct images *images, str
     return 0;
 }
 
+/* Names for all labels, and perhaps for classes of which there is no image. */
+static int name_classes(const struct source *source, struct images *images, struct error *error)
+{
+    char text[100];
+    const struct npy *npy = &source->npy;
+    npy_shape_name(npy, text);
+    if (npy->dimensions != 1 || npy->sizes[0] > IMAGES_CLASSES_MAX)
+        return error_set(error, "%s: has the shape %s; the names of classes are one text for each, at most %d",
+                         source->name, text, IMAGES_CLASSES_MAX);
+    if (npy->kind != 'S' && npy->kind != 'U')
+        return error_set(error, "%s: is %s; the names of classes are texts: save numpy.array([\"cat\", \"dog\"])",
+                         source->name, npy_type_name(npy, text));
+    if ((int)npy->sizes[0] < images->classes)
+        return error_set(error, "%s: has %zu names, but the labels are 0…%d; name every class", source->name,
+                         npy->sizes[0], images->classes - 1);
+    images->classes = (int)npy->sizes[0];
+    images->class_names = memory_new((size_t)images->classes, sizeof *images->class_names);
+    for (int i = 0; i < images->classes; i++) {
+        struct text name = TEXT_EMPTY;
+        int failed = npy_text(npy, (size_t)i, &name);
+        images->class_names[i] = text_take(&name);
+        if (failed)
+            return error_set(error, "%s: name %d is empty, isn't UTF-8 or has invisible characters; save another",
+                             source->name, i);
+        for (int k = 0; k < i; k++)
+            if (!strcmp(images->class_names[k], images->class_names[i]))
+                return error_set(error, "%s: two classes are called %s; give each a name of its own", source->name,
+                                 images->class_names[i]);
+    }
+    return 0;
+}
+
 /* Give the images from number `first` on their labels. */
 static int add_labels(const struct source *source, int first, struct images *images, struct error *error)
 {
@@ -221,6 +257,10 @@ static int read_classes(const struct zip *zip, struct images *images, struct err
     int failed = found < 0    ? -1
                  : found == 0 ? refuse_missing(zip, spellings[0], error)
                               : count_classes(&source, images, error);
+    free(source.unpacked);
+    if (failed || (found = open_array(zip, class_names, &source, error)) == 0)
+        return failed;
+    failed = found < 0 ? -1 : name_classes(&source, images, error);
     free(source.unpacked);
     return failed;
 }

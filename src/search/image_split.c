@@ -6,7 +6,7 @@
 
 struct image_split image_split_of(const struct search_options *options, struct hash images)
 {
-    return (struct image_split){images, options->seed, options->validation, options->train_subset};
+    return (struct image_split){images, options->seed, options->validation, options->train_subset, .fixed = false};
 }
 
 void image_split_print(const struct image_split *split, struct text *text)
@@ -35,7 +35,8 @@ bool image_split_is_known(const struct image_split *split)
 int image_split_check(const struct image_split *trained, const struct image_split *own, struct error *error)
 {
     bool same_images = image_split_is_known(trained) && hash_equal(trained->images, own->images);
-    if (!own->validation || !same_images || (own->seed == trained->seed && own->validation <= trained->validation))
+    bool same_split = own->seed == trained->seed || own->fixed;
+    if (!own->validation || !same_images || (same_split && own->validation <= trained->validation))
         return 0;
     if (!trained->validation)
         return error_set(error, "its weights were trained on images that would validate here: no images were kept out");

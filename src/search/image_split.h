@@ -1,8 +1,8 @@
 /*
  * image_split.h - which images of a set trained some weights, so that none of them validates later.
  *
- * A split shuffles all images by its seed.  The first of them validate and those that follow train (data/split.c).
- * Functions are pure; a struct image_split owns nothing.
+ * A split shuffles all images by its seed.  The first of them validate and those that follow train (data/split.c),
+ * but for a set that has validation images of its own.  Functions are pure; a struct image_split owns nothing.
  */
 #ifndef ESPALIER_SEARCH_IMAGE_SPLIT_H
 #define ESPALIER_SEARCH_IMAGE_SPLIT_H
@@ -13,6 +13,7 @@
 struct image_split {
     struct hash images; /* of the whole set; zero: it is not known what trained the weights */
     int64_t seed, validation, subset;
+    bool fixed; /* the set has validation images of its own, which the seed doesn't change; no note says it */
 };
 
 /* The split of a search with these options. */

@@ -38,6 +38,7 @@ static int check_session(const struct search_options *own, const struct search_d
         return -1;
     struct image_split trained = image_split_of(&theirs, hash_scan(state->facts.data_hash)),
                        split = image_split_of(own, data->hash);
+    split.fixed = data->own_validation;
     return check_place(own, data, theirs.data, trained.images, error) || image_split_check(&trained, &split, error) ? -1
                                                                                                                     : 0;
 }
@@ -223,6 +224,7 @@ static int start_of_file(struct search_options *options, const struct search_dat
     void *bytes = NULL;
     size_t length;
     struct image_split own = image_split_of(options, data->hash);
+    own.fixed = data->own_validation;
     int status = 0;
     if (strlen(path) >= sizeof options->start)
         status = error_set(error, "the path is too long");

@@ -4,10 +4,12 @@
  */
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "data/formats.h"
 #include "data/npy.h"
 #include "util/bug.h"
+#include "util/print.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
 
@@ -24,6 +26,8 @@ static void as_archive(const uint8_t *bytes, size_t length, enum data_part part)
         ASSERT(sum <= 255 * pixels);
         for (int i = 0; i < images.count; i++)
             ASSERT(images.labels[i] < images.classes);
+        for (int i = 0; images.class_names && i < images.classes; i++)
+            ASSERT(print_plain_length(images.class_names[i]) == strlen(images.class_names[i]));
     } else {
         ASSERT(*error.text);
     }

@@ -52,7 +52,10 @@ static bool proceed(void *context)
 static int write_weights(const struct training_run *run, const struct weights *weights, const char *test,
                          struct error *error)
 {
-    struct image_split split = {run->network.images.hash, (int64_t)run->split_seed, run->validation, run->subset};
+    struct image_split split = {.images = run->network.images.hash,
+                                .seed = (int64_t)run->split_seed,
+                                .validation = run->validation,
+                                .subset = run->subset};
     struct text trained = TEXT_EMPTY;
     image_split_print(&split, &trained);
     struct notes notes = {0};

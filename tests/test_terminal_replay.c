@@ -25,14 +25,19 @@ static int open_bed(void **state)
     return 0;
 }
 
-static struct pty_terminal *start_replay(const char *speed)
+static struct pty_terminal *start_replay_of(const char *session, const char *speed)
 {
     struct pty_setup setup = usual_setup();
     setup.width = 160; /* the header has room for all counts */
     setup.height = 45;
-    struct pty_terminal *terminal = start_espalier(&setup, "replay", "one", "--speed", speed, NULL);
+    struct pty_terminal *terminal = start_espalier(&setup, "replay", session, "--speed", speed, NULL);
     expect_text(terminal, 0, "REPLAY");
     return terminal;
+}
+
+static struct pty_terminal *start_replay(const char *speed)
+{
+    return start_replay_of("one", speed);
 }
 
 static struct pty_terminal *start_still(void)
@@ -50,7 +55,6 @@ static void quit(struct pty_terminal *terminal)
     pty_free(terminal);
 }
 
-/* A key that changes the screen, and the frame that it gives. */
 /* A key, and the whole of what it changes. */
 static void press(struct pty_terminal *terminal, const char *key)
 {
@@ -142,6 +146,20 @@ static void expect_final_counts(struct pty_terminal *terminal)
 static void test_plays_to_the_end(void **state)
 {
     struct pty_terminal *terminal = start_replay("1000");
+    expect_text(terminal, 2, "100%");
+    expect_text(terminal, 0, "‖ REPLAY");
+    expect_final_counts(terminal);
+    quit(terminal);
+}
+
+/* A copy without weights, steps and samples is replayed on any machine. */
+static void test_a_thin_copy(void **state)
+{
+    struct pty_setup setup = usual_setup();
+    struct pty_terminal *terminal = start_espalier(&setup, "copy", "--thin", "--weights", "none", "one", "thin", NULL);
+    expect_exit(terminal, 0);
+    pty_free(terminal);
+    terminal = start_replay_of("thin", "1000");
     expect_text(terminal, 2, "100%");
     expect_text(terminal, 0, "‖ REPLAY");
     expect_final_counts(terminal);
@@ -437,6 +455,7 @@ int main(void)
         cmocka_unit_test(test_find_begins_anew),
         cmocka_unit_test(test_plays_to_the_end),
         cmocka_unit_test(test_agrees_with_show),
+        cmocka_unit_test(test_a_thin_copy),
         cmocka_unit_test(test_seek),
         cmocka_unit_test(test_step),
         cmocka_unit_test(test_jump),

@@ -88,6 +88,8 @@ static void test_both_ways(void **state)
     }
     assert_true(options.baseline_released);
     assert_int_equal(options.parent, PARENT_BEST);
+    assert_int_equal(options_set(&options, "limit-flops", "2.2M", &error), 0);
+    assert_int_equal(options.limit_flops, 2200000);
     assert_int_equal(options_set(&options, "limit-memory", "2G", &error), 0);
     assert_int_equal(options.limit_memory, INT64_C(2) << 30);
 }

@@ -351,10 +351,31 @@ static void test_counts(void **state)
         assert_int_equal(text_to_count(refused[i], 0, 1e21, &count), -1);
 }
 
+static void test_whole_counts(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t count;
+    } rows[] = {{"2.2M", 2200000},  {"4.35M", 4350000}, {"2.01M", 2010000}, {"25k", 25000},
+                {"1.234k", 1234},   {"0", 0},           {"999999999999999999", 999999999999999999},
+                {"0.001k", 1}};
+    static const char *const refused[] = {"", "2.5", "1.2345k", "k", "-1k", "1001P", "1e3", "25K"};
+    int64_t count = 7;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_int_equal(text_to_whole_count(rows[i].text, 0, 1000000000000000000, &count), 0);
+        assert_int_equal(count, rows[i].count);
+    }
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+        assert_int_equal(text_to_whole_count(refused[i], 0, 1000000000000000000, &count), -1);
+    assert_int_equal(text_to_whole_count("3k", 0, 2999, &count), -1);
+    assert_int_equal(text_to_whole_count("3k", 3001, 9000, &count), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_counts),
+        cmocka_unit_test(test_whole_counts),
         cmocka_unit_test(foreign_text_is_made_visible),
         cmocka_unit_test(text_grows),
         cmocka_unit_test(text_is_handed_over),

@@ -28,7 +28,7 @@ int cli_integer(const struct cli_arguments *arguments, const char *name, int64_t
 {
     const char *text = cli_value(arguments, name);
     *value = fallback;
-    if (!text || !text_to_integer(text, minimum, maximum, value))
+    if (!text || !text_to_whole_count(text, minimum, maximum, value))
         return 0;
     cli_usage(arguments, "--%s %s: must be a whole number from %lld to %lld", name, text, (long long)minimum,
               (long long)maximum);

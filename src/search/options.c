@@ -313,7 +313,7 @@ int options_set(struct search_options *options, const char *name, const char *va
     case OPTION_INTEGER:
         if (option->automatic && !strcmp(value, "auto"))
             integer = OPTION_AUTO;
-        else if (text_to_integer(value, (int64_t)option->minimum, (int64_t)option->maximum, &integer))
+        else if (text_to_whole_count(value, (int64_t)option->minimum, (int64_t)option->maximum, &integer))
             return out_of_range(option, value, error);
         *(int64_t *)field = integer;
         return 0;

@@ -177,6 +177,20 @@ int text_to_count(const char *string, double minimum, double maximum, double *va
     return 0;
 }
 
+int text_to_whole_count(const char *string, int64_t minimum, int64_t maximum, int64_t *value)
+{
+    double count;
+    if (!text_to_integer(string, minimum, maximum, value))
+        return 0;
+    /* A count with a letter: beyond 2^53 not every whole number is a double, and 2.01M isn't exactly 2010000. */
+    if (!*string || !isalpha((unsigned char)string[strlen(string) - 1]) ||
+        text_to_count(string, (double)minimum, fmin((double)maximum, 0x1p53), &count) ||
+        fabs(count - round(count)) > 1e-12 * fabs(count))
+        return -1;
+    *value = llround(count);
+    return 0;
+}
+
 static int take_number(const char **string, double maximum, double *value)
 {
     char number[32];

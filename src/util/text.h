@@ -38,6 +38,8 @@ int text_to_integer(const char *string, int64_t minimum, int64_t maximum, int64_
 int text_to_real(const char *string, double minimum, double maximum, double *value);
 /* The same with powers of 1000 after the number, as text_count() prints them: 600G, 1.5T (k, M, G, T, P, E). */
 int text_to_count(const char *string, double minimum, double maximum, double *value);
+/* A whole number, also as 25k or 2.2M; 2.2 and 1.2345k are none. */
+int text_to_whole_count(const char *string, int64_t minimum, int64_t maximum, int64_t *value);
 /* A position within `length` seconds: 50%, 90 (seconds), 3m10s, 1h02m. */
 int text_to_place(const char *string, double length, double *seconds);
 /* 4096, 512M, 2G (powers of 1024; K, M, G, T, with or without "iB"). */

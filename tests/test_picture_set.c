@@ -28,6 +28,7 @@ static int open_by(const char *name, const char *set, const struct data_spec *ho
         fail_msg("%s", error->text);
     spec.pictures = how->pictures;
     spec.skip_bad = how->skip_bad;
+    spec.cancelled = how->cancelled;
     return images_open(&spec, part, images, error);
 }
 
@@ -341,6 +342,22 @@ static void test_constant_images(void **state)
     images_done(&images);
 }
 
+/* Who no longer wants a large folder doesn't wait for it. */
+static void test_cancelled(void **state)
+{
+    struct images images;
+    struct error error;
+    atomic_bool cancelled = false;
+    const struct data_spec how = {.cancelled = &cancelled};
+    put_classes("long", 12, (const char *[]){"one", "two", NULL});
+    assert_int_equal(open_by("images@4", "long", &how, DATA_TRAIN, &images, &error), 0);
+    images_done(&images);
+    atomic_store(&cancelled, true);
+    assert_int_equal(open_by("images@4", "long", &how, DATA_TRAIN, &images, &error), -1);
+    assert_non_null(strstr(error.text, "/long/one: reading it was cancelled"));
+    assert_null(images.pixels);
+}
+
 static void test_sets_refused(void **state)
 {
     put_even("one/only/1.png", red, 4);
@@ -369,6 +386,7 @@ int main(void)
         cmocka_unit_test(test_first_rules),       cmocka_unit_test(test_own_validation_images),
         cmocka_unit_test(test_files_are_counted), cmocka_unit_test(test_bad_files),
         cmocka_unit_test(test_constant_images),   cmocka_unit_test(test_sets_refused),
+        cmocka_unit_test(test_cancelled),
     };
     return cmocka_run_group_tests_name("picture sets", tests, make_folder, remove_folder);
 }

@@ -266,6 +266,7 @@ int cli_network_open_images(struct cli_network *network, const char *data, enum 
     if (data_spec_parse(name, &network->spec, error))
         return error_prefix(error, "--data %s", name);
     picture_rules_set(&network->options, &network->spec);
+    network->spec.cancelled = network->cancelled;
     if (images_open(&network->spec, DATA_TRAIN, &network->images, error))
         return -1;
     if (!network->quiet)

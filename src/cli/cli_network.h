@@ -26,6 +26,7 @@ struct cli_network {
     struct data_facts facts;       /* likewise: their classes and normalisation; `classes` 0: not known */
     const char *text;              /* what the person typed; borrowed */
     bool quiet;                    /* no warnings on stderr: screens are up */
+    const atomic_bool *cancelled;  /* as in struct data_spec */
 
     struct images images;  /* the training part; count 0 until cli_network_open_images() */
     struct data_spec spec; /* of the images */

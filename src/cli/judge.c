@@ -2,8 +2,8 @@
  * judge.c - one job at a time: a thread that opens the session, its images and the weights, and evaluates.
  *
  * The job is the thread's until `finished` is set; then judge_ask() joins it and keeps what it found. A job that is no
- * longer wanted is told by `cancelled`, which it reads after each batch. The thread reads the log itself, since a state
- * and its copies belong to one thread.
+ * longer wanted is told by `cancelled`, which it reads after each batch, and before each picture of a folder. The
+ * thread reads the log itself, since a state and its copies belong to one thread.
  */
 #include "cli/judge.h"
 
@@ -191,8 +191,10 @@ static int evaluate(struct job *job, struct cli_network *network, const struct v
 static int open_and_evaluate(struct job *job, struct cli_network *network, struct view *train, struct view *validate,
                              struct error *error)
 {
-    if (cli_network_of_node(job->folder, job->node, network, error) ||
-        cli_network_need_weights(network, job->folder, error) ||
+    if (cli_network_of_node(job->folder, job->node, network, error))
+        return -1;
+    network->cancelled = &job->cancelled;
+    if (cli_network_need_weights(network, job->folder, error) ||
         cli_network_open_images(network, NULL, ALL_CLASSES, error) ||
         cli_network_training_views(network, train, validate, error))
         return -1;

@@ -13,7 +13,7 @@
 
 struct judge;
 
-/* Of the session in this folder.  judge_free() ends an evaluation after its current batch. */
+/* Of the session in this folder.  judge_free() ends an evaluation after its current batch, or picture. */
 struct judge *judge_new(const char *folder);
 void judge_free(struct judge *judge);
 /* What this network gets wrong, or how far its evaluation is, which begins now unless another one has to end first.  Valid

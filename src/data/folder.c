@@ -212,6 +212,10 @@ static int read_files(struct set_reader *reader, const char *folder, const struc
         bool keep = reader->divided || reader->part == DATA_ALL || test[i] == (reader->part == DATA_TEST);
         if (!keep && (reader->part == DATA_TEST || reader->spec->pictures.first))
             continue;
+        if (reader->spec->cancelled && atomic_load(reader->spec->cancelled)) {
+            failed = error_set(error, "%s: reading it was cancelled", folder);
+            break;
+        }
         char *file = file_join(folder, files->names[i]);
         failed = add_image(reader, file, label, keep, error);
         chosen |= keep;

@@ -7,6 +7,7 @@
 #ifndef ESPALIER_DATA_IMAGES_H
 #define ESPALIER_DATA_IMAGES_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -45,6 +46,7 @@ struct data_spec {
     bool augment;
     struct picture_rules pictures; /* of image folders; the parser leaves them, and the next field, at their defaults */
     bool skip_bad;                 /* pictures that can't be read are left out */
+    const atomic_bool *cancelled;  /* the reader of a folder looks at it before each picture, and fails; NULL: it doesn't */
 };
 
 /* DATA_ALL: of a folder that isn't divided into parts every image; otherwise as DATA_TEST, where there is such a part. */

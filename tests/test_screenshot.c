@@ -1,6 +1,6 @@
 /*
- * test_screenshot.c - screens as pictures: blocks fill their cells, lines join, braille dots are where they belong, colours
- * are those of the theme; characters come from the font; and what is said when there is none.
+ * test_screenshot.c - screens as pictures: blocks fill their cells, lines join, braille dots are where they belong,
+ * colours are those of the theme; characters come from the font; and what is said when there is none.
  */
 #include "config.h"
 
@@ -153,8 +153,8 @@ static void braille(void **state)
         int left = dot % 2 * shot.cell_width / 2, top = dot / 2 * shot.cell_height / 4;
         int inside = (shot.cell_width / 2) * (shot.cell_height / 4 + 1);
         int dark = count_cell(&shot, dot, 0, page.background);
-        assert_memory_equal(pixel(&shot, dot, 0, left + shot.cell_width / 4, top + shot.cell_height / 8), page.foreground,
-                            RGB);
+        assert_memory_equal(pixel(&shot, dot, 0, left + shot.cell_width / 4, top + shot.cell_height / 8),
+                            page.foreground, RGB);
         assert_in_range(dark, shot.cell_width * shot.cell_height - inside - shot.cell_width,
                         shot.cell_width * shot.cell_height - inside / 3);
     }

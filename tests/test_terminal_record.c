@@ -1,6 +1,7 @@
 /*
- * test_terminal_record.c - `replay --cast`: the file is an asciicast, its bytes give a terminal the screens that they were
- * made of, and the last one is that of the replay itself; and what `replay` says of options that don't go together.
+ * test_terminal_record.c - `replay --cast`: the file is an asciicast, its bytes give a terminal the screens that they
+ * were made of, and the last one is that of the replay itself; and what `replay` says of options that don't go
+ * together.
  */
 #include "config.h"
 
@@ -113,7 +114,8 @@ static void last_frame_is_replays_own(void **state)
     for (int i = 0; i < 2; i++) {
         struct text bytes = TEXT_EMPTY;
         double last;
-        struct pty_setup setup = setup_of(WIDTH, HEIGHT), small = usual_setup(); /* whatever the terminal's own size is */
+        struct pty_setup setup = setup_of(WIDTH, HEIGHT),
+                         small = usual_setup(); /* whatever the terminal's own size is */
         struct pty_terminal *terminal = start_espalier(&small, "replay", "one", "--cast", "one.cast", "--speed", "1000",
                                                        "--size", "110x32", "--theme", themes[i], NULL);
         expect_exit(terminal, 0);
@@ -145,8 +147,8 @@ static void last_frame_is_replays_own(void **state)
 /* How long it is follows from the speed, and --compress shortens it. */
 static void speed_and_waits(void **state)
 {
-    static const char *const options[][4] = {{"--speed", "50", NULL}, {"--speed", "100", NULL},
-                                             {"--speed", "50", "--compress", "0.05"}};
+    static const char *const options[][4] = {
+        {"--speed", "50", NULL}, {"--speed", "100", NULL}, {"--speed", "50", "--compress", "0.05"}};
     double seconds[3];
     for (int i = 0; i < 3; i++) {
         struct text bytes = TEXT_EMPTY;
@@ -240,7 +242,8 @@ static void messages(void **state)
 {
     expect_message("--cast", "a", "--png", "b", "--cast and --png: name one of them");
     expect_message("--size", "80x24", NULL, NULL, "--size needs --cast or --png");
-    expect_message("--cast", "a", "--size", "80", "--size 80: must be columns and rows as 120x40, from 20x5 to 500x200");
+    expect_message("--cast", "a", "--size", "80",
+                   "--size 80: must be columns and rows as 120x40, from 20x5 to 500x200");
     expect_message("--png", "a", "--size", "80x24x3", "--size 80x24x3: must be columns and rows");
     expect_message("--png", "a", "--size", "501x24", "--size 501x24: must be columns and rows");
     expect_message("--png", "a", "--pane", "10", "--pane");

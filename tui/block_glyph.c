@@ -1,6 +1,6 @@
 /*
- * block_glyph.c - see block_glyph.h.  Blocks and lines end at whole pixels and so are sharp.  Lines go from the edges of
- * the cell to its middle; a table says how thick each of the four is.
+ * block_glyph.c - see block_glyph.h.  Blocks and lines end at whole pixels and so are sharp.  Lines go from the edges
+ * of the cell to its middle; a table says how thick each of the four is.
  */
 #include "tui/block_glyph.h"
 
@@ -42,7 +42,8 @@ static void cut(const struct coverage *cell, const struct line_glyph *line)
 static void draw_lines(const struct coverage *cell, const struct line_glyph *line)
 {
     int width = cell->width, height = cell->height, thin = (height + 12) / 16;
-    int across = line->left > line->right ? line->left : line->right, along = line->up > line->down ? line->up : line->down;
+    int across = line->left > line->right ? line->left : line->right,
+        along = line->up > line->down ? line->up : line->down;
     int left = (width - along * thin) / 2, right = left + along * thin; /* of the line that goes up and down */
     int top = (height - across * thin) / 2, bottom = top + across * thin;
     if (line->left)

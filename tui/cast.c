@@ -1,8 +1,8 @@
 /*
  * cast.c - the bytes between two screens, and the lines of the file.
  *
- * A copy of the last screen is kept.  Only cells that differ from it are written, in the order of reading; the cursor is
- * moved where the last one written is not just left of the next, and attributes are set where they change.
+ * A copy of the last screen is kept.  Only cells that differ from it are written, in the order of reading; the cursor
+ * is moved where the last one written is not just left of the next, and attributes are set where they change.
  */
 #include "tui/cast.h"
 

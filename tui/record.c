@@ -46,8 +46,8 @@ static void draw(struct recording *recording)
     screen_draw(&recording->model, &recording->canvas);
 }
 
-int record_cast(const struct tui_source *source, const struct record_options *options, const char *path, double *seconds,
-                struct error *error)
+int record_cast(const struct tui_source *source, const struct record_options *options, const char *path,
+                double *seconds, struct error *error)
 {
     struct recording recording;
     struct text file = TEXT_EMPTY;

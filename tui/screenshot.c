@@ -43,9 +43,9 @@ enum { FONT_PIXELS = 16, RGB = 3, COLOURS = 256 };
 
 struct painter {
     FT_Library library;
-    FT_Face face, bold;       /* `bold` may be NULL */
-    struct coverage cell;     /* of one cell */
-    int ascent;               /* from the top of a cell to its base line */
+    FT_Face face, bold;        /* `bold` may be NULL */
+    struct coverage cell;      /* of one cell */
+    int ascent;                /* from the top of a cell to its base line */
     int width, height, border; /* of the picture, in pixels */
     uint8_t *pixels;
     struct theme_page page;
@@ -149,9 +149,11 @@ static void fill(struct painter *painter, int x, int y, int top, int bottom, con
 }
 
 /* Lay a colour over the pixel at `x`, `y` of a cell.  Few shades make a small file. */
-static void blend(struct painter *painter, int column, int row, int x, int y, uint8_t covered, const uint8_t colour[RGB])
+static void blend(struct painter *painter, int column, int row, int x, int y, uint8_t covered,
+                  const uint8_t colour[RGB])
 {
-    int at_x = painter->border + column * painter->cell.width + x, at_y = painter->border + row * painter->cell.height + y;
+    int at_x = painter->border + column * painter->cell.width + x,
+        at_y = painter->border + row * painter->cell.height + y;
     int share = (covered + 16) / 32;
     if (at_x < 0 || at_y < 0 || at_x >= painter->width || at_y >= painter->height)
         return;
@@ -167,8 +169,7 @@ static void draw_character(struct painter *painter, int column, int row, uint32_
         return;
     if (look->bold && !painter->bold && face->glyph->format == FT_GLYPH_FORMAT_OUTLINE)
         FT_Outline_Embolden(&face->glyph->outline, 1 << 6);
-    if (FT_Render_Glyph(face->glyph, FT_RENDER_MODE_NORMAL) ||
-        face->glyph->bitmap.pixel_mode != FT_PIXEL_MODE_GRAY)
+    if (FT_Render_Glyph(face->glyph, FT_RENDER_MODE_NORMAL) || face->glyph->bitmap.pixel_mode != FT_PIXEL_MODE_GRAY)
         return;
     const FT_Bitmap *bitmap = &face->glyph->bitmap;
     for (int y = 0; y < (int)bitmap->rows; y++)
@@ -228,8 +229,8 @@ static void draw(struct painter *painter, const struct canvas *canvas)
             draw_cell(painter, canvas, x, y);
 }
 
-/* Write each pixel as the number of its colour in `colours`, which makes a file of half the size.  False: there are more
-   than COLOURS, as there may be where pictures are shown. */
+/* Write each pixel as the number of its colour in `colours`, which makes a file of half the size.  False: there are
+   more than COLOURS, as there may be where pictures are shown. */
 static bool number_colours(const struct painter *painter, uint8_t *numbers, uint8_t colours[COLOURS][RGB], int *count)
 {
     int number = 0;
@@ -250,8 +251,10 @@ static bool number_colours(const struct painter *painter, uint8_t *numbers, uint
 
 static int save(const struct painter *painter, const char *path, struct error *error)
 {
-    png_image image = {.version = PNG_IMAGE_VERSION, .width = (png_uint_32)painter->width,
-                       .height = (png_uint_32)painter->height, .format = PNG_FORMAT_RGB};
+    png_image image = {.version = PNG_IMAGE_VERSION,
+                       .width = (png_uint_32)painter->width,
+                       .height = (png_uint_32)painter->height,
+                       .format = PNG_FORMAT_RGB};
     png_alloc_size_t size = PNG_IMAGE_PNG_SIZE_MAX(image);
     uint8_t *bytes = memory_new(size, 1), *numbers = memory_new((size_t)painter->width * (size_t)painter->height, 1);
     uint8_t colours[COLOURS][RGB];

@@ -47,10 +47,11 @@ static int record_options_set(const struct cli_arguments *arguments, struct reco
     char rest;
     *options = (struct record_options){.width = 120, .height = 40, .font = cli_value(arguments, "font")};
     options->look.theme = cli_value(arguments, "theme");
-    if (size && (sscanf(size, "%4dx%4d%c", &options->width, &options->height, &rest) != 2 || options->width < NARROWEST ||
-                 options->width > WIDEST || options->height < LOWEST || options->height > HIGHEST))
-        return cli_usage(arguments, "--size %s: must be columns and rows as 120x40, from %dx%d to %dx%d", size, NARROWEST,
-                         LOWEST, WIDEST, HIGHEST);
+    if (size &&
+        (sscanf(size, "%4dx%4d%c", &options->width, &options->height, &rest) != 2 || options->width < NARROWEST ||
+         options->width > WIDEST || options->height < LOWEST || options->height > HIGHEST))
+        return cli_usage(arguments, "--size %s: must be columns and rows as 120x40, from %dx%d to %dx%d", size,
+                         NARROWEST, LOWEST, WIDEST, HIGHEST);
     if (cli_integer(arguments, "pane", 0, 1, PANE_COUNT, &pane))
         return 2;
     options->pane = (int)pane - 1;
@@ -66,11 +67,11 @@ static int record(const struct cli_arguments *arguments, struct tui_source *sour
     double seconds;
     int status = record_options_set(arguments, &options);
     source->session_name = name;
-    if (status)
-        ;
-    else if (png ? record_png(source, &options, png, &error) : record_cast(source, &options, cast, &seconds, &error))
+    bool failed = !status && (png ? record_png(source, &options, png, &error)
+                                  : record_cast(source, &options, cast, &seconds, &error));
+    if (failed)
         status = cli_fail(&error);
-    else if (cast)
+    else if (!status && cast)
         print_to(stdout, "%s: %s at %dx%d\n", cast, text_duration(length, seconds), options.width, options.height);
     free(name);
     return status;
@@ -150,8 +151,8 @@ const struct cli_command command_replay = {
     .summary = "play a recorded session on the screens",
     .details =
         "Space plays and stops, < and > change the speed, . and , go by events, ] and [ to the next and the previous "
-        "new best. F begins a new search from that moment, or with the selected network. With --cast or --png nothing is shown, and no terminal is "
-        "needed. The session is only read.",
+        "new best. F begins a new search from that moment, or with the selected network. With --cast or --png nothing "
+        "is shown, and no terminal is needed. The session is only read.",
     .words_minimum = 1,
     .words_maximum = 1,
     .options = options_of_replay,

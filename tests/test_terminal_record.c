@@ -203,8 +203,10 @@ static void any_changes(void **state)
             continue;
         struct text file = TEXT_EMPTY, bytes = TEXT_EMPTY, shown = TEXT_EMPTY, wanted = TEXT_EMPTY;
         double last;
-        cast_print(cast, "\"any\"", frame, &file);
-        json_decref(parse(text_string(&file), &bytes, &last));
+        cast_print(cast, "\"any\"\033[2J\xff", frame, &file);
+        json_t *header = parse(text_string(&file), &bytes, &last);
+        assert_string_equal(json_string_value(json_object_get(header, "title")), "\"any\"\\u001b[2J\\xff");
+        json_decref(header);
         struct pty_terminal *terminal = show(&bytes, COLUMNS, ROWS);
         pty_print_screen(terminal, &shown);
         for (int i = 0; i < COLUMNS * ROWS; i++) /* in the picture's place the terminal has half blocks */

@@ -13,6 +13,7 @@
 #include "tui/theme.h"
 #include "util/bug.h"
 #include "util/memory.h"
+#include "util/print.h"
 
 struct cast {
     int width, height;
@@ -131,7 +132,10 @@ void cast_print(const struct cast *cast, const char *title, double seconds, stru
     json_t *header = json_pack("{sisisisfs{ss}s{sososs}}", "version", 2, "width", cast->width, "height", cast->height,
                                "duration", seconds, "env", "TERM", "xterm-256color", "theme", "fg",
                                colour_new(page.foreground), "bg", colour_new(page.background), "palette", palette);
-    json_object_set_new(header, "title", json_string(title));
+    struct text visible = TEXT_EMPTY; /* a folder's name may hold anything */
+    print_add(&visible, title);
+    json_object_set_new(header, "title", json_string(text_string(&visible)));
+    text_done(&visible);
     char *text = json_dumps(header, JSON_REAL_PRECISION(10));
     text_add(file, "%s\n%s", text, text_string(&cast->lines));
     free(text);

@@ -11,10 +11,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <jansson.h>
 
 #include "tui/cast.h"
+#include "tui/screenshot.h"
 #include "tui/theme.h"
 #include "util/file.h"
 #include "util/random.h"
@@ -230,6 +232,61 @@ static void any_changes(void **state)
     canvas_done(&canvas);
 }
 
+/* Width and height of a PNG file. */
+static void png_size(const char *name, uint32_t size[2])
+{
+    char *bytes = NULL, *path = file_join(terminal_bed_folder(), name);
+    struct error error = {{0}};
+    size_t length;
+    if (file_read(path, 1 << 24, (void **)&bytes, &length, &error))
+        fail_msg("%s", error.text);
+    assert_true(length > 24 && !memcmp(bytes, "\211PNG\r\n\032\n", 8));
+    for (int i = 0; i < 2; i++) {
+        const unsigned char *big_endian = (const unsigned char *)bytes + 16 + 4 * i;
+        size[i] = (uint32_t)big_endian[0] << 24 | (uint32_t)big_endian[1] << 16 | (uint32_t)big_endian[2] << 8 |
+                  big_endian[3];
+    }
+    free(bytes);
+    free(path);
+}
+
+/* A picture has the size that was asked for; which moment and which pane it shows changes it. */
+static void pictures(void **state)
+{
+    static const char *const options[][4] = {{"--at", "20%", NULL}, {"--at", "100%", NULL}, {"--pane", "7", NULL}};
+    uint32_t size[2], twice[2];
+    void *bytes[3];
+    size_t length[3];
+#ifndef HAVE_FREETYPE
+    skip();
+#endif
+    if (access(SCREENSHOT_FONT, R_OK))
+        skip();
+    for (int i = 0; i < 3; i++) {
+        struct pty_setup setup = usual_setup();
+        struct error error = {{0}};
+        struct pty_terminal *terminal = start_espalier(&setup, "replay", "one", "--png", "one.png", "--size", "80x24",
+                                                       options[i][0], options[i][1], NULL);
+        expect_exit(terminal, 0);
+        pty_free(terminal);
+        char *path = file_join(terminal_bed_folder(), "one.png");
+        assert_int_equal(file_read(path, 1 << 24, &bytes[i], &length[i], &error), 0);
+        free(path);
+        for (int j = 0; j < i; j++)
+            assert_true(length[i] != length[j] || memcmp(bytes[i], bytes[j], length[i]));
+    }
+    png_size("one.png", size);
+    struct pty_setup setup = usual_setup();
+    struct pty_terminal *terminal =
+        start_espalier(&setup, "replay", "one", "--png", "two.png", "--size", "160x48", NULL);
+    expect_exit(terminal, 0);
+    pty_free(terminal);
+    png_size("two.png", twice);
+    assert_true((twice[0] - size[0]) % 80 == 0 && (twice[1] - size[1]) % 24 == 0 && twice[0] > size[0]);
+    for (int i = 0; i < 3; i++)
+        free(bytes[i]);
+}
+
 static void expect_message(const char *option, const char *value, const char *other, const char *other_value,
                            const char *message)
 {
@@ -262,6 +319,7 @@ int main(void)
         cmocka_unit_test(last_frame_is_replays_own),
         cmocka_unit_test(speed_and_waits),
         cmocka_unit_test(any_changes),
+        cmocka_unit_test(pictures),
         cmocka_unit_test(messages),
     };
     return cmocka_run_group_tests_name("record", tests, open_bed, terminal_bed_close);

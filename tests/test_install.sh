@@ -1,7 +1,7 @@
 #!/bin/sh
 # `make install` into a folder of its own: what is in it, that it works, and that `make uninstall` leaves nothing.
 . "$top_srcdir/tests/tap.sh"
-plan 8
+plan 9
 
 unset ESPALIER_GALLERY
 stage=$work/stage
@@ -31,3 +31,18 @@ left=$(find "$stage" ! -type d | sed 's/^/# /')
 [ -z "$left" ]
 report $? "leaves no file"
 [ -z "$left" ] || echo "$left"
+
+# --- the tarball ---
+# Its list has files, and folders with all that is in them; `check` is copied by a rule of its own.
+if git -C "$top_srcdir" ls-files >tracked 2>/dev/null && [ -s tracked ]; then
+    (unset MAKEFLAGS MFLAGS MAKELEVEL; make -s -C "$top_builddir" list-dist) >listed
+    left_out=$(awk '
+        NR == FNR {listed[$0]; next}
+        {for (path = $0; path && !(path in listed); ) if (!sub("/[^/]*$", "", path)) path = ""}
+        !path && !/^([.]ci\/.*|[.]gitignore|check)$/ {print "# " $0}' listed tracked)
+    [ -s listed ] && [ -z "$left_out" ]
+    report $? "the tarball has every file"
+    [ -z "$left_out" ] || echo "$left_out"
+else
+    skip "the tarball has every file" "no git here"
+fi

@@ -67,7 +67,7 @@ offers_options() { # COMMAND…: their options, those that --help lists
 
 for shell in $shells; do
     if ! command -v "$shell" >/dev/null || { [ "$shell" = zsh ] && ! command -v script >/dev/null; }; then
-        for name in commands options words "another option's" sessions "all names" numbers files; do
+        for name in commands options values "behind options" sessions "odd names" files nothing; do
             skip "$shell completes $name" "no $shell"
         done
         continue

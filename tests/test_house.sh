@@ -55,7 +55,7 @@ allowed() {
 
 includes >"$work/includes"
 allowed >"$work/allowed"
-plan $(($(wc -l <"$work/allowed") + 10))
+plan $(($(wc -l <"$work/allowed") + 13))
 while read -r room rooms; do
     # shellcheck disable=SC2086
     may "$room" $rooms
@@ -68,6 +68,7 @@ report $? "every folder with sources is in the table"
 [ -z "$unlisted" ] || echo "$unlisted"
 
 only "curses" '#include <(n?curses|ncursesw/|term\.h)' tui/terminal.c
+only "FreeType" 'FT_FREETYPE_H' tui/screenshot.c
 only "protobuf-c" '#include .*(protobuf-c|\.pb-c\.h)' src/export/onnx.c src/export/tensorboard.c
 only "msgpack" '#include <msgpack' sessions/event_msgpack.c
 
@@ -135,5 +136,23 @@ printers=$(grep -rnE '\b(vf?printf|v?dprintf|f?printf|fputw?[sc]|puts|putw?c|put
 [ -z "$printers" ]
 report $? "only src/util/print.c writes text, which may come from elsewhere, to the terminal"
 [ -z "$printers" ] || echo "$printers"
+
+# --- README.md, packages ---
+pictures=$(sed -n 's/.*!\[.*\](\(.*\)).*/\1/p' README.md)
+heavy=$(for picture in $pictures; do [ -s "$picture" ] && [ "$(wc -c <"$picture")" -lt 100000 ] || echo "# $picture"; done)
+[ -n "$pictures" ] && [ -z "$heavy" ]
+report $? "README.md's pictures are there, and small (make screenshots)"
+[ -z "$heavy" ] || echo "$heavy"
+missing=$(. build-aux/set-up
+    for package in $build_packages; do
+        case $package in gcc | libc6-dev | make | autoconf | automake) continue ;; esac # of Debian's build-essential and debhelper
+        grep -q "^ $package," debian/control || echo "# debian/control lacks $package"
+    done
+    version=$(sed -n '1s/.*(\(.*\)).*/\1/p' debian/changelog)
+    [ "$(sed -n '/^[0-9.]*$/{/./{p;q}}' NEWS)" = "$version" ] || echo "# debian/changelog begins with $version, NEWS with another"
+    grep -q "^fallback=$version$" build-aux/version || echo "# build-aux/version falls back to another version than $version")
+[ -z "$missing" ]
+report $? "debian/ has the packages of build-aux/set-up and the version of NEWS"
+[ -z "$missing" ] || echo "$missing"
 
 ok "README.md shows the screens of tests/screens (make screenshots)" tests/screenshots.sh --check

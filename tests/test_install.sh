@@ -1,7 +1,7 @@
 #!/bin/sh
 # `make install` into a folder of its own: what is in it, that it works, and that `make uninstall` leaves nothing.
 . "$top_srcdir/tests/tap.sh"
-plan 14
+plan 9
 
 unset ESPALIER_GALLERY
 stage=$work/stage
@@ -20,45 +20,29 @@ report $? "every command has its manual page"
 [ "$(find "$stage" -name events.log | wc -l)" = 3 ]
 report $? "the gallery is there"
 
-# --- completion ---
-bash_file=$stage/usr/share/bash-completion/completions/espalier
-completes() { # WORD…: what bash offers for the last one
-    bash -c '. "$0"; COMP_WORDS=(espalier "$@"); COMP_CWORD=$#; _espalier; printf "%s\n" "${COMPREPLY[@]}"' "$bash_file" "$@"
-}
-if command -v bash >/dev/null; then
-    completes '' | sort >offered
-    { cat commands; echo help; } | sort | diff - offered >/dev/null
-    report $? "bash completes every command"
-    all=0
-    while read -r command; do
-        "$espalier" "$command" --help | sed -n 's/^  \(--[a-z-]*\).*/\1/p' | sort -u >options
-        completes "$command" -- | sort -u | diff options - >/dev/null || { all=1; echo "# $command"; }
-    done <commands
-    report $all "and every option of every command"
-    [ "$(completes run --space p)" = plain ] && completes run --policy '' | grep -qx hillclimb
-    report $? "and the words of a value"
-    mkdir -p here.esp
-    completes show h | grep -qx here
-    report $? "and the sessions of this folder"
-    mkdir '$(touch hacked).esp' '`touch hacked`.esp'
-    completes show '' >offered
-    [ ! -e hacked ] && grep -qxF '$(touch hacked)' offered
-    report $? "whatever their names are"
-else
-    for name in commands options words sessions names; do skip "bash completes $name" "no bash"; done
-fi
-zsh_file=$stage/usr/share/zsh/site-functions/_espalier fish_file=$stage/usr/share/fish/vendor_completions.d/espalier.fish
-if command -v zsh >/dev/null; then ok "zsh reads its file" zsh -n "$zsh_file"; else
-    grep -q "'--space\['" "$zsh_file"
-    report $? "zsh's file has the options (not tried: no zsh)"
-fi
-if command -v fish >/dev/null; then ok "fish reads its file" fish -n "$fish_file"; else
-    grep -q -- '-l space -d' "$fish_file"
-    report $? "fish's file has the options (not tried: no fish)"
-fi
+for file in bash-completion/completions/espalier zsh/site-functions/_espalier fish/vendor_completions.d/espalier.fish; do
+    "$espalier" --completion "$(echo "$file" | cut -d- -f1 | cut -d/ -f1)" | cmp - "$stage/usr/share/$file" || echo "$file"
+done >differs 2>&1
+[ ! -s differs ]
+report $? "completion for bash, zsh and fish is there"
 
 ok "make uninstall" installer uninstall
 left=$(find "$stage" ! -type d | sed 's/^/# /')
 [ -z "$left" ]
 report $? "leaves no file"
 [ -z "$left" ] || echo "$left"
+
+# --- the tarball ---
+# Its list has files, and folders with all that is in them; `check` is copied by a rule of its own.
+if git -C "$top_srcdir" ls-files >tracked 2>/dev/null && [ -s tracked ]; then
+    (unset MAKEFLAGS MFLAGS MAKELEVEL; make -s -C "$top_builddir" list-dist) >listed
+    left_out=$(awk '
+        NR == FNR {listed[$0]; next}
+        {for (path = $0; path && !(path in listed); ) if (!sub("/[^/]*$", "", path)) path = ""}
+        !path && !/^([.]ci\/.*|[.]gitignore|check)$/ {print "# " $0}' listed tracked)
+    [ -s listed ] && [ -z "$left_out" ]
+    report $? "the tarball has every file"
+    [ -z "$left_out" ] || echo "$left_out"
+else
+    skip "the tarball has every file" "no git here"
+fi

@@ -3,7 +3,7 @@
 . "$top_srcdir/tests/tap.sh"
 
 commands=$("$espalier" help | sed -n 's/^  \([a-z]*\) .*/\1/p')
-plan $((2 * $(echo "$commands" | wc -w) + 4))
+plan $((2 * $(echo "$commands" | wc -w) + 5))
 
 lint() {
     command -v mandoc >/dev/null || { skip "$1 is clean mdoc" "mandoc is not installed"; return; }
@@ -27,6 +27,15 @@ for command in $commands; do
     ok "espalier-$command.1 names every option" names_all "$command"
 done
 lint espalier.1
+# man shows them with groff, which minds other things than mandoc does
+if command -v groff >/dev/null; then
+    for page in "$top_srcdir"/man/*; do groff -K utf8 -mandoc -T utf8 -z "$page"; done >"$work/groff" 2>&1
+    [ ! -s "$work/groff" ]
+    report $? "groff reads every page"
+    sed 's/^/# /' "$work/groff"
+else
+    skip "groff reads every page" "groff is not installed"
+fi
 
 # The commands of a running search, as the table has them, against the page.
 names_commands() {

@@ -386,7 +386,7 @@ void canvas_copy(const struct canvas *from, int top, struct canvas *canvas, stru
         }
 }
 
-static void add_glyph(struct text *text, uint32_t glyph)
+void canvas_add_glyph(struct text *text, uint32_t glyph)
 {
     utf8proc_uint8_t bytes[4];
     utf8proc_ssize_t length = utf8proc_encode_char((utf8proc_int32_t)glyph, bytes);
@@ -402,7 +402,7 @@ void canvas_print(const struct canvas *canvas, struct text *text)
             end--;
         for (int x = 0; x < end; x++)
             if (row[x].glyph)
-                add_glyph(text, canvas_shown(canvas, &row[x]));
+                canvas_add_glyph(text, canvas_shown(canvas, &row[x]));
         text_add_bytes(text, "\n", 1);
     }
 }

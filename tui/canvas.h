@@ -99,6 +99,8 @@ void canvas_copy(const struct canvas *from, int top, struct canvas *canvas, stru
 
 /* Columns that a UTF-8 text takes. */
 int canvas_columns(const char *text);
+/* Add one code point to `text`. */
+void canvas_add_glyph(struct text *text, uint32_t glyph);
 /* Add the canvas to `text` as lines without trailing blanks. */
 void canvas_print(const struct canvas *canvas, struct text *text);
 

@@ -102,3 +102,19 @@ const struct theme_style *theme_find(const char *name)
             return themes[i].styles;
     return NULL;
 }
+
+struct theme_page theme_page(const char *name)
+{
+    if (!strcmp(name, "light"))
+        return (struct theme_page){{0x24, 0x29, 0x2f}, {0xff, 0xff, 0xff}};
+    return (struct theme_page){{0xd4, 0xd7, 0xdd}, {0x16, 0x18, 0x1d}};
+}
+
+void theme_rgb(int colour, uint8_t rgb[3])
+{
+    static const uint8_t steps[] = {0, 95, 135, 175, 215, 255};
+    ASSERT(colour >= 16 && colour <= 255);
+    int cube = colour - 16, grey = 8 + 10 * (colour - 232);
+    for (int i = 2; i >= 0; i--, cube /= 6)
+        rgb[i] = colour < 232 ? steps[cube % 6] : (uint8_t)grey;
+}

@@ -1,7 +1,7 @@
 /*
  * theme.h - the colours and attributes of each style, for terminals with 256, 8 and no colours.
  *
- * Only terminal.c uses the attributes; it translates them for curses.
+ * Only terminal.c, cast.c and screenshot.c use the attributes; terminal.c translates them for curses.
  */
 #ifndef ESPALIER_TUI_THEME_H
 #define ESPALIER_TUI_THEME_H
@@ -22,5 +22,14 @@ struct theme_style {
 #define THEME_NAMES "dark, light, colour-blind, mono"
 /* By one of these names: an array indexed by enum style; NULL when unknown. */
 const struct theme_style *theme_find(const char *name);
+
+/* What records of the screens (cast.h, screenshot.h) take the place of a terminal's own colours with: red, green, blue. */
+struct theme_page {
+    uint8_t foreground[3], background[3];
+};
+/* By the name of a theme that theme_find() knows. */
+struct theme_page theme_page(const char *name);
+/* One of the colours 16 to 255 that terminals with 256 colours have. */
+void theme_rgb(int colour, uint8_t rgb[3]);
 
 #endif

@@ -38,9 +38,14 @@ static void values_of(const char *option, struct text *words)
         add_words(words, search->words, "|");
 }
 
-static bool is_number(const char *option)
+/* Its value is a number, so that no file is meant. */
+static bool is_number(const struct cli_option *option)
 {
-    const struct search_option *search = option_find(option);
+    static const char *const arguments[] = {"N", "X", "SECONDS", "WxH"};
+    const struct search_option *search = option_find(option->name);
+    for (size_t i = 0; !search && i < COUNT_OF(arguments); i++)
+        if (!strcmp(option->argument, arguments[i]))
+            return true;
     return search && (search->type == OPTION_INTEGER || search->type == OPTION_REAL || search->type == OPTION_SIZE);
 }
 
@@ -92,7 +97,7 @@ static void bash_values(const struct cli_command *command, const struct cli_opti
         print_to(stdout, "    %s\\ --%s) values=\"%s\" ;;\n", command->name, option->name, text_string(&words));
     else if (option->argument)
         print_to(stdout, "    %s\\ --%s) files=%s ;;\n", command->name, option->name,
-                 is_number(option->name) ? "no" : "yes");
+                 is_number(option) ? "no" : "yes");
     text_done(&words);
 }
 
@@ -108,7 +113,7 @@ static void print_bash(const struct cli_command *const *commands, size_t count)
                      "    done\n"
                      "}\n"
                      "_espalier() {\n"
-                     "    local word=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]} options= values= files=\n"
+                     "    local word=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]} options= values= files= words=\n"
                      "    COMPREPLY=()\n"
                      "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
                      "        mapfile -t COMPREPLY < <(compgen -W \"help");
@@ -120,7 +125,7 @@ static void print_bash(const struct cli_command *const *commands, size_t count)
         each_option(commands[i], bash_values);
     print_to(stdout, "    esac\n    case $command in\n");
     for (size_t i = 0; i < count; i++) {
-        print_to(stdout, "    %s) options=\"", commands[i]->name);
+        print_to(stdout, "    %s) words=%s options=\"", commands[i]->name, commands[i]->words_maximum ? "yes" : "no");
         each_option(commands[i], bash_option);
         print_to(stdout, "\" ;;\n");
     }
@@ -133,7 +138,7 @@ static void print_bash(const struct cli_command *const *commands, size_t count)
                      "        mapfile -t COMPREPLY < <(compgen -f -- \"$word\")\n"
                      "    elif [ \"${word#-}\" != \"$word\" ]; then\n"
                      "        mapfile -t COMPREPLY < <(compgen -W \"$options\" -- \"$word\")\n"
-                     "    else\n"
+                     "    elif [ \"$words\" = yes ]; then\n"
                      "        mapfile -t COMPREPLY < <(_espalier_sessions \"$word\"; compgen -f -- \"$word\")\n"
                      "    fi\n"
                      "}\n"
@@ -155,7 +160,7 @@ static void zsh_option(const struct cli_command *command, const struct cli_optio
     if (option->argument && words.length)
         text_add(&text, ":value:(%s)", text_string(&words));
     else if (option->argument)
-        text_add(&text, is_number(option->name) ? ":number: " : ":value:_files");
+        text_add(&text, is_number(option) ? ":number: " : ":value:_files");
     print_quoted(text_string(&text), "");
     text_done(&text);
     text_done(&words);
@@ -171,7 +176,8 @@ static void print_zsh(const struct cli_command *const *commands, size_t count)
                      "}\n"
                      "_espalier() {\n"
                      "    local -a commands\n"
-                     "    commands=(\n");
+                     "    commands=(\n"
+                     "        help:'list the commands'\n");
     for (size_t i = 0; i < count; i++) {
         print_to(stdout, "        %s:", commands[i]->name);
         print_quoted(commands[i]->summary, ":");
@@ -188,8 +194,9 @@ static void print_zsh(const struct cli_command *const *commands, size_t count)
     for (size_t i = 0; i < count; i++) {
         print_to(stdout, "    %s)\n        _arguments -S", commands[i]->name);
         each_option(commands[i], zsh_option);
-        print_to(stdout, "%s ;;\n",
-                 commands[i]->words_maximum ? " \\\n            '*:session:_espalier_sessions'" : "");
+        if (commands[i]->words_maximum)
+            print_to(stdout, " \\\n            '*:session:_espalier_sessions'");
+        print_to(stdout, " ;;\n");
     }
     print_to(stdout, "    esac\n}\n_espalier \"$@\"\n");
 }
@@ -205,7 +212,7 @@ static void fish_option(const struct cli_command *command, const struct cli_opti
     if (words.length)
         print_to(stdout, " -x -a '%s'", text_string(&words));
     else if (option->argument)
-        print_to(stdout, is_number(option->name) ? " -x" : " -r -F");
+        print_to(stdout, is_number(option) ? " -x" : " -r -F");
     print_to(stdout, "\n");
     text_done(&words);
 }
@@ -218,14 +225,14 @@ static void print_fish(const struct cli_command *const *commands, size_t count)
                      "    for session in ./*.esp $state/espalier/*.esp\n"
                      "        string replace -r '\\.esp$' '' (string split -r -m1 / $session)[-1]\n"
                      "    end\n"
-                     "end\n");
+                     "end\n"
+                     "complete -c espalier -n __fish_use_subcommand -f -a help -d 'list the commands'\n");
     for (size_t i = 0; i < count; i++) {
         print_to(stdout, "complete -c espalier -n __fish_use_subcommand -f -a %s -d ", commands[i]->name);
         print_quoted(commands[i]->summary, "\\");
         print_to(stdout, "\n");
-        if (commands[i]->words_maximum)
-            print_to(stdout, "complete -c espalier -n '__fish_seen_subcommand_from %s' -a '(__espalier_sessions)'\n",
-                     commands[i]->name);
+        print_to(stdout, "complete -c espalier -n '__fish_seen_subcommand_from %s' %s\n", commands[i]->name,
+                 commands[i]->words_maximum ? "-a '(__espalier_sessions)'" : "-f");
         each_option(commands[i], fish_option);
     }
 }

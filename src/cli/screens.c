@@ -27,8 +27,11 @@ static bool has_blocks(void)
 
 bool screens_wanted(const struct cli_arguments *arguments)
 {
-    return !cli_value(arguments, "headless") && !cli_value(arguments, "json") && !cli_value(arguments, "detach") &&
-           !cli_value(arguments, "dry-run") && cli_is_terminal(stdin) && cli_is_terminal(stdout);
+    static const char *const other[] = {"headless", "json", "detach", "dry-run", "cast", "png"};
+    for (size_t i = 0; i < COUNT_OF(other); i++)
+        if (cli_value(arguments, other[i]))
+            return false;
+    return cli_is_terminal(stdin) && cli_is_terminal(stdout);
 }
 
 int screens_read_keys(void)

@@ -8,7 +8,7 @@
 #include "tui/tui.h"
 
 /* Standard input and output are a terminal, and no option asks for something else (--headless, --json, --detach,
-   --dry-run). */
+   --dry-run, --cast, --png). */
 bool screens_wanted(const struct cli_arguments *arguments);
 
 /* When screens are wanted: check the terminal and --theme, read the key file, block the signals that screens read

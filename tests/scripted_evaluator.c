@@ -46,7 +46,7 @@ struct scripted {
     struct scripted_change changes[2 * SLOTS_MAX];
     int change_count;
     struct report stale[STALE_MAX]; /* of trials that slots lost: node, fence and slot */
-    int64_t stale_count;
+    int64_t stale_count, polls;
     bool paused;
 };
 
@@ -149,6 +149,11 @@ static void report_last(struct scripted *scripted, struct scripted_slot *slot, s
             report->test = (struct evaluation){.loss = 1.5, .accuracy = report->result.accuracy - 0.02, .count = 40};
         report->weights = weights_new(&trial->arch, data.input);
         results++;
+    } else if (fate == FATE_LOSE_DEVICE && scripted->devices[report->slot].host[0]) { /* the machine starts again */
+        *report = (struct report){.kind = REPORT_LOST, .slot = report->slot};
+        report->message = memory_copy_text("as scripted");
+        scripted->devices[report->slot].lost = true;
+        scripted_join(&scripted->evaluator, report->slot);
     } else {
         static const enum failure_reason reasons[] = {[FATE_DIVERGE] = FAILURE_DIVERGED,
                                                       [FATE_NO_MEMORY] = FAILURE_MEMORY,
@@ -309,7 +314,7 @@ static bool scripted_poll(struct evaluator *evaluator, struct report *report, do
 {
     struct scripted *scripted = (struct scripted *)evaluator;
     double began = processor_seconds();
-    bool said = (scripted->change_count || (scripted->script.remote && scripted->script.churn > 0)) &&
+    bool said = scripted->polls++ >= scripted->script.absent && (scripted->change_count || (scripted->script.remote && scripted->script.churn > 0)) &&
                 churn(scripted, report);
     said = said || say(scripted, report, seconds);
     seconds_inside += processor_seconds() - began;

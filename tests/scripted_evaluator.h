@@ -17,6 +17,7 @@ enum { SCRIPTED_SLOTS_MAX = 1024 };
 struct script {
     int slots;    /* of this machine, which are there from the start */
     int remote;   /* of other machines, four each, which join one by one at the beginning */
+    int absent;   /* polls before the first of these joins */
     double churn; /* chance at each poll that one of these comes or goes, or says something of a trial that it lost */
     uint64_t seed;
     bool tests;     /* it has test images: 40, on which a network is two points worse */

@@ -57,6 +57,11 @@ int session_devices_present(const struct session_state *state)
     return count;
 }
 
+bool session_waits_for_device(const struct session_state *state)
+{
+    return state->opened_count && !state->finished && !session_devices_present(state);
+}
+
 static void link_device(struct session_state *state, int i)
 {
     int *chain = chain_of(state, state->devices[i].id);

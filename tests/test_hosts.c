@@ -1,5 +1,6 @@
 /*
- * The devices of other machines on the screen: hosts that are folded, joins and losses, and a search that nobody trains.
+ * The devices of other machines on the screen: hosts that are folded, joins and losses, and a search that nobody
+ * trains.
  */
 #include "config.h"
 
@@ -9,6 +10,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <locale.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -29,8 +31,9 @@ static void join(struct model *model, int host, int gpu)
     char id[32], name[16];
     snprintf(name, sizeof name, "node%d", host);
     snprintf(id, sizeof id, "node%d/cuda:%d", host, gpu);
-    apply(model, (struct event){.kind = EVENT_JOINED,
-                                .as.joined = {.device = id, .host = name, .name = "NVIDIA L4", .speed_class = "NVIDIA L4"}});
+    apply(model,
+          (struct event){.kind = EVENT_JOINED,
+                         .as.joined = {.device = id, .host = name, .name = "NVIDIA L4", .speed_class = "NVIDIA L4"}});
 }
 
 static void lose(struct model *model, const char *id, const char *message, bool left)
@@ -43,8 +46,9 @@ static void sample(struct model *model, int host, int gpu)
 {
     char id[32];
     snprintf(id, sizeof id, "node%d/cuda:%d", host, gpu);
-    apply(model, (struct event){.kind = EVENT_SAMPLE,
-                                .as.sample = {id, 0.5 + 0.1 * gpu + 0.005 * host, 11.2 * 0x1p30, 24 * 0x1p30, 61, 70, 1.9e9}});
+    apply(model,
+          (struct event){.kind = EVENT_SAMPLE,
+                         .as.sample = {id, 0.5 + 0.1 * gpu + 0.005 * host, 11.2 * 0x1p30, 24 * 0x1p30, 61, 70, 1.9e9}});
 }
 
 /* A process of a farm: the devices of this machine don't train. */
@@ -54,7 +58,8 @@ static void open_farm(struct model *model)
     char *none[] = {"asynchronous=auto"};
     apply(model, (struct event){.kind = EVENT_CHANGED, .as.changed.options = {1, none}});
     char *here[] = {"here"};
-    apply(model, (struct event){.kind = EVENT_OPENED, .as.opened = {.program = "espalier", .host = "box", .devices = {1, here}}});
+    apply(model, (struct event){.kind = EVENT_OPENED,
+                                .as.opened = {.program = "espalier", .host = "box", .devices = {1, here}}});
     lose(model, "here", "", true);
 }
 
@@ -69,8 +74,9 @@ static void train(struct model *model)
         snprintf(id, sizeof id, "node%d/cuda:0", host++);
         apply(model, (struct event){.kind = EVENT_STARTED,
                                     .as.started = {.node = i, .device = id, .attempt = 1, .epochs = 8}});
-        apply(model, (struct event){.kind = EVENT_STEP,
-                                    .as.step = {.node = i, .step = 10, .steps = 100, .images_per_second = 12300 * host}});
+        apply(model,
+              (struct event){.kind = EVENT_STEP,
+                             .as.step = {.node = i, .step = 10, .steps = 100, .images_per_second = 12300 * host}});
     }
 }
 
@@ -178,6 +184,7 @@ static void test_lines_of_a_host(void **unused)
 
 int main(void)
 {
+    setlocale(LC_CTYPE, "C.UTF-8");
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(host_screens),
         cmocka_unit_test(test_keys),

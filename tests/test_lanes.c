@@ -1,5 +1,6 @@
 /*
- * Trainers of other machines, which come and go: hundreds of them, none at all, and reports of trials that were given up.
+ * Trainers of other machines, which come and go: hundreds of them, none at all, and reports of trials that were given
+ * up.
  */
 #include "config.h"
 
@@ -127,11 +128,8 @@ static void test_random_joins_and_losses(void **unused)
         options.networks = 60;
         strcpy(options.policy, seed % 2 ? "reinforce" : "random");
         options.parent = seed % 3 ? PARENT_TOURNAMENT : PARENT_RACE;
-        struct script script = {.slots = seed % 2,
-                                .remote = 3 + 4 * seed,
-                                .churn = 0.4,
-                                .seed = (uint64_t)seed,
-                                .fate = some_fail};
+        struct script script = {
+            .slots = seed % 2, .remote = 3 + 4 * seed, .churn = 0.4, .seed = (uint64_t)seed, .fate = some_fail};
         struct session_state *state = search(&options, &script, &watch);
         assert_true(state->status_count[NODE_DONE] >= 20);
         lost += watch.lost;
@@ -293,8 +291,8 @@ static void test_processor_time(void **unused)
         clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
         double seconds = (double)(time.tv_sec - before.tv_sec) + (double)(time.tv_nsec - before.tv_nsec) * 1e-9;
         print_message("%d trainers: %.3f ms of the engine a result (%lld results, at most %lld at once)\n", slots[i],
-                      1000 * (seconds - scripted_seconds() + inside) / (double)watch.results,
-                      (long long)watch.results, (long long)watch.most_running);
+                      1000 * (seconds - scripted_seconds() + inside) / (double)watch.results, (long long)watch.results,
+                      (long long)watch.most_running);
     }
 }
 

@@ -1,6 +1,6 @@
 /*
- * view_devices.c - a row for each device: how busy it is, how hot, what it trains and how fast.  Those of other machines
- * stand below their hosts, which can be folded (device_rows.h).
+ * view_devices.c - a row for each device: how busy it is, how hot, what it trains and how fast.  Those of other
+ * machines stand below their hosts, which can be folded (device_rows.h).
  *
  * An old sample is marked as stale: the driver may hang.  The more devices there are, the more seldom the log has a
  * sample of each.
@@ -64,7 +64,7 @@ static bool has_ended(const struct model *model)
 
 static bool is_stale(const struct model *model, const struct session_device *device)
 {
-    return device->sampled >= 0 && !has_ended(model) && 
+    return device->sampled >= 0 && !has_ended(model) &&
            model->now - device->sampled > stale_seconds + stale_each * (double)model->state->device_count;
 }
 
@@ -109,7 +109,7 @@ static struct device_columns columns_for(const struct model *model, const struct
         clock |= device->sampled >= 0 && isfinite(device->sample.clock);
     }
     row.id = row.id > 11 + 2 * rows->by_host ? 11 + 2 * rows->by_host : row.id; /* cpu(cuda:0) */
-    row.left = width - row.id - row.meter - 6; /* and " 100%" */
+    row.left = width - row.id - row.meter - 6;                                  /* and " 100%" */
     bool roomy = row.left - 14 * memory - 5 * heat - 5 * power >= ROOMY;
     int rest = roomy ? ROOMY : COMPACT;
     row.memory = take(&row, memory, roomy ? MEMORY_ROOMY : MEMORY_COMPACT, rest);
@@ -160,7 +160,7 @@ static void draw_history(const struct model *model, int index, struct canvas *ca
 }
 
 static void draw_row(const struct model *model, int index, const struct device_columns *row, struct canvas *canvas,
-                      struct area inside, int y)
+                     struct area inside, int y)
 {
     const struct session_device *device = &model->state->devices[index];
     const struct event_sample *sample = &device->sample;
@@ -225,7 +225,7 @@ static void draw_device_rows(const struct model *model, const struct device_rows
     for (int i = 0; i < shown; i++) {
         int y = below ? 2 * i : i % rows, device = list->items[i].device;
         draw_row(model, device, &row, canvas,
-                  area_part(inside, i / rows * width, 0, columns > 1 ? width - 1 : width, rows), y);
+                 area_part(inside, i / rows * width, 0, columns > 1 ? width - 1 : width, rows), y);
         if (below)
             draw_history(model, device, canvas, inside, row.id + 1, y + 1, inside.width - row.id - 1, STYLE_DIM);
     }
@@ -306,11 +306,13 @@ static void title_devices(const struct model *model, struct text *text)
         text_add(text, " on %d host%s", hosts, hosts == 1 ? "" : "s");
     if (rows.by_host && sum.rate > 0)
         text_add(text, ", %s images/s", text_count(rate, sum.rate));
+    if (rows.by_host && sum.lost)
+        text_add(text, ", %d lost", sum.lost);
     if (sum.utilisation >= 0)
         text_add(text, ", mean %.0f%%", 100 * sum.utilisation);
     if (stale)
         text_add(text, ", %d stale", stale);
-    if (sum.lost)
+    if (!rows.by_host && sum.lost)
         text_add(text, ", %d lost", sum.lost);
     device_rows_done(&rows);
 }
@@ -351,7 +353,8 @@ static bool request_devices(struct model *model, enum request request, struct ar
         select_row(model, inside, row, false);
         return true;
     }
-    bool toggle = request == REQUEST_OPEN || (request == REQUEST_LEFT && !folded) || (request == REQUEST_RIGHT && folded);
+    bool toggle =
+        request == REQUEST_OPEN || (request == REQUEST_LEFT && !folded) || (request == REQUEST_RIGHT && folded);
     if (!toggle)
         return request == REQUEST_LEFT || request == REQUEST_RIGHT || tree_request(model, request, inside);
     while (row > 0 && !on_host) { /* to the host of this device */

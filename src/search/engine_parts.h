@@ -9,6 +9,7 @@
  *     proposals                          asks the learner, joins networks to the queue
  *     parents     trials     learner
  *     checkpoints    keeping
+ *     slots                              of the evaluator, which come and go
  *     stopping    start      record
  *     rounds      budget                 functions of state and options
  *     journal                            log, state, time

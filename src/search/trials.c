@@ -386,8 +386,8 @@ static bool fail(struct trials *trials, const struct trial_slot *slot, enum fail
     bool again = is_tried_again(trials, node, reason);
     char *text = again || reason != FAILURE_DEVICE || !node->lost_on
                      ? event_text("%s", message ? message : "")
-                     : event_text("%d devices were lost while it trained, %s and %s; the last: %s", node->loss_count + 1,
-                                  node->lost_on, node->device, message ? message : "no message");
+                     : event_text("%d devices were lost while it trained, %s and %s; the last: %s",
+                                  node->loss_count + 1, node->lost_on, node->device, message ? message : "no message");
     if (!again) {
         trials->failures++;
         trials->last_failed = slot->node;

@@ -56,6 +56,7 @@
 #include "search/keeping.h"
 #include "search/monitor.h"
 #include "search/phases.h"
+#include "search/reports.h"
 #include "search/resume.h"
 #include "util/bug.h"
 #include "util/memory.h"
@@ -276,7 +277,7 @@ static bool poll_evaluator(struct engine *engine, double seconds)
         return false;
     bool is_result = report.kind == REPORT_RESULT,
          goes_on = report.kind <= REPORT_CHECKPOINT || report.kind == REPORT_SAMPLE;
-    int64_t failed = trials_report(&engine->trials, &report);
+    int64_t failed = reports_take(&engine->trials, &report);
     if (is_result)
         keeping_drop(&engine->journal, &engine->options);
     if (failed)

@@ -7,6 +7,7 @@
  *     changes                            budgets and settings after the fact
  *     phases                             growth, baseline, finish
  *     proposals                          asks the learner, joins networks to the queue
+ *     reports                            what comes back from the trainers
  *     parents     trials     learner
  *     checkpoints    keeping
  *     slots                              of the evaluator, which come and go

@@ -157,7 +157,7 @@ void state_add_devices(struct session_state *state, const struct event_texts *id
 
 /* --- what happens to them ------------------------------------------------------------------------------------ */
 
-/* `says`: the event lists the devices of this machine.  Those of other machines join again. */
+/* `says`: the event lists the devices of this machine, as the oldest don't.  Those of other machines join again. */
 void state_devices_opened(struct session_state *state, bool says)
 {
     for (int i = 0; i < state->device_count; i++) {

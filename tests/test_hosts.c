@@ -1,5 +1,5 @@
 /*
- * The devices of other machines on the screen: hosts that are folded, joins and losses, and a search that nobody
+ * test_hosts.c - the devices of other machines on the screen: hosts that are folded, joins and losses, and a search that nobody
  * trains.
  */
 #include "config.h"

@@ -34,6 +34,8 @@ struct session_node {
     double predicted;
     char *failure;               /* of the last attempt: "diverged: loss is not finite at step 12", or NULL */
     struct event_word failure_reason; /* an enum failure_reason; none while `failure` is NULL */
+    int loss_count;              /* devices that were lost while it trained, up to NODE_LOSSES_MAX */
+    char *lost_on;               /* their ids: "node7/cuda:0, node3/cuda:1", or NULL */
     bool pinned, pruned;
     bool dropped;                /* its file of weights was removed: nothing grows from it any more */
     int64_t pruned_with;         /* the network that was pruned, itself or one above it; 0: not pruned */
@@ -69,10 +71,13 @@ struct policy_record {
 
 struct session_device {
     char *id, *name;
+    char *host, *speed_class;    /* of one of another machine, as JOINED has them; else "" */
     int64_t node;                /* in training, or 0 */
     struct event_sample sample;  /* the last, its `device` NULL; time of it below */
     double sampled;              /* negative: never */
     bool lost;                   /* to the process that has the session */
+    bool left;                   /* it went in good order, or has not joined this process yet */
+    int next;                    /* private to state*.c */
 };
 
 /* A command of a person that was not refused, other than `undo`, and what it did (steps.h). */
@@ -125,7 +130,7 @@ struct session_state {
     struct policy_record **policies; /* policies[i] is update i + 1 */
 
     int device_count;
-    struct session_device *devices;
+    struct session_device *devices; /* in no order that means anything once some have gone */
     struct event_texts instructions; /* of the CPU backend: each set that a process had, the first one first */
 
     int64_t budget_episodes, budget_networks; /* 0: no limit; the options' until a BUDGET event */
@@ -134,7 +139,8 @@ struct session_state {
     int64_t epochs;              /* of grown networks that start from now on, and their initial learning rate: the */
     double rate;                 /* options' until a SETTINGS event; 0 and -1: the first event doesn't say */
     bool paused, finished;
-    double paused_at, paused_seconds; /* event time of the last pause; all pauses that have ended */
+    bool held;                   /* paused, or without any device: such time is not counted */
+    double held_at, held_seconds; /* event time from which on it is held; of all such times before */
     struct event_word finish_reason; /* an enum finish_reason; none before the first FINISHED */
     char *finish_message;
     struct session_test test;    /* of the finished network on the test images; node 0: not yet */
@@ -146,7 +152,9 @@ struct session_state {
 
     /* Private to state*.c: capacities of the arrays; the sum of the hashes of every event's facts.  It covers facts that
        the state doesn't keep, and doesn't depend on the order of events that trainers finished side by side. */
-    size_t node_capacity, proposal_capacity, policy_capacity, step_capacity;
+    size_t node_capacity, proposal_capacity, policy_capacity, step_capacity, device_capacity;
+    int *device_chains;          /* of devices by the hash of their id: state_devices.c */
+    int device_chain_count, device_hand;
     struct hash history;
     struct text scratch;
     int64_t *started;            /* networks that started since all training stopped; some have ended */
@@ -158,7 +166,9 @@ struct session_state {
 enum { SESSION_UNPRUNED_MAX = 1000 }; /* times that a pruning is taken back: each walks over what was pruned */
 enum { SESSION_INSTRUCTIONS_MAX = 16 };
 enum { SESSION_CHANGED_MAX = 200 }; /* options that a session may change; each look-up walks over them */
-enum { SESSION_DEVICES_MAX = 512 }; /* in one session; more are refused, since every sample looks for its device */
+enum { SESSION_DEVICES_MAX = 4096 }; /* at a time; those of other machines that are gone may be forgotten */
+enum { NODE_LOSSES_MAX = 8 }; /* that are counted */
+enum { DEVICES_FEW = 4 }; /* more than a few: session_is_asynchronous() */
 
 struct session_state *session_state_new(void);
 void session_state_free(struct session_state *state);
@@ -178,7 +188,8 @@ int session_accepts(const struct session_state *state, const struct event *event
    have it. */
 void session_release(struct session_state *state);
 
-/* Seconds of the search up to event time `now`, without pauses: what the budget of seconds counts. */
+/* Seconds of the search up to event time `now`, without pauses and times without a device: what the budget of seconds
+   counts. */
 double session_active_seconds(const struct session_state *state, double now);
 /* By the last network that the search itself made, a person's left out: GROWTH after the start network, and again when
    a larger budget lets more networks grow after a finish. */
@@ -197,6 +208,13 @@ bool session_gain(const struct session_state *state, int64_t node, double *gain,
 int64_t node_inherits(const struct session_node *node);
 /* Does it train at the end of a search, as a baseline, a retrained network or a finish? */
 bool node_is_final(const struct session_node *node);
+/* The device with this id, or NULL. */
+const struct session_device *session_device(const struct session_state *state, const char *id);
+/* Can it train now?  It is neither lost nor has it left; and how many can. */
+bool device_is_present(const struct session_device *device);
+int session_devices_present(const struct session_state *state);
+/* Is there none, while a process has the session?  Training goes on when one joins. */
+bool session_waits_for_device(const struct session_state *state);
 /* NULL when there is no such node. */
 const struct session_node *session_node(const struct session_state *state, int64_t node);
 /* Is it in the queue or in training? */
@@ -205,6 +223,12 @@ bool node_is_pending(const struct session_node *node);
 bool node_has_no_result(const struct session_node *node);
 /* The value of an option in force: of the last event that changed it, else of the first event; or NULL. */
 const char *session_option(const struct session_state *state, const char *name);
+/* Does its policy propose without waiting until it has learned from the episode before?  By the option asynchronous:
+   `auto` is yes while more than DEVICES_FEW devices are there, of which that wait would leave many idle. */
+bool session_is_asynchronous(const struct session_state *state);
+/* How many proposals the policy's next update learns from: an episode or, if that is less and nothing waits for it, a
+   quarter of the devices. */
+int64_t session_update_size(const struct session_state *state);
 
 /* Hash of the durable state without its TIMING fields and without event times.  Equal for live and replay, for
    a fold with and without transient events, and for two runs of one seed with one trainer

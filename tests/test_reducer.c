@@ -92,7 +92,8 @@ static void test_contradictions_are_refused(void **unused)
     REFUSE(REFUSED, refused, "no network 7", .parent = 7);
     REFUSE(REFUSED, refused, "proposal 1 follows proposal 2", .parent = 1, .proposal = 1);
     REFUSE(STARTED, started, "not in the queue", .node = 1, .attempt = 1);
-    REFUSE(STARTED, started, "goes on after epoch 1, and has 0", .node = 3, .attempt = 1, .epochs = 3, .epochs_done = 1);
+    REFUSE(STARTED, started, "goes on after epoch 1, and has 0", .node = 3, .attempt = 1, .epochs = 3,
+           .epochs_done = 1);
     REFUSE(STARTED, started, "goes on after epoch -1", .node = 3, .attempt = 1, .epochs = 3, .epochs_done = -1);
     REFUSE(CHANGED, changed, "\"seed\" is not an option", .options = {1, (char *[]){(char[]){"seed"}}});
     REFUSE(CHANGED, changed, "\"=3\" is not an option", .options = {1, (char *[]){(char[]){"=3"}}});
@@ -242,8 +243,8 @@ static void test_a_prune_is_taken_back(void **unused)
 static void propose(struct session_state *state, enum event_kind kind, int64_t node, struct event_word by)
 {
     struct event event = {.kind = kind, .number = state->last_number + 1, .time = 3};
-    event.as.node =
-        (struct event_proposal){.node = node, .parent = 1, .by = by, .proposal = state->proposal_count + 1, .episode = 1};
+    event.as.node = (struct event_proposal){
+        .node = node, .parent = 1, .by = by, .proposal = state->proposal_count + 1, .episode = 1};
     apply(state, &event);
 }
 
@@ -381,34 +382,6 @@ static void test_steps_of_persons(void **unused)
     }
 }
 
-static const struct session_device *device_of(const struct session_state *state, const char *id)
-{
-    for (int i = 0; i < state->device_count; i++)
-        if (!strcmp(state->devices[i].id, id))
-            return &state->devices[i];
-    fail_msg("there is no device %s", id);
-    return NULL;
-}
-
-static void test_a_lost_device_is_lost_with_all_its_trainers(void **unused)
-{
-    struct session_state *state = small_session();
-    char *ids[] = {"cuda:1", "cuda:1.1", "cuda:10", "cpu:0"}, *names[] = {"one", "two"};
-    struct event event = {.kind = EVENT_OPENED, .number = state->last_number + 1, .time = 3};
-    event.as.opened = (struct event_opened){.devices = {4, ids}, .device_names = {2, names}};
-    apply(state, &event);
-    assert_string_equal(device_of(state, "cuda:1.1")->name, "two");
-    event = (struct event){.kind = EVENT_LOST, .number = state->last_number + 1, .time = 3};
-    event.as.lost = (struct event_lost){.device = "cuda:1", .message = "fell off the bus"};
-    apply(state, &event);
-    assert_true(device_of(state, "cuda:1")->lost && device_of(state, "cuda:1.1")->lost);
-    assert_true(!device_of(state, "cuda:10")->lost && !device_of(state, "cpu:0")->lost);
-    event = (struct event){.kind = EVENT_OPENED, .number = state->last_number + 1, .time = 4};
-    apply(state, &event);
-    assert_false(device_of(state, "cuda:1")->lost);
-    session_state_free(state);
-}
-
 static void test_epochs_add_up_until_the_result(void **unused)
 {
     struct session_state *state = small_session();
@@ -449,7 +422,8 @@ static void test_what_the_policy_was_shown(void **unused)
     event.as.policy = (struct event_policy){.update = 1, .episode = 1, .asked = {1, (int64_t[]){2}}};
     apply(state, &event);
     struct session_state *copy = session_state_copy(state);
-    assert_true(session_node(copy, 2)->observed && !session_node(copy, 1)->observed && !session_node(copy, 3)->observed);
+    assert_true(session_node(copy, 2)->observed && !session_node(copy, 1)->observed &&
+                !session_node(copy, 3)->observed);
     assert_int_equal(copy->policies[0]->facts.asked.items[0], 2);
     session_state_free(state);
     session_state_free(copy);
@@ -531,7 +505,6 @@ int main(void)
         cmocka_unit_test(test_numbers_may_jump_over_unknown_kinds),
         cmocka_unit_test(test_what_a_person_takes_back_is_gone),
         cmocka_unit_test(test_steps_of_persons),
-        cmocka_unit_test(test_a_lost_device_is_lost_with_all_its_trainers),
         cmocka_unit_test(test_epochs_add_up_until_the_result),
         cmocka_unit_test(test_what_the_policy_was_shown),
         cmocka_unit_test(test_late_step_is_ignored),

@@ -1,12 +1,8 @@
 /*
- * trials.c - the queue of networks to train, the slots that train them, and what comes back.
+ * trials.c - the queue of networks to train, and the slots that train them.
  *
  * The queue holds exactly the networks whose status is NODE_QUEUED: a person's first, then by number.  A slot
  * holds exactly one network whose status is NODE_RUNNING, from its STARTED event to its RESULT or FAILED.
- *
- * A network that failed for want of memory or by an error (a file that can't be read) is tried again while attempts are
- * left.  One that diverged isn't: with the same seed it would diverge again.  An attempt that was cancelled, or ended
- * with its process, doesn't count.  A lost device gets no more trials, and its networks go back to the queue.
  */
 #include "search/trials.h"
 
@@ -40,17 +36,15 @@ void trials_init(struct trials *trials, struct journal *journal, struct evaluato
                  const struct search_options *options, const struct start_network *start,
                  const struct search_data *data)
 {
-    *trials = (struct trials){
-        .journal = journal, .evaluator = evaluator, .options = options, .start = start, .input = data->input};
+    *trials = (struct trials){.journal = journal, .options = options, .start = start, .input = data->input};
     add_notes(&trials->notes, options, data);
-    trials->slot_count = evaluator->kind->slots(evaluator);
-    trials->slots = memory_new((size_t)trials->slot_count, sizeof *trials->slots);
+    slots_init(&trials->slots, journal, evaluator);
 }
 
 void trials_done(struct trials *trials)
 {
     notes_done(&trials->notes);
-    free(trials->slots);
+    slots_done(&trials->slots);
     free(trials->queue);
 }
 
@@ -104,7 +98,7 @@ static double mixup_of_finish(const struct trials *trials, const struct session_
     if (trials->options->mixup >= 0)
         return trials->options->mixup;
     bool by_heart = node->facts.parameters > trials->journal->state->facts.train_images;
-    return epochs >= MIXUP_EPOCHS && by_heart && !device->cuda ? mixup_auto : 0;
+    return epochs >= MIXUP_EPOCHS && by_heart && !device->is_gpu ? mixup_auto : 0;
 }
 
 /* Weights to start from, and the way from there to the network. */
@@ -199,7 +193,8 @@ void trials_start(struct trials *trials, int slot)
     struct trial trial = {.node = number};
     journal_arch(trials->journal, number, &trial.arch);
     trial_parent(trials, node, &trial);
-    const struct device *device = trials->evaluator->kind->device(trials->evaluator, slot);
+    struct evaluator *evaluator = trials->slots.evaluator;
+    const struct device *device = evaluator->kind->device(evaluator, slot);
     trial_training(trials, device, &trial);
     trial.may_stop = stopping_applies(trials->options, node);
     trial.seconds_most = node_phase(node) == PHASE_GROWTH ? trials->options->network_seconds : 0;
@@ -217,147 +212,37 @@ void trials_start(struct trials *trials, int slot)
         trial_done(&trial);
         return;
     }
-    trials->slots[slot] = (struct trial_slot){.node = number, .may_stop = trial.may_stop};
-    trials->running++;
-    trials->evaluator->kind->submit(trials->evaluator, slot, &trial);
+    trial.fence = trials->journal->state->last_number;
+    slots_take(&trials->slots, slot,
+               &(struct trial_slot){.node = number, .fence = trial.fence, .may_stop = trial.may_stop});
+    evaluator->kind->submit(evaluator, slot, &trial);
 }
 
-/* How many train on the GPU of this slot. */
-static int running_beside(const struct trials *trials, int slot)
+static void cancel(struct trials *trials, struct trial_slot *slot, bool again)
 {
-    const struct device *device = trials->evaluator->kind->device(trials->evaluator, slot);
-    int count = 0;
-    for (int i = 0; i < trials->slot_count && device->cuda; i++) {
-        const struct device *other = trials->evaluator->kind->device(trials->evaluator, i);
-        count += trials->slots[i].node && other->cuda && other->gpu == device->gpu;
-    }
-    return count;
-}
-
-int trials_free_slot(const struct trials *trials)
-{
-    int found = -1, least = 0;
-    for (int slot = 0; slot < trials->slot_count; slot++) {
-        if (trials->slots[slot].node || trials->evaluator->kind->device(trials->evaluator, slot)->lost)
-            continue;
-        int beside = running_beside(trials, slot);
-        if (found < 0 || beside < least) {
-            found = slot;
-            least = beside;
-        }
-    }
-    return found;
+    if (!slot->cancelled)
+        trials->slots.evaluator->kind->cancel(trials->slots.evaluator, slot->node);
+    slot->again = again && (!slot->cancelled || slot->again);
+    slot->cancelled = true;
 }
 
 void trials_cancel(struct trials *trials, int64_t node, bool again)
 {
-    for (int slot = 0; slot < trials->slot_count; slot++) {
-        if (trials->slots[slot].node != node)
-            continue;
-        if (!trials->slots[slot].cancelled)
-            trials->evaluator->kind->cancel(trials->evaluator, node);
-        trials->slots[slot].again = again && (!trials->slots[slot].cancelled || trials->slots[slot].again);
-        trials->slots[slot].cancelled = true;
-    }
+    int slot = slots_find(&trials->slots, node);
+    if (slot >= 0)
+        cancel(trials, &trials->slots.items[slot].trial, again);
 }
 
 void trials_cancel_all(struct trials *trials)
 {
-    for (int slot = 0; slot < trials->slot_count; slot++)
-        if (trials->slots[slot].node)
-            trials_cancel(trials, trials->slots[slot].node, true);
+    for (int slot = 0; slot < trials->slots.count; slot++)
+        if (trials->slots.items[slot].trial.node)
+            cancel(trials, &trials->slots.items[slot].trial, true);
 }
 
-/* --- what comes back --- */
+/* --- ending without a result --- */
 
-static void report_step(struct trials *trials, const struct report *report)
-{
-    struct event event = {.kind = EVENT_STEP};
-    event.as.step.node = report->node;
-    event.as.step.epoch = report->step.epoch;
-    event.as.step.step = report->step.step;
-    event.as.step.steps = report->step.steps;
-    event.as.step.loss = report->step.loss;
-    event.as.step.images_per_second = report->step.images_per_second;
-    journal_emit(trials->journal, &event);
-}
-
-static void report_epoch(struct trials *trials, const struct report *report)
-{
-    const struct epoch_report *epoch = &report->epoch;
-    struct event event = {.kind = EVENT_EPOCH};
-    event.as.epoch = (struct event_epoch){
-        .node = report->node,
-        .epoch = epoch->epoch,
-        .epochs = epoch->epochs,
-        .rate = epoch->rate,
-        .train_loss = epoch->train_loss,
-        .train_accuracy = epoch->train_accuracy,
-        .validation_loss = epoch->validation_loss,
-        .validation_accuracy = epoch->validation_accuracy,
-        .seconds = epoch->seconds,
-        .images_per_second = epoch->images_per_second,
-    };
-    if (journal_emit(trials->journal, &event))
-        return;
-    struct trial_slot *slot = &trials->slots[report->slot];
-    if (!slot->may_stop || epoch->epoch == epoch->epochs)
-        return;
-    slot->stopped = stopping_check(trials->journal->state, trials->options, report->node, &slot->stop);
-    trials->evaluator->kind->proceed(trials->evaluator, report->node, !slot->stopped);
-}
-
-static void emit_test(struct trials *trials, const struct report *report)
-{
-    struct event event = {.kind = EVENT_TEST};
-    event.as.test = (struct event_test){
-        .node = report->node,
-        .accuracy = report->test.accuracy,
-        .loss = report->test.loss,
-        .images = report->test.count,
-    };
-    journal_emit(trials->journal, &event);
-}
-
-/* The weights first, then the event that names them.  The test comes before: a search that is cut short between the two
-   trains again, and tests again. */
-enum { HEADER_ROOM = 1 << 20 };
-static void report_result(struct trials *trials, const struct report *report, const struct trial_slot *slot)
-{
-    const struct session_node *node = node_of(trials, report->node);
-    void *bytes;
-    size_t length;
-    struct hash hash;
-    char text[HASH_TEXT];
-    if (report->test.count)
-        emit_test(trials, report);
-    if (2 * report->weights->layout.total * (int64_t)sizeof(float) > SAFETENSORS_FILE_MAX - HEADER_ROOM)
-        weights_drop_raw(report->weights); /* readers refuse larger files */
-    safetensors_encode(report->weights, trials->notes.list, &bytes, &length, &hash);
-    hash_print(hash, text);
-    struct event event = {.kind = EVENT_RESULT};
-    struct event_result *result = &event.as.result;
-    result->node = report->node;
-    result->accuracy = report->result.accuracy;
-    result->loss = report->result.loss;
-    result->epochs = slot->stopped ? node->curve_count : node->epochs;
-    result->predicted = slot->stopped && slot->stop.reason.text[0] ? slot->stop.predicted : 0;
-    result->stopped = event_text("%s", slot->stopped ? slot->stop.reason.text : "");
-    result->seconds = report->seconds;
-    result->images_per_second = report->images_per_second;
-    result->weights = event_text("n%" PRId64 "-%.8s.safetensors", report->node, text);
-    result->weights_hash = event_text("%s", text);
-    int status = journal_write(trials->journal, "weights", result->weights, bytes, length);
-    free(bytes);
-    trials->failures = 0;
-    if (status)
-        event_done(&event);
-    else if (!journal_emit(trials->journal, &event))
-        checkpoints_remove(trials->journal, report->node);
-}
-
-static void emit_failed(struct trials *trials, int64_t node, enum failure_reason reason, const char *message,
-                        bool again)
+void trials_fail(struct trials *trials, int64_t node, enum failure_reason reason, const char *message, bool again)
 {
     again = again && !node_of(trials, node)->pruned;
     struct event event = {.kind = EVENT_FAILED};
@@ -380,77 +265,7 @@ void trials_fail_orphans(struct trials *trials)
             continue;
         char *message = event_text("the weights of n%" PRId64 " are gone", parent);
         trials_dequeue(trials, number);
-        emit_failed(trials, number, FAILURE_ERROR, message, false);
+        trials_fail(trials, number, FAILURE_ERROR, message, false);
         free(message);
     }
-}
-
-/* The first trainer of a device to notice says so for all. */
-static void emit_lost(struct trials *trials, const struct report *report)
-{
-    const struct session_state *state = trials->journal->state;
-    const char *id = session_node(state, report->node)->device;
-    for (int i = 0; i < state->device_count; i++)
-        if (!strcmp(state->devices[i].id, id) && state->devices[i].lost)
-            return;
-    struct event event = {.kind = EVENT_LOST};
-    event.as.lost.device = event_text("%.*s", (int)strcspn(id, "."), id);
-    event.as.lost.message = event_text("%s", report->message ? report->message : "");
-    journal_emit(trials->journal, &event);
-}
-
-/* Did it fail for good? */
-static bool report_failed(struct trials *trials, const struct report *report)
-{
-    if (report->failure == FAILURE_DEVICE)
-        emit_lost(trials, report);
-    /* However often: a device is lost only once. */
-    bool again =
-        report->failure == FAILURE_DEVICE || (report->failure != FAILURE_DIVERGED && report->failure != FAILURE_TIME &&
-                                              node_of(trials, report->node)->attempts < trials->options->attempts);
-    if (!again) {
-        trials->failures++;
-        trials->last_failed = report->node;
-    }
-    emit_failed(trials, report->node, report->failure, report->message, again);
-    return !again;
-}
-
-static bool ends_trial(enum report_kind kind)
-{
-    return kind == REPORT_RESULT || kind == REPORT_FAILED || kind == REPORT_CANCELLED;
-}
-
-int64_t trials_report(struct trials *trials, struct report *report)
-{
-    struct trial_slot slot = trials->slots[report->slot];
-    bool failed = false;
-    ASSERT(slot.node == report->node && report->node);
-    if (ends_trial(report->kind)) {
-        trials->slots[report->slot] = (struct trial_slot){0};
-        trials->running--;
-    }
-    switch (report->kind) {
-    case REPORT_STEP:
-        report_step(trials, report);
-        break;
-    case REPORT_EPOCH:
-        report_epoch(trials, report);
-        break;
-    case REPORT_CHECKPOINT:
-        if (!slot.cancelled || slot.again)
-            checkpoints_write(trials->journal, report->node, report->checkpoint, report->length);
-        break;
-    case REPORT_RESULT:
-        report_result(trials, report, &slot);
-        break;
-    case REPORT_FAILED:
-        failed = report_failed(trials, report);
-        break;
-    case REPORT_CANCELLED:
-        emit_failed(trials, report->node, FAILURE_CANCELLED, slot.again ? "it goes back to the queue" : "", slot.again);
-        break;
-    }
-    report_done(report);
-    return failed ? slot.node : 0;
 }

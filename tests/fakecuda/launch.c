@@ -27,11 +27,17 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph)
 {
     fake_lock();
     cudaError_t status = fake_count_call();
+    struct CUgraph_st *captured = stream->captured;
     *graph = NULL;
+    stream->captured = NULL; /* a capture ends in any case */
+    if (!status && captured->spoilt)
+        status = fake_last_error = cudaErrorStreamCaptureInvalidated;
     if (!status) {
-        *graph = stream->captured;
-        stream->captured = NULL;
+        *graph = captured;
         fake_alive.graphs++;
+    } else {
+        fake_clear(&captured->work);
+        free(captured);
     }
     fake_unlock();
     return status;
@@ -243,6 +249,7 @@ static void control_drop_idle(void)
         if (cudaSetDevice(list[i].ordinal) || device_memory(&list[i], &memory, SIZE_MAX / 2) == cudaSuccess)
             abort();
     }
+    cudaGetLastError();
 }
 
 static int64_t control_graph_launches(void)
@@ -251,6 +258,11 @@ static int64_t control_graph_launches(void)
     int64_t launches = fake.graph_launches;
     fake_unlock();
     return launches;
+}
+
+static int64_t control_fallbacks(void)
+{
+    return fake_fallbacks;
 }
 
 __attribute__((visibility("default"))) const struct fake_cuda fake_cuda = {
@@ -264,4 +276,5 @@ __attribute__((visibility("default"))) const struct fake_cuda fake_cuda = {
     .heal = control_heal,
     .drop_idle = control_drop_idle,
     .graph_launches = control_graph_launches,
+    .fallbacks = control_fallbacks,
 };

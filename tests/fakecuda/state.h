@@ -34,6 +34,7 @@ struct CUevent_st {
 };
 struct CUgraph_st {
     struct work_list work;
+    bool spoilt; /* by a call that no capture allows */
 };
 struct CUgraphExec_st {
     struct work_list work;

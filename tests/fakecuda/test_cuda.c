@@ -173,9 +173,98 @@ static void every_call_may_fail(void **state)
         }
 }
 
+/* --- what a failure says about the device --- */
+
+struct trouble_case {
+    const char *function;
+    int64_t call; /* of the training's: the first, or one of the step that is captured */
+    int status;
+    enum training_outcome outcome;
+};
+
+enum { ILLEGAL_ADDRESS = 700, CAPTURE_UNSUPPORTED = 900, GRAPH_UPDATE_FAILED = 910 };
+
+static int64_t calls_of(const char *name)
+{
+    struct fake_function functions[FAKE_FUNCTIONS_MAX];
+    for (int i = fake->functions(functions) - 1; i >= 0; i--)
+        if (strcmp(functions[i].name, name) == 0)
+            return functions[i].calls;
+    return 0;
+}
+
+/* In a process of its own.  A library's failure is a lost device only where the stream says so too. */
+static int fail_one_function(const struct trouble_case *test)
+{
+    struct error error = {{0}};
+    double accuracy;
+    fake->drop_idle();
+    fake->fail_function(test->function, calls_of(test->function) + test->call, test->status);
+    enum training_outcome outcome = train_a_little(module->backend(0), &accuracy, &error);
+    if (!fake->failures() || outcome != test->outcome)
+        return fprintf(stderr, "# %s call %lld, status %d: outcome %d, %s\n", test->function, (long long)test->call,
+                       test->status, (int)outcome, error.text) > 0;
+    fake->fail_at(0, 0);
+    outcome = train_a_little(module->backend(0), &accuracy, &error);
+    return outcome != (test->outcome == TRAINING_DEVICE_LOST ? TRAINING_DEVICE_LOST : TRAINING_DONE);
+}
+
+static void in_a_child(const struct trouble_case *test)
+{
+    pid_t child = fork();
+    if (!child)
+        _exit(fail_one_function(test));
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    if (!WIFEXITED(status) || WEXITSTATUS(status))
+        fail_msg("%s, call %lld with status %d: the process ended with %d", test->function, (long long)test->call,
+                 test->status, status);
+}
+
+static void only_a_lost_device_is_lost(void **state)
+{
+    static const struct trouble_case cases[] = {
+        {"cudnnCreate", 1, ILLEGAL_ADDRESS, TRAINING_DEVICE_LOST},
+        {"cublasCreate_v2", 1, ILLEGAL_ADDRESS, TRAINING_DEVICE_LOST},
+        {"cudnnBackendFinalize", 20, ILLEGAL_ADDRESS, TRAINING_DEVICE_LOST},
+        {"cudnnBackendExecute", 1, ILLEGAL_ADDRESS, TRAINING_DEVICE_LOST},
+        {"cudnnBackendExecute", 4, ILLEGAL_ADDRESS, TRAINING_DEVICE_LOST}, /* captured */
+        {"cublasGemmEx", 8, ILLEGAL_ADDRESS, TRAINING_DEVICE_LOST},        /* captured */
+        {"cudnnCreate", 1, 1, TRAINING_REFUSED},
+        {"cudnnBackendExecute", 1, 1, TRAINING_REFUSED},
+        {"cudnnBackendExecute", 4, 1, TRAINING_REFUSED},
+        {"cublasGemmEx", 8, 1, TRAINING_REFUSED},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        in_a_child(&cases[i]);
+}
+
+/* 909 is a timeout, which leaves a device in an unknown state. */
+static void a_failed_capture_concerns_one_network(void **state)
+{
+    for (int status = CAPTURE_UNSUPPORTED; status <= GRAPH_UPDATE_FAILED; status++)
+        if (status != 909)
+            in_a_child(&(struct trouble_case){"cudaStreamEndCapture", 1, status, TRAINING_REFUSED});
+}
+
+/* The heuristics list many engines that round before one that doesn't; the fallback isn't needed. */
+static void the_heuristics_are_read_to_their_end(void **state)
+{
+    struct error error;
+    double accuracy;
+    int64_t before = fake->fallbacks();
+    assert_int_equal(train_a_little(module->backend(0), &accuracy, &error), TRAINING_DONE);
+    fake->drop_idle(); /* so that plans were made here, and are made again by who comes next */
+    assert_int_equal(fake->fallbacks(), before);
+    assert_int_equal(before, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_heuristics_are_read_to_their_end),
+        cmocka_unit_test(only_a_lost_device_is_lost),
+        cmocka_unit_test(a_failed_capture_concerns_one_network),
         cmocka_unit_test(devices_are_in_order_of_their_address),
         cmocka_unit_test(training_leaves_nothing_behind),
         cmocka_unit_test(too_little_memory_fails_one_network),

@@ -98,6 +98,8 @@ enum device_trouble context_status(void *context, struct error *error);
 bool step_begin(void *context, const struct step *step);
 void step_end(void *context);
 struct step_result step_results(void *context, bool wait);
+/* End a capture that has failed. */
+void capture_drop(struct context *context);
 
 /* --- kernels (kernel.c) --- */
 

@@ -154,6 +154,16 @@ bool step_begin(void *opaque, const struct step *step)
     return context->capturing;
 }
 
+void capture_drop(struct context *context)
+{
+    cudaGraph_t graph = NULL;
+    context->capturing = false;
+    if (cudaStreamEndCapture(context->stream->handle, &graph) != cudaSuccess)
+        cudaGetLastError();
+    if (graph)
+        cudaGraphDestroy(graph);
+}
+
 static void end_capture(struct context *context)
 {
     cudaGraph_t graph = NULL;

@@ -117,10 +117,8 @@ __device__ void sum_losses(const kernel_loss &k, double *losses, int *hits)
             hits[me] += hits[me + half];
         }
     }
-    if (me == 0) {
-        k.result->loss = losses[0];
-        k.result->correct = hits[0];
-    }
+    if (me == 0)
+        *k.result = {losses[0], hits[0], k.step->count};
 }
 
 /* A block sums eight channels, each by 32 threads. */

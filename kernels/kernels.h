@@ -83,10 +83,10 @@ struct kernel_loss_scale {
 };
 enum { KERNEL_GOOD_STEPS = 1000 };
 
-/* The result of one batch. */
+/* The result of one batch.  It is copied whole to the host, so that every byte of it is a field, and written. */
 struct kernel_result {
     double loss; /* summed cross-entropy */
-    int32_t correct;
+    int32_t correct, count;
 };
 
 /* --- pieces --- */

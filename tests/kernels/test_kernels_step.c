@@ -114,7 +114,8 @@ static void run_classifier(const struct classifier_case *c, const struct bed_typ
     struct bed_tensor gradient = bed_tensor_new(type, BED_OWN, c->batch, c->classes, 1);
     struct kernel_step step = {.count = c->count};
     struct kernel_loss_scale scale = {.scale = loss_scale};
-    struct kernel_result result = {NAN, -1};
+    struct kernel_result result;
+    memset(&result, 0xff, sizeof result);
     for (int n = 0; n < c->count; n++)
         for (int i = 0; i < stored; i++)
             padded[n * stored + i] = i < c->classes ? linear[n * c->classes + i] : 0;
@@ -138,6 +139,9 @@ static void run_classifier(const struct classifier_case *c, const struct bed_typ
         out->bias_gradient[i] /= loss_scale;
     out->loss = result.loss;
     out->correct = result.correct;
+    assert_int_equal(result.count, c->count);
+    /* The host gets all of its bytes. */
+    assert_int_equal(sizeof result, sizeof result.loss + sizeof result.correct + sizeof result.count);
     bed_tensor_done(&gradient);
     free(padded);
     free(padded_bias);

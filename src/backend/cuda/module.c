@@ -85,6 +85,12 @@ static const struct backend *backend_of(int device)
     return &backends[device][STORAGE_F32].base;
 }
 
+static const struct backend *backend_f16_of(int device)
+{
+    pthread_once(&backends_once, make_backends);
+    return &backends[device][STORAGE_F16].base;
+}
+
 static const char *toolkit(void)
 {
     static char text[96];
@@ -130,4 +136,5 @@ __attribute__((visibility("default"))) const struct cuda_module espalier_cuda_mo
     .devices = list_devices,
     .memory_free = memory_free,
     .backend = backend_of,
+    .backend_f16 = backend_f16_of,
 };

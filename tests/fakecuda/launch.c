@@ -51,6 +51,7 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t *executable, cudaGraph_t graph,
         *executable = calloc(1, sizeof **executable);
         for (struct stream_work *work = graph->work.first; work; work = work->next)
             fake_append(&(*executable)->work, work->run, work->arguments, work->bytes);
+        fake.graph_nodes = graph->work.count;
         fake_alive.graphs++;
     }
     fake_unlock();
@@ -176,6 +177,25 @@ cudaError_t cudaLaunchKernelExC(const cudaLaunchConfig_t *configuration, const v
     return status;
 }
 
+/* Work that is no kernel of the project's is a library's, or a copy. */
+cudaError_t cudaGraphDebugDotPrint(cudaGraph_t graph, const char *path, unsigned flags)
+{
+    fake_lock();
+    cudaError_t status = fake_count_call();
+    FILE *file = status ? NULL : fopen(path, "w");
+    if (file) {
+        int number = 0;
+        fprintf(file, "digraph dot {\n");
+        for (struct stream_work *work = graph->work.first; work; work = work->next, number++)
+            fprintf(file, "\"graph_0_node_%d\"[label=\"%d\n%s\n\"];\n", number, number,
+                    work->run == run_kernel ? ((struct kernel_call *)work->arguments)->kernel->name : "library");
+        fprintf(file, "}\n");
+        fclose(file);
+    }
+    fake_unlock();
+    return status;
+}
+
 /* --- control --- */
 
 static int64_t control_calls(void)
@@ -260,6 +280,14 @@ static int64_t control_graph_launches(void)
     return launches;
 }
 
+static int64_t control_graph_nodes(void)
+{
+    fake_lock();
+    int64_t nodes = fake.graph_nodes;
+    fake_unlock();
+    return nodes;
+}
+
 static int64_t control_fallbacks(void)
 {
     return fake_fallbacks;
@@ -276,5 +304,6 @@ __attribute__((visibility("default"))) const struct fake_cuda fake_cuda = {
     .heal = control_heal,
     .drop_idle = control_drop_idle,
     .graph_launches = control_graph_launches,
+    .graph_nodes = control_graph_nodes,
     .fallbacks = control_fallbacks,
 };

@@ -4,7 +4,7 @@
  *
  * On a fake of CUDA (fake.h) the kernels are the real ones, compiled for the CPU, but convolutions and matrix products
  * are the fake's.  There the test checks what the host decides: layouts, arguments, order, memory, captured graphs.  On
- * a GPU (make check-gpu; ESPALIER_CUDA_MODULE names the real module) it checks everything.
+ * a GPU (tests/gpu/gpu-check; ESPALIER_CUDA_MODULE names the real module) it checks everything.
  */
 #include "config.h"
 
@@ -368,7 +368,8 @@ static const struct numbers_case cases[] = {
 #test " on " #i, test, NULL, NULL, (void *)&cases[i]                                                           \
     }
 
-int main(void)
+/* `few`: only some, as under the sanitizers. */
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         ON(values_keep_their_bits, 0),
@@ -413,7 +414,7 @@ int main(void)
     const struct CMUnitTest few[] = {
         tests[0], tests[1], tests[2], tests[3], tests[4], tests[5], tests[6],
     };
-    if (SANITIZED)
+    if (SANITIZED || (argc > 1 && strcmp(argv[1], "few") == 0))
         return cmocka_run_group_tests_name("some numbers of the CUDA backend", few, open_module, NULL);
     int failed = cmocka_run_group_tests_name("numbers of the CUDA backend", tests, open_module, NULL);
     return failed || fake ? failed : cmocka_run_group_tests_name("large networks on a GPU", large, NULL, NULL);

@@ -10,6 +10,7 @@
  * data set and normalisation has a graph of its own.  A context holds two data sets, for training and testing by turns.
  */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -164,6 +165,19 @@ void capture_drop(struct context *context)
         cudaGraphDestroy(graph);
 }
 
+/* The nodes of a step by name, for who asks: each captured step is a file of Graphviz in ESPALIER_CUDA_GRAPHS. */
+static void describe_graph(cudaGraph_t graph)
+{
+    static atomic_int number;
+    const char *folder = getenv("ESPALIER_CUDA_GRAPHS");
+    char path[512];
+    if (!folder || !*folder)
+        return;
+    snprintf(path, sizeof path, "%s/step-%d.dot", folder, atomic_fetch_add(&number, 1));
+    if (cudaGraphDebugDotPrint(graph, path, 0) != cudaSuccess)
+        cudaGetLastError();
+}
+
 static void end_capture(struct context *context)
 {
     cudaGraph_t graph = NULL;
@@ -171,8 +185,10 @@ static void end_capture(struct context *context)
     cudaError_t status = cudaStreamEndCapture(context->stream->handle, &graph);
     if (check_cuda(context, status, "capturing a step")) /* it fails too if a failed call ended the capture */
         check_cuda(context, cudaGraphInstantiate(&context->graph->executable, graph, 0), "capturing a step");
-    if (graph)
+    if (graph) {
+        describe_graph(graph);
         cudaGraphDestroy(graph);
+    }
 }
 
 void step_end(void *opaque)

@@ -72,6 +72,14 @@ struct kernel_step {
     float bn_decay; /* running = decay * running + (1 - decay) * batch */
 };
 
+/* Steps that one copy sends, and that run without the host until the last of them has.  `load` begins the step `next`:
+   it copies it to where the step's other kernels read it.  `loss` puts its result into place `next`, and counts on. */
+enum { KERNEL_QUEUE = 8 };
+struct kernel_queue {
+    int32_t next, unused;
+    struct kernel_step steps[KERNEL_QUEUE];
+};
+
 /* Loss scaling, for f16 (Micikevicius et al., 2018): the classifier's gradient is multiplied by `scale`, and so is
    every other.  A step with a gradient that isn't finite is skipped and halves the scale; KERNEL_GOOD_STEPS other steps
    in a row double it.  At scale 1 no step is skipped, so that a network that diverged has NaN.  Starts as {2^15, 0, 0}.
@@ -116,10 +124,11 @@ struct kernel_window {
 /* Copy a batch of the data set into x and batch_labels.  Pixels beyond an image's edges, which a crop may hold, are 0.
    Grid: kernel_grid_items(batch * height * width). */
 struct kernel_load {
-    const struct kernel_step *step;
+    const struct kernel_queue *queue;
+    struct kernel_step *step; /* becomes the queue's next */
     const uint8_t *pixels;  /* the data set: [image][channel][y][x] */
     const uint16_t *labels; /* of the data set */
-    const int32_t *index;   /* image numbers in the epoch's order */
+    const int32_t *index;   /* image numbers, from the step's `first` on */
     const int8_t *augment;  /* three bytes for each entry: dx, dy, flip (struct augment); NULL: no augmentation */
     int32_t batch, channels, height, width;
     float normalise[KERNEL_INPUT_CHANNELS], shift[KERNEL_INPUT_CHANNELS]; /* value = pixel * normalise + shift */
@@ -241,12 +250,13 @@ struct kernel_classifier {
     void *gradient;         /* batch × KERNEL_ROUND(classes): of the mean loss by `linear`; NULL in inference */
 };
 
-/* Sum losses and hits of the batch into `result`.  Grid: 1. */
+/* Sum losses and hits of the batch into the queue's next result.  Grid: 1. */
 struct kernel_loss {
     const struct kernel_step *step;
     const float *losses;
     const int32_t *hits;
-    struct kernel_result *result;
+    struct kernel_queue *queue;
+    struct kernel_result *results; /* KERNEL_QUEUE */
 };
 
 /* Sum of a gradient over the images.  Grid: kernel_grid_channels(channels). */

@@ -46,7 +46,7 @@ struct fake_cuda {
     void (*heal)(void);                                                   /* no device is broken */
     void (*drop_idle)(void); /* the backend gives back all that no network uses */
     int64_t (*graph_launches)(void);
-    int64_t (*graph_nodes)(void); /* of the last graph that was made */
+    int64_t (*graph_nodes)(void); /* of the step that was captured last */
     int64_t (*fallbacks)(void);   /* how often cuDNN's fallback heuristics were asked */
 };
 extern const struct fake_cuda fake_cuda;

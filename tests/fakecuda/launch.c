@@ -34,11 +34,40 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph)
         status = fake_last_error = cudaErrorStreamCaptureInvalidated;
     if (!status) {
         *graph = captured;
+        fake.graph_nodes = captured->work.count;
         fake_alive.graphs++;
     } else {
         fake_clear(&captured->work);
         free(captured);
     }
+    fake_unlock();
+    return status;
+}
+
+cudaError_t cudaGraphCreate(cudaGraph_t *graph, unsigned flags)
+{
+    fake_lock();
+    cudaError_t status = fake_count_call();
+    if (!status) {
+        *graph = calloc(1, sizeof **graph);
+        fake_alive.graphs++;
+    }
+    fake_unlock();
+    return status;
+}
+
+/* Only behind the node that was added last, as a graph of work in a row. */
+cudaError_t cudaGraphAddChildGraphNode(cudaGraphNode_t *node, cudaGraph_t graph, const cudaGraphNode_t *dependencies,
+                                       size_t dependency_count, cudaGraph_t child)
+{
+    fake_lock();
+    cudaError_t status = fake_count_call();
+    if (dependency_count != (graph->work.count > 0) ||
+        (dependency_count && dependencies[0] != (cudaGraphNode_t)graph->work.last))
+        abort();
+    for (struct stream_work *work = child->work.first; !status && work; work = work->next)
+        fake_append(&graph->work, work->run, work->arguments, work->bytes);
+    *node = (cudaGraphNode_t)graph->work.last;
     fake_unlock();
     return status;
 }
@@ -51,7 +80,6 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t *executable, cudaGraph_t graph,
         *executable = calloc(1, sizeof **executable);
         for (struct stream_work *work = graph->work.first; work; work = work->next)
             fake_append(&(*executable)->work, work->run, work->arguments, work->bytes);
-        fake.graph_nodes = graph->work.count;
         fake_alive.graphs++;
     }
     fake_unlock();

@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "bed.h"
+#include "kernels/kernels.h"
 #include "nn/network.h"
 #include "nn/trainer.h"
 #include "tests/pictures.h"
@@ -259,9 +260,73 @@ static void the_heuristics_are_read_to_their_end(void **state)
     assert_int_equal(before, 0);
 }
 
+/* --- what a training costs the host --- */
+
+/* Steps after the first two: one launch, one copy there, one copy back, one event for KERNEL_QUEUE of them. */
+static void eight_steps_are_one_launch(void **state)
+{
+    static const char *const functions[] = {"cudaGraphLaunch", "cudaMemcpyAsync", "cudaEventRecord"};
+    enum { IMAGES = 128, EPOCHS = 2, BATCH = 2, STEPS = EPOCHS * IMAGES / BATCH };
+    int64_t before[3], queries = calls_of("cudaEventQuery"), waits = calls_of("cudaEventSynchronize");
+    struct images images;
+    struct view view;
+    struct error error;
+    pictures_draw(input, CLASSES, IMAGES, 80, 3, &images, &view);
+    struct weights *weights = bed_weights("C(3,1,1) SM(5)", input, 2);
+    struct training training = training_paper;
+    training.epochs = EPOCHS;
+    training.batch = BATCH;
+    for (int i = 0; i < 3; i++)
+        before[i] = calls_of(functions[i]);
+    assert_int_equal(train(module->backend(0), weights, &view, NULL, &training, NULL, &error), TRAINING_DONE);
+    for (int i = 0; i < 3; i++)
+        assert_in_range(calls_of(functions[i]) - before[i], STEPS / KERNEL_QUEUE, STEPS / KERNEL_QUEUE + (i ? 30 : 16));
+    assert_in_range(calls_of("cudaEventQuery") - queries, 0, STEPS / KERNEL_QUEUE + 16);
+    assert_in_range(calls_of("cudaEventSynchronize") - waits, 0, STEPS / KERNEL_QUEUE + 16);
+    weights_free(weights);
+    pictures_done(&images, &view);
+}
+
+/* The nodes of a step, of the bench's networks: what a launch costs the device. */
+static void nodes_of_a_step(void **state)
+{
+    static const struct {
+        const char *name, *text;
+        int64_t nodes;
+    } rows[] = {
+        {"TINY", "C(4,3,1) P(2,2) C(4,3,1) P(2,2) C(4,3,1) P(2,2) C(4,3,1) A(4,4) FC(8) SM(5)", 53},
+    };
+    const struct shape large = {3, 32, 32};
+    static const struct sgd sgd = {0.01f, 0.9f, 1e-4f, true};
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct images images;
+        struct view view;
+        struct error error;
+        struct plan *plan = memory_new(1, sizeof *plan);
+        pictures_draw(large, CLASSES, 2, 80, 3, &images, &view);
+        struct weights *weights = bed_weights(rows[i].text, large, 2);
+        plan_lower(&weights->arch, large, &(struct plan_options){0}, plan);
+        struct network *network =
+            network_open(module->backend(0)->bf16, plan, 2, NETWORK_TRAINING, weights, NULL, &error);
+        struct batch batch = {&view, view.index, NULL, 2, NULL};
+        for (int step = 0; step < 2; step++)
+            network_train(network, &batch, &sgd, 0.9f, 1);
+        network_finish(network);
+        assert_int_equal(network_trouble(network, &error), DEVICE_FINE);
+        print_message("# a step of %s is %d nodes\n", rows[i].name, (int)fake->graph_nodes());
+        assert_int_equal(fake->graph_nodes(), rows[i].nodes);
+        network_free(network);
+        weights_free(weights);
+        free(plan);
+        pictures_done(&images, &view);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(eight_steps_are_one_launch),
+        cmocka_unit_test(nodes_of_a_step),
         cmocka_unit_test(the_heuristics_are_read_to_their_end),
         cmocka_unit_test(only_a_lost_device_is_lost),
         cmocka_unit_test(a_failed_capture_concerns_one_network),

@@ -114,8 +114,9 @@ static void run_classifier(const struct classifier_case *c, const struct bed_typ
     struct bed_tensor gradient = bed_tensor_new(type, BED_OWN, c->batch, c->classes, 1);
     struct kernel_step step = {.count = c->count};
     struct kernel_loss_scale scale = {.scale = loss_scale};
-    struct kernel_result result;
-    memset(&result, 0xff, sizeof result);
+    struct kernel_queue queue = {.next = 2};
+    struct kernel_result results[KERNEL_QUEUE], result;
+    memset(results, 0xff, sizeof results);
     for (int n = 0; n < c->count; n++)
         for (int i = 0; i < stored; i++)
             padded[n * stored + i] = i < c->classes ? linear[n * c->classes + i] : 0;
@@ -124,7 +125,9 @@ static void run_classifier(const struct classifier_case *c, const struct bed_typ
     bed_launch("classifier", type, kernel_grid_images(c->batch),
                &(struct kernel_classifier){&step, loss_scale == 1 ? NULL : &scale, c->batch, c->classes, padded,
                                            padded_bias, labels, out->logits, losses, hits, gradient.memory});
-    bed_launch("loss", NULL, (struct kernel_grid){1, 1}, &(struct kernel_loss){&step, losses, hits, &result});
+    bed_launch("loss", NULL, (struct kernel_grid){1, 1}, &(struct kernel_loss){&step, losses, hits, &queue, results});
+    result = results[2];
+    assert_int_equal(queue.next, 3);
     bed_launch("bias_gradient", type, kernel_grid_channels(c->classes),
                &(struct kernel_bias_gradient){&step, c->classes, gradient.memory, sums});
     bed_read(&gradient, c->count, out->gradient);

@@ -17,10 +17,10 @@
 #include "util/memory.h"
 #include "util/text.h"
 
-/* The step, the index and the augmentation are sent by one copy: on the device they lie as in a slot. */
-static size_t upload_bytes(int batch)
+/* The steps, the index and the augmentation are sent by one copy: on the device they lie as in a slot. */
+size_t upload_bytes(const struct context *context)
 {
-    return sizeof(struct kernel_step) + (size_t)batch * (sizeof(int32_t) + 3);
+    return sizeof(struct kernel_queue) + (size_t)KERNEL_QUEUE * context->batch * (sizeof(int32_t) + 3);
 }
 
 /* Point the context into its allocation, and return how large that is.  Without an allocation it only counts. */
@@ -42,11 +42,12 @@ static size_t lay_out(struct context *context, size_t arena)
     context->parts = memory_take(&memory, (size_t)layout->part_count * sizeof(struct kernel_part));
     struct kernel_loss_scale *loss_scale = memory_take(&memory, sizeof(struct kernel_loss_scale));
     context->loss_scale = context->storage == STORAGE_F16 ? loss_scale : NULL;
-    context->step = memory_take(&memory, upload_bytes(context->batch));
-    context->index = (int32_t *)(context->step + 1);
-    context->augment = (int8_t *)(context->index + context->batch);
+    context->queue = memory_take(&memory, upload_bytes(context));
+    context->index = (int32_t *)(context->queue + 1);
+    context->augment = (int8_t *)(context->index + (size_t)KERNEL_QUEUE * context->batch);
+    context->step = memory_take(&memory, sizeof(struct kernel_step));
     context->labels = memory_take(&memory, (size_t)context->batch * sizeof(uint16_t));
-    context->result = memory_take(&memory, sizeof(struct kernel_result));
+    context->results = memory_take(&memory, KERNEL_QUEUE * sizeof(struct kernel_result));
     return memory.used;
 }
 
@@ -69,7 +70,8 @@ static bool allocate(struct context *context, void **memory, size_t bytes, const
 static bool make_slots(struct context *context)
 {
     struct stream *stream = context->stream;
-    size_t upload = aligned(upload_bytes(context->batch)), slot = upload + aligned(sizeof(struct kernel_result));
+    size_t upload = aligned(upload_bytes(context));
+    size_t slot = upload + aligned(KERNEL_QUEUE * sizeof(struct kernel_result));
     if (stream->pinned_bytes < slot * SLOTS) {
         if (!check_cuda(context, cudaFreeHost(stream->pinned), "pinned memory"))
             return false;
@@ -81,8 +83,8 @@ static bool make_slots(struct context *context)
     }
     for (int i = 0; i < SLOTS; i++) {
         char *memory = (char *)stream->pinned + (size_t)i * slot;
-        context->slots[i].step = (struct kernel_step *)memory;
-        context->slots[i].result = (struct kernel_result *)(memory + upload);
+        context->slots[i].queue = (struct kernel_queue *)memory;
+        context->slots[i].results = (struct kernel_result *)(memory + upload);
         if (!check_cuda(
                 context,
                 cudaEventCreateWithFlags(&context->slots[i].done, cudaEventDisableTiming | cudaEventBlockingSync),
@@ -233,8 +235,7 @@ void context_close(void *opaque)
     if (context->stream && context->status == DEVICE_FINE)
         synchronise(context); /* before the stream serves another network */
     for (int i = 0; i < context->graph_count; i++)
-        if (context->graphs[i].executable)
-            cudaGraphExecDestroy(context->graphs[i].executable);
+        step_graph_done(&context->graphs[i]);
     for (int i = 0; i < SLOTS; i++)
         if (context->slots[i].done)
             cudaEventDestroy(context->slots[i].done);
@@ -266,6 +267,7 @@ void context_write(void *opaque, enum flat which, const float *canonical)
     struct context *context = opaque;
     const struct weight_layout *layout = &context->layout;
     int64_t count = which == FLAT_VALUES ? context->plan->total : context->plan->trained;
+    steps_run(context);
     if (!select_device(context) ||
         !check_cuda(context,
                     cudaMemcpyAsync(context->canonical, canonical, (size_t)count * sizeof(float),
@@ -297,6 +299,7 @@ void context_read(void *opaque, enum flat which, float *canonical)
     struct context *context = opaque;
     const struct weight_layout *layout = &context->layout;
     int64_t count = which == FLAT_VALUES ? context->plan->total : context->plan->trained;
+    steps_run(context);
     if (!select_device(context))
         return;
     if (which == FLAT_VALUES)
@@ -315,6 +318,7 @@ void context_read(void *opaque, enum flat which, float *canonical)
 void context_download(void *opaque, void *to, const void *from, size_t bytes)
 {
     struct context *context = opaque;
+    steps_run(context);
     if (select_device(context) &&
         check_cuda(context, cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, context->stream->handle),
                    "fetching from the device"))

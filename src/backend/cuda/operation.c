@@ -271,7 +271,7 @@ static void classifier_forward(const struct op_run *run)
                                           .hits = scratch.hits,
                                           .gradient = run->training ? run->y : NULL};
     launch(context, KERNEL_classifier, context->storage, kernel_grid_images(context->batch), &arguments);
-    struct kernel_loss loss = {context->step, arguments.losses, arguments.hits, context->result};
+    struct kernel_loss loss = {context->step, arguments.losses, arguments.hits, context->queue, context->results};
     launch(context, KERNEL_loss, context->storage, (struct kernel_grid){1, 1}, &loss);
 }
 

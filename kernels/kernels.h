@@ -48,6 +48,7 @@
     EACH(check, kernel_check, 0)                                                                                       \
     EACH(update, kernel_update, 0)                                                                                     \
     ONE(scale, kernel_scale, 0)                                                                                        \
+    ONE(average, kernel_average, 0)                                                                                    \
     EACH(pack, kernel_pack, 0)                                                                                         \
     EACH(unpack, kernel_unpack, 0)
 
@@ -70,6 +71,7 @@ struct kernel_step {
     float rate, momentum, weight_decay;
     int32_t nesterov;
     float bn_decay; /* running = decay * running + (1 - decay) * batch */
+    float average_share;
 };
 
 /* Steps that one copy sends, and that run without the host until the last of them has.  `load` begins the step `next`:
@@ -288,6 +290,15 @@ struct kernel_update {
 /* After a step's updates: halve or double the loss scale, clear the overflow.  Grid: 1. */
 struct kernel_scale {
     struct kernel_loss_scale *loss_scale;
+};
+
+/* average += share * (value - average), for the values of all layers and their running statistics.  Grid:
+   kernel_grid_items(count / 8). */
+struct kernel_average {
+    const struct kernel_step *step;
+    int64_t count; /* a multiple of 8 */
+    const float *values;
+    float *average;
 };
 
 /* A weight in the canonical layout, [output][input][position] (position: in a convolution's kernel, or in the map

@@ -1,5 +1,5 @@
 /*
- * update.cu - a step of SGD, and the loss scale of half precision.
+ * update.cu - a step of SGD, the average of the weights, and the loss scale of half precision.
  */
 #include "kernels/device.cuh"
 
@@ -71,8 +71,21 @@ __device__ void adjust_scale(kernel_loss_scale *loss_scale)
     *loss_scale = next;
 }
 
+__device__ void move_average(const kernel_average &k)
+{
+    const float share = k.step->average_share;
+    for (octet_walk walk; walk.at < k.count; walk.at += walk.step) {
+        const octet values = load_aligned(k.values + walk.at);
+        octet average = load_aligned(k.average + walk.at);
+        for (int i = 0; i < 8; i++)
+            average.at[i] += share * (values.at[i] - average.at[i]);
+        store_aligned(k.average + walk.at, average);
+    }
+}
+
 } // namespace
 
 KERNEL_EACH(check, kernel_check)
 KERNEL_EACH(update, kernel_update)
 KERNEL(scale, kernel_scale, adjust_scale(k.loss_scale))
+KERNEL(average, kernel_average, move_average(k))

@@ -4,6 +4,7 @@
  */
 #include "config.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -287,6 +288,40 @@ static void eight_steps_are_one_launch(void **state)
     pictures_done(&images, &view);
 }
 
+/* The average of the weights is the processor's, and costs no copy between steps. */
+static void the_average_stays_on_the_device(void **state)
+{
+    enum { IMAGES = 64, BATCH = 4 };
+    struct images images;
+    struct view view;
+    struct error error;
+    struct weights *weights[2];
+    int64_t launches = 0, copies = 0;
+    pictures_draw(input, CLASSES, IMAGES, 80, 3, &images, &view);
+    struct training training = training_paper;
+    training.epochs = 3;
+    training.batch = BATCH;
+    training.average = 0.9f;
+    for (int i = 0; i < 2; i++) {
+        weights[i] = bed_weights("C(3,3,2) SM(5)", input, 2);
+        launches = calls_of("cudaGraphLaunch");
+        copies = calls_of("cudaMemcpyAsync");
+        assert_int_equal(train(i ? module->backend(0) : &backend_ref, weights[i], &view, &view, &training, NULL, &error),
+                         TRAINING_DONE);
+        assert_non_null(weights[i]->raw);
+    }
+    for (int64_t i = 0; i < weights[0]->layout.total; i++) {
+        assert_true(fabsf(weights[0]->values[i] - weights[1]->values[i]) <= 1e-4f);
+        assert_true(fabsf(weights[0]->raw[i] - weights[1]->raw[i]) <= 1e-4f);
+    }
+    /* 48 steps, and as many batches of validation */
+    assert_in_range(calls_of("cudaGraphLaunch") - launches, 1, 40);
+    assert_in_range(calls_of("cudaMemcpyAsync") - copies, 1, 60);
+    for (int i = 0; i < 2; i++)
+        weights_free(weights[i]);
+    pictures_done(&images, &view);
+}
+
 /* The nodes of a step, of the bench's networks: what a launch costs the device. */
 static void nodes_of_a_step(void **state)
 {
@@ -326,6 +361,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(eight_steps_are_one_launch),
+        cmocka_unit_test(the_average_stays_on_the_device),
         cmocka_unit_test(nodes_of_a_step),
         cmocka_unit_test(the_heuristics_are_read_to_their_end),
         cmocka_unit_test(only_a_lost_device_is_lost),

@@ -35,6 +35,7 @@ static size_t lay_out(struct context *context, size_t arena)
         context->copies = memory_take(&memory, (size_t)layout->weights * storage);
     if (context->training) {
         context->velocity = memory_take(&memory, (size_t)layout->trained * sizeof(float));
+        context->average = memory_take(&memory, (size_t)layout->total * sizeof(float));
         context->weight_gradients = memory_take(&memory, (size_t)layout->weights * storage);
         context->vector_gradients = memory_take(&memory, (size_t)(layout->trained - layout->weights) * sizeof(float));
     }
@@ -262,11 +263,22 @@ static void pack(struct context *context, float *values, void *copies, int first
         launch(context, KERNEL_pack, context->storage, kernel_grid_parts(count), &arguments);
 }
 
+static int64_t count_of(const struct context *context, enum flat which)
+{
+    return which == FLAT_VALUES || which == FLAT_AVERAGE ? context->plan->total : context->plan->trained;
+}
+
+void context_average(void *opaque, float share)
+{
+    struct context *context = opaque;
+    context->average_share = share;
+}
+
 void context_write(void *opaque, enum flat which, const float *canonical)
 {
     struct context *context = opaque;
     const struct weight_layout *layout = &context->layout;
-    int64_t count = which == FLAT_VALUES ? context->plan->total : context->plan->trained;
+    int64_t count = count_of(context, which);
     steps_run(context);
     if (!select_device(context) ||
         !check_cuda(context,
@@ -278,6 +290,9 @@ void context_write(void *opaque, enum flat which, const float *canonical)
         pack(context, context->values, context->storage == STORAGE_F32 ? NULL : context->copies, 0,
              layout->weight_parts);
         pack(context, context->values, NULL, layout->weight_parts, layout->part_count - layout->weight_parts);
+    } else if (which == FLAT_AVERAGE) {
+        context->averages = true;
+        pack(context, context->average, NULL, 0, layout->part_count);
     } else {
         ASSERT(which == FLAT_VELOCITY && context->training);
         pack(context, context->velocity, NULL, 0, layout->trained_parts);
@@ -298,12 +313,14 @@ void context_read(void *opaque, enum flat which, float *canonical)
 {
     struct context *context = opaque;
     const struct weight_layout *layout = &context->layout;
-    int64_t count = which == FLAT_VALUES ? context->plan->total : context->plan->trained;
+    int64_t count = count_of(context, which);
     steps_run(context);
     if (!select_device(context))
         return;
     if (which == FLAT_VALUES)
         unpack(context, context->values, STORAGE_F32, false, 0, layout->part_count);
+    else if (which == FLAT_AVERAGE)
+        unpack(context, context->average, STORAGE_F32, false, 0, layout->part_count);
     else if (which == FLAT_VELOCITY)
         unpack(context, context->velocity, STORAGE_F32, false, 0, layout->trained_parts);
     else {

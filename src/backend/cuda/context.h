@@ -50,7 +50,7 @@ struct context {
 
     void *memory; /* one allocation, which holds the following: */
     struct weight_layout layout;
-    float *values, *velocity, *vector_gradients, *canonical;
+    float *values, *velocity, *vector_gradients, *average, *canonical;
     void *copies; /* of the weights in the storage type; f32: the values themselves */
     void *weight_gradients;
     struct kernel_part *parts;
@@ -72,6 +72,8 @@ struct context {
     int held;
     struct step_result known; /* not yet handed out */
     bool news;                /* a slot began since results were asked for */
+    bool averages;            /* steps move the average of the weights, ... */
+    float average_share;      /* ... by this in the next step */
 
     /* Of the step that is held or was begun last: */
     struct kernel_load load;
@@ -96,6 +98,7 @@ size_t context_bytes(const struct backend *backend, const struct plan *plan, int
 void *context_open(const struct backend *backend, const struct plan *plan, int batch, bool training, size_t bytes,
                    void **memory, enum device_trouble *status, struct error *error);
 void context_close(void *context);
+void context_average(void *context, float share);
 void context_write(void *context, enum flat which, const float *canonical);
 void context_read(void *context, enum flat which, float *canonical);
 void context_download(void *context, void *to, const void *from, size_t bytes);

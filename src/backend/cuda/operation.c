@@ -321,6 +321,11 @@ static void update_all(void *opaque, const struct sgd *sgd, int64_t count, float
         struct kernel_scale arguments = {context->loss_scale};
         launch(context, KERNEL_scale, context->storage, (struct kernel_grid){1, 1}, &arguments);
     }
+    if (context->averages) {
+        struct kernel_average arguments = {context->step, context->layout.total, context->values, context->average};
+        launch(context, KERNEL_average, context->storage,
+               kernel_grid_items(arguments.count / KERNEL_OCTET), &arguments);
+    }
 }
 
 const struct backend cuda_operations = {

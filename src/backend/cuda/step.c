@@ -70,6 +70,7 @@ static void hold_step(struct context *context, const struct step *step)
     struct kernel_step *held = &slot->queue->steps[context->held];
     *held = (struct kernel_step){
         .dropout_key = step->dropout_key, .first = first, .count = batch->count, .bn_decay = step->bn_decay};
+    held->average_share = context->average_share;
     if (step->sgd) {
         held->rate = step->sgd->rate;
         held->momentum = step->sgd->momentum;

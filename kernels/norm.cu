@@ -1,9 +1,9 @@
 /*
  * norm.cu - batch normalisation, ReLU and the pool behind them, forward.
  *
- * Statistics take two launches: each block computes mean and sum of squared deviations of each channel over its share
- * of the rows, then a second kernel merges them (Chan, Golub, LeVeque, 1979).  A thread sums deviations from the first
- * value that it reads, so that a mean far from 0 costs no precision.
+ * Each block computes mean and sum of squared deviations of each channel over its share of the rows, and the last block
+ * merges them (Chan, Golub, LeVeque, 1979).  A thread sums deviations from the first value that it reads, so that a mean
+ * far from 0 costs no precision.
  */
 #include "kernels/norm.cuh"
 
@@ -66,6 +66,43 @@ __device__ void sum_moments(const column<T> &z, const row_share &share, const th
     }
 }
 
+__device__ float update_running(float running, float decay, float batch)
+{
+    return decay * running + (1 - decay) * batch;
+}
+
+/* Each thread of a channel merges the moments of some blocks, then a tree reduction merges theirs. */
+__device__ void merge_statistics(const kernel_norm_moments &k, const channel_lanes &at, float *memory)
+{
+    const int me = (int)threadIdx.x, blocks = (int)gridDim.x;
+    const int rows = k.batch * k.positions, counted = k.step->count * k.positions;
+    channel_moments all = {0, 0, 0};
+    for (int block = at.lane; at.active && block < blocks; block += at.lanes) {
+        const row_share share(block, blocks, rows, counted);
+        const float *partial = k.partials + 2 * ((int64_t)at.channel * blocks + block);
+        all = merge(all, {(float)(share.end - share.begin), __ldcg(partial), __ldcg(partial + 1)});
+    }
+    float *counts = memory, *means = memory + KERNEL_THREADS, *squares = memory + 2 * KERNEL_THREADS;
+    for (int half = at.lanes / 2; half > 0; half /= 2) {
+        counts[me] = all.count;
+        means[me] = all.mean;
+        squares[me] = all.squares;
+        __syncthreads();
+        if (at.lane < half)
+            all = merge(all, {counts[me + half], means[me + half], squares[me + half]});
+        __syncthreads();
+    }
+    if (!at.active || at.lane > 0)
+        return;
+    const int channel = at.channel;
+    const float variance = all.squares / all.count, decay = k.step->bn_decay;
+    k.mean[channel] = all.mean;
+    k.inverse_std[channel] = inverse_std_of(variance);
+    k.running_mean[channel] = update_running(k.running_mean[channel], decay, all.mean);
+    if (counted > 1)
+        k.running_variance[channel] = update_running(k.running_variance[channel], decay, all.squares / (all.count - 1));
+}
+
 template <typename T> __device__ void norm_moments(const kernel_norm_moments &k, float *memory)
 {
     const thread_place place(k.channels);
@@ -82,52 +119,14 @@ template <typename T> __device__ void norm_moments(const kernel_norm_moments &k,
             shared.set(me, i, merge(shared.get(me, i), shared.get(other, i)));
         memory[me] += memory[other];
     }
-    if (!place.active || place.row > 0)
-        return;
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; place.active && place.row == 0 && i < 8; i++) {
         const channel_moments found = shared.get(me, i);
         float *partial = k.partials + 2 * ((int64_t)(place.channel + i) * gridDim.x + blockIdx.x);
         partial[0] = found.mean;
         partial[1] = found.squares;
     }
-}
-
-__device__ float update_running(float running, float decay, float batch)
-{
-    return decay * running + (1 - decay) * batch;
-}
-
-/* 32 threads a channel: each merges the moments of some blocks, then a tree reduction merges theirs. */
-__device__ void merge_statistics(const kernel_norm_statistics &k, float *memory)
-{
-    const int me = (int)threadIdx.x, lane = me % 32, channel = (int)blockIdx.x * 8 + me / 32;
-    const int rows = k.batch * k.positions, counted = k.step->count * k.positions, blocks = KERNEL_BLOCKS(rows);
-    channel_moments all = {0, 0, 0};
-    for (int block = lane; block < blocks; block += 32) {
-        const row_share share(block, blocks, rows, counted);
-        const float *partial = k.partials + 2 * ((int64_t)channel * blocks + block);
-        all = merge(all, {(float)(share.end - share.begin), partial[0], partial[1]});
-    }
-    float *counts = memory, *means = memory + KERNEL_THREADS, *squares = memory + 2 * KERNEL_THREADS;
-    for (int half = 16;; half /= 2) {
-        counts[me] = all.count;
-        means[me] = all.mean;
-        squares[me] = all.squares;
-        if (half == 0)
-            break;
-        __syncthreads();
-        if (lane < half)
-            all = merge(all, {counts[me + half], means[me + half], squares[me + half]});
-        __syncthreads();
-    }
-    if (lane > 0)
-        return;
-    const float variance = all.squares / all.count, decay = k.step->bn_decay;
-    k.mean[channel] = all.mean;
-    k.inverse_std[channel] = inverse_std_of(variance);
-    k.running_mean[channel] = update_running(k.running_mean[channel], decay, all.mean);
-    if (counted > 1)
-        k.running_variance[channel] = update_running(k.running_variance[channel], decay, all.squares / (all.count - 1));
+    if (is_last_block(k.tickets, memory))
+        merge_statistics(k, channel_lanes::of_block(place, k.channels), memory);
 }
 
 __device__ normaliser normaliser_of(const kernel_norm_forward &k, int channel)
@@ -171,6 +170,5 @@ template <typename T> __device__ void norm_pool_forward(const kernel_norm_forwar
 } // namespace
 
 KERNEL_EACH_SHARED(norm_moments, kernel_norm_moments, MOMENTS_SHARED)
-KERNEL(norm_statistics, kernel_norm_statistics, SHARED(float, shared, 3 * KERNEL_THREADS); merge_statistics(k, shared))
 KERNEL_EACH(norm_forward, kernel_norm_forward)
 KERNEL_EACH(norm_pool_forward, kernel_norm_forward)

@@ -2,8 +2,9 @@
  * norm_backward.cu - backward through the pool, ReLU and BN.
  *
  * Let g be the gradient of the activation where that isn't 0, else 0.  Then dz = gamma / std * (g - mean(g) - z^ mean(g
- * z^)), since mean and variance depend on z.  It takes three launches: each block sums over its share of the rows, the
- * blocks' sums are added, dz is computed.  The activation isn't saved: it is computed again from z, to the same bits.
+ * z^)), since mean and variance depend on z.  It takes two launches: each block sums over its share of the rows, and the
+ * last one adds the blocks' sums; then dz is computed.  The activation isn't saved: it is computed again from z, to the
+ * same bits.
  */
 #include "kernels/norm.cuh"
 
@@ -29,6 +30,34 @@ __device__ normaliser normaliser_of(const kernel_norm_backward &k, int channel)
 }
 
 enum { SUMS_SHARED = 16 * KERNEL_THREADS };
+
+__device__ void merge_gradients(const kernel_norm_backward &k, const channel_lanes &at, float *memory)
+{
+    const int me = (int)threadIdx.x, blocks = (int)gridDim.x;
+    float sum = 0, product = 0;
+    for (int block = at.lane; at.active && block < blocks; block += at.lanes) {
+        const float *partial = k.partials + 2 * ((int64_t)at.channel * blocks + block);
+        sum += __ldcg(partial);
+        product += __ldcg(partial + 1);
+    }
+    float *sums = memory, *products = memory + KERNEL_THREADS;
+    sums[me] = sum;
+    products[me] = product;
+    for (int half = at.lanes / 2; half > 0; half /= 2) {
+        __syncthreads();
+        if (at.lane < half) {
+            sums[me] += sums[me + half];
+            products[me] += products[me + half];
+        }
+    }
+    if (!at.active || at.lane > 0)
+        return;
+    const float rows = (float)(k.step->count * k.height * k.width);
+    k.beta_gradient[at.channel] = sums[me];
+    k.gamma_gradient[at.channel] = products[me];
+    k.mean_gradient[at.channel] = sums[me] / rows;
+    k.mean_product[at.channel] = products[me] / rows;
+}
 
 template <typename T, bool POOL> __device__ void sum_gradients(const kernel_norm_backward &k, float *memory)
 {
@@ -58,13 +87,13 @@ template <typename T, bool POOL> __device__ void sum_gradients(const kernel_norm
             for (int i = 0; i < 16; i++)
                 memory[i * KERNEL_THREADS + me] += memory[i * KERNEL_THREADS + me + half * place.octets];
     }
-    if (!place.active || place.row > 0)
-        return;
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; place.active && place.row == 0 && i < 8; i++) {
         float *partial = k.partials + 2 * ((int64_t)(place.channel + i) * gridDim.x + blockIdx.x);
         partial[0] = memory[i * KERNEL_THREADS + me];
         partial[1] = memory[(8 + i) * KERNEL_THREADS + me] * k.inverse_std[place.channel + i];
     }
+    if (is_last_block(k.tickets, memory))
+        merge_gradients(k, channel_lanes::of_block(place, k.channels), memory);
 }
 
 template <typename T> __device__ void norm_sums(const kernel_norm_backward &k, float *memory)
@@ -75,36 +104,6 @@ template <typename T> __device__ void norm_sums(const kernel_norm_backward &k, f
 template <typename T> __device__ void norm_pool_sums(const kernel_norm_backward &k, float *memory)
 {
     sum_gradients<T, true>(k, memory);
-}
-
-/* 32 threads a channel. */
-__device__ void merge_gradients(const kernel_norm_gradients &k, float *memory)
-{
-    const int me = (int)threadIdx.x, lane = me % 32, channel = (int)blockIdx.x * 8 + me / 32;
-    const int blocks = KERNEL_BLOCKS(k.batch * k.positions);
-    float sum = 0, product = 0;
-    for (int block = lane; block < blocks; block += 32) {
-        const float *partial = k.partials + 2 * ((int64_t)channel * blocks + block);
-        sum += partial[0];
-        product += partial[1];
-    }
-    float *sums = memory, *products = memory + KERNEL_THREADS;
-    sums[me] = sum;
-    products[me] = product;
-    for (int half = 16; half > 0; half /= 2) {
-        __syncthreads();
-        if (lane < half) {
-            sums[me] += sums[me + half];
-            products[me] += products[me + half];
-        }
-    }
-    if (lane > 0)
-        return;
-    const float rows = (float)(k.step->count * k.positions);
-    k.beta_gradient[channel] = sums[me];
-    k.gamma_gradient[channel] = products[me];
-    k.mean_gradient[channel] = sums[me] / rows;
-    k.mean_product[channel] = products[me] / rows;
 }
 
 template <typename T, bool POOL> __device__ void input_gradients(const kernel_norm_backward &k)
@@ -149,6 +148,5 @@ template <typename T> __device__ void norm_pool_backward(const kernel_norm_backw
 
 KERNEL_EACH_SHARED(norm_sums, kernel_norm_backward, SUMS_SHARED)
 KERNEL_EACH_SHARED(norm_pool_sums, kernel_norm_backward, SUMS_SHARED)
-KERNEL(norm_gradients, kernel_norm_gradients, SHARED(float, shared, 2 * KERNEL_THREADS); merge_gradients(k, shared))
 KERNEL_EACH(norm_backward, kernel_norm_backward)
 KERNEL_EACH(norm_pool_backward, kernel_norm_backward)

@@ -175,7 +175,16 @@ struct device_arrays {
     struct kernel_window window;
     float *gamma, *beta, *running_mean, *running_variance, *mean, *inverse_std, *partials;
     float *dgamma, *dbeta, *mean_gradient, *mean_product;
+    unsigned tickets[8];
 };
+
+/* A kernel leaves them as it found them. */
+static void check_tickets(const struct device_arrays *d)
+{
+    assert_true(KERNEL_TICKETS(d->c->channels) <= (int)COUNT_OF(d->tickets));
+    for (size_t i = 0; i < COUNT_OF(d->tickets); i++)
+        assert_int_equal(d->tickets[i], 0);
+}
 
 static float *by_channel(const struct norm_case *c, const float *values)
 {
@@ -238,10 +247,10 @@ static void forward(struct device_arrays *d, bool training)
     int positions = c->height * c->width, pooled_rows = c->batch * d->window.pooled_height * d->window.pooled_width;
     if (training) {
         bed_launch("norm_moments", d->type, kernel_grid_sums(c->batch * positions, c->channels),
-                   &(struct kernel_norm_moments){&d->step, c->batch, positions, c->channels, d->z.map, d->partials});
-        bed_launch("norm_statistics", NULL, kernel_grid_channels(c->channels),
-                   &(struct kernel_norm_statistics){&d->step, c->batch, positions, c->channels, d->partials, d->mean,
-                                                    d->inverse_std, d->running_mean, d->running_variance});
+                   &(struct kernel_norm_moments){&d->step, c->batch, positions, c->channels, d->z.map, d->partials,
+                                                 d->tickets, d->mean, d->inverse_std, d->running_mean,
+                                                 d->running_variance});
+        check_tickets(d);
     }
     struct kernel_norm_forward arguments = {
         .step = &d->step,
@@ -267,7 +276,7 @@ static void forward(struct device_arrays *d, bool training)
 static void backward(struct device_arrays *d)
 {
     const struct norm_case *c = d->c;
-    int positions = c->height * c->width, rows = c->batch * positions;
+    int rows = c->batch * c->height * c->width;
     struct kernel_norm_backward arguments = {
         .step = &d->step,
         .batch = c->batch,
@@ -282,15 +291,16 @@ static void backward(struct device_arrays *d)
         .dy = d->dy.map,
         .window = d->window,
         .partials = d->partials,
+        .tickets = d->tickets,
+        .gamma_gradient = d->dgamma,
+        .beta_gradient = d->dbeta,
         .mean_gradient = d->mean_gradient,
         .mean_product = d->mean_product,
         .dz = d->dz.map,
         .accumulate = c->accumulate,
     };
     bed_launch(c->pool ? "norm_pool_sums" : "norm_sums", d->type, kernel_grid_sums(rows, c->channels), &arguments);
-    bed_launch("norm_gradients", NULL, kernel_grid_channels(c->channels),
-               &(struct kernel_norm_gradients){&d->step, c->batch, positions, c->channels, d->partials, d->dgamma,
-                                               d->dbeta, d->mean_gradient, d->mean_product});
+    check_tickets(d);
     bed_launch(c->pool ? "norm_pool_backward" : "norm_backward", d->type, kernel_grid_rows(rows, c->channels),
                &arguments);
 }

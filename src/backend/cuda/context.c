@@ -23,6 +23,15 @@ size_t upload_bytes(const struct context *context)
     return sizeof(struct kernel_queue) + (size_t)KERNEL_QUEUE * context->batch * (sizeof(int32_t) + 3);
 }
 
+static size_t tickets_bytes(const struct plan *plan)
+{
+    int most = 1;
+    for (int i = 0; i < plan->op_count; i++)
+        if (KERNEL_TICKETS(plan->ops[i].channels) > most)
+            most = KERNEL_TICKETS(plan->ops[i].channels);
+    return (size_t)most * sizeof(unsigned);
+}
+
 /* Point the context into its allocation, and return how large that is.  Without an allocation it only counts. */
 static size_t lay_out(struct context *context, size_t arena)
 {
@@ -49,6 +58,7 @@ static size_t lay_out(struct context *context, size_t arena)
     context->step = memory_take(&memory, sizeof(struct kernel_step));
     context->labels = memory_take(&memory, (size_t)context->batch * sizeof(uint16_t));
     context->results = memory_take(&memory, KERNEL_QUEUE * sizeof(struct kernel_result));
+    context->tickets = memory_take(&memory, tickets_bytes(context->plan));
     return memory.used;
 }
 
@@ -176,6 +186,9 @@ static void start(struct context *context)
     size_t parts = (size_t)layout->part_count * sizeof(struct kernel_part);
     if (!check_cuda(context, cudaMemcpyAsync(context->parts, layout->parts, parts, cudaMemcpyHostToDevice, stream),
                     "sending the layout of the weights"))
+        return;
+    if (!check_cuda(context, cudaMemsetAsync(context->tickets, 0, tickets_bytes(context->plan), stream),
+                    "clearing the tickets"))
         return;
     if (context->training &&
         !check_cuda(context, cudaMemsetAsync(context->velocity, 0, (size_t)layout->trained * sizeof(float), stream),

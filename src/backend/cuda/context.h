@@ -61,6 +61,7 @@ struct context {
     struct kernel_step *step; /* the one that runs */
     uint16_t *labels;
     struct kernel_result *results; /* KERNEL_QUEUE */
+    unsigned *tickets;             /* for sums: 0 between kernels */
 
     const struct conv_plan *plans[PLAN_OPS_MAX][CONV_DIRECTIONS];
     struct step_graph graphs[GRAPHS_MAX];

@@ -5,25 +5,19 @@ static void gather_statistics(const struct op_run *run, const struct saved *save
 {
     struct context *context = run->context;
     const struct op *op = run->op;
-    float *partials = scratch_of(run).partials;
     struct kernel_norm_moments moments = {.step = context->step,
                                           .batch = context->batch,
                                           .positions = op->height * op->width,
                                           .channels = op->channels,
                                           .z = z,
-                                          .partials = partials};
+                                          .partials = scratch_of(run).partials,
+                                          .tickets = context->tickets,
+                                          .mean = saved->mean,
+                                          .inverse_std = saved->inverse_std,
+                                          .running_mean = context->values + offsets_of(run)->mean,
+                                          .running_variance = context->values + offsets_of(run)->variance};
     launch(context, KERNEL_norm_moments, context->storage,
            kernel_grid_sums(rows_of(context, op->height, op->width), op->channels), &moments);
-    struct kernel_norm_statistics statistics = {.step = context->step,
-                                                .batch = context->batch,
-                                                .positions = op->height * op->width,
-                                                .channels = op->channels,
-                                                .partials = partials,
-                                                .mean = saved->mean,
-                                                .inverse_std = saved->inverse_std,
-                                                .running_mean = context->values + offsets_of(run)->mean,
-                                                .running_variance = context->values + offsets_of(run)->variance};
-    launch(context, KERNEL_norm_statistics, context->storage, kernel_grid_channels(op->channels), &statistics);
 }
 
 void normalise_forward(const struct op_run *run, struct kernel_map z)
@@ -76,6 +70,9 @@ void normalise_backward(const struct op_run *run, struct kernel_map z, struct ke
         .z = z,
         .dy = output_map(run, run->dy),
         .partials = scratch.partials,
+        .tickets = context->tickets,
+        .gamma_gradient = vector_gradient_at(run, at->gamma),
+        .beta_gradient = vector_gradient_at(run, at->beta),
         .mean_gradient = scratch.mean_gradient,
         .mean_product = scratch.mean_product,
         .dz = dz,
@@ -85,16 +82,6 @@ void normalise_backward(const struct op_run *run, struct kernel_map z, struct ke
         arguments.window = window_of(run);
     launch(context, op->pool ? KERNEL_norm_pool_sums : KERNEL_norm_sums, context->storage,
            kernel_grid_sums(rows, op->channels), &arguments);
-    struct kernel_norm_gradients gradients = {.step = context->step,
-                                              .batch = context->batch,
-                                              .positions = op->height * op->width,
-                                              .channels = op->channels,
-                                              .partials = arguments.partials,
-                                              .gamma_gradient = vector_gradient_at(run, at->gamma),
-                                              .beta_gradient = vector_gradient_at(run, at->beta),
-                                              .mean_gradient = scratch.mean_gradient,
-                                              .mean_product = scratch.mean_product};
-    launch(context, KERNEL_norm_gradients, context->storage, kernel_grid_channels(op->channels), &gradients);
     if (dz.data)
         launch(context, op->pool ? KERNEL_norm_pool_backward : KERNEL_norm_backward, context->storage,
                kernel_grid_rows(rows, op->channels), &arguments);

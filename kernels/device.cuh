@@ -203,8 +203,11 @@ struct thread_place {
     int channel, row;
     bool active;
 
-    __device__ explicit thread_place(int channels)
-        : octets(KERNEL_BLOCK_OCTETS(channels)), rows_at_once(KERNEL_THREADS / octets),
+    __device__ explicit thread_place(int channels) : thread_place(channels, KERNEL_BLOCK_OCTETS(channels))
+    {
+    }
+    __device__ thread_place(int channels, int octets_of_block)
+        : octets(octets_of_block), rows_at_once(KERNEL_THREADS / octets),
           channel(((int)blockIdx.y * octets + (int)threadIdx.x % octets) * 8), row((int)threadIdx.x / octets),
           active(row < rows_at_once && channel < channels)
     {

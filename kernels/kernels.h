@@ -33,6 +33,10 @@
     EACH(norm_moments, kernel_norm_moments, 1)                                                                         \
     EACH(norm_forward, kernel_norm_forward, 0)                                                                         \
     EACH(norm_pool_forward, kernel_norm_forward, 0)                                                                    \
+    EACH(norm_whole_forward, kernel_norm_whole, 1)                                                                     \
+    EACH(norm_pool_whole_forward, kernel_norm_whole, 1)                                                                \
+    EACH(norm_whole_backward, kernel_norm_backward, 1)                                                                 \
+    EACH(norm_pool_whole_backward, kernel_norm_backward, 1)                                                            \
     EACH(norm_sums, kernel_norm_backward, 1)                                                                           \
     EACH(norm_pool_sums, kernel_norm_backward, 1)                                                                      \
     EACH(norm_backward, kernel_norm_backward, 0)                                                                       \
@@ -161,11 +165,20 @@ struct kernel_norm_forward {
     struct kernel_window window; /* norm_pool_forward */
 };
 
+/* Statistics and y in one launch, where a map is small (KERNEL_WHOLE_ROWS): a block does all rows of one octet.
+   Grid: kernel_grid_whole(channels). */
+struct kernel_norm_whole {
+    struct kernel_norm_moments moments; /* but for partials and tickets */
+    struct kernel_norm_forward forward;
+};
+
 /* Backward through the pool, ReLU and BN, first part (norm_sums, norm_pool_sums): each block sums g and g (z - mean) /
    std for each channel over its share of the rows; g is the gradient where the activation isn't 0, else 0.  The last
    block adds the sums.  Grid: kernel_grid_sums(batch * height * width, channels).
    Second part (norm_backward, norm_pool_backward): dz = gamma / std * (g - mean(g) - z^ mean(g z^)).
-   Grid: kernel_grid_rows(batch * height * width, channels). */
+   Grid: kernel_grid_rows(batch * height * width, channels).
+   Both in one launch (norm_whole_backward, norm_pool_whole_backward), as for kernel_norm_whole, without partials and
+   tickets. */
 struct kernel_norm_backward {
     const struct kernel_step *step;
     int32_t batch, channels, height, width; /* of z */
@@ -340,6 +353,15 @@ static inline struct kernel_grid kernel_grid_rows(int64_t rows, int channels)
 static inline struct kernel_grid kernel_grid_sums(int64_t rows, int channels)
 {
     struct kernel_grid grid = {(unsigned)KERNEL_BLOCKS(rows), (unsigned)KERNEL_OCTET_BLOCKS(channels)};
+    return grid;
+}
+
+/* A row takes a thread some hundred nanoseconds, a launch some thousand. */
+enum { KERNEL_WHOLE_ROWS = 16 * KERNEL_THREADS };
+
+static inline struct kernel_grid kernel_grid_whole(int channels)
+{
+    struct kernel_grid grid = {1, (unsigned)KERNEL_ROUND(channels) / 8};
     return grid;
 }
 

@@ -71,6 +71,17 @@ __device__ float update_running(float running, float decay, float batch)
     return decay * running + (1 - decay) * batch;
 }
 
+__device__ void store_statistics(const kernel_norm_moments &k, int channel, const channel_moments &all)
+{
+    const int counted = k.step->count * k.positions;
+    const float variance = all.squares / all.count, decay = k.step->bn_decay;
+    k.mean[channel] = all.mean;
+    k.inverse_std[channel] = inverse_std_of(variance);
+    k.running_mean[channel] = update_running(k.running_mean[channel], decay, all.mean);
+    if (counted > 1)
+        k.running_variance[channel] = update_running(k.running_variance[channel], decay, all.squares / (all.count - 1));
+}
+
 /* Each thread of a channel merges the moments of some blocks, then a tree reduction merges theirs. */
 __device__ void merge_statistics(const kernel_norm_moments &k, const channel_lanes &at, float *memory)
 {
@@ -92,20 +103,14 @@ __device__ void merge_statistics(const kernel_norm_moments &k, const channel_lan
             all = merge(all, {counts[me + half], means[me + half], squares[me + half]});
         __syncthreads();
     }
-    if (!at.active || at.lane > 0)
-        return;
-    const int channel = at.channel;
-    const float variance = all.squares / all.count, decay = k.step->bn_decay;
-    k.mean[channel] = all.mean;
-    k.inverse_std[channel] = inverse_std_of(variance);
-    k.running_mean[channel] = update_running(k.running_mean[channel], decay, all.mean);
-    if (counted > 1)
-        k.running_variance[channel] = update_running(k.running_variance[channel], decay, all.squares / (all.count - 1));
+    if (at.active && at.lane == 0)
+        store_statistics(k, at.channel, all);
 }
 
-template <typename T> __device__ void norm_moments(const kernel_norm_moments &k, float *memory)
+/* The moments of the block's rows: those of each octet are with its thread of row 0. */
+template <typename T>
+__device__ void block_moments(const kernel_norm_moments &k, const thread_place &place, float *memory)
 {
-    const thread_place place(k.channels);
     const shared_moments shared = {memory};
     const int me = (int)threadIdx.x;
     const row_share share((int)blockIdx.x, (int)gridDim.x, k.batch * k.positions, k.step->count * k.positions);
@@ -119,6 +124,14 @@ template <typename T> __device__ void norm_moments(const kernel_norm_moments &k,
             shared.set(me, i, merge(shared.get(me, i), shared.get(other, i)));
         memory[me] += memory[other];
     }
+}
+
+template <typename T> __device__ void norm_moments(const kernel_norm_moments &k, float *memory)
+{
+    const thread_place place(k.channels);
+    const shared_moments shared = {memory};
+    const int me = (int)threadIdx.x;
+    block_moments<T>(k, place, memory);
     for (int i = 0; place.active && place.row == 0 && i < 8; i++) {
         const channel_moments found = shared.get(me, i);
         float *partial = k.partials + 2 * ((int64_t)(place.channel + i) * gridDim.x + blockIdx.x);
@@ -137,34 +150,56 @@ __device__ normaliser normaliser_of(const kernel_norm_forward &k, int channel)
     return normaliser(k.mean, inverse_std, k.gamma, k.beta, channel);
 }
 
-template <typename T> __device__ void norm_forward(const kernel_norm_forward &k)
+template <typename T, bool POOL> __device__ void normalise_rows(const kernel_norm_forward &k, const thread_place &place)
 {
-    const thread_place place(k.channels);
     if (!place.active)
         return;
     const normaliser norm = normaliser_of(k, place.channel);
     const column<T> z(k.z, place.channel), y(k.y, place.channel);
-    const int positions = k.height * k.width, rows = k.batch * positions, counted = k.step->count * positions;
-    for (row_walk walk(place); walk.row < rows; walk.row += walk.step)
-        y.store(walk.row, walk.row < counted ? norm.activate(z.load(walk.row)) : zero_octet());
+    const int positions = POOL ? k.window.pooled_height * k.window.pooled_width : k.height * k.width;
+    const int rows = k.batch * positions, counted = k.step->count * positions;
+    for (row_walk walk(place); walk.row < rows; walk.row += walk.step) {
+        if (walk.row >= counted)
+            y.store(walk.row, zero_octet());
+        else if (POOL)
+            pool_window(k.window, k.channels, place.channel, walk.row, k.height, k.width, y,
+                        [&](int row) { return norm.activate(z.load(row)); });
+        else
+            y.store(walk.row, norm.activate(z.load(walk.row)));
+    }
+}
+
+template <typename T> __device__ void norm_forward(const kernel_norm_forward &k)
+{
+    normalise_rows<T, false>(k, thread_place(k.channels));
 }
 
 template <typename T> __device__ void norm_pool_forward(const kernel_norm_forward &k)
 {
-    const thread_place place(k.channels);
-    if (!place.active)
-        return;
-    const normaliser norm = normaliser_of(k, place.channel);
-    const column<T> z(k.z, place.channel), y(k.y, place.channel);
-    const int positions = k.window.pooled_height * k.window.pooled_width;
-    const int rows = k.batch * positions, counted = k.step->count * positions;
-    for (row_walk walk(place); walk.row < rows; walk.row += walk.step) {
-        if (walk.row < counted)
-            pool_window(k.window, k.channels, place.channel, walk.row, k.height, k.width, y,
-                        [&](int row) { return norm.activate(z.load(row)); });
-        else
-            y.store(walk.row, zero_octet());
-    }
+    normalise_rows<T, true>(k, thread_place(k.channels));
+}
+
+template <typename T, bool POOL> __device__ void whole_forward(const kernel_norm_whole &k, float *memory)
+{
+    const thread_place place(k.moments.channels, 1);
+    block_moments<T>(k.moments, place, memory);
+    if (threadIdx.x == 0)
+        for (int i = 0; i < 8; i++) {
+            channel_moments all = shared_moments{memory}.get(0, i);
+            store_statistics(k.moments, place.channel + i, all);
+        }
+    __syncthreads();
+    normalise_rows<T, POOL>(k.forward, place);
+}
+
+template <typename T> __device__ void norm_whole_forward(const kernel_norm_whole &k, float *memory)
+{
+    whole_forward<T, false>(k, memory);
+}
+
+template <typename T> __device__ void norm_pool_whole_forward(const kernel_norm_whole &k, float *memory)
+{
+    whole_forward<T, true>(k, memory);
 }
 
 } // namespace
@@ -172,3 +207,5 @@ template <typename T> __device__ void norm_pool_forward(const kernel_norm_forwar
 KERNEL_EACH_SHARED(norm_moments, kernel_norm_moments, MOMENTS_SHARED)
 KERNEL_EACH(norm_forward, kernel_norm_forward)
 KERNEL_EACH(norm_pool_forward, kernel_norm_forward)
+KERNEL_EACH_SHARED(norm_whole_forward, kernel_norm_whole, MOMENTS_SHARED)
+KERNEL_EACH_SHARED(norm_pool_whole_forward, kernel_norm_whole, MOMENTS_SHARED)

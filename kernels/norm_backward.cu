@@ -31,6 +31,15 @@ __device__ normaliser normaliser_of(const kernel_norm_backward &k, int channel)
 
 enum { SUMS_SHARED = 16 * KERNEL_THREADS };
 
+__device__ void store_gradients(const kernel_norm_backward &k, int channel, float sum, float product)
+{
+    const float rows = (float)(k.step->count * k.height * k.width);
+    k.beta_gradient[channel] = sum;
+    k.gamma_gradient[channel] = product;
+    k.mean_gradient[channel] = sum / rows;
+    k.mean_product[channel] = product / rows;
+}
+
 __device__ void merge_gradients(const kernel_norm_backward &k, const channel_lanes &at, float *memory)
 {
     const int me = (int)threadIdx.x, blocks = (int)gridDim.x;
@@ -50,18 +59,14 @@ __device__ void merge_gradients(const kernel_norm_backward &k, const channel_lan
             products[me] += products[me + half];
         }
     }
-    if (!at.active || at.lane > 0)
-        return;
-    const float rows = (float)(k.step->count * k.height * k.width);
-    k.beta_gradient[at.channel] = sums[me];
-    k.gamma_gradient[at.channel] = products[me];
-    k.mean_gradient[at.channel] = sums[me] / rows;
-    k.mean_product[at.channel] = products[me] / rows;
+    if (at.active && at.lane == 0)
+        store_gradients(k, at.channel, sums[me], products[me]);
 }
 
-template <typename T, bool POOL> __device__ void sum_gradients(const kernel_norm_backward &k, float *memory)
+/* The sums of g and g (z - mean) over the block's rows: those of each octet are with its thread of row 0. */
+template <typename T, bool POOL>
+__device__ void block_gradients(const kernel_norm_backward &k, const thread_place &place, float *memory)
 {
-    const thread_place place(k.channels);
     const int me = (int)threadIdx.x, positions = k.height * k.width;
     octet sum = zero_octet(), product = zero_octet();
     if (place.active) {
@@ -87,6 +92,13 @@ template <typename T, bool POOL> __device__ void sum_gradients(const kernel_norm
             for (int i = 0; i < 16; i++)
                 memory[i * KERNEL_THREADS + me] += memory[i * KERNEL_THREADS + me + half * place.octets];
     }
+}
+
+template <typename T, bool POOL> __device__ void sum_gradients(const kernel_norm_backward &k, float *memory)
+{
+    const thread_place place(k.channels);
+    const int me = (int)threadIdx.x;
+    block_gradients<T, POOL>(k, place, memory);
     for (int i = 0; place.active && place.row == 0 && i < 8; i++) {
         float *partial = k.partials + 2 * ((int64_t)(place.channel + i) * gridDim.x + blockIdx.x);
         partial[0] = memory[i * KERNEL_THREADS + me];
@@ -106,9 +118,9 @@ template <typename T> __device__ void norm_pool_sums(const kernel_norm_backward 
     sum_gradients<T, true>(k, memory);
 }
 
-template <typename T, bool POOL> __device__ void input_gradients(const kernel_norm_backward &k)
+template <typename T, bool POOL>
+__device__ void input_gradients(const kernel_norm_backward &k, const thread_place &place)
 {
-    const thread_place place(k.channels);
     if (!place.active)
         return;
     const normaliser norm = normaliser_of(k, place.channel);
@@ -136,12 +148,34 @@ template <typename T, bool POOL> __device__ void input_gradients(const kernel_no
 
 template <typename T> __device__ void norm_backward(const kernel_norm_backward &k)
 {
-    input_gradients<T, false>(k);
+    input_gradients<T, false>(k, thread_place(k.channels));
 }
 
 template <typename T> __device__ void norm_pool_backward(const kernel_norm_backward &k)
 {
-    input_gradients<T, true>(k);
+    input_gradients<T, true>(k, thread_place(k.channels));
+}
+
+template <typename T, bool POOL> __device__ void whole_backward(const kernel_norm_backward &k, float *memory)
+{
+    const thread_place place(k.channels, 1);
+    block_gradients<T, POOL>(k, place, memory);
+    if (threadIdx.x == 0)
+        for (int i = 0; i < 8; i++)
+            store_gradients(k, place.channel + i, memory[i * KERNEL_THREADS],
+                            memory[(8 + i) * KERNEL_THREADS] * k.inverse_std[place.channel + i]);
+    __syncthreads();
+    input_gradients<T, POOL>(k, place);
+}
+
+template <typename T> __device__ void norm_whole_backward(const kernel_norm_backward &k, float *memory)
+{
+    whole_backward<T, false>(k, memory);
+}
+
+template <typename T> __device__ void norm_pool_whole_backward(const kernel_norm_backward &k, float *memory)
+{
+    whole_backward<T, true>(k, memory);
 }
 
 } // namespace
@@ -150,3 +184,5 @@ KERNEL_EACH_SHARED(norm_sums, kernel_norm_backward, SUMS_SHARED)
 KERNEL_EACH_SHARED(norm_pool_sums, kernel_norm_backward, SUMS_SHARED)
 KERNEL_EACH(norm_backward, kernel_norm_backward)
 KERNEL_EACH(norm_pool_backward, kernel_norm_backward)
+KERNEL_EACH_SHARED(norm_whole_backward, kernel_norm_backward, SUMS_SHARED)
+KERNEL_EACH_SHARED(norm_pool_whole_backward, kernel_norm_backward, SUMS_SHARED)

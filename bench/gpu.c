@@ -59,8 +59,7 @@ static void *run_trainer(void *argument)
     int fixed = options->workload.steps, warm_up = fixed ? 1 : WARM_UP;
     struct workload *workload = memory_new(1, sizeof *workload);
     trainer->rate = -1;
-    bool started =
-        workload_start(workload, of->backend, of->network, of->view, options->batch, &trainer->error) == 0;
+    bool started = workload_start(workload, of->backend, of->network, of->view, options->batch, &trainer->error) == 0;
     if (started)
         run_steps(workload, warm_up);
     pthread_barrier_wait(&trainer->of->begin);

@@ -2,8 +2,8 @@
  * classifier.cu - bias, softmax, cross-entropy and its gradient; the sums over a batch.
  *
  * 32 threads work on an image: they find its largest logit (the first of equal ones), then the sum of exponentials
- * relative to it, then loss and gradient.  The last block adds the losses (in double), hits and gradients of all images,
- * in a fixed order.
+ * relative to it, then loss and gradient.  The last block adds the losses (in double), hits and gradients of all
+ * images, in a fixed order.
  */
 #include "kernels/device.cuh"
 

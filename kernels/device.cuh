@@ -245,8 +245,8 @@ __device__ inline int tree_top(int value)
     return half;
 }
 
-/* Called by all threads of a block that has left its part of a sum: true in the last block of its blockIdx.y, which then
-   sees all parts, by __ldcg.  `memory`: a float of shared memory. */
+/* Called by all threads of a block that has left its part of a sum: true in the last block of its blockIdx.y, which
+   then sees all parts, by __ldcg.  `memory`: a float of shared memory. */
 __device__ inline bool is_last_block(unsigned *tickets, float *memory)
 {
     __threadfence();

@@ -13,8 +13,8 @@
  * of an epoch: zeros add nothing to a weight's gradient, and statistics don't count these images.
  *
  * The order of a sum depends on shapes only (no float atomics), so that a step is repeatable to the bit.  A sum over a
- * batch takes one launch: each block leaves its part, and the last block to do so adds all parts.  It knows by a ticket,
- * one for each blockIdx.y (KERNEL_TICKETS), that is 0 when the kernel begins and when it ends.
+ * batch takes one launch: each block leaves its part, and the last block to do so adds all parts.  It knows by a
+ * ticket, one for each blockIdx.y (KERNEL_TICKETS), that is 0 when the kernel begins and when it ends.
  *
  * A kernel takes one struct by value: `norm_forward_bf16(struct kernel_norm_forward)`.  A block has KERNEL_THREADS
  * threads and no dynamic shared memory; the struct's comment names the function that computes the grid.  Offsets into a
@@ -130,10 +130,10 @@ struct kernel_window {
 struct kernel_load {
     const struct kernel_queue *queue;
     struct kernel_step *step; /* becomes the queue's next */
-    const uint8_t *pixels;  /* the data set: [image][channel][y][x] */
-    const uint16_t *labels; /* of the data set */
-    const int32_t *index;   /* image numbers, from the step's `first` on */
-    const int8_t *augment;  /* three bytes for each entry: dx, dy, flip (struct augment); NULL: no augmentation */
+    const uint8_t *pixels;    /* the data set: [image][channel][y][x] */
+    const uint16_t *labels;   /* of the data set */
+    const int32_t *index;     /* image numbers, from the step's `first` on */
+    const int8_t *augment;    /* three bytes for each entry: dx, dy, flip (struct augment); NULL: no augmentation */
     int32_t batch, channels, height, width;
     float normalise[KERNEL_INPUT_CHANNELS], shift[KERNEL_INPUT_CHANNELS]; /* value = pixel * normalise + shift */
     void *x;                /* batch × height × width × KERNEL_ROUND(channels) */
@@ -141,8 +141,8 @@ struct kernel_load {
 };
 
 /* BN's statistics: each block computes mean and squared deviations of each channel over its share of the rows (row: a
-   pixel of an image).  The last one merges them and updates the running statistics (not the variance of a single value).
-   Grid: kernel_grid_sums(batch * positions, channels). */
+   pixel of an image).  The last one merges them and updates the running statistics (not the variance of a single
+   value). Grid: kernel_grid_sums(batch * positions, channels). */
 struct kernel_norm_moments {
     const struct kernel_step *step;
     int32_t batch, positions, channels; /* positions: height * width */
@@ -184,7 +184,7 @@ struct kernel_norm_backward {
     int32_t batch, channels, height, width; /* of z */
     const float *mean, *inverse_std, *gamma, *beta;
     struct kernel_map z, dy;
-    struct kernel_window window;               /* …_pool_…: dy is pooled */
+    struct kernel_window window;           /* …_pool_…: dy is pooled */
     float *partials;                       /* sums; kernel_partials(batch * height * width, channels) */
     unsigned *tickets;                     /* sums */
     float *gamma_gradient, *beta_gradient; /* sums; by channel */
@@ -255,8 +255,8 @@ struct kernel_classifier {
     struct kernel_result *results; /* KERNEL_QUEUE */
 };
 
-/* What is trained, in the device's order: weights, whose gradients have the suffix's type, then vectors by channel, with
-   float gradients; then the running statistics.  All are multiples of 8. */
+/* What is trained, in the device's order: weights, whose gradients have the suffix's type, then vectors by channel,
+   with float gradients; then the running statistics.  All are multiples of 8. */
 struct kernel_trained {
     int64_t weights, trained, total;
     const void *gradients;         /* of the weights */

@@ -2,8 +2,8 @@
  * norm.cu - batch normalisation, ReLU and the pool behind them, forward.
  *
  * Each block computes mean and sum of squared deviations of each channel over its share of the rows, and the last block
- * merges them (Chan, Golub, LeVeque, 1979).  A thread sums deviations from the first value that it reads, so that a mean
- * far from 0 costs no precision.
+ * merges them (Chan, Golub, LeVeque, 1979).  A thread sums deviations from the first value that it reads, so that a
+ * mean far from 0 costs no precision.
  */
 #include "kernels/norm.cuh"
 

@@ -2,9 +2,9 @@
  * norm_backward.cu - backward through the pool, ReLU and BN.
  *
  * Let g be the gradient of the activation where that isn't 0, else 0.  Then dz = gamma / std * (g - mean(g) - z^ mean(g
- * z^)), since mean and variance depend on z.  It takes two launches: each block sums over its share of the rows, and the
- * last one adds the blocks' sums; then dz is computed.  The activation isn't saved: it is computed again from z, to the
- * same bits.
+ * z^)), since mean and variance depend on z.  It takes two launches: each block sums over its share of the rows, and
+ * the last one adds the blocks' sums; then dz is computed.  The activation isn't saved: it is computed again from z, to
+ * the same bits.
  */
 #include "kernels/norm.cuh"
 

@@ -7,8 +7,8 @@
  *   - work in a stream runs only when somebody waits for it, and reads pinned memory as it is then;
  *   - a captured stream runs nothing until its graph is launched, and may not be asked whether it is ready;
  *   - cuDNN and cuBLAS have an error state of their own, which cudaGetLastError() doesn't show;
- *   - cuDNN's descriptors must be finalised before they are used, and can't be changed afterwards; a plan runs only with
- *     the handle that it was made for;
+ *   - cuDNN's descriptors must be finalised before they are used, and can't be changed afterwards; a plan runs only
+ * with the handle that it was made for;
  *   - the workspace of a convolution is filled with NaN, to its last byte;
  *   - the nth call can be made to fail; a sticky error then fails every later call on that device.
  *

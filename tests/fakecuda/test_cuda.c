@@ -306,8 +306,9 @@ static void the_average_stays_on_the_device(void **state)
         weights[i] = bed_weights("C(3,3,2) SM(5)", input, 2);
         launches = calls_of("cudaGraphLaunch");
         copies = calls_of("cudaMemcpyAsync");
-        assert_int_equal(train(i ? module->backend(0) : &backend_ref, weights[i], &view, &view, &training, NULL, &error),
-                         TRAINING_DONE);
+        assert_int_equal(
+            train(i ? module->backend(0) : &backend_ref, weights[i], &view, &view, &training, NULL, &error),
+            TRAINING_DONE);
         assert_non_null(weights[i]->raw);
     }
     for (int64_t i = 0; i < weights[0]->layout.total; i++) {

@@ -151,7 +151,8 @@ static void pair_open(struct pair *pair, const struct numbers_case *test)
             pair->plan = lower(test->text, shape_of(test), &test->options);
         if (test->doubled && i == 0)
             double_sum(pair->plan);
-        pair->networks[i] = open_network(i ? backend_for(test) : &backend_ref, pair->plan, pair->batch, pair->weights[i]);
+        pair->networks[i] =
+            open_network(i ? backend_for(test) : &backend_ref, pair->plan, pair->batch, pair->weights[i]);
     }
 }
 
@@ -357,7 +358,7 @@ static const struct numbers_case cases[] = {
     {.text = residual, .type = FLOAT16},
     {.text = "C(264,1,1) P(2,2) C(9,1,1) A(2,2) FC(264) SM(5)"}, /* 10: a second group of octets */
     {.text = "C(264,1,1) P(2,2) C(9,1,1) A(2,2) SM(5)", .type = HALF},
-    {.text = "C(17,1,1) A(32,32) SM(5)", .large = true}, /* 12 */
+    {.text = "C(17,1,1) A(32,32) SM(5)", .large = true},               /* 12 */
     {.text = "C(17,1,1) A(32,32) SM(5)", .large = true, .type = HALF}, /* 13: from here on too slow for the fake */
     {.text = "C(264,3,1) P(2,2) C(24,3,1) A(16,16) SM(5)", .large = true},
     {.text = "C(264,3,1) P(2,2) C(24,3,1) A(16,16) SM(5)", .large = true, .type = HALF},

@@ -202,9 +202,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_gpu_prefers_bf16),
-        cmocka_unit_test(one_after_the_other_where_memory_is_short), cmocka_unit_test(side_by_side_where_there_is_room),
-        cmocka_unit_test(another_gpu_before_a_place_beside),         cmocka_unit_test(who_waits_can_be_stopped),
-        cmocka_unit_test(what_one_gpu_loses_another_trains),         cmocka_unit_test(the_processor_when_none_is_left),
+        cmocka_unit_test(one_after_the_other_where_memory_is_short),
+        cmocka_unit_test(side_by_side_where_there_is_room),
+        cmocka_unit_test(another_gpu_before_a_place_beside),
+        cmocka_unit_test(who_waits_can_be_stopped),
+        cmocka_unit_test(what_one_gpu_loses_another_trains),
+        cmocka_unit_test(the_processor_when_none_is_left),
     };
     return cmocka_run_group_tests(tests, open_module, NULL);
 }

@@ -246,9 +246,9 @@ static void forward(struct device_arrays *d, bool training, bool whole)
 {
     const struct norm_case *c = d->c;
     int positions = c->height * c->width, pooled_rows = c->batch * d->window.pooled_height * d->window.pooled_width;
-    struct kernel_norm_moments moments = {&d->step,    c->batch,   positions, c->channels,    d->z.map,
-                                          d->partials, d->tickets, d->mean,   d->inverse_std, d->running_mean,
-                                          d->running_variance};
+    struct kernel_norm_moments moments = {&d->step,       c->batch,        positions,          c->channels,
+                                          d->z.map,       d->partials,     d->tickets,         d->mean,
+                                          d->inverse_std, d->running_mean, d->running_variance};
     if (training && !whole) {
         bed_launch("norm_moments", d->type, kernel_grid_sums(c->batch * positions, c->channels), &moments);
         check_tickets(d);
@@ -275,7 +275,7 @@ static void forward(struct device_arrays *d, bool training, bool whole)
                    &(struct kernel_norm_whole){moments, arguments});
     else
         bed_launch(c->pool ? "norm_pool_forward" : "norm_forward", d->type, kernel_grid_rows(pooled_rows, c->channels),
-               &arguments);
+                   &arguments);
 }
 
 static void backward(struct device_arrays *d, bool whole)
@@ -385,8 +385,8 @@ static void check_case(const struct norm_case *c, const struct bed_type *type, u
     struct arrays expected, got[SHIM_ORDERS];
     /* What a type stores changes nothing about threads: the third needs no more than one order. */
     int orders = type == &bed_types[2] ? 1 : SHIM_ORDERS;
-    snprintf(name, sizeof name, "%s%s: case %u: %d channels %dx%d, %d of %d, pool %d/%d", type->suffix, whole ? ", whole" : "", number,
-             c->channels, c->height, c->width, c->count, c->batch, c->size, c->stride);
+    snprintf(name, sizeof name, "%s%s: case %u: %d channels %dx%d, %d of %d, pool %d/%d", type->suffix,
+             whole ? ", whole" : "", number, c->channels, c->height, c->width, c->count, c->batch, c->size, c->stride);
     arrays_draw(c, type, number, &expected);
     reference(c, &expected);
     for (int order = 0; order < orders; order++) {

@@ -67,7 +67,8 @@ struct context {
     struct step_graph graphs[GRAPHS_MAX];
     int graph_count;
 
-    /* Slots before `oldest` are over and in `known`, those before `next` are under way; slot `next` holds `held` steps. */
+    /* Slots before `oldest` are over and in `known`, those before `next` are under way; slot `next` holds `held` steps.
+     */
     struct step_slot slots[SLOTS];
     unsigned oldest, next;
     int held;

@@ -301,8 +301,7 @@ cudnnStatus_t conv_plan_new(const struct conv_device *device, const struct conv_
     cudnnStatus_t status = builder.status != CUDNN_STATUS_SUCCESS ? builder.status : CUDNN_STATUS_NOT_SUPPORTED;
     int64_t needed = 0;
     size_t i;
-    for (i = 0; i < COUNT_OF(modes) && !found && builder.status == CUDNN_STATUS_SUCCESS && !is_fatal(status);
-         i++)
+    for (i = 0; i < COUNT_OF(modes) && !found && builder.status == CUDNN_STATUS_SUCCESS && !is_fatal(status); i++)
         found = search_plan(device, graph, modes[i], shape->storage, workspace, &needed, &status);
     builder_done(&builder);
     if (!found)

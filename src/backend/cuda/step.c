@@ -23,8 +23,8 @@ static void collect_results(struct context *context)
 {
     const struct step_slot *slot = &context->slots[context->oldest++ % SLOTS];
     for (int i = 0; i < slot->steps; i++)
-        step_result_add(&context->known, (struct step_result){slot->results[i].loss, slot->results[i].correct,
-                                                              slot->results[i].count});
+        step_result_add(&context->known,
+                        (struct step_result){slot->results[i].loss, slot->results[i].correct, slot->results[i].count});
 }
 
 struct step_result step_results(void *opaque, bool wait)

@@ -208,8 +208,8 @@ static void print_start(const struct arch *start, const struct search_options *o
     double larger = LARGE_BATCH / (double)options->batch;
     if (setup->devices[0].cuda && larger >= 2 && setup->train.count >= LARGE_BATCH)
         print_to(stdout,
-                 "batch     %lld images; a GPU trains larger ones faster: --batch %d --rate %.3g --start-rate %.3g, with "
-                 "rates that grow as the batch does\n",
+                 "batch     %lld images; a GPU trains larger ones faster: --batch %d --rate %.3g --start-rate %.3g, "
+                 "with rates that grow as the batch does\n",
                  (long long)options->batch, LARGE_BATCH, options->rate * larger, options->start_rate * larger);
 }
 

@@ -2,7 +2,8 @@
 """Train the bench's networks with PyTorch, in turns with Espalier, one thread each, and print the ratio.
 
 Usage: pytorch.py PATH-TO-bench/train [NETWORK...]
-       pytorch.py --cuda [NETWORK...]       PyTorch alone, on a GPU: float32 without TF32, and autocast
+       pytorch.py --cuda [NETWORK...]       PyTorch alone, on a GPU: float32 with and without TF32, autocast;
+                                            eager and with CUDA graphs, batches of 64 and 512
 
 PyTorch gets its better memory format, and malloc settings that keep large blocks (without them it spends much of its
 time in page faults). Times are those of the fastest tenth of the steps, in CPU time; the two take turns, because a shared machine's
@@ -113,41 +114,73 @@ class Trainer:
         return BATCH / sorted(times)[len(times) // 10]
 
 
-def on_gpu(layers, half):
-    """Images a second on a GPU by the wall; `half`: the 16-bit type of autocast, or None."""
-    model = network(layers).cuda().to(memory_format=torch.channels_last)
-    optimiser = torch.optim.SGD(model.parameters(), 0.001, 0.9, weight_decay=1e-4, nesterov=True)
-    images = torch.randn(BATCH, 3, 32, 32, device="cuda").to(memory_format=torch.channels_last)
-    labels = torch.randint(0, 10, (BATCH,), device="cuda")
-    scaler = torch.cuda.amp.GradScaler(enabled=half == torch.float16)
+class GpuTrainer:
+    """Whole steps on a GPU; `half`: the 16-bit type of autocast, or None."""
 
-    def steps(count):
-        for _ in range(count):
-            optimiser.zero_grad(set_to_none=True)
-            with torch.autocast("cuda", dtype=half or torch.bfloat16, enabled=half is not None):
-                loss = nn.functional.cross_entropy(model(images), labels)
-            scaler.scale(loss).backward()
-            scaler.step(optimiser)
-            scaler.update()
-        torch.cuda.synchronize()
+    def __init__(self, layers, batch, half):
+        self.half = half
+        self.model = network(layers).cuda().to(memory_format=torch.channels_last)
+        self.optimiser = torch.optim.SGD(self.model.parameters(), 0.001, 0.9, weight_decay=1e-4, nesterov=True)
+        self.images = torch.randn(batch, 3, 32, 32, device="cuda").to(memory_format=torch.channels_last)
+        self.labels = torch.randint(0, 10, (batch,), device="cuda")
+        self.scaler = torch.amp.GradScaler("cuda", enabled=half == torch.float16)
 
-    steps(20)
+    def step(self):
+        self.optimiser.zero_grad(set_to_none=True)
+        with torch.autocast("cuda", dtype=self.half or torch.bfloat16, enabled=self.half is not None, cache_enabled=False):
+            loss = nn.functional.cross_entropy(self.model(self.images), self.labels)
+        self.scaler.scale(loss).backward()
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
+
+    def captured(self):
+        """A step as a CUDA graph: what to call for it."""
+        side = torch.cuda.Stream()
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):
+            for _ in range(3):
+                self.step()
+        torch.cuda.current_stream().wait_stream(side)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            self.step()
+        return graph.replay
+
+
+def gpu_rate(step, batch):
+    """Images a second, by the wall."""
+    for _ in range(20):
+        step()
+    torch.cuda.synchronize()
     began, done = time.monotonic(), 0
-    while time.monotonic() - began < 2 * SECONDS:
-        steps(50)
+    while time.monotonic() - began < SECONDS:
+        for _ in range(50):
+            step()
+        torch.cuda.synchronize()
         done += 50
-    return done * BATCH / (time.monotonic() - began)
+    return done * batch / (time.monotonic() - began)
 
 
 def gpu_table(names):
     if not torch.cuda.is_available():
         sys.exit(f"PyTorch {torch.__version__} has no GPU")
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     half = torch.bfloat16 if torch.cuda.get_device_capability() >= (8, 0) else torch.float16
-    print(f"PyTorch {torch.__version__} on {torch.cuda.get_device_name()}, eager, channels last; images/s, batch {BATCH}")
-    print(f"{'network':8} {'float32':>14} {str(half).split('.')[1]:>14}")
-    for name in names:
-        print(f"{name:8} {on_gpu(NETWORKS[name], None):14.0f} {on_gpu(NETWORKS[name], half):14.0f}", flush=True)
+    columns = {"float32": (None, False), "TF32": (None, True), str(half).split(".")[1]: (half, True)}
+    print(f"PyTorch {torch.__version__} on {torch.cuda.get_device_name()}, channels last; images/s")
+    for batch in (64, 512):
+        for captured in (False, True):
+            print(f"batch {batch}, {'CUDA graphs' if captured else 'eager'}")
+            print(f"{'network':8}", *(f"{column:>12}" for column in columns))
+            for name in names:
+                print(f"{name:8}", end="")
+                for kind, tf32 in columns.values():
+                    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
+                    trainer = GpuTrainer(NETWORKS[name], batch, kind)
+                    try:  # float16's scaler can't be captured
+                        print(f" {gpu_rate(trainer.captured() if captured else trainer.step, batch):12.0f}", end="", flush=True)
+                    except RuntimeError as error:
+                        print(f" {type(error).__name__:>12}", end="", flush=True)
+                print()
 
 
 def espalier(program, name):
@@ -160,7 +193,7 @@ def main():
         sys.exit(__doc__)
     program, names = sys.argv[1], sys.argv[2:] or list(NETWORKS)
     if program == "--cuda":
-        return gpu_table(names)
+        return gpu_table(sys.argv[2:] or ["TINY", "SMALL", "MID", "BIG"])
     torch.set_num_threads(1)
     print(f"PyTorch {torch.__version__}; images/s, one thread, best of {ROUNDS} turns")
     print(f"{'network':8} {'PyTorch':>10} {'Espalier':>10} {'ratio':>7}")

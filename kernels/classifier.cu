@@ -2,8 +2,8 @@
  * classifier.cu - bias, softmax, cross-entropy and its gradient; the sums over a batch.
  *
  * 32 threads work on an image: they find its largest logit (the first of equal ones), then the sum of exponentials
- * relative to it, then loss and gradient.  One block adds the losses and hits of all images, in double and in a fixed
- * order.
+ * relative to it, then loss and gradient.  The last block adds the losses (in double), hits and gradients of all
+ * images, in a fixed order.
  */
 #include "kernels/device.cuh"
 
@@ -77,36 +77,15 @@ __device__ void store_gradient(const kernel_classifier &k, int image, const floa
     }
 }
 
-template <typename T> __device__ void classifier(const kernel_classifier &k, float *memory)
-{
-    const int lane = (int)threadIdx.x % 32, image = (int)(blockIdx.x * 8 + threadIdx.x / 32);
-    /* Threads without an image must reach the barriers too: they read image 0. */
-    const bool counted = image < k.step->count;
-    const float *linear = k.linear + (int64_t)(counted ? image : 0) * KERNEL_ROUND(k.classes);
-    int best;
-    const float top = largest_logit(linear, k.bias, k.classes, memory, &best);
-    const float sum = sum_exponentials(linear, k.bias, k.classes, top, memory);
-    if (k.gradient && image < k.batch)
-        store_gradient<T>(k, image, linear, top, sum);
-    if (!counted)
-        return;
-    for (int c = lane; k.logits && c < k.classes; c += 32)
-        k.logits[(int64_t)image * k.classes + c] = linear[c] + k.bias[c];
-    if (k.labels && lane == 0) {
-        const int label = k.labels[image];
-        k.losses[image] = top - (linear[label] + k.bias[label]) + logf(sum);
-        k.hits[image] = best == label;
-    }
-}
-
-__device__ void sum_losses(const kernel_loss &k, double *losses, int *hits)
+/* Losses and hits of the batch, into the queue's next result. */
+__device__ void sum_losses(const kernel_classifier &k, double *losses, int *hits)
 {
     const int me = (int)threadIdx.x;
     double loss = 0;
     int correct = 0;
     for (int image = me; image < k.step->count; image += KERNEL_THREADS) {
-        loss += k.losses[image];
-        correct += k.hits[image];
+        loss += __ldcg(k.losses + image);
+        correct += __ldcg(k.hits + image);
     }
     losses[me] = loss;
     hits[me] = correct;
@@ -117,33 +96,64 @@ __device__ void sum_losses(const kernel_loss &k, double *losses, int *hits)
             hits[me] += hits[me + half];
         }
     }
-    if (me == 0) {
-        k.result->loss = losses[0];
-        k.result->correct = hits[0];
+    if (me == 0)
+        k.results[k.queue->next++] = {losses[0], hits[0], k.step->count};
+    __syncthreads();
+}
+
+/* The gradient of the bias, by channel: KERNEL_THREADS channels at once, as many threads for each as there are. */
+template <typename T> __device__ void sum_bias_gradient(const kernel_classifier &k, float *memory)
+{
+    const int me = (int)threadIdx.x, stored = KERNEL_ROUND(k.classes);
+    for (int first = 0; first < stored; first += KERNEL_THREADS) {
+        const channel_lanes at(first, min(stored - first, (int)KERNEL_THREADS));
+        const T *gradient = static_cast<const T *>(k.gradient) + at.channel;
+        float sum = 0;
+        for (int image = at.lane; at.active && image < k.step->count; image += at.lanes)
+            sum += storage<T>::read(__ldcg(gradient + (int64_t)image * stored));
+        memory[me] = sum;
+        for (int half = at.lanes / 2; half > 0; half /= 2) {
+            __syncthreads();
+            if (at.lane < half)
+                memory[me] += memory[me + half];
+        }
+        if (at.active && at.lane == 0)
+            k.bias_gradient[at.channel] = memory[me];
+        __syncthreads();
     }
 }
 
-/* A block sums eight channels, each by 32 threads. */
-template <typename T> __device__ void bias_gradient(const kernel_bias_gradient &k, float *memory)
+template <typename T> __device__ void classifier(const kernel_classifier &k, float *memory, double *doubles)
 {
-    const int me = (int)threadIdx.x, channel = (int)blockIdx.x * 8 + me % 8, first = me / 8;
-    const T *gradient = static_cast<const T *>(k.gradient) + channel;
-    float sum = 0;
-    for (int image = first; image < k.step->count; image += 32)
-        sum += storage<T>::read(gradient[(int64_t)image * KERNEL_ROUND(k.channels)]);
-    memory[me] = sum;
-    for (int half = 16; half > 0; half /= 2) {
-        __syncthreads();
-        if (first < half)
-            memory[me] += memory[me + 8 * half];
+    const int lane = (int)threadIdx.x % 32, image = (int)(blockIdx.x * 8 + threadIdx.x / 32);
+    /* Threads without an image must reach the barriers too: they read image 0. */
+    const bool counted = image < k.step->count;
+    const float *linear = k.linear + (int64_t)(counted ? image : 0) * KERNEL_ROUND(k.classes);
+    int best;
+    const float top = largest_logit(linear, k.bias, k.classes, memory, &best);
+    const float sum = sum_exponentials(linear, k.bias, k.classes, top, memory);
+    if (k.gradient && image < k.batch)
+        store_gradient<T>(k, image, linear, top, sum);
+    for (int c = lane; k.logits && counted && c < k.classes; c += 32)
+        k.logits[(int64_t)image * k.classes + c] = linear[c] + k.bias[c];
+    if (k.labels && counted && lane == 0) {
+        const int label = k.labels[image];
+        k.losses[image] = top - (linear[label] + k.bias[label]) + logf(sum);
+        k.hits[image] = best == label;
     }
-    if (first == 0)
-        k.sums[channel] = memory[me];
+    if (!is_last_block(k.tickets, memory))
+        return;
+    if (k.labels)
+        sum_losses(k, doubles, reinterpret_cast<int *>(memory));
+    if (k.gradient)
+        sum_bias_gradient<T>(k, memory);
 }
 
 } // namespace
 
-KERNEL_EACH_SHARED(classifier, kernel_classifier, CLASSIFIER_SHARED)
-KERNEL(loss, kernel_loss, SHARED(double, losses, KERNEL_THREADS); SHARED(int, hits, KERNEL_THREADS);
-       sum_losses(k, losses, hits))
-KERNEL_EACH_SHARED(bias_gradient, kernel_bias_gradient, KERNEL_THREADS)
+#define CLASSIFIER(suffix, type)                                                                                       \
+    KERNEL(classifier_##suffix, kernel_classifier, SHARED(float, shared, CLASSIFIER_SHARED);                           \
+           SHARED(double, doubles, KERNEL_THREADS); classifier<type>(k, shared, doubles))
+CLASSIFIER(f32, float)
+CLASSIFIER(bf16, __nv_bfloat16)
+CLASSIFIER(f16, __half)

@@ -203,8 +203,11 @@ struct thread_place {
     int channel, row;
     bool active;
 
-    __device__ explicit thread_place(int channels)
-        : octets(KERNEL_BLOCK_OCTETS(channels)), rows_at_once(KERNEL_THREADS / octets),
+    __device__ explicit thread_place(int channels) : thread_place(channels, KERNEL_BLOCK_OCTETS(channels))
+    {
+    }
+    __device__ thread_place(int channels, int octets_of_block)
+        : octets(octets_of_block), rows_at_once(KERNEL_THREADS / octets),
           channel(((int)blockIdx.y * octets + (int)threadIdx.x % octets) * 8), row((int)threadIdx.x / octets),
           active(row < rows_at_once && channel < channels)
     {
@@ -241,6 +244,43 @@ __device__ inline int tree_top(int value)
         half = power;
     return half;
 }
+
+/* Called by all threads of a block that has left its part of a sum: true in the last block of its blockIdx.y, which
+   then sees all parts, by __ldcg.  `memory`: a float of shared memory. */
+__device__ inline bool is_last_block(unsigned *tickets, float *memory)
+{
+    __threadfence();
+    __syncthreads();
+    if (threadIdx.x == 0)
+        *memory = atomicInc(&tickets[blockIdx.y], gridDim.x - 1) == gridDim.x - 1;
+    __syncthreads();
+    const bool last = *memory != 0;
+    __syncthreads();
+    __threadfence();
+    return last;
+}
+
+/* In the last block of a sum: each of `count` channels (at most KERNEL_THREADS), the first of which is `first`, has as
+   many threads as there are, but no more than 32. */
+struct channel_lanes {
+    int lanes, lane, channel;
+    bool active;
+
+    __device__ channel_lanes(int first, int count) : lanes(32)
+    {
+        while (lanes * count > KERNEL_THREADS)
+            lanes /= 2;
+        lane = (int)threadIdx.x % lanes;
+        channel = first + (int)threadIdx.x / lanes;
+        active = channel < first + count;
+    }
+    /* The channels of the block's octets. */
+    __device__ static channel_lanes of_block(const thread_place &place, int channels)
+    {
+        const int first = (int)blockIdx.y * place.octets * 8;
+        return channel_lanes(first, min(place.octets * 8, KERNEL_ROUND(channels) - first));
+    }
+};
 
 /* --- pools --- */
 

@@ -12,7 +12,9 @@
  * writes zeros into the other images.  So one convolution plan and one captured step also run the last, smaller batch
  * of an epoch: zeros add nothing to a weight's gradient, and statistics don't count these images.
  *
- * The order of a sum depends on shapes only (no float atomics), so that a step is repeatable to the bit.
+ * The order of a sum depends on shapes only (no float atomics), so that a step is repeatable to the bit.  A sum over a
+ * batch takes one launch: each block leaves its part, and the last block to do so adds all parts.  It knows by a
+ * ticket, one for each blockIdx.y (KERNEL_TICKETS), that is 0 when the kernel begins and when it ends.
  *
  * A kernel takes one struct by value: `norm_forward_bf16(struct kernel_norm_forward)`.  A block has KERNEL_THREADS
  * threads and no dynamic shared memory; the struct's comment names the function that computes the grid.  Offsets into a
@@ -29,12 +31,14 @@
 #define KERNELS(EACH, ONE)                                                                                             \
     EACH(load, kernel_load, 0)                                                                                         \
     EACH(norm_moments, kernel_norm_moments, 1)                                                                         \
-    ONE(norm_statistics, kernel_norm_statistics, 1)                                                                    \
     EACH(norm_forward, kernel_norm_forward, 0)                                                                         \
     EACH(norm_pool_forward, kernel_norm_forward, 0)                                                                    \
+    EACH(norm_whole_forward, kernel_norm_whole, 1)                                                                     \
+    EACH(norm_pool_whole_forward, kernel_norm_whole, 1)                                                                \
+    EACH(norm_whole_backward, kernel_norm_backward, 1)                                                                 \
+    EACH(norm_pool_whole_backward, kernel_norm_backward, 1)                                                            \
     EACH(norm_sums, kernel_norm_backward, 1)                                                                           \
     EACH(norm_pool_sums, kernel_norm_backward, 1)                                                                      \
-    ONE(norm_gradients, kernel_norm_gradients, 1)                                                                      \
     EACH(norm_backward, kernel_norm_backward, 0)                                                                       \
     EACH(norm_pool_backward, kernel_norm_backward, 0)                                                                  \
     EACH(pool_forward, kernel_pool_forward, 0)                                                                         \
@@ -43,8 +47,6 @@
     EACH(copy, kernel_copy, 0)                                                                                         \
     EACH(add, kernel_add, 0)                                                                                           \
     EACH(classifier, kernel_classifier, 1)                                                                             \
-    ONE(loss, kernel_loss, 1)                                                                                          \
-    EACH(bias_gradient, kernel_bias_gradient, 1)                                                                       \
     EACH(check, kernel_check, 0)                                                                                       \
     EACH(update, kernel_update, 0)                                                                                     \
     ONE(scale, kernel_scale, 0)                                                                                        \
@@ -70,6 +72,16 @@ struct kernel_step {
     float rate, momentum, weight_decay;
     int32_t nesterov;
     float bn_decay; /* running = decay * running + (1 - decay) * batch */
+    float average_share;
+};
+
+/* Steps that one copy sends, and that run without the host until the last of them has.  `load` begins the step `next`:
+   it copies it to where the step's other kernels read it.  `classifier` puts its result into place `next`, and counts
+   on. */
+enum { KERNEL_QUEUE = 8 };
+struct kernel_queue {
+    int32_t next, unused;
+    struct kernel_step steps[KERNEL_QUEUE];
 };
 
 /* Loss scaling, for f16 (Micikevicius et al., 2018): the classifier's gradient is multiplied by `scale`, and so is
@@ -83,10 +95,10 @@ struct kernel_loss_scale {
 };
 enum { KERNEL_GOOD_STEPS = 1000 };
 
-/* The result of one batch. */
+/* The result of one batch.  It is copied whole to the host, so that every byte of it is a field, and written. */
 struct kernel_result {
     double loss; /* summed cross-entropy */
-    int32_t correct;
+    int32_t correct, count;
 };
 
 /* --- pieces --- */
@@ -116,32 +128,27 @@ struct kernel_window {
 /* Copy a batch of the data set into x and batch_labels.  Pixels beyond an image's edges, which a crop may hold, are 0.
    Grid: kernel_grid_items(batch * height * width). */
 struct kernel_load {
-    const struct kernel_step *step;
-    const uint8_t *pixels;  /* the data set: [image][channel][y][x] */
-    const uint16_t *labels; /* of the data set */
-    const int32_t *index;   /* image numbers in the epoch's order */
-    const int8_t *augment;  /* three bytes for each entry: dx, dy, flip (struct augment); NULL: no augmentation */
+    const struct kernel_queue *queue;
+    struct kernel_step *step; /* becomes the queue's next */
+    const uint8_t *pixels;    /* the data set: [image][channel][y][x] */
+    const uint16_t *labels;   /* of the data set */
+    const int32_t *index;     /* image numbers, from the step's `first` on */
+    const int8_t *augment;    /* three bytes for each entry: dx, dy, flip (struct augment); NULL: no augmentation */
     int32_t batch, channels, height, width;
     float normalise[KERNEL_INPUT_CHANNELS], shift[KERNEL_INPUT_CHANNELS]; /* value = pixel * normalise + shift */
     void *x;                /* batch × height × width × KERNEL_ROUND(channels) */
     uint16_t *batch_labels; /* batch; 0 beyond the count */
 };
 
-/* BN's statistics, first part: each block computes mean and squared deviations of each channel over its share of the
-   rows (row: a pixel of an image).  Grid: kernel_grid_sums(batch * positions, channels). */
+/* BN's statistics: each block computes mean and squared deviations of each channel over its share of the rows (row: a
+   pixel of an image).  The last one merges them and updates the running statistics (not the variance of a single
+   value). Grid: kernel_grid_sums(batch * positions, channels). */
 struct kernel_norm_moments {
     const struct kernel_step *step;
     int32_t batch, positions, channels; /* positions: height * width */
     struct kernel_map z;
     float *partials; /* kernel_partials(batch * positions, channels): [channel][block]{mean, squares} */
-};
-
-/* Second part: merge the blocks' values and update the running statistics (not the variance of a single value).
-   Grid: kernel_grid_channels(channels). */
-struct kernel_norm_statistics {
-    const struct kernel_step *step;
-    int32_t batch, positions, channels;
-    const float *partials;
+    unsigned *tickets;
     float *mean, *inverse_std;              /* by channel */
     float *running_mean, *running_variance; /* by channel */
 };
@@ -158,30 +165,32 @@ struct kernel_norm_forward {
     struct kernel_window window; /* norm_pool_forward */
 };
 
+/* Statistics and y in one launch, where a map is small (KERNEL_WHOLE_ROWS): a block does all rows of one octet.
+   Grid: kernel_grid_whole(channels). */
+struct kernel_norm_whole {
+    struct kernel_norm_moments moments; /* but for partials and tickets */
+    struct kernel_norm_forward forward;
+};
+
 /* Backward through the pool, ReLU and BN, first part (norm_sums, norm_pool_sums): each block sums g and g (z - mean) /
-   std for each channel over its share of the rows; g is the gradient where the activation isn't 0, else 0.
-   Grid: kernel_grid_sums(batch * height * width, channels).
-   Third part (norm_backward, norm_pool_backward): dz = gamma / std * (g - mean(g) - z^ mean(g z^)).
-   Grid: kernel_grid_rows(batch * height * width, channels). */
+   std for each channel over its share of the rows; g is the gradient where the activation isn't 0, else 0.  The last
+   block adds the sums.  Grid: kernel_grid_sums(batch * height * width, channels).
+   Second part (norm_backward, norm_pool_backward): dz = gamma / std * (g - mean(g) - z^ mean(g z^)).
+   Grid: kernel_grid_rows(batch * height * width, channels).
+   Both in one launch (norm_whole_backward, norm_pool_whole_backward), as for kernel_norm_whole, without partials and
+   tickets. */
 struct kernel_norm_backward {
     const struct kernel_step *step;
     int32_t batch, channels, height, width; /* of z */
     const float *mean, *inverse_std, *gamma, *beta;
     struct kernel_map z, dy;
-    struct kernel_window window;               /* …_pool_…: dy is pooled */
-    float *partials;                           /* sums; kernel_partials(batch * height * width, channels) */
-    const float *mean_gradient, *mean_product; /* backward; from norm_gradients */
-    struct kernel_map dz;                      /* backward */
-    int32_t accumulate;                        /* backward: dz += */
-};
-
-/* Second part: add the blocks' sums.  Grid: kernel_grid_channels(channels). */
-struct kernel_norm_gradients {
-    const struct kernel_step *step;
-    int32_t batch, positions, channels;
-    const float *partials;
-    float *gamma_gradient, *beta_gradient; /* by channel */
-    float *mean_gradient, *mean_product;   /* by channel: mean(g), mean(g z^) */
+    struct kernel_window window;           /* …_pool_…: dy is pooled */
+    float *partials;                       /* sums; kernel_partials(batch * height * width, channels) */
+    unsigned *tickets;                     /* sums */
+    float *gamma_gradient, *beta_gradient; /* sums; by channel */
+    float *mean_gradient, *mean_product;   /* written by the sums, read by backward; by channel: mean(g), mean(g z^) */
+    struct kernel_map dz;                  /* backward */
+    int32_t accumulate;                    /* backward: dz += */
 };
 
 /* A pool that isn't joined to a BN.  Grid: kernel_grid_rows(batch * pooled_height * pooled_width, channels). */
@@ -227,7 +236,8 @@ struct kernel_add {
     struct kernel_map x, x2, y;
 };
 
-/* Bias, softmax, cross-entropy and its gradient, image by image.  Grid: kernel_grid_images(batch). */
+/* Bias, softmax, cross-entropy and its gradient, image by image.  The last block sums losses, hits and the gradient of
+   the bias over the batch, and counts the queue on.  Grid: kernel_grid_images(batch). */
 struct kernel_classifier {
     const struct kernel_step *step;
     const struct kernel_loss_scale *loss_scale; /* f16; else NULL */
@@ -239,40 +249,35 @@ struct kernel_classifier {
     float *losses;          /* batch; with labels */
     int32_t *hits;          /* batch; with labels: 1 when the first largest logit is the label */
     void *gradient;         /* batch × KERNEL_ROUND(classes): of the mean loss by `linear`; NULL in inference */
+    float *bias_gradient;   /* by channel; with `gradient` */
+    unsigned *tickets;
+    struct kernel_queue *queue;
+    struct kernel_result *results; /* KERNEL_QUEUE */
 };
 
-/* Sum losses and hits of the batch into `result`.  Grid: 1. */
-struct kernel_loss {
-    const struct kernel_step *step;
-    const float *losses;
-    const int32_t *hits;
-    struct kernel_result *result;
+/* What is trained, in the device's order: weights, whose gradients have the suffix's type, then vectors by channel,
+   with float gradients; then the running statistics.  All are multiples of 8. */
+struct kernel_trained {
+    int64_t weights, trained, total;
+    const void *gradients;         /* of the weights */
+    const float *vector_gradients; /* trained - weights */
 };
 
-/* Sum of a gradient over the images.  Grid: kernel_grid_channels(channels). */
-struct kernel_bias_gradient {
-    const struct kernel_step *step;
-    int32_t channels;
-    const void *gradient; /* batch × KERNEL_ROUND(channels) */
-    float *sums;          /* by channel */
-};
-
-/* Set loss_scale->overflow if a gradient isn't finite.  Grid: kernel_grid_items(count / 8). */
+/* Set loss_scale->overflow if a gradient isn't finite.  Grid: kernel_grid_items(trained / 8). */
 struct kernel_check {
     struct kernel_loss_scale *loss_scale;
-    int64_t count; /* a multiple of 8 */
-    const void *gradients;
+    struct kernel_trained of;
 };
 
 /* g = gradient / scale + weight_decay * w; v = momentum * v + g; w -= rate * (nesterov ? g + momentum * v : v).
-   The suffix is the type of gradients and copies.  Grid: kernel_grid_items(count / 8). */
+   Then, of all values, average += step->average_share * (value - average).  Grid: kernel_grid_items(total / 8). */
 struct kernel_update {
     const struct kernel_step *step;
     const struct kernel_loss_scale *loss_scale; /* NULL: none */
-    int64_t count;                              /* a multiple of 8 */
+    struct kernel_trained of;
     float *values, *velocity;
-    const void *gradients;
-    void *copies; /* the values rounded; NULL: none */
+    void *copies;   /* the weights rounded; NULL: none */
+    float *average; /* NULL: none */
 };
 
 /* After a step's updates: halve or double the loss scale, clear the overflow.  Grid: 1. */
@@ -351,16 +356,22 @@ static inline struct kernel_grid kernel_grid_sums(int64_t rows, int channels)
     return grid;
 }
 
+/* A row takes a thread some hundred nanoseconds, a launch some thousand. */
+enum { KERNEL_WHOLE_ROWS = 16 * KERNEL_THREADS };
+
+static inline struct kernel_grid kernel_grid_whole(int channels)
+{
+    struct kernel_grid grid = {1, (unsigned)KERNEL_ROUND(channels) / 8};
+    return grid;
+}
+
+/* Of a grid for sums over that many channels. */
+#define KERNEL_TICKETS(channels) KERNEL_OCTET_BLOCKS(channels)
+
 /* Number of floats that the blocks of a sum leave. */
 static inline int64_t kernel_partials(int64_t rows, int channels)
 {
     return (int64_t)2 * KERNEL_ROUND(channels) * KERNEL_BLOCKS(rows);
-}
-
-static inline struct kernel_grid kernel_grid_channels(int channels)
-{
-    struct kernel_grid grid = {(unsigned)((channels + 7) / 8), 1};
-    return grid;
 }
 
 static inline struct kernel_grid kernel_grid_images(int batch)

@@ -22,11 +22,14 @@ __device__ bool source_of(const kernel_load &k, int place, const pixel &at, int 
 
 template <typename T> __device__ void load(const kernel_load &k)
 {
+    const kernel_step &step = k.queue->steps[k.queue->next];
+    if (blockIdx.x == 0 && threadIdx.x == 0)
+        *k.step = step;
     const int plane = k.height * k.width, pixels = k.batch * plane;
     for (int i = (int)(blockIdx.x * KERNEL_THREADS + threadIdx.x); i < pixels; i += (int)gridDim.x * KERNEL_THREADS) {
         const pixel at(i, k.height, k.width);
-        const bool counted = at.image < k.step->count;
-        const int place = k.step->first + at.image;
+        const bool counted = at.image < step.count;
+        const int place = step.first + at.image;
         const int64_t image = counted ? k.index[place] : 0;
         int y, x;
         const bool shown = counted && source_of(k, place, at, &y, &x);

@@ -2,8 +2,9 @@
  * norm_backward.cu - backward through the pool, ReLU and BN.
  *
  * Let g be the gradient of the activation where that isn't 0, else 0.  Then dz = gamma / std * (g - mean(g) - z^ mean(g
- * z^)), since mean and variance depend on z.  It takes three launches: each block sums over its share of the rows, the
- * blocks' sums are added, dz is computed.  The activation isn't saved: it is computed again from z, to the same bits.
+ * z^)), since mean and variance depend on z.  It takes two launches: each block sums over its share of the rows, and
+ * the last one adds the blocks' sums; then dz is computed.  The activation isn't saved: it is computed again from z, to
+ * the same bits.
  */
 #include "kernels/norm.cuh"
 
@@ -30,9 +31,42 @@ __device__ normaliser normaliser_of(const kernel_norm_backward &k, int channel)
 
 enum { SUMS_SHARED = 16 * KERNEL_THREADS };
 
-template <typename T, bool POOL> __device__ void sum_gradients(const kernel_norm_backward &k, float *memory)
+__device__ void store_gradients(const kernel_norm_backward &k, int channel, float sum, float product)
 {
-    const thread_place place(k.channels);
+    const float rows = (float)(k.step->count * k.height * k.width);
+    k.beta_gradient[channel] = sum;
+    k.gamma_gradient[channel] = product;
+    k.mean_gradient[channel] = sum / rows;
+    k.mean_product[channel] = product / rows;
+}
+
+__device__ void merge_gradients(const kernel_norm_backward &k, const channel_lanes &at, float *memory)
+{
+    const int me = (int)threadIdx.x, blocks = (int)gridDim.x;
+    float sum = 0, product = 0;
+    for (int block = at.lane; at.active && block < blocks; block += at.lanes) {
+        const float *partial = k.partials + 2 * ((int64_t)at.channel * blocks + block);
+        sum += __ldcg(partial);
+        product += __ldcg(partial + 1);
+    }
+    float *sums = memory, *products = memory + KERNEL_THREADS;
+    sums[me] = sum;
+    products[me] = product;
+    for (int half = at.lanes / 2; half > 0; half /= 2) {
+        __syncthreads();
+        if (at.lane < half) {
+            sums[me] += sums[me + half];
+            products[me] += products[me + half];
+        }
+    }
+    if (at.active && at.lane == 0)
+        store_gradients(k, at.channel, sums[me], products[me]);
+}
+
+/* The sums of g and g (z - mean) over the block's rows: those of each octet are with its thread of row 0. */
+template <typename T, bool POOL>
+__device__ void block_gradients(const kernel_norm_backward &k, const thread_place &place, float *memory)
+{
     const int me = (int)threadIdx.x, positions = k.height * k.width;
     octet sum = zero_octet(), product = zero_octet();
     if (place.active) {
@@ -58,13 +92,20 @@ template <typename T, bool POOL> __device__ void sum_gradients(const kernel_norm
             for (int i = 0; i < 16; i++)
                 memory[i * KERNEL_THREADS + me] += memory[i * KERNEL_THREADS + me + half * place.octets];
     }
-    if (!place.active || place.row > 0)
-        return;
-    for (int i = 0; i < 8; i++) {
+}
+
+template <typename T, bool POOL> __device__ void sum_gradients(const kernel_norm_backward &k, float *memory)
+{
+    const thread_place place(k.channels);
+    const int me = (int)threadIdx.x;
+    block_gradients<T, POOL>(k, place, memory);
+    for (int i = 0; place.active && place.row == 0 && i < 8; i++) {
         float *partial = k.partials + 2 * ((int64_t)(place.channel + i) * gridDim.x + blockIdx.x);
         partial[0] = memory[i * KERNEL_THREADS + me];
         partial[1] = memory[(8 + i) * KERNEL_THREADS + me] * k.inverse_std[place.channel + i];
     }
+    if (is_last_block(k.tickets, memory))
+        merge_gradients(k, channel_lanes::of_block(place, k.channels), memory);
 }
 
 template <typename T> __device__ void norm_sums(const kernel_norm_backward &k, float *memory)
@@ -77,39 +118,9 @@ template <typename T> __device__ void norm_pool_sums(const kernel_norm_backward 
     sum_gradients<T, true>(k, memory);
 }
 
-/* 32 threads a channel. */
-__device__ void merge_gradients(const kernel_norm_gradients &k, float *memory)
+template <typename T, bool POOL>
+__device__ void input_gradients(const kernel_norm_backward &k, const thread_place &place)
 {
-    const int me = (int)threadIdx.x, lane = me % 32, channel = (int)blockIdx.x * 8 + me / 32;
-    const int blocks = KERNEL_BLOCKS(k.batch * k.positions);
-    float sum = 0, product = 0;
-    for (int block = lane; block < blocks; block += 32) {
-        const float *partial = k.partials + 2 * ((int64_t)channel * blocks + block);
-        sum += partial[0];
-        product += partial[1];
-    }
-    float *sums = memory, *products = memory + KERNEL_THREADS;
-    sums[me] = sum;
-    products[me] = product;
-    for (int half = 16; half > 0; half /= 2) {
-        __syncthreads();
-        if (lane < half) {
-            sums[me] += sums[me + half];
-            products[me] += products[me + half];
-        }
-    }
-    if (lane > 0)
-        return;
-    const float rows = (float)(k.step->count * k.positions);
-    k.beta_gradient[channel] = sums[me];
-    k.gamma_gradient[channel] = products[me];
-    k.mean_gradient[channel] = sums[me] / rows;
-    k.mean_product[channel] = products[me] / rows;
-}
-
-template <typename T, bool POOL> __device__ void input_gradients(const kernel_norm_backward &k)
-{
-    const thread_place place(k.channels);
     if (!place.active)
         return;
     const normaliser norm = normaliser_of(k, place.channel);
@@ -137,18 +148,41 @@ template <typename T, bool POOL> __device__ void input_gradients(const kernel_no
 
 template <typename T> __device__ void norm_backward(const kernel_norm_backward &k)
 {
-    input_gradients<T, false>(k);
+    input_gradients<T, false>(k, thread_place(k.channels));
 }
 
 template <typename T> __device__ void norm_pool_backward(const kernel_norm_backward &k)
 {
-    input_gradients<T, true>(k);
+    input_gradients<T, true>(k, thread_place(k.channels));
+}
+
+template <typename T, bool POOL> __device__ void whole_backward(const kernel_norm_backward &k, float *memory)
+{
+    const thread_place place(k.channels, 1);
+    block_gradients<T, POOL>(k, place, memory);
+    if (threadIdx.x == 0)
+        for (int i = 0; i < 8; i++)
+            store_gradients(k, place.channel + i, memory[i * KERNEL_THREADS],
+                            memory[(8 + i) * KERNEL_THREADS] * k.inverse_std[place.channel + i]);
+    __syncthreads();
+    input_gradients<T, POOL>(k, place);
+}
+
+template <typename T> __device__ void norm_whole_backward(const kernel_norm_backward &k, float *memory)
+{
+    whole_backward<T, false>(k, memory);
+}
+
+template <typename T> __device__ void norm_pool_whole_backward(const kernel_norm_backward &k, float *memory)
+{
+    whole_backward<T, true>(k, memory);
 }
 
 } // namespace
 
 KERNEL_EACH_SHARED(norm_sums, kernel_norm_backward, SUMS_SHARED)
 KERNEL_EACH_SHARED(norm_pool_sums, kernel_norm_backward, SUMS_SHARED)
-KERNEL(norm_gradients, kernel_norm_gradients, SHARED(float, shared, 2 * KERNEL_THREADS); merge_gradients(k, shared))
 KERNEL_EACH(norm_backward, kernel_norm_backward)
 KERNEL_EACH(norm_pool_backward, kernel_norm_backward)
+KERNEL_EACH_SHARED(norm_whole_backward, kernel_norm_backward, SUMS_SHARED)
+KERNEL_EACH_SHARED(norm_pool_whole_backward, kernel_norm_backward, SUMS_SHARED)

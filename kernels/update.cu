@@ -1,5 +1,5 @@
 /*
- * update.cu - a step of SGD, and the loss scale of half precision.
+ * update.cu - a step of SGD, the average of the weights, and the loss scale of half precision.
  */
 #include "kernels/device.cuh"
 
@@ -16,11 +16,17 @@ struct octet_walk {
     }
 };
 
+template <typename T> __device__ octet gradient_at(const kernel_trained &of, int64_t at)
+{
+    return at < of.weights ? load_aligned(static_cast<const T *>(of.gradients) + at)
+                           : load_aligned(of.vector_gradients + (at - of.weights));
+}
+
 template <typename T> __device__ void check(const kernel_check &k)
 {
     bool overflow = false;
-    for (octet_walk walk; walk.at < k.count; walk.at += walk.step) {
-        const octet gradient = load_aligned(static_cast<const T *>(k.gradients) + walk.at);
+    for (octet_walk walk; walk.at < k.of.trained; walk.at += walk.step) {
+        const octet gradient = gradient_at<T>(k.of, walk.at);
         for (int i = 0; i < 8; i++)
             overflow = overflow || !(fabsf(gradient.at[i]) < INFINITY);
     }
@@ -33,25 +39,38 @@ __device__ bool is_skipped(const kernel_loss_scale *loss_scale)
     return loss_scale && loss_scale->overflow && loss_scale->scale > 1;
 }
 
+template <typename T>
+__device__ void descend(const kernel_update &k, const kernel_step &step, float unscale, int64_t at, octet &values)
+{
+    const octet gradient = gradient_at<T>(k.of, at);
+    octet velocity = load_aligned(k.velocity + at);
+    for (int i = 0; i < 8; i++) {
+        const float g = gradient.at[i] * unscale + step.weight_decay * values.at[i];
+        const float v = step.momentum * velocity.at[i] + g;
+        velocity.at[i] = v;
+        values.at[i] -= step.rate * (step.nesterov ? g + step.momentum * v : v);
+    }
+    store_aligned(k.values + at, values);
+    store_aligned(k.velocity + at, velocity);
+    if (k.copies && at < k.of.weights)
+        store_aligned(static_cast<T *>(k.copies) + at, values);
+}
+
 template <typename T> __device__ void update(const kernel_update &k)
 {
-    if (is_skipped(k.loss_scale))
-        return;
     const kernel_step step = *k.step;
     const float unscale = k.loss_scale ? 1 / k.loss_scale->scale : 1;
-    for (octet_walk walk; walk.at < k.count; walk.at += walk.step) {
-        const octet gradient = load_aligned(static_cast<const T *>(k.gradients) + walk.at);
-        octet values = load_aligned(k.values + walk.at), velocity = load_aligned(k.velocity + walk.at);
-        for (int i = 0; i < 8; i++) {
-            const float g = gradient.at[i] * unscale + step.weight_decay * values.at[i];
-            const float v = step.momentum * velocity.at[i] + g;
-            velocity.at[i] = v;
-            values.at[i] -= step.rate * (step.nesterov ? g + step.momentum * v : v);
-        }
-        store_aligned(k.values + walk.at, values);
-        store_aligned(k.velocity + walk.at, velocity);
-        if (k.copies)
-            store_aligned(static_cast<T *>(k.copies) + walk.at, values);
+    const int64_t trained = is_skipped(k.loss_scale) ? 0 : k.of.trained, end = k.average ? k.of.total : trained;
+    for (octet_walk walk; walk.at < end; walk.at += walk.step) {
+        octet values = load_aligned(k.values + walk.at);
+        if (walk.at < trained)
+            descend<T>(k, step, unscale, walk.at, values);
+        if (!k.average)
+            continue;
+        octet average = load_aligned(k.average + walk.at);
+        for (int i = 0; i < 8; i++)
+            average.at[i] += step.average_share * (values.at[i] - average.at[i]);
+        store_aligned(k.average + walk.at, average);
     }
 }
 

@@ -47,5 +47,5 @@ report $? "the file holds both"
 echo "weights" >other.csv
 says "a file where none can be" 1 "^espalier: --out: nowhere/x.csv: can't be written" \
     "$espalier" compare s1 --scratch --out nowhere/x.csv
-says "a precision that is none" 2 "--precision f8: must be one of f32|bf16" "$espalier" compare s1 --scratch --precision f8
+says "a precision that is none" 2 "--precision f8: must be one of f32|bf16|auto" "$espalier" compare s1 --scratch --precision f8
 says "a file of something else" 1 "other.csv: holds no results" "$espalier" compare s1 --scratch --out other.csv

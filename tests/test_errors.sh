@@ -25,7 +25,7 @@ says "a start that is no network" 2 "neither an architecture.*SESSION:NODE.*auto
 says "one argument too few" 2 "resume: needs SESSION" "$espalier" resume
 says "one argument too many" 2 "too many" "$espalier" fsck a b
 says "CUDA asked for by name" 1 "cuda" "$espalier" run --devices cuda:0 --data fashion-mnist
-says "a precision that is none" 2 "--precision f8: must be one of f32|bf16" "$espalier" run --precision f8
+says "a precision that is none" 2 "--precision f8: must be one of f32|bf16|auto" "$espalier" run --precision f8
 says "a precision that the device can't do" 1 "cpu:0: this processor .* has no AVX512_BF16 instruction; use --precision f32" \
     env ESPALIER_ISA=baseline "$espalier" run --precision bf16
 says "output that can't be written" 1 "standard output: can't be written" sh -c '"$0" help >/dev/full' "$espalier"

@@ -32,11 +32,13 @@ int training_cost_time(const struct arch *arch, const struct search_setup *setup
         int count = setup->train.count < batch ? setup->train.count : batch, images = 0;
         struct batch data = {.view = &setup->train, .index = setup->train.index, .count = count};
         network_train(network, &data, &sgd, 0.9f, 0);
+        network_finish(network);
         double begin = clock_monotonic();
         do {
             network_train(network, &data, &sgd, 0.9f, 0);
             images += count;
         } while (clock_monotonic() - begin < 1);
+        network_finish(network);
         *seconds = (clock_monotonic() - begin) / images;
         network_free(network);
     }

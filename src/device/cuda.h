@@ -40,6 +40,8 @@ struct cuda_module {
     /* The backend in float32.  Its `bf16` computes in bfloat16, or in float16 with loss scaling where the device has no
        bfloat16. */
     const struct backend *(*backend)(int device);
+    /* In float16 with loss scaling, on any device: tests run it where `bf16` is another. */
+    const struct backend *(*backend_f16)(int device);
 };
 
 /* NULL with the reason when it is not found or can't be loaded. */

@@ -49,7 +49,7 @@ static bool is_gpu(const char *entry, bool after_gpu)
 int gpu_trainers(const struct cuda_device *gpu)
 {
     double trainers = gpu->memory / 0x1p31;
-    return trainers < 1 ? 1 : trainers > 4 ? 4 : (int)trainers;
+    return trainers < 1 ? 1 : trainers > GPU_TRAINERS_MAX ? GPU_TRAINERS_MAX : (int)trainers;
 }
 
 /* The number of the GPU that `name`, a number or the beginning of a UUID, stands for; -1 when it is refused. */

@@ -27,8 +27,8 @@ void processors_read(const char *root, struct processors *processors);
 /* The default number of trainers: one for each core, but no more than the quota can keep busy. */
 int processors_trainers(const struct processors *processors);
 
-/* The default number of trainers on a GPU: one for each 2 GiB, up to four, because a small network leaves most of it
-   idle. */
+/* The default number of trainers on a GPU: one for each 2 GiB, up to GPU_TRAINERS_MAX, because a small network leaves
+   most of it idle: its steps wait for launches, not for the GPU's arithmetic. */
 int gpu_trainers(const struct cuda_device *gpu);
 
 int devices_find_under(const char *root, const char *list, struct device devices[DEVICES_MAX], int *count,

@@ -31,11 +31,15 @@ float *average_take(struct average *average)
     return values;
 }
 
-void average_add(struct average *average, const struct weights *weights, bool from_scratch)
+float average_share(struct average *average, bool from_scratch)
+{
+    double t = (double)average->steps++, ramp = (1 + t) / ((from_scratch ? 10 : 4) + t);
+    return (float)(1 - (ramp < average->decay ? ramp : average->decay));
+}
+
+void average_add(struct average *average, const struct weights *weights, float share)
 {
     ASSERT(average->count == weights->layout.total);
-    double t = (double)average->steps++, ramp = (1 + t) / ((from_scratch ? 10 : 4) + t);
-    float share = (float)(1 - (ramp < average->decay ? ramp : average->decay));
     for (int64_t i = 0; i < average->count; i++)
         average->values[i] += share * (weights->values[i] - average->values[i]);
 }

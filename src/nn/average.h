@@ -23,10 +23,13 @@ void average_init(struct average *average, const struct weights *weights, const 
 void average_done(struct average *average);
 /* Its values, the caller's to free(); what is left is done. */
 float *average_take(struct average *average);
-/* Call it after each step of training.  An average that has begun forgets its first steps soon: the decay of step t is
-   at most (1 + t) / (4 + t), an average over the last third of the steps.  A network that started from scratch changes
-   faster: (1 + t) / (10 + t), over the last ninth. */
-void average_add(struct average *average, const struct weights *weights, bool from_scratch);
+/* The share that the weights get in the average after the next step of training; call it once for each.  An average
+   that has begun forgets its first steps soon: the decay of step t is at most (1 + t) / (4 + t), an average over the
+   last third of the steps.  A network that started from scratch changes faster: (1 + t) / (10 + t), over the last
+   ninth. */
+float average_share(struct average *average, bool from_scratch);
+/* Call it after the step. */
+void average_add(struct average *average, const struct weights *weights, float share);
 /* Exchange the average with the network's weights; a second call undoes it. */
 void average_swap(struct average *average, struct weights *weights);
 

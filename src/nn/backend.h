@@ -24,8 +24,9 @@
 #include "nn/plan.h"
 #include "util/team.h"
 
-/* The precision of what convolutions multiply.  Sums, weights, BN and the update are always float32. */
-enum precision { PRECISION_F32, PRECISION_BF16 };
+/* The precision of what convolutions multiply.  Sums, weights, BN and the update are always float32.  PRECISION_AUTO is
+   one of the others, as the device prefers; no backend has it. */
+enum precision { PRECISION_F32, PRECISION_BF16, PRECISION_AUTO };
 
 /* One operation, one direction, one batch.  `count` images of at most the `batch` that the buffers were
    sized for: the last batch of an epoch is smaller and exact.  A tensor is given by its first value, which may lie
@@ -107,8 +108,9 @@ static inline uint64_t step_dropout_key(const struct step *step, int op)
     return step->dropout_key + (uint64_t)op * 0x9e3779b97f4a7c15u;
 }
 
-/* The flat buffers of a network, in the canonical layout: `total` values, `trained` gradients and velocities. */
-enum flat { FLAT_VALUES, FLAT_GRADIENTS, FLAT_VELOCITY };
+/* The flat buffers of a network, in the canonical layout: `total` values and averages of them, `trained` gradients and
+   velocities. */
+enum flat { FLAT_VALUES, FLAT_GRADIENTS, FLAT_VELOCITY, FLAT_AVERAGE };
 
 enum device_trouble {
     DEVICE_FINE,
@@ -133,6 +135,9 @@ struct backend_device {
     void *(*open)(const struct backend *backend, const struct plan *plan, int batch, bool training, size_t bytes,
                   void **memory, enum device_trouble *trouble, struct error *error);
     void (*close)(void *context);
+    /* Each step of training from now on moves the average of the values, once that is written: average += share * (value
+       - average). */
+    void (*average)(void *context, float share);
     /* In order with the operations; reading waits for all that was put in before it. */
     void (*write)(void *context, enum flat which, const float *canonical);
     void (*read)(void *context, enum flat which, float *canonical);
@@ -152,6 +157,7 @@ struct backend {
     const char *instructions;   /* of the CPU backend: the instruction set, as ESPALIER_ISA names it; else NULL */
     enum precision precision;
     const struct backend *bf16; /* the same with bf16 operands where that is faster, or NULL: it can't */
+    bool prefers_bf16;          /* for PRECISION_AUTO */
 
     int images_per_member; /* a team may have a member for each so many images of a batch; 0: no team is of use */
 

@@ -326,6 +326,21 @@ void network_set_velocity(struct network *network, const float *velocity)
         memcpy(network->velocity, velocity, (size_t)network->plan.trained * sizeof(float));
 }
 
+void network_set_average(struct network *network, const float *values)
+{
+    network->backend->device->write(network->context, FLAT_AVERAGE, values);
+}
+
+void network_average(struct network *network, float share)
+{
+    network->backend->device->average(network->context, share);
+}
+
+void network_fetch_average(struct network *network, float *values)
+{
+    network->backend->device->read(network->context, FLAT_AVERAGE, values);
+}
+
 const float *network_gradient(struct network *network, const struct batch *batch, uint64_t dropout_key,
                               struct step_result *result)
 {

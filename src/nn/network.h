@@ -39,6 +39,12 @@ struct step_result network_train(struct network *network, const struct batch *ba
    until the next call. */
 const float *network_velocity(struct network *network);
 void network_set_velocity(struct network *network, const float *velocity);
+/* On a device: keep the average of the weights there, which begins as `values` (average.h) ... */
+void network_set_average(struct network *network, const float *values);
+/* ... give the weights this share of it in the steps from now on ... */
+void network_average(struct network *network, float share);
+/* ... and bring it back. */
+void network_fetch_average(struct network *network, float *values);
 /* Forward in inference mode.  `logits` count × classes, or NULL. */
 struct step_result network_infer(struct network *network, const struct batch *batch, float *logits);
 /* Forward and backward without the update, for gradient checks: the flat gradient (trained values), the

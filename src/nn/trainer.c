@@ -33,7 +33,7 @@ struct trainer {
     struct network *network;
     int32_t *index;          /* the epoch's order */
     struct augment *augment; /* one for each place in it; NULL: none */
-    struct average average;  /* of no values where there is none */
+    struct average average;  /* of no values where there is none; on a device its values are of the last epoch's end */
     struct targets *targets; /* NULL: the labels */
     int epoch, steps;        /* from 1; steps of an epoch */
     double rate;             /* of the last step */
@@ -100,21 +100,25 @@ static struct step_result train_batch(struct trainer *trainer, int step)
         .augment = trainer->augment ? trainer->augment + start : NULL,
         .count = rest < training->batch ? rest : training->batch,
     };
+    bool averages = trainer->average.count > 0;
+    float share = averages ? average_share(&trainer->average, training->from_scratch) : 0;
     trainer->rate = rate_at(trainer, all);
     struct sgd sgd = {(float)trainer->rate, training->momentum, training->weight_decay, true};
     double begin = clock_monotonic();
     if (trainer->targets)
         targets_set(trainer->targets, &batch, (uint32_t)all);
+    if (averages && !trainer->on_host)
+        network_average(trainer->network, share);
     struct step_result result =
         network_train(trainer->network, &batch, &sgd, training->bn_decay, draw_dropout_key(training, (uint32_t)all));
     if (step + 1 == trainer->steps) {
         step_result_add(&result, network_finish(trainer->network));
         network_fetch(trainer->network);
+        if (averages && !trainer->on_host)
+            network_fetch_average(trainer->network, trainer->average.values);
     }
-    if (trainer->average.count) {
-        network_fetch(trainer->network);
-        average_add(&trainer->average, trainer->weights, training->from_scratch);
-    }
+    if (averages && trainer->on_host)
+        average_add(&trainer->average, trainer->weights, share);
     trainer->seconds += clock_monotonic() - begin;
     step_result_add(&trainer->sum, result);
     return result;
@@ -314,6 +318,8 @@ enum training_outcome train(const struct backend *backend, struct weights *weigh
     };
     if (training->average > 0)
         average_init(&trainer.average, weights, training->average_so_far, (double)training->average);
+    if (trainer.average.count && backend->device)
+        network_set_average(network, trainer.average.values);
     for (int step = training->steps_done; outcome == TRAINING_DONE && trainer.epoch < training->epochs; step = 0) {
         trainer.epoch++;
         outcome = train_epoch(&trainer, step, error);

@@ -164,6 +164,8 @@ const struct backend *device_backend(const struct device *device, enum precision
                   cuda_module_path());
         return NULL;
     }
+    if (precision == PRECISION_AUTO)
+        precision = backend->prefers_bf16 ? PRECISION_BF16 : PRECISION_F32;
     if (precision == PRECISION_F32 || backend->bf16)
         return precision == PRECISION_F32 ? backend : backend->bf16;
     error_set(error, "%s: this processor (%s) has no AVX512_BF16 instruction; use --precision f32", device->id,

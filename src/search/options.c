@@ -190,8 +190,8 @@ static const struct search_option table[] = {
     {"devices", OPTION_TEXT, FIELD(devices), .argument = "LIST", .fallback = "auto",
      .help =
          "where to train: auto, cpu, cpu:N (N trainers), cuda (all GPUs), cuda:0,2, cuda:UUID, cuda:0x3 (3 trainers)"},
-    {"precision", OPTION_WORD, FIELD(precision), .words = "f32|bf16", .argument = "WORD", .fallback = "f32",
-     .help = "what convolutions multiply: f32, or bf16 where the device has it"},
+    {"precision", OPTION_WORD, FIELD(precision), .words = "f32|bf16|auto", .argument = "WORD", .fallback = "auto",
+     .help = "what convolutions multiply: f32, bf16 where the device has it; auto: bf16 on a GPU that has it, else f32"},
     {"limit-depth", OPTION_INTEGER, FIELD(limit_depth), 0, ARCH_LAYERS_MAX, "no limit", .argument = "N",
      .fallback = "0", .help = "layers with weights a network may have"},
     {"limit-params", OPTION_INTEGER, FIELD(limit_parameters), 0, NUMBER_MAX, "no limit", .argument = "N",

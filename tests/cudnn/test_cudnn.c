@@ -175,18 +175,22 @@ static void every_convolution_has_a_plan(void **state)
     const enum storage storages[] = {STORAGE_F32, device->version >= 800 ? STORAGE_BF16 : STORAGE_F16};
     for (size_t s = 0; s < COUNT_OF(storages); s++) {
         struct conv_plans plans = {0};
-        int64_t asked = 0, workspace = 0;
+        int64_t asked = 0, workspace = 0, fallbacks = 0;
         for (int i = 0; i < networks.count; i++)
             for (int training = 0; training < 2; training++)
                 asked +=
                     plan_network(device, target, &plans, networks.plans[i], training, storages[s], CONV_WORKSPACE_MOST);
-        for (size_t i = 0; i < plans.count; i++)
+        for (size_t i = 0; i < plans.count; i++) {
             workspace = plans.items[i]->workspace > workspace ? plans.items[i]->workspace : workspace;
+            fallbacks += plans.items[i]->fallback;
+        }
         char size[TEXT_SHORT];
         print_message(
-            "# %s, %s: %lld convolutions of %d networks (%d of recorded searches), %zu plans, workspace up to %s\n",
+            "# %s, %s: %lld convolutions of %d networks (%d of recorded searches), %zu plans, workspace up to %s, %lld "
+            "from the fallback\n",
             device->name, types[storages[s]], (long long)asked, networks.count, networks.recorded, plans.count,
-            text_bytes(size, (double)workspace));
+            text_bytes(size, (double)workspace), (long long)fallbacks);
+        assert_int_equal(fallbacks, 0); /* the heuristics' list is read to its end */
         assert_true(asked > 3 * networks.recorded && plans.count > 100);
         conv_plans_done(&plans);
     }

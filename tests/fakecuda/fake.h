@@ -5,8 +5,10 @@
  * It is stricter than a GPU, so that mistakes of the host's code show:
  *   - device memory starts as NaN, and only work that runs on its device can access it (PROT_NONE: else a crash);
  *   - work in a stream runs only when somebody waits for it, and reads pinned memory as it is then;
- *   - a captured stream runs nothing until its graph is launched;
- *   - cuDNN's descriptors must be finalised before they are used, and can't be changed afterwards;
+ *   - a captured stream runs nothing until its graph is launched, and may not be asked whether it is ready;
+ *   - cuDNN and cuBLAS have an error state of their own, which cudaGetLastError() doesn't show;
+ *   - cuDNN's descriptors must be finalised before they are used, and can't be changed afterwards; a plan runs only
+ * with the handle that it was made for;
  *   - the workspace of a convolution is filled with NaN, to its last byte;
  *   - the nth call can be made to fail; a sticky error then fails every later call on that device.
  *
@@ -44,6 +46,8 @@ struct fake_cuda {
     void (*heal)(void);                                                   /* no device is broken */
     void (*drop_idle)(void); /* the backend gives back all that no network uses */
     int64_t (*graph_launches)(void);
+    int64_t (*graph_nodes)(void); /* of the step that was captured last */
+    int64_t (*fallbacks)(void);   /* how often cuDNN's fallback heuristics were asked */
 };
 extern const struct fake_cuda fake_cuda;
 
@@ -60,6 +64,7 @@ void fake_close(const void *memory);
 void fake_enqueue(cudaStream_t stream, void (*run)(void *arguments), const void *arguments, size_t bytes);
 /* Objects that exist; `change` is 1 or -1. */
 extern struct fake_counts fake_alive;
+extern _Atomic int64_t fake_fallbacks;
 void fake_count(int *counter, int change);
 #endif
 

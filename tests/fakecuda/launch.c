@@ -27,12 +27,47 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph)
 {
     fake_lock();
     cudaError_t status = fake_count_call();
+    struct CUgraph_st *captured = stream->captured;
     *graph = NULL;
+    stream->captured = NULL; /* a capture ends in any case */
+    if (!status && captured->spoilt)
+        status = fake_last_error = cudaErrorStreamCaptureInvalidated;
     if (!status) {
-        *graph = stream->captured;
-        stream->captured = NULL;
+        *graph = captured;
+        fake.graph_nodes = captured->work.count;
+        fake_alive.graphs++;
+    } else {
+        fake_clear(&captured->work);
+        free(captured);
+    }
+    fake_unlock();
+    return status;
+}
+
+cudaError_t cudaGraphCreate(cudaGraph_t *graph, unsigned flags)
+{
+    fake_lock();
+    cudaError_t status = fake_count_call();
+    if (!status) {
+        *graph = calloc(1, sizeof **graph);
         fake_alive.graphs++;
     }
+    fake_unlock();
+    return status;
+}
+
+/* Only behind the node that was added last, as a graph of work in a row. */
+cudaError_t cudaGraphAddChildGraphNode(cudaGraphNode_t *node, cudaGraph_t graph, const cudaGraphNode_t *dependencies,
+                                       size_t dependency_count, cudaGraph_t child)
+{
+    fake_lock();
+    cudaError_t status = fake_count_call();
+    if (dependency_count != (graph->work.count > 0) ||
+        (dependency_count && dependencies[0] != (cudaGraphNode_t)graph->work.last))
+        abort();
+    for (struct stream_work *work = child->work.first; !status && work; work = work->next)
+        fake_append(&graph->work, work->run, work->arguments, work->bytes);
+    *node = (cudaGraphNode_t)graph->work.last;
     fake_unlock();
     return status;
 }
@@ -170,6 +205,25 @@ cudaError_t cudaLaunchKernelExC(const cudaLaunchConfig_t *configuration, const v
     return status;
 }
 
+/* Work that is no kernel of the project's is a library's, or a copy. */
+cudaError_t cudaGraphDebugDotPrint(cudaGraph_t graph, const char *path, unsigned flags)
+{
+    fake_lock();
+    cudaError_t status = fake_count_call();
+    FILE *file = status ? NULL : fopen(path, "w");
+    if (file) {
+        int number = 0;
+        fprintf(file, "digraph dot {\n");
+        for (struct stream_work *work = graph->work.first; work; work = work->next, number++)
+            fprintf(file, "\"graph_0_node_%d\"[label=\"%d\n%s\n\"];\n", number, number,
+                    work->run == run_kernel ? ((struct kernel_call *)work->arguments)->kernel->name : "library");
+        fprintf(file, "}\n");
+        fclose(file);
+    }
+    fake_unlock();
+    return status;
+}
+
 /* --- control --- */
 
 static int64_t control_calls(void)
@@ -243,6 +297,7 @@ static void control_drop_idle(void)
         if (cudaSetDevice(list[i].ordinal) || device_memory(&list[i], &memory, SIZE_MAX / 2) == cudaSuccess)
             abort();
     }
+    cudaGetLastError();
 }
 
 static int64_t control_graph_launches(void)
@@ -251,6 +306,19 @@ static int64_t control_graph_launches(void)
     int64_t launches = fake.graph_launches;
     fake_unlock();
     return launches;
+}
+
+static int64_t control_graph_nodes(void)
+{
+    fake_lock();
+    int64_t nodes = fake.graph_nodes;
+    fake_unlock();
+    return nodes;
+}
+
+static int64_t control_fallbacks(void)
+{
+    return fake_fallbacks;
 }
 
 __attribute__((visibility("default"))) const struct fake_cuda fake_cuda = {
@@ -264,4 +332,6 @@ __attribute__((visibility("default"))) const struct fake_cuda fake_cuda = {
     .heal = control_heal,
     .drop_idle = control_drop_idle,
     .graph_launches = control_graph_launches,
+    .graph_nodes = control_graph_nodes,
+    .fallbacks = control_fallbacks,
 };

@@ -2,8 +2,9 @@
  * libraries.c - the fake of cuDNN's graph API and of cuBLAS: convolutions and matrix products by plain loops.
  *
  * A descriptor keeps its attributes as bytes.  When it is finalised, its meaning (a convolution's shapes) is computed,
- * so that the descriptors it was made of may be destroyed.  The heuristics propose three engines: one that isn't
- * deterministic, one that needs a large workspace, and one that needs little.
+ * so that the descriptors it was made of may be destroyed.  The heuristics propose an engine that isn't deterministic,
+ * for float32 many that round its inputs (tensor cores), one that needs a large workspace, and one that needs little;
+ * the fallback is an engine that needs as little.
  */
 #define FAKE_INTERNAL
 #include "fake.h"
@@ -138,7 +139,10 @@ cublasStatus_t cublasGemmEx(cublasHandle_t handle, cublasOperation_t a_operation
 
 /* --- cuDNN: descriptors --- */
 
-enum { ATTRIBUTES_MAX = 16, ENGINES = 3 };
+enum { ATTRIBUTES_MAX = 16, TENSOR_CORE_ENGINES = 24 };
+enum engine { ENGINE_NONDETERMINISTIC, ENGINE_LARGE, ENGINE_SMALL, ENGINE_TENSOR_CORE };
+
+_Atomic int64_t fake_fallbacks;
 
 struct cudnnContext {
     cudaStream_t stream;
@@ -166,12 +170,30 @@ struct descriptor {
     int attribute_count;
     struct tensor_facts tensor;
     struct conv_facts convolution;
-    int engine;
+    cudnnHandle_t handle; /* of an operation graph, its heuristics and plan */
+    bool fallback;
+    enum engine engine;
 };
 
-static int64_t workspace_of(int engine)
+static int64_t workspace_of(enum engine engine)
 {
-    return engine == 0 ? 0 : engine == 1 ? fake_large_workspace() : 1000;
+    return engine == ENGINE_LARGE ? fake_large_workspace() : engine == ENGINE_SMALL ? 1000 : 0;
+}
+
+/* What the heuristics propose: the number of engines, and which one is the nth. */
+static int64_t engine_count(const struct descriptor *heuristics)
+{
+    bool whole = heuristics->convolution.x.type == CUDNN_DATA_FLOAT;
+    return heuristics->fallback ? 1 : whole ? 3 + TENSOR_CORE_ENGINES : 3;
+}
+
+static enum engine nth_engine(const struct descriptor *heuristics, int64_t n)
+{
+    int64_t last = engine_count(heuristics) - 1;
+    return n == last       ? ENGINE_SMALL
+           : n == 0        ? ENGINE_NONDETERMINISTIC
+           : n == last - 1 ? ENGINE_LARGE
+                           : ENGINE_TENSOR_CORE;
 }
 
 static size_t size_of(cudnnBackendAttributeType_t type)
@@ -290,7 +312,24 @@ static bool inherit(struct descriptor *descriptor, const struct descriptor *from
         return false;
     descriptor->convolution = from->convolution;
     descriptor->engine = from->engine;
+    descriptor->handle = from->handle;
     return true;
+}
+
+/* An operation graph and a plan must name the handle that runs them. */
+static bool resolve_handle(struct descriptor *descriptor, cudnnBackendAttributeName_t name)
+{
+    const cudnnHandle_t *handle = attribute(descriptor, name);
+    descriptor->handle = handle ? *handle : NULL;
+    return handle != NULL;
+}
+
+static bool resolve_heuristics(struct descriptor *descriptor)
+{
+    const cudnnBackendHeurMode_t *mode = attribute(descriptor, CUDNN_ATTR_ENGINEHEUR_MODE);
+    descriptor->fallback = mode && *mode == CUDNN_HEUR_MODE_FALLBACK;
+    fake_fallbacks += descriptor->fallback;
+    return mode && inherit(descriptor, referred(descriptor, CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH));
 }
 
 static bool resolve(struct descriptor *descriptor)
@@ -311,13 +350,13 @@ static bool resolve(struct descriptor *descriptor)
             descriptor, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_X, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DW,
             CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DY, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_CONV_DESC);
     case CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR:
-        return inherit(descriptor, referred(descriptor, CUDNN_ATTR_OPERATIONGRAPH_OPS));
+        return inherit(descriptor, referred(descriptor, CUDNN_ATTR_OPERATIONGRAPH_OPS)) &&
+               resolve_handle(descriptor, CUDNN_ATTR_OPERATIONGRAPH_HANDLE);
     case CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR:
-        return attribute(descriptor, CUDNN_ATTR_ENGINEHEUR_MODE) &&
-               inherit(descriptor, referred(descriptor, CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH));
+        return resolve_heuristics(descriptor);
     case CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR:
-        return referred(descriptor, CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP) &&
-               inherit(descriptor, referred(descriptor, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG));
+        return inherit(descriptor, referred(descriptor, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG)) &&
+               resolve_handle(descriptor, CUDNN_ATTR_EXECUTION_PLAN_HANDLE);
     default:
         return true;
     }
@@ -349,10 +388,11 @@ cudnnStatus_t cudnnBackendGetAttribute(cudnnBackendDescriptor_t opaque, cudnnBac
     *count = 1;
     switch (name) {
     case CUDNN_ATTR_ENGINEHEUR_RESULTS:
-        for (*count = 0; *count < ENGINES && *count < requested; ++*count) {
-            inherit(descriptors[*count], descriptor);
-            descriptors[*count]->engine = (int)*count;
-            descriptors[*count]->finalised = true;
+        *count = engine_count(descriptor);
+        for (int64_t i = 0; i < *count && i < requested; i++) {
+            inherit(descriptors[i], descriptor);
+            descriptors[i]->engine = nth_engine(descriptor, i);
+            descriptors[i]->finalised = true;
         }
         return CUDNN_STATUS_SUCCESS;
     case CUDNN_ATTR_ENGINECFG_ENGINE:
@@ -360,9 +400,11 @@ cudnnStatus_t cudnnBackendGetAttribute(cudnnBackendDescriptor_t opaque, cudnnBac
         descriptors[0]->finalised = true;
         return CUDNN_STATUS_SUCCESS;
     case CUDNN_ATTR_ENGINE_NUMERICAL_NOTE:
-        *count = descriptor->engine == 0;
+        *count = descriptor->engine == ENGINE_NONDETERMINISTIC || descriptor->engine == ENGINE_TENSOR_CORE;
         if (*count)
-            *(cudnnBackendNumericalNote_t *)values = CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC;
+            *(cudnnBackendNumericalNote_t *)values = descriptor->engine == ENGINE_TENSOR_CORE
+                                                         ? CUDNN_NUMERICAL_NOTE_TENSOR_CORE
+                                                         : CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC;
         return CUDNN_STATUS_SUCCESS;
     case CUDNN_ATTR_ENGINE_BEHAVIOR_NOTE:
         *count = 0;
@@ -488,6 +530,8 @@ cudnnStatus_t cudnnBackendExecute(cudnnHandle_t handle, cudnnBackendDescriptor_t
         return cudnn_status(status);
     if (!plan->finalised || !pack->finalised)
         return CUDNN_STATUS_BAD_PARAM_NOT_FINALIZED;
+    if (plan->handle != handle)
+        return CUDNN_STATUS_BAD_PARAM;
     const int64_t *uids = attribute(pack, CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS);
     void *const *pointers = attribute(pack, CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS);
     void *const *workspace = attribute(pack, CUDNN_ATTR_VARIANT_PACK_WORKSPACE);

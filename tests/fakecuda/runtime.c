@@ -77,15 +77,17 @@ cudaError_t fake_count_named(const char *name)
     struct fake_function *function = find_function(name);
     function->calls++;
     fake.calls++;
+    cudaError_t status = fake.broken[current_device];
     if (must_fail(function)) {
         fake.failures++;
+        status = (cudaError_t)fake.fail_status;
         if (is_sticky(fake.fail_status))
-            fake.broken[current_device] = (cudaError_t)fake.fail_status;
-        return fake_last_error = (cudaError_t)fake.fail_status;
+            fake.broken[current_device] = status;
     }
-    if (fake.broken[current_device])
-        fake_last_error = fake.broken[current_device];
-    return fake.broken[current_device];
+    /* cuDNN and cuBLAS have a runtime of their own: the module's doesn't know what theirs reported. */
+    if (status && strncmp(name, "cuda", 4) == 0)
+        fake_last_error = status;
+    return status;
 }
 
 cudaError_t fake_enter_named(const char *function)
@@ -414,6 +416,27 @@ cudaError_t cudaMemsetAsync(void *to, int value, size_t bytes, cudaStream_t stre
 }
 
 /* --- streams and events --- */
+
+/* While a stream is captured nobody may wait for its work or ask for it: that spoils the capture. */
+static bool spoils_capture(struct CUstream_st *stream)
+{
+    if (stream == cudaStreamPerThread || !stream->captured)
+        return false;
+    stream->captured->spoilt = true;
+    return true;
+}
+
+cudaError_t cudaStreamQuery(cudaStream_t stream)
+{
+    fake_lock();
+    cudaError_t status = fake_count_call();
+    if (!status && spoils_capture(stream))
+        status = fake_last_error = cudaErrorStreamCaptureUnsupported;
+    else if (!status && stream != cudaStreamPerThread && stream->waiting.first)
+        status = fake_last_error = cudaErrorNotReady;
+    fake_unlock();
+    return status;
+}
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags)
 {

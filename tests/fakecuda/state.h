@@ -34,6 +34,7 @@ struct CUevent_st {
 };
 struct CUgraph_st {
     struct work_list work;
+    bool spoilt; /* by a call that no capture allows */
 };
 struct CUgraphExec_st {
     struct work_list work;
@@ -59,7 +60,7 @@ struct fake_state {
     struct fake_function functions[FAKE_FUNCTIONS_MAX];
     int function_count;
     const char *fail_function; /* NULL: any */
-    int64_t calls, fail_at, graph_launches;
+    int64_t calls, fail_at, graph_launches, graph_nodes;
     int fail_status, failures;
 };
 extern struct fake_state fake;

@@ -4,6 +4,7 @@
  */
 #include "config.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,6 +17,7 @@
 #include <cmocka.h>
 
 #include "bed.h"
+#include "kernels/kernels.h"
 #include "nn/network.h"
 #include "nn/trainer.h"
 #include "tests/pictures.h"
@@ -173,9 +175,203 @@ static void every_call_may_fail(void **state)
         }
 }
 
+/* --- what a failure says about the device --- */
+
+struct trouble_case {
+    const char *function;
+    int64_t call; /* of the training's: the first, or one of the step that is captured */
+    int status;
+    enum training_outcome outcome;
+};
+
+enum { ILLEGAL_ADDRESS = 700, CAPTURE_UNSUPPORTED = 900, GRAPH_UPDATE_FAILED = 910 };
+
+static int64_t calls_of(const char *name)
+{
+    struct fake_function functions[FAKE_FUNCTIONS_MAX];
+    for (int i = fake->functions(functions) - 1; i >= 0; i--)
+        if (strcmp(functions[i].name, name) == 0)
+            return functions[i].calls;
+    return 0;
+}
+
+/* In a process of its own.  A library's failure is a lost device only where the stream says so too. */
+static int fail_one_function(const struct trouble_case *test)
+{
+    struct error error = {{0}};
+    double accuracy;
+    fake->drop_idle();
+    fake->fail_function(test->function, calls_of(test->function) + test->call, test->status);
+    enum training_outcome outcome = train_a_little(module->backend(0), &accuracy, &error);
+    if (!fake->failures() || outcome != test->outcome)
+        return fprintf(stderr, "# %s call %lld, status %d: outcome %d, %s\n", test->function, (long long)test->call,
+                       test->status, (int)outcome, error.text) > 0;
+    fake->fail_at(0, 0);
+    outcome = train_a_little(module->backend(0), &accuracy, &error);
+    return outcome != (test->outcome == TRAINING_DEVICE_LOST ? TRAINING_DEVICE_LOST : TRAINING_DONE);
+}
+
+static void in_a_child(const struct trouble_case *test)
+{
+    pid_t child = fork();
+    if (!child)
+        _exit(fail_one_function(test));
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    if (!WIFEXITED(status) || WEXITSTATUS(status))
+        fail_msg("%s, call %lld with status %d: the process ended with %d", test->function, (long long)test->call,
+                 test->status, status);
+}
+
+static void only_a_lost_device_is_lost(void **state)
+{
+    static const struct trouble_case cases[] = {
+        {"cudnnCreate", 1, ILLEGAL_ADDRESS, TRAINING_DEVICE_LOST},
+        {"cublasCreate_v2", 1, ILLEGAL_ADDRESS, TRAINING_DEVICE_LOST},
+        {"cudnnBackendFinalize", 20, ILLEGAL_ADDRESS, TRAINING_DEVICE_LOST},
+        {"cudnnBackendExecute", 1, ILLEGAL_ADDRESS, TRAINING_DEVICE_LOST},
+        {"cudnnBackendExecute", 4, ILLEGAL_ADDRESS, TRAINING_DEVICE_LOST}, /* captured */
+        {"cublasGemmEx", 8, ILLEGAL_ADDRESS, TRAINING_DEVICE_LOST},        /* captured */
+        {"cudnnCreate", 1, 1, TRAINING_REFUSED},
+        {"cudnnBackendExecute", 1, 1, TRAINING_REFUSED},
+        {"cudnnBackendExecute", 4, 1, TRAINING_REFUSED},
+        {"cublasGemmEx", 8, 1, TRAINING_REFUSED},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        in_a_child(&cases[i]);
+}
+
+/* 909 is a timeout, which leaves a device in an unknown state. */
+static void a_failed_capture_concerns_one_network(void **state)
+{
+    for (int status = CAPTURE_UNSUPPORTED; status <= GRAPH_UPDATE_FAILED; status++)
+        if (status != 909)
+            in_a_child(&(struct trouble_case){"cudaStreamEndCapture", 1, status, TRAINING_REFUSED});
+}
+
+/* The heuristics list many engines that round before one that doesn't; the fallback isn't needed. */
+static void the_heuristics_are_read_to_their_end(void **state)
+{
+    struct error error;
+    double accuracy;
+    int64_t before = fake->fallbacks();
+    assert_int_equal(train_a_little(module->backend(0), &accuracy, &error), TRAINING_DONE);
+    fake->drop_idle(); /* so that plans were made here, and are made again by who comes next */
+    assert_int_equal(fake->fallbacks(), before);
+    assert_int_equal(before, 0);
+}
+
+/* --- what a training costs the host --- */
+
+/* Steps after the first two: one launch, one copy there, one copy back, one event for KERNEL_QUEUE of them. */
+static void eight_steps_are_one_launch(void **state)
+{
+    static const char *const functions[] = {"cudaGraphLaunch", "cudaMemcpyAsync", "cudaEventRecord"};
+    enum { IMAGES = 128, EPOCHS = 2, BATCH = 2, STEPS = EPOCHS * IMAGES / BATCH };
+    int64_t before[3], queries = calls_of("cudaEventQuery"), waits = calls_of("cudaEventSynchronize");
+    struct images images;
+    struct view view;
+    struct error error;
+    pictures_draw(input, CLASSES, IMAGES, 80, 3, &images, &view);
+    struct weights *weights = bed_weights("C(3,1,1) SM(5)", input, 2);
+    struct training training = training_paper;
+    training.epochs = EPOCHS;
+    training.batch = BATCH;
+    for (int i = 0; i < 3; i++)
+        before[i] = calls_of(functions[i]);
+    assert_int_equal(train(module->backend(0), weights, &view, NULL, &training, NULL, &error), TRAINING_DONE);
+    for (int i = 0; i < 3; i++)
+        assert_in_range(calls_of(functions[i]) - before[i], STEPS / KERNEL_QUEUE, STEPS / KERNEL_QUEUE + (i ? 30 : 16));
+    assert_in_range(calls_of("cudaEventQuery") - queries, 0, STEPS / KERNEL_QUEUE + 16);
+    assert_in_range(calls_of("cudaEventSynchronize") - waits, 0, STEPS / KERNEL_QUEUE + 16);
+    weights_free(weights);
+    pictures_done(&images, &view);
+}
+
+/* The average of the weights is the processor's, and costs no copy between steps. */
+static void the_average_stays_on_the_device(void **state)
+{
+    enum { IMAGES = 64, BATCH = 4 };
+    struct images images;
+    struct view view;
+    struct error error;
+    struct weights *weights[2];
+    int64_t launches = 0, copies = 0;
+    pictures_draw(input, CLASSES, IMAGES, 80, 3, &images, &view);
+    struct training training = training_paper;
+    training.epochs = 3;
+    training.batch = BATCH;
+    training.average = 0.9f;
+    for (int i = 0; i < 2; i++) {
+        weights[i] = bed_weights("C(3,3,2) SM(5)", input, 2);
+        launches = calls_of("cudaGraphLaunch");
+        copies = calls_of("cudaMemcpyAsync");
+        assert_int_equal(
+            train(i ? module->backend(0) : &backend_ref, weights[i], &view, &view, &training, NULL, &error),
+            TRAINING_DONE);
+        assert_non_null(weights[i]->raw);
+    }
+    for (int64_t i = 0; i < weights[0]->layout.total; i++) {
+        assert_true(fabsf(weights[0]->values[i] - weights[1]->values[i]) <= 1e-4f);
+        assert_true(fabsf(weights[0]->raw[i] - weights[1]->raw[i]) <= 1e-4f);
+    }
+    /* 48 steps, and as many batches of validation */
+    assert_in_range(calls_of("cudaGraphLaunch") - launches, 1, 40);
+    assert_in_range(calls_of("cudaMemcpyAsync") - copies, 1, 60);
+    for (int i = 0; i < 2; i++)
+        weights_free(weights[i]);
+    pictures_done(&images, &view);
+}
+
+/* The nodes of a step of the bench's networks, which don't depend on widths: what a launch costs the device. */
+static void nodes_of_a_step(void **state)
+{
+    static const struct {
+        const char *name, *text;
+        int64_t nodes;
+    } rows[] = {
+        {"TINY, SMALL", "C(2,1,1) P(2,2) C(2,1,1) P(2,2) C(2,1,1) P(2,2) C(2,1,1) A(4,4) FC(8) SM(5)", 34},
+        {"MID",
+         "C(2,1,1) C(2,1,1) P(2,2) C(2,1,1) C(2,1,1) P(2,2) C(2,1,1) C(2,1,1) P(2,2) C(2,1,1) C(2,1,1) A(4,4) FC(8) "
+         "SM(5)",
+         58},
+    };
+    enum { BATCH = 64 };
+    const struct shape large = {3, 32, 32};
+    static const struct sgd sgd = {0.01f, 0.9f, 1e-4f, true};
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct images images;
+        struct view view;
+        struct error error;
+        struct plan *plan = memory_new(1, sizeof *plan);
+        pictures_draw(large, CLASSES, BATCH, 80, 3, &images, &view);
+        struct weights *weights = bed_weights(rows[i].text, large, 2);
+        plan_lower(&weights->arch, large, &(struct plan_options){0}, plan);
+        struct network *network =
+            network_open(module->backend(0), plan, BATCH, NETWORK_TRAINING, weights, NULL, &error);
+        struct batch batch = {&view, view.index, NULL, BATCH, NULL};
+        for (int step = 0; step < 2; step++)
+            network_train(network, &batch, &sgd, 0.9f, 1);
+        network_finish(network);
+        assert_int_equal(network_trouble(network, &error), DEVICE_FINE);
+        print_message("# a step of %s is %d nodes\n", rows[i].name, (int)fake->graph_nodes());
+        assert_int_equal(fake->graph_nodes(), rows[i].nodes);
+        network_free(network);
+        weights_free(weights);
+        free(plan);
+        pictures_done(&images, &view);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(eight_steps_are_one_launch),
+        cmocka_unit_test(the_average_stays_on_the_device),
+        cmocka_unit_test(nodes_of_a_step),
+        cmocka_unit_test(the_heuristics_are_read_to_their_end),
+        cmocka_unit_test(only_a_lost_device_is_lost),
+        cmocka_unit_test(a_failed_capture_concerns_one_network),
         cmocka_unit_test(devices_are_in_order_of_their_address),
         cmocka_unit_test(training_leaves_nothing_behind),
         cmocka_unit_test(too_little_memory_fails_one_network),

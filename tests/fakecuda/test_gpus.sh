@@ -8,7 +8,7 @@ if [ ! -r "$fakes/espalier-cuda.so" ] || [ ! -r "$fakes/libnvidia-ml.so.1" ]; th
     skip "GPUs" "the fake of CUDA is built with the CUDA toolkit and cmocka only"
     exit 0
 fi
-plan 16
+plan 18
 ESPALIER_CUDA_MODULE=$fakes/espalier-cuda.so
 LD_LIBRARY_PATH=$fakes
 FAKE_CUDA_MEMORY=5000000000
@@ -32,6 +32,14 @@ shows "a part of a GPU" '^cuda:0 .*MIG 1g.5gb 1, .*MIG-0{8}-' env FAKE_CUDA_NAME
 shows "the variable that hides devices" '^cuda devices .* "1,0"' env CUDA_VISIBLE_DEVICES=1,0 "$espalier" devices --explain
 says "no such GPU" 1 '"2" is no GPU; there are 2, from cuda:0 on' "$espalier" run --devices cuda:2 --data idx:nowhere
 shows "a driver without its library" "^cuda sensors  NVML doesn't start" env -u FAKE_NVML "$espalier" devices --explain
+
+# --- a larger batch, explained ---
+black_and_white more 10
+shows "a GPU trains larger batches faster" '^batch +64 images; .*: --batch 512 --rate 0\.8 --start-rate 0\.4, with rates' \
+    "$espalier" run $tournament --dry-run --data idx:more --devices cuda:1x1 --networks 2 --rate 0.1 --start-rate 0.05 \
+    --policy random --limit-flops 0 --start "C(4,3,2) A(4,4) SM(2)"
+ok "nothing of it on a processor" sh -c '! "$@" | grep -q "^batch"' sh "$espalier" run $tournament --dry-run --data idx:more \
+    --devices cpu:1 --networks 2 --policy random --limit-flops 0 --start "C(4,3,2) A(4,4) SM(2)"
 
 # --- a search on a processor and two GPUs, one of them with two trainers ---
 black_and_white data

@@ -4,7 +4,7 @@
  *
  * On a fake of CUDA (fake.h) the kernels are the real ones, compiled for the CPU, but convolutions and matrix products
  * are the fake's.  There the test checks what the host decides: layouts, arguments, order, memory, captured graphs.  On
- * a GPU (make check-gpu; ESPALIER_CUDA_MODULE names the real module) it checks everything.
+ * a GPU (tests/gpu/gpu-check; ESPALIER_CUDA_MODULE names the real module) it checks everything.
  */
 #include "config.h"
 
@@ -23,7 +23,10 @@
 #include "tests/pictures.h"
 #include "tests/random_action.h"
 
-enum { FULL_BATCH = 16 };
+enum { FULL_BATCH = 16, BATCH_MOST = 256, IMAGES_MOST = 3 * FULL_BATCH + BATCH_MOST };
+
+/* What the device stores. */
+enum type { FLOAT32, HALF /* bf16 where the device has it */, FLOAT16 };
 
 static const struct cuda_module *module;
 static const struct fake_cuda *fake;
@@ -42,15 +45,16 @@ static int open_module(void **state)
     return -1;
 }
 
-static struct weights *draw_weights(const char *text, uint64_t seed)
+static struct weights *draw_weights(const char *text, struct shape shape, uint64_t seed)
 {
-    return bed_weights(text[0] == '+' ? text + 2 : text, input, seed);
+    return bed_weights(text[0] == '+' ? text + 2 : text, shape, seed);
 }
 
-static struct network *open_network(const struct backend *backend, const struct plan *plan, struct weights *weights)
+static struct network *open_network(const struct backend *backend, const struct plan *plan, int batch,
+                                    struct weights *weights)
 {
     struct error error;
-    struct network *network = network_open(backend, plan, FULL_BATCH, NETWORK_TRAINING, weights, NULL, &error);
+    struct network *network = network_open(backend, plan, batch, NETWORK_TRAINING, weights, NULL, &error);
     if (!network)
         fail_msg("%s", error.text);
     return network;
@@ -83,20 +87,39 @@ static void compare_whole(const char *what, const float *expected, const float *
 struct numbers_case {
     const char *text;
     struct plan_options options;
-    bool bf16, doubled;
+    enum type type;
+    bool doubled;
+    bool large; /* 256 images of 32 × 32: all blocks of a sum, and grids whose threads take several rows */
 };
 
 static const struct backend *backend_for(const struct numbers_case *test)
 {
     const struct backend *backend = module->backend(0);
-    return test->bf16 ? backend->bf16 : backend;
+    return test->type == FLOAT16 ? module->backend_f16(0) : test->type ? backend->bf16 : backend;
+}
+
+static int full_batch(const struct numbers_case *test)
+{
+    return test->large ? BATCH_MOST : FULL_BATCH;
+}
+
+/* The last batch is of two. */
+static int images_of(const struct numbers_case *test)
+{
+    return (test->large ? BATCH_MOST : 3 * FULL_BATCH) + 2;
+}
+
+static struct shape shape_of(const struct numbers_case *test)
+{
+    return test->large ? (struct shape){3, 32, 32} : input;
 }
 
 /* Two networks with the same weights; the first runs on the reference backend. */
 struct pair {
     struct images images;
     struct view view;
-    struct augment augment[IMAGES];
+    int batch;
+    struct augment augment[IMAGES_MOST];
     struct plan *plan;
     struct weights *weights[2];
     struct network *networks[2];
@@ -116,18 +139,20 @@ static void double_sum(struct plan *plan)
 
 static void pair_open(struct pair *pair, const struct numbers_case *test)
 {
-    pictures_draw(input, CLASSES, IMAGES, 50, 3, &pair->images, &pair->view);
+    pictures_draw(shape_of(test), CLASSES, images_of(test), 50, 3, &pair->images, &pair->view);
+    pair->batch = full_batch(test);
     struct random_stream stream = random_stream_new(7, RANDOM_TEST, 2, 0);
-    for (int i = 0; i < IMAGES; i++)
+    for (int i = 0; i < pair->images.count; i++)
         pair->augment[i] = (struct augment){(int8_t)((int)random_below(&stream, 9) - 4),
                                             (int8_t)((int)random_below(&stream, 9) - 4), random_below(&stream, 2)};
     for (int i = 0; i < 2; i++) {
-        pair->weights[i] = draw_weights(test->text, 4);
+        pair->weights[i] = draw_weights(test->text, shape_of(test), 4);
         if (!pair->plan)
-            pair->plan = lower(test->text, input, &test->options);
+            pair->plan = lower(test->text, shape_of(test), &test->options);
         if (test->doubled && i == 0)
             double_sum(pair->plan);
-        pair->networks[i] = open_network(i ? backend_for(test) : &backend_ref, pair->plan, pair->weights[i]);
+        pair->networks[i] =
+            open_network(i ? backend_for(test) : &backend_ref, pair->plan, pair->batch, pair->weights[i]);
     }
 }
 
@@ -143,9 +168,9 @@ static void pair_close(struct pair *pair)
 
 static struct batch batch_of(const struct pair *pair, int start, bool augmented)
 {
-    int rest = IMAGES - start;
+    int rest = pair->images.count - start;
     return (struct batch){&pair->view, pair->view.index + start, augmented ? pair->augment + start : NULL,
-                          rest < FULL_BATCH ? rest : FULL_BATCH, NULL};
+                          rest < pair->batch ? rest : pair->batch, NULL};
 }
 
 static void gradients_agree(void **state)
@@ -153,12 +178,12 @@ static void gradients_agree(void **state)
     const struct numbers_case *test = *state;
     struct pair pair = {0};
     pair_open(&pair, test);
-    double tolerance = test->bf16 ? 0.1 : 1e-4;
-    for (int start = 0; start < IMAGES; start += FULL_BATCH) { /* the last batch is of two */
+    double tolerance = test->type ? 0.1 : 1e-4;
+    for (int start = 0; start < pair.images.count; start += pair.batch) {
         struct batch batch = batch_of(&pair, start, start > 0);
         struct step_result results[2];
         const float *gradients[2];
-        float logits[2][FULL_BATCH * CLASSES];
+        float logits[2][BATCH_MOST * CLASSES];
         for (int i = 0; i < 2; i++) {
             gradients[i] = network_gradient(pair.networks[i], &batch, 5, &results[i]);
             network_infer(pair.networks[i], &batch, logits[i]);
@@ -166,7 +191,7 @@ static void gradients_agree(void **state)
         }
         assert_int_equal(results[1].count, batch.count);
         assert_true(fabs(results[0].loss - results[1].loss) <= tolerance * fabs(results[0].loss));
-        if (test->bf16) {
+        if (test->type) {
             compare_whole("gradient", gradients[0], gradients[1], (size_t)pair.plan->trained, 0.3);
             compare_whole("logits", logits[0], logits[1], (size_t)(batch.count * CLASSES), 0.1);
             continue;
@@ -187,9 +212,9 @@ static void steps_agree(void **state)
     struct step_result sums[2] = {{0}};
     int64_t replays = fake ? fake->graph_launches() : 0;
     for (int step = 0; step < 12; step++) {
-        /* bf16: not the batch of two images; a BN over two values amplifies rounding too much. */
-        struct batch batch = batch_of(&pair, step % (test->bf16 ? 3 : 4) * FULL_BATCH, step % 3 > 0);
-        struct sgd sgd = {(test->bf16 ? 0.002f : 0.02f) / (float)(step + 1), 0.9f, 1e-4f, true};
+        /* 16 bits: not the batch of two images; a BN over two values amplifies rounding too much. */
+        struct batch batch = batch_of(&pair, step % (test->type ? 3 : 4) * FULL_BATCH, step % 3 > 0);
+        struct sgd sgd = {(test->type ? 0.002f : 0.02f) / (float)(step + 1), 0.9f, 1e-4f, true};
         for (int i = 0; i < 2; i++) {
             step_result_add(&sums[i], network_train(pair.networks[i], &batch, &sgd, 0.9f, 100 + (uint64_t)step));
             if (step % 4 == 1)
@@ -197,7 +222,7 @@ static void steps_agree(void **state)
         }
     }
     struct error error;
-    double tolerance = test->bf16 ? 0.4 : 1e-3;
+    double tolerance = test->type ? 0.4 : 1e-3;
     for (int i = 0; i < 2; i++) {
         step_result_add(&sums[i], network_finish(pair.networks[i]));
         network_fetch(pair.networks[i]);
@@ -209,7 +234,7 @@ static void steps_agree(void **state)
     const struct weights_layout *layout = &pair.weights[0]->layout;
     const float *values[2] = {pair.weights[0]->values, pair.weights[1]->values};
     size_t trained = (size_t)layout->trained, statistics = (size_t)layout->total - trained;
-    if (test->bf16) {
+    if (test->type) {
         compare_whole("weights", values[0], values[1], trained, tolerance);
         compare_whole("statistics", values[0] + trained, values[1] + trained, statistics, tolerance);
     } else {
@@ -224,9 +249,9 @@ static void steps_agree(void **state)
 static void values_keep_their_bits(void **state)
 {
     const struct numbers_case *test = *state;
-    struct weights *weights = draw_weights(test->text, 9), *before = weights_copy(weights);
+    struct weights *weights = draw_weights(test->text, input, 9), *before = weights_copy(weights);
     struct plan *plan = lower(test->text, input, &test->options);
-    struct network *network = open_network(backend_for(test), plan, weights);
+    struct network *network = open_network(backend_for(test), plan, FULL_BATCH, weights);
     size_t total = (size_t)plan->total, trained = (size_t)plan->trained;
     memset(weights->values, 0, total * sizeof(float));
     network_fetch(network);
@@ -261,7 +286,7 @@ static void gradient_is_the_slope(void **state)
     for (int side = 0; side < 2; side++) {
         for (size_t i = 0; i < trained; i++)
             moved[side]->values[i] += (float)((side ? -step : step) * gradient[i] / length);
-        struct network *network = open_network(backend_for(test), pair.plan, moved[side]);
+        struct network *network = open_network(backend_for(test), pair.plan, pair.batch, moved[side]);
         network_gradient(network, &batch, 5, &result);
         losses[side] = result.loss / result.count;
         network_free(network);
@@ -277,7 +302,7 @@ static void infer(const struct numbers_case *test, const struct pair *pair, stru
 {
     struct plan *plan = memory_new(1, sizeof *plan);
     plan_lower(&weights->arch, weights->input, &(struct plan_options){0}, plan);
-    struct network *network = open_network(backend_for(test), plan, weights);
+    struct network *network = open_network(backend_for(test), plan, pair->batch, weights);
     struct batch batch = batch_of(pair, 0, false);
     network_infer(network, &batch, logits);
     network_finish(network);
@@ -311,7 +336,7 @@ static void growing_keeps_the_function(void **state)
         weights_free(weights);
         weights = child;
         infer(test, &pair, weights, after);
-        if (test->bf16)
+        if (test->type)
             compare_whole("logits", before, after, COUNT_OF(before), 0.1);
         else
             compare("logits", before, after, COUNT_OF(before), 1e-4);
@@ -324,11 +349,19 @@ static const struct numbers_case cases[] = {
     {.text = every_kind},
     {.text = every_kind, .options = {.drop_pool = 0.2f, .drop_fc = 0.3f}},
     {.text = dense, .options = {.drop_fc = 0.3f, .drop_dense = 0.25f}},
-    {.text = every_kind, .bf16 = true},
+    {.text = every_kind, .type = HALF},
     {.text = "C(16,3,1) C(8,1,1) C(12,5,2) C(7,3,1) A(2,2) FC(16) SM(5)"}, /* kernels and strides */
-    {.text = "C(33,3,1) P(3,2) C(20,3,1) A(5,5) SM(5)", .bf16 = true},
+    {.text = "C(33,3,1) P(3,2) C(20,3,1) A(5,5) SM(5)", .type = HALF},
     {.text = residual, .doubled = true},
-    {.text = residual, .bf16 = true},
+    {.text = residual, .type = HALF},
+    {.text = every_kind, .type = FLOAT16}, /* 8 */
+    {.text = residual, .type = FLOAT16},
+    {.text = "C(264,1,1) P(2,2) C(9,1,1) A(2,2) FC(264) SM(5)"}, /* 10: a second group of octets */
+    {.text = "C(264,1,1) P(2,2) C(9,1,1) A(2,2) SM(5)", .type = HALF},
+    {.text = "C(17,1,1) A(32,32) SM(5)", .large = true},               /* 12 */
+    {.text = "C(17,1,1) A(32,32) SM(5)", .large = true, .type = HALF}, /* 13: from here on too slow for the fake */
+    {.text = "C(264,3,1) P(2,2) C(24,3,1) A(16,16) SM(5)", .large = true},
+    {.text = "C(264,3,1) P(2,2) C(24,3,1) A(16,16) SM(5)", .large = true, .type = HALF},
 };
 
 #define ON(test, i)                                                                                                    \
@@ -336,7 +369,8 @@ static const struct numbers_case cases[] = {
 #test " on " #i, test, NULL, NULL, (void *)&cases[i]                                                           \
     }
 
-int main(void)
+/* `few`: only some, as under the sanitizers. */
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         ON(values_keep_their_bits, 0),
@@ -365,10 +399,24 @@ int main(void)
         ON(gradient_is_the_slope, 4),
         ON(growing_keeps_the_function, 3),
         ON(growing_keeps_the_function, 4),
+        ON(values_keep_their_bits, 8),
+        ON(gradients_agree, 8),
+        ON(steps_agree, 8),
+        ON(steps_agree, 9),
+        ON(gradients_agree, 10),
+        ON(gradients_agree, 11),
+        ON(gradients_agree, 12),
+    };
+    const struct CMUnitTest large[] = {
+        ON(gradients_agree, 13),
+        ON(gradients_agree, 14),
+        ON(gradients_agree, 15),
     };
     const struct CMUnitTest few[] = {
         tests[0], tests[1], tests[2], tests[3], tests[4], tests[5], tests[6],
     };
-    return SANITIZED ? cmocka_run_group_tests_name("some numbers of the CUDA backend", few, open_module, NULL)
-                    : cmocka_run_group_tests_name("numbers of the CUDA backend", tests, open_module, NULL);
+    if (SANITIZED || (argc > 1 && strcmp(argv[1], "few") == 0))
+        return cmocka_run_group_tests_name("some numbers of the CUDA backend", few, open_module, NULL);
+    int failed = cmocka_run_group_tests_name("numbers of the CUDA backend", tests, open_module, NULL);
+    return failed || fake ? failed : cmocka_run_group_tests_name("large networks on a GPU", large, NULL, NULL);
 }

@@ -79,6 +79,17 @@ static struct session_state *search(const char *devices, double seconds)
     return session;
 }
 
+static void a_gpu_prefers_bf16(void **state)
+{
+    struct device devices[DEVICES_MAX];
+    struct error error;
+    int count;
+    assert_int_equal(devices_find("cuda:0x1,cpu:1", devices, &count, &error), 0);
+    assert_string_equal(device_backend(&devices[0], PRECISION_AUTO, &error)->name, "cuda bf16");
+    assert_string_equal(device_backend(&devices[0], PRECISION_F32, &error)->name, "cuda f32");
+    assert_int_equal(device_backend(&devices[1], PRECISION_AUTO, &error)->precision, PRECISION_F32);
+}
+
 static int streams(void)
 {
     struct fake_counts counts;
@@ -190,9 +201,13 @@ static void the_processor_when_none_is_left(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_after_the_other_where_memory_is_short), cmocka_unit_test(side_by_side_where_there_is_room),
-        cmocka_unit_test(another_gpu_before_a_place_beside),         cmocka_unit_test(who_waits_can_be_stopped),
-        cmocka_unit_test(what_one_gpu_loses_another_trains),         cmocka_unit_test(the_processor_when_none_is_left),
+        cmocka_unit_test(a_gpu_prefers_bf16),
+        cmocka_unit_test(one_after_the_other_where_memory_is_short),
+        cmocka_unit_test(side_by_side_where_there_is_room),
+        cmocka_unit_test(another_gpu_before_a_place_beside),
+        cmocka_unit_test(who_waits_can_be_stopped),
+        cmocka_unit_test(what_one_gpu_loses_another_trains),
+        cmocka_unit_test(the_processor_when_none_is_left),
     };
     return cmocka_run_group_tests(tests, open_module, NULL);
 }

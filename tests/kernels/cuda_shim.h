@@ -38,6 +38,21 @@ inline int min(int a, int b)
     return b < a ? b : a;
 }
 
+inline void __threadfence()
+{
+}
+/* Blocks run one after the other. */
+inline unsigned atomicInc(unsigned *address, unsigned most)
+{
+    const unsigned old = *address;
+    *address = old >= most ? 0 : old + 1;
+    return old;
+}
+template <typename T> T __ldcg(const T *from)
+{
+    return *from;
+}
+
 inline float __uint_as_float(unsigned bits)
 {
     float value;

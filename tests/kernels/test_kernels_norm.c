@@ -175,7 +175,16 @@ struct device_arrays {
     struct kernel_window window;
     float *gamma, *beta, *running_mean, *running_variance, *mean, *inverse_std, *partials;
     float *dgamma, *dbeta, *mean_gradient, *mean_product;
+    unsigned tickets[8];
 };
+
+/* A kernel leaves them as it found them. */
+static void check_tickets(const struct device_arrays *d)
+{
+    assert_true(KERNEL_TICKETS(d->c->channels) <= (int)COUNT_OF(d->tickets));
+    for (size_t i = 0; i < COUNT_OF(d->tickets); i++)
+        assert_int_equal(d->tickets[i], 0);
+}
 
 static float *by_channel(const struct norm_case *c, const float *values)
 {
@@ -232,16 +241,17 @@ static void device_done(struct device_arrays *d)
     free(d->window.choice);
 }
 
-static void forward(struct device_arrays *d, bool training)
+/* `whole`: by the kernels for small maps, which do it in one launch. */
+static void forward(struct device_arrays *d, bool training, bool whole)
 {
     const struct norm_case *c = d->c;
     int positions = c->height * c->width, pooled_rows = c->batch * d->window.pooled_height * d->window.pooled_width;
-    if (training) {
-        bed_launch("norm_moments", d->type, kernel_grid_sums(c->batch * positions, c->channels),
-                   &(struct kernel_norm_moments){&d->step, c->batch, positions, c->channels, d->z.map, d->partials});
-        bed_launch("norm_statistics", NULL, kernel_grid_channels(c->channels),
-                   &(struct kernel_norm_statistics){&d->step, c->batch, positions, c->channels, d->partials, d->mean,
-                                                    d->inverse_std, d->running_mean, d->running_variance});
+    struct kernel_norm_moments moments = {&d->step,       c->batch,        positions,          c->channels,
+                                          d->z.map,       d->partials,     d->tickets,         d->mean,
+                                          d->inverse_std, d->running_mean, d->running_variance};
+    if (training && !whole) {
+        bed_launch("norm_moments", d->type, kernel_grid_sums(c->batch * positions, c->channels), &moments);
+        check_tickets(d);
     }
     struct kernel_norm_forward arguments = {
         .step = &d->step,
@@ -260,14 +270,18 @@ static void forward(struct device_arrays *d, bool training)
     };
     if (!training)
         arguments.window.choice = NULL;
-    bed_launch(c->pool ? "norm_pool_forward" : "norm_forward", d->type, kernel_grid_rows(pooled_rows, c->channels),
-               &arguments);
+    if (training && whole)
+        bed_launch(c->pool ? "norm_pool_whole_forward" : "norm_whole_forward", d->type, kernel_grid_whole(c->channels),
+                   &(struct kernel_norm_whole){moments, arguments});
+    else
+        bed_launch(c->pool ? "norm_pool_forward" : "norm_forward", d->type, kernel_grid_rows(pooled_rows, c->channels),
+                   &arguments);
 }
 
-static void backward(struct device_arrays *d)
+static void backward(struct device_arrays *d, bool whole)
 {
     const struct norm_case *c = d->c;
-    int positions = c->height * c->width, rows = c->batch * positions;
+    int rows = c->batch * c->height * c->width;
     struct kernel_norm_backward arguments = {
         .step = &d->step,
         .batch = c->batch,
@@ -282,15 +296,21 @@ static void backward(struct device_arrays *d)
         .dy = d->dy.map,
         .window = d->window,
         .partials = d->partials,
+        .tickets = d->tickets,
+        .gamma_gradient = d->dgamma,
+        .beta_gradient = d->dbeta,
         .mean_gradient = d->mean_gradient,
         .mean_product = d->mean_product,
         .dz = d->dz.map,
         .accumulate = c->accumulate,
     };
+    if (whole) {
+        bed_launch(c->pool ? "norm_pool_whole_backward" : "norm_whole_backward", d->type,
+                   kernel_grid_whole(c->channels), &arguments);
+        return;
+    }
     bed_launch(c->pool ? "norm_pool_sums" : "norm_sums", d->type, kernel_grid_sums(rows, c->channels), &arguments);
-    bed_launch("norm_gradients", NULL, kernel_grid_channels(c->channels),
-               &(struct kernel_norm_gradients){&d->step, c->batch, positions, c->channels, d->partials, d->dgamma,
-                                               d->dbeta, d->mean_gradient, d->mean_product});
+    check_tickets(d);
     bed_launch(c->pool ? "norm_pool_backward" : "norm_backward", d->type, kernel_grid_rows(rows, c->channels),
                &arguments);
 }
@@ -307,15 +327,16 @@ static void check_beside(const struct bed_tensor *tensor, int count, const char 
         fail_msg("%s: %s: %s", name, what, wrong);
 }
 
-static void run_kernels(const struct norm_case *c, const struct bed_type *type, const char *name, struct arrays *a)
+static void run_kernels(const struct norm_case *c, const struct bed_type *type, const char *name, bool whole,
+                        struct arrays *a)
 {
     struct device_arrays device;
     device_init(&device, c, type, a);
-    forward(&device, false);
+    forward(&device, false, whole);
     bed_read(&device.y, c->count, a->y_inference);
     check_beside(&device.y, c->count, name, "y in inference");
-    forward(&device, true);
-    backward(&device);
+    forward(&device, true, whole);
+    backward(&device, whole);
     bed_read(&device.y, c->count, a->y);
     bed_read(&device.dz, c->count, a->dz);
     check_beside(&device.y, c->count, name, "y");
@@ -358,20 +379,20 @@ static size_t result_size(const struct norm_case *c, const struct arrays *a, siz
     return results[i].at == offsetof(struct arrays, dz) ? a->z_size : a->y_size;
 }
 
-static void check_case(const struct norm_case *c, const struct bed_type *type, uint32_t number)
+static void check_case(const struct norm_case *c, const struct bed_type *type, uint32_t number, bool whole)
 {
     char name[96];
     struct arrays expected, got[SHIM_ORDERS];
     /* What a type stores changes nothing about threads: the third needs no more than one order. */
     int orders = type == &bed_types[2] ? 1 : SHIM_ORDERS;
-    snprintf(name, sizeof name, "%s: case %u: %d channels %dx%d, %d of %d, pool %d/%d", type->suffix, number,
-             c->channels, c->height, c->width, c->count, c->batch, c->size, c->stride);
+    snprintf(name, sizeof name, "%s%s: case %u: %d channels %dx%d, %d of %d, pool %d/%d", type->suffix,
+             whole ? ", whole" : "", number, c->channels, c->height, c->width, c->count, c->batch, c->size, c->stride);
     arrays_draw(c, type, number, &expected);
     reference(c, &expected);
     for (int order = 0; order < orders; order++) {
         shim_set_order(order, number);
         arrays_draw(c, type, number, &got[order]);
-        run_kernels(c, type, name, &got[order]);
+        run_kernels(c, type, name, whole, &got[order]);
     }
     for (size_t i = 0; i < COUNT_OF(results); i++) {
         size_t size = result_size(c, &expected, i);
@@ -393,7 +414,8 @@ static void check_case(const struct norm_case *c, const struct bed_type *type, u
 static void against_reference(void **state)
 {
     for (size_t i = 0; i < COUNT_OF(cases); i++)
-        check_case(&cases[i], *state, (uint32_t)i);
+        for (int whole = 0; whole < 2; whole++)
+            check_case(&cases[i], *state, (uint32_t)i, whole);
 }
 
 int main(void)

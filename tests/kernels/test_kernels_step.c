@@ -114,7 +114,10 @@ static void run_classifier(const struct classifier_case *c, const struct bed_typ
     struct bed_tensor gradient = bed_tensor_new(type, BED_OWN, c->batch, c->classes, 1);
     struct kernel_step step = {.count = c->count};
     struct kernel_loss_scale scale = {.scale = loss_scale};
-    struct kernel_result result = {NAN, -1};
+    unsigned ticket = 0;
+    struct kernel_queue queue = {.next = 2};
+    struct kernel_result results[KERNEL_QUEUE], result;
+    memset(results, 0xff, sizeof results);
     for (int n = 0; n < c->count; n++)
         for (int i = 0; i < stored; i++)
             padded[n * stored + i] = i < c->classes ? linear[n * c->classes + i] : 0;
@@ -122,10 +125,11 @@ static void run_classifier(const struct classifier_case *c, const struct bed_typ
         padded_bias[i] = bias[i];
     bed_launch("classifier", type, kernel_grid_images(c->batch),
                &(struct kernel_classifier){&step, loss_scale == 1 ? NULL : &scale, c->batch, c->classes, padded,
-                                           padded_bias, labels, out->logits, losses, hits, gradient.memory});
-    bed_launch("loss", NULL, (struct kernel_grid){1, 1}, &(struct kernel_loss){&step, losses, hits, &result});
-    bed_launch("bias_gradient", type, kernel_grid_channels(c->classes),
-               &(struct kernel_bias_gradient){&step, c->classes, gradient.memory, sums});
+                                           padded_bias, labels, out->logits, losses, hits, gradient.memory, sums,
+                                           &ticket, &queue, results});
+    assert_int_equal(ticket, 0);
+    result = results[2];
+    assert_int_equal(queue.next, 3);
     bed_read(&gradient, c->count, out->gradient);
     assert_null(bed_wrong_beside(&gradient, c->count));
     for (int i = 0; i < c->classes; i++)
@@ -138,6 +142,9 @@ static void run_classifier(const struct classifier_case *c, const struct bed_typ
         out->bias_gradient[i] /= loss_scale;
     out->loss = result.loss;
     out->correct = result.correct;
+    assert_int_equal(result.count, c->count);
+    /* The host gets all of its bytes. */
+    assert_int_equal(sizeof result, sizeof result.loss + sizeof result.correct + sizeof result.count);
     bed_tensor_done(&gradient);
     free(padded);
     free(padded_bias);
@@ -217,7 +224,7 @@ static void nan_reaches_the_loss(void **state)
 
 /* --- update --- */
 
-enum { VALUES = 8 * 300 };
+enum { WEIGHTS = 8 * 270, TRAINED = 8 * 290, VALUES = 8 * 300 };
 
 static void update(void **state)
 {
@@ -227,6 +234,7 @@ static void update(void **state)
         for (int t = 0; t < BED_TYPES; t++) {
             const struct bed_type *type = &bed_types[t];
             float *values[2], *velocity[2], *gradients = bed_floats(VALUES);
+            float *vectors = bed_floats(VALUES), *average = bed_floats(VALUES), *before = bed_floats(VALUES);
             void *stored = bed_floats(VALUES), *copies = bed_floats(VALUES);
             for (int i = 0; i < 2; i++) {
                 values[i] = bed_floats(VALUES);
@@ -235,25 +243,34 @@ static void update(void **state)
             bed_draw(&stream, type, false, VALUES, gradients);
             bed_draw(&stream, &bed_types[0], false, VALUES, values[0]);
             bed_draw(&stream, &bed_types[0], false, VALUES, velocity[0]);
+            bed_draw(&stream, &bed_types[0], false, VALUES, before);
+            memcpy(average, before, VALUES * sizeof(float));
             memcpy(values[1], values[0], VALUES * sizeof(float));
             memcpy(velocity[1], velocity[0], VALUES * sizeof(float));
             /* Scaled as by a loss scale of 8, which rounds nothing. */
             struct kernel_loss_scale scale = {.scale = 8};
-            for (int i = 0; i < VALUES; i++)
+            for (int i = 0; i < WEIGHTS; i++)
                 type->write(stored, (size_t)i, 8 * gradients[i]);
+            for (int i = WEIGHTS; i < TRAINED; i++)
+                vectors[i - WEIGHTS] = 8 * gradients[i];
             struct kernel_step step = {.rate = kinds[k].rate,
                                        .momentum = kinds[k].momentum,
                                        .weight_decay = kinds[k].weight_decay,
-                                       .nesterov = kinds[k].nesterov};
-            backend_ref.update(NULL, &kinds[k], VALUES, values[0], gradients, velocity[0]);
+                                       .nesterov = kinds[k].nesterov,
+                                       .average_share = 0.25f};
+            backend_ref.update(NULL, &kinds[k], TRAINED, values[0], gradients, velocity[0]);
             shim_set_order((enum shim_order)k, 1);
-            bed_launch("update", type, kernel_grid_items(VALUES / 8),
-                       &(struct kernel_update){&step, &scale, VALUES, values[1], velocity[1], stored, copies});
+            struct kernel_update arguments = {
+                &step, &scale, {WEIGHTS, TRAINED, VALUES, stored, vectors}, values[1], velocity[1], copies, average};
+            bed_launch("update", type, kernel_grid_items(VALUES / 8), &arguments);
+            for (size_t i = 0; i < VALUES; i++)
+                assert_true(average[i] == before[i] + step.average_share * (values[1][i] - before[i]));
             assert_memory_equal(values[0], values[1], VALUES * sizeof(float));
             assert_memory_equal(velocity[0], velocity[1], VALUES * sizeof(float));
-            for (size_t i = 0; i < VALUES; i++)
+            for (size_t i = 0; i < WEIGHTS; i++)
                 assert_true(type->read(copies, i) == bed_rounded(type, values[0][i]));
-            float *floats[] = {values[0], values[1], velocity[0], velocity[1], gradients, stored, copies};
+            float *floats[] = {values[0], values[1], velocity[0], velocity[1], gradients,
+                               stored,    copies,    vectors,     average,     before};
             for (size_t i = 0; i < COUNT_OF(floats); i++)
                 free(floats[i]);
         }
@@ -265,19 +282,24 @@ static bool step_is_skipped(struct kernel_loss_scale *scale, int bad)
     const struct bed_type *half = &bed_types[2];
     struct kernel_step step = {.rate = 1};
     float *values = bed_floats(VALUES), *velocity = bed_floats(VALUES);
-    void *gradients = bed_floats(VALUES / 2);
-    for (int i = 0; i < VALUES; i++) {
+    void *gradients = bed_floats(WEIGHTS / 2);
+    float *vectors = bed_floats(VALUES - WEIGHTS);
+    for (int i = 0; i < VALUES; i++)
         values[i] = velocity[i] = 0;
+    for (int i = 0; i < WEIGHTS; i++)
         half->write(gradients, (size_t)i, i == bad ? 1e6f : 1);
-    }
-    bed_launch("check", half, kernel_grid_items(VALUES / 8), &(struct kernel_check){scale, VALUES, gradients});
+    for (int i = WEIGHTS; i < VALUES; i++)
+        vectors[i - WEIGHTS] = i == bad ? INFINITY : 1;
+    struct kernel_trained of = {WEIGHTS, VALUES, VALUES, gradients, vectors};
+    bed_launch("check", half, kernel_grid_items(VALUES / 8), &(struct kernel_check){scale, of});
     bed_launch("update", half, kernel_grid_items(VALUES / 8),
-               &(struct kernel_update){&step, scale, VALUES, values, velocity, gradients, NULL});
+               &(struct kernel_update){&step, scale, of, values, velocity, NULL, NULL});
     bed_launch("scale", NULL, (struct kernel_grid){1, 1}, &(struct kernel_scale){scale});
     bool skipped = values[0] == 0;
     free(values);
     free(velocity);
     free(gradients);
+    free(vectors);
     return skipped;
 }
 

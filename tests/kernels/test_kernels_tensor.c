@@ -98,8 +98,10 @@ static void check_load(const struct kernel_test *test, struct shape shape, int c
 
     struct bed_tensor x = bed_tensor_new(test->type, BED_OWN, batch, shape.channels, shape.height * shape.width);
     uint16_t *labels = memory_new((size_t)batch, sizeof *labels);
-    struct kernel_step step = {.first = FIRST, .count = count};
-    struct kernel_load arguments = {.step = &step,
+    struct kernel_queue queue = {.next = 3, .steps[3] = {.first = FIRST, .count = count}};
+    struct kernel_step step = {0};
+    struct kernel_load arguments = {.queue = &queue,
+                                    .step = &step,
                                     .pixels = data.images.pixels,
                                     .labels = data.images.labels,
                                     .index = data.index,
@@ -114,6 +116,7 @@ static void check_load(const struct kernel_test *test, struct shape shape, int c
     memcpy(arguments.shift, data.view.shift, sizeof arguments.shift);
     memset(labels, 0xff, (size_t)batch * sizeof *labels);
     bed_launch("load", test->type, kernel_grid_items((int64_t)batch * shape.height * shape.width), &arguments);
+    assert_memory_equal(&step, &queue.steps[3], sizeof step); /* the other kernels read it */
     expect(augmented ? "load, augmented" : "load", &x, count, expected, 0, 0);
     for (int n = 0; n < batch; n++)
         assert_int_equal(labels[n], n < count ? data.images.labels[data.index[FIRST + n]] : 0);

@@ -17,10 +17,19 @@
 #include "util/memory.h"
 #include "util/text.h"
 
-/* The step, the index and the augmentation are sent by one copy: on the device they lie as in a slot. */
-static size_t upload_bytes(int batch)
+/* The steps, the index and the augmentation are sent by one copy: on the device they lie as in a slot. */
+size_t upload_bytes(const struct context *context)
 {
-    return sizeof(struct kernel_step) + (size_t)batch * (sizeof(int32_t) + 3);
+    return sizeof(struct kernel_queue) + (size_t)KERNEL_QUEUE * context->batch * (sizeof(int32_t) + 3);
+}
+
+static size_t tickets_bytes(const struct plan *plan)
+{
+    int most = 1;
+    for (int i = 0; i < plan->op_count; i++)
+        if (KERNEL_TICKETS(plan->ops[i].channels) > most)
+            most = KERNEL_TICKETS(plan->ops[i].channels);
+    return (size_t)most * sizeof(unsigned);
 }
 
 /* Point the context into its allocation, and return how large that is.  Without an allocation it only counts. */
@@ -35,6 +44,7 @@ static size_t lay_out(struct context *context, size_t arena)
         context->copies = memory_take(&memory, (size_t)layout->weights * storage);
     if (context->training) {
         context->velocity = memory_take(&memory, (size_t)layout->trained * sizeof(float));
+        context->average = memory_take(&memory, (size_t)layout->total * sizeof(float));
         context->weight_gradients = memory_take(&memory, (size_t)layout->weights * storage);
         context->vector_gradients = memory_take(&memory, (size_t)(layout->trained - layout->weights) * sizeof(float));
     }
@@ -42,11 +52,13 @@ static size_t lay_out(struct context *context, size_t arena)
     context->parts = memory_take(&memory, (size_t)layout->part_count * sizeof(struct kernel_part));
     struct kernel_loss_scale *loss_scale = memory_take(&memory, sizeof(struct kernel_loss_scale));
     context->loss_scale = context->storage == STORAGE_F16 ? loss_scale : NULL;
-    context->step = memory_take(&memory, upload_bytes(context->batch));
-    context->index = (int32_t *)(context->step + 1);
-    context->augment = (int8_t *)(context->index + context->batch);
+    context->queue = memory_take(&memory, upload_bytes(context));
+    context->index = (int32_t *)(context->queue + 1);
+    context->augment = (int8_t *)(context->index + (size_t)KERNEL_QUEUE * context->batch);
+    context->step = memory_take(&memory, sizeof(struct kernel_step));
     context->labels = memory_take(&memory, (size_t)context->batch * sizeof(uint16_t));
-    context->result = memory_take(&memory, sizeof(struct kernel_result));
+    context->results = memory_take(&memory, KERNEL_QUEUE * sizeof(struct kernel_result));
+    context->tickets = memory_take(&memory, tickets_bytes(context->plan));
     return memory.used;
 }
 
@@ -69,7 +81,8 @@ static bool allocate(struct context *context, void **memory, size_t bytes, const
 static bool make_slots(struct context *context)
 {
     struct stream *stream = context->stream;
-    size_t upload = aligned(upload_bytes(context->batch)), slot = upload + aligned(sizeof(struct kernel_result));
+    size_t upload = aligned(upload_bytes(context));
+    size_t slot = upload + aligned(KERNEL_QUEUE * sizeof(struct kernel_result));
     if (stream->pinned_bytes < slot * SLOTS) {
         if (!check_cuda(context, cudaFreeHost(stream->pinned), "pinned memory"))
             return false;
@@ -81,8 +94,8 @@ static bool make_slots(struct context *context)
     }
     for (int i = 0; i < SLOTS; i++) {
         char *memory = (char *)stream->pinned + (size_t)i * slot;
-        context->slots[i].step = (struct kernel_step *)memory;
-        context->slots[i].result = (struct kernel_result *)(memory + upload);
+        context->slots[i].queue = (struct kernel_queue *)memory;
+        context->slots[i].results = (struct kernel_result *)(memory + upload);
         if (!check_cuda(
                 context,
                 cudaEventCreateWithFlags(&context->slots[i].done, cudaEventDisableTiming | cudaEventBlockingSync),
@@ -174,6 +187,9 @@ static void start(struct context *context)
     if (!check_cuda(context, cudaMemcpyAsync(context->parts, layout->parts, parts, cudaMemcpyHostToDevice, stream),
                     "sending the layout of the weights"))
         return;
+    if (!check_cuda(context, cudaMemsetAsync(context->tickets, 0, tickets_bytes(context->plan), stream),
+                    "clearing the tickets"))
+        return;
     if (context->training &&
         !check_cuda(context, cudaMemsetAsync(context->velocity, 0, (size_t)layout->trained * sizeof(float), stream),
                     "clearing the velocity"))
@@ -233,8 +249,7 @@ void context_close(void *opaque)
     if (context->stream && context->status == DEVICE_FINE)
         synchronise(context); /* before the stream serves another network */
     for (int i = 0; i < context->graph_count; i++)
-        if (context->graphs[i].executable)
-            cudaGraphExecDestroy(context->graphs[i].executable);
+        step_graph_done(&context->graphs[i]);
     for (int i = 0; i < SLOTS; i++)
         if (context->slots[i].done)
             cudaEventDestroy(context->slots[i].done);
@@ -261,11 +276,23 @@ static void pack(struct context *context, float *values, void *copies, int first
         launch(context, KERNEL_pack, context->storage, kernel_grid_parts(count), &arguments);
 }
 
+static int64_t count_of(const struct context *context, enum flat which)
+{
+    return which == FLAT_VALUES || which == FLAT_AVERAGE ? context->plan->total : context->plan->trained;
+}
+
+void context_average(void *opaque, float share)
+{
+    struct context *context = opaque;
+    context->average_share = share;
+}
+
 void context_write(void *opaque, enum flat which, const float *canonical)
 {
     struct context *context = opaque;
     const struct weight_layout *layout = &context->layout;
-    int64_t count = which == FLAT_VALUES ? context->plan->total : context->plan->trained;
+    int64_t count = count_of(context, which);
+    steps_run(context);
     if (!select_device(context) ||
         !check_cuda(context,
                     cudaMemcpyAsync(context->canonical, canonical, (size_t)count * sizeof(float),
@@ -276,6 +303,9 @@ void context_write(void *opaque, enum flat which, const float *canonical)
         pack(context, context->values, context->storage == STORAGE_F32 ? NULL : context->copies, 0,
              layout->weight_parts);
         pack(context, context->values, NULL, layout->weight_parts, layout->part_count - layout->weight_parts);
+    } else if (which == FLAT_AVERAGE) {
+        context->averages = true;
+        pack(context, context->average, NULL, 0, layout->part_count);
     } else {
         ASSERT(which == FLAT_VELOCITY && context->training);
         pack(context, context->velocity, NULL, 0, layout->trained_parts);
@@ -296,11 +326,14 @@ void context_read(void *opaque, enum flat which, float *canonical)
 {
     struct context *context = opaque;
     const struct weight_layout *layout = &context->layout;
-    int64_t count = which == FLAT_VALUES ? context->plan->total : context->plan->trained;
+    int64_t count = count_of(context, which);
+    steps_run(context);
     if (!select_device(context))
         return;
     if (which == FLAT_VALUES)
         unpack(context, context->values, STORAGE_F32, false, 0, layout->part_count);
+    else if (which == FLAT_AVERAGE)
+        unpack(context, context->average, STORAGE_F32, false, 0, layout->part_count);
     else if (which == FLAT_VELOCITY)
         unpack(context, context->velocity, STORAGE_F32, false, 0, layout->trained_parts);
     else {
@@ -315,6 +348,7 @@ void context_read(void *opaque, enum flat which, float *canonical)
 void context_download(void *opaque, void *to, const void *from, size_t bytes)
 {
     struct context *context = opaque;
+    steps_run(context);
     if (select_device(context) &&
         check_cuda(context, cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, context->stream->handle),
                    "fetching from the device"))

@@ -16,19 +16,20 @@ struct step_graph {
     enum step_kind kind;
     struct kernel_load load; /* what differs between two steps of one kind and isn't in kernel_step */
     int runs;
-    cudaGraphExec_t executable;
+    cudaGraph_t captured;
+    cudaGraphExec_t one, all; /* of one step; of KERNEL_QUEUE steps, made when it is first wanted */
 };
 
-/* Pinned memory for what one step sends and fetches. */
+/* Pinned memory for what KERNEL_QUEUE steps send and fetch. */
 struct step_slot {
-    struct kernel_step *step; /* then the index, then the places of augmentation */
-    struct kernel_result *result;
+    struct kernel_queue *queue; /* then the index, then the places of augmentation */
+    struct kernel_result *results;
     cudaEvent_t done;
-    int count; /* images of the result; 0: it has none */
+    int steps; /* with a result */
 };
 
 enum {
-    SLOTS = 4,
+    SLOTS = 2,
     GRAPHS_MAX = 4,
     DATA_SETS_HELD = 2,  /* one to train with and one to test with, by turns */
     POOL_SIZE_MAX = 255, /* of a max pool that is trained: see kernel_window.choice */
@@ -49,29 +50,37 @@ struct context {
 
     void *memory; /* one allocation, which holds the following: */
     struct weight_layout layout;
-    float *values, *velocity, *vector_gradients, *canonical;
+    float *values, *velocity, *vector_gradients, *average, *canonical;
     void *copies; /* of the weights in the storage type; f32: the values themselves */
     void *weight_gradients;
     struct kernel_part *parts;
     struct kernel_loss_scale *loss_scale; /* f16; else NULL */
-    struct kernel_step *step;             /* what each step sends: itself, the index, the augmentation */
+    struct kernel_queue *queue;           /* what steps send: themselves, the index, the augmentation */
     int32_t *index;
     int8_t *augment;
+    struct kernel_step *step; /* the one that runs */
     uint16_t *labels;
-    struct kernel_result *result;
+    struct kernel_result *results; /* KERNEL_QUEUE */
+    unsigned *tickets;             /* for sums: 0 between kernels */
 
     const struct conv_plan *plans[PLAN_OPS_MAX][CONV_DIRECTIONS];
     struct step_graph graphs[GRAPHS_MAX];
     int graph_count;
 
-    /* Steps before `oldest` are over and in `known`, those before `next` are under way. */
+    /* Slots before `oldest` are over and in `known`, those before `next` are under way; slot `next` holds `held` steps.
+     */
     struct step_slot slots[SLOTS];
     unsigned oldest, next;
+    int held;
     struct step_result known; /* not yet handed out */
+    bool news;                /* a slot began since results were asked for */
+    bool averages;            /* steps move the average of the weights, ... */
+    float average_share;      /* ... by this in the next step */
 
-    /* Between step_begin and step_end: */
+    /* Of the step that is held or was begun last: */
     struct kernel_load load;
     struct step_graph *graph; /* NULL: neither captured nor replayed */
+    bool sent;                /* the slot is on the device already, for a step that runs now */
     bool capturing;
 };
 
@@ -91,6 +100,7 @@ size_t context_bytes(const struct backend *backend, const struct plan *plan, int
 void *context_open(const struct backend *backend, const struct plan *plan, int batch, bool training, size_t bytes,
                    void **memory, enum device_trouble *status, struct error *error);
 void context_close(void *context);
+void context_average(void *context, float share);
 void context_write(void *context, enum flat which, const float *canonical);
 void context_read(void *context, enum flat which, float *canonical);
 void context_download(void *context, void *to, const void *from, size_t bytes);
@@ -98,6 +108,14 @@ enum device_trouble context_status(void *context, struct error *error);
 bool step_begin(void *context, const struct step *step);
 void step_end(void *context);
 struct step_result step_results(void *context, bool wait);
+/* Let the steps run that are held: before anything else that reads or writes what they do. */
+void steps_run(struct context *context);
+/* End a capture that has failed. */
+void capture_drop(struct context *context);
+
+void step_graph_done(struct step_graph *graph);
+/* Bytes that a slot sends. */
+size_t upload_bytes(const struct context *context);
 
 /* --- kernels (kernel.c) --- */
 

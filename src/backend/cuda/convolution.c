@@ -13,11 +13,13 @@
 #include "util/bug.h"
 #include "util/memory.h"
 
-enum { BUILT_MAX = 16, CANDIDATES = 16, DIMENSIONS = 4, NOTES_MAX = 16 };
+enum { BUILT_MAX = 16, DIMENSIONS = 4, NOTES_MAX = 16 };
 enum { UID_X = 'x', UID_W = 'w', UID_Y = 'y' };
 
+/* One of the two: on a device graphs and plans carry the handle that runs them, as in NVIDIA's samples. */
 struct conv_device {
-    cudnnBackendDescriptor_t descriptor;
+    cudnnHandle_t handle;
+    cudnnBackendDescriptor_t description;
 };
 
 struct builder {
@@ -67,28 +69,38 @@ static void builder_done(struct builder *builder)
 struct conv_device *conv_device_new(cudnnHandle_t handle, const char *description, cudnnStatus_t *status)
 {
     struct builder builder = {0};
-    cudnnBackendDescriptor_t descriptor = make(&builder, CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR);
-    if (handle)
-        set(&builder, descriptor, CUDNN_ATTR_DEVICEPROP_HANDLE, CUDNN_TYPE_HANDLE, 1, &handle);
-    else
+    cudnnBackendDescriptor_t descriptor = NULL;
+    if (!handle) {
+        descriptor = make(&builder, CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR);
         set(&builder, descriptor, CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION, CUDNN_TYPE_CHAR,
             (int64_t)strlen(description) + 1, description);
-    finish(&builder, descriptor);
+        finish(&builder, descriptor);
+    }
     *status = builder.status;
     if (builder.status != CUDNN_STATUS_SUCCESS) {
         builder_done(&builder);
         return NULL;
     }
     struct conv_device *device = memory_new(1, sizeof *device);
-    device->descriptor = descriptor;
+    *device = (struct conv_device){handle, descriptor};
     return device;
 }
 
 void conv_device_free(struct conv_device *device)
 {
-    if (device)
-        cudnnBackendDestroyDescriptor(device->descriptor);
+    if (device && device->description)
+        cudnnBackendDestroyDescriptor(device->description);
     free(device);
+}
+
+/* Say in a descriptor which device it is for: by the handle, or by the description where the type takes one. */
+static void set_device(struct builder *builder, cudnnBackendDescriptor_t descriptor, const struct conv_device *device,
+                       int by_handle, int by_description)
+{
+    if (device->handle && by_handle)
+        set(builder, descriptor, (cudnnBackendAttributeName_t)by_handle, CUDNN_TYPE_HANDLE, 1, &device->handle);
+    if (device->description && by_description)
+        set_descriptor(builder, descriptor, (cudnnBackendAttributeName_t)by_description, device->description);
 }
 
 /* --- the graph --- */
@@ -135,8 +147,8 @@ static cudnnBackendDescriptor_t make_convolution(struct builder *builder, const 
     return convolution;
 }
 
-static cudnnBackendDescriptor_t make_graph(struct builder *builder, const struct conv_shape *shape,
-                                           enum conv_direction direction)
+static cudnnBackendDescriptor_t make_graph(struct builder *builder, const struct conv_device *device,
+                                           const struct conv_shape *shape, enum conv_direction direction)
 {
     static const struct {
         cudnnBackendDescriptorType_t type;
@@ -176,6 +188,7 @@ static cudnnBackendDescriptor_t make_graph(struct builder *builder, const struct
     set(builder, operation, operations[direction].beta, CUDNN_TYPE_FLOAT, 1, &zero);
     finish(builder, operation);
     cudnnBackendDescriptor_t graph = make(builder, CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR);
+    set_device(builder, graph, device, CUDNN_ATTR_OPERATIONGRAPH_HANDLE, 0);
     set_descriptor(builder, graph, CUDNN_ATTR_OPERATIONGRAPH_OPS, operation);
     finish(builder, graph);
     return graph;
@@ -222,7 +235,7 @@ static cudnnBackendDescriptor_t plan_of(const struct conv_device *device, cudnnB
     int64_t count;
     cudnnBackendDescriptor_t plan = make(&builder, CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
     set_descriptor(&builder, plan, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, configuration);
-    set_descriptor(&builder, plan, CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, device->descriptor);
+    set_device(&builder, plan, device, CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP);
     finish(&builder, plan);
     if (builder.status == CUDNN_STATUS_SUCCESS)
         builder.status = cudnnBackendGetAttribute(plan, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1,
@@ -241,28 +254,33 @@ static cudnnBackendDescriptor_t search_plan(const struct conv_device *device, cu
                                             int64_t *workspace, cudnnStatus_t *status)
 {
     struct builder builder = {0};
-    cudnnBackendDescriptor_t candidates[CANDIDATES] = {0}, found = NULL;
-    int64_t count = 0;
+    cudnnBackendDescriptor_t *candidates = NULL, found = NULL;
+    int64_t count = 0, made = 0;
     cudnnBackendDescriptor_t heuristics = make(&builder, CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR);
     set_descriptor(&builder, heuristics, CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, graph);
     set(&builder, heuristics, CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, 1, &mode);
-    set_descriptor(&builder, heuristics, CUDNN_ATTR_ENGINEHEUR_DEVICEPROP, device->descriptor);
+    set_device(&builder, heuristics, device, 0, CUDNN_ATTR_ENGINEHEUR_DEVICEPROP);
     finish(&builder, heuristics);
-    int made = 0;
-    while (made < CANDIDATES && builder.status == CUDNN_STATUS_SUCCESS) {
+    if (builder.status == CUDNN_STATUS_SUCCESS)
+        builder.status = cudnnBackendGetAttribute(heuristics, CUDNN_ATTR_ENGINEHEUR_RESULTS,
+                                                  CUDNN_TYPE_BACKEND_DESCRIPTOR, 0, &count, NULL);
+    if (builder.status == CUDNN_STATUS_SUCCESS && count)
+        candidates = memory_new((size_t)count, sizeof *candidates);
+    while (made < count && builder.status == CUDNN_STATUS_SUCCESS) {
         builder.status = cudnnBackendCreateDescriptor(CUDNN_BACKEND_ENGINECFG_DESCRIPTOR, &candidates[made]);
         made += builder.status == CUDNN_STATUS_SUCCESS;
     }
-    if (builder.status == CUDNN_STATUS_SUCCESS)
+    if (builder.status == CUDNN_STATUS_SUCCESS && made)
         builder.status = cudnnBackendGetAttribute(heuristics, CUDNN_ATTR_ENGINEHEUR_RESULTS,
-                                                  CUDNN_TYPE_BACKEND_DESCRIPTOR, CANDIDATES, &count, candidates);
+                                                  CUDNN_TYPE_BACKEND_DESCRIPTOR, made, &count, candidates);
     if (builder.status != CUDNN_STATUS_SUCCESS)
         *status = builder.status;
-    for (int64_t i = 0; i < count && i < CANDIDATES && !found && builder.status == CUDNN_STATUS_SUCCESS; i++)
+    for (int64_t i = 0; i < count && i < made && !found && builder.status == CUDNN_STATUS_SUCCESS; i++)
         if (engine_is_suitable(candidates[i], storage))
             found = plan_of(device, candidates[i], most, workspace, status);
-    for (int i = 0; i < made; i++)
+    for (int64_t i = 0; i < made; i++)
         cudnnBackendDestroyDescriptor(candidates[i]);
+    free(candidates);
     builder_done(&builder);
     return found;
 }
@@ -279,17 +297,17 @@ cudnnStatus_t conv_plan_new(const struct conv_device *device, const struct conv_
 {
     static const cudnnBackendHeurMode_t modes[] = {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK};
     struct builder builder = {0};
-    cudnnBackendDescriptor_t graph = make_graph(&builder, shape, direction), found = NULL;
+    cudnnBackendDescriptor_t graph = make_graph(&builder, device, shape, direction), found = NULL;
     cudnnStatus_t status = builder.status != CUDNN_STATUS_SUCCESS ? builder.status : CUDNN_STATUS_NOT_SUPPORTED;
     int64_t needed = 0;
-    for (size_t i = 0; i < COUNT_OF(modes) && !found && builder.status == CUDNN_STATUS_SUCCESS && !is_fatal(status);
-         i++)
+    size_t i;
+    for (i = 0; i < COUNT_OF(modes) && !found && builder.status == CUDNN_STATUS_SUCCESS && !is_fatal(status); i++)
         found = search_plan(device, graph, modes[i], shape->storage, workspace, &needed, &status);
     builder_done(&builder);
     if (!found)
         return status;
     struct conv_plan *plan = memory_new(1, sizeof *plan);
-    *plan = (struct conv_plan){*shape, direction, found, needed, workspace};
+    *plan = (struct conv_plan){*shape, direction, found, needed, workspace, modes[i - 1] == CUDNN_HEUR_MODE_FALLBACK};
     *result = plan;
     return CUDNN_STATUS_SUCCESS;
 }

@@ -38,11 +38,13 @@ struct conv_plan {
     cudnnBackendDescriptor_t plan;
     int64_t workspace; /* bytes */
     int64_t most;      /* the bytes that it was allowed; with more, another engine might have been chosen */
+    bool fallback;     /* none that the heuristics propose was suitable: a slow engine, and slow to find */
 };
 
 /* The device that plans are made for. */
 struct conv_device;
-/* The handle's device; where `handle` is NULL, the one that `description` describes.  NULL with cuDNN's status. */
+/* The handle's device; where `handle` is NULL, the one that `description` describes: plans for it can't be run.  NULL
+   with cuDNN's status. */
 struct conv_device *conv_device_new(cudnnHandle_t handle, const char *description, cudnnStatus_t *status);
 void conv_device_free(struct conv_device *device);
 

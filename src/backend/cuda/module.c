@@ -34,6 +34,7 @@ static const struct backend_device device_table = {
     .network_bytes = context_bytes,
     .open = context_open,
     .close = context_close,
+    .average = context_average,
     .write = context_write,
     .read = context_read,
     .download = context_download,
@@ -75,6 +76,7 @@ static void make_backends(void)
         for (int storage = 0; storage < STORAGES; storage++)
             backends[i][storage] =
                 (struct cuda_backend){make_backend((enum storage)storage), &list[i], (enum storage)storage};
+        backends[i][STORAGE_F32].base.prefers_bf16 = list[i].facts.bf16;
         backends[i][STORAGE_F32].base.bf16 = &backends[i][list[i].facts.bf16 ? STORAGE_BF16 : STORAGE_F16].base;
     }
 }
@@ -83,6 +85,12 @@ static const struct backend *backend_of(int device)
 {
     pthread_once(&backends_once, make_backends);
     return &backends[device][STORAGE_F32].base;
+}
+
+static const struct backend *backend_f16_of(int device)
+{
+    pthread_once(&backends_once, make_backends);
+    return &backends[device][STORAGE_F16].base;
 }
 
 static const char *toolkit(void)
@@ -130,4 +138,5 @@ __attribute__((visibility("default"))) const struct cuda_module espalier_cuda_mo
     .devices = list_devices,
     .memory_free = memory_free,
     .backend = backend_of,
+    .backend_f16 = backend_f16_of,
 };

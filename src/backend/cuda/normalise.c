@@ -1,29 +1,10 @@
 /* normalise.c - see operation.h: BN, ReLU and a joined pool, by the project's kernels. */
 #include "backend/cuda/operation.h"
 
-static void gather_statistics(const struct op_run *run, const struct saved *saved, struct kernel_map z)
+/* Whether a map is so small that one launch does all of it. */
+static bool is_whole(const struct op_run *run)
 {
-    struct context *context = run->context;
-    const struct op *op = run->op;
-    float *partials = scratch_of(run).partials;
-    struct kernel_norm_moments moments = {.step = context->step,
-                                          .batch = context->batch,
-                                          .positions = op->height * op->width,
-                                          .channels = op->channels,
-                                          .z = z,
-                                          .partials = partials};
-    launch(context, KERNEL_norm_moments, context->storage,
-           kernel_grid_sums(rows_of(context, op->height, op->width), op->channels), &moments);
-    struct kernel_norm_statistics statistics = {.step = context->step,
-                                                .batch = context->batch,
-                                                .positions = op->height * op->width,
-                                                .channels = op->channels,
-                                                .partials = partials,
-                                                .mean = saved->mean,
-                                                .inverse_std = saved->inverse_std,
-                                                .running_mean = context->values + offsets_of(run)->mean,
-                                                .running_variance = context->values + offsets_of(run)->variance};
-    launch(context, KERNEL_norm_statistics, context->storage, kernel_grid_channels(op->channels), &statistics);
+    return rows_of(run->context, run->op->height, run->op->width) <= KERNEL_WHOLE_ROWS;
 }
 
 void normalise_forward(const struct op_run *run, struct kernel_map z)
@@ -33,26 +14,43 @@ void normalise_forward(const struct op_run *run, struct kernel_map z)
     const struct tensor *output = &run->plan->tensors[op->output];
     const struct op_offsets *at = offsets_of(run);
     struct saved saved = saved_of(run);
-    if (run->training)
-        gather_statistics(run, &saved, z);
-    struct kernel_norm_forward arguments = {
-        .step = context->step,
-        .batch = context->batch,
-        .channels = op->channels,
-        .height = op->height,
-        .width = op->width,
-        .mean = run->training ? saved.mean : context->values + at->mean,
-        .inverse_std = run->training ? saved.inverse_std : NULL,
-        .variance = run->training ? NULL : context->values + at->variance,
-        .gamma = context->values + at->gamma,
-        .beta = context->values + at->beta,
-        .z = z,
-        .y = output_map(run, run->y),
+    struct kernel_norm_whole arguments = {
+        .moments = {.step = context->step,
+                    .batch = context->batch,
+                    .positions = op->height * op->width,
+                    .channels = op->channels,
+                    .z = z,
+                    .partials = scratch_of(run).partials,
+                    .tickets = context->tickets,
+                    .mean = saved.mean,
+                    .inverse_std = saved.inverse_std,
+                    .running_mean = context->values + at->mean,
+                    .running_variance = context->values + at->variance},
+        .forward = {.step = context->step,
+                    .batch = context->batch,
+                    .channels = op->channels,
+                    .height = op->height,
+                    .width = op->width,
+                    .mean = run->training ? saved.mean : context->values + at->mean,
+                    .inverse_std = run->training ? saved.inverse_std : NULL,
+                    .variance = run->training ? NULL : context->values + at->variance,
+                    .gamma = context->values + at->gamma,
+                    .beta = context->values + at->beta,
+                    .z = z,
+                    .y = output_map(run, run->y)},
     };
     if (op->pool)
-        arguments.window = window_of(run);
+        arguments.forward.window = window_of(run);
+    if (run->training && is_whole(run)) {
+        launch(context, op->pool ? KERNEL_norm_pool_whole_forward : KERNEL_norm_whole_forward, context->storage,
+               kernel_grid_whole(op->channels), &arguments);
+        return;
+    }
+    if (run->training)
+        launch(context, KERNEL_norm_moments, context->storage,
+               kernel_grid_sums(rows_of(context, op->height, op->width), op->channels), &arguments.moments);
     launch(context, op->pool ? KERNEL_norm_pool_forward : KERNEL_norm_forward, context->storage,
-           kernel_grid_rows(rows_of(context, output->height, output->width), op->channels), &arguments);
+           kernel_grid_rows(rows_of(context, output->height, output->width), op->channels), &arguments.forward);
 }
 
 void normalise_backward(const struct op_run *run, struct kernel_map z, struct kernel_map dz, bool accumulate)
@@ -76,6 +74,9 @@ void normalise_backward(const struct op_run *run, struct kernel_map z, struct ke
         .z = z,
         .dy = output_map(run, run->dy),
         .partials = scratch.partials,
+        .tickets = context->tickets,
+        .gamma_gradient = vector_gradient_at(run, at->gamma),
+        .beta_gradient = vector_gradient_at(run, at->beta),
         .mean_gradient = scratch.mean_gradient,
         .mean_product = scratch.mean_product,
         .dz = dz,
@@ -83,18 +84,13 @@ void normalise_backward(const struct op_run *run, struct kernel_map z, struct ke
     };
     if (op->pool)
         arguments.window = window_of(run);
+    if (dz.data && is_whole(run)) {
+        launch(context, op->pool ? KERNEL_norm_pool_whole_backward : KERNEL_norm_whole_backward, context->storage,
+               kernel_grid_whole(op->channels), &arguments);
+        return;
+    }
     launch(context, op->pool ? KERNEL_norm_pool_sums : KERNEL_norm_sums, context->storage,
            kernel_grid_sums(rows, op->channels), &arguments);
-    struct kernel_norm_gradients gradients = {.step = context->step,
-                                              .batch = context->batch,
-                                              .positions = op->height * op->width,
-                                              .channels = op->channels,
-                                              .partials = arguments.partials,
-                                              .gamma_gradient = vector_gradient_at(run, at->gamma),
-                                              .beta_gradient = vector_gradient_at(run, at->beta),
-                                              .mean_gradient = scratch.mean_gradient,
-                                              .mean_product = scratch.mean_product};
-    launch(context, KERNEL_norm_gradients, context->storage, kernel_grid_channels(op->channels), &gradients);
     if (dz.data)
         launch(context, op->pool ? KERNEL_norm_pool_backward : KERNEL_norm_backward, context->storage,
                kernel_grid_rows(rows, op->channels), &arguments);

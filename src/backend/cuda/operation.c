@@ -269,57 +269,43 @@ static void classifier_forward(const struct op_run *run)
                                           .logits = run->logits,
                                           .losses = scratch.losses,
                                           .hits = scratch.hits,
-                                          .gradient = run->training ? run->y : NULL};
+                                          .gradient = run->training ? run->y : NULL,
+                                          .bias_gradient =
+                                              run->training ? vector_gradient_at(run, offsets_of(run)->bias) : NULL,
+                                          .tickets = context->tickets,
+                                          .queue = context->queue,
+                                          .results = context->results};
     launch(context, KERNEL_classifier, context->storage, kernel_grid_images(context->batch), &arguments);
-    struct kernel_loss loss = {context->step, arguments.losses, arguments.hits, context->result};
-    launch(context, KERNEL_loss, context->storage, (struct kernel_grid){1, 1}, &loss);
 }
 
 static void classifier_backward(const struct op_run *run)
 {
-    struct context *context = run->context;
-    struct kernel_bias_gradient arguments = {context->step, run->op->channels, run->y,
-                                             vector_gradient_at(run, offsets_of(run)->bias)};
-    launch(context, KERNEL_bias_gradient, context->storage, kernel_grid_channels(run->op->channels), &arguments);
-    linear_backward(run, run->y);
+    linear_backward(run, run->y); /* forward has the gradient of the bias */
 }
 
 /* --- update --- */
-
-static void update(struct context *context, enum storage storage, int64_t first, int64_t count, const void *gradients,
-                   void *copies)
-{
-    struct kernel_update arguments = {.step = context->step,
-                                      .loss_scale = context->loss_scale,
-                                      .count = count,
-                                      .values = context->values + first,
-                                      .velocity = context->velocity + first,
-                                      .gradients = gradients,
-                                      .copies = copies};
-    launch(context, KERNEL_update, storage, kernel_grid_items(count / KERNEL_OCTET), &arguments);
-}
-
-static void check_gradients(struct context *context, enum storage storage, int64_t count, const void *gradients)
-{
-    struct kernel_check arguments = {context->loss_scale, count, gradients};
-    launch(context, KERNEL_check, storage, kernel_grid_items(count / KERNEL_OCTET), &arguments);
-}
 
 static void update_all(void *opaque, const struct sgd *sgd, int64_t count, float *values, const float *gradients,
                        float *velocity)
 {
     struct context *context = opaque;
-    int64_t weights = context->layout.weights, vectors = context->layout.trained - weights;
+    const struct weight_layout *layout = &context->layout;
+    struct kernel_update arguments = {
+        .step = context->step,
+        .loss_scale = context->loss_scale,
+        .of = {layout->weights, layout->trained, layout->total, context->weight_gradients, context->vector_gradients},
+        .values = context->values,
+        .velocity = context->velocity,
+        .copies = context->storage == STORAGE_F32 ? NULL : context->copies,
+        .average = context->averages ? context->average : NULL};
     if (context->loss_scale) {
-        check_gradients(context, context->storage, weights, context->weight_gradients);
-        check_gradients(context, STORAGE_F32, vectors, context->vector_gradients);
+        struct kernel_check check = {context->loss_scale, arguments.of};
+        launch(context, KERNEL_check, context->storage, kernel_grid_items(layout->trained / KERNEL_OCTET), &check);
     }
-    update(context, context->storage, 0, weights, context->weight_gradients,
-           context->storage == STORAGE_F32 ? NULL : context->copies);
-    update(context, STORAGE_F32, weights, vectors, context->vector_gradients, NULL);
+    launch(context, KERNEL_update, context->storage, kernel_grid_items(layout->total / KERNEL_OCTET), &arguments);
     if (context->loss_scale) {
-        struct kernel_scale arguments = {context->loss_scale};
-        launch(context, KERNEL_scale, context->storage, (struct kernel_grid){1, 1}, &arguments);
+        struct kernel_scale scale = {context->loss_scale};
+        launch(context, KERNEL_scale, context->storage, (struct kernel_grid){1, 1}, &scale);
     }
 }
 

@@ -3,7 +3,8 @@
  *
  * There are three kinds: no memory (a smaller network may succeed), refused (an argument or a shape of this network),
  * and a lost device, whose error CUDA repeats at every later call.  CUDA's error number tells the kind.  cuDNN and
- * cuBLAS report "execution failed" for the last two, so the runtime's last error is read.
+ * cuBLAS report "execution failed" for the last two.  They have a CUDA runtime of their own inside, whose last error
+ * this module's runtime doesn't know, so the stream is asked: on a lost device that fails too.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -42,7 +43,14 @@ static enum device_trouble status_of(cudaError_t status)
     case cudaErrorNotSupported:
     case cudaErrorStreamCaptureUnsupported:
     case cudaErrorStreamCaptureInvalidated:
+    case cudaErrorStreamCaptureMerge:
+    case cudaErrorStreamCaptureUnmatched:
+    case cudaErrorStreamCaptureUnjoined:
+    case cudaErrorStreamCaptureIsolation:
     case cudaErrorStreamCaptureImplicit:
+    case cudaErrorCapturedEvent:
+    case cudaErrorStreamCaptureWrongThread:
+    case cudaErrorGraphExecUpdateFailure:
         return DEVICE_REFUSED;
     default:
         return DEVICE_LOST;
@@ -67,11 +75,19 @@ bool check_cuda(struct context *context, cudaError_t status, const char *what)
     return false;
 }
 
-/* A library reported that execution failed: use the runtime's error, if there is one. */
+/* A library reported that execution failed: is the device lost?  A stream may not be asked while it is captured, and
+   what was captured is of no use any more. */
 static void check_execution(struct context *context, const char *what, const char *library, const char *text,
                             int status)
 {
-    if (check_cuda(context, cudaGetLastError(), what))
+    if (context->capturing)
+        capture_drop(context);
+    cudaError_t found = cudaStreamQuery(context->stream ? context->stream->handle : cudaStreamPerThread);
+    if (found == cudaErrorNotReady) {
+        cudaGetLastError();
+        found = cudaSuccess;
+    }
+    if (check_cuda(context, found, what))
         context_fail(context, DEVICE_REFUSED, "%s: %s (%s status %d)", what, text, library, status);
 }
 

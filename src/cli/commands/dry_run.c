@@ -21,7 +21,7 @@
 #include "util/print.h"
 
 /* A long search is estimated by its first networks. */
-enum { SIMULATED_MOST = 2000 };
+enum { SIMULATED_MOST = 2000, LARGE_BATCH = 512 };
 
 /* FLOPs are of training on all images. */
 struct phases {
@@ -204,6 +204,13 @@ static void print_start(const struct arch *start, const struct search_options *o
     text_done(&text);
     print_to(stdout, "data      %d training images, %d for validation\n", setup->train.count, setup->validate.count);
     print_to(stdout, "devices   %d\n", training_cost_devices(setup));
+    /* Rates that grow with the batch keep a step's way by image (Goyal et al., 2017). */
+    double larger = LARGE_BATCH / (double)options->batch;
+    if (setup->devices[0].cuda && larger >= 2 && setup->train.count >= LARGE_BATCH)
+        print_to(stdout,
+                 "batch     %lld images; a GPU trains larger ones faster: --batch %d --rate %.3g --start-rate %.3g, "
+                 "with rates that grow as the batch does\n",
+                 (long long)options->batch, LARGE_BATCH, options->rate * larger, options->start_rate * larger);
 }
 
 static void print_phase(const char *name, int64_t count, const char *what, double flops, double speed)

@@ -168,7 +168,7 @@ static int read_training(const struct cli_arguments *arguments, struct training_
     options.rate = run->scratch ? 0.1 : 0.02;
     options.seed = 1;
     options.validation = options.train_subset = 0;
-    options.precision = PRECISION_F32;
+    options.precision = PRECISION_AUTO;
     double steady, average, mixup;
     if (cli_real(arguments, "steady", 0, 0, 1, &steady) || cli_real(arguments, "mixup", 0, 0, 1, &mixup) ||
         cli_real(arguments, "average", 0, 0, 0.999999, &average) ||

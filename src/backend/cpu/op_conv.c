@@ -105,7 +105,9 @@ static void round_gradients_item(void *context, int item, int member)
     const struct conv *c = &round->layer->conv;
     if (item >= round->shares) {
         int block = round->first + item - round->shares;
-        conv_input_gradient_run(c, &round->pass, member, round_gradient(round, block),
+        struct conv whole = *c;
+        whole.in = round->layer->in;
+        conv_input_gradient_run(&whole, &round->pass, member, round_gradient(round, block),
                                 (float *)run->dx + block * round->layer->in.block_stride);
         return;
     }
@@ -279,22 +281,23 @@ static void copy_linear(const struct conv_layer *layer, int block, float *to)
 }
 
 /* The operation before this one does the rest. */
-static void leave_gradients(const struct conv_layer *layer)
+static void leave_gradients(const struct conv_layer *layer, bool in_place)
 {
     const struct op_run *run = layer->run;
     conv_weight_gradient_begin(&layer->conv, run->gradients + run->op->weights.weight);
-    for (int k = 0; k < run->op->channels && !bn_reader_of(run); k++)
+    for (int k = 0; k < run->op->channels && !in_place; k++)
         bn_backward_in_place(&layer->bn, k);
 }
 
 void ISA_SYMBOL(conv_bn_relu_backward)(const struct op_run *run)
 {
     struct conv_layer layer = layer_begin(run, true);
-    bool in_place = bn_reader_of(run);
+    const struct op_run *reader = bn_reader_of(run);
+    bool in_place = reader && reader->op->kind == OP_DEPTHWISE_BN_RELU;
     if (!in_place)
         bn_gradient_sums(&layer.bn);
     if (bn_leaves_gradients(run)) {
-        leave_gradients(&layer);
+        leave_gradients(&layer, in_place);
     } else if (in_place && run->op->kernel == 1) {
         layer.conv.gradient = layer.bn.in;
         gradients_run(&layer, NULL);

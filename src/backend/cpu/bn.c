@@ -242,16 +242,20 @@ void bn_forward_plane(const struct bn *bn, int block, int channel, const float *
         pool_max(from, to, op->pool_size, op->pool_stride, &affine, values, y, selected);
 }
 
-void bn_apply_rows(const struct bn *bn, int block, int channel, int first, int rows, const struct map *to, float *y, size_t ahead)
+void bn_apply_rows(const struct bn *bn, int block, int channel, int first, int rows, const struct map *to, float *y)
 {
-    const struct map *from = &bn->in;
-    const float *values = values_of(bn, block) + channel * from->plane + (size_t)first * from->pitch;
+    size_t pitch = bn->in.pitch, run = pitch, step = to->pitch;
+    const float *values = values_of(bn, block) + channel * bn->in.plane + (size_t)first * pitch;
     struct affine affine = affine_of(bn, channel);
+    if (step == pitch) {
+        run = rows * pitch;
+        rows = 1;
+    }
     y += map_at(to, 0, 0, 0);
-    for (int row = 0; row < rows; row++, values += from->pitch, y += to->pitch)
-        for (size_t i = 0; i < from->pitch; i += VECTOR_WIDTH) {
-            __builtin_prefetch(values + i + ahead, 0, 2);
-            vector_store(y + i, activate(&affine, vector_load(values + i)));
+    for (; rows > 0; rows--, values += run, y += step)
+        for (size_t i = 0; i < run; i += VECTOR_WIDTH) {
+            vector value = vector_load(values + i);
+            vector_store(y + i, activate(&affine, value));
         }
 }
 

@@ -106,7 +106,7 @@ void bn_forward_block(const struct bn *bn, int block, const float *values);
 void bn_forward_plane(const struct bn *bn, int block, int channel, const float *values);
 /* Writes BN and ReLU of `rows` rows of one channel of `x`, from `first` on, to the first rows of `y`, a plane of map
    `to`; without its border. */
-void bn_apply_rows(const struct bn *bn, int block, int channel, int first, int rows, const struct map *to, float *y, size_t ahead);
+void bn_apply_rows(const struct bn *bn, int block, int channel, int first, int rows, const struct map *to, float *y);
 
 /* --- backward: sums over all blocks, then the blocks --- */
 

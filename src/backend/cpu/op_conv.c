@@ -63,7 +63,7 @@ static const float *apply_strip(const struct conv_layer *layer, int block, int m
 {
     float *strip = layer->strips + member * layer->strip.block_stride;
     for (int k = first; k < last; k++)
-        bn_apply_rows(&layer->writer, block, k, y, rows, &layer->strip, strip + k * layer->strip.plane, layer->writer.in.plane);
+        bn_apply_rows(&layer->writer, block, k, y, rows, &layer->strip, strip + k * layer->strip.plane);
     return strip;
 }
 

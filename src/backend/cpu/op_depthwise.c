@@ -32,10 +32,19 @@ struct slide {
     size_t x_pitch;
     float *out;
     size_t out_pitch, out_step; /* from row to row, from pixel to pixel */
+    const float *ahead;         /* a plane without border of the output's size that is read later, or NULL */
 };
 
 /* Sums that registers have room for, beside a weight. */
 enum { RUN_MOST = VECTOR_WIDTH == 16 ? 16 : 8 };
+
+/* Asks for a row of pixels while something else is computed. */
+INLINE void fetch_row(const float *plane, int y, int width)
+{
+    if (plane)
+        for (int x = 0; x < width; x++)
+            __builtin_prefetch(plane + ((size_t)y * width + x) * BLOCK, 0, 2);
+}
 
 /* `count` pixels of one row. */
 INLINE void slide_pixels(const struct slide *s, int step, int count, const float *x, float *out)
@@ -77,6 +86,7 @@ INLINE void slide_plane(const struct slide *s, int step)
 {
     for (int y = 0; y < s->height; y++) {
         const float *row = s->x + (size_t)(y * step) * s->x_pitch;
+        fetch_row(s->ahead, y, s->width);
         for (int done = 0, run; done < s->width; done += run) {
             run = run_length(s->width, s->width - done);
             done = done + run > s->width ? s->width - run : done;
@@ -115,6 +125,7 @@ struct outer_product {
     const float *d; /* the gradient's first pixel */
     size_t d_pitch;
     double *sums; /* of each tap */
+    const float *ahead;
 };
 
 /* Adds to `rows` rows of taps, from `first` on. */
@@ -127,6 +138,8 @@ INLINE void add_rows(const struct outer_product *o, int kernel, int first, int r
         sums[t] = (vector){0};
     for (int y = 0; y < o->height; y++) {
         const float *x = o->x + (size_t)(y * o->step + first) * o->x_pitch, *d = o->d + y * o->d_pitch;
+        if (first == 0)
+            fetch_row(o->ahead, y, o->width);
         for (int pixel = 0; pixel < o->width; pixel++, x += o->step * BLOCK, d += BLOCK)
 #pragma GCC unroll 4
             for (int part = 0; part < BLOCK; part += VECTOR_WIDTH)
@@ -281,6 +294,13 @@ static const float *kernel_of(const struct depthwise *layer, int channel)
     return layer->run->values + layer->run->op->weights.weight + (ptrdiff_t)channel * layer->kernel * layer->kernel;
 }
 
+/* Once an item. */
+static void clear_applied(const struct depthwise *layer, int member)
+{
+    if (layer->applies)
+        map_clear_border(&layer->applied, layer->applied_planes + member * layer->applied.plane);
+}
+
 /* A plane of the input, which may be the member's own. */
 static const float *input_plane(const struct depthwise *layer, int block, int channel, int member)
 {
@@ -288,9 +308,23 @@ static const float *input_plane(const struct depthwise *layer, int block, int ch
     if (!layer->applies)
         return (const float *)layer->run->x + block * in->block_stride + channel * in->plane;
     float *plane = layer->applied_planes + member * layer->applied.plane;
-    map_clear_border(&layer->applied, plane);
-    bn_apply_rows(&layer->writer, block, channel, 0, in->height, &layer->applied, plane, layer->writer.in.block_stride);
+    bn_apply_rows(&layer->writer, block, channel, 0, in->height, &layer->applied, plane);
     return plane;
+}
+
+/* The plane of the BN before this operation that is read after this one. */
+static const float *next_plane(const struct depthwise *layer, int block, int channel)
+{
+    const struct bn *writer = &layer->writer;
+    if (!layer->applies || layer->stride > 1)
+        return NULL;
+    if (++block == writer->blocks) {
+        block = 0;
+        channel++;
+    }
+    return channel < writer->in.channels
+               ? writer->linear + block * writer->in.block_stride + channel * writer->in.plane
+               : NULL;
 }
 
 /* What the first tap multiplies for the first output. */
@@ -316,7 +350,8 @@ static void linear_plane(const struct depthwise *layer, int block, int channel, 
                               .x_pitch = layer->in.pitch,
                               .out = out,
                               .out_pitch = linear->pitch,
-                              .out_step = BLOCK});
+                              .out_step = BLOCK,
+                              .ahead = next_plane(layer, block, channel)});
 }
 
 static void infer_item(void *context, int channel, int member)
@@ -334,6 +369,7 @@ static void train_item(void *context, int channel, int member)
     const struct depthwise *layer = context;
     const struct bn *bn = &layer->bn;
     float *linear = bn->linear + channel * bn->in.plane;
+    clear_applied(layer, member);
     for (int block = 0; block < bn->blocks; block++) {
         float *plane = linear + block * bn->in.block_stride;
         linear_plane(layer, block, channel, member, plane);
@@ -368,8 +404,8 @@ static struct phase phase_of(int kernel, int stride, int phase)
     return (struct phase){last, count, (phase + pad - last) / stride};
 }
 
-static void input_gradient_phase(const struct depthwise *layer, int channel, int y, int x, const float *gradient,
-                                 float *dx)
+static void input_gradient_phase(const struct depthwise *layer, int block, int channel, int y, int x,
+                                 const float *gradient, float *dx)
 {
     int kernel = layer->kernel, stride = layer->stride;
     struct phase rows = phase_of(kernel, stride, y), columns = phase_of(kernel, stride, x);
@@ -388,7 +424,8 @@ static void input_gradient_phase(const struct depthwise *layer, int channel, int
                               .x_pitch = layer->gradient.pitch,
                               .out = dx + map_at(&layer->in, 0, y, x),
                               .out_pitch = layer->in.pitch * (size_t)stride,
-                              .out_step = (size_t)BLOCK * (size_t)stride});
+                              .out_step = (size_t)BLOCK * (size_t)stride,
+                              .ahead = next_plane(layer, block, channel)});
 }
 
 static void weight_gradient_plane(const struct depthwise *layer, int block, int channel, int member,
@@ -402,7 +439,11 @@ static void weight_gradient_plane(const struct depthwise *layer, int block, int 
                                               .x_pitch = layer->in.pitch,
                                               .d = gradient + map_at(map, 0, 0, 0),
                                               .d_pitch = map->pitch,
-                                              .sums = sums},
+                                              .sums = sums,
+                                              .ahead = channel + GROUP < layer->bn.in.channels
+                                                           ? layer->bn.linear + block * layer->bn.in.block_stride +
+                                                                 (channel + GROUP) * layer->bn.in.plane
+                                                           : NULL},
                       layer->kernel);
 }
 
@@ -431,7 +472,7 @@ static void reader_weight_gradient(const struct depthwise *layer, int block, int
         outer.height = from->height - y < layer->strip.height ? from->height - y : layer->strip.height;
         for (int k = first; k < last; k++)
             bn_apply_rows(&layer->bn, block, k, y, outer.height, &layer->strip,
-                          strip + layer->strip_offsets[k], 0);
+                          strip + layer->strip_offsets[k]);
         outer_run(&outer, strip, layer->reader_bn.linear + block * from->block_stride + (size_t)y * from->pitch);
     }
 }
@@ -479,7 +520,7 @@ static void backward_channel(const struct depthwise *layer, const struct bn *bn,
         bn_backward_plane(bn, block, channel, &layer->gradient, gradient);
         weight_gradient_plane(layer, block, channel, member, gradient, sums);
         for (int phase = 0; run->dx && phase < stride * stride; phase++)
-            input_gradient_phase(layer, channel, phase / stride, phase % stride, gradient,
+            input_gradient_phase(layer, block, channel, phase / stride, phase % stride, gradient,
                                  dx + block * to.block_stride);
     }
     for (int tap = 0; tap < taps; tap++)
@@ -500,6 +541,7 @@ static void backward_item(void *context, int item, int member)
     int channels = layer->run->op->channels, first = item * GROUP;
     int last = first + GROUP < channels ? first + GROUP : channels;
     struct bn bn = layer->bn;
+    clear_applied(layer, member);
     if (layer->reader) {
         float *gradients = layer->group_gradients + member * bn.blocks * layer->group.block_stride;
         for (int block = 0; block < bn.blocks; block++) {

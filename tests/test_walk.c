@@ -94,8 +94,9 @@ static void neighbours_change_nothing(void **state)
     static const int any_core[] = {-1, -1};
     struct helpers *helpers = helpers_new(any_core, 2, 1);
     for (size_t i = 0; i < COUNT_OF(networks); i++) {
-        struct weights *expected = train_steps(&alone, &networks[i], NULL), *got[] = {
-            train_steps(backend, &networks[i], NULL), train_steps(backend, &networks[i], helpers_team(helpers, 0))};
+        struct weights *expected = train_steps(&alone, &networks[i], NULL),
+                       *got[] = {train_steps(backend, &networks[i], NULL),
+                                 train_steps(backend, &networks[i], helpers_team(helpers, 0))};
         for (int k = 0; k < 2; k++)
             for (int64_t v = 0; v < expected->layout.total; v++)
                 if (memcmp(&got[k]->values[v], &expected->values[v], sizeof(float)))

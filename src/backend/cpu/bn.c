@@ -89,6 +89,12 @@ const struct op *bn_writer_op(const struct plan *plan, const struct op *op)
     return writer;
 }
 
+const struct op *bn_reader_op(const struct plan *plan, const struct op *op)
+{
+    const struct op *reader = op + 1;
+    return reader < plan->ops + plan->op_count && bn_writer_op(plan, reader) ? reader : NULL;
+}
+
 const struct op_run *bn_writer_of(const struct op_run *run)
 {
     if (!run->walk || run->precision != PRECISION_F32)
@@ -99,9 +105,10 @@ const struct op_run *bn_writer_of(const struct op_run *run)
 
 const struct op_run *bn_reader_of(const struct op_run *run)
 {
-    const struct plan *plan = run->plan;
-    ptrdiff_t next = run->op - plan->ops + 1;
-    return run->walk && next < plan->op_count && bn_writer_of(&run->walk[next]) ? &run->walk[next] : NULL;
+    if (!run->walk || run->precision != PRECISION_F32)
+        return NULL;
+    const struct op *reader = bn_reader_op(run->plan, run->op);
+    return reader ? &run->walk[reader - run->plan->ops] : NULL;
 }
 
 bool bn_leaves_gradients(const struct op_run *run)

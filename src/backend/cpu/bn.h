@@ -12,9 +12,9 @@
  *
  * In a walk over a whole network BN's output need not exist: where one operation reads it, a depthwise or a 1×1
  * convolution, that reader applies BN and ReLU to what it reads, forward and backward, while it is in the cache.  Its
- * backward pass also leaves the gradient of `linear` in the place of `linear`.  A 1×1 convolution behind a depthwise one
- * leaves even its own gradients to that one, where the gradient of its linear part fits a cache (bn_leaves_gradients).
- * All sums are the same to the bit, in the same order.
+ * backward pass also leaves the gradient of `linear` in the place of `linear`.  A 1×1 convolution behind a depthwise
+ * one leaves even its own gradients to that one, where the gradient of its linear part fits a cache
+ * (bn_leaves_gradients). All sums are the same to the bit, in the same order.
  *
  * Backward, with g the gradient of scale * c + offset (0 where r is 0), n values a channel and x^ = (c - mean) / std:
  *     d beta = sum g    d gamma = sum g x^    d c = scale * (g - d beta / n - x^ d gamma / n)
@@ -29,6 +29,7 @@
 #define bn_new                ISA_SYMBOL(bn_new)
 #define bn_begin              ISA_SYMBOL(bn_begin)
 #define bn_writer_op          ISA_SYMBOL(bn_writer_op)
+#define bn_reader_op          ISA_SYMBOL(bn_reader_op)
 #define bn_writer_of          ISA_SYMBOL(bn_writer_of)
 #define bn_reader_of          ISA_SYMBOL(bn_reader_of)
 #define bn_leaves_gradients   ISA_SYMBOL(bn_leaves_gradients)
@@ -59,7 +60,7 @@ struct bn {
     struct team *team;
     struct map in, out, addend; /* `addend`: OP_CONV_BN_ADD */
     int blocks;
-    const float *dy;           /* gradient of the output: of map `dy_map`, from channel `dy_first` on */
+    const float *dy; /* gradient of the output: of map `dy_map`, from channel `dy_first` on */
     struct map dy_map;
     int dy_first;
     const float *x;            /* what it reads, of map `in`: `linear`, or the tensor of OP_BN_RELU */
@@ -78,9 +79,11 @@ struct bn bn_new(struct workspace *scratch, const struct plan *plan, const struc
 /* A BN that is ready for a run. */
 struct bn bn_begin(struct workspace *scratch, const struct op_run *run, bool training);
 
-/* The operation before `op` whose BN `op` applies in a walk, or NULL. */
+/* The operation before `op` whose BN `op` applies in a walk, and the one behind it that applies the BN of `op`; or
+   NULL. */
 const struct op *bn_writer_op(const struct plan *plan, const struct op *op);
-/* The run whose BN this run applies, and the run that applies this one's BN; or NULL. */
+const struct op *bn_reader_op(const struct plan *plan, const struct op *op);
+/* Their runs, where this is such a walk; or NULL.  Only in float32. */
 const struct op_run *bn_writer_of(const struct op_run *run);
 const struct op_run *bn_reader_of(const struct op_run *run);
 /* Whether the operation before this one computes the gradients of this one's weights and input. */

@@ -10,8 +10,8 @@
  * in the cache, and are read by the weight gradient and the input gradient.
  *
  * In a walk a 1×1 convolution may apply the BN of the operation before it (bn.h).  Then it makes the input in strips of
- * rows, as many as the weight gradient takes at once (gemm.c).  Where a reader applies this operation's BN, forward ends
- * with the statistics, and backward finds the gradient of the linear part where that was saved.
+ * rows, as many as the weight gradient takes at once (gemm.c).  Where a reader applies this operation's BN, forward
+ * ends with the statistics, and backward finds the gradient of the linear part where that was saved.
  *
  * Each loop over blocks is a team's (util/team.h).  Sums over the batch are made for each block and added in the order
  * of the blocks.
@@ -83,10 +83,9 @@ static void weight_gradient_strips(const struct round *round, int share, int mem
         last = conv_share(c.inputs, 1, share + 1, round->shares);
     for (int y = 0; y < height; y += layer->strip.height) {
         c.linear.height = strip_rows(layer, y);
-        conv_weight_gradient_run(&c, share, round->shares, member, 1,
-                                 apply_strip(layer, block, member, y, c.linear.height, first, last),
-                                 gradient + (size_t)y * c.gradient.pitch,
-                                 layer->run->gradients + layer->run->op->weights.weight);
+        conv_weight_gradient_run(
+            &c, share, round->shares, member, 1, apply_strip(layer, block, member, y, c.linear.height, first, last),
+            gradient + (size_t)y * c.gradient.pitch, layer->run->gradients + layer->run->op->weights.weight);
     }
 }
 

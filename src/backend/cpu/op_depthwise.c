@@ -4,186 +4,27 @@
  * Channels are independent, statistics included.  So an item of a loop is one channel in all blocks: its planes stay in
  * the cache from the convolution to the ReLU, and in backward from BN's sums to both gradients.  No sum is shared.
  *
- * Each tap of the kernel multiplies whole vectors of images; a run of pixels is summed in registers (struct slide), so
- * that a weight is loaded once for all of them.  Code for each kernel, with its taps unrolled, was no faster.  The
- * input gradient is such a pass over the output's gradient with the flipped kernel.  With stride s the input's pixels
- * fall into s x s phases, as in conv.h: each is a pass with the taps that lead to it.
+ * The input gradient is a convolution of the output's gradient with the flipped kernel.  With stride s the input's
+ * pixels fall into s x s phases, as in conv.h: each is a pass with the taps that lead to it.
  *
- * In a walk the input may be a BN that this operation applies (bn.h): plane by plane, where the convolution and in
- * backward the weight gradient read it.
+ * In a walk this operation may apply the BN before it (bn.h), plane by plane, where the convolution and in backward the
+ * weight gradient read it.  Then the gradient of the input stays in the cache as well: the BN's own backward pass over
+ * the channel follows, and what it leaves takes the place of what the BN saved.
+ *
+ * It may also compute the gradients of the 1×1 convolution behind it.  Then an item of backward is a few channels: the
+ * gradient of their output is a product of few rows, computed from the gradient of the 1×1 convolution's linear part,
+ * which is small and stays in the cache from item to item.  It is written nowhere else.
  *
  * All of it is float32 whatever the precision: time goes into memory, and pairs would not make tensors smaller.
  */
 #include "backend/cpu/operations.h"
 
 #include "backend/cpu/bn.h"
+#include "backend/cpu/depthwise.h"
+#include "backend/cpu/gemm.h"
 #include "util/bug.h"
 
 enum { TAPS_MAX = ARCH_KERNEL_MAX * ARCH_KERNEL_MAX };
-
-/* --- one plane: out = bias + sum over taps of weight * input --- */
-
-struct slide {
-    int rows, columns, step; /* taps; input pixels from output to output */
-    const float *weights;    /* [rows][columns] */
-    float bias;
-    int height, width; /* of the output */
-    const float *x;    /* what the first tap multiplies for the first output */
-    size_t x_pitch;
-    float *out;
-    size_t out_pitch, out_step; /* from row to row, from pixel to pixel */
-    const float *ahead;         /* a plane without border of the output's size that is read later, or NULL */
-};
-
-/* Sums that registers have room for, beside a weight. */
-enum { RUN_MOST = VECTOR_WIDTH == 16 ? 16 : 8 };
-
-/* Asks for a row of pixels while something else is computed. */
-INLINE void fetch_row(const float *plane, int y, int width)
-{
-    if (plane)
-        for (int x = 0; x < width; x++)
-            __builtin_prefetch(plane + ((size_t)y * width + x) * BLOCK, 0, 2);
-}
-
-/* `count` pixels of one row. */
-INLINE void slide_pixels(const struct slide *s, int step, int count, const float *x, float *out)
-{
-#pragma GCC unroll 4
-    for (int part = 0; part < BLOCK; part += VECTOR_WIDTH) {
-        const float *row = x + part, *weight = s->weights;
-        vector sums[RUN_MOST];
-#pragma GCC unroll 16
-        for (int i = 0; i < count; i++)
-            sums[i] = vector_all(s->bias);
-        for (int y = 0; y < s->rows; y++, row += s->x_pitch) {
-            const float *pixel = row;
-#pragma GCC unroll 1
-            for (int column = 0; column < s->columns; column++, pixel += BLOCK) {
-                vector w = vector_all(*weight++);
-#pragma GCC unroll 16
-                for (int i = 0; i < count; i++)
-                    sums[i] += w * vector_load(pixel + i * step * BLOCK);
-            }
-        }
-#pragma GCC unroll 16
-        for (int i = 0; i < count; i++)
-            vector_store(out + i * s->out_step + part, sums[i]);
-    }
-}
-
-/* The largest run that the map is wide enough for and that doesn't waste half of its sums.  A last run that would not
-   fit begins earlier: some pixels are then computed twice. */
-static int run_length(int width, int left)
-{
-    int run = RUN_MOST;
-    while (run > 1 && (run > width || 2 * left <= run))
-        run /= 2;
-    return run;
-}
-
-INLINE void slide_plane(const struct slide *s, int step)
-{
-    for (int y = 0; y < s->height; y++) {
-        const float *row = s->x + (size_t)(y * step) * s->x_pitch;
-        fetch_row(s->ahead, y, s->width);
-        for (int done = 0, run; done < s->width; done += run) {
-            run = run_length(s->width, s->width - done);
-            done = done + run > s->width ? s->width - run : done;
-            const float *x = row + done * step * BLOCK;
-            float *out = s->out + y * s->out_pitch + done * s->out_step;
-            if (run == 16)
-                slide_pixels(s, step, RUN_MOST, x, out);
-            else if (run == 8)
-                slide_pixels(s, step, 8, x, out);
-            else if (run == 4)
-                slide_pixels(s, step, 4, x, out);
-            else if (run == 2)
-                slide_pixels(s, step, 2, x, out);
-            else
-                slide_pixels(s, step, 1, x, out);
-        }
-    }
-}
-
-static void slide_run(const struct slide *s)
-{
-    if (s->step == 1)
-        slide_plane(s, 1);
-    else if (s->step == 2)
-        slide_plane(s, 2);
-    else
-        slide_plane(s, s->step);
-}
-
-/* --- one plane: the weight gradient --- */
-
-struct outer_product {
-    int step, height, width; /* the map is the gradient's */
-    const float *x;          /* what the first tap multiplied for the first output */
-    size_t x_pitch;
-    const float *d; /* the gradient's first pixel */
-    size_t d_pitch;
-    double *sums; /* of each tap */
-    const float *ahead;
-};
-
-/* Adds to `rows` rows of taps, from `first` on. */
-INLINE void add_rows(const struct outer_product *o, int kernel, int first, int rows)
-{
-    vector sums[28];
-    int taps = rows * kernel;
-#pragma GCC unroll 28
-    for (int t = 0; t < taps; t++)
-        sums[t] = (vector){0};
-    for (int y = 0; y < o->height; y++) {
-        const float *x = o->x + (size_t)(y * o->step + first) * o->x_pitch, *d = o->d + y * o->d_pitch;
-        if (first == 0)
-            fetch_row(o->ahead, y, o->width);
-        for (int pixel = 0; pixel < o->width; pixel++, x += o->step * BLOCK, d += BLOCK)
-#pragma GCC unroll 4
-            for (int part = 0; part < BLOCK; part += VECTOR_WIDTH)
-#pragma GCC unroll 28
-                for (int t = 0; t < taps; t++)
-                    sums[t] +=
-                        vector_load(d + part) * vector_load(x + t / kernel * o->x_pitch + (t % kernel) * BLOCK + part);
-    }
-#pragma GCC unroll 28
-    for (int t = 0; t < taps; t++)
-        o->sums[first * kernel + t] += vector_sum(sums[t]);
-}
-
-/* In passes of as many rows as registers have room for. */
-INLINE void add_kernel(const struct outer_product *o, int kernel, int rows)
-{
-    int row = 0;
-    for (; row + rows <= kernel; row += rows)
-        add_rows(o, kernel, row, rows);
-    if (row < kernel)
-        add_rows(o, kernel, row, kernel % rows);
-}
-
-static void outer_product_run(const struct outer_product *o, int kernel)
-{
-    enum { WIDE = VECTOR_WIDTH == 16 };
-    switch (kernel) {
-    case 1:
-        return add_kernel(o, 1, 1);
-    case 3:
-        return add_kernel(o, 3, 3);
-    case 5:
-        return add_kernel(o, 5, WIDE ? 5 : 2);
-    case 7:
-        return add_kernel(o, 7, WIDE ? 4 : 1);
-    case 9:
-        return add_kernel(o, 9, WIDE ? 3 : 1);
-    default:
-        ASSERT(kernel == ARCH_KERNEL_MAX);
-        return add_kernel(o, ARCH_KERNEL_MAX, WIDE ? 2 : 1);
-    }
-}
-
-/* --- the operation --- */
 
 struct depthwise {
     const struct op_run *run;
@@ -195,8 +36,8 @@ struct depthwise {
     /* Where this operation applies the BN before it. */
     bool applies;
     struct bn writer;
-    struct map applied;    /* one channel of the input */
-    float *applied_planes; /* scratch: for each member */
+    struct map applied;     /* one channel of the input */
+    float *applied_planes;  /* scratch: for each member */
     float *input_gradients; /* scratch: of one channel in all blocks, for each member */
     /* Where it computes the gradients of the 1×1 convolution behind it. */
     const struct op_run *reader; /* or NULL */
@@ -212,8 +53,7 @@ struct depthwise {
 /* Channels whose gradients are computed together: as many as a tile of gemm.h has rows. */
 enum { GROUP = 4 };
 
-static void take_group(struct workspace *scratch, const struct op *op, int blocks, int members,
-                       struct depthwise *layer)
+static void take_group(struct workspace *scratch, const struct op *op, int blocks, int members, struct depthwise *layer)
 {
     int rows = OUTER_STRIP / op->width;
     rows = rows < 1 ? 1 : rows < op->height ? rows : op->height;
@@ -240,7 +80,7 @@ static struct depthwise depthwise_new(struct workspace *scratch, const struct pl
         layer.applied_planes = workspace_take(scratch, plane);
         layer.input_gradients = workspace_take(scratch, blocks * plane);
     }
-    if (op + 1 < plan->ops + plan->op_count && bn_writer_op(plan, op + 1) == op)
+    if (bn_reader_op(plan, op))
         take_group(scratch, op, blocks, members, &layer);
     ASSERT(layer.in.border >= op->kernel / 2 && layer.in.channels == op->channels);
     return layer;
@@ -253,8 +93,8 @@ size_t depthwise_scratch_bytes(const struct plan *plan, const struct op *op, int
     bn_new(&scratch, plan, op, blocks);
     if (bn_writer_op(plan, op))
         bn_new(&scratch, plan, bn_writer_op(plan, op), blocks);
-    if (op + 1 < plan->ops + plan->op_count && bn_writer_op(plan, op + 1) == op)
-        bn_new(&scratch, plan, op + 1, blocks);
+    if (bn_reader_op(plan, op))
+        bn_new(&scratch, plan, bn_reader_op(plan, op), blocks);
     return scratch.used;
 }
 
@@ -322,17 +162,15 @@ static const float *next_plane(const struct depthwise *layer, int block, int cha
         block = 0;
         channel++;
     }
-    return channel < writer->in.channels
-               ? writer->linear + block * writer->in.block_stride + channel * writer->in.plane
-               : NULL;
+    return channel < writer->in.channels ? writer->linear + block * writer->in.block_stride + channel * writer->in.plane
+                                         : NULL;
 }
 
 /* What the first tap multiplies for the first output. */
 static const float *first_input(const struct depthwise *layer, int block, int channel, int member)
 {
     const struct map *in = &layer->in;
-    return input_plane(layer, block, channel, member) +
-           (size_t)(in->border - layer->kernel / 2) * (in->pitch + BLOCK);
+    return input_plane(layer, block, channel, member) + (size_t)(in->border - layer->kernel / 2) * (in->pitch + BLOCK);
 }
 
 /* The convolution of one plane, less BN's shift (bn.h). */
@@ -471,8 +309,7 @@ static void reader_weight_gradient(const struct depthwise *layer, int block, int
     for (int y = 0; y < from->height; y += outer.height) {
         outer.height = from->height - y < layer->strip.height ? from->height - y : layer->strip.height;
         for (int k = first; k < last; k++)
-            bn_apply_rows(&layer->bn, block, k, y, outer.height, &layer->strip,
-                          strip + layer->strip_offsets[k]);
+            bn_apply_rows(&layer->bn, block, k, y, outer.height, &layer->strip, strip + layer->strip_offsets[k]);
         outer_run(&outer, strip, layer->reader_bn.linear + block * from->block_stride + (size_t)y * from->pitch);
     }
 }

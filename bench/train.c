@@ -10,7 +10,7 @@
  * -o also counts bytes: of an operation's inputs, linear part and output, and backward of these and of the gradients of
  * inputs and output, each once and without borders.  Where neighbours share work (backend/cpu/bn.h) some are not
  * touched, and what an operation does for its neighbour counts as its time; a row of all operations sums that up.  The
- * memory's rate is that of adding 1 to 16 MiB in place, read and written.
+ * memory's rate is that of adding 1 to numbers in 16 MiB in place, read and written.
  *
  * -p measures trainers that run side by side, each on a core and a network of its own, against a single one: by the
  * wall what a search gains from them; by CPU time what they cost each other in caches and memory alone.
@@ -369,9 +369,9 @@ static void print_networks(const struct options *options, const struct view *vie
     struct augment *augment = options->augmented ? new_augment() : NULL;
     struct plan *plan = memory_new(1, sizeof *plan);
     double peak = options->bare ? 0 : peak_flops(options->isa);
-    struct limits limits = {peak, options->operations ? memory_rate() : 0};
+    struct limits limits = {peak, options->bare ? 0 : memory_rate()};
     if (!options->bare)
-        printf("%s; peak %.1f GFLOP/s, memory %.1f GB/s (-o)\n%-8s %10s %10s %10s %8s\n", options->backend->description,
+        printf("%s; peak %.1f GFLOP/s, memory %.1f GB/s\n%-8s %10s %10s %10s %8s\n", options->backend->description,
                peak * 1e-9, limits.bytes * 1e-9, "network", "images/s", "ms/step", "GFLOP/s", "of peak");
     for (int i = 0; i < options->workload.network_count; i++) {
         const struct bench_network *network = &options->workload.networks[i];

@@ -112,9 +112,9 @@ static void round_gradients_item(void *context, int item, int member)
     }
     int last = round->first + round->count;
     for (int block = round->first, count; block < last; block += count) {
-        count = 1;
         if (round->layer->applies) {
             weight_gradient_strips(round, item, member, block);
+            count = 1;
             continue;
         }
         count = last - block < c->blocks_at_once ? last - block : c->blocks_at_once;

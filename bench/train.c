@@ -7,6 +7,11 @@
  * the linear parts, two each: forward, weight gradient and input gradient (the first layer has none).  The peak is what
  * independent fused multiply-adds of the same instruction set reach in the same run.
  *
+ * -o also counts bytes: of an operation's inputs, linear part and output, and backward of these and of the gradients of
+ * inputs and output, each once and without borders.  Where neighbours share work (backend/cpu/bn.h) some are not
+ * touched, and what an operation does for its neighbour counts as its time; a row of all operations sums that up.  The
+ * memory's rate is that of adding 1 to numbers in 16 MiB in place, read and written.
+ *
  * -p measures trainers that run side by side, each on a core and a network of its own, against a single one: by the
  * wall what a search gains from them; by CPU time what they cost each other in caches and memory alone.
  */
@@ -20,6 +25,7 @@
 #include <string.h>
 
 #include "backend/cpu/cpu.h"
+#include "nn/arena.h"
 #include "peak.h"
 #include "times.h"
 #include "util/bug.h"
@@ -104,6 +110,41 @@ static double op_backward_flops(const struct op *op)
     return (op->needs_input_gradient[0] ? 2 : 1) * op_flops(op);
 }
 
+static double tensor_bytes(const struct plan *plan, int tensor)
+{
+    const struct tensor *t = &plan->tensors[tensor];
+    return 4.0 * t->channels * t->height * t->width;
+}
+
+/* Bytes of one image, forward and backward. */
+static double op_bytes(const struct plan *plan, const struct op *op)
+{
+    double inputs = 0, gradients = 0, output = tensor_bytes(plan, op->output), linear = 0;
+    for (int k = 0; k < op_input_count(op); k++) {
+        inputs += tensor_bytes(plan, op->inputs[k]);
+        gradients += op->needs_input_gradient[k] ? tensor_bytes(plan, op->inputs[k]) : 0;
+    }
+    if (op_is_convolution(op) && op->kind != OP_CONV)
+        linear = 4.0 * op->channels * op->height * op->width;
+    return 2 * (inputs + linear + output) + gradients;
+}
+
+static double memory_rate(void)
+{
+    enum { FLOATS = 4 << 20, RUNS = 20 };
+    static struct times times;
+    float *values = (float *)arena_new(FLOATS * sizeof *values); /* as a network's memory is */
+    memset(values, 0, FLOATS * sizeof *values);
+    for (int i = 0; i < RUNS; i++) {
+        double start = cpu_seconds();
+        for (int v = 0; v < FLOATS; v++)
+            values[v] += 1;
+        times_add(&times, cpu_seconds() - start);
+    }
+    free(values);
+    return 2.0 * FLOATS * sizeof *values / times_best(&times);
+}
+
 static double training_flops(const struct plan *plan)
 {
     double flops = 0;
@@ -138,16 +179,24 @@ static double rate(double flops, double seconds)
     return seconds > 0 ? flops / seconds * 1e-9 : 0;
 }
 
+/* What limits the machine sets: FLOPs and bytes in a second. */
+struct limits {
+    double flops, bytes;
+};
+
 static void print_row(const char *what, struct op_times *times, double forward_flops, double backward_flops,
-                      double step)
+                      double bytes, double step, const struct limits *limits)
 {
     double forward = times_best(&times->forward), backward = times_best(&times->backward);
-    printf("  %-34s %9.1f %8.1f %9.1f %8.1f %7.1f\n", what, forward * 1e6, rate(forward_flops, forward), backward * 1e6,
-           rate(backward_flops, backward), 100 * (forward + backward) / step);
+    printf("  %-34s %9.1f %8.1f %9.1f %8.1f %7.1f %8.1f %7.1f %7.1f\n", what, forward * 1e6,
+           rate(forward_flops, forward), backward * 1e6, rate(backward_flops, backward),
+           100 * (forward + backward) / step, bytes * 1e-6, 100e9 * rate(bytes, forward + backward) / limits->bytes,
+           100e9 * rate(forward_flops + backward_flops, forward + backward) / limits->flops);
 }
 
-static void print_operations(const struct plan *plan)
+static void print_operations(const struct plan *plan, const struct limits *limits)
 {
+    double all_bytes = 0;
     static const char *const kinds[] = {"conv", "fc",   "pool", "dropout",   "classifier",
                                         "bn",   "conv", "add",  "depthwise", "conv add"};
     _Static_assert(COUNT_OF(kinds) == OP_KINDS, "every kind of operation has a name");
@@ -155,7 +204,8 @@ static void print_operations(const struct plan *plan)
     double step = times_best(&rest_times.forward) + times_best(&rest_times.backward) + times_best(&sum_times);
     for (int i = 0; i < plan->op_count; i++)
         step += times_best(&op_times[i].forward) + times_best(&op_times[i].backward);
-    printf("  %-34s %9s %8s %9s %8s %7s\n", "operation", "fwd us", "GFLOP/s", "bwd us", "GFLOP/s", "share");
+    printf("  %-34s %9s %8s %9s %8s %7s %8s %7s %7s\n", "operation; %: of step, memory, peak", "fwd us", "GFLOP/s",
+           "bwd us", "GFLOP/s", "share", "MB", "memory", "peak");
     for (int i = 0; i < plan->op_count; i++) {
         const struct op *op = &plan->ops[i];
         const struct tensor *input = &plan->tensors[op->inputs[0]];
@@ -169,11 +219,15 @@ static void print_operations(const struct plan *plan)
                  op->pool == POOL_MAX       ? " max"
                  : op->pool == POOL_AVERAGE ? " average"
                                             : "");
-        print_row(name, &op_times[i], BATCH * op_flops(op), BATCH * op_backward_flops(op), step);
+        all_bytes += BATCH * op_bytes(plan, op);
+        print_row(name, &op_times[i], BATCH * op_flops(op), BATCH * op_backward_flops(op), BATCH * op_bytes(plan, op),
+                  step, limits);
     }
     if (times_best(&sum_times) > 0)
-        print_row("sums of gradients", &sums, 0, 0, step);
-    print_row("load; update", &rest_times, 0, 0, step);
+        print_row("sums of gradients", &sums, 0, 0, 0, step, limits);
+    print_row("load; update", &rest_times, 0, 0, 0, step, limits);
+    printf("  all: %.0f MB, %.0f %% of the memory's rate, %.0f %% of the peak\n", all_bytes * 1e-6,
+           100 * all_bytes / step / limits->bytes, 100 * BATCH * training_flops(plan) / step / limits->flops);
 }
 
 /* The times of one network's steps. */
@@ -315,9 +369,10 @@ static void print_networks(const struct options *options, const struct view *vie
     struct augment *augment = options->augmented ? new_augment() : NULL;
     struct plan *plan = memory_new(1, sizeof *plan);
     double peak = options->bare ? 0 : peak_flops(options->isa);
+    struct limits limits = {peak, options->bare ? 0 : memory_rate()};
     if (!options->bare)
-        printf("%s; peak %.1f GFLOP/s\n%-8s %10s %10s %10s %8s\n", options->backend->description, peak * 1e-9,
-               "network", "images/s", "ms/step", "GFLOP/s", "of peak");
+        printf("%s; peak %.1f GFLOP/s, memory %.1f GB/s\n%-8s %10s %10s %10s %8s\n", options->backend->description,
+               peak * 1e-9, limits.bytes * 1e-9, "network", "images/s", "ms/step", "GFLOP/s", "of peak");
     for (int i = 0; i < options->workload.network_count; i++) {
         const struct bench_network *network = &options->workload.networks[i];
         double step = measure(options, network, view, augment, plan), flops = BATCH * training_flops(plan) / step;
@@ -327,7 +382,7 @@ static void print_networks(const struct options *options, const struct view *vie
             printf("%-8s %10.0f %10.3f %10.1f %7.1f%%\n", network->name, BATCH / step, step * 1e3, flops * 1e-9,
                    100 * flops / peak);
         if (options->operations)
-            print_operations(plan);
+            print_operations(plan, &limits);
         fflush(stdout);
     }
     free(plan);

@@ -35,6 +35,8 @@ struct op_run {
     void *context; /* of a backend with a device: what its `open` gave; else NULL */
     const struct plan *plan;
     const struct op *op;
+    const struct op_run *walk; /* the runs of all operations, when a walk goes forward and then backward over them: an
+                                  operation may leave work to its neighbours.  NULL: it does all of its own */
     int count;
     enum precision precision; /* the backend's */
     bool training;        /* forward: batch statistics, running ones updated, dropout on, `saved` filled */

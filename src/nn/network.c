@@ -244,6 +244,7 @@ static bool begin(struct network *network, const struct step *step)
     for (int i = 0; i < network->plan.op_count; i++) {
         network->runs[i].count = batch->count;
         network->runs[i].targets = batch->targets;
+        network->runs[i].walk = step->kind == STEP_TRAIN || step->kind == STEP_GRADIENT ? network->runs : NULL;
         network->runs[i].dropout_key = step_dropout_key(step, i);
     }
     network->backend->load(network->context, &network->plan.tensors[0], batch, (void *)network->runs[0].x,

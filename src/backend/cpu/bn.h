@@ -10,6 +10,12 @@
  * the scale is known, so the largest r of a window is at its largest (or smallest) c.  Forward saves that c,
  * `selected`, and backward sends the gradient to the first place of the window that equals it.  No mask is saved.
  *
+ * In a walk over a whole network BN's output need not exist: where one operation reads it, a depthwise or a 1×1
+ * convolution, that reader applies BN and ReLU to what it reads, forward and backward, while it is in the cache.  Its
+ * backward pass also leaves the gradient of `linear` in the place of `linear`.  A 1×1 convolution behind a depthwise
+ * one leaves even its own gradients to that one, where the gradient of its linear part fits a cache
+ * (bn_leaves_gradients). All sums are the same to the bit, in the same order.
+ *
  * Backward, with g the gradient of scale * c + offset (0 where r is 0), n values a channel and x^ = (c - mean) / std:
  *     d beta = sum g    d gamma = sum g x^    d c = scale * (g - d beta / n - x^ d gamma / n)
  */
@@ -22,6 +28,11 @@
 #define bn_saved_bytes        ISA_SYMBOL(bn_saved_bytes)
 #define bn_new                ISA_SYMBOL(bn_new)
 #define bn_begin              ISA_SYMBOL(bn_begin)
+#define bn_writer_op          ISA_SYMBOL(bn_writer_op)
+#define bn_reader_op          ISA_SYMBOL(bn_reader_op)
+#define bn_writer_of          ISA_SYMBOL(bn_writer_of)
+#define bn_reader_of          ISA_SYMBOL(bn_reader_of)
+#define bn_leaves_gradients   ISA_SYMBOL(bn_leaves_gradients)
 #define bn_add_moments        ISA_SYMBOL(bn_add_moments)
 #define bn_add_values         ISA_SYMBOL(bn_add_values)
 #define bn_sum_plane          ISA_SYMBOL(bn_sum_plane)
@@ -30,9 +41,11 @@
 #define bn_running_statistics ISA_SYMBOL(bn_running_statistics)
 #define bn_forward_block      ISA_SYMBOL(bn_forward_block)
 #define bn_forward_plane      ISA_SYMBOL(bn_forward_plane)
+#define bn_apply_rows         ISA_SYMBOL(bn_apply_rows)
 #define bn_forward            ISA_SYMBOL(bn_forward)
 #define bn_gradient_sums      ISA_SYMBOL(bn_gradient_sums)
 #define bn_channel_sums       ISA_SYMBOL(bn_channel_sums)
+#define bn_backward_in_place  ISA_SYMBOL(bn_backward_in_place)
 #define bn_backward_block     ISA_SYMBOL(bn_backward_block)
 #define bn_backward_plane     ISA_SYMBOL(bn_backward_plane)
 
@@ -47,6 +60,9 @@ struct bn {
     struct team *team;
     struct map in, out, addend; /* `addend`: OP_CONV_BN_ADD */
     int blocks;
+    const float *dy; /* gradient of the output: of map `dy_map`, from channel `dy_first` on */
+    struct map dy_map;
+    int dy_first;
     const float *x;            /* what it reads, of map `in`: `linear`, or the tensor of OP_BN_RELU */
     float *minus_shift;        /* scratch, by channel */
     struct bn_sums *sums;      /* scratch, [block][channel]; after a reduction the first block's are those of all */
@@ -62,6 +78,16 @@ size_t bn_saved_bytes(const struct plan *plan, const struct op *op, int batch);
 struct bn bn_new(struct workspace *scratch, const struct plan *plan, const struct op *op, int blocks);
 /* A BN that is ready for a run. */
 struct bn bn_begin(struct workspace *scratch, const struct op_run *run, bool training);
+
+/* The operation before `op` whose BN `op` applies in a walk, and the one behind it that applies the BN of `op`; or
+   NULL. */
+const struct op *bn_writer_op(const struct plan *plan, const struct op *op);
+const struct op *bn_reader_op(const struct plan *plan, const struct op *op);
+/* Their runs, where this is such a walk; or NULL.  Only in float32. */
+const struct op_run *bn_writer_of(const struct op_run *run);
+const struct op_run *bn_reader_of(const struct op_run *run);
+/* Whether the operation before this one computes the gradients of this one's weights and input. */
+bool bn_leaves_gradients(const struct op_run *run);
 
 /* --- forward: sums of each block, statistics, then the blocks --- */
 
@@ -81,6 +107,9 @@ void bn_running_statistics(const struct bn *bn);
 void bn_forward(const struct bn *bn);
 void bn_forward_block(const struct bn *bn, int block, const float *values);
 void bn_forward_plane(const struct bn *bn, int block, int channel, const float *values);
+/* Writes BN and ReLU of `rows` rows of one channel of `x`, from `first` on, to the first rows of `y`, a plane of map
+   `to`; without its border. */
+void bn_apply_rows(const struct bn *bn, int block, int channel, int first, int rows, const struct map *to, float *y);
 
 /* --- backward: sums over all blocks, then the blocks --- */
 
@@ -93,5 +122,7 @@ void bn_channel_sums(const struct bn *bn, int channel);
 void bn_backward_block(const struct bn *bn, int block, const struct map *gradient, float *out);
 /* The same for one channel; `out` is its plane. */
 void bn_backward_plane(const struct bn *bn, int block, int channel, const struct map *gradient, float *out);
+/* Writes the gradient of one channel of `linear`, in all blocks, in the place of `linear`; not behind a pool. */
+void bn_backward_in_place(const struct bn *bn, int channel);
 
 #endif

@@ -130,13 +130,6 @@ static struct winograd winograd_of(const struct conv *c, const struct map *in, c
     };
 }
 
-/* Cuts `count` things into `items` shares of whole steps, and returns where share `item` begins. */
-static inline int share_of(int count, int step, int item, int items)
-{
-    int steps = (count + step - 1) / step, first = (int)((int64_t)steps * item / items) * step;
-    return first < count ? first : count;
-}
-
 /* Transforms the weights for minimal filtering; a share is some rows. */
 struct transform {
     struct kernels kernels;
@@ -150,8 +143,8 @@ static void transform_share(void *context, int item, int member)
 {
     const struct transform *t = context;
     int rows = t->kernels.rows;
-    winograd_weights(t->tile, t->kernel, &t->kernels, share_of(rows, 1, item, t->shares),
-                     share_of(rows, 1, item + 1, t->shares), t->weights, t->packed);
+    winograd_weights(t->tile, t->kernel, &t->kernels, conv_share(rows, 1, item, t->shares),
+                     conv_share(rows, 1, item + 1, t->shares), t->weights, t->packed);
 }
 
 static struct winograd winograd_begin(const struct conv *c, const struct map *in, const struct map *out,
@@ -352,7 +345,7 @@ void conv_weight_gradient_run(const struct conv *c, int share, int shares, int m
 {
     const float *d = gradient + map_at(&c->gradient, 0, 0, 0), *pixel = x + map_at(&c->in, 0, 0, 0);
     int columns = c->tile ? c->inputs : c->inputs * c->kernel * c->kernel;
-    int first = share_of(columns, 1, share, shares), last = share_of(columns, 1, share + 1, shares);
+    int first = conv_share(columns, 1, share, shares), last = conv_share(columns, 1, share + 1, shares);
     if (c->tile) {
         struct winograd winograd = winograd_of(c, &c->in, &c->gradient);
         winograd.blocks = blocks;
@@ -390,6 +383,6 @@ void conv_weight_gradient_end(const struct conv *c, int share, int shares, float
     int kernels = c->outputs * c->inputs;
     if (c->tile)
         winograd_weights_gradient(
-            c->tile, c->kernel, c->outputs, c->inputs, (size_t)share_of(kernels, VECTOR_WIDTH, share, shares),
-            (size_t)share_of(kernels, VECTOR_WIDTH, share + 1, shares), c->winograd_gradient, out);
+            c->tile, c->kernel, c->outputs, c->inputs, (size_t)conv_share(kernels, VECTOR_WIDTH, share, shares),
+            (size_t)conv_share(kernels, VECTOR_WIDTH, share + 1, shares), c->winograd_gradient, out);
 }

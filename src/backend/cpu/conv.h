@@ -70,6 +70,13 @@ struct pass conv_input_gradient_begin(const struct conv *c, const float *weights
 void conv_input_gradient_run(const struct conv *c, const struct pass *begun, int member, const float *gradient,
                              float *dx);
 
+/* Where share `item` of `items` shares of whole steps begins, of `count` things. */
+static inline int conv_share(int count, int step, int item, int items)
+{
+    int steps = (count + step - 1) / step, first = (int)((int64_t)steps * item / items) * step;
+    return first < count ? first : count;
+}
+
 /* `out` is the weight gradient, [output][input][ky][kx]; it is complete after the `end` of every share. */
 void conv_weight_gradient_begin(const struct conv *c, float *out);
 /* Adds `blocks` blocks to share `share` of `shares`.  `x` and `gradient` point at the first block's beginning, border

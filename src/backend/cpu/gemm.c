@@ -266,8 +266,7 @@ static outer_function *const outer_functions[1][TILE_COLUMNS * TILE_ROWS] = {{CO
    pass over it. */
 void outer_run(const struct outer *outer, const float *x, const float *d)
 {
-    enum { STRIP_PIXELS = 64 };
-    int strip = STRIP_PIXELS / outer->width;
+    int strip = OUTER_STRIP / outer->width;
     if (strip < 1)
         strip = 1;
     for (int y = 0; y < outer->height; y += strip) {

@@ -90,7 +90,8 @@ struct outer {
     ptrdiff_t d_plane, d_pitch, d_step;
 };
 
-/* Adds to `gradient`. */
+/* Pixels of a strip: outer_run sums each strip of rows by itself, and adds it to `gradient`. */
+enum { OUTER_STRIP = 64 };
 void outer_run(const struct outer *outer, const float *x, const float *d);
 
 #endif

@@ -247,6 +247,7 @@ static void apply_result(struct session_state *state, const struct event_result 
     replace_text(&node->weights_hash, text_of(facts->weights_hash));
     replace_text(&node->stopped, text_of(facts->stopped)[0] ? facts->stopped : NULL);
     node->predicted = facts->predicted;
+    state_set_health(node, facts);
     clear_step(node);
     if (!node_is_final(node))
         state->not_new_count = 0;
@@ -342,20 +343,6 @@ static void apply_sample(struct session_state *state, const struct event_sample 
     device->sampled = time;
 }
 
-static void apply_budget(struct session_state *state, const struct event_budget *facts)
-{
-    state->budget_episodes = facts->episodes;
-    state->budget_networks = facts->networks;
-    state->budget_seconds = facts->seconds;
-    state->budget_flops = facts->flops;
-}
-
-static void apply_settings(struct session_state *state, const struct event_settings *facts)
-{
-    state->epochs = facts->epochs;
-    state->rate = facts->rate;
-}
-
 static void apply_paused(struct session_state *state, const struct event_paused *facts, double time)
 {
     if (state->paused)
@@ -428,10 +415,10 @@ static void apply_kind(struct session_state *state, const struct event *event)
         replace_text(&session_node_own(state, event->as.noted.node)->note, text_of(event->as.noted.note));
         break;
     case EVENT_BUDGET:
-        apply_budget(state, &event->as.budget);
+        state_apply_budget(state, &event->as.budget);
         break;
     case EVENT_SETTINGS:
-        apply_settings(state, &event->as.settings);
+        state_apply_settings(state, &event->as.settings);
         break;
     case EVENT_FINISHED:
         apply_finished(state, &event->as.finished);

@@ -16,6 +16,9 @@ struct curve_point {
     double rate, train_loss, train_accuracy, validation_loss, validation_accuracy;
 };
 
+/* Of the layers of a trained network, as RESULT has them. */
+enum health_measure { HEALTH_WEIGHT_NORM, HEALTH_GRADIENT_NORM, HEALTH_DEAD, HEALTH_FRESH, HEALTH_MEASURES };
+
 struct session_node {
     struct event_proposal facts; /* as it joined; facts.node is its number */
     double joined, started, ended; /* event times; started and ended 0 while unknown */
@@ -34,6 +37,7 @@ struct session_node {
     double predicted;
     char *failure;               /* of the last attempt: "diverged: loss is not finite at step 12", or NULL */
     struct event_word failure_reason; /* an enum failure_reason; none while `failure` is NULL */
+    struct event_reals health[HEALTH_MEASURES]; /* one value for each layer, or all empty: not measured */
     bool pinned, pruned;
     bool dropped;                /* its file of weights was removed: nothing grows from it any more */
     int64_t pruned_with;         /* the network that was pruned, itself or one above it; 0: not pruned */
@@ -197,6 +201,8 @@ bool session_gain(const struct session_state *state, int64_t node, double *gain,
 int64_t node_inherits(const struct session_node *node);
 /* Does it train at the end of a search, as a baseline, a retrained network or a finish? */
 bool node_is_final(const struct session_node *node);
+/* A measure of one layer of a network; NaN: that layer has none, or it was not measured. */
+double node_health(const struct session_node *node, int layer, enum health_measure measure);
 /* NULL when there is no such node. */
 const struct session_node *session_node(const struct session_state *state, int64_t node);
 /* Is it in the queue or in training? */

@@ -94,15 +94,15 @@ static void draw_layer(const struct layer_chart *chart, int layer, int largest, 
 {
     const struct layer *at = &chart->arch.layers[layer];
     const struct shape *shape = &chart->shapes[layer];
-    enum style style = chart->change[layer] ? layer_change_style(chart->change[layer]) : STYLE_NORMAL;
+    enum style style = chart->edge.change[layer] ? layer_change_style(chart->edge.change[layer]) : STYLE_NORMAL;
     char name[LAYER_NAME_MAX], kernel[24], map[32] = "", was[32] = "";
     layer_name(&chart->arch, layer, name);
     layer_chart_kernel(at, kernel);
     if (!layer_is_flat(at))
         snprintf(map, sizeof map, "%d×%d", shape->height, shape->width);
-    if (chart->before[layer])
-        snprintf(was, sizeof was, "was %d", chart->before[layer]);
-    else if (chart->change[layer] == LAYER_CHANGE_NEW)
+    if (chart->edge.before[layer])
+        snprintf(was, sizeof was, "was %d", chart->edge.before[layer]);
+    else if (chart->edge.change[layer] == LAYER_CHANGE_NEW)
         snprintf(was, sizeof was, "new");
     canvas_text(canvas, area, 2, y, style, "%s", name);
     canvas_text(canvas, area, 14, y, STYLE_DIM, "%s", kernel);
@@ -115,7 +115,7 @@ static void draw_layer(const struct layer_chart *chart, int layer, int largest, 
     if (width < 1)
         return;
     int end = canvas_bar(canvas, area, 32, y, width, (double)at->units / largest,
-                         layer_change_style(chart->change[layer]));
+                         layer_change_style(chart->edge.change[layer]));
     canvas_text(canvas, area, end + 1, y, style, "%s", was);
 }
 
@@ -124,7 +124,7 @@ static int distance_to_change(const struct layer_chart *chart, int layer)
 {
     int distance = ARCH_LAYERS_MAX + layer;
     for (int i = 0; i < chart->arch.layer_count; i++)
-        if (chart->change[i]) {
+        if (chart->edge.change[i]) {
             int apart = i < layer ? layer - i : i - layer;
             distance = apart < distance ? apart : distance;
         }

@@ -8,7 +8,7 @@
 #ifndef ESPALIER_TUI_MODEL_H
 #define ESPALIER_TUI_MODEL_H
 
-#include "sessions/state.h"
+#include "sessions/policy_map.h"
 #include "tui/layout.h"
 #include "tui/mistakes.h"
 #include "tui/request.h"
@@ -98,6 +98,19 @@ struct progress_view {
     struct progress_point *points; /* the trained networks, as they ended; made anew when stale */
     int count;
     double lowest, highest, sum, squares; /* of their accuracies */
+    bool stale;
+};
+
+/* Rows of the heat map: the commonest first, by action and layer, the largest gain first. */
+enum heat_order { HEAT_BY_COUNT, HEAT_BY_LAYER, HEAT_BY_GAIN, HEAT_ORDERS };
+
+/* heat_map.c */
+struct heat_view {
+    bool open; /* in the controller's pane, in place of its decisions */
+    enum heat_order order;
+    int top;   /* the first row on the screen */
+    struct policy_map map; /* updated when stale; made anew when the state is another one */
+    int rows[POLICY_CHOICES_MAX]; /* choices of the map, in order */
     bool stale;
 };
 
@@ -192,6 +205,7 @@ struct model {
     struct board_view board;
     struct trade_view trade;
     struct progress_view progress;
+    struct heat_view heat;
     struct log_view log;
     struct devices_view devices;
     struct detail_view detail;

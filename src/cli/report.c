@@ -271,6 +271,14 @@ static void print_instructions(FILE *out, const struct session_state *state)
     print_to(out, " instructions%s\n", sets->count > 1 ? ": no one machine gives these numbers again" : "");
 }
 
+static void print_collapse(FILE *out, const struct session_state *state)
+{
+    struct text words = TEXT_EMPTY;
+    if (policy_has_collapsed(state, &words))
+        print_to(out, "policy    %s\n", text_string(&words));
+    text_done(&words);
+}
+
 void report_summary(FILE *out, const struct session_state *state, const char *folder)
 {
     static const char *const options[] = {"policy", "parent", "wider", "deeper", "epochs", "batch", "rate"};

@@ -34,13 +34,24 @@ static int find_choice(struct policy_map *map, const char *action)
     return map->choice_count++;
 }
 
+/* One of the last columns, or -1: proposals of an episode may come late, but not much. */
+static int recent_column(const struct policy_map *map, int64_t episode)
+{
+    enum { BACK = 32 };
+    for (int i = map->column_count - 1; i >= 0 && i >= map->column_count - BACK; i--)
+        if (map->columns[i].episode == episode)
+            return i;
+    return -1;
+}
+
 static int find_column(struct policy_map *map, int64_t episode)
 {
-    if (!map->column_count || map->columns[map->column_count - 1].episode != episode) {
-        map->columns = memory_grow(map->columns, (size_t)map->column_count, &map->column_capacity, sizeof *map->columns);
-        map->columns[map->column_count++] = (struct policy_column){.episode = episode, .entropy = NAN};
-    }
-    return map->column_count - 1;
+    int column = recent_column(map, episode);
+    if (column >= 0)
+        return column;
+    map->columns = memory_grow(map->columns, (size_t)map->column_count, &map->column_capacity, sizeof *map->columns);
+    map->columns[map->column_count] = (struct policy_column){.episode = episode, .entropy = NAN};
+    return map->column_count++;
 }
 
 static bool is_of_policy(const struct proposal_record *record)
@@ -74,16 +85,11 @@ static bool has_learned(const struct event_policy *policy)
     return policy->networks || policy->asked.count;
 }
 
-/* An update comes after the proposals of its episode. */
 static void add_update(struct policy_map *map, const struct event_policy *policy)
 {
-    for (int i = map->column_count; i-- > 0 && has_learned(policy);)
-        if (map->columns[i].episode == policy->episode) {
-            map->columns[i].entropy = policy->entropy;
-            return;
-        } else if (map->columns[i].episode < policy->episode) {
-            return;
-        }
+    int column = has_learned(policy) ? recent_column(map, policy->episode) : -1;
+    if (column >= 0)
+        map->columns[column].entropy = policy->entropy;
 }
 
 static void sum_gains(struct policy_map *map, const struct session_state *state)

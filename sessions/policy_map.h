@@ -19,7 +19,7 @@ struct policy_choice {
     double gain;                   /* their mean (session_gain), over whatever else was proposed with it */
 };
 
-/* A column of the map: proposals in a row that have one episode. */
+/* A column of the map: the proposals of an episode. */
 struct policy_column {
     int64_t episode, proposals;
     double entropy; /* of the last update from it; NaN: none */

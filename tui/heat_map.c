@@ -70,7 +70,7 @@ static void update(struct model *model)
 
 /* --- where things are --- */
 
-enum { LABEL_MOST = 16, GAIN = 7, NETWORKS = 6, LINES_BELOW = 2, CELL_MOST = 3 };
+enum { LABEL_MOST = 16, GAIN = 7, NETWORKS = 6, LINES_BELOW = 2, CELL_MOST = 6 };
 
 struct heat {
     const struct policy_map *map;
@@ -244,9 +244,11 @@ void heat_map_draw(const struct model *model, struct canvas *canvas, struct area
 
 void heat_map_title(const struct model *model, struct text *text)
 {
-    text_add(text, "what it proposes, %s", order_words[model->heat.order]);
-    if (model->heat.map.choice_count)
-        text_add(text, ", %d rows", model->heat.map.choice_count);
+    const struct heat_view *heat = &model->heat;
+    int count = heat->map.choice_count, last = heat->top + heat->lines;
+    text_add(text, "what it proposes, %s", order_words[heat->order]);
+    if (count && last > heat->top && (heat->top || last < count))
+        text_add(text, ", %d to %d of %d", heat->top + 1, last < count ? last : count, count);
 }
 
 /* --- requests --- */
@@ -255,7 +257,8 @@ void heat_map_settle(struct model *model, struct area inside)
 {
     int lines = inside.height - 1 - LINES_BELOW;
     update(model);
-    scroll_settle(&model->heat.top, model->heat.map.choice_count - (lines > 0 ? lines : 0));
+    model->heat.lines = lines > 0 ? lines : 0;
+    scroll_settle(&model->heat.top, model->heat.map.choice_count - model->heat.lines);
 }
 
 bool heat_map_request(struct model *model, enum request request, struct area inside)

@@ -108,7 +108,7 @@ enum heat_order { HEAT_BY_COUNT, HEAT_BY_LAYER, HEAT_BY_GAIN, HEAT_ORDERS };
 struct heat_view {
     bool open; /* in the controller's pane, in place of its decisions */
     enum heat_order order;
-    int top;   /* the first row on the screen */
+    int top, lines; /* the first row on the screen, and how many have room there */
     struct policy_map map; /* updated when stale; made anew when the state is another one */
     int rows[POLICY_CHOICES_MAX]; /* choices of the map, in order */
     bool stale;

@@ -12,6 +12,7 @@
 #include "compare/plot.h"
 #include "search/budget.h"
 #include "sessions/log.h"
+#include "sessions/policy_map.h"
 #include "sessions/summary.h"
 #include "tui/node.h"
 #include "util/bug.h"
@@ -303,6 +304,7 @@ void report_summary(FILE *out, const struct session_state *state, const char *fo
     if (state->finished)
         print_to(out, "finished (%s): ", finish_name(&state->finish_reason));
     print_counts(out, state);
+    print_collapse(out, state);
     print_instructions(out, state);
     char digest[HASH_TEXT];
     print_to(out, "digest    %s\n", hash_print(session_digest(state), digest));

@@ -50,7 +50,8 @@ void model_done(struct model *model)
 
 void model_networks_changed(struct model *model)
 {
-    model->tree.stale = model->board.stale = model->trade.stale = model->progress.stale = model->heat.stale = true;
+    model->tree.stale = model->tree.matches_stale = true;
+    model->board.stale = model->trade.stale = model->progress.stale = model->heat.stale = true;
 }
 
 void model_say(struct model *model, const char *format, ...)

@@ -1,6 +1,6 @@
 /*
- * policy_map.h - what the policy has proposed, by action and layer, episode by episode; what that brought; and whether it
- * still chooses.  A function of the state: plain values, one thread.
+ * policy_map.h - what the policy has proposed, by action and layer, episode by episode; what that brought; and whether
+ * it still chooses.  A function of the state: plain values, one thread.
  *
  * A choice is an action at a layer, whatever its width or kernel: "widen:conv2".  A proposal has it or not, however
  * often.  Only proposals of the policy count, in episodes.
@@ -45,13 +45,13 @@ struct policy_map {
     size_t column_capacity, proposal_capacity, chosen_capacity;
 };
 
-/* Add what has come since the last call, and compute the gains anew.  All zero: an empty map.  The state is the same one,
-   grown; of another one the map begins again: policy_map_done() first. */
+/* Add what has come since the last call, and compute the gains anew.  All zero: an empty map.  The state is the same
+   one, grown; of another one the map begins again: policy_map_done() first. */
 void policy_map_update(struct policy_map *map, const struct session_state *state);
 void policy_map_done(struct policy_map *map);
 
-/* Has a policy that learns collapsed?  Then `words` (empty before) say how one sees it: "collapsed in episode 43: entropy
-   0.05, it hardly chooses" (below 0.1 nats from there on), "collapsed: 17 of its last 20 proposals are alike:
+/* Has a policy that learns collapsed?  Then `words` (empty before) say how one sees it: "collapsed in episode 43:
+   entropy 0.05, it hardly chooses" (below 0.1 nats from there on), "collapsed: 17 of its last 20 proposals are alike:
    widen:conv1 deepen:conv2" (four of five, of at least ten). */
 bool policy_has_collapsed(const struct session_state *state, struct text *words);
 

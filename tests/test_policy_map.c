@@ -1,6 +1,6 @@
 /*
- * test_policy_map.c - what a policy has proposed, counted; what that gained; when it has collapsed; and the heat map on the
- * screen.
+ * test_policy_map.c - what a policy has proposed, counted; what that gained; when it has collapsed; and the heat map on
+ * the screen.
  */
 #include <locale.h>
 #include <math.h>
@@ -73,11 +73,10 @@ static void propose(struct session_state *state, int64_t episode, const char *ac
 
 static void learn(struct session_state *state, int64_t episode, double entropy)
 {
-    apply(state, (struct event){.kind = EVENT_POLICY,
-                                .as.policy = {.update = state->policy_count + 1,
-                                              .episode = episode,
-                                              .networks = 2,
-                                              .entropy = entropy}});
+    apply(state,
+          (struct event){
+              .kind = EVENT_POLICY,
+              .as.policy = {.update = state->policy_count + 1, .episode = episode, .networks = 2, .entropy = entropy}});
 }
 
 static const struct policy_choice *choice_of(const struct policy_map *map, const char *name)
@@ -112,7 +111,7 @@ static void test_counts_and_gains(void **unused)
     propose_by(state, AUTHOR_CONTROL, 2, EVENT_NODE, "", 0.55);
     propose_by(state, AUTHOR_POLICY, 2, EVENT_KNOWN, "widen:conv1:8", 0);
     propose_by(state, AUTHOR_POLICY, 2, EVENT_REFUSED, "remove:conv2", 0);
-    propose(state, 2, "widen:conv1:16", 0.56); /* over the control, which came before it */
+    propose(state, 2, "widen:conv1:16", 0.56);                             /* over the control, which came before it */
     propose_by(state, AUTHOR_POLICY, 1, EVENT_REFUSED, "remove:conv2", 0); /* late */
     learn(state, 1, 0.6);
     learn(state, 2, 0.4);

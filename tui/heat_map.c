@@ -1,6 +1,6 @@
 /*
- * heat_map.c - what the policy proposes: a row for each action at a layer, a column for each episode, darker where more of
- * the episode's proposals have it; beside it what these networks gained, and below it the policy's entropy.
+ * heat_map.c - what the policy proposes: a row for each action at a layer, a column for each episode, darker where more
+ * of the episode's proposals have it; beside it what these networks gained, and below it the policy's entropy.
  *
  * It takes the controller's pane.  Where there are more episodes than columns, a column stands for several.  A frame
  * counts the choices of the rows that are on the screen anew, for its width.
@@ -59,8 +59,8 @@ static void sort_rows(struct heat_view *heat)
 static void update(struct model *model)
 {
     struct heat_view *heat = &model->heat;
-    bool grown = heat->map.proposals_read < model->state->proposal_count ||
-                 heat->map.policies_read < model->state->policy_count;
+    bool grown =
+        heat->map.proposals_read < model->state->proposal_count || heat->map.policies_read < model->state->policy_count;
     if (!heat->stale && !grown)
         return;
     policy_map_update(&heat->map, model->state);
@@ -159,8 +159,7 @@ static void draw_row(const struct heat *heat, const struct policy_choice *choice
         canvas_text(heat->canvas, heat->inside, x, y, choice->gain < 0 ? STYLE_LOSS : STYLE_GAIN, "%+*.2f", GAIN,
                     100 * choice->gain);
     if (heat->networks)
-        canvas_text(heat->canvas, heat->inside, x + GAIN, y, STYLE_DIM, "%*lld", NETWORKS,
-                    (long long)choice->networks);
+        canvas_text(heat->canvas, heat->inside, x + GAIN, y, STYLE_DIM, "%*lld", NETWORKS, (long long)choice->networks);
 }
 
 /* Below the rows, each value above its episodes: of several the last. */
@@ -197,8 +196,8 @@ static void draw_axis(const struct heat *heat, int y)
     snprintf(each, sizeof each, "%d episodes a column", heat->each);
     int from = end - (int)strlen(last);
     canvas_text(heat->canvas, heat->inside, 0, y, STYLE_DIM, "episode");
-    int x = canvas_text(heat->canvas, heat->inside, left, y, STYLE_DIM, "%lld",
-                        (long long)heat->map->columns[0].episode);
+    int x =
+        canvas_text(heat->canvas, heat->inside, left, y, STYLE_DIM, "%lld", (long long)heat->map->columns[0].episode);
     if (from > x)
         canvas_text(heat->canvas, heat->inside, from, y, STYLE_DIM, "%s", last);
     if (heat->each > 1 && x + (int)strlen(each) + 2 < from)
@@ -213,8 +212,8 @@ static void draw_top(const struct model *model, const struct heat *heat)
     bool collapsed = policy_has_collapsed(model->state, &words);
     if (!collapsed)
         text_add(&words, heat->canvas->unicode ? "░▒▓█ share of its proposals" : ".:+# share of its proposals");
-    int end = canvas_text(heat->canvas, heat->inside, 0, 0, collapsed ? STYLE_WARNING : STYLE_DIM, "%s",
-                          text_string(&words));
+    int end =
+        canvas_text(heat->canvas, heat->inside, 0, 0, collapsed ? STYLE_WARNING : STYLE_DIM, "%s", text_string(&words));
     if (end <= right + GAIN - 4)
         canvas_text(heat->canvas, heat->inside, right, 0, STYLE_DIM, "%*s%*s", GAIN, "gain",
                     heat->networks ? NETWORKS : 0, heat->networks ? "nets" : "");

@@ -1,8 +1,8 @@
 /*
  * view_board.c - the leaderboard: the networks as a flat list in the tree's place, sorted by any column.
  *
- * The rows are sorted anew when networks have changed, and scroll with the selected one, so that it stays in its place on
- * the screen.  Networks without a value of the sorted column come last, whatever the direction.  The tree's filter
+ * The rows are sorted anew when networks have changed, and scroll with the selected one, so that it stays in its place
+ * on the screen.  Networks without a value of the sorted column come last, whatever the direction.  The tree's filter
  * holds here too.
  */
 #include <math.h>

@@ -1,4 +1,4 @@
-/* lineage.c - replay an edge's actions on the parent's architecture, to name them or to see which layers they change. */
+/* lineage.c - replay an edge's actions on the parent's architecture, to name them or to see what they change. */
 #include "arch/lineage.h"
 
 #include <string.h>

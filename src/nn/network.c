@@ -373,7 +373,7 @@ const float *network_watch(struct network *network, const struct batch *batch, u
     const struct step step = {STEP_GRADIENT, batch, NULL, 1, dropout_key};
     ASSERT(!network->context);
     int64_t count = network->plan.total - network->plan.trained;
-    float *statistics = memory_new((size_t)count + 1, sizeof *statistics), *own = network->values + network->plan.trained;
+    float *own = network->values + network->plan.trained, *statistics = memory_new((size_t)count + 1, sizeof *own);
     memcpy(statistics, own, (size_t)count * sizeof *own);
     begin(network, &step);
     forward_and_backward(network, 1, watcher);

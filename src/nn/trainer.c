@@ -343,7 +343,7 @@ enum training_outcome train(const struct backend *backend, struct weights *weigh
         average_swap(&trainer.average, weights);
         weights->raw = average_take(&trainer.average);
     }
-    if (has_weights)
+    if (has_weights && !trainer.sum.count) /* who stops it inside of an epoch does not want to wait */
         report_health(&trainer);
     average_done(&trainer.average);
     targets_free(targets);

@@ -83,7 +83,8 @@ struct trainer_hooks {
     /* The state when it is, and when the training is stopped.  On a device only between epochs, since its results of
        single steps come late. */
     void (*keep)(void *context, const struct weights *weights, const struct training_state *state);
-    /* At the end, unless training has failed: the health of each layer, as the weights then are.  Not on a device. */
+    /* At the end, unless training has failed or was stopped inside of an epoch: the health of each layer, as the weights
+       then are.  Not on a device. */
     void (*health)(void *context, const struct layer_health *health);
 };
 

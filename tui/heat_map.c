@@ -30,7 +30,8 @@ static int by_layer(const struct policy_choice *a, const struct policy_choice *b
         return (rank_a ? rank_a - first : -1) > (rank_b ? rank_b - first : -1) ? -1 : 1;
     if (kind_a != kind_b || strncmp(a->name, b->name, kind_a))
         return strcmp(a->name, b->name);
-    return atoi(a->name + kind_a) - atoi(b->name + kind_b);
+    long number_a = strtol(a->name + kind_a, NULL, 10), number_b = strtol(b->name + kind_b, NULL, 10);
+    return (number_a > number_b) - (number_a < number_b);
 }
 
 static int compare(const struct heat_view *heat, int left, int right)

@@ -89,15 +89,6 @@ const bool *tree_matches(struct model *model)
     return tree->matches;
 }
 
-/* A network is shown when it matches or one below it does. */
-static void find_shown(struct forest *forest)
-{
-    for (int64_t i = forest->count; i >= 1; i--) {
-        forest->shown[i] |= forest->matches[i];
-        forest->shown[session_node(forest->model->state, i)->facts.parent] |= forest->shown[i];
-    }
-}
-
 /* --- the index --- */
 
 struct sibling {
@@ -143,13 +134,16 @@ static void sort_children(struct forest *forest, int64_t parent, struct sibling 
     }
 }
 
+/* A network is shown when it matches or one below it does; these come first, from the last one on. */
 static void index_children(struct forest *forest)
 {
     for (int64_t i = forest->count; i >= 1; i--) {
         int64_t parent = session_node(forest->model->state, i)->facts.parent;
         forest->below[parent] += forest->below[i] + 1;
+        forest->shown[i] |= forest->matches[i];
         if (!forest->shown[i])
             continue;
+        forest->shown[parent] = true;
         forest->next[i] = forest->first[parent];
         forest->first[parent] = i;
     }
@@ -240,7 +234,6 @@ void tree_build(struct model *model)
         .matches = tree_matches(model),
         .shown = memory_new(count, sizeof(bool)),
     };
-    find_shown(&forest);
     index_children(&forest);
     model->tree.rows = memory_resize(model->tree.rows, count, sizeof *model->tree.rows);
     walk(&forest, model);

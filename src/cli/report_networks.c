@@ -258,11 +258,14 @@ static void print_lineage(FILE *out, const struct session_state *state, const st
     free(line);
 }
 
-/* Of an architecture that can be read, and was measured. */
+/* Of an architecture that can be read. */
 static void print_health(FILE *out, const struct session_node *node)
 {
     struct arch arch;
-    if (!node->health[HEALTH_WEIGHT_NORM].count || arch_parse(&arch, node->facts.arch, NULL))
+    bool measured = node->health[HEALTH_WEIGHT_NORM].count > 0;
+    if (node->status == NODE_DONE && !measured)
+        print_to(out, "health of its layers: not measured\n");
+    if (!measured || arch_parse(&arch, node->facts.arch, NULL))
         return;
     print_to(out, "\n%-12s %8s %8s %6s %6s\n", "layer", "weights", "gradient", "dead", "fresh");
     for (int layer = 0; layer < arch.layer_count; layer++) {

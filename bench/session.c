@@ -1,7 +1,7 @@
 /*
  * session.c - the cost of a big session: opening, drawing and seeking in a million events of 20,000 networks.
  *
- *   bench/session [NETWORKS]
+ *   bench/session [NETWORKS [frames]]     frames: without opening and seeking
  *
  * The session is synthetic (tests/session_generator.h), in a temporary folder.  Each part runs in a process of its own, to
  * measure its peak memory.  Times are CPU time of the process, so that other work on the machine matters little.  The file
@@ -11,6 +11,7 @@
 
 #include <locale.h>
 #include <malloc.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,8 @@
 #include "sessions/frame.h"
 #include "sessions/replay.h"
 #include "tests/session_folder.h"
+#include "tui/browser.h"
+#include "tui/filter.h"
 #include "tui/replay_bar.h"
 #include "tui/view.h"
 #include "util/file.h"
@@ -186,6 +189,36 @@ static void measure_frame(struct model *model, int width, int height, bool stale
     canvas_done(&canvas);
 }
 
+/* What a person waits for who types a filter: each letter that can be read sets it and draws a frame.  The slowest
+   letter, by the median of its times. */
+static void measure_typing(struct model *model, int width, int height, const char *words, const char *what)
+{
+    enum { TIMES = 11 };
+    size_t length = strlen(words);
+    double all[256][TIMES], worst = 0;
+    struct canvas canvas;
+    struct filter filter;
+    canvas_init(&canvas, width, height, true);
+    for (int time = 0; time < TIMES; time++)
+        for (size_t letters = 1; letters <= length; letters++) {
+            char typed[256];
+            snprintf(typed, sizeof typed, "%.*s", (int)letters, words);
+            double start = seconds();
+            if (!filter_parse(typed, model->state, &filter, NULL))
+                tree_find(model, typed);
+            canvas_reset(&canvas, width, height);
+            screen_draw(model, &canvas);
+            all[letters][time] = 1000 * (seconds() - start);
+        }
+    for (size_t letters = 1; letters <= length; letters++) {
+        qsort(all[letters], TIMES, sizeof **all, by_size);
+        worst = all[letters][TIMES / 2] > worst ? all[letters][TIMES / 2] : worst;
+    }
+    row(what, "%.2f ms", worst);
+    tree_find(model, "");
+    canvas_done(&canvas);
+}
+
 static void measure_frames(void)
 {
     static const struct {
@@ -216,14 +249,63 @@ static void measure_frames(void)
     measure_frame(&model, 200, 60, true, ", leaderboard, filtered");
     board_toggle(&model);
     model.tree.filter[0] = '\0';
+    static const char words[] = "acc>20 params<900k layer:conv3 W conv2";
+    measure_typing(&model, 200, 60, words, "a letter of a filter, tree 200x60");
+    board_toggle(&model);
+    measure_typing(&model, 200, 60, words, "a letter of a filter, leaderboard 200x60");
+    measure_typing(&model, 120, 40, words, "a letter of a filter, leaderboard 120x40");
+    board_toggle(&model);
     model.zoomed = true;
     model.focus = PANE_TRADE;
+    measure_typing(&model, 200, 60, words, "a letter of a filter, front");
     measure_frame(&model, 200, 60, false, ", front");
     measure_frame(&model, 200, 60, true, ", front, changed");
     model.focus = PANE_PROGRESS;
     measure_frame(&model, 200, 60, false, ", progress");
     measure_frame(&model, 200, 60, true, ", progress, changed");
+    model.focus = PANE_CONTROLLER;
+    model.heat.open = true;
+    measure_frame(&model, 200, 60, false, ", heat map");
+    measure_frame(&model, 200, 60, true, ", heat map, changed");
     model_done(&model);
+}
+
+/* --- the list of sessions --- */
+
+static void measure_browser(void)
+{
+    enum { SESSIONS = 200 };
+    static const int keys[] = {'/', 's', '1', KEY_CODE_BACKSPACE, KEY_CODE_BACKSPACE, KEY_CODE_ESCAPE, KEY_CODE_DOWN, 'o'};
+    struct browser browser;
+    struct canvas canvas;
+    double slowest = 0, stale = 0;
+    browser_init(&browser);
+    browser.now = 1800000000;
+    canvas_init(&canvas, 200, 60, true);
+    for (int i = 0; i < SESSIONS; i++) {
+        struct session_summary summary = {.folder = event_text("/tmp/s%d.esp", i * 7919 % SESSIONS),
+                                          .name = event_text("s%d", i * 7919 % SESSIONS),
+                                          .data = event_text("cifar10+"),
+                                          .policy = event_text("reinforce"),
+                                          .status = (enum summary_status)(i % SUMMARY_STATUS_COUNT),
+                                          .networks = i * 31 % 977};
+        browser_update(&browser, &summary);
+        double start = seconds(); /* while they are read */
+        canvas_reset(&canvas, 200, 60);
+        browser_draw(&browser, &canvas);
+        stale = fmax(stale, seconds() - start);
+    }
+    for (int i = 0; i < 40; i++) {
+        double start = seconds();
+        browser_key(&browser, keys[i % (int)(sizeof keys / sizeof *keys)]);
+        canvas_reset(&canvas, 200, 60);
+        browser_draw(&browser, &canvas);
+        slowest = fmax(slowest, seconds() - start);
+    }
+    row("list of 200 sessions, a key, the slowest of 40", "%.2f ms", 1000 * slowest);
+    row("- a session more, the slowest of 200", "%.2f ms", 1000 * stale);
+    canvas_done(&canvas);
+    browser_done(&browser);
 }
 
 static void in_process(void (*measure)(void))
@@ -251,9 +333,12 @@ int main(int count, char **arguments)
     folder = folder_new();
     printf("| %-46s | %14s |\n|---|---|\n", "CPU time", "");
     in_process(make_session);
-    in_process(measure_load);
-    in_process(measure_replay);
+    if (count < 3) {
+        in_process(measure_load);
+        in_process(measure_replay);
+    }
     in_process(measure_frames);
+    in_process(measure_browser);
     folder_remove(folder);
     free(folder);
     return 0;

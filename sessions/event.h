@@ -114,7 +114,11 @@
     F(TEXT, weights, FACT)       /* file under weights/ */                                                  \
     F(TEXT, weights_hash, FACT)                                                                             \
     F(TEXT, stopped, FACT)       /* why it wasn't trained to the end; "": it was */                         \
-    F(REAL, predicted, FACT)     /* then: the accuracy that it would have reached; accuracy is measured */
+    F(REAL, predicted, FACT)     /* then: the accuracy that it would have reached; accuracy is measured */  \
+    /* Its health (nn/health.h), one value for each layer, NaN where it has none; all empty: not measured. */ \
+    F(REALS, weight_norms, LATER) F(REALS, gradient_norms, LATER)                                           \
+    F(REALS, dead, LATER)        /* share of the channels behind ReLUs that are always 0 */                 \
+    F(REALS, fresh, LATER)       /* use of the units that a widening added, over that of their siblings */
 #define EVENT_FIELDS_FAILED(F)                                                                              \
     F(INTEGER, node, FACT) F(INTEGER, attempt, FACT)                                                        \
     F(FAILURE, reason, FACT) F(TEXT, message, FACT)                                                         \

@@ -219,6 +219,7 @@ static void apply_result(struct session_state *state, const struct event_result 
     replace_text(&node->weights_hash, text_of(facts->weights_hash));
     replace_text(&node->stopped, text_of(facts->stopped)[0] ? facts->stopped : NULL);
     node->predicted = facts->predicted;
+    state_set_health(node, facts);
     clear_step(node);
     if (!node_is_final(node))
         state->not_new_count = 0;
@@ -306,20 +307,6 @@ static void apply_step(struct session_state *state, const struct event_step *fac
     node->step_rate = facts->images_per_second;
 }
 
-static void apply_budget(struct session_state *state, const struct event_budget *facts)
-{
-    state->budget_episodes = facts->episodes;
-    state->budget_networks = facts->networks;
-    state->budget_seconds = facts->seconds;
-    state->budget_flops = facts->flops;
-}
-
-static void apply_settings(struct session_state *state, const struct event_settings *facts)
-{
-    state->epochs = facts->epochs;
-    state->rate = facts->rate;
-}
-
 /* After an event that may hold the search, or end that. */
 static void apply_hold(struct session_state *state, enum event_kind kind, double time)
 {
@@ -400,10 +387,10 @@ static void apply_kind(struct session_state *state, const struct event *event)
         replace_text(&session_node_own(state, event->as.noted.node)->note, text_of(event->as.noted.note));
         break;
     case EVENT_BUDGET:
-        apply_budget(state, &event->as.budget);
+        state_apply_budget(state, &event->as.budget);
         break;
     case EVENT_SETTINGS:
-        apply_settings(state, &event->as.settings);
+        state_apply_settings(state, &event->as.settings);
         break;
     case EVENT_FINISHED:
         apply_finished(state, &event->as.finished);

@@ -16,6 +16,9 @@ struct curve_point {
     double rate, train_loss, train_accuracy, validation_loss, validation_accuracy;
 };
 
+/* Of the layers of a trained network, as RESULT has them. */
+enum health_measure { HEALTH_WEIGHT_NORM, HEALTH_GRADIENT_NORM, HEALTH_DEAD, HEALTH_FRESH, HEALTH_MEASURES };
+
 struct session_node {
     struct event_proposal facts; /* as it joined; facts.node is its number */
     double joined, started, ended; /* event times; started and ended 0 while unknown */
@@ -36,6 +39,7 @@ struct session_node {
     struct event_word failure_reason; /* an enum failure_reason; none while `failure` is NULL */
     int loss_count;              /* devices that were lost while it trained, up to NODE_LOSSES_MAX */
     char *lost_on;               /* their ids: "node7/cuda:0, node3/cuda:1", or NULL */
+    struct event_reals health[HEALTH_MEASURES]; /* one value for each layer, or all empty: not measured */
     bool pinned, pruned;
     bool dropped;                /* its file of weights was removed: nothing grows from it any more */
     int64_t pruned_with;         /* the network that was pruned, itself or one above it; 0: not pruned */
@@ -215,6 +219,8 @@ bool device_is_present(const struct session_device *device);
 int session_devices_present(const struct session_state *state);
 /* Is there none, while a process has the session?  Training goes on when one joins. */
 bool session_waits_for_device(const struct session_state *state);
+/* A measure of one layer of a network; NaN: that layer has none, or it was not measured. */
+double node_health(const struct session_node *node, int layer, enum health_measure measure);
 /* NULL when there is no such node. */
 const struct session_node *session_node(const struct session_state *state, int64_t node);
 /* Is it in the queue or in training? */

@@ -110,8 +110,12 @@ static int accepts_file(const char *name, struct error *error)
 
 static int accepts_result(const struct session_state *state, const struct event_result *result, struct error *error)
 {
+    int layers = result->weight_norms.count;
     if (needs_running(state, result->node, error))
         return -1;
+    if (result->gradient_norms.count != layers || result->dead.count != layers || result->fresh.count != layers)
+        REFUSE("%d layers have %d norms of gradients, %d shares of dead units and %d of fresh ones", layers,
+               result->gradient_norms.count, result->dead.count, result->fresh.count);
     return accepts_file(result->weights, error);
 }
 

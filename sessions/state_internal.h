@@ -29,8 +29,14 @@ void session_step_release(struct session_step *step);
 void state_apply_pruned(struct session_state *state, const struct event_pruned *facts, double time);
 /* The event DROPPED (state_prune.c). */
 void state_apply_dropped(struct session_state *state, const struct event_dropped *facts);
-/* The event CHANGED (state_options.c). */
+/* The events CHANGED, BUDGET and SETTINGS (state_options.c). */
 void state_apply_changed(struct session_state *state, const struct event_changed *facts);
+void state_apply_budget(struct session_state *state, const struct event_budget *facts);
+void state_apply_settings(struct session_state *state, const struct event_settings *facts);
+/* The health of a RESULT: kept, freed, copied from another network (state_health.c). */
+void state_set_health(struct session_node *node, const struct event_result *facts);
+void state_free_health(struct session_node *node);
+void state_copy_health(const struct session_node *from, struct session_node *to);
 /* Set the control of a proposal that is about to be added: the last one before it that has the same parent, among
    proposals in a row of its episode. */
 void proposal_find_control(struct session_state *state, struct proposal_record *record);

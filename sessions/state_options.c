@@ -2,7 +2,7 @@
  * state_options.c - the options of a session: those of its first event, and those that were changed since.
  *
  * An option that was changed is in `changed` once, with its last value.  Budgets, epochs and the rate have events and
- * fields of their own.
+ * fields of their own, which are set here too.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -63,4 +63,18 @@ void state_apply_changed(struct session_state *state, const struct event_changed
             event_texts_add(&state->changed, item);
         }
     }
+}
+
+void state_apply_budget(struct session_state *state, const struct event_budget *facts)
+{
+    state->budget_episodes = facts->episodes;
+    state->budget_networks = facts->networks;
+    state->budget_seconds = facts->seconds;
+    state->budget_flops = facts->flops;
+}
+
+void state_apply_settings(struct session_state *state, const struct event_settings *facts)
+{
+    state->epochs = facts->epochs;
+    state->rate = facts->rate;
 }

@@ -33,6 +33,7 @@ static void release_node(struct session_node *node)
     free(node->weights);
     free(node->weights_hash);
     free(node->stopped);
+    state_free_health(node);
     free(node->failure);
     event_field_done(EVENT_FIELD_FAILURE, &node->failure_reason);
     free(node->lost_on);
@@ -105,6 +106,7 @@ static struct session_node *copy_node(const struct session_node *from)
     to->weights = copy_text(from->weights);
     to->weights_hash = copy_text(from->weights_hash);
     to->stopped = copy_text(from->stopped);
+    state_copy_health(from, to);
     to->failure = copy_text(from->failure);
     event_field_copy(EVENT_FIELD_FAILURE, &from->failure_reason, &to->failure_reason);
     to->lost_on = copy_text(from->lost_on);
@@ -209,6 +211,9 @@ static void add_node(struct text *bytes, const struct session_node *node)
     add_text(bytes, node->note);
     if (node->dropped)
         add_integer(bytes, 1);
+    for (int i = 0; i < HEALTH_MEASURES; i++)
+        for (int layer = 0; layer < node->health[i].count; layer++)
+            add_real(bytes, node->health[i].items[layer]);
     add_integer(bytes, node->child_count);
     add_integer(bytes, node->known_count);
 }

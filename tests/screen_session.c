@@ -275,6 +275,23 @@ static void learn(struct play *play)
     play->finished = 0;
 }
 
+/* As a trainer measures it: the newest layers have the larger gradients, and a wider one has units that wait. */
+static void set_health(const struct trainee *trainee, const char *actions, struct event_result *result)
+{
+    for (int layer = 0; layer < trainee->arch.layer_count; layer++) {
+        const struct layer *at = &trainee->arch.layers[layer];
+        char name[LAYER_NAME_MAX], widened[LAYER_NAME_MAX + 8];
+        bool trained = at->units > 0, relu = trained && layer + 1 < trainee->arch.layer_count;
+        layer_name(&trainee->arch, layer, name);
+        snprintf(widened, sizeof widened, "widen:%s", name);
+        bool fresh = actions && strstr(actions, widened);
+        event_reals_add(&result->weight_norms, trained ? 3 + 0.21 * at->units : NAN);
+        event_reals_add(&result->gradient_norms, trained ? 0.8 / (layer + 2) : NAN);
+        event_reals_add(&result->dead, relu ? (double)((7 * at->units + layer) % 5) / at->units : NAN);
+        event_reals_add(&result->fresh, fresh ? 0.17 + 0.31 * layer : NAN);
+    }
+}
+
 static void finish_training(struct play *play, int slot)
 {
     struct training training = play->trainings[slot];
@@ -289,6 +306,7 @@ static void finish_training(struct play *play, int slot)
                                             .images_per_second = rate_of(trainee),
                                             .weights = event_text("n%d.safetensors", (int)trainee->number),
                                             .weights_hash = event_text("%032d", training.index)};
+    set_health(trainee, script[training.index].actions, &event.as.result);
     play->trainings[slot].index = -1;
     trainee->done = true;
     emit(play, &event);

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Bad input and a bad environment: one line that says what to do, the right exit status, nothing lost.
 . "$top_srcdir/tests/tap.sh"
-plan 83
+plan 89
 
 small="$tournament --networks 2 --epochs 1 --start-epochs 1 --train-subset 300 --validation 100 --devices cpu:1 --limit-flops 0 --headless"
 
@@ -63,6 +63,12 @@ b" $small
 ok "a small search" "$espalier" run --out one $small
 says "a session that exists already" 1 "one.esp: already exists" "$espalier" run --out one $small
 ok "it can be shown" "$espalier" show one
+ok "one of its networks" "$espalier" show one 2
+prints "with the health of its layers" '^classifier +[0-9.]+ +[0-9.e-]+ *$'
+ok "what its policy proposed" "$espalier" show one --policy
+prints "by action and layer" '^% of proposals in +1 +gain networks$'
+ok "what a policy proposed that collapsed" "$espalier" show "$top_srcdir/sessions/gallery/cifar10.esp" --policy
+prints "which is said" '^collapsed in episode 61: entropy 0.07, it hardly chooses$'
 ok "its networks by words" "$espalier" show one --filter 'n>1 layer:conv'
 prints "are listed and counted" '^1 of 2 networks$'
 says "words that can't be read" 2 "show: --filter: .foo>1. can't be read; there are acc, gain," "$espalier" show one --filter 'foo>1'

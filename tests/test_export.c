@@ -90,7 +90,18 @@ static struct session_state *small_session(void)
     add_started(state, 1, 1);
     add_epoch(state, 4, 1, 1, 0.75);
     add_epoch(state, 7, 1, 2, 0.8125);
-    struct event_result result = {1, 0.8125, 0.625, 2, 6, 1000, "1.safetensors", "00ff", NULL, 0};
+    struct event_result result = {.node = 1,
+                                  .accuracy = 0.8125,
+                                  .loss = 0.625,
+                                  .epochs = 2,
+                                  .seconds = 6,
+                                  .images_per_second = 1000,
+                                  .weights = "1.safetensors",
+                                  .weights_hash = "00ff",
+                                  .weight_norms = {2, (double[]){2.5, 3}},
+                                  .gradient_norms = {2, (double[]){0.25, 0.5}},
+                                  .dead = {2, (double[]){0.75, NAN}},
+                                  .fresh = {2, (double[]){1.25, NAN}}};
     apply(state, 7.5, (struct event){.kind = EVENT_RESULT, .as.result = result});
 
     add_node(state, 8,
@@ -274,6 +285,11 @@ static void the_state_is_one_document(void **unused)
         if (!json_is_integer(value) || json_integer_value(value) != integers[i].value)
             fail_msg("%s is not %lld", integers[i].path, (long long)integers[i].value);
     }
+    assert_true(json_real_value(at(document, "nodes/0/health/weight_norms/1")) == 3);
+    assert_true(json_real_value(at(document, "nodes/0/health/gradient_norms/0")) == 0.25);
+    assert_true(json_real_value(at(document, "nodes/0/health/dead/0")) == 0.75);
+    assert_true(json_real_value(at(document, "nodes/0/health/fresh/0")) == 1.25);
+    assert_true(json_is_null(at(document, "nodes/0/health/fresh/1")) && json_is_null(at(document, "nodes/1/health")));
     static const struct {
         const char *path, *value;
     } strings[] = {

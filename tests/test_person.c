@@ -109,7 +109,7 @@ static void leaderboard(void **state)
     assert_int_equal(model.selected, 1);
     assert_true(tree_find(&model, "params>300"));
     expect_board(&model, "8 7 6 5");
-    assert_int_equal(model.selected, 5); /* a match of the tree, its first */
+    assert_int_equal(model.selected, 8); /* the first row */
     board_toggle(&model);
     assert_false(tree_request(&model, REQUEST_REVERSE, inside));
     model_done(&model);

@@ -415,6 +415,38 @@ static void test_epochs_add_up_until_the_result(void **unused)
     session_state_free(state);
 }
 
+/* Copies keep it; it is a fact of the digest; lists of different lengths are refused. */
+static void test_health(void **unused)
+{
+    struct session_state *state = small_session(), *without = small_session();
+    struct error error;
+    double values[2] = {1.5, NAN};
+    struct event event = {.kind = EVENT_RESULT, .number = state->last_number + 1, .time = 4};
+    event.as.result = (struct event_result){.node = 2, .accuracy = 0.7};
+    apply(without, &event);
+    event.as.result.weight_norms = (struct event_reals){2, values};
+    event.as.result.gradient_norms = event.as.result.dead = event.as.result.weight_norms;
+    assert_int_equal(session_apply(state, &event, &error), -1);
+    assert_non_null(strstr(error.text, "2 layers have 2 norms of gradients, 2 shares of dead units and 0 of fresh ones"));
+    event.as.result.fresh = event.as.result.dead;
+    apply(state, &event);
+    assert_false(hash_equal(session_digest(state), session_digest(without)));
+    struct session_state *copy = session_state_copy(state);
+    event = (struct event){.kind = EVENT_PINNED, .number = state->last_number + 1, .time = 4};
+    event.as.pinned = (struct event_pinned){.node = 2, .pinned = true};
+    apply(copy, &event); /* its own from now on */
+    session_state_free(state);
+    const struct session_node *node = session_node(copy, 2);
+    for (int i = 0; i < HEALTH_MEASURES; i++) {
+        assert_true(node_health(node, 0, (enum health_measure)i) == 1.5);
+        assert_true(isnan(node_health(node, 1, (enum health_measure)i)));
+        assert_true(isnan(node_health(node, 2, (enum health_measure)i)));
+        assert_true(isnan(node_health(session_node(without, 2), 0, (enum health_measure)i)));
+    }
+    session_state_free(copy);
+    session_state_free(without);
+}
+
 static void test_what_the_policy_was_shown(void **unused)
 {
     struct session_state *state = small_session();
@@ -506,6 +538,7 @@ int main(void)
         cmocka_unit_test(test_what_a_person_takes_back_is_gone),
         cmocka_unit_test(test_steps_of_persons),
         cmocka_unit_test(test_epochs_add_up_until_the_result),
+        cmocka_unit_test(test_health),
         cmocka_unit_test(test_what_the_policy_was_shown),
         cmocka_unit_test(test_late_step_is_ignored),
         cmocka_unit_test(test_pauses_are_not_counted),

@@ -122,6 +122,11 @@ static void detail_screens(void **state)
     screen_check(&model, 80, 24, true, "detail-scrolled-80x24");
     model.detail.top = 1 << 20; /* settles at the last line */
     screen_check(&model, 80, 24, true, "detail-end-80x24");
+    tree_select(&model, 37); /* it is trained: the health of its layers is known */
+    screen_check(&model, 80, 24, true, "health-80x24");
+    screen_check(&model, 80, 24, false, "health-80x24-ascii");
+    screen_check(&model, 120, 40, true, "health-120x40");
+    screen_check(&model, 200, 60, true, "health-200x60");
     model_done(&model);
 }
 
@@ -418,6 +423,9 @@ static void press(struct model *model, struct random_stream *random)
         break;
     case 6:
         board_toggle(model);
+        break;
+    case 7:
+        model->heat.open = !model->heat.open;
         break;
     case 3:
         model->curves.error_scale = !model->curves.error_scale;

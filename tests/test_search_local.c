@@ -5,6 +5,7 @@
  */
 #include "config.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -127,6 +128,30 @@ static struct session_state *search(const char *path, const struct real *real, c
     return state;
 }
 
+/* Every layer of the weights on disk was measured; units are fresh where the network's own actions widened a layer. */
+static void check_health(const struct session_node *node, const struct weights *weights)
+{
+    bool widened = false, fresh = false;
+    for (int i = 0; i < node->facts.actions.count; i++)
+        widened |= !strncmp(node->facts.actions.items[i], "widen:", 6);
+    for (int i = 0; i < HEALTH_MEASURES; i++)
+        assert_int_equal(node->health[i].count, weights->arch.layer_count);
+    for (int layer = 0; layer < weights->arch.layer_count; layer++) {
+        bool trained = false;
+        for (int part = 0; part < WEIGHTS_PARTS; part++)
+            trained |= weights->layout.parts[part][layer].outputs > 0;
+        fresh |= isfinite(node_health(node, layer, HEALTH_FRESH));
+        assert_int_equal(isfinite(node_health(node, layer, HEALTH_WEIGHT_NORM)), trained);
+        assert_int_equal(isfinite(node_health(node, layer, HEALTH_GRADIENT_NORM)), trained);
+    }
+    const struct weights_layer *last = &weights->layout.layers[weights->arch.layer_count - 1];
+    double squares = 0; /* the last layer's: its weight and bias */
+    for (int64_t i = last->weight; i < weights->layout.trained; i++)
+        squares += (double)weights->values[i] * (double)weights->values[i];
+    assert_float_equal(node_health(node, weights->arch.layer_count - 1, HEALTH_WEIGHT_NORM), sqrt(squares), 1e-6);
+    assert_int_equal(fresh, widened);
+}
+
 /* The weights on disk score what the session says. */
 static void check_scores(const char *path, const struct real *real, const struct session_state *session)
 {
@@ -140,6 +165,7 @@ static void check_scores(const char *path, const struct real *real, const struct
         assert_int_equal(safetensors_read(text_string(&file), NULL, &weights, &error), 0);
         assert_int_equal(network_evaluate(backend_cpu(), weights, &real->validate, 64, &evaluation, &error), 0);
         assert_true(evaluation.accuracy == node->accuracy);
+        check_health(node, weights);
         assert_true(node->stopped || node->accuracy > 0.15); /* chance is 0.1 */
         const char *average = session_option(session, "average");
         bool averaged = average && atof(average) > 0 && node->facts.by.value != AUTHOR_FINISH;

@@ -278,6 +278,10 @@ void app_answer(struct app *app, enum request request)
         model->follow = !model->follow;
         model_say(model, model->follow ? "following the newest network" : "no longer following");
         break;
+    case REQUEST_HEAT_MAP: /* back only from where it is seen */
+        model->heat.open = !(model->heat.open && model->focus == PANE_CONTROLLER);
+        app_focus(app, PANE_CONTROLLER);
+        break;
     case REQUEST_SCALE:
         model->curves.error_scale = !model->curves.error_scale;
         break;

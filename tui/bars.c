@@ -183,7 +183,8 @@ static void say_best(struct bar *bar, const struct model *model, bool with_start
             100 * (best->accuracy - start->accuracy));
 }
 
-/* What binds the search beside its budget: pins, and a limit that a network has nearly reached. */
+/* What binds the search beside its budget: pins, a policy that always proposes the same, and a limit that a network has
+   nearly reached. */
 static void say_bounds(struct bar *bar, const struct session_state *state)
 {
     static const struct { const char *option, *name; size_t offset; } limits[] = {
@@ -191,11 +192,15 @@ static void say_bounds(struct bar *bar, const struct session_state *state)
         {"limit-flops", "FLOPs", offsetof(struct event_proposal, flops)},
     };
     const double near = 0.95;
+    struct text collapse = TEXT_EMPTY;
     int64_t pinned = 0, limit;
     for (int64_t i = 1; i <= state->node_count; i++)
         pinned += session_node(state, i)->pinned;
     if (pinned)
         say(bar, 2, STYLE_PINNED, "%lld pinned", (long long)pinned);
+    if (policy_has_collapsed(state, &collapse))
+        say(bar, 2, STYLE_WARNING, "policy collapsed");
+    text_done(&collapse);
     for (size_t i = 0; i < COUNT_OF(limits); i++) {
         const char *value = session_option(state, limits[i].option);
         int64_t most = 0;

@@ -89,20 +89,22 @@ static int draw_facts(const struct model *model, const struct session_node *node
 
 /* --- layers --- */
 
+enum { UNITS_END = 32 }; /* where a layer's bar begins */
+
 static void draw_layer(const struct layer_chart *chart, int layer, int largest, struct canvas *canvas, struct area area,
                        int y)
 {
     const struct layer *at = &chart->arch.layers[layer];
     const struct shape *shape = &chart->shapes[layer];
-    enum style style = chart->change[layer] ? layer_change_style(chart->change[layer]) : STYLE_NORMAL;
+    enum style style = chart->edge.change[layer] ? layer_change_style(chart->edge.change[layer]) : STYLE_NORMAL;
     char name[LAYER_NAME_MAX], kernel[24], map[32] = "", was[32] = "";
     layer_name(&chart->arch, layer, name);
     layer_chart_kernel(at, kernel);
     if (!layer_is_flat(at))
         snprintf(map, sizeof map, "%d×%d", shape->height, shape->width);
-    if (chart->before[layer])
-        snprintf(was, sizeof was, "was %d", chart->before[layer]);
-    else if (chart->change[layer] == LAYER_CHANGE_NEW)
+    if (chart->edge.before[layer])
+        snprintf(was, sizeof was, "was %d", chart->edge.before[layer]);
+    else if (chart->edge.change[layer] == LAYER_CHANGE_NEW)
         snprintf(was, sizeof was, "new");
     canvas_text(canvas, area, 2, y, style, "%s", name);
     canvas_text(canvas, area, 14, y, STYLE_DIM, "%s", kernel);
@@ -110,13 +112,58 @@ static void draw_layer(const struct layer_chart *chart, int layer, int largest, 
     if (!at->units)
         return;
     canvas_text(canvas, area, 27, y, style, "%4d", at->units);
-    int width = area.width - 32 - 9;
+    int width = area.width - UNITS_END - 9, end = UNITS_END - 1;
     width = width > 40 ? 40 : width;
-    if (width < 1)
-        return;
-    int end = canvas_bar(canvas, area, 32, y, width, (double)at->units / largest,
-                         layer_change_style(chart->change[layer]));
+    if (width >= 1)
+        end = canvas_bar(canvas, area, UNITS_END, y, width, (double)at->units / largest,
+                         layer_change_style(chart->edge.change[layer]));
     canvas_text(canvas, area, end + 1, y, style, "%s", was);
+}
+
+/* Columns of the measures, from the right edge; none where there is no room for them. */
+static const struct {
+    const char *heading;
+    int width;
+} measures[HEALTH_MEASURES] = {[HEALTH_WEIGHT_NORM] = {"weights", 8},
+                               [HEALTH_GRADIENT_NORM] = {"gradient", 9},
+                               [HEALTH_DEAD] = {"dead", 6},
+                               [HEALTH_FRESH] = {"fresh", 6}};
+
+static int health_width(const struct session_node *node, int width)
+{
+    enum { WIDTH = 30, ROOM_FOR_WAS = 8 }; /* a blank before the frame */
+    bool shown = node->health[HEALTH_WEIGHT_NORM].count && width >= UNITS_END + ROOM_FOR_WAS + WIDTH;
+    return shown ? WIDTH : 0;
+}
+
+/* What asks for a look: many dead units, or units that a widening added and nothing uses. */
+static enum style health_style(const struct session_node *node, int layer, enum health_measure measure)
+{
+    double value = node_health(node, layer, measure);
+    bool bad = (measure == HEALTH_DEAD && value > 0.25) || (measure == HEALTH_FRESH && value < 0.25);
+    return bad ? STYLE_WARNING : STYLE_NORMAL;
+}
+
+/* `layer` -1: the headings. */
+static void draw_health(const struct session_node *node, int layer, struct canvas *canvas, struct area area, int y)
+{
+    int x = area.width - health_width(node, area.width);
+    for (int i = 0; x < area.width && i < HEALTH_MEASURES; i++) {
+        enum health_measure measure = (enum health_measure)i;
+        char text[TEXT_SHORT];
+        canvas_text(canvas, area, x, y, layer < 0 ? STYLE_DIM : health_style(node, layer, measure), "%*s",
+                    measures[i].width,
+                    layer < 0 ? measures[i].heading : node_health_text(text, node, layer, measure));
+        x += measures[i].width;
+    }
+}
+
+static int layers_heading(const struct session_node *node, struct canvas *canvas, struct area area, int y)
+{
+    draw_health(node, -1, canvas, area, y);
+    if (node->status == NODE_DONE && !node->health[HEALTH_WEIGHT_NORM].count)
+        canvas_text(canvas, area, 14, y, STYLE_DIM, "health not measured");
+    return heading(canvas, area, y, "Layers");
 }
 
 /* The distance from a layer to the nearest one that changed; to the first layer when none did. */
@@ -124,7 +171,7 @@ static int distance_to_change(const struct layer_chart *chart, int layer)
 {
     int distance = ARCH_LAYERS_MAX + layer;
     for (int i = 0; i < chart->arch.layer_count; i++)
-        if (chart->change[i]) {
+        if (chart->edge.change[i]) {
             int apart = i < layer ? layer - i : i - layer;
             distance = apart < distance ? apart : distance;
         }
@@ -153,8 +200,10 @@ static int lines_within(const struct layer_chart *chart, int distance)
 }
 
 /* All layers if they fit, otherwise those around the changes. */
-static int draw_layers(const struct layer_chart *chart, struct canvas *canvas, struct area area, int y, int end)
+static int draw_layers(const struct layer_chart *chart, const struct session_node *node, struct canvas *canvas,
+                       struct area area, int y, int end)
 {
+    struct area left = area_part(area, 0, 0, area.width - health_width(node, area.width), area.height);
     int largest = layer_chart_widest(chart), count = chart->arch.layer_count, distance = 2 * ARCH_LAYERS_MAX, skipped = 0;
     if (!chart->readable)
         return y;
@@ -166,8 +215,10 @@ static int draw_layers(const struct layer_chart *chart, struct canvas *canvas, s
             canvas_text(canvas, area, 2, y++, STYLE_DIM, "… %d layers", skipped);
             skipped = 0;
         }
-        if (shown && y < end)
-            draw_layer(chart, i, largest, canvas, area, y++);
+        if (shown && y < end) {
+            draw_layer(chart, i, largest, canvas, left, y);
+            draw_health(node, i, canvas, area, y++);
+        }
         skipped += !shown;
     }
     return y;
@@ -222,8 +273,9 @@ static void draw_one(const struct model *model, const struct session_node *node,
     int left = area.height - y - 2, layers = chart.readable ? chart.arch.layer_count : 0;
     int lineage = left - layers - 2 >= 4 ? left - layers - 2 : 4;
     lineage = lineage > 8 ? 8 : lineage;
-    y = heading(canvas, area, y + (area.height > 30), "Layers");
-    y = draw_layers(&chart, canvas, area, y, area.height - lineage - 1 > y + 3 ? area.height - lineage - 1 : area.height);
+    y = layers_heading(node, canvas, area, y + (area.height > 30));
+    bool whole = area.height - lineage - 1 <= y + 3;
+    y = draw_layers(&chart, node, canvas, area, y, whole ? area.height : area.height - lineage - 1);
     y = heading(canvas, area, y, "Lineage");
     draw_lineage(model, node, canvas, area, y, y + lineage);
 }
@@ -269,8 +321,8 @@ static int draw_page(const struct model *model, const struct session_node *node,
                 PAGE_FACTS + (chart.readable ? chart.arch.layer_count : 0) + lineage + node->curve_count, unicode);
     struct area area = canvas_area(page);
     int y = draw_facts(model, node, page, area, 0);
-    y = heading(page, area, y, "Layers");
-    y = draw_layers(&chart, page, area, y, area.height);
+    y = layers_heading(node, page, area, y);
+    y = draw_layers(&chart, node, page, area, y, area.height);
     y = heading(page, area, y, "Lineage");
     y = draw_lineage(model, node, page, area, y, y + lineage);
     if (is_wide(width))

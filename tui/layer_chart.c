@@ -10,28 +10,6 @@
 #include "arch/action.h"
 #include "arch/kinds.h"
 
-int layer_chart_follow(struct layer_chart *chart, struct arch *arch, const struct action *action)
-{
-    int units = arch->layers[action->layer].units, place = action->layer + 1, after = arch->layer_count - place;
-    if (action_apply(arch, action, arch, NULL))
-        return -1;
-    if (action->units && action->kind != ACTION_DEEPEN && chart->change[action->layer] == LAYER_CHANGE_NONE) {
-        chart->change[action->layer] = action->units > units ? LAYER_CHANGE_WIDER : LAYER_CHANGE_NARROWER;
-        chart->before[action->layer] = units;
-    }
-    if (action->kind == ACTION_DEEPEN) {
-        memmove(chart->change + place + 1, chart->change + place, sizeof *chart->change * (size_t)after);
-        memmove(chart->before + place + 1, chart->before + place, sizeof *chart->before * (size_t)after);
-        chart->change[place] = LAYER_CHANGE_NEW;
-        chart->before[place] = 0;
-    }
-    if (action->kind == ACTION_REMOVE) {
-        memmove(chart->change + place - 1, chart->change + place, sizeof *chart->change * (size_t)after);
-        memmove(chart->before + place - 1, chart->before + place, sizeof *chart->before * (size_t)after);
-    }
-    return 0;
-}
-
 /* Apply the edge's actions to the parent again, to see which layers they change. */
 static bool follow_actions(const struct session_node *parent, const struct session_node *node,
                            struct layer_chart *chart)
@@ -42,7 +20,7 @@ static bool follow_actions(const struct session_node *parent, const struct sessi
         return false;
     for (int i = 0; i < node->facts.actions.count; i++)
         if (action_parse(&arch, node->facts.actions.items[i], &action, NULL) ||
-            layer_chart_follow(chart, &arch, &action))
+            lineage_follow(&chart->edge, &arch, &action))
             return false;
     return arch_equal(&arch, &chart->arch);
 }
@@ -56,10 +34,8 @@ void layer_chart_read(const struct model *model, const struct session_node *node
         !arch_parse(&chart->arch, node->facts.arch, NULL) && input &&
         sscanf(input, "%d,%d,%d", &chart->input.channels, &chart->input.height, &chart->input.width) == 3 &&
         !arch_shapes(&chart->arch, chart->input, chart->shapes, NULL);
-    if (chart->readable && parent && !follow_actions(parent, node, chart)) {
-        memset(chart->change, 0, sizeof chart->change);
-        memset(chart->before, 0, sizeof chart->before);
-    }
+    if (chart->readable && parent && !follow_actions(parent, node, chart))
+        chart->edge = (struct lineage){0};
 }
 
 int layer_chart_widest(const struct layer_chart *chart)
@@ -135,8 +111,8 @@ bool layer_chart_line(const struct layer_chart *chart, struct canvas *canvas, st
         if (x > 0)
             x = canvas_text(canvas, area, x, 0, STYLE_DIM, stands_apart(chart, i) ? "│" : " ");
         label_of(&chart->arch.layers[i], label);
-        x = canvas_text(canvas, area, x, 0, chart->change[i] ? layer_change_style(chart->change[i]) : STYLE_NORMAL,
-                        "%s", label);
+        enum layer_change change = chart->edge.change[i];
+        x = canvas_text(canvas, area, x, 0, change ? layer_change_style(change) : STYLE_NORMAL, "%s", label);
     }
     return true;
 }
@@ -184,14 +160,14 @@ int layer_chart_draw(const struct layer_chart *chart, struct canvas *canvas, str
         char text[16];
         label_of(layer, text);
         if (!is_gap(layer))
-            draw_column(canvas, column, (double)layer->units / largest, layer_change_style(chart->change[i]));
+            draw_column(canvas, column, (double)layer->units / largest, layer_change_style(chart->edge.change[i]));
         if (i + 1 == chart->cursor && !labels)
             canvas_glyph(canvas, area, i * width, height - 1, L'▲', STYLE_SELECTED);
         if (labels)
             canvas_text(canvas, area_part(area, i * width, height, width, 1), is_gap(layer) ? (width - 1) / 2 : 0, 0,
                         i + 1 == chart->cursor ? STYLE_SELECTED
                         : is_gap(layer)        ? STYLE_DIM
-                        : chart->change[i]     ? layer_change_style(chart->change[i])
+                        : chart->edge.change[i] ? layer_change_style(chart->edge.change[i])
                                                : STYLE_NORMAL,
                         "%s", text);
     }

@@ -4,23 +4,18 @@
 #ifndef ESPALIER_TUI_LAYER_CHART_H
 #define ESPALIER_TUI_LAYER_CHART_H
 
-#include "arch/action.h"
+#include "arch/lineage.h"
 #include "tui/model.h"
-
-enum layer_change { LAYER_CHANGE_NONE, LAYER_CHANGE_WIDER, LAYER_CHANGE_NARROWER, LAYER_CHANGE_NEW };
 
 struct layer_chart {
     bool readable; /* false: the architecture can't be parsed, and the rest is not set */
     struct arch arch;
     struct shape input, shapes[ARCH_LAYERS_MAX];
-    enum layer_change change[ARCH_LAYERS_MAX];
-    int before[ARCH_LAYERS_MAX]; /* units that a wider or narrower layer had */
+    struct lineage edge; /* what its last actions changed */
     int cursor; /* a layer that is marked, from 1; 0: none */
 };
 
 void layer_chart_read(const struct model *model, const struct session_node *node, struct layer_chart *chart);
-/* Apply an action to `arch`, and note in the chart what it changes there.  -1: it can't be applied. */
-int layer_chart_follow(struct layer_chart *chart, struct arch *arch, const struct action *action);
 /* The layer that layer_chart_draw() puts into column `x` of an area that wide; may be past the last one. */
 int layer_chart_at(const struct layer_chart *chart, int columns, int x);
 /* Draw the widths as columns, with labels below them if those fit; at most `highest` lines.  Returns the lines used. */

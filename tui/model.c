@@ -39,6 +39,7 @@ void model_done(struct model *model)
     board_done(&model->board);
     trade_done(&model->trade);
     progress_view_done(&model->progress);
+    policy_map_done(&model->heat.map);
     free(model->replay.marks);
     free(model->own);
     while (model->sent_count)
@@ -49,7 +50,8 @@ void model_done(struct model *model)
 
 void model_networks_changed(struct model *model)
 {
-    model->tree.stale = model->board.stale = model->trade.stale = model->progress.stale = true;
+    model->tree.stale = model->tree.matches_stale = true;
+    model->board.stale = model->trade.stale = model->progress.stale = model->heat.stale = true;
 }
 
 void model_say(struct model *model, const char *format, ...)
@@ -225,6 +227,7 @@ void model_end(struct model *model)
 void model_replace(struct model *model, struct session_state *state)
 {
     session_state_free(model->state);
+    policy_map_done(&model->heat.map);
     model->state = state;
     model->now = state->time;
     model_networks_changed(model);

@@ -8,7 +8,7 @@
 #ifndef ESPALIER_TUI_MODEL_H
 #define ESPALIER_TUI_MODEL_H
 
-#include "sessions/state.h"
+#include "sessions/policy_map.h"
 #include "tui/layout.h"
 #include "tui/mistakes.h"
 #include "tui/request.h"
@@ -41,6 +41,11 @@ struct tree_view {
     struct tree_row *rows; /* in order; tree_build() makes them anew when they are stale */
     int row_count, top;    /* `top`: the first row on the screen */
     bool stale;
+    /* Which networks the filter lets through, for the other lists too: tree_matches(). */
+    bool *matches; /* by node number */
+    bool matches_stale;
+    char matched[PROMPT_MAX]; /* the filter that they are of */
+    unsigned matches_version; /* grows when they are found anew; never 0 then */
 };
 
 /* The columns of the leaderboard. */
@@ -59,8 +64,10 @@ struct board_view {
     bool open; /* in the tree's place */
     enum board_column column;
     bool ascending;
-    struct board_row *rows; /* in order; board_build() updates them when they are stale */
-    int count, top;
+    struct board_row *all;  /* networks in order; board_build() updates them when they are stale */
+    struct board_row *rows; /* those of them that the filter lets through: of matches_version `filtered` */
+    int all_count, count, top;
+    unsigned filtered;
     bool stale;
 };
 
@@ -72,13 +79,16 @@ struct trade_point {
     double size; /* log10 of its value on the axis */
     double accuracy;
     bool front;  /* no other network is both better and smaller (or faster) */
+    bool control;
 };
 
 /* view_trade.c */
 struct trade_view {
     enum trade_axis axis;
-    struct trade_point *points; /* the trained networks that the filter lets through, by size; made anew when stale */
-    int count;
+    struct trade_point *all;    /* the trained networks, by size; made anew when stale */
+    struct trade_point *points; /* those of them that the filter lets through: of matches_version `filtered` */
+    int all_count, count;
+    unsigned filtered;
     double lowest, highest, sum, squares; /* of their accuracies */
     bool stale;
 };
@@ -98,6 +108,19 @@ struct progress_view {
     struct progress_point *points; /* the trained networks, as they ended; made anew when stale */
     int count;
     double lowest, highest, sum, squares; /* of their accuracies */
+    bool stale;
+};
+
+/* Rows of the heat map: the commonest first, by action and layer, the largest gain first. */
+enum heat_order { HEAT_BY_COUNT, HEAT_BY_LAYER, HEAT_BY_GAIN, HEAT_ORDERS };
+
+/* heat_map.c */
+struct heat_view {
+    bool open; /* in the controller's pane, in place of its decisions */
+    enum heat_order order;
+    int top, lines; /* the first row on the screen, and how many have room there */
+    struct policy_map map; /* updated when stale; made anew when the state is another one */
+    int rows[POLICY_CHOICES_MAX]; /* choices of the map, in order */
     bool stale;
 };
 
@@ -194,6 +217,7 @@ struct model {
     struct board_view board;
     struct trade_view trade;
     struct progress_view progress;
+    struct heat_view heat;
     struct log_view log;
     struct devices_view devices;
     struct detail_view detail;
@@ -206,7 +230,7 @@ struct model {
 
 void model_init(struct model *model, enum model_mode mode, const char *session_name);
 void model_done(struct model *model);
-/* Networks or the filter have changed: lists and plots are made anew before they are drawn. */
+/* Networks have changed: lists and plots are made anew before they are drawn. */
 void model_networks_changed(struct model *model);
 /* Fold one event.  One that contradicts the state only adds a log line. */
 void model_apply(struct model *model, const struct event *event);
@@ -227,6 +251,7 @@ void model_replace(struct model *model, struct session_state *state);
 void model_recall(struct model *model, const struct event *event);
 
 /* tree.c */
+const bool *tree_matches(struct model *model); /* by node number; found anew when networks or the filter have changed */
 void tree_build(struct model *model); /* make the rows anew if they are stale */
 int tree_row_of(const struct model *model, int64_t node); /* or -1 */
 void tree_select(struct model *model, int64_t node);      /* unfolds its ancestors; ends following */
@@ -238,6 +263,7 @@ void tree_done(struct tree_view *tree);
 /* view_board.c */
 void board_build(struct model *model); /* make the rows anew if it is open and they are stale */
 void board_toggle(struct model *model);
+bool board_select_first(struct model *model); /* false: it has no row */
 void board_done(struct board_view *board);
 
 /* view_trade.c, view_progress.c */

@@ -270,6 +270,21 @@ void node_spark(const struct session_state *state, const struct session_node *no
     canvas_spark(canvas, area, x, y, width, values, count, low, high, style);
 }
 
+char *node_health_text(char buffer[TEXT_SHORT], const struct session_node *node, int layer, enum health_measure measure)
+{
+    double value = node_health(node, layer, measure);
+    *buffer = '\0';
+    if (!isfinite(value))
+        return buffer;
+    if (measure == HEALTH_DEAD)
+        snprintf(buffer, TEXT_SHORT, "%.0f%%", 100 * value);
+    else if (measure == HEALTH_FRESH && value < 1000)
+        snprintf(buffer, TEXT_SHORT, "%.2f", value);
+    else
+        snprintf(buffer, TEXT_SHORT, measure == HEALTH_GRADIENT_NORM ? "%.2g" : "%.3g", value);
+    return buffer;
+}
+
 char *node_age(char buffer[TEXT_SHORT], double seconds)
 {
     if (seconds < 60)

@@ -44,6 +44,8 @@ void node_spark(const struct session_state *state, const struct session_node *no
 /* "ends in 4m19s", "about 18m left", "1h10m to 1h50m left": when a search ends; of one that is paused what it has left. */
 enum { NODE_END = 80 };
 char *node_end(char buffer[NODE_END], const struct session_state *state);
+/* A measure of a layer's health in at most 7 columns: "13.4", "0.0021", "12%", "0.87"; "" where it has none. */
+char *node_health_text(char buffer[TEXT_SHORT], const struct session_node *node, int layer, enum health_measure measure);
 /* "18m": a duration in one or two units. */
 char *node_age(char buffer[TEXT_SHORT], double seconds);
 /* "01:42:07" */

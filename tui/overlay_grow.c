@@ -139,7 +139,7 @@ static void draw_chart(struct grow *grow, struct canvas *canvas, struct area are
     struct layer_chart chart = {.readable = true, .arch = grow->plan.arch, .input = grow->plan.input};
     struct arch arch = grow->plan.base;
     for (int i = 0; i < grow->plan.count; i++)
-        layer_chart_follow(&chart, &arch, &grow->plan.actions[i]);
+        lineage_follow(&chart.edge, &arch, &grow->plan.actions[i]);
     chart.cursor = grow->plan.cursor + 1;
     grow->chart = area;
     layer_chart_draw(&chart, canvas, area, CHART);

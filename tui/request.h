@@ -27,7 +27,7 @@
     R(CANCEL, "Escape", "close, or clear the filter") \
     R(FOLD_ALL, "-", "fold everything below the selected network") \
     R(UNFOLD_ALL, "*", "unfold everything below it") \
-    R(SORT, "o", "order siblings by number, accuracy, gain, parameters; in a plot: the next axis") \
+    R(SORT, "o", "order siblings by number, accuracy, gain, parameters; in a plot: the next axis; heat map: its rows") \
     R(BOARD, "t", "the leaderboard in the tree's place: all networks in a flat list, and back") \
     R(REVERSE, "O", "leaderboard: the other direction; o: by the next column") \
     R(BEST, "b", "select the best network") \
@@ -38,6 +38,7 @@
     R(MARK, "m", "mark a network for comparison") \
     R(COMPARE, "=", "set the two marked networks side by side") \
     R(MISTAKES, "v", "what the network gets wrong: classes, the worst images, samples of the data") \
+    R(HEAT_MAP, "a", "what the policy proposes, by layer and action, episode by episode, and what it gained; and back") \
     R(SCALE, "y", "curves: accuracy, or error on a logarithmic axis") \
     R(PAUSE, "Space", "hold all training, or go on; in replay: play or stop") \
     R(PIN, "p", "grow from pinned networks only; again: unpin") \

@@ -20,7 +20,8 @@ struct forest {
     int64_t count;
     int64_t *first, *next; /* children in order, by node number; first[0]: the roots */
     int64_t *below;        /* number of descendants */
-    bool *matches, *shown;  /* matches the filter; it or a descendant does */
+    const bool *matches;   /* the filter */
+    bool *shown;           /* it or a descendant does */
 };
 
 /* --- folding --- */
@@ -64,23 +65,28 @@ void tree_done(struct tree_view *tree)
 {
     free(tree->folded);
     free(tree->rows);
+    free(tree->matches);
 }
 
 /* --- the filter --- */
 
-static void find_matches(struct forest *forest)
+const bool *tree_matches(struct model *model)
 {
-    const struct model *model = forest->model;
+    struct tree_view *tree = &model->tree;
     struct filter filter;
     struct error error;
-    if (filter_parse(model->tree.filter, model->state, &filter, &error)) /* tree_find() keeps these out */
+    if (tree->matches && !tree->matches_stale && !strcmp(tree->matched, tree->filter))
+        return tree->matches;
+    if (filter_parse(tree->filter, model->state, &filter, &error)) /* tree_find() keeps these out */
         filter = (struct filter){0};
-    for (int64_t i = forest->count; i >= 1; i--) {
-        const struct session_node *node = session_node(model->state, i);
-        forest->matches[i] = filter_matches(&filter, model->state, node);
-        forest->shown[i] |= forest->matches[i];
-        forest->shown[node->facts.parent] |= forest->shown[i];
-    }
+    free(tree->matches);
+    tree->matches = memory_new((size_t)model->state->node_count + 1, sizeof *tree->matches);
+    for (int64_t i = 1; i <= model->state->node_count; i++)
+        tree->matches[i] = filter_matches(&filter, model->state, session_node(model->state, i));
+    snprintf(tree->matched, sizeof tree->matched, "%s", tree->filter);
+    tree->matches_stale = false;
+    tree->matches_version++;
+    return tree->matches;
 }
 
 /* --- the index --- */
@@ -128,13 +134,16 @@ static void sort_children(struct forest *forest, int64_t parent, struct sibling 
     }
 }
 
+/* A network is shown when it matches or one below it does; these come first, from the last one on. */
 static void index_children(struct forest *forest)
 {
     for (int64_t i = forest->count; i >= 1; i--) {
         int64_t parent = session_node(forest->model->state, i)->facts.parent;
         forest->below[parent] += forest->below[i] + 1;
+        forest->shown[i] |= forest->matches[i];
         if (!forest->shown[i])
             continue;
+        forest->shown[parent] = true;
         forest->next[i] = forest->first[parent];
         forest->first[parent] = i;
     }
@@ -222,17 +231,15 @@ void tree_build(struct model *model)
         .first = memory_new(count, sizeof(int64_t)),
         .next = memory_new(count, sizeof(int64_t)),
         .below = memory_new(count, sizeof(int64_t)),
-        .matches = memory_new(count, sizeof(bool)),
+        .matches = tree_matches(model),
         .shown = memory_new(count, sizeof(bool)),
     };
-    find_matches(&forest);
     index_children(&forest);
     model->tree.rows = memory_resize(model->tree.rows, count, sizeof *model->tree.rows);
     walk(&forest, model);
     free(forest.first);
     free(forest.next);
     free(forest.below);
-    free(forest.matches);
     free(forest.shown);
     model->tree.stale = false;
     keep_place(model, before);

@@ -47,6 +47,11 @@ void detail_draw(const struct model *model, struct canvas *canvas, struct area a
 void detail_settle(struct model *model, struct area area);
 /* As a view's request, on a screen of that height. */
 bool detail_request(struct model *model, enum request request, int height);
+/* heat_map.c: what the policy proposes, in the controller's pane.  As of a view. */
+void heat_map_settle(struct model *model, struct area inside);
+bool heat_map_request(struct model *model, enum request request, struct area inside);
+void heat_map_draw(const struct model *model, struct canvas *canvas, struct area inside);
+void heat_map_title(const struct model *model, struct text *text);
 /* The validation accuracies of two networks; view_curves.c. */
 void curves_draw_two(const struct model *model, const struct session_node *first, const struct session_node *second,
                      struct canvas *canvas, struct area inside);

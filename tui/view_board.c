@@ -1,8 +1,8 @@
 /*
  * view_board.c - the leaderboard: the networks as a flat list in the tree's place, sorted by any column.
  *
- * The rows are made anew when networks have changed, and scroll with the selected one, so that it stays in its place on
- * the screen.  Networks without a value of the sorted column come last, whatever the direction.  The tree's filter
+ * The rows are sorted anew when networks have changed, and scroll with the selected one, so that it stays in its place
+ * on the screen.  Networks without a value of the sorted column come last, whatever the direction.  The tree's filter
  * holds here too.
  */
 #include <math.h>
@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tui/filter.h"
 #include "tui/node.h"
 #include "tui/view.h"
 #include "util/bug.h"
@@ -97,49 +96,55 @@ static int row_of(const struct model *model, int64_t node)
     return -1;
 }
 
-static void add_row(struct model *model, const struct filter *filter, int64_t number)
+static void add_row(struct model *model, int64_t number)
 {
     struct board_view *board = &model->board;
-    const struct session_node *node = session_node(model->state, number);
-    if (!node || !filter_matches(filter, model->state, node))
-        return;
-    double value = value_of(model, node, board->column);
-    board->rows[board->count++] =
+    double value = value_of(model, session_node(model->state, number), board->column);
+    board->all[board->all_count++] =
         (struct board_row){number, isnan(value) ? INFINITY : board->ascending ? value : -value};
 }
 
 /* First the networks that have a row, in the order of these, since few of them change places; then the others. */
-static void collect_rows(struct model *model, const struct filter *filter)
+static void collect_rows(struct model *model)
 {
     struct board_view *board = &model->board;
-    size_t count = (size_t)model->state->node_count + 1;
+    size_t count = (size_t)model->state->node_count + 1, before = (size_t)board->all_count;
     bool *listed = memory_new(count, sizeof *listed);
-    int before = board->count;
-    board->rows = memory_resize(board->rows, count > (size_t)before ? count : (size_t)before, sizeof *board->rows);
-    board->count = 0;
-    for (int i = 0; i < before; i++) { /* never ahead of `i` */
-        int64_t number = board->rows[i].node;
-        if (number < (int64_t)count)
-            listed[number] = true;
-        add_row(model, filter, number);
+    board->all = memory_resize(board->all, count > before ? count : before, sizeof *board->all);
+    board->all_count = 0;
+    for (size_t i = 0; i < before; i++) { /* never ahead of `i` */
+        int64_t number = board->all[i].node;
+        if (number >= (int64_t)count)
+            continue;
+        listed[number] = true;
+        add_row(model, number);
     }
     for (int64_t i = 1; i < (int64_t)count; i++)
         if (!listed[i])
-            add_row(model, filter, i);
+            add_row(model, i);
     free(listed);
 }
 
+/* Sorting is for all rows, so that a letter of a filter only picks some. */
 void board_build(struct model *model)
 {
     struct board_view *board = &model->board;
-    struct filter filter;
-    if (!board->open || !board->stale)
+    if (!board->open)
+        return;
+    const bool *matches = tree_matches(model);
+    if (!board->stale && board->filtered == model->tree.matches_version)
         return;
     int before = row_of(model, model->selected);
-    if (filter_parse(model->tree.filter, model->state, &filter, NULL))
-        filter = (struct filter){0};
-    collect_rows(model, &filter);
-    sort_nearly(board->rows, (size_t)board->count, sizeof *board->rows, compare);
+    if (board->stale) {
+        collect_rows(model);
+        sort_nearly(board->all, (size_t)board->all_count, sizeof *board->all, compare);
+    }
+    board->rows = memory_resize(board->rows, (size_t)board->all_count + 1, sizeof *board->rows);
+    board->count = 0;
+    for (int i = 0; i < board->all_count; i++)
+        if (matches[board->all[i].node])
+            board->rows[board->count++] = board->all[i];
+    board->filtered = model->tree.matches_version;
     board->stale = false;
     int after = row_of(model, model->selected);
     if (before >= 0 && after >= 0)
@@ -152,6 +157,13 @@ static void select_row(struct model *model, int row)
     row = row < 0 ? 0 : row;
     if (row < model->board.count)
         tree_select(model, model->board.rows[row].node);
+}
+
+bool board_select_first(struct model *model)
+{
+    board_build(model);
+    select_row(model, 0);
+    return model->board.count > 0;
 }
 
 /* --- drawing --- */
@@ -356,6 +368,7 @@ static bool mouse_board(struct model *model, struct area inside, int x, int y, i
 
 void board_done(struct board_view *board)
 {
+    free(board->all);
     free(board->rows);
 }
 

@@ -2,7 +2,7 @@
  * view_controller.c - the policy's last decisions, and whether it learns.
  *
  * Probabilities are those of the chosen actions, as recorded with the proposal. A policy that does not learn has
- * decisions and no updates.
+ * decisions and no updates.  The heat map (heat_map.c) takes the pane while it is open.
  */
 #include <ctype.h>
 #include <math.h>
@@ -180,11 +180,25 @@ static void draw_earlier(const struct model *model, struct canvas *canvas, struc
     }
 }
 
+/* A line where the policy has collapsed. */
+static int draw_collapse(const struct session_state *state, struct canvas *canvas, struct area inside, int y)
+{
+    struct text words = TEXT_EMPTY;
+    if (policy_has_collapsed(state, &words))
+        canvas_text(canvas, inside, 0, y++, STYLE_WARNING, "%s", text_string(&words));
+    text_done(&words);
+    return y;
+}
+
 static void draw_controller(const struct model *model, struct canvas *canvas, struct area inside)
 {
     const struct session_state *state = model->state;
-    int y = 1;
+    if (model->heat.open) {
+        heat_map_draw(model, canvas, inside);
+        return;
+    }
     draw_update(state, canvas, inside);
+    int y = draw_collapse(state, canvas, inside, 1);
     static const enum trend order[] = {TREND_MEAN, TREND_BEST, TREND_ENTROPY, TREND_REWARD};
     int trends = state->policy_count < 1 ? 0 : inside.height >= 12 ? 4 : inside.height >= 8 ? 2 : 1;
     for (int i = 0; i < trends; i++)
@@ -193,8 +207,23 @@ static void draw_controller(const struct model *model, struct canvas *canvas, st
     draw_earlier(model, canvas, inside, y + 1);
 }
 
+static void settle_controller(struct model *model, struct area inside)
+{
+    if (model->heat.open)
+        heat_map_settle(model, inside);
+}
+
+static bool request_controller(struct model *model, enum request request, struct area inside)
+{
+    return (model->heat.open && heat_map_request(model, request, inside)) || tree_request(model, request, inside);
+}
+
 static void title_controller(const struct model *model, struct text *text)
 {
+    if (model->heat.open) {
+        heat_map_title(model, text);
+        return;
+    }
     const char *policy = session_option(model->state, "policy"), *parent = session_option(model->state, "parent");
     const char *from_user = session_option(model->state, "learn-from-user");
     bool shown = from_user && !strcmp(from_user, "yes");
@@ -202,4 +231,5 @@ static void title_controller(const struct model *model, struct text *text)
              parent ? parent : "");
 }
 
-const struct view view_controller = {.draw = draw_controller, .title = title_controller, .request = tree_request};
+const struct view view_controller = {
+    .draw = draw_controller, .title = title_controller, .settle = settle_controller, .request = request_controller};

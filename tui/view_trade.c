@@ -2,15 +2,15 @@
  * view_trade.c - accuracy against size: a dot for each trained network (dim: a control), and the Pareto front.
  *
  * Size is what a network costs: parameters, FLOPs, or the seconds that it trained; or its speed, where more is better.
- * A list of points is made anew when networks or the filter have changed, so that a frame only draws it. The selected
- * network is the cursor: arrows go to the nearest dot in their direction, so that dots under others are passed over.
+ * A list of points is made anew when networks have changed, those that are shown when the filter has, so that a frame only
+ * draws them. The selected network is the cursor: arrows go to the nearest dot in their direction, so that dots under
+ * others are passed over.
  */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "tui/filter.h"
 #include "tui/node.h"
 #include "tui/plot.h"
 #include "tui/view.h"
@@ -74,32 +74,40 @@ static void find_front(struct trade_view *trade)
             trade->points[i].front = false;
 }
 
-/* Which networks the filter lets through, by number. The tree's rows tell where they are up to date. */
-static bool *find_matches(const struct model *model)
-{
-    const struct tree_view *tree = &model->tree;
-    bool *matches = memory_new((size_t)model->state->node_count + 1, sizeof *matches);
-    struct filter filter;
-    struct error error;
-    if (tree->filter[0] && tree->rows && !tree->stale) {
-        for (int i = 0; i < tree->row_count; i++)
-            matches[tree->rows[i].node] = tree->rows[i].matches;
-        return matches;
-    }
-    if (filter_parse(tree->filter, model->state, &filter, &error))
-        filter = (struct filter){0};
-    for (int64_t i = 1; i <= model->state->node_count; i++)
-        matches[i] = filter_matches(&filter, model->state, session_node(model->state, i));
-    return matches;
-}
-
 static void add_point(struct model *model, int64_t number)
 {
     struct trade_view *trade = &model->trade;
     const struct session_node *node = session_node(model->state, number);
-    if (!has_point(node, trade->axis))
-        return;
-    struct trade_point point = {number, log10(size_of(node, trade->axis)), node->accuracy, false};
+    if (has_point(node, trade->axis))
+        trade->all[trade->all_count++] = (struct trade_point){.node = number,
+                                                              .size = log10(size_of(node, trade->axis)),
+                                                              .accuracy = node->accuracy,
+                                                              .control = node->facts.by.value == AUTHOR_CONTROL};
+}
+
+/* First the networks that have a point, in the order of these, since few of them change places; then the others. */
+static void collect(struct model *model)
+{
+    struct trade_view *trade = &model->trade;
+    size_t count = (size_t)model->state->node_count + 1, before = (size_t)trade->all_count;
+    bool *listed = memory_new(count, sizeof *listed);
+    trade->all = memory_resize(trade->all, count > before ? count : before, sizeof *trade->all);
+    trade->all_count = 0;
+    for (size_t i = 0; i < before; i++) { /* never ahead of `i` */
+        int64_t number = trade->all[i].node;
+        if (number >= (int64_t)count)
+            continue;
+        listed[number] = true;
+        add_point(model, number);
+    }
+    for (int64_t i = 1; i < (int64_t)count; i++)
+        if (!listed[i])
+            add_point(model, i);
+    free(listed);
+}
+
+static void show_point(struct trade_view *trade, struct trade_point point)
+{
     trade->points[trade->count++] = point;
     trade->lowest = fmin(trade->lowest, point.accuracy);
     trade->highest = fmax(trade->highest, point.accuracy);
@@ -107,45 +115,32 @@ static void add_point(struct model *model, int64_t number)
     trade->squares += point.accuracy * point.accuracy;
 }
 
-/* First the networks that have a point, in the order of these, since few of them change places; then the others. */
-static void collect(struct model *model)
-{
-    struct trade_view *trade = &model->trade;
-    size_t count = (size_t)model->state->node_count + 1;
-    bool *wanted = find_matches(model);
-    int before = trade->count;
-    trade->points =
-        memory_resize(trade->points, count > (size_t)before ? count : (size_t)before, sizeof *trade->points);
-    trade->count = 0;
-    for (int i = 0; i < before; i++) { /* never ahead of `i` */
-        int64_t number = trade->points[i].node;
-        if (number < (int64_t)count && wanted[number])
-            add_point(model, number);
-        if (number < (int64_t)count)
-            wanted[number] = false;
-    }
-    for (int64_t i = 1; i < (int64_t)count; i++)
-        if (wanted[i])
-            add_point(model, i);
-    free(wanted);
-}
-
 static void build(struct model *model)
 {
     struct trade_view *trade = &model->trade;
-    if (!trade->stale)
+    const bool *matches = tree_matches(model);
+    if (!trade->stale && trade->filtered == model->tree.matches_version)
         return;
+    if (trade->stale) {
+        collect(model);
+        sort_nearly(trade->all, (size_t)trade->all_count, sizeof *trade->all, by_size);
+    }
+    trade->points = memory_resize(trade->points, (size_t)trade->all_count + 1, sizeof *trade->points);
+    trade->count = 0;
     trade->lowest = INFINITY;
     trade->highest = -INFINITY;
     trade->sum = trade->squares = 0;
-    collect(model);
-    sort_nearly(trade->points, (size_t)trade->count, sizeof *trade->points, by_size);
+    for (int i = 0; i < trade->all_count; i++)
+        if (matches[trade->all[i].node])
+            show_point(trade, trade->all[i]);
     find_front(trade);
+    trade->filtered = model->tree.matches_version;
     trade->stale = false;
 }
 
 void trade_done(struct trade_view *trade)
 {
+    free(trade->all);
     free(trade->points);
 }
 
@@ -223,9 +218,8 @@ static void draw_points(const struct model *model, const struct plot *plot, stru
 {
     for (int i = 0; i < model->trade.count; i++) {
         const struct trade_point *point = &model->trade.points[i];
-        const struct session_node *node = session_node(model->state, point->node);
         canvas_dot(canvas, plot->area, plot_x(plot, point->size), plot_y(plot, point->accuracy),
-                   node->facts.by.value == AUTHOR_CONTROL ? STYLE_DIM : STYLE_CURVE_A);
+                   point->control ? STYLE_DIM : STYLE_CURVE_A);
     }
 }
 

@@ -326,11 +326,16 @@ bool tree_find(struct model *model, const char *what)
         return false;
     }
     snprintf(model->tree.filter, sizeof model->tree.filter, "%s", what);
-    model_networks_changed(model);
-    tree_build(model);
-    int row = tree_row_of(model, model->selected);
-    if (model->tree.filter[0] && (row < 0 || !model->tree.rows[row].matches))
+    model->tree.stale = model->tree.matches_stale = true;
+    bool seen = model->selected <= model->state->node_count && tree_matches(model)[model->selected];
+    if (!model->board.open)
+        tree_build(model);
+    if (seen || !model->tree.filter[0])
+        return true;
+    if (!model->board.open)
         find(model, -1, 1);
+    else if (!board_select_first(model))
+        model_say(model, "nothing matches %s", model->tree.filter);
     return true;
 }
 

@@ -12,6 +12,7 @@
 #include "compare/plot.h"
 #include "search/budget.h"
 #include "sessions/log.h"
+#include "sessions/policy_map.h"
 #include "sessions/summary.h"
 #include "tui/node.h"
 #include "util/bug.h"
@@ -271,6 +272,14 @@ static void print_instructions(FILE *out, const struct session_state *state)
     print_to(out, " instructions%s\n", sets->count > 1 ? ": no one machine gives these numbers again" : "");
 }
 
+static void print_collapse(FILE *out, const struct session_state *state)
+{
+    struct text words = TEXT_EMPTY;
+    if (policy_has_collapsed(state, &words))
+        print_to(out, "policy    %s\n", text_string(&words));
+    text_done(&words);
+}
+
 void report_summary(FILE *out, const struct session_state *state, const char *folder)
 {
     static const char *const options[] = {"policy", "parent", "wider", "deeper", "epochs", "batch", "rate"};
@@ -295,6 +304,7 @@ void report_summary(FILE *out, const struct session_state *state, const char *fo
     if (state->finished)
         print_to(out, "finished (%s): ", finish_name(&state->finish_reason));
     print_counts(out, state);
+    print_collapse(out, state);
     print_instructions(out, state);
     char digest[HASH_TEXT];
     print_to(out, "digest    %s\n", hash_print(session_digest(state), digest));

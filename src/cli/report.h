@@ -30,6 +30,8 @@ void report_best(FILE *out, const struct session_state *state, int count);
 void report_found(FILE *out, const struct session_state *state, const struct filter *filter);
 /* The networks that no other beats in both accuracy and parameters, smallest first. */
 void report_pareto(FILE *out, const struct session_state *state);
+/* What the policy proposed, by action and layer and episode; what that gained; that it has collapsed, where it has. */
+void report_policy(FILE *out, const struct session_state *state);
 void report_node(FILE *out, const struct session_state *state, int64_t node);
 
 #endif

@@ -258,6 +258,27 @@ static void print_lineage(FILE *out, const struct session_state *state, const st
     free(line);
 }
 
+/* Of an architecture that can be read. */
+static void print_health(FILE *out, const struct session_node *node)
+{
+    struct arch arch;
+    bool measured = node->health[HEALTH_WEIGHT_NORM].count > 0;
+    if (node->status == NODE_DONE && !measured)
+        print_to(out, "health of its layers: not measured\n");
+    if (!measured || arch_parse(&arch, node->facts.arch, NULL))
+        return;
+    print_to(out, "\n%-12s %8s %8s %6s %6s\n", "layer", "weights", "gradient", "dead", "fresh");
+    for (int layer = 0; layer < arch.layer_count; layer++) {
+        char name[LAYER_NAME_MAX], text[HEALTH_MEASURES][TEXT_SHORT];
+        for (int i = 0; i < HEALTH_MEASURES; i++)
+            node_health_text(text[i], node, layer, (enum health_measure)i);
+        layer_name(&arch, layer, name);
+        if (text[HEALTH_WEIGHT_NORM][0])
+            print_to(out, "%-12s %8s %8s %6s %6s\n", name, text[HEALTH_WEIGHT_NORM], text[HEALTH_GRADIENT_NORM],
+                     text[HEALTH_DEAD], text[HEALTH_FRESH]);
+    }
+}
+
 void report_node(FILE *out, const struct session_state *state, int64_t number)
 {
     const struct session_node *node = session_node(state, number);
@@ -286,6 +307,7 @@ void report_node(FILE *out, const struct session_state *state, int64_t number)
         print_to(out, "note      %s\n", node->note);
     print_to(out, "lineage\n");
     print_lineage(out, state, node);
+    print_health(out, node);
     if (!node->curve_count)
         return;
     print_to(out, "\n%5s %9s %10s %10s %10s %10s\n", "epoch", "rate", "loss", "training", "val. loss", "validation");

@@ -125,6 +125,21 @@ static void set_round(json_t *object, const struct session_state *state, const s
     json_set(object, "flops_spent", json_of_real(node_flops_spent(state, node)));
 }
 
+/* What was measured of each layer; null: nothing. */
+static json_t *of_health(const struct session_node *node)
+{
+    static const char *const names[HEALTH_MEASURES] = {[HEALTH_WEIGHT_NORM] = "weight_norms",
+                                                       [HEALTH_GRADIENT_NORM] = "gradient_norms",
+                                                       [HEALTH_DEAD] = "dead",
+                                                       [HEALTH_FRESH] = "fresh"};
+    if (!node->health[HEALTH_WEIGHT_NORM].count)
+        return json_null();
+    json_t *object = json_object();
+    for (int i = 0; i < HEALTH_MEASURES; i++)
+        json_set(object, names[i], of_reals(&node->health[i]));
+    return object;
+}
+
 static json_t *of_node(const struct session_state *state, const struct session_node *node)
 {
     const struct event_proposal *facts = &node->facts;
@@ -153,6 +168,7 @@ static json_t *of_node(const struct session_state *state, const struct session_n
     json_set(object, "children", json_integer(node->child_count));
     json_set(object, "proposed_again", json_integer(node->known_count));
     set_round(object, state, node);
+    json_set(object, "health", of_health(node));
     json_set(object, "curve", of_curve(node));
     return object;
 }

@@ -280,13 +280,43 @@ static void backward(struct network *network, int i)
     network->backend->forward[OP_ADD](&network->sums[i]);
 }
 
-static void forward_and_backward(struct network *network, float bn_decay)
+static size_t plain_size(const struct network *network, int op, int count)
+{
+    const struct tensor *tensor = &network->plan.tensors[network->plan.ops[op].output];
+    return (size_t)count * (size_t)tensor->channels * (size_t)tensor->height * (size_t)tensor->width;
+}
+
+/* `plain` has room for two tensors. */
+static void show(const struct network *network, int i, const struct network_watcher *watcher, float *plain)
+{
+    const struct op_run *run = &network->runs[i];
+    const struct tensor *tensor = &network->plan.tensors[run->op->output];
+    float *gradient = run->dy ? plain + plain_size(network, i, run->count) : NULL;
+    if (run->op->kind == OP_CLASSIFIER)
+        return;
+    network->backend->tensor_read(tensor, run->count, run->y, plain);
+    if (gradient)
+        network->backend->tensor_read(tensor, run->count, run->dy, gradient);
+    watcher->see(watcher->context, run->op, tensor, run->count, plain, gradient);
+}
+
+/* `watcher` may be NULL. */
+static void forward_and_backward(struct network *network, float bn_decay, const struct network_watcher *watcher)
 {
     ASSERT(network->mode == NETWORK_TRAINING && network->plan.classes > 0);
-    for (int i = 0; i < network->plan.op_count; i++)
+    size_t largest = 0;
+    for (int i = 0; i < network->plan.op_count; i++) {
+        size_t size = plain_size(network, i, network->runs[i].count);
+        largest = size > largest ? size : largest;
         forward(network, i, true, bn_decay);
-    for (int i = network->plan.op_count - 1; i >= 0; i--)
+    }
+    float *plain = watcher ? memory_new(2 * largest, sizeof *plain) : NULL;
+    for (int i = network->plan.op_count - 1; i >= 0; i--) {
+        if (watcher)
+            show(network, i, watcher, plain);
         backward(network, i);
+    }
+    free(plain);
 }
 
 struct step_result network_train(struct network *network, const struct batch *batch, const struct sgd *sgd,
@@ -294,7 +324,7 @@ struct step_result network_train(struct network *network, const struct batch *ba
 {
     const struct step step = {STEP_TRAIN, batch, sgd, bn_decay, dropout_key};
     if (begin(network, &step)) {
-        forward_and_backward(network, bn_decay);
+        forward_and_backward(network, bn_decay, NULL);
         network->backend->update(network->context, sgd, network->plan.trained, network->values, network->gradients,
                                  network->velocity);
     }
@@ -347,10 +377,25 @@ const float *network_gradient(struct network *network, const struct batch *batch
 {
     const struct step step = {STEP_GRADIENT, batch, NULL, 1, dropout_key};
     if (begin(network, &step))
-        forward_and_backward(network, 1);
+        forward_and_backward(network, 1, NULL);
     *result = end(network);
     step_result_add(result, network_finish(network));
     return fetch(network, FLAT_GRADIENTS, network->gradients);
+}
+
+const float *network_watch(struct network *network, const struct batch *batch, uint64_t dropout_key,
+                           const struct network_watcher *watcher)
+{
+    const struct step step = {STEP_GRADIENT, batch, NULL, 1, dropout_key};
+    ASSERT(!network->context);
+    int64_t count = network->plan.total - network->plan.trained;
+    float *own = network->values + network->plan.trained, *statistics = memory_new((size_t)count + 1, sizeof *own);
+    memcpy(statistics, own, (size_t)count * sizeof *own);
+    begin(network, &step);
+    forward_and_backward(network, 1, watcher);
+    memcpy(own, statistics, (size_t)count * sizeof *own); /* 1 times -0 plus 0 times x is 0 */
+    free(statistics);
+    return network->gradients;
 }
 
 struct step_result network_infer(struct network *network, const struct batch *batch, float *logits)

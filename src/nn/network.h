@@ -52,6 +52,18 @@ struct step_result network_infer(struct network *network, const struct batch *ba
 const float *network_gradient(struct network *network, const struct batch *batch, uint64_t dropout_key,
                               struct step_result *result);
 
+/* Who looks at a walk: the output of each operation but the classifier, from the last to the first, and the gradient of
+   the loss by it (NULL: nothing needs it), as plain [image][channel][y][x] floats that are valid in the call alone. */
+struct network_watcher {
+    void *context;
+    void (*see)(void *context, const struct op *op, const struct tensor *tensor, int count, const float *output,
+                const float *gradient);
+};
+/* network_gradient() before the eyes of a watcher.  On the host alone (asserted).  The running statistics stay the same
+   to the bit. */
+const float *network_watch(struct network *network, const struct batch *batch, uint64_t dropout_key,
+                           const struct network_watcher *watcher);
+
 /* Forward in inference mode up to operation `op`, and that one as in training with BN decay 0: its running
    statistics become those of this batch alone.  The network is in training mode. */
 void network_probe(struct network *network, const struct batch *batch, int op);

@@ -275,6 +275,19 @@ static enum training_outcome end_epoch(struct trainer *trainer, struct error *er
     return TRAINING_DONE;
 }
 
+/* `weights` are what is left of the training: the average, where there is one. */
+static void report_health(const struct trainer *trainer)
+{
+    struct layer_health health[ARCH_LAYERS_MAX];
+    const struct training *training = trainer->training;
+    if (!trainer->hooks->health || !trainer->on_host)
+        return;
+    uint32_t step = (uint32_t)((int64_t)training->epochs * trainer->steps);
+    network_health(trainer->network, trainer->weights, trainer->view, training->units_before,
+                   draw_dropout_key(training, step), health);
+    trainer->hooks->health(trainer->hooks->context, health);
+}
+
 enum training_outcome train(const struct backend *backend, struct weights *weights, const struct view *view,
                             const struct view *validate, const struct training *training,
                             const struct trainer_hooks *hooks, struct error *error)
@@ -331,10 +344,13 @@ enum training_outcome train(const struct backend *backend, struct weights *weigh
         }
     }
     weights_drop_raw(weights);
-    if ((outcome == TRAINING_DONE || outcome == TRAINING_STOPPED) && trainer.average.count) {
+    bool has_weights = outcome == TRAINING_DONE || outcome == TRAINING_STOPPED;
+    if (has_weights && trainer.average.count) {
         average_swap(&trainer.average, weights);
         weights->raw = average_take(&trainer.average);
     }
+    if (has_weights && !trainer.sum.count) /* who stops it inside of an epoch does not want to wait */
+        report_health(&trainer);
     average_done(&trainer.average);
     targets_free(targets);
     free(trainer.index);

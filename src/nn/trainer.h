@@ -11,7 +11,7 @@
 #define ESPALIER_NN_TRAINER_H
 
 #include "nn/average.h"
-#include "nn/network.h"
+#include "nn/health.h"
 #include "util/random.h"
 
 struct training {
@@ -30,6 +30,7 @@ struct training {
                             images as they are cropped and mixed (distillation: Hinton et al. 2015; Beyer et al. 2022) */
     uint64_t seed;
     uint32_t node;       /* names the random streams: order, augmentation, dropout */
+    const int *units_before; /* borrowed; as network_health() has them, for the hook `health` alone; or NULL */
     /* A training that goes on: the weights are those that it had after so many epochs, and this is the velocity that
        the report of the last one had (borrowed).  It then ends with the weights of one that was never cut short. */
     int epochs_done;
@@ -82,6 +83,9 @@ struct trainer_hooks {
     /* The state when it is, and when the training is stopped.  On a device only between epochs, since its results of
        single steps come late. */
     void (*keep)(void *context, const struct weights *weights, const struct training_state *state);
+    /* At the end, unless training has failed or was stopped inside of an epoch: the health of each layer, as the weights
+       then are.  Not on a device. */
+    void (*health)(void *context, const struct layer_health *health);
 };
 
 enum training_outcome {

@@ -83,6 +83,7 @@ struct report {
     struct evaluation result;
     struct evaluation test; /* of a trial with `test`; no images: the evaluator has none */
     double seconds, images_per_second;
+    struct layer_health *health; /* of a result, one for each layer, the receiver's to free(); NULL: not measured */
     struct weights *weights;
     void *checkpoint; /* `length` bytes, the receiver's to free() */
     size_t length;
@@ -96,6 +97,8 @@ static inline void report_done(struct report *report)
     weights_free(report->weights);
     free(report->message);
     free(report->checkpoint);
+    free(report->health);
+    report->health = NULL;
     report->checkpoint = NULL;
     report->weights = NULL;
     report->message = NULL;

@@ -37,6 +37,7 @@ struct trainer {
     double step_time;               /* of the last report of a step */
     struct epoch_report last;       /* epoch; all zero before the first */
     struct evaluation test;
+    struct layer_health *health; /* of the layers, at the end; NULL: not measured */
     double seconds, rate_seconds; /* of training and evaluation; sum of images/s over the epochs here */
     int epochs_here;
     double began, waited;           /* on the monotonic clock; seconds of pauses since then */

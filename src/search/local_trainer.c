@@ -8,7 +8,9 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "arch/lineage.h"
 #include "export/safetensors.h"
 #include "util/bug.h"
 #include "util/clock.h"
@@ -95,6 +97,13 @@ static void send_epoch(void *context, const struct epoch_report *epoch)
     send(trainer, &report);
 }
 
+static void keep_health(void *context, const struct layer_health *health)
+{
+    struct trainer *trainer = context;
+    size_t count = (size_t)trainer->trial->arch.layer_count;
+    trainer->health = memcpy(memory_new(count, sizeof *health), health, count * sizeof *health);
+}
+
 static void send_failure(struct trainer *trainer, enum failure_reason reason, const struct error *error)
 {
     struct report report = report_new(trainer, REPORT_FAILED);
@@ -110,6 +119,8 @@ static void send_result(struct trainer *trainer, struct weights *weights, const 
     report.test = trainer->test;
     report.seconds = trainer->seconds;
     report.images_per_second = trainer->epochs_here ? trainer->rate_seconds / trainer->epochs_here : 0;
+    report.health = trainer->health;
+    trainer->health = NULL;
     report.weights = weights;
     send(trainer, &report);
 }
@@ -252,6 +263,20 @@ static enum training_outcome test_here(struct trainer *trainer, struct weights *
         network_evaluate(trainer->backend, weights, test, trainer->trial->training.batch, &trainer->test, error));
 }
 
+/* By layer: the units that it had before this trial's actions widened it, else 0. */
+static void find_units_before(const struct trial *trial, int units[ARCH_LAYERS_MAX])
+{
+    struct lineage lineage = {.before = {0}};
+    struct arch arch = trial->parent_arch;
+    memset(units, 0, ARCH_LAYERS_MAX * sizeof *units);
+    for (int i = 0; i < trial->proposal.count; i++)
+        if (lineage_follow(&lineage, &arch, &trial->proposal.actions[i].action))
+            return;
+    for (int i = 0; i < arch.layer_count; i++)
+        if (lineage.change[i] == LAYER_CHANGE_WIDER)
+            units[i] = lineage.before[i];
+}
+
 static enum training_outcome train_here(struct trainer *trainer, struct weights *weights, struct evaluation *result,
                                         struct error *error)
 {
@@ -267,8 +292,12 @@ static enum training_outcome train_here(struct trainer *trainer, struct weights 
         return training_outcome_of(trouble);
     }
     struct team *team = local->helpers ? helpers_team(local->helpers, trainer->slot) : NULL;
-    struct trainer_hooks hooks = {trainer, proceed, send_step, send_epoch, team, is_checkpoint_due, send_checkpoint};
+    struct trainer_hooks hooks = {trainer,           proceed,         send_step,  send_epoch, team,
+                                  is_checkpoint_due, send_checkpoint, keep_health};
     struct training going_on = *training;
+    int units_before[ARCH_LAYERS_MAX];
+    find_units_before(trainer->trial, units_before);
+    going_on.units_before = units_before;
     char *settings = trial_settings(trainer->trial);
     checkpoint_init(&trainer->checkpoint, NULL, weights, (double)training->average, settings);
     if (trainer->trial->checkpoint)
@@ -377,6 +406,8 @@ static void run_trial(struct trainer *trainer, const struct trial *trial)
         train_and_report(trainer);
     else
         train_and_report_on_processor(trainer);
+    free(trainer->health); /* of a trial without a result */
+    trainer->health = NULL;
 }
 
 /* Only a core that no other trainer shares is lent to helpers. */

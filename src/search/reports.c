@@ -73,6 +73,16 @@ static void emit_test(struct trials *trials, const struct report *report)
     journal_emit(trials->journal, &event);
 }
 
+static void record_health(const struct layer_health *health, int layers, struct event_result *result)
+{
+    for (int i = 0; health && i < layers; i++) {
+        event_reals_add(&result->weight_norms, health[i].weight_norm);
+        event_reals_add(&result->gradient_norms, health[i].gradient_norm);
+        event_reals_add(&result->dead, health[i].dead);
+        event_reals_add(&result->fresh, health[i].fresh);
+    }
+}
+
 /* The weights first, then the event that names them.  The test comes before: a search that is cut short between the two
    trains again, and tests again. */
 enum { HEADER_ROOM = 1 << 20 };
@@ -101,6 +111,7 @@ static void report_result(struct trials *trials, const struct report *report, co
     result->images_per_second = report->images_per_second;
     result->weights = event_text("n%" PRId64 "-%.8s.safetensors", report->node, text);
     result->weights_hash = event_text("%s", text);
+    record_health(report->health, report->weights->arch.layer_count, result);
     int status = journal_write(trials->journal, "weights", result->weights, bytes, length);
     free(bytes);
     trials->failures = 0;

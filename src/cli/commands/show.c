@@ -98,6 +98,10 @@ static int print_session(const struct cli_arguments *arguments, const struct ses
         print_steps(state);
         return 0;
     }
+    if (cli_value(arguments, "policy")) {
+        report_policy(stdout, state);
+        return 0;
+    }
     if (cli_value(arguments, "pareto")) {
         report_pareto(stdout, state);
         return 0;
@@ -113,7 +117,7 @@ static int print_session(const struct cli_arguments *arguments, const struct ses
 /* A session is printed in one way, a network in the one that it has. */
 static int check_form(const struct cli_arguments *arguments, const char *network)
 {
-    static const char *const forms[] = {"json", "csv", "curves", "events", "dot", "pareto", "filter", "steps"};
+    static const char *const forms[] = {"json", "csv", "curves", "events", "dot", "pareto", "filter", "steps", "policy"};
     const char *form = NULL;
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
         if (!cli_value(arguments, forms[i]))
@@ -164,6 +168,7 @@ static int run(const struct cli_arguments *arguments)
 static const struct cli_option options_of_show[] = {
     {"best", "N", "how many of the best networks to list", "5"},
     {"pareto", NULL, "the networks that no other beats in accuracy and parameters", NULL},
+    {"policy", NULL, "what the policy proposed, by action and layer and episode, and what that gained", NULL},
     {"filter", "WORDS", "the networks that satisfy all words, the best first: acc>92 params<15k by:you layer:conv3", NULL},
     {"steps", NULL, "what persons did, with numbers for `undo`, and what takes each step back", NULL},
     {"json", NULL, "the whole state as one JSON document", NULL},

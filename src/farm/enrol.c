@@ -86,13 +86,15 @@ int farm_refuse_search(struct db *db, const struct farm_search *search, const ch
     return insert_worker(db, search->id, reason, error);
 }
 
-/* "AMD EPYC, core 0, avx2" without the core; of a GPU what stands before the first comma. */
+/* Of a processor "AMD EPYC, core 0, avx2" or "…, any core, avx2" without the core; of a GPU what stands before the first
+   comma. */
 static const char *speed_class(const struct device *device, char class[sizeof device->name])
 {
     if (device->speed_class[0])
         return device->speed_class;
     snprintf(class, sizeof device->name, "%s", device->name);
     char *core = device->cuda ? strchr(class, ',') : strstr(class, ", core ");
+    core = core || device->cuda ? core : strstr(class, ", any core");
     if (!core)
         return class;
     size_t length = device->cuda ? strlen(core) : 2 + strcspn(core + 2, ",");

@@ -1,7 +1,8 @@
 #!/bin/sh
 # server.sh - a PostgreSQL server for the tests: private, in a folder of its own, on a Unix socket without passwords.
 #
-#   tests/farm/server.sh make              print the new folder that `make` made under /tmp (77: PostgreSQL is not installed)
+#   tests/farm/server.sh have              does PostgreSQL run here? 77: it is not installed
+#   tests/farm/server.sh make              print the new folder that was made under /tmp (77: see above)
 #   tests/farm/server.sh start FOLDER      until it accepts connections
 #   tests/farm/server.sh stop FOLDER [MODE]    fast, or `immediate`: as if it were killed
 #   tests/farm/server.sh url FOLDER [ROLE [DATABASE]]    what libpq takes; the superuser of the folder is `espalier`
@@ -27,8 +28,12 @@ as_user() {
     (cd / && exec env -i PATH="$PATH" LC_ALL=C.UTF-8 HOME="$folder" PGHOST="$folder" $user "$@")
 }
 
-make_folder() {
+have() {
     command -v initdb >/dev/null || { echo "PostgreSQL is not installed" >&2; exit 77; }
+}
+
+make_folder() {
+    have
     folder=$(mktemp -d /tmp/espalier-pg.XXXXXX) || exit 1
     [ "$(id -u)" != 0 ] || chown "$(id -un postgres 2>/dev/null || echo nobody)" "$folder"
     as_user initdb -D "$folder/data" -U espalier -A trust --no-locale -E UTF8 --no-sync >"$folder/initdb.log" 2>&1 || {
@@ -54,6 +59,7 @@ stop() { # MODE
 
 folder=${2-}
 case ${1-} in
+have) have ;;
 make) make_folder ;;
 start) as_user pg_ctl -D "$folder/data" -s -w -l "$folder/log" start >/dev/null || { tail -n 20 "$folder/log" >&2; exit 1; } ;;
 stop) stop "${3-fast}" ;;

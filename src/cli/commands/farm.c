@@ -1,46 +1,9 @@
-/* farm.c - `espalier farm`: what workers on other machines need: a database, and a look at it. */
+/* farm.c - `espalier farm`: the table of its verbs; farm_serve.c, farm_database.c and farm_status.c do the work. */
+#include "cli/commands/farm.h"
+
 #include <string.h>
 
-#include "cli/cli.h"
-#include "cli/commands/farm_server.h"
 #include "util/bug.h"
-#include "util/print.h"
-
-/* --- serve --- */
-
-static void say_how(const struct farm_server *server)
-{
-    const char *folder = server->folder;
-    print_to(stdout, "PostgreSQL %d serves the farm in %s until Ctrl-C\n\n", server->version, folder);
-    print_to(stdout, "  a search   espalier run --farm %s\n", folder);
-    print_to(stdout, "  a worker   espalier worker %s/worker\n", folder);
-    print_to(stdout, "  its state  espalier farm status %s\n\n", folder);
-    if (server->address)
-        print_to(stdout,
-                 "A machine that doesn't see this folder needs a copy of %s/worker (with a password):\n"
-                 "  scp -pr %s/worker HOST:farm; ssh HOST espalier worker farm\n",
-                 folder, folder);
-    else
-        print_to(stdout, "Only this machine can reach it; `--listen 0.0.0.0` lets workers of others in.\n");
-    fflush(stdout);
-}
-
-static int serve(const struct cli_arguments *arguments)
-{
-    struct farm_server server;
-    struct error error = {{0}};
-    bool made;
-    const char *folder = arguments->words[1], *listen = cli_value(arguments, "listen");
-    int failed = farm_server_open(&server, folder, listen, &made, &error) || farm_server_start(&server, &error);
-    if (!failed) {
-        say_how(&server);
-        failed = farm_server_wait(&server, &error);
-    }
-    farm_server_close(&server);
-    return failed ? cli_fail(&error) : 0;
-}
-
-/* --- the subcommand --- */
 
 static const struct verb {
     const char *name, *words; /* "drop", "URL [SEARCH]" */
@@ -48,7 +11,10 @@ static const struct verb {
     const char *option;       /* that it takes */
     int (*run)(const struct cli_arguments *arguments);
 } verbs[] = {
-    {"serve", "FOLDER", 2, 2, "listen", serve},
+    {"init", "URL", 2, 2, NULL, farm_init},
+    {"serve", "FOLDER", 2, 2, "listen", farm_serve},
+    {"status", "URL", 2, 2, "json", farm_status},
+    {"drop", "URL [SEARCH]", 2, 3, NULL, farm_drop},
 };
 
 static int run(const struct cli_arguments *arguments)

@@ -280,11 +280,9 @@ static int store_version(const char *store, int *version, struct error *error)
     return failed;
 }
 
-int farm_server_open(struct farm_server *server, const char *folder, const char *listen, bool *made,
-                     struct error *error)
+int farm_server_open(struct farm_server *server, const char *folder, const char *listen, struct error *error)
 {
     *server = (struct farm_server){.port = FARM_SERVER_PORT, .lock = -1};
-    *made = false;
     if (geteuid() == 0)
         return error_set(error, "PostgreSQL refuses to run as root; run this as an ordinary user");
     umask(077);
@@ -294,7 +292,7 @@ int farm_server_open(struct farm_server *server, const char *folder, const char 
     int version, failed = store_version(store, &version, error) || find_programs(server, version, error) ||
                           lock_folder(server, error);
     if (!failed && !version)
-        *made = !(failed = make_store(server, store, error));
+        failed = make_store(server, store, error);
     free(store);
     return failed || farm_server_connections(server, error) ? -1 : 0;
 }

@@ -31,9 +31,8 @@ struct farm_server {
 enum { FARM_SERVER_PORT = 5432 };
 
 /* Open the folder, and make it and what PostgreSQL stores if they are not there.  `listen` is ADDRESS, ADDRESS:PORT or
-   NULL.  `made` says whether the store is new.  farm_server_close() also after an error. */
-int farm_server_open(struct farm_server *server, const char *folder, const char *listen, bool *made,
-                     struct error *error);
+   NULL.  farm_server_close() also after an error. */
+int farm_server_open(struct farm_server *server, const char *folder, const char *listen, struct error *error);
 /* Start the server; 0 when it accepts connections.  It gets no signals of the terminal, and ends with this process. */
 int farm_server_start(struct farm_server *server, struct error *error);
 /* Wait until Ctrl-C, SIGTERM or SIGHUP asks for its end: 0.  -1: it has ended by itself. */

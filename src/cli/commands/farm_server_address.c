@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "cli/commands/farm_server_internal.h"
+#include "farm/place.h"
 #include "util/file.h"
 #include "util/memory.h"
 
@@ -92,13 +93,6 @@ int farm_server_write(const struct farm_server *server, const char *name, const 
     return failed ? -1 : 0;
 }
 
-static void add_encoded(struct text *url, const char *value)
-{
-    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~";
-    for (; *value; value++)
-        text_add(url, strchr(plain, *value) ? "%c" : "%%%02X", (unsigned char)*value);
-}
-
 static int write_url(const struct farm_server *server, const char *name, const char *role, struct error *error)
 {
     static const char *const everywhere[] = {"*", "0.0.0.0", "::"};
@@ -109,7 +103,7 @@ static int write_url(const struct farm_server *server, const char *name, const c
         if (!strcmp(server->address, everywhere[i]) && !gethostname(host, sizeof host - 1))
             address = host;
     text_add(&url, "postgresql://%s@/espalier?host=", role);
-    add_encoded(&url, address ? address : server->folder);
+    farm_place_encode(&url, address ? address : server->folder);
     text_add(&url, "&port=%d%s\n", server->port, address ? "&channel_binding=require" : "");
     int failed = farm_server_write(server, name, url.bytes, error);
     text_done(&url);
@@ -168,9 +162,9 @@ static int copy_certificate(const struct farm_server *server, struct error *erro
 
 int farm_server_connections(const struct farm_server *server, struct error *error)
 {
-    static const char rules[] = "# by `espalier farm serve`, at each start\n"
-                                "local all all scram-sha-256\n"
-                                "hostssl espalier espalier,espalier_worker all scram-sha-256\n";
+    static const char local[] = "# by `espalier farm serve`, at each start\nlocal all all scram-sha-256\n",
+                      remote[] = "hostssl espalier espalier,espalier_worker all scram-sha-256\n";
+    char rules[sizeof local + sizeof remote];
     struct sockaddr_un address;
     if (strlen(server->folder) + strlen("/.s.PGSQL.65535.lock") >= sizeof address.sun_path)
         return error_set(error, "%s: this path is too long for a socket; name a folder with a shorter one",
@@ -182,6 +176,7 @@ int farm_server_connections(const struct farm_server *server, struct error *erro
                          server->folder);
     if (server->address && (make_certificate(server, error) || copy_certificate(server, error)))
         return -1;
+    snprintf(rules, sizeof rules, "%s%s", local, server->address ? remote : "");
     return farm_server_write(server, "data/pg_hba.conf", rules, error) || write_url(server, "url", "espalier", error) ||
                    write_url(server, "worker/url", "espalier_worker", error)
                ? -1

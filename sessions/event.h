@@ -40,7 +40,9 @@
     K(EPOCH, epoch, DURABLE)      \
     K(RESULT, result, DURABLE)    /* trained; its weights are on disk */ \
     K(FAILED, failed, DURABLE)    /* this attempt ended without a result */ \
-    K(LOST, lost, DURABLE)        /* a device: nothing can run on it in this process any more */ \
+    K(JOINED, joined, DURABLE)    /* a device of another machine, which trains for this search from now on */ \
+    K(LOST, lost, DURABLE)        /* a device: nothing can run on it in this process any more, or until it joins again */ \
+    K(WARNED, warned, DURABLE)    /* what the other machines have to say: one was refused, the server doesn't answer */ \
     K(POLICY, policy, DURABLE)    /* the policy learned from a batch */ \
     K(COMMAND, command, DURABLE)  /* what a person asked, and the answer */ \
     K(PAUSED, paused, DURABLE)    \
@@ -117,9 +119,15 @@
     F(INTEGER, node, FACT) F(INTEGER, attempt, FACT)                                                        \
     F(FAILURE, reason, FACT) F(TEXT, message, FACT)                                                         \
     F(BOOL, again, FACT)         /* back in the queue */
+#define EVENT_FIELDS_JOINED(F)                                                                              \
+    F(TEXT, device, TIMING)      /* its id in the session: "node17/cuda:0" */                               \
+    F(TEXT, host, TIMING) F(TEXT, name, TIMING)                                                             \
+    F(TEXT, speed_class, TIMING) /* devices of one class are equally fast */
 #define EVENT_FIELDS_LOST(F)                                                                                \
     F(TEXT, device, TIMING)      /* with all its trainers: cuda:0 means cuda:0.1 too */                     \
-    F(TEXT, message, TIMING)
+    F(TEXT, message, TIMING)                                                                                \
+    F(BOOL, left, TIMING)        /* in good order */
+#define EVENT_FIELDS_WARNED(F) F(TEXT, message, TIMING)
 #define EVENT_FIELDS_POLICY(F)                                                                              \
     F(INTEGER, update, FACT)     /* from 1 */                                                               \
     F(INTEGER, episode, FACT) F(INTEGER, networks, FACT)                                                    \

@@ -39,36 +39,9 @@ void state_set_status(struct session_state *state, struct session_node *node, en
     node->status = status;
 }
 
-/* --- devices ------------------------------------------------------------------------------------------------- */
-
-static struct session_device *device_at(struct session_state *state, const char *id)
-{
-    for (int i = 0; i < state->device_count; i++)
-        if (!strcmp(state->devices[i].id, id))
-            return &state->devices[i];
-    state->devices = memory_resize(state->devices, (size_t)state->device_count + 1, sizeof *state->devices);
-    struct session_device *device = &state->devices[state->device_count++];
-    *device = (struct session_device){.id = memory_copy_text(id), .name = memory_copy_text(""), .sampled = -1};
-    return device;
-}
-
-static void add_devices(struct session_state *state, const struct event_texts *ids, const struct event_texts *names)
-{
-    for (int i = 0; i < ids->count; i++)
-        replace_text(&device_at(state, ids->items[i])->name, i < names->count ? names->items[i] : "");
-}
-
-static void release_device(struct session_state *state, int64_t node)
-{
-    for (int i = 0; i < state->device_count; i++)
-        if (state->devices[i].node == node)
-            state->devices[i].node = 0;
-}
-
 static void stop_all_training(struct session_state *state)
 {
-    for (int i = 0; i < state->device_count; i++)
-        state->devices[i].node = 0;
+    state_devices_stop(state);
     for (size_t i = 0; i < state->started_count; i++) {
         if (session_node(state, state->started[i])->status != NODE_RUNNING)
             continue;
@@ -97,7 +70,7 @@ static double real_option(const struct session_state *state, const char *name, d
 static void apply_session(struct session_state *state, const struct event_session *session)
 {
     event_fields_copy(EVENT_SESSION, session, &state->facts);
-    add_devices(state, &session->devices, &session->device_names);
+    state_add_devices(state, &session->devices, &session->device_names);
     state->budget_episodes = integer_option(state, "episodes");
     state->budget_networks = integer_option(state, "networks");
     state->budget_seconds = real_option(state, "seconds", 0);
@@ -201,8 +174,7 @@ static void apply_started(struct session_state *state, const struct event_starte
     replace_text(&node->failure, NULL);
     replace_text(&node->device, text_of(facts->device));
     clear_step(node);
-    if (node->device[0])
-        device_at(state, node->device)->node = facts->node;
+    state_device_trains(state, node->device, facts->node);
 }
 
 static void apply_epoch(struct session_state *state, const struct event_epoch *facts)
@@ -237,7 +209,7 @@ static void apply_result(struct session_state *state, const struct event_result 
 {
     struct session_node *node = session_node_own(state, facts->node);
     state_set_status(state, node, NODE_DONE);
-    release_device(state, facts->node);
+    state_device_release(state, node);
     node->ended = time;
     node->accuracy = facts->accuracy;
     node->loss = facts->loss;
@@ -256,6 +228,17 @@ static void apply_result(struct session_state *state, const struct event_result 
     }
 }
 
+/* Another device was lost while it trained. */
+static void add_loss(struct session_node *node)
+{
+    char *before = node->lost_on;
+    if (node->loss_count == NODE_LOSSES_MAX)
+        return;
+    node->loss_count++;
+    node->lost_on = event_text("%s%s%s", text_of(before), before ? ", " : "", text_of(node->device));
+    free(before);
+}
+
 static void apply_failed(struct session_state *state, const struct event_failed *facts, double time)
 {
     struct session_node *node = session_node_own(state, facts->node);
@@ -265,7 +248,7 @@ static void apply_failed(struct session_state *state, const struct event_failed 
         state_set_status(state, node, node->pruned ? NODE_CANCELLED : NODE_QUEUED);
     else
         state_set_status(state, node, cancelled ? NODE_CANCELLED : NODE_FAILED);
-    release_device(state, facts->node);
+    state_device_release(state, node);
     node->ended = time;
     free(node->failure);
     event_field_done(EVENT_FIELD_FAILURE, &node->failure_reason);
@@ -273,20 +256,10 @@ static void apply_failed(struct session_state *state, const struct event_failed 
     node->failure =
         text_of(facts->message)[0] ? event_text("%s: %s", reason, facts->message) : memory_copy_text(reason);
     clear_step(node);
+    if (facts->reason.value == FAILURE_DEVICE)
+        add_loss(node);
     if (!cancelled)
         state->failure_count++;
-}
-
-static void apply_lost(struct session_state *state, const struct event_lost *facts)
-{
-    const char *id = text_of(facts->device);
-    size_t length = strlen(id);
-    device_at(state, id);
-    for (int i = 0; i < state->device_count; i++) {
-        struct session_device *device = &state->devices[i];
-        if (!strncmp(device->id, id, length) && (!device->id[length] || device->id[length] == '.'))
-            device->lost = true;
-    }
 }
 
 static void add_instructions(struct session_state *state, const char *name)
@@ -304,9 +277,8 @@ static void apply_opened(struct session_state *state, const struct event_opened 
     stop_all_training(state);
     state->opened_count++;
     state->finished = false;
-    for (int i = 0; i < state->device_count; i++)
-        state->devices[i].lost = false;
-    add_devices(state, &facts->devices, &facts->device_names);
+    state_devices_opened(state);
+    state_add_devices(state, &facts->devices, &facts->device_names);
     add_instructions(state, text_of(facts->instructions));
 }
 
@@ -332,14 +304,6 @@ static void apply_step(struct session_state *state, const struct event_step *fac
     node->steps = facts->steps;
     node->step_loss = facts->loss;
     node->step_rate = facts->images_per_second;
-}
-
-static void apply_sample(struct session_state *state, const struct event_sample *facts, double time)
-{
-    struct session_device *device = device_at(state, text_of(facts->device));
-    device->sample = *facts;
-    device->sample.device = NULL;
-    device->sampled = time;
 }
 
 static void apply_budget(struct session_state *state, const struct event_budget *facts)
@@ -406,11 +370,16 @@ static void apply_kind(struct session_state *state, const struct event *event)
     case EVENT_FAILED:
         apply_failed(state, &event->as.failed, event->time);
         break;
+    case EVENT_JOINED:
+        state_apply_joined(state, &event->as.joined);
+        break;
     case EVENT_LOST:
-        apply_lost(state, &event->as.lost);
+        state_apply_lost(state, &event->as.lost);
         break;
     case EVENT_POLICY:
         apply_policy(state, &event->as.policy, event->time);
+        break;
+    case EVENT_WARNED: /* a message, for the log alone */
         break;
     case EVENT_COMMAND:
         state->command_count++;
@@ -449,7 +418,7 @@ static void apply_kind(struct session_state *state, const struct event *event)
         apply_step(state, &event->as.step);
         break;
     case EVENT_SAMPLE:
-        apply_sample(state, &event->as.sample, event->time);
+        state_apply_sample(state, &event->as.sample, event->time);
         break;
     case EVENT_KIND_COUNT:
         BUG("an event without a kind");

@@ -34,6 +34,8 @@ struct session_node {
     double predicted;
     char *failure;               /* of the last attempt: "diverged: loss is not finite at step 12", or NULL */
     struct event_word failure_reason; /* an enum failure_reason; none while `failure` is NULL */
+    int loss_count;              /* devices that were lost while it trained, up to NODE_LOSSES_MAX */
+    char *lost_on;               /* their ids: "node7/cuda:0, node3/cuda:1", or NULL */
     bool pinned, pruned;
     bool dropped;                /* its file of weights was removed: nothing grows from it any more */
     int64_t pruned_with;         /* the network that was pruned, itself or one above it; 0: not pruned */
@@ -69,10 +71,13 @@ struct policy_record {
 
 struct session_device {
     char *id, *name;
+    char *host, *speed_class;    /* of one of another machine, as JOINED has them; else "" */
     int64_t node;                /* in training, or 0 */
     struct event_sample sample;  /* the last, its `device` NULL; time of it below */
     double sampled;              /* negative: never */
     bool lost;                   /* to the process that has the session */
+    bool left;                   /* it went in good order, or has not joined this process yet */
+    int next;                    /* private to state*.c */
 };
 
 /* A command of a person that was not refused, other than `undo`, and what it did (steps.h). */
@@ -125,7 +130,7 @@ struct session_state {
     struct policy_record **policies; /* policies[i] is update i + 1 */
 
     int device_count;
-    struct session_device *devices;
+    struct session_device *devices; /* in no order that means anything once some have gone */
     struct event_texts instructions; /* of the CPU backend: each set that a process had, the first one first */
 
     int64_t budget_episodes, budget_networks; /* 0: no limit; the options' until a BUDGET event */
@@ -146,7 +151,9 @@ struct session_state {
 
     /* Private to state*.c: capacities of the arrays; the sum of the hashes of every event's facts.  It covers facts that
        the state doesn't keep, and doesn't depend on the order of events that trainers finished side by side. */
-    size_t node_capacity, proposal_capacity, policy_capacity, step_capacity;
+    size_t node_capacity, proposal_capacity, policy_capacity, step_capacity, device_capacity;
+    int *device_chains;          /* of devices by the hash of their id: state_devices.c */
+    int device_chain_count, device_hand;
     struct hash history;
     struct text scratch;
     int64_t *started;            /* networks that started since all training stopped; some have ended */
@@ -158,7 +165,8 @@ struct session_state {
 enum { SESSION_UNPRUNED_MAX = 1000 }; /* times that a pruning is taken back: each walks over what was pruned */
 enum { SESSION_INSTRUCTIONS_MAX = 16 };
 enum { SESSION_CHANGED_MAX = 200 }; /* options that a session may change; each look-up walks over them */
-enum { SESSION_DEVICES_MAX = 512 }; /* in one session; more are refused, since every sample looks for its device */
+enum { SESSION_DEVICES_MAX = 4096 }; /* at a time; those of other machines that are gone may be forgotten */
+enum { NODE_LOSSES_MAX = 8 }; /* that are counted */
 
 struct session_state *session_state_new(void);
 void session_state_free(struct session_state *state);
@@ -197,6 +205,11 @@ bool session_gain(const struct session_state *state, int64_t node, double *gain,
 int64_t node_inherits(const struct session_node *node);
 /* Does it train at the end of a search, as a baseline, a retrained network or a finish? */
 bool node_is_final(const struct session_node *node);
+/* The device with this id, or NULL. */
+const struct session_device *session_device(const struct session_state *state, const char *id);
+/* Can it train now?  It is neither lost nor has it left; and how many can. */
+bool device_is_present(const struct session_device *device);
+int session_devices_present(const struct session_state *state);
 /* NULL when there is no such node. */
 const struct session_node *session_node(const struct session_state *state, int64_t node);
 /* Is it in the queue or in training? */

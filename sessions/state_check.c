@@ -13,7 +13,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "sessions/state.h"
+#include "sessions/state_internal.h"
 #include "util/bug.h"
 
 #define REFUSE(...) return error_set(error, __VA_ARGS__)
@@ -34,21 +34,14 @@ static int needs_running(const struct session_state *state, int64_t node, struct
     return 0;
 }
 
-static bool knows_device(const struct session_state *state, const char *id)
-{
-    for (int i = 0; i < state->device_count; i++)
-        if (!strcmp(state->devices[i].id, id))
-            return true;
-    return false;
-}
-
 /* `ids`: those that an event names, which may be new. */
 static int accepts_devices(const struct session_state *state, char *const *ids, int count, struct error *error)
 {
     int devices = state->device_count;
-    for (int i = 0; i < count && devices <= SESSION_DEVICES_MAX; i++)
-        devices += ids[i] && !knows_device(state, ids[i]);
-    if (devices > SESSION_DEVICES_MAX)
+    for (int i = 0; i < count; i++)
+        devices += ids[i] && !state_device(state, ids[i]);
+    if (devices > SESSION_DEVICES_MAX && devices > state->device_count &&
+        devices - state_devices_to_forget(state) > SESSION_DEVICES_MAX)
         REFUSE("a session has at most %d devices", SESSION_DEVICES_MAX);
     return 0;
 }
@@ -239,12 +232,15 @@ static int accepts_kind(const struct session_state *state, const struct event *e
         return needs_node(state, event->as.step.node, error);
     case EVENT_OPENED:
         return accepts_devices(state, event->as.opened.devices.items, event->as.opened.devices.count, error);
+    case EVENT_JOINED:
+        return accepts_devices(state, &event->as.joined.device, 1, error);
     case EVENT_LOST:
         return accepts_devices(state, &event->as.lost.device, 1, error);
     case EVENT_SAMPLE:
         return accepts_devices(state, &event->as.sample.device, 1, error);
     case EVENT_COMMAND:
     case EVENT_PAUSED:
+    case EVENT_WARNED:
     case EVENT_BUDGET:
     case EVENT_FINISHED:
         return 0;

@@ -35,6 +35,7 @@ static void release_node(struct session_node *node)
     free(node->stopped);
     free(node->failure);
     event_field_done(EVENT_FIELD_FAILURE, &node->failure_reason);
+    free(node->lost_on);
     free(node->note);
     free(node);
 }
@@ -72,11 +73,7 @@ void session_state_free(struct session_state *state)
     for (int64_t i = 0; i < state->step_count; i++)
         session_step_release(state->steps[i]);
     free(state->steps);
-    for (int i = 0; i < state->device_count; i++) {
-        free(state->devices[i].id);
-        free(state->devices[i].name);
-    }
-    free(state->devices);
+    state_devices_free(state);
     event_field_done(EVENT_FIELD_TEXTS, &state->instructions);
     event_field_done(EVENT_FIELD_TEXTS, &state->changed);
     event_field_done(EVENT_FIELD_FINISH, &state->finish_reason);
@@ -110,6 +107,7 @@ static struct session_node *copy_node(const struct session_node *from)
     to->stopped = copy_text(from->stopped);
     to->failure = copy_text(from->failure);
     event_field_copy(EVENT_FIELD_FAILURE, &from->failure_reason, &to->failure_reason);
+    to->lost_on = copy_text(from->lost_on);
     to->note = copy_text(from->note);
     to->references = 1;
     return to;
@@ -141,11 +139,7 @@ static void copy_lists(const struct session_state *from, struct session_state *t
     for (int64_t i = 0; i < from->step_count; i++)
         to->steps[i]->references++;
     to->step_capacity = (size_t)to->step_count;
-    to->devices = copy_items(from->devices, (size_t)from->device_count, sizeof *from->devices);
-    for (int i = 0; i < from->device_count; i++) {
-        to->devices[i].id = copy_text(from->devices[i].id);
-        to->devices[i].name = copy_text(from->devices[i].name);
-    }
+    state_devices_copy(from, to);
     to->started = copy_items(from->started, from->started_count, sizeof *from->started);
     to->started_capacity = to->started_count;
     to->node_capacity = (size_t)to->node_count;

@@ -163,7 +163,7 @@ static bool scripted_poll(struct evaluator *evaluator, struct report *report, do
     int chosen = speaking[random_below(&scripted->stream, (uint32_t)count)];
     struct scripted_slot *slot = &scripted->slots[chosen];
     const struct training *training = &slot->trial.training;
-    *report = (struct report){.node = slot->trial.node, .slot = chosen, .seconds = 0.001};
+    *report = (struct report){.node = slot->trial.node, .fence = slot->trial.fence, .slot = chosen, .seconds = 0.001};
     if (scripted->script.no_epochs || slot->cancelled || slot->ended || slot->epoch == training->epochs) {
         report_last(scripted, slot, report);
         return true;

@@ -357,9 +357,27 @@ static void person(struct play *play)
     play_emit(play, &event);
 }
 
+/* A device of another machine comes, trains nothing, and goes. */
+static void visit(struct play *play)
+{
+    struct event event = {.kind = EVENT_WARNED, .as.warned.message = event_text("node8 has other images: refused")};
+    play_emit(play, &event);
+    event = (struct event){.kind = EVENT_JOINED};
+    event.as.joined = (struct event_joined){.device = event_text("node7/cpu:0"),
+                                            .host = event_text("node7"),
+                                            .name = event_text("AMD EPYC, core 0, avx2"),
+                                            .speed_class = event_text("AMD EPYC, avx2")};
+    play_emit(play, &event);
+    event = (struct event){.kind = EVENT_LOST};
+    event.as.lost =
+        (struct event_lost){.device = event_text("node7/cpu:0"), .message = event_text("idle"), .left = true};
+    play_emit(play, &event);
+}
+
 /* Who loses a device starts a new process. */
 static void crash(struct play *play)
 {
+    visit(play);
     struct event event = {.kind = EVENT_LOST};
     event.as.lost = (struct event_lost){.device = event_text("cpu:0"), .message = event_text("fell off the bus")};
     play_emit(play, &event);

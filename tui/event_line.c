@@ -178,7 +178,13 @@ bool event_line(const struct session_state *state, const struct event *event, st
     case EVENT_FAILED:
         return failed_line(&event->as.failed, line);
     case EVENT_LOST:
-        return set(line, STYLE_FAILED, "lost", "%s: %s", event->as.lost.device, event->as.lost.message);
+        return set(line, event->as.lost.left ? STYLE_DIM : STYLE_FAILED, event->as.lost.left ? "left" : "lost", "%s%s%s",
+                   event->as.lost.device, colon_before(event->as.lost.message), event->as.lost.message);
+    case EVENT_JOINED:
+        return set(line, STYLE_NORMAL, "joined", "%s%s%s", event->as.joined.device, colon_before(event->as.joined.name),
+                   event->as.joined.name);
+    case EVENT_WARNED:
+        return set(line, STYLE_WARNING, "farm", "%s", event->as.warned.message);
     case EVENT_POLICY:
         return policy_line(&event->as.policy, line);
     case EVENT_COMMAND:

@@ -10,7 +10,7 @@
 #include "nn/backend.h"
 
 struct cli_device {
-    char id[16]; /* as in events */
+    char id[sizeof((struct device *)0)->id]; /* as in events */
     const struct backend *backend;
     struct helpers *helpers; /* NULL: one thread */
 };

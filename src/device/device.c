@@ -84,7 +84,7 @@ static int add_gpu(const struct cuda_module *module, const struct cuda_device *g
         if (*total == DEVICES_MAX)
             return too_many(error);
         struct device *device = &devices[(*total)++];
-        *device = (struct device){.core = -1, .cuda = module->backend(number), .gpu = number};
+        *device = (struct device){.core = -1, .is_gpu = true, .cuda = module->backend(number), .gpu = number};
         snprintf(device->id, sizeof(device->id), i ? "cuda:%d.%d" : "cuda:%d", number, i);
         snprintf(device->name, sizeof(device->name), "%s, %s, %s", gpus[number].name, gpus[number].bus,
                  gpus[number].uuid);

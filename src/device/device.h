@@ -16,14 +16,17 @@ struct backend;
 
 /* A place for one trainer. */
 struct device {
-    char id[16];    /* as in events: "cpu:0", "cuda:0", "cuda:0.1" (the second trainer on that GPU) */
+    char id[96];    /* as in events: "cpu:0", "cuda:0", "cuda:0.1" (the second trainer on that GPU); "node17/cuda:0" */
+    char host[64];  /* another machine, which has it: "node17"; "": this one, and the fields below mean nothing else */
     char name[160]; /* "AMD EPYC, core 0, avx2"; "NVIDIA L4, 0000:3b:00.0, GPU-1fd0…" */
+    char speed_class[64]; /* devices of one class are equally fast: "AMD EPYC 9354, avx512"; "": not known */
+    bool is_gpu;    /* here or on another machine */
     int core;       /* CPU number to pin the trainer to, or -1 */
     bool own_core;  /* a core of its own, pinned or not, which may help other trainers while this one is idle */
     const struct backend *cuda; /* of a GPU, in float32 (cuda.h); NULL: a processor, and the fields below mean nothing */
     int gpu;                    /* its number */
     char bus[20], uuid[48];     /* as in struct cuda_device */
-    bool lost;                  /* nothing can run on it any more in this process */
+    bool lost;                  /* nothing can run on it any more in this process, or until it joins again */
 };
 
 enum { DEVICES_MAX = 256, GPU_TRAINERS_MAX = 16 };

@@ -201,7 +201,10 @@ static json_t *of_device(const struct session_device *device)
     json_set(object, "id", json_of_text(device->id));
     json_set(object, "name", json_of_text(device->name));
     json_set(object, "node", json_integer(device->node));
+    json_set(object, "host", json_of_text(device->host));
+    json_set(object, "speed_class", json_of_text(device->speed_class));
     json_set(object, "lost", json_boolean(device->lost));
+    json_set(object, "left", json_boolean(device->left));
     json_set(object, "sample", sample);
     return object;
 }

@@ -5,8 +5,8 @@
  *
  *     offered --worker claims it--> running --result, failure or cancellation--> done --the log has it--> (deleted)
  *
- * `fence` numbers attempts: the controller's term in the upper half, a counter in the lower one.  It never comes again,
- * so every statement about an attempt can be repeated when its answer was lost, and what a lane that was given up still
+ * `fence` numbers attempts: the term of who runs the search, and below it the attempt's number in the log.  It never comes
+ * again, so every statement about an attempt can be repeated when its answer was lost, and what a lane that was given up still
  * sends about an old fence finds no row and changes nothing.
  *
  * Bytes are rows of `blob`, in parts of 1 MB (`chunk`).  A parent's weights are named by their hash, and shared by the
@@ -36,16 +36,18 @@ static const char tables[] =
     " data text NOT NULL, data_hash text NOT NULL, instructions text NOT NULL, kinds text NOT NULL,"
     " term bigint NOT NULL DEFAULT 0, mark bigint NOT NULL DEFAULT 0,"
     " paused boolean NOT NULL DEFAULT false, closed boolean NOT NULL DEFAULT false);"
-    /* `refused`: why the worker can't serve the search; it has no lanes then. */
+    /* `gone`: it has no trials any more, because it left `in_order` or was silent for too long.  `refused`: why it can't
+       serve the search; it has no lanes then. */
     "CREATE TABLE espalier.worker (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,"
     " search bigint NOT NULL REFERENCES espalier.search ON DELETE CASCADE, host text NOT NULL, process bigint NOT NULL,"
-    " program text NOT NULL, beats bigint NOT NULL DEFAULT 0, gone boolean NOT NULL DEFAULT false, refused text)"
+    " program text NOT NULL, beats bigint NOT NULL DEFAULT 0, gone boolean NOT NULL DEFAULT false,"
+    " in_order boolean NOT NULL DEFAULT false, refused text)"
     " WITH (fillfactor = 50);"
-    /* One trainer of a worker; `number` is its place there, `device` and `name` as in struct device. */
+    /* One trainer of a worker; `number` is its place there, the rest as in struct device. */
     "CREATE TABLE espalier.lane (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,"
     " search bigint NOT NULL REFERENCES espalier.search ON DELETE CASCADE,"
     " worker bigint NOT NULL REFERENCES espalier.worker ON DELETE CASCADE, number int NOT NULL, device text NOT NULL,"
-    " name text NOT NULL, gpu boolean NOT NULL, lost boolean NOT NULL DEFAULT false);"
+    " name text NOT NULL, speed_class text NOT NULL, gpu boolean NOT NULL, lost boolean NOT NULL DEFAULT false, why text);"
     "CREATE INDEX ON espalier.lane (worker);"
     /* `request` is the trial as JSON (wire.h), `parent` the hash of the weights it begins with.  `verdict` is the last
        epoch that the search has answered, and `goes_on` the answer. */
@@ -57,7 +59,7 @@ static const char tables[] =
     " goes_on boolean NOT NULL DEFAULT true, PRIMARY KEY (search, fence)) WITH (fillfactor = 50);"
     "CREATE INDEX ON espalier.trial (worker);"
     "CREATE INDEX ON espalier.trial (lane);"
-    /* `number` counts the reports of a fence; `length` is that of the bytes that belong to it, or null. */
+    /* `number` counts the reports of a fence from 1; `blob` names the bytes that belong to it, or is null. */
     "CREATE TABLE espalier.report (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, search bigint NOT NULL,"
     " fence bigint NOT NULL, number int NOT NULL, kind text NOT NULL, body text NOT NULL, blob text,"
     " UNIQUE (search, fence, number),"
@@ -71,9 +73,9 @@ static const char tables[] =
     "CREATE TABLE espalier.chunk (search bigint NOT NULL, name text NOT NULL, part int NOT NULL, bytes bytea NOT NULL,"
     " PRIMARY KEY (search, name, part), FOREIGN KEY (search, name) REFERENCES espalier.blob ON DELETE CASCADE);"
     "ALTER TABLE espalier.chunk ALTER COLUMN bytes SET STORAGE EXTERNAL;"
-    /* The last step of each lane (wire.h); may be lost. */
+    /* What a lane last said of its step and its device (wire.h); may be lost.  `number` grows, so that it is read once. */
     "CREATE UNLOGGED TABLE espalier.live (lane bigint PRIMARY KEY REFERENCES espalier.lane ON DELETE CASCADE,"
-    " fence bigint NOT NULL, step text NOT NULL) WITH (fillfactor = 50);";
+    " number bigint NOT NULL, fence bigint NOT NULL, step text, sample text) WITH (fillfactor = 50);";
 
 int farm_is_built(struct error *error)
 {

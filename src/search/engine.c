@@ -259,7 +259,7 @@ static void check_end(struct engine *engine)
 static void fill_slots(struct engine *engine)
 {
     struct trials *trials = &engine->trials;
-    for (int slot; !engine->journal.broken && (slot = trials_free_slot(trials)) >= 0; trials_start(trials, slot)) {
+    for (int slot; !engine->journal.broken && (slot = slots_find_free(&trials->slots)) >= 0; trials_start(trials, slot)) {
         /* Until the start network has its weights, nothing can grow. */
         bool grows = session_node(engine->journal.state, 1)->status == NODE_DONE;
         if (!trials->queue_count && !(grows && phases_make(&engine->proposals)))
@@ -283,12 +283,12 @@ static void poll_evaluator(struct engine *engine)
 /* Write FINISHED when there is nothing left to do.  True: the search is over. */
 static bool finish(struct engine *engine, struct error *error)
 {
-    if (engine->trials.running)
+    struct error message = engine->trials.broken;
+    if (engine->trials.slots.running && !message.text[0])
         return false;
-    struct error message = {.text = ""};
     const struct session_node *start = session_node(engine->journal.state, 1);
-    enum finish_reason reason = engine->ending;
-    if (reason)
+    enum finish_reason reason = message.text[0] ? FINISH_ERROR : engine->ending;
+    if (reason && reason != FINISH_ERROR)
         error_set(&message, "what was in training is back in the queue");
     if (start->status == NODE_FAILED) {
         error_set(&message, "the start network failed (%s)", start->failure);
@@ -311,24 +311,8 @@ static bool finish(struct engine *engine, struct error *error)
 static void show_samples(struct engine *engine, struct monitor *monitor)
 {
     struct monitor_sample message;
-    while (monitor_take(monitor, &message)) {
-        const struct device_sample *sample = &message.sample;
-        if (!sample->valid)
-            continue;
-#define KNOWN(field, value) (sample->valid & (field) ? sample->value : NAN)
-        struct event event = {.kind = EVENT_SAMPLE};
-        event.as.sample = (struct event_sample){
-            .device = event_text("%s", message.device),
-            .utilisation = KNOWN(DEVICE_UTILISATION, utilisation),
-            .memory_used = KNOWN(DEVICE_MEMORY, memory_used),
-            .memory_total = KNOWN(DEVICE_MEMORY, memory_total),
-            .temperature = KNOWN(DEVICE_TEMPERATURE, temperature),
-            .power = KNOWN(DEVICE_POWER, power),
-            .clock = KNOWN(DEVICE_CLOCK, clock),
-        };
-#undef KNOWN
-        journal_emit(&engine->journal, &event);
-    }
+    while (monitor_take(monitor, &message))
+        slots_emit_sample(&engine->journal, message.device, &message.sample);
 }
 
 /* One for processors and one for GPUs: while a driver hangs, the others are still sampled. */
@@ -336,12 +320,12 @@ enum { MONITORS = 2 };
 
 static void watch_devices(const struct engine *engine, struct monitor *monitors[MONITORS])
 {
-    struct device *devices = memory_new((size_t)engine->trials.slot_count, sizeof *devices);
+    struct device *devices = memory_new((size_t)engine->trials.slots.count, sizeof *devices);
     for (int gpus = 0; gpus < MONITORS; gpus++) {
         int count = 0;
-        for (int i = 0; i < engine->trials.slot_count; i++) {
+        for (int i = 0; i < engine->trials.slots.count; i++) {
             const struct device *device = engine->evaluator->kind->device(engine->evaluator, i);
-            if ((device->cuda != NULL) == gpus)
+            if (!device->host[0] && (device->cuda != NULL) == gpus)
                 devices[count++] = *device;
         }
         monitors[gpus] = count ? monitor_new(devices, count) : NULL;

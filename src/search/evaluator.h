@@ -1,8 +1,20 @@
 /*
  * evaluator.h - the interface between the engine and what trains networks: submit, poll, cancel.
  *
- * Trainers are threads of this process (evaluator_local.c); tests have a scripted evaluator.  The engine's thread makes
- * all calls.
+ * Trainers are threads of this process (evaluator_local.c) or on other machines; tests have a scripted evaluator.  The
+ * engine's thread makes all calls, and none of them waits but poll().
+ *
+ * A slot trains one network at a time.  Slots are numbered from 0 and may come and go:
+ *
+ *   1. Slots of this machine are there from the start.  One of another machine joins by a REPORT_JOINED, which has
+ *      either the number after the last or that of a slot that was lost.  There may be no slot at all, for any time.
+ *   2. What slots() and device() say changes within poll() alone, with the report that it returns.
+ *   3. A slot that is lost has `device->lost`; nothing is submitted to it until it joins again.
+ *   4. A trial that was submitted gets exactly one last report: RESULT, FAILED or CANCELLED, or the LOST of its slot.
+ *   5. A report repeats the trial's node and fence.  The engine drops one that doesn't have those of the trial that the
+ *      slot has now: so what a machine that was given up says later has no effect.
+ *   6. When the engine calls poll() again, everything that the report before it led to is in the log, and synced where
+ *      it is a result: the evaluator may forget its copy.
  */
 #ifndef ESPALIER_SEARCH_EVALUATOR_H
 #define ESPALIER_SEARCH_EVALUATOR_H
@@ -20,6 +32,7 @@
 /* One network to train.  Plain values and owned texts only: it may cross a thread or a wire. */
 struct trial {
     int64_t node;
+    int64_t fence;     /* the number of its STARTED event: each is larger than those before it, in all processes */
     struct arch arch;  /* of the network that is trained */
     bool from_scratch; /* initialise: a start network, a baseline, a retrained one */
     bool test;         /* evaluate it on the test images too, after training */
@@ -51,12 +64,19 @@ enum report_kind {
     REPORT_CHECKPOINT, /* `checkpoint`, of a training that goes on or is cancelled */
     REPORT_RESULT,     /* trained; `weights` changes owner */
     REPORT_FAILED,     /* `failure` (diverged, memory, device, error) and `message` */
-    REPORT_CANCELLED
+    REPORT_CANCELLED,
+    /* Of slots, not of trials: `node` and `fence` are 0. */
+    REPORT_JOINED,  /* device(slot) describes it from now on, and it is free */
+    REPORT_LOST,    /* with the trial that it had, which is tried elsewhere; `message` says why, `left` how */
+    REPORT_SAMPLE,  /* `sample` of a device of another machine, about once a second; some may be dropped */
+    /* Of the evaluator: `slot` means nothing. */
+    REPORT_WARNING, /* `message`: what a person should see, such as a worker that was refused */
+    REPORT_BROKEN   /* `message`: no trial can run any more.  The search ends, and can be resumed */
 };
 
 struct report {
     enum report_kind kind;
-    int64_t node;
+    int64_t node, fence;
     int slot; /* free again after a result, a failure or a cancellation */
     struct step_report step;
     struct epoch_report epoch;
@@ -67,6 +87,8 @@ struct report {
     void *checkpoint; /* `length` bytes, the receiver's to free() */
     size_t length;
     enum failure_reason failure;
+    bool left; /* in good order: its worker was idle, or was asked to end.  Its trial's attempt doesn't count */
+    struct device_sample sample;
     char *message; /* the receiver's to free(), or NULL */
 };
 static inline void report_done(struct report *report)
@@ -81,8 +103,8 @@ static inline void report_done(struct report *report)
 
 struct evaluator;
 struct evaluator_kind {
-    /* How many trials may run at once, and on what.  When a device is lost, a report of FAILURE_DEVICE comes before it
-       is marked so; nothing is submitted to it from then on. */
+    /* How many slots there are, those that are lost included, and on what.  When a device of this machine is lost, a
+       report of FAILURE_DEVICE comes with the mark. */
     int (*slots)(const struct evaluator *evaluator);
     const struct device *(*device)(const struct evaluator *evaluator, int slot);
     /* Give a trial to a free slot.  The evaluator owns its texts from then on. */

@@ -51,9 +51,10 @@ static void replace_device(struct trainer *trainer)
     struct device *device = &trainer->device;
     char lost[sizeof device->id];
     memcpy(lost, device->id, sizeof lost);
-    snprintf(device->id, sizeof device->id, "cpu(%.10s)", lost);
+    snprintf(device->id, sizeof device->id, "cpu(%.16s)", lost);
     snprintf(device->name, sizeof device->name, "the processor, in place of %s", lost);
     device->cuda = NULL;
+    device->is_gpu = false;
     device->lost = false;
     trainer->replaced = true;
 }

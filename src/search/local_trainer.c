@@ -60,7 +60,7 @@ static bool proceed(void *context)
 
 static struct report report_new(const struct trainer *trainer, enum report_kind kind)
 {
-    return (struct report){.kind = kind, .node = trainer->trial->node, .slot = trainer->slot};
+    return (struct report){.kind = kind, .node = trainer->trial->node, .fence = trainer->trial->fence, .slot = trainer->slot};
 }
 
 static void send(struct trainer *trainer, struct report *report)

@@ -40,17 +40,15 @@ void trials_init(struct trials *trials, struct journal *journal, struct evaluato
                  const struct search_options *options, const struct start_network *start,
                  const struct search_data *data)
 {
-    *trials = (struct trials){
-        .journal = journal, .evaluator = evaluator, .options = options, .start = start, .input = data->input};
+    *trials = (struct trials){.journal = journal, .options = options, .start = start, .input = data->input};
     add_notes(&trials->notes, options, data);
-    trials->slot_count = evaluator->kind->slots(evaluator);
-    trials->slots = memory_new((size_t)trials->slot_count, sizeof *trials->slots);
+    slots_init(&trials->slots, journal, evaluator);
 }
 
 void trials_done(struct trials *trials)
 {
     notes_done(&trials->notes);
-    free(trials->slots);
+    slots_done(&trials->slots);
     free(trials->queue);
 }
 
@@ -104,7 +102,7 @@ static double mixup_of_finish(const struct trials *trials, const struct session_
     if (trials->options->mixup >= 0)
         return trials->options->mixup;
     bool by_heart = node->facts.parameters > trials->journal->state->facts.train_images;
-    return epochs >= MIXUP_EPOCHS && by_heart && !device->cuda ? mixup_auto : 0;
+    return epochs >= MIXUP_EPOCHS && by_heart && !device->is_gpu ? mixup_auto : 0;
 }
 
 /* Weights to start from, and the way from there to the network. */
@@ -199,7 +197,8 @@ void trials_start(struct trials *trials, int slot)
     struct trial trial = {.node = number};
     journal_arch(trials->journal, number, &trial.arch);
     trial_parent(trials, node, &trial);
-    const struct device *device = trials->evaluator->kind->device(trials->evaluator, slot);
+    struct evaluator *evaluator = trials->slots.evaluator;
+    const struct device *device = evaluator->kind->device(evaluator, slot);
     trial_training(trials, device, &trial);
     trial.may_stop = stopping_applies(trials->options, node);
     trial.seconds_most = node_phase(node) == PHASE_GROWTH ? trials->options->network_seconds : 0;
@@ -217,61 +216,40 @@ void trials_start(struct trials *trials, int slot)
         trial_done(&trial);
         return;
     }
-    trials->slots[slot] = (struct trial_slot){.node = number, .may_stop = trial.may_stop};
-    trials->running++;
-    trials->evaluator->kind->submit(trials->evaluator, slot, &trial);
+    trial.fence = trials->journal->state->last_number;
+    slots_take(&trials->slots, slot,
+               &(struct trial_slot){.node = number, .fence = trial.fence, .may_stop = trial.may_stop});
+    evaluator->kind->submit(evaluator, slot, &trial);
 }
 
-/* How many train on the GPU of this slot. */
-static int running_beside(const struct trials *trials, int slot)
+static void cancel(struct trials *trials, struct trial_slot *slot, bool again)
 {
-    const struct device *device = trials->evaluator->kind->device(trials->evaluator, slot);
-    int count = 0;
-    for (int i = 0; i < trials->slot_count && device->cuda; i++) {
-        const struct device *other = trials->evaluator->kind->device(trials->evaluator, i);
-        count += trials->slots[i].node && other->cuda && other->gpu == device->gpu;
-    }
-    return count;
-}
-
-int trials_free_slot(const struct trials *trials)
-{
-    int found = -1, least = 0;
-    for (int slot = 0; slot < trials->slot_count; slot++) {
-        if (trials->slots[slot].node || trials->evaluator->kind->device(trials->evaluator, slot)->lost)
-            continue;
-        int beside = running_beside(trials, slot);
-        if (found < 0 || beside < least) {
-            found = slot;
-            least = beside;
-        }
-    }
-    return found;
+    if (!slot->cancelled)
+        trials->slots.evaluator->kind->cancel(trials->slots.evaluator, slot->node);
+    slot->again = again && (!slot->cancelled || slot->again);
+    slot->cancelled = true;
 }
 
 void trials_cancel(struct trials *trials, int64_t node, bool again)
 {
-    for (int slot = 0; slot < trials->slot_count; slot++) {
-        if (trials->slots[slot].node != node)
-            continue;
-        if (!trials->slots[slot].cancelled)
-            trials->evaluator->kind->cancel(trials->evaluator, node);
-        trials->slots[slot].again = again && (!trials->slots[slot].cancelled || trials->slots[slot].again);
-        trials->slots[slot].cancelled = true;
-    }
+    int slot = slots_find(&trials->slots, node);
+    if (slot >= 0)
+        cancel(trials, &trials->slots.items[slot].trial, again);
 }
 
 void trials_cancel_all(struct trials *trials)
 {
-    for (int slot = 0; slot < trials->slot_count; slot++)
-        if (trials->slots[slot].node)
-            trials_cancel(trials, trials->slots[slot].node, true);
+    for (int slot = 0; slot < trials->slots.count; slot++)
+        if (trials->slots.items[slot].trial.node)
+            cancel(trials, &trials->slots.items[slot].trial, true);
 }
 
 /* --- what comes back --- */
 
 static void report_step(struct trials *trials, const struct report *report)
 {
+    if (!slots_show_step(&trials->slots, report->slot))
+        return;
     struct event event = {.kind = EVENT_STEP};
     event.as.step.node = report->node;
     event.as.step.epoch = report->step.epoch;
@@ -300,11 +278,12 @@ static void report_epoch(struct trials *trials, const struct report *report)
     };
     if (journal_emit(trials->journal, &event))
         return;
-    struct trial_slot *slot = &trials->slots[report->slot];
+    struct evaluator *evaluator = trials->slots.evaluator;
+    struct trial_slot *slot = &trials->slots.items[report->slot].trial;
     if (!slot->may_stop || epoch->epoch == epoch->epochs)
         return;
     slot->stopped = stopping_check(trials->journal->state, trials->options, report->node, &slot->stop);
-    trials->evaluator->kind->proceed(trials->evaluator, report->node, !slot->stopped);
+    evaluator->kind->proceed(evaluator, report->node, !slot->stopped);
 }
 
 static void emit_test(struct trials *trials, const struct report *report)
@@ -385,51 +364,96 @@ void trials_fail_orphans(struct trials *trials)
     }
 }
 
-/* The first trainer of a device to notice says so for all. */
-static void emit_lost(struct trials *trials, const struct report *report)
+/* --- failures ---
+
+   Most are of the network, and it has `attempts` of them.  That a device is lost is mostly no fault of the network, and
+   doesn't count as one of those; but a network that kills each machine that trains it must not have them all. */
+
+enum { LOSSES_MAX = 3 };
+
+static bool is_tried_again(const struct trials *trials, const struct session_node *node, enum failure_reason reason)
 {
-    const struct session_state *state = trials->journal->state;
-    const char *id = session_node(state, report->node)->device;
-    for (int i = 0; i < state->device_count; i++)
-        if (!strcmp(state->devices[i].id, id) && state->devices[i].lost)
-            return;
-    struct event event = {.kind = EVENT_LOST};
-    event.as.lost.device = event_text("%.*s", (int)strcspn(id, "."), id);
-    event.as.lost.message = event_text("%s", report->message ? report->message : "");
-    journal_emit(trials->journal, &event);
+    if (reason == FAILURE_DEVICE)
+        return node->loss_count < LOSSES_MAX;
+    return reason != FAILURE_DIVERGED && reason != FAILURE_TIME &&
+           node->attempts - node->loss_count < trials->options->attempts;
 }
 
 /* Did it fail for good? */
-static bool report_failed(struct trials *trials, const struct report *report)
+static bool fail(struct trials *trials, const struct trial_slot *slot, enum failure_reason reason, const char *message)
 {
-    if (report->failure == FAILURE_DEVICE)
-        emit_lost(trials, report);
-    /* However often: a device is lost only once. */
-    bool again =
-        report->failure == FAILURE_DEVICE || (report->failure != FAILURE_DIVERGED && report->failure != FAILURE_TIME &&
-                                              node_of(trials, report->node)->attempts < trials->options->attempts);
+    const struct session_node *node = node_of(trials, slot->node);
+    bool again = is_tried_again(trials, node, reason);
+    char *text = again || reason != FAILURE_DEVICE || !node->lost_on
+                     ? event_text("%s", message ? message : "")
+                     : event_text("%d devices were lost while it trained, %s and %s; the last: %s", node->loss_count + 1,
+                                  node->lost_on, node->device, message ? message : "no message");
     if (!again) {
         trials->failures++;
-        trials->last_failed = report->node;
+        trials->last_failed = slot->node;
     }
-    emit_failed(trials, report->node, report->failure, report->message, again);
+    emit_failed(trials, slot->node, reason, text, again && (!slot->cancelled || slot->again));
+    free(text);
     return !again;
 }
 
-static bool ends_trial(enum report_kind kind)
+static void give_back(struct trials *trials, const struct trial_slot *slot)
 {
-    return kind == REPORT_RESULT || kind == REPORT_FAILED || kind == REPORT_CANCELLED;
+    bool again = !slot->cancelled || slot->again;
+    emit_failed(trials, slot->node, FAILURE_CANCELLED, again ? "it goes back to the queue" : "", again);
 }
 
-int64_t trials_report(struct trials *trials, struct report *report)
+/* The slot, with what trains there. */
+static int64_t report_lost(struct trials *trials, const struct report *report)
 {
-    struct trial_slot slot = trials->slots[report->slot];
+    struct slots *slots = &trials->slots;
+    const struct device *device = slots->evaluator->kind->device(slots->evaluator, report->slot);
+    slots_lose(slots, report->slot, device->id, report->message, report->left);
+    if (!slots->items[report->slot].trial.node)
+        return 0;
+    struct trial_slot slot = slots_release(slots, report->slot);
     bool failed = false;
-    ASSERT(slot.node == report->node && report->node);
-    if (ends_trial(report->kind)) {
-        trials->slots[report->slot] = (struct trial_slot){0};
-        trials->running--;
+    if (report->left || slot.cancelled)
+        give_back(trials, &slot);
+    else
+        failed = fail(trials, &slot, FAILURE_DEVICE, report->message);
+    return failed ? slot.node : 0;
+}
+
+static int64_t report_last(struct trials *trials, const struct report *report)
+{
+    struct trial_slot slot = slots_release(&trials->slots, report->slot);
+    if (report->kind == REPORT_RESULT)
+        report_result(trials, report, &slot);
+    else if (report->kind == REPORT_CANCELLED)
+        give_back(trials, &slot);
+    else {
+        if (report->failure == FAILURE_DEVICE)
+            slots_lose(&trials->slots, report->slot, node_of(trials, slot.node)->device, report->message, false);
+        return fail(trials, &slot, report->failure, report->message) ? slot.node : 0;
     }
+    return 0;
+}
+
+static void emit_warning(struct trials *trials, const char *message)
+{
+    struct event event = {.kind = EVENT_WARNED};
+    event.as.warned.message = event_text("%s", message ? message : "");
+    journal_emit(trials->journal, &event);
+}
+
+/* --- reports --- */
+
+static bool is_of_trial(enum report_kind kind)
+{
+    return kind <= REPORT_CANCELLED;
+}
+
+static int64_t handle(struct trials *trials, const struct report *report)
+{
+    struct slots *slots = &trials->slots;
+    if (is_of_trial(report->kind) && !slots_has(slots, report))
+        return 0;
     switch (report->kind) {
     case REPORT_STEP:
         report_step(trials, report);
@@ -438,19 +462,36 @@ int64_t trials_report(struct trials *trials, struct report *report)
         report_epoch(trials, report);
         break;
     case REPORT_CHECKPOINT:
-        if (!slot.cancelled || slot.again)
+        if (!slots->items[report->slot].trial.cancelled || slots->items[report->slot].trial.again)
             checkpoints_write(trials->journal, report->node, report->checkpoint, report->length);
         break;
     case REPORT_RESULT:
-        report_result(trials, report, &slot);
-        break;
     case REPORT_FAILED:
-        failed = report_failed(trials, report);
-        break;
     case REPORT_CANCELLED:
-        emit_failed(trials, report->node, FAILURE_CANCELLED, slot.again ? "it goes back to the queue" : "", slot.again);
+        return report_last(trials, report);
+    case REPORT_JOINED:
+        slots_join(slots, report->slot);
+        break;
+    case REPORT_LOST:
+        return report_lost(trials, report);
+    case REPORT_SAMPLE:
+        if (slots_show_sample(slots, report->slot))
+            slots_emit_sample(trials->journal, slots->evaluator->kind->device(slots->evaluator, report->slot)->id,
+                              &report->sample);
+        break;
+    case REPORT_WARNING:
+        emit_warning(trials, report->message);
+        break;
+    case REPORT_BROKEN:
+        error_set(&trials->broken, "%s", report->message ? report->message : "nothing can train any more");
         break;
     }
+    return 0;
+}
+
+int64_t trials_report(struct trials *trials, struct report *report)
+{
+    int64_t failed = handle(trials, report);
     report_done(report);
-    return failed ? slot.node : 0;
+    return failed;
 }

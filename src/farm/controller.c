@@ -1,0 +1,508 @@
+/*
+ * controller.c - the thread of the farm's evaluator that has the connection.
+ *
+ * The states, and what leads from one to the next:
+ *
+ *     WAITS for the first event of a new session, or for evaluator_farm_take()
+ *        | the name of the search is known
+ *        v
+ *     TAKING: advisory lock, then term + 1 ------- another has the lock, or `mark` is larger: REFUSED
+ *        |
+ *        v                     the connection breaks
+ *     CONNECTED --------------------------------------------> AWAY
+ *        ^      <--- lock again, the term is still ours -------|
+ *        |                                                     | the term is another's, or trying is no use
+ *     closing: rows of the search are removed                  v
+ *                                                            BROKEN: the engine ends the search; it can be resumed
+ *
+ * The advisory lock is the connection's.  So whoever can execute a statement here still has it, and there are never two
+ * controllers of a search.  After a broken connection everything is sent again that may have been lost: each statement
+ * has the effect of one, however often it is repeated.
+ */
+#include "config.h"
+
+#include "farm/controller.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "farm/blob.h"
+#include "farm/schema.h"
+#include "export/safetensors.h"
+#include "nn/backend.h"
+#include "util/clock.h"
+#include "util/file.h"
+#include "util/memory.h"
+#include "util/wake.h"
+
+#define TICK            0.5  /* seconds between two looks, when nothing wakes the thread */
+#define BEAT            1.0  /* between two looks at workers and steps */
+#define COLLECT_SECONDS 30.0 /* between two removals of what nobody needs */
+#define LOCK_SECONDS    2.0  /* the server needs a moment to see that a killed process is gone */
+#define CANCEL_SECONDS  5.0  /* a worker's time to end a trial in good order */
+#define AWAY_SECONDS    3.0  /* before a person hears of it */
+enum { PARENTS_KEPT = 16 };
+
+/* --- taking the search --- */
+
+static int insert_search(struct farm *farm, struct error *error)
+{
+    char host[256] = "";
+    gethostname(host, sizeof host - 1);
+    if (db_query(farm->db, error,
+                 "INSERT INTO espalier.search (name, session, host, process, program, options, data, data_hash,"
+                 " instructions, kinds) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+                 " ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING id",
+                 DB_TEXT(farm->name), DB_TEXT(farm->session), DB_TEXT(host), DB_INTEGER(getpid()),
+                 DB_TEXT(PACKAGE_STRING), DB_TEXT(farm->options), DB_TEXT(farm->data), DB_TEXT(farm->data_hash),
+                 DB_TEXT(backend_cpu()->instructions), DB_TEXT(farm->kinds)))
+        return -1;
+    farm->search = db_integer(farm->db, 0, 0);
+    return 0;
+}
+
+/* 1: it is ours; 0: another connection has it. */
+static int lock_search(struct farm *farm, struct error *error)
+{
+    double until = clock_monotonic() + LOCK_SECONDS;
+    do {
+        if (db_query(farm->db, error, "SELECT pg_try_advisory_lock($1::int, $2::int)", DB_INTEGER(ADVISORY_CLASS),
+                     DB_INTEGER(farm->search)))
+            return -1;
+        if (db_bool(farm->db, 0, 0))
+            return 1;
+    } while (clock_monotonic() < until && db_wait(farm->db, farm->wake, 0.1, error) >= 0);
+    return db_is_open(farm->db) ? 0 : -1;
+}
+
+enum taking { TAKING_FAILED = -1, TAKING_REFUSED, TAKING_DONE };
+
+static enum taking refuse_locked(struct farm *farm, struct error *error)
+{
+    if (db_query(farm->db, error, "SELECT host, process, session FROM espalier.search WHERE id = $1",
+                 DB_INTEGER(farm->search)))
+        return TAKING_FAILED;
+    error_set(error,
+              "%s: process %" PRId64 " on %s runs this session (as %s); end it first, or wait a minute if that machine "
+              "is cut off",
+              farm->session, db_integer(farm->db, 0, 1), db_text(farm->db, 0, 0), db_text(farm->db, 0, 2));
+    return TAKING_REFUSED;
+}
+
+static enum taking refuse_older(struct farm *farm, int64_t results, struct error *error)
+{
+    if (db_query(farm->db, error, "SELECT mark, host, session FROM espalier.search WHERE id = $1",
+                 DB_INTEGER(farm->search)))
+        return TAKING_FAILED;
+    error_set(error,
+              "%s: is an older copy: it has %" PRId64 " results, and the farm has written %" PRId64
+              " of this session, last to %s on %s; resume that one",
+              farm->session, results, db_integer(farm->db, 0, 0), db_text(farm->db, 0, 2), db_text(farm->db, 0, 1));
+    return TAKING_REFUSED;
+}
+
+/* A new term.  What trains for an older one is withdrawn: the workers see that its rows are gone. */
+static enum taking begin_term(struct farm *farm, struct error *error)
+{
+    int64_t results = atomic_load(&farm->results);
+    char host[256] = "";
+    gethostname(host, sizeof host - 1);
+    if (db_query(farm->db, error,
+                 "UPDATE espalier.search SET term = term + 1, mark = $2, closed = false, paused = false, session = $3,"
+                 " host = $4, process = $5, program = $6, options = $7, data = $8, instructions = $9, kinds = $10"
+                 " WHERE id = $1 AND mark <= $2 RETURNING term",
+                 DB_INTEGER(farm->search), DB_INTEGER(results), DB_TEXT(farm->session), DB_TEXT(host),
+                 DB_INTEGER(getpid()), DB_TEXT(PACKAGE_STRING), DB_TEXT(farm->options), DB_TEXT(farm->data),
+                 DB_TEXT(backend_cpu()->instructions), DB_TEXT(farm->kinds)))
+        return TAKING_FAILED;
+    if (!db_rows(farm->db))
+        return refuse_older(farm, results, error);
+    farm->term = db_integer(farm->db, 0, 0);
+    farm->mark = results;
+    return db_query(farm->db, error, "DELETE FROM espalier.trial WHERE search = $1", DB_INTEGER(farm->search))
+               ? TAKING_FAILED
+               : TAKING_DONE;
+}
+
+static enum taking keep_term(struct farm *farm, struct error *error)
+{
+    if (db_query(farm->db, error, "SELECT host, session FROM espalier.search WHERE id = $1 AND term = $2",
+                 DB_INTEGER(farm->search), DB_INTEGER(farm->term)))
+        return TAKING_FAILED;
+    if (db_rows(farm->db))
+        return TAKING_DONE;
+    error_set(error, "%s: while the server was away, another process took this session, or the farm was removed",
+              farm->session);
+    return TAKING_REFUSED;
+}
+
+/* A connection that does nothing for a minute is of a machine that is cut off: the server ends it, and the lock. */
+static int set_limits(struct farm *farm, struct error *error)
+{
+    char listen[64];
+    snprintf(listen, sizeof listen, "LISTEN espalier_%" PRId64, farm->search);
+    return db_command(farm->db,
+                      "SELECT set_config(name, '60s', false) FROM pg_settings WHERE name IN ('idle_session_timeout',"
+                      " 'idle_in_transaction_session_timeout')",
+                      error) ||
+                   db_command(farm->db, listen, error)
+               ? -1
+               : 0;
+}
+
+/* On an open connection.  Everything that may not have arrived is to be sent (again). */
+static enum taking take_search(struct farm *farm, struct error *error)
+{
+    bool again = farm->term;
+    if (farm_schema_check(farm->db, error))
+        return db_trouble(farm->db) == DB_FINE ? TAKING_REFUSED : TAKING_FAILED;
+    if (!again && insert_search(farm, error))
+        return TAKING_FAILED;
+    int locked = lock_search(farm, error);
+    if (locked < 0)
+        return TAKING_FAILED;
+    if (!locked && again) { /* by our own connection, perhaps, whose end the server has not seen */
+        enum taking taking = keep_term(farm, error);
+        if (taking != TAKING_DONE)
+            return taking;
+        db_close(farm->db);
+        error_set(error, "%s: the server still holds the connection that broke", farm->session);
+        return TAKING_FAILED;
+    }
+    enum taking taking = !locked ? refuse_locked(farm, error) : again ? keep_term(farm, error) : begin_term(farm, error);
+    if (taking != TAKING_DONE)
+        return taking;
+    if (set_limits(farm, error))
+        return TAKING_FAILED;
+    pthread_mutex_lock(&farm->mutex);
+    for (int i = 0; i < farm->slots_used; i++) {
+        struct farm_slot *slot = &farm->slots[i];
+        slot->is_sent = slot->cancel_is_sent = slot->verdict_is_sent = false;
+        slot->seen = clock_monotonic(); /* nobody could beat while the server was away */
+    }
+    pthread_mutex_unlock(&farm->mutex);
+    farm->was_paused = false;
+    farm->connected = clock_monotonic();
+    return TAKING_DONE;
+}
+
+/* --- orders --- */
+
+static int put_parent(struct farm *farm, const struct farm_order *order, struct error *error)
+{
+    char name[HASH_TEXT];
+    void *bytes;
+    size_t length;
+    struct error trouble;
+    hash_print(order->parent_hash, name);
+    if (db_query(farm->db, error, "UPDATE espalier.blob SET used = $3 WHERE search = $1 AND name = $2",
+                 DB_INTEGER(farm->search), DB_TEXT(name), DB_INTEGER(order->fence)))
+        return -1;
+    if (db_rows(farm->db))
+        return 0;
+    if (file_read(order->parent_path, SAFETENSORS_FILE_MAX, &bytes, &length, &trouble))
+        return 0; /* its worker will say that they are missing */
+    int failed = db_command(farm->db, "BEGIN", error) ||
+                 blob_put(farm->db, farm->search, name, 0, bytes, length, NULL, error) ||
+                 db_query(farm->db, error, "UPDATE espalier.blob SET used = $3 WHERE search = $1 AND name = $2",
+                          DB_INTEGER(farm->search), DB_TEXT(name), DB_INTEGER(order->fence)) ||
+                 db_command(farm->db, "COMMIT", error);
+    free(bytes);
+    if (failed)
+        db_rollback(farm->db);
+    return failed ? -1 : 0;
+}
+
+static int put_trial(struct farm *farm, const struct farm_order *order, int64_t lane, int64_t worker,
+                     struct error *error)
+{
+    char hash[HASH_TEXT];
+    return db_query(farm->db, error,
+                    "INSERT INTO espalier.trial (search, fence, node, worker, lane, request, parent)"
+                    " VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+                    DB_INTEGER(farm->search), DB_INTEGER(order->fence), DB_INTEGER(order->node), DB_INTEGER(worker),
+                    DB_INTEGER(lane), DB_TEXT(order->request),
+                    DB_TEXT(order->parent_path ? hash_print(order->parent_hash, hash) : NULL));
+}
+
+/* A worker may read the row as soon as it is there: so the checkpoint comes with it. */
+static int offer(struct farm *farm, const struct farm_order *order, int64_t lane, int64_t worker, struct error *error)
+{
+    char name[BLOB_NAME];
+    if (order->parent_path && put_parent(farm, order, error))
+        return -1;
+    if (!order->checkpoint)
+        return put_trial(farm, order, lane, worker, error);
+    int failed = db_command(farm->db, "BEGIN", error) || put_trial(farm, order, lane, worker, error) ||
+                 blob_put(farm->db, farm->search, blob_name(name, order->fence, 0), order->fence, order->checkpoint,
+                          order->checkpoint_length, NULL, error) ||
+                 db_command(farm->db, "COMMIT", error);
+    if (failed)
+        db_rollback(farm->db);
+    return failed ? -1 : 0;
+}
+
+/* What of a slot is to be sent, copied under the mutex.  The texts stay while the order does; only the engine's thread
+   ends an order, and it may do so meanwhile: so they are copied too. */
+struct sending {
+    struct farm_order order;
+    int64_t lane;
+    bool offers, cancels, answers, goes_on;
+    int verdict;
+};
+
+static void copy_order(struct farm_order *to, const struct farm_order *from)
+{
+    *to = *from;
+    to->request = memory_copy_text(from->request);
+    to->parent_path = from->parent_path ? memory_copy_text(from->parent_path) : NULL;
+    if (from->checkpoint) {
+        to->checkpoint = memory_new(from->checkpoint_length, 1);
+        memcpy(to->checkpoint, from->checkpoint, from->checkpoint_length);
+    }
+}
+
+static void find_sending(struct farm *farm, struct farm_slot *slot, struct sending *sending)
+{
+    *sending = (struct sending){0};
+    pthread_mutex_lock(&farm->mutex);
+    if (slot->order.request && slot->lane == slot->there) {
+        sending->lane = slot->lane;
+        sending->offers = !slot->is_sent;
+        sending->cancels = slot->cancel && !slot->cancel_is_sent;
+        sending->answers = slot->verdict && !slot->verdict_is_sent;
+        sending->verdict = slot->verdict;
+        sending->goes_on = slot->goes_on;
+        if (sending->offers)
+            copy_order(&sending->order, &slot->order);
+        else
+            sending->order = (struct farm_order){.fence = slot->order.fence};
+    }
+    pthread_mutex_unlock(&farm->mutex);
+}
+
+static void note_sent(struct farm *farm, struct farm_slot *slot, const struct sending *sending)
+{
+    pthread_mutex_lock(&farm->mutex);
+    if (slot->order.fence == sending->order.fence) {
+        slot->is_sent = true;
+        slot->cancel_is_sent |= sending->cancels;
+        slot->verdict_is_sent |= sending->answers && slot->verdict == sending->verdict;
+    }
+    pthread_mutex_unlock(&farm->mutex);
+}
+
+static int send_slot(struct farm *farm, struct farm_slot *slot, struct error *error)
+{
+    struct sending sending;
+    find_sending(farm, slot, &sending);
+    if (!sending.lane || !(sending.offers || sending.cancels || sending.answers))
+        return 0;
+    int failed = sending.offers && offer(farm, &sending.order, sending.lane, slot->worker, error);
+    if (!failed && sending.cancels)
+        failed = db_query(farm->db, error, "UPDATE espalier.trial SET cancel = true WHERE search = $1 AND fence = $2",
+                          DB_INTEGER(farm->search), DB_INTEGER(sending.order.fence));
+    if (!failed && sending.answers)
+        failed = db_query(farm->db, error,
+                          "UPDATE espalier.trial SET verdict = $3, goes_on = $4::int = 1 WHERE search = $1 AND fence = $2",
+                          DB_INTEGER(farm->search), DB_INTEGER(sending.order.fence), DB_INTEGER(sending.verdict),
+                          DB_INTEGER(sending.goes_on));
+    if (!failed)
+        note_sent(farm, slot, &sending);
+    if (sending.offers) {
+        free(sending.order.request);
+        free(sending.order.parent_path);
+        free(sending.order.checkpoint);
+    }
+    return failed ? -1 : 0;
+}
+
+static int send_orders(struct farm *farm, struct error *error)
+{
+    bool paused = atomic_load(&farm->paused);
+    if (paused != farm->was_paused) {
+        if (db_query(farm->db, error, "UPDATE espalier.search SET paused = $2::int = 1 WHERE id = $1",
+                     DB_INTEGER(farm->search), DB_INTEGER(paused)))
+            return -1;
+        farm->was_paused = paused;
+    }
+    for (int i = 0; i < farm->slots_used; i++)
+        if (send_slot(farm, &farm->slots[i], error))
+            return -1;
+    return 0;
+}
+
+/* Without the server too: a person who ends a search doesn't wait for it. */
+static void end_cancelled(struct farm *farm)
+{
+    for (int i = 0; i < farm->slots_used; i++) {
+        struct farm_slot *slot = &farm->slots[i];
+        struct farm_message message = {.report = {.kind = REPORT_CANCELLED, .slot = i}};
+        int64_t fence = 0;
+        pthread_mutex_lock(&farm->mutex);
+        bool over = slot->cancel && slot->order.request && clock_monotonic() - slot->cancelled_at > CANCEL_SECONDS;
+        if (over) {
+            message.report.node = slot->order.node;
+            message.report.fence = slot->order.log_fence;
+            fence = slot->order.fence;
+            slot->cancel = false; /* it is answered; what comes of this fence later is dropped by the engine */
+        }
+        pthread_mutex_unlock(&farm->mutex);
+        if (over) {
+            farm_withdraw(farm, fence);
+            farm_tell(farm, &message);
+        }
+    }
+}
+
+/* Weights that no trial begins with, but for those that were used last; workers that are gone and have nothing left. */
+static int collect(struct farm *farm, struct error *error)
+{
+    return db_query(farm->db, error,
+                    "DELETE FROM espalier.blob WHERE search = $1 AND name IN (SELECT name FROM espalier.blob b"
+                    " WHERE search = $1 AND fence IS NULL AND NOT EXISTS (SELECT 1 FROM espalier.trial t"
+                    " WHERE t.search = $1 AND t.parent = b.name) ORDER BY used DESC OFFSET $2)",
+                    DB_INTEGER(farm->search), DB_INTEGER(PARENTS_KEPT)) ||
+                   db_query(farm->db, error,
+                            "DELETE FROM espalier.worker w WHERE search = $1 AND gone AND NOT EXISTS"
+                            " (SELECT 1 FROM espalier.trial t WHERE t.worker = w.id)",
+                            DB_INTEGER(farm->search))
+               ? -1
+               : 0;
+}
+
+/* --- the loop --- */
+
+static int work(struct farm *farm, struct error *error)
+{
+    double now = clock_monotonic();
+    if (send_orders(farm, error) || farm_take_reports(farm, error) || farm_settle_receipts(farm, error))
+        return -1;
+    if (now - farm->watched >= BEAT) {
+        if (farm_watch(farm, error) || farm_take_live(farm, error))
+            return -1;
+        farm->watched = now;
+    }
+    if (now - farm->collected >= COLLECT_SECONDS) {
+        if (collect(farm, error))
+            return -1;
+        farm->collected = now;
+    }
+    return 0;
+}
+
+static void answer_take(struct farm *farm, int take, const struct error *refusal)
+{
+    pthread_mutex_lock(&farm->mutex);
+    farm->take = take;
+    if (refusal)
+        farm->refusal = *refusal;
+    pthread_cond_broadcast(&farm->taken);
+    pthread_mutex_unlock(&farm->mutex);
+}
+
+static void break_off(struct farm *farm, const struct error *error)
+{
+    struct farm_message message = {.report = {.kind = REPORT_BROKEN, .message = memory_copy_text(error->text)}};
+    farm_tell(farm, &message);
+    answer_take(farm, TAKE_REFUSED, error);
+}
+
+/* False: it is over. */
+static bool step(struct farm *farm, struct error *error)
+{
+    if (!db_is_open(farm->db) && db_connect(farm->db, error))
+        return db_trouble(farm->db) != DB_REFUSED;
+    if (!farm->connected) {
+        enum taking taking = take_search(farm, error);
+        if (taking == TAKING_REFUSED)
+            return false;
+        if (taking == TAKING_FAILED)
+            return db_trouble(farm->db) != DB_REFUSED && db_trouble(farm->db) != DB_WRONG;
+        answer_take(farm, TAKE_DONE, NULL);
+    }
+    if (!work(farm, error)) {
+        error->text[0] = '\0';
+        return true;
+    }
+    db_rollback(farm->db);
+    return db_trouble(farm->db) == DB_CUT || db_trouble(farm->db) == DB_FULL;
+}
+
+/* Tell a person once that the server is away, and once that it is back. */
+static void tell_of_server(struct farm *farm, const struct error *error)
+{
+    double now = clock_monotonic();
+    bool in_trouble = error->text[0];
+    if (in_trouble && !farm->away_since)
+        farm->away_since = now;
+    if (in_trouble && !farm->away && (now - farm->away_since > AWAY_SECONDS || db_trouble(farm->db) == DB_FULL)) {
+        farm_warn(farm, "%s; what trains goes on, and nothing is lost", error->text);
+        farm->away = true;
+    }
+    if (in_trouble)
+        return;
+    if (farm->away)
+        farm_warn(farm, "%s: is there again", db_where(farm->db));
+    farm->away = false;
+    farm->away_since = 0;
+}
+
+static bool has_name(struct farm *farm)
+{
+    pthread_mutex_lock(&farm->mutex);
+    bool known = farm->name;
+    pthread_mutex_unlock(&farm->mutex);
+    return known;
+}
+
+/* The search ends: nothing of it stays but its row, which knows how far it went. */
+static void clear(struct farm *farm)
+{
+    struct error error;
+    db_set_seconds(farm->db, LOCK_SECONDS);
+    if (!farm->term || (!db_is_open(farm->db) && (db_connect(farm->db, &error) || take_search(farm, &error) != TAKING_DONE)))
+        return;
+    if (db_command(farm->db, "BEGIN", &error) ||
+        db_query(farm->db, &error, "UPDATE espalier.search SET closed = true, paused = false, mark = $2 WHERE id = $1",
+                 DB_INTEGER(farm->search), DB_INTEGER(atomic_load(&farm->results))) ||
+        db_query(farm->db, &error, "DELETE FROM espalier.worker WHERE search = $1", DB_INTEGER(farm->search)) ||
+        db_query(farm->db, &error, "DELETE FROM espalier.blob WHERE search = $1", DB_INTEGER(farm->search)) ||
+        db_command(farm->db, "COMMIT", &error))
+        db_rollback(farm->db);
+}
+
+void *farm_controller(void *context)
+{
+    struct farm *farm = context;
+    struct error error = {{0}};
+    bool goes_on = true;
+    while (goes_on && !atomic_load(&farm->closing)) {
+        wake_take(farm->wake);
+        if (!has_name(farm)) {
+            db_wait(farm->db, farm->wake, TICK, &error);
+            continue;
+        }
+        goes_on = step(farm, &error);
+        if (!goes_on)
+            break;
+        tell_of_server(farm, &error);
+        end_cancelled(farm);
+        bool in_trouble = error.text[0];
+        double wait = !in_trouble ? TICK : db_is_open(farm->db) ? BEAT : db_wait_next(farm->db);
+        if (in_trouble && !db_is_open(farm->db))
+            farm->connected = 0;
+        db_wait(farm->db, farm->wake, wait, &error);
+        if (!db_is_open(farm->db))
+            farm->connected = 0;
+    }
+    if (!goes_on && !atomic_load(&farm->closing))
+        break_off(farm, &error);
+    else
+        clear(farm);
+    answer_take(farm, TAKE_REFUSED, &error);
+    return NULL;
+}

@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "farm/place.h"
 #include "util/bug.h"
 #include "util/clock.h"
 #include "util/memory.h"
@@ -101,9 +102,12 @@ static void describe(struct db *db)
 
 int db_new(const char *url, const char *program, struct db **result, struct error *error)
 {
-    char *reason = NULL;
-    PQconninfoOption *options = PQconninfoParse(url, &reason);
+    char *reason = NULL, *address;
     *result = NULL;
+    if (farm_place_address(url, &address, error))
+        return -1;
+    PQconninfoOption *options = PQconninfoParse(address, &reason);
+    free(address);
     if (!options) {
         error_set(error,
                   "%s: is no address of a database (%.*s); write postgresql://USER@HOST/DATABASE, or "
@@ -312,6 +316,11 @@ static bool wait_socket(const struct db *db, bool may_read, bool may_write, doub
     }
 }
 
+/* libpq would print what the server remarks. */
+static void ignore_notice(void *context, const char *message)
+{
+}
+
 int db_connect(struct db *db, struct error *error)
 {
     double deadline = clock_monotonic() + db->seconds;
@@ -321,6 +330,7 @@ int db_connect(struct db *db, struct error *error)
         BUG("no memory for a connection");
     if (PQstatus(db->connection) == CONNECTION_BAD)
         return fail_connect(db, error);
+    PQsetNoticeProcessor(db->connection, ignore_notice, NULL);
     PQsetErrorVerbosity(db->connection, PQERRORS_VERBOSE); /* so that the code is in the message */
     PostgresPollingStatusType next = PGRES_POLLING_WRITING;
     while (next != PGRES_POLLING_OK) {

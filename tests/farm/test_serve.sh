@@ -76,7 +76,7 @@ sed 's/.*://' "$home/there/passfile" "$home/there/worker/passfile" >secrets
 report $? "no password is shown"
 says "a second server of the folder" 1 "there: its server runs already \(process $process on " farm serve there
 ok "its state, by the folder" farm status there
-prints "says what to do" 'no search is here; begin one: espalier run --farm .there'
+prints "says what to do" 'no search is here; begin one: espalier run --farm there\$'
 ok "as JSON" farm status there --json
 prints "is that" '^  "searches": \[\]$'
 cp -Rp "$home/there/worker" "$home/copied"

@@ -43,7 +43,7 @@
 #define COLLECT_SECONDS 30.0 /* between two removals of what nobody needs */
 #define LOCK_SECONDS    2.0  /* the server needs a moment to see that a killed process is gone */
 #define CANCEL_SECONDS  5.0  /* a worker's time to end a trial in good order */
-#define AWAY_SECONDS    3.0  /* before a person hears of it */
+#define AWAY_SECONDS    2.0  /* before a person hears of it */
 enum { PARENTS_KEPT = 16 };
 
 /* --- taking the search --- */

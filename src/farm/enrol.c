@@ -75,24 +75,32 @@ static int insert_worker(struct db *db, int64_t search, const char *refused, str
 {
     char host[256];
     return db_query(db, error,
-                    "INSERT INTO espalier.worker (search, host, process, program, gone, refused)"
-                    " VALUES ($1, $2, $3, $4, $5::text IS NOT NULL, $5) RETURNING id",
+                    "INSERT INTO espalier.worker (search, host, process, program, refused)"
+                    " VALUES ($1, $2, $3, $4, $5) RETURNING id",
                     DB_INTEGER(search), DB_TEXT(host_name(host)), DB_INTEGER(getpid()), DB_TEXT(PACKAGE_STRING),
                     DB_TEXT(refused));
 }
 
 int farm_refuse_search(struct db *db, const struct farm_search *search, const char *reason, struct error *error)
 {
-    return insert_worker(db, search->id, reason, error);
+    char host[256];
+    return db_query(db, error,
+                    "DELETE FROM espalier.worker WHERE search = $1 AND host = $2 AND refused IS NOT NULL",
+                    DB_INTEGER(search->id), DB_TEXT(host_name(host))) ||
+                   insert_worker(db, search->id, reason, error)
+               ? -1
+               : 0;
 }
 
-/* "AMD EPYC, core 0, avx2" without the core; of a GPU what stands before the first comma. */
+/* Of a processor "AMD EPYC, core 0, avx2" or "…, any core, avx2" without the core; of a GPU what stands before the first
+   comma. */
 static const char *speed_class(const struct device *device, char class[sizeof device->name])
 {
     if (device->speed_class[0])
         return device->speed_class;
     snprintf(class, sizeof device->name, "%s", device->name);
     char *core = device->cuda ? strchr(class, ',') : strstr(class, ", core ");
+    core = core || device->cuda ? core : strstr(class, ", any core");
     if (!core)
         return class;
     size_t length = device->cuda ? strlen(core) : 2 + strcspn(core + 2, ",");

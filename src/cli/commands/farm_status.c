@@ -4,7 +4,6 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/commands/farm.h"
 #include "cli/commands/farm_server_internal.h"
@@ -120,13 +119,13 @@ static void advise_search(const char *word_of_search, const char *word_of_worker
     }
 }
 
-/* Jobs of this user that wait in Slurm: their number, name and reason. */
+/* Jobs of this user that wait in Slurm: their number, name and reason.  Without Slurm timeout(1) fails. */
 static void advise_slurm(void)
 {
-    static const char *const squeue[] = {"/usr/bin/timeout", "5", "/usr/bin/squeue", "--me", "-h", "-t", "PD", "-o",
+    static const char *const squeue[] = {"/usr/bin/timeout", "5", "squeue", "--me", "-h", "-t", "PD", "-o",
                                          "job %i (%j): %r",  NULL};
     struct text printed = TEXT_EMPTY;
-    if (!access(squeue[2], X_OK) && !farm_run_program(squeue, -1, &printed, NULL))
+    if (!farm_run_program(squeue, -1, &printed, NULL))
         for (const char *line = text_string(&printed); *line; line += strcspn(line, "\n"), line += *line == '\n')
             print_to(stdout, "Slurm holds %.*s\n", (int)strcspn(line, "\n"), line);
     text_done(&printed);

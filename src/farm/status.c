@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 
+#include "farm/controller.h"
 #include "util/clock.h"
 #include "util/memory.h"
 
@@ -18,7 +19,7 @@
 /* Does the process that has the search still hold its lock? */
 #define HAS_PROCESS                                                                                                    \
     "EXISTS (SELECT FROM pg_locks k JOIN pg_database d ON d.oid = k.database WHERE d.datname = current_database()"     \
-    " AND k.locktype = 'advisory' AND k.granted AND k.objid::bigint = s.id)"
+    " AND k.locktype = 'advisory' AND k.granted AND k.classid::bigint = $2::bigint AND k.objid::bigint = s.id)"
 
 static const char beats[] = "SELECT coalesce(string_agg(id || ':' || beats, ','), '') FROM espalier.worker"
                             " WHERE NOT gone AND refused IS NULL";
@@ -31,7 +32,7 @@ static const char status[] =
     "   count(t.fence) AS training,"
     "   sum(substring(v.step FROM '\"step.images_per_second\": *([0-9.]+)')::float8) FILTER (WHERE v.fence = t.fence) "
     "AS speed,"
-    "   array_agg(DISTINCT l.name) AS names"
+    "   array_agg(DISTINCT l.speed_class) AS names"
     "  FROM espalier.lane l LEFT JOIN espalier.trial t ON t.lane = l.id AND t.state = 'running'"
     "  LEFT JOIN espalier.live v ON v.lane = l.id GROUP BY l.worker),"
     " workers AS (SELECT w.*, l.*, w.id || ':' || w.beats = ANY(string_to_array($1::text, ',')) AS silent"
@@ -51,7 +52,7 @@ static const char status[] =
     "  FROM workers w GROUP BY search, host)"
     " SELECT json_build_object('postgresql', current_setting('server_version'),"
     "  'bytes', pg_database_size(current_database()),"
-    "  'connections', (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),"
+    "  'connections', (SELECT count(*) FROM pg_stat_activity WHERE datid IS NOT NULL),"
     "  'connections_max', current_setting('max_connections')::int,"
     "  'searches', (SELECT coalesce(json_agg(json_build_object('session', s.session, 'host', s.host,"
     "    'process', s.process, 'running', " HAS_PROCESS ", 'paused', s.paused, 'ended', s.closed, 'data', s.data,"
@@ -78,7 +79,7 @@ int farm_status_read(struct db *db, char **json, struct error *error)
         failed = *noted && clock_monotonic() < end ? db_wait(db, -1, LOOK_STEP, error) : 0;
         failed = failed < 0 || db_query(db, error, silent, DB_TEXT(noted)) ? -1 : 0;
     } while (!failed && db_integer(db, 0, 0) && clock_monotonic() < end);
-    if (!failed && !(failed = db_query(db, error, status, DB_TEXT(noted))))
+    if (!failed && !(failed = db_query(db, error, status, DB_TEXT(noted), DB_INTEGER(ADVISORY_CLASS))))
         *json = memory_copy_text(db_text(db, 0, 0));
     free(noted);
     return failed;
@@ -89,7 +90,7 @@ int farm_status_running(struct db *db, const char *session, char **running, stru
     if (db_query(db, error,
                  "SELECT s.session || ' (process ' || s.process || ' on ' || s.host || ')' FROM espalier.search s"
                  " WHERE ($1::text IS NULL OR s.session = $1) AND " HAS_PROCESS " LIMIT 1",
-                 DB_TEXT(session)))
+                 DB_TEXT(session), DB_INTEGER(ADVISORY_CLASS)))
         return -1;
     *running = memory_copy_text(db_rows(db) ? db_text(db, 0, 0) : "");
     return 0;

@@ -6,7 +6,7 @@
 server=$top_srcdir/tests/farm/server.sh
 "$espalier" farm status "$work" 2>&1 | grep -q 'built without libpq' && { echo "1..0 # SKIP built without libpq"; exit 0; }
 sh "$server" have 2>/dev/null || { echo "1..0 # SKIP PostgreSQL is not installed"; exit 0; }
-plan 33
+plan 35
 
 # The program and the folders are an ordinary user's: PostgreSQL refuses root.
 home=$(mktemp -d /tmp/espalier-serve.XXXXXX)
@@ -75,8 +75,9 @@ sed 's/.*://' "$home/there/passfile" "$home/there/worker/passfile" >secrets
     ! cat /proc/[0-9]*/cmdline 2>/dev/null | grep -q -F -f secrets
 report $? "no password is shown"
 says "a second server of the folder" 1 "there: its server runs already \(process $process on " farm serve there
+says "and a third" 1 "there: its server runs already \(process $process on " farm serve there
 ok "its state, by the folder" farm status there
-prints "says what to do" 'no search is here; begin one: espalier run --farm .there'
+prints "says what to do" 'no search is here; begin one: espalier run --farm there$'
 ok "as JSON" farm status there --json
 prints "is that" '^  "searches": \[\]$'
 cp -Rp "$home/there/worker" "$home/copied"
@@ -118,6 +119,7 @@ prints "after a kill it serves again" "a worker +espalier worker" "$work/served"
 end_server HUP
 $user sh -c "echo 77 elsewhere >$home/there/running"
 says "a folder whose server runs on another machine" 1 "its server runs on elsewhere, or was killed there" farm serve there
+says "and again" 1 "its server runs on elsewhere, or was killed there" farm serve there
 rm "$home/there/running"
 echo 9 >"$home/there/data/PG_VERSION"
 says "a folder of another PostgreSQL" 1 "was made by PostgreSQL 9, whose programs are not here; install postgresql-9" farm serve there

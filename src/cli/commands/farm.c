@@ -43,7 +43,7 @@ static const struct cli_option options_of_farm[] = {
 const struct cli_command command_farm = {
     .name = "farm",
     .synopsis = "init|serve|status|drop URL|FOLDER [SEARCH]",
-    .summary = "set up and look at what workers on other machines share",
+    .summary = "set up and look at the database through which searches train elsewhere",
     .details =
         "`serve FOLDER` makes and runs a PostgreSQL server of your own in a folder. `init URL` prepares a database of "
         "a server that there is. `status URL` shows searches, workers and what is missing. `drop URL` removes all "

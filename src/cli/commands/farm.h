@@ -18,6 +18,11 @@ int farm_drop(const struct cli_arguments *arguments);
 /* Make the farm in a database, unless it is there, and renew the rights; says what it did on `out` (NULL: nothing). */
 int farm_prepare(const char *place, FILE *out, struct error *error);
 
+/* A farm's place as a word for a shell: what a search is given, and what a worker is (the folder of `serve` has one for
+   workers).  The caller's to free(). */
+char *farm_search_word(const char *place);
+char *farm_worker_word(const char *place);
+
 /* Print a farm's status (farm/status.h) for people, and what to do about what is missing. */
 void farm_print_status(const char *place, const json_t *status);
 

@@ -7,7 +7,30 @@
 #include "farm/rights.h"
 #include "farm/schema.h"
 #include "farm/status.h"
+#include "util/file.h"
+#include "util/memory.h"
 #include "util/print.h"
+
+char *farm_search_word(const char *place)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_./:@%+,=";
+    struct text word = TEXT_EMPTY;
+    if (*place && !place[strspn(place, plain)])
+        return memory_copy_text(place);
+    text_add(&word, "'");
+    for (; *place; place++)
+        text_add(&word, *place == '\'' ? "'\\''" : "%c", *place);
+    text_add(&word, "'");
+    return text_take(&word);
+}
+
+char *farm_worker_word(const char *place)
+{
+    char *folder = file_join(place, "worker");
+    char *word = farm_search_word(file_exists(folder) ? folder : place);
+    free(folder);
+    return word;
+}
 
 static int open_database(const char *place, struct db **db, struct error *error)
 {
@@ -22,9 +45,26 @@ static int open_farm(const char *place, struct db **db, struct error *error)
     if (open_database(place, db, error))
         return -1;
     int there = farm_schema_exists(*db, error);
+    char *word = farm_search_word(place);
     if (there == 0)
-        error_set(error, "%s: has no farm; espalier farm init '%s' makes one", db_where(*db), place);
+        error_set(error, "%s: has no farm; espalier farm init %s makes one", db_where(*db), word);
+    free(word);
     return there > 0 ? 0 : -1;
+}
+
+static void say_prepared(const struct db *db, const char *place, bool was_there, bool complete, FILE *out)
+{
+    char *word = farm_search_word(place), *worker = farm_worker_word(place);
+    print_to(out, was_there ? "%s: has a farm already; its rights are renewed\n" : "%s: has a farm now\n",
+             db_where(db));
+    if (!complete)
+        print_to(out,
+                 "This user may not make roles, so searches and workers must connect as this user. An administrator "
+                 "can\n  CREATE ROLE espalier_engine; CREATE ROLE espalier_worker;\nand then `espalier farm init` "
+                 "gives them their rights.\n");
+    print_to(out, "  a search   espalier run --farm %s\n  a worker   espalier worker %s\n", word, worker);
+    free(word);
+    free(worker);
 }
 
 int farm_prepare(const char *place, FILE *out, struct error *error)
@@ -35,17 +75,8 @@ int farm_prepare(const char *place, FILE *out, struct error *error)
     int failed = open_database(place, &db, error) || (there = farm_schema_exists(db, error)) < 0 ||
                  (there ? farm_schema_check(db, error) : farm_schema_create(db, error)) ||
                  farm_rights_grant(db, &complete, error);
-    if (!failed && out) {
-        print_to(out, there ? "%s: has a farm already; its rights are renewed\n" : "%s: has a farm now\n",
-                 db_where(db));
-        if (!complete)
-            print_to(
-                out,
-                "This user may not make roles, so searches and workers must connect as this user. An administrator "
-                "can\n  CREATE ROLE espalier_engine; CREATE ROLE espalier_worker;\nand then `espalier farm init` "
-                "gives them their rights.\n");
-        print_to(out, "  a search   espalier run --farm '%s'\n  a worker   espalier worker '%s'\n", place, place);
-    }
+    if (!failed && out)
+        say_prepared(db, place, there, complete, out);
     db_free(db);
     return failed ? -1 : 0;
 }

@@ -130,22 +130,16 @@ static int open_folder(struct farm_server *server, const char *folder, struct er
     return failed;
 }
 
-/* Hold the folder for this process, and note where its server runs: a folder may be seen by many machines. */
-static int lock_folder(struct farm_server *server, struct error *error)
+/* Whose the folder is, as `running` says; 0 when it is this process's now. */
+static int take_folder(const struct farm_server *server, int lock, struct error *error)
 {
-    char here[256] = "", where[256] = "", holder[256] = "";
-    char *path = file_join(server->folder, "running");
+    char here[256] = "", where[256] = "", note[300] = "";
     long process = 0;
     gethostname(here, sizeof here - 1);
-    server->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    free(path);
-    if (server->lock < 0)
-        return error_set(error, "%s/running: can't be made (%s); check the permissions", server->folder,
-                         strerror(errno));
-    bool free_to_use = !flock(server->lock, LOCK_EX | LOCK_NB);
-    if (pread(server->lock, holder, sizeof holder - 1, 0) > 0)
-        sscanf(holder, "%ld %255s", &process, where);
-    if (!free_to_use)
+    bool taken = flock(lock, LOCK_EX | LOCK_NB);
+    if (pread(lock, note, sizeof note - 1, 0) > 0)
+        sscanf(note, "%ld %255s", &process, where);
+    if (taken)
         return error_set(error, "%s: its server runs already (process %ld on %s); `espalier farm status %s` shows it",
                          server->folder, process, where, server->folder);
     if (*where && strcmp(where, here))
@@ -153,10 +147,27 @@ static int lock_folder(struct farm_server *server, struct error *error)
                          "%s: its server runs on %s, or was killed there; stop it there, or remove %s/running when you "
                          "know that it has ended",
                          server->folder, where, server->folder);
-    int length = snprintf(holder, sizeof holder, "%ld %s\n", (long)getpid(), here);
-    if (ftruncate(server->lock, 0) || pwrite(server->lock, holder, (size_t)length, 0) != length)
+    int length = snprintf(note, sizeof note, "%ld %s\n", (long)getpid(), here);
+    if (ftruncate(lock, 0) || pwrite(lock, note, (size_t)length, 0) != length)
         return error_set(error, "%s/running: can't be written (%s); check the free space", server->folder,
                          strerror(errno));
+    return 0;
+}
+
+/* Hold the folder for this process, and note where its server runs: a folder may be seen by many machines. */
+static int lock_folder(struct farm_server *server, struct error *error)
+{
+    char *path = file_join(server->folder, "running");
+    int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    free(path);
+    if (lock < 0)
+        return error_set(error, "%s/running: can't be made (%s); check the permissions", server->folder,
+                         strerror(errno));
+    if (take_folder(server, lock, error)) {
+        close(lock);
+        return -1;
+    }
+    server->lock = lock;
     return 0;
 }
 

@@ -2,8 +2,8 @@
  * farm_status.c - what `espalier farm status` prints: a table of the searches and their workers by host, then what is
  * missing and what to do, one line for each thing.  Slurm is asked for jobs that it holds, where it is installed.
  */
+#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/commands/farm.h"
 #include "cli/commands/farm_server_internal.h"
@@ -96,7 +96,7 @@ static void print_search(const json_t *search)
 
 /* --- what is missing --- */
 
-static void advise_search(const char *place, const json_t *search)
+static void advise_search(const char *word_of_search, const char *word_of_worker, const json_t *search)
 {
     const json_t *hosts = json_object_get(search, "hosts"), *host, *reason;
     const char *session = word(search, "session");
@@ -104,10 +104,10 @@ static void advise_search(const char *place, const json_t *search)
     if (is(search, "ended"))
         return;
     if (!is(search, "running"))
-        print_to(stdout, "%s: nobody runs it; on %s: espalier resume %s --farm '%s'\n", session, word(search, "host"),
-                 session, place);
+        print_to(stdout, "%s: nobody runs it; on %s: espalier resume %s --farm %s\n", session, word(search, "host"),
+                 session, word_of_search);
     else if (!number(search, "lanes"))
-        print_to(stdout, "%s: no worker trains for it; start some: espalier worker '%s'\n", session, place);
+        print_to(stdout, "%s: no worker trains for it; start some: espalier worker %s\n", session, word_of_worker);
     json_array_foreach(hosts, i, host)
     {
         if (number(host, "silent"))
@@ -119,13 +119,13 @@ static void advise_search(const char *place, const json_t *search)
     }
 }
 
-/* Jobs of this user that wait in Slurm: their number, name and reason. */
+/* Jobs of this user that wait in Slurm: their number, name and reason.  Without Slurm timeout(1) fails. */
 static void advise_slurm(void)
 {
-    static const char *const squeue[] = {
-        "/usr/bin/timeout", "5", "/usr/bin/squeue", "--me", "-h", "-t", "PD", "-o", "job %i (%j, %D nodes): %r", NULL};
+    static const char *const squeue[] = {"/usr/bin/timeout", "5", "squeue", "--me", "-h", "-t", "PD", "-o",
+                                         "job %i (%j): %r",  NULL};
     struct text printed = TEXT_EMPTY;
-    if (!access(squeue[2], X_OK) && !farm_run_program(squeue, -1, &printed, NULL))
+    if (!farm_run_program(squeue, -1, &printed, NULL))
         for (const char *line = text_string(&printed); *line; line += strcspn(line, "\n"), line += *line == '\n')
             print_to(stdout, "Slurm holds %.*s\n", (int)strcspn(line, "\n"), line);
     text_done(&printed);
@@ -134,7 +134,7 @@ static void advise_slurm(void)
 void farm_print_status(const char *place, const json_t *status)
 {
     const json_t *searches = json_object_get(status, "searches"), *search;
-    char bytes[TEXT_SHORT];
+    char bytes[TEXT_SHORT], *farm = farm_search_word(place), *worker = farm_worker_word(place);
     size_t i;
     print_to(stdout, "PostgreSQL %s, %s, %lld of %lld connections\n", word(status, "postgresql"),
              text_bytes(bytes, (double)number(status, "bytes")), number(status, "connections"),
@@ -142,8 +142,10 @@ void farm_print_status(const char *place, const json_t *status)
     json_array_foreach(searches, i, search) print_search(search);
     print_to(stdout, "\n");
     if (!json_array_size(searches))
-        print_to(stdout, "no search is here; begin one: espalier run --farm '%s'\n", place);
-    json_array_foreach(searches, i, search) advise_search(place, search);
+        print_to(stdout, "no search is here; begin one: espalier run --farm %s\n", farm);
+    json_array_foreach(searches, i, search) advise_search(farm, worker, search);
+    free(farm);
+    free(worker);
     if (number(status, "connections") + CONNECTIONS_SPARE > number(status, "connections_max"))
         print_to(stdout,
                  "the server has hardly a connection left; raise its max_connections, or put pgbouncer before it\n");

@@ -145,7 +145,7 @@ void bed_wait_for(int64_t value, const char *format, ...)
     fail_msg("%s: %d, not %d", format, (int)found, (int)value);
 }
 
-void bed_cut(const char *program)
+void bed_disconnect(const char *program)
 {
     bed_sql("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = '%s'", program);
 }
@@ -167,6 +167,14 @@ static void say(void *context, const char *line)
 {
 }
 
+/* The search that runs, as soon as there is one. */
+static void find_search(struct db *db, struct farm_search *search)
+{
+    struct error error;
+    while ((!db_is_open(db) && db_connect(db, &error)) || farm_find_search(db, NULL, 0, search, &error) != 1)
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+}
+
 enum relay_end bed_worker_run(struct bed_worker *worker)
 {
     struct db *db;
@@ -174,8 +182,12 @@ enum relay_end bed_worker_run(struct bed_worker *worker)
     struct relay_options options = {.idle = worker->idle, .stop = &worker->stop, .say = say};
     worker->end = RELAY_FAILED;
     if (!db_new(bed_url, "espalier worker", &db, &worker->error)) {
-        worker->end =
-            relay_run(db, &worker->search, local, scripted_data().input, &options, &worker->error);
+        bool finds = !worker->search.id;
+        if (finds)
+            find_search(db, &worker->search);
+        worker->end = relay_run(db, &worker->search, local, scripted_data().input, &options, &worker->error);
+        if (finds)
+            farm_search_done(&worker->search);
         db_free(db);
     }
     local->kind->free(local);

@@ -29,12 +29,12 @@ char *bed_sql_text(const char *format, ...) __attribute__((format(printf, 1, 2))
 /* Wait until the statement's value is that; fails the test after 20 s. */
 void bed_wait_for(int64_t value, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* End the connections of a program, "espalier run" or "espalier worker", or nothing if there is none now. */
-void bed_cut(const char *program);
+void bed_disconnect(const char *program);
 
 /* A trial from scratch of a small network, with its number as fence too. */
 struct trial bed_trial(int64_t node);
 
-/* A worker on a thread, for the search of that number. */
+/* A worker on a thread, for the search of that number; 0: for the one that runs. */
 struct bed_worker {
     pthread_t thread;
     struct farm_search search;

@@ -125,7 +125,7 @@ static void test_troubles(void **state)
     assert_int_equal(db_trouble(db), DB_WRONG);
     assert_true(db_is_open(db));
     /* a connection that the server ends */
-    bed_cut("troubles");
+    bed_disconnect("troubles");
     assert_int_equal(db_command(db, "SELECT 1", &error), -1);
     assert_int_equal(db_trouble(db), DB_CUT);
     assert_false(db_is_open(db));
@@ -142,7 +142,7 @@ static void test_notifications(void **state)
     assert_int_equal(db_wait(db, -1, 0, &error), 0);
     bed_sql("NOTIFY bell");
     assert_int_equal(db_wait(db, -1, 10, &error), 1);
-    bed_cut("listener");
+    bed_disconnect("listener");
     int waited;
     while ((waited = db_wait(db, -1, 10, &error)) == 0)
         ;

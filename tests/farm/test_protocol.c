@@ -1,5 +1,5 @@
 /*
- * test_farm.c - every transition and race of the protocol, from both sides.
+ * test_protocol.c - every transition and race of the protocol, from both sides.
  *
  * In the first half the test is the engine, on the farm's evaluator, and plays the workers with statements of its own.
  * In the second half it plays the search, and the workers are real but for their trainers.
@@ -360,20 +360,20 @@ static void test_broken_connections(void **state)
     int results = 0;
     for (int64_t node = 1; node <= TRIALS; node++) {
         struct trial trial = bed_trial(node);
-        bed_cut("espalier run");
+        bed_disconnect("espalier run");
         farm->kind->submit(farm, 0, &trial);
         if (node % 3 == 0)
-            bed_cut("espalier run");
+            bed_disconnect("espalier run");
         bed_wait_for(node, "SELECT coalesce(max(node), 0) FROM espalier.trial WHERE state = 'offered'");
         assert_int_equal(bed_sql("SELECT count(*) FROM espalier.trial WHERE node = %d", (int)node), 1);
         int64_t fence = fence_of(node);
         claim();
         beat();
         if (node % 3 == 1)
-            bed_cut("espalier run");
+            bed_disconnect("espalier run");
         assert_int_equal(deliver_result(fence, 1), 1);
         if (node % 2)
-            bed_cut("espalier run");
+            bed_disconnect("espalier run");
         struct report report = next_report(REPORT_RESULT);
         assert_int_equal(report.node, node);
         report_done(&report);
@@ -470,7 +470,7 @@ static void test_second_controller(void **state)
     second->kind->free(second);
     /* the first one has lost the lock for a moment, and another one takes it: the first one ends */
     bed_sql("UPDATE espalier.search SET term = term + 1");
-    bed_cut("espalier run");
+    bed_disconnect("espalier run");
     struct report report = next_report(REPORT_BROKEN);
     assert_non_null(strstr(report.message, "another process took this session"));
     report_done(&report);
@@ -560,7 +560,7 @@ static void test_worker_is_cut(void **state)
         offer(i, i, lane, false);
         for (int cuts = 0; cuts < 3; cuts++) {
             nanosleep(&(struct timespec){.tv_nsec = (i * 37 + cuts * 911) % 17 * 1000000L}, NULL);
-            bed_cut("espalier worker");
+            bed_disconnect("espalier worker");
         }
         bed_wait_for(1, "SELECT count(*) FROM espalier.trial WHERE fence = %d AND state = 'done'", i);
     }
@@ -645,5 +645,5 @@ int main(void)
         ENGINE(test_second_controller), WORKER(test_worker_trains),   WORKER(test_worker_is_cut),
         WORKER(test_worker_is_given_up), WORKER(test_worker_leaves),  WORKER(test_worker_lacks_weights),
     };
-    return bed_has_server() ? cmocka_run_group_tests_name("farm", tests, bed_open, bed_close) : 0;
+    return bed_has_server() ? cmocka_run_group_tests_name("protocol", tests, bed_open, bed_close) : 0;
 }

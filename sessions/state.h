@@ -167,6 +167,7 @@ enum { SESSION_INSTRUCTIONS_MAX = 16 };
 enum { SESSION_CHANGED_MAX = 200 }; /* options that a session may change; each look-up walks over them */
 enum { SESSION_DEVICES_MAX = 4096 }; /* at a time; those of other machines that are gone may be forgotten */
 enum { NODE_LOSSES_MAX = 8 }; /* that are counted */
+enum { DEVICES_FEW = 4 }; /* more than a few: session_is_asynchronous() */
 
 struct session_state *session_state_new(void);
 void session_state_free(struct session_state *state);
@@ -218,6 +219,12 @@ bool node_is_pending(const struct session_node *node);
 bool node_has_no_result(const struct session_node *node);
 /* The value of an option in force: of the last event that changed it, else of the first event; or NULL. */
 const char *session_option(const struct session_state *state, const char *name);
+/* Does its policy propose without waiting until it has learned from the episode before?  By the option asynchronous:
+   `auto` is yes while more than DEVICES_FEW devices are there, of which that wait would leave many idle. */
+bool session_is_asynchronous(const struct session_state *state);
+/* How many proposals the policy's next update learns from: an episode or, if that is less and nothing waits for it, a
+   quarter of the devices. */
+int64_t session_update_size(const struct session_state *state);
 
 /* Hash of the durable state without its TIMING fields and without event times.  Equal for live and replay, for
    a fold with and without transient events, and for two runs of one seed with one trainer

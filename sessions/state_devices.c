@@ -143,18 +143,21 @@ static struct session_device *device_at(struct session_state *state, const char 
 
 void state_add_devices(struct session_state *state, const struct event_texts *ids, const struct event_texts *names)
 {
-    for (int i = 0; i < ids->count; i++)
-        replace_text(&device_at(state, ids->items[i])->name, i < names->count ? names->items[i] : "");
+    for (int i = 0; i < ids->count; i++) {
+        struct session_device *device = device_at(state, ids->items[i]);
+        replace_text(&device->name, i < names->count ? names->items[i] : "");
+        device->left = false;
+    }
 }
 
 /* --- what happens to them ------------------------------------------------------------------------------------ */
 
-void state_devices_opened(struct session_state *state)
+/* `says`: the event lists the devices of this machine.  Those of other machines join again. */
+void state_devices_opened(struct session_state *state, bool says)
 {
     for (int i = 0; i < state->device_count; i++) {
-        struct session_device *device = &state->devices[i];
-        device->lost = false;
-        device->left = device->host[0] != '\0'; /* until it joins again */
+        state->devices[i].lost = false;
+        state->devices[i].left = says || state->devices[i].host[0];
     }
 }
 
@@ -166,8 +169,11 @@ void state_devices_stop(struct session_state *state)
 
 void state_device_trains(struct session_state *state, const char *id, int64_t node)
 {
-    if (id[0])
-        device_at(state, id)->node = node;
+    if (!id[0])
+        return;
+    struct session_device *device = device_at(state, id);
+    device->node = node;
+    device->left = false; /* a processor in place of a GPU is not listed */
 }
 
 void state_device_release(struct session_state *state, const struct session_node *node)

@@ -11,7 +11,7 @@ void state_set_status(struct session_state *state, struct session_node *node, en
    training, do to them; what one trains; the events JOINED, LOST and SAMPLE. */
 struct session_device *state_device(const struct session_state *state, const char *id);
 void state_add_devices(struct session_state *state, const struct event_texts *ids, const struct event_texts *names);
-void state_devices_opened(struct session_state *state);
+void state_devices_opened(struct session_state *state, bool says);
 void state_devices_stop(struct session_state *state);
 void state_device_trains(struct session_state *state, const char *id, int64_t node);
 void state_device_release(struct session_state *state, const struct session_node *node);

@@ -28,6 +28,29 @@ const char *session_option(const struct session_state *state, const char *name)
     return option ? *option + length + 1 : NULL;
 }
 
+static bool is_word(const struct session_state *state, const char *name, const char *word)
+{
+    const char *value = session_option(state, name);
+    return value && !strcmp(value, word);
+}
+
+bool session_is_asynchronous(const struct session_state *state)
+{
+    if (is_word(state, "parent", "race")) /* whose rounds wait for their control */
+        return false;
+    return is_word(state, "asynchronous", "yes") ||
+           (is_word(state, "asynchronous", "auto") && session_devices_present(state) > DEVICES_FEW);
+}
+
+int64_t session_update_size(const struct session_state *state)
+{
+    int64_t size = 1, quarter = session_is_asynchronous(state) ? (session_devices_present(state) + 3) / 4 : 0;
+    const char *text = session_option(state, "episode-networks");
+    if (text && text_to_integer(text, 1, 1000000, &size))
+        size = 1;
+    return size > quarter ? size : quarter;
+}
+
 void state_apply_changed(struct session_state *state, const struct event_changed *facts)
 {
     for (int i = 0; i < facts->options.count; i++) {

@@ -19,7 +19,7 @@
 #include "util/clock.h"
 #include "util/memory.h"
 
-enum { SLOTS_MAX = 16 };
+enum { SLOTS_MAX = SCRIPTED_SLOTS_MAX, LANES_OF_HOST = 4, STALE_MAX = 8 };
 
 struct scripted_slot {
     struct trial trial; /* node 0: free */
@@ -29,16 +29,41 @@ struct scripted_slot {
     double began;
 };
 
+/* What a poll says next of slots that come and go. */
+struct scripted_change {
+    enum report_kind kind;
+    int slot;
+    bool left;
+};
+
 struct scripted {
     struct evaluator evaluator; /* the first member */
     struct script script;
     struct random_stream stream;
     struct device devices[SLOTS_MAX];
     struct scripted_slot slots[SLOTS_MAX];
+    int count; /* slots, those that are lost included */
+    struct scripted_change changes[2 * SLOTS_MAX];
+    int change_count;
+    struct report stale[STALE_MAX]; /* of trials that slots lost: node, fence and slot */
+    int64_t stale_count, polls;
     bool paused;
 };
 
 static int64_t results;
+static double seconds_inside;
+
+double scripted_seconds(void)
+{
+    return seconds_inside;
+}
+
+static double processor_seconds(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
+}
 
 int64_t scripted_results(void)
 {
@@ -72,7 +97,7 @@ double scripted_curve(const struct arch *arch, struct shape input, int epoch, in
 
 static int scripted_slots(const struct evaluator *evaluator)
 {
-    return ((const struct scripted *)evaluator)->script.slots;
+    return ((const struct scripted *)evaluator)->count;
 }
 
 static const struct device *scripted_device(const struct evaluator *evaluator, int slot)
@@ -98,9 +123,11 @@ static void check_trial(const struct trial *trial)
 static void scripted_submit(struct evaluator *evaluator, int slot, struct trial *trial)
 {
     struct scripted *scripted = (struct scripted *)evaluator;
-    ASSERT(slot >= 0 && slot < scripted->script.slots && !scripted->slots[slot].trial.node);
+    double began = processor_seconds();
+    ASSERT(slot >= 0 && slot < scripted->count && !scripted->slots[slot].trial.node && !scripted->devices[slot].lost);
     check_trial(trial);
     scripted->slots[slot] = (struct scripted_slot){.trial = *trial, .began = clock_monotonic()};
+    seconds_inside += processor_seconds() - began;
 }
 
 static void report_last(struct scripted *scripted, struct scripted_slot *slot, struct report *report)
@@ -122,6 +149,11 @@ static void report_last(struct scripted *scripted, struct scripted_slot *slot, s
             report->test = (struct evaluation){.loss = 1.5, .accuracy = report->result.accuracy - 0.02, .count = 40};
         report->weights = weights_new(&trial->arch, data.input);
         results++;
+    } else if (fate == FATE_LOSE_DEVICE && scripted->devices[report->slot].host[0]) { /* the machine starts again */
+        *report = (struct report){.kind = REPORT_LOST, .slot = report->slot};
+        report->message = memory_copy_text("as scripted");
+        scripted->devices[report->slot].lost = true;
+        scripted_join(&scripted->evaluator, report->slot);
     } else {
         static const enum failure_reason reasons[] = {[FATE_DIVERGE] = FAILURE_DIVERGED,
                                                       [FATE_NO_MEMORY] = FAILURE_MEMORY,
@@ -146,14 +178,112 @@ static bool has_something_to_say(const struct scripted *scripted, const struct s
         return true;
     if (slot->waits)
         return false;
-    return !scripted->paused && clock_monotonic() - slot->began >= scripted->script.seconds;
+    double seconds = scripted->script.seconds;
+    return !scripted->paused && (seconds <= 0 || clock_monotonic() - slot->began >= seconds);
 }
 
-static bool scripted_poll(struct evaluator *evaluator, struct report *report, double seconds)
+/* --- slots that come and go --- */
+
+static void add_change(struct scripted *scripted, struct scripted_change change)
 {
-    struct scripted *scripted = (struct scripted *)evaluator;
+    ASSERT(scripted->change_count < (int)COUNT_OF(scripted->changes));
+    scripted->changes[scripted->change_count++] = change;
+}
+
+void scripted_join(struct evaluator *evaluator, int slot)
+{
+    add_change((struct scripted *)evaluator, (struct scripted_change){.kind = REPORT_JOINED, .slot = slot});
+}
+
+void scripted_lose(struct evaluator *evaluator, int slot, bool left)
+{
+    add_change((struct scripted *)evaluator, (struct scripted_change){.kind = REPORT_LOST, .slot = slot, .left = left});
+}
+
+void scripted_break(struct evaluator *evaluator)
+{
+    add_change((struct scripted *)evaluator, (struct scripted_change){.kind = REPORT_BROKEN});
+}
+
+static void describe(struct scripted *scripted, int slot)
+{
+    struct device *device = &scripted->devices[slot];
+    int lane = slot - scripted->script.slots;
+    *device = (struct device){.core = -1};
+    snprintf(device->name, sizeof device->name, "scripted slot %d", slot);
+    if (lane < 0) {
+        snprintf(device->id, sizeof device->id, "test:%d", slot);
+        return;
+    }
+    snprintf(device->host, sizeof device->host, "node%d", lane / LANES_OF_HOST);
+    snprintf(device->id, sizeof device->id, "node%d/test:%d", lane / LANES_OF_HOST, lane % LANES_OF_HOST);
+    snprintf(device->speed_class, sizeof device->speed_class, "scripted");
+}
+
+static void lose(struct scripted *scripted, int slot)
+{
+    struct scripted_slot *lost = &scripted->slots[slot];
+    scripted->devices[slot].lost = true;
+    if (lost->trial.node)
+        scripted->stale[scripted->stale_count++ % STALE_MAX] =
+            (struct report){.node = lost->trial.node, .fence = lost->trial.fence, .slot = slot};
+    trial_done(&lost->trial);
+    *lost = (struct scripted_slot){0};
+}
+
+static void take_change(struct scripted *scripted, struct report *report)
+{
+    struct scripted_change change = scripted->changes[0];
+    memmove(scripted->changes, scripted->changes + 1, (size_t)--scripted->change_count * sizeof change);
+    *report = (struct report){.kind = change.kind, .slot = change.slot, .left = change.left};
+    report->message = memory_copy_text(change.kind == REPORT_BROKEN ? "the farm has another controller" : "as scripted");
+    if (change.kind == REPORT_LOST) {
+        lose(scripted, change.slot);
+    } else if (change.kind == REPORT_JOINED) {
+        ASSERT(change.slot <= scripted->count);
+        scripted->count += change.slot == scripted->count;
+        describe(scripted, change.slot);
+    }
+}
+
+/* A report of a trial that its slot has lost. */
+static void say_stale(struct scripted *scripted, struct report *report)
+{
+    struct random_stream *stream = &scripted->stream;
+    int64_t known = scripted->stale_count < STALE_MAX ? scripted->stale_count : STALE_MAX;
+    static const enum report_kind kinds[] = {REPORT_STEP, REPORT_EPOCH, REPORT_CHECKPOINT, REPORT_FAILED, REPORT_CANCELLED};
+    *report = scripted->stale[random_below(stream, (uint32_t)known)];
+    report->kind = kinds[random_below(stream, COUNT_OF(kinds))];
+    report->failure = FAILURE_ERROR;
+    report->message = memory_copy_text("of a trial that was given up");
+}
+
+/* One of other machines comes, goes, or says something of a trial that it lost. */
+static bool churn(struct scripted *scripted, struct report *report)
+{
+    const struct script *script = &scripted->script;
+    struct random_stream *stream = &scripted->stream;
+    if (scripted->change_count == 0) {
+        int first = script->slots, slot = first + (int)random_below(stream, (uint32_t)script->remote);
+        if (script->churn <= 0 || random_uniform(stream) >= (float)script->churn || slot >= scripted->count)
+            return false;
+        if (scripted->stale_count && random_below(stream, 3) == 0) {
+            say_stale(scripted, report);
+            return true;
+        }
+        if (scripted->devices[slot].lost)
+            scripted_join(&scripted->evaluator, slot);
+        else
+            scripted_lose(&scripted->evaluator, slot, random_below(stream, 2));
+    }
+    take_change(scripted, report);
+    return true;
+}
+
+static bool say(struct scripted *scripted, struct report *report, double seconds)
+{
     int speaking[SLOTS_MAX], count = 0;
-    for (int i = 0; i < scripted->script.slots; i++)
+    for (int i = 0; i < scripted->count; i++)
         if (has_something_to_say(scripted, &scripted->slots[i]))
             speaking[count++] = i;
     if (!count) {
@@ -163,7 +293,8 @@ static bool scripted_poll(struct evaluator *evaluator, struct report *report, do
     int chosen = speaking[random_below(&scripted->stream, (uint32_t)count)];
     struct scripted_slot *slot = &scripted->slots[chosen];
     const struct training *training = &slot->trial.training;
-    *report = (struct report){.node = slot->trial.node, .fence = slot->trial.fence, .slot = chosen, .seconds = 0.001};
+    *report =
+        (struct report){.node = slot->trial.node, .fence = slot->trial.fence, .slot = chosen, .seconds = 0.001};
     if (scripted->script.no_epochs || slot->cancelled || slot->ended || slot->epoch == training->epochs) {
         report_last(scripted, slot, report);
         return true;
@@ -179,10 +310,21 @@ static bool scripted_poll(struct evaluator *evaluator, struct report *report, do
     return true;
 }
 
+static bool scripted_poll(struct evaluator *evaluator, struct report *report, double seconds)
+{
+    struct scripted *scripted = (struct scripted *)evaluator;
+    double began = processor_seconds();
+    bool said = scripted->polls++ >= scripted->script.absent && (scripted->change_count || (scripted->script.remote && scripted->script.churn > 0)) &&
+                churn(scripted, report);
+    said = said || say(scripted, report, seconds);
+    seconds_inside += processor_seconds() - began;
+    return said;
+}
+
 static void scripted_cancel(struct evaluator *evaluator, int64_t node)
 {
     struct scripted *scripted = (struct scripted *)evaluator;
-    for (int i = 0; i < scripted->script.slots; i++)
+    for (int i = 0; i < scripted->count; i++)
         if (scripted->slots[i].trial.node == node)
             scripted->slots[i].cancelled = true;
 }
@@ -190,7 +332,7 @@ static void scripted_cancel(struct evaluator *evaluator, int64_t node)
 static void scripted_proceed(struct evaluator *evaluator, int64_t node, bool goes_on)
 {
     struct scripted *scripted = (struct scripted *)evaluator;
-    for (int i = 0; i < scripted->script.slots; i++)
+    for (int i = 0; i < scripted->count; i++)
         if (scripted->slots[i].trial.node == node) {
             ASSERT(scripted->slots[i].waits);
             scripted->slots[i].waits = false;
@@ -224,16 +366,16 @@ static const struct evaluator_kind kind_scripted = {
 
 struct evaluator *scripted_evaluator_new(const struct script *script)
 {
-    ASSERT(script->slots >= 1 && script->slots <= SLOTS_MAX);
+    ASSERT(script->slots + script->remote <= SLOTS_MAX);
     struct scripted *scripted = memory_new(1, sizeof *scripted);
     scripted->evaluator.kind = &kind_scripted;
     scripted->script = *script;
     scripted->stream = random_stream_new(script->seed, RANDOM_TEST, 0, 0);
-    for (int i = 0; i < script->slots; i++) {
-        scripted->devices[i].core = -1;
-        snprintf(scripted->devices[i].id, sizeof scripted->devices[i].id, "test:%d", i);
-        snprintf(scripted->devices[i].name, sizeof scripted->devices[i].name, "scripted slot %d", i);
-    }
+    scripted->count = script->slots;
+    for (int i = 0; i < script->slots; i++)
+        describe(scripted, i);
+    for (int i = 0; i < script->remote; i++)
+        scripted_join(&scripted->evaluator, script->slots + i);
     return &scripted->evaluator;
 }
 

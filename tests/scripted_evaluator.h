@@ -12,8 +12,13 @@
 
 enum scripted_fate { FATE_RESULT, FATE_DIVERGE, FATE_NO_MEMORY, FATE_ERROR, FATE_LOSE_DEVICE };
 
+enum { SCRIPTED_SLOTS_MAX = 1024 };
+
 struct script {
-    int slots;
+    int slots;    /* of this machine, which are there from the start */
+    int remote;   /* of other machines, four each, which join one by one at the beginning */
+    int absent;   /* polls before the first of these joins */
+    double churn; /* chance at each poll that one of these comes or goes, or says something of a trial that it lost */
     uint64_t seed;
     bool tests;     /* it has test images: 40, on which a network is two points worse */
     bool no_epochs; /* else one report for each epoch of the trial */
@@ -32,6 +37,13 @@ struct script {
 struct evaluator *scripted_evaluator_new(const struct script *script);
 /* Trials answered with a result so far, of all scripted evaluators of this process. */
 int64_t scripted_results(void);
+/* Processor time that this process has spent in them, in seconds: what is left is the engine's. */
+double scripted_seconds(void);
+/* Its slot comes, or goes with its trial, at the next poll. */
+void scripted_join(struct evaluator *evaluator, int slot);
+void scripted_lose(struct evaluator *evaluator, int slot, bool left);
+/* At the next poll it is broken. */
+void scripted_break(struct evaluator *evaluator);
 
 /* Between 0.5 and 0.95, larger for more parameters, with a little that depends on the architecture's hash. */
 double scripted_accuracy(const struct arch *arch, struct shape input);

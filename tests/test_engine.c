@@ -244,6 +244,7 @@ static void test_barrier(void **state)
     strcpy(options.policy, "reinforce");
     options.networks = 0;
     options.episodes = 4;
+    options.asynchronous = ASYNCHRONOUS_NO;
     struct recorder *recorder = record_search(&options, &(struct script){.slots = 6, .seed = 11});
     int64_t updates = 0, open = 0;
     for (int i = 0; i < recorder->count; i++) {

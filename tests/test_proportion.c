@@ -168,13 +168,13 @@ static void test_events_that_reach_many_networks(void **unused)
     assert_int_equal(report.log_findings, 0);
     text_done(&log.bytes);
     begin(&log);
-    for (int i = 0; i < 600; i++) {
+    for (int i = 0; i < SESSION_DEVICES_MAX + 100; i++) {
         char name[16];
         snprintf(name, sizeof name, "cpu:%d", i);
         add(&log, (struct event){.kind = EVENT_SAMPLE, .as.sample.device = name});
     }
     report = handle(&log, 10);
-    assert_int_equal(report.frames_bad, 600 - SESSION_DEVICES_MAX);
+    assert_int_equal(report.frames_bad, 100);
     text_done(&log.bytes);
 }
 

@@ -412,7 +412,7 @@ static void test_strange_logs(void **state)
         {damage_classes, 1, "network 1: the classifier SM(3) has 3 classes"},
         {damage_accuracy, 3, "network 3: an accuracy of 7 is none"},
         {damage_prediction, 3, "network 3: an accuracy of -1 is none"},
-        {damage_update, 12, "update 1 learns from 100 proposals, but an episode has 4"},
+        {damage_update, 12, "update 1 learns from 100 proposals, but only 11 were made"},
         {damage_end, 1, "its start network is pruned"},
     };
     struct search_data data = scripted_data();

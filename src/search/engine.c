@@ -61,7 +61,7 @@
 #include "util/memory.h"
 #include "util/print.h"
 
-enum { COMMANDS_WAITING_MAX = 256 };
+enum { COMMANDS_WAITING_MAX = 256, REPORTS_AT_ONCE = 32 };
 #define POLL_WAIT 0.05 /* seconds: how soon a command is answered */
 
 /* --- making and freeing --- */
@@ -267,17 +267,27 @@ static void fill_slots(struct engine *engine)
     }
 }
 
-static void poll_evaluator(struct engine *engine)
+/* True: it is a report of something that goes on, after which there is nothing to decide. */
+static bool poll_evaluator(struct engine *engine, double seconds)
 {
     struct report report;
-    if (!engine->evaluator->kind->poll(engine->evaluator, &report, POLL_WAIT))
-        return;
-    bool is_result = report.kind == REPORT_RESULT;
+    if (!engine->evaluator->kind->poll(engine->evaluator, &report, seconds))
+        return false;
+    bool is_result = report.kind == REPORT_RESULT, goes_on = report.kind <= REPORT_CHECKPOINT || report.kind == REPORT_SAMPLE;
     int64_t failed = trials_report(&engine->trials, &report);
     if (is_result)
         keeping_drop(&engine->journal, &engine->options);
     if (failed)
         parents_recheck(&engine->parents, session_node(engine->journal.state, failed)->facts.parent);
+    return goes_on;
+}
+
+/* What to train next costs more than most reports: with hundreds of slots several are handled before it is asked again. */
+static void poll_reports(struct engine *engine)
+{
+    double seconds = POLL_WAIT;
+    for (int i = 0; i < REPORTS_AT_ONCE && !engine->journal.broken && poll_evaluator(engine, seconds); i++)
+        seconds = 0;
 }
 
 /* Write FINISHED when there is nothing left to do.  True: the search is over. */
@@ -349,7 +359,7 @@ int engine_run(struct engine *engine, struct error *error)
         learner_learn(&engine->learner);
         over = finish(engine, &trouble);
         if (!over)
-            poll_evaluator(engine);
+            poll_reports(engine);
         for (int i = 0; i < MONITORS; i++)
             show_samples(engine, monitors[i]);
     }

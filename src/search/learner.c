@@ -5,7 +5,8 @@
  * in training any more.  The policy learns as soon as there are `episode_networks` settled proposals that it hasn't
  * learned from; it takes the first of them, by number.  With the barrier (proposals.c) these are one episode.  Without
  * it trainers never wait, and some outcomes of an update are of the policy before the last update.  With one trainer
- * the two are the same.
+ * the two are the same.  With many trainers an update without barrier learns from a quarter as many proposals as there
+ * are trainers (session_update_size), if that is more than an episode.
  *
  * The outcome is the accuracy of the network; the predicted accuracy when it was stopped early (stopping.c).  A
  * proposal that was refused, or whose network has no result, has no outcome.  The POLICY event names the proposals of
@@ -154,13 +155,31 @@ static bool *find_learned(const struct learner *learner)
     return learned;
 }
 
+/* How many proposals it has not learned from. */
+static int64_t count_unlearned(const struct learner *learner)
+{
+    const struct session_state *state = learner->journal->state;
+    int64_t unlearned = state->proposal_count;
+    for (int64_t i = 0; i < state->policy_count; i++) {
+        int count = state->policies[i]->facts.proposals.count;
+        unlearned -= count ? count : learner->options->episode_networks;
+    }
+    return unlearned;
+}
+
+bool learner_must_learn(const struct learner *learner)
+{
+    return learner->policy->kind->observe && !session_is_asynchronous(learner->journal->state) &&
+           count_unlearned(learner) >= learner->options->episode_networks;
+}
+
 /* The numbers of the next batch's proposals; empty while it isn't complete. */
 static struct event_integers next_proposals(const struct learner *learner)
 {
     const struct session_state *state = learner->journal->state;
     struct event_integers proposals = {0};
-    int64_t size = learner->options->episode_networks;
-    if (state->proposal_count < (state->policy_count + 1) * size)
+    int64_t size = session_update_size(state);
+    if (count_unlearned(learner) < size)
         return proposals;
     bool *learned = find_learned(learner);
     for (int64_t i = 0; i < state->proposal_count && proposals.count < size; i++)

@@ -21,6 +21,9 @@ void learner_init(struct learner *learner, struct journal *journal, const struct
 void learner_done(struct learner *learner);
 /* The policy as its last update left it. */
 int learner_restore(struct learner *learner, struct error *error);
+/* Must the next proposal wait until the policy has learned from those before it?  The paper's barrier: an episode isn't
+   proposed before the update of the one before. */
+bool learner_must_learn(const struct learner *learner);
 /* Let the policy learn from every batch that is complete. */
 void learner_learn(struct learner *learner);
 

@@ -65,7 +65,8 @@ struct search_options {
     double widen_noise, deepen_noise;
     enum morph_split split;
     double policy_rate, entropy_bonus, baseline_decay;
-    bool baseline_released, asynchronous;
+    bool baseline_released;
+    enum asynchronous { ASYNCHRONOUS_NO, ASYNCHRONOUS_YES, ASYNCHRONOUS_AUTO } asynchronous; /* session_is_asynchronous() */
     int64_t imitate; /* best proposals */
     double imitate_weight;
     bool learn_from_user; /* the policy also learns from networks that a person grew */

@@ -9,7 +9,8 @@
  * begins when all networks of the rounds before have ended.
  *
  * A policy that learns has a barrier, the paper's: episode e + 1 isn't proposed before update e.  An asynchronous
- * search has none: it proposes whenever a trainer is free, with the policy as its last update (learner.c) left it.
+ * search has none: it proposes whenever a trainer is free, with the policy as its last update (learner.c) left it.  With
+ * more than a few trainers that is the default.
  */
 #include "search/proposals.h"
 
@@ -22,6 +23,8 @@
 /* The space is exhausted when this many proposals in a row led to networks that are known or can't be built, every
    network that may be a parent is exhausted (parents.c), and none is in training from which others may grow. */
 enum { PROPOSALS_NOT_NEW_MAX = 50 };
+/* While networks are in training, the next proposal waits for a result after this many that led to nothing new. */
+enum { NOT_NEW_BESIDE_MAX = 10 };
 /* In a race it is exhausted when this many rounds in a row led to no new network beside their control. */
 enum { ROUNDS_FRUITLESS_MAX = 3 };
 /* The search ends when this many networks in a row failed: weights are lost, or the training can't work. */
@@ -198,19 +201,19 @@ enum finish_reason proposals_end(const struct proposals *proposals, struct error
 
 /* --- proposing --- */
 
-static bool has_barrier(const struct proposals *proposals)
+static bool is_training(const struct session_state *state)
 {
-    return proposals->learner->policy->kind->observe && (is_race(proposals) || !proposals->options->asynchronous);
+    return state->status_count[NODE_QUEUED] + state->status_count[NODE_RUNNING];
 }
 
-/* May the next proposal be made, or has it to wait for those before it? */
-static bool may_propose(const struct proposals *proposals)
+/* Has the next proposal to wait?  With many trainers most proposals may lead to networks that are in training already: then
+   it waits for a result, from which others can grow. */
+static bool must_wait(const struct proposals *proposals)
 {
     const struct session_state *state = proposals->journal->state;
-    int64_t episode = episode_of(proposals, state->proposal_count + 1);
-    if (is_race(proposals) && !rounds_may_begin(state, proposals->options->episode_networks))
-        return false;
-    return !has_barrier(proposals) || episode <= state->policy_count + 1;
+    if (is_race(proposals))
+        return !rounds_may_begin(state, proposals->options->episode_networks) || learner_must_learn(proposals->learner);
+    return learner_must_learn(proposals->learner) || (state->not_new_count >= NOT_NEW_BESIDE_MAX && is_training(state));
 }
 
 static void make_control(struct proposals *proposals, struct candidate *candidate, int64_t number)
@@ -248,7 +251,7 @@ bool proposals_make(struct proposals *proposals)
     for (int made = 0; made < PROPOSALS_AT_ONCE && !proposals->journal->broken; made++) {
         learner_learn(proposals->learner);
         struct error reason;
-        if (proposals_end(proposals, &reason) || !may_propose(proposals))
+        if (proposals_end(proposals, &reason) || must_wait(proposals))
             return false;
         if (make_one(proposals))
             return true;

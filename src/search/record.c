@@ -27,7 +27,8 @@ static void record_options(const struct search_options *options, struct event_te
 static const struct {
     const char *name, *value;
 } first_options[] = {{"finish", "0"},   {"baseline", "no"}, {"steady", "no"},   {"average", "0"},
-                     {"trades", "no"},  {"mixup", "0"},     {"space", "plain"}, {"picture-rules", "1"}};
+                     {"trades", "no"},  {"mixup", "0"},     {"space", "plain"}, {"picture-rules", "1"},
+                     {"asynchronous", "no"}};
 
 /* The option `reward-baseline` was called `baseline` in them. */
 static const char *name_now(const char *name, const char *value)

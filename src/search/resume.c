@@ -43,13 +43,13 @@ static int check_proposal(const struct session_state *state, const struct propos
     return 0;
 }
 
-/* An update learns from an episode's proposals: from more, and the next would wait for proposals that never come. */
-static int check_update(const struct search_options *options, const struct event_policy *facts, struct error *error)
+/* An update learns from proposals that no other has learned from: else the next would wait for some that never come. */
+static int check_update(const struct session_state *state, const struct event_policy *facts, struct error *error)
 {
-    if (facts->proposals.count <= options->episode_networks)
+    if (facts->proposals.count <= state->proposal_count)
         return 0;
-    return error_set(error, "update %" PRId64 " learns from %d proposals, but an episode has %" PRId64, facts->update,
-                     facts->proposals.count, options->episode_networks);
+    return error_set(error, "update %" PRId64 " learns from %d proposals, but only %" PRId64 " were made", facts->update,
+                     facts->proposals.count, state->proposal_count);
 }
 
 /* What it reached: policies are taught by it. */
@@ -119,7 +119,7 @@ int resume_networks(struct proposals *proposals, const struct search_data *data,
         if (check_proposal(state, state->proposals[i], error))
             return -1;
     for (int64_t i = 0; i < state->policy_count; i++)
-        if (check_update(proposals->options, &state->policies[i]->facts, error))
+        if (check_update(state, &state->policies[i]->facts, error))
             return -1;
     if (start && node_has_no_result(start))
         return error_set(error,

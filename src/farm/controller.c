@@ -338,12 +338,13 @@ static int send_orders(struct farm *farm, struct error *error)
 /* Without the server too: a person who ends a search doesn't wait for it. */
 static void end_cancelled(struct farm *farm)
 {
+    double patience = farm->lease < CANCEL_SECONDS ? farm->lease : CANCEL_SECONDS;
     for (int i = 0; i < farm->slots_used; i++) {
         struct farm_slot *slot = &farm->slots[i];
         struct farm_message message = {.report = {.kind = REPORT_CANCELLED, .slot = i}};
         int64_t fence = 0;
         pthread_mutex_lock(&farm->mutex);
-        bool over = slot->cancel && slot->order.request && clock_monotonic() - slot->cancelled_at > CANCEL_SECONDS;
+        bool over = slot->cancel && slot->order.request && clock_monotonic() - slot->cancelled_at > patience;
         if (over) {
             message.report.node = slot->order.node;
             message.report.fence = slot->order.log_fence;
@@ -503,6 +504,7 @@ void *farm_controller(void *context)
         break_off(farm, &error);
     else
         clear(farm);
+    db_close(farm->db); /* and with it the lock */
     answer_take(farm, TAKE_REFUSED, &error);
     return NULL;
 }

@@ -506,6 +506,11 @@ int db_rows(const struct db *db)
     return PQresultStatus(db->rows) == PGRES_TUPLES_OK ? PQntuples(db->rows) : atoi(PQcmdTuples(db->rows));
 }
 
+bool db_has_values(const struct db *db)
+{
+    return db->rows && PQresultStatus(db->rows) == PGRES_TUPLES_OK;
+}
+
 bool db_is_null(const struct db *db, int row, int column)
 {
     return PQgetisnull(db->rows, row, column);

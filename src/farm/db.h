@@ -81,6 +81,7 @@ void db_rollback(struct db *db);
 
 /* Rows of the last statement that has some, from 0; those that an UPDATE, INSERT or DELETE changed count too. */
 int db_rows(const struct db *db);
+bool db_has_values(const struct db *db); /* it was a query, not a change alone */
 bool db_is_null(const struct db *db, int row, int column);
 const char *db_text(const struct db *db, int row, int column); /* null: "" */
 int64_t db_integer(const struct db *db, int row, int column);  /* null or no number: 0 */

@@ -76,7 +76,15 @@ void farm_withdraw(struct farm *farm, int64_t fence)
     farm->withdrawn[farm->withdrawn_count++] = fence;
 }
 
-/* What can't be read is a failure of the trial. */
+static void make_failure(struct report *report, const char *why)
+{
+    report->kind = REPORT_FAILED;
+    report->failure = FAILURE_ERROR;
+    free(report->message);
+    report->message = memory_copy_text(why);
+}
+
+/* Takes the bytes. */
 static void read_bytes(struct report *report, void *bytes, size_t length)
 {
     struct error error;
@@ -85,41 +93,32 @@ static void read_bytes(struct report *report, void *bytes, size_t length)
         report->length = length;
         return;
     }
-    if (safetensors_decode(bytes, length, &report->weights, &error)) {
-        report->kind = REPORT_FAILED;
-        report->failure = FAILURE_ERROR;
-        report->message = memory_copy_text(error.text);
-    }
+    if (safetensors_decode(bytes, length, &report->weights, &error))
+        make_failure(report, error.text);
     free(bytes);
 }
 
-/* 1: read; 0: its bytes are not there (any more); -1: a trouble of the connection. */
+/* What can't be read is a failure of the trial.  -1: a trouble of the connection. */
 static int read_row(struct farm *farm, const struct row *row, struct report *report, struct error *error)
 {
     enum report_kind kind;
     struct error damage;
     void *bytes = NULL;
     size_t length;
-    int found = row->blob ? blob_get(farm->db, farm->search, row->blob, NULL, &bytes, &length, error) : 1;
-    if (found != 1)
-        return found;
-    bool needs_bytes;
-    if (wire_report_kind(row->kind, &kind) || wire_read_report(row->body, kind, report, &damage)) {
-        report->kind = REPORT_FAILED;
-        report->failure = FAILURE_ERROR;
-        free(report->message);
-        report->message = memory_copy_text("its report is damaged");
-        free(bytes);
-        return 1;
-    }
-    needs_bytes = kind == REPORT_RESULT || kind == REPORT_CHECKPOINT;
-    if (needs_bytes != (row->blob != NULL)) {
-        free(bytes);
+    int found = row->blob ? blob_get(farm->db, farm->search, row->blob, NULL, &bytes, &length, error) : 0;
+    if (found < 0)
+        return -1;
+    bool failed = wire_report_kind(row->kind, &kind) || wire_read_report(row->body, kind, report, &damage);
+    if (!failed && (kind == REPORT_RESULT || kind == REPORT_CHECKPOINT) && bytes) {
+        read_bytes(report, bytes, length);
         return 0;
     }
-    if (needs_bytes)
-        read_bytes(report, bytes, length);
-    return 1;
+    free(bytes);
+    if (failed || kind > REPORT_CANCELLED)
+        make_failure(report, "its report in the farm is damaged");
+    else if (kind == REPORT_RESULT || kind == REPORT_CHECKPOINT)
+        make_failure(report, "the bytes of its report are not in the farm");
+    return 0;
 }
 
 static void hand_over(struct farm *farm, const struct row *row, struct farm_message *message)
@@ -145,12 +144,10 @@ static int take_row(struct farm *farm, const struct row *row, struct error *erro
         farm_withdraw(farm, row->fence);
     if (place != PLACE_FOUND)
         return 0;
-    int found = read_row(farm, row, &message.report, error);
-    if (found == 1)
-        hand_over(farm, row, &message);
-    else if (!found)
-        farm_withdraw(farm, row->fence);
-    return found < 0 ? -1 : 0;
+    if (read_row(farm, row, &message.report, error))
+        return -1;
+    hand_over(farm, row, &message);
+    return 0;
 }
 
 int farm_take_reports(struct farm *farm, struct error *error)

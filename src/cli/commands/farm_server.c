@@ -312,9 +312,8 @@ void farm_server_close(struct farm_server *server)
 {
     farm_server_stop(server);
     if (server->lock >= 0) {
-        char *path = file_join(server->folder, "running");
-        unlink(path); /* while it is locked */
-        free(path);
+        int emptied = ftruncate(server->lock, 0); /* not removed: another process may wait with it open */
+        (void)emptied;
         close(server->lock);
     }
     free(server->folder);

@@ -35,7 +35,7 @@ begin() {
     process=$!
     until grep -q 'a worker ' "$work/served"; do
         kill -0 "$process" 2>/dev/null || break
-        sleep 0.05
+        sleep 0.2
     done
 }
 

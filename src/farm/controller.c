@@ -216,29 +216,31 @@ static int put_parent(struct farm *farm, const struct farm_order *order, struct 
     return failed ? -1 : 0;
 }
 
-static int put_trial(struct farm *farm, const struct farm_order *order, int64_t lane, int64_t worker,
-                     struct error *error)
+/* To a worker that has left meanwhile nothing is sent: farm_watch() will see that it has. */
+static int put_trial(struct farm *farm, const struct farm_order *order, int64_t lane, struct error *error)
 {
     char hash[HASH_TEXT];
     return db_query(farm->db, error,
                     "INSERT INTO espalier.trial (search, fence, node, worker, lane, request, parent)"
-                    " VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
-                    DB_INTEGER(farm->search), DB_INTEGER(order->fence), DB_INTEGER(order->node), DB_INTEGER(worker),
-                    DB_INTEGER(lane), DB_TEXT(order->request),
+                    " SELECT $1, $2, $3, w.id, l.id, $5, $6 FROM espalier.lane l JOIN espalier.worker w ON w.id = l.worker"
+                    " WHERE l.id = $4 AND NOT w.gone ON CONFLICT DO NOTHING",
+                    DB_INTEGER(farm->search), DB_INTEGER(order->fence), DB_INTEGER(order->node), DB_INTEGER(lane),
+                    DB_TEXT(order->request),
                     DB_TEXT(order->parent_path ? hash_print(order->parent_hash, hash) : NULL));
 }
 
 /* A worker may read the row as soon as it is there: so the checkpoint comes with it. */
-static int offer(struct farm *farm, const struct farm_order *order, int64_t lane, int64_t worker, struct error *error)
+static int offer(struct farm *farm, const struct farm_order *order, int64_t lane, struct error *error)
 {
     char name[BLOB_NAME];
     if (order->parent_path && put_parent(farm, order, error))
         return -1;
     if (!order->checkpoint)
-        return put_trial(farm, order, lane, worker, error);
-    int failed = db_command(farm->db, "BEGIN", error) || put_trial(farm, order, lane, worker, error) ||
-                 blob_put(farm->db, farm->search, blob_name(name, order->fence, 0), order->fence, order->checkpoint,
-                          order->checkpoint_length, NULL, error) ||
+        return put_trial(farm, order, lane, error);
+    int failed = db_command(farm->db, "BEGIN", error) || put_trial(farm, order, lane, error) ||
+                 (db_rows(farm->db) > 0 &&
+                  blob_put(farm->db, farm->search, blob_name(name, order->fence, 0), order->fence, order->checkpoint,
+                           order->checkpoint_length, NULL, error)) ||
                  db_command(farm->db, "COMMIT", error);
     if (failed)
         db_rollback(farm->db);
@@ -301,7 +303,7 @@ static int send_slot(struct farm *farm, struct farm_slot *slot, struct error *er
     find_sending(farm, slot, &sending);
     if (!sending.lane || !(sending.offers || sending.cancels || sending.answers))
         return 0;
-    int failed = sending.offers && offer(farm, &sending.order, sending.lane, slot->worker, error);
+    int failed = sending.offers && offer(farm, &sending.order, sending.lane, error);
     if (!failed && sending.cancels)
         failed = db_query(farm->db, error, "UPDATE espalier.trial SET cancel = true WHERE search = $1 AND fence = $2",
                           DB_INTEGER(farm->search), DB_INTEGER(sending.order.fence));

@@ -187,7 +187,8 @@ static struct range seconds_of_growth(const struct session_state *state, double 
 {
     struct range speed = device_speed(state), flops = flops_to_come(state, networks_to_come(state)), left = {-1, -1};
     double pending = flops_pending(state), spent = flops_spent(state), share = finish < 1 ? finish / (1 - finish) : 0;
-    double devices = state->device_count > 1 ? state->device_count : 1;
+    int present = session_devices_present(state);
+    double devices = present > 1 ? present : 1;
     if (speed.least <= 0 || state->epochs <= 0) /* old logs don't say the epochs */
         return left;
     if (networks_to_come(state) >= 0) {

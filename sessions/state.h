@@ -211,6 +211,8 @@ const struct session_device *session_device(const struct session_state *state, c
 /* Can it train now?  It is neither lost nor has it left; and how many can. */
 bool device_is_present(const struct session_device *device);
 int session_devices_present(const struct session_state *state);
+/* Is there none, while a process has the session?  Training goes on when one joins. */
+bool session_waits_for_device(const struct session_state *state);
 /* NULL when there is no such node. */
 const struct session_node *session_node(const struct session_state *state, int64_t node);
 /* Is it in the queue or in training? */

@@ -57,6 +57,11 @@ int session_devices_present(const struct session_state *state)
     return count;
 }
 
+bool session_waits_for_device(const struct session_state *state)
+{
+    return state->opened_count && !state->finished && !session_devices_present(state);
+}
+
 static void link_device(struct session_state *state, int i)
 {
     int *chain = chain_of(state, state->devices[i].id);
@@ -152,7 +157,7 @@ void state_add_devices(struct session_state *state, const struct event_texts *id
 
 /* --- what happens to them ------------------------------------------------------------------------------------ */
 
-/* `says`: the event lists the devices of this machine.  Those of other machines join again. */
+/* `says`: the event lists the devices of this machine, as the oldest don't.  Those of other machines join again. */
 void state_devices_opened(struct session_state *state, bool says)
 {
     for (int i = 0; i < state->device_count; i++) {

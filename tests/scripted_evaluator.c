@@ -236,7 +236,8 @@ static void take_change(struct scripted *scripted, struct report *report)
     struct scripted_change change = scripted->changes[0];
     memmove(scripted->changes, scripted->changes + 1, (size_t)--scripted->change_count * sizeof change);
     *report = (struct report){.kind = change.kind, .slot = change.slot, .left = change.left};
-    report->message = memory_copy_text(change.kind == REPORT_BROKEN ? "the farm has another controller" : "as scripted");
+    report->message =
+        memory_copy_text(change.kind == REPORT_BROKEN ? "the farm has another controller" : "as scripted");
     if (change.kind == REPORT_LOST) {
         lose(scripted, change.slot);
     } else if (change.kind == REPORT_JOINED) {
@@ -251,7 +252,8 @@ static void say_stale(struct scripted *scripted, struct report *report)
 {
     struct random_stream *stream = &scripted->stream;
     int64_t known = scripted->stale_count < STALE_MAX ? scripted->stale_count : STALE_MAX;
-    static const enum report_kind kinds[] = {REPORT_STEP, REPORT_EPOCH, REPORT_CHECKPOINT, REPORT_FAILED, REPORT_CANCELLED};
+    static const enum report_kind kinds[] = {REPORT_STEP, REPORT_EPOCH, REPORT_CHECKPOINT, REPORT_FAILED,
+                                             REPORT_CANCELLED};
     *report = scripted->stale[random_below(stream, (uint32_t)known)];
     report->kind = kinds[random_below(stream, COUNT_OF(kinds))];
     report->failure = FAILURE_ERROR;
@@ -293,8 +295,7 @@ static bool say(struct scripted *scripted, struct report *report, double seconds
     int chosen = speaking[random_below(&scripted->stream, (uint32_t)count)];
     struct scripted_slot *slot = &scripted->slots[chosen];
     const struct training *training = &slot->trial.training;
-    *report =
-        (struct report){.node = slot->trial.node, .fence = slot->trial.fence, .slot = chosen, .seconds = 0.001};
+    *report = (struct report){.node = slot->trial.node, .fence = slot->trial.fence, .slot = chosen, .seconds = 0.001};
     if (scripted->script.no_epochs || slot->cancelled || slot->ended || slot->epoch == training->epochs) {
         report_last(scripted, slot, report);
         return true;
@@ -314,7 +315,8 @@ static bool scripted_poll(struct evaluator *evaluator, struct report *report, do
 {
     struct scripted *scripted = (struct scripted *)evaluator;
     double began = processor_seconds();
-    bool said = scripted->polls++ >= scripted->script.absent && (scripted->change_count || (scripted->script.remote && scripted->script.churn > 0)) &&
+    bool said = scripted->polls++ >= scripted->script.absent &&
+                (scripted->change_count || (scripted->script.remote && scripted->script.churn > 0)) &&
                 churn(scripted, report);
     said = said || say(scripted, report, seconds);
     seconds_inside += processor_seconds() - began;

@@ -69,7 +69,7 @@ report $? "every folder with sources is in the table"
 
 only "curses" '#include <(n?curses|ncursesw/|term\.h)' tui/terminal.c
 only "protobuf-c" '#include .*(protobuf-c|\.pb-c\.h)' src/export/onnx.c src/export/tensorboard.c
-only "libpq" '#include <(libpq|postgres)' src/farm/db.c
+only "libpq" '#include <(libpq|postgres)' src/farm/db.c src/farm/db_address.c
 only "msgpack" '#include <msgpack' sessions/event_msgpack.c
 
 # --- the parts of src/search (a .c with its .h): each knows and calls only those below it ---

@@ -1,5 +1,6 @@
 /*
- * Trainers of other machines, which come and go: hundreds of them, none at all, and reports of trials that were given up.
+ * test_lanes.c - trainers of other machines, which come and go: hundreds of them, none at all, and reports of trials
+ * that were given up.
  */
 #include "config.h"
 
@@ -127,11 +128,8 @@ static void test_random_joins_and_losses(void **unused)
         options.networks = 60;
         strcpy(options.policy, seed % 2 ? "reinforce" : "random");
         options.parent = seed % 3 ? PARENT_TOURNAMENT : PARENT_RACE;
-        struct script script = {.slots = seed % 2,
-                                .remote = 3 + 4 * seed,
-                                .churn = 0.4,
-                                .seed = (uint64_t)seed,
-                                .fate = some_fail};
+        struct script script = {
+            .slots = seed % 2, .remote = 3 + 4 * seed, .churn = 0.4, .seed = (uint64_t)seed, .fate = some_fail};
         struct session_state *state = search(&options, &script, &watch);
         assert_true(state->status_count[NODE_DONE] >= 20);
         lost += watch.lost;
@@ -158,6 +156,20 @@ static void test_no_trainer_for_a_while(void **unused)
     session_state_free(state);
 }
 
+/* Where a network trains is no fact of the search. */
+static void test_one_trainer_elsewhere_is_as_one_here(void **unused)
+{
+    static struct watch watch;
+    struct search_options options = bed_options();
+    strcpy(options.policy, "reinforce");
+    struct session_state *here = search(&options, &(struct script){.slots = 1}, &watch),
+                         *elsewhere = search(&options, &(struct script){.remote = 1, .absent = 3}, &watch);
+    assert_int_equal(watch.joined, 1);
+    assert_true(hash_equal(session_digest(here), session_digest(elsewhere)));
+    session_state_free(here);
+    session_state_free(elsewhere);
+}
+
 static struct evaluator *evaluator_to_break;
 
 static void break_at_five(void *context, const struct trial *trial)
@@ -175,7 +187,7 @@ static void test_a_search_is_resumed_elsewhere(void **unused)
     struct error failure, error;
     char *folder = scratch_new(), *path = bed_path(folder, "lanes");
     struct search_data data = scripted_data();
-    evaluator_to_break = scripted_evaluator_new(&(struct script){.remote = 6, .answered = break_at_five});
+    evaluator_to_break = scripted_evaluator_new(&(struct script){.slots = 1, .remote = 5, .answered = break_at_five});
     struct engine *engine;
     if (engine_create(&options, path, &data, evaluator_to_break, &engine, &error))
         BUG(error.text);
@@ -190,6 +202,7 @@ static void test_a_search_is_resumed_elsewhere(void **unused)
     assert_int_equal(state->status_count[NODE_DONE], 12);
     assert_int_equal(session_devices_present(state), 1);
     assert_true(session_device(state, "node1/test:0")->left && !session_device(state, "node1/test:0")->lost);
+    assert_true(session_device(state, "test:0")->left);
     bed_check(folder, "lanes", state);
     session_state_free(state);
     scratch_remove(folder);
@@ -293,8 +306,8 @@ static void test_processor_time(void **unused)
         clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
         double seconds = (double)(time.tv_sec - before.tv_sec) + (double)(time.tv_nsec - before.tv_nsec) * 1e-9;
         print_message("%d trainers: %.3f ms of the engine a result (%lld results, at most %lld at once)\n", slots[i],
-                      1000 * (seconds - scripted_seconds() + inside) / (double)watch.results,
-                      (long long)watch.results, (long long)watch.most_running);
+                      1000 * (seconds - scripted_seconds() + inside) / (double)watch.results, (long long)watch.results,
+                      (long long)watch.most_running);
     }
 }
 
@@ -303,6 +316,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random_joins_and_losses),
         cmocka_unit_test(test_no_trainer_for_a_while),
+        cmocka_unit_test(test_one_trainer_elsewhere_is_as_one_here),
         cmocka_unit_test(test_a_search_is_resumed_elsewhere),
         cmocka_unit_test(test_a_network_that_kills_machines),
         cmocka_unit_test(test_many_trainers),

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "sessions/forecast.h"
@@ -92,7 +93,8 @@ static void test_contradictions_are_refused(void **unused)
     REFUSE(REFUSED, refused, "no network 7", .parent = 7);
     REFUSE(REFUSED, refused, "proposal 1 follows proposal 2", .parent = 1, .proposal = 1);
     REFUSE(STARTED, started, "not in the queue", .node = 1, .attempt = 1);
-    REFUSE(STARTED, started, "goes on after epoch 1, and has 0", .node = 3, .attempt = 1, .epochs = 3, .epochs_done = 1);
+    REFUSE(STARTED, started, "goes on after epoch 1, and has 0", .node = 3, .attempt = 1, .epochs = 3,
+           .epochs_done = 1);
     REFUSE(STARTED, started, "goes on after epoch -1", .node = 3, .attempt = 1, .epochs = 3, .epochs_done = -1);
     REFUSE(CHANGED, changed, "\"seed\" is not an option", .options = {1, (char *[]){(char[]){"seed"}}});
     REFUSE(CHANGED, changed, "\"=3\" is not an option", .options = {1, (char *[]){(char[]){"=3"}}});
@@ -242,8 +244,8 @@ static void test_a_prune_is_taken_back(void **unused)
 static void propose(struct session_state *state, enum event_kind kind, int64_t node, struct event_word by)
 {
     struct event event = {.kind = kind, .number = state->last_number + 1, .time = 3};
-    event.as.node =
-        (struct event_proposal){.node = node, .parent = 1, .by = by, .proposal = state->proposal_count + 1, .episode = 1};
+    event.as.node = (struct event_proposal){
+        .node = node, .parent = 1, .by = by, .proposal = state->proposal_count + 1, .episode = 1};
     apply(state, &event);
 }
 
@@ -409,6 +411,76 @@ static void test_a_lost_device_is_lost_with_all_its_trainers(void **unused)
     session_state_free(state);
 }
 
+static void join(struct session_state *state, char *id)
+{
+    struct event event = {.kind = EVENT_JOINED, .number = state->last_number + 1, .time = 3};
+    event.as.joined = (struct event_joined){.device = id, .host = "farm", .name = "a CPU", .speed_class = "slow"};
+    apply(state, &event);
+}
+
+static void lose(struct session_state *state, char *id, bool left)
+{
+    struct event event = {.kind = EVENT_LOST, .number = state->last_number + 1, .time = 3};
+    event.as.lost = (struct event_lost){.device = id, .message = "no sign of life", .left = left};
+    apply(state, &event);
+}
+
+static void test_devices_of_other_machines_come_and_go(void **unused)
+{
+    struct session_state *state = small_session();
+    char *ids[] = {"cpu:0"};
+    struct event event = {.kind = EVENT_OPENED, .number = state->last_number + 1, .time = 3};
+    event.as.opened = (struct event_opened){.devices = {1, ids}};
+    apply(state, &event);
+    assert_int_equal(session_devices_present(state), 1);
+    join(state, "a.b/cpu:0");
+    join(state, "a.b/cpu:0.1"); /* of another machine each is by itself */
+    assert_int_equal(session_devices_present(state), 3);
+    lose(state, "a.b/cpu:0", false);
+    assert_true(device_of(state, "a.b/cpu:0")->lost && device_is_present(device_of(state, "a.b/cpu:0.1")));
+    join(state, "a.b/cpu:0");
+    lose(state, "a.b/cpu:0.1", true);
+    assert_true(device_of(state, "a.b/cpu:0.1")->left && !device_of(state, "a.b/cpu:0.1")->lost);
+    assert_string_equal(device_of(state, "a.b/cpu:0")->speed_class, "slow");
+    event = (struct event){.kind = EVENT_OPENED, .number = state->last_number + 1, .time = 4};
+    event.as.opened.instructions = "avx2"; /* it has no device of its own, and the others have not joined it yet */
+    apply(state, &event);
+    assert_int_equal(session_devices_present(state), 0);
+    assert_true(session_waits_for_device(state));
+    session_state_free(state);
+}
+
+/* Of more than a session keeps, the devices that are gone are forgotten, and a copy is like the original. */
+static void test_devices_are_forgotten(void **unused)
+{
+    struct session_state *state = small_session();
+    struct error error;
+    char id[32];
+    int local = state->device_count;
+    for (int i = 0; i < 2 * SESSION_DEVICES_MAX; i++) {
+        snprintf(id, sizeof id, "node/%d", i);
+        join(state, id);
+        if (i != 7)
+            lose(state, id, true);
+    }
+    assert_int_equal(state->device_count, SESSION_DEVICES_MAX);
+    assert_int_equal(session_devices_present(state), local + 1);
+    struct session_state *copy = session_state_copy(state);
+    session_state_free(state);
+    assert_non_null(session_device(copy, "node/7"));
+    assert_null(session_device(copy, "node/8"));
+    assert_non_null(session_device(copy, id));
+    for (int i = local + 1; i < SESSION_DEVICES_MAX; i++) {
+        snprintf(id, sizeof id, "new/%d", i);
+        join(copy, id);
+    }
+    struct event event = {.kind = EVENT_JOINED, .number = copy->last_number + 1, .time = copy->time};
+    event.as.joined.device = "one/more";
+    assert_int_equal(session_apply(copy, &event, &error), -1);
+    assert_non_null(strstr(error.text, "a session has at most 4096 devices"));
+    session_state_free(copy);
+}
+
 static void test_epochs_add_up_until_the_result(void **unused)
 {
     struct session_state *state = small_session();
@@ -449,7 +521,8 @@ static void test_what_the_policy_was_shown(void **unused)
     event.as.policy = (struct event_policy){.update = 1, .episode = 1, .asked = {1, (int64_t[]){2}}};
     apply(state, &event);
     struct session_state *copy = session_state_copy(state);
-    assert_true(session_node(copy, 2)->observed && !session_node(copy, 1)->observed && !session_node(copy, 3)->observed);
+    assert_true(session_node(copy, 2)->observed && !session_node(copy, 1)->observed &&
+                !session_node(copy, 3)->observed);
     assert_int_equal(copy->policies[0]->facts.asked.items[0], 2);
     session_state_free(state);
     session_state_free(copy);
@@ -533,6 +606,8 @@ int main(void)
         cmocka_unit_test(test_steps_of_persons),
         cmocka_unit_test(test_a_lost_device_is_lost_with_all_its_trainers),
         cmocka_unit_test(test_epochs_add_up_until_the_result),
+        cmocka_unit_test(test_devices_of_other_machines_come_and_go),
+        cmocka_unit_test(test_devices_are_forgotten),
         cmocka_unit_test(test_what_the_policy_was_shown),
         cmocka_unit_test(test_late_step_is_ignored),
         cmocka_unit_test(test_pauses_are_not_counted),

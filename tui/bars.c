@@ -62,9 +62,12 @@ static void say_state(struct bar *bar, const struct model *model)
         say(bar, 2, STYLE_WARNING, "‖ PAUSED");
     else
         say(bar, 2, STYLE_GAIN, model->mode == MODE_ATTACHED ? "▶ ATTACHED" : "▶ LIVE");
+    if (session_waits_for_device(state) && !model_has_died(model) && !model->ended)
+        say(bar, 1, STYLE_FAILED, "no device: waits for a worker");
     if (model->frozen)
         say(bar, 1, STYLE_WARNING, "(frozen)");
-    if (model->mode != MODE_REPLAY && !state->finished && !model->ended && !state->paused && quiet > quiet_seconds) {
+    if (model->mode != MODE_REPLAY && !state->finished && !model->ended && !state->paused &&
+        !session_waits_for_device(state) && quiet > quiet_seconds) {
         char age[TEXT_SHORT];
         say(bar, 1, STYLE_WARNING, "silent for %s", node_age(age, quiet));
     }
@@ -205,6 +208,15 @@ static void say_bounds(struct bar *bar, const struct session_state *state)
     }
 }
 
+static void say_trainers(struct bar *bar, const struct session_state *state)
+{
+    struct text text = TEXT_EMPTY;
+    trainers_add(state, &text);
+    if (text.length && !state->finished)
+        say(bar, 2, STYLE_WARNING, "%s", text_string(&text));
+    text_done(&text);
+}
+
 static void say_counts(struct bar *bar, const struct model *model)
 {
     const struct session_state *state = model->state;
@@ -218,6 +230,7 @@ static void say_counts(struct bar *bar, const struct model *model)
         say(bar, 3, STYLE_HEADER, "%lld done", (long long)count[NODE_DONE]);
     say_bounds(bar, state);
     say(bar, 2, count[NODE_RUNNING] ? STYLE_RUNNING : STYLE_DIM, "%lld training", (long long)count[NODE_RUNNING]);
+    say_trainers(bar, state);
     if (count[NODE_FAILED])
         say(bar, 2, STYLE_FAILED, "%lld failed", (long long)count[NODE_FAILED]);
     say(bar, 2, STYLE_DIM, "%lld queued", (long long)count[NODE_QUEUED]);

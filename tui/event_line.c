@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "tui/node.h"
+#include "tui/rounds.h"
 
 __attribute__((format(printf, 4, 5))) static bool set(struct event_line *line, enum style style, const char *word,
                                                       const char *format, ...)
@@ -160,6 +161,54 @@ static bool changed_line(const struct event_changed *changed, struct event_line 
     return true;
 }
 
+/* Of the devices of a host: how many are there, and how many are not. */
+static void count_host(const struct session_state *state, const char *host, int *there, int *gone)
+{
+    *there = *gone = 0;
+    for (int i = 0; i < state->device_count; i++) {
+        bool present = device_is_present(&state->devices[i]);
+        if (strcmp(state->devices[i].host, host) != 0)
+            continue;
+        *there += present;
+        *gone += !present;
+    }
+}
+
+/* One line for a host, which is of its first device. */
+static bool joined_line(const struct session_state *state, const struct event_joined *joined, struct event_line *line)
+{
+    struct text text = TEXT_EMPTY;
+    int there, gone;
+    count_host(state, joined->host, &there, &gone);
+    if (there == 1)
+        set(line, STYLE_NORMAL, "joined", "%s%s%s", joined->device, colon_before(joined->name), text_of(joined->name));
+    else if (session_devices_present(state) == DEVICES_FEW + 1) { /* it joined before, but this changes the search */
+        trainers_add(state, &text);
+        set(line, STYLE_NORMAL, "joined", "%s: %d trainers%s%s", joined->device, DEVICES_FEW + 1,
+            text.length ? "; from now on " : "", text_string(&text));
+    }
+    bool is_line = there == 1 || session_devices_present(state) == DEVICES_FEW + 1;
+    text_done(&text);
+    return is_line;
+}
+
+/* One line for the first device that a host loses, and one for the last. */
+static bool lost_line(const struct session_state *state, const struct event_lost *lost, struct event_line *line)
+{
+    const struct session_device *device = session_device(state, text_of(lost->device));
+    const char *host = device ? device->host : "", *word = lost->left ? "left" : "lost";
+    enum style style = lost->left ? STYLE_DIM : STYLE_FAILED;
+    int there = 1, gone = 1;
+    if (host[0])
+        count_host(state, host, &there, &gone);
+    if (there && gone > 1)
+        return false;
+    if (there || gone == 1)
+        return set(line, style, word, "%s%s%s", lost->device, colon_before(lost->message), text_of(lost->message));
+    return set(line, style, word, "%s, with all of its %d devices%s%s", host, gone, colon_before(lost->message),
+               text_of(lost->message));
+}
+
 bool event_line(const struct session_state *state, const struct event *event, struct event_line *line)
 {
     switch (event->kind) {
@@ -178,13 +227,11 @@ bool event_line(const struct session_state *state, const struct event *event, st
     case EVENT_FAILED:
         return failed_line(&event->as.failed, line);
     case EVENT_LOST:
-        return set(line, event->as.lost.left ? STYLE_DIM : STYLE_FAILED, event->as.lost.left ? "left" : "lost", "%s%s%s",
-                   event->as.lost.device, colon_before(event->as.lost.message), event->as.lost.message);
+        return lost_line(state, &event->as.lost, line);
     case EVENT_JOINED:
-        return set(line, STYLE_NORMAL, "joined", "%s%s%s", event->as.joined.device, colon_before(event->as.joined.name),
-                   event->as.joined.name);
+        return joined_line(state, &event->as.joined, line);
     case EVENT_WARNED:
-        return set(line, STYLE_WARNING, "farm", "%s", event->as.warned.message);
+        return set(line, STYLE_WARNING, "warning", "%s", text_of(event->as.warned.message));
     case EVENT_POLICY:
         return policy_line(&event->as.policy, line);
     case EVENT_COMMAND:

@@ -34,7 +34,7 @@ void model_done(struct model *model)
 {
     log_clear(&model->log);
     session_state_free(model->state);
-    free(model->devices.histories);
+    devices_done(&model->devices);
     tree_done(&model->tree);
     board_done(&model->board);
     trade_done(&model->trade);

@@ -125,6 +125,8 @@ struct device_history {
 struct devices_view {
     struct device_history *histories; /* by index of state->devices */
     int count;
+    int row, top;               /* of hosts: the selected row, and the first on the screen */
+    struct event_texts toggled; /* hosts that a person has folded or unfolded (device_rows.h) */
 };
 
 /* detail.c */
@@ -251,6 +253,7 @@ void log_clear(struct log_view *log);
 void devices_keep(struct devices_view *devices, const struct session_state *state);
 void devices_add(struct devices_view *devices, const struct session_state *state, const struct event_sample *sample);
 void devices_clear(struct devices_view *devices);
+void devices_done(struct devices_view *devices);
 
 /* Show a message in the key bar's place for some seconds of the session's time, or until the next key. */
 void model_say(struct model *model, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -23,7 +23,7 @@
     R(PAGE_DOWN, "PageDown C-f", "one page down") \
     R(FIRST, "Home g", "go to the first") \
     R(LAST, "End G", "go to the last") \
-    R(OPEN, "Enter", "open the network's details, in the log pane its lines in full, or confirm") \
+    R(OPEN, "Enter", "open the network's details, in the log pane its lines in full, a host's devices; confirm") \
     R(CANCEL, "Escape", "close, or clear the filter") \
     R(FOLD_ALL, "-", "fold everything below the selected network") \
     R(UNFOLD_ALL, "*", "unfold everything below it") \

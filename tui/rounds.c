@@ -2,6 +2,7 @@
 #include "tui/rounds.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "sessions/forecast.h"
 #include "tui/node.h"
@@ -43,6 +44,24 @@ void phase_add(const struct session_state *state, struct text *text)
     const struct session_node *node = session_node(state, last);
     text_add(text, "%s", phase == PHASE_START ? "start" : author_name(&node->facts.by));
     add_epoch(node, text);
+}
+
+static bool option_is(const struct session_state *state, const char *name, const char *word)
+{
+    const char *value = session_option(state, name);
+    return value && !strcmp(value, word);
+}
+
+void trainers_add(const struct session_state *state, struct text *text)
+{
+    int64_t present = session_devices_present(state), size = session_update_size(state);
+    bool elsewhere = false;
+    for (int i = 0; i < state->device_count; i++)
+        elsewhere |= state->devices[i].host[0] != '\0';
+    if (present > DEVICES_FEW && session_is_asynchronous(state) && option_is(state, "policy", "reinforce"))
+        text_add(text, "asynchronous, updates of %lld", (long long)size);
+    else if (elsewhere && present > size && option_is(state, "parent", "race") && session_phase(state) == PHASE_GROWTH)
+        text_add(text, "rounds of %lld: %lld idle", (long long)size, (long long)(present - size));
 }
 
 /* The lowest loss of what the search found: grown, or retrained.  NULL: there is none. */

@@ -11,6 +11,8 @@
 /* What the search is doing: "growth 38%", "baseline epoch 2/9", "finish epoch 3/40"; nothing for a search without
    phases. */
 void phase_add(const struct session_state *state, struct text *text);
+/* How many trainers change the search: "asynchronous, updates of 25", "rounds of 4: 96 idle"; nothing when they don't. */
+void trainers_add(const struct session_state *state, struct text *text);
 /* "+0.84 over baseline n20" or "baseline n20 won by 0.40": how the best network that was grown compares with the
    search's baseline; nothing before both are trained.  True: the grown one won, so that it is what is finished. */
 bool verdict_add(const struct session_state *state, struct text *text);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tui/device_rows.h"
 #include "tui/view.h"
 
 const struct view *const views[PANE_COUNT] = {
@@ -175,8 +176,9 @@ static void draw_mistakes(struct model *model, struct canvas *canvas, struct are
 
 static void compute_layout(const struct model *model, int width, int height, struct layout *layout)
 {
-    layout_compute(width, height, model->state->device_count, model->focus, model->zoomed, model->mode == MODE_REPLAY,
-                   layout);
+    struct device_rows rows = device_rows_new(model);
+    layout_compute(width, height, rows.count, model->focus, model->zoomed, model->mode == MODE_REPLAY, layout);
+    device_rows_done(&rows);
 }
 
 void screen_focus(struct model *model, enum pane pane, int width, int height)

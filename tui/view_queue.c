@@ -25,9 +25,7 @@ static double mean_seconds(const struct session_state *state)
 
 static int usable_devices(const struct session_state *state)
 {
-    int count = 0;
-    for (int i = 0; i < state->device_count; i++)
-        count += !state->devices[i].lost;
+    int count = session_devices_present(state);
     return count ? count : 1;
 }
 

@@ -42,7 +42,7 @@ static const double seconds_between_lines = 15, seconds_between_bars = 0.2;
 static bool is_printed(enum event_kind kind)
 {
     return kind == EVENT_FAILED || kind == EVENT_LOST || kind == EVENT_POLICY || kind == EVENT_COMMAND ||
-           kind == EVENT_TEST;
+           kind == EVENT_TEST || kind == EVENT_JOINED || kind == EVENT_WARNED;
 }
 
 /* Of a file that is read later: what was searched, and where. */
@@ -91,12 +91,30 @@ static void print_line(struct progress *progress, const struct event *event)
         begin_line(progress);
         print_to(progress->out, "%-7s %s\n", strcmp(line.word, "you") ? line.word : "person", line.text);
     }
+    if ((event->kind == EVENT_OPENED || event->kind == EVENT_LOST) && session_waits_for_device(progress->state)) {
+        begin_line(progress);
+        print_to(progress->out, "waits   no device is left to train on: the search goes on when a worker joins\n");
+    }
     if (event->kind == EVENT_OPENED && progress->kind == PROGRESS_LINES) {
         begin_line(progress);
         print_to(progress->out, "%-5s %8s %6s  %-5s %6s %6s  %s\n", "", "val", "gain", "from", "size", "time",
                  "how it grew");
     }
 }
+
+/* How many train elsewhere changes the search; or there is nobody. */
+static void trainers_text(const struct session_state *state, struct text *text)
+{
+    struct text how = TEXT_EMPTY;
+    trainers_add(state, &how);
+    if (how.length)
+        text_add(text, "  %s", text_string(&how));
+    if (session_waits_for_device(state))
+        text_add(text, "  no device: waits for a worker");
+    text_done(&how);
+}
+
+enum { RUNNING_MAX = 8 }; /* that are named one by one */
 
 static void progress_text(const struct progress *progress, struct text *text)
 {
@@ -112,11 +130,14 @@ static void progress_text(const struct progress *progress, struct text *text)
     if (state->budget_flops > 0)
         text_add(text, "  %s of %s FLOPs", text_count(left, session_flops(state)),
                  text_count(budget, state->budget_flops));
+    trainers_text(state, text);
     text_add(text, "  %s", node_end(end, state));
     if (state->best)
         text_add(text, "  best n%lld %.2f %%", (long long)state->best,
                  100 * session_node(state, state->best)->accuracy);
-    for (int i = 0; i < state->device_count; i++) {
+    if (state->status_count[NODE_RUNNING] > RUNNING_MAX)
+        text_add(text, "  %lld training", (long long)state->status_count[NODE_RUNNING]);
+    for (int i = 0; i < state->device_count && state->status_count[NODE_RUNNING] <= RUNNING_MAX; i++) {
         const struct session_node *node = session_node(state, state->devices[i].node);
         if (node)
             text_add(text, "  n%lld:%d/%d", (long long)node->facts.node, node->curve_count, node->epochs);

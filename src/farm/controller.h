@@ -2,7 +2,8 @@
  * controller.h - what the parts of the farm's evaluator share.
  *
  *   evaluator_farm.c   what the engine's thread calls: it puts orders into the slots, and takes messages from a queue
- *   controller.c       the thread with the connection: takes the search, carries orders to the database
+ *   controller.c       the thread with the connection: carries orders to the database
+ *   take.c             on that thread: takes the search, alone
  *   reports.c          on that thread: reports from the database to the engine, and what the log has out of the database
  *   lanes.c            on that thread: who joined, who is silent for too long, what was measured
  *
@@ -104,6 +105,11 @@ struct farm {
 
 /* The thread. */
 void *farm_controller(void *farm);
+
+/* take.c: on an open connection, for the first time or again.  Then everything that may not have arrived is to be sent
+   (again). */
+enum taking { TAKING_FAILED = -1 /* a trouble of the connection */, TAKING_REFUSED, TAKING_DONE };
+enum taking farm_take_search(struct farm *farm, struct error *error);
 
 /* reports.c: the trial of this fence is to be removed. */
 void farm_withdraw(struct farm *farm, int64_t fence);

@@ -56,6 +56,7 @@
 #include "search/keeping.h"
 #include "search/monitor.h"
 #include "search/phases.h"
+#include "search/reports.h"
 #include "search/resume.h"
 #include "util/bug.h"
 #include "util/memory.h"
@@ -259,7 +260,8 @@ static void check_end(struct engine *engine)
 static void fill_slots(struct engine *engine)
 {
     struct trials *trials = &engine->trials;
-    for (int slot; !engine->journal.broken && (slot = slots_find_free(&trials->slots)) >= 0; trials_start(trials, slot)) {
+    for (int slot; !engine->journal.broken && (slot = slots_find_free(&trials->slots)) >= 0;
+         trials_start(trials, slot)) {
         /* Until the start network has its weights, nothing can grow. */
         bool grows = session_node(engine->journal.state, 1)->status == NODE_DONE;
         if (!trials->queue_count && !(grows && phases_make(&engine->proposals)))
@@ -273,8 +275,9 @@ static bool poll_evaluator(struct engine *engine, double seconds)
     struct report report;
     if (!engine->evaluator->kind->poll(engine->evaluator, &report, seconds))
         return false;
-    bool is_result = report.kind == REPORT_RESULT, goes_on = report.kind <= REPORT_CHECKPOINT || report.kind == REPORT_SAMPLE;
-    int64_t failed = trials_report(&engine->trials, &report);
+    bool is_result = report.kind == REPORT_RESULT,
+         goes_on = report.kind <= REPORT_CHECKPOINT || report.kind == REPORT_SAMPLE;
+    int64_t failed = reports_take(&engine->trials, &report);
     if (is_result)
         keeping_drop(&engine->journal, &engine->options);
     if (failed)
@@ -282,7 +285,8 @@ static bool poll_evaluator(struct engine *engine, double seconds)
     return goes_on;
 }
 
-/* What to train next costs more than most reports: with hundreds of slots several are handled before it is asked again. */
+/* What to train next costs more than most reports: with hundreds of slots several are handled before it is asked again.
+ */
 static void poll_reports(struct engine *engine)
 {
     double seconds = POLL_WAIT;

@@ -7,8 +7,10 @@
  *     changes                            budgets and settings after the fact
  *     phases                             growth, baseline, finish
  *     proposals                          asks the learner, joins networks to the queue
+ *     reports                            what comes back from the trainers
  *     parents     trials     learner
  *     checkpoints    keeping
+ *     slots                              of the evaluator, which come and go
  *     stopping    start      record
  *     rounds      budget                 functions of state and options
  *     journal                            log, state, time

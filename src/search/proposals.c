@@ -9,7 +9,7 @@
  * begins when all networks of the rounds before have ended.
  *
  * A policy that learns has a barrier, the paper's: episode e + 1 isn't proposed before update e.  An asynchronous
- * search has none: it proposes whenever a trainer is free, with the policy as its last update (learner.c) left it.  With
+ * search has none: it proposes whenever a trainer is free, with the policy as its last update (learner.c) left it. With
  * more than a few trainers that is the default.
  */
 #include "search/proposals.h"
@@ -206,8 +206,8 @@ static bool is_training(const struct session_state *state)
     return state->status_count[NODE_QUEUED] + state->status_count[NODE_RUNNING];
 }
 
-/* Has the next proposal to wait?  With many trainers most proposals may lead to networks that are in training already: then
-   it waits for a result, from which others can grow. */
+/* Has the next proposal to wait?  With many trainers most proposals may lead to networks that are in training already:
+   then it waits for a result, from which others can grow. */
 static bool must_wait(const struct proposals *proposals)
 {
     const struct session_state *state = proposals->journal->state;

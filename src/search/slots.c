@@ -4,8 +4,8 @@
  * A slot is there from the start, or joins; it is lost, and its number may join again.  Whether it is lost is said by
  * its device alone (evaluator.h); `present` counts again when that may have changed.
  *
- * A free slot is looked for once for each trial that starts, and that walks over the slots once.  So a search of n slots
- * takes a time in proportion to n for each result, some microseconds for a thousand.
+ * A free slot is looked for once for each trial that starts, and that walks over the slots once.  So a search of n
+ * slots takes a time in proportion to n for each result, some microseconds for a thousand.
  */
 #include "search/slots.h"
 

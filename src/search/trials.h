@@ -1,5 +1,5 @@
 /*
- * trials.h - the queue of networks to train, the slots of the evaluator that train them, and what comes back.
+ * trials.h - the queue of networks to train, and the slots of the evaluator that train them.
  *
  * The engine's thread only.  It borrows what it is made with.
  */
@@ -39,8 +39,8 @@ void trials_cancel(struct trials *trials, int64_t node, bool again);
 void trials_cancel_all(struct trials *trials);
 /* Those that wait fail for good when the weights that they would begin with are dropped. */
 void trials_fail_orphans(struct trials *trials);
-/* Write what a report says; it is taken over, and one of a trial that was given up is dropped.  The network when it failed for good, else 0. */
-int64_t trials_report(struct trials *trials, struct report *report);
+/* This attempt ended without a result; `again`: the network goes back to the queue, unless it is pruned. */
+void trials_fail(struct trials *trials, int64_t node, enum failure_reason reason, const char *message, bool again);
 
 /* How grown networks train that start now: as a person has set it, else by the options. */
 int64_t trials_epochs(const struct session_state *state, const struct search_options *options);

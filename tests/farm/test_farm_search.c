@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -82,6 +83,7 @@ static pid_t start_engine(const char *path, bool fresh, int64_t networks)
     struct error error = {{0}};
     if (child)
         return child;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     enum engine_end end = run_engine(path, fresh, networks, &error);
     if (end == ENGINE_FAILED)
         fprintf(stderr, "# the engine: %s\n", error.text);
@@ -102,6 +104,7 @@ static pid_t start_worker(uint64_t seed)
     struct error error;
     if (child)
         return child;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     signal(SIGTERM, stop_serving);
     served.script = (struct script){.slots = SLOTS, .seed = seed, .seconds = 0.05};
     if (db_new(bed_url, "espalier worker", &db, &error))
@@ -209,7 +212,10 @@ static void run_copy(struct torture *torture)
     int status;
     if (!torture->is_begun && !(torture->is_begun = is_session(torture->path)))
         return;
-    bed_wait_for(1, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"); /* else the copy could be the first */
+    for (int i = 0; i < 2; i++) { /* else the copy could be the first: the lock may still be that of a killed engine */
+        bed_wait_for(1, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'");
+        nap(i ? 0 : 0.5);
+    }
     snprintf(command, sizeof command, "rm -rf '%s' && cp -r '%s' '%s' 2>/dev/null", torture->copy, torture->path,
              torture->copy);
     if (system(command) || !is_session(torture->copy))

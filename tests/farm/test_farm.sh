@@ -5,7 +5,7 @@
 "$espalier" farm status "$work" 2>&1 | grep -q 'built without libpq' && { echo "1..0 # SKIP built without libpq"; exit 0; }
 server="sh $top_srcdir/tests/farm/server.sh"
 $server have 2>/dev/null || { echo "1..0 # SKIP PostgreSQL is not installed"; exit 0; }
-plan 46
+plan 51
 base=$($server make) || exit 99
 trap '$server remove "$base"; rm -rf "$work"' EXIT
 url=$($server url "$base")
@@ -55,6 +55,22 @@ denied "nor end a search" espalier_worker "UPDATE espalier.search SET closed = t
 denied "nor remove the farm" espalier_worker "DROP SCHEMA espalier CASCADE"
 sql "CREATE ROLE stranger LOGIN"
 says "a user without rights is told so" 1 "this user lacks the right" "$espalier" farm status "$($server url "$base" stranger)"
+
+# A search and a worker, each with no more than its role.
+black_and_white set
+plain_url() { # ROLE
+    $server url "$base" "$1" plain
+}
+"$espalier" worker "$(plain_url espalier_worker)" --devices cpu:1 --idle 60 >worker.log 2>&1 &
+worker=$!
+ok "a search with the rights of its role" "$espalier" run $tournament --data idx:set --validation 112 --epochs 1 --start-epochs 1 \
+    --limit-flops 0 --headless --networks 3 --out small --farm "$(plain_url espalier_engine)"
+prints "and of a worker" '^n3 has [0-9.]+ % after' worker.log
+ok "its state" "$espalier" farm status "$(plain_url espalier_worker)"
+prints "when it has ended" '^small.esp: ended, process [0-9]+ on .*, 3 results$'
+kill "$worker"
+wait "$worker"
+report $? "the worker ends when it is asked to"
 
 # --- status ---
 sql "INSERT INTO espalier.trial (search, fence, node, worker, lane, state, request) VALUES (1, 1, 1, 1, 1, 'running', ''),

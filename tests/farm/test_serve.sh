@@ -6,7 +6,7 @@
 server=$top_srcdir/tests/farm/server.sh
 "$espalier" farm status "$work" 2>&1 | grep -q 'built without libpq' && { echo "1..0 # SKIP built without libpq"; exit 0; }
 sh "$server" have 2>/dev/null || { echo "1..0 # SKIP PostgreSQL is not installed"; exit 0; }
-plan 35
+plan 36
 
 # The program and the folders are an ordinary user's: PostgreSQL refuses root.
 home=$(mktemp -d /tmp/espalier-serve.XXXXXX)
@@ -35,7 +35,7 @@ begin() {
     process=$!
     until grep -q 'a worker ' "$work/served"; do
         kill -0 "$process" 2>/dev/null || break
-        sleep 0.05
+        sleep 0.2
     done
 }
 
@@ -111,11 +111,14 @@ $user openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days
     -out "$home/copied/server.crt" 2>/dev/null
 says "a server with another certificate is not trusted" 1 "certificate verify failed" farm status copied
 
+PGPASSFILE=$home/there/passfile psql -q -h "$home/there" -p "$port" -U espalier -c "UPDATE espalier.meta SET version = 0" espalier
+
 # --- killed, moved ---
 end_server KILL
 begin there
 until ! grep -q 'postmaster.pid' "$work/served"; do begin there; done # of the server that is still ending
 prints "after a kill it serves again" "a worker +espalier worker" "$work/served"
+prints "with the farm of an older program it serves too, and says what to do" "is older than this program .*farm drop" "$work/served"
 end_server HUP
 $user sh -c "echo 77 elsewhere >$home/there/running"
 says "a folder whose server runs on another machine" 1 "its server runs on elsewhere, or was killed there" farm serve there

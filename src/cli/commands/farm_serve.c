@@ -38,9 +38,11 @@ int farm_serve(const struct cli_arguments *arguments)
     struct error error = {{0}};
     const char *folder = arguments->words[1];
     say_making(folder);
-    int failed = farm_server_open(&server, folder, cli_value(arguments, "listen"), &error) ||
-                 farm_server_start(&server, &error) || farm_prepare(folder, NULL, &error);
+    int failed =
+        farm_server_open(&server, folder, cli_value(arguments, "listen"), &error) || farm_server_start(&server, &error);
     if (!failed) {
+        if (farm_prepare(folder, NULL, &error)) /* of another program's version, perhaps: `drop` needs the server */
+            cli_warn(&error);
         say_how(&server);
         failed = farm_server_wait(&server, &error);
     }

@@ -8,6 +8,7 @@
  */
 #include "cli/commands/farm_server.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -18,7 +19,9 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "cli/commands/farm_server_internal.h"
@@ -106,8 +109,30 @@ static int find_programs(struct farm_server *server, int wanted, struct error *e
 
 /* --- the folder --- */
 
+static bool is_empty(const char *folder)
+{
+    DIR *directory = opendir(folder);
+    int names = 0;
+    while (directory && readdir(directory))
+        names++;
+    if (directory)
+        closedir(directory);
+    return names <= 2; /* . and .. */
+}
+
+/* Is it a folder of this program's, or one that may become it? */
+static bool may_have(const char *folder)
+{
+    char *store = file_join(folder, "data"), *running = file_join(folder, "running");
+    bool may = file_exists(store) || file_exists(running) || is_empty(folder);
+    free(store);
+    free(running);
+    return may;
+}
+
 static int open_folder(struct farm_server *server, const char *folder, struct error *error)
 {
+    struct sockaddr_un address;
     struct stat status;
     if (file_make_folder(folder, error))
         return -1;
@@ -116,18 +141,20 @@ static int open_folder(struct farm_server *server, const char *folder, struct er
         return error_set(error, "%s: can't be opened (%s); check the permissions", folder, strerror(errno));
     if (status.st_uid != geteuid())
         return error_set(error, "%s: belongs to another user; name a folder of your own", folder);
-    char *store = file_join(server->folder, "data"), *running = file_join(server->folder, "running");
-    int failed = 0;
-    if (!file_exists(store) && !file_exists(running) && rmdir(server->folder))
-        failed = error_set(error, "%s: has other files already; name a new or an empty folder", folder);
-    else if (!file_exists(server->folder))
-        failed = file_make_folder(server->folder, error);
-    if (!failed && chmod(server->folder, 0700))
-        failed = error_set(error, "%s: can't be closed to others (%s); name a folder on another file system", folder,
-                           strerror(errno));
-    free(store);
-    free(running);
-    return failed;
+    if (strlen(server->folder) + strlen("/.s.PGSQL.65535.lock") >= sizeof address.sun_path)
+        return error_set(error, "%s: this path is too long for a socket; name a folder with a shorter one",
+                         server->folder);
+    if (server->folder[strcspn(server->folder, "\"'\\\n")])
+        return error_set(error,
+                         "%s: PostgreSQL can't have a socket in a folder with a quote, a backslash or a new line "
+                         "in its path; name another folder",
+                         server->folder);
+    if (!may_have(server->folder))
+        return error_set(error, "%s: has other files already; name a new or an empty folder", folder);
+    if (chmod(server->folder, 0700))
+        return error_set(error, "%s: can't be closed to others (%s); name a folder on another file system", folder,
+                         strerror(errno));
+    return 0;
 }
 
 /* Whose the folder is, as `running` says; 0 when it is this process's now. */
@@ -312,7 +339,7 @@ void farm_server_close(struct farm_server *server)
 {
     farm_server_stop(server);
     if (server->lock >= 0) {
-        int emptied = ftruncate(server->lock, 0); /* not removed: another process may wait with it open */
+        int emptied = ftruncate(server->lock, 0); /* not removed: another process may have it open */
         (void)emptied;
         close(server->lock);
     }

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "cli/commands/farm_server_internal.h"
@@ -114,7 +113,7 @@ static int write_url(const struct farm_server *server, const char *name, const c
 static int make_certificate(const struct farm_server *server, struct error *error)
 {
     char *key = file_join(server->folder, "server.key"), *certificate = file_join(server->folder, "server.crt");
-    const char *const words[] = {"/usr/bin/openssl",
+    const char *const words[] = {"openssl",
                                  "req",
                                  "-x509",
                                  "-newkey",
@@ -133,13 +132,12 @@ static int make_certificate(const struct farm_server *server, struct error *erro
                                  NULL};
     struct text printed = TEXT_EMPTY;
     int failed = 0;
-    if (!file_exists(certificate) && access(words[0], X_OK))
-        failed = error_set(error,
-                           "%s isn't installed, and --listen needs a certificate; apt-get install openssl, or put "
-                           "server.crt and server.key into %s",
-                           words[0], server->folder);
-    else if (!file_exists(certificate) && farm_run_program(words, -1, &printed, error))
-        failed = error_prefix(error, "%s: can't be made", certificate);
+    if (!file_exists(certificate) && farm_run_program(words, -1, &printed, error)) {
+        struct error reason = *error;
+        failed =
+            error_set(error, "%s: can't be made: %s; apt-get install openssl, or put server.crt and server.key there",
+                      certificate, reason.text);
+    }
     text_done(&printed);
     free(key);
     free(certificate);
@@ -165,15 +163,6 @@ int farm_server_connections(const struct farm_server *server, struct error *erro
     static const char local[] = "# by `espalier farm serve`, at each start\nlocal all all scram-sha-256\n",
                       remote[] = "hostssl espalier espalier,espalier_worker all scram-sha-256\n";
     char rules[sizeof local + sizeof remote];
-    struct sockaddr_un address;
-    if (strlen(server->folder) + strlen("/.s.PGSQL.65535.lock") >= sizeof address.sun_path)
-        return error_set(error, "%s: this path is too long for a socket; name a folder with a shorter one",
-                         server->folder);
-    if (server->folder[strcspn(server->folder, "\"'\\\n")])
-        return error_set(error,
-                         "%s: PostgreSQL can't have a socket in a folder with a quote, a backslash or a new line "
-                         "in its path; name another folder",
-                         server->folder);
     if (server->address && (make_certificate(server, error) || copy_certificate(server, error)))
         return -1;
     snprintf(rules, sizeof rules, "%s%s", local, server->address ? remote : "");

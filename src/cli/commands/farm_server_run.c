@@ -20,7 +20,7 @@
 #include "util/file.h"
 #include "util/memory.h"
 
-enum { READY_STEP_MS = 20, LOG_TAIL = 4096 };
+enum { READY_STEP_MS = 20, LOG_TAIL = 4096, NOT_RUN = 127 };
 
 /* --- programs --- */
 
@@ -41,8 +41,8 @@ static _Noreturn void become(const char *const words[], int input, int output, b
     dup2(output, STDOUT_FILENO);
     dup2(output, STDERR_FILENO);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    execv(words[0], (char *const *)words);
-    _exit(127);
+    execvp(words[0], (char *const *)words);
+    _exit(NOT_RUN);
 }
 
 static pid_t start(const char *const words[], int input, int output, bool server, struct error *error)
@@ -94,6 +94,8 @@ int farm_run_program(const char *const words[], int input, struct text *printed,
         close(output);
     }
     const char *line = farm_last_line(text_string(printed), &length);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == NOT_RUN)
+        return error_set(error, "%s can't be run", words[0]);
     return status ? error_set(error, "%s failed (%.*s)", words[0], length, line) : 0;
 }
 

@@ -240,6 +240,7 @@ static int run_worker(struct worker *worker, const char *url)
     while (!failed && !atomic_load(&stopped) && !(worker->idle > 0 && clock_monotonic() - worker->since > worker->idle))
         failed = work(worker, &error);
     db_free(worker->db);
+    cli_ignore_signals(); /* to end when asked is no failure */
     if (!failed)
         print_to(stdout, "%s\n", atomic_load(&stopped) ? "ends: it was asked to" : "ends: there was nothing to do");
     return failed ? cli_fail(&error) : 0;

@@ -61,7 +61,7 @@ static enum engine_end run_engine(const char *path, bool fresh, int64_t networks
 {
     struct search_data data = scripted_data();
     struct search_options options = search_options_of(networks);
-    struct evaluator *evaluator = evaluator_farm_new(bed_url, LEASE, &options, &data, error);
+    struct evaluator *evaluator = evaluator_farm_new(bed_url, LEASE, &options, &data, (struct hash){0}, error);
     struct engine *engine = NULL;
     struct error warning;
     enum engine_end end = ENGINE_REFUSED;
@@ -138,7 +138,7 @@ static void test_same_digest(void **state)
     struct session_state *here = bed_run(folder, "here", &options, &(struct script){.slots = 1, .seed = 1}), *far;
     struct bed_worker worker = {0};
     struct search_data data = scripted_data();
-    struct evaluator *evaluator = evaluator_farm_new(bed_url, FARM_LEASE, &options, &data, &error);
+    struct evaluator *evaluator = evaluator_farm_new(bed_url, FARM_LEASE, &options, &data, (struct hash){0}, &error);
     struct engine *engine;
     assert_non_null(evaluator);
     assert_int_equal(engine_create(&options, path, &data, evaluator, &engine, &error), 0);
@@ -448,7 +448,7 @@ static void measure(const char *arch)
     struct search_data data = scripted_data();
     struct search_options options = search_options_of(1);
     struct error error;
-    struct evaluator *farm = evaluator_farm_new(bed_url, FARM_LEASE, &options, &data, &error);
+    struct evaluator *farm = evaluator_farm_new(bed_url, FARM_LEASE, &options, &data, (struct hash){0}, &error);
     struct event first = {.kind = EVENT_SESSION};
     double submitted[WORKERS * SLOTS], latency[MEASURED], began = 0, processor = 0;
     int64_t sent = 0, done = 0, bytes = 0, started = 0;

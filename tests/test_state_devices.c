@@ -92,6 +92,16 @@ static void test_devices_of_other_machines_come_and_go(void **unused)
     apply(state, &event);
     assert_int_equal(session_devices_present(state), 0);
     assert_true(session_waits_for_device(state));
+    event =
+        (struct event){.kind = EVENT_PAUSED, .number = state->last_number + 1, .time = 10, .as.paused.paused = true};
+    apply(state, &event);
+    event = (struct event){.kind = EVENT_JOINED, .number = state->last_number + 1, .time = 20};
+    event.as.joined = (struct event_joined){.device = "c/cpu:0", .host = "c"};
+    apply(state, &event);
+    assert_true(session_active_seconds(state, 21) == 4); /* neither without a device nor paused */
+    event = (struct event){.kind = EVENT_PAUSED, .number = state->last_number + 1, .time = 30};
+    apply(state, &event);
+    assert_true(session_active_seconds(state, 31) == 5);
     session_state_free(state);
 }
 

@@ -208,25 +208,32 @@ static void begin_worker(struct torture *torture, int number)
     torture->workers[number] = start_worker(random_below(&torture->stream, 1000));
 }
 
-/* A copy of the session begins to run, while the first one does or when it has gone on. */
-static void run_copy(struct torture *torture)
+/* Does an engine run the search, and not just one that was killed a moment ago?  Else the copy could be the first. */
+static bool is_taken(void)
+{
+    static const char locks[] = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'";
+    bool was_taken = bed_sql(locks);
+    nap(0.5);
+    return was_taken && bed_sql(locks);
+}
+
+/* A copy of the session begins to run while the first one does.  False: there is none yet. */
+static bool run_copy(struct torture *torture)
 {
     char command[512];
     int status;
-    if (!torture->is_begun && !(torture->is_begun = is_session(torture->path)))
-        return;
-    for (int i = 0; i < 2; i++) { /* else the copy could be the first: the lock may still be that of a killed engine */
-        bed_wait_for(1, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'");
-        nap(i ? 0 : 0.5);
-    }
+    torture->is_begun = torture->is_begun || is_session(torture->path);
+    if (!torture->is_begun || !is_taken())
+        return false;
     snprintf(command, sizeof command, "rm -rf '%s' && cp -r '%s' '%s' 2>/dev/null", torture->copy, torture->path,
              torture->copy);
     if (system(command) || !is_session(torture->copy))
-        return;
+        return false;
     pid_t child = start_engine(torture->copy, false, torture->networks);
     CHECK(waitpid(child, &status, 0) == child);
     if (!WIFEXITED(status) || WEXITSTATUS(status) != ENGINE_REFUSED)
         fail_msg("a second controller was not refused (%d)", status);
+    return true;
 }
 
 enum fault { KILL_WORKER, END_WORKER, STOP_WORKER, KILL_ENGINE, CUT_ENGINE, CUT_WORKERS, STOP_SERVER, COPY_SESSION };
@@ -271,7 +278,8 @@ static void make_fault(struct torture *torture, enum fault fault)
         bed_server("start", NULL);
         break;
     case COPY_SESSION:
-        run_copy(torture);
+        if (!run_copy(torture))
+            return;
         break;
     }
     torture->faults++;

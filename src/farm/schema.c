@@ -13,6 +13,9 @@
  * trials of a search.  The bytes of a trial (the checkpoint that it goes on from, and what a report carries) belong to its
  * fence and go with its row, so nothing is left of a trial that has ended.
  *
+ * Weights that a worker sends are in parts before the statement that ends its trial: nobody reads them until that
+ * statement has named them (docs/decisions.md says why they are not in one transaction with it).
+ *
  * No column holds a time of day.  `beats` and `used` are counters: clocks of different machines never meet.
  */
 #include "config.h"

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -61,6 +62,41 @@ static void test_addresses(void **state)
     check_refused(url, DB_REFUSED, "there is no such database");
     snprintf(url, sizeof url, "%s&user=nobody_here", bed_url);
     check_refused(url, DB_REFUSED, "the server doesn't let this user in");
+}
+
+static void write_password(const char *password)
+{
+    FILE *file = fopen(in_folder("pgpass"), "w");
+    assert_non_null(file);
+    fprintf(file, "*:*:*:guarded:%s\n", password);
+    assert_int_equal(fchmod(fileno(file), 0600) || fclose(file), 0);
+}
+
+static void test_passwords(void **state)
+{
+    struct db *db;
+    struct error error;
+    char url[300];
+    snprintf(url, sizeof url, "%s&user=guarded", bed_url);
+    setenv("PGPASSFILE", in_folder("pgpass"), 1);
+    bed_sql("CREATE ROLE guarded LOGIN PASSWORD 'right'");
+    char *file = bed_sql_text("SELECT current_setting('hba_file')");
+    bed_sql("COPY (SELECT unnest(ARRAY['local all guarded scram-sha-256', 'local all all trust'])) TO '%s'", file);
+    free(file);
+    bed_sql("SELECT pg_reload_conf()");
+    bed_wait_for(2, "SELECT count(*) FROM pg_hba_file_rules");
+    write_password("wrong");
+    assert_int_equal(db_new(url, "test", &db, &error), 0);
+    while (!db_connect(db, &error)) /* until the server has read the file */
+        ;
+    db_free(db);
+    check_refused(url, DB_REFUSED, "the password is wrong: see ~/.pgpass");
+    unlink(in_folder("pgpass"));
+    check_refused(url, DB_REFUSED, "put the password into ~/.pgpass");
+    write_password("right");
+    assert_int_equal(db_new(url, "test", &db, &error), 0);
+    assert_int_equal(db_connect(db, &error), 0);
+    db_free(db);
 }
 
 /* A server that accepts and says nothing. */
@@ -318,6 +354,7 @@ int main(void)
         cmocka_unit_test(test_trials),       cmocka_unit_test(test_reports),
         cmocka_unit_test(test_addresses),    cmocka_unit_test(test_sums),
           cmocka_unit_test(test_frozen),
+        cmocka_unit_test(test_passwords),
         cmocka_unit_test(test_troubles),     cmocka_unit_test(test_notifications),
         cmocka_unit_test_setup(test_bytes, bed_renew), cmocka_unit_test(test_schema),
     };

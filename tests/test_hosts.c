@@ -1,6 +1,6 @@
 /*
- * test_hosts.c - the devices of other machines on the screen: hosts that are folded, joins and losses, and a search that nobody
- * trains.
+ * test_hosts.c - the devices of other machines on the screen: hosts that are folded, joins and losses, and a search
+ * that nobody trains.
  */
 #include "config.h"
 
@@ -158,26 +158,27 @@ static void test_no_device(void **unused)
     model_done(&model);
 }
 
-/* A host has a line when it joins and two when it is lost, however many devices it has. */
+/* A host has a line when it joins, and a few when it is lost, however many devices it has. */
 static void test_lines_of_a_host(void **unused)
 {
+    enum { GPUS = 8 };
     struct model model;
+    char id[32];
     open_farm(&model);
     int before = model.log.count;
-    for (int gpu = 0; gpu < 4; gpu++)
+    join(&model, 8, 0);
+    for (int gpu = 0; gpu < GPUS; gpu++)
         join(&model, 7, gpu);
-    assert_int_equal(model.log.count, before + 1);
-    join(&model, 8, 0); /* and with more than four trainers the search never waits */
-    assert_int_equal(model.log.count, before + 2);
-    join(&model, 8, 1);
-    assert_int_equal(model.log.count, before + 2);
-    lose(&model, "node7/cuda:0", "no sign of life", false);
-    lose(&model, "node7/cuda:1", "no sign of life", false);
-    lose(&model, "node7/cuda:2", "no sign of life", false);
-    assert_int_equal(model.log.count, before + 3);
-    lose(&model, "node7/cuda:3", "no sign of life", false);
+    assert_int_equal(model.log.count, before + 3); /* of each host, and that the search doesn't wait any more */
+    before = model.log.count;
+    for (int gpu = 0; gpu < GPUS - 1; gpu++) {
+        snprintf(id, sizeof id, "node7/cuda:%d", gpu);
+        lose(&model, id, "no sign of life", false);
+    }
     assert_int_equal(model.log.count, before + 4);
-    assert_string_equal(model.log.lines[model.log.count - 1].text, "node7, with all of its 4 devices: no sign of life");
+    lose(&model, "node7/cuda:7", "no sign of life", false);
+    assert_int_equal(model.log.count, before + 5);
+    assert_string_equal(model.log.lines[model.log.count - 1].text, "node7, with all of its 8 devices: no sign of life");
     assert_int_equal(model.log.lines[model.log.count - 1].style, STYLE_FAILED);
     model_done(&model);
 }

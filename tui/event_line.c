@@ -179,7 +179,7 @@ static bool joined_line(const struct session_state *state, const struct event_jo
 {
     struct text text = TEXT_EMPTY;
     int there, gone;
-    count_host(state, joined->host, &there, &gone);
+    count_host(state, text_of(joined->host), &there, &gone);
     if (there == 1)
         set(line, STYLE_NORMAL, "joined", "%s%s%s", joined->device, colon_before(joined->name), text_of(joined->name));
     else if (session_devices_present(state) == DEVICES_FEW + 1) { /* it joined before, but this changes the search */
@@ -192,7 +192,9 @@ static bool joined_line(const struct session_state *state, const struct event_jo
     return is_line;
 }
 
-/* One line for the first device that a host loses, and one for the last. */
+/* A host that is lost with many devices has a line for the first of them, and one for all. */
+enum { LINES_OF_HOST = 4 };
+
 static bool lost_line(const struct session_state *state, const struct event_lost *lost, struct event_line *line)
 {
     const struct session_device *device = session_device(state, text_of(lost->device));
@@ -201,7 +203,7 @@ static bool lost_line(const struct session_state *state, const struct event_lost
     int there = 1, gone = 1;
     if (host[0])
         count_host(state, host, &there, &gone);
-    if (there && gone > 1)
+    if (there && gone > LINES_OF_HOST)
         return false;
     if (there || gone == 1)
         return set(line, style, word, "%s%s%s", lost->device, colon_before(lost->message), text_of(lost->message));

@@ -320,12 +320,15 @@ static void apply_settings(struct session_state *state, const struct event_setti
     state->rate = facts->rate;
 }
 
-static void apply_paused(struct session_state *state, const struct event_paused *facts, double time)
+/* After an event that may hold the search, or end that. */
+static void apply_hold(struct session_state *state, enum event_kind kind, double time)
 {
-    if (state->paused)
-        state->paused_seconds += time - state->paused_at;
-    state->paused = facts->paused;
-    state->paused_at = time;
+    if (kind != EVENT_PAUSED && kind != EVENT_OPENED && kind != EVENT_STARTED && kind != EVENT_JOINED &&
+        kind != EVENT_LOST && kind != EVENT_FINISHED)
+        return;
+    state->held_seconds += state->held ? time - state->held_at : 0;
+    state->held_at = time;
+    state->held = state->paused || session_waits_for_device(state);
 }
 
 static void apply_finished(struct session_state *state, const struct event_finished *facts)
@@ -385,7 +388,7 @@ static void apply_kind(struct session_state *state, const struct event *event)
         state->command_count++;
         break;
     case EVENT_PAUSED:
-        apply_paused(state, &event->as.paused, event->time);
+        state->paused = event->as.paused.paused;
         break;
     case EVENT_PINNED:
         session_node_own(state, event->as.pinned.node)->pinned = event->as.pinned.pinned;
@@ -444,6 +447,7 @@ int session_apply(struct session_state *state, const struct event *event, struct
         return -1;
     state_add_step(state, event);
     apply_kind(state, event);
+    apply_hold(state, event->kind, event->time);
     state->last_number = event->number;
     state->time = event->time;
     if (event_is_durable(event->kind)) {
@@ -460,7 +464,7 @@ void session_release(struct session_state *state)
 
 double session_active_seconds(const struct session_state *state, double now)
 {
-    return now - state->paused_seconds - (state->paused ? now - state->paused_at : 0);
+    return now - state->held_seconds - (state->held ? now - state->held_at : 0);
 }
 
 const struct session_node *session_node(const struct session_state *state, int64_t node)

@@ -139,7 +139,8 @@ struct session_state {
     int64_t epochs;              /* of grown networks that start from now on, and their initial learning rate: the */
     double rate;                 /* options' until a SETTINGS event; 0 and -1: the first event doesn't say */
     bool paused, finished;
-    double paused_at, paused_seconds; /* event time of the last pause; all pauses that have ended */
+    bool held;                   /* paused, or without any device: such time is not counted */
+    double held_at, held_seconds; /* event time from which on it is held; of all such times before */
     struct event_word finish_reason; /* an enum finish_reason; none before the first FINISHED */
     char *finish_message;
     struct session_test test;    /* of the finished network on the test images; node 0: not yet */
@@ -187,7 +188,8 @@ int session_accepts(const struct session_state *state, const struct event *event
    have it. */
 void session_release(struct session_state *state);
 
-/* Seconds of the search up to event time `now`, without pauses: what the budget of seconds counts. */
+/* Seconds of the search up to event time `now`, without pauses and times without a device: what the budget of seconds
+   counts. */
 double session_active_seconds(const struct session_state *state, double now);
 /* By the last network that the search itself made, a person's left out: GROWTH after the start network, and again when
    a larger budget lets more networks grow after a finish. */

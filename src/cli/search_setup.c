@@ -143,7 +143,8 @@ int search_setup_open_farm(struct search_setup *setup, struct search_options *op
     if (open_devices(setup, "cpu:1", options, error) || open_data(setup, options, error))
         return -1;
     setup->data.on_gpu = strstr(options->devices, "cuda") != NULL;
-    setup->evaluator = evaluator_farm_new(url, lease, options, &setup->data, error);
+    setup->evaluator = evaluator_farm_new(url, lease, options, &setup->data,
+                                          setup->test.count ? setup->test_images.hash : (struct hash){0}, error);
     return setup->evaluator ? 0 : -1;
 }
 

@@ -17,7 +17,7 @@ struct backend;
 /* A place for one trainer. */
 struct device {
     char id[96];    /* as in events: "cpu:0", "cuda:0", "cuda:0.1" (the second trainer on that GPU); "node17/cuda:0" */
-    char host[64];  /* another machine, which has it: "node17"; "": this one, and the fields below mean nothing else */
+    char host[64];  /* the machine that has it: "node17"; "": this one, and else core, cuda, gpu, bus and uuid are 0 */
     char name[160]; /* "AMD EPYC, core 0, avx2"; "NVIDIA L4, 0000:3b:00.0, GPU-1fd0…" */
     char speed_class[64]; /* devices of one class are equally fast: "AMD EPYC 9354, avx512"; "": not known */
     bool is_gpu;    /* here or on another machine */

@@ -25,6 +25,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "farm/blob.h"
 #include "export/safetensors.h"
@@ -36,7 +37,7 @@
 #define TICK            0.5  /* seconds between two looks, when nothing wakes the thread */
 #define BEAT            1.0  /* between two looks at workers and steps */
 #define COLLECT_SECONDS 30.0 /* between two removals of what nobody needs */
-#define CLEAR_SECONDS   2.0  /* that the last statements may take */
+#define CLEAR_SECONDS   10.0 /* for the last statements, whatever breaks meanwhile */
 #define CANCEL_SECONDS  5.0  /* a worker's time to end a trial in good order */
 #define AWAY_SECONDS    2.0  /* before a person hears of it */
 enum { PARENTS_KEPT = 16 };
@@ -314,20 +315,30 @@ static bool has_name(struct farm *farm)
     return known;
 }
 
-/* The search ends: nothing of it stays but its row, which knows how far it went. */
+static int clear_rows(struct farm *farm, struct error *error)
+{
+    if (!db_is_open(farm->db) && (db_connect(farm->db, error) || farm_take_search(farm, error) != TAKING_DONE))
+        return -1;
+    int failed =
+        db_command(farm->db, "BEGIN", error) ||
+        db_query(farm->db, error, "UPDATE espalier.search SET closed = true, paused = false, mark = $2 WHERE id = $1",
+                 DB_INTEGER(farm->search), DB_INTEGER(atomic_load(&farm->results))) ||
+        db_query(farm->db, error, "DELETE FROM espalier.worker WHERE search = $1", DB_INTEGER(farm->search)) ||
+        db_query(farm->db, error, "DELETE FROM espalier.blob WHERE search = $1", DB_INTEGER(farm->search)) ||
+        db_command(farm->db, "COMMIT", error);
+    if (failed)
+        db_rollback(farm->db);
+    return failed ? -1 : 0;
+}
+
+/* The search ends: nothing of it stays but its row, which knows how far it went.  When the server has been away for some
+   time, it is not waited for: who resumes the search clears its rows. */
 static void clear(struct farm *farm)
 {
     struct error error;
-    db_set_seconds(farm->db, CLEAR_SECONDS);
-    if (!farm->term || (!db_is_open(farm->db) && (db_connect(farm->db, &error) || farm_take_search(farm, &error) != TAKING_DONE)))
-        return;
-    if (db_command(farm->db, "BEGIN", &error) ||
-        db_query(farm->db, &error, "UPDATE espalier.search SET closed = true, paused = false, mark = $2 WHERE id = $1",
-                 DB_INTEGER(farm->search), DB_INTEGER(atomic_load(&farm->results))) ||
-        db_query(farm->db, &error, "DELETE FROM espalier.worker WHERE search = $1", DB_INTEGER(farm->search)) ||
-        db_query(farm->db, &error, "DELETE FROM espalier.blob WHERE search = $1", DB_INTEGER(farm->search)) ||
-        db_command(farm->db, "COMMIT", &error))
-        db_rollback(farm->db);
+    double until = clock_monotonic() + (farm->away ? 0 : CLEAR_SECONDS);
+    while (farm->term && clear_rows(farm, &error) && clock_monotonic() < until)
+        nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
 }
 
 void *farm_controller(void *context)

@@ -118,7 +118,7 @@ static int insert_lanes(struct relay *relay, struct error *error)
                      " VALUES ($1, $2, $3, $4, $5, $6, $7::int = 1, $8::int = 1) RETURNING id",
                      DB_INTEGER(relay->search->id), DB_INTEGER(relay->worker), DB_INTEGER(i), DB_TEXT(device->id),
                      DB_TEXT(device->name), DB_TEXT(speed_class(device, class)), DB_INTEGER(device->cuda != NULL),
-                     DB_INTEGER(device->lost)))
+                     DB_INTEGER(relay->lanes[i].is_lost || device->lost)))
             return -1;
         relay->lanes[i].id = db_integer(relay->db, 0, 0);
     }

@@ -343,9 +343,8 @@ static int open_farm(struct farm *farm, const char *url, struct error *error)
 }
 
 struct evaluator *evaluator_farm_new(const char *url, double lease, const struct search_options *options,
-                                     const struct search_data *data, struct error *error)
+                                     const struct search_data *data, struct hash test, struct error *error)
 {
-    char hash[HASH_TEXT];
     struct farm *farm = memory_new(1, sizeof *farm);
     *farm = (struct farm){
         .evaluator.kind = &kind_farm,
@@ -354,7 +353,7 @@ struct evaluator *evaluator_farm_new(const char *url, double lease, const struct
         .messages = queue_new(sizeof(struct farm_message), MESSAGES_WAITING_MAX),
         .options = print_options(options),
         .data = memory_copy_text(options->data),
-        .data_hash = memory_copy_text(hash_print(data->hash, hash)),
+        .data_hash = wire_write_sums(data->hash, test),
         .kinds = memory_copy_text(kinds_of(options->devices)),
     };
     if (pthread_mutex_init(&farm->mutex, NULL) || pthread_cond_init(&farm->taken, NULL))

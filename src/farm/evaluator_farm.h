@@ -15,10 +15,11 @@
 #define FARM_LEASE     30.0
 #define FARM_LEASE_MIN 3.0 /* a worker beats once a second */
 
-/* Connect to the farm at `url`, check it, and start the thread.  Copies what it is given.  `lease`: FARM_LEASE or
+/* Connect to the farm at `url`, check it, and start the thread.  Copies what it is given.  `test` is the
+   checksum of the test images, zero without any.  `lease`: FARM_LEASE or
    another.  NULL: there is no server, no farm, or not of this program; the message says what to do. */
 struct evaluator *evaluator_farm_new(const char *url, double lease, const struct search_options *options,
-                                     const struct search_data *data, struct error *error);
+                                     const struct search_data *data, struct hash test, struct error *error);
 /* Take the search of a session that is resumed, before the engine runs.  -1: another process has it (the message says
    which, and where), or this is an older copy of a session that went on elsewhere.  A new session is taken when its first
    event is written. */

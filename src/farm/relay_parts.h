@@ -21,6 +21,7 @@ struct relay_lane {
     int64_t fence, node; /* of its trial; 0: it is free */
     bool is_dropped;     /* nobody wants what its trial says any more: it was told to stop */
     bool is_cancelled;   /* the search asked for that */
+    bool is_lost;        /* its device; nothing trains there any more, though the processor might take its place */
     bool may_stop;       /* it waits for a verdict after each epoch but the last */
     int number;          /* of its last report */
     int asked;           /* the epoch whose verdict it waits for; 0: none */

@@ -32,7 +32,7 @@ static void free_lane(struct relay *relay, int slot)
     struct relay_lane *lane = &relay->lanes[slot];
     free(lane->step);
     free(lane->sample);
-    *lane = (struct relay_lane){.id = lane->id};
+    *lane = (struct relay_lane){.id = lane->id, .is_lost = lane->is_lost};
     relay->busy = clock_monotonic();
     relay->look = 0; /* the next trial may be there already */
     relay->look_wait = LOOK_MIN;
@@ -139,8 +139,9 @@ static void say_end(const struct relay *relay, const struct relay_lane *lane, in
 }
 
 /* A device that is lost is no matter of its trial: the lane says so, and the search tries the trial elsewhere. */
-static int put_loss(struct relay *relay, const struct relay_lane *lane, struct error *error)
+static int put_loss(struct relay *relay, struct relay_lane *lane, struct error *error)
 {
+    lane->is_lost = true;
     const char *why = relay->pending.message;
     return db_query(relay->db, error,
                     "WITH gone AS (UPDATE espalier.lane SET lost = true, why = $2 WHERE id = $1)"

@@ -258,7 +258,7 @@ static int follow(struct relay *relay, const struct want *want, struct error *er
         answer(relay, slot, want);
     else if (lane->fence)
         relay_drop(relay, slot); /* the next one begins when it has stopped */
-    else if (!relay->is_leaving && !relay->local->kind->device(relay->local, slot)->lost)
+    else if (!relay->is_leaving && !lane->is_lost)
         return claim(relay, slot, want->fence, error);
     return 0;
 }

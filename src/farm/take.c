@@ -44,7 +44,7 @@ static int lock_search(struct farm *farm, struct error *error)
             return -1;
         if (db_bool(farm->db, 0, 0))
             return 1;
-    } while (clock_monotonic() < until && db_wait(farm->db, farm->wake, 0.1, error) >= 0);
+    } while (clock_monotonic() < until && db_wait(farm->db, -1, 0.1, error) >= 0);
     return db_is_open(farm->db) ? 0 : -1;
 }
 

@@ -362,3 +362,20 @@ int wire_read_report(const char *text, enum report_kind kind, struct report *rep
     json_decref(object);
     return failed;
 }
+
+/* --- checksums --- */
+
+char *wire_write_sums(struct hash images, struct hash test)
+{
+    char sum[HASH_TEXT];
+    struct text text = TEXT_EMPTY;
+    text_add(&text, "%s", hash_print(images, sum));
+    if (test.high || test.low)
+        text_add(&text, " (test images: %s)", hash_print(test, sum));
+    return text_take(&text);
+}
+
+bool wire_sums_fit(const char *search, const char *here)
+{
+    return !strncmp(search, here, strlen(search));
+}

@@ -23,4 +23,9 @@ char *wire_write_report(const struct report *report);
 /* Sets what wire_write_report() wrote; `report_done()` it.  The kind decides what must be there. */
 int wire_read_report(const char *text, enum report_kind kind, struct report *report, struct error *error);
 
+/* The checksums of a search's images, as one text; `test` zero: it has no test images.  The caller's to free(). */
+char *wire_write_sums(struct hash images, struct hash test);
+/* May a machine with `here` serve a search with `search`?  It needs test images only where the search has some. */
+bool wire_sums_fit(const char *search, const char *here);
+
 #endif

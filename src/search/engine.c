@@ -269,14 +269,14 @@ static void fill_slots(struct engine *engine)
     }
 }
 
-/* True: it is a report of something that goes on, after which there is nothing to decide. */
+/* True: it only says how far something is, and there is nothing to decide after it. */
 static bool poll_evaluator(struct engine *engine, double seconds)
 {
     struct report report;
     if (!engine->evaluator->kind->poll(engine->evaluator, &report, seconds))
         return false;
-    bool is_result = report.kind == REPORT_RESULT,
-         goes_on = report.kind <= REPORT_CHECKPOINT || report.kind == REPORT_SAMPLE;
+    bool is_result = report.kind == REPORT_RESULT;
+    bool goes_on = report.kind == REPORT_STEP || report.kind == REPORT_SAMPLE;
     int64_t failed = reports_take(&engine->trials, &report);
     if (is_result)
         keeping_drop(&engine->journal, &engine->options);
@@ -285,8 +285,7 @@ static bool poll_evaluator(struct engine *engine, double seconds)
     return goes_on;
 }
 
-/* What to train next costs more than most reports: with hundreds of slots several are handled before it is asked again.
- */
+/* To decide costs more than to take such reports: of hundreds of slots several are taken at once. */
 static void poll_reports(struct engine *engine)
 {
     double seconds = POLL_WAIT;

@@ -32,7 +32,7 @@
 /* One network to train.  Plain values and owned texts only: it may cross a thread or a wire. */
 struct trial {
     int64_t node;
-    int64_t fence;     /* the number of its STARTED event: each is larger than those before it, in all processes */
+    int64_t fence;     /* the number of its STARTED event, larger than all before it in the log */
     struct arch arch;  /* of the network that is trained */
     bool from_scratch; /* initialise: a start network, a baseline, a retrained one */
     bool test;         /* evaluate it on the test images too, after training */

@@ -217,7 +217,7 @@ static const struct search_option table[] = {
     {"reward-baseline", OPTION_WORD, FIELD(baseline_released), .words = "paper|released", .argument = "WHICH",
      .fallback = "paper", .help = "reward baseline: as the paper says, or as its published code does"},
     {"asynchronous", OPTION_WORD, FIELD(asynchronous), .words = "no|yes|auto", .argument = "WHICH", .fallback = "auto",
-     .help = "trainers never wait for the controller to learn from an episode: no, yes, or with more than 4 trainers"},
+     .help = "trainers never wait for the controller to learn from an episode; auto: not when there are more than 4"},
     {"imitate", OPTION_INTEGER, FIELD(imitate), 0, 1000, "none", .argument = "K", .fallback = "0",
      .help = "the controller also imitates its K best proposals so far"},
     {"imitate-weight", OPTION_REAL, FIELD(imitate_weight), 0, 1000, .argument = "X", .fallback = "0.1",

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "search/checkpoints.h"
+#include "util/bug.h"
 
 static const struct session_node *node_of(const struct trials *trials, int64_t number)
 {
@@ -152,6 +153,7 @@ static void give_back(struct trials *trials, const struct trial_slot *slot)
 static int64_t report_lost(struct trials *trials, const struct report *report)
 {
     struct slots *slots = &trials->slots;
+    ASSERT(report->slot >= 0 && report->slot < slots->count);
     const struct device *device = slots->evaluator->kind->device(slots->evaluator, report->slot);
     slots_lose(slots, report->slot, device->id, report->message, report->left);
     if (!slots->items[report->slot].trial.node)

@@ -78,8 +78,6 @@ void slots_done(struct slots *slots)
 int slots_find_free(const struct slots *slots)
 {
     int found = -1, least = 0;
-    if (slots->running >= slots->present)
-        return -1;
     for (int slot = 0; slot < slots->count && (found < 0 || least > 0); slot++) {
         int beside = slots->items[slots->items[slot].first].running;
         if (slots->items[slot].trial.node || device_of(slots, slot)->lost || (found >= 0 && beside >= least))

@@ -290,6 +290,18 @@ static void test_reports(void **state)
     assert_int_equal(wire_report_kind("nonsense", &kind), -1);
 }
 
+static void test_sums(void **state)
+{
+    const struct hash images = {1, 2}, others = {1, 3}, test = {4, 5}, none = {0};
+    char *sums[] = {wire_write_sums(images, none), wire_write_sums(images, test), wire_write_sums(images, others),
+                    wire_write_sums(others, test)};
+    assert_true(wire_sums_fit(sums[0], sums[0]) && wire_sums_fit(sums[0], sums[1]) && wire_sums_fit(sums[1], sums[1]));
+    assert_false(wire_sums_fit(sums[1], sums[0]) || wire_sums_fit(sums[1], sums[2]) || wire_sums_fit(sums[1], sums[3]));
+    assert_false(wire_sums_fit(sums[0], sums[3]));
+    for (size_t i = 0; i < COUNT_OF(sums); i++)
+        free(sums[i]);
+}
+
 static int open_all(void **state)
 {
     return make_folder(state) || bed_open(state);
@@ -304,7 +316,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_trials),       cmocka_unit_test(test_reports),
-        cmocka_unit_test(test_addresses),    cmocka_unit_test(test_frozen),
+        cmocka_unit_test(test_addresses),    cmocka_unit_test(test_sums),
+          cmocka_unit_test(test_frozen),
         cmocka_unit_test(test_troubles),     cmocka_unit_test(test_notifications),
         cmocka_unit_test_setup(test_bytes, bed_renew), cmocka_unit_test(test_schema),
     };

@@ -41,7 +41,7 @@ static struct evaluator *new_farm(void)
     struct error error;
     options_default(&options);
     data = scripted_data();
-    struct evaluator *made = evaluator_farm_new(bed_url, lease, &options, &data, &error);
+    struct evaluator *made = evaluator_farm_new(bed_url, lease, &options, &data, (struct hash){0}, &error);
     if (!made)
         fail_msg("%s", error.text);
     return made;

@@ -6,7 +6,7 @@
 "$espalier" worker x 2>&1 | grep -q 'built without libpq' && { echo "1..0 # SKIP built without libpq"; exit 0; }
 server="sh $top_srcdir/tests/farm/server.sh"
 $server have 2>/dev/null || { echo "1..0 # SKIP PostgreSQL is not installed"; exit 0; }
-plan 22
+plan 23
 base=$($server make) || exit 99
 processes=
 finish() {
@@ -104,6 +104,8 @@ report $? "and the search knows that it left"
 worker fourth --idle 1h --data "idx=$work/pictures"
 wait "$search"
 report $? "the search goes on to its end"
+logs night '"k":"started".*"epochs_done":[1-9]'
+report $? "what was handed back goes on from its checkpoint"
 trained=$("$espalier" show night --events | grep -c '"k": *"result"')
 [ "$trained" = 5 ]
 report $? "each network has one result ($trained)"

@@ -11,6 +11,7 @@
 #include "farm/farm.h"
 #include "farm/relay.h"
 #include "farm/schema.h"
+#include "farm/wire.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -138,14 +139,15 @@ static int choose_devices(const struct worker *worker, const struct farm_search 
 static int check_images(const struct farm_search *search, const struct search_setup *setup,
                         const struct search_options *options, struct error *error)
 {
-    char hash[HASH_TEXT];
-    hash_print(setup->data.hash, hash);
-    if (!strcmp(hash, search->data_hash))
-        return 0;
-    return error_set(error,
-                     "its images have the checksum %s, and %s on this machine has %s; copy the search's images here, and "
-                     "name their folder: --data %.*s=FOLDER",
-                     search->data_hash, options->data, hash, (int)strcspn(options->data, ":"), options->data);
+    char *sums = wire_write_sums(setup->data.hash, setup->test.count ? setup->test_images.hash : (struct hash){0});
+    int failed = 0;
+    if (!wire_sums_fit(search->data_hash, sums))
+        failed = error_set(error,
+                           "its images have the checksum %s, and %s on this machine has %s; copy the search's images "
+                           "here, and name their folder: --data %.*s=FOLDER",
+                           search->data_hash, options->data, sums, (int)strcspn(options->data, ":"), options->data);
+    free(sums);
+    return failed;
 }
 
 static int check_search(const struct worker *worker, const struct farm_search *search, struct search_options *options,

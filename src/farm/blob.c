@@ -73,8 +73,8 @@ static int get_parts(struct db *db, int64_t search, const char *name, const stru
     return 1;
 }
 
-int blob_get(struct db *db, int64_t search, const char *name, const struct blob_pause *pause, void **bytes, size_t *length,
-             struct error *error)
+int blob_get(struct db *db, int64_t search, const char *name, const struct blob_pause *pause, void **bytes,
+             size_t *length, struct error *error)
 {
     *bytes = NULL;
     if (db_query(db, error, "SELECT length FROM espalier.blob WHERE search = $1 AND name = $2", DB_INTEGER(search),

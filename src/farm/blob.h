@@ -24,7 +24,7 @@ struct blob_pause {
 int blob_put(struct db *db, int64_t search, const char *name, int64_t fence, const void *bytes, size_t length,
              const struct blob_pause *pause, struct error *error);
 /* 1, with bytes that are the caller's to free(); 0: there are none of that name; -1. */
-int blob_get(struct db *db, int64_t search, const char *name, const struct blob_pause *pause, void **bytes, size_t *length,
-             struct error *error);
+int blob_get(struct db *db, int64_t search, const char *name, const struct blob_pause *pause, void **bytes,
+             size_t *length, struct error *error);
 
 #endif

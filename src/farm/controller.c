@@ -27,8 +27,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "farm/blob.h"
 #include "export/safetensors.h"
+#include "farm/blob.h"
 #include "util/clock.h"
 #include "util/file.h"
 #include "util/memory.h"
@@ -73,13 +73,13 @@ static int put_parent(struct farm *farm, const struct farm_order *order, struct 
 static int put_trial(struct farm *farm, const struct farm_order *order, int64_t lane, struct error *error)
 {
     char hash[HASH_TEXT];
-    return db_query(farm->db, error,
-                    "INSERT INTO espalier.trial (search, fence, node, worker, lane, request, parent)"
-                    " SELECT $1, $2, $3, w.id, l.id, $5, $6 FROM espalier.lane l JOIN espalier.worker w ON w.id = l.worker"
-                    " WHERE l.id = $4 AND NOT w.gone ON CONFLICT DO NOTHING",
-                    DB_INTEGER(farm->search), DB_INTEGER(order->fence), DB_INTEGER(order->node), DB_INTEGER(lane),
-                    DB_TEXT(order->request),
-                    DB_TEXT(order->parent_path ? hash_print(order->parent_hash, hash) : NULL));
+    return db_query(
+        farm->db, error,
+        "INSERT INTO espalier.trial (search, fence, node, worker, lane, request, parent)"
+        " SELECT $1, $2, $3, w.id, l.id, $5, $6 FROM espalier.lane l JOIN espalier.worker w ON w.id = l.worker"
+        " WHERE l.id = $4 AND NOT w.gone ON CONFLICT DO NOTHING",
+        DB_INTEGER(farm->search), DB_INTEGER(order->fence), DB_INTEGER(order->node), DB_INTEGER(lane),
+        DB_TEXT(order->request), DB_TEXT(order->parent_path ? hash_print(order->parent_hash, hash) : NULL));
 }
 
 /* A worker may read the row as soon as it is there: so the checkpoint comes with it. */
@@ -90,11 +90,11 @@ static int offer(struct farm *farm, const struct farm_order *order, int64_t lane
         return -1;
     if (!order->checkpoint)
         return put_trial(farm, order, lane, error);
-    int failed = db_command(farm->db, "BEGIN", error) || put_trial(farm, order, lane, error) ||
-                 (db_rows(farm->db) > 0 &&
-                  blob_put(farm->db, farm->search, blob_name(name, order->fence, 0), order->fence, order->checkpoint,
-                           order->checkpoint_length, NULL, error)) ||
-                 db_command(farm->db, "COMMIT", error);
+    int failed =
+        db_command(farm->db, "BEGIN", error) || put_trial(farm, order, lane, error) ||
+        (db_rows(farm->db) > 0 && blob_put(farm->db, farm->search, blob_name(name, order->fence, 0), order->fence,
+                                           order->checkpoint, order->checkpoint_length, NULL, error)) ||
+        db_command(farm->db, "COMMIT", error);
     if (failed)
         db_rollback(farm->db);
     return failed ? -1 : 0;
@@ -161,10 +161,11 @@ static int send_slot(struct farm *farm, struct farm_slot *slot, struct error *er
         failed = db_query(farm->db, error, "UPDATE espalier.trial SET cancel = true WHERE search = $1 AND fence = $2",
                           DB_INTEGER(farm->search), DB_INTEGER(sending.order.fence));
     if (!failed && sending.answers)
-        failed = db_query(farm->db, error,
-                          "UPDATE espalier.trial SET verdict = $3, goes_on = $4::int = 1 WHERE search = $1 AND fence = $2",
-                          DB_INTEGER(farm->search), DB_INTEGER(sending.order.fence), DB_INTEGER(sending.verdict),
-                          DB_INTEGER(sending.goes_on));
+        failed =
+            db_query(farm->db, error,
+                     "UPDATE espalier.trial SET verdict = $3, goes_on = $4::int = 1 WHERE search = $1 AND fence = $2",
+                     DB_INTEGER(farm->search), DB_INTEGER(sending.order.fence), DB_INTEGER(sending.verdict),
+                     DB_INTEGER(sending.goes_on));
     if (!failed)
         note_sent(farm, slot, &sending);
     if (sending.offers) {
@@ -331,8 +332,8 @@ static int clear_rows(struct farm *farm, struct error *error)
     return failed ? -1 : 0;
 }
 
-/* The search ends: nothing of it stays but its row, which knows how far it went.  When the server has been away for some
-   time, it is not waited for: who resumes the search clears its rows. */
+/* The search ends: nothing of it stays but its row, which knows how far it went.  When the server has been away for
+   some time, it is not waited for: who resumes the search clears its rows. */
 static void clear(struct farm *farm)
 {
     struct error error;

@@ -4,8 +4,8 @@
  *   evaluator_farm.c   what the engine's thread calls: it puts orders into the slots, and takes messages from a queue
  *   controller.c       the thread with the connection: carries orders to the database
  *   take.c             on that thread: takes the search, alone
- *   reports.c          on that thread: reports from the database to the engine, and what the log has out of the database
- *   lanes.c            on that thread: who joined, who is silent for too long, what was measured
+ *   reports.c          on that thread: reports from the database to the engine, and what the log has out of the
+ * database lanes.c            on that thread: who joined, who is silent for too long, what was measured
  *
  * Who may touch what: a comment above each group of fields.
  */
@@ -54,8 +54,8 @@ struct farm_slot {
 /* To the engine. */
 struct farm_message {
     struct report report;
-    int64_t fence; /* in the database */
-    int number;    /* of the report */
+    int64_t fence;        /* in the database */
+    int number;           /* of the report */
     struct device device; /* JOINED */
     int64_t lane;
 };

@@ -187,7 +187,8 @@ static bool wait_socket(const struct db *db, bool may_read, bool may_write, doub
 {
     for (;;) {
         double left = deadline - clock_monotonic();
-        struct pollfd file = {PQsocket(db->connection), (short)((may_read ? POLLIN : 0) | (may_write ? POLLOUT : 0)), 0};
+        struct pollfd file = {PQsocket(db->connection), (short)((may_read ? POLLIN : 0) | (may_write ? POLLOUT : 0)),
+                              0};
         int ready = left > 0 ? poll(&file, 1, (int)(left * 1000) + 1) : 0;
         if (ready > 0)
             return true;

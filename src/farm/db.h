@@ -27,14 +27,14 @@ struct db;
 
 enum db_trouble {
     DB_FINE,
-    DB_CUT,     /* no server, no answer in time, the connection broke, the server restarts or is full: try again later */
-    DB_FULL,    /* the server's disk is full: try again later, the connection is good */
+    DB_CUT,  /* no server, no answer in time, the connection broke, the server restarts or is full: try again later */
+    DB_FULL, /* the server's disk is full: try again later, the connection is good */
     DB_REFUSED, /* wrong password, no such database, missing rights, no farm in it: trying again is no use */
     DB_WRONG    /* the statement: a constraint forbids it, or the program has a bug */
 };
 
-/* `url` as above; `program` is the name that the server shows for the connection.  Connects to nothing yet.  -1 when the
-   URL can't be read, or has a password. */
+/* `url` as above; `program` is the name that the server shows for the connection.  Connects to nothing yet.  -1 when
+   the URL can't be read, or has a password. */
 int db_new(const char *url, const char *program, struct db **db, struct error *error);
 void db_free(struct db *db); /* NULL is fine */
 
@@ -60,20 +60,21 @@ struct db_value {
     const void *bytes; /* borrowed */
     size_t length;     /* of DB_VALUE_BYTES */
 };
-#define DB_NULL           ((struct db_value){.kind = DB_VALUE_NULL})
-#define DB_INTEGER(value) ((struct db_value){.kind = DB_VALUE_INTEGER, .integer = (value)})
-#define DB_TEXT(value)    db_text_value(value) /* NULL: the null of SQL */
+#define DB_NULL             ((struct db_value){.kind = DB_VALUE_NULL})
+#define DB_INTEGER(value)   ((struct db_value){.kind = DB_VALUE_INTEGER, .integer = (value)})
+#define DB_TEXT(value)      db_text_value(value) /* NULL: the null of SQL */
 #define DB_BYTES(at, count) ((struct db_value){.kind = DB_VALUE_BYTES, .bytes = (at), .length = (count)})
 static inline struct db_value db_text_value(const char *text)
 {
     return (struct db_value){.kind = text ? DB_VALUE_TEXT : DB_VALUE_NULL, .bytes = text};
 }
 
-/* Execute one statement; its rows are there then.  `values` ends with DB_VALUE_END, NULL: none.  Numbers are integers to
-   the server ($1::text where a text is meant). */
+/* Execute one statement; its rows are there then.  `values` ends with DB_VALUE_END, NULL: none.  Numbers are integers
+   to the server ($1::text where a text is meant). */
 int db_execute(struct db *db, const char *sql, const struct db_value *values, struct error *error);
 /* db_query(db, error, "SELECT … $1, $2", DB_INTEGER(5), DB_TEXT("x")) */
-#define db_query(db, error, sql, ...) db_execute(db, sql, (struct db_value[]){__VA_ARGS__, {.kind = DB_VALUE_END}}, error)
+#define db_query(db, error, sql, ...)                                                                                  \
+    db_execute(db, sql, (struct db_value[]){__VA_ARGS__, {.kind = DB_VALUE_END}}, error)
 /* Without parameters; several statements, joined by semicolons, are one transaction. */
 int db_command(struct db *db, const char *sql, struct error *error);
 /* End a transaction that failed; a connection that can't is closed. */

@@ -84,16 +84,15 @@ static int insert_worker(struct db *db, int64_t search, const char *refused, str
 int farm_refuse_search(struct db *db, const struct farm_search *search, const char *reason, struct error *error)
 {
     char host[256];
-    return db_query(db, error,
-                    "DELETE FROM espalier.worker WHERE search = $1 AND host = $2 AND refused IS NOT NULL",
+    return db_query(db, error, "DELETE FROM espalier.worker WHERE search = $1 AND host = $2 AND refused IS NOT NULL",
                     DB_INTEGER(search->id), DB_TEXT(host_name(host))) ||
                    insert_worker(db, search->id, reason, error)
                ? -1
                : 0;
 }
 
-/* Of a processor "AMD EPYC, core 0, avx2" or "…, any core, avx2" without the core; of a GPU what stands before the first
-   comma. */
+/* Of a processor "AMD EPYC, core 0, avx2" or "…, any core, avx2" without the core; of a GPU what stands before the
+   first comma. */
 static const char *speed_class(const struct device *device, char class[sizeof device->name])
 {
     if (device->speed_class[0])

@@ -2,8 +2,8 @@
  * evaluator_farm.c - the farm as the engine sees it.
  *
  * The model.  A slot holds what the engine wants of it (`order`, `cancel`, `verdict`); the controller's thread compares
- * that with what it has sent, and sends the rest.  So an order survives any number of broken connections, and sending it
- * twice has the effect of sending it once.
+ * that with what it has sent, and sends the rest.  So an order survives any number of broken connections, and sending
+ * it twice has the effect of sending it once.
  *
  *   1. The engine's thread never waits for the database: it takes the mutex, which nobody holds during a statement.
  *   2. A report is forgotten by the database when the engine polls again: then its outcome is in the log.
@@ -140,9 +140,8 @@ static bool farm_poll(struct evaluator *evaluator, struct report *report, double
     else if (message.report.kind == REPORT_EPOCH) {
         farm->slots[message.report.slot].may_answer = true;
         farm->slots[message.report.slot].epoch = message.report.epoch.epoch;
-    }
-    else if (message.report.kind == REPORT_RESULT || message.report.kind == REPORT_FAILED ||
-             message.report.kind == REPORT_CANCELLED)
+    } else if (message.report.kind == REPORT_RESULT || message.report.kind == REPORT_FAILED ||
+               message.report.kind == REPORT_CANCELLED)
         order_ends(farm, &message);
     farm->last = message;
     *report = message.report;
@@ -329,7 +328,8 @@ static char *print_options(const struct search_options *options)
    bits. */
 static const char *kinds_of(const char *devices)
 {
-    bool gpu = strstr(devices, "cuda") || strstr(devices, "GPU-"), cpu = strstr(devices, "cpu") || strstr(devices, "auto");
+    bool gpu = strstr(devices, "cuda") || strstr(devices, "GPU-"),
+         cpu = strstr(devices, "cpu") || strstr(devices, "auto");
     return gpu && cpu ? "any" : gpu ? "gpu" : "cpu";
 }
 

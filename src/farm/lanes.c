@@ -1,9 +1,9 @@
 /*
  * lanes.c - who joined, who left, who is silent, and what the lanes last said of their steps and devices.
  *
- * A worker counts up `beats` once a second.  Here it is judged by this machine's monotonic clock alone: when the counter
- * stood still for a lease, during which the server answered, the worker is given up, by a statement that has an effect
- * only if the counter still stands.  From then on the server refuses what the worker sends.
+ * A worker counts up `beats` once a second.  Here it is judged by this machine's monotonic clock alone: when the
+ * counter stood still for a lease, during which the server answered, the worker is given up, by a statement that has an
+ * effect only if the counter still stands.  From then on the server refuses what the worker sends.
  *
  * A lane takes the first slot that has none.  A slot that lost its lane is told to the engine before it gets another.
  */

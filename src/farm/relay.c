@@ -3,11 +3,11 @@
  *
  * The thread has two partners, and waits for neither for long: the local evaluator (a queue of reports) and the
  * database (statements with deadlines).  A look at the database says what the search wants; it is repeated every 20 ms
- * while something is about to come, and up to once a second while all trains.  A look in a second also beats: that is how
- * the search knows that this worker lives.
+ * while something is about to come, and up to once a second while all trains.  A look in a second also beats: that is
+ * how the search knows that this worker lives.
  *
- * While the database is away, trainers go on.  Their reports wait, first in the queue, then in the trainers; and when the
- * search has given the worker up meanwhile, they are refused.
+ * While the database is away, trainers go on.  Their reports wait, first in the queue, then in the trainers; and when
+ * the search has given the worker up meanwhile, they are refused.
  *
  *     SERVES --stop or idle--> LEAVES: trials are cancelled and handed back --nothing trains--> signs off
  *        |

@@ -32,8 +32,8 @@ int farm_find_search(struct db *db, const int64_t *refused, int count, struct fa
 int farm_refuse_search(struct db *db, const struct farm_search *search, const char *reason, struct error *error);
 
 struct relay_options {
-    double idle;             /* seconds without a trial after which it leaves; 0: never */
-    const atomic_bool *stop; /* hand back what trains, and leave */
+    double idle;                                  /* seconds without a trial after which it leaves; 0: never */
+    const atomic_bool *stop;                      /* hand back what trains, and leave */
     void (*say)(void *context, const char *line); /* what happens, for the person at the terminal */
     void *context;
 };

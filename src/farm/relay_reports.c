@@ -2,9 +2,9 @@
  * relay_reports.c - from the local evaluator to the database.
  *
  * One report at a time is pending, until the database has it; meanwhile the trainers' queue holds the next ones.  A
- * report is numbered within its attempt, so one that is sent again is not there twice.  Bytes come first, in parts; then
- * one statement writes the report and, if it is the last one, ends the trial.  Its effect is all or nothing: 0 rows say
- * that the attempt is not this worker's any more, or that the answer to an earlier try was lost.
+ * report is numbered within its attempt, so one that is sent again is not there twice.  Bytes come first, in parts;
+ * then one statement writes the report and, if it is the last one, ends the trial.  Its effect is all or nothing: 0
+ * rows say that the attempt is not this worker's any more, or that the answer to an earlier try was lost.
  */
 #include <inttypes.h>
 #include <jansson.h>
@@ -215,8 +215,7 @@ static void take_samples(struct relay *relay)
     struct monitor_sample message;
     while (monitor_take(relay->monitor, &message))
         for (int i = 0; i < relay->count; i++)
-            if (message.sample.valid &&
-                !strcmp(relay->local->kind->device(relay->local, i)->id, message.device)) {
+            if (message.sample.valid && !strcmp(relay->local->kind->device(relay->local, i)->id, message.device)) {
                 struct report report = {.kind = REPORT_SAMPLE, .sample = message.sample};
                 replace(&relay->lanes[i].sample, wire_write_report(&report));
             }
@@ -238,13 +237,14 @@ int relay_send_live(struct relay *relay, struct error *error)
     int failed = 0;
     if (json_array_size(list)) {
         char *text = json_dumps(list, JSON_COMPACT);
-        failed = db_query(relay->db, error,
-                          "INSERT INTO espalier.live (lane, number, fence, step, sample) SELECT v.lane, $2, v.fence,"
-                          " v.step, v.sample FROM json_to_recordset($1::json) AS v (lane bigint, fence bigint, step text,"
-                          " sample text) JOIN espalier.lane l ON l.id = v.lane ON CONFLICT (lane) DO UPDATE SET"
-                          " number = excluded.number, fence = excluded.fence, step = excluded.step,"
-                          " sample = excluded.sample",
-                          DB_TEXT(text), DB_INTEGER(++relay->live_number));
+        failed =
+            db_query(relay->db, error,
+                     "INSERT INTO espalier.live (lane, number, fence, step, sample) SELECT v.lane, $2, v.fence,"
+                     " v.step, v.sample FROM json_to_recordset($1::json) AS v (lane bigint, fence bigint, step text,"
+                     " sample text) JOIN espalier.lane l ON l.id = v.lane ON CONFLICT (lane) DO UPDATE SET"
+                     " number = excluded.number, fence = excluded.fence, step = excluded.step,"
+                     " sample = excluded.sample",
+                     DB_TEXT(text), DB_INTEGER(++relay->live_number));
         free(text);
     }
     json_decref(list);

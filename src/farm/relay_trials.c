@@ -74,7 +74,8 @@ static bool is_used(const struct relay *relay, struct hash hash)
     return false;
 }
 
-/* Make room for one more: trainers have read the weights that they began with soon after they began, but not at once. */
+/* Make room for one more: trainers have read the weights that they began with soon after they began, but not at once.
+ */
 static void make_room(struct relay *relay)
 {
     for (int i = 0; relay->parent_count == PARENTS_MAX && i < relay->parent_count; i++)
@@ -134,7 +135,8 @@ static int fetch_parent(struct relay *relay, struct trial *trial, struct error *
     if (file_exists(trial->parent_weights))
         return 1;
     struct blob_pause pause = {beat_between, relay};
-    int found = blob_get(relay->db, relay->search->id, hash_print(trial->parent_hash, name), &pause, &bytes, &length, error);
+    int found =
+        blob_get(relay->db, relay->search->id, hash_print(trial->parent_hash, name), &pause, &bytes, &length, error);
     if (found < 0)
         return -1;
     if (!found) {
@@ -311,7 +313,8 @@ int relay_look(struct relay *relay, struct error *error)
     drop_unwanted(relay, wants, count);
     bool news = false;
     for (int i = 0; i < count && !failed && wants[i].fence; i++) {
-        news |= slot_of(relay, wants[i].lane) >= 0 && relay->lanes[slot_of(relay, wants[i].lane)].fence != wants[i].fence;
+        news |=
+            slot_of(relay, wants[i].lane) >= 0 && relay->lanes[slot_of(relay, wants[i].lane)].fence != wants[i].fence;
         failed = follow(relay, &wants[i], error);
     }
     free(wants);

@@ -129,8 +129,7 @@ static void hand_over(struct farm *farm, const struct row *row, struct farm_mess
     pthread_mutex_lock(&farm->mutex);
     struct farm_slot *slot = &farm->slots[message->report.slot];
     slot->handed = row->number;
-    farm->receipts =
-        memory_grow(farm->receipts, farm->receipt_count, &farm->receipt_capacity, sizeof *farm->receipts);
+    farm->receipts = memory_grow(farm->receipts, farm->receipt_count, &farm->receipt_capacity, sizeof *farm->receipts);
     farm->receipts[farm->receipt_count++] = receipt;
     pthread_mutex_unlock(&farm->mutex);
     farm_tell(farm, message);
@@ -255,9 +254,8 @@ static int settle(struct farm *farm, struct settling *settling, struct error *er
         db_query(farm->db, error, "DELETE FROM espalier.trial WHERE search = $1 AND fence = ANY($2::bigint[])",
                  DB_INTEGER(farm->search), DB_TEXT(list_of(&settling->gone))))
         return -1;
-    if (results != farm->mark &&
-        db_query(farm->db, error, "UPDATE espalier.search SET mark = $2 WHERE id = $1", DB_INTEGER(farm->search),
-                 DB_INTEGER(results)))
+    if (results != farm->mark && db_query(farm->db, error, "UPDATE espalier.search SET mark = $2 WHERE id = $1",
+                                          DB_INTEGER(farm->search), DB_INTEGER(results)))
         return -1;
     farm->mark = results;
     return 0;

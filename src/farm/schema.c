@@ -5,13 +5,13 @@
  *
  *     offered --worker claims it--> running --result, failure or cancellation--> done --the log has it--> (deleted)
  *
- * `fence` numbers attempts: the term of who runs the search, and below it the attempt's number in the log.  It never comes
- * again, so every statement about an attempt can be repeated when its answer was lost, and what a lane that was given up still
- * sends about an old fence finds no row and changes nothing.
+ * `fence` numbers attempts: the term of who runs the search, and below it the attempt's number in the log.  It never
+ * comes again, so every statement about an attempt can be repeated when its answer was lost, and what a lane that was
+ * given up still sends about an old fence finds no row and changes nothing.
  *
  * Bytes are rows of `blob`, in parts of 1 MB (`chunk`).  A parent's weights are named by their hash, and shared by the
- * trials of a search.  The bytes of a trial (the checkpoint that it goes on from, and what a report carries) belong to its
- * fence and go with its row, so nothing is left of a trial that has ended.
+ * trials of a search.  The bytes of a trial (the checkpoint that it goes on from, and what a report carries) belong to
+ * its fence and go with its row, so nothing is left of a trial that has ended.
  *
  * Weights that a worker sends are in parts before the statement that ends its trial: nobody reads them until that
  * statement has named them (docs/decisions.md says why they are not in one transaction with it).
@@ -30,17 +30,17 @@
 static const char tables[] =
     "CREATE SCHEMA espalier;"
     "CREATE TABLE espalier.meta (version int NOT NULL, program text NOT NULL);"
-    /* `name` is made from the session's first event, so a copy of the session has the same.  `term` counts who has taken
-       the search, `mark` the results that the log has; `session`, `host` and `process` say who has it.  The rest is what
-       a worker must have: options as NAME=VALUE lines, the checksum of the images, the instruction set, and the kinds of
-       device that may train ('cpu', 'gpu' or 'any'). */
+    /* `name` is made from the session's first event, so a copy of the session has the same.  `term` counts who has
+       taken the search, `mark` the results that the log has; `session`, `host` and `process` say who has it.  The rest
+       is what a worker must have: options as NAME=VALUE lines, the checksum of the images, the instruction set, and the
+       kinds of device that may train ('cpu', 'gpu' or 'any'). */
     "CREATE TABLE espalier.search (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text UNIQUE NOT NULL,"
     " session text NOT NULL, host text NOT NULL, process bigint NOT NULL, program text NOT NULL, options text NOT NULL,"
     " data text NOT NULL, data_hash text NOT NULL, instructions text NOT NULL, kinds text NOT NULL,"
     " term bigint NOT NULL DEFAULT 0, mark bigint NOT NULL DEFAULT 0,"
     " paused boolean NOT NULL DEFAULT false, closed boolean NOT NULL DEFAULT false);"
-    /* `gone`: it has no trials any more, because it left `in_order` or was silent for too long.  `refused`: why it can't
-       serve the search; it has no lanes then. */
+    /* `gone`: it has no trials any more, because it left `in_order` or was silent for too long.  `refused`: why it
+       can't serve the search; it has no lanes then. */
     "CREATE TABLE espalier.worker (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,"
     " search bigint NOT NULL REFERENCES espalier.search ON DELETE CASCADE, host text NOT NULL, process bigint NOT NULL,"
     " program text NOT NULL, beats bigint NOT NULL DEFAULT 0, gone boolean NOT NULL DEFAULT false,"
@@ -50,7 +50,8 @@ static const char tables[] =
     "CREATE TABLE espalier.lane (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,"
     " search bigint NOT NULL REFERENCES espalier.search ON DELETE CASCADE,"
     " worker bigint NOT NULL REFERENCES espalier.worker ON DELETE CASCADE, number int NOT NULL, device text NOT NULL,"
-    " name text NOT NULL, speed_class text NOT NULL, gpu boolean NOT NULL, lost boolean NOT NULL DEFAULT false, why text);"
+    " name text NOT NULL, speed_class text NOT NULL, gpu boolean NOT NULL, lost boolean NOT NULL DEFAULT false, why "
+    "text);"
     "CREATE INDEX ON espalier.lane (worker);"
     /* `request` is the trial as JSON (wire.h), `parent` the hash of the weights it begins with.  `verdict` is the last
        epoch that the search has answered, and `goes_on` the answer. */
@@ -76,7 +77,8 @@ static const char tables[] =
     "CREATE TABLE espalier.chunk (search bigint NOT NULL, name text NOT NULL, part int NOT NULL, bytes bytea NOT NULL,"
     " PRIMARY KEY (search, name, part), FOREIGN KEY (search, name) REFERENCES espalier.blob ON DELETE CASCADE);"
     "ALTER TABLE espalier.chunk ALTER COLUMN bytes SET STORAGE EXTERNAL;"
-    /* What a lane last said of its step and its device (wire.h); may be lost.  `number` grows, so that it is read once. */
+    /* What a lane last said of its step and its device (wire.h); may be lost.  `number` grows, so that it is read once.
+     */
     "CREATE UNLOGGED TABLE espalier.live (lane bigint PRIMARY KEY REFERENCES espalier.lane ON DELETE CASCADE,"
     " number bigint NOT NULL, fence bigint NOT NULL, step text, sample text) WITH (fillfactor = 50);";
 
@@ -117,17 +119,20 @@ int farm_schema_check(struct db *db, struct error *error)
                          db_where(db));
     int64_t version = db_integer(db, 0, 0);
     if (version != FARM_SCHEMA_VERSION)
-        return error_set(error, "%s: the farm is %s than this program (its tables are version %d, made by %s; %s knows version %d); %s",
-                         db_where(db), version > FARM_SCHEMA_VERSION ? "newer" : "older", (int)version, db_text(db, 0, 1),
-                         PACKAGE_STRING, FARM_SCHEMA_VERSION,
-                         version > FARM_SCHEMA_VERSION
-                             ? "install that program here"
-                             : "make the farm anew when its searches have ended: espalier farm drop URL, then farm init");
+        return error_set(
+            error,
+            "%s: the farm is %s than this program (its tables are version %d, made by %s; %s knows version %d); %s",
+            db_where(db), version > FARM_SCHEMA_VERSION ? "newer" : "older", (int)version, db_text(db, 0, 1),
+            PACKAGE_STRING, FARM_SCHEMA_VERSION,
+            version > FARM_SCHEMA_VERSION
+                ? "install that program here"
+                : "make the farm anew when its searches have ended: espalier farm drop URL, then farm init");
     if (strcmp(db_text(db, 0, 1), PACKAGE_STRING) != 0)
-        return error_set(error,
-                         "%s: the farm was made by %s, and this is %s; use one program on all machines, or make the farm "
-                         "anew: espalier farm drop URL, then farm init",
-                         db_where(db), db_text(db, 0, 1), PACKAGE_STRING);
+        return error_set(
+            error,
+            "%s: the farm was made by %s, and this is %s; use one program on all machines, or make the farm "
+            "anew: espalier farm drop URL, then farm init",
+            db_where(db), db_text(db, 0, 1), PACKAGE_STRING);
     return 0;
 }
 

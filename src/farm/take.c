@@ -1,9 +1,9 @@
 /*
  * take.c - how a process takes a search: alone, and with no fewer results than the farm has seen.
  *
- * The advisory lock says who is alone now, and goes with its connection.  The term says who was the last: after a broken
- * connection whoever finds another term than its own has a successor.  `mark` counts the results that a log had: a log
- * with fewer is an older copy.
+ * The advisory lock says who is alone now, and goes with its connection.  The term says who was the last: after a
+ * broken connection whoever finds another term than its own has a successor.  `mark` counts the results that a log had:
+ * a log with fewer is an older copy.
  */
 #include "config.h"
 
@@ -140,7 +140,9 @@ enum taking farm_take_search(struct farm *farm, struct error *error)
         error_set(error, "%s: the server still holds the connection that broke", farm->session);
         return TAKING_FAILED;
     }
-    enum taking taking = !locked ? refuse_locked(farm, error) : again ? keep_term(farm, error) : begin_term(farm, error);
+    enum taking taking = !locked ? refuse_locked(farm, error)
+                         : again ? keep_term(farm, error)
+                                 : begin_term(farm, error);
     if (taking != TAKING_DONE)
         return taking;
     if (set_limits(farm, error))

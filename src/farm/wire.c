@@ -23,7 +23,10 @@ struct field {
     enum field_type type;
     size_t offset;
 };
-#define FIELD(structure, type, member) {#member, type, offsetof(struct structure, member)}
+#define FIELD(structure, type, member)                                                                                 \
+    {                                                                                                                  \
+#member, type, offsetof(struct structure, member)                                                              \
+    }
 
 static const struct field trial_fields[] = {
     FIELD(trial, FIELD_INT64, node),
@@ -90,14 +93,10 @@ static const struct field result_fields[] = {
 };
 
 static const struct field sample_fields[] = {
-    FIELD(report, FIELD_UINT32, sample.valid),
-    FIELD(report, FIELD_REAL, sample.utilisation),
-    FIELD(report, FIELD_REAL, sample.memory_used),
-    FIELD(report, FIELD_REAL, sample.memory_total),
-    FIELD(report, FIELD_REAL, sample.temperature),
-    FIELD(report, FIELD_REAL, sample.power),
-    FIELD(report, FIELD_REAL, sample.clock),
-    {0},
+    FIELD(report, FIELD_UINT32, sample.valid),     FIELD(report, FIELD_REAL, sample.utilisation),
+    FIELD(report, FIELD_REAL, sample.memory_used), FIELD(report, FIELD_REAL, sample.memory_total),
+    FIELD(report, FIELD_REAL, sample.temperature), FIELD(report, FIELD_REAL, sample.power),
+    FIELD(report, FIELD_REAL, sample.clock),       {0},
 };
 
 static const struct field failure_fields[] = {FIELD(report, FIELD_INT, failure), {0}};
@@ -107,9 +106,9 @@ static const struct {
     const char *word;
     const struct field *fields;
 } kinds[] = {
-    [REPORT_STEP] = {"step", step_fields},          [REPORT_EPOCH] = {"epoch", epoch_fields},
+    [REPORT_STEP] = {"step", step_fields},           [REPORT_EPOCH] = {"epoch", epoch_fields},
     [REPORT_CHECKPOINT] = {"checkpoint", no_fields}, [REPORT_RESULT] = {"result", result_fields},
-    [REPORT_FAILED] = {"failed", failure_fields},   [REPORT_CANCELLED] = {"cancelled", no_fields},
+    [REPORT_FAILED] = {"failed", failure_fields},    [REPORT_CANCELLED] = {"cancelled", no_fields},
     [REPORT_SAMPLE] = {"sample", sample_fields},
 };
 

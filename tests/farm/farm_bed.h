@@ -1,6 +1,6 @@
 /*
- * farm_bed.h - what tests of the farm share: a PostgreSQL server of their own (server.sh), statements on it, and workers
- * whose trainers are scripted.
+ * farm_bed.h - what tests of the farm share: a PostgreSQL server of their own (server.sh), statements on it, and
+ * workers whose trainers are scripted.
  */
 #ifndef ESPALIER_TESTS_FARM_FARM_BED_H
 #define ESPALIER_TESTS_FARM_FARM_BED_H

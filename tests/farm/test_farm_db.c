@@ -1,6 +1,6 @@
 /*
- * test_farm_db.c - the connection (deadlines, troubles, messages), the tables' version, bytes in parts, and the texts of
- * trials and reports.
+ * test_farm_db.c - the connection (deadlines, troubles, messages), the tables' version, bytes in parts, and the texts
+ * of trials and reports.
  */
 #include "config.h"
 
@@ -149,7 +149,8 @@ static void test_troubles(void **state)
     assert_says(error.text, "the server's disk is full");
     db_rollback(db);
     assert_int_equal(db_trouble(db), DB_FULL);
-    assert_int_equal(db_query(db, &error, "SELECT $1 + 1, $2::text, $3::text", DB_INTEGER(41), DB_TEXT("a"), DB_NULL), 0);
+    assert_int_equal(db_query(db, &error, "SELECT $1 + 1, $2::text, $3::text", DB_INTEGER(41), DB_TEXT("a"), DB_NULL),
+                     0);
     assert_int_equal(db_trouble(db), DB_FINE);
     assert_int_equal(db_integer(db, 0, 0), 42);
     assert_string_equal(db_text(db, 0, 1), "a");
@@ -222,8 +223,9 @@ static void test_bytes(void **state)
     struct random_stream stream = random_stream_new(1, RANDOM_TEST, 0, 0);
     int pauses = 0;
     struct blob_pause pause = {count_pause, &pauses};
-    int64_t search = bed_sql("INSERT INTO espalier.search (name, session, host, process, program, options, data, data_hash,"
-                             " instructions, kinds) VALUES ('s', '', '', 1, '', '', '', '', '', '') RETURNING id");
+    int64_t search =
+        bed_sql("INSERT INTO espalier.search (name, session, host, process, program, options, data, data_hash,"
+                " instructions, kinds) VALUES ('s', '', '', 1, '', '', '', '', '', '') RETURNING id");
     for (size_t i = 0; i < COUNT_OF(lengths); i++) {
         char *bytes = memory_new(lengths[i], 1), name[16];
         void *back;
@@ -301,8 +303,12 @@ static void test_reports(void **state)
     struct error error;
     struct report back = {0};
     struct report report = {.kind = REPORT_EPOCH,
-                            .epoch = {.epoch = 3, .epochs = 9, .rate = 1.0 / 7, .train_loss = (double)NAN,
-                                      .validation_loss = (double)INFINITY, .seconds = 1e-300}};
+                            .epoch = {.epoch = 3,
+                                      .epochs = 9,
+                                      .rate = 1.0 / 7,
+                                      .train_loss = (double)NAN,
+                                      .validation_loss = (double)INFINITY,
+                                      .seconds = 1e-300}};
     char *text = wire_write_report(&report);
     assert_int_equal(wire_read_report(text, REPORT_EPOCH, &back, &error), 0);
     assert_true(back.epoch.epoch == 3 && back.epoch.rate == 1.0 / 7 && isnan(back.epoch.train_loss) &&
@@ -351,12 +357,16 @@ static int close_all(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_trials),       cmocka_unit_test(test_reports),
-        cmocka_unit_test(test_addresses),    cmocka_unit_test(test_sums),
-          cmocka_unit_test(test_frozen),
+        cmocka_unit_test(test_trials),
+        cmocka_unit_test(test_reports),
+        cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_sums),
+        cmocka_unit_test(test_frozen),
         cmocka_unit_test(test_passwords),
-        cmocka_unit_test(test_troubles),     cmocka_unit_test(test_notifications),
-        cmocka_unit_test_setup(test_bytes, bed_renew), cmocka_unit_test(test_schema),
+        cmocka_unit_test(test_troubles),
+        cmocka_unit_test(test_notifications),
+        cmocka_unit_test_setup(test_bytes, bed_renew),
+        cmocka_unit_test(test_schema),
     };
     return bed_has_server() ? cmocka_run_group_tests_name("farm_db", tests, open_all, close_all) : 0;
 }

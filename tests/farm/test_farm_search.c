@@ -2,10 +2,10 @@
  * test_farm_search.c - whole searches through a farm, whose trainers are scripted: the same digest as on this machine,
  * and a torture in which everything is killed, stopped and cut again and again.
  *
- * The engine and each worker are processes.  The faults are drawn: kills and terminations of workers, workers that stand
- * still for longer than the lease, kills of the engine, broken connections, immediate stops of the server, and second
- * controllers with a copy of the session.  Whatever they were, each network has one result, with the right weights, and
- * nothing is left in the database.
+ * The engine and each worker are processes.  The faults are drawn: kills and terminations of workers, workers that
+ * stand still for longer than the lease, kills of the engine, broken connections, immediate stops of the server, and
+ * second controllers with a copy of the session.  Whatever they were, each network has one result, with the right
+ * weights, and nothing is left in the database.
  *
  * ESPALIER_TEST_LONG=1: 2,000 networks; ESPALIER_TEST_SEED: other faults.
  */
@@ -449,8 +449,8 @@ static double processor_seconds(void)
            1e-6 * (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
 }
 
-/* MEASURED trials that take no time, of a network of about so many bytes.  What a poll costs is the evaluator's: there is
-   no engine, and no log. */
+/* MEASURED trials that take no time, of a network of about so many bytes.  What a poll costs is the evaluator's: there
+   is no engine, and no log. */
 static void measure(const char *arch)
 {
     struct search_data data = scripted_data();
@@ -492,7 +492,8 @@ static void measure(const char *arch)
     double seconds = clock_monotonic() - began;
     processor = processor_seconds() - processor;
     qsort(latency, (size_t)started, sizeof *latency, by_value);
-    printf("# %d KB: %.0f trials a second with %d lanes, %.2f ms of the search's processor each; from the offer to the first"
+    printf("# %d KB: %.0f trials a second with %d lanes, %.2f ms of the search's processor each; from the offer to the "
+           "first"
            " report %.1f ms (half of them), %.1f ms (95 %%)\n",
            (int)(bytes / 1000), (double)done / seconds, WORKERS * SLOTS, 1000 * processor / (double)done,
            1000 * latency[started / 2], 1000 * latency[started * 95 / 100]);

@@ -89,8 +89,9 @@ static void no_report(void)
 
 static int64_t insert_worker(const char *host)
 {
-    return bed_sql("INSERT INTO espalier.worker (search, host, process, program) VALUES (%d, '%s', 1, 'x') RETURNING id",
-                   (int)search, host);
+    return bed_sql(
+        "INSERT INTO espalier.worker (search, host, process, program) VALUES (%d, '%s', 1, 'x') RETURNING id",
+        (int)search, host);
 }
 
 static int64_t insert_lane(int64_t of)
@@ -173,15 +174,16 @@ static void put_report(int64_t fence, int number, const char *kind, const char *
 /* As relay_reports.c does it; the rows that it changed. */
 static int64_t end_trial(int64_t fence, int number, const char *kind, const char *body, const char *blob)
 {
-    int64_t rows = bed_sql("UPDATE espalier.trial SET state = 'done' WHERE fence = %" PRId64 " AND state = 'running'", fence);
+    int64_t rows =
+        bed_sql("UPDATE espalier.trial SET state = 'done' WHERE fence = %" PRId64 " AND state = 'running'", fence);
     if (rows)
         put_report(fence, number, kind, body, blob);
     return rows;
 }
 
-static const char result_body[] =
-    "{\"result.loss\":0.5,\"result.accuracy\":0.75,\"result.count\":50,\"test.loss\":0,\"test.accuracy\":0,\"test.count\":0,"
-    "\"seconds\":2.5,\"images_per_second\":100}";
+static const char result_body[] = "{\"result.loss\":0.5,\"result.accuracy\":0.75,\"result.count\":50,\"test.loss\":0,"
+                                  "\"test.accuracy\":0,\"test.count\":0,"
+                                  "\"seconds\":2.5,\"images_per_second\":100}";
 
 static int64_t deliver_result(int64_t fence, int number)
 {
@@ -443,7 +445,8 @@ static void test_damage(void **state)
 static void test_refused_worker(void **state)
 {
     bed_sql("INSERT INTO espalier.worker (search, host, process, program, refused) VALUES (%d, 'far', 1, 'x',"
-            " 'other images')", (int)search);
+            " 'other images')",
+            (int)search);
     struct report report = next_report(REPORT_WARNING);
     assert_non_null(strstr(report.message, "a worker on far can't serve this search: other images"));
     report_done(&report);
@@ -487,10 +490,18 @@ int main(void)
 #define ENGINE(name) cmocka_unit_test_setup_teardown(name, begin_search, end_search)
 #define SHORT(name)  cmocka_unit_test_setup_teardown(name, begin_short, end_search)
     const struct CMUnitTest tests[] = {
-        ENGINE(test_way_of_a_trial), SHORT(test_zombie),           ENGINE(test_late_but_in_time),
-        ENGINE(test_leaves_in_order), ENGINE(test_lost_device),    SHORT(test_cancel),
-        ENGINE(test_pause),          ENGINE(test_broken_connections), ENGINE(test_server_restarts),
-        ENGINE(test_full_disk),      ENGINE(test_damage),          ENGINE(test_refused_worker),
+        ENGINE(test_way_of_a_trial),
+        SHORT(test_zombie),
+        ENGINE(test_late_but_in_time),
+        ENGINE(test_leaves_in_order),
+        ENGINE(test_lost_device),
+        SHORT(test_cancel),
+        ENGINE(test_pause),
+        ENGINE(test_broken_connections),
+        ENGINE(test_server_restarts),
+        ENGINE(test_full_disk),
+        ENGINE(test_damage),
+        ENGINE(test_refused_worker),
         ENGINE(test_second_controller),
     };
     return bed_has_server() ? cmocka_run_group_tests_name("protocol", tests, bed_open, bed_close) : 0;

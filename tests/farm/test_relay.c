@@ -1,6 +1,6 @@
 /*
- * test_relay.c - every transition and race of the protocol, as a worker sees it: the worker is real but for its trainers,
- * and the test plays the search with statements of its own.  test_protocol.c has the other side.
+ * test_relay.c - every transition and race of the protocol, as a worker sees it: the worker is real but for its
+ * trainers, and the test plays the search with statements of its own.  test_protocol.c has the other side.
  */
 #include "config.h"
 
@@ -33,7 +33,8 @@ static int make_search(void **state)
 static void start_relay(double seconds, int slots)
 {
     bed_worker_start(&relay, search, &(struct script){.slots = slots, .seconds = seconds});
-    bed_wait_for(slots, "SELECT count(*) FROM espalier.lane l JOIN espalier.worker w ON w.id = l.worker WHERE NOT w.gone");
+    bed_wait_for(slots,
+                 "SELECT count(*) FROM espalier.lane l JOIN espalier.worker w ON w.id = l.worker WHERE NOT w.gone");
     worker = bed_sql("SELECT max(id) FROM espalier.worker");
     lane = bed_sql("SELECT min(id) FROM espalier.lane WHERE worker = %d", (int)worker);
 }
@@ -44,10 +45,11 @@ static void offer(int64_t node, int64_t fence, int64_t to, bool may_stop)
     struct error error;
     trial.may_stop = may_stop;
     char *request = wire_write_trial(&trial);
-    if (db_query(bed_db(), &error,
-                 "INSERT INTO espalier.trial (search, fence, node, worker, lane, request) VALUES ($1, $2, $3, $4, $5, $6)",
-                 DB_INTEGER(search), DB_INTEGER(fence), DB_INTEGER(node), DB_INTEGER(worker), DB_INTEGER(to),
-                 DB_TEXT(request)))
+    if (db_query(
+            bed_db(), &error,
+            "INSERT INTO espalier.trial (search, fence, node, worker, lane, request) VALUES ($1, $2, $3, $4, $5, $6)",
+            DB_INTEGER(search), DB_INTEGER(fence), DB_INTEGER(node), DB_INTEGER(worker), DB_INTEGER(to),
+            DB_TEXT(request)))
         fail_msg("%s", error.text);
     free(request);
 }
@@ -152,10 +154,11 @@ static void test_worker_lacks_weights(void **state)
     char *request = wire_write_trial(&trial);
     for (int fence = 1; fence <= 2; fence++) {
         const char *text = fence == 1 ? request : "{}";
-        if (db_query(bed_db(), &error,
-                     "INSERT INTO espalier.trial (search, fence, node, worker, lane, request) VALUES ($1, $2, 1, $3, $4,"
-                     " $5)",
-                     DB_INTEGER(search), DB_INTEGER(fence), DB_INTEGER(worker), DB_INTEGER(lane), DB_TEXT(text)))
+        if (db_query(
+                bed_db(), &error,
+                "INSERT INTO espalier.trial (search, fence, node, worker, lane, request) VALUES ($1, $2, 1, $3, $4,"
+                " $5)",
+                DB_INTEGER(search), DB_INTEGER(fence), DB_INTEGER(worker), DB_INTEGER(lane), DB_TEXT(text)))
             fail_msg("%s", error.text);
         bed_wait_for(1, "SELECT count(*) FROM espalier.report WHERE fence = %d AND kind = 'failed'", fence);
     }
@@ -170,7 +173,7 @@ int main(void)
 {
 #define WORKER(name) cmocka_unit_test_setup(name, make_search)
     const struct CMUnitTest tests[] = {
-        WORKER(test_worker_trains), WORKER(test_worker_is_cut),      WORKER(test_worker_is_given_up),
+        WORKER(test_worker_trains), WORKER(test_worker_is_cut),        WORKER(test_worker_is_given_up),
         WORKER(test_worker_leaves), WORKER(test_worker_lacks_weights),
     };
     return bed_has_server() ? cmocka_run_group_tests_name("relay", tests, bed_open, bed_close) : 0;

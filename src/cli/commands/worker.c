@@ -26,7 +26,8 @@
 
 enum { REFUSED_MAX = 64 };
 #define LOOK_SECONDS       1.0
-#define CHECKPOINT_MINUTES 1.0 /* a checkpoint has three times the bytes of the weights, and goes through the network */
+#define CHECKPOINT_MINUTES 1.0 /* a checkpoint has three times the bytes of the weights, and goes through the network  \
+                                */
 
 struct worker {
     const struct cli_arguments *arguments;
@@ -120,8 +121,8 @@ static int choose_instructions(const struct farm_search *search, struct error *e
     return 0;
 }
 
-static int choose_devices(const struct worker *worker, const struct farm_search *search,
-                          struct search_options *options, struct error *error)
+static int choose_devices(const struct worker *worker, const struct farm_search *search, struct search_options *options,
+                          struct error *error)
 {
     const char *list = cli_value(worker->arguments, "devices");
     bool gpus = !strcmp(search->kinds, "gpu");
@@ -284,7 +285,8 @@ const struct cli_command command_worker = {
     .synopsis = "URL",
     .summary = "train networks for searches of other machines",
     .details =
-        "URL names the database of the farm, as postgresql://USER@HOST/DATABASE; its password is in ~/.pgpass. The worker "
+        "URL names the database of the farm, as postgresql://USER@HOST/DATABASE; its password is in ~/.pgpass. The "
+        "worker "
         "serves the searches that `espalier run --farm URL` began, one after the other. It needs the same program, the "
         "same images, and the instruction set of the search. SIGTERM and Ctrl-C hand back what is in training: another "
         "worker goes on from its last checkpoint.",

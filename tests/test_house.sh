@@ -55,7 +55,7 @@ allowed() {
 
 includes >"$work/includes"
 allowed >"$work/allowed"
-plan $(($(wc -l <"$work/allowed") + 13))
+plan $(($(wc -l <"$work/allowed") + 14))
 while read -r room rooms; do
     # shellcheck disable=SC2086
     may "$room" $rooms
@@ -70,6 +70,7 @@ report $? "every folder with sources is in the table"
 only "curses" '#include <(n?curses|ncursesw/|term\.h)' tui/terminal.c
 only "FreeType" 'FT_FREETYPE_H' tui/screenshot.c
 only "protobuf-c" '#include .*(protobuf-c|\.pb-c\.h)' src/export/onnx.c src/export/tensorboard.c
+only "libpq" '#include <(libpq|postgres)' src/farm/db.c src/farm/db_address.c
 only "msgpack" '#include <msgpack' sessions/event_msgpack.c
 
 # --- the parts of src/search (a .c with its .h): each knows and calls only those below it ---

@@ -85,6 +85,6 @@ int cli_signal(void);
 
 extern const struct cli_command command_run, command_resume, command_attach, command_replay, command_show, command_compare,
     command_morph, command_train, command_eval, command_export, command_predict, command_copy, command_devices,
-    command_fsck, command_keys, command_list, command_version;
+    command_fsck, command_keys, command_list, command_version, command_farm, command_worker;
 
 #endif

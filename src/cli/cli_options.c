@@ -15,6 +15,8 @@ static const struct cli_option shared[] = {
     {"detach", NULL, "search in the background, and say how to attach to it", NULL},
     {"on-best", "COMMAND", "run this when a network has become the best (espalier-run(1) has what it gets)", NULL},
     {"on-end", "COMMAND", "run this when the search has ended", NULL},
+    {"farm", "URL", "train on other machines, by the workers of the farm in this database (espalier worker)", NULL},
+    {"farm-lease", "SECONDS", "a worker that is silent for so long is given up", "30"},
     {"device", "NAME", "where: cpu, all cores; cpu:N, N of them; cuda:N, a GPU", "cpu"},
 };
 

@@ -24,7 +24,8 @@
 static const struct cli_command *const commands[] = {
     &command_run,     &command_resume,  &command_attach, &command_replay, &command_list,    &command_show,
     &command_compare, &command_morph,   &command_train,  &command_eval,   &command_predict, &command_export,
-    &command_copy,    &command_devices, &command_fsck,   &command_keys,   &command_version,
+    &command_copy,    &command_devices, &command_fsck,   &command_keys,   &command_farm,    &command_worker,
+    &command_version,
 };
 
 static void print_help(FILE *out)

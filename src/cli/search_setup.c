@@ -1,6 +1,8 @@
 /*
  * search_setup.c - puts a search together.
  */
+#include "config.h"
+
 #include "cli/search_setup.h"
 
 #include <stdlib.h>
@@ -10,6 +12,8 @@
 #include "cli/detach.h"
 #include "cli/live.h"
 #include "cli/training_cost.h"
+#include "farm/evaluator_farm.h"
+#include "farm/farm.h"
 #include "search/picture_rules.h"
 #include "search/server.h"
 #include "search/start.h"
@@ -81,15 +85,20 @@ static int open_images(struct search_setup *setup, const struct data_spec *spec,
                       &setup->train, &setup->validate, error);
 }
 
-int search_setup_open(struct search_setup *setup, struct search_options *options, struct error *error)
+static int open_devices(struct search_setup *setup, const char *list, const struct search_options *options,
+                        struct error *error)
 {
-    struct data_spec spec;
-    *setup = (struct search_setup){0};
-    if (devices_find(options->devices, setup->devices, &setup->device_count, error))
-        return error_prefix(error, "--devices %s", options->devices);
+    if (devices_find(list, setup->devices, &setup->device_count, error))
+        return error_prefix(error, "--devices %s", list);
     for (int i = 0; i < setup->device_count; i++)
         if (check_device(&setup->devices[i], options, error))
             return -1;
+    return 0;
+}
+
+static int open_data(struct search_setup *setup, struct search_options *options, struct error *error)
+{
+    struct data_spec spec;
     if (data_spec_parse(options->data, &spec, error))
         return -1;
     picture_rules_set(options, &spec);
@@ -109,6 +118,14 @@ int search_setup_open(struct search_setup *setup, struct search_options *options
     };
     for (int i = 0; i < setup->device_count; i++)
         setup->data.on_gpu = setup->data.on_gpu || setup->devices[i].cuda;
+    return 0;
+}
+
+int search_setup_open(struct search_setup *setup, struct search_options *options, struct error *error)
+{
+    *setup = (struct search_setup){0};
+    if (open_devices(setup, options->devices, options, error) || open_data(setup, options, error))
+        return -1;
     setup->evaluator = evaluator_local_new(setup->devices, setup->device_count, options->precision, &setup->train,
                                            &setup->validate, setup->test.count ? &setup->test : NULL);
     if (!setup->evaluator)
@@ -117,6 +134,51 @@ int search_setup_open(struct search_setup *setup, struct search_options *options
                          "ulimit -u, or give fewer --devices",
                          setup->device_count);
     return 0;
+}
+
+#ifdef HAVE_FARM
+int search_setup_open_farm(struct search_setup *setup, struct search_options *options, const char *url, double lease,
+                           struct error *error)
+{
+    *setup = (struct search_setup){.is_farm = true};
+    if (open_devices(setup, "cpu:1", options, error) || open_data(setup, options, error))
+        return -1;
+    setup->data.on_gpu = strstr(options->devices, "cuda") != NULL;
+    setup->evaluator = evaluator_farm_new(url, lease, options, &setup->data,
+                                          setup->test.count ? setup->test_images.hash : (struct hash){0}, error);
+    return setup->evaluator ? 0 : -1;
+}
+
+int search_setup_take(struct search_setup *setup, const char *folder, struct error *error)
+{
+    if (!setup->is_farm)
+        return 0;
+    engine_add_sink(setup->engine, evaluator_farm_sink(setup->evaluator, folder));
+    return evaluator_farm_take(setup->evaluator, engine_state(setup->engine), folder, error);
+}
+#else
+int search_setup_open_farm(struct search_setup *setup, struct search_options *options, const char *url, double lease,
+                           struct error *error)
+{
+    *setup = (struct search_setup){0};
+    return farm_is_built(error);
+}
+
+int search_setup_take(struct search_setup *setup, const char *folder, struct error *error)
+{
+    return 0;
+}
+#endif
+
+int search_setup_open_given(struct search_setup *setup, struct search_options *options,
+                            const struct cli_arguments *arguments, struct error *error)
+{
+    const char *url = cli_value(arguments, "farm"), *given = cli_value(arguments, "farm-lease");
+    double lease = FARM_LEASE;
+    *setup = (struct search_setup){0};
+    if (given && text_to_real(given, FARM_LEASE_MIN, 1e6, &lease))
+        return error_set(error, "--farm-lease %s: is not a number of seconds from %g on", given, FARM_LEASE_MIN);
+    return url ? search_setup_open_farm(setup, options, url, lease, error) : search_setup_open(setup, options, error);
 }
 
 void search_setup_close(struct search_setup *setup)
@@ -207,7 +269,7 @@ int search_setup_run(struct search_setup *setup, const struct cli_arguments *arg
     struct engine *engine = setup->engine;
     struct server *server = NULL;
     struct error error = {{0}};
-    if (detach_settle(engine, folder, &error))
+    if (detach_settle(engine, folder, &error) || search_setup_take(setup, folder, &error))
         return cli_fail(&error);
     session_remember(folder);
     if (server_open(engine, folder, &server, &error))

@@ -14,6 +14,7 @@ struct search_setup {
     struct device devices[DEVICES_MAX];
     int device_count;
     struct evaluator *evaluator;
+    bool is_farm;          /* the evaluator's trainers are on other machines; `devices` is then one of this machine */
     struct engine *engine; /* made by the caller, or NULL */
     struct search_data data;
 };
@@ -26,6 +27,16 @@ int search_setup_weights(const char *folder, const struct session_state *state, 
 /* Find the devices, open and split the images, start the trainers.  A number of validation images that is `auto` gets its
    number in `options`.  search_setup_close() it, also after a failure; it frees the engine too. */
 int search_setup_open(struct search_setup *setup, struct search_options *options, struct error *error);
+/* The same for a search whose networks train on other machines, through the farm at `url` (src/farm).  `lease` as
+   evaluator_farm_new() has it. */
+int search_setup_open_farm(struct search_setup *setup, struct search_options *options, const char *url, double lease,
+                           struct error *error);
+/* As the options --farm and --farm-lease say. */
+int search_setup_open_given(struct search_setup *setup, struct search_options *options,
+                            const struct cli_arguments *arguments, struct error *error);
+/* Before the engine runs: a search of the farm tells it of its events, and takes the session.  -1: another process has
+   it, or a newer copy. */
+int search_setup_take(struct search_setup *setup, const char *folder, struct error *error);
 void search_setup_close(struct search_setup *setup);
 /* Print what was read of a folder of pictures, and how it is split. */
 void search_setup_tell(const struct search_setup *setup);

@@ -78,7 +78,7 @@ static int go_on(const struct cli_arguments *arguments, const char *folder, stru
     struct error error = {{0}}, warning = {{0}};
     struct search_setup setup = {0};
     int status = 1;
-    if (check_images(options, folder, &error) || search_setup_open(&setup, options, &error) ||
+    if (check_images(options, folder, &error) || search_setup_open_given(&setup, options, arguments, &error) ||
         engine_resume_changed(folder, options, &setup.data, setup.evaluator, &setup.engine, &warning, &error)) {
         cli_fail(&error);
     } else {
@@ -134,6 +134,8 @@ static const struct cli_option options_of_resume[] = {
     {.name = "headless"},
     {.name = "json"},
     {.name = "detach"},
+    {.name = "farm"},
+    {.name = "farm-lease"},
     {.name = "on-best"},
     {.name = "on-end"},
     {0},

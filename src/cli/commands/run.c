@@ -46,7 +46,7 @@ static int search(const struct cli_arguments *arguments, struct search_options *
     struct search_setup setup;
     char *folder = NULL;
     int status = 1;
-    int failed = search_setup_open(&setup, options, error);
+    int failed = search_setup_open_given(&setup, options, arguments, error);
     if (!failed && !cli_value(arguments, "json"))
         search_setup_tell(&setup);
     if (failed ||
@@ -85,6 +85,8 @@ static const struct cli_option options_of_run[] = {
     {.name = "headless"},
     {.name = "json"},
     {.name = "detach"},
+    {.name = "farm"},
+    {.name = "farm-lease"},
     {.name = "on-best"},
     {.name = "on-end"},
     {"dry-run", NULL, "print what would run and how long it would take, and stop", NULL},

@@ -1,0 +1,218 @@
+/* farm_bed.c - see the header. */
+#include "config.h"
+
+#include "farm_bed.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "util/bug.h"
+#include "util/clock.h"
+#include "util/memory.h"
+#include "util/threads.h"
+
+char bed_url[256];
+static char server[128];
+static struct db *connection;
+
+static void run_script(const char *arguments, char *line, size_t size)
+{
+    char command[512];
+    snprintf(command, sizeof command, "sh '%s/tests/farm/server.sh' %s", getenv("top_srcdir"), arguments);
+    FILE *out = popen(command, "r");
+    ASSERT(out);
+    if (line && !fgets(line, (int)size, out))
+        line[0] = '\0';
+    if (line)
+        line[strcspn(line, "\n")] = '\0';
+    CHECK(!pclose(out));
+}
+
+bool bed_has_server(void)
+{
+    char command[512];
+    snprintf(command, sizeof command, "sh '%s/tests/farm/server.sh' have 2>/dev/null", getenv("top_srcdir"));
+    if (!system(command))
+        return true;
+    puts("1..0 # SKIP PostgreSQL is not installed");
+    return false;
+}
+
+void bed_server(const char *verb, const char *argument)
+{
+    char arguments[256];
+    snprintf(arguments, sizeof arguments, "%s '%s' %s", verb, server, argument ? argument : "");
+    run_script(arguments, NULL, 0);
+}
+
+struct db *bed_db(void)
+{
+    struct error error;
+    for (int i = 0; i < 100 && !db_is_open(connection); i++)
+        if (db_connect(connection, &error))
+            nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+    if (!db_is_open(connection))
+        BUG(error.text);
+    return connection;
+}
+
+int bed_open(void **state)
+{
+    char arguments[256];
+    struct error error;
+    run_script("make", server, sizeof server);
+    bed_server("start", NULL);
+    snprintf(arguments, sizeof arguments, "url '%s'", server);
+    run_script(arguments, bed_url, sizeof bed_url);
+    if (db_new(bed_url, "test", &connection, &error) || farm_schema_create(bed_db(), &error))
+        BUG(error.text);
+    return 0;
+}
+
+int bed_close(void **state)
+{
+    db_free(connection);
+    bed_server("remove", NULL);
+    return 0;
+}
+
+int bed_renew(void **state)
+{
+    struct error error;
+    if (farm_schema_drop(bed_db(), &error) || farm_schema_create(bed_db(), &error))
+        BUG(error.text);
+    return 0;
+}
+
+/* --- statements --- */
+
+static void execute(const char *format, va_list values)
+{
+    char sql[2048];
+    struct error error;
+    CHECK(vsnprintf(sql, sizeof sql, format, values) < (int)sizeof sql);
+    if (!db_command(bed_db(), sql, &error))
+        return;
+    if (db_trouble(connection) != DB_CUT || db_command(bed_db(), sql, &error))
+        fail_msg("%s: %s", sql, error.text);
+}
+
+static int64_t first_value(void)
+{
+    return db_has_values(connection) && db_rows(connection) ? db_integer(connection, 0, 0) : db_rows(connection);
+}
+
+int64_t bed_sql(const char *format, ...)
+{
+    va_list values;
+    va_start(values, format);
+    execute(format, values);
+    va_end(values);
+    return first_value();
+}
+
+char *bed_sql_text(const char *format, ...)
+{
+    va_list values;
+    va_start(values, format);
+    execute(format, values);
+    va_end(values);
+    return memory_copy_text(db_rows(connection) ? db_text(connection, 0, 0) : "");
+}
+
+void bed_wait_for(int64_t value, const char *format, ...)
+{
+    double until = clock_monotonic() + 20;
+    int64_t found;
+    do {
+        va_list values;
+        va_start(values, format);
+        execute(format, values);
+        va_end(values);
+        found = first_value();
+        if (found == value)
+            return;
+        nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+    } while (clock_monotonic() < until);
+    fail_msg("%s: %d, not %d", format, (int)found, (int)value);
+}
+
+void bed_disconnect(const char *program)
+{
+    bed_sql("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = '%s'", program);
+}
+
+/* --- trials and workers --- */
+
+struct trial bed_trial(int64_t node)
+{
+    struct trial trial = {.node = node, .fence = node, .from_scratch = true, .training = training_paper};
+    struct error error;
+    if (arch_parse(&trial.arch, "C(4,3,1) A(2,2) SM(10)", &error))
+        BUG(error.text);
+    trial.training.epochs = 2;
+    trial.training.node = (uint32_t)node;
+    return trial;
+}
+
+static void say(void *context, const char *line)
+{
+}
+
+/* The search that runs, as soon as there is one. */
+static void find_search(struct db *db, struct farm_search *search)
+{
+    struct error error;
+    while ((!db_is_open(db) && db_connect(db, &error)) || farm_find_search(db, NULL, 0, search, &error) != 1)
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+}
+
+enum relay_end bed_worker_run(struct bed_worker *worker)
+{
+    struct db *db;
+    struct evaluator *local = scripted_evaluator_new(&worker->script);
+    struct relay_options options = {.idle = worker->idle, .stop = &worker->stop, .say = say};
+    worker->end = RELAY_FAILED;
+    if (!db_new(bed_url, "espalier worker", &db, &worker->error)) {
+        bool finds = !worker->search.id;
+        if (finds)
+            find_search(db, &worker->search);
+        worker->end = relay_run(db, &worker->search, local, scripted_data().input, &options, &worker->error);
+        if (finds)
+            farm_search_done(&worker->search);
+        db_free(db);
+    }
+    local->kind->free(local);
+    return worker->end;
+}
+
+static void *worker_thread(void *worker)
+{
+    bed_worker_run(worker);
+    return NULL;
+}
+
+void bed_worker_start(struct bed_worker *worker, int64_t search, const struct script *script)
+{
+    worker->search = (struct farm_search){.id = search, .session = "a session", .host = "a host"};
+    worker->script = *script;
+    worker->error.text[0] = '\0';
+    atomic_store(&worker->stop, false);
+    ASSERT(thread_start(&worker->thread, worker_thread, worker));
+}
+
+enum relay_end bed_worker_join(struct bed_worker *worker)
+{
+    pthread_join(worker->thread, NULL);
+    if (worker->end == RELAY_FAILED)
+        fail_msg("a worker: %s", worker->error.text);
+    return worker->end;
+}

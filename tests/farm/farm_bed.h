@@ -1,0 +1,52 @@
+/*
+ * farm_bed.h - what tests of the farm share: a PostgreSQL server of their own (server.sh), statements on it, and
+ * workers whose trainers are scripted.
+ */
+#ifndef ESPALIER_TESTS_FARM_FARM_BED_H
+#define ESPALIER_TESTS_FARM_FARM_BED_H
+
+#include <pthread.h>
+
+#include "farm/relay.h"
+#include "farm/schema.h"
+#include "scripted_evaluator.h"
+
+/* Is PostgreSQL here?  If not, say so in TAP: the program ends then. */
+bool bed_has_server(void);
+/* For cmocka_run_group_tests(): a server with an empty farm; stopped and removed. */
+int bed_open(void **state);
+int bed_close(void **state);
+/* For each test: the farm is made anew. */
+int bed_renew(void **state);
+void bed_server(const char *verb, const char *argument); /* "stop", "immediate"; "start", NULL */
+
+extern char bed_url[256];
+/* A connection of the test's own, open. */
+struct db *bed_db(void);
+/* Execute a statement: its first value, or the number of rows that it changed.  A failure fails the test. */
+int64_t bed_sql(const char *format, ...) __attribute__((format(printf, 1, 2)));
+char *bed_sql_text(const char *format, ...) __attribute__((format(printf, 1, 2))); /* the caller's to free() */
+/* Wait until the statement's value is that; fails the test after 20 s. */
+void bed_wait_for(int64_t value, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* End the connections of a program, "espalier run" or "espalier worker", or nothing if there is none now. */
+void bed_disconnect(const char *program);
+
+/* A trial from scratch of a small network, with its number as fence too. */
+struct trial bed_trial(int64_t node);
+
+/* A worker on a thread, for the search of that number; 0: for the one that runs. */
+struct bed_worker {
+    pthread_t thread;
+    struct farm_search search;
+    struct script script;
+    double idle;
+    atomic_bool stop;
+    enum relay_end end; /* after bed_worker_join() */
+    struct error error;
+};
+void bed_worker_start(struct bed_worker *worker, int64_t search, const struct script *script);
+enum relay_end bed_worker_join(struct bed_worker *worker);
+/* The same on the caller's thread, for child processes. */
+enum relay_end bed_worker_run(struct bed_worker *worker);
+
+#endif

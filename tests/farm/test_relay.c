@@ -1,0 +1,180 @@
+/*
+ * test_relay.c - every transition and race of the protocol, as a worker sees it: the worker is real but for its
+ * trainers, and the test plays the search with statements of its own.  test_protocol.c has the other side.
+ */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "export/safetensors.h"
+#include "farm/blob.h"
+#include "farm/wire.h"
+#include "farm_bed.h"
+
+static int64_t search, worker, lane;
+static struct bed_worker relay;
+
+static int make_search(void **state)
+{
+    bed_renew(state);
+    search = bed_sql("INSERT INTO espalier.search (name, session, host, process, program, options, data, data_hash,"
+                     " instructions, kinds) VALUES ('s', '', '', 1, '', '', '', '', '', '') RETURNING id");
+    return 0;
+}
+
+static void start_relay(double seconds, int slots)
+{
+    bed_worker_start(&relay, search, &(struct script){.slots = slots, .seconds = seconds});
+    bed_wait_for(slots,
+                 "SELECT count(*) FROM espalier.lane l JOIN espalier.worker w ON w.id = l.worker WHERE NOT w.gone");
+    worker = bed_sql("SELECT max(id) FROM espalier.worker");
+    lane = bed_sql("SELECT min(id) FROM espalier.lane WHERE worker = %d", (int)worker);
+}
+
+static void offer(int64_t node, int64_t fence, int64_t to, bool may_stop)
+{
+    struct trial trial = bed_trial(node);
+    struct error error;
+    trial.may_stop = may_stop;
+    char *request = wire_write_trial(&trial);
+    if (db_query(
+            bed_db(), &error,
+            "INSERT INTO espalier.trial (search, fence, node, worker, lane, request) VALUES ($1, $2, $3, $4, $5, $6)",
+            DB_INTEGER(search), DB_INTEGER(fence), DB_INTEGER(node), DB_INTEGER(worker), DB_INTEGER(to),
+            DB_TEXT(request)))
+        fail_msg("%s", error.text);
+    free(request);
+}
+
+static void close_search(void)
+{
+    bed_sql("UPDATE espalier.search SET closed = true");
+    assert_int_equal(bed_worker_join(&relay), RELAY_CLOSED);
+}
+
+static void test_worker_trains(void **state)
+{
+    start_relay(0, 2);
+    offer(1, 11, lane, true);
+    offer(2, 12, lane + 1, false);
+    bed_wait_for(1, "SELECT count(*) FROM espalier.trial WHERE fence = 12 AND state = 'done'");
+    assert_int_equal(bed_sql("SELECT count(*) FROM espalier.report WHERE fence = 12"), 3);
+    /* the other one waits for the verdict */
+    bed_wait_for(1, "SELECT count(*) FROM espalier.report WHERE fence = 11");
+    assert_int_equal(bed_sql("SELECT count(*) FROM espalier.trial WHERE fence = 11 AND state = 'running'"), 1);
+    bed_sql("UPDATE espalier.trial SET verdict = 1, goes_on = false WHERE fence = 11");
+    bed_wait_for(1, "SELECT count(*) FROM espalier.trial WHERE fence = 11 AND state = 'done'");
+    assert_int_equal(bed_sql("SELECT count(*) FROM espalier.report WHERE fence = 11"), 2);
+    void *bytes;
+    size_t length;
+    struct error error;
+    struct weights *weights;
+    char name[BLOB_NAME];
+    assert_int_equal(blob_get(bed_db(), search, blob_name(name, 11, 2), NULL, &bytes, &length, &error), 1);
+    assert_int_equal(safetensors_decode(bytes, length, &weights, &error), 0);
+    struct trial trial = bed_trial(1);
+    assert_true(arch_equal(&weights->arch, &trial.arch));
+    weights_free(weights);
+    free(bytes);
+    close_search();
+}
+
+/* Its connection breaks again and again: each trial has its reports once, and one end. */
+static void test_worker_is_cut(void **state)
+{
+    enum { TRIALS = 20 };
+    start_relay(0.002, 1);
+    for (int i = 1; i <= TRIALS; i++) {
+        offer(i, i, lane, false);
+        for (int cuts = 0; cuts < 3; cuts++) {
+            nanosleep(&(struct timespec){.tv_nsec = (i * 37 + cuts * 911) % 17 * 1000000L}, NULL);
+            bed_disconnect("espalier worker");
+        }
+        bed_wait_for(1, "SELECT count(*) FROM espalier.trial WHERE fence = %d AND state = 'done'", i);
+    }
+    assert_int_equal(bed_sql("SELECT count(*) FROM espalier.report"), 3 * TRIALS);
+    assert_int_equal(bed_sql("SELECT count(*) FROM espalier.report WHERE kind = 'result'"), TRIALS);
+    assert_int_equal(bed_sql("SELECT count(*) FROM espalier.worker"), 1);
+    close_search();
+}
+
+static void test_worker_is_given_up(void **state)
+{
+    start_relay(1000, 1);
+    offer(1, 1, lane, false);
+    bed_wait_for(1, "SELECT count(*) FROM espalier.trial WHERE state = 'running'");
+    int64_t old = worker;
+    bed_sql("BEGIN; UPDATE espalier.worker SET gone = true; DELETE FROM espalier.trial; COMMIT");
+    bed_wait_for(1, "SELECT count(*) FROM espalier.worker WHERE NOT gone AND id > %d", (int)old);
+    worker = bed_sql("SELECT max(id) FROM espalier.worker");
+    lane = bed_sql("SELECT max(id) FROM espalier.lane");
+    /* a trial that is withdrawn makes room for the next one */
+    offer(2, 2, lane, false);
+    bed_wait_for(1, "SELECT count(*) FROM espalier.trial WHERE state = 'running'");
+    bed_sql("DELETE FROM espalier.trial");
+    offer(3, 3, lane, false);
+    bed_wait_for(1, "SELECT count(*) FROM espalier.trial WHERE fence = 3 AND state = 'running'");
+    bed_sql("UPDATE espalier.trial SET cancel = true");
+    bed_wait_for(1, "SELECT count(*) FROM espalier.report WHERE fence = 3 AND kind = 'cancelled'");
+    assert_int_equal(bed_sql("SELECT count(*) FROM espalier.report WHERE fence <> 3"), 0);
+    close_search();
+}
+
+static void test_worker_leaves(void **state)
+{
+    start_relay(1000, 1);
+    offer(1, 1, lane, false);
+    bed_wait_for(1, "SELECT count(*) FROM espalier.trial WHERE state = 'running'");
+    atomic_store(&relay.stop, true);
+    assert_int_equal(bed_worker_join(&relay), RELAY_STOPPED);
+    assert_int_equal(bed_sql("SELECT count(*) FROM espalier.worker WHERE gone AND in_order"), 1);
+    assert_int_equal(bed_sql("SELECT count(*) FROM espalier.report"), 0); /* handed back: no word of a cancellation */
+    relay.idle = 0.3;
+    start_relay(0, 1);
+    assert_int_equal(bed_worker_join(&relay), RELAY_IDLE);
+    relay.idle = 0;
+}
+
+static void test_worker_lacks_weights(void **state)
+{
+    struct trial trial = bed_trial(1);
+    struct error error;
+    trial.from_scratch = false;
+    trial.parent_arch = trial.arch;
+    trial.parent_hash = (struct hash){1, 2};
+    start_relay(0, 1);
+    char *request = wire_write_trial(&trial);
+    for (int fence = 1; fence <= 2; fence++) {
+        const char *text = fence == 1 ? request : "{}";
+        if (db_query(
+                bed_db(), &error,
+                "INSERT INTO espalier.trial (search, fence, node, worker, lane, request) VALUES ($1, $2, 1, $3, $4,"
+                " $5)",
+                DB_INTEGER(search), DB_INTEGER(fence), DB_INTEGER(worker), DB_INTEGER(lane), DB_TEXT(text)))
+            fail_msg("%s", error.text);
+        bed_wait_for(1, "SELECT count(*) FROM espalier.report WHERE fence = %d AND kind = 'failed'", fence);
+    }
+    free(request);
+    char *body = bed_sql_text("SELECT body FROM espalier.report WHERE fence = 1");
+    assert_non_null(strstr(body, "the farm doesn't have the weights"));
+    free(body);
+    close_search();
+}
+
+int main(void)
+{
+#define WORKER(name) cmocka_unit_test_setup(name, make_search)
+    const struct CMUnitTest tests[] = {
+        WORKER(test_worker_trains), WORKER(test_worker_is_cut),        WORKER(test_worker_is_given_up),
+        WORKER(test_worker_leaves), WORKER(test_worker_lacks_weights),
+    };
+    return bed_has_server() ? cmocka_run_group_tests_name("relay", tests, bed_open, bed_close) : 0;
+}

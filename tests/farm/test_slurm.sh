@@ -110,7 +110,7 @@ exec $home/espalier worker $url --devices cpu:1 --idle 4m
 END
 printf '#!/bin/sh\nsleep 5\n' >"$home/urgent.sh"
 "$espalier" run $tournament --data "idx:$fashion" --validation 500 --train-subset 20000 --epochs 1 --start-epochs 1 --networks 20 \
-    --limit-flops 1M --headless --farm "$url" --out night >"$work/run.log" 2>&1 &
+    --limit-flops 1000000 --headless --farm "$url" --out night >"$work/run.log" 2>&1 &
 search=$!
 ok "an array of three workers" as_user sbatch worker.sh
 logged() { "$espalier" show night --events 2>/dev/null | grep -q -e "$1"; }

@@ -392,6 +392,8 @@ const float *network_watch(struct network *network, const struct batch *batch, u
     float *own = network->values + network->plan.trained, *statistics = memory_new((size_t)count + 1, sizeof *own);
     memcpy(statistics, own, (size_t)count * sizeof *own);
     begin(network, &step);
+    for (int i = 0; i < network->plan.op_count; i++)
+        network->runs[i].walk = NULL; /* neighbours that share work don't write all that a watcher sees */
     forward_and_backward(network, 1, watcher);
     memcpy(own, statistics, (size_t)count * sizeof *own); /* 1 times -0 plus 0 times x is 0 */
     free(statistics);

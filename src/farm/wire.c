@@ -92,6 +92,14 @@ static const struct field result_fields[] = {
     {0},
 };
 
+static const struct field health_fields[] = {
+    FIELD(layer_health, FIELD_REAL, weight_norm),
+    FIELD(layer_health, FIELD_REAL, gradient_norm),
+    FIELD(layer_health, FIELD_REAL, dead),
+    FIELD(layer_health, FIELD_REAL, fresh),
+    {0},
+};
+
 static const struct field sample_fields[] = {
     FIELD(report, FIELD_UINT32, sample.valid),     FIELD(report, FIELD_REAL, sample.utilisation),
     FIELD(report, FIELD_REAL, sample.memory_used), FIELD(report, FIELD_REAL, sample.memory_total),
@@ -333,10 +341,41 @@ int wire_report_kind(const char *word, enum report_kind *kind)
     return -1;
 }
 
+/* A list of its measures for each layer. */
+static json_t *write_health(const struct layer_health *health, int layers)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < layers; i++) {
+        json_t *layer = json_object();
+        write_fields(layer, health_fields, &health[i]);
+        json_array_append_new(list, layer);
+    }
+    return list;
+}
+
+/* For as many layers as a network may have, since its weights come beside the text. */
+static int read_health(const json_t *list, struct layer_health **health, struct error *error)
+{
+    size_t count = json_array_size(list);
+    if (!list)
+        return 0;
+    if (count > ARCH_LAYERS_MAX)
+        return error_set(error, "a report of the farm has the health of %zu layers", count);
+    *health = memory_new(ARCH_LAYERS_MAX, sizeof **health);
+    for (size_t i = 0; i < ARCH_LAYERS_MAX; i++) {
+        (*health)[i] = (struct layer_health){NAN, NAN, NAN, NAN};
+        if (i < count && read_fields(json_array_get(list, i), health_fields, &(*health)[i], error))
+            return -1;
+    }
+    return 0;
+}
+
 char *wire_write_report(const struct report *report)
 {
     json_t *object = json_object();
     write_fields(object, kinds[report->kind].fields, report);
+    if (report->health && report->weights)
+        json_object_set_new(object, "health", write_health(report->health, report->weights->arch.layer_count));
     if (report->message) { /* as UTF-8 */
         struct text visible = TEXT_EMPTY;
         print_add(&visible, report->message);
@@ -356,6 +395,8 @@ int wire_read_report(const char *text, enum report_kind kind, struct report *rep
     int failed = read_fields(object, kinds[kind].fields, report, error);
     if (!failed && kind == REPORT_FAILED && (report->failure <= FAILURE_UNKNOWN || report->failure > FAILURE_TIME))
         failed = error_set(error, "a report of the farm has a failure that this program doesn't know");
+    if (!failed && kind == REPORT_RESULT)
+        failed = read_health(json_object_get(object, "health"), &report->health, error);
     if (!failed && message)
         report->message = memory_copy_text(message);
     json_decref(object);

@@ -18,7 +18,7 @@ int wire_read_trial(const char *text, struct trial *trial, struct error *error);
 /* The word of a kind of report, and back; -1: there is none. */
 const char *wire_report_word(enum report_kind kind);
 int wire_report_kind(const char *word, enum report_kind *kind);
-/* All of a report but kind, node, slot and bytes; the caller's to free(). */
+/* All of a report but kind, node, slot and bytes, which has its weights where it has the health of layers; the caller's to free(). */
 char *wire_write_report(const struct report *report);
 /* Sets what wire_write_report() wrote; `report_done()` it.  The kind decides what must be there. */
 int wire_read_report(const char *text, enum report_kind kind, struct report *report, struct error *error);

@@ -36,7 +36,10 @@ char *trial_settings(const struct trial *trial)
              (double)training->average, (double)training->momentum, (double)training->weight_decay,
              (double)training->bn_decay, (double)training->drop_pool, (double)training->drop_fc,
              (double)training->drop_dense);
-    text_add(&text, "mixup %a, %s, ", (double)training->mixup, trial->precision == PRECISION_BF16 ? "bf16" : "f32");
+    text_add(&text, "mixup %a, %s, ", (double)training->mixup,
+             trial->precision == PRECISION_BF16   ? "bf16"
+             : trial->precision == PRECISION_AUTO ? "auto"
+                                                  : "f32");
     text_add(&text, "%s seed %" PRIu64 " node %u", training->augment ? "augmented" : "plain", training->seed,
              training->node);
     return text_take(&text);

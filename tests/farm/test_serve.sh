@@ -31,7 +31,9 @@ end_server() { # SIGNAL
 trap '[ -z "$process" ] || end_server TERM; rm -rf "$work" "$home"' EXIT
 # begin ARGUMENTS…: serve until it is ready, or has ended
 begin() {
-    (cd "$home" && HOME=$home exec $user "$home/espalier" farm serve "$@" >"$work/served" 2>&1) &
+    : >"$work/served" # what the last server said
+    # A signal that `nohup make check` ignores would stay ignored.
+    (cd "$home" && HOME=$home exec env --default-signal $user "$home/espalier" farm serve "$@" >>"$work/served" 2>&1) &
     process=$!
     until grep -q 'a worker ' "$work/served"; do
         kill -0 "$process" 2>/dev/null || break

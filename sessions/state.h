@@ -232,6 +232,8 @@ bool node_is_pending(const struct session_node *node);
 bool node_has_no_result(const struct session_node *node);
 /* The value of an option in force: of the last event that changed it, else of the first event; or NULL. */
 const char *session_option(const struct session_state *state, const char *name);
+/* Has the option this value? */
+bool session_option_is(const struct session_state *state, const char *name, const char *word);
 /* Does its policy propose without waiting until it has learned from the episode before?  By the option asynchronous:
    `auto` is yes while more than DEVICES_FEW devices are there, of which that wait would leave many idle. */
 bool session_is_asynchronous(const struct session_state *state);

@@ -119,8 +119,7 @@ bool bn_leaves_gradients(const struct op_run *run)
     const struct op_run *writer = bn_writer_of(run);
     struct map linear = map_new(run->op->channels, run->op->height, run->op->width, 0);
     return writer && writer->op->kind == OP_DEPTHWISE_BN_RELU && run->op->kind != OP_DEPTHWISE_BN_RELU &&
-           run->op->pool == POOL_NONE &&
-           blocks_of(run->count) * linear.block_stride * sizeof(float) <= CACHED;
+           run->op->pool == POOL_NONE && blocks_of(run->count) * linear.block_stride * sizeof(float) <= CACHED;
 }
 
 /* --- statistics --- */
